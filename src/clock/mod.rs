@@ -1,0 +1,78 @@
+//! Now, sleep and chance: the only real ones.
+//!
+//! In: nothing. Out: a [`Clock`] and a [`Chance`], passed to whoever needs them.
+//! Promises: while the process runs, time is the wall clock at its start plus monotonic time, so it never runs
+//! backwards; tests move a [`ManualClock`] by hand and nothing in them sleeps.
+//! May not: be reached around. `clippy.toml` bans the real clock and thread randomness everywhere else.
+
+mod manual;
+mod real;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+
+use crate::domain::{Span, Timestamp};
+
+pub use manual::ManualClock;
+pub use real::RealClock;
+
+/// A future that ends when its time has come.
+pub type Sleep<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// What time it is, and waiting for a time.
+pub trait Clock: Send + Sync + std::fmt::Debug {
+    fn now(&self) -> Timestamp;
+
+    /// Ends once `now` has reached `at`; at once when it already has.
+    fn sleep_until(&self, at: Timestamp) -> Sleep<'_>;
+
+    fn sleep(&self, span: Span) -> Sleep<'_> {
+        self.sleep_until(self.now() + span)
+    }
+
+    /// How far the wall clock has moved away from this one: a jump, or a sleep of the machine.
+    fn drift(&self) -> i64;
+}
+
+/// The one source of chance. Seeded in tests and simulations, so that they replay.
+#[derive(Debug)]
+pub struct Chance(Mutex<fastrand::Rng>);
+
+impl Chance {
+    /// From the operating system's entropy.
+    pub fn from_entropy() -> Self {
+        let seed = entropy();
+        Self(Mutex::new(fastrand::Rng::with_seed(seed)))
+    }
+
+    pub fn seeded(seed: u64) -> Self {
+        Self(Mutex::new(fastrand::Rng::with_seed(seed)))
+    }
+
+    pub fn bits(&self) -> u64 {
+        self.with(|rng| rng.u64(..))
+    }
+
+    /// Evenly from 0 up to, but not including, 1.
+    pub fn fraction(&self) -> f64 {
+        self.with(fastrand::Rng::f64)
+    }
+
+    /// Half of `span` to all of it: enough to pull apart what would otherwise come back together.
+    pub fn jitter(&self, span: Span) -> Span {
+        let half = span.millis() / 2;
+        Span::from_millis(half + self.with(|rng| rng.i64(0..=span.millis() - half)))
+    }
+
+    fn with<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
+        // A draw cannot panic half-way, so a poisoned lock still guards a sound generator.
+        draw(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Sixty-four bits from the operating system.
+fn entropy() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id())
+}

@@ -1,0 +1,264 @@
+//! Ids: small keys inside, 128 bits with a prefix outside.
+//!
+//! A message is known by (batch, n), an attempt by (batch, n, step). Their public forms hold exactly that, plus
+//! the batch's random tag, so a receipt that carries our id leads to its row without any index, and an id of
+//! another installation, or of a database that was thrown away, is told apart instead of hitting a stranger's row.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! key {
+    ($(#[$doc:meta])* $name:ident($int:ty)) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub $int);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+key! {
+    /// An imported recipient file.
+    AudienceId(u32)
+}
+key! {
+    /// Messages launched together. Numbered in order of launch, so ids built on it are ordered by time.
+    BatchId(u32)
+}
+key! {
+    /// A lane by its number in the store; people know it by its name.
+    LaneId(u32)
+}
+
+/// A place in a route, counted from zero; shown to people from one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepIndex(u8);
+
+impl StepIndex {
+    pub const FIRST: Self = Self(0);
+    /// A route has at most this many steps: one for every channel.
+    pub const COUNT_MAX: u8 = 7;
+
+    pub const fn new(index: u8) -> Option<Self> {
+        if index < Self::COUNT_MAX { Some(Self(index)) } else { None }
+    }
+
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The following place, if a route can have one.
+    pub const fn next(self) -> Option<Self> {
+        Self::new(self.0 + 1)
+    }
+
+    pub fn all() -> impl DoubleEndedIterator<Item = Self> {
+        (0..Self::COUNT_MAX).map(Self)
+    }
+}
+
+/// One for the first step, as people count.
+impl fmt::Display for StepIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&(self.0 + 1), f)
+    }
+}
+
+/// One message: the `n`th of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageKey {
+    pub batch: BatchId,
+    pub n: u32,
+}
+
+/// The random part of a batch's public ids: 54 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tag(u64);
+
+impl Tag {
+    const BITS: u32 = 54;
+
+    /// Takes the low 54 bits of something random.
+    pub const fn from_random(random: u64) -> Self {
+        Self(random & ((1 << Self::BITS) - 1))
+    }
+
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{text}\" is no {what} id; it looks like {prefix}00000001000000008000000000000000")]
+pub struct InvalidId {
+    text: String,
+    what: &'static str,
+    prefix: &'static str,
+}
+
+/// What a public id is made of, laid into the 122 free bits of a UUID of version 8, most significant first:
+/// batch 32, n 32, place 4 (0 for the message itself, else the step counted from 1), tag 54.
+#[derive(Clone, Copy)]
+struct Parts {
+    key: MessageKey,
+    place: u8,
+    tag: Tag,
+}
+
+impl Parts {
+    fn pack(self) -> Uuid {
+        let free = (u128::from(self.key.batch.0) << 90)
+            | (u128::from(self.key.n) << 58)
+            | (u128::from(self.place) << 54)
+            | u128::from(self.tag.0);
+        // 48 bits, the version, 12 bits, the variant, 62 bits.
+        let high = free >> 74;
+        let middle = (free >> 62) & 0xfff;
+        let low = free & ((1 << 62) - 1);
+        Uuid::from_u128((high << 80) | (0x8 << 76) | (middle << 64) | (0b10 << 62) | low)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "each part is masked or shifted to its width")]
+    fn unpack(uuid: Uuid) -> Option<Self> {
+        let bits = uuid.as_u128();
+        if (bits >> 76) & 0xf != 0x8 || (bits >> 62) & 0b11 != 0b10 {
+            return None;
+        }
+        let free = ((bits >> 80) << 74) | (((bits >> 64) & 0xfff) << 62) | (bits & ((1 << 62) - 1));
+        Some(Self {
+            key: MessageKey { batch: BatchId((free >> 90) as u32), n: (free >> 58) as u32 },
+            place: ((free >> 54) & 0xf) as u8,
+            tag: Tag::from_random(free as u64),
+        })
+    }
+}
+
+fn parse_prefixed(text: &str, prefix: &'static str, what: &'static str) -> Result<Parts, InvalidId> {
+    let invalid = || InvalidId { text: text.chars().take(60).collect(), what, prefix };
+    let bare = text.strip_prefix(prefix).unwrap_or(text);
+    Uuid::try_parse(bare).ok().and_then(Parts::unpack).ok_or_else(invalid)
+}
+
+/// The public id of a message: `msg_` and 32 hexadecimal digits; the plain UUID on the 8x8 API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MessageId {
+    pub key: MessageKey,
+    pub tag: Tag,
+}
+
+impl MessageId {
+    pub fn uuid(self) -> Uuid {
+        Parts { key: self.key, place: 0, tag: self.tag }.pack()
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "msg_{}", self.uuid().simple())
+    }
+}
+
+impl FromStr for MessageId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        match parse_prefixed(text, "msg_", "message")? {
+            Parts { key, place: 0, tag } => Ok(Self { key, tag }),
+            _ => Err(InvalidId { text: text.to_owned(), what: "message", prefix: "msg_" }),
+        }
+    }
+}
+
+/// The public id of an attempt, which goes out as `clientMessageId`: `att_` and 32 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AttemptId {
+    pub key: MessageKey,
+    pub step: StepIndex,
+    pub tag: Tag,
+}
+
+impl AttemptId {
+    pub const PREFIX: &'static str = "att_";
+    /// Characters in the printed form.
+    pub const LEN: usize = 36;
+
+    pub fn uuid(self) -> Uuid {
+        Parts { key: self.key, place: self.step.get() + 1, tag: self.tag }.pack()
+    }
+
+    /// Appends the printed form; the hot path's way around the formatter.
+    pub fn append_to(self, buffer: &mut Vec<u8>) {
+        let mut hex = [0_u8; 32];
+        self.uuid().simple().encode_lower(&mut hex);
+        buffer.extend_from_slice(Self::PREFIX.as_bytes());
+        buffer.extend_from_slice(&hex);
+    }
+}
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", Self::PREFIX, self.uuid().simple())
+    }
+}
+
+impl FromStr for AttemptId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let parts = parse_prefixed(text, Self::PREFIX, "attempt")?;
+        match parts.place.checked_sub(1).and_then(StepIndex::new) {
+            Some(step) => Ok(Self { key: parts.key, step, tag: parts.tag }),
+            None => Err(InvalidId { text: text.to_owned(), what: "attempt", prefix: Self::PREFIX }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn ids_parse_what_they_print(batch: u32, n: u32, step in 0_u8..7, random: u64) {
+            let key = MessageKey { batch: BatchId(batch), n };
+            let tag = Tag::from_random(random);
+            let message = MessageId { key, tag };
+            prop_assert_eq!(message.to_string().parse(), Ok(message));
+            let attempt = AttemptId { key, step: StepIndex::new(step).unwrap(), tag };
+            prop_assert_eq!(attempt.to_string().parse(), Ok(attempt));
+            let mut appended = Vec::new();
+            attempt.append_to(&mut appended);
+            prop_assert_eq!(appended.len(), AttemptId::LEN);
+            prop_assert_eq!(String::from_utf8(appended).unwrap(), attempt.to_string());
+            prop_assert!(message.to_string().parse::<AttemptId>().is_err());
+            prop_assert!(attempt.uuid().to_string().parse::<MessageId>().is_err());
+        }
+
+        #[test]
+        fn later_launches_sort_later(batch in 0..u32::MAX, n: u32, other_n: u32, a: u64, b: u64) {
+            let id = |batch, n, random| {
+                MessageId { key: MessageKey { batch: BatchId(batch), n }, tag: Tag::from_random(random) }.to_string()
+            };
+            prop_assert!(id(batch, n, a) < id(batch + 1, other_n, b));
+        }
+    }
+
+    #[test]
+    fn a_foreign_uuid_is_no_id_of_ours() {
+        assert!("msg_7f2f42a4-74a6-4e5a-b3c9-1d8c2f0b9d11".parse::<MessageId>().is_err());
+        assert!("att_nonsense".parse::<AttemptId>().is_err());
+    }
+}

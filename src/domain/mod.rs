@@ -1,0 +1,32 @@
+//! Plain types that cannot hold nonsense: the words of Volley, and nothing that acts.
+//!
+//! In: text and numbers from files, requests and rows, each through one checked door (`parse`, `FromStr`, `TryFrom`).
+//! Out: values that every other room may trust without looking again.
+//! Promises: no I/O, no clock, no async, no SQL; every type prints as people read it and parses what it prints.
+//! May not: use any other room.
+
+mod channel;
+mod content;
+mod fields;
+mod id;
+mod message;
+mod number;
+mod outcome;
+mod pace;
+mod plan;
+mod tally;
+mod time;
+mod word;
+
+pub use channel::{Channel, Status};
+pub use content::{Button, ButtonAction, Category, Content, Header, SmsEncoding, TemplateContent};
+pub use fields::{Fields, InvalidFields, push_json_string};
+pub use id::{AttemptId, AudienceId, BatchId, InvalidId, LaneId, MessageId, MessageKey, StepIndex, Tag};
+pub use message::{Ending, Marks, Present, State};
+pub use number::{Country, InvalidCountry, InvalidMsisdn, Msisdn};
+pub use outcome::{BatchState, Fault, Outcome, SenderPart, SkipReason};
+pub use pace::{InvalidPace, Rate, Tier};
+pub use plan::{AfterGap, OnOverlap, OnTierSpent, OnUnknown, Plan, Step};
+pub use tally::{Count, Tallies};
+pub use time::{InvalidSpan, Span, Timestamp};
+pub use word::UnknownWord;

@@ -1,0 +1,150 @@
+//! Phone numbers and countries, as everything behind the import knows them.
+
+use std::fmt;
+use std::num::NonZeroU64;
+use std::str::FromStr;
+
+use super::word::serde_as_text;
+
+/// A phone number in E.164: up to fifteen digits, kept as one integer. Prints as `+6591234567`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Msisdn(NonZeroU64);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not an international phone number: write + and 7 to 15 digits, such as +6591234567")]
+pub struct InvalidMsisdn;
+
+impl Msisdn {
+    const SHORTEST: u64 = 1_000_000;
+    const LONGEST: u64 = 999_999_999_999_999;
+
+    pub fn get(self) -> u64 {
+        self.0.get()
+    }
+
+    /// The number with its middle hidden, for logs: `+6591***67`.
+    pub fn masked(self) -> impl fmt::Display {
+        Masked(self)
+    }
+}
+
+impl TryFrom<u64> for Msisdn {
+    type Error = InvalidMsisdn;
+
+    fn try_from(digits: u64) -> Result<Self, InvalidMsisdn> {
+        match NonZeroU64::new(digits) {
+            Some(number) if (Self::SHORTEST..=Self::LONGEST).contains(&digits) => Ok(Self(number)),
+            _ => Err(InvalidMsisdn),
+        }
+    }
+}
+
+impl TryFrom<i64> for Msisdn {
+    type Error = InvalidMsisdn;
+
+    fn try_from(digits: i64) -> Result<Self, InvalidMsisdn> {
+        u64::try_from(digits).map_err(|_| InvalidMsisdn)?.try_into()
+    }
+}
+
+/// Reads E.164 alone, with or without its plus. People's spellings are the `audience` room's business.
+impl FromStr for Msisdn {
+    type Err = InvalidMsisdn;
+
+    fn from_str(text: &str) -> Result<Self, InvalidMsisdn> {
+        let digits = text.strip_prefix('+').unwrap_or(text);
+        if digits.len() > 15 || digits.starts_with('0') || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(InvalidMsisdn);
+        }
+        digits.parse::<u64>().map_err(|_| InvalidMsisdn)?.try_into()
+    }
+}
+
+impl fmt::Display for Msisdn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "+{}", self.0)
+    }
+}
+
+/// Debug output ends in logs, so it is masked.
+impl fmt::Debug for Msisdn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.masked())
+    }
+}
+
+struct Masked(Msisdn);
+
+impl fmt::Display for Masked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.0.to_string();
+        write!(f, "+{}***{}", &digits[..4], &digits[digits.len() - 2..])
+    }
+}
+
+serde_as_text!(Msisdn);
+
+/// An ISO 3166 country code of two capital letters; `001` numbers that belong to no country are [`Country::WORLD`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Country([u8; 2]);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not a country code; write two letters, such as SG or de")]
+pub struct InvalidCountry(String);
+
+impl Country {
+    /// Numbers of no country: satellite phones, international networks.
+    pub const WORLD: Self = Self(*b"ZZ");
+
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("ZZ")
+    }
+}
+
+impl FromStr for Country {
+    type Err = InvalidCountry;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCountry> {
+        match text.trim().as_bytes() {
+            [a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => {
+                Ok(Self([a.to_ascii_uppercase(), b.to_ascii_uppercase()]))
+            }
+            _ => Err(InvalidCountry(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Country {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Country {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+serde_as_text!(Country);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_e164_is_a_number() {
+        for wrong in
+            ["", "+", "+12", "065912345678", "+65 9123 4567", "+6591234567890123", "6591234x67", "++6591234567"]
+        {
+            assert_eq!(wrong.parse::<Msisdn>(), Err(InvalidMsisdn), "{wrong:?}");
+        }
+        assert_eq!("6591234567".parse::<Msisdn>().map(|n| n.to_string()), Ok("+6591234567".to_owned()));
+    }
+
+    #[test]
+    fn logs_never_show_a_whole_number() {
+        let number: Msisdn = "+6591234567".parse().unwrap();
+        assert_eq!(format!("{number:?}"), "+6591***67");
+    }
+}

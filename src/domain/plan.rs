@@ -1,0 +1,103 @@
+//! The plan of a batch: its route and everything else that is frozen at launch and stored once.
+
+use serde::{Deserialize, Serialize};
+
+use super::word::words;
+use super::{Channel, Content, Span, Status, StepIndex, Timestamp};
+
+words! {
+    /// What to do where the provider may still deliver a template after its step has given way.
+    OnOverlap, "on_overlap" {
+        /// Say so in the plan, and go on.
+        Warn = 0, "warn";
+        /// Move the deadline past the template's TTL.
+        Wait = 1, "wait";
+        /// Refuse the campaign.
+        Refuse = 2, "refuse";
+    }
+}
+
+words! {
+    /// What to do with an attempt of which nobody knows whether it happened.
+    OnUnknown, "on_unknown" {
+        /// Let its deadline decide; sending again is a person's choice.
+        Keep = 0, "keep";
+        /// Send the same step again: for those to whom a miss is worse than a double.
+        Resend = 1, "resend";
+    }
+}
+
+words! {
+    /// What becomes of deadlines that fell into a time in which receipts were lost for good.
+    AfterGap, "after_gap" {
+        /// Ask the provider; fall back where it says that the message did not arrive.
+        Ask = 0, "ask";
+        /// Wait for the TTL or the receipt window.
+        Wait = 1, "wait";
+        /// Fall back as if the silence were news.
+        FallBack = 2, "fall_back";
+    }
+}
+
+words! {
+    /// What a step does when its portfolio's tier is spent.
+    OnTierSpent, "on_tier_spent" {
+        Wait = 0, "wait";
+        FallBack = 1, "fall_back";
+    }
+}
+
+/// One step of a route. Everything optional in a campaign file has its value here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    pub channel: Channel,
+    /// The lane's name.
+    pub lane: String,
+    /// Time from acceptance to the next step. Without it, the step gives way only on failure.
+    pub fallback_after: Option<Span>,
+    /// What ends the message well. Never more than the channel reports.
+    pub success: Status,
+    /// How long after acceptance receipts are waited for.
+    pub receipt_window: Span,
+    /// How long the step may wait to leave.
+    pub leave_within: Option<Span>,
+    pub on_tier_spent: OnTierSpent,
+    pub content: Content,
+}
+
+/// What a batch was launched with. Stored once, by the digest of its JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Names of the audience's columns, in the order of a recipient's fields.
+    pub columns: Vec<String>,
+    /// From one to seven, in the order in which they are tried.
+    pub steps: Vec<Step>,
+    /// From a message's first hand-over: no step leaves later than this.
+    pub ttl: Option<Span>,
+    /// The latest first hand-over.
+    pub end: Option<Timestamp>,
+    pub on_unknown: OnUnknown,
+    pub after_gap: AfterGap,
+}
+
+impl Plan {
+    /// The step at a place.
+    pub fn step(&self, index: StepIndex) -> Option<&Step> {
+        self.steps.get(index.index())
+    }
+
+    /// The place after `index`, where the route has one.
+    pub fn after(&self, index: StepIndex) -> Option<StepIndex> {
+        index.next().filter(|next| next.index() < self.steps.len())
+    }
+
+    /// The steps with their places.
+    pub fn places(&self) -> impl Iterator<Item = (StepIndex, &Step)> {
+        StepIndex::all().zip(&self.steps)
+    }
+
+    /// The place of the only step on a channel: a channel stands once in a route, because a receipt names no step.
+    pub fn on_channel(&self, channel: Channel) -> Option<StepIndex> {
+        self.places().find(|(_, step)| step.channel == channel).map(|(index, _)| index)
+    }
+}

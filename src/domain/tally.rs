@@ -1,0 +1,221 @@
+//! What is counted. Every count is a sum over messages of what their present is worth, so the counters that are
+//! kept while messages change can always be proven against the rows.
+
+use super::word::words;
+use super::{Ending, Outcome, Present, SkipReason, State, Status, StepIndex};
+
+words! {
+    /// A figure that is kept for each batch and step.
+    Count, "count" {
+        Queued = 0, "queued";
+        Sending = 1, "sending";
+        /// Handed over, and another step may follow.
+        AwaitingOpen = 2, "awaiting";
+        /// Handed over, and nothing will follow.
+        AwaitingLast = 3, "awaiting last";
+        HandedOver = 4, "handed over";
+        Sent = 5, "sent";
+        Delivered = 6, "delivered";
+        Read = 7, "read";
+        Undelivered = 8, "undelivered";
+        Rejected = 9, "rejected";
+        Unknown = 10, "unknown";
+        FellDeadline = 11, "fell back: deadline";
+        FellUndelivered = 12, "fell back: undelivered";
+        FellRejected = 13, "fell back: rejected";
+        CouldNotLeave = 14, "could not leave";
+        OutsideWindow = 15, "outside window";
+        MissingVariable = 16, "missing variable";
+        /// The step that met its success status first.
+        ReachedBy = 17, "reached by";
+        OutcomeReached = 18, "reached";
+        OutcomeUndelivered = 19, "outcome undelivered";
+        OutcomeSilent = 20, "outcome silent";
+        OutcomeUnknown = 21, "outcome unknown";
+        OutcomeExpired = 22, "outcome expired";
+        OutcomeCancelled = 23, "outcome cancelled";
+        SkippedOptedOut = 24, "skipped: opted out";
+        SkippedMissingVariable = 25, "skipped: missing variable";
+        SkippedOutsideWindow = 26, "skipped: outside window";
+        SkippedExcluded = 27, "skipped: excluded";
+        DeliveredTwice = 28, "delivered twice";
+        Late = 29, "late";
+        /// Queued and never handed over: what a cancel turns into cancelled at once.
+        NeverLeft = 30, "never left";
+    }
+}
+
+impl Count {
+    /// The counts that say where a message ended; over all steps they sum to the messages that are done.
+    pub const OUTCOMES: [(Self, Outcome); 10] = [
+        (Self::OutcomeReached, Outcome::Reached),
+        (Self::OutcomeUndelivered, Outcome::Undelivered),
+        (Self::OutcomeSilent, Outcome::Silent),
+        (Self::OutcomeUnknown, Outcome::Unknown),
+        (Self::OutcomeExpired, Outcome::Expired),
+        (Self::OutcomeCancelled, Outcome::Cancelled),
+        (Self::SkippedOptedOut, Outcome::Skipped),
+        (Self::SkippedMissingVariable, Outcome::Skipped),
+        (Self::SkippedOutsideWindow, Outcome::Skipped),
+        (Self::SkippedExcluded, Outcome::Skipped),
+    ];
+
+    const fn of_outcome(outcome: Outcome, skipped: Option<SkipReason>) -> Self {
+        match outcome {
+            Outcome::Reached => Self::OutcomeReached,
+            Outcome::Undelivered => Self::OutcomeUndelivered,
+            Outcome::Silent => Self::OutcomeSilent,
+            Outcome::Unknown => Self::OutcomeUnknown,
+            Outcome::Expired => Self::OutcomeExpired,
+            Outcome::Cancelled => Self::OutcomeCancelled,
+            Outcome::Skipped => match skipped {
+                None | Some(SkipReason::Excluded) => Self::SkippedExcluded,
+                Some(SkipReason::OptedOut) => Self::SkippedOptedOut,
+                Some(SkipReason::MissingVariable) => Self::SkippedMissingVariable,
+                Some(SkipReason::OutsideWindow) => Self::SkippedOutsideWindow,
+            },
+        }
+    }
+}
+
+const STEPS: usize = StepIndex::COUNT_MAX as usize;
+const COUNTS: usize = Count::ALL.len();
+
+/// The counts of one batch, or a change of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tallies(Box<[[i64; COUNTS]; STEPS]>);
+
+impl Default for Tallies {
+    fn default() -> Self {
+        Self(Box::new([[0; COUNTS]; STEPS]))
+    }
+}
+
+impl Tallies {
+    pub fn get(&self, step: StepIndex, count: Count) -> i64 {
+        self.0[step.index()][usize::from(count.code())]
+    }
+
+    pub fn add(&mut self, step: StepIndex, count: Count, by: i64) {
+        self.0[step.index()][usize::from(count.code())] += by;
+    }
+
+    /// A count over all steps.
+    pub fn total(&self, count: Count) -> i64 {
+        self.0.iter().map(|step| step[usize::from(count.code())]).sum()
+    }
+
+    pub fn outcome(&self, outcome: Outcome) -> i64 {
+        Count::OUTCOMES.iter().filter(|(_, of)| *of == outcome).map(|(count, _)| self.total(*count)).sum()
+    }
+
+    pub fn done(&self) -> i64 {
+        Count::OUTCOMES.iter().map(|(count, _)| self.total(*count)).sum()
+    }
+
+    /// Whether nothing is left to hand over.
+    pub fn is_finished(&self) -> bool {
+        [Count::Queued, Count::Sending, Count::AwaitingOpen].into_iter().all(|count| self.total(count) == 0)
+    }
+
+    /// Whether every message has its outcome.
+    pub fn is_settled(&self) -> bool {
+        self.is_finished() && self.total(Count::AwaitingLast) == 0
+    }
+
+    /// Everything that is not zero.
+    pub fn entries(&self) -> impl Iterator<Item = (StepIndex, Count, i64)> + '_ {
+        StepIndex::all().flat_map(move |step| {
+            Count::ALL.iter().map(move |count| (step, *count, self.get(step, *count))).filter(|(_, _, n)| *n != 0)
+        })
+    }
+
+    /// Counts a change of one message from `before` to `after`, in a route of `steps` steps.
+    pub fn moved(&mut self, steps: usize, before: &Present, after: &Present) {
+        self.weigh(steps, before, -1);
+        self.weigh(steps, after, 1);
+    }
+
+    /// Counts what `message` is worth, `times` over.
+    pub fn weigh(&mut self, steps: usize, message: &Present, times: i64) {
+        let Present { state, step, marks, .. } = message;
+        match state {
+            State::Queued { .. } => {
+                self.add(*step, Count::Queued, times);
+                if message.first_left.is_none() {
+                    self.add(*step, Count::NeverLeft, times);
+                }
+            }
+            State::Sending { .. } => self.add(*step, Count::Sending, times),
+            State::Awaiting { .. } if marks.cut() || step.index() + 1 >= steps => {
+                self.add(*step, Count::AwaitingLast, times);
+            }
+            State::Awaiting { .. } => self.add(*step, Count::AwaitingOpen, times),
+            State::Done { outcome, skipped, .. } => self.add(*step, Count::of_outcome(*outcome, *skipped), times),
+        }
+        if marks.delivered_twice() {
+            self.add(StepIndex::FIRST, Count::DeliveredTwice, times);
+        }
+        if marks.late() {
+            self.add(StepIndex::FIRST, Count::Late, times);
+        }
+        for index in StepIndex::all().take_while(|index| index <= step) {
+            self.weigh_step(message, index, times);
+        }
+    }
+
+    fn weigh_step(&mut self, message: &Present, index: StepIndex, times: i64) {
+        let marks = message.marks;
+        let status = marks.status(index);
+        if marks.handed_over(index) {
+            self.add(index, Count::HandedOver, times);
+        }
+        for (rank, count) in
+            [(Status::Sent, Count::Sent), (Status::Delivered, Count::Delivered), (Status::Read, Count::Read)]
+        {
+            if status >= Some(rank) {
+                self.add(index, count, times);
+            }
+        }
+        if marks.unknown(index) {
+            self.add(index, Count::Unknown, times);
+        }
+        let gave_way = index < message.step;
+        match marks.ending(index) {
+            Ending::Open => {}
+            Ending::Success => self.add(index, Count::ReachedBy, times),
+            Ending::Deadline if gave_way => self.add(index, Count::FellDeadline, times),
+            Ending::Deadline => {}
+            Ending::Undelivered => {
+                // The provider may change its mind: a phone that wakes after "undelivered" is no longer undelivered.
+                if status < Some(Status::Delivered) {
+                    self.add(index, Count::Undelivered, times);
+                }
+                if gave_way {
+                    self.add(index, Count::FellUndelivered, times);
+                }
+            }
+            Ending::Rejected => {
+                self.add(index, Count::Rejected, times);
+                if gave_way {
+                    self.add(index, Count::FellRejected, times);
+                }
+            }
+            Ending::CouldNotLeave => self.add(index, Count::CouldNotLeave, times),
+            Ending::OutsideWindow => self.add(index, Count::OutsideWindow, times),
+            Ending::MissingVariable => self.add(index, Count::MissingVariable, times),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_count_has_its_place() {
+        for (place, count) in Count::ALL.iter().enumerate() {
+            assert_eq!(usize::from(count.code()), place);
+        }
+    }
+}

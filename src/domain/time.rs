@@ -1,0 +1,176 @@
+//! Instants and lengths of time, both in whole milliseconds.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::word::serde_as_text;
+
+/// A moment: milliseconds since 1970, UTC.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// How long ago `earlier` was; zero when it has not been yet.
+    pub fn since(self, earlier: Self) -> Span {
+        Span::from_millis(self.0.saturating_sub(earlier.0).max(0))
+    }
+
+    fn utc(self) -> chrono::DateTime<chrono::Utc> {
+        chrono::DateTime::from_timestamp_millis(self.0).unwrap_or(chrono::DateTime::<chrono::Utc>::MAX_UTC)
+    }
+
+    /// `2026-12-01T09:00:00.000Z`, as the provider writes instants.
+    pub fn rfc3339(self) -> String {
+        self.utc().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+    }
+
+    /// Reads what [`Timestamp::rfc3339`] prints, and every other RFC 3339 instant.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        chrono::DateTime::parse_from_rfc3339(text).ok().map(|at| Self(at.timestamp_millis()))
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.rfc3339())
+    }
+}
+
+impl Add<Span> for Timestamp {
+    type Output = Self;
+    fn add(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.millis()))
+    }
+}
+
+impl Sub<Span> for Timestamp {
+    type Output = Self;
+    fn sub(self, span: Span) -> Self {
+        Self(self.0.saturating_sub(span.millis()))
+    }
+}
+
+/// A length of time, never negative. Written with its unit: `900ms`, `15m`, `1h30m`, `2d`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span(i64);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not a length of time; write a number and a unit, such as 90s, 15m, 12h or 2d")]
+pub struct InvalidSpan(String);
+
+const UNITS: [(&str, i64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+impl Span {
+    pub const ZERO: Self = Self(0);
+
+    /// Negative lengths do not exist: they become zero.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(if millis < 0 { 0 } else { millis })
+    }
+
+    pub const fn from_secs(secs: i64) -> Self {
+        Self::from_millis(secs.saturating_mul(1_000))
+    }
+
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    pub fn std(self) -> std::time::Duration {
+        std::time::Duration::from_millis(self.0.unsigned_abs())
+    }
+}
+
+impl From<std::time::Duration> for Span {
+    fn from(duration: std::time::Duration) -> Self {
+        Self(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 {
+            return f.write_str("0s");
+        }
+        let mut left = self.0;
+        for (unit, millis) in UNITS {
+            let count = left / millis;
+            left %= millis;
+            if count > 0 {
+                write!(f, "{count}{unit}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Span {
+    type Err = InvalidSpan;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSpan> {
+        let invalid = || InvalidSpan(text.to_owned());
+        let mut rest = text.trim();
+        if rest.is_empty() {
+            return Err(invalid());
+        }
+        let mut total = 0_i64;
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(invalid)?;
+            let count: i64 = rest[..digits].parse().map_err(|_| invalid())?;
+            rest = &rest[digits..];
+            let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+            let (_, millis) = UNITS.iter().find(|(unit, _)| *unit == &rest[..letters]).ok_or_else(invalid)?;
+            rest = rest[letters..].trim_start();
+            total = count.checked_mul(*millis).and_then(|part| total.checked_add(part)).ok_or_else(invalid)?;
+        }
+        Ok(Self(total))
+    }
+}
+
+serde_as_text!(Span);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn spans_need_a_number_and_a_known_unit() {
+        for wrong in ["", "15", "m", "15 x", "-5s", "1.5h", "99999999999999999d"] {
+            assert!(wrong.parse::<Span>().is_err(), "{wrong:?} was taken");
+        }
+        assert_eq!("1h 30m".parse(), Ok(Span::from_secs(5_400)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_span_parses_what_it_prints(millis in 0_i64..10_000_000_000_000) {
+            let span = Span::from_millis(millis);
+            prop_assert_eq!(span.to_string().parse(), Ok(span));
+        }
+
+        #[test]
+        fn an_instant_parses_what_it_prints(millis in 0_i64..4_000_000_000_000) {
+            let at = Timestamp::from_millis(millis);
+            prop_assert_eq!(Timestamp::parse_rfc3339(&at.rfc3339()), Some(at));
+        }
+    }
+}

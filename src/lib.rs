@@ -1,0 +1,27 @@
+//! Volley sends bulk messaging campaigns and makes sure that each message arrives.
+//!
+//! The rooms, in the order in which data meets them, which is also a good order to read them in.
+
+/// Plain types that cannot hold nonsense.
+pub mod domain;
+
+/// Now, sleep and chance: the only real ones.
+pub mod clock;
+
+/// `volley.toml`, checked.
+pub mod config;
+
+/// File to recipients: sniff, decode, read, validate, deduplicate, count, reject.
+pub mod audience;
+
+/// Parse, validate, bind columns, render.
+pub mod template;
+
+/// The 8x8 JSON shapes, once.
+pub mod wire;
+
+/// Plan, launch, schedule, pause, resume, cancel, finish, report.
+pub mod campaign;
+
+/// A provider to practise on.
+pub mod simulator;
