@@ -11,6 +11,9 @@ pub mod clock;
 /// `volley.toml`, checked.
 pub mod config;
 
+/// The fallback machine: no clock, no I/O, no async.
+pub mod engine;
+
 /// File to recipients: sniff, decode, read, validate, deduplicate, count, reject.
 pub mod audience;
 

@@ -75,6 +75,7 @@ impl Marks {
     const DELIVERED_TWICE: u64 = 1 << 56;
     const LATE: u64 = 1 << 57;
     const CUT: u64 = 1 << 58;
+    const WAIVED: u64 = 1 << 59;
 
     /// The bits, for the row.
     pub const fn bits(self) -> i64 {
@@ -96,7 +97,7 @@ impl Marks {
 
     /// The best that was ever reported of the step's attempt.
     pub fn status(self, step: StepIndex) -> Option<Status> {
-        Status::from_code((self.of(step) & 0b111) as u8)
+        u8::try_from(self.of(step) & 0b111).ok().and_then(Status::from_code)
     }
 
     /// Upwards only: a receipt that ranks lower than what is known changes nothing.
@@ -174,6 +175,16 @@ impl Marks {
     #[must_use]
     pub const fn with_cut(self) -> Self {
         Self(self.0 | Self::CUT)
+    }
+
+    /// Whether the present step's deadline fell into a gap that cannot be filled, so that silence decides nothing.
+    pub const fn waived(self) -> bool {
+        self.0 & Self::WAIVED != 0
+    }
+
+    #[must_use]
+    pub const fn with_waived(self, waived: bool) -> Self {
+        Self(if waived { self.0 | Self::WAIVED } else { self.0 & !Self::WAIVED })
     }
 
     /// The latest step whose attempt the provider took, or may have.

@@ -14,6 +14,9 @@ use super::word::serde_as_text;
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// Later than anything that happens.
+    pub const MAX: Self = Self(i64::MAX);
+
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }

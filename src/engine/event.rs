@@ -1,0 +1,150 @@
+//! What can happen to a message, and what can be decided about it.
+
+use crate::domain::{Ending, Fault, Present, SenderPart, Status, StepIndex, Timestamp};
+
+/// Something that happened to a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// A node took it from its queue; the intent is on disk before the request leaves.
+    Claimed,
+    /// How the hand-over of a step went.
+    Answered { step: StepIndex, answer: Answer },
+    /// What the provider says about the attempt of a step, at whatever time.
+    Receipt { step: StepIndex, report: Report },
+    /// The due time in its row has come.
+    Due { silence: Silence },
+    /// Nobody wants it to go on.
+    CalledOff(CallOff),
+}
+
+/// What came of a hand-over, as far as a message is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The provider took it.
+    Accepted,
+    /// It did not, and this is whose fault that is; what may go again goes at `again` at the earliest.
+    Refused { fault: Fault, again: Timestamp },
+    /// Nothing can have been processed: the same step again, at `again` at the earliest.
+    Unavailable { again: Timestamp },
+    /// It may have been taken, and nobody knows.
+    Unknown,
+    /// The request was never begun: the claim is given back.
+    NotBegun,
+    /// The step has nothing that could be handed over: one of the endings that say why.
+    CannotLeave(Ending),
+}
+
+/// What a receipt says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    Reached(Status),
+    /// It did not arrive, and this is whose fault that is; what may go again goes at `again` at the earliest.
+    Failed {
+        fault: Fault,
+        again: Timestamp,
+    },
+}
+
+/// Whether silence up to now means anything: it does only while receipts could be committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// We listened all along.
+    Trusted,
+    /// We did not, and the provider is still repeating what we missed.
+    Held { until: Timestamp },
+    /// We did not, and what we missed will not be repeated.
+    Lost,
+}
+
+/// Why nobody wants a message to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallOff {
+    Cancel,
+    OptOut,
+}
+
+/// The rule behind a decision, for the row of the attempt and for whoever asks why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rule {
+    Claimed,
+    /// The provider accepted the step; its deadline or receipt window runs from here.
+    HandedOver,
+    /// Nobody knows whether the provider took it: it counts as handed over at its intent (rule 7).
+    CountedAsHandedOver,
+    /// Nobody knows, and the route says to send again (rule 7).
+    Resent,
+    /// Handed back unbegun.
+    HandedBack,
+    /// In passing: the same step again (rule 2).
+    TriedAgain,
+    /// Refused because of the sender: no step is consumed (rule 2).
+    KeptForSender(SenderPart),
+    /// The present step gave way with this ending (rules 1, 2, 10).
+    GaveWay(Ending),
+    /// No step was left to give way to.
+    Ended(Ending),
+    /// A step met its success status (rule 2).
+    Reached,
+    /// A better status, short of success.
+    Progressed,
+    /// Success of an earlier step took back a later one that was still queued (rule 6).
+    Recalled,
+    /// Success of an earlier step while a later one is under way (rule 6).
+    ReachedEarlier,
+    /// A second step met its success status: the person got it twice (rule 6).
+    DeliveredTwice,
+    /// Success after the end (rule 6).
+    Late,
+    /// The deadline waits until the provider has repeated what we missed (rule 9).
+    DeadlineHeld,
+    /// The deadline fell into a gap that cannot be filled; the receipt window or the TTL decides (rule 9).
+    DeadlineWaived,
+    /// Its due time was set before the plan's times were known better; it waits for the right one.
+    Rescheduled,
+    /// The receipt window closed (rule 4).
+    WindowClosed,
+    /// No step leaves after the TTL or the campaign's end (rule 5).
+    Expired,
+    /// Called off before the first hand-over (rule 8, or an opt-out).
+    CalledOffUnsent,
+    /// Called off later: the present step is the last.
+    CalledOffPresentLast,
+    /// The person wants no more (rule 2).
+    Suppressed,
+    /// A receipt settled an unknown hand-over (rule 7).
+    Adopted,
+}
+
+/// Why an event changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ignored {
+    /// It says nothing that was not known, or ranks lower.
+    NothingNew,
+    /// It is about a step that the message has not begun.
+    NotBegun,
+    /// Its time has not come.
+    NotYet,
+    /// It answers a hand-over that is no longer waited for.
+    Stale,
+    /// The message has ended, and this does not change how.
+    Ended,
+    /// In flight: the answer will settle it.
+    InFlight,
+}
+
+/// What the machine makes of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    Moved { next: Present, rule: Rule },
+    Ignored(Ignored),
+}
+
+impl Decision {
+    /// The message as it stands next, where that differs.
+    pub const fn next(&self) -> Option<&Present> {
+        match self {
+            Self::Moved { next, .. } => Some(next),
+            Self::Ignored(_) => None,
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The fallback machine: `(plan, standing, present, event, now) -> decision`.
+//!
+//! In: what a batch was launched with, whether it was called off, one message as it stands, what happened, and when.
+//! Out: the message as it stands next and the rule that says so, or why nothing changes.
+//! Promises: it alone draws the arrows of a message's life; the same input gives the same decision for ever; it
+//! neither allocates nor fails; an event that comes twice, late or out of order is an ordinary input.
+//! May not: read a clock, do I/O, be async, or know any room but `domain`.
+//!
+//! ```text
+//!            claimed              accepted, unknown              met, failed last, closed
+//!   queued ───────────► sending ───────────────────► awaiting ───────────────────────────► done
+//!     ▲  ▲                 │ refused, throttled,         │ failed, deadline
+//!     │  └─────────────────┘ handed back                 │
+//!     └──────────────── the next step ◄──────────────────┘
+//! ```
+
+mod event;
+mod machine;
+#[cfg(test)]
+mod table;
+
+pub use event::{Answer, CallOff, Decision, Event, Ignored, Report, Rule, Silence};
+pub use machine::{Standing, advance};
