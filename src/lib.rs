@@ -23,6 +23,9 @@ pub mod template;
 /// The 8x8 JSON shapes, once.
 pub mod wire;
 
+/// What is on disk: whole verbs, one transaction each.
+pub mod store;
+
 /// Plan, launch, schedule, pause, resume, cancel, finish, report.
 pub mod campaign;
 

@@ -1,0 +1,207 @@
+-- Volley's store. Instants are milliseconds since 1970, UTC. Every key starts with what it would be sharded by.
+-- Numbers that stand for words are the codes in src/domain; they never change their meaning.
+
+-- One row. `seq` rises with every decision of a person or of the throttle, so that a running server can see
+-- cheaply that it should look.
+CREATE TABLE control (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    seq INTEGER NOT NULL
+);
+INSERT INTO control (one, seq) VALUES (1, 0);
+
+-- Running servers. `noted_seq` is the latest decision that the node obeys; `listening_until` the watermark of when
+-- receipts could last be committed.
+CREATE TABLE node (
+    id INTEGER PRIMARY KEY,
+    started_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    noted_seq INTEGER NOT NULL,
+    listening_until INTEGER NOT NULL,
+    stopped INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE lane (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    channel INTEGER NOT NULL
+);
+
+-- An audience is hidden until its import has ended (`ready`). Its rows never change.
+CREATE TABLE audience (
+    id INTEGER PRIMARY KEY,
+    name TEXT,
+    source TEXT NOT NULL,
+    columns TEXT NOT NULL,
+    ready INTEGER NOT NULL DEFAULT 0,
+    recipients INTEGER NOT NULL DEFAULT 0,
+    summary TEXT,
+    begun_at INTEGER NOT NULL,
+    touched_at INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX audience_name ON audience (name) WHERE ready = 1 AND name IS NOT NULL;
+
+CREATE TABLE recipient (
+    audience INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    msisdn INTEGER NOT NULL,
+    country TEXT NOT NULL,
+    client_message_id TEXT,
+    fields TEXT NOT NULL,
+    PRIMARY KEY (audience, n)
+) WITHOUT ROWID;
+
+-- Plans are stored once, by the digest of their JSON.
+CREATE TABLE plan (
+    digest BLOB PRIMARY KEY,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE batch (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    tag INTEGER NOT NULL,
+    plan BLOB NOT NULL REFERENCES plan (digest),
+    state INTEGER NOT NULL,
+    state_why TEXT,
+    name TEXT,
+    audience TEXT NOT NULL,
+    audience_ids TEXT NOT NULL,
+    messages INTEGER NOT NULL DEFAULT 0,
+    starts_at INTEGER,
+    created_at INTEGER NOT NULL,
+    touched_at INTEGER NOT NULL,
+    started_at INTEGER,
+    finished_at INTEGER,
+    settled_at INTEGER,
+    -- Hand-overs a second, as the node that sends last measured it.
+    pace REAL NOT NULL DEFAULT 0,
+    pace_at INTEGER NOT NULL DEFAULT 0
+);
+-- A campaign is known by its name; what is still being laid out is known to nobody.
+CREATE UNIQUE INDEX batch_name ON batch (name) WHERE name IS NOT NULL AND state > 0;
+CREATE INDEX batch_open ON batch (state) WHERE state < 8;
+
+-- The present of a message. What led to it stands in attempt and receipt.
+--   state      0 queued, 1 sending, 2 awaiting, 3 done
+--   not_before since when the present step has been queued, or when it may go at the earliest
+--   at         sending: the intent; done: when it ended
+--   due        queued and sending: when it gives up waiting; awaiting: its deadline, or the close of its window
+--   marks      what is known of each step: see domain::Marks
+CREATE TABLE message (
+    batch INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    audience INTEGER NOT NULL,
+    recipient INTEGER NOT NULL,
+    msisdn INTEGER NOT NULL,
+    version INTEGER NOT NULL DEFAULT 0,
+    state INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    lane INTEGER NOT NULL,
+    not_before INTEGER NOT NULL,
+    at INTEGER,
+    due INTEGER,
+    outcome INTEGER,
+    skipped INTEGER,
+    first_left INTEGER,
+    accepted INTEGER,
+    tries INTEGER NOT NULL DEFAULT 0,
+    marks INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (batch, n),
+    CONSTRAINT outcome_when_done CHECK ((state = 3) = (outcome IS NOT NULL)),
+    CONSTRAINT at_when_sending_or_done CHECK (state NOT IN (1, 3) OR at IS NOT NULL),
+    CONSTRAINT due_when_awaiting CHECK (state <> 2 OR due IS NOT NULL)
+) WITHOUT ROWID;
+-- The queues: what may be claimed, in order, and nothing else.
+CREATE INDEX message_queue ON message (lane, batch, step, not_before) WHERE state = 0;
+-- The timers. Messages in flight have none.
+CREATE INDEX message_due ON message (batch, due) WHERE due IS NOT NULL AND state IN (0, 2);
+-- What a dead process had in its hands: never more than a few thousand rows.
+CREATE INDEX message_sending ON message (lane, batch) WHERE state = 1;
+
+-- One hand-over of a step. Throttled and unavailable tries are only counted: nothing was handed over.
+--   verdict    0 accepted, 1 rejected, 2 unknown, 3 could not leave
+CREATE TABLE attempt (
+    batch INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    lane INTEGER NOT NULL,
+    queued INTEGER NOT NULL,
+    intent INTEGER,
+    answered INTEGER NOT NULL,
+    verdict INTEGER NOT NULL,
+    tries INTEGER NOT NULL,
+    code INTEGER,
+    detail TEXT,
+    umid BLOB,
+    -- The number, while nobody knows whether the hand-over happened: what an unknown umid is matched with.
+    adoptable INTEGER,
+    PRIMARY KEY (batch, n, step)
+) WITHOUT ROWID;
+CREATE INDEX attempt_umid ON attempt (umid) WHERE umid IS NOT NULL;
+CREATE INDEX attempt_adoptable ON attempt (adoptable) WHERE adoptable IS NOT NULL;
+
+-- What the provider said about an attempt. The key is what makes a receipt the same receipt.
+CREATE TABLE receipt (
+    batch INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    stamp INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    code INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    PRIMARY KEY (batch, n, step, stamp, state, detail, code)
+) WITHOUT ROWID;
+
+-- Authentic webhooks that belong to no attempt yet, or never will: kept and counted.
+--   kind       0 a receipt without attempt, 1 another subaccount's, 2 another type, 3 unreadable
+CREATE TABLE stray (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    umid TEXT,
+    raw TEXT NOT NULL
+);
+CREATE INDEX stray_umid ON stray (umid) WHERE kind = 0;
+
+-- Counters, kept in the transaction of the change, one row per batch, step and writer.
+CREATE TABLE tally (
+    batch INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    writer INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (batch, step, count, writer)
+) WITHOUT ROWID;
+
+-- Why a lane or a template may not send now. `template` is empty for a hold on the lane.
+CREATE TABLE hold (
+    lane TEXT NOT NULL,
+    template TEXT NOT NULL DEFAULT '',
+    by_person INTEGER NOT NULL,
+    code INTEGER,
+    reason TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (lane, template, by_person)
+) WITHOUT ROWID;
+
+-- People whom a portfolio has begun to talk to, with the latest hand-over: the tier counts those of the last day.
+CREATE TABLE tier_place (
+    portfolio TEXT NOT NULL,
+    msisdn INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (portfolio, msisdn)
+) WITHOUT ROWID;
+
+CREATE TABLE opt_out (
+    msisdn INTEGER PRIMARY KEY,
+    since INTEGER NOT NULL,
+    source TEXT NOT NULL
+);
+
+-- What people and the throttle decided, and what befell the node: for people to read.
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    subject TEXT NOT NULL,
+    text TEXT NOT NULL
+);

@@ -1,0 +1,76 @@
+//! What can go wrong with the database, each with what to do about it.
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot open the database {place}: {hint}")]
+    Open {
+        place: String,
+        hint: String,
+        #[source]
+        source: sqlx::Error,
+    },
+    #[error("cannot open the database {place}: {hint}")]
+    Unopened { place: String, hint: &'static str },
+    #[error("another volley serve is running on {place}; stop it, or start this one with another database")]
+    SecondServer { place: String },
+    #[error("{url} is not a database that Volley can use; write sqlite:// and a path, such as sqlite://volley.db")]
+    Url { url: String },
+    #[error("the database {place} is of a newer Volley; use that version, or another file")]
+    Newer { place: String },
+    #[error("the database is locked by another process; stop it, or use another file")]
+    Locked {
+        verb: &'static str,
+        #[source]
+        source: sqlx::Error,
+    },
+    #[error("the disk of the database is full; free some space and try again, nothing is lost")]
+    Full {
+        verb: &'static str,
+        #[source]
+        source: sqlx::Error,
+    },
+    #[error("the database cannot be written; check the permissions of its file and folder")]
+    ReadOnly {
+        verb: &'static str,
+        #[source]
+        source: sqlx::Error,
+    },
+    #[error("the name \"{name}\" is taken; choose another")]
+    NameTaken { name: String },
+    #[error("audience {audience} is used by campaign \"{campaign}\" and cannot be removed")]
+    InUse { audience: String, campaign: String },
+    #[error("the database could not {verb}")]
+    Failed {
+        verb: &'static str,
+        #[source]
+        source: sqlx::Error,
+    },
+    #[error("the database holds something that makes no sense: {what} in {place}")]
+    Nonsense { what: String, place: String },
+    #[error("the database was closed before it could {verb}")]
+    Closed { verb: &'static str },
+    /// Another verb of the same commit, or the commit itself, failed: nothing of it happened.
+    #[error("the database could not commit: {reason}")]
+    Commit { reason: String },
+}
+
+impl Error {
+    /// Sorts what a driver says by what a person can do about it.
+    pub(super) fn of(verb: &'static str, source: sqlx::Error) -> Self {
+        let Some(database) = source.as_database_error() else {
+            return Self::Failed { verb, source };
+        };
+        // SQLite's primary result codes; the extended ones keep them in their low byte.
+        match database.code().and_then(|code| code.parse::<i64>().ok()).map(|code| code & 0xff) {
+            Some(5 | 6) => Self::Locked { verb, source },
+            Some(8) => Self::ReadOnly { verb, source },
+            Some(13) => Self::Full { verb, source },
+            _ => Self::Failed { verb, source },
+        }
+    }
+
+    /// Whether the same call may succeed in a moment.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Locked { .. } | Self::Full { .. })
+    }
+}

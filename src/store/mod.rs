@@ -1,0 +1,36 @@
+//! What is on disk: whole verbs, one transaction each.
+//!
+//! In: sets of rows and of guarded changes. Out: sets of rows, and which changes came too late.
+//! Promises: what a verb acknowledged survives `kill -9` and a power cut; a change applies only to the version it was
+//! decided on; counters move in the transaction of the change; no verb works message by message, holds its write
+//! transaction longer than some 50 ms, or leaves one open while anything else is waited for.
+//! May not: decide. The engine does; the store keeps. Only `store::Store` is known outside: which database answers is
+//! settled once, in [`open`].
+
+#[cfg(test)]
+mod contract;
+mod error;
+mod fact;
+mod model;
+mod sqlite;
+mod verbs;
+
+pub use error::Error;
+pub use fact::{Attempt, Change, Receipt, Stray, StrayKind, Umid, Verdict};
+pub use model::{
+    Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Event, Found, Hold, Key, Lane, Loaded, NewAudience, NewBatch,
+    Node, OptOut, Spread, TierUse,
+};
+pub use sqlite::Sqlite;
+pub use verbs::Store;
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Opens the database that a URL names, and brings its schema up to date.
+pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(Sqlite::open(url, clock).await?))
+}

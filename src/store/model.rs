@@ -1,0 +1,188 @@
+//! What the verbs take and give.
+
+use crate::domain::{
+    AttemptId, AudienceId, BatchId, BatchState, Channel, Fields, LaneId, MessageKey, Msisdn, Plan, Present, StepIndex,
+    Tag, Timestamp,
+};
+
+#[derive(Debug, Clone)]
+pub struct NewAudience {
+    /// Nothing for what an API call or a campaign file brings along without a name.
+    pub name: Option<String>,
+    /// The file's name, for people.
+    pub source: String,
+    pub columns: Vec<String>,
+    pub now: Timestamp,
+}
+
+#[derive(Debug, Clone)]
+pub struct Audience {
+    pub id: AudienceId,
+    pub name: Option<String>,
+    pub source: String,
+    pub columns: Vec<String>,
+    pub recipients: u32,
+    /// What the import understood, as JSON.
+    pub summary: Option<String>,
+    pub begun_at: Timestamp,
+}
+
+#[derive(Debug, Clone)]
+pub struct NewBatch {
+    pub tag: Tag,
+    pub plan: Plan,
+    pub name: Option<String>,
+    /// What people call the audience.
+    pub audience: String,
+    pub audience_ids: Vec<AudienceId>,
+    pub starts_at: Option<Timestamp>,
+    pub now: Timestamp,
+}
+
+/// A piece of an audience to lay out as messages: the `n`th recipient becomes the message `base + n`.
+#[derive(Debug, Clone)]
+pub struct Spread {
+    pub batch: BatchId,
+    pub audience: AudienceId,
+    pub from: u32,
+    pub until: u32,
+    pub base: u32,
+    pub lane: LaneId,
+    pub not_before: Timestamp,
+    pub gives_up: Option<Timestamp>,
+    pub excluded: Vec<Msisdn>,
+    pub steps: u8,
+    pub now: Timestamp,
+}
+
+#[derive(Debug, Clone)]
+pub struct Batch {
+    pub id: BatchId,
+    pub tag: Tag,
+    pub state: BatchState,
+    /// Who or what brought it there, in words.
+    pub why: Option<String>,
+    pub name: Option<String>,
+    pub audience: String,
+    pub audience_ids: Vec<AudienceId>,
+    pub messages: u32,
+    pub starts_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub settled_at: Option<Timestamp>,
+    /// Hand-overs a second, and when that was measured.
+    pub pace: (f64, Timestamp),
+}
+
+/// What a lane takes from its queues in one go.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    pub lane: LaneId,
+    /// In the order in which they are served.
+    pub queues: Vec<(BatchId, StepIndex)>,
+    /// Steps of each batch's route, for the counters.
+    pub limit: u32,
+    pub now: Timestamp,
+    /// The portfolio in which the people claimed take a place, where its tier is limited.
+    pub tier: Option<TierUse>,
+}
+
+#[derive(Debug, Clone)]
+pub struct TierUse {
+    pub portfolio: String,
+}
+
+/// A message in the hands of the one who claimed it.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    pub message: Loaded,
+    pub fields: Fields,
+    pub opted_out: bool,
+}
+
+/// What a claim brought, and which of its queues it has emptied for now.
+#[derive(Debug, Default)]
+pub struct ClaimedSet {
+    pub messages: Vec<Claimed>,
+    /// Queues that held less than was asked for.
+    pub drained: Vec<(BatchId, StepIndex)>,
+}
+
+/// A message as it stands, with the version to guard a change by.
+#[derive(Debug, Clone, Copy)]
+pub struct Loaded {
+    pub key: MessageKey,
+    pub msisdn: Msisdn,
+    pub version: u32,
+    pub lane: LaneId,
+    pub present: Present,
+}
+
+/// What a receipt may be found by, surest first.
+#[derive(Debug, Clone)]
+pub enum Key {
+    /// It carries our own id.
+    Attempt(AttemptId),
+    Umid(super::Umid),
+    /// Nothing but a number and a channel: the only unknown attempt there adopts it.
+    Number(Msisdn, Channel),
+}
+
+/// The attempt that a key led to.
+#[derive(Debug, Clone, Copy)]
+pub struct Found {
+    pub message: Loaded,
+    pub step: StepIndex,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lane {
+    pub id: LaneId,
+    pub name: String,
+    pub channel: Channel,
+}
+
+/// Why a lane, or one template on it, may not send now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    pub lane: String,
+    /// Empty for a hold on the lane itself.
+    pub template: String,
+    pub by_person: bool,
+    pub code: Option<u32>,
+    pub reason: String,
+    pub since: Timestamp,
+}
+
+#[derive(Debug, Clone)]
+pub struct OptOut {
+    pub msisdn: Msisdn,
+    pub since: Timestamp,
+    pub source: String,
+}
+
+/// A sign of life.
+#[derive(Debug, Clone)]
+pub struct Beat {
+    pub node: i64,
+    pub now: Timestamp,
+    pub noted: u64,
+    /// Hand-overs a second of each batch that is sending.
+    pub pace: Vec<(BatchId, f64)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Node {
+    pub id: i64,
+    pub seen_at: Timestamp,
+    pub noted: u64,
+}
+
+/// Something that people should be able to read later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    pub at: Timestamp,
+    pub subject: String,
+    pub text: String,
+}

@@ -1,0 +1,246 @@
+//! The contract, answered: each verb by the statements of its module.
+
+use super::{Sqlite, audiences, batches, lanes, messages, nodes, receipts};
+use crate::domain::{
+    AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
+};
+use crate::store::{
+    Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Key, Lane, Loaded, NewAudience,
+    NewBatch, Node, OptOut, Receipt, Result, Spread, Store, Stray, StrayKind,
+};
+
+#[async_trait::async_trait]
+impl Store for Sqlite {
+    async fn begin_audience(&self, new: NewAudience) -> Result<AudienceId> {
+        self.write("begin an audience", move |c| Box::pin(audiences::begin(c, new))).await
+    }
+
+    async fn add_recipients(&self, audience: AudienceId, first: u32, recipients: Vec<Recipient>) -> Result<()> {
+        let now = self.clock.now();
+        self.write("add recipients", move |c| {
+            Box::pin(async move { audiences::add(c, audience, first, &recipients, now).await })
+        })
+        .await
+    }
+
+    async fn publish_audience(&self, audience: AudienceId, recipients: u32, summary: String) -> Result<()> {
+        self.write("publish an audience", move |c| Box::pin(audiences::publish(c, audience, recipients, summary))).await
+    }
+
+    async fn remove_audience(&self, audience: AudienceId) -> Result<()> {
+        self.write("hide an audience", move |c| Box::pin(audiences::hide(c, audience))).await?;
+        while !self.write("remove an audience", move |c| Box::pin(audiences::remove_piece(c, audience))).await? {}
+        Ok(())
+    }
+
+    async fn sweep_unpublished(&self, before: Timestamp) -> Result<u32> {
+        let audiences =
+            self.read("look for half audiences", move |c| Box::pin(audiences::unpublished(c, before))).await?;
+        let batches = self.read("look for half batches", move |c| Box::pin(batches::unpublished(c, before))).await?;
+        let swept = audiences.len() + batches.len();
+        for batch in batches {
+            while !self.write("sweep a batch", move |c| Box::pin(batches::remove_piece(c, batch))).await? {}
+        }
+        for audience in audiences {
+            while !self.write("sweep an audience", move |c| Box::pin(audiences::remove_piece(c, audience))).await? {}
+        }
+        Ok(u32::try_from(swept).unwrap_or(u32::MAX))
+    }
+
+    async fn audiences(&self) -> Result<Vec<Audience>> {
+        self.read("list audiences", move |c| Box::pin(audiences::all(c))).await
+    }
+
+    async fn audience_named(&self, name: &str) -> Result<Option<Audience>> {
+        let name = name.to_owned();
+        self.read("find an audience", move |c| Box::pin(async move { audiences::named(c, &name).await })).await
+    }
+
+    async fn recipients(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Recipient>> {
+        self.read("read recipients", move |c| Box::pin(audiences::recipients(c, audience, from, limit))).await
+    }
+
+    async fn begin_batch(&self, new: NewBatch) -> Result<BatchId> {
+        self.write("begin a batch", move |c| Box::pin(batches::begin(c, new))).await
+    }
+
+    async fn spread(&self, spread: Spread) -> Result<u32> {
+        self.write("lay out messages", move |c| Box::pin(batches::spread(c, spread))).await
+    }
+
+    async fn publish_batch(&self, batch: BatchId, state: BatchState, now: Timestamp) -> Result<()> {
+        self.write("publish a batch", move |c| Box::pin(batches::publish(c, batch, state, now))).await
+    }
+
+    async fn batches(&self, states: Option<Vec<BatchState>>) -> Result<Vec<Batch>> {
+        self.read("list batches", move |c| Box::pin(batches::all(c, states))).await
+    }
+
+    async fn batch(&self, id: BatchId) -> Result<Option<Batch>> {
+        self.read("find a batch", move |c| Box::pin(batches::by_id(c, id))).await
+    }
+
+    async fn batch_named(&self, name: &str) -> Result<Option<Batch>> {
+        let name = name.to_owned();
+        self.read("find a campaign", move |c| Box::pin(async move { batches::named(c, &name).await })).await
+    }
+
+    async fn plan(&self, batch: BatchId) -> Result<Option<Plan>> {
+        self.read("read a plan", move |c| Box::pin(batches::plan(c, batch))).await
+    }
+
+    async fn tallies(&self, batch: BatchId) -> Result<Tallies> {
+        self.read("read counters", move |c| Box::pin(batches::tallies(c, batch))).await
+    }
+
+    async fn move_batch(
+        &self,
+        batch: BatchId,
+        from: Vec<BatchState>,
+        to: BatchState,
+        why: Option<String>,
+        now: Timestamp,
+    ) -> Result<Option<u64>> {
+        self.write("move a batch", move |c| Box::pin(batches::move_on(c, batch, from, to, why, now))).await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<ClaimedSet> {
+        self.write("claim messages", move |c| Box::pin(messages::claim(c, claim))).await
+    }
+
+    async fn record(&self, changes: Vec<Change>) -> Result<Vec<MessageKey>> {
+        self.write("record changes", move |c| Box::pin(async move { messages::record(c, &changes).await })).await
+    }
+
+    async fn in_flight(&self, limit: u32) -> Result<Vec<Loaded>> {
+        self.read("look for messages in flight", move |c| Box::pin(messages::in_flight(c, limit))).await
+    }
+
+    async fn load(&self, keys: Vec<MessageKey>) -> Result<Vec<Loaded>> {
+        self.read("load messages", move |c| Box::pin(messages::load(c, keys))).await
+    }
+
+    async fn open_messages(&self, batch: BatchId, after: Option<u32>, limit: u32) -> Result<Vec<Loaded>> {
+        self.read("read open messages", move |c| Box::pin(messages::open_messages(c, batch, after, limit))).await
+    }
+
+    async fn find(&self, keys: Vec<Key>) -> Result<Vec<Option<Found>>> {
+        self.read("find attempts", move |c| Box::pin(receipts::find(c, keys))).await
+    }
+
+    async fn take_receipts(
+        &self,
+        receipts: Vec<Receipt>,
+        strays: Vec<Stray>,
+        changes: Vec<Change>,
+    ) -> Result<Vec<MessageKey>> {
+        self.write("take receipts", move |c| {
+            Box::pin(async move {
+                receipts::keep(c, &receipts, &strays).await?;
+                let learned: Vec<_> = receipts
+                    .into_iter()
+                    .filter_map(|receipt| receipt.umid.map(|umid| (receipt.key, receipt.step, umid)))
+                    .collect();
+                receipts::learn_umids(c, &learned).await?;
+                messages::record(c, &changes).await
+            })
+        })
+        .await
+    }
+
+    async fn strays(&self, kind: StrayKind, after: i64, limit: u32) -> Result<Vec<(i64, Stray)>> {
+        self.read("read strays", move |c| Box::pin(receipts::strays(c, kind, after, limit))).await
+    }
+
+    async fn forget_strays(&self, ids: Vec<i64>) -> Result<()> {
+        self.write("forget strays", move |c| Box::pin(receipts::forget_strays(c, ids))).await
+    }
+
+    async fn due(&self, batch: BatchId, now: Timestamp, limit: u32) -> Result<Vec<Loaded>> {
+        self.read("read what is due", move |c| Box::pin(messages::due(c, batch, now, limit))).await
+    }
+
+    async fn next_due(&self, batch: BatchId) -> Result<Option<Timestamp>> {
+        self.read("look for what is due next", move |c| Box::pin(messages::next_due(c, batch))).await
+    }
+
+    async fn attempts(&self, message: MessageKey) -> Result<Vec<Attempt>> {
+        self.read("read attempts", move |c| Box::pin(receipts::attempts(c, message))).await
+    }
+
+    async fn receipts(&self, message: MessageKey) -> Result<Vec<Receipt>> {
+        self.read("read receipts", move |c| Box::pin(receipts::receipts(c, message))).await
+    }
+
+    async fn recipient(&self, message: MessageKey) -> Result<Option<Recipient>> {
+        self.read("read a recipient", move |c| Box::pin(audiences::recipient_of(c, message))).await
+    }
+
+    async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, Msisdn, StepIndex)>> {
+        self.read("list unknown attempts", move |c| Box::pin(receipts::unknown(c, batch, limit))).await
+    }
+
+    async fn lanes(&self, lanes: Vec<(String, Channel)>) -> Result<Vec<Lane>> {
+        self.write("number the lanes", move |c| Box::pin(lanes::lanes(c, lanes))).await
+    }
+
+    async fn holds(&self) -> Result<Vec<Hold>> {
+        self.read("read holds", move |c| Box::pin(lanes::holds(c))).await
+    }
+
+    async fn hold(&self, hold: Hold) -> Result<u64> {
+        self.write("hold", move |c| Box::pin(lanes::hold(c, hold))).await
+    }
+
+    async fn release(&self, lane: String, template: String, now: Timestamp, by: String) -> Result<u32> {
+        self.write("lift a hold", move |c| Box::pin(lanes::release(c, lane, template, now, by))).await
+    }
+
+    async fn tier_places(&self, portfolio: &str, since: Timestamp) -> Result<Vec<(Msisdn, Timestamp)>> {
+        let portfolio = portfolio.to_owned();
+        self.read("read a tier", move |c| Box::pin(async move { lanes::tier_places(c, &portfolio, since).await })).await
+    }
+
+    async fn opt_out(&self, people: Vec<OptOut>) -> Result<()> {
+        self.write("opt people out", move |c| Box::pin(async move { lanes::opt_out(c, &people).await })).await
+    }
+
+    async fn opted_out(&self, people: Vec<Msisdn>) -> Result<Vec<Msisdn>> {
+        self.read("look up opt-outs", move |c| Box::pin(async move { lanes::opted_out(c, &people).await })).await
+    }
+
+    async fn start_node(&self, now: Timestamp) -> Result<(i64, Option<Timestamp>)> {
+        self.become_server()?;
+        self.write("start a node", move |c| Box::pin(nodes::start(c, now))).await
+    }
+
+    async fn beat(&self, beat: Beat) -> Result<()> {
+        self.write("beat", move |c| Box::pin(nodes::beat(c, beat))).await
+    }
+
+    async fn stop_node(&self, node: i64, now: Timestamp) -> Result<()> {
+        self.write("stop a node", move |c| Box::pin(nodes::stop(c, node, now))).await?;
+        self.stop_serving();
+        Ok(())
+    }
+
+    async fn nodes(&self, since: Timestamp) -> Result<Vec<Node>> {
+        self.read("list nodes", move |c| Box::pin(nodes::live(c, since))).await
+    }
+
+    async fn seq(&self) -> Result<u64> {
+        self.read("look for decisions", move |c| Box::pin(nodes::seq(c))).await
+    }
+
+    async fn note(&self, event: Event) -> Result<()> {
+        self.write("note an event", move |c| Box::pin(nodes::note(c, event))).await
+    }
+
+    async fn events(&self, limit: u32) -> Result<Vec<Event>> {
+        self.read("read events", move |c| Box::pin(nodes::events(c, limit))).await
+    }
+
+    async fn close(&self) {
+        self.shut().await;
+    }
+}

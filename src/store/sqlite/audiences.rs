@@ -1,0 +1,197 @@
+//! Audiences: hidden while they grow, then visible at once.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::messages::number;
+use super::rows::{Bound, for_values, moment, msisdn, small};
+use super::{Error, Work};
+use crate::domain::{AudienceId, Country, Fields, MessageKey, Recipient, Timestamp};
+use crate::store::{Audience, NewAudience};
+
+/// Recipients or messages removed in one transaction, so that none lasts long.
+pub(super) const REMOVED_AT_ONCE: u32 = 20_000;
+
+pub(super) async fn begin(connection: &mut SqliteConnection, new: NewAudience) -> Work<AudienceId> {
+    if let Some(name) = &new.name {
+        name_is_free(connection, name).await?;
+    }
+    let row = sqlx::query(
+        "INSERT INTO audience (name, source, columns, begun_at, touched_at) VALUES (?1, ?2, ?3, ?4, ?4) RETURNING id",
+    )
+    .bind(&new.name)
+    .bind(&new.source)
+    .bind(Fields::pack(new.columns.iter().map(String::as_str)).as_str())
+    .bind(new.now.millis())
+    .fetch_one(connection)
+    .await?;
+    Ok(AudienceId(small(&row, "id")?))
+}
+
+async fn name_is_free(connection: &mut SqliteConnection, name: &str) -> Work<()> {
+    match named(connection, name).await? {
+        None => Ok(()),
+        Some(_) => Err(Error::NameTaken { name: name.to_owned() }.into()),
+    }
+}
+
+pub(super) async fn add(
+    connection: &mut SqliteConnection,
+    audience: AudienceId,
+    first: u32,
+    recipients: &[Recipient],
+    now: Timestamp,
+) -> Work<()> {
+    let numbered: Vec<(i64, &Recipient)> = (i64::from(first)..).zip(recipients).collect();
+    for_values(
+        connection,
+        "INSERT INTO recipient (audience, n, msisdn, country, client_message_id, fields)",
+        "ON CONFLICT DO NOTHING",
+        6,
+        &numbered,
+        |query: Bound<'_>, (n, recipient)| {
+            query
+                .bind(audience.0)
+                .bind(*n)
+                .bind(number(recipient.msisdn))
+                .bind(recipient.country.as_str().to_owned())
+                .bind(recipient.client_message_id.as_deref().map(str::to_owned))
+                .bind(recipient.fields.as_str().to_owned())
+        },
+    )
+    .await?;
+    sqlx::query("UPDATE audience SET touched_at = ?2 WHERE id = ?1")
+        .bind(audience.0)
+        .bind(now.millis())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn publish(
+    connection: &mut SqliteConnection,
+    audience: AudienceId,
+    recipients: u32,
+    summary: String,
+) -> Work<()> {
+    let row =
+        sqlx::query("SELECT name FROM audience WHERE id = ?1").bind(audience.0).fetch_one(&mut *connection).await?;
+    if let Some(name) = row.try_get::<Option<String>, _>("name")? {
+        name_is_free(connection, &name).await?;
+    }
+    sqlx::query("UPDATE audience SET ready = 1, recipients = ?2, summary = ?3 WHERE id = ?1")
+        .bind(audience.0)
+        .bind(recipients)
+        .bind(summary)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Hides the audience, unless a batch uses it.
+pub(super) async fn hide(connection: &mut SqliteConnection, audience: AudienceId) -> Work<()> {
+    let user = sqlx::query(
+        "SELECT coalesce(batch.name, 'batch ' || batch.id) AS campaign, audience.source
+         FROM batch, json_each(batch.audience_ids) used JOIN audience ON audience.id = used.value
+         WHERE used.value = ?1 AND audience.name IS NOT NULL LIMIT 1",
+    )
+    .bind(audience.0)
+    .fetch_optional(&mut *connection)
+    .await?;
+    if let Some(row) = user {
+        return Err(Error::InUse { audience: row.try_get("source")?, campaign: row.try_get("campaign")? }.into());
+    }
+    sqlx::query("UPDATE audience SET ready = 0 WHERE id = ?1").bind(audience.0).execute(connection).await?;
+    Ok(())
+}
+
+/// Removes one piece of a hidden audience; says whether it is gone.
+pub(super) async fn remove_piece(connection: &mut SqliteConnection, audience: AudienceId) -> Work<bool> {
+    let removed = sqlx::query(
+        "DELETE FROM recipient WHERE audience = ?1 AND n IN (SELECT n FROM recipient WHERE audience = ?1 LIMIT ?2)",
+    )
+    .bind(audience.0)
+    .bind(REMOVED_AT_ONCE)
+    .execute(&mut *connection)
+    .await?
+    .rows_affected();
+    if removed >= u64::from(REMOVED_AT_ONCE) {
+        return Ok(false);
+    }
+    sqlx::query("DELETE FROM audience WHERE id = ?1 AND ready = 0").bind(audience.0).execute(connection).await?;
+    Ok(true)
+}
+
+pub(super) async fn unpublished(connection: &mut SqliteConnection, before: Timestamp) -> Work<Vec<AudienceId>> {
+    let rows = sqlx::query("SELECT id FROM audience WHERE ready = 0 AND touched_at < ?1")
+        .bind(before.millis())
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| Ok(AudienceId(small(row, "id")?))).collect()
+}
+
+pub(super) async fn all(connection: &mut SqliteConnection) -> Work<Vec<Audience>> {
+    let rows = sqlx::query("SELECT * FROM audience WHERE ready = 1 AND name IS NOT NULL ORDER BY id")
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(audience).collect()
+}
+
+pub(super) async fn named(connection: &mut SqliteConnection, name: &str) -> Work<Option<Audience>> {
+    let row = sqlx::query("SELECT * FROM audience WHERE ready = 1 AND name = ?1")
+        .bind(name)
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(audience).transpose()
+}
+
+fn audience(row: &SqliteRow) -> Work<Audience> {
+    let columns = Fields::from_packed(row.try_get("columns")?);
+    let columns = columns.unpack().map_err(|_| Error::Nonsense { what: "columns".into(), place: "audience".into() })?;
+    Ok(Audience {
+        id: AudienceId(small(row, "id")?),
+        name: row.try_get("name")?,
+        source: row.try_get("source")?,
+        columns: columns.into_iter().map(std::borrow::Cow::into_owned).collect(),
+        recipients: small(row, "recipients")?,
+        summary: row.try_get("summary")?,
+        begun_at: moment(row, "begun_at")?,
+    })
+}
+
+pub(super) async fn recipients(
+    connection: &mut SqliteConnection,
+    audience: AudienceId,
+    from: u32,
+    limit: u32,
+) -> Work<Vec<Recipient>> {
+    let rows = sqlx::query("SELECT * FROM recipient WHERE audience = ?1 AND n >= ?2 ORDER BY n LIMIT ?3")
+        .bind(audience.0)
+        .bind(from)
+        .bind(limit)
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(recipient).collect()
+}
+
+pub(super) fn recipient(row: &SqliteRow) -> Work<Recipient> {
+    let country: String = row.try_get("country")?;
+    Ok(Recipient {
+        msisdn: msisdn(row, "msisdn")?,
+        country: country.parse().unwrap_or(Country::WORLD),
+        client_message_id: row.try_get::<Option<String>, _>("client_message_id")?.map(Into::into),
+        fields: Fields::from_packed(row.try_get("fields")?),
+    })
+}
+
+pub(super) async fn recipient_of(connection: &mut SqliteConnection, message: MessageKey) -> Work<Option<Recipient>> {
+    let row = sqlx::query(
+        "SELECT r.* FROM message m JOIN recipient r ON r.audience = m.audience AND r.n = m.recipient
+         WHERE m.batch = ?1 AND m.n = ?2",
+    )
+    .bind(message.batch.0)
+    .bind(message.n)
+    .fetch_optional(connection)
+    .await?;
+    row.as_ref().map(recipient).transpose()
+}

@@ -1,0 +1,251 @@
+//! Batches: laid out in pieces, switched on at once, moved on by people and by their own end.
+
+use sha2::{Digest, Sha256};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::audiences::REMOVED_AT_ONCE;
+use super::messages::{Moves, count, number};
+use super::rows::{json_list, maybe_moment, moment, small, step, word};
+use super::{Error, Work};
+use crate::domain::{
+    AudienceId, BatchId, BatchState, Count, Outcome, Plan, SkipReason, StepIndex, Tag, Tallies, Timestamp,
+};
+use crate::store::{Batch, NewBatch, Spread};
+
+pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> Work<BatchId> {
+    if let Some(name) = &new.name {
+        name_is_free(connection, name).await?;
+    }
+    let body = serde_json::to_string(&new.plan)
+        .map_err(|error| Error::Nonsense { what: error.to_string(), place: "the plan".into() })?;
+    let digest = Sha256::digest(&body).to_vec();
+    sqlx::query("INSERT INTO plan (digest, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+        .bind(&digest)
+        .bind(body)
+        .execute(&mut *connection)
+        .await?;
+    let row = sqlx::query(
+        "INSERT INTO batch (tag, plan, state, name, audience, audience_ids, starts_at, created_at, touched_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8) RETURNING id",
+    )
+    .bind(new.tag.get().cast_signed())
+    .bind(digest)
+    .bind(BatchState::Launching.code())
+    .bind(new.name)
+    .bind(new.audience)
+    .bind(json_list(new.audience_ids.iter().map(|id| i64::from(id.0))))
+    .bind(new.starts_at.map(Timestamp::millis))
+    .bind(new.now.millis())
+    .fetch_one(connection)
+    .await?;
+    Ok(BatchId(small(&row, "id")?))
+}
+
+async fn name_is_free(connection: &mut SqliteConnection, name: &str) -> Work<()> {
+    match named(connection, name).await? {
+        None => Ok(()),
+        Some(_) => Err(Error::NameTaken { name: name.to_owned() }.into()),
+    }
+}
+
+/// Lays out one piece. Who is excluded or has opted out gets a row too, with that outcome: totals add up.
+pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) -> Work<u32> {
+    let laid_out = sqlx::query(
+        "INSERT INTO message (batch, n, audience, recipient, msisdn, state, step, lane, not_before, due, at, outcome, skipped)
+         SELECT ?1, ?5 + r.n, r.audience, r.n, r.msisdn, iif(skip IS NULL, 0, 3), 0, ?6, ?7, iif(skip IS NULL, ?8, NULL),
+                iif(skip IS NULL, NULL, ?9), iif(skip IS NULL, NULL, ?11), skip
+         FROM (SELECT *, CASE WHEN msisdn IN (SELECT value FROM json_each(?10)) THEN ?13
+                              WHEN EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = recipient.msisdn) THEN ?12 END AS skip
+               FROM recipient WHERE audience = ?2 AND n >= ?3 AND n < ?4) r
+         WHERE true ON CONFLICT DO NOTHING RETURNING skipped",
+    )
+    .bind(spread.batch.0)
+    .bind(spread.audience.0)
+    .bind(spread.from)
+    .bind(spread.until)
+    .bind(spread.base)
+    .bind(spread.lane.0)
+    .bind(spread.not_before.millis())
+    .bind(spread.gives_up.map(Timestamp::millis))
+    .bind(spread.now.millis())
+    .bind(json_list(spread.excluded.iter().copied().map(number)))
+    .bind(Outcome::Skipped.code())
+    .bind(SkipReason::OptedOut.code())
+    .bind(SkipReason::Excluded.code())
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut tallies = Tallies::default();
+    for row in &laid_out {
+        let skipped: Option<u8> = row.try_get("skipped")?;
+        let worth = match skipped.and_then(SkipReason::from_code) {
+            None => Count::Queued,
+            Some(SkipReason::OptedOut) => Count::SkippedOptedOut,
+            Some(_) => Count::SkippedExcluded,
+        };
+        tallies.add(StepIndex::FIRST, worth, 1);
+        if worth == Count::Queued {
+            tallies.add(StepIndex::FIRST, Count::NeverLeft, 1);
+        }
+    }
+    count(connection, &Moves::from([(spread.batch, tallies)])).await?;
+    let messages = u32::try_from(laid_out.len()).unwrap_or(u32::MAX);
+    sqlx::query("UPDATE batch SET messages = messages + ?2, touched_at = ?3 WHERE id = ?1")
+        .bind(spread.batch.0)
+        .bind(messages)
+        .bind(spread.now.millis())
+        .execute(connection)
+        .await?;
+    Ok(messages)
+}
+
+pub(super) async fn publish(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    state: BatchState,
+    now: Timestamp,
+) -> Work<()> {
+    let row = sqlx::query("SELECT name FROM batch WHERE id = ?1").bind(batch.0).fetch_one(&mut *connection).await?;
+    if let Some(name) = row.try_get::<Option<String>, _>("name")? {
+        name_is_free(connection, &name).await?;
+    }
+    sqlx::query("UPDATE batch SET state = ?2, started_at = iif(?2 = ?3, ?4, NULL) WHERE id = ?1")
+        .bind(batch.0)
+        .bind(state.code())
+        .bind(BatchState::Running.code())
+        .bind(now.millis())
+        .execute(&mut *connection)
+        .await?;
+    bump(connection).await?;
+    Ok(())
+}
+
+/// A new decision for the nodes to note.
+pub(super) async fn bump(connection: &mut SqliteConnection) -> Work<u64> {
+    let row = sqlx::query("UPDATE control SET seq = seq + 1 RETURNING seq").fetch_one(connection).await?;
+    small(&row, "seq")
+}
+
+pub(super) async fn unpublished(connection: &mut SqliteConnection, before: Timestamp) -> Work<Vec<BatchId>> {
+    let rows = sqlx::query("SELECT id FROM batch WHERE state = ?1 AND touched_at < ?2")
+        .bind(BatchState::Launching.code())
+        .bind(before.millis())
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| Ok(BatchId(small(row, "id")?))).collect()
+}
+
+/// Removes one piece of a batch that was never published; says whether it is gone.
+pub(super) async fn remove_piece(connection: &mut SqliteConnection, batch: BatchId) -> Work<bool> {
+    let removed =
+        sqlx::query("DELETE FROM message WHERE batch = ?1 AND n IN (SELECT n FROM message WHERE batch = ?1 LIMIT ?2)")
+            .bind(batch.0)
+            .bind(REMOVED_AT_ONCE)
+            .execute(&mut *connection)
+            .await?
+            .rows_affected();
+    if removed >= u64::from(REMOVED_AT_ONCE) {
+        return Ok(false);
+    }
+    sqlx::query("DELETE FROM tally WHERE batch = ?1").bind(batch.0).execute(&mut *connection).await?;
+    sqlx::query("DELETE FROM batch WHERE id = ?1 AND state = 0").bind(batch.0).execute(connection).await?;
+    Ok(true)
+}
+
+pub(super) async fn all(connection: &mut SqliteConnection, states: Option<Vec<BatchState>>) -> Work<Vec<Batch>> {
+    let states = states.unwrap_or_else(|| BatchState::ALL.to_vec());
+    let codes = states.iter().filter(|state| **state != BatchState::Launching).map(|state| i64::from(state.code()));
+    let rows = sqlx::query("SELECT * FROM batch WHERE state IN (SELECT value FROM json_each(?1)) ORDER BY id")
+        .bind(json_list(codes))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(batch).collect()
+}
+
+pub(super) async fn by_id(connection: &mut SqliteConnection, id: BatchId) -> Work<Option<Batch>> {
+    let row =
+        sqlx::query("SELECT * FROM batch WHERE id = ?1 AND state > 0").bind(id.0).fetch_optional(connection).await?;
+    row.as_ref().map(batch).transpose()
+}
+
+pub(super) async fn named(connection: &mut SqliteConnection, name: &str) -> Work<Option<Batch>> {
+    let row =
+        sqlx::query("SELECT * FROM batch WHERE name = ?1 AND state > 0").bind(name).fetch_optional(connection).await?;
+    row.as_ref().map(batch).transpose()
+}
+
+fn batch(row: &SqliteRow) -> Work<Batch> {
+    let ids: String = row.try_get("audience_ids")?;
+    let ids: Vec<u32> = serde_json::from_str(&ids)
+        .map_err(|_| Error::Nonsense { what: ids.clone(), place: "batch.audience_ids".to_owned() })?;
+    Ok(Batch {
+        id: BatchId(small(row, "id")?),
+        tag: Tag::from_random(row.try_get::<i64, _>("tag")?.cast_unsigned()),
+        state: word(row, "state", BatchState::from_code)?,
+        why: row.try_get("state_why")?,
+        name: row.try_get("name")?,
+        audience: row.try_get("audience")?,
+        audience_ids: ids.into_iter().map(AudienceId).collect(),
+        messages: small(row, "messages")?,
+        starts_at: maybe_moment(row, "starts_at")?,
+        created_at: moment(row, "created_at")?,
+        started_at: maybe_moment(row, "started_at")?,
+        finished_at: maybe_moment(row, "finished_at")?,
+        settled_at: maybe_moment(row, "settled_at")?,
+        pace: (row.try_get("pace")?, moment(row, "pace_at")?),
+    })
+}
+
+pub(super) async fn plan(connection: &mut SqliteConnection, batch: BatchId) -> Work<Option<Plan>> {
+    let row = sqlx::query("SELECT body FROM plan WHERE digest = (SELECT plan FROM batch WHERE id = ?1)")
+        .bind(batch.0)
+        .fetch_optional(connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let body: String = row.try_get("body")?;
+    let plan = serde_json::from_str(&body)
+        .map_err(|error| Error::Nonsense { what: error.to_string(), place: format!("the plan of batch {batch}") })?;
+    Ok(Some(plan))
+}
+
+pub(super) async fn tallies(connection: &mut SqliteConnection, batch: BatchId) -> Work<Tallies> {
+    let rows = sqlx::query("SELECT step, count, sum(n) AS n FROM tally WHERE batch = ?1 GROUP BY step, count")
+        .bind(batch.0)
+        .fetch_all(connection)
+        .await?;
+    let mut tallies = Tallies::default();
+    for row in &rows {
+        tallies.add(step(row, "step")?, word(row, "count", Count::from_code)?, row.try_get("n")?);
+    }
+    Ok(tallies)
+}
+
+pub(super) async fn move_on(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    from: Vec<BatchState>,
+    to: BatchState,
+    why: Option<String>,
+    now: Timestamp,
+) -> Work<Option<u64>> {
+    // Times are set on the way into a state and never again: a batch that is resumed has not started anew.
+    let moved = sqlx::query(
+        "UPDATE batch SET state = ?3, state_why = ?4,
+                started_at = iif(?3 = ?6, coalesce(started_at, ?5), started_at),
+                finished_at = iif(?3 IN (?7, ?8), coalesce(finished_at, ?5), finished_at),
+                settled_at = iif(?3 = ?8, coalesce(settled_at, ?5), settled_at)
+         WHERE id = ?1 AND state IN (SELECT value FROM json_each(?2))",
+    )
+    .bind(batch.0)
+    .bind(json_list(from.iter().map(|state| i64::from(state.code()))))
+    .bind(to.code())
+    .bind(why)
+    .bind(now.millis())
+    .bind(BatchState::Running.code())
+    .bind(BatchState::Finished.code())
+    .bind(BatchState::Settled.code())
+    .execute(&mut *connection)
+    .await?
+    .rows_affected();
+    if moved == 0 { Ok(None) } else { bump(connection).await.map(Some) }
+}

@@ -1,0 +1,134 @@
+//! Lanes and what keeps them from sending: holds, tiers, opt-outs.
+
+use sqlx::{Row, SqliteConnection};
+
+use super::Work;
+use super::batches::bump;
+use super::messages::number;
+use super::rows::{Bound, for_values, json_list, maybe_small, moment, msisdn, small, word};
+use crate::domain::{Channel, LaneId, Msisdn, Timestamp};
+use crate::store::{Event, Hold, Lane, OptOut};
+
+pub(super) async fn lanes(connection: &mut SqliteConnection, lanes: Vec<(String, Channel)>) -> Work<Vec<Lane>> {
+    for_values(
+        connection,
+        "INSERT INTO lane (name, channel)",
+        "ON CONFLICT DO UPDATE SET channel = excluded.channel",
+        2,
+        &lanes,
+        |query: Bound<'_>, (name, channel)| query.bind(name.clone()).bind(channel.code()),
+    )
+    .await?;
+    let rows = sqlx::query("SELECT * FROM lane ORDER BY id").fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Lane {
+                id: LaneId(small(row, "id")?),
+                name: row.try_get("name")?,
+                channel: word(row, "channel", Channel::from_code)?,
+            })
+        })
+        .collect()
+}
+
+pub(super) async fn holds(connection: &mut SqliteConnection) -> Work<Vec<Hold>> {
+    let rows = sqlx::query("SELECT * FROM hold ORDER BY lane, template, since").fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Hold {
+                lane: row.try_get("lane")?,
+                template: row.try_get("template")?,
+                by_person: row.try_get("by_person")?,
+                code: maybe_small(row, "code")?,
+                reason: row.try_get("reason")?,
+                since: moment(row, "since")?,
+            })
+        })
+        .collect()
+}
+
+/// The first reason stays: it is the one that tells when it began.
+pub(super) async fn hold(connection: &mut SqliteConnection, hold: Hold) -> Work<u64> {
+    let added = sqlx::query(
+        "INSERT INTO hold (lane, template, by_person, code, reason, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(&hold.lane)
+    .bind(&hold.template)
+    .bind(hold.by_person)
+    .bind(hold.code)
+    .bind(&hold.reason)
+    .bind(hold.since.millis())
+    .execute(&mut *connection)
+    .await?
+    .rows_affected();
+    if added > 0 {
+        let text = format!("held: {}", hold.reason);
+        let event = Event { at: hold.since, subject: subject(&hold.lane, &hold.template), text };
+        super::nodes::note(connection, event).await?;
+    }
+    bump(connection).await
+}
+
+fn subject(lane: &str, template: &str) -> String {
+    if template.is_empty() { format!("lane {lane}") } else { format!("template {template} on lane {lane}") }
+}
+
+pub(super) async fn release(
+    connection: &mut SqliteConnection,
+    lane: String,
+    template: String,
+    now: Timestamp,
+    by: String,
+) -> Work<u32> {
+    let lifted = sqlx::query("DELETE FROM hold WHERE lane = ?1 AND template = ?2")
+        .bind(&lane)
+        .bind(&template)
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    if lifted > 0 {
+        let event = Event { at: now, subject: subject(&lane, &template), text: format!("resumed by {by}") };
+        super::nodes::note(connection, event).await?;
+        bump(connection).await?;
+    }
+    Ok(u32::try_from(lifted).unwrap_or(u32::MAX))
+}
+
+pub(super) async fn tier_places(
+    connection: &mut SqliteConnection,
+    portfolio: &str,
+    since: Timestamp,
+) -> Work<Vec<(Msisdn, Timestamp)>> {
+    let rows = sqlx::query("SELECT msisdn, at FROM tier_place WHERE portfolio = ?1 AND at > ?2 ORDER BY at")
+        .bind(portfolio)
+        .bind(since.millis())
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| Ok((msisdn(row, "msisdn")?, moment(row, "at")?))).collect()
+}
+
+pub(super) async fn opt_out(connection: &mut SqliteConnection, people: &[OptOut]) -> Work<()> {
+    for_values(
+        connection,
+        "INSERT INTO opt_out (msisdn, since, source)",
+        "ON CONFLICT DO NOTHING",
+        3,
+        people,
+        |query: Bound<'_>, person| {
+            query.bind(number(person.msisdn)).bind(person.since.millis()).bind(person.source.clone())
+        },
+    )
+    .await?;
+    bump(connection).await?;
+    Ok(())
+}
+
+pub(super) async fn opted_out(connection: &mut SqliteConnection, people: &[Msisdn]) -> Work<Vec<Msisdn>> {
+    let rows =
+        sqlx::query("SELECT msisdn FROM opt_out WHERE msisdn IN (SELECT value FROM json_each(?1)) ORDER BY msisdn")
+            .bind(json_list(people.iter().copied().map(number)))
+            .fetch_all(connection)
+            .await?;
+    rows.iter().map(|row| msisdn(row, "msisdn")).collect()
+}

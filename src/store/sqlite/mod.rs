@@ -1,0 +1,193 @@
+//! The store in one SQLite file.
+//!
+//! One connection writes (see `writer`), a few read. Durability is SQLite's strictest: a write-ahead log with
+//! `synchronous = FULL`, so an acknowledged verb survives a power cut.
+
+mod answers;
+mod audiences;
+mod batches;
+mod lanes;
+mod messages;
+mod nodes;
+mod receipts;
+mod rows;
+mod writer;
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqliteConnection};
+
+use super::{Error, Result};
+use crate::clock::Clock;
+use writer::Writer;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Readers beside the writer: a page, a report and a look of the dispatcher at the same time.
+const READERS: u32 = 4;
+/// How long SQLite itself waits for another process's transaction before it gives up.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// What goes wrong inside a verb: the driver's word, or one of ours.
+#[derive(Debug)]
+enum Fault {
+    Sql(sqlx::Error),
+    Ours(Error),
+}
+
+impl Fault {
+    fn during(self, verb: &'static str) -> Error {
+        match self {
+            Self::Sql(error) => Error::of(verb, error),
+            Self::Ours(error) => error,
+        }
+    }
+}
+
+impl From<sqlx::Error> for Fault {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Ours(error)
+    }
+}
+
+type Work<T> = std::result::Result<T, Fault>;
+
+#[derive(Debug)]
+pub struct Sqlite {
+    writer: Writer,
+    clock: Arc<dyn Clock>,
+    /// Nothing for a database in memory, which only its one connection can see.
+    readers: Option<SqlitePool>,
+    path: Option<PathBuf>,
+    /// Held while this process is the server.
+    serving: Mutex<Option<File>>,
+}
+
+impl Sqlite {
+    pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self> {
+        let path = match url.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//")) {
+            Some(":memory:") => None,
+            Some(path) if !path.is_empty() => Some(PathBuf::from(path)),
+            Some(_) | None => return Err(Error::Url { url: url.to_owned() }),
+        };
+        let options = match &path {
+            None => SqliteConnectOptions::from_str("sqlite::memory:").map_err(|source| open_error(url, source))?,
+            Some(path) => SqliteConnectOptions::new().filename(path).create_if_missing(true),
+        };
+        let options = options
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            .row_buffer_size(1_024)
+            .pragma("temp_store", "memory")
+            .pragma("cache_size", "-32000")
+            .pragma("journal_size_limit", "67108864")
+            .disable_statement_logging();
+        let mut connection = options.connect().await.map_err(|source| open_error(url, source))?;
+        MIGRATIONS.run(&mut connection).await.map_err(|error| match error {
+            sqlx::migrate::MigrateError::VersionMissing(_) => Error::Newer { place: url.to_owned() },
+            other => open_error(url, other.into()),
+        })?;
+        let (turn, readers) = match &path {
+            None => (None, None),
+            Some(path) => {
+                let turn = File::options().create(true).truncate(false).write(true).open(beside(path, "-turn"));
+                let turn = turn.map_err(|source| open_error(url, source.into()))?;
+                let readers = SqlitePoolOptions::new()
+                    .max_connections(READERS)
+                    .connect_with(options.read_only(true).create_if_missing(false))
+                    .await
+                    .map_err(|source| open_error(url, source))?;
+                (Some(turn), Some(readers))
+            }
+        };
+        let writer = Writer::start(connection, turn, Arc::clone(&clock));
+        Ok(Self { writer, clock, readers, path, serving: Mutex::new(None) })
+    }
+
+    async fn write<T, W>(&self, verb: &'static str, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Work<T>> + Send + 'static,
+    {
+        self.writer.run(verb, work).await
+    }
+
+    /// Reads what has been committed, beside the writer.
+    async fn read<T, W>(&self, verb: &'static str, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Work<T>> + Send + 'static,
+    {
+        let Some(readers) = &self.readers else {
+            return self.writer.run(verb, work).await;
+        };
+        let mut connection = readers.acquire().await.map_err(|source| Error::of(verb, source))?;
+        work(&mut connection).await.map_err(|fault| fault.during(verb))
+    }
+
+    /// Becomes the file's server: there is one at most, for as long as its process lives.
+    fn become_server(&self) -> Result<()> {
+        self.writer.host();
+        let Some(path) = &self.path else { return Ok(()) };
+        let place = beside(path, "-serve");
+        let file = File::options().create(true).truncate(false).write(true).open(&place);
+        let file = file.map_err(|source| open_error(&place.display().to_string(), source.into()))?;
+        match file.try_lock() {
+            Ok(()) => {
+                *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+                Ok(())
+            }
+            Err(TryLockError::WouldBlock) => Err(Error::SecondServer { place: path.display().to_string() }),
+            Err(TryLockError::Error(source)) => Err(open_error(&place.display().to_string(), source.into())),
+        }
+    }
+
+    fn stop_serving(&self) {
+        self.serving.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    async fn shut(&self) {
+        if let Some(readers) = &self.readers {
+            readers.close().await;
+        }
+        self.writer.close().await;
+        self.stop_serving();
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn open_error(place: &str, source: sqlx::Error) -> Error {
+    let hint = match Error::of("open", source) {
+        Error::Locked { .. } => "another process has locked it; stop that, or name another file",
+        Error::Full { .. } => "its disk is full; free some space",
+        Error::ReadOnly { .. } => "it cannot be written; check the permissions of the file and its folder",
+        Error::Failed { source, .. } => {
+            return Error::Open {
+                place: place.to_owned(),
+                hint: "check that its folder exists and may be written, and that the file is a database".to_owned(),
+                source,
+            };
+        }
+        other => return other,
+    };
+    Error::Unopened { place: place.to_owned(), hint }
+}

@@ -1,0 +1,128 @@
+//! The contract: everything that can be asked of a store. `contract.rs` holds whoever answers it.
+
+use super::{
+    Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Key, Lane, Loaded, NewAudience,
+    NewBatch, Node, OptOut, Receipt, Result, Spread, Stray,
+};
+use crate::domain::{
+    AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, Tallies, Timestamp,
+};
+
+#[async_trait::async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    // Audiences: hidden while they grow, then visible at once and for ever the same.
+
+    async fn begin_audience(&self, new: NewAudience) -> Result<AudienceId>;
+    /// Adds recipients behind the `first`th. Repeating it after a crash changes nothing.
+    async fn add_recipients(&self, audience: AudienceId, first: u32, recipients: Vec<Recipient>) -> Result<()>;
+    /// Makes the audience visible. Fails where its name is taken.
+    async fn publish_audience(&self, audience: AudienceId, recipients: u32, summary: String) -> Result<()>;
+    /// Removes an audience, in pieces. Fails where a batch uses it.
+    async fn remove_audience(&self, audience: AudienceId) -> Result<()>;
+    /// Removes what was begun, not published, and last touched before `before`.
+    async fn sweep_unpublished(&self, before: Timestamp) -> Result<u32>;
+    async fn audiences(&self) -> Result<Vec<Audience>>;
+    async fn audience_named(&self, name: &str) -> Result<Option<Audience>>;
+    /// The recipients behind the `from`th, in order.
+    async fn recipients(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Recipient>>;
+
+    // Batches.
+
+    async fn begin_batch(&self, new: NewBatch) -> Result<BatchId>;
+    /// Lays out one piece of an audience as messages. Returns how many.
+    async fn spread(&self, spread: Spread) -> Result<u32>;
+    /// The one switch at the end of a launch. Fails where the name is taken.
+    async fn publish_batch(&self, batch: BatchId, state: BatchState, now: Timestamp) -> Result<()>;
+    /// Every published batch, or those in the states named, in order of launch.
+    async fn batches(&self, states: Option<Vec<BatchState>>) -> Result<Vec<Batch>>;
+    async fn batch(&self, id: BatchId) -> Result<Option<Batch>>;
+    async fn batch_named(&self, name: &str) -> Result<Option<Batch>>;
+    async fn plan(&self, batch: BatchId) -> Result<Option<Plan>>;
+    async fn tallies(&self, batch: BatchId) -> Result<Tallies>;
+    /// Moves a batch on if it is in one of the states `from`, and makes the nodes look. Returns the sequence number
+    /// that a node has noted once it obeys, or nothing where the batch was in none of them.
+    async fn move_batch(
+        &self,
+        batch: BatchId,
+        from: Vec<BatchState>,
+        to: BatchState,
+        why: Option<String>,
+        now: Timestamp,
+    ) -> Result<Option<u64>>;
+
+    // Dispatch.
+
+    /// Moves messages from their queues into `sending`; the write-ahead of every hand-over. Batches that do not run,
+    /// and messages whose waiting is over, stay where they are.
+    async fn claim(&self, claim: Claim) -> Result<ClaimedSet>;
+    /// Applies decisions, each only to the version that it was made on. Returns those that came too late.
+    async fn record(&self, changes: Vec<Change>) -> Result<Vec<MessageKey>>;
+    /// Messages in flight, of all lanes, behind `after`: after a crash, what the dead process had in its hands.
+    async fn in_flight(&self, limit: u32) -> Result<Vec<Loaded>>;
+    /// Messages by key, in the order of the keys; unknown ones are left out.
+    async fn load(&self, keys: Vec<MessageKey>) -> Result<Vec<Loaded>>;
+    /// Messages of a batch behind `after` that have no outcome and are not in flight, in order.
+    async fn open_messages(&self, batch: BatchId, after: Option<u32>, limit: u32) -> Result<Vec<Loaded>>;
+
+    // Receipts.
+
+    /// The attempts that keys lead to, in the order of the keys.
+    async fn find(&self, keys: Vec<Key>) -> Result<Vec<Option<Found>>>;
+    /// Keeps receipts and applies what they decided, in one transaction. Returns the changes that came too late.
+    async fn take_receipts(
+        &self,
+        receipts: Vec<Receipt>,
+        strays: Vec<Stray>,
+        changes: Vec<Change>,
+    ) -> Result<Vec<MessageKey>>;
+    /// Strays of a kind behind `after`, in order of arrival.
+    async fn strays(&self, kind: super::StrayKind, after: i64, limit: u32) -> Result<Vec<(i64, Stray)>>;
+    async fn forget_strays(&self, ids: Vec<i64>) -> Result<()>;
+
+    // Timers.
+
+    /// Messages of a batch whose due time has come, earliest first.
+    async fn due(&self, batch: BatchId, now: Timestamp, limit: u32) -> Result<Vec<Loaded>>;
+    /// When the batch's next message is due.
+    async fn next_due(&self, batch: BatchId) -> Result<Option<Timestamp>>;
+
+    // Facts, for whoever asks why.
+
+    async fn attempts(&self, message: MessageKey) -> Result<Vec<Attempt>>;
+    async fn receipts(&self, message: MessageKey) -> Result<Vec<Receipt>>;
+    /// The recipient behind a message.
+    async fn recipient(&self, message: MessageKey) -> Result<Option<Recipient>>;
+    /// Attempts of a batch of which nobody knows whether they happened.
+    async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, Msisdn, crate::domain::StepIndex)>>;
+
+    // Lanes, holds, tiers, opt-outs.
+
+    /// The lanes' numbers; new names get one.
+    async fn lanes(&self, lanes: Vec<(String, Channel)>) -> Result<Vec<Lane>>;
+    async fn holds(&self) -> Result<Vec<Hold>>;
+    async fn hold(&self, hold: Hold) -> Result<u64>;
+    /// Lifts every hold on a lane (`template` empty) or on a template. Returns how many there were.
+    async fn release(&self, lane: String, template: String, now: Timestamp, by: String) -> Result<u32>;
+    /// People handed over to in a portfolio since `since`, earliest first.
+    async fn tier_places(&self, portfolio: &str, since: Timestamp) -> Result<Vec<(Msisdn, Timestamp)>>;
+    async fn opt_out(&self, people: Vec<OptOut>) -> Result<()>;
+    async fn opted_out(&self, people: Vec<Msisdn>) -> Result<Vec<Msisdn>>;
+
+    // Nodes and what is told about them.
+
+    /// Registers a server; returns its id and the previous watermark of when receipts could last be committed.
+    async fn start_node(&self, now: Timestamp) -> Result<(i64, Option<Timestamp>)>;
+    /// Says that the node lives, listens and has noted the decisions up to `noted`.
+    async fn beat(&self, beat: Beat) -> Result<()>;
+    async fn stop_node(&self, node: i64, now: Timestamp) -> Result<()>;
+    /// Nodes seen since `since` that have not stopped.
+    async fn nodes(&self, since: Timestamp) -> Result<Vec<Node>>;
+    /// Rises with every decision of a person or of the throttle.
+    async fn seq(&self) -> Result<u64>;
+    async fn note(&self, event: Event) -> Result<()>;
+    /// The latest events, latest last.
+    async fn events(&self, limit: u32) -> Result<Vec<Event>>;
+
+    /// Ends all work; nothing may be asked afterwards.
+    async fn close(&self);
+}
