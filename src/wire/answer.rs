@@ -1,0 +1,225 @@
+//! What the provider answers.
+
+use serde::{Deserialize, Serialize};
+
+use super::loose;
+use super::send::User;
+use super::text::{Hidden, Text};
+use crate::domain::{Channel, Span, Timestamp};
+
+/// What the provider says about one message: the body of an accepted send, and one entry of a batch's answer. A batch
+/// is a 200 also when it rejects entries, so look at [`MessageAnswer::is_accepted`], never at the HTTP status alone.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MessageAnswer<'a> {
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub umid: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub user: Option<User<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub client_message_id: Option<Text<'a>>,
+    #[serde(borrow, deserialize_with = "loose::nothing_is_default")]
+    pub status: StatusBody<'a>,
+}
+
+impl MessageAnswer<'_> {
+    /// Accepted, unless it says that it is not: an answer without a state is a 200 all the same.
+    pub fn is_accepted(&self) -> bool {
+        !self.status.is_negative()
+    }
+}
+
+/// A state with its details, wherever the provider writes one. The SMS API calls `state` and `errorMessage` otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StatusBody<'a> {
+    #[serde(borrow, alias = "code")]
+    pub state: Text<'a>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<Text<'a>>,
+    #[serde(deserialize_with = "loose::number", skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<i64>,
+    #[serde(borrow, alias = "description", skip_serializing_if = "Option::is_none")]
+    pub error_message: Option<Text<'a>>,
+}
+
+impl StatusBody<'_> {
+    pub fn at(&self) -> Option<Timestamp> {
+        self.timestamp.as_deref().and_then(super::instant)
+    }
+
+    pub(super) fn is_negative(&self) -> bool {
+        ["rejected", "failed", "undelivered", "error"].iter().any(|word| self.state.eq_ignore_ascii_case(word))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BatchAnswer<'a> {
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub batch_id: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub client_batch_id: Option<Text<'a>>,
+    #[serde(deserialize_with = "loose::number")]
+    pub accepted_count: Option<i64>,
+    #[serde(deserialize_with = "loose::number")]
+    pub rejected_count: Option<i64>,
+    /// Present when the request asked for it. Match by `clientMessageId`: no order is promised.
+    #[serde(borrow, skip_serializing_if = "Vec::is_empty", deserialize_with = "loose::nothing_is_default")]
+    pub messages: Vec<MessageAnswer<'a>>,
+}
+
+/// The answer to a cancel. Nought is a normal answer: what has been sent cannot be cancelled.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Cancelled {
+    #[serde(deserialize_with = "loose::number")]
+    pub cancelled_count: Option<i64>,
+}
+
+/// The body of every answer from 400 on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ErrorBody<'a> {
+    #[serde(deserialize_with = "loose::number")]
+    pub code: Option<i64>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub error_id: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<Text<'a>>,
+}
+
+impl ErrorBody<'_> {
+    /// How long a throttled request should wait, from "Quota exceeded. Please try again in 1 second(s).": the provider
+    /// documents `Retry-After` for SMS alone, and says it in words elsewhere.
+    pub fn retry_after(&self) -> Option<Span> {
+        let message = self.message.as_deref()?;
+        let unit = message.find("second")?;
+        let digits = message[..unit].trim_end();
+        let start = digits.rfind(|c: char| !c.is_ascii_digit()).map_or(0, |before| before + 1);
+        digits[start..].parse().ok().map(Span::from_secs)
+    }
+}
+
+/// The answer of `GET …/messages/{umid}`: one record for each channel that was tried, all under the same umid.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Details<'a> {
+    #[serde(borrow, deserialize_with = "loose::nothing_is_default")]
+    pub data: Vec<Detail<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Detail<'a> {
+    #[serde(borrow)]
+    pub umid: Text<'a>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub sub_account_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub channel: Text<'a>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub channel_id: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub country: Option<Text<'a>>,
+    #[serde(borrow, deserialize_with = "loose::nothing_is_default")]
+    pub status: StatusBody<'a>,
+    /// Numbers are masked by default (`+63922110xxxx`), so nothing can be found by them.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub user: Option<User<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Hidden<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub client_message_id: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub client_batch_id: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub batch_id: Option<Text<'a>>,
+    /// Counted from 1.
+    #[serde(deserialize_with = "loose::number", skip_serializing_if = "Option::is_none")]
+    pub step: Option<i64>,
+}
+
+impl Detail<'_> {
+    pub fn known_channel(&self) -> Option<Channel> {
+        super::channel(&self.channel)
+    }
+
+    /// What the record says about its attempt.
+    pub fn report(&self) -> super::Report {
+        super::Report::of(self.known_channel(), &self.status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_answer_tells_accepted_from_rejected() {
+        let body = r#"{"batchId":"cf3cbbf5-0000","clientBatchId":"b1","acceptedCount":"1","rejectedCount":1,"messages":[
+            {"umid":"d03c","user":{"msisdn":"+6500000000"},"clientMessageId":"a-1",
+             "status":{"state":"queued","timestamp":"2020-01-04T08:19:45.99Z"}},
+            {"umid":"15bb","clientMessageId":"a-2",
+             "status":{"state":"Rejected","timestamp":"2020-01-04T08:19:45.99Z","errorCode":"3038",
+                       "errorMessage":"Template not found"}}]}"#;
+        let answer: BatchAnswer<'_> = serde_json::from_str(body).unwrap();
+        assert_eq!((answer.accepted_count, answer.rejected_count), (Some(1), Some(1)));
+        assert!(answer.messages[0].is_accepted());
+        assert!(!answer.messages[1].is_accepted());
+        assert_eq!(answer.messages[1].status.error_code, Some(3038));
+        assert!(answer.messages[0].umid.as_ref().unwrap().is_borrowed());
+    }
+
+    #[test]
+    fn an_answer_without_message_list_still_has_its_counts() {
+        let answer: BatchAnswer<'_> =
+            serde_json::from_str(r#"{"batchId":"x","acceptedCount":2,"rejectedCount":0,"messages":null}"#).unwrap();
+        assert_eq!(answer.accepted_count, Some(2));
+        assert_eq!(answer.messages, []);
+    }
+
+    #[test]
+    fn the_sms_apis_own_status_is_read_too() {
+        let answer: MessageAnswer<'_> =
+            serde_json::from_str(r#"{"umid":"u","status":{"code":"REJECTED","description":"no"}}"#).unwrap();
+        assert!(!answer.is_accepted());
+        assert_eq!(answer.status.error_message.as_deref(), Some("no"));
+    }
+
+    #[test]
+    fn throttling_says_in_words_how_long() {
+        let body = r#"{"code":429,"message":"Quota exceeded. Please try again in 12 second(s).",
+            "errorId":"c8a41b47-57bf-ea11-8273-00155d466a31","timestamp":"2020-07-06T07:07:00.30Z"}"#;
+        let error: ErrorBody<'_> = serde_json::from_str(body).unwrap();
+        assert_eq!(error.retry_after(), Some(Span::from_secs(12)));
+        for silent in [r#"{"code":429}"#, r#"{"message":"seconds"}"#, r#"{"message":"Quota exceeded."}"#] {
+            assert_eq!(serde_json::from_str::<ErrorBody<'_>>(silent).unwrap().retry_after(), None, "{silent}");
+        }
+    }
+
+    #[test]
+    fn details_of_a_message_say_what_each_step_came_to() {
+        let body = r#"{"data":[{"umid":"dec02e44","subAccountId":"acme","channel":"WhatsApp","direction":"Outbound",
+            "status":{"state":"read","timestamp":"2020-06-17T04:25:21.06Z"},"contentType":"Text",
+            "createdAt":"2020-06-17T04:15:21.06Z","step":2,"country":"SG","user":{"msisdn":"+63922110xxxx"},
+            "content":"**MASKED**","clientMessageId":"mine"},
+           {"umid":"dec02e44","channel":"Viber","step":"1",
+            "status":{"state":"delivered","detail":"delivered_to_carrier","errorCode":0}}]}"#;
+        let details: Details<'_> = serde_json::from_str(body).unwrap();
+        assert_eq!(details.data[0].report(), super::super::Report::Read);
+        assert_eq!(details.data[1].report(), super::super::Report::Sent);
+        assert_eq!(details.data[1].step, Some(1));
+        assert_eq!(details.data[0].user.as_ref().unwrap().number(), None);
+    }
+}

@@ -1,0 +1,172 @@
+//! Whose fault a code is. Two tables, because the provider has two namespaces with the same numbers: what a request is
+//! answered with, and what a receipt says later. 1002 is a bad number in the one and a rate limit in the other.
+//!
+//! The rule behind both (a fault of ours or of the sender's never turns into messages on another channel):
+//!
+//! * `Recipient` only where the code speaks about this person, or about a value that differs from person to person
+//!   (an empty parameter, a text too long, a media address).
+//! * `Sender` where the next message would get the same answer: the key, the subaccount, the template, the shape of
+//!   our request. A hold is seen and can be lifted; a wave of needless SMS cannot be called back.
+//! * `Passing` where the same request may well succeed later.
+//!
+//! Codes that nobody has taught us follow from that. An **answer** with an unknown code in the 400s holds the lane:
+//! such an answer is as good as always about the request, and requests of one lane look alike. A **receipt** with an
+//! unknown code is the recipient's: the provider has accepted the request, so its shape was right, and what it says
+//! afterwards is about one person far more often than about us. Both say so (`known` is false), so that whoever
+//! counts them can tell.
+
+mod answers;
+mod receipts;
+
+use crate::domain::{Fault, SenderPart};
+
+/// A code, what the provider means by it, and whose fault that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// 0 in the entries for codes that are not in the table.
+    pub code: i64,
+    pub fault: Fault,
+    pub meaning: &'static str,
+    /// Whether the code stood in the table; else the fault is our best reading.
+    pub known: bool,
+}
+
+impl Entry {
+    const fn new(code: i64, fault: Fault, meaning: &'static str) -> Self {
+        Self { code, fault, meaning, known: true }
+    }
+
+    const fn unknown(fault: Fault, meaning: &'static str) -> Self {
+        Self { code: 0, fault, meaning, known: false }
+    }
+}
+
+const RECIPIENT: Fault = Fault::Recipient;
+const LANE: Fault = Fault::Sender(SenderPart::Lane);
+const TEMPLATE: Fault = Fault::Sender(SenderPart::Template);
+const PERSON: Fault = Fault::Person;
+const PASSING: Fault = Fault::Passing;
+
+static REFUSED: Entry = Entry::unknown(LANE, "refused with a code that we do not know");
+static NOT_ALLOWED: Entry = Entry::unknown(LANE, "the key is not accepted, or may not do this");
+static NOT_THERE: Entry = Entry::unknown(LANE, "no such address at the provider");
+static THROTTLED: Entry = Entry::unknown(PASSING, "too many requests");
+static BROKEN: Entry = Entry::unknown(PASSING, "the provider has a problem of its own");
+static UNDELIVERED: Entry = Entry::unknown(RECIPIENT, "not delivered, without a reason that we know");
+
+/// What an answer to a request means: its HTTP status and the `code` of its body. For a rejected entry of a batch, the
+/// status is that of the whole answer (200) and the code is the entry's `errorCode`.
+///
+/// The status decides where it is about the caller or the moment, for the provider's own samples show code 1001 on
+/// 401 and on 500 alike; else the code does. Whether a request that was answered in the 500s was carried out, this
+/// cannot say: that is for whoever sent it.
+pub fn of_answer(status: u16, code: Option<i64>) -> &'static Entry {
+    let coded = code.and_then(|code| find(answers::TABLE, code));
+    let with_fault = |fault, otherwise| coded.filter(|entry| entry.fault == fault).unwrap_or(otherwise);
+    match status {
+        401 | 403 => with_fault(LANE, &NOT_ALLOWED),
+        429 => with_fault(PASSING, &THROTTLED),
+        408 | 425 | 500.. => with_fault(PASSING, &BROKEN),
+        404 | 405 | 410 => coded.unwrap_or(&NOT_THERE),
+        _ => coded.unwrap_or(&REFUSED),
+    }
+}
+
+/// What a negative receipt's `errorCode` means. From 3000 on the number is taken from the other table, for receipts
+/// have none of their own there: a message that is accepted and refused afterwards is refused with the API's code.
+pub fn of_receipt(code: Option<i64>) -> &'static Entry {
+    let Some(code) = code else { return &UNDELIVERED };
+    let table = if code >= 3_000 { answers::TABLE } else { receipts::TABLE };
+    find(table, code).unwrap_or(&UNDELIVERED)
+}
+
+/// Every code that an answer may carry, in order.
+pub fn answers() -> &'static [Entry] {
+    answers::TABLE
+}
+
+/// Every code that a receipt may carry, in order.
+pub fn receipts() -> &'static [Entry] {
+    receipts::TABLE
+}
+
+fn find(table: &'static [Entry], code: i64) -> Option<&'static Entry> {
+    table.binary_search_by_key(&code, |entry| entry.code).ok().map(|at| &table[at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_tables_are_sorted_without_doubles() {
+        for table in [answers(), receipts()] {
+            assert!(table.windows(2).all(|pair| pair[0].code < pair[1].code));
+        }
+    }
+
+    #[test]
+    fn the_same_number_means_another_thing_in_the_other_table() {
+        assert_eq!(of_answer(400, Some(1002)).fault, Fault::Recipient);
+        assert_eq!(of_receipt(Some(1002)).fault, Fault::Passing);
+        assert_eq!(of_answer(400, Some(2001)).fault, LANE);
+        assert_eq!(of_receipt(Some(2001)).fault, Fault::Passing);
+    }
+
+    #[test]
+    fn nobody_falls_back_for_a_fault_of_the_senders() {
+        for code in [1000, 1001, 1005, 1200, 1201, 3011, 3027, 3035, 3051] {
+            assert_eq!(of_answer(400, Some(code)).fault, LANE, "{code}");
+        }
+        for code in [3030, 3032, 3037, 3038, 3060] {
+            assert_eq!(of_answer(400, Some(code)).fault, TEMPLATE, "{code}");
+        }
+        for code in [42, 1007, 1019, 1023] {
+            assert_eq!(of_receipt(Some(code)).fault, LANE, "{code}");
+        }
+        for code in [1030, 1031, 1033, 1034, 1035, 1036] {
+            assert_eq!(of_receipt(Some(code)).fault, TEMPLATE, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_one_recipient_is_that_recipients_fault() {
+        for code in [3002, 3003, 3005, 3006, 3008, 3040, 3041, 3043, 3046] {
+            assert_eq!(of_answer(400, Some(code)).fault, Fault::Recipient, "{code}");
+        }
+        for code in [1, 9, 15, 18, 46, 1018, 1024, 1032, 2007, 2008] {
+            assert_eq!(of_receipt(Some(code)).fault, Fault::Recipient, "{code}");
+        }
+        assert_eq!(of_receipt(Some(1051)).fault, Fault::Person);
+    }
+
+    #[test]
+    fn what_passes_is_tried_again() {
+        for code in [11, 14, 23, 1002, 1008, 1009, 1012, 1016, 1029] {
+            assert_eq!(of_receipt(Some(code)).fault, Fault::Passing, "{code}");
+        }
+        assert_eq!(of_answer(429, Some(429)).fault, Fault::Passing);
+        assert_eq!(of_answer(503, None).fault, Fault::Passing);
+    }
+
+    #[test]
+    fn the_status_outweighs_a_code_that_belongs_to_another() {
+        assert_eq!(of_answer(500, Some(1001)).fault, Fault::Passing);
+        assert_eq!(of_answer(401, Some(1002)).fault, LANE);
+        assert_eq!(of_answer(429, Some(3038)).fault, Fault::Passing);
+        assert_eq!(of_answer(200, Some(3038)).fault, TEMPLATE);
+    }
+
+    #[test]
+    fn an_unknown_answer_holds_and_an_unknown_receipt_moves_on() {
+        for (status, code) in [(400, Some(3999)), (422, None), (404, None), (418, Some(7))] {
+            let entry = of_answer(status, code);
+            assert_eq!((entry.fault, entry.known), (LANE, false), "{status} {code:?}");
+        }
+        for code in [None, Some(1999), Some(-1), Some(3999)] {
+            let entry = of_receipt(code);
+            assert_eq!((entry.fault, entry.known), (Fault::Recipient, false), "{code:?}");
+        }
+        assert_eq!(of_receipt(Some(3038)).fault, TEMPLATE);
+    }
+}

@@ -1,0 +1,143 @@
+//! What a webhook's body holds: one event or an array of them.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::business::Business;
+use super::inbound::Inbound;
+use super::receipt::{self, Receipt, ReceiptEvent};
+use super::text::Text;
+
+/// One event of a webhook.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event<'a> {
+    Receipt(Receipt<'a>),
+    Inbound(Inbound<'a>),
+    /// Boxed, for it is rare and far larger than the others.
+    Business(Box<Business<'a>>),
+    /// Readable JSON of a type that nobody has taught us.
+    Other {
+        event_type: Text<'a>,
+        raw: &'a str,
+    },
+    /// Authentic bytes that make no sense: kept whole, with what was wrong.
+    Unreadable {
+        raw: Cow<'a, str>,
+        why: String,
+    },
+}
+
+/// Reads a webhook's body, event by event. Never fails: what cannot be read comes back as [`Event::Unreadable`]. A body
+/// that breaks off gives the events before the break, and then itself, whole.
+pub fn parse_events(body: &[u8]) -> Vec<Event<'_>> {
+    // Nearly everything that arrives is a receipt, so that is tried first, in one pass over the bytes.
+    let start = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if start == Some(&b'[') {
+        return parse_array(body);
+    }
+    if let Some(receipt) = receipt_at_once(body) {
+        return vec![Event::Receipt(receipt)];
+    }
+    match serde_json::from_slice::<&RawValue>(body) {
+        Ok(raw) => vec![parse_one(raw.get())],
+        Err(error) => vec![unreadable(body, &error)],
+    }
+}
+
+fn parse_array(body: &[u8]) -> Vec<Event<'_>> {
+    if let Ok(events) = serde_json::from_slice::<Vec<ReceiptEvent<'_>>>(body) {
+        let count = events.len();
+        let receipts: Vec<_> = events.into_iter().filter_map(ReceiptEvent::into_receipt).map(Event::Receipt).collect();
+        if receipts.len() == count {
+            return receipts;
+        }
+    }
+    let mut raws = Vec::new();
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let end = RawList(&mut raws).deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    let mut events: Vec<_> = raws.into_iter().map(|raw| parse_one(raw.get())).collect();
+    if let Err(error) = end {
+        events.push(unreadable(body, &error));
+    }
+    events
+}
+
+fn receipt_at_once(body: &[u8]) -> Option<Receipt<'_>> {
+    serde_json::from_slice::<ReceiptEvent<'_>>(body).ok().and_then(ReceiptEvent::into_receipt)
+}
+
+fn unreadable<'a>(body: &'a [u8], error: &serde_json::Error) -> Event<'a> {
+    Event::Unreadable { raw: String::from_utf8_lossy(body), why: error.to_string() }
+}
+
+/// What every event has in common.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<'a> {
+    #[serde(borrow, default)]
+    event_type: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    payload: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    event_details: Option<&'a RawValue>,
+}
+
+fn parse_one(raw: &str) -> Event<'_> {
+    let unreadable = |why: String| Event::Unreadable { raw: Cow::Borrowed(raw), why };
+    let envelope = match serde_json::from_str::<Envelope<'_>>(raw) {
+        Ok(envelope) => envelope,
+        Err(error) => return unreadable(error.to_string()),
+    };
+    let event_type = envelope.event_type.unwrap_or_default();
+    let is = |word: &str| event_type.eq_ignore_ascii_case(word);
+    if is(receipt::EVENT_TYPE) {
+        return match serde_json::from_str::<ReceiptEvent<'_>>(raw).map(ReceiptEvent::into_receipt) {
+            Ok(Some(receipt)) => Event::Receipt(receipt),
+            Ok(None) => unreadable("a receipt that is none".to_owned()),
+            Err(error) => unreadable(error.to_string()),
+        };
+    }
+    if is("inbound_message_received") || is("inboundMessage") {
+        // LINE's own form has no payload: the event is the message.
+        let inbound = envelope.payload.map_or(raw, RawValue::get);
+        return serde_json::from_str(inbound).map_or_else(|error| unreadable(error.to_string()), Event::Inbound);
+    }
+    if envelope.event_details.is_some() {
+        return serde_json::from_str(raw)
+            .map_or_else(|error| unreadable(error.to_string()), |business| Event::Business(Box::new(business)));
+    }
+    Event::Other { event_type, raw }
+}
+
+/// Collects the elements of an array into a list of the caller's, so that those before a break are not lost with it.
+struct RawList<'list, 'de>(&'list mut Vec<&'de RawValue>);
+
+impl<'de> DeserializeSeed<'de> for RawList<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RawList<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of events")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(raw) = seq.next_element()? {
+            self.0.push(raw);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

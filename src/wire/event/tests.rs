@@ -1,0 +1,214 @@
+//! Events as the provider's own samples write them.
+
+use super::*;
+use crate::domain::{Channel, Tier, Timestamp};
+use crate::wire::Report;
+
+const DELIVERED: &str = r#"{"namespace":"ChatApps","eventType":"outbound_message_status_changed",
+    "description":"ChatApps outbound message delivery receipt",
+    "payload":{"umid":"5b1f6c0e-2c55-4a5f-9c7e-0d6a3f1f9f10","subAccountId":"acme","channel":"whatsApp",
+    "user":{"msisdn":"+6512345678","channelUserId":"6512345678"},
+    "status":{"state":"delivered","detail":"delivered_to_recipient","timestamp":"2025-05-05T09:15:57.00Z"}}}"#;
+
+const UNDELIVERED: &str = r#"{"namespace":"ChatApps","eventType":"Outbound_Message_Status_Changed","version":9,
+    "payload":{"umid":"u-2","subAccountId":"acme","channel":"whatsapp","clientMessageId":"att_0",
+    "user":{"channelUserId":"+6512345678"},"whatsapp":{"providerErrorCode":131026},
+    "status":{"state":"undelivered","detail":"rejected_by_operator","timestamp":"2016-01-01T00:00:00Z",
+    "errorCode":"15","errorMessage":"Invalid destination"}}}"#;
+
+const STOP: &str = r#"{"namespace":"ChatApps","eventType":"inbound_message_received","description":"ChatApps inbound",
+    "payload":{"umid":"in-1","subAccountId":"acme","timestamp":"2025-12-02T07:05:51Z",
+    "user":{"msisdn":"+15551234567","channelUserId":"15551234567","name":"Ann"},
+    "recipient":{"channel":"whatsapp","channelId":"c-1"},"type":"Text","content":{"text":"STOP"}}}"#;
+
+const PAUSED: &str = r#"{"eventId":"0f88f5c4","timestamp":"2025-01-01T00:00:00.00Z","provider":"WhatsApp",
+    "businessAccountId":950523421983857,"accountId":"acme","eventType":"template_status_update",
+    "eventDetails":{"templateId":123456789012345678,"templateName":"promo","templateLanguage":"en",
+    "meta":{"status":"PAUSED","reason":"NONE","otherInfo":{"title":"FIRST_PAUSE","description":"…"}}}}"#;
+
+fn only(body: &str) -> Event<'_> {
+    let mut events = parse_events(body.as_bytes());
+    assert_eq!(events.len(), 1, "{events:?}");
+    events.remove(0)
+}
+
+fn receipt(body: &str) -> Receipt<'_> {
+    match only(body) {
+        Event::Receipt(receipt) => receipt,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn inbound(body: &str) -> Inbound<'_> {
+    match only(body) {
+        Event::Inbound(inbound) => inbound,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_receipt_says_which_attempt_and_what_became_of_it() {
+    let delivered = receipt(DELIVERED);
+    assert_eq!(delivered.umid.as_deref(), Some("5b1f6c0e-2c55-4a5f-9c7e-0d6a3f1f9f10"));
+    assert_eq!(delivered.known_channel(), Some(Channel::WhatsApp));
+    assert_eq!(delivered.report(), Report::Delivered);
+    assert_eq!(delivered.at(), Some(Timestamp::from_millis(1_746_436_557_000)));
+    assert_eq!(delivered.client_message_id, None);
+
+    let undelivered = receipt(UNDELIVERED);
+    assert_eq!(undelivered.report(), Report::Negative { code: Some(15) });
+    assert_eq!(undelivered.client_message_id.as_deref(), Some("att_0"));
+    assert_eq!(undelivered.msisdn().map(|number| number.to_string()).as_deref(), Some("+6512345678"));
+}
+
+#[test]
+fn a_receipt_is_borrowed_from_the_body() {
+    let delivered = receipt(DELIVERED);
+    assert!(delivered.umid.is_some_and(|umid| umid.is_borrowed()));
+    assert!(delivered.status.state.is_borrowed());
+    assert!(delivered.user.unwrap().msisdn.is_some_and(|number| number.is_borrowed()));
+}
+
+#[test]
+fn a_receipt_of_the_sms_api_is_one_for_sms() {
+    let sms = receipt(
+        r#"{"namespace":"SMS","eventType":"outbound_message_status_changed","payload":{"umid":"s-1","destination":
+        "+6512345678","source":"ACME","smsCount":1,"price":{"total":0.03},"status":{"state":"delivered"}}}"#,
+    );
+    assert_eq!(sms.known_channel(), Some(Channel::Sms));
+    assert!(sms.msisdn().is_some());
+}
+
+#[test]
+fn one_bad_event_in_an_array_loses_no_other() {
+    let body = format!(
+        "[{DELIVERED},{{\"eventType\":\"outbound_message_status_changed\",\"payload\":7}},{STOP},{PAUSED}, 3,{UNDELIVERED}]"
+    );
+    let events = parse_events(body.as_bytes());
+    let names: Vec<_> = events
+        .iter()
+        .map(|event| match event {
+            Event::Receipt(_) => "receipt",
+            Event::Inbound(_) => "inbound",
+            Event::Business(_) => "business",
+            Event::Other { .. } => "other",
+            Event::Unreadable { .. } => "unreadable",
+        })
+        .collect();
+    assert_eq!(names, ["receipt", "unreadable", "inbound", "business", "unreadable", "receipt"]);
+    assert!(matches!(&events[4], Event::Unreadable { raw, .. } if raw == "3"));
+}
+
+#[test]
+fn an_array_that_breaks_off_gives_what_came_before() {
+    let body = format!("[{DELIVERED},{UNDELIVERED},{{\"eventType\":\"outb");
+    let events = parse_events(body.as_bytes());
+    assert_eq!(events.len(), 3);
+    assert!(matches!(&events[0], Event::Receipt(_)));
+    assert!(matches!(&events[1], Event::Receipt(_)));
+    assert!(matches!(&events[2], Event::Unreadable { raw, .. } if *raw == body));
+}
+
+#[test]
+fn an_array_of_receipts_is_read_whole() {
+    let body = format!("[{DELIVERED},{DELIVERED},{UNDELIVERED}]");
+    assert_eq!(parse_events(body.as_bytes()).len(), 3);
+    assert_eq!(parse_events(b" [ ] "), []);
+}
+
+#[test]
+fn anything_else_is_kept_with_its_reason() {
+    for body in [&b""[..], b"hello", b"{", b"\xff\xfe", b"\"text\"", b"null", b"7", b"[{]"] {
+        let events = parse_events(body);
+        assert!(
+            matches!(events.last(), Some(Event::Unreadable { why, .. }) if !why.is_empty()),
+            "{:?} gave {events:?}",
+            String::from_utf8_lossy(body)
+        );
+    }
+    assert!(matches!(only("{}"), Event::Other { .. }));
+    assert!(
+        matches!(only(r#"{"eventType":"moon_phase","payload":{}}"#), Event::Other { event_type, .. } if &*event_type == "moon_phase")
+    );
+}
+
+#[test]
+fn words_of_a_person_are_found_wherever_they_stand() {
+    let stop = inbound(STOP);
+    assert_eq!(stop.words().collect::<Vec<_>>(), ["STOP"]);
+    assert_eq!(stop.known_channel(), Some(Channel::WhatsApp));
+    assert_eq!(stop.msisdn().map(|number| number.get()), Some(15_551_234_567));
+    assert!(!format!("{stop:?}").contains("5551234567"));
+
+    let tapped = inbound(
+        r#"{"eventType":"inbound_message_received","payload":{"type":"Interactive","content":{"interactive":
+        {"type":"button_reply","button_reply":{"id":"no-1","title":"Stop"}}},"replyToUmid":"u"}}"#,
+    );
+    assert_eq!(tapped.words().collect::<Vec<_>>(), ["Stop", "no-1"]);
+    assert_eq!(tapped.reply_to_umid.as_deref(), Some("u"));
+
+    let line = inbound(
+        r#"{"eventType":"inboundMessage","channel":"line","user":{"channelUserId":"Ua12b"},"umid":"l-1","type":"Text",
+        "content":{"text":"Hello"},"version":1,"recipient":{"recipientId":"r-1"}}"#,
+    );
+    assert_eq!(line.known_channel(), Some(Channel::Line));
+    assert_eq!(line.recipient.as_ref().and_then(|us| us.channel_id.as_deref()), Some("r-1"));
+    assert_eq!(line.words().collect::<Vec<_>>(), ["Hello"]);
+
+    let sms = inbound(
+        r#"{"namespace":"SMS","eventType":"inbound_message_received","payload":{"umid":"s","source":"+6512345678",
+        "destination":"+6590000000","body":"stop"}}"#,
+    );
+    assert_eq!(sms.known_channel(), Some(Channel::Sms));
+    assert_eq!(sms.words().collect::<Vec<_>>(), ["stop"]);
+    assert!(sms.msisdn().is_some());
+}
+
+#[test]
+fn account_events_name_their_template_and_tier() {
+    let Event::Business(paused) = only(PAUSED) else { panic!("no business event") };
+    assert_eq!(paused.details.template_name.as_deref(), Some("promo"));
+    assert_eq!(paused.details.template_id.as_deref(), Some("123456789012345678"));
+    assert_eq!(paused.details.meta.status.as_deref(), Some("PAUSED"));
+    assert_eq!(paused.details.meta.other_info.as_ref().and_then(|info| info.title.as_deref()), Some("FIRST_PAUSE"));
+
+    let quality = |meta: &str| {
+        let body = format!(
+            r#"{{"eventType":"phone_number_quality_update","eventDetails":{{"displayPhoneNumber":"15550783881","meta":{meta}}}}}"#
+        );
+        let Event::Business(event) = only(&body) else { panic!("no business event") };
+        event.tier()
+    };
+    assert_eq!(
+        quality(r#"{"event":"UPGRADE","currentLimit":"TIER_10K","oldLimit":"TIER_1K"}"#),
+        Some(Tier::People(10_000))
+    );
+    assert_eq!(
+        quality(r#"{"event":"DOWNGRADE","maxDailyConversationsPerBusiness":"TIER_2K"}"#),
+        Some(Tier::People(2_000))
+    );
+    assert_eq!(quality(r#"{"event":"UPGRADE","currentLimit":"UNLIMITED"}"#), Some(Tier::Unlimited));
+    assert_eq!(quality(r#"{"event":"THROUGHPUT_UPGRADE","currentLimit":"TIER_UNLIMITED"}"#), None);
+    assert_eq!(quality(r#"{"event":"FLAGGED","reason":"QUALITY_DECREASE"}"#), None);
+}
+
+#[test]
+fn an_account_violation_keeps_its_details() {
+    let Event::Business(event) = only(
+        r#"{"eventId":"9ac6f2cb","eventType":"account_update","eventDetails":{"event":"ACCOUNT_VIOLATION","phoneNumber":
+        "16505552771","violationInfo":{"violationType":"USER_INITIATED_CALLS_LOW_PICKUP_RATE"}}}"#,
+    ) else {
+        panic!("no business event")
+    };
+    assert_eq!(event.details.event.as_deref(), Some("ACCOUNT_VIOLATION"));
+    assert_eq!(event.details.display_phone_number.as_deref(), Some("16505552771"));
+    assert!(event.details.violation_info.is_some());
+}
+
+#[test]
+fn a_written_receipt_reads_as_itself() {
+    let before = receipt(UNDELIVERED);
+    let mut body = Vec::new();
+    before.append_event(&mut body);
+    assert_eq!(parse_events(&body), [Event::Receipt(before)]);
+}

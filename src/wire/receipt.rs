@@ -1,0 +1,98 @@
+//! What the provider says about a message that it took.
+
+use serde::{Deserialize, Serialize};
+
+use super::Report;
+use super::answer::StatusBody;
+use super::loose;
+use super::send::User;
+use super::text::{Hidden, Text};
+use crate::domain::{Channel, Msisdn, Timestamp};
+
+/// A receipt's payload. Only `umid` is sure to be there; the client's own ids come with the newer formats, and when
+/// the send or its batch had them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Receipt<'a> {
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub umid: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub sub_account_id: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub user: Option<User<'a>>,
+    /// The number, in receipts of the SMS API.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<Hidden<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub client_message_id: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub client_batch_id: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub batch_id: Option<Text<'a>>,
+    #[serde(borrow, deserialize_with = "loose::nothing_is_default")]
+    pub status: StatusBody<'a>,
+}
+
+/// A receipt as it stands in a webhook.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ReceiptEvent<'a> {
+    #[serde(borrow, default)]
+    pub(super) namespace: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) event_type: Text<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) description: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) payload: Receipt<'a>,
+}
+
+pub(super) const EVENT_TYPE: &str = "outbound_message_status_changed";
+
+impl<'a> ReceiptEvent<'a> {
+    /// The receipt, if the event is one. The SMS API names no channel, for it has no other.
+    pub(super) fn into_receipt(self) -> Option<Receipt<'a>> {
+        if !self.event_type.eq_ignore_ascii_case(EVENT_TYPE) {
+            return None;
+        }
+        let mut receipt = self.payload;
+        if receipt.channel.is_none() && self.namespace.is_some_and(|namespace| namespace.eq_ignore_ascii_case("SMS")) {
+            receipt.channel = Some(Text::from(Channel::Sms.as_str()));
+        }
+        Some(receipt)
+    }
+}
+
+impl Receipt<'_> {
+    pub fn known_channel(&self) -> Option<Channel> {
+        self.channel.as_deref().and_then(super::channel)
+    }
+
+    pub fn msisdn(&self) -> Option<Msisdn> {
+        let destination = || self.destination.as_ref().and_then(|text| text.parse().ok());
+        self.user.as_ref().and_then(User::number).or_else(destination)
+    }
+
+    /// When the provider saw it happen, by its own clock.
+    pub fn at(&self) -> Option<Timestamp> {
+        self.status.at()
+    }
+
+    pub fn report(&self) -> Report {
+        Report::of(self.known_channel(), &self.status)
+    }
+
+    /// Appends the whole webhook event.
+    pub fn append_event(&self, body: &mut Vec<u8>) {
+        let event = ReceiptEvent {
+            namespace: Some("ChatApps".into()),
+            event_type: EVENT_TYPE.into(),
+            description: Some("ChatApps outbound message delivery receipt".into()),
+            payload: self.clone(),
+        };
+        // Writing plain structs into memory has nothing that could fail.
+        let _ = serde_json::to_writer(body, &event);
+    }
+}

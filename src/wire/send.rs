@@ -1,0 +1,343 @@
+//! What goes to the provider: one message, or many.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::loose;
+use super::text::{Hidden, Text};
+use crate::domain::{Channel, Msisdn};
+
+/// The body of `POST …/messages`, and one entry of a batch. Everything is optional here, because a batch entry may
+/// leave to its batch's defaults what a single message must say; whoever takes the request checks.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SendRequest<'a> {
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub user: Option<User<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub client_message_id: Option<Text<'a>>,
+    #[serde(borrow, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content<'a>>,
+    #[serde(borrow, skip_serializing_if = "Vec::is_empty", deserialize_with = "loose::nothing_is_default")]
+    pub channels: Vec<ChannelStep<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub scheduled: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub dlr_callback_url: Option<Text<'a>>,
+    /// A quoted message; kept as it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<Value>,
+}
+
+impl SendRequest<'_> {
+    /// The steps whose channels are known, in order. None means that the subaccount's own route decides.
+    pub fn known_channels(&self) -> impl Iterator<Item = Channel> {
+        self.channels.iter().filter_map(ChannelStep::known)
+    }
+
+    pub fn msisdn(&self) -> Option<Msisdn> {
+        self.user.as_ref().and_then(User::number)
+    }
+}
+
+impl fmt::Debug for SendRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendRequest")
+            .field("user", &self.user)
+            .field("client_message_id", &self.client_message_id)
+            .field("kind", &self.kind)
+            .field("channels", &self.channels)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who: by number, or by what a channel calls the person.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct User<'a> {
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub msisdn: Option<Hidden<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub country: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub channel_user_id: Option<Hidden<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub line_user_id: Option<Hidden<'a>>,
+    /// What the person is called on the channel; inbound messages alone have it.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Hidden<'a>>,
+}
+
+impl User<'_> {
+    /// The number in E.164: `msisdn`, else a `channelUserId` of digits, which is the same number on WhatsApp.
+    pub fn number(&self) -> Option<Msisdn> {
+        let parse = |text: &Option<Hidden<'_>>| text.as_ref().and_then(|text| text.parse().ok());
+        parse(&self.msisdn).or_else(|| parse(&self.channel_user_id))
+    }
+}
+
+/// One step of the provider's own fallback. Volley names exactly one, without its two optional parts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ChannelStep<'a> {
+    #[serde(borrow)]
+    pub channel: Text<'a>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub channel_id: Option<Text<'a>>,
+    /// Seconds, 10 to 86,400.
+    #[serde(deserialize_with = "loose::number", skip_serializing_if = "Option::is_none")]
+    pub fallback_after: Option<i64>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub success_status: Option<Text<'a>>,
+}
+
+impl ChannelStep<'_> {
+    pub fn known(&self) -> Option<Channel> {
+        super::channel(&self.channel)
+    }
+}
+
+/// What a message says. The parts that Volley passes on without reading are plain JSON.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Content<'a> {
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Hidden<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub url: Option<Hidden<'a>>,
+    /// What SMS says instead of the template, when the provider falls back. Volley never sends it.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub fallback_text: Option<Hidden<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub sms: Option<Sms<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Template<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audio: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub button: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interactive: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestions: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub whats_app: Option<Value>,
+}
+
+impl fmt::Debug for Content<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Content")
+            .field("text", &self.text)
+            .field("template", &self.template)
+            .field("sms", &self.sms)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sms<'a> {
+    /// `AUTO`, `GSM7` or `UCS2`.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<Text<'a>>,
+    /// The sender that the handset shows, at most 16 characters.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Text<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Template<'a> {
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    #[serde(borrow)]
+    pub language: Text<'a>,
+    /// Always written, since an empty list is the provider's way of saying "no variables".
+    #[serde(borrow, deserialize_with = "loose::nothing_is_default")]
+    pub components: Vec<Component<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Component<'a> {
+    /// `header`, `body`, `button` or `carousel`.
+    #[serde(borrow, rename = "type")]
+    pub kind: Text<'a>,
+    #[serde(deserialize_with = "loose::number", skip_serializing_if = "Option::is_none")]
+    pub index: Option<i64>,
+    /// `url`, `QuickReply`, `copyCode`, `flow` or `VoiceCall`; in some samples a number.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub sub_type: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Vec::is_empty", deserialize_with = "loose::nothing_is_default")]
+    pub parameters: Vec<Parameter<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cards: Option<Value>,
+}
+
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Parameter<'a> {
+    /// `text`, `image`, `video`, `document`, `location`, `payload`, `couponCode`, `action`, …
+    #[serde(borrow, rename = "type")]
+    pub kind: Text<'a>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Hidden<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub url: Option<Hidden<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Hidden<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub coupon_code: Option<Hidden<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow_action_data: Option<Value>,
+    #[serde(deserialize_with = "loose::number", skip_serializing_if = "Option::is_none")]
+    pub ttl_minutes: Option<i64>,
+}
+
+impl fmt::Debug for Parameter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parameter").field("kind", &self.kind).field("text", &self.text).finish_non_exhaustive()
+    }
+}
+
+/// The body of `POST …/messages/batch`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BatchRequest<'a> {
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub client_batch_id: Option<Text<'a>>,
+    /// Without it the answer has counts alone.
+    #[serde(deserialize_with = "loose::nothing_is_default")]
+    pub include_messages_in_response: bool,
+    /// Defaults for what a message leaves out; no WhatsApp template, in spite of its name.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub template: Option<BatchDefaults<'a>>,
+    #[serde(borrow, deserialize_with = "loose::nothing_is_default")]
+    pub messages: Vec<SendRequest<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BatchDefaults<'a> {
+    #[serde(borrow, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub dlr_callback_url: Option<Text<'a>>,
+    #[serde(borrow, skip_serializing_if = "Vec::is_empty", deserialize_with = "loose::nothing_is_default")]
+    pub channels: Vec<ChannelStep<'a>>,
+}
+
+impl<'a> BatchRequest<'a> {
+    /// The messages, each with the batch's defaults laid under what it says itself.
+    pub fn into_messages(self) -> Vec<SendRequest<'a>> {
+        let Some(defaults) = self.template else { return self.messages };
+        let mut messages = self.messages;
+        for message in &mut messages {
+            if message.kind.is_none() {
+                message.kind.clone_from(&defaults.kind);
+            }
+            if message.content.is_none() {
+                message.content.clone_from(&defaults.content);
+            }
+            if message.dlr_callback_url.is_none() {
+                message.dlr_callback_url.clone_from(&defaults.dlr_callback_url);
+            }
+            if message.channels.is_empty() {
+                message.channels.clone_from(&defaults.channels);
+            }
+        }
+        messages
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_send_is_read_with_numbers_as_text() {
+        let body = r#"{"user":{"msisdn":"+6591234567"},"clientMessageId":"c1-42","type":"Template","extra":[1],
+            "content":{"template":{"name":"order_v1","language":"en_US","components":[
+              {"type":"header","parameters":[{"type":"image","url":"https://media.example/a.png"}]},
+              {"type":"body","parameters":[{"type":"text","text":"Jason"}]},
+              {"type":"button","index":"0","subType":1,"parameters":[{"type":"text","text":"abc"}]}]},
+             "sms":{"encoding":"AUTO","source":"SHOP"}},
+            "channels":[{"channel":"whatsApp","fallbackAfter":"900","successStatus":"Delivered"},{"channel":"SMS"}]}"#;
+        let send: SendRequest<'_> = serde_json::from_str(body).unwrap();
+        assert_eq!(send.msisdn().unwrap().get(), 6_591_234_567);
+        assert_eq!(send.known_channels().collect::<Vec<_>>(), [Channel::WhatsApp, Channel::Sms]);
+        assert_eq!(send.channels[0].fallback_after, Some(900));
+        let template = send.content.as_ref().unwrap().template.as_ref().unwrap();
+        assert_eq!(template.components[2].index, Some(0));
+        assert_eq!(template.components[2].sub_type.as_deref(), Some("1"));
+        assert!(send.client_message_id.as_ref().unwrap().is_borrowed());
+        assert!(!format!("{send:?}").contains("91234567"), "a number printed");
+    }
+
+    #[test]
+    fn a_send_is_written_as_the_schema_spells_it() {
+        let send = SendRequest {
+            user: Some(User { msisdn: Some("+6591234567".into()), ..User::default() }),
+            client_message_id: Some("att_1".into()),
+            kind: Some("template".into()),
+            content: Some(Content {
+                template: Some(Template {
+                    name: "promo".into(),
+                    language: "en".into(),
+                    components: vec![Component {
+                        kind: "button".into(),
+                        index: Some(0),
+                        sub_type: Some("url".into()),
+                        parameters: vec![Parameter {
+                            kind: "text".into(),
+                            text: Some("x".into()),
+                            ..Parameter::default()
+                        }],
+                        ..Component::default()
+                    }],
+                }),
+                ..Content::default()
+            }),
+            channels: vec![ChannelStep { channel: "WhatsApp".into(), ..ChannelStep::default() }],
+            ..SendRequest::default()
+        };
+        assert_eq!(
+            serde_json::to_string(&send).unwrap(),
+            r#"{"user":{"msisdn":"+6591234567"},"clientMessageId":"att_1","type":"template","content":{"template":{"name":"promo","language":"en","components":[{"type":"button","index":0,"subType":"url","parameters":[{"type":"text","text":"x"}]}]}},"channels":[{"channel":"WhatsApp"}]}"#
+        );
+    }
+
+    #[test]
+    fn batch_defaults_fill_only_what_a_message_leaves_out() {
+        let body = r#"{"includeMessagesInResponse":true,
+            "template":{"type":"text","content":{"text":"default"},"channels":[{"channel":"SMS"}]},
+            "messages":[{"user":{"msisdn":"+6500000000"}},
+                        {"user":{"msisdn":"+6500000001"},"content":{"text":"own"},"channels":[{"channel":"Viber"}]}]}"#;
+        let batch: BatchRequest<'_> = serde_json::from_str(body).unwrap();
+        assert!(batch.include_messages_in_response);
+        let messages = batch.into_messages();
+        let text = |n: usize| messages[n].content.as_ref().unwrap().text.as_deref().unwrap();
+        assert_eq!((text(0), text(1)), ("default", "own"));
+        assert_eq!(messages[0].known_channels().next(), Some(Channel::Sms));
+        assert_eq!(messages[1].known_channels().next(), Some(Channel::Viber));
+        assert_eq!(messages[1].kind.as_deref(), Some("text"));
+    }
+}
