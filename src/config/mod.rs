@@ -1,1 +1,145 @@
-//! (being built)
+//! `volley.toml`, checked.
+//!
+//! In: the configuration file, `VOLLEY_…` variables, and what was said on the command line. Out: a [`Config`] in which
+//! everything is present that can be, every lane resolved against the provider's defaults; and where each value came
+//! from ([`Loaded::settings`]), for `config show`.
+//! Promises: default < file < environment < flag. What is unknown is refused with the nearest known name; what is
+//! wrong, with a sentence that says what, where and what to do. A secret never prints.
+//! May not: use any room but `domain`; open databases or sockets; read files other than `volley.toml` and the secrets
+//! that it names.
+
+mod error;
+mod keys;
+mod lanes;
+mod layers;
+mod provider;
+mod read;
+mod secret;
+mod server;
+
+use std::path::{Path, PathBuf};
+
+use crate::domain::{Channel, Tier};
+
+pub use error::{At, Error};
+pub use keys::{hint, nearest};
+pub use lanes::{Account, Lane};
+pub use layers::Source;
+pub use provider::{LaneProvider, Provider, SendMode};
+pub use read::Setting;
+pub use secret::Secret;
+pub use server::{Database, Server};
+
+use layers::Layers;
+use read::Reader;
+
+/// Where the file is looked for unless it is said.
+pub const DEFAULT_PATH: &str = "volley.toml";
+
+/// Everything that an installation is told from outside.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub database: Database,
+    pub server: Server,
+    pub provider: Provider,
+    /// In the order of the file.
+    pub lanes: Vec<Lane>,
+    /// Every account that a lane belongs to, also those that no `[[account]]` speaks of.
+    pub accounts: Vec<Account>,
+}
+
+/// A configuration, and how it came about.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    pub config: Config,
+    /// The file that was read, if there was one.
+    pub file: Option<PathBuf>,
+    /// Every key with its value and the source of it, section by section.
+    pub settings: Vec<Setting>,
+    /// What is allowed but probably not meant, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// Reads the file at `path`, else at `VOLLEY_CONFIG`, else `volley.toml` where the command runs. Only the last may
+    /// be missing.
+    pub fn load(path: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Result<Loaded, Error> {
+        Self::load_with(path, env, std::iter::empty::<(&str, String)>())
+    }
+
+    /// The same, with what was said on the command line: `("server.listen", "127.0.0.1:9000")`.
+    pub fn load_with<'a>(
+        path: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+        flags: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> Result<Loaded, Error> {
+        let mut env: Vec<(String, String)> = env.filter(|(variable, _)| variable.starts_with("VOLLEY_")).collect();
+        let said = env.iter().position(|(variable, _)| variable == "VOLLEY_CONFIG").map(|at| env.swap_remove(at).1);
+        let said = path.map(Path::to_owned).or(said.map(PathBuf::from));
+        let path = said.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_PATH));
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && said.is_none() => None,
+            Err(source) => return Err(Error::Read { path, source }),
+        };
+        Self::read(text.as_deref().map(|text| (path.as_path(), text)), env.into_iter(), flags)
+    }
+
+    /// The same from a text in hand; `path` names it in errors and is what its relative paths are relative to.
+    pub fn read<'a>(
+        file: Option<(&Path, &str)>,
+        env: impl Iterator<Item = (String, String)>,
+        flags: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> Result<Loaded, Error> {
+        let mut layers = Layers::default();
+        if let Some((path, text)) = file {
+            layers.add_file(path, text)?;
+        }
+        layers.add_environment(env)?;
+        for (dotted, text) in flags {
+            layers.add_flag(dotted, text)?;
+        }
+
+        let mut settings = Vec::new();
+        let database = Database::read(&mut Reader::new(layers.plain(&keys::DATABASE), &mut settings))?;
+        let server = Server::read(&mut Reader::new(layers.plain(&keys::SERVER), &mut settings))?;
+        let provider = Provider::read(&mut Reader::new(layers.plain(&keys::PROVIDER), &mut settings))?;
+        let found = lanes::read(&layers, &provider, &mut settings)?;
+        let config = Self { database, server, provider, lanes: found.lanes, accounts: found.accounts };
+        Ok(Loaded { config, file: file.map(|(path, _)| path.to_owned()), settings, warnings: found.warnings })
+    }
+
+    pub fn lane(&self, name: &str) -> Option<&Lane> {
+        self.lanes.iter().find(|lane| lane.name == name)
+    }
+
+    pub fn lanes_on(&self, channel: Channel) -> impl Iterator<Item = &Lane> {
+        self.lanes.iter().filter(move |lane| lane.channel == channel)
+    }
+
+    pub fn account(&self, name: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.name == name)
+    }
+
+    /// Each portfolio with its tier, by name. Only WhatsApp counts people.
+    pub fn portfolios(&self) -> impl Iterator<Item = (&str, Tier)> {
+        let counted = self.lanes.iter().filter_map(|lane| Some((lane.tiered()?, lane.tier)));
+        counted.collect::<std::collections::BTreeMap<_, _>>().into_iter()
+    }
+
+    /// What only a server needs: proof of webhooks unless it listens on loopback, and a key on every lane.
+    pub fn check_serve(&self) -> Result<(), Error> {
+        let listen = self.server.listen;
+        let proven = self.provider.webhook_authorization.is_some() || self.provider.webhook_secret.is_some();
+        if !proven && !listen.ip().is_loopback() {
+            return Err(Error::Unproven { listen });
+        }
+        match self.lanes.iter().find(|lane| lane.provider.api_key.is_none()) {
+            Some(lane) => Err(Error::NoKey { lane: lane.name.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -48,29 +48,40 @@ impl Fields {
 /// Appends `text` as a JSON string, quotes included: the one way in which text gets into JSON without serde.
 pub fn push_json_string(buffer: &mut String, text: &str) {
     buffer.push('"');
+    escape_json(text, |piece| buffer.push_str(piece));
+    buffer.push('"');
+}
+
+/// Appends what stands between the quotes of a JSON string, for those who have the quotes already.
+pub fn push_json_escaped(buffer: &mut Vec<u8>, text: &str) {
+    escape_json(text, |piece| buffer.extend_from_slice(piece.as_bytes()));
+}
+
+/// Gives out `text` piece by piece as it stands in JSON: whole where nothing needs an escape, which is nearly always.
+fn escape_json(text: &str, mut push: impl FnMut(&str)) {
     let mut plain_from = 0;
     for (at, byte) in text.bytes().enumerate() {
         if byte >= 0x20 && byte != b'"' && byte != b'\\' {
             continue;
         }
-        buffer.push_str(&text[plain_from..at]);
+        push(&text[plain_from..at]);
         plain_from = at + 1;
         match byte {
-            b'"' => buffer.push_str("\\\""),
-            b'\\' => buffer.push_str("\\\\"),
-            b'\n' => buffer.push_str("\\n"),
-            b'\r' => buffer.push_str("\\r"),
-            b'\t' => buffer.push_str("\\t"),
+            b'"' => push("\\\""),
+            b'\\' => push("\\\\"),
+            b'\n' => push("\\n"),
+            b'\r' => push("\\r"),
+            b'\t' => push("\\t"),
             control => {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                buffer.push_str("\\u00");
-                buffer.push(char::from(HEX[usize::from(control >> 4)]));
-                buffer.push(char::from(HEX[usize::from(control & 0xf)]));
+                const HEX: &str = "0123456789abcdef";
+                let digit = |nibble: u8| &HEX[usize::from(nibble)..=usize::from(nibble)];
+                push("\\u00");
+                push(digit(control >> 4));
+                push(digit(control & 0xf));
             }
         }
     }
-    buffer.push_str(&text[plain_from..]);
-    buffer.push('"');
+    push(&text[plain_from..]);
 }
 
 #[cfg(test)]
@@ -83,6 +94,17 @@ mod tests {
         fn fields_unpack_to_what_was_packed(texts in proptest::collection::vec(any::<String>(), 0..6)) {
             let fields = Fields::pack(texts.iter().map(String::as_str));
             prop_assert_eq!(fields.unpack().unwrap(), texts);
+        }
+
+        #[test]
+        fn escaped_text_between_quotes_is_the_json_string(text: String) {
+            let mut bytes = vec![b'"'];
+            push_json_escaped(&mut bytes, &text);
+            bytes.push(b'"');
+            prop_assert_eq!(serde_json::from_slice::<String>(&bytes).unwrap(), text.clone());
+            let mut string = String::new();
+            push_json_string(&mut string, &text);
+            prop_assert_eq!(string.into_bytes(), bytes);
         }
     }
 }

@@ -22,6 +22,20 @@ impl Msisdn {
         self.0.get()
     }
 
+    /// Appends the printed form; the hot path's way around the formatter.
+    pub fn append_to(self, buffer: &mut Vec<u8>) {
+        let mut digits = [0_u8; 15];
+        let mut from = digits.len();
+        let mut left = self.get();
+        while left > 0 && from > 0 {
+            from -= 1;
+            digits[from] = b'0' + u8::try_from(left % 10).unwrap_or_default();
+            left /= 10;
+        }
+        buffer.push(b'+');
+        buffer.extend_from_slice(&digits[from..]);
+    }
+
     /// The number with its middle hidden, for logs: `+6591***67`.
     pub fn masked(self) -> impl fmt::Display {
         Masked(self)
@@ -140,6 +154,16 @@ mod tests {
             assert_eq!(wrong.parse::<Msisdn>(), Err(InvalidMsisdn), "{wrong:?}");
         }
         assert_eq!("6591234567".parse::<Msisdn>().map(|n| n.to_string()), Ok("+6591234567".to_owned()));
+    }
+
+    #[test]
+    fn what_is_appended_is_what_is_printed() {
+        for digits in [1_000_000_u64, 6_591_234_567, 999_999_999_999_999] {
+            let number = Msisdn::try_from(digits).unwrap();
+            let mut appended = Vec::new();
+            number.append_to(&mut appended);
+            assert_eq!(String::from_utf8(appended).unwrap(), number.to_string());
+        }
     }
 
     #[test]

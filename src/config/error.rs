@@ -1,0 +1,107 @@
+//! What can be wrong with a configuration: always what, where, and what to do.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::Source;
+use crate::domain::{Channel, Tier};
+
+/// Where a value stands, as a person would look for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct At {
+    pub source: Source,
+    /// `provider`, or `lane promo-sg`.
+    pub section: String,
+    pub key: &'static str,
+}
+
+impl std::fmt::Display for At {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.source {
+            Source::Environment(variable) => f.write_str(variable),
+            Source::File(path) => write!(f, "{}, {}, {}", path.display(), self.section, self.key),
+            Source::Flag => write!(f, "flag for {}, {}", self.section, self.key),
+            Source::Default => write!(f, "{}, {}", self.section, self.key),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the configuration file {} cannot be read; check that it is there and that you may read it", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+
+    #[error("{}, line {line}, is not TOML: {message}", path.display())]
+    Syntax { path: PathBuf, line: usize, message: String },
+
+    #[error("{place}: there is no section `{name}`; {hint}")]
+    UnknownSection { place: Source, name: String, hint: String },
+
+    #[error("{place}: {section} has no key `{key}`; {hint}")]
+    UnknownKey { place: Source, section: String, key: String, hint: String },
+
+    #[error("{place}: `{name}` must be {wanted}")]
+    Shape { place: Source, name: String, wanted: &'static str },
+
+    #[error(
+        "{place}: {section} number {number} has no name; give it one of letters, digits, - and _, such as name = \"promo-sg\""
+    )]
+    Unnamed { place: Source, section: &'static str, number: usize },
+
+    #[error(
+        "{place}: there are two {section}s named \"{first}\" and \"{second}\"; rename one, since VOLLEY_{} would mean both",
+        format!("{section}_{first}").to_uppercase().replace('-', "_")
+    )]
+    SameName { place: Source, section: &'static str, first: String, second: String },
+
+    #[error("{variable} names no {section}: {hint}")]
+    UnknownName { variable: String, section: &'static str, hint: String },
+
+    #[error("{at}: {problem}")]
+    Value { at: At, problem: String },
+
+    #[error("{at}: {what} is designed but not built yet; {instead}")]
+    NotBuilt { at: At, what: &'static str, instead: &'static str },
+
+    #[error("lane {lane} has no {key}; {advice}")]
+    Missing { lane: String, key: &'static str, advice: &'static str },
+
+    #[error("{at}: {problem}; {advice}")]
+    NotOnChannel { at: At, channel: Channel, problem: &'static str, advice: &'static str },
+
+    #[error("{section} says both {first} and {second}; keep one")]
+    Both { section: String, first: &'static str, second: &'static str },
+
+    #[error("{at}: the file {} cannot be read; check the path and who may read it", path.display())]
+    SecretFile { at: At, path: PathBuf, source: std::io::Error },
+
+    #[error("{at}: the file {} is empty; put the secret into it", path.display())]
+    EmptySecretFile { at: At, path: PathBuf },
+
+    #[error(
+        "portfolio {portfolio} has one tier, but lane {first} states {first_tier} and lane {second} {second_tier} \
+         (250 unless said); write the same `tier` on both, as the provider shows it"
+    )]
+    Tiers { portfolio: String, first: String, first_tier: Tier, second: String, second_tier: Tier },
+
+    #[error(
+        "account {account} belongs to one portfolio, but lane {first} says {first_portfolio} and lane {second} says \
+         {second_portfolio}; write the same `portfolio` on both, or give one lane another `account`"
+    )]
+    Portfolios { account: String, first: String, first_portfolio: String, second: String, second_portfolio: String },
+
+    #[error("account {account} has no lane, so its rate would hold nobody back; {hint}")]
+    IdleAccount { account: String, hint: String },
+
+    #[error(
+        "the server would listen on {listen}, where others can reach it, but has no proof for webhooks; set \
+         webhook_authorization or webhook_secret_file under [provider], or listen on 127.0.0.1"
+    )]
+    Unproven { listen: SocketAddr },
+
+    #[error(
+        "lane {lane} has no key for the provider; set api_key_file or api_key under [provider] or on the lane, \
+         or VOLLEY_PROVIDER_API_KEY"
+    )]
+    NoKey { lane: String },
+}

@@ -1,0 +1,124 @@
+//! The sections and keys there are, and the nearest of them to a misspelled one.
+
+/// A section of `volley.toml`.
+#[derive(Debug)]
+pub(super) struct Section {
+    pub(super) name: &'static str,
+    /// Written `[[name]]`, as often as needed, each entry under a name of its own.
+    pub(super) named: bool,
+    pub(super) keys: &'static [Key],
+}
+
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) secret: bool,
+}
+
+const fn key(name: &'static str) -> Key {
+    Key { name, secret: false }
+}
+
+const fn secret(name: &'static str) -> Key {
+    Key { name, secret: true }
+}
+
+pub(super) static DATABASE: Section = Section { name: "database", named: false, keys: &[key("url")] };
+pub(super) static SERVER: Section = Section { name: "server", named: false, keys: &[key("listen"), key("public_url")] };
+pub(super) static PROVIDER: Section = Section {
+    name: "provider",
+    named: false,
+    keys: &[
+        key("base_url"),
+        key("sub_account"),
+        key("account_id"),
+        secret("api_key"),
+        key("api_key_file"),
+        secret("webhook_authorization"),
+        key("webhook_secret_file"),
+        key("send"),
+        key("batch_size"),
+        key("timeout"),
+        key("connections"),
+    ],
+};
+pub(super) static ACCOUNT: Section = Section { name: "account", named: true, keys: &[key("name"), key("rate")] };
+pub(super) static LANE: Section = Section {
+    name: "lane",
+    named: true,
+    keys: &[
+        key("name"),
+        key("channel"),
+        key("rate"),
+        key("burst"),
+        key("number"),
+        key("channel_id"),
+        key("account"),
+        key("portfolio"),
+        key("tier"),
+        key("source"),
+        key("base_url"),
+        key("sub_account"),
+        key("account_id"),
+        secret("api_key"),
+        key("api_key_file"),
+    ],
+};
+
+pub(super) static SECTIONS: [&Section; 5] = [&DATABASE, &SERVER, &PROVIDER, &ACCOUNT, &LANE];
+
+impl Section {
+    pub(super) fn find(name: &str) -> Option<&'static Self> {
+        SECTIONS.into_iter().find(|section| section.name == name)
+    }
+
+    pub(super) fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    pub(super) fn key_names(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.iter().map(|key| key.name)
+    }
+}
+
+/// The known name that was probably meant: the one that needs the fewest changes, if those are few.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let wrong = name.to_lowercase();
+    known
+        .into_iter()
+        .map(|right| (strsim::damerau_levenshtein(&wrong, &right.to_lowercase()), right))
+        .filter(|(changes, right)| *changes <= 1 + right.chars().count().min(wrong.chars().count()) / 4)
+        .min_by_key(|(changes, _)| *changes)
+        .map(|(_, right)| right)
+}
+
+/// The end of a sentence about an unknown name: `did you mean …?`, or else everything that would be known.
+pub fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+    match nearest(name, known.clone()) {
+        Some(right) => format!("did you mean `{right}`?"),
+        None => {
+            let known: Vec<&str> = known.into_iter().collect();
+            format!("known are {}", known.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_hand_finds_its_name_and_nonsense_does_not() {
+        let known = ["rate", "burst", "api_key", "api_key_file", "webhook_authorization"];
+        for (wrong, right) in [
+            ("rat", Some("rate")),
+            ("Rate", Some("rate")),
+            ("brust", Some("burst")),
+            ("apikey", Some("api_key")),
+            ("webhook_autorisation", Some("webhook_authorization")),
+            ("colour", None),
+        ] {
+            assert_eq!(nearest(wrong, known), right, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! `[[lane]]` and `[[account]]`: who sends, how fast, and who shares a limit with whom.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use super::error::Error;
+use super::keys::{ACCOUNT, LANE, hint};
+use super::layers::{Entry, Layers};
+use super::provider::{LaneProvider, Provider};
+use super::read::{Reader, Setting};
+use crate::domain::{Channel, Msisdn, Rate, Span, Tier};
+
+/// One sender on one channel.
+#[derive(Debug, Clone)]
+pub struct Lane {
+    pub name: String,
+    pub channel: Channel,
+    pub rate: Rate,
+    /// How many may leave at once after a rest.
+    pub burst: NonZeroU32,
+    /// The account whose rate it shares.
+    pub account: String,
+    /// The portfolio that its account belongs to. Off WhatsApp only where one is stated; see [`Lane::tiered`].
+    pub portfolio: Option<String>,
+    /// People a day, of the portfolio; unlimited off WhatsApp.
+    pub tier: Tier,
+    pub provider: LaneProvider,
+    /// The SMS sender.
+    pub source: Option<String>,
+    /// Who we are in the provider's events.
+    pub number: Option<Msisdn>,
+    pub channel_id: Option<String>,
+}
+
+impl Lane {
+    /// The portfolio whose tier counts the people of this lane: on WhatsApp alone.
+    pub fn tiered(&self) -> Option<&str> {
+        self.portfolio.as_deref().filter(|_| self.channel == Channel::WhatsApp)
+    }
+}
+
+/// Lanes that share a rate at the provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub name: String,
+    /// `None` where its lanes' own rates are the only ones.
+    pub rate: Option<Rate>,
+    /// The portfolio of its lanes.
+    pub portfolio: Option<String>,
+}
+
+/// WhatsApp's pace for one number. For the other channels the provider documents no pace, or for SMS one far above:
+/// a good pace to begin with everywhere, until someone states another.
+const LANE_RATE: Rate = Rate::per_second(NonZeroU32::new(80).unwrap());
+/// WhatsApp's pace for one business account, all of its numbers together.
+const ACCOUNT_RATE: Rate = Rate::per_second(NonZeroU32::new(1_000).unwrap());
+/// How much of its rate a lane may let go at once unless it says otherwise.
+const BURST: Span = Span::from_millis(50);
+/// The provider's longest SMS sender.
+const SOURCE_LONGEST: usize = 16;
+
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) lanes: Vec<Lane>,
+    pub(super) accounts: Vec<Account>,
+    pub(super) warnings: Vec<String>,
+}
+
+pub(super) fn read(layers: &Layers, provider: &Provider, settings: &mut Vec<Setting>) -> Result<Found, Error> {
+    let mut lanes = Vec::new();
+    for entry in layers.named(&LANE) {
+        lanes.push(lane(&mut Reader::new(entry, settings), provider)?);
+    }
+    let portfolios = portfolios(&lanes)?;
+    for lane in &mut lanes {
+        let stated = portfolios.get(lane.account.as_str()).cloned();
+        lane.portfolio = stated.or_else(|| (lane.channel == Channel::WhatsApp).then(|| lane.account.clone()));
+    }
+    check_tiers(&lanes)?;
+    let accounts = accounts(layers, &lanes, settings)?;
+    let warnings = warnings(&lanes, &accounts);
+    Ok(Found { lanes, accounts, warnings })
+}
+
+fn lane(reader: &mut Reader<'_>, provider: &Provider) -> Result<Lane, Error> {
+    let name = reader.name().to_owned();
+    let Some(channel) = reader.parsed::<Channel>("channel")? else {
+        let advice = "add channel = \"WhatsApp\", \"Viber\", \"SMS\" or another";
+        return Err(Error::Missing { lane: name, key: "channel", advice });
+    };
+    let rate = reader.parsed_or("rate", LANE_RATE)?;
+    let burst = u32::try_from(rate.within(BURST)).unwrap_or(u32::MAX).max(1);
+    let burst = reader.whole("burst", 1..=u32::MAX, burst)?;
+    Ok(Lane {
+        channel,
+        rate,
+        burst: NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN),
+        number: reader.parsed("number")?,
+        channel_id: reader.text("channel_id")?,
+        account: reader.parsed_or("account", name.clone())?,
+        portfolio: reader.text("portfolio")?,
+        tier: tier(reader, channel)?,
+        source: source(reader, channel)?,
+        provider: provider.of_lane(reader)?,
+        name,
+    })
+}
+
+fn tier(reader: &mut Reader<'_>, channel: Channel) -> Result<Tier, Error> {
+    match (channel, reader.says("tier")) {
+        (Channel::WhatsApp, _) => reader.parsed_or("tier", Tier::default()),
+        (_, false) => Ok(Tier::Unlimited),
+        (_, true) => Err(Error::NotOnChannel {
+            at: reader.at("tier"),
+            channel,
+            problem: "a messaging tier is WhatsApp's alone",
+            advice: "remove it",
+        }),
+    }
+}
+
+fn source(reader: &mut Reader<'_>, channel: Channel) -> Result<Option<String>, Error> {
+    if channel != Channel::Sms && reader.says("source") {
+        return Err(Error::NotOnChannel {
+            at: reader.at("source"),
+            channel,
+            problem: "a source is the sender of an SMS",
+            advice: "remove it",
+        });
+    }
+    let source = reader.text("source")?;
+    match &source {
+        Some(long) if long.chars().count() > SOURCE_LONGEST => {
+            let problem = format!("\"{long}\" has more than {SOURCE_LONGEST} characters; shorten it");
+            Err(reader.wrong("source", problem))
+        }
+        Some(_) | None => Ok(source),
+    }
+}
+
+/// The portfolio that the lanes of each account state.
+fn portfolios(lanes: &[Lane]) -> Result<BTreeMap<String, String>, Error> {
+    let mut stated: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+    for lane in lanes {
+        let Some(portfolio) = lane.portfolio.as_deref() else { continue };
+        let (first, first_portfolio) = *stated.entry(&lane.account).or_insert((&lane.name, portfolio));
+        if first_portfolio != portfolio {
+            return Err(Error::Portfolios {
+                account: lane.account.clone(),
+                first: first.to_owned(),
+                first_portfolio: first_portfolio.to_owned(),
+                second: lane.name.clone(),
+                second_portfolio: portfolio.to_owned(),
+            });
+        }
+    }
+    Ok(stated.into_iter().map(|(account, (_, portfolio))| (account.to_owned(), portfolio.to_owned())).collect())
+}
+
+fn check_tiers(lanes: &[Lane]) -> Result<(), Error> {
+    let mut first_of: BTreeMap<&str, &Lane> = BTreeMap::new();
+    for lane in lanes {
+        let Some(portfolio) = lane.tiered() else { continue };
+        let first = *first_of.entry(portfolio).or_insert(lane);
+        if first.tier != lane.tier {
+            return Err(Error::Tiers {
+                portfolio: portfolio.to_owned(),
+                first: first.name.clone(),
+                first_tier: first.tier,
+                second: lane.name.clone(),
+                second_tier: lane.tier,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn accounts(layers: &Layers, lanes: &[Lane], settings: &mut Vec<Setting>) -> Result<Vec<Account>, Error> {
+    let mut accounts: Vec<Account> = Vec::new();
+    for lane in lanes {
+        if accounts.iter().any(|account| account.name == lane.account) {
+            continue;
+        }
+        // A lane that names no account states its own rate, and that is all there is to hold it.
+        let shared = lanes.iter().any(|other| {
+            other.account == lane.account && other.channel == Channel::WhatsApp && other.account != other.name
+        });
+        let rate = shared.then_some(ACCOUNT_RATE);
+        accounts.push(Account { name: lane.account.clone(), rate, portfolio: lane.portfolio.clone() });
+    }
+    for entry in layers.named(&ACCOUNT) {
+        let mut reader = Reader::new(entry, settings);
+        let Some(account) = accounts.iter_mut().find(|account| account.name == entry.name) else {
+            return Err(idle(entry, lanes));
+        };
+        account.rate = Some(reader.parsed_or("rate", account.rate.unwrap_or(ACCOUNT_RATE))?);
+    }
+    Ok(accounts)
+}
+
+fn idle(entry: &Entry, lanes: &[Lane]) -> Error {
+    let used: Vec<&str> = lanes.iter().map(|lane| lane.account.as_str()).collect();
+    let hint =
+        if used.is_empty() { format!("add a lane with account = \"{}\"", entry.name) } else { hint(&entry.name, used) };
+    Error::IdleAccount { account: entry.name.clone(), hint }
+}
+
+fn warnings(lanes: &[Lane], accounts: &[Account]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for lane in lanes {
+        let account = accounts.iter().find(|account| account.name == lane.account);
+        if let Some(rate) = account.and_then(|account| account.rate)
+            && rate.each_second() < lane.rate.each_second()
+        {
+            warnings.push(format!(
+                "lane {} states {}, but its account {} allows {rate}; that is what it will get, unless [[account]] says \
+                 otherwise",
+                lane.name, lane.rate, lane.account,
+            ));
+        }
+    }
+    warnings
+}

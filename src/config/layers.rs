@@ -1,0 +1,279 @@
+//! Default, file, environment, flag: values as texts, each with where it came from, the later ones above the earlier.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::error::Error;
+use super::keys::{ACCOUNT, LANE, SECTIONS, Section, hint, nearest};
+
+/// Where a value came from. The later variants win over the earlier ones.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    Default,
+    File(Arc<Path>),
+    /// The variable's name.
+    Environment(String),
+    Flag,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Environment(variable) => f.write_str(variable),
+            Self::Flag => f.write_str("flag"),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Value {
+    pub(super) text: String,
+    pub(super) source: Source,
+}
+
+/// One section with what was said in it; of a named section, one entry.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) section: &'static Section,
+    pub(super) name: String,
+    pub(super) values: BTreeMap<&'static str, Value>,
+}
+
+impl Entry {
+    /// `provider`, or `lane promo-sg`.
+    pub(super) fn title(&self) -> String {
+        if self.section.named { format!("{} {}", self.section.name, self.name) } else { self.section.name.to_owned() }
+    }
+
+    fn put(&mut self, key: &str, text: String, source: Source) -> Result<(), Error> {
+        let Some(known) = self.section.key(key) else {
+            let names: Vec<&str> = self.section.key_names().collect();
+            let hint = hint(key, names);
+            return Err(Error::UnknownKey { place: source, section: self.title(), key: key.to_owned(), hint });
+        };
+        self.values.insert(known.name, Value { text, source });
+        Ok(())
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Layers {
+    entries: Vec<Entry>,
+}
+
+impl Layers {
+    pub(super) fn named(&self, section: &'static Section) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.section.name == section.name)
+    }
+
+    /// The one entry of a plain section, with nothing in it where nothing was said.
+    pub(super) fn plain(&mut self, section: &'static Section) -> &Entry {
+        self.entry(section, "")
+    }
+
+    fn entry(&mut self, section: &'static Section, name: &str) -> &mut Entry {
+        let found = self.entries.iter().position(|entry| entry.section.name == section.name && entry.name == name);
+        let place = found.unwrap_or_else(|| {
+            self.entries.push(Entry { section, name: name.to_owned(), values: BTreeMap::new() });
+            self.entries.len() - 1
+        });
+        &mut self.entries[place]
+    }
+
+    pub(super) fn add_file(&mut self, path: &Path, text: &str) -> Result<(), Error> {
+        let source = Source::File(path.into());
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| Error::Syntax {
+            path: path.to_owned(),
+            line: line_of(text, error.span().map_or(0, |span| span.start)),
+            message: error.message().to_owned(),
+        })?;
+        for (name, value) in table {
+            let Some(section) = Section::find(&name) else {
+                let hint = hint(&name, SECTIONS.iter().map(|section| section.name));
+                return Err(Error::UnknownSection { place: source, name, hint });
+            };
+            match (value, section.named) {
+                (toml::Value::Table(keys), false) => self.add_table(section, "", keys, &source)?,
+                (toml::Value::Array(tables), true) => {
+                    for (place, table) in tables.into_iter().enumerate() {
+                        let toml::Value::Table(keys) = table else {
+                            return Err(Error::Shape { place: source, name, wanted: repeated(section) });
+                        };
+                        let name = name_in(&keys, section, place + 1, &source)?;
+                        self.check_new(section, &name, &source)?;
+                        self.add_table(section, &name, keys, &source)?;
+                    }
+                }
+                (_, true) => return Err(Error::Shape { place: source, name, wanted: repeated(section) }),
+                (_, false) => return Err(Error::Shape { place: source, name, wanted: "a section, [like this]" }),
+            }
+        }
+        Ok(())
+    }
+
+    fn add_table(
+        &mut self,
+        section: &'static Section,
+        name: &str,
+        keys: toml::Table,
+        source: &Source,
+    ) -> Result<(), Error> {
+        let entry = self.entry(section, name);
+        for (key, value) in keys {
+            let text = match value {
+                toml::Value::String(text) => text,
+                toml::Value::Integer(number) => number.to_string(),
+                toml::Value::Boolean(_)
+                | toml::Value::Float(_)
+                | toml::Value::Datetime(_)
+                | toml::Value::Array(_)
+                | toml::Value::Table(_) => {
+                    // An unknown key is the better news, whatever it holds.
+                    entry.put(&key, String::new(), source.clone())?;
+                    let name = format!("{key} of {}", entry.title());
+                    return Err(Error::Shape { place: source.clone(), name, wanted: "a text in quotes" });
+                }
+            };
+            entry.put(&key, text, source.clone())?;
+        }
+        Ok(())
+    }
+
+    /// Lanes are told apart by what their names become in the environment, so those must differ.
+    fn check_new(&self, section: &'static Section, name: &str, place: &Source) -> Result<(), Error> {
+        match self.named(section).find(|entry| shout(&entry.name) == shout(name)) {
+            Some(entry) => Err(Error::SameName {
+                place: place.clone(),
+                section: section.name,
+                first: entry.name.clone(),
+                second: name.to_owned(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes `VOLLEY_<SECTION>_<KEY>` and `VOLLEY_LANE_<NAME>_<KEY>`. Other variables that begin with `VOLLEY_` are not
+    /// the configuration's, unless they look like a misspelled section of it.
+    pub(super) fn add_environment(&mut self, variables: impl Iterator<Item = (String, String)>) -> Result<(), Error> {
+        // Sorted, so that lanes made here come in one order; accounts after lanes, which name them.
+        let mut named: BTreeMap<&'static str, BTreeMap<String, (String, String)>> = BTreeMap::new();
+        for (variable, text) in variables {
+            let Some((section, rest)) = variable.strip_prefix("VOLLEY_").and_then(|rest| rest.split_once('_')) else {
+                continue;
+            };
+            let lower = section.to_lowercase();
+            match Section::find(&lower) {
+                Some(section) if section.named => {
+                    let rest = rest.to_owned();
+                    named.entry(section.name).or_default().insert(variable, (rest, text));
+                }
+                Some(section) => {
+                    let key = rest.to_lowercase();
+                    self.entry(section, "").put(&key, text, Source::Environment(variable))?;
+                }
+                None => {
+                    if let Some(right) = nearest(&lower, SECTIONS.iter().map(|section| section.name)) {
+                        let hint = format!("did you mean VOLLEY_{}_{rest}?", right.to_uppercase());
+                        return Err(Error::UnknownSection { place: Source::Environment(variable), name: lower, hint });
+                    }
+                }
+            }
+        }
+        self.add_lane_variables(named.remove(LANE.name).unwrap_or_default())?;
+        self.add_account_variables(named.remove(ACCOUNT.name).unwrap_or_default())
+    }
+
+    fn add_lane_variables(&mut self, variables: BTreeMap<String, (String, String)>) -> Result<(), Error> {
+        // A lane that only the environment knows exists once it has a channel.
+        for (rest, _) in variables.values() {
+            if let Some(name) = rest.strip_suffix("_CHANNEL").filter(|name| is_plain(name))
+                && !self.named(&LANE).any(|lane| shout(&lane.name) == name)
+            {
+                let name = name.to_lowercase().replace('_', "-");
+                self.entry(&LANE, &name);
+            }
+        }
+        for (variable, (rest, text)) in variables {
+            let names = self.named(&LANE).map(|lane| lane.name.clone()).collect();
+            let Some((name, key)) = split_name(&rest, &LANE, names) else {
+                let known: Vec<&str> = self.named(&LANE).map(|lane| lane.name.as_str()).collect();
+                let hint = format!(
+                    "write VOLLEY_LANE_<NAME>_<KEY> with one of the lanes ({}) and one of the keys ({}), or set \
+                     VOLLEY_LANE_<NAME>_CHANNEL as well to make a new lane",
+                    if known.is_empty() { "none yet".to_owned() } else { known.join(", ") },
+                    LANE.key_names().filter(|key| *key != "name").collect::<Vec<_>>().join(", "),
+                );
+                return Err(Error::UnknownName { variable, section: LANE.name, hint });
+            };
+            self.entry(&LANE, &name).put(key, text, Source::Environment(variable))?;
+        }
+        Ok(())
+    }
+
+    fn add_account_variables(&mut self, variables: BTreeMap<String, (String, String)>) -> Result<(), Error> {
+        for (variable, (rest, text)) in variables {
+            let of_lanes =
+                self.named(&LANE).map(|lane| lane.values.get("account").map_or(&lane.name, |value| &value.text));
+            let names = self.named(&ACCOUNT).map(|account| &account.name).chain(of_lanes).cloned().collect();
+            let Some((name, key)) = split_name(&rest, &ACCOUNT, names) else {
+                let hint = "write VOLLEY_ACCOUNT_<NAME>_RATE with the `account` of a lane".to_owned();
+                return Err(Error::UnknownName { variable, section: ACCOUNT.name, hint });
+            };
+            self.entry(&ACCOUNT, &name).put(key, text, Source::Environment(variable))?;
+        }
+        Ok(())
+    }
+
+    /// Takes what was said on the command line: `("server.listen", value)`.
+    pub(super) fn add_flag(&mut self, dotted: &str, text: String) -> Result<(), Error> {
+        let (name, key) = dotted.split_once('.').unwrap_or((dotted, ""));
+        match Section::find(name).filter(|section| !section.named) {
+            Some(section) => self.entry(section, "").put(key, text, Source::Flag),
+            None => {
+                let hint = hint(name, SECTIONS.iter().filter(|section| !section.named).map(|section| section.name));
+                Err(Error::UnknownSection { place: Source::Flag, name: name.to_owned(), hint })
+            }
+        }
+    }
+}
+
+/// `PROMO_SG_RATE` is the rate of promo-sg, even where there is a lane promo: the longest name wins.
+fn split_name(rest: &str, section: &'static Section, names: Vec<String>) -> Option<(String, &'static str)> {
+    names
+        .into_iter()
+        .filter_map(|name| {
+            let key = rest.strip_prefix(shout(&name).as_str())?.strip_prefix('_')?.to_lowercase();
+            let key = section.key(&key).filter(|key| key.name != "name")?;
+            Some((name, key.name))
+        })
+        .max_by_key(|(name, _)| name.len())
+}
+
+/// A name as it stands in a variable.
+fn shout(name: &str) -> String {
+    name.to_uppercase().replace('-', "_")
+}
+
+fn repeated(section: &Section) -> &'static str {
+    if section.name == LANE.name { "a repeated section, [[lane]]" } else { "a repeated section, [[account]]" }
+}
+
+/// Names stand in variables, addresses and metrics, so they are plain.
+fn is_plain(name: &str) -> bool {
+    (1..=60).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+fn name_in(keys: &toml::Table, section: &'static Section, number: usize, source: &Source) -> Result<String, Error> {
+    match keys.get("name").and_then(toml::Value::as_str).filter(|name| is_plain(name)) {
+        Some(name) => Ok(name.to_owned()),
+        None => Err(Error::Unnamed { place: source.clone(), section: section.name, number }),
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}

@@ -1,0 +1,188 @@
+//! From texts to values: each read is checked, and noted for `config show`.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use super::Secret;
+use super::error::{At, Error};
+use super::layers::{Entry, Source, Value};
+
+/// One line of `config show`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// `provider`, or `lane promo-sg`.
+    pub section: String,
+    pub key: &'static str,
+    /// As text, a secret as `***`; `None` where nothing is set and nothing is assumed.
+    pub value: Option<String>,
+    pub source: Source,
+}
+
+/// Reads one section.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    entry: &'a Entry,
+    settings: &'a mut Vec<Setting>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(entry: &'a Entry, settings: &'a mut Vec<Setting>) -> Self {
+        Self { entry, settings }
+    }
+
+    pub(super) fn name(&self) -> &'a str {
+        &self.entry.name
+    }
+
+    pub(super) fn title(&self) -> String {
+        self.entry.title()
+    }
+
+    pub(super) fn at(&self, key: &'static str) -> At {
+        let source = self.entry.values.get(key).map_or(Source::Default, |value| value.source.clone());
+        At { source, section: self.entry.title(), key }
+    }
+
+    pub(super) fn wrong(&self, key: &'static str, problem: impl fmt::Display) -> Error {
+        Error::Value { at: self.at(key), problem: problem.to_string() }
+    }
+
+    fn note(&mut self, key: &'static str, value: Option<String>, source: Source) {
+        let secret = self.entry.section.key(key).is_some_and(|key| key.secret);
+        let value = if secret { value.map(|_| "***".to_owned()) } else { value };
+        self.settings.push(Setting { section: self.entry.title(), key, value, source });
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<&'a Value> {
+        let value = self.entry.values.get(key);
+        if let Some(value) = value {
+            self.note(key, Some(value.text.clone()), value.source.clone());
+        }
+        value
+    }
+
+    pub(super) fn says(&self, key: &'static str) -> bool {
+        self.entry.values.contains_key(key)
+    }
+
+    /// The value, if there is one.
+    pub(super) fn text(&mut self, key: &'static str) -> Result<Option<String>, Error> {
+        let Some(value) = self.take(key) else {
+            self.note(key, None, Source::Default);
+            return Ok(None);
+        };
+        match value.text.trim() {
+            "" => Err(self.wrong(key, "is empty; write a value or remove it")),
+            text => Ok(Some(text.to_owned())),
+        }
+    }
+
+    /// The value through its type's own door.
+    pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Result<Option<T>, Error> {
+        let text = self.text(key)?;
+        text.map(|text| text.parse().map_err(|error| self.wrong(key, error))).transpose()
+    }
+
+    /// The value, or what holds where none is given.
+    pub(super) fn parsed_or<T>(&mut self, key: &'static str, default: T) -> Result<T, Error>
+    where
+        T: FromStr<Err: fmt::Display> + fmt::Display,
+    {
+        if self.says(key) {
+            return Ok(self.parsed(key)?.unwrap_or(default));
+        }
+        self.assume(key, &default);
+        Ok(default)
+    }
+
+    /// Notes a default.
+    pub(super) fn assume(&mut self, key: &'static str, default: &impl fmt::Display) {
+        self.note(key, Some(default.to_string()), Source::Default);
+    }
+
+    /// A whole number within bounds that the caller states in the sentence.
+    pub(super) fn whole(
+        &mut self,
+        key: &'static str,
+        bounds: std::ops::RangeInclusive<u32>,
+        default: u32,
+    ) -> Result<u32, Error> {
+        if !self.says(key) {
+            self.assume(key, &default);
+            return Ok(default);
+        }
+        let text = self.text(key)?.unwrap_or_default();
+        text.parse().ok().filter(|number| bounds.contains(number)).ok_or_else(|| {
+            let (least, most) = bounds.into_inner();
+            self.wrong(key, format_args!("\"{text}\" is not a whole number from {least} to {most}"))
+        })
+    }
+
+    /// A secret that is written here or in a file. The layer that speaks last decides; one layer may not say both.
+    pub(super) fn secret(
+        &mut self,
+        direct: Option<&'static str>,
+        in_file: &'static str,
+    ) -> Result<Option<Secret>, Error> {
+        let text = direct.and_then(|key| self.entry.values.get(key).map(|value| (key, value)));
+        let file = self.entry.values.get(in_file);
+        if let (Some((key, text)), Some(file)) = (text, file) {
+            if layer(&text.source) == layer(&file.source) {
+                return Err(Error::Both { section: self.title(), first: key, second: in_file });
+            }
+            // The overruled one stays out of `config show`, since nothing comes from it.
+            return if text.source > file.source { self.direct(key) } else { self.file(in_file) };
+        }
+        match (text, file) {
+            (Some((key, _)), _) => self.direct(key),
+            (None, Some(_)) => self.file(in_file),
+            (None, None) => {
+                for key in direct.into_iter().chain([in_file]) {
+                    self.note(key, None, Source::Default);
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    fn direct(&mut self, key: &'static str) -> Result<Option<Secret>, Error> {
+        Ok(self.text(key)?.map(Secret::new))
+    }
+
+    fn file(&mut self, key: &'static str) -> Result<Option<Secret>, Error> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let path = resolve(&value.text, &value.source);
+        let text = std::fs::read_to_string(&path).map_err(|source| Error::SecretFile {
+            at: self.at(key),
+            path: path.clone(),
+            source,
+        })?;
+        match text.trim_start_matches('\u{feff}').trim() {
+            "" => Err(Error::EmptySecretFile { at: self.at(key), path }),
+            secret => Ok(Some(Secret::new(secret))),
+        }
+    }
+
+    /// A path as the value's own layer means it.
+    pub(super) fn resolve(&self, key: &'static str, path: &str) -> PathBuf {
+        resolve(path, &self.at(key).source)
+    }
+}
+
+/// A path in the file is relative to the file; everywhere else to where the command runs.
+fn resolve(path: &str, source: &Source) -> PathBuf {
+    match source {
+        Source::File(file) => file.parent().unwrap_or(Path::new("")).join(path),
+        Source::Default | Source::Environment(_) | Source::Flag => PathBuf::from(path),
+    }
+}
+
+fn layer(source: &Source) -> u8 {
+    match source {
+        Source::Default => 0,
+        Source::File(_) => 1,
+        Source::Environment(_) => 2,
+        Source::Flag => 3,
+    }
+}

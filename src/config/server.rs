@@ -1,0 +1,72 @@
+//! `[database]` and `[server]`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use super::error::Error;
+use super::provider::web_address;
+use super::read::Reader;
+
+/// Where everything is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    /// One file, one node.
+    Sqlite { path: PathBuf },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    pub listen: SocketAddr,
+    /// Where the provider posts its webhooks, and what links in pages begin with; without a slash at the end.
+    pub public_url: String,
+}
+
+impl Database {
+    const DEFAULT: &'static str = "sqlite://volley.db";
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let url: String = reader.parsed_or("url", Self::DEFAULT.to_owned())?;
+        match url.split_once(':') {
+            Some(("sqlite", rest)) => {
+                let path = rest.strip_prefix("//").unwrap_or(rest);
+                if path.is_empty() || path.ends_with('/') || path.contains('?') || path.contains(":memory:") {
+                    let problem =
+                        format!("\"{url}\" names no file; write sqlite:// and a path, such as {}", Self::DEFAULT);
+                    return Err(reader.wrong("url", problem));
+                }
+                Ok(Self::Sqlite { path: reader.resolve("url", path) })
+            }
+            Some(("postgres" | "postgresql", _)) => Err(Error::NotBuilt {
+                at: reader.at("url"),
+                what: "PostgreSQL, for several nodes,",
+                instead: "use sqlite:// and a path",
+            }),
+            _ => Err(reader.wrong("url", format_args!("\"{url}\" is no database; write sqlite:// and a path"))),
+        }
+    }
+}
+
+impl Server {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8688);
+        let listen = if reader.says("listen") {
+            let text = reader.text("listen")?.unwrap_or_default();
+            text.replace("localhost:", "127.0.0.1:").parse().map_err(|_| {
+                reader.wrong("listen", format_args!("\"{text}\" is not an address and a port, such as {DEFAULT}"))
+            })?
+        } else {
+            reader.assume("listen", &DEFAULT);
+            DEFAULT
+        };
+        let public_url = if reader.says("public_url") {
+            web_address(reader, "public_url")?.unwrap_or_default()
+        } else {
+            // "Everywhere" is no address that anybody could post to.
+            let ip = if listen.ip().is_unspecified() { DEFAULT.ip() } else { listen.ip() };
+            let url = format!("http://{}", SocketAddr::new(ip, listen.port()));
+            reader.assume("public_url", &url);
+            url
+        };
+        Ok(Self { listen, public_url })
+    }
+}

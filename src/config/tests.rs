@@ -1,0 +1,232 @@
+use super::*;
+use crate::domain::Span;
+
+fn read(text: &str) -> Result<Loaded, Error> {
+    Config::read(Some((Path::new("etc/volley.toml"), text)), std::iter::empty(), [])
+}
+
+fn read_env(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, Error> {
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::read(Some((Path::new("volley.toml"), text)), variables, [])
+}
+
+const TWO: &str = r#"
+    [provider]
+    sub_account = "acme"
+    [[lane]]
+    name = "promo"
+    channel = "WhatsApp"
+    [[lane]]
+    name = "promo-sg"
+    channel = "sms"
+    rate = "5/min"
+"#;
+
+#[test]
+fn nothing_said_is_a_whole_configuration() {
+    let loaded = Config::read(None, std::iter::empty(), []).unwrap();
+    assert_eq!(loaded.config.database, Database::Sqlite { path: PathBuf::from("volley.db") });
+    assert_eq!(loaded.config.server.listen.to_string(), "127.0.0.1:8688");
+    assert_eq!(loaded.config.server.public_url, "http://127.0.0.1:8688");
+    assert_eq!(loaded.config.provider.base_url, "https://chatapps.8x8.com");
+    assert_eq!(loaded.config.provider.send, SendMode::Single);
+    assert_eq!(loaded.config.provider.timeout, Span::from_secs(30));
+    assert!(loaded.settings.iter().all(|setting| setting.source == Source::Default));
+    loaded.config.check_serve().unwrap();
+}
+
+#[test]
+fn lanes_get_what_they_do_not_say() {
+    let config = read(TWO).unwrap().config;
+    let [whatsapp, sms] = &config.lanes[..] else { panic!("two lanes") };
+    assert_eq!((whatsapp.rate.to_string().as_str(), whatsapp.burst.get()), ("80/s", 4));
+    assert_eq!((sms.rate.to_string().as_str(), sms.burst.get()), ("5/min", 1));
+    assert_eq!((whatsapp.account.as_str(), whatsapp.portfolio.as_deref()), ("promo", Some("promo")));
+    assert_eq!((whatsapp.tier, sms.tier), (Tier::People(250), Tier::Unlimited));
+    assert_eq!((whatsapp.tiered(), sms.tiered()), (Some("promo"), None));
+    assert_eq!(sms.provider.sub_account, "acme");
+    assert_eq!(config.account("promo").unwrap().rate, None);
+    assert_eq!(config.portfolios().collect::<Vec<_>>(), [("promo", Tier::People(250))]);
+}
+
+#[test]
+fn what_is_wrong_gets_a_sentence_with_what_where_and_what_to_do() {
+    let lane =
+        |more: &str| format!("[provider]\nsub_account = \"a\"\n[[lane]]\nname = \"x\"\nchannel = \"WhatsApp\"\n{more}");
+    let cases = [
+        ("[provider]\nbase_ulr = \"x\"", "etc/volley.toml: provider has no key `base_ulr`; did you mean `base_url`?"),
+        ("[providers]", "etc/volley.toml: there is no section `providers`; did you mean `provider`?"),
+        ("[databas", "etc/volley.toml, line 1, is not TOML"),
+        ("lane = 3", "`lane` must be a repeated section, [[lane]]"),
+        ("[lane]\nname = \"x\"", "`lane` must be a repeated section, [[lane]]"),
+        ("[provider]\ntimeout = true", "`timeout of provider` must be a text in quotes"),
+        ("[provider]\ntimeout = \"30\"", "etc/volley.toml, provider, timeout: \"30\" is not a length of time"),
+        ("[provider]\ntimeout = \"10m\"", "not from 1s to 5m"),
+        ("[provider]\nsub_account = \" \"", "is empty; write a value or remove it"),
+        ("[provider]\nbatch_size = 10001", "not a whole number from 1 to 10000"),
+        ("[provider]\nbatch_size = 0", "not a whole number from 1 to 10000"),
+        ("[provider]\nsend = \"bulk\"", "write single or batch"),
+        ("[provider]\nbase_url = \"chatapps.8x8.com\"", "\"chatapps.8x8.com\" is not a web address"),
+        ("[provider]\nbase_url = \"ftp://x\"", "is not a web address"),
+        ("[provider]\napi_key = \"two words\"", "without spaces"),
+        ("[provider]\napi_key = \"k\"\napi_key_file = \"f\"", "provider says both api_key and api_key_file; keep one"),
+        ("[provider]\napi_key_file = \"none.key\"", "the file etc/none.key cannot be read"),
+        ("[database]\nurl = \"sqlite://\"", "\"sqlite://\" names no file"),
+        ("[database]\nurl = \"mysql://x\"", "is no database"),
+        (
+            "[database]\nurl = \"postgres://user@host/volley\"",
+            "PostgreSQL, for several nodes, is designed but not built yet; use sqlite:// and a path",
+        ),
+        ("[server]\nlisten = \"8688\"", "is not an address and a port, such as 127.0.0.1:8688"),
+        ("[[lane]]\nchannel = \"SMS\"", "lane number 1 has no name"),
+        ("[[lane]]\nname = \"a b\"", "lane number 1 has no name"),
+        ("[[lane]]\nname = \"x\"", "lane x has no channel"),
+        ("[[lane]]\nname = \"x\"\nchannel = \"SMS\"", "lane x has no sub_account; add sub_account"),
+        (
+            "[[lane]]\nname = \"x\"\nchannel = \"Pigeon\"",
+            "lane x, channel: \"Pigeon\" is no channel; known are WhatsApp",
+        ),
+        (&lane("[[lane]]\nname = \"x\""), "two lanes named \"x\" and \"x\""),
+        (
+            &lane("[[lane]]\nname = \"X\""),
+            "two lanes named \"x\" and \"X\"; rename one, since VOLLEY_LANE_X would mean",
+        ),
+        (&lane("rate = \"0/s\""), "\"0/s\" is not a rate; write a number of at least 1"),
+        (&lane("burst = 0"), "not a whole number from 1"),
+        (&lane("tier = \"300\""), "known are 250, 1K, 2K, 10K, 100K and unlimited"),
+        (&lane("number = \"12\""), "not an international phone number"),
+        (&lane("source = \"ACME\""), "a source is the sender of an SMS; remove it"),
+        (&lane("teir = \"1K\""), "etc/volley.toml: lane x has no key `teir`; did you mean `tier`?"),
+        (
+            &lane("[[lane]]\nname = \"y\"\nchannel = \"SMS\"\ntier = \"1K\""),
+            "lane y, tier: a messaging tier is WhatsApp's alone; remove it",
+        ),
+        (&lane("[[lane]]\nname = \"y\"\nchannel = \"SMS\"\nsource = \"12345678901234567\""), "more than 16 characters"),
+        (
+            &lane(
+                "portfolio = \"p\"\ntier = \"1K\"\n[[lane]]\nname = \"y\"\nchannel = \"WhatsApp\"\nportfolio = \"p\"",
+            ),
+            "portfolio p has one tier, but lane x states 1K and lane y 250",
+        ),
+        (
+            &lane(
+                "account = \"a\"\nportfolio = \"p\"\n[[lane]]\nname = \"y\"\nchannel = \"WhatsApp\"\naccount = \"a\"\nportfolio = \"q\"",
+            ),
+            "account a belongs to one portfolio, but lane x says p and lane y says q",
+        ),
+        (&lane("account = \"waba-1\"\n[[account]]\nname = \"waba1\""), "hold nobody back; did you mean `waba-1`?"),
+    ];
+    for (text, sentence) in cases {
+        let error = read(text).expect_err(text).to_string();
+        assert!(error.contains(sentence), "{text}\n  gave: {error}\n  want: {sentence}");
+    }
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_a_flag_over_both() {
+    let variables = [
+        ("VOLLEY_PROVIDER_TIMEOUT", "20s"),
+        ("VOLLEY_SERVER_LISTEN", "127.0.0.1:1"),
+        ("VOLLEY_LANE_PROMO_SG_RATE", "9/s"),
+        ("VOLLEY_LANE_PROMO_RATE", "8/s"),
+        ("VOLLEY_SOMETHING_ELSE", "is somebody else's"),
+    ];
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let text = format!("{TWO}\n[server]\nlisten = \"127.0.0.1:2\"");
+    let flags = [("server.listen", "127.0.0.1:3".to_owned())];
+    let loaded = Config::read(Some((Path::new("volley.toml"), &text)), variables, flags).unwrap();
+    assert_eq!(loaded.config.provider.timeout, Span::from_secs(20));
+    assert_eq!(loaded.config.server.listen.port(), 3);
+    let rates: Vec<String> = loaded.config.lanes.iter().map(|lane| lane.rate.to_string()).collect();
+    assert_eq!(rates, ["8/s", "9/s"]);
+    let source = |section: &str, key| {
+        let setting = loaded.settings.iter().find(|setting| setting.section == section && setting.key == key);
+        setting.unwrap().source.to_string()
+    };
+    assert_eq!(source("server", "listen"), "flag");
+    assert_eq!(source("lane promo-sg", "rate"), "VOLLEY_LANE_PROMO_SG_RATE");
+    assert_eq!(source("lane promo-sg", "channel"), "volley.toml");
+    assert_eq!(source("lane promo-sg", "burst"), "default");
+}
+
+#[test]
+fn a_lane_can_live_in_the_environment_alone() {
+    let variables = [("VOLLEY_LANE_NEWS_DE_CHANNEL", "Viber"), ("VOLLEY_LANE_NEWS_DE_RATE", "2/s")];
+    let config = read_env(TWO, &variables).unwrap().config;
+    let lane = config.lane("news-de").unwrap();
+    assert_eq!((lane.channel, lane.rate.to_string().as_str()), (Channel::Viber, "2/s"));
+}
+
+#[test]
+fn a_misspelled_variable_is_refused() {
+    for (variable, sentence) in [
+        ("VOLLEY_PROVIDER_API_KYE", "VOLLEY_PROVIDER_API_KYE: provider has no key `api_kye`; did you mean `api_key`?"),
+        ("VOLLEY_PROVIDRE_API_KEY", "did you mean VOLLEY_PROVIDER_API_KEY?"),
+        ("VOLLEY_LANE_PRMO_RATE", "VOLLEY_LANE_PRMO_RATE names no lane: write VOLLEY_LANE_<NAME>_<KEY>"),
+        ("VOLLEY_ACCOUNT_WABA_RATE", "names no account"),
+    ] {
+        let error = read_env(TWO, &[(variable, "1")]).expect_err(variable).to_string();
+        assert!(error.contains(sentence), "{variable}\n  gave: {error}\n  want: {sentence}");
+    }
+}
+
+#[test]
+fn a_shared_whatsapp_account_has_the_providers_rate_unless_it_says_otherwise() {
+    let text = TWO.replace("channel = \"WhatsApp\"", "channel = \"WhatsApp\"\naccount = \"waba\"\nrate = \"2000/s\"");
+    let loaded = read(&text).unwrap();
+    assert_eq!(loaded.config.account("waba").unwrap().rate.unwrap().to_string(), "1000/s");
+    assert!(loaded.warnings[0].contains("lane promo states 2000/s, but its account waba allows 1000/s"));
+    for loaded in [
+        read(&format!("{text}\n[[account]]\nname = \"waba\"\nrate = \"3000/s\"")).unwrap(),
+        read_env(&text, &[("VOLLEY_ACCOUNT_WABA_RATE", "3000/s")]).unwrap(),
+    ] {
+        assert_eq!(loaded.config.account("waba").unwrap().rate.unwrap().to_string(), "3000/s");
+        assert!(loaded.warnings.is_empty());
+    }
+}
+
+#[test]
+fn paths_in_the_file_are_relative_to_the_file_and_secrets_never_print() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("volley.toml");
+    std::fs::write(folder.path().join("8x8.key"), "s3cr3t\r\n").unwrap();
+    std::fs::write(&path, "[provider]\napi_key_file = \"8x8.key\"\n[database]\nurl = \"sqlite://data.db\"").unwrap();
+    let loaded = Config::load(Some(&path), std::iter::empty()).unwrap();
+    assert_eq!(loaded.config.provider.api_key.as_ref().unwrap().expose(), "s3cr3t");
+    assert_eq!(loaded.config.database, Database::Sqlite { path: folder.path().join("data.db") });
+
+    // The environment's key stands above the file's key file.
+    let variables = [("VOLLEY_PROVIDER_API_KEY".to_owned(), "t0pm0st".to_owned())];
+    let loaded = Config::load(Some(&path), variables.into_iter()).unwrap();
+    assert_eq!(loaded.config.provider.api_key.as_ref().unwrap().expose(), "t0pm0st");
+    let all = format!("{loaded:?}");
+    assert!(!all.contains("t0pm0st") && all.contains("***"), "{all}");
+}
+
+#[test]
+fn only_the_file_at_its_usual_place_may_be_missing() {
+    let error = Config::load(Some(Path::new("no/such.toml")), std::iter::empty()).unwrap_err();
+    assert!(error.to_string().contains("no/such.toml cannot be read"), "{error}");
+    let variables = [("VOLLEY_CONFIG".to_owned(), "no/other.toml".to_owned())];
+    let error = Config::load(None, variables.into_iter()).unwrap_err();
+    assert!(error.to_string().contains("no/other.toml cannot be read"), "{error}");
+}
+
+#[test]
+fn serving_needs_keys_and_off_loopback_a_proof() {
+    let open = "[server]\nlisten = \"0.0.0.0:8688\"\n";
+    let error = read(open).unwrap().config.check_serve().unwrap_err();
+    assert!(error.to_string().contains("no proof for webhooks"), "{error}");
+    let proven = format!("{open}[provider]\nwebhook_authorization = \"Bearer x\"");
+    read(&proven).unwrap().config.check_serve().unwrap();
+    let error = read(TWO).unwrap().config.check_serve().unwrap_err();
+    assert!(error.to_string().starts_with("lane promo has no key for the provider"), "{error}");
+}
+
+#[test]
+fn the_sample_is_a_good_configuration() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/volley.toml");
+    let loaded = Config::load(Some(&path), std::iter::empty()).unwrap();
+    assert_eq!(loaded.config.lanes.len(), 3);
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+}

@@ -1,0 +1,110 @@
+//! What a person will read, for the eyes of who sends it.
+
+use super::error::{Error, Place};
+use super::mark::walk;
+use super::sms::segments;
+use super::text::{Piece, filled, find_column, pieces};
+use crate::domain::{Content, SmsEncoding};
+
+/// One part of a message, such as `body 1` or `header image`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub label: String,
+    pub text: String,
+}
+
+/// The message of one recipient, part by part. What would be missing shows as `‹Column is missing›`.
+pub fn preview<T: AsRef<str>>(content: &Content, columns: &[String], fields: &[T]) -> Result<Vec<Line>, Error> {
+    let mut lines = Vec::new();
+    if let Content::Template(template) = content {
+        let text = format!("{} ({}, {})", template.name, template.language, template.category);
+        lines.push(Line { label: Place::Template("").to_string(), text });
+    }
+    each_text(content, |place, text| {
+        let at = |problem| Error { place, problem };
+        let mut filled_in = String::new();
+        for piece in pieces(text).map_err(at)? {
+            match piece {
+                Piece::Literal(literal) => filled_in.push_str(literal),
+                Piece::Variable { name, default } => {
+                    let column = find_column(name, columns).map_err(at)?;
+                    match filled(fields, column).or(default) {
+                        Some(value) => filled_in.push_str(value),
+                        None => filled_in.extend(["‹", name, " is missing›"]),
+                    }
+                }
+            }
+        }
+        lines.push(Line { label: place.to_string(), text: filled_in });
+        Ok(())
+    })?;
+    if let Content::Text { source: Some(source), .. } = content {
+        lines.push(Line { label: Place::Source.to_string(), text: source.clone() });
+    }
+    Ok(lines)
+}
+
+impl Line {
+    /// The line of an SMS says what it will cost.
+    pub fn with_segments(mut self, encoding: Option<SmsEncoding>) -> Self {
+        let counted = segments(&self.text, encoding.unwrap_or(SmsEncoding::Auto));
+        self.label = format!("{} ({counted})", self.label);
+        self
+    }
+}
+
+/// The texts of a content without their variables: the least of what every recipient gets.
+pub fn literals(content: &Content) -> Result<Vec<(Place, String)>, Error> {
+    let mut found = Vec::new();
+    each_text(content, |place, text| {
+        let pieces = pieces(text).map_err(|problem| Error { place, problem })?;
+        let literal = pieces.iter().map(|piece| match piece {
+            Piece::Literal(literal) => *literal,
+            Piece::Variable { .. } => "",
+        });
+        found.push((place, literal.collect()));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+pub(super) fn each_text(content: &Content, mut see: impl FnMut(Place, &str) -> Result<(), Error>) -> Result<(), Error> {
+    // One way through a content is enough, and this one is never in a hurry.
+    walk(&mut content.clone(), &mut |place, text| see(place, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preview_reads_like_the_message() {
+        let content: Content = serde_json::from_str(
+            r#"{"template": {"name": "promo", "language": "en", "category": "MARKETING",
+                "header": {"image": "https://media.example/{{pic}}"}, "body": ["{{FirstName|there}}", "{{Code}}"],
+                "buttons": [{"index": 0, "url": "{{slug}}"}]}}"#,
+        )
+        .unwrap();
+        let columns = ["FirstName", "Code", "Pic", "Slug"].map(str::to_owned);
+        let lines = preview(&content, &columns, &["", "A1", "a.png", ""]).unwrap();
+        let shown: Vec<String> = lines.iter().map(|line| format!("{}: {}", line.label, line.text)).collect();
+        assert_eq!(
+            shown,
+            [
+                "template: promo (en, MARKETING)",
+                "header image: https://media.example/a.png",
+                "body 1: there",
+                "body 2: A1",
+                "button 0 url: ‹slug is missing›",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_line_of_an_sms_says_what_it_costs() {
+        let content = Content::Text { text: "Hi {{A}}".to_owned(), source: None, encoding: None };
+        let lines = preview(&content, &["A".to_owned()], &["you"]).unwrap();
+        let line = lines.into_iter().next().unwrap().with_segments(None);
+        assert_eq!(line.label, "text (1 part, 6 characters in GSM-7)");
+    }
+}

@@ -1,0 +1,119 @@
+//! How long an SMS is on the air: what it costs, and whether it fits.
+
+use std::fmt;
+
+use crate::domain::SmsEncoding;
+
+/// The most parts that the provider sends of one text.
+pub const PARTS_MAX: usize = 10;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alphabet {
+    /// Seven bits a character; those of the extension table cost two.
+    Gsm7,
+    /// Sixteen bits a unit; what lies beyond the basic plane, such as most emoji, costs two.
+    Ucs2,
+}
+
+/// A text in parts, each of which is billed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segments {
+    pub alphabet: Alphabet,
+    /// Characters of the alphabet, as it counts them.
+    pub units: usize,
+    pub parts: usize,
+}
+
+impl fmt::Display for Segments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = if self.parts == 1 { "part" } else { "parts" };
+        let alphabet = match self.alphabet {
+            Alphabet::Gsm7 => "GSM-7",
+            Alphabet::Ucs2 => "UCS-2",
+        };
+        write!(f, "{} {parts}, {} characters in {alphabet}", self.parts, self.units)
+    }
+}
+
+// GSM 03.38, the default alphabet. Letters, digits and the space are asked for by range.
+const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ!\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà";
+const EXTENSION: &str = "^{}\\[~]|€\u{c}";
+
+/// What a character costs in GSM-7, if it can be written in it.
+fn septets(c: char) -> Option<usize> {
+    if c.is_ascii_alphanumeric() || c == ' ' || BASIC.contains(c) {
+        Some(1)
+    } else if EXTENSION.contains(c) {
+        Some(2)
+    } else {
+        None
+    }
+}
+
+/// The first character that forces a text out of GSM-7, where one letter can more than double what it costs.
+pub fn beyond_gsm7(text: &str) -> Option<char> {
+    text.chars().find(|c| septets(*c).is_none())
+}
+
+/// Counts the parts of a text. Told to write GSM-7, characters beyond it count one each: the provider replaces them.
+pub fn segments(text: &str, encoding: SmsEncoding) -> Segments {
+    let gsm7 = match encoding {
+        SmsEncoding::Auto => beyond_gsm7(text).is_none(),
+        SmsEncoding::Gsm7 => true,
+        SmsEncoding::Ucs2 => false,
+    };
+    if gsm7 {
+        let (units, parts) = split(text, 160, 153, |c| septets(c).unwrap_or(1));
+        Segments { alphabet: Alphabet::Gsm7, units, parts }
+    } else {
+        let (units, parts) = split(text, 70, 67, char::len_utf16);
+        Segments { alphabet: Alphabet::Ucs2, units, parts }
+    }
+}
+
+/// Units and parts. A character that costs two is never torn apart between parts, so counting units is not enough.
+fn split(text: &str, alone: usize, joined: usize, cost: impl Fn(char) -> usize) -> (usize, usize) {
+    let units = text.chars().map(&cost).sum();
+    if units <= alone {
+        return (units, 1);
+    }
+    let (mut parts, mut used) = (1, 0);
+    for c in text.chars() {
+        if used + cost(c) > joined {
+            parts += 1;
+            used = 0;
+        }
+        used += cost(c);
+    }
+    (units, parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_counted_as_they_are_billed() {
+        let cases = [
+            (String::new(), SmsEncoding::Auto, "1 part, 0 characters in GSM-7"),
+            ("a".repeat(160), SmsEncoding::Auto, "1 part, 160 characters in GSM-7"),
+            ("a".repeat(161), SmsEncoding::Auto, "2 parts, 161 characters in GSM-7"),
+            ("a".repeat(306), SmsEncoding::Auto, "2 parts, 306 characters in GSM-7"),
+            ("a".repeat(307), SmsEncoding::Auto, "3 parts, 307 characters in GSM-7"),
+            ("€".repeat(80), SmsEncoding::Auto, "1 part, 160 characters in GSM-7"),
+            // 153 is odd: a part takes 76 pairs, and what is left of it takes none.
+            ("€".repeat(153), SmsEncoding::Auto, "3 parts, 306 characters in GSM-7"),
+            (format!("{}ş", "a".repeat(69)), SmsEncoding::Auto, "1 part, 70 characters in UCS-2"),
+            (format!("{}ş", "a".repeat(70)), SmsEncoding::Auto, "2 parts, 71 characters in UCS-2"),
+            ("😀".repeat(35), SmsEncoding::Auto, "1 part, 70 characters in UCS-2"),
+            ("😀".repeat(67), SmsEncoding::Auto, "3 parts, 134 characters in UCS-2"),
+            ("abc".to_owned(), SmsEncoding::Ucs2, "1 part, 3 characters in UCS-2"),
+            ("aşc".to_owned(), SmsEncoding::Gsm7, "1 part, 3 characters in GSM-7"),
+        ];
+        for (text, encoding, expected) in cases {
+            assert_eq!(segments(&text, encoding).to_string(), expected, "{text:.20}");
+        }
+        assert_eq!(beyond_gsm7("naïve"), Some('ï'));
+        assert_eq!(beyond_gsm7("Grüße [€5] @ñ"), None);
+    }
+}

@@ -1,0 +1,121 @@
+//! Texts with variables: `{{Column}}` and `{{Column|default}}`.
+
+use super::error::Problem;
+
+/// A part of a text, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Piece<'a> {
+    Literal(&'a str),
+    Variable { name: &'a str, default: Option<&'a str> },
+}
+
+/// Takes a text apart. Names and defaults lose the spaces around them; of three braces in a row, the outer one is
+/// text. The first `|` begins the default, which may be empty.
+pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Problem> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some(found) = rest.find("{{") {
+        let run = rest[found..].bytes().take_while(|byte| *byte == b'{').count();
+        let open = found + run - 2;
+        let inside = &rest[open + 2..];
+        let unclosed = || Problem::Unclosed { rest: shortened(&rest[open..]) };
+        let close = inside.find("}}").ok_or_else(unclosed)?;
+        let variable = &inside[..close];
+        if variable.contains("{{") {
+            return Err(unclosed());
+        }
+        let (name, default) = match variable.split_once('|') {
+            Some((name, default)) => (name.trim(), Some(default.trim())),
+            None => (variable.trim(), None),
+        };
+        if name.is_empty() {
+            return Err(Problem::Unnamed);
+        }
+        if open > 0 {
+            pieces.push(Piece::Literal(&rest[..open]));
+        }
+        pieces.push(Piece::Variable { name, default });
+        rest = &inside[close + 2..];
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Literal(rest));
+    }
+    Ok(pieces)
+}
+
+/// The place of the column that a variable means: its own spelling first, else the only one that differs in letter
+/// case or in spaces around it.
+pub(super) fn find_column(name: &str, columns: &[String]) -> Result<usize, Problem> {
+    let places = |same: &dyn Fn(&str) -> bool| -> Vec<usize> {
+        columns.iter().enumerate().filter(|(_, column)| same(column.trim())).map(|(place, _)| place).collect()
+    };
+    let mut found = places(&|column| column == name);
+    if found.is_empty() {
+        let lower = name.to_lowercase();
+        found = places(&|column| column.to_lowercase() == lower);
+    }
+    match found[..] {
+        [place] => Ok(place),
+        [] => Err(Problem::UnknownColumn { name: name.to_owned(), columns: columns.to_vec() }),
+        [first, second, ..] => Err(Problem::AmbiguousColumn {
+            name: name.to_owned(),
+            first: columns[first].clone(),
+            second: columns[second].clone(),
+        }),
+    }
+}
+
+/// A cell that counts as filled: one in which there is something to see.
+pub(super) fn filled<T: AsRef<str>>(fields: &[T], column: usize) -> Option<&str> {
+    fields.get(column).map(AsRef::as_ref).filter(|field| !field.trim().is_empty())
+}
+
+/// The beginning of a text, for a sentence about it.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(24) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_found_where_they_are_and_nowhere_else() {
+        use Piece::{Literal, Variable};
+        let cases: [(&str, &[Piece<'_>]); 8] = [
+            ("", &[]),
+            ("plain } text { here }}", &[Literal("plain } text { here }}")]),
+            ("{{a}}", &[Variable { name: "a", default: None }]),
+            (
+                "Hi {{ First Name | there }}!",
+                &[Literal("Hi "), Variable { name: "First Name", default: Some("there") }, Literal("!")],
+            ),
+            (
+                "{{a|}}{{b|x|y}}",
+                &[Variable { name: "a", default: Some("") }, Variable { name: "b", default: Some("x|y") }],
+            ),
+            ("{{{a}}}", &[Literal("{"), Variable { name: "a", default: None }, Literal("}")]),
+            ("{a} {{b}", &[]),
+            ("{{a {{b}}", &[]),
+        ];
+        for (text, expected) in cases {
+            match pieces(text) {
+                Ok(found) => assert_eq!(found, expected, "{text}"),
+                Err(problem) => assert!(expected.is_empty() && matches!(problem, Problem::Unclosed { .. }), "{text}"),
+            }
+        }
+        assert!(matches!(pieces("a {{ | x}}"), Err(Problem::Unnamed)));
+    }
+
+    #[test]
+    fn a_column_is_found_in_any_letter_case_unless_two_would_do() {
+        let columns = ["Mobile", " FirstName ", "code", "Code"].map(str::to_owned);
+        assert_eq!(find_column("firstname", &columns).unwrap(), 1);
+        assert_eq!(find_column("Code", &columns).unwrap(), 3);
+        assert!(matches!(find_column("CODE", &columns), Err(Problem::AmbiguousColumn { .. })));
+        assert!(matches!(find_column("LastName", &columns), Err(Problem::UnknownColumn { .. })));
+    }
+}
