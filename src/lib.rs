@@ -26,6 +26,12 @@ pub mod wire;
 /// What is on disk: whole verbs, one transaction each.
 pub mod store;
 
+/// Hands an attempt over and says honestly what happened.
+pub mod provider;
+
+/// How many may leave now.
+pub mod throttle;
+
 /// Plan, launch, schedule, pause, resume, cancel, finish, report.
 pub mod campaign;
 

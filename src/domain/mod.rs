@@ -17,6 +17,7 @@ mod plan;
 mod recipient;
 mod tally;
 mod time;
+mod umid;
 mod word;
 
 pub use channel::{Channel, Status};
@@ -31,4 +32,5 @@ pub use plan::{AfterGap, OnOverlap, OnTierSpent, OnUnknown, Plan, Step};
 pub use recipient::Recipient;
 pub use tally::{Count, Tallies};
 pub use time::{InvalidSpan, Span, Timestamp};
+pub use umid::Umid;
 pub use word::UnknownWord;

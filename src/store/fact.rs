@@ -1,38 +1,6 @@
 //! Facts: what is written once and never changed. And changes: a decision with the version it was made on.
 
-use crate::domain::{LaneId, MessageKey, Msisdn, Present, StepIndex, Timestamp};
-
-/// The provider's id for an attempt: opaque text, nearly always a UUID, which then takes sixteen bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Umid(Box<str>);
-
-impl Umid {
-    pub fn new(text: &str) -> Self {
-        Self(text.into())
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Sixteen bytes where the text is a UUID in its usual form; else a zero byte and the text.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        match uuid::Uuid::try_parse(&self.0) {
-            Ok(uuid) if *uuid.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()) == *self.0 => {
-                uuid.as_bytes().to_vec()
-            }
-            _ => [b"\0", self.0.as_bytes()].concat(),
-        }
-    }
-
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        if let Ok(uuid) = uuid::Uuid::from_slice(bytes) {
-            return Some(Self(uuid.hyphenated().to_string().into()));
-        }
-        let (zero, text) = bytes.split_first()?;
-        (*zero == 0).then(|| std::str::from_utf8(text).ok().map(Self::new))?
-    }
-}
+use crate::domain::{LaneId, MessageKey, Msisdn, Present, StepIndex, Timestamp, Umid};
 
 /// What came of a step, for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,18 +87,4 @@ pub struct Stray {
     pub received: Timestamp,
     pub umid: Option<String>,
     pub raw: String,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_umid_comes_back_as_it_came() {
-        for text in ["5f1d3c2e-8b7a-4c6d-9e0f-112233445566", "5F1D3C2E-8B7A-4C6D-9E0F-112233445566", "m-1", ""] {
-            let umid = Umid::new(text);
-            assert_eq!(Umid::from_bytes(&umid.to_bytes()), Some(umid));
-        }
-        assert_eq!(Umid::new("5f1d3c2e-8b7a-4c6d-9e0f-112233445566").to_bytes().len(), 16);
-    }
 }

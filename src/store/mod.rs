@@ -16,7 +16,7 @@ mod sqlite;
 mod verbs;
 
 pub use error::Error;
-pub use fact::{Attempt, Change, Receipt, Stray, StrayKind, Umid, Verdict};
+pub use fact::{Attempt, Change, Receipt, Stray, StrayKind, Verdict};
 pub use model::{
     Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Event, Found, Hold, Key, Lane, Loaded, NewAudience, NewBatch,
     Node, OptOut, Spread, TierUse,

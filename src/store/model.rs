@@ -2,7 +2,7 @@
 
 use crate::domain::{
     AttemptId, AudienceId, BatchId, BatchState, Channel, Fields, LaneId, MessageKey, Msisdn, Plan, Present, StepIndex,
-    Tag, Timestamp,
+    Tag, Timestamp, Umid,
 };
 
 #[derive(Debug, Clone)]
@@ -124,7 +124,7 @@ pub struct Loaded {
 pub enum Key {
     /// It carries our own id.
     Attempt(AttemptId),
-    Umid(super::Umid),
+    Umid(Umid),
     /// Nothing but a number and a channel: the only unknown attempt there adopts it.
     Number(Msisdn, Channel),
 }

@@ -7,7 +7,9 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::rows::{Bound, for_values, json_list, loaded, message_columns, state};
-use crate::domain::{BatchId, BatchState, Fields, LaneId, MessageKey, Present, State, StepIndex, Tallies, Timestamp};
+use crate::domain::{
+    BatchId, BatchState, Fields, LaneId, MessageKey, Present, State, StepIndex, Tallies, Timestamp, Umid,
+};
 use crate::store::{Attempt, Change, Claim, Claimed, ClaimedSet, Loaded, Verdict};
 
 /// Counters of all batches that a group touches.
@@ -244,7 +246,7 @@ async fn write_attempts(connection: &mut SqliteConnection, facts: &[(&Change, &A
                 .bind(fact.tries)
                 .bind(fact.code)
                 .bind(fact.detail.clone())
-                .bind(fact.umid.as_ref().map(crate::store::Umid::to_bytes))
+                .bind(fact.umid.as_ref().map(Umid::to_bytes))
                 .bind(adoptable.then(|| number(change.msisdn)))
         },
     )

@@ -8,8 +8,8 @@ use sqlx::{Row, SqliteConnection};
 use super::messages::{load, number};
 use super::rows::{Bound, for_values, json_list, maybe_moment, maybe_small, moment, msisdn, small, step};
 use super::{Error, Work};
-use crate::domain::{BatchId, Channel, LaneId, MessageKey, Msisdn, StepIndex, Tag};
-use crate::store::{Attempt, Found, Key, Receipt, Stray, StrayKind, Umid, Verdict};
+use crate::domain::{BatchId, Channel, LaneId, MessageKey, Msisdn, StepIndex, Tag, Umid};
+use crate::store::{Attempt, Found, Key, Receipt, Stray, StrayKind, Verdict};
 
 pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> Work<Vec<Option<Found>>> {
     let mut targets: Vec<Option<(MessageKey, StepIndex)>> = vec![None; keys.len()];

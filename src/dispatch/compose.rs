@@ -1,0 +1,113 @@
+//! A step's content as the body of the provider's request.
+
+use crate::config::Lane;
+use crate::domain::{ButtonAction, Channel, Content, Header, Step, TemplateContent};
+use crate::template::{self, ATTEMPT_MARK, MSISDN_MARK, Pattern};
+use crate::wire;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Uncomposable {
+    #[error(transparent)]
+    Template(#[from] template::Error),
+    #[error("the request cannot be written")]
+    Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Pattern(#[from] template::InvalidPattern),
+}
+
+/// Compiles a step's request: serialised once, through the one shape of the wire, with holes where people differ.
+pub fn compose(step: &Step, lane: &Lane, columns: &[String]) -> Result<Pattern, Uncomposable> {
+    let (content, slots) = template::mark(&step.content, columns)?;
+    let json = serde_json::to_string(&request(step.channel, &content, lane))?;
+    Ok(Pattern::new(&json, &slots)?)
+}
+
+fn request<'a>(channel: Channel, content: &'a Content, lane: &'a Lane) -> wire::SendRequest<'a> {
+    let (kind, content) = match content {
+        Content::Template(template) => {
+            ("template", wire::Content { template: Some(wire_template(template)), ..wire::Content::default() })
+        }
+        Content::Text { text, source, encoding } => {
+            let sms = (channel == Channel::Sms).then(|| wire::Sms {
+                encoding: Some(encoding.map_or("AUTO", crate::domain::SmsEncoding::as_str).into()),
+                source: source.as_deref().or(lane.source.as_deref()).map(Into::into),
+            });
+            ("text", wire::Content { text: Some(text.as_str().into()), sms, ..wire::Content::default() })
+        }
+    };
+    wire::SendRequest {
+        user: Some(wire::User { msisdn: Some(MSISDN_MARK.into()), ..wire::User::default() }),
+        client_message_id: Some(ATTEMPT_MARK.into()),
+        kind: Some(kind.into()),
+        content: Some(content),
+        // Exactly this step's channel: Volley falls back, never the provider behind its back.
+        channels: vec![wire::ChannelStep { channel: channel.as_str().into(), ..wire::ChannelStep::default() }],
+        ..wire::SendRequest::default()
+    }
+}
+
+fn wire_template(template: &TemplateContent) -> wire::Template<'_> {
+    let mut components = Vec::new();
+    if let Some(header) = &template.header {
+        components.push(component("header", vec![header_parameter(header)]));
+    }
+    if !template.body.is_empty() {
+        components.push(component("body", template.body.iter().map(|text| text_parameter(text)).collect()));
+    }
+    for button in &template.buttons {
+        let (sub_type, parameter) = button_parameter(&button.action);
+        components.push(wire::Component {
+            index: Some(i64::from(button.index)),
+            sub_type: Some(sub_type.into()),
+            ..component("button", vec![parameter])
+        });
+    }
+    wire::Template { name: template.name.as_str().into(), language: template.language.as_str().into(), components }
+}
+
+fn component<'a>(kind: &'static str, parameters: Vec<wire::Parameter<'a>>) -> wire::Component<'a> {
+    wire::Component { kind: kind.into(), parameters, ..wire::Component::default() }
+}
+
+fn text_parameter(text: &str) -> wire::Parameter<'_> {
+    wire::Parameter { kind: "text".into(), text: Some(text.into()), ..wire::Parameter::default() }
+}
+
+fn header_parameter(header: &Header) -> wire::Parameter<'_> {
+    let (kind, url) = match header {
+        Header::Text(text) => return text_parameter(text),
+        Header::Location { latitude, longitude, name, address } => {
+            let location = serde_json::json!({
+                "latitude": latitude, "longitude": longitude, "name": name, "address": address,
+            });
+            return wire::Parameter { kind: "location".into(), location: Some(location), ..wire::Parameter::default() };
+        }
+        Header::Image(url) => ("image", url),
+        Header::Video(url) => ("video", url),
+        Header::Document(url) => ("document", url),
+    };
+    wire::Parameter { kind: kind.into(), url: Some(url.as_str().into()), ..wire::Parameter::default() }
+}
+
+fn button_parameter(action: &ButtonAction) -> (&'static str, wire::Parameter<'_>) {
+    match action {
+        ButtonAction::Url(end) => ("url", text_parameter(end)),
+        ButtonAction::Payload(payload) => (
+            "QuickReply",
+            wire::Parameter {
+                kind: "payload".into(),
+                payload: Some(payload.as_str().into()),
+                ..wire::Parameter::default()
+            },
+        ),
+        ButtonAction::CopyCode(code) => (
+            "copyCode",
+            wire::Parameter {
+                kind: "couponCode".into(),
+                coupon_code: Some(code.as_str().into()),
+                ..wire::Parameter::default()
+            },
+        ),
+        ButtonAction::Flow(_) => ("flow", wire::Parameter { kind: "action".into(), ..wire::Parameter::default() }),
+    }
+}

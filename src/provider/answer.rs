@@ -1,0 +1,194 @@
+//! What the provider's answer means: pure, and the only place that looks at HTTP statuses.
+
+use std::collections::HashMap;
+
+use super::client::{Broken, RawAnswer};
+use crate::domain::{AttemptId, Fault, Span, Umid};
+use crate::wire::codes::{self, Entry};
+use crate::wire::{BatchAnswer, ErrorBody, MessageAnswer};
+
+/// What came of a hand-over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The provider took it, and mostly says under which id.
+    Accepted { umid: Option<Umid> },
+    /// It did not, and says why.
+    Refused(Refusal),
+    /// Nothing can have been processed: the same attempt may go again.
+    Unavailable { detail: String, retry_after: Option<Span> },
+    /// It may have been taken. Never sent again blindly.
+    Unknown { detail: String },
+}
+
+/// A clear no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub fault: Fault,
+    pub code: Option<u32>,
+    /// The provider's words, or ours for its code.
+    pub detail: String,
+    pub retry_after: Option<Span>,
+}
+
+/// Characters kept of what a provider says about a refusal: enough to act on, too few to fill a disk with.
+const DETAIL_MAX: usize = 200;
+
+fn shorten(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(DETAIL_MAX).collect()
+}
+
+fn refusal(entry: &Entry, code: Option<i64>, said: Option<&str>, retry_after: Option<Span>) -> Answer {
+    let detail = said.filter(|said| !said.is_empty()).map_or_else(|| entry.meaning.to_owned(), shorten);
+    Answer::Refused(Refusal {
+        fault: entry.fault,
+        code: code.and_then(|code| u32::try_from(code).ok()),
+        detail,
+        retry_after,
+    })
+}
+
+/// What a whole answer means for every message of its request; nothing where it has to be read message by message.
+fn whole(answer: &Result<RawAnswer, Broken>) -> Option<Answer> {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(Broken { may_have_left: false, why }) => {
+            return Some(Answer::Unavailable { detail: shorten(why), retry_after: None });
+        }
+        Err(Broken { may_have_left: true, why }) => return Some(Answer::Unknown { detail: shorten(why) }),
+    };
+    match answer.status {
+        200..=299 => None,
+        503 => {
+            Some(Answer::Unavailable { detail: "503 service unavailable".to_owned(), retry_after: answer.retry_after })
+        }
+        // Whether a request that broke inside the provider was carried out, nobody outside can tell.
+        408 | 500.. => Some(Answer::Unknown { detail: format!("HTTP status {}", answer.status) }),
+        status => {
+            let body: ErrorBody<'_> = serde_json::from_slice(&answer.body).unwrap_or_default();
+            let entry = codes::of_answer(status, body.code);
+            let retry_after = answer.retry_after.or_else(|| body.retry_after());
+            let code = body.code.or(Some(i64::from(status)));
+            Some(refusal(entry, code, body.message.as_deref(), retry_after))
+        }
+    }
+}
+
+/// Reads the answer to the request of one message.
+pub fn single_answer(answer: &Result<RawAnswer, Broken>) -> Answer {
+    if let Some(whole) = whole(answer) {
+        return whole;
+    }
+    let Ok(raw) = answer else { return unreadable() };
+    match serde_json::from_slice::<MessageAnswer<'_>>(&raw.body) {
+        Ok(message) => of_message(&message),
+        Err(_) => unreadable(),
+    }
+}
+
+fn unreadable() -> Answer {
+    Answer::Unknown { detail: "the provider's answer was a success that cannot be read".to_owned() }
+}
+
+fn of_message(message: &MessageAnswer<'_>) -> Answer {
+    if message.is_accepted() {
+        return Answer::Accepted { umid: message.umid.as_deref().map(Umid::new) };
+    }
+    let code = message.status.error_code;
+    refusal(codes::of_answer(200, code), code, message.status.error_message.as_deref(), None)
+}
+
+/// Reads the answer to a batch, message by message, in the order of `attempts`. The provider promises no order, so
+/// entries are matched by our ids; a message that the answer does not name may have been taken or not.
+pub fn batch_answers(answer: &Result<RawAnswer, Broken>, attempts: &[AttemptId]) -> Vec<Answer> {
+    if let Some(whole) = whole(answer) {
+        return vec![whole; attempts.len()];
+    }
+    let Ok(raw) = answer else { return vec![unreadable(); attempts.len()] };
+    let Ok(batch) = serde_json::from_slice::<BatchAnswer<'_>>(&raw.body) else {
+        return vec![unreadable(); attempts.len()];
+    };
+    let mut named: HashMap<AttemptId, Answer> = HashMap::with_capacity(batch.messages.len());
+    for message in &batch.messages {
+        if let Some(id) = message.client_message_id.as_deref().and_then(|id| id.parse().ok()) {
+            named.insert(id, of_message(message));
+        }
+    }
+    let missing = || Answer::Unknown { detail: "the provider's answer does not name the message".to_owned() };
+    attempts.iter().map(|id| named.remove(id).unwrap_or_else(missing)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{BatchId, MessageKey, SenderPart, StepIndex, Tag};
+
+    fn raw(status: u16, body: &str) -> Result<RawAnswer, Broken> {
+        Ok(RawAnswer { status, retry_after: None, body: body.as_bytes().to_vec().into() })
+    }
+
+    fn class(answer: &Answer) -> &'static str {
+        match answer {
+            Answer::Accepted { .. } => "accepted",
+            Answer::Refused(Refusal { fault: Fault::Recipient, .. }) => "rejected",
+            Answer::Refused(Refusal { fault: Fault::Sender(SenderPart::Lane), .. }) => "held: lane",
+            Answer::Refused(Refusal { fault: Fault::Sender(SenderPart::Template), .. }) => "held: template",
+            Answer::Refused(Refusal { fault: Fault::Person, .. }) => "suppressed",
+            Answer::Refused(Refusal { fault: Fault::Passing, .. }) => "throttled",
+            Answer::Unavailable { .. } => "unavailable",
+            Answer::Unknown { .. } => "unknown",
+        }
+    }
+
+    #[test]
+    fn each_answer_falls_into_its_class() {
+        for (status, body, expected) in [
+            (200, r#"{"umid":"u-1","status":{"state":"queued"}}"#, "accepted"),
+            (200, r#"{"umid":"u-1","status":{"state":"rejected","errorCode":1002}}"#, "rejected"),
+            (200, "<html>", "unknown"),
+            (200, "", "unknown"),
+            (400, r#"{"code":1002,"message":"Invalid MSISDN"}"#, "rejected"),
+            (400, r#"{"code":3038}"#, "held: template"),
+            (400, "not JSON", "held: lane"),
+            (401, r#"{"code":1200}"#, "held: lane"),
+            (403, "", "held: lane"),
+            (302, "", "held: lane"),
+            (429, r#"{"code":429,"message":"Quota exceeded. Please try again in 2 second(s)."}"#, "throttled"),
+            (500, r#"{"code":2000}"#, "unknown"),
+            (502, "", "unknown"),
+            (503, "", "unavailable"),
+            (504, "", "unknown"),
+        ] {
+            assert_eq!(class(&single_answer(&raw(status, body))), expected, "{status} {body}");
+        }
+        for (may_have_left, expected) in [(false, "unavailable"), (true, "unknown")] {
+            let broken = Err(Broken { may_have_left, why: "it broke".to_owned() });
+            assert_eq!(class(&single_answer(&broken)), expected);
+        }
+    }
+
+    #[test]
+    fn a_throttled_answer_says_for_how_long() {
+        let answer = single_answer(&raw(429, r#"{"code":429,"message":"Please try again in 2 second(s)."}"#));
+        assert!(
+            matches!(answer, Answer::Refused(Refusal { retry_after: Some(span), .. }) if span == Span::from_secs(2))
+        );
+    }
+
+    #[test]
+    fn a_batch_is_read_by_our_ids_in_any_order() {
+        let id = |n| AttemptId {
+            key: MessageKey { batch: BatchId(1), n },
+            step: StepIndex::FIRST,
+            tag: Tag::from_random(9),
+        };
+        let body = format!(
+            r#"{{"messages":[{{"umid":"b","clientMessageId":"{}","status":{{"state":"rejected","errorCode":3003}}}},
+                {{"umid":"a","clientMessageId":"{}","status":{{"state":"queued"}}}}]}}"#,
+            id(2),
+            id(1)
+        );
+        let answers = batch_answers(&raw(200, &body), &[id(1), id(2), id(3)]);
+        assert_eq!(answers.iter().map(class).collect::<Vec<_>>(), ["accepted", "rejected", "unknown"]);
+        assert_eq!(answers[0], Answer::Accepted { umid: Some(Umid::new("a")) });
+    }
+}

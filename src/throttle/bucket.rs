@@ -1,0 +1,170 @@
+//! Token buckets on our own clock.
+
+use std::num::NonZeroU32;
+use std::ops::Add;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::clock::Reference;
+use governor::nanos::Nanos;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+
+use crate::clock::Clock;
+use crate::domain::{Rate, Span, Timestamp};
+
+/// Our clock's instants as governor wants them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Instant(u64);
+
+impl Add<Nanos> for Instant {
+    type Output = Self;
+
+    fn add(self, nanos: Nanos) -> Self {
+        Self(self.0.saturating_add(nanos.as_u64()))
+    }
+}
+
+impl Reference for Instant {
+    fn duration_since(&self, earlier: Self) -> Nanos {
+        self.0.saturating_sub(earlier.0).into()
+    }
+
+    fn saturating_sub(&self, duration: Nanos) -> Self {
+        Self(self.0.saturating_sub(duration.as_u64()))
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Ticks(Arc<dyn Clock>);
+
+impl Ticks {
+    fn at(now: Timestamp) -> Instant {
+        Instant(now.millis().unsigned_abs().saturating_mul(1_000_000))
+    }
+}
+
+impl governor::clock::Clock for Ticks {
+    type Instant = Instant;
+
+    fn now(&self) -> Instant {
+        Self::at(self.0.now())
+    }
+}
+
+/// One rate with its burst.
+#[derive(Debug)]
+pub struct Bucket {
+    limiter: RateLimiter<NotKeyed, InMemoryState, Ticks, governor::middleware::NoOpMiddleware<Instant>>,
+    burst: NonZeroU32,
+    clock: Arc<dyn Clock>,
+}
+
+impl Bucket {
+    /// Begins empty: what a process that died a moment ago has let go is not let go again.
+    pub fn new(rate: Rate, burst: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
+        let interval = rate.interval().max(Duration::from_nanos(1));
+        let quota = Quota::with_period(interval).unwrap_or(Quota::per_second(rate.count())).allow_burst(burst);
+        let limiter = RateLimiter::direct_with_clock(quota, Ticks(Arc::clone(&clock)));
+        let _ = limiter.check_n(burst);
+        Self { limiter, burst, clock }
+    }
+
+    pub const fn burst(&self) -> NonZeroU32 {
+        self.burst
+    }
+
+    /// Takes `n` tokens now, or says when they will be there. More than the burst are never there.
+    pub fn take(&self, n: NonZeroU32) -> Result<(), Timestamp> {
+        let now = self.clock.now();
+        match self.limiter.check_n(n.min(self.burst)) {
+            Ok(Ok(())) | Err(_) => Ok(()),
+            Ok(Err(not_until)) => {
+                // Timers fire in whole milliseconds, and one that fires early would only ask again.
+                let wait = not_until.wait_time_from(Ticks::at(now));
+                let millis = i64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
+                Err(now + Span::from_millis(millis.max(1)))
+            }
+        }
+    }
+}
+
+/// What one lane has to pass: its own bucket, then its account's.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    lane: Arc<Bucket>,
+    account: Option<Arc<Bucket>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Pace {
+    pub fn new(lane: Arc<Bucket>, account: Option<Arc<Bucket>>, clock: Arc<dyn Clock>) -> Self {
+        Self { lane, account, clock }
+    }
+
+    /// The most that can leave in one request.
+    pub fn most_at_once(&self) -> NonZeroU32 {
+        let account = self.account.as_ref().map_or(NonZeroU32::MAX, |account| account.burst());
+        self.lane.burst().min(account)
+    }
+
+    /// Waits until `n` may leave, and takes their tokens. Called by one at a time, so nobody overtakes.
+    pub async fn take(&self, n: NonZeroU32) {
+        for bucket in [Some(&self.lane), self.account.as_ref()].into_iter().flatten() {
+            while let Err(at) = bucket.take(n) {
+                self.clock.sleep_until(at).await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+
+    fn taken(bucket: &Bucket) -> u32 {
+        let mut count = 0;
+        while bucket.take(NonZeroU32::MIN).is_ok() {
+            count += 1;
+        }
+        count
+    }
+
+    fn bucket(rate: &str, burst: u32) -> (Arc<ManualClock>, Bucket) {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
+        let bucket = Bucket::new(rate.parse().unwrap(), NonZeroU32::new(burst).unwrap(), Arc::clone(&clock) as _);
+        (clock, bucket)
+    }
+
+    #[test]
+    fn a_new_bucket_is_empty() {
+        let (_, bucket) = bucket("80/s", 4);
+        assert_eq!(taken(&bucket), 0);
+    }
+
+    #[test]
+    fn no_window_passes_more_than_rate_and_burst() {
+        for (rate, burst, per_second) in [("80/s", 4, 80), ("1000/s", 50, 1_000), ("20000/s", 1_000, 20_000)] {
+            let (clock, bucket) = bucket(rate, burst);
+            let mut total = 0;
+            for _ in 0..1_000 {
+                clock.advance(Span::from_millis(1));
+                total += taken(&bucket);
+            }
+            assert!(total <= per_second + burst, "{rate}: {total}");
+            assert!(total * 100 >= per_second * 99, "{rate}: {total}");
+            clock.advance(Span::from_secs(60));
+            assert_eq!(taken(&bucket), burst, "{rate}: a rest saves up a burst and no more");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_when_to_come_back() {
+        let (clock, bucket) = bucket("5/min", 1);
+        let at = bucket.take(NonZeroU32::MIN).unwrap_err();
+        clock.advance(at.since(clock.now()));
+        assert_eq!(bucket.take(NonZeroU32::MIN), Ok(()));
+        assert!(bucket.take(NonZeroU32::MIN).is_err());
+    }
+}

@@ -1,0 +1,18 @@
+//! How many may leave now.
+//!
+//! In: rates, bursts and tiers from the configuration; what the provider answered; holds from the store. Out: leave to
+//! hand over so many now, or until when to wait.
+//! Promises: a lane and an account pass no more than rate and burst allow in any window, also after a restart, which
+//! begins with empty buckets; a portfolio's people are counted over any rolling day, also across restarts; waiting
+//! consumes nothing.
+//! May not: send, choose messages, or decide what becomes of them.
+
+mod brake;
+mod bucket;
+mod holds;
+mod tier;
+
+pub use brake::Brake;
+pub use bucket::{Bucket, Pace};
+pub use holds::Holds;
+pub use tier::{Reservation, TierWindow};
