@@ -7,20 +7,24 @@
 //! May not: decide. The engine does; the store keeps. Only `store::Store` is known outside: which database answers is
 //! settled once, in [`open`].
 
+mod book;
 #[cfg(test)]
 mod contract;
 mod error;
 mod fact;
 mod model;
+mod signal;
 mod sqlite;
 mod verbs;
 
+pub use book::{Book, Entry};
 pub use error::Error;
 pub use fact::{Attempt, Change, Receipt, Stray, StrayKind, Verdict};
 pub use model::{
     Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Event, Found, Hold, Key, Lane, Loaded, NewAudience, NewBatch,
     Node, OptOut, Spread, TierUse,
 };
+pub use signal::{Signal, Signals};
 pub use sqlite::Sqlite;
 pub use verbs::Store;
 

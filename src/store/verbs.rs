@@ -123,6 +123,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The latest events, latest last.
     async fn events(&self, limit: u32) -> Result<Vec<Event>>;
 
+    /// Hints about what this process has committed.
+    fn signals(&self) -> &super::Signals;
     /// Ends all work; nothing may be asked afterwards.
     async fn close(&self);
 }

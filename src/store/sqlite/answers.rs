@@ -4,9 +4,10 @@ use super::{Sqlite, audiences, batches, lanes, messages, nodes, receipts};
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
+use crate::store::signal::signals_of;
 use crate::store::{
     Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Key, Lane, Loaded, NewAudience,
-    NewBatch, Node, OptOut, Receipt, Result, Spread, Store, Stray, StrayKind,
+    NewBatch, Node, OptOut, Receipt, Result, Signals, Spread, Store, Stray, StrayKind,
 };
 
 #[async_trait::async_trait]
@@ -109,7 +110,11 @@ impl Store for Sqlite {
     }
 
     async fn record(&self, changes: Vec<Change>) -> Result<Vec<MessageKey>> {
-        self.write("record changes", move |c| Box::pin(async move { messages::record(c, &changes).await })).await
+        let signals = signals_of(&changes);
+        let stale =
+            self.write("record changes", move |c| Box::pin(async move { messages::record(c, &changes).await })).await?;
+        self.signals.tell(&signals);
+        Ok(stale)
     }
 
     async fn in_flight(&self, limit: u32) -> Result<Vec<Loaded>> {
@@ -134,18 +139,22 @@ impl Store for Sqlite {
         strays: Vec<Stray>,
         changes: Vec<Change>,
     ) -> Result<Vec<MessageKey>> {
-        self.write("take receipts", move |c| {
-            Box::pin(async move {
-                receipts::keep(c, &receipts, &strays).await?;
-                let learned: Vec<_> = receipts
-                    .into_iter()
-                    .filter_map(|receipt| receipt.umid.map(|umid| (receipt.key, receipt.step, umid)))
-                    .collect();
-                receipts::learn_umids(c, &learned).await?;
-                messages::record(c, &changes).await
+        let signals = signals_of(&changes);
+        let stale = self
+            .write("take receipts", move |c| {
+                Box::pin(async move {
+                    receipts::keep(c, &receipts, &strays).await?;
+                    let learned: Vec<_> = receipts
+                        .into_iter()
+                        .filter_map(|receipt| receipt.umid.map(|umid| (receipt.key, receipt.step, umid)))
+                        .collect();
+                    receipts::learn_umids(c, &learned).await?;
+                    messages::record(c, &changes).await
+                })
             })
-        })
-        .await
+            .await?;
+        self.signals.tell(&signals);
+        Ok(stale)
     }
 
     async fn strays(&self, kind: StrayKind, after: i64, limit: u32) -> Result<Vec<(i64, Stray)>> {
@@ -238,6 +247,10 @@ impl Store for Sqlite {
 
     async fn events(&self, limit: u32) -> Result<Vec<Event>> {
         self.read("read events", move |c| Box::pin(nodes::events(c, limit))).await
+    }
+
+    fn signals(&self) -> &Signals {
+        &self.signals
     }
 
     async fn close(&self) {

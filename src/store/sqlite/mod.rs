@@ -23,7 +23,7 @@ use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
 
-use super::{Error, Result};
+use super::{Error, Result, Signals};
 use crate::clock::Clock;
 use writer::Writer;
 
@@ -68,6 +68,7 @@ type Work<T> = std::result::Result<T, Fault>;
 pub struct Sqlite {
     writer: Writer,
     clock: Arc<dyn Clock>,
+    signals: Signals,
     /// Nothing for a database in memory, which only its one connection can see.
     readers: Option<SqlitePool>,
     path: Option<PathBuf>,
@@ -115,7 +116,7 @@ impl Sqlite {
             }
         };
         let writer = Writer::start(connection, turn, Arc::clone(&clock));
-        Ok(Self { writer, clock, readers, path, serving: Mutex::new(None) })
+        Ok(Self { writer, clock, signals: Signals::default(), readers, path, serving: Mutex::new(None) })
     }
 
     async fn write<T, W>(&self, verb: &'static str, work: W) -> Result<T>

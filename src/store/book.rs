@@ -1,0 +1,150 @@
+//! The batches that are in play, as this process knows them: what never changes about them, read once, and where they
+//! stand, refreshed whenever a decision is noted.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::{Batch, Change, Loaded, Result, Store};
+use crate::domain::{AttemptId, BatchId, BatchState, LaneId, MessageKey, Plan, Present, StepIndex, Tag};
+use crate::store::Attempt;
+
+/// One batch in play.
+#[derive(Debug)]
+pub struct Entry {
+    pub id: BatchId,
+    pub tag: Tag,
+    pub name: Option<String>,
+    pub plan: Plan,
+    /// The lane of each step.
+    lanes: Vec<LaneId>,
+    state: AtomicU8,
+    /// Hand-overs since the process began, for the pace that people see.
+    handed_over: AtomicU64,
+}
+
+impl Entry {
+    pub fn state(&self) -> BatchState {
+        BatchState::from_code(self.state.load(Ordering::Acquire)).unwrap_or(BatchState::Paused)
+    }
+
+    pub fn attempt(&self, message: MessageKey, step: StepIndex) -> AttemptId {
+        AttemptId { key: message, step, tag: self.tag }
+    }
+
+    pub fn lane(&self, step: StepIndex) -> Option<LaneId> {
+        self.lanes.get(step.index()).copied()
+    }
+
+    /// The places of the route that a lane serves.
+    pub fn steps_on(&self, lane: LaneId) -> impl DoubleEndedIterator<Item = StepIndex> + '_ {
+        StepIndex::all().filter(move |step| self.lane(*step) == Some(lane))
+    }
+
+    /// A decision about a message of this batch, ready for the store.
+    pub fn change(&self, message: &Loaded, after: Present, fact: Option<Attempt>) -> Change {
+        Change {
+            key: message.key,
+            msisdn: message.msisdn,
+            version: message.version,
+            before: message.present,
+            after,
+            lane: self.lane(after.step).unwrap_or(message.lane),
+            steps: u8::try_from(self.plan.steps.len()).unwrap_or(StepIndex::COUNT_MAX),
+            fact,
+        }
+    }
+
+    pub fn count_hand_overs(&self, count: u64) {
+        self.handed_over.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub fn hand_overs(&self) -> u64 {
+        self.handed_over.load(Ordering::Relaxed)
+    }
+}
+
+/// Every batch that may still change.
+#[derive(Debug)]
+pub struct Book {
+    store: Arc<dyn Store>,
+    entries: RwLock<HashMap<BatchId, Arc<Entry>>>,
+}
+
+/// States in which something may still happen to a batch's messages. A settled one changes only by a late receipt.
+const IN_PLAY: [BatchState; 6] = [
+    BatchState::Scheduled,
+    BatchState::Running,
+    BatchState::Paused,
+    BatchState::Cancelling,
+    BatchState::Cancelled,
+    BatchState::Finished,
+];
+
+impl Book {
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, entries: RwLock::default() }
+    }
+
+    /// Reads where every batch stands now. Returns those that are new or stand elsewhere than before.
+    pub async fn refresh(&self) -> Result<Vec<Arc<Entry>>> {
+        let batches = self.store.batches(Some(IN_PLAY.to_vec())).await?;
+        let mut changed = Vec::new();
+        let mut kept = HashMap::with_capacity(batches.len());
+        for batch in batches {
+            let known = self.known(batch.id);
+            let entry = match known {
+                Some(entry) => {
+                    if entry.state.swap(batch.state.code(), Ordering::AcqRel) != batch.state.code() {
+                        changed.push(Arc::clone(&entry));
+                    }
+                    entry
+                }
+                None => {
+                    let Some(entry) = self.read(batch).await? else { continue };
+                    changed.push(Arc::clone(&entry));
+                    entry
+                }
+            };
+            kept.insert(entry.id, entry);
+        }
+        *self.entries.write().unwrap_or_else(PoisonError::into_inner) = kept;
+        Ok(changed)
+    }
+
+    /// A batch, also one that is settled: a late receipt may still lead to it.
+    pub async fn get(&self, batch: BatchId) -> Result<Option<Arc<Entry>>> {
+        if let Some(entry) = self.known(batch) {
+            return Ok(Some(entry));
+        }
+        match self.store.batch(batch).await? {
+            Some(batch) => self.read(batch).await,
+            None => Ok(None),
+        }
+    }
+
+    pub fn in_play(&self) -> Vec<Arc<Entry>> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn known(&self, batch: BatchId) -> Option<Arc<Entry>> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).get(&batch).cloned()
+    }
+
+    async fn read(&self, batch: Batch) -> Result<Option<Arc<Entry>>> {
+        let Some(plan) = self.store.plan(batch.id).await? else { return Ok(None) };
+        let names = plan.steps.iter().map(|step| (step.lane.clone(), step.channel)).collect();
+        let numbered = self.store.lanes(names).await?;
+        let number = |name: &str| numbered.iter().find(|lane| lane.name == name).map(|lane| lane.id);
+        let lanes = plan.steps.iter().filter_map(|step| number(&step.lane)).collect();
+        Ok(Some(Arc::new(Entry {
+            id: batch.id,
+            tag: batch.tag,
+            name: batch.name,
+            plan,
+            lanes,
+            state: AtomicU8::new(batch.state.code()),
+            handed_over: AtomicU64::new(0),
+        })))
+    }
+}

@@ -1,0 +1,67 @@
+//! Hints that there may be something to do. They say "look now" and no more: the rows are the truth, and a hint that
+//! is lost costs a moment, never a message.
+
+use std::collections::HashMap;
+
+use tokio::sync::broadcast;
+
+use super::Change;
+use crate::domain::{BatchId, LaneId, State, StepIndex, Timestamp};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Messages of a batch's step wait for a lane, the first of them from `at` on.
+    Queued { lane: LaneId, batch: BatchId, step: StepIndex, at: Timestamp },
+    /// A message of a batch is due at `at`.
+    Due { batch: BatchId, at: Timestamp },
+}
+
+/// Hints that may wait to be read. Whoever falls further behind looks at everything instead.
+const BACKLOG: usize = 1_024;
+
+#[derive(Debug)]
+pub struct Signals(broadcast::Sender<Signal>);
+
+impl Default for Signals {
+    fn default() -> Self {
+        Self(broadcast::Sender::new(BACKLOG))
+    }
+}
+
+impl Signals {
+    pub fn subscribe(&self) -> broadcast::Receiver<Signal> {
+        self.0.subscribe()
+    }
+
+    /// Tells of what committed changes have put into queues and onto timers.
+    pub(super) fn tell(&self, signals: &[Signal]) {
+        for signal in signals {
+            // Nobody listens in a command, and that is fine.
+            let _ = self.0.send(*signal);
+        }
+    }
+}
+
+/// The few hints that a set of changes is worth.
+pub(super) fn signals_of(changes: &[Change]) -> Vec<Signal> {
+    let mut queued: HashMap<(LaneId, BatchId, StepIndex), Timestamp> = HashMap::new();
+    let mut due: HashMap<BatchId, Timestamp> = HashMap::new();
+    for change in changes {
+        let batch = change.key.batch;
+        let timer = match change.after.state {
+            State::Queued { not_before, gives_up } => {
+                let first = queued.entry((change.lane, batch, change.after.step)).or_insert(not_before);
+                *first = not_before.min(*first);
+                gives_up
+            }
+            State::Awaiting { due } => Some(due),
+            State::Sending { .. } | State::Done { .. } => None,
+        };
+        if let Some(at) = timer {
+            let first = due.entry(batch).or_insert(at);
+            *first = at.min(*first);
+        }
+    }
+    let queued = queued.into_iter().map(|((lane, batch, step), at)| Signal::Queued { lane, batch, step, at });
+    queued.chain(due.into_iter().map(|(batch, at)| Signal::Due { batch, at })).collect()
+}
