@@ -75,7 +75,7 @@ impl Config {
     ) -> Result<Loaded, Error> {
         let mut env: Vec<(String, String)> = env.filter(|(variable, _)| variable.starts_with("VOLLEY_")).collect();
         let said = env.iter().position(|(variable, _)| variable == "VOLLEY_CONFIG").map(|at| env.swap_remove(at).1);
-        let said = path.map(Path::to_owned).or(said.map(PathBuf::from));
+        let said = path.map(Path::to_owned).or(said.filter(|said| !said.is_empty()).map(PathBuf::from));
         let path = said.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_PATH));
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => Some(text),

@@ -1,0 +1,275 @@
+//! What a campaign may do, but probably does not mean to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::config::{Config, SendMode};
+use crate::domain::{
+    Category, Channel, Content, Plan, SmsEncoding, Span, Step, StepIndex, TemplateContent, Tier, Timestamp,
+};
+use crate::template::{self, Alphabet, Place};
+
+/// A warning: a code that scripts may rely on, and a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    pub code: Lint,
+    pub step: Option<StepIndex>,
+    pub sentence: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.step {
+            Some(step) => write!(f, "step {step}: {} [{}]", self.sentence, self.code),
+            None => write!(f, "{} [{}]", self.sentence, self.code),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lint {
+    /// A template may still arrive after its step has given way.
+    Overlap,
+    /// `on_overlap = "wait"` moved a deadline.
+    DeadlineMoved,
+    /// A template's TTL is none that the provider would have let anyone set.
+    TemplateTtl,
+    /// A step before the last gives way only on failure.
+    NoDeadline,
+    /// A deadline lies behind the campaign's TTL.
+    AfterTtl,
+    /// A variable without default is empty for some recipients.
+    EmptyVariable,
+    /// An SMS costs several parts.
+    SmsParts,
+    /// An SMS has no sender of its own.
+    NoSource,
+    /// WhatsApp text that is no template.
+    FreeText,
+    /// Characters that the provider does not like in a template's parameters.
+    ParameterText,
+    /// A batch needs more tokens at once than its lane's burst.
+    BatchOverBurst,
+    /// The audience is larger than the portfolio's tier.
+    SmallTier,
+    /// The campaign ends before its lane could have sent it.
+    EndTooSoon,
+    /// A time falls into a change of the clock.
+    ClockChange,
+}
+
+impl Lint {
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Overlap => "overlap",
+            Self::DeadlineMoved => "deadline_moved",
+            Self::TemplateTtl => "template_ttl",
+            Self::NoDeadline => "no_deadline",
+            Self::AfterTtl => "after_ttl",
+            Self::EmptyVariable => "empty_variable",
+            Self::SmsParts => "sms_parts",
+            Self::NoSource => "no_source",
+            Self::FreeText => "free_text",
+            Self::ParameterText => "parameter_text",
+            Self::BatchOverBurst => "batch_over_burst",
+            Self::SmallTier => "small_tier",
+            Self::EndTooSoon => "end_too_soon",
+            Self::ClockChange => "clock_change",
+        }
+    }
+}
+
+impl fmt::Display for Lint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.code())
+    }
+}
+
+/// What is known of the people and the time.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    pub recipients: u64,
+    /// For each of the plan's columns, how many recipients have nothing in it.
+    pub empty: &'a [u64],
+    /// When the campaign would begin.
+    pub start: Timestamp,
+}
+
+/// Looks a plan over.
+pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
+    let mut warnings = Warnings { found: Vec::new(), step: StepIndex::FIRST };
+    let mut deadlines = Span::ZERO;
+    for (index, step) in plan.places() {
+        warnings.step = index;
+        let is_last = plan.after(index).is_none();
+        warnings.time(plan, step, deadlines, is_last);
+        warnings.content(step);
+        warnings.empty_cells(plan, step, facts);
+        warnings.pace(step, config, facts, plan.end.filter(|_| index == StepIndex::FIRST));
+        deadlines = Span::from_millis(deadlines.millis() + step.fallback_after.map_or(0, Span::millis));
+    }
+    warnings.found
+}
+
+struct Warnings {
+    found: Vec<Warning>,
+    step: StepIndex,
+}
+
+impl Warnings {
+    fn warn(&mut self, code: Lint, sentence: String) {
+        self.found.push(Warning { code, step: Some(self.step), sentence });
+    }
+
+    fn time(&mut self, plan: &Plan, step: &Step, deadlines: Span, is_last: bool) {
+        if let Some(ttl) = plan.ttl.filter(|ttl| self.step != StepIndex::FIRST && *ttl <= deadlines) {
+            let sentence = format!(
+                "the steps before it may take {deadlines}, and the campaign's ttl ends after {ttl}, so only failures bring \
+                 anybody here in time; shorten their fallback_after or lengthen ttl"
+            );
+            self.warn(Lint::AfterTtl, sentence);
+        }
+        if !is_last && step.fallback_after.is_none() {
+            let sentence =
+                "has no fallback_after, so it gives way only when it fails; silence keeps a person here".to_owned();
+            self.warn(Lint::NoDeadline, sentence);
+        }
+        let Content::Template(template) = &step.content else { return };
+        if let Some(fallback_after) = step.fallback_after.filter(|after| *after <= template.effective_ttl()) {
+            let ttl = template.effective_ttl();
+            let sentence = format!(
+                "the provider may deliver the template for {ttl}, and the step gives way after {fallback_after}, so a person \
+                 may get both; set a shorter template.ttl, as it is at the provider, or on_overlap = \"wait\""
+            );
+            self.warn(Lint::Overlap, sentence);
+        }
+        self.template_ttl(template);
+    }
+
+    fn template_ttl(&mut self, template: &TemplateContent) {
+        const MONTH: Span = Span::from_secs(30 * 86_400);
+        let (least, most) = match template.category {
+            Category::Authentication => (Span::from_secs(30), Span::from_secs(900)),
+            Category::Utility => (Span::from_secs(30), Span::from_secs(43_200)),
+            Category::Marketing => (Span::from_secs(43_200), MONTH),
+        };
+        if let Some(ttl) = template.ttl.filter(|ttl| !(least..=most).contains(ttl) && *ttl != MONTH) {
+            let sentence = format!(
+                "template.ttl is {ttl}, but the provider sets {least} to {most} on a template of {}; it says what is set \
+                 there and changes nothing there",
+                template.category
+            );
+            self.warn(Lint::TemplateTtl, sentence);
+        }
+    }
+
+    fn content(&mut self, step: &Step) {
+        // What cannot be read was refused before there was a plan.
+        let literals = template::literals(&step.content).unwrap_or_default();
+        match &step.content {
+            Content::Text { source, encoding, .. } if step.channel == Channel::Sms => {
+                let text: String = literals.into_iter().map(|(_, text)| text).collect();
+                self.sms(&text, encoding.unwrap_or(SmsEncoding::Auto));
+                if source.is_none() {
+                    let sentence =
+                        "has no source, so the provider chooses the sender; add source = \"…\" here or on the lane";
+                    self.warn(Lint::NoSource, sentence.to_owned());
+                }
+            }
+            Content::Text { .. } if step.channel == Channel::WhatsApp => {
+                let sentence = "is free text, which WhatsApp takes only within 24 hours of a person's last message; the others \
+                                go to the next step";
+                self.warn(Lint::FreeText, sentence.to_owned());
+            }
+            Content::Text { .. } => {}
+            Content::Template(_) => {
+                for (place, text) in literals {
+                    if matches!(place, Place::Body(_) | Place::Header("text")) {
+                        self.parameter(place, &text);
+                    }
+                }
+            }
+        }
+    }
+
+    fn sms(&mut self, text: &str, encoding: SmsEncoding) {
+        let counted = template::segments(text, encoding);
+        if counted.parts < 2 {
+            return;
+        }
+        let mut sentence = format!("every SMS is at least {counted}, and each part is paid for");
+        if counted.alphabet == Alphabet::Ucs2
+            && let Some(c) = template::beyond_gsm7(text)
+        {
+            sentence.push_str(&format!("; without '{c}' more would fit into each"));
+        }
+        self.warn(Lint::SmsParts, sentence);
+    }
+
+    fn parameter(&mut self, place: Place, text: &str) {
+        let what = match text {
+            _ if text.contains(['\n', '\r', '\t']) || text.contains("     ") => "a line break, a tab or many spaces",
+            _ if text.contains(['#', '$', '%']) => "one of #, $ and %",
+            _ => return,
+        };
+        let sentence =
+            format!("{place} holds {what}, which the provider may refuse in a parameter; move it into the template");
+        self.warn(Lint::ParameterText, sentence);
+    }
+
+    fn empty_cells(&mut self, plan: &Plan, step: &Step, facts: &Facts<'_>) {
+        let Ok((_, slots)) = template::mark(&step.content, &plan.columns) else { return };
+        let mut columns = BTreeMap::new();
+        for slot in slots.iter().filter(|slot| slot.default.is_none()) {
+            let empty = facts.empty.get(slot.column).copied().unwrap_or(0);
+            if empty > 0 {
+                columns.insert(slot.column, (slot.name.clone(), empty));
+            }
+        }
+        for (name, empty) in columns.into_values() {
+            let sentence = format!(
+                "{empty} of {} recipients have nothing in {name}, so it cannot be written for them; give the variable a \
+                 default: {{{{{name}|…}}}}",
+                facts.recipients
+            );
+            self.warn(Lint::EmptyVariable, sentence);
+        }
+    }
+
+    fn pace(&mut self, step: &Step, config: &Config, facts: &Facts<'_>, end: Option<Timestamp>) {
+        let Some(lane) = config.lane(&step.lane) else { return };
+        if let SendMode::Batch { size } = lane.provider.send
+            && size > lane.burst
+        {
+            let sentence = format!(
+                "batch_size {size} is more than the burst {} of lane {}, so each request waits for its tokens to gather; \
+                 lower the one or raise the other",
+                lane.burst, lane.name
+            );
+            self.warn(Lint::BatchOverBurst, sentence);
+        }
+        if self.step != StepIndex::FIRST {
+            // How many come here, nobody knows yet.
+            return;
+        }
+        if let (Some(portfolio), Tier::People(people)) = (lane.tiered(), lane.tier)
+            && facts.recipients > u64::from(people)
+        {
+            let days = facts.recipients.div_ceil(u64::from(people));
+            let sentence = format!(
+                "portfolio {portfolio} may start with {people} people a day, and these are {}, so it takes {days} days",
+                facts.recipients
+            );
+            self.warn(Lint::SmallTier, sentence);
+        }
+        if let Some(end) = end
+            && lane.rate.within(end.since(facts.start)) < facts.recipients
+        {
+            let sentence = format!(
+                "at {} lane {} cannot hand over {} messages before `end`; the rest will expire",
+                lane.rate, lane.name, facts.recipients
+            );
+            self.warn(Lint::EndTooSoon, sentence);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Reads a table key by key, and collects what is wrong with it instead of stopping at the first.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::{Map, Value};
+
+use super::error::Problem;
+use crate::config::hint;
+use crate::domain::StepIndex;
+
+/// A table of the file. Every key that is asked for is a known one; [`Table::finish`] refuses what is left.
+pub(super) struct Table<'a> {
+    step: Option<StepIndex>,
+    /// Stands before the keys of an inner table: `template, `.
+    prefix: &'a str,
+    left: Map<String, Value>,
+    known: Vec<&'static str>,
+    problems: &'a mut Vec<Problem>,
+}
+
+/// A key that is designed but not built yet, and what to do meanwhile.
+pub(super) type NotBuilt = (&'static str, &'static str);
+
+impl<'a> Table<'a> {
+    pub(super) fn new(
+        step: Option<StepIndex>,
+        prefix: &'a str,
+        left: Map<String, Value>,
+        problems: &'a mut Vec<Problem>,
+    ) -> Self {
+        Self { step, prefix, left, known: Vec::new(), problems }
+    }
+
+    pub(super) fn wrong(&mut self, key: &str, sentence: impl fmt::Display) {
+        let key = format!("{}{key}", self.prefix);
+        self.problems.push(Problem::new(self.step, key.trim_end(), sentence));
+    }
+
+    pub(super) fn not_built(&mut self, key: &str, what: impl fmt::Display, instead: &str) {
+        self.wrong(key, format_args!("{what} is designed but not built yet; {instead}"));
+    }
+
+    /// A table within this one.
+    pub(super) fn inner<'b>(&'b mut self, prefix: &'b str, left: Map<String, Value>) -> Table<'b> {
+        Table::new(self.step, prefix, left, self.problems)
+    }
+
+    /// The table of a step.
+    pub(super) fn step(&mut self, index: StepIndex, left: Map<String, Value>) -> Table<'_> {
+        Table::new(Some(index), "", left, self.problems)
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.left.get(key).is_some_and(|value| !value.is_null())
+    }
+
+    /// Whether everything in it has been asked for.
+    pub(super) fn is_spent(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    pub(super) fn take(&mut self, key: &'static str) -> Option<Value> {
+        self.known.push(key);
+        self.left.remove(key).filter(|value| !value.is_null())
+    }
+
+    /// A text. Where `numbers` is set, a number may stand for the text of itself.
+    fn text_of(&mut self, key: &str, value: Value, numbers: bool) -> Option<String> {
+        match value {
+            Value::String(text) => Some(text),
+            Value::Number(number) if numbers => Some(number.to_string()),
+            Value::Number(number) => {
+                self.wrong(key, format_args!("write a text in quotes instead of {number}"));
+                None
+            }
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+                self.wrong(key, "must be a text in quotes");
+                None
+            }
+        }
+    }
+
+    pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
+        let value = self.take(key)?;
+        self.text_of(key, value, false)
+    }
+
+    pub(super) fn text_or_number(&mut self, key: &'static str) -> Option<String> {
+        let value = self.take(key)?;
+        self.text_of(key, value, true)
+    }
+
+    /// A text that says something.
+    pub(super) fn said(&mut self, key: &'static str) -> Option<String> {
+        let text = self.text(key)?;
+        if text.trim().is_empty() {
+            self.wrong(key, "is empty; write a value or remove it");
+            return None;
+        }
+        Some(text.trim().to_owned())
+    }
+
+    /// A text through the door of its type.
+    pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Option<T> {
+        let text = self.said(key)?;
+        text.parse().map_err(|error| self.wrong(key, error)).ok()
+    }
+
+    /// One text, or a list of them.
+    pub(super) fn texts(&mut self, key: &'static str) -> Vec<String> {
+        match self.take(key) {
+            None => Vec::new(),
+            Some(Value::Array(values)) => {
+                values.into_iter().filter_map(|value| self.text_of(key, value, false)).collect()
+            }
+            Some(value) => self.text_of(key, value, false).into_iter().collect(),
+        }
+    }
+
+    pub(super) fn table(&mut self, key: &'static str) -> Option<Map<String, Value>> {
+        match self.take(key)? {
+            Value::Object(table) => Some(table),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                self.wrong(key, "must be a table of keys and values");
+                None
+            }
+        }
+    }
+
+    pub(super) fn tables(&mut self, key: &'static str) -> Vec<Map<String, Value>> {
+        let tables = match self.take(key) {
+            None => return Vec::new(),
+            Some(Value::Array(values)) => values
+                .into_iter()
+                .map(|value| match value {
+                    Value::Object(table) => Some(table),
+                    Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
+                })
+                .collect(),
+            Some(_) => None,
+        };
+        tables.unwrap_or_else(|| {
+            self.wrong(key, "must be a list of tables");
+            Vec::new()
+        })
+    }
+
+    /// Refuses every key that nobody asked for: never is one ignored.
+    pub(super) fn finish(mut self, not_built: &[NotBuilt]) {
+        for key in std::mem::take(&mut self.left).into_iter().map(|(key, _)| key) {
+            match not_built.iter().find(|(name, _)| *name == key) {
+                Some((name, instead)) => self.not_built(name, format_args!("`{name}`"), instead),
+                None => {
+                    let known = self.known.clone();
+                    self.wrong(&key, format_args!("there is no such key; {}", hint(&key, known)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,321 @@
+use std::path::Path;
+
+use super::*;
+use crate::config::Config;
+use crate::domain::{AfterGap, Content, OnUnknown, Plan, Span, Status, StepIndex, Timestamp};
+
+const COLUMNS: [&str; 6] = ["Mobile", "FirstName", "Code", "Pic", "Slug", "Country"];
+
+fn columns() -> Vec<String> {
+    COLUMNS.map(str::to_owned).to_vec()
+}
+
+fn config_with(more: &str) -> Config {
+    let text = include_str!("../../samples/volley.toml").to_owned() + more;
+    Config::read(Some((Path::new("volley.toml"), &text)), std::iter::empty(), []).unwrap().config
+}
+
+fn now() -> Timestamp {
+    Timestamp::parse_rfc3339("2026-11-01T00:00:00Z").unwrap()
+}
+
+fn file(text: &str) -> Result<Draft, String> {
+    Draft::parse("promo.toml", text).map_err(|error| error.to_string())
+}
+
+/// Through the whole room: the plan with its warnings, or the problems as people see them.
+fn through(text: &str, config: &Config) -> Result<(Plan, Vec<Warning>), String> {
+    let draft = file(text)?;
+    let said = |problems: Vec<Problem>| lines("promo.toml", &problems);
+    let schedule = schedule(&draft, now()).map_err(said)?;
+    let (plan, mut warnings) = plan(&draft, &columns(), config, &schedule).map_err(said)?;
+    let facts = Facts { recipients: 1_000, empty: &[0, 40, 2, 0, 0, 0], start: schedule.at.unwrap_or(now()) };
+    warnings.extend(lint(&plan, config, &facts));
+    Ok((plan, warnings))
+}
+
+fn sample(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(name);
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// A head, then steps.
+fn with(head: &str, steps: &[&str]) -> String {
+    let steps: Vec<String> = steps.iter().map(|step| format!("[[step]]\n{step}\n")).collect();
+    format!("audience = \"a.csv\"\n{head}\n{}", steps.concat())
+}
+
+const WHATSAPP: &str = "channel = \"WhatsApp\"\nfallback_after = \"15m\"\n[step.template]\nname = \"promo\"\nlanguage = \"en\"\n\
+                        category = \"MARKETING\"\nbody = [\"{{code}}\"]";
+const SMS: &str = "channel = \"SMS\"\ntext = \"Your code is {{Code}}.\"";
+
+#[test]
+fn the_samples_are_good_campaigns() {
+    let config = config_with("");
+    let (plan, warnings) = through(&sample("promo.toml"), &config).unwrap();
+    let lanes: Vec<&str> = plan.steps.iter().map(|step| step.lane.as_str()).collect();
+    assert_eq!(lanes, ["promo-sg", "viber", "sms"]);
+    let [whatsapp, viber, sms] = &plan.steps[..] else { panic!("three steps") };
+    assert_eq!(whatsapp.receipt_window, Span::from_secs(43_200));
+    assert_eq!(viber.receipt_window, Span::from_secs(7 * 86_400));
+    assert_eq!((sms.success, sms.fallback_after), (Status::Delivered, None));
+    assert_eq!(
+        (plan.ttl, plan.on_unknown, plan.after_gap),
+        (Some(Span::from_secs(86_400)), OnUnknown::Keep, AfterGap::Wait)
+    );
+    let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "step 1: the provider may deliver the template for 12h, and the step gives way after 15m, so a person may get both; \
+         set a shorter template.ttl, as it is at the provider, or on_overlap = \"wait\" [overlap]",
+            "step 1: 2 of 1000 recipients have nothing in Code, so it cannot be written for them; give the variable a default: \
+         {{Code|…}} [empty_variable]",
+            "step 2: 2 of 1000 recipients have nothing in Code, so it cannot be written for them; give the variable a default: \
+         {{Code|…}} [empty_variable]",
+            "step 3: 2 of 1000 recipients have nothing in Code, so it cannot be written for them; give the variable a default: \
+         {{Code|…}} [empty_variable]",
+        ]
+    );
+    let (plan, _) = through(&sample("sms.toml"), &config).unwrap();
+    assert!(matches!(&plan.steps[0].content, Content::Text { source: Some(source), .. } if source == "ACME"));
+}
+
+#[test]
+fn json_and_toml_say_the_same() {
+    let toml = file(&sample("promo.toml")).unwrap();
+    let value: toml::Value = toml::from_str(&sample("promo.toml")).unwrap();
+    let json = serde_json::to_string(&value).unwrap();
+    assert_eq!(Draft::parse("promo.json", &json).unwrap(), toml);
+    // What begins with a brace is JSON under any name.
+    assert_eq!(Draft::parse("promo", &json).unwrap(), toml);
+}
+
+#[test]
+fn a_file_that_is_wrong_gets_a_sentence_for_everything_that_is() {
+    let cases = [
+        ("name = ", "promo.toml, line 1, is neither TOML nor JSON"),
+        ("{\n\"name\": }", "promo.toml, line 2, is neither"),
+        ("name = \"x\"", "promo.toml, audience: a campaign needs people; add audience = \"recipients.csv\""),
+        ("audience = \"a\"", "promo.toml, step: a campaign needs a step; add [[step]]"),
+        (&with("titel = 1", &[SMS]), "promo.toml, titel: there is no such key; known are name, audience"),
+        (&with("contry = \"SG\"", &[SMS]), "contry: there is no such key; did you mean `country`?"),
+        (&with("country = \"Singapore\"", &[SMS]), "country: \"Singapore\" is not a country code"),
+        (&with("ttl = 24", &[SMS]), "ttl: write a text in quotes instead of 24"),
+        (&with("ttl = \"500ms\"", &[SMS]), "ttl: 500ms is less than a second"),
+        (&with("name = \" \"", &[SMS]), "name: is empty; write a value or remove it"),
+        (&with("quiet_hours = \"21:00-08:00\"", &[SMS]), "`quiet_hours` is designed but not built yet; remove it"),
+        (&with("max_messages = 5", &[SMS]), "`max_messages` is designed but not built yet; remove it"),
+        (
+            &with("time_zone = \"recipient\"", &[SMS]),
+            "time_zone: each recipient's own time is designed but not built yet",
+        ),
+        (&with("time_zone = \"Asia/Singapur\"", &[SMS]), "did you mean Asia/Singapore?"),
+        (&with("after_gap = \"ask\"", &[SMS]), "asking the provider is designed but not built yet; write \"wait\""),
+        (&with("on_overlap = \"maybe\"", &[SMS]), "\"maybe\" is no on_overlap; known are warn, wait, refuse"),
+        (&with("", &["text = \"x\""]), "promo.toml, step 1, channel: is missing; write WhatsApp"),
+        (&with("", &["channel = \"Pigeon\"\ntext = \"x\""]), "step 1, channel: \"Pigeon\" is no channel; known are"),
+        (&with("", &["channel = \"SMS\""]), "step 1, text: a step needs something to say"),
+        (&with("", &[SMS, &format!("{WHATSAPP}\ncolour = 1")]), "step 2, template, colour: there is no such key"),
+        (
+            &with("", &[&format!("{SMS}\nlanes = [\"a\"]")]),
+            "step 1, lanes: `lanes` is designed but not built yet; name one",
+        ),
+        (
+            &with("", &[&format!("{SMS}\nttl = \"1h\"")]),
+            "step 1, ttl: `ttl` is designed but not built yet; set `ttl` of",
+        ),
+        (
+            &with("", &[&format!("{SMS}\non_tier_spent = \"fall_back\"")]),
+            "falling back for a spent tier is designed but not",
+        ),
+        (
+            &with("", &[&format!("{SMS}\nfallback_after = \"15\"")]),
+            "step 1, fallback_after: \"15\" is not a length of time",
+        ),
+        (&with("", &[&format!("text = \"x\"\n{WHATSAPP}")]), "step 1, template: a step has a template or a text"),
+        (
+            &with("", &["channel = \"WhatsApp\"\n[step.template]\nlanguage = \"en\"\ncategory = \"BULK\""]),
+            "step 1, template, name: is missing; write the template's name at the provider\n\
+             promo.toml, step 1, template, category: \"BULK\" is no template category",
+        ),
+        (
+            &with("", &[&format!("{WHATSAPP}\nheader = {{ image = \"a\", video = \"b\" }}")]),
+            "step 1, template, header: a header is one of text, image, video, document or location; write exactly one",
+        ),
+        (
+            &with("", &[&format!("{WHATSAPP}\nheader = {{ imgae = \"a\" }}")]),
+            "step 1, template, header imgae: there is no such key; did you mean `image`?",
+        ),
+        (
+            &with("", &[&format!("{WHATSAPP}\nbuttons = [{{ index = \"0\", url = \"a\" }}]")]),
+            "step 1, template, buttons index: must be a number from 0 to 9",
+        ),
+        (
+            &with("", &[&format!("{WHATSAPP}\nbuttons = [{{ index = 0, link = \"a\" }}]")]),
+            "step 1, template, buttons link: there is no such key; known are index, url",
+        ),
+    ];
+    for (text, sentence) in cases {
+        let error = file(text).expect_err(text);
+        assert!(error.contains(sentence), "{text}\n  gave: {error}\n  want: {sentence}");
+    }
+}
+
+#[test]
+fn a_route_that_cannot_work_is_refused() {
+    let two = "\n[[lane]]\nname = \"sms-2\"\nchannel = \"SMS\"";
+    let cases = [
+        (with("", &[SMS, SMS]), "", "promo.toml, step 2, channel: SMS is step 1 already"),
+        (
+            with("", &[&format!("{SMS}\nsuccess_status = \"Read\"")]),
+            "",
+            "step 1, success_status: SMS never reports Read; use Delivered",
+        ),
+        (with("", &[WHATSAPP]), "", "step 1, fallback_after: the last step has nothing to fall back to; remove it"),
+        (
+            with("", &["channel = \"Viber\"\ntext = \"{{Kode}}\""]),
+            "",
+            "step 1, text: there is no column `Kode`; did you mean `Code`?",
+        ),
+        (
+            with("", &["channel = \"Viber\"\ntext = \"{{Nickname}}\""]),
+            "",
+            "the columns are Mobile, FirstName, Code, Pic, Slug, Country; use one of them",
+        ),
+        (
+            with("", &["channel = \"Viber\"\ntext = \"{{Code\""]),
+            "",
+            "step 1, text: `{{Code` opens a variable that is never closed",
+        ),
+        (
+            with("", &[&WHATSAPP.replace("{{code}}", "a\", \"{{x}}"), SMS]),
+            "",
+            "step 1, template, body 2: there is no column `x`",
+        ),
+        (
+            with("", &[&WHATSAPP.replace("WhatsApp", "Viber"), SMS]),
+            "",
+            "step 1, template: Viber takes no WhatsApp template",
+        ),
+        (with("", &["channel = \"RCS\"\ntext = \"x\""]), "", "step 1, lane: there is no lane on RCS; add a [[lane]]"),
+        (with("", &[SMS]), two, "step 1, lane: SMS has several lanes, sms, sms-2; name one: lane = \"sms\""),
+        (
+            with("", &[&format!("{SMS}\nlane = \"smss\"")]),
+            "",
+            "step 1, lane: there is no lane smss; did you mean `sms`?",
+        ),
+        (with("", &[&format!("{SMS}\nlane = \"viber\"")]), "", "lane viber is on Viber, not on SMS; use one of sms"),
+        (
+            with("on_overlap = \"refuse\"", &[WHATSAPP, SMS]),
+            "",
+            "step 1, fallback_after: the provider may deliver the template for 30d, and the step gives way after 15m",
+        ),
+        (
+            with("on_overlap = \"wait\"", &[WHATSAPP, SMS]),
+            "",
+            "on_overlap = \"wait\" would wait for the template's TTL, which is 30d, and that is more than a day",
+        ),
+        (
+            with("at = \"2026-12-01T09:00\"", &[SMS]),
+            "",
+            "promo.toml, at: \"2026-12-01T09:00\" could be any of a day's hours",
+        ),
+        (with("at = 2026-10-31T23:00:00Z", &[SMS]), "", "at: \"2026-10-31T23:00:00Z\" was 1h ago; write a later time"),
+        (
+            with("at = \"2026-12-01T09:00Z\"\nend = \"2026-12-01T09:00Z\"", &[SMS]),
+            "",
+            "end: \"2026-12-01T09:00Z\" is not after `at`, so nothing could leave",
+        ),
+    ];
+    for (text, more, sentence) in cases {
+        let error = through(&text, &config_with(more)).expect_err(&text);
+        assert!(error.contains(sentence), "{text}\n  gave: {error}\n  want: {sentence}");
+    }
+}
+
+#[test]
+fn on_overlap_wait_moves_the_deadline_past_the_templates_ttl() {
+    let timed = format!("{WHATSAPP}\nttl = \"12h\"");
+    let (plan, warnings) = through(&with("on_overlap = \"wait\"", &[&timed, SMS]), &config_with("")).unwrap();
+    assert_eq!(plan.steps[0].fallback_after, Some(Span::from_secs(43_230)));
+    let codes: Vec<&str> = warnings.iter().map(|warning| warning.code.code()).collect();
+    assert_eq!(codes, ["deadline_moved", "empty_variable", "empty_variable"]);
+    // A deadline that is past it already stays.
+    let late = timed.replace("15m", "13h");
+    let (plan, _) = through(&with("on_overlap = \"wait\"", &[&late, SMS]), &config_with("")).unwrap();
+    assert_eq!(plan.steps[0].fallback_after, Some(Span::from_secs(13 * 3_600)));
+}
+
+#[test]
+fn what_is_probably_not_meant_gets_a_warning_with_a_stable_code() {
+    let tiny = |key: &str, value: &str| {
+        let text = include_str!("../../samples/volley.toml");
+        let line = text.lines().find(|line| line.starts_with(key)).unwrap();
+        let text = text.replacen(line, &format!("{key} = \"{value}\""), 1);
+        Config::read(Some((Path::new("volley.toml"), &text)), std::iter::empty(), []).unwrap().config
+    };
+    let usual = || config_with("");
+    let timed = format!("{WHATSAPP}\nttl = \"20m\"");
+    let silent = WHATSAPP.replace("fallback_after = \"15m\"\n", "");
+    let long = format!("channel = \"SMS\"\nsource = \"A\"\ntext = \"ş{}\"", "x".repeat(80));
+    let cases = [
+        (
+            with("", &[&timed, SMS]),
+            usual(),
+            "step 1: template.ttl is 20m, but the provider sets 12h to 30d on a template of MARKETING",
+        ),
+        (with("", &[&silent, SMS]), usual(), "step 1: has no fallback_after, so it gives way only when it fails"),
+        (
+            with("ttl = \"15m\"", &[WHATSAPP, SMS]),
+            usual(),
+            "step 2: the steps before it may take 15m, and the campaign's ttl ends after 15m, so only failures",
+        ),
+        (
+            with("", &[&long]),
+            usual(),
+            "step 1: every SMS is at least 2 parts, 81 characters in UCS-2, and each part is paid for; without 'ş'",
+        ),
+        (
+            with("", &["channel = \"WhatsApp\"\ntext = \"Hi\""]),
+            usual(),
+            "step 1: is free text, which WhatsApp takes only within",
+        ),
+        (
+            with("", &[&WHATSAPP.replace("{{code}}", "100%"), SMS]),
+            usual(),
+            "step 1: body 1 holds one of #, $ and %, which the provider may refuse",
+        ),
+        (
+            with("", &[WHATSAPP, SMS]),
+            tiny("send", "batch"),
+            "step 1: batch_size 1000 is more than the burst 4 of lane promo-sg",
+        ),
+        (
+            with("", &[WHATSAPP, SMS]),
+            tiny("tier", "250"),
+            "step 1: portfolio acme may start with 250 people a day, and these are 1000, so it takes 4 days",
+        ),
+        (
+            with("end = \"2026-11-01T00:00:09Z\"", &[SMS]),
+            usual(),
+            "step 1: at 100/s lane sms cannot hand over 1000 messages before `end`; the rest will expire",
+        ),
+        (
+            with("at = \"2027-03-28T02:30\"\ntime_zone = \"Europe/Berlin\"", &[SMS]),
+            usual(),
+            "at: 2027-03-28 02:30 does not exist in Europe/Berlin, as the clock is put forward; 03:30 is meant [clock_change]",
+        ),
+    ];
+    for (text, config, sentence) in cases {
+        let (_, warnings) = through(&text, &config).expect(&text);
+        let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        assert!(said.iter().any(|said| said.contains(sentence)), "{text}\n  gave: {said:#?}\n  want: {sentence}");
+    }
+}
+
+#[test]
+fn a_problem_says_its_step_as_people_count() {
+    let problem = Problem::new(StepIndex::new(1), "text", "is odd");
+    assert_eq!(problem.to_string(), "step 2, text: is odd");
+}

@@ -1,0 +1,155 @@
+//! When: from what people write to an instant.
+
+use chrono::{DateTime, LocalResult, NaiveDateTime, TimeZone};
+use chrono_tz::Tz;
+
+use super::error::Problem;
+use super::file::Draft;
+use crate::domain::{Span, Timestamp};
+
+/// When a campaign may begin, and when it may no longer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Schedule {
+    /// `None`: at once.
+    pub at: Option<Timestamp>,
+    /// The latest first hand-over.
+    pub end: Option<Timestamp>,
+    /// What a clock change made of a time, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Times are written to the minute, so the present minute is not past yet.
+const PRESENT: Span = Span::from_secs(60);
+
+/// Reads `at` and `end` of a campaign.
+pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut notes = Vec::new();
+    let mut read = |key: &str, text: &Option<String>| {
+        let text = text.as_deref()?;
+        match instant(text, draft.time_zone) {
+            Ok(Instant { at, note }) => {
+                notes.extend(note.map(|note| format!("{key}: {note}")));
+                Some(at)
+            }
+            Err(sentence) => {
+                problems.push(Problem::new(None, key, sentence));
+                None
+            }
+        }
+    };
+    let (at, end) = (read("at", &draft.at), read("end", &draft.end));
+    if let (Some(past), Some(text)) = (at.filter(|at| *at + PRESENT <= now), &draft.at) {
+        let ago = Span::from_secs(now.since(past).millis() / 1_000);
+        let sentence = format!("\"{text}\" was {ago} ago; write a later time, or remove it to send at once");
+        problems.push(Problem::new(None, "at", sentence));
+    } else if let (Some(end), Some(text)) = (end, &draft.end)
+        && end <= at.unwrap_or(now).max(now)
+    {
+        let begin = if at.is_some() { "`at`" } else { "now" };
+        let sentence = format!("\"{text}\" is not after {begin}, so nothing could leave; write a later time");
+        problems.push(Problem::new(None, "end", sentence));
+    }
+    if problems.is_empty() { Ok(Schedule { at, end, notes }) } else { Err(problems) }
+}
+
+/// An instant, and what a clock change had to do with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instant {
+    pub at: Timestamp,
+    pub note: Option<String>,
+}
+
+/// Reads `2026-12-01T09:00`, with seconds or without, with `Z` or an offset or else in `zone`.
+///
+/// Where the clock is put forward, a time that it skips means as much later as the clock jumps: 02:30 is 03:30. Where it
+/// is put back, a time that it shows twice means the first.
+pub fn instant(text: &str, zone: Option<Tz>) -> Result<Instant, String> {
+    let text = text.trim();
+    let exact = DateTime::parse_from_rfc3339(text)
+        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M%#z"))
+        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M%#z"))
+        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%MZ").or_else(|_| zulu(text)));
+    if let Ok(at) = exact {
+        return Ok(Instant { at: Timestamp::from_millis(at.timestamp_millis()), note: None });
+    }
+    let formats = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
+    let local = formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
+    let Some(local) = local else {
+        return Err(format!("\"{text}\" is no time; write it as 2026-12-01T09:00, with a time_zone or an offset"));
+    };
+    match zone {
+        Some(zone) => in_zone(local, zone).ok_or_else(|| format!("\"{text}\" is out of reach; write a nearer time")),
+        None => Err(format!(
+            "\"{text}\" could be any of a day's hours somewhere; add time_zone = \"Asia/Singapore\" or an offset such as \
+             {text}+08:00"
+        )),
+    }
+}
+
+/// `2026-12-01T09:00Z`, which RFC 3339 would want seconds for.
+fn zulu(text: &str) -> Result<DateTime<chrono::FixedOffset>, chrono::ParseError> {
+    let bare = text.strip_suffix(['Z', 'z']).unwrap_or("");
+    NaiveDateTime::parse_from_str(bare, "%Y-%m-%dT%H:%M").map(|local| local.and_utc().fixed_offset())
+}
+
+fn in_zone(local: NaiveDateTime, zone: Tz) -> Option<Instant> {
+    let said = local.format("%Y-%m-%d %H:%M");
+    let (at, note) = match zone.from_local_datetime(&local) {
+        LocalResult::Single(at) => (at, None),
+        LocalResult::Ambiguous(first, _) => {
+            let note = format!("{said} comes twice in {zone}, as the clock is put back; the first is meant");
+            (first, Some(note))
+        }
+        LocalResult::None => {
+            // As if the clock had not been moved: with the offset that held before. No gap is longer than a day.
+            let before = zone.from_local_datetime(&(local - chrono::TimeDelta::days(1))).earliest()?;
+            let at = before + chrono::TimeDelta::days(1);
+            let shown = at.format("%H:%M");
+            (at, Some(format!("{said} does not exist in {zone}, as the clock is put forward; {shown} is meant")))
+        }
+    };
+    Some(Instant { at: Timestamp::from_millis(at.timestamp_millis()), note })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, zone: Option<&str>) -> Result<(String, bool), String> {
+        let zone = zone.map(|zone| zone.parse().unwrap());
+        instant(text, zone).map(|read| (read.at.rfc3339(), read.note.is_some()))
+    }
+
+    #[test]
+    fn a_time_is_read_as_people_write_it() {
+        let berlin = Some("Europe/Berlin");
+        for (text, zone, expected, noted) in [
+            ("2026-12-01T09:00", Some("Asia/Singapore"), "2026-12-01T01:00:00.000Z", false),
+            ("2026-12-01 09:00:30", Some("Asia/Singapore"), "2026-12-01T01:00:30.000Z", false),
+            ("2026-12-01T09:00:00+08:00", None, "2026-12-01T01:00:00.000Z", false),
+            ("2026-12-01T09:00+08:00", None, "2026-12-01T01:00:00.000Z", false),
+            ("2026-12-01T01:00Z", None, "2026-12-01T01:00:00.000Z", false),
+            // An offset is exact; the zone has nothing to add.
+            ("2026-12-01T01:00:00Z", berlin, "2026-12-01T01:00:00.000Z", false),
+            ("2026-07-01T09:00", berlin, "2026-07-01T07:00:00.000Z", false),
+            // Put forward at 02:00 to 03:00 on 29 March: 02:30 is 03:30.
+            ("2026-03-29T02:30", berlin, "2026-03-29T01:30:00.000Z", true),
+            ("2026-03-29T03:30", berlin, "2026-03-29T01:30:00.000Z", false),
+            // Put back at 03:00 to 02:00 on 25 October: the first 02:30.
+            ("2026-10-25T02:30", berlin, "2026-10-25T00:30:00.000Z", true),
+            // Half an hour, at midnight's other side.
+            ("2026-10-04T02:15", Some("Australia/Lord_Howe"), "2026-10-03T15:45:00.000Z", true),
+        ] {
+            assert_eq!(read(text, zone), Ok((expected.to_owned(), noted)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_without_a_place_is_refused() {
+        assert!(read("2026-12-01T09:00", None).unwrap_err().contains("add time_zone"));
+        for wrong in ["", "tomorrow", "2026-13-01T09:00", "09:00", "2026-12-01"] {
+            assert!(read(wrong, Some("Asia/Singapore")).unwrap_err().contains("is no time"), "{wrong}");
+        }
+    }
+}
