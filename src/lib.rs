@@ -35,5 +35,8 @@ pub mod throttle;
 /// Plan, launch, schedule, pause, resume, cancel, finish, report.
 pub mod campaign;
 
+/// Claim, render, throttle, send, record.
+pub mod dispatch;
+
 /// A provider to practise on.
 pub mod simulator;

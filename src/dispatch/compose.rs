@@ -1,12 +1,14 @@
 //! A step's content as the body of the provider's request.
 
 use crate::config::Lane;
-use crate::domain::{ButtonAction, Channel, Content, Header, Step, TemplateContent};
+use crate::domain::{ButtonAction, Channel, Content, Header, Step, StepIndex, TemplateContent};
 use crate::template::{self, ATTEMPT_MARK, MSISDN_MARK, Pattern};
 use crate::wire;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Uncomposable {
+    #[error("the route has no step {step}")]
+    NoStep { step: StepIndex },
     #[error(transparent)]
     Template(#[from] template::Error),
     #[error("the request cannot be written")]

@@ -97,15 +97,24 @@ fn of_message(message: &MessageAnswer<'_>) -> Answer {
     refusal(codes::of_answer(200, code), code, message.status.error_message.as_deref(), None)
 }
 
+/// What came of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BatchAnswers {
+    /// The request as a whole was answered so.
+    Whole(Answer),
+    /// One for each attempt, in their order.
+    Each(Vec<Answer>),
+}
+
 /// Reads the answer to a batch, message by message, in the order of `attempts`. The provider promises no order, so
 /// entries are matched by our ids; a message that the answer does not name may have been taken or not.
-pub fn batch_answers(answer: &Result<RawAnswer, Broken>, attempts: &[AttemptId]) -> Vec<Answer> {
+pub fn batch_answers(answer: &Result<RawAnswer, Broken>, attempts: &[AttemptId]) -> BatchAnswers {
     if let Some(whole) = whole(answer) {
-        return vec![whole; attempts.len()];
+        return BatchAnswers::Whole(whole);
     }
-    let Ok(raw) = answer else { return vec![unreadable(); attempts.len()] };
+    let Ok(raw) = answer else { return BatchAnswers::Whole(unreadable()) };
     let Ok(batch) = serde_json::from_slice::<BatchAnswer<'_>>(&raw.body) else {
-        return vec![unreadable(); attempts.len()];
+        return BatchAnswers::Whole(unreadable());
     };
     let mut named: HashMap<AttemptId, Answer> = HashMap::with_capacity(batch.messages.len());
     for message in &batch.messages {
@@ -114,7 +123,7 @@ pub fn batch_answers(answer: &Result<RawAnswer, Broken>, attempts: &[AttemptId])
         }
     }
     let missing = || Answer::Unknown { detail: "the provider's answer does not name the message".to_owned() };
-    attempts.iter().map(|id| named.remove(id).unwrap_or_else(missing)).collect()
+    BatchAnswers::Each(attempts.iter().map(|id| named.remove(id).unwrap_or_else(missing)).collect())
 }
 
 #[cfg(test)]
@@ -187,8 +196,12 @@ mod tests {
             id(2),
             id(1)
         );
-        let answers = batch_answers(&raw(200, &body), &[id(1), id(2), id(3)]);
+        let BatchAnswers::Each(answers) = batch_answers(&raw(200, &body), &[id(1), id(2), id(3)]) else {
+            panic!("read as a whole")
+        };
         assert_eq!(answers.iter().map(class).collect::<Vec<_>>(), ["accepted", "rejected", "unknown"]);
         assert_eq!(answers[0], Answer::Accepted { umid: Some(Umid::new("a")) });
+        let whole = batch_answers(&raw(401, ""), &[id(1), id(2)]);
+        assert!(matches!(whole, BatchAnswers::Whole(answer) if class(&answer) == "held: lane"));
     }
 }

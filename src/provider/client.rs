@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 
-use super::answer::{Answer, batch_answers, single_answer};
+use super::answer::{Answer, BatchAnswers, batch_answers, single_answer};
 use crate::config::LaneProvider;
 use crate::domain::{AttemptId, Span};
 
@@ -153,7 +153,7 @@ impl Client {
     }
 
     /// Hands many over; one answer for each attempt, in their order.
-    pub async fn send_batch(&self, body: Vec<u8>, attempts: &[AttemptId]) -> Vec<Answer> {
+    pub async fn send_batch(&self, body: Vec<u8>, attempts: &[AttemptId]) -> BatchAnswers {
         batch_answers(&self.transport.post(&self.batch, body).await, attempts)
     }
 }

@@ -1,0 +1,139 @@
+//! The claimer: keeps a little work ready, and no more.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::job::Job;
+use super::lane::Lane;
+use crate::domain::{BatchId, Span, StepIndex, Timestamp};
+use crate::store::{Claim, Result, Store, TierUse};
+
+/// How often every queue is looked at although nobody said so, in case a hint was lost.
+const LOOK_ANYWAY: Span = Span::from_secs(5);
+/// Rest after a claim that failed, a full disk for example.
+const AFTER_FAILURE: Span = Span::from_millis(500);
+
+#[derive(Debug)]
+pub(super) struct Claimer {
+    lane: Arc<Lane>,
+    store: Arc<dyn Store>,
+    jobs: mpsc::Sender<Job>,
+}
+
+/// What to do after a claim.
+enum Next {
+    /// Look again at once.
+    Now,
+    /// Look when something changes, or at this time.
+    At(Timestamp),
+}
+
+impl Claimer {
+    pub(super) const fn new(lane: Arc<Lane>, store: Arc<dyn Store>, jobs: mpsc::Sender<Job>) -> Self {
+        Self { lane, store, jobs }
+    }
+
+    pub(super) async fn run(self, stop: CancellationToken) {
+        let clock = Arc::clone(&self.lane.clock);
+        let mut look_anyway = clock.now();
+        while !stop.is_cancelled() {
+            if clock.now() >= look_anyway {
+                self.lane.look_everywhere();
+                look_anyway = clock.now() + LOOK_ANYWAY;
+            }
+            let next = match self.run_once().await {
+                Ok(next) => next,
+                Err(error) => {
+                    tracing::warn!(lane = self.lane.config.name, error = %chain(&error), "cannot claim; trying again");
+                    Next::At(clock.now() + AFTER_FAILURE)
+                }
+            };
+            if let Next::At(at) = next {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = self.lane.queues.changed() => {}
+                    () = clock.sleep_until(at.min(look_anyway)) => {}
+                }
+            }
+        }
+    }
+
+    /// Claims once, if anything may leave and there is room.
+    async fn run_once(&self) -> Result<Next> {
+        let lane = &self.lane;
+        let now = lane.clock.now();
+        if let Some(until) = lane.blocked(now) {
+            return Ok(Next::At(until.unwrap_or(Timestamp::MAX)));
+        }
+        let wanted = lane.claim_size();
+        if lane.room() < wanted {
+            return Ok(Next::At(Timestamp::MAX));
+        }
+        let queues = self.ready(now);
+        if queues.is_empty() {
+            return Ok(Next::At(lane.queues.next_look().unwrap_or(Timestamp::MAX)));
+        }
+        let reservation = lane.tier.as_ref().map(|(_, window)| window.reserve(wanted, now));
+        let places = reservation.as_ref().map_or(wanted, crate::throttle::Reservation::places);
+        if places == 0 {
+            for (batch, step) in queues {
+                lane.queues.look(batch, step, now);
+            }
+            let free = lane.tier.as_ref().and_then(|(_, window)| window.next_free(now));
+            return Ok(Next::At(free.unwrap_or(now + LOOK_ANYWAY)));
+        }
+        let tier = lane.tier.as_ref().filter(|(_, window)| window.is_limited());
+        let claim = Claim {
+            lane: lane.id,
+            queues: queues.clone(),
+            limit: places,
+            now,
+            tier: tier.map(|(portfolio, _)| TierUse { portfolio: portfolio.clone() }),
+        };
+        let set = match self.store.claim(claim).await {
+            Ok(set) => set,
+            Err(error) => {
+                for (batch, step) in queues {
+                    lane.queues.look(batch, step, now);
+                }
+                return Err(error);
+            }
+        };
+        for (batch, step) in queues.into_iter().filter(|queue| !set.drained.contains(queue)) {
+            lane.queues.look(batch, step, now);
+        }
+        if let Some(reservation) = reservation {
+            reservation.fill(set.messages.iter().map(|claimed| claimed.message.msisdn), now);
+        }
+        lane.claimed(u32::try_from(set.messages.len()).unwrap_or(u32::MAX));
+        for claimed in set.messages {
+            let Some(entry) = lane.book.get(claimed.message.key.batch).await? else { continue };
+            // The workers take from here until the claimer is gone, so this cannot fail while it lives.
+            let _ = self.jobs.send(Job { entry, claimed }).await;
+        }
+        Ok(Next::Now)
+    }
+
+    /// The queues that are worth a look and may leave. The others wait for whoever stopped them to say so.
+    fn ready(&self, now: Timestamp) -> Vec<(BatchId, StepIndex)> {
+        let in_play = self.lane.book.in_play();
+        let may_leave = |(batch, step): &(BatchId, StepIndex)| {
+            in_play.iter().any(|entry| entry.id == *batch && self.lane.may_leave(entry, *step))
+        };
+        self.lane.queues.take_ready(now).into_iter().filter(may_leave).collect()
+    }
+}
+
+/// An error with its causes, on one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,89 @@
+//! A message in the hands of a lane, and what came of it.
+
+use std::sync::Arc;
+
+use super::lane::Lane;
+use crate::domain::{StepIndex, Timestamp};
+use crate::engine::{self, CallOff};
+use crate::provider::Refusal;
+use crate::store::{Attempt, Claimed, Entry, Loaded, Verdict};
+
+/// A claimed message with its batch.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) entry: Arc<Entry>,
+    pub(super) claimed: Claimed,
+}
+
+impl Job {
+    pub(super) const fn step(&self) -> StepIndex {
+        self.claimed.message.present.step
+    }
+
+    /// Whether it was given back before: then it goes alone, so that a bad one cannot take others along again.
+    pub(super) const fn goes_alone(&self) -> bool {
+        self.claimed.message.present.tries > 0
+    }
+
+    /// Given back unbegun.
+    pub(super) fn hand_back(self, lane: &Arc<Lane>) -> Settled {
+        Settled::new(self, lane, engine::Answer::NotBegun, None)
+    }
+}
+
+/// What is known of an attempt beside the engine's view of it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Details {
+    pub(super) umid: Option<crate::domain::Umid>,
+    pub(super) code: Option<u32>,
+    pub(super) detail: Option<String>,
+}
+
+impl From<Refusal> for Details {
+    fn from(refusal: Refusal) -> Self {
+        Self { umid: None, code: refusal.code, detail: Some(refusal.detail) }
+    }
+}
+
+/// A job with its end: everything that is needed to decide about it, also a second time should a receipt have been
+/// faster.
+#[derive(Debug)]
+pub(super) struct Settled {
+    pub(super) entry: Arc<Entry>,
+    pub(super) lane: Arc<Lane>,
+    pub(super) message: Loaded,
+    pub(super) step: StepIndex,
+    pub(super) answer: engine::Answer,
+    /// What else is to be said about the message once it is back in its queue.
+    pub(super) then: Option<CallOff>,
+    pub(super) fact: Option<Attempt>,
+    pub(super) answered: Timestamp,
+}
+
+impl Settled {
+    pub(super) fn new(job: Job, lane: &Arc<Lane>, answer: engine::Answer, fact: Option<(Verdict, Details)>) -> Self {
+        let now = lane.clock.now();
+        let message = job.claimed.message;
+        let step = message.present.step;
+        let (intent, queued) = match message.present.state {
+            crate::domain::State::Sending { intent, not_before, .. } => (Some(intent), not_before),
+            crate::domain::State::Queued { .. }
+            | crate::domain::State::Awaiting { .. }
+            | crate::domain::State::Done { .. } => (None, now),
+        };
+        let fact = fact.map(|(verdict, details)| Attempt {
+            step,
+            lane: lane.id,
+            queued,
+            // A step that could not leave was claimed, but nothing was ever meant to go out.
+            intent: intent.filter(|_| verdict != Verdict::CouldNotLeave),
+            answered: now,
+            verdict,
+            tries: message.present.tries,
+            code: details.code,
+            detail: details.detail,
+            umid: details.umid,
+        });
+        Self { entry: job.entry, lane: Arc::clone(lane), message, step, answer, then: None, fact, answered: now }
+    }
+}

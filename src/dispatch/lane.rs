@@ -1,0 +1,184 @@
+//! A lane at work: what its claimer, its turnstile and its workers share.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::compose::{Uncomposable, compose};
+use super::queues::Queues;
+use crate::clock::{Chance, Clock};
+use crate::config::{self, SendMode};
+use crate::domain::{BatchId, BatchState, Content, LaneId, Span, StepIndex, Timestamp};
+use crate::provider::Client;
+use crate::store::{Book, Entry, Hold};
+use crate::template::Pattern;
+use crate::throttle::{Brake, Holds, Pace, TierWindow};
+
+/// The most that is claimed and not yet recorded, unless the requests under way need more: what a crash leaves unknown.
+const UNRECORDED_MAX: u32 = 2_000;
+/// The most that one claim takes: two of them fit the bound, so one can be sent while the other is fetched.
+const CLAIM_MAX: u32 = 1_000;
+/// A claim takes no more than leaves in this time.
+const CLAIM_AHEAD: Span = Span::from_millis(100);
+
+/// One sender on one channel, at work in this node.
+#[derive(Debug)]
+pub struct Lane {
+    pub id: LaneId,
+    pub config: config::Lane,
+    pub(super) client: Client,
+    pub(super) pace: Pace,
+    pub(super) brake: Brake,
+    /// The portfolio's name and its people, where its tier is limited.
+    pub(super) tier: Option<(String, Arc<TierWindow>)>,
+    pub(super) holds: Arc<Holds>,
+    pub(super) queues: Queues,
+    pub(super) book: Arc<Book>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) chance: Arc<Chance>,
+    unrecorded: AtomicU32,
+    patterns: RwLock<HashMap<(BatchId, StepIndex), Arc<Pattern>>>,
+}
+
+/// What a person may want to know about a lane.
+#[derive(Debug, Clone)]
+pub struct LaneStatus {
+    pub name: String,
+    pub hold: Option<Hold>,
+    /// Until when it stands still, and what the provider said.
+    pub braking: Option<(Timestamp, Option<String>)>,
+    /// People of its portfolio counted in the last day.
+    pub tier_used: Option<u32>,
+}
+
+/// The parts that a lane is made of.
+#[derive(Debug)]
+pub struct Parts {
+    pub id: LaneId,
+    pub config: config::Lane,
+    pub client: Client,
+    pub pace: Pace,
+    pub tier: Option<(String, Arc<TierWindow>)>,
+    pub holds: Arc<Holds>,
+    pub book: Arc<Book>,
+    pub clock: Arc<dyn Clock>,
+    pub chance: Arc<Chance>,
+}
+
+impl Lane {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { id, config, client, pace, tier, holds, book, clock, chance } = parts;
+        Self {
+            id,
+            config,
+            client,
+            pace,
+            brake: Brake::default(),
+            tier,
+            holds,
+            queues: Queues::default(),
+            book,
+            clock,
+            chance,
+            unrecorded: AtomicU32::new(0),
+            patterns: RwLock::default(),
+        }
+    }
+
+    pub(super) const fn connections(&self) -> u32 {
+        self.config.provider.connections.get()
+    }
+
+    /// Messages in one request: one, or as many as a batch holds and the buckets can ever pass at once.
+    pub(super) fn request_size(&self) -> NonZeroU32 {
+        match self.config.provider.send {
+            SendMode::Single => NonZeroU32::MIN,
+            SendMode::Batch { size } => size.min(self.pace.most_at_once()),
+        }
+    }
+
+    /// How many to claim in one go: 100 ms of the rate, and at least one request.
+    pub(super) fn claim_size(&self) -> u32 {
+        let ahead = u32::try_from(self.config.rate.within(CLAIM_AHEAD)).unwrap_or(u32::MAX);
+        ahead.clamp(1, CLAIM_MAX).max(self.request_size().get())
+    }
+
+    /// How many more may be claimed now.
+    pub(super) fn room(&self) -> u32 {
+        let size = self.request_size().get();
+        // Batches that all connections carry at once, and one that is being gathered.
+        let carried = if size > 1 { size.saturating_mul(self.connections().saturating_add(1)) } else { 0 };
+        UNRECORDED_MAX.max(carried).saturating_sub(self.unrecorded.load(Ordering::Acquire))
+    }
+
+    pub(super) fn claimed(&self, count: u32) {
+        self.unrecorded.fetch_add(count, Ordering::AcqRel);
+    }
+
+    pub(super) fn recorded(&self, count: u32) {
+        self.unrecorded.fetch_sub(count, Ordering::AcqRel);
+        self.queues.nudge();
+    }
+
+    /// Until when nothing may leave, where that is so now; a hold has no end that we know.
+    pub(super) fn blocked(&self, now: Timestamp) -> Option<Option<Timestamp>> {
+        if self.holds.on_lane(&self.config.name).is_some() {
+            return Some(None);
+        }
+        self.brake.until(now).map(Some)
+    }
+
+    /// Whether a batch's step may leave by this lane now.
+    pub(super) fn may_leave(&self, entry: &Entry, step: StepIndex) -> bool {
+        entry.state() == BatchState::Running && !self.template_is_held(entry, step)
+    }
+
+    pub(super) fn template_is_held(&self, entry: &Entry, step: StepIndex) -> bool {
+        match entry.plan.step(step).map(|step| &step.content) {
+            Some(Content::Template(template)) => self.holds.on_template(&self.config.name, &template.name).is_some(),
+            Some(Content::Text { .. }) | None => false,
+        }
+    }
+
+    /// The compiled request of a step.
+    pub(super) fn pattern(&self, entry: &Entry, step: StepIndex) -> Result<Arc<Pattern>, Uncomposable> {
+        let key = (entry.id, step);
+        if let Some(pattern) = self.patterns.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(Arc::clone(pattern));
+        }
+        let rules = entry.plan.step(step).ok_or(Uncomposable::NoStep { step })?;
+        let pattern = Arc::new(compose(rules, &self.config, &entry.plan.columns)?);
+        self.patterns.write().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&pattern));
+        Ok(pattern)
+    }
+
+    /// A batch is new, or goes on: all of its queues here are worth a look.
+    pub fn look_at(&self, entry: &Entry) {
+        for step in entry.steps_on(self.id) {
+            self.queues.look(entry.id, step, Timestamp::default());
+        }
+    }
+
+    /// Every queue is worth a look, since nobody knows what was missed.
+    pub fn look_everywhere(&self) {
+        let in_play = self.book.in_play();
+        self.patterns
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|(batch, _), _| in_play.iter().any(|entry| entry.id == *batch));
+        for entry in in_play {
+            self.look_at(&entry);
+        }
+    }
+
+    pub fn status(&self) -> LaneStatus {
+        let now = self.clock.now();
+        LaneStatus {
+            name: self.config.name.clone(),
+            hold: self.holds.on_lane(&self.config.name),
+            braking: self.brake.until(now).map(|until| (until, self.brake.reason())),
+            tier_used: self.tier.as_ref().map(|(_, window)| window.used(now)),
+        }
+    }
+}

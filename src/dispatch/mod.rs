@@ -1,0 +1,88 @@
+//! Claim, render, throttle, send, record.
+//!
+//! In: queues in the store, lanes with their pace, the provider. Out: hand-overs, each recorded with what came of it.
+//! Promises: every claim is on disk before its request leaves; nothing is begun that a person, a hold or the tier has
+//! stopped; what is claimed and not yet recorded stays within a bound, because that is what a crash leaves unknown;
+//! no transaction is open while a provider is called; a graceful stop finishes what is in flight and hands the rest
+//! back; one bad recipient never stops or repeats anybody else.
+//! May not: decide what becomes of a message (the engine does) or what an answer means (the provider room does).
+//!
+//! One lane is a claimer, a turnstile, and a worker for each connection:
+//!
+//! ```text
+//! store ──claim──► claimer ──jobs──► turnstile ──one request's worth──► workers ──settled──► recorder ──► store
+//!                     ▲               (pace, holds, pause)                 │ provider            │
+//!                     └──────────────────────── room for more ─────────────┴─────────────────────┘
+//! ```
+
+mod claimer;
+mod compose;
+mod job;
+mod lane;
+mod queues;
+mod recorder;
+mod recover;
+mod settle;
+mod turnstile;
+mod worker;
+
+pub use compose::{Uncomposable, compose};
+pub use lane::{Lane, LaneStatus, Parts};
+pub use recover::recover;
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::store::{Signal, Store};
+use recorder::Recorder;
+
+/// Runs every lane until `stop`, then hands back what was not begun, finishes what was, and records all of it.
+pub async fn run(lanes: Vec<Arc<Lane>>, store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let tasks = TaskTracker::new();
+    let (recorder, settled) = Recorder::new(Arc::clone(&store));
+    let recording = tokio::spawn(recorder.run(clock));
+    for lane in &lanes {
+        let (jobs, turnstile) = turnstile::Turnstile::new(Arc::clone(lane), settled.clone());
+        tasks.spawn(claimer::Claimer::new(Arc::clone(lane), Arc::clone(&store), jobs).run(stop.clone()));
+        let turnstile = Arc::new(tokio::sync::Mutex::new(turnstile));
+        for _ in 0..lane.connections() {
+            let worker = worker::Worker {
+                lane: Arc::clone(lane),
+                turnstile: Arc::clone(&turnstile),
+                settled: settled.clone(),
+                store: Arc::clone(&store),
+            };
+            tasks.spawn(worker.run());
+        }
+    }
+    drop(settled);
+    tasks.spawn(listen(lanes, store.signals().subscribe(), stop));
+    tasks.close();
+    tasks.wait().await;
+    // The last worker has dropped its end; the recorder ends once everything is on disk.
+    let _ = recording.await;
+}
+
+/// Passes on which queues have got something to do.
+async fn listen(lanes: Vec<Arc<Lane>>, mut signals: tokio::sync::broadcast::Receiver<Signal>, stop: CancellationToken) {
+    use tokio::sync::broadcast::error::RecvError;
+    loop {
+        let signal = tokio::select! {
+            () = stop.cancelled() => return,
+            signal = signals.recv() => signal,
+        };
+        match signal {
+            Ok(Signal::Queued { lane, batch, step, at }) => {
+                for lane in lanes.iter().filter(|known| known.id == lane) {
+                    lane.queues.look(batch, step, at);
+                }
+            }
+            Ok(Signal::Due { .. }) => {}
+            Err(RecvError::Lagged(_)) => lanes.iter().for_each(|lane| lane.look_everywhere()),
+            Err(RecvError::Closed) => return,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The recorder: decides about what was settled and writes it down, as many at once as have come together.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::claimer::chain;
+use super::job::Settled;
+use super::lane::Lane;
+use crate::clock::Clock;
+use crate::domain::{LaneId, MessageKey, Span};
+use crate::engine::{Event, Standing, advance};
+use crate::store::{Change, Entry, Loaded, Result, Store};
+
+/// Changes in one transaction: some 5 ms of writing.
+const GROUP_MAX: usize = 2_000;
+/// Rest after a write that failed. What was handed over must be recorded, so it is tried for ever.
+const AFTER_FAILURE: Span = Span::from_millis(500);
+
+/// How a batch's standing looks to the engine.
+pub(super) fn standing(entry: &Entry) -> Standing {
+    if entry.state().is_cancelled() { Standing::Cancelled } else { Standing::Live }
+}
+
+#[derive(Debug)]
+pub(super) struct Recorder {
+    store: Arc<dyn Store>,
+    settled: mpsc::Receiver<Settled>,
+}
+
+impl Recorder {
+    pub(super) fn new(store: Arc<dyn Store>) -> (Self, mpsc::Sender<Settled>) {
+        let (sender, settled) = mpsc::channel(GROUP_MAX);
+        (Self { store, settled }, sender)
+    }
+
+    /// Records until every worker is gone and everything is on disk.
+    pub(super) async fn run(mut self, clock: Arc<dyn Clock>) {
+        let mut group = Vec::with_capacity(GROUP_MAX);
+        while self.settled.recv_many(&mut group, GROUP_MAX).await > 0 {
+            while let Err(error) = record(self.store.as_ref(), &group).await {
+                tracing::error!(error = %chain(&error), messages = group.len(), "cannot record hand-overs; trying again");
+                clock.sleep(AFTER_FAILURE).await;
+            }
+            for (lane, count) in by_lane(&group) {
+                lane.recorded(count);
+            }
+            group.clear();
+        }
+    }
+}
+
+fn by_lane(group: &[Settled]) -> Vec<(Arc<Lane>, u32)> {
+    let mut lanes: HashMap<LaneId, (Arc<Lane>, u32)> = HashMap::new();
+    for settled in group {
+        lanes.entry(settled.lane.id).or_insert_with(|| (Arc::clone(&settled.lane), 0)).1 += 1;
+    }
+    lanes.into_values().collect()
+}
+
+/// Writes down a group. Where a receipt was faster, the decision is made again on what stands there now.
+async fn record(store: &dyn Store, group: &[Settled]) -> Result<()> {
+    let changes = group.iter().map(|settled| decide(settled, &settled.message)).collect();
+    let mut stale = store.record(changes).await?;
+    while !stale.is_empty() {
+        let current: HashMap<MessageKey, Loaded> =
+            store.load(stale).await?.into_iter().map(|message| (message.key, message)).collect();
+        let again =
+            group.iter().filter_map(|settled| Some(decide(settled, current.get(&settled.message.key)?))).collect();
+        stale = store.record(again).await?;
+    }
+    for settled in group {
+        settled.entry.count_hand_overs(u64::from(settled.fact.as_ref().is_some_and(|fact| fact.intent.is_some())));
+    }
+    Ok(())
+}
+
+/// What the engine makes of a settled job. An answer that changes nothing any more still leaves its fact: the umid.
+fn decide(settled: &Settled, message: &Loaded) -> Change {
+    let standing = standing(&settled.entry);
+    let answered = Event::Answered { step: settled.step, answer: settled.answer };
+    let events = [Some(answered), settled.then.map(Event::CalledOff)];
+    let mut after = message.present;
+    for event in events.into_iter().flatten() {
+        if let Some(next) = advance(&settled.entry.plan, standing, &after, event, settled.answered).next() {
+            after = *next;
+        }
+    }
+    settled.entry.change(message, after, settled.fact.clone())
+}

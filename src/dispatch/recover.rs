@@ -1,0 +1,49 @@
+//! After a crash: what the dead process had in its hands.
+
+use super::recorder::standing;
+use crate::domain::{State, Timestamp};
+use crate::engine::{Answer, Event, advance};
+use crate::store::{Attempt, Book, Result, Store, Verdict};
+
+/// Messages settled in one transaction.
+const PAGE: u32 = 2_000;
+
+/// Counts every message that was claimed and never recorded as handed over at its intent, with nobody knowing whether
+/// it was (rule 7). Called before anything is claimed. Returns how many there were.
+pub async fn recover(store: &dyn Store, book: &Book, now: Timestamp) -> Result<u64> {
+    let mut recovered = 0;
+    loop {
+        let in_flight = store.in_flight(PAGE).await?;
+        if in_flight.is_empty() {
+            return Ok(recovered);
+        }
+        let mut changes = Vec::with_capacity(in_flight.len());
+        for message in &in_flight {
+            let State::Sending { intent, not_before, .. } = message.present.state else { continue };
+            let Some(entry) = book.get(message.key.batch).await? else { continue };
+            let step = message.present.step;
+            let event = Event::Answered { step, answer: Answer::Unknown };
+            let decision = advance(&entry.plan, standing(&entry), &message.present, event, now);
+            let Some(after) = decision.next() else { continue };
+            let fact = Attempt {
+                step,
+                lane: message.lane,
+                queued: not_before,
+                intent: Some(intent),
+                answered: now,
+                verdict: Verdict::Unknown,
+                tries: message.present.tries,
+                code: None,
+                detail: Some("the process ended between claim and record".to_owned()),
+                umid: None,
+            };
+            changes.push(entry.change(message, *after, Some(fact)));
+        }
+        if changes.is_empty() {
+            // Nothing of it belongs to a batch that we can read; leaving it is better than going round for ever.
+            return Ok(recovered);
+        }
+        recovered += u64::try_from(changes.len()).unwrap_or(u64::MAX);
+        store.record(changes).await?;
+    }
+}

@@ -1,0 +1,85 @@
+//! From the provider's answer to the engine's: who is held, who brakes, and what the facts will say.
+
+use std::sync::Arc;
+
+use super::job::{Details, Job, Settled};
+use super::lane::Lane;
+use crate::domain::{Content, Fault, SenderPart, Span, State, Timestamp};
+use crate::engine;
+use crate::provider::{Answer, Refusal};
+use crate::store::{Entry, Hold, Verdict};
+
+/// Tries after which a message that is given back again and again goes to the end of its queue, so that it does not
+/// stand in everybody's way.
+const PATIENT_TRIES: u8 = 3;
+
+/// What an answer means for its message, and the hold that it asks for.
+pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer) -> (Settled, Option<Hold>) {
+    let now = lane.clock.now();
+    match answer {
+        Answer::Accepted { umid } => {
+            lane.brake.release();
+            let details = Details { umid, ..Details::default() };
+            (Settled::new(job, lane, engine::Answer::Accepted, Some((Verdict::Accepted, details))), None)
+        }
+        Answer::Unknown { detail } => {
+            let details = Details { detail: Some(detail), ..Details::default() };
+            (Settled::new(job, lane, engine::Answer::Unknown, Some((Verdict::Unknown, details))), None)
+        }
+        Answer::Unavailable { detail, retry_after } => {
+            lane.brake.press(now, retry_after, &detail, &lane.chance);
+            let again = place(&job, lane, now);
+            (Settled::new(job, lane, engine::Answer::Unavailable { again }, None), None)
+        }
+        Answer::Refused(refusal) => refused(job, lane, refusal, now),
+    }
+}
+
+fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, now: Timestamp) -> (Settled, Option<Hold>) {
+    let fault = refusal.fault;
+    let again = place(&job, lane, now);
+    let answer = engine::Answer::Refused { fault, again };
+    match fault {
+        Fault::Recipient | Fault::Person => {
+            // A clear no about one person also says that the provider takes requests.
+            lane.brake.release();
+            (Settled::new(job, lane, answer, Some((Verdict::Rejected, refusal.into()))), None)
+        }
+        Fault::Passing => {
+            lane.brake.press(now, refusal.retry_after, &refusal.detail, &lane.chance);
+            (Settled::new(job, lane, answer, None), None)
+        }
+        Fault::Sender(part) => {
+            let hold = hold(&job.entry, &job, lane, part, &refusal, now);
+            (Settled::new(job, lane, answer, None), Some(hold))
+        }
+    }
+}
+
+/// Where a message that may go again stands in its queue: where it stood, unless it keeps coming back.
+fn place(job: &Job, lane: &Lane, now: Timestamp) -> Timestamp {
+    let present = &job.claimed.message.present;
+    match present.state {
+        State::Sending { not_before, .. } if present.tries < PATIENT_TRIES => not_before,
+        State::Sending { .. } | State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => {
+            let doubled = 1_000_i64 << present.tries.min(9);
+            now + lane.chance.jitter(Span::from_millis(doubled))
+        }
+    }
+}
+
+fn hold(entry: &Entry, job: &Job, lane: &Lane, part: SenderPart, refusal: &Refusal, now: Timestamp) -> Hold {
+    let template = match (part, entry.plan.step(job.step()).map(|step| &step.content)) {
+        (SenderPart::Template, Some(Content::Template(template))) => template.name.clone(),
+        // Nothing smaller than the lane is to blame.
+        (SenderPart::Template | SenderPart::Lane, _) => String::new(),
+    };
+    Hold {
+        lane: lane.config.name.clone(),
+        template,
+        by_person: false,
+        code: refusal.code,
+        reason: refusal.detail.clone(),
+        since: now,
+    }
+}

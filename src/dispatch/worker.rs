@@ -1,0 +1,166 @@
+//! A worker: one connection's worth of sending.
+
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, mpsc};
+
+use super::claimer::chain;
+use super::job::{Details, Job, Settled};
+use super::lane::Lane;
+use super::settle::settle;
+use super::turnstile::Turnstile;
+use crate::domain::{AttemptId, Ending, Fault, SenderPart};
+use crate::engine::{self, CallOff};
+use crate::provider::{Answer, BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Refusal};
+use crate::store::{Store, Verdict};
+
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) lane: Arc<Lane>,
+    /// Held while waiting for the pace: workers queue up behind it, in order.
+    pub(super) turnstile: Arc<Mutex<Turnstile>>,
+    pub(super) settled: mpsc::Sender<Settled>,
+    pub(super) store: Arc<dyn Store>,
+}
+
+impl Worker {
+    /// Sends what the turnstile lets out until it has nothing more to give.
+    pub(super) async fn run(self) {
+        loop {
+            let request = self.turnstile.lock().await.next().await;
+            let Some(request) = request else { return };
+            if self.lane.request_size().get() == 1 {
+                self.send_each(request).await;
+            } else {
+                self.send_together(request).await;
+            }
+        }
+    }
+
+    async fn send_each(&self, request: Vec<Job>) {
+        for job in request {
+            let mut body = Vec::with_capacity(512);
+            match self.render(&job, &mut body) {
+                Ok(_) => {
+                    let answer = self.lane.client.send(body).await;
+                    self.finish(job, answer).await;
+                }
+                Err(why) => self.turn_away(job, why).await,
+            }
+        }
+    }
+
+    async fn send_together(&self, request: Vec<Job>) {
+        let mut body = Vec::with_capacity(request.len() * 512);
+        body.extend_from_slice(BATCH_OPEN);
+        let mut jobs = Vec::with_capacity(request.len());
+        let mut attempts = Vec::with_capacity(request.len());
+        for job in request {
+            let before = body.len();
+            if !jobs.is_empty() {
+                body.push(b',');
+            }
+            match self.render(&job, &mut body) {
+                Ok(attempt) => {
+                    attempts.push(attempt);
+                    jobs.push(job);
+                }
+                Err(why) => {
+                    body.truncate(before);
+                    self.turn_away(job, why).await;
+                }
+            }
+        }
+        if jobs.is_empty() {
+            return;
+        }
+        body.extend_from_slice(BATCH_CLOSE);
+        match self.lane.client.send_batch(body, &attempts).await {
+            BatchAnswers::Each(answers) => {
+                for (job, answer) in jobs.into_iter().zip(answers) {
+                    self.finish(job, answer).await;
+                }
+            }
+            BatchAnswers::Whole(Answer::Refused(refusal)) if jobs.len() > 1 && concerns_one(&refusal) => {
+                // One of them spoiled it for all, and nothing was taken: each goes again, alone.
+                for job in jobs {
+                    let again = self.lane.clock.now();
+                    self.pass(Settled::new(job, &self.lane, engine::Answer::Unavailable { again }, None)).await;
+                }
+            }
+            BatchAnswers::Whole(answer) => {
+                for job in jobs {
+                    self.finish(job, answer.clone()).await;
+                }
+            }
+        }
+    }
+
+    fn render(&self, job: &Job, body: &mut Vec<u8>) -> Result<AttemptId, Unsendable> {
+        if job.claimed.opted_out {
+            return Err(Unsendable::OptedOut);
+        }
+        let message = &job.claimed.message;
+        let attempt = job.entry.attempt(message.key, job.step());
+        let pattern =
+            self.lane.pattern(&job.entry, job.step()).map_err(|error| Unsendable::Uncomposable(chain(&error)))?;
+        let fields = job.claimed.fields.unpack().map_err(|error| Unsendable::Uncomposable(chain(&error)))?;
+        match pattern.render(message.msisdn, attempt, &fields, body) {
+            Ok(()) => Ok(attempt),
+            Err(missing) => Err(Unsendable::MissingVariable(missing.column.to_string())),
+        }
+    }
+
+    /// What cannot be sent is settled without a request.
+    async fn turn_away(&self, job: Job, why: Unsendable) {
+        match why {
+            Unsendable::OptedOut => {
+                let mut settled = job.hand_back(&self.lane);
+                settled.then = Some(CallOff::OptOut);
+                self.pass(settled).await;
+            }
+            Unsendable::MissingVariable(column) => {
+                let details = Details { detail: Some(column), ..Details::default() };
+                let answer = engine::Answer::CannotLeave(Ending::MissingVariable);
+                self.pass(Settled::new(job, &self.lane, answer, Some((Verdict::CouldNotLeave, details)))).await;
+            }
+            Unsendable::Uncomposable(detail) => {
+                // Launch has checked the content, so this is a fault of ours: it must not make anybody fall back.
+                let fault = Fault::Sender(SenderPart::Lane);
+                self.finish(job, Answer::Refused(Refusal { fault, code: None, detail, retry_after: None })).await;
+            }
+        }
+    }
+
+    async fn finish(&self, job: Job, answer: Answer) {
+        let (settled, hold) = settle(job, &self.lane, answer);
+        if let Some(hold) = hold {
+            self.lane.holds.put(&hold);
+            if let Err(error) = self.store.hold(hold).await {
+                // The hold counts in this node all the same; the next refusal writes it again.
+                tracing::warn!(lane = self.lane.config.name, error = %chain(&error), "cannot keep a hold");
+            }
+        }
+        self.pass(settled).await;
+    }
+
+    async fn pass(&self, settled: Settled) {
+        // The recorder outlives the workers.
+        let _ = self.settled.send(settled).await;
+    }
+}
+
+/// Whether a refusal of a whole batch is about one of its messages, or about one of its templates.
+const fn concerns_one(refusal: &Refusal) -> bool {
+    match refusal.fault {
+        Fault::Recipient | Fault::Person | Fault::Sender(SenderPart::Template) => true,
+        Fault::Sender(SenderPart::Lane) | Fault::Passing => false,
+    }
+}
+
+/// Why there is nothing to send.
+enum Unsendable {
+    OptedOut,
+    MissingVariable(String),
+    Uncomposable(String),
+}
