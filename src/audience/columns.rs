@@ -83,7 +83,7 @@ impl Columns {
                 .filter(|(index, evidence)| evidence.mostly_numbers() && Some(*index) != client_message_id);
             likely
                 .max_by_key(|(index, evidence)| {
-                    (names::may_be_number(&keys[*index]), evidence.valid, std::cmp::Reverse(*index))
+                    (names::may_be_number(&keys[*index]), evidence.valid, evidence.digits, std::cmp::Reverse(*index))
                 })
                 .map(|(index, _)| index)
         };
@@ -98,15 +98,20 @@ impl Columns {
 struct Evidence {
     filled: usize,
     valid: usize,
+    /// How long its numbers are together: between two columns of numbers the longer are the phone numbers.
+    digits: usize,
 }
 
 impl Evidence {
     fn of(columns: &Columns, index: usize, head: &Rows, default: Home) -> Self {
-        let mut evidence = Self { filled: 0, valid: 0 };
+        let mut evidence = Self { filled: 0, valid: 0, digits: 0 };
         for row in head.iter() {
             let cell = row.cell(index);
             evidence.filled += usize::from(!cell.trim().is_empty());
-            evidence.valid += usize::from(number::read(cell, columns.home(&row, default)).is_ok());
+            if is_number(cell, columns.home(&row, default)) {
+                evidence.valid += 1;
+                evidence.digits += digits(cell);
+            }
         }
         evidence
     }
@@ -118,7 +123,17 @@ impl Evidence {
 
 /// A header names things; a row of data has a number in it.
 fn looks_like_data(header: Row<'_>, default: Home) -> bool {
-    header.cells().any(|cell| number::read(cell, default).is_ok())
+    header.cells().all(|cell| names::number_rank(&names::key(cell)).is_none())
+        && header.cells().any(|cell| is_number(cell, default))
+}
+
+/// A number for sure, where nothing but the content speaks for it: some countries have numbers as short as a year.
+fn is_number(cell: &str, home: Home) -> bool {
+    digits(cell) >= 7 && number::read(cell, home).is_ok()
+}
+
+fn digits(cell: &str) -> usize {
+    cell.chars().filter(|char| char.is_numeric()).count()
 }
 
 /// Every column's name: as written, and where that says nothing or says it twice, made to differ. Columns behind the
@@ -176,6 +191,13 @@ mod tests {
         assert_eq!(find(&["Who,Where,Reach", "Ann,SG,81234567", "Bob,SG,81234568"], "SG").unwrap().number(), "Reach");
         assert_eq!(find(&["Number,Reach", "12,81234567", "14,81234568"], "SG").unwrap().number(), "Reach");
         assert_eq!(find(&["Order,Number", "+6581234567,+6581234567"], "").unwrap().number(), "Number");
+    }
+
+    #[test]
+    fn ids_and_years_that_could_be_numbers_of_some_country_are_not_taken_for_them() {
+        assert_eq!(find(&["Kunde,Kontakt", "302345,030 1234567"], "DE").unwrap().number(), "Kontakt");
+        assert_eq!(find(&["Kunde,Ziel", "3023456,030 12345678"], "DE").unwrap().number(), "Ziel");
+        assert_eq!(find(&["Handy,302345678", "01512 3456789,x"], "DE").unwrap().number(), "Handy");
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub enum Error {
     #[error(
         "{}: no column holds phone numbers; name it Mobile, or give the default country if the numbers are national (columns: {})",
         file.display(),
-        columns.join(", ")
+        listed(columns)
     )]
     NoNumberColumn { file: PathBuf, columns: Vec<String> },
     #[error("{}: the header has {count} columns, more than {max}; check the delimiter or delete what is not needed", file.display())]
@@ -59,4 +59,14 @@ pub enum Error {
     Sink(#[source] BoxError),
     #[error("{}: reading it failed inside of Volley, which is a fault of ours; try the file as CSV, and report it", file.display())]
     Internal { file: PathBuf },
+}
+
+/// A file that is no recipient file at all can have a thousand columns.
+fn listed(columns: &[String]) -> String {
+    const LISTED: usize = 20;
+    let mut list = columns.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if let Some(more) = columns.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        list.push_str(&format!(" and {more} more"));
+    }
+    list
 }

@@ -4,7 +4,7 @@
 //! before or complete. The temporary files are readable by their owner alone, as lists of phone numbers should be.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -84,10 +84,12 @@ fn own_columns(fields: &Fields, width: usize) -> Result<Vec<String>, crate::doma
     Ok(cells)
 }
 
+const BUFFER_BYTES: usize = 256 * 1024;
+
 #[derive(Debug)]
 struct Output {
     target: PathBuf,
-    csv: csv::Writer<BufWriter<Place>>,
+    csv: csv::Writer<Place>,
     /// How many columns of its own the file has.
     width: usize,
 }
@@ -121,7 +123,8 @@ impl Output {
         let place =
             if is_special { File::options().write(true).open(target).map(Place::Straight) } else { beside(target) };
         let place = place.map_err(|source| Error::Write { file: target.to_owned(), source: source.into() })?;
-        Ok(Self { target: target.to_owned(), csv: csv::Writer::from_writer(BufWriter::new(place)), width: 0 })
+        let csv = csv::WriterBuilder::new().buffer_capacity(BUFFER_BYTES).from_writer(place);
+        Ok(Self { target: target.to_owned(), csv, width: 0 })
     }
 
     fn row<'a>(&mut self, cells: impl Iterator<Item = &'a str>) -> Result<(), Halt> {
@@ -133,8 +136,7 @@ impl Output {
     fn finish(self) -> Result<(), Error> {
         let Self { target, csv, .. } = self;
         let keep = || -> io::Result<()> {
-            let buffer = csv.into_inner().map_err(csv::IntoInnerError::into_error)?;
-            match buffer.into_inner().map_err(io::IntoInnerError::into_error)? {
+            match csv.into_inner().map_err(csv::IntoInnerError::into_error)? {
                 Place::Beside(file) => {
                     file.as_file().sync_all()?;
                     file.persist(&target)?;

@@ -1,4 +1,4 @@
-//! XLSX to rows, cell by cell: the first sheet that holds anything.
+//! XLSX to rows, cell by cell: the first sheet in sight that holds anything.
 //!
 //! A cell becomes the text that a person means by it: a number its digits, a day its ISO date, a truth TRUE or FALSE.
 //! Rows begin at the header's first column; whatever stands left of it is no part of the table.
@@ -9,7 +9,7 @@ use std::io::BufReader;
 use std::path::Path;
 use std::rc::Rc;
 
-use calamine::{DataRef, ExcelDateTime, Reader, SheetType, Xlsx, XlsxCellReader, XlsxError};
+use calamine::{DataRef, ExcelDateTime, Reader, SheetType, SheetVisible, Xlsx, XlsxCellReader, XlsxError};
 
 use super::Error;
 use super::block::Block;
@@ -31,7 +31,7 @@ pub(super) fn with_rows(
     let sheets: Vec<String> = book
         .sheets_metadata()
         .iter()
-        .filter(|sheet| sheet.typ == SheetType::WorkSheet)
+        .filter(|sheet| sheet.typ == SheetType::WorkSheet && sheet.visible == SheetVisible::Visible)
         .map(|sheet| sheet.name.clone())
         .collect();
     for sheet in sheets {
@@ -138,13 +138,20 @@ fn write_text(text: &mut String, value: &DataRef<'_>) {
         DataRef::String(string) | DataRef::DateTimeIso(string) | DataRef::DurationIso(string) => text.write_str(string),
         DataRef::SharedString(string) => text.write_str(string),
         DataRef::Int(number) => write!(text, "{number}"),
-        // Rust writes floats in full, never with an exponent, and whole ones without a point.
-        DataRef::Float(number) => write!(text, "{number}"),
+        DataRef::Float(number) => write_number(text, *number),
         DataRef::Bool(true) => text.write_str("TRUE"),
         DataRef::Bool(false) => text.write_str("FALSE"),
         DataRef::DateTime(at) => write_date_time(text, *at),
         DataRef::Error(error) => write!(text, "{error}"),
     };
+}
+
+/// In full, never with an exponent, and to the fifteen digits that spreadsheets show: 0.1 + 0.2 is 0.3 there.
+fn write_number(text: &mut String, number: f64) -> std::fmt::Result {
+    use std::fmt::Write;
+    // Whole numbers, such as phone numbers, are exact; Rust writes them without a point.
+    let shown = if number.fract() == 0.0 { number } else { format!("{number:.14e}").parse().unwrap_or(number) };
+    write!(text, "{shown}")
 }
 
 /// The last day that a spreadsheet knows, 9999-12-31. Beyond it a "date" is a number whose format only looks like one
@@ -155,7 +162,7 @@ fn write_date_time(text: &mut String, at: ExcelDateTime) -> std::fmt::Result {
     use std::fmt::Write;
     let days = at.as_f64();
     if !(0.0..LAST_DAY).contains(&days) {
-        return write!(text, "{days}");
+        return write_number(text, days);
     }
     let (year, month, day, hour, minute, second, _) = at.to_ymd_hms_milli();
     if at.is_duration() || days < 1.0 {
@@ -165,4 +172,89 @@ fn write_date_time(text: &mut String, at: ExcelDateTime) -> std::fmt::Result {
     }
     write!(text, "{year:04}-{month:02}-{day:02}")?;
     if (hour, minute, second) == (0, 0, 0) { Ok(()) } else { write!(text, "T{hour:02}:{minute:02}:{second:02}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
+    use std::io::Write;
+
+    use super::*;
+
+    /// The rows of the first sheet in sight, with their lines, of a book that `write` fills.
+    fn rows(write: impl FnOnce(&mut Workbook) -> Result<(), XlsxError>) -> Vec<(u64, Vec<String>)> {
+        let mut book = Workbook::new();
+        write(&mut book).unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&book.save_to_buffer().unwrap()).unwrap();
+        let mut rows = Vec::new();
+        with_rows(Path::new("book.xlsx"), file, &Form::default(), &mut |source, _| {
+            let mut block = Block::default();
+            while source.row(&mut block)? {}
+            rows.extend(
+                block.seal().unwrap().iter().map(|row| (row.line, row.cells().map(str::to_owned).collect::<Vec<_>>())),
+            );
+            Ok(())
+        })
+        .unwrap();
+        rows
+    }
+
+    fn write_row(sheet: &mut Worksheet, row: u32, cells: &[&str]) -> Result<(), XlsxError> {
+        for (column, cell) in (0..).zip(cells).filter(|(_, cell)| !cell.is_empty()) {
+            sheet.write_string(row, column, *cell)?;
+        }
+        Ok(())
+    }
+
+    fn row(line: u64, cells: &[&str]) -> (u64, Vec<String>) {
+        (line, cells.iter().map(|cell| (*cell).to_owned()).collect())
+    }
+
+    #[test]
+    fn hidden_and_empty_sheets_are_passed_over() {
+        let rows = rows(|book| {
+            write_row(book.add_worksheet().set_hidden(true), 0, &["hidden"])?;
+            book.add_worksheet();
+            // The active sheet cannot be hidden.
+            write_row(book.add_worksheet().set_active(true), 0, &["seen"])
+        });
+        assert_eq!(rows, [row(1, &["seen"])]);
+    }
+
+    #[test]
+    fn gaps_are_empty_cells_and_a_stray_cell_far_out_is_only_one_too_many() {
+        let rows = rows(|book| {
+            let sheet = book.add_worksheet();
+            write_row(sheet, 1, &["", "a", "b", "c"])?;
+            write_row(sheet, 2, &["left of the table", "", "", "3"])?;
+            write_row(sheet, 4, &["", "1"])?;
+            sheet.write_string(4, 16_000, "stray")?;
+            sheet.write_string(4, 16_001, "another")?;
+            Ok(())
+        });
+        let expected = [row(2, &["a", "b", "c"]), row(3, &["", "", "3"]), row(5, &["1", "", "", "stray"])];
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn a_cell_is_the_text_that_a_person_means_by_it() {
+        let rows = rows(|book| {
+            let sheet = book.add_worksheet();
+            let format = |format: &str| Format::new().set_num_format(format);
+            sheet.write_number(0, 0, 6_581_234_567_f64)?;
+            sheet.write_number(0, 1, 0.1 + 0.2)?;
+            sheet.write_boolean(0, 2, true)?;
+            sheet.write_number_with_format(0, 3, 46_000.0, &format("d/m/yyyy"))?;
+            sheet.write_number_with_format(0, 4, 46_000.5, &format("d/m/yyyy hh:mm"))?;
+            sheet.write_number_with_format(0, 5, 0.25, &format("hh:mm"))?;
+            sheet.write_number_with_format(0, 6, 1.25, &format("[h]:mm:ss"))?;
+            // A format with a letter of dates in it makes a phone number look like a day far off.
+            sheet.write_number_with_format(0, 7, 6_581_234_567_f64, &format("m0"))?;
+            Ok(())
+        });
+        let expected =
+            ["6581234567", "0.3", "TRUE", "2025-12-09", "2025-12-09T12:00:00", "06:00:00", "30:00:00", "6581234567"];
+        assert_eq!(rows, [row(1, &expected)]);
+    }
 }

@@ -38,6 +38,8 @@ pub(super) fn kind(file: &mut File) -> io::Result<Kind> {
         [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, ..] => Kind::OldSpreadsheet,
         [b'%', b'P', b'D', b'F', b'-', ..] => Kind::Unknown,
         [0xef, 0xbb, 0xbf, ..] if is_utf8(file)? => text(UTF_8, 3),
+        // Marked as UTF-8 by a program that then appended something else; the mark is a mark all the same.
+        [0xef, 0xbb, 0xbf, ..] => text(WINDOWS_1252, 3),
         [0xff, 0xfe, ..] => text(UTF_16LE, 2),
         [0xfe, 0xff, ..] => text(UTF_16BE, 2),
         sample if sample.contains(&0) => match utf16_without_mark(sample) {
@@ -169,6 +171,7 @@ mod tests {
         assert_eq!(kind_of(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest"), Kind::OldSpreadsheet);
         assert_eq!(kind_of(b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"), Kind::Unknown);
         assert_eq!(kind_of(b"\xef\xbb\xbfMobile"), text(UTF_8, 3));
+        assert_eq!(kind_of(b"\xef\xbb\xbfMobile\xe9"), text(WINDOWS_1252, 3));
         assert_eq!(kind_of(b"\xff\xfeM\0o\0"), text(UTF_16LE, 2));
         assert_eq!(kind_of(b"\xfe\xff\0M\0o"), text(UTF_16BE, 2));
         assert_eq!(kind_of(b"M\0o\0b\0"), text(UTF_16LE, 0));

@@ -27,7 +27,7 @@ pub struct Summary {
     pub reasons: BTreeMap<Reason, u64>,
     /// Filled in by the caller, who has a clock.
     pub seconds: f64,
-    /// The first few rejects of each reason, for people.
+    /// The first few rejects of each reason, for the person who gave the file; they hold numbers, so not for logs.
     #[serde(skip)]
     pub examples: Vec<Example>,
 }
