@@ -70,7 +70,7 @@ pub fn write_demo(file: &Path, count: u64, chance: &Chance) -> Result<(), Error>
     if !(1..=MAX_DEMO_RECIPIENTS).contains(&count) {
         return Err(Error::DemoSize { count, max: MAX_DEMO_RECIPIENTS });
     }
-    let failed = |source: crate::audience::BoxError| Error::Write { file: file.to_owned(), source };
+    let failed = |source: super::BoxError| Error::Write { file: file.to_owned(), source };
     let mut book = Workbook::new();
     let sheet = book.add_worksheet_with_constant_memory().map_err(|error| failed(error.into()))?;
     fill(sheet, count, chance).map_err(|error| failed(error.into()))?;
