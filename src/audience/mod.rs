@@ -1,1 +1,50 @@
-//! (being built)
+//! File to recipients: sniff, decode, read, find the number column, validate, deduplicate, count, reject.
+//!
+//! In: a recipient file as people have it, CSV of any common shape or XLSX, or numbers written inline; a default
+//! country; who has opted out. Out: [`Recipient`]s in the file's order and in chunks, every other row as a [`Reject`]
+//! with its line and [`Reason`], and a [`Summary`].
+//!
+//! Promises:
+//! - The content decides what a file is, never its name.
+//! - `rows = valid + invalid + duplicates + opted_out`, and every row comes out exactly once, accepted or rejected.
+//!   Rows in which every cell is blank are not rows: they are skipped, not counted, and still advance line numbers.
+//! - Memory is bounded by the chunk, not by the file: beside a few blocks of rows it holds one integer per distinct
+//!   number. (A spreadsheet's table of shared texts is read whole, since its cells point into it.)
+//! - A field is the text of its cell, untouched; only the number, the country and the id are read trimmed.
+//! - Whatever the bytes are, the answer is a summary or a sentence, never a panic and never half an output file.
+//!
+//! May not: read a clock (the caller adds the seconds), block an async thread ([`read`] is blocking: call it from
+//! `spawn_blocking`), or know who opted out other than by asking.
+
+mod block;
+mod check;
+mod columns;
+mod decode;
+mod demo;
+mod error;
+mod names;
+mod number;
+mod outputs;
+mod pipeline;
+mod read;
+mod reason;
+mod sheet;
+mod sniff;
+mod split;
+mod summary;
+mod table;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod samples;
+
+pub use check::{Recipient, Reject};
+pub use columns::Columns;
+pub use demo::{MAX_DEMO_RECIPIENTS, write_demo};
+pub use error::{BoxError, Error};
+pub use outputs::Outputs;
+pub use pipeline::{Halt, Progress, Sink};
+pub use read::{Options, read, read_numbers};
+pub use reason::Reason;
+pub use summary::{Example, Summary};

@@ -1,0 +1,126 @@
+//! Rows on their way: the cells of many rows in one buffer, so that no cell costs an allocation.
+
+/// Rows being read.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    text: Vec<u8>,
+    /// Where each cell ends in `text`.
+    cell_ends: Vec<usize>,
+    rows: Vec<RowEnd>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct RowEnd {
+    line: u64,
+    /// How many cells there are up to the end of this row.
+    cells: usize,
+}
+
+impl Block {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.text.extend_from_slice(bytes);
+    }
+
+    pub(super) fn end_cell(&mut self) {
+        self.cell_ends.push(self.text.len());
+    }
+
+    /// Ends the row that began on `line`. A row without any text is no row: it is dropped, and the answer is false.
+    pub(super) fn end_row(&mut self, line: u64) -> bool {
+        let (cells, text) = self.finished();
+        if self.text[text..].iter().all(u8::is_ascii_whitespace) {
+            self.text.truncate(text);
+            self.cell_ends.truncate(cells);
+            return false;
+        }
+        self.rows.push(RowEnd { line, cells: self.cell_ends.len() });
+        true
+    }
+
+    /// How many cells the row that is being read has so far.
+    pub(super) fn open_cells(&self) -> usize {
+        self.cell_ends.len() - self.finished().0
+    }
+
+    /// How long the row that is being read is so far.
+    pub(super) fn open_bytes(&self) -> usize {
+        self.text.len() - self.finished().1
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    /// How many cells each row has.
+    pub(super) fn widths(&self) -> impl Iterator<Item = usize> {
+        self.rows.iter().scan(0, |from, row| Some(row.cells - std::mem::replace(from, row.cells)))
+    }
+
+    /// How many cells and how much text belong to rows that have ended.
+    fn finished(&self) -> (usize, usize) {
+        let cells = self.rows.last().map_or(0, |row| row.cells);
+        let text = cells.checked_sub(1).and_then(|last| self.cell_ends.get(last)).copied().unwrap_or(0);
+        (cells, text)
+    }
+
+    /// The rows for reading; None when their text is not UTF-8.
+    pub(super) fn seal(self) -> Option<Rows> {
+        let text = String::from_utf8(self.text).ok()?;
+        Some(Rows { text, cell_ends: self.cell_ends, rows: self.rows })
+    }
+}
+
+/// Rows that have been read.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    text: String,
+    cell_ends: Vec<usize>,
+    rows: Vec<RowEnd>,
+}
+
+impl Rows {
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+        self.rows.iter().scan(0, |from, row| {
+            let first = std::mem::replace(from, row.cells);
+            let start = first.checked_sub(1).and_then(|last| self.cell_ends.get(last)).copied().unwrap_or(0);
+            let ends = self.cell_ends.get(first..row.cells).unwrap_or_default();
+            Some(Row { text: &self.text, start, ends, line: row.line })
+        })
+    }
+}
+
+/// One row, borrowed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'a> {
+    text: &'a str,
+    start: usize,
+    ends: &'a [usize],
+    pub(super) line: u64,
+}
+
+impl<'a> Row<'a> {
+    /// How many cells it has; rows differ.
+    pub(super) fn width(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// A cell's text; a missing cell is empty.
+    pub(super) fn cell(&self, index: usize) -> &'a str {
+        let Some(end) = self.ends.get(index) else { return "" };
+        let start = index.checked_sub(1).map_or(self.start, |before| self.ends[before]);
+        // Cells end where ASCII delimiters stood, so they never cut a character in two.
+        self.text.get(start..*end).unwrap_or_default()
+    }
+
+    pub(super) fn cells(self) -> impl Iterator<Item = &'a str> {
+        (0..self.width()).map(move |index| self.cell(index))
+    }
+}

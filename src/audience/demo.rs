@@ -1,0 +1,183 @@
+//! A recipient file to try things with: plausible people who do not exist, with numbers that are valid and distinct.
+
+use std::path::Path;
+
+use rust_xlsxwriter::{Workbook, Worksheet, XlsxError};
+use tempfile::NamedTempFile;
+
+use super::Error;
+use crate::clock::Chance;
+
+/// As many rows as a sheet has, less its header.
+pub const MAX_DEMO_RECIPIENTS: u64 = 1_048_575;
+
+const HEADER: [&str; 6] = ["Mobile", "FirstName", "Code", "Pic", "Slug", "Country"];
+
+/// A country with a range of a million valid numbers: six digits behind the prefix, whatever they are.
+struct Place {
+    country: &'static str,
+    prefix: &'static str,
+    names: &'static [&'static str],
+}
+
+const PLACES: &[Place] = &[
+    Place {
+        country: "SG",
+        prefix: "+6591",
+        names: &["Wei Ling", "Jun Jie", "Hui Min", "Kai Xuan", "Priya", "Nurul", "Farid", "Mei Fen", "Zhi Hao", "Siti"],
+    },
+    Place {
+        country: "ID",
+        prefix: "+62812345",
+        names: &["Dewi", "Budi", "Putri", "Agus", "Rina", "Eko", "Ayu", "Bambang", "Indah", "Yusuf"],
+    },
+    Place {
+        country: "MY",
+        prefix: "+60123",
+        names: &["Aisyah", "Hafiz", "Chee Keong", "Nadia", "Suresh", "Amirah", "Farhan", "Li Na", "Kavitha", "Azlan"],
+    },
+    Place {
+        country: "PH",
+        prefix: "+639171",
+        names: &["Maria", "Jose", "Angelica", "Jun", "Liza", "Ramon", "Kristine", "Paolo", "Grace", "Benjie"],
+    },
+    Place {
+        country: "TH",
+        prefix: "+66812",
+        names: &["Somchai", "Malee", "Anong", "Niran", "Ploy", "Kamon", "Suda", "Arthit", "Wanida", "Prasert"],
+    },
+    Place {
+        country: "IN",
+        prefix: "+919812",
+        names: &["Aarav", "Diya", "Rohan", "Ananya", "Vikram", "Ishita", "Karthik", "Meera", "Sanjay", "Pooja"],
+    },
+    Place {
+        country: "DE",
+        prefix: "+4915112",
+        names: &["Lena", "Jürgen", "Sophie", "Björn", "Käthe", "Lukas", "Heike", "Jonas", "Anneliese", "Felix"],
+    },
+    Place {
+        country: "GB",
+        prefix: "+447400",
+        names: &["Olivia", "Harry", "Amelia", "Siobhán", "George", "Zoë", "Arthur", "Isla", "Callum", "Freya"],
+    },
+];
+const RANGE: u64 = 1_000_000;
+
+/// Writes an XLSX of `count` recipients over eight countries. The same seed writes the same rows. Streams: memory does
+/// not grow with the count.
+pub fn write_demo(file: &Path, count: u64, chance: &Chance) -> Result<(), Error> {
+    if !(1..=MAX_DEMO_RECIPIENTS).contains(&count) {
+        return Err(Error::DemoSize { count, max: MAX_DEMO_RECIPIENTS });
+    }
+    let failed = |source: super::BoxError| Error::Write { file: file.to_owned(), source };
+    let mut book = Workbook::new();
+    let sheet = book.add_worksheet_with_constant_memory().map_err(|error| failed(error.into()))?;
+    fill(sheet, count, chance).map_err(|error| failed(error.into()))?;
+    // Renamed once it is whole, so that nobody imports the first half of it.
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut beside = NamedTempFile::new_in(folder).map_err(|error| failed(error.into()))?;
+    book.save_to_writer(beside.as_file_mut()).map_err(|error| failed(error.into()))?;
+    beside.persist(file).map_err(|error| failed(error.into()))?;
+    Ok(())
+}
+
+fn fill(sheet: &mut Worksheet, count: u64, chance: &Chance) -> Result<(), XlsxError> {
+    sheet.set_name("Recipients")?;
+    sheet.set_column_width(0, 18)?;
+    for (column, name) in (0..).zip(HEADER) {
+        sheet.write_string(0, column, name)?;
+    }
+    let mut numbers: Vec<Numbers> = PLACES.iter().map(|_| Numbers::new(chance)).collect();
+    for row in (1..).take(usize::try_from(count).unwrap_or(usize::MAX)) {
+        let place = below(chance, PLACES.len());
+        let Place { country, prefix, names } = &PLACES[place];
+        let cells = [
+            format!("{prefix}{:06}", numbers[place].next()),
+            names[below(chance, names.len())].to_owned(),
+            code(chance),
+            format!("spring-{}.jpg", below(chance, 12) + 1),
+            format!("s/{}", code(chance).to_lowercase()),
+            (*country).to_owned(),
+        ];
+        for (column, cell) in (0..).zip(cells) {
+            sheet.write_string(row, column, cell)?;
+        }
+    }
+    Ok(())
+}
+
+/// Every value below [`RANGE`] once, in an order that looks like chance: the step shares no factor with the range.
+struct Numbers {
+    at: u64,
+}
+
+impl Numbers {
+    const STEP: u64 = 618_033;
+
+    fn new(chance: &Chance) -> Self {
+        Self { at: chance.bits() % RANGE }
+    }
+
+    fn next(&mut self) -> u64 {
+        self.at = (self.at + Self::STEP) % RANGE;
+        self.at
+    }
+}
+
+fn below(chance: &Chance, count: usize) -> usize {
+    usize::try_from(chance.bits() % count as u64).unwrap_or(0)
+}
+
+/// A voucher code without characters that people confuse.
+fn code(chance: &Chance) -> String {
+    const SIGNS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    (0..7).map(|_| char::from(SIGNS[below(chance, SIGNS.len())])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::number::{self, Home};
+    use super::super::{Options, read};
+    use super::*;
+
+    #[test]
+    fn every_number_of_every_range_is_valid_in_its_country() {
+        for Place { country, prefix, .. } in PLACES {
+            for digits in (0..RANGE).step_by(997).chain([RANGE - 1]) {
+                let number = number::read(&format!("{prefix}{digits:06}"), Home::Missing);
+                assert_eq!(
+                    number.map(|number| number.country.to_string()),
+                    Ok((*country).to_owned()),
+                    "{prefix}{digits:06}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_range_repeats_only_after_all_of_it() {
+        let mut numbers = Numbers::new(&Chance::seeded(1));
+        let all: std::collections::HashSet<u64> = (0..RANGE).map(|_| numbers.next()).collect();
+        assert_eq!(all.len() as u64, RANGE);
+    }
+
+    #[test]
+    fn a_demo_file_reads_back_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("demo.xlsx");
+        write_demo(&file, 3_000, &Chance::seeded(7)).unwrap();
+        let summary = read(&file, &Options::default(), &|_| false, &mut super::super::Outputs::default()).unwrap();
+        assert_eq!((summary.rows, summary.valid, summary.countries.len()), (3_000, 3_000, PLACES.len()));
+        assert_eq!((summary.number_column.as_str(), summary.sheet.as_deref()), ("Mobile", Some("Recipients")));
+        assert_eq!(summary.columns, HEADER);
+    }
+
+    #[test]
+    fn no_demo_has_more_recipients_than_a_sheet_has_rows() {
+        for count in [0, MAX_DEMO_RECIPIENTS + 1] {
+            let error = write_demo(Path::new("never.xlsx"), count, &Chance::seeded(1)).unwrap_err();
+            assert!(matches!(error, Error::DemoSize { .. }));
+        }
+    }
+}

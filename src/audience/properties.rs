@@ -1,0 +1,319 @@
+//! Claims about whole files: what is counted, what comes out, what stops an import.
+
+use std::io::Write;
+use std::path::Path;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use tempfile::NamedTempFile;
+
+use super::*;
+use crate::domain::Msisdn;
+
+/// Keeps everything.
+#[derive(Debug, Default)]
+struct Kept {
+    recipients: Vec<Recipient>,
+    rejects: Vec<Reject>,
+    chunks: Vec<usize>,
+    progress: Option<Progress>,
+}
+
+impl Sink for Kept {
+    fn accepted(&mut self, recipients: Vec<Recipient>) -> Result<(), Halt> {
+        self.chunks.push(recipients.len());
+        self.recipients.extend(recipients);
+        Ok(())
+    }
+
+    fn rejected(&mut self, rejects: &[Reject]) -> Result<(), Halt> {
+        self.rejects.extend_from_slice(rejects);
+        Ok(())
+    }
+
+    fn progress(&mut self, progress: Progress) -> Result<(), Halt> {
+        self.progress = Some(progress);
+        Ok(())
+    }
+}
+
+fn file(bytes: impl AsRef<[u8]>) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(bytes.as_ref()).unwrap();
+    file
+}
+
+fn read_with(bytes: impl AsRef<[u8]>, options: Options, out: &[&str]) -> Result<(Summary, Kept), Error> {
+    let mut kept = Kept::default();
+    let out: Vec<Msisdn> = out.iter().map(|number| number.parse().unwrap()).collect();
+    let summary = read(file(bytes).path(), &options, &|msisdn| out.contains(&msisdn), &mut kept)?;
+    Ok((summary, kept))
+}
+
+fn in_singapore() -> Options {
+    Options { country: Some("SG".parse().unwrap()), keep_duplicates: false }
+}
+
+fn ok(bytes: impl AsRef<[u8]>) -> (Summary, Kept) {
+    read_with(bytes, in_singapore(), &[]).unwrap()
+}
+
+fn err(bytes: impl AsRef<[u8]>) -> String {
+    read_with(bytes, Options::default(), &[]).unwrap_err().to_string()
+}
+
+fn numbers(kept: &Kept) -> Vec<String> {
+    kept.recipients.iter().map(|recipient| recipient.msisdn.to_string()).collect()
+}
+
+fn rejects(kept: &Kept) -> Vec<(u64, Reason)> {
+    kept.rejects.iter().map(|reject| (reject.line, reject.reason)).collect()
+}
+
+#[test]
+fn rows_become_recipients_with_all_their_cells_as_they_stand() {
+    let (summary, kept) =
+        ok("Mobile,FirstName,ClientMessageId,Country\n 81234567 , Ann ,a-1,\n01512 3456789,\"B,\"\"\n\",,de\n");
+    assert_eq!(numbers(&kept), ["+6581234567", "+4915123456789"]);
+    assert_eq!(kept.recipients[0].fields.unpack().unwrap(), [" 81234567 ", " Ann ", "a-1", ""]);
+    assert_eq!(kept.recipients[1].fields.unpack().unwrap(), ["01512 3456789", "B,\"\n", "", "de"]);
+    assert_eq!(kept.recipients[0].client_message_id.as_deref(), Some("a-1"));
+    assert_eq!(kept.recipients[1].client_message_id, None);
+    assert_eq!(summary.columns, ["Mobile", "FirstName", "ClientMessageId", "Country"]);
+}
+
+#[test]
+fn the_first_of_a_number_wins_unless_all_are_kept() {
+    let text = "Mobile;Name\n81234567;a\n+65 8123 4567;b\n81234568;c\n006581234567;d\n";
+    let (summary, kept) = ok(text);
+    assert_eq!((summary.rows, summary.valid, summary.duplicates), (4, 2, 2));
+    assert_eq!(rejects(&kept), [(3, Reason::Duplicate), (5, Reason::Duplicate)]);
+    let (summary, kept) = read_with(text, Options { keep_duplicates: true, ..in_singapore() }, &[]).unwrap();
+    assert_eq!((summary.rows, summary.valid, summary.duplicates), (4, 4, 0));
+    assert_eq!(numbers(&kept)[0], numbers(&kept)[3]);
+}
+
+#[test]
+fn who_opted_out_is_counted_as_that_every_time() {
+    let (summary, kept) =
+        read_with("Mobile\n81234567\n81234567\n81234568\n", in_singapore(), &["+6581234567"]).unwrap();
+    assert_eq!((summary.rows, summary.valid, summary.duplicates, summary.opted_out), (3, 1, 0, 2));
+    assert_eq!(rejects(&kept), [(2, Reason::OptedOut), (3, Reason::OptedOut)]);
+}
+
+#[test]
+fn rows_may_be_short_and_too_long_only_with_something_in_it() {
+    let (_, kept) = ok("Name,Mobile,City\na,81234567\nb,81234568,x,,\nc,81234569,x,y\nd\n");
+    assert_eq!(kept.recipients[0].fields.unpack().unwrap(), ["a", "81234567", ""]);
+    assert_eq!(kept.recipients[1].fields.unpack().unwrap(), ["b", "81234568", "x"]);
+    assert_eq!(rejects(&kept), [(4, Reason::TooManyCells), (5, Reason::Empty)]);
+}
+
+#[test]
+fn blank_rows_are_no_rows_but_have_their_lines() {
+    let (summary, kept) = ok("\n\nMobile,Name\r\n\r\n81234567,a\r\n , \r\n,\r\nx,b\r\n");
+    assert_eq!((summary.rows, summary.valid), (2, 1));
+    assert_eq!(rejects(&kept), [(8, Reason::NotANumber)]);
+}
+
+#[test]
+fn every_encoding_reads_the_same() {
+    let text = "Mobile\tName\r\n81234567\tZoë\r\n";
+    let utf16 = |bytes: fn(u16) -> [u8; 2], mark: bool| -> Vec<u8> {
+        mark.then_some(0xfeff).into_iter().chain(text.encode_utf16()).flat_map(bytes).collect()
+    };
+    for (bytes, encoding) in [
+        (text.as_bytes().to_vec(), "UTF-8"),
+        (format!("\u{feff}{text}").into_bytes(), "UTF-8"),
+        (utf16(u16::to_le_bytes, true), "UTF-16LE"),
+        (utf16(u16::to_be_bytes, true), "UTF-16BE"),
+        (utf16(u16::to_le_bytes, false), "UTF-16LE"),
+        (encoding_rs::WINDOWS_1252.encode(text).0.into_owned(), "windows-1252"),
+    ] {
+        let (summary, kept) = ok(bytes);
+        assert_eq!((summary.encoding, summary.delimiter), (Some(encoding), Some('\t')));
+        assert_eq!(summary.columns, ["Mobile", "Name"], "{encoding}");
+        assert_eq!(kept.recipients[0].fields.unpack().unwrap(), ["81234567", "Zoë"], "{encoding}");
+    }
+}
+
+#[test]
+fn excels_delimiter_line_is_no_row() {
+    let (summary, kept) = ok("sep=|\nMobile|Name\n81234567|a\nx|b\n");
+    assert_eq!((summary.delimiter, summary.rows, summary.valid), (Some('|'), 2, 1));
+    assert_eq!(rejects(&kept), [(4, Reason::NotANumber)]);
+}
+
+#[test]
+fn the_summary_serialises_to_the_keys_that_scripts_rely_on() {
+    let (summary, _) = ok("Mobile,Name\n81234567,a\nx,b\n");
+    let json = serde_json::to_string(&summary).unwrap();
+    let expected = r#"{"rows":2,"valid":1,"invalid":1,"duplicates":0,"opted_out":0,"countries":{"SG":1},"columns":["Mobile","Name"],"encoding":"UTF-8","delimiter":",","sheet":null,"number_column":"Mobile","reasons":{"not a number":1},"seconds":0.0}"#;
+    assert_eq!(json, expected);
+    assert_eq!(summary.examples, [Example { line: 3, reason: Reason::NotANumber, value: "x".to_owned() }]);
+}
+
+#[test]
+fn every_error_says_what_where_and_what_to_do() {
+    for (bytes, what) in [
+        (&b""[..], "is empty"),
+        (b"\n \n,,\n", "is empty"),
+        (b"%PDF-1.7", "neither text nor an XLSX"),
+        (b"PK\x03\x04nonsense", "no readable XLSX"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old binary kind"),
+        (b"+6581234567,Ann\n+6581234568,Bob\n", "line 1 looks like data"),
+        (b"Name,City\nAnn,Ulm\n", "(columns: Name, City)"),
+        (b"Mobile,Name\n81234567,\"Ann\n81234568,Bob\n", "the row at line 2"),
+    ] {
+        let sentence = err(bytes);
+        assert!(sentence.contains(what) && sentence.contains(';'), "{sentence}");
+    }
+    let missing = read(Path::new("no/such.csv"), &Options::default(), &|_| false, &mut Kept::default()).unwrap_err();
+    assert!(missing.to_string().starts_with("cannot read no/such.csv"));
+    let nowhere = Options { country: Some("XX".parse().unwrap()), ..Options::default() };
+    assert!(matches!(read_with("Mobile\n", nowhere, &[]), Err(Error::UnknownCountry(_))));
+}
+
+#[test]
+fn a_header_alone_is_a_file_of_no_rows() {
+    let (summary, _) = ok("Mobile,Name\n");
+    assert_eq!((summary.rows, summary.columns.len()), (0, 2));
+}
+
+/// Many blocks over many threads, and lines that start in the middle of a buffer.
+#[test]
+fn a_long_file_keeps_its_order_and_comes_in_chunks() {
+    let mut text = String::from("Mobile,Note\n");
+    for index in 0..23_000 {
+        text.push_str(&format!("+659{index:07},\"line {index}\nsecond\"\n"));
+    }
+    let (summary, kept) = ok(&text);
+    assert_eq!(summary.rows, 23_000);
+    assert!(kept.recipients.windows(2).all(|pair| pair[0].msisdn < pair[1].msisdn));
+    assert!(kept.rejects.windows(2).all(|pair| pair[0].line < pair[1].line));
+    assert_eq!(kept.chunks.iter().max(), Some(&5_000));
+    let whole = text.len() as u64;
+    assert_eq!(kept.progress, Some(Progress { bytes_done: whole, bytes_total: whole, rows: 23_000 }));
+}
+
+#[test]
+fn a_sink_that_wants_no_more_ends_the_reading() {
+    struct Enough(Option<Halt>);
+    impl Sink for Enough {
+        fn accepted(&mut self, _: Vec<Recipient>) -> Result<(), Halt> {
+            Err(self.0.take().unwrap_or(Halt::Stop))
+        }
+    }
+    let mut text = String::from("Mobile\n");
+    (0..60_000).for_each(|index| text.push_str(&format!("+659{index:07}\n")));
+    let file = file(text);
+    let read = |halt| read(file.path(), &Options::default(), &|_| false, &mut Enough(Some(halt))).unwrap_err();
+    assert!(matches!(read(Halt::Stop), Error::Stopped));
+    assert!(matches!(read(Halt::Failed("full".into())), Error::Sink(_)));
+}
+
+#[test]
+fn inline_numbers_are_recipients_with_one_column() {
+    let mut kept = Kept::default();
+    let list = ["+6581234567".to_owned(), String::new(), "81234567".to_owned(), "8123".to_owned()];
+    let summary = read_numbers(&list, &in_singapore(), &|_| false, &mut kept).unwrap();
+    assert_eq!((summary.rows, summary.valid, summary.duplicates, summary.invalid), (3, 1, 1, 1));
+    assert_eq!(rejects(&kept), [(3, Reason::Duplicate), (4, Reason::TooShort)]);
+    assert_eq!((summary.columns, summary.encoding), (vec!["Mobile".to_owned()], None));
+}
+
+#[test]
+fn outputs_hold_every_row_once_and_appear_only_when_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let (accepted, rejects) = (folder.path().join("accepted.csv"), folder.path().join("rejects.csv"));
+    let source = file("Name;Mobile\n\"A;\"\"\";81234567\nB;x\nC;81234568;more;\nD;8123 4567\n");
+    let mut outputs = Outputs::create(Some(&accepted), Some(&rejects)).unwrap();
+    read(source.path(), &in_singapore(), &|_| false, &mut outputs).unwrap();
+    assert!(!accepted.exists() && !rejects.exists());
+    outputs.finish().unwrap();
+    assert_eq!(
+        std::fs::read_to_string(&accepted).unwrap(),
+        "msisdn,country,Name,Mobile\n+6581234567,SG,\"A;\"\"\",81234567\n"
+    );
+    let expected =
+        "Name,Mobile,line,reason\nB,x,3,not a number\nC,81234568 more ,4,too many cells\nD,8123 4567,5,duplicate\n";
+    assert_eq!(std::fs::read_to_string(&rejects).unwrap(), expected);
+}
+
+#[test]
+fn outputs_that_are_not_finished_leave_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("accepted.csv");
+    drop(Outputs::create(Some(&target), None).unwrap());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert!(matches!(Outputs::create(Some(folder.path()), None), Err(Error::Write { .. })));
+}
+
+/// Cells that meet in real files, good and bad.
+fn cell() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => (0..30_u32).prop_map(|digits| format!("812345{digits:02}")),
+        1 => (0..30_u32).prop_map(|digits| format!("+49 1512 34567{digits:02}")),
+        1 => "[a-z ;,é\"\n]{0,8}",
+        1 => Just(String::new()),
+    ]
+}
+
+fn csv_text(rows: &[Vec<String>]) -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+    writer.write_record(["Mobile", "A", "B"]).unwrap();
+    rows.iter().for_each(|row| writer.write_record(row).unwrap());
+    writer.into_inner().unwrap()
+}
+
+/// A panic on one of the threads.
+fn is_ours<T>(outcome: &Result<T, Error>) -> bool {
+    matches!(outcome, Err(Error::Internal { .. }))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn rows_always_add_up(
+        rows in proptest::collection::vec(proptest::collection::vec(cell(), 1..5), 0..40),
+        keep_duplicates: bool,
+        out in proptest::option::of(0..30_u32),
+    ) {
+        let options = Options { keep_duplicates, ..in_singapore() };
+        let out = out.map(|digits| format!("+65812345{digits:02}"));
+        let (summary, kept) = read_with(csv_text(&rows), options, &out.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+        let not_blank = rows.iter().filter(|row| !row.concat().bytes().all(|byte| byte.is_ascii_whitespace())).count();
+        prop_assert_eq!(summary.rows, not_blank as u64);
+        prop_assert_eq!(summary.rows, summary.valid + summary.invalid + summary.duplicates + summary.opted_out);
+        prop_assert_eq!(summary.valid, kept.recipients.len() as u64);
+        prop_assert_eq!(summary.valid, summary.countries.values().sum::<u64>());
+        prop_assert_eq!(summary.rows - summary.valid, kept.rejects.len() as u64);
+        prop_assert_eq!(summary.rows - summary.valid, summary.reasons.values().sum::<u64>());
+        if !keep_duplicates {
+            let mut distinct = numbers(&kept);
+            distinct.sort();
+            distinct.dedup();
+            prop_assert_eq!(distinct.len(), kept.recipients.len());
+        }
+    }
+
+    #[test]
+    fn whatever_the_bytes_no_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), header: bool) {
+        let mut text = if header { b"Mobile,Name\n".to_vec() } else { Vec::new() };
+        text.extend(bytes);
+        prop_assert!(!is_ours(&read_with(text, in_singapore(), &[])));
+    }
+
+    #[test]
+    fn a_damaged_spreadsheet_is_a_sentence(at: Index, byte: u8, cut: Index) {
+        let mut bytes = samples::spreadsheet();
+        let length = bytes.len();
+        bytes[at.index(length)] = byte;
+        let whole = read_with(&bytes, in_singapore(), &[]);
+        prop_assert!(!is_ours(&whole));
+        bytes.truncate(cut.index(length));
+        let half = read_with(&bytes, in_singapore(), &[]);
+        prop_assert!(!is_ours(&half));
+    }
+}

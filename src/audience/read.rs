@@ -1,0 +1,160 @@
+//! The room's two doors: a file, or numbers written inline.
+
+use std::path::Path;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
+
+use super::block::Block;
+use super::check::{Recipient, Reject};
+use super::columns::Columns;
+use super::number::Home;
+use super::pipeline::{self, Collected, Feed, Halt, Opened, Progress, Sink};
+use super::table::{self, BLOCK_ROWS, Form};
+use super::{Error, Reason, Summary};
+use crate::domain::{Country, Fields, Msisdn};
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Of which country national numbers are, where their row does not say.
+    pub country: Option<Country>,
+    /// Accept a number as often as it stands there, instead of once.
+    pub keep_duplicates: bool,
+}
+
+/// How many recipients a sink is given at once.
+const CHUNK: usize = 5_000;
+/// The column of numbers that come without a file.
+const INLINE_COLUMN: &str = "Mobile";
+
+/// Reads a recipient file from beginning to end. Blocking; the rows go to `sink` while it reads.
+pub fn read(
+    file: &Path,
+    options: &Options,
+    opted_out: &dyn Fn(Msisdn) -> bool,
+    sink: &mut dyn Sink,
+) -> Result<Summary, Error> {
+    let default = default_home(options)?;
+    let read = |feed: &mut Feed| table::feed_file(file, default, feed);
+    pipeline::run(file, default, read, |rows| collect(rows, options, opted_out, sink))
+}
+
+/// Reads numbers that stand in a campaign file itself; they are recipients with one column, `Mobile`, and their place
+/// in the list for a line.
+pub fn read_numbers(
+    numbers: &[String],
+    options: &Options,
+    opted_out: &dyn Fn(Msisdn) -> bool,
+    sink: &mut dyn Sink,
+) -> Result<Summary, Error> {
+    let default = default_home(options)?;
+    let read = |feed: &mut Feed| {
+        feed_numbers(numbers, feed);
+        Ok(())
+    };
+    pipeline::run(Path::new("numbers"), default, read, |rows| collect(rows, options, opted_out, sink))
+}
+
+fn default_home(options: &Options) -> Result<Home, Error> {
+    match options.country {
+        None => Ok(Home::Missing),
+        Some(country) => Home::of(country).ok_or(Error::UnknownCountry(country)),
+    }
+}
+
+fn feed_numbers(numbers: &[String], feed: &mut Feed) {
+    let bytes_total = numbers.iter().map(|number| number.len() as u64).sum();
+    let mut more =
+        feed.open(Opened { columns: Columns::only(INLINE_COLUMN), form: Form { bytes_total, ..Form::default() } });
+    let mut line = 0;
+    let mut bytes_done = 0;
+    for numbers in numbers.chunks(BLOCK_ROWS) {
+        let mut block = Block::default();
+        for number in numbers {
+            line += 1;
+            bytes_done += number.len() as u64;
+            block.push(number.as_bytes());
+            block.end_cell();
+            block.end_row(line);
+        }
+        // Rows made of Strings are UTF-8.
+        more = more && block.seal().is_some_and(|rows| feed.rows(rows, bytes_done));
+    }
+}
+
+/// What needs to see all rows, in order: who opted out, which number came before, the counts.
+fn collect(
+    rows: Collected,
+    options: &Options,
+    opted_out: &dyn Fn(Msisdn) -> bool,
+    sink: &mut dyn Sink,
+) -> Result<Summary, Error> {
+    let columns = std::sync::Arc::clone(&rows.columns);
+    let form = rows.form.clone();
+    let mut summary = Summary {
+        columns: columns.names().to_vec(),
+        number_column: columns.number().to_owned(),
+        encoding: form.encoding,
+        delimiter: form.delimiter,
+        sheet: form.sheet,
+        ..Summary::default()
+    };
+    let mut seen: HashSet<u64, FixedState> = HashSet::with_hasher(FixedState::default());
+    let mut judge = |recipient: &Recipient| {
+        if opted_out(recipient.msisdn) {
+            Some(Reason::OptedOut)
+        } else if !options.keep_duplicates && !seen.insert(recipient.msisdn.get()) {
+            Some(Reason::Duplicate)
+        } else {
+            None
+        }
+    };
+    let mut accepted = Vec::with_capacity(CHUNK);
+    let mut rejects = Vec::new();
+    sink.columns(&columns).map_err(halted)?;
+    for block in rows {
+        for row in block.rows {
+            let verdict = row.verdict.and_then(|recipient| match judge(&recipient) {
+                None => Ok(recipient),
+                Some(reason) => Err((reason, recipient.fields)),
+            });
+            match verdict {
+                Ok(recipient) => {
+                    summary.count_valid(recipient.country);
+                    accepted.push(recipient);
+                    if accepted.len() == CHUNK {
+                        let chunk = std::mem::replace(&mut accepted, Vec::with_capacity(CHUNK));
+                        sink.accepted(chunk).map_err(halted)?;
+                    }
+                }
+                Err((reason, fields)) => {
+                    summary.count_reject(row.line, reason, || number_cell(&columns, &fields));
+                    rejects.push(Reject { line: row.line, reason, fields });
+                }
+            }
+        }
+        if !rejects.is_empty() {
+            sink.rejected(&rejects).map_err(halted)?;
+            rejects.clear();
+        }
+        let progress = Progress { bytes_done: block.bytes_done, bytes_total: form.bytes_total, rows: summary.rows };
+        sink.progress(progress).map_err(halted)?;
+    }
+    if !accepted.is_empty() {
+        sink.accepted(accepted).map_err(halted)?;
+    }
+    Ok(summary)
+}
+
+fn number_cell(columns: &Columns, fields: &Fields) -> String {
+    let place = columns.names().iter().position(|name| name == columns.number()).unwrap_or(0);
+    let cells = fields.unpack().unwrap_or_default();
+    cells.get(place).map(|cell| cell.clone().into_owned()).unwrap_or_default()
+}
+
+fn halted(halt: Halt) -> Error {
+    match halt {
+        Halt::Stop => Error::Stopped,
+        Halt::Failed(source) => Error::Sink(source),
+    }
+}

@@ -1,0 +1,242 @@
+//! Text to rows: quotes, delimiters, line ends.
+//!
+//! Of our own because rejects name lines, and lines must be right behind CRLF, lone CR, blank lines and quoted line
+//! breaks; because an open quote must end in an error that names its line; and because the delimiter is found by
+//! splitting a sample with exactly these rules. Cells go straight into a [`Block`].
+//!
+//! The rules: a quote opens a quoted cell only as its first character; inside, `""` is one quote, and delimiters
+//! and line ends are text; what follows the closing quote is appended as it stands. A row ends with LF, CR or CRLF.
+
+use std::io::{self, Read};
+
+use super::block::Block;
+
+/// What no honest row reaches and an open quote soon does. It bounds the memory of one row.
+pub(super) const MAX_ROW_BYTES: usize = 1 << 20;
+const BUFFER_BYTES: usize = 128 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Splitter<R> {
+    input: R,
+    delimiter: u8,
+    buffer: Box<[u8]>,
+    at: usize,
+    filled: usize,
+    /// The line that the next byte belongs to, from 1.
+    line: u64,
+    /// The last row ended with CR, so a LF now belongs to that end.
+    after_cr: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Unsplittable {
+    Io(io::Error),
+    OpenQuote { line: u64 },
+    TooLong { line: u64 },
+}
+
+impl From<io::Error> for Unsplittable {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    CellStart,
+    Plain,
+    Quoted,
+    /// Behind a quote inside a quoted cell: its end, or the first half of `""`.
+    QuoteSeen,
+}
+
+impl<R: Read> Splitter<R> {
+    pub(super) fn new(input: R, delimiter: u8) -> Self {
+        let buffer = vec![0; BUFFER_BYTES].into_boxed_slice();
+        Self { input, delimiter, buffer, at: 0, filled: 0, line: 1, after_cr: false }
+    }
+
+    /// Reads one row into `block`; false at the end of the text. Blank rows are passed over.
+    pub(super) fn row(&mut self, block: &mut Block) -> Result<bool, Unsplittable> {
+        loop {
+            if self.after_cr && self.has_more()? {
+                self.after_cr = false;
+                if self.buffer[self.at] == b'\n' {
+                    self.at += 1;
+                }
+            }
+            if !self.has_more()? {
+                return Ok(false);
+            }
+            let line = self.line;
+            self.one_row(block, line)?;
+            if block.end_row(line) {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn one_row(&mut self, block: &mut Block, line: u64) -> Result<(), Unsplittable> {
+        let mut place = Place::CellStart;
+        let mut quoted_cr = false;
+        loop {
+            if !self.has_more()? {
+                if place == Place::Quoted {
+                    return Err(Unsplittable::OpenQuote { line });
+                }
+                block.end_cell();
+                return Ok(());
+            }
+            let rest = &self.buffer[self.at..self.filled];
+            match place {
+                Place::CellStart if rest[0] == b'"' => {
+                    self.at += 1;
+                    place = Place::Quoted;
+                }
+                Place::QuoteSeen if rest[0] == b'"' => {
+                    block.push(b"\"");
+                    self.at += 1;
+                    place = Place::Quoted;
+                }
+                Place::Quoted => {
+                    let close = rest.iter().position(|byte| *byte == b'"');
+                    let text = &rest[..close.unwrap_or(rest.len())];
+                    for byte in text {
+                        // CRLF counts once, with its CR.
+                        self.line += u64::from(*byte == b'\r' || (*byte == b'\n' && !quoted_cr));
+                        quoted_cr = *byte == b'\r';
+                    }
+                    block.push(text);
+                    self.at += text.len() + usize::from(close.is_some());
+                    if close.is_some() {
+                        place = Place::QuoteSeen;
+                        quoted_cr = false;
+                    }
+                }
+                Place::CellStart | Place::Plain | Place::QuoteSeen => {
+                    let delimiter = self.delimiter;
+                    let stop = rest.iter().position(|byte| *byte == delimiter || *byte == b'\n' || *byte == b'\r');
+                    block.push(&rest[..stop.unwrap_or(rest.len())]);
+                    match stop.map(|stop| (stop, rest[stop])) {
+                        None => {
+                            self.at = self.filled;
+                            place = Place::Plain;
+                        }
+                        Some((stop, end)) => {
+                            self.at += stop + 1;
+                            block.end_cell();
+                            place = Place::CellStart;
+                            if end != delimiter {
+                                self.line += 1;
+                                self.after_cr = end == b'\r';
+                                return Ok(());
+                            }
+                        }
+                    }
+                }
+            }
+            if block.open_bytes() + block.open_cells() > MAX_ROW_BYTES {
+                let quoted = place == Place::Quoted;
+                return Err(if quoted { Unsplittable::OpenQuote { line } } else { Unsplittable::TooLong { line } });
+            }
+        }
+    }
+
+    /// Whether there is a byte at `at`, reading on where necessary.
+    fn has_more(&mut self) -> io::Result<bool> {
+        while self.at == self.filled {
+            match self.input.read(&mut self.buffer) {
+                Ok(0) => return Ok(false),
+                Ok(count) => {
+                    self.at = 0;
+                    self.filled = count;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of `text` with their lines, read in pieces of every size that could cut a token in two.
+    fn rows(text: &str) -> Vec<(u64, Vec<String>)> {
+        let whole = split(text, usize::MAX);
+        for piece in 1..4 {
+            assert_eq!(split(text, piece), whole, "in pieces of {piece}");
+        }
+        whole
+    }
+
+    fn split(text: &str, piece: usize) -> Vec<(u64, Vec<String>)> {
+        struct Pieces<'a>(&'a [u8], usize);
+        impl Read for Pieces<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let size = buffer.len().min(self.1);
+                self.0.read(&mut buffer[..size])
+            }
+        }
+        let mut splitter = Splitter::new(Pieces(text.as_bytes(), piece), b',');
+        let mut block = Block::default();
+        while splitter.row(&mut block).unwrap() {}
+        block.seal().unwrap().iter().map(|row| (row.line, row.cells().map(str::to_owned).collect())).collect()
+    }
+
+    fn row(line: u64, cells: &[&str]) -> (u64, Vec<String>) {
+        (line, cells.iter().map(|cell| (*cell).to_owned()).collect())
+    }
+
+    #[test]
+    fn lines_are_right_behind_every_line_end_and_blank_line() {
+        for end in ["\n", "\r\n", "\r"] {
+            let text = ["a,b", "1,2", "", " ", "3,\"x", "y\"", "5,6"].join(end);
+            let quoted = format!("x{end}y");
+            let expected = vec![row(1, &["a", "b"]), row(2, &["1", "2"]), row(5, &["3", &quoted]), row(7, &["5", "6"])];
+            assert_eq!(rows(&text), expected, "{end:?}");
+        }
+    }
+
+    #[test]
+    fn quotes_hold_delimiters_line_ends_and_themselves() {
+        assert_eq!(rows("\"a,\"\"b\"\"\",\"c\"d,e\"f\"\n"), vec![row(1, &["a,\"b\"", "cd", "e\"f\""])]);
+        assert_eq!(rows("\"\",\"x\""), vec![row(1, &["", "x"])]);
+    }
+
+    #[test]
+    fn rows_may_be_ragged_and_the_last_may_lack_its_line_end() {
+        assert_eq!(rows("a\n1,2,3\n,x"), vec![row(1, &["a"]), row(2, &["1", "2", "3"]), row(3, &["", "x"])]);
+        assert_eq!(rows("a,\n"), vec![row(1, &["a", ""])]);
+    }
+
+    #[test]
+    fn rows_of_blank_cells_are_no_rows() {
+        assert_eq!(rows(",,\n\n,\" \",\nx\n"), vec![row(4, &["x"])]);
+    }
+
+    #[test]
+    fn an_open_quote_is_an_error_that_names_its_line() {
+        let endless = format!("a\nb\n\"c{}", "x\n".repeat(MAX_ROW_BYTES));
+        for text in ["a\nb\n\"c,d\ne,f\n", &endless] {
+            let mut splitter = Splitter::new(text.as_bytes(), b',');
+            let mut block = Block::default();
+            let error = loop {
+                match splitter.row(&mut block) {
+                    Ok(more) => assert!(more),
+                    Err(error) => break error,
+                }
+            };
+            assert!(matches!(error, Unsplittable::OpenQuote { line: 3 }), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_without_end_is_an_error() {
+        let endless = ",".repeat(MAX_ROW_BYTES + 2);
+        let mut splitter = Splitter::new(endless.as_bytes(), b',');
+        assert!(matches!(splitter.row(&mut Block::default()), Err(Unsplittable::TooLong { line: 1 })));
+    }
+}

@@ -1,0 +1,76 @@
+//! The counts of one file.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Reason;
+use crate::domain::Country;
+
+/// What a file held. Serialises to the object that `volley audience check --json` prints.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Summary {
+    pub rows: u64,
+    pub valid: u64,
+    pub invalid: u64,
+    pub duplicates: u64,
+    pub opted_out: u64,
+    /// The accepted rows by the country of their number.
+    pub countries: BTreeMap<Country, u64>,
+    pub columns: Vec<String>,
+    /// None where there is no text to decode: spreadsheets, inline numbers.
+    pub encoding: Option<&'static str>,
+    pub delimiter: Option<char>,
+    pub sheet: Option<String>,
+    pub number_column: String,
+    /// The rejected rows by reason, so it sums to `rows - valid`.
+    pub reasons: BTreeMap<Reason, u64>,
+    /// Filled in by the caller, who has a clock.
+    pub seconds: f64,
+    /// The first few rejects of each reason, for the person who gave the file; they hold numbers, so not for logs.
+    #[serde(skip)]
+    pub examples: Vec<Example>,
+}
+
+/// A rejected row, for showing: where it is and what stood in its number cell, shortened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    pub line: u64,
+    pub reason: Reason,
+    pub value: String,
+}
+
+/// Enough to recognise a pattern, few enough to read.
+const EXAMPLES_PER_REASON: u64 = 3;
+const EXAMPLE_CHARS: usize = 40;
+
+impl Summary {
+    pub(super) fn count_valid(&mut self, country: Country) {
+        self.rows += 1;
+        self.valid += 1;
+        *self.countries.entry(country).or_default() += 1;
+    }
+
+    /// `value` is asked for only where it becomes an example.
+    pub(super) fn count_reject(&mut self, line: u64, reason: Reason, value: impl FnOnce() -> String) {
+        self.rows += 1;
+        match reason {
+            Reason::Duplicate => self.duplicates += 1,
+            Reason::OptedOut => self.opted_out += 1,
+            _ => self.invalid += 1,
+        }
+        let count = self.reasons.entry(reason).or_default();
+        *count += 1;
+        if *count <= EXAMPLES_PER_REASON {
+            self.examples.push(Example { line, reason, value: shortened(&value()) });
+        }
+    }
+}
+
+fn shortened(value: &str) -> String {
+    let value = value.trim();
+    match value.char_indices().nth(EXAMPLE_CHARS) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_owned(),
+    }
+}
