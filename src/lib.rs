@@ -38,5 +38,11 @@ pub mod campaign;
 /// Claim, render, throttle, send, record.
 pub mod dispatch;
 
+/// Verify, store, apply.
+pub mod receipts;
+
+/// What is due now goes through the engine.
+pub mod timers;
+
 /// A provider to practise on.
 pub mod simulator;

@@ -4,18 +4,7 @@ use super::Reason;
 use super::block::{Row, Rows};
 use super::columns::Columns;
 use super::number::{self, Home};
-use crate::domain::{Country, Fields, Msisdn};
-
-/// One accepted row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recipient {
-    pub msisdn: Msisdn,
-    /// The country of the number, whatever the row says.
-    pub country: Country,
-    pub client_message_id: Option<Box<str>>,
-    /// Every column in order, as it stands in the file.
-    pub fields: Fields,
-}
+use crate::domain::{Fields, Recipient};
 
 /// One row that is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -39,7 +39,7 @@ mod properties;
 #[cfg(test)]
 mod samples;
 
-pub use check::{Recipient, Reject};
+pub use check::Reject;
 pub use columns::Columns;
 pub use demo::{MAX_DEMO_RECIPIENTS, write_demo};
 pub use error::{BoxError, Error};

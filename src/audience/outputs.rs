@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::Error;
-use super::check::{Recipient, Reject};
+use super::check::Reject;
 use super::columns::Columns;
 use super::pipeline::{Halt, Sink};
-use crate::domain::Fields;
+use crate::domain::{Fields, Recipient};
 
 /// A sink for either file or both. Dropped without [`Outputs::finish`], it leaves nothing behind.
 #[derive(Debug, Default)]

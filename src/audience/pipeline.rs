@@ -10,12 +10,13 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use super::block::Rows;
-use super::check::{Checked, Recipient, Reject, check};
+use super::check::{Checked, Reject, check};
 use super::columns::Columns;
 use super::error::BoxError;
 use super::number::Home;
 use super::table::Form;
 use super::{Error, Summary};
+use crate::domain::Recipient;
 
 /// Receives what is read, in the order of the file.
 pub trait Sink {

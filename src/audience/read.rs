@@ -6,13 +6,13 @@ use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
 use super::block::Block;
-use super::check::{Recipient, Reject};
+use super::check::Reject;
 use super::columns::Columns;
 use super::number::Home;
 use super::pipeline::{self, Collected, Feed, Halt, Opened, Progress, Sink};
 use super::table::{self, BLOCK_ROWS, Form};
 use super::{Error, Reason, Summary};
-use crate::domain::{Country, Fields, Msisdn};
+use crate::domain::{Country, Fields, Msisdn, Recipient};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {

@@ -15,9 +15,11 @@
 //! ```
 
 mod event;
+mod gap;
 mod machine;
 #[cfg(test)]
 mod table;
 
 pub use event::{Answer, CallOff, Decision, Event, Ignored, Report, Rule, Silence};
+pub use gap::Gap;
 pub use machine::{Standing, advance};

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{Batch, Change, Loaded, Result, Store};
-use crate::domain::{AttemptId, BatchId, BatchState, LaneId, MessageKey, Plan, Present, StepIndex, Tag};
-use crate::store::Attempt;
+use crate::domain::{
+    AttemptId, BatchId, BatchState, LaneId, MessageKey, Plan, Present, State, StepIndex, Tag, Timestamp,
+};
+use crate::store::{Attempt, Verdict};
 
 /// One batch in play.
 #[derive(Debug)]
@@ -53,6 +55,23 @@ impl Entry {
             steps: u8::try_from(self.plan.steps.len()).unwrap_or(StepIndex::COUNT_MAX),
             fact,
         }
+    }
+
+    /// The fact that the message's present step never left.
+    pub fn could_not_leave(&self, message: &Loaded, now: Timestamp) -> Option<Attempt> {
+        let State::Queued { not_before, .. } = message.present.state else { return None };
+        Some(Attempt {
+            step: message.present.step,
+            lane: message.lane,
+            queued: not_before,
+            intent: None,
+            answered: now,
+            verdict: Verdict::CouldNotLeave,
+            tries: message.present.tries,
+            code: None,
+            detail: None,
+            umid: None,
+        })
     }
 
     pub fn count_hand_overs(&self, count: u64) {

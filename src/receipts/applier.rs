@@ -1,0 +1,331 @@
+//! The applier: takes what has come together, decides, commits, and only then lets the acknowledgements go.
+
+use std::collections::hash_map::Entry as Slot;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::incoming::{Incoming, Parsed, parse};
+use crate::clock::{Chance, Clock};
+use crate::domain::{Content, Fault, MessageKey, Present, SenderPart, Span, State, Timestamp};
+use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
+use crate::store::{Book, Change, Entry, Found, Hold, Key, Loaded, OptOut, Receipt, Store, StrayKind};
+use crate::wire::{Report, codes};
+
+/// Bodies that may wait. A provider that has to wait longer repeats the receipt later.
+const WAITING_MAX: usize = 4_096;
+/// Events in one transaction.
+const GROUP_MAX: usize = 2_000;
+/// How often strays are tried again, for how long, and how many at once.
+const RETRY_STRAYS: Span = Span::from_secs(1);
+const STRAYS_TRIED: Span = Span::from_secs(60);
+const STRAYS_MAX: u32 = 2_000;
+/// The first rest before a step that failed in passing goes again; it doubles from try to try.
+const PASSING_REST: Span = Span::from_secs(2);
+
+/// Why a webhook could not be kept. The provider is told to come again.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the receipt could not be kept: {reason}")]
+pub struct Failed {
+    reason: String,
+}
+
+/// One webhook that waits for its commit.
+struct Waiting {
+    parsed: Parsed,
+    done: oneshot::Sender<Result<(), Failed>>,
+}
+
+/// Where webhooks go in. Cheap to clone, one for every connection.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    queue: mpsc::Sender<Waiting>,
+    ours: Arc<HashSet<String>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Intake {
+    /// Keeps and applies a body that has been proven. Returns once it is on disk.
+    pub async fn take(&self, body: &[u8]) -> Result<(), Failed> {
+        let parsed = parse(body, Some(&self.ours), self.clock.now());
+        let (done, answer) = oneshot::channel();
+        let closed = |_| Failed { reason: "the server is stopping".to_owned() };
+        self.queue.send(Waiting { parsed, done }).await.map_err(|_| closed(()))?;
+        answer.await.map_err(|_| closed(()))?
+    }
+}
+
+#[derive(Debug)]
+pub struct Applier {
+    store: Arc<dyn Store>,
+    book: Arc<Book>,
+    clock: Arc<dyn Clock>,
+    chance: Arc<Chance>,
+    queue: mpsc::Receiver<Waiting>,
+    /// Since when nothing could be committed.
+    failing_since: Option<Timestamp>,
+    /// Strays up to here are too old to be tried again.
+    strays_behind: i64,
+}
+
+/// A message on its way through the receipts of one group.
+struct Working {
+    entry: Arc<Entry>,
+    loaded: Loaded,
+    now: Present,
+}
+
+/// What a group of receipts comes to.
+#[derive(Default)]
+struct Outcome {
+    receipts: Vec<Receipt>,
+    changes: Vec<Change>,
+    holds: Vec<Hold>,
+    opt_outs: Vec<OptOut>,
+    strays: Vec<crate::store::Stray>,
+}
+
+impl Applier {
+    pub fn new(
+        store: Arc<dyn Store>,
+        book: Arc<Book>,
+        subaccounts: impl IntoIterator<Item = String>,
+        clock: Arc<dyn Clock>,
+        chance: Arc<Chance>,
+    ) -> (Self, Intake) {
+        let (sender, queue) = mpsc::channel(WAITING_MAX);
+        let ours = Arc::new(subaccounts.into_iter().collect());
+        let intake = Intake { queue: sender, ours, clock: Arc::clone(&clock) };
+        (Self { store, book, clock, chance, queue, failing_since: None, strays_behind: 0 }, intake)
+    }
+
+    /// Applies until every intake is gone. Tells `gap` about each time in which nothing could be kept.
+    pub async fn run(mut self, gap: impl Fn(Gap) + Send) {
+        let clock = Arc::clone(&self.clock);
+        let mut waiting = Vec::new();
+        let mut retry_at = clock.now();
+        loop {
+            let taken = tokio::select! {
+                taken = self.queue.recv_many(&mut waiting, GROUP_MAX) => taken,
+                () = clock.sleep_until(retry_at) => {
+                    if let Err(error) = self.retry_strays().await {
+                        tracing::warn!(%error, "cannot look at strays; trying again");
+                    }
+                    retry_at = clock.now() + RETRY_STRAYS;
+                    continue;
+                }
+            };
+            if taken == 0 {
+                return;
+            }
+            let mut all = Parsed::default();
+            let mut answers = Vec::with_capacity(waiting.len());
+            for Waiting { parsed, done } in waiting.drain(..) {
+                all.receipts.extend(parsed.receipts);
+                all.strays.extend(parsed.strays);
+                answers.push(done);
+            }
+            let taken = self.take(all).await.map_err(|error| Failed { reason: error.to_string() });
+            match (&taken, self.failing_since) {
+                (Err(failed), None) => {
+                    tracing::error!(error = %failed, "receipts cannot be kept; the provider is told to repeat them");
+                    self.failing_since = Some(self.clock.now());
+                }
+                (Ok(()), Some(from)) => {
+                    gap(Gap { from, until: self.clock.now() });
+                    self.failing_since = None;
+                }
+                (Err(_), Some(_)) | (Ok(()), None) => {}
+            }
+            for done in answers {
+                // A client that has hung up repeats the receipt, which then changes nothing.
+                let _ = done.send(taken.clone());
+            }
+        }
+    }
+
+    /// Tries the strays of the last minute once more: a receipt without our id may come before its attempt's answer.
+    /// Never more than a page, however many strays there are, since most of them will never be ours.
+    async fn retry_strays(&mut self) -> crate::store::Result<()> {
+        let now = self.clock.now();
+        let page = self.store.strays(StrayKind::NoAttempt, self.strays_behind, STRAYS_MAX).await?;
+        let (mut receipts, mut ids) = (Vec::new(), Vec::new());
+        for (id, stray) in page {
+            if now.since(stray.received) > STRAYS_TRIED {
+                self.strays_behind = id;
+                continue;
+            }
+            let parsed = parse(stray.raw.as_bytes(), None, stray.received);
+            receipts.extend(parsed.receipts.into_iter().next().inspect(|_| ids.push(id)));
+        }
+        let found = find(self.store.as_ref(), &receipts).await?;
+        let (mut ours, mut forgotten) = (Vec::new(), Vec::new());
+        for ((receipt, id), found) in receipts.into_iter().zip(ids).zip(found) {
+            if found.is_some() {
+                ours.push(receipt);
+                forgotten.push(id);
+            }
+        }
+        if !ours.is_empty() {
+            self.apply(ours, Vec::new()).await?;
+            self.store.forget_strays(forgotten).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&self, mut all: Parsed) -> crate::store::Result<()> {
+        while !all.receipts.is_empty() || !all.strays.is_empty() {
+            let more = all.receipts.split_off(all.receipts.len().min(GROUP_MAX));
+            let piece = std::mem::replace(&mut all.receipts, more);
+            self.apply(piece, std::mem::take(&mut all.strays)).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds, decides, commits. Decisions that came too late are made again.
+    async fn apply(&self, receipts: Vec<Incoming>, strays: Vec<crate::store::Stray>) -> crate::store::Result<()> {
+        let found = find(self.store.as_ref(), &receipts).await?;
+        let mut outcome = self.decide(&receipts, &found).await?;
+        outcome.strays.extend(strays);
+        for hold in outcome.holds {
+            self.store.hold(hold).await?;
+        }
+        if !outcome.opt_outs.is_empty() {
+            self.store.opt_out(outcome.opt_outs).await?;
+        }
+        let mut stale = self.store.take_receipts(outcome.receipts, outcome.strays, outcome.changes).await?;
+        while !stale.is_empty() {
+            let current: HashMap<MessageKey, Loaded> =
+                self.store.load(stale).await?.into_iter().map(|message| (message.key, message)).collect();
+            let refreshed: Vec<Option<Found>> = found
+                .iter()
+                .map(|found| {
+                    found.and_then(|found| {
+                        current.get(&found.message.key).map(|message| Found { message: *message, ..found })
+                    })
+                })
+                .collect();
+            let again = self.decide(&receipts, &refreshed).await?;
+            stale = self.store.record(again.changes).await?;
+        }
+        Ok(())
+    }
+
+    async fn decide(&self, receipts: &[Incoming], found: &[Option<Found>]) -> crate::store::Result<Outcome> {
+        let now = self.clock.now();
+        let mut outcome = Outcome::default();
+        let mut working: HashMap<MessageKey, Working> = HashMap::new();
+        for (incoming, found) in receipts.iter().zip(found) {
+            let Some(found) = found else {
+                outcome.strays.push(incoming.clone().into_stray(StrayKind::NoAttempt));
+                continue;
+            };
+            let key = found.message.key;
+            let message = match working.entry(key) {
+                Slot::Occupied(slot) => slot.into_mut(),
+                Slot::Vacant(slot) => {
+                    let Some(entry) = self.book.get(key.batch).await? else { continue };
+                    slot.insert(Working { entry, loaded: found.message, now: found.message.present })
+                }
+            };
+            let on_channel = message.entry.plan.step(found.step).map(|step| step.channel);
+            if incoming.channel.is_some() && incoming.channel != on_channel {
+                // The provider reports a channel that we did not ask it for: kept, and nobody's success.
+                outcome.strays.push(incoming.clone().into_stray(StrayKind::OtherType));
+                continue;
+            }
+            outcome.receipts.push(receipt(incoming, found, &message.now));
+            self.advance(message, incoming, found, now, &mut outcome);
+        }
+        outcome.changes = working
+            .into_values()
+            .filter(|message| message.now != message.loaded.present)
+            .map(|message| message.entry.change(&message.loaded, message.now, None))
+            .collect();
+        Ok(outcome)
+    }
+
+    fn advance(
+        &self,
+        message: &mut Working,
+        incoming: &Incoming,
+        found: &Found,
+        now: Timestamp,
+        outcome: &mut Outcome,
+    ) {
+        let report = match incoming.report {
+            Report::Negative { code } => {
+                let entry = codes::of_receipt(code);
+                let doubled = PASSING_REST.millis() << message.now.tries.min(8);
+                let again = now + self.chance.jitter(Span::from_millis(doubled));
+                engine::Report::Failed { fault: entry.fault, again }
+            }
+            positive => match positive.status() {
+                Some(status) => engine::Report::Reached(status),
+                None => return,
+            },
+        };
+        let standing = if message.entry.state().is_cancelled() { Standing::Cancelled } else { Standing::Live };
+        let event = Event::Receipt { step: found.step, report };
+        let Decision::Moved { next, rule } = advance(&message.entry.plan, standing, &message.now, event, now) else {
+            return;
+        };
+        message.now = next;
+        match rule {
+            Rule::KeptForSender(part) => outcome.holds.extend(hold(&message.entry, found, part, incoming, now)),
+            Rule::Suppressed if matches!(report, engine::Report::Failed { fault: Fault::Person, .. }) => {
+                let source = format!("receipt with code {}", incoming.code);
+                outcome.opt_outs.push(OptOut { msisdn: message.loaded.msisdn, since: now, source });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The attempts that receipts belong to, asked for by the surest key first and by the next where that led nowhere.
+pub(super) async fn find(store: &dyn Store, receipts: &[Incoming]) -> crate::store::Result<Vec<Option<Found>>> {
+    let mut found: Vec<Option<Found>> = vec![None; receipts.len()];
+    for sureness in 0..3 {
+        let mut places = Vec::new();
+        let mut keys: Vec<Key> = Vec::new();
+        for (place, incoming) in receipts.iter().enumerate().filter(|(place, _)| found[*place].is_none()) {
+            if let Some(key) = incoming.keys()[sureness].take() {
+                places.push(place);
+                keys.push(key);
+            }
+        }
+        if keys.is_empty() {
+            continue;
+        }
+        for (place, attempt) in places.into_iter().zip(store.find(keys).await?) {
+            found[place] = attempt;
+        }
+    }
+    Ok(found)
+}
+
+fn receipt(incoming: &Incoming, found: &Found, now: &Present) -> Receipt {
+    // An attempt whose answer was lost, or is still on its way, learns its umid from here.
+    let unanswered = now.marks.unknown(found.step) || matches!(now.state, State::Sending { .. });
+    Receipt {
+        key: found.message.key,
+        step: found.step,
+        stamp: incoming.stamp,
+        state: incoming.state.clone(),
+        detail: incoming.detail.clone(),
+        code: incoming.code,
+        received: incoming.received,
+        umid: incoming.umid.clone().filter(|_| unanswered),
+    }
+}
+
+fn hold(entry: &Entry, found: &Found, part: SenderPart, incoming: &Incoming, now: Timestamp) -> Option<Hold> {
+    let step = entry.plan.step(found.step)?;
+    let template = match (part, &step.content) {
+        (SenderPart::Template, Content::Template(template)) => template.name.clone(),
+        (SenderPart::Template | SenderPart::Lane, _) => String::new(),
+    };
+    let reason = codes::of_receipt(Some(i64::from(incoming.code))).meaning.to_owned();
+    Some(Hold { lane: step.lane.clone(), template, by_person: false, code: Some(incoming.code), reason, since: now })
+}

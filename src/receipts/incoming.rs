@@ -1,0 +1,120 @@
+//! A webhook's events, as far as they matter here: owned, so that they can wait for their group.
+
+use std::collections::HashSet;
+
+use crate::domain::{AttemptId, Channel, Msisdn, Timestamp, Umid};
+use crate::store::{Key, Stray, StrayKind};
+use crate::wire::{self, Event, Report};
+
+/// A receipt, with everything that may lead to its attempt.
+#[derive(Debug, Clone)]
+pub(super) struct Incoming {
+    pub(super) attempt: Option<AttemptId>,
+    pub(super) umid: Option<Umid>,
+    pub(super) msisdn: Option<Msisdn>,
+    pub(super) channel: Option<Channel>,
+    pub(super) report: Report,
+    pub(super) stamp: Timestamp,
+    pub(super) state: String,
+    pub(super) detail: String,
+    pub(super) code: u32,
+    pub(super) received: Timestamp,
+    /// The event as it goes among the strays, should it lead nowhere.
+    raw: Box<str>,
+}
+
+/// What a body holds: receipts of ours, and what is only kept.
+#[derive(Debug, Default)]
+pub(super) struct Parsed {
+    pub(super) receipts: Vec<Incoming>,
+    pub(super) strays: Vec<Stray>,
+}
+
+/// Reads a body. Nothing in it is lost: what is no receipt of ours becomes a stray with its reason. Without a list of
+/// our subaccounts every receipt is taken for ours.
+pub(super) fn parse(body: &[u8], ours: Option<&HashSet<String>>, now: Timestamp) -> Parsed {
+    let mut parsed = Parsed::default();
+    let stray =
+        |kind, umid: Option<&str>, raw: String| Stray { kind, received: now, umid: umid.map(str::to_owned), raw };
+    for event in wire::parse_events(body) {
+        match event {
+            Event::Receipt(receipt) => {
+                let umid = receipt.umid.as_deref();
+                let foreign =
+                    receipt.sub_account_id.as_deref().is_some_and(|sub| ours.is_some_and(|ours| !ours.contains(sub)));
+                if foreign {
+                    parsed.strays.push(stray(StrayKind::OtherSubaccount, umid, raw_text(&receipt)));
+                } else {
+                    parsed.receipts.push(Incoming::new(&receipt, now));
+                }
+            }
+            Event::Inbound(_) | Event::Business(_) => {
+                parsed.strays.push(stray(StrayKind::OtherType, None, String::from_utf8_lossy(body).into_owned()));
+            }
+            Event::Other { raw, .. } => parsed.strays.push(stray(StrayKind::OtherType, None, raw.to_owned())),
+            Event::Unreadable { raw, .. } => parsed.strays.push(stray(StrayKind::Unreadable, None, raw.into_owned())),
+        }
+    }
+    parsed
+}
+
+fn raw_text(receipt: &wire::Receipt<'_>) -> String {
+    let mut raw = Vec::new();
+    receipt.append_event(&mut raw);
+    String::from_utf8_lossy(&raw).into_owned()
+}
+
+impl Incoming {
+    fn new(receipt: &wire::Receipt<'_>, now: Timestamp) -> Self {
+        let attempt = receipt.client_message_id.as_deref().and_then(|id| id.parse().ok());
+        Self {
+            attempt,
+            umid: receipt.umid.as_deref().filter(|umid| !umid.is_empty()).map(Umid::new),
+            msisdn: receipt.msisdn(),
+            channel: receipt.known_channel(),
+            report: receipt.report(),
+            stamp: receipt.at().unwrap_or(now),
+            state: receipt.status.state.to_ascii_lowercase(),
+            detail: receipt.status.detail.as_deref().unwrap_or_default().to_ascii_lowercase(),
+            code: receipt.status.error_code.and_then(|code| u32::try_from(code).ok()).unwrap_or(0),
+            received: now,
+            // What carries our own id hardly ever leads nowhere, and can be told again from its parts.
+            raw: if attempt.is_none() { raw_text(receipt).into() } else { String::new().into() },
+        }
+    }
+
+    /// The keys to look for it with, surest first.
+    pub(super) fn keys(&self) -> [Option<Key>; 3] {
+        [
+            self.attempt.map(Key::Attempt),
+            self.umid.clone().map(Key::Umid),
+            self.msisdn.zip(self.channel).map(|(msisdn, channel)| Key::Number(msisdn, channel)),
+        ]
+    }
+
+    /// The receipt, told again from what was read of it.
+    fn retold(&self) -> wire::Receipt<'static> {
+        let text = |text: &str| Some(text.to_owned().into());
+        wire::Receipt {
+            umid: self.umid.as_ref().and_then(|umid| text(umid.as_str())),
+            client_message_id: self.attempt.and_then(|id| text(&id.to_string())),
+            channel: self.channel.and_then(|channel| text(channel.as_str())),
+            user: self
+                .msisdn
+                .map(|msisdn| wire::User { msisdn: Some(msisdn.to_string().into()), ..wire::User::default() }),
+            status: wire::StatusBody {
+                state: self.state.clone().into(),
+                detail: text(&self.detail).filter(|_| !self.detail.is_empty()),
+                timestamp: text(&self.stamp.rfc3339()),
+                error_code: Some(i64::from(self.code)).filter(|code| *code != 0),
+                error_message: None,
+            },
+            ..wire::Receipt::default()
+        }
+    }
+
+    pub(super) fn into_stray(self, kind: StrayKind) -> Stray {
+        let raw = if self.raw.is_empty() { raw_text(&self.retold()) } else { self.raw.into_string() };
+        Stray { kind, received: self.received, umid: self.umid.map(|umid| umid.as_str().to_owned()), raw }
+    }
+}

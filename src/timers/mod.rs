@@ -1,0 +1,176 @@
+//! What is due now goes through the engine.
+//!
+//! In: rows whose due time has come, and the gaps in which receipts could not be kept. Out: messages moved on.
+//! Promises: timers are rows: memory holds one page and one sleeper, and a restart re-arms them at once; due rows fire
+//! in order, a page to a transaction; nothing fires early; a paused batch holds its deadlines until it is resumed;
+//! silence decides nothing while nobody listened (rule 9).
+//! May not: decide (the engine does), or keep anything in memory that is not also a row.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::domain::{BatchId, BatchState, Span, State, Timestamp};
+use crate::engine::{Event, Gap, Silence, Standing, advance};
+use crate::store::{Book, Entry, Loaded, Result, Signal, Store};
+
+/// Messages in one transaction.
+const PAGE: u32 = 2_000;
+/// How often every batch is looked at although nobody said so, in case a hint was lost.
+const LOOK_ANYWAY: Span = Span::from_secs(5);
+/// Rest after a failure of the store.
+const AFTER_FAILURE: Span = Span::from_millis(500);
+
+/// Times in which nobody listened, as this node knows them.
+#[derive(Debug, Default)]
+pub struct Gaps(Mutex<Vec<Gap>>);
+
+impl Gaps {
+    pub fn add(&self, gap: Gap) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(gap);
+    }
+
+    /// The worst that any gap makes of a silence.
+    fn silence(&self, accepted: Timestamp, due: Timestamp, now: Timestamp) -> Silence {
+        let gaps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut worst = Silence::Trusted;
+        for gap in gaps.iter() {
+            worst = match (worst, gap.silence(accepted, due, now)) {
+                (Silence::Lost, _) | (_, Silence::Lost) => Silence::Lost,
+                (Silence::Held { until: one }, Silence::Held { until: other }) => {
+                    Silence::Held { until: one.max(other) }
+                }
+                (held @ Silence::Held { .. }, Silence::Trusted) | (Silence::Trusted, held) => held,
+            };
+        }
+        worst
+    }
+}
+
+/// What one round did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    pub fired: u64,
+    pub next_due: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+pub struct Timers {
+    store: Arc<dyn Store>,
+    book: Arc<Book>,
+    clock: Arc<dyn Clock>,
+    gaps: Arc<Gaps>,
+    /// When each batch is next worth a look; nothing is known of a batch that is not in here.
+    next: HashMap<BatchId, Option<Timestamp>>,
+}
+
+impl Timers {
+    pub fn new(store: Arc<dyn Store>, book: Arc<Book>, clock: Arc<dyn Clock>, gaps: Arc<Gaps>) -> Self {
+        Self { store, book, clock, gaps, next: HashMap::new() }
+    }
+
+    /// Fires until `stop`, sleeping until the next due row in between.
+    pub async fn run(mut self, stop: CancellationToken) {
+        use tokio::sync::broadcast::error::RecvError;
+        let clock = Arc::clone(&self.clock);
+        let mut signals = self.store.signals().subscribe();
+        let mut look_anyway = clock.now();
+        while !stop.is_cancelled() {
+            if clock.now() >= look_anyway {
+                self.next.clear();
+                look_anyway = clock.now() + LOOK_ANYWAY;
+            }
+            let sleep = match self.run_once(clock.now()).await {
+                Ok(progress) => progress.next_due.unwrap_or(look_anyway).min(look_anyway),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot look at what is due; trying again");
+                    self.next.clear();
+                    clock.now() + AFTER_FAILURE
+                }
+            };
+            // Hints are taken in until there is something to do: they only ever bring the next look forward.
+            let mut wake = sleep;
+            while clock.now() < wake && !stop.is_cancelled() {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = clock.sleep_until(wake) => {}
+                    signal = signals.recv() => match signal {
+                        Ok(Signal::Due { batch, at }) => {
+                            self.expect(batch, at);
+                            wake = wake.min(at);
+                        }
+                        Ok(Signal::Queued { .. }) => {}
+                        Err(RecvError::Lagged(_)) => {
+                            self.next.clear();
+                            wake = clock.now();
+                        }
+                        Err(RecvError::Closed) => return,
+                    },
+                }
+            }
+        }
+    }
+
+    fn expect(&mut self, batch: BatchId, at: Timestamp) {
+        if let Some(next) = self.next.get_mut(&batch) {
+            *next = Some(next.map_or(at, |known| known.min(at)));
+        }
+    }
+
+    /// Fires everything that is due, a page at a time.
+    pub async fn run_once(&mut self, now: Timestamp) -> Result<Progress> {
+        let mut fired = 0;
+        let mut next_due: Option<Timestamp> = None;
+        for entry in self.book.in_play() {
+            if matches!(entry.state(), BatchState::Paused | BatchState::Scheduled | BatchState::Draft) {
+                // What a pause holds back, resuming applies.
+                self.next.remove(&entry.id);
+                continue;
+            }
+            let known = self.next.get(&entry.id).copied();
+            if known.is_none_or(|next| next.is_some_and(|at| at <= now)) {
+                fired += self.fire(&entry, now).await?;
+                let next = self.store.next_due(entry.id).await?;
+                self.next.insert(entry.id, next);
+            }
+            if let Some(at) = self.next.get(&entry.id).copied().flatten() {
+                next_due = Some(next_due.map_or(at, |known| known.min(at)));
+            }
+        }
+        Ok(Progress { fired, next_due })
+    }
+
+    async fn fire(&self, entry: &Entry, now: Timestamp) -> Result<u64> {
+        let mut fired = 0;
+        loop {
+            let due = self.store.due(entry.id, now, PAGE).await?;
+            let changes: Vec<_> = due.iter().filter_map(|message| self.decide(entry, message, now)).collect();
+            if changes.is_empty() {
+                return Ok(fired);
+            }
+            fired += u64::try_from(changes.len()).unwrap_or(u64::MAX);
+            // Whoever was faster has moved its message on; what is still due then comes with the next page.
+            self.store.record(changes).await?;
+            if u32::try_from(due.len()).unwrap_or(u32::MAX) < PAGE {
+                return Ok(fired);
+            }
+        }
+    }
+
+    fn decide(&self, entry: &Entry, message: &Loaded, now: Timestamp) -> Option<crate::store::Change> {
+        let present = &message.present;
+        let silence = match (present.state, present.accepted) {
+            (State::Awaiting { due }, Some(accepted)) => self.gaps.silence(accepted, due, now),
+            _ => Silence::Trusted,
+        };
+        let standing = if entry.state().is_cancelled() { Standing::Cancelled } else { Standing::Live };
+        let decision = advance(&entry.plan, standing, present, Event::Due { silence }, now);
+        let after = *decision.next()?;
+        let fact = (after.step != present.step && !present.marks.handed_over(present.step))
+            .then(|| entry.could_not_leave(message, now))
+            .flatten();
+        Some(entry.change(message, after, fact))
+    }
+}
