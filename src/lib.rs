@@ -26,6 +26,9 @@ pub mod wire;
 /// What is on disk: whole verbs, one transaction each.
 pub mod store;
 
+/// Who wants nothing more, from whom and since when.
+pub mod optout;
+
 /// Hands an attempt over and says honestly what happened.
 pub mod provider;
 

@@ -22,6 +22,7 @@ mod columns;
 mod decode;
 mod demo;
 mod error;
+mod import;
 mod names;
 mod number;
 mod outputs;
@@ -32,6 +33,7 @@ mod sheet;
 mod sniff;
 mod split;
 mod summary;
+mod survey;
 mod table;
 
 #[cfg(test)]
@@ -43,8 +45,10 @@ pub use check::Reject;
 pub use columns::Columns;
 pub use demo::{MAX_DEMO_RECIPIENTS, write_demo};
 pub use error::{BoxError, Error};
+pub use import::{ImportError, Imported, OnProgress, Source, import, survey};
 pub use outputs::Outputs;
 pub use pipeline::{Halt, Progress, Sink};
 pub use read::{Options, read, read_numbers};
 pub use reason::Reason;
 pub use summary::{Example, Summary};
+pub use survey::Survey;

@@ -225,6 +225,39 @@ impl FromStr for AttemptId {
     }
 }
 
+/// The public id of a campaign: `cmp_` and 32 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CampaignId {
+    pub batch: BatchId,
+    pub tag: Tag,
+}
+
+impl CampaignId {
+    /// A place that no step has.
+    const PLACE: u8 = 0xf;
+
+    pub fn uuid(self) -> Uuid {
+        Parts { key: MessageKey { batch: self.batch, n: 0 }, place: Self::PLACE, tag: self.tag }.pack()
+    }
+}
+
+impl fmt::Display for CampaignId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cmp_{}", self.uuid().simple())
+    }
+}
+
+impl FromStr for CampaignId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        match parse_prefixed(text, "cmp_", "campaign")? {
+            Parts { key, place: Self::PLACE, tag } => Ok(Self { batch: key.batch, tag }),
+            _ => Err(InvalidId { text: text.to_owned(), what: "campaign", prefix: "cmp_" }),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,6 +276,9 @@ mod tests {
             attempt.append_to(&mut appended);
             prop_assert_eq!(appended.len(), AttemptId::LEN);
             prop_assert_eq!(String::from_utf8(appended).unwrap(), attempt.to_string());
+            let campaign = CampaignId { batch: key.batch, tag };
+            prop_assert_eq!(campaign.to_string().parse(), Ok(campaign));
+            prop_assert!(campaign.to_string().parse::<MessageId>().is_err());
             prop_assert!(message.to_string().parse::<AttemptId>().is_err());
             prop_assert!(attempt.uuid().to_string().parse::<MessageId>().is_err());
         }

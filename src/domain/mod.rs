@@ -23,7 +23,7 @@ mod word;
 pub use channel::{Channel, Status};
 pub use content::{Button, ButtonAction, Category, Content, Header, SmsEncoding, TemplateContent};
 pub use fields::{Fields, InvalidFields, push_json_escaped, push_json_string};
-pub use id::{AttemptId, AudienceId, BatchId, InvalidId, LaneId, MessageId, MessageKey, StepIndex, Tag};
+pub use id::{AttemptId, AudienceId, BatchId, CampaignId, InvalidId, LaneId, MessageId, MessageKey, StepIndex, Tag};
 pub use message::{Ending, Marks, Present, State};
 pub use number::{Country, InvalidCountry, InvalidMsisdn, Msisdn};
 pub use outcome::{BatchState, Fault, Outcome, SenderPart, SkipReason};

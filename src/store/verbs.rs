@@ -106,7 +106,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// People handed over to in a portfolio since `since`, earliest first.
     async fn tier_places(&self, portfolio: &str, since: Timestamp) -> Result<Vec<(Msisdn, Timestamp)>>;
     async fn opt_out(&self, people: Vec<OptOut>) -> Result<()>;
+    /// Those of the people who have opted out.
     async fn opted_out(&self, people: Vec<Msisdn>) -> Result<Vec<Msisdn>>;
+    /// Everybody who has opted out, behind `after`, in order of the number.
+    async fn opt_outs(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<Msisdn>>;
 
     // Nodes and what is told about them.
 

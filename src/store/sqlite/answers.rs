@@ -218,6 +218,10 @@ impl Store for Sqlite {
         self.read("look up opt-outs", move |c| Box::pin(async move { lanes::opted_out(c, &people).await })).await
     }
 
+    async fn opt_outs(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<Msisdn>> {
+        self.read("list opt-outs", move |c| Box::pin(lanes::opt_outs(c, after, limit))).await
+    }
+
     async fn start_node(&self, now: Timestamp) -> Result<(i64, Option<Timestamp>)> {
         self.become_server()?;
         self.write("start a node", move |c| Box::pin(nodes::start(c, now))).await

@@ -132,3 +132,16 @@ pub(super) async fn opted_out(connection: &mut SqliteConnection, people: &[Msisd
             .await?;
     rows.iter().map(|row| msisdn(row, "msisdn")).collect()
 }
+
+pub(super) async fn opt_outs(
+    connection: &mut SqliteConnection,
+    after: Option<Msisdn>,
+    limit: u32,
+) -> Work<Vec<Msisdn>> {
+    let rows = sqlx::query("SELECT msisdn FROM opt_out WHERE msisdn > ?1 ORDER BY msisdn LIMIT ?2")
+        .bind(after.map_or(0, number))
+        .bind(limit)
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| msisdn(row, "msisdn")).collect()
+}

@@ -1,0 +1,198 @@
+//! From a file into the store: hidden until all of it is there.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::survey::Survey;
+use super::{Columns, Error, Halt, Options, Progress, Reject, Sink, Summary, read, read_numbers};
+use crate::clock::Clock;
+use crate::domain::{AudienceId, Recipient};
+use crate::optout::OptOuts;
+use crate::store::{self, NewAudience, Store};
+
+/// Where recipients come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    File(PathBuf),
+    Numbers(Vec<String>),
+}
+
+impl Source {
+    /// What people call it.
+    pub fn label(&self) -> String {
+        match self {
+            Self::File(path) => {
+                path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+            }
+            Self::Numbers(numbers) => format!("{} numbers", numbers.len()),
+        }
+    }
+
+    fn read(&self, options: &Options, opted_out: &OptOuts, sink: &mut dyn Sink) -> Result<Summary, Error> {
+        let opted_out = |msisdn| opted_out.contains(msisdn);
+        match self {
+            Self::File(path) => read(path, options, &opted_out, sink),
+            Self::Numbers(numbers) => read_numbers(numbers, options, &opted_out, sink),
+        }
+    }
+}
+
+/// Told now and then how far the reading is.
+pub type OnProgress = Box<dyn FnMut(Progress) + Send>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    #[error(transparent)]
+    Read(#[from] Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error("{source_name} has more than {max} recipients; split it")]
+    TooMany { source_name: String, max: u32 },
+}
+
+/// An audience that has just become visible.
+#[derive(Debug)]
+pub struct Imported {
+    pub id: AudienceId,
+    pub summary: Summary,
+    pub survey: Survey,
+}
+
+/// Reads recipients without keeping them: for a plan.
+pub async fn survey(source: Source, options: Options, opted_out: Arc<OptOuts>) -> Result<(Summary, Survey), Error> {
+    let file = PathBuf::from(source.label());
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut looking = Looking { survey: Survey::default(), pieces: None, progress: None };
+        let summary = source.read(&options, &opted_out, &mut looking)?;
+        Ok((summary, looking.survey))
+    });
+    reading.await.map_err(|_| Error::Internal { file })?
+}
+
+/// Reads recipients into the store. Whatever goes wrong, nothing of it is visible.
+pub async fn import(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    source: Source,
+    name: Option<String>,
+    options: Options,
+    opted_out: Arc<OptOuts>,
+    progress: Option<OnProgress>,
+) -> Result<Imported, ImportError> {
+    let begun = clock.now();
+    let label = source.label();
+    // Two pieces ahead: reading goes on while the store writes, and memory stays bounded.
+    let (sender, mut pieces) = mpsc::channel(2);
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut looking = Looking { survey: Survey::default(), pieces: Some(sender), progress };
+        let summary = source.read(&options, &opted_out, &mut looking)?;
+        Ok::<_, Error>((summary, looking.survey))
+    });
+    let mut audience = None;
+    let stored = keep(store, clock, &label, name, &mut pieces, &mut audience).await;
+    // Whoever reads on notices that nobody listens any more.
+    drop(pieces);
+    let read = reading.await.map_err(|_| Error::Internal { file: PathBuf::from(&label) }).and_then(|read| read);
+    let published = match (stored, read) {
+        (Err(error), _) => Err(error),
+        (Ok(_), Err(error)) => Err(error.into()),
+        (Ok(count), Ok((mut summary, survey))) => {
+            summary.seconds = clock.now().since(begun).std().as_secs_f64();
+            publish(store, audience, &label, count, &summary, &survey).await.map(|id| Imported { id, summary, survey })
+        }
+    };
+    if let (Err(_), Some(audience)) = (&published, audience) {
+        // Should this fail too, the half audience stays hidden, and a later sweep takes it.
+        let _ = store.remove_audience(audience).await;
+    }
+    published
+}
+
+async fn keep(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    label: &str,
+    mut name: Option<String>,
+    pieces: &mut mpsc::Receiver<Piece>,
+    audience: &mut Option<AudienceId>,
+) -> Result<u32, ImportError> {
+    let mut count = 0_u32;
+    while let Some(piece) = pieces.recv().await {
+        match piece {
+            Piece::Columns(columns) => {
+                let new = NewAudience { name: name.take(), source: label.to_owned(), columns, now: clock.now() };
+                *audience = Some(store.begin_audience(new).await?);
+            }
+            Piece::Recipients(recipients) => {
+                let Some(audience) = *audience else { continue };
+                let more = u32::try_from(recipients.len()).unwrap_or(u32::MAX);
+                let first = count;
+                count = count
+                    .checked_add(more)
+                    .ok_or_else(|| ImportError::TooMany { source_name: label.to_owned(), max: u32::MAX })?;
+                store.add_recipients(audience, first, recipients).await?;
+            }
+        }
+    }
+    Ok(count)
+}
+
+async fn publish(
+    store: &dyn Store,
+    audience: Option<AudienceId>,
+    label: &str,
+    count: u32,
+    summary: &Summary,
+    survey: &Survey,
+) -> Result<AudienceId, ImportError> {
+    let Some(audience) = audience else { return Err(Error::Internal { file: PathBuf::from(label) }.into()) };
+    let stored = serde_json::json!({ "summary": summary, "empty": survey.empty });
+    store.publish_audience(audience, count, stored.to_string()).await?;
+    Ok(audience)
+}
+
+enum Piece {
+    Columns(Vec<String>),
+    Recipients(Vec<Recipient>),
+}
+
+/// Looks at everything that passes, and passes it on where somebody keeps it.
+struct Looking {
+    survey: Survey,
+    pieces: Option<mpsc::Sender<Piece>>,
+    progress: Option<OnProgress>,
+}
+
+impl Looking {
+    fn pass(&self, piece: Piece) -> Result<(), Halt> {
+        match &self.pieces {
+            Some(pieces) => pieces.blocking_send(piece).map_err(|_| Halt::Stop),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Sink for Looking {
+    fn columns(&mut self, columns: &Columns) -> Result<(), Halt> {
+        self.survey.begin(columns.names());
+        self.pass(Piece::Columns(columns.names().to_vec()))
+    }
+
+    fn accepted(&mut self, recipients: Vec<Recipient>) -> Result<(), Halt> {
+        self.survey.look(&recipients);
+        self.pass(Piece::Recipients(recipients))
+    }
+
+    fn rejected(&mut self, _: &[Reject]) -> Result<(), Halt> {
+        Ok(())
+    }
+
+    fn progress(&mut self, progress: Progress) -> Result<(), Halt> {
+        if let Some(tell) = &mut self.progress {
+            tell(progress);
+        }
+        Ok(())
+    }
+}

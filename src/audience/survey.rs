@@ -1,0 +1,39 @@
+//! What a campaign has to know of its people before it leaves: how full each column is, and the first few of them.
+
+use crate::domain::Recipient;
+
+/// Recipients that a preview shows.
+const FIRST: usize = 3;
+
+#[derive(Debug, Clone, Default)]
+pub struct Survey {
+    pub columns: Vec<String>,
+    /// For each column, how many recipients have nothing in it.
+    pub empty: Vec<u64>,
+    pub first: Vec<Recipient>,
+    pub recipients: u64,
+}
+
+impl Survey {
+    pub(super) fn begin(&mut self, columns: &[String]) {
+        self.columns = columns.to_vec();
+        self.empty = vec![0; columns.len()];
+    }
+
+    pub fn look(&mut self, recipients: &[Recipient]) {
+        let wanted = FIRST.saturating_sub(self.first.len());
+        self.first.extend(recipients.iter().take(wanted).cloned());
+        self.recipients += u64::try_from(recipients.len()).unwrap_or(u64::MAX);
+        for recipient in recipients {
+            // A packed empty cell is two quotes behind a bracket or a comma; most rows have none, and are not unpacked.
+            let packed = recipient.fields.as_str();
+            if !packed.contains("\"\"") && !packed.contains(" \"") {
+                continue;
+            }
+            let Ok(fields) = recipient.fields.unpack() else { continue };
+            for (count, field) in self.empty.iter_mut().zip(&fields) {
+                *count += u64::from(field.trim().is_empty());
+            }
+        }
+    }
+}
