@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::survey::Survey;
 use super::{Columns, Error, Halt, Options, Progress, Reject, Sink, Summary, read, read_numbers};
 use crate::clock::Clock;
-use crate::domain::{AudienceId, Recipient};
+use crate::domain::{AudienceId, Msisdn, Recipient};
 use crate::optout::OptOuts;
 use crate::store::{self, NewAudience, Store};
 
@@ -195,4 +195,23 @@ impl Sink for Looking {
         }
         Ok(())
     }
+}
+
+/// Only the numbers, for leaving people out.
+pub async fn numbers(source: Source, options: Options, opted_out: Arc<OptOuts>) -> Result<Vec<Msisdn>, Error> {
+    struct Numbers(Vec<Msisdn>);
+
+    impl Sink for Numbers {
+        fn accepted(&mut self, recipients: Vec<Recipient>) -> Result<(), Halt> {
+            self.0.extend(recipients.into_iter().map(|recipient| recipient.msisdn));
+            Ok(())
+        }
+    }
+
+    let file = PathBuf::from(source.label());
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut numbers = Numbers(Vec::new());
+        source.read(&options, &opted_out, &mut numbers).map(|_| numbers.0)
+    });
+    reading.await.map_err(|_| Error::Internal { file })?
 }

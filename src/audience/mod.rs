@@ -45,7 +45,7 @@ pub use check::Reject;
 pub use columns::Columns;
 pub use demo::{MAX_DEMO_RECIPIENTS, write_demo};
 pub use error::{BoxError, Error};
-pub use import::{ImportError, Imported, OnProgress, Source, import, survey};
+pub use import::{ImportError, Imported, OnProgress, Source, import, numbers, survey};
 pub use outputs::Outputs;
 pub use pipeline::{Halt, Progress, Sink};
 pub use read::{Options, read, read_numbers};

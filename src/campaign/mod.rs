@@ -1,23 +1,35 @@
 //! Campaigns: from what a person writes to what is launched.
 //!
-//! In: a campaign file or the same JSON ([`Draft`]), the configuration's lanes, the names of an audience's columns, and
-//! what time it is. Out: when it may leave ([`schedule`]), the plan that a batch is launched with ([`plan`]), and what
-//! is allowed but probably not meant ([`lint`]).
+//! In: a campaign file or the same JSON ([`Draft`]), the configuration's lanes, people, and what time it is.
+//! Out: when it may leave ([`schedule`]), the plan that a batch is launched with ([`plan`]), what is allowed but probably
+//! not meant ([`lint`]), and a batch in the store.
 //! Promises: no key is ignored; all problems are told at once, each with its step, its key and what to do; a plan that
 //! comes out of here holds every rule of the route, so that nobody behind has to look again.
-//! May not, in these files: read a clock, open a store or a socket, or any file but the campaign's.
+//! And then its life: planned and launched ([`Launcher`]), paused, resumed and cancelled by people, begun, finished and
+//! settled by itself ([`Housekeeper`]), reported on ([`Report`]) and explained ([`explain`]).
+//! May not: send, or decide about a single message, which is the engine's alone.
 
 mod content;
 mod error;
+mod explain;
 mod file;
+mod launch;
+mod life;
 mod lint;
+mod people;
+mod report;
 mod route;
 mod table;
 mod time;
 
 pub use error::{FileError, Problem, lines};
+pub use explain::{Line, Story, explain};
 pub use file::{Draft, DraftStep};
+pub use launch::{LaunchError, Launched, Launcher, Prepared};
+pub use life::{Decided, Housekeeper, cancel, pause, resume};
 pub use lint::{Facts, Lint, Warning, lint};
+pub use people::{People, PeopleError};
+pub use report::{Outcomes, Report, Show, StepReport, Unknown};
 pub use route::plan;
 pub use time::{Instant, Schedule, instant, schedule};
 

@@ -1,0 +1,186 @@
+//! Plan and launch: what was planned is what is sent.
+
+use std::collections::HashSet;
+
+use super::error::Problem;
+use super::file::Draft;
+use super::lint::{Facts, Warning, lint};
+use super::people::{Gathering, People, PeopleError};
+use super::route;
+use super::time::{Schedule, schedule};
+use crate::audience::OnProgress;
+use crate::clock::{Chance, Clock};
+use crate::config::Config;
+use crate::domain::{BatchId, BatchState, CampaignId, LaneId, Msisdn, Plan, Tag, Timestamp};
+use crate::store::{self, NewBatch, Spread, Store};
+
+/// Messages laid out in one transaction: some 20 ms of writing.
+const PIECE: u32 = 5_000;
+
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// All that is wrong, each with its step and key.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Problems(Vec<Problem>),
+    #[error(transparent)]
+    People(#[from] PeopleError),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error("the route has no lane for its first step")]
+    NoLane,
+}
+
+/// Everything that is decided before anything leaves.
+#[derive(Debug)]
+pub struct Prepared {
+    pub name: Option<String>,
+    pub people: People,
+    pub plan: Plan,
+    pub schedule: Schedule,
+    pub warnings: Vec<Warning>,
+}
+
+/// What a launch comes to.
+#[derive(Debug, Clone)]
+pub struct Launched {
+    pub id: CampaignId,
+    pub batch: BatchId,
+    pub name: String,
+    pub state: BatchState,
+    pub messages: u32,
+    pub starts_at: Option<Timestamp>,
+}
+
+/// Who plans and launches.
+#[derive(Debug)]
+pub struct Launcher<'a> {
+    pub store: &'a dyn Store,
+    pub clock: &'a dyn Clock,
+    pub chance: &'a Chance,
+    pub config: &'a Config,
+}
+
+impl Launcher<'_> {
+    /// Looks a campaign over without keeping anything.
+    pub async fn plan(&self, draft: &Draft) -> Result<Prepared, LaunchError> {
+        self.prepare(draft, false, |_| None).await
+    }
+
+    /// Launches, or schedules, a campaign. It is on disk and whole when this returns; when it fails, nothing is.
+    pub async fn launch(
+        &self,
+        draft: &Draft,
+        progress: impl FnMut(&str) -> Option<OnProgress>,
+    ) -> Result<(Launched, Vec<Warning>), LaunchError> {
+        let mut prepared = self.prepare(draft, true, progress).await?;
+        match self.lay_out(&mut prepared).await {
+            Ok(launched) => Ok((launched, prepared.warnings)),
+            Err(error) => {
+                prepared.people.discard(self.store).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn prepare(
+        &self,
+        draft: &Draft,
+        keep: bool,
+        progress: impl FnMut(&str) -> Option<OnProgress>,
+    ) -> Result<Prepared, LaunchError> {
+        let now = self.clock.now();
+        let schedule = schedule(draft, now).map_err(LaunchError::Problems)?;
+        // Everything that needs no audience is looked at before a long import, with the columns unknown.
+        if let Some(name) = &draft.name
+            && keep
+            && self.store.batch_named(name).await?.is_some()
+        {
+            return Err(store::Error::NameTaken { name: name.clone() }.into());
+        }
+        let people = Gathering { store: self.store, clock: self.clock, keep }.gather(draft, progress).await?;
+        let (plan, mut warnings) = match route::plan(draft, &people.columns, self.config, &schedule) {
+            Ok(planned) => planned,
+            Err(problems) => {
+                people.discard(self.store).await;
+                return Err(LaunchError::Problems(problems));
+            }
+        };
+        let start = schedule.at.unwrap_or(now);
+        let facts = Facts { recipients: people.recipients, empty: &people.empty, start };
+        warnings.extend(lint(&plan, self.config, &facts));
+        Ok(Prepared { name: draft.name.clone(), people, plan, schedule, warnings })
+    }
+
+    async fn lay_out(&self, prepared: &mut Prepared) -> Result<Launched, LaunchError> {
+        let now = self.clock.now();
+        let Prepared { people, plan, schedule, .. } = prepared;
+        let name = prepared.name.take().unwrap_or_else(|| generated_name(&people.label, now));
+        let names = plan.steps.iter().map(|step| (step.lane.clone(), step.channel)).collect();
+        let lanes = self.store.lanes(names).await?;
+        let first = plan.steps.first().ok_or(LaunchError::NoLane)?;
+        let lane = lanes.iter().find(|lane| lane.name == first.lane).ok_or(LaunchError::NoLane)?.id;
+        let tag = Tag::from_random(self.chance.bits());
+        let new = NewBatch {
+            tag,
+            plan: plan.clone(),
+            name: Some(name.clone()),
+            audience: people.label.clone(),
+            audience_ids: people.audiences.iter().map(|part| part.id).collect(),
+            starts_at: schedule.at,
+            now,
+        };
+        let batch = self.store.begin_batch(new).await?;
+        let starts_at = schedule.at.filter(|at| *at > now);
+        let not_before = starts_at.unwrap_or(now);
+        let messages = self.spread(batch, plan, people, lane, not_before).await?;
+        let state = if starts_at.is_some() { BatchState::Scheduled } else { BatchState::Running };
+        self.store.publish_batch(batch, state, self.clock.now()).await?;
+        Ok(Launched { id: CampaignId { batch, tag }, batch, name, state, messages, starts_at })
+    }
+
+    async fn spread(
+        &self,
+        batch: BatchId,
+        plan: &Plan,
+        people: &People,
+        lane: LaneId,
+        not_before: Timestamp,
+    ) -> Result<u32, LaunchError> {
+        let leave_within = plan.steps.first().and_then(|step| step.leave_within).map(|span| not_before + span);
+        let gives_up = [leave_within, plan.end].into_iter().flatten().min();
+        let mut base = 0;
+        for part in &people.audiences {
+            let mut from = 0;
+            while from < part.recipients {
+                let until = from.saturating_add(PIECE).min(part.recipients);
+                let spread = Spread {
+                    batch,
+                    audience: part.id,
+                    from,
+                    until,
+                    base,
+                    lane,
+                    not_before,
+                    gives_up,
+                    excluded: in_piece(&people.excluded),
+                    steps: u8::try_from(plan.steps.len()).unwrap_or(u8::MAX),
+                    now: self.clock.now(),
+                };
+                self.store.spread(spread).await?;
+                from = until;
+            }
+            base += part.recipients;
+        }
+        Ok(base)
+    }
+}
+
+fn in_piece(excluded: &HashSet<Msisdn>) -> Vec<Msisdn> {
+    excluded.iter().copied().collect()
+}
+
+fn generated_name(audience: &str, now: Timestamp) -> String {
+    let text = now.rfc3339();
+    let (date, time) = text.split_once('T').unwrap_or((&text, ""));
+    format!("{audience} {date} {}", time.get(..8).unwrap_or(time))
+}

@@ -1,0 +1,139 @@
+//! A campaign's life after its launch: paused, resumed, cancelled by people; begun, finished and settled by itself.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::domain::{BatchId, BatchState, Span, Timestamp};
+use crate::engine::{CallOff, Event, Standing, advance};
+use crate::store::{Batch, Book, Entry, Result, Store};
+
+/// A node that has not been seen for so long holds nobody up: it can hand nothing over, or would have been seen.
+const NODE_SILENT: Span = Span::from_secs(5);
+/// How long a cancel waits until every node has noted it.
+const CANCEL_WAITS: Span = Span::from_secs(1);
+/// How often it looks meanwhile.
+const LOOK: Span = Span::from_millis(10);
+/// Messages swept in one transaction.
+const PAGE: u32 = 2_000;
+
+/// What came of a person's decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decided {
+    /// It holds, and every running server has noted it.
+    Noted { after: Span },
+    /// It holds; a server has not said so within a second.
+    Committed,
+    /// It was in no state for that.
+    Refused(BatchState),
+}
+
+/// Stops claims and holds back what deadlines would do.
+pub async fn pause(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
+    let from = vec![BatchState::Running, BatchState::Scheduled];
+    decide(store, clock, batch, from, BatchState::Paused, format!("paused by {by}")).await
+}
+
+/// Goes on, and applies what came due meanwhile. One that was scheduled and whose time has not come waits for it.
+pub async fn resume(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
+    let waits = batch.started_at.is_none() && batch.starts_at.is_some_and(|at| at > clock.now());
+    let to = if waits { BatchState::Scheduled } else { BatchState::Running };
+    decide(store, clock, batch, vec![BatchState::Paused], to, format!("resumed by {by}")).await
+}
+
+/// Calls it off. When this returns, nothing more leaves.
+pub async fn cancel(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
+    let from = vec![BatchState::Running, BatchState::Scheduled, BatchState::Paused, BatchState::Finished];
+    decide(store, clock, batch, from, BatchState::Cancelling, format!("cancelled by {by}")).await
+}
+
+async fn decide(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    batch: &Batch,
+    from: Vec<BatchState>,
+    to: BatchState,
+    why: String,
+) -> Result<Decided> {
+    let begun = clock.now();
+    let Some(seq) = store.move_batch(batch.id, from, to, Some(why), begun).await? else {
+        let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
+        return Ok(Decided::Refused(state));
+    };
+    loop {
+        let now = clock.now();
+        let nodes = store.nodes(now - NODE_SILENT).await?;
+        if nodes.iter().all(|node| node.noted >= seq) {
+            return Ok(Decided::Noted { after: now.since(begun) });
+        }
+        if now.since(begun) >= CANCEL_WAITS {
+            return Ok(Decided::Committed);
+        }
+        clock.sleep(LOOK).await;
+    }
+}
+
+/// Moves batches on that nobody has to decide about any more.
+#[derive(Debug)]
+pub struct Housekeeper {
+    store: Arc<dyn Store>,
+    book: Arc<Book>,
+}
+
+impl Housekeeper {
+    pub fn new(store: Arc<dyn Store>, book: Arc<Book>) -> Self {
+        Self { store, book }
+    }
+
+    /// Looks at every batch in play once. Returns how many moved on.
+    pub async fn run_once(&self, now: Timestamp) -> Result<u32> {
+        let mut moved = 0;
+        let scheduled = self.store.batches(Some(vec![BatchState::Scheduled])).await?;
+        for batch in scheduled.into_iter().filter(|batch| batch.starts_at.is_none_or(|at| at <= now)) {
+            moved += self.shift(batch.id, BatchState::Scheduled, BatchState::Running, now).await?;
+        }
+        for entry in self.book.in_play() {
+            moved += match entry.state() {
+                BatchState::Running => {
+                    let finished = self.store.tallies(entry.id).await?.is_finished();
+                    if finished { self.shift(entry.id, BatchState::Running, BatchState::Finished, now).await? } else { 0 }
+                }
+                BatchState::Finished => {
+                    let settled = self.store.tallies(entry.id).await?.is_settled();
+                    if settled { self.shift(entry.id, BatchState::Finished, BatchState::Settled, now).await? } else { 0 }
+                }
+                BatchState::Cancelling => self.sweep(&entry, now).await?,
+                BatchState::Launching
+                | BatchState::Draft
+                | BatchState::Scheduled
+                | BatchState::Paused
+                | BatchState::Cancelled
+                | BatchState::Settled => 0,
+            };
+        }
+        Ok(moved)
+    }
+
+    async fn shift(&self, batch: BatchId, from: BatchState, to: BatchState, now: Timestamp) -> Result<u32> {
+        Ok(u32::from(self.store.move_batch(batch, vec![from], to, None, now).await?.is_some()))
+    }
+
+    /// The rows of a cancelled batch follow: those that never left are cancelled, for the others the present step
+    /// becomes the last.
+    async fn sweep(&self, entry: &Entry, now: Timestamp) -> Result<u32> {
+        let mut after = None;
+        loop {
+            let open = self.store.open_messages(entry.id, after, PAGE).await?;
+            let Some(last) = open.last() else { break };
+            after = Some(last.key.n);
+            let changes = open.iter().filter_map(|message| {
+                let event = Event::CalledOff(CallOff::Cancel);
+                let decision = advance(&entry.plan, Standing::Cancelled, &message.present, event, now);
+                Some(entry.change(message, *decision.next()?, None))
+            });
+            // Who was faster has moved its message on; the next round sweeps what is then left.
+            self.store.record(changes.collect()).await?;
+        }
+        let nothing_leaves = self.store.tallies(entry.id).await?.is_finished();
+        if nothing_leaves { self.shift(entry.id, BatchState::Cancelling, BatchState::Cancelled, now).await } else { Ok(0) }
+    }
+}

@@ -1,0 +1,235 @@
+//! Whom a campaign is for: files, imported audiences and numbers, looked at for a plan or brought into the store.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::file::Draft;
+use crate::audience::{self, ImportError, OnProgress, Options, Source, Survey};
+use crate::clock::Clock;
+use crate::domain::{AudienceId, Country, Msisdn, Recipient};
+use crate::optout::OptOuts;
+use crate::store::{self, Audience, Store};
+
+/// Recipients read in one go, where a whole audience has to be gone through.
+const PAGE: u32 = 10_000;
+
+#[derive(Debug, thiserror::Error)]
+pub enum PeopleError {
+    #[error("there is neither a file {} nor an imported audience \"{name}\"; check the path, or see `volley audience list`", path.display())]
+    NotThere { name: String, path: PathBuf },
+    #[error("{second} has other columns than {first}; import them apart, or make their headers the same")]
+    Columns { first: String, second: String },
+    #[error("nobody is left to write to: of {rows} rows none is a valid number that has not opted out")]
+    Nobody { rows: u64 },
+    #[error(transparent)]
+    Read(#[from] audience::Error),
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// The people of a campaign, as far as a plan has to know them.
+#[derive(Debug, Default)]
+pub struct People {
+    /// What a person calls them.
+    pub label: String,
+    pub columns: Vec<String>,
+    pub recipients: u64,
+    pub invalid: u64,
+    pub duplicates: u64,
+    pub opted_out: u64,
+    pub countries: BTreeMap<Country, u64>,
+    /// For each column, how many recipients have nothing in it.
+    pub empty: Vec<u64>,
+    pub first: Vec<Recipient>,
+    pub excluded: HashSet<Msisdn>,
+    /// Where they are in the store: nothing for people who were only looked at.
+    pub audiences: Vec<Part>,
+}
+
+/// An audience that the campaign uses.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    pub id: AudienceId,
+    pub recipients: u32,
+    /// Brought along by the campaign itself, so it goes again should the launch fail.
+    pub own: bool,
+}
+
+enum Origin {
+    Source(Source),
+    Imported(Box<Audience>),
+}
+
+/// What is needed to gather people.
+#[derive(Debug)]
+pub struct Gathering<'a> {
+    pub store: &'a dyn Store,
+    pub clock: &'a dyn Clock,
+    /// Whether files are brought into the store, or only looked at.
+    pub keep: bool,
+}
+
+impl Gathering<'_> {
+    /// Gathers everybody whom a draft names. On failure nothing of it stays.
+    pub async fn gather(
+        &self,
+        draft: &Draft,
+        mut progress: impl FnMut(&str) -> Option<OnProgress>,
+    ) -> Result<People, PeopleError> {
+        let mut people = People::default();
+        let gathered = self.gather_into(draft, &mut people, &mut progress).await;
+        if gathered.is_err() {
+            people.discard(self.store).await;
+        }
+        gathered.map(|()| people)
+    }
+
+    async fn gather_into(
+        &self,
+        draft: &Draft,
+        people: &mut People,
+        progress: &mut impl FnMut(&str) -> Option<OnProgress>,
+    ) -> Result<(), PeopleError> {
+        let opted_out = Arc::new(OptOuts::load(self.store).await?);
+        let options = Options { country: draft.country, ..Options::default() };
+        let mut origins = Vec::new();
+        for name in &draft.audience {
+            origins.push(self.origin(draft, name).await?);
+        }
+        if !draft.numbers.is_empty() {
+            origins.push(Origin::Source(Source::Numbers(draft.numbers.clone())));
+        }
+        for origin in origins {
+            match origin {
+                Origin::Source(source) => {
+                    let numbers = matches!(source, Source::Numbers(_));
+                    let label = source.label();
+                    let tell = progress(&label);
+                    let (summary, survey) = if self.keep {
+                        let (store, clock) = (self.store, self.clock);
+                        let imported =
+                            audience::import(store, clock, source, None, options.clone(), Arc::clone(&opted_out), tell)
+                                .await?;
+                        let recipients = u32::try_from(imported.survey.recipients).unwrap_or(u32::MAX);
+                        people.audiences.push(Part { id: imported.id, recipients, own: true });
+                        (imported.summary, imported.survey)
+                    } else {
+                        audience::survey(source, options.clone(), Arc::clone(&opted_out)).await?
+                    };
+                    people.invalid += summary.invalid;
+                    people.duplicates += summary.duplicates;
+                    people.opted_out += summary.opted_out;
+                    for (country, count) in summary.countries {
+                        *people.countries.entry(country).or_default() += count;
+                    }
+                    people.add(label, survey, numbers)?;
+                }
+                Origin::Imported(audience) => self.add_imported(people, *audience).await?,
+            }
+        }
+        if people.recipients == 0 {
+            return Err(PeopleError::Nobody { rows: people.invalid + people.duplicates + people.opted_out });
+        }
+        people.excluded = self.excluded(draft, &opted_out).await?;
+        Ok(())
+    }
+
+    /// A file where there is one, else an imported audience of that name.
+    async fn origin(&self, draft: &Draft, name: &str) -> Result<Origin, PeopleError> {
+        let path = draft.folder.join(name);
+        if path.is_file() {
+            return Ok(Origin::Source(Source::File(path)));
+        }
+        match self.store.audience_named(name).await? {
+            Some(audience) => Ok(Origin::Imported(Box::new(audience))),
+            None => Err(PeopleError::NotThere { name: name.to_owned(), path }),
+        }
+    }
+
+    /// What was understood when it was imported stands in its summary, so nobody reads a million rows again.
+    async fn add_imported(&self, people: &mut People, audience: Audience) -> Result<(), PeopleError> {
+        let summary: serde_json::Value =
+            audience.summary.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        if let Some(countries) = summary["summary"]["countries"].as_object() {
+            for (country, count) in countries {
+                let country = country.parse().unwrap_or(Country::WORLD);
+                *people.countries.entry(country).or_default() += count.as_u64().unwrap_or(0);
+            }
+        }
+        let empty = summary["empty"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let survey = Survey {
+            columns: audience.columns,
+            empty: empty.iter().map(|count| count.as_u64().unwrap_or(0)).collect(),
+            first: self.store.recipients(audience.id, 0, 3).await?,
+            recipients: u64::from(audience.recipients),
+        };
+        people.audiences.push(Part { id: audience.id, recipients: audience.recipients, own: false });
+        people.add(audience.name.unwrap_or(audience.source), survey, false)
+    }
+
+    /// Numbers, files and audiences whose people are left out.
+    async fn excluded(&self, draft: &Draft, opted_out: &Arc<OptOuts>) -> Result<HashSet<Msisdn>, PeopleError> {
+        let mut excluded = HashSet::new();
+        for entry in &draft.exclude {
+            if let Ok(msisdn) = entry.parse() {
+                excluded.insert(msisdn);
+                continue;
+            }
+            match self.origin(draft, entry).await? {
+                Origin::Source(source) => {
+                    let options = Options { country: draft.country, ..Options::default() };
+                    excluded.extend(audience::numbers(source, options, Arc::clone(opted_out)).await?);
+                }
+                Origin::Imported(audience) => {
+                    let mut from = 0;
+                    loop {
+                        let page = self.store.recipients(audience.id, from, PAGE).await?;
+                        if page.is_empty() {
+                            break;
+                        }
+                        from += PAGE;
+                        excluded.extend(page.into_iter().map(|recipient| recipient.msisdn));
+                    }
+                }
+            }
+        }
+        Ok(excluded)
+    }
+}
+
+impl People {
+    fn add(&mut self, label: String, survey: Survey, plain_numbers: bool) -> Result<(), PeopleError> {
+        let first = self.columns.is_empty();
+        if first {
+            self.columns = survey.columns;
+            self.empty = survey.empty;
+        } else if plain_numbers {
+            // Numbers alone have no other columns: everything else is empty for them.
+            for count in &mut self.empty {
+                *count += survey.recipients;
+            }
+        } else if self.columns == survey.columns {
+            for (count, more) in self.empty.iter_mut().zip(survey.empty) {
+                *count += more;
+            }
+        } else {
+            return Err(PeopleError::Columns { first: self.label.clone(), second: label });
+        }
+        self.recipients += survey.recipients;
+        self.first.extend(survey.first.into_iter().take(3_usize.saturating_sub(self.first.len())));
+        self.label = if self.label.is_empty() { label } else { format!("{}, {label}", self.label) };
+        Ok(())
+    }
+
+    /// Removes what the campaign brought along.
+    pub async fn discard(&self, store: &dyn Store) {
+        for part in self.audiences.iter().filter(|part| part.own) {
+            if let Err(error) = store.remove_audience(part.id).await {
+                tracing::warn!(%error, "an audience that nobody uses could not be removed; it stays hidden");
+            }
+        }
+    }
+}
