@@ -35,7 +35,7 @@ impl Machine<'_> {
         };
         message.first_left = message.first_left.or(Some(intent));
         message.accepted = message.accepted.filter(|_| keeps).or(Some(at));
-        message.marks = message.marks.with_handed_over(step).without_failed(step).with_waived(false);
+        message.marks = message.marks.with_handed_over(step).without_failed(step);
         if !matches!(rule, Rule::CountedAsHandedOver | Rule::Resent) {
             message.marks = message.marks.with_unknown(step, false).with_status(step, Status::Accepted);
         }

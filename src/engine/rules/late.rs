@@ -190,6 +190,13 @@ fn resend_sends_it_once_more_and_only_once() {
 }
 
 #[test]
+fn nothing_is_resent_once_it_is_called_off() {
+    let mut story = Story::of(plan_with(|plan| plan.on_unknown = OnUnknown::Resend));
+    story.claim().opt_out();
+    assert_eq!(story.answer(Answer::Unknown), Rule::CountedAsHandedOver);
+}
+
+#[test]
 fn a_resend_that_a_receipt_makes_needless_is_taken_back() {
     let mut story = Story::of(plan_with(|plan| plan.on_unknown = OnUnknown::Resend));
     story.claim().answer(Answer::Unknown);
