@@ -47,5 +47,11 @@ pub mod receipts;
 /// What is due now goes through the engine.
 pub mod timers;
 
+/// What the server answers over HTTP.
+pub mod api;
+
+/// One running server: the rooms started, watched and stopped in order.
+pub mod node;
+
 /// A provider to practise on.
 pub mod simulator;

@@ -1,7 +1,5 @@
 //! Plan and launch: what was planned is what is sent.
 
-use std::collections::HashSet;
-
 use super::error::Problem;
 use super::file::Draft;
 use super::lint::{Facts, Warning, lint};
@@ -11,7 +9,8 @@ use super::time::{Schedule, schedule};
 use crate::audience::OnProgress;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
-use crate::domain::{BatchId, BatchState, CampaignId, LaneId, Msisdn, Plan, Tag, Timestamp};
+use crate::domain::{BatchId, BatchState, CampaignId, LaneId, Msisdn, Plan, State, Tag, Timestamp};
+use crate::engine;
 use crate::store::{self, NewBatch, Spread, Store};
 
 /// Messages laid out in one transaction: some 20 ms of writing.
@@ -146,8 +145,11 @@ impl Launcher<'_> {
         lane: LaneId,
         not_before: Timestamp,
     ) -> Result<u32, LaunchError> {
-        let leave_within = plan.steps.first().and_then(|step| step.leave_within).map(|span| not_before + span);
-        let gives_up = [leave_within, plan.end].into_iter().flatten().min();
+        let gives_up = match engine::begin(plan, not_before).state {
+            State::Queued { gives_up, .. } => gives_up,
+            State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => None,
+        };
+        let excluded: Vec<Msisdn> = people.excluded.iter().copied().collect();
         let mut base = 0;
         for part in &people.audiences {
             let mut from = 0;
@@ -162,7 +164,7 @@ impl Launcher<'_> {
                     lane,
                     not_before,
                     gives_up,
-                    excluded: in_piece(&people.excluded),
+                    excluded: excluded.clone(),
                     steps: u8::try_from(plan.steps.len()).unwrap_or(u8::MAX),
                     now: self.clock.now(),
                 };
@@ -173,10 +175,6 @@ impl Launcher<'_> {
         }
         Ok(base)
     }
-}
-
-fn in_piece(excluded: &HashSet<Msisdn>) -> Vec<Msisdn> {
-    excluded.iter().copied().collect()
 }
 
 fn generated_name(audience: &str, now: Timestamp) -> String {

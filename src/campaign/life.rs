@@ -95,11 +95,19 @@ impl Housekeeper {
             moved += match entry.state() {
                 BatchState::Running => {
                     let finished = self.store.tallies(entry.id).await?.is_finished();
-                    if finished { self.shift(entry.id, BatchState::Running, BatchState::Finished, now).await? } else { 0 }
+                    if finished {
+                        self.shift(entry.id, BatchState::Running, BatchState::Finished, now).await?
+                    } else {
+                        0
+                    }
                 }
                 BatchState::Finished => {
                     let settled = self.store.tallies(entry.id).await?.is_settled();
-                    if settled { self.shift(entry.id, BatchState::Finished, BatchState::Settled, now).await? } else { 0 }
+                    if settled {
+                        self.shift(entry.id, BatchState::Finished, BatchState::Settled, now).await?
+                    } else {
+                        0
+                    }
                 }
                 BatchState::Cancelling => self.sweep(&entry, now).await?,
                 BatchState::Launching
@@ -134,6 +142,10 @@ impl Housekeeper {
             self.store.record(changes.collect()).await?;
         }
         let nothing_leaves = self.store.tallies(entry.id).await?.is_finished();
-        if nothing_leaves { self.shift(entry.id, BatchState::Cancelling, BatchState::Cancelled, now).await } else { Ok(0) }
+        if nothing_leaves {
+            self.shift(entry.id, BatchState::Cancelling, BatchState::Cancelled, now).await
+        } else {
+            Ok(0)
+        }
     }
 }

@@ -11,7 +11,7 @@
 
 mod content;
 mod error;
-mod explain;
+
 mod file;
 mod launch;
 mod life;
@@ -23,7 +23,7 @@ mod table;
 mod time;
 
 pub use error::{FileError, Problem, lines};
-pub use explain::{Line, Story, explain};
+
 pub use file::{Draft, DraftStep};
 pub use launch::{LaunchError, Launched, Launcher, Prepared};
 pub use life::{Decided, Housekeeper, cancel, pause, resume};

@@ -65,7 +65,7 @@ enum Origin {
 
 /// What is needed to gather people.
 #[derive(Debug)]
-pub struct Gathering<'a> {
+pub(super) struct Gathering<'a> {
     pub store: &'a dyn Store,
     pub clock: &'a dyn Clock,
     /// Whether files are brought into the store, or only looked at.
@@ -74,7 +74,7 @@ pub struct Gathering<'a> {
 
 impl Gathering<'_> {
     /// Gathers everybody whom a draft names. On failure nothing of it stays.
-    pub async fn gather(
+    pub(super) async fn gather(
         &self,
         draft: &Draft,
         mut progress: impl FnMut(&str) -> Option<OnProgress>,
@@ -111,13 +111,12 @@ impl Gathering<'_> {
                     let (summary, survey) = if self.keep {
                         let (store, clock) = (self.store, self.clock);
                         let imported =
-                            audience::import(store, clock, source, None, options.clone(), Arc::clone(&opted_out), tell)
-                                .await?;
+                            audience::import(store, clock, source, None, options, Arc::clone(&opted_out), tell).await?;
                         let recipients = u32::try_from(imported.survey.recipients).unwrap_or(u32::MAX);
                         people.audiences.push(Part { id: imported.id, recipients, own: true });
                         (imported.summary, imported.survey)
                     } else {
-                        audience::survey(source, options.clone(), Arc::clone(&opted_out)).await?
+                        audience::survey(source, options, Arc::clone(&opted_out)).await?
                     };
                     people.invalid += summary.invalid;
                     people.duplicates += summary.duplicates;

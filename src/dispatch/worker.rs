@@ -9,7 +9,7 @@ use super::job::{Details, Job, Settled};
 use super::lane::Lane;
 use super::settle::settle;
 use super::turnstile::Turnstile;
-use crate::domain::{AttemptId, Ending, Fault, SenderPart};
+use crate::domain::{AttemptId, Fault, SenderPart};
 use crate::engine::{self, CallOff};
 use crate::provider::{Answer, BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Refusal};
 use crate::store::{Store, Verdict};
@@ -121,7 +121,7 @@ impl Worker {
             }
             Unsendable::MissingVariable(column) => {
                 let details = Details { detail: Some(column), ..Details::default() };
-                let answer = engine::Answer::CannotLeave(Ending::MissingVariable);
+                let answer = engine::Answer::CannotLeave(engine::Obstacle::MissingVariable);
                 self.pass(Settled::new(job, &self.lane, answer, Some((Verdict::CouldNotLeave, details)))).await;
             }
             Unsendable::Uncomposable(detail) => {

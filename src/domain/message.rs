@@ -63,12 +63,16 @@ impl Ending {
     }
 }
 
-/// What is known of each step, packed into one integer of the row: eight bits a step (three for the best status,
-/// one for handed over, one for unknown, three for the ending), then flags of the whole message.
+/// What is known of each step, packed into one integer of the row: eight bits a step (three for the best status and
+/// whether it failed, one for handed over, one for unknown, three for the ending), then flags of the whole message.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Marks(u64);
 
 impl Marks {
+    const STATUS: u64 = 0b111;
+    /// The codes after those of a status: what failed can have been sent before, and nothing better.
+    const FAILED: u64 = 5;
+    const FAILED_SENT: u64 = 6;
     const HANDED_OVER: u64 = 1 << 3;
     const UNKNOWN: u64 = 1 << 4;
     const ENDING_SHIFT: u32 = 5;
@@ -76,6 +80,8 @@ impl Marks {
     const LATE: u64 = 1 << 57;
     const CUT: u64 = 1 << 58;
     const WAIVED: u64 = 1 << 59;
+    const REACHED_BY_SHIFT: u32 = 60;
+    const OPTED_OUT: u64 = 1 << 63;
 
     /// The bits, for the row.
     pub const fn bits(self) -> i64 {
@@ -95,19 +101,57 @@ impl Marks {
         Self((self.0 & !(0xff << shift)) | (byte << shift))
     }
 
-    /// The best that was ever reported of the step's attempt.
-    pub fn status(self, step: StepIndex) -> Option<Status> {
-        u8::try_from(self.of(step) & 0b111).ok().and_then(Status::from_code)
+    const fn with_rank(self, step: StepIndex, rank: u64) -> Self {
+        self.with(step, (self.of(step) & !Self::STATUS) | rank)
     }
 
-    /// Upwards only: a receipt that ranks lower than what is known changes nothing.
+    /// The best that was ever reported of the step's attempt.
+    pub const fn status(self, step: StepIndex) -> Option<Status> {
+        match self.of(step) & Self::STATUS {
+            1 | Self::FAILED => Some(Status::Accepted),
+            2 | Self::FAILED_SENT => Some(Status::Sent),
+            3 => Some(Status::Delivered),
+            4 => Some(Status::Read),
+            _ => None,
+        }
+    }
+
+    /// Upwards only: a receipt that ranks lower than what is known changes nothing. What was delivered has not
+    /// failed, whatever was said before.
     #[must_use]
     pub fn with_status(self, step: StepIndex, status: Status) -> Self {
-        let byte = self.of(step);
-        if byte & 0b111 >= u64::from(status.code()) {
+        if self.status(step) >= Some(status) {
             return self;
         }
-        self.with(step, (byte & !0b111) | u64::from(status.code()))
+        if self.failed(step) && status == Status::Sent {
+            return self.with_rank(step, Self::FAILED_SENT);
+        }
+        self.with_rank(step, status.code() as u64)
+    }
+
+    /// Whether the provider said that the step's attempt did not arrive, and nothing better since.
+    pub const fn failed(self, step: StepIndex) -> bool {
+        matches!(self.of(step) & Self::STATUS, Self::FAILED | Self::FAILED_SENT)
+    }
+
+    /// Bad news of the attempt. It never undoes a delivery.
+    #[must_use]
+    pub const fn with_failed(self, step: StepIndex) -> Self {
+        match self.status(step) {
+            Some(Status::Delivered | Status::Read) => self,
+            Some(Status::Sent) => self.with_rank(step, Self::FAILED_SENT),
+            Some(Status::Accepted) | None => self.with_rank(step, Self::FAILED),
+        }
+    }
+
+    /// Forgets that an attempt failed, because the step has gone again or has arrived after all.
+    #[must_use]
+    pub const fn without_failed(self, step: StepIndex) -> Self {
+        match self.of(step) & Self::STATUS {
+            Self::FAILED => self.with_rank(step, Status::Accepted.code() as u64),
+            Self::FAILED_SENT => self.with_rank(step, Status::Sent.code() as u64),
+            _ => self,
+        }
     }
 
     /// Whether the provider took the step's attempt, or may have.
@@ -120,7 +164,7 @@ impl Marks {
         self.with(step, self.of(step) | Self::HANDED_OVER)
     }
 
-    /// Takes back a hand-over that the provider undid in passing, so that the step may go again.
+    /// Takes back a hand-over that the provider undid because of the sender, so that the step may go again.
     #[must_use]
     pub const fn without_hand_over(self, step: StepIndex) -> Self {
         self.with(step, 0)
@@ -145,6 +189,29 @@ impl Marks {
     pub const fn with_ending(self, step: StepIndex, ending: Ending) -> Self {
         let low = (1 << Self::ENDING_SHIFT) - 1;
         self.with(step, (self.of(step) & low) | ((ending as u64) << Self::ENDING_SHIFT))
+    }
+
+    /// The step that met its success status first.
+    #[expect(clippy::cast_possible_truncation, reason = "three bits fit into eight")]
+    pub const fn reached_by(self) -> Option<StepIndex> {
+        match (self.0 >> Self::REACHED_BY_SHIFT) & 0b111 {
+            0 => None,
+            place => StepIndex::new((place - 1) as u8),
+        }
+    }
+
+    /// The first to succeed stays the one that did. A step that had already given way keeps the ending for which
+    /// it did, because the hand-over that followed from it has happened.
+    #[must_use]
+    pub const fn with_reached_by(self, step: StepIndex) -> Self {
+        if self.reached_by().is_some() {
+            return self;
+        }
+        let marks = match self.ending(step) {
+            Ending::Open => self.with_ending(step, Ending::Success),
+            _ => self,
+        };
+        Self(marks.0 | (step.get() as u64 + 1) << Self::REACHED_BY_SHIFT)
     }
 
     /// Whether more than one step met its success status: the person got it twice.
@@ -177,6 +244,16 @@ impl Marks {
         Self(self.0 | Self::CUT)
     }
 
+    /// Whether the route was cut because the person wants no more.
+    pub const fn opted_out(self) -> bool {
+        self.0 & Self::OPTED_OUT != 0
+    }
+
+    #[must_use]
+    pub const fn with_opted_out(self) -> Self {
+        Self(self.0 | Self::OPTED_OUT)
+    }
+
     /// Whether the present step's deadline fell into a gap that cannot be filled, so that silence decides nothing.
     pub const fn waived(self) -> bool {
         self.0 & Self::WAIVED != 0
@@ -198,14 +275,25 @@ impl std::fmt::Debug for Marks {
         let mut list = f.debug_list();
         for step in StepIndex::all().filter(|step| self.of(*step) != 0) {
             list.entry(&format_args!(
-                "{step}:{}{}{}:{:?}",
+                "{step}:{}{}{}{}:{:?}",
                 self.status(step).map_or("-", Status::as_str),
+                if self.failed(step) { " failed" } else { "" },
                 if self.handed_over(step) { "" } else { " not handed over" },
                 if self.unknown(step) { " unknown" } else { "" },
                 self.ending(step)
             ));
         }
-        for (flag, word) in [(self.delivered_twice(), "twice"), (self.late(), "late"), (self.cut(), "cut")] {
+        if let Some(step) = self.reached_by() {
+            list.entry(&format_args!("reached by {step}"));
+        }
+        let flags = [
+            (self.delivered_twice(), "twice"),
+            (self.late(), "late"),
+            (self.cut(), "cut"),
+            (self.opted_out(), "opted out"),
+            (self.waived(), "waived"),
+        ];
+        for (flag, word) in flags {
             if flag {
                 list.entry(&format_args!("{word}"));
             }
@@ -218,14 +306,16 @@ impl std::fmt::Debug for Marks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Present {
     pub state: State,
-    /// The step that the state speaks of; in `Done` the last one that was begun.
+    /// The step that the state speaks of; in `Done` the last one that had its turn.
     pub step: StepIndex,
     pub marks: Marks,
-    /// When the first step was handed over; the message's `ttl` runs from here.
+    /// When the first step was handed over; the message's `ttl` runs from here. `None` exactly while no step is
+    /// marked as handed over.
     pub first_left: Option<Timestamp>,
-    /// When the latest step was handed over: its deadline and its receipt window run from here.
+    /// When the latest step was handed over: its deadline and its receipt window run from here, also where the step
+    /// goes again after a failure in passing.
     pub accepted: Option<Timestamp>,
-    /// How often the present step has been tried and given back by the provider.
+    /// How often the present step has been tried and given back by the provider, for whatever reason.
     pub tries: u8,
 }
 
@@ -281,5 +371,31 @@ mod tests {
         assert_eq!(marks.with_status(step(6), Status::Sent).status(step(6)), Some(Status::Delivered));
         assert_eq!(marks.with_status(step(6), Status::Read).status(step(6)), Some(Status::Read));
         assert_eq!(marks.status(step(0)), None);
+    }
+
+    #[test]
+    fn a_failure_keeps_what_was_reported_before_and_gives_way_to_a_delivery() {
+        let marks = Marks::default().with_failed(step(1));
+        assert_eq!((marks.failed(step(1)), marks.status(step(1))), (true, Some(Status::Accepted)));
+        let marks = marks.with_status(step(1), Status::Sent);
+        assert_eq!((marks.failed(step(1)), marks.status(step(1))), (true, Some(Status::Sent)));
+        assert_eq!(marks.with_failed(step(1)), marks);
+        assert_eq!(marks.without_failed(step(1)), Marks::default().with_status(step(1), Status::Sent));
+        let marks = marks.with_status(step(1), Status::Delivered);
+        assert_eq!((marks.failed(step(1)), marks.status(step(1))), (false, Some(Status::Delivered)));
+        assert_eq!(marks.with_failed(step(1)), marks);
+    }
+
+    #[test]
+    fn the_first_step_to_succeed_stays_the_one_that_did() {
+        let marks = Marks::default().with_ending(step(0), Ending::Deadline).with_opted_out();
+        for first in StepIndex::all() {
+            let reached = marks.with_reached_by(first);
+            assert_eq!(reached.reached_by(), Some(first));
+            assert_eq!(reached.with_reached_by(step(3)).reached_by(), Some(first));
+            assert_eq!(Marks::from_bits(reached.bits()), reached);
+        }
+        assert_eq!(marks.with_reached_by(step(0)).ending(step(0)), Ending::Deadline);
+        assert_eq!(marks.with_reached_by(step(1)).ending(step(1)), Ending::Success);
     }
 }

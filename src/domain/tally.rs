@@ -69,11 +69,18 @@ impl Count {
             Outcome::Expired => Self::OutcomeExpired,
             Outcome::Cancelled => Self::OutcomeCancelled,
             Outcome::Skipped => match skipped {
-                None | Some(SkipReason::Excluded) => Self::SkippedExcluded,
-                Some(SkipReason::OptedOut) => Self::SkippedOptedOut,
-                Some(SkipReason::MissingVariable) => Self::SkippedMissingVariable,
-                Some(SkipReason::OutsideWindow) => Self::SkippedOutsideWindow,
+                None => Self::SkippedExcluded,
+                Some(reason) => Self::of_skip(reason),
             },
+        }
+    }
+
+    pub const fn of_skip(reason: SkipReason) -> Self {
+        match reason {
+            SkipReason::Excluded => Self::SkippedExcluded,
+            SkipReason::OptedOut => Self::SkippedOptedOut,
+            SkipReason::MissingVariable => Self::SkippedMissingVariable,
+            SkipReason::OutsideWindow => Self::SkippedOutsideWindow,
         }
     }
 }
@@ -153,6 +160,9 @@ impl Tallies {
             State::Awaiting { .. } => self.add(*step, Count::AwaitingOpen, times),
             State::Done { outcome, skipped, .. } => self.add(*step, Count::of_outcome(*outcome, *skipped), times),
         }
+        if let Some(by) = marks.reached_by() {
+            self.add(by, Count::ReachedBy, times);
+        }
         if marks.delivered_twice() {
             self.add(StepIndex::FIRST, Count::DeliveredTwice, times);
         }
@@ -180,21 +190,15 @@ impl Tallies {
         if marks.unknown(index) {
             self.add(index, Count::Unknown, times);
         }
+        if marks.failed(index) {
+            self.add(index, Count::Undelivered, times);
+        }
         let gave_way = index < message.step;
         match marks.ending(index) {
-            Ending::Open => {}
-            Ending::Success => self.add(index, Count::ReachedBy, times),
+            Ending::Open | Ending::Success => {}
             Ending::Deadline if gave_way => self.add(index, Count::FellDeadline, times),
-            Ending::Deadline => {}
-            Ending::Undelivered => {
-                // The provider may change its mind: a phone that wakes after "undelivered" is no longer undelivered.
-                if status < Some(Status::Delivered) {
-                    self.add(index, Count::Undelivered, times);
-                }
-                if gave_way {
-                    self.add(index, Count::FellUndelivered, times);
-                }
-            }
+            Ending::Undelivered if gave_way => self.add(index, Count::FellUndelivered, times),
+            Ending::Deadline | Ending::Undelivered => {}
             Ending::Rejected => {
                 self.add(index, Count::Rejected, times);
                 if gave_way {

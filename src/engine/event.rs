@@ -7,9 +7,11 @@ use crate::domain::{Ending, Fault, Present, SenderPart, Status, StepIndex, Times
 pub enum Event {
     /// A node took it from its queue; the intent is on disk before the request leaves.
     Claimed,
-    /// How the hand-over of a step went.
+    /// How the hand-over of a step went. Whoever records it holds the claim that it answers.
     Answered { step: StepIndex, answer: Answer },
-    /// What the provider says about the attempt of a step, at whatever time.
+    /// What the provider says about the attempt of a step, at whatever time. Good news counts from every try of the
+    /// step; bad news must be about its latest, because only a umid tells a repeated failure of an earlier try from
+    /// one of the present: what names the umid of an earlier try stops before it gets here.
     Receipt { step: StepIndex, report: Report },
     /// The due time in its row has come.
     Due { silence: Silence },
@@ -30,8 +32,29 @@ pub enum Answer {
     Unknown,
     /// The request was never begun: the claim is given back.
     NotBegun,
-    /// The step has nothing that could be handed over: one of the endings that say why.
-    CannotLeave(Ending),
+    /// The step cannot be handed over at all.
+    CannotLeave(Obstacle),
+}
+
+/// Why a step cannot be handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Obstacle {
+    /// Its time to leave is up, or its tier is spent and the route says not to wait (rule 10).
+    CouldNotLeave,
+    /// Free text on WhatsApp, outside an open 24-hour window (rule 10).
+    OutsideWindow,
+    /// A variable without value and without default.
+    MissingVariable,
+}
+
+impl Obstacle {
+    pub const fn ending(self) -> Ending {
+        match self {
+            Self::CouldNotLeave => Ending::CouldNotLeave,
+            Self::OutsideWindow => Ending::OutsideWindow,
+            Self::MissingVariable => Ending::MissingVariable,
+        }
+    }
 }
 
 /// What a receipt says.
@@ -54,6 +77,9 @@ pub enum Silence {
     Held { until: Timestamp },
     /// We did not, and what we missed will not be repeated.
     Lost,
+    /// We did not, and have asked since: what the provider did not say by now has not happened. Lifts a waiver at
+    /// once, whatever the row's due time.
+    Filled,
 }
 
 /// Why nobody wants a message to go on.
@@ -85,8 +111,10 @@ pub enum Rule {
     Ended(Ending),
     /// A step met its success status (rule 2).
     Reached,
-    /// A better status, short of success.
+    /// A better status, short of success, or one that no longer decides anything.
     Progressed,
+    /// Bad news of a step that has given way, or of a message that has ended: kept and counted, it decides nothing.
+    Noted,
     /// Success of an earlier step took back a later one that was still queued (rule 6).
     Recalled,
     /// Success of an earlier step while a later one is under way (rule 6).
@@ -111,7 +139,7 @@ pub enum Rule {
     CalledOffPresentLast,
     /// The person wants no more (rule 2).
     Suppressed,
-    /// A receipt settled an unknown hand-over (rule 7).
+    /// A receipt settled a hand-over that was unknown, or whose answer it overtook (rule 7).
     Adopted,
 }
 
@@ -124,11 +152,11 @@ pub enum Ignored {
     NotBegun,
     /// Its time has not come.
     NotYet,
-    /// It answers a hand-over that is no longer waited for.
+    /// It speaks of a hand-over that is no longer waited for.
     Stale,
     /// The message has ended, and this does not change how.
     Ended,
-    /// In flight: the answer will settle it.
+    /// In flight: the answer, or what becomes of a claim whose node died, will settle it.
     InFlight,
 }
 

@@ -17,9 +17,19 @@
 mod event;
 mod gap;
 mod machine;
+mod news;
+mod times;
+mod ways;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod rules;
+#[cfg(test)]
+mod story;
 #[cfg(test)]
 mod table;
 
-pub use event::{Answer, CallOff, Decision, Event, Ignored, Report, Rule, Silence};
+pub use event::{Answer, CallOff, Decision, Event, Ignored, Obstacle, Report, Rule, Silence};
 pub use gap::Gap;
-pub use machine::{Standing, advance};
+pub use machine::{Standing, advance, begin};

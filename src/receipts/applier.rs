@@ -236,6 +236,9 @@ impl Applier {
                 continue;
             }
             outcome.receipts.push(receipt(incoming, found, &message.now));
+            if self.is_of_an_earlier_try(incoming, found, &message.now).await? {
+                continue;
+            }
             self.advance(message, incoming, found, now, &mut outcome);
         }
         outcome.changes = working
@@ -244,6 +247,23 @@ impl Applier {
             .map(|message| message.entry.change(&message.loaded, message.now, None))
             .collect();
         Ok(outcome)
+    }
+
+    /// Whether bad news is about a try that was followed by another: its umid is not the attempt's any more. Only a
+    /// message that was tried again can have such news, so hardly any has to be asked about.
+    async fn is_of_an_earlier_try(
+        &self,
+        incoming: &Incoming,
+        found: &Found,
+        now: &Present,
+    ) -> crate::store::Result<bool> {
+        let Some(umid) = incoming.umid.as_ref().filter(|_| now.tries > 0) else { return Ok(false) };
+        if !matches!(incoming.report, Report::Negative { .. }) {
+            return Ok(false);
+        }
+        let attempts = self.store.attempts(found.message.key).await?;
+        let latest = attempts.into_iter().find(|attempt| attempt.step == found.step).and_then(|attempt| attempt.umid);
+        Ok(latest.is_some_and(|latest| latest != *umid))
     }
 
     fn advance(

@@ -15,4 +15,4 @@ mod tier;
 pub use brake::Brake;
 pub use bucket::{Bucket, Pace};
 pub use holds::Holds;
-pub use tier::{Reservation, TierWindow};
+pub use tier::{DAY, Reservation, TierWindow};

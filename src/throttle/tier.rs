@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::domain::{Msisdn, Span, Tier, Timestamp};
 
 /// How long a person counts after the latest hand-over.
-const DAY: Span = Span::from_secs(86_400);
+pub const DAY: Span = Span::from_secs(86_400);
 
 /// The people of the last day. Loaded at the start from what claims have written, then kept beside it: the store is
 /// the truth, and this is its window.

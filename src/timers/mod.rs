@@ -42,7 +42,8 @@ impl Gaps {
                 (Silence::Held { until: one }, Silence::Held { until: other }) => {
                     Silence::Held { until: one.max(other) }
                 }
-                (held @ Silence::Held { .. }, Silence::Trusted) | (Silence::Trusted, held) => held,
+                (Silence::Held { until }, _) | (_, Silence::Held { until }) => Silence::Held { until },
+                (Silence::Trusted | Silence::Filled, Silence::Trusted | Silence::Filled) => Silence::Trusted,
             };
         }
         worst

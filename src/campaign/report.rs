@@ -1,0 +1,225 @@
+//! What a campaign has come to: from the counters alone, so it costs the same for ten recipients and ten million.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::domain::{
+    BatchState, CampaignId, Channel, Count, MessageId, Msisdn, Outcome, Plan, SkipReason, StepIndex, Tallies,
+};
+use crate::store::{Batch, Result, Store};
+
+/// Unknown attempts named in a report; the count beside them is whole.
+const UNKNOWN_SHOWN: u32 = 1_000;
+
+/// Where a campaign stands now.
+#[derive(Debug, Clone, Serialize)]
+pub struct Show {
+    pub id: String,
+    pub name: String,
+    pub state: BatchState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    pub counts: Counts,
+    pub rate: RateNow,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    pub queued: i64,
+    pub sending: i64,
+    pub awaiting: i64,
+    pub done: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct RateNow {
+    /// Hand-overs a second, as last measured.
+    pub now: f64,
+    /// What its lanes allow together.
+    pub allowed: f64,
+}
+
+/// How messages ended; with `open` they sum to the audience.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Outcomes(pub BTreeMap<String, i64>);
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    pub id: String,
+    pub name: String,
+    pub state: BatchState,
+    pub audience: i64,
+    pub open: i64,
+    pub outcomes: Outcomes,
+    /// Why messages were skipped.
+    pub skipped: BTreeMap<String, i64>,
+    pub delivered_twice: i64,
+    pub late: i64,
+    /// Attempts of which nobody knows whether they happened; the first thousand of `unknown_count`.
+    pub unknown: Vec<Unknown>,
+    pub unknown_count: i64,
+    pub steps: Vec<StepReport>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Unknown {
+    pub message: String,
+    pub msisdn: Msisdn,
+    pub step: u8,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct StepReport {
+    pub step: u8,
+    pub channel: Channel,
+    pub lane: String,
+    pub handed_over: i64,
+    pub sent: i64,
+    pub delivered: i64,
+    pub read: i64,
+    pub undelivered: i64,
+    pub rejected: i64,
+    /// Messages that this step brought to their success first.
+    pub reached: i64,
+    pub fell_back: FellBack,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct FellBack {
+    pub deadline: i64,
+    pub undelivered: i64,
+    pub rejected: i64,
+    pub could_not_leave: i64,
+    pub outside_window: i64,
+    pub missing_variable: i64,
+}
+
+impl FellBack {
+    pub const fn total(&self) -> i64 {
+        self.deadline
+            + self.undelivered
+            + self.rejected
+            + self.could_not_leave
+            + self.outside_window
+            + self.missing_variable
+    }
+}
+
+impl Counts {
+    /// A cancel counts at once; the rows follow.
+    pub fn of(state: BatchState, tallies: &Tallies) -> Self {
+        let cancelled = cancelled_at_once(state, tallies);
+        Self {
+            queued: tallies.total(Count::Queued) - cancelled,
+            sending: tallies.total(Count::Sending),
+            awaiting: tallies.total(Count::AwaitingOpen) + tallies.total(Count::AwaitingLast),
+            done: tallies.done() + cancelled,
+        }
+    }
+}
+
+/// Messages that are as good as cancelled: queued, never handed over, in a batch that was called off.
+fn cancelled_at_once(state: BatchState, tallies: &Tallies) -> i64 {
+    if state.is_cancelled() { tallies.total(Count::NeverLeft) } else { 0 }
+}
+
+fn public_id(batch: &Batch) -> String {
+    CampaignId { batch: batch.id, tag: batch.tag }.to_string()
+}
+
+fn name(batch: &Batch) -> String {
+    batch.name.clone().unwrap_or_else(|| public_id(batch))
+}
+
+impl Show {
+    /// `allowed` is what the campaign's lanes may hand over in a second.
+    pub fn new(batch: &Batch, tallies: &Tallies, allowed: f64) -> Self {
+        let is_sending = matches!(batch.state, BatchState::Running | BatchState::Cancelling);
+        Self {
+            id: public_id(batch),
+            name: name(batch),
+            state: batch.state,
+            why: batch.why.clone(),
+            counts: Counts::of(batch.state, tallies),
+            rate: RateNow { now: if is_sending { batch.pace.0 } else { 0.0 }, allowed },
+        }
+    }
+}
+
+impl Report {
+    pub async fn read(store: &dyn Store, batch: &Batch) -> Result<Self> {
+        let tallies = store.tallies(batch.id).await?;
+        let plan = store.plan(batch.id).await?;
+        let unknown = store.unknown(batch.id, UNKNOWN_SHOWN).await?;
+        let mut report = Self::of(batch, plan.as_ref(), &tallies);
+        report.unknown = unknown
+            .into_iter()
+            .map(|(key, msisdn, step)| Unknown {
+                message: MessageId { key, tag: batch.tag }.to_string(),
+                msisdn,
+                step: step.get() + 1,
+            })
+            .collect();
+        Ok(report)
+    }
+
+    /// The report without the list of unknown attempts.
+    pub fn of(batch: &Batch, plan: Option<&Plan>, tallies: &Tallies) -> Self {
+        let cancelled = cancelled_at_once(batch.state, tallies);
+        let mut outcomes: BTreeMap<String, i64> =
+            Outcome::ALL.iter().map(|outcome| (outcome.to_string(), tallies.outcome(*outcome))).collect();
+        *outcomes.entry(Outcome::Cancelled.to_string()).or_default() += cancelled;
+        let counts = Counts::of(batch.state, tallies);
+        let skipped = SkipReason::ALL.iter().filter_map(|reason| {
+            let count = tallies.total(Count::of_skip(*reason));
+            (count != 0).then(|| (reason.to_string(), count))
+        });
+        Self {
+            id: public_id(batch),
+            name: name(batch),
+            state: batch.state,
+            audience: i64::from(batch.messages),
+            open: counts.queued + counts.sending + counts.awaiting,
+            outcomes: Outcomes(outcomes),
+            skipped: skipped.collect(),
+            delivered_twice: tallies.total(Count::DeliveredTwice),
+            late: tallies.total(Count::Late),
+            unknown: Vec::new(),
+            unknown_count: tallies.total(Count::Unknown),
+            steps: plan.map(|plan| steps(plan, tallies)).unwrap_or_default(),
+        }
+    }
+
+    pub fn outcome(&self, outcome: Outcome) -> i64 {
+        self.outcomes.0.get(outcome.as_str()).copied().unwrap_or(0)
+    }
+}
+
+fn steps(plan: &Plan, tallies: &Tallies) -> Vec<StepReport> {
+    let of = |index: StepIndex| {
+        let count = |count| tallies.get(index, count);
+        let step = plan.step(index)?;
+        Some(StepReport {
+            step: index.get() + 1,
+            channel: step.channel,
+            lane: step.lane.clone(),
+            handed_over: count(Count::HandedOver),
+            sent: count(Count::Sent),
+            delivered: count(Count::Delivered),
+            read: count(Count::Read),
+            undelivered: count(Count::Undelivered),
+            rejected: count(Count::Rejected),
+            reached: count(Count::ReachedBy),
+            fell_back: FellBack {
+                deadline: count(Count::FellDeadline),
+                undelivered: count(Count::FellUndelivered),
+                rejected: count(Count::FellRejected),
+                could_not_leave: count(Count::CouldNotLeave),
+                outside_window: count(Count::OutsideWindow),
+                missing_variable: count(Count::MissingVariable),
+            },
+        })
+    };
+    plan.places().filter_map(|(index, _)| of(index)).collect()
+}

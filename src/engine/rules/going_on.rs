@@ -1,0 +1,350 @@
+//! Rules 1 to 5: deadlines, whose fault, what success is, the last step, and how long all of it may take.
+
+use crate::domain::{Count, Fault, Outcome, SenderPart, SkipReason, Span, State, Status};
+use crate::engine::story::{DAY, HOUR, MINUTE, START, Story, at, place, plan_with};
+use crate::engine::{Answer, Event, Ignored, Report, Rule, Silence};
+
+const LANE: Fault = Fault::Sender(SenderPart::Lane);
+const TEMPLATE: Fault = Fault::Sender(SenderPart::Template);
+
+// Rule 1: the deadline.
+
+#[test]
+fn a_deadline_runs_from_acceptance() {
+    let mut story = Story::usual();
+    story.at(3 * MINUTE).claim().at(4 * MINUTE).answer(Answer::Accepted);
+    assert!(story.awaits_until(19 * MINUTE));
+}
+
+#[test]
+fn a_deadline_is_never_early() {
+    let mut story = Story::usual();
+    story.leave().at(15 * MINUTE).now = at(15 * MINUTE) - Span::from_millis(1);
+    assert_eq!(story.ignores(Event::Due { silence: Silence::Trusted }), Ignored::NotYet);
+    assert_eq!(story.at(15 * MINUTE).time_is_up(), Rule::GaveWay(crate::domain::Ending::Deadline));
+    assert!(story.is_queued(2));
+}
+
+#[test]
+fn progress_short_of_success_leaves_the_deadline_where_it_is() {
+    let mut story = Story::usual();
+    story.leave().at(14 * MINUTE).hear(1, Status::Sent);
+    assert!(story.awaits_until(15 * MINUTE));
+}
+
+#[test]
+fn a_step_without_fallback_after_gives_way_only_on_failure() {
+    let mut silent = Story::of(plan_with(|plan| plan.steps[0].fallback_after = None));
+    silent.leave();
+    let mut failing = silent.clone();
+    assert!(silent.awaits_until(30 * DAY));
+    silent.at(30 * DAY).time_is_up();
+    assert_eq!(silent.outcome(), Some(Outcome::Silent));
+    failing.at(29 * DAY).fail(1, Fault::Recipient);
+    assert!(failing.is_queued(2));
+}
+
+// Rule 2: whose fault.
+
+#[test]
+fn success_ends_the_message() {
+    let mut story = Story::usual();
+    story.leave().at(MINUTE).hear(1, Status::Delivered);
+    assert_eq!(story.outcome(), Some(Outcome::Reached));
+    assert_eq!(story.tallies().get(place(1), Count::ReachedBy), 1);
+}
+
+#[test]
+fn more_than_success_is_success_too() {
+    let mut story = Story::usual();
+    story.leave().hear(1, Status::Read);
+    assert_eq!(story.outcome(), Some(Outcome::Reached));
+}
+
+#[test]
+fn acceptance_is_success_where_the_step_asks_for_no_more() {
+    let mut story = Story::of(plan_with(|plan| plan.steps[0].success = Status::Accepted));
+    assert_eq!(story.claim().answer(Answer::Accepted), Rule::Reached);
+    assert_eq!(story.outcome(), Some(Outcome::Reached));
+}
+
+#[test]
+fn an_unknown_hand_over_is_not_yet_an_accepted_one() {
+    let mut story = Story::of(plan_with(|plan| plan.steps[0].success = Status::Accepted));
+    story.claim().answer(Answer::Unknown);
+    assert_eq!(story.outcome(), None);
+    story.hear(1, Status::Accepted);
+    assert_eq!(story.outcome(), Some(Outcome::Reached));
+}
+
+#[test]
+fn undelivered_brings_the_next_step_at_once() {
+    let mut story = Story::usual();
+    story.leave().at(MINUTE).fail(1, Fault::Recipient);
+    assert_eq!(story.message.state, State::Queued { not_before: at(MINUTE), gives_up: None });
+    assert!(story.is_queued(2));
+    assert_eq!(story.tallies().get(place(1), Count::FellUndelivered), 1);
+}
+
+#[test]
+fn rejected_brings_the_next_step_at_once() {
+    let mut story = Story::usual();
+    story.claim().at(1).refuse(Fault::Recipient);
+    assert!(story.is_queued(2));
+    assert_eq!(story.tallies().get(place(1), Count::FellRejected), 1);
+    assert_eq!(story.tallies().get(place(1), Count::HandedOver), 0);
+}
+
+#[test]
+fn a_fault_of_the_senders_consumes_no_step_whether_said_at_once_or_by_receipt() {
+    for fault in [LANE, TEMPLATE] {
+        let mut at_once = Story::usual();
+        at_once.claim().refuse(fault);
+        let mut by_receipt = Story::usual();
+        by_receipt.leave().fail(1, fault);
+        for story in [at_once, by_receipt] {
+            assert!(story.is_queued(1));
+            assert_eq!(story.message.marks, crate::domain::Marks::default());
+            assert_eq!((story.message.first_left, story.message.accepted), (None, None));
+            assert_eq!(story.tallies().get(place(1), Count::NeverLeft), 1);
+        }
+    }
+}
+
+#[test]
+fn after_a_fault_of_the_senders_the_deadline_runs_from_the_new_acceptance() {
+    let mut story = Story::usual();
+    story.leave().at(10 * MINUTE).fail(1, TEMPLATE);
+    story.at(HOUR).leave();
+    assert!(story.awaits_until(HOUR + 15 * MINUTE));
+}
+
+#[test]
+fn a_fault_of_the_senders_keeps_its_place_in_the_queue() {
+    let mut story = Story::usual();
+    story.at(MINUTE).claim().refuse(LANE);
+    assert_eq!(story.message.state, State::Queued { not_before: START, gives_up: None });
+}
+
+#[test]
+fn nobody_falls_back_however_often_the_sender_is_at_fault() {
+    let mut story = Story::usual();
+    for hour in 0..48 {
+        story.at(hour * HOUR).claim().refuse(if hour % 2 == 0 { LANE } else { TEMPLATE });
+        assert!(story.is_queued(1));
+    }
+}
+
+#[test]
+fn who_wants_no_more_is_suppressed_on_every_channel() {
+    let mut at_once = Story::usual();
+    at_once.claim().refuse(Fault::Person);
+    let mut by_receipt = Story::usual();
+    by_receipt.leave().fail(1, Fault::Person);
+    let mut after_the_deadline = Story::usual();
+    after_the_deadline.falls_back_to(2).fail(1, Fault::Person);
+    for story in [at_once, by_receipt, after_the_deadline] {
+        let State::Done { outcome, skipped, .. } = story.message.state else { panic!("{:?}", story.message) };
+        assert_eq!((outcome, skipped), (Outcome::Skipped, Some(SkipReason::OptedOut)));
+    }
+}
+
+#[test]
+fn who_wants_no_more_gets_no_third_step_while_the_second_is_under_way() {
+    let mut awaiting = Story::usual();
+    awaiting.falls_back_to(2).leave().fail(1, Fault::Person);
+    let mut sending = Story::usual();
+    sending.falls_back_to(2).claim().fail(1, Fault::Person);
+    sending.answer(Answer::Accepted);
+    for mut story in [awaiting, sending] {
+        story.fail(2, Fault::Recipient);
+        assert_eq!(story.outcome(), Some(Outcome::Undelivered));
+    }
+}
+
+#[test]
+fn who_wants_no_more_gets_nothing_after_a_delivery_either() {
+    let mut story = Story::of(plan_with(|plan| plan.steps[0].success = Status::Read));
+    story.leave().hear(1, Status::Delivered);
+    assert_eq!(story.fail(1, Fault::Person), Rule::CalledOffPresentLast);
+    assert!(story.awaits_until(30 * DAY));
+}
+
+#[test]
+fn in_passing_means_the_same_step_again_at_the_time_that_was_named() {
+    let mut refused = Story::usual();
+    refused.claim().refuse(Fault::Passing);
+    let mut unavailable = Story::usual();
+    unavailable.claim().answer(Answer::Unavailable { again: at(5) });
+    let mut by_receipt = Story::usual();
+    by_receipt.leave().fail(1, Fault::Passing);
+    for story in [&mut refused, &mut unavailable, &mut by_receipt] {
+        assert!(story.is_queued(1));
+        assert_eq!(story.message.tries, 1);
+        assert_eq!(story.ignores(Event::Claimed), Ignored::NotYet);
+        story.at(5).leave();
+    }
+}
+
+#[test]
+fn in_passing_stays_within_the_time_that_ran_for_the_first_try() {
+    let mut story = Story::usual();
+    story.leave();
+    for minute in [4, 8, 12] {
+        story.at(minute * MINUTE).fail(1, Fault::Passing);
+        assert_eq!(story.due_at(), Some(at(15 * MINUTE)));
+        story.at(minute * MINUTE + 5).leave();
+        assert!(story.awaits_until(15 * MINUTE));
+    }
+    story.at(15 * MINUTE).time_is_up();
+    assert!(story.is_queued(2));
+}
+
+#[test]
+fn a_failure_in_passing_that_has_no_time_left_brings_the_next_step() {
+    let mut queued = Story::usual();
+    queued.leave().at(14 * MINUTE).fail(1, Fault::Passing);
+    queued.at(15 * MINUTE).time_is_up();
+    let mut held = Story::usual();
+    held.leave().at(15 * MINUTE).due(Silence::Held { until: at(16 * MINUTE) });
+    held.fail(1, Fault::Passing);
+    for story in [queued, held] {
+        assert!(story.is_queued(2));
+        assert_eq!(story.tallies().get(place(1), Count::FellUndelivered), 1);
+    }
+}
+
+#[test]
+fn a_repeated_failure_of_an_earlier_try_does_not_send_twice() {
+    let mut story = Story::usual();
+    story.leave().at(MINUTE).fail(1, Fault::Passing);
+    let again = Event::Receipt { step: place(1), report: crate::engine::story::failed(Fault::Passing, story.now) };
+    assert_eq!(story.ignores(again), Ignored::NothingNew);
+    assert_eq!(story.at(2 * MINUTE).claim().ignores(again), Ignored::InFlight);
+}
+
+#[test]
+fn a_receipt_ranks_only_upwards() {
+    let mut story = Story::of(plan_with(|plan| plan.steps[0].success = Status::Read));
+    story.leave().hear(1, Status::Delivered);
+    for lower in [Status::Accepted, Status::Sent, Status::Delivered] {
+        let event = Event::Receipt { step: place(1), report: Report::Reached(lower) };
+        assert_eq!(story.ignores(event), Ignored::NothingNew);
+    }
+    let bad_news = Event::Receipt { step: place(1), report: crate::engine::story::failed(Fault::Recipient, story.now) };
+    assert_eq!(story.ignores(bad_news), Ignored::NothingNew);
+}
+
+#[test]
+fn a_receipt_that_overtakes_the_answer_counts_and_the_answer_does_not() {
+    let answer = Event::Answered { step: place(1), answer: Answer::Accepted };
+    let mut sent = Story::usual();
+    sent.claim().at(1).hear(1, Status::Sent);
+    assert!(sent.awaits_until(15 * MINUTE + 1));
+    let mut delivered = Story::usual();
+    delivered.claim().at(1).hear(1, Status::Delivered);
+    assert_eq!(delivered.outcome(), Some(Outcome::Reached));
+    let mut failed = Story::usual();
+    failed.claim().at(1).fail(1, Fault::Recipient);
+    assert!(failed.is_queued(2));
+    for story in [&mut sent, &mut delivered, &mut failed] {
+        assert_eq!(story.at(2).ignores(answer), Ignored::Stale);
+        assert_eq!(story.tallies().get(place(1), Count::HandedOver), 1);
+    }
+}
+
+// Rule 4: the last step.
+
+#[test]
+fn the_last_step_has_no_deadline() {
+    let mut story = Story::of(plan_with(|plan| plan.steps[2].fallback_after = Some(Span::from_secs(60))));
+    story.falls_back_to(3).leave();
+    assert!(story.awaits_until(25 * MINUTE + 2 * DAY));
+}
+
+#[test]
+fn the_last_step_is_done_at_success_at_failure_or_when_its_window_closes() {
+    let mut last = Story::usual();
+    last.falls_back_to(3).leave();
+    let mut reached = last.clone();
+    reached.hear(3, Status::Delivered);
+    assert_eq!(reached.outcome(), Some(Outcome::Reached));
+    let mut undelivered = last.clone();
+    undelivered.fail(3, Fault::Recipient);
+    assert_eq!(undelivered.outcome(), Some(Outcome::Undelivered));
+    last.at(25 * MINUTE + 2 * DAY).time_is_up();
+    assert_eq!(last.outcome(), Some(Outcome::Silent));
+}
+
+#[test]
+fn a_last_step_that_is_rejected_is_undelivered() {
+    let mut story = Story::usual();
+    story.falls_back_to(3).claim().refuse(Fault::Recipient);
+    assert_eq!(story.outcome(), Some(Outcome::Undelivered));
+    assert_eq!(story.tallies().get(place(3), Count::FellRejected), 0, "nothing was left to fall back to");
+}
+
+#[test]
+fn the_receipt_window_runs_from_acceptance() {
+    let mut story = Story::of(plan_with(|plan| {
+        plan.steps.truncate(1);
+        plan.steps[0].receipt_window = Span::from_secs(HOUR);
+    }));
+    story.at(MINUTE).claim().at(2 * MINUTE).answer(Answer::Accepted);
+    assert!(story.awaits_until(HOUR + 2 * MINUTE));
+}
+
+// Rule 5: TTL and end.
+
+#[test]
+fn the_ttl_runs_from_the_first_hand_over() {
+    let mut story = Story::of(plan_with(|plan| plan.ttl = Some(Span::from_secs(20 * MINUTE))));
+    story.at(HOUR).falls_back_to(2);
+    assert_eq!(story.due_at(), Some(at(HOUR + 20 * MINUTE)));
+}
+
+#[test]
+fn no_step_leaves_after_the_ttl_and_what_is_unsent_then_is_expired() {
+    let mut story = Story::of(plan_with(|plan| plan.ttl = Some(Span::from_secs(20 * MINUTE))));
+    story.falls_back_to(2).at(20 * MINUTE);
+    assert_eq!(story.ignores(Event::Claimed), Ignored::Stale);
+    assert_eq!(story.time_is_up(), Rule::Expired);
+    assert_eq!(story.outcome(), Some(Outcome::Expired));
+}
+
+#[test]
+fn a_deadline_after_the_ttl_brings_no_next_step() {
+    let mut story = Story::of(plan_with(|plan| plan.ttl = Some(Span::from_secs(10 * MINUTE))));
+    story.leave().at(15 * MINUTE).time_is_up();
+    assert_eq!(story.outcome(), Some(Outcome::Expired));
+}
+
+#[test]
+fn the_end_of_the_campaign_is_the_latest_first_hand_over() {
+    let mut unsent = Story::of(plan_with(|plan| plan.end = Some(at(HOUR))));
+    let mut in_time = unsent.clone();
+    unsent.at(HOUR);
+    assert_eq!(unsent.ignores(Event::Claimed), Ignored::Stale);
+    unsent.time_is_up();
+    assert_eq!(unsent.outcome(), Some(Outcome::Expired));
+    in_time.at(HOUR - 1).leave().at(HOUR + 15 * MINUTE).time_is_up();
+    assert!(in_time.is_queued(2), "the end says nothing about later steps");
+}
+
+#[test]
+fn the_end_holds_for_a_second_step_that_would_be_the_first_hand_over() {
+    let mut story = Story::of(plan_with(|plan| plan.end = Some(at(HOUR))));
+    story.at(HOUR - 1).claim().refuse(Fault::Recipient);
+    assert_eq!(story.due_at(), Some(at(HOUR)));
+    story.at(HOUR).time_is_up();
+    assert_eq!(story.outcome(), Some(Outcome::Expired));
+}
+
+#[test]
+fn a_failure_in_passing_does_not_outlive_the_ttl() {
+    let mut story = Story::of(plan_with(|plan| plan.ttl = Some(Span::from_secs(10 * MINUTE))));
+    story.leave().at(9 * MINUTE).fail(1, Fault::Passing);
+    assert_eq!(story.at(10 * MINUTE).ignores(Event::Claimed), Ignored::Stale);
+    story.time_is_up();
+    assert_eq!(story.outcome(), Some(Outcome::Expired));
+}

@@ -1,0 +1,227 @@
+//! A message's life as a test tells it: what happens, one thing after the other, and what became of it.
+
+use super::{Answer, CallOff, Decision, Event, Ignored, Report, Rule, Silence, Standing, advance, begin};
+use crate::domain::{
+    AfterGap, Channel, Content, Fault, OnTierSpent, OnUnknown, Outcome, Plan, Present, Span, State, Status, Step,
+    StepIndex, Tallies, Timestamp,
+};
+
+/// When every story begins.
+pub(super) const START: Timestamp = Timestamp::from_millis(1_000_000_000_000);
+
+pub(super) const MINUTE: i64 = 60;
+pub(super) const HOUR: i64 = 3_600;
+pub(super) const DAY: i64 = 86_400;
+
+/// So many seconds after the start.
+pub(super) fn at(secs: i64) -> Timestamp {
+    START + Span::from_secs(secs)
+}
+
+/// A place in the route, counted from one as people do.
+pub(super) fn place(number: u8) -> StepIndex {
+    StepIndex::new(number - 1).unwrap()
+}
+
+pub(super) fn step(channel: Channel, fallback_after: Option<i64>) -> Step {
+    Step {
+        channel,
+        lane: channel.to_string(),
+        fallback_after: fallback_after.map(Span::from_secs),
+        success: channel.default_success(),
+        receipt_window: channel.receipt_window(),
+        leave_within: None,
+        on_tier_spent: OnTierSpent::Wait,
+        content: Content::Text { text: "Hi".to_owned(), source: None, encoding: None },
+    }
+}
+
+/// WhatsApp, after 15 minutes Viber, after 10 more SMS; neither TTL nor end.
+pub(super) fn plan() -> Plan {
+    Plan {
+        columns: Vec::new(),
+        steps: vec![
+            step(Channel::WhatsApp, Some(15 * MINUTE)),
+            step(Channel::Viber, Some(10 * MINUTE)),
+            step(Channel::Sms, None),
+        ],
+        ttl: None,
+        end: None,
+        on_unknown: OnUnknown::Keep,
+        after_gap: AfterGap::Ask,
+    }
+}
+
+/// The plan, changed.
+pub(super) fn plan_with(change: impl FnOnce(&mut Plan)) -> Plan {
+    let mut plan = plan();
+    change(&mut plan);
+    plan
+}
+
+/// Bad news by receipt; what may go again does so five seconds later.
+pub(super) fn failed(fault: Fault, now: Timestamp) -> Report {
+    Report::Failed { fault, again: now + Span::from_secs(5) }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Story {
+    pub(super) plan: Plan,
+    pub(super) standing: Standing,
+    pub(super) message: Present,
+    pub(super) now: Timestamp,
+    tallies: Tallies,
+}
+
+impl Story {
+    pub(super) fn of(plan: Plan) -> Self {
+        let message = begin(&plan, START);
+        let mut tallies = Tallies::default();
+        tallies.weigh(plan.steps.len(), &message, 1);
+        Self { plan, standing: Standing::Live, message, now: START, tallies }
+    }
+
+    /// The usual plan from its beginning.
+    pub(super) fn usual() -> Self {
+        Self::of(plan())
+    }
+
+    /// Lets time pass until so many seconds after the start.
+    pub(super) fn at(&mut self, secs: i64) -> &mut Self {
+        self.now = at(secs);
+        self
+    }
+
+    pub(super) fn decide(&self, event: Event) -> Decision {
+        advance(&self.plan, self.standing, &self.message, event, self.now)
+    }
+
+    /// Something happens. Counters follow, and must keep matching the message.
+    pub(super) fn event(&mut self, event: Event) -> Decision {
+        let decision = self.decide(event);
+        if let Some(next) = decision.next() {
+            self.tallies.moved(self.plan.steps.len(), &self.message, next);
+            self.message = *next;
+        }
+        let mut counted = Tallies::default();
+        counted.weigh(self.plan.steps.len(), &self.message, 1);
+        assert_eq!(self.tallies, counted, "counters left the message: {:?}", self.message);
+        decision
+    }
+
+    /// Something happens that changes the message, by this rule.
+    #[track_caller]
+    fn rule(&mut self, event: Event) -> Rule {
+        match self.event(event) {
+            Decision::Moved { rule, .. } => rule,
+            Decision::Ignored(why) => panic!("{event:?} was ignored ({why:?}) by {:?}", self.message),
+        }
+    }
+
+    /// Something happens that changes nothing.
+    #[track_caller]
+    pub(super) fn ignores(&mut self, event: Event) -> Ignored {
+        match self.event(event) {
+            Decision::Ignored(why) => why,
+            Decision::Moved { next, rule } => panic!("{event:?} was not ignored: {rule:?}, {next:?}"),
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn claim(&mut self) -> &mut Self {
+        assert_eq!(self.rule(Event::Claimed), Rule::Claimed);
+        self
+    }
+
+    /// The present step's hand-over is answered.
+    #[track_caller]
+    pub(super) fn answer(&mut self, answer: Answer) -> Rule {
+        self.rule(Event::Answered { step: self.message.step, answer })
+    }
+
+    /// Refused at once; what may go again does so five seconds later.
+    #[track_caller]
+    pub(super) fn refuse(&mut self, fault: Fault) -> Rule {
+        self.answer(Answer::Refused { fault, again: self.now + Span::from_secs(5) })
+    }
+
+    /// The present step is claimed and taken.
+    #[track_caller]
+    pub(super) fn leave(&mut self) -> &mut Self {
+        self.claim().answer(Answer::Accepted);
+        self
+    }
+
+    #[track_caller]
+    pub(super) fn hear(&mut self, number: u8, status: Status) -> Rule {
+        self.rule(Event::Receipt { step: place(number), report: Report::Reached(status) })
+    }
+
+    #[track_caller]
+    pub(super) fn fail(&mut self, number: u8, fault: Fault) -> Rule {
+        let report = failed(fault, self.now);
+        self.rule(Event::Receipt { step: place(number), report })
+    }
+
+    #[track_caller]
+    pub(super) fn due(&mut self, silence: Silence) -> Rule {
+        self.rule(Event::Due { silence })
+    }
+
+    /// The time has come, and silence is news.
+    #[track_caller]
+    pub(super) fn time_is_up(&mut self) -> Rule {
+        self.due(Silence::Trusted)
+    }
+
+    /// The batch is cancelled and the sweep has come to this message.
+    #[track_caller]
+    pub(super) fn cancel(&mut self) -> Rule {
+        self.standing = Standing::Cancelled;
+        self.rule(Event::CalledOff(CallOff::Cancel))
+    }
+
+    #[track_caller]
+    pub(super) fn opt_out(&mut self) -> Rule {
+        self.rule(Event::CalledOff(CallOff::OptOut))
+    }
+
+    /// Every step from the present one up to `number` leaves and gives way at its deadline, as soon as it can.
+    #[track_caller]
+    pub(super) fn falls_back_to(&mut self, number: u8) -> &mut Self {
+        while self.message.step < place(number) {
+            self.leave();
+            self.now = self.due_at().unwrap();
+            self.time_is_up();
+        }
+        self
+    }
+
+    /// When something happens to the message by itself.
+    pub(super) fn due_at(&self) -> Option<Timestamp> {
+        match self.message.state {
+            State::Queued { gives_up, .. } => gives_up,
+            State::Awaiting { due } => Some(due),
+            State::Sending { .. } | State::Done { .. } => None,
+        }
+    }
+
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        self.message.outcome()
+    }
+
+    pub(super) fn tallies(&self) -> &Tallies {
+        &self.tallies
+    }
+
+    #[track_caller]
+    pub(super) fn is_queued(&self, number: u8) -> bool {
+        matches!(self.message.state, State::Queued { .. }) && self.message.step == place(number)
+    }
+
+    /// Whether the message waits for receipts, and until when.
+    #[track_caller]
+    pub(super) fn awaits_until(&self, secs: i64) -> bool {
+        self.message.state == State::Awaiting { due: at(secs) }
+    }
+}

@@ -1,0 +1,352 @@
+//! The machine as a table: a fixed plan, every kind of present, everything that can happen to it.
+//!
+//! The snapshot beside this file is the specification. Read a line as "when this happens, the message becomes that,
+//! by this rule"; what changes nothing stands behind the reason for it. What the same
+//! events do once the batch is called off stands below, where that differs.
+//!
+//! The lists of what can happen are walks through exhaustive matches: a new variant does not compile until somebody
+//! has given it its place, and with it a line in the table.
+
+mod words;
+
+use std::fmt::Write as _;
+
+use self::words::{lines, present, time};
+use super::story::{DAY, HOUR, MINUTE, Story, at, failed, place, plan_with};
+use super::{Answer, CallOff, Event, Ignored, Obstacle, Report, Rule, Silence, Standing};
+use crate::domain::{Ending, Fault, Outcome, Plan, Present, SenderPart, Span, Status, Timestamp};
+
+/// Starts at `None` and goes on for as long as `next` knows another.
+fn walk<T: Copy>(next: impl Fn(Option<T>) -> Option<T>) -> Vec<T> {
+    std::iter::successors(next(None), |last| next(Some(*last))).collect()
+}
+
+fn faults() -> Vec<Fault> {
+    walk(|last| match last {
+        None => Some(Fault::Recipient),
+        Some(Fault::Recipient) => Some(Fault::Sender(SenderPart::Lane)),
+        Some(Fault::Sender(SenderPart::Lane)) => Some(Fault::Sender(SenderPart::Template)),
+        Some(Fault::Sender(SenderPart::Template)) => Some(Fault::Person),
+        Some(Fault::Person) => Some(Fault::Passing),
+        Some(Fault::Passing) => None,
+    })
+}
+
+fn answers(again: Timestamp) -> Vec<Answer> {
+    let kinds = walk(|last| match last {
+        None => Some(Answer::Accepted),
+        Some(Answer::Accepted) => Some(Answer::Refused { fault: Fault::Recipient, again }),
+        Some(Answer::Refused { .. }) => Some(Answer::Unavailable { again }),
+        Some(Answer::Unavailable { .. }) => Some(Answer::Unknown),
+        Some(Answer::Unknown) => Some(Answer::NotBegun),
+        Some(Answer::NotBegun) => Some(Answer::CannotLeave(Obstacle::CouldNotLeave)),
+        Some(Answer::CannotLeave(Obstacle::CouldNotLeave)) => Some(Answer::CannotLeave(Obstacle::OutsideWindow)),
+        Some(Answer::CannotLeave(Obstacle::OutsideWindow)) => Some(Answer::CannotLeave(Obstacle::MissingVariable)),
+        Some(Answer::CannotLeave(Obstacle::MissingVariable)) => None,
+    });
+    let of_each_fault = |answer| match answer {
+        Answer::Refused { .. } => faults().into_iter().map(|fault| Answer::Refused { fault, again }).collect(),
+        other => vec![other],
+    };
+    kinds.into_iter().flat_map(of_each_fault).collect()
+}
+
+fn reports(now: Timestamp) -> Vec<Report> {
+    let kinds = walk(|last| match last {
+        None => Some(Report::Reached(Status::Accepted)),
+        Some(Report::Reached(_)) => Some(failed(Fault::Recipient, now)),
+        Some(Report::Failed { .. }) => None,
+    });
+    let of_each = |report| match report {
+        Report::Reached(_) => Status::ALL.iter().map(|status| Report::Reached(*status)).collect(),
+        Report::Failed { .. } => faults().into_iter().map(|fault| failed(fault, now)).collect::<Vec<_>>(),
+    };
+    kinds.into_iter().flat_map(of_each).collect()
+}
+
+fn silences(until: Timestamp) -> Vec<Silence> {
+    walk(|last| match last {
+        None => Some(Silence::Trusted),
+        Some(Silence::Trusted) => Some(Silence::Held { until }),
+        Some(Silence::Held { .. }) => Some(Silence::Lost),
+        Some(Silence::Lost) => Some(Silence::Filled),
+        Some(Silence::Filled) => None,
+    })
+}
+
+fn call_offs() -> Vec<CallOff> {
+    walk(|last| match last {
+        None => Some(CallOff::Cancel),
+        Some(CallOff::Cancel) => Some(CallOff::OptOut),
+        Some(CallOff::OptOut) => None,
+    })
+}
+
+/// Everything that can happen to `message` at `now`. Answers to a step that is not the present one, and receipts for
+/// steps that lie ahead, are alike for all of them: one stands for the rest.
+fn events(message: &Present, now: Timestamp) -> Vec<Event> {
+    let step = message.step;
+    let kinds = walk(|last| match last {
+        None => Some(Event::Claimed),
+        Some(Event::Claimed) => Some(Event::Answered { step, answer: Answer::Accepted }),
+        Some(Event::Answered { .. }) => Some(Event::Receipt { step, report: Report::Reached(Status::Sent) }),
+        Some(Event::Receipt { .. }) => Some(Event::Due { silence: Silence::Trusted }),
+        Some(Event::Due { .. }) => Some(Event::CalledOff(CallOff::Cancel)),
+        Some(Event::CalledOff(_)) => None,
+    });
+    let of_each = |event| match event {
+        Event::Claimed => vec![Event::Claimed],
+        Event::Answered { .. } => {
+            answers(now + Span::from_secs(5)).into_iter().map(|answer| Event::Answered { step, answer }).collect()
+        }
+        Event::Receipt { .. } => (1..=3)
+            .map(place)
+            .take_while(|of| of.get() <= step.get() + 1)
+            .flat_map(|step| reports(now).into_iter().map(move |report| Event::Receipt { step, report }))
+            .collect(),
+        Event::Due { .. } => {
+            silences(now + Span::from_secs(92)).into_iter().map(|silence| Event::Due { silence }).collect()
+        }
+        Event::CalledOff(_) => call_offs().into_iter().map(Event::CalledOff).collect(),
+    };
+    kinds.into_iter().flat_map(of_each).collect()
+}
+
+/// WhatsApp → Viber (wants Read, and 30 minutes to leave) → SMS; a day's TTL, first hand-overs within eight hours.
+fn table_plan() -> Plan {
+    plan_with(|plan| {
+        plan.ttl = Some(Span::from_secs(DAY));
+        plan.end = Some(at(8 * HOUR));
+        plan.steps[1].success = Status::Read;
+        plan.steps[1].leave_within = Some(Span::from_secs(30 * MINUTE));
+    })
+}
+
+/// The presents of the table. Each is reached by a story, so none of them is one that cannot be.
+fn presents() -> Vec<(&'static str, Story)> {
+    let mut presents = Vec::new();
+    let mut tell = |name, story: &dyn Fn(&mut Story)| {
+        let mut told = Story::of(table_plan());
+        story(&mut told);
+        presents.push((name, told));
+    };
+    let minutes = |n: i64| n * MINUTE;
+    tell("queued, first step", &|_| {});
+    tell("queued, first step, until the end of the campaign has come", &|s| {
+        s.at(8 * HOUR);
+    });
+    tell("queued, first step, again after a 429", &|s| {
+        s.claim().refuse(Fault::Passing);
+        s.at(5);
+    });
+    tell("queued, first step, again after a failure in passing", &|s| {
+        s.leave().at(minutes(5)).fail(1, Fault::Passing);
+        s.at(minutes(6));
+    });
+    tell("queued, first step, resent after an unknown hand-over", &|s| {
+        s.plan.on_unknown = crate::domain::OnUnknown::Resend;
+        s.claim().at(10).answer(Answer::Unknown);
+    });
+    tell("queued, second step, after the deadline", &|s| {
+        s.falls_back_to(2).at(minutes(20));
+    });
+    tell("queued, second step, after a rejection", &|s| {
+        s.claim().refuse(Fault::Recipient);
+        s.at(minutes(1));
+    });
+    tell("queued, second step, its 30 minutes to leave are up", &|s| {
+        s.falls_back_to(2).at(minutes(45));
+    });
+    tell("queued, third step, after two deadlines", &|s| {
+        s.falls_back_to(3).at(minutes(26));
+    });
+    tell("queued, third step, when the TTL is up", &|s| {
+        s.falls_back_to(3).at(DAY);
+    });
+    tell("sending, first step", &|s| {
+        s.claim().at(1);
+    });
+    tell("sending, first step, opted out meanwhile", &|s| {
+        s.claim().opt_out();
+        s.at(1);
+    });
+    tell("sending, second step", &|s| {
+        s.falls_back_to(2).claim().at(minutes(16));
+    });
+    tell("sending, second step, once more after a 429", &|s| {
+        s.falls_back_to(2).claim().refuse(Fault::Passing);
+        s.at(minutes(16)).claim();
+    });
+    tell("sending, second step, the first has reached meanwhile", &|s| {
+        s.falls_back_to(2).claim().hear(1, Status::Delivered);
+        s.at(minutes(16));
+    });
+    tell("sending, third step", &|s| {
+        s.falls_back_to(3).claim().at(minutes(26));
+    });
+    tell("awaiting, first step", &|s| {
+        s.leave().at(minutes(5));
+    });
+    tell("awaiting, first step, at its deadline", &|s| {
+        s.leave().at(minutes(15));
+    });
+    tell("awaiting, first step, unknown", &|s| {
+        s.claim().at(10).answer(Answer::Unknown);
+        s.at(minutes(5));
+    });
+    tell("awaiting, first step, deadline held", &|s| {
+        s.leave().at(minutes(15)).due(Silence::Held { until: at(minutes(16)) });
+        s.at(minutes(16));
+    });
+    tell("awaiting, first step, deadline waived", &|s| {
+        s.leave().at(minutes(15)).due(Silence::Lost);
+        s.at(HOUR);
+    });
+    tell("awaiting, first step, deadline waived and the TTL is up", &|s| {
+        s.leave().at(minutes(15)).due(Silence::Lost);
+        s.at(DAY);
+    });
+    tell("awaiting, first step, cut by an opt-out", &|s| {
+        s.leave().opt_out();
+        s.at(minutes(20));
+    });
+    tell("awaiting, second step, delivered but not read", &|s| {
+        s.falls_back_to(2).leave().hear(2, Status::Delivered);
+        s.at(minutes(20));
+    });
+    tell("awaiting, third step", &|s| {
+        s.falls_back_to(3).leave().at(minutes(30));
+    });
+    tell("awaiting, third step, when its window closes", &|s| {
+        s.falls_back_to(3).leave().at(minutes(25) + 2 * DAY);
+    });
+    tell("awaiting, second step is the last, the third had nothing to say", &|s| {
+        s.falls_back_to(3).claim().answer(Answer::CannotLeave(Obstacle::MissingVariable));
+        s.at(minutes(30));
+    });
+    for outcome in Outcome::ALL {
+        presents.push((done_name(*outcome), done(*outcome)));
+    }
+    presents
+}
+
+const fn done_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Reached => "done, reached by the second step",
+        Outcome::Undelivered => "done, undelivered",
+        Outcome::Silent => "done, silent",
+        Outcome::Unknown => "done, unknown",
+        Outcome::Expired => "done, expired before the third step left",
+        Outcome::Cancelled => "done, cancelled before the second step left",
+        Outcome::Skipped => "done, opted out",
+    }
+}
+
+fn done(outcome: Outcome) -> Story {
+    let mut told = Story::of(table_plan());
+    match outcome {
+        Outcome::Reached => {
+            told.falls_back_to(2).leave().at(20 * MINUTE).hear(2, Status::Read);
+        }
+        Outcome::Undelivered => {
+            told.falls_back_to(3).leave().at(30 * MINUTE).fail(3, Fault::Recipient);
+        }
+        Outcome::Silent => {
+            told.falls_back_to(3).leave().at(3 * DAY).time_is_up();
+        }
+        Outcome::Unknown => {
+            told.falls_back_to(3).claim().answer(Answer::Unknown);
+            told.at(3 * DAY).time_is_up();
+        }
+        Outcome::Expired => {
+            told.falls_back_to(3).at(DAY).time_is_up();
+        }
+        Outcome::Cancelled => {
+            told.claim().refuse(Fault::Recipient);
+            told.at(MINUTE).cancel();
+            told.standing = Standing::Live;
+        }
+        Outcome::Skipped => {
+            told.leave().at(MINUTE).fail(1, Fault::Person);
+        }
+    }
+    assert_eq!(told.outcome(), Some(outcome));
+    told.now = told.now + Span::from_secs(MINUTE);
+    told
+}
+
+#[test]
+fn every_arrow_stands_in_the_table() {
+    let mut table = String::new();
+    for (name, story) in presents() {
+        writeln!(table, "\n{name}, at {}", time(story.now)).unwrap();
+        writeln!(table, "  {}", present(&story.message)).unwrap();
+        lines(&mut table, &story);
+    }
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("state_table", table);
+    });
+}
+
+/// The table reaches every kind of state, outcome, ending, rule and reason to ignore that there is.
+#[test]
+fn nothing_that_the_machine_knows_is_missing_from_the_table() {
+    let mut said = String::new();
+    for (_, story) in presents() {
+        for event in events(&story.message, story.now) {
+            let mut cancelled = story.clone();
+            cancelled.standing = Standing::Cancelled;
+            writeln!(said, "{:?} {:?}", story.decide(event), cancelled.decide(event)).unwrap();
+        }
+    }
+    let resent = "Resent"; // the usual plan keeps what is unknown; `rules` tells that story
+    for word in
+        rules().into_iter().map(|rule| format!("{rule:?}")).chain(ignored().into_iter().map(|why| format!("{why:?}")))
+    {
+        assert!(said.contains(&word) || word == resent, "no line of the table says {word}");
+    }
+}
+
+fn rules() -> Vec<Rule> {
+    let ending = Ending::Deadline;
+    walk(|last| match last {
+        None => Some(Rule::Claimed),
+        Some(Rule::Claimed) => Some(Rule::HandedOver),
+        Some(Rule::HandedOver) => Some(Rule::CountedAsHandedOver),
+        Some(Rule::CountedAsHandedOver) => Some(Rule::Resent),
+        Some(Rule::Resent) => Some(Rule::HandedBack),
+        Some(Rule::HandedBack) => Some(Rule::TriedAgain),
+        Some(Rule::TriedAgain) => Some(Rule::KeptForSender(SenderPart::Lane)),
+        Some(Rule::KeptForSender(_)) => Some(Rule::GaveWay(ending)),
+        Some(Rule::GaveWay(_)) => Some(Rule::Ended(Ending::Undelivered)),
+        Some(Rule::Ended(_)) => Some(Rule::Reached),
+        Some(Rule::Reached) => Some(Rule::Progressed),
+        Some(Rule::Progressed) => Some(Rule::Noted),
+        Some(Rule::Noted) => Some(Rule::Recalled),
+        Some(Rule::Recalled) => Some(Rule::ReachedEarlier),
+        Some(Rule::ReachedEarlier) => Some(Rule::DeliveredTwice),
+        Some(Rule::DeliveredTwice) => Some(Rule::Late),
+        Some(Rule::Late) => Some(Rule::DeadlineHeld),
+        Some(Rule::DeadlineHeld) => Some(Rule::DeadlineWaived),
+        Some(Rule::DeadlineWaived) => Some(Rule::Rescheduled),
+        Some(Rule::Rescheduled) => Some(Rule::WindowClosed),
+        Some(Rule::WindowClosed) => Some(Rule::Expired),
+        Some(Rule::Expired) => Some(Rule::CalledOffUnsent),
+        Some(Rule::CalledOffUnsent) => Some(Rule::CalledOffPresentLast),
+        Some(Rule::CalledOffPresentLast) => Some(Rule::Suppressed),
+        Some(Rule::Suppressed) => Some(Rule::Adopted),
+        Some(Rule::Adopted) => None,
+    })
+}
+
+fn ignored() -> Vec<Ignored> {
+    walk(|last| match last {
+        None => Some(Ignored::NothingNew),
+        Some(Ignored::NothingNew) => Some(Ignored::NotBegun),
+        Some(Ignored::NotBegun) => Some(Ignored::NotYet),
+        Some(Ignored::NotYet) => Some(Ignored::Stale),
+        Some(Ignored::Stale) => Some(Ignored::Ended),
+        Some(Ignored::Ended) => Some(Ignored::InFlight),
+        Some(Ignored::InFlight) => None,
+    })
+}

@@ -1,0 +1,63 @@
+//! What the plan and a message's marks say about times and about what may follow.
+
+use super::machine::{Machine, Standing};
+use crate::domain::{Ending, Present, Span, StepIndex, Timestamp};
+
+impl Machine<'_> {
+    pub(super) fn is_cut(self, message: &Present) -> bool {
+        self.standing == Standing::Cancelled || message.marks.cut()
+    }
+
+    pub(super) const fn has_reached(self, message: &Present) -> bool {
+        message.marks.reached_by().is_some()
+    }
+
+    pub(super) fn was_rejected(self, message: &Present) -> bool {
+        self.plan.places().any(|(step, _)| message.marks.ending(step) == Ending::Rejected)
+    }
+
+    /// Whether another step may follow the present one.
+    pub(super) fn may_go_on(self, message: &Present) -> bool {
+        !self.is_cut(message) && self.plan.after(message.step).is_some()
+    }
+
+    /// When the present step gives way, where it does by itself.
+    pub(super) fn deadline(self, message: &Present) -> Option<Timestamp> {
+        if !self.may_go_on(message) || !message.marks.handed_over(message.step) {
+            return None;
+        }
+        Some(message.accepted? + self.plan.step(message.step)?.fallback_after?)
+    }
+
+    /// When the receipt window of the step that was handed over last closes.
+    pub(super) fn closes(self, message: &Present) -> Timestamp {
+        let window = message.marks.last_handed_over().and_then(|last| self.plan.step(last));
+        let window = window.map_or(Span::ZERO, |step| step.receipt_window);
+        message.accepted.map_or(self.now, |accepted| accepted + window)
+    }
+
+    /// Until when news is waited for where no deadline decides: the window, or the TTL where the deadline was waived.
+    pub(super) fn unheard_until(self, message: &Present) -> Timestamp {
+        let expires = self.expires(message).filter(|_| message.marks.waived() && self.may_go_on(message));
+        expires.map_or_else(|| self.closes(message), |at| at.min(self.closes(message)))
+    }
+
+    /// The latest moment at which a step may leave. The campaign's `end` is the latest first hand-over and says
+    /// nothing about later steps: theirs is the TTL, else nobody reached shortly before the end could fall back.
+    pub(super) fn expires(self, message: &Present) -> Option<Timestamp> {
+        match message.first_left {
+            Some(first) => self.plan.ttl.map(|ttl| first + ttl),
+            None => self.plan.end,
+        }
+    }
+
+    pub(super) fn is_expired(self, message: &Present) -> bool {
+        self.expires(message).is_some_and(|at| at <= self.now)
+    }
+
+    /// When waiting for `step` to leave ends.
+    pub(super) fn gives_up(self, message: &Present, step: StepIndex) -> Option<Timestamp> {
+        let leave_within = self.plan.step(step).and_then(|step| step.leave_within).map(|span| self.now + span);
+        [leave_within, self.expires(message)].into_iter().flatten().min()
+    }
+}

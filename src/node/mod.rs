@@ -1,0 +1,220 @@
+//! One running server: starts the rooms, watches for decisions, tells that it lives, and stops everything in order.
+//!
+//! In: a configuration, a store, a clock, chance, and a way to the provider for each lane. Out: a [`Node`] with its
+//! webhook intake; later, its orderly end.
+//! Promises: nothing is claimed before what a dead predecessor had in its hands is settled; a decision that a command
+//! has committed is obeyed, and noted, within a quarter of a second; if a room ends that should not have, the whole
+//! node stops loudly; a graceful stop hands back what was not begun and records what was.
+//! May not: know what the rooms do inside.
+
+mod build;
+mod watch;
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::campaign::Housekeeper;
+use crate::clock::{Chance, Clock};
+use crate::config::Config;
+use crate::dispatch::{self, Lane, LaneStatus};
+use crate::domain::Span;
+use crate::engine::Gap;
+use crate::provider::{Http, Transport};
+use crate::receipts::{Applier, Intake};
+use crate::store::{self, Book, Event, Store};
+use crate::throttle::Holds;
+use crate::timers::{Gaps, Timers};
+
+/// What was begun and not touched for so long belongs to a process that is gone.
+const HALF_DONE: Span = Span::from_secs(60);
+/// How often batches are looked at for having begun, finished or settled.
+const HOUSEKEEPING: Span = Span::from_millis(200);
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Provider(#[from] crate::provider::Unusable),
+}
+
+/// What a node is made of.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    pub config: Arc<Config>,
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub chance: Arc<Chance>,
+}
+
+/// A server at work.
+#[derive(Debug)]
+pub struct Node {
+    id: i64,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    intake: Option<Intake>,
+    lanes: Vec<Arc<Lane>>,
+    dispatching: tokio::task::JoinHandle<()>,
+    rooms: JoinSet<&'static str>,
+    receiving: tokio::task::JoinHandle<()>,
+    stop_dispatch: CancellationToken,
+    stop: CancellationToken,
+    /// What was found in flight at the start, and is unknown now.
+    pub recovered: u64,
+}
+
+impl Node {
+    /// Starts with HTTP to each lane's provider.
+    pub async fn start(parts: Parts) -> Result<Self, StartError> {
+        let transport = |lane: &crate::config::Lane| -> Result<Box<dyn Transport>, StartError> {
+            Ok(Box::new(Http::new(&lane.name, &lane.provider)?))
+        };
+        Self::start_over(parts, transport).await
+    }
+
+    /// Starts with another way to the provider.
+    pub async fn start_over(
+        parts: Parts,
+        transport: impl Fn(&crate::config::Lane) -> Result<Box<dyn Transport>, StartError>,
+    ) -> Result<Self, StartError> {
+        let Parts { config, store, clock, chance } = parts;
+        let now = clock.now();
+        let (id, listened_until) = store.start_node(now).await?;
+        store.sweep_unpublished(now - HALF_DONE).await?;
+        let gaps = Arc::new(Gaps::default());
+        if let Some(from) = listened_until {
+            note_gap(store.as_ref(), &gaps, Gap { from, until: now }).await?;
+        }
+        let book = Arc::new(Book::new(Arc::clone(&store)));
+        book.refresh().await?;
+        let recovered = dispatch::recover(store.as_ref(), &book, now).await?;
+        if recovered > 0 {
+            let text =
+                format!("{recovered} messages were in flight when the last server died; nobody knows which arrived");
+            store.note(Event { at: now, subject: "node".to_owned(), text }).await?;
+        }
+        let holds = Arc::new(Holds::default());
+        holds.replace(store.holds().await?);
+        let building = build::Building {
+            config: &config,
+            store: store.as_ref(),
+            book: &book,
+            holds: &holds,
+            clock: &clock,
+            chance: &chance,
+        };
+        let lanes = building.lanes(transport).await?;
+        for lane in &lanes {
+            lane.look_everywhere();
+        }
+
+        let subaccounts = config.lanes.iter().map(|lane| lane.provider.sub_account.clone());
+        let (applier, intake) =
+            Applier::new(Arc::clone(&store), Arc::clone(&book), subaccounts, Arc::clone(&clock), Arc::clone(&chance));
+        let applier_gaps = Arc::clone(&gaps);
+        let receiving = tokio::spawn(applier.run(move |gap| applier_gaps.add(gap)));
+        let stop_dispatch = CancellationToken::new();
+        let stop = CancellationToken::new();
+        let dispatching =
+            tokio::spawn(dispatch::run(lanes.clone(), Arc::clone(&store), Arc::clone(&clock), stop_dispatch.clone()));
+        let mut rooms = JoinSet::new();
+        let timers = Timers::new(Arc::clone(&store), Arc::clone(&book), Arc::clone(&clock), Arc::clone(&gaps));
+        rooms.spawn(ending_as("timers", timers.run(stop.clone())));
+        let housekeeper = Housekeeper::new(Arc::clone(&store), Arc::clone(&book));
+        rooms.spawn(ending_as("housekeeping", keep_house(housekeeper, Arc::clone(&clock), stop.clone())));
+        let watch = watch::Watch::new(id, Arc::clone(&store), book, holds, lanes.clone(), gaps, Arc::clone(&clock));
+        rooms.spawn(ending_as("watch", watch.run(stop.clone())));
+        Ok(Self {
+            id,
+            store,
+            clock,
+            intake: Some(intake),
+            lanes,
+            dispatching,
+            rooms,
+            receiving,
+            stop_dispatch,
+            stop,
+            recovered,
+        })
+    }
+
+    /// Where proven webhooks go in. Whoever holds one keeps the node listening.
+    pub fn intake(&self) -> Option<Intake> {
+        self.intake.clone()
+    }
+
+    pub fn lanes(&self) -> Vec<LaneStatus> {
+        self.lanes.iter().map(|lane| lane.status()).collect()
+    }
+
+    /// Waits until a room ends that should not have, and says which.
+    pub async fn failed(&mut self) -> String {
+        tokio::select! {
+            ended = self.rooms.join_next() => match ended {
+                Some(Ok(room)) => format!("{room} has ended"),
+                Some(Err(error)) => format!("a room has failed: {error}"),
+                None => "every room has ended".to_owned(),
+            },
+            ended = &mut self.dispatching => match ended {
+                Ok(()) => "dispatch has ended".to_owned(),
+                Err(error) => format!("dispatch has failed: {error}"),
+            },
+        }
+    }
+
+    /// Claims no more, finishes what is in flight, hands the rest back. Receipts are still taken.
+    pub async fn stop_sending(&mut self) {
+        self.stop_dispatch.cancel();
+        if !self.dispatching.is_finished() {
+            // It has nothing to give back but its end.
+            let _ = (&mut self.dispatching).await;
+        }
+    }
+
+    /// Ends everything. Every intake has to be given back before, or this waits for it.
+    pub async fn stop(mut self) -> Result<(), store::Error> {
+        self.stop_sending().await;
+        self.stop.cancel();
+        while self.rooms.join_next().await.is_some() {}
+        drop(self.intake.take());
+        let _ = self.receiving.await;
+        self.store.stop_node(self.id, self.clock.now()).await
+    }
+}
+
+async fn ending_as(name: &'static str, room: impl Future<Output = ()>) -> &'static str {
+    room.await;
+    name
+}
+
+async fn keep_house(housekeeper: Housekeeper, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = housekeeper.run_once(clock.now()).await {
+            tracing::warn!(%error, "cannot look after the campaigns; trying again");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = clock.sleep(HOUSEKEEPING) => {}
+        }
+    }
+}
+
+/// Tells of a time in which nobody listened, unless it was too short to miss anything that is not repeated at once.
+async fn note_gap(store: &dyn Store, gaps: &Gaps, gap: Gap) -> Result<(), store::Error> {
+    let length = gap.until.since(gap.from);
+    gaps.add(gap);
+    let text = match gap.filled_at() {
+        Some(filled) => {
+            format!(
+                "no receipts could be taken for {length}; deadlines wait until {} for their repeats",
+                filled.rfc3339()
+            )
+        }
+        None => format!("no receipts could be taken for {length}; what the provider said meanwhile is lost"),
+    };
+    store.note(Event { at: gap.until, subject: "node".to_owned(), text }).await
+}
