@@ -11,6 +11,7 @@
 
 mod content;
 mod error;
+mod explain;
 
 mod file;
 mod launch;
@@ -21,9 +22,11 @@ mod report;
 mod route;
 mod table;
 mod time;
+mod words;
 
 pub use error::{FileError, Problem, lines};
 
+pub use explain::{Line, Story, explain};
 pub use file::{Draft, DraftStep};
 pub use launch::{LaunchError, Launched, Launcher, Prepared};
 pub use life::{Decided, Housekeeper, cancel, pause, resume};

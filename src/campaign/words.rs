@@ -1,0 +1,299 @@
+//! The engine's decisions in sentences.
+
+use crate::domain::{Channel, Ending, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp};
+use crate::engine::{self, Ignored, Rule};
+use crate::store::{Attempt, Batch, Receipt};
+use crate::wire::{self, codes};
+
+pub(super) const fn state(present: &Present) -> &'static str {
+    match present.state {
+        State::Queued { .. } => "queued",
+        State::Sending { .. } => "sending",
+        State::Awaiting { .. } => "awaiting",
+        State::Done { .. } => "done",
+    }
+}
+
+fn channel(plan: &Plan, step: StepIndex) -> &'static str {
+    plan.step(step).map_or("the step", |step| step.channel.as_str())
+}
+
+pub(super) fn launched(batch: &Batch, plan: &Plan) -> String {
+    let route: Vec<&str> = plan.steps.iter().map(|step| step.channel.as_str()).collect();
+    let name = batch.name.as_deref().unwrap_or("the batch");
+    format!("Launched with {name}: {}.", route.join(", then "))
+}
+
+pub(super) fn skipped(reason: Option<SkipReason>) -> String {
+    match reason {
+        Some(SkipReason::OptedOut) => "Not sent: the person has opted out.".to_owned(),
+        Some(SkipReason::Excluded) => "Not sent: the campaign excludes the number.".to_owned(),
+        Some(SkipReason::MissingVariable) => "Not sent: a variable has neither value nor default.".to_owned(),
+        Some(SkipReason::OutsideWindow) => "Not sent: the 24-hour window was closed.".to_owned(),
+        None => "Not sent.".to_owned(),
+    }
+}
+
+fn tries(attempt: &Attempt) -> String {
+    match attempt.tries {
+        0 => String::new(),
+        1 => ", after being given back once".to_owned(),
+        times => format!(", after being given back {times} times"),
+    }
+}
+
+pub(super) fn accepted(attempt: &Attempt) -> String {
+    let umid = attempt.umid.as_ref().map(|umid| format!(" as {}", umid.as_str())).unwrap_or_default();
+    format!("the provider accepted it{umid}{}", tries(attempt))
+}
+
+pub(super) fn broke(attempt: &Attempt) -> String {
+    let why = attempt.detail.as_deref().unwrap_or("the answer never came");
+    format!("nobody knows whether the provider took it ({why})")
+}
+
+pub(super) fn rejected(attempt: &Attempt) -> String {
+    let code = attempt.code.map(|code| format!("{code}, ")).unwrap_or_default();
+    format!("the provider rejected it ({code}{})", attempt.detail.as_deref().unwrap_or("without a reason"))
+}
+
+pub(super) fn missing(attempt: &Attempt) -> String {
+    format!("the column {} is empty and has no default", attempt.detail.as_deref().unwrap_or("of a variable"))
+}
+
+pub(super) fn receipt(receipt: &Receipt, channel: Option<Channel>) -> String {
+    let channel = channel.map_or("the provider", Channel::as_str);
+    let code = i64::from(receipt.code);
+    if code != 0 {
+        let meaning = codes::of_receipt(Some(code)).meaning;
+        return format!("{channel} reported {} with code {code}, {meaning}", receipt.state);
+    }
+    match receipt.detail.as_str() {
+        "" => format!("{channel} reported {}", receipt.state),
+        detail => format!("{channel} reported {} ({})", receipt.state, detail.replace('_', " ")),
+    }
+}
+
+/// What a kept receipt says to the engine.
+pub(super) fn report(receipt: &Receipt, channel: Option<Channel>) -> Option<engine::Report> {
+    let status = wire::StatusBody {
+        state: receipt.state.as_str().into(),
+        detail: Some(receipt.detail.as_str().into()),
+        error_code: (receipt.code != 0).then_some(i64::from(receipt.code)),
+        ..wire::StatusBody::default()
+    };
+    match wire::Report::of(channel, &status) {
+        wire::Report::Negative { code } => {
+            Some(engine::Report::Failed { fault: codes::of_receipt(code).fault, again: receipt.received })
+        }
+        positive => positive.status().map(engine::Report::Reached),
+    }
+}
+
+pub(super) const fn ignored(why: Ignored) -> &'static str {
+    match why {
+        Ignored::NothingNew => "that says nothing that was not known",
+        Ignored::NotBegun => "the message has not got that far",
+        Ignored::NotYet => "its time had not come",
+        Ignored::Stale => "nobody waited for it any more",
+        Ignored::Ended => "the message had ended, and that does not change how",
+        Ignored::InFlight => "the hand-over under way settles it",
+    }
+}
+
+/// A decision as a sentence, and its rule in a few words.
+pub(super) fn decision(
+    before: &Present,
+    after: &Present,
+    rule: Rule,
+    plan: &Plan,
+    fact: &str,
+) -> (String, &'static str) {
+    let step = before.step;
+    let on = channel(plan, step);
+    let next = || next_step(before, after, plan);
+    let capital = |text: &str| {
+        let mut letters = text.chars();
+        letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
+    };
+    match rule {
+        Rule::Claimed => (format!("{on} was claimed to leave."), "claimed before it leaves"),
+        Rule::HandedOver => {
+            (format!("Step {step}, {on}: {fact}. {}", awaits(after, plan)), "1: the deadline runs from acceptance")
+        }
+        Rule::CountedAsHandedOver => (
+            format!(
+                "Step {step}, {on}: {fact}. It counts as handed over at its intent, and is not sent again. {}",
+                awaits(after, plan)
+            ),
+            "7: unknown is not failed",
+        ),
+        Rule::Resent => {
+            (format!("Step {step}, {on}: {fact}. The route says to send it again."), "7: on_unknown = resend")
+        }
+        Rule::HandedBack => (format!("Step {step}, {on}: handed back before it left."), "handed back"),
+        Rule::TriedAgain => {
+            (format!("{}. That passes: {on} goes again.", capital(fact)), "2: in passing, the same step again")
+        }
+        Rule::KeptForSender(_) => (
+            format!(
+                "{}. That is the sender's fault: the message keeps its place and nobody falls back.",
+                capital(fact)
+            ),
+            "2: whose fault",
+        ),
+        Rule::GaveWay(ending) => gave_way(before, ending, plan, fact, &next(), &capital),
+        Rule::Ended(ending) => (ended(before, ending, plan, fact, &capital), "4: no further step"),
+        Rule::Reached => {
+            (format!("{}. That is what the step was to reach: done.", capital(fact)), "2: success status reached")
+        }
+        Rule::Progressed => {
+            (format!("{}.{}", capital(fact), still_open(before, after, plan)), "2: a receipt ranks upwards")
+        }
+        Rule::Noted => (format!("{}; the step had given way already.", capital(fact)), "6: kept, decides nothing"),
+        Rule::Recalled => (
+            format!("{}. {on} had not left yet and was taken back: done.", capital(fact)),
+            "6: late truth recalls what is queued",
+        ),
+        Rule::ReachedEarlier => (format!("{}. {on} had left already; both are kept.", capital(fact)), "6: late truth"),
+        Rule::DeliveredTwice => (format!("{}. The person has got it twice.", capital(fact)), "6: delivered twice"),
+        Rule::Late => (
+            format!("{}. The message had ended without success: it counts as reached, late.", capital(fact)),
+            "6: late truth",
+        ),
+        Rule::DeadlineHeld => (
+            "The deadline was held: receipts could not be taken for a while.".to_owned(),
+            "9: silence is only news while we listen",
+        ),
+        Rule::DeadlineWaived => (
+            "The deadline was waived: what the provider said meanwhile is lost.".to_owned(),
+            "9: silence is only news while we listen",
+        ),
+        Rule::Rescheduled => ("The due time was set anew.".to_owned(), "1: the deadline runs from acceptance"),
+        Rule::WindowClosed => (closed(before, plan), "4: the receipt window closed"),
+        Rule::Expired => (
+            format!("Its time was up before {} could leave: expired.", next_or(before, plan)),
+            "5: no step leaves after the TTL",
+        ),
+        Rule::CalledOffUnsent => ("The campaign was cancelled before anything had left.".to_owned(), "8: cancelled"),
+        Rule::CalledOffPresentLast => (
+            "The campaign was cancelled: what has been handed over is the last.".to_owned(),
+            "8: the present step becomes the last",
+        ),
+        Rule::Suppressed => (
+            format!("{}. The person wants no more: nothing goes out on any channel.", capital(fact)),
+            "2: the person's wish",
+        ),
+        Rule::Adopted => (
+            format!("{}. That settles what nobody knew: it had been handed over.", capital(fact)),
+            "7: a receipt adopts the attempt",
+        ),
+    }
+}
+
+fn next_or(before: &Present, plan: &Plan) -> &'static str {
+    plan.after(before.step).map_or("it", |next| channel(plan, next))
+}
+
+fn next_step(before: &Present, after: &Present, plan: &Plan) -> String {
+    if after.step > before.step {
+        format!("step {}, {}", after.step, channel(plan, after.step))
+    } else {
+        "nothing".to_owned()
+    }
+}
+
+fn awaits(after: &Present, plan: &Plan) -> String {
+    let State::Awaiting { due } = after.state else { return String::new() };
+    let success = plan.step(after.step).map_or(Status::Delivered, |step| step.success);
+    match plan.after(after.step).filter(|_| plan.step(after.step).is_some_and(|step| step.fallback_after.is_some())) {
+        Some(next) => format!("{} follows at {} unless it is {success} by then.", channel(plan, next), clock(due)),
+        None => format!("Receipts are waited for until {}.", clock(due)),
+    }
+}
+
+fn still_open(before: &Present, after: &Present, plan: &Plan) -> String {
+    if matches!(before.state, State::Done { .. }) {
+        return String::new();
+    }
+    let success = plan.step(after.step).map_or(Status::Delivered, |step| step.success);
+    format!(" {success} would end it.")
+}
+
+fn gave_way(
+    before: &Present,
+    ending: Ending,
+    plan: &Plan,
+    fact: &str,
+    next: &str,
+    capital: &dyn Fn(&str) -> String,
+) -> (String, &'static str) {
+    let on = channel(plan, before.step);
+    match ending {
+        Ending::Deadline => {
+            let rules = plan.step(before.step);
+            let after = rules.and_then(|rules| rules.fallback_after).unwrap_or(Span::ZERO);
+            let success = rules.map_or(Status::Delivered, |rules| rules.success);
+            let best = before
+                .marks
+                .status(before.step)
+                .map_or("nothing was known of it".to_owned(), |status| format!("its best status was {status}"));
+            (
+                format!("{after} after {on} was accepted {best}; {success} would have ended it. Now {next}."),
+                "1: the deadline passed",
+            )
+        }
+        Ending::Undelivered => {
+            (format!("{}. That ends {on}; now {next}.", capital(fact)), "2: failed because of this recipient")
+        }
+        Ending::Rejected => {
+            (format!("Step {}, {on}: {fact}. Now {next}.", before.step), "2: rejected because of this recipient")
+        }
+        Ending::CouldNotLeave => {
+            (format!("{on} could not leave within its time. Now {next}."), "10: a step that cannot leave")
+        }
+        Ending::OutsideWindow => {
+            (format!("{on} is free text and the 24-hour window is closed. Now {next}."), "10: outside window")
+        }
+        Ending::MissingVariable => (format!("{on} could not be written: {fact}. Now {next}."), "10: missing variable"),
+        Ending::Open | Ending::Success => (format!("Now {next}."), "1: gave way"),
+    }
+}
+
+fn ended(before: &Present, ending: Ending, plan: &Plan, fact: &str, capital: &dyn Fn(&str) -> String) -> String {
+    let on = channel(plan, before.step);
+    match ending {
+        Ending::Undelivered | Ending::Rejected => format!("{}. {on} was the last step: undelivered.", capital(fact)),
+        Ending::CouldNotLeave => format!("{on} could not leave within its time, and was the last step: expired."),
+        Ending::OutsideWindow => format!("{on} is free text outside the 24-hour window, and was the last step."),
+        Ending::MissingVariable => format!("{on} could not be written: {fact}. It was the last step."),
+        Ending::Open | Ending::Success | Ending::Deadline => format!("{on} was the last step."),
+    }
+}
+
+fn closed(before: &Present, plan: &Plan) -> String {
+    let last = before.marks.last_handed_over().unwrap_or(before.step);
+    let window = plan.step(last).map_or(Span::ZERO, |rules| rules.receipt_window);
+    let on = channel(plan, last);
+    if before.marks.unknown(last) {
+        format!("{window} after {on} was sent nobody knows yet whether it arrived: unknown.")
+    } else {
+        format!("{window} after {on} was accepted it had still not succeeded, and nothing more is expected: silent.")
+    }
+}
+
+/// A time of day with its date left to the line it stands in.
+fn clock(at: Timestamp) -> String {
+    let text = at.rfc3339();
+    text.get(..19).map_or_else(|| text.clone(), |short| short.replace('T', " "))
+}
+
+pub(super) fn waiting(now: &Present, plan: &Plan, paused: bool) -> String {
+    let on = channel(plan, now.step);
+    let pause = if paused { " The campaign is paused." } else { "" };
+    match now.state {
+        State::Queued { .. } | State::Sending { .. } => format!("Waiting for {on} to leave.{pause}"),
+        State::Awaiting { due } => format!("Waiting for {on}'s receipts, until {}.{pause}", clock(due)),
+        State::Done { .. } => String::new(),
+    }
+}
