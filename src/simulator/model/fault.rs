@@ -45,11 +45,15 @@ impl Model {
         reply
     }
 
+    /// How much later than at once an answer comes.
     pub(super) fn slowness(&self, faults: &Faults) -> Span {
+        let usual = self.profile.answer_after.map_or(Span::ZERO, |latency| {
+            latency.draw([self.chance.fraction(), self.chance.fraction()], self.profile.speed)
+        });
         if faults.slow_ms > 0 && self.hits(faults.slow) {
-            Span::from_millis(i64::from(faults.slow_ms))
+            Span::from_millis(usual.millis() + i64::from(faults.slow_ms))
         } else {
-            Span::ZERO
+            usual
         }
     }
 }

@@ -66,7 +66,7 @@ fn a_message_is_accepted_and_its_receipts_follow_in_order() {
     assert!(accepted.is_accepted());
     assert_eq!(accepted.client_message_id.as_deref(), Some("mine"));
     let umid = accepted.umid.unwrap().to_string();
-    let told: Vec<_> = reports(&mut model, START + seconds(1));
+    let told = reports(&mut model, START + seconds(1));
     let wanted = [Report::Sent, Report::Delivered, Report::Read];
     assert_eq!(told, wanted.map(|report| (umid.clone(), Some(Channel::WhatsApp), report)));
     assert_eq!(model.next_due(), None);
@@ -258,6 +258,16 @@ fn faults_do_what_they_say() {
     assert_eq!((response(&broken).0, taken), (500, 3));
     assert_eq!(with(json!({"slow_ms": 250})).0.after, Span::from_millis(250));
     assert_eq!(model.seen().duplicates, 1, "one id, however often it came");
+}
+
+#[test]
+fn answers_take_their_time() {
+    let latency = super::super::Latency { median: seconds(1), spread: 2.0 };
+    let mut model = model(Profile { answer_after: Some(latency), speed: 10.0, ..Profile::perfect() });
+    for n in 0..50 {
+        let answer = post(&mut model, MESSAGES, &whatsapp(6_591_234_567, &format!("m-{n}")), START);
+        assert!((50..=200).contains(&answer.after.millis()), "{answer:?}");
+    }
 }
 
 #[test]

@@ -10,14 +10,13 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderValue, Method as HttpMethod, Response, Uri, header};
-use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use self::cut::{Cut, CuttableListener};
-use self::webhooks::Post;
 use super::model::{Call, Method, Model, Reply, Webhook};
+use super::post::{Post, WebhookTarget};
 use crate::clock::Clock;
 use crate::domain::{Span, Timestamp};
 
@@ -26,36 +25,6 @@ use crate::domain::{Span, Timestamp};
 pub struct Options {
     /// Where events go; without it they are made and dropped.
     pub webhook: Option<WebhookTarget>,
-}
-
-/// Where webhooks are posted, and with which proofs.
-#[derive(Debug, Clone)]
-pub struct WebhookTarget {
-    pub url: String,
-    /// The whole `Authorization` header.
-    pub authorization: Option<SecretString>,
-    /// Signs the raw body into `X-8x8-Signature`.
-    pub secret: Option<SecretString>,
-    /// With 1, every event is posted alone, as an object; with more, as arrays of up to so many.
-    pub group: usize,
-    /// How many posts are under way at once.
-    pub connections: usize,
-    /// The pauses before each repeat; after the last one the post is dropped.
-    pub retries: Vec<Span>,
-}
-
-impl WebhookTarget {
-    /// The provider's own ways: alone, repeated after 1, 10, 30 and 90 s, and then no more.
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            authorization: None,
-            secret: None,
-            group: 1,
-            connections: 32,
-            retries: [1, 10, 30, 90].map(Span::from_secs).to_vec(),
-        }
-    }
 }
 
 #[derive(Debug, thiserror::Error)]

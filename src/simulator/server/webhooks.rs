@@ -4,20 +4,16 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
-use secrecy::ExposeSecret;
+use bytes::Bytes;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use super::{Shared, WebhookTarget, control};
+use super::{Shared, control};
 use crate::domain::Timestamp;
 use crate::simulator::model::Webhook;
-use crate::wire::{SIGNATURE_HEADER, sign};
+use crate::simulator::post::{Post, WebhookTarget};
 
-/// The provider gives a receiver five seconds.
-const TIMEOUT: Duration = Duration::from_secs(5);
 /// How many events are taken from the model under one lock.
 const TAKE: usize = 1_000;
 /// Posts that wait for their repeat: a receiver that is down for two minutes at full load gets no more than this.
@@ -56,16 +52,10 @@ impl Counts {
     }
 }
 
-/// How posts leave.
-pub(super) struct Post {
-    client: reqwest::Client,
-    target: WebhookTarget,
-}
-
 /// One post, with what is needed to repeat it.
 struct Parcel {
     url: Option<String>,
-    body: Vec<u8>,
+    body: Bytes,
     tries: usize,
 }
 
@@ -76,43 +66,10 @@ struct Waiting {
     parcel: Parcel,
 }
 
-impl Post {
-    pub(super) fn new(target: WebhookTarget) -> Result<Self, reqwest::Error> {
-        // Somebody else may have been first, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .tcp_nodelay(true)
-            .pool_max_idle_per_host(target.connections.max(1))
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
-        Ok(Self { client, target })
-    }
-
-    async fn send(self: Arc<Self>, parcel: Parcel) -> (Parcel, bool) {
-        let url = parcel.url.as_deref().unwrap_or(&self.target.url);
-        let mut request = self.client.post(url).header(CONTENT_TYPE, "application/json");
-        if let Some(authorization) = &self.target.authorization {
-            request = request.header(AUTHORIZATION, authorization.expose_secret());
-        }
-        if let Some(secret) = &self.target.secret {
-            request = request.header(SIGNATURE_HEADER, sign(secret.expose_secret().as_bytes(), &parcel.body));
-        }
-        let taken = match request.body(parcel.body.clone()).send().await {
-            Ok(response) => response.status().is_success(),
-            Err(error) => {
-                tracing::debug!(%error, "a webhook was not taken");
-                false
-            }
-        };
-        (parcel, taken)
-    }
-}
-
 /// Takes what is due from the model and posts it until shutdown. Without a target it only keeps the model going.
 pub(super) async fn run(shared: Arc<Shared>, post: Option<Post>) {
     let post = post.map(Arc::new);
-    let connections = post.as_ref().map_or(1, |post| post.target.connections.max(1));
+    let connections = post.as_ref().map_or(1, |post| post.target().connections.max(1));
     let mut ready: VecDeque<Webhook> = VecDeque::new();
     let mut repeats: BinaryHeap<Reverse<Waiting>> = BinaryHeap::new();
     let mut flying: JoinSet<(Parcel, bool)> = JoinSet::new();
@@ -121,7 +78,7 @@ pub(super) async fn run(shared: Arc<Shared>, post: Option<Post>) {
         while flying.len() < connections {
             let Some(parcel) = next_parcel(&shared, post.as_deref(), &mut ready, &mut repeats) else { break };
             if let Some(post) = &post {
-                flying.spawn(Arc::clone(post).send(parcel));
+                flying.spawn(send(Arc::clone(post), parcel));
             }
         }
         shared.posts.waiting.store(repeats.len() as u64, Ordering::Relaxed);
@@ -139,13 +96,18 @@ pub(super) async fn run(shared: Arc<Shared>, post: Option<Post>) {
             Some(done) = flying.join_next(), if !flying.is_empty() => {
                 if let (Ok((parcel, taken)), Some(post)) = (done, &post) {
                     number += 1;
-                    settle(&shared, &post.target, &mut repeats, number, parcel, taken);
+                    settle(&shared, post.target(), &mut repeats, number, parcel, taken);
                 }
             }
             () = sleep, if !full => {}
             () = shared.nudge.notified(), if !full => {}
         }
     }
+}
+
+async fn send(post: Arc<Post>, parcel: Parcel) -> (Parcel, bool) {
+    let taken = post.deliver(parcel.url.as_deref(), parcel.body.clone()).await;
+    (parcel, taken)
 }
 
 /// What to post next: a repeat that is due, else what has happened.
@@ -172,18 +134,18 @@ fn next_parcel(
         return None;
     };
     let first = ready.pop_front()?;
-    if post.target.group <= 1 {
-        return Some(Parcel { url: first.url, body: first.event, tries: 0 });
+    if post.target().group <= 1 {
+        return Some(Parcel { url: first.url, body: first.event.into(), tries: 0 });
     }
     let mut body = vec![b'['];
     body.extend_from_slice(&first.event);
-    for _ in 1..post.target.group {
+    for _ in 1..post.target().group {
         let Some(next) = ready.pop_front_if(|next| next.url == first.url) else { break };
         body.push(b',');
         body.extend_from_slice(&next.event);
     }
     body.push(b']');
-    Some(Parcel { url: first.url, body, tries: 0 })
+    Some(Parcel { url: first.url, body: body.into(), tries: 0 })
 }
 
 fn settle(
