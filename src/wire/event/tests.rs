@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::{Channel, Tier, Timestamp};
 use crate::wire::Report;
+use proptest::prelude::*;
 
 const DELIVERED: &str = r#"{"namespace":"ChatApps","eventType":"outbound_message_status_changed",
     "description":"ChatApps outbound message delivery receipt",
@@ -211,4 +212,19 @@ fn a_written_receipt_reads_as_itself() {
     let mut body = Vec::new();
     before.append_event(&mut body);
     assert_eq!(parse_events(&body), [Event::Receipt(before)]);
+}
+
+proptest! {
+    #[test]
+    fn no_body_makes_it_stumble(body: Vec<u8>) {
+        prop_assert!(!parse_events(&body).is_empty() || body.trim_ascii().starts_with(b"["));
+    }
+
+    #[test]
+    fn no_damage_to_a_body_makes_it_stumble(at in 0..DELIVERED.len(), byte: u8, end in 0..DELIVERED.len()) {
+        let mut body = format!("[{DELIVERED},{STOP},{PAUSED}]").into_bytes();
+        body[at] = byte;
+        prop_assert!(!parse_events(&body).is_empty());
+        prop_assert!(!parse_events(&body[..body.len() - end]).is_empty());
+    }
 }

@@ -1,0 +1,148 @@
+//! What goes wrong, on demand.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::domain::Span;
+
+/// Faults that are on. Shares are from 0 to 1, of requests unless it says otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Faults {
+    /// Answered 429.
+    pub throttle: f64,
+    /// Seconds in the 429's `Retry-After`; 0 leaves the header away.
+    pub retry_after: u32,
+    /// Answered 500 and not carried out.
+    pub error_500: f64,
+    /// Carried out, and answered 500 all the same.
+    pub error_500_after: f64,
+    /// The connection dies, and nothing was carried out.
+    pub cut_before: f64,
+    /// Carried out, and the connection dies instead of an answer.
+    pub cut_after: f64,
+    /// Answered this much later.
+    pub slow_ms: u32,
+    /// How many of them are slow.
+    pub slow: f64,
+    /// Of receipts: sent a second time.
+    pub duplicate: f64,
+    /// Of receipts: held back until later ones may have overtaken them.
+    pub reorder: f64,
+    /// Nobody's key is accepted.
+    pub key_refused: bool,
+    /// WhatsApp messages with this template are taken and come back undelivered: paused.
+    pub template_paused: Option<String>,
+    /// WhatsApp messages with this template are refused at once: it does not exist.
+    pub template_missing: Option<String>,
+    /// Everything is taken and comes back undelivered: no credit.
+    pub no_credit: bool,
+    /// Receipts that fall due are lost.
+    pub silent_receipts: bool,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            throttle: 0.0,
+            retry_after: 1,
+            error_500: 0.0,
+            error_500_after: 0.0,
+            cut_before: 0.0,
+            cut_after: 0.0,
+            slow_ms: 0,
+            slow: 1.0,
+            duplicate: 0.0,
+            reorder: 0.0,
+            key_refused: false,
+            template_paused: None,
+            template_missing: None,
+            no_credit: false,
+            silent_receipts: false,
+        }
+    }
+}
+
+/// Faults for a while, counted from the first request. While it lasts they stand in for all others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    pub from: Span,
+    pub until: Span,
+    pub faults: Faults,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidFaults {
+    #[error("the simulator's faults cannot be read: {0}; known are throttle, retry_after, error_500, cut_after, …")]
+    Unreadable(#[source] serde_json::Error),
+    #[error("the simulator's fault {name} is {share}; write a share from 0 to 1")]
+    Share { name: &'static str, share: f64 },
+    #[error("a window of the simulator's faults ends at {until} before it begins at {from}; swap them")]
+    Window { from: Span, until: Span },
+}
+
+impl Faults {
+    /// These faults with some of them set anew: keys that are absent stay as they are.
+    pub fn with(&self, changes: &Value) -> Result<Self, InvalidFaults> {
+        if !changes.is_object() {
+            // An array would be read as the fields in order, which nobody means.
+            return Err(InvalidFaults::Unreadable(serde::de::Error::custom("it is no object")));
+        }
+        let mut whole = serde_json::to_value(self).map_err(InvalidFaults::Unreadable)?;
+        super::profile::merge(&mut whole, changes);
+        let faults: Self = serde_json::from_value(whole).map_err(InvalidFaults::Unreadable)?;
+        faults.check()?;
+        Ok(faults)
+    }
+
+    pub(super) fn check(&self) -> Result<(), InvalidFaults> {
+        for (name, share) in [
+            ("throttle", self.throttle),
+            ("error_500", self.error_500),
+            ("error_500_after", self.error_500_after),
+            ("cut_before", self.cut_before),
+            ("cut_after", self.cut_after),
+            ("slow", self.slow),
+            ("duplicate", self.duplicate),
+            ("reorder", self.reorder),
+        ] {
+            if !(0.0..=1.0).contains(&share) {
+                return Err(InvalidFaults::Share { name, share });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Window {
+    pub(super) fn check(&self) -> Result<(), InvalidFaults> {
+        if self.until < self.from {
+            return Err(InvalidFaults::Window { from: self.from, until: self.until });
+        }
+        self.faults.check()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn changes_leave_the_rest_as_it_was() {
+        let faults = Faults { throttle: 0.5, ..Faults::default() };
+        let changed = faults.with(&json!({"template_paused": "promo", "cut_after": 0.1})).unwrap();
+        assert_eq!(changed.throttle, 0.5);
+        assert_eq!(changed.template_paused.as_deref(), Some("promo"));
+        let healed = changed.with(&json!({"template_paused": null})).unwrap();
+        assert_eq!(healed.template_paused, None);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for wrong in [json!({"throttle": 1.1}), json!({"throtle": 0.1}), json!({"slow_ms": "x"}), json!([1])] {
+            assert!(Faults::default().with(&wrong).is_err(), "{wrong}");
+        }
+    }
+}

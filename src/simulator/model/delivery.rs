@@ -1,0 +1,360 @@
+//! What becomes of accepted messages, step by step, as their times come.
+
+use std::cmp::Reverse;
+
+use super::Model;
+use super::dice::{Throw, pick, throw};
+use super::record::{Attempt, Fate, State};
+use crate::domain::{Channel, Msisdn, Span, Status, Timestamp};
+use crate::wire::{Receipt, StatusBody, Text, User};
+
+/// A webhook whose time has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// Where it goes instead of the account's own address.
+    pub url: Option<String>,
+    /// One event, as JSON.
+    pub event: Vec<u8>,
+}
+
+/// Something that happens at a time; of one time, in the order in which it was laid down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Due {
+    at: Timestamp,
+    order: u64,
+    n: u32,
+    step: u8,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    /// A scheduled message sets out.
+    Begin,
+    Sent,
+    Undelivered,
+    Delivered,
+    Read,
+    /// The provider's own deadline of a step.
+    FallBack,
+    /// A receipt that was held back, or comes twice, of something that happened earlier.
+    Again(Happened),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Happened {
+    at: Timestamp,
+    /// The place of the state in [`STATES`], since it orders nothing.
+    state: u8,
+}
+
+const STATES: [State; 5] = [State::Queued, State::Sent, State::Undelivered, State::Delivered, State::Read];
+
+impl Model {
+    /// Everything that has happened by now and is told by a webhook.
+    pub fn tick(&mut self, now: Timestamp) -> Vec<Webhook> {
+        self.take_due(now, usize::MAX)
+    }
+
+    /// The same, but no more than about `max` at once; what is left over is still due.
+    pub fn take_due(&mut self, now: Timestamp, max: usize) -> Vec<Webhook> {
+        let mut webhooks = Vec::new();
+        while webhooks.len() < max {
+            match self.due.peek() {
+                Some(Reverse(first)) if first.at <= now => {}
+                _ => break,
+            }
+            if let Some(Reverse(due)) = self.due.pop() {
+                self.happen(due, &mut webhooks);
+            }
+        }
+        webhooks
+    }
+
+    /// When something happens next.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.due.peek().map(|Reverse(due)| due.at)
+    }
+
+    fn lay_down(&mut self, at: Timestamp, n: u32, step: u8, what: What) {
+        self.due_counter += 1;
+        self.due.push(Reverse(Due { at, order: self.due_counter, n, step, what }));
+    }
+
+    /// Whether the person's dice let the channel refuse them at once, and with which code.
+    pub(super) fn rejection(&self, to: Msisdn, channel: Channel) -> Option<u16> {
+        let delivery = self.profile.delivery(channel, to)?;
+        let nth = self.nth(to.get(), channel, self.latest.get(&to.get()).copied());
+        let [fate] = throw(self.seed, to.get(), channel, nth, Throw::Fate as u64);
+        let [which] = throw(self.seed, to.get(), channel, nth, Throw::Code as u64);
+        let code = pick(&delivery.reject_codes, which).filter(|_| fate < delivery.reject)?;
+        u16::try_from(code).ok()
+    }
+
+    /// How many the person was sent on the channel, from the given one back.
+    fn nth(&self, to: u64, channel: Channel, mut from: Option<u32>) -> u8 {
+        let mut count = 0_u8;
+        // Dice need not tell the hundredth from the hundred-and-first.
+        while let Some(record) = from.and_then(|n| self.records.get(n as usize)).filter(|_| count < 100) {
+            debug_assert_eq!(record.msisdn, to);
+            count += u8::from(record.attempt.channel == channel);
+            from = record.previous;
+        }
+        count
+    }
+
+    pub(super) fn begin_at(&mut self, n: u32, at: Timestamp) {
+        self.lay_down(at, n, 0, What::Begin);
+    }
+
+    /// Starts the present step of a message.
+    pub(super) fn begin(&mut self, n: u32, now: Timestamp) {
+        let Some(record) = self.records.get(n as usize) else { return };
+        let (to, step, doom, channel) = (record.msisdn, record.step, record.doom, record.attempt.channel);
+        let nth = self.nth(to, channel, record.previous);
+        let Some(delivery) = Msisdn::try_from(to).ok().and_then(|to| self.profile.delivery(channel, to)) else {
+            return;
+        };
+        let seed = self.seed;
+        let dice = |what: Throw| throw::<2>(seed, to, channel, nth, what as u64);
+        let ([fate, _], [which, _]) = (dice(Throw::Fate), dice(Throw::Code));
+        let rejected_to = delivery.reject;
+        let undelivered_to = rejected_to + delivery.undelivered;
+        let silent_to = undelivered_to + delivery.silent;
+        let code = |codes: &[i64]| pick(codes, which).and_then(|code| u16::try_from(code).ok()).unwrap_or(0);
+        let (fate, code) = if let Some(code) = doom.code(channel) {
+            (Fate::Undelivered, code)
+        } else if fate < rejected_to {
+            // A step of the provider's own route cannot be refused to anybody's face any more.
+            (Fate::Undelivered, code(&delivery.reject_codes))
+        } else if fate < undelivered_to {
+            (Fate::Undelivered, code(&delivery.undelivered_codes))
+        } else if fate < silent_to {
+            (Fate::Silent, 0)
+        } else if fate < silent_to + delivery.delivered {
+            (Fate::Delivered, 0)
+        } else {
+            (Fate::SentOnly, 0)
+        };
+        let speed = self.profile.speed;
+        let first = match fate {
+            Fate::Silent => None,
+            Fate::Undelivered => {
+                Some((delivery.undelivered_after.draw(dice(Throw::EndedAfter), speed), What::Undelivered))
+            }
+            Fate::SentOnly | Fate::Delivered => {
+                Some((delivery.sent_after.draw(dice(Throw::SentAfter), speed), What::Sent))
+            }
+        };
+        self.records[n as usize].attempt = Attempt { fate, code, nth, ..Attempt::on(channel) };
+        if self.profile.queued_receipts && fate != Fate::Silent {
+            let happened = Happened { at: now, state: 0 };
+            self.lay_down(now, n, step, What::Again(happened));
+        }
+        if let Some((after, what)) = first {
+            self.lay_down(now + after, n, step, what);
+        }
+        let own_deadline = self.chains.get(&n).and_then(|chain| chain.steps.get(usize::from(step))?.fallback_after);
+        if let Some(after) = own_deadline {
+            self.lay_down(now + self.hurried(after), n, step, What::FallBack);
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates")]
+    fn hurried(&self, span: Span) -> Span {
+        Span::from_millis((span.millis() as f64 / self.profile.speed) as i64)
+    }
+
+    fn happen(&mut self, due: Due, webhooks: &mut Vec<Webhook>) {
+        let Due { at, n, step, what, .. } = due;
+        let Some(record) = self.records.get(n as usize).filter(|record| !record.is_cancelled()) else { return };
+        let (to, present) = (record.msisdn, record.step);
+        let Some(attempt) = self.attempt(n, step) else { return };
+        let Attempt { channel, fate, nth, .. } = attempt;
+        let delivery = Msisdn::try_from(to).ok().and_then(|to| self.profile.delivery(channel, to));
+        let (seed, speed) = (self.seed, self.profile.speed);
+        let dice = |what: Throw| throw::<2>(seed, to, channel, nth, what as u64);
+        match what {
+            What::Begin => self.begin(n, at),
+            What::Again(happened) => self.tell(n, step, STATES[usize::from(happened.state)], happened.at, webhooks),
+            What::FallBack => {
+                let success = self.chains.get(&n).and_then(|chain| chain.steps.get(usize::from(step)));
+                let met = attempt.state.status().zip(success).is_some_and(|(status, step)| status >= step.success);
+                if present == step && !met && attempt.state != State::Undelivered {
+                    self.next_step(n, at);
+                }
+            }
+            What::Sent => {
+                let after = delivery.map(|delivery| delivery.delivered_after.draw(dice(Throw::EndedAfter), speed));
+                self.reach(n, step, State::Sent, at, webhooks);
+                if fate == Fate::Delivered && channel.best_status() >= Status::Delivered {
+                    self.lay_down(at + after.unwrap_or_default(), n, step, What::Delivered);
+                }
+            }
+            What::Delivered => {
+                let reads = delivery.is_some_and(|delivery| dice(Throw::Reads)[0] < delivery.read);
+                let after = delivery.map(|delivery| delivery.read_after.draw(dice(Throw::ReadAfter), speed));
+                self.reach(n, step, State::Delivered, at, webhooks);
+                if reads && channel.best_status() >= Status::Read {
+                    self.lay_down(at + after.unwrap_or_default(), n, step, What::Read);
+                }
+            }
+            What::Read => self.reach(n, step, State::Read, at, webhooks),
+            What::Undelivered => {
+                self.reach(n, step, State::Undelivered, at, webhooks);
+                if present == step {
+                    self.next_step(n, at);
+                }
+            }
+        }
+    }
+
+    /// The attempt of a step, present or past.
+    pub(super) fn attempt(&self, n: u32, step: u8) -> Option<Attempt> {
+        let record = self.records.get(n as usize)?;
+        if record.step == step {
+            return Some(record.attempt);
+        }
+        self.chains.get(&n)?.before.get(usize::from(step)).copied()
+    }
+
+    fn reach(&mut self, n: u32, step: u8, state: State, at: Timestamp, webhooks: &mut Vec<Webhook>) {
+        let Some(record) = self.records.get_mut(n as usize) else { return };
+        let offset = record.offset(at);
+        let attempt = if record.step == step {
+            Some(&mut record.attempt)
+        } else {
+            self.chains.get_mut(&n).and_then(|chain| chain.before.get_mut(usize::from(step)))
+        };
+        let Some(attempt) = attempt else { return };
+        attempt.state = state;
+        match state {
+            State::Queued => {}
+            State::Sent => attempt.sent = offset,
+            State::Undelivered | State::Delivered => attempt.ended = offset,
+            State::Read => attempt.read = offset,
+        }
+        let (to, channel, nth) = (record.msisdn, attempt.channel, attempt.nth);
+        self.seen.reach(channel, state);
+        let faults = self.faults_now(at);
+        let (duplicate, reorder) = (faults.duplicate, faults.reorder);
+        if duplicate == 0.0 && reorder == 0.0 {
+            self.tell(n, step, state, at, webhooks);
+            return;
+        }
+        let place = STATES.iter().position(|known| *known == state).and_then(|place| u8::try_from(place).ok());
+        let happened = Happened { at, state: place.unwrap_or_default() };
+        let seed = self.seed;
+        let dice = |what: Throw| throw::<2>(seed, to, channel, nth, ((state as u64) << 8) | what as u64);
+        let ([twice, twice_after], [late, late_after]) = (dice(Throw::Duplicate), dice(Throw::Reorder));
+        #[expect(clippy::cast_possible_truncation, reason = "from 0 to the constant")]
+        let within = |most: Span, share: f64| Span::from_millis((most.millis() as f64 * share) as i64);
+        if twice < duplicate {
+            let again = at + self.hurried(within(DUPLICATE_WITHIN, twice_after));
+            self.lay_down(again, n, step, What::Again(happened));
+        }
+        if late < reorder {
+            let later = at + self.hurried(within(REORDER_WITHIN, late_after));
+            self.lay_down(later, n, step, What::Again(happened));
+        } else {
+            self.tell(n, step, state, at, webhooks);
+        }
+    }
+
+    /// Gives a message over to the next step of the provider's own route, if it has one.
+    fn next_step(&mut self, n: u32, at: Timestamp) {
+        let Some(record) = self.records.get_mut(n as usize) else { return };
+        let Some(chain) = self.chains.get_mut(&n) else { return };
+        let Some(next) = chain.steps.get(usize::from(record.step) + 1) else { return };
+        chain.before.push(record.attempt);
+        record.attempt = Attempt::on(next.channel);
+        record.step += 1;
+        self.seen.own_fallbacks += 1;
+        self.begin(n, at);
+    }
+
+    /// Writes the receipt.
+    fn tell(&mut self, n: u32, step: u8, state: State, at: Timestamp, webhooks: &mut Vec<Webhook>) {
+        if self.faults_now(at).silent_receipts {
+            self.seen.receipts_lost += 1;
+            return;
+        }
+        let (Some(record), Some(attempt)) = (self.records.get(n as usize), self.attempt(n, step)) else { return };
+        let number = format!("+{}", record.msisdn);
+        let batch = record.batch.and_then(|batch| self.batches.get(batch as usize));
+        let undelivered = state == State::Undelivered;
+        let receipt = Receipt {
+            umid: Some(self.umids.of(n).to_string().into()),
+            sub_account_id: self
+                .sub_accounts
+                .get(usize::from(record.sub_account))
+                .map(|name| Text::from(name.as_str())),
+            channel: Some(webhook_name(attempt.channel).into()),
+            user: Some(User {
+                channel_user_id: Some(number[1..].to_owned().into()),
+                msisdn: Some(number.into()),
+                ..User::default()
+            }),
+            destination: None,
+            client_message_id: record.client_id.text().map(Text::from),
+            client_batch_id: batch.and_then(|batch| batch.client_id.as_deref()).map(Text::from),
+            batch_id: batch.map(|batch| batch.id.to_string().into()),
+            status: StatusBody {
+                state: state.as_str().into(),
+                detail: detail(state).map(Text::from),
+                timestamp: Some(at.rfc3339().into()),
+                error_code: undelivered.then_some(i64::from(attempt.code)),
+                error_message: undelivered
+                    .then(|| crate::wire::codes::of_receipt(Some(i64::from(attempt.code))).meaning.into()),
+            },
+        };
+        let mut event = Vec::with_capacity(512);
+        receipt.append_event(&mut event);
+        self.seen.receipts += 1;
+        webhooks.push(Webhook { url: self.callbacks.get(&n).map(|url| url.to_string()), event });
+    }
+
+    /// What is posted when a person writes to us.
+    pub fn inbound(&mut self, from: Msisdn, channel: Channel, text: &str, now: Timestamp) -> Webhook {
+        let number = from.to_string();
+        let event = serde_json::json!({
+            "namespace": "ChatApps",
+            "eventType": "inbound_message_received",
+            "description": "ChatApps inbound message",
+            "payload": {
+                "umid": self.random_id(),
+                "subAccountId": self.sub_accounts.first(),
+                "timestamp": now.rfc3339(),
+                "user": {"msisdn": number, "channelUserId": &number[1..]},
+                "recipient": {"channel": webhook_name(channel)},
+                "type": "Text",
+                "content": {"text": text},
+            }
+        });
+        Webhook { url: None, event: event.to_string().into_bytes() }
+    }
+}
+
+/// Webhooks write some names in small letters.
+const fn webhook_name(channel: Channel) -> &'static str {
+    match channel {
+        Channel::WhatsApp => "whatsapp",
+        Channel::Viber => "viber",
+        Channel::Sms => "sms",
+        Channel::Line => "line",
+        Channel::Rcs | Channel::ZaloNotification | Channel::LineNotification => channel.as_str(),
+    }
+}
+
+const fn detail(state: State) -> Option<&'static str> {
+    match state {
+        State::Delivered => Some("delivered_to_recipient"),
+        State::Undelivered => Some("rejected_by_operator"),
+        State::Queued | State::Sent | State::Read => None,
+    }
+}
+
+/// The second copy of a receipt comes within this time.
+const DUPLICATE_WITHIN: Span = Span::from_secs(5);
+/// A receipt that is held back comes within this time.
+const REORDER_WITHIN: Span = Span::from_secs(20);

@@ -1,0 +1,246 @@
+//! The provider as a plain value: calls in, answers out, webhooks when their time has come.
+
+mod answer;
+mod delivery;
+mod dice;
+mod fault;
+mod intake;
+mod record;
+mod seen;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fmt;
+
+use hashbrown::HashMap;
+use uuid::Uuid;
+
+use self::delivery::Due;
+use self::record::{Batch, Chain, Record};
+use super::profile::Profile;
+use super::umid::Umids;
+use crate::clock::Chance;
+use crate::domain::{Span, Timestamp};
+use crate::wire::{self, BatchRequest, SendRequest};
+
+pub use self::answer::{Answer, Reply};
+pub use self::delivery::Webhook;
+pub use self::seen::{ChannelSeen, MessageSeen, Seen, StepSeen};
+
+use super::faults::Faults;
+
+/// A practice provider. Nothing happens in it but by its methods.
+pub struct Model {
+    profile: Profile,
+    /// As last set by hand; a window of the profile's stands in for them while it lasts.
+    faults: Faults,
+    api_key: Option<String>,
+    seed: u64,
+    /// For faults of requests and for ids; what becomes of messages has dice of its own, thrown by person and channel.
+    chance: Chance,
+    umids: Umids,
+    started: Option<Timestamp>,
+    records: Vec<Record>,
+    /// The latest message to a number; each record names the one before it.
+    latest: HashMap<u64, u32>,
+    /// Digests of the client ids that were accepted, and whether more than once.
+    client_ids: HashMap<u64, bool>,
+    batches: Vec<Batch>,
+    batch_of: HashMap<Uuid, u32>,
+    sub_accounts: Vec<String>,
+    /// Messages that the provider was left to take along a route by itself.
+    chains: HashMap<u32, Box<Chain>>,
+    /// Messages whose receipts go elsewhere.
+    callbacks: HashMap<u32, Box<str>>,
+    /// The first requests, whole.
+    kept: Vec<Box<str>>,
+    due: BinaryHeap<Reverse<Due>>,
+    due_counter: u64,
+    details_asked: HashMap<String, Timestamp>,
+    seen: Seen,
+    pace: [seen::Pace; seen::CHANNELS],
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Model")
+            .field("seed", &self.seed)
+            .field("messages", &self.records.len())
+            .field("due", &self.due.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+    Delete,
+}
+
+/// A request as it arrives.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    pub method: Method,
+    /// Without scheme, host and query.
+    pub path: &'a str,
+    /// The whole `Authorization` header.
+    pub authorization: Option<&'a str>,
+    pub body: &'a [u8],
+}
+
+impl Model {
+    /// A profile that was not read from text should have been through [`Profile::check`].
+    pub fn new(profile: Profile, seed: u64) -> Self {
+        let chance = Chance::seeded(seed);
+        let umids = Umids::new(chance.bits());
+        Self {
+            faults: profile.faults.clone(),
+            profile,
+            api_key: None,
+            seed,
+            chance,
+            umids,
+            started: None,
+            records: Vec::new(),
+            latest: HashMap::new(),
+            client_ids: HashMap::new(),
+            batches: Vec::new(),
+            batch_of: HashMap::new(),
+            sub_accounts: Vec::new(),
+            chains: HashMap::new(),
+            callbacks: HashMap::new(),
+            kept: Vec::new(),
+            due: BinaryHeap::new(),
+            due_counter: 0,
+            details_asked: HashMap::new(),
+            seen: Seen::default(),
+            pace: Default::default(),
+        }
+    }
+
+    /// Asks for this key from now on.
+    #[must_use]
+    pub fn with_key(mut self, api_key: Option<String>) -> Self {
+        self.api_key = api_key;
+        self
+    }
+
+    pub const fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    pub fn set_faults(&mut self, faults: Faults) {
+        self.faults = faults;
+    }
+
+    /// One request over the wire: the key, the faults, the address, then the verb.
+    pub fn call(&mut self, call: &Call<'_>, now: Timestamp) -> Answer {
+        self.started.get_or_insert(now);
+        let faults = self.faults_now(now).clone();
+        if let Some(refusal) = self.key_refusal(call.authorization, &faults, now) {
+            return refusal.into();
+        }
+        let Some((sub_account, rest)) = address(call.path) else {
+            return self.not_found("There is no such address", now).into();
+        };
+        if call.method != Method::Post {
+            return self.look_or_cancel(call.method, sub_account, &rest, now).into();
+        }
+        self.seen.requests += 1;
+        if let Some(fault) = self.fault_before(&faults, now) {
+            return Answer { after: self.slowness(&faults), reply: fault };
+        }
+        let reply = match rest[..] {
+            ["messages"] => match serde_json::from_slice::<SendRequest<'_>>(call.body) {
+                Ok(request) => self.send(sub_account, &request, now),
+                Err(error) => self.unreadable(&error, now),
+            },
+            ["messages", "batch"] => match serde_json::from_slice::<BatchRequest<'_>>(call.body) {
+                Ok(request) => self.batch(sub_account, request, now),
+                Err(error) => self.unreadable(&error, now),
+            },
+            _ => self.not_found("There is no such address", now),
+        };
+        Answer { after: self.slowness(&faults), reply: self.fault_after(&faults, reply, now) }
+    }
+
+    fn look_or_cancel(&mut self, method: Method, sub_account: &str, rest: &[&str], now: Timestamp) -> Reply {
+        match (method, rest) {
+            (Method::Get, ["messages", umid]) => self.details(sub_account, umid, now),
+            (Method::Delete, ["messages", "batch", batch]) => self.cancel_batch(batch, now),
+            (Method::Delete, ["messages", umid]) => self.cancel_message(umid, now),
+            _ => self.not_found("There is no such address", now),
+        }
+    }
+
+    /// Takes back what a batch has scheduled and not yet sent.
+    pub fn cancel_batch(&mut self, batch: &str, now: Timestamp) -> Reply {
+        let known = batch.parse().ok().and_then(|id: Uuid| self.batch_of.get(&id).copied());
+        let Some(batch) = known else { return Reply::cancelled(0) };
+        let Batch { first, len, .. } = self.batches[batch as usize];
+        let cancelled = (first..first + len).filter(|n| self.take_back(*n, now)).count();
+        Reply::cancelled(cancelled)
+    }
+
+    pub fn cancel_message(&mut self, umid: &str, now: Timestamp) -> Reply {
+        match self.find(umid) {
+            Some(n) => Reply::cancelled(usize::from(self.take_back(n, now))),
+            None => self.not_found("Object wasn't found or is already expired", now),
+        }
+    }
+
+    fn take_back(&mut self, n: u32, now: Timestamp) -> bool {
+        let Some(record) = self.records.get_mut(n as usize) else { return false };
+        let open = record.scheduled_for().is_some_and(|at| at > now) && !record.is_cancelled();
+        if open {
+            record.cancel();
+            self.seen.cancelled += 1;
+        }
+        open
+    }
+
+    /// What became of a message, one record for each channel. The provider answers one such question a second.
+    pub fn details(&mut self, sub_account: &str, umid: &str, now: Timestamp) -> Reply {
+        let pause = Span::from_secs(1);
+        match self.details_asked.get(sub_account) {
+            Some(asked) if now.since(*asked) < pause => return self.throttled(1, now),
+            _ => self.details_asked.insert(sub_account.to_owned(), now),
+        };
+        match self.find(umid) {
+            Some(n) => Reply::ok(&self.details_of(n)),
+            None => self.not_found("Object wasn't found or is already expired", now),
+        }
+    }
+
+    fn find(&self, umid: &str) -> Option<u32> {
+        let n = self.umids.n(umid.parse().ok()?)?;
+        self.records.get(n as usize).map(|_| n)
+    }
+
+    /// Whether the caller's key is refused, and how.
+    fn key_refusal(&mut self, authorization: Option<&str>, faults: &Faults, now: Timestamp) -> Option<Reply> {
+        let accepted = !faults.key_refused
+            && self.api_key.as_ref().is_none_or(|key| {
+                let given = authorization.and_then(|given| given.split_once(' '));
+                given.is_some_and(|(scheme, given)| {
+                    scheme.eq_ignore_ascii_case("bearer") && wire::same_secret(given.trim().as_bytes(), key.as_bytes())
+                })
+            });
+        if accepted {
+            return None;
+        }
+        self.seen.keys_refused += 1;
+        Some(self.error(401, 1_200, "Request was not authenticated properly", now))
+    }
+}
+
+/// The subaccount and what follows it, in `/api/v1/subaccounts/{sub}/…`.
+fn address(path: &str) -> Option<(&str, Vec<&str>)> {
+    let mut parts = path.strip_prefix("/api/v1/subaccounts/")?.trim_end_matches('/').split('/');
+    let sub_account = parts.next()?;
+    Some((sub_account, parts.collect()))
+}
+
+#[cfg(test)]
+mod tests;

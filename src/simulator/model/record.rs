@@ -1,0 +1,227 @@
+//! What is kept of a message: small, for there may be millions.
+
+use uuid::Uuid;
+
+use crate::domain::{AttemptId, Channel, Span, Status, Timestamp};
+
+/// One accepted message.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
+    pub(super) msisdn: u64,
+    pub(super) accepted: Timestamp,
+    pub(super) client_id: ClientId,
+    /// The message before it to the same number.
+    pub(super) previous: Option<u32>,
+    pub(super) batch: Option<u32>,
+    /// Where it has got to; the steps before stand in its chain.
+    pub(super) attempt: Attempt,
+    pub(super) sub_account: u16,
+    /// Milliseconds from acceptance to the time it was scheduled for.
+    schedule: u32,
+    pub(super) step: u8,
+    pub(super) doom: Doom,
+    cancelled: bool,
+}
+
+/// Why it is undelivered whatever its dice say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doom {
+    None,
+    TemplatePaused,
+    NoCredit,
+}
+
+impl Doom {
+    pub(super) const fn code(self, channel: Channel) -> Option<u16> {
+        match (self, channel) {
+            (Self::TemplatePaused, Channel::WhatsApp) => Some(1_035),
+            (Self::NoCredit, _) => Some(42),
+            (Self::None | Self::TemplatePaused, _) => None,
+        }
+    }
+}
+
+/// One message on one channel.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempt {
+    pub(super) channel: Channel,
+    pub(super) fate: Fate,
+    pub(super) state: State,
+    /// Of an undelivered one.
+    pub(super) code: u16,
+    /// How many the person had been sent on this channel before it: the dice of a second try are new ones.
+    pub(super) nth: u8,
+    /// Milliseconds from acceptance; `NEVER` where it has not happened.
+    pub(super) sent: u32,
+    pub(super) ended: u32,
+    pub(super) read: u32,
+}
+
+pub(super) const NEVER: u32 = u32::MAX;
+
+/// What will become of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Undelivered,
+    Silent,
+    SentOnly,
+    Delivered,
+}
+
+/// How far it has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Queued,
+    Sent,
+    Undelivered,
+    Delivered,
+    Read,
+}
+
+impl State {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sent => "sent",
+            Self::Undelivered => "undelivered",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+        }
+    }
+
+    pub(super) const fn status(self) -> Option<Status> {
+        match self {
+            Self::Queued => Some(Status::Accepted),
+            Self::Sent => Some(Status::Sent),
+            Self::Undelivered => None,
+            Self::Delivered => Some(Status::Delivered),
+            Self::Read => Some(Status::Read),
+        }
+    }
+}
+
+impl Attempt {
+    pub(super) const fn on(channel: Channel) -> Self {
+        Self {
+            channel,
+            fate: Fate::Silent,
+            state: State::Queued,
+            code: 0,
+            nth: 0,
+            sent: NEVER,
+            ended: NEVER,
+            read: NEVER,
+        }
+    }
+}
+
+impl Record {
+    pub(super) fn new(msisdn: u64, accepted: Timestamp, channel: Channel) -> Self {
+        Self {
+            msisdn,
+            accepted,
+            client_id: ClientId::None,
+            previous: None,
+            batch: None,
+            attempt: Attempt::on(channel),
+            sub_account: 0,
+            schedule: 0,
+            step: 0,
+            doom: Doom::None,
+            cancelled: false,
+        }
+    }
+
+    pub(super) fn schedule(&mut self, at: Timestamp) {
+        self.schedule = self.offset(at);
+    }
+
+    pub(super) fn scheduled_for(&self) -> Option<Timestamp> {
+        (self.schedule > 0).then(|| self.at(self.schedule)).flatten()
+    }
+
+    pub(super) const fn is_cancelled(&self) -> bool {
+        self.cancelled
+    }
+
+    pub(super) const fn cancel(&mut self) {
+        self.cancelled = true;
+    }
+
+    /// Milliseconds from acceptance; up to 49 days, which is longer than any receipt takes.
+    pub(super) fn offset(&self, at: Timestamp) -> u32 {
+        u32::try_from(at.since(self.accepted).millis()).unwrap_or(NEVER - 1)
+    }
+
+    pub(super) fn at(&self, offset: u32) -> Option<Timestamp> {
+        (offset != NEVER).then(|| self.accepted + Span::from_millis(i64::from(offset)))
+    }
+}
+
+/// The client's id: Volley's own in sixteen bytes, others as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ClientId {
+    None,
+    Attempt([u8; 16]),
+    Other(Box<str>),
+}
+
+impl ClientId {
+    pub(super) fn of(text: Option<&str>) -> Self {
+        let Some(text) = text else { return Self::None };
+        let bare = text.strip_prefix(AttemptId::PREFIX).filter(|_| text.len() == AttemptId::LEN);
+        let ours = bare.and_then(|bare| Uuid::try_parse(bare).ok()).map(|id| Self::Attempt(id.into_bytes()));
+        // Only what prints exactly as it came is kept short: it has to go back as it was.
+        ours.filter(|id| id.text().as_deref() == Some(text)).unwrap_or_else(|| Self::Other(text.into()))
+    }
+
+    pub(super) fn text(&self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Attempt(bytes) => Some(format!("{}{}", AttemptId::PREFIX, Uuid::from_bytes(*bytes).simple())),
+            Self::Other(text) => Some(text.to_string()),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Batch {
+    pub(super) id: Uuid,
+    pub(super) client_id: Option<Box<str>>,
+    /// Its accepted messages follow one another.
+    pub(super) first: u32,
+    pub(super) len: u32,
+}
+
+/// A route that the provider follows by itself.
+#[derive(Debug, Clone)]
+pub(super) struct Chain {
+    pub(super) steps: Vec<ChainStep>,
+    /// The attempts of the steps before the present one.
+    pub(super) before: Vec<Attempt>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ChainStep {
+    pub(super) channel: Channel,
+    pub(super) fallback_after: Option<Span>,
+    pub(super) success: Status,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_record_stays_small() {
+        assert!(size_of::<Record>() <= 96, "{} bytes", size_of::<Record>());
+    }
+
+    proptest! {
+        #[test]
+        fn a_client_id_comes_back_as_it_went(text in "(att_)?([0-9a-fA-F]{32}|.{0,40})") {
+            prop_assert_eq!(ClientId::of(Some(&text)).text(), Some(text));
+        }
+    }
+}

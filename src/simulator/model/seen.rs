@@ -1,0 +1,311 @@
+//! What the model has seen, for whoever checks the sender.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::Model;
+use super::record::{Attempt, Record, State};
+use crate::domain::{Channel, Msisdn, Timestamp};
+use crate::wire::{Detail, Details, SendRequest, StatusBody, Text, User};
+
+pub(super) const CHANNELS: usize = Channel::ALL.len();
+
+/// Totals.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Seen {
+    /// Posts with an accepted key, batches included.
+    pub requests: u64,
+    pub batches: u64,
+    /// Accepted messages.
+    pub messages: u64,
+    pub rejected: u64,
+    pub cancelled: u64,
+    /// Numbers that at least one message was accepted for.
+    pub people: u64,
+    /// Client ids that were accepted more than once.
+    pub duplicates: u64,
+    pub without_client_id: u64,
+    /// Fallbacks that the provider made by itself.
+    pub own_fallbacks: u64,
+    /// Accepted messages that named no channel, or several.
+    pub not_one_channel: u64,
+    /// Accepted messages that carried words for a fallback.
+    pub with_fallback_text: u64,
+    /// Accepted messages whose channel carried a deadline or a success status.
+    pub with_fallback_rule: u64,
+    pub throttled: u64,
+    pub errors: u64,
+    pub cut: u64,
+    pub keys_refused: u64,
+    /// Receipts handed out, duplicates included.
+    pub receipts: u64,
+    pub receipts_lost: u64,
+    pub channels: Vec<ChannelSeen>,
+}
+
+/// Totals of one channel. States count once for each message, however often they were told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChannelSeen {
+    pub channel: Channel,
+    pub accepted: u64,
+    pub rejected: u64,
+    pub sent: u64,
+    pub delivered: u64,
+    pub read: u64,
+    pub undelivered: u64,
+    /// The most that were accepted in any second, to a tenth of it.
+    pub peak_per_second: u64,
+}
+
+/// One message as it was seen.
+#[derive(Debug, Clone, Serialize)]
+pub struct MessageSeen {
+    pub umid: String,
+    pub client_message_id: Option<String>,
+    pub msisdn: String,
+    pub sub_account: String,
+    pub batch_id: Option<String>,
+    pub accepted_at: String,
+    pub cancelled: bool,
+    /// One, unless the provider fell back by itself.
+    pub steps: Vec<StepSeen>,
+    /// The request, where it was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<Box<RawValue>>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct StepSeen {
+    pub channel: Channel,
+    pub state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undelivered_at: Option<String>,
+}
+
+/// How many were accepted lately, in tenths of a second.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    latest: i64,
+    tenths: [u64; 10],
+    most: u64,
+}
+
+impl Pace {
+    fn turn(&mut self, now: Timestamp) {
+        let tenth = now.millis() / 100;
+        for passed in self.latest + 1..=tenth.min(self.latest + 10) {
+            self.tenths[place(passed)] = 0;
+        }
+        self.latest = self.latest.max(tenth);
+    }
+
+    fn note(&mut self, now: Timestamp) {
+        self.turn(now);
+        self.tenths[place(self.latest)] += 1;
+        self.most = self.most.max(self.tenths.iter().sum());
+    }
+
+    pub(super) fn in_last_second(&mut self, now: Timestamp) -> u64 {
+        self.turn(now);
+        self.tenths.iter().sum()
+    }
+}
+
+fn place(tenth: i64) -> usize {
+    usize::try_from(tenth.rem_euclid(10)).unwrap_or_default()
+}
+
+/// A message that was just accepted.
+#[derive(Clone, Copy)]
+pub(super) struct Accepted<'r, 'a> {
+    pub(super) n: u32,
+    pub(super) channel: Channel,
+    pub(super) request: &'r SendRequest<'a>,
+}
+
+impl Seen {
+    fn channel(&mut self, channel: Channel) -> &mut ChannelSeen {
+        let place = usize::from(channel.code());
+        while self.channels.len() <= place {
+            let channel = Channel::ALL[self.channels.len()];
+            self.channels.push(ChannelSeen {
+                channel,
+                accepted: 0,
+                rejected: 0,
+                sent: 0,
+                delivered: 0,
+                read: 0,
+                undelivered: 0,
+                peak_per_second: 0,
+            });
+        }
+        &mut self.channels[place]
+    }
+
+    pub(super) fn refuse(&mut self, channel: Option<Channel>) {
+        self.rejected += 1;
+        if let Some(channel) = channel {
+            self.channel(channel).rejected += 1;
+        }
+    }
+
+    pub(super) fn reach(&mut self, channel: Channel, state: State) {
+        let seen = self.channel(channel);
+        match state {
+            State::Queued => {}
+            State::Sent => seen.sent += 1,
+            State::Undelivered => seen.undelivered += 1,
+            State::Delivered => seen.delivered += 1,
+            State::Read => seen.read += 1,
+        }
+    }
+}
+
+impl Model {
+    pub(super) fn note(&mut self, accepted: Accepted<'_, '_>, now: Timestamp) {
+        let Accepted { n, channel, request } = accepted;
+        let place = usize::from(channel.code());
+        self.pace[place].note(now);
+        let most = self.pace[place].most;
+        let seen = &mut self.seen;
+        seen.messages += 1;
+        seen.channel(channel).accepted += 1;
+        seen.channel(channel).peak_per_second = most;
+        seen.people += u64::from(self.records[n as usize].previous.is_none());
+        seen.not_one_channel += u64::from(request.channels.len() != 1);
+        let fallback_text = request.content.as_ref().and_then(|content| content.fallback_text.as_ref());
+        seen.with_fallback_text += u64::from(fallback_text.is_some());
+        let rule = request.channels.iter().any(|step| step.fallback_after.is_some() || step.success_status.is_some());
+        seen.with_fallback_rule += u64::from(rule);
+        match request.client_message_id.as_deref() {
+            None => seen.without_client_id += 1,
+            Some(id) => {
+                let again = self.client_ids.get_mut(&digest(id));
+                match again {
+                    Some(counted) if *counted => {}
+                    Some(counted) => {
+                        *counted = true;
+                        seen.duplicates += 1;
+                    }
+                    None => {
+                        self.client_ids.insert(digest(id), false);
+                    }
+                }
+            }
+        }
+    }
+
+    pub const fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// How many messages there are.
+    pub fn message_count(&self) -> u32 {
+        u32::try_from(self.records.len()).unwrap_or(u32::MAX)
+    }
+
+    /// One message, by its place in order of acceptance.
+    pub fn message(&self, n: u32) -> Option<MessageSeen> {
+        let record = self.records.get(n as usize)?;
+        let sub_account = self.sub_accounts.get(usize::from(record.sub_account)).cloned().unwrap_or_default();
+        let kept = self.kept.get(n as usize).and_then(|json| RawValue::from_string(json.to_string()).ok());
+        Some(MessageSeen {
+            umid: self.umids.of(n).to_string(),
+            client_message_id: record.client_id.text(),
+            msisdn: format!("+{}", record.msisdn),
+            sub_account,
+            batch_id: self.batch_id(record),
+            accepted_at: record.accepted.rfc3339(),
+            cancelled: record.is_cancelled(),
+            steps: self.attempts(n).iter().map(|attempt| step_seen(record, attempt)).collect(),
+            request: kept,
+        })
+    }
+
+    /// Everything that arrived for a person, the latest first.
+    pub fn messages_to(&self, to: Msisdn) -> Vec<MessageSeen> {
+        let mut found = Vec::new();
+        let mut next = self.latest.get(&to.get()).copied();
+        while let Some(n) = next {
+            found.extend(self.message(n));
+            next = self.records.get(n as usize).and_then(|record| record.previous);
+        }
+        found
+    }
+
+    fn batch_id(&self, record: &Record) -> Option<String> {
+        record.batch.and_then(|batch| self.batches.get(batch as usize)).map(|batch| batch.id.to_string())
+    }
+
+    fn attempts(&self, n: u32) -> Vec<Attempt> {
+        let last = self.records.get(n as usize).map_or(0, |record| record.step);
+        (0..=last).filter_map(|step| self.attempt(n, step)).collect()
+    }
+
+    /// The provider's own view: masked, a record for each channel.
+    pub(super) fn details_of(&self, n: u32) -> Details<'_> {
+        let Some(record) = self.records.get(n as usize) else { return Details::default() };
+        let digits = record.msisdn.to_string();
+        let masked = format!("+{}xxxx", digits.get(..digits.len() - 4).unwrap_or_default());
+        let batch = record.batch.and_then(|batch| self.batches.get(batch as usize));
+        let detail = |(step, attempt): (i64, Attempt)| Detail {
+            umid: self.umids.of(n).to_string().into(),
+            sub_account_id: self
+                .sub_accounts
+                .get(usize::from(record.sub_account))
+                .map(|name| Text::from(name.as_str())),
+            channel: attempt.channel.as_str().into(),
+            direction: Some("outbound".into()),
+            status: StatusBody {
+                state: attempt.state.as_str().into(),
+                timestamp: Some(last_time(record, &attempt).rfc3339().into()),
+                error_code: (attempt.state == State::Undelivered).then_some(i64::from(attempt.code)),
+                ..StatusBody::default()
+            },
+            user: Some(User { msisdn: Some(masked.clone().into()), ..User::default() }),
+            content_type: Some("Text".into()),
+            content: Some("**MASKED**".into()),
+            created_at: Some(record.accepted.rfc3339().into()),
+            client_message_id: record.client_id.text().map(Text::from),
+            client_batch_id: batch.and_then(|batch| batch.client_id.as_deref()).map(Text::from),
+            batch_id: batch.map(|batch| batch.id.to_string().into()),
+            step: Some(step),
+            ..Detail::default()
+        };
+        Details { data: (1..).zip(self.attempts(n)).map(detail).collect() }
+    }
+}
+
+fn last_time(record: &Record, attempt: &Attempt) -> Timestamp {
+    [attempt.read, attempt.ended, attempt.sent]
+        .into_iter()
+        .find_map(|offset| record.at(offset))
+        .unwrap_or(record.accepted)
+}
+
+fn step_seen(record: &Record, attempt: &Attempt) -> StepSeen {
+    let time = |offset| record.at(offset).map(Timestamp::rfc3339);
+    let undelivered = attempt.state == State::Undelivered;
+    StepSeen {
+        channel: attempt.channel,
+        state: attempt.state.as_str(),
+        error_code: undelivered.then_some(attempt.code),
+        sent_at: time(attempt.sent),
+        delivered_at: time(attempt.ended).filter(|_| !undelivered),
+        read_at: time(attempt.read),
+        undelivered_at: time(attempt.ended).filter(|_| undelivered),
+    }
+}
+
+/// FNV-1a: sixty-four bits tell a million ids apart with a chance of one in tens of millions to err.
+fn digest(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

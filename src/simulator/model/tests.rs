@@ -1,0 +1,377 @@
+//! The model by its public door: calls, times, webhooks.
+
+use super::*;
+use crate::domain::Channel;
+use crate::wire::{ErrorBody, Event, MessageAnswer, Report, parse_events};
+use serde_json::{Value, json};
+
+const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+const MESSAGES: &str = "/api/v1/subaccounts/acme/messages";
+
+fn model(profile: Profile) -> Model {
+    Model::new(profile, 7)
+}
+
+fn post(model: &mut Model, path: &str, body: &Value, now: Timestamp) -> Answer {
+    let body = body.to_string();
+    model.call(&Call { method: Method::Post, path, authorization: None, body: body.as_bytes() }, now)
+}
+
+fn call(model: &mut Model, method: Method, path: &str, now: Timestamp) -> (u16, Value) {
+    response(&model.call(&Call { method, path, authorization: None, body: b"" }, now))
+}
+
+fn response(answer: &Answer) -> (u16, Value) {
+    match &answer.reply {
+        Reply::Response { status, body, .. } => (*status, serde_json::from_str(body).unwrap()),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn text(number: u64, id: &str, channels: &Value) -> Value {
+    json!({"user": {"msisdn": format!("+{number}")}, "clientMessageId": id, "type": "text",
+           "content": {"text": "hello"}, "channels": channels})
+}
+
+fn whatsapp(number: u64, id: &str) -> Value {
+    text(number, id, &json!([{"channel": "WhatsApp"}]))
+}
+
+fn seconds(count: i64) -> Span {
+    Span::from_secs(count)
+}
+
+/// What the webhooks up to a time report of each umid, in order.
+fn reports(model: &mut Model, until: Timestamp) -> Vec<(String, Option<Channel>, Report)> {
+    let webhooks = model.tick(until);
+    let events = webhooks.iter().flat_map(|webhook| parse_events(&webhook.event));
+    events
+        .map(|event| match event {
+            Event::Receipt(receipt) => {
+                (receipt.umid.as_deref().unwrap().to_owned(), receipt.known_channel(), receipt.report())
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+#[test]
+fn a_message_is_accepted_and_its_receipts_follow_in_order() {
+    let mut model = model(Profile::perfect());
+    let answer = post(&mut model, MESSAGES, &whatsapp(6_591_234_567, "mine"), START);
+    let (status, body) = response(&answer);
+    let body = body.to_string();
+    let accepted: MessageAnswer<'_> = serde_json::from_str(&body).unwrap();
+    assert_eq!(status, 200);
+    assert!(accepted.is_accepted());
+    assert_eq!(accepted.client_message_id.as_deref(), Some("mine"));
+    let umid = accepted.umid.unwrap().to_string();
+    let told = reports(&mut model, START + seconds(1));
+    let wanted = [Report::Sent, Report::Delivered, Report::Read];
+    assert_eq!(told, wanted.map(|report| (umid.clone(), Some(Channel::WhatsApp), report)));
+    assert_eq!(model.next_due(), None);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_fates_in_any_order_of_arrival() {
+    let numbers: Vec<u64> = (0..300).map(|n| 6_591_000_000 + n).collect();
+    let fates = |numbers: &[u64]| {
+        let mut model = model(Profile::default());
+        for number in numbers {
+            post(&mut model, MESSAGES, &whatsapp(*number, &format!("id-{number}")), START);
+        }
+        model.tick(START + seconds(86_400));
+        let mut fates: Vec<_> =
+            (0..model.message_count()).filter_map(|n| model.message(n)).map(|m| (m.msisdn, m.steps[0].state)).collect();
+        fates.sort_unstable();
+        fates
+    };
+    let backwards: Vec<u64> = numbers.iter().rev().copied().collect();
+    assert_eq!(fates(&numbers), fates(&backwards));
+}
+
+#[test]
+fn shares_come_out_as_the_profile_says() {
+    let mut model = model(Profile::default());
+    for n in 0..4_000 {
+        post(&mut model, MESSAGES, &whatsapp(6_591_000_000 + n, &format!("id-{n}")), START);
+    }
+    model.tick(START + seconds(86_400));
+    let seen = &model.seen().channels[usize::from(Channel::WhatsApp.code())];
+    let share = |count: u64| count as f64 / 4_000.0;
+    assert!((share(seen.delivered) - 0.80).abs() < 0.03, "{seen:?}");
+    assert!((share(seen.undelivered) - 0.08).abs() < 0.02, "{seen:?}");
+    assert!((share(seen.rejected) - 0.02).abs() < 0.01, "{seen:?}");
+    assert!((share(seen.read) - 0.48).abs() < 0.03, "{seen:?}");
+    assert_eq!(seen.accepted + seen.rejected, 4_000);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_the_providers_code() {
+    let mut model = model(Profile { sub_accounts: vec!["acme".to_owned()], ..Profile::perfect() });
+    let template = |name: &str, language: &str, parameter: &str| {
+        json!({"user": {"msisdn": "+6591234567"}, "type": "template", "channels": [{"channel": "WhatsApp"}],
+            "content": {"template": {"name": name, "language": language, "components": [
+                {"type": "body", "parameters": [{"type": "text", "text": parameter}]}]}}})
+    };
+    let channels = |channels: Value| text(6_591_234_567, "x", &channels);
+    for (body, code) in [
+        (json!({}), 3_001),
+        (json!({"user": {}}), 3_002),
+        (json!({"user": {"msisdn": "12"}}), 3_003),
+        (json!({"user": {"msisdn": "+6591234567"}, "type": "smoke", "channels": [{"channel": "SMS"}]}), 3_010),
+        (json!({"user": {"msisdn": "+6591234567"}, "type": "text"}), 3_004),
+        (json!({"user": {"msisdn": "+6591234567"}, "type": "text", "content": {}}), 3_005),
+        (text(6_591_234_567, &"x".repeat(51), &json!([{"channel": "SMS"}])), 3_009),
+        (channels(json!([{"channel": "Pigeon"}])), 3_022),
+        (channels(json!([{"channel": "SMS", "fallbackAfter": 9}])), 3_023),
+        (channels(json!([{"channel": "SMS", "successStatus": "Loved"}])), 3_024),
+        (channels(json!([{"channel": "LINE", "successStatus": "Delivered"}])), 3_025),
+        (channels(json!([{"channel": "SMS", "successStatus": "Read"}])), 3_026),
+        (template("Promo!", "en", "a"), 3_032),
+        (template("promo", "", "a"), 3_036),
+        (template("promo", "en", ""), 3_040),
+        (template("promo", "en", &"x".repeat(1_025)), 3_043),
+    ] {
+        let (status, error) = response(&post(&mut model, MESSAGES, &body, START));
+        assert_eq!((status, error["code"].as_i64()), (400, Some(code)), "{body}");
+    }
+    let foreign = "/api/v1/subaccounts/other/messages";
+    let (_, error) = response(&post(&mut model, foreign, &whatsapp(6_591_234_567, "x"), START));
+    assert_eq!(error["code"], 1_001);
+    assert_eq!(model.seen().messages, 0);
+    assert_eq!(model.next_due(), None);
+}
+
+#[test]
+fn a_batch_takes_what_it_can_and_says_what_it_cannot() {
+    let mut model = model(Profile::perfect());
+    let batch = json!({"clientBatchId": "b-1", "includeMessagesInResponse": true,
+        "messages": [whatsapp(6_591_234_567, "a"), whatsapp(1, "b"), whatsapp(6_591_234_568, "c")]});
+    let (status, answer) = response(&post(&mut model, &format!("{MESSAGES}/batch"), &batch, START));
+    assert_eq!(status, 200);
+    assert_eq!((&answer["acceptedCount"], &answer["rejectedCount"]), (&json!(2), &json!(1)));
+    assert_eq!(answer["messages"][1]["status"]["errorCode"], 3_003);
+    assert_eq!(answer["messages"][2]["clientMessageId"], "c");
+    let webhooks = model.tick(START);
+    let event: Value = serde_json::from_slice(&webhooks[0].event).unwrap();
+    assert_eq!(event["payload"]["clientBatchId"], "b-1");
+    assert_eq!(event["payload"]["batchId"], answer["batchId"]);
+    for (body, code) in
+        [(json!({"messages": []}), 3_012), (json!({"clientBatchId": "x".repeat(101), "messages": [{}]}), 3_014)]
+    {
+        let (status, error) = response(&post(&mut model, &format!("{MESSAGES}/batch"), &body, START));
+        assert_eq!((status, error["code"].as_i64()), (400, Some(code)));
+    }
+}
+
+#[test]
+fn only_what_is_scheduled_and_not_yet_sent_can_be_cancelled() {
+    let mut model = model(Profile::perfect());
+    let later = START + seconds(60);
+    let mut scheduled = whatsapp(6_591_234_567, "later");
+    scheduled["scheduled"] = json!(later.rfc3339());
+    let batch = json!({"messages": [scheduled, whatsapp(6_591_234_568, "now")]});
+    let (_, answer) = response(&post(&mut model, &format!("{MESSAGES}/batch"), &batch, START));
+    let path = format!("{MESSAGES}/batch/{}", answer["batchId"].as_str().unwrap());
+    assert_eq!(call(&mut model, Method::Delete, &path, START).1, json!({"cancelledCount": 1}));
+    assert_eq!(call(&mut model, Method::Delete, &path, START).1, json!({"cancelledCount": 0}));
+    let told = reports(&mut model, later + seconds(60));
+    assert_eq!(told.len(), 3, "only the one that was not cancelled: {told:?}");
+    let (status, _) = call(&mut model, Method::Delete, &format!("{MESSAGES}/nonsense"), START);
+    assert_eq!(status, 404);
+}
+
+#[test]
+fn details_come_once_a_second_and_show_every_step() {
+    let mut model = model(Profile::perfect());
+    let (_, answer) = response(&post(&mut model, MESSAGES, &whatsapp(6_591_234_567, "mine"), START));
+    model.tick(START);
+    let path = format!("{MESSAGES}/{}", answer["umid"].as_str().unwrap());
+    let (status, details) = call(&mut model, Method::Get, &path, START);
+    assert_eq!(status, 200);
+    assert_eq!(details["data"][0]["status"]["state"], "read");
+    assert_eq!(details["data"][0]["user"]["msisdn"], "+659123xxxx");
+    assert_eq!(call(&mut model, Method::Get, &path, START + Span::from_millis(999)).0, 429);
+    assert_eq!(call(&mut model, Method::Get, &path, START + seconds(2)).0, 200);
+}
+
+#[test]
+fn a_request_without_one_channel_falls_back_by_itself_and_is_counted() {
+    let mut profile = Profile::perfect();
+    let whatsapp = profile.channels.get_mut(&Channel::WhatsApp).unwrap();
+    (whatsapp.delivered, whatsapp.silent) = (0.0, 1.0);
+    let mut model = model(profile);
+    let mut bare = text(6_591_234_567, "bare", &json!(null));
+    bare["content"]["fallbackText"] = json!("hello");
+    post(&mut model, MESSAGES, &bare, START);
+    assert_eq!(reports(&mut model, START + seconds(59)), []);
+    let told = reports(&mut model, START + seconds(60));
+    assert_eq!(told.iter().map(|(_, channel, _)| *channel).collect::<Vec<_>>(), [Some(Channel::Sms); 2]);
+    let seen = model.seen();
+    assert_eq!((seen.own_fallbacks, seen.not_one_channel, seen.with_fallback_text), (1, 1, 1));
+    assert_eq!(model.message(0).unwrap().steps.len(), 2);
+
+    let several =
+        json!([{"channel": "WhatsApp", "fallbackAfter": 10, "successStatus": "Delivered"}, {"channel": "Viber"}]);
+    post(&mut model, MESSAGES, &text(6_591_234_568, "several", &several), START);
+    model.tick(START + seconds(70));
+    assert_eq!(model.seen().own_fallbacks, 2);
+    assert_eq!(model.seen().with_fallback_rule, 1);
+}
+
+#[test]
+fn a_step_that_met_its_status_does_not_fall_back() {
+    let mut model = model(Profile::perfect());
+    let several = json!([{"channel": "WhatsApp", "fallbackAfter": 10}, {"channel": "SMS"}]);
+    post(&mut model, MESSAGES, &text(6_591_234_567, "x", &several), START);
+    model.tick(START + seconds(100));
+    assert_eq!(model.seen().own_fallbacks, 0);
+}
+
+#[test]
+fn faults_do_what_they_say() {
+    let mut model = model(Profile::perfect());
+    let mut with = |changes: Value| {
+        model.set_faults(Faults::default().with(&changes).unwrap());
+        let answer = post(&mut model, MESSAGES, &whatsapp(6_591_234_567, "x"), START);
+        (answer, model.seen().messages)
+    };
+    let (throttled, taken) = with(json!({"throttle": 1.0, "retry_after": 12}));
+    let Reply::Response { status: 429, retry_after: Some(12), body } = &throttled.reply else {
+        panic!("{throttled:?}")
+    };
+    let error: ErrorBody<'_> = serde_json::from_str(body).unwrap();
+    assert_eq!(error.retry_after(), Some(seconds(12)));
+    assert_eq!(taken, 0);
+    assert_eq!(response(&with(json!({"error_500": 1.0})).0).0, 500);
+    assert_eq!(with(json!({"cut_before": 1.0})).0.reply, Reply::CutBeforeReading);
+    let (refused, taken) = with(json!({"key_refused": true}));
+    assert_eq!(response(&refused).1["code"], 1_200);
+    assert_eq!(taken, 0);
+    assert_eq!(response(&with(json!({"template_missing": "promo"})).0).0, 200);
+
+    // From here on the message is taken, whatever the caller gets to see.
+    let (cut, taken) = with(json!({"cut_after": 1.0}));
+    assert_eq!((cut.reply, taken), (Reply::CutAfterReading, 2));
+    let (broken, taken) = with(json!({"error_500_after": 1.0}));
+    assert_eq!((response(&broken).0, taken), (500, 3));
+    assert_eq!(with(json!({"slow_ms": 250})).0.after, Span::from_millis(250));
+    assert_eq!(model.seen().duplicates, 1, "one id, however often it came");
+}
+
+#[test]
+fn answers_take_their_time() {
+    let latency = super::super::Latency { median: seconds(1), spread: 2.0 };
+    let mut model = model(Profile { answer_after: Some(latency), speed: 10.0, ..Profile::perfect() });
+    for n in 0..50 {
+        let answer = post(&mut model, MESSAGES, &whatsapp(6_591_234_567, &format!("m-{n}")), START);
+        assert!((50..=200).contains(&answer.after.millis()), "{answer:?}");
+    }
+}
+
+#[test]
+fn a_paused_template_and_spent_credit_come_back_by_receipt() {
+    let mut model = model(Profile::perfect());
+    let template = json!({"user": {"msisdn": "+6591234567"}, "type": "template", "channels": [{"channel": "WhatsApp"}],
+        "content": {"template": {"name": "promo", "language": "en"}}});
+    for (faults, code) in [(json!({"template_paused": "promo"}), 1_035), (json!({"no_credit": true}), 42)] {
+        model.set_faults(Faults::default().with(&faults).unwrap());
+        assert_eq!(response(&post(&mut model, MESSAGES, &template, START)).0, 200);
+        let told = reports(&mut model, START + seconds(60));
+        assert_eq!(told.last().unwrap().2, Report::Negative { code: Some(code) });
+    }
+    model.set_faults(Faults::default().with(&json!({"template_missing": "promo"})).unwrap());
+    assert_eq!(response(&post(&mut model, MESSAGES, &template, START)).1["code"], 3_038);
+}
+
+#[test]
+fn receipts_are_doubled_held_back_or_lost_on_demand() {
+    let mut model = model(Profile::perfect());
+    model.set_faults(Faults { duplicate: 1.0, ..Faults::default() });
+    post(&mut model, MESSAGES, &whatsapp(6_591_234_567, "a"), START);
+    assert_eq!(reports(&mut model, START + seconds(60)).len(), 6);
+    model.set_faults(Faults { reorder: 1.0, ..Faults::default() });
+    for n in 0..20 {
+        post(&mut model, MESSAGES, &whatsapp(6_591_300_000 + n, &format!("r-{n}")), START + seconds(60));
+    }
+    let told = reports(&mut model, START + seconds(120));
+    let overtaken = told.iter().enumerate().any(|(at, (umid, _, report))| {
+        *report == Report::Read && told[at..].iter().any(|later| later.0 == *umid && later.2 == Report::Sent)
+    });
+    assert!(overtaken, "nothing overtook anything: {told:?}");
+    model.set_faults(Faults { silent_receipts: true, ..Faults::default() });
+    post(&mut model, MESSAGES, &whatsapp(6_591_234_569, "c"), START + seconds(120));
+    assert_eq!(reports(&mut model, START + seconds(200)), []);
+    assert_eq!(model.seen().receipts_lost, 3);
+}
+
+#[test]
+fn windows_of_faults_open_and_close() {
+    let faults = Faults { throttle: 1.0, ..Faults::default() };
+    let window = super::super::Window { from: seconds(10), until: seconds(20), faults };
+    let mut model = model(Profile { windows: vec![window], ..Profile::perfect() });
+    let mut status =
+        |at: i64| response(&post(&mut model, MESSAGES, &whatsapp(6_591_234_567, "x"), START + seconds(at))).0;
+    assert_eq!([status(0), status(9), status(10), status(19), status(20)], [200, 200, 429, 429, 200]);
+}
+
+#[test]
+fn a_strict_gateway_takes_its_rate_and_no_more() {
+    let mut profile = Profile::perfect();
+    profile.channels.get_mut(&Channel::WhatsApp).unwrap().rate = Some("5/s".parse().unwrap());
+    let mut model = model(profile);
+    let mut taken = |from: i64| {
+        (0..10)
+            .filter(|n| {
+                let body = whatsapp(6_591_234_567, &format!("{from}-{n}"));
+                response(&post(&mut model, MESSAGES, &body, START + Span::from_millis(from + n))).0 == 200
+            })
+            .count()
+    };
+    assert_eq!((taken(0), taken(500), taken(1_000)), (5, 0, 5));
+    assert_eq!(model.seen().channels[0].peak_per_second, 5);
+}
+
+#[test]
+fn a_person_is_seen_with_all_that_arrived() {
+    let mut model = model(Profile::perfect());
+    post(&mut model, MESSAGES, &whatsapp(6_591_234_567, "first"), START);
+    post(&mut model, MESSAGES, &whatsapp(6_591_234_568, "other"), START);
+    post(&mut model, MESSAGES, &text(6_591_234_567, "second", &json!([{"channel": "SMS"}])), START);
+    let to = model.messages_to("+6591234567".parse().unwrap());
+    let ids: Vec<_> = to.iter().map(|message| message.client_message_id.as_deref().unwrap()).collect();
+    assert_eq!(ids, ["second", "first"]);
+    assert_eq!(to[0].steps[0].channel, Channel::Sms);
+    assert!(to[0].request.as_ref().unwrap().get().contains("hello"));
+    assert_eq!(model.seen().people, 2);
+}
+
+#[test]
+fn the_key_opens_and_nothing_else_does() {
+    let mut model = model(Profile::perfect()).with_key(Some("secret".to_owned()));
+    let body = whatsapp(6_591_234_567, "x").to_string();
+    for (authorization, status) in
+        [(None, 401), (Some("Bearer wrong"), 401), (Some("secret"), 401), (Some("bearer secret"), 200)]
+    {
+        let call = Call { method: Method::Post, path: MESSAGES, authorization, body: body.as_bytes() };
+        assert_eq!(response(&model.call(&call, START)).0, status, "{authorization:?}");
+    }
+    assert_eq!(model.seen().keys_refused, 3);
+}
+
+#[test]
+fn what_is_no_request_gets_an_error_and_not_a_panic() {
+    let mut model = model(Profile::perfect());
+    for body in [&b""[..], b"{", b"\xff", b"[]", b"{\"user\":3}"] {
+        for path in [MESSAGES, "/api/v1/subaccounts/acme/messages/batch"] {
+            let answer = model.call(&Call { method: Method::Post, path, authorization: None, body }, START);
+            assert_eq!(response(&answer).0, 400, "{path} {:?}", String::from_utf8_lossy(body));
+        }
+    }
+    for path in ["", "/", "/api/v1/subaccounts", "/api/v1/subaccounts//", "/api/v1/subaccounts/acme/pigeons"] {
+        for method in [Method::Get, Method::Post, Method::Delete] {
+            assert_eq!(call(&mut model, method, path, START).0, 404, "{method:?} {path}");
+        }
+    }
+}

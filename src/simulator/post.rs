@@ -1,0 +1,86 @@
+//! One post of a webhook, with its proofs.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::domain::Span;
+use crate::wire::{SIGNATURE_HEADER, sign};
+
+/// The provider gives a receiver five seconds.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where webhooks are posted, and with which proofs.
+#[derive(Debug, Clone)]
+pub struct WebhookTarget {
+    pub url: String,
+    /// The whole `Authorization` header.
+    pub authorization: Option<SecretString>,
+    /// Signs the raw body into `X-8x8-Signature`.
+    pub secret: Option<SecretString>,
+    /// With 1, every event is posted alone, as an object; with more, as arrays of up to so many.
+    pub group: usize,
+    /// How many posts are under way at once.
+    pub connections: usize,
+    /// The pauses before each repeat; after the last one the post is dropped.
+    pub retries: Vec<Span>,
+}
+
+impl WebhookTarget {
+    /// The provider's own ways: alone, repeated after 1, 10, 30 and 90 s, and then no more.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            authorization: None,
+            secret: None,
+            group: 1,
+            connections: 32,
+            retries: [1, 10, 30, 90].map(Span::from_secs).to_vec(),
+        }
+    }
+}
+
+/// How posts leave.
+#[derive(Debug)]
+pub(super) struct Post {
+    client: reqwest::Client,
+    target: WebhookTarget,
+}
+
+impl Post {
+    pub(super) fn new(target: WebhookTarget) -> Result<Self, reqwest::Error> {
+        // Somebody else may have been first, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .tcp_nodelay(true)
+            .pool_max_idle_per_host(target.connections.max(1))
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(Self { client, target })
+    }
+
+    pub(super) const fn target(&self) -> &WebhookTarget {
+        &self.target
+    }
+
+    /// Whether the receiver took it: anything but a 2xx within its time is a no.
+    pub(super) async fn deliver(&self, url: Option<&str>, body: Bytes) -> bool {
+        let mut request = self.client.post(url.unwrap_or(&self.target.url)).header(CONTENT_TYPE, "application/json");
+        if let Some(authorization) = &self.target.authorization {
+            request = request.header(AUTHORIZATION, authorization.expose_secret());
+        }
+        if let Some(secret) = &self.target.secret {
+            request = request.header(SIGNATURE_HEADER, sign(secret.expose_secret().as_bytes(), &body));
+        }
+        match request.body(body).send().await {
+            Ok(response) => response.status().is_success(),
+            Err(error) => {
+                tracing::debug!(%error, "a webhook was not taken");
+                false
+            }
+        }
+    }
+}

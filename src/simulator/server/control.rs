@@ -1,0 +1,215 @@
+//! `/simulator/…`: what it has seen, and what shall go wrong. Nothing the real provider has.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State};
+use axum::http::{Response, StatusCode};
+use axum::routing::{get, post};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::webhooks::PostsSeen;
+use super::{Shared, json};
+use crate::domain::{Channel, Msisdn, Span};
+use crate::simulator::Faults;
+use crate::simulator::model::{Seen, Webhook};
+
+pub(super) fn router() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/seen", get(seen))
+        .route("/seen/{msisdn}", get(seen_by_person))
+        .route("/messages", get(messages))
+        .route("/faults", get(faults).post(set_faults).delete(clear_faults))
+        .route("/wait", get(wait))
+        .route("/inbound", post(inbound))
+        .route("/webhook", post(webhook))
+}
+
+#[derive(Serialize)]
+struct SeenBody<'a> {
+    #[serde(flatten)]
+    seen: &'a Seen,
+    webhooks: PostsSeen,
+}
+
+fn seen_body(shared: &Shared) -> Response<Body> {
+    let webhooks = shared.posts.seen();
+    body_of(&SeenBody { seen: shared.model().seen(), webhooks })
+}
+
+async fn seen(State(shared): State<Arc<Shared>>) -> Response<Body> {
+    seen_body(&shared)
+}
+
+async fn seen_by_person(State(shared): State<Arc<Shared>>, Path(msisdn): Path<String>) -> Response<Body> {
+    match msisdn.trim().parse::<Msisdn>() {
+        Ok(to) => body_of(&shared.model().messages_to(to)),
+        Err(error) => refused(&error),
+    }
+}
+
+/// How many messages are written under one lock, so that requests get their turn in between.
+const CHUNK: u32 = 500;
+
+/// Everything, one message a line, as it is when its turn comes.
+async fn messages(State(shared): State<Arc<Shared>>) -> Response<Body> {
+    let lines = futures_util::stream::unfold(0, move |from| {
+        let shared = Arc::clone(&shared);
+        async move {
+            let model = shared.model();
+            let to = model.message_count().min(from + CHUNK);
+            let mut lines = Vec::new();
+            for message in (from..to).filter_map(|n| model.message(n)) {
+                // Writing plain structs into memory has nothing that could fail.
+                let _ = serde_json::to_writer(&mut lines, &message);
+                lines.push(b'\n');
+            }
+            (from < to).then(|| (Ok::<_, Infallible>(Bytes::from(lines)), to))
+        }
+    });
+    json(Body::from_stream(lines))
+}
+
+async fn faults(State(shared): State<Arc<Shared>>) -> Response<Body> {
+    body_of(shared.model().faults())
+}
+
+/// Sets the faults that the body names, and leaves the others as they are.
+async fn set_faults(State(shared): State<Arc<Shared>>, body: Bytes) -> Response<Body> {
+    let changes: Value = match serde_json::from_slice(&body) {
+        Ok(changes) => changes,
+        Err(error) => return refused(&error),
+    };
+    let mut model = shared.model();
+    match model.faults().with(&changes) {
+        Ok(faults) => {
+            model.set_faults(faults);
+            body_of(model.faults())
+        }
+        Err(error) => refused(&error),
+    }
+}
+
+async fn clear_faults(State(shared): State<Arc<Shared>>) -> Response<Body> {
+    let mut model = shared.model();
+    model.set_faults(Faults::default());
+    body_of(model.faults())
+}
+
+/// How much has to have been seen; what is not named is not waited for.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Until {
+    requests: u64,
+    messages: u64,
+    delivered: u64,
+    receipts: u64,
+    /// Webhooks that were answered with a 2xx.
+    posted: u64,
+    /// Then it answers 408, with what has been seen.
+    timeout: Span,
+}
+
+impl Default for Until {
+    fn default() -> Self {
+        Self { requests: 0, messages: 0, delivered: 0, receipts: 0, posted: 0, timeout: Span::from_secs(60) }
+    }
+}
+
+impl Until {
+    fn met(&self, shared: &Shared) -> bool {
+        let posted = shared.posts.seen().posted;
+        let model = shared.model();
+        let seen = model.seen();
+        let delivered: u64 = seen.channels.iter().map(|channel| channel.delivered).sum();
+        seen.requests >= self.requests
+            && seen.messages >= self.messages
+            && seen.receipts >= self.receipts
+            && delivered >= self.delivered
+            && posted >= self.posted
+    }
+}
+
+/// Answers once so much has been seen: what a test hangs a kill or a fault on, instead of a sleep.
+async fn wait(State(shared): State<Arc<Shared>>, Query(until): Query<Until>) -> Response<Body> {
+    let mut timeout = shared.clock.sleep(until.timeout);
+    loop {
+        let mut changed = std::pin::pin!(shared.changed.notified());
+        // Before looking, so that nothing that happens meanwhile is missed.
+        changed.as_mut().enable();
+        if until.met(&shared) {
+            return seen_body(&shared);
+        }
+        tokio::select! {
+            () = &mut changed => {}
+            () = &mut timeout => break,
+            () = shared.shutdown.cancelled() => break,
+        }
+    }
+    let mut response = seen_body(&shared);
+    *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    response
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InboundBody {
+    msisdn: Msisdn,
+    #[serde(default = "whatsapp")]
+    channel: Channel,
+    text: String,
+}
+
+const fn whatsapp() -> Channel {
+    Channel::WhatsApp
+}
+
+/// Lets a person write to us.
+async fn inbound(State(shared): State<Arc<Shared>>, body: Bytes) -> Response<Body> {
+    match serde_json::from_slice::<InboundBody>(&body) {
+        Ok(InboundBody { msisdn, channel, text }) => {
+            let now = shared.now();
+            let event = shared.model().inbound(msisdn, channel, &text, now);
+            post_by_hand(&shared, event)
+        }
+        Err(error) => refused(&error),
+    }
+}
+
+/// Posts the body as an event: account events, or whatever a test wants to be sent with our proofs and repeats.
+async fn webhook(State(shared): State<Arc<Shared>>, body: Bytes) -> Response<Body> {
+    post_by_hand(&shared, Webhook { url: None, event: body.to_vec() })
+}
+
+/// A person's pace; the bound only keeps a mistake from filling the memory.
+const BY_HAND_MAX: usize = 100_000;
+
+fn post_by_hand(shared: &Shared, event: Webhook) -> Response<Body> {
+    let mut waiting = shared.by_hand();
+    if waiting.len() >= BY_HAND_MAX {
+        return refused(&"too many events wait to be posted; wait until some have been");
+    }
+    waiting.push(event);
+    drop(waiting);
+    shared.nudge.notify_one();
+    json("{}")
+}
+
+fn body_of(value: &impl Serialize) -> Response<Body> {
+    json(serde_json::to_string(value).unwrap_or_default())
+}
+
+fn refused(why: &dyn std::fmt::Display) -> Response<Body> {
+    let mut response = json(serde_json::json!({"error": why.to_string()}).to_string());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response
+}
+
+/// Used by the poster: events by hand go before everything else.
+pub(super) fn take_by_hand(shared: &Shared, into: &mut VecDeque<Webhook>) {
+    into.extend(shared.by_hand().drain(..));
+}

@@ -1,0 +1,155 @@
+//! The skin: HTTP in front of the model, webhooks behind it. It decides nothing.
+
+mod control;
+mod cut;
+mod webhooks;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::http::{HeaderMap, HeaderValue, Method as HttpMethod, Response, Uri, header};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use self::cut::{Cut, CuttableListener};
+use super::model::{Call, Method, Model, Reply, Webhook};
+use super::post::{Post, WebhookTarget};
+use crate::clock::Clock;
+use crate::domain::{Span, Timestamp};
+
+/// Everything but the model: what a person chooses when starting one.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Where events go; without it they are made and dropped.
+    pub webhook: Option<WebhookTarget>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("the simulator's connection broke; start it again")]
+    Listener(#[source] std::io::Error),
+    #[error("the simulator cannot post webhooks: its HTTP client does not start")]
+    Client(#[source] reqwest::Error),
+}
+
+/// Room for the provider's own limit of 10,000 messages in a batch.
+const BODY_MAX: usize = 64 * 1024 * 1024;
+
+/// What handlers and the poster share.
+#[derive(Debug)]
+struct Shared {
+    model: Mutex<Model>,
+    clock: Arc<dyn Clock>,
+    /// Something may be due earlier than the poster thinks.
+    nudge: Notify,
+    /// Something was seen; for those who wait for it.
+    changed: Notify,
+    /// Events made by hand, to be posted next.
+    by_hand: Mutex<Vec<Webhook>>,
+    posts: webhooks::Counts,
+    shutdown: CancellationToken,
+}
+
+impl Shared {
+    /// The model's methods leave it whole or do not return, so a poisoned lock still guards a sound one.
+    fn model(&self) -> MutexGuard<'_, Model> {
+        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn by_hand(&self) -> MutexGuard<'_, Vec<Webhook>> {
+        self.by_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+/// Serves until `shutdown`, then lets requests under way end. Webhooks that are still due by then are not posted.
+pub async fn serve(
+    listener: TcpListener,
+    model: Model,
+    options: Options,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> Result<(), ServeError> {
+    let shared = Arc::new(Shared {
+        model: Mutex::new(model),
+        clock,
+        nudge: Notify::new(),
+        changed: Notify::new(),
+        by_hand: Mutex::new(Vec::new()),
+        posts: webhooks::Counts::default(),
+        shutdown: shutdown.clone(),
+    });
+    let post = options.webhook.map(Post::new).transpose().map_err(ServeError::Client)?;
+    let poster = tokio::spawn(webhooks::run(Arc::clone(&shared), post));
+    let router = Router::new()
+        .fallback(provider)
+        .nest("/simulator", control::router())
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .with_state(shared);
+    let served = axum::serve(CuttableListener(listener), router.into_make_service_with_connect_info::<Cut>())
+        .with_graceful_shutdown(shutdown.clone().cancelled_owned())
+        .await;
+    // Also when the listener broke by itself: the poster must not outlive the server.
+    shutdown.cancel();
+    if let Err(error) = poster.await {
+        tracing::error!(%error, "the simulator's poster of webhooks ended badly");
+    }
+    served.map_err(ServeError::Listener)
+}
+
+/// The provider's own addresses.
+async fn provider(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
+    method: HttpMethod,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    let method = match method {
+        HttpMethod::POST => Method::Post,
+        HttpMethod::DELETE => Method::Delete,
+        _ => Method::Get,
+    };
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let call = Call { method, path: uri.path(), authorization, body: &body };
+    let answer = {
+        let now = shared.now();
+        shared.model().call(&call, now)
+    };
+    shared.nudge.notify_one();
+    shared.changed.notify_waiters();
+    if answer.after > Span::ZERO {
+        shared.clock.sleep(answer.after).await;
+    }
+    match answer.reply {
+        Reply::Response { status, retry_after, body } => {
+            let mut response = json(body);
+            *response.status_mut() = status.try_into().unwrap_or_default();
+            if let Some(seconds) = retry_after {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            response
+        }
+        Reply::CutBeforeReading | Reply::CutAfterReading => {
+            cut.now();
+            // Never written: the connection fails first.
+            Response::new(Body::empty())
+        }
+    }
+}
+
+fn json(body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! Posting webhooks: with proofs, a few at a time, repeated for a while and then dropped, as the provider does.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use serde::Serialize;
+use tokio::task::JoinSet;
+
+use super::{Shared, control};
+use crate::domain::Timestamp;
+use crate::simulator::model::Webhook;
+use crate::simulator::post::{Post, WebhookTarget};
+
+/// How many events are taken from the model under one lock.
+const TAKE: usize = 1_000;
+/// Posts that wait for their repeat: a receiver that is down for two minutes at full load gets no more than this.
+const REPEATS_MAX: usize = 200_000;
+
+/// What became of posts so far. Each number stands alone, so no ordering between them is promised.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    posted: AtomicU64,
+    repeated: AtomicU64,
+    dropped: AtomicU64,
+    waiting: AtomicU64,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct PostsSeen {
+    /// Answered with a 2xx.
+    pub(super) posted: u64,
+    /// Failed, and to be tried again or tried again already.
+    pub(super) repeated: u64,
+    /// Given up.
+    pub(super) dropped: u64,
+    /// Waiting for their repeat now.
+    pub(super) waiting: u64,
+}
+
+impl Counts {
+    pub(super) fn seen(&self) -> PostsSeen {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        PostsSeen {
+            posted: read(&self.posted),
+            repeated: read(&self.repeated),
+            dropped: read(&self.dropped),
+            waiting: read(&self.waiting),
+        }
+    }
+}
+
+/// One post, with what is needed to repeat it.
+struct Parcel {
+    url: Option<String>,
+    body: Bytes,
+    tries: usize,
+}
+
+/// A parcel with the time of its repeat; the number tells those of one time apart.
+struct Waiting {
+    at: Timestamp,
+    number: u64,
+    parcel: Parcel,
+}
+
+/// Takes what is due from the model and posts it until shutdown. Without a target it only keeps the model going.
+pub(super) async fn run(shared: Arc<Shared>, post: Option<Post>) {
+    let post = post.map(Arc::new);
+    let connections = post.as_ref().map_or(1, |post| post.target().connections.max(1));
+    let mut ready: VecDeque<Webhook> = VecDeque::new();
+    let mut repeats: BinaryHeap<Reverse<Waiting>> = BinaryHeap::new();
+    let mut flying: JoinSet<(Parcel, bool)> = JoinSet::new();
+    let mut number = 0;
+    loop {
+        while flying.len() < connections {
+            let Some(parcel) = next_parcel(&shared, post.as_deref(), &mut ready, &mut repeats) else { break };
+            if let Some(post) = &post {
+                flying.spawn(send(Arc::clone(post), parcel));
+            }
+        }
+        shared.posts.waiting.store(repeats.len() as u64, Ordering::Relaxed);
+        let repeat_at = repeats.peek().map(|Reverse(waiting)| waiting.at);
+        let next = [shared.model().next_due(), repeat_at].into_iter().flatten().min();
+        let full = flying.len() >= connections;
+        let sleep = async {
+            match next {
+                Some(at) => shared.clock.sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = shared.shutdown.cancelled() => return,
+            Some(done) = flying.join_next(), if !flying.is_empty() => {
+                if let (Ok((parcel, taken)), Some(post)) = (done, &post) {
+                    number += 1;
+                    settle(&shared, post.target(), &mut repeats, number, parcel, taken);
+                }
+            }
+            () = sleep, if !full => {}
+            () = shared.nudge.notified(), if !full => {}
+        }
+    }
+}
+
+async fn send(post: Arc<Post>, parcel: Parcel) -> (Parcel, bool) {
+    let taken = post.deliver(parcel.url.as_deref(), parcel.body.clone()).await;
+    (parcel, taken)
+}
+
+/// What to post next: a repeat that is due, else what has happened.
+fn next_parcel(
+    shared: &Shared,
+    post: Option<&Post>,
+    ready: &mut VecDeque<Webhook>,
+    repeats: &mut BinaryHeap<Reverse<Waiting>>,
+) -> Option<Parcel> {
+    let now = shared.now();
+    if repeats.peek().is_some_and(|Reverse(waiting)| waiting.at <= now) {
+        return repeats.pop().map(|Reverse(waiting)| waiting.parcel);
+    }
+    if ready.is_empty() {
+        control::take_by_hand(shared, ready);
+        let happened = shared.model().take_due(now, TAKE);
+        if !happened.is_empty() {
+            ready.extend(happened);
+            shared.changed.notify_waiters();
+        }
+    }
+    let Some(post) = post else {
+        ready.clear();
+        return None;
+    };
+    let first = ready.pop_front()?;
+    if post.target().group <= 1 {
+        return Some(Parcel { url: first.url, body: first.event.into(), tries: 0 });
+    }
+    let mut body = vec![b'['];
+    body.extend_from_slice(&first.event);
+    for _ in 1..post.target().group {
+        let Some(next) = ready.pop_front_if(|next| next.url == first.url) else { break };
+        body.push(b',');
+        body.extend_from_slice(&next.event);
+    }
+    body.push(b']');
+    Some(Parcel { url: first.url, body: body.into(), tries: 0 })
+}
+
+fn settle(
+    shared: &Shared,
+    target: &WebhookTarget,
+    repeats: &mut BinaryHeap<Reverse<Waiting>>,
+    number: u64,
+    mut parcel: Parcel,
+    taken: bool,
+) {
+    let posts = &shared.posts;
+    if taken {
+        posts.posted.fetch_add(1, Ordering::Relaxed);
+        shared.changed.notify_waiters();
+        return;
+    }
+    match target.retries.get(parcel.tries) {
+        Some(pause) if repeats.len() < REPEATS_MAX => {
+            parcel.tries += 1;
+            posts.repeated.fetch_add(1, Ordering::Relaxed);
+            repeats.push(Reverse(Waiting { at: shared.now() + *pause, number, parcel }));
+        }
+        _ => {
+            posts.dropped.fetch_add(1, Ordering::Relaxed);
+            shared.changed.notify_waiters();
+        }
+    }
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Waiting {}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.number).cmp(&(other.at, other.number))
+    }
+}
