@@ -16,6 +16,7 @@ for_every_store!(
     who_opted_out_after_the_launch_is_pointed_out,
     a_claim_writes_down_the_places_it_takes_in_a_tier,
     a_claim_of_nothing_is_nothing,
+    a_claim_that_nobody_waits_for_any_more_takes_nothing,
 );
 
 async fn a_claim_moves_messages_into_flight_with_all_that_a_hand_over_needs(desk: Desk) {
@@ -160,4 +161,17 @@ async fn a_claim_of_nothing_is_nothing(desk: Desk) {
     let claim = Claim { queues: Vec::new(), limit: 5, ..claim };
     assert!(desk.claim(claim).await.unwrap().messages.is_empty());
     assert!(desk.one(batch, 0).await.version == 0);
+}
+
+async fn a_claim_that_nobody_waits_for_any_more_takes_nothing(desk: Desk) {
+    let batch = desk.batch_of(3).await;
+    let claim = desk.claim_of(batch, 3).await;
+    tokio::select! {
+        biased;
+        set = desk.claim(claim) => panic!("asked once and left: {set:?}"),
+        () = std::future::ready(()) => {}
+    }
+    assert_eq!(desk.claimed(batch, 3).await.messages.len(), 3);
+    assert!(desk.all(batch, 3).await.iter().all(|message| message.version == 1));
+    desk.counters_equal_rows(batch, 3).await;
 }

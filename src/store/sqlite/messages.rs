@@ -58,6 +58,20 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     Ok(set)
 }
 
+/// The state of the batch is read in the claim's own transaction: what a person has stopped cannot leave.
+pub(super) const CLAIM: &str = concat!(
+    "UPDATE message SET state = 1, at = ?5, version = version + 1 WHERE batch = ?2 AND n IN (
+        SELECT n FROM message INDEXED BY message_queue
+        WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND not_before <= ?5
+          AND (due IS NULL OR due > ?5)
+          AND EXISTS (SELECT 1 FROM batch WHERE id = ?2 AND state = ?6)
+        ORDER BY not_before, n LIMIT ?4)
+     RETURNING ",
+    message_columns!(),
+    ", (SELECT fields FROM recipient r WHERE r.audience = message.audience AND r.n = message.recipient) AS fields
+     , EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = message.msisdn) AS opted_out"
+);
+
 async fn claim_queue(
     connection: &mut SqliteConnection,
     lane: LaneId,
@@ -66,27 +80,15 @@ async fn claim_queue(
     now: Timestamp,
     limit: u32,
 ) -> Work<Vec<SqliteRow>> {
-    // The state of the batch is read in the claim's own transaction: what a person has stopped cannot leave.
-    Ok(sqlx::query(concat!(
-        "UPDATE message SET state = 1, at = ?5, version = version + 1 WHERE batch = ?2 AND n IN (
-            SELECT n FROM message INDEXED BY message_queue
-            WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND not_before <= ?5
-              AND (due IS NULL OR due > ?5)
-              AND EXISTS (SELECT 1 FROM batch WHERE id = ?2 AND state = ?6)
-            ORDER BY not_before, n LIMIT ?4)
-         RETURNING ",
-        message_columns!(),
-        ", (SELECT fields FROM recipient r WHERE r.audience = message.audience AND r.n = message.recipient) AS fields
-         , EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = message.msisdn) AS opted_out"
-    ))
-    .bind(lane.0)
-    .bind(batch.0)
-    .bind(step.get())
-    .bind(limit)
-    .bind(now.millis())
-    .bind(BatchState::Running.code())
-    .fetch_all(connection)
-    .await?)
+    Ok(sqlx::query(CLAIM)
+        .bind(lane.0)
+        .bind(batch.0)
+        .bind(step.get())
+        .bind(limit)
+        .bind(now.millis())
+        .bind(BatchState::Running.code())
+        .fetch_all(connection)
+        .await?)
 }
 
 fn claimed(row: &SqliteRow) -> Work<Claimed> {
@@ -314,6 +316,9 @@ pub(super) async fn count(connection: &mut SqliteConnection, moves: &Moves) -> W
     Ok(())
 }
 
+pub(super) const LOAD: &str =
+    concat!("SELECT ", message_columns!(), " FROM message WHERE batch = ?1 AND n IN (SELECT value FROM json_each(?2))");
+
 pub(super) async fn load(
     connection: &mut SqliteConnection,
     keys: impl IntoIterator<Item = MessageKey>,
@@ -325,15 +330,7 @@ pub(super) async fn load(
     }
     let mut found = HashMap::with_capacity(keys.len());
     for (batch, ns) in by_batch {
-        let rows = sqlx::query(concat!(
-            "SELECT ",
-            message_columns!(),
-            " FROM message WHERE batch = ?1 AND n IN (SELECT value FROM json_each(?2))"
-        ))
-        .bind(batch.0)
-        .bind(json_list(ns))
-        .fetch_all(&mut *connection)
-        .await?;
+        let rows = sqlx::query(LOAD).bind(batch.0).bind(json_list(ns)).fetch_all(&mut *connection).await?;
         for row in &rows {
             let message = loaded(row)?;
             found.insert(message.key, message);
@@ -342,15 +339,14 @@ pub(super) async fn load(
     Ok(keys.iter().filter_map(|key| found.get(key).copied()).collect())
 }
 
+pub(super) const IN_FLIGHT: &str = concat!(
+    "SELECT ",
+    message_columns!(),
+    " FROM message INDEXED BY message_sending WHERE state = 1 ORDER BY lane, batch, n LIMIT ?1"
+);
+
 pub(super) async fn in_flight(connection: &mut SqliteConnection, limit: u32) -> Work<Vec<Loaded>> {
-    let rows = sqlx::query(concat!(
-        "SELECT ",
-        message_columns!(),
-        " FROM message INDEXED BY message_sending WHERE state = 1 ORDER BY lane, batch, n LIMIT ?1"
-    ))
-    .bind(limit)
-    .fetch_all(connection)
-    .await?;
+    let rows = sqlx::query(IN_FLIGHT).bind(limit).fetch_all(connection).await?;
     rows.iter().map(loaded).collect()
 }
 
@@ -373,33 +369,27 @@ pub(super) async fn open_messages(
     rows.iter().map(loaded).collect()
 }
 
+pub(super) const DUE: &str = concat!(
+    "SELECT ",
+    message_columns!(),
+    " FROM message INDEXED BY message_due
+      WHERE batch = ?1 AND due <= ?2 AND due IS NOT NULL AND state IN (0, 2) ORDER BY due, n LIMIT ?3"
+);
+
 pub(super) async fn due(
     connection: &mut SqliteConnection,
     batch: BatchId,
     now: Timestamp,
     limit: u32,
 ) -> Work<Vec<Loaded>> {
-    let rows = sqlx::query(concat!(
-        "SELECT ",
-        message_columns!(),
-        " FROM message INDEXED BY message_due
-          WHERE batch = ?1 AND due <= ?2 AND due IS NOT NULL AND state IN (0, 2) ORDER BY due, n LIMIT ?3"
-    ))
-    .bind(batch.0)
-    .bind(now.millis())
-    .bind(limit)
-    .fetch_all(connection)
-    .await?;
+    let rows = sqlx::query(DUE).bind(batch.0).bind(now.millis()).bind(limit).fetch_all(connection).await?;
     rows.iter().map(loaded).collect()
 }
 
+pub(super) const NEXT_DUE: &str = "SELECT min(due) AS due FROM message INDEXED BY message_due
+     WHERE batch = ?1 AND due IS NOT NULL AND state IN (0, 2)";
+
 pub(super) async fn next_due(connection: &mut SqliteConnection, batch: BatchId) -> Work<Option<Timestamp>> {
-    let row = sqlx::query(
-        "SELECT min(due) AS due FROM message INDEXED BY message_due
-         WHERE batch = ?1 AND due IS NOT NULL AND state IN (0, 2)",
-    )
-    .bind(batch.0)
-    .fetch_one(connection)
-    .await?;
+    let row = sqlx::query(NEXT_DUE).bind(batch.0).fetch_one(connection).await?;
     super::rows::maybe_moment(&row, "due")
 }

@@ -56,6 +56,9 @@ async fn tags(connection: &mut SqliteConnection, keys: &[Key]) -> Work<HashMap<B
         .collect()
 }
 
+pub(super) const BY_UMID: &str = "SELECT batch, n, step, attempt.umid AS umid FROM json_each(?1)
+     CROSS JOIN attempt INDEXED BY attempt_umid ON attempt.umid = unhex(json_each.value)";
+
 async fn by_umid(
     connection: &mut SqliteConnection,
     umids: &[(usize, Umid)],
@@ -79,13 +82,7 @@ async fn by_umid(
         list.push('"');
     }
     list.push(']');
-    let rows = sqlx::query(
-        "SELECT batch, n, step, attempt.umid AS umid FROM json_each(?1)
-         CROSS JOIN attempt INDEXED BY attempt_umid ON attempt.umid = unhex(json_each.value)",
-    )
-    .bind(list)
-    .fetch_all(connection)
-    .await?;
+    let rows = sqlx::query(BY_UMID).bind(list).fetch_all(connection).await?;
     for row in &rows {
         let umid: Vec<u8> = row.try_get("umid")?;
         let target = (key(row)?, step(row, "step")?);
@@ -100,6 +97,13 @@ fn key(row: &SqliteRow) -> Work<MessageKey> {
     Ok(MessageKey { batch: BatchId(small(row, "batch")?), n: small(row, "n")? })
 }
 
+/// The plan says on which channel a step is.
+pub(super) const BY_NUMBER: &str = "SELECT asked.key AS place, batch, n, step FROM json_each(?1) asked
+     CROSS JOIN attempt INDEXED BY attempt_adoptable ON adoptable = asked.value ->> 0
+     JOIN batch b ON b.id = attempt.batch JOIN plan ON plan.digest = b.plan
+     WHERE plan.body ->> ('$.steps[' || step || '].channel') = asked.value ->> 1
+     GROUP BY asked.key HAVING count(*) = 1";
+
 /// The unknown attempts to numbers on channels, where there is exactly one.
 async fn by_number(
     connection: &mut SqliteConnection,
@@ -113,17 +117,7 @@ async fn by_number(
         numbers.iter().map(|(_, msisdn, channel)| (number(*msisdn), channel.as_str())).collect();
     let asked = serde_json::to_string(&asked)
         .map_err(|error| Error::Nonsense { what: error.to_string(), place: "the numbers asked".to_owned() })?;
-    // The plan says on which channel a step is.
-    let rows = sqlx::query(
-        "SELECT asked.key AS place, batch, n, step FROM json_each(?1) asked
-         CROSS JOIN attempt INDEXED BY attempt_adoptable ON adoptable = asked.value ->> 0
-         JOIN batch b ON b.id = attempt.batch JOIN plan ON plan.digest = b.plan
-         WHERE plan.body ->> ('$.steps[' || step || '].channel') = asked.value ->> 1
-         GROUP BY asked.key HAVING count(*) = 1",
-    )
-    .bind(asked)
-    .fetch_all(connection)
-    .await?;
+    let rows = sqlx::query(BY_NUMBER).bind(asked).fetch_all(connection).await?;
     for row in &rows {
         let place: usize = small(row, "place")?;
         if let Some((target, ..)) = numbers.get(place) {
@@ -174,24 +168,24 @@ pub(super) struct Lesson {
     pub(super) umid: Option<Umid>,
 }
 
+/// What stands before and after the lessons.
+pub(super) const LEARN: [&str; 2] = [
+    "WITH lesson (batch, n, step, umid) AS (",
+    ") UPDATE attempt SET umid = coalesce(attempt.umid, lesson.umid), adoptable = NULL FROM lesson \
+     WHERE attempt.batch = lesson.batch AND attempt.n = lesson.n AND attempt.step = lesson.step \
+     AND (attempt.adoptable IS NOT NULL OR (attempt.umid IS NULL AND lesson.umid IS NOT NULL))",
+];
+
 /// What is known is no longer to be adopted. A umid is learned where there was none.
 pub(super) async fn learn(connection: &mut SqliteConnection, lessons: &[Lesson]) -> Work<()> {
-    for_values(
-        connection,
-        "WITH lesson (batch, n, step, umid) AS (",
-        ") UPDATE attempt SET umid = coalesce(attempt.umid, lesson.umid), adoptable = NULL FROM lesson \
-         WHERE attempt.batch = lesson.batch AND attempt.n = lesson.n AND attempt.step = lesson.step \
-         AND (attempt.adoptable IS NOT NULL OR (attempt.umid IS NULL AND lesson.umid IS NOT NULL))",
-        4,
-        lessons,
-        |query: Bound<'_>, lesson| {
-            query
-                .bind(lesson.key.batch.0)
-                .bind(lesson.key.n)
-                .bind(lesson.step.get())
-                .bind(lesson.umid.as_ref().map(Umid::to_bytes))
-        },
-    )
+    let [before, after] = LEARN;
+    for_values(connection, before, after, 4, lessons, |query: Bound<'_>, lesson| {
+        query
+            .bind(lesson.key.batch.0)
+            .bind(lesson.key.n)
+            .bind(lesson.step.get())
+            .bind(lesson.umid.as_ref().map(Umid::to_bytes))
+    })
     .await?;
     Ok(())
 }
@@ -277,18 +271,14 @@ pub(super) async fn receipts(connection: &mut SqliteConnection, message: Message
         .collect()
 }
 
+pub(super) const UNKNOWN: &str = "SELECT batch, n, step, adoptable FROM attempt INDEXED BY attempt_adoptable
+     WHERE batch = ?1 AND adoptable IS NOT NULL ORDER BY n, step LIMIT ?2";
+
 pub(super) async fn unknown(
     connection: &mut SqliteConnection,
     batch: BatchId,
     limit: u32,
 ) -> Work<Vec<(MessageKey, Msisdn, StepIndex)>> {
-    let rows = sqlx::query(
-        "SELECT batch, n, step, adoptable FROM attempt INDEXED BY attempt_adoptable
-         WHERE batch = ?1 AND adoptable IS NOT NULL ORDER BY n, step LIMIT ?2",
-    )
-    .bind(batch.0)
-    .bind(limit)
-    .fetch_all(connection)
-    .await?;
+    let rows = sqlx::query(UNKNOWN).bind(batch.0).bind(limit).fetch_all(connection).await?;
     rows.iter().map(|row| Ok((key(row)?, msisdn(row, "adoptable")?, step(row, "step")?))).collect()
 }
