@@ -1,12 +1,12 @@
 //! Rows a second through the store's verbs, on a file with the strictest durability.
 //!
-//! `cargo bench --bench store [-- messages]`
+//! `cargo bench --bench store [-- messages] [ordered]`; ordered umids show what random ones cost.
 
 #![expect(clippy::print_stdout, reason = "figures are what it is for")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that fails should stop")]
 #![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use volley::clock::RealClock;
@@ -92,7 +92,9 @@ fn person(n: u32) -> Msisdn {
 }
 
 fn umid(n: u32) -> Umid {
-    let mixed = u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    static ORDERED: OnceLock<bool> = OnceLock::new();
+    let ordered = *ORDERED.get_or_init(|| std::env::args().any(|word| word == "ordered"));
+    let mixed = u128::from(n).wrapping_mul(if ordered { 1 } else { 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835 });
     Umid::new(&uuid::Uuid::from_u128(mixed).to_string())
 }
 

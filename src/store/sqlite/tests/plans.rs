@@ -12,7 +12,9 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
     let [before, after] = receipts::LEARN;
     let learn = format!("{before} VALUES (1, 2, 3, NULL), (1, 3, 3, NULL) {after}");
     for (text, wanted) in [
-        (messages::CLAIM, &["message_queue", "message USING PRIMARY KEY", "r USING PRIMARY KEY"][..]),
+        (messages::CLAIM, &["message USING INDEX message_queue", "r USING PRIMARY KEY"][..]),
+        (messages::SET_OFF, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
+        (messages::SET_OFF_ROW, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (messages::DUE, &["SEARCH message USING INDEX message_due"]),
         (messages::NEXT_DUE, &["SEARCH message USING", "message_due"]),
         (messages::IN_FLIGHT, &["message USING INDEX message_sending"]),
