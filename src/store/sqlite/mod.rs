@@ -7,6 +7,7 @@ mod answers;
 mod audiences;
 mod batches;
 mod lanes;
+mod looks;
 mod messages;
 mod nodes;
 mod receipts;

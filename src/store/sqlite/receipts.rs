@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::messages::{load, number};
+use super::looks::load;
+use super::messages::number;
 use super::rows::{
     Bound, Line, for_values, json_list, lines, maybe_moment, maybe_small, moment, msisdn, packed, small, step,
 };
