@@ -115,7 +115,8 @@ impl Book {
         let batches = self.store.batches(Some(IN_PLAY.to_vec())).await?;
         let mut changed = Vec::new();
         let mut kept = HashMap::with_capacity(batches.len());
-        for batch in batches {
+        // A cancelled batch stays so; once its last message has an outcome it is as settled as any.
+        for batch in batches.into_iter().filter(|batch| batch.settled_at.is_none()) {
             let known = self.known(batch.id);
             let entry = match known {
                 Some(entry) => {
@@ -146,8 +147,9 @@ impl Book {
             return Ok(settled);
         }
         let Some(batch) = self.store.batch(batch).await? else { return Ok(None) };
+        let is_settled = batch.settled_at.is_some();
         let entry = self.read(batch).await?;
-        if let Some(entry) = entry.as_ref().filter(|entry| entry.state() == BatchState::Settled) {
+        if let Some(entry) = entry.as_ref().filter(|_| is_settled) {
             let mut settled = self.settled.write().unwrap_or_else(PoisonError::into_inner);
             if settled.len() >= SETTLED_MAX {
                 settled.clear();
