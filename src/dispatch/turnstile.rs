@@ -37,6 +37,7 @@ impl Turnstile {
             };
             let mut request = vec![first];
             self.gather(&mut request);
+            self.ask_for_more(request.len());
             self.keep_those_that_may(&mut request).await;
             let Some(count) = u32::try_from(request.len()).ok().and_then(NonZeroU32::new) else { continue };
             self.lane.pace.take(count).await;
@@ -45,6 +46,15 @@ impl Turnstile {
             if !request.is_empty() {
                 return Some(request);
             }
+        }
+    }
+
+    /// Tells the claimer when what waits here has become little enough for another claim.
+    fn ask_for_more(&self, taken: usize) {
+        let enough = usize::try_from(self.lane.claim_size()).unwrap_or(usize::MAX);
+        let left = self.jobs.len();
+        if left <= enough && left + taken > enough {
+            self.lane.queues.nudge();
         }
     }
 

@@ -16,7 +16,7 @@ use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::out::{self, To};
 use crate::cli::watch::{How, follow};
-use crate::cli::words::{moment, of, shell};
+use crate::cli::words::{list, moment, of, shell};
 use crate::cli::{Exit, Ground, progress};
 use crate::domain::{BatchState, Span};
 use crate::store::{self, Store};
@@ -204,9 +204,9 @@ async fn reach_providers(ground: &Ground, draft: &Draft) -> anyhow::Result<()> {
     for (base_url, lanes) in doors {
         knock(ground, base_url).await.with_context(|| {
             format!(
-                "the provider of lane {} cannot be reached at {base_url}, so nothing was launched; check base_url and the \
+                "the provider of {} cannot be reached at {base_url}, so nothing was launched; check base_url and the \
                  network, or launch with --unchecked",
-                lanes.join(", ")
+                list(&lanes)
             )
         })?;
     }
