@@ -9,6 +9,7 @@ use tempfile::NamedTempFile;
 
 use super::*;
 use crate::domain::Msisdn;
+use crate::domain::Recipient;
 
 /// Keeps everything.
 #[derive(Debug, Default)]

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::compose::{Uncomposable, compose};
+use super::latency::Latency;
 use super::queues::Queues;
 use crate::clock::{Chance, Clock};
 use crate::config::{self, SendMode};
@@ -37,6 +38,8 @@ pub struct Lane {
     pub(super) book: Arc<Book>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) chance: Arc<Chance>,
+    /// From claim to record.
+    pub latency: Latency,
     unrecorded: AtomicU32,
     patterns: RwLock<HashMap<(BatchId, StepIndex), Arc<Pattern>>>,
 }
@@ -81,6 +84,7 @@ impl Lane {
             book,
             clock,
             chance,
+            latency: Latency::default(),
             unrecorded: AtomicU32::new(0),
             patterns: RwLock::default(),
         }
