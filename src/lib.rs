@@ -59,3 +59,5 @@ pub mod simulator;
 /// What is promised, measured against a limit in the same run.
 pub mod bench;
 
+/// Commands, progress, tables.
+pub mod cli;
