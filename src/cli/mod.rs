@@ -118,7 +118,7 @@ impl Cli {
             Command::Campaign(command) => campaign::run(command, &ground()?).await,
             Command::Lane(command) => lane::run(command, &ground()?).await,
             Command::Template(command) => template::run(command, &ground()?).await,
-            Command::Config(command) => config::run(command, &ground()?),
+            Command::Config(command) => config::run(&command, &ground()?),
             Command::Doctor(args) => doctor::run(args, ground()).await,
             Command::Bench(bench) => {
                 bench.run(Arc::new(RealClock::new()), Arc::new(Chance::from_entropy())).await.map(|()| Exit::Done)
