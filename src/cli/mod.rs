@@ -121,7 +121,7 @@ impl Cli {
             Command::Template(command) => template::run(command, &ground()?).await,
             Command::Message(command) => message::run(command, &ground()?).await,
             Command::Bench(command) => bench::run(command).await,
-            Command::Config(command) => config::run(command, &ground()?),
+            Command::Config(command) => config::run(&command, &ground()?),
             Command::Doctor(args) => doctor::run(args, ground()).await,
         }
     }

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use super::plan::WarningShown;
 use super::report::is_incomplete;
 use super::{Until, find};
-use crate::campaign::{Draft, FileError, LaunchError, Launched, Launcher, Warning};
+use crate::campaign::{Draft, FileError, LaunchError, Launched, Launcher, Warning, schedule};
 use crate::cli::config::warn;
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
@@ -68,6 +68,8 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     if args.name.is_some() {
         draft.name.clone_from(&args.name);
     }
+    // Before anything is opened or made for it.
+    schedule(&draft, ground.now()).map_err(|problems| told(LaunchError::Problems(problems), &args))?;
     if draft.at.is_none() && !args.unchecked {
         reach_providers(ground, &draft).await?;
     }
