@@ -1,6 +1,9 @@
 -- Volley's store. Instants are milliseconds since 1970, UTC. Every key starts with what it would be sharded by.
 -- Numbers that stand for words are the codes in src/domain; they never change their meaning.
 
+-- The file says whose it is, so that no other program's database is taken for ours.
+PRAGMA application_id = 1450142841;
+
 -- One row. `seq` rises with every decision of a person or of the throttle, so that a running server can see
 -- cheaply that it should look.
 CREATE TABLE control (
@@ -12,7 +15,7 @@ INSERT INTO control (one, seq) VALUES (1, 0);
 -- Running servers. `noted_seq` is the latest decision that the node obeys; `listening_until` the watermark of when
 -- receipts could last be committed.
 CREATE TABLE node (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     started_at INTEGER NOT NULL,
     seen_at INTEGER NOT NULL,
     noted_seq INTEGER NOT NULL,
@@ -26,9 +29,10 @@ CREATE TABLE lane (
     channel INTEGER NOT NULL
 );
 
--- An audience is hidden until its import has ended (`ready`). Its rows never change.
+-- An audience is hidden until its import has ended (`ready`). Its rows never change. What is being removed, piece by
+-- piece, has a negative `touched_at`: nothing is added to it any more. The same holds for a batch.
 CREATE TABLE audience (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT,
     source TEXT NOT NULL,
     columns TEXT NOT NULL,
@@ -116,6 +120,10 @@ CREATE INDEX message_queue ON message (lane, batch, step, not_before) WHERE stat
 CREATE INDEX message_due ON message (batch, due) WHERE due IS NOT NULL AND state IN (0, 2);
 -- What a dead process had in its hands: never more than a few thousand rows.
 CREATE INDEX message_sending ON message (lane, batch) WHERE state = 1;
+
+-- Always empty. A change is written as an upsert that must meet its row; a row that one of them made instead is found
+-- here before the commit, and taken back. Messages that were laid out have an audience.
+CREATE INDEX message_invented ON message (batch) WHERE audience = 0;
 
 -- One hand-over of a step. Throttled and unavailable tries are only counted: nothing was handed over.
 --   verdict    0 accepted, 1 rejected, 2 unknown, 3 could not leave

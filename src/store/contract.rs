@@ -1,1 +1,287 @@
-//! The contract.
+//! The contract: what every store promises, each promise a test, against `dyn Store` alone. Another database joins by
+//! one more line in [`for_every_store`].
+
+mod audiences;
+mod batches;
+mod changes;
+mod claims;
+mod counters;
+mod lanes;
+mod nodes;
+mod receipts;
+mod round_trip;
+mod timers;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::{
+    Attempt, Change, Claim, Claimed, ClaimedSet, Loaded, NewAudience, NewBatch, Spread, Sqlite, Store, Verdict,
+};
+use crate::clock::{Clock, ManualClock};
+use crate::domain::{
+    AfterGap, AudienceId, BatchId, BatchState, Channel, Content, Country, Fields, LaneId, MessageKey, Msisdn,
+    OnTierSpent, OnUnknown, Plan, Present, Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp,
+    Umid,
+};
+
+/// Every claim about a store, once for each database that answers the contract.
+macro_rules! for_every_store {
+    ($($claim:ident),+ $(,)?) => {
+        mod in_memory {
+            $(#[tokio::test] async fn $claim() { super::$claim(super::Desk::in_memory().await).await; })+
+        }
+        mod in_a_file {
+            $(#[tokio::test] async fn $claim() { super::$claim(super::Desk::in_a_file().await).await; })+
+        }
+    };
+}
+use for_every_store;
+
+/// A fresh store, and the few things that nearly every claim needs first.
+#[derive(Debug)]
+struct Desk {
+    store: Arc<dyn Store>,
+    clock: Arc<ManualClock>,
+    /// Dropped behind the store that lives in it.
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Deref for Desk {
+    type Target = dyn Store;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.store
+    }
+}
+
+impl Desk {
+    async fn in_memory() -> Self {
+        Self::at("sqlite::memory:", None).await
+    }
+
+    async fn in_a_file() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("volley.db").display());
+        Self::at(&url, Some(folder)).await
+    }
+
+    async fn at(url: &str, folder: Option<tempfile::TempDir>) -> Self {
+        let clock = Arc::new(ManualClock::at(at(0)));
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(url, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap());
+        Self { store, clock, _folder: folder }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn lane(&self, name: &str, channel: Channel) -> LaneId {
+        let lanes = self.lanes(vec![(name.to_owned(), channel)]).await.unwrap();
+        lanes.into_iter().find(|lane| lane.name == name).unwrap().id
+    }
+
+    async fn begin(&self, name: Option<&str>) -> AudienceId {
+        self.begin_audience(NewAudience {
+            name: name.map(str::to_owned),
+            source: "people.csv".to_owned(),
+            columns: vec!["name".to_owned(), "code".to_owned()],
+            now: self.now(),
+        })
+        .await
+        .unwrap()
+    }
+
+    /// A published audience of so many people.
+    async fn audience(&self, name: Option<&str>, people: u32) -> AudienceId {
+        let audience = self.begin(name).await;
+        self.add_recipients(audience, 0, recipients(0..people)).await.unwrap();
+        self.publish_audience(audience, people, "{}".to_owned()).await.unwrap();
+        audience
+    }
+
+    async fn begin_batch_of(&self, name: Option<&str>, audience: AudienceId) -> BatchId {
+        self.begin_batch(NewBatch {
+            tag: tag(),
+            plan: plan(),
+            name: name.map(str::to_owned),
+            audience: "people".to_owned(),
+            audience_ids: vec![audience],
+            starts_at: None,
+            now: self.now(),
+        })
+        .await
+        .unwrap()
+    }
+
+    async fn spread_of(&self, batch: BatchId, audience: AudienceId, until: u32) -> Spread {
+        let lane = self.lane("wa", Channel::WhatsApp).await;
+        Spread {
+            batch,
+            audience,
+            from: 0,
+            until,
+            base: 0,
+            lane,
+            not_before: self.now(),
+            gives_up: None,
+            excluded: Vec::new(),
+            steps: STEPS,
+            now: self.now(),
+        }
+    }
+
+    /// A running batch of so many messages, all of them in the queue of their first step.
+    async fn batch_of(&self, messages: u32) -> BatchId {
+        let audience = self.audience(None, messages).await;
+        let batch = self.begin_batch_of(None, audience).await;
+        let spread = self.spread_of(batch, audience, messages).await;
+        assert_eq!(self.spread(spread).await.unwrap(), messages);
+        self.publish_batch(batch, BatchState::Running, self.now()).await.unwrap();
+        batch
+    }
+
+    async fn claim_of(&self, batch: BatchId, limit: u32) -> Claim {
+        let lane = self.lane("wa", Channel::WhatsApp).await;
+        Claim { lane, queues: vec![(batch, StepIndex::FIRST)], limit, now: self.now(), tier: None }
+    }
+
+    async fn claimed(&self, batch: BatchId, limit: u32) -> ClaimedSet {
+        let claim = self.claim_of(batch, limit).await;
+        self.claim(claim).await.unwrap()
+    }
+
+    async fn one(&self, batch: BatchId, n: u32) -> Loaded {
+        self.load(vec![MessageKey { batch, n }]).await.unwrap().into_iter().next().unwrap()
+    }
+
+    /// All messages of a batch, whatever became of them.
+    async fn all(&self, batch: BatchId, messages: u32) -> Vec<Loaded> {
+        self.load((0..messages).map(|n| MessageKey { batch, n }).collect()).await.unwrap()
+    }
+
+    /// Holds the counters against the rows: they must be the sum of what every message is worth.
+    async fn counters_equal_rows(&self, batch: BatchId, messages: u32) {
+        let mut counted = Tallies::default();
+        let all = self.all(batch, messages).await;
+        for message in &all {
+            counted.weigh(usize::from(STEPS), &message.present, 1);
+        }
+        let kept = self.tallies(batch).await.unwrap();
+        let (kept, counted): (Vec<_>, Vec<_>) = (kept.entries().collect(), counted.entries().collect());
+        assert_eq!(kept, counted);
+    }
+}
+
+const STEPS: u8 = 3;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(1_800_000_000_000 + seconds * 1_000)
+}
+
+fn tag() -> Tag {
+    Tag::from_random(0x1234_5678_9abc)
+}
+
+fn step(index: u8) -> StepIndex {
+    StepIndex::new(index).unwrap()
+}
+
+fn person(n: u32) -> Msisdn {
+    Msisdn::try_from(6_591_000_000_u64 + u64::from(n)).unwrap()
+}
+
+fn recipients(people: std::ops::Range<u32>) -> Vec<Recipient> {
+    people
+        .map(|n| Recipient {
+            msisdn: person(n),
+            country: "SG".parse::<Country>().unwrap(),
+            client_message_id: n.is_multiple_of(2).then(|| format!("theirs-{n}").into()),
+            fields: Fields::pack([format!("Ann {n}").as_str(), "\"quoted\""]),
+        })
+        .collect()
+}
+
+fn plan() -> Plan {
+    let step = |channel: Channel, lane: &str| Step {
+        channel,
+        lane: lane.to_owned(),
+        fallback_after: Some(Span::from_secs(900)),
+        success: Status::Delivered,
+        receipt_window: channel.receipt_window(),
+        leave_within: None,
+        on_tier_spent: OnTierSpent::Wait,
+        content: Content::Text { text: "Hi {{name}}".to_owned(), source: None, encoding: None },
+    };
+    Plan {
+        columns: vec!["name".to_owned(), "code".to_owned()],
+        steps: vec![step(Channel::WhatsApp, "wa"), step(Channel::Viber, "vb"), step(Channel::Sms, "sms")],
+        ttl: None,
+        end: None,
+        on_unknown: OnUnknown::Keep,
+        after_gap: AfterGap::Ask,
+    }
+}
+
+fn umid(n: u32) -> Umid {
+    Umid::new(&uuid::Uuid::from_u128(0x5f1d_3c2e << 96 | u128::from(n)).to_string())
+}
+
+fn change(message: &Loaded, after: Present) -> Change {
+    Change {
+        key: message.key,
+        msisdn: message.msisdn,
+        version: message.version,
+        before: message.present,
+        after,
+        lane: message.lane,
+        steps: STEPS,
+        fact: None,
+    }
+}
+
+/// The message was handed over and accepted.
+fn accepted(message: &Loaded, now: Timestamp) -> Change {
+    let step = message.present.step;
+    let after = Present {
+        state: State::Awaiting { due: now + Span::from_secs(900) },
+        marks: message.present.marks.with_handed_over(step).with_status(step, Status::Accepted),
+        first_left: message.present.first_left.or(Some(now)),
+        accepted: Some(now),
+        ..message.present
+    };
+    let fact = attempt(message, now, Verdict::Accepted, Some(umid(message.key.n)));
+    Change { fact: Some(fact), ..change(message, after) }
+}
+
+/// The message may have been handed over: nobody knows.
+fn unknown(message: &Loaded, now: Timestamp) -> Change {
+    let step = message.present.step;
+    let known = accepted(message, now);
+    let marks = message.present.marks.with_handed_over(step).with_unknown(step, true);
+    let fact = attempt(message, now, Verdict::Unknown, None);
+    Change { after: Present { marks, ..known.after }, fact: Some(fact), ..known }
+}
+
+fn attempt(message: &Loaded, now: Timestamp, verdict: Verdict, umid: Option<Umid>) -> Attempt {
+    Attempt {
+        step: message.present.step,
+        lane: message.lane,
+        queued: at(0),
+        intent: Some(now),
+        answered: now,
+        verdict,
+        tries: 1,
+        code: Some(21),
+        detail: Some("said so".to_owned()),
+        umid,
+    }
+}
+
+fn messages(set: &ClaimedSet) -> Vec<Loaded> {
+    set.messages.iter().map(|claimed: &Claimed| claimed.message).collect()
+}
+
+fn numbers(messages: &[Loaded]) -> Vec<u32> {
+    messages.iter().map(|message| message.key.n).collect()
+}

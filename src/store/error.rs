@@ -39,6 +39,8 @@ pub enum Error {
     NameTaken { name: String },
     #[error("audience {audience} is used by campaign \"{campaign}\" and cannot be removed")]
     InUse { audience: String, campaign: String },
+    #[error("{what} was removed in the meantime; begin again")]
+    Gone { what: String },
     #[error("the database could not {verb}")]
     Failed {
         verb: &'static str,
@@ -57,20 +59,77 @@ pub enum Error {
 impl Error {
     /// Sorts what a driver says by what a person can do about it.
     pub(super) fn of(verb: &'static str, source: sqlx::Error) -> Self {
-        let Some(database) = source.as_database_error() else {
-            return Self::Failed { verb, source };
-        };
-        // SQLite's primary result codes; the extended ones keep them in their low byte.
-        match database.code().and_then(|code| code.parse::<i64>().ok()).map(|code| code & 0xff) {
-            Some(5 | 6) => Self::Locked { verb, source },
-            Some(8) => Self::ReadOnly { verb, source },
-            Some(13) => Self::Full { verb, source },
-            _ => Self::Failed { verb, source },
+        match Cause::of(&source) {
+            Cause::Locked => Self::Locked { verb, source },
+            Cause::ReadOnly => Self::ReadOnly { verb, source },
+            Cause::Full => Self::Full { verb, source },
+            Cause::Closed => Self::Closed { verb },
+            Cause::Other => Self::Failed { verb, source },
         }
     }
 
     /// Whether the same call may succeed in a moment.
     pub const fn is_passing(&self) -> bool {
         matches!(self, Self::Locked { .. } | Self::Full { .. })
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Cause {
+    Locked,
+    ReadOnly,
+    Full,
+    Closed,
+    Other,
+}
+
+impl Cause {
+    fn of(source: &sqlx::Error) -> Self {
+        if matches!(source, sqlx::Error::PoolClosed) {
+            return Self::Closed;
+        }
+        let code = source.as_database_error().and_then(|error| error.code());
+        // SQLite's primary result codes; the extended ones keep them in their low byte.
+        match code.and_then(|code| code.parse::<i64>().ok()).map(|code| code & 0xff) {
+            Some(5 | 6) => Self::Locked,
+            Some(8) => Self::ReadOnly,
+            Some(13) => Self::Full,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Why a commit did not happen: one reason, told to everyone whose verb was in it.
+#[derive(Debug, Clone)]
+pub(super) struct Failure {
+    cause: Cause,
+    reason: String,
+}
+
+impl Failure {
+    pub(super) fn of(source: &sqlx::Error) -> Self {
+        Self { cause: Cause::of(source), reason: source.to_string() }
+    }
+
+    /// The driver's word behind an error of a verb, where it has one.
+    pub(super) fn behind(error: &Error) -> Option<Self> {
+        match error {
+            Error::Locked { source, .. }
+            | Error::Full { source, .. }
+            | Error::ReadOnly { source, .. }
+            | Error::Failed { source, .. } => Some(Self::of(source)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn told_to(&self, verb: &'static str) -> Error {
+        let source = || sqlx::Error::Protocol(self.reason.clone());
+        match self.cause {
+            Cause::Locked => Error::Locked { verb, source: source() },
+            Cause::ReadOnly => Error::ReadOnly { verb, source: source() },
+            Cause::Full => Error::Full { verb, source: source() },
+            Cause::Closed => Error::Closed { verb },
+            Cause::Other => Error::Commit { reason: self.reason.clone() },
+        }
     }
 }

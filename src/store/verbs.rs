@@ -15,7 +15,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn begin_audience(&self, new: NewAudience) -> Result<AudienceId>;
     /// Adds recipients behind the `first`th. Repeating it after a crash changes nothing.
     async fn add_recipients(&self, audience: AudienceId, first: u32, recipients: Vec<Recipient>) -> Result<()>;
-    /// Makes the audience visible. Fails where its name is taken.
+    /// Makes the audience visible. Fails where its name is taken, and, like every verb about something that grows,
+    /// where it was removed meanwhile.
     async fn publish_audience(&self, audience: AudienceId, recipients: u32, summary: String) -> Result<()>;
     /// Removes an audience, in pieces. Fails where a batch uses it.
     async fn remove_audience(&self, audience: AudienceId) -> Result<()>;
@@ -31,7 +32,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn begin_batch(&self, new: NewBatch) -> Result<BatchId>;
     /// Lays out one piece of an audience as messages. Returns how many.
     async fn spread(&self, spread: Spread) -> Result<u32>;
-    /// The one switch at the end of a launch. Fails where the name is taken.
+    /// The one switch at the end of a launch. Fails where the name is taken; a batch that is published already stays
+    /// as it is.
     async fn publish_batch(&self, batch: BatchId, state: BatchState, now: Timestamp) -> Result<()>;
     /// Every published batch, or those in the states named, in order of launch.
     async fn batches(&self, states: Option<Vec<BatchState>>) -> Result<Vec<Batch>>;
@@ -53,11 +55,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     // Dispatch.
 
     /// Moves messages from their queues into `sending`; the write-ahead of every hand-over. Batches that do not run,
-    /// and messages whose waiting is over, stay where they are.
+    /// and messages whose waiting is over, stay where they are. They come in the order of the queues named, and within
+    /// one in its own. Whoever stops waiting for the answer before the claim's turn has come has claimed nothing; later
+    /// than that, what was claimed is in nobody's hands, so see the claim through.
     async fn claim(&self, claim: Claim) -> Result<ClaimedSet>;
-    /// Applies decisions, each only to the version that it was made on. Returns those that came too late.
+    /// Applies decisions, each only to the version that it was made on, in their order: one may build on another.
+    /// Returns those that came too late, and those about messages that are not there.
     async fn record(&self, changes: Vec<Change>) -> Result<Vec<MessageKey>>;
-    /// Messages in flight, of all lanes, behind `after`: after a crash, what the dead process had in its hands.
+    /// Messages in flight, of all lanes: after a crash, what the dead process had in its hands.
     async fn in_flight(&self, limit: u32) -> Result<Vec<Loaded>>;
     /// Messages by key, in the order of the keys; unknown ones are left out.
     async fn load(&self, keys: Vec<MessageKey>) -> Result<Vec<Loaded>>;
@@ -66,7 +71,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     // Receipts.
 
-    /// The attempts that keys lead to, in the order of the keys.
+    /// The attempts that keys lead to, in the order of the keys. A number leads to an attempt where exactly one to it
+    /// on that channel is unknown.
     async fn find(&self, keys: Vec<Key>) -> Result<Vec<Option<Found>>>;
     /// Keeps receipts and applies what they decided, in one transaction. Returns the changes that came too late.
     async fn take_receipts(
@@ -128,6 +134,6 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Hints about what this process has committed.
     fn signals(&self) -> &super::Signals;
-    /// Ends all work; nothing may be asked afterwards.
+    /// Ends all work, after what was asked; nothing may be asked afterwards.
     async fn close(&self);
 }

@@ -1,5 +1,6 @@
 //! The contract, answered: each verb by the statements of its module.
 
+use super::receipts::Lesson;
 use super::{Sqlite, audiences, batches, lanes, messages, nodes, receipts};
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
@@ -38,14 +39,23 @@ impl Store for Sqlite {
         let audiences =
             self.read("look for half audiences", move |c| Box::pin(audiences::unpublished(c, before))).await?;
         let batches = self.read("look for half batches", move |c| Box::pin(batches::unpublished(c, before))).await?;
-        let swept = audiences.len() + batches.len();
+        let mut swept = 0;
         for batch in batches {
+            // Looked at again where nobody can touch it meanwhile.
+            if !self.write("sweep a batch", move |c| Box::pin(batches::abandon(c, batch, before))).await? {
+                continue;
+            }
+            swept += 1;
             while !self.write("sweep a batch", move |c| Box::pin(batches::remove_piece(c, batch))).await? {}
         }
         for audience in audiences {
+            if !self.write("sweep an audience", move |c| Box::pin(audiences::abandon(c, audience, before))).await? {
+                continue;
+            }
+            swept += 1;
             while !self.write("sweep an audience", move |c| Box::pin(audiences::remove_piece(c, audience))).await? {}
         }
-        Ok(u32::try_from(swept).unwrap_or(u32::MAX))
+        Ok(swept)
     }
 
     async fn audiences(&self) -> Result<Vec<Audience>> {
@@ -106,7 +116,7 @@ impl Store for Sqlite {
     }
 
     async fn claim(&self, claim: Claim) -> Result<ClaimedSet> {
-        self.write("claim messages", move |c| Box::pin(messages::claim(c, claim))).await
+        self.hand_out("claim messages", move |c| Box::pin(messages::claim(c, claim))).await
     }
 
     async fn record(&self, changes: Vec<Change>) -> Result<Vec<MessageKey>> {
@@ -144,12 +154,15 @@ impl Store for Sqlite {
             .write("take receipts", move |c| {
                 Box::pin(async move {
                     receipts::keep(c, &receipts, &strays).await?;
+                    let stale = messages::record(c, &changes).await?;
+                    // Last, because the changes may have told of the attempts.
                     let learned: Vec<_> = receipts
                         .into_iter()
-                        .filter_map(|receipt| receipt.umid.map(|umid| (receipt.key, receipt.step, umid)))
+                        .filter(|receipt| receipt.umid.is_some())
+                        .map(|receipt| Lesson { key: receipt.key, step: receipt.step, umid: receipt.umid })
                         .collect();
-                    receipts::learn_umids(c, &learned).await?;
-                    messages::record(c, &changes).await
+                    receipts::learn(c, &learned).await?;
+                    Ok(stale)
                 })
             })
             .await?;
@@ -190,6 +203,13 @@ impl Store for Sqlite {
     }
 
     async fn lanes(&self, lanes: Vec<(String, Channel)>) -> Result<Vec<Lane>> {
+        let known = self.read("read the lanes", move |c| Box::pin(lanes::known(c))).await?;
+        let is_known = |(name, channel): &(String, Channel)| {
+            known.iter().any(|lane| lane.name == *name && lane.channel == *channel)
+        };
+        if lanes.iter().all(is_known) {
+            return Ok(known);
+        }
         self.write("number the lanes", move |c| Box::pin(lanes::lanes(c, lanes))).await
     }
 

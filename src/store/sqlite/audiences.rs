@@ -10,7 +10,7 @@ use crate::domain::{AudienceId, Country, Fields, MessageKey, Recipient, Timestam
 use crate::store::{Audience, NewAudience};
 
 /// Recipients or messages removed in one transaction, so that none lasts long.
-pub(super) const REMOVED_AT_ONCE: u32 = 20_000;
+pub(super) const REMOVED_AT_ONCE: u32 = 5_000;
 
 pub(super) async fn begin(connection: &mut SqliteConnection, new: NewAudience) -> Work<AudienceId> {
     if let Some(name) = &new.name {
@@ -42,6 +42,15 @@ pub(super) async fn add(
     recipients: &[Recipient],
     now: Timestamp,
 ) -> Work<()> {
+    let touched = sqlx::query("UPDATE audience SET touched_at = ?2 WHERE id = ?1 AND touched_at >= 0")
+        .bind(audience.0)
+        .bind(now.millis())
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    if touched == 0 {
+        return Err(gone(audience).into());
+    }
     let numbered: Vec<(i64, &Recipient)> = (i64::from(first)..).zip(recipients).collect();
     for_values(
         connection,
@@ -60,12 +69,11 @@ pub(super) async fn add(
         },
     )
     .await?;
-    sqlx::query("UPDATE audience SET touched_at = ?2 WHERE id = ?1")
-        .bind(audience.0)
-        .bind(now.millis())
-        .execute(connection)
-        .await?;
     Ok(())
+}
+
+pub(super) fn gone(audience: AudienceId) -> Error {
+    Error::Gone { what: format!("audience {audience}") }
 }
 
 pub(super) async fn publish(
@@ -74,9 +82,11 @@ pub(super) async fn publish(
     recipients: u32,
     summary: String,
 ) -> Work<()> {
-    let row =
-        sqlx::query("SELECT name FROM audience WHERE id = ?1").bind(audience.0).fetch_one(&mut *connection).await?;
-    if let Some(name) = row.try_get::<Option<String>, _>("name")? {
+    let row = sqlx::query("SELECT name FROM audience WHERE id = ?1 AND touched_at >= 0")
+        .bind(audience.0)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if let Some(name) = row.ok_or_else(|| gone(audience))?.try_get::<Option<String>, _>("name")? {
         name_is_free(connection, &name).await?;
     }
     sqlx::query("UPDATE audience SET ready = 1, recipients = ?2, summary = ?3 WHERE id = ?1")
@@ -91,18 +101,32 @@ pub(super) async fn publish(
 /// Hides the audience, unless a batch uses it.
 pub(super) async fn hide(connection: &mut SqliteConnection, audience: AudienceId) -> Work<()> {
     let user = sqlx::query(
-        "SELECT coalesce(batch.name, 'batch ' || batch.id) AS campaign, audience.source
+        "SELECT coalesce(batch.name, 'batch ' || batch.id) AS campaign,
+                coalesce(audience.name, audience.source) AS audience
          FROM batch, json_each(batch.audience_ids) used JOIN audience ON audience.id = used.value
-         WHERE used.value = ?1 AND audience.name IS NOT NULL LIMIT 1",
+         WHERE used.value = ?1 LIMIT 1",
     )
     .bind(audience.0)
     .fetch_optional(&mut *connection)
     .await?;
     if let Some(row) = user {
-        return Err(Error::InUse { audience: row.try_get("source")?, campaign: row.try_get("campaign")? }.into());
+        return Err(Error::InUse { audience: row.try_get("audience")?, campaign: row.try_get("campaign")? }.into());
     }
-    sqlx::query("UPDATE audience SET ready = 0 WHERE id = ?1").bind(audience.0).execute(connection).await?;
+    sqlx::query("UPDATE audience SET ready = 0, touched_at = -1 WHERE id = ?1")
+        .bind(audience.0)
+        .execute(connection)
+        .await?;
     Ok(())
+}
+
+/// Gives up on an import that nobody has touched since `before`; says whether that is still so.
+pub(super) async fn abandon(connection: &mut SqliteConnection, audience: AudienceId, before: Timestamp) -> Work<bool> {
+    let abandoned = sqlx::query("UPDATE audience SET touched_at = -1 WHERE id = ?1 AND ready = 0 AND touched_at < ?2")
+        .bind(audience.0)
+        .bind(before.millis())
+        .execute(connection)
+        .await?;
+    Ok(abandoned.rows_affected() > 0)
 }
 
 /// Removes one piece of a hidden audience; says whether it is gone.

@@ -17,6 +17,7 @@ pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> W
     if let Some(name) = &new.name {
         name_is_free(connection, name).await?;
     }
+    audiences_are_there(connection, &new.audience_ids).await?;
     let body = serde_json::to_string(&new.plan)
         .map_err(|error| Error::Nonsense { what: error.to_string(), place: "the plan".into() })?;
     let digest = Sha256::digest(&body).to_vec();
@@ -42,6 +43,21 @@ pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> W
     Ok(BatchId(small(&row, "id")?))
 }
 
+/// From here on they cannot be removed any more.
+async fn audiences_are_there(connection: &mut SqliteConnection, audiences: &[AudienceId]) -> Work<()> {
+    for audience in audiences {
+        // A campaign names a few.
+        let there = sqlx::query("SELECT 1 FROM audience WHERE id = ?1 AND touched_at >= 0")
+            .bind(audience.0)
+            .fetch_optional(&mut *connection)
+            .await?;
+        if there.is_none() {
+            return Err(super::audiences::gone(*audience).into());
+        }
+    }
+    Ok(())
+}
+
 async fn name_is_free(connection: &mut SqliteConnection, name: &str) -> Work<()> {
     match named(connection, name).await? {
         None => Ok(()),
@@ -51,14 +67,16 @@ async fn name_is_free(connection: &mut SqliteConnection, name: &str) -> Work<()>
 
 /// Lays out one piece. Who is excluded or has opted out gets a row too, with that outcome: totals add up.
 pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) -> Work<u32> {
-    let laid_out = sqlx::query(
+    let piece = (spread.batch, spread.base.saturating_add(spread.from), spread.base.saturating_add(spread.until));
+    let before = LaidOut::read(connection, piece).await?;
+    sqlx::query(
         "INSERT INTO message (batch, n, audience, recipient, msisdn, state, step, lane, not_before, due, at, outcome, skipped)
          SELECT ?1, ?5 + r.n, r.audience, r.n, r.msisdn, iif(skip IS NULL, 0, 3), 0, ?6, ?7, iif(skip IS NULL, ?8, NULL),
                 iif(skip IS NULL, NULL, ?9), iif(skip IS NULL, NULL, ?11), skip
          FROM (SELECT *, CASE WHEN msisdn IN (SELECT value FROM json_each(?10)) THEN ?13
                               WHEN EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = recipient.msisdn) THEN ?12 END AS skip
                FROM recipient WHERE audience = ?2 AND n >= ?3 AND n < ?4) r
-         WHERE true ON CONFLICT DO NOTHING RETURNING skipped",
+         WHERE true ON CONFLICT DO NOTHING",
     )
     .bind(spread.batch.0)
     .bind(spread.audience.0)
@@ -73,30 +91,60 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
     .bind(Outcome::Skipped.code())
     .bind(SkipReason::OptedOut.code())
     .bind(SkipReason::Excluded.code())
-    .fetch_all(&mut *connection)
+    .execute(&mut *connection)
     .await?;
+    let after = LaidOut::read(connection, piece).await?;
+    let (all, opted_out, excluded) =
+        (after.all - before.all, after.opted_out - before.opted_out, after.excluded - before.excluded);
     let mut tallies = Tallies::default();
-    for row in &laid_out {
-        let skipped: Option<u8> = row.try_get("skipped")?;
-        let worth = match skipped.and_then(SkipReason::from_code) {
-            None => Count::Queued,
-            Some(SkipReason::OptedOut) => Count::SkippedOptedOut,
-            Some(_) => Count::SkippedExcluded,
-        };
-        tallies.add(StepIndex::FIRST, worth, 1);
-        if worth == Count::Queued {
-            tallies.add(StepIndex::FIRST, Count::NeverLeft, 1);
-        }
-    }
+    tallies.add(StepIndex::FIRST, Count::SkippedOptedOut, opted_out);
+    tallies.add(StepIndex::FIRST, Count::SkippedExcluded, excluded);
+    tallies.add(StepIndex::FIRST, Count::Queued, all - opted_out - excluded);
+    tallies.add(StepIndex::FIRST, Count::NeverLeft, all - opted_out - excluded);
     count(connection, &Moves::from([(spread.batch, tallies)])).await?;
-    let messages = u32::try_from(laid_out.len()).unwrap_or(u32::MAX);
-    sqlx::query("UPDATE batch SET messages = messages + ?2, touched_at = ?3 WHERE id = ?1")
-        .bind(spread.batch.0)
-        .bind(messages)
-        .bind(spread.now.millis())
-        .execute(connection)
+    let touched =
+        sqlx::query("UPDATE batch SET messages = messages + ?2, touched_at = ?3 WHERE id = ?1 AND touched_at >= 0")
+            .bind(spread.batch.0)
+            .bind(all)
+            .bind(spread.now.millis())
+            .execute(connection)
+            .await?
+            .rows_affected();
+    if touched == 0 {
+        return Err(gone(spread.batch).into());
+    }
+    Ok(u32::try_from(all).unwrap_or(u32::MAX))
+}
+
+/// What stands in one piece of a batch. Counted before and after it is laid out, by one walk over a stretch of the
+/// key: much cheaper than taking every row out of the database to look at it.
+struct LaidOut {
+    all: i64,
+    opted_out: i64,
+    excluded: i64,
+}
+
+impl LaidOut {
+    async fn read(connection: &mut SqliteConnection, (batch, from, until): (BatchId, u32, u32)) -> Work<Self> {
+        let row = sqlx::query(
+            "SELECT count(*) AS everybody, count(*) FILTER (WHERE skipped = ?4) AS opted_out,
+                    count(*) FILTER (WHERE skipped = ?5) AS excluded
+             FROM message WHERE batch = ?1 AND n >= ?2 AND n < ?3",
+        )
+        .bind(batch.0)
+        .bind(from)
+        .bind(until)
+        .bind(SkipReason::OptedOut.code())
+        .bind(SkipReason::Excluded.code())
+        .fetch_one(connection)
         .await?;
-    Ok(messages)
+        let read = |column| row.try_get::<i64, _>(column);
+        Ok(Self { all: read("everybody")?, opted_out: read("opted_out")?, excluded: read("excluded")? })
+    }
+}
+
+fn gone(batch: BatchId) -> Error {
+    Error::Gone { what: format!("batch {batch}") }
 }
 
 pub(super) async fn publish(
@@ -105,7 +153,14 @@ pub(super) async fn publish(
     state: BatchState,
     now: Timestamp,
 ) -> Work<()> {
-    let row = sqlx::query("SELECT name FROM batch WHERE id = ?1").bind(batch.0).fetch_one(&mut *connection).await?;
+    let row = sqlx::query("SELECT name, state FROM batch WHERE id = ?1 AND touched_at >= 0")
+        .bind(batch.0)
+        .fetch_optional(&mut *connection)
+        .await?
+        .ok_or_else(|| gone(batch))?;
+    if word(&row, "state", BatchState::from_code)? != BatchState::Launching {
+        return Ok(());
+    }
     if let Some(name) = row.try_get::<Option<String>, _>("name")? {
         name_is_free(connection, &name).await?;
     }
@@ -135,6 +190,16 @@ pub(super) async fn unpublished(connection: &mut SqliteConnection, before: Times
     rows.iter().map(|row| Ok(BatchId(small(row, "id")?))).collect()
 }
 
+/// Gives up on a launch that nobody has touched since `before`; says whether that is still so.
+pub(super) async fn abandon(connection: &mut SqliteConnection, batch: BatchId, before: Timestamp) -> Work<bool> {
+    let abandoned = sqlx::query("UPDATE batch SET touched_at = -1 WHERE id = ?1 AND state = 0 AND touched_at < ?2")
+        .bind(batch.0)
+        .bind(before.millis())
+        .execute(connection)
+        .await?;
+    Ok(abandoned.rows_affected() > 0)
+}
+
 /// Removes one piece of a batch that was never published; says whether it is gone.
 pub(super) async fn remove_piece(connection: &mut SqliteConnection, batch: BatchId) -> Work<bool> {
     let removed =
@@ -155,10 +220,14 @@ pub(super) async fn remove_piece(connection: &mut SqliteConnection, batch: Batch
 pub(super) async fn all(connection: &mut SqliteConnection, states: Option<Vec<BatchState>>) -> Work<Vec<Batch>> {
     let states = states.unwrap_or_else(|| BatchState::ALL.to_vec());
     let codes = states.iter().filter(|state| **state != BatchState::Launching).map(|state| i64::from(state.code()));
-    let rows = sqlx::query("SELECT * FROM batch WHERE state IN (SELECT value FROM json_each(?1)) ORDER BY id")
-        .bind(json_list(codes))
-        .fetch_all(connection)
-        .await?;
+    // Nearly every batch is settled at some time; whoever asks for others looks at those alone.
+    let text = if states.contains(&BatchState::Settled) {
+        "SELECT * FROM batch WHERE state IN (SELECT value FROM json_each(?1)) ORDER BY id"
+    } else {
+        "SELECT * FROM batch INDEXED BY batch_open
+         WHERE state < 8 AND state IN (SELECT value FROM json_each(?1)) ORDER BY id"
+    };
+    let rows = sqlx::query(text).bind(json_list(codes)).fetch_all(connection).await?;
     rows.iter().map(batch).collect()
 }
 

@@ -19,6 +19,10 @@ pub(super) async fn lanes(connection: &mut SqliteConnection, lanes: Vec<(String,
         |query: Bound<'_>, (name, channel)| query.bind(name.clone()).bind(channel.code()),
     )
     .await?;
+    known(connection).await
+}
+
+pub(super) async fn known(connection: &mut SqliteConnection) -> Work<Vec<Lane>> {
     let rows = sqlx::query("SELECT * FROM lane ORDER BY id").fetch_all(connection).await?;
     rows.iter()
         .map(|row| {

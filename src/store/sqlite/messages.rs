@@ -1,11 +1,12 @@
 //! Claim, record, timers: the hot path.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
+use super::receipts::{Lesson, learn};
 use super::rows::{Bound, for_values, json_list, loaded, message_columns, state};
 use crate::domain::{
     BatchId, BatchState, Fields, LaneId, MessageKey, Present, State, StepIndex, Tallies, Timestamp, Umid,
@@ -28,32 +29,48 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
             set.drained.push((batch, step));
         }
         let tallies = moves.entry(batch).or_default();
-        for row in &rows {
-            let claimed = claimed(row)?;
+        let mut queue = rows.iter().map(claimed).collect::<Work<Vec<_>>>()?;
+        for claimed in &queue {
             let after = &claimed.message.present;
             tallies.moved(usize::from(StepIndex::COUNT_MAX), &as_queued(after), after);
-            set.messages.push(claimed);
         }
+        // The update returns rows in no order; what was first in the queue leaves first.
+        queue.sort_unstable_by_key(|claimed| (place(&claimed.message.present), claimed.message.key.n));
+        set.messages.append(&mut queue);
     }
     count(connection, &moves).await?;
     if let Some(tier) = claim.tier {
         let now = claim.now.millis();
+        // Who opted out since the launch gets nothing, and so takes no place.
+        let people: Vec<_> = set.messages.iter().filter(|claimed| !claimed.opted_out).collect();
         for_values(
             connection,
             "INSERT INTO tier_place (portfolio, msisdn, at)",
             "ON CONFLICT DO UPDATE SET at = excluded.at",
             3,
-            &set.messages,
+            &people,
             |query: Bound<'_>, claimed| {
                 query.bind(tier.portfolio.clone()).bind(number(claimed.message.msisdn)).bind(now)
             },
         )
         .await?;
     }
-    // The update returns rows in no order; what was first in the queue leaves first.
-    set.messages.sort_unstable_by_key(|claimed| (claimed.message.key.batch, claimed.message.key.n));
     Ok(set)
 }
+
+/// The state of the batch is read in the claim's own transaction: what a person has stopped cannot leave.
+pub(super) const CLAIM: &str = concat!(
+    "UPDATE message SET state = 1, at = ?5, version = version + 1 WHERE batch = ?2 AND n IN (
+        SELECT n FROM message INDEXED BY message_queue
+        WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND not_before <= ?5
+          AND (due IS NULL OR due > ?5)
+          AND EXISTS (SELECT 1 FROM batch WHERE id = ?2 AND state = ?6)
+        ORDER BY not_before, n LIMIT ?4)
+     RETURNING ",
+    message_columns!(),
+    ", (SELECT fields FROM recipient r WHERE r.audience = message.audience AND r.n = message.recipient) AS fields
+     , EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = message.msisdn) AS opted_out"
+);
 
 async fn claim_queue(
     connection: &mut SqliteConnection,
@@ -63,27 +80,15 @@ async fn claim_queue(
     now: Timestamp,
     limit: u32,
 ) -> Work<Vec<SqliteRow>> {
-    // The state of the batch is read in the claim's own transaction: what a person has stopped cannot leave.
-    Ok(sqlx::query(concat!(
-        "UPDATE message SET state = 1, at = ?5, version = version + 1 WHERE batch = ?2 AND n IN (
-            SELECT n FROM message INDEXED BY message_queue
-            WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND not_before <= ?5
-              AND (due IS NULL OR due > ?5)
-              AND EXISTS (SELECT 1 FROM batch WHERE id = ?2 AND state = ?6)
-            ORDER BY not_before, n LIMIT ?4)
-         RETURNING ",
-        message_columns!(),
-        ", (SELECT fields FROM recipient r WHERE r.audience = message.audience AND r.n = message.recipient) AS fields
-         , EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = message.msisdn) AS opted_out"
-    ))
-    .bind(lane.0)
-    .bind(batch.0)
-    .bind(step.get())
-    .bind(limit)
-    .bind(now.millis())
-    .bind(BatchState::Running.code())
-    .fetch_all(connection)
-    .await?)
+    Ok(sqlx::query(CLAIM)
+        .bind(lane.0)
+        .bind(batch.0)
+        .bind(step.get())
+        .bind(limit)
+        .bind(now.millis())
+        .bind(BatchState::Running.code())
+        .fetch_all(connection)
+        .await?)
 }
 
 fn claimed(row: &SqliteRow) -> Work<Claimed> {
@@ -92,6 +97,14 @@ fn claimed(row: &SqliteRow) -> Work<Claimed> {
         fields: Fields::from_packed(row.try_get("fields")?),
         opted_out: row.try_get("opted_out")?,
     })
+}
+
+/// Where a claimed message stood in its queue.
+fn place(claimed: &Present) -> Option<Timestamp> {
+    match claimed.state {
+        State::Sending { not_before, .. } => Some(not_before),
+        State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => None,
+    }
 }
 
 /// What a claimed message was before the claim.
@@ -109,45 +122,74 @@ pub(super) async fn record(connection: &mut SqliteConnection, changes: &[Change]
     if changes.is_empty() {
         return Ok(Vec::new());
     }
+    let all: Vec<&Change> = changes.iter().collect();
     sqlx::query("SAVEPOINT changes").execute(&mut *connection).await?;
-    let written = write_messages(connection, changes).await?;
-    let whole = u64::try_from(changes.len()).unwrap_or(u64::MAX);
-    if written == whole {
+    let whole = u64::try_from(all.len()).unwrap_or(u64::MAX);
+    if write_messages(connection, &all).await? == whole && !has_invented(connection).await? {
         sqlx::query("RELEASE changes").execute(&mut *connection).await?;
-        finish(connection, changes.iter()).await?;
+        finish(connection, &all).await?;
         return Ok(Vec::new());
     }
     // Somebody was faster with some of them. Which, is only asked now, because it is rare.
     sqlx::query("ROLLBACK TO changes").execute(&mut *connection).await?;
     sqlx::query("RELEASE changes").execute(&mut *connection).await?;
-    let stale = stale(connection, changes).await?;
-    let fresh: Vec<Change> = changes.iter().filter(|change| !stale.contains(&change.key)).cloned().collect();
+    let (fresh, late) = sort_out(connection, all).await?;
     write_messages(connection, &fresh).await?;
-    finish(connection, fresh.iter()).await?;
-    Ok(stale.into_iter().collect())
+    finish(connection, &fresh).await?;
+    Ok(late)
 }
 
-async fn finish(connection: &mut SqliteConnection, changes: impl Iterator<Item = &Change> + Clone) -> Work<()> {
+/// Whether the upsert has made a row where there was no message.
+async fn has_invented(connection: &mut SqliteConnection) -> Work<bool> {
+    let row = sqlx::query("SELECT 1 FROM message INDEXED BY message_invented WHERE audience = 0 LIMIT 1");
+    Ok(row.fetch_optional(connection).await?.is_some())
+}
+
+/// Counters and facts, behind the rows that they are about.
+async fn finish(connection: &mut SqliteConnection, changes: &[&Change]) -> Work<()> {
     let mut moves = Moves::new();
-    for change in changes.clone() {
+    for change in changes {
         let tallies = moves.entry(change.key.batch).or_default();
         tallies.moved(usize::from(change.steps), &change.before, &change.after);
     }
     count(connection, &moves).await?;
-    let facts: Vec<_> = changes.filter_map(|change| change.fact.as_ref().map(|fact| (change, fact))).collect();
-    write_attempts(connection, &facts).await
+    let facts: Vec<_> = changes.iter().filter_map(|change| change.fact.as_ref().map(|fact| (*change, fact))).collect();
+    write_attempts(connection, &facts).await?;
+    learn(connection, &changes.iter().flat_map(|change| settled(change)).collect::<Vec<_>>()).await
 }
 
-async fn stale(connection: &mut SqliteConnection, changes: &[Change]) -> Work<HashSet<MessageKey>> {
+/// Attempts of which it is known, from this change on, whether they happened.
+fn settled(change: &Change) -> impl Iterator<Item = Lesson> + '_ {
+    let told = change.fact.as_ref().map(|fact| fact.step);
+    StepIndex::all()
+        .filter(|step| change.before.marks.unknown(*step) && !change.after.marks.unknown(*step))
+        .filter(move |step| told != Some(*step))
+        .map(|step| Lesson { key: change.key, step, umid: None })
+}
+
+/// Which changes still meet the version that they were made on, one after the other, and which come too late.
+async fn sort_out<'a>(
+    connection: &mut SqliteConnection,
+    changes: Vec<&'a Change>,
+) -> Work<(Vec<&'a Change>, Vec<MessageKey>)> {
     let current = load(connection, changes.iter().map(|change| change.key)).await?;
-    let current: HashMap<MessageKey, u32> = current.into_iter().map(|found| (found.key, found.version)).collect();
-    let is_stale = |change: &&Change| current.get(&change.key) != Some(&change.version);
-    Ok(changes.iter().filter(is_stale).map(|change| change.key).collect())
+    let mut current: HashMap<MessageKey, u32> = current.into_iter().map(|found| (found.key, found.version)).collect();
+    let (mut fresh, mut late) = (Vec::with_capacity(changes.len()), Vec::new());
+    for change in changes {
+        match current.get_mut(&change.key) {
+            Some(version) if *version == change.version => {
+                *version += 1;
+                fresh.push(change);
+            }
+            Some(_) | None => late.push(change.key),
+        }
+    }
+    Ok((fresh, late))
 }
 
 /// An upsert that always conflicts: one search of the primary key a row, and no detour over a temporary table, which
 /// is what an update from a list takes.
-async fn write_messages(connection: &mut SqliteConnection, changes: &[Change]) -> Work<u64> {
+async fn write_messages(connection: &mut SqliteConnection, changes: &[&Change]) -> Work<u64> {
     for_values(
         connection,
         "INSERT INTO message (batch, n, audience, recipient, msisdn, version, state, step, lane, not_before, at, due, \
@@ -274,41 +316,37 @@ pub(super) async fn count(connection: &mut SqliteConnection, moves: &Moves) -> W
     Ok(())
 }
 
+pub(super) const LOAD: &str =
+    concat!("SELECT ", message_columns!(), " FROM message WHERE batch = ?1 AND n IN (SELECT value FROM json_each(?2))");
+
 pub(super) async fn load(
     connection: &mut SqliteConnection,
     keys: impl IntoIterator<Item = MessageKey>,
 ) -> Work<Vec<Loaded>> {
+    let keys: Vec<MessageKey> = keys.into_iter().collect();
     let mut by_batch: HashMap<BatchId, Vec<i64>> = HashMap::new();
-    for key in keys {
+    for key in &keys {
         by_batch.entry(key.batch).or_default().push(i64::from(key.n));
     }
-    let mut all = Vec::new();
+    let mut found = HashMap::with_capacity(keys.len());
     for (batch, ns) in by_batch {
-        let rows = sqlx::query(concat!(
-            "SELECT ",
-            message_columns!(),
-            " FROM message WHERE batch = ?1 AND n IN (SELECT value FROM json_each(?2))"
-        ))
-        .bind(batch.0)
-        .bind(json_list(ns))
-        .fetch_all(&mut *connection)
-        .await?;
+        let rows = sqlx::query(LOAD).bind(batch.0).bind(json_list(ns)).fetch_all(&mut *connection).await?;
         for row in &rows {
-            all.push(loaded(row)?);
+            let message = loaded(row)?;
+            found.insert(message.key, message);
         }
     }
-    Ok(all)
+    Ok(keys.iter().filter_map(|key| found.get(key).copied()).collect())
 }
 
+pub(super) const IN_FLIGHT: &str = concat!(
+    "SELECT ",
+    message_columns!(),
+    " FROM message INDEXED BY message_sending WHERE state = 1 ORDER BY lane, batch, n LIMIT ?1"
+);
+
 pub(super) async fn in_flight(connection: &mut SqliteConnection, limit: u32) -> Work<Vec<Loaded>> {
-    let rows = sqlx::query(concat!(
-        "SELECT ",
-        message_columns!(),
-        " FROM message INDEXED BY message_sending WHERE state = 1 ORDER BY lane, batch, n LIMIT ?1"
-    ))
-    .bind(limit)
-    .fetch_all(connection)
-    .await?;
+    let rows = sqlx::query(IN_FLIGHT).bind(limit).fetch_all(connection).await?;
     rows.iter().map(loaded).collect()
 }
 
@@ -331,33 +369,27 @@ pub(super) async fn open_messages(
     rows.iter().map(loaded).collect()
 }
 
+pub(super) const DUE: &str = concat!(
+    "SELECT ",
+    message_columns!(),
+    " FROM message INDEXED BY message_due
+      WHERE batch = ?1 AND due <= ?2 AND due IS NOT NULL AND state IN (0, 2) ORDER BY due, n LIMIT ?3"
+);
+
 pub(super) async fn due(
     connection: &mut SqliteConnection,
     batch: BatchId,
     now: Timestamp,
     limit: u32,
 ) -> Work<Vec<Loaded>> {
-    let rows = sqlx::query(concat!(
-        "SELECT ",
-        message_columns!(),
-        " FROM message INDEXED BY message_due
-          WHERE batch = ?1 AND due <= ?2 AND due IS NOT NULL AND state IN (0, 2) ORDER BY due, n LIMIT ?3"
-    ))
-    .bind(batch.0)
-    .bind(now.millis())
-    .bind(limit)
-    .fetch_all(connection)
-    .await?;
+    let rows = sqlx::query(DUE).bind(batch.0).bind(now.millis()).bind(limit).fetch_all(connection).await?;
     rows.iter().map(loaded).collect()
 }
 
+pub(super) const NEXT_DUE: &str = "SELECT min(due) AS due FROM message INDEXED BY message_due
+     WHERE batch = ?1 AND due IS NOT NULL AND state IN (0, 2)";
+
 pub(super) async fn next_due(connection: &mut SqliteConnection, batch: BatchId) -> Work<Option<Timestamp>> {
-    let row = sqlx::query(
-        "SELECT min(due) AS due FROM message INDEXED BY message_due
-         WHERE batch = ?1 AND due IS NOT NULL AND state IN (0, 2)",
-    )
-    .bind(batch.0)
-    .fetch_one(connection)
-    .await?;
+    let row = sqlx::query(NEXT_DUE).bind(batch.0).fetch_one(connection).await?;
     super::rows::maybe_moment(&row, "due")
 }

@@ -11,21 +11,26 @@ mod messages;
 mod nodes;
 mod receipts;
 mod rows;
+#[cfg(test)]
+mod tests;
+mod turn;
 mod writer;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Row, SqliteConnection};
 
 use super::{Error, Result, Signals};
 use crate::clock::Clock;
-use writer::Writer;
+use turn::Turn;
+use writer::{Wanted, Writer};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -33,6 +38,10 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite")
 const READERS: u32 = 4;
 /// How long SQLite itself waits for another process's transaction before it gives up.
 const BUSY: Duration = Duration::from_secs(10);
+/// Statements kept prepared: some fifty of their own, and those over sets once for each size of a set.
+const STATEMENTS: usize = 256;
+/// What the migrations write into the file's header.
+const OURS: i64 = 1_450_142_841;
 
 /// What goes wrong inside a verb: the driver's word, or one of ours.
 #[derive(Debug)]
@@ -67,6 +76,7 @@ type Work<T> = std::result::Result<T, Fault>;
 #[derive(Debug)]
 pub struct Sqlite {
     writer: Writer,
+    hosting: Arc<AtomicBool>,
     clock: Arc<dyn Clock>,
     signals: Signals,
     /// Nothing for a database in memory, which only its one connection can see.
@@ -93,30 +103,35 @@ impl Sqlite {
             .foreign_keys(true)
             .busy_timeout(BUSY)
             .row_buffer_size(1_024)
+            .statement_cache_capacity(STATEMENTS)
             .pragma("temp_store", "memory")
             .pragma("cache_size", "-32000")
             .pragma("journal_size_limit", "67108864")
             .disable_statement_logging();
         let mut connection = options.connect().await.map_err(|source| open_error(url, source))?;
-        MIGRATIONS.run(&mut connection).await.map_err(|error| match error {
-            sqlx::migrate::MigrateError::VersionMissing(_) => Error::Newer { place: url.to_owned() },
-            other => open_error(url, other.into()),
-        })?;
-        let (turn, readers) = match &path {
-            None => (None, None),
-            Some(path) => {
-                let turn = File::options().create(true).truncate(false).write(true).open(beside(path, "-turn"));
-                let turn = turn.map_err(|source| open_error(url, source.into()))?;
-                let readers = SqlitePoolOptions::new()
-                    .max_connections(READERS)
-                    .connect_with(options.read_only(true).create_if_missing(false))
-                    .await
-                    .map_err(|source| open_error(url, source))?;
-                (Some(turn), Some(readers))
+        let hosting = Arc::new(AtomicBool::new(false));
+        let turn = path.as_deref().map(|path| Turn::open(path, Arc::clone(&hosting), Arc::clone(&clock)));
+        let mut turn = turn.transpose().map_err(|source| open_error(url, source.into()))?;
+        // Two processes that open a new file at the same moment lay out one schema.
+        if let Some(turn) = &mut turn {
+            turn.take().await;
+        }
+        let migrated = migrate(&mut connection, url).await;
+        if let Some(turn) = &mut turn {
+            turn.begun();
+            turn.give();
+        }
+        migrated?;
+        let readers = match &path {
+            None => None,
+            Some(_) => {
+                let pool = SqlitePoolOptions::new().max_connections(READERS);
+                let readers = pool.connect_with(options.read_only(true).create_if_missing(false)).await;
+                Some(readers.map_err(|source| open_error(url, source))?)
             }
         };
         let writer = Writer::start(connection, turn, Arc::clone(&clock));
-        Ok(Self { writer, clock, signals: Signals::default(), readers, path, serving: Mutex::new(None) })
+        Ok(Self { writer, hosting, clock, signals: Signals::default(), readers, path, serving: Mutex::new(None) })
     }
 
     async fn write<T, W>(&self, verb: &'static str, work: W) -> Result<T>
@@ -124,7 +139,16 @@ impl Sqlite {
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Work<T>> + Send + 'static,
     {
-        self.writer.run(verb, work).await
+        self.writer.run(verb, Wanted::Always, work).await
+    }
+
+    /// Writes what only matters to whoever asks: nothing happens where they have gone before.
+    async fn hand_out<T, W>(&self, verb: &'static str, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Work<T>> + Send + 'static,
+    {
+        self.writer.run(verb, Wanted::ByCaller, work).await
     }
 
     /// Reads what has been committed, beside the writer.
@@ -134,7 +158,7 @@ impl Sqlite {
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Work<T>> + Send + 'static,
     {
         let Some(readers) = &self.readers else {
-            return self.writer.run(verb, work).await;
+            return self.writer.run(verb, Wanted::ByCaller, work).await;
         };
         let mut connection = readers.acquire().await.map_err(|source| Error::of(verb, source))?;
         work(&mut connection).await.map_err(|fault| fault.during(verb))
@@ -142,7 +166,6 @@ impl Sqlite {
 
     /// Becomes the file's server: there is one at most, for as long as its process lives.
     fn become_server(&self) -> Result<()> {
-        self.writer.host();
         let Some(path) = &self.path else { return Ok(()) };
         let place = beside(path, "-serve");
         let file = File::options().create(true).truncate(false).write(true).open(&place);
@@ -150,6 +173,7 @@ impl Sqlite {
         match file.try_lock() {
             Ok(()) => {
                 *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+                self.hosting.store(true, Ordering::Relaxed);
                 Ok(())
             }
             Err(TryLockError::WouldBlock) => Err(Error::SecondServer { place: path.display().to_string() }),
@@ -158,6 +182,7 @@ impl Sqlite {
     }
 
     fn stop_serving(&self) {
+        self.hosting.store(false, Ordering::Relaxed);
         self.serving.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
@@ -174,6 +199,30 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
+}
+
+/// Brings the schema up to date, unless the file is somebody else's.
+async fn migrate(connection: &mut SqliteConnection, url: &str) -> Result<()> {
+    let row = sqlx::query(
+        "SELECT application_id AS whose, (SELECT count(*) FROM sqlite_schema) AS tables FROM pragma_application_id",
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(|source| open_error(url, source))?;
+    let read = |column| row.try_get::<i64, _>(column).map_err(|source| open_error(url, source));
+    if read("tables")? > 0 && read("whose")? != OURS {
+        return Err(Error::Unopened {
+            place: url.to_owned(),
+            hint: "it is the database of another program; name another file",
+        });
+    }
+    MIGRATIONS.run(connection).await.map_err(|error| match error {
+        sqlx::migrate::MigrateError::VersionMissing(_) => Error::Newer { place: url.to_owned() },
+        sqlx::migrate::MigrateError::Execute(source) | sqlx::migrate::MigrateError::ExecuteMigration(source, _) => {
+            open_error(url, source)
+        }
+        other => open_error(url, other.into()),
+    })
 }
 
 fn open_error(place: &str, source: sqlx::Error) -> Error {

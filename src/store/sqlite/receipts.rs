@@ -26,9 +26,7 @@ pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> W
         }
     }
     by_umid(connection, &umids, &mut targets).await?;
-    for (place, msisdn, channel) in numbers {
-        targets[place] = only_unknown(connection, msisdn, channel).await?;
-    }
+    by_number(connection, &numbers, &mut targets).await?;
     let messages = load(connection, targets.iter().flatten().map(|(key, _)| *key)).await?;
     let messages: HashMap<MessageKey, _> = messages.into_iter().map(|message| (message.key, message)).collect();
     let found =
@@ -58,6 +56,9 @@ async fn tags(connection: &mut SqliteConnection, keys: &[Key]) -> Work<HashMap<B
         .collect()
 }
 
+pub(super) const BY_UMID: &str = "SELECT batch, n, step, attempt.umid AS umid FROM json_each(?1)
+     CROSS JOIN attempt INDEXED BY attempt_umid ON attempt.umid = unhex(json_each.value)";
+
 async fn by_umid(
     connection: &mut SqliteConnection,
     umids: &[(usize, Umid)],
@@ -81,13 +82,7 @@ async fn by_umid(
         list.push('"');
     }
     list.push(']');
-    let rows = sqlx::query(
-        "SELECT batch, n, step, attempt.umid AS umid FROM json_each(?1)
-         CROSS JOIN attempt INDEXED BY attempt_umid ON attempt.umid = unhex(json_each.value)",
-    )
-    .bind(list)
-    .fetch_all(connection)
-    .await?;
+    let rows = sqlx::query(BY_UMID).bind(list).fetch_all(connection).await?;
     for row in &rows {
         let umid: Vec<u8> = row.try_get("umid")?;
         let target = (key(row)?, step(row, "step")?);
@@ -102,29 +97,34 @@ fn key(row: &SqliteRow) -> Work<MessageKey> {
     Ok(MessageKey { batch: BatchId(small(row, "batch")?), n: small(row, "n")? })
 }
 
-/// The unknown attempt to a number on a channel, where there is exactly one.
-async fn only_unknown(
+/// The plan says on which channel a step is.
+pub(super) const BY_NUMBER: &str = "SELECT asked.key AS place, batch, n, step FROM json_each(?1) asked
+     CROSS JOIN attempt INDEXED BY attempt_adoptable ON adoptable = asked.value ->> 0
+     JOIN batch b ON b.id = attempt.batch JOIN plan ON plan.digest = b.plan
+     WHERE plan.body ->> ('$.steps[' || step || '].channel') = asked.value ->> 1
+     GROUP BY asked.key HAVING count(*) = 1";
+
+/// The unknown attempts to numbers on channels, where there is exactly one.
+async fn by_number(
     connection: &mut SqliteConnection,
-    msisdn: Msisdn,
-    channel: Channel,
-) -> Work<Option<(MessageKey, StepIndex)>> {
-    let rows =
-        sqlx::query("SELECT batch, n, step FROM attempt INDEXED BY attempt_adoptable WHERE adoptable = ?1 LIMIT 20")
-            .bind(number(msisdn))
-            .fetch_all(&mut *connection)
-            .await?;
-    let mut only = None;
+    numbers: &[(usize, Msisdn, Channel)],
+    targets: &mut [Option<(MessageKey, StepIndex)>],
+) -> Work<()> {
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    let asked: Vec<(i64, &str)> =
+        numbers.iter().map(|(_, msisdn, channel)| (number(*msisdn), channel.as_str())).collect();
+    let asked = serde_json::to_string(&asked)
+        .map_err(|error| Error::Nonsense { what: error.to_string(), place: "the numbers asked".to_owned() })?;
+    let rows = sqlx::query(BY_NUMBER).bind(asked).fetch_all(connection).await?;
     for row in &rows {
-        let (key, step) = (key(row)?, step(row, "step")?);
-        let plan = super::batches::plan(connection, key.batch).await?;
-        if plan.and_then(|plan| plan.step(step).map(|step| step.channel)) != Some(channel) {
-            continue;
-        }
-        if only.replace((key, step)).is_some() {
-            return Ok(None);
+        let place: usize = small(row, "place")?;
+        if let Some((target, ..)) = numbers.get(place) {
+            targets[*target] = Some((key(row)?, step(row, "step")?));
         }
     }
-    Ok(only)
+    Ok(())
 }
 
 pub(super) async fn keep(connection: &mut SqliteConnection, receipts: &[Receipt], strays: &[Stray]) -> Work<()> {
@@ -161,23 +161,32 @@ pub(super) async fn keep(connection: &mut SqliteConnection, receipts: &[Receipt]
     Ok(())
 }
 
-/// Learns the umids that receipts named, for attempts that have none; what is known is no longer to be adopted.
-pub(super) async fn learn_umids(
-    connection: &mut SqliteConnection,
-    learned: &[(MessageKey, StepIndex, Umid)],
-) -> Work<()> {
-    for (key, step, umid) in learned {
-        // One by one, because it is rare: only attempts whose answer was lost learn their umid this way.
-        sqlx::query(
-            "UPDATE attempt SET umid = coalesce(umid, ?4), adoptable = NULL WHERE batch = ?1 AND n = ?2 AND step = ?3",
-        )
-        .bind(key.batch.0)
-        .bind(key.n)
-        .bind(step.get())
-        .bind(umid.to_bytes())
-        .execute(&mut *connection)
-        .await?;
-    }
+/// Something learned about an attempt: at least that it happened or did not.
+pub(super) struct Lesson {
+    pub(super) key: MessageKey,
+    pub(super) step: StepIndex,
+    pub(super) umid: Option<Umid>,
+}
+
+/// What stands before and after the lessons.
+pub(super) const LEARN: [&str; 2] = [
+    "WITH lesson (batch, n, step, umid) AS (",
+    ") UPDATE attempt SET umid = coalesce(attempt.umid, lesson.umid), adoptable = NULL FROM lesson \
+     WHERE attempt.batch = lesson.batch AND attempt.n = lesson.n AND attempt.step = lesson.step \
+     AND (attempt.adoptable IS NOT NULL OR (attempt.umid IS NULL AND lesson.umid IS NOT NULL))",
+];
+
+/// What is known is no longer to be adopted. A umid is learned where there was none.
+pub(super) async fn learn(connection: &mut SqliteConnection, lessons: &[Lesson]) -> Work<()> {
+    let [before, after] = LEARN;
+    for_values(connection, before, after, 4, lessons, |query: Bound<'_>, lesson| {
+        query
+            .bind(lesson.key.batch.0)
+            .bind(lesson.key.n)
+            .bind(lesson.step.get())
+            .bind(lesson.umid.as_ref().map(Umid::to_bytes))
+    })
+    .await?;
     Ok(())
 }
 
@@ -262,15 +271,14 @@ pub(super) async fn receipts(connection: &mut SqliteConnection, message: Message
         .collect()
 }
 
+pub(super) const UNKNOWN: &str = "SELECT batch, n, step, adoptable FROM attempt INDEXED BY attempt_adoptable
+     WHERE batch = ?1 AND adoptable IS NOT NULL ORDER BY n, step LIMIT ?2";
+
 pub(super) async fn unknown(
     connection: &mut SqliteConnection,
     batch: BatchId,
     limit: u32,
 ) -> Work<Vec<(MessageKey, Msisdn, StepIndex)>> {
-    let rows = sqlx::query("SELECT batch, n, step, adoptable FROM attempt WHERE batch = ?1 AND adoptable IS NOT NULL ORDER BY n, step LIMIT ?2")
-        .bind(batch.0)
-        .bind(limit)
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::query(UNKNOWN).bind(batch.0).bind(limit).fetch_all(connection).await?;
     rows.iter().map(|row| Ok((key(row)?, msisdn(row, "adoptable")?, step(row, "step")?))).collect()
 }

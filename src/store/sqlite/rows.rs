@@ -14,11 +14,12 @@ use crate::store::Loaded;
 
 pub(super) type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-/// Rows of one statement. SQLite's limit is 32,766 values; the statement's text is parsed once for each size.
-const CHUNK_MAX: usize = 512;
+/// Rows of one statement. SQLite's limit is 32,766 values. Few sizes, so that each statement has been prepared before
+/// and all of them stay prepared.
+const CHUNKS: [usize; 5] = [512, 128, 32, 8, 1];
 
-/// Runs `{before} VALUES (?, …), … {after}` over all rows, in as few statements as their number allows: sizes are
-/// powers of two, so that each statement has been prepared before. Returns how many rows were touched.
+/// Runs `{before} VALUES (?, …), … {after}` over all rows, in as few statements as their number allows. Returns how
+/// many rows were touched.
 pub(super) async fn for_values<R>(
     connection: &mut SqliteConnection,
     before: &'static str,
@@ -30,8 +31,8 @@ pub(super) async fn for_values<R>(
     let mut touched = 0;
     let mut rest = rows;
     while !rest.is_empty() {
-        let largest = 1 << rest.len().ilog2();
-        let (chunk, more) = rest.split_at(largest.min(CHUNK_MAX));
+        let size = CHUNKS.into_iter().find(|size| *size <= rest.len()).unwrap_or(1);
+        let (chunk, more) = rest.split_at(size);
         rest = more;
         // The text holds nothing but the caller's literals and question marks.
         let mut query = sqlx::query(AssertSqlSafe(values_statement(before, after, columns, chunk.len())));

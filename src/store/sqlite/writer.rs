@@ -3,14 +3,8 @@
 //! SQLite has one write lock. Verbs wait in a queue; the writer takes the first, then whatever else has come
 //! meanwhile, runs each inside a savepoint of one transaction and commits once. Every verb is answered after that
 //! commit. While one group is being written to disk the next one gathers, so nothing waits on purpose.
-//!
-//! Other processes (a command beside a server) write too. SQLite lets them try again and again at growing intervals,
-//! which a busy server would win for ever, so there is a turn: whoever is not the server holds the turn file's lock
-//! while it writes, and the server looks before each group and waits for as long as it is held.
 
-use std::fs::{File, TryLockError};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
@@ -18,8 +12,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::Fault;
+use super::turn::Turn;
 use crate::clock::Clock;
 use crate::domain::Span;
+use crate::store::error::Failure;
 use crate::store::{Error, Result};
 
 /// Verbs in one commit. More would not make a commit cheaper, only longer.
@@ -28,14 +24,14 @@ const GROUP_MAX: usize = 64;
 const GROUP_LONGEST: Span = Span::from_millis(15);
 /// Verbs that may wait. Callers wait in turn beyond it, which is the back-pressure on import and dispatch.
 const QUEUE: usize = 256;
-/// How long the server stands back for one command's write. A command that was stopped in the middle of its turn
-/// must not stop the server for good.
-const PATIENCE: Span = Span::from_millis(2_000);
 
 /// A verb that waits to be run, with whoever waits for its answer.
 trait Job: Send {
+    /// Runs the verb; says whether its work is to be kept.
     fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, bool>;
-    fn answer(self: Box<Self>, committed: std::result::Result<(), String>);
+    /// What the database said where the verb failed by it.
+    fn failure(&self) -> Option<Failure>;
+    fn answer(self: Box<Self>, committed: std::result::Result<(), &Failure>);
 }
 
 struct Task<T, W> {
@@ -43,6 +39,16 @@ struct Task<T, W> {
     work: Option<W>,
     result: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
+    wanted: Wanted,
+}
+
+/// What becomes of a verb whose caller has gone before its turn came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// It is done all the same.
+    Always,
+    /// It is left undone, because it only hands something to its caller.
+    ByCaller,
 }
 
 impl<T, W> Job for Task<T, W>
@@ -52,85 +58,71 @@ where
 {
     fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, bool> {
         Box::pin(async move {
+            if self.wanted == Wanted::ByCaller && self.reply.is_closed() {
+                return false;
+            }
             let Some(work) = self.work.take() else { return false };
             let result = work(connection).await.map_err(|fault| fault.during(self.verb));
-            let worked = result.is_ok();
+            // Whoever went away while it ran takes nothing either.
+            let worked = result.is_ok() && (self.wanted == Wanted::Always || !self.reply.is_closed());
             self.result = Some(result);
             worked
         })
     }
 
-    fn answer(self: Box<Self>, committed: std::result::Result<(), String>) {
+    fn failure(&self) -> Option<Failure> {
+        self.result.as_ref().and_then(|result| result.as_ref().err()).and_then(Failure::behind)
+    }
+
+    fn answer(self: Box<Self>, committed: std::result::Result<(), &Failure>) {
         let answer = match (self.result, committed) {
             (Some(Err(error)), _) => Err(error),
             (Some(Ok(value)), Ok(())) => Ok(value),
-            (Some(Ok(_)), Err(reason)) => Err(Error::Commit { reason }),
             (None, Ok(())) => Err(Error::Closed { verb: self.verb }),
-            (None, Err(reason)) => Err(Error::Commit { reason }),
+            (Some(Ok(_)) | None, Err(failure)) => Err(failure.told_to(self.verb)),
         };
-        // Whoever asked may have gone; the work is done all the same.
+        // Whoever asked may have gone; what was asked for is done or not done all the same.
         let _ = self.reply.send(answer);
     }
 }
 
+type Queue = mpsc::Sender<Box<dyn Job>>;
+
 #[derive(Debug)]
 pub(super) struct Writer {
-    queue: mpsc::Sender<Box<dyn Job>>,
-    hosting: Arc<AtomicBool>,
-    task: std::sync::Mutex<Option<JoinHandle<()>>>,
+    /// Nothing once the writer is closed.
+    queue: Mutex<Option<Queue>>,
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
-    pub(super) fn start(connection: SqliteConnection, turn: Option<File>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn start(connection: SqliteConnection, turn: Option<Turn>, clock: Arc<dyn Clock>) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let hosting = Arc::new(AtomicBool::new(false));
-        let turn = turn.map(|file| Turn { file, hosting: Arc::clone(&hosting), clock: Arc::clone(&clock) });
         let task = tokio::spawn(Loop { connection, jobs, turn, clock }.run());
-        Self { queue, hosting, task: std::sync::Mutex::new(Some(task)) }
-    }
-
-    /// From now on this process is the server, which gives way to others.
-    pub(super) fn host(&self) {
-        self.hosting.store(true, Ordering::Relaxed);
+        Self { queue: Mutex::new(Some(queue)), task: Mutex::new(Some(task)) }
     }
 
     /// Runs `work` in the next group; answers after its commit.
-    pub(super) async fn run<T, W>(&self, verb: &'static str, work: W) -> Result<T>
+    pub(super) async fn run<T, W>(&self, verb: &'static str, wanted: Wanted, work: W) -> Result<T>
     where
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, std::result::Result<T, Fault>> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let task = Task { verb, work: Some(work), result: None, reply };
-        self.queue.send(Box::new(task)).await.map_err(|_| Error::Closed { verb })?;
+        let task = Task { verb, work: Some(work), result: None, reply, wanted };
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        queue.ok_or(Error::Closed { verb })?.send(Box::new(task)).await.map_err(|_| Error::Closed { verb })?;
         answer.await.map_err(|_| Error::Closed { verb })?
     }
 
-    /// Ends the writer after what it has begun.
+    /// Ends the writer after everything that was asked before.
     pub(super) async fn close(&self) {
-        let task = self.task.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        // Without a sender the loop comes to the end of its queue, and then to its own.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {
-            let (reply, answer) = oneshot::channel();
-            // A job that does nothing marks the end of the queue; the loop stops behind it.
-            if self.queue.send(Box::new(End { reply })).await.is_ok() {
-                let _ = answer.await;
-            }
-            task.abort();
+            let _ = task.await;
         }
-    }
-}
-
-struct End {
-    reply: oneshot::Sender<()>,
-}
-
-impl Job for End {
-    fn run<'c>(&'c mut self, _: &'c mut SqliteConnection) -> BoxFuture<'c, bool> {
-        Box::pin(std::future::ready(true))
-    }
-
-    fn answer(self: Box<Self>, _: std::result::Result<(), String>) {
-        let _ = self.reply.send(());
     }
 }
 
@@ -143,87 +135,67 @@ struct Loop {
 
 impl Loop {
     async fn run(mut self) {
+        let mut group = Vec::new();
         while let Some(first) = self.jobs.recv().await {
-            if let Some(turn) = &self.turn {
+            group.push(first);
+            if let Some(turn) = &mut self.turn {
                 turn.take().await;
             }
-            let mut group = Vec::new();
-            let committed = self.write(first, &mut group).await.map_err(|error| error.to_string());
-            if let Some(turn) = &self.turn {
+            let committed = self.write(&mut group).await;
+            if let Some(turn) = &mut self.turn {
                 turn.give();
             }
-            for job in group {
-                job.answer(committed.clone());
+            for job in group.drain(..) {
+                job.answer(committed.as_ref().copied());
             }
         }
         // A connection that closes cleanly folds its log into the file; one that does not is as safe.
         let _ = self.connection.close().await;
     }
 
-    /// Runs `first` and whatever waits behind it, and commits. Whoever was taken is in `group`, whatever happens.
-    async fn write(
-        &mut self,
-        first: Box<dyn Job>,
-        group: &mut Vec<Box<dyn Job>>,
-    ) -> std::result::Result<(), sqlx::Error> {
-        group.push(first);
-        let connection = &mut self.connection;
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+    /// Writes one group: what is in it, and whatever waits behind. Whoever was taken is in `group`, whatever happens.
+    async fn write(&mut self, group: &mut Vec<Box<dyn Job>>) -> std::result::Result<(), Failure> {
+        let begun = self.sql("BEGIN IMMEDIATE").await;
+        if let Some(turn) = &mut self.turn {
+            turn.begun();
+        }
+        begun?;
+        let committed = match self.run_all(group).await {
+            Ok(()) => self.sql("COMMIT").await,
+            Err(failure) => Err(failure),
+        };
+        if committed.is_err() {
+            // A full disk or a failed read may have ended the transaction by itself; then there is nothing to undo.
+            // Where it has not, the next group could not begin inside it.
+            let _ = self.sql("ROLLBACK").await;
+        }
+        committed
+    }
+
+    async fn run_all(&mut self, group: &mut Vec<Box<dyn Job>>) -> std::result::Result<(), Failure> {
         let begun = self.clock.now();
         let mut ran = 0;
         while ran < group.len() {
-            sqlx::query("SAVEPOINT verb").execute(&mut *connection).await?;
-            let worked = match group.get_mut(ran) {
-                Some(job) => job.run(&mut *connection).await,
-                None => false,
-            };
-            let end = if worked { "RELEASE verb" } else { "ROLLBACK TO verb" };
-            if let Err(error) = sqlx::query(end).execute(&mut *connection).await {
-                // A full disk or a failed read may have ended the transaction by itself; nothing of it happened.
-                let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
-                return Err(error);
+            self.sql("SAVEPOINT verb").await?;
+            if let Some(job) = group.get_mut(ran)
+                && !job.run(&mut self.connection).await
+            {
+                let failure = job.failure();
+                self.sql("ROLLBACK TO verb").await.map_err(|undone| failure.unwrap_or(undone))?;
             }
+            self.sql("RELEASE verb").await?;
             ran += 1;
             if group.len() < GROUP_MAX && self.clock.now().since(begun) < GROUP_LONGEST {
                 group.extend(self.jobs.try_recv().ok());
             }
         }
-        if let Err(error) = sqlx::query("COMMIT").execute(&mut *connection).await {
-            let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
-            return Err(error);
-        }
         Ok(())
     }
-}
 
-/// Whose turn it is to write.
-struct Turn {
-    file: File,
-    hosting: Arc<AtomicBool>,
-    clock: Arc<dyn Clock>,
-}
-
-impl Turn {
-    async fn take(&self) {
-        let since = self.clock.now();
-        loop {
-            let taken = if self.hosting.load(Ordering::Relaxed) {
-                // Only a look: the server does not keep the turn, or no command would ever get it.
-                self.file.try_lock_shared().map(|()| self.give())
-            } else {
-                self.file.try_lock()
-            };
-            match taken {
-                Err(TryLockError::WouldBlock) if self.clock.now().since(since) < PATIENCE => {
-                    self.clock.sleep(Span::from_millis(1)).await;
-                }
-                // Without a turn SQLite's own lock still keeps order, only less fairly.
-                Ok(()) | Err(_) => return,
-            }
+    async fn sql(&mut self, text: &'static str) -> std::result::Result<(), Failure> {
+        match sqlx::query(text).execute(&mut self.connection).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Failure::of(&error)),
         }
-    }
-
-    fn give(&self) {
-        let _ = self.file.unlock();
     }
 }

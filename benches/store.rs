@@ -1,0 +1,338 @@
+//! Rows a second through the store's verbs, on a file with the strictest durability.
+//!
+//! `cargo bench --bench store [-- messages]`
+
+#![expect(clippy::print_stdout, reason = "figures are what it is for")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that fails should stop")]
+#![expect(clippy::disallowed_methods, reason = "it measures real time")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use volley::clock::RealClock;
+use volley::domain::{
+    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Country, Ending, Fields, LaneId, Msisdn, OnTierSpent,
+    OnUnknown, Outcome, Plan, Present, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid,
+};
+use volley::store::{
+    Attempt, Change, Claim, Key, Loaded, NewAudience, NewBatch, OptOut, Receipt, Spread, Store, Verdict,
+};
+
+const IMPORTED_AT_ONCE: u32 = 5_000;
+const SPREAD_AT_ONCE: u32 = 5_000;
+const AT_ONCE: u32 = 2_000;
+
+/// How long one verb took, over all its calls.
+struct Lap {
+    what: &'static str,
+    rows: u64,
+    took: Duration,
+    longest: Duration,
+}
+
+impl Lap {
+    fn new(what: &'static str) -> Self {
+        Self { what, rows: 0, took: Duration::ZERO, longest: Duration::ZERO }
+    }
+
+    async fn call<T>(&mut self, verb: impl Future<Output = T>) -> T {
+        let begun = Instant::now();
+        let answer = verb.await;
+        let took = begun.elapsed();
+        self.took += took;
+        self.longest = self.longest.max(took);
+        answer
+    }
+
+    fn count(&mut self, rows: usize) {
+        self.rows += u64::try_from(rows).unwrap();
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    fn print(&self) {
+        let a_second = self.rows as f64 / self.took.as_secs_f64();
+        let a_million = 1e6 / a_second;
+        println!(
+            "{:<42} {a_second:>9.0} rows/s {a_million:>6.2} s a million, longest call {:>4} ms",
+            self.what,
+            self.longest.as_millis()
+        );
+    }
+}
+
+#[tokio::main]
+async fn main() {
+    let messages = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(200_000);
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("volley.db").display());
+    let store = volley::store::open(&url, Arc::new(RealClock::new())).await.unwrap();
+    let store = &*store;
+    let lane = store.lanes(vec![("wa".to_owned(), Channel::WhatsApp)]).await.unwrap()[0].id;
+
+    let batch = lay_out(store, lane, messages).await;
+    let third = messages / 3;
+    claim_and_record(store, lane, batch, third, 500, "record accepted, 1,000 a call", 1_000).await;
+    claim_and_record(store, lane, batch, third, 1_000, "record accepted, 2,000 a call", 2_000).await;
+    let waiting = claim_and_record(store, lane, batch, third, 2_000, "record accepted, 2,000 a call", 2_000).await;
+    deliver(store, batch, &waiting[..waiting.len() / 2]).await;
+    give_way(store, batch).await;
+    opt_out(store, messages).await;
+    let begun = Instant::now();
+    store.close().await;
+    println!("close {:.3} s", begun.elapsed().as_secs_f64());
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_millis(1_800_000_000_000)
+}
+
+fn person(n: u32) -> Msisdn {
+    // Spread over the number space, as a real file's are.
+    Msisdn::try_from(6_580_000_000 + u64::from(n.wrapping_mul(2_654_435_761)) % 20_000_000).unwrap()
+}
+
+fn umid(n: u32) -> Umid {
+    let mixed = u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    Umid::new(&uuid::Uuid::from_u128(mixed).to_string())
+}
+
+fn tag() -> Tag {
+    Tag::from_random(42)
+}
+
+fn plan() -> Plan {
+    let step = |channel: Channel| Step {
+        channel,
+        lane: "wa".to_owned(),
+        fallback_after: Some(Span::from_secs(900)),
+        success: Status::Delivered,
+        receipt_window: channel.receipt_window(),
+        leave_within: None,
+        on_tier_spent: OnTierSpent::Wait,
+        content: Content::Text { text: "Hi {{name}}".to_owned(), source: None, encoding: None },
+    };
+    Plan {
+        columns: Vec::new(),
+        steps: vec![step(Channel::WhatsApp), step(Channel::Sms)],
+        ttl: None,
+        end: None,
+        on_unknown: OnUnknown::Keep,
+        after_gap: AfterGap::Ask,
+    }
+}
+
+async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
+    let new = NewAudience { name: None, source: "bench".to_owned(), columns: Vec::new(), now: now() };
+    let audience = store.begin_audience(new).await.unwrap();
+    let mut lap = Lap::new("import, 5,000 a call");
+    let country: Country = "SG".parse().unwrap();
+    for first in (0..messages).step_by(IMPORTED_AT_ONCE as usize) {
+        let people: Vec<_> = (first..messages.min(first + IMPORTED_AT_ONCE))
+            .map(|n| Recipient {
+                msisdn: person(n),
+                country,
+                client_message_id: None,
+                fields: Fields::pack([&*person(n).to_string(), "Annabel", "A1B2C3", "p/1.png", "spring", "SG"]),
+            })
+            .collect();
+        lap.count(people.len());
+        lap.call(store.add_recipients(audience, first, people)).await.unwrap();
+    }
+    lap.print();
+    store.publish_audience(audience, messages, "{}".to_owned()).await.unwrap();
+
+    let new = NewBatch {
+        tag: tag(),
+        plan: plan(),
+        name: None,
+        audience: "bench".to_owned(),
+        audience_ids: vec![audience],
+        starts_at: None,
+        now: now(),
+    };
+    let batch = store.begin_batch(new).await.unwrap();
+    let mut lap = Lap::new("spread, 5,000 a call");
+    for from in (0..messages).step_by(SPREAD_AT_ONCE as usize) {
+        let spread = Spread {
+            batch,
+            audience,
+            from,
+            until: messages.min(from + SPREAD_AT_ONCE),
+            base: 0,
+            lane,
+            not_before: now(),
+            gives_up: None,
+            excluded: Vec::new(),
+            steps: 2,
+            now: now(),
+        };
+        let laid_out = lap.call(store.spread(spread)).await.unwrap();
+        lap.count(laid_out as usize);
+    }
+    lap.print();
+    store.publish_batch(batch, BatchState::Running, now()).await.unwrap();
+    batch
+}
+
+/// Takes so many messages through the hand-over; returns them as they wait afterwards.
+async fn claim_and_record(
+    store: &dyn Store,
+    lane: LaneId,
+    batch: BatchId,
+    messages: u32,
+    claimed_at_once: u32,
+    what: &'static str,
+    recorded_at_once: usize,
+) -> Vec<Loaded> {
+    let mut claims = Lap::new(match claimed_at_once {
+        500 => "claim, 500 a call",
+        1_000 => "claim, 1,000 a call",
+        _ => "claim, 2,000 a call",
+    });
+    let mut records = Lap::new(what);
+    let mut waiting = Vec::new();
+    let mut answered = Vec::new();
+    let mut left = messages;
+    while left > 0 {
+        let limit = claimed_at_once.min(left);
+        let claim = Claim { lane, queues: vec![(batch, StepIndex::FIRST)], limit, now: now(), tier: None };
+        let set = claims.call(store.claim(claim)).await.unwrap();
+        claims.count(set.messages.len());
+        assert_eq!(set.messages.len(), limit as usize);
+        left -= limit;
+        answered.extend(set.messages.into_iter().map(|claimed| accepted(&claimed.message)));
+        while answered.len() >= recorded_at_once || (left == 0 && !answered.is_empty()) {
+            let rest = answered.split_off(recorded_at_once.min(answered.len()));
+            let changes = std::mem::replace(&mut answered, rest);
+            waiting.extend(changes.iter().map(after));
+            records.count(changes.len());
+            assert!(records.call(store.record(changes)).await.unwrap().is_empty());
+        }
+    }
+    claims.print();
+    records.print();
+    waiting
+}
+
+fn after(change: &Change) -> Loaded {
+    let Change { key, msisdn, version, lane, after, .. } = *change;
+    Loaded { key, msisdn, version: version + 1, lane, present: after }
+}
+
+fn change(message: &Loaded, after: Present, fact: Option<Attempt>) -> Change {
+    let Loaded { key, msisdn, version, lane, present } = *message;
+    Change { key, msisdn, version, before: present, after, lane, steps: 2, fact }
+}
+
+fn accepted(message: &Loaded) -> Change {
+    let step = message.present.step;
+    let after = Present {
+        state: State::Awaiting { due: now() + Span::from_secs(900) },
+        marks: message.present.marks.with_handed_over(step).with_status(step, Status::Accepted),
+        first_left: Some(now()),
+        accepted: Some(now()),
+        ..message.present
+    };
+    let fact = Attempt {
+        step,
+        lane: message.lane,
+        queued: now(),
+        intent: Some(now()),
+        answered: now(),
+        verdict: Verdict::Accepted,
+        tries: 1,
+        code: None,
+        detail: None,
+        umid: Some(umid(message.key.n)),
+    };
+    change(message, after, Some(fact))
+}
+
+/// Half of the receipts carry our id, half of them nothing but the umid.
+async fn deliver(store: &dyn Store, batch: BatchId, messages: &[Loaded]) {
+    let mut finds = Lap::new("find attempts, 2,000 a call");
+    let mut takes = Lap::new("take receipts, 2,000 a call");
+    let mut twice = Lap::new("take them again, 2,000 a call");
+    for some in messages.chunks(AT_ONCE as usize) {
+        let step = StepIndex::FIRST;
+        let keys = some.iter().map(|message| match message.key.n % 2 {
+            0 => Key::Umid(umid(message.key.n)),
+            _ => Key::Attempt(AttemptId { key: message.key, step, tag: tag() }),
+        });
+        let keys = keys.collect();
+        finds.count(some.len());
+        let found = finds.call(store.find(keys)).await.unwrap();
+        let changes: Vec<_> = found
+            .iter()
+            .flatten()
+            .map(|found| {
+                let before = found.message.present;
+                let marks = before.marks.with_status(step, Status::Delivered).with_ending(step, Ending::Success);
+                let state = State::Done { outcome: Outcome::Reached, skipped: None, at: now() };
+                change(&found.message, Present { state, marks, ..before }, None)
+            })
+            .collect();
+        assert_eq!(changes.len(), some.len());
+        let receipts: Vec<_> = some
+            .iter()
+            .map(|message| Receipt {
+                key: message.key,
+                step,
+                stamp: now(),
+                state: "delivered".to_owned(),
+                detail: "delivered_to_recipient".to_owned(),
+                code: 0,
+                received: now(),
+                umid: Some(umid(message.key.n)),
+            })
+            .collect();
+        takes.count(receipts.len());
+        let late = takes.call(store.take_receipts(receipts.clone(), Vec::new(), changes)).await.unwrap();
+        assert!(late.is_empty());
+        twice.count(receipts.len());
+        twice.call(store.take_receipts(receipts, Vec::new(), Vec::new())).await.unwrap();
+    }
+    assert_eq!(store.tallies(batch).await.unwrap().outcome(Outcome::Reached), i64::try_from(messages.len()).unwrap());
+    finds.print();
+    takes.print();
+    twice.print();
+}
+
+/// Everything that waits is due: it goes to its next step.
+async fn give_way(store: &dyn Store, batch: BatchId) {
+    let mut reads = Lap::new("read what is due, 2,000 a call");
+    let mut records = Lap::new("record the next step, 2,000 a call");
+    let later = now() + Span::from_secs(900);
+    loop {
+        let due = reads.call(store.due(batch, later, AT_ONCE)).await.unwrap();
+        if due.is_empty() {
+            break;
+        }
+        reads.count(due.len());
+        let step = StepIndex::FIRST.next().unwrap();
+        let changes: Vec<_> = due
+            .iter()
+            .map(|message| {
+                let marks = message.present.marks.with_ending(StepIndex::FIRST, Ending::Deadline);
+                let state = State::Queued { not_before: later, gives_up: None };
+                change(message, Present { state, step, marks, ..message.present }, None)
+            })
+            .collect();
+        records.count(changes.len());
+        assert!(records.call(store.record(changes)).await.unwrap().is_empty());
+    }
+    reads.print();
+    records.print();
+}
+
+async fn opt_out(store: &dyn Store, people: u32) {
+    let mut lap = Lap::new("opt out, 2,000 a call");
+    for first in (0..people).step_by(AT_ONCE as usize) {
+        let wishes: Vec<_> = (first..people.min(first + AT_ONCE))
+            .map(|n| OptOut { msisdn: person(n), since: now(), source: "STOP".to_owned() })
+            .collect();
+        lap.count(wishes.len());
+        lap.call(store.opt_out(wishes)).await.unwrap();
+    }
+    lap.print();
+}

@@ -1,0 +1,125 @@
+//! Audiences are hidden while they grow, and for ever the same afterwards.
+
+use super::*;
+use crate::store::Error;
+
+for_every_store!(
+    an_audience_is_hidden_until_it_is_published,
+    a_published_audience_tells_what_it_is,
+    a_taken_name_is_refused_at_the_beginning_and_at_the_end,
+    recipients_come_back_as_they_went_in_from_any_place,
+    adding_the_same_recipients_again_changes_nothing,
+    an_audience_in_use_cannot_be_removed_named_or_not,
+    a_removed_audience_is_gone_with_its_people_and_its_name_is_free,
+    nothing_is_added_to_what_was_removed,
+    a_sweep_takes_what_was_abandoned_and_nothing_else,
+);
+
+async fn an_audience_is_hidden_until_it_is_published(desk: Desk) {
+    let audience = desk.begin(Some("people")).await;
+    desk.add_recipients(audience, 0, recipients(0..3)).await.unwrap();
+    assert!(desk.audiences().await.unwrap().is_empty());
+    assert!(desk.audience_named("people").await.unwrap().is_none());
+    desk.publish_audience(audience, 3, "{}".to_owned()).await.unwrap();
+    assert_eq!(desk.audience_named("people").await.unwrap().unwrap().id, audience);
+}
+
+async fn a_published_audience_tells_what_it_is(desk: Desk) {
+    let audience = desk.begin(Some("people")).await;
+    desk.publish_audience(audience, 0, "{\"rows\":0}".to_owned()).await.unwrap();
+    let unnamed = desk.audience(None, 1).await;
+    let listed = desk.audiences().await.unwrap();
+    let [people] = &listed[..] else { panic!("{unnamed} has no name to be listed by: {listed:?}") };
+    assert_eq!((people.id, people.name.as_deref(), people.recipients), (audience, Some("people"), 0));
+    assert_eq!((people.source.as_str(), people.begun_at), ("people.csv", desk.now()));
+    assert_eq!(people.columns, ["name", "code"]);
+    assert_eq!(people.summary.as_deref(), Some("{\"rows\":0}"));
+}
+
+async fn a_taken_name_is_refused_at_the_beginning_and_at_the_end(desk: Desk) {
+    let (first, second) = (desk.begin(Some("people")).await, desk.begin(Some("people")).await);
+    desk.publish_audience(first, 0, String::new()).await.unwrap();
+    let late = desk.publish_audience(second, 0, String::new()).await;
+    assert!(matches!(late, Err(Error::NameTaken { name }) if name == "people"));
+    let new = NewAudience { name: Some("people".to_owned()), source: String::new(), columns: vec![], now: desk.now() };
+    assert!(matches!(desk.begin_audience(new).await, Err(Error::NameTaken { .. })));
+    assert_eq!(desk.audiences().await.unwrap().len(), 1);
+}
+
+async fn recipients_come_back_as_they_went_in_from_any_place(desk: Desk) {
+    let audience = desk.begin(None).await;
+    desk.add_recipients(audience, 0, recipients(0..700)).await.unwrap();
+    desk.add_recipients(audience, 700, recipients(700..1_201)).await.unwrap();
+    desk.publish_audience(audience, 1_201, String::new()).await.unwrap();
+    assert_eq!(desk.recipients(audience, 0, 5_000).await.unwrap(), recipients(0..1_201));
+    assert_eq!(desk.recipients(audience, 690, 20).await.unwrap(), recipients(690..710));
+    assert!(desk.recipients(audience, 1_201, 20).await.unwrap().is_empty());
+}
+
+async fn adding_the_same_recipients_again_changes_nothing(desk: Desk) {
+    let audience = desk.begin(None).await;
+    desk.add_recipients(audience, 0, recipients(0..10)).await.unwrap();
+    desk.add_recipients(audience, 5, recipients(5..15)).await.unwrap();
+    assert_eq!(desk.recipients(audience, 0, 100).await.unwrap(), recipients(0..15));
+}
+
+async fn an_audience_in_use_cannot_be_removed_named_or_not(desk: Desk) {
+    for name in [Some("people"), None] {
+        let audience = desk.audience(name, 2).await;
+        desk.begin_batch_of(None, audience).await;
+        assert!(matches!(desk.remove_audience(audience).await, Err(Error::InUse { .. })), "{name:?}");
+        assert_eq!(desk.recipients(audience, 0, 10).await.unwrap().len(), 2);
+    }
+}
+
+async fn a_removed_audience_is_gone_with_its_people_and_its_name_is_free(desk: Desk) {
+    let audience = desk.audience(Some("people"), 0).await;
+    for piece in 0..3 {
+        let from = piece * 4_000;
+        desk.add_recipients(audience, from, recipients(from..from + 4_000)).await.unwrap();
+    }
+    desk.remove_audience(audience).await.unwrap();
+    assert!(desk.recipients(audience, 0, 10).await.unwrap().is_empty());
+    assert!(desk.audience_named("people").await.unwrap().is_none());
+    let again = desk.audience(Some("people"), 1).await;
+    assert_ne!(again, audience, "an id is never used twice");
+}
+
+async fn nothing_is_added_to_what_was_removed(desk: Desk) {
+    let audience = desk.audience(None, 2).await;
+    desk.remove_audience(audience).await.unwrap();
+    assert!(matches!(desk.add_recipients(audience, 0, recipients(0..2)).await, Err(Error::Gone { .. })));
+    assert!(matches!(desk.publish_audience(audience, 2, String::new()).await, Err(Error::Gone { .. })));
+    let new = NewBatch {
+        tag: tag(),
+        plan: plan(),
+        name: None,
+        audience: String::new(),
+        audience_ids: vec![audience],
+        starts_at: None,
+        now: desk.now(),
+    };
+    assert!(matches!(desk.begin_batch(new).await, Err(Error::Gone { .. })));
+}
+
+async fn a_sweep_takes_what_was_abandoned_and_nothing_else(desk: Desk) {
+    let abandoned = desk.begin(Some("abandoned")).await;
+    desk.add_recipients(abandoned, 0, recipients(0..5)).await.unwrap();
+    let published = desk.audience(Some("published"), 3).await;
+    let half = desk.begin_batch_of(Some("half"), published).await;
+    let spread = desk.spread_of(half, published, 3).await;
+    desk.spread(spread.clone()).await.unwrap();
+    desk.clock.advance(Span::from_secs(60));
+    let growing = desk.begin(Some("growing")).await;
+    desk.add_recipients(growing, 0, recipients(0..5)).await.unwrap();
+
+    assert_eq!(desk.sweep_unpublished(desk.now()).await.unwrap(), 2);
+    assert!(desk.recipients(abandoned, 0, 10).await.unwrap().is_empty());
+    assert!(desk.all(half, 3).await.is_empty());
+    assert_eq!(desk.tallies(half).await.unwrap(), Tallies::default());
+    assert!(matches!(desk.spread(spread).await, Err(Error::Gone { .. })));
+    assert!(desk.publish_batch(half, BatchState::Running, desk.now()).await.is_err());
+    assert_eq!(desk.recipients(growing, 0, 10).await.unwrap().len(), 5);
+    assert_eq!(desk.recipients(published, 0, 10).await.unwrap().len(), 3);
+    assert_eq!(desk.sweep_unpublished(desk.now()).await.unwrap(), 0);
+}

@@ -1,0 +1,185 @@
+//! Batches are laid out in pieces, switched on at once, and moved on under a guard.
+
+use super::*;
+use crate::domain::{Count, Outcome, SkipReason};
+use crate::store::{Error, OptOut};
+
+for_every_store!(
+    a_batch_is_hidden_until_it_is_published,
+    a_published_batch_tells_what_it_is,
+    a_batch_name_is_given_to_one_alone,
+    publishing_twice_changes_nothing,
+    everybody_gets_a_row_whoever_is_left_out_with_a_reason,
+    a_piece_laid_out_twice_counts_once,
+    a_piece_that_overlaps_another_counts_what_is_new,
+    a_batch_moves_only_from_where_it_was_expected,
+    times_are_set_on_the_way_in_and_never_again,
+    batches_are_listed_by_state_in_order_of_launch,
+    every_decision_about_a_batch_raises_the_sequence,
+);
+
+async fn a_batch_is_hidden_until_it_is_published(desk: Desk) {
+    let audience = desk.audience(None, 2).await;
+    let batch = desk.begin_batch_of(Some("promo"), audience).await;
+    let spread = desk.spread_of(batch, audience, 2).await;
+    desk.spread(spread).await.unwrap();
+    assert!(desk.batch(batch).await.unwrap().is_none());
+    assert!(desk.batch_named("promo").await.unwrap().is_none());
+    assert!(desk.batches(None).await.unwrap().is_empty());
+    assert!(desk.batches(Some(vec![BatchState::Launching])).await.unwrap().is_empty());
+    assert!(desk.claimed(batch, 10).await.messages.is_empty());
+    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    assert_eq!(desk.batch_named("promo").await.unwrap().unwrap().id, batch);
+    assert_eq!(desk.claimed(batch, 10).await.messages.len(), 2);
+}
+
+async fn a_published_batch_tells_what_it_is(desk: Desk) {
+    let audience = desk.audience(None, 2).await;
+    let batch = desk.begin_batch_of(Some("promo"), audience).await;
+    let spread = desk.spread_of(batch, audience, 2).await;
+    desk.spread(spread).await.unwrap();
+    desk.clock.advance(Span::from_secs(5));
+    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    let told = desk.batch(batch).await.unwrap().unwrap();
+    assert_eq!((told.tag, told.state, told.messages), (tag(), BatchState::Running, 2));
+    assert_eq!((told.name.as_deref(), told.audience.as_str()), (Some("promo"), "people"));
+    assert_eq!(told.audience_ids, [audience]);
+    assert_eq!((told.created_at, told.started_at), (at(0), Some(at(5))));
+    assert_eq!((told.finished_at, told.settled_at, told.why), (None, None, None));
+    assert_eq!(desk.plan(batch).await.unwrap(), Some(plan()));
+    assert_eq!(desk.plan(BatchId(999)).await.unwrap(), None);
+}
+
+async fn a_batch_name_is_given_to_one_alone(desk: Desk) {
+    let audience = desk.audience(None, 1).await;
+    let (first, second) =
+        (desk.begin_batch_of(Some("promo"), audience).await, desk.begin_batch_of(Some("promo"), audience).await);
+    desk.publish_batch(first, BatchState::Scheduled, desk.now()).await.unwrap();
+    let late = desk.publish_batch(second, BatchState::Running, desk.now()).await;
+    assert!(matches!(late, Err(Error::NameTaken { name }) if name == "promo"));
+    assert_eq!(desk.batches(None).await.unwrap().len(), 1);
+}
+
+async fn publishing_twice_changes_nothing(desk: Desk) {
+    let audience = desk.audience(None, 1).await;
+    for name in [Some("promo"), None] {
+        let batch = desk.begin_batch_of(name, audience).await;
+        desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+        let running = vec![BatchState::Running];
+        desk.move_batch(batch, running, BatchState::Cancelling, None, desk.now()).await.unwrap();
+        desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+        assert_eq!(desk.batch(batch).await.unwrap().unwrap().state, BatchState::Cancelling, "{name:?}");
+    }
+}
+
+async fn everybody_gets_a_row_whoever_is_left_out_with_a_reason(desk: Desk) {
+    let audience = desk.audience(None, 10).await;
+    let wishes = [1, 2, 3].map(|n| OptOut { msisdn: person(n), since: desk.now(), source: "STOP".to_owned() });
+    desk.opt_out(wishes.to_vec()).await.unwrap();
+    let batch = desk.begin_batch_of(None, audience).await;
+    let whole = desk.spread_of(batch, audience, 10).await;
+    let excluded = vec![person(3), person(7), person(4_000)];
+    for (from, until) in [(0, 4), (4, 10)] {
+        let piece =
+            Spread { from, until, base: 100, excluded: excluded.clone(), gives_up: Some(at(60)), ..whole.clone() };
+        assert_eq!(desk.spread(piece).await.unwrap(), until - from);
+    }
+    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    let all = desk.load((100..110).map(|n| MessageKey { batch, n }).collect()).await.unwrap();
+    for (n, message) in (0..).zip(&all) {
+        assert_eq!((message.key.n, message.msisdn, message.version), (100 + n, person(n), 0));
+        let skipped = |reason| State::Done { outcome: Outcome::Skipped, skipped: Some(reason), at: at(0) };
+        let state = match n {
+            3 | 7 => skipped(SkipReason::Excluded),
+            1 | 2 => skipped(SkipReason::OptedOut),
+            _ => State::Queued { not_before: at(0), gives_up: Some(at(60)) },
+        };
+        assert_eq!(message.present, Present { state, ..Present::queued(at(0), None) });
+    }
+    assert_eq!(desk.batch(batch).await.unwrap().unwrap().messages, 10);
+    let kept = desk.tallies(batch).await.unwrap();
+    assert_eq!((kept.total(Count::SkippedOptedOut), kept.total(Count::SkippedExcluded)), (2, 2));
+    assert_eq!(kept.done() + kept.total(Count::Queued), 10);
+    desk.counters_equal_rows(batch, 110).await;
+    assert_eq!(desk.recipient(all[5].key).await.unwrap().as_ref(), recipients(5..6).first());
+}
+
+async fn a_piece_laid_out_twice_counts_once(desk: Desk) {
+    let audience = desk.audience(None, 6).await;
+    let batch = desk.begin_batch_of(None, audience).await;
+    let spread = Spread { excluded: vec![person(2)], ..desk.spread_of(batch, audience, 6).await };
+    assert_eq!(desk.spread(spread.clone()).await.unwrap(), 6);
+    assert_eq!(desk.spread(spread).await.unwrap(), 0);
+    desk.publish_batch(batch, BatchState::Draft, desk.now()).await.unwrap();
+    assert_eq!(desk.batch(batch).await.unwrap().unwrap().messages, 6);
+    desk.counters_equal_rows(batch, 6).await;
+}
+
+async fn a_piece_that_overlaps_another_counts_what_is_new(desk: Desk) {
+    let audience = desk.audience(None, 9).await;
+    let batch = desk.begin_batch_of(None, audience).await;
+    let whole = Spread { excluded: vec![person(2), person(5)], ..desk.spread_of(batch, audience, 9).await };
+    assert_eq!(desk.spread(Spread { from: 2, until: 4, ..whole.clone() }).await.unwrap(), 2);
+    assert_eq!(desk.spread(whole).await.unwrap(), 7);
+    desk.publish_batch(batch, BatchState::Draft, desk.now()).await.unwrap();
+    assert_eq!(desk.batch(batch).await.unwrap().unwrap().messages, 9);
+    desk.counters_equal_rows(batch, 9).await;
+}
+
+async fn a_batch_moves_only_from_where_it_was_expected(desk: Desk) {
+    use BatchState::{Cancelled, Cancelling, Paused, Running};
+    let batch = desk.batch_of(1).await;
+    let why = Some("paused by Ann".to_owned());
+    let moved = desk.move_batch(batch, vec![Cancelling, Running], Paused, why.clone(), desk.now()).await.unwrap();
+    assert_eq!(moved, Some(desk.seq().await.unwrap()));
+    let told = desk.batch(batch).await.unwrap().unwrap();
+    assert_eq!((told.state, told.why), (Paused, why));
+    assert_eq!(desk.move_batch(batch, vec![Running, Cancelling], Cancelled, None, desk.now()).await.unwrap(), None);
+    assert_eq!(desk.batch(batch).await.unwrap().unwrap().state, Paused);
+    assert_eq!(desk.move_batch(BatchId(999), vec![Running], Paused, None, desk.now()).await.unwrap(), None);
+}
+
+async fn times_are_set_on_the_way_in_and_never_again(desk: Desk) {
+    use BatchState::{Finished, Paused, Running, Scheduled, Settled};
+    let audience = desk.audience(None, 1).await;
+    let batch = desk.begin_batch_of(None, audience).await;
+    desk.publish_batch(batch, Scheduled, desk.now()).await.unwrap();
+    assert_eq!(desk.batch(batch).await.unwrap().unwrap().started_at, None);
+    for (second, from, to) in [(1, Scheduled, Running), (2, Running, Paused), (3, Paused, Running)] {
+        desk.move_batch(batch, vec![from], to, None, at(second)).await.unwrap();
+    }
+    for (second, from, to) in [(4, Running, Finished), (5, Finished, Settled)] {
+        desk.move_batch(batch, vec![from], to, None, at(second)).await.unwrap();
+    }
+    let told = desk.batch(batch).await.unwrap().unwrap();
+    assert_eq!((told.started_at, told.finished_at, told.settled_at), (Some(at(1)), Some(at(4)), Some(at(5))));
+}
+
+async fn batches_are_listed_by_state_in_order_of_launch(desk: Desk) {
+    use BatchState::{Cancelled, Draft, Running, Settled};
+    let audience = desk.audience(None, 1).await;
+    let mut ids = Vec::new();
+    for state in [Running, Draft, Settled, Running, Cancelled] {
+        let batch = desk.begin_batch_of(None, audience).await;
+        desk.publish_batch(batch, state, desk.now()).await.unwrap();
+        ids.push(batch);
+    }
+    let listed = async |states| -> Vec<BatchId> {
+        desk.batches(states).await.unwrap().into_iter().map(|batch| batch.id).collect()
+    };
+    assert_eq!(listed(None).await, ids);
+    assert_eq!(listed(Some(vec![Draft, Running])).await, [ids[0], ids[1], ids[3]]);
+    assert_eq!(listed(Some(vec![Settled, Cancelled])).await, [ids[2], ids[4]]);
+    assert!(listed(Some(vec![])).await.is_empty());
+}
+
+async fn every_decision_about_a_batch_raises_the_sequence(desk: Desk) {
+    let before = desk.seq().await.unwrap();
+    let batch = desk.batch_of(1).await;
+    let published = desk.seq().await.unwrap();
+    assert!(published > before);
+    desk.move_batch(batch, vec![BatchState::Draft], BatchState::Running, None, desk.now()).await.unwrap();
+    assert_eq!(desk.seq().await.unwrap(), published, "nothing was decided");
+    desk.move_batch(batch, vec![BatchState::Running], BatchState::Paused, None, desk.now()).await.unwrap();
+    assert!(desk.seq().await.unwrap() > published);
+}

@@ -1,0 +1,177 @@
+//! A claim takes what may leave, in order, and nothing else.
+
+use super::*;
+use crate::store::{OptOut, TierUse};
+
+for_every_store!(
+    a_claim_moves_messages_into_flight_with_all_that_a_hand_over_needs,
+    claims_come_in_order_of_the_queue_and_end_at_the_limit,
+    queues_are_served_in_the_order_named,
+    two_claims_at_once_share_no_message,
+    what_may_not_leave_yet_stays,
+    what_has_given_up_waiting_stays,
+    only_running_batches_leave,
+    a_lane_takes_from_its_own_queue_alone,
+    a_queue_that_held_less_than_asked_is_told_as_drained,
+    who_opted_out_after_the_launch_is_pointed_out,
+    a_claim_writes_down_the_places_it_takes_in_a_tier,
+    a_claim_of_nothing_is_nothing,
+    a_claim_that_nobody_waits_for_any_more_takes_nothing,
+);
+
+async fn a_claim_moves_messages_into_flight_with_all_that_a_hand_over_needs(desk: Desk) {
+    let batch = desk.batch_of(2).await;
+    desk.clock.advance(Span::from_secs(3));
+    let set = desk.claimed(batch, 10).await;
+    let [first, second] = &set.messages[..] else { panic!("two messages: {set:?}") };
+    let state = State::Sending { intent: at(3), not_before: at(0), gives_up: None };
+    assert_eq!(first.message.present, Present { state, ..Present::queued(at(0), None) });
+    assert_eq!((first.message.version, first.message.msisdn), (1, person(0)));
+    assert_eq!(second.fields, recipients(1..2)[0].fields);
+    assert!(!second.opted_out);
+    let loaded = desk.one(batch, 1).await;
+    assert_eq!((loaded.present, loaded.version), (second.message.present, second.message.version));
+    desk.counters_equal_rows(batch, 2).await;
+}
+
+async fn claims_come_in_order_of_the_queue_and_end_at_the_limit(desk: Desk) {
+    let batch = desk.batch_of(6).await;
+    // Handed back with other places in the queue: the last two first, then the first two, then the rest.
+    let all = messages(&desk.claimed(batch, 6).await);
+    let places = [3, 3, 5, 5, 1, 1];
+    let back = all.iter().zip(places).map(|(message, place)| {
+        let state = State::Queued { not_before: at(place - 10), gives_up: None };
+        change(message, Present { state, ..message.present })
+    });
+    assert!(desk.record(back.collect()).await.unwrap().is_empty());
+    assert_eq!(numbers(&messages(&desk.claimed(batch, 3).await)), [4, 5, 0]);
+    assert_eq!(numbers(&messages(&desk.claimed(batch, 2).await)), [1, 2]);
+    assert_eq!(numbers(&messages(&desk.claimed(batch, 2).await)), [3]);
+    desk.counters_equal_rows(batch, 6).await;
+}
+
+async fn queues_are_served_in_the_order_named(desk: Desk) {
+    let (first, second) = (desk.batch_of(2).await, desk.batch_of(3).await);
+    let claim = desk.claim_of(first, 4).await;
+    let queues = vec![(second, StepIndex::FIRST), (first, step(1)), (first, StepIndex::FIRST)];
+    let set = desk.claim(Claim { queues, ..claim }).await.unwrap();
+    let order: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
+    assert_eq!(order, [(second, 0), (second, 1), (second, 2), (first, 0)]);
+    assert_eq!(set.drained, [(second, StepIndex::FIRST), (first, step(1))]);
+}
+
+async fn two_claims_at_once_share_no_message(desk: Desk) {
+    let batch = desk.batch_of(30).await;
+    let claims = (0..5).map(|_| desk.claimed(batch, 7));
+    let sets = futures_util::future::join_all(claims).await;
+    let mut all: Vec<u32> = sets.iter().flat_map(|set| numbers(&messages(set))).collect();
+    all.sort_unstable();
+    assert_eq!(all, (0..30).collect::<Vec<_>>());
+}
+
+async fn what_may_not_leave_yet_stays(desk: Desk) {
+    let audience = desk.audience(None, 3).await;
+    let batch = desk.begin_batch_of(None, audience).await;
+    let whole = desk.spread_of(batch, audience, 3).await;
+    for (n, second) in [(0, 60), (1, 0), (2, 30)] {
+        desk.spread(Spread { from: n, until: n + 1, not_before: at(second), ..whole.clone() }).await.unwrap();
+    }
+    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [1]);
+    desk.clock.advance(Span::from_secs(30));
+    assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [2]);
+    assert!(desk.claimed(batch, 10).await.messages.is_empty());
+}
+
+async fn what_has_given_up_waiting_stays(desk: Desk) {
+    let audience = desk.audience(None, 2).await;
+    let batch = desk.begin_batch_of(None, audience).await;
+    let whole = desk.spread_of(batch, audience, 2).await;
+    for (n, gives_up) in [(0, Some(at(30))), (1, Some(at(31)))] {
+        desk.spread(Spread { from: n, until: n + 1, gives_up, ..whole.clone() }).await.unwrap();
+    }
+    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    desk.clock.advance(Span::from_secs(30));
+    assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [1]);
+    assert_eq!(numbers(&desk.due(batch, desk.now(), 10).await.unwrap()), [0]);
+}
+
+async fn only_running_batches_leave(desk: Desk) {
+    let batch = desk.batch_of(BatchState::ALL.len().try_into().unwrap()).await;
+    let mut state = BatchState::Running;
+    for next in BatchState::ALL.iter().copied().filter(|state| *state != BatchState::Launching) {
+        desk.move_batch(batch, vec![state], next, None, desk.now()).await.unwrap();
+        state = next;
+        let taken = desk.claimed(batch, 1).await.messages.len();
+        assert_eq!(taken, usize::from(state == BatchState::Running), "{state}");
+    }
+}
+
+async fn a_lane_takes_from_its_own_queue_alone(desk: Desk) {
+    let batch = desk.batch_of(2).await;
+    let lane = desk.lane("other", Channel::WhatsApp).await;
+    let claim = desk.claim_of(batch, 10).await;
+    assert!(desk.claim(Claim { lane, ..claim.clone() }).await.unwrap().messages.is_empty());
+    let queues = vec![(batch, step(1))];
+    assert!(desk.claim(Claim { queues, ..claim }).await.unwrap().messages.is_empty());
+    assert_eq!(desk.claimed(batch, 10).await.messages.len(), 2);
+}
+
+async fn a_queue_that_held_less_than_asked_is_told_as_drained(desk: Desk) {
+    let batch = desk.batch_of(4).await;
+    assert!(desk.claimed(batch, 2).await.drained.is_empty());
+    assert!(desk.claimed(batch, 2).await.drained.is_empty(), "as much as asked for: there may be more");
+    assert_eq!(desk.claimed(batch, 2).await.drained, [(batch, StepIndex::FIRST)]);
+}
+
+async fn who_opted_out_after_the_launch_is_pointed_out(desk: Desk) {
+    let batch = desk.batch_of(3).await;
+    let wish = OptOut { msisdn: person(1), since: desk.now(), source: "STOP".to_owned() };
+    desk.opt_out(vec![wish]).await.unwrap();
+    let set = desk.claimed(batch, 3).await;
+    let out: Vec<_> = set.messages.iter().map(|claimed| claimed.opted_out).collect();
+    assert_eq!(out, [false, true, false]);
+}
+
+async fn a_claim_writes_down_the_places_it_takes_in_a_tier(desk: Desk) {
+    let batch = desk.batch_of(4).await;
+    let wish = OptOut { msisdn: person(1), since: desk.now(), source: "STOP".to_owned() };
+    desk.opt_out(vec![wish]).await.unwrap();
+    let tier = Some(TierUse { portfolio: "acme".to_owned() });
+    let claim = desk.claim_of(batch, 3).await;
+    desk.claim(Claim { tier: tier.clone(), ..claim }).await.unwrap();
+    // Who opted out is told so and gets nothing: no place is taken.
+    let places = vec![(person(0), at(0)), (person(2), at(0))];
+    assert_eq!(desk.tier_places("acme", at(-1)).await.unwrap(), places);
+    assert!(desk.tier_places("other", at(-1)).await.unwrap().is_empty());
+    assert!(desk.tier_places("acme", at(0)).await.unwrap().is_empty(), "only those after the time named");
+
+    // The same people again, later: one place each, the latest.
+    desk.clock.advance(Span::from_secs(9));
+    let again = desk.batch_of(1).await;
+    let claim = desk.claim_of(again, 3).await;
+    desk.claim(Claim { tier, ..claim }).await.unwrap();
+    assert_eq!(desk.tier_places("acme", at(-1)).await.unwrap(), [(person(2), at(0)), (person(0), at(9))]);
+}
+
+async fn a_claim_of_nothing_is_nothing(desk: Desk) {
+    let batch = desk.batch_of(1).await;
+    let claim = desk.claim_of(batch, 0).await;
+    assert!(desk.claim(claim.clone()).await.unwrap().messages.is_empty());
+    let claim = Claim { queues: Vec::new(), limit: 5, ..claim };
+    assert!(desk.claim(claim).await.unwrap().messages.is_empty());
+    assert!(desk.one(batch, 0).await.version == 0);
+}
+
+async fn a_claim_that_nobody_waits_for_any_more_takes_nothing(desk: Desk) {
+    let batch = desk.batch_of(3).await;
+    let claim = desk.claim_of(batch, 3).await;
+    tokio::select! {
+        biased;
+        set = desk.claim(claim) => panic!("asked once and left: {set:?}"),
+        () = std::future::ready(()) => {}
+    }
+    assert_eq!(desk.claimed(batch, 3).await.messages.len(), 3);
+    assert!(desk.all(batch, 3).await.iter().all(|message| message.version == 1));
+    desk.counters_equal_rows(batch, 3).await;
+}

@@ -1,0 +1,115 @@
+//! Nodes, what they noted, what is told about them; and verbs that share a commit.
+
+use super::*;
+use crate::store::{Beat, Error, Event};
+
+for_every_store!(
+    a_node_lives_from_its_start_to_its_stop,
+    a_node_finds_the_watermark_of_the_one_before,
+    a_beat_notes_decisions_and_pace,
+    a_node_that_fell_silent_is_not_among_the_living,
+    the_latest_events_come_latest_last,
+    a_verb_that_fails_dooms_no_other_of_its_commit,
+    whatever_was_acknowledged_is_seen_by_the_next_reader,
+    a_close_runs_what_was_asked_and_refuses_what_comes_later,
+);
+
+async fn a_node_lives_from_its_start_to_its_stop(desk: Desk) {
+    assert!(desk.nodes(at(0)).await.unwrap().is_empty());
+    let (node, before) = desk.start_node(at(0)).await.unwrap();
+    assert_eq!(before, None);
+    let living = desk.nodes(at(0)).await.unwrap();
+    assert_eq!(living.iter().map(|node| (node.id, node.seen_at, node.noted)).collect::<Vec<_>>(), [(node, at(0), 0)]);
+    desk.stop_node(node, at(5)).await.unwrap();
+    assert!(desk.nodes(at(0)).await.unwrap().is_empty());
+}
+
+async fn a_node_finds_the_watermark_of_the_one_before(desk: Desk) {
+    let (first, _) = desk.start_node(at(0)).await.unwrap();
+    desk.beat(Beat { node: first, now: at(7), noted: 0, pace: Vec::new() }).await.unwrap();
+    desk.stop_node(first, at(9)).await.unwrap();
+    let (second, listened) = desk.start_node(at(100)).await.unwrap();
+    assert_eq!(listened, Some(at(9)));
+    assert_ne!(first, second, "what a late word of the first says is not taken for the second's");
+    desk.stop_node(second, at(100)).await.unwrap();
+}
+
+async fn a_beat_notes_decisions_and_pace(desk: Desk) {
+    let batch = desk.batch_of(1).await;
+    let (node, _) = desk.start_node(at(0)).await.unwrap();
+    let noted = desk.seq().await.unwrap();
+    desk.beat(Beat { node, now: at(2), noted, pace: vec![(batch, 79.5), (BatchId(999), 1.0)] }).await.unwrap();
+    let living = desk.nodes(at(2)).await.unwrap();
+    assert_eq!(living.iter().map(|node| node.noted).collect::<Vec<_>>(), [noted]);
+    assert_eq!(desk.batch(batch).await.unwrap().unwrap().pace, (79.5, at(2)));
+}
+
+async fn a_node_that_fell_silent_is_not_among_the_living(desk: Desk) {
+    let (node, _) = desk.start_node(at(0)).await.unwrap();
+    desk.beat(Beat { node, now: at(10), noted: 0, pace: Vec::new() }).await.unwrap();
+    assert_eq!(desk.nodes(at(10)).await.unwrap().len(), 1);
+    assert!(desk.nodes(at(11)).await.unwrap().is_empty());
+}
+
+async fn the_latest_events_come_latest_last(desk: Desk) {
+    let event = |n: i64| Event { at: at(n), subject: "node".to_owned(), text: format!("event {n}") };
+    for n in 0..5 {
+        desk.note(event(n)).await.unwrap();
+    }
+    assert_eq!(desk.events(3).await.unwrap(), [event(2), event(3), event(4)]);
+    assert_eq!(desk.events(9).await.unwrap().len(), 5);
+}
+
+async fn a_verb_that_fails_dooms_no_other_of_its_commit(desk: Desk) {
+    desk.audience(Some("taken"), 1).await;
+    let batch = desk.batch_of(8).await;
+    let lane = desk.lane("wa", Channel::WhatsApp).await;
+    let named = |name: &str| NewAudience {
+        name: Some(name.to_owned()),
+        source: String::new(),
+        columns: Vec::new(),
+        now: desk.now(),
+    };
+    let queues = vec![(batch, StepIndex::FIRST)];
+    let claim = Claim { lane, queues, limit: 3, now: desk.now(), tier: None };
+    let event = Event { at: at(1), subject: "node".to_owned(), text: "awake".to_owned() };
+    let (refused, begun, taken, again, noted, missing) = tokio::join!(
+        desk.begin_audience(named("taken")),
+        desk.begin_audience(named("free")),
+        desk.claim(claim.clone()),
+        desk.begin_audience(named("taken")),
+        desk.note(event.clone()),
+        desk.publish_batch(BatchId(999), BatchState::Running, at(1)),
+    );
+    assert!(matches!(refused, Err(Error::NameTaken { .. })) && matches!(again, Err(Error::NameTaken { .. })));
+    assert!(matches!(missing, Err(Error::Gone { .. })));
+    begun.unwrap();
+    noted.unwrap();
+    assert_eq!(taken.unwrap().messages.len(), 3);
+    assert_eq!(desk.events(9).await.unwrap(), [event]);
+    assert_eq!(desk.claim(Claim { limit: 8, ..claim }).await.unwrap().messages.len(), 5);
+    desk.counters_equal_rows(batch, 8).await;
+}
+
+async fn whatever_was_acknowledged_is_seen_by_the_next_reader(desk: Desk) {
+    let batch = desk.batch_of(50).await;
+    for n in 0..50 {
+        let claimed = messages(&desk.claimed(batch, 1).await);
+        assert_eq!(desk.one(batch, n).await.version, 1);
+        desk.record(vec![accepted(&claimed[0], at(1))]).await.unwrap();
+        let found = desk.one(batch, n).await;
+        assert_eq!((found.version, desk.attempts(found.key).await.unwrap().len()), (2, 1));
+    }
+}
+
+async fn a_close_runs_what_was_asked_and_refuses_what_comes_later(desk: Desk) {
+    let event = |n: i64| Event { at: at(n), subject: "node".to_owned(), text: format!("event {n}") };
+    let notes = futures_util::future::join_all((0..20).map(|n| desk.note(event(n))));
+    let (noted, ()) = tokio::join!(notes, desk.close());
+    for answer in noted {
+        answer.unwrap();
+    }
+    assert!(matches!(desk.note(event(99)).await, Err(Error::Closed { .. })));
+    assert!(desk.seq().await.is_err());
+    desk.close().await;
+}

@@ -1,0 +1,215 @@
+//! Receipts are found by whatever they carry, kept once, and applied with what they decided.
+
+use super::*;
+use crate::domain::{AttemptId, Ending, Outcome};
+use crate::store::{Found, Key, Receipt, Stray, StrayKind};
+
+for_every_store!(
+    an_attempt_is_found_by_our_own_id_of_our_own_making,
+    an_attempt_is_found_by_its_umid_whatever_that_looks_like,
+    a_number_finds_the_only_unknown_attempt_on_its_channel,
+    of_two_unknown_attempts_a_number_finds_none_however_many_others_there_are,
+    keys_of_all_kinds_are_answered_in_their_order,
+    taking_receipts_twice_is_taking_them_once,
+    a_receipt_teaches_the_umid_that_its_attempt_lacks,
+    a_receipt_for_an_attempt_told_in_the_same_call_teaches_its_umid,
+    receipts_of_one_attempt_differ_in_anything_they_say,
+    a_receipt_that_came_too_late_is_kept_all_the_same,
+    strays_are_kept_by_kind_in_order_until_they_are_forgotten,
+);
+
+fn receipt(key: MessageKey, state: &str) -> Receipt {
+    Receipt {
+        key,
+        step: StepIndex::FIRST,
+        stamp: at(2),
+        state: state.to_owned(),
+        detail: "DELIVERED_TO_HANDSET".to_owned(),
+        code: 0,
+        received: at(3),
+        umid: None,
+    }
+}
+
+fn delivered(message: &Loaded, now: Timestamp) -> Change {
+    let index = message.present.step;
+    let marks = message.present.marks.with_unknown(index, false).with_status(index, Status::Delivered);
+    let state = State::Done { outcome: Outcome::Reached, skipped: None, at: now };
+    change(message, Present { state, marks: marks.with_ending(index, Ending::Success), ..message.present })
+}
+
+/// So many messages that were accepted, or of which nobody knows.
+async fn handed_over(desk: &Desk, messages: u32, known: bool) -> BatchId {
+    let batch = desk.batch_of(messages).await;
+    let all = super::messages(&desk.claimed(batch, messages).await);
+    let tell = if known { accepted } else { unknown };
+    desk.record(all.iter().map(|message| tell(message, at(1))).collect()).await.unwrap();
+    batch
+}
+
+fn keys(found: &[Option<Found>]) -> Vec<Option<(BatchId, u32, u8)>> {
+    let key = |found: Found| (found.message.key.batch, found.message.key.n, found.step.get());
+    found.iter().map(|found| found.map(key)).collect()
+}
+
+async fn an_attempt_is_found_by_our_own_id_of_our_own_making(desk: Desk) {
+    let batch = handed_over(&desk, 2, true).await;
+    let id = |n, tag| Key::Attempt(AttemptId { key: MessageKey { batch, n }, step: StepIndex::FIRST, tag });
+    let other = Tag::from_random(7);
+    let found = desk.find(vec![id(1, tag()), id(1, other), id(9, tag()), id(0, tag())]).await.unwrap();
+    assert_eq!(keys(&found), [Some((batch, 1, 0)), None, None, Some((batch, 0, 0))]);
+    assert_eq!(found[0].unwrap().message.version, 2);
+}
+
+async fn an_attempt_is_found_by_its_umid_whatever_that_looks_like(desk: Desk) {
+    let batch = desk.batch_of(4).await;
+    let all = messages(&desk.claimed(batch, 4).await);
+    let umids = ["5f1d3c2e-8b7a-4c6d-9e0f-112233445566", "5F1D3C2E-8B7A-4C6D-9E0F-112233445566", "wamid.HB\"=", "7"];
+    let changes = all.iter().zip(umids).map(|(message, umid)| {
+        let told = accepted(message, at(1));
+        let fact = told.fact.clone().map(|fact| Attempt { umid: Some(Umid::new(umid)), ..fact });
+        Change { fact, ..told }
+    });
+    desk.record(changes.collect()).await.unwrap();
+    let asked = [umids[2], "unheard of", umids[1], umids[0], umids[3], umids[0]];
+    let found = desk.find(asked.map(|umid| Key::Umid(Umid::new(umid))).to_vec()).await.unwrap();
+    let at = |n| Some((batch, n, 0));
+    assert_eq!(keys(&found), [at(2), None, at(1), at(0), at(3), at(0)]);
+    assert_eq!(desk.attempts(all[2].key).await.unwrap()[0].umid, Some(Umid::new(umids[2])));
+}
+
+async fn a_number_finds_the_only_unknown_attempt_on_its_channel(desk: Desk) {
+    let batch = handed_over(&desk, 2, false).await;
+    let asked = vec![
+        Key::Number(person(1), Channel::WhatsApp),
+        Key::Number(person(1), Channel::Sms),
+        Key::Number(person(50), Channel::WhatsApp),
+        Key::Number(person(0), Channel::WhatsApp),
+    ];
+    let found = desk.find(asked.clone()).await.unwrap();
+    assert_eq!(keys(&found), [Some((batch, 1, 0)), None, None, Some((batch, 0, 0))]);
+    let now = desk.one(batch, 1).await;
+    desk.record(vec![delivered(&now, at(4))]).await.unwrap();
+    assert_eq!(keys(&desk.find(asked).await.unwrap()), [None, None, None, Some((batch, 0, 0))]);
+}
+
+async fn of_two_unknown_attempts_a_number_finds_none_however_many_others_there_are(desk: Desk) {
+    let batch = desk.batch_of(1).await;
+    let claimed = messages(&desk.claimed(batch, 1).await);
+    // The same person, unknown on the second step of many other batches: another channel each time.
+    for _ in 0..25 {
+        let other = desk.batch_of(1).await;
+        let first = messages(&desk.claimed(other, 1).await);
+        let viber = Loaded { present: Present { step: step(1), ..first[0].present }, ..first[0] };
+        desk.record(vec![Change { before: first[0].present, ..unknown(&viber, at(1)) }]).await.unwrap();
+    }
+    desk.record(vec![unknown(&claimed[0], at(1))]).await.unwrap();
+    let whatsapp = vec![Key::Number(person(0), Channel::WhatsApp)];
+    assert_eq!(keys(&desk.find(whatsapp.clone()).await.unwrap()), [Some((batch, 0, 0))]);
+    handed_over(&desk, 1, false).await;
+    assert_eq!(keys(&desk.find(whatsapp).await.unwrap()), [None]);
+}
+
+async fn keys_of_all_kinds_are_answered_in_their_order(desk: Desk) {
+    let known = handed_over(&desk, 3, true).await;
+    let lost = handed_over(&desk, 3, false).await;
+    let id = AttemptId { key: MessageKey { batch: lost, n: 2 }, step: StepIndex::FIRST, tag: tag() };
+    let asked = vec![
+        Key::Umid(umid(2)),
+        Key::Number(person(0), Channel::WhatsApp),
+        Key::Attempt(id),
+        Key::Umid(umid(77)),
+        Key::Umid(umid(0)),
+    ];
+    let found = desk.find(asked).await.unwrap();
+    assert_eq!(keys(&found), [Some((known, 2, 0)), Some((lost, 0, 0)), Some((lost, 2, 0)), None, Some((known, 0, 0))]);
+    assert!(desk.find(Vec::new()).await.unwrap().is_empty());
+}
+
+async fn taking_receipts_twice_is_taking_them_once(desk: Desk) {
+    let batch = handed_over(&desk, 2, true).await;
+    let now = desk.one(batch, 0).await;
+    let told = vec![receipt(now.key, "delivered"), receipt(now.key, "delivered")];
+    let late = desk.take_receipts(told.clone(), Vec::new(), vec![delivered(&now, at(4))]).await.unwrap();
+    assert!(late.is_empty());
+    let late = desk.take_receipts(told, Vec::new(), vec![delivered(&now, at(4))]).await.unwrap();
+    assert_eq!(late, [now.key]);
+    assert_eq!(desk.receipts(now.key).await.unwrap(), [receipt(now.key, "delivered")]);
+    assert_eq!(desk.one(batch, 0).await.version, now.version + 1);
+    desk.counters_equal_rows(batch, 2).await;
+}
+
+async fn a_receipt_teaches_the_umid_that_its_attempt_lacks(desk: Desk) {
+    let lost = handed_over(&desk, 2, false).await;
+    let known = handed_over(&desk, 1, true).await;
+    let (lost, known) = (MessageKey { batch: lost, n: 1 }, MessageKey { batch: known, n: 0 });
+    let teach = |key, n| Receipt { umid: Some(umid(n)), ..receipt(key, "sent") };
+    desk.take_receipts(vec![teach(lost, 40), teach(known, 41)], Vec::new(), Vec::new()).await.unwrap();
+    assert_eq!(desk.attempts(lost).await.unwrap()[0].umid, Some(umid(40)));
+    assert_eq!(desk.attempts(known).await.unwrap()[0].umid, Some(umid(0)), "what is known stays");
+    assert_eq!(keys(&desk.find(vec![Key::Umid(umid(40))]).await.unwrap()), [Some((lost.batch, 1, 0))]);
+    assert_eq!(keys(&desk.find(vec![Key::Number(person(1), Channel::WhatsApp)]).await.unwrap()), [None]);
+    assert_eq!(desk.unknown(lost.batch, 10).await.unwrap().len(), 1);
+}
+
+async fn a_receipt_for_an_attempt_told_in_the_same_call_teaches_its_umid(desk: Desk) {
+    let batch = desk.batch_of(1).await;
+    let claimed = messages(&desk.claimed(batch, 1).await)[0];
+    // It overtook the answer: what it proves is told by the same call.
+    let fact = Some(attempt(&claimed, at(1), Verdict::Accepted, None));
+    let told = Change { fact, ..delivered(&claimed, at(4)) };
+    let taught = Receipt { umid: Some(umid(8)), ..receipt(claimed.key, "delivered") };
+    desk.take_receipts(vec![taught], Vec::new(), vec![told]).await.unwrap();
+    assert_eq!(keys(&desk.find(vec![Key::Umid(umid(8))]).await.unwrap()), [Some((batch, 0, 0))]);
+}
+
+async fn receipts_of_one_attempt_differ_in_anything_they_say(desk: Desk) {
+    let batch = handed_over(&desk, 1, true).await;
+    let first = receipt(MessageKey { batch, n: 0 }, "delivered");
+    let mut all = vec![
+        first.clone(),
+        Receipt { received: at(4), step: step(1), ..first.clone() },
+        Receipt { received: at(5), stamp: at(9), ..first.clone() },
+        Receipt { received: at(6), state: "read".to_owned(), ..first.clone() },
+        Receipt { received: at(7), detail: String::new(), ..first.clone() },
+        Receipt { received: at(8), code: 1_402, ..first.clone() },
+    ];
+    all.push(Receipt { received: at(9), ..first.clone() });
+    desk.take_receipts(all.clone(), Vec::new(), Vec::new()).await.unwrap();
+    all.pop();
+    assert_eq!(desk.receipts(first.key).await.unwrap(), all, "the same again is the same, whenever it came");
+}
+
+async fn a_receipt_that_came_too_late_is_kept_all_the_same(desk: Desk) {
+    let batch = handed_over(&desk, 1, true).await;
+    let now = desk.one(batch, 0).await;
+    desk.record(vec![delivered(&now, at(3))]).await.unwrap();
+    let late = desk.take_receipts(vec![receipt(now.key, "sent")], Vec::new(), vec![delivered(&now, at(5))]).await;
+    assert_eq!(late.unwrap(), [now.key]);
+    assert_eq!(desk.receipts(now.key).await.unwrap().len(), 1);
+}
+
+async fn strays_are_kept_by_kind_in_order_until_they_are_forgotten(desk: Desk) {
+    let stray = |kind, umid: Option<&str>| Stray {
+        kind,
+        received: at(1),
+        umid: umid.map(str::to_owned),
+        raw: "{\"what\": \"\u{1f600}\"}".to_owned(),
+    };
+    let all = vec![
+        stray(StrayKind::NoAttempt, Some("u-1")),
+        stray(StrayKind::Unreadable, None),
+        stray(StrayKind::NoAttempt, None),
+        stray(StrayKind::NoAttempt, Some("u-3")),
+    ];
+    desk.take_receipts(Vec::new(), all.clone(), Vec::new()).await.unwrap();
+    let page = desk.strays(StrayKind::NoAttempt, 0, 2).await.unwrap();
+    assert_eq!(page.iter().map(|(_, stray)| stray.clone()).collect::<Vec<_>>(), [all[0].clone(), all[2].clone()]);
+    let (last, _) = page[1];
+    let rest = desk.strays(StrayKind::NoAttempt, last, 10).await.unwrap();
+    assert_eq!(rest.iter().map(|(_, stray)| stray.clone()).collect::<Vec<_>>(), [all[3].clone()]);
+    desk.forget_strays(vec![page[0].0, rest[0].0]).await.unwrap();
+    let left = desk.strays(StrayKind::NoAttempt, 0, 10).await.unwrap();
+    assert_eq!(left.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [last]);
+    assert_eq!(desk.strays(StrayKind::Unreadable, 0, 10).await.unwrap().len(), 1);
+}

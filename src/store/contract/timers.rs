@@ -1,0 +1,77 @@
+//! Timers are rows: what is due comes earliest first, page by page, and only what waits.
+
+use super::*;
+use crate::domain::Outcome;
+use crate::store::Signal;
+
+for_every_store!(
+    what_is_due_comes_earliest_first_in_pages,
+    the_next_due_time_is_the_earliest_of_those_that_wait,
+    what_waits_to_leave_is_due_when_it_gives_up,
+    a_commit_tells_what_it_has_queued_and_put_on_timers,
+);
+
+async fn waiting(desk: &Desk, dues: &[i64]) -> BatchId {
+    let count = u32::try_from(dues.len()).unwrap();
+    let batch = desk.batch_of(count).await;
+    let all = messages(&desk.claimed(batch, count).await);
+    let changes = all.iter().zip(dues).map(|(message, due)| {
+        let told = accepted(message, at(0));
+        Change { after: Present { state: State::Awaiting { due: at(*due) }, ..told.after }, ..told }
+    });
+    desk.record(changes.collect()).await.unwrap();
+    batch
+}
+
+async fn what_is_due_comes_earliest_first_in_pages(desk: Desk) {
+    let batch = waiting(&desk, &[50, 10, 30, 10, 40, 20]).await;
+    let other = waiting(&desk, &[1]).await;
+    assert!(desk.due(batch, at(9), 10).await.unwrap().is_empty());
+    assert_eq!(numbers(&desk.due(batch, at(40), 3).await.unwrap()), [1, 3, 5]);
+    assert_eq!(numbers(&desk.due(batch, at(40), 10).await.unwrap()), [1, 3, 5, 2, 4]);
+    assert_eq!(numbers(&desk.due(other, at(40), 10).await.unwrap()), [0]);
+    // Whoever has decided about a page finds the next one behind it.
+    let page = desk.due(batch, at(40), 3).await.unwrap();
+    let done = State::Done { outcome: Outcome::Silent, skipped: None, at: at(40) };
+    let ended = page.iter().map(|message| change(message, Present { state: done, ..message.present }));
+    desk.record(ended.collect()).await.unwrap();
+    assert_eq!(numbers(&desk.due(batch, at(40), 3).await.unwrap()), [2, 4]);
+}
+
+async fn the_next_due_time_is_the_earliest_of_those_that_wait(desk: Desk) {
+    let batch = desk.batch_of(2).await;
+    assert_eq!(desk.next_due(batch).await.unwrap(), None, "what waits without end has no due time");
+    let batch = waiting(&desk, &[50, 10, 30]).await;
+    assert_eq!(desk.next_due(batch).await.unwrap(), Some(at(10)));
+    let first = desk.one(batch, 1).await;
+    let done = State::Done { outcome: Outcome::Silent, skipped: None, at: at(10) };
+    desk.record(vec![change(&first, Present { state: done, ..first.present })]).await.unwrap();
+    assert_eq!(desk.next_due(batch).await.unwrap(), Some(at(30)));
+    assert_eq!(desk.next_due(BatchId(999)).await.unwrap(), None);
+}
+
+async fn what_waits_to_leave_is_due_when_it_gives_up(desk: Desk) {
+    let audience = desk.audience(None, 2).await;
+    let batch = desk.begin_batch_of(None, audience).await;
+    let spread = Spread { gives_up: Some(at(30)), ..desk.spread_of(batch, audience, 2).await };
+    desk.spread(spread).await.unwrap();
+    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    assert_eq!(desk.next_due(batch).await.unwrap(), Some(at(30)));
+    // What is in flight is nobody's timer: its answer settles it.
+    desk.claimed(batch, 1).await;
+    assert_eq!(numbers(&desk.due(batch, at(30), 10).await.unwrap()), [1]);
+    desk.claimed(batch, 1).await;
+    assert_eq!(desk.next_due(batch).await.unwrap(), None);
+}
+
+async fn a_commit_tells_what_it_has_queued_and_put_on_timers(desk: Desk) {
+    let batch = desk.batch_of(2).await;
+    let all = messages(&desk.claimed(batch, 2).await);
+    let mut signals = desk.signals().subscribe();
+    let back = Present { state: State::Queued { not_before: at(7), gives_up: None }, ..all[1].present };
+    desk.record(vec![accepted(&all[0], at(0)), change(&all[1], back)]).await.unwrap();
+    let lane = all[1].lane;
+    assert_eq!(signals.try_recv().unwrap(), Signal::Queued { lane, batch, step: StepIndex::FIRST, at: at(7) });
+    assert_eq!(signals.try_recv().unwrap(), Signal::Due { batch, at: at(900) });
+    assert!(signals.try_recv().is_err());
+}

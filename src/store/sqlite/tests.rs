@@ -1,0 +1,47 @@
+//! What is SQLite's own: its files, its plans, its lock.
+
+mod failures;
+mod plans;
+mod turns;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Sqlite;
+use crate::clock::{Clock, RealClock};
+use crate::domain::Timestamp;
+use crate::store::{Event, Result};
+
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("volley.db")
+    }
+
+    fn url(&self) -> String {
+        format!("sqlite://{}", self.path().display())
+    }
+
+    async fn open(&self) -> Result<Sqlite> {
+        self.open_by(Arc::new(RealClock::new())).await
+    }
+
+    async fn open_by(&self, clock: Arc<dyn Clock>) -> Result<Sqlite> {
+        Sqlite::open(&self.url(), clock).await
+    }
+}
+
+fn event() -> Event {
+    Event { at: now(), subject: "node".to_owned(), text: "awake".to_owned() }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_millis(1_800_000_000_000)
+}

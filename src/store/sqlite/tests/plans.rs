@@ -1,0 +1,41 @@
+//! The statements of the hot path use the index that was made for them, and walk over no table.
+
+use sqlx::{AssertSqlSafe, Row};
+
+use super::Place;
+use crate::store::sqlite::{messages, receipts};
+
+#[tokio::test]
+async fn every_statement_of_the_hot_path_uses_its_index() {
+    let place = Place::new();
+    let store = place.open().await.unwrap();
+    let [before, after] = receipts::LEARN;
+    let learn = format!("{before} VALUES (1, 2, 3, NULL), (1, 3, 3, NULL) {after}");
+    for (text, wanted) in [
+        (messages::CLAIM, &["message_queue", "message USING PRIMARY KEY", "r USING PRIMARY KEY"][..]),
+        (messages::DUE, &["SEARCH message USING INDEX message_due"]),
+        (messages::NEXT_DUE, &["SEARCH message USING", "message_due"]),
+        (messages::IN_FLIGHT, &["message USING INDEX message_sending"]),
+        (messages::LOAD, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
+        (receipts::BY_UMID, &["attempt_umid (umid=?)"]),
+        (receipts::BY_NUMBER, &["attempt_adoptable (adoptable=?)"]),
+        (receipts::UNKNOWN, &["attempt_adoptable"]),
+        (&learn, &["SEARCH attempt USING PRIMARY KEY (batch=? AND n=? AND step=?)"]),
+    ] {
+        let explained = format!("EXPLAIN QUERY PLAN {text}");
+        let rows = store
+            .read("explain", move |c| {
+                Box::pin(async move { Ok(sqlx::query(AssertSqlSafe(explained)).fetch_all(c).await?) })
+            })
+            .await
+            .unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+        for part in wanted {
+            assert!(plan.iter().any(|line| line.contains(part)), "no {part:?} in {plan:#?} of\n{text}");
+        }
+        let walks = |line: &&String| {
+            ["message", "attempt", "recipient"].iter().any(|table| line.ends_with(&format!("SCAN {table}")))
+        };
+        assert_eq!(plan.iter().find(walks), None, "{text}");
+    }
+}

@@ -1,0 +1,112 @@
+//! One server on a file, and a fair turn for everyone who writes to it.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::task::JoinSet;
+
+use super::{Place, event, now};
+use crate::clock::{Clock, ManualClock};
+use crate::domain::Span;
+use crate::store::sqlite::{Sqlite, beside};
+use crate::store::{Error, Store};
+
+#[tokio::test]
+async fn a_second_server_on_one_file_is_refused_until_the_first_has_stopped() {
+    let place = Place::new();
+    let (first, second) = (place.open().await.unwrap(), place.open().await.unwrap());
+    let (node, _) = first.start_node(now()).await.unwrap();
+    assert!(matches!(second.start_node(now()).await, Err(Error::SecondServer { .. })));
+    second.note(event()).await.unwrap();
+    first.stop_node(node, now()).await.unwrap();
+    second.start_node(now()).await.unwrap();
+    assert!(matches!(first.start_node(now()).await, Err(Error::SecondServer { .. })));
+    second.close().await;
+    first.start_node(now()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_process_that_is_gone_leaves_no_server_behind() {
+    let place = Place::new();
+    let first = place.open().await.unwrap();
+    first.start_node(now()).await.unwrap();
+    drop(first);
+    place.open().await.unwrap().start_node(now()).await.unwrap();
+}
+
+/// Writes without a pause, two verbs at any time, so that its queue is never empty.
+fn write_on(store: &Arc<Sqlite>, written: &Arc<AtomicU32>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    for _ in 0..2 {
+        let (store, written) = (Arc::clone(store), Arc::clone(written));
+        tasks.spawn(async move {
+            loop {
+                store.note(event()).await.unwrap();
+                written.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    tasks
+}
+
+/// How much the one wrote, at most, while the other waited for its one write.
+async fn written_meanwhile(busy: &Arc<Sqlite>, other: &Sqlite) -> u32 {
+    let written = Arc::new(AtomicU32::new(0));
+    let mut tasks = write_on(busy, &written);
+    let mut most = 0;
+    for _ in 0..5 {
+        let before = written.load(Ordering::Relaxed);
+        while written.load(Ordering::Relaxed) < before + 20 {
+            tokio::task::yield_now().await;
+        }
+        let before = written.load(Ordering::Relaxed);
+        other.note(event()).await.unwrap();
+        most = most.max(written.load(Ordering::Relaxed) - before);
+    }
+    tasks.shutdown().await;
+    most
+}
+
+#[tokio::test]
+async fn a_command_gets_its_turn_beside_a_busy_server() {
+    let place = Place::new();
+    let (server, command) = (Arc::new(place.open().await.unwrap()), place.open().await.unwrap());
+    server.start_node(now()).await.unwrap();
+    let most = written_meanwhile(&server, &command).await;
+    assert!(most <= 30, "the server wrote {most} times meanwhile");
+}
+
+#[tokio::test]
+async fn the_server_gets_its_turn_beside_a_busy_command() {
+    let place = Place::new();
+    let (server, command) = (place.open().await.unwrap(), Arc::new(place.open().await.unwrap()));
+    server.start_node(now()).await.unwrap();
+    let most = written_meanwhile(&command, &server).await;
+    assert!(most <= 30, "the command wrote {most} times meanwhile");
+}
+
+#[tokio::test]
+async fn a_command_that_was_stopped_in_its_turn_stops_the_server_once_and_not_for_good() {
+    let place = Place::new();
+    let clock = Arc::new(ManualClock::at(now()));
+    let server = Arc::new(place.open_by(Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap());
+    server.start_node(now()).await.unwrap();
+    let stopped = File::options().write(true).open(beside(&place.path(), "-turn")).unwrap();
+    stopped.lock().unwrap();
+
+    let noting = tokio::spawn({
+        let server = Arc::clone(&server);
+        async move { server.note(event()).await }
+    });
+    while clock.next_sleeper().is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert!(server.events(1).await.unwrap().is_empty(), "it stands back at first");
+    clock.advance(Span::from_secs(2));
+    noting.await.unwrap().unwrap();
+    // Nobody moves the clock for these.
+    server.note(event()).await.unwrap();
+    server.note(event()).await.unwrap();
+    assert_eq!(server.events(9).await.unwrap().len(), 3);
+}
