@@ -44,7 +44,7 @@ impl Turn {
         let since = self.clock.now();
         loop {
             let hosting = self.hosting.load(Ordering::Relaxed);
-            let free = if hosting { self.look() } else { self.is_unawaited() && is_free(self.turn.try_lock()) };
+            let free = if hosting { self.look() } else { self.is_unawaited() && is_free(&self.turn.try_lock()) };
             if free {
                 self.patient = true;
                 return;
@@ -63,14 +63,14 @@ impl Turn {
 
     /// The server does not keep the turn, or no command would ever get it.
     fn look(&self) -> bool {
-        let free = is_free(self.turn.try_lock_shared());
+        let free = is_free(&self.turn.try_lock_shared());
         let _ = self.turn.unlock();
         free
     }
 
     /// Whether no server stands back just now.
     fn is_unawaited(&self) -> bool {
-        let free = is_free(self.wait.try_lock_shared());
+        let free = is_free(&self.wait.try_lock_shared());
         let _ = self.wait.unlock();
         free
     }
@@ -88,6 +88,6 @@ impl Turn {
 }
 
 /// A file system without locks keeps nobody waiting.
-fn is_free(taken: Result<(), TryLockError>) -> bool {
+fn is_free(taken: &Result<(), TryLockError>) -> bool {
     !matches!(taken, Err(TryLockError::WouldBlock))
 }
