@@ -1,0 +1,5 @@
+//! What holds for the whole of Volley, looked at from outside.
+
+// `cfg(test)` is always on here; it tells the lints that these are tests.
+#[cfg(test)]
+mod architecture;
