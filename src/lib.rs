@@ -55,3 +55,6 @@ pub mod node;
 
 /// A provider to practise on.
 pub mod simulator;
+
+/// Commands, progress, tables.
+pub mod cli;

@@ -1,1 +1,21 @@
-fn main() {}
+//! Parses, starts, and tells the shell how it ended.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use volley::cli::{Cli, Exit};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "cannot start the threads that everything runs on");
+            return Exit::Failed.into();
+        }
+    };
+    let exit = runtime.block_on(cli.run());
+    // Whatever still reads a file or waits for an answer holds nobody up any more.
+    runtime.shutdown_background();
+    exit.into()
+}

@@ -32,7 +32,7 @@ pub use launch::{LaunchError, Launched, Launcher, Prepared};
 pub use life::{Decided, Housekeeper, cancel, pause, resume};
 pub use lint::{Facts, Lint, Warning, lint};
 pub use people::{People, PeopleError};
-pub use report::{Outcomes, Report, Show, StepReport, Unknown};
+pub use report::{Counts, FellBack, Outcomes, RateNow, Report, Show, StepReport, Unknown};
 pub use route::plan;
 pub use time::{Instant, Schedule, instant, schedule};
 

@@ -1,0 +1,76 @@
+//! `volley audience check`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use indicatif::ProgressBar;
+
+use super::{Reading, summary};
+use crate::audience::{Columns, Halt, Outputs, Progress, Reject, Sink, read};
+use crate::cli::{Exit, Ground, out, progress};
+use crate::domain::Recipient;
+use crate::optout::OptOuts;
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    reading: Reading,
+    /// Write the accepted rows there as CSV, with the number and its country in front.
+    #[arg(long, value_name = "OUT.csv")]
+    accepted: Option<PathBuf>,
+    /// Write the rejected rows there as CSV, with their line and the reason behind.
+    #[arg(long, value_name = "OUT.csv")]
+    rejects: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
+    let begun = ground.now();
+    let store = ground.store_to_look_into().await?;
+    let opted_out = Arc::new(OptOuts::load(store.as_ref()).await?);
+    store.close().await;
+    let Args { reading, accepted, rejects } = args;
+    let bar = progress::bar(&reading.label(), reading.json);
+    let told = bar.clone();
+    let (file, options) = (reading.file.clone(), reading.options());
+    let whole = tokio::task::spawn_blocking(move || {
+        let mut sink = Checking { outputs: Outputs::create(accepted.as_deref(), rejects.as_deref())?, bar: told };
+        let summary = read(&file, &options, &|msisdn| opted_out.contains(msisdn), &mut sink)?;
+        sink.outputs.finish()?;
+        Ok::<_, crate::audience::Error>(summary)
+    });
+    let whole = whole.await;
+    bar.finish_and_clear();
+    let mut summary = whole??;
+    summary.seconds = ground.now().since(begun).std().as_secs_f64();
+    if reading.json {
+        out::json(&summary)?;
+    } else {
+        out::lines(summary::lines(&summary, &reading.label(), out::To::Stdout.paint()))?;
+    }
+    Ok(reading.exit(&summary))
+}
+
+/// Writes the files that were asked for, and tells how far it is.
+struct Checking {
+    outputs: Outputs,
+    bar: ProgressBar,
+}
+
+impl Sink for Checking {
+    fn columns(&mut self, columns: &Columns) -> Result<(), Halt> {
+        self.outputs.columns(columns)
+    }
+
+    fn accepted(&mut self, recipients: Vec<Recipient>) -> Result<(), Halt> {
+        self.outputs.accepted(recipients)
+    }
+
+    fn rejected(&mut self, rejects: &[Reject]) -> Result<(), Halt> {
+        self.outputs.rejected(rejects)
+    }
+
+    fn progress(&mut self, progress: Progress) -> Result<(), Halt> {
+        progress::follow(&self.bar, progress);
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! What a file held, for eyes.
+
+use crate::audience::Summary;
+use crate::cli::out::Paint;
+use crate::cli::table::Table;
+use crate::cli::words::{bar, count, of, percent, span};
+use crate::domain::Span;
+
+/// Countries that are named; the others are added up.
+const COUNTRIES: usize = 12;
+const BAR: usize = 30;
+
+pub(in crate::cli) fn lines(summary: &Summary, label: &str, paint: Paint) -> Vec<String> {
+    let mut lines = vec![headline(summary, label, paint), String::new()];
+    let mut table = Table::new(&["", ">", ">", ""]);
+    for (name, number) in [
+        ("valid", summary.valid),
+        ("invalid", summary.invalid),
+        ("duplicates", summary.duplicates),
+        ("opted out", summary.opted_out),
+    ] {
+        let share = if number == 0 { String::new() } else { percent(small(number), small(summary.rows)) };
+        let shown = match (name, number) {
+            ("valid", 1..) => paint.good(count(number)),
+            ("invalid", 1..) => paint.bad(count(number)),
+            _ => count(number),
+        };
+        table.row([name.to_owned(), shown, share]);
+    }
+    lines.extend(table.lines(paint).into_iter().map(|line| format!("  {line}")));
+    let countries: Vec<(String, u64)> =
+        summary.countries.iter().map(|(country, count)| (country.to_string(), *count)).collect();
+    lines.extend(country_lines(countries, paint));
+    if !summary.reasons.is_empty() {
+        lines.extend([String::new(), "Rejected, and what to do".to_owned()]);
+        for (reason, number) in &summary.reasons {
+            lines.push(format!("  {} {}", paint.bold(count(*number)), paint.bold(reason)));
+            lines.push(format!("      {}", reason.sentence()));
+            let examples: Vec<String> = summary
+                .examples
+                .iter()
+                .filter(|example| example.reason == *reason)
+                .map(|example| match example.value.as_str() {
+                    "" => format!("line {}", count(example.line)),
+                    value => format!("line {}: {value}", count(example.line)),
+                })
+                .collect();
+            lines.push(paint.dim(format!("      {}", examples.join(" · "))));
+        }
+    }
+    lines
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates")]
+fn headline(summary: &Summary, label: &str, paint: Paint) -> String {
+    let mut said = vec![of(summary.rows, "row", "rows")];
+    said.push(format!("numbers in column {}", summary.number_column));
+    said.extend(summary.sheet.as_ref().map(|sheet| format!("sheet {sheet}")));
+    said.extend(summary.encoding.map(str::to_owned));
+    said.extend(summary.delimiter.map(|delimiter| match delimiter {
+        '\t' => "tabs between cells".to_owned(),
+        delimiter => format!("\"{delimiter}\" between cells"),
+    }));
+    said.push(format!("read in {}", span(Span::from_millis((summary.seconds * 1_000.0) as i64))));
+    format!("{}  {}", paint.bold(label), paint.dim(said.join(" · ")))
+}
+
+/// Countries with bars, the largest first.
+pub(in crate::cli) fn country_lines(mut countries: Vec<(String, u64)>, paint: Paint) -> Vec<String> {
+    if countries.is_empty() {
+        return Vec::new();
+    }
+    countries.sort_by_key(|(country, number)| (std::cmp::Reverse(*number), country.clone()));
+    let most = countries.first().map_or(0, |(_, number)| *number);
+    let mut lines = vec![String::new(), of(small(countries.len() as u64), "Country", "Countries")];
+    let mut table = Table::new(&["", ">", ""]);
+    for (country, number) in countries.iter().take(COUNTRIES) {
+        table.row([country.clone(), count(*number), paint.good(bar(small(*number), small(most), BAR))]);
+    }
+    if let Some(others) = countries.get(COUNTRIES..).filter(|others| !others.is_empty()) {
+        let rest: u64 = others.iter().map(|(_, number)| number).sum();
+        table.row([format!("{} more", others.len()), count(rest)]);
+    }
+    lines.extend(table.lines(paint).into_iter().map(|line| format!("  {line}")));
+    lines
+}
+
+/// Counts of rows, which no file holds too many of.
+pub(in crate::cli) fn small(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,81 @@
+//! `volley campaign pause`, `resume` and `cancel`.
+
+use anyhow::bail;
+
+use super::{find, id_of, name_of};
+use crate::campaign::{self, Counts, Decided};
+use crate::cli::words::{count, of, span};
+use crate::cli::{Exit, Ground, out};
+use crate::domain::BatchState;
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Decision {
+    Pause,
+    Resume,
+    Cancel,
+}
+
+impl Decision {
+    const fn participle(self) -> &'static str {
+        match self {
+            Self::Pause => "paused",
+            Self::Resume => "resumed",
+            Self::Cancel => "cancelled",
+        }
+    }
+}
+
+pub(super) async fn run(ground: &Ground, decision: Decision, name: &str, json: bool) -> anyhow::Result<Exit> {
+    let store = ground.existing_store().await?;
+    let batch = find(store.as_ref(), name).await?;
+    let name = name_of(&batch);
+    let (clock, by) = (ground.clock.as_ref(), ground.by.as_str());
+    let decided = match decision {
+        Decision::Pause => campaign::pause(store.as_ref(), clock, &batch, by).await?,
+        Decision::Resume => campaign::resume(store.as_ref(), clock, &batch, by).await?,
+        Decision::Cancel => campaign::cancel(store.as_ref(), clock, &batch, by).await?,
+    };
+    if let Decided::Refused(state) = decided {
+        bail!("\"{name}\" cannot be {}: {}", decision.participle(), why_not(state));
+    }
+    let servers = ground.nodes(store.as_ref()).await?.len();
+    let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
+    let counts = Counts::of(state, &store.tallies(batch.id).await?);
+    store.close().await;
+    if json {
+        let id = id_of(&batch).to_string();
+        out::json(&serde_json::json!({ "id": id, "name": name, "state": state, "counts": counts }))?;
+        return Ok(Exit::Done);
+    }
+    let noted = match decided {
+        Decided::Noted { .. } if servers == 0 => "no server is running".to_owned(),
+        Decided::Noted { after } => format!("every server has noted it after {}", span(after)),
+        Decided::Committed | Decided::Refused(_) => {
+            "it is on disk, but a server has not said within a second that it has noted it".to_owned()
+        }
+    };
+    let effect = match decision {
+        Decision::Pause => format!("{} wait", of(counts.queued, "message", "messages")),
+        Decision::Resume if state == BatchState::Scheduled => "it waits for its time".to_owned(),
+        Decision::Resume => format!("{} to hand over", of(counts.queued, "message", "messages")),
+        Decision::Cancel => {
+            let unsent = of(counts.done, "message has", "messages have");
+            format!(
+                "{unsent} an outcome, {} that left may still bring receipts",
+                count(counts.awaiting + counts.sending)
+            )
+        }
+    };
+    out::data(format_args!("\"{name}\" is {}: {effect} ({noted})", decision.participle()))?;
+    Ok(Exit::Done)
+}
+
+fn why_not(state: BatchState) -> String {
+    match state {
+        BatchState::Paused => "it is paused already".to_owned(),
+        BatchState::Running => "it is running".to_owned(),
+        BatchState::Finished | BatchState::Settled => "nothing is left to hand over".to_owned(),
+        BatchState::Cancelling | BatchState::Cancelled => "it has been cancelled".to_owned(),
+        BatchState::Launching | BatchState::Draft | BatchState::Scheduled => format!("it is {state}"),
+    }
+}

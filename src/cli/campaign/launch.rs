@@ -1,0 +1,228 @@
+//! `volley campaign launch`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use serde::Serialize;
+use tokio::net::TcpStream;
+
+use super::plan::WarningShown;
+use super::report::is_incomplete;
+use super::{Until, find};
+use crate::campaign::{Draft, FileError, LaunchError, Launched, Launcher, Warning};
+use crate::cli::config::warn;
+use crate::cli::exit::Usage;
+use crate::cli::interrupt::Interrupts;
+use crate::cli::out::{self, To};
+use crate::cli::watch::{How, follow};
+use crate::cli::words::{moment, of, shell};
+use crate::cli::{Exit, Ground, progress};
+use crate::domain::{BatchState, Span};
+use crate::store::{self, Store};
+
+/// How long a provider may take to answer the door.
+const KNOCK: Span = Span::from_secs(5);
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The campaign file, TOML or JSON.
+    file: PathBuf,
+    /// Begin then instead of at once: 2026-12-01T09:00, in the file's time_zone or with an offset.
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// Launch under this name instead of the file's.
+    #[arg(long)]
+    name: Option<String>,
+    /// Wait until it is finished, or settled, and show how far it is.
+    #[arg(long, value_enum, value_name = "UNTIL", num_args = 0..=1, default_missing_value = "finished")]
+    wait: Option<Until>,
+    /// Launch also where a lane's provider cannot be reached now.
+    #[arg(long)]
+    unchecked: bool,
+    /// End with exit code 3 if rows were rejected or, with --wait, somebody was not reached.
+    #[arg(long)]
+    strict: bool,
+    /// The result as one object: id, name, state, messages.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct LaunchShown<'a> {
+    id: String,
+    name: &'a str,
+    state: BatchState,
+    messages: u32,
+    rejected: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    starts_at: Option<String>,
+    warnings: Vec<WarningShown<'a>>,
+}
+
+pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
+    let mut draft = Draft::load(&args.file)?;
+    if let Some(at) = args.at.clone() {
+        draft.at = Some(at);
+    }
+    if args.name.is_some() {
+        draft.name.clone_from(&args.name);
+    }
+    if draft.at.is_none() && !args.unchecked {
+        reach_providers(ground, &draft).await?;
+    }
+    let store = ground.store().await?;
+    let launched = launch(ground, store.as_ref(), &draft, args.json).await;
+    let (launched, warnings) = launched.map_err(|error| told(error, &args))?;
+    warn(&warnings);
+    let rejected = rejected(store.as_ref(), &launched).await?;
+    let mut state = launched.state;
+    let mut exit = if args.strict && rejected > 0 { Exit::Incomplete } else { Exit::Done };
+    if let Some(until) = args.wait {
+        if !args.json {
+            out::talk(headline(&launched, state, rejected));
+        }
+        let how = if args.json { How::Silent } else { How::View(To::Stderr) };
+        let mut interrupts = Interrupts::listen();
+        tokio::select! {
+            look = follow(ground, store.as_ref(), launched.batch, until, how) => {
+                let look = look?;
+                state = look.batch.state;
+                if args.strict && is_incomplete(&look.report) {
+                    exit = Exit::Incomplete;
+                }
+                if state.is_cancelled() {
+                    out::talk(format_args!("volley: \"{}\" was called off while it was waited for", launched.name));
+                    exit = Exit::Failed;
+                }
+            }
+            () = interrupts.next() => {
+                state = find(store.as_ref(), &launched.id.to_string()).await?.state;
+                out::talk("Not waited for any longer; the campaign goes on.");
+                exit = Exit::Failed;
+            }
+        }
+    }
+    if args.json {
+        out::json(&LaunchShown {
+            id: launched.id.to_string(),
+            name: &launched.name,
+            state,
+            messages: launched.messages,
+            rejected,
+            starts_at: launched.starts_at.map(|at| at.rfc3339()),
+            warnings: warnings.iter().map(WarningShown::new).collect(),
+        })?;
+        return Ok(exit);
+    }
+    out::data(headline(&launched, state, rejected))?;
+    let name = shell(&launched.name);
+    let config = ground.config_flag();
+    if args.wait.is_some() {
+        out::talk(format_args!("All of it: volley{config} campaign report {name}"));
+    } else {
+        if ground.nodes(store.as_ref()).await?.is_empty() {
+            out::talk("no server is running on this database: start `volley serve`");
+        }
+        out::talk(format_args!("Watch it: volley{config} campaign watch {name}"));
+    }
+    Ok(exit)
+}
+
+/// Reads the people in, with a bar, and lays the messages out.
+pub(in crate::cli) async fn launch(
+    ground: &Ground,
+    store: &dyn Store,
+    draft: &Draft,
+    quiet: bool,
+) -> Result<(Launched, Vec<Warning>), LaunchError> {
+    let launcher = Launcher { store, clock: ground.clock.as_ref(), chance: &ground.chance, config: &ground.config };
+    let mut bars = Vec::new();
+    let launched = launcher
+        .launch(draft, |label| {
+            let bar = progress::bar(label, quiet);
+            bars.push(bar.clone());
+            Some(progress::on_progress(&bar))
+        })
+        .await;
+    bars.iter().for_each(indicatif::ProgressBar::finish_and_clear);
+    launched
+}
+
+/// What a launch failed of, under the names that were typed.
+fn told(error: LaunchError, args: &Args) -> anyhow::Error {
+    match error {
+        LaunchError::Problems(problems) if args.at.is_some() && problems.iter().all(|problem| problem.key == "at") => {
+            let said: Vec<String> = problems.into_iter().map(|problem| problem.sentence).collect();
+            Usage(format!("--at: {}", said.join("; "))).into()
+        }
+        LaunchError::Problems(problems) => {
+            let file = args.file.file_name().unwrap_or(args.file.as_os_str()).to_string_lossy().into_owned();
+            FileError::Problems { file, problems }.into()
+        }
+        LaunchError::Store(error @ store::Error::NameTaken { .. }) => {
+            anyhow::Error::from(error).context("a campaign is launched once under its name (--name gives it another)")
+        }
+        error => error.into(),
+    }
+}
+
+fn headline(launched: &Launched, state: BatchState, rejected: u64) -> String {
+    let begins = match launched.starts_at {
+        Some(at) if state == BatchState::Scheduled => format!(" for {}", moment(at)),
+        Some(_) | None => String::new(),
+    };
+    let rejects = if rejected > 0 { format!(", {} left out", of(rejected, "row", "rows")) } else { String::new() };
+    let messages = of(launched.messages, "message", "messages");
+    format!("\"{}\" is {state}{begins}: {messages}{rejects}  {}", launched.name, launched.id)
+}
+
+/// Rows of its files that became no messages.
+async fn rejected(store: &dyn Store, launched: &Launched) -> anyhow::Result<u64> {
+    let Some(batch) = store.batch(launched.batch).await? else { return Ok(0) };
+    let audiences = store.audiences().await?;
+    let of_batch = audiences.iter().filter(|audience| batch.audience_ids.contains(&audience.id));
+    let rejected = of_batch.map(|audience| {
+        let summary: serde_json::Value =
+            audience.summary.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let count = |key: &str| summary["summary"][key].as_u64().unwrap_or(0);
+        count("rows").saturating_sub(count("valid"))
+    });
+    Ok(rejected.sum())
+}
+
+/// Knocks at the provider of each lane that the campaign would use, so that a launch into the void is refused while it
+/// costs nothing.
+async fn reach_providers(ground: &Ground, draft: &Draft) -> anyhow::Result<()> {
+    let mut doors: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for step in &draft.steps {
+        let lanes = ground.config.lanes_on(step.channel);
+        for lane in lanes.filter(|lane| step.lane.as_ref().is_none_or(|name| *name == lane.name)) {
+            doors.entry(&lane.provider.base_url).or_default().push(&lane.name);
+        }
+    }
+    for (base_url, lanes) in doors {
+        knock(ground, base_url).await.with_context(|| {
+            format!(
+                "the provider of lane {} cannot be reached at {base_url}, so nothing was launched; check base_url and the \
+                 network, or launch with --unchecked",
+                lanes.join(", ")
+            )
+        })?;
+    }
+    Ok(())
+}
+
+/// Opens a connection and closes it again.
+pub(in crate::cli) async fn knock(ground: &Ground, base_url: &str) -> anyhow::Result<()> {
+    let url = url::Url::parse(base_url)?;
+    let host = url.host_str().context("the address has no host")?.trim_matches(['[', ']']).to_owned();
+    let port = url.port_or_known_default().context("the address has no port")?;
+    tokio::select! {
+        connected = TcpStream::connect((host.as_str(), port)) => {
+            connected?;
+            Ok(())
+        }
+        () = ground.clock.sleep(KNOCK) => anyhow::bail!("no answer within {KNOCK}"),
+    }
+}

@@ -1,0 +1,141 @@
+//! `volley campaign`: planned, launched, watched, stopped, reported on.
+
+mod decide;
+pub(super) mod launch;
+mod list;
+mod plan;
+pub(super) mod report;
+
+use anyhow::bail;
+use clap::ValueEnum;
+
+use super::{Exit, Ground, watch};
+use crate::config::nearest;
+use crate::domain::CampaignId;
+use crate::store::{Batch, Store};
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Look a campaign over: who would get what, and what is wrong. Nothing is stored or sent.
+    #[command(after_help = "\
+Examples:
+  volley campaign plan promo.toml
+  volley campaign plan promo.toml --json | jq .warnings")]
+    Plan(plan::Args),
+    /// Launch a campaign, or schedule it.
+    ///
+    /// The recipient file is read and kept, the plan is frozen, and a running server begins to send. When this returns
+    /// the campaign is on disk and whole; when it fails, nothing is.
+    #[command(after_help = "\
+Examples:
+  volley campaign launch promo.toml
+  volley campaign launch promo.toml --at 2026-12-01T09:00+08:00
+  volley campaign launch promo.toml --wait            until nothing is left to hand over
+  volley campaign launch promo.toml --wait settled --strict --json")]
+    Launch(launch::Args),
+    /// Every campaign, the latest last.
+    List {
+        /// As a list of objects.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Where a campaign stands now, in a few lines.
+    Show {
+        /// Its name or its id.
+        campaign: String,
+        /// As an object: id, name, state, counts, rate.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Follow a campaign until nothing is left to hand over.
+    ///
+    /// On a terminal it is drawn in place; elsewhere a line is printed whenever something has changed. Ctrl-C ends the
+    /// watching, not the campaign.
+    #[command(after_help = "\
+Examples:
+  volley campaign watch 'November promo'
+  volley campaign watch 'November promo' --wait settled")]
+    Watch(watch::Args),
+    /// Stop sending for now. What was handed over stays; fallbacks wait.
+    Pause {
+        /// Its name or its id.
+        campaign: String,
+        /// As an object: id, name, state.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Go on with a paused campaign.
+    Resume {
+        /// Its name or its id.
+        campaign: String,
+        /// As an object: id, name, state.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Call a campaign off. When this returns, nothing more leaves; it cannot be undone.
+    Cancel {
+        /// Its name or its id.
+        campaign: String,
+        /// As an object: id, name, state.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What a campaign has come to: who was reached on which channel, and what became of the others.
+    #[command(after_help = "\
+Examples:
+  volley campaign report 'November promo'
+  volley campaign report 'November promo' --json | jq .outcomes")]
+    Report(report::Args),
+}
+
+/// Until when somebody waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Until {
+    /// Nothing is left to hand over; last receipts may still come.
+    Finished,
+    /// Every message has its outcome.
+    Settled,
+}
+
+pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
+    use decide::Decision;
+    match command {
+        Command::Plan(args) => plan::run(args, ground).await,
+        Command::Launch(args) => launch::run(args, ground).await,
+        Command::List { json } => list::list(ground, json).await,
+        Command::Show { campaign, json } => list::show(ground, &campaign, json).await,
+        Command::Watch(args) => watch::run(args, ground).await,
+        Command::Pause { campaign, json } => decide::run(ground, Decision::Pause, &campaign, json).await,
+        Command::Resume { campaign, json } => decide::run(ground, Decision::Resume, &campaign, json).await,
+        Command::Cancel { campaign, json } => decide::run(ground, Decision::Cancel, &campaign, json).await,
+        Command::Report(args) => report::run(args, ground).await,
+    }
+}
+
+/// The campaign of a name, or of a `cmp_…` id.
+pub(super) async fn find(store: &dyn Store, name: &str) -> anyhow::Result<Batch> {
+    if let Some(batch) = store.batch_named(name).await? {
+        return Ok(batch);
+    }
+    if name.starts_with("cmp_") {
+        let id: CampaignId = name.parse()?;
+        match store.batch(id.batch).await? {
+            Some(batch) if batch.tag == id.tag => return Ok(batch),
+            Some(_) | None => bail!("there is no campaign {name} in this database; see `volley campaign list`"),
+        }
+    }
+    let known: Vec<String> = store.batches(None).await?.into_iter().filter_map(|batch| batch.name).collect();
+    match nearest(name, known.iter().map(String::as_str)) {
+        Some(right) => bail!("there is no campaign \"{name}\"; did you mean \"{right}\"?"),
+        None => bail!("there is no campaign \"{name}\"; see `volley campaign list`"),
+    }
+}
+
+/// What people call it.
+pub(super) fn name_of(batch: &Batch) -> String {
+    batch.name.clone().unwrap_or_else(|| id_of(batch).to_string())
+}
+
+pub(super) const fn id_of(batch: &Batch) -> CampaignId {
+    CampaignId { batch: batch.id, tag: batch.tag }
+}

@@ -1,0 +1,264 @@
+//! `volley campaign plan`: everything that can be known before anything leaves.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::campaign::{Draft, FileError, LaunchError, Launcher, Prepared, Problem, Warning};
+use crate::cli::audience::{country_lines, small};
+use crate::cli::out::{self, Paint, To};
+use crate::cli::table::Table;
+use crate::cli::words::{self, count, of};
+use crate::cli::{Exit, Ground, progress};
+use crate::domain::{Channel, Content, Plan, Recipient, Step};
+use crate::template::{self, Line};
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The campaign file, TOML or JSON.
+    file: PathBuf,
+    /// As one object: ok, recipients, countries, steps, warnings, problems.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
+    let Args { file, json } = args;
+    let draft = match Draft::load(&file) {
+        Ok(draft) => draft,
+        Err(FileError::Problems { problems, .. }) if json => return refused(&problems),
+        Err(error) => return Err(error.into()),
+    };
+    let store = ground.store_to_look_into().await?;
+    let launcher = Launcher {
+        store: store.as_ref(),
+        clock: ground.clock.as_ref(),
+        chance: &ground.chance,
+        config: &ground.config,
+    };
+    let spinner = progress::spinner("reading the recipients", json);
+    let planned = launcher.plan(&draft).await;
+    spinner.finish_and_clear();
+    store.close().await;
+    match planned {
+        Ok(prepared) if json => out::json(&PlanShown::new(&prepared, ground))?,
+        Ok(prepared) => out::lines(lines(&prepared, &file.display().to_string(), ground, To::Stdout.paint()))?,
+        Err(LaunchError::Problems(problems)) if json => return refused(&problems),
+        Err(LaunchError::Problems(problems)) => {
+            let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+            return Err(FileError::Problems { file: name, problems }.into());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct ProblemShown<'a> {
+    step: Option<u8>,
+    key: &'a str,
+    sentence: &'a str,
+}
+
+fn refused(problems: &[Problem]) -> anyhow::Result<Exit> {
+    let problems: Vec<_> = problems
+        .iter()
+        .map(|problem| ProblemShown {
+            step: problem.step.map(|step| step.get() + 1),
+            key: &problem.key,
+            sentence: &problem.sentence,
+        })
+        .collect();
+    out::json(&serde_json::json!({ "ok": false, "problems": problems }))?;
+    Ok(Exit::Failed)
+}
+
+#[derive(Serialize)]
+pub(in crate::cli) struct WarningShown<'a> {
+    code: &'static str,
+    step: Option<u8>,
+    sentence: &'a str,
+}
+
+impl<'a> WarningShown<'a> {
+    pub(in crate::cli) fn new(warning: &'a Warning) -> Self {
+        Self { code: warning.code.code(), step: warning.step.map(|step| step.get() + 1), sentence: &warning.sentence }
+    }
+}
+
+#[derive(Serialize)]
+struct StepShown<'a> {
+    step: u8,
+    channel: Channel,
+    lane: &'a str,
+    fallback_after: Option<String>,
+    success_status: String,
+    messages: Vec<Preview>,
+}
+
+#[derive(Serialize)]
+struct Preview {
+    msisdn: String,
+    parts: Vec<Part>,
+}
+
+#[derive(Serialize)]
+struct Part {
+    label: String,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct PlanShown<'a> {
+    ok: bool,
+    name: Option<&'a str>,
+    audience: &'a str,
+    recipients: u64,
+    excluded: usize,
+    invalid: u64,
+    duplicates: u64,
+    opted_out: u64,
+    countries: std::collections::BTreeMap<String, u64>,
+    starts_at: Option<String>,
+    allowed_rate: f64,
+    steps: Vec<StepShown<'a>>,
+    warnings: Vec<WarningShown<'a>>,
+    notes: &'a [String],
+    problems: [ProblemShown<'a>; 0],
+}
+
+impl<'a> PlanShown<'a> {
+    fn new(prepared: &'a Prepared, ground: &Ground) -> Self {
+        let Prepared { name, people, plan, schedule, warnings } = prepared;
+        let steps = plan.places().map(|(index, step)| StepShown {
+            step: index.get() + 1,
+            channel: step.channel,
+            lane: &step.lane,
+            fallback_after: step.fallback_after.map(|after| after.to_string()),
+            success_status: step.success.to_string(),
+            messages: people
+                .first
+                .iter()
+                .map(|recipient| Preview {
+                    msisdn: recipient.msisdn.to_string(),
+                    parts: preview(step, plan, recipient)
+                        .into_iter()
+                        .map(|Line { label, text }| Part { label, text })
+                        .collect(),
+                })
+                .collect(),
+        });
+        Self {
+            ok: true,
+            name: name.as_deref(),
+            audience: &people.label,
+            recipients: people.recipients,
+            excluded: people.excluded.len(),
+            invalid: people.invalid,
+            duplicates: people.duplicates,
+            opted_out: people.opted_out,
+            countries: people.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect(),
+            starts_at: schedule.at.map(|at| at.rfc3339()),
+            allowed_rate: ground.allowed(plan),
+            steps: steps.collect(),
+            warnings: warnings.iter().map(WarningShown::new).collect(),
+            notes: &schedule.notes,
+            problems: [],
+        }
+    }
+}
+
+/// What one person would read. The plan has been checked, so there is nothing left that could be wrong with it.
+fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
+    let fields = recipient.fields.unpack().unwrap_or_default();
+    let lines = template::preview(&step.content, &plan.columns, &fields).unwrap_or_default();
+    let encoding = match &step.content {
+        Content::Text { encoding, .. } if step.channel == Channel::Sms => *encoding,
+        Content::Text { .. } | Content::Template(_) => return lines,
+    };
+    let costs = |line: Line| if line.label == "text" { line.with_segments(encoding) } else { line };
+    lines.into_iter().map(costs).collect()
+}
+
+fn lines(prepared: &Prepared, file: &str, ground: &Ground, paint: Paint) -> Vec<String> {
+    let Prepared { name, people, plan, schedule, warnings } = prepared;
+    let title = name.clone().unwrap_or_else(|| file.to_owned());
+    let mut lines = vec![format!(
+        "{}  {}",
+        paint.bold(title),
+        paint.dim(format!("{} from {}", of(people.recipients, "person", "people"), people.label))
+    )];
+    lines.extend(left_out(prepared).map(|said| format!("  {}", paint.dim(said))));
+    let when = match schedule.at {
+        Some(at) => format!("begins {}", words::moment(at)),
+        None => "begins at once".to_owned(),
+    };
+    let first = plan.steps.first().and_then(|step| ground.config.lane(&step.lane));
+    let pace = first.and_then(|lane| {
+        let each_second = lane.rate.each_second();
+        let takes = words::time_for(small(people.recipients), each_second)?;
+        Some(format!("; at {} everybody's first message has left after {}", lane.rate, words::about(takes)))
+    });
+    lines.push(format!("  {}", paint.dim(format!("{when}{}", pace.unwrap_or_default()))));
+    let countries = people.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect();
+    lines.extend(country_lines(countries, paint));
+    for (index, step) in plan.places() {
+        lines.push(String::new());
+        lines.push(format!(
+            "Step {index}: {}  {}",
+            paint.bold(step.channel),
+            paint.dim(rule(step, plan.after(index).is_some()))
+        ));
+        for recipient in &people.first {
+            lines.push(format!("  to {}", recipient.msisdn));
+            let mut table = Table::new(&["", ""]);
+            for Line { label, text } in preview(step, plan, recipient) {
+                for (place, part) in text.lines().enumerate() {
+                    let label = if place == 0 { label.clone() } else { String::new() };
+                    table.row([paint.dim(label), part.to_owned()]);
+                }
+            }
+            lines.extend(table.lines(paint).into_iter().map(|line| format!("    {line}")));
+        }
+    }
+    lines.push(String::new());
+    match warnings.len() {
+        0 => lines.push(paint.good("Nothing is wrong.")),
+        number => {
+            lines.push(format!(
+                "{} {}",
+                of(small(number as u64), "warning", "warnings"),
+                paint.dim("(nothing that would stop it)")
+            ));
+        }
+    }
+    lines.extend(warnings.iter().map(|warning| format!("  {} {warning}", paint.so_so("•"))));
+    lines.extend(schedule.notes.iter().map(|note| format!("  {} {note}", paint.so_so("•"))));
+    lines
+}
+
+/// Who of the files gets nothing.
+fn left_out(prepared: &Prepared) -> Option<String> {
+    let people = &prepared.people;
+    let parts: Vec<String> = [
+        (people.invalid, "invalid"),
+        (people.duplicates, "twice in the file"),
+        (people.opted_out, "opted out"),
+        (people.excluded.len() as u64, "excluded by the campaign"),
+    ]
+    .into_iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, why)| format!("{} {why}", count(number)))
+    .collect();
+    (!parts.is_empty()).then(|| format!("left out: {}", words::list(&parts)))
+}
+
+/// `on lane promo-sg, until Delivered; after 15m without it the next step`.
+fn rule(step: &Step, has_next: bool) -> String {
+    let fall = match (has_next, step.fallback_after) {
+        (true, Some(after)) => format!("; after {after} without it, or on failure, the next step"),
+        (true, None) => "; on failure the next step".to_owned(),
+        (false, _) => format!("; receipts are waited for {}", step.receipt_window),
+    };
+    format!("lane {}, until {}{fall}", step.lane, step.success)
+}

@@ -1,0 +1,201 @@
+//! `volley campaign report`: what a person shows to a colleague.
+
+use serde::Serialize;
+
+use super::find;
+use crate::campaign::Report;
+use crate::cli::out::{self, Paint, To};
+use crate::cli::table::Table;
+use crate::cli::watch::{fell_back, outcome_notes, took};
+use crate::cli::words::{bar, count, count_or_dash, list, moment, of, percent, span};
+use crate::cli::{Exit, Ground};
+use crate::domain::{BatchState, Outcome, Timestamp};
+use crate::store::Batch;
+
+const BAR: usize = 32;
+/// Unknown messages that are named.
+const NAMED: usize = 5;
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// Its name or its id.
+    campaign: String,
+    /// End with exit code 3 if somebody was not reached.
+    #[arg(long)]
+    strict: bool,
+    /// As an object: id, name, state, audience, open, outcomes, delivered_twice, late, unknown, steps.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The report with when it was, for JSON.
+#[derive(Serialize)]
+pub(in crate::cli) struct ReportShown<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+    settled_at: Option<String>,
+}
+
+impl<'a> ReportShown<'a> {
+    pub(in crate::cli) fn new(report: &'a Report, batch: &Batch) -> Self {
+        let when = |at: Option<Timestamp>| at.map(Timestamp::rfc3339);
+        Self {
+            report,
+            started_at: when(batch.started_at),
+            finished_at: when(batch.finished_at),
+            settled_at: when(batch.settled_at),
+        }
+    }
+}
+
+/// Whether somebody was not reached, of those whose message has ended.
+pub(in crate::cli) fn is_incomplete(report: &Report) -> bool {
+    report.audience - report.open > report.outcome(Outcome::Reached)
+}
+
+pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
+    let store = ground.existing_store().await?;
+    let batch = find(store.as_ref(), &args.campaign).await?;
+    let report = Report::read(store.as_ref(), &batch).await?;
+    if args.json {
+        out::json(&ReportShown::new(&report, &batch))?;
+    } else {
+        out::lines(lines(&report, &batch, ground.now(), To::Stdout.paint()))?;
+    }
+    Ok(if args.strict && is_incomplete(&report) { Exit::Incomplete } else { Exit::Done })
+}
+
+pub(in crate::cli) fn lines(report: &Report, batch: &Batch, now: Timestamp, paint: Paint) -> Vec<String> {
+    let mut lines = vec![headline(report, batch, paint), paint.dim(when(report, batch, now)), String::new()];
+    lines.extend(outcomes(report, paint));
+    lines.push(String::new());
+    lines.extend(funnel(report, paint));
+    lines.extend(saved(report, paint));
+    let notes = outcome_notes(report);
+    if !notes.is_empty() {
+        lines.push(String::new());
+        lines.extend(notes);
+    }
+    for unknown in report.unknown.iter().take(NAMED) {
+        lines.push(paint.dim(format!("  {} to {}, step {}", unknown.message, unknown.msisdn, unknown.step)));
+    }
+    lines
+}
+
+fn headline(report: &Report, batch: &Batch, paint: Paint) -> String {
+    let why = batch.why.as_ref().map(|why| format!(" · {why}")).unwrap_or_default();
+    let state = match report.state {
+        BatchState::Settled => paint.good("settled: every message has its outcome"),
+        BatchState::Finished => paint.good("finished: nothing is left to hand over, last receipts may still come"),
+        state => paint.so_so(state),
+    };
+    format!("{}  {state}{}", paint.bold(&report.name), paint.dim(why))
+}
+
+fn when(report: &Report, batch: &Batch, now: Timestamp) -> String {
+    let mut said = vec![of(report.audience, "person", "people"), format!("from {}", batch.audience)];
+    match (batch.started_at, batch.starts_at) {
+        (Some(begun), _) => {
+            said.push(format!("begun {}", moment(begun)));
+            said.extend(took(batch, now).map(|took| match report.state {
+                BatchState::Settled => format!("took {}", span(took)),
+                _ => format!("for {}", span(took)),
+            }));
+        }
+        (None, Some(at)) => said.push(format!("begins {}", moment(at))),
+        (None, None) => {}
+    }
+    said.join(" · ")
+}
+
+fn outcomes(report: &Report, paint: Paint) -> Vec<String> {
+    let whole = report.audience;
+    let mut table = Table::new(&["", ">", ">", ""]);
+    let mut row = |what: &str, number: i64, note: String| {
+        let drawn = bar(number, whole, BAR);
+        let drawn = match what {
+            "reached" => paint.good(drawn),
+            "open" => paint.dim(drawn),
+            _ => paint.bad(drawn),
+        };
+        table.row([what.to_owned(), count(number), percent(number, whole), format!("{drawn} {}", paint.dim(note))]);
+    };
+    for outcome in Outcome::ALL {
+        let number = report.outcome(*outcome);
+        if number == 0 && *outcome != Outcome::Reached {
+            continue;
+        }
+        let skipped: Vec<String> =
+            report.skipped.iter().map(|(reason, number)| format!("{} {reason}", count(*number))).collect();
+        let note = match outcome {
+            Outcome::Silent => "no word from the provider until the receipt window closed".to_owned(),
+            Outcome::Unknown => "nobody knows whether the last hand-over happened".to_owned(),
+            Outcome::Expired => "time ran out before the next step could leave".to_owned(),
+            Outcome::Skipped => list(&skipped),
+            Outcome::Reached | Outcome::Undelivered | Outcome::Cancelled => String::new(),
+        };
+        row(outcome.as_str(), number, note);
+    }
+    if report.open > 0 {
+        row("open", report.open, String::new());
+    }
+    table.lines(paint)
+}
+
+fn funnel(report: &Report, paint: Paint) -> Vec<String> {
+    let mut table = Table::new(&[
+        "",
+        "",
+        ">handed over",
+        ">sent",
+        ">delivered",
+        ">read",
+        ">undelivered",
+        ">rejected",
+        ">reached by it",
+        ">of all",
+    ]);
+    for step in &report.steps {
+        table.row([
+            paint.dim(step.step),
+            step.channel.to_string(),
+            count_or_dash(step.handed_over),
+            count_or_dash(step.sent),
+            count_or_dash(step.delivered),
+            count_or_dash(step.read),
+            count_or_dash(step.undelivered),
+            count_or_dash(step.rejected),
+            paint.good(count_or_dash(step.reached)),
+            percent(step.reached, report.audience),
+        ]);
+    }
+    table.lines(paint)
+}
+
+/// Who would have got nothing, had the first channel been the only one.
+fn saved(report: &Report, paint: Paint) -> Vec<String> {
+    let mut lines = Vec::new();
+    let total: i64 = report.steps.iter().skip(1).map(|step| step.reached).sum();
+    for pair in report.steps.windows(2) {
+        let [before, step] = pair else { continue };
+        let came = before.fell_back.total();
+        if came == 0 {
+            continue;
+        }
+        if lines.is_empty() {
+            let people = of(total, "person was saved by a fallback", "people were saved by a fallback");
+            lines.extend([String::new(), paint.bold(format!("{people}, {} of all", percent(total, report.audience)))]);
+        }
+        lines.push(format!(
+            "  {} by {}, of {} whom {} had not reached {}",
+            count(step.reached),
+            step.channel,
+            count(came),
+            before.channel,
+            paint.dim(format!("({})", fell_back(&before.fell_back))),
+        ));
+    }
+    lines
+}

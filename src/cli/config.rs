@@ -1,0 +1,118 @@
+//! `volley config`: what holds, and where each value comes from.
+
+use serde::Serialize;
+
+use super::out::{self, To};
+use super::table::Table;
+use super::words;
+use super::{Exit, Ground};
+use crate::config::{Setting, Source};
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Print every value with where it came from. Secrets show as ***.
+    #[command(after_help = "\
+A value comes from the command line, else from the environment, else from the file, else it is the default:
+  volley.toml                     [server] listen = \"127.0.0.1:8688\"
+  VOLLEY_SERVER_LISTEN            the same from the environment
+  VOLLEY_LANE_PROMO_SG_RATE       of the lane promo-sg
+
+Examples:
+  volley config show
+  volley --config staging.toml config show --json")]
+    Show {
+        /// As a list of objects: section, key, value, source.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read the configuration and say what is wrong with it, or that nothing is.
+    #[command(after_help = "Examples:\n  volley config check\n  volley --config staging.toml config check")]
+    Check {
+        /// As an object: ok, file, lanes, warnings.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
+    match command {
+        Command::Show { json } => show(ground, json)?,
+        Command::Check { json } => check(ground, json)?,
+    }
+    Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    section: &'a str,
+    key: &'a str,
+    value: Option<&'a str>,
+    source: String,
+}
+
+fn show(ground: &Ground, json: bool) -> anyhow::Result<()> {
+    let settings = &ground.loaded.settings;
+    if json {
+        let shown = settings.iter().map(|setting| Shown {
+            section: &setting.section,
+            key: setting.key,
+            value: setting.value.as_deref(),
+            source: setting.source.to_string(),
+        });
+        return out::json(&shown.collect::<Vec<_>>());
+    }
+    let paint = To::Stdout.paint();
+    let mut table = Table::new(&["", "", ""]);
+    let mut section = "";
+    for Setting { section: of, key, value, source } in settings {
+        if of != section {
+            if !section.is_empty() {
+                table.row([""]);
+            }
+            table.row([paint.bold(of)]);
+            section = of;
+        }
+        let source = match source {
+            Source::Default => String::new(),
+            said => paint.dim(said),
+        };
+        let value = value.clone().unwrap_or_else(|| paint.dim("–"));
+        table.row([format!("  {key}"), value, source]);
+    }
+    out::lines(table.lines(paint))
+}
+
+#[derive(Serialize)]
+struct Checked<'a> {
+    ok: bool,
+    file: Option<String>,
+    lanes: usize,
+    warnings: &'a [String],
+}
+
+fn check(ground: &Ground, json: bool) -> anyhow::Result<()> {
+    let mut warnings = ground.loaded.warnings.clone();
+    if ground.config.lanes.is_empty() {
+        warnings
+            .push("there is no lane yet, so nothing can be sent; add a [[lane]] with a name and a channel".to_owned());
+    }
+    warnings.extend(ground.config.check_serve().err().map(|error| format!("`volley serve` would not start: {error}")));
+    let file = ground.loaded.file.as_ref().map(|file| file.display().to_string());
+    let lanes = ground.config.lanes.len();
+    if json {
+        return out::json(&Checked { ok: true, file, lanes, warnings: &warnings });
+    }
+    warn(&warnings);
+    let name = file.unwrap_or_else(|| "the configuration (without a file)".to_owned());
+    let lanes = words::of(i64::try_from(lanes).unwrap_or(i64::MAX), "lane", "lanes");
+    let found = words::of(i64::try_from(warnings.len()).unwrap_or(i64::MAX), "warning", "warnings");
+    out::data(format_args!("{name} is well formed: {lanes}, {found}"))
+}
+
+/// Warnings as they look everywhere.
+pub(super) fn warn<T: std::fmt::Display>(warnings: &[T]) {
+    let paint = To::Stderr.paint();
+    for warning in warnings {
+        out::talk(format_args!("{} {warning}", paint.so_so("warning:")));
+    }
+}

@@ -1,0 +1,198 @@
+//! `volley doctor`: looks over the installation, and says what to do.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::campaign::launch::knock;
+use super::holds;
+use super::out::{self, Paint, To};
+use super::words::{count, list, of, span};
+use super::{Exit, Ground};
+use crate::domain::{BatchState, Timestamp};
+use crate::store::{Store, StrayKind};
+
+/// Strays that are counted; beyond them there are too many anyway.
+const STRAYS: u32 = 10_000;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    long_about = "Look over the installation: whether the configuration can be read, the database be reached, every lane \
+                  has a key and its provider can be reached; what holds lanes and templates; whether a server is \
+                  running. Each finding says what to do. Ends with exit code 1 if something keeps Volley from sending."
+)]
+pub(super) struct Args {
+    /// As one object: ok, findings.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Health {
+    Ok,
+    Warning,
+    Failed,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: &'static str,
+    health: Health,
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    what_to_do: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, what: &'static str, health: Health, text: impl Into<String>, what_to_do: Option<&str>) {
+        self.0.push(Finding { what, health, text: text.into(), what_to_do: what_to_do.map(str::to_owned) });
+    }
+
+    fn fine(&mut self, what: &'static str, text: impl Into<String>) {
+        self.add(what, Health::Ok, text, None);
+    }
+
+    fn is_well(&self) -> bool {
+        self.0.iter().all(|finding| finding.health != Health::Failed)
+    }
+}
+
+pub(super) async fn run(args: Args, ground: anyhow::Result<Ground>) -> anyhow::Result<Exit> {
+    let mut findings = Findings::default();
+    match ground {
+        Ok(ground) => examine(&ground, &mut findings).await,
+        Err(error) => findings.add("configuration", Health::Failed, format!("{error:#}"), None),
+    }
+    let ok = findings.is_well();
+    if args.json {
+        out::json(&serde_json::json!({ "ok": ok, "findings": findings.0 }))?;
+    } else {
+        out::lines(lines(&findings.0, To::Stdout.paint()))?;
+    }
+    Ok(if ok { Exit::Done } else { Exit::Failed })
+}
+
+fn lines(findings: &[Finding], paint: Paint) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut before = "";
+    for finding in findings {
+        let sign = match finding.health {
+            Health::Ok => paint.good("✓"),
+            Health::Warning => paint.so_so("!"),
+            Health::Failed => paint.bad("✗"),
+        };
+        let what = if finding.what == before { "" } else { finding.what };
+        before = finding.what;
+        lines.push(format!("{sign} {what:<14} {}", finding.text));
+        lines.extend(finding.what_to_do.as_ref().map(|advice| paint.dim(format!("{:17}{advice}", ""))));
+    }
+    lines
+}
+
+async fn examine(ground: &Ground, findings: &mut Findings) {
+    configuration(ground, findings);
+    lanes(ground, findings).await;
+    let path = ground.database();
+    if !path.exists() {
+        let text = format!("{} is not there yet", path.display());
+        findings.add("database", Health::Warning, text, Some("it is made by `volley serve`, an import or a launch"));
+        return;
+    }
+    match ground.store().await {
+        Ok(store) => {
+            findings.fine("database", format!("{} can be reached, and its schema is this version's", path.display()));
+            if let Err(error) = stored(ground, store.as_ref(), findings).await {
+                findings.add("database", Health::Failed, error.to_string(), None);
+            }
+            store.close().await;
+        }
+        Err(error) => findings.add("database", Health::Failed, format!("{error:#}"), None),
+    }
+}
+
+fn configuration(ground: &Ground, findings: &mut Findings) {
+    match &ground.loaded.file {
+        Some(file) => findings.fine("configuration", format!("{} can be read", file.display())),
+        None => findings.add(
+            "configuration",
+            Health::Warning,
+            "there is no volley.toml here, so everything is as by default",
+            Some("write one, or name it with --config"),
+        ),
+    }
+    for warning in &ground.loaded.warnings {
+        findings.add("configuration", Health::Warning, warning, None);
+    }
+    if let Err(error) = ground.config.check_serve() {
+        findings.add("configuration", Health::Failed, format!("`volley serve` would not start: {error}"), None);
+    }
+}
+
+async fn lanes(ground: &Ground, findings: &mut Findings) {
+    if ground.config.lanes.is_empty() {
+        let advice = "add a [[lane]] with a name and a channel";
+        findings.add("lanes", Health::Failed, "there is no lane, so nothing can be sent", Some(advice));
+        return;
+    }
+    let with_key = ground.config.lanes.iter().filter(|lane| lane.provider.api_key.is_some());
+    let names: Vec<&str> = with_key.map(|lane| lane.name.as_str()).collect();
+    if !names.is_empty() {
+        let have = if names.len() == 1 { "has its key" } else { "have their keys" };
+        findings.fine("lanes", format!("{} {have}", list(&names)));
+    }
+    let doors: BTreeSet<&str> = ground.config.lanes.iter().map(|lane| lane.provider.base_url.as_str()).collect();
+    for door in doors {
+        match knock(ground, door).await {
+            Ok(()) => findings.fine("provider", format!("{door} can be reached")),
+            Err(error) => {
+                let text = format!("{door} cannot be reached: {error:#}");
+                findings.add("provider", Health::Failed, text, Some("check base_url and the network"));
+            }
+        }
+    }
+}
+
+async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> anyhow::Result<()> {
+    let now = ground.now();
+    let holds = store.holds().await?;
+    for hold in &holds {
+        let text = format!("{} is held: {}", holds::what(hold), holds::why(hold, now));
+        findings.add("holds", Health::Warning, text, Some(&holds::what_to_do(hold)));
+    }
+    if holds.is_empty() {
+        findings.fine("holds", "nothing is held");
+    }
+    let running = ground.nodes(store).await?;
+    let last = store.nodes(Timestamp::default()).await?.into_iter().max_by_key(|node| node.seen_at);
+    match (running.last(), last) {
+        (Some(node), _) => {
+            findings.fine("server", format!("one is running, seen {} ago", span(now.since(node.seen_at))))
+        }
+        (None, Some(node)) => {
+            let text =
+                format!("none is running; the last one was killed, and seen {} ago", span(now.since(node.seen_at)));
+            findings.add("server", Health::Warning, text, Some("start `volley serve`"));
+        }
+        (None, None) => findings.add("server", Health::Warning, "none is running", Some("start `volley serve`")),
+    }
+    let in_play = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused, BatchState::Cancelling];
+    let in_play = store.batches(Some(in_play)).await?.len();
+    findings.fine("campaigns", of(in_play as u64, "is in play", "are in play"));
+    for (kind, what, advice) in [
+        (StrayKind::NoAttempt, "belong to no message of ours", "somebody else may send with this subaccount"),
+        (StrayKind::OtherSubaccount, "are for another subaccount", "check what the provider posts here"),
+        (StrayKind::Unreadable, "could not be read", "the provider may have changed its format; report it"),
+    ] {
+        let found = store.strays(kind, 0, STRAYS).await?.len();
+        if found > 0 {
+            let more = if found as u64 >= u64::from(STRAYS) { " or more" } else { "" };
+            let text = format!("{}{more} {what}", count(found as u64));
+            findings.add("webhooks", Health::Warning, text, Some(advice));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! What a command stands on: the configuration, the store, the clock, and who asks.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::bail;
+
+use crate::clock::{Chance, Clock, RealClock};
+use crate::config::{Config, Database, Loaded};
+use crate::domain::{Plan, Span, Timestamp};
+use crate::store::{self, Node, Store};
+
+/// A node that has not been seen for so long does not run.
+const NODE_SILENT: Span = Span::from_secs(5);
+
+#[derive(Debug, Clone)]
+pub(super) struct Ground {
+    pub(super) loaded: Loaded,
+    pub(super) config: Arc<Config>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) chance: Arc<Chance>,
+    /// Who decides, for the record.
+    pub(super) by: String,
+}
+
+impl Ground {
+    /// The configuration as file, environment and `flags` make it.
+    pub(super) fn new(file: Option<&Path>, flags: Vec<(&'static str, String)>) -> anyhow::Result<Self> {
+        Ok(Self::on(Config::load_with(file, std::env::vars(), flags)?))
+    }
+
+    pub(super) fn on(loaded: Loaded) -> Self {
+        let by = std::env::var("USER").ok().filter(|user| !user.trim().is_empty());
+        Self {
+            config: Arc::new(loaded.config.clone()),
+            loaded,
+            clock: Arc::new(RealClock::new()),
+            chance: Arc::new(Chance::from_entropy()),
+            by: by.unwrap_or_else(|| "a person".to_owned()),
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn database(&self) -> &Path {
+        let Database::Sqlite { path } = &self.config.database;
+        path
+    }
+
+    /// The store, made where there is none yet: for commands that put something into it.
+    pub(super) async fn store(&self) -> anyhow::Result<Arc<dyn Store>> {
+        let url = format!("sqlite://{}", self.database().display());
+        Ok(store::open(&url, Arc::clone(&self.clock)).await?)
+    }
+
+    /// The store that is there: for commands that would find nothing in a new one.
+    pub(super) async fn existing_store(&self) -> anyhow::Result<Arc<dyn Store>> {
+        let path = self.database();
+        if !path.exists() {
+            bail!(
+                "there is no database {} yet; `volley serve` and `volley audience import` make it, or name another with \
+                 --config or VOLLEY_DATABASE_URL",
+                path.display()
+            );
+        }
+        self.store().await
+    }
+
+    /// The store where there is one, else an empty one in memory: for commands that only look something up on the way.
+    pub(super) async fn store_to_look_into(&self) -> anyhow::Result<Arc<dyn Store>> {
+        if self.database().exists() {
+            return self.store().await;
+        }
+        Ok(store::open("sqlite::memory:", Arc::clone(&self.clock)).await?)
+    }
+
+    /// The servers that are running on this database.
+    pub(super) async fn nodes(&self, store: &dyn Store) -> store::Result<Vec<Node>> {
+        store.nodes(self.now() - NODE_SILENT).await
+    }
+
+    /// What the lanes of a route may hand over in a second, each account once.
+    pub(super) fn allowed(&self, plan: &Plan) -> f64 {
+        let mut lanes: Vec<&crate::config::Lane> =
+            plan.steps.iter().filter_map(|step| self.config.lane(&step.lane)).collect();
+        lanes.sort_by(|a, b| (&a.account, &a.name).cmp(&(&b.account, &b.name)));
+        lanes.dedup_by(|a, b| a.name == b.name);
+        let of_account = |lanes: &[&crate::config::Lane]| {
+            let own: f64 = lanes.iter().map(|lane| lane.rate.each_second()).sum();
+            let account = lanes.first().and_then(|lane| self.config.account(&lane.account)?.rate);
+            account.map_or(own, |rate| rate.each_second().min(own))
+        };
+        lanes.chunk_by(|a, b| a.account == b.account).map(of_account).sum()
+    }
+
+    /// The configuration file as somebody would name it to another command; nothing where it is found anyway.
+    pub(super) fn config_flag(&self) -> String {
+        match &self.loaded.file {
+            Some(file) if file != &PathBuf::from(crate::config::DEFAULT_PATH) => {
+                format!(" --config {}", super::words::shell(&file.display().to_string()))
+            }
+            Some(_) | None => String::new(),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! `volley lane`: senders, how fast they may send, and what holds them.
+
+use anyhow::bail;
+use serde::Serialize;
+
+use super::holds::{self, HoldShown};
+use super::out::{self, To};
+use super::table::Table;
+use super::words::{count, of};
+use super::{Exit, Ground};
+use crate::config::{Lane, hint};
+use crate::domain::Tier;
+use crate::store::{Hold, Store};
+use crate::throttle::DAY;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Every lane of the configuration: its pace, its tier, and what holds it.
+    List {
+        /// As a list of objects.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Stop a lane for now. What would leave on it waits; nobody falls back for it.
+    #[command(
+        after_help = "Examples:\n  volley lane pause promo-sg\n  volley lane pause promo-sg --reason 'number moves to another account'"
+    )]
+    Pause {
+        /// The lane's name in the configuration.
+        lane: String,
+        /// Why, for whoever wonders.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Let a lane send again: lifts what a person decided, and what Volley held by itself.
+    Resume {
+        /// The lane's name in the configuration.
+        lane: String,
+    },
+}
+
+pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
+    match command {
+        Command::List { json } => list(ground, json).await?,
+        Command::Pause { lane, reason } => pause(ground, &lane, reason).await?,
+        Command::Resume { lane } => resume(ground, &lane).await?,
+    }
+    Ok(Exit::Done)
+}
+
+/// The lane of a name, or a sentence with the nearest one.
+pub(super) fn named<'a>(ground: &'a Ground, name: &str) -> anyhow::Result<&'a Lane> {
+    if let Some(lane) = ground.config.lane(name) {
+        return Ok(lane);
+    }
+    let names: Vec<&str> = ground.config.lanes.iter().map(|lane| lane.name.as_str()).collect();
+    if names.is_empty() {
+        bail!("there is no lane {name}: the configuration has none; add a [[lane]] to volley.toml");
+    }
+    bail!("there is no lane {name}; {}", hint(name, names))
+}
+
+#[derive(Serialize)]
+struct TierShown {
+    portfolio: String,
+    tier: String,
+    /// People handed over to in the last day.
+    used: usize,
+}
+
+#[derive(Serialize)]
+struct LaneShown<'a> {
+    name: &'a str,
+    channel: crate::domain::Channel,
+    rate: String,
+    burst: u32,
+    account: &'a str,
+    account_rate: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tier: Option<TierShown>,
+    holds: Vec<HoldShown>,
+}
+
+async fn shown<'a>(
+    ground: &'a Ground,
+    store: &dyn Store,
+    lane: &'a Lane,
+    all: &[Hold],
+) -> anyhow::Result<LaneShown<'a>> {
+    let tier = match lane.tiered() {
+        Some(portfolio) => Some(TierShown {
+            portfolio: portfolio.to_owned(),
+            tier: lane.tier.to_string(),
+            used: store.tier_places(portfolio, ground.now() - DAY).await?.len(),
+        }),
+        None => None,
+    };
+    Ok(LaneShown {
+        name: &lane.name,
+        channel: lane.channel,
+        rate: lane.rate.to_string(),
+        burst: lane.burst.get(),
+        account: &lane.account,
+        account_rate: ground
+            .config
+            .account(&lane.account)
+            .and_then(|account| account.rate)
+            .map(|rate| rate.to_string()),
+        tier,
+        holds: all.iter().filter(|hold| hold.lane == lane.name).map(HoldShown::new).collect(),
+    })
+}
+
+async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
+    let store = ground.store_to_look_into().await?;
+    let all = store.holds().await?;
+    let mut lanes = Vec::new();
+    for lane in &ground.config.lanes {
+        lanes.push(shown(ground, store.as_ref(), lane, &all).await?);
+    }
+    if json {
+        return out::json(&lanes);
+    }
+    if lanes.is_empty() {
+        out::talk("The configuration has no lane yet; add a [[lane]] with a name and a channel to volley.toml.");
+        return Ok(());
+    }
+    let paint = To::Stdout.paint();
+    let mut table = Table::new(&["lane", "channel", ">rate", ">burst", "account", "people today, of tier", "state"]);
+    for (lane, config) in lanes.iter().zip(&ground.config.lanes) {
+        let account = match &lane.account_rate {
+            Some(rate) => format!("{} ({rate})", lane.account),
+            None => lane.account.to_owned(),
+        };
+        let tier = lane.tier.as_ref().map(|tier| {
+            let used = count(tier.used as u64);
+            match config.tier {
+                Tier::People(people) => format!("{used} of {} ({})", count(people), tier.portfolio),
+                Tier::Unlimited => format!("{used}, unlimited ({})", tier.portfolio),
+            }
+        });
+        let state = match lane.holds.iter().any(|hold| hold.template.is_none()) {
+            true => paint.bad("held"),
+            false if lane.holds.is_empty() => paint.good("may send"),
+            false => paint.so_so("may send, but for a template"),
+        };
+        table.row([
+            lane.name.to_owned(),
+            lane.channel.to_string(),
+            lane.rate.clone(),
+            count(lane.burst),
+            account,
+            tier.unwrap_or_else(|| "–".to_owned()),
+            state,
+        ]);
+    }
+    out::lines(table.lines(paint))?;
+    for hold in all.iter().filter(|hold| ground.config.lane(&hold.lane).is_some()) {
+        out::data(format_args!("\n{} is held: {}", holds::what(hold), holds::why(hold, ground.now())))?;
+        out::data(paint.dim(format!("  {}", holds::what_to_do(hold))))?;
+    }
+    Ok(())
+}
+
+async fn pause(ground: &Ground, name: &str, reason: Option<String>) -> anyhow::Result<()> {
+    let lane = named(ground, name)?;
+    let store = ground.store().await?;
+    let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    let hold = Hold {
+        lane: lane.name.clone(),
+        template: String::new(),
+        by_person: true,
+        code: None,
+        reason: format!("paused by {}{why}", ground.by),
+        since: ground.now(),
+    };
+    store.hold(hold).await?;
+    store.close().await;
+    out::data(format_args!("Lane {name} is paused; what would leave on it waits. To go on: volley lane resume {name}"))
+}
+
+async fn resume(ground: &Ground, name: &str) -> anyhow::Result<()> {
+    let lane = named(ground, name)?;
+    let store = ground.store().await?;
+    let lifted = store.release(lane.name.clone(), String::new(), ground.now(), ground.by.clone()).await?;
+    store.close().await;
+    match lifted {
+        0 => out::data(format_args!("Lane {name} was not held.")),
+        lifted => out::data(format_args!("Lane {name} may send again; {} lifted.", of(lifted, "hold is", "holds are"))),
+    }
+}

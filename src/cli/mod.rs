@@ -1,0 +1,140 @@
+//! Commands, progress, tables.
+//!
+//! In: what somebody types. Out: data on stdout, talk on stderr, and an exit code ([`Exit`]).
+//! Promises: stdout holds data and nothing else; every command that reports speaks JSON when asked to; whatever takes
+//! longer than a second shows how far it is; what goes wrong is one line that says what, where and what to do.
+//! May not: decide anything. A command calls the rooms' public verbs, the same that the server uses, and shows what
+//! came of it; beside a running server it meets it in the store.
+
+mod audience;
+mod campaign;
+mod config;
+mod demo;
+mod doctor;
+mod exit;
+mod ground;
+mod holds;
+mod interrupt;
+mod lane;
+mod out;
+mod progress;
+mod serve;
+mod server;
+mod simulate;
+mod table;
+mod template;
+mod watch;
+mod words;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+pub use exit::Exit;
+use ground::Ground;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "volley",
+    version,
+    arg_required_else_help = true,
+    about = "Sends bulk messaging campaigns at exactly the allowed pace, and makes sure that each message arrives",
+    long_about = "Volley sends bulk messaging campaigns at exactly the pace that the sender's messaging tier and rate \
+                  allow, watches every receipt, and when WhatsApp has not reached someone in time it tries Viber, then \
+                  SMS.\n\nA server (`volley serve`) sends; every other command works beside it, on the same database.",
+    after_help = "\
+Examples:
+  volley demo                             see all of it work, in half a minute, without any account
+  volley audience check recipients.csv    who in a file can be written to, and why the others cannot
+  volley campaign plan promo.toml         what would be sent, before anything is
+  volley serve                            send
+  volley campaign launch promo.toml --wait
+
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 finished with rejects or undelivered messages, where --strict is given.
+What is logged goes to stderr; VOLLEY_LOG=info (or debug) shows more of it, VOLLEY_LOG_FORMAT=json as JSON."
+)]
+pub struct Cli {
+    /// The configuration; without it VOLLEY_CONFIG, else volley.toml where the command runs.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything at once: simulator, server, a sample campaign, live progress, a report.
+    Demo(demo::Args),
+    /// Send: webhooks, dispatcher and timers, until Ctrl-C.
+    Serve(serve::Args),
+    /// The practice provider alone: takes messages and answers with receipts, sends nothing.
+    Simulate(simulate::Args),
+    /// Recipient files: check, import, look at.
+    #[command(subcommand)]
+    Audience(audience::Command),
+    /// Campaigns: plan, launch, watch, pause, resume, cancel, report.
+    #[command(subcommand)]
+    Campaign(campaign::Command),
+    /// Senders: how fast they may send and what holds them.
+    #[command(subcommand)]
+    Lane(lane::Command),
+    /// WhatsApp templates: which are in use and which are held.
+    #[command(subcommand)]
+    Template(template::Command),
+    /// The configuration: what holds, and where each value comes from.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Look over the installation: configuration, database, lanes, holds, server.
+    Doctor(doctor::Args),
+}
+
+impl Cli {
+    /// Does what was asked. Everything there is to say has been said when this returns.
+    pub async fn run(self) -> Exit {
+        log();
+        match self.obey().await {
+            Ok(exit) => exit,
+            Err(error) => exit::of_error(&error),
+        }
+    }
+
+    async fn obey(self) -> anyhow::Result<Exit> {
+        let file = self.config.as_deref();
+        let ground = || Ground::new(file, Vec::new());
+        match self.command {
+            Command::Demo(args) => demo::run(args).await,
+            Command::Serve(args) => serve::run(args, file).await,
+            Command::Simulate(args) => simulate::run(args).await,
+            Command::Audience(command) => audience::run(command, &ground()?).await,
+            Command::Campaign(command) => campaign::run(command, &ground()?).await,
+            Command::Lane(command) => lane::run(command, &ground()?).await,
+            Command::Template(command) => template::run(command, &ground()?).await,
+            Command::Config(command) => config::run(command, &ground()?),
+            Command::Doctor(args) => doctor::run(args, ground()).await,
+        }
+    }
+}
+
+fn log() {
+    let filter = EnvFilter::try_from_env("VOLLEY_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(out::Log::default);
+    let json = std::env::var("VOLLEY_LOG_FORMAT").is_ok_and(|format| format == "json");
+    // Somebody else's subscriber, as in tests, is as good.
+    let _ = if json {
+        log.json().try_init()
+    } else {
+        log.with_ansi(out::To::Stderr.paint().is_on()).with_target(false).try_init()
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_of_the_commands_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,213 @@
+//! The one place that prints: data to stdout, talk to stderr, and a live view on either that log lines do not tear.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use console::{Style, Term};
+use serde::Serialize;
+
+/// A line of data.
+pub(super) fn data(line: impl Display) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{line}")?;
+    // Whoever waits for this line reads it now, also through a pipe.
+    stdout.flush()?;
+    Ok(())
+}
+
+/// Lines of data.
+pub(super) fn lines<T: Display>(lines: impl IntoIterator<Item = T>) -> anyhow::Result<()> {
+    let mut stdout = io::BufWriter::new(io::stdout().lock());
+    for line in lines {
+        writeln!(stdout, "{line}")?;
+    }
+    stdout.flush()?;
+    Ok(())
+}
+
+/// An object, or a list of them: laid out for eyes on a terminal, on one line for everything else.
+pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    let text =
+        if io::stdout().is_terminal() { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
+    data(text?)
+}
+
+/// A line for the person at the terminal.
+pub(super) fn talk(line: impl Display) {
+    let mut live = live();
+    live.erase();
+    // Without a stderr there is nobody to tell.
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Where something is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum To {
+    Stdout,
+    Stderr,
+}
+
+impl To {
+    pub(super) fn is_terminal(self) -> bool {
+        match self {
+            Self::Stdout => io::stdout().is_terminal(),
+            Self::Stderr => io::stderr().is_terminal(),
+        }
+    }
+
+    pub(super) fn line(self, line: impl Display) -> anyhow::Result<()> {
+        match self {
+            Self::Stdout => data(line),
+            Self::Stderr => {
+                talk(line);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn paint(self) -> Paint {
+        let on = match self {
+            Self::Stdout => console::colors_enabled(),
+            Self::Stderr => console::colors_enabled_stderr(),
+        };
+        Paint { on }
+    }
+
+    fn term(self) -> Term {
+        match self {
+            Self::Stdout => Term::stdout(),
+            Self::Stderr => Term::stderr(),
+        }
+    }
+}
+
+/// Few colours, and none where nobody could see them or NO_COLOR is set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Paint {
+    on: bool,
+}
+
+impl Paint {
+    #[cfg(test)]
+    pub(super) const PLAIN: Self = Self { on: false };
+
+    pub(super) const fn is_on(self) -> bool {
+        self.on
+    }
+
+    fn with(self, style: &Style, text: impl Display) -> String {
+        style.clone().force_styling(self.on).apply_to(text).to_string()
+    }
+
+    pub(super) fn bold(self, text: impl Display) -> String {
+        self.with(&Style::new().bold(), text)
+    }
+
+    pub(super) fn dim(self, text: impl Display) -> String {
+        self.with(&Style::new().dim(), text)
+    }
+
+    pub(super) fn good(self, text: impl Display) -> String {
+        self.with(&Style::new().green(), text)
+    }
+
+    pub(super) fn so_so(self, text: impl Display) -> String {
+        self.with(&Style::new().yellow(), text)
+    }
+
+    pub(super) fn bad(self, text: impl Display) -> String {
+        self.with(&Style::new().red(), text)
+    }
+}
+
+/// What stands on the terminal and is to be drawn over.
+#[derive(Debug, Default)]
+struct Live {
+    term: Option<Term>,
+    drawn: usize,
+}
+
+static LIVE: Mutex<Live> = Mutex::new(Live { term: None, drawn: 0 });
+
+fn live() -> MutexGuard<'static, Live> {
+    // Whoever panicked while drawing left at worst a line too many.
+    LIVE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Live {
+    /// Makes room for something that stays; the next frame stands below it.
+    fn erase(&mut self) {
+        if let Some(term) = self.term.as_ref().filter(|_| self.drawn > 0) {
+            let _ = term.clear_last_lines(self.drawn);
+        }
+        self.drawn = 0;
+    }
+}
+
+/// A view that is drawn again and again in the same place.
+#[derive(Debug)]
+pub(super) struct Screen {
+    term: Term,
+}
+
+impl Screen {
+    pub(super) fn new(to: To) -> Self {
+        let term = to.term();
+        let _ = term.hide_cursor();
+        *live() = Live { term: Some(term.clone()), drawn: 0 };
+        Self { term }
+    }
+
+    /// Columns to draw in.
+    pub(super) fn width(&self) -> usize {
+        usize::from(self.term.size().1)
+    }
+
+    /// Draws over what was drawn before, in one write, so that nothing flickers.
+    pub(super) fn draw(&self, lines: &[String]) {
+        let (height, width) = self.term.size();
+        let shown = lines.len().min(usize::from(height).saturating_sub(1));
+        let mut live = live();
+        let mut frame = String::new();
+        if live.drawn > 0 {
+            frame.push_str(&format!("\x1b[{}A", live.drawn));
+        }
+        for line in &lines[..shown] {
+            frame.push('\r');
+            frame.push_str(&console::truncate_str(line, usize::from(width), "…"));
+            frame.push_str("\x1b[K\n");
+        }
+        frame.push_str("\x1b[J");
+        let _ = self.term.write_str(&frame).and_then(|()| self.term.flush());
+        live.drawn = shown;
+    }
+
+    /// Takes the view away again.
+    pub(super) fn clear(&self) {
+        live().erase();
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        *live() = Live::default();
+        let _ = self.term.show_cursor();
+    }
+}
+
+/// Where log lines go: to stderr, above a live view.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Log;
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut live = live();
+        live.erase();
+        io::stderr().lock().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().lock().flush()
+    }
+}

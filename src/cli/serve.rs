@@ -1,0 +1,94 @@
+//! `volley serve`.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::interrupt::Interrupts;
+use super::out;
+use super::server::Server;
+use super::words::{list, of};
+use super::{Exit, Ground};
+use crate::api;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    long_about = "Send: claims what campaigns have queued at exactly the pace that lanes and tiers allow, takes the \
+                  provider's webhooks at /webhooks/8x8, and falls back where a deadline passes.\n\nOne line says where it \
+                  listens. Ctrl-C (or SIGTERM) stops it in good order: requests under way are finished, what was claimed \
+                  and not begun goes back to its queue; a second Ctrl-C stops it at once, which is as safe, but leaves \
+                  what was under way unknown.",
+    after_help = "\
+Examples:
+  volley serve
+  volley --config staging.toml serve --listen 127.0.0.1:9000
+  VOLLEY_LOG=info volley serve"
+)]
+pub(super) struct Args {
+    /// Listen there instead of at server.listen of the configuration.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Where it listens as one object, on one line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Listening {
+    listen: String,
+    webhooks: String,
+    database: String,
+    lanes: usize,
+    pid: u32,
+}
+
+pub(super) async fn run(args: Args, file: Option<&Path>) -> anyhow::Result<Exit> {
+    let flags = args.listen.map(|listen| ("server.listen", listen)).into_iter().collect();
+    let ground = Ground::new(file, flags)?;
+    ground.config.check_serve()?;
+    super::config::warn(&ground.loaded.warnings);
+    // From here on a Ctrl-C waits for its turn instead of tearing something apart.
+    let mut interrupts = Interrupts::listen();
+    let store = ground.store().await?;
+    let listener = api::listen(ground.config.server.listen).await?;
+    let mut server = Server::start(&ground, store.clone(), listener).await?;
+    listening(&ground, &server, args.json)?;
+    tokio::select! {
+        () = interrupts.next() => {}
+        error = server.failed() => return Err(error),
+    }
+    out::talk("Stopping; a second Ctrl-C stops at once.");
+    let stopped = async {
+        server.stop(|what| out::talk(format_args!("  {what}"))).await?;
+        store.close().await;
+        anyhow::Ok(())
+    };
+    tokio::select! {
+        stopped = stopped => stopped?,
+        () = interrupts.next() => {
+            out::talk("Stopped at once; what was under way is found again by the next start.");
+            return Ok(Exit::Failed);
+        }
+    }
+    out::talk("Stopped.");
+    Ok(Exit::Done)
+}
+
+fn listening(ground: &Ground, server: &Server, json: bool) -> anyhow::Result<()> {
+    let address = format!("http://{}", server.address);
+    let database = ground.database().display().to_string();
+    let lanes: Vec<&str> = ground.config.lanes.iter().map(|lane| lane.name.as_str()).collect();
+    if json {
+        let webhooks = format!("{address}/webhooks/8x8");
+        let pid = std::process::id();
+        out::json(&Listening { listen: address, webhooks, database, lanes: lanes.len(), pid })?;
+    } else {
+        let lanes = if lanes.is_empty() { "no lanes yet".to_owned() } else { format!("lanes {}", list(&lanes)) };
+        out::data(format_args!("Volley listens on {address} (database {database}; {lanes})"))?;
+    }
+    if server.recovered() > 0 {
+        let found = of(server.recovered(), "message was", "messages were");
+        out::talk(format_args!("{found} in flight when the last server died; nobody knows which arrived."));
+    }
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! `volley template`: WhatsApp templates that are in use or held.
+
+use std::collections::BTreeMap;
+
+use anyhow::bail;
+use serde::Serialize;
+
+use super::holds::{self, HoldShown};
+use super::lane;
+use super::out::{self, To};
+use super::table::Table;
+use super::words::{list as listed, of};
+use super::{Exit, Ground};
+use crate::domain::{BatchState, Channel, Content};
+use crate::store::{Hold, Store};
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Templates that campaigns in play use, and those that are held.
+    List {
+        /// As a list of objects.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Stop sending a template for now. Its messages wait; nobody falls back for it.
+    #[command(
+        after_help = "Examples:\n  volley template hold promo\n  volley template hold promo --lane promo-sg --reason 'wrong picture'"
+    )]
+    Hold {
+        /// The template's name at the provider.
+        template: String,
+        /// Only on this lane, instead of on every WhatsApp lane.
+        #[arg(long)]
+        lane: Option<String>,
+        /// Why, for whoever wonders.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Let a template be sent again.
+    Resume {
+        /// The template's name at the provider.
+        template: String,
+        /// Only on this lane, instead of on every lane where it is held.
+        #[arg(long)]
+        lane: Option<String>,
+    },
+}
+
+pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
+    match command {
+        Command::List { json } => list(ground, json).await?,
+        Command::Hold { template, lane, reason } => hold(ground, &template, lane.as_deref(), reason).await?,
+        Command::Resume { template, lane } => resume(ground, &template, lane.as_deref()).await?,
+    }
+    Ok(Exit::Done)
+}
+
+#[derive(Debug, Default, Serialize)]
+struct TemplateShown {
+    name: String,
+    languages: Vec<String>,
+    lanes: Vec<String>,
+    /// Campaigns in play that use it.
+    campaigns: Vec<String>,
+    holds: Vec<HoldShown>,
+}
+
+/// By name, what is in use and what is held.
+async fn templates(store: &dyn Store, all: &[Hold]) -> anyhow::Result<Vec<TemplateShown>> {
+    let mut found: BTreeMap<String, TemplateShown> = BTreeMap::new();
+    let in_play = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused];
+    for batch in store.batches(Some(in_play)).await? {
+        let Some(plan) = store.plan(batch.id).await? else { continue };
+        for step in &plan.steps {
+            let Content::Template(template) = &step.content else { continue };
+            let shown = found.entry(template.name.clone()).or_default();
+            add(&mut shown.languages, &template.language);
+            add(&mut shown.lanes, &step.lane);
+            add(&mut shown.campaigns, &super::campaign::name_of(&batch));
+        }
+    }
+    for hold in all.iter().filter(|hold| !hold.template.is_empty()) {
+        let shown = found.entry(hold.template.clone()).or_default();
+        add(&mut shown.lanes, &hold.lane);
+        shown.holds.push(HoldShown::new(hold));
+    }
+    Ok(found.into_iter().map(|(name, shown)| TemplateShown { name, ..shown }).collect())
+}
+
+fn add(names: &mut Vec<String>, name: &str) {
+    if !names.iter().any(|known| known == name) {
+        names.push(name.to_owned());
+    }
+}
+
+async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
+    let store = ground.store_to_look_into().await?;
+    let all = store.holds().await?;
+    let templates = templates(store.as_ref(), &all).await?;
+    if json {
+        return out::json(&templates);
+    }
+    if templates.is_empty() {
+        out::talk("No template is held, and no campaign in play uses one.");
+        return Ok(());
+    }
+    let paint = To::Stdout.paint();
+    let mut table = Table::new(&["template", "languages", "lanes", "campaigns in play", "state"]);
+    for template in &templates {
+        let state = if template.holds.is_empty() { paint.good("may be sent") } else { paint.bad("held") };
+        table.row([
+            template.name.clone(),
+            template.languages.join(", "),
+            template.lanes.join(", "),
+            template.campaigns.join(", "),
+            state,
+        ]);
+    }
+    out::lines(table.lines(paint))?;
+    for hold in all.iter().filter(|hold| !hold.template.is_empty()) {
+        out::data(format_args!("\n{} is held: {}", holds::what(hold), holds::why(hold, ground.now())))?;
+        out::data(paint.dim(format!("  {}", holds::what_to_do(hold))))?;
+    }
+    Ok(())
+}
+
+async fn hold(ground: &Ground, template: &str, on: Option<&str>, reason: Option<String>) -> anyhow::Result<()> {
+    let lanes: Vec<String> = match on {
+        Some(name) => vec![lane::named(ground, name)?.name.clone()],
+        None => ground.config.lanes_on(Channel::WhatsApp).map(|lane| lane.name.clone()).collect(),
+    };
+    if lanes.is_empty() {
+        bail!("there is no lane on WhatsApp, and only WhatsApp has templates; name one with --lane");
+    }
+    let store = ground.store().await?;
+    let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    for lane in &lanes {
+        let hold = Hold {
+            lane: lane.clone(),
+            template: template.to_owned(),
+            by_person: true,
+            code: None,
+            reason: format!("held by {}{why}", ground.by),
+            since: ground.now(),
+        };
+        store.hold(hold).await?;
+    }
+    store.close().await;
+    out::data(format_args!("Template {template} is held on {}; its messages wait.", listed(&lanes)))
+}
+
+async fn resume(ground: &Ground, template: &str, on: Option<&str>) -> anyhow::Result<()> {
+    let store = ground.store().await?;
+    let holds = store.holds().await?;
+    let mut lanes: Vec<String> = Vec::new();
+    for hold in holds.iter().filter(|hold| hold.template == template && on.is_none_or(|lane| hold.lane == lane)) {
+        add(&mut lanes, &hold.lane);
+    }
+    let mut lifted = 0;
+    for lane in &lanes {
+        lifted += store.release(lane.clone(), template.to_owned(), ground.now(), ground.by.clone()).await?;
+    }
+    store.close().await;
+    match lifted {
+        0 => out::data(format_args!(
+            "Template {template} was not held{}.",
+            on.map(|lane| format!(" on {lane}")).unwrap_or_default()
+        )),
+        lifted => out::data(format_args!(
+            "Template {template} may be sent again on {}; {} lifted.",
+            listed(&lanes),
+            of(lifted, "hold is", "holds are")
+        )),
+    }
+}

@@ -1,0 +1,64 @@
+//! One look at a campaign: everything that a view shows, read at one time.
+
+use crate::campaign::{Report, Show};
+use crate::cli::Ground;
+use crate::domain::{BatchId, Content, Plan, Timestamp};
+use crate::store::{Batch, Hold, Store};
+
+#[derive(Debug)]
+pub(in crate::cli) struct Look {
+    pub(in crate::cli) at: Timestamp,
+    pub(in crate::cli) batch: Batch,
+    pub(in crate::cli) show: Show,
+    pub(in crate::cli) report: Report,
+    /// What keeps its lanes or templates from sending.
+    pub(in crate::cli) holds: Vec<Hold>,
+    /// Whether a server is running on this database.
+    pub(in crate::cli) server: bool,
+    pub(in crate::cli) next_due: Option<Timestamp>,
+}
+
+/// Looks again and again; what never changes is read once.
+pub(super) struct Looking<'a> {
+    ground: &'a Ground,
+    store: &'a dyn Store,
+    id: BatchId,
+    plan: Plan,
+    allowed: f64,
+}
+
+impl<'a> Looking<'a> {
+    pub(super) async fn new(ground: &'a Ground, store: &'a dyn Store, id: BatchId) -> anyhow::Result<Self> {
+        let plan = store.plan(id).await?.ok_or_else(|| anyhow::anyhow!("the campaign is gone"))?;
+        let allowed = ground.allowed(&plan);
+        Ok(Self { ground, store, id, plan, allowed })
+    }
+
+    pub(super) async fn look(&mut self) -> anyhow::Result<Look> {
+        let store = self.store;
+        // The state first: what is counted afterwards can only be further on.
+        let batch = store.batch(self.id).await?.ok_or_else(|| anyhow::anyhow!("the campaign is gone"))?;
+        let tallies = store.tallies(self.id).await?;
+        let at = self.ground.now();
+        let server = !self.ground.nodes(store).await?.is_empty();
+        let mut show = Show::new(&batch, &tallies, self.allowed);
+        if !server {
+            show.rate.now = 0.0;
+        }
+        let mut holds = store.holds().await?;
+        holds.retain(|hold| self.concerns(hold));
+        let next_due = store.next_due(self.id).await?;
+        let report = Report::of(&batch, Some(&self.plan), &tallies);
+        Ok(Look { at, batch, show, report, holds, server, next_due })
+    }
+
+    fn concerns(&self, hold: &Hold) -> bool {
+        self.plan.steps.iter().any(|step| {
+            let template = match &step.content {
+                Content::Template(template) => template.name.as_str(),
+                Content::Text { .. } => "",
+            };
+            step.lane == hold.lane && (hold.template.is_empty() || hold.template == template)
+        })
+    }
+}

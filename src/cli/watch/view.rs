@@ -1,0 +1,206 @@
+//! What a look looks like: a frame on a terminal, a line elsewhere.
+
+use super::{Look, took};
+use crate::campaign::{FellBack, Report, StepReport};
+use crate::cli::holds;
+use crate::cli::out::Paint;
+use crate::cli::table::Table;
+use crate::cli::words::{about, count, count_or_dash, moment, of, percent, rate, span, time_for};
+use crate::domain::BatchState;
+
+pub(super) const NO_SERVER: &str = "no server is running on this database: start `volley serve`";
+
+/// Columns that a bar may take.
+const BAR_MOST: usize = 72;
+
+/// Everything, as lines of a terminal that is so many columns wide.
+pub(super) fn frame(look: &Look, width: usize, paint: Paint) -> Vec<String> {
+    let mut lines = vec![title(look, paint), bar(look, width, paint), legend(look, paint), String::new()];
+    let mut table = Table::new(&columns());
+    for step in &look.report.steps {
+        table.row(step_cells(step, paint));
+    }
+    lines.extend(table.lines(paint));
+    lines.push(String::new());
+    lines.push(pace(look));
+    lines.extend(outcome_notes(&look.report).into_iter().map(|note| paint.dim(note)));
+    for hold in &look.holds {
+        let what = format!("{} is held: {}", holds::what(hold), holds::why(hold, look.at));
+        lines.push(format!("{} {what}", paint.so_so("!")));
+        lines.push(format!("  {}", paint.dim(holds::what_to_do(hold))));
+    }
+    if !look.server && !super::Until::Settled.is_met(look) {
+        lines.push(format!("{} {NO_SERVER}", paint.bad("!")));
+    }
+    lines
+}
+
+fn title(look: &Look, paint: Paint) -> String {
+    let state = match look.batch.state {
+        state @ (BatchState::Running | BatchState::Finished | BatchState::Settled) => paint.good(state),
+        state @ (BatchState::Paused | BatchState::Scheduled) => paint.so_so(state),
+        state => paint.bad(state),
+    };
+    let begins = look.batch.starts_at.filter(|at| *at > look.at);
+    let since = match (begins, took(&look.batch, look.at)) {
+        (Some(at), _) => format!(" · begins {}, in {}", moment(at), about(at.since(look.at))),
+        (None, Some(took)) => format!(" · {}", about(took)),
+        (None, None) => String::new(),
+    };
+    let why = look.batch.why.as_ref().map(|why| format!(" · {why}")).unwrap_or_default();
+    format!("{}  {state}{}", paint.bold(&look.show.name), paint.dim(format!("{since}{why}")))
+}
+
+/// Done, handed over, still to go, side by side.
+fn bar(look: &Look, width: usize, paint: Paint) -> String {
+    let columns = width.saturating_sub(12).clamp(10, BAR_MOST);
+    let counts = look.show.counts;
+    let whole = look.report.audience.max(1);
+    let place = |number: i64| {
+        let columns = i128::try_from(columns).unwrap_or(0);
+        usize::try_from(i128::from(number) * columns / i128::from(whole))
+            .unwrap_or(0)
+            .min(columns.try_into().unwrap_or(0))
+    };
+    let done = place(counts.done);
+    let left = place(counts.done + counts.awaiting + counts.sending).max(done);
+    format!(
+        "{}{}{} {}",
+        paint.good("█".repeat(done)),
+        paint.so_so("▒".repeat(left - done)),
+        paint.dim("░".repeat(columns - left)),
+        percent(counts.done, look.report.audience),
+    )
+}
+
+fn legend(look: &Look, paint: Paint) -> String {
+    let counts = look.show.counts;
+    let parts = [
+        (paint.good("█"), counts.done, "done"),
+        (paint.so_so("▒"), counts.awaiting + counts.sending, "handed over, receipts to come"),
+        (paint.dim("░"), counts.queued, "to hand over"),
+    ];
+    let said = parts.into_iter().map(|(sign, number, what)| format!("{sign} {} {what}", count(number)));
+    said.collect::<Vec<_>>().join("   ")
+}
+
+/// The columns of a funnel.
+const fn columns() -> [&'static str; 9] {
+    ["", "", ">handed over", ">sent", ">delivered", ">read", ">undelivered", ">fell back", ""]
+}
+
+fn step_cells(step: &StepReport, paint: Paint) -> [String; 9] {
+    let fell = step.fell_back.total();
+    [
+        paint.dim(step.step),
+        step.channel.to_string(),
+        count_or_dash(step.handed_over),
+        count_or_dash(step.sent),
+        paint.good(count_or_dash(step.delivered)),
+        count_or_dash(step.read),
+        count_or_dash(step.undelivered),
+        paint.so_so(count_or_dash(fell)),
+        paint.dim(fell_back(&step.fell_back)),
+    ]
+}
+
+/// Why messages went on to the next step: `365 deadline · 247 undelivered`.
+pub(in crate::cli) fn fell_back(fell: &FellBack) -> String {
+    let parts = [
+        (fell.deadline, "not in time"),
+        (fell.undelivered, "undelivered"),
+        (fell.rejected, "rejected"),
+        (fell.could_not_leave, "could not leave"),
+        (fell.outside_window, "outside window"),
+        (fell.missing_variable, "missing variable"),
+    ];
+    let said = parts.into_iter().filter(|(number, _)| *number != 0);
+    said.map(|(number, why)| format!("{} {why}", count(number))).collect::<Vec<_>>().join(" · ")
+}
+
+/// How fast it goes, and what comes next.
+fn pace(look: &Look) -> String {
+    let counts = look.show.counts;
+    let mut said = Vec::new();
+    if counts.queued > 0 || look.show.rate.now > 0.0 {
+        said.push(format!("{} now, {} allowed", rate(look.show.rate.now), rate(look.show.rate.allowed)));
+    }
+    let is_moving = look.server && look.batch.state == BatchState::Running;
+    if let Some(left) = time_for(counts.queued, look.show.rate.now).filter(|_| counts.queued > 0 && is_moving) {
+        said.push(format!("about {} to hand over what waits", about(left)));
+    }
+    if let Some(due) = look.next_due.filter(|due| *due > look.at && is_moving) {
+        said.push(format!("next deadline in {}", about(due.since(look.at))));
+    }
+    if said.is_empty() {
+        said.push(match look.batch.state {
+            BatchState::Settled => {
+                format!("{} of {} reached", count(reached(&look.report)), count(look.report.audience))
+            }
+            BatchState::Finished => "nothing is left to hand over; last receipts may still come".to_owned(),
+            _ => String::new(),
+        });
+    }
+    said.join(" · ")
+}
+
+fn reached(report: &Report) -> i64 {
+    report.outcome(crate::domain::Outcome::Reached)
+}
+
+/// What is rare and worth a sentence.
+pub(in crate::cli) fn outcome_notes(report: &Report) -> Vec<String> {
+    let mut notes = Vec::new();
+    if report.unknown_count > 0 {
+        let what = of(report.unknown_count, "hand-over is unknown", "hand-overs are unknown");
+        notes.push(format!("{what}: the connection broke, and nobody can say yet whether it happened"));
+    }
+    if report.delivered_twice > 0 {
+        let what = of(report.delivered_twice, "person got it twice", "people got it twice");
+        notes.push(format!("{what}: an earlier step succeeded after a later one had left"));
+    }
+    if report.late > 0 {
+        let what = of(report.late, "person was reached late", "people were reached late");
+        notes.push(format!("{what}: the receipt came after the message had ended"));
+    }
+    notes
+}
+
+/// One line for logs and pipes.
+pub(super) fn line(look: &Look) -> String {
+    let counts = look.show.counts;
+    let mut said =
+        vec![look.batch.state.to_string(), format!("{} of {} done", count(counts.done), count(look.report.audience))];
+    if counts.queued > 0 {
+        said.push(format!("{} to hand over", count(counts.queued)));
+        said.push(format!("{} of {}", rate(look.show.rate.now), rate(look.show.rate.allowed)));
+    }
+    for step in look.report.steps.iter().filter(|step| step.handed_over > 0) {
+        said.push(format!(
+            "{} {} handed over, {} delivered",
+            step.channel,
+            count(step.handed_over),
+            count(step.delivered)
+        ));
+    }
+    if report_is_worried(&look.report) {
+        said.push(format!(
+            "{} unknown, {} twice",
+            count(look.report.unknown_count),
+            count(look.report.delivered_twice)
+        ));
+    }
+    for hold in &look.holds {
+        said.push(format!("{} is held: {} ({})", holds::what(hold), hold.reason, holds::what_to_do(hold)));
+    }
+    if look.batch.state == BatchState::Settled
+        && let Some(took) = took(&look.batch, look.at)
+    {
+        said.push(span(took));
+    }
+    said.join(" · ")
+}
+
+const fn report_is_worried(report: &Report) -> bool {
+    report.unknown_count > 0 || report.delivered_twice > 0
+}

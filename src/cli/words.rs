@@ -1,0 +1,194 @@
+//! Numbers, shares and times as people read them.
+
+use std::fmt::Display;
+
+use crate::domain::{Span, Timestamp};
+
+/// With thousands separators: `3,000`.
+pub(super) fn count(number: impl Into<i128>) -> String {
+    let number = number.into();
+    let digits = number.unsigned_abs().to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if number < 0 {
+        grouped.push('-');
+    }
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A dash for nothing, so that a column of numbers shows where something is.
+pub(super) fn count_or_dash(number: i64) -> String {
+    if number == 0 { "–".to_owned() } else { count(number) }
+}
+
+/// `1 message`, `3,000 messages`.
+pub(super) fn of(number: impl Into<i128>, one: &str, many: &str) -> String {
+    let number = number.into();
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
+/// A share in percent: never 100 while something is missing, never 0 while something is there.
+#[expect(clippy::cast_precision_loss, reason = "one digit behind the point is shown")]
+pub(super) fn percent(part: i64, whole: i64) -> String {
+    if whole <= 0 {
+        return "–".to_owned();
+    }
+    let tenths = (part as f64 * 1_000.0 / whole as f64).round();
+    match tenths {
+        _ if part == whole => "100 %".to_owned(),
+        _ if part == 0 => "0 %".to_owned(),
+        tenths if tenths < 1.0 => "< 0.1 %".to_owned(),
+        tenths => format!("{:.1} %", tenths.min(999.0) / 10.0),
+    }
+}
+
+/// The two largest units that matter: `350 ms`, `2.4 s`, `28 s`, `4 min 12 s`, `2 h 5 min`, `3 d 4 h`.
+pub(super) fn span(span: Span) -> String {
+    let millis = span.millis();
+    let seconds = (millis + 500) / 1_000;
+    let two = |large: i64, unit: &str, small: i64, small_unit: &str| match small {
+        0 => format!("{large} {unit}"),
+        small => format!("{large} {unit} {small} {small_unit}"),
+    };
+    match seconds {
+        _ if millis == 0 => "0 s".to_owned(),
+        _ if millis < 1_000 => format!("{millis} ms"),
+        _ if millis < 9_950 => format!("{}.{} s", (millis + 50) / 1_000, (millis + 50) % 1_000 / 100),
+        ..60 => format!("{seconds} s"),
+        60..3_600 => two(seconds / 60, "min", seconds % 60, "s"),
+        3_600..86_400 => two(seconds / 3_600, "h", seconds % 3_600 / 60, "min"),
+        _ => two(seconds / 86_400, "d", seconds % 86_400 / 3_600, "h"),
+    }
+}
+
+/// The same in whole seconds at least, for what counts down before somebody's eyes.
+pub(super) fn about(left: Span) -> String {
+    span(Span::from_secs(((left.millis() + 999) / 1_000).max(1)))
+}
+
+/// `498/s`, and with one digit behind the point where it is slow.
+pub(super) fn rate(each_second: f64) -> String {
+    if each_second > 0.0 && each_second < 9.95 {
+        format!("{each_second:.1}/s")
+    } else {
+        format!("{}/s", whole(each_second))
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates, and no pace comes near")]
+fn whole(number: f64) -> String {
+    count(number.round() as i64)
+}
+
+/// How long so many take at a pace.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "an estimate for people; it saturates"
+)]
+pub(super) fn time_for(messages: i64, each_second: f64) -> Option<Span> {
+    (each_second > 0.0).then(|| Span::from_millis((messages as f64 * 1_000.0 / each_second) as i64))
+}
+
+/// A moment on the clock of the person who reads it: `2026-12-01 09:00:12`.
+pub(super) fn moment(at: Timestamp) -> String {
+    local(at, "%Y-%m-%d %H:%M:%S")
+}
+
+/// The time of day of a moment.
+pub(super) fn time_of_day(at: Timestamp) -> String {
+    local(at, "%H:%M:%S")
+}
+
+fn local(at: Timestamp, format: &str) -> String {
+    match chrono::DateTime::from_timestamp_millis(at.millis()) {
+        Some(utc) => utc.with_timezone(&chrono::Local).format(format).to_string(),
+        None => at.rfc3339(),
+    }
+}
+
+/// A bar of so many columns of which a share is filled, to an eighth of a column.
+pub(super) fn bar(part: i64, whole: i64, columns: usize) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = eighths_of(part, whole, columns);
+    let mut bar = "█".repeat(eighths / 8);
+    bar.push_str(EIGHTHS[eighths % 8]);
+    if bar.is_empty() && part > 0 {
+        bar.push('▏');
+    }
+    bar
+}
+
+fn eighths_of(part: i64, whole: i64, columns: usize) -> usize {
+    if whole <= 0 || part <= 0 {
+        return 0;
+    }
+    let columns = i128::try_from(columns * 8).unwrap_or(0);
+    let eighths = (i128::from(part.min(whole)) * columns + i128::from(whole) / 2) / i128::from(whole);
+    usize::try_from(eighths).unwrap_or(0)
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub(super) fn list<T: Display>(items: &[T]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.to_string(),
+        [first @ .., last] => {
+            let first: Vec<String> = first.iter().map(ToString::to_string).collect();
+            format!("{} and {last}", first.join(", "))
+        }
+    }
+}
+
+/// In quotes where a shell would otherwise see more than one word.
+pub(super) fn shell(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(
+            [0, 999, 1_000, 1_234_567, -12_345].map(|n| count(n)),
+            ["0", "999", "1,000", "1,234,567", "-12,345"]
+        );
+        assert_eq!([of(1, "row", "rows"), of(2_000, "row", "rows")], ["1 row", "2,000 rows"]);
+        let shares = [(0, 9), (9, 9), (1, 100_000), (99_999, 100_000), (1, 3), (0, 0)];
+        assert_eq!(
+            shares.map(|(part, whole)| percent(part, whole)),
+            ["0 %", "100 %", "< 0.1 %", "99.9 %", "33.3 %", "–"]
+        );
+        assert_eq!([0.0, 0.4, 497.6, 12_000.2].map(rate), ["0/s", "0.4/s", "498/s", "12,000/s"]);
+    }
+
+    #[test]
+    fn times_read_well() {
+        let millis = [0, 350, 2_440, 9_960, 28_000, 252_000, 7_500_000, 273_600_000];
+        let read = ["0 s", "350 ms", "2.4 s", "10 s", "28 s", "4 min 12 s", "2 h 5 min", "3 d 4 h"];
+        assert_eq!(millis.map(|millis| span(Span::from_millis(millis))), read);
+        assert_eq!(about(Span::from_millis(2_001)), "3.0 s");
+    }
+
+    #[test]
+    fn a_bar_shows_the_least_there_is_and_is_full_only_when_it_is() {
+        assert_eq!([bar(0, 10, 4), bar(5, 10, 4), bar(10, 10, 4), bar(1, 1_000, 4)], ["", "██", "████", "▏"]);
+    }
+
+    #[test]
+    fn a_name_survives_the_shell() {
+        assert_eq!([shell("promo-1"), shell("May's promo")], ["promo-1", r"'May'\''s promo'"]);
+    }
+}
