@@ -3,3 +3,7 @@
 // `cfg(test)` is always on here; it tells the lints that these are tests.
 #[cfg(test)]
 mod architecture;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod support;
