@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use volley::domain::{Channel, Msisdn, Span};
 
-use crate::support::{Arrived, Seen, Shape, World, clock, number, until};
+use crate::support::{ALONE, Arrived, Seen, Shape, World, clock, number, until};
 
 const KILLS: usize = 60;
 /// So few that the provider's repeats of what one kill made it repeat do not meet the last kill of the round.
@@ -89,12 +89,12 @@ receipt_window = "6s"
     )
 }
 
-fn from_environment(name: &str) -> Option<u64> {
+pub(crate) fn from_environment(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
 }
 
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     from_environment("VOLLEY_KILL_SEED").unwrap_or_else(|| clock().now().millis().unsigned_abs())
 }
 
@@ -323,7 +323,8 @@ fn check_campaign(seed: u64, campaign: &Campaign, report: &Value, seen: &HashMap
     }
 
     // Nothing that was acknowledged is lost: whoever was reached counts as reached, and nobody else does.
-    let delivered = |person| ROUTE.into_iter().filter(move |channel| on(person, *channel).is_some_and(|m| m.is_delivered));
+    let delivered =
+        |person| ROUTE.into_iter().filter(move |channel| on(person, *channel).is_some_and(|m| m.is_delivered));
     let reached = people().filter(|person| delivered(*person).count() > 0).count();
     assert_eq!(outcomes["reached"], i64::try_from(reached).unwrap(), "seed {seed}: {name}: {report}");
     let twice: Vec<_> = people().filter(|person| delivered(*person).count() > 1).collect();
@@ -357,6 +358,7 @@ fn check_campaign(seed: u64, campaign: &Campaign, report: &Value, seen: &HashMap
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_moment_a_campaign_goes_on_and_nobody_gets_anything_twice() {
+    let _alone = ALONE.lock().await;
     let seed = seed();
     let kills = from_environment("VOLLEY_KILLS").map_or(KILLS, |kills| usize::try_from(kills).unwrap());
     println!("VOLLEY_KILL_SEED={seed} VOLLEY_KILLS={kills}");

@@ -4,6 +4,10 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod full_load;
+#[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod kill_commands;
 #[cfg(test)]
 mod support;

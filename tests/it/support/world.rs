@@ -71,7 +71,8 @@ impl World {
             let tier = if channel == "WhatsApp" { "tier = \"unlimited\"\n" } else { "" };
             let name = channel.to_lowercase();
             let rate = shape.rate;
-            write!(config, "[[lane]]\nname = \"{name}\"\nchannel = \"{channel}\"\nrate = \"{rate}/s\"\n{tier}").unwrap();
+            write!(config, "[[lane]]\nname = \"{name}\"\nchannel = \"{channel}\"\nrate = \"{rate}/s\"\n{tier}")
+                .unwrap();
         }
         std::fs::write(folder.path().join("volley.toml"), config).unwrap();
         Self { provider: Provider::at(&url), folder, _simulator: simulator, server: None, reader: None }
@@ -138,7 +139,8 @@ impl World {
 
     /// Messages that are claimed and not recorded, by lane.
     pub(crate) async fn in_flight(&mut self) -> Vec<(String, i64)> {
-        let sql = "SELECT lane.name, count(*) FROM message JOIN lane ON lane.id = message.lane WHERE state = 1 GROUP BY 1";
+        let sql =
+            "SELECT lane.name, count(*) FROM message JOIN lane ON lane.id = message.lane WHERE state = 1 GROUP BY 1";
         let rows = sqlx::query(sql).fetch_all(&self.reader().await).await.unwrap();
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     }
