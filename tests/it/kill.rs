@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use volley::domain::{Channel, Msisdn, Span};
 
-use crate::support::{ALONE, Arrived, Seen, Shape, World, clock, number, until};
+use crate::support::{ALONE, Arrived, Installation, Seen, Shape, clock, number, until};
 
 const KILLS: usize = 60;
 /// So few that the provider's repeats of what one kill made it repeat do not meet the last kill of the round.
@@ -140,7 +140,7 @@ struct Campaign {
 struct Round {
     seed: u64,
     rng: fastrand::Rng,
-    world: World,
+    site: Installation,
     campaigns: Vec<Campaign>,
     /// Each kill with what it found in flight.
     kills: Vec<(Moment, i64)>,
@@ -149,18 +149,18 @@ struct Round {
 impl Round {
     async fn new(seed: u64) -> Self {
         let shape = Shape { seed, profile: PROFILE.to_owned(), rate: 400 };
-        let world = World::new(&shape).await;
-        Self { seed, rng: fastrand::Rng::with_seed(seed), world, campaigns: Vec::new(), kills: Vec::new() }
+        let site = Installation::new(&shape).await;
+        Self { seed, rng: fastrand::Rng::with_seed(seed), site, campaigns: Vec::new(), kills: Vec::new() }
     }
 
     async fn run(mut self, kills: usize) -> Vec<(Moment, i64)> {
-        self.world.serve().await;
+        self.site.serve().await;
         for _ in 0..kills {
             self.see_to_work().await;
             let moment = Moment::drawn(&mut self.rng);
             self.kill_at(moment).await;
             if moment != Moment::Starting {
-                self.world.serve().await;
+                self.site.serve().await;
             }
         }
         self.settle().await;
@@ -170,9 +170,9 @@ impl Round {
 
     /// Launches another campaign where too little is queued for a kill to be worth it.
     async fn see_to_work(&mut self) {
-        while self.world.look("SELECT count(*) FROM message WHERE state = 0").await.unwrap_or(0) < WORK {
+        while self.site.look("SELECT count(*) FROM message WHERE state = 0").await.unwrap_or(0) < WORK {
             let name = self.next_campaign();
-            self.world.volley(&["campaign", "launch", &format!("{name}.toml"), "--json"]).await.json();
+            self.site.volley(&["campaign", "launch", &format!("{name}.toml"), "--json"]).await.json();
         }
     }
 
@@ -180,30 +180,30 @@ impl Round {
         let first = u64::try_from(self.campaigns.len()).unwrap() * PEOPLE;
         let name = format!("campaign-{}", self.campaigns.len() + 1);
         let people = first..first + PEOPLE;
-        self.world.write_people(&format!("{name}.csv"), people.clone());
+        self.site.write_people(&format!("{name}.csv"), people.clone());
         let file = campaign_file(&format!("{name}.csv"), &format!("name = \"{name}\""));
-        std::fs::write(self.world.path(&format!("{name}.toml")), file).unwrap();
+        std::fs::write(self.site.path(&format!("{name}.toml")), file).unwrap();
         self.campaigns.push(Campaign { name: name.clone(), people });
         name
     }
 
     async fn kill_at(&mut self, moment: Moment) {
-        let seen = self.world.provider.seen().await;
+        let seen = self.site.provider.seen().await;
         match moment {
             Moment::Sending(more) => self.saw(&format!("messages={}", seen.messages + more)).await,
             Moment::Receipts(more) => self.saw(&format!("posted={}", seen.webhooks.posted + more)).await,
             Moment::Starting => {
                 self.kill_and_count(moment).await;
-                let before = self.world.look("SELECT max(id) FROM node").await;
-                self.world.begin_to_serve();
+                let before = self.site.look("SELECT max(id) FROM node").await;
+                self.site.begin_to_serve();
                 self.wait_for("a new server has begun", |now| now > before, "SELECT max(id) FROM node").await;
-                self.world.kill_server().await;
-                self.world.serve().await;
+                self.site.kill_server().await;
+                self.site.serve().await;
                 return;
             }
             Moment::Launching => {
                 let name = self.next_campaign();
-                let launch = self.world.begin(&["campaign", "launch", &format!("{name}.toml"), "--json"]);
+                let launch = self.site.begin(&["campaign", "launch", &format!("{name}.toml"), "--json"]);
                 // Either it is being laid out now, or that has just been done: both are moments to die at.
                 let batches = i64::try_from(self.campaigns.len()).unwrap();
                 self.wait_for("the campaign is begun", |now| now >= Some(batches), "SELECT count(*) FROM batch").await;
@@ -217,8 +217,8 @@ impl Round {
 
     /// Waits until the provider has seen so much.
     async fn saw(&mut self, so_much: &str) {
-        if self.world.provider.saw(so_much, 60).await.is_none() {
-            let seen = self.world.provider.seen().await;
+        if self.site.provider.saw(so_much, 60).await.is_none() {
+            let seen = self.site.provider.seen().await;
             panic!("seed {}: the provider has not seen {so_much} within a minute, only {seen:?}", self.seed);
         }
     }
@@ -227,7 +227,7 @@ impl Round {
         let (clock, what) = (clock(), format!("seed {}: {what}", self.seed));
         let give_up = clock.now() + Span::from_secs(60);
         loop {
-            let now = self.world.look(sql).await;
+            let now = self.site.look(sql).await;
             if is_so(now) {
                 return;
             }
@@ -237,8 +237,8 @@ impl Round {
     }
 
     async fn kill_and_count(&mut self, moment: Moment) {
-        self.world.kill_server().await;
-        let in_flight = self.world.in_flight().await;
+        self.site.kill_server().await;
+        let in_flight = self.site.in_flight().await;
         for (lane, count) in &in_flight {
             assert!(*count <= UNKNOWN_MAX, "seed {}: {count} messages in flight on {lane} after {moment:?}", self.seed);
         }
@@ -250,7 +250,7 @@ impl Round {
         for campaign in &self.campaigns {
             let what = format!("seed {}: {} is settled", self.seed, campaign.name);
             until(&what, SETTLE_MAX, || async {
-                let show = self.world.show(&campaign.name).await;
+                let show = self.site.show(&campaign.name).await;
                 let left = |name: &str| show["counts"][name].as_i64().unwrap();
                 match show["state"].as_str().unwrap() {
                     "settled" => {
@@ -267,7 +267,7 @@ impl Round {
         }
         let what = format!("seed {}: everything is told", self.seed);
         until(&what, SETTLE_MAX, || async {
-            let seen = self.world.provider.seen().await;
+            let seen = self.site.provider.seen().await;
             if seen.webhooks.posted == seen.receipts { Ok(()) } else { Err(format!("{seen:?}")) }
         })
         .await;
@@ -276,9 +276,9 @@ impl Round {
     /// Holds the sender's account against the provider's.
     async fn check(&self) {
         let seed = self.seed;
-        let seen = self.world.provider.seen().await;
+        let seen = self.site.provider.seen().await;
         check_manners(seed, &seen);
-        let arrived = self.world.provider.arrived().await;
+        let arrived = self.site.provider.arrived().await;
         let ids: HashSet<&str> = arrived.iter().map(|message| message.client_message_id.as_str()).collect();
         assert_eq!(ids.len(), arrived.len(), "seed {seed}: an id came twice");
         let mut by_person: HashMap<(Msisdn, Channel), &Arrived> = HashMap::new();
@@ -287,7 +287,7 @@ impl Round {
             assert!(!twice, "seed {seed}: {} got {} twice", message.msisdn, message.channel);
         }
         for campaign in &self.campaigns {
-            check_campaign(seed, campaign, &self.world.report(&campaign.name).await, &by_person);
+            check_campaign(seed, campaign, &self.site.report(&campaign.name).await, &by_person);
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use volley::domain::Span;
 
 use crate::kill::{from_environment, seed};
-use crate::support::{ALONE, Process, Shape, World, clock, until};
+use crate::support::{ALONE, Installation, Process, Shape, clock, until};
 
 const PEOPLE: u64 = 40_000;
 /// Where a command is killed: early enough that it has a good deal before it.
@@ -31,17 +31,17 @@ const CALLED_OFF: &str = "SELECT count(*) FROM batch WHERE state IN (5, 6)";
 struct Desk {
     seed: u64,
     rng: fastrand::Rng,
-    world: World,
+    site: Installation,
     kills: usize,
 }
 
 impl Desk {
     async fn new(seed: u64) -> Self {
         let shape = Shape { seed, profile: PROFILE.to_owned(), rate: 2_000 };
-        let mut world = World::new(&shape).await;
-        world.write_people("people.csv", 0..PEOPLE);
-        world.serve().await;
-        Self { seed, rng: fastrand::Rng::with_seed(seed), world, kills: 0 }
+        let mut site = Installation::new(&shape).await;
+        site.write_people("people.csv", 0..PEOPLE);
+        site.serve().await;
+        Self { seed, rng: fastrand::Rng::with_seed(seed), site, kills: 0 }
     }
 
     fn campaign(&self, name: &str, audience: &str, more: &str) {
@@ -49,7 +49,7 @@ impl Desk {
             "name = \"{name}\"\naudience = \"{audience}\"\n{more}\n\
              [[step]]\nchannel = \"SMS\"\ntext = \"Hi {{{{FirstName}}}}\"\nreceipt_window = \"5s\"\n"
         );
-        std::fs::write(self.world.path(&format!("{name}.toml")), file).unwrap();
+        std::fs::write(self.site.path(&format!("{name}.toml")), file).unwrap();
     }
 
     /// Waits until a number in the database is so large. The command must not have ended by then.
@@ -57,7 +57,7 @@ impl Desk {
         let (seed, clock) = (self.seed, clock());
         let give_up = clock.now() + Span::from_secs(60);
         loop {
-            let now = self.world.look(sql).await.unwrap_or(-1);
+            let now = self.site.look(sql).await.unwrap_or(-1);
             if now >= least {
                 return;
             }
@@ -74,27 +74,27 @@ impl Desk {
     }
 
     async fn kill_server(&mut self) {
-        self.world.kill_server().await;
+        self.site.kill_server().await;
         self.kills += 1;
     }
 
     async fn names(&self, of: &str) -> Vec<Value> {
-        let list = self.world.volley(&[of, "list", "--json"]).await.json();
+        let list = self.site.volley(&[of, "list", "--json"]).await.json();
         list.as_array().unwrap().iter().map(|entry| entry["name"].clone()).collect()
     }
 
     async fn import_is_killed(&mut self, name: &str, with_server: bool) {
         let import = ["audience", "import", "people.csv", "--name", name, "--json"];
-        let running = self.world.begin(&import);
+        let running = self.site.begin(&import);
         let rows = self.rng.i64(ROWS);
         self.reached(IMPORTED, rows).await;
         self.kill(running).await;
         if with_server {
             self.kill_server().await;
-            self.world.serve().await;
+            self.site.serve().await;
         }
         assert!(!self.names("audience").await.contains(&name.into()), "seed {}: half an audience shows", self.seed);
-        assert_eq!(self.world.volley(&import).await.json()["valid"], PEOPLE, "seed {}", self.seed);
+        assert_eq!(self.site.volley(&import).await.json()["valid"], PEOPLE, "seed {}", self.seed);
         let names = self.names("audience").await;
         assert_eq!(names.iter().filter(|shown| **shown == name).count(), 1, "seed {}: {names:?}", self.seed);
     }
@@ -102,16 +102,16 @@ impl Desk {
     async fn launch_is_killed(&mut self, name: &str, at: &'static str, with_server: bool) {
         let file = format!("{name}.toml");
         let launch = ["campaign", "launch", &file, "--json"];
-        let running = self.world.begin(&launch);
+        let running = self.site.begin(&launch);
         let rows = self.rng.i64(ROWS);
         self.reached(at, rows).await;
         self.kill(running).await;
         if with_server {
             self.kill_server().await;
-            self.world.serve().await;
+            self.site.serve().await;
         }
         assert!(!self.names("campaign").await.contains(&name.into()), "seed {}: half a campaign shows", self.seed);
-        let launched = self.world.volley(&launch).await.json();
+        let launched = self.site.volley(&launch).await.json();
         assert_eq!((&launched["messages"], &launched["state"]), (&PEOPLE.into(), &"scheduled".into()), "{launched}");
         let names = self.names("campaign").await;
         assert_eq!(names.iter().filter(|shown| **shown == name).count(), 1, "seed {}: {names:?}", self.seed);
@@ -120,8 +120,8 @@ impl Desk {
     /// Calls a campaign off that has not begun, and kills whom it says once the word is on disk.
     async fn cancel_is_killed(&mut self, name: &str, command_too: bool, server_too: bool) {
         let cancel = ["campaign", "cancel", name, "--json"];
-        let before = self.world.look(CALLED_OFF).await.unwrap_or(0);
-        let running = self.world.begin(&cancel);
+        let before = self.site.look(CALLED_OFF).await.unwrap_or(0);
+        let running = self.site.begin(&cancel);
         self.reached(CALLED_OFF, before + 1).await;
         if server_too {
             self.kill_server().await;
@@ -133,13 +133,13 @@ impl Desk {
             running.ended().await.json();
         }
         // The counters say it at once, whatever has become of the rows.
-        let report = self.world.report(name).await;
+        let report = self.site.report(name).await;
         assert_eq!(report["outcomes"]["cancelled"], PEOPLE, "seed {}: {report}", self.seed);
         if server_too {
-            self.world.serve().await;
+            self.site.serve().await;
         }
         self.is_cancelled(name).await;
-        let again = self.world.volley(&cancel).await;
+        let again = self.site.volley(&cancel).await;
         assert_eq!(again.status.code(), Some(1), "seed {}: {}", self.seed, again.stdout);
         assert!(again.stderr.contains("has been cancelled"), "seed {}: {}", self.seed, again.stderr);
     }
@@ -147,7 +147,7 @@ impl Desk {
     async fn is_cancelled(&self, name: &str) -> Value {
         let what = format!("seed {}: {name} is cancelled, and every message has its outcome", self.seed);
         until(&what, Span::from_secs(120), || async {
-            let report = self.world.report(name).await;
+            let report = self.site.report(name).await;
             if report["state"] == "cancelled" && report["open"] == 0 { Ok(report) } else { Err(report) }
         })
         .await
@@ -157,19 +157,19 @@ impl Desk {
     async fn cancel_under_way(&mut self) {
         let seed = self.seed;
         self.campaign("under-way", "imported-1", "");
-        self.world.volley(&["campaign", "launch", "under-way.toml", "--json"]).await.json();
-        let seen = self.world.provider.seen().await;
+        self.site.volley(&["campaign", "launch", "under-way.toml", "--json"]).await.json();
+        let seen = self.site.provider.seen().await;
         let some = seen.messages + self.rng.u64(50..1_000);
-        assert!(self.world.provider.saw(&format!("messages={some}"), 60).await.is_some(), "seed {seed}");
-        let before = self.world.look(CALLED_OFF).await.unwrap_or(0);
-        let cancel = self.world.begin(&["campaign", "cancel", "under-way", "--json"]);
+        assert!(self.site.provider.saw(&format!("messages={some}"), 60).await.is_some(), "seed {seed}");
+        let before = self.site.look(CALLED_OFF).await.unwrap_or(0);
+        let cancel = self.site.begin(&["campaign", "cancel", "under-way", "--json"]);
         self.reached(CALLED_OFF, before + 1).await;
         self.kill_server().await;
         cancel.ended().await.json();
-        let when_cancelled = self.world.provider.seen().await.messages;
-        self.world.serve().await;
+        let when_cancelled = self.site.provider.seen().await.messages;
+        self.site.serve().await;
         let report = self.is_cancelled("under-way").await;
-        assert_eq!(self.world.provider.seen().await.messages, when_cancelled, "seed {seed}: something left after it");
+        assert_eq!(self.site.provider.seen().await.messages, when_cancelled, "seed {seed}: something left after it");
         let number = |value: &Value| value.as_u64().unwrap();
         let outcomes: u64 = report["outcomes"].as_object().unwrap().values().map(number).sum();
         assert_eq!(outcomes, PEOPLE, "seed {seed}: {report}");
@@ -202,7 +202,7 @@ async fn a_command_that_is_killed_leaves_nothing_half_done_and_can_be_given_agai
         desk.cancel_is_killed("launched-1", true, false).await;
         desk.cancel_is_killed("launched-2", false, true).await;
         desk.cancel_is_killed("launched-3", true, true).await;
-        assert_eq!(desk.world.provider.seen().await.messages, 0, "seed {seed}: nothing of this was to leave");
+        assert_eq!(desk.site.provider.seen().await.messages, 0, "seed {seed}: nothing of this was to leave");
         desk.cancel_under_way().await;
         kills += desk.kills;
     }

@@ -1,13 +1,9 @@
-//! What holds for the whole of Volley, looked at from outside.
+//! Tests of the whole, in one binary.
 
-// `cfg(test)` is always on here; it tells the lints that these are tests.
-#[cfg(test)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 mod architecture;
-#[cfg(test)]
 mod full_load;
-#[cfg(test)]
 mod kill;
-#[cfg(test)]
 mod kill_commands;
-#[cfg(test)]
 mod support;

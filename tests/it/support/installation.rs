@@ -26,7 +26,7 @@ pub(crate) struct Shape {
     pub(crate) rate: u32,
 }
 
-pub(crate) struct World {
+pub(crate) struct Installation {
     pub(crate) provider: Provider,
     folder: TempDir,
     /// Killed when the world ends.
@@ -44,7 +44,7 @@ fn free_port(rng: &mut fastrand::Rng) -> u16 {
     }
 }
 
-impl World {
+impl Installation {
     /// With a provider that runs and a server that does not.
     pub(crate) async fn new(shape: &Shape) -> Self {
         let folder = TempDir::new().unwrap();
