@@ -56,5 +56,8 @@ pub mod node;
 /// A provider to practise on.
 pub mod simulator;
 
+/// What is promised, measured against a limit in the same run.
+pub mod bench;
+
 /// Commands, progress, tables.
 pub mod cli;

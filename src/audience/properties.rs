@@ -8,7 +8,8 @@ use proptest::sample::Index;
 use tempfile::NamedTempFile;
 
 use super::*;
-use crate::domain::{Msisdn, Recipient};
+use crate::domain::Msisdn;
+use crate::domain::Recipient;
 
 /// Keeps everything.
 #[derive(Debug, Default)]

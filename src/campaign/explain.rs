@@ -27,6 +27,15 @@ fn as_text<S: serde::Serializer>(at: &Timestamp, serializer: S) -> std::result::
     serializer.serialize_str(&at.rfc3339())
 }
 
+/// One fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FactLine {
+    pub step: u8,
+    #[serde(serialize_with = "as_text")]
+    pub at: Timestamp,
+    pub text: String,
+}
+
 /// Everything about one message.
 #[derive(Debug, Clone, Serialize)]
 pub struct Story {
@@ -37,6 +46,9 @@ pub struct Story {
     pub state: &'static str,
     pub step: u8,
     pub outcome: Option<Outcome>,
+    /// Each hand-over, and each receipt, as they are on disk.
+    pub attempts: Vec<FactLine>,
+    pub receipts: Vec<FactLine>,
     pub lines: Vec<Line>,
     /// Whether the engine, run over the facts, ends where the row says.
     pub proven: bool,
@@ -64,6 +76,8 @@ pub async fn explain(store: &dyn Store, batch: &Batch, entry: &Entry, key: Messa
         step: message.present.step.get() + 1,
         outcome: message.present.outcome(),
         proven: same_end(&telling.now, &message.present),
+        attempts: attempts.iter().map(|attempt| words::attempt(attempt, &entry.plan)).collect(),
+        receipts: receipts.iter().map(|receipt| words::receipt_line(receipt, &entry.plan)).collect(),
         lines: telling.lines,
     }))
 }

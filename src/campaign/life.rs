@@ -110,11 +110,18 @@ impl Housekeeper {
                     }
                 }
                 BatchState::Cancelling => self.sweep(&entry, now).await?,
+                BatchState::Cancelled => {
+                    let settled = self.store.tallies(entry.id).await?.is_settled();
+                    if settled {
+                        self.shift(entry.id, BatchState::Cancelled, BatchState::Cancelled, now).await?
+                    } else {
+                        0
+                    }
+                }
                 BatchState::Launching
                 | BatchState::Draft
                 | BatchState::Scheduled
                 | BatchState::Paused
-                | BatchState::Cancelled
                 | BatchState::Settled => 0,
             };
         }

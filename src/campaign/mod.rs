@@ -26,7 +26,7 @@ mod words;
 
 pub use error::{FileError, Problem, lines};
 
-pub use explain::{Line, Story, explain};
+pub use explain::{FactLine, Line, Story, explain};
 pub use file::{Draft, DraftStep};
 pub use launch::{LaunchError, Launched, Launcher, Prepared};
 pub use life::{Decided, Housekeeper, cancel, pause, resume};

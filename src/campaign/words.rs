@@ -1,8 +1,9 @@
 //! The engine's decisions in sentences.
 
+use super::explain::FactLine;
 use crate::domain::{Channel, Ending, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp};
 use crate::engine::{self, Ignored, Rule};
-use crate::store::{Attempt, Batch, Receipt};
+use crate::store::{Attempt, Batch, Receipt, Verdict};
 use crate::wire::{self, codes};
 
 pub(super) const fn state(present: &Present) -> &'static str {
@@ -32,6 +33,25 @@ pub(super) fn skipped(reason: Option<SkipReason>) -> String {
         Some(SkipReason::OutsideWindow) => "Not sent: the 24-hour window was closed.".to_owned(),
         None => "Not sent.".to_owned(),
     }
+}
+
+/// A hand-over as a fact, without what was decided about it.
+pub(super) fn attempt(attempt: &Attempt, plan: &Plan) -> FactLine {
+    let on = channel(plan, attempt.step);
+    let left = attempt.intent.map(|at| format!(", left at {}", clock(at))).unwrap_or_default();
+    let what = match attempt.verdict {
+        Verdict::Accepted => accepted(attempt),
+        Verdict::Unknown => broke(attempt),
+        Verdict::Rejected => rejected(attempt),
+        Verdict::CouldNotLeave if attempt.detail.is_some() => missing(attempt),
+        Verdict::CouldNotLeave => "it could not leave".to_owned(),
+    };
+    FactLine { step: attempt.step.get() + 1, at: attempt.answered, text: format!("{on}{left}: {what}") }
+}
+
+pub(super) fn receipt_line(fact: &Receipt, plan: &Plan) -> FactLine {
+    let channel = plan.step(fact.step).map(|step| step.channel);
+    FactLine { step: fact.step.get() + 1, at: fact.received, text: receipt(fact, channel) }
 }
 
 fn tries(attempt: &Attempt) -> String {

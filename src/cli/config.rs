@@ -34,10 +34,10 @@ Examples:
     },
 }
 
-pub(super) fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
+pub(super) fn run(command: &Command, ground: &Ground) -> anyhow::Result<Exit> {
     match command {
-        Command::Show { json } => show(ground, json)?,
-        Command::Check { json } => check(ground, json)?,
+        Command::Show { json } => show(ground, *json)?,
+        Command::Check { json } => check(ground, *json)?,
     }
     Ok(Exit::Done)
 }

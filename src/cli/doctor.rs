@@ -170,7 +170,7 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
     let last = store.nodes(Timestamp::default()).await?.into_iter().max_by_key(|node| node.seen_at);
     match (running.last(), last) {
         (Some(node), _) => {
-            findings.fine("server", format!("one is running, seen {} ago", span(now.since(node.seen_at))))
+            findings.fine("server", format!("one is running, seen {} ago", span(now.since(node.seen_at))));
         }
         (None, Some(node)) => {
             let text =

@@ -7,6 +7,7 @@
 //! came of it; beside a running server it meets it in the store.
 
 mod audience;
+mod bench;
 mod campaign;
 mod config;
 mod demo;
@@ -27,12 +28,15 @@ mod watch;
 mod words;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 pub use exit::Exit;
 use ground::Ground;
+
+use crate::clock::{Chance, RealClock};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -88,6 +92,9 @@ enum Command {
     Config(config::Command),
     /// Look over the installation: configuration, database, lanes, holds, server.
     Doctor(doctor::Args),
+    /// Figures, not adjectives: what this machine can do, measured.
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 impl Cli {
@@ -111,8 +118,11 @@ impl Cli {
             Command::Campaign(command) => campaign::run(command, &ground()?).await,
             Command::Lane(command) => lane::run(command, &ground()?).await,
             Command::Template(command) => template::run(command, &ground()?).await,
-            Command::Config(command) => config::run(command, &ground()?),
+            Command::Config(command) => config::run(&command, &ground()?),
             Command::Doctor(args) => doctor::run(args, ground()).await,
+            Command::Bench(bench) => {
+                bench.run(Arc::new(RealClock::new()), Arc::new(Chance::from_entropy())).await.map(|()| Exit::Done)
+            }
         }
     }
 }

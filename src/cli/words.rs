@@ -66,9 +66,12 @@ pub(super) fn span(span: Span) -> String {
     }
 }
 
-/// The same in whole seconds at least, for what counts down before somebody's eyes.
+/// The same in whole seconds, for what counts up or down before somebody's eyes.
 pub(super) fn about(left: Span) -> String {
-    span(Span::from_secs(((left.millis() + 999) / 1_000).max(1)))
+    match (left.millis() + 999) / 1_000 {
+        seconds @ ..10 => format!("{} s", seconds.max(1)),
+        seconds => span(Span::from_secs(seconds)),
+    }
 }
 
 /// `498/s`, and with one digit behind the point where it is slow.
@@ -161,10 +164,7 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!(
-            [0, 999, 1_000, 1_234_567, -12_345].map(|n| count(n)),
-            ["0", "999", "1,000", "1,234,567", "-12,345"]
-        );
+        assert_eq!([0, 999, 1_000, 1_234_567, -12_345].map(count), ["0", "999", "1,000", "1,234,567", "-12,345"]);
         assert_eq!([of(1, "row", "rows"), of(2_000, "row", "rows")], ["1 row", "2,000 rows"]);
         let shares = [(0, 9), (9, 9), (1, 100_000), (99_999, 100_000), (1, 3), (0, 0)];
         assert_eq!(
@@ -179,7 +179,7 @@ mod tests {
         let millis = [0, 350, 2_440, 9_960, 28_000, 252_000, 7_500_000, 273_600_000];
         let read = ["0 s", "350 ms", "2.4 s", "10 s", "28 s", "4 min 12 s", "2 h 5 min", "3 d 4 h"];
         assert_eq!(millis.map(|millis| span(Span::from_millis(millis))), read);
-        assert_eq!(about(Span::from_millis(2_001)), "3.0 s");
+        assert_eq!(about(Span::from_millis(2_001)), "3 s");
     }
 
     #[test]

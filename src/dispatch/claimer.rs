@@ -68,7 +68,9 @@ impl Claimer {
             return Ok(Next::At(until.unwrap_or(Timestamp::MAX)));
         }
         let wanted = lane.claim_size();
-        if lane.room() < wanted {
+        // One claim's worth is waiting to leave already: what is claimed earlier than needed is what a crash leaves
+        // unknown. Whoever takes from it, or records, says so.
+        if lane.room() < wanted || self.waiting() > wanted {
             return Ok(Next::At(Timestamp::MAX));
         }
         let queues = self.ready(now);
@@ -114,6 +116,11 @@ impl Claimer {
             let _ = self.jobs.send(Job { entry, claimed }).await;
         }
         Ok(Next::Now)
+    }
+
+    /// Messages that are claimed and wait for their turn to leave.
+    fn waiting(&self) -> u32 {
+        u32::try_from(self.jobs.max_capacity() - self.jobs.capacity()).unwrap_or(u32::MAX)
     }
 
     /// The queues that are worth a look and may leave. The others wait for whoever stopped them to say so.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::compose::{Uncomposable, compose};
+use super::latency::Latency;
 use super::queues::Queues;
 use crate::clock::{Chance, Clock};
 use crate::config::{self, SendMode};
@@ -15,21 +16,12 @@ use crate::store::{Book, Entry, Hold};
 use crate::template::Pattern;
 use crate::throttle::{Brake, Holds, Pace, TierWindow};
 
-/// The most that is claimed and not yet recorded at any rate, unless the requests under way need more: what a crash
-/// leaves unknown.
+/// The most that is claimed and not yet recorded, unless the requests under way need more: what a crash leaves unknown.
 const UNRECORDED_MAX: u32 = 2_000;
 /// The most that one claim takes: two of them fit the bound, so one can be sent while the other is fetched.
 const CLAIM_MAX: u32 = 1_000;
 /// A claim takes no more than leaves in this time.
 const CLAIM_AHEAD: Span = Span::from_millis(100);
-
-/// What may be claimed and not yet recorded: one claim that is being sent, one that is ready behind it, and what the
-/// requests under way carry. A slow lane keeps little, because all of it is unknown after a crash.
-fn most_unrecorded(claim: u32, request: u32, connections: u32) -> u32 {
-    let under_way = request.saturating_mul(connections);
-    let bound = if request > 1 { UNRECORDED_MAX.max(under_way.saturating_add(request)) } else { UNRECORDED_MAX };
-    claim.saturating_mul(2).saturating_add(under_way).min(bound)
-}
 
 /// One sender on one channel, at work in this node.
 #[derive(Debug)]
@@ -46,6 +38,8 @@ pub struct Lane {
     pub(super) book: Arc<Book>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) chance: Arc<Chance>,
+    /// From claim to record.
+    pub latency: Latency,
     unrecorded: AtomicU32,
     patterns: RwLock<HashMap<(BatchId, StepIndex), Arc<Pattern>>>,
 }
@@ -90,6 +84,7 @@ impl Lane {
             book,
             clock,
             chance,
+            latency: Latency::default(),
             unrecorded: AtomicU32::new(0),
             patterns: RwLock::default(),
         }
@@ -115,8 +110,10 @@ impl Lane {
 
     /// How many more may be claimed now.
     pub(super) fn room(&self) -> u32 {
-        most_unrecorded(self.claim_size(), self.request_size().get(), self.connections())
-            .saturating_sub(self.unrecorded.load(Ordering::Acquire))
+        let size = self.request_size().get();
+        // Batches that all connections carry at once, and one that is being gathered.
+        let carried = if size > 1 { size.saturating_mul(self.connections().saturating_add(1)) } else { 0 };
+        UNRECORDED_MAX.max(carried).saturating_sub(self.unrecorded.load(Ordering::Acquire))
     }
 
     pub(super) fn claimed(&self, count: u32) {
@@ -186,34 +183,6 @@ impl Lane {
             hold: self.holds.on_lane(&self.config.name),
             braking: self.brake.until(now).map(|until| (until, self.brake.reason())),
             tier_used: self.tier.as_ref().map(|(_, window)| window.used(now)),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_crash_leaves_unknown_follows_the_pace_and_has_a_bound() {
-        // A lane of 80 a second: two claims of 100 ms each, and what its connections carry.
-        assert_eq!(most_unrecorded(8, 1, 64), 80);
-        assert_eq!(most_unrecorded(100, 1, 64), 264);
-        assert_eq!(most_unrecorded(CLAIM_MAX, 1, 64), UNRECORDED_MAX);
-        assert_eq!(most_unrecorded(u32::MAX, 1, u32::MAX), UNRECORDED_MAX);
-        // In batch mode a request has to fit, however large it is.
-        assert_eq!(most_unrecorded(1_000, 1_000, 1), 2_000);
-        assert_eq!(most_unrecorded(1_000, 1_000, 8), 9_000);
-        assert_eq!(most_unrecorded(8, 4, 64), 272);
-    }
-
-    #[test]
-    fn a_claim_always_fits_where_nothing_is_out() {
-        for claim in [1, 8, 100, CLAIM_MAX] {
-            for request in [1, 4, 1_000, 10_000] {
-                let claim = claim.max(request);
-                assert!(most_unrecorded(claim, request, 1) >= claim, "{claim} in requests of {request}");
-            }
         }
     }
 }

@@ -19,6 +19,7 @@ mod claimer;
 mod compose;
 mod job;
 mod lane;
+mod latency;
 mod queues;
 mod recorder;
 mod recover;
@@ -28,6 +29,7 @@ mod worker;
 
 pub use compose::{Uncomposable, compose};
 pub use lane::{Lane, LaneStatus, Parts};
+pub use latency::Latency;
 pub use recover::recover;
 
 use std::sync::Arc;
@@ -45,7 +47,7 @@ pub async fn run(lanes: Vec<Arc<Lane>>, store: Arc<dyn Store>, clock: Arc<dyn Cl
     let (recorder, settled) = Recorder::new(Arc::clone(&store));
     let recording = tokio::spawn(recorder.run(clock));
     for lane in &lanes {
-        let (jobs, turnstile) = turnstile::Turnstile::new(Arc::clone(lane), settled.clone());
+        let (jobs, turnstile) = turnstile::Turnstile::new(Arc::clone(lane), settled.clone(), stop.clone());
         tasks.spawn(claimer::Claimer::new(Arc::clone(lane), Arc::clone(&store), jobs).run(stop.clone()));
         let turnstile = Arc::new(tokio::sync::Mutex::new(turnstile));
         for _ in 0..lane.connections() {

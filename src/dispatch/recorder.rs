@@ -43,7 +43,10 @@ impl Recorder {
                 tracing::error!(error = %chain(&error), messages = group.len(), "cannot record hand-overs; trying again");
                 clock.sleep(AFTER_FAILURE).await;
             }
+            let now = clock.now();
             for (lane, count) in by_lane(&group) {
+                let of_lane = group.iter().filter(|settled| settled.lane.id == lane.id);
+                lane.latency.add(of_lane.filter_map(|settled| Some(now.since(settled.fact.as_ref()?.intent?))));
                 lane.recorded(count);
             }
             group.clear();

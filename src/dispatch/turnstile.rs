@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::job::{Job, Settled};
 use super::lane::Lane;
@@ -18,14 +19,19 @@ pub(super) struct Turnstile {
     /// One that was taken and did not fit the request.
     next: Option<Job>,
     settled: mpsc::Sender<Settled>,
+    stop: CancellationToken,
 }
 
 impl Turnstile {
-    pub(super) fn new(lane: Arc<Lane>, settled: mpsc::Sender<Settled>) -> (mpsc::Sender<Job>, Self) {
+    pub(super) fn new(
+        lane: Arc<Lane>,
+        settled: mpsc::Sender<Settled>,
+        stop: CancellationToken,
+    ) -> (mpsc::Sender<Job>, Self) {
         // The claimer's bound is the real one; the channel only has to hold what that allows.
         let capacity = usize::try_from(lane.room()).unwrap_or(usize::MAX).max(1);
         let (sender, jobs) = mpsc::channel(capacity);
-        (sender, Self { lane, jobs, next: None, settled })
+        (sender, Self { lane, jobs, next: None, settled, stop })
     }
 
     /// The messages of the next request. Nothing once the claimer has ended and everything is out.
@@ -37,14 +43,27 @@ impl Turnstile {
             };
             let mut request = vec![first];
             self.gather(&mut request);
+            self.ask_for_more(request.len());
             self.keep_those_that_may(&mut request).await;
             let Some(count) = u32::try_from(request.len()).ok().and_then(NonZeroU32::new) else { continue };
-            self.lane.pace.take(count).await;
-            // A slow lane waits long for its tokens; meanwhile a person may have stopped it.
+            tokio::select! {
+                () = self.lane.pace.take(count) => {}
+                () = self.stop.cancelled() => {}
+            }
+            // A slow lane waits long for its tokens; meanwhile somebody may have stopped it.
             self.keep_those_that_may(&mut request).await;
             if !request.is_empty() {
                 return Some(request);
             }
+        }
+    }
+
+    /// Tells the claimer when what waits here has become little enough for another claim.
+    fn ask_for_more(&self, taken: usize) {
+        let enough = usize::try_from(self.lane.claim_size()).unwrap_or(usize::MAX);
+        let left = self.jobs.len();
+        if left <= enough && left + taken > enough {
+            self.lane.queues.nudge();
         }
     }
 
@@ -66,18 +85,15 @@ impl Turnstile {
         }
     }
 
-    /// Hands back what may not leave: paused, cancelled, held, braked.
+    /// Hands back what may not leave: paused, cancelled, held, braked, or the node is stopping.
     async fn keep_those_that_may(&self, request: &mut Vec<Job>) {
-        let blocked = self.lane.blocked(self.lane.clock.now()).is_some();
-        let stays = |job: &mut Job| blocked || !self.lane.may_leave(&job.entry, job.step());
-        if !request.iter_mut().any(stays) {
+        let blocked = self.stop.is_cancelled() || self.lane.blocked(self.lane.clock.now()).is_some();
+        let stays = |job: &Job| blocked || !self.lane.may_leave(&job.entry, job.step());
+        if !request.iter().any(stays) {
             return;
         }
-        let (back, kept) = std::mem::take(request)
-            .into_iter()
-            .partition(|job| blocked || !self.lane.may_leave(&job.entry, job.step()));
+        let (back, kept): (Vec<Job>, Vec<Job>) = std::mem::take(request).into_iter().partition(stays);
         *request = kept;
-        let back: Vec<Job> = back;
         for job in back {
             // The recorder outlives the turnstile.
             let _ = self.settled.send(job.hand_back(&self.lane)).await;

@@ -165,6 +165,11 @@ impl Node {
         self.intake.clone()
     }
 
+    /// From claim to record: what half of a lane's messages took at most, and what nearly all did.
+    pub fn latency(&self, percent: u64) -> Span {
+        self.lanes.iter().map(|lane| lane.latency.percentile(percent)).max().unwrap_or(Span::ZERO)
+    }
+
     pub fn lanes(&self) -> Vec<LaneStatus> {
         self.lanes.iter().map(|lane| lane.status()).collect()
     }

@@ -40,6 +40,10 @@ const ANSWER_MAX: usize = 32 << 20;
 /// How long a connection may take to come about. Nothing has left by then.
 const CONNECT: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// How long an unused connection is kept. A gateway that closes one in the moment in which we write to it leaves an
+/// attempt unknown, so ours go before the shortest keep-alive that gateways commonly have.
+const IDLE: std::time::Duration = std::time::Duration::from_secs(4);
+
 /// The provider over HTTP, with one lane's key.
 #[derive(Debug, Clone)]
 pub struct Http {
@@ -80,6 +84,7 @@ impl Http {
             // Many connections of HTTP/1.1 carry more single posts than the one connection of HTTP/2.
             .http1_only()
             .pool_max_idle_per_host(usize::try_from(provider.connections.get()).unwrap_or(usize::MAX))
+            .pool_idle_timeout(IDLE)
             .connect_timeout(CONNECT.min(provider.timeout.std()))
             .timeout(provider.timeout.std())
             // A redirect is somebody's mistake; following one could hand a message over twice.

@@ -88,7 +88,12 @@ impl Entry {
 pub struct Book {
     store: Arc<dyn Store>,
     entries: RwLock<HashMap<BatchId, Arc<Entry>>>,
+    /// Batches that are settled, and that late receipts still lead to.
+    settled: RwLock<HashMap<BatchId, Arc<Entry>>>,
 }
+
+/// Settled batches that are kept in mind. People read messages for days, but not those of hundreds of campaigns at once.
+const SETTLED_MAX: usize = 256;
 
 /// States in which something may still happen to a batch's messages. A settled one changes only by a late receipt.
 const IN_PLAY: [BatchState; 6] = [
@@ -102,7 +107,7 @@ const IN_PLAY: [BatchState; 6] = [
 
 impl Book {
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, entries: RwLock::default() }
+        Self { store, entries: RwLock::default(), settled: RwLock::default() }
     }
 
     /// Reads where every batch stands now. Returns those that are new or stand elsewhere than before.
@@ -110,7 +115,8 @@ impl Book {
         let batches = self.store.batches(Some(IN_PLAY.to_vec())).await?;
         let mut changed = Vec::new();
         let mut kept = HashMap::with_capacity(batches.len());
-        for batch in batches {
+        // A cancelled batch stays so; once its last message has an outcome it is as settled as any.
+        for batch in batches.into_iter().filter(|batch| batch.settled_at.is_none()) {
             let known = self.known(batch.id);
             let entry = match known {
                 Some(entry) => {
@@ -136,10 +142,21 @@ impl Book {
         if let Some(entry) = self.known(batch) {
             return Ok(Some(entry));
         }
-        match self.store.batch(batch).await? {
-            Some(batch) => self.read(batch).await,
-            None => Ok(None),
+        let settled = self.settled.read().unwrap_or_else(PoisonError::into_inner).get(&batch).cloned();
+        if settled.is_some() {
+            return Ok(settled);
         }
+        let Some(batch) = self.store.batch(batch).await? else { return Ok(None) };
+        let is_settled = batch.settled_at.is_some();
+        let entry = self.read(batch).await?;
+        if let Some(entry) = entry.as_ref().filter(|_| is_settled) {
+            let mut settled = self.settled.write().unwrap_or_else(PoisonError::into_inner);
+            if settled.len() >= SETTLED_MAX {
+                settled.clear();
+            }
+            settled.insert(entry.id, Arc::clone(entry));
+        }
+        Ok(entry)
     }
 
     pub fn in_play(&self) -> Vec<Arc<Entry>> {

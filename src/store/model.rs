@@ -81,7 +81,6 @@ pub struct Claim {
     pub lane: LaneId,
     /// In the order in which they are served.
     pub queues: Vec<(BatchId, StepIndex)>,
-    /// Steps of each batch's route, for the counters.
     pub limit: u32,
     pub now: Timestamp,
     /// The portfolio in which the people claimed take a place, where its tier is limited.

@@ -10,13 +10,13 @@ use tokio::net::TcpStream;
 use super::plan::WarningShown;
 use super::report::is_incomplete;
 use super::{Until, find};
-use crate::campaign::{Draft, FileError, LaunchError, Launched, Launcher, Warning};
+use crate::campaign::{Draft, FileError, LaunchError, Launched, Launcher, Warning, schedule};
 use crate::cli::config::warn;
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::out::{self, To};
 use crate::cli::watch::{How, follow};
-use crate::cli::words::{moment, of, shell};
+use crate::cli::words::{list, moment, of, shell};
 use crate::cli::{Exit, Ground, progress};
 use crate::domain::{BatchState, Span};
 use crate::store::{self, Store};
@@ -68,6 +68,8 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     if args.name.is_some() {
         draft.name.clone_from(&args.name);
     }
+    // Before anything is opened or made for it.
+    schedule(&draft, ground.now()).map_err(|problems| told(LaunchError::Problems(problems), &args))?;
     if draft.at.is_none() && !args.unchecked {
         reach_providers(ground, &draft).await?;
     }
@@ -204,9 +206,9 @@ async fn reach_providers(ground: &Ground, draft: &Draft) -> anyhow::Result<()> {
     for (base_url, lanes) in doors {
         knock(ground, base_url).await.with_context(|| {
             format!(
-                "the provider of lane {} cannot be reached at {base_url}, so nothing was launched; check base_url and the \
+                "the provider of {} cannot be reached at {base_url}, so nothing was launched; check base_url and the \
                  network, or launch with --unchecked",
-                lanes.join(", ")
+                list(&lanes)
             )
         })?;
     }

@@ -10,7 +10,7 @@ use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::words::{self, count, of};
 use crate::cli::{Exit, Ground, progress};
-use crate::domain::{Channel, Content, Plan, Recipient, Step};
+use crate::domain::{Channel, Content, Plan, Recipient, SmsEncoding, Step};
 use crate::template::{self, Line};
 
 #[derive(Debug, clap::Args)]
@@ -176,8 +176,15 @@ fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
         Content::Text { encoding, .. } if step.channel == Channel::Sms => *encoding,
         Content::Text { .. } | Content::Template(_) => return lines,
     };
-    let costs = |line: Line| if line.label == "text" { line.with_segments(encoding) } else { line };
-    lines.into_iter().map(costs).collect()
+    // The label stays short; what it costs stands on a line of its own.
+    let costs = |line: Line| match line.label.as_str() {
+        "text" => {
+            let cost = template::segments(&line.text, encoding.unwrap_or(SmsEncoding::Auto)).to_string();
+            vec![line, Line { label: "costs".to_owned(), text: cost }]
+        }
+        _ => vec![line],
+    };
+    lines.into_iter().flat_map(costs).collect()
 }
 
 fn lines(prepared: &Prepared, file: &str, ground: &Ground, paint: Paint) -> Vec<String> {

@@ -101,7 +101,7 @@ fn when(report: &Report, batch: &Batch, now: Timestamp) -> String {
             said.push(format!("begun {}", moment(begun)));
             said.extend(took(batch, now).map(|took| match report.state {
                 BatchState::Settled => format!("took {}", span(took)),
-                _ => format!("for {}", span(took)),
+                _ => format!("{} ago", span(took)),
             }));
         }
         (None, Some(at)) => said.push(format!("begins {}", moment(at))),
@@ -120,7 +120,8 @@ fn outcomes(report: &Report, paint: Paint) -> Vec<String> {
             "open" => paint.dim(drawn),
             _ => paint.bad(drawn),
         };
-        table.row([what.to_owned(), count(number), percent(number, whole), format!("{drawn} {}", paint.dim(note))]);
+        let drawn = if note.is_empty() { drawn } else { format!("{drawn} {}", paint.dim(note)) };
+        table.row([what.to_owned(), count(number), percent(number, whole), drawn]);
     };
     for outcome in Outcome::ALL {
         let number = report.outcome(*outcome);

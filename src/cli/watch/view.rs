@@ -1,7 +1,9 @@
 //! What a look looks like: a frame on a terminal, a line elsewhere.
 
+use console::measure_text_width;
+
 use super::{Look, took};
-use crate::campaign::{FellBack, Report, StepReport};
+use crate::campaign::{Counts, FellBack, Report};
 use crate::cli::holds;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
@@ -16,11 +18,7 @@ const BAR_MOST: usize = 72;
 /// Everything, as lines of a terminal that is so many columns wide.
 pub(super) fn frame(look: &Look, width: usize, paint: Paint) -> Vec<String> {
     let mut lines = vec![title(look, paint), bar(look, width, paint), legend(look, paint), String::new()];
-    let mut table = Table::new(&columns());
-    for step in &look.report.steps {
-        table.row(step_cells(step, paint));
-    }
-    lines.extend(table.lines(paint));
+    lines.extend(funnel(look, width, paint));
     lines.push(String::new());
     lines.push(pace(look));
     lines.extend(outcome_notes(&look.report).into_iter().map(|note| paint.dim(note)));
@@ -63,7 +61,7 @@ fn bar(look: &Look, width: usize, paint: Paint) -> String {
             .min(columns.try_into().unwrap_or(0))
     };
     let done = place(counts.done);
-    let left = place(counts.done + counts.awaiting + counts.sending).max(done);
+    let left = place(counts.done + counts.awaiting).max(done);
     format!(
         "{}{}{} {}",
         paint.good("█".repeat(done)),
@@ -77,31 +75,47 @@ fn legend(look: &Look, paint: Paint) -> String {
     let counts = look.show.counts;
     let parts = [
         (paint.good("█"), counts.done, "done"),
-        (paint.so_so("▒"), counts.awaiting + counts.sending, "handed over, receipts to come"),
-        (paint.dim("░"), counts.queued, "to hand over"),
+        (paint.so_so("▒"), counts.awaiting, "handed over, receipts to come"),
+        (paint.dim("░"), to_hand_over(counts), "to hand over"),
     ];
     let said = parts.into_iter().map(|(sign, number, what)| format!("{sign} {} {what}", count(number)));
     said.collect::<Vec<_>>().join("   ")
 }
 
-/// The columns of a funnel.
-const fn columns() -> [&'static str; 9] {
-    ["", "", ">handed over", ">sent", ">delivered", ">read", ">undelivered", ">fell back", ""]
-}
-
-fn step_cells(step: &StepReport, paint: Paint) -> [String; 9] {
-    let fell = step.fell_back.total();
-    [
-        paint.dim(step.step),
-        step.channel.to_string(),
-        count_or_dash(step.handed_over),
-        count_or_dash(step.sent),
-        paint.good(count_or_dash(step.delivered)),
-        count_or_dash(step.read),
-        count_or_dash(step.undelivered),
-        paint.so_so(count_or_dash(fell)),
-        paint.dim(fell_back(&step.fell_back)),
-    ]
+/// How each step goes. Why people fell back stands behind the numbers, or below them where the terminal is narrow.
+fn funnel(look: &Look, width: usize, paint: Paint) -> Vec<String> {
+    let mut table = Table::new(&["", "", ">handed over", ">sent", ">delivered", ">read", ">undelivered", ">fell back"]);
+    for step in &look.report.steps {
+        table.row([
+            paint.dim(step.step),
+            step.channel.to_string(),
+            count_or_dash(step.handed_over),
+            count_or_dash(step.sent),
+            paint.good(count_or_dash(step.delivered)),
+            count_or_dash(step.read),
+            count_or_dash(step.undelivered),
+            paint.so_so(count_or_dash(step.fell_back.total())),
+        ]);
+    }
+    let mut lines = table.lines(paint);
+    let reasons: Vec<String> = look.report.steps.iter().map(|step| fell_back(&step.fell_back)).collect();
+    let fits = |(line, reason): (&String, &String)| measure_text_width(line) + 2 + measure_text_width(reason) < width;
+    // The first line is the header.
+    if lines.iter().skip(1).zip(&reasons).all(fits) {
+        for (line, reason) in lines.iter_mut().skip(1).zip(&reasons) {
+            line.push_str("  ");
+            line.push_str(&paint.dim(reason));
+        }
+        return lines;
+    }
+    let mut apart = lines.drain(..1).collect::<Vec<_>>();
+    for (line, reason) in lines.into_iter().zip(reasons) {
+        apart.push(line);
+        if !reason.is_empty() {
+            apart.push(paint.dim(format!("   fell back: {reason}")));
+        }
+    }
+    apart
 }
 
 /// Why messages went on to the next step: `365 deadline · 247 undelivered`.
@@ -118,18 +132,23 @@ pub(in crate::cli) fn fell_back(fell: &FellBack) -> String {
     said.map(|(number, why)| format!("{} {why}", count(number))).collect::<Vec<_>>().join(" · ")
 }
 
+/// What has not left yet, claimed or not.
+const fn to_hand_over(counts: Counts) -> i64 {
+    counts.queued + counts.sending
+}
+
 /// How fast it goes, and what comes next.
 fn pace(look: &Look) -> String {
-    let counts = look.show.counts;
+    let waits = to_hand_over(look.show.counts);
     let mut said = Vec::new();
-    if counts.queued > 0 || look.show.rate.now > 0.0 {
+    if waits > 0 || look.show.rate.now > 0.0 {
         said.push(format!("{} now, {} allowed", rate(look.show.rate.now), rate(look.show.rate.allowed)));
     }
     let is_moving = look.server && look.batch.state == BatchState::Running;
-    if let Some(left) = time_for(counts.queued, look.show.rate.now).filter(|_| counts.queued > 0 && is_moving) {
+    if let Some(left) = time_for(waits, look.show.rate.now).filter(|_| waits > 0 && is_moving) {
         said.push(format!("about {} to hand over what waits", about(left)));
     }
-    if let Some(due) = look.next_due.filter(|due| *due > look.at && is_moving) {
+    if let Some(due) = look.next_due.filter(|due| *due > look.at && waits == 0 && is_moving) {
         said.push(format!("next deadline in {}", about(due.since(look.at))));
     }
     if said.is_empty() {
@@ -171,8 +190,8 @@ pub(super) fn line(look: &Look) -> String {
     let counts = look.show.counts;
     let mut said =
         vec![look.batch.state.to_string(), format!("{} of {} done", count(counts.done), count(look.report.audience))];
-    if counts.queued > 0 {
-        said.push(format!("{} to hand over", count(counts.queued)));
+    if to_hand_over(counts) > 0 {
+        said.push(format!("{} to hand over", count(to_hand_over(counts))));
         said.push(format!("{} of {}", rate(look.show.rate.now), rate(look.show.rate.allowed)));
     }
     for step in look.report.steps.iter().filter(|step| step.handed_over > 0) {

@@ -1,7 +1,7 @@
 //! The contract, answered: each verb by the statements of its module.
 
 use super::receipts::Lesson;
-use super::{Sqlite, audiences, batches, lanes, messages, nodes, receipts};
+use super::{Sqlite, audiences, batches, lanes, looks, messages, nodes, receipts};
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
@@ -128,15 +128,15 @@ impl Store for Sqlite {
     }
 
     async fn in_flight(&self, limit: u32) -> Result<Vec<Loaded>> {
-        self.read("look for messages in flight", move |c| Box::pin(messages::in_flight(c, limit))).await
+        self.read("look for messages in flight", move |c| Box::pin(looks::in_flight(c, limit))).await
     }
 
     async fn load(&self, keys: Vec<MessageKey>) -> Result<Vec<Loaded>> {
-        self.read("load messages", move |c| Box::pin(messages::load(c, keys))).await
+        self.read("load messages", move |c| Box::pin(looks::load(c, keys))).await
     }
 
     async fn open_messages(&self, batch: BatchId, after: Option<u32>, limit: u32) -> Result<Vec<Loaded>> {
-        self.read("read open messages", move |c| Box::pin(messages::open_messages(c, batch, after, limit))).await
+        self.read("read open messages", move |c| Box::pin(looks::open_messages(c, batch, after, limit))).await
     }
 
     async fn find(&self, keys: Vec<Key>) -> Result<Vec<Option<Found>>> {
@@ -179,11 +179,11 @@ impl Store for Sqlite {
     }
 
     async fn due(&self, batch: BatchId, now: Timestamp, limit: u32) -> Result<Vec<Loaded>> {
-        self.read("read what is due", move |c| Box::pin(messages::due(c, batch, now, limit))).await
+        self.read("read what is due", move |c| Box::pin(looks::due(c, batch, now, limit))).await
     }
 
     async fn next_due(&self, batch: BatchId) -> Result<Option<Timestamp>> {
-        self.read("look for what is due next", move |c| Box::pin(messages::next_due(c, batch))).await
+        self.read("look for what is due next", move |c| Box::pin(looks::next_due(c, batch))).await
     }
 
     async fn attempts(&self, message: MessageKey) -> Result<Vec<Attempt>> {

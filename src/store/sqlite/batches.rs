@@ -297,12 +297,13 @@ pub(super) async fn move_on(
     why: Option<String>,
     now: Timestamp,
 ) -> Work<Option<u64>> {
-    // Times are set on the way into a state and never again: a batch that is resumed has not started anew.
+    // Times are set on the way into a state and never again: a batch that is resumed has not started anew. A cancelled
+    // batch stays cancelled for ever; moving it from there to there says that its last message has its outcome.
     let moved = sqlx::query(
-        "UPDATE batch SET state = ?3, state_why = ?4,
+        "UPDATE batch SET state = ?3, state_why = coalesce(?4, state_why),
                 started_at = iif(?3 = ?6, coalesce(started_at, ?5), started_at),
                 finished_at = iif(?3 IN (?7, ?8), coalesce(finished_at, ?5), finished_at),
-                settled_at = iif(?3 = ?8, coalesce(settled_at, ?5), settled_at)
+                settled_at = iif(?3 = ?8 OR (?3 = ?9 AND state = ?9), coalesce(settled_at, ?5), settled_at)
          WHERE id = ?1 AND state IN (SELECT value FROM json_each(?2))",
     )
     .bind(batch.0)
@@ -313,6 +314,7 @@ pub(super) async fn move_on(
     .bind(BatchState::Running.code())
     .bind(BatchState::Finished.code())
     .bind(BatchState::Settled.code())
+    .bind(BatchState::Cancelled.code())
     .execute(&mut *connection)
     .await?
     .rows_affected();

@@ -1,17 +1,17 @@
-//! Claim, record, timers: the hot path.
+//! Claim and record: the hot path.
 
 use std::collections::HashMap;
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::Work;
+use super::looks::load;
 use super::receipts::{Lesson, learn};
-use super::rows::{Bound, for_values, json_list, loaded, message_columns, state};
+use super::rows::{Bound, Line, for_values, json_list, lines, loaded, message_line, packed, state};
 use crate::domain::{
     BatchId, BatchState, Fields, LaneId, MessageKey, Present, State, StepIndex, Tallies, Timestamp, Umid,
 };
-use crate::store::{Attempt, Change, Claim, Claimed, ClaimedSet, Loaded, Verdict};
+use crate::store::{Attempt, Change, Claim, Claimed, ClaimedSet, Verdict};
 
 /// Counters of all batches that a group touches.
 pub(super) type Moves = HashMap<BatchId, Tallies>;
@@ -24,19 +24,16 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
         if left == 0 {
             break;
         }
-        let rows = claim_queue(connection, claim.lane, batch, step, claim.now, left).await?;
-        if rows.len() < usize::try_from(left).unwrap_or(usize::MAX) {
+        let (queue, drained) = claim_queue(connection, claim.lane, batch, step, claim.now, left).await?;
+        if drained {
             set.drained.push((batch, step));
         }
         let tallies = moves.entry(batch).or_default();
-        let mut queue = rows.iter().map(claimed).collect::<Work<Vec<_>>>()?;
         for claimed in &queue {
             let after = &claimed.message.present;
             tallies.moved(usize::from(StepIndex::COUNT_MAX), &as_queued(after), after);
         }
-        // The update returns rows in no order; what was first in the queue leaves first.
-        queue.sort_unstable_by_key(|claimed| (place(&claimed.message.present), claimed.message.key.n));
-        set.messages.append(&mut queue);
+        set.messages.extend(queue);
     }
     count(connection, &moves).await?;
     if let Some(tier) = claim.tier {
@@ -59,19 +56,27 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
 }
 
 /// The state of the batch is read in the claim's own transaction: what a person has stopped cannot leave.
-pub(super) const CLAIM: &str = concat!(
-    "UPDATE message SET state = 1, at = ?5, version = version + 1 WHERE batch = ?2 AND n IN (
-        SELECT n FROM message INDEXED BY message_queue
-        WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND not_before <= ?5
-          AND (due IS NULL OR due > ?5)
-          AND EXISTS (SELECT 1 FROM batch WHERE id = ?2 AND state = ?6)
-        ORDER BY not_before, n LIMIT ?4)
-     RETURNING ",
-    message_columns!(),
-    ", (SELECT fields FROM recipient r WHERE r.audience = message.audience AND r.n = message.recipient) AS fields
-     , EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = message.msisdn) AS opted_out"
+pub(super) const CLAIM: &str = packed!(
+    concat!(
+        message_line!(),
+        " || ' ' || EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = message.msisdn) || char(9) ||
+         ifnull((SELECT fields FROM recipient r WHERE r.audience = message.audience AND r.n = message.recipient), '[]')"
+    ),
+    "message INDEXED BY message_queue
+     WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND not_before <= ?5 AND (due IS NULL OR due > ?5)
+       AND EXISTS (SELECT 1 FROM batch WHERE id = ?2 AND state = ?6)
+     ORDER BY not_before, n LIMIT ?4"
 );
 
+/// Two statements, which nobody can come between: what leaves is read as one text, and then marked by its keys.
+pub(super) const SET_OFF: &str = "UPDATE message SET state = 1, at = ?3, version = version + 1
+     WHERE batch = ?1 AND n IN (SELECT value FROM json_each(?2))";
+
+/// The same where the keys have no gap, which is usual and takes two thirds of the time.
+pub(super) const SET_OFF_ROW: &str = "UPDATE message SET state = 1, at = ?4, version = version + 1
+     WHERE batch = ?1 AND n BETWEEN ?2 AND ?3";
+
+/// One queue's share of a claim, in its order, and whether it held less than asked for.
 async fn claim_queue(
     connection: &mut SqliteConnection,
     lane: LaneId,
@@ -79,24 +84,47 @@ async fn claim_queue(
     step: StepIndex,
     now: Timestamp,
     limit: u32,
-) -> Work<Vec<SqliteRow>> {
-    Ok(sqlx::query(CLAIM)
+) -> Work<(Vec<Claimed>, bool)> {
+    let query = sqlx::query(CLAIM)
         .bind(lane.0)
         .bind(batch.0)
         .bind(step.get())
         .bind(limit)
         .bind(now.millis())
-        .bind(BatchState::Running.code())
-        .fetch_all(connection)
-        .await?)
+        .bind(BatchState::Running.code());
+    let lines = lines(connection, query).await?;
+    let mut queue = lines.lines().map(|line| claimed(line, now)).collect::<Work<Vec<_>>>()?;
+    // Nothing promises that lines are joined in the order of their rows.
+    queue.sort_unstable_by_key(|claimed| (place(&claimed.message.present), claimed.message.key.n));
+    set_off(connection, batch, &queue, now).await?;
+    let drained = queue.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+    Ok((queue, drained))
 }
 
-fn claimed(row: &SqliteRow) -> Work<Claimed> {
-    Ok(Claimed {
-        message: loaded(row)?,
-        fields: Fields::from_packed(row.try_get("fields")?),
-        opted_out: row.try_get("opted_out")?,
-    })
+async fn set_off(connection: &mut SqliteConnection, batch: BatchId, queue: &[Claimed], now: Timestamp) -> Work<()> {
+    let keys = || queue.iter().map(|claimed| claimed.message.key.n);
+    let (Some(first), Some(last)) = (keys().min(), keys().max()) else { return Ok(()) };
+    let query = if usize::try_from(last - first).is_ok_and(|span| span + 1 == queue.len()) {
+        sqlx::query(SET_OFF_ROW).bind(batch.0).bind(first).bind(last)
+    } else {
+        sqlx::query(SET_OFF).bind(batch.0).bind(json_list(keys().map(i64::from)))
+    };
+    query.bind(now.millis()).execute(connection).await?;
+    Ok(())
+}
+
+/// A message out of its queue, as it stands once it is set off.
+fn claimed(line: &str, now: Timestamp) -> Work<Claimed> {
+    // Packed fields hold spaces, but no tab or newline that is not escaped.
+    let (line, fields) = line.split_once('\t').unwrap_or((line, "[]"));
+    let mut line = Line::of(line);
+    let mut message = loaded(&mut line)?;
+    if let State::Queued { not_before, gives_up } = message.present.state {
+        message.present.state = State::Sending { intent: now, not_before, gives_up };
+        message.version += 1;
+    }
+    let opted_out: u8 = line.small("opted_out")?;
+    Ok(Claimed { message, fields: Fields::from_packed(fields.to_owned()), opted_out: opted_out != 0 })
 }
 
 /// Where a claimed message stood in its queue.
@@ -314,82 +342,4 @@ pub(super) async fn count(connection: &mut SqliteConnection, moves: &Moves) -> W
     )
     .await?;
     Ok(())
-}
-
-pub(super) const LOAD: &str =
-    concat!("SELECT ", message_columns!(), " FROM message WHERE batch = ?1 AND n IN (SELECT value FROM json_each(?2))");
-
-pub(super) async fn load(
-    connection: &mut SqliteConnection,
-    keys: impl IntoIterator<Item = MessageKey>,
-) -> Work<Vec<Loaded>> {
-    let keys: Vec<MessageKey> = keys.into_iter().collect();
-    let mut by_batch: HashMap<BatchId, Vec<i64>> = HashMap::new();
-    for key in &keys {
-        by_batch.entry(key.batch).or_default().push(i64::from(key.n));
-    }
-    let mut found = HashMap::with_capacity(keys.len());
-    for (batch, ns) in by_batch {
-        let rows = sqlx::query(LOAD).bind(batch.0).bind(json_list(ns)).fetch_all(&mut *connection).await?;
-        for row in &rows {
-            let message = loaded(row)?;
-            found.insert(message.key, message);
-        }
-    }
-    Ok(keys.iter().filter_map(|key| found.get(key).copied()).collect())
-}
-
-pub(super) const IN_FLIGHT: &str = concat!(
-    "SELECT ",
-    message_columns!(),
-    " FROM message INDEXED BY message_sending WHERE state = 1 ORDER BY lane, batch, n LIMIT ?1"
-);
-
-pub(super) async fn in_flight(connection: &mut SqliteConnection, limit: u32) -> Work<Vec<Loaded>> {
-    let rows = sqlx::query(IN_FLIGHT).bind(limit).fetch_all(connection).await?;
-    rows.iter().map(loaded).collect()
-}
-
-pub(super) async fn open_messages(
-    connection: &mut SqliteConnection,
-    batch: BatchId,
-    after: Option<u32>,
-    limit: u32,
-) -> Work<Vec<Loaded>> {
-    let rows = sqlx::query(concat!(
-        "SELECT ",
-        message_columns!(),
-        " FROM message WHERE batch = ?1 AND n > ?2 AND state IN (0, 2) ORDER BY n LIMIT ?3"
-    ))
-    .bind(batch.0)
-    .bind(after.map_or(-1, i64::from))
-    .bind(limit)
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(loaded).collect()
-}
-
-pub(super) const DUE: &str = concat!(
-    "SELECT ",
-    message_columns!(),
-    " FROM message INDEXED BY message_due
-      WHERE batch = ?1 AND due <= ?2 AND due IS NOT NULL AND state IN (0, 2) ORDER BY due, n LIMIT ?3"
-);
-
-pub(super) async fn due(
-    connection: &mut SqliteConnection,
-    batch: BatchId,
-    now: Timestamp,
-    limit: u32,
-) -> Work<Vec<Loaded>> {
-    let rows = sqlx::query(DUE).bind(batch.0).bind(now.millis()).bind(limit).fetch_all(connection).await?;
-    rows.iter().map(loaded).collect()
-}
-
-pub(super) const NEXT_DUE: &str = "SELECT min(due) AS due FROM message INDEXED BY message_due
-     WHERE batch = ?1 AND due IS NOT NULL AND state IN (0, 2)";
-
-pub(super) async fn next_due(connection: &mut SqliteConnection, batch: BatchId) -> Work<Option<Timestamp>> {
-    let row = sqlx::query(NEXT_DUE).bind(batch.0).fetch_one(connection).await?;
-    super::rows::maybe_moment(&row, "due")
 }

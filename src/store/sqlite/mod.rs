@@ -7,6 +7,7 @@ mod answers;
 mod audiences;
 mod batches;
 mod lanes;
+mod looks;
 mod messages;
 mod nodes;
 mod receipts;
@@ -40,6 +41,10 @@ const READERS: u32 = 4;
 const BUSY: Duration = Duration::from_secs(10);
 /// Statements kept prepared: some fifty of their own, and those over sets once for each size of a set.
 const STATEMENTS: usize = 256;
+/// Pages in the log before they are folded into the file. A log that is long enough is written over and over in the
+/// same place, which is several times cheaper than a file that grows, and pages that change with every commit are
+/// folded once for many; longer, and the commit that folds it would take too long.
+const WAL_PAGES: &str = "4000";
 /// What the migrations write into the file's header.
 const OURS: i64 = 1_450_142_841;
 
@@ -107,6 +112,7 @@ impl Sqlite {
             .pragma("temp_store", "memory")
             .pragma("cache_size", "-32000")
             .pragma("journal_size_limit", "67108864")
+            .pragma("wal_autocheckpoint", WAL_PAGES)
             .disable_statement_logging();
         let mut connection = options.connect().await.map_err(|source| open_error(url, source))?;
         let hosting = Arc::new(AtomicBool::new(false));

@@ -5,8 +5,11 @@ use std::collections::HashMap;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::messages::{load, number};
-use super::rows::{Bound, for_values, json_list, maybe_moment, maybe_small, moment, msisdn, small, step};
+use super::looks::load;
+use super::messages::number;
+use super::rows::{
+    Bound, Line, for_values, json_list, lines, maybe_moment, maybe_small, moment, msisdn, packed, small, step,
+};
 use super::{Error, Work};
 use crate::domain::{BatchId, Channel, LaneId, MessageKey, Msisdn, StepIndex, Tag, Umid};
 use crate::store::{Attempt, Found, Key, Receipt, Stray, StrayKind, Verdict};
@@ -56,8 +59,10 @@ async fn tags(connection: &mut SqliteConnection, keys: &[Key]) -> Work<HashMap<B
         .collect()
 }
 
-pub(super) const BY_UMID: &str = "SELECT batch, n, step, attempt.umid AS umid FROM json_each(?1)
-     CROSS JOIN attempt INDEXED BY attempt_umid ON attempt.umid = unhex(json_each.value)";
+pub(super) const BY_UMID: &str = packed!(
+    "json_each.key || ' ' || batch || ' ' || n || ' ' || step",
+    "json_each(?1) CROSS JOIN attempt INDEXED BY attempt_umid ON attempt.umid = unhex(json_each.value)"
+);
 
 async fn by_umid(
     connection: &mut SqliteConnection,
@@ -67,31 +72,30 @@ async fn by_umid(
     if umids.is_empty() {
         return Ok(());
     }
-    let bytes: HashMap<Vec<u8>, Vec<usize>> = umids.iter().fold(HashMap::new(), |mut places, (place, umid)| {
-        places.entry(umid.to_bytes()).or_default().push(*place);
-        places
-    });
     // JSON carries no bytes, so they travel as hexadecimal digits.
     let mut list = String::from("[");
-    for (place, umid) in bytes.keys().enumerate() {
+    for (place, (_, umid)) in umids.iter().enumerate() {
         list.push_str(if place > 0 { ",\"" } else { "\"" });
-        for byte in umid {
-            use std::fmt::Write as _;
-            let _ = write!(list, "{byte:02x}");
+        for byte in umid.to_bytes() {
+            list.push(HEX[usize::from(byte >> 4)]);
+            list.push(HEX[usize::from(byte & 0xf)]);
         }
         list.push('"');
     }
     list.push(']');
-    let rows = sqlx::query(BY_UMID).bind(list).fetch_all(connection).await?;
-    for row in &rows {
-        let umid: Vec<u8> = row.try_get("umid")?;
-        let target = (key(row)?, step(row, "step")?);
-        for place in bytes.get(&umid).into_iter().flatten() {
-            targets[*place] = Some(target);
+    let found = lines(connection, sqlx::query(BY_UMID).bind(list)).await?;
+    for line in found.lines() {
+        let mut line = Line::of(line);
+        let place: usize = line.small("place")?;
+        let key = MessageKey { batch: BatchId(line.small("batch")?), n: line.small("n")? };
+        if let Some((target, _)) = umids.get(place) {
+            targets[*target] = Some((key, line.step("step")?));
         }
     }
     Ok(())
 }
+
+const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
 
 fn key(row: &SqliteRow) -> Work<MessageKey> {
     Ok(MessageKey { batch: BatchId(small(row, "batch")?), n: small(row, "n")? })

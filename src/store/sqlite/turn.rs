@@ -3,8 +3,8 @@
 //! SQLite lets whoever finds its lock taken try again at growing intervals, and whoever writes without a pause wins
 //! that for ever: a busy server over a command, or an import over the server. So there are two files whose locks order
 //! them. A command holds the *turn* while it writes; the server only looks at it before each group, and stands back
-//! for as long as it is held. While the server stands back it holds the *wait*, until its own group has begun; a
-//! command that has had its turn takes no other before that.
+//! for as long as it is held. From that look until its group has begun the server holds the *wait*; a command that has
+//! had its turn takes no other before it finds the wait free.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -31,20 +31,34 @@ pub(super) struct Turn {
     /// Gone while another holds what it holds for too long, so that each group does not wait for it anew.
     patient: bool,
     waiting: bool,
+    /// This command has had its turn, and the server may be waiting for its own.
+    had: bool,
 }
 
 impl Turn {
     pub(super) fn open(path: &Path, hosting: Arc<AtomicBool>, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let open = |suffix| File::options().create(true).truncate(false).write(true).open(beside(path, suffix));
-        Ok(Self { turn: open("-turn")?, wait: open("-wait")?, hosting, clock, patient: true, waiting: false })
+        Ok(Self {
+            turn: open("-turn")?,
+            wait: open("-wait")?,
+            hosting,
+            clock,
+            patient: true,
+            waiting: false,
+            had: false,
+        })
     }
 
     /// Waits until this process may write.
     pub(super) async fn take(&mut self) {
         let since = self.clock.now();
         loop {
-            let hosting = self.hosting.load(Ordering::Relaxed);
-            let free = if hosting { self.look() } else { self.is_unawaited() && is_free(&self.turn.try_lock()) };
+            let free = if self.hosting.load(Ordering::Relaxed) {
+                self.waiting = self.waiting || self.wait.try_lock().is_ok();
+                self.look()
+            } else {
+                (!self.had || self.is_unawaited()) && is_free(&self.turn.try_lock())
+            };
             if free {
                 self.patient = true;
                 return;
@@ -53,9 +67,6 @@ impl Turn {
                 // Without a turn SQLite's own lock still keeps order, only less fairly.
                 self.patient = false;
                 return;
-            }
-            if hosting && !self.waiting {
-                self.waiting = self.wait.try_lock().is_ok();
             }
             self.clock.sleep(GLANCE).await;
         }
@@ -68,7 +79,7 @@ impl Turn {
         free
     }
 
-    /// Whether no server stands back just now.
+    /// Whether no server waits just now.
     fn is_unawaited(&self) -> bool {
         let free = is_free(&self.wait.try_lock_shared());
         let _ = self.wait.unlock();
@@ -82,7 +93,8 @@ impl Turn {
         }
     }
 
-    pub(super) fn give(&self) {
+    pub(super) fn give(&mut self) {
+        self.had = true;
         let _ = self.turn.unlock();
     }
 }

@@ -1,9 +1,10 @@
-//! What the tests that run Volley as people do have in common: processes, a practice provider, and waiting.
+//! What tests share: a world within this process, an installation of processes that can be killed, and waiting.
 
 mod installation;
 mod process;
 mod provider;
 mod wait;
+pub(crate) mod world;
 
 pub(crate) use installation::{Installation, Shape, number};
 pub(crate) use process::Process;

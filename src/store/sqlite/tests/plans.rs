@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Place;
-use crate::store::sqlite::{messages, receipts};
+use crate::store::sqlite::{looks, messages, receipts};
 
 #[tokio::test]
 async fn every_statement_of_the_hot_path_uses_its_index() {
@@ -12,11 +12,13 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
     let [before, after] = receipts::LEARN;
     let learn = format!("{before} VALUES (1, 2, 3, NULL), (1, 3, 3, NULL) {after}");
     for (text, wanted) in [
-        (messages::CLAIM, &["message_queue", "message USING PRIMARY KEY", "r USING PRIMARY KEY"][..]),
-        (messages::DUE, &["SEARCH message USING INDEX message_due"]),
-        (messages::NEXT_DUE, &["SEARCH message USING", "message_due"]),
-        (messages::IN_FLIGHT, &["message USING INDEX message_sending"]),
-        (messages::LOAD, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
+        (messages::CLAIM, &["message USING INDEX message_queue", "r USING PRIMARY KEY"][..]),
+        (messages::SET_OFF, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
+        (messages::SET_OFF_ROW, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
+        (looks::DUE, &["SEARCH message USING INDEX message_due"]),
+        (looks::NEXT_DUE, &["SEARCH message USING", "message_due"]),
+        (looks::IN_FLIGHT, &["message USING INDEX message_sending"]),
+        (looks::LOAD, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
         (receipts::BY_UMID, &["attempt_umid (umid=?)"]),
         (receipts::BY_NUMBER, &["attempt_adoptable (adoptable=?)"]),
         (receipts::UNKNOWN, &["attempt_adoptable"]),

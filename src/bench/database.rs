@@ -1,0 +1,62 @@
+//! The limit of batches: what the database alone can claim and record.
+
+use std::sync::Arc;
+
+use super::product::{config, launch};
+use super::{Error, Load, Run};
+use crate::clock::{Chance, Clock};
+use crate::domain::{BatchState, State, StepIndex, Umid};
+use crate::engine::{Answer, Event, Standing, advance};
+use crate::store::{self, Attempt, Book, Claim, Verdict};
+
+/// Messages in one claim and in one record.
+const SET: u32 = 1_000;
+
+/// Claims and records `load` without sending anything.
+pub async fn database(load: &Load, clock: Arc<dyn Clock>, chance: &Chance) -> Result<Run, Error> {
+    let folder = tempfile::tempdir()?;
+    let url = format!("sqlite://{}", folder.path().join("bench.db").display());
+    let store = store::open(&url, Arc::clone(&clock)).await?;
+    let config = config(load, "http://127.0.0.1:9")?;
+    let batch = launch(load, store.as_ref(), &config, clock.as_ref(), chance).await?;
+    let entry = Book::new(Arc::clone(&store)).get(batch).await?.ok_or("the batch is gone")?;
+    if entry.state() != BatchState::Running {
+        return Err("the batch does not run".into());
+    }
+    let lane = entry.lane(StepIndex::FIRST).ok_or("the route has no lane")?;
+    let begun = clock.now();
+    let mut done = 0_u64;
+    loop {
+        let claim = Claim { lane, queues: vec![(batch, StepIndex::FIRST)], limit: SET, now: clock.now(), tier: None };
+        let set = store.claim(claim).await?;
+        if set.messages.is_empty() {
+            break;
+        }
+        let now = clock.now();
+        let changes = set.messages.iter().filter_map(|claimed| {
+            let message = &claimed.message;
+            let event = Event::Answered { step: StepIndex::FIRST, answer: Answer::Accepted };
+            let after = *advance(&entry.plan, Standing::Live, &message.present, event, now).next()?;
+            let State::Sending { intent, not_before, .. } = message.present.state else { return None };
+            let fact = Attempt {
+                step: StepIndex::FIRST,
+                lane,
+                queued: not_before,
+                intent: Some(intent),
+                answered: now,
+                verdict: Verdict::Accepted,
+                tries: 0,
+                code: None,
+                detail: None,
+                umid: Some(Umid::new(&uuid::Uuid::from_u64_pair(chance.bits(), chance.bits()).to_string())),
+            };
+            Some(entry.change(message, after, Some(fact)))
+        });
+        let changes: Vec<_> = changes.collect();
+        done += u64::try_from(changes.len())?;
+        store.record(changes).await?;
+    }
+    let run = Run::new(done, clock.now().since(begun).std().as_secs_f64());
+    store.close().await;
+    Ok(run)
+}

@@ -1,0 +1,134 @@
+//! The product: a freshly launched campaign, from its first claim until everything is on disk.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::sink::AUTHORIZATION;
+use super::{Error, Load, Run, SinkProcess};
+use crate::api;
+use crate::campaign::{Draft, Launcher};
+use crate::clock::{Chance, Clock};
+use crate::config::Config;
+use crate::domain::{Count, Country, Fields, Msisdn, Recipient, Span};
+use crate::node::{Node, Parts};
+use crate::receipts::Proofs;
+use crate::store::{self, NewAudience, Store};
+
+/// How often progress is looked at. It costs one small read.
+const LOOK: Span = Span::from_millis(5);
+
+/// Launches `load` on a new database in a temporary folder and waits until all of it has been handed over and recorded,
+/// and all of its receipts, where there are any.
+pub async fn product(load: &Load, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
+    let folder = tempfile::tempdir()?;
+    let database = folder.path().join("bench.db");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let webhook = format!("http://{}/webhooks/8x8", listener.local_addr()?);
+    let sink = SinkProcess::start((load.receipts > 0).then_some(webhook.as_str()), load.receipts).await?;
+    let config = Arc::new(config(load, &sink.base_url())?);
+    let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
+    let batch = launch(load, store.as_ref(), &config, clock.as_ref(), &chance).await?;
+
+    let begun = clock.now();
+    let parts = Parts { config: Arc::clone(&config), store: Arc::clone(&store), clock: Arc::clone(&clock), chance };
+    let mut node = Node::start(parts).await?;
+    let stop_api = CancellationToken::new();
+    let intake = node.intake().ok_or("the node takes no receipts")?;
+    let serving = api::serve(listener, intake, Proofs::new(&config.provider), Arc::clone(&store), stop_api.clone());
+    let serving = tokio::spawn(serving);
+    let all = i64::from(load.messages);
+    loop {
+        let tallies = store.tallies(batch).await?;
+        if tallies.total(Count::HandedOver) >= all && tallies.total(Count::Sending) == 0 {
+            break;
+        }
+        clock.sleep(LOOK).await;
+    }
+    let mut run = Run::new(u64::from(load.messages), clock.now().since(begun).std().as_secs_f64());
+    run.p50_ms = Some(node.latency(50).millis());
+    run.p99_ms = Some(node.latency(99).millis());
+    if load.receipts > 0 {
+        while store.tallies(batch).await?.total(Count::Read) < all {
+            clock.sleep(LOOK).await;
+        }
+        let receipts = u64::from(load.messages) * u64::try_from(load.receipts)?;
+        let whole = Run::new(receipts, clock.now().since(begun).std().as_secs_f64());
+        run.receipts = Some(receipts);
+        run.receipts_per_second = Some(whole.per_second);
+        run.peak_mib = whole.peak_mib;
+    }
+    node.stop_sending().await;
+    stop_api.cancel();
+    drop(sink);
+    serving.await??;
+    node.stop().await?;
+    store.close().await;
+    Ok(run)
+}
+
+pub(super) fn config(load: &Load, base_url: &str) -> Result<Config, Error> {
+    let send = match load.batch.get() {
+        1 => "send = \"single\"".to_owned(),
+        size => format!("send = \"batch\"\nbatch_size = {size}"),
+    };
+    let text = format!(
+        "[provider]\nbase_url = \"{base_url}\"\nsub_account = \"bench\"\napi_key = \"bench\"\n\
+         webhook_authorization = \"{AUTHORIZATION}\"\n{send}\nconnections = {}\n\
+         [[lane]]\nname = \"bench\"\nchannel = \"WhatsApp\"\nrate = \"10000000/s\"\ntier = \"unlimited\"\n",
+        load.connections
+    );
+    let path = std::path::Path::new("bench.toml");
+    Ok(Config::read(Some((path, &text)), std::iter::empty(), std::iter::empty::<(&str, String)>())?.config)
+}
+
+const CAMPAIGN: &str = r#"
+name = "bench"
+audience = "bench"
+[[step]]
+channel = "WhatsApp"
+success_status = "Read"
+[step.template]
+name = "promo"
+language = "en"
+category = "MARKETING"
+body = ["{{Name}}", "{{Code}}"]
+"#;
+
+/// Recipients stored in one transaction.
+const PIECE: u32 = 5_000;
+
+pub(super) async fn launch(
+    load: &Load,
+    store: &dyn Store,
+    config: &Config,
+    clock: &dyn Clock,
+    chance: &Chance,
+) -> Result<crate::domain::BatchId, Error> {
+    let new = NewAudience {
+        name: Some("bench".to_owned()),
+        source: "bench".to_owned(),
+        columns: vec!["Name".to_owned(), "Code".to_owned()],
+        now: clock.now(),
+    };
+    let audience = store.begin_audience(new).await?;
+    let mut first = 0;
+    while first < load.messages {
+        let until = first.saturating_add(PIECE).min(load.messages);
+        store.add_recipients(audience, first, (first..until).map(recipient).collect::<Result<_, _>>()?).await?;
+        first = until;
+    }
+    store.publish_audience(audience, load.messages, "{}".to_owned()).await?;
+    let draft = Draft::parse("bench.toml", CAMPAIGN)?;
+    let (launched, _) = Launcher { store, clock, chance, config }.launch(&draft, |_| None).await?;
+    Ok(launched.batch)
+}
+
+fn recipient(n: u32) -> Result<Recipient, Error> {
+    Ok(Recipient {
+        msisdn: Msisdn::try_from(6_590_000_000 + u64::from(n))?,
+        country: "SG".parse::<Country>()?,
+        client_message_id: None,
+        fields: Fields::pack([format!("Name {n}").as_str(), format!("CODE{n}").as_str()]),
+    })
+}

@@ -1,0 +1,154 @@
+//! What a demonstration has come to.
+
+use serde::{Deserialize, Serialize};
+
+use crate::campaign::Report;
+use crate::cli::Ground;
+use crate::cli::campaign::report::{self, ReportShown};
+use crate::cli::out::{self, Paint};
+use crate::cli::words::{count, span};
+use crate::domain::{BatchId, Channel, MessageId, MessageKey, Outcome as Ended, Span, StepIndex, Timestamp};
+use crate::store::{Attempt, Batch, Store};
+
+/// Messages looked through in one go.
+const PAGE: u32 = 1_000;
+/// Messages at the end of the queue of which the last to leave is one.
+const LAST: u32 = 100;
+
+#[derive(Debug)]
+pub(super) struct Outcome {
+    report: Report,
+    batch: Batch,
+    at: Timestamp,
+    took: Span,
+    paces: Vec<Pace>,
+}
+
+/// How fast one lane went, and how fast it may go.
+#[derive(Debug, Serialize)]
+struct Pace {
+    channel: Channel,
+    lane: String,
+    allowed: f64,
+    burst: u32,
+    /// On average from the first hand-over to the last; of the first step alone, which always has somebody to write to.
+    average: Option<f64>,
+    /// The most in any second, as the provider counted.
+    peak: u64,
+}
+
+/// What the practice provider has seen, as far as it matters here.
+#[derive(Deserialize)]
+struct Seen {
+    channels: Vec<ChannelSeen>,
+}
+
+#[derive(Deserialize)]
+struct ChannelSeen {
+    channel: Channel,
+    peak_per_second: u64,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    report: ReportShown<'a>,
+    saved_by_fallback: i64,
+    seconds: f64,
+    paces: &'a [Pace],
+}
+
+pub(super) async fn read(
+    ground: &Ground,
+    store: &dyn Store,
+    batch: BatchId,
+    provider: &str,
+    begun: Timestamp,
+) -> anyhow::Result<Outcome> {
+    let batch = store.batch(batch).await?.ok_or_else(|| anyhow::anyhow!("the campaign is gone"))?;
+    let report = Report::read(store, &batch).await?;
+    let seen = reqwest::get(format!("{provider}/simulator/seen")).await?.bytes().await?;
+    let seen: Seen = serde_json::from_slice(&seen)?;
+    let first = report.steps.first().and_then(|step| ground.config.lane(&step.lane));
+    let average = average(store, &batch, first.map_or(0, |lane| lane.burst.get())).await?;
+    let pace = |(place, step): (usize, &crate::campaign::StepReport)| {
+        let lane = ground.config.lane(&step.lane)?;
+        let peak =
+            seen.channels.iter().find(|seen| seen.channel == step.channel).map_or(0, |seen| seen.peak_per_second);
+        Some(Pace {
+            channel: step.channel,
+            lane: step.lane.clone(),
+            allowed: lane.rate.each_second(),
+            burst: lane.burst.get(),
+            average: average.filter(|_| place == 0),
+            peak,
+        })
+    };
+    let paces = report.steps.iter().enumerate().filter_map(pace).collect();
+    let at = ground.now();
+    Ok(Outcome { report, batch, at, took: at.since(begun), paces })
+}
+
+/// Hand-overs a second of the first step, from the first claim to the last answer and beyond the burst that it
+/// may begin with, so rather too low than too high.
+async fn average(store: &dyn Store, batch: &Batch, burst: u32) -> anyhow::Result<Option<f64>> {
+    let attempt = async |n: u32| -> anyhow::Result<Option<Attempt>> {
+        let attempts = store.attempts(MessageKey { batch: batch.id, n }).await?;
+        Ok(attempts.into_iter().find(|attempt| attempt.step == StepIndex::FIRST))
+    };
+    let first = attempt(0).await?.and_then(|attempt| attempt.intent);
+    let mut last = first;
+    for n in batch.messages.saturating_sub(LAST)..batch.messages {
+        last = last.max(attempt(n).await?.map(|attempt| attempt.answered));
+    }
+    let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
+    let seconds = last.since(first).std().as_secs_f64();
+    Ok((seconds >= 1.0).then(|| f64::from(batch.messages.saturating_sub(burst)) / seconds))
+}
+
+impl Outcome {
+    pub(super) fn tell(&self, json: bool, paint: Paint) -> anyhow::Result<()> {
+        if json {
+            return out::json(&Shown {
+                report: ReportShown::new(&self.report, &self.batch),
+                saved_by_fallback: self.report.steps.iter().skip(1).map(|step| step.reached).sum(),
+                seconds: self.took.std().as_secs_f64(),
+                paces: &self.paces,
+            });
+        }
+        let mut lines = report::lines(&self.report, &self.batch, self.at, paint);
+        lines.extend([String::new(), paint.bold("Pace, as the provider saw it")]);
+        for pace in &self.paces {
+            let allowed = format!("{:.0}/s and a burst of {} allowed", pace.allowed, pace.burst);
+            let average = pace.average.map(|average| format!("{average:.1}/s on average, ")).unwrap_or_default();
+            lines.push(format!("  {:<8}  {average}at most {} in a second; {allowed}", pace.channel, count(pace.peak)));
+        }
+        lines.extend([String::new(), format!("From the spreadsheet to the last outcome in {}.", span(self.took))]);
+        out::lines(lines)
+    }
+}
+
+/// A few messages whose story is worth reading.
+pub(super) async fn worth_a_look(store: &dyn Store, batch: &Batch) -> anyhow::Result<Vec<(MessageId, &'static str)>> {
+    let mut found: Vec<(MessageId, &'static str)> = Vec::new();
+    let mut from = 0;
+    while from < batch.messages && found.len() < 4 {
+        let until = from.saturating_add(PAGE).min(batch.messages);
+        let keys = (from..until).map(|n| MessageKey { batch: batch.id, n }).collect();
+        for message in store.load(keys).await? {
+            let marks = message.present.marks;
+            let why = match (marks.reached_by().map(StepIndex::get), message.present.outcome()) {
+                _ if marks.delivered_twice() => "got it twice: an earlier receipt came late",
+                (Some(1), _) => "reached by the second step",
+                (Some(2), _) => "reached by the third step",
+                (None, Some(Ended::Undelivered)) => "reached by nothing",
+                _ => continue,
+            };
+            if found.iter().all(|(_, known)| *known != why) {
+                found.push((MessageId { key: message.key, tag: batch.tag }, why));
+            }
+        }
+        from = until;
+    }
+    Ok(found)
+}

@@ -1,0 +1,215 @@
+//! What a demonstration needs on disk and on the network, before anybody moves.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+
+use super::Args;
+use crate::api;
+use crate::audience::write_demo;
+use crate::cli::words::shell;
+use crate::cli::{Ground, progress};
+use crate::clock::Chance;
+use crate::config::Config;
+use crate::domain::{Channel, Span};
+use crate::simulator::{Latency, Profile, WebhookTarget};
+
+/// Files in a folder that goes again, or stays.
+#[derive(Debug)]
+pub(super) enum Folder {
+    Passing(TempDir),
+    Kept(PathBuf),
+}
+
+impl Folder {
+    fn make(kept: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(path) = kept else {
+            return Ok(Self::Passing(
+                tempfile::tempdir().context("no temporary folder can be made; name one with --data")?,
+            ));
+        };
+        std::fs::create_dir_all(path).with_context(|| format!("the folder {} cannot be made", path.display()))?;
+        Ok(Self::Kept(path.to_owned()))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::Passing(folder) => folder.path(),
+            Self::Kept(path) => path,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Scene {
+    pub(super) folder: Folder,
+    pub(super) ground: Ground,
+    /// The campaign file.
+    pub(super) campaign: PathBuf,
+    /// Where the server will listen.
+    pub(super) listener: TcpListener,
+    pub(super) provider_listener: Mutex<Option<TcpListener>>,
+    pub(super) api_key: String,
+    /// How to call a command beside it.
+    pub(super) volley: String,
+    authorization: String,
+    secret: String,
+}
+
+impl Scene {
+    pub(super) async fn set(args: &Args) -> anyhow::Result<Self> {
+        let folder = Folder::make(args.data.as_deref())?;
+        let chance = Chance::from_entropy();
+        let secret = || format!("{:016x}{:016x}", chance.bits(), chance.bits());
+        let (api_key, authorization, hook_key) = (secret(), format!("Bearer {}", secret()), secret());
+        let free = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = api::listen(free).await?;
+        let provider_listener = TcpListener::bind(free).await.context("no free port for the practice provider")?;
+
+        let place = |name: &str| folder.path().join(name);
+        let write = |name: &str, text: &str| {
+            std::fs::write(place(name), text).with_context(|| format!("cannot write {}", place(name).display()))
+        };
+        write("hook.key", &hook_key)?;
+        let config = configuration(&api_key, &authorization, listener.local_addr()?, provider_listener.local_addr()?);
+        write("volley.toml", &config)?;
+        let path = place("volley.toml");
+        // The environment configures other servers than this one.
+        let loaded = Config::read(Some((&path, &config)), std::iter::empty(), [])?;
+        let ground = Ground::on(loaded);
+
+        let spinner =
+            progress::spinner(&format!("making up {} people", crate::cli::words::count(args.recipients)), args.json);
+        let (file, recipients, people) = (place("recipients.xlsx"), args.recipients, Chance::seeded(args.seed));
+        tokio::task::spawn_blocking(move || write_demo(&file, recipients, &people)).await??;
+        spinner.finish_and_clear();
+        let name = free_name(&ground).await?;
+        write("promo.toml", &campaign(&name))?;
+        Ok(Self {
+            volley: format!("volley --config {}", shell(&path.display().to_string())),
+            campaign: place("promo.toml"),
+            folder,
+            ground,
+            listener,
+            provider_listener: Mutex::new(Some(provider_listener)),
+            api_key,
+            authorization,
+            secret: hook_key,
+        })
+    }
+
+    /// Where the provider posts, with both proofs.
+    pub(super) fn webhook(&self) -> WebhookTarget {
+        let url = format!("{}/webhooks/8x8", self.ground.config.server.public_url);
+        WebhookTarget {
+            authorization: Some(self.authorization.clone().into()),
+            secret: Some(self.secret.clone().into()),
+            ..WebhookTarget::new(url)
+        }
+    }
+}
+
+/// A campaign is launched once under its name, and a kept folder may have seen some.
+async fn free_name(ground: &Ground) -> anyhow::Result<String> {
+    const NAME: &str = "Spring promo";
+    let store = ground.store().await?;
+    let mut name = NAME.to_owned();
+    let mut number = 1;
+    while store.batch_named(&name).await?.is_some() {
+        number += 1;
+        name = format!("{NAME} {number}");
+    }
+    store.close().await;
+    Ok(name)
+}
+
+fn configuration(
+    api_key: &str,
+    authorization: &str,
+    server: std::net::SocketAddr,
+    provider: std::net::SocketAddr,
+) -> String {
+    format!(
+        r#"# Written by `volley demo`: a server that sends to the practice provider.
+[database]
+url = "sqlite://volley.db"
+
+[server]
+listen = "{server}"
+
+[provider]
+base_url = "http://{provider}"
+sub_account = "demo"
+api_key = "{api_key}"
+webhook_authorization = "{authorization}"
+webhook_secret_file = "hook.key"
+
+[[lane]]
+name = "whatsapp"
+channel = "WhatsApp"
+rate = "250/s"
+tier = "unlimited"
+
+[[lane]]
+name = "viber"
+channel = "Viber"
+rate = "100/s"
+
+[[lane]]
+name = "sms"
+channel = "SMS"
+rate = "100/s"
+source = "VOLLEY"
+"#
+    )
+}
+
+fn campaign(name: &str) -> String {
+    format!(
+        r#"# Everybody first on WhatsApp; who has not got it after three seconds, on Viber; and the rest by SMS.
+# In life it would be a quarter of an hour instead of three seconds.
+name = "{name}"
+audience = "recipients.xlsx"
+
+[[step]]
+channel = "WhatsApp"
+fallback_after = "3s"
+[step.template]
+name = "promo"
+language = "en"
+category = "MARKETING"
+ttl = "12h"
+header = {{ image = "https://media.example/{{{{Pic}}}}" }}
+body = ["{{{{FirstName|there}}}}", "{{{{Code}}}}"]
+buttons = [{{ index = 0, url = "{{{{Slug}}}}" }}]
+
+[[step]]
+channel = "Viber"
+fallback_after = "3s"
+text = "Hi {{{{FirstName|there}}}}, your code is {{{{Code}}}}."
+
+[[step]]
+channel = "SMS"
+text = "Hi {{{{FirstName|there}}}}, your code is {{{{Code}}}}."
+receipt_window = "5s"
+"#
+    )
+}
+
+/// Seconds instead of minutes, and a few receipts that come after their deadline, as in life.
+pub(super) fn profile() -> Profile {
+    let latency = |millis, spread| Latency { median: Span::from_millis(millis), spread };
+    let mut profile = Profile { answer_after: Some(latency(30, 2.0)), ..Profile::default() };
+    for channel in [Channel::WhatsApp, Channel::Viber, Channel::Sms] {
+        if let Some(delivery) = profile.channels.get_mut(&channel) {
+            delivery.sent_after = latency(150, 2.0);
+            delivery.delivered_after = latency(600, 6.0);
+            delivery.read_after = latency(2_500, 3.0);
+            delivery.undelivered_after = latency(500, 3.0);
+        }
+    }
+    profile
+}

@@ -1,0 +1,57 @@
+//! How long it takes from claim to record: a histogram of whole milliseconds.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::domain::Span;
+
+/// Whatever takes longer counts as this long: by then the median is not what matters.
+const LONGEST: usize = 10_000;
+
+#[derive(Debug)]
+pub struct Latency(Mutex<Vec<u64>>);
+
+impl Default for Latency {
+    fn default() -> Self {
+        Self(Mutex::new(vec![0; LONGEST + 1]))
+    }
+}
+
+impl Latency {
+    pub(super) fn add(&self, spans: impl Iterator<Item = Span>) {
+        let mut counts = self.lock();
+        for span in spans {
+            let bucket = usize::try_from(span.millis()).unwrap_or(LONGEST).min(LONGEST);
+            counts[bucket] += 1;
+        }
+    }
+
+    /// The span that `percent` of all took at most.
+    pub fn percentile(&self, percent: u64) -> Span {
+        let counts = self.lock();
+        let rank = counts.iter().sum::<u64>() * percent / 100;
+        let mut seen = 0;
+        let found = counts.iter().position(|count| {
+            seen += count;
+            seen > rank
+        });
+        Span::from_millis(i64::try_from(found.unwrap_or(0)).unwrap_or(i64::MAX))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_what_most_took_at_most() {
+        let latency = Latency::default();
+        latency.add((1..=100).map(Span::from_millis));
+        assert_eq!(latency.percentile(50), Span::from_millis(51));
+        assert_eq!(latency.percentile(99), Span::from_millis(100));
+        assert_eq!(Latency::default().percentile(50), Span::ZERO);
+    }
+}

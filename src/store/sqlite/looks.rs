@@ -1,0 +1,89 @@
+//! Messages as they stand: by their keys, in flight, open, due.
+
+use std::collections::HashMap;
+
+use sqlx::SqliteConnection;
+
+use super::Work;
+use super::rows::{all_loaded, json_list, lines, maybe_moment, message_line, packed};
+use crate::domain::{BatchId, MessageKey, Present, State, Timestamp};
+use crate::store::Loaded;
+
+pub(super) const LOAD: &str =
+    packed!(message_line!(), "message WHERE batch = ?1 AND n IN (SELECT value FROM json_each(?2))");
+
+pub(super) async fn load(
+    connection: &mut SqliteConnection,
+    keys: impl IntoIterator<Item = MessageKey>,
+) -> Work<Vec<Loaded>> {
+    let keys: Vec<MessageKey> = keys.into_iter().collect();
+    let mut by_batch: HashMap<BatchId, Vec<i64>> = HashMap::new();
+    for key in &keys {
+        by_batch.entry(key.batch).or_default().push(i64::from(key.n));
+    }
+    let mut found = HashMap::with_capacity(keys.len());
+    for (batch, ns) in by_batch {
+        let lines = lines(connection, sqlx::query(LOAD).bind(batch.0).bind(json_list(ns))).await?;
+        found.extend(all_loaded(&lines)?.into_iter().map(|message| (message.key, message)));
+    }
+    Ok(keys.iter().filter_map(|key| found.get(key).copied()).collect())
+}
+
+pub(super) const IN_FLIGHT: &str =
+    packed!(message_line!(), "message INDEXED BY message_sending WHERE state = 1 ORDER BY lane, batch, n LIMIT ?1");
+
+pub(super) async fn in_flight(connection: &mut SqliteConnection, limit: u32) -> Work<Vec<Loaded>> {
+    let mut all = all_loaded(&lines(connection, sqlx::query(IN_FLIGHT).bind(limit)).await?)?;
+    all.sort_unstable_by_key(|message| (message.lane, message.key));
+    Ok(all)
+}
+
+const OPEN: &str =
+    packed!(message_line!(), "message WHERE batch = ?1 AND n > ?2 AND state IN (0, 2) ORDER BY n LIMIT ?3");
+
+pub(super) async fn open_messages(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    after: Option<u32>,
+    limit: u32,
+) -> Work<Vec<Loaded>> {
+    let query = sqlx::query(OPEN).bind(batch.0).bind(after.map_or(-1, i64::from)).bind(limit);
+    let mut all = all_loaded(&lines(connection, query).await?)?;
+    all.sort_unstable_by_key(|message| message.key);
+    Ok(all)
+}
+
+pub(super) const DUE: &str = packed!(
+    message_line!(),
+    "message INDEXED BY message_due
+     WHERE batch = ?1 AND due <= ?2 AND due IS NOT NULL AND state IN (0, 2) ORDER BY due, n LIMIT ?3"
+);
+
+pub(super) async fn due(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    now: Timestamp,
+    limit: u32,
+) -> Work<Vec<Loaded>> {
+    let query = sqlx::query(DUE).bind(batch.0).bind(now.millis()).bind(limit);
+    let mut all = all_loaded(&lines(connection, query).await?)?;
+    all.sort_unstable_by_key(|message| (timer(&message.present), message.key.n));
+    Ok(all)
+}
+
+/// When a message that waits is due.
+fn timer(message: &Present) -> Option<Timestamp> {
+    match message.state {
+        State::Queued { gives_up, .. } => gives_up,
+        State::Awaiting { due } => Some(due),
+        State::Sending { .. } | State::Done { .. } => None,
+    }
+}
+
+pub(super) const NEXT_DUE: &str = "SELECT min(due) AS due FROM message INDEXED BY message_due
+     WHERE batch = ?1 AND due IS NOT NULL AND state IN (0, 2)";
+
+pub(super) async fn next_due(connection: &mut SqliteConnection, batch: BatchId) -> Work<Option<Timestamp>> {
+    let row = sqlx::query(NEXT_DUE).bind(batch.0).fetch_one(connection).await?;
+    maybe_moment(&row, "due")
+}

@@ -1,0 +1,324 @@
+//! The commands as a shell meets them: exit codes, stdout for data, stderr for talk.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use clap::CommandFactory;
+use serde_json::Value;
+use volley::cli::Cli;
+
+/// `volley` in a folder, with nothing in the environment that could configure it.
+fn volley(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_volley"));
+    command.current_dir(folder).args(args).env_clear().env("USER", "ann").stdin(Stdio::null());
+    command
+}
+
+fn samples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples")
+}
+
+/// What a command printed, and how it ended.
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ran {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout, self.stderr))
+    }
+
+    #[track_caller]
+    fn ended(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// It failed with one line that says all of these.
+    #[track_caller]
+    fn says(self, parts: &[&str]) {
+        assert_eq!(self.stdout, "");
+        assert_eq!(self.stderr.lines().count(), 1, "{}", self.stderr);
+        assert!(self.stderr.starts_with("volley: "), "{}", self.stderr);
+        for part in parts {
+            assert!(self.stderr.contains(part), "{part:?} is missing in {}", self.stderr);
+        }
+    }
+}
+
+fn ran(mut command: Command) -> Ran {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    Ran {
+        code: status.code().unwrap_or(-1),
+        stdout: String::from_utf8(stdout).unwrap(),
+        stderr: String::from_utf8(stderr).unwrap(),
+    }
+}
+
+fn run(folder: &Path, args: &[&str]) -> Ran {
+    ran(volley(folder, args))
+}
+
+/// A folder with the samples, and a configuration whose provider is where nobody listens.
+fn installation() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["recipients.csv", "promo.toml"] {
+        std::fs::copy(samples().join(name), folder.path().join(name)).unwrap();
+    }
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let config = format!(
+        r#"
+        [server]
+        listen = "127.0.0.1:0"
+        [provider]
+        base_url = "http://{nobody}"
+        sub_account = "acme"
+        api_key = "hunter2"
+        [[lane]]
+        name = "promo-sg"
+        channel = "WhatsApp"
+        [[lane]]
+        name = "viber"
+        channel = "Viber"
+        [[lane]]
+        name = "sms"
+        channel = "SMS"
+        "#
+    );
+    std::fs::write(folder.path().join("volley.toml"), config).unwrap();
+    folder
+}
+
+#[test]
+fn every_command_explains_itself() {
+    fn explain(command: &clap::Command, path: &[&str]) {
+        let help = run(Path::new("."), &[path, &["--help"]].concat()).ended(0);
+        assert!(help.stdout.contains("Usage:"), "{path:?}");
+        assert_eq!(help.stderr, "");
+        assert!(path.is_empty() || command.get_about().is_some(), "{path:?} says nothing about itself");
+        for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help" && !inner.is_hide_set()) {
+            explain(inner, &[path, &[inner.get_name()]].concat());
+        }
+    }
+    explain(&Cli::command(), &[]);
+}
+
+#[test]
+fn wrong_usage_is_told_from_failure() {
+    let folder = installation();
+    let at = folder.path();
+    assert_eq!(run(at, &[]).code, 2);
+    assert_eq!(run(at, &["lunch"]).code, 2);
+    assert_eq!(run(at, &["audience", "check", "recipients.csv", "--country", "Singapore"]).code, 2);
+    let past = ["campaign", "launch", "promo.toml", "--at", "2001-01-01T00:00Z", "--unchecked"];
+    run(at, &past).ended(2).says(&["--at", "2001", "later"]);
+    run(at, &["audience", "check", "nobody.csv"]).ended(1).says(&["nobody.csv", "check that it exists"]);
+    run(at, &["campaign", "plan", "nothing.toml"]).ended(1).says(&["nothing.toml"]);
+    run(at, &["campaign", "show", "x"]).ended(1).says(&["no database", "volley serve"]);
+    run(at, &["lane", "pause", "promo-gs"]).ended(1).says(&["promo-gs", "did you mean `promo-sg`?"]);
+}
+
+#[test]
+fn a_misspelled_key_of_the_configuration_is_refused_with_the_right_one() {
+    let folder = installation();
+    std::fs::write(folder.path().join("wrong.toml"), "[server]\nlisen = \"127.0.0.1:1\"\n").unwrap();
+    run(folder.path(), &["--config", "wrong.toml", "config", "check"]).ended(1).says(&["wrong.toml", "`listen`"]);
+    run(folder.path(), &["config", "check", "--config", "gone.toml"]).ended(1).says(&["gone.toml"]);
+}
+
+#[test]
+fn a_check_counts_every_row_once() {
+    let check = ["audience", "check", "recipients-messy.csv", "--country", "DE", "--json"];
+    let summary = run(&samples(), &check).ended(0).json();
+    let count = |key: &str| summary[key].as_u64().unwrap();
+    assert_eq!(count("rows"), count("valid") + count("invalid") + count("duplicates") + count("opted_out"));
+    let sum = |key: &str| summary[key].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum::<u64>();
+    assert_eq!((sum("countries"), sum("reasons")), (count("valid"), count("rows") - count("valid")));
+    assert_eq!(summary["number_column"], "Telefon");
+
+    assert_eq!(run(&samples(), &[&check[..], &["--strict"]].concat()).code, 3);
+    let people = run(&samples(), &check[..5]).ended(0);
+    assert!(people.stdout.contains("Rejected, and what to do"), "{}", people.stdout);
+    assert_eq!(people.stderr, "");
+}
+
+#[test]
+fn accepted_and_rejected_rows_are_written_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = samples().join("recipients-messy.csv");
+    let args = ["audience", "check", file.to_str().unwrap(), "--accepted", "a.csv", "--rejects", "r.csv", "--json"];
+    let summary = run(folder.path(), &args).ended(0).json();
+    let rows = |name: &str| csv::Reader::from_path(folder.path().join(name)).unwrap().records().count() as u64;
+    let valid = summary["valid"].as_u64().unwrap();
+    assert_eq!((rows("a.csv"), rows("r.csv")), (valid, summary["rows"].as_u64().unwrap() - valid));
+}
+
+#[test]
+fn a_plan_shows_what_would_be_sent_and_keeps_nothing() {
+    let folder = installation();
+    let plan = run(folder.path(), &["campaign", "plan", "promo.toml", "--json"]).ended(0).json();
+    assert_eq!((&plan["ok"], &plan["recipients"]), (&Value::Bool(true), &Value::from(50)));
+    let steps = plan["steps"].as_array().unwrap();
+    let channels: Vec<_> = steps.iter().map(|step| step["channel"].as_str().unwrap()).collect();
+    assert_eq!(channels, ["WhatsApp", "Viber", "SMS"]);
+    assert!(steps.iter().all(|step| step["messages"].as_array().unwrap().len() == 3));
+    let warned: Vec<_> = plan["warnings"].as_array().unwrap().iter().map(|warning| &warning["code"]).collect();
+    assert!(warned.contains(&&Value::from("overlap")), "{warned:?}");
+
+    let shown = run(folder.path(), &["campaign", "plan", "promo.toml"]).ended(0);
+    assert!(shown.stdout.contains("Hi Wei Ling, your code is SPRING001."), "{}", shown.stdout);
+    assert!(!folder.path().join("volley.db").exists());
+}
+
+#[test]
+fn everything_that_is_wrong_with_a_campaign_is_told_at_once() {
+    let folder = installation();
+    let text = "audience = \"recipients.csv\"\nsubject = \"x\"\n[[step]]\nchannel = \"Pigeon\"\ntext = \"Hi\"\n";
+    std::fs::write(folder.path().join("wrong.toml"), text).unwrap();
+    let told = run(folder.path(), &["campaign", "plan", "wrong.toml"]).ended(1);
+    assert_eq!(told.stderr.lines().count(), 2, "{}", told.stderr);
+    assert!(told.stderr.lines().all(|line| line.starts_with("volley: wrong.toml, ")), "{}", told.stderr);
+    let json = run(folder.path(), &["campaign", "plan", "wrong.toml", "--json"]).ended(1).json();
+    assert_eq!((&json["ok"], json["problems"].as_array().unwrap().len()), (&Value::Bool(false), 2));
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let folder = installation();
+    for args in [&["config", "show"][..], &["config", "show", "--json"], &["config", "check"], &["doctor"]] {
+        let mut command = volley(folder.path(), args);
+        command.env("VOLLEY_PROVIDER_WEBHOOK_AUTHORIZATION", "Bearer sesame");
+        let ran = ran(command);
+        let printed = ran.stdout + &ran.stderr;
+        assert!(!printed.contains("hunter2") && !printed.contains("sesame"), "{printed}");
+        assert!(args[1..].iter().all(|arg| *arg != "show") || printed.contains("***"), "{printed}");
+    }
+}
+
+#[test]
+fn a_launch_into_the_void_is_refused_and_one_that_is_meant_is_kept() {
+    let folder = installation();
+    let at = folder.path();
+    run(at, &["campaign", "launch", "promo.toml"]).ended(1).says(&["cannot be reached", "--unchecked"]);
+    assert!(!at.join("volley.db").exists());
+
+    let launch = ["campaign", "launch", "promo.toml", "--unchecked", "--json"];
+    let launched = run(at, &launch).ended(0);
+    assert!(launched.stderr.contains("[overlap]"), "{}", launched.stderr);
+    let launched = launched.json();
+    assert_eq!((&launched["state"], &launched["messages"]), (&Value::from("running"), &Value::from(50)));
+    run(at, &["campaign", "launch", "promo.toml", "--unchecked"]).ended(1).says(&["November promo", "is taken"]);
+
+    let id = launched["id"].as_str().unwrap();
+    let shown = run(at, &["campaign", "show", id, "--json"]).ended(0).json();
+    assert_eq!((&shown["id"], &shown["name"]), (&launched["id"], &launched["name"]));
+    assert_eq!(shown["counts"]["queued"], 50);
+    let listed = run(at, &["campaign", "list", "--json"]).ended(0).json();
+    assert_eq!(listed[0]["messages"], 50);
+    run(at, &["campaign", "show", "november promo"]).ended(1).says(&["did you mean \"November promo\"?"]);
+
+    let decided = |what: &str| run(at, &["campaign", what, "November promo", "--json"]);
+    assert_eq!(decided("pause").ended(0).json()["state"], "paused");
+    decided("pause").ended(1).says(&["cannot be paused", "already"]);
+    assert_eq!(decided("resume").ended(0).json()["state"], "running");
+    assert_eq!(decided("cancel").ended(0).json()["state"], "cancelling");
+    let report = decided("report").ended(0).json();
+    assert_eq!((&report["outcomes"]["cancelled"], &report["open"]), (&Value::from(50), &Value::from(0)));
+    assert!(run(at, &["campaign", "report", id]).ended(0).stdout.contains("cancelled by ann"));
+}
+
+#[test]
+fn lanes_and_templates_are_held_and_let_go() {
+    let folder = installation();
+    let at = folder.path();
+    let holds = || run(at, &["lane", "list", "--json"]).ended(0).json()[0]["holds"].clone();
+    run(at, &["lane", "pause", "promo-sg", "--reason", "moving"]).ended(0);
+    assert_eq!(holds()[0]["reason"], "paused by ann: moving");
+    assert_eq!(holds()[0]["what_to_do"], "to go on: volley lane resume promo-sg");
+    assert!(run(at, &["lane", "list"]).ended(0).stdout.contains("volley lane resume promo-sg"));
+    run(at, &["lane", "resume", "promo-sg"]).ended(0);
+    assert_eq!(holds(), Value::Array(Vec::new()));
+
+    run(at, &["template", "hold", "promo"]).ended(0);
+    let templates = run(at, &["template", "list", "--json"]).ended(0).json();
+    assert_eq!(templates[0]["holds"][0]["template"], "promo");
+    run(at, &["template", "resume", "promo"]).ended(0);
+    assert_eq!(run(at, &["template", "list", "--json"]).ended(0).json(), Value::Array(Vec::new()));
+}
+
+#[test]
+fn an_audience_is_kept_under_its_name() {
+    let folder = installation();
+    let at = folder.path();
+    let import = ["audience", "import", "recipients.csv", "--name", "members", "--json"];
+    assert_eq!(run(at, &import).ended(0).json()["valid"], 50);
+    run(at, &import).ended(1).says(&["\"members\" is taken"]);
+    assert_eq!(run(at, &["audience", "list", "--json"]).ended(0).json()[0]["recipients"], 50);
+    assert_eq!(run(at, &["audience", "show", "members", "--json"]).ended(0).json()["summary"]["valid"], 50);
+    run(at, &["audience", "delete", "member"]).ended(1).says(&["did you mean \"members\"?"]);
+    run(at, &["audience", "delete", "members"]).ended(0);
+    assert_eq!(run(at, &["audience", "list", "--json"]).ended(0).json(), Value::Array(Vec::new()));
+}
+
+#[test]
+fn whoever_hangs_up_early_is_no_failure() {
+    let mut child =
+        volley(&samples(), &["audience", "check", "recipients.csv"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// A server, and the first line that it printed.
+fn serve(folder: &Path, args: &[&str]) -> (Child, Value) {
+    let mut command = volley(folder, &[&["serve", "--json"], args].concat());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    (child, serde_json::from_str(&line).unwrap())
+}
+
+#[test]
+#[cfg(unix)]
+fn a_server_is_alone_on_its_database_and_stops_in_good_order() {
+    let folder = installation();
+    let at = folder.path();
+    let (mut server, listening) = serve(at, &[]);
+    let address = listening["listen"].as_str().unwrap().trim_start_matches("http://").to_owned();
+    run(at, &["serve"]).ended(1).says(&["another volley serve is running"]);
+    let other = installation();
+    run(other.path(), &["serve", "--listen", &address]).ended(1).says(&[&address, "the port is in use"]);
+    let doctor = run(at, &["doctor"]);
+    assert!(doctor.stdout.contains("one is running"), "{}", doctor.stdout);
+
+    let killed = Command::new("/bin/sh").args(["-c", &format!("kill -TERM {}", server.id())]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+    let mut told = String::new();
+    server.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert!(told.ends_with("Stopped.\n"), "{told}");
+}
+
+#[test]
+fn a_demonstration_adds_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = run(folder.path(), &["demo", "--recipients", "200", "--json"]).ended(0);
+    assert_eq!(demo.stderr, "");
+    let report = demo.json();
+    assert_eq!((&report["audience"], &report["open"]), (&Value::from(200), &Value::from(0)));
+    let outcomes: i64 = report["outcomes"].as_object().unwrap().values().map(|n| n.as_i64().unwrap()).sum();
+    assert_eq!(outcomes, 200);
+    let steps = report["steps"].as_array().unwrap();
+    let reached: i64 = steps.iter().map(|step| step["reached"].as_i64().unwrap()).sum();
+    assert_eq!(Value::from(reached), report["outcomes"]["reached"]);
+    let saved: i64 = steps[1..].iter().map(|step| step["reached"].as_i64().unwrap()).sum();
+    assert!(saved > 0);
+    assert_eq!(Value::from(saved), report["saved_by_fallback"]);
+    for pace in report["paces"].as_array().unwrap() {
+        let most = pace["allowed"].as_f64().unwrap() + pace["burst"].as_f64().unwrap();
+        assert!(pace["peak"].as_f64().unwrap() <= most, "{pace}");
+    }
+}

@@ -1,0 +1,352 @@
+//! A file becomes delivered messages: the whole pipeline over real HTTP and a real file.
+
+use serde_json::json;
+use volley::campaign::{self, Decided};
+use volley::domain::{BatchState, Count, MessageKey, Outcome, StepIndex};
+use volley::simulator::Profile;
+use volley::store::{Book, StrayKind};
+
+use crate::support::world::Setup;
+
+const WHATSAPP: &str = r#"
+[[step]]
+channel = "WhatsApp"
+fallback_after = "1s"
+[step.template]
+name = "promo"
+language = "en"
+category = "MARKETING"
+ttl = "12h"
+body = ["{{Mobile|there}}"]
+"#;
+
+const SMS: &str = r#"
+[[step]]
+channel = "SMS"
+text = "Hello"
+receipt_window = "2s"
+"#;
+
+const VIBER: &str = r#"
+[[step]]
+channel = "Viber"
+fallback_after = "1s"
+text = "Hello"
+"#;
+
+fn route(steps: &[&str]) -> String {
+    steps.concat()
+}
+
+fn profile(toml: &str) -> Profile {
+    Profile::from_toml(toml).unwrap()
+}
+
+/// Everything at once, on every channel, unless a test says otherwise.
+const QUICK: &str = r#"
+speed = 1000.0
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_is_reached_once_on_the_first_channel() {
+    let world = Setup::default().start().await;
+    let launched = world.launch(300, &route(&[WHATSAPP, VIBER, SMS])).await;
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    assert_eq!(report.outcome(Outcome::Reached), 300);
+    assert_eq!(report.steps[0].handed_over, 300);
+    assert_eq!(report.steps[1].handed_over + report.steps[2].handed_over, 0);
+    let seen = world.seen().await;
+    assert_eq!(seen["messages"], json!(300));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_not_reached_falls_back_for_the_reason_that_is_reported() {
+    let profile = profile(
+        r#"
+        speed = 1000.0
+        [channel.WhatsApp]
+        reject = 0.2
+        undelivered = 0.3
+        silent = 0.5
+        delivered = 0.0
+        [channel.Viber]
+        reject = 0.0
+        undelivered = 0.0
+        silent = 1.0
+        delivered = 0.0
+        [channel.SMS]
+        reject = 0.0
+        undelivered = 0.0
+        silent = 0.0
+        delivered = 1.0
+        "#,
+    );
+    let world = Setup { profile, ..Setup::default() }.start().await;
+    let launched = world.launch(300, &route(&[WHATSAPP, VIBER, SMS])).await;
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    assert_eq!(report.outcome(Outcome::Reached), 300, "{report:?}");
+    let [whatsapp, viber, sms] = &report.steps[..] else { panic!("{report:?}") };
+    let fell = whatsapp.fell_back;
+    assert_eq!(fell.deadline + fell.undelivered + fell.rejected, 300, "{fell:?}");
+    assert!(fell.deadline > 0 && fell.undelivered > 0 && fell.rejected > 0, "{fell:?}");
+    assert_eq!(whatsapp.handed_over, 300 - fell.rejected);
+    assert_eq!((viber.handed_over, viber.fell_back.deadline), (300, 300));
+    assert_eq!((sms.handed_over, sms.reached), (300, 300));
+    world.seen().await;
+
+    // The story of one that went all the way names the rule behind each line.
+    let batch = world.batch(&launched).await;
+    let entry = Book::new(world.store.clone()).get(batch.id).await.unwrap().unwrap();
+    let key = MessageKey { batch: batch.id, n: 0 };
+    let story = campaign::explain(world.store.as_ref(), &batch, &entry, key).await.unwrap().unwrap();
+    assert!(story.proven, "{story:#?}");
+    assert!(story.lines.iter().any(|line| line.text.contains("SMS")), "{story:#?}");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_stops_working_holds_the_lane_and_nobody_falls_back() {
+    let world = Setup { rate: "100/s", ..Setup::default() }.start().await;
+    let launched = world.launch(200, &route(&[WHATSAPP, SMS])).await;
+    world.until(&launched, Count::HandedOver, 20).await;
+    world.faults(json!({ "key_refused": true })).await;
+    let hold = world
+        .when("hold on the lane", || async {
+            world.store.holds().await.unwrap().pop().ok_or_else(|| "no hold".to_owned())
+        })
+        .await;
+    assert_eq!((hold.lane.as_str(), hold.template.as_str()), ("wa", ""));
+    world
+        .when("nothing in flight", || async {
+            let tallies = world.tallies(&launched).await;
+            if tallies.total(Count::Sending) == 0 {
+                Ok(())
+            } else {
+                Err(format!("{:?}", tallies.total(Count::Sending)))
+            }
+        })
+        .await;
+    let held = world.tallies(&launched).await;
+    assert!(held.total(Count::Queued) > 0, "the others keep their places");
+    for fell in [Count::FellDeadline, Count::FellRejected, Count::FellUndelivered, Count::Rejected] {
+        assert_eq!(held.total(fell), 0, "{fell}");
+    }
+    world.faults(json!({ "key_refused": false })).await;
+    world.store.release("wa".to_owned(), String::new(), world.clock.now(), "a test".to_owned()).await.unwrap();
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    assert_eq!((report.outcome(Outcome::Reached), report.steps[1].handed_over), (200, 0));
+    world.seen().await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_that_is_paused_by_receipt_is_held_and_nobody_falls_back() {
+    let world = Setup { profile: profile(QUICK), rate: "100/s", ..Setup::default() }.start().await;
+    world.faults(json!({ "template_paused": "promo" })).await;
+    let steps = WHATSAPP.replace("\"1s\"", "\"60s\"");
+    let launched = world.launch(100, &route(&[&steps, SMS])).await;
+    let hold = world
+        .when("hold on the template", || async {
+            world.store.holds().await.unwrap().pop().ok_or_else(|| "no hold".to_owned())
+        })
+        .await;
+    assert_eq!((hold.lane.as_str(), hold.template.as_str()), ("wa", "promo"));
+    world
+        .when("everybody back in the queue", || async {
+            let queued = world.tallies(&launched).await.total(Count::Queued);
+            if queued == 100 { Ok(()) } else { Err(queued.to_string()) }
+        })
+        .await;
+    let report = world.report(&launched).await;
+    assert_eq!((report.steps[1].handed_over, report.steps[0].fell_back.total()), (0, 0), "{report:?}");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_throttled_lane_slows_and_loses_nobody() {
+    let world = Setup { profile: Profile::perfect(), ..Setup::default() }.start().await;
+    world.faults(json!({ "throttle": 0.1, "retry_after": 0 })).await;
+    let launched = world.launch(150, &route(&[WHATSAPP, SMS])).await;
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    assert_eq!((report.outcome(Outcome::Reached), report.steps[0].rejected), (150, 0));
+    assert_eq!(report.steps[1].handed_over, 0, "throttling is nobody's fallback");
+    assert!(world.seen().await["throttled"].as_u64().unwrap() > 0);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_after_the_first_byte_is_never_sent_again() {
+    let world = Setup { rate: "500/s", ..Setup::default() }.start().await;
+    world.faults(json!({ "cut_after": 0.2, "error_500_after": 0.2, "silent_receipts": true })).await;
+    let step = WHATSAPP.replace("fallback_after = \"1s\"", "receipt_window = \"2s\"");
+    let launched = world.launch(200, &step).await;
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    let (unknown, silent) = (report.outcome(Outcome::Unknown), report.outcome(Outcome::Silent));
+    assert_eq!(unknown + silent, 200, "{report:?}");
+    assert!(unknown > 20, "{report:?}");
+    assert_eq!(report.unknown_count, unknown);
+    assert_eq!(i64::try_from(report.unknown.len()).unwrap(), unknown);
+    assert_eq!(world.seen().await["messages"], json!(200), "each exactly once");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_adopts_what_nobody_knew() {
+    let world = Setup { rate: "500/s", ..Setup::default() }.start().await;
+    world.faults(json!({ "cut_after": 0.5 })).await;
+    let launched = world.launch(200, &WHATSAPP.replace("fallback_after = \"1s\"", "")).await;
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    assert_eq!((report.outcome(Outcome::Reached), report.unknown_count), (200, 0), "{report:?}");
+    assert!(world.seen().await["cut"].as_u64().unwrap() > 20);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_twice_and_out_of_order_change_nothing_twice() {
+    let profile = profile(
+        r#"
+        speed = 100.0
+        queued_receipts = true
+        [channel.WhatsApp]
+        reject = 0.0
+        undelivered = 0.0
+        silent = 0.0
+        delivered = 1.0
+        read = 1.0
+        "#,
+    );
+    let world = Setup { profile, ..Setup::default() }.start().await;
+    world.faults(json!({ "duplicate": 0.7, "reorder": 0.5 })).await;
+    let launched = world.launch(200, &WHATSAPP.replace("fallback_after = \"1s\"", "")).await;
+    world.until(&launched, Count::Read, 200).await;
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    let step = &report.steps[0];
+    assert_eq!((step.sent, step.delivered, step.read, step.reached), (200, 200, 200, 200));
+    assert_eq!((report.outcome(Outcome::Reached), report.delivered_twice), (200, 0));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_recipient_stops_and_repeats_nobody_else_in_a_batch() {
+    let profile = profile(
+        r#"
+        speed = 1000.0
+        [channel.WhatsApp]
+        reject = 0.0
+        undelivered = 0.0
+        silent = 0.0
+        delivered = 1.0
+        [channel.WhatsApp.country."+6591000"]
+        reject = 1.0
+        delivered = 0.0
+        "#,
+    );
+    let provider = "send = \"batch\"\nbatch_size = 50";
+    let world = Setup { profile, provider, ..Setup::default() }.start().await;
+    let launched = world.launch(1_500, &route(&[&WHATSAPP.replace("\"1s\"", "\"60s\""), SMS])).await;
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    // The numbers +6591000000 to +6591000999 are those whom WhatsApp rejects.
+    assert_eq!(report.steps[0].rejected, 1_000, "{report:?}");
+    assert_eq!((report.steps[0].handed_over, report.steps[1].handed_over), (500, 1_000), "{report:?}");
+    assert!(world.seen().await["batches"].as_u64().unwrap() >= 30);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_cancel_nothing_leaves_and_totals_add_up() {
+    let world = Setup { rate: "200/s", ..Setup::default() }.start().await;
+    let launched = world.launch(1_000, &route(&[WHATSAPP, SMS])).await;
+    world.until(&launched, Count::HandedOver, 50).await;
+    let batch = world.batch(&launched).await;
+    let decided = campaign::cancel(world.store.as_ref(), world.clock.as_ref(), &batch, "a test").await.unwrap();
+    assert!(matches!(decided, Decided::Noted { .. }), "{decided:?}");
+    // What was on its way when the cancel was noted may still be answered; nothing new may be begun.
+    let report = world.until_state(&launched, BatchState::Cancelled).await;
+    let cancelled = report.outcome(Outcome::Cancelled);
+    assert!(cancelled > 0, "{report:?}");
+    let report = world
+        .when("the rest to end", || async {
+            let report = world.report(&launched).await;
+            if report.open == 0 { Ok(report) } else { Err(format!("{report:?}")) }
+        })
+        .await;
+    assert_eq!(report.outcome(Outcome::Cancelled) + report.outcome(Outcome::Reached), 1_000);
+    assert_eq!(world.seen().await["messages"], json!(report.outcome(Outcome::Reached)));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_campaign_waits_and_a_resumed_one_goes_on() {
+    let world = Setup { rate: "200/s", ..Setup::default() }.start().await;
+    let launched = world.launch(300, &route(&[WHATSAPP, SMS])).await;
+    world.until(&launched, Count::HandedOver, 20).await;
+    let (store, clock) = (world.store.as_ref(), world.clock.as_ref());
+    let batch = world.batch(&launched).await;
+    campaign::pause(store, clock, &batch, "a test").await.unwrap();
+    world
+        .when("nothing in flight", || async {
+            let sending = world.tallies(&launched).await.total(Count::Sending);
+            if sending == 0 { Ok(()) } else { Err(sending.to_string()) }
+        })
+        .await;
+    let paused = world.seen().await["messages"].clone();
+    assert!(paused.as_u64().unwrap() < 300);
+    assert_eq!(world.seen().await["messages"], paused);
+    let batch = world.batch(&launched).await;
+    assert_eq!(batch.state, BatchState::Paused);
+    campaign::resume(store, clock, &batch, "a test").await.unwrap();
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    assert_eq!(report.outcome(Outcome::Reached), 300);
+    world.seen().await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_over_the_tier_waits() {
+    let world = Setup { whatsapp: "tier = \"250\"", ..Setup::default() }.start().await;
+    let launched = world.launch(300, &WHATSAPP.replace("fallback_after = \"1s\"", "")).await;
+    world.until(&launched, Count::OutcomeReached, 250).await;
+    let tallies = world.tallies(&launched).await;
+    assert_eq!((tallies.total(Count::HandedOver), tallies.total(Count::Queued)), (250, 50));
+    assert_eq!(world.seen().await["people"], json!(250));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_authentic_is_kept_and_whatever_is_not_is_turned_away() {
+    let world = Setup::default().start().await;
+    let sign = |body: &str| volley::wire::sign(crate::support::world::SECRET.as_bytes(), body.as_bytes());
+    let unknown = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"x","subAccountId":"acme",
+        "channel":"whatsapp","user":{"msisdn":"+6590000000"},"status":{"state":"delivered","timestamp":"2026-01-01T00:00:00Z"}}}"#;
+    let foreign = unknown.replace("acme", "somebody-else");
+    for (body, kind) in [
+        (unknown, StrayKind::NoAttempt),
+        (foreign.as_str(), StrayKind::OtherSubaccount),
+        (r#"{"eventType":"something_new","payload":{}}"#, StrayKind::OtherType),
+        ("no JSON at all", StrayKind::Unreadable),
+    ] {
+        assert_eq!(world.post_webhook(body, Some(("X-8x8-Signature", &sign(body)))).await, 200, "{body}");
+        assert_eq!(world.store.strays(kind, 0, 10).await.unwrap().len(), 1, "{body}");
+    }
+    assert_eq!(world.post_webhook(unknown, None).await, 401);
+    assert_eq!(world.post_webhook(unknown, Some(("X-8x8-Signature", "sha256=00"))).await, 401);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_variable_skips_only_whom_it_is_missing_for() {
+    let world = Setup::default().start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("people.csv");
+    std::fs::write(&file, "Mobile,Code\n+6591000001,A1\n+6591000002,\n+6591000003,C3\n").unwrap();
+    let text = format!("audience = \"{}\"\n{}", file.display(), WHATSAPP.replace("{{Mobile|there}}", "{{Code}}"));
+    let launched = world.launch_text(&text.replace("fallback_after = \"1s\"", "")).await;
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    assert_eq!((report.outcome(Outcome::Reached), report.outcome(Outcome::Skipped)), (2, 1), "{report:?}");
+    assert_eq!(report.skipped["missing variable"], 1);
+    let attempts = world.store.attempts(MessageKey { batch: launched.batch, n: 1 }).await.unwrap();
+    assert_eq!(attempts[0].step, StepIndex::FIRST);
+    assert_eq!(attempts[0].detail.as_deref(), Some("Code"));
+    world.stop().await;
+}

@@ -1,0 +1,253 @@
+//! A whole installation in this process: the simulator and a node over real HTTP, a database in a temporary folder.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use volley::api;
+use volley::campaign::{Draft, Launched, Launcher, Report};
+use volley::clock::{Chance, Clock, RealClock};
+use volley::config::Config;
+use volley::domain::{Count, Outcome, Span, Tallies};
+use volley::node::{Node, Parts};
+use volley::provider::install_tls;
+use volley::receipts::Proofs;
+use volley::simulator::{self, Model, Profile, WebhookTarget};
+use volley::store::{self, Batch, Store};
+
+pub(crate) const SECRET: &str = "hook-secret";
+
+/// How long a condition may take to come true before the test gives up and says what it saw last. Far longer than
+/// anything here takes, because a busy machine must not fail a test.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct World {
+    pub(crate) config: Arc<Config>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) chance: Arc<Chance>,
+    pub(crate) webhook: String,
+    provider: String,
+    client: reqwest::Client,
+    node: Option<Node>,
+    serving: Option<tokio::task::JoinHandle<()>>,
+    stop_api: CancellationToken,
+    stop_simulator: CancellationToken,
+    _folder: tempfile::TempDir,
+}
+
+/// What a test says about its installation; everything else is a sensible default.
+pub(crate) struct Setup {
+    pub(crate) profile: Profile,
+    /// Added to `[provider]`.
+    pub(crate) provider: &'static str,
+    /// Added to the WhatsApp lane.
+    pub(crate) whatsapp: &'static str,
+    pub(crate) rate: &'static str,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { profile: Profile::perfect(), provider: "", whatsapp: "tier = \"unlimited\"", rate: "2000/s" }
+    }
+}
+
+impl Setup {
+    pub(crate) async fn start(self) -> World {
+        install_tls();
+        let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
+        let chance = Arc::new(Chance::seeded(7));
+        let folder = tempfile::tempdir().unwrap();
+        let api_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let webhook = format!("http://{}/webhooks/8x8", api_listener.local_addr().unwrap());
+
+        let simulator = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let provider = format!("http://{}", simulator.local_addr().unwrap());
+        let mut target = WebhookTarget::new(webhook.clone());
+        target.secret = Some(SECRET.to_owned().into());
+        let model = Model::new(self.profile, 11).with_key(Some("test".to_owned()));
+        let stop_simulator = CancellationToken::new();
+        tokio::spawn(simulator::serve(
+            simulator,
+            model,
+            simulator::Options { webhook: Some(target) },
+            Arc::clone(&clock),
+            stop_simulator.clone(),
+        ));
+
+        let secret_file = folder.path().join("hook.key");
+        std::fs::write(&secret_file, SECRET).unwrap();
+        let text = format!(
+            "[provider]\nbase_url = \"{provider}\"\nsub_account = \"acme\"\napi_key = \"test\"\n\
+             webhook_secret_file = \"{}\"\n{}\n\
+             [[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\nrate = \"{rate}\"\n{}\n\
+             [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"{rate}\"\n\
+             [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"{rate}\"\nsource = \"ACME\"\n",
+            secret_file.display(),
+            self.provider,
+            self.whatsapp,
+            rate = self.rate,
+        );
+        let path = folder.path().join("volley.toml");
+        let none = std::iter::empty::<(&str, String)>();
+        let config = Arc::new(Config::read(Some((&path, &text)), std::iter::empty(), none).unwrap().config);
+        let url = format!("sqlite://{}", folder.path().join("volley.db").display());
+        let store = store::open(&url, Arc::clone(&clock)).await.unwrap();
+        let mut world = World {
+            config,
+            store,
+            clock,
+            chance,
+            webhook,
+            provider,
+            client: reqwest::Client::new(),
+            node: None,
+            serving: None,
+            stop_api: CancellationToken::new(),
+            stop_simulator,
+            _folder: folder,
+        };
+        world.start_node(api_listener).await;
+        world
+    }
+}
+
+impl World {
+    async fn start_node(&mut self, listener: TcpListener) {
+        let node = Node::start(Parts {
+            config: Arc::clone(&self.config),
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            chance: Arc::clone(&self.chance),
+        })
+        .await
+        .unwrap();
+        let intake = node.intake().unwrap();
+        let proofs = Proofs::new(&self.config.provider);
+        let (store, stop) = (Arc::clone(&self.store), self.stop_api.clone());
+        self.serving = Some(tokio::spawn(async move {
+            api::serve(listener, intake, proofs, store, stop).await.unwrap();
+        }));
+        self.node = Some(node);
+    }
+
+    /// Stops everything in order.
+    pub(crate) async fn stop(mut self) {
+        let mut node = self.node.take().unwrap();
+        node.stop_sending().await;
+        self.stop_simulator.cancel();
+        self.stop_api.cancel();
+        self.serving.take().unwrap().await.unwrap();
+        node.stop().await.unwrap();
+        self.store.close().await;
+    }
+
+    /// Launches a campaign to so many people of Singapore, with these steps.
+    pub(crate) async fn launch(&self, people: u32, steps: &str) -> Launched {
+        let numbers: Vec<String> = (0..people).map(|n| format!("\"+659{:07}\"", 1_000_000 + n)).collect();
+        self.launch_text(&format!("numbers = [{}]\n{steps}", numbers.join(","))).await
+    }
+
+    pub(crate) async fn launch_text(&self, text: &str) -> Launched {
+        let draft = Draft::parse("test.toml", text).unwrap();
+        let launcher = Launcher {
+            store: self.store.as_ref(),
+            clock: self.clock.as_ref(),
+            chance: &self.chance,
+            config: &self.config,
+        };
+        launcher.launch(&draft, |_| None).await.unwrap().0
+    }
+
+    pub(crate) async fn batch(&self, launched: &Launched) -> Batch {
+        self.store.batch(launched.batch).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn tallies(&self, launched: &Launched) -> Tallies {
+        self.store.tallies(launched.batch).await.unwrap()
+    }
+
+    pub(crate) async fn report(&self, launched: &Launched) -> Report {
+        let report = Report::read(self.store.as_ref(), &self.batch(launched).await).await.unwrap();
+        let ended: i64 = Outcome::ALL.iter().map(|outcome| report.outcome(*outcome)).sum();
+        assert_eq!(ended + report.open, report.audience, "totals add up to the audience: {report:?}");
+        report
+    }
+
+    /// Waits until a figure is reached.
+    pub(crate) async fn until(&self, launched: &Launched, count: Count, at_least: i64) {
+        self.when(&format!("{count} of at least {at_least}"), || async {
+            let tallies = self.tallies(launched).await;
+            let now = tallies.total(count);
+            if now >= at_least { Ok(()) } else { Err(format!("{now}; {:?}", tallies.entries().collect::<Vec<_>>())) }
+        })
+        .await;
+    }
+
+    pub(crate) async fn until_state(&self, launched: &Launched, state: volley::domain::BatchState) -> Report {
+        self.when(&format!("campaign to be {state}"), || async {
+            let batch = self.batch(launched).await;
+            if batch.state == state {
+                Ok(())
+            } else {
+                Err(format!("{} {:?}", batch.state, self.report(launched).await))
+            }
+        })
+        .await;
+        self.report(launched).await
+    }
+
+    /// Waits until a condition holds; panics with what was seen last.
+    pub(crate) async fn when<T, F: Future<Output = Result<T, String>>>(
+        &self,
+        what: &str,
+        condition: impl Fn() -> F,
+    ) -> T {
+        let deadline = self.clock.now() + Span::from(PATIENCE);
+        loop {
+            match condition().await {
+                Ok(value) => return value,
+                Err(last) if self.clock.now() >= deadline => panic!("waited in vain for {what}; last seen: {last}"),
+                Err(_) => self.clock.sleep(Span::from_millis(10)).await,
+            }
+        }
+    }
+
+    /// Switches faults of the provider on or off.
+    pub(crate) async fn faults(&self, faults: Value) {
+        let answer = self
+            .client
+            .post(format!("{}/simulator/faults", self.provider))
+            .body(faults.to_string())
+            .send()
+            .await
+            .unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
+    /// What the provider has seen. Whatever happened, it was asked for one channel at a time and nothing twice.
+    pub(crate) async fn seen(&self) -> Value {
+        let text = self.get("/simulator/seen").await;
+        let seen: Value = serde_json::from_str(&text).unwrap();
+        for never in ["duplicates", "own_fallbacks", "not_one_channel", "with_fallback_text", "with_fallback_rule"] {
+            assert_eq!(seen[never], json!(0), "{never}: {seen}");
+        }
+        seen
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> String {
+        self.client.get(format!("{}{path}", self.provider)).send().await.unwrap().text().await.unwrap()
+    }
+
+    /// Posts a webhook by hand; returns the status.
+    pub(crate) async fn post_webhook(&self, body: &str, proof: Option<(&str, &str)>) -> u16 {
+        let mut request = self.client.post(&self.webhook).body(body.to_owned());
+        if let Some((header, value)) = proof {
+            request = request.header(header, value);
+        }
+        request.send().await.unwrap().status().as_u16()
+    }
+}
