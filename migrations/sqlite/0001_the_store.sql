@@ -128,10 +128,6 @@ CREATE INDEX message_due ON message (batch, due) WHERE due IS NOT NULL AND state
 -- What a dead process had in its hands: never more than a few thousand rows.
 CREATE INDEX message_sending ON message (lane, batch) WHERE state = 1;
 
--- Always empty. A change is written as an upsert that must meet its row; a row that one of them made instead is found
--- here before the commit, and taken back. Messages that were laid out have an audience.
-CREATE INDEX message_invented ON message (batch) WHERE audience = 0;
-
 -- One hand-over of a step. Throttled and unavailable tries are only counted: nothing was handed over.
 --   verdict    0 accepted, 1 rejected, 2 unknown, 3 could not leave
 CREATE TABLE attempt (

@@ -48,7 +48,7 @@ pub async fn database(load: &Load, clock: Arc<dyn Clock>, chance: &Chance) -> Re
                 tries: 0,
                 code: None,
                 detail: None,
-                umid: Some(Umid::new(&uuid::Uuid::from_u64_pair(chance.bits(), chance.bits()).to_string())),
+                umid: Some(umid(chance, message.key.n)),
             };
             Some(entry.change(message, after, Some(fact)))
         });
@@ -59,4 +59,11 @@ pub async fn database(load: &Load, clock: Arc<dyn Clock>, chance: &Chance) -> Re
     let run = Run::new(done, clock.now().since(begun).std().as_secs_f64());
     store.close().await;
     Ok(run)
+}
+
+/// As the provider makes them: random at the beginning, the time at the end.
+fn umid(chance: &Chance, n: u32) -> Umid {
+    let time = 0xb46d_0000_0000 + u64::from(n / 10);
+    let uuid = uuid::Uuid::from_u64_pair(chance.bits(), (chance.bits() << 48) | time);
+    Umid::new(&uuid.to_string())
 }

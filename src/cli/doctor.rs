@@ -181,7 +181,9 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
     }
     let in_play = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused, BatchState::Cancelling];
     let in_play = store.batches(Some(in_play)).await?.len();
-    findings.fine("campaigns", of(in_play as u64, "is in play", "are in play"));
+    let in_play =
+        if in_play == 0 { "none is in play".to_owned() } else { of(in_play as u64, "is in play", "are in play") };
+    findings.fine("campaigns", in_play);
     for (kind, what, advice) in [
         (StrayKind::NoAttempt, "belong to no message of ours", "somebody else may send with this subaccount"),
         (StrayKind::OtherSubaccount, "are for another subaccount", "check what the provider posts here"),

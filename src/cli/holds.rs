@@ -42,9 +42,10 @@ pub(super) fn what(hold: &Hold) -> String {
     }
 }
 
-/// `paused by ann, 4 min ago`.
+/// `paused by ann, 4 min ago`; what the provider said, with its code.
 pub(super) fn why(hold: &Hold, now: Timestamp) -> String {
-    format!("{}, {} ago", hold.reason, words::about(now.since(hold.since)))
+    let code = hold.code.map(|code| format!(" (code {code})")).unwrap_or_default();
+    format!("{}{code}, {} ago", hold.reason, words::about(now.since(hold.since)))
 }
 
 /// The command that lifts it, and what has to be put right first where no person put it there.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::lane::Lane;
-use crate::domain::{StepIndex, Timestamp};
+use crate::domain::StepIndex;
 use crate::engine::{self, CallOff};
 use crate::provider::Refusal;
 use crate::store::{Attempt, Claimed, Entry, Loaded, Verdict};
@@ -57,7 +57,6 @@ pub(super) struct Settled {
     /// What else is to be said about the message once it is back in its queue.
     pub(super) then: Option<CallOff>,
     pub(super) fact: Option<Attempt>,
-    pub(super) answered: Timestamp,
 }
 
 impl Settled {
@@ -84,6 +83,6 @@ impl Settled {
             detail: details.detail,
             umid: details.umid,
         });
-        Self { entry: job.entry, lane: Arc::clone(lane), message, step, answer, then: None, fact, answered: now }
+        Self { entry: job.entry, lane: Arc::clone(lane), message, step, answer, then: None, fact }
     }
 }

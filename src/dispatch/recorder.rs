@@ -9,12 +9,14 @@ use super::claimer::chain;
 use super::job::Settled;
 use super::lane::Lane;
 use crate::clock::Clock;
-use crate::domain::{LaneId, MessageKey, Span};
+use crate::domain::{LaneId, MessageKey, Span, Timestamp};
 use crate::engine::{Event, Standing, advance};
-use crate::store::{Change, Entry, Loaded, Result, Store};
+use crate::store::{Attempt, Change, Entry, Loaded, Result, Store};
 
 /// Changes in one transaction: some 5 ms of writing.
 const GROUP_MAX: usize = 2_000;
+/// How long outcomes are gathered before they are written.
+const GATHERING: Span = Span::from_millis(5);
 /// Rest after a write that failed. What was handed over must be recorded, so it is tried for ever.
 const AFTER_FAILURE: Span = Span::from_millis(500);
 
@@ -39,7 +41,16 @@ impl Recorder {
     pub(super) async fn run(mut self, clock: Arc<dyn Clock>) {
         let mut group = Vec::with_capacity(GROUP_MAX);
         while self.settled.recv_many(&mut group, GROUP_MAX).await > 0 {
-            while let Err(error) = record(self.store.as_ref(), &group).await {
+            // Outcomes come one by one. A commit for a few of them costs nearly what one for hundreds does.
+            clock.sleep(GATHERING).await;
+            while group.len() < GROUP_MAX
+                && let Ok(settled) = self.settled.try_recv()
+            {
+                group.push(settled);
+            }
+            // One time for all that is decided together: then it is written together too. Nothing is early by it.
+            let now = clock.now();
+            while let Err(error) = record(self.store.as_ref(), &group, now).await {
                 tracing::error!(error = %chain(&error), messages = group.len(), "cannot record hand-overs; trying again");
                 clock.sleep(AFTER_FAILURE).await;
             }
@@ -63,14 +74,14 @@ fn by_lane(group: &[Settled]) -> Vec<(Arc<Lane>, u32)> {
 }
 
 /// Writes down a group. Where a receipt was faster, the decision is made again on what stands there now.
-async fn record(store: &dyn Store, group: &[Settled]) -> Result<()> {
-    let changes = group.iter().map(|settled| decide(settled, &settled.message)).collect();
+async fn record(store: &dyn Store, group: &[Settled], now: Timestamp) -> Result<()> {
+    let changes = group.iter().map(|settled| decide(settled, &settled.message, now)).collect();
     let mut stale = store.record(changes).await?;
     while !stale.is_empty() {
         let current: HashMap<MessageKey, Loaded> =
             store.load(stale).await?.into_iter().map(|message| (message.key, message)).collect();
         let again =
-            group.iter().filter_map(|settled| Some(decide(settled, current.get(&settled.message.key)?))).collect();
+            group.iter().filter_map(|settled| Some(decide(settled, current.get(&settled.message.key)?, now))).collect();
         stale = store.record(again).await?;
     }
     for settled in group {
@@ -80,15 +91,16 @@ async fn record(store: &dyn Store, group: &[Settled]) -> Result<()> {
 }
 
 /// What the engine makes of a settled job. An answer that changes nothing any more still leaves its fact: the umid.
-fn decide(settled: &Settled, message: &Loaded) -> Change {
+fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
     let standing = standing(&settled.entry);
     let answered = Event::Answered { step: settled.step, answer: settled.answer };
     let events = [Some(answered), settled.then.map(Event::CalledOff)];
     let mut after = message.present;
     for event in events.into_iter().flatten() {
-        if let Some(next) = advance(&settled.entry.plan, standing, &after, event, settled.answered).next() {
+        if let Some(next) = advance(&settled.entry.plan, standing, &after, event, now).next() {
             after = *next;
         }
     }
-    settled.entry.change(message, after, settled.fact.clone())
+    let fact = settled.fact.clone().map(|fact| Attempt { answered: now, ..fact });
+    settled.entry.change(message, after, fact)
 }

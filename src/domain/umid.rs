@@ -4,6 +4,9 @@
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Umid(Box<str>);
 
+/// At the end of a UUID of the provider's: the day, and the time of day.
+const TIME_BYTES: usize = 6;
+
 impl Umid {
     pub fn new(text: &str) -> Self {
         Self(text.into())
@@ -14,17 +17,24 @@ impl Umid {
     }
 
     /// Sixteen bytes where the text is a UUID in its usual form; else a zero byte and the text.
+    ///
+    /// The provider's UUIDs end in the day and the time of day at which they were made, so the last six bytes come
+    /// first: ids of one hour then lie together in an index, instead of dirtying a page of it for every message.
     pub fn to_bytes(&self) -> Vec<u8> {
         match uuid::Uuid::try_parse(&self.0) {
             Ok(uuid) if *uuid.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()) == *self.0 => {
-                uuid.as_bytes().to_vec()
+                let mut bytes = uuid.into_bytes();
+                bytes.rotate_right(TIME_BYTES);
+                bytes.to_vec()
             }
             _ => [b"\0", self.0.as_bytes()].concat(),
         }
     }
 
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        if let Ok(uuid) = uuid::Uuid::from_slice(bytes) {
+        if let Ok(mut bytes) = <[u8; 16]>::try_from(bytes) {
+            bytes.rotate_left(TIME_BYTES);
+            let uuid = uuid::Uuid::from_bytes(bytes);
             return Some(Self(uuid.hyphenated().to_string().into()));
         }
         let (zero, text) = bytes.split_first()?;
@@ -42,6 +52,9 @@ mod tests {
             let umid = Umid::new(text);
             assert_eq!(Umid::from_bytes(&umid.to_bytes()), Some(umid));
         }
+        // Two of the provider's, made one after the other.
+        let (first, second) = ("e7dc3fb1-d2e5-404c-927c-b46d0056fa6e", "46d27247-ecda-4bdd-8b17-b46d00575299");
+        assert!(Umid::new(first).to_bytes() < Umid::new(second).to_bytes());
         assert_eq!(Umid::new("5f1d3c2e-8b7a-4c6d-9e0f-112233445566").to_bytes().len(), 16);
     }
 }

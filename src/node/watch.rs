@@ -43,7 +43,8 @@ pub(super) struct Watch {
     noted: u64,
     beaten_at: Timestamp,
     drift: i64,
-    hand_overs: HashMap<BatchId, u64>,
+    /// What each batch in play had handed over at the last beat, and whether it was moving then.
+    hand_overs: HashMap<BatchId, (u64, bool)>,
     unwritten: Vec<Missed>,
 }
 
@@ -108,21 +109,19 @@ impl Watch {
     async fn beat(&mut self, now: Timestamp) -> Result<()> {
         let seconds = now.since(self.beaten_at).std().as_secs_f64();
         let mut pace = Vec::new();
-        let mut hand_overs = HashMap::new();
         if seconds >= BEAT.std().as_secs_f64() {
+            let mut hand_overs = HashMap::new();
             for entry in self.parts.book.in_play() {
                 let total = entry.hand_overs();
-                let before = self.hand_overs.get(&entry.id).copied().unwrap_or(0);
-                if total != before || self.hand_overs.contains_key(&entry.id) {
-                    pace.push((entry.id, per_second(total - before, seconds)));
+                let (before, was_moving) = self.hand_overs.get(&entry.id).copied().unwrap_or((0, false));
+                let is_moving = total != before;
+                // Whoever stands still says so once.
+                if is_moving || was_moving {
+                    pace.push((entry.id, per_second(total.saturating_sub(before), seconds)));
                 }
-                if total != before {
-                    hand_overs.insert(entry.id, total);
-                }
+                hand_overs.insert(entry.id, (total, is_moving));
             }
-            // Whoever stood still this time has said so, and is left out from now on until it moves again.
-            self.hand_overs.retain(|batch, _| hand_overs.contains_key(batch));
-            self.hand_overs.extend(hand_overs);
+            self.hand_overs = hand_overs;
             self.beaten_at = now;
         }
         self.parts.store.beat(Beat { node: self.parts.node, now, noted: self.noted, pace }).await

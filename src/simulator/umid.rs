@@ -1,5 +1,5 @@
-//! Message ids: random to look at, so that whoever indexes them feels what real ones cost, and yet they lead back to
-//! the message without any table.
+//! Message ids, built as the provider's own are: a random beginning, and at the end the day and the time of day, so that
+//! whoever indexes them feels what real ones cost. And yet they lead back to the message without any table.
 
 use uuid::Uuid;
 
@@ -9,8 +9,9 @@ pub(super) struct Umids {
     tag: u128,
 }
 
-/// The bits of a UUID of version 8 that are ours below the first 32.
-const TAG_MASK: u128 = (0xffff << 80) | (0xfff << 64) | ((1 << 62) - 1);
+/// The bits of a UUID of version 8 that name the run: those between the first 32 and the last 48, without the
+/// version and the variant.
+const TAG_MASK: u128 = (0xffff << 80) | (0xfff << 64) | (((1 << 14) - 1) << 48);
 
 impl Umids {
     pub(super) const fn new(random: u64) -> Self {
@@ -20,14 +21,18 @@ impl Umids {
     }
 
     pub(super) fn of(self, n: u32) -> Uuid {
-        Uuid::from_u128((u128::from(scramble(n)) << 96) | self.tag)
+        Uuid::from_u128((u128::from(scramble(n)) << 96) | self.tag | u128::from(time_like(n)))
     }
 
     pub(super) fn n(self, umid: Uuid) -> Option<u32> {
-        let bits = umid.as_u128();
-        let low = bits & ((1 << 96) - 1);
-        u32::try_from(bits >> 96).ok().filter(|_| low == self.tag).map(unscramble)
+        let n = u32::try_from(umid.as_u128() >> 96).ok().map(unscramble)?;
+        (self.of(n) == umid).then_some(n)
     }
+}
+
+/// A day, and a time of day in three hundredths of a second that moves on with every tenth message.
+const fn time_like(n: u32) -> u64 {
+    0xb46d_0000_0000 + (n / 10) as u64
 }
 
 /// The finisher of Murmur3: every number has its own, and neighbours lie far apart.

@@ -172,7 +172,7 @@ pub(in crate::cli) fn outcome_notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     if report.unknown_count > 0 {
         let what = of(report.unknown_count, "hand-over is unknown", "hand-overs are unknown");
-        notes.push(format!("{what}: the connection broke, and nobody can say yet whether it happened"));
+        notes.push(format!("{what}: something broke on the way, and nobody can say what arrived"));
     }
     if report.delivered_twice > 0 {
         let what = of(report.delivered_twice, "person got it twice", "people got it twice");

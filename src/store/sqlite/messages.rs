@@ -7,11 +7,10 @@ use sqlx::SqliteConnection;
 use super::Work;
 use super::looks::load;
 use super::receipts::{Lesson, learn};
-use super::rows::{Bound, Line, for_values, json_list, lines, loaded, message_line, packed, state};
-use crate::domain::{
-    BatchId, BatchState, Fields, LaneId, MessageKey, Present, State, StepIndex, Tallies, Timestamp, Umid,
-};
-use crate::store::{Attempt, Change, Claim, Claimed, ClaimedSet, Verdict};
+use super::rows::{Bound, Line, for_values, json_list, lines, loaded, message_line, packed};
+use super::shapes::{write_attempts, write_messages};
+use crate::domain::{BatchId, BatchState, Fields, LaneId, MessageKey, Present, State, StepIndex, Tallies, Timestamp};
+use crate::store::{Change, Claim, Claimed, ClaimedSet};
 
 /// Counters of all batches that a group touches.
 pub(super) type Moves = HashMap<BatchId, Tallies>;
@@ -153,7 +152,7 @@ pub(super) async fn record(connection: &mut SqliteConnection, changes: &[Change]
     let all: Vec<&Change> = changes.iter().collect();
     sqlx::query("SAVEPOINT changes").execute(&mut *connection).await?;
     let whole = u64::try_from(all.len()).unwrap_or(u64::MAX);
-    if write_messages(connection, &all).await? == whole && !has_invented(connection).await? {
+    if write_messages(connection, &all).await? == whole {
         sqlx::query("RELEASE changes").execute(&mut *connection).await?;
         finish(connection, &all).await?;
         return Ok(Vec::new());
@@ -165,12 +164,6 @@ pub(super) async fn record(connection: &mut SqliteConnection, changes: &[Change]
     write_messages(connection, &fresh).await?;
     finish(connection, &fresh).await?;
     Ok(late)
-}
-
-/// Whether the upsert has made a row where there was no message.
-async fn has_invented(connection: &mut SqliteConnection) -> Work<bool> {
-    let row = sqlx::query("SELECT 1 FROM message INDEXED BY message_invented WHERE audience = 0 LIMIT 1");
-    Ok(row.fetch_optional(connection).await?.is_some())
 }
 
 /// Counters and facts, behind the rows that they are about.
@@ -215,113 +208,9 @@ async fn sort_out<'a>(
     Ok((fresh, late))
 }
 
-/// An upsert that always conflicts: one search of the primary key a row, and no detour over a temporary table, which
-/// is what an update from a list takes.
-async fn write_messages(connection: &mut SqliteConnection, changes: &[&Change]) -> Work<u64> {
-    for_values(
-        connection,
-        "INSERT INTO message (batch, n, audience, recipient, msisdn, version, state, step, lane, not_before, at, due, \
-         outcome, skipped, first_left, accepted, tries, marks)",
-        "ON CONFLICT DO UPDATE SET version = excluded.version + 1, state = excluded.state, step = excluded.step, \
-         lane = excluded.lane, not_before = coalesce(nullif(excluded.not_before, -1), not_before), \
-         at = excluded.at, due = excluded.due, \
-         outcome = excluded.outcome, skipped = excluded.skipped, first_left = excluded.first_left, \
-         accepted = excluded.accepted, tries = excluded.tries, marks = excluded.marks \
-         WHERE message.version = excluded.version",
-        18,
-        changes,
-        |query: Bound<'_>, change| {
-            let columns = Columns::of(&change.after.state);
-            query
-                .bind(change.key.batch.0)
-                .bind(change.key.n)
-                .bind(0_i64)
-                .bind(0_i64)
-                .bind(number(change.msisdn))
-                .bind(change.version)
-                .bind(columns.state)
-                .bind(change.after.step.get())
-                .bind(change.lane.0)
-                .bind(columns.not_before.map_or(-1, Timestamp::millis))
-                .bind(columns.at.map(Timestamp::millis))
-                .bind(columns.due.map(Timestamp::millis))
-                .bind(columns.outcome)
-                .bind(columns.skipped)
-                .bind(change.after.first_left.map(Timestamp::millis))
-                .bind(change.after.accepted.map(Timestamp::millis))
-                .bind(change.after.tries)
-                .bind(change.after.marks.bits())
-        },
-    )
-    .await
-}
-
-/// How a state lies in its columns.
-struct Columns {
-    state: i64,
-    /// Nothing leaves the column as it is: it still tells when the present step was queued.
-    not_before: Option<Timestamp>,
-    at: Option<Timestamp>,
-    due: Option<Timestamp>,
-    outcome: Option<u8>,
-    skipped: Option<u8>,
-}
-
-impl Columns {
-    fn of(state: &State) -> Self {
-        let empty = Self { state: state::QUEUED, not_before: None, at: None, due: None, outcome: None, skipped: None };
-        match *state {
-            State::Queued { not_before, gives_up } => Self { not_before: Some(not_before), due: gives_up, ..empty },
-            State::Sending { intent, not_before, gives_up } => {
-                Self { state: state::SENDING, not_before: Some(not_before), at: Some(intent), due: gives_up, ..empty }
-            }
-            State::Awaiting { due } => Self { state: state::AWAITING, due: Some(due), ..empty },
-            State::Done { outcome, skipped, at } => Self {
-                state: state::DONE,
-                at: Some(at),
-                outcome: Some(outcome.code()),
-                skipped: skipped.map(crate::domain::SkipReason::code),
-                ..empty
-            },
-        }
-    }
-}
-
 pub(super) fn number(msisdn: crate::domain::Msisdn) -> i64 {
     // Fifteen digits at the most.
     msisdn.get().cast_signed()
-}
-
-async fn write_attempts(connection: &mut SqliteConnection, facts: &[(&Change, &Attempt)]) -> Work<()> {
-    for_values(
-        connection,
-        "INSERT INTO attempt (batch, n, step, lane, queued, intent, answered, verdict, tries, code, detail, umid, \
-         adoptable)",
-        "ON CONFLICT DO UPDATE SET lane = excluded.lane, queued = excluded.queued, intent = excluded.intent, \
-         answered = excluded.answered, verdict = excluded.verdict, tries = excluded.tries, code = excluded.code, \
-         detail = excluded.detail, umid = coalesce(excluded.umid, umid), adoptable = excluded.adoptable",
-        13,
-        facts,
-        |query: Bound<'_>, (change, fact)| {
-            let adoptable = fact.verdict == Verdict::Unknown && change.after.marks.unknown(fact.step);
-            query
-                .bind(change.key.batch.0)
-                .bind(change.key.n)
-                .bind(fact.step.get())
-                .bind(fact.lane.0)
-                .bind(fact.queued.millis())
-                .bind(fact.intent.map(Timestamp::millis))
-                .bind(fact.answered.millis())
-                .bind(fact.verdict as i64)
-                .bind(fact.tries)
-                .bind(fact.code)
-                .bind(fact.detail.clone())
-                .bind(fact.umid.as_ref().map(Umid::to_bytes))
-                .bind(adoptable.then(|| number(change.msisdn)))
-        },
-    )
-    .await?;
-    Ok(())
 }
 
 /// Moves the counters. They stand in the same transaction as the rows they count.

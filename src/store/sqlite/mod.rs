@@ -12,6 +12,7 @@ mod messages;
 mod nodes;
 mod receipts;
 mod rows;
+mod shapes;
 #[cfg(test)]
 mod tests;
 mod turn;

@@ -10,6 +10,7 @@ use super::messages::number;
 use super::rows::{
     Bound, Line, for_values, json_list, lines, maybe_moment, maybe_small, moment, msisdn, packed, small, step,
 };
+use super::shapes::push_hex;
 use super::{Error, Work};
 use crate::domain::{BatchId, Channel, LaneId, MessageKey, Msisdn, StepIndex, Tag, Umid};
 use crate::store::{Attempt, Found, Key, Receipt, Stray, StrayKind, Verdict};
@@ -76,10 +77,7 @@ async fn by_umid(
     let mut list = String::from("[");
     for (place, (_, umid)) in umids.iter().enumerate() {
         list.push_str(if place > 0 { ",\"" } else { "\"" });
-        for byte in umid.to_bytes() {
-            list.push(HEX[usize::from(byte >> 4)]);
-            list.push(HEX[usize::from(byte & 0xf)]);
-        }
+        push_hex(&mut list, &umid.to_bytes());
         list.push('"');
     }
     list.push(']');
@@ -94,8 +92,6 @@ async fn by_umid(
     }
     Ok(())
 }
-
-const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
 
 fn key(row: &SqliteRow) -> Work<MessageKey> {
     Ok(MessageKey { batch: BatchId(small(row, "batch")?), n: small(row, "n")? })
