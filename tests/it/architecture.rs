@@ -142,9 +142,26 @@ fn names(cell: &str) -> BTreeSet<String> {
     cell.split(',').map(str::trim).filter(|name| !name.is_empty() && *name != "nothing").map(str::to_owned).collect()
 }
 
+/// The edge of the product, which may use whatever is public.
+const EVERY_ROOM: &str = "every room";
+
 /// Who may use whom.
 fn may_use() -> BTreeMap<String, BTreeSet<String>> {
-    table("room").into_iter().map(|row| (row[0].clone(), names(&row[2]))).collect()
+    let rows = table("room");
+    let inner = rows.iter().filter(|row| row[2] != EVERY_ROOM).map(|row| row[0].clone());
+    let inner: BTreeSet<String> = inner.collect();
+    let of = |row: &Vec<String>| match row[2].as_str() {
+        // The two at the edge stand in the order in which they may use each other.
+        EVERY_ROOM if row[0] == "cli" => inner.iter().cloned().chain(["bench".to_owned()]).collect(),
+        EVERY_ROOM => inner.clone(),
+        rooms => names(rooms),
+    };
+    rows.iter().map(|row| (row[0].clone(), of(row))).collect()
+}
+
+/// Whether a room says itself whom it uses, instead of using everybody.
+fn is_inner(room: &str) -> bool {
+    table("room").iter().any(|row| row[0] == room && row[2] != EVERY_ROOM)
 }
 
 #[test]
@@ -172,7 +189,7 @@ fn nobody_is_let_in_who_never_comes() {
         used.entry(source.room.clone()).or_default().extend(source.rooms_used());
     }
     let mut idle = Vec::new();
-    for (room, allowed) in may_use() {
+    for (room, allowed) in may_use().into_iter().filter(|(room, _)| is_inner(room)) {
         let used = used.remove(&room).unwrap_or_default();
         idle.extend(allowed.difference(&used).map(|other| format!("{room} may use {other}, and does not")));
     }
