@@ -82,7 +82,7 @@ impl Claimer {
         let places = reservation.as_ref().map_or(wanted, crate::throttle::Reservation::places);
         if places == 0 {
             for (batch, step) in queues {
-                lane.queues.look(batch, step, now);
+                lane.queues.put_back(batch, step, now);
             }
             let free = lane.tier.as_ref().and_then(|(_, window)| window.next_free(now));
             return Ok(Next::At(free.unwrap_or(now + LOOK_ANYWAY)));
@@ -99,7 +99,7 @@ impl Claimer {
             Ok(set) => set,
             Err(error) => {
                 for (batch, step) in queues {
-                    lane.queues.look(batch, step, now);
+                    lane.queues.put_back(batch, step, now);
                 }
                 return Err(error);
             }
