@@ -15,7 +15,7 @@ use crate::cli::config::warn;
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::out::{self, To};
-use crate::cli::watch::{How, follow};
+use crate::cli::watch::{How, follow, obstacles};
 use crate::cli::words::{list, moment, of, shell};
 use crate::cli::{Exit, Ground, progress};
 use crate::domain::{BatchState, Span};
@@ -123,9 +123,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     if args.wait.is_some() {
         out::talk(format_args!("All of it: volley{config} campaign report {name}"));
     } else {
-        if ground.nodes(store.as_ref()).await?.is_empty() {
-            out::talk("no server is running on this database: start `volley serve`");
-        }
+        warn(&obstacles(ground, store.as_ref(), launched.batch).await?);
         out::talk(format_args!("Watch it: volley{config} campaign watch {name}"));
     }
     Ok(exit)
