@@ -137,9 +137,11 @@ pub(in crate::cli) async fn launch(
     quiet: bool,
 ) -> Result<(Launched, Vec<Warning>), LaunchError> {
     let launcher = Launcher { store, clock: ground.clock.as_ref(), chance: &ground.chance, config: &ground.config };
-    let mut bars = Vec::new();
+    let mut bars = vec![progress::spinner("laying out the messages", quiet)];
     let launched = launcher
         .launch(draft, |label| {
+            // One at a time; whoever reads a file last stays full while its messages are laid out.
+            bars.iter().for_each(indicatif::ProgressBar::finish_and_clear);
             let bar = progress::bar(label, quiet);
             bars.push(bar.clone());
             Some(progress::on_progress(&bar))
