@@ -23,6 +23,13 @@ CREATE TABLE node (
     stopped INTEGER NOT NULL DEFAULT 0
 );
 
+-- Times in which no receipt could be kept: what silence is worth afterwards depends on all of them.
+CREATE TABLE gap (
+    id INTEGER PRIMARY KEY,
+    begins INTEGER NOT NULL,
+    ends INTEGER NOT NULL
+);
+
 CREATE TABLE lane (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,

@@ -272,8 +272,15 @@ fn is_ours<T>(outcome: &Result<T, Error>) -> bool {
     matches!(outcome, Err(Error::Internal { .. }))
 }
 
+/// Files to try. `PROPTEST_CASES`, which `./check --long` sets, would otherwise not count beside a number given here.
+fn config() -> ProptestConfig {
+    let defaults = ProptestConfig::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { defaults.cases } else { 128 };
+    ProptestConfig { cases, ..defaults }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(config())]
 
     #[test]
     fn rows_always_add_up(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::product::{config, launch};
-use super::{Error, Load, Run};
+use super::{Begun, Error, Load, Run};
 use crate::clock::{Chance, Clock};
 use crate::domain::{BatchState, State, StepIndex, Umid};
 use crate::engine::{Answer, Event, Standing, advance};
@@ -24,7 +24,7 @@ pub async fn database(load: &Load, clock: Arc<dyn Clock>, chance: &Chance) -> Re
         return Err("the batch does not run".into());
     }
     let lane = entry.lane(StepIndex::FIRST).ok_or("the route has no lane")?;
-    let begun = clock.now();
+    let begun = Begun::now(clock.as_ref());
     let mut done = 0_u64;
     loop {
         let claim = Claim { lane, queues: vec![(batch, StepIndex::FIRST)], limit: SET, now: clock.now(), tier: None };
@@ -48,7 +48,7 @@ pub async fn database(load: &Load, clock: Arc<dyn Clock>, chance: &Chance) -> Re
                 tries: 0,
                 code: None,
                 detail: None,
-                umid: Some(Umid::new(&uuid::Uuid::from_u64_pair(chance.bits(), chance.bits()).to_string())),
+                umid: Some(umid(chance, message.key.n)),
             };
             Some(entry.change(message, after, Some(fact)))
         });
@@ -56,7 +56,14 @@ pub async fn database(load: &Load, clock: Arc<dyn Clock>, chance: &Chance) -> Re
         done += u64::try_from(changes.len())?;
         store.record(changes).await?;
     }
-    let run = Run::new(done, clock.now().since(begun).std().as_secs_f64());
+    let run = Run::since(begun, done, clock.as_ref());
     store.close().await;
     Ok(run)
+}
+
+/// As the provider makes them: random at the beginning, the time at the end.
+fn umid(chance: &Chance, n: u32) -> Umid {
+    let time = 0xb46d_0000_0000 + u64::from(n / 10);
+    let uuid = uuid::Uuid::from_u64_pair(chance.bits(), (chance.bits() << 48) | time);
+    Umid::new(&uuid.to_string())
 }

@@ -8,11 +8,13 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::Exit;
+use super::out;
 use crate::bench::{self, Figures, Load, Run};
-use crate::clock::{Chance, Clock};
+use crate::clock::{Chance, Clock, RealClock};
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Bench {
+pub(super) enum Command {
     /// Hand-overs a second, against a bare HTTP loop and against the database alone
     Dispatch(Dispatch),
     /// A provider that takes everything: what the other commands send to
@@ -33,14 +35,14 @@ pub(crate) enum Bench {
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub(crate) enum What {
+pub(super) enum What {
     Limit,
     Product,
     Database,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Dispatch {
+pub(super) struct Dispatch {
     /// Messages in each run of single posts; batches take five times as many
     #[arg(long, default_value_t = 200_000)]
     messages: u32,
@@ -62,7 +64,7 @@ pub(crate) struct Dispatch {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct LoadArgs {
+pub(super) struct LoadArgs {
     #[arg(long)]
     messages: u32,
     #[arg(long)]
@@ -94,37 +96,28 @@ struct Printed {
     dispatch: Vec<Figures>,
 }
 
-impl Bench {
-    pub(crate) async fn run(self, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> anyhow::Result<()> {
-        match self {
-            Self::Dispatch(dispatch) => dispatch.run().await,
-            Self::Sink { webhook, receipts } => {
-                bench::run_sink(webhook, receipts, clock, |address| print_line(&address.to_string()))
-                    .await
-                    .map_err(anyhow::Error::from_boxed)
-            }
-            Self::Run { what, load } => {
-                let load = load.load();
-                let run = match what {
-                    What::Limit => bench::limit(&load, clock.as_ref()).await,
-                    What::Product => bench::product(&load, clock, chance).await,
-                    What::Database => bench::database(&load, clock, &chance).await,
-                };
-                print_line(&serde_json::to_string(&run.map_err(anyhow::Error::from_boxed)?)?);
-                Ok(())
-            }
+pub(super) async fn run(command: Command) -> anyhow::Result<Exit> {
+    let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
+    let chance = Arc::new(Chance::from_entropy());
+    match command {
+        Command::Dispatch(dispatch) => dispatch.run().await?,
+        Command::Sink { webhook, receipts } => {
+            let mut told = Ok(());
+            let sink = bench::run_sink(webhook, receipts, clock, |address| told = out::data(address));
+            sink.await.map_err(anyhow::Error::from_boxed)?;
+            told?;
+        }
+        Command::Run { what, load } => {
+            let load = load.load();
+            let run = match what {
+                What::Limit => bench::limit(&load, clock.as_ref()).await,
+                What::Product => bench::product(&load, clock, chance).await,
+                What::Database => bench::database(&load, clock, &chance).await,
+            };
+            out::json(&run.map_err(anyhow::Error::from_boxed)?)?;
         }
     }
-}
-
-#[expect(clippy::print_stdout, reason = "data goes to stdout")]
-fn print_line(line: &str) {
-    println!("{line}");
-}
-
-#[expect(clippy::print_stderr, reason = "talk goes to stderr")]
-fn say(line: &str) {
-    eprintln!("{line}");
+    Ok(Exit::Done)
 }
 
 /// A load and what it is called.
@@ -171,12 +164,7 @@ impl Dispatch {
             durability: "WAL, synchronous = FULL, every hand-over committed",
             dispatch: all,
         };
-        if self.json {
-            print_line(&serde_json::to_string_pretty(&printed)?);
-        } else {
-            print_table(&printed);
-        }
-        Ok(())
+        if self.json { out::json(&printed) } else { print_table(&printed) }
     }
 
     /// Runs the limit and the others in turn, so that a machine that changes its speed changes it for all.
@@ -184,10 +172,10 @@ impl Dispatch {
         let mut limits = Vec::new();
         let mut runs: Vec<Vec<Run>> = others.iter().map(|_| Vec::new()).collect();
         for turn in 1..=self.runs {
-            say(&format!("{} ({turn} of {})", limit.name, self.runs));
+            out::talk(format!("{} ({turn} of {})", limit.name, self.runs));
             limits.push(apart(&limit).await?);
             for (other, runs) in others.iter().zip(&mut runs) {
-                say(&format!("{} ({turn} of {})", other.name, self.runs));
+                out::talk(format!("{} ({turn} of {})", other.name, self.runs));
                 runs.push(apart(other).await?);
             }
         }
@@ -236,26 +224,28 @@ fn machine() -> Machine {
     }
 }
 
-fn print_table(printed: &Printed) {
+fn print_table(printed: &Printed) -> anyhow::Result<()> {
     let Machine { cores, cpu, memory_mib } = &printed.machine;
-    print_line(&format!("{cores} cores, {cpu}, {memory_mib} MiB; {}", printed.durability));
-    print_line(&format!(
-        "{:<30} {:>12} {:>8} {:>8} {:>8} {:>9} {:>12}",
-        "", "messages/s", "ratio", "p50 ms", "p99 ms", "peak MiB", "receipts/s"
-    ));
+    out::data(format!("{cores} cores, {cpu}, {memory_mib} MiB; {}", printed.durability))?;
+    out::data(format!(
+        "{:<30} {:>12} {:>8} {:>8} {:>8} {:>8} {:>9} {:>12}",
+        "", "messages/s", "ratio", "cpu µs", "p50 ms", "p99 ms", "peak MiB", "receipts/s"
+    ))?;
     for figures in &printed.dispatch {
         let last = figures.runs.last();
         let number = |figure: Option<i64>| figure.map_or_else(|| "-".to_owned(), |figure| figure.to_string());
         let rounded = |figure: Option<f64>, digits| figure.map_or_else(|| "-".to_owned(), |f| format!("{f:.digits$}"));
-        print_line(&format!(
-            "{:<30} {:>12.0} {:>8} {:>8} {:>8} {:>9.0} {:>12}",
+        out::data(format!(
+            "{:<30} {:>12.0} {:>8} {:>8.1} {:>8} {:>8} {:>9.0} {:>12}",
             figures.name,
             figures.median_per_second,
             rounded(figures.median_ratio, 2),
+            last.map_or(0.0, |run| run.cpu_us),
             number(last.and_then(|run| run.p50_ms)),
             number(last.and_then(|run| run.p99_ms)),
             last.map_or(0.0, |run| run.peak_mib),
             rounded(last.and_then(|run| run.receipts_per_second), 0),
-        ));
+        ))?;
     }
+    Ok(())
 }

@@ -17,6 +17,7 @@ mod ground;
 mod holds;
 mod interrupt;
 mod lane;
+mod message;
 mod out;
 mod progress;
 mod serve;
@@ -28,15 +29,12 @@ mod watch;
 mod words;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 pub use exit::Exit;
 use ground::Ground;
-
-use crate::clock::{Chance, RealClock};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -87,14 +85,17 @@ enum Command {
     /// WhatsApp templates: which are in use and which are held.
     #[command(subcommand)]
     Template(template::Command),
+    /// One message: where it stands, and why.
+    #[command(subcommand)]
+    Message(message::Command),
+    /// Figures of this machine, each against a limit measured in the same run.
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// The configuration: what holds, and where each value comes from.
     #[command(subcommand)]
     Config(config::Command),
     /// Look over the installation: configuration, database, lanes, holds, server.
     Doctor(doctor::Args),
-    /// Figures, not adjectives: what this machine can do, measured.
-    #[command(subcommand)]
-    Bench(bench::Bench),
 }
 
 impl Cli {
@@ -118,11 +119,10 @@ impl Cli {
             Command::Campaign(command) => campaign::run(command, &ground()?).await,
             Command::Lane(command) => lane::run(command, &ground()?).await,
             Command::Template(command) => template::run(command, &ground()?).await,
+            Command::Message(command) => message::run(command, &ground()?).await,
+            Command::Bench(command) => bench::run(command).await,
             Command::Config(command) => config::run(&command, &ground()?),
             Command::Doctor(args) => doctor::run(args, ground()).await,
-            Command::Bench(bench) => {
-                bench.run(Arc::new(RealClock::new()), Arc::new(Chance::from_entropy())).await.map(|()| Exit::Done)
-            }
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::job::Job;
 use super::lane::Lane;
+use super::turnstile::Turnstile;
 use crate::domain::{BatchId, Span, StepIndex, Timestamp};
 use crate::store::{Claim, Result, Store, TierUse};
 
@@ -19,7 +19,7 @@ const AFTER_FAILURE: Span = Span::from_millis(500);
 pub(super) struct Claimer {
     lane: Arc<Lane>,
     store: Arc<dyn Store>,
-    jobs: mpsc::Sender<Job>,
+    turnstile: Arc<Turnstile>,
 }
 
 /// What to do after a claim.
@@ -31,8 +31,8 @@ enum Next {
 }
 
 impl Claimer {
-    pub(super) const fn new(lane: Arc<Lane>, store: Arc<dyn Store>, jobs: mpsc::Sender<Job>) -> Self {
-        Self { lane, store, jobs }
+    pub(super) const fn new(lane: Arc<Lane>, store: Arc<dyn Store>, turnstile: Arc<Turnstile>) -> Self {
+        Self { lane, store, turnstile }
     }
 
     pub(super) async fn run(self, stop: CancellationToken) {
@@ -58,6 +58,7 @@ impl Claimer {
                 }
             }
         }
+        self.turnstile.close();
     }
 
     /// Claims once, if anything may leave and there is room.
@@ -70,7 +71,7 @@ impl Claimer {
         let wanted = lane.claim_size();
         // One claim's worth is waiting to leave already: what is claimed earlier than needed is what a crash leaves
         // unknown. Whoever takes from it, or records, says so.
-        if lane.room() < wanted || self.waiting() > wanted {
+        if lane.room() < wanted || self.turnstile.waiting() > wanted {
             return Ok(Next::At(Timestamp::MAX));
         }
         let queues = self.ready(now);
@@ -81,7 +82,7 @@ impl Claimer {
         let places = reservation.as_ref().map_or(wanted, crate::throttle::Reservation::places);
         if places == 0 {
             for (batch, step) in queues {
-                lane.queues.look(batch, step, now);
+                lane.queues.put_back(batch, step, now);
             }
             let free = lane.tier.as_ref().and_then(|(_, window)| window.next_free(now));
             return Ok(Next::At(free.unwrap_or(now + LOOK_ANYWAY)));
@@ -98,7 +99,7 @@ impl Claimer {
             Ok(set) => set,
             Err(error) => {
                 for (batch, step) in queues {
-                    lane.queues.look(batch, step, now);
+                    lane.queues.put_back(batch, step, now);
                 }
                 return Err(error);
             }
@@ -107,20 +108,18 @@ impl Claimer {
             lane.queues.look(batch, step, now);
         }
         if let Some(reservation) = reservation {
-            reservation.fill(set.messages.iter().map(|claimed| claimed.message.msisdn), now);
+            // Who has opted out gets nothing, and so takes no place.
+            let people = set.messages.iter().filter(|claimed| !claimed.opted_out);
+            reservation.fill(people.map(|claimed| claimed.message.msisdn), now);
         }
         lane.claimed(u32::try_from(set.messages.len()).unwrap_or(u32::MAX));
+        let mut jobs = Vec::with_capacity(set.messages.len());
         for claimed in set.messages {
             let Some(entry) = lane.book.get(claimed.message.key.batch).await? else { continue };
-            // The workers take from here until the claimer is gone, so this cannot fail while it lives.
-            let _ = self.jobs.send(Job { entry, claimed }).await;
+            jobs.push(Job { entry, claimed });
         }
+        self.turnstile.fill(jobs);
         Ok(Next::Now)
-    }
-
-    /// Messages that are claimed and wait for their turn to leave.
-    fn waiting(&self) -> u32 {
-        u32::try_from(self.jobs.max_capacity() - self.jobs.capacity()).unwrap_or(u32::MAX)
     }
 
     /// The queues that are worth a look and may leave. The others wait for whoever stopped them to say so.

@@ -47,9 +47,10 @@ pub async fn run(lanes: Vec<Arc<Lane>>, store: Arc<dyn Store>, clock: Arc<dyn Cl
     let (recorder, settled) = Recorder::new(Arc::clone(&store));
     let recording = tokio::spawn(recorder.run(clock));
     for lane in &lanes {
-        let (jobs, turnstile) = turnstile::Turnstile::new(Arc::clone(lane), settled.clone(), stop.clone());
-        tasks.spawn(claimer::Claimer::new(Arc::clone(lane), Arc::clone(&store), jobs).run(stop.clone()));
-        let turnstile = Arc::new(tokio::sync::Mutex::new(turnstile));
+        let turnstile = turnstile::Turnstile::new(Arc::clone(lane), settled.clone(), stop.clone());
+        let turnstile = Arc::new(turnstile);
+        let claimer = claimer::Claimer::new(Arc::clone(lane), Arc::clone(&store), Arc::clone(&turnstile));
+        tasks.spawn(claimer.run(stop.clone()));
         for _ in 0..lane.connections() {
             let worker = worker::Worker {
                 lane: Arc::clone(lane),

@@ -18,11 +18,16 @@ pub(super) struct Queues {
 impl Queues {
     /// Says that a queue may hold something from `at` on.
     pub(super) fn look(&self, batch: BatchId, step: StepIndex, at: Timestamp) {
+        self.put_back(batch, step, at);
+        self.changed.notify_one();
+    }
+
+    /// The same without waking anybody: for the one who has just taken it out, could do nothing with it, and is about
+    /// to rest. Waking itself, it would never rest.
+    pub(super) fn put_back(&self, batch: BatchId, step: StepIndex, at: Timestamp) {
         let mut queues = self.lock();
         let from = queues.entry((batch, step)).or_insert(at);
         *from = at.min(*from);
-        drop(queues);
-        self.changed.notify_one();
     }
 
     /// Wakes whoever waits, because something else than a queue has changed.
@@ -52,5 +57,23 @@ impl Queues {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<(BatchId, StepIndex), Timestamp>> {
         self.worth_a_look.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    const QUEUE: (BatchId, StepIndex) = (BatchId(1), StepIndex::FIRST);
+
+    #[test]
+    fn what_is_new_wakes_and_what_is_put_back_does_not() {
+        let (queues, now) = (Queues::default(), Timestamp::from_millis(5));
+        queues.put_back(QUEUE.0, QUEUE.1, now);
+        assert!(queues.changed().now_or_never().is_none());
+        assert_eq!((queues.next_look(), queues.take_ready(now)), (Some(now), vec![QUEUE]));
+        queues.look(QUEUE.0, QUEUE.1, now);
+        assert!(queues.changed().now_or_never().is_some());
     }
 }

@@ -15,6 +15,8 @@ use crate::store::{Attempt, Change, Entry, Loaded, Result, Store};
 
 /// Changes in one transaction: some 5 ms of writing.
 const GROUP_MAX: usize = 2_000;
+/// How long outcomes are gathered before they are written.
+const GATHERING: Span = Span::from_millis(5);
 /// Rest after a write that failed. What was handed over must be recorded, so it is tried for ever.
 const AFTER_FAILURE: Span = Span::from_millis(500);
 
@@ -39,6 +41,13 @@ impl Recorder {
     pub(super) async fn run(mut self, clock: Arc<dyn Clock>) {
         let mut group = Vec::with_capacity(GROUP_MAX);
         while self.settled.recv_many(&mut group, GROUP_MAX).await > 0 {
+            // Outcomes come one by one. A commit for a few of them costs nearly what one for hundreds does.
+            clock.sleep(GATHERING).await;
+            while group.len() < GROUP_MAX
+                && let Ok(settled) = self.settled.try_recv()
+            {
+                group.push(settled);
+            }
             // One time for all that is decided together: then it is written together too. Nothing is early by it.
             let now = clock.now();
             while let Err(error) = record(self.store.as_ref(), &group, now).await {

@@ -1,102 +1,175 @@
 //! The turnstile: lets out one request's worth at a time, when everything says that it may go.
 //!
 //! Only a worker that is free to send comes here, so a token is taken for a request that leaves at once, and a slow
-//! provider never makes a burst of saved-up grants.
+//! provider never makes a burst of saved-up grants. While there is work and pace, a worker passes without waiting for
+//! anybody; otherwise one of them waits for tokens or work, and the others stand in line behind it.
 
+use std::collections::VecDeque;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::job::{Job, Settled};
 use super::lane::Lane;
+use crate::domain::Timestamp;
+use crate::throttle::Paid;
 
 #[derive(Debug)]
 pub(super) struct Turnstile {
     lane: Arc<Lane>,
-    jobs: mpsc::Receiver<Job>,
-    /// One that was taken and did not fit the request.
-    next: Option<Job>,
+    inner: Mutex<Inner>,
+    line: tokio::sync::Mutex<()>,
+    /// Whether the first in line waits for tokens or work: then nobody passes it.
+    waits: AtomicBool,
+    filled: Notify,
     settled: mpsc::Sender<Settled>,
     stop: CancellationToken,
 }
 
+#[derive(Debug, Default)]
+struct Inner {
+    ready: VecDeque<Job>,
+    /// Tokens of the lane that were taken while the account had none.
+    paid: Paid,
+    closed: bool,
+}
+
+/// What there is for a worker.
+enum Next {
+    Go(Vec<Job>),
+    /// May not leave now: to be handed back.
+    Back(Vec<Job>),
+    /// Not before then.
+    Wait(Timestamp),
+    Empty,
+    Closed,
+}
+
 impl Turnstile {
-    pub(super) fn new(
-        lane: Arc<Lane>,
-        settled: mpsc::Sender<Settled>,
-        stop: CancellationToken,
-    ) -> (mpsc::Sender<Job>, Self) {
-        // The claimer's bound is the real one; the channel only has to hold what that allows.
-        let capacity = usize::try_from(lane.room()).unwrap_or(usize::MAX).max(1);
-        let (sender, jobs) = mpsc::channel(capacity);
-        (sender, Self { lane, jobs, next: None, settled, stop })
+    pub(super) fn new(lane: Arc<Lane>, settled: mpsc::Sender<Settled>, stop: CancellationToken) -> Self {
+        Self {
+            lane,
+            inner: Mutex::default(),
+            line: tokio::sync::Mutex::default(),
+            waits: AtomicBool::new(false),
+            filled: Notify::new(),
+            settled,
+            stop,
+        }
+    }
+
+    /// Adds what has been claimed, in order.
+    pub(super) fn fill(&self, jobs: Vec<Job>) {
+        self.lock().ready.extend(jobs);
+        self.filled.notify_one();
+    }
+
+    /// Nothing will be added any more.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_one();
+    }
+
+    /// Messages that are claimed and wait for their turn to leave.
+    pub(super) fn waiting(&self) -> u32 {
+        u32::try_from(self.lock().ready.len()).unwrap_or(u32::MAX)
     }
 
     /// The messages of the next request. Nothing once the claimer has ended and everything is out.
-    pub(super) async fn next(&mut self) -> Option<Vec<Job>> {
+    pub(super) async fn next(&self) -> Option<Vec<Job>> {
+        if !self.waits.load(Ordering::Acquire)
+            && let Next::Go(request) = self.look(false)
+        {
+            return Some(request);
+        }
+        let _first_in_line = self.line.lock().await;
         loop {
-            let first = match self.next.take() {
-                Some(job) => job,
-                None => self.jobs.recv().await?,
-            };
-            let mut request = vec![first];
-            self.gather(&mut request);
-            self.ask_for_more(request.len());
-            self.keep_those_that_may(&mut request).await;
-            let Some(count) = u32::try_from(request.len()).ok().and_then(NonZeroU32::new) else { continue };
-            tokio::select! {
-                () = self.lane.pace.take(count) => {}
-                () = self.stop.cancelled() => {}
-            }
-            // A slow lane waits long for its tokens; meanwhile somebody may have stopped it.
-            self.keep_those_that_may(&mut request).await;
-            if !request.is_empty() {
-                return Some(request);
+            match self.look(true) {
+                Next::Go(request) => return Some(request),
+                Next::Back(jobs) => {
+                    for job in jobs {
+                        // The recorder outlives the turnstile.
+                        let _ = self.settled.send(job.hand_back(&self.lane)).await;
+                    }
+                }
+                Next::Wait(at) => {
+                    self.waiting_for(async {
+                        tokio::select! {
+                            () = self.lane.clock.sleep_until(at) => {}
+                            () = self.stop.cancelled() => {}
+                        }
+                    })
+                    .await;
+                }
+                Next::Empty => self.waiting_for(self.filled.notified()).await,
+                Next::Closed => return None,
             }
         }
     }
 
+    async fn waiting_for(&self, what: impl Future<Output = ()>) {
+        self.waits.store(true, Ordering::Release);
+        what.await;
+        self.waits.store(false, Ordering::Release);
+    }
+
+    /// What there is now. Only the first in line takes out what has to go back, since that may have to wait.
+    fn look(&self, first_in_line: bool) -> Next {
+        let lane = &self.lane;
+        let now = lane.clock.now();
+        let mut inner = self.lock();
+        if inner.ready.is_empty() {
+            return if inner.closed { Next::Closed } else { Next::Empty };
+        }
+        let blocked = self.stop.is_cancelled() || lane.blocked(now).is_some();
+        let stays = |job: &Job| blocked || !lane.may_leave(&job.entry, job.step());
+        if inner.ready.front().is_some_and(stays) {
+            // Paused, cancelled, or held by their template: others behind them may go all the same.
+            let mut back = Vec::new();
+            while first_in_line && let Some(job) = inner.ready.pop_front_if(|job| stays(job)) {
+                back.push(job);
+            }
+            return Next::Back(back);
+        }
+        let request = self.gather(&mut inner);
+        let Some(count) = u32::try_from(request.len()).ok().and_then(NonZeroU32::new) else { return Next::Empty };
+        if let Err(at) = lane.pace.take(count, &mut inner.paid) {
+            request.into_iter().rev().for_each(|job| inner.ready.push_front(job));
+            return Next::Wait(at);
+        }
+        self.ask_for_more(inner.ready.len(), request.len());
+        Next::Go(request)
+    }
+
+    /// As many as fit one request. Whoever was given back before goes alone.
+    fn gather(&self, inner: &mut Inner) -> Vec<Job> {
+        let size = usize::try_from(self.lane.request_size().get()).unwrap_or(1);
+        let mut request = Vec::with_capacity(size.min(inner.ready.len()));
+        while request.len() < size {
+            let alone = request.is_empty();
+            let fits = |job: &mut Job| alone || (!job.goes_alone() && self.lane.may_leave(&job.entry, job.step()));
+            let Some(job) = inner.ready.pop_front_if(fits) else { break };
+            let goes_alone = job.goes_alone();
+            request.push(job);
+            if goes_alone {
+                break;
+            }
+        }
+        request
+    }
+
     /// Tells the claimer when what waits here has become little enough for another claim.
-    fn ask_for_more(&self, taken: usize) {
+    fn ask_for_more(&self, left: usize, taken: usize) {
         let enough = usize::try_from(self.lane.claim_size()).unwrap_or(usize::MAX);
-        let left = self.jobs.len();
         if left <= enough && left + taken > enough {
             self.lane.queues.nudge();
         }
     }
 
-    /// Adds what else is there and fits the same request.
-    fn gather(&mut self, request: &mut Vec<Job>) {
-        let size = usize::try_from(self.lane.request_size().get()).unwrap_or(1);
-        if request.first().is_some_and(Job::goes_alone) {
-            return;
-        }
-        while request.len() < size {
-            match self.jobs.try_recv() {
-                Ok(job) if job.goes_alone() => {
-                    self.next = Some(job);
-                    return;
-                }
-                Ok(job) => request.push(job),
-                Err(_) => return,
-            }
-        }
-    }
-
-    /// Hands back what may not leave: paused, cancelled, held, braked, or the node is stopping.
-    async fn keep_those_that_may(&self, request: &mut Vec<Job>) {
-        let blocked = self.stop.is_cancelled() || self.lane.blocked(self.lane.clock.now()).is_some();
-        let stays = |job: &Job| blocked || !self.lane.may_leave(&job.entry, job.step());
-        if !request.iter().any(stays) {
-            return;
-        }
-        let (back, kept): (Vec<Job>, Vec<Job>) = std::mem::take(request).into_iter().partition(stays);
-        *request = kept;
-        for job in back {
-            // The recorder outlives the turnstile.
-            let _ = self.settled.send(job.hand_back(&self.lane)).await;
-        }
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::mpsc;
 
 use super::claimer::chain;
 use super::job::{Details, Job, Settled};
@@ -17,8 +17,7 @@ use crate::store::{Store, Verdict};
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) lane: Arc<Lane>,
-    /// Held while waiting for the pace: workers queue up behind it, in order.
-    pub(super) turnstile: Arc<Mutex<Turnstile>>,
+    pub(super) turnstile: Arc<Turnstile>,
     pub(super) settled: mpsc::Sender<Settled>,
     pub(super) store: Arc<dyn Store>,
 }
@@ -27,7 +26,7 @@ impl Worker {
     /// Sends what the turnstile lets out until it has nothing more to give.
     pub(super) async fn run(self) {
         loop {
-            let request = self.turnstile.lock().await.next().await;
+            let request = self.turnstile.next().await;
             let Some(request) = request else { return };
             if self.lane.request_size().get() == 1 {
                 self.send_each(request).await;

@@ -11,34 +11,73 @@ pub struct Gap {
 }
 
 /// The provider repeats a receipt after 1, 10, 30 and 90 seconds, so so many after its first try.
-const REPEATED_AT: [(Span, Span); 4] = [
-    (Span::from_secs(1), Span::from_secs(1)),
-    (Span::from_secs(11), Span::from_secs(10)),
-    (Span::from_secs(41), Span::from_secs(30)),
-    (Span::from_secs(131), Span::from_secs(90)),
-];
+const REPEATED_AT: [Span; 4] = [Span::from_secs(1), Span::from_secs(11), Span::from_secs(41), Span::from_secs(131)];
 /// For clocks that tick apart and for the way.
 const MARGIN: Span = Span::from_secs(2);
+/// The last repeat and its margin: an older gap no longer matters to any other.
+const MATTERS_FOR: Span = Span::from_secs(133);
 
 impl Gap {
+    /// The part of it whose receipts, so much later, met another gap.
+    fn met(&self, later: Span, other: &Self) -> Option<Self> {
+        let part = Self { from: self.from.max(other.from - later), until: self.until.min(other.until - later) };
+        (part.from < part.until).then_some(part)
+    }
+}
+
+/// Every gap that may still matter. They are looked at together, because what was missed in one may be repeated in the
+/// next: a server that is restarted again and again listens most of the time, and yet has to wait longer.
+#[derive(Debug, Clone, Default)]
+pub struct Gaps(Vec<Known>);
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    gap: Gap,
     /// When everything that the provider repeats has been repeated; nothing where it has given up on some of it.
-    pub fn filled_at(&self) -> Option<Timestamp> {
-        let length = self.until.since(self.from);
-        let (_, last_wait) = REPEATED_AT.iter().find(|(longest, _)| length <= *longest)?;
-        Some(self.until + *last_wait + MARGIN)
+    filled: Option<Timestamp>,
+}
+
+impl Gaps {
+    /// Adds a gap that has just ended. Returns when it will have been filled, if it will.
+    pub fn add(&mut self, gap: Gap) -> Option<Timestamp> {
+        let now = gap.until;
+        self.0.retain(|known| known.filled.is_none() || known.gap.until + MATTERS_FOR > now);
+        self.0.push(Known { gap, filled: Some(gap.until) });
+        let all: Vec<Gap> = self.0.iter().map(|known| known.gap).collect();
+        for known in &mut self.0 {
+            // What was given up on stays so, also when those that swallowed its repeats are forgotten.
+            known.filled = known.filled.and(filled_at(known.gap, &all));
+        }
+        self.0.last().and_then(|known| known.filled)
     }
 
     /// What silence is worth for a step that was accepted at `accepted` and was due at `due`.
     pub fn silence(&self, accepted: Timestamp, due: Timestamp, now: Timestamp) -> Silence {
-        if accepted >= self.until || due < self.from {
-            return Silence::Trusted;
+        let mut held = None;
+        for Known { gap, filled } in &self.0 {
+            if accepted >= gap.until || due < gap.from {
+                continue;
+            }
+            match filled {
+                None => return Silence::Lost,
+                Some(filled) if now < *filled => held = held.max(Some(*filled)),
+                Some(_) => {}
+            }
         }
-        match self.filled_at() {
-            None => Silence::Lost,
-            Some(filled) if now < filled => Silence::Held { until: filled },
-            Some(_) => Silence::Trusted,
-        }
+        held.map_or(Silence::Trusted, |until| Silence::Held { until })
     }
+}
+
+/// When the last repeat of what was missed in `gap` has had its time, where none was missed every time.
+fn filled_at(gap: Gap, all: &[Gap]) -> Option<Timestamp> {
+    let mut untold = vec![gap];
+    let mut filled = gap.until;
+    for later in REPEATED_AT {
+        let Some(latest) = untold.iter().map(|part| part.until).max() else { break };
+        filled = filled.max(latest + later);
+        untold = untold.iter().flat_map(|part| all.iter().filter_map(|other| part.met(later, other))).collect();
+    }
+    untold.is_empty().then(|| filled + MARGIN)
 }
 
 #[cfg(test)]
@@ -53,27 +92,67 @@ mod tests {
         Gap { from: second(from), until: second(until) }
     }
 
+    fn gaps(all: &[(i64, i64)]) -> Gaps {
+        let mut gaps = Gaps::default();
+        for (from, until) in all {
+            gaps.add(gap(*from, *until));
+        }
+        gaps
+    }
+
+    fn held(until: i64) -> Silence {
+        Silence::Held { until: second(until) }
+    }
+
     #[test]
     fn a_short_gap_holds_deadlines_until_the_repeats_have_had_their_time() {
-        for (length, hold) in [(1, 3), (11, 12), (41, 32), (131, 92)] {
-            let gap = gap(1_000, 1_000 + length);
-            let filled = second(1_000 + length + hold);
-            assert_eq!(gap.filled_at(), Some(filled), "{length}");
-            assert_eq!(gap.silence(second(900), second(1_000), gap.until), Silence::Held { until: filled });
-            assert_eq!(gap.silence(second(900), second(1_000), filled), Silence::Trusted);
+        for (length, hold) in [(0, 3), (1, 3), (2, 12), (11, 12), (41, 32), (131, 92)] {
+            let until = 1_000 + length;
+            let mut gaps = Gaps::default();
+            assert_eq!(gaps.add(gap(1_000, until)), Some(second(until + hold)), "{length}");
+            assert_eq!(gaps.silence(second(900), second(1_000), second(until)), held(until + hold));
+            assert_eq!(gaps.silence(second(900), second(1_000), second(until + hold)), Silence::Trusted);
         }
     }
 
     #[test]
     fn after_a_long_gap_receipts_are_lost_for_good() {
-        let gap = gap(1_000, 1_132);
-        assert_eq!(gap.silence(second(900), second(1_500), second(9_999)), Silence::Lost);
+        let gaps = gaps(&[(1_000, 1_132)]);
+        assert_eq!(gaps.silence(second(900), second(1_500), second(9_999)), Silence::Lost);
     }
 
     #[test]
     fn a_gap_does_not_concern_what_was_due_before_it_or_accepted_after_it() {
-        let gap = gap(1_000, 5_000);
-        assert_eq!(gap.silence(second(10), second(999), second(6_000)), Silence::Trusted);
-        assert_eq!(gap.silence(second(5_000), second(5_900), second(6_000)), Silence::Trusted);
+        let gaps = gaps(&[(1_000, 5_000)]);
+        assert_eq!(gaps.silence(second(10), second(999), second(6_000)), Silence::Trusted);
+        assert_eq!(gaps.silence(second(5_000), second(5_900), second(6_000)), Silence::Trusted);
+    }
+
+    #[test]
+    fn a_repeat_that_falls_into_the_next_gap_is_waited_for_once_more() {
+        // Missed at 1,000, repeated at 1,001 and missed again, so it comes at 1,011 at the latest.
+        let twice = gaps(&[(1_000, 1_001), (1_001, 1_002)]);
+        assert_eq!(twice.silence(second(900), second(1_000), second(1_004)), held(1_014));
+        // The repeats find us listening: each gap waits for its own.
+        let apart = gaps(&[(1_000, 1_001), (1_005, 1_006)]);
+        assert_eq!(apart.silence(second(900), second(1_000), second(1_005)), Silence::Trusted);
+        assert_eq!(apart.silence(second(900), second(1_005), second(1_006)), held(1_009));
+    }
+
+    #[test]
+    fn what_was_missed_at_every_repeat_is_lost_although_every_gap_was_short() {
+        let unlucky = [(0, 1), (1, 2), (11, 12), (41, 42), (131, 132)];
+        let gaps = gaps(&unlucky.map(|(from, until)| (1_000 + from, 1_000 + until)));
+        assert_eq!(gaps.silence(second(900), second(1_000), second(2_000)), Silence::Lost);
+        assert_ne!(gaps.silence(second(1_100), second(1_200), second(1_200)), Silence::Lost);
+    }
+
+    #[test]
+    fn what_is_lost_stays_lost_and_what_is_filled_is_forgotten() {
+        let mut gaps = gaps(&[(1_000, 1_132), (2_000, 2_001)]);
+        gaps.add(gap(9_000, 9_001));
+        assert_eq!(gaps.0.len(), 2);
+        assert_eq!(gaps.silence(second(900), second(9_500), second(9_999)), Silence::Lost);
+        assert_eq!(gaps.silence(second(1_900), second(2_000), second(9_999)), Silence::Trusted);
     }
 }

@@ -31,5 +31,5 @@ mod story;
 mod table;
 
 pub use event::{Answer, CallOff, Decision, Event, Ignored, Obstacle, Report, Rule, Silence};
-pub use gap::Gap;
+pub use gap::{Gap, Gaps};
 pub use machine::{Standing, advance, begin};

@@ -376,8 +376,15 @@ impl Watched {
     }
 }
 
+/// Lives to try. `PROPTEST_CASES`, which `./check --long` sets, would otherwise not count beside a number given here.
+fn config() -> ProptestConfig {
+    let defaults = ProptestConfig::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { defaults.cases } else { 1_000 };
+    ProptestConfig { cases, failure_persistence: None, ..defaults }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn whatever_happens_the_invariants_hold(plan in plans(), life in lives()) {

@@ -46,7 +46,7 @@ impl Building<'_> {
                 id: known.id,
                 config: lane.clone(),
                 client: Client::new(transport(lane)?, &lane.provider.sub_account),
-                pace: Pace::new(bucket, account, Arc::clone(self.clock)),
+                pace: Pace::new(bucket, account),
                 tier,
                 holds: Arc::clone(self.holds),
                 book: Arc::clone(self.book),

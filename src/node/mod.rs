@@ -12,6 +12,7 @@ mod watch;
 
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +20,7 @@ use crate::campaign::Housekeeper;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::dispatch::{self, Lane, LaneStatus};
-use crate::domain::Span;
+use crate::domain::{Span, Timestamp};
 use crate::engine::Gap;
 use crate::provider::{Http, Transport};
 use crate::receipts::{Applier, Intake};
@@ -85,6 +86,10 @@ impl Node {
         let (id, listened_until) = store.start_node(now).await?;
         store.sweep_unpublished(now - HALF_DONE).await?;
         let gaps = Arc::new(Gaps::default());
+        for (from, until) in store.gaps().await? {
+            // What the nodes before this one have missed is as doubtful as it was to them.
+            gaps.add(Gap { from, until });
+        }
         if let Some(from) = listened_until {
             note_gap(store.as_ref(), &gaps, Gap { from, until: now }).await?;
         }
@@ -114,8 +119,12 @@ impl Node {
         let subaccounts = config.lanes.iter().map(|lane| lane.provider.sub_account.clone());
         let (applier, intake) =
             Applier::new(Arc::clone(&store), Arc::clone(&book), subaccounts, Arc::clone(&clock), Arc::clone(&chance));
+        // It counts at once; the watch writes it down. One a minute would already be a disk that fills up again and again.
+        let (found, missed) = mpsc::channel(64);
         let applier_gaps = Arc::clone(&gaps);
-        let receiving = tokio::spawn(applier.run(move |gap| applier_gaps.add(gap)));
+        let receiving = tokio::spawn(applier.run(move |gap| {
+            let _ = found.try_send((gap, applier_gaps.add(gap)));
+        }));
         let stop_dispatch = CancellationToken::new();
         let stop = CancellationToken::new();
         let dispatching =
@@ -125,7 +134,16 @@ impl Node {
         rooms.spawn(ending_as("timers", timers.run(stop.clone())));
         let housekeeper = Housekeeper::new(Arc::clone(&store), Arc::clone(&book));
         rooms.spawn(ending_as("housekeeping", keep_house(housekeeper, Arc::clone(&clock), stop.clone())));
-        let watch = watch::Watch::new(id, Arc::clone(&store), book, holds, lanes.clone(), gaps, Arc::clone(&clock));
+        let watch = watch::Watch::new(watch::Parts {
+            node: id,
+            store: Arc::clone(&store),
+            book,
+            holds,
+            lanes: lanes.clone(),
+            gaps,
+            missed,
+            clock: Arc::clone(&clock),
+        });
         rooms.spawn(ending_as("watch", watch.run(stop.clone())));
         Ok(Self {
             id,
@@ -208,11 +226,20 @@ async fn keep_house(housekeeper: Housekeeper, clock: Arc<dyn Clock>, stop: Cance
     }
 }
 
-/// Tells of a time in which nobody listened, unless it was too short to miss anything that is not repeated at once.
+/// How long a gap is remembered: longer than any message waits for its receipts.
+const GAP_REMEMBERED: Span = Span::from_secs(60 * 86_400);
+
+/// Holds what a time in which nobody listened has made doubtful, and writes it down, so that whoever comes next holds
+/// it too.
 async fn note_gap(store: &dyn Store, gaps: &Gaps, gap: Gap) -> Result<(), store::Error> {
+    let filled = gaps.add(gap);
+    keep_gap(store, gap, filled).await
+}
+
+async fn keep_gap(store: &dyn Store, gap: Gap, filled: Option<Timestamp>) -> Result<(), store::Error> {
+    store.keep_gap(gap.from, gap.until, gap.until - GAP_REMEMBERED).await?;
     let length = gap.until.since(gap.from);
-    gaps.add(gap);
-    let text = match gap.filled_at() {
+    let text = match filled {
         Some(filled) => {
             format!(
                 "no receipts could be taken for {length}; deadlines wait until {} for their repeats",

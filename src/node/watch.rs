@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::note_gap;
+use super::{keep_gap, note_gap};
 use crate::clock::Clock;
 use crate::dispatch::Lane;
 use crate::domain::{BatchId, BatchState, Span, Timestamp};
@@ -21,37 +22,40 @@ const BEAT: Span = Span::from_secs(1);
 /// A wall clock that moves away from ours by more has jumped, or the machine has slept.
 const JUMP_MILLIS: i64 = 2_000;
 
+/// What a watch is made of.
+pub(super) struct Parts {
+    pub(super) node: i64,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) book: Arc<Book>,
+    pub(super) holds: Arc<Holds>,
+    pub(super) lanes: Vec<Arc<Lane>>,
+    pub(super) gaps: Arc<Gaps>,
+    /// Gaps that others have found: they hold already, and are still to be written down.
+    pub(super) missed: mpsc::Receiver<Missed>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// A gap, and until when it holds deadlines, if anything can fill it.
+pub(super) type Missed = (Gap, Option<Timestamp>);
+
 pub(super) struct Watch {
-    node: i64,
-    store: Arc<dyn Store>,
-    book: Arc<Book>,
-    holds: Arc<Holds>,
-    lanes: Vec<Arc<Lane>>,
-    gaps: Arc<Gaps>,
-    clock: Arc<dyn Clock>,
+    parts: Parts,
     noted: u64,
     beaten_at: Timestamp,
     drift: i64,
     /// What each batch in play had handed over at the last beat, and whether it was moving then.
     hand_overs: HashMap<BatchId, (u64, bool)>,
+    unwritten: Vec<Missed>,
 }
 
 impl Watch {
-    pub(super) fn new(
-        node: i64,
-        store: Arc<dyn Store>,
-        book: Arc<Book>,
-        holds: Arc<Holds>,
-        lanes: Vec<Arc<Lane>>,
-        gaps: Arc<Gaps>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        let (beaten_at, drift) = (clock.now(), clock.drift());
-        Self { node, store, book, holds, lanes, gaps, clock, noted: 0, beaten_at, drift, hand_overs: HashMap::new() }
+    pub(super) fn new(parts: Parts) -> Self {
+        let (beaten_at, drift) = (parts.clock.now(), parts.clock.drift());
+        Self { parts, noted: 0, beaten_at, drift, hand_overs: HashMap::new(), unwritten: Vec::new() }
     }
 
     pub(super) async fn run(mut self, stop: CancellationToken) {
-        let clock = Arc::clone(&self.clock);
+        let clock = Arc::clone(&self.parts.clock);
         while !stop.is_cancelled() {
             if let Err(error) = self.run_once().await {
                 tracing::warn!(%error, "cannot look for decisions; trying again");
@@ -64,18 +68,24 @@ impl Watch {
     }
 
     async fn run_once(&mut self) -> Result<()> {
-        let seq = self.store.seq().await?;
+        let seq = self.parts.store.seq().await?;
         let decided = seq != self.noted;
         if decided {
             self.obey().await?;
             // Only now: whoever waits for the note may rely on it that nothing leaves any more.
             self.noted = seq;
         }
-        let now = self.clock.now();
-        let slept = self.clock.drift();
+        let now = self.parts.clock.now();
+        let slept = self.parts.clock.drift();
         if (slept - self.drift).abs() > JUMP_MILLIS {
             self.drift = slept;
-            note_gap(self.store.as_ref(), &self.gaps, Gap { from: self.beaten_at, until: now }).await?;
+            note_gap(self.parts.store.as_ref(), &self.parts.gaps, Gap { from: self.beaten_at, until: now }).await?;
+        }
+        // Before the beat, which says that we have listened up to now.
+        self.unwritten.extend(std::iter::from_fn(|| self.parts.missed.try_recv().ok()));
+        while let Some((gap, filled)) = self.unwritten.first() {
+            keep_gap(self.parts.store.as_ref(), *gap, *filled).await?;
+            self.unwritten.remove(0);
         }
         if decided || now.since(self.beaten_at) >= BEAT {
             self.beat(now).await?;
@@ -84,9 +94,9 @@ impl Watch {
     }
 
     async fn obey(&self) -> Result<()> {
-        let changed = self.book.refresh().await?;
-        self.holds.replace(self.store.holds().await?);
-        for lane in &self.lanes {
+        let changed = self.parts.book.refresh().await?;
+        self.parts.holds.replace(self.parts.store.holds().await?);
+        for lane in &self.parts.lanes {
             for entry in changed.iter().filter(|entry| entry.state() == BatchState::Running) {
                 lane.look_at(entry);
             }
@@ -101,7 +111,7 @@ impl Watch {
         let mut pace = Vec::new();
         if seconds >= BEAT.std().as_secs_f64() {
             let mut hand_overs = HashMap::new();
-            for entry in self.book.in_play() {
+            for entry in self.parts.book.in_play() {
                 let total = entry.hand_overs();
                 let (before, was_moving) = self.hand_overs.get(&entry.id).copied().unwrap_or((0, false));
                 let is_moving = total != before;
@@ -114,7 +124,7 @@ impl Watch {
             self.hand_overs = hand_overs;
             self.beaten_at = now;
         }
-        self.store.beat(Beat { node: self.node, now, noted: self.noted, pace }).await
+        self.parts.store.beat(Beat { node: self.parts.node, now, noted: self.noted, pace }).await
     }
 }
 

@@ -124,6 +124,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Says that the node lives, listens and has noted the decisions up to `noted`.
     async fn beat(&self, beat: Beat) -> Result<()>;
     async fn stop_node(&self, node: i64, now: Timestamp) -> Result<()>;
+    /// Keeps a time in which no receipt could be committed, and forgets those that ended before `forget`.
+    async fn keep_gap(&self, from: Timestamp, until: Timestamp, forget: Timestamp) -> Result<()>;
+    /// The times in which no receipt could be committed, earliest first.
+    async fn gaps(&self) -> Result<Vec<(Timestamp, Timestamp)>>;
     /// Nodes seen since `since` that have not stopped.
     async fn nodes(&self, since: Timestamp) -> Result<Vec<Node>>;
     /// Rises with every decision of a person or of the throttle.

@@ -89,17 +89,20 @@ impl Bucket {
     }
 }
 
+/// Tokens of a lane that are taken and not used yet.
+#[derive(Debug, Default)]
+pub struct Paid(u32);
+
 /// What one lane has to pass: its own bucket, then its account's.
 #[derive(Debug, Clone)]
 pub struct Pace {
     lane: Arc<Bucket>,
     account: Option<Arc<Bucket>>,
-    clock: Arc<dyn Clock>,
 }
 
 impl Pace {
-    pub fn new(lane: Arc<Bucket>, account: Option<Arc<Bucket>>, clock: Arc<dyn Clock>) -> Self {
-        Self { lane, account, clock }
+    pub fn new(lane: Arc<Bucket>, account: Option<Arc<Bucket>>) -> Self {
+        Self { lane, account }
     }
 
     /// The most that can leave in one request.
@@ -108,13 +111,18 @@ impl Pace {
         self.lane.burst().min(account)
     }
 
-    /// Waits until `n` may leave, and takes their tokens. Called by one at a time, so nobody overtakes.
-    pub async fn take(&self, n: NonZeroU32) {
-        for bucket in [Some(&self.lane), self.account.as_ref()].into_iter().flatten() {
-            while let Err(at) = bucket.take(n) {
-                self.clock.sleep_until(at).await;
-            }
+    /// Takes the tokens of `n` from both buckets, or says when to ask again. What the lane has given while the account
+    /// had nothing stays in `paid`, for the next one who asks: called by one at a time, so nobody overtakes.
+    pub fn take(&self, n: NonZeroU32, paid: &mut Paid) -> Result<(), Timestamp> {
+        if let Some(owed) = NonZeroU32::new(n.get().saturating_sub(paid.0)) {
+            self.lane.take(owed)?;
+            paid.0 += owed.get();
         }
+        if let Some(account) = &self.account {
+            account.take(n)?;
+        }
+        paid.0 -= n.get();
+        Ok(())
     }
 }
 
@@ -157,6 +165,29 @@ mod tests {
             clock.advance(Span::from_secs(60));
             assert_eq!(taken(&bucket), burst, "{rate}: a rest saves up a burst and no more");
         }
+    }
+
+    #[test]
+    fn an_account_holds_its_lanes_together_and_no_token_is_lost() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
+        let bucket = |rate: &str, burst| {
+            Arc::new(Bucket::new(rate.parse().unwrap(), NonZeroU32::new(burst).unwrap(), Arc::clone(&clock) as _))
+        };
+        let account = bucket("100/s", 5);
+        let lanes = [0, 1].map(|_| Pace::new(bucket("80/s", 4), Some(Arc::clone(&account))));
+        let mut paid = [Paid::default(), Paid::default()];
+        let mut left = [0, 0];
+        for _ in 0..2_000 {
+            clock.advance(Span::from_millis(1));
+            for lane in [0, 1] {
+                while lanes[lane].take(NonZeroU32::MIN, &mut paid[lane]).is_ok() {
+                    left[lane] += 1;
+                }
+            }
+        }
+        let total: u32 = left.iter().sum();
+        assert!((198..=205).contains(&total), "{left:?}");
+        assert!(left.iter().all(|left| *left <= 164), "{left:?}");
     }
 
     #[test]

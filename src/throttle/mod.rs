@@ -13,6 +13,6 @@ mod holds;
 mod tier;
 
 pub use brake::Brake;
-pub use bucket::{Bucket, Pace};
+pub use bucket::{Bucket, Pace, Paid};
 pub use holds::Holds;
 pub use tier::{DAY, Reservation, TierWindow};

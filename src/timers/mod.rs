@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::domain::{BatchId, BatchState, Span, State, Timestamp};
-use crate::engine::{Event, Gap, Silence, Standing, advance};
+use crate::engine::{self, Event, Gap, Silence, Standing, advance};
 use crate::store::{Book, Entry, Loaded, Result, Signal, Store};
 
 /// Messages in one transaction.
@@ -25,28 +25,16 @@ const AFTER_FAILURE: Span = Span::from_millis(500);
 
 /// Times in which nobody listened, as this node knows them.
 #[derive(Debug, Default)]
-pub struct Gaps(Mutex<Vec<Gap>>);
+pub struct Gaps(Mutex<engine::Gaps>);
 
 impl Gaps {
-    pub fn add(&self, gap: Gap) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(gap);
+    /// Holds from now on what a gap has made doubtful. Returns until when; nothing where it is lost for good.
+    pub fn add(&self, gap: Gap) -> Option<Timestamp> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(gap)
     }
 
-    /// The worst that any gap makes of a silence.
     fn silence(&self, accepted: Timestamp, due: Timestamp, now: Timestamp) -> Silence {
-        let gaps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut worst = Silence::Trusted;
-        for gap in gaps.iter() {
-            worst = match (worst, gap.silence(accepted, due, now)) {
-                (Silence::Lost, _) | (_, Silence::Lost) => Silence::Lost,
-                (Silence::Held { until: one }, Silence::Held { until: other }) => {
-                    Silence::Held { until: one.max(other) }
-                }
-                (Silence::Held { until }, _) | (_, Silence::Held { until }) => Silence::Held { until },
-                (Silence::Trusted | Silence::Filled, Silence::Trusted | Silence::Filled) => Silence::Trusted,
-            };
-        }
-        worst
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).silence(accepted, due, now)
     }
 }
 

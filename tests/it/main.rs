@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod architecture;
 mod cli;
+mod full_load;
+mod kill;
+mod kill_commands;
 mod pipeline;
 mod support;

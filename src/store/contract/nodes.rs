@@ -8,6 +8,7 @@ for_every_store!(
     a_node_finds_the_watermark_of_the_one_before,
     a_beat_notes_decisions_and_pace,
     a_node_that_fell_silent_is_not_among_the_living,
+    gaps_are_kept_until_they_are_forgotten,
     the_latest_events_come_latest_last,
     a_verb_that_fails_dooms_no_other_of_its_commit,
     whatever_was_acknowledged_is_seen_by_the_next_reader,
@@ -49,6 +50,15 @@ async fn a_node_that_fell_silent_is_not_among_the_living(desk: Desk) {
     desk.beat(Beat { node, now: at(10), noted: 0, pace: Vec::new() }).await.unwrap();
     assert_eq!(desk.nodes(at(10)).await.unwrap().len(), 1);
     assert!(desk.nodes(at(11)).await.unwrap().is_empty());
+}
+
+async fn gaps_are_kept_until_they_are_forgotten(desk: Desk) {
+    assert!(desk.gaps().await.unwrap().is_empty());
+    desk.keep_gap(at(1), at(2), at(0)).await.unwrap();
+    desk.keep_gap(at(3), at(5), at(0)).await.unwrap();
+    assert_eq!(desk.gaps().await.unwrap(), [(at(1), at(2)), (at(3), at(5))]);
+    desk.keep_gap(at(90), at(91), at(5)).await.unwrap();
+    assert_eq!(desk.gaps().await.unwrap(), [(at(3), at(5)), (at(90), at(91))]);
 }
 
 async fn the_latest_events_come_latest_last(desk: Desk) {

@@ -257,6 +257,14 @@ impl Store for Sqlite {
         Ok(())
     }
 
+    async fn keep_gap(&self, from: Timestamp, until: Timestamp, forget: Timestamp) -> Result<()> {
+        self.write("keep a gap", move |c| Box::pin(nodes::keep_gap(c, from, until, forget))).await
+    }
+
+    async fn gaps(&self) -> Result<Vec<(Timestamp, Timestamp)>> {
+        self.read("read gaps", move |c| Box::pin(nodes::gaps(c))).await
+    }
+
     async fn nodes(&self, since: Timestamp) -> Result<Vec<Node>> {
         self.read("list nodes", move |c| Box::pin(nodes::live(c, since))).await
     }

@@ -51,6 +51,26 @@ pub(super) async fn stop(connection: &mut SqliteConnection, node: i64, now: Time
     Ok(())
 }
 
+pub(super) async fn keep_gap(
+    connection: &mut SqliteConnection,
+    from: Timestamp,
+    until: Timestamp,
+    forget: Timestamp,
+) -> Work<()> {
+    sqlx::query("DELETE FROM gap WHERE ends < ?1").bind(forget.millis()).execute(&mut *connection).await?;
+    sqlx::query("INSERT INTO gap (begins, ends) VALUES (?1, ?2)")
+        .bind(from.millis())
+        .bind(until.millis())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn gaps(connection: &mut SqliteConnection) -> Work<Vec<(Timestamp, Timestamp)>> {
+    let rows = sqlx::query("SELECT begins, ends FROM gap ORDER BY ends, id").fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((moment(row, "begins")?, moment(row, "ends")?))).collect()
+}
+
 pub(super) async fn live(connection: &mut SqliteConnection, since: Timestamp) -> Work<Vec<Node>> {
     let rows = sqlx::query("SELECT id, seen_at, noted_seq FROM node WHERE stopped = 0 AND seen_at >= ?1 ORDER BY id")
         .bind(since.millis())

@@ -1,3 +1,15 @@
-//! What tests share.
+//! What tests share: a world within this process, an installation of processes that can be killed, and waiting.
 
+mod installation;
+mod process;
+mod provider;
+mod wait;
 pub(crate) mod world;
+
+pub(crate) use installation::{Installation, Shape, number};
+pub(crate) use process::Process;
+pub(crate) use provider::{Arrived, Seen};
+pub(crate) use wait::{clock, until};
+
+/// Held by tests that want the machine's whole attention, so that none of them measures another.
+pub(crate) static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

@@ -1,0 +1,295 @@
+//! One crate has no walls of its own, so these tests are the walls. The tables are read from `ARCHITECTURE.md`: the
+//! page that people read is the one that the code is held against, so neither can leave the other behind.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The longest that a file may be before it has to become two. Tests, tables and data that stand beside it are free.
+const LINES_MAX: usize = 500;
+/// What a machine without clock and I/O can have no use for.
+const OUTSIDE_WORLD: [&str; 6] = ["tokio", "sqlx", "reqwest", "axum", "std::fs", "std::net"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// One Rust file of a room.
+struct Source {
+    room: String,
+    /// Below `src`, for people.
+    name: String,
+    /// How many modules deep it is: 1 for a room's `mod.rs`.
+    depth: usize,
+    text: String,
+    /// The text without comments.
+    code: String,
+}
+
+impl Source {
+    fn is_test(&self) -> bool {
+        let name = Path::new(&self.name);
+        let in_test_folder = name.components().any(|part| matches!(part.as_os_str().to_str(), Some("table" | "rules")));
+        let stem = name.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        in_test_folder || stem.ends_with("tests") || matches!(stem, "properties" | "contract" | "samples" | "story")
+    }
+
+    /// What its paths begin with where they begin at the crate: the rooms that it uses, its own included.
+    fn rooms_used(&self) -> BTreeSet<String> {
+        let mut used = BTreeSet::new();
+        for (at, _) in self.code.match_indices("crate::") {
+            if self.code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '$') {
+                continue;
+            }
+            used.extend(first_names(&self.code[at + "crate::".len()..]));
+        }
+        used
+    }
+
+    /// Whether a `super::` path climbs out of the room, where `crate::` would say where it goes.
+    fn climbs_out(&self) -> bool {
+        let up = |times: usize| "super::".repeat(times);
+        let at_top = format!("use {}", up(self.depth));
+        self.code.lines().any(|line| line.starts_with(&at_top) || line.starts_with(&format!("pub {at_top}")))
+            || self.code.contains(&up(self.depth + 1)) && !self.code.contains("mod tests {")
+    }
+}
+
+/// The first names of a path or of a group of paths: `a::b` and `{a::b, c}`.
+fn first_names(path: &str) -> Vec<String> {
+    let name = |text: &str| {
+        let end = text.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(text.len());
+        text[..end].to_owned()
+    };
+    let Some(group) = path.strip_prefix('{') else { return vec![name(path)] };
+    let (mut names, mut depth, mut begins) = (Vec::new(), 0, true);
+    for (at, letter) in group.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => begins = true,
+            letter if begins && !letter.is_whitespace() => {
+                names.push(name(&group[at..]));
+                begins = false;
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+fn without_comments(text: &str) -> String {
+    text.lines().map(|line| if line.trim_start().starts_with("//") { "" } else { line }).collect::<Vec<_>>().join("\n")
+}
+
+fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            rust_files(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// The folders of `src`.
+fn rooms() -> BTreeSet<String> {
+    let entries = fs::read_dir(root().join("src")).unwrap().map(|entry| entry.unwrap());
+    let folders = entries.filter(|entry| entry.file_type().unwrap().is_dir());
+    folders.map(|entry| entry.file_name().into_string().unwrap()).collect()
+}
+
+fn sources() -> Vec<Source> {
+    let mut all = Vec::new();
+    for room in rooms() {
+        let mut files = Vec::new();
+        rust_files(&root().join("src").join(&room), &mut files);
+        for path in files {
+            let below = path.strip_prefix(root().join("src")).unwrap();
+            let is_mod = path.file_name().is_some_and(|name| name == "mod.rs");
+            let text = fs::read_to_string(&path).unwrap();
+            all.push(Source {
+                room: room.clone(),
+                name: below.display().to_string(),
+                depth: below.components().count() - usize::from(is_mod),
+                code: without_comments(&text),
+                text,
+            });
+        }
+    }
+    assert!(all.len() > 50, "the sources were not found");
+    all
+}
+
+/// The rows of the first table in `ARCHITECTURE.md` whose header begins with `title`, without backticks.
+fn table(title: &str) -> Vec<Vec<String>> {
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let rows: Vec<Vec<String>> = page
+        .lines()
+        .skip_while(|line| !line.starts_with(&format!("| {title} |")))
+        .take_while(|line| line.starts_with('|'))
+        .skip(2)
+        .map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect())
+        .collect();
+    assert!(!rows.is_empty(), "ARCHITECTURE.md has no table that begins with \"{title}\"");
+    rows
+}
+
+fn names(cell: &str) -> BTreeSet<String> {
+    cell.split(',').map(str::trim).filter(|name| !name.is_empty() && *name != "nothing").map(str::to_owned).collect()
+}
+
+/// The edge of the product, which may use whatever is public.
+const EVERY_ROOM: &str = "every room";
+
+/// Who may use whom.
+fn may_use() -> BTreeMap<String, BTreeSet<String>> {
+    let rows = table("room");
+    let inner = rows.iter().filter(|row| row[2] != EVERY_ROOM).map(|row| row[0].clone());
+    let inner: BTreeSet<String> = inner.collect();
+    let of = |row: &Vec<String>| match row[2].as_str() {
+        // The two at the edge stand in the order in which they may use each other.
+        EVERY_ROOM if row[0] == "cli" => inner.iter().cloned().chain(["bench".to_owned()]).collect(),
+        EVERY_ROOM => inner.clone(),
+        rooms => names(rooms),
+    };
+    rows.iter().map(|row| (row[0].clone(), of(row))).collect()
+}
+
+/// Whether a room says itself whom it uses, instead of using everybody.
+fn is_inner(room: &str) -> bool {
+    table("room").iter().any(|row| row[0] == room && row[2] != EVERY_ROOM)
+}
+
+#[test]
+fn rooms_use_only_whom_the_table_lets_them() {
+    let may_use = may_use();
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let Some(allowed) = may_use.get(&source.room) else { continue };
+        for used in source.rooms_used() {
+            if used != source.room && !allowed.contains(&used) {
+                wrong.push(format!("{} uses {used}", source.name));
+            }
+        }
+        if source.climbs_out() {
+            wrong.push(format!("{} leaves its room by super::, where crate:: would say where to", source.name));
+        }
+    }
+    assert!(wrong.is_empty(), "not in the table of ARCHITECTURE.md:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn nobody_is_let_in_who_never_comes() {
+    let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for source in sources() {
+        used.entry(source.room.clone()).or_default().extend(source.rooms_used());
+    }
+    let mut idle = Vec::new();
+    for (room, allowed) in may_use().into_iter().filter(|(room, _)| is_inner(room)) {
+        let used = used.remove(&room).unwrap_or_default();
+        idle.extend(allowed.difference(&used).map(|other| format!("{room} may use {other}, and does not")));
+    }
+    assert!(idle.is_empty(), "take out of the table of ARCHITECTURE.md:\n{}", idle.join("\n"));
+}
+
+#[test]
+fn no_two_rooms_use_each_other_not_even_in_a_roundabout_way() {
+    let may_use = may_use();
+    let mut done: BTreeSet<&str> = BTreeSet::new();
+    // A room is done once everybody whom it may use is; whoever is left over goes round in a circle.
+    while let Some(room) = may_use
+        .keys()
+        .map(String::as_str)
+        .find(|room| !done.contains(room) && may_use[*room].iter().all(|other| done.contains(other.as_str())))
+    {
+        done.insert(room);
+    }
+    let circle: Vec<_> = may_use.keys().filter(|room| !done.contains(room.as_str())).collect();
+    assert!(circle.is_empty(), "these use each other: {circle:?}");
+}
+
+#[test]
+fn the_map_and_the_reading_order_name_every_room() {
+    let library = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let lines: Vec<&str> = library.lines().collect();
+    let mut listed = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some(room) = line.strip_prefix("pub mod ").and_then(|rest| rest.strip_suffix(';')) else { continue };
+        let purpose =
+            at.checked_sub(1).and_then(|before| lines.get(before)).is_some_and(|line| line.starts_with("///"));
+        assert!(purpose, "lib.rs says nothing about {room}");
+        listed.push(room.to_owned());
+    }
+    assert_eq!(listed.iter().cloned().collect::<BTreeSet<_>>(), rooms(), "lib.rs and the folders of src differ");
+    let mapped: Vec<String> = table("room").into_iter().map(|row| row[0].clone()).collect();
+    assert_eq!(mapped, listed, "ARCHITECTURE.md and lib.rs list other rooms, or in another order");
+}
+
+#[test]
+fn every_room_says_what_comes_in_what_goes_out_what_it_promises_and_what_it_may_not() {
+    for source in sources().iter().filter(|source| source.depth == 1) {
+        let heading: String = source.text.lines().take_while(|line| line.starts_with("//!")).collect();
+        for part in ["In:", "Out:", "Promises:", "May not:"] {
+            assert!(heading.contains(part), "{} does not say {part}", source.name);
+        }
+    }
+}
+
+#[test]
+fn the_rules_know_nothing_of_the_outside_world() {
+    for source in sources().iter().filter(|source| matches!(source.room.as_str(), "domain" | "engine")) {
+        for foreign in OUTSIDE_WORLD {
+            assert!(!source.code.contains(&format!("{foreign}::")), "{} uses {foreign}", source.name);
+        }
+        assert!(!source.code.contains("async fn"), "{} is async", source.name);
+    }
+}
+
+#[test]
+fn crates_that_belong_to_one_room_stay_there() {
+    for row in table("crate") {
+        let at_home = names(&row[1]);
+        for name in names(&row[0]) {
+            for source in sources().iter().filter(|source| !at_home.contains(&source.room)) {
+                let used = source.code.contains(&format!("{name}::")) && !source.is_test();
+                assert!(!used, "{} uses {name}, which belongs to {at_home:?}", source.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_file_is_too_long_to_be_read_in_one_go() {
+    let too_long: Vec<String> = sources()
+        .iter()
+        .filter(|source| !source.is_test() && source.text.lines().count() > LINES_MAX)
+        .map(|source| format!("{}: {} lines", source.name, source.text.lines().count()))
+        .collect();
+    assert!(too_long.is_empty(), "longer than {LINES_MAX} lines:\n{}", too_long.join("\n"));
+}
+
+#[test]
+fn the_invariants_name_tests_that_there_are() {
+    let mut files = Vec::new();
+    rust_files(&root().join("src"), &mut files);
+    rust_files(&root().join("tests"), &mut files);
+    let everything: String = files.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    for row in table("invariant") {
+        let tests = names(&row[1]);
+        assert!(!tests.is_empty(), "nothing holds \"{}\"", row[0]);
+        for test in tests {
+            assert!(everything.contains(&format!("fn {test}(")), "\"{}\" names {test}, which is no test", row[0]);
+        }
+    }
+}
+
+#[test]
+fn names_are_found_in_every_kind_of_path() {
+    assert_eq!(first_names("store::Store;"), ["store"]);
+    assert_eq!(first_names("{clock::{Chance, Clock}, store::{self, Book}, wire};"), ["clock", "store", "wire"]);
+    assert_eq!(first_names("{\n    clock::Clock,\n    store,\n};"), ["clock", "store"]);
+}

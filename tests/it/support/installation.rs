@@ -1,0 +1,160 @@
+//! A whole installation in a folder of its own: a configuration, a practice provider, a server that comes and goes.
+
+use std::fmt::Write as _;
+use std::net::TcpListener;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use tempfile::TempDir;
+
+use super::process::{Ended, Process};
+use super::provider::Provider;
+
+/// Ports that no operating system hands out for outgoing connections, so that nobody takes ours while the server is
+/// down and its port is free.
+const PORTS: Range<u16> = 20_000..30_000;
+
+/// How a world is made.
+pub(crate) struct Shape {
+    pub(crate) seed: u64,
+    /// The practice provider's profile, in TOML.
+    pub(crate) profile: String,
+    /// Messages a second that each lane may hand over.
+    pub(crate) rate: u32,
+}
+
+pub(crate) struct Installation {
+    pub(crate) provider: Provider,
+    folder: TempDir,
+    /// Killed when the world ends.
+    _simulator: Process,
+    server: Option<Process>,
+    reader: Option<SqlitePool>,
+}
+
+fn free_port(rng: &mut fastrand::Rng) -> u16 {
+    loop {
+        let port = rng.u16(PORTS);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+impl Installation {
+    /// With a provider that runs and a server that does not.
+    pub(crate) async fn new(shape: &Shape) -> Self {
+        let folder = TempDir::new().unwrap();
+        let port = free_port(&mut fastrand::Rng::with_seed(shape.seed));
+        std::fs::write(folder.path().join("profile.toml"), &shape.profile).unwrap();
+        let webhook = format!("http://127.0.0.1:{port}/webhooks/8x8");
+        let seed = shape.seed.to_string();
+        let mut simulator = Process::start(
+            folder.path(),
+            &["simulate", "--json", "--listen", "127.0.0.1:0", "--seed", &seed, "--profile", "profile.toml"]
+                .iter()
+                .chain(&["--webhook", &webhook, "--webhook-authorization", "Bearer practice"])
+                .copied()
+                .collect::<Vec<_>>(),
+        );
+        let url = simulator.first_line().await["listen"].as_str().unwrap().to_owned();
+        let mut config = format!(
+            "[database]\nurl = \"sqlite://volley.db\"\n\
+             [server]\nlisten = \"127.0.0.1:{port}\"\n\
+             [provider]\nbase_url = \"{url}\"\nsub_account = \"acme\"\napi_key = \"practice\"\n\
+             webhook_authorization = \"Bearer practice\"\n"
+        );
+        for channel in ["WhatsApp", "Viber", "SMS"] {
+            let tier = if channel == "WhatsApp" { "tier = \"unlimited\"\n" } else { "" };
+            let name = channel.to_lowercase();
+            let rate = shape.rate;
+            write!(config, "[[lane]]\nname = \"{name}\"\nchannel = \"{channel}\"\nrate = \"{rate}/s\"\n{tier}")
+                .unwrap();
+        }
+        std::fs::write(folder.path().join("volley.toml"), config).unwrap();
+        Self { provider: Provider::at(&url), folder, _simulator: simulator, server: None, reader: None }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a recipient file with one person for each number. Numbers count up from +6591000000.
+    pub(crate) fn write_people(&self, name: &str, people: Range<u64>) {
+        let mut file = String::from("Mobile,FirstName\n");
+        for person in people {
+            writeln!(file, "+{},Ann {person}", number(person)).unwrap();
+        }
+        std::fs::write(self.path(name), file).unwrap();
+    }
+
+    pub(crate) fn begin(&self, arguments: &[&str]) -> Process {
+        Process::start(self.folder.path(), arguments)
+    }
+
+    /// Runs a command to its end.
+    pub(crate) async fn volley(&self, arguments: &[&str]) -> Ended {
+        self.begin(arguments).ended().await
+    }
+
+    /// Starts a server, and returns once it listens.
+    pub(crate) async fn serve(&mut self) {
+        assert!(self.server.is_none());
+        let mut server = self.begin(&["serve", "--json"]);
+        server.first_line().await;
+        self.server = Some(server);
+    }
+
+    /// Starts a server, and returns at once.
+    pub(crate) fn begin_to_serve(&mut self) {
+        assert!(self.server.is_none());
+        self.server = Some(self.begin(&["serve", "--json"]));
+    }
+
+    /// SIGKILL. It must not have ended by itself before.
+    pub(crate) async fn kill_server(&mut self) {
+        let server = self.server.take().unwrap();
+        if let Some(ended) = server.kill().await {
+            panic!("the server had ended by itself: {} {}", ended.status, ended.stderr);
+        }
+    }
+
+    /// Looks into the database beside everybody else, and writes nothing.
+    async fn reader(&mut self) -> SqlitePool {
+        if self.reader.is_none() {
+            let options = SqliteConnectOptions::new().filename(self.path("volley.db")).read_only(true);
+            self.reader = Some(SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap());
+        }
+        self.reader.clone().unwrap()
+    }
+
+    /// One number out of the database; nothing where there is no row.
+    pub(crate) async fn look(&mut self, sql: &'static str) -> Option<i64> {
+        let row = sqlx::query(sql).fetch_optional(&self.reader().await).await.unwrap();
+        row.and_then(|row| row.get::<Option<i64>, _>(0))
+    }
+
+    /// Messages that are claimed and not recorded, by lane.
+    pub(crate) async fn in_flight(&mut self) -> Vec<(String, i64)> {
+        let sql =
+            "SELECT lane.name, count(*) FROM message JOIN lane ON lane.id = message.lane WHERE state = 1 GROUP BY 1";
+        let rows = sqlx::query(sql).fetch_all(&self.reader().await).await.unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    }
+
+    pub(crate) async fn report(&self, campaign: &str) -> Value {
+        self.volley(&["campaign", "report", campaign, "--json"]).await.json()
+    }
+
+    pub(crate) async fn show(&self, campaign: &str) -> Value {
+        self.volley(&["campaign", "show", campaign, "--json"]).await.json()
+    }
+}
+
+/// The number of a person.
+pub(crate) fn number(person: u64) -> u64 {
+    6_591_000_000 + person
+}

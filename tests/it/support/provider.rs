@@ -1,0 +1,102 @@
+//! The provider's side, by its own account: what the practice provider has seen.
+
+use serde::Deserialize;
+use volley::domain::{Channel, Msisdn};
+
+/// What it counts.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Seen {
+    pub(crate) messages: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) without_client_id: u64,
+    pub(crate) own_fallbacks: u64,
+    pub(crate) not_one_channel: u64,
+    pub(crate) with_fallback_text: u64,
+    pub(crate) with_fallback_rule: u64,
+    pub(crate) receipts: u64,
+    pub(crate) receipts_lost: u64,
+    pub(crate) webhooks: Posts,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Posts {
+    /// Acknowledged by us.
+    pub(crate) posted: u64,
+    pub(crate) dropped: u64,
+    pub(crate) waiting: u64,
+}
+
+/// One message that it took.
+#[derive(Debug, Clone, Deserialize)]
+struct Line {
+    client_message_id: Option<String>,
+    msisdn: String,
+    steps: Vec<StepLine>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct StepLine {
+    channel: Channel,
+    state: String,
+    delivered_at: Option<String>,
+}
+
+/// One message that it took.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrived {
+    pub(crate) client_message_id: String,
+    pub(crate) msisdn: Msisdn,
+    pub(crate) channel: Channel,
+    /// Whether it told us anything about it.
+    pub(crate) is_told: bool,
+    pub(crate) is_delivered: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Provider {
+    pub(crate) url: String,
+    http: reqwest::Client,
+}
+
+impl Provider {
+    pub(crate) fn at(url: &str) -> Self {
+        volley::provider::install_tls();
+        Self { url: url.to_owned(), http: reqwest::Client::new() }
+    }
+
+    async fn get(&self, path: &str) -> (u16, String) {
+        let answer = self.http.get(format!("{}/simulator/{path}", self.url)).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    pub(crate) async fn seen(&self) -> Seen {
+        let (_, body) = self.get("seen").await;
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// Waits until it has seen so much (`messages=100&posted=5`); nothing where it has not within the time.
+    pub(crate) async fn saw(&self, so_much: &str, seconds: u32) -> Option<Seen> {
+        match self.get(&format!("wait?{so_much}&timeout={seconds}s")).await {
+            (200, body) => Some(serde_json::from_str(&body).unwrap()),
+            (408, _) => None,
+            (status, body) => panic!("the simulator answers {status}: {body}"),
+        }
+    }
+
+    /// Every message that it took, in order.
+    pub(crate) async fn arrived(&self) -> Vec<Arrived> {
+        let (_, body) = self.get("messages").await;
+        let read = |line: &str| {
+            let Line { client_message_id, msisdn, steps } = serde_json::from_str(line).unwrap();
+            assert_eq!(steps.len(), 1, "the provider fell back by itself: {line}");
+            Arrived {
+                client_message_id: client_message_id.unwrap(),
+                msisdn: msisdn.parse().unwrap(),
+                channel: steps[0].channel,
+                is_told: steps[0].state != "queued",
+                is_delivered: steps[0].delivered_at.is_some(),
+            }
+        };
+        body.lines().map(read).collect()
+    }
+}
