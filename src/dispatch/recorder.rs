@@ -9,7 +9,7 @@ use super::claimer::chain;
 use super::job::Settled;
 use super::lane::Lane;
 use crate::clock::Clock;
-use crate::domain::{LaneId, MessageKey, Span, Timestamp};
+use crate::domain::{LaneId, MessageKey, Present, Span, State, Timestamp};
 use crate::engine::{Event, Standing, advance};
 use crate::store::{Attempt, Change, Entry, Loaded, Result, Store};
 
@@ -75,13 +75,13 @@ fn by_lane(group: &[Settled]) -> Vec<(Arc<Lane>, u32)> {
 
 /// Writes down a group. Where a receipt was faster, the decision is made again on what stands there now.
 async fn record(store: &dyn Store, group: &[Settled], now: Timestamp) -> Result<()> {
-    let changes = group.iter().map(|settled| decide(settled, &settled.message, now)).collect();
+    let changes = group.iter().filter_map(|settled| decide(settled, &settled.message, now)).collect();
     let mut stale = store.record(changes).await?;
     while !stale.is_empty() {
         let current: HashMap<MessageKey, Loaded> =
             store.load(stale).await?.into_iter().map(|message| (message.key, message)).collect();
         let again =
-            group.iter().filter_map(|settled| Some(decide(settled, current.get(&settled.message.key)?, now))).collect();
+            group.iter().filter_map(|settled| decide(settled, current.get(&settled.message.key)?, now)).collect();
         stale = store.record(again).await?;
     }
     for settled in group {
@@ -91,7 +91,11 @@ async fn record(store: &dyn Store, group: &[Settled], now: Timestamp) -> Result<
 }
 
 /// What the engine makes of a settled job. An answer that changes nothing any more still leaves its fact: the umid.
-fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
+fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Option<Change> {
+    if !is_same_claim(&settled.message.present, &message.present) {
+        // A receipt has put the message back, and it has been claimed anew: this answers nobody's question any more.
+        return None;
+    }
     let standing = standing(&settled.entry);
     let answered = Event::Answered { step: settled.step, answer: settled.answer };
     let events = [Some(answered), settled.then.map(Event::CalledOff)];
@@ -102,5 +106,13 @@ fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
         }
     }
     let fact = settled.fact.clone().map(|fact| Attempt { answered: now, ..fact });
-    settled.entry.change(message, after, fact)
+    Some(settled.entry.change(message, after, fact))
+}
+
+/// Whether a message that is in flight is so by the same claim. One that is not in flight has no other.
+const fn is_same_claim(claimed: &Present, now: &Present) -> bool {
+    match (claimed.state, now.state) {
+        (State::Sending { intent, .. }, State::Sending { intent: current, .. }) => intent.millis() == current.millis(),
+        _ => true,
+    }
 }

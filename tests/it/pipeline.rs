@@ -155,7 +155,7 @@ async fn a_template_that_is_paused_by_receipt_is_held_and_nobody_falls_back() {
     world
         .when("everybody back in the queue", || async {
             let queued = world.tallies(&launched).await.total(Count::Queued);
-            if queued == 100 { Ok(()) } else { Err(queued.to_string()) }
+            if queued == 100 { Ok(()) } else { Err(world.standing(&launched).await) }
         })
         .await;
     let report = world.report(&launched).await;

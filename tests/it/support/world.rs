@@ -190,14 +190,21 @@ impl World {
     pub(crate) async fn until_state(&self, launched: &Launched, state: volley::domain::BatchState) -> Report {
         self.when(&format!("campaign to be {state}"), || async {
             let batch = self.batch(launched).await;
-            if batch.state == state {
-                Ok(())
-            } else {
-                Err(format!("{} {:?}", batch.state, self.report(launched).await))
-            }
+            if batch.state == state { Ok(()) } else { Err(self.standing(launched).await) }
         })
         .await;
         self.report(launched).await
+    }
+
+    /// Everything that tells why a campaign does not move.
+    pub(crate) async fn standing(&self, launched: &Launched) -> String {
+        let batch = self.batch(launched).await;
+        let tallies = self.tallies(launched).await;
+        let counts: Vec<_> = tallies.entries().map(|(step, count, n)| format!("{step} {count}: {n}")).collect();
+        let open = self.store.open_messages(launched.batch, None, 1).await.unwrap();
+        let in_flight = self.store.in_flight(1).await.unwrap();
+        let lanes = self.node.as_ref().map(Node::lanes);
+        format!("{} {counts:?}; first open {open:?}; first in flight {in_flight:?}; {lanes:?}", batch.state)
     }
 
     /// Waits until a condition holds; panics with what was seen last.
