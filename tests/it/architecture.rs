@@ -220,7 +220,7 @@ fn the_map_and_the_reading_order_name_every_room() {
     for (at, line) in lines.iter().enumerate() {
         let Some(room) = line.strip_prefix("pub mod ").and_then(|rest| rest.strip_suffix(';')) else { continue };
         let purpose =
-            at.checked_sub(1).and_then(|before| lines.get(before)).is_some_and(|line| line.starts_with("///"));
+            at.checked_sub(1).and_then(|before| lines.get(before)).is_some_and(|line| line.starts_with("// "));
         assert!(purpose, "lib.rs says nothing about {room}");
         listed.push(room.to_owned());
     }
