@@ -1,7 +1,7 @@
 //! Volley sends bulk messaging campaigns and makes sure that each message arrives.
 //!
-//! The rooms, in the order in which data meets them, which is also a good order to read them in. Their lines are plain
-//! comments, because each room documents itself, and links in there are meant from inside the room.
+//! The rooms, in the order in which data meets them, which is also a good order to read them in.
+//! Each says on its own page what comes in, what goes out, what it promises and what it may not do.
 
 // Plain types that cannot hold nonsense.
 pub mod domain;

@@ -1,8 +1,8 @@
 //! File to recipients: sniff, decode, read, find the number column, validate, deduplicate, count, reject.
 //!
 //! In: a recipient file as people have it, CSV of any common shape or XLSX, or numbers written inline; a default
-//! country; who has opted out. Out: [`Recipient`](crate::domain::Recipient)s in the file's order and in chunks, every
-//! other row as a [`Reject`] with its line and [`Reason`], and a [`Summary`].
+//! country; who has opted out. Out: recipients in the file's order and in chunks, every other row as a [`Reject`]
+//! with its line and [`Reason`], and a [`Summary`].
 //!
 //! Promises:
 //! - The content decides what a file is, never its name.

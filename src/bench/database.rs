@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::product::{config, launch};
-use super::{Error, Load, Run};
+use super::{Begun, Error, Load, Run};
 use crate::clock::{Chance, Clock};
 use crate::domain::{BatchState, State, StepIndex, Umid};
 use crate::engine::{Answer, Event, Standing, advance};
@@ -24,7 +24,7 @@ pub async fn database(load: &Load, clock: Arc<dyn Clock>, chance: &Chance) -> Re
         return Err("the batch does not run".into());
     }
     let lane = entry.lane(StepIndex::FIRST).ok_or("the route has no lane")?;
-    let begun = clock.now();
+    let begun = Begun::now(clock.as_ref());
     let mut done = 0_u64;
     loop {
         let claim = Claim { lane, queues: vec![(batch, StepIndex::FIRST)], limit: SET, now: clock.now(), tier: None };
@@ -56,7 +56,7 @@ pub async fn database(load: &Load, clock: Arc<dyn Clock>, chance: &Chance) -> Re
         done += u64::try_from(changes.len())?;
         store.record(changes).await?;
     }
-    let run = Run::new(done, clock.now().since(begun).std().as_secs_f64());
+    let run = Run::since(begun, done, clock.as_ref());
     store.close().await;
     Ok(run)
 }

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Clock;
+use crate::domain::Timestamp;
+
 /// The figures of one run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Run {
@@ -18,8 +21,24 @@ pub struct Run {
     pub receipts: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipts_per_second: Option<f64>,
+    /// Processor time of the process for each message, in microseconds: what a shared machine changes least.
+    #[serde(default)]
+    pub cpu_us: f64,
     /// The most memory that the process ever had, in MiB.
     pub peak_mib: f64,
+}
+
+/// When a measurement began: by the clock, and by the processor time used before.
+#[derive(Debug, Clone, Copy)]
+pub struct Begun {
+    at: Timestamp,
+    cpu_seconds: f64,
+}
+
+impl Begun {
+    pub fn now(clock: &dyn Clock) -> Self {
+        Self { at: clock.now(), cpu_seconds: cpu_seconds() }
+    }
 }
 
 /// Several runs of the same thing.
@@ -37,9 +56,11 @@ pub struct Figures {
 
 impl Run {
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-    pub fn new(messages: u64, seconds: f64) -> Self {
+    pub fn since(begun: Begun, messages: u64, clock: &dyn Clock) -> Self {
+        let seconds = clock.now().since(begun.at).std().as_secs_f64();
         let per_second = messages as f64 / seconds.max(1e-9);
-        Self { messages, seconds, per_second, peak_mib: memory_peak(), ..Self::default() }
+        let cpu_us = (cpu_seconds() - begun.cpu_seconds) * 1e6 / messages.max(1) as f64;
+        Self { messages, seconds, per_second, cpu_us, peak_mib: memory_peak(), ..Self::default() }
     }
 }
 
@@ -67,9 +88,18 @@ fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
     figures.get(figures.len() / 2).copied()
 }
 
+/// Processor time of this process so far; nought where the system does not say.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Behind the name, which may hold anything but a bracket at its end: user and system time are the 12th and 13th, in
+    // hundredths of a second.
+    let fields = stat.rsplit_once(')').map(|(_, fields)| fields).unwrap_or_default();
+    fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
 /// The most memory that this process has had resident, in MiB; nought where the system does not say.
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-pub fn memory_peak() -> f64 {
+fn memory_peak() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{Error, Load, Run, SinkProcess};
+use super::{Begun, Error, Load, Run, SinkProcess};
 use crate::clock::Clock;
 use crate::provider::install_tls;
 use crate::wire;
@@ -18,7 +18,7 @@ pub async fn limit(load: &Load, clock: &dyn Clock) -> Result<Run, Error> {
         .pool_max_idle_per_host(usize::try_from(load.connections.get())?)
         .build()?;
     let next = Arc::new(AtomicU32::new(0));
-    let begun = clock.now();
+    let begun = Begun::now(clock);
     let mut connections = tokio::task::JoinSet::new();
     for _ in 0..load.connections.get() {
         let (client, next, load, single) = (client.clone(), Arc::clone(&next), load.clone(), single.clone());
@@ -44,7 +44,7 @@ pub async fn limit(load: &Load, clock: &dyn Clock) -> Result<Run, Error> {
     while let Some(ended) = connections.join_next().await {
         ended??;
     }
-    Ok(Run::new(u64::from(load.messages), clock.now().since(begun).std().as_secs_f64()))
+    Ok(Run::since(begun, u64::from(load.messages), clock))
 }
 
 /// The same message that the product sends, with an id of the same length.

@@ -12,7 +12,7 @@ mod product;
 mod sink;
 
 pub use database::database;
-pub use figures::{Figures, Run, memory_peak};
+pub use figures::{Begun, Figures, Run};
 pub use limit::limit;
 pub use product::product;
 pub use sink::{SinkProcess, run_sink};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::sink::AUTHORIZATION;
-use super::{Error, Load, Run, SinkProcess};
+use super::{Begun, Error, Load, Run, SinkProcess};
 use crate::api;
 use crate::campaign::{Draft, Launcher};
 use crate::clock::{Chance, Clock};
@@ -30,7 +30,7 @@ pub async fn product(load: &Load, clock: Arc<dyn Clock>, chance: Arc<Chance>) ->
     let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
     let batch = launch(load, store.as_ref(), &config, clock.as_ref(), &chance).await?;
 
-    let begun = clock.now();
+    let begun = Begun::now(clock.as_ref());
     let parts = Parts { config: Arc::clone(&config), store: Arc::clone(&store), clock: Arc::clone(&clock), chance };
     let mut node = Node::start(parts).await?;
     let stop_api = CancellationToken::new();
@@ -45,7 +45,7 @@ pub async fn product(load: &Load, clock: Arc<dyn Clock>, chance: Arc<Chance>) ->
         }
         clock.sleep(LOOK).await;
     }
-    let mut run = Run::new(u64::from(load.messages), clock.now().since(begun).std().as_secs_f64());
+    let mut run = Run::since(begun, u64::from(load.messages), clock.as_ref());
     run.p50_ms = Some(node.latency(50).millis());
     run.p99_ms = Some(node.latency(99).millis());
     if load.receipts > 0 {
@@ -53,7 +53,7 @@ pub async fn product(load: &Load, clock: Arc<dyn Clock>, chance: Arc<Chance>) ->
             clock.sleep(LOOK).await;
         }
         let receipts = u64::from(load.messages) * u64::try_from(load.receipts)?;
-        let whole = Run::new(receipts, clock.now().since(begun).std().as_secs_f64());
+        let whole = Run::since(begun, receipts, clock.as_ref());
         run.receipts = Some(receipts);
         run.receipts_per_second = Some(whole.per_second);
         run.peak_mib = whole.peak_mib;

@@ -228,18 +228,19 @@ fn print_table(printed: &Printed) -> anyhow::Result<()> {
     let Machine { cores, cpu, memory_mib } = &printed.machine;
     out::data(format!("{cores} cores, {cpu}, {memory_mib} MiB; {}", printed.durability))?;
     out::data(format!(
-        "{:<30} {:>12} {:>8} {:>8} {:>8} {:>9} {:>12}",
-        "", "messages/s", "ratio", "p50 ms", "p99 ms", "peak MiB", "receipts/s"
+        "{:<30} {:>12} {:>8} {:>8} {:>8} {:>8} {:>9} {:>12}",
+        "", "messages/s", "ratio", "cpu µs", "p50 ms", "p99 ms", "peak MiB", "receipts/s"
     ))?;
     for figures in &printed.dispatch {
         let last = figures.runs.last();
         let number = |figure: Option<i64>| figure.map_or_else(|| "-".to_owned(), |figure| figure.to_string());
         let rounded = |figure: Option<f64>, digits| figure.map_or_else(|| "-".to_owned(), |f| format!("{f:.digits$}"));
         out::data(format!(
-            "{:<30} {:>12.0} {:>8} {:>8} {:>8} {:>9.0} {:>12}",
+            "{:<30} {:>12.0} {:>8} {:>8.1} {:>8} {:>8} {:>9.0} {:>12}",
             figures.name,
             figures.median_per_second,
             rounded(figures.median_ratio, 2),
+            last.map_or(0.0, |run| run.cpu_us),
             number(last.and_then(|run| run.p50_ms)),
             number(last.and_then(|run| run.p99_ms)),
             last.map_or(0.0, |run| run.peak_mib),
