@@ -129,7 +129,7 @@ CREATE INDEX message_due ON message (batch, due) WHERE due IS NOT NULL AND state
 CREATE INDEX message_sending ON message (lane, batch) WHERE state = 1;
 
 -- One hand-over of a step. Throttled and unavailable tries are only counted: nothing was handed over.
---   verdict    0 accepted, 1 rejected, 2 unknown, 3 could not leave
+--   verdict    0 accepted, 1 rejected, 2 unknown, 3 could not leave, 4 outside window, 5 missing variable
 CREATE TABLE attempt (
     batch INTEGER NOT NULL,
     n INTEGER NOT NULL,

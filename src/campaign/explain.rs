@@ -208,9 +208,8 @@ impl Telling<'_> {
                 };
                 (Answer::Refused { fault, again: attempt.answered }, words::rejected(attempt))
             }
-            Verdict::CouldNotLeave if attempt.detail.is_some() => {
-                (Answer::CannotLeave(Obstacle::MissingVariable), words::missing(attempt))
-            }
+            Verdict::MissingVariable => (Answer::CannotLeave(Obstacle::MissingVariable), words::missing(attempt)),
+            Verdict::OutsideWindow => (Answer::CannotLeave(Obstacle::OutsideWindow), String::new()),
             Verdict::CouldNotLeave => (Answer::CannotLeave(Obstacle::CouldNotLeave), String::new()),
         };
         self.run(Standing::Live, Event::Answered { step, answer }, attempt.answered, &fact);

@@ -43,7 +43,8 @@ pub(super) fn attempt(attempt: &Attempt, plan: &Plan) -> FactLine {
         Verdict::Accepted => accepted(attempt),
         Verdict::Unknown => broke(attempt),
         Verdict::Rejected => rejected(attempt),
-        Verdict::CouldNotLeave if attempt.detail.is_some() => missing(attempt),
+        Verdict::MissingVariable => missing(attempt),
+        Verdict::OutsideWindow => "it is free text, and no 24-hour window is known to be open".to_owned(),
         Verdict::CouldNotLeave => "it could not leave".to_owned(),
     };
     FactLine { step: attempt.step.get() + 1, at: attempt.answered, text: format!("{on}{left}: {what}") }

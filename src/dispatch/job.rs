@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::lane::Lane;
-use crate::domain::StepIndex;
+use crate::domain::{Channel, Content, StepIndex};
 use crate::engine::{self, CallOff};
 use crate::provider::Refusal;
 use crate::store::{Attempt, Claimed, Entry, Loaded, Verdict};
@@ -23,6 +23,13 @@ impl Job {
     /// Whether it was given back before: then it goes alone, so that a bad one cannot take others along again.
     pub(super) const fn goes_alone(&self) -> bool {
         self.claimed.message.present.tries > 0
+    }
+
+    /// WhatsApp takes free text only within 24 hours of the person's last message. Nobody's messages are taken in yet, so
+    /// no window is ever known to be open.
+    pub(super) fn is_free_text_on_whatsapp(&self) -> bool {
+        let step = self.entry.plan.step(self.step());
+        step.is_some_and(|step| step.channel == Channel::WhatsApp && matches!(step.content, Content::Text { .. }))
     }
 
     /// Given back unbegun.
@@ -75,7 +82,7 @@ impl Settled {
             lane: lane.id,
             queued,
             // A step that could not leave was claimed, but nothing was ever meant to go out.
-            intent: intent.filter(|_| verdict != Verdict::CouldNotLeave),
+            intent: intent.filter(|_| verdict.was_begun()),
             answered: now,
             verdict,
             tries: message.present.tries,

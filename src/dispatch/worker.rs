@@ -99,6 +99,9 @@ impl Worker {
         if job.claimed.opted_out {
             return Err(Unsendable::OptedOut);
         }
+        if job.is_free_text_on_whatsapp() {
+            return Err(Unsendable::OutsideWindow);
+        }
         let message = &job.claimed.message;
         let attempt = job.entry.attempt(message.key, job.step());
         let pattern =
@@ -121,7 +124,12 @@ impl Worker {
             Unsendable::MissingVariable(column) => {
                 let details = Details { detail: Some(column), ..Details::default() };
                 let answer = engine::Answer::CannotLeave(engine::Obstacle::MissingVariable);
-                self.pass(Settled::new(job, &self.lane, answer, Some((Verdict::CouldNotLeave, details)))).await;
+                self.pass(Settled::new(job, &self.lane, answer, Some((Verdict::MissingVariable, details)))).await;
+            }
+            Unsendable::OutsideWindow => {
+                let answer = engine::Answer::CannotLeave(engine::Obstacle::OutsideWindow);
+                let fact = Some((Verdict::OutsideWindow, Details::default()));
+                self.pass(Settled::new(job, &self.lane, answer, fact)).await;
             }
             Unsendable::Uncomposable(detail) => {
                 // Launch has checked the content, so this is a fault of ours: it must not make anybody fall back.
@@ -160,6 +168,8 @@ const fn concerns_one(refusal: &Refusal) -> bool {
 /// Why there is nothing to send.
 enum Unsendable {
     OptedOut,
+    /// No 24-hour window is known to be open.
+    OutsideWindow,
     MissingVariable(String),
     Uncomposable(String),
 }

@@ -8,16 +8,28 @@ pub enum Verdict {
     Accepted = 0,
     Rejected = 1,
     Unknown = 2,
+    /// Its time to leave was up.
     CouldNotLeave = 3,
+    /// Free text on WhatsApp, and no 24-hour window known to be open.
+    OutsideWindow = 4,
+    /// A variable had neither value nor default; the detail names its column.
+    MissingVariable = 5,
 }
 
 impl Verdict {
+    /// Whether anything was meant to go out at all.
+    pub const fn was_begun(self) -> bool {
+        matches!(self, Self::Accepted | Self::Rejected | Self::Unknown)
+    }
+
     pub const fn from_code(code: i64) -> Option<Self> {
         match code {
             0 => Some(Self::Accepted),
             1 => Some(Self::Rejected),
             2 => Some(Self::Unknown),
             3 => Some(Self::CouldNotLeave),
+            4 => Some(Self::OutsideWindow),
+            5 => Some(Self::MissingVariable),
             _ => None,
         }
     }

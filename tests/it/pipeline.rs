@@ -350,3 +350,14 @@ async fn a_missing_variable_skips_only_whom_it_is_missing_for() {
     assert_eq!(attempts[0].detail.as_deref(), Some("Code"));
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn free_text_on_whatsapp_gives_way_unless_a_window_is_open() {
+    let world = Setup::default().start().await;
+    let text = "[[step]]\nchannel = \"WhatsApp\"\nfallback_after = \"60s\"\ntext = \"Hello\"\n";
+    let launched = world.launch(20, &route(&[text, SMS])).await;
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    assert_eq!((report.steps[0].handed_over, report.steps[0].fell_back.outside_window), (0, 20), "{report:?}");
+    assert_eq!((report.steps[1].handed_over, report.outcome(Outcome::Reached)), (20, 20));
+    world.stop().await;
+}

@@ -15,7 +15,7 @@ use crate::cli::config::warn;
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::out::{self, To};
-use crate::cli::watch::{How, follow};
+use crate::cli::watch::{How, follow, obstacles};
 use crate::cli::words::{list, moment, of, shell};
 use crate::cli::{Exit, Ground, progress};
 use crate::domain::{BatchState, Span};
@@ -123,9 +123,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     if args.wait.is_some() {
         out::talk(format_args!("All of it: volley{config} campaign report {name}"));
     } else {
-        if ground.nodes(store.as_ref()).await?.is_empty() {
-            out::talk("no server is running on this database: start `volley serve`");
-        }
+        warn(&obstacles(ground, store.as_ref(), launched.batch).await?);
         out::talk(format_args!("Watch it: volley{config} campaign watch {name}"));
     }
     Ok(exit)
@@ -139,9 +137,11 @@ pub(in crate::cli) async fn launch(
     quiet: bool,
 ) -> Result<(Launched, Vec<Warning>), LaunchError> {
     let launcher = Launcher { store, clock: ground.clock.as_ref(), chance: &ground.chance, config: &ground.config };
-    let mut bars = Vec::new();
+    let mut bars = vec![progress::spinner("laying out the messages", quiet)];
     let launched = launcher
         .launch(draft, |label| {
+            // One at a time; whoever reads a file last stays full while its messages are laid out.
+            bars.iter().for_each(indicatif::ProgressBar::finish_and_clear);
             let bar = progress::bar(label, quiet);
             bars.push(bar.clone());
             Some(progress::on_progress(&bar))

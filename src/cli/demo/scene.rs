@@ -1,5 +1,6 @@
 //! What a demonstration needs on disk and on the network, before anybody moves.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -65,7 +66,7 @@ impl Scene {
         let chance = Chance::from_entropy();
         let secret = || format!("{:016x}{:016x}", chance.bits(), chance.bits());
         let (api_key, authorization, hook_key) = (secret(), format!("Bearer {}", secret()), secret());
-        let free = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = api::listen(free).await?;
         let provider_listener = TcpListener::bind(free).await.context("no free port for the practice provider")?;
 
@@ -74,7 +75,13 @@ impl Scene {
             std::fs::write(place(name), text).with_context(|| format!("cannot write {}", place(name).display()))
         };
         write("hook.key", &hook_key)?;
-        let config = configuration(&api_key, &authorization, listener.local_addr()?, provider_listener.local_addr()?);
+        let config = configuration(&Configuration {
+            api_key: &api_key,
+            authorization: &authorization,
+            server: listener.local_addr()?,
+            provider: provider_listener.local_addr()?,
+            rate: rate(args.recipients),
+        });
         write("volley.toml", &config)?;
         let path = place("volley.toml");
         // The environment configures other servers than this one.
@@ -126,12 +133,24 @@ async fn free_name(ground: &Ground) -> anyhow::Result<String> {
     Ok(name)
 }
 
-fn configuration(
-    api_key: &str,
-    authorization: &str,
-    server: std::net::SocketAddr,
-    provider: std::net::SocketAddr,
-) -> String {
+/// So much a second that everybody's first message leaves within some twelve seconds, as far as WhatsApp lets anybody:
+/// never more than one business account may.
+fn rate(recipients: u64) -> u64 {
+    (recipients / 12).next_multiple_of(50).clamp(250, 1_000)
+}
+
+struct Configuration<'a> {
+    api_key: &'a str,
+    authorization: &'a str,
+    server: SocketAddr,
+    provider: SocketAddr,
+    rate: u64,
+}
+
+fn configuration(said: &Configuration<'_>) -> String {
+    let Configuration { api_key, authorization, server, provider, rate } = said;
+    // A fifth or so of the people gets as far as the other channels.
+    let fallback_rate = rate * 2 / 5;
     format!(
         r#"# Written by `volley demo`: a server that sends to the practice provider.
 [database]
@@ -150,18 +169,18 @@ webhook_secret_file = "hook.key"
 [[lane]]
 name = "whatsapp"
 channel = "WhatsApp"
-rate = "250/s"
+rate = "{rate}/s"
 tier = "unlimited"
 
 [[lane]]
 name = "viber"
 channel = "Viber"
-rate = "100/s"
+rate = "{fallback_rate}/s"
 
 [[lane]]
 name = "sms"
 channel = "SMS"
-rate = "100/s"
+rate = "{fallback_rate}/s"
 source = "VOLLEY"
 "#
     )

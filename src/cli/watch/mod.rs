@@ -9,7 +9,7 @@ use super::campaign::report::is_incomplete;
 use super::campaign::{Until, find};
 use super::interrupt::Interrupts;
 use super::out::{self, Screen, To};
-use super::{Exit, Ground};
+use super::{Exit, Ground, holds};
 use crate::domain::{BatchId, BatchState, Span, Timestamp};
 use crate::store::{Batch, Store};
 
@@ -105,6 +105,19 @@ pub(super) async fn follow(
         }
         ground.clock.sleep(LOOK).await;
     }
+}
+
+/// What keeps a campaign from moving although it may: one sentence each, with what to do.
+pub(super) async fn obstacles(ground: &Ground, store: &dyn Store, batch: BatchId) -> anyhow::Result<Vec<String>> {
+    let look = look::Looking::new(ground, store, batch).await?.look().await?;
+    let held = |hold: &crate::store::Hold| {
+        format!("{} is held: {}; {}", holds::what(hold), hold.reason, holds::what_to_do(hold))
+    };
+    let mut obstacles: Vec<String> = look.holds.iter().map(held).collect();
+    if !look.server {
+        obstacles.push(view::NO_SERVER.to_owned());
+    }
+    Ok(obstacles)
 }
 
 /// Whatever shows it.

@@ -102,7 +102,7 @@ fn funnel(look: &Look, width: usize, paint: Paint) -> Vec<String> {
     let fits = |(line, reason): (&String, &String)| measure_text_width(line) + 2 + measure_text_width(reason) < width;
     // The first line is the header.
     if lines.iter().skip(1).zip(&reasons).all(fits) {
-        for (line, reason) in lines.iter_mut().skip(1).zip(&reasons) {
+        for (line, reason) in lines.iter_mut().skip(1).zip(&reasons).filter(|(_, reason)| !reason.is_empty()) {
             line.push_str("  ");
             line.push_str(&paint.dim(reason));
         }
