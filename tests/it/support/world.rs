@@ -193,7 +193,8 @@ impl World {
             if batch.state == state {
                 Ok(())
             } else {
-                Err(format!("{} {:?}", batch.state, self.report(launched).await))
+                let lanes = self.node.as_ref().map(Node::lanes);
+                Err(format!("{} {:?} {lanes:?}", batch.state, self.report(launched).await))
             }
         })
         .await;
