@@ -1,6 +1,7 @@
 //! The recorder: decides about what was settled and writes it down, as many at once as have come together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -9,7 +10,7 @@ use super::claimer::chain;
 use super::job::Settled;
 use super::lane::Lane;
 use crate::clock::Clock;
-use crate::domain::{LaneId, MessageKey, Present, Span, State, Timestamp};
+use crate::domain::{LaneId, MessageKey, Span, State, Timestamp};
 use crate::engine::{Event, Standing, advance};
 use crate::store::{Attempt, Change, Entry, Loaded, Result, Store};
 
@@ -73,16 +74,14 @@ fn by_lane(group: &[Settled]) -> Vec<(Arc<Lane>, u32)> {
     lanes.into_values().collect()
 }
 
-/// Writes down a group. Where a receipt was faster, the decision is made again on what stands there now.
+/// Writes down a group, one decision about a message at a time: a receipt can be so fast that a message's next step is
+/// settled together with the one before.
 async fn record(store: &dyn Store, group: &[Settled], now: Timestamp) -> Result<()> {
-    let changes = group.iter().filter_map(|settled| decide(settled, &settled.message, now)).collect();
-    let mut stale = store.record(changes).await?;
-    while !stale.is_empty() {
-        let current: HashMap<MessageKey, Loaded> =
-            store.load(stale).await?.into_iter().map(|message| (message.key, message)).collect();
-        let again =
-            group.iter().filter_map(|settled| decide(settled, current.get(&settled.message.key)?, now)).collect();
-        stale = store.record(again).await?;
+    let mut rest: Vec<&Settled> = group.iter().collect();
+    while !rest.is_empty() {
+        let (firsts, others) = one_of_each(rest, |settled| settled.message.key);
+        record_firsts(store, &firsts, now).await?;
+        rest = others;
     }
     for settled in group {
         settled.entry.count_hand_overs(u64::from(settled.fact.as_ref().is_some_and(|fact| fact.intent.is_some())));
@@ -90,15 +89,38 @@ async fn record(store: &dyn Store, group: &[Settled], now: Timestamp) -> Result<
     Ok(())
 }
 
-/// What the engine makes of a settled job. An answer that changes nothing any more still leaves its fact: the umid.
-fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Option<Change> {
-    if !is_same_claim(&settled.message.present, &message.present) {
-        // A receipt has put the message back, and it has been claimed anew: this answers nobody's question any more.
-        return None;
+/// Parts what is first of its key from what comes after, both in order.
+fn one_of_each<T, K: Eq + Hash>(all: Vec<T>, key: impl Fn(&T) -> K) -> (Vec<T>, Vec<T>) {
+    let mut seen = HashSet::with_capacity(all.len());
+    all.into_iter().partition(|one| seen.insert(key(one)))
+}
+
+/// Where a receipt was faster, the decision is made again on what stands there now.
+async fn record_firsts(store: &dyn Store, firsts: &[&Settled], now: Timestamp) -> Result<()> {
+    let changes = firsts.iter().map(|settled| decide(settled, &settled.message, now)).collect();
+    let mut stale = store.record(changes).await?;
+    while !stale.is_empty() {
+        let current: HashMap<MessageKey, Loaded> =
+            store.load(stale).await?.into_iter().map(|message| (message.key, message)).collect();
+        let again = firsts
+            .iter()
+            .filter_map(|settled| Some(decide(settled, current.get(&settled.message.key)?, now)))
+            .collect();
+        stale = store.record(again).await?;
     }
+    Ok(())
+}
+
+/// What the engine makes of a settled job. An answer that changes nothing any more still leaves its fact: the umid.
+fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
     let standing = standing(&settled.entry);
     let answered = Event::Answered { step: settled.step, answer: settled.answer };
-    let events = [Some(answered), settled.then.map(Event::CalledOff)];
+    // What was recorded before an error came in between may have been claimed anew: that claim has an answer of its own.
+    let is_ours = match (settled.message.present.state, message.present.state) {
+        (State::Sending { intent: ours, .. }, State::Sending { intent, .. }) => ours == intent,
+        _ => true,
+    };
+    let events = [Some(answered).filter(|_| is_ours), settled.then.map(Event::CalledOff)];
     let mut after = message.present;
     for event in events.into_iter().flatten() {
         if let Some(next) = advance(&settled.entry.plan, standing, &after, event, now).next() {
@@ -106,13 +128,18 @@ fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Option<Change>
         }
     }
     let fact = settled.fact.clone().map(|fact| Attempt { answered: now, ..fact });
-    Some(settled.entry.change(message, after, fact))
+    settled.entry.change(message, after, fact)
 }
 
-/// Whether a message that is in flight is so by the same claim. One that is not in flight has no other.
-const fn is_same_claim(claimed: &Present, now: &Present) -> bool {
-    match (claimed.state, now.state) {
-        (State::Sending { intent, .. }, State::Sending { intent: current, .. }) => intent.millis() == current.millis(),
-        _ => true,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_steps_of_one_message_are_recorded_one_after_the_other() {
+        let steps = vec![("a", 1), ("b", 1), ("a", 2), ("c", 1), ("a", 3)];
+        let (firsts, others) = one_of_each(steps, |(message, _)| *message);
+        assert_eq!(firsts, [("a", 1), ("b", 1), ("c", 1)]);
+        assert_eq!(one_of_each(others, |(message, _)| *message), (vec![("a", 2)], vec![("a", 3)]));
     }
 }

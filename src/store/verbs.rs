@@ -20,7 +20,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn publish_audience(&self, audience: AudienceId, recipients: u32, summary: String) -> Result<()>;
     /// Removes an audience, in pieces. Fails where a batch uses it.
     async fn remove_audience(&self, audience: AudienceId) -> Result<()>;
-    /// Removes what was begun, not published, and last touched before `before`.
+    /// Removes what was begun, not published, and last touched before `before`; and people whom a campaign brought along
+    /// that was then never launched.
     async fn sweep_unpublished(&self, before: Timestamp) -> Result<u32>;
     async fn audiences(&self) -> Result<Vec<Audience>>;
     async fn audience_named(&self, name: &str) -> Result<Option<Audience>>;

@@ -22,6 +22,8 @@ const UNKNOWN_MAX: i64 = 2_000;
 const SETTLE_MAX: Span = Span::from_secs(240);
 /// People of a campaign.
 const PEOPLE: u64 = 600;
+/// Messages in a request of the rounds that send in batches.
+const BATCH: u32 = 20;
 /// Messages that have to be queued for a kill to find some in flight.
 const WORK: i64 = 300;
 
@@ -148,7 +150,9 @@ struct Round {
 
 impl Round {
     async fn new(seed: u64) -> Self {
-        let shape = Shape { seed, profile: PROFILE.to_owned(), rate: 400 };
+        // Every other one sends in batches.
+        let batch = seed.is_multiple_of(2).then_some(BATCH);
+        let shape = Shape { seed, profile: PROFILE.to_owned(), rate: 400, batch };
         let site = Installation::new(&shape).await;
         Self { seed, rng: fastrand::Rng::with_seed(seed), site, campaigns: Vec::new(), kills: Vec::new() }
     }

@@ -106,6 +106,9 @@ async fn a_sweep_takes_what_was_abandoned_and_nothing_else(desk: Desk) {
     let abandoned = desk.begin(Some("abandoned")).await;
     desk.add_recipients(abandoned, 0, recipients(0..5)).await.unwrap();
     let published = desk.audience(Some("published"), 3).await;
+    let (nobodys, a_campaigns) = (desk.audience(None, 3).await, desk.audience(None, 3).await);
+    let campaign = desk.begin_batch_of(Some("campaign"), a_campaigns).await;
+    desk.publish_batch(campaign, BatchState::Running, desk.now()).await.unwrap();
     let half = desk.begin_batch_of(Some("half"), published).await;
     let spread = desk.spread_of(half, published, 3).await;
     desk.spread(spread.clone()).await.unwrap();
@@ -113,7 +116,9 @@ async fn a_sweep_takes_what_was_abandoned_and_nothing_else(desk: Desk) {
     let growing = desk.begin(Some("growing")).await;
     desk.add_recipients(growing, 0, recipients(0..5)).await.unwrap();
 
-    assert_eq!(desk.sweep_unpublished(desk.now()).await.unwrap(), 2);
+    assert_eq!(desk.sweep_unpublished(desk.now()).await.unwrap(), 3);
+    assert!(desk.recipients(nobodys, 0, 10).await.unwrap().is_empty());
+    assert_eq!(desk.recipients(a_campaigns, 0, 10).await.unwrap().len(), 3);
     assert!(desk.recipients(abandoned, 0, 10).await.unwrap().is_empty());
     assert!(desk.all(half, 3).await.is_empty());
     assert_eq!(desk.tallies(half).await.unwrap(), Tallies::default());

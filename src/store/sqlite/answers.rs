@@ -36,8 +36,6 @@ impl Store for Sqlite {
     }
 
     async fn sweep_unpublished(&self, before: Timestamp) -> Result<u32> {
-        let audiences =
-            self.read("look for half audiences", move |c| Box::pin(audiences::unpublished(c, before))).await?;
         let batches = self.read("look for half batches", move |c| Box::pin(batches::unpublished(c, before))).await?;
         let mut swept = 0;
         for batch in batches {
@@ -48,6 +46,9 @@ impl Store for Sqlite {
             swept += 1;
             while !self.write("sweep a batch", move |c| Box::pin(batches::remove_piece(c, batch))).await? {}
         }
+        // After the batches, because people whom only a half batch used are nobody's then.
+        let audiences =
+            self.read("look for half audiences", move |c| Box::pin(audiences::unpublished(c, before))).await?;
         for audience in audiences {
             if !self.write("sweep an audience", move |c| Box::pin(audiences::abandon(c, audience, before))).await? {
                 continue;

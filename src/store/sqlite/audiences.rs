@@ -119,13 +119,23 @@ pub(super) async fn hide(connection: &mut SqliteConnection, audience: AudienceId
     Ok(())
 }
 
-/// Gives up on an import that nobody has touched since `before`; says whether that is still so.
+/// An import that did not end, or people whom a campaign brought along that was then never launched: without a name and
+/// without a campaign nobody can find them again.
+macro_rules! abandoned {
+    () => {
+        "touched_at < ?1 AND (ready = 0 OR name IS NULL AND NOT EXISTS \
+         (SELECT 1 FROM batch, json_each(batch.audience_ids) used WHERE used.value = audience.id))"
+    };
+}
+
+/// Gives up on what is abandoned since `before`; says whether that is still so.
 pub(super) async fn abandon(connection: &mut SqliteConnection, audience: AudienceId, before: Timestamp) -> Work<bool> {
-    let abandoned = sqlx::query("UPDATE audience SET touched_at = -1 WHERE id = ?1 AND ready = 0 AND touched_at < ?2")
-        .bind(audience.0)
-        .bind(before.millis())
-        .execute(connection)
-        .await?;
+    let abandoned =
+        sqlx::query(concat!("UPDATE audience SET ready = 0, touched_at = -1 WHERE id = ?2 AND ", abandoned!()))
+            .bind(before.millis())
+            .bind(audience.0)
+            .execute(connection)
+            .await?;
     Ok(abandoned.rows_affected() > 0)
 }
 
@@ -147,7 +157,7 @@ pub(super) async fn remove_piece(connection: &mut SqliteConnection, audience: Au
 }
 
 pub(super) async fn unpublished(connection: &mut SqliteConnection, before: Timestamp) -> Work<Vec<AudienceId>> {
-    let rows = sqlx::query("SELECT id FROM audience WHERE ready = 0 AND touched_at < ?1")
+    let rows = sqlx::query(concat!("SELECT id FROM audience WHERE ", abandoned!()))
         .bind(before.millis())
         .fetch_all(connection)
         .await?;

@@ -24,6 +24,8 @@ pub(crate) struct Shape {
     pub(crate) profile: String,
     /// Messages a second that each lane may hand over.
     pub(crate) rate: u32,
+    /// Messages in a request, where they go in batches.
+    pub(crate) batch: Option<u32>,
 }
 
 pub(crate) struct Installation {
@@ -67,6 +69,9 @@ impl Installation {
              [provider]\nbase_url = \"{url}\"\nsub_account = \"acme\"\napi_key = \"practice\"\n\
              webhook_authorization = \"Bearer practice\"\n"
         );
+        if let Some(size) = shape.batch {
+            writeln!(config, "send = \"batch\"\nbatch_size = {size}").unwrap();
+        }
         for channel in ["WhatsApp", "Viber", "SMS"] {
             let tier = if channel == "WhatsApp" { "tier = \"unlimited\"\n" } else { "" };
             let name = channel.to_lowercase();
