@@ -1,5 +1,6 @@
 //! The claimer: keeps a little work ready, and no more.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -8,7 +9,7 @@ use super::job::Job;
 use super::lane::Lane;
 use super::turnstile::Turnstile;
 use crate::domain::{BatchId, Span, StepIndex, Timestamp};
-use crate::store::{Claim, Result, Store, TierUse};
+use crate::store::{Claim, Claimed, Entry, Result, Store, TierUse};
 
 /// How often every queue is looked at although nobody said so, in case a hint was lost.
 const LOOK_ANYWAY: Span = Span::from_secs(5);
@@ -20,6 +21,12 @@ pub(super) struct Claimer {
     lane: Arc<Lane>,
     store: Arc<dyn Store>,
     turnstile: Arc<Turnstile>,
+}
+
+/// Queues to claim from, and the batches that they belong to.
+struct Ready {
+    queues: Vec<(BatchId, StepIndex)>,
+    in_play: HashMap<BatchId, Arc<Entry>>,
 }
 
 /// What to do after a claim.
@@ -74,7 +81,7 @@ impl Claimer {
         if lane.room() < wanted || self.turnstile.waiting() > wanted {
             return Ok(Next::At(Timestamp::MAX));
         }
-        let queues = self.ready(now);
+        let Ready { queues, in_play } = self.ready(now);
         if queues.is_empty() {
             return Ok(Next::At(lane.queues.next_look().unwrap_or(Timestamp::MAX)));
         }
@@ -113,22 +120,22 @@ impl Claimer {
             reservation.fill(people.map(|claimed| claimed.message.msisdn), now);
         }
         lane.claimed(u32::try_from(set.messages.len()).unwrap_or(u32::MAX));
-        let mut jobs = Vec::with_capacity(set.messages.len());
-        for claimed in set.messages {
-            let Some(entry) = lane.book.get(claimed.message.key.batch).await? else { continue };
-            jobs.push(Job { entry, claimed });
-        }
+        // Every queue came with its batch, so nothing that was claimed is left in nobody's hands.
+        let job = |claimed: Claimed| Some(Job { entry: Arc::clone(in_play.get(&claimed.message.key.batch)?), claimed });
+        let jobs = set.messages.into_iter().filter_map(job).collect();
         self.turnstile.fill(jobs);
         Ok(Next::Now)
     }
 
     /// The queues that are worth a look and may leave. The others wait for whoever stopped them to say so.
-    fn ready(&self, now: Timestamp) -> Vec<(BatchId, StepIndex)> {
-        let in_play = self.lane.book.in_play();
+    fn ready(&self, now: Timestamp) -> Ready {
+        let in_play: HashMap<BatchId, Arc<Entry>> =
+            self.lane.book.in_play().into_iter().map(|entry| (entry.id, entry)).collect();
         let may_leave = |(batch, step): &(BatchId, StepIndex)| {
-            in_play.iter().any(|entry| entry.id == *batch && self.lane.may_leave(entry, *step))
+            in_play.get(batch).is_some_and(|entry| self.lane.may_leave(entry, *step))
         };
-        self.lane.queues.take_ready(now).into_iter().filter(may_leave).collect()
+        let queues = self.lane.queues.take_ready(now).into_iter().filter(may_leave).collect();
+        Ready { queues, in_play }
     }
 }
 

@@ -24,7 +24,7 @@ const SMS: &str = r#"
 [[step]]
 channel = "SMS"
 text = "Hello"
-receipt_window = "2s"
+receipt_window = "30s"
 "#;
 
 const VIBER: &str = r#"
