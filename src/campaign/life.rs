@@ -102,11 +102,14 @@ impl Housekeeper {
                     }
                 }
                 BatchState::Finished => {
-                    let settled = self.store.tallies(entry.id).await?.is_settled();
-                    if settled {
+                    let tallies = self.store.tallies(entry.id).await?;
+                    if tallies.is_settled() {
                         self.shift(entry.id, BatchState::Finished, BatchState::Settled, now).await?
-                    } else {
+                    } else if tallies.is_finished() {
                         0
+                    } else {
+                        // A receipt has put somebody back into a queue: there is something to hand over after all.
+                        self.shift(entry.id, BatchState::Finished, BatchState::Running, now).await?
                     }
                 }
                 BatchState::Cancelling => self.sweep(&entry, now).await?,

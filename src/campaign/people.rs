@@ -173,11 +173,14 @@ impl Gathering<'_> {
     async fn excluded(&self, draft: &Draft, opted_out: &Arc<OptOuts>) -> Result<HashSet<Msisdn>, PeopleError> {
         let mut excluded = HashSet::new();
         for entry in &draft.exclude {
-            if let Ok(msisdn) = entry.parse() {
-                excluded.insert(msisdn);
-                continue;
-            }
-            match self.origin(draft, entry).await? {
+            // A number is read as those of the audience are, national ones in the campaign's country.
+            let is_number = entry.chars().any(|c| c.is_ascii_digit()) && !entry.chars().any(char::is_alphabetic);
+            let origin = if is_number {
+                Origin::Source(Source::Numbers(vec![entry.clone()]))
+            } else {
+                self.origin(draft, entry).await?
+            };
+            match origin {
                 Origin::Source(source) => {
                     let options = Options { country: draft.country, ..Options::default() };
                     excluded.extend(audience::numbers(source, options, Arc::clone(opted_out)).await?);

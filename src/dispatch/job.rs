@@ -20,11 +20,6 @@ impl Job {
         self.claimed.message.present.step
     }
 
-    /// Whether it was given back before: then it goes alone, so that a bad one cannot take others along again.
-    pub(super) const fn goes_alone(&self) -> bool {
-        self.claimed.message.present.tries > 0
-    }
-
     /// WhatsApp takes free text only within 24 hours of the person's last message. Nobody's messages are taken in yet, so
     /// no window is ever known to be open.
     pub(super) fn is_free_text_on_whatsapp(&self) -> bool {

@@ -1,6 +1,6 @@
 //! A lane at work: what its claimer, its turnstile and its workers share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,7 +10,7 @@ use super::latency::Latency;
 use super::queues::Queues;
 use crate::clock::{Chance, Clock};
 use crate::config::{self, SendMode};
-use crate::domain::{BatchId, BatchState, Content, LaneId, Span, StepIndex, Timestamp};
+use crate::domain::{BatchId, BatchState, Content, LaneId, MessageKey, Span, StepIndex, Timestamp};
 use crate::provider::Client;
 use crate::store::{Book, Entry, Hold};
 use crate::template::Pattern;
@@ -42,6 +42,8 @@ pub struct Lane {
     pub latency: Latency,
     unrecorded: AtomicU32,
     patterns: RwLock<HashMap<(BatchId, StepIndex), Arc<Pattern>>>,
+    /// Messages of a batch that was refused because of one of them: each goes alone, so that it takes nobody along.
+    alone: RwLock<HashSet<MessageKey>>,
 }
 
 /// What a person may want to know about a lane.
@@ -87,6 +89,7 @@ impl Lane {
             latency: Latency::default(),
             unrecorded: AtomicU32::new(0),
             patterns: RwLock::default(),
+            alone: RwLock::default(),
         }
     }
 
@@ -123,6 +126,22 @@ impl Lane {
     pub(super) fn recorded(&self, count: u32) {
         self.unrecorded.fetch_sub(count, Ordering::AcqRel);
         self.queues.nudge();
+    }
+
+    /// From now on the message goes alone, until it has been settled.
+    pub(super) fn set_apart(&self, message: MessageKey) {
+        self.alone.write().unwrap_or_else(PoisonError::into_inner).insert(message);
+    }
+
+    pub(super) fn goes_alone(&self, message: MessageKey) -> bool {
+        self.alone.read().unwrap_or_else(PoisonError::into_inner).contains(&message)
+    }
+
+    /// It went alone, and what came of it is known.
+    pub(super) fn is_over_for(&self, message: MessageKey) {
+        if self.goes_alone(message) {
+            self.alone.write().unwrap_or_else(PoisonError::into_inner).remove(&message);
+        }
     }
 
     /// Until when nothing may leave, where that is so now; a hold has no end that we know.

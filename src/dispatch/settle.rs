@@ -23,6 +23,8 @@ pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer) -> (Settled, Op
             (Settled::new(job, lane, engine::Answer::Accepted, Some((Verdict::Accepted, details))), None)
         }
         Answer::Unknown { detail } => {
+            // A provider that breaks every request would otherwise make a whole campaign unknown.
+            lane.brake.press(now, None, &detail, &lane.chance);
             let details = Details { detail: Some(detail), ..Details::default() };
             (Settled::new(job, lane, engine::Answer::Unknown, Some((Verdict::Unknown, details))), None)
         }

@@ -144,15 +144,19 @@ impl Turnstile {
         Next::Go(request)
     }
 
-    /// As many as fit one request. Whoever was given back before goes alone.
+    fn goes_alone(&self, job: &Job) -> bool {
+        self.lane.goes_alone(job.claimed.message.key)
+    }
+
+    /// As many as fit one request. Whoever may have spoiled a batch goes alone.
     fn gather(&self, inner: &mut Inner) -> Vec<Job> {
         let size = usize::try_from(self.lane.request_size().get()).unwrap_or(1);
         let mut request = Vec::with_capacity(size.min(inner.ready.len()));
         while request.len() < size {
             let alone = request.is_empty();
-            let fits = |job: &mut Job| alone || (!job.goes_alone() && self.lane.may_leave(&job.entry, job.step()));
+            let fits = |job: &mut Job| alone || (!self.goes_alone(job) && self.lane.may_leave(&job.entry, job.step()));
             let Some(job) = inner.ready.pop_front_if(fits) else { break };
-            let goes_alone = job.goes_alone();
+            let goes_alone = self.goes_alone(&job);
             request.push(job);
             if goes_alone {
                 break;

@@ -84,6 +84,7 @@ impl Worker {
                 // One of them spoiled it for all, and nothing was taken: each goes again, alone.
                 for job in jobs {
                     let again = self.lane.clock.now();
+                    self.lane.set_apart(job.claimed.message.key);
                     self.pass(Settled::new(job, &self.lane, engine::Answer::Unavailable { again }, None)).await;
                 }
             }
@@ -140,6 +141,7 @@ impl Worker {
     }
 
     async fn finish(&self, job: Job, answer: Answer) {
+        self.lane.is_over_for(job.claimed.message.key);
         let (settled, hold) = settle(job, &self.lane, answer);
         if let Some(hold) = hold {
             self.lane.holds.put(&hold);

@@ -90,9 +90,6 @@ impl Node {
             // What the nodes before this one have missed is as doubtful as it was to them.
             gaps.add(Gap { from, until });
         }
-        if let Some(from) = listened_until {
-            note_gap(store.as_ref(), &gaps, Gap { from, until: now }).await?;
-        }
         let book = Arc::new(Book::new(Arc::clone(&store)));
         book.refresh().await?;
         let recovered = dispatch::recover(store.as_ref(), &book, now).await?;
@@ -114,6 +111,11 @@ impl Node {
         let lanes = building.lanes(transport).await?;
         for lane in &lanes {
             lane.look_everywhere();
+        }
+
+        // Only now is anybody about to listen.
+        if let Some(from) = listened_until {
+            note_gap(store.as_ref(), &gaps, Gap { from, until: clock.now() }).await?;
         }
 
         let subaccounts = config.lanes.iter().map(|lane| lane.provider.sub_account.clone());

@@ -90,6 +90,10 @@ fn unreadable() -> Answer {
 }
 
 fn of_message(message: &MessageAnswer<'_>) -> Answer {
+    if message.umid.is_none() && message.status.state.is_empty() {
+        // JSON, but nothing that the provider says when it takes a message: somebody else may have answered.
+        return unreadable();
+    }
     if message.is_accepted() {
         return Answer::Accepted { umid: message.umid.as_deref().map(Umid::new) };
     }
@@ -155,6 +159,7 @@ mod tests {
             (200, r#"{"umid":"u-1","status":{"state":"rejected","errorCode":1002}}"#, "rejected"),
             (200, "<html>", "unknown"),
             (200, "", "unknown"),
+            (200, r#"{"error":"no route"}"#, "unknown"),
             (400, r#"{"code":1002,"message":"Invalid MSISDN"}"#, "rejected"),
             (400, r#"{"code":3038}"#, "held: template"),
             (400, "not JSON", "held: lane"),

@@ -188,12 +188,7 @@ impl Applier {
         let found = find(self.store.as_ref(), &receipts).await?;
         let mut outcome = self.decide(&receipts, &found).await?;
         outcome.strays.extend(strays);
-        for hold in outcome.holds {
-            self.store.hold(hold).await?;
-        }
-        if !outcome.opt_outs.is_empty() {
-            self.store.opt_out(outcome.opt_outs).await?;
-        }
+        self.keep_consequences(outcome.holds, outcome.opt_outs).await?;
         let mut stale = self.store.take_receipts(outcome.receipts, outcome.strays, outcome.changes).await?;
         while !stale.is_empty() {
             let current: HashMap<MessageKey, Loaded> =
@@ -207,9 +202,18 @@ impl Applier {
                 })
                 .collect();
             let again = self.decide(&receipts, &refreshed).await?;
+            self.keep_consequences(again.holds, again.opt_outs).await?;
             stale = self.store.record(again.changes).await?;
         }
         Ok(())
+    }
+
+    /// What receipts mean beyond their messages: who is held, and who wants no more.
+    async fn keep_consequences(&self, holds: Vec<Hold>, opt_outs: Vec<OptOut>) -> crate::store::Result<()> {
+        for hold in holds {
+            self.store.hold(hold).await?;
+        }
+        if opt_outs.is_empty() { Ok(()) } else { self.store.opt_out(opt_outs).await }
     }
 
     async fn decide(&self, receipts: &[Incoming], found: &[Option<Found>]) -> crate::store::Result<Outcome> {
@@ -286,19 +290,19 @@ impl Applier {
                 None => return,
             },
         };
+        if let engine::Report::Failed { fault: Fault::Person, .. } = report {
+            // Whatever it means for this message, the person has said it.
+            let source = format!("receipt with code {}", incoming.code);
+            outcome.opt_outs.push(OptOut { msisdn: message.loaded.msisdn, since: now, source });
+        }
         let standing = if message.entry.state().is_cancelled() { Standing::Cancelled } else { Standing::Live };
         let event = Event::Receipt { step: found.step, report };
         let Decision::Moved { next, rule } = advance(&message.entry.plan, standing, &message.now, event, now) else {
             return;
         };
         message.now = next;
-        match rule {
-            Rule::KeptForSender(part) => outcome.holds.extend(hold(&message.entry, found, part, incoming, now)),
-            Rule::Suppressed if matches!(report, engine::Report::Failed { fault: Fault::Person, .. }) => {
-                let source = format!("receipt with code {}", incoming.code);
-                outcome.opt_outs.push(OptOut { msisdn: message.loaded.msisdn, since: now, source });
-            }
-            _ => {}
+        if let Rule::KeptForSender(part) = rule {
+            outcome.holds.extend(hold(&message.entry, found, part, incoming, now));
         }
     }
 }

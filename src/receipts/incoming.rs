@@ -10,6 +10,8 @@ use crate::wire::{self, Event, Report};
 #[derive(Debug, Clone)]
 pub(super) struct Incoming {
     pub(super) attempt: Option<AttemptId>,
+    /// Whether it carries a client's id at all, ours or another's.
+    named: bool,
     pub(super) umid: Option<Umid>,
     pub(super) msisdn: Option<Msisdn>,
     pub(super) channel: Option<Channel>,
@@ -69,6 +71,7 @@ impl Incoming {
         let attempt = receipt.client_message_id.as_deref().and_then(|id| id.parse().ok());
         Self {
             attempt,
+            named: receipt.client_message_id.as_deref().is_some_and(|id| !id.is_empty()),
             umid: receipt.umid.as_deref().filter(|umid| !umid.is_empty()).map(Umid::new),
             msisdn: receipt.msisdn(),
             channel: receipt.known_channel(),
@@ -88,7 +91,8 @@ impl Incoming {
         [
             self.attempt.map(Key::Attempt),
             self.umid.clone().map(Key::Umid),
-            self.msisdn.zip(self.channel).map(|(msisdn, channel)| Key::Number(msisdn, channel)),
+            // What names its message, and not ours, must not adopt one of ours by its number.
+            self.msisdn.zip(self.channel).filter(|_| !self.named).map(|(msisdn, channel)| Key::Number(msisdn, channel)),
         ]
     }
 

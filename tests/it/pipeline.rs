@@ -361,3 +361,27 @@ async fn free_text_on_whatsapp_gives_way_unless_a_window_is_open() {
     assert_eq!((report.steps[1].handed_over, report.outcome(Outcome::Reached)), (20, 20));
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finished_campaign_goes_on_when_its_last_step_is_put_back() {
+    let world = Setup { profile: profile(QUICK), ..Setup::default() }.start().await;
+    world.faults(json!({ "template_paused": "promo" })).await;
+    let launched = world.launch(20, &WHATSAPP.replace("fallback_after = \"1s\"", "")).await;
+    world
+        .when("everybody back in the queue", || async {
+            let queued = world.tallies(&launched).await.total(Count::Queued);
+            if queued == 20 { Ok(()) } else { Err(world.standing(&launched).await) }
+        })
+        .await;
+    world.faults(json!({ "template_paused": null })).await;
+    let store = world.store.as_ref();
+    store.release("wa".to_owned(), "promo".to_owned(), world.clock.now(), "a test".to_owned()).await.unwrap();
+    world
+        .when("everybody handed over again", || async {
+            let tallies = world.tallies(&launched).await;
+            let done = tallies.total(Count::HandedOver);
+            if done == 20 && tallies.total(Count::Queued) == 0 { Ok(()) } else { Err(world.standing(&launched).await) }
+        })
+        .await;
+    world.stop().await;
+}
