@@ -85,7 +85,7 @@ impl Node {
         let now = clock.now();
         let (id, listened_until) = store.start_node(now).await?;
         store.sweep_unpublished(now - HALF_DONE).await?;
-        let gaps = Arc::new(Gaps::default());
+        let gaps = Arc::new(Gaps::new(now));
         for (from, until) in store.gaps().await? {
             // What the nodes before this one have missed is as doubtful as it was to them.
             gaps.add(Gap { from, until });

@@ -59,6 +59,7 @@ impl Watch {
         while !stop.is_cancelled() {
             if let Err(error) = self.run_once().await {
                 tracing::warn!(%error, "cannot look for decisions; trying again");
+                self.parts.gaps.doubt();
             }
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -124,7 +125,10 @@ impl Watch {
             self.hand_overs = hand_overs;
             self.beaten_at = now;
         }
-        self.parts.store.beat(Beat { node: self.parts.node, now, noted: self.noted, pace }).await
+        self.parts.store.beat(Beat { node: self.parts.node, now, noted: self.noted, pace }).await?;
+        // What can be written now can be read again by whoever comes next, receipts too.
+        self.unwritten.extend(self.parts.gaps.sure(self.parts.clock.now()));
+        Ok(())
     }
 }
 
