@@ -179,7 +179,6 @@ async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
             not_before: now(),
             gives_up: None,
             excluded: Vec::new(),
-            steps: 2,
             now: now(),
         };
         let laid_out = lap.call(store.spread(spread)).await.unwrap();

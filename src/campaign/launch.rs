@@ -165,7 +165,6 @@ impl Launcher<'_> {
                     not_before,
                     gives_up,
                     excluded: excluded.clone(),
-                    steps: u8::try_from(plan.steps.len()).unwrap_or(u8::MAX),
                     now: self.clock.now(),
                 };
                 self.store.spread(spread).await?;

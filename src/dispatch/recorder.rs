@@ -12,7 +12,7 @@ use super::lane::Lane;
 use crate::clock::Clock;
 use crate::domain::{LaneId, MessageKey, Span, State, Timestamp};
 use crate::engine::{Event, Standing, advance};
-use crate::store::{Attempt, Change, Entry, Loaded, Result, Store};
+use crate::store::{Attempt, Change, Loaded, Result, Store};
 
 /// Changes in one transaction: some 5 ms of writing.
 const GROUP_MAX: usize = 2_000;
@@ -20,11 +20,6 @@ const GROUP_MAX: usize = 2_000;
 const GATHERING: Span = Span::from_millis(5);
 /// Rest after a write that failed. What was handed over must be recorded, so it is tried for ever.
 const AFTER_FAILURE: Span = Span::from_millis(500);
-
-/// How a batch's standing looks to the engine.
-pub(super) fn standing(entry: &Entry) -> Standing {
-    if entry.state().is_cancelled() { Standing::Cancelled } else { Standing::Live }
-}
 
 #[derive(Debug)]
 pub(super) struct Recorder {
@@ -113,7 +108,7 @@ async fn record_firsts(store: &dyn Store, firsts: &[&Settled], now: Timestamp) -
 
 /// What the engine makes of a settled job. An answer that changes nothing any more still leaves its fact: the umid.
 fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
-    let standing = standing(&settled.entry);
+    let standing = Standing::of(settled.entry.state());
     let answered = Event::Answered { step: settled.step, answer: settled.answer };
     // What was recorded before an error came in between may have been claimed anew: that claim has an answer of its own.
     let is_ours = match (settled.message.present.state, message.present.state) {

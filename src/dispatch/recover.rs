@@ -1,8 +1,7 @@
 //! After a crash: what the dead process had in its hands.
 
-use super::recorder::standing;
 use crate::domain::{State, Timestamp};
-use crate::engine::{Answer, Event, advance};
+use crate::engine::{Answer, Event, Standing, advance};
 use crate::store::{Attempt, Book, Result, Store, Verdict};
 
 /// Messages settled in one transaction.
@@ -23,7 +22,7 @@ pub async fn recover(store: &dyn Store, book: &Book, now: Timestamp) -> Result<u
             let Some(entry) = book.get(message.key.batch).await? else { continue };
             let step = message.present.step;
             let event = Event::Answered { step, answer: Answer::Unknown };
-            let decision = advance(&entry.plan, standing(&entry), &message.present, event, now);
+            let decision = advance(&entry.plan, Standing::of(entry.state()), &message.present, event, now);
             let Some(after) = decision.next() else { continue };
             let fact = Attempt {
                 step,

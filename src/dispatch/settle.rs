@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::job::{Details, Job, Settled};
 use super::lane::Lane;
-use crate::domain::{Content, Fault, SenderPart, Span, State, Timestamp};
+use crate::domain::{Fault, Span, State, Timestamp};
 use crate::engine;
 use crate::provider::{Answer, Refusal};
-use crate::store::{Entry, Hold, Verdict};
+use crate::store::{Hold, Verdict};
 
 /// Tries after which a message that is given back again and again goes to the end of its queue, so that it does not
 /// stand in everybody's way.
@@ -52,8 +52,9 @@ fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, now: Timestamp) -> (Set
             (Settled::new(job, lane, answer, None), None)
         }
         Fault::Sender(part) => {
-            let hold = hold(&job.entry, &job, lane, part, &refusal, now);
-            (Settled::new(job, lane, answer, None), Some(hold))
+            let step = job.entry.plan.step(job.step());
+            let hold = step.map(|step| Hold::for_fault(step, part, refusal.code, refusal.detail, now));
+            (Settled::new(job, lane, answer, None), hold)
         }
     }
 }
@@ -67,21 +68,5 @@ fn place(job: &Job, lane: &Lane, now: Timestamp) -> Timestamp {
             let doubled = 1_000_i64 << present.tries.min(9);
             now + lane.chance.jitter(Span::from_millis(doubled))
         }
-    }
-}
-
-fn hold(entry: &Entry, job: &Job, lane: &Lane, part: SenderPart, refusal: &Refusal, now: Timestamp) -> Hold {
-    let template = match (part, entry.plan.step(job.step()).map(|step| &step.content)) {
-        (SenderPart::Template, Some(Content::Template(template))) => template.name.clone(),
-        // Nothing smaller than the lane is to blame.
-        (SenderPart::Template | SenderPart::Lane, _) => String::new(),
-    };
-    Hold {
-        lane: lane.config.name.clone(),
-        template,
-        by_person: false,
-        code: refusal.code,
-        reason: refusal.detail.clone(),
-        since: now,
     }
 }

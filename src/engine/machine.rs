@@ -2,7 +2,9 @@
 //! goes on or ends are in `ways`, what the plan says about times is in `times`.
 
 use super::event::{Answer, CallOff, Decision, Event, Ignored, Report, Rule, Silence};
-use crate::domain::{AfterGap, Ending, Fault, OnUnknown, Outcome, Plan, Present, State, StepIndex, Timestamp};
+use crate::domain::{
+    AfterGap, BatchState, Ending, Fault, OnUnknown, Outcome, Plan, Present, State, StepIndex, Timestamp,
+};
 
 /// Where the message's batch stands, as far as the machine cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +12,12 @@ pub enum Standing {
     Live,
     /// A person called the batch off: nothing leaves, and every present step is the last.
     Cancelled,
+}
+
+impl Standing {
+    pub const fn of(state: BatchState) -> Self {
+        if state.is_cancelled() { Self::Cancelled } else { Self::Live }
+    }
 }
 
 /// A message at the start of its life: its first step may leave from `not_before` on, until the step's `leave_within`

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::incoming::{Incoming, Parsed, parse};
 use crate::clock::{Chance, Clock};
-use crate::domain::{Content, Fault, MessageKey, Present, SenderPart, Span, State, Timestamp};
+use crate::domain::{Fault, MessageKey, Present, SenderPart, Span, State, Timestamp};
 use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
 use crate::store::{Book, Change, Entry, Found, Hold, Key, Loaded, OptOut, Receipt, Store, StrayKind};
 use crate::wire::{Report, codes};
@@ -295,7 +295,7 @@ impl Applier {
             let source = format!("receipt with code {}", incoming.code);
             outcome.opt_outs.push(OptOut { msisdn: message.loaded.msisdn, since: now, source });
         }
-        let standing = if message.entry.state().is_cancelled() { Standing::Cancelled } else { Standing::Live };
+        let standing = Standing::of(message.entry.state());
         let event = Event::Receipt { step: found.step, report };
         let Decision::Moved { next, rule } = advance(&message.entry.plan, standing, &message.now, event, now) else {
             return;
@@ -345,11 +345,6 @@ fn receipt(incoming: &Incoming, found: &Found, now: &Present) -> Receipt {
 }
 
 fn hold(entry: &Entry, found: &Found, part: SenderPart, incoming: &Incoming, now: Timestamp) -> Option<Hold> {
-    let step = entry.plan.step(found.step)?;
-    let template = match (part, &step.content) {
-        (SenderPart::Template, Content::Template(template)) => template.name.clone(),
-        (SenderPart::Template | SenderPart::Lane, _) => String::new(),
-    };
     let reason = codes::of_receipt(Some(i64::from(incoming.code))).meaning.to_owned();
-    Some(Hold { lane: step.lane.clone(), template, by_person: false, code: Some(incoming.code), reason, since: now })
+    Some(Hold::for_fault(entry.plan.step(found.step)?, part, Some(incoming.code), reason, now))
 }

@@ -126,7 +126,6 @@ impl Desk {
             not_before: self.now(),
             gives_up: None,
             excluded: Vec::new(),
-            steps: STEPS,
             now: self.now(),
         }
     }

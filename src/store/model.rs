@@ -1,8 +1,8 @@
 //! What the verbs take and give.
 
 use crate::domain::{
-    AttemptId, AudienceId, BatchId, BatchState, Channel, Fields, LaneId, MessageKey, Msisdn, Plan, Present, StepIndex,
-    Tag, Timestamp, Umid,
+    AttemptId, AudienceId, BatchId, BatchState, Channel, Content, Fields, LaneId, MessageKey, Msisdn, Plan, Present,
+    SenderPart, Step, StepIndex, Tag, Timestamp, Umid,
 };
 
 #[derive(Debug, Clone)]
@@ -51,7 +51,6 @@ pub struct Spread {
     pub not_before: Timestamp,
     pub gives_up: Option<Timestamp>,
     pub excluded: Vec<Msisdn>,
-    pub steps: u8,
     pub now: Timestamp,
 }
 
@@ -152,6 +151,18 @@ pub struct Hold {
     pub code: Option<u32>,
     pub reason: String,
     pub since: Timestamp,
+}
+
+impl Hold {
+    /// The hold that a fault of the sender's asks for: on the step's template where that is to blame and there is one,
+    /// else on the lane, since nothing smaller is.
+    pub fn for_fault(step: &Step, part: SenderPart, code: Option<u32>, reason: String, since: Timestamp) -> Self {
+        let template = match (part, &step.content) {
+            (SenderPart::Template, Content::Template(template)) => template.name.clone(),
+            (SenderPart::Template | SenderPart::Lane, _) => String::new(),
+        };
+        Self { lane: step.lane.clone(), template, by_person: false, code, reason, since }
+    }
 }
 
 #[derive(Debug, Clone)]

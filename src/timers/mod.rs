@@ -192,7 +192,7 @@ impl Timers {
             (State::Awaiting { due }, Some(accepted)) => self.gaps.silence(accepted, due, now),
             _ => Silence::Trusted,
         };
-        let standing = if entry.state().is_cancelled() { Standing::Cancelled } else { Standing::Live };
+        let standing = Standing::of(entry.state());
         let decision = advance(&entry.plan, standing, present, Event::Due { silence }, now);
         let after = *decision.next()?;
         let fact = (after.step != present.step && !present.marks.handed_over(present.step))
