@@ -125,8 +125,8 @@ CREATE TABLE message (
 CREATE INDEX message_queue ON message (lane, batch, step, not_before) WHERE state = 0;
 -- The timers. Messages in flight have none.
 CREATE INDEX message_due ON message (batch, due) WHERE due IS NOT NULL AND state IN (0, 2);
--- What a dead process had in its hands: never more than a few thousand rows.
-CREATE INDEX message_sending ON message (lane, batch) WHERE state = 1;
+-- Messages in flight have no index: the counters tell which batches have any, and only a start after a crash looks for
+-- them.
 
 -- One hand-over of a step. Throttled and unavailable tries are only counted: nothing was handed over.
 --   verdict    0 accepted, 1 rejected, 2 unknown, 3 could not leave, 4 outside window, 5 missing variable

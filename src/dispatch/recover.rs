@@ -11,11 +11,11 @@ const PAGE: u32 = 2_000;
 /// it was (rule 7). Called before anything is claimed. Returns how many there were.
 pub async fn recover(store: &dyn Store, book: &Book, now: Timestamp) -> Result<u64> {
     let mut recovered = 0;
+    let mut after = None;
     loop {
-        let in_flight = store.in_flight(PAGE).await?;
-        if in_flight.is_empty() {
-            return Ok(recovered);
-        }
+        let in_flight = store.in_flight(after, PAGE).await?;
+        let Some(last) = in_flight.last() else { return Ok(recovered) };
+        after = Some(last.key);
         let mut changes = Vec::with_capacity(in_flight.len());
         for message in &in_flight {
             let State::Sending { intent, not_before, .. } = message.present.state else { continue };
@@ -37,10 +37,6 @@ pub async fn recover(store: &dyn Store, book: &Book, now: Timestamp) -> Result<u
                 umid: None,
             };
             changes.push(entry.change(message, *after, Some(fact)));
-        }
-        if changes.is_empty() {
-            // Nothing of it belongs to a batch that we can read; leaving it is better than going round for ever.
-            return Ok(recovered);
         }
         recovered += u64::try_from(changes.len()).unwrap_or(u64::MAX);
         store.record(changes).await?;

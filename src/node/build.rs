@@ -45,7 +45,7 @@ impl Building<'_> {
             lanes.push(Arc::new(Lane::new(Parts {
                 id: known.id,
                 config: lane.clone(),
-                client: Client::new(transport(lane)?, &lane.provider.sub_account),
+                client: Client::new(transport(lane)?),
                 pace: Pace::new(bucket, account),
                 tier,
                 holds: Arc::clone(self.holds),

@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, Request, Url};
 
 use super::answer::{Answer, BatchAnswers, batch_answers, single_answer};
 use crate::config::LaneProvider;
@@ -28,11 +29,18 @@ pub struct Broken {
     pub why: String,
 }
 
+/// Where a lane's requests go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    Messages,
+    Batch,
+}
+
 /// The seam to the world: HTTP in a server, the simulator's model in a simulation.
 #[async_trait::async_trait]
 pub trait Transport: Send + Sync + std::fmt::Debug {
     /// Posts once. Never follows, never repeats.
-    async fn post(&self, path: &str, body: Vec<u8>) -> Result<RawAnswer, Broken>;
+    async fn post(&self, to: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken>;
 }
 
 /// Answers are read up to here. A batch of ten thousand is some 3 MB; more is not an answer.
@@ -48,7 +56,9 @@ const IDLE: std::time::Duration = std::time::Duration::from_secs(4);
 #[derive(Debug, Clone)]
 pub struct Http {
     client: reqwest::Client,
-    base_url: String,
+    /// Parsed once: it costs as much as rendering a message.
+    messages: Url,
+    batch: Url,
 }
 
 /// Chooses the TLS library, once for the process; every later call finds it chosen.
@@ -60,6 +70,8 @@ pub fn install_tls() {
 pub enum Unusable {
     #[error("the API key of lane {lane} holds characters that cannot go into a header; check api_key or api_key_file")]
     Key { lane: String },
+    #[error("{url:?} is no address to post messages of lane {lane} to; check base_url and sub_account")]
+    Address { lane: String, url: String },
     #[error("the HTTP client for lane {lane} cannot be made")]
     Client {
         lane: String,
@@ -71,6 +83,11 @@ pub enum Unusable {
 impl Http {
     pub fn new(lane: &str, provider: &LaneProvider) -> Result<Self, Unusable> {
         install_tls();
+        let address = |path: &str| {
+            let url = format!("{}/api/v1/subaccounts/{}/{path}", provider.base_url, provider.sub_account);
+            Url::parse(&url).map_err(|_| Unusable::Address { lane: lane.to_owned(), url })
+        };
+        let (messages, batch) = (address("messages")?, address("messages/batch")?);
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(key) = &provider.api_key {
@@ -92,15 +109,20 @@ impl Http {
             .retry(reqwest::retry::never())
             .build()
             .map_err(|source| Unusable::Client { lane: lane.to_owned(), source })?;
-        Ok(Self { client, base_url: provider.base_url.clone() })
+        Ok(Self { client, messages, batch })
     }
 }
 
 #[async_trait::async_trait]
 impl Transport for Http {
-    async fn post(&self, path: &str, body: Vec<u8>) -> Result<RawAnswer, Broken> {
-        let request = self.client.post(format!("{}{path}", self.base_url)).body(body);
-        let mut response = request.send().await.map_err(|error| broken(&error))?;
+    async fn post(&self, to: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken> {
+        let url = match to {
+            Endpoint::Messages => &self.messages,
+            Endpoint::Batch => &self.batch,
+        };
+        let mut request = Request::new(Method::POST, url.clone());
+        *request.body_mut() = Some(body.into());
+        let mut response = self.client.execute(request).await.map_err(|error| broken(&error))?;
         let retry_after =
             response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let status = response.status().as_u16();
@@ -140,25 +162,20 @@ fn broken(error: &reqwest::Error) -> Broken {
 
 /// Hands over for one lane.
 #[derive(Debug)]
-pub struct Client {
-    transport: Box<dyn Transport>,
-    single: String,
-    batch: String,
-}
+pub struct Client(Box<dyn Transport>);
 
 impl Client {
-    pub fn new(transport: Box<dyn Transport>, sub_account: &str) -> Self {
-        let single = format!("/api/v1/subaccounts/{sub_account}/messages");
-        Self { transport, batch: format!("{single}/batch"), single }
+    pub fn new(transport: Box<dyn Transport>) -> Self {
+        Self(transport)
     }
 
     /// Hands one message over.
     pub async fn send(&self, body: Vec<u8>) -> Answer {
-        single_answer(&self.transport.post(&self.single, body).await)
+        single_answer(&self.0.post(Endpoint::Messages, body).await)
     }
 
     /// Hands many over; one answer for each attempt, in their order.
     pub async fn send_batch(&self, body: Vec<u8>, attempts: &[AttemptId]) -> BatchAnswers {
-        batch_answers(&self.transport.post(&self.batch, body).await, attempts)
+        batch_answers(&self.0.post(Endpoint::Batch, body).await, attempts)
     }
 }

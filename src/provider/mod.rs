@@ -10,4 +10,6 @@ mod answer;
 mod client;
 
 pub use answer::{Answer, BatchAnswers, Refusal, batch_answers, single_answer};
-pub use client::{BATCH_CLOSE, BATCH_OPEN, Broken, Client, Http, RawAnswer, Transport, Unusable, install_tls};
+pub use client::{
+    BATCH_CLOSE, BATCH_OPEN, Broken, Client, Endpoint, Http, RawAnswer, Transport, Unusable, install_tls,
+};

@@ -63,8 +63,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Applies decisions, each only to the version that it was made on, in their order: one may build on another.
     /// Returns those that came too late, and those about messages that are not there.
     async fn record(&self, changes: Vec<Change>) -> Result<Vec<MessageKey>>;
-    /// Messages in flight, of all lanes: after a crash, what the dead process had in its hands.
-    async fn in_flight(&self, limit: u32) -> Result<Vec<Loaded>>;
+    /// Messages in flight behind `after`, of all lanes, in order: after a crash, what the dead process had in its hands.
+    async fn in_flight(&self, after: Option<MessageKey>, limit: u32) -> Result<Vec<Loaded>>;
     /// Messages by key, in the order of the keys; unknown ones are left out.
     async fn load(&self, keys: Vec<MessageKey>) -> Result<Vec<Loaded>>;
     /// Messages of a batch behind `after` that have no outcome and are not in flight, in order.

@@ -128,8 +128,8 @@ impl Store for Sqlite {
         Ok(stale)
     }
 
-    async fn in_flight(&self, limit: u32) -> Result<Vec<Loaded>> {
-        self.read("look for messages in flight", move |c| Box::pin(looks::in_flight(c, limit))).await
+    async fn in_flight(&self, after: Option<MessageKey>, limit: u32) -> Result<Vec<Loaded>> {
+        self.read("look for messages in flight", move |c| Box::pin(looks::in_flight(c, after, limit))).await
     }
 
     async fn load(&self, keys: Vec<MessageKey>) -> Result<Vec<Loaded>> {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use sqlx::SqliteConnection;
 
 use super::Work;
-use super::rows::{all_loaded, json_list, lines, maybe_moment, message_line, packed};
-use crate::domain::{BatchId, MessageKey, Present, State, Timestamp};
+use super::rows::{all_loaded, json_list, lines, maybe_moment, message_line, packed, small};
+use crate::domain::{BatchId, Count, MessageKey, Present, State, Timestamp};
 use crate::store::Loaded;
 
 pub(super) const LOAD: &str =
@@ -29,12 +29,34 @@ pub(super) async fn load(
     Ok(keys.iter().filter_map(|key| found.get(key).copied()).collect())
 }
 
-pub(super) const IN_FLIGHT: &str =
-    packed!(message_line!(), "message INDEXED BY message_sending WHERE state = 1 ORDER BY lane, batch, n LIMIT ?1");
+/// Batches that have anything in flight, as their counters say.
+const SENDING_BATCHES: &str =
+    "SELECT batch FROM tally WHERE count = ?1 GROUP BY batch HAVING sum(n) > 0 ORDER BY batch";
 
-pub(super) async fn in_flight(connection: &mut SqliteConnection, limit: u32) -> Work<Vec<Loaded>> {
-    let mut all = all_loaded(&lines(connection, sqlx::query(IN_FLIGHT).bind(limit)).await?)?;
-    all.sort_unstable_by_key(|message| (message.lane, message.key));
+/// Walks over a batch, once after a crash: an index that saves it would cost two writes for each message that is sent.
+const IN_FLIGHT: &str =
+    packed!(message_line!(), "message WHERE batch = ?1 AND n > ?2 AND state = 1 ORDER BY n LIMIT ?3");
+
+pub(super) async fn in_flight(
+    connection: &mut SqliteConnection,
+    after: Option<MessageKey>,
+    limit: u32,
+) -> Work<Vec<Loaded>> {
+    let query = sqlx::query(SENDING_BATCHES).bind(Count::Sending.code());
+    let batches = query.fetch_all(&mut *connection).await?;
+    let mut all = Vec::new();
+    for row in batches {
+        let batch = BatchId(small(&row, "batch")?);
+        let behind = match after {
+            Some(after) if batch < after.batch => continue,
+            Some(after) if batch == after.batch => i64::from(after.n),
+            Some(_) | None => -1,
+        };
+        let room = i64::from(limit) - i64::try_from(all.len()).unwrap_or(i64::MAX);
+        let query = sqlx::query(IN_FLIGHT).bind(batch.0).bind(behind).bind(room.max(0));
+        all.extend(all_loaded(&lines(connection, query).await?)?);
+    }
+    all.sort_unstable_by_key(|message| message.key);
     Ok(all)
 }
 

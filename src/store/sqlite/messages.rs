@@ -6,11 +6,14 @@ use sqlx::SqliteConnection;
 
 use super::Work;
 use super::looks::load;
+use super::numbers::{Numbers, OverNumbers, over_numbers};
 use super::receipts::{Lesson, learn};
-use super::rows::{Bound, Line, for_values, json_list, lines, loaded, message_line, packed};
+use super::rows::{Bound, Line, for_values, lines, packed};
 use super::shapes::{write_attempts, write_messages};
-use crate::domain::{BatchId, BatchState, Fields, LaneId, MessageKey, Present, State, StepIndex, Tallies, Timestamp};
-use crate::store::{Change, Claim, Claimed, ClaimedSet};
+use crate::domain::{
+    BatchId, BatchState, Fields, LaneId, Marks, MessageKey, Present, State, StepIndex, Tallies, Timestamp,
+};
+use crate::store::{Change, Claim, Claimed, ClaimedSet, Loaded};
 
 /// Counters of all batches that a group touches.
 pub(super) type Moves = HashMap<BatchId, Tallies>;
@@ -56,24 +59,19 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
 
 /// The state of the batch is read in the claim's own transaction: what a person has stopped cannot leave.
 pub(super) const CLAIM: &str = packed!(
-    concat!(
-        message_line!(),
-        " || ' ' || EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = message.msisdn) || char(9) ||
-         ifnull((SELECT fields FROM recipient r WHERE r.audience = message.audience AND r.n = message.recipient), '[]')"
-    ),
-    "message INDEXED BY message_queue
+    "concat_ws(' ', m.n, m.msisdn, version, not_before, ifnull(due, ''), ifnull(first_left, ''), ifnull(accepted, ''),
+               tries, marks, o.msisdn IS NOT NULL, r.fields)",
+    "message m INDEXED BY message_queue
+     LEFT JOIN recipient r ON r.audience = m.audience AND r.n = m.recipient
+     LEFT JOIN opt_out o ON o.msisdn = m.msisdn
      WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND not_before <= ?5 AND (due IS NULL OR due > ?5)
-       AND EXISTS (SELECT 1 FROM batch WHERE id = ?2 AND state = ?6)
-     ORDER BY not_before, n LIMIT ?4"
+       AND (SELECT state FROM batch WHERE id = ?2) = ?6
+     ORDER BY not_before, m.n LIMIT ?4"
 );
 
 /// Two statements, which nobody can come between: what leaves is read as one text, and then marked by its keys.
-pub(super) const SET_OFF: &str = "UPDATE message SET state = 1, at = ?3, version = version + 1
-     WHERE batch = ?1 AND n IN (SELECT value FROM json_each(?2))";
-
-/// The same where the keys have no gap, which is usual and takes two thirds of the time.
-pub(super) const SET_OFF_ROW: &str = "UPDATE message SET state = 1, at = ?4, version = version + 1
-     WHERE batch = ?1 AND n BETWEEN ?2 AND ?3";
+pub(super) const SET_OFF: OverNumbers =
+    over_numbers!("UPDATE message SET state = 1, at = ?4, version = version + 1 WHERE", "");
 
 /// One queue's share of a claim, in its order, and whether it held less than asked for.
 async fn claim_queue(
@@ -92,7 +90,8 @@ async fn claim_queue(
         .bind(now.millis())
         .bind(BatchState::Running.code());
     let lines = lines(connection, query).await?;
-    let mut queue = lines.lines().map(|line| claimed(line, now)).collect::<Work<Vec<_>>>()?;
+    let claimed = |line| claimed(&mut Line::of(line), lane, batch, step, now);
+    let mut queue = lines.lines().map(claimed).collect::<Work<Vec<_>>>()?;
     // Nothing promises that lines are joined in the order of their rows.
     queue.sort_unstable_by_key(|claimed| (place(&claimed.message.present), claimed.message.key.n));
     set_off(connection, batch, &queue, now).await?;
@@ -101,29 +100,33 @@ async fn claim_queue(
 }
 
 async fn set_off(connection: &mut SqliteConnection, batch: BatchId, queue: &[Claimed], now: Timestamp) -> Work<()> {
-    let keys = || queue.iter().map(|claimed| claimed.message.key.n);
-    let (Some(first), Some(last)) = (keys().min(), keys().max()) else { return Ok(()) };
-    let query = if usize::try_from(last - first).is_ok_and(|span| span + 1 == queue.len()) {
-        sqlx::query(SET_OFF_ROW).bind(batch.0).bind(first).bind(last)
-    } else {
-        sqlx::query(SET_OFF).bind(batch.0).bind(json_list(keys().map(i64::from)))
-    };
-    query.bind(now.millis()).execute(connection).await?;
+    if queue.is_empty() {
+        return Ok(());
+    }
+    let mut numbers: Vec<u32> = queue.iter().map(|claimed| claimed.message.key.n).collect();
+    numbers.sort_unstable();
+    Numbers::of(&numbers).query(&SET_OFF, batch).bind(now.millis()).execute(connection).await?;
     Ok(())
 }
 
 /// A message out of its queue, as it stands once it is set off.
-fn claimed(line: &str, now: Timestamp) -> Work<Claimed> {
-    // Packed fields hold spaces, but no tab or newline that is not escaped.
-    let (line, fields) = line.split_once('\t').unwrap_or((line, "[]"));
-    let mut line = Line::of(line);
-    let mut message = loaded(&mut line)?;
-    if let State::Queued { not_before, gives_up } = message.present.state {
-        message.present.state = State::Sending { intent: now, not_before, gives_up };
-        message.version += 1;
-    }
+fn claimed(line: &mut Line<'_>, lane: LaneId, batch: BatchId, step: StepIndex, now: Timestamp) -> Work<Claimed> {
+    let key = MessageKey { batch, n: line.small("n")? };
+    let msisdn = line.msisdn("msisdn")?;
+    let version: u32 = line.small("version")?;
+    let not_before = Timestamp::from_millis(line.small("not_before")?);
+    let state = State::Sending { intent: now, not_before, gives_up: line.moment("due")? };
+    let (first_left, accepted) = (line.moment("first_left")?, line.moment("accepted")?);
+    let (tries, marks) = (line.small("tries")?, Marks::from_bits(line.small("marks")?));
+    let present = Present { state, step, marks, first_left, accepted, tries };
     let opted_out: u8 = line.small("opted_out")?;
-    Ok(Claimed { message, fields: Fields::from_packed(fields.to_owned()), opted_out: opted_out != 0 })
+    let message = Loaded { key, msisdn, version: version + 1, lane, present };
+    // Packed fields hold spaces, but no newline that is not escaped.
+    Ok(Claimed {
+        message,
+        fields: Fields::from_packed(line.rest().unwrap_or("[]").to_owned()),
+        opted_out: opted_out != 0,
+    })
 }
 
 /// Where a claimed message stood in its queue.

@@ -10,6 +10,7 @@ mod lanes;
 mod looks;
 mod messages;
 mod nodes;
+mod numbers;
 mod receipts;
 mod rows;
 mod shapes;

@@ -10,7 +10,6 @@ use super::messages::number;
 use super::rows::{
     Bound, Line, for_values, json_list, lines, maybe_moment, maybe_small, moment, msisdn, packed, small, step,
 };
-use super::shapes::push_hex;
 use super::{Error, Work};
 use crate::domain::{BatchId, Channel, LaneId, MessageKey, Msisdn, StepIndex, Tag, Umid};
 use crate::store::{Attempt, Found, Key, Receipt, Stray, StrayKind, Verdict};
@@ -281,4 +280,12 @@ pub(super) async fn unknown(
 ) -> Work<Vec<(MessageKey, Msisdn, StepIndex)>> {
     let rows = sqlx::query(UNKNOWN).bind(batch.0).bind(limit).fetch_all(connection).await?;
     rows.iter().map(|row| Ok((key(row)?, msisdn(row, "adoptable")?, step(row, "step")?))).collect()
+}
+
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        text.push(char::from(HEX[usize::from(byte >> 4)]));
+        text.push(char::from(HEX[usize::from(byte & 0xf)]));
+    }
 }

@@ -125,10 +125,9 @@ pub(super) async fn lines(connection: &mut SqliteConnection, query: Bound<'_>) -
 /// What [`loaded`] reads, as a line.
 macro_rules! message_line {
     () => {
-        "message.batch || ' ' || message.n || ' ' || message.msisdn || ' ' || version || ' ' || message.state || ' ' || \
-         step || ' ' || lane || ' ' || not_before || ' ' || ifnull(at, '') || ' ' || ifnull(due, '') || ' ' || \
-         ifnull(outcome, '') || ' ' || ifnull(skipped, '') || ' ' || ifnull(first_left, '') || ' ' || \
-         ifnull(accepted, '') || ' ' || tries || ' ' || marks"
+        "concat_ws(' ', message.batch, message.n, message.msisdn, version, message.state, step, lane, not_before,
+                   ifnull(at, ''), ifnull(due, ''), ifnull(outcome, ''), ifnull(skipped, ''), ifnull(first_left, ''),
+                   ifnull(accepted, ''), tries, marks)"
     };
 }
 pub(super) use message_line;
@@ -141,15 +140,30 @@ pub(super) mod state {
 }
 
 /// The values of one line, in order.
-pub(super) struct Line<'a>(std::str::Split<'a, char>);
+pub(super) struct Line<'a>(Option<&'a str>);
 
 impl<'a> Line<'a> {
     pub(super) fn of(line: &'a str) -> Self {
-        Self(line.split(' '))
+        Self(Some(line))
+    }
+
+    /// What stands behind the values that were read.
+    pub(super) fn rest(&self) -> Option<&'a str> {
+        self.0
     }
 
     pub(super) fn maybe<T: TryFrom<i64>>(&mut self, column: &'static str) -> Work<Option<T>> {
-        let text = self.0.next().ok_or_else(|| nonsense("nothing", column))?;
+        let line = self.0.ok_or_else(|| nonsense("nothing", column))?;
+        let text = match line.split_once(' ') {
+            Some((text, rest)) => {
+                self.0 = Some(rest);
+                text
+            }
+            None => {
+                self.0 = None;
+                line
+            }
+        };
         if text.is_empty() {
             return Ok(None);
         }
@@ -161,8 +175,13 @@ impl<'a> Line<'a> {
         Ok(self.maybe(column)?.ok_or_else(|| nonsense("nothing", column))?)
     }
 
-    fn moment(&mut self, column: &'static str) -> Work<Option<Timestamp>> {
+    pub(super) fn moment(&mut self, column: &'static str) -> Work<Option<Timestamp>> {
         Ok(self.maybe(column)?.map(Timestamp::from_millis))
+    }
+
+    pub(super) fn msisdn(&mut self, column: &'static str) -> Work<Msisdn> {
+        let digits: i64 = self.small(column)?;
+        Ok(Msisdn::try_from(digits).map_err(|_| nonsense("a number that is none", column))?)
     }
 
     pub(super) fn step(&mut self, column: &'static str) -> Work<StepIndex> {
@@ -175,8 +194,7 @@ impl<'a> Line<'a> {
 pub(super) fn loaded(line: &mut Line<'_>) -> Work<Loaded> {
     let missing = |what: &str| nonsense(&format!("a message without {what}"), "message");
     let key = MessageKey { batch: BatchId(line.small("batch")?), n: line.small("n")? };
-    let msisdn: i64 = line.small("msisdn")?;
-    let msisdn = Msisdn::try_from(msisdn).map_err(|_| nonsense("a number that is none", "msisdn"))?;
+    let msisdn = line.msisdn("msisdn")?;
     let version = line.small("version")?;
     let state: i64 = line.small("state")?;
     let step = line.step("step")?;

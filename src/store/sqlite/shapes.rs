@@ -6,12 +6,13 @@
 //! does not change, and is then left out of the shape.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::hash::Hash;
 
 use sqlx::SqliteConnection;
 
 use super::Work;
-use super::rows::{json_list, state};
+use super::numbers::{Numbers, OverNumbers, in_run, over_numbers};
+use super::rows::state;
 use crate::domain::{BatchId, LaneId, SkipReason, State, StepIndex, Timestamp, Umid};
 use crate::store::{Attempt, Change, Verdict};
 
@@ -59,6 +60,25 @@ struct Shape {
     marks: i64,
 }
 
+/// Brings together what has the same shape. Mostly that is what came just before, and needs no looking up.
+fn alike<S: Hash + Eq + Clone, T>(all: impl Iterator<Item = (S, T)>) -> Vec<(S, Vec<T>)> {
+    let mut groups: Vec<(S, Vec<T>)> = Vec::new();
+    let mut places: HashMap<S, usize> = HashMap::new();
+    let mut latest = 0;
+    for (shape, one) in all {
+        if groups.get(latest).is_none_or(|(known, _)| *known != shape) {
+            latest = *places.entry(shape.clone()).or_insert_with(|| {
+                groups.push((shape, Vec::new()));
+                groups.len() - 1
+            });
+        }
+        if let Some((_, group)) = groups.get_mut(latest) {
+            group.push(one);
+        }
+    }
+    groups
+}
+
 /// A state's times as they lie in the columns: `not_before`, `at` and `due`.
 fn times(state: &State) -> [Option<Timestamp>; 3] {
     match *state {
@@ -98,28 +118,26 @@ impl Shape {
     }
 }
 
-pub(super) const WRITE: &str = "UPDATE message SET version = version + 1, state = ?4, step = ?5, lane = ?6,
-            not_before = iif(?7, not_before, ?8), at = iif(?9, at, ?10), due = iif(?11, due, ?12),
-            outcome = ?13, skipped = ?14, first_left = iif(?15, first_left, ?16), accepted = iif(?17, accepted, ?18),
-            tries = ?19, marks = ?20
-     WHERE batch = ?1 AND n IN (SELECT value FROM json_each(?3)) AND version = ?2";
+pub(super) const WRITE: OverNumbers = over_numbers!(
+    "UPDATE message SET version = version + 1, state = ?5, step = ?6, lane = ?7,
+            not_before = iif(?8, not_before, ?9), at = iif(?10, at, ?11), due = iif(?12, due, ?13),
+            outcome = ?14, skipped = ?15, first_left = iif(?16, first_left, ?17), accepted = iif(?18, accepted, ?19),
+            tries = ?20, marks = ?21
+     WHERE",
+    "AND version = ?4"
+);
 
 /// Writes changes to the rows whose version they were made on; returns how many those were.
 pub(super) async fn write_messages(connection: &mut SqliteConnection, changes: &[&Change]) -> Work<u64> {
-    let mut shapes: HashMap<Shape, Vec<i64>> = HashMap::new();
-    for change in changes {
-        shapes.entry(Shape::of(change)).or_default().push(i64::from(change.key.n));
-    }
-    let mut shapes: Vec<_> = shapes.into_iter().collect();
+    let mut shapes = alike(changes.iter().map(|change| (Shape::of(change), change.key.n)));
     // A message that changes twice in one call does so in order.
     shapes.sort_unstable_by_key(|(shape, _)| (shape.version, shape.batch, shape.step));
     let mut written = 0;
     for (shape, mut numbers) in shapes {
         numbers.sort_unstable();
-        written += sqlx::query(WRITE)
-            .bind(shape.batch.0)
+        written += Numbers::of(&numbers)
+            .query(&WRITE, shape.batch)
             .bind(shape.version)
-            .bind(json_list(numbers))
             .bind(shape.state)
             .bind(shape.step.get())
             .bind(shape.lane.0)
@@ -145,7 +163,7 @@ pub(super) async fn write_messages(connection: &mut SqliteConnection, changes: &
 }
 
 /// What attempts have in common that are written together.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct AttemptShape<'a> {
     batch: BatchId,
     step: StepIndex,
@@ -159,21 +177,50 @@ struct AttemptShape<'a> {
     detail: Option<&'a str>,
     /// Nobody knows whether it happened: an unknown umid may adopt it by its number.
     adoptable: bool,
+    /// A umid that is no UUID, and so fits no slot.
+    odd_umid: Option<Vec<u8>>,
 }
 
-/// The rows come as an object of hexadecimal umids by message number, since JSON carries no bytes.
-pub(super) const WRITE_ATTEMPTS: &str =
-    "INSERT INTO attempt (batch, n, step, lane, queued, intent, answered, verdict, tries, code, detail, umid, adoptable)
-     SELECT ?1, CAST(key AS INTEGER), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, unhex(nullif(value, '')),
-            iif(?12, (SELECT msisdn FROM message WHERE batch = ?1 AND n = CAST(key AS INTEGER)), NULL)
-     FROM json_each(?2) WHERE true
-     ON CONFLICT DO UPDATE SET lane = excluded.lane, queued = excluded.queued, intent = excluded.intent,
-            answered = excluded.answered, verdict = excluded.verdict, tries = excluded.tries, code = excluded.code,
-            detail = excluded.detail, umid = coalesce(excluded.umid, umid), adoptable = excluded.adoptable";
+/// A umid as it is kept, where it is a UUID.
+type Slot = [u8; 16];
+
+/// Rows of a set insert, from where the numbers come from. Umids lie in slots of sixteen bytes beside the numbers; a
+/// slot of noughts means none.
+macro_rules! insert_attempts {
+    ($n:literal, $slot:literal, $msisdn:literal, $from:expr) => {
+        concat!(
+            "INSERT INTO attempt
+                 (batch, n, step, lane, queued, intent, answered, verdict, tries, code, detail, umid, adoptable)
+             SELECT ?1, ",
+            $n,
+            ", ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, coalesce(?5, nullif(substr(?4, ",
+            $slot,
+            " * 16 + 1, 16), zeroblob(16))), iif(?15, ",
+            $msisdn,
+            ", NULL) FROM ",
+            $from,
+            " ON CONFLICT DO UPDATE SET lane = excluded.lane, queued = excluded.queued, intent = excluded.intent,
+                  answered = excluded.answered, verdict = excluded.verdict, tries = excluded.tries,
+                  code = excluded.code, detail = excluded.detail, umid = coalesce(excluded.umid, umid),
+                  adoptable = excluded.adoptable"
+        )
+    };
+}
+
+pub(super) const WRITE_ATTEMPTS: OverNumbers = OverNumbers {
+    run: insert_attempts!("n", "(n - ?2)", "msisdn", concat!("message WHERE ", in_run!())),
+    list: insert_attempts!(
+        "value",
+        "key",
+        "(SELECT msisdn FROM message WHERE batch = ?1 AND n = value)",
+        "json_each(?3) WHERE true"
+    ),
+};
 
 pub(super) async fn write_attempts(connection: &mut SqliteConnection, facts: &[(&Change, &Attempt)]) -> Work<()> {
-    let mut shapes: HashMap<AttemptShape<'_>, Vec<(u32, Option<&Umid>)>> = HashMap::new();
-    for (change, fact) in facts {
+    let shapes = alike(facts.iter().map(|(change, fact)| {
+        let umid = fact.umid.as_ref().map(Umid::to_bytes);
+        let slot = umid.as_ref().and_then(|umid| Slot::try_from(umid.as_slice()).ok());
         let shape = AttemptShape {
             batch: change.key.batch,
             step: fact.step,
@@ -186,14 +233,18 @@ pub(super) async fn write_attempts(connection: &mut SqliteConnection, facts: &[(
             code: fact.code,
             detail: fact.detail.as_deref(),
             adoptable: fact.verdict == Verdict::Unknown && change.after.marks.unknown(fact.step),
+            odd_umid: umid.filter(|_| slot.is_none()),
         };
-        shapes.entry(shape).or_default().push((change.key.n, fact.umid.as_ref()));
-    }
+        (shape, (change.key.n, slot))
+    }));
     for (shape, mut rows) in shapes {
         rows.sort_unstable_by_key(|(n, _)| *n);
-        sqlx::query(WRITE_ATTEMPTS)
-            .bind(shape.batch.0)
-            .bind(umids_by_number(&rows))
+        let numbers = Numbers::of(&rows.iter().map(|(n, _)| *n).collect::<Vec<_>>());
+        let umids = in_slots(&numbers, &rows);
+        numbers
+            .query(&WRITE_ATTEMPTS, shape.batch)
+            .bind(umids)
+            .bind(shape.odd_umid)
             .bind(shape.step.get())
             .bind(shape.lane.0)
             .bind(shape.queued.millis())
@@ -202,7 +253,7 @@ pub(super) async fn write_attempts(connection: &mut SqliteConnection, facts: &[(
             .bind(shape.verdict)
             .bind(shape.tries)
             .bind(shape.code)
-            .bind(shape.detail)
+            .bind(shape.detail.map(str::to_owned))
             .bind(shape.adoptable)
             .execute(&mut *connection)
             .await?;
@@ -210,21 +261,11 @@ pub(super) async fn write_attempts(connection: &mut SqliteConnection, facts: &[(
     Ok(())
 }
 
-fn umids_by_number(rows: &[(u32, Option<&Umid>)]) -> String {
-    let mut text = String::with_capacity(rows.len() * 48);
-    for (place, (n, umid)) in rows.iter().enumerate() {
-        let _ = write!(text, "{}\"{n}\":\"", if place == 0 { "{" } else { "," });
-        push_hex(&mut text, &umid.map(Umid::to_bytes).unwrap_or_default());
-        text.push('"');
+fn in_slots(numbers: &Numbers, rows: &[(u32, Option<Slot>)]) -> Vec<u8> {
+    let mut umids = Vec::with_capacity(rows.len() * size_of::<Slot>());
+    for (index, (n, umid)) in rows.iter().enumerate() {
+        umids.resize(numbers.slot(index, *n) * size_of::<Slot>(), 0);
+        umids.extend_from_slice(&umid.unwrap_or_default());
     }
-    text.push('}');
-    text
-}
-
-pub(super) fn push_hex(text: &mut String, bytes: &[u8]) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        text.push(char::from(HEX[usize::from(byte >> 4)]));
-        text.push(char::from(HEX[usize::from(byte & 0xf)]));
-    }
+    umids
 }

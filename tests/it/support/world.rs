@@ -202,7 +202,7 @@ impl World {
         let tallies = self.tallies(launched).await;
         let counts: Vec<_> = tallies.entries().map(|(step, count, n)| format!("{step} {count}: {n}")).collect();
         let open = self.store.open_messages(launched.batch, None, 1).await.unwrap();
-        let in_flight = self.store.in_flight(1).await.unwrap();
+        let in_flight = self.store.in_flight(None, 1).await.unwrap();
         let lanes = self.node.as_ref().map(Node::lanes);
         format!("{} {counts:?}; first open {open:?}; first in flight {in_flight:?}; {lanes:?}", batch.state)
     }

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Place;
-use crate::store::sqlite::{looks, messages, receipts};
+use crate::store::sqlite::{looks, messages, receipts, shapes};
 
 #[tokio::test]
 async fn every_statement_of_the_hot_path_uses_its_index() {
@@ -12,12 +12,14 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
     let [before, after] = receipts::LEARN;
     let learn = format!("{before} VALUES (1, 2, 3, NULL), (1, 3, 3, NULL) {after}");
     for (text, wanted) in [
-        (messages::CLAIM, &["message USING INDEX message_queue", "r USING PRIMARY KEY"][..]),
-        (messages::SET_OFF, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
-        (messages::SET_OFF_ROW, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
+        (messages::CLAIM, &["m USING INDEX message_queue", "r USING PRIMARY KEY", "o USING INTEGER PRIMARY KEY"][..]),
+        (messages::SET_OFF.list, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
+        (messages::SET_OFF.run, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
+        (shapes::WRITE.list, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
+        (shapes::WRITE.run, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
+        (shapes::WRITE_ATTEMPTS.run, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (looks::DUE, &["SEARCH message USING INDEX message_due"]),
         (looks::NEXT_DUE, &["SEARCH message USING", "message_due"]),
-        (looks::IN_FLIGHT, &["message USING INDEX message_sending"]),
         (looks::LOAD, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
         (receipts::BY_UMID, &["attempt_umid (umid=?)"]),
         (receipts::BY_NUMBER, &["attempt_adoptable (adoptable=?)"]),

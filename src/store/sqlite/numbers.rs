@@ -1,0 +1,93 @@
+//! Which messages of a batch a set statement is about.
+//!
+//! What is claimed together lies together, and what is answered together nearly does. Such a run is walked over once,
+//! each row looked up in a mask. For numbers that lie apart SQLite gathers a list of keys first and then visits each,
+//! which takes half as long again.
+
+use super::rows::{Bound, json_list};
+
+/// A run is walked over while it holds no more than so many rows for each that is meant.
+const SPARSEST: usize = 3;
+
+/// Numbers of messages, bound to a statement as `?2` and `?3`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Numbers {
+    /// From the first number on, a byte for each: one where it is meant.
+    Run { first: u32, mask: Vec<u8> },
+    /// An array for `json_each`.
+    List(String),
+}
+
+/// A statement in both forms.
+#[derive(Debug)]
+pub(super) struct OverNumbers {
+    pub(super) run: &'static str,
+    pub(super) list: &'static str,
+}
+
+/// An update or a look of `message` whose rows are those of the batch `?1` that the numbers in `?2` and `?3` mean. What
+/// is given stands before and after that condition.
+macro_rules! over_numbers {
+    ($before:expr, $after:expr) => {
+        crate::store::sqlite::numbers::OverNumbers {
+            run: concat!($before, " ", crate::store::sqlite::numbers::in_run!(), " ", $after),
+            list: concat!($before, " batch = ?1 AND n IN (SELECT value FROM json_each(?3)) ", $after),
+        }
+    };
+}
+pub(super) use over_numbers;
+
+/// The rows of `message` that a run means.
+macro_rules! in_run {
+    () => {
+        "batch = ?1 AND n BETWEEN ?2 AND ?2 + length(?3) - 1 AND substr(?3, n - ?2 + 1, 1) = x'01'"
+    };
+}
+pub(super) use in_run;
+
+impl Numbers {
+    /// Of numbers in ascending order.
+    pub(super) fn of(sorted: &[u32]) -> Self {
+        let (first, last) = (sorted.first().copied().unwrap_or(0), sorted.last().copied().unwrap_or(0));
+        let span = usize::try_from(last.saturating_sub(first)).unwrap_or(usize::MAX).saturating_add(1);
+        if span > sorted.len().saturating_mul(SPARSEST) {
+            return Self::List(json_list(sorted.iter().copied().map(i64::from)));
+        }
+        let mut mask = vec![0; span];
+        for number in sorted {
+            if let Some(place) = usize::try_from(number - first).ok().and_then(|place| mask.get_mut(place)) {
+                *place = 1;
+            }
+        }
+        Self::Run { first, mask }
+    }
+
+    /// Where what belongs to the `index`th number lies among values that are bound beside the numbers.
+    pub(super) fn slot(&self, index: usize, number: u32) -> usize {
+        match self {
+            Self::Run { first, .. } => usize::try_from(number.saturating_sub(*first)).unwrap_or(index),
+            Self::List(_) => index,
+        }
+    }
+
+    /// The statement in the form that suits, with the batch and the numbers bound.
+    pub(super) fn query(self, statement: &OverNumbers, batch: crate::domain::BatchId) -> Bound<'static> {
+        match self {
+            Self::Run { first, mask } => sqlx::query(statement.run).bind(batch.0).bind(first).bind(mask),
+            Self::List(list) => sqlx::query(statement.list).bind(batch.0).bind(0).bind(list),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_lie_together_are_a_run_and_others_a_list() {
+        assert_eq!(Numbers::of(&[4, 5, 7]), Numbers::Run { first: 4, mask: vec![1, 1, 0, 1] });
+        assert_eq!(Numbers::of(&[9]), Numbers::Run { first: 9, mask: vec![1] });
+        assert_eq!(Numbers::of(&[1, 1_000_000]), Numbers::List("[1,1000000]".to_owned()));
+        assert_eq!(Numbers::of(&[0, u32::MAX]), Numbers::List("[0,4294967295]".to_owned()));
+    }
+}
