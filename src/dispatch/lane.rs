@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::compose::{Uncomposable, compose};
 use super::latency::Latency;
 use super::queues::Queues;
+use super::under_way::UnderWay;
 use crate::clock::{Chance, Clock};
 use crate::config::{self, SendMode};
 use crate::domain::{BatchId, BatchState, Content, LaneId, MessageKey, Span, StepIndex, Timestamp};
@@ -35,6 +36,7 @@ pub struct Lane {
     pub(super) tier: Option<(String, Arc<TierWindow>)>,
     pub(super) holds: Arc<Holds>,
     pub(super) queues: Queues,
+    pub(super) under_way: UnderWay,
     pub(super) book: Arc<Book>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) chance: Arc<Chance>,
@@ -83,6 +85,7 @@ impl Lane {
             tier,
             holds,
             queues: Queues::default(),
+            under_way: UnderWay::default(),
             book,
             clock,
             chance,

@@ -25,12 +25,14 @@ mod recorder;
 mod recover;
 mod settle;
 mod turnstile;
+mod under_way;
 mod worker;
 
 pub use compose::{Uncomposable, compose};
 pub use lane::{Lane, LaneStatus, Parts};
 pub use latency::Latency;
 pub use recover::recover;
+pub use under_way::until_out;
 
 use std::sync::Arc;
 

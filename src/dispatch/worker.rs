@@ -8,7 +8,7 @@ use super::claimer::chain;
 use super::job::{Details, Job, Settled};
 use super::lane::Lane;
 use super::settle::settle;
-use super::turnstile::Turnstile;
+use super::turnstile::{Request, Turnstile};
 use crate::domain::{AttemptId, Fault, SenderPart};
 use crate::engine::{self, CallOff};
 use crate::provider::{Answer, BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Refusal};
@@ -36,12 +36,14 @@ impl Worker {
         }
     }
 
-    async fn send_each(&self, request: Vec<Job>) {
-        for job in request {
+    async fn send_each(&self, request: Request) {
+        let mut begun = Some(request.begun);
+        for job in request.jobs {
             let mut body = Vec::with_capacity(512);
             match self.render(&job, &mut body) {
                 Ok(_) => {
                     let answer = self.lane.client.send(body).await;
+                    drop(begun.take());
                     self.finish(job, answer).await;
                 }
                 Err(why) => self.turn_away(job, why).await,
@@ -49,12 +51,13 @@ impl Worker {
         }
     }
 
-    async fn send_together(&self, request: Vec<Job>) {
-        let mut body = Vec::with_capacity(request.len() * 512);
+    async fn send_together(&self, request: Request) {
+        let Request { jobs: claimed, begun } = request;
+        let mut body = Vec::with_capacity(claimed.len() * 512);
         body.extend_from_slice(BATCH_OPEN);
-        let mut jobs = Vec::with_capacity(request.len());
-        let mut attempts = Vec::with_capacity(request.len());
-        for job in request {
+        let mut jobs = Vec::with_capacity(claimed.len());
+        let mut attempts = Vec::with_capacity(claimed.len());
+        for job in claimed {
             let before = body.len();
             if !jobs.is_empty() {
                 body.push(b',');
@@ -74,7 +77,9 @@ impl Worker {
             return;
         }
         body.extend_from_slice(BATCH_CLOSE);
-        match self.lane.client.send_batch(body, &attempts).await {
+        let answers = self.lane.client.send_batch(body, &attempts).await;
+        drop(begun);
+        match answers {
             BatchAnswers::Each(answers) => {
                 for (job, answer) in jobs.into_iter().zip(answers) {
                     self.finish(job, answer).await;

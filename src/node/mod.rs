@@ -3,7 +3,7 @@
 //! In: a configuration, a store, a clock, chance, and a way to the provider for each lane. Out: a [`Node`] with its
 //! webhook intake; later, its orderly end.
 //! Promises: nothing is claimed before what a dead predecessor had in its hands is settled; a decision that a command
-//! has committed is obeyed, and noted, within a quarter of a second; if a room ends that should not have, the whole
+//! has committed is obeyed within a quarter of a second, and noted once nothing that it stops is on its way out; if a room ends that should not have, the whole
 //! node stops loudly; a graceful stop hands back what was not begun and records what was.
 //! May not: know what the rooms do inside.
 

@@ -10,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 use volley::api;
 use volley::campaign::{Draft, Launched, Launcher, Report};
 use volley::clock::{Chance, Clock, RealClock};
-use volley::config::Config;
+use volley::config::{self, Config};
 use volley::domain::{Count, Outcome, Span, Tallies};
-use volley::node::{Node, Parts};
-use volley::provider::install_tls;
+use volley::node::{Node, Parts, StartError};
+use volley::provider::{Broken, Http, RawAnswer, Transport, install_tls};
 use volley::receipts::Proofs;
 use volley::simulator::{self, Model, Profile, WebhookTarget};
 use volley::store::{self, Batch, Store};
@@ -31,6 +31,7 @@ pub(crate) struct World {
     pub(crate) chance: Arc<Chance>,
     pub(crate) webhook: String,
     provider: String,
+    way: Span,
     client: reqwest::Client,
     node: Option<Node>,
     serving: Option<tokio::task::JoinHandle<()>>,
@@ -47,11 +48,30 @@ pub(crate) struct Setup {
     /// Added to the WhatsApp lane.
     pub(crate) whatsapp: &'static str,
     pub(crate) rate: &'static str,
+    /// How long a request that has begun is on its way before the provider sees it.
+    pub(crate) way: Span,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { profile: Profile::perfect(), provider: "", whatsapp: "tier = \"unlimited\"", rate: "2000/s" }
+        let whatsapp = "tier = \"unlimited\"";
+        Self { profile: Profile::perfect(), provider: "", whatsapp, rate: "2000/s", way: Span::ZERO }
+    }
+}
+
+/// HTTP over a long way.
+#[derive(Debug)]
+struct FarAway {
+    http: Http,
+    way: Span,
+    clock: Arc<dyn Clock>,
+}
+
+#[async_trait::async_trait]
+impl Transport for FarAway {
+    async fn post(&self, path: &str, body: Vec<u8>) -> Result<RawAnswer, Broken> {
+        self.clock.sleep(self.way).await;
+        self.http.post(path, body).await
     }
 }
 
@@ -103,6 +123,7 @@ impl Setup {
             chance,
             webhook,
             provider,
+            way: self.way,
             client: reqwest::Client::new(),
             node: None,
             serving: None,
@@ -117,14 +138,17 @@ impl Setup {
 
 impl World {
     async fn start_node(&mut self, listener: TcpListener) {
-        let node = Node::start(Parts {
+        let parts = Parts {
             config: Arc::clone(&self.config),
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             chance: Arc::clone(&self.chance),
-        })
-        .await
-        .unwrap();
+        };
+        let far_away = |lane: &config::Lane| -> Result<Box<dyn Transport>, StartError> {
+            let http = Http::new(&lane.name, &lane.provider)?;
+            Ok(Box::new(FarAway { http, way: self.way, clock: Arc::clone(&self.clock) }))
+        };
+        let node = Node::start_over(parts, far_away).await.unwrap();
         let intake = node.intake().unwrap();
         let proofs = Proofs::new(&self.config.provider);
         let (store, stop) = (Arc::clone(&self.store), self.stop_api.clone());
