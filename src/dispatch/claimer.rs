@@ -65,7 +65,6 @@ impl Claimer {
                 }
             }
         }
-        self.turnstile.close();
     }
 
     /// Claims once, if anything may leave and there is room.
@@ -136,6 +135,13 @@ impl Claimer {
         };
         let queues = self.lane.queues.take_ready(now).into_iter().filter(may_leave).collect();
         Ready { queues, in_play }
+    }
+}
+
+impl Drop for Claimer {
+    /// However it ends: whoever waits at the turnstile would wait for ever.
+    fn drop(&mut self) {
+        self.turnstile.close();
     }
 }
 

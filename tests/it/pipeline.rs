@@ -6,7 +6,7 @@ use volley::domain::{BatchState, Count, MessageKey, Outcome, Span, StepIndex};
 use volley::simulator::Profile;
 use volley::store::{Book, StrayKind};
 
-use crate::support::world::Setup;
+use crate::support::world::{Setup, Way};
 
 const WHATSAPP: &str = r#"
 [[step]]
@@ -256,7 +256,7 @@ async fn one_bad_recipient_stops_and_repeats_nobody_else_in_a_batch() {
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_cancel_nothing_leaves_and_totals_add_up() {
     // Some twenty requests are begun and not yet at the provider at any moment.
-    let world = Setup { rate: "200/s", way: Span::from_millis(100), ..Setup::default() }.start().await;
+    let world = Setup { rate: "200/s", way: Way::Takes(Span::from_millis(100)), ..Setup::default() }.start().await;
     let launched = world.launch(1_000, &route(&[WHATSAPP, SMS])).await;
     world.until(&launched, Count::HandedOver, 50).await;
     let batch = world.batch(&launched).await;
@@ -284,7 +284,7 @@ async fn after_a_cancel_nothing_leaves_and_totals_add_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paused_campaign_waits_and_a_resumed_one_goes_on() {
-    let world = Setup { rate: "200/s", way: Span::from_millis(100), ..Setup::default() }.start().await;
+    let world = Setup { rate: "200/s", way: Way::Takes(Span::from_millis(100)), ..Setup::default() }.start().await;
     let launched = world.launch(300, &route(&[WHATSAPP, SMS])).await;
     world.until(&launched, Count::HandedOver, 20).await;
     let (store, clock) = (world.store.as_ref(), world.clock.as_ref());
@@ -390,5 +390,15 @@ async fn a_finished_campaign_goes_on_when_its_last_step_is_put_back() {
             if done == 20 && tallies.total(Count::Queued) == 0 { Ok(()) } else { Err(world.standing(&launched).await) }
         })
         .await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_stops_the_server_which_says_where_it_was() {
+    let mut world = Setup { way: Way::Panics, ..Setup::default() }.start().await;
+    world.launch(20, &route(&[WHATSAPP, SMS])).await;
+    let why = world.failed().await;
+    assert_eq!(why, "dispatch has failed: a worker of lane wa has panicked: lost on the way");
+    // And whoever stops it waits for nobody who is gone.
     world.stop().await;
 }

@@ -31,7 +31,7 @@ pub(crate) struct World {
     pub(crate) chance: Arc<Chance>,
     pub(crate) webhook: String,
     provider: String,
-    way: Span,
+    way: Way,
     client: reqwest::Client,
     node: Option<Node>,
     serving: Option<tokio::task::JoinHandle<()>>,
@@ -48,29 +48,40 @@ pub(crate) struct Setup {
     /// Added to the WhatsApp lane.
     pub(crate) whatsapp: &'static str,
     pub(crate) rate: &'static str,
-    /// How long a request that has begun is on its way before the provider sees it.
-    pub(crate) way: Span,
+    pub(crate) way: Way,
+}
+
+/// What becomes of a request that has begun before the provider sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Way {
+    /// It takes so long to get there.
+    Takes(Span),
+    /// Whoever sends it panics.
+    Panics,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let whatsapp = "tier = \"unlimited\"";
-        Self { profile: Profile::perfect(), provider: "", whatsapp, rate: "2000/s", way: Span::ZERO }
+        Self { profile: Profile::perfect(), provider: "", whatsapp, rate: "2000/s", way: Way::Takes(Span::ZERO) }
     }
 }
 
-/// HTTP over a long way.
+/// HTTP behind such a way.
 #[derive(Debug)]
-struct FarAway {
+struct Behind {
     http: Http,
-    way: Span,
+    way: Way,
     clock: Arc<dyn Clock>,
 }
 
 #[async_trait::async_trait]
-impl Transport for FarAway {
+impl Transport for Behind {
     async fn post(&self, path: &str, body: Vec<u8>) -> Result<RawAnswer, Broken> {
-        self.clock.sleep(self.way).await;
+        match self.way {
+            Way::Takes(span) => self.clock.sleep(span).await,
+            Way::Panics => panic!("lost on the way"),
+        }
         self.http.post(path, body).await
     }
 }
@@ -144,11 +155,11 @@ impl World {
             clock: Arc::clone(&self.clock),
             chance: Arc::clone(&self.chance),
         };
-        let far_away = |lane: &config::Lane| -> Result<Box<dyn Transport>, StartError> {
+        let transport = |lane: &config::Lane| -> Result<Box<dyn Transport>, StartError> {
             let http = Http::new(&lane.name, &lane.provider)?;
-            Ok(Box::new(FarAway { http, way: self.way, clock: Arc::clone(&self.clock) }))
+            Ok(Box::new(Behind { http, way: self.way, clock: Arc::clone(&self.clock) }))
         };
-        let node = Node::start_over(parts, far_away).await.unwrap();
+        let node = Node::start_over(parts, transport).await.unwrap();
         let intake = node.intake().unwrap();
         let proofs = Proofs::new(&self.config.provider);
         let (store, stop) = (Arc::clone(&self.store), self.stop_api.clone());
@@ -156,6 +167,12 @@ impl World {
             api::serve(listener, intake, proofs, store, stop).await.unwrap();
         }));
         self.node = Some(node);
+    }
+
+    /// Waits until the node says why it cannot go on.
+    pub(crate) async fn failed(&mut self) -> String {
+        let failed = self.node.as_mut().unwrap().failed();
+        tokio::time::timeout(PATIENCE, failed).await.unwrap()
     }
 
     /// Stops everything in order.
