@@ -84,23 +84,13 @@ impl Claimer {
         if queues.is_empty() {
             return Ok(Next::At(lane.queues.next_look().unwrap_or(Timestamp::MAX)));
         }
-        let reservation = lane.tier.as_ref().map(|(_, window)| window.reserve(wanted, now));
-        let places = reservation.as_ref().map_or(wanted, crate::throttle::Reservation::places);
-        if places == 0 {
-            for (batch, step) in queues {
-                lane.queues.put_back(batch, step, now);
-            }
-            let free = lane.tier.as_ref().and_then(|(_, window)| window.next_free(now));
-            return Ok(Next::At(free.unwrap_or(now + LOOK_ANYWAY)));
-        }
-        let tier = lane.tier.as_ref().filter(|(_, window)| window.is_limited());
-        let claim = Claim {
-            lane: lane.id,
-            queues: queues.clone(),
-            limit: places,
-            now,
-            tier: tier.map(|(portfolio, _)| TierUse { portfolio: portfolio.clone() }),
-        };
+        let reserved = lane.tier.as_ref().map(|(portfolio, window)| (portfolio, window.reserve(wanted, now)));
+        let tier = reserved.as_ref().map(|(portfolio, reservation)| TierUse {
+            portfolio: String::clone(portfolio),
+            places: reservation.places(),
+            since: reservation.since(),
+        });
+        let claim = Claim { lane: lane.id, queues: queues.clone(), limit: wanted, now, tier };
         let set = match self.store.claim(claim).await {
             Ok(set) => set,
             Err(error) => {
@@ -110,13 +100,20 @@ impl Claimer {
                 return Err(error);
             }
         };
+        let mut is_left = false;
         for (batch, step) in queues.into_iter().filter(|queue| !set.drained.contains(queue)) {
-            lane.queues.look(batch, step, now);
+            lane.queues.put_back(batch, step, now);
+            is_left = true;
         }
-        if let Some(reservation) = reservation {
+        if let Some((_, reservation)) = reserved {
             // Who has opted out gets nothing, and so takes no place.
             let people = set.messages.iter().filter(|claimed| !claimed.opted_out);
-            reservation.fill(people.map(|claimed| claimed.message.msisdn), now);
+            reservation.fill(people.map(|claimed| claimed.message.msisdn));
+        }
+        if set.messages.is_empty() && is_left {
+            // All who could leave are new to a tier that is full.
+            let free = lane.tier.as_ref().and_then(|(_, window)| window.next_free(now));
+            return Ok(Next::At(free.unwrap_or(Timestamp::MAX)));
         }
         lane.claimed(u32::try_from(set.messages.len()).unwrap_or(u32::MAX));
         // Every queue came with its batch, so nothing that was claimed is left in nobody's hands.

@@ -80,6 +80,7 @@ pub struct Claim {
     pub lane: LaneId,
     /// In the order in which they are served.
     pub queues: Vec<(BatchId, StepIndex)>,
+    /// How many to look at, which is how many to take unless the tier keeps some back.
     pub limit: u32,
     pub now: Timestamp,
     /// The portfolio in which the people claimed take a place, where its tier is limited.
@@ -89,6 +90,10 @@ pub struct Claim {
 #[derive(Debug, Clone)]
 pub struct TierUse {
     pub portfolio: String,
+    /// How many people may take a place who hold none.
+    pub places: u32,
+    /// Whoever has taken a place later than this holds it still.
+    pub since: Timestamp,
 }
 
 /// A message in the hands of the one who claimed it.
@@ -103,7 +108,7 @@ pub struct Claimed {
 #[derive(Debug, Default)]
 pub struct ClaimedSet {
     pub messages: Vec<Claimed>,
-    /// Queues that held less than was asked for.
+    /// Queues with nothing left that might leave now: they held less than was asked for, and the tier kept nothing back.
     pub drained: Vec<(BatchId, StepIndex)>,
 }
 

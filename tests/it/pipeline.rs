@@ -402,3 +402,20 @@ async fn a_panic_stops_the_server_which_says_where_it_was() {
     // And whoever stops it waits for nobody who is gone.
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_throttled_while_the_tier_is_full_goes_all_the_same() {
+    let world = Setup { whatsapp: "tier = \"250\"", ..Setup::default() }.start().await;
+    world.faults(json!({ "throttle": 0.2, "retry_after": 0 })).await;
+    let launched = world.launch(250, &WHATSAPP.replace("fallback_after = \"1s\"", "")).await;
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    assert_eq!(report.outcome(Outcome::Reached), 250);
+    assert!(world.seen().await["throttled"].as_u64().unwrap() > 0);
+    // A second campaign to the same people finds the tier full, and each of them in it.
+    world.faults(json!({ "throttle": 0.0 })).await;
+    let again = world.launch(260, &WHATSAPP.replace("fallback_after = \"1s\"", "")).await;
+    world.until(&again, Count::OutcomeReached, 250).await;
+    assert_eq!(world.tallies(&again).await.total(Count::Queued), 10);
+    assert_eq!(world.seen().await["people"], json!(250));
+    world.stop().await;
+}

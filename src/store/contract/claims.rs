@@ -1,7 +1,7 @@
 //! A claim takes what may leave, in order, and nothing else.
 
 use super::*;
-use crate::store::{OptOut, TierUse};
+use crate::store::OptOut;
 
 for_every_store!(
     a_claim_moves_messages_into_flight_with_all_that_a_hand_over_needs,
@@ -14,7 +14,6 @@ for_every_store!(
     a_lane_takes_from_its_own_queue_alone,
     a_queue_that_held_less_than_asked_is_told_as_drained,
     who_opted_out_after_the_launch_is_pointed_out,
-    a_claim_writes_down_the_places_it_takes_in_a_tier,
     a_claim_of_nothing_is_nothing,
     a_claim_that_nobody_waits_for_any_more_takes_nothing,
 );
@@ -131,27 +130,6 @@ async fn who_opted_out_after_the_launch_is_pointed_out(desk: Desk) {
     let set = desk.claimed(batch, 3).await;
     let out: Vec<_> = set.messages.iter().map(|claimed| claimed.opted_out).collect();
     assert_eq!(out, [false, true, false]);
-}
-
-async fn a_claim_writes_down_the_places_it_takes_in_a_tier(desk: Desk) {
-    let batch = desk.batch_of(4).await;
-    let wish = OptOut { msisdn: person(1), since: desk.now(), source: "STOP".to_owned() };
-    desk.opt_out(vec![wish]).await.unwrap();
-    let tier = Some(TierUse { portfolio: "acme".to_owned() });
-    let claim = desk.claim_of(batch, 3).await;
-    desk.claim(Claim { tier: tier.clone(), ..claim }).await.unwrap();
-    // Who opted out is told so and gets nothing: no place is taken.
-    let places = vec![(person(0), at(0)), (person(2), at(0))];
-    assert_eq!(desk.tier_places("acme", at(-1)).await.unwrap(), places);
-    assert!(desk.tier_places("other", at(-1)).await.unwrap().is_empty());
-    assert!(desk.tier_places("acme", at(0)).await.unwrap().is_empty(), "only those after the time named");
-
-    // The same people again, later: one place each, the latest.
-    desk.clock.advance(Span::from_secs(9));
-    let again = desk.batch_of(1).await;
-    let claim = desk.claim_of(again, 3).await;
-    desk.claim(Claim { tier, ..claim }).await.unwrap();
-    assert_eq!(desk.tier_places("acme", at(-1)).await.unwrap(), [(person(2), at(0)), (person(0), at(9))]);
 }
 
 async fn a_claim_of_nothing_is_nothing(desk: Desk) {

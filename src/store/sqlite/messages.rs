@@ -9,6 +9,7 @@ use super::looks::load;
 use super::receipts::{Lesson, learn};
 use super::rows::{Bound, Line, for_values, json_list, lines, loaded, message_line, packed};
 use super::shapes::{write_attempts, write_messages};
+use super::tiers::Gate;
 use crate::domain::{BatchId, BatchState, Fields, LaneId, MessageKey, Present, State, StepIndex, Tallies, Timestamp};
 use crate::store::{Change, Claim, Claimed, ClaimedSet};
 
@@ -18,15 +19,22 @@ pub(super) type Moves = HashMap<BatchId, Tallies>;
 pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Work<ClaimedSet> {
     let mut set = ClaimedSet::default();
     let mut moves = Moves::new();
+    let mut gate = claim.tier.map(Gate::new);
+    let mut left = usize::try_from(claim.limit).unwrap_or(usize::MAX);
     for (batch, step) in claim.queues {
-        let left = claim.limit.saturating_sub(u32::try_from(set.messages.len()).unwrap_or(u32::MAX));
         if left == 0 {
             break;
         }
-        let (queue, drained) = claim_queue(connection, claim.lane, batch, step, claim.now, left).await?;
-        if drained {
+        let mut queue = look_at_queue(connection, claim.lane, batch, step, claim.now, left).await?;
+        let seen = queue.len();
+        if let Some(gate) = &mut gate {
+            gate.pass(connection, &mut queue).await?;
+        }
+        set_off(connection, batch, &queue, claim.now).await?;
+        if seen < left && queue.len() == seen {
             set.drained.push((batch, step));
         }
+        left -= seen;
         let tallies = moves.entry(batch).or_default();
         for claimed in &queue {
             let after = &claimed.message.present;
@@ -35,21 +43,8 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
         set.messages.extend(queue);
     }
     count(connection, &moves).await?;
-    if let Some(tier) = claim.tier {
-        let now = claim.now.millis();
-        // Who opted out since the launch gets nothing, and so takes no place.
-        let people: Vec<_> = set.messages.iter().filter(|claimed| !claimed.opted_out).collect();
-        for_values(
-            connection,
-            "INSERT INTO tier_place (portfolio, msisdn, at)",
-            "ON CONFLICT DO UPDATE SET at = excluded.at",
-            3,
-            &people,
-            |query: Bound<'_>, claimed| {
-                query.bind(tier.portfolio.clone()).bind(number(claimed.message.msisdn)).bind(now)
-            },
-        )
-        .await?;
+    if let Some(gate) = gate {
+        gate.close(connection, &set.messages, claim.now).await?;
     }
     Ok(set)
 }
@@ -75,29 +70,27 @@ pub(super) const SET_OFF: &str = "UPDATE message SET state = 1, at = ?3, version
 pub(super) const SET_OFF_ROW: &str = "UPDATE message SET state = 1, at = ?4, version = version + 1
      WHERE batch = ?1 AND n BETWEEN ?2 AND ?3";
 
-/// One queue's share of a claim, in its order, and whether it held less than asked for.
-async fn claim_queue(
+/// What stands first in a queue, as it will be once it is set off.
+async fn look_at_queue(
     connection: &mut SqliteConnection,
     lane: LaneId,
     batch: BatchId,
     step: StepIndex,
     now: Timestamp,
-    limit: u32,
-) -> Work<(Vec<Claimed>, bool)> {
+    limit: usize,
+) -> Work<Vec<Claimed>> {
     let query = sqlx::query(CLAIM)
         .bind(lane.0)
         .bind(batch.0)
         .bind(step.get())
-        .bind(limit)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .bind(now.millis())
         .bind(BatchState::Running.code());
     let lines = lines(connection, query).await?;
     let mut queue = lines.lines().map(|line| claimed(line, now)).collect::<Work<Vec<_>>>()?;
     // Nothing promises that lines are joined in the order of their rows.
     queue.sort_unstable_by_key(|claimed| (place(&claimed.message.present), claimed.message.key.n));
-    set_off(connection, batch, &queue, now).await?;
-    let drained = queue.len() < usize::try_from(limit).unwrap_or(usize::MAX);
-    Ok((queue, drained))
+    Ok(queue)
 }
 
 async fn set_off(connection: &mut SqliteConnection, batch: BatchId, queue: &[Claimed], now: Timestamp) -> Work<()> {

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Place;
-use crate::store::sqlite::{looks, messages, receipts};
+use crate::store::sqlite::{looks, messages, receipts, tiers};
 
 #[tokio::test]
 async fn every_statement_of_the_hot_path_uses_its_index() {
@@ -15,6 +15,9 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (messages::CLAIM, &["message USING INDEX message_queue", "r USING PRIMARY KEY"][..]),
         (messages::SET_OFF, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
         (messages::SET_OFF_ROW, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
+        (tiers::HOLDERS, &["SEARCH tier_place USING PRIMARY KEY (portfolio=? AND msisdn=?)"]),
+        (tiers::RESTORE, &["SEARCH tier_place USING PRIMARY KEY (portfolio=? AND msisdn=?)"]),
+        (tiers::FREE, &["SEARCH tier_place USING PRIMARY KEY (portfolio=? AND msisdn=?)"]),
         (looks::DUE, &["SEARCH message USING INDEX message_due"]),
         (looks::NEXT_DUE, &["SEARCH message USING", "message_due"]),
         (looks::IN_FLIGHT, &["message USING INDEX message_sending"]),
