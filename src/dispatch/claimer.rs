@@ -101,9 +101,17 @@ impl Claimer {
             }
         };
         let mut is_left = false;
-        for (batch, step) in queues.into_iter().filter(|queue| !set.drained.contains(queue)) {
-            lane.queues.put_back(batch, step, now);
-            is_left = true;
+        for (batch, step) in queues {
+            let next = match set.drained.iter().find(|drained| drained.queue == (batch, step)) {
+                Some(drained) => drained.next,
+                None => {
+                    is_left = true;
+                    Some(now)
+                }
+            };
+            if let Some(at) = next {
+                lane.queues.put_back(batch, step, at);
+            }
         }
         if let Some((_, reservation)) = reserved {
             // Who has opted out gets nothing, and so takes no place.

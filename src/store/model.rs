@@ -108,8 +108,15 @@ pub struct Claimed {
 #[derive(Debug, Default)]
 pub struct ClaimedSet {
     pub messages: Vec<Claimed>,
-    /// Queues with nothing left that might leave now: they held less than was asked for, and the tier kept nothing back.
-    pub drained: Vec<(BatchId, StepIndex)>,
+    pub drained: Vec<Drained>,
+}
+
+/// A queue with nothing left that might leave now: it held less than was asked for, and the tier kept nothing back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    pub queue: (BatchId, StepIndex),
+    /// When the first of what must still wait may leave.
+    pub next: Option<Timestamp>,
 }
 
 /// A message as it stands, with the version to guard a change by.

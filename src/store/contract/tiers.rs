@@ -1,7 +1,7 @@
 //! A tier lets in whoever holds a place, and so many more; what comes back unsent leaves its place free.
 
 use super::*;
-use crate::store::{OptOut, TierUse};
+use crate::store::{Drained, OptOut, TierUse};
 
 for_every_store!(
     a_claim_writes_down_the_places_it_takes,
@@ -64,7 +64,7 @@ async fn a_full_tier_lets_holders_pass_and_keeps_back_who_is_new(desk: Desk) {
     assert!(set.messages.is_empty() && set.drained.is_empty());
     let set = desk.claim_in_tier(second, 9, 2).await;
     assert_eq!(numbers(&messages(&set)), [2, 3]);
-    assert_eq!(set.drained, [(second, StepIndex::FIRST)]);
+    assert_eq!(set.drained, [Drained { queue: (second, StepIndex::FIRST), next: None }]);
     desk.counters_equal_rows(second, 4).await;
 }
 

@@ -7,11 +7,11 @@ use sqlx::SqliteConnection;
 use super::Work;
 use super::looks::load;
 use super::receipts::{Lesson, learn};
-use super::rows::{Bound, Line, for_values, json_list, lines, loaded, message_line, packed};
+use super::rows::{Bound, Line, for_values, json_list, lines, loaded, message_line, moment, packed};
 use super::shapes::{write_attempts, write_messages};
 use super::tiers::Gate;
 use crate::domain::{BatchId, BatchState, Fields, LaneId, MessageKey, Present, State, StepIndex, Tallies, Timestamp};
-use crate::store::{Change, Claim, Claimed, ClaimedSet};
+use crate::store::{Change, Claim, Claimed, ClaimedSet, Drained};
 
 /// Counters of all batches that a group touches.
 pub(super) type Moves = HashMap<BatchId, Tallies>;
@@ -32,7 +32,8 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
         }
         set_off(connection, batch, &queue, claim.now).await?;
         if seen < left && queue.len() == seen {
-            set.drained.push((batch, step));
+            let next = next_in_queue(connection, claim.lane, batch, step, claim.now).await?;
+            set.drained.push(Drained { queue: (batch, step), next });
         }
         left -= seen;
         let tallies = moves.entry(batch).or_default();
@@ -91,6 +92,20 @@ async fn look_at_queue(
     // Nothing promises that lines are joined in the order of their rows.
     queue.sort_unstable_by_key(|claimed| (place(&claimed.message.present), claimed.message.key.n));
     Ok(queue)
+}
+
+pub(super) const NEXT: &str = "SELECT not_before FROM message INDEXED BY message_queue
+     WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND not_before > ?4 ORDER BY not_before LIMIT 1";
+
+async fn next_in_queue(
+    connection: &mut SqliteConnection,
+    lane: LaneId,
+    batch: BatchId,
+    step: StepIndex,
+    now: Timestamp,
+) -> Work<Option<Timestamp>> {
+    let query = sqlx::query(NEXT).bind(lane.0).bind(batch.0).bind(step.get()).bind(now.millis());
+    query.fetch_optional(connection).await?.map(|row| moment(&row, "not_before")).transpose()
 }
 
 async fn set_off(connection: &mut SqliteConnection, batch: BatchId, queue: &[Claimed], now: Timestamp) -> Work<()> {

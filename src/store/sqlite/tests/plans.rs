@@ -13,6 +13,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
     let learn = format!("{before} VALUES (1, 2, 3, NULL), (1, 3, 3, NULL) {after}");
     for (text, wanted) in [
         (messages::CLAIM, &["message USING INDEX message_queue", "r USING PRIMARY KEY"][..]),
+        (messages::NEXT, &["SEARCH message USING", "message_queue (lane=? AND batch=? AND step=? AND not_before>?)"]),
         (messages::SET_OFF, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
         (messages::SET_OFF_ROW, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (tiers::HOLDERS, &["SEARCH tier_place USING PRIMARY KEY (portfolio=? AND msisdn=?)"]),
