@@ -55,7 +55,9 @@ pub struct LaneStatus {
     pub hold: Option<Hold>,
     /// Until when it stands still, and what the provider said.
     pub braking: Option<(Timestamp, Option<String>)>,
-    /// People of its portfolio counted in the last day.
+    /// How many times slower than its rate it goes, because it was throttled.
+    pub slowness: NonZeroU32,
+    /// People of its portfolio counted in the last day, where its tier is limited.
     pub tier_used: Option<u32>,
 }
 
@@ -204,6 +206,7 @@ impl Lane {
             name: self.config.name.clone(),
             hold: self.holds.on_lane(&self.config.name),
             braking: self.brake.until(now).map(|until| (until, self.brake.reason())),
+            slowness: self.brake.slowness(now),
             tier_used: self.tier.as_ref().map(|(_, window)| window.used(now)),
         }
     }

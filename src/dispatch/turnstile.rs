@@ -43,6 +43,7 @@ pub(super) struct Request {
     pub(super) jobs: Vec<Job>,
     /// To be kept until its answer is there: whoever stops the lane waits for it.
     pub(super) begun: Begun,
+    pub(super) at: Timestamp,
 }
 
 /// What there is for a worker.
@@ -146,12 +147,12 @@ impl Turnstile {
         }
         let jobs = self.gather(&mut inner);
         let Some(count) = u32::try_from(jobs.len()).ok().and_then(NonZeroU32::new) else { return Next::Empty };
-        if let Err(at) = lane.pace.take(count, &mut inner.paid) {
+        if let Err(at) = lane.pace.take(count, lane.brake.slowness(now), &mut inner.paid) {
             jobs.into_iter().rev().for_each(|job| inner.ready.push_front(job));
             return Next::Wait(at);
         }
         self.ask_for_more(inner.ready.len(), jobs.len());
-        Next::Go(Request { jobs, begun })
+        Next::Go(Request { jobs, begun, at: now })
     }
 
     fn goes_alone(&self, job: &Job) -> bool {

@@ -9,7 +9,7 @@ use super::job::{Details, Job, Settled};
 use super::lane::Lane;
 use super::settle::settle;
 use super::turnstile::{Request, Turnstile};
-use crate::domain::{AttemptId, Fault, SenderPart};
+use crate::domain::{AttemptId, Fault, SenderPart, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::{Answer, BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Refusal};
 use crate::store::{Store, Verdict};
@@ -44,7 +44,7 @@ impl Worker {
                 Ok(_) => {
                     let answer = self.lane.client.send(body).await;
                     drop(begun.take());
-                    self.finish(job, answer).await;
+                    self.finish(job, answer, request.at).await;
                 }
                 Err(why) => self.turn_away(job, why).await,
             }
@@ -52,7 +52,7 @@ impl Worker {
     }
 
     async fn send_together(&self, request: Request) {
-        let Request { jobs: claimed, begun } = request;
+        let Request { jobs: claimed, begun, at } = request;
         let mut body = Vec::with_capacity(claimed.len() * 512);
         body.extend_from_slice(BATCH_OPEN);
         let mut jobs = Vec::with_capacity(claimed.len());
@@ -82,7 +82,7 @@ impl Worker {
         match answers {
             BatchAnswers::Each(answers) => {
                 for (job, answer) in jobs.into_iter().zip(answers) {
-                    self.finish(job, answer).await;
+                    self.finish(job, answer, at).await;
                 }
             }
             BatchAnswers::Whole(Answer::Refused(refusal)) if jobs.len() > 1 && concerns_one(&refusal) => {
@@ -95,7 +95,7 @@ impl Worker {
             }
             BatchAnswers::Whole(answer) => {
                 for job in jobs {
-                    self.finish(job, answer.clone()).await;
+                    self.finish(job, answer.clone(), at).await;
                 }
             }
         }
@@ -140,14 +140,15 @@ impl Worker {
             Unsendable::Uncomposable(detail) => {
                 // Launch has checked the content, so this is a fault of ours: it must not make anybody fall back.
                 let fault = Fault::Sender(SenderPart::Lane);
-                self.finish(job, Answer::Refused(Refusal { fault, code: None, detail, retry_after: None })).await;
+                let refusal = Refusal { fault, code: None, detail, retry_after: None };
+                self.finish(job, Answer::Refused(refusal), self.lane.clock.now()).await;
             }
         }
     }
 
-    async fn finish(&self, job: Job, answer: Answer) {
+    async fn finish(&self, job: Job, answer: Answer, begun: Timestamp) {
         self.lane.is_over_for(job.claimed.message.key);
-        let (settled, hold) = settle(job, &self.lane, answer);
+        let (settled, hold) = settle(job, &self.lane, answer, begun);
         if let Some(hold) = hold {
             self.lane.holds.put(&hold);
             if let Err(error) = self.store.hold(hold).await {

@@ -168,6 +168,16 @@ async fn a_throttled_lane_slows_and_loses_nobody() {
     let world = Setup { profile: Profile::perfect(), ..Setup::default() }.start().await;
     world.faults(json!({ "throttle": 0.1, "retry_after": 0 })).await;
     let launched = world.launch(150, &route(&[WHATSAPP, SMS])).await;
+    world
+        .when("the lane to go more slowly", || async {
+            let lanes = world.lanes();
+            if lanes.iter().any(|lane| lane.name == "wa" && lane.slowness.get() > 1) {
+                Ok(())
+            } else {
+                Err(format!("{lanes:?}"))
+            }
+        })
+        .await;
     let report = world.until_state(&launched, BatchState::Settled).await;
     assert_eq!((report.outcome(Outcome::Reached), report.steps[0].rejected), (150, 0));
     assert_eq!(report.steps[1].handed_over, 0, "throttling is nobody's fallback");

@@ -11,6 +11,7 @@ use volley::api;
 use volley::campaign::{Draft, Launched, Launcher, Report};
 use volley::clock::{Chance, Clock, RealClock};
 use volley::config::{self, Config};
+use volley::dispatch::LaneStatus;
 use volley::domain::{Count, Outcome, Span, Tallies};
 use volley::node::{Node, Parts, StartError};
 use volley::provider::{Broken, Http, RawAnswer, Transport, install_tls};
@@ -167,6 +168,10 @@ impl World {
             api::serve(listener, intake, proofs, store, stop).await.unwrap();
         }));
         self.node = Some(node);
+    }
+
+    pub(crate) fn lanes(&self) -> Vec<LaneStatus> {
+        self.node.as_ref().unwrap().lanes()
     }
 
     /// Waits until the node says why it cannot go on.
