@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::job::Job;
 use super::lane::Lane;
 use super::turnstile::Turnstile;
-use crate::domain::{BatchId, Span, StepIndex, Timestamp};
+use crate::domain::{BatchId, Causes, Span, StepIndex, Timestamp};
 use crate::store::{Claim, Claimed, Entry, Result, Store, TierUse};
 
 /// How often every queue is looked at although nobody said so, in case a hint was lost.
@@ -53,7 +53,7 @@ impl Claimer {
             let next = match self.run_once().await {
                 Ok(next) => next,
                 Err(error) => {
-                    tracing::warn!(lane = self.lane.config.name, error = %chain(&error), "cannot claim; trying again");
+                    tracing::warn!(lane = self.lane.config.name, error = %Causes(&error), "cannot claim; trying again");
                     Next::At(clock.now() + AFTER_FAILURE)
                 }
             };
@@ -148,16 +148,4 @@ impl Drop for Claimer {
     fn drop(&mut self) {
         self.turnstile.close();
     }
-}
-
-/// An error with its causes, on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::claimer::chain;
 use super::job::Settled;
 use super::lane::Lane;
 use crate::clock::Clock;
-use crate::domain::{LaneId, MessageKey, Span, State, StepIndex, Timestamp};
+use crate::domain::{Causes, LaneId, MessageKey, Span, State, StepIndex, Timestamp};
 use crate::engine::{Event, Standing, advance};
 use crate::store::{Attempt, Change, Loaded, Result, Store};
 
@@ -51,13 +50,13 @@ impl Recorder {
                     Ok(arrived) => break arrived,
                     Err(error) => {
                         let messages = group.len();
-                        tracing::error!(error = %chain(&error), messages, "cannot record hand-overs; trying again");
+                        tracing::error!(error = %Causes(&error), messages, "cannot record hand-overs; trying again");
                         clock.sleep(AFTER_FAILURE).await;
                     }
                 }
             };
             while let Err(error) = give_back(self.store.as_ref(), &group, &arrived).await {
-                tracing::error!(error = %chain(&error), "cannot give back places of a tier; trying again");
+                tracing::error!(error = %Causes(&error), "cannot give back places of a tier; trying again");
                 clock.sleep(AFTER_FAILURE).await;
             }
             let now = clock.now();

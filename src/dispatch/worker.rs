@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::claimer::chain;
 use super::job::{Details, Job, Settled};
 use super::lane::Lane;
 use super::settle::settle;
 use super::turnstile::{Request, Turnstile};
-use crate::domain::{AttemptId, Fault, SenderPart, Timestamp};
+use crate::domain::{AttemptId, Causes, Fault, SenderPart, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::{Answer, BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Refusal};
 use crate::store::{Store, Verdict};
@@ -110,9 +109,12 @@ impl Worker {
         }
         let message = &job.claimed.message;
         let attempt = job.entry.attempt(message.key, job.step());
-        let pattern =
-            self.lane.pattern(&job.entry, job.step()).map_err(|error| Unsendable::Uncomposable(chain(&error)))?;
-        let fields = job.claimed.fields.unpack().map_err(|error| Unsendable::Uncomposable(chain(&error)))?;
+        let pattern = self
+            .lane
+            .pattern(&job.entry, job.step())
+            .map_err(|error| Unsendable::Uncomposable(Causes(&error).to_string()))?;
+        let fields =
+            job.claimed.fields.unpack().map_err(|error| Unsendable::Uncomposable(Causes(&error).to_string()))?;
         match pattern.render(message.msisdn, attempt, &fields, body) {
             Ok(()) => Ok(attempt),
             Err(missing) => Err(Unsendable::MissingVariable(missing.column.to_string())),
@@ -153,7 +155,7 @@ impl Worker {
             self.lane.holds.put(&hold);
             if let Err(error) = self.store.hold(hold).await {
                 // The hold counts in this node all the same; the next refusal writes it again.
-                tracing::warn!(lane = self.lane.config.name, error = %chain(&error), "cannot keep a hold");
+                tracing::warn!(lane = self.lane.config.name, error = %Causes(&error), "cannot keep a hold");
             }
         }
         self.pass(settled).await;

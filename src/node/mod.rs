@@ -20,7 +20,7 @@ use crate::campaign::Housekeeper;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::dispatch::{self, Crew, Lane, LaneStatus, Panicked};
-use crate::domain::{Span, Timestamp};
+use crate::domain::{Causes, Span, Timestamp};
 use crate::engine::Gap;
 use crate::provider::{Http, Transport};
 use crate::receipts::{Applier, Intake};
@@ -206,7 +206,7 @@ impl Node {
 async fn keep_house(housekeeper: Housekeeper, clock: Arc<dyn Clock>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = housekeeper.run_once(clock.now()).await {
-            tracing::warn!(%error, "cannot look after the campaigns; trying again");
+            tracing::warn!(error = %Causes(&error), "cannot look after the campaigns; trying again");
         }
         tokio::select! {
             () = stop.cancelled() => {}

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{keep_gap, note_gap};
 use crate::clock::Clock;
 use crate::dispatch::{self, Lane};
-use crate::domain::{BatchId, BatchState, Span, Timestamp};
+use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp};
 use crate::engine::Gap;
 use crate::store::{Beat, Book, Entry, Result, Store};
 use crate::throttle::Holds;
@@ -63,7 +63,7 @@ impl Watch {
         let clock = Arc::clone(&self.parts.clock);
         while !stop.is_cancelled() {
             if let Err(error) = self.run_once().await {
-                tracing::warn!(%error, "cannot look for decisions; trying again");
+                tracing::warn!(error = %Causes(&error), "cannot look for decisions; trying again");
                 self.parts.gaps.doubt();
             }
             tokio::select! {
