@@ -196,10 +196,12 @@ CREATE TABLE hold (
 ) WITHOUT ROWID;
 
 -- People whom a portfolio has begun to talk to, with the latest hand-over: the tier counts those of the last day.
+-- `before` is what `at` becomes again should nothing be handed over after all; where it is null the place is free then.
 CREATE TABLE tier_place (
     portfolio TEXT NOT NULL,
     msisdn INTEGER NOT NULL,
     at INTEGER NOT NULL,
+    before INTEGER,
     PRIMARY KEY (portfolio, msisdn)
 ) WITHOUT ROWID;
 

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::job::Job;
 use super::lane::Lane;
 use super::turnstile::Turnstile;
-use crate::domain::{BatchId, Span, StepIndex, Timestamp};
+use crate::domain::{BatchId, Causes, Span, StepIndex, Timestamp};
 use crate::store::{Claim, Claimed, Entry, Result, Store, TierUse};
 
 /// How often every queue is looked at although nobody said so, in case a hint was lost.
@@ -53,7 +53,7 @@ impl Claimer {
             let next = match self.run_once().await {
                 Ok(next) => next,
                 Err(error) => {
-                    tracing::warn!(lane = self.lane.config.name, error = %chain(&error), "cannot claim; trying again");
+                    tracing::warn!(lane = self.lane.config.name, error = %Causes(&error), "cannot claim; trying again");
                     Next::At(clock.now() + AFTER_FAILURE)
                 }
             };
@@ -65,7 +65,6 @@ impl Claimer {
                 }
             }
         }
-        self.turnstile.close();
     }
 
     /// Claims once, if anything may leave and there is room.
@@ -85,23 +84,13 @@ impl Claimer {
         if queues.is_empty() {
             return Ok(Next::At(lane.queues.next_look().unwrap_or(Timestamp::MAX)));
         }
-        let reservation = lane.tier.as_ref().map(|(_, window)| window.reserve(wanted, now));
-        let places = reservation.as_ref().map_or(wanted, crate::throttle::Reservation::places);
-        if places == 0 {
-            for (batch, step) in queues {
-                lane.queues.put_back(batch, step, now);
-            }
-            let free = lane.tier.as_ref().and_then(|(_, window)| window.next_free(now));
-            return Ok(Next::At(free.unwrap_or(now + LOOK_ANYWAY)));
-        }
-        let tier = lane.tier.as_ref().filter(|(_, window)| window.is_limited());
-        let claim = Claim {
-            lane: lane.id,
-            queues: queues.clone(),
-            limit: places,
-            now,
-            tier: tier.map(|(portfolio, _)| TierUse { portfolio: portfolio.clone() }),
-        };
+        let reserved = lane.tier.as_ref().map(|(portfolio, window)| (portfolio, window.reserve(wanted, now)));
+        let tier = reserved.as_ref().map(|(portfolio, reservation)| TierUse {
+            portfolio: String::clone(portfolio),
+            places: reservation.places(),
+            since: reservation.since(),
+        });
+        let claim = Claim { lane: lane.id, queues: queues.clone(), limit: wanted, now, tier };
         let set = match self.store.claim(claim).await {
             Ok(set) => set,
             Err(error) => {
@@ -111,13 +100,28 @@ impl Claimer {
                 return Err(error);
             }
         };
-        for (batch, step) in queues.into_iter().filter(|queue| !set.drained.contains(queue)) {
-            lane.queues.look(batch, step, now);
+        let mut is_left = false;
+        for (batch, step) in queues {
+            let next = match set.drained.iter().find(|drained| drained.queue == (batch, step)) {
+                Some(drained) => drained.next,
+                None => {
+                    is_left = true;
+                    Some(now)
+                }
+            };
+            if let Some(at) = next {
+                lane.queues.put_back(batch, step, at);
+            }
         }
-        if let Some(reservation) = reservation {
+        if let Some((_, reservation)) = reserved {
             // Who has opted out gets nothing, and so takes no place.
             let people = set.messages.iter().filter(|claimed| !claimed.opted_out);
-            reservation.fill(people.map(|claimed| claimed.message.msisdn), now);
+            reservation.fill(people.map(|claimed| claimed.message.msisdn));
+        }
+        if set.messages.is_empty() && is_left {
+            // All who could leave are new to a tier that is full.
+            let free = lane.tier.as_ref().and_then(|(_, window)| window.next_free(now));
+            return Ok(Next::At(free.unwrap_or(Timestamp::MAX)));
         }
         lane.claimed(u32::try_from(set.messages.len()).unwrap_or(u32::MAX));
         // Every queue came with its batch, so nothing that was claimed is left in nobody's hands.
@@ -139,14 +143,9 @@ impl Claimer {
     }
 }
 
-/// An error with its causes, on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
+impl Drop for Claimer {
+    /// However it ends: whoever waits at the turnstile would wait for ever.
+    fn drop(&mut self) {
+        self.turnstile.close();
     }
-    text
 }

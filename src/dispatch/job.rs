@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::lane::Lane;
-use crate::domain::{Channel, Content, StepIndex};
+use crate::domain::{Channel, Content, StepIndex, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::Refusal;
 use crate::store::{Attempt, Claimed, Entry, Loaded, Verdict};
@@ -59,6 +59,8 @@ pub(super) struct Settled {
     /// What else is to be said about the message once it is back in its queue.
     pub(super) then: Option<CallOff>,
     pub(super) fact: Option<Attempt>,
+    /// When the claim took a place in the tier for it, which nobody needs unless it was handed over after all.
+    pub(super) spare_place: Option<Timestamp>,
 }
 
 impl Settled {
@@ -66,7 +68,7 @@ impl Settled {
         let now = lane.clock.now();
         let message = job.claimed.message;
         let step = message.present.step;
-        let (intent, queued) = match message.present.state {
+        let (claimed_at, queued) = match message.present.state {
             crate::domain::State::Sending { intent, not_before, .. } => (Some(intent), not_before),
             crate::domain::State::Queued { .. }
             | crate::domain::State::Awaiting { .. }
@@ -77,7 +79,7 @@ impl Settled {
             lane: lane.id,
             queued,
             // A step that could not leave was claimed, but nothing was ever meant to go out.
-            intent: intent.filter(|_| verdict.was_begun()),
+            intent: claimed_at.filter(|_| verdict.was_begun()),
             answered: now,
             verdict,
             tries: message.present.tries,
@@ -85,6 +87,19 @@ impl Settled {
             detail: details.detail,
             umid: details.umid,
         });
-        Self { entry: job.entry, lane: Arc::clone(lane), message, step, answer, then: None, fact }
+        let has_place = lane.tier.is_some() && !job.claimed.opted_out;
+        let spare_place = claimed_at.filter(|_| has_place && !may_have_left(answer));
+        Self { entry: job.entry, lane: Arc::clone(lane), message, step, answer, then: None, fact, spare_place }
+    }
+}
+
+/// Whether the person may have got something.
+const fn may_have_left(answer: engine::Answer) -> bool {
+    match answer {
+        engine::Answer::Accepted | engine::Answer::Unknown => true,
+        engine::Answer::Refused { .. }
+        | engine::Answer::Unavailable { .. }
+        | engine::Answer::NotBegun
+        | engine::Answer::CannotLeave(_) => false,
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::compose::{Uncomposable, compose};
 use super::latency::Latency;
 use super::queues::Queues;
+use super::under_way::UnderWay;
 use crate::clock::{Chance, Clock};
 use crate::config::{self, SendMode};
 use crate::domain::{BatchId, BatchState, Content, LaneId, MessageKey, Span, StepIndex, Timestamp};
@@ -35,6 +36,7 @@ pub struct Lane {
     pub(super) tier: Option<(String, Arc<TierWindow>)>,
     pub(super) holds: Arc<Holds>,
     pub(super) queues: Queues,
+    pub(super) under_way: UnderWay,
     pub(super) book: Arc<Book>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) chance: Arc<Chance>,
@@ -53,7 +55,9 @@ pub struct LaneStatus {
     pub hold: Option<Hold>,
     /// Until when it stands still, and what the provider said.
     pub braking: Option<(Timestamp, Option<String>)>,
-    /// People of its portfolio counted in the last day.
+    /// How many times slower than its rate it goes, because it was throttled.
+    pub slowness: NonZeroU32,
+    /// People of its portfolio counted in the last day, where its tier is limited.
     pub tier_used: Option<u32>,
 }
 
@@ -83,6 +87,7 @@ impl Lane {
             tier,
             holds,
             queues: Queues::default(),
+            under_way: UnderWay::default(),
             book,
             clock,
             chance,
@@ -201,6 +206,7 @@ impl Lane {
             name: self.config.name.clone(),
             hold: self.holds.on_lane(&self.config.name),
             braking: self.brake.until(now).map(|until| (until, self.brake.reason())),
+            slowness: self.brake.slowness(now),
             tier_used: self.tier.as_ref().map(|(_, window)| window.used(now)),
         }
     }

@@ -4,7 +4,7 @@
 //! Promises: every claim is on disk before its request leaves; nothing is begun that a person, a hold or the tier has
 //! stopped; what is claimed and not yet recorded stays within a bound, because that is what a crash leaves unknown;
 //! no transaction is open while a provider is called; a graceful stop finishes what is in flight and hands the rest
-//! back; one bad recipient never stops or repeats anybody else.
+//! back; one bad recipient never stops or repeats anybody else; a panic of any task stops all of them, and is told.
 //! May not: decide what becomes of a message (the engine does) or what an answer means (the provider room does).
 //!
 //! One lane is a claimer, a turnstile, and a worker for each connection:
@@ -17,6 +17,7 @@
 
 mod claimer;
 mod compose;
+mod crew;
 mod job;
 mod lane;
 mod latency;
@@ -25,32 +26,42 @@ mod recorder;
 mod recover;
 mod settle;
 mod turnstile;
+mod under_way;
 mod worker;
 
 pub use compose::{Uncomposable, compose};
+pub use crew::{Crew, Panicked};
 pub use lane::{Lane, LaneStatus, Parts};
 pub use latency::Latency;
 pub use recover::recover;
+pub use under_way::until_out;
 
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::store::{Signal, Store};
 use recorder::Recorder;
 
-/// Runs every lane until `stop`, then hands back what was not begun, finishes what was, and records all of it.
-pub async fn run(lanes: Vec<Arc<Lane>>, store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
-    let tasks = TaskTracker::new();
+/// Runs every lane until `stop`, then hands back what was not begun, finishes what was, and records all of it. A panic of
+/// any task is such a stop too, and the error at the end.
+pub async fn run(
+    lanes: Vec<Arc<Lane>>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) -> Result<(), Panicked> {
+    let stop = stop.child_token();
+    let mut crew = Crew::default();
     let (recorder, settled) = Recorder::new(Arc::clone(&store));
-    let recording = tokio::spawn(recorder.run(clock));
+    crew.spawn("the recorder", recorder.run(clock));
     for lane in &lanes {
+        let name = &lane.config.name;
         let turnstile = turnstile::Turnstile::new(Arc::clone(lane), settled.clone(), stop.clone());
         let turnstile = Arc::new(turnstile);
         let claimer = claimer::Claimer::new(Arc::clone(lane), Arc::clone(&store), Arc::clone(&turnstile));
-        tasks.spawn(claimer.run(stop.clone()));
+        crew.spawn(format!("the claimer of lane {name}"), claimer.run(stop.clone()));
         for _ in 0..lane.connections() {
             let worker = worker::Worker {
                 lane: Arc::clone(lane),
@@ -58,15 +69,22 @@ pub async fn run(lanes: Vec<Arc<Lane>>, store: Arc<dyn Store>, clock: Arc<dyn Cl
                 settled: settled.clone(),
                 store: Arc::clone(&store),
             };
-            tasks.spawn(worker.run());
+            crew.spawn(format!("a worker of lane {name}"), worker.run());
         }
     }
+    // The recorder ends once the last worker has dropped its end and everything is on disk.
     drop(settled);
-    tasks.spawn(listen(lanes, store.signals().subscribe(), stop));
-    tasks.close();
-    tasks.wait().await;
-    // The last worker has dropped its end; the recorder ends once everything is on disk.
-    let _ = recording.await;
+    crew.spawn("the listener", listen(lanes, store.signals().subscribe(), stop.clone()));
+    let mut first = Ok(());
+    while let Some(ended) = crew.next().await {
+        if let Err(panicked) = ended {
+            // Whatever it had in its hands is found in flight by the next start; the others end in good order.
+            tracing::error!(error = %panicked, "sending stops");
+            stop.cancel();
+            first = first.and(Err(panicked));
+        }
+    }
+    first
 }
 
 /// Passes on which queues have got something to do.

@@ -7,8 +7,9 @@ use tokio::sync::Notify;
 
 use crate::domain::{BatchId, StepIndex, Timestamp};
 
-/// A queue is worth a look from the time it stands here with. One that a claim has emptied is left out until somebody
-/// says that it has got something again, so an idle lane costs nothing.
+/// A queue is worth a look from the time it stands here with, which is the earliest that anybody said. A claim that takes
+/// all of what may leave says when the rest may; a queue without a rest is left out until somebody says that it has got
+/// something again, so an idle lane costs nothing.
 #[derive(Debug, Default)]
 pub(super) struct Queues {
     worth_a_look: Mutex<HashMap<(BatchId, StepIndex), Timestamp>>,

@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::claimer::chain;
 use super::job::Settled;
 use super::lane::Lane;
 use crate::clock::Clock;
-use crate::domain::{LaneId, MessageKey, Span, State, Timestamp};
+use crate::domain::{Causes, LaneId, MessageKey, Span, State, StepIndex, Timestamp};
 use crate::engine::{Event, Standing, advance};
 use crate::store::{Attempt, Change, Loaded, Result, Store};
 
@@ -46,8 +45,18 @@ impl Recorder {
             }
             // One time for all that is decided together: then it is written together too. Nothing is early by it.
             let now = clock.now();
-            while let Err(error) = record(self.store.as_ref(), &group, now).await {
-                tracing::error!(error = %chain(&error), messages = group.len(), "cannot record hand-overs; trying again");
+            let arrived = loop {
+                match record(self.store.as_ref(), &group, now).await {
+                    Ok(arrived) => break arrived,
+                    Err(error) => {
+                        let messages = group.len();
+                        tracing::error!(error = %Causes(&error), messages, "cannot record hand-overs; trying again");
+                        clock.sleep(AFTER_FAILURE).await;
+                    }
+                }
+            };
+            while let Err(error) = give_back(self.store.as_ref(), &group, &arrived).await {
+                tracing::error!(error = %Causes(&error), "cannot give back places of a tier; trying again");
                 clock.sleep(AFTER_FAILURE).await;
             }
             let now = clock.now();
@@ -70,18 +79,19 @@ fn by_lane(group: &[Settled]) -> Vec<(Arc<Lane>, u32)> {
 }
 
 /// Writes down a group, one decision about a message at a time: a receipt can be so fast that a message's next step is
-/// settled together with the one before.
-async fn record(store: &dyn Store, group: &[Settled], now: Timestamp) -> Result<()> {
+/// settled together with the one before. Returns the steps of which a receipt said meanwhile that they have arrived.
+async fn record(store: &dyn Store, group: &[Settled], now: Timestamp) -> Result<HashSet<(MessageKey, StepIndex)>> {
+    let mut arrived = HashSet::new();
     let mut rest: Vec<&Settled> = group.iter().collect();
     while !rest.is_empty() {
         let (firsts, others) = one_of_each(rest, |settled| settled.message.key);
-        record_firsts(store, &firsts, now).await?;
+        arrived.extend(record_firsts(store, &firsts, now).await?);
         rest = others;
     }
     for settled in group {
         settled.entry.count_hand_overs(u64::from(settled.fact.as_ref().is_some_and(|fact| fact.intent.is_some())));
     }
-    Ok(())
+    Ok(arrived)
 }
 
 /// Parts what is first of its key from what comes after, both in order.
@@ -91,17 +101,44 @@ fn one_of_each<T, K: Eq + Hash>(all: Vec<T>, key: impl Fn(&T) -> K) -> (Vec<T>, 
 }
 
 /// Where a receipt was faster, the decision is made again on what stands there now.
-async fn record_firsts(store: &dyn Store, firsts: &[&Settled], now: Timestamp) -> Result<()> {
+async fn record_firsts(
+    store: &dyn Store,
+    firsts: &[&Settled],
+    now: Timestamp,
+) -> Result<HashSet<(MessageKey, StepIndex)>> {
+    let mut arrived = HashSet::new();
     let changes = firsts.iter().map(|settled| decide(settled, &settled.message, now)).collect();
     let mut stale = store.record(changes).await?;
     while !stale.is_empty() {
         let current: HashMap<MessageKey, Loaded> =
             store.load(stale).await?.into_iter().map(|message| (message.key, message)).collect();
+        let handed_over = |settled: &&&Settled| {
+            let current = current.get(&settled.message.key);
+            current.is_some_and(|message| message.present.marks.handed_over(settled.step))
+        };
+        arrived.extend(firsts.iter().filter(handed_over).map(|settled| (settled.message.key, settled.step)));
         let again = firsts
             .iter()
             .filter_map(|settled| Some(decide(settled, current.get(&settled.message.key)?, now)))
             .collect();
         stale = store.record(again).await?;
+    }
+    Ok(arrived)
+}
+
+/// Gives back the places that were taken for what never left: first on disk, so that nobody new is let in whom a crash
+/// would find there besides.
+async fn give_back(store: &dyn Store, group: &[Settled], arrived: &HashSet<(MessageKey, StepIndex)>) -> Result<()> {
+    for (lane, _) in by_lane(group) {
+        let Some((portfolio, window)) = &lane.tier else { continue };
+        let unsent = group
+            .iter()
+            .filter(|settled| settled.lane.id == lane.id && !arrived.contains(&(settled.message.key, settled.step)));
+        let spare: Vec<_> = unsent.filter_map(|settled| Some((settled.message.msisdn, settled.spare_place?))).collect();
+        if !spare.is_empty() {
+            store.give_back_places(portfolio, spare.clone()).await?;
+            window.give_back(spare);
+        }
     }
     Ok(())
 }

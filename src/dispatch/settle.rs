@@ -8,14 +8,18 @@ use crate::domain::{Fault, Span, State, Timestamp};
 use crate::engine;
 use crate::provider::{Answer, Refusal};
 use crate::store::{Hold, Verdict};
+use crate::throttle::{Cause, Complaint};
 
 /// Tries after which a message that is given back again and again goes to the end of its queue, so that it does not
 /// stand in everybody's way.
 const PATIENT_TRIES: u8 = 3;
 
-/// What an answer means for its message, and the hold that it asks for.
-pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer) -> (Settled, Option<Hold>) {
+/// What the answer to a request that was begun at `begun` means for its message, and the hold that it asks for.
+pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestamp) -> (Settled, Option<Hold>) {
     let now = lane.clock.now();
+    let brake = |cause, reason: &str, retry_after| {
+        lane.brake.press(Complaint { cause, begun, retry_after, reason }, now, &lane.chance);
+    };
     match answer {
         Answer::Accepted { umid } => {
             lane.brake.release();
@@ -24,16 +28,21 @@ pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer) -> (Settled, Op
         }
         Answer::Unknown { detail } => {
             // A provider that breaks every request would otherwise make a whole campaign unknown.
-            lane.brake.press(now, None, &detail, &lane.chance);
+            brake(Cause::Outage, &detail, None);
             let details = Details { detail: Some(detail), ..Details::default() };
             (Settled::new(job, lane, engine::Answer::Unknown, Some((Verdict::Unknown, details))), None)
         }
         Answer::Unavailable { detail, retry_after } => {
-            lane.brake.press(now, retry_after, &detail, &lane.chance);
+            brake(Cause::Outage, &detail, retry_after);
             let again = place(&job, lane, now);
             (Settled::new(job, lane, engine::Answer::Unavailable { again }, None), None)
         }
-        Answer::Refused(refusal) => refused(job, lane, refusal, now),
+        Answer::Refused(refusal) => {
+            if refusal.fault == Fault::Passing {
+                brake(Cause::Throttled, &refusal.detail, refusal.retry_after);
+            }
+            refused(job, lane, refusal, now)
+        }
     }
 }
 
@@ -47,10 +56,7 @@ fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, now: Timestamp) -> (Set
             lane.brake.release();
             (Settled::new(job, lane, answer, Some((Verdict::Rejected, refusal.into()))), None)
         }
-        Fault::Passing => {
-            lane.brake.press(now, refusal.retry_after, &refusal.detail, &lane.chance);
-            (Settled::new(job, lane, answer, None), None)
-        }
+        Fault::Passing => (Settled::new(job, lane, answer, None), None),
         Fault::Sender(part) => {
             let step = job.entry.plan.step(job.step());
             let hold = step.map(|step| Hold::for_fault(step, part, refusal.code, refusal.detail, now));

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::job::{Job, Settled};
 use super::lane::Lane;
+use super::under_way::Begun;
 use crate::domain::Timestamp;
 use crate::throttle::Paid;
 
@@ -37,9 +38,17 @@ struct Inner {
     closed: bool,
 }
 
+/// The messages of one request that may leave now.
+pub(super) struct Request {
+    pub(super) jobs: Vec<Job>,
+    /// To be kept until its answer is there: whoever stops the lane waits for it.
+    pub(super) begun: Begun,
+    pub(super) at: Timestamp,
+}
+
 /// What there is for a worker.
 enum Next {
-    Go(Vec<Job>),
+    Go(Request),
     /// May not leave now: to be handed back.
     Back(Vec<Job>),
     /// Not before then.
@@ -78,8 +87,8 @@ impl Turnstile {
         u32::try_from(self.lock().ready.len()).unwrap_or(u32::MAX)
     }
 
-    /// The messages of the next request. Nothing once the claimer has ended and everything is out.
-    pub(super) async fn next(&self) -> Option<Vec<Job>> {
+    /// The next request. Nothing once the claimer has ended and everything is out.
+    pub(super) async fn next(&self) -> Option<Request> {
         if !self.waits.load(Ordering::Acquire)
             && let Next::Go(request) = self.look(false)
         {
@@ -124,6 +133,8 @@ impl Turnstile {
         if inner.ready.is_empty() {
             return if inner.closed { Next::Closed } else { Next::Empty };
         }
+        // Before the look at what stops it.
+        let begun = lane.under_way.begin();
         let blocked = self.stop.is_cancelled() || lane.blocked(now).is_some();
         let stays = |job: &Job| blocked || !lane.may_leave(&job.entry, job.step());
         if inner.ready.front().is_some_and(stays) {
@@ -134,14 +145,14 @@ impl Turnstile {
             }
             return Next::Back(back);
         }
-        let request = self.gather(&mut inner);
-        let Some(count) = u32::try_from(request.len()).ok().and_then(NonZeroU32::new) else { return Next::Empty };
-        if let Err(at) = lane.pace.take(count, &mut inner.paid) {
-            request.into_iter().rev().for_each(|job| inner.ready.push_front(job));
+        let jobs = self.gather(&mut inner);
+        let Some(count) = u32::try_from(jobs.len()).ok().and_then(NonZeroU32::new) else { return Next::Empty };
+        if let Err(at) = lane.pace.take(count, lane.brake.slowness(now), &mut inner.paid) {
+            jobs.into_iter().rev().for_each(|job| inner.ready.push_front(job));
             return Next::Wait(at);
         }
-        self.ask_for_more(inner.ready.len(), request.len());
-        Next::Go(request)
+        self.ask_for_more(inner.ready.len(), jobs.len());
+        Next::Go(Request { jobs, begun, at: now })
     }
 
     fn goes_alone(&self, job: &Job) -> bool {

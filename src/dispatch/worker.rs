@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::claimer::chain;
 use super::job::{Details, Job, Settled};
 use super::lane::Lane;
 use super::settle::settle;
-use super::turnstile::Turnstile;
-use crate::domain::{AttemptId, Fault, SenderPart};
+use super::turnstile::{Request, Turnstile};
+use crate::domain::{AttemptId, Causes, Fault, SenderPart, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::{Answer, BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Refusal};
 use crate::store::{Store, Verdict};
@@ -36,25 +35,28 @@ impl Worker {
         }
     }
 
-    async fn send_each(&self, request: Vec<Job>) {
-        for job in request {
+    async fn send_each(&self, request: Request) {
+        let mut begun = Some(request.begun);
+        for job in request.jobs {
             let mut body = Vec::with_capacity(512);
             match self.render(&job, &mut body) {
                 Ok(_) => {
                     let answer = self.lane.client.send(body).await;
-                    self.finish(job, answer).await;
+                    drop(begun.take());
+                    self.finish(job, answer, request.at).await;
                 }
                 Err(why) => self.turn_away(job, why).await,
             }
         }
     }
 
-    async fn send_together(&self, request: Vec<Job>) {
-        let mut body = Vec::with_capacity(request.len() * 512);
+    async fn send_together(&self, request: Request) {
+        let Request { jobs: claimed, begun, at } = request;
+        let mut body = Vec::with_capacity(claimed.len() * 512);
         body.extend_from_slice(BATCH_OPEN);
-        let mut jobs = Vec::with_capacity(request.len());
-        let mut attempts = Vec::with_capacity(request.len());
-        for job in request {
+        let mut jobs = Vec::with_capacity(claimed.len());
+        let mut attempts = Vec::with_capacity(claimed.len());
+        for job in claimed {
             let before = body.len();
             if !jobs.is_empty() {
                 body.push(b',');
@@ -74,10 +76,12 @@ impl Worker {
             return;
         }
         body.extend_from_slice(BATCH_CLOSE);
-        match self.lane.client.send_batch(body, &attempts).await {
+        let answers = self.lane.client.send_batch(body, &attempts).await;
+        drop(begun);
+        match answers {
             BatchAnswers::Each(answers) => {
                 for (job, answer) in jobs.into_iter().zip(answers) {
-                    self.finish(job, answer).await;
+                    self.finish(job, answer, at).await;
                 }
             }
             BatchAnswers::Whole(Answer::Refused(refusal)) if jobs.len() > 1 && concerns_one(&refusal) => {
@@ -90,7 +94,7 @@ impl Worker {
             }
             BatchAnswers::Whole(answer) => {
                 for job in jobs {
-                    self.finish(job, answer.clone()).await;
+                    self.finish(job, answer.clone(), at).await;
                 }
             }
         }
@@ -105,9 +109,12 @@ impl Worker {
         }
         let message = &job.claimed.message;
         let attempt = job.entry.attempt(message.key, job.step());
-        let pattern =
-            self.lane.pattern(&job.entry, job.step()).map_err(|error| Unsendable::Uncomposable(chain(&error)))?;
-        let fields = job.claimed.fields.unpack().map_err(|error| Unsendable::Uncomposable(chain(&error)))?;
+        let pattern = self
+            .lane
+            .pattern(&job.entry, job.step())
+            .map_err(|error| Unsendable::Uncomposable(Causes(&error).to_string()))?;
+        let fields =
+            job.claimed.fields.unpack().map_err(|error| Unsendable::Uncomposable(Causes(&error).to_string()))?;
         match pattern.render(message.msisdn, attempt, &fields, body) {
             Ok(()) => Ok(attempt),
             Err(missing) => Err(Unsendable::MissingVariable(missing.column.to_string())),
@@ -135,19 +142,20 @@ impl Worker {
             Unsendable::Uncomposable(detail) => {
                 // Launch has checked the content, so this is a fault of ours: it must not make anybody fall back.
                 let fault = Fault::Sender(SenderPart::Lane);
-                self.finish(job, Answer::Refused(Refusal { fault, code: None, detail, retry_after: None })).await;
+                let refusal = Refusal { fault, code: None, detail, retry_after: None };
+                self.finish(job, Answer::Refused(refusal), self.lane.clock.now()).await;
             }
         }
     }
 
-    async fn finish(&self, job: Job, answer: Answer) {
+    async fn finish(&self, job: Job, answer: Answer, begun: Timestamp) {
         self.lane.is_over_for(job.claimed.message.key);
-        let (settled, hold) = settle(job, &self.lane, answer);
+        let (settled, hold) = settle(job, &self.lane, answer, begun);
         if let Some(hold) = hold {
             self.lane.holds.put(&hold);
             if let Err(error) = self.store.hold(hold).await {
                 // The hold counts in this node all the same; the next refusal writes it again.
-                tracing::warn!(lane = self.lane.config.name, error = %chain(&error), "cannot keep a hold");
+                tracing::warn!(lane = self.lane.config.name, error = %Causes(&error), "cannot keep a hold");
             }
         }
         self.pass(settled).await;

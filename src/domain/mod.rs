@@ -5,6 +5,7 @@
 //! Promises: no I/O, no clock, no async, no SQL; every type prints as people read it and parses what it prints.
 //! May not: use any other room.
 
+mod causes;
 mod channel;
 mod content;
 mod fields;
@@ -20,6 +21,7 @@ mod time;
 mod umid;
 mod word;
 
+pub use causes::Causes;
 pub use channel::{Channel, Status};
 pub use content::{Button, ButtonAction, Category, Content, Header, SmsEncoding, TemplateContent};
 pub use fields::{Fields, InvalidFields, push_json_escaped, push_json_string};

@@ -8,7 +8,7 @@ use super::StartError;
 use crate::clock::{Chance, Clock};
 use crate::config::{self, Config};
 use crate::dispatch::{Lane, Parts};
-use crate::domain::Span;
+use crate::domain::{Span, Tier};
 use crate::provider::{Client, Transport};
 use crate::store::{Book, Store};
 use crate::throttle::{Bucket, DAY, Holds, Pace, TierWindow};
@@ -70,12 +70,13 @@ impl Building<'_> {
             .collect()
     }
 
-    /// The people of each portfolio's last day, as claims have written them.
+    /// The people of the last day of each portfolio with a limited tier, as claims have written them.
     async fn tiers(&self) -> Result<HashMap<String, Arc<TierWindow>>, StartError> {
         let mut tiers = HashMap::new();
         for (portfolio, tier) in self.config.portfolios() {
+            let Tier::People(most) = tier else { continue };
             let people = self.store.tier_places(portfolio, self.clock.now() - DAY).await?;
-            tiers.insert(portfolio.to_owned(), Arc::new(TierWindow::new(tier, people)));
+            tiers.insert(portfolio.to_owned(), Arc::new(TierWindow::new(most, people)));
         }
         Ok(tiers)
     }

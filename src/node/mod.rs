@@ -3,8 +3,9 @@
 //! In: a configuration, a store, a clock, chance, and a way to the provider for each lane. Out: a [`Node`] with its
 //! webhook intake; later, its orderly end.
 //! Promises: nothing is claimed before what a dead predecessor had in its hands is settled; a decision that a command
-//! has committed is obeyed, and noted, within a quarter of a second; if a room ends that should not have, the whole
-//! node stops loudly; a graceful stop hands back what was not begun and records what was.
+//! has committed is obeyed within a quarter of a second, and noted once nothing that it stops is on its way out; if a
+//! room ends that should not have, or any of its tasks panics, the whole node stops loudly; a graceful stop hands back
+//! what was not begun and records what was.
 //! May not: know what the rooms do inside.
 
 mod build;
@@ -13,14 +14,13 @@ mod watch;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::campaign::Housekeeper;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
-use crate::dispatch::{self, Lane, LaneStatus};
-use crate::domain::{Span, Timestamp};
+use crate::dispatch::{self, Crew, Lane, LaneStatus, Panicked};
+use crate::domain::{Causes, Span, Timestamp};
 use crate::engine::Gap;
 use crate::provider::{Http, Transport};
 use crate::receipts::{Applier, Intake};
@@ -58,9 +58,8 @@ pub struct Node {
     clock: Arc<dyn Clock>,
     intake: Option<Intake>,
     lanes: Vec<Arc<Lane>>,
-    dispatching: tokio::task::JoinHandle<()>,
-    rooms: JoinSet<&'static str>,
-    receiving: tokio::task::JoinHandle<()>,
+    dispatching: tokio::task::JoinHandle<Result<(), Panicked>>,
+    rooms: Crew,
     stop_dispatch: CancellationToken,
     stop: CancellationToken,
     /// What was found in flight at the start, and is unknown now.
@@ -124,18 +123,19 @@ impl Node {
         // It counts at once; the watch writes it down. One a minute would already be a disk that fills up again and again.
         let (found, missed) = mpsc::channel(64);
         let applier_gaps = Arc::clone(&gaps);
-        let receiving = tokio::spawn(applier.run(move |gap| {
+        let mut rooms = Crew::default();
+        let receiving = applier.run(move |gap| {
             let _ = found.try_send((gap, applier_gaps.add(gap)));
-        }));
+        });
+        rooms.spawn("receipts", receiving);
         let stop_dispatch = CancellationToken::new();
         let stop = CancellationToken::new();
         let dispatching =
             tokio::spawn(dispatch::run(lanes.clone(), Arc::clone(&store), Arc::clone(&clock), stop_dispatch.clone()));
-        let mut rooms = JoinSet::new();
         let timers = Timers::new(Arc::clone(&store), Arc::clone(&book), Arc::clone(&clock), Arc::clone(&gaps));
-        rooms.spawn(ending_as("timers", timers.run(stop.clone())));
+        rooms.spawn("timers", timers.run(stop.clone()));
         let housekeeper = Housekeeper::new(Arc::clone(&store), Arc::clone(&book));
-        rooms.spawn(ending_as("housekeeping", keep_house(housekeeper, Arc::clone(&clock), stop.clone())));
+        rooms.spawn("housekeeping", keep_house(housekeeper, Arc::clone(&clock), stop.clone()));
         let watch = watch::Watch::new(watch::Parts {
             node: id,
             store: Arc::clone(&store),
@@ -146,20 +146,8 @@ impl Node {
             missed,
             clock: Arc::clone(&clock),
         });
-        rooms.spawn(ending_as("watch", watch.run(stop.clone())));
-        Ok(Self {
-            id,
-            store,
-            clock,
-            intake: Some(intake),
-            lanes,
-            dispatching,
-            rooms,
-            receiving,
-            stop_dispatch,
-            stop,
-            recovered,
-        })
+        rooms.spawn("watch", watch.run(stop.clone()));
+        Ok(Self { id, store, clock, intake: Some(intake), lanes, dispatching, rooms, stop_dispatch, stop, recovered })
     }
 
     /// Where proven webhooks go in. Whoever holds one keeps the node listening.
@@ -179,13 +167,14 @@ impl Node {
     /// Waits until a room ends that should not have, and says which.
     pub async fn failed(&mut self) -> String {
         tokio::select! {
-            ended = self.rooms.join_next() => match ended {
+            ended = self.rooms.next() => match ended {
                 Some(Ok(room)) => format!("{room} has ended"),
-                Some(Err(error)) => format!("a room has failed: {error}"),
+                Some(Err(panicked)) => panicked.to_string(),
                 None => "every room has ended".to_owned(),
             },
             ended = &mut self.dispatching => match ended {
-                Ok(()) => "dispatch has ended".to_owned(),
+                Ok(Ok(())) => "dispatch has ended".to_owned(),
+                Ok(Err(panicked)) => format!("dispatch has failed: {panicked}"),
                 Err(error) => format!("dispatch has failed: {error}"),
             },
         }
@@ -195,7 +184,7 @@ impl Node {
     pub async fn stop_sending(&mut self) {
         self.stop_dispatch.cancel();
         if !self.dispatching.is_finished() {
-            // It has nothing to give back but its end.
+            // A panic has been told when it happened, and must not keep the rest from ending in good order.
             let _ = (&mut self.dispatching).await;
         }
     }
@@ -204,22 +193,20 @@ impl Node {
     pub async fn stop(mut self) -> Result<(), store::Error> {
         self.stop_sending().await;
         self.stop.cancel();
-        while self.rooms.join_next().await.is_some() {}
         drop(self.intake.take());
-        let _ = self.receiving.await;
+        while let Some(ended) = self.rooms.next().await {
+            if let Err(panicked) = ended {
+                tracing::error!(error = %panicked, "a room has not ended in good order");
+            }
+        }
         self.store.stop_node(self.id, self.clock.now()).await
     }
-}
-
-async fn ending_as(name: &'static str, room: impl Future<Output = ()>) -> &'static str {
-    room.await;
-    name
 }
 
 async fn keep_house(housekeeper: Housekeeper, clock: Arc<dyn Clock>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = housekeeper.run_once(clock.now()).await {
-            tracing::warn!(%error, "cannot look after the campaigns; trying again");
+            tracing::warn!(error = %Causes(&error), "cannot look after the campaigns; trying again");
         }
         tokio::select! {
             () = stop.cancelled() => {}

@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{keep_gap, note_gap};
 use crate::clock::Clock;
-use crate::dispatch::Lane;
-use crate::domain::{BatchId, BatchState, Span, Timestamp};
+use crate::dispatch::{self, Lane};
+use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp};
 use crate::engine::Gap;
-use crate::store::{Beat, Book, Result, Store};
+use crate::store::{Beat, Book, Entry, Result, Store};
 use crate::throttle::Holds;
 use crate::timers::Gaps;
 
@@ -19,6 +19,9 @@ use crate::timers::Gaps;
 const LOOK: Span = Span::from_millis(100);
 /// How often the node says that it lives, even where nothing is decided.
 const BEAT: Span = Span::from_secs(1);
+/// How long requests that were begun before a decision are waited for. A cancel answers within a second, and has to be
+/// seen and noted in it too.
+const BEGUN_WAITS: Span = Span::from_millis(700);
 /// A wall clock that moves away from ours by more has jumped, or the machine has slept.
 const JUMP_MILLIS: i64 = 2_000;
 
@@ -41,6 +44,8 @@ pub(super) type Missed = (Gap, Option<Timestamp>);
 pub(super) struct Watch {
     parts: Parts,
     noted: u64,
+    /// Whether something was stopped of which requests may still be on their way out.
+    stopping: bool,
     beaten_at: Timestamp,
     drift: i64,
     /// What each batch in play had handed over at the last beat, and whether it was moving then.
@@ -51,14 +56,14 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn new(parts: Parts) -> Self {
         let (beaten_at, drift) = (parts.clock.now(), parts.clock.drift());
-        Self { parts, noted: 0, beaten_at, drift, hand_overs: HashMap::new(), unwritten: Vec::new() }
+        Self { parts, noted: 0, stopping: false, beaten_at, drift, hand_overs: HashMap::new(), unwritten: Vec::new() }
     }
 
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let clock = Arc::clone(&self.parts.clock);
         while !stop.is_cancelled() {
             if let Err(error) = self.run_once().await {
-                tracing::warn!(%error, "cannot look for decisions; trying again");
+                tracing::warn!(error = %Causes(&error), "cannot look for decisions; trying again");
                 self.parts.gaps.doubt();
             }
             tokio::select! {
@@ -94,15 +99,26 @@ impl Watch {
         Ok(())
     }
 
-    async fn obey(&self) -> Result<()> {
+    async fn obey(&mut self) -> Result<()> {
+        // A look that breaks off half-way may have stopped something that the next one finds stopped already.
+        let unsure = std::mem::replace(&mut self.stopping, true);
         let changed = self.parts.book.refresh().await?;
-        self.parts.holds.replace(self.parts.store.holds().await?);
+        let held = self.parts.holds.replace(self.parts.store.holds().await?);
+        let called_off = |entry: &Entry| {
+            matches!(entry.state(), BatchState::Paused | BatchState::Cancelling | BatchState::Cancelled)
+        };
+        self.stopping = unsure || held || changed.iter().any(|entry| called_off(entry));
         for lane in &self.parts.lanes {
             for entry in changed.iter().filter(|entry| entry.state() == BatchState::Running) {
                 lane.look_at(entry);
             }
             // A hold may have been lifted, on the lane or on one of its templates.
             lane.look_everywhere();
+        }
+        if self.stopping {
+            // What has passed its turnstile before it could know still leaves.
+            dispatch::until_out(&self.parts.lanes, self.parts.clock.as_ref(), BEGUN_WAITS).await;
+            self.stopping = false;
         }
         Ok(())
     }

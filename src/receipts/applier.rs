@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::incoming::{Incoming, Parsed, parse};
 use crate::clock::{Chance, Clock};
-use crate::domain::{Fault, MessageKey, Present, SenderPart, Span, State, Timestamp};
+use crate::domain::{Causes, Fault, MessageKey, Present, SenderPart, Span, State, Timestamp};
 use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
 use crate::store::{Book, Change, Entry, Found, Hold, Key, Loaded, OptOut, Receipt, Store, StrayKind};
 use crate::wire::{Report, codes};
@@ -110,7 +110,7 @@ impl Applier {
                 taken = self.queue.recv_many(&mut waiting, GROUP_MAX) => taken,
                 () = clock.sleep_until(retry_at) => {
                     if let Err(error) = self.retry_strays().await {
-                        tracing::warn!(%error, "cannot look at strays; trying again");
+                        tracing::warn!(error = %Causes(&error), "cannot look at strays; trying again");
                     }
                     retry_at = clock.now() + RETRY_STRAYS;
                     continue;
@@ -126,7 +126,7 @@ impl Applier {
                 all.strays.extend(parsed.strays);
                 answers.push(done);
             }
-            let taken = self.take(all).await.map_err(|error| Failed { reason: error.to_string() });
+            let taken = self.take(all).await.map_err(|error| Failed { reason: Causes(&error).to_string() });
             match (&taken, self.failing_since) {
                 (Err(failed), None) => {
                     tracing::error!(error = %failed, "receipts cannot be kept; the provider is told to repeat them");

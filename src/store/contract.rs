@@ -10,6 +10,7 @@ mod lanes;
 mod nodes;
 mod receipts;
 mod round_trip;
+mod tiers;
 mod timers;
 
 use std::ops::Deref;

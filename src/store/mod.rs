@@ -21,8 +21,8 @@ pub use book::{Book, Entry};
 pub use error::Error;
 pub use fact::{Attempt, Change, Receipt, Stray, StrayKind, Verdict};
 pub use model::{
-    Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Event, Found, Hold, Key, Lane, Loaded, NewAudience, NewBatch,
-    Node, OptOut, Spread, TierUse,
+    Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Drained, Event, Found, Hold, Key, Lane, Loaded, NewAudience,
+    NewBatch, Node, OptOut, Spread, TierUse,
 };
 pub use signal::{Signal, Signals};
 pub use sqlite::Sqlite;

@@ -80,6 +80,7 @@ pub struct Claim {
     pub lane: LaneId,
     /// In the order in which they are served.
     pub queues: Vec<(BatchId, StepIndex)>,
+    /// How many to look at, which is how many to take unless the tier keeps some back.
     pub limit: u32,
     pub now: Timestamp,
     /// The portfolio in which the people claimed take a place, where its tier is limited.
@@ -89,6 +90,10 @@ pub struct Claim {
 #[derive(Debug, Clone)]
 pub struct TierUse {
     pub portfolio: String,
+    /// How many people may take a place who hold none.
+    pub places: u32,
+    /// Whoever has taken a place later than this holds it still.
+    pub since: Timestamp,
 }
 
 /// A message in the hands of the one who claimed it.
@@ -103,8 +108,15 @@ pub struct Claimed {
 #[derive(Debug, Default)]
 pub struct ClaimedSet {
     pub messages: Vec<Claimed>,
-    /// Queues that held less than was asked for.
-    pub drained: Vec<(BatchId, StepIndex)>,
+    pub drained: Vec<Drained>,
+}
+
+/// A queue with nothing left that might leave now: it held less than was asked for, and the tier kept nothing back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    pub queue: (BatchId, StepIndex),
+    /// When the first of what must still wait may leave.
+    pub next: Option<Timestamp>,
 }
 
 /// A message as it stands, with the version to guard a change by.

@@ -56,7 +56,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     // Dispatch.
 
     /// Moves messages from their queues into `sending`; the write-ahead of every hand-over. Batches that do not run,
-    /// and messages whose waiting is over, stay where they are. They come in the order of the queues named, and within
+    /// and messages whose waiting is over, stay where they are; so does, where the tier is limited, whoever holds no place
+    /// in it and gets none. They come in the order of the queues named, and within
     /// one in its own. Whoever stops waiting for the answer before the claim's turn has come has claimed nothing; later
     /// than that, what was claimed is in nobody's hands, so see the claim through.
     async fn claim(&self, claim: Claim) -> Result<ClaimedSet>;
@@ -112,6 +113,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn release(&self, lane: String, template: String, now: Timestamp, by: String) -> Result<u32>;
     /// People handed over to in a portfolio since `since`, earliest first.
     async fn tier_places(&self, portfolio: &str, since: Timestamp) -> Result<Vec<(Msisdn, Timestamp)>>;
+    /// Gives back the places that claims took at these times, for people to whom nothing was handed over after all. What
+    /// a person had before counts again; a place that another claim has taken since stays.
+    async fn give_back_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()>;
     async fn opt_out(&self, people: Vec<OptOut>) -> Result<()>;
     /// Those of the people who have opted out.
     async fn opted_out(&self, people: Vec<Msisdn>) -> Result<Vec<Msisdn>>;

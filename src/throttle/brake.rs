@@ -1,5 +1,6 @@
-//! A lane's brake: pressed by throttling and outages, released by acceptance.
+//! A lane's brake: pressed by throttling and outages, released by acceptance and by time.
 
+use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Chance;
@@ -7,48 +8,94 @@ use crate::domain::{Span, Timestamp};
 
 const SHORTEST: Span = Span::from_millis(250);
 const LONGEST: Span = Span::from_secs(60);
+/// A lane goes at no less than a sixteenth of its rate, however often it is throttled.
+const HALVINGS_MAX: i64 = 4;
+/// How long the provider has to be content until the lane goes twice as fast again.
+const CONTENT: Span = Span::from_secs(10);
 
-/// Until when a lane stands still. It doubles with every new complaint and starts over at the first acceptance.
+/// Why a lane has to stand still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// It was too fast for the provider, and goes on more slowly.
+    Throttled,
+    /// The provider is not there, or breaks what it gets; that is no matter of pace.
+    Outage,
+}
+
+/// What the provider answered instead of taking a message.
+#[derive(Debug, Clone, Copy)]
+pub struct Complaint<'a> {
+    pub cause: Cause,
+    /// When the request was begun.
+    pub begun: Timestamp,
+    /// How long it asked us to wait.
+    pub retry_after: Option<Span>,
+    pub reason: &'a str,
+}
+
+/// Until when a lane stands still, and how slowly it goes on. The rest doubles with every new complaint and starts over
+/// at the first acceptance; the pace halves with every throttling, and doubles as long as nobody complains.
 #[derive(Debug, Default)]
 pub struct Brake(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
     until: Option<Timestamp>,
+    /// When the last complaint was heard that counted.
+    heard: Option<Timestamp>,
     complaints: u32,
     reason: Option<String>,
+    halvings: i64,
+    /// From when on nobody has complained of the pace.
+    content_since: Timestamp,
+}
+
+impl Inner {
+    fn halvings(&self, now: Timestamp) -> i64 {
+        let content = now.since(self.content_since).millis();
+        (self.halvings - content / CONTENT.millis()).max(0)
+    }
 }
 
 impl Brake {
     /// Stops the lane for as long as the provider asked for, else for longer each time. Requests that were under way
     /// together complain together: they count once. Returns when it may go on.
-    pub fn press(&self, now: Timestamp, retry_after: Option<Span>, reason: &str, chance: &Chance) -> Timestamp {
+    pub fn press(&self, complaint: Complaint<'_>, now: Timestamp, chance: &Chance) -> Timestamp {
         let mut inner = self.lock();
-        let standing = inner.until.filter(|until| *until > now);
-        if standing.is_none() {
+        let is_new = inner.heard.is_none_or(|heard| complaint.begun > heard);
+        if is_new {
+            inner.heard = Some(now);
             inner.complaints = inner.complaints.saturating_add(1);
         }
         let doubled = SHORTEST.millis().saturating_mul(1 << (inner.complaints.saturating_sub(1)).min(16));
-        let backoff = chance.jitter(Span::from_millis(doubled.min(LONGEST.millis())));
-        let asked = retry_after.map(|asked| now + asked);
-        let until = standing.max(asked).unwrap_or(now + backoff);
+        let backoff = is_new.then(|| now + chance.jitter(Span::from_millis(doubled.min(LONGEST.millis()))));
+        let asked = complaint.retry_after.map(|asked| now + asked);
+        let until = inner.until.max(asked.or(backoff)).unwrap_or(now);
         inner.until = Some(until);
-        inner.reason = Some(reason.to_owned());
+        inner.reason = Some(complaint.reason.to_owned());
+        if complaint.cause == Cause::Throttled {
+            inner.halvings = (inner.halvings(now) + i64::from(is_new)).min(HALVINGS_MAX);
+            inner.content_since = until.max(now);
+        }
         until
     }
 
     /// The provider takes messages again.
     pub fn release(&self) {
         let mut inner = self.lock();
-        if inner.complaints > 0 {
-            inner.complaints = 0;
-            inner.reason = None;
-        }
+        inner.complaints = 0;
+        inner.reason = None;
     }
 
     /// When the lane may go on, where it may not now.
     pub fn until(&self, now: Timestamp) -> Option<Timestamp> {
         self.lock().until.filter(|until| *until > now)
+    }
+
+    /// How many times slower than its rate the lane goes.
+    pub fn slowness(&self, now: Timestamp) -> NonZeroU32 {
+        let slowness = 1_u32 << self.lock().halvings(now);
+        NonZeroU32::new(slowness).unwrap_or(NonZeroU32::MIN)
     }
 
     /// The last complaint that was not followed by an acceptance.
@@ -65,36 +112,73 @@ impl Brake {
 mod tests {
     use super::*;
 
+    /// A complaint about a request that was begun and answered at this time.
+    fn complain(brake: &Brake, cause: Cause, now: Timestamp, retry_after: Option<Span>) -> Timestamp {
+        let chance = Chance::seeded(u64::try_from(now.millis()).unwrap());
+        brake.press(Complaint { cause, begun: now, retry_after, reason: "429" }, now, &chance)
+    }
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_millis(second * 1_000)
+    }
+
     #[test]
     fn complaints_double_the_rest_and_acceptance_ends_it() {
-        let (brake, chance) = (Brake::default(), Chance::seeded(1));
-        let mut now = Timestamp::from_millis(0);
+        let brake = Brake::default();
+        let mut now = second(0);
         let mut rests = Vec::new();
         for _ in 0..12 {
-            let until = brake.press(now, None, "429", &chance);
+            let until = complain(&brake, Cause::Outage, now, None);
             rests.push(until.since(now).millis());
+            assert_eq!(brake.until(now), Some(until));
             now = until;
         }
         assert!(rests[0] <= 250 && rests[0] >= 125, "{rests:?}");
         assert!(rests.iter().all(|rest| *rest <= 60_000) && rests[11] >= 30_000, "{rests:?}");
         brake.release();
-        assert!(brake.press(now, None, "429", &chance).since(now).millis() <= 250);
+        assert!(complain(&brake, Cause::Outage, now, None).since(now).millis() <= 250);
     }
 
     #[test]
-    fn requests_that_complain_together_count_once() {
+    fn requests_that_complain_together_count_once_also_when_the_last_answer_comes_late() {
         let (brake, chance) = (Brake::default(), Chance::seeded(1));
-        let now = Timestamp::from_millis(0);
-        for _ in 0..64 {
-            brake.press(now, None, "429", &chance);
+        let press = |begun, now| {
+            brake.press(Complaint { cause: Cause::Throttled, begun, retry_after: None, reason: "429" }, now, &chance)
+        };
+        let until = press(second(0), second(1));
+        for late in [1, 1, 2, 9] {
+            assert_eq!(press(second(1), second(late)), until);
         }
-        assert!(brake.until(now).unwrap().since(now).millis() <= 250);
+        assert_eq!((brake.until(second(2)), brake.slowness(second(9)).get()), (None, 2));
+        assert!(press(second(9), second(9)) > second(9));
+        assert_eq!(brake.slowness(second(10)).get(), 4);
     }
 
     #[test]
     fn what_the_provider_asks_for_is_what_it_gets() {
-        let (brake, chance) = (Brake::default(), Chance::seeded(1));
-        let now = Timestamp::from_millis(0);
-        assert_eq!(brake.press(now, Some(Span::from_secs(7)), "429", &chance), now + Span::from_secs(7));
+        let (brake, week) = (Brake::default(), Span::from_secs(7 * 86_400));
+        assert_eq!(complain(&brake, Cause::Throttled, second(0), Some(week)), second(0) + week);
+    }
+
+    #[test]
+    fn each_throttling_halves_the_pace_which_doubles_with_every_ten_seconds_of_content() {
+        let brake = Brake::default();
+        let mut now = second(0);
+        let mut slowness = Vec::new();
+        for _ in 0..6 {
+            now = complain(&brake, Cause::Throttled, now, Some(Span::from_secs(60)));
+            slowness.push(brake.slowness(now).get());
+        }
+        assert_eq!(slowness, [2, 4, 8, 16, 16, 16], "standing still is no sign of content");
+        brake.release();
+        let content = [0, 9, 10, 19, 20, 30, 40, 400].map(|secs| brake.slowness(now + Span::from_secs(secs)).get());
+        assert_eq!(content, [16, 16, 8, 8, 4, 2, 1, 1]);
+    }
+
+    #[test]
+    fn an_outage_stops_a_lane_and_does_not_slow_it() {
+        let brake = Brake::default();
+        let until = complain(&brake, Cause::Outage, second(0), None);
+        assert_eq!(brake.slowness(until).get(), 1);
     }
 }

@@ -90,8 +90,18 @@ impl Bucket {
 }
 
 /// Tokens of a lane that are taken and not used yet.
-#[derive(Debug, Default)]
-pub struct Paid(u32);
+#[derive(Debug)]
+pub struct Paid {
+    tokens: u32,
+    /// What a message cost when they were taken.
+    price: NonZeroU32,
+}
+
+impl Default for Paid {
+    fn default() -> Self {
+        Self { tokens: 0, price: NonZeroU32::MIN }
+    }
+}
 
 /// What one lane has to pass: its own bucket, then its account's.
 #[derive(Debug, Clone)]
@@ -111,17 +121,24 @@ impl Pace {
         self.lane.burst().min(account)
     }
 
-    /// Takes the tokens of `n` from both buckets, or says when to ask again. What the lane has given while the account
-    /// had nothing stays in `paid`, for the next one who asks: called by one at a time, so nobody overtakes.
-    pub fn take(&self, n: NonZeroU32, paid: &mut Paid) -> Result<(), Timestamp> {
-        if let Some(owed) = NonZeroU32::new(n.get().saturating_sub(paid.0)) {
-            self.lane.take(owed)?;
-            paid.0 += owed.get();
+    /// Takes the tokens of `n` from both buckets, or says when to ask again. A lane that has to go so many times slower
+    /// pays that many tokens for each. What the lane has given, while it owed more or the account had nothing, stays in
+    /// `paid` for the next one who asks: called by one at a time, so nobody overtakes.
+    pub fn take(&self, n: NonZeroU32, slowness: NonZeroU32, paid: &mut Paid) -> Result<(), Timestamp> {
+        if paid.price != slowness {
+            // What was saved up for a dear message is no burst of cheap ones.
+            *paid = Paid { tokens: paid.tokens.min(n.get()), price: slowness };
+        }
+        let owed = n.saturating_mul(slowness).get();
+        while let Some(rest) = NonZeroU32::new(owed.saturating_sub(paid.tokens)) {
+            let piece = rest.min(self.lane.burst());
+            self.lane.take(piece)?;
+            paid.tokens += piece.get();
         }
         if let Some(account) = &self.account {
             account.take(n)?;
         }
-        paid.0 -= n.get();
+        paid.tokens -= owed;
         Ok(())
     }
 }
@@ -180,7 +197,7 @@ mod tests {
         for _ in 0..2_000 {
             clock.advance(Span::from_millis(1));
             for lane in [0, 1] {
-                while lanes[lane].take(NonZeroU32::MIN, &mut paid[lane]).is_ok() {
+                while lanes[lane].take(NonZeroU32::MIN, NonZeroU32::MIN, &mut paid[lane]).is_ok() {
                     left[lane] += 1;
                 }
             }
@@ -188,6 +205,33 @@ mod tests {
         let total: u32 = left.iter().sum();
         assert!((198..=205).contains(&total), "{left:?}");
         assert!(left.iter().all(|left| *left <= 164), "{left:?}");
+    }
+
+    #[test]
+    fn a_slowed_lane_passes_its_part_of_the_rate_and_no_burst_when_it_is_slowed_no_more() {
+        for (rate, burst, n) in [("80/s", 4, 1), ("1000/s", 50, 50), ("2000/s", 1, 1)] {
+            let (clock, bucket) = bucket(rate, burst);
+            let (pace, mut paid) = (Pace::new(Arc::new(bucket), None), Paid::default());
+            let n = NonZeroU32::new(n).unwrap();
+            let mut pass = |slowness: u32, millis: i64| {
+                let mut passed = 0;
+                for _ in 0..millis {
+                    clock.advance(Span::from_millis(1));
+                    while pace.take(n, NonZeroU32::new(slowness).unwrap(), &mut paid).is_ok() {
+                        passed += n.get();
+                    }
+                }
+                passed
+            };
+            // A bucket whose burst is below what a millisecond brings cannot use all of its rate.
+            let whole = pass(1, 16_000);
+            for slowness in [2, 16, 4] {
+                let part = pass(slowness, 16_000);
+                let expected = whole / slowness;
+                assert!(part <= expected + burst && part + burst >= expected, "{rate} / {slowness}: {part} of {whole}");
+            }
+            assert!(pass(1, 1) <= burst + n.get(), "{rate}");
+        }
     }
 
     #[test]

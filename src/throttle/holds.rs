@@ -12,9 +12,13 @@ use crate::store::Hold;
 pub struct Holds(ArcSwap<HashMap<(String, String), Hold>>);
 
 impl Holds {
-    pub fn replace(&self, holds: Vec<Hold>) {
-        let holds = holds.into_iter().map(|hold| ((hold.lane.clone(), hold.template.clone()), hold)).collect();
-        self.0.store(Arc::new(holds));
+    /// Returns whether something is held now that was not.
+    pub fn replace(&self, holds: Vec<Hold>) -> bool {
+        let holds: HashMap<_, _> =
+            holds.into_iter().map(|hold| ((hold.lane.clone(), hold.template.clone()), hold)).collect();
+        let held = Arc::new(holds);
+        let before = self.0.swap(Arc::clone(&held));
+        held.keys().any(|key| !before.contains_key(key))
     }
 
     pub fn put(&self, hold: &Hold) {

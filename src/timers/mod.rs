@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::domain::{BatchId, BatchState, Span, State, Timestamp};
+use crate::domain::{BatchId, BatchState, Causes, Span, State, Timestamp};
 use crate::engine::{self, Event, Gap, Silence, Standing, advance};
 use crate::store::{Book, Entry, Loaded, Result, Signal, Store};
 
@@ -111,7 +111,7 @@ impl Timers {
             let sleep = match self.run_once(clock.now()).await {
                 Ok(progress) => progress.next_due.unwrap_or(look_anyway).min(look_anyway),
                 Err(error) => {
-                    tracing::warn!(%error, "cannot look at what is due; trying again");
+                    tracing::warn!(error = %Causes(&error), "cannot look at what is due; trying again");
                     self.gaps.doubt();
                     self.next.clear();
                     clock.now() + AFTER_FAILURE

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 use volley::campaign::{self, Decided};
-use volley::domain::{BatchState, Count, MessageKey, Outcome, StepIndex};
+use volley::domain::{BatchState, Count, MessageKey, Outcome, Span, StepIndex};
 use volley::simulator::Profile;
 use volley::store::{Book, StrayKind};
 
-use crate::support::world::Setup;
+use crate::support::world::{Setup, Way};
 
 const WHATSAPP: &str = r#"
 [[step]]
@@ -168,6 +168,16 @@ async fn a_throttled_lane_slows_and_loses_nobody() {
     let world = Setup { profile: Profile::perfect(), ..Setup::default() }.start().await;
     world.faults(json!({ "throttle": 0.1, "retry_after": 0 })).await;
     let launched = world.launch(150, &route(&[WHATSAPP, SMS])).await;
+    world
+        .when("the lane to go more slowly", || async {
+            let lanes = world.lanes();
+            if lanes.iter().any(|lane| lane.name == "wa" && lane.slowness.get() > 1) {
+                Ok(())
+            } else {
+                Err(format!("{lanes:?}"))
+            }
+        })
+        .await;
     let report = world.until_state(&launched, BatchState::Settled).await;
     assert_eq!((report.outcome(Outcome::Reached), report.steps[0].rejected), (150, 0));
     assert_eq!(report.steps[1].handed_over, 0, "throttling is nobody's fallback");
@@ -255,13 +265,14 @@ async fn one_bad_recipient_stops_and_repeats_nobody_else_in_a_batch() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_cancel_nothing_leaves_and_totals_add_up() {
-    let world = Setup { rate: "200/s", ..Setup::default() }.start().await;
+    // Some twenty requests are begun and not yet at the provider at any moment.
+    let world = Setup { rate: "200/s", way: Way::Takes(Span::from_millis(100)), ..Setup::default() }.start().await;
     let launched = world.launch(1_000, &route(&[WHATSAPP, SMS])).await;
     world.until(&launched, Count::HandedOver, 50).await;
     let batch = world.batch(&launched).await;
     let decided = campaign::cancel(world.store.as_ref(), world.clock.as_ref(), &batch, "a test").await.unwrap();
     assert!(matches!(decided, Decided::Noted { .. }), "{decided:?}");
-    // What was on its way when the cancel was noted may still be answered; nothing new may be begun.
+    let left = world.seen().await["messages"].clone();
     let report = world.until_state(&launched, BatchState::Cancelled).await;
     let cancelled = report.outcome(Outcome::Cancelled);
     assert!(cancelled > 0, "{report:?}");
@@ -272,27 +283,33 @@ async fn after_a_cancel_nothing_leaves_and_totals_add_up() {
         })
         .await;
     assert_eq!(report.outcome(Outcome::Cancelled) + report.outcome(Outcome::Reached), 1_000);
-    assert_eq!(world.seen().await["messages"], json!(report.outcome(Outcome::Reached)));
+    assert_eq!(
+        left,
+        json!(report.outcome(Outcome::Reached)),
+        "what has left is what had left when the cancel answered"
+    );
+    assert_eq!(world.seen().await["messages"], left);
     world.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paused_campaign_waits_and_a_resumed_one_goes_on() {
-    let world = Setup { rate: "200/s", ..Setup::default() }.start().await;
+    let world = Setup { rate: "200/s", way: Way::Takes(Span::from_millis(100)), ..Setup::default() }.start().await;
     let launched = world.launch(300, &route(&[WHATSAPP, SMS])).await;
     world.until(&launched, Count::HandedOver, 20).await;
     let (store, clock) = (world.store.as_ref(), world.clock.as_ref());
     let batch = world.batch(&launched).await;
-    campaign::pause(store, clock, &batch, "a test").await.unwrap();
+    let decided = campaign::pause(store, clock, &batch, "a test").await.unwrap();
+    assert!(matches!(decided, Decided::Noted { .. }), "{decided:?}");
+    let paused = world.seen().await["messages"].clone();
+    assert!(paused.as_u64().unwrap() < 300);
     world
         .when("nothing in flight", || async {
             let sending = world.tallies(&launched).await.total(Count::Sending);
             if sending == 0 { Ok(()) } else { Err(sending.to_string()) }
         })
         .await;
-    let paused = world.seen().await["messages"].clone();
-    assert!(paused.as_u64().unwrap() < 300);
-    assert_eq!(world.seen().await["messages"], paused);
+    assert_eq!(world.seen().await["messages"], paused, "nothing has left since the pause answered");
     let batch = world.batch(&launched).await;
     assert_eq!(batch.state, BatchState::Paused);
     campaign::resume(store, clock, &batch, "a test").await.unwrap();
@@ -383,5 +400,32 @@ async fn a_finished_campaign_goes_on_when_its_last_step_is_put_back() {
             if done == 20 && tallies.total(Count::Queued) == 0 { Ok(()) } else { Err(world.standing(&launched).await) }
         })
         .await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_stops_the_server_which_says_where_it_was() {
+    let mut world = Setup { way: Way::Panics, ..Setup::default() }.start().await;
+    world.launch(20, &route(&[WHATSAPP, SMS])).await;
+    let why = world.failed().await;
+    assert_eq!(why, "dispatch has failed: a worker of lane wa has panicked: lost on the way");
+    // And whoever stops it waits for nobody who is gone.
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_throttled_while_the_tier_is_full_goes_all_the_same() {
+    let world = Setup { whatsapp: "tier = \"250\"", ..Setup::default() }.start().await;
+    world.faults(json!({ "throttle": 0.2, "retry_after": 0 })).await;
+    let launched = world.launch(250, &WHATSAPP.replace("fallback_after = \"1s\"", "")).await;
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    assert_eq!(report.outcome(Outcome::Reached), 250);
+    assert!(world.seen().await["throttled"].as_u64().unwrap() > 0);
+    // A second campaign to the same people finds the tier full, and each of them in it.
+    world.faults(json!({ "throttle": 0.0 })).await;
+    let again = world.launch(260, &WHATSAPP.replace("fallback_after = \"1s\"", "")).await;
+    world.until(&again, Count::OutcomeReached, 250).await;
+    assert_eq!(world.tallies(&again).await.total(Count::Queued), 10);
+    assert_eq!(world.seen().await["people"], json!(250));
     world.stop().await;
 }

@@ -1,7 +1,7 @@
 //! A claim takes what may leave, in order, and nothing else.
 
 use super::*;
-use crate::store::{OptOut, TierUse};
+use crate::store::{Drained, OptOut};
 
 for_every_store!(
     a_claim_moves_messages_into_flight_with_all_that_a_hand_over_needs,
@@ -13,8 +13,8 @@ for_every_store!(
     only_running_batches_leave,
     a_lane_takes_from_its_own_queue_alone,
     a_queue_that_held_less_than_asked_is_told_as_drained,
+    a_drained_queue_says_when_the_rest_of_it_may_leave,
     who_opted_out_after_the_launch_is_pointed_out,
-    a_claim_writes_down_the_places_it_takes_in_a_tier,
     a_claim_of_nothing_is_nothing,
     a_claim_that_nobody_waits_for_any_more_takes_nothing,
 );
@@ -57,7 +57,10 @@ async fn queues_are_served_in_the_order_named(desk: Desk) {
     let set = desk.claim(Claim { queues, ..claim }).await.unwrap();
     let order: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
     assert_eq!(order, [(second, 0), (second, 1), (second, 2), (first, 0)]);
-    assert_eq!(set.drained, [(second, StepIndex::FIRST), (first, step(1))]);
+    assert_eq!(
+        set.drained.iter().map(|drained| drained.queue).collect::<Vec<_>>(),
+        [(second, StepIndex::FIRST), (first, step(1))]
+    );
 }
 
 async fn two_claims_at_once_share_no_message(desk: Desk) {
@@ -121,7 +124,25 @@ async fn a_queue_that_held_less_than_asked_is_told_as_drained(desk: Desk) {
     let batch = desk.batch_of(4).await;
     assert!(desk.claimed(batch, 2).await.drained.is_empty());
     assert!(desk.claimed(batch, 2).await.drained.is_empty(), "as much as asked for: there may be more");
-    assert_eq!(desk.claimed(batch, 2).await.drained, [(batch, StepIndex::FIRST)]);
+    assert_eq!(desk.claimed(batch, 2).await.drained, [Drained { queue: (batch, StepIndex::FIRST), next: None }]);
+}
+
+async fn a_drained_queue_says_when_the_rest_of_it_may_leave(desk: Desk) {
+    let batch = desk.batch_of(4).await;
+    let all = messages(&desk.claimed(batch, 4).await);
+    let back = all.iter().zip([0, 50, 20, 20]).map(|(message, second)| {
+        let state = State::Queued { not_before: at(second), gives_up: None };
+        change(message, Present { state, ..message.present })
+    });
+    assert!(desk.record(back.collect()).await.unwrap().is_empty());
+    let mut rests = Vec::new();
+    for second in [0, 20, 30, 50] {
+        desk.clock.advance(at(second).since(desk.now()));
+        let set = desk.claimed(batch, 9).await;
+        rests.push((numbers(&messages(&set)), set.drained[0].next));
+    }
+    let expected = [(vec![0], Some(at(20))), (vec![2, 3], Some(at(50))), (vec![], Some(at(50))), (vec![1], None)];
+    assert_eq!(rests, expected);
 }
 
 async fn who_opted_out_after_the_launch_is_pointed_out(desk: Desk) {
@@ -131,27 +152,6 @@ async fn who_opted_out_after_the_launch_is_pointed_out(desk: Desk) {
     let set = desk.claimed(batch, 3).await;
     let out: Vec<_> = set.messages.iter().map(|claimed| claimed.opted_out).collect();
     assert_eq!(out, [false, true, false]);
-}
-
-async fn a_claim_writes_down_the_places_it_takes_in_a_tier(desk: Desk) {
-    let batch = desk.batch_of(4).await;
-    let wish = OptOut { msisdn: person(1), since: desk.now(), source: "STOP".to_owned() };
-    desk.opt_out(vec![wish]).await.unwrap();
-    let tier = Some(TierUse { portfolio: "acme".to_owned() });
-    let claim = desk.claim_of(batch, 3).await;
-    desk.claim(Claim { tier: tier.clone(), ..claim }).await.unwrap();
-    // Who opted out is told so and gets nothing: no place is taken.
-    let places = vec![(person(0), at(0)), (person(2), at(0))];
-    assert_eq!(desk.tier_places("acme", at(-1)).await.unwrap(), places);
-    assert!(desk.tier_places("other", at(-1)).await.unwrap().is_empty());
-    assert!(desk.tier_places("acme", at(0)).await.unwrap().is_empty(), "only those after the time named");
-
-    // The same people again, later: one place each, the latest.
-    desk.clock.advance(Span::from_secs(9));
-    let again = desk.batch_of(1).await;
-    let claim = desk.claim_of(again, 3).await;
-    desk.claim(Claim { tier, ..claim }).await.unwrap();
-    assert_eq!(desk.tier_places("acme", at(-1)).await.unwrap(), [(person(2), at(0)), (person(0), at(9))]);
 }
 
 async fn a_claim_of_nothing_is_nothing(desk: Desk) {

@@ -1,7 +1,7 @@
 //! The contract, answered: each verb by the statements of its module.
 
 use super::receipts::Lesson;
-use super::{Sqlite, audiences, batches, lanes, looks, messages, nodes, receipts};
+use super::{Sqlite, audiences, batches, lanes, looks, messages, nodes, receipts, tiers};
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
@@ -228,7 +228,13 @@ impl Store for Sqlite {
 
     async fn tier_places(&self, portfolio: &str, since: Timestamp) -> Result<Vec<(Msisdn, Timestamp)>> {
         let portfolio = portfolio.to_owned();
-        self.read("read a tier", move |c| Box::pin(async move { lanes::tier_places(c, &portfolio, since).await })).await
+        self.read("read a tier", move |c| Box::pin(async move { tiers::places(c, &portfolio, since).await })).await
+    }
+
+    async fn give_back_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()> {
+        let portfolio = portfolio.to_owned();
+        let verb = "give back places of a tier";
+        self.write(verb, move |c| Box::pin(async move { tiers::give_back(c, &portfolio, people).await })).await
     }
 
     async fn opt_out(&self, people: Vec<OptOut>) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Lanes and what keeps them from sending: holds, tiers, opt-outs.
+//! Lanes and what keeps them from sending: holds and opt-outs.
 
 use sqlx::{Row, SqliteConnection};
 
@@ -97,19 +97,6 @@ pub(super) async fn release(
         bump(connection).await?;
     }
     Ok(u32::try_from(lifted).unwrap_or(u32::MAX))
-}
-
-pub(super) async fn tier_places(
-    connection: &mut SqliteConnection,
-    portfolio: &str,
-    since: Timestamp,
-) -> Work<Vec<(Msisdn, Timestamp)>> {
-    let rows = sqlx::query("SELECT msisdn, at FROM tier_place WHERE portfolio = ?1 AND at > ?2 ORDER BY at")
-        .bind(portfolio)
-        .bind(since.millis())
-        .fetch_all(connection)
-        .await?;
-    rows.iter().map(|row| Ok((msisdn(row, "msisdn")?, moment(row, "at")?))).collect()
 }
 
 pub(super) async fn opt_out(connection: &mut SqliteConnection, people: &[OptOut]) -> Work<()> {

@@ -8,12 +8,13 @@ use super::Work;
 use super::looks::load;
 use super::numbers::{Numbers, OverNumbers, over_numbers};
 use super::receipts::{Lesson, learn};
-use super::rows::{Bound, Line, for_values, lines, packed};
+use super::rows::{Bound, Line, for_values, lines, moment, packed};
 use super::shapes::{write_attempts, write_messages};
+use super::tiers::Gate;
 use crate::domain::{
     BatchId, BatchState, Fields, LaneId, Marks, MessageKey, Present, State, StepIndex, Tallies, Timestamp,
 };
-use crate::store::{Change, Claim, Claimed, ClaimedSet, Loaded};
+use crate::store::{Change, Claim, Claimed, ClaimedSet, Drained, Loaded};
 
 /// Counters of all batches that a group touches.
 pub(super) type Moves = HashMap<BatchId, Tallies>;
@@ -21,15 +22,23 @@ pub(super) type Moves = HashMap<BatchId, Tallies>;
 pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Work<ClaimedSet> {
     let mut set = ClaimedSet::default();
     let mut moves = Moves::new();
+    let mut gate = claim.tier.map(Gate::new);
+    let mut left = usize::try_from(claim.limit).unwrap_or(usize::MAX);
     for (batch, step) in claim.queues {
-        let left = claim.limit.saturating_sub(u32::try_from(set.messages.len()).unwrap_or(u32::MAX));
         if left == 0 {
             break;
         }
-        let (queue, drained) = claim_queue(connection, claim.lane, batch, step, claim.now, left).await?;
-        if drained {
-            set.drained.push((batch, step));
+        let mut queue = look_at_queue(connection, claim.lane, batch, step, claim.now, left).await?;
+        let seen = queue.len();
+        if let Some(gate) = &mut gate {
+            gate.pass(connection, &mut queue).await?;
         }
+        set_off(connection, batch, &queue, claim.now).await?;
+        if seen < left && queue.len() == seen {
+            let next = next_in_queue(connection, claim.lane, batch, step, claim.now).await?;
+            set.drained.push(Drained { queue: (batch, step), next });
+        }
+        left -= seen;
         let tallies = moves.entry(batch).or_default();
         for claimed in &queue {
             let after = &claimed.message.present;
@@ -38,21 +47,8 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
         set.messages.extend(queue);
     }
     count(connection, &moves).await?;
-    if let Some(tier) = claim.tier {
-        let now = claim.now.millis();
-        // Who opted out since the launch gets nothing, and so takes no place.
-        let people: Vec<_> = set.messages.iter().filter(|claimed| !claimed.opted_out).collect();
-        for_values(
-            connection,
-            "INSERT INTO tier_place (portfolio, msisdn, at)",
-            "ON CONFLICT DO UPDATE SET at = excluded.at",
-            3,
-            &people,
-            |query: Bound<'_>, claimed| {
-                query.bind(tier.portfolio.clone()).bind(number(claimed.message.msisdn)).bind(now)
-            },
-        )
-        .await?;
+    if let Some(gate) = gate {
+        gate.close(connection, &set.messages, claim.now).await?;
     }
     Ok(set)
 }
@@ -73,20 +69,20 @@ pub(super) const CLAIM: &str = packed!(
 pub(super) const SET_OFF: OverNumbers =
     over_numbers!("UPDATE message SET state = 1, at = ?4, version = version + 1 WHERE", "");
 
-/// One queue's share of a claim, in its order, and whether it held less than asked for.
-async fn claim_queue(
+/// What stands first in a queue, as it will be once it is set off.
+async fn look_at_queue(
     connection: &mut SqliteConnection,
     lane: LaneId,
     batch: BatchId,
     step: StepIndex,
     now: Timestamp,
-    limit: u32,
-) -> Work<(Vec<Claimed>, bool)> {
+    limit: usize,
+) -> Work<Vec<Claimed>> {
     let query = sqlx::query(CLAIM)
         .bind(lane.0)
         .bind(batch.0)
         .bind(step.get())
-        .bind(limit)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .bind(now.millis())
         .bind(BatchState::Running.code());
     let lines = lines(connection, query).await?;
@@ -94,9 +90,21 @@ async fn claim_queue(
     let mut queue = lines.lines().map(claimed).collect::<Work<Vec<_>>>()?;
     // Nothing promises that lines are joined in the order of their rows.
     queue.sort_unstable_by_key(|claimed| (place(&claimed.message.present), claimed.message.key.n));
-    set_off(connection, batch, &queue, now).await?;
-    let drained = queue.len() < usize::try_from(limit).unwrap_or(usize::MAX);
-    Ok((queue, drained))
+    Ok(queue)
+}
+
+pub(super) const NEXT: &str = "SELECT not_before FROM message INDEXED BY message_queue
+     WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND not_before > ?4 ORDER BY not_before LIMIT 1";
+
+async fn next_in_queue(
+    connection: &mut SqliteConnection,
+    lane: LaneId,
+    batch: BatchId,
+    step: StepIndex,
+    now: Timestamp,
+) -> Work<Option<Timestamp>> {
+    let query = sqlx::query(NEXT).bind(lane.0).bind(batch.0).bind(step.get()).bind(now.millis());
+    query.fetch_optional(connection).await?.map(|row| moment(&row, "not_before")).transpose()
 }
 
 async fn set_off(connection: &mut SqliteConnection, batch: BatchId, queue: &[Claimed], now: Timestamp) -> Work<()> {

@@ -16,6 +16,7 @@ mod rows;
 mod shapes;
 #[cfg(test)]
 mod tests;
+mod tiers;
 mod turn;
 mod writer;
 

@@ -10,10 +10,11 @@ use tokio_util::sync::CancellationToken;
 use volley::api;
 use volley::campaign::{Draft, Launched, Launcher, Report};
 use volley::clock::{Chance, Clock, RealClock};
-use volley::config::Config;
+use volley::config::{self, Config};
+use volley::dispatch::LaneStatus;
 use volley::domain::{Count, Outcome, Span, Tallies};
-use volley::node::{Node, Parts};
-use volley::provider::install_tls;
+use volley::node::{Node, Parts, StartError};
+use volley::provider::{Broken, Endpoint, Http, RawAnswer, Transport, install_tls};
 use volley::receipts::Proofs;
 use volley::simulator::{self, Model, Profile, WebhookTarget};
 use volley::store::{self, Batch, Store};
@@ -31,6 +32,7 @@ pub(crate) struct World {
     pub(crate) chance: Arc<Chance>,
     pub(crate) webhook: String,
     provider: String,
+    way: Way,
     client: reqwest::Client,
     node: Option<Node>,
     serving: Option<tokio::task::JoinHandle<()>>,
@@ -47,11 +49,41 @@ pub(crate) struct Setup {
     /// Added to the WhatsApp lane.
     pub(crate) whatsapp: &'static str,
     pub(crate) rate: &'static str,
+    pub(crate) way: Way,
+}
+
+/// What becomes of a request that has begun before the provider sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Way {
+    /// It takes so long to get there.
+    Takes(Span),
+    /// Whoever sends it panics.
+    Panics,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { profile: Profile::perfect(), provider: "", whatsapp: "tier = \"unlimited\"", rate: "2000/s" }
+        let whatsapp = "tier = \"unlimited\"";
+        Self { profile: Profile::perfect(), provider: "", whatsapp, rate: "2000/s", way: Way::Takes(Span::ZERO) }
+    }
+}
+
+/// HTTP behind such a way.
+#[derive(Debug)]
+struct Behind {
+    http: Http,
+    way: Way,
+    clock: Arc<dyn Clock>,
+}
+
+#[async_trait::async_trait]
+impl Transport for Behind {
+    async fn post(&self, to: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken> {
+        match self.way {
+            Way::Takes(span) => self.clock.sleep(span).await,
+            Way::Panics => panic!("lost on the way"),
+        }
+        self.http.post(to, body).await
     }
 }
 
@@ -103,6 +135,7 @@ impl Setup {
             chance,
             webhook,
             provider,
+            way: self.way,
             client: reqwest::Client::new(),
             node: None,
             serving: None,
@@ -117,14 +150,17 @@ impl Setup {
 
 impl World {
     async fn start_node(&mut self, listener: TcpListener) {
-        let node = Node::start(Parts {
+        let parts = Parts {
             config: Arc::clone(&self.config),
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             chance: Arc::clone(&self.chance),
-        })
-        .await
-        .unwrap();
+        };
+        let transport = |lane: &config::Lane| -> Result<Box<dyn Transport>, StartError> {
+            let http = Http::new(&lane.name, &lane.provider)?;
+            Ok(Box::new(Behind { http, way: self.way, clock: Arc::clone(&self.clock) }))
+        };
+        let node = Node::start_over(parts, transport).await.unwrap();
         let intake = node.intake().unwrap();
         let proofs = Proofs::new(&self.config.provider);
         let (store, stop) = (Arc::clone(&self.store), self.stop_api.clone());
@@ -132,6 +168,16 @@ impl World {
             api::serve(listener, intake, proofs, store, stop).await.unwrap();
         }));
         self.node = Some(node);
+    }
+
+    pub(crate) fn lanes(&self) -> Vec<LaneStatus> {
+        self.node.as_ref().unwrap().lanes()
+    }
+
+    /// Waits until the node says why it cannot go on.
+    pub(crate) async fn failed(&mut self) -> String {
+        let failed = self.node.as_mut().unwrap().failed();
+        tokio::time::timeout(PATIENCE, failed).await.unwrap()
     }
 
     /// Stops everything in order.

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Place;
-use crate::store::sqlite::{looks, messages, receipts, shapes};
+use crate::store::sqlite::{looks, messages, receipts, shapes, tiers};
 
 #[tokio::test]
 async fn every_statement_of_the_hot_path_uses_its_index() {
@@ -18,6 +18,10 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (shapes::WRITE.list, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
         (shapes::WRITE.run, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (shapes::WRITE_ATTEMPTS.run, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
+        (messages::NEXT, &["SEARCH message USING", "message_queue (lane=? AND batch=? AND step=? AND not_before>?)"]),
+        (tiers::HOLDERS, &["SEARCH tier_place USING PRIMARY KEY (portfolio=? AND msisdn=?)"]),
+        (tiers::RESTORE, &["SEARCH tier_place USING PRIMARY KEY (portfolio=? AND msisdn=?)"]),
+        (tiers::FREE, &["SEARCH tier_place USING PRIMARY KEY (portfolio=? AND msisdn=?)"]),
         (looks::DUE, &["SEARCH message USING INDEX message_due"]),
         (looks::NEXT_DUE, &["SEARCH message USING", "message_due"]),
         (looks::LOAD, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),

@@ -1,0 +1,136 @@
+//! A tier lets in whoever holds a place, and so many more; what comes back unsent leaves its place free.
+
+use super::*;
+use crate::store::{Drained, OptOut, TierUse};
+
+for_every_store!(
+    a_claim_writes_down_the_places_it_takes,
+    a_full_tier_lets_holders_pass_and_keeps_back_who_is_new,
+    newcomers_pass_in_order_as_far_as_the_places_go,
+    a_place_is_held_for_a_day,
+    who_wants_nothing_passes_a_full_tier_and_takes_no_place,
+    a_place_that_is_given_back_is_free,
+    what_was_before_a_place_that_is_given_back_counts_again,
+    a_place_that_was_taken_anew_is_not_given_back,
+    a_place_that_was_taken_twice_at_once_is_not_given_back,
+);
+
+const DAY: Span = Span::from_secs(86_400);
+
+impl Desk {
+    /// Claims in the portfolio "acme", with so many places free.
+    async fn claim_in_tier(&self, batch: BatchId, limit: u32, places: u32) -> ClaimedSet {
+        let tier = Some(TierUse { portfolio: "acme".to_owned(), places, since: self.now() - DAY });
+        let claim = self.claim_of(batch, limit).await;
+        self.claim(Claim { tier, ..claim }).await.unwrap()
+    }
+
+    /// Everybody who has ever taken a place, by number, with its time.
+    async fn places(&self) -> Vec<(Msisdn, Timestamp)> {
+        let mut places = self.tier_places("acme", at(-1)).await.unwrap();
+        places.sort_unstable();
+        places
+    }
+
+    async fn give_back(&self, people: &[(u32, i64)]) {
+        let people = people.iter().map(|(n, second)| (person(*n), at(*second))).collect();
+        self.give_back_places("acme", people).await.unwrap();
+    }
+}
+
+async fn a_claim_writes_down_the_places_it_takes(desk: Desk) {
+    let batch = desk.batch_of(3).await;
+    desk.claim_in_tier(batch, 2, 2).await;
+    let places = vec![(person(0), at(0)), (person(1), at(0))];
+    assert_eq!(desk.tier_places("acme", at(-1)).await.unwrap(), places);
+    assert!(desk.tier_places("other", at(-1)).await.unwrap().is_empty());
+    assert!(desk.tier_places("acme", at(0)).await.unwrap().is_empty(), "only those after the time named");
+
+    // One of the same people again, later: one place each, the latest.
+    desk.clock.advance(Span::from_secs(9));
+    let again = desk.batch_of(1).await;
+    desk.claim_in_tier(again, 3, 0).await;
+    assert_eq!(desk.places().await, [(person(0), at(9)), (person(1), at(0))]);
+}
+
+async fn a_full_tier_lets_holders_pass_and_keeps_back_who_is_new(desk: Desk) {
+    let (first, second) = (desk.batch_of(2).await, desk.batch_of(4).await);
+    desk.claim_in_tier(first, 2, 2).await;
+    desk.clock.advance(Span::from_secs(1));
+    let set = desk.claim_in_tier(second, 9, 0).await;
+    assert_eq!(numbers(&messages(&set)), [0, 1]);
+    assert!(set.drained.is_empty(), "two of them still wait for a place");
+    let set = desk.claim_in_tier(second, 9, 0).await;
+    assert!(set.messages.is_empty() && set.drained.is_empty());
+    let set = desk.claim_in_tier(second, 9, 2).await;
+    assert_eq!(numbers(&messages(&set)), [2, 3]);
+    assert_eq!(set.drained, [Drained { queue: (second, StepIndex::FIRST), next: None }]);
+    desk.counters_equal_rows(second, 4).await;
+}
+
+async fn newcomers_pass_in_order_as_far_as_the_places_go(desk: Desk) {
+    let (first, second) = (desk.batch_of(4).await, desk.batch_of(6).await);
+    let claim = desk.claim_of(first, 9).await;
+    let tier = Some(TierUse { portfolio: "acme".to_owned(), places: 5, since: at(-60) });
+    let queues = vec![(first, StepIndex::FIRST), (second, StepIndex::FIRST)];
+    let set = desk.claim(Claim { queues, tier, ..claim }).await.unwrap();
+    // Four are new with the first batch; for the second they hold their places, and one more is let in.
+    let passed: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
+    let expected = (0..4).map(|n| (first, n)).chain((0..5).map(|n| (second, n)));
+    assert_eq!(passed, expected.collect::<Vec<_>>());
+    assert_eq!(desk.places().await.len(), 5);
+}
+
+async fn a_place_is_held_for_a_day(desk: Desk) {
+    let (first, second) = (desk.batch_of(1).await, desk.batch_of(1).await);
+    desk.claim_in_tier(first, 1, 1).await;
+    desk.clock.advance(DAY);
+    assert!(desk.claim_in_tier(second, 1, 0).await.messages.is_empty());
+    assert_eq!(desk.claim_in_tier(second, 1, 1).await.messages.len(), 1);
+}
+
+async fn who_wants_nothing_passes_a_full_tier_and_takes_no_place(desk: Desk) {
+    let batch = desk.batch_of(3).await;
+    let wish = OptOut { msisdn: person(1), since: desk.now(), source: "STOP".to_owned() };
+    desk.opt_out(vec![wish]).await.unwrap();
+    assert_eq!(numbers(&messages(&desk.claim_in_tier(batch, 3, 1).await)), [0, 1]);
+    assert_eq!(desk.places().await, [(person(0), at(0))]);
+}
+
+async fn a_place_that_is_given_back_is_free(desk: Desk) {
+    let batch = desk.batch_of(3).await;
+    desk.claim_in_tier(batch, 3, 3).await;
+    desk.give_back(&[(0, 0), (2, 0), (7, 0)]).await;
+    assert_eq!(desk.places().await, [(person(1), at(0))]);
+    desk.give_back_places("other", vec![(person(1), at(0))]).await.unwrap();
+    desk.give_back(&[]).await;
+    assert_eq!(desk.places().await, [(person(1), at(0))]);
+}
+
+async fn what_was_before_a_place_that_is_given_back_counts_again(desk: Desk) {
+    let (first, second) = (desk.batch_of(1).await, desk.batch_of(2).await);
+    desk.claim_in_tier(first, 1, 1).await;
+    desk.clock.advance(Span::from_secs(9));
+    desk.claim_in_tier(second, 2, 1).await;
+    assert_eq!(desk.places().await, [(person(0), at(9)), (person(1), at(9))]);
+    desk.give_back(&[(0, 9), (1, 9)]).await;
+    assert_eq!(desk.places().await, [(person(0), at(0))]);
+}
+
+async fn a_place_that_was_taken_anew_is_not_given_back(desk: Desk) {
+    let (first, second) = (desk.batch_of(1).await, desk.batch_of(1).await);
+    desk.claim_in_tier(first, 1, 1).await;
+    desk.clock.advance(Span::from_secs(9));
+    desk.claim_in_tier(second, 1, 0).await;
+    desk.give_back(&[(0, 0)]).await;
+    assert_eq!(desk.places().await, [(person(0), at(9))]);
+}
+
+async fn a_place_that_was_taken_twice_at_once_is_not_given_back(desk: Desk) {
+    let (first, second) = (desk.batch_of(1).await, desk.batch_of(1).await);
+    desk.claim_in_tier(first, 1, 1).await;
+    desk.claim_in_tier(second, 1, 0).await;
+    // One of the two may have been handed over.
+    desk.give_back(&[(0, 0)]).await;
+    assert_eq!(desk.places().await, [(person(0), at(0))]);
+}

@@ -1,0 +1,118 @@
+//! Tiers: whom a portfolio has handed something over to, and who may be next.
+
+use std::collections::{BTreeMap, HashSet};
+
+use sqlx::SqliteConnection;
+
+use super::Work;
+use super::messages::number;
+use super::rows::{Bound, for_values, json_list, lines, moment, msisdn, packed};
+use crate::domain::{Msisdn, Timestamp};
+use crate::store::{Claimed, TierUse};
+
+/// Those of the people who hold a place.
+pub(super) const HOLDERS: &str =
+    packed!("msisdn", "tier_place WHERE portfolio = ?1 AND at > ?2 AND msisdn IN (SELECT value FROM json_each(?3))");
+
+/// What a place was before is what it is again.
+pub(super) const RESTORE: &str = "UPDATE tier_place SET at = before
+     WHERE portfolio = ?1 AND at = ?2 AND before IS NOT NULL AND msisdn IN (SELECT value FROM json_each(?3))";
+
+pub(super) const FREE: &str = "DELETE FROM tier_place
+     WHERE portfolio = ?1 AND at = ?2 AND before IS NULL AND msisdn IN (SELECT value FROM json_each(?3))";
+
+/// Lets people of one claim in, as far as its places go.
+pub(super) struct Gate {
+    tier: TierUse,
+    /// Those who take a place that they had not.
+    newcomers: HashSet<Msisdn>,
+}
+
+impl Gate {
+    pub(super) fn new(tier: TierUse) -> Self {
+        Self { tier, newcomers: HashSet::new() }
+    }
+
+    /// Leaves out who has no place and gets none. Who opted out is sent nothing, and so needs none.
+    pub(super) async fn pass(&mut self, connection: &mut SqliteConnection, queue: &mut Vec<Claimed>) -> Work<()> {
+        let people = || queue.iter().filter(|claimed| !claimed.opted_out).map(|claimed| claimed.message.msisdn);
+        let free = usize::try_from(self.tier.places).unwrap_or(usize::MAX).saturating_sub(self.newcomers.len());
+        if people().count() <= free {
+            // Who holds a place already counts twice by this, until the claim is over.
+            self.newcomers.extend(people());
+            return Ok(());
+        }
+        let query = sqlx::query(HOLDERS)
+            .bind(self.tier.portfolio.clone())
+            .bind(self.tier.since.millis())
+            .bind(json_list(people().map(number)));
+        let lines = lines(connection, query).await?;
+        let holders: HashSet<&str> = lines.lines().collect();
+        queue.retain(|claimed| {
+            let person = claimed.message.msisdn;
+            claimed.opted_out || holders.contains(number(person).to_string().as_str()) || self.lets_in(person)
+        });
+        Ok(())
+    }
+
+    fn lets_in(&mut self, person: Msisdn) -> bool {
+        let full = u32::try_from(self.newcomers.len()).is_ok_and(|newcomers| newcomers >= self.tier.places);
+        self.newcomers.contains(&person) || !full && self.newcomers.insert(person)
+    }
+
+    /// Writes down the places of those who were let in.
+    pub(super) async fn close(
+        self,
+        connection: &mut SqliteConnection,
+        claimed: &[Claimed],
+        now: Timestamp,
+    ) -> Work<()> {
+        let people: Vec<_> = claimed.iter().filter(|claimed| !claimed.opted_out).collect();
+        for_values(
+            connection,
+            "INSERT INTO tier_place (portfolio, msisdn, at)",
+            "ON CONFLICT DO UPDATE SET at = max(at, excluded.at), before = min(at, excluded.at)",
+            3,
+            &people,
+            |query: Bound<'_>, claimed| {
+                query.bind(self.tier.portfolio.clone()).bind(number(claimed.message.msisdn)).bind(now.millis())
+            },
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+pub(super) async fn places(
+    connection: &mut SqliteConnection,
+    portfolio: &str,
+    since: Timestamp,
+) -> Work<Vec<(Msisdn, Timestamp)>> {
+    let rows = sqlx::query("SELECT msisdn, at FROM tier_place WHERE portfolio = ?1 AND at > ?2 ORDER BY at")
+        .bind(portfolio)
+        .bind(since.millis())
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| Ok((msisdn(row, "msisdn")?, moment(row, "at")?))).collect()
+}
+
+pub(super) async fn give_back(
+    connection: &mut SqliteConnection,
+    portfolio: &str,
+    people: Vec<(Msisdn, Timestamp)>,
+) -> Work<()> {
+    // Whole claims come back together: few times, many people.
+    let mut by_time: BTreeMap<Timestamp, Vec<i64>> = BTreeMap::new();
+    for (person, at) in people {
+        by_time.entry(at).or_default().push(number(person));
+    }
+    for (at, people) in by_time {
+        let people = json_list(people);
+        // A place that is restored has a time before, and is none that the second statement means.
+        for statement in [RESTORE, FREE] {
+            let query = sqlx::query(statement).bind(portfolio).bind(at.millis()).bind(&people);
+            query.execute(&mut *connection).await?;
+        }
+    }
+    Ok(())
+}

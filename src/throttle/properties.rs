@@ -1,0 +1,131 @@
+//! What holds whatever lanes claim, settle and give back, in any order, across restarts.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::{DAY, Reservation, TierWindow};
+use crate::domain::{Msisdn, Span, Timestamp};
+
+const TIER: u32 = 4;
+
+#[derive(Debug, Clone)]
+enum Op {
+    Wait {
+        minutes: i64,
+    },
+    /// A lane reserves, for a claim of these people.
+    Reserve(Vec<u8>),
+    /// The claim of a reservation is carried out.
+    Claim(Index),
+    /// Somebody claimed was handed over.
+    Sent(Index),
+    /// Somebody claimed was not.
+    Unsent(Index),
+    /// Whoever was claimed may have been handed over.
+    Restart,
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let op = prop_oneof![
+        2 => (0_i64..900).prop_map(|minutes| Op::Wait { minutes }),
+        4 => prop::collection::vec(0_u8..9, 1..5).prop_map(Op::Reserve),
+        4 => any::<Index>().prop_map(Op::Claim),
+        4 => any::<Index>().prop_map(Op::Sent),
+        4 => any::<Index>().prop_map(Op::Unsent),
+        1 => Just(Op::Restart),
+    ];
+    prop::collection::vec(op, 1..120)
+}
+
+/// What the store promises of its places: since when each person holds one, and since when before that.
+#[derive(Debug, Default)]
+struct Places(HashMap<u8, (Timestamp, Option<Timestamp>)>);
+
+impl Places {
+    fn claim(&mut self, people: &[u8], reservation: &Reservation, now: Timestamp) -> Vec<u8> {
+        let mut newcomers = HashSet::new();
+        let mut passed = Vec::new();
+        for person in people {
+            let holds = self.0.get(person).is_some_and(|(at, _)| *at > reservation.since());
+            let full = newcomers.len() >= usize::try_from(reservation.places()).unwrap();
+            if holds || newcomers.contains(person) || !full && newcomers.insert(*person) {
+                passed.push(*person);
+            }
+        }
+        for person in &passed {
+            let known = self.0.get(person).map(|(at, _)| *at);
+            let place = known.map_or((now, None), |known| (known.max(now), Some(known.min(now))));
+            self.0.insert(*person, place);
+        }
+        passed
+    }
+
+    fn give_back(&mut self, person: u8, at: Timestamp) {
+        match self.0.get(&person).copied() {
+            Some((known, Some(before))) if known == at => {
+                self.0.insert(person, (before, Some(before)));
+            }
+            Some((known, None)) if known == at => {
+                self.0.remove(&person);
+            }
+            Some(_) | None => {}
+        }
+    }
+}
+
+fn number(person: u8) -> Msisdn {
+    Msisdn::try_from(6_590_000_000 + u64::from(person)).unwrap()
+}
+
+/// Everybody who was, or may have been, handed something, with the time.
+fn live(ops: Vec<Op>) -> Vec<(u8, Timestamp)> {
+    let mut now = Timestamp::from_millis(0);
+    let mut places = Places::default();
+    let mut window = Arc::new(TierWindow::new(TIER, []));
+    let (mut reserved, mut in_flight, mut handed_over) = (Vec::new(), Vec::new(), Vec::new());
+    for op in ops {
+        match op {
+            Op::Wait { minutes } => now = now + Span::from_secs(minutes * 60),
+            Op::Reserve(people) => reserved.push((window.reserve(TIER, now), people, now)),
+            Op::Claim(which) if !reserved.is_empty() => {
+                let (reservation, people, at): (Reservation, Vec<u8>, _) =
+                    reserved.swap_remove(which.index(reserved.len()));
+                let passed = places.claim(&people, &reservation, at);
+                reservation.fill(passed.iter().copied().map(number));
+                in_flight.extend(passed.into_iter().map(|person| (person, at)));
+            }
+            Op::Sent(which) if !in_flight.is_empty() => {
+                handed_over.push(in_flight.swap_remove(which.index(in_flight.len())));
+            }
+            Op::Unsent(which) if !in_flight.is_empty() => {
+                let (person, at) = in_flight.swap_remove(which.index(in_flight.len()));
+                places.give_back(person, at);
+                window.give_back([(number(person), at)]);
+            }
+            Op::Restart => {
+                reserved.clear();
+                handed_over.append(&mut in_flight);
+                let held = places.0.iter().filter(|(_, (at, _))| *at > now - DAY);
+                window = Arc::new(TierWindow::new(TIER, held.map(|(person, (at, _))| (number(*person), *at))));
+            }
+            Op::Claim(_) | Op::Sent(_) | Op::Unsent(_) => {}
+        }
+    }
+    handed_over.append(&mut in_flight);
+    handed_over
+}
+
+proptest! {
+    #[test]
+    fn no_rolling_day_sees_more_people_than_the_tier(ops in ops()) {
+        let handed_over = live(ops);
+        for (_, end) in &handed_over {
+            let day = handed_over.iter().filter(|(_, at)| *at <= *end && *at > *end - DAY);
+            let people: HashSet<u8> = day.map(|(person, _)| *person).collect();
+            prop_assert!(people.len() <= 4, "{people:?} up to {end:?} in {handed_over:?}");
+        }
+    }
+}
