@@ -3,13 +3,13 @@
 use super::error::Problem;
 use super::file::Draft;
 use super::lint::{Facts, Warning, lint};
-use super::people::{Gathering, People, PeopleError};
+use super::people::{Gathering, Part, People, PeopleError};
 use super::route;
 use super::time::{Schedule, schedule};
 use crate::audience::OnProgress;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
-use crate::domain::{BatchId, BatchState, CampaignId, LaneId, Msisdn, Plan, State, Tag, Timestamp};
+use crate::domain::{BatchId, BatchState, CampaignId, LaneId, Plan, State, Tag, Timestamp};
 use crate::engine;
 use crate::store::{self, NewBatch, Spread, Store};
 
@@ -149,7 +149,6 @@ impl Launcher<'_> {
             State::Queued { gives_up, .. } => gives_up,
             State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => None,
         };
-        let excluded: Vec<Msisdn> = people.excluded.iter().copied().collect();
         let mut base = 0;
         for part in &people.audiences {
             let mut from = 0;
@@ -164,7 +163,8 @@ impl Launcher<'_> {
                     lane,
                     not_before,
                     gives_up,
-                    excluded: excluded.clone(),
+                    excluded: self.excluded(people, part, from).await?,
+                    left_out: Vec::new(),
                     now: self.clock.now(),
                 };
                 self.store.spread(spread).await?;
@@ -173,6 +173,17 @@ impl Launcher<'_> {
             base += part.recipients;
         }
         Ok(base)
+    }
+
+    /// Those of a piece whom the campaign excludes, by their places: each piece is told of its own alone, however long
+    /// the list is.
+    async fn excluded(&self, people: &People, part: &Part, from: u32) -> Result<Vec<u32>, LaunchError> {
+        if people.excluded.is_empty() {
+            return Ok(Vec::new());
+        }
+        let numbers = self.store.numbers(part.id, from, PIECE).await?;
+        let excluded = (from..).zip(numbers).filter(|(_, msisdn)| people.excluded.contains(msisdn));
+        Ok(excluded.map(|(n, _)| n).collect())
     }
 }
 

@@ -188,12 +188,12 @@ impl Gathering<'_> {
                 Origin::Imported(audience) => {
                     let mut from = 0;
                     loop {
-                        let page = self.store.recipients(audience.id, from, PAGE).await?;
+                        let page = self.store.numbers(audience.id, from, PAGE).await?;
                         if page.is_empty() {
                             break;
                         }
                         from += PAGE;
-                        excluded.extend(page.into_iter().map(|recipient| recipient.msisdn));
+                        excluded.extend(page);
                     }
                 }
             }
