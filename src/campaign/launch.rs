@@ -47,6 +47,9 @@ pub struct Launched {
     pub name: String,
     pub state: BatchState,
     pub messages: u32,
+    /// Rows of what was read for it that became no messages, and how many of those for being in two sources.
+    pub rejected: u64,
+    pub across: u64,
     pub starts_at: Option<Timestamp>,
 }
 
@@ -134,7 +137,8 @@ impl Launcher<'_> {
         let messages = self.spread(batch, plan, people, lane, not_before).await?;
         let state = if starts_at.is_some() { BatchState::Scheduled } else { BatchState::Running };
         self.store.publish_batch(batch, state, self.clock.now()).await?;
-        Ok(Launched { id: CampaignId { batch, tag }, batch, name, state, messages, starts_at })
+        let (rejected, across) = (people.rejected(), people.across);
+        Ok(Launched { id: CampaignId { batch, tag }, batch, name, state, messages, rejected, across, starts_at })
     }
 
     async fn spread(
@@ -149,7 +153,7 @@ impl Launcher<'_> {
             State::Queued { gives_up, .. } => gives_up,
             State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => None,
         };
-        let mut base = 0;
+        let (mut base, mut messages) = (0, 0);
         for part in &people.audiences {
             let mut from = 0;
             while from < part.recipients {
@@ -164,15 +168,15 @@ impl Launcher<'_> {
                     not_before,
                     gives_up,
                     excluded: self.excluded(people, part, from).await?,
-                    left_out: Vec::new(),
+                    left_out: part.left_out_between(from, until).to_vec(),
                     now: self.clock.now(),
                 };
-                self.store.spread(spread).await?;
+                messages += self.store.spread(spread).await?;
                 from = until;
             }
             base += part.recipients;
         }
-        Ok(base)
+        Ok(messages)
     }
 
     /// Those of a piece whom the campaign excludes, by their places: each piece is told of its own alone, however long

@@ -265,6 +265,29 @@ fn an_audience_is_kept_under_its_name() {
 }
 
 #[test]
+fn a_plan_and_a_launch_say_who_stands_in_two_sources() {
+    let folder = installation();
+    let at = folder.path();
+    let text = std::fs::read_to_string(at.join("promo.toml")).unwrap();
+    let twice = text.replace("\"recipients.csv\"", "[\"recipients.csv\", \"recipients.csv\"]");
+    assert_ne!(twice, text);
+    std::fs::write(at.join("promo.toml"), twice).unwrap();
+    let plan = run(at, &["campaign", "plan", "promo.toml", "--json"]).ended(0).json();
+    assert_eq!((&plan["recipients"], &plan["duplicates_across"]), (&Value::from(50), &Value::from(50)));
+    let shown = run(at, &["campaign", "plan", "promo.toml"]).ended(0);
+    assert!(shown.stdout.contains("50 duplicates across sources"), "{}", shown.stdout);
+    let launch = ["campaign", "launch", "promo.toml", "--unchecked"];
+    let launched = run(at, &launch).ended(0);
+    assert!(
+        launched.stdout.contains("50 messages, 50 rows left out (50 duplicates across sources)"),
+        "{}",
+        launched.stdout
+    );
+    let again = run(at, &[&launch[..], &["--name", "again", "--strict", "--json"]].concat()).ended(3).json();
+    assert_eq!((&again["messages"], &again["duplicates_across"]), (&Value::from(50), &Value::from(50)));
+}
+
+#[test]
 fn whoever_hangs_up_early_is_no_failure() {
     let mut child =
         volley(&samples(), &["audience", "check", "recipients.csv"]).stdout(Stdio::piped()).spawn().unwrap();

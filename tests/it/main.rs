@@ -8,4 +8,5 @@ mod full_load;
 mod kill;
 mod kill_commands;
 mod pipeline;
+mod sources;
 mod support;

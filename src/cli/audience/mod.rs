@@ -62,7 +62,8 @@ pub(super) struct Reading {
     /// Of which country numbers without a country code are, such as SG, where their row does not say.
     #[arg(long, value_name = "CC")]
     country: Option<Country>,
-    /// Accept a number as often as it stands there, instead of once.
+    /// Accept a number as often as it stands there, instead of once. A campaign on several audiences still writes to a
+    /// number only from the first of them that has it.
     #[arg(long)]
     keep_duplicates: bool,
     /// End with exit code 3 if any row was rejected.
