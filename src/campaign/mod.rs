@@ -20,6 +20,7 @@ mod lint;
 mod people;
 mod report;
 mod route;
+mod stranded;
 mod table;
 mod time;
 mod words;
@@ -34,6 +35,7 @@ pub use lint::{Facts, Lint, Warning, lint};
 pub use people::{People, PeopleError};
 pub use report::{Counts, FellBack, Outcomes, RateNow, Report, Show, StepReport, Unknown};
 pub use route::plan;
+pub use stranded::Stranded;
 pub use time::{Instant, Schedule, instant, schedule};
 
 #[cfg(test)]

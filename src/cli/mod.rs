@@ -23,6 +23,7 @@ mod progress;
 mod serve;
 mod server;
 mod simulate;
+mod stranded;
 mod table;
 mod template;
 mod watch;

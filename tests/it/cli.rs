@@ -251,6 +251,42 @@ fn lanes_and_templates_are_held_and_let_go() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_campaign_on_a_lane_that_is_gone_is_pointed_out_with_what_to_do() {
+    let folder = installation();
+    let at = folder.path();
+    run(at, &["campaign", "launch", "promo.toml", "--unchecked"]).ended(0);
+    let show = ["campaign", "show", "November promo"];
+    assert_eq!(run(at, &[&show[..], &["--json"]].concat()).ended(0).json()["stranded"], Value::Null);
+    let config = std::fs::read_to_string(at.join("volley.toml")).unwrap();
+    // The first lane has another name, and the last one is no more.
+    let (config, _) = config.split_once("[[lane]]\n        name = \"sms\"").unwrap();
+    std::fs::write(at.join("volley.toml"), config.replace("promo-sg", "promo")).unwrap();
+
+    let stranded = run(at, &[&show[..], &["--json"]].concat()).ended(0).json()["stranded"].clone();
+    assert_eq!(stranded[0], serde_json::json!({ "lane": "promo-sg", "channel": "WhatsApp", "queued": 50 }));
+    assert_eq!((&stranded[1]["lane"], &stranded[1]["queued"]), (&Value::from("sms"), &Value::from(0)));
+    let (mut server, _) = serve(at, &[]);
+    let told = |text: &str| {
+        for part in
+            ["50 messages wait for lane promo-sg", "add lane promo-sg", "volley campaign cancel 'November promo'"]
+        {
+            assert!(text.contains(part), "{part:?} is missing in {text}");
+        }
+    };
+    told(&run(at, &show).ended(0).stdout);
+    told(&run(at, &["doctor"]).stdout);
+    interrupt(&server);
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+    let mut said = String::new();
+    server.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    told(&said);
+
+    run(at, &["campaign", "cancel", "November promo"]).ended(0);
+    assert_eq!(run(at, &[&show[..], &["--json"]].concat()).ended(0).json()["stranded"], Value::Null);
+}
+
+#[test]
 fn an_audience_is_kept_under_its_name() {
     let folder = installation();
     let at = folder.path();
@@ -304,6 +340,13 @@ fn serve(folder: &Path, args: &[&str]) -> (Child, Value) {
     (child, serde_json::from_str(&line).unwrap())
 }
 
+/// As a service manager asks a server to stop.
+#[cfg(unix)]
+fn interrupt(server: &Child) {
+    let killed = Command::new("/bin/sh").args(["-c", &format!("kill -TERM {}", server.id())]).status().unwrap();
+    assert!(killed.success());
+}
+
 #[test]
 #[cfg(unix)]
 fn a_server_is_alone_on_its_database_and_stops_in_good_order() {
@@ -317,8 +360,7 @@ fn a_server_is_alone_on_its_database_and_stops_in_good_order() {
     let doctor = run(at, &["doctor"]);
     assert!(doctor.stdout.contains("one is running"), "{}", doctor.stdout);
 
-    let killed = Command::new("/bin/sh").args(["-c", &format!("kill -TERM {}", server.id())]).status().unwrap();
-    assert!(killed.success());
+    interrupt(&server);
     assert_eq!(server.wait().unwrap().code(), Some(0));
     let mut told = String::new();
     server.stderr.take().unwrap().read_to_string(&mut told).unwrap();
