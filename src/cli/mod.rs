@@ -18,6 +18,7 @@ mod holds;
 mod interrupt;
 mod lane;
 mod message;
+mod noted;
 mod out;
 mod progress;
 mod serve;

@@ -21,19 +21,19 @@ fn samples() -> PathBuf {
 }
 
 /// What a command printed, and how it ended.
-struct Ran {
+pub(crate) struct Ran {
     code: i32,
-    stdout: String,
+    pub(crate) stdout: String,
     stderr: String,
 }
 
 impl Ran {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout, self.stderr))
     }
 
     #[track_caller]
-    fn ended(self, code: i32) -> Self {
+    pub(crate) fn ended(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{}\n{}", self.stdout, self.stderr);
         self
     }
@@ -59,12 +59,12 @@ fn ran(mut command: Command) -> Ran {
     }
 }
 
-fn run(folder: &Path, args: &[&str]) -> Ran {
+pub(crate) fn run(folder: &Path, args: &[&str]) -> Ran {
     ran(volley(folder, args))
 }
 
 /// A folder with the samples, and a configuration whose provider is where nobody listens.
-fn installation() -> tempfile::TempDir {
+pub(crate) fn installation() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in ["recipients.csv", "promo.toml"] {
         std::fs::copy(samples().join(name), folder.path().join(name)).unwrap();
@@ -332,7 +332,7 @@ fn whoever_hangs_up_early_is_no_failure() {
 }
 
 /// A server, and the first line that it printed.
-fn serve(folder: &Path, args: &[&str]) -> (Child, Value) {
+pub(crate) fn serve(folder: &Path, args: &[&str]) -> (Child, Value) {
     let mut command = volley(folder, &[&["serve", "--json"], args].concat());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
@@ -342,7 +342,7 @@ fn serve(folder: &Path, args: &[&str]) -> (Child, Value) {
 
 /// As a service manager asks a server to stop.
 #[cfg(unix)]
-fn interrupt(server: &Child) {
+pub(crate) fn interrupt(server: &Child) {
     let killed = Command::new("/bin/sh").args(["-c", &format!("kill -TERM {}", server.id())]).status().unwrap();
     assert!(killed.success());
 }

@@ -4,6 +4,7 @@
 
 mod architecture;
 mod cli;
+mod decide;
 mod full_load;
 mod kill;
 mod kill_commands;

@@ -51,6 +51,9 @@ Examples:
     Delete {
         /// The name it was imported under.
         name: String,
+        /// As an object: name, recipients.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -94,6 +97,6 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
         Command::Import(args) => import::run(args, ground).await,
         Command::List { json } => list::list(ground, json).await,
         Command::Show { name, json } => list::show(ground, &name, json).await,
-        Command::Delete { name } => list::delete(ground, &name).await,
+        Command::Delete { name, json } => list::delete(ground, &name, json).await,
     }
 }
