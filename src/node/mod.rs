@@ -63,6 +63,8 @@ pub struct Node {
     receiving: tokio::task::JoinHandle<()>,
     stop_dispatch: CancellationToken,
     stop: CancellationToken,
+    /// Since when it no longer says that it listens, once that is so.
+    silent_since: Option<Timestamp>,
     /// What was found in flight at the start, and is unknown now.
     pub recovered: u64,
 }
@@ -158,6 +160,7 @@ impl Node {
             receiving,
             stop_dispatch,
             stop,
+            silent_since: None,
             recovered,
         })
     }
@@ -200,14 +203,21 @@ impl Node {
         }
     }
 
+    /// Says for the last time that it listens, and fires no deadline any more. Receipts are still taken, but whatever is
+    /// turned away from here on falls into the gap that the next start finds: so the door to them is closed afterwards.
+    pub async fn stop_listening(&mut self) {
+        self.stop.cancel();
+        while self.rooms.join_next().await.is_some() {}
+        self.silent_since = self.silent_since.or(Some(self.clock.now()));
+    }
+
     /// Ends everything. Every intake has to be given back before, or this waits for it.
     pub async fn stop(mut self) -> Result<(), store::Error> {
         self.stop_sending().await;
-        self.stop.cancel();
-        while self.rooms.join_next().await.is_some() {}
+        self.stop_listening().await;
         drop(self.intake.take());
         let _ = self.receiving.await;
-        self.store.stop_node(self.id, self.clock.now()).await
+        self.store.stop_node(self.id, self.silent_since.unwrap_or_else(|| self.clock.now())).await
     }
 }
 
@@ -251,4 +261,30 @@ async fn keep_gap(store: &dyn Store, gap: Gap, filled: Option<Timestamp>) -> Res
         None => format!("no receipts could be taken for {length}; what the provider said meanwhile is lost"),
     };
     store.note(Event { at: gap.until, subject: "node".to_owned(), text }).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+
+    #[tokio::test]
+    async fn the_last_beat_of_an_orderly_stop_is_not_later_than_the_closing_of_the_door() {
+        let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let clock = Arc::clone(&manual) as Arc<dyn Clock>;
+        let store = store::open("sqlite::memory:", Arc::clone(&clock)).await.unwrap();
+        let none = std::iter::empty::<(&str, String)>();
+        let config = Arc::new(Config::read(None, std::iter::empty(), none).unwrap().config);
+        let chance = Arc::new(Chance::seeded(1));
+        let parts = Parts { config, store: Arc::clone(&store), clock, chance };
+        let mut node = Node::start(parts).await.unwrap();
+        node.stop_sending().await;
+        node.stop_listening().await;
+        let closing = manual.now();
+        // The last webhooks take their time, and so does whatever comes after them.
+        manual.advance(Span::from_secs(30));
+        node.stop().await.unwrap();
+        let (_, listened_until) = store.start_node(manual.now()).await.unwrap();
+        assert_eq!(listened_until, Some(closing));
+    }
 }
