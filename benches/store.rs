@@ -179,6 +179,7 @@ async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
             not_before: now(),
             gives_up: None,
             excluded: Vec::new(),
+            left_out: Vec::new(),
             now: now(),
         };
         let laid_out = lap.call(store.spread(spread)).await.unwrap();

@@ -1,15 +1,13 @@
 //! From a file into the store: hidden until all of it is there.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use super::survey::Survey;
-use super::{Columns, Error, Halt, Options, Progress, Reject, Sink, Summary, read, read_numbers};
+use super::{Columns, Error, Halt, Options, Progress, Reject, Sieve, Sink, Summary, read, read_numbers};
 use crate::clock::Clock;
 use crate::domain::{AudienceId, Msisdn, Recipient};
-use crate::optout::OptOuts;
 use crate::store::{self, NewAudience, Store};
 
 /// Where recipients come from.
@@ -30,11 +28,12 @@ impl Source {
         }
     }
 
-    fn read(&self, options: &Options, opted_out: &OptOuts, sink: &mut dyn Sink) -> Result<Summary, Error> {
-        let opted_out = |msisdn| opted_out.contains(msisdn);
+    fn read(&self, options: &Options, sieve: &Sieve, sink: &mut dyn Sink) -> Result<Summary, Error> {
+        let opted_out = |msisdn| sieve.is_opted_out(msisdn);
+        let mut known = sieve.known();
         match self {
-            Self::File(path) => read(path, options, &opted_out, sink),
-            Self::Numbers(numbers) => read_numbers(numbers, options, &opted_out, sink),
+            Self::File(path) => read(path, options, &opted_out, &mut known, sink),
+            Self::Numbers(numbers) => read_numbers(numbers, options, &opted_out, &mut known, sink),
         }
     }
 }
@@ -61,11 +60,11 @@ pub struct Imported {
 }
 
 /// Reads recipients without keeping them: for a plan.
-pub async fn survey(source: Source, options: Options, opted_out: Arc<OptOuts>) -> Result<(Summary, Survey), Error> {
+pub async fn survey(source: Source, options: Options, sieve: Sieve) -> Result<(Summary, Survey), Error> {
     let file = PathBuf::from(source.label());
     let reading = tokio::task::spawn_blocking(move || {
         let mut looking = Looking { survey: Survey::default(), pieces: None, progress: None };
-        let summary = source.read(&options, &opted_out, &mut looking)?;
+        let summary = source.read(&options, &sieve, &mut looking)?;
         Ok((summary, looking.survey))
     });
     reading.await.map_err(|_| Error::Internal { file })?
@@ -78,7 +77,7 @@ pub async fn import(
     source: Source,
     name: Option<String>,
     options: Options,
-    opted_out: Arc<OptOuts>,
+    sieve: Sieve,
     progress: Option<OnProgress>,
 ) -> Result<Imported, ImportError> {
     let begun = clock.now();
@@ -87,7 +86,7 @@ pub async fn import(
     let (sender, mut pieces) = mpsc::channel(2);
     let reading = tokio::task::spawn_blocking(move || {
         let mut looking = Looking { survey: Survey::default(), pieces: Some(sender), progress };
-        let summary = source.read(&options, &opted_out, &mut looking)?;
+        let summary = source.read(&options, &sieve, &mut looking)?;
         Ok::<_, Error>((summary, looking.survey))
     });
     let mut audience = None;
@@ -198,7 +197,7 @@ impl Sink for Looking {
 }
 
 /// Only the numbers, for leaving people out.
-pub async fn numbers(source: Source, options: Options, opted_out: Arc<OptOuts>) -> Result<Vec<Msisdn>, Error> {
+pub async fn numbers(source: Source, options: Options, sieve: Sieve) -> Result<Vec<Msisdn>, Error> {
     struct Numbers(Vec<Msisdn>);
 
     impl Sink for Numbers {
@@ -211,7 +210,7 @@ pub async fn numbers(source: Source, options: Options, opted_out: Arc<OptOuts>) 
     let file = PathBuf::from(source.label());
     let reading = tokio::task::spawn_blocking(move || {
         let mut numbers = Numbers(Vec::new());
-        source.read(&options, &opted_out, &mut numbers).map(|_| numbers.0)
+        source.read(&options, &sieve, &mut numbers).map(|_| numbers.0)
     });
     reading.await.map_err(|_| Error::Internal { file })?
 }

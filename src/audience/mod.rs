@@ -10,6 +10,7 @@
 //!   Rows in which every cell is blank are not rows: they are skipped, not counted, and still advance line numbers.
 //! - Memory is bounded by the chunk, not by the file: beside a few blocks of rows it holds one integer per distinct
 //!   number. (A spreadsheet's table of shared texts is read whole, since its cells point into it.)
+//! - Of the sources of one campaign the first that names a number has it; what names it later leaves it out.
 //! - A field is the text of its cell, untouched; only the number, the country and the id are read trimmed.
 //! - Whatever the bytes are, the answer is a summary or a sentence, never a panic and never half an output file.
 //!
@@ -23,6 +24,7 @@ mod decode;
 mod demo;
 mod error;
 mod import;
+mod known;
 mod names;
 mod number;
 mod outputs;
@@ -30,6 +32,7 @@ mod pipeline;
 mod read;
 mod reason;
 mod sheet;
+mod sieve;
 mod sniff;
 mod split;
 mod summary;
@@ -46,9 +49,11 @@ pub use columns::Columns;
 pub use demo::{MAX_DEMO_RECIPIENTS, write_demo};
 pub use error::{BoxError, Error};
 pub use import::{ImportError, Imported, OnProgress, Source, import, numbers, survey};
+pub use known::{Known, Met};
 pub use outputs::Outputs;
 pub use pipeline::{Halt, Progress, Sink};
 pub use read::{Options, read, read_numbers};
 pub use reason::Reason;
+pub use sieve::Sieve;
 pub use summary::{Example, Summary};
 pub use survey::Survey;

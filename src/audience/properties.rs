@@ -47,7 +47,8 @@ fn file(bytes: impl AsRef<[u8]>) -> NamedTempFile {
 fn read_with(bytes: impl AsRef<[u8]>, options: Options, out: &[&str]) -> Result<(Summary, Kept), Error> {
     let mut kept = Kept::default();
     let out: Vec<Msisdn> = out.iter().map(|number| number.parse().unwrap()).collect();
-    let summary = read(file(bytes).path(), &options, &|msisdn| out.contains(&msisdn), &mut kept)?;
+    let summary =
+        read(file(bytes).path(), &options, &|msisdn| out.contains(&msisdn), &mut Known::default(), &mut kept)?;
     Ok((summary, kept))
 }
 
@@ -169,7 +170,9 @@ fn every_error_says_what_where_and_what_to_do() {
         let sentence = err(bytes);
         assert!(sentence.contains(what) && sentence.contains(';'), "{sentence}");
     }
-    let missing = read(Path::new("no/such.csv"), &Options::default(), &|_| false, &mut Kept::default()).unwrap_err();
+    let missing =
+        read(Path::new("no/such.csv"), &Options::default(), &|_| false, &mut Known::default(), &mut Kept::default())
+            .unwrap_err();
     assert!(missing.to_string().starts_with("cannot read no/such.csv"));
     let nowhere = Options { country: Some("XX".parse().unwrap()), ..Options::default() };
     assert!(matches!(read_with("Mobile\n", nowhere, &[]), Err(Error::UnknownCountry(_))));
@@ -208,7 +211,9 @@ fn a_sink_that_wants_no_more_ends_the_reading() {
     let mut text = String::from("Mobile\n");
     (0..60_000).for_each(|index| text.push_str(&format!("+659{index:07}\n")));
     let file = file(text);
-    let read = |halt| read(file.path(), &Options::default(), &|_| false, &mut Enough(Some(halt))).unwrap_err();
+    let read = |halt| {
+        read(file.path(), &Options::default(), &|_| false, &mut Known::default(), &mut Enough(Some(halt))).unwrap_err()
+    };
     assert!(matches!(read(Halt::Stop), Error::Stopped));
     assert!(matches!(read(Halt::Failed("full".into())), Error::Sink(_)));
 }
@@ -217,7 +222,7 @@ fn a_sink_that_wants_no_more_ends_the_reading() {
 fn inline_numbers_are_recipients_with_one_column() {
     let mut kept = Kept::default();
     let list = ["+6581234567".to_owned(), String::new(), "81234567".to_owned(), "8123".to_owned()];
-    let summary = read_numbers(&list, &in_singapore(), &|_| false, &mut kept).unwrap();
+    let summary = read_numbers(&list, &in_singapore(), &|_| false, &mut Known::default(), &mut kept).unwrap();
     assert_eq!((summary.rows, summary.valid, summary.duplicates, summary.invalid), (3, 1, 1, 1));
     assert_eq!(rejects(&kept), [(3, Reason::Duplicate), (4, Reason::TooShort)]);
     assert_eq!((summary.columns, summary.encoding), (vec!["Mobile".to_owned()], None));
@@ -229,7 +234,7 @@ fn outputs_hold_every_row_once_and_appear_only_when_finished() {
     let (accepted, rejects) = (folder.path().join("accepted.csv"), folder.path().join("rejects.csv"));
     let source = file("Name;Mobile\n\"A;\"\"\";81234567\nB;x\nC;81234568;more;\nD;8123 4567\n");
     let mut outputs = Outputs::create(Some(&accepted), Some(&rejects)).unwrap();
-    read(source.path(), &in_singapore(), &|_| false, &mut outputs).unwrap();
+    read(source.path(), &in_singapore(), &|_| false, &mut Known::default(), &mut outputs).unwrap();
     assert!(!accepted.exists() && !rejects.exists());
     outputs.finish().unwrap();
     assert_eq!(

@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
-use foldhash::fast::FixedState;
-use hashbrown::HashSet;
-
 use super::block::Block;
 use super::check::Reject;
 use super::columns::Columns;
+use super::known::{Known, Met};
 use super::number::Home;
 use super::pipeline::{self, Collected, Feed, Halt, Opened, Progress, Sink};
 use super::table::{self, BLOCK_ROWS, Form};
@@ -27,16 +25,18 @@ const CHUNK: usize = 5_000;
 /// The column of numbers that come without a file.
 const INLINE_COLUMN: &str = "Mobile";
 
-/// Reads a recipient file from beginning to end. Blocking; the rows go to `sink` while it reads.
+/// Reads a recipient file from beginning to end. Blocking; the rows go to `sink` while it reads. What is `known` from
+/// another source is a duplicate here.
 pub fn read(
     file: &Path,
     options: &Options,
     opted_out: &dyn Fn(Msisdn) -> bool,
+    known: &mut Known,
     sink: &mut dyn Sink,
 ) -> Result<Summary, Error> {
     let default = default_home(options)?;
     let read = |feed: &mut Feed| table::feed_file(file, default, feed);
-    pipeline::run(file, default, read, |rows| collect(rows, options, opted_out, sink))
+    pipeline::run(file, default, read, |rows| collect(rows, options, opted_out, known, sink))
 }
 
 /// Reads numbers that stand in a campaign file itself; they are recipients with one column, `Mobile`, and their place
@@ -45,6 +45,7 @@ pub fn read_numbers(
     numbers: &[String],
     options: &Options,
     opted_out: &dyn Fn(Msisdn) -> bool,
+    known: &mut Known,
     sink: &mut dyn Sink,
 ) -> Result<Summary, Error> {
     let default = default_home(options)?;
@@ -52,7 +53,7 @@ pub fn read_numbers(
         feed_numbers(numbers, feed);
         Ok(())
     };
-    pipeline::run(Path::new("numbers"), default, read, |rows| collect(rows, options, opted_out, sink))
+    pipeline::run(Path::new("numbers"), default, read, |rows| collect(rows, options, opted_out, known, sink))
 }
 
 fn default_home(options: &Options) -> Result<Home, Error> {
@@ -87,6 +88,7 @@ fn collect(
     rows: Collected,
     options: &Options,
     opted_out: &dyn Fn(Msisdn) -> bool,
+    known: &mut Known,
     sink: &mut dyn Sink,
 ) -> Result<Summary, Error> {
     let columns = std::sync::Arc::clone(&rows.columns);
@@ -99,14 +101,17 @@ fn collect(
         sheet: form.sheet,
         ..Summary::default()
     };
-    let mut seen: HashSet<u64, FixedState> = HashSet::with_hasher(FixedState::default());
     let mut judge = |recipient: &Recipient| {
         if opted_out(recipient.msisdn) {
             Some(Reason::OptedOut)
-        } else if !options.keep_duplicates && !seen.insert(recipient.msisdn.get()) {
-            Some(Reason::Duplicate)
-        } else {
+        } else if options.keep_duplicates {
             None
+        } else {
+            match known.meet(recipient.msisdn) {
+                Met::Never => None,
+                Met::Here => Some(Reason::Duplicate),
+                Met::Elsewhere => Some(Reason::Elsewhere),
+            }
         }
     };
     let mut accepted = Vec::with_capacity(CHUNK);

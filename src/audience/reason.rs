@@ -18,6 +18,7 @@ pub enum Reason {
     NotValid,
     TooManyCells,
     Duplicate,
+    Elsewhere,
     OptedOut,
 }
 
@@ -34,6 +35,7 @@ impl Reason {
         Self::NotValid,
         Self::TooManyCells,
         Self::Duplicate,
+        Self::Elsewhere,
         Self::OptedOut,
     ];
 
@@ -50,6 +52,7 @@ impl Reason {
             Self::NotValid => "not valid",
             Self::TooManyCells => "too many cells",
             Self::Duplicate => "duplicate",
+            Self::Elsewhere => "duplicate across sources",
             Self::OptedOut => "opted out",
         }
     }
@@ -79,6 +82,7 @@ impl Reason {
             Self::TooManyCells => {
                 "The row has more filled cells than the header has columns; put quotes around text that contains the delimiter."
             }
+            Self::Elsewhere => "An earlier source of the campaign has the same number and keeps it; nothing to do.",
             Self::Duplicate => "An earlier row has the same number and was kept; nothing to do.",
             Self::OptedOut => "The person wants no more messages; nothing to do.",
         }

@@ -13,7 +13,7 @@ fn sample(name: &str) -> PathBuf {
 
 fn check(name: &str, country: Option<&str>) -> Summary {
     let options = Options { country: country.map(|country| country.parse().unwrap()), keep_duplicates: false };
-    read(&sample(name), &options, &|_| false, &mut Outputs::default()).unwrap()
+    read(&sample(name), &options, &|_| false, &mut Known::default(), &mut Outputs::default()).unwrap()
 }
 
 /// Thirty people, of whom some have their number as a number, as spreadsheets like to keep it, and all have a birthday.
@@ -94,7 +94,8 @@ fn spreadsheet_cells_become_the_text_that_people_mean() {
     }
     let mut first = First(None, Vec::new());
     let file = sample("recipients.xlsx");
-    read(&file, &Options::default(), &|msisdn| msisdn.get() == 628_123_456_739, &mut first).unwrap();
+    read(&file, &Options::default(), &|msisdn| msisdn.get() == 628_123_456_739, &mut Known::default(), &mut first)
+        .unwrap();
     let fields = first.0.unwrap().fields;
     assert_eq!(fields.unpack().unwrap(), ["6581234510", "Wei Ling", "SPRING00", "s/000", "SG", "1970-03-09", "TRUE"]);
     // The last row: three above the table, thirty in it, a blank one between.
@@ -108,7 +109,7 @@ fn the_messy_sample_has_one_of_everything() {
     let sum = summary.valid + summary.invalid + summary.duplicates;
     assert_eq!(summary.rows, sum);
     for reason in Reason::ALL {
-        let expected = !matches!(reason, Reason::OptedOut | Reason::CountryMissing);
+        let expected = !matches!(reason, Reason::OptedOut | Reason::CountryMissing | Reason::Elsewhere);
         assert_eq!(summary.reasons.contains_key(reason), expected, "{reason}");
     }
 }

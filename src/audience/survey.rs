@@ -25,15 +25,26 @@ impl Survey {
         self.first.extend(recipients.iter().take(wanted).cloned());
         self.recipients += u64::try_from(recipients.len()).unwrap_or(u64::MAX);
         for recipient in recipients {
-            // A packed empty cell is two quotes behind a bracket or a comma; most rows have none, and are not unpacked.
-            let packed = recipient.fields.as_str();
-            if !packed.contains("\"\"") && !packed.contains(" \"") {
-                continue;
-            }
-            let Ok(fields) = recipient.fields.unpack() else { continue };
-            for (count, field) in self.empty.iter_mut().zip(&fields) {
-                *count += u64::from(field.trim().is_empty());
-            }
+            self.each_empty(recipient, |count| *count += 1);
+        }
+    }
+
+    /// Takes somebody back whom it has looked at.
+    pub fn forget(&mut self, recipient: &Recipient) {
+        self.recipients = self.recipients.saturating_sub(1);
+        self.first.retain(|first| first.msisdn != recipient.msisdn);
+        self.each_empty(recipient, |count| *count = count.saturating_sub(1));
+    }
+
+    fn each_empty(&mut self, recipient: &Recipient, tell: impl Fn(&mut u64)) {
+        // A packed empty cell is two quotes behind a bracket or a comma; most rows have none, and are not unpacked.
+        let packed = recipient.fields.as_str();
+        if !packed.contains("\"\"") && !packed.contains(" \"") {
+            return;
+        }
+        let Ok(fields) = recipient.fields.unpack() else { return };
+        for (count, _) in self.empty.iter_mut().zip(&fields).filter(|(_, field)| field.trim().is_empty()) {
+            tell(count);
         }
     }
 }

@@ -3,13 +3,13 @@
 use super::error::Problem;
 use super::file::Draft;
 use super::lint::{Facts, Warning, lint};
-use super::people::{Gathering, People, PeopleError};
+use super::people::{Gathering, Part, People, PeopleError};
 use super::route;
 use super::time::{Schedule, schedule};
 use crate::audience::OnProgress;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
-use crate::domain::{BatchId, BatchState, CampaignId, LaneId, Msisdn, Plan, State, Tag, Timestamp};
+use crate::domain::{BatchId, BatchState, CampaignId, LaneId, Plan, State, Tag, Timestamp};
 use crate::engine;
 use crate::store::{self, NewBatch, Spread, Store};
 
@@ -47,6 +47,9 @@ pub struct Launched {
     pub name: String,
     pub state: BatchState,
     pub messages: u32,
+    /// Rows of what was read for it that became no messages, and how many of those for being in two sources.
+    pub rejected: u64,
+    pub across: u64,
     pub starts_at: Option<Timestamp>,
 }
 
@@ -134,7 +137,8 @@ impl Launcher<'_> {
         let messages = self.spread(batch, plan, people, lane, not_before).await?;
         let state = if starts_at.is_some() { BatchState::Scheduled } else { BatchState::Running };
         self.store.publish_batch(batch, state, self.clock.now()).await?;
-        Ok(Launched { id: CampaignId { batch, tag }, batch, name, state, messages, starts_at })
+        let (rejected, across) = (people.rejected(), people.across);
+        Ok(Launched { id: CampaignId { batch, tag }, batch, name, state, messages, rejected, across, starts_at })
     }
 
     async fn spread(
@@ -149,8 +153,7 @@ impl Launcher<'_> {
             State::Queued { gives_up, .. } => gives_up,
             State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => None,
         };
-        let excluded: Vec<Msisdn> = people.excluded.iter().copied().collect();
-        let mut base = 0;
+        let (mut base, mut messages) = (0, 0);
         for part in &people.audiences {
             let mut from = 0;
             while from < part.recipients {
@@ -164,15 +167,27 @@ impl Launcher<'_> {
                     lane,
                     not_before,
                     gives_up,
-                    excluded: excluded.clone(),
+                    excluded: self.excluded(people, part, from).await?,
+                    left_out: part.left_out_between(from, until).to_vec(),
                     now: self.clock.now(),
                 };
-                self.store.spread(spread).await?;
+                messages += self.store.spread(spread).await?;
                 from = until;
             }
             base += part.recipients;
         }
-        Ok(base)
+        Ok(messages)
+    }
+
+    /// Those of a piece whom the campaign excludes, by their places: each piece is told of its own alone, however long
+    /// the list is.
+    async fn excluded(&self, people: &People, part: &Part, from: u32) -> Result<Vec<u32>, LaunchError> {
+        if people.excluded.is_empty() {
+            return Ok(Vec::new());
+        }
+        let numbers = self.store.numbers(part.id, from, PIECE).await?;
+        let excluded = (from..).zip(numbers).filter(|(_, msisdn)| people.excluded.contains(msisdn));
+        Ok(excluded.map(|(n, _)| n).collect())
     }
 }
 

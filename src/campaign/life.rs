@@ -2,27 +2,20 @@
 
 use std::sync::Arc;
 
+use super::noted::{Noted, noted};
 use crate::clock::Clock;
-use crate::domain::{BatchId, BatchState, Span, Timestamp};
+use crate::domain::{BatchId, BatchState, Timestamp};
 use crate::engine::{CallOff, Event, Standing, advance};
 use crate::store::{Batch, Book, Entry, Result, Store};
 
-/// A node that has not been seen for so long holds nobody up: it can hand nothing over, or would have been seen.
-const NODE_SILENT: Span = Span::from_secs(5);
-/// How long a cancel waits until every node has noted it.
-const CANCEL_WAITS: Span = Span::from_secs(1);
-/// How often it looks meanwhile.
-const LOOK: Span = Span::from_millis(10);
 /// Messages swept in one transaction.
 const PAGE: u32 = 2_000;
 
 /// What came of a person's decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decided {
-    /// It holds, and every running server has noted it.
-    Noted { after: Span },
-    /// It holds; a server has not said so within a second.
-    Committed,
+    /// It holds, and so many obey it.
+    Holds(Noted),
     /// It was in no state for that.
     Refused(BatchState),
 }
@@ -54,22 +47,11 @@ async fn decide(
     to: BatchState,
     why: String,
 ) -> Result<Decided> {
-    let begun = clock.now();
-    let Some(seq) = store.move_batch(batch.id, from, to, Some(why), begun).await? else {
+    let Some(seq) = store.move_batch(batch.id, from, to, Some(why), clock.now()).await? else {
         let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
         return Ok(Decided::Refused(state));
     };
-    loop {
-        let now = clock.now();
-        let nodes = store.nodes(now - NODE_SILENT).await?;
-        if nodes.iter().all(|node| node.noted >= seq) {
-            return Ok(Decided::Noted { after: now.since(begun) });
-        }
-        if now.since(begun) >= CANCEL_WAITS {
-            return Ok(Decided::Committed);
-        }
-        clock.sleep(LOOK).await;
-    }
+    Ok(Decided::Holds(noted(store, clock, seq).await?))
 }
 
 /// Moves batches on that nobody has to decide about any more.

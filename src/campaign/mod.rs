@@ -17,9 +17,11 @@ mod file;
 mod launch;
 mod life;
 mod lint;
+mod noted;
 mod people;
 mod report;
 mod route;
+mod stranded;
 mod table;
 mod time;
 mod words;
@@ -31,9 +33,11 @@ pub use file::{Draft, DraftStep};
 pub use launch::{LaunchError, Launched, Launcher, Prepared};
 pub use life::{Decided, Housekeeper, cancel, pause, resume};
 pub use lint::{Facts, Lint, Warning, lint};
+pub use noted::{Noted, noted};
 pub use people::{People, PeopleError};
 pub use report::{Counts, FellBack, Outcomes, RateNow, Report, Show, StepReport, Unknown};
 pub use route::plan;
+pub use stranded::Stranded;
 pub use time::{Instant, Schedule, instant, schedule};
 
 #[cfg(test)]

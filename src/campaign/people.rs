@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::file::Draft;
-use crate::audience::{self, ImportError, OnProgress, Options, Source, Survey};
+use crate::audience::{self, ImportError, OnProgress, Options, Reason, Sieve, Source, Survey};
 use crate::clock::Clock;
 use crate::domain::{AudienceId, Country, Msisdn, Recipient};
 use crate::optout::OptOuts;
@@ -38,7 +38,10 @@ pub struct People {
     pub columns: Vec<String>,
     pub recipients: u64,
     pub invalid: u64,
+    /// In one file more than once.
     pub duplicates: u64,
+    /// In a source whose number an earlier one has: each number is written to once.
+    pub across: u64,
     pub opted_out: u64,
     pub countries: BTreeMap<Country, u64>,
     /// For each column, how many recipients have nothing in it.
@@ -50,12 +53,22 @@ pub struct People {
 }
 
 /// An audience that the campaign uses.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Part {
     pub id: AudienceId,
     pub recipients: u32,
+    /// The places, in order, of those who get nothing from here, since an earlier source has their number.
+    pub left_out: Vec<u32>,
     /// Brought along by the campaign itself, so it goes again should the launch fail.
     pub own: bool,
+}
+
+impl Part {
+    /// Those left out in a piece of it.
+    pub(super) fn left_out_between(&self, from: u32, until: u32) -> &[u32] {
+        let place = |n| self.left_out.partition_point(|left_out| *left_out < n);
+        &self.left_out[place(from)..place(until)]
+    }
 }
 
 enum Origin {
@@ -94,6 +107,7 @@ impl Gathering<'_> {
         progress: &mut impl FnMut(&str) -> Option<OnProgress>,
     ) -> Result<(), PeopleError> {
         let opted_out = Arc::new(OptOuts::load(self.store).await?);
+        let sieve = Sieve::new(Arc::clone(&opted_out));
         let options = Options { country: draft.country, ..Options::default() };
         let mut origins = Vec::new();
         for name in &draft.audience {
@@ -102,7 +116,9 @@ impl Gathering<'_> {
         if !draft.numbers.is_empty() {
             origins.push(Origin::Source(Source::Numbers(draft.numbers.clone())));
         }
+        let is_alone = origins.len() == 1;
         for origin in origins {
+            sieve.next_source();
             match origin {
                 Origin::Source(source) => {
                     let numbers = matches!(source, Source::Numbers(_));
@@ -111,26 +127,30 @@ impl Gathering<'_> {
                     let (summary, survey) = if self.keep {
                         let (store, clock) = (self.store, self.clock);
                         let imported =
-                            audience::import(store, clock, source, None, options, Arc::clone(&opted_out), tell).await?;
+                            audience::import(store, clock, source, None, options, sieve.clone(), tell).await?;
                         let recipients = u32::try_from(imported.survey.recipients).unwrap_or(u32::MAX);
-                        people.audiences.push(Part { id: imported.id, recipients, own: true });
+                        people.audiences.push(Part { id: imported.id, recipients, left_out: Vec::new(), own: true });
                         (imported.summary, imported.survey)
                     } else {
-                        audience::survey(source, options, Arc::clone(&opted_out)).await?
+                        audience::survey(source, options, sieve.clone()).await?
                     };
                     people.invalid += summary.invalid;
-                    people.duplicates += summary.duplicates;
+                    let across = summary.reasons.get(&Reason::Elsewhere).copied().unwrap_or(0);
+                    people.across += across;
+                    people.duplicates += summary.duplicates - across;
                     people.opted_out += summary.opted_out;
                     for (country, count) in summary.countries {
                         *people.countries.entry(country).or_default() += count;
                     }
                     people.add(label, survey, numbers)?;
                 }
-                Origin::Imported(audience) => self.add_imported(people, *audience).await?,
+                Origin::Imported(audience) => {
+                    self.add_imported(people, *audience, Some(&sieve).filter(|_| !is_alone)).await?;
+                }
             }
         }
         if people.recipients == 0 {
-            return Err(PeopleError::Nobody { rows: people.invalid + people.duplicates + people.opted_out });
+            return Err(PeopleError::Nobody { rows: people.rejected() });
         }
         people.excluded = self.excluded(draft, &opted_out).await?;
         Ok(())
@@ -148,8 +168,14 @@ impl Gathering<'_> {
         }
     }
 
-    /// What was understood when it was imported stands in its summary, so nobody reads a million rows again.
-    async fn add_imported(&self, people: &mut People, audience: Audience) -> Result<(), PeopleError> {
+    /// What was understood when it was imported stands in its summary, so nobody reads a million rows again. Only where
+    /// there are other sources are its numbers held against theirs.
+    async fn add_imported(
+        &self,
+        people: &mut People,
+        audience: Audience,
+        beside: Option<&Sieve>,
+    ) -> Result<(), PeopleError> {
         let summary: serde_json::Value =
             audience.summary.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         if let Some(countries) = summary["summary"]["countries"].as_object() {
@@ -159,14 +185,51 @@ impl Gathering<'_> {
             }
         }
         let empty = summary["empty"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let survey = Survey {
+        let mut survey = Survey {
             columns: audience.columns,
             empty: empty.iter().map(|count| count.as_u64().unwrap_or(0)).collect(),
             first: self.store.recipients(audience.id, 0, 3).await?,
             recipients: u64::from(audience.recipients),
         };
-        people.audiences.push(Part { id: audience.id, recipients: audience.recipients, own: false });
+        let left_out = match beside {
+            Some(sieve) => self.leave_out(audience.id, sieve, people, &mut survey).await?,
+            None => Vec::new(),
+        };
+        people.audiences.push(Part { id: audience.id, recipients: audience.recipients, left_out, own: false });
         people.add(audience.name.unwrap_or(audience.source), survey, false)
+    }
+
+    /// Whom an earlier source has already: their places in the audience. What is known of it is known without them.
+    async fn leave_out(
+        &self,
+        audience: AudienceId,
+        sieve: &Sieve,
+        people: &mut People,
+        survey: &mut Survey,
+    ) -> Result<Vec<u32>, PeopleError> {
+        let mut left_out = Vec::new();
+        let mut from = 0;
+        loop {
+            let page = self.store.numbers(audience, from, PAGE).await?;
+            if page.is_empty() {
+                return Ok(left_out);
+            }
+            let had = sieve.had_elsewhere(from, &page);
+            if !had.is_empty() {
+                let recipients = self.store.recipients(audience, from, PAGE).await?;
+                let gone = (from..).zip(&recipients).filter(|(n, _)| had.binary_search(n).is_ok());
+                for (_, recipient) in gone {
+                    survey.forget(recipient);
+                    people.across += 1;
+                    if let Some(count) = people.countries.get_mut(&recipient.country) {
+                        *count = count.saturating_sub(1);
+                    }
+                }
+            }
+            people.countries.retain(|_, count| *count > 0);
+            left_out.extend(had);
+            from += PAGE;
+        }
     }
 
     /// Numbers, files and audiences whose people are left out.
@@ -183,17 +246,17 @@ impl Gathering<'_> {
             match origin {
                 Origin::Source(source) => {
                     let options = Options { country: draft.country, ..Options::default() };
-                    excluded.extend(audience::numbers(source, options, Arc::clone(opted_out)).await?);
+                    excluded.extend(audience::numbers(source, options, Sieve::new(Arc::clone(opted_out))).await?);
                 }
                 Origin::Imported(audience) => {
                     let mut from = 0;
                     loop {
-                        let page = self.store.recipients(audience.id, from, PAGE).await?;
+                        let page = self.store.numbers(audience.id, from, PAGE).await?;
                         if page.is_empty() {
                             break;
                         }
                         from += PAGE;
-                        excluded.extend(page.into_iter().map(|recipient| recipient.msisdn));
+                        excluded.extend(page);
                     }
                 }
             }
@@ -203,6 +266,11 @@ impl Gathering<'_> {
 }
 
 impl People {
+    /// Rows of what was read for the campaign that become no messages.
+    pub const fn rejected(&self) -> u64 {
+        self.invalid + self.duplicates + self.across + self.opted_out
+    }
+
     fn add(&mut self, label: String, survey: Survey, plain_numbers: bool) -> Result<(), PeopleError> {
         let first = self.columns.is_empty();
         if first {

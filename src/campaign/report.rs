@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::stranded::Stranded;
 use crate::domain::{
     BatchState, CampaignId, Channel, Count, MessageId, Msisdn, Outcome, Plan, SkipReason, StepIndex, Tallies,
 };
@@ -22,6 +23,9 @@ pub struct Show {
     pub why: Option<String>,
     pub counts: Counts,
     pub rate: RateNow,
+    /// Steps that cannot leave, because their lanes are gone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stranded: Vec<Stranded>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -134,7 +138,7 @@ fn name(batch: &Batch) -> String {
 
 impl Show {
     /// `allowed` is what the campaign's lanes may hand over in a second.
-    pub fn new(batch: &Batch, tallies: &Tallies, allowed: f64) -> Self {
+    pub fn new(batch: &Batch, tallies: &Tallies, allowed: f64, stranded: Vec<Stranded>) -> Self {
         let is_sending = matches!(batch.state, BatchState::Running | BatchState::Cancelling);
         Self {
             id: public_id(batch),
@@ -143,6 +147,7 @@ impl Show {
             why: batch.why.clone(),
             counts: Counts::of(batch.state, tallies),
             rate: RateNow { now: if is_sending { batch.pace.0 } else { 0.0 }, allowed },
+            stranded,
         }
     }
 }

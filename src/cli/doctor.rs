@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::campaign::launch::knock;
+use super::campaign::name_of;
 use super::holds;
 use super::out::{self, Paint, To};
 use super::words::{count, list, of, span};
-use super::{Exit, Ground};
+use super::{Exit, Ground, stranded};
+use crate::campaign::Stranded;
 use crate::domain::{BatchState, Timestamp};
 use crate::store::{Store, StrayKind};
 
@@ -184,6 +186,11 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
     let in_play =
         if in_play == 0 { "none is in play".to_owned() } else { of(in_play as u64, "is in play", "are in play") };
     findings.fine("campaigns", in_play);
+    for (batch, gone) in Stranded::everywhere(store, &ground.config).await? {
+        let name = name_of(&batch);
+        let text = format!("\"{name}\": {}", stranded::what(&gone));
+        findings.add("campaigns", Health::Warning, text, Some(&stranded::what_to_do(&gone, &name)));
+    }
     for (kind, what, advice) in [
         (StrayKind::NoAttempt, "belong to no message of ours", "somebody else may send with this subaccount"),
         (StrayKind::OtherSubaccount, "are for another subaccount", "check what the provider posts here"),

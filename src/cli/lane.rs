@@ -4,10 +4,12 @@ use anyhow::bail;
 use serde::Serialize;
 
 use super::holds::{self, HoldShown};
+use super::noted::{by_all, sentence};
 use super::out::{self, To};
 use super::table::Table;
 use super::words::{count, of};
 use super::{Exit, Ground};
+use crate::campaign::noted;
 use crate::config::{Lane, hint};
 use crate::domain::Tier;
 use crate::store::{Hold, Store};
@@ -31,19 +33,25 @@ pub(super) enum Command {
         /// Why, for whoever wonders.
         #[arg(long)]
         reason: Option<String>,
+        /// As an object: as of `lane list`, and noted.
+        #[arg(long)]
+        json: bool,
     },
     /// Let a lane send again: lifts what a person decided, and what Volley held by itself.
     Resume {
         /// The lane's name in the configuration.
         lane: String,
+        /// As an object: as of `lane list`, lifted, and noted.
+        #[arg(long)]
+        json: bool,
     },
 }
 
 pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
     match command {
         Command::List { json } => list(ground, json).await?,
-        Command::Pause { lane, reason } => pause(ground, &lane, reason).await?,
-        Command::Resume { lane } => resume(ground, &lane).await?,
+        Command::Pause { lane, reason, json } => pause(ground, &lane, reason, json).await?,
+        Command::Resume { lane, json } => resume(ground, &lane, json).await?,
     }
     Ok(Exit::Done)
 }
@@ -162,7 +170,17 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn pause(ground: &Ground, name: &str, reason: Option<String>) -> anyhow::Result<()> {
+/// A lane after a decision about it, for JSON.
+#[derive(Serialize)]
+struct DecidedShown<'a> {
+    #[serde(flatten)]
+    lane: LaneShown<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lifted: Option<u32>,
+    noted: Option<bool>,
+}
+
+async fn pause(ground: &Ground, name: &str, reason: Option<String>, json: bool) -> anyhow::Result<()> {
     let lane = named(ground, name)?;
     let store = ground.store().await?;
     let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -174,18 +192,34 @@ async fn pause(ground: &Ground, name: &str, reason: Option<String>) -> anyhow::R
         reason: format!("paused by {}{why}", ground.by),
         since: ground.now(),
     };
-    store.hold(hold).await?;
+    let seq = store.hold(hold).await?;
+    let obeyed = noted(store.as_ref(), ground.clock.as_ref(), seq).await?;
+    let shown = shown(ground, store.as_ref(), lane, &store.holds().await?).await?;
     store.close().await;
-    out::data(format_args!("Lane {name} is paused; what would leave on it waits. To go on: volley lane resume {name}"))
+    if json {
+        return out::json(&DecidedShown { lane: shown, lifted: None, noted: by_all(obeyed) });
+    }
+    let obeyed = sentence(obeyed);
+    out::data(format_args!(
+        "Lane {name} is paused; what would leave on it waits ({obeyed}). To go on: volley lane resume {name}"
+    ))
 }
 
-async fn resume(ground: &Ground, name: &str) -> anyhow::Result<()> {
+async fn resume(ground: &Ground, name: &str, json: bool) -> anyhow::Result<()> {
     let lane = named(ground, name)?;
     let store = ground.store().await?;
     let lifted = store.release(lane.name.clone(), String::new(), ground.now(), ground.by.clone()).await?;
+    let obeyed = noted(store.as_ref(), ground.clock.as_ref(), store.seq().await?).await?;
+    let shown = shown(ground, store.as_ref(), lane, &store.holds().await?).await?;
     store.close().await;
+    if json {
+        return out::json(&DecidedShown { lane: shown, lifted: Some(lifted), noted: by_all(obeyed) });
+    }
     match lifted {
         0 => out::data(format_args!("Lane {name} was not held.")),
-        lifted => out::data(format_args!("Lane {name} may send again; {} lifted.", of(lifted, "hold is", "holds are"))),
+        lifted => {
+            let (holds, obeyed) = (of(lifted, "hold is", "holds are"), sentence(obeyed));
+            out::data(format_args!("Lane {name} may send again; {holds} lifted ({obeyed})."))
+        }
     }
 }

@@ -4,12 +4,15 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::campaign::name_of;
 use super::interrupt::Interrupts;
 use super::out;
 use super::server::Server;
 use super::words::{list, of};
-use super::{Exit, Ground};
+use super::{Exit, Ground, stranded};
 use crate::api;
+use crate::campaign::Stranded;
+use crate::store::Store;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -53,6 +56,7 @@ pub(super) async fn run(args: Args, file: Option<&Path>) -> anyhow::Result<Exit>
     let listener = api::listen(ground.config.server.listen).await?;
     let mut server = Server::start(&ground, store.clone(), listener).await?;
     listening(&ground, &server, args.json)?;
+    warn_of_stranded(&ground, store.as_ref()).await?;
     tokio::select! {
         () = interrupts.next() => {}
         error = server.failed() => return Err(error),
@@ -72,6 +76,17 @@ pub(super) async fn run(args: Args, file: Option<&Path>) -> anyhow::Result<Exit>
     }
     out::talk("Stopped.");
     Ok(Exit::Done)
+}
+
+/// A lane that was taken out of the configuration, or renamed, leaves nobody to send what waits for it.
+async fn warn_of_stranded(ground: &Ground, store: &dyn Store) -> anyhow::Result<()> {
+    let all = Stranded::everywhere(store, &ground.config).await?;
+    let told = all.iter().map(|(batch, gone)| {
+        let name = name_of(batch);
+        format!("campaign \"{name}\": {}; {}", stranded::what(gone), stranded::what_to_do(gone, &name))
+    });
+    super::config::warn(&told.collect::<Vec<_>>());
+    Ok(())
 }
 
 fn listening(ground: &Ground, server: &Server, json: bool) -> anyhow::Result<()> {

@@ -61,6 +61,8 @@ impl Server {
         say("finishing the requests that are under way");
         self.node.stop_sending().await;
         say("taking the last webhooks");
+        // First: what the closed door turns away must not fall into a time of which the node says that it listened.
+        self.node.stop_listening().await;
         self.stop_api.cancel();
         let served = self.api.await;
         self.node.stop().await?;

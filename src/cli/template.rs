@@ -7,10 +7,12 @@ use serde::Serialize;
 
 use super::holds::{self, HoldShown};
 use super::lane;
+use super::noted::{by_all, sentence};
 use super::out::{self, To};
 use super::table::Table;
 use super::words::{list as listed, of};
 use super::{Exit, Ground};
+use crate::campaign::noted;
 use crate::domain::{BatchState, Channel, Content};
 use crate::store::{Hold, Store};
 
@@ -35,6 +37,9 @@ pub(super) enum Command {
         /// Why, for whoever wonders.
         #[arg(long)]
         reason: Option<String>,
+        /// As an object: template, lanes, noted.
+        #[arg(long)]
+        json: bool,
     },
     /// Let a template be sent again.
     Resume {
@@ -43,14 +48,19 @@ pub(super) enum Command {
         /// Only on this lane, instead of on every lane where it is held.
         #[arg(long)]
         lane: Option<String>,
+        /// As an object: template, lanes, lifted, noted.
+        #[arg(long)]
+        json: bool,
     },
 }
 
 pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
     match command {
         Command::List { json } => list(ground, json).await?,
-        Command::Hold { template, lane, reason } => hold(ground, &template, lane.as_deref(), reason).await?,
-        Command::Resume { template, lane } => resume(ground, &template, lane.as_deref()).await?,
+        Command::Hold { template, lane, reason, json } => {
+            hold(ground, &template, lane.as_deref(), reason, json).await?;
+        }
+        Command::Resume { template, lane, json } => resume(ground, &template, lane.as_deref(), json).await?,
     }
     Ok(Exit::Done)
 }
@@ -124,7 +134,23 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn hold(ground: &Ground, template: &str, on: Option<&str>, reason: Option<String>) -> anyhow::Result<()> {
+/// A template after a decision about it, for JSON.
+#[derive(Serialize)]
+struct DecidedShown<'a> {
+    template: &'a str,
+    lanes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lifted: Option<u32>,
+    noted: Option<bool>,
+}
+
+async fn hold(
+    ground: &Ground,
+    template: &str,
+    on: Option<&str>,
+    reason: Option<String>,
+    json: bool,
+) -> anyhow::Result<()> {
     let lanes: Vec<String> = match on {
         Some(name) => vec![lane::named(ground, name)?.name.clone()],
         None => ground.config.lanes_on(Channel::WhatsApp).map(|lane| lane.name.clone()).collect(),
@@ -134,6 +160,7 @@ async fn hold(ground: &Ground, template: &str, on: Option<&str>, reason: Option<
     }
     let store = ground.store().await?;
     let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    let mut seq = 0;
     for lane in &lanes {
         let hold = Hold {
             lane: lane.clone(),
@@ -143,13 +170,18 @@ async fn hold(ground: &Ground, template: &str, on: Option<&str>, reason: Option<
             reason: format!("held by {}{why}", ground.by),
             since: ground.now(),
         };
-        store.hold(hold).await?;
+        seq = store.hold(hold).await?;
     }
+    let obeyed = noted(store.as_ref(), ground.clock.as_ref(), seq).await?;
     store.close().await;
-    out::data(format_args!("Template {template} is held on {}; its messages wait.", listed(&lanes)))
+    if json {
+        return out::json(&DecidedShown { template, lanes: &lanes, lifted: None, noted: by_all(obeyed) });
+    }
+    let (on, obeyed) = (listed(&lanes), sentence(obeyed));
+    out::data(format_args!("Template {template} is held on {on}; its messages wait ({obeyed})."))
 }
 
-async fn resume(ground: &Ground, template: &str, on: Option<&str>) -> anyhow::Result<()> {
+async fn resume(ground: &Ground, template: &str, on: Option<&str>, json: bool) -> anyhow::Result<()> {
     let store = ground.store().await?;
     let holds = store.holds().await?;
     let mut lanes: Vec<String> = Vec::new();
@@ -160,16 +192,19 @@ async fn resume(ground: &Ground, template: &str, on: Option<&str>) -> anyhow::Re
     for lane in &lanes {
         lifted += store.release(lane.clone(), template.to_owned(), ground.now(), ground.by.clone()).await?;
     }
+    let obeyed = noted(store.as_ref(), ground.clock.as_ref(), store.seq().await?).await?;
     store.close().await;
+    if json {
+        return out::json(&DecidedShown { template, lanes: &lanes, lifted: Some(lifted), noted: by_all(obeyed) });
+    }
     match lifted {
         0 => out::data(format_args!(
             "Template {template} was not held{}.",
             on.map(|lane| format!(" on {lane}")).unwrap_or_default()
         )),
-        lifted => out::data(format_args!(
-            "Template {template} may be sent again on {}; {} lifted.",
-            listed(&lanes),
-            of(lifted, "hold is", "holds are")
-        )),
+        lifted => {
+            let (on, holds, obeyed) = (listed(&lanes), of(lifted, "hold is", "holds are"), sentence(obeyed));
+            out::data(format_args!("Template {template} may be sent again on {on}; {holds} lifted ({obeyed})."))
+        }
     }
 }

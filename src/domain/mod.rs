@@ -27,7 +27,7 @@ pub use content::{Button, ButtonAction, Category, Content, Header, SmsEncoding, 
 pub use fields::{Fields, InvalidFields, push_json_escaped, push_json_string};
 pub use id::{AttemptId, AudienceId, BatchId, CampaignId, InvalidId, LaneId, MessageId, MessageKey, StepIndex, Tag};
 pub use message::{Ending, Marks, Present, State};
-pub use number::{Country, InvalidCountry, InvalidMsisdn, Msisdn};
+pub use number::{Country, InvalidCountry, InvalidMsisdn, Msisdn, without_numbers};
 pub use outcome::{BatchState, Fault, Outcome, SenderPart, SkipReason};
 pub use pace::{InvalidPace, Rate, Tier};
 pub use plan::{AfterGap, OnOverlap, OnTierSpent, OnUnknown, Plan, Step};

@@ -60,8 +60,12 @@ pub struct Node {
     lanes: Vec<Arc<Lane>>,
     dispatching: tokio::task::JoinHandle<Result<(), Panicked>>,
     rooms: Crew,
+    /// Ends after the others, once nobody can bring a webhook any more.
+    receiving: Crew,
     stop_dispatch: CancellationToken,
     stop: CancellationToken,
+    /// Since when it no longer says that it listens, once that is so.
+    silent_since: Option<Timestamp>,
     /// What was found in flight at the start, and is unknown now.
     pub recovered: u64,
 }
@@ -123,15 +127,18 @@ impl Node {
         // It counts at once; the watch writes it down. One a minute would already be a disk that fills up again and again.
         let (found, missed) = mpsc::channel(64);
         let applier_gaps = Arc::clone(&gaps);
-        let mut rooms = Crew::default();
-        let receiving = applier.run(move |gap| {
-            let _ = found.try_send((gap, applier_gaps.add(gap)));
-        });
-        rooms.spawn("receipts", receiving);
+        let mut receiving = Crew::default();
+        receiving.spawn(
+            "receipts",
+            applier.run(move |gap| {
+                let _ = found.try_send((gap, applier_gaps.add(gap)));
+            }),
+        );
         let stop_dispatch = CancellationToken::new();
         let stop = CancellationToken::new();
         let dispatching =
             tokio::spawn(dispatch::run(lanes.clone(), Arc::clone(&store), Arc::clone(&clock), stop_dispatch.clone()));
+        let mut rooms = Crew::default();
         let timers = Timers::new(Arc::clone(&store), Arc::clone(&book), Arc::clone(&clock), Arc::clone(&gaps));
         rooms.spawn("timers", timers.run(stop.clone()));
         let housekeeper = Housekeeper::new(Arc::clone(&store), Arc::clone(&book));
@@ -147,7 +154,20 @@ impl Node {
             clock: Arc::clone(&clock),
         });
         rooms.spawn("watch", watch.run(stop.clone()));
-        Ok(Self { id, store, clock, intake: Some(intake), lanes, dispatching, rooms, stop_dispatch, stop, recovered })
+        Ok(Self {
+            id,
+            store,
+            clock,
+            intake: Some(intake),
+            lanes,
+            dispatching,
+            rooms,
+            receiving,
+            stop_dispatch,
+            stop,
+            silent_since: None,
+            recovered,
+        })
     }
 
     /// Where proven webhooks go in. Whoever holds one keeps the node listening.
@@ -166,12 +186,14 @@ impl Node {
 
     /// Waits until a room ends that should not have, and says which.
     pub async fn failed(&mut self) -> String {
+        let of_room = |ended| match ended {
+            Some(Ok(room)) => format!("{room} has ended"),
+            Some(Err(panicked)) => Panicked::to_string(&panicked),
+            None => "every room has ended".to_owned(),
+        };
         tokio::select! {
-            ended = self.rooms.next() => match ended {
-                Some(Ok(room)) => format!("{room} has ended"),
-                Some(Err(panicked)) => panicked.to_string(),
-                None => "every room has ended".to_owned(),
-            },
+            ended = self.rooms.next() => of_room(ended),
+            ended = self.receiving.next() => of_room(ended),
             ended = &mut self.dispatching => match ended {
                 Ok(Ok(())) => "dispatch has ended".to_owned(),
                 Ok(Err(panicked)) => format!("dispatch has failed: {panicked}"),
@@ -189,17 +211,29 @@ impl Node {
         }
     }
 
+    /// Says for the last time that it listens, and fires no deadline any more. Receipts are still taken, but whatever is
+    /// turned away from here on falls into the gap that the next start finds: so the door to them is closed afterwards.
+    pub async fn stop_listening(&mut self) {
+        self.stop.cancel();
+        ended(&mut self.rooms).await;
+        self.silent_since = self.silent_since.or(Some(self.clock.now()));
+    }
+
     /// Ends everything. Every intake has to be given back before, or this waits for it.
     pub async fn stop(mut self) -> Result<(), store::Error> {
         self.stop_sending().await;
-        self.stop.cancel();
+        self.stop_listening().await;
         drop(self.intake.take());
-        while let Some(ended) = self.rooms.next().await {
-            if let Err(panicked) = ended {
-                tracing::error!(error = %panicked, "a room has not ended in good order");
-            }
+        ended(&mut self.receiving).await;
+        self.store.stop_node(self.id, self.silent_since.unwrap_or_else(|| self.clock.now())).await
+    }
+}
+
+async fn ended(rooms: &mut Crew) {
+    while let Some(ended) = rooms.next().await {
+        if let Err(panicked) = ended {
+            tracing::error!(error = %panicked, "a room has not ended in good order");
         }
-        self.store.stop_node(self.id, self.clock.now()).await
     }
 }
 
@@ -238,4 +272,30 @@ async fn keep_gap(store: &dyn Store, gap: Gap, filled: Option<Timestamp>) -> Res
         None => format!("no receipts could be taken for {length}; what the provider said meanwhile is lost"),
     };
     store.note(Event { at: gap.until, subject: "node".to_owned(), text }).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+
+    #[tokio::test]
+    async fn the_last_beat_of_an_orderly_stop_is_not_later_than_the_closing_of_the_door() {
+        let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let clock = Arc::clone(&manual) as Arc<dyn Clock>;
+        let store = store::open("sqlite::memory:", Arc::clone(&clock)).await.unwrap();
+        let none = std::iter::empty::<(&str, String)>();
+        let config = Arc::new(Config::read(None, std::iter::empty(), none).unwrap().config);
+        let chance = Arc::new(Chance::seeded(1));
+        let parts = Parts { config, store: Arc::clone(&store), clock, chance };
+        let mut node = Node::start(parts).await.unwrap();
+        node.stop_sending().await;
+        node.stop_listening().await;
+        let closing = manual.now();
+        // The last webhooks take their time, and so does whatever comes after them.
+        manual.advance(Span::from_secs(30));
+        node.stop().await.unwrap();
+        let (_, listened_until) = store.start_node(manual.now()).await.unwrap();
+        assert_eq!(listened_until, Some(closing));
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::client::{Broken, RawAnswer};
-use crate::domain::{AttemptId, Fault, Span, Umid};
+use crate::domain::{AttemptId, Fault, Span, Umid, without_numbers};
 use crate::wire::codes::{self, Entry};
 use crate::wire::{BatchAnswer, ErrorBody, MessageAnswer};
 
@@ -33,12 +33,15 @@ pub struct Refusal {
 /// Characters kept of what a provider says about a refusal: enough to act on, too few to fill a disk with.
 const DETAIL_MAX: usize = 200;
 
-fn shorten(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(DETAIL_MAX).collect()
+/// What others say goes into holds, events and logs: without the numbers of people, and no longer than it helps.
+fn heard(text: &str) -> String {
+    let one_line: String = text.chars().filter(|c| !c.is_control()).collect();
+    // Masked first: a number that is cut off could not be told any more.
+    without_numbers(&one_line).chars().take(DETAIL_MAX).collect()
 }
 
 fn refusal(entry: &Entry, code: Option<i64>, said: Option<&str>, retry_after: Option<Span>) -> Answer {
-    let detail = said.filter(|said| !said.is_empty()).map_or_else(|| entry.meaning.to_owned(), shorten);
+    let detail = said.filter(|said| !said.is_empty()).map_or_else(|| entry.meaning.to_owned(), heard);
     Answer::Refused(Refusal {
         fault: entry.fault,
         code: code.and_then(|code| u32::try_from(code).ok()),
@@ -52,9 +55,9 @@ fn whole(answer: &Result<RawAnswer, Broken>) -> Option<Answer> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(Broken { may_have_left: false, why }) => {
-            return Some(Answer::Unavailable { detail: shorten(why), retry_after: None });
+            return Some(Answer::Unavailable { detail: heard(why), retry_after: None });
         }
-        Err(Broken { may_have_left: true, why }) => return Some(Answer::Unknown { detail: shorten(why) }),
+        Err(Broken { may_have_left: true, why }) => return Some(Answer::Unknown { detail: heard(why) }),
     };
     match answer.status {
         200..=299 => None,
@@ -177,6 +180,20 @@ mod tests {
         for (may_have_left, expected) in [(false, "unavailable"), (true, "unknown")] {
             let broken = Err(Broken { may_have_left, why: "it broke".to_owned() });
             assert_eq!(class(&single_answer(&broken)), expected);
+        }
+    }
+
+    #[test]
+    fn the_providers_words_come_in_without_the_numbers_of_people() {
+        let words = format!("Forbidden for +6591234567\n{}6591234568", "x".repeat(DETAIL_MAX - 30));
+        let body = serde_json::json!({ "code": 1200, "message": words }).to_string();
+        let broken = Err(Broken { may_have_left: false, why: words.clone() });
+        for answer in [single_answer(&raw(401, &body)), single_answer(&broken)] {
+            let (Answer::Refused(Refusal { detail, .. }) | Answer::Unavailable { detail, .. }) = answer else {
+                panic!("{answer:?}")
+            };
+            assert!(detail.starts_with("Forbidden for +***67xxx"), "{detail}");
+            assert!(!detail.contains("6591") && detail.chars().count() <= DETAIL_MAX, "{detail}");
         }
     }
 

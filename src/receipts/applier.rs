@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::incoming::{Incoming, Parsed, parse};
+use super::strays::Round;
 use crate::clock::{Chance, Clock};
 use crate::domain::{Causes, Fault, MessageKey, Present, SenderPart, Span, State, Timestamp};
 use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
@@ -17,10 +18,8 @@ use crate::wire::{Report, codes};
 const WAITING_MAX: usize = 4_096;
 /// Events in one transaction.
 const GROUP_MAX: usize = 2_000;
-/// How often strays are tried again, for how long, and how many at once.
-const RETRY_STRAYS: Span = Span::from_secs(1);
-const STRAYS_TRIED: Span = Span::from_secs(60);
-const STRAYS_MAX: u32 = 2_000;
+/// Rest after a failure of the store.
+const AFTER_FAILURE: Span = Span::from_secs(1);
 /// The first rest before a step that failed in passing goes again; it doubles from try to try.
 const PASSING_REST: Span = Span::from_secs(2);
 
@@ -58,15 +57,24 @@ impl Intake {
 
 #[derive(Debug)]
 pub struct Applier {
-    store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Store>,
     book: Arc<Book>,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     chance: Arc<Chance>,
     queue: mpsc::Receiver<Waiting>,
     /// Since when nothing could be committed.
     failing_since: Option<Timestamp>,
-    /// Strays up to here are too old to be tried again.
-    strays_behind: i64,
+    pub(super) round: Round,
+}
+
+/// Which try of its step a receipt is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Try {
+    Present,
+    /// One that was followed by another: what it says is known already.
+    Earlier,
+    /// The present one or an earlier one: nobody can tell before the answer is on disk.
+    Unrecorded,
 }
 
 /// A message on its way through the receipts of one group.
@@ -97,7 +105,7 @@ impl Applier {
         let (sender, queue) = mpsc::channel(WAITING_MAX);
         let ours = Arc::new(subaccounts.into_iter().collect());
         let intake = Intake { queue: sender, ours, clock: Arc::clone(&clock) };
-        (Self { store, book, clock, chance, queue, failing_since: None, strays_behind: 0 }, intake)
+        (Self { store, book, clock, chance, queue, failing_since: None, round: Round::default() }, intake)
     }
 
     /// Applies until every intake is gone. Tells `gap` about each time in which nothing could be kept.
@@ -109,10 +117,10 @@ impl Applier {
             let taken = tokio::select! {
                 taken = self.queue.recv_many(&mut waiting, GROUP_MAX) => taken,
                 () = clock.sleep_until(retry_at) => {
-                    if let Err(error) = self.retry_strays().await {
+                    retry_at = self.retry_strays().await.unwrap_or_else(|error| {
                         tracing::warn!(error = %Causes(&error), "cannot look at strays; trying again");
-                    }
-                    retry_at = clock.now() + RETRY_STRAYS;
+                        clock.now() + AFTER_FAILURE
+                    });
                     continue;
                 }
             };
@@ -145,35 +153,6 @@ impl Applier {
         }
     }
 
-    /// Tries the strays of the last minute once more: a receipt without our id may come before its attempt's answer.
-    /// Never more than a page, however many strays there are, since most of them will never be ours.
-    async fn retry_strays(&mut self) -> crate::store::Result<()> {
-        let now = self.clock.now();
-        let page = self.store.strays(StrayKind::NoAttempt, self.strays_behind, STRAYS_MAX).await?;
-        let (mut receipts, mut ids) = (Vec::new(), Vec::new());
-        for (id, stray) in page {
-            if now.since(stray.received) > STRAYS_TRIED {
-                self.strays_behind = id;
-                continue;
-            }
-            let parsed = parse(stray.raw.as_bytes(), None, stray.received);
-            receipts.extend(parsed.receipts.into_iter().next().inspect(|_| ids.push(id)));
-        }
-        let found = find(self.store.as_ref(), &receipts).await?;
-        let (mut ours, mut forgotten) = (Vec::new(), Vec::new());
-        for ((receipt, id), found) in receipts.into_iter().zip(ids).zip(found) {
-            if found.is_some() {
-                ours.push(receipt);
-                forgotten.push(id);
-            }
-        }
-        if !ours.is_empty() {
-            self.apply(ours, Vec::new()).await?;
-            self.store.forget_strays(forgotten).await?;
-        }
-        Ok(())
-    }
-
     async fn take(&self, mut all: Parsed) -> crate::store::Result<()> {
         while !all.receipts.is_empty() || !all.strays.is_empty() {
             let more = all.receipts.split_off(all.receipts.len().min(GROUP_MAX));
@@ -184,7 +163,11 @@ impl Applier {
     }
 
     /// Finds, decides, commits. Decisions that came too late are made again.
-    async fn apply(&self, receipts: Vec<Incoming>, strays: Vec<crate::store::Stray>) -> crate::store::Result<()> {
+    pub(super) async fn apply(
+        &self,
+        receipts: Vec<Incoming>,
+        strays: Vec<crate::store::Stray>,
+    ) -> crate::store::Result<()> {
         let found = find(self.store.as_ref(), &receipts).await?;
         let mut outcome = self.decide(&receipts, &found).await?;
         outcome.strays.extend(strays);
@@ -193,17 +176,17 @@ impl Applier {
         while !stale.is_empty() {
             let current: HashMap<MessageKey, Loaded> =
                 self.store.load(stale).await?.into_iter().map(|message| (message.key, message)).collect();
-            let refreshed: Vec<Option<Found>> = found
-                .iter()
-                .map(|found| {
-                    found.and_then(|found| {
-                        current.get(&found.message.key).map(|message| Found { message: *message, ..found })
-                    })
-                })
-                .collect();
-            let again = self.decide(&receipts, &refreshed).await?;
+            let late = receipts.iter().zip(&found).filter_map(|(incoming, found)| {
+                let found = (*found)?;
+                let message = *current.get(&found.message.key)?;
+                Some((incoming.clone(), Some(Found { message, ..found })))
+            });
+            let (late, refreshed): (Vec<_>, Vec<_>) = late.unzip();
+            let mut again = self.decide(&late, &refreshed).await?;
             self.keep_consequences(again.holds, again.opt_outs).await?;
-            stale = self.store.record(again.changes).await?;
+            // The others are kept already.
+            again.strays.retain(|stray| stray.kind == StrayKind::NoAttempt);
+            stale = self.store.take_receipts(Vec::new(), again.strays, again.changes).await?;
         }
         Ok(())
     }
@@ -239,11 +222,14 @@ impl Applier {
                 outcome.strays.push(incoming.clone().into_stray(StrayKind::OtherType));
                 continue;
             }
-            outcome.receipts.push(receipt(incoming, found, &message.now));
-            if self.is_of_an_earlier_try(incoming, found, &message.now).await? {
-                continue;
+            match self.try_of(incoming, found, &message.now).await? {
+                Try::Present => {
+                    outcome.receipts.push(receipt(incoming, found, &message.now));
+                    self.advance(message, incoming, found, now, &mut outcome);
+                }
+                Try::Earlier => outcome.receipts.push(receipt(incoming, found, &message.now)),
+                Try::Unrecorded => outcome.strays.push(incoming.clone().into_stray(StrayKind::NoAttempt)),
             }
-            self.advance(message, incoming, found, now, &mut outcome);
         }
         outcome.changes = working
             .into_values()
@@ -253,21 +239,33 @@ impl Applier {
         Ok(outcome)
     }
 
-    /// Whether bad news is about a try that was followed by another: its umid is not the attempt's any more. Only a
-    /// message that was tried again can have such news, so hardly any has to be asked about.
-    async fn is_of_an_earlier_try(
-        &self,
-        incoming: &Incoming,
-        found: &Found,
-        now: &Present,
-    ) -> crate::store::Result<bool> {
-        let Some(umid) = incoming.umid.as_ref().filter(|_| now.tries > 0) else { return Ok(false) };
+    /// Which try of its step a receipt is about. That matters for bad news alone, and only where the step was tried
+    /// again, so hardly any has to be asked about: our id is the same for every try, the umid is not.
+    pub(super) async fn try_of(&self, incoming: &Incoming, found: &Found, now: &Present) -> crate::store::Result<Try> {
+        let Some(umid) = incoming.umid.as_ref().filter(|_| now.tries > 0) else { return Ok(Try::Present) };
         if !matches!(incoming.report, Report::Negative { .. }) {
-            return Ok(false);
+            return Ok(Try::Present);
         }
         let attempts = self.store.attempts(found.message.key).await?;
-        let latest = attempts.into_iter().find(|attempt| attempt.step == found.step).and_then(|attempt| attempt.umid);
-        Ok(latest.is_some_and(|latest| latest != *umid))
+        let recorded = attempts.into_iter().find(|attempt| attempt.step == found.step);
+        let is_under_way = matches!(now.state, State::Sending { .. } | State::Awaiting { .. });
+        // Good news may have overtaken the answer before, so it is the fact alone that says whether it has come.
+        let has_answer = recorded.as_ref().is_some_and(|attempt| attempt.tries >= now.tries);
+        let answer_is_to_come = found.step == now.step && is_under_way && !has_answer;
+        // Then the umid on record is still that of the try before.
+        let is_unknown = now.marks.unknown(found.step);
+        Ok(match recorded.and_then(|attempt| attempt.umid) {
+            Some(latest) if latest == *umid => {
+                if answer_is_to_come || is_unknown {
+                    Try::Earlier
+                } else {
+                    Try::Present
+                }
+            }
+            _ if answer_is_to_come => Try::Unrecorded,
+            Some(_) if !is_unknown => Try::Earlier,
+            Some(_) | None => Try::Present,
+        })
     }
 
     fn advance(

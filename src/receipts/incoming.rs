@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::domain::{AttemptId, Channel, Msisdn, Timestamp, Umid};
+use crate::domain::{AttemptId, Channel, Msisdn, Timestamp, Umid, without_numbers};
 use crate::store::{Key, Stray, StrayKind};
 use crate::wire::{self, Event, Report};
 
@@ -77,8 +77,9 @@ impl Incoming {
             channel: receipt.known_channel(),
             report: receipt.report(),
             stamp: receipt.at().unwrap_or(now),
-            state: receipt.status.state.to_ascii_lowercase(),
-            detail: receipt.status.detail.as_deref().unwrap_or_default().to_ascii_lowercase(),
+            // Both are kept and shown, and nothing keeps a provider from naming somebody in them.
+            state: without_numbers(&receipt.status.state.to_ascii_lowercase()),
+            detail: without_numbers(&receipt.status.detail.as_deref().unwrap_or_default().to_ascii_lowercase()),
             code: receipt.status.error_code.and_then(|code| u32::try_from(code).ok()).unwrap_or(0),
             received: now,
             // What carries our own id hardly ever leads nowhere, and can be told again from its parts.

@@ -4,12 +4,15 @@
 //! commit.
 //! Promises: whatever is authentic is kept, also what is for somebody else, of an unknown type or not readable; the
 //! same receipt twice, late or out of order changes nothing twice; one that overtakes its send's answer is applied
-//! all the same; nothing is acknowledged that is not on disk.
+//! all the same, at once or when that answer is on disk; nothing is acknowledged that is not on disk.
 //! May not: know HTTP beyond the two headers that prove a body, or decide about a message (the engine does).
 
 mod applier;
 mod incoming;
 mod proof;
+mod strays;
+#[cfg(test)]
+mod tests;
 
 pub use applier::{Applier, Failed, Intake};
 pub use proof::{Proofs, Unproven};

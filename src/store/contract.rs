@@ -127,6 +127,7 @@ impl Desk {
             not_before: self.now(),
             gives_up: None,
             excluded: Vec::new(),
+            left_out: Vec::new(),
             now: self.now(),
         }
     }

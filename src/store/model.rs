@@ -39,7 +39,8 @@ pub struct NewBatch {
     pub now: Timestamp,
 }
 
-/// A piece of an audience to lay out as messages: the `n`th recipient becomes the message `base + n`.
+/// A piece of an audience to lay out as messages: the `n`th recipient becomes the message `base + n`. Whom the lists name
+/// is named by his place in the audience.
 #[derive(Debug, Clone)]
 pub struct Spread {
     pub batch: BatchId,
@@ -50,7 +51,10 @@ pub struct Spread {
     pub lane: LaneId,
     pub not_before: Timestamp,
     pub gives_up: Option<Timestamp>,
-    pub excluded: Vec<Msisdn>,
+    /// Those in this piece who become a message that is skipped.
+    pub excluded: Vec<u32>,
+    /// Those in this piece who become no message at all.
+    pub left_out: Vec<u32>,
     pub now: Timestamp,
 }
 

@@ -27,6 +27,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn audience_named(&self, name: &str) -> Result<Option<Audience>>;
     /// The recipients behind the `from`th, in order.
     async fn recipients(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Recipient>>;
+    /// Their numbers alone, which costs a fraction of it.
+    async fn numbers(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Msisdn>>;
 
     // Batches.
 

@@ -21,19 +21,19 @@ fn samples() -> PathBuf {
 }
 
 /// What a command printed, and how it ended.
-struct Ran {
+pub(crate) struct Ran {
     code: i32,
-    stdout: String,
+    pub(crate) stdout: String,
     stderr: String,
 }
 
 impl Ran {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout, self.stderr))
     }
 
     #[track_caller]
-    fn ended(self, code: i32) -> Self {
+    pub(crate) fn ended(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{}\n{}", self.stdout, self.stderr);
         self
     }
@@ -59,12 +59,12 @@ fn ran(mut command: Command) -> Ran {
     }
 }
 
-fn run(folder: &Path, args: &[&str]) -> Ran {
+pub(crate) fn run(folder: &Path, args: &[&str]) -> Ran {
     ran(volley(folder, args))
 }
 
 /// A folder with the samples, and a configuration whose provider is where nobody listens.
-fn installation() -> tempfile::TempDir {
+pub(crate) fn installation() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in ["recipients.csv", "promo.toml"] {
         std::fs::copy(samples().join(name), folder.path().join(name)).unwrap();
@@ -251,6 +251,42 @@ fn lanes_and_templates_are_held_and_let_go() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_campaign_on_a_lane_that_is_gone_is_pointed_out_with_what_to_do() {
+    let folder = installation();
+    let at = folder.path();
+    run(at, &["campaign", "launch", "promo.toml", "--unchecked"]).ended(0);
+    let show = ["campaign", "show", "November promo"];
+    assert_eq!(run(at, &[&show[..], &["--json"]].concat()).ended(0).json()["stranded"], Value::Null);
+    let config = std::fs::read_to_string(at.join("volley.toml")).unwrap();
+    // The first lane has another name, and the last one is no more.
+    let (config, _) = config.split_once("[[lane]]\n        name = \"sms\"").unwrap();
+    std::fs::write(at.join("volley.toml"), config.replace("promo-sg", "promo")).unwrap();
+
+    let stranded = run(at, &[&show[..], &["--json"]].concat()).ended(0).json()["stranded"].clone();
+    assert_eq!(stranded[0], serde_json::json!({ "lane": "promo-sg", "channel": "WhatsApp", "queued": 50 }));
+    assert_eq!((&stranded[1]["lane"], &stranded[1]["queued"]), (&Value::from("sms"), &Value::from(0)));
+    let (mut server, _) = serve(at, &[]);
+    let told = |text: &str| {
+        for part in
+            ["50 messages wait for lane promo-sg", "add lane promo-sg", "volley campaign cancel 'November promo'"]
+        {
+            assert!(text.contains(part), "{part:?} is missing in {text}");
+        }
+    };
+    told(&run(at, &show).ended(0).stdout);
+    told(&run(at, &["doctor"]).stdout);
+    interrupt(&server);
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+    let mut said = String::new();
+    server.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    told(&said);
+
+    run(at, &["campaign", "cancel", "November promo"]).ended(0);
+    assert_eq!(run(at, &[&show[..], &["--json"]].concat()).ended(0).json()["stranded"], Value::Null);
+}
+
+#[test]
 fn an_audience_is_kept_under_its_name() {
     let folder = installation();
     let at = folder.path();
@@ -265,6 +301,29 @@ fn an_audience_is_kept_under_its_name() {
 }
 
 #[test]
+fn a_plan_and_a_launch_say_who_stands_in_two_sources() {
+    let folder = installation();
+    let at = folder.path();
+    let text = std::fs::read_to_string(at.join("promo.toml")).unwrap();
+    let twice = text.replace("\"recipients.csv\"", "[\"recipients.csv\", \"recipients.csv\"]");
+    assert_ne!(twice, text);
+    std::fs::write(at.join("promo.toml"), twice).unwrap();
+    let plan = run(at, &["campaign", "plan", "promo.toml", "--json"]).ended(0).json();
+    assert_eq!((&plan["recipients"], &plan["duplicates_across"]), (&Value::from(50), &Value::from(50)));
+    let shown = run(at, &["campaign", "plan", "promo.toml"]).ended(0);
+    assert!(shown.stdout.contains("50 duplicates across sources"), "{}", shown.stdout);
+    let launch = ["campaign", "launch", "promo.toml", "--unchecked"];
+    let launched = run(at, &launch).ended(0);
+    assert!(
+        launched.stdout.contains("50 messages, 50 rows left out (50 duplicates across sources)"),
+        "{}",
+        launched.stdout
+    );
+    let again = run(at, &[&launch[..], &["--name", "again", "--strict", "--json"]].concat()).ended(3).json();
+    assert_eq!((&again["messages"], &again["duplicates_across"]), (&Value::from(50), &Value::from(50)));
+}
+
+#[test]
 fn whoever_hangs_up_early_is_no_failure() {
     let mut child =
         volley(&samples(), &["audience", "check", "recipients.csv"]).stdout(Stdio::piped()).spawn().unwrap();
@@ -273,12 +332,19 @@ fn whoever_hangs_up_early_is_no_failure() {
 }
 
 /// A server, and the first line that it printed.
-fn serve(folder: &Path, args: &[&str]) -> (Child, Value) {
+pub(crate) fn serve(folder: &Path, args: &[&str]) -> (Child, Value) {
     let mut command = volley(folder, &[&["serve", "--json"], args].concat());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     (child, serde_json::from_str(&line).unwrap())
+}
+
+/// As a service manager asks a server to stop.
+#[cfg(unix)]
+pub(crate) fn interrupt(server: &Child) {
+    let killed = Command::new("/bin/sh").args(["-c", &format!("kill -TERM {}", server.id())]).status().unwrap();
+    assert!(killed.success());
 }
 
 #[test]
@@ -294,8 +360,7 @@ fn a_server_is_alone_on_its_database_and_stops_in_good_order() {
     let doctor = run(at, &["doctor"]);
     assert!(doctor.stdout.contains("one is running"), "{}", doctor.stdout);
 
-    let killed = Command::new("/bin/sh").args(["-c", &format!("kill -TERM {}", server.id())]).status().unwrap();
-    assert!(killed.success());
+    interrupt(&server);
     assert_eq!(server.wait().unwrap().code(), Some(0));
     let mut told = String::new();
     server.stderr.take().unwrap().read_to_string(&mut told).unwrap();

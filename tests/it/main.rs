@@ -4,8 +4,11 @@
 
 mod architecture;
 mod cli;
+mod decide;
 mod full_load;
+mod interrupt;
 mod kill;
 mod kill_commands;
 mod pipeline;
+mod sources;
 mod support;

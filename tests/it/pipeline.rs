@@ -1,7 +1,7 @@
 //! A file becomes delivered messages: the whole pipeline over real HTTP and a real file.
 
 use serde_json::json;
-use volley::campaign::{self, Decided};
+use volley::campaign::{self, Decided, Noted};
 use volley::domain::{BatchState, Count, MessageKey, Outcome, Span, StepIndex};
 use volley::simulator::Profile;
 use volley::store::{Book, StrayKind};
@@ -271,7 +271,7 @@ async fn after_a_cancel_nothing_leaves_and_totals_add_up() {
     world.until(&launched, Count::HandedOver, 50).await;
     let batch = world.batch(&launched).await;
     let decided = campaign::cancel(world.store.as_ref(), world.clock.as_ref(), &batch, "a test").await.unwrap();
-    assert!(matches!(decided, Decided::Noted { .. }), "{decided:?}");
+    assert!(matches!(decided, Decided::Holds(Noted::ByAll { .. })), "{decided:?}");
     let left = world.seen().await["messages"].clone();
     let report = world.until_state(&launched, BatchState::Cancelled).await;
     let cancelled = report.outcome(Outcome::Cancelled);
@@ -300,7 +300,7 @@ async fn a_paused_campaign_waits_and_a_resumed_one_goes_on() {
     let (store, clock) = (world.store.as_ref(), world.clock.as_ref());
     let batch = world.batch(&launched).await;
     let decided = campaign::pause(store, clock, &batch, "a test").await.unwrap();
-    assert!(matches!(decided, Decided::Noted { .. }), "{decided:?}");
+    assert!(matches!(decided, Decided::Holds(Noted::ByAll { .. })), "{decided:?}");
     let paused = world.seen().await["messages"].clone();
     assert!(paused.as_u64().unwrap() < 300);
     world

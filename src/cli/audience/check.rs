@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indicatif::ProgressBar;
 
 use super::{Reading, summary};
-use crate::audience::{Columns, Halt, Outputs, Progress, Reject, Sink, read};
+use crate::audience::{Columns, Halt, Known, Outputs, Progress, Reject, Sink, read};
 use crate::cli::{Exit, Ground, out, progress};
 use crate::domain::Recipient;
 use crate::optout::OptOuts;
@@ -34,7 +34,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let (file, options) = (reading.file.clone(), reading.options());
     let whole = tokio::task::spawn_blocking(move || {
         let mut sink = Checking { outputs: Outputs::create(accepted.as_deref(), rejects.as_deref())?, bar: told };
-        let summary = read(&file, &options, &|msisdn| opted_out.contains(msisdn), &mut sink)?;
+        let summary = read(&file, &options, &|msisdn| opted_out.contains(msisdn), &mut Known::default(), &mut sink)?;
         sink.outputs.finish()?;
         Ok::<_, crate::audience::Error>(summary)
     });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{Reading, summary};
-use crate::audience::{self, Source, Summary};
+use crate::audience::{self, Sieve, Source, Summary};
 use crate::cli::{Exit, Ground, out, progress, words};
 use crate::optout::OptOuts;
 
@@ -40,7 +40,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         Source::File(reading.file.clone()),
         Some(name.clone()),
         reading.options(),
-        opted_out,
+        Sieve::new(opted_out),
         Some(progress::on_progress(&bar)),
     )
     .await;

@@ -111,11 +111,15 @@ pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Res
     Ok(Exit::Done)
 }
 
-pub(super) async fn delete(ground: &Ground, name: &str) -> anyhow::Result<Exit> {
+pub(super) async fn delete(ground: &Ground, name: &str, json: bool) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
     let audience = named(store.as_ref(), name).await?;
     store.remove_audience(audience.id).await?;
     store.close().await;
+    if json {
+        out::json(&serde_json::json!({ "name": name, "recipients": audience.recipients }))?;
+        return Ok(Exit::Done);
+    }
     let people = words::of(audience.recipients, "person", "people");
     out::talk(format_args!("The audience \"{name}\" is removed, with {people}."));
     Ok(Exit::Done)

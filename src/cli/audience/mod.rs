@@ -51,6 +51,9 @@ Examples:
     Delete {
         /// The name it was imported under.
         name: String,
+        /// As an object: name, recipients.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -62,7 +65,8 @@ pub(super) struct Reading {
     /// Of which country numbers without a country code are, such as SG, where their row does not say.
     #[arg(long, value_name = "CC")]
     country: Option<Country>,
-    /// Accept a number as often as it stands there, instead of once.
+    /// Accept a number as often as it stands there, instead of once. A campaign on several audiences still writes to a
+    /// number only from the first of them that has it.
     #[arg(long)]
     keep_duplicates: bool,
     /// End with exit code 3 if any row was rejected.
@@ -93,6 +97,6 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
         Command::Import(args) => import::run(args, ground).await,
         Command::List { json } => list::list(ground, json).await,
         Command::Show { name, json } => list::show(ground, &name, json).await,
-        Command::Delete { name } => list::delete(ground, &name).await,
+        Command::Delete { name, json } => list::delete(ground, &name, json).await,
     }
 }

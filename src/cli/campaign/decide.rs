@@ -4,8 +4,8 @@ use anyhow::bail;
 
 use super::{find, id_of, name_of};
 use crate::campaign::{self, Counts, Decided};
-use crate::cli::words::{count, of, span};
-use crate::cli::{Exit, Ground, out};
+use crate::cli::words::{count, of};
+use crate::cli::{Exit, Ground, noted, out};
 use crate::domain::BatchState;
 
 #[derive(Debug, Clone, Copy)]
@@ -35,25 +35,20 @@ pub(super) async fn run(ground: &Ground, decision: Decision, name: &str, json: b
         Decision::Resume => campaign::resume(store.as_ref(), clock, &batch, by).await?,
         Decision::Cancel => campaign::cancel(store.as_ref(), clock, &batch, by).await?,
     };
-    if let Decided::Refused(state) = decided {
-        bail!("\"{name}\" cannot be {}: {}", decision.participle(), why_not(state));
-    }
-    let servers = ground.nodes(store.as_ref()).await?.len();
+    let obeyed = match decided {
+        Decided::Holds(obeyed) => obeyed,
+        Decided::Refused(state) => bail!("\"{name}\" cannot be {}: {}", decision.participle(), why_not(state)),
+    };
     let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
     let counts = Counts::of(state, &store.tallies(batch.id).await?);
     store.close().await;
     if json {
         let id = id_of(&batch).to_string();
-        out::json(&serde_json::json!({ "id": id, "name": name, "state": state, "counts": counts }))?;
+        let obeyed = noted::by_all(obeyed);
+        out::json(&serde_json::json!({ "id": id, "name": name, "state": state, "counts": counts, "noted": obeyed }))?;
         return Ok(Exit::Done);
     }
-    let noted = match decided {
-        Decided::Noted { .. } if servers == 0 => "no server is running".to_owned(),
-        Decided::Noted { after } => format!("every server has noted it after {}", span(after)),
-        Decided::Committed | Decided::Refused(_) => {
-            "it is on disk, but a server has not said within a second that it has noted it".to_owned()
-        }
-    };
+    let obeyed = noted::sentence(obeyed);
     let effect = match decision {
         Decision::Pause => format!("{} wait", of(counts.queued, "message", "messages")),
         Decision::Resume if state == BatchState::Scheduled => "it waits for its time".to_owned(),
@@ -66,7 +61,7 @@ pub(super) async fn run(ground: &Ground, decision: Decision, name: &str, json: b
             )
         }
     };
-    out::data(format_args!("\"{name}\" is {}: {effect} ({noted})", decision.participle()))?;
+    out::data(format_args!("\"{name}\" is {}: {effect} ({obeyed})", decision.participle()))?;
     Ok(Exit::Done)
 }
 

@@ -55,6 +55,7 @@ struct LaunchShown<'a> {
     state: BatchState,
     messages: u32,
     rejected: u64,
+    duplicates_across: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     starts_at: Option<String>,
     warnings: Vec<WarningShown<'a>>,
@@ -77,12 +78,11 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let launched = launch(ground, store.as_ref(), &draft, args.json).await;
     let (launched, warnings) = launched.map_err(|error| told(error, &args))?;
     warn(&warnings);
-    let rejected = rejected(store.as_ref(), &launched).await?;
     let mut state = launched.state;
-    let mut exit = if args.strict && rejected > 0 { Exit::Incomplete } else { Exit::Done };
+    let mut exit = if args.strict && launched.rejected > 0 { Exit::Incomplete } else { Exit::Done };
     if let Some(until) = args.wait {
         if !args.json {
-            out::talk(headline(&launched, state, rejected));
+            out::talk(headline(&launched, state));
         }
         let how = if args.json { How::Silent } else { How::View(To::Stderr) };
         let mut interrupts = Interrupts::listen();
@@ -111,13 +111,14 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
             name: &launched.name,
             state,
             messages: launched.messages,
-            rejected,
+            rejected: launched.rejected,
+            duplicates_across: launched.across,
             starts_at: launched.starts_at.map(|at| at.rfc3339()),
             warnings: warnings.iter().map(WarningShown::new).collect(),
         })?;
         return Ok(exit);
     }
-    out::data(headline(&launched, state, rejected))?;
+    out::data(headline(&launched, state))?;
     let name = shell(&launched.name);
     let config = ground.config_flag();
     if args.wait.is_some() {
@@ -169,28 +170,20 @@ fn told(error: LaunchError, args: &Args) -> anyhow::Error {
     }
 }
 
-fn headline(launched: &Launched, state: BatchState, rejected: u64) -> String {
+fn headline(launched: &Launched, state: BatchState) -> String {
     let begins = match launched.starts_at {
         Some(at) if state == BatchState::Scheduled => format!(" for {}", moment(at)),
         Some(_) | None => String::new(),
     };
-    let rejects = if rejected > 0 { format!(", {} left out", of(rejected, "row", "rows")) } else { String::new() };
+    let mut rejects = String::new();
+    if launched.rejected > 0 {
+        rejects = format!(", {} left out", of(launched.rejected, "row", "rows"));
+    }
+    if launched.across > 0 {
+        rejects.push_str(&format!(" ({} across sources)", of(launched.across, "duplicate", "duplicates")));
+    }
     let messages = of(launched.messages, "message", "messages");
     format!("\"{}\" is {state}{begins}: {messages}{rejects}  {}", launched.name, launched.id)
-}
-
-/// Rows of its files that became no messages.
-async fn rejected(store: &dyn Store, launched: &Launched) -> anyhow::Result<u64> {
-    let Some(batch) = store.batch(launched.batch).await? else { return Ok(0) };
-    let audiences = store.audiences().await?;
-    let of_batch = audiences.iter().filter(|audience| batch.audience_ids.contains(&audience.id));
-    let rejected = of_batch.map(|audience| {
-        let summary: serde_json::Value =
-            audience.summary.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        let count = |key: &str| summary["summary"][key].as_u64().unwrap_or(0);
-        count("rows").saturating_sub(count("valid"))
-    });
-    Ok(rejected.sum())
 }
 
 /// Knocks at the provider of each lane that the campaign would use, so that a launch into the void is refused while it

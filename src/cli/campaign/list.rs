@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::{find, id_of, name_of};
-use crate::campaign::Show;
+use crate::campaign::{Show, Stranded};
 use crate::cli::table::Table;
 use crate::cli::words::{count, moment, of, percent, rate};
-use crate::cli::{Exit, Ground, out};
+use crate::cli::{Exit, Ground, out, stranded};
 use crate::store::{Batch, Store};
 
 #[derive(Serialize)]
@@ -20,8 +20,10 @@ struct Listed {
 /// Where a campaign stands, with its pace as the running server last measured it.
 async fn shown(ground: &Ground, store: &dyn Store, batch: &Batch) -> anyhow::Result<Show> {
     let tallies = store.tallies(batch.id).await?;
-    let allowed = store.plan(batch.id).await?.map_or(0.0, |plan| ground.allowed(&plan));
-    let mut show = Show::new(batch, &tallies, allowed);
+    let plan = store.plan(batch.id).await?;
+    let allowed = plan.as_ref().map_or(0.0, |plan| ground.allowed(plan));
+    let stranded = plan.map(|plan| Stranded::of(batch, &plan, &tallies, &ground.config)).unwrap_or_default();
+    let mut show = Show::new(batch, &tallies, allowed, stranded);
     if ground.nodes(store).await?.is_empty() {
         // What was measured last is no news of a server that is gone.
         show.rate.now = 0.0;
@@ -87,5 +89,9 @@ pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Res
     out::lines(table.lines(paint).into_iter().map(|line| format!("  {line}")))?;
     let pace = format!("  {} now, {} allowed", rate(show.rate.now), rate(show.rate.allowed));
     out::data(format_args!("{pace}; {} in all", of(batch.messages, "message", "messages")))?;
+    for gone in &show.stranded {
+        out::data(format_args!("\n{} {}", paint.so_so("!"), stranded::what(gone)))?;
+        out::data(paint.dim(format!("  {}", stranded::what_to_do(gone, &show.name))))?;
+    }
     Ok(Exit::Done)
 }

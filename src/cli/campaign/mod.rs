@@ -60,7 +60,7 @@ Examples:
     Pause {
         /// Its name or its id.
         campaign: String,
-        /// As an object: id, name, state.
+        /// As an object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
     },
@@ -68,7 +68,7 @@ Examples:
     Resume {
         /// Its name or its id.
         campaign: String,
-        /// As an object: id, name, state.
+        /// As an object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
     },
@@ -76,7 +76,7 @@ Examples:
     Cancel {
         /// Its name or its id.
         campaign: String,
-        /// As an object: id, name, state.
+        /// As an object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
     },

@@ -117,6 +117,7 @@ struct PlanShown<'a> {
     excluded: usize,
     invalid: u64,
     duplicates: u64,
+    duplicates_across: u64,
     opted_out: u64,
     countries: std::collections::BTreeMap<String, u64>,
     starts_at: Option<String>,
@@ -156,6 +157,7 @@ impl<'a> PlanShown<'a> {
             excluded: people.excluded.len(),
             invalid: people.invalid,
             duplicates: people.duplicates,
+            duplicates_across: people.across,
             opted_out: people.opted_out,
             countries: people.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect(),
             starts_at: schedule.at.map(|at| at.rfc3339()),
@@ -250,6 +252,7 @@ fn left_out(prepared: &Prepared) -> Option<String> {
     let parts: Vec<String> = [
         (people.invalid, "invalid"),
         (people.duplicates, "twice in the file"),
+        (people.across, "duplicates across sources"),
         (people.opted_out, "opted out"),
         (people.excluded.len() as u64, "excluded by the campaign"),
     ]

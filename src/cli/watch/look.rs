@@ -1,6 +1,6 @@
 //! One look at a campaign: everything that a view shows, read at one time.
 
-use crate::campaign::{Report, Show};
+use crate::campaign::{Report, Show, Stranded};
 use crate::cli::Ground;
 use crate::domain::{BatchId, Content, Plan, Timestamp};
 use crate::store::{Batch, Hold, Store};
@@ -41,7 +41,8 @@ impl<'a> Looking<'a> {
         let tallies = store.tallies(self.id).await?;
         let at = self.ground.now();
         let server = !self.ground.nodes(store).await?.is_empty();
-        let mut show = Show::new(&batch, &tallies, self.allowed);
+        let stranded = Stranded::of(&batch, &self.plan, &tallies, &self.ground.config);
+        let mut show = Show::new(&batch, &tallies, self.allowed, stranded);
         if !server {
             show.rate.now = 0.0;
         }

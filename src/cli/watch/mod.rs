@@ -9,7 +9,7 @@ use super::campaign::report::is_incomplete;
 use super::campaign::{Until, find};
 use super::interrupt::Interrupts;
 use super::out::{self, Screen, To};
-use super::{Exit, Ground, holds};
+use super::{Exit, Ground, holds, stranded};
 use crate::domain::{BatchId, BatchState, Span, Timestamp};
 use crate::store::{Batch, Store};
 
@@ -114,6 +114,9 @@ pub(super) async fn obstacles(ground: &Ground, store: &dyn Store, batch: BatchId
         format!("{} is held: {}; {}", holds::what(hold), hold.reason, holds::what_to_do(hold))
     };
     let mut obstacles: Vec<String> = look.holds.iter().map(held).collect();
+    let gone = look.show.stranded.iter();
+    obstacles
+        .extend(gone.map(|gone| format!("{}; {}", stranded::what(gone), stranded::what_to_do(gone, &look.show.name))));
     if !look.server {
         obstacles.push(view::NO_SERVER.to_owned());
     }

@@ -4,10 +4,10 @@ use console::measure_text_width;
 
 use super::{Look, took};
 use crate::campaign::{Counts, FellBack, Report};
-use crate::cli::holds;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::words::{about, count, count_or_dash, moment, of, percent, rate, span, time_for};
+use crate::cli::{holds, stranded};
 use crate::domain::BatchState;
 
 pub(super) const NO_SERVER: &str = "no server is running on this database: start `volley serve`";
@@ -26,6 +26,10 @@ pub(super) fn frame(look: &Look, width: usize, paint: Paint) -> Vec<String> {
         let what = format!("{} is held: {}", holds::what(hold), holds::why(hold, look.at));
         lines.push(format!("{} {what}", paint.so_so("!")));
         lines.push(format!("  {}", paint.dim(holds::what_to_do(hold))));
+    }
+    for gone in &look.show.stranded {
+        lines.push(format!("{} {}", paint.so_so("!"), stranded::what(gone)));
+        lines.push(format!("  {}", paint.dim(stranded::what_to_do(gone, &look.show.name))));
     }
     if !look.server && !super::Until::Settled.is_met(look) {
         lines.push(format!("{} {NO_SERVER}", paint.bad("!")));
@@ -211,6 +215,9 @@ pub(super) fn line(look: &Look) -> String {
     }
     for hold in &look.holds {
         said.push(format!("{} is held: {} ({})", holds::what(hold), hold.reason, holds::what_to_do(hold)));
+    }
+    for gone in &look.show.stranded {
+        said.push(format!("{} ({})", stranded::what(gone), stranded::what_to_do(gone, &look.show.name)));
     }
     if look.batch.state == BatchState::Settled
         && let Some(took) = took(&look.batch, look.at)

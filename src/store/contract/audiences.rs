@@ -54,6 +54,8 @@ async fn recipients_come_back_as_they_went_in_from_any_place(desk: Desk) {
     assert_eq!(desk.recipients(audience, 0, 5_000).await.unwrap(), recipients(0..1_201));
     assert_eq!(desk.recipients(audience, 690, 20).await.unwrap(), recipients(690..710));
     assert!(desk.recipients(audience, 1_201, 20).await.unwrap().is_empty());
+    assert_eq!(desk.numbers(audience, 690, 20).await.unwrap(), (690..710).map(person).collect::<Vec<_>>());
+    assert!(desk.numbers(audience, 1_201, 20).await.unwrap().is_empty());
 }
 
 async fn adding_the_same_recipients_again_changes_nothing(desk: Desk) {

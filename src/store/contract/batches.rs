@@ -10,6 +10,7 @@ for_every_store!(
     a_batch_name_is_given_to_one_alone,
     publishing_twice_changes_nothing,
     everybody_gets_a_row_whoever_is_left_out_with_a_reason,
+    whoever_is_left_out_gets_no_row_and_moves_nobody_else,
     a_piece_laid_out_twice_counts_once,
     a_piece_that_overlaps_another_counts_what_is_new,
     a_batch_moves_only_from_where_it_was_expected,
@@ -78,7 +79,8 @@ async fn everybody_gets_a_row_whoever_is_left_out_with_a_reason(desk: Desk) {
     desk.opt_out(wishes.to_vec()).await.unwrap();
     let batch = desk.begin_batch_of(None, audience).await;
     let whole = desk.spread_of(batch, audience, 10).await;
-    let excluded = vec![person(3), person(7), person(4_000)];
+    // Each piece is told of those in it, and of nobody else's place.
+    let excluded = vec![3, 7, 4_000];
     for (from, until) in [(0, 4), (4, 10)] {
         let piece =
             Spread { from, until, base: 100, excluded: excluded.clone(), gives_up: Some(at(60)), ..whole.clone() };
@@ -104,10 +106,25 @@ async fn everybody_gets_a_row_whoever_is_left_out_with_a_reason(desk: Desk) {
     assert_eq!(desk.recipient(all[5].key).await.unwrap().as_ref(), recipients(5..6).first());
 }
 
+async fn whoever_is_left_out_gets_no_row_and_moves_nobody_else(desk: Desk) {
+    let audience = desk.audience(None, 6).await;
+    let batch = desk.begin_batch_of(None, audience).await;
+    let whole = Spread { left_out: vec![0, 4], excluded: vec![4, 5], ..desk.spread_of(batch, audience, 6).await };
+    assert_eq!(desk.spread(whole.clone()).await.unwrap(), 4);
+    assert_eq!(desk.spread(whole).await.unwrap(), 0);
+    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    let all = desk.all(batch, 6).await;
+    assert_eq!(numbers(&all), [1, 2, 3, 5]);
+    assert!(all.iter().all(|message| message.msisdn == person(message.key.n)));
+    assert_eq!(desk.batch(batch).await.unwrap().unwrap().messages, 4);
+    desk.counters_equal_rows(batch, 6).await;
+    assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [1, 2, 3]);
+}
+
 async fn a_piece_laid_out_twice_counts_once(desk: Desk) {
     let audience = desk.audience(None, 6).await;
     let batch = desk.begin_batch_of(None, audience).await;
-    let spread = Spread { excluded: vec![person(2)], ..desk.spread_of(batch, audience, 6).await };
+    let spread = Spread { excluded: vec![2], ..desk.spread_of(batch, audience, 6).await };
     assert_eq!(desk.spread(spread.clone()).await.unwrap(), 6);
     assert_eq!(desk.spread(spread).await.unwrap(), 0);
     desk.publish_batch(batch, BatchState::Draft, desk.now()).await.unwrap();
@@ -118,7 +135,7 @@ async fn a_piece_laid_out_twice_counts_once(desk: Desk) {
 async fn a_piece_that_overlaps_another_counts_what_is_new(desk: Desk) {
     let audience = desk.audience(None, 9).await;
     let batch = desk.begin_batch_of(None, audience).await;
-    let whole = Spread { excluded: vec![person(2), person(5)], ..desk.spread_of(batch, audience, 9).await };
+    let whole = Spread { excluded: vec![2, 5], ..desk.spread_of(batch, audience, 9).await };
     assert_eq!(desk.spread(Spread { from: 2, until: 4, ..whole.clone() }).await.unwrap(), 2);
     assert_eq!(desk.spread(whole).await.unwrap(), 7);
     desk.publish_batch(batch, BatchState::Draft, desk.now()).await.unwrap();

@@ -72,6 +72,10 @@ impl Store for Sqlite {
         self.read("read recipients", move |c| Box::pin(audiences::recipients(c, audience, from, limit))).await
     }
 
+    async fn numbers(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Msisdn>> {
+        self.read("read numbers", move |c| Box::pin(audiences::numbers(c, audience, from, limit))).await
+    }
+
     async fn begin_batch(&self, new: NewBatch) -> Result<BatchId> {
         self.write("begin a batch", move |c| Box::pin(batches::begin(c, new))).await
     }

@@ -4,9 +4,9 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::messages::number;
-use super::rows::{Bound, for_values, moment, msisdn, small};
+use super::rows::{Bound, Line, for_values, lines, moment, msisdn, packed, small};
 use super::{Error, Work};
-use crate::domain::{AudienceId, Country, Fields, MessageKey, Recipient, Timestamp};
+use crate::domain::{AudienceId, Country, Fields, MessageKey, Msisdn, Recipient, Timestamp};
 use crate::store::{Audience, NewAudience};
 
 /// Recipients or messages removed in one transaction, so that none lasts long.
@@ -206,6 +206,26 @@ pub(super) async fn recipients(
         .fetch_all(connection)
         .await?;
     rows.iter().map(recipient).collect()
+}
+
+pub(super) const NUMBERS: &str =
+    packed!("n || ' ' || msisdn", "recipient WHERE audience = ?1 AND n >= ?2 ORDER BY n LIMIT ?3");
+
+pub(super) async fn numbers(
+    connection: &mut SqliteConnection,
+    audience: AudienceId,
+    from: u32,
+    limit: u32,
+) -> Work<Vec<Msisdn>> {
+    let lines = lines(connection, sqlx::query(NUMBERS).bind(audience.0).bind(from).bind(limit)).await?;
+    let read = |line: &str| -> Work<(u32, Msisdn)> {
+        let mut line = Line::of(line);
+        Ok((line.small("n")?, line.small("msisdn")?))
+    };
+    let mut all = lines.lines().map(read).collect::<Work<Vec<_>>>()?;
+    // Nothing promises that lines are joined in the order of their rows.
+    all.sort_unstable_by_key(|(n, _)| *n);
+    Ok(all.into_iter().map(|(_, msisdn)| msisdn).collect())
 }
 
 pub(super) fn recipient(row: &SqliteRow) -> Work<Recipient> {

@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::audiences::REMOVED_AT_ONCE;
-use super::messages::{Moves, count, number};
+use super::messages::{Moves, count};
 use super::rows::{json_list, maybe_moment, moment, small, step, word};
 use super::{Error, Work};
 use crate::domain::{
@@ -65,7 +65,8 @@ async fn name_is_free(connection: &mut SqliteConnection, name: &str) -> Work<()>
     }
 }
 
-/// Lays out one piece. Who is excluded or has opted out gets a row too, with that outcome: totals add up.
+/// Lays out one piece. Who is excluded or has opted out gets a row too, with that outcome: totals add up. Who is left out
+/// leaves a gap in the numbering.
 pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) -> Work<u32> {
     let piece = (spread.batch, spread.base.saturating_add(spread.from), spread.base.saturating_add(spread.until));
     let before = LaidOut::read(connection, piece).await?;
@@ -73,9 +74,10 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
         "INSERT INTO message (batch, n, audience, recipient, msisdn, state, step, lane, not_before, due, at, outcome, skipped)
          SELECT ?1, ?5 + r.n, r.audience, r.n, r.msisdn, iif(skip IS NULL, 0, 3), 0, ?6, ?7, iif(skip IS NULL, ?8, NULL),
                 iif(skip IS NULL, NULL, ?9), iif(skip IS NULL, NULL, ?11), skip
-         FROM (SELECT *, CASE WHEN msisdn IN (SELECT value FROM json_each(?10)) THEN ?13
+         FROM (SELECT *, CASE WHEN n IN (SELECT value FROM json_each(?10)) THEN ?13
                               WHEN EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = recipient.msisdn) THEN ?12 END AS skip
-               FROM recipient WHERE audience = ?2 AND n >= ?3 AND n < ?4) r
+               FROM recipient WHERE audience = ?2 AND n >= ?3 AND n < ?4
+                 AND n NOT IN (SELECT value FROM json_each(?14))) r
          WHERE true ON CONFLICT DO NOTHING",
     )
     .bind(spread.batch.0)
@@ -87,10 +89,11 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
     .bind(spread.not_before.millis())
     .bind(spread.gives_up.map(Timestamp::millis))
     .bind(spread.now.millis())
-    .bind(json_list(spread.excluded.iter().copied().map(number)))
+    .bind(json_list(spread.excluded.iter().copied().map(i64::from)))
     .bind(Outcome::Skipped.code())
     .bind(SkipReason::OptedOut.code())
     .bind(SkipReason::Excluded.code())
+    .bind(json_list(spread.left_out.iter().copied().map(i64::from)))
     .execute(&mut *connection)
     .await?;
     let after = LaidOut::read(connection, piece).await?;

@@ -127,6 +127,11 @@ impl Installation {
         }
     }
 
+    /// The running server, for whoever ends it in another way.
+    pub(crate) fn take_server(&mut self) -> Process {
+        self.server.take().unwrap()
+    }
+
     /// Looks into the database beside everybody else, and writes nothing.
     async fn reader(&mut self) -> SqlitePool {
         if self.reader.is_none() {

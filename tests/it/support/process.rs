@@ -2,13 +2,14 @@
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use volley::domain::Span;
 
-use super::wait::clock;
+use super::wait::{clock, until};
 
 /// A command that takes longer is stuck.
 const COMMAND_MAX: Span = Span::from_secs(120);
@@ -19,8 +20,14 @@ const START_MAX: Span = Span::from_secs(60);
 pub(crate) struct Process {
     child: Child,
     stdout: BufReader<ChildStdout>,
-    stderr: tokio::task::JoinHandle<String>,
+    stderr: Stderr,
     what: String,
+}
+
+/// What it says, as it says it.
+struct Stderr {
+    so_far: Arc<Mutex<Vec<u8>>>,
+    to_its_end: tokio::task::JoinHandle<()>,
 }
 
 /// How a command ended.
@@ -31,10 +38,27 @@ pub(crate) struct Ended {
     what: String,
 }
 
-async fn read_all(mut stderr: ChildStderr) -> String {
-    let mut all = Vec::new();
-    let _ = stderr.read_to_end(&mut all).await;
-    String::from_utf8_lossy(&all).into_owned()
+impl Stderr {
+    fn of(mut stderr: ChildStderr) -> Self {
+        let so_far = Arc::new(Mutex::new(Vec::new()));
+        let said = Arc::clone(&so_far);
+        let to_its_end = tokio::spawn(async move {
+            let mut some = [0; 4_096];
+            while let Ok(length @ 1..) = stderr.read(&mut some).await {
+                said.lock().unwrap().extend_from_slice(&some[..length]);
+            }
+        });
+        Self { so_far, to_its_end }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.so_far.lock().unwrap()).into_owned()
+    }
+
+    async fn all(&mut self) -> String {
+        let _ = (&mut self.to_its_end).await;
+        self.so_far()
+    }
 }
 
 impl Process {
@@ -54,7 +78,7 @@ impl Process {
             .spawn();
         let mut child = child.unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
-        let stderr = tokio::spawn(read_all(child.stderr.take().unwrap()));
+        let stderr = Stderr::of(child.stderr.take().unwrap());
         Self { child, stdout, stderr, what: format!("volley {}", arguments.join(" ")) }
     }
 
@@ -70,9 +94,25 @@ impl Process {
             Ok(line) => line,
             Err(_) => {
                 let _ = self.child.kill().await;
-                panic!("{} did not start: {line:?} {}", self.what, (&mut self.stderr).await.unwrap_or_default());
+                panic!("{} did not start: {line:?} {}", self.what, self.stderr.all().await);
             }
         }
+    }
+
+    /// SIGINT, as Ctrl-C sends it.
+    #[cfg(unix)]
+    pub(crate) fn interrupt(&self) {
+        let kill = format!("kill -INT {}", self.child.id().unwrap());
+        assert!(std::process::Command::new("/bin/sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// Waits until it has said something on stderr.
+    pub(crate) async fn says(&self, what: &str) {
+        until(&format!("{} says {what:?}", self.what), COMMAND_MAX, || async {
+            let so_far = self.stderr.so_far();
+            if so_far.contains(what) { Ok(()) } else { Err(so_far) }
+        })
+        .await;
     }
 
     /// SIGKILL. Says how it had ended where it was faster.
@@ -95,7 +135,7 @@ impl Process {
         let mut stdout = String::new();
         let _ = self.stdout.read_to_string(&mut stdout).await;
         let status = self.child.wait().await.unwrap();
-        Ended { status, stdout, stderr: self.stderr.await.unwrap_or_default(), what: self.what }
+        Ended { status, stdout, stderr: self.stderr.all().await, what: self.what }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The provider's side, by its own account: what the practice provider has seen.
 
 use serde::Deserialize;
+use serde_json::Value;
 use volley::domain::{Channel, Msisdn};
 
 /// What it counts.
@@ -72,6 +73,13 @@ impl Provider {
     pub(crate) async fn seen(&self) -> Seen {
         let (_, body) = self.get("seen").await;
         serde_json::from_str(&body).unwrap()
+    }
+
+    /// Switches faults on or off.
+    pub(crate) async fn faults(&self, faults: &Value) {
+        let url = format!("{}/simulator/faults", self.url);
+        let answer = self.http.post(url).body(faults.to_string()).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
 
     /// Waits until it has seen so much (`messages=100&posted=5`); nothing where it has not within the time.

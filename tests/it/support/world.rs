@@ -184,6 +184,7 @@ impl World {
     pub(crate) async fn stop(mut self) {
         let mut node = self.node.take().unwrap();
         node.stop_sending().await;
+        node.stop_listening().await;
         self.stop_simulator.cancel();
         self.stop_api.cancel();
         self.serving.take().unwrap().await.unwrap();

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Place;
-use crate::store::sqlite::{looks, messages, receipts, shapes, tiers};
+use crate::store::sqlite::{audiences, looks, messages, receipts, shapes, tiers};
 
 #[tokio::test]
 async fn every_statement_of_the_hot_path_uses_its_index() {
@@ -25,6 +25,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (looks::DUE, &["SEARCH message USING INDEX message_due"]),
         (looks::NEXT_DUE, &["SEARCH message USING", "message_due"]),
         (looks::LOAD, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
+        (audiences::NUMBERS, &["SEARCH recipient USING PRIMARY KEY (audience=? AND n>?)"]),
         (receipts::BY_UMID, &["attempt_umid (umid=?)"]),
         (receipts::BY_NUMBER, &["attempt_adoptable (adoptable=?)"]),
         (receipts::UNKNOWN, &["attempt_adoptable"]),

@@ -1,0 +1,21 @@
+//! Whether a decision is obeyed, as people and scripts read it.
+
+use super::words::span;
+use crate::campaign::Noted;
+
+pub(super) fn sentence(noted: Noted) -> String {
+    match noted {
+        Noted::NobodyThere => "no server is running".to_owned(),
+        Noted::ByAll { after } => format!("every server has noted it after {}", span(after)),
+        Noted::NotYet => "it is on disk, but a server has not said within a second that it has noted it".to_owned(),
+    }
+}
+
+/// For JSON: whether every running server has noted it; nothing where none is running.
+pub(super) const fn by_all(noted: Noted) -> Option<bool> {
+    match noted {
+        Noted::NobodyThere => None,
+        Noted::ByAll { .. } => Some(true),
+        Noted::NotYet => Some(false),
+    }
+}

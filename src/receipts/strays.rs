@@ -1,0 +1,72 @@
+//! Strays tried again: a receipt may come before its attempt's answer is on disk.
+
+use super::applier::{Applier, Try, find};
+use super::incoming::parse;
+use crate::domain::{Span, Timestamp};
+use crate::store::StrayKind;
+
+/// How often strays are tried again, and for how long.
+const EVERY: Span = Span::from_secs(1);
+const TRIED_FOR: Span = Span::from_secs(60);
+/// How many at once. Webhooks get their turn in between.
+const PAGE: usize = 2_000;
+/// Pages in one round. Most strays will never be ours, so however many there are, trying them is no work that never
+/// ends; the next round goes on where this one stopped.
+const PAGES: u32 = 10;
+
+/// Where the trying again is.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    /// Strays up to here are too old to be tried again.
+    behind: i64,
+    /// Those up to here have been tried, since the last time that they were begun with from the front.
+    tried: i64,
+    pages: u32,
+}
+
+impl Applier {
+    /// Tries one page of the last minute's strays. Returns when to try the next.
+    pub(super) async fn retry_strays(&mut self) -> crate::store::Result<Timestamp> {
+        let now = self.clock.now();
+        let after = self.round.tried.max(self.round.behind);
+        let limit = u32::try_from(PAGE).unwrap_or(u32::MAX);
+        let page = self.store.strays(StrayKind::NoAttempt, after, limit).await?;
+        let (last, is_full) = (page.last().map(|(id, _)| *id), page.len() == PAGE);
+        let mut all_old = after == self.round.behind;
+        let (mut receipts, mut ids) = (Vec::new(), Vec::new());
+        for (id, stray) in page {
+            if now.since(stray.received) > TRIED_FOR {
+                if all_old {
+                    self.round.behind = id;
+                }
+                continue;
+            }
+            all_old = false;
+            let parsed = parse(stray.raw.as_bytes(), None, stray.received);
+            receipts.extend(parsed.receipts.into_iter().next().inspect(|_| ids.push(id)));
+        }
+        let were_tried = !receipts.is_empty();
+        let found = find(self.store.as_ref(), &receipts).await?;
+        let (mut ours, mut forgotten) = (Vec::new(), Vec::new());
+        for ((receipt, id), found) in receipts.into_iter().zip(ids).zip(found) {
+            let Some(found) = found else { continue };
+            if self.try_of(&receipt, &found, &found.message.present).await? != Try::Unrecorded {
+                ours.push(receipt);
+                forgotten.push(id);
+            }
+        }
+        if !ours.is_empty() {
+            self.apply(ours, Vec::new()).await?;
+            self.store.forget_strays(forgotten).await?;
+        }
+        // Only now: what an error has kept from being tried is tried by the next round.
+        self.round.tried = last.filter(|_| is_full).unwrap_or(self.round.behind);
+        // A page of nothing but old ones was read and no more.
+        self.round.pages += u32::from(were_tried);
+        if is_full && self.round.pages < PAGES {
+            return Ok(now);
+        }
+        self.round.pages = 0;
+        Ok(now + EVERY)
+    }
+}

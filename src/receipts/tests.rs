@@ -1,0 +1,268 @@
+//! Receipts that come before what they belong to, on a database in memory and a clock that is moved by hand.
+
+use std::sync::Arc;
+
+use super::applier::Applier;
+use super::incoming::parse;
+use crate::clock::{Chance, Clock, ManualClock};
+use crate::domain::{
+    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Country, Fields, LaneId, MessageKey, Msisdn,
+    OnTierSpent, OnUnknown, Plan, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid,
+};
+use crate::engine::{Answer, Event, Standing, advance};
+use crate::store::{
+    self, Attempt, Book, Claim, Loaded, NewAudience, NewBatch, Spread, Store, Stray, StrayKind, Verdict,
+};
+use crate::wire;
+
+const TAG: u64 = 77;
+
+struct Desk {
+    store: Arc<dyn Store>,
+    book: Arc<Book>,
+    clock: Arc<ManualClock>,
+    applier: Applier,
+    lane: LaneId,
+    key: MessageKey,
+}
+
+fn step(channel: Channel, lane: &str) -> Step {
+    Step {
+        channel,
+        lane: lane.to_owned(),
+        fallback_after: Some(Span::from_secs(900)),
+        success: Status::Delivered,
+        receipt_window: channel.receipt_window(),
+        leave_within: None,
+        on_tier_spent: OnTierSpent::Wait,
+        content: Content::Text { text: "Hi".to_owned(), source: None, encoding: None },
+    }
+}
+
+fn plan() -> Plan {
+    Plan {
+        columns: vec!["Mobile".to_owned()],
+        steps: vec![step(Channel::Viber, "vb"), step(Channel::Sms, "sms")],
+        ttl: None,
+        end: None,
+        on_unknown: OnUnknown::Keep,
+        after_gap: AfterGap::Wait,
+    }
+}
+
+fn person() -> Recipient {
+    Recipient {
+        msisdn: Msisdn::try_from(6_591_000_001_u64).unwrap(),
+        country: Country::WORLD,
+        client_message_id: None,
+        fields: Fields::pack(["+6591000001"]),
+    }
+}
+
+impl Desk {
+    /// One message in the queue of its first step.
+    async fn new() -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
+        let now = clock.now();
+        let new = NewAudience { name: None, source: "a.csv".to_owned(), columns: vec!["Mobile".to_owned()], now };
+        let audience = store.begin_audience(new).await.unwrap();
+        store.add_recipients(audience, 0, vec![person()]).await.unwrap();
+        store.publish_audience(audience, 1, "{}".to_owned()).await.unwrap();
+        let new = NewBatch {
+            tag: Tag::from_random(TAG),
+            plan: plan(),
+            name: None,
+            audience: "a.csv".to_owned(),
+            audience_ids: vec![audience],
+            starts_at: None,
+            now,
+        };
+        let batch: BatchId = store.begin_batch(new).await.unwrap();
+        let lanes = vec![("vb".to_owned(), Channel::Viber), ("sms".to_owned(), Channel::Sms)];
+        let lane = store.lanes(lanes).await.unwrap()[0].id;
+        let spread = Spread {
+            batch,
+            audience,
+            from: 0,
+            until: 1,
+            base: 0,
+            lane,
+            not_before: now,
+            gives_up: None,
+            excluded: Vec::new(),
+            left_out: Vec::new(),
+            now,
+        };
+        store.spread(spread).await.unwrap();
+        store.publish_batch(batch, BatchState::Running, now).await.unwrap();
+        let book = Arc::new(Book::new(Arc::clone(&store)));
+        let (applier, _) = Applier::new(
+            Arc::clone(&store),
+            Arc::clone(&book),
+            ["acme".to_owned()],
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            Arc::new(Chance::seeded(1)),
+        );
+        Self { store, book, clock, applier, lane, key: MessageKey { batch, n: 0 } }
+    }
+
+    fn wait(&self, seconds: i64) {
+        self.clock.advance(Span::from_secs(seconds));
+    }
+
+    async fn message(&self) -> Loaded {
+        self.store.load(vec![self.key]).await.unwrap()[0]
+    }
+
+    async fn claim(&self) -> Loaded {
+        let queues = vec![(self.key.batch, StepIndex::FIRST)];
+        let claim = Claim { lane: self.lane, queues, limit: 1, now: self.clock.now(), tier: None };
+        self.store.claim(claim).await.unwrap().messages[0].message
+    }
+
+    /// The provider's answer to a claim, as dispatch records it: on whatever stands there by then.
+    async fn answer(&self, claimed: &Loaded, umid: &str) {
+        let now = self.clock.now();
+        let entry = self.book.get(self.key.batch).await.unwrap().unwrap();
+        let present = self.message().await;
+        let event = Event::Answered { step: StepIndex::FIRST, answer: Answer::Accepted };
+        let decision = advance(&entry.plan, Standing::Live, &present.present, event, now);
+        let after = decision.next().copied().unwrap_or(present.present);
+        let fact = Attempt {
+            step: StepIndex::FIRST,
+            lane: self.lane,
+            queued: now,
+            intent: Some(now),
+            answered: now,
+            verdict: Verdict::Accepted,
+            tries: claimed.present.tries,
+            code: None,
+            detail: None,
+            umid: Some(Umid::new(umid)),
+        };
+        assert!(self.store.record(vec![entry.change(&present, after, Some(fact))]).await.unwrap().is_empty());
+    }
+
+    /// A receipt of the attempt, with our own id in it.
+    async fn hear(&self, umid: &str, state: &str, code: Option<i64>) {
+        let id = AttemptId { key: self.key, step: StepIndex::FIRST, tag: Tag::from_random(TAG) };
+        let receipt = wire::Receipt {
+            umid: Some(umid.to_owned().into()),
+            client_message_id: Some(id.to_string().into()),
+            channel: Some("viber".into()),
+            status: wire::StatusBody {
+                state: state.to_owned().into(),
+                timestamp: Some(self.clock.now().rfc3339().into()),
+                error_code: code,
+                ..wire::StatusBody::default()
+            },
+            ..wire::Receipt::default()
+        };
+        let mut body = Vec::new();
+        receipt.append_event(&mut body);
+        let parsed = parse(&body, None, self.clock.now());
+        self.applier.apply(parsed.receipts, parsed.strays).await.unwrap();
+    }
+
+    async fn strays(&self) -> usize {
+        self.store.strays(StrayKind::NoAttempt, 0, 100_000).await.unwrap().len()
+    }
+
+    /// The first try is accepted and throttled afterwards; the second one is under way.
+    async fn second_try(&self) -> Loaded {
+        let first = self.claim().await;
+        self.answer(&first, "first").await;
+        self.hear("first", "undelivered", Some(50)).await;
+        self.wait(60);
+        let second = self.claim().await;
+        assert_eq!(second.present.tries, 1);
+        second
+    }
+}
+
+#[tokio::test]
+async fn bad_news_of_a_second_try_that_overtakes_its_answer_waits_for_it() {
+    let mut desk = Desk::new().await;
+    let second = desk.second_try().await;
+    desk.hear("second", "undelivered", Some(2_008)).await;
+    assert!(matches!(desk.message().await.present.state, State::Sending { .. }));
+    assert_eq!(desk.strays().await, 1);
+    // As long as the answer is not there, it stays and is not multiplied.
+    desk.applier.retry_strays().await.unwrap();
+    desk.applier.retry_strays().await.unwrap();
+    assert_eq!((desk.strays().await, desk.message().await.present.step), (1, StepIndex::FIRST));
+    desk.answer(&second, "second").await;
+    desk.wait(1);
+    desk.applier.retry_strays().await.unwrap();
+    let message = desk.message().await;
+    assert_eq!((message.present.step, desk.strays().await), (StepIndex::new(1).unwrap(), 0), "{message:?}");
+    assert_eq!(desk.store.receipts(desk.key).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn bad_news_behind_good_news_that_overtook_the_answer_waits_as_well() {
+    let mut desk = Desk::new().await;
+    let second = desk.second_try().await;
+    desk.hear("second", "sent", None).await;
+    desk.hear("second", "undelivered", Some(2_008)).await;
+    assert_eq!((desk.strays().await, desk.message().await.present.step), (1, StepIndex::FIRST));
+    desk.answer(&second, "second").await;
+    desk.applier.retry_strays().await.unwrap();
+    assert_eq!((desk.strays().await, desk.message().await.present.step), (0, StepIndex::new(1).unwrap()));
+}
+
+#[tokio::test]
+async fn bad_news_of_an_earlier_try_decides_nothing_about_the_next() {
+    let desk = Desk::new().await;
+    let second = desk.second_try().await;
+    // Another code for the try that has failed already, before and after the second one is answered.
+    desk.hear("first", "undelivered", Some(2_008)).await;
+    assert!(matches!(desk.message().await.present.state, State::Sending { .. }));
+    desk.answer(&second, "second").await;
+    desk.hear("first", "undelivered", Some(7)).await;
+    let message = desk.message().await;
+    assert!(matches!(message.present.state, State::Awaiting { .. }), "{message:?}");
+    assert_eq!((message.present.step, desk.strays().await), (StepIndex::FIRST, 0));
+}
+
+#[tokio::test]
+async fn however_many_strays_there_are_each_is_tried_again() {
+    let mut desk = Desk::new().await;
+    let now = desk.clock.now();
+    let stray = |received| Stray {
+        kind: StrayKind::NoAttempt,
+        received,
+        umid: None,
+        raw: r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"x","status":{"state":"sent"}}}"#
+            .to_owned(),
+    };
+    // Old ones of which nobody expects anything, many of somebody else's, and behind all of them one of ours.
+    let old = vec![stray(now - Span::from_secs(3_600)); 5_000];
+    desk.store.take_receipts(Vec::new(), old, Vec::new()).await.unwrap();
+    let foreign = vec![stray(now); 25_000];
+    desk.store.take_receipts(Vec::new(), foreign, Vec::new()).await.unwrap();
+    let umid = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"first","channel":"viber",
+        "status":{"state":"undelivered","errorCode":2008}}}"#;
+    let parsed = parse(umid.as_bytes(), None, now);
+    desk.applier.apply(parsed.receipts, parsed.strays).await.unwrap();
+    let claimed = desk.claim().await;
+    desk.answer(&claimed, "first").await;
+
+    let (mut rounds, mut pages) = (0, 0);
+    while desk.message().await.present.step == StepIndex::FIRST {
+        pages += 1;
+        assert!(pages < 100, "the receipt is never tried again");
+        if desk.applier.retry_strays().await.unwrap() > desk.clock.now() {
+            desk.wait(1);
+            rounds += 1;
+        }
+    }
+    assert_eq!(rounds, 2, "a round has its bound, and the next one goes on from there");
+    assert_eq!(desk.strays().await, 30_000, "ours is a stray no more");
+    desk.wait(60);
+    for _ in 0..20 {
+        desk.applier.retry_strays().await.unwrap();
+    }
+    assert_eq!(desk.strays().await, 30_000, "what is too old is kept, and left alone");
+}
