@@ -4,7 +4,8 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 
 use volley::domain::{
-    AfterGap, Channel, Content, OnTierSpent, OnUnknown, Plan, Present, Span, Status, Step, StepIndex, Timestamp,
+    AfterGap, Channel, Content, Countries, Marks, OnTierSpent, OnUnknown, Plan, Present, Span, Status, Step, StepIndex,
+    Timestamp,
 };
 use volley::engine::{Answer, Event, Report, Silence, Standing, advance, begin};
 
@@ -23,6 +24,7 @@ fn step(channel: Channel, fallback_after: Option<i64>) -> Step {
         receipt_window: channel.receipt_window(),
         leave_within: None,
         on_tier_spent: OnTierSpent::Wait,
+        countries: Countries::Everywhere,
         content: Content::Text { text: "Hi".to_owned(), source: None, encoding: None },
     }
 }
@@ -52,7 +54,7 @@ fn live(plan: &Plan, mut message: Present, life: &[(i64, Event)]) -> Present {
 
 fn measure(bencher: Bencher<'_, '_>, life: &[(i64, Event)]) {
     let plan = plan();
-    let message = begin(&plan, START);
+    let message = begin(&plan, Marks::default(), START);
     bencher.counter(ItemsCount::new(life.len())).bench_local(|| live(&plan, message, life));
 }
 
@@ -109,7 +111,7 @@ fn a_fallback_through_every_step(bencher: Bencher<'_, '_>) {
 fn a_repeated_receipt(bencher: Bencher<'_, '_>) {
     let plan = plan();
     let life = [(0, Event::Claimed), (1, answered(FIRST)), (2, reached(FIRST, Status::Delivered))];
-    let done = live(&plan, begin(&plan, START), &life);
+    let done = live(&plan, begin(&plan, Marks::default(), START), &life);
     let again = [(3, reached(FIRST, Status::Delivered))];
     bencher.counter(ItemsCount::new(again.len())).bench_local(|| live(&plan, done, &again));
 }

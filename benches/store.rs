@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use volley::clock::RealClock;
 use volley::domain::{
-    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Country, Ending, Fields, LaneId, Msisdn, OnTierSpent,
-    OnUnknown, Outcome, Plan, Present, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid,
+    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Countries, Country, Ending, Fields, LaneId, Msisdn,
+    OnTierSpent, OnUnknown, Outcome, Plan, Present, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp,
+    Umid,
 };
 use volley::store::{
-    Attempt, Change, Claim, Key, Loaded, NewAudience, NewBatch, OptOut, Receipt, Spread, Store, Verdict,
+    Attempt, Change, Claim, Key, Loaded, NewAudience, NewBatch, OptOut, Receipt, Spread, Start, Store, Verdict,
 };
 
 const IMPORTED_AT_ONCE: u32 = 5_000;
@@ -125,6 +126,7 @@ fn plan() -> Plan {
         receipt_window: channel.receipt_window(),
         leave_within: None,
         on_tier_spent: OnTierSpent::Wait,
+        countries: Countries::Everywhere,
         content: Content::Text { text: "Hi {{name}}".to_owned(), source: None, encoding: None },
     };
     Plan {
@@ -175,9 +177,9 @@ async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
             from,
             until: messages.min(from + SPREAD_AT_ONCE),
             base: 0,
-            lane,
             not_before: now(),
-            gives_up: None,
+            start: Start::of(&Present::queued(now(), None), lane),
+            elsewhere: Vec::new(),
             excluded: Vec::new(),
             left_out: Vec::new(),
             now: now(),

@@ -246,6 +246,15 @@ mod tests {
     }
 
     #[test]
+    fn whatever_country_a_number_is_of_is_known() {
+        let code = |region: Region| region.as_region_str().to_string();
+        let mut regions: Vec<String> = PHONE_NUMBER_UTIL.get_supported_regions().map(code).collect();
+        regions.push(Country::WORLD.to_string());
+        regions.sort_unstable();
+        assert_eq!(regions, Country::known().collect::<Vec<_>>());
+    }
+
+    #[test]
     fn every_spelling_of_a_number_is_that_number() {
         for spelling in [
             "+6581234567",

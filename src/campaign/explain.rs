@@ -8,7 +8,9 @@
 use serde::Serialize;
 
 use super::words;
-use crate::domain::{BatchState, MessageId, MessageKey, Msisdn, Outcome, Present, State, StepIndex, Timestamp};
+use crate::domain::{
+    BatchState, Country, MessageId, MessageKey, Msisdn, Outcome, Present, State, StepIndex, Timestamp,
+};
 use crate::engine::{self, Answer, CallOff, Decision, Event, Obstacle, Silence, Standing, advance};
 use crate::store::{Attempt, Batch, Entry, Loaded, Receipt, Result, Store, Verdict};
 use crate::wire::codes;
@@ -66,7 +68,8 @@ pub async fn explain(store: &dyn Store, batch: &Batch, entry: &Entry, key: Messa
         now: Present::queued(Timestamp::default(), None),
         lines: Vec::new(),
     };
-    telling.tell(batch, &message, &attempts, &receipts);
+    let country = recipient.as_ref().map(|recipient| recipient.country);
+    telling.tell(batch, &message, country, &attempts, &receipts);
     Ok(Some(Story {
         message: MessageId { key, tag: batch.tag }.to_string(),
         campaign: batch.name.clone(),
@@ -111,10 +114,20 @@ enum Happening<'a> {
 }
 
 impl Telling<'_> {
-    fn tell(&mut self, batch: &Batch, message: &Loaded, attempts: &[Attempt], receipts: &[Receipt]) {
+    fn tell(
+        &mut self,
+        batch: &Batch,
+        message: &Loaded,
+        country: Option<Country>,
+        attempts: &[Attempt],
+        receipts: &[Receipt],
+    ) {
         let start = batch.started_at.or(batch.starts_at).unwrap_or(batch.created_at);
-        self.now = engine::begin(&self.entry.plan, start);
+        self.now = engine::begin(&self.entry.plan, message.present.marks, start);
         self.say(start, words::launched(batch, &self.entry.plan), "launched");
+        for text in words::passed_over(&self.entry.plan, &message.present, country) {
+            self.say(start, text, "the step is not for the country");
+        }
         if let State::Done { outcome: Outcome::Skipped, skipped, at } = message.present.state
             && attempts.is_empty()
             && receipts.is_empty()
@@ -126,7 +139,7 @@ impl Telling<'_> {
 
         let mut happenings: Vec<(Timestamp, u8, Happening<'_>)> = Vec::new();
         for attempt in attempts {
-            if attempt.step > StepIndex::FIRST {
+            if attempt.step > self.now.step {
                 happenings.push((attempt.queued, 1, Happening::Queued(attempt.step)));
             }
             happenings.push((attempt.answered, 2, Happening::Attempt(attempt)));
@@ -135,7 +148,7 @@ impl Telling<'_> {
         match message.present.state {
             State::Done { at, .. } => happenings.push((at, 3, Happening::End)),
             State::Queued { not_before, .. } | State::Sending { not_before, .. }
-                if message.present.step > StepIndex::FIRST =>
+                if message.present.step > self.now.step =>
             {
                 happenings.push((not_before, 1, Happening::Queued(message.present.step)));
             }

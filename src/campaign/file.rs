@@ -1,6 +1,7 @@
 //! The campaign file, in TOML or JSON, and the same JSON over the API: what a person wants, before anything is checked
 //! against lanes, columns or the time.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
@@ -10,7 +11,9 @@ use super::content;
 use super::error::{FileError, Problem};
 use super::table::{NotBuilt, Table};
 use crate::config::nearest;
-use crate::domain::{AfterGap, Channel, Content, Country, OnOverlap, OnTierSpent, OnUnknown, Span, Status, StepIndex};
+use crate::domain::{
+    AfterGap, Channel, Content, Countries, Country, OnOverlap, OnTierSpent, OnUnknown, Span, Status, StepIndex,
+};
 
 /// A campaign as it is written. Everything optional is still open.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +48,7 @@ pub struct DraftStep {
     pub receipt_window: Option<Span>,
     pub leave_within: Option<Span>,
     pub on_tier_spent: OnTierSpent,
+    pub countries: Countries,
     pub content: Content,
 }
 
@@ -70,9 +74,7 @@ const CAMPAIGN_NOT_BUILT: &[NotBuilt] = &[
 
 const STEP_NOT_BUILT: &[NotBuilt] = &[
     ("lanes", "name one `lane`"),
-    ("only", REMOVE),
-    ("skip_when", REMOVE),
-    ("countries", REMOVE),
+    ("countries", "write `only` or `skip_when`"),
     ("quiet_hours", REMOVE),
     ("ttl", "set `ttl` of the campaign, or `template.ttl` as it is at the provider"),
 ];
@@ -224,6 +226,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
             "remove it, or bound the wait with `leave_within`",
         );
     }
+    let countries = countries(&mut table);
     let content = content::read(&mut table);
     table.finish(STEP_NOT_BUILT);
     Some(DraftStep {
@@ -234,8 +237,57 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
         receipt_window,
         leave_within,
         on_tier_spent,
+        countries,
         content: content?,
     })
+}
+
+/// For whom a step is: those that `only` names, or all but those that `skip_when` names. An empty column is no reason of
+/// its own to leave a step out: a text that cannot be written for somebody gives way to the next step anyway.
+fn countries(table: &mut Table<'_>) -> Countries {
+    let (only, skipped) = (named(table, "only"), named(table, "skip_when"));
+    match (only, skipped) {
+        (Some(_), Some(_)) => {
+            table.wrong("skip_when", "`only` says already for whom the step is; keep one of them");
+            Countries::Everywhere
+        }
+        (Some(only), None) => Countries::Only(only),
+        (None, Some(skipped)) => Countries::AllBut(skipped),
+        (None, None) => Countries::Everywhere,
+    }
+}
+
+/// Countries by their codes, where the key is there.
+fn named(table: &mut Table<'_>, key: &'static str) -> Option<BTreeSet<Country>> {
+    if !table.has(key) {
+        return None;
+    }
+    let codes = table.texts(key);
+    if codes.is_empty() {
+        table.wrong(key, "names no country; write some, such as [\"SG\", \"MY\"], or remove it");
+    }
+    let mut countries = BTreeSet::new();
+    for code in codes {
+        match code.parse::<Country>().ok().filter(|country| country.is_known()) {
+            Some(country) => countries.extend([country]),
+            None => table.wrong(key, no_country(&code)),
+        }
+    }
+    Some(countries)
+}
+
+fn no_country(code: &str) -> String {
+    // A slip of the hand mostly leaves the first letter right.
+    let first = code.trim().chars().next().map(|first| first.to_ascii_uppercase());
+    let alike = Country::known().filter(|known| known.chars().next() == first);
+    let right = match code.trim().to_ascii_uppercase().as_str() {
+        "UK" => Some("GB"),
+        code => nearest(code, alike).or_else(|| nearest(code, Country::known())),
+    };
+    match right {
+        Some(right) => format!("\"{code}\" is no country; did you mean {right}?"),
+        None => format!("\"{code}\" is no country; write its two letters, such as SG or MY"),
+    }
 }
 
 /// TOML's values as JSON's; an instant is the text that it is written as.

@@ -9,9 +9,9 @@ use super::time::{Schedule, schedule};
 use crate::audience::OnProgress;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
-use crate::domain::{BatchId, BatchState, CampaignId, LaneId, Plan, State, Tag, Timestamp};
+use crate::domain::{BatchId, BatchState, CampaignId, Plan, Tag, Timestamp};
 use crate::engine;
-use crate::store::{self, NewBatch, Spread, Store};
+use crate::store::{self, Lane, NewBatch, Spread, Start, Store};
 
 /// Messages laid out in one transaction: some 20 ms of writing.
 const PIECE: u32 = 5_000;
@@ -25,7 +25,7 @@ pub enum LaunchError {
     People(#[from] PeopleError),
     #[error(transparent)]
     Store(#[from] store::Error),
-    #[error("the route has no lane for its first step")]
+    #[error("the route has no lane for one of its steps")]
     NoLane,
 }
 
@@ -108,7 +108,7 @@ impl Launcher<'_> {
             }
         };
         let start = schedule.at.unwrap_or(now);
-        let facts = Facts { recipients: people.recipients, empty: &people.empty, start };
+        let facts = Facts { recipients: people.recipients, countries: &people.countries, empty: &people.empty, start };
         warnings.extend(lint(&plan, self.config, &facts));
         Ok(Prepared { name: draft.name.clone(), people, plan, schedule, warnings })
     }
@@ -119,8 +119,6 @@ impl Launcher<'_> {
         let name = prepared.name.take().unwrap_or_else(|| generated_name(&people.label, now));
         let names = plan.steps.iter().map(|step| (step.lane.clone(), step.channel)).collect();
         let lanes = self.store.lanes(names).await?;
-        let first = plan.steps.first().ok_or(LaunchError::NoLane)?;
-        let lane = lanes.iter().find(|lane| lane.name == first.lane).ok_or(LaunchError::NoLane)?.id;
         let tag = Tag::from_random(self.chance.bits());
         let new = NewBatch {
             tag,
@@ -134,7 +132,7 @@ impl Launcher<'_> {
         let batch = self.store.begin_batch(new).await?;
         let starts_at = schedule.at.filter(|at| *at > now);
         let not_before = starts_at.unwrap_or(now);
-        let messages = self.spread(batch, plan, people, lane, not_before).await?;
+        let messages = self.spread(batch, plan, people, &lanes, not_before).await?;
         let state = if starts_at.is_some() { BatchState::Scheduled } else { BatchState::Running };
         self.store.publish_batch(batch, state, self.clock.now()).await?;
         let (rejected, across) = (people.rejected(), people.across);
@@ -146,13 +144,20 @@ impl Launcher<'_> {
         batch: BatchId,
         plan: &Plan,
         people: &People,
-        lane: LaneId,
+        lanes: &[Lane],
         not_before: Timestamp,
     ) -> Result<u32, LaunchError> {
-        let gives_up = match engine::begin(plan, not_before).state {
-            State::Queued { gives_up, .. } => gives_up,
-            State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => None,
+        let begins = |country| {
+            let present = engine::begin(plan, plan.marks_at_first(country), not_before);
+            let step = plan.step(present.step);
+            let lane = lanes.iter().find(|lane| step.is_some_and(|step| step.lane == lane.name));
+            lane.map(|lane| Start::of(&present, lane.id)).ok_or(LaunchError::NoLane)
         };
+        let start = begins(None)?;
+        let mut elsewhere = Vec::new();
+        for country in plan.named_countries() {
+            elsewhere.extend(Some((country, begins(Some(country))?)).filter(|(_, other)| *other != start));
+        }
         let (mut base, mut messages) = (0, 0);
         for part in &people.audiences {
             let mut from = 0;
@@ -164,9 +169,9 @@ impl Launcher<'_> {
                     from,
                     until,
                     base,
-                    lane,
                     not_before,
-                    gives_up,
+                    start,
+                    elsewhere: elsewhere.clone(),
                     excluded: self.excluded(people, part, from).await?,
                     left_out: part.left_out_between(from, until).to_vec(),
                     now: self.clock.now(),

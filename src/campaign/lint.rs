@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::shares::{Share, Shares};
 use crate::config::{Config, SendMode};
 use crate::domain::{
-    Category, Channel, Content, Plan, SmsEncoding, Span, Step, StepIndex, TemplateContent, Tier, Timestamp,
+    Category, Channel, Content, Countries, Country, Plan, SmsEncoding, Span, Step, StepIndex, TemplateContent, Tier,
+    Timestamp,
 };
 use crate::template::{self, Alphabet, Place};
 
@@ -56,6 +58,14 @@ pub enum Lint {
     EndTooSoon,
     /// A time falls into a change of the clock.
     ClockChange,
+    /// No step of the route is for some of the people.
+    NoStep,
+    /// A step is for none of the people.
+    ForNobody,
+    /// A step names a country that nobody is of.
+    NobodyThere,
+    /// A step gives way to others that are for nobody whom it is for.
+    NothingFollows,
 }
 
 impl Lint {
@@ -75,6 +85,10 @@ impl Lint {
             Self::SmallTier => "small_tier",
             Self::EndTooSoon => "end_too_soon",
             Self::ClockChange => "clock_change",
+            Self::NoStep => "no_step",
+            Self::ForNobody => "for_nobody",
+            Self::NobodyThere => "nobody_there",
+            Self::NothingFollows => "nothing_follows",
         }
     }
 }
@@ -89,6 +103,7 @@ impl fmt::Display for Lint {
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
     pub recipients: u64,
+    pub countries: &'a BTreeMap<Country, u64>,
     /// For each of the plan's columns, how many recipients have nothing in it.
     pub empty: &'a [u64],
     /// When the campaign would begin.
@@ -98,17 +113,45 @@ pub struct Facts<'a> {
 /// Looks a plan over.
 pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
     let mut warnings = Warnings { found: Vec::new(), step: StepIndex::FIRST };
+    let shares = Shares::of(plan, facts.countries);
+    if !shares.nobodys.is_empty() {
+        let sentence = nobodys(&shares.nobodys, facts.recipients);
+        warnings.found.push(Warning { code: Lint::NoStep, step: None, sentence });
+    }
     let mut deadlines = Span::ZERO;
     for (index, step) in plan.places() {
         warnings.step = index;
-        let is_last = plan.after(index).is_none();
-        warnings.time(plan, step, deadlines, is_last);
+        let share = shares.at(index);
+        warnings.time(plan, step, deadlines);
+        warnings.countries(step, share, facts.countries);
+        if !plan.ends_with(index) && share.people > 0 && share.followed == 0 {
+            let sentence = "no later step is for anybody whom it is for, so for all of them it is the last; its \
+                            fallback_after does nothing";
+            warnings.warn(Lint::NothingFollows, sentence.to_owned());
+        }
         warnings.content(step);
-        warnings.empty_cells(plan, step, facts);
-        warnings.pace(step, config, facts, plan.end.filter(|_| index == StepIndex::FIRST));
+        warnings.empty_cells(plan, step, facts, share);
+        warnings.pace(step, config, facts, share.beginning, plan.end);
         deadlines = Span::from_millis(deadlines.millis() + step.fallback_after.map_or(0, Span::millis));
     }
     warnings.found
+}
+
+/// Countries named at most: a world's worth of them is no sentence.
+const NAMED: usize = 8;
+
+fn nobodys(countries: &BTreeMap<Country, u64>, recipients: u64) -> String {
+    let people: u64 = countries.values().sum();
+    let mut named: Vec<String> =
+        countries.iter().take(NAMED).map(|(country, people)| format!("{country} {people}")).collect();
+    if countries.len() > NAMED {
+        named.push(format!("{} other countries", countries.len() - NAMED));
+    }
+    format!(
+        "{people} of {recipients} recipients get nothing, because no step is for their country: {}; let a step be for them, \
+         or leave them out of the audience",
+        named.join(", ")
+    )
 }
 
 struct Warnings {
@@ -121,7 +164,29 @@ impl Warnings {
         self.found.push(Warning { code, step: Some(self.step), sentence });
     }
 
-    fn time(&mut self, plan: &Plan, step: &Step, deadlines: Span, is_last: bool) {
+    /// Countries that are named in vain.
+    fn countries(&mut self, step: &Step, share: Share, people: &BTreeMap<Country, u64>) {
+        let nobody = |countries: &Countries| {
+            let named: Vec<String> = countries.named().map(|country| country.to_string()).collect();
+            match countries {
+                Countries::AllBut(_) => format!("all of them are from {}", named.join(", ")),
+                Countries::Only(_) | Countries::Everywhere => format!("none of them is from {}", named.join(", ")),
+            }
+        };
+        if share.people == 0 && !step.countries.is_everywhere() {
+            let sentence = format!("is for nobody among the recipients: {}", nobody(&step.countries));
+            self.warn(Lint::ForNobody, sentence);
+            return;
+        }
+        let missing = step.countries.named().filter(|country| !people.contains_key(country));
+        let missing: Vec<String> = missing.map(|country| country.to_string()).collect();
+        if !missing.is_empty() {
+            let sentence = format!("names {}, and none of the recipients is from there", missing.join(", "));
+            self.warn(Lint::NobodyThere, sentence);
+        }
+    }
+
+    fn time(&mut self, plan: &Plan, step: &Step, deadlines: Span) {
         if let Some(ttl) = plan.ttl.filter(|ttl| self.step != StepIndex::FIRST && *ttl <= deadlines) {
             let sentence = format!(
                 "the steps before it may take {deadlines}, and the campaign's ttl ends after {ttl}, so only failures bring \
@@ -129,7 +194,7 @@ impl Warnings {
             );
             self.warn(Lint::AfterTtl, sentence);
         }
-        if !is_last && step.fallback_after.is_none() {
+        if !plan.ends_with(self.step) && step.fallback_after.is_none() {
             let sentence =
                 "has no fallback_after, so it gives way only when it fails; silence keeps a person here".to_owned();
             self.warn(Lint::NoDeadline, sentence);
@@ -217,7 +282,7 @@ impl Warnings {
         self.warn(Lint::ParameterText, sentence);
     }
 
-    fn empty_cells(&mut self, plan: &Plan, step: &Step, facts: &Facts<'_>) {
+    fn empty_cells(&mut self, plan: &Plan, step: &Step, facts: &Facts<'_>, share: Share) {
         let Ok((_, slots)) = template::mark(&step.content, &plan.columns) else { return };
         let mut columns = BTreeMap::new();
         for slot in slots.iter().filter(|slot| slot.default.is_none()) {
@@ -227,16 +292,23 @@ impl Warnings {
             }
         }
         for (name, empty) in columns.into_values() {
+            // What stands in the columns is not counted by country.
+            let (up_to, of) = match &step.countries {
+                Countries::Everywhere => (empty.to_string(), facts.recipients),
+                Countries::Only(_) | Countries::AllBut(_) => {
+                    (format!("up to {}", empty.min(share.people)), share.people)
+                }
+            };
             let sentence = format!(
-                "{empty} of {} recipients have nothing in {name}, so it cannot be written for them; give the variable a \
-                 default: {{{{{name}|…}}}}",
-                facts.recipients
+                "{up_to} of {of} recipients have nothing in {name}, so it cannot be written for them; give the variable a \
+                 default: {{{{{name}|…}}}}"
             );
             self.warn(Lint::EmptyVariable, sentence);
         }
     }
 
-    fn pace(&mut self, step: &Step, config: &Config, facts: &Facts<'_>, end: Option<Timestamp>) {
+    /// Of those who come here from another step nobody knows yet how many they are; `beginning` are those who do not.
+    fn pace(&mut self, step: &Step, config: &Config, facts: &Facts<'_>, beginning: u64, end: Option<Timestamp>) {
         let Some(lane) = config.lane(&step.lane) else { return };
         if let SendMode::Batch { size } = lane.provider.send
             && size > lane.burst
@@ -248,26 +320,22 @@ impl Warnings {
             );
             self.warn(Lint::BatchOverBurst, sentence);
         }
-        if self.step != StepIndex::FIRST {
-            // How many come here, nobody knows yet.
-            return;
-        }
         if let (Some(portfolio), Tier::People(people)) = (lane.tiered(), lane.tier)
-            && facts.recipients > u64::from(people)
+            && beginning > u64::from(people)
         {
-            let days = facts.recipients.div_ceil(u64::from(people));
+            let days = beginning.div_ceil(u64::from(people));
             let sentence = format!(
-                "portfolio {portfolio} may start with {people} people a day, and these are {}, so it takes {days} days",
-                facts.recipients
+                "portfolio {portfolio} may start with {people} people a day, and these are {beginning}, so it takes {days} \
+                 days"
             );
             self.warn(Lint::SmallTier, sentence);
         }
         if let Some(end) = end
-            && lane.rate.within(end.since(facts.start)) < facts.recipients
+            && lane.rate.within(end.since(facts.start)) < beginning
         {
             let sentence = format!(
-                "at {} lane {} cannot hand over {} messages before `end`; the rest will expire",
-                lane.rate, lane.name, facts.recipients
+                "at {} lane {} cannot hand over {beginning} messages before `end`; the rest will expire",
+                lane.rate, lane.name
             );
             self.warn(Lint::EndTooSoon, sentence);
         }

@@ -21,6 +21,7 @@ mod noted;
 mod people;
 mod report;
 mod route;
+mod shares;
 mod stranded;
 mod table;
 mod time;
@@ -37,6 +38,7 @@ pub use noted::{Noted, noted};
 pub use people::{People, PeopleError};
 pub use report::{Counts, FellBack, Outcomes, RateNow, Report, Show, StepReport, Unknown};
 pub use route::plan;
+pub use shares::{Share, Shares};
 pub use stranded::Stranded;
 pub use time::{Instant, Schedule, instant, schedule};
 

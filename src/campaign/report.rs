@@ -78,6 +78,8 @@ pub struct StepReport {
     pub step: u8,
     pub channel: Channel,
     pub lane: String,
+    /// Messages that the step is not for.
+    pub passed_over: i64,
     pub handed_over: i64,
     pub sent: i64,
     pub delivered: i64,
@@ -209,6 +211,7 @@ fn steps(plan: &Plan, tallies: &Tallies) -> Vec<StepReport> {
             step: index.get() + 1,
             channel: step.channel,
             lane: step.lane.clone(),
+            passed_over: count(Count::PassedOver),
             handed_over: count(Count::HandedOver),
             sent: count(Count::Sent),
             delivered: count(Count::Delivered),

@@ -86,6 +86,7 @@ impl Building<'_> {
             }),
             leave_within: step.leave_within,
             on_tier_spent: step.on_tier_spent,
+            countries: step.countries.clone(),
             content: with_source(&step.content, lane),
         })
     }

@@ -1,3 +1,5 @@
+mod conditions;
+
 use std::path::Path;
 
 use super::*;
@@ -29,7 +31,13 @@ fn through(text: &str, config: &Config) -> Result<(Plan, Vec<Warning>), String> 
     let said = |problems: Vec<Problem>| lines("promo.toml", &problems);
     let schedule = schedule(&draft, now()).map_err(said)?;
     let (plan, mut warnings) = plan(&draft, &columns(), config, &schedule).map_err(said)?;
-    let facts = Facts { recipients: 1_000, empty: &[0, 40, 2, 0, 0, 0], start: schedule.at.unwrap_or(now()) };
+    let countries = [("SG", 900), ("CN", 100)].map(|(code, people)| (code.parse().unwrap(), people)).into();
+    let facts = Facts {
+        recipients: 1_000,
+        countries: &countries,
+        empty: &[0, 40, 2, 0, 0, 0],
+        start: schedule.at.unwrap_or(now()),
+    };
     warnings.extend(lint(&plan, config, &facts));
     Ok((plan, warnings))
 }

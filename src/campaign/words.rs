@@ -1,7 +1,9 @@
 //! The engine's decisions in sentences.
 
 use super::explain::FactLine;
-use crate::domain::{Channel, Ending, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp};
+use crate::domain::{
+    Channel, Countries, Country, Ending, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp,
+};
 use crate::engine::{self, Ignored, Rule};
 use crate::store::{Attempt, Batch, Receipt, Verdict};
 use crate::wire::{self, codes};
@@ -25,12 +27,28 @@ pub(super) fn launched(batch: &Batch, plan: &Plan) -> String {
     format!("Launched with {name}: {}.", route.join(", then "))
 }
 
+/// The steps that are left out for this message, each with the reason for it.
+pub(super) fn passed_over(plan: &Plan, present: &Present, country: Option<Country>) -> Vec<String> {
+    let from = country.map_or("of another country".to_owned(), |country| format!("of {country}"));
+    let why = |countries: &Countries| match countries {
+        Countries::AllBut(_) => "`skip_when` names that country",
+        Countries::Only(_) | Countries::Everywhere => "`only` names others",
+    };
+    let left_out = plan.places().filter(|(index, _)| present.marks.passed_over(*index));
+    left_out
+        .map(|(index, step)| {
+            format!("Step {index}, {}, is left out: the number is {from}, and {}.", step.channel, why(&step.countries))
+        })
+        .collect()
+}
+
 pub(super) fn skipped(reason: Option<SkipReason>) -> String {
     match reason {
         Some(SkipReason::OptedOut) => "Not sent: the person has opted out.".to_owned(),
         Some(SkipReason::Excluded) => "Not sent: the campaign excludes the number.".to_owned(),
         Some(SkipReason::MissingVariable) => "Not sent: a variable has neither value nor default.".to_owned(),
         Some(SkipReason::OutsideWindow) => "Not sent: the 24-hour window was closed.".to_owned(),
+        Some(SkipReason::NoStep) => "Not sent: no step of the route is for the number's country.".to_owned(),
         None => "Not sent.".to_owned(),
     }
 }
@@ -213,7 +231,7 @@ pub(super) fn decision(
 }
 
 fn next_or(before: &Present, plan: &Plan) -> &'static str {
-    plan.after(before.step).map_or("it", |next| channel(plan, next))
+    plan.after(before.step, before.marks).map_or("it", |next| channel(plan, next))
 }
 
 fn next_step(before: &Present, after: &Present, plan: &Plan) -> String {
@@ -227,7 +245,8 @@ fn next_step(before: &Present, after: &Present, plan: &Plan) -> String {
 fn awaits(after: &Present, plan: &Plan) -> String {
     let State::Awaiting { due } = after.state else { return String::new() };
     let success = plan.step(after.step).map_or(Status::Delivered, |step| step.success);
-    match plan.after(after.step).filter(|_| plan.step(after.step).is_some_and(|step| step.fallback_after.is_some())) {
+    let gives_way = plan.step(after.step).is_some_and(|step| step.fallback_after.is_some());
+    match plan.after(after.step, after.marks).filter(|_| gives_way) {
         Some(next) => format!("{} follows at {} unless it is {success} by then.", channel(plan, next), clock(due)),
         None => format!("Receipts are waited for until {}.", clock(due)),
     }

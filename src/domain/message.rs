@@ -64,7 +64,8 @@ impl Ending {
 }
 
 /// What is known of each step, packed into one integer of the row: eight bits a step (three for the best status and
-/// whether it failed, one for handed over, one for unknown, three for the ending), then flags of the whole message.
+/// whether it failed, one for handed over, one for unknown, three for the ending), then flags of the whole message. A
+/// step that is not for this message is passed over: a rank that no status has, and nothing else.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Marks(u64);
 
@@ -73,6 +74,7 @@ impl Marks {
     /// The codes after those of a status: what failed can have been sent before, and nothing better.
     const FAILED: u64 = 5;
     const FAILED_SENT: u64 = 6;
+    const PASSED_OVER: u64 = 7;
     const HANDED_OVER: u64 = 1 << 3;
     const UNKNOWN: u64 = 1 << 4;
     const ENDING_SHIFT: u32 = 5;
@@ -152,6 +154,35 @@ impl Marks {
             Self::FAILED_SENT => self.with_rank(step, Status::Sent.code() as u64),
             _ => self,
         }
+    }
+
+    /// Whether the step is not for this message: it is never queued, and as good as not in the route.
+    pub const fn passed_over(self, step: StepIndex) -> bool {
+        self.of(step) == Self::PASSED_OVER
+    }
+
+    /// Said of a message that has not begun, and never taken back.
+    #[must_use]
+    pub const fn with_passed_over(self, step: StepIndex) -> Self {
+        self.with(step, Self::PASSED_OVER)
+    }
+
+    /// What was so from the beginning: the steps that are passed over.
+    #[must_use]
+    pub fn at_first(self) -> Self {
+        StepIndex::all()
+            .filter(|step| self.passed_over(*step))
+            .fold(Self::default(), |marks, step| marks.with_passed_over(step))
+    }
+
+    /// The place after `step`, of the first so many, that is for this message.
+    pub fn following(self, step: StepIndex, steps: usize) -> Option<StepIndex> {
+        StepIndex::all().take(steps).skip(step.index() + 1).find(|next| !self.passed_over(*next))
+    }
+
+    /// The place before `step` that is for this message.
+    pub fn preceding(self, step: StepIndex) -> Option<StepIndex> {
+        StepIndex::all().rev().find(|previous| *previous < step && !self.passed_over(*previous))
     }
 
     /// Whether the provider took the step's attempt, or may have.
@@ -274,6 +305,10 @@ impl std::fmt::Debug for Marks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut list = f.debug_list();
         for step in StepIndex::all().filter(|step| self.of(*step) != 0) {
+            if self.passed_over(step) {
+                list.entry(&format_args!("{step}:passed over"));
+                continue;
+            }
             list.entry(&format_args!(
                 "{step}:{}{}{}{}:{:?}",
                 self.status(step).map_or("-", Status::as_str),
@@ -362,6 +397,20 @@ mod tests {
             prop_assert_eq!(before.of(step(other)), after.of(step(other)));
             prop_assert_eq!(before.late(), after.late());
             prop_assert_eq!(after.ending(step(changed)), Ending::MissingVariable);
+        }
+    }
+
+    #[test]
+    fn what_is_passed_over_is_nothing_else_and_outlives_what_happens_to_the_others() {
+        for index in StepIndex::all() {
+            let at_first = Marks::default().with_passed_over(index);
+            assert!(at_first.passed_over(index));
+            assert_eq!((at_first.status(index), at_first.failed(index)), (None, false));
+            assert_eq!((at_first.handed_over(index), at_first.unknown(index)), (false, false));
+            assert_eq!(at_first.ending(index), Ending::Open);
+            let other = StepIndex::all().find(|other| *other != index).unwrap();
+            let later = at_first.with_handed_over(other).with_failed(other).with_ending(other, Ending::Rejected);
+            assert_eq!((later.with_late().with_cut().at_first(), later.passed_over(other)), (at_first, false));
         }
     }
 

@@ -8,6 +8,7 @@
 mod causes;
 mod channel;
 mod content;
+mod countries;
 mod fields;
 mod id;
 mod message;
@@ -24,6 +25,7 @@ mod word;
 pub use causes::Causes;
 pub use channel::{Channel, Status};
 pub use content::{Button, ButtonAction, Category, Content, Header, SmsEncoding, TemplateContent};
+pub use countries::Countries;
 pub use fields::{Fields, InvalidFields, push_json_escaped, push_json_string};
 pub use id::{AttemptId, AudienceId, BatchId, CampaignId, InvalidId, LaneId, MessageId, MessageKey, StepIndex, Tag};
 pub use message::{Ending, Marks, Present, State};

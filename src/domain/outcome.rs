@@ -29,6 +29,8 @@ words! {
         MissingVariable = 2, "missing variable";
         OutsideWindow = 3, "outside window";
         Excluded = 4, "excluded";
+        /// Every step of the route is for people of other countries.
+        NoStep = 5, "no step applies";
     }
 }
 

@@ -1,9 +1,11 @@
 //! The plan of a batch: its route and everything else that is frozen at launch and stored once.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::word::words;
-use super::{Channel, Content, Span, Status, StepIndex, Timestamp};
+use super::{Channel, Content, Countries, Country, Marks, Span, Status, StepIndex, Timestamp};
 
 words! {
     /// What to do where the provider may still deliver a template after its step has given way.
@@ -62,6 +64,9 @@ pub struct Step {
     /// How long the step may wait to leave.
     pub leave_within: Option<Span>,
     pub on_tier_spent: OnTierSpent,
+    /// For whom the step is; everybody else's messages pass it over.
+    #[serde(default, skip_serializing_if = "Countries::is_everywhere")]
+    pub countries: Countries,
     pub content: Content,
 }
 
@@ -86,9 +91,31 @@ impl Plan {
         self.steps.get(index.index())
     }
 
-    /// The place after `index`, where the route has one.
-    pub fn after(&self, index: StepIndex) -> Option<StepIndex> {
-        index.next().filter(|next| next.index() < self.steps.len())
+    /// What is known of a message to this country before it begins: the steps that are not for it. Nothing stands for a
+    /// country that no step names.
+    pub fn marks_at_first(&self, country: Option<Country>) -> Marks {
+        let not_for_it = self.places().filter(|(_, step)| !step.countries.contain(country));
+        not_for_it.fold(Marks::default(), |marks, (index, _)| marks.with_passed_over(index))
+    }
+
+    /// Where a message begins: at the first step that is for it, if any is.
+    pub fn first(&self, marks: Marks) -> Option<StepIndex> {
+        self.places().map(|(index, _)| index).find(|index| !marks.passed_over(*index))
+    }
+
+    /// Where a message goes from `index`: to the next step that is for it, if any is.
+    pub fn after(&self, index: StepIndex, marks: Marks) -> Option<StepIndex> {
+        marks.following(index, self.steps.len())
+    }
+
+    /// Whether the route ends with this place, whoever the others are for.
+    pub fn ends_with(&self, index: StepIndex) -> bool {
+        index.index() + 1 >= self.steps.len()
+    }
+
+    /// The countries that any step names. All others are alike.
+    pub fn named_countries(&self) -> BTreeSet<Country> {
+        self.steps.iter().flat_map(|step| step.countries.named()).collect()
     }
 
     /// The steps with their places.

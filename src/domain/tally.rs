@@ -42,12 +42,15 @@ words! {
         Late = 29, "late";
         /// Queued and never handed over: what a cancel turns into cancelled at once.
         NeverLeft = 30, "never left";
+        SkippedNoStep = 31, "skipped: no step applies";
+        /// The step is not for the message.
+        PassedOver = 32, "passed over";
     }
 }
 
 impl Count {
     /// The counts that say where a message ended; over all steps they sum to the messages that are done.
-    pub const OUTCOMES: [(Self, Outcome); 10] = [
+    pub const OUTCOMES: [(Self, Outcome); 11] = [
         (Self::OutcomeReached, Outcome::Reached),
         (Self::OutcomeUndelivered, Outcome::Undelivered),
         (Self::OutcomeSilent, Outcome::Silent),
@@ -58,6 +61,7 @@ impl Count {
         (Self::SkippedMissingVariable, Outcome::Skipped),
         (Self::SkippedOutsideWindow, Outcome::Skipped),
         (Self::SkippedExcluded, Outcome::Skipped),
+        (Self::SkippedNoStep, Outcome::Skipped),
     ];
 
     const fn of_outcome(outcome: Outcome, skipped: Option<SkipReason>) -> Self {
@@ -81,6 +85,7 @@ impl Count {
             SkipReason::OptedOut => Self::SkippedOptedOut,
             SkipReason::MissingVariable => Self::SkippedMissingVariable,
             SkipReason::OutsideWindow => Self::SkippedOutsideWindow,
+            SkipReason::NoStep => Self::SkippedNoStep,
         }
     }
 }
@@ -137,6 +142,13 @@ impl Tallies {
         })
     }
 
+    /// Adds a change of the counts.
+    pub fn merge(&mut self, change: &Self) {
+        for (step, count, by) in change.entries() {
+            self.add(step, count, by);
+        }
+    }
+
     /// Counts a change of one message from `before` to `after`, in a route of `steps` steps.
     pub fn moved(&mut self, steps: usize, before: &Present, after: &Present) {
         self.weigh(steps, before, -1);
@@ -154,7 +166,7 @@ impl Tallies {
                 }
             }
             State::Sending { .. } => self.add(*step, Count::Sending, times),
-            State::Awaiting { .. } if marks.cut() || step.index() + 1 >= steps => {
+            State::Awaiting { .. } if marks.cut() || marks.following(*step, steps).is_none() => {
                 self.add(*step, Count::AwaitingLast, times);
             }
             State::Awaiting { .. } => self.add(*step, Count::AwaitingOpen, times),
@@ -168,6 +180,9 @@ impl Tallies {
         }
         if marks.late() {
             self.add(StepIndex::FIRST, Count::Late, times);
+        }
+        for index in StepIndex::all().filter(|index| marks.passed_over(*index)) {
+            self.add(index, Count::PassedOver, times);
         }
         for index in StepIndex::all().take_while(|index| index <= step) {
             self.weigh_step(message, index, times);

@@ -3,7 +3,8 @@
 
 use super::event::{Answer, CallOff, Decision, Event, Ignored, Report, Rule, Silence};
 use crate::domain::{
-    AfterGap, BatchState, Ending, Fault, OnUnknown, Outcome, Plan, Present, State, StepIndex, Timestamp,
+    AfterGap, BatchState, Ending, Fault, Marks, OnUnknown, Outcome, Plan, Present, SkipReason, State, StepIndex,
+    Timestamp,
 };
 
 /// Where the message's batch stands, as far as the machine cares.
@@ -20,12 +21,19 @@ impl Standing {
     }
 }
 
-/// A message at the start of its life: its first step may leave from `not_before` on, until the step's `leave_within`
-/// or the campaign's `end` is over.
-pub fn begin(plan: &Plan, not_before: Timestamp) -> Present {
-    let message = Present::queued(not_before, None);
+/// A message at the start of its life, of which `marks` say the steps that are not for it. The first that is may leave
+/// from `not_before` on, until the step's `leave_within` or the campaign's `end` is over. Where none is, the message has
+/// ended before it began.
+pub fn begin(plan: &Plan, marks: Marks, not_before: Timestamp) -> Present {
+    let message = Present { marks: marks.at_first(), ..Present::queued(not_before, None) };
     let machine = Machine { plan, standing: Standing::Live, now: not_before };
-    Present::queued(not_before, machine.gives_up(&message, StepIndex::FIRST))
+    match plan.first(marks) {
+        Some(step) => {
+            let gives_up = machine.gives_up(&message, step);
+            Present { step, state: State::Queued { not_before, gives_up }, ..message }
+        }
+        None => machine.done(message, Outcome::Skipped, Some(SkipReason::NoStep)),
+    }
 }
 
 /// Decides what an event makes of a message.

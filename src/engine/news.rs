@@ -185,7 +185,7 @@ impl<'a> Machine<'a> {
 
     /// The rules of a step of which an attempt may exist, so that a receipt may speak of it.
     fn begun(self, message: &Present, step: StepIndex) -> Option<&'a Step> {
-        let rules = self.plan.step(step)?;
+        let rules = self.plan.step(step).filter(|_| !message.marks.passed_over(step))?;
         let had_nothing_to_say = matches!(message.marks.ending(step), Ending::OutsideWindow | Ending::MissingVariable);
         let tried = matches!(message.state, State::Sending { .. })
             || message.tries > 0

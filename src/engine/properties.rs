@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use super::story::{START, Story, at, plan, step};
 use super::{Answer, CallOff, Decision, Event, Obstacle, Report, Rule, Silence, Standing};
 use crate::domain::{
-    AfterGap, Channel, Count, Ending, Fault, OnUnknown, Outcome, Plan, Present, SenderPart, Span, State, Status, Step,
-    StepIndex, Timestamp,
+    AfterGap, Channel, Count, Ending, Fault, Marks, OnUnknown, Outcome, Plan, Present, SenderPart, SkipReason, Span,
+    State, Status, Step, StepIndex, Timestamp,
 };
 
 fn spans() -> impl Strategy<Value = Option<Span>> {
@@ -45,6 +45,15 @@ fn plans() -> impl Strategy<Value = Plan> {
             after_gap,
             ..plan()
         })
+}
+
+/// For whom the steps are: mostly for everybody, now and then for nobody at all.
+fn conditions() -> impl Strategy<Value = Marks> {
+    let of_some = prop::collection::vec(any::<bool>(), 7).prop_map(|not_for_it| {
+        let passed_over = StepIndex::all().zip(not_for_it).filter(|(_, is)| *is);
+        passed_over.fold(Marks::default(), |marks, (step, _)| marks.with_passed_over(step))
+    });
+    prop_oneof![2 => Just(Marks::default()), 1 => of_some]
 }
 
 /// What happens next. Most of it concerns the present step, because that is where the arrows are.
@@ -173,11 +182,14 @@ struct Watched {
     may_leave: [bool; 7],
     /// Nobody wants it to go on.
     called_off: bool,
+    /// The steps that are not for it.
+    at_first: Marks,
 }
 
 impl Watched {
-    fn of(plan: Plan) -> Self {
-        Self { story: Story::of(plan), may_leave: [true; 7], called_off: false }
+    fn of(plan: Plan, marks: Marks) -> Self {
+        let story = Story::passing_over(plan, marks);
+        Self { may_leave: [true; 7], called_off: false, at_first: story.message.marks.at_first(), story }
     }
 
     fn live(&mut self, life: Vec<(i64, Happening)>) {
@@ -239,6 +251,7 @@ impl Watched {
         let step = before.step.index();
         match event {
             Event::Claimed => {
+                assert!(!before.marks.passed_over(before.step), "step {} is not for it: {before:?}", before.step);
                 assert!(self.may_leave[step], "step {} left twice: {before:?}", before.step);
                 assert!(!self.called_off && self.story.standing == Standing::Live, "left after it was called off");
                 assert!(!self.is_expired(before), "left after its time: {before:?}");
@@ -278,7 +291,8 @@ impl Watched {
             assert_eq!((rule, next.outcome()), (Rule::Recalled, Some(Outcome::Reached)));
         }
         if next.step > before.step {
-            assert_eq!(next.step.get(), before.step.get() + 1, "a step was left out");
+            let following = before.marks.following(before.step, self.story.plan.steps.len());
+            assert_eq!(following, Some(next.step), "a step was left out, or was not");
             assert!(matches!(rule, Rule::GaveWay(_)), "went on by {rule:?}");
         }
         let no_fault_of_the_persons = match event {
@@ -326,6 +340,10 @@ impl Watched {
         let Present { state, marks, .. } = message;
         assert_eq!(message.first_left.is_none(), marks.last_handed_over().is_none(), "{message:?}");
         assert!(message.step.index() < plan.steps.len());
+        assert_eq!(marks.at_first(), self.at_first, "for whom a step is never changes: {message:?}");
+        let is_for_nobody = self.at_first.passed_over(message.step);
+        let skipped = State::Done { outcome: Outcome::Skipped, skipped: Some(SkipReason::NoStep), at: START };
+        assert_eq!(is_for_nobody, *state == skipped, "{message:?}");
         assert!(!matches!(state, State::Queued { .. }) || !marks.cut(), "queued although cut: {message:?}");
         let met = |index| marks.status(index) >= plan.step(index).map(|step| step.success);
         let all_met = plan.places().filter(|(index, _)| met(*index)).count();
@@ -387,24 +405,25 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn whatever_happens_the_invariants_hold(plan in plans(), life in lives()) {
-        Watched::of(plan).live(life);
+    fn whatever_happens_the_invariants_hold(plan in plans(), marks in conditions(), life in lives()) {
+        Watched::of(plan, marks).live(life);
     }
 
     #[test]
     fn whatever_happened_every_message_comes_to_an_end(
         plan in plans(),
+        marks in conditions(),
         life in lives(),
         answers in prop::collection::vec(answers(), 0..40),
     ) {
-        let mut watched = Watched::of(plan);
+        let mut watched = Watched::of(plan, marks);
         watched.live(life);
         watched.goes_on_until_done(&answers);
     }
 
     #[test]
-    fn the_same_input_gives_the_same_decision(plan in plans(), life in lives()) {
-        let (mut one, mut other) = (Watched::of(plan.clone()), Watched::of(plan));
+    fn the_same_input_gives_the_same_decision(plan in plans(), marks in conditions(), life in lives()) {
+        let (mut one, mut other) = (Watched::of(plan.clone(), marks), Watched::of(plan, marks));
         one.live(life.clone());
         other.live(life);
         prop_assert_eq!(one.story.message, other.story.message);
@@ -418,5 +437,31 @@ proptest! {
         let due = story.decide(Event::Due { silence: Silence::Trusted });
         let time_is_up = story.due_at().is_some_and(|at| at <= story.now);
         prop_assert_eq!(matches!(due, Decision::Moved { .. }), time_is_up);
+    }
+
+    /// A message lives as it would in a route of nothing but the steps that are for it.
+    #[test]
+    fn a_step_that_is_passed_over_might_as_well_not_be_there(
+        plan in plans(),
+        marks in conditions(),
+        life in lives(),
+    ) {
+        let shorter = Plan {
+            steps: plan.places().filter(|(index, _)| !marks.passed_over(*index)).map(|(_, step)| step.clone()).collect(),
+            ..plan.clone()
+        };
+        prop_assume!(!shorter.steps.is_empty());
+        let of_shorter: Vec<_> = plan.places().map(|(index, _)| index).filter(|index| !marks.passed_over(*index)).collect();
+        // What speaks of a place in the whole route is another place in the shorter one, so only what speaks of the
+        // present one is told to both.
+        let tellable = |(_, happening): &(i64, Happening)| !matches!(happening, Happening::Event { of: Some(_), .. });
+        let life: Vec<_> = life.into_iter().filter(tellable).collect();
+        let (mut whole, mut short) = (Watched::of(plan, marks), Watched::of(shorter, Marks::default()));
+        whole.live(life.clone());
+        short.live(life);
+        let (whole, short) = (whole.story.message, short.story.message);
+        prop_assert_eq!(whole.state, short.state);
+        prop_assert_eq!(whole.step, of_shorter[short.step.index()]);
+        prop_assert_eq!((whole.first_left, whole.accepted, whole.tries), (short.first_left, short.accepted, short.tries));
     }
 }

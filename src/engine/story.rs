@@ -2,8 +2,8 @@
 
 use super::{Answer, CallOff, Decision, Event, Ignored, Report, Rule, Silence, Standing, advance, begin};
 use crate::domain::{
-    AfterGap, Channel, Content, Fault, OnTierSpent, OnUnknown, Outcome, Plan, Present, Span, State, Status, Step,
-    StepIndex, Tallies, Timestamp,
+    AfterGap, Channel, Content, Countries, Fault, Marks, OnTierSpent, OnUnknown, Outcome, Plan, Present, Span, State,
+    Status, Step, StepIndex, Tallies, Timestamp,
 };
 
 /// When every story begins.
@@ -32,6 +32,7 @@ pub(super) fn step(channel: Channel, fallback_after: Option<i64>) -> Step {
         receipt_window: channel.receipt_window(),
         leave_within: None,
         on_tier_spent: OnTierSpent::Wait,
+        countries: Countries::Everywhere,
         content: Content::Text { text: "Hi".to_owned(), source: None, encoding: None },
     }
 }
@@ -75,7 +76,12 @@ pub(super) struct Story {
 
 impl Story {
     pub(super) fn of(plan: Plan) -> Self {
-        let message = begin(&plan, START);
+        Self::passing_over(plan, Marks::default())
+    }
+
+    /// A message that some steps of the plan are not for.
+    pub(super) fn passing_over(plan: Plan, marks: Marks) -> Self {
+        let message = begin(&plan, marks, START);
         let mut tallies = Tallies::default();
         tallies.weigh(plan.steps.len(), &message, 1);
         Self { plan, standing: Standing::Live, message, now: START, tallies }

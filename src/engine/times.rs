@@ -16,9 +16,14 @@ impl Machine<'_> {
         self.plan.places().any(|(step, _)| message.marks.ending(step) == Ending::Rejected)
     }
 
-    /// Whether another step may follow the present one.
+    /// The step that may follow the present one: never one that is not for this message, so the last that is for it is
+    /// its last step, whatever stands behind it in the route.
+    pub(super) fn next(self, message: &Present) -> Option<StepIndex> {
+        self.plan.after(message.step, message.marks).filter(|_| !self.is_cut(message))
+    }
+
     pub(super) fn may_go_on(self, message: &Present) -> bool {
-        !self.is_cut(message) && self.plan.after(message.step).is_some()
+        self.next(message).is_some()
     }
 
     /// When the present step gives way, where it does by itself.

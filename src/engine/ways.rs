@@ -2,7 +2,7 @@
 
 use super::event::{Decision, Rule};
 use super::machine::{Machine, moved};
-use crate::domain::{Ending, Outcome, Present, SkipReason, State, Status, StepIndex, Timestamp};
+use crate::domain::{Ending, Outcome, Present, SkipReason, State, Status, Timestamp};
 
 impl Machine<'_> {
     /// The provider took the present step at `at`, or is counted as having taken it.
@@ -68,8 +68,7 @@ impl Machine<'_> {
     /// An earlier step has reached the person, and the present one waits to leave. It is taken back as if it had
     /// never had its turn; what has left before, and was to go again, has had it.
     pub(super) fn recall(self, message: Present) -> Decision {
-        let previous = message.step.get().checked_sub(1).and_then(StepIndex::new);
-        let (step, rule) = match previous {
+        let (step, rule) = match message.marks.preceding(message.step) {
             Some(previous) if !message.marks.handed_over(message.step) => (previous, Rule::Recalled),
             Some(_) | None => (message.step, Rule::ReachedEarlier),
         };
@@ -100,8 +99,7 @@ impl Machine<'_> {
         if self.has_reached(&message) {
             return moved(self.done(message, Outcome::Reached, None), Rule::ReachedEarlier);
         }
-        let next = self.plan.after(message.step).filter(|_| !self.is_cut(&message));
-        let Some(next) = next else {
+        let Some(next) = self.next(&message) else {
             return self.rest(message, Rule::Ended(ending));
         };
         if self.is_expired(&message) {

@@ -6,12 +6,12 @@ use super::applier::Applier;
 use super::incoming::parse;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::domain::{
-    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Country, Fields, LaneId, MessageKey, Msisdn,
-    OnTierSpent, OnUnknown, Plan, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid,
+    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Countries, Country, Fields, LaneId, MessageKey, Msisdn,
+    OnTierSpent, OnUnknown, Plan, Present, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid,
 };
 use crate::engine::{Answer, Event, Standing, advance};
 use crate::store::{
-    self, Attempt, Book, Claim, Loaded, NewAudience, NewBatch, Spread, Store, Stray, StrayKind, Verdict,
+    self, Attempt, Book, Claim, Loaded, NewAudience, NewBatch, Spread, Start, Store, Stray, StrayKind, Verdict,
 };
 use crate::wire;
 
@@ -35,6 +35,7 @@ fn step(channel: Channel, lane: &str) -> Step {
         receipt_window: channel.receipt_window(),
         leave_within: None,
         on_tier_spent: OnTierSpent::Wait,
+        countries: Countries::Everywhere,
         content: Content::Text { text: "Hi".to_owned(), source: None, encoding: None },
     }
 }
@@ -87,9 +88,9 @@ impl Desk {
             from: 0,
             until: 1,
             base: 0,
-            lane,
             not_before: now,
-            gives_up: None,
+            start: Start::of(&Present::queued(now, None), lane),
+            elsewhere: Vec::new(),
             excluded: Vec::new(),
             left_out: Vec::new(),
             now,

@@ -17,13 +17,13 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::{
-    Attempt, Change, Claim, Claimed, ClaimedSet, Loaded, NewAudience, NewBatch, Spread, Sqlite, Store, Verdict,
+    Attempt, Change, Claim, Claimed, ClaimedSet, Loaded, NewAudience, NewBatch, Spread, Sqlite, Start, Store, Verdict,
 };
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{
-    AfterGap, AudienceId, BatchId, BatchState, Channel, Content, Country, Fields, LaneId, MessageKey, Msisdn,
-    OnTierSpent, OnUnknown, Plan, Present, Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp,
-    Umid,
+    AfterGap, AudienceId, BatchId, BatchState, Channel, Content, Countries, Country, Fields, LaneId, MessageKey,
+    Msisdn, OnTierSpent, OnUnknown, Plan, Present, Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies,
+    Timestamp, Umid,
 };
 
 /// Every claim about a store, once for each database that answers the contract.
@@ -123,9 +123,9 @@ impl Desk {
             from: 0,
             until,
             base: 0,
-            lane,
             not_before: self.now(),
-            gives_up: None,
+            start: Start::of(&Present::queued(self.now(), None), lane),
+            elsewhere: Vec::new(),
             excluded: Vec::new(),
             left_out: Vec::new(),
             now: self.now(),
@@ -212,6 +212,7 @@ fn plan() -> Plan {
         receipt_window: channel.receipt_window(),
         leave_within: None,
         on_tier_spent: OnTierSpent::Wait,
+        countries: Countries::Everywhere,
         content: Content::Text { text: "Hi {{name}}".to_owned(), source: None, encoding: None },
     };
     Plan {

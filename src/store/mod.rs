@@ -22,7 +22,7 @@ pub use error::Error;
 pub use fact::{Attempt, Change, Receipt, Stray, StrayKind, Verdict};
 pub use model::{
     Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Drained, Event, Found, Hold, Key, Lane, Loaded, NewAudience,
-    NewBatch, Node, OptOut, Spread, TierUse,
+    NewBatch, Node, OptOut, Spread, Start, TierUse,
 };
 pub use signal::{Signal, Signals};
 pub use sqlite::Sqlite;

@@ -1,8 +1,8 @@
 //! What the verbs take and give.
 
 use crate::domain::{
-    AttemptId, AudienceId, BatchId, BatchState, Channel, Content, Fields, LaneId, MessageKey, Msisdn, Plan, Present,
-    SenderPart, Step, StepIndex, Tag, Timestamp, Umid,
+    AttemptId, AudienceId, BatchId, BatchState, Channel, Content, Country, Fields, LaneId, Marks, MessageKey, Msisdn,
+    Plan, Present, SenderPart, SkipReason, State, Step, StepIndex, Tag, Timestamp, Umid,
 };
 
 #[derive(Debug, Clone)]
@@ -48,14 +48,36 @@ pub struct Spread {
     pub from: u32,
     pub until: u32,
     pub base: u32,
-    pub lane: LaneId,
     pub not_before: Timestamp,
-    pub gives_up: Option<Timestamp>,
+    pub start: Start,
+    /// Those of these countries begin otherwise: the route has steps that are not for everybody.
+    pub elsewhere: Vec<(Country, Start)>,
     /// Those in this piece who become a message that is skipped.
     pub excluded: Vec<u32>,
     /// Those in this piece who become no message at all.
     pub left_out: Vec<u32>,
     pub now: Timestamp,
+}
+
+/// How messages begin: as the engine says, in the queue of a lane, or skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    pub step: StepIndex,
+    pub marks: Marks,
+    pub lane: LaneId,
+    pub gives_up: Option<Timestamp>,
+    pub skipped: Option<SkipReason>,
+}
+
+impl Start {
+    pub const fn of(present: &Present, lane: LaneId) -> Self {
+        let (gives_up, skipped) = match present.state {
+            State::Queued { gives_up, .. } => (gives_up, None),
+            State::Done { skipped, .. } => (None, skipped),
+            State::Sending { .. } | State::Awaiting { .. } => (None, None),
+        };
+        Self { step: present.step, marks: present.marks, lane, gives_up, skipped }
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -10,5 +10,6 @@ mod interrupt;
 mod kill;
 mod kill_commands;
 mod pipeline;
+mod routes;
 mod sources;
 mod support;

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::campaign::{Draft, FileError, LaunchError, Launcher, Prepared, Problem, Warning};
+use crate::campaign::{Draft, FileError, LaunchError, Launcher, Prepared, Problem, Shares, Warning};
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::words::{self, count, of};
 use crate::cli::{Exit, Ground, progress};
-use crate::domain::{Channel, Content, Plan, Recipient, SmsEncoding, Step};
+use crate::domain::{Channel, Content, Countries, Plan, Recipient, SmsEncoding, Step};
 use crate::template::{self, Line};
 
 #[derive(Debug, clap::Args)]
@@ -93,6 +93,10 @@ struct StepShown<'a> {
     lane: &'a str,
     fallback_after: Option<String>,
     success_status: String,
+    /// How many of the recipients it is for.
+    recipients: u64,
+    #[serde(skip_serializing_if = "Countries::is_everywhere")]
+    countries: &'a Countries,
     messages: Vec<Preview>,
 }
 
@@ -131,15 +135,19 @@ struct PlanShown<'a> {
 impl<'a> PlanShown<'a> {
     fn new(prepared: &'a Prepared, ground: &Ground) -> Self {
         let Prepared { name, people, plan, schedule, warnings } = prepared;
+        let shares = Shares::of(plan, &people.countries);
         let steps = plan.places().map(|(index, step)| StepShown {
             step: index.get() + 1,
             channel: step.channel,
             lane: &step.lane,
             fallback_after: step.fallback_after.map(|after| after.to_string()),
             success_status: step.success.to_string(),
+            recipients: shares.at(index).people,
+            countries: &step.countries,
             messages: people
                 .first
                 .iter()
+                .filter(|recipient| step.countries.contain(Some(recipient.country)))
                 .map(|recipient| Preview {
                     msisdn: recipient.msisdn.to_string(),
                     parts: preview(step, plan, recipient)
@@ -202,12 +210,17 @@ fn lines(prepared: &Prepared, file: &str, ground: &Ground, paint: Paint) -> Vec<
         Some(at) => format!("begins {}", words::moment(at)),
         None => "begins at once".to_owned(),
     };
-    let first = plan.steps.first().and_then(|step| ground.config.lane(&step.lane));
-    let pace = first.and_then(|lane| {
-        let each_second = lane.rate.each_second();
-        let takes = words::time_for(small(people.recipients), each_second)?;
-        Some(format!("; at {} everybody's first message has left after {}", lane.rate, words::about(takes)))
+    let shares = Shares::of(plan, &people.countries);
+    // Lanes send side by side, so the one that needs longest decides.
+    let pace = plan.places().filter_map(|(index, step)| {
+        let lane = ground.config.lane(&step.lane)?;
+        let beginning = shares.at(index).beginning;
+        let takes = words::time_for(small(beginning), lane.rate.each_second()).filter(|_| beginning > 0)?;
+        Some((takes, lane.rate))
     });
+    let pace = pace
+        .max_by_key(|(takes, _)| *takes)
+        .map(|(takes, rate)| format!("; at {rate} everybody's first message has left after {}", words::about(takes)));
     lines.push(format!("  {}", paint.dim(format!("{when}{}", pace.unwrap_or_default()))));
     let countries = people.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect();
     lines.extend(country_lines(countries, paint));
@@ -216,9 +229,15 @@ fn lines(prepared: &Prepared, file: &str, ground: &Ground, paint: Paint) -> Vec<
         lines.push(format!(
             "Step {index}: {}  {}",
             paint.bold(step.channel),
-            paint.dim(rule(step, plan.after(index).is_some()))
+            paint.dim(rule(step, !plan.ends_with(index)))
         ));
-        for recipient in &people.first {
+        if !step.countries.is_everywhere() {
+            lines.push(format!(
+                "  {}",
+                paint.dim(for_whom(&step.countries, shares.at(index).people, people.recipients))
+            ));
+        }
+        for recipient in people.first.iter().filter(|recipient| step.countries.contain(Some(recipient.country))) {
             lines.push(format!("  to {}", recipient.msisdn));
             let mut table = Table::new(&["", ""]);
             for Line { label, text } in preview(step, plan, recipient) {
@@ -261,6 +280,17 @@ fn left_out(prepared: &Prepared) -> Option<String> {
     .map(|(number, why)| format!("{} {why}", count(number)))
     .collect();
     (!parts.is_empty()).then(|| format!("left out: {}", words::list(&parts)))
+}
+
+/// `only SG, MY: for 800 of 1,000 people`.
+fn for_whom(countries: &Countries, people: u64, recipients: u64) -> String {
+    let named: Vec<String> = countries.named().map(|country| country.to_string()).collect();
+    let who = match countries {
+        Countries::Everywhere => "everywhere".to_owned(),
+        Countries::Only(_) => format!("only {}", named.join(", ")),
+        Countries::AllBut(_) => format!("not {}", named.join(", ")),
+    };
+    format!("{who}: for {} of {}", count(people), of(recipients, "person", "people"))
 }
 
 /// `on lane promo-sg, until Delivered; after 15m without it the next step`.

@@ -172,12 +172,26 @@ fn funnel(report: &Report, paint: Paint) -> Vec<String> {
             percent(step.reached, report.audience),
         ]);
     }
-    table.lines(paint)
+    let mut lines = table.lines(paint);
+    let passed_over: Vec<String> = report
+        .steps
+        .iter()
+        .filter(|step| step.passed_over > 0)
+        .map(|step| format!("{} not for {}", step.channel, of(step.passed_over, "person", "people")))
+        .collect();
+    if !passed_over.is_empty() {
+        lines.push(paint.dim(format!("by the conditions of the route: {}", list(&passed_over))));
+    }
+    lines
 }
 
 /// Who would have got nothing, had the first channel been the only one.
 fn saved(report: &Report, paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
+    if report.steps.iter().any(|step| step.passed_over > 0) {
+        // A step may be the first for some and a fallback for others, and the counters do not tell those apart.
+        return lines;
+    }
     let total: i64 = report.steps.iter().skip(1).map(|step| step.reached).sum();
     for pair in report.steps.windows(2) {
         let [before, step] = pair else { continue };

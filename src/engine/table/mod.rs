@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use self::words::{lines, present, time};
 use super::story::{DAY, HOUR, MINUTE, Story, at, failed, place, plan_with};
 use super::{Answer, CallOff, Event, Ignored, Obstacle, Report, Rule, Silence, Standing};
-use crate::domain::{Ending, Fault, Outcome, Plan, Present, SenderPart, Span, Status, Timestamp};
+use crate::domain::{Ending, Fault, Marks, Outcome, Plan, Present, SenderPart, Span, Status, Timestamp};
 
 /// Starts at `None` and goes on for as long as `next` knows another.
 fn walk<T: Copy>(next: impl Fn(Option<T>) -> Option<T>) -> Vec<T> {
@@ -224,6 +224,23 @@ fn presents() -> Vec<(&'static str, Story)> {
         s.falls_back_to(3).claim().answer(Answer::CannotLeave(Obstacle::MissingVariable));
         s.at(minutes(30));
     });
+    let mut tell_of_some = |name, steps: &[u8], story: &dyn Fn(&mut Story)| {
+        let passed_over = steps.iter().fold(Marks::default(), |marks, number| marks.with_passed_over(place(*number)));
+        let mut told = Story::passing_over(table_plan(), passed_over);
+        story(&mut told);
+        presents.push((name, told));
+    };
+    tell_of_some("queued, second step, the first is passed over", &[1], &|_| {});
+    tell_of_some("queued, third step, the second is passed over", &[2], &|s| {
+        s.falls_back_to(3).at(minutes(16));
+    });
+    tell_of_some("awaiting, first step, the second is passed over", &[2], &|s| {
+        s.leave().at(minutes(15));
+    });
+    tell_of_some("awaiting, second step, the third is passed over", &[3], &|s| {
+        s.falls_back_to(2).leave().at(minutes(25));
+    });
+    tell_of_some("done, no step is for it", &[1, 2, 3], &|_| {});
     for outcome in Outcome::ALL {
         presents.push((done_name(*outcome), done(*outcome)));
     }

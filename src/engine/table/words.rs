@@ -149,6 +149,9 @@ const FLAGS: &[Flag] = &[
 ];
 
 fn step_words(marks: Marks, step: StepIndex) -> String {
+    if marks.passed_over(step) {
+        return "passed over".to_owned();
+    }
     let status = marks.status(step).map(|status| status.to_string().to_lowercase());
     let ending = match marks.ending(step) {
         Ending::Open => None,

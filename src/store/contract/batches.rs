@@ -1,7 +1,7 @@
 //! Batches are laid out in pieces, switched on at once, and moved on under a guard.
 
 use super::*;
-use crate::domain::{Count, Outcome, SkipReason};
+use crate::domain::{Count, Marks, Outcome, SkipReason};
 use crate::store::{Error, OptOut};
 
 for_every_store!(
@@ -10,6 +10,7 @@ for_every_store!(
     a_batch_name_is_given_to_one_alone,
     publishing_twice_changes_nothing,
     everybody_gets_a_row_whoever_is_left_out_with_a_reason,
+    everybody_begins_as_the_route_says_of_the_country,
     whoever_is_left_out_gets_no_row_and_moves_nobody_else,
     a_piece_laid_out_twice_counts_once,
     a_piece_that_overlaps_another_counts_what_is_new,
@@ -81,9 +82,9 @@ async fn everybody_gets_a_row_whoever_is_left_out_with_a_reason(desk: Desk) {
     let whole = desk.spread_of(batch, audience, 10).await;
     // Each piece is told of those in it, and of nobody else's place.
     let excluded = vec![3, 7, 4_000];
+    let start = Start { gives_up: Some(at(60)), ..whole.start };
     for (from, until) in [(0, 4), (4, 10)] {
-        let piece =
-            Spread { from, until, base: 100, excluded: excluded.clone(), gives_up: Some(at(60)), ..whole.clone() };
+        let piece = Spread { from, until, base: 100, excluded: excluded.clone(), start, ..whole.clone() };
         assert_eq!(desk.spread(piece).await.unwrap(), until - from);
     }
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
@@ -104,6 +105,57 @@ async fn everybody_gets_a_row_whoever_is_left_out_with_a_reason(desk: Desk) {
     assert_eq!(kept.done() + kept.total(Count::Queued), 10);
     desk.counters_equal_rows(batch, 110).await;
     assert_eq!(desk.recipient(all[5].key).await.unwrap().as_ref(), recipients(5..6).first());
+}
+
+async fn everybody_begins_as_the_route_says_of_the_country(desk: Desk) {
+    let audience = desk.begin(None).await;
+    let countries = ["SG", "CN", "MY", "SG", "VN", "CN", "CN"];
+    let people = recipients(0..7).into_iter().zip(countries);
+    let people = people.map(|(person, country)| Recipient { country: country.parse().unwrap(), ..person });
+    desk.add_recipients(audience, 0, people.collect()).await.unwrap();
+    desk.publish_audience(audience, 7, "{}".to_owned()).await.unwrap();
+    desk.opt_out(vec![OptOut { msisdn: person(5), since: desk.now(), source: "STOP".to_owned() }]).await.unwrap();
+
+    let batch = desk.begin_batch_of(None, audience).await;
+    let viber = desk.lane("vb", Channel::Viber).await;
+    let spread = desk.spread_of(batch, audience, 7).await;
+    let not_for =
+        |steps: &[u8]| steps.iter().fold(Marks::default(), |marks, index| marks.with_passed_over(step(*index)));
+    let (china, malaysia, vietnam) = (not_for(&[0]), not_for(&[1]), not_for(&[0, 1, 2]));
+    let second = Start { step: step(1), marks: china, lane: viber, gives_up: Some(at(9)), skipped: None };
+    let elsewhere = vec![
+        ("CN".parse().unwrap(), second),
+        ("MY".parse().unwrap(), Start { marks: malaysia, ..spread.start }),
+        ("VN".parse().unwrap(), Start { marks: vietnam, skipped: Some(SkipReason::NoStep), ..spread.start }),
+    ];
+    let spread = Spread { elsewhere, excluded: vec![6], ..spread };
+    for (from, until) in [(0, 3), (2, 7)] {
+        desk.spread(Spread { from, until, ..spread.clone() }).await.unwrap();
+    }
+    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+
+    let queued = |gives_up| State::Queued { not_before: at(0), gives_up };
+    let skipped = |reason| State::Done { outcome: Outcome::Skipped, skipped: Some(reason), at: at(0) };
+    let expected = [
+        (queued(None), 0, Marks::default()),
+        (queued(Some(at(9))), 1, china),
+        (queued(None), 0, malaysia),
+        (queued(None), 0, Marks::default()),
+        (skipped(SkipReason::NoStep), 0, vietnam),
+        (skipped(SkipReason::OptedOut), 1, china),
+        (skipped(SkipReason::Excluded), 1, china),
+    ];
+    let all = desk.all(batch, 7).await;
+    for (message, (state, index, marks)) in all.iter().zip(expected) {
+        assert_eq!((message.present.state, message.present.step, message.present.marks), (state, step(index), marks));
+    }
+    assert_eq!(desk.batch(batch).await.unwrap().unwrap().messages, 7);
+    desk.counters_equal_rows(batch, 7).await;
+    let kept = desk.tallies(batch).await.unwrap();
+    assert_eq!((kept.total(Count::SkippedNoStep), kept.get(step(0), Count::PassedOver)), (1, 4));
+    assert_eq!(numbers(&messages(&desk.claimed(batch, 9).await)), [0, 2, 3]);
+    let claim = Claim { lane: viber, queues: vec![(batch, step(1))], ..desk.claim_of(batch, 9).await };
+    assert_eq!(numbers(&messages(&desk.claim(claim).await.unwrap())), [1]);
 }
 
 async fn whoever_is_left_out_gets_no_row_and_moves_nobody_else(desk: Desk) {

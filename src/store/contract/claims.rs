@@ -91,7 +91,8 @@ async fn what_has_given_up_waiting_stays(desk: Desk) {
     let batch = desk.begin_batch_of(None, audience).await;
     let whole = desk.spread_of(batch, audience, 2).await;
     for (n, gives_up) in [(0, Some(at(30))), (1, Some(at(31)))] {
-        desk.spread(Spread { from: n, until: n + 1, gives_up, ..whole.clone() }).await.unwrap();
+        let start = Start { gives_up, ..whole.start };
+        desk.spread(Spread { from: n, until: n + 1, start, ..whole.clone() }).await.unwrap();
     }
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
     desk.clock.advance(Span::from_secs(30));

@@ -53,8 +53,9 @@ async fn the_next_due_time_is_the_earliest_of_those_that_wait(desk: Desk) {
 async fn what_waits_to_leave_is_due_when_it_gives_up(desk: Desk) {
     let audience = desk.audience(None, 2).await;
     let batch = desk.begin_batch_of(None, audience).await;
-    let spread = Spread { gives_up: Some(at(30)), ..desk.spread_of(batch, audience, 2).await };
-    desk.spread(spread).await.unwrap();
+    let spread = desk.spread_of(batch, audience, 2).await;
+    let start = Start { gives_up: Some(at(30)), ..spread.start };
+    desk.spread(Spread { start, ..spread }).await.unwrap();
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
     assert_eq!(desk.next_due(batch).await.unwrap(), Some(at(30)));
     // What is in flight is nobody's timer: its answer settles it.

@@ -9,9 +9,10 @@ use super::messages::{Moves, count};
 use super::rows::{json_list, maybe_moment, moment, small, step, word};
 use super::{Error, Work};
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Count, Outcome, Plan, SkipReason, StepIndex, Tag, Tallies, Timestamp,
+    AudienceId, BatchId, BatchState, Count, Marks, Outcome, Plan, Present, SkipReason, State, StepIndex, Tag, Tallies,
+    Timestamp,
 };
-use crate::store::{Batch, NewBatch, Spread};
+use crate::store::{Batch, NewBatch, Spread, Start};
 
 pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> Work<BatchId> {
     if let Some(name) = &new.name {
@@ -65,19 +66,27 @@ async fn name_is_free(connection: &mut SqliteConnection, name: &str) -> Work<()>
     }
 }
 
-/// Lays out one piece. Who is excluded or has opted out gets a row too, with that outcome: totals add up. Who is left out
-/// leaves a gap in the numbering.
+/// Lays out one piece. Who is excluded, has opted out or is nobody whom a step is for gets a row too, with that outcome:
+/// totals add up. Who is left out leaves a gap in the numbering.
 pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) -> Work<u32> {
     let piece = (spread.batch, spread.base.saturating_add(spread.from), spread.base.saturating_add(spread.until));
-    let before = LaidOut::read(connection, piece).await?;
+    let before = laid_out(connection, piece, -1).await?;
+    // What the engine says of each country is looked up by row; whose country has no word of its own begins as most do.
     sqlx::query(
-        "INSERT INTO message (batch, n, audience, recipient, msisdn, state, step, lane, not_before, due, at, outcome, skipped)
-         SELECT ?1, ?5 + r.n, r.audience, r.n, r.msisdn, iif(skip IS NULL, 0, 3), 0, ?6, ?7, iif(skip IS NULL, ?8, NULL),
-                iif(skip IS NULL, NULL, ?9), iif(skip IS NULL, NULL, ?11), skip
-         FROM (SELECT *, CASE WHEN n IN (SELECT value FROM json_each(?10)) THEN ?13
-                              WHEN EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = recipient.msisdn) THEN ?12 END AS skip
-               FROM recipient WHERE audience = ?2 AND n >= ?3 AND n < ?4
-                 AND n NOT IN (SELECT value FROM json_each(?14))) r
+        "WITH start (country, step, marks, lane, due, skipped) AS MATERIALIZED
+            (SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?6))
+         INSERT INTO message
+            (batch, n, audience, recipient, msisdn, state, step, lane, not_before, due, at, outcome, skipped, marks)
+         SELECT ?1, ?5 + r.n, r.audience, r.n, r.msisdn, iif(skip IS NULL, 0, 3), r.step, r.lane, ?7,
+                iif(skip IS NULL, r.due, NULL), iif(skip IS NULL, NULL, ?8), iif(skip IS NULL, NULL, ?10), skip, r.marks
+         FROM (SELECT recipient.*, start.step, start.lane, start.due, start.marks,
+                      CASE WHEN n IN (SELECT value FROM json_each(?9)) THEN ?12
+                           WHEN EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = recipient.msisdn) THEN ?11
+                           ELSE start.skipped END AS skip
+               FROM recipient JOIN start ON start.country =
+                    iif(recipient.country IN (SELECT country FROM start), recipient.country, '')
+               WHERE audience = ?2 AND n >= ?3 AND n < ?4
+                 AND n NOT IN (SELECT value FROM json_each(?13))) r
          WHERE true ON CONFLICT DO NOTHING",
     )
     .bind(spread.batch.0)
@@ -85,9 +94,8 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
     .bind(spread.from)
     .bind(spread.until)
     .bind(spread.base)
-    .bind(spread.lane.0)
+    .bind(starts(&spread))
     .bind(spread.not_before.millis())
-    .bind(spread.gives_up.map(Timestamp::millis))
     .bind(spread.now.millis())
     .bind(json_list(spread.excluded.iter().copied().map(i64::from)))
     .bind(Outcome::Skipped.code())
@@ -96,15 +104,10 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
     .bind(json_list(spread.left_out.iter().copied().map(i64::from)))
     .execute(&mut *connection)
     .await?;
-    let after = LaidOut::read(connection, piece).await?;
-    let (all, opted_out, excluded) =
-        (after.all - before.all, after.opted_out - before.opted_out, after.excluded - before.excluded);
-    let mut tallies = Tallies::default();
-    tallies.add(StepIndex::FIRST, Count::SkippedOptedOut, opted_out);
-    tallies.add(StepIndex::FIRST, Count::SkippedExcluded, excluded);
-    tallies.add(StepIndex::FIRST, Count::Queued, all - opted_out - excluded);
-    tallies.add(StepIndex::FIRST, Count::NeverLeft, all - opted_out - excluded);
-    count(connection, &Moves::from([(spread.batch, tallies)])).await?;
+    let mut laid = laid_out(connection, piece, 1).await?;
+    laid.merge(&before);
+    let all = laid.total(Count::Queued) + laid.done();
+    count(connection, &Moves::from([(spread.batch, laid)])).await?;
     let touched =
         sqlx::query("UPDATE batch SET messages = messages + ?2, touched_at = ?3 WHERE id = ?1 AND touched_at >= 0")
             .bind(spread.batch.0)
@@ -119,31 +122,51 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
     Ok(u32::try_from(all).unwrap_or(u32::MAX))
 }
 
-/// What stands in one piece of a batch. Counted before and after it is laid out, by one walk over a stretch of the
-/// key: much cheaper than taking every row out of the database to look at it.
-struct LaidOut {
-    all: i64,
-    opted_out: i64,
-    excluded: i64,
+/// How messages begin, a line for each country that has a word of its own, and one without a name for all others.
+fn starts(spread: &Spread) -> String {
+    let line = |country: &str, start: &Start| {
+        let skipped = start.skipped.map(SkipReason::code);
+        let gives_up = start.gives_up.map(Timestamp::millis);
+        serde_json::json!([country, start.step.get(), start.marks.bits(), start.lane.0, gives_up, skipped])
+    };
+    let others = std::iter::once(line("", &spread.start));
+    let named = spread.elsewhere.iter().map(|(country, start)| line(country.as_str(), start));
+    serde_json::Value::from_iter(others.chain(named)).to_string()
 }
 
-impl LaidOut {
-    async fn read(connection: &mut SqliteConnection, (batch, from, until): (BatchId, u32, u32)) -> Work<Self> {
-        let row = sqlx::query(
-            "SELECT count(*) AS everybody, count(*) FILTER (WHERE skipped = ?4) AS opted_out,
-                    count(*) FILTER (WHERE skipped = ?5) AS excluded
-             FROM message WHERE batch = ?1 AND n >= ?2 AND n < ?3",
-        )
-        .bind(batch.0)
-        .bind(from)
-        .bind(until)
-        .bind(SkipReason::OptedOut.code())
-        .bind(SkipReason::Excluded.code())
-        .fetch_one(connection)
-        .await?;
-        let read = |column| row.try_get::<i64, _>(column);
-        Ok(Self { all: read("everybody")?, opted_out: read("opted_out")?, excluded: read("excluded")? })
+/// What stands in one piece of a batch is worth, `times` over. Counted before and after it is laid out, by one walk over
+/// a stretch of the key: much cheaper than taking every row out of the database to look at it. Until the batch is
+/// published a message is as it began, so a few columns say all that is to be counted.
+async fn laid_out(
+    connection: &mut SqliteConnection,
+    (batch, from, until): (BatchId, u32, u32),
+    times: i64,
+) -> Work<Tallies> {
+    let rows = sqlx::query(
+        "SELECT step, marks, skipped, count(*) AS n FROM message WHERE batch = ?1 AND n >= ?2 AND n < ?3
+         GROUP BY step, marks, skipped",
+    )
+    .bind(batch.0)
+    .bind(from)
+    .bind(until)
+    .fetch_all(connection)
+    .await?;
+    let mut tallies = Tallies::default();
+    for row in &rows {
+        let queued = Present::queued(Timestamp::default(), None);
+        let state = match row.try_get::<Option<u8>, _>("skipped")? {
+            None => queued.state,
+            Some(_) => State::Done {
+                outcome: Outcome::Skipped,
+                skipped: Some(word(row, "skipped", SkipReason::from_code)?),
+                at: Timestamp::default(),
+            },
+        };
+        let marks = Marks::from_bits(row.try_get("marks")?);
+        let present = Present { state, step: step(row, "step")?, marks, ..queued };
+        tallies.weigh(usize::from(StepIndex::COUNT_MAX), &present, times * row.try_get::<i64, _>("n")?);
     }
+    Ok(tallies)
 }
 
 fn gone(batch: BatchId) -> Error {

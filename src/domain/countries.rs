@@ -1,0 +1,97 @@
+//! Sets of countries, and which countries there are.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::Country;
+
+/// For which countries something is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Countries {
+    #[default]
+    Everywhere,
+    Only(BTreeSet<Country>),
+    AllBut(BTreeSet<Country>),
+}
+
+impl Countries {
+    pub const fn is_everywhere(&self) -> bool {
+        matches!(self, Self::Everywhere)
+    }
+
+    /// Whether a country is among them; nothing stands for one that is not named.
+    pub fn contain(&self, country: Option<Country>) -> bool {
+        let is_named = |named: &BTreeSet<Country>| country.is_some_and(|country| named.contains(&country));
+        match self {
+            Self::Everywhere => true,
+            Self::Only(some) => is_named(some),
+            Self::AllBut(others) => !is_named(others),
+        }
+    }
+
+    /// Those that are named, whether to be in or out.
+    pub fn named(&self) -> impl Iterator<Item = Country> + '_ {
+        match self {
+            Self::Everywhere => None,
+            Self::Only(named) | Self::AllBut(named) => Some(named),
+        }
+        .into_iter()
+        .flatten()
+        .copied()
+    }
+}
+
+impl Country {
+    /// Every country that a phone number can be of: those of ISO 3166 with numbers of their own, and the few places that
+    /// the world's numbering plan knows beside them. `ZZ` stands for numbers of no country.
+    pub const KNOWN: &str = "\
+        AC AD AE AF AG AI AL AM AO AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BW BY BZ \
+        CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM \
+        FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GT GU GW GY HK HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE \
+        JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN \
+        MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PR PS PT \
+        PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TA TC TD TG TH TJ TK \
+        TL TM TN TO TR TT TV TW TZ UA UG US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW ZZ";
+
+    pub fn known() -> impl Iterator<Item = &'static str> + Clone {
+        Self::KNOWN.split(' ')
+    }
+
+    pub fn is_known(self) -> bool {
+        Self::known().any(|code| code == self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn country(code: &str) -> Country {
+        code.parse().unwrap()
+    }
+
+    #[test]
+    fn a_set_of_countries_is_all_some_or_all_but_some() {
+        let some = BTreeSet::from([country("SG"), country("MY")]);
+        for (countries, singapore, others) in [
+            (Countries::Everywhere, true, true),
+            (Countries::Only(some.clone()), true, false),
+            (Countries::AllBut(some), false, true),
+        ] {
+            assert_eq!(countries.contain(Some(country("SG"))), singapore);
+            assert_eq!((countries.contain(Some(country("CN"))), countries.contain(None)), (others, others));
+            assert_eq!(countries.named().count(), if countries.is_everywhere() { 0 } else { 2 });
+            let json = serde_json::to_string(&countries).unwrap();
+            assert_eq!(serde_json::from_str::<Countries>(&json).unwrap(), countries);
+        }
+    }
+
+    #[test]
+    fn countries_are_known_by_two_capital_letters() {
+        assert!(Country::known().all(|code| country(code).as_str() == code));
+        assert!(country("sg").is_known() && Country::WORLD.is_known());
+        assert!(!country("UK").is_known() && !country("XX").is_known());
+    }
+}
