@@ -124,6 +124,7 @@ fn plan() -> Plan {
         fallback_after: Some(Span::from_secs(900)),
         success: Status::Delivered,
         receipt_window: channel.receipt_window(),
+        ttl: None,
         leave_within: None,
         on_tier_spent: OnTierSpent::Wait,
         countries: Countries::Everywhere,

@@ -46,6 +46,7 @@ pub struct DraftStep {
     pub fallback_after: Option<Span>,
     pub success_status: Option<Status>,
     pub receipt_window: Option<Span>,
+    pub ttl: Option<Span>,
     pub leave_within: Option<Span>,
     pub on_tier_spent: OnTierSpent,
     pub countries: Countries,
@@ -72,12 +73,8 @@ const CAMPAIGN_NOT_BUILT: &[NotBuilt] = &[
     ("mapping", "remove it, and let each variable name its column"),
 ];
 
-const STEP_NOT_BUILT: &[NotBuilt] = &[
-    ("lanes", "name one `lane`"),
-    ("countries", "write `only` or `skip_when`"),
-    ("quiet_hours", REMOVE),
-    ("ttl", "set `ttl` of the campaign, or `template.ttl` as it is at the provider"),
-];
+const STEP_NOT_BUILT: &[NotBuilt] =
+    &[("lanes", "name one `lane`"), ("countries", "write `only` or `skip_when`"), ("quiet_hours", REMOVE)];
 
 impl Draft {
     /// Reads a campaign file.
@@ -217,6 +214,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
     let fallback_after = positive(&mut table, "fallback_after");
     let success_status = table.parsed("success_status");
     let receipt_window = positive(&mut table, "receipt_window");
+    let ttl = positive(&mut table, "ttl");
     let leave_within = positive(&mut table, "leave_within");
     let on_tier_spent = table.parsed("on_tier_spent").unwrap_or(OnTierSpent::Wait);
     if on_tier_spent == OnTierSpent::FallBack {
@@ -235,6 +233,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
         fallback_after,
         success_status,
         receipt_window,
+        ttl,
         leave_within,
         on_tier_spent,
         countries,

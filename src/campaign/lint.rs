@@ -30,7 +30,7 @@ impl fmt::Display for Warning {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lint {
-    /// A template may still arrive after its step has given way.
+    /// A message may still arrive after its step has given way.
     Overlap,
     /// `on_overlap = "wait"` moved a deadline.
     DeadlineMoved,
@@ -199,16 +199,22 @@ impl Warnings {
                 "has no fallback_after, so it gives way only when it fails; silence keeps a person here".to_owned();
             self.warn(Lint::NoDeadline, sentence);
         }
-        let Content::Template(template) = &step.content else { return };
-        if let Some(fallback_after) = step.fallback_after.filter(|after| *after <= template.effective_ttl()) {
-            let ttl = template.effective_ttl();
+        let (what, key) = match &step.content {
+            Content::Template(_) => ("the template", "template.ttl, as it is at the provider,"),
+            Content::Text { .. } => ("it", "ttl"),
+        };
+        if let (Some(fallback_after), Some(ttl)) = (step.fallback_after, step.delivers_for())
+            && fallback_after <= ttl
+        {
             let sentence = format!(
-                "the provider may deliver the template for {ttl}, and the step gives way after {fallback_after}, so a person \
-                 may get both; set a shorter template.ttl, as it is at the provider, or on_overlap = \"wait\""
+                "the provider may deliver {what} for {ttl}, and the step gives way after {fallback_after}, so a person may get \
+                 both; set a shorter {key} or on_overlap = \"wait\""
             );
             self.warn(Lint::Overlap, sentence);
         }
-        self.template_ttl(template);
+        if let Content::Template(template) = &step.content {
+            self.template_ttl(template);
+        }
     }
 
     fn template_ttl(&mut self, template: &TemplateContent) {

@@ -10,10 +10,9 @@ use crate::config::{Config, Lane, hint};
 use crate::domain::{Channel, Content, OnOverlap, Plan, Span, Step, StepIndex};
 use crate::template::{self, Place};
 
-/// How far past a template's TTL `on_overlap = "wait"` moves a deadline, so that the provider's own word that the
-/// template has expired comes first.
+/// How far past a TTL `on_overlap = "wait"` moves a deadline, so that the provider's own word that it is over comes first.
 const OVERLAP_MARGIN: Span = Span::from_secs(30);
-/// The longest that a fallback may be held up for a template's TTL: who waits longer is not waiting for a fallback.
+/// The longest that a fallback may be held up for a TTL: who waits longer is not waiting for a fallback.
 const OVERLAP_MAX: Span = Span::from_secs(86_400);
 
 /// The plan of a draft for an audience with these columns, and what was changed on the way; or all that is wrong.
@@ -74,6 +73,7 @@ impl Building<'_> {
         }
         self.content(index, step);
         let fallback_after = self.fallback_after(index, step);
+        let ttl = self.ttl(index, step);
         let lane = self.lane(index, step)?;
         Some(Step {
             channel,
@@ -82,8 +82,9 @@ impl Building<'_> {
             success,
             receipt_window: step.receipt_window.unwrap_or(match &step.content {
                 Content::Template(template) => template.effective_ttl(),
-                Content::Text { .. } => channel.receipt_window(),
+                Content::Text { .. } => ttl.map_or(channel.receipt_window(), past),
             }),
+            ttl,
             leave_within: step.leave_within,
             on_tier_spent: step.on_tier_spent,
             countries: step.countries.clone(),
@@ -109,8 +110,28 @@ impl Building<'_> {
             self.wrong(index, "fallback_after", "the last step has nothing to fall back to; remove it, or add a step");
             return None;
         }
-        let Content::Template(template) = &step.content else { return Some(fallback_after) };
-        let ttl = template.effective_ttl();
+        let deadline = self.past_overlap(index, step, fallback_after)?;
+        if let Some(ttl) = self.draft.ttl.filter(|ttl| deadline >= *ttl) {
+            let sentence = format!(
+                "the step gives way after {deadline}, and by then the campaign's ttl of {ttl} is over, so no other could \
+                 leave; shorten it, or lengthen ttl"
+            );
+            self.wrong(index, "fallback_after", sentence);
+        }
+        Some(deadline)
+    }
+
+    /// The deadline, where the provider may deliver what the step hands over for longer than that.
+    fn past_overlap(&mut self, index: StepIndex, step: &DraftStep, fallback_after: Span) -> Option<Span> {
+        let (what, key, ttl) = match &step.content {
+            Content::Template(template) => {
+                ("the template", "template.ttl, as it is at the provider,", template.effective_ttl())
+            }
+            Content::Text { .. } => match step.ttl {
+                Some(ttl) => ("it", "ttl", ttl),
+                None => return Some(fallback_after),
+            },
+        };
         if ttl < fallback_after {
             return Some(fallback_after);
         }
@@ -118,31 +139,47 @@ impl Building<'_> {
             OnOverlap::Warn => Some(fallback_after),
             OnOverlap::Refuse => {
                 let sentence = format!(
-                    "the provider may deliver the template for {ttl}, and the step gives way after {fallback_after}, so a \
-                     person may get both; set a shorter template.ttl, as it is at the provider, or write on_overlap = \
-                     \"warn\""
+                    "the provider may deliver {what} for {ttl}, and the step gives way after {fallback_after}, so a person \
+                     may get both; set a shorter {key} or write on_overlap = \"warn\""
                 );
                 self.wrong(index, "fallback_after", sentence);
                 None
             }
             OnOverlap::Wait if ttl > OVERLAP_MAX => {
                 let sentence = format!(
-                    "on_overlap = \"wait\" would wait for the template's TTL, which is {ttl}, and that is more than a day; \
-                     set template.ttl, as it is at the provider, or write on_overlap = \"warn\""
+                    "on_overlap = \"wait\" would wait until the provider delivers {what} no more, which is {ttl}, and that \
+                     is more than a day; set a shorter {key} or write on_overlap = \"warn\""
                 );
                 self.wrong(index, "fallback_after", sentence);
                 None
             }
             OnOverlap::Wait => {
-                let moved = Span::from_millis(ttl.millis() + OVERLAP_MARGIN.millis());
+                let moved = past(ttl);
                 let sentence = format!(
-                    "gives way after {moved} instead of {fallback_after}, past the template's TTL, as on_overlap = \"wait\" \
-                     says"
+                    "gives way after {moved} instead of {fallback_after}, when the provider delivers {what} no more, as \
+                     on_overlap = \"wait\" says"
                 );
                 self.warnings.push(Warning { code: Lint::DeadlineMoved, step: Some(index), sentence });
                 Some(moved)
             }
         }
+    }
+
+    /// How long the provider may deliver what the step hands over. A template says that itself.
+    fn ttl(&mut self, index: StepIndex, step: &DraftStep) -> Option<Span> {
+        let ttl = step.ttl?;
+        if let Content::Template(_) = step.content {
+            self.wrong(
+                index,
+                "ttl",
+                "a template's is set at the provider; write template.ttl, as it is there, instead",
+            );
+        }
+        if let Some(most) = self.draft.ttl.filter(|most| ttl > *most) {
+            let sentence = format!("{ttl} is longer than the campaign's ttl of {most}; shorten it, or lengthen that");
+            self.wrong(index, "ttl", sentence);
+        }
+        Some(ttl)
     }
 
     /// The lane that the step names, else its channel's only one.
@@ -169,6 +206,11 @@ impl Building<'_> {
         self.wrong(index, "lane", sentence);
         None
     }
+}
+
+/// When the provider's own word that its time is over has come as well.
+fn past(ttl: Span) -> Span {
+    Span::from_millis(ttl.millis() + OVERLAP_MARGIN.millis())
 }
 
 fn no_lane(channel: Channel) -> String {

@@ -130,8 +130,12 @@ fn a_file_that_is_wrong_gets_a_sentence_for_everything_that_is() {
             "step 1, lanes: `lanes` is designed but not built yet; name one",
         ),
         (
-            &with("", &[&format!("{SMS}\nttl = \"1h\"")]),
-            "step 1, ttl: `ttl` is designed but not built yet; set `ttl` of",
+            &with("", &[&format!("{SMS}\nttl = \"900ms\"")]),
+            "step 1, ttl: 900ms is less than a second; write 1s or more",
+        ),
+        (
+            &with("", &[&WHATSAPP.replace("15m", "0s"), SMS]),
+            "step 1, fallback_after: 0s is less than a second; write 1s or more",
         ),
         (
             &with("", &[&format!("{SMS}\non_tier_spent = \"fall_back\"")]),
@@ -215,6 +219,49 @@ fn a_route_that_cannot_work_is_refused() {
         ),
         (with("", &[&format!("{SMS}\nlane = \"viber\"")]), "", "lane viber is on Viber, not on SMS; use one of sms"),
         (
+            with("ttl = \"15m\"", &[WHATSAPP, SMS]),
+            "",
+            "promo.toml, step 1, fallback_after: the step gives way after 15m, and by then the campaign's ttl of 15m is over",
+        ),
+        (
+            with("ttl = \"1h\"\non_overlap = \"wait\"", &[&format!("{WHATSAPP}\nttl = \"12h\""), SMS]),
+            "",
+            "step 1, fallback_after: the step gives way after 12h30s, and by then the campaign's ttl of 1h is over",
+        ),
+        (
+            with("", &["channel = \"SMS\"\ntext = \" \""]),
+            "",
+            "promo.toml, step 1, text: is empty; write something, or remove it",
+        ),
+        (
+            with("", &[WHATSAPP, &WHATSAPP.replace("WhatsApp", "SMS").replace("fallback_after = \"15m\"\n", "")]),
+            "",
+            "promo.toml, step 2, template: SMS takes no WhatsApp template; write `text = \"…\"` instead",
+        ),
+        (
+            with("", &["channel = \"LINE\"\nsuccess_status = \"Delivered\"\ntext = \"x\""]),
+            "\n[[lane]]\nname = \"line\"\nchannel = \"LINE\"",
+            "step 1, success_status: LINE never reports Delivered; use Sent",
+        ),
+        (
+            with("ttl = \"1h\"", &[&format!("{SMS}\nttl = \"2h\"")]),
+            "",
+            "step 1, ttl: 2h is longer than the campaign's ttl of 1h; shorten it, or lengthen that",
+        ),
+        (
+            with("", &[&WHATSAPP.replace("[step.template]", "ttl = \"1h\"\n[step.template]"), SMS]),
+            "",
+            "step 1, ttl: a template's is set at the provider; write template.ttl, as it is there, instead",
+        ),
+        (
+            with(
+                "on_overlap = \"refuse\"",
+                &["channel = \"Viber\"\nfallback_after = \"10m\"\nttl = \"1h\"\ntext = \"Hi\"", SMS],
+            ),
+            "",
+            "step 1, fallback_after: the provider may deliver it for 1h, and the step gives way after 10m",
+        ),
+        (
             with("on_overlap = \"refuse\"", &[WHATSAPP, SMS]),
             "",
             "step 1, fallback_after: the provider may deliver the template for 30d, and the step gives way after 15m",
@@ -222,7 +269,7 @@ fn a_route_that_cannot_work_is_refused() {
         (
             with("on_overlap = \"wait\"", &[WHATSAPP, SMS]),
             "",
-            "on_overlap = \"wait\" would wait for the template's TTL, which is 30d, and that is more than a day",
+            "on_overlap = \"wait\" would wait until the provider delivers the template no more, which is 30d, and that is more",
         ),
         (
             with("at = \"2026-12-01T09:00\"", &[SMS]),
@@ -256,6 +303,20 @@ fn on_overlap_wait_moves_the_deadline_past_the_templates_ttl() {
 }
 
 #[test]
+fn a_ttl_of_a_step_bounds_its_receipts_and_is_held_against_its_deadline() {
+    let viber = "channel = \"Viber\"\nfallback_after = \"10m\"\nttl = \"1h\"\ntext = \"Hi\"";
+    let (plan, warnings) = through(&with("", &[viber, SMS]), &config_with("")).unwrap();
+    assert_eq!((plan.steps[0].ttl, plan.steps[1].ttl), (Some(Span::from_secs(3_600)), None));
+    assert_eq!(plan.steps[0].receipt_window, Span::from_secs(3_630));
+    let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let overlap = "step 1: the provider may deliver it for 1h, and the step gives way after 10m, so a person may get both; \
+                   set a shorter ttl or on_overlap = \"wait\" [overlap]";
+    assert!(said.iter().any(|said| said == overlap), "{said:#?}");
+    let (plan, _) = through(&with("on_overlap = \"wait\"", &[viber, SMS]), &config_with("")).unwrap();
+    assert_eq!(plan.steps[0].fallback_after, Some(Span::from_secs(3_630)));
+}
+
+#[test]
 fn what_is_probably_not_meant_gets_a_warning_with_a_stable_code() {
     let tiny = |key: &str, value: &str| {
         let text = include_str!("../../samples/volley.toml");
@@ -275,9 +336,9 @@ fn what_is_probably_not_meant_gets_a_warning_with_a_stable_code() {
         ),
         (with("", &[&silent, SMS]), usual(), "step 1: has no fallback_after, so it gives way only when it fails"),
         (
-            with("ttl = \"15m\"", &[WHATSAPP, SMS]),
+            with("ttl = \"20m\"", &[WHATSAPP, "channel = \"Viber\"\nfallback_after = \"5m\"\ntext = \"Hi\"", SMS]),
             usual(),
-            "step 2: the steps before it may take 15m, and the campaign's ttl ends after 15m, so only failures",
+            "step 3: the steps before it may take 20m, and the campaign's ttl ends after 20m, so only failures",
         ),
         (
             with("", &[&long]),

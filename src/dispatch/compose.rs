@@ -2,7 +2,7 @@
 
 use crate::config::Lane;
 use crate::domain::{ButtonAction, Channel, Content, Header, Step, StepIndex, TemplateContent};
-use crate::template::{self, ATTEMPT_MARK, MSISDN_MARK, Pattern};
+use crate::template::{self, ATTEMPT_MARK, MSISDN_MARK, Pattern, expiry_mark};
 use crate::wire;
 
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +20,11 @@ pub enum Uncomposable {
 /// Compiles a step's request: serialised once, through the one shape of the wire, with holes where people differ.
 pub fn compose(step: &Step, lane: &Lane, columns: &[String]) -> Result<Pattern, Uncomposable> {
     let (content, slots) = template::mark(&step.content, columns)?;
-    let json = serde_json::to_string(&request(step.channel, &content, lane))?;
+    let request = wire::SendRequest {
+        expiry: step.ttl.map(|ttl| expiry_mark(ttl).into()),
+        ..request(step.channel, &content, lane)
+    };
+    let json = serde_json::to_string(&request)?;
     Ok(Pattern::new(&json, &slots)?)
 }
 

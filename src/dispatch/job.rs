@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::lane::Lane;
-use crate::domain::{Channel, Content, StepIndex, Timestamp};
+use crate::domain::{Channel, Content, Present, State, StepIndex, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::Refusal;
 use crate::store::{Attempt, Claimed, Entry, Loaded, Verdict};
@@ -18,6 +18,18 @@ pub(super) struct Job {
 impl Job {
     pub(super) const fn step(&self) -> StepIndex {
         self.claimed.message.present.step
+    }
+
+    /// What the step's TTL runs from: its hand-over, and where it goes again after a failure in passing, its first one.
+    pub(super) fn left(&self) -> Timestamp {
+        let Present { state, step, marks, accepted, .. } = self.claimed.message.present;
+        let intent = match state {
+            State::Sending { intent, .. } => intent,
+            State::Queued { not_before, .. } => not_before,
+            State::Awaiting { due } => due,
+            State::Done { at, .. } => at,
+        };
+        accepted.filter(|_| marks.failed(step)).unwrap_or(intent)
     }
 
     /// WhatsApp takes free text only within 24 hours of the person's last message. Nobody's messages are taken in yet, so
@@ -69,10 +81,8 @@ impl Settled {
         let message = job.claimed.message;
         let step = message.present.step;
         let (claimed_at, queued) = match message.present.state {
-            crate::domain::State::Sending { intent, not_before, .. } => (Some(intent), not_before),
-            crate::domain::State::Queued { .. }
-            | crate::domain::State::Awaiting { .. }
-            | crate::domain::State::Done { .. } => (None, now),
+            State::Sending { intent, not_before, .. } => (Some(intent), not_before),
+            State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => (None, now),
         };
         let fact = fact.map(|(verdict, details)| Attempt {
             step,

@@ -115,7 +115,7 @@ impl Worker {
             .map_err(|error| Unsendable::Uncomposable(Causes(&error).to_string()))?;
         let fields =
             job.claimed.fields.unpack().map_err(|error| Unsendable::Uncomposable(Causes(&error).to_string()))?;
-        match pattern.render(message.msisdn, attempt, &fields, body) {
+        match pattern.render(message.msisdn, attempt, job.left(), &fields, body) {
             Ok(()) => Ok(attempt),
             Err(missing) => Err(Unsendable::MissingVariable(missing.column.to_string())),
         }

@@ -61,6 +61,9 @@ pub struct Step {
     pub success: Status,
     /// How long after acceptance receipts are waited for.
     pub receipt_window: Span,
+    /// How long after its hand-over the provider may deliver it, and it may be tried again. A template says that itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Span>,
     /// How long the step may wait to leave.
     pub leave_within: Option<Span>,
     pub on_tier_spent: OnTierSpent,
@@ -68,6 +71,16 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Countries::is_everywhere")]
     pub countries: Countries,
     pub content: Content,
+}
+
+impl Step {
+    /// How long after its hand-over the provider may deliver it, as far as anything says so.
+    pub fn delivers_for(&self) -> Option<Span> {
+        match &self.content {
+            Content::Template(template) => Some(template.effective_ttl()),
+            Content::Text { .. } => self.ttl,
+        }
+    }
 }
 
 /// What a batch was launched with. Stored once, by the digest of its JSON.

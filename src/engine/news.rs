@@ -129,10 +129,11 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// The same step again, within its time: until the deadline or window that runs since its first try, and the TTL.
+    /// The same step again, within its time: until the deadline or window that runs since its first try, and the TTLs of
+    /// step and message.
     fn failed_in_passing(self, message: Present, again: Timestamp) -> Decision {
         let time = self.deadline(&message).unwrap_or_else(|| self.closes(&message));
-        let ends = self.expires(&message).map_or(time, |expires| expires.min(time));
+        let ends = self.tries_until(&message).map_or(time, |until| until.min(time));
         if ends <= self.now {
             return self.give_way(message, Ending::Undelivered);
         }

@@ -22,11 +22,12 @@ fn steps() -> impl Strategy<Value = Step> {
     let channel = proptest::sample::select(Channel::ALL);
     let leave_within = prop_oneof![3 => Just(None), 1 => spans()];
     let after = prop_oneof![4 => (1_i64..900).prop_map(Some), 1 => Just(None)];
-    (channel, after, prop_oneof![1 => Just(0), 8 => 1_usize..4], leave_within, 1_i64..6_000).prop_map(
-        |(channel, after, success, leave_within, window)| {
+    (channel, after, prop_oneof![1 => Just(0), 8 => 1_usize..4], (leave_within, spans()), 1_i64..6_000).prop_map(
+        |(channel, after, success, (leave_within, ttl), window)| {
             let mut step = step(channel, after);
             step.success = Status::ALL[success].min(channel.best_status());
             step.leave_within = leave_within;
+            step.ttl = ttl;
             step.receipt_window = Span::from_secs(window);
             step
         },
@@ -255,6 +256,12 @@ impl Watched {
                 assert!(self.may_leave[step], "step {} left twice: {before:?}", before.step);
                 assert!(!self.called_off && self.story.standing == Standing::Live, "left after it was called off");
                 assert!(!self.is_expired(before), "left after its time: {before:?}");
+                let again = before.accepted.filter(|_| before.marks.failed(before.step));
+                let ends = again.zip(self.story.plan.step(before.step).and_then(|step| step.ttl));
+                assert!(
+                    ends.is_none_or(|(first, ttl)| self.story.now < first + ttl),
+                    "again after its TTL: {before:?}"
+                );
                 self.may_leave[step] = false;
             }
             Event::Answered { answer, .. } => {

@@ -30,6 +30,7 @@ pub(super) fn step(channel: Channel, fallback_after: Option<i64>) -> Step {
         fallback_after: fallback_after.map(Span::from_secs),
         success: channel.default_success(),
         receipt_window: channel.receipt_window(),
+        ttl: None,
         leave_within: None,
         on_tier_spent: OnTierSpent::Wait,
         countries: Countries::Everywhere,

@@ -34,6 +34,13 @@ impl Machine<'_> {
         Some(message.accepted? + self.plan.step(message.step)?.fallback_after?)
     }
 
+    /// Until when the present step may be tried again: its own TTL runs from its first hand-over, as the message's does
+    /// from the first of all.
+    pub(super) fn tries_until(self, message: &Present) -> Option<Timestamp> {
+        let own = self.plan.step(message.step).and_then(|step| Some(message.accepted? + step.ttl?));
+        [own, self.expires(message)].into_iter().flatten().min()
+    }
+
     /// When the receipt window of the step that was handed over last closes.
     pub(super) fn closes(self, message: &Present) -> Timestamp {
         let window = message.marks.last_handed_over().and_then(|last| self.plan.step(last));

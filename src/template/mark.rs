@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::{Error, Place, Problem};
 use super::text::{Piece, find_column, pieces};
-use crate::domain::{ButtonAction, Content, Header};
+use crate::domain::{ButtonAction, Content, Header, Span};
 
 // Noncharacters: Unicode promises that they never stand for text, and JSON carries them untouched.
 pub(super) const OPEN: char = '\u{FDD0}';
@@ -14,6 +14,13 @@ pub(super) const CLOSE: char = '\u{FDD1}';
 pub const MSISDN_MARK: &str = "\u{FDD0}msisdn\u{FDD1}";
 /// Stands for the attempt's id in a marked JSON.
 pub const ATTEMPT_MARK: &str = "\u{FDD0}attempt\u{FDD1}";
+
+/// Stands for the moment so long after the hand-over, in a marked JSON.
+pub fn expiry_mark(ttl: Span) -> String {
+    format!("{OPEN}{EXPIRY}{}{CLOSE}", ttl.millis())
+}
+
+pub(super) const EXPIRY: &str = "expiry ";
 
 /// What a marker stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]

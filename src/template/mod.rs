@@ -18,7 +18,7 @@ mod text;
 
 pub use check::check;
 pub use error::{Error, InvalidPattern, Missing, Place, Problem};
-pub use mark::{ATTEMPT_MARK, MSISDN_MARK, Slot, Slots, mark};
+pub use mark::{ATTEMPT_MARK, MSISDN_MARK, Slot, Slots, expiry_mark, mark};
 pub use pattern::Pattern;
 pub use preview::{Line, literals, preview};
 pub use sms::{Alphabet, PARTS_MAX, Segments, beyond_gsm7, segments};

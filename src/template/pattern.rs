@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::error::{InvalidPattern, Missing};
-use super::mark::{CLOSE, OPEN, Slots};
+use super::mark::{CLOSE, EXPIRY, OPEN, Slots};
 use super::text::filled;
-use crate::domain::{AttemptId, Msisdn, push_json_escaped};
+use crate::domain::{AttemptId, Msisdn, Span, Timestamp, push_json_escaped};
 
-/// JSON in pieces, with slots between them. Rendering appends and allocates nothing of its own.
+/// JSON in pieces, with slots between them. Rendering appends and allocates nothing of its own, but for an expiry.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     parts: Vec<Part>,
@@ -19,6 +19,8 @@ enum Part {
     Literal(Box<[u8]>),
     Msisdn,
     Attempt,
+    /// So long after the hand-over.
+    Expiry(Span),
     /// The default is escaped already.
     Field {
         column: usize,
@@ -49,11 +51,12 @@ impl Pattern {
         Ok(Self { parts })
     }
 
-    /// Appends the request of one message. Where a variable has neither value nor default, `out` stays as it was.
+    /// Appends the request of one message that is handed over at `left`. Where a variable has neither value nor default, `out` stays as it was.
     pub fn render(
         &self,
         msisdn: Msisdn,
         attempt: AttemptId,
+        left: Timestamp,
         fields: &[Cow<'_, str>],
         out: &mut Vec<u8>,
     ) -> Result<(), Missing> {
@@ -63,6 +66,7 @@ impl Pattern {
                 Part::Literal(bytes) => out.extend_from_slice(bytes),
                 Part::Msisdn => msisdn.append_to(out),
                 Part::Attempt => attempt.append_to(out),
+                Part::Expiry(ttl) => out.extend_from_slice((left + *ttl).rfc3339().as_bytes()),
                 Part::Field { column, name, default } => match (filled(fields, *column), default) {
                     (Some(value), _) => push_json_escaped(out, value),
                     (None, Some(default)) => out.extend_from_slice(default),
@@ -83,6 +87,10 @@ fn part(marker: &str, slots: &Slots) -> Result<Part, InvalidPattern> {
         "attempt" => return Ok(Part::Attempt),
         _ => {}
     }
+    if let Some(millis) = marker.strip_prefix(EXPIRY) {
+        let millis = millis.parse().map_err(|_| InvalidPattern::UnknownMarker)?;
+        return Ok(Part::Expiry(Span::from_millis(millis)));
+    }
     let slot = marker.parse().ok().and_then(|number: usize| slots.0.get(number));
     let slot = slot.ok_or(InvalidPattern::UnknownMarker)?;
     let escaped = |text: &String| {
@@ -95,7 +103,7 @@ fn part(marker: &str, slots: &Slots) -> Result<Part, InvalidPattern> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mark::{ATTEMPT_MARK, MSISDN_MARK, mark};
+    use super::super::mark::{ATTEMPT_MARK, MSISDN_MARK, expiry_mark, mark};
     use super::*;
     use crate::domain::{BatchId, Content, MessageKey, StepIndex, Tag};
     use proptest::prelude::*;
@@ -103,6 +111,10 @@ mod tests {
     fn attempt() -> AttemptId {
         let key = MessageKey { batch: BatchId(1), n: 2 };
         AttemptId { key, step: StepIndex::FIRST, tag: Tag::from_random(3) }
+    }
+
+    fn left() -> Timestamp {
+        Timestamp::parse_rfc3339("2026-12-01T09:00:00Z").unwrap()
     }
 
     fn number() -> Msisdn {
@@ -115,14 +127,15 @@ mod tests {
         let content = Content::Text { text: text.to_owned(), source: None, encoding: None };
         let (marked, slots) = mark(&content, &columns).unwrap();
         let Content::Text { text, .. } = marked else { panic!("a text stays a text") };
-        let json = serde_json::json!({ "to": MSISDN_MARK, "id": ATTEMPT_MARK, "text": text });
+        let expiry = expiry_mark(Span::from_secs(90));
+        let json = serde_json::json!({ "to": MSISDN_MARK, "id": ATTEMPT_MARK, "text": text, "expiry": expiry });
         Pattern::new(&json.to_string(), &slots).unwrap()
     }
 
     fn render(pattern: &Pattern, fields: &[&str]) -> Result<serde_json::Value, Missing> {
         let fields: Vec<Cow<'_, str>> = fields.iter().map(|field| Cow::Borrowed(*field)).collect();
         let mut out = Vec::new();
-        pattern.render(number(), attempt(), &fields, &mut out)?;
+        pattern.render(number(), attempt(), left(), &fields, &mut out)?;
         Ok(serde_json::from_slice(&out).unwrap())
     }
 
@@ -133,6 +146,7 @@ mod tests {
         assert_eq!(json["text"], "Hi \"you\", A\"1\\\nA\"1\\");
         assert_eq!(json["to"], "+6591234567");
         assert_eq!(json["id"], attempt().to_string());
+        assert_eq!(json["expiry"], "2026-12-01T09:01:30.000Z");
     }
 
     #[test]
@@ -140,7 +154,7 @@ mod tests {
         let pattern = pattern("{{Name|you}} {{Code}}", &["Code", "Name"]);
         for fields in [&[Cow::Borrowed("")][..], &[]] {
             let mut out = b"before".to_vec();
-            let missing = pattern.render(number(), attempt(), fields, &mut out).unwrap_err();
+            let missing = pattern.render(number(), attempt(), left(), fields, &mut out).unwrap_err();
             assert_eq!((&*missing.column, &out[..]), ("Code", &b"before"[..]));
         }
     }
@@ -150,6 +164,7 @@ mod tests {
         let slots = Slots::default();
         assert_eq!(Pattern::new("\"\u{FDD0}0\u{FDD1}\"", &slots).unwrap_err(), InvalidPattern::UnknownMarker);
         assert_eq!(Pattern::new("\"\u{FDD0}msisdn\"", &slots).unwrap_err(), InvalidPattern::UnknownMarker);
+        assert_eq!(Pattern::new("\"\u{FDD0}expiry x\u{FDD1}\"", &slots).unwrap_err(), InvalidPattern::UnknownMarker);
         assert_eq!(Pattern::new("{", &slots).unwrap_err(), InvalidPattern::NotJson);
     }
 

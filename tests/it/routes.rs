@@ -121,3 +121,131 @@ async fn a_campaign_that_is_for_nobody_settles_at_once_and_sends_nothing() {
     assert_eq!(world.seen().await["messages"], json!(0));
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_provider_drops_at_a_steps_ttl_goes_on_to_the_next() {
+    // Viber would deliver in a minute, which is longer than its step's TTL.
+    let profile = r#"
+[channel.Viber]
+reject = 0.0
+undelivered = 0.0
+silent = 0.0
+delivered = 1.0
+sent_after = { median = "1ms", spread = 1.0 }
+delivered_after = { median = "60s", spread = 1.0 }
+[channel.SMS]
+reject = 0.0
+undelivered = 0.0
+silent = 0.0
+delivered = 1.0
+sent_after = { median = "1ms", spread = 1.0 }
+delivered_after = { median = "1ms", spread = 1.0 }
+"#;
+    let world = Setup { profile: Profile::from_toml(profile).unwrap(), ..Setup::default() }.start().await;
+    let viber = VIBER.replace("60s", "1h") + "ttl = \"1s\"\n";
+    let launched = world.launch_text(&campaign_of(&numbers("6591", 6, 20), &[&viber, SMS])).await;
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    assert_eq!((report.outcome(Outcome::Reached), report.delivered_twice), (20, 0), "{report:?}");
+    let [viber, sms] = &report.steps[..] else { panic!("{report:?}") };
+    assert_eq!((viber.handed_over, viber.fell_back.undelivered, sms.reached), (20, 20, 20));
+    world.seen().await;
+    world.stop().await;
+}
+
+/// Every channel but the last takes everybody's message and never says anything of it.
+const ONLY_THE_LAST_ARRIVES: &str = r#"
+speed = 1000.0
+[channel.WhatsApp]
+reject = 0.0
+undelivered = 0.0
+silent = 1.0
+delivered = 0.0
+[channel.Viber]
+reject = 0.0
+undelivered = 0.0
+silent = 1.0
+delivered = 0.0
+[channel.RCS]
+reject = 0.0
+undelivered = 0.0
+silent = 1.0
+delivered = 0.0
+[channel.LINE]
+reject = 0.0
+undelivered = 0.0
+silent = 1.0
+delivered = 0.0
+[channel.ZaloNotification]
+reject = 0.0
+undelivered = 0.0
+silent = 1.0
+delivered = 0.0
+[channel.LineNotification]
+reject = 0.0
+undelivered = 0.0
+silent = 1.0
+delivered = 0.0
+[channel.SMS]
+reject = 0.0
+undelivered = 0.0
+silent = 0.0
+delivered = 1.0
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_of_seven_steps_goes_through_every_channel_once() {
+    let lanes = r#"
+[[lane]]
+name = "rcs"
+channel = "RCS"
+[[lane]]
+name = "line"
+channel = "LINE"
+[[lane]]
+name = "zalo"
+channel = "ZaloNotification"
+[[lane]]
+name = "line-notification"
+channel = "LineNotification"
+"#;
+    let profile = Profile::from_toml(ONLY_THE_LAST_ARRIVES).unwrap();
+    let world = Setup { profile, lanes, ..Setup::default() }.start().await;
+    let mut steps = vec![WHATSAPP.replace("60s", "1s")];
+    for channel in ["Viber", "RCS", "LINE", "ZaloNotification", "LineNotification"] {
+        steps.push(format!("channel = \"{channel}\"\nfallback_after = \"1s\"\ntext = \"Hello\"\n"));
+    }
+    steps.push(SMS.to_owned());
+    let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+    let launched = world.launch_text(&campaign_of(&numbers("6591", 6, 10), &steps)).await;
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    assert_eq!((report.outcome(Outcome::Reached), report.steps.len()), (10, 7), "{report:?}");
+    for step in &report.steps[..6] {
+        assert_eq!((step.handed_over, step.fell_back.deadline), (10, 10), "{step:?}");
+    }
+    assert_eq!((report.steps[6].handed_over, report.steps[6].reached), (10, 10));
+    assert_eq!(world.seen().await["messages"], json!(70));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_of_one_step_ends_with_it_whatever_comes_of_it() {
+    let profile = r#"
+speed = 1000.0
+[channel.SMS]
+reject = 0.2
+undelivered = 0.2
+silent = 0.2
+delivered = 0.4
+"#;
+    let world = Setup { profile: Profile::from_toml(profile).unwrap(), ..Setup::default() }.start().await;
+    let sms = format!("{SMS}receipt_window = \"1s\"\n");
+    let launched = world.launch_text(&campaign_of(&numbers("6591", 6, 200), &[&sms])).await;
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    let [step] = &report.steps[..] else { panic!("{report:?}") };
+    assert_eq!(step.fell_back.total(), 0, "there is nothing to fall back to: {report:?}");
+    assert_eq!(report.outcome(Outcome::Undelivered), step.rejected + step.undelivered, "{report:?}");
+    let ended = [Outcome::Reached, Outcome::Undelivered, Outcome::Silent].map(|outcome| report.outcome(outcome));
+    assert!(ended.iter().all(|count| *count > 0) && ended.iter().sum::<i64>() == 200, "{report:?}");
+    assert_eq!(world.seen().await["messages"], json!(step.handed_over));
+    world.stop().await;
+}

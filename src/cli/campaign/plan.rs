@@ -92,6 +92,8 @@ struct StepShown<'a> {
     channel: Channel,
     lane: &'a str,
     fallback_after: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl: Option<String>,
     success_status: String,
     /// How many of the recipients it is for.
     recipients: u64,
@@ -141,6 +143,7 @@ impl<'a> PlanShown<'a> {
             channel: step.channel,
             lane: &step.lane,
             fallback_after: step.fallback_after.map(|after| after.to_string()),
+            ttl: step.ttl.map(|ttl| ttl.to_string()),
             success_status: step.success.to_string(),
             recipients: shares.at(index).people,
             countries: &step.countries,
@@ -300,5 +303,6 @@ fn rule(step: &Step, has_next: bool) -> String {
         (true, None) => "; on failure the next step".to_owned(),
         (false, _) => format!("; receipts are waited for {}", step.receipt_window),
     };
-    format!("lane {}, until {}{fall}", step.lane, step.success)
+    let dropped = step.ttl.map(|ttl| format!("; the provider drops it after {ttl}")).unwrap_or_default();
+    format!("lane {}, until {}{fall}{dropped}", step.lane, step.success)
 }

@@ -1,6 +1,6 @@
 //! Rules 1 to 5: deadlines, whose fault, what success is, the last step, and how long all of it may take.
 
-use crate::domain::{Count, Fault, Outcome, SenderPart, SkipReason, Span, State, Status};
+use crate::domain::{Count, Ending, Fault, Outcome, SenderPart, SkipReason, Span, State, Status};
 use crate::engine::story::{DAY, HOUR, MINUTE, START, Story, at, place, plan_with};
 use crate::engine::{Answer, Event, Ignored, Report, Rule, Silence};
 
@@ -21,7 +21,7 @@ fn a_deadline_is_never_early() {
     let mut story = Story::usual();
     story.leave().at(15 * MINUTE).now = at(15 * MINUTE) - Span::from_millis(1);
     assert_eq!(story.ignores(Event::Due { silence: Silence::Trusted }), Ignored::NotYet);
-    assert_eq!(story.at(15 * MINUTE).time_is_up(), Rule::GaveWay(crate::domain::Ending::Deadline));
+    assert_eq!(story.at(15 * MINUTE).time_is_up(), Rule::GaveWay(Ending::Deadline));
     assert!(story.is_queued(2));
 }
 
@@ -198,6 +198,23 @@ fn in_passing_stays_within_the_time_that_ran_for_the_first_try() {
     }
     story.at(15 * MINUTE).time_is_up();
     assert!(story.is_queued(2));
+}
+
+#[test]
+fn a_step_goes_again_for_no_longer_than_its_own_ttl_which_runs_from_its_first_hand_over() {
+    let mut story = Story::of(plan_with(|plan| plan.steps[0].ttl = Some(Span::from_secs(10 * MINUTE))));
+    story.at(HOUR).leave();
+    for minute in [4, 8] {
+        story.at(HOUR + minute * MINUTE).fail(1, Fault::Passing);
+        assert_eq!(story.due_at(), Some(at(HOUR + 10 * MINUTE)));
+        story.at(HOUR + minute * MINUTE + 5).leave();
+    }
+    // What it has handed over may still come in until the deadline: only no other try follows.
+    assert!(story.awaits_until(HOUR + 15 * MINUTE));
+    assert_eq!(story.at(HOUR + 10 * MINUTE).fail(1, Fault::Passing), Rule::GaveWay(Ending::Undelivered));
+    assert!(story.is_queued(2));
+    // The next step's time is its own.
+    assert_eq!(story.due_at(), None);
 }
 
 #[test]

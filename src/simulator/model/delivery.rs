@@ -35,6 +35,8 @@ enum What {
     Undelivered,
     Delivered,
     Read,
+    /// Its time is over, and it has not been delivered.
+    Expired,
     /// The provider's own deadline of a step.
     FallBack,
     /// A receipt that was held back, or comes twice, of something that happened earlier.
@@ -79,6 +81,14 @@ impl Model {
     fn lay_down(&mut self, at: Timestamp, n: u32, step: u8, what: What) {
         self.due_counter += 1;
         self.due.push(Reverse(Due { at, order: self.due_counter, n, step, what }));
+    }
+
+    /// The same, unless the message is dropped before.
+    fn lay_down_in_time(&mut self, at: Timestamp, n: u32, step: u8, what: What) {
+        match self.expiries.get(&n).filter(|expiry| **expiry < at) {
+            Some(expiry) => self.lay_down(*expiry, n, step, What::Expired),
+            None => self.lay_down(at, n, step, what),
+        }
     }
 
     /// Whether the person's dice let the channel refuse them at once, and with which code.
@@ -152,7 +162,7 @@ impl Model {
             self.lay_down(now, n, step, What::Again(happened));
         }
         if let Some((after, what)) = first {
-            self.lay_down(now + after, n, step, what);
+            self.lay_down_in_time(now + after, n, step, what);
         }
         let own_deadline = self.chains.get(&n).and_then(|chain| chain.steps.get(usize::from(step))?.fallback_after);
         if let Some(after) = own_deadline {
@@ -188,7 +198,7 @@ impl Model {
                 let after = delivery.map(|delivery| delivery.delivered_after.draw(dice(Throw::EndedAfter), speed));
                 self.reach(n, step, State::Sent, at, webhooks);
                 if fate == Fate::Delivered && channel.best_status() >= Status::Delivered {
-                    self.lay_down(at + after.unwrap_or_default(), n, step, What::Delivered);
+                    self.lay_down_in_time(at + after.unwrap_or_default(), n, step, What::Delivered);
                 }
             }
             What::Delivered => {
@@ -200,6 +210,12 @@ impl Model {
                 }
             }
             What::Read => self.reach(n, step, State::Read, at, webhooks),
+            What::Expired => {
+                if let Some(record) = self.records.get_mut(n as usize).filter(|record| record.step == step) {
+                    record.attempt.code = EXPIRED;
+                }
+                self.reach(n, step, State::Undelivered, at, webhooks);
+            }
             What::Undelivered => {
                 self.reach(n, step, State::Undelivered, at, webhooks);
                 if present == step {
@@ -354,6 +370,8 @@ const fn detail(state: State) -> Option<&'static str> {
     }
 }
 
+/// What the provider says of a message that was dropped.
+const EXPIRED: u16 = 36;
 /// The second copy of a receipt comes within this time.
 const DUPLICATE_WITHIN: Span = Span::from_secs(5);
 /// A receipt that is held back comes within this time.

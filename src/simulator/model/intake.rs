@@ -27,6 +27,8 @@ struct Checked {
     steps: Vec<ChainStep>,
     doom: Doom,
     scheduled: Option<Timestamp>,
+    /// Dropped unless delivered by then.
+    expiry: Option<Timestamp>,
 }
 
 const BATCH_MAX: usize = 10_000;
@@ -176,6 +178,10 @@ impl Model {
             Some(at) => at.filter(|at| *at > now),
             None => None,
         };
+        let expiry = match request.expiry.as_deref().map(wire::instant) {
+            Some(at) => Some(at.filter(|at| *at > now).ok_or(1_006)?),
+            None => None,
+        };
         if let Some(code) = steps.first().and_then(|step| self.rejection(to, step.channel)) {
             return Err(Refusal { channel: steps.first().map(|step| step.channel), ..Refusal::from(i64::from(code)) });
         }
@@ -186,7 +192,7 @@ impl Model {
         } else {
             Doom::None
         };
-        Ok(Checked { to, steps, doom, scheduled })
+        Ok(Checked { to, steps, doom, scheduled, expiry })
     }
 
     /// The channels to try: the request's, else the subaccount's own.
@@ -252,6 +258,9 @@ impl Model {
         }
         if let Some(url) = request.dlr_callback_url.as_deref() {
             self.callbacks.insert(n, url.into());
+        }
+        if let Some(at) = checked.expiry {
+            self.expiries.insert(n, at);
         }
         if self.kept.len() < self.profile.keep_requests {
             self.kept.push(serde_json::to_string(request).unwrap_or_default().into());

@@ -52,6 +52,8 @@ pub struct Model {
     chains: HashMap<u32, Box<Chain>>,
     /// Messages whose receipts go elsewhere.
     callbacks: HashMap<u32, Box<str>>,
+    /// Of messages that say so: when they are dropped unless they have been delivered.
+    expiries: HashMap<u32, Timestamp>,
     /// The first requests, whole.
     kept: Vec<Box<str>>,
     due: BinaryHeap<Reverse<Due>>,
@@ -110,6 +112,7 @@ impl Model {
             sub_accounts: Vec::new(),
             chains: HashMap::new(),
             callbacks: HashMap::new(),
+            expiries: HashMap::new(),
             kept: Vec::new(),
             due: BinaryHeap::new(),
             due_counter: 0,

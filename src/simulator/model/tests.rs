@@ -183,6 +183,27 @@ fn only_what_is_scheduled_and_not_yet_sent_can_be_cancelled() {
 }
 
 #[test]
+fn what_has_an_expiry_is_dropped_then_unless_it_was_delivered() {
+    let late = "[channel.SMS]\nsent_after = { median = \"1s\", spread = 1.0 }\n\
+                delivered_after = { median = \"60s\", spread = 1.0 }\nreject = 0.0\nundelivered = 0.0\nsilent = 0.0\n\
+                delivered = 1.0";
+    let mut model = model(Profile::from_toml(late).unwrap());
+    let mut send = |number: u64, expiry: Option<i64>| {
+        let mut body = text(number, "mine", &json!([{"channel": "SMS"}]));
+        body["expiry"] = json!(expiry.map(|after| (START + seconds(after)).rfc3339()));
+        response(&post(&mut model, MESSAGES, &body, START))
+    };
+    assert_eq!((send(6_591_000_001, Some(30)).0, send(6_591_000_002, Some(90)).0), (200, 200));
+    let (status, refused) = send(6_591_000_003, Some(0));
+    assert_eq!((status, &refused["code"]), (400, &json!(1_006)));
+    let all = |model: &mut Model, at| -> Vec<Report> {
+        reports(model, START + seconds(at)).into_iter().map(|(_, _, report)| report).collect()
+    };
+    assert_eq!(all(&mut model, 30), [Report::Sent, Report::Sent, Report::Negative { code: Some(36) }]);
+    assert_eq!(all(&mut model, 90), [Report::Delivered]);
+}
+
+#[test]
 fn details_come_once_a_second_and_show_every_step() {
     let mut model = model(Profile::perfect());
     let (_, answer) = response(&post(&mut model, MESSAGES, &whatsapp(6_591_234_567, "mine"), START));

@@ -49,6 +49,8 @@ pub(crate) struct Setup {
     /// Added to the WhatsApp lane.
     pub(crate) whatsapp: &'static str,
     pub(crate) rate: &'static str,
+    /// Whole lanes beside those of WhatsApp, Viber and SMS.
+    pub(crate) lanes: &'static str,
     pub(crate) way: Way,
 }
 
@@ -64,7 +66,14 @@ pub(crate) enum Way {
 impl Default for Setup {
     fn default() -> Self {
         let whatsapp = "tier = \"unlimited\"";
-        Self { profile: Profile::perfect(), provider: "", whatsapp, rate: "2000/s", way: Way::Takes(Span::ZERO) }
+        Self {
+            profile: Profile::perfect(),
+            provider: "",
+            whatsapp,
+            rate: "2000/s",
+            lanes: "",
+            way: Way::Takes(Span::ZERO),
+        }
     }
 }
 
@@ -117,11 +126,12 @@ impl Setup {
              webhook_secret_file = \"{}\"\n{}\n\
              [[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\nrate = \"{rate}\"\n{}\n\
              [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"{rate}\"\n\
-             [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"{rate}\"\nsource = \"ACME\"\n",
+             [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"{rate}\"\nsource = \"ACME\"\n{lanes}",
             secret_file.display(),
             self.provider,
             self.whatsapp,
             rate = self.rate,
+            lanes = self.lanes,
         );
         let path = folder.path().join("volley.toml");
         let none = std::iter::empty::<(&str, String)>();
