@@ -1,33 +1,8 @@
 //! What is wrong with a campaign: all of it at once, each with its place.
 
-use std::fmt;
 use std::path::PathBuf;
 
-use crate::domain::StepIndex;
-
-/// One thing to put right. The sentence says what is wrong and what to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    pub step: Option<StepIndex>,
-    /// The key as it stands in the file, such as `fallback_after` or `template, body 2`.
-    pub key: String,
-    pub sentence: String,
-}
-
-impl Problem {
-    pub(super) fn new(step: Option<StepIndex>, key: impl Into<String>, sentence: impl fmt::Display) -> Self {
-        Self { step, key: key.into(), sentence: sentence.to_string() }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(step) = self.step {
-            write!(f, "step {step}, ")?;
-        }
-        write!(f, "{}: {}", self.key, self.sentence)
-    }
-}
+use crate::config::Problem;
 
 /// Why a campaign file is no campaign.
 #[derive(Debug, thiserror::Error)]

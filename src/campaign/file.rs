@@ -1,19 +1,15 @@
 //! The campaign file, in TOML or JSON, and the same JSON over the API: what a person wants, before anything is checked
 //! against lanes, columns or the time.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
-use super::content;
-use super::error::{FileError, Problem};
-use super::table::{NotBuilt, Table};
-use crate::config::nearest;
-use crate::domain::{
-    AfterGap, Channel, Content, Countries, Country, OnOverlap, OnTierSpent, OnUnknown, Span, Status, StepIndex,
-};
+use super::chosen::DraftRoute;
+use super::error::FileError;
+use crate::config::{NotBuilt, Problem, Table, nearest, steps, to_json};
+use crate::domain::{AfterGap, Country, OnOverlap, OnUnknown, Span};
 
 /// A campaign as it is written. Everything optional is still open.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,23 +30,9 @@ pub struct Draft {
     pub on_overlap: OnOverlap,
     pub on_unknown: OnUnknown,
     pub after_gap: AfterGap,
-    pub steps: Vec<DraftStep>,
+    pub route: DraftRoute,
     /// Where the file lies: what the paths in `audience` and `exclude` are relative to.
     pub folder: PathBuf,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct DraftStep {
-    pub channel: Channel,
-    pub lane: Option<String>,
-    pub fallback_after: Option<Span>,
-    pub success_status: Option<Status>,
-    pub receipt_window: Option<Span>,
-    pub ttl: Option<Span>,
-    pub leave_within: Option<Span>,
-    pub on_tier_spent: OnTierSpent,
-    pub countries: Countries,
-    pub content: Content,
 }
 
 const REMOVE: &str = "remove it";
@@ -72,9 +54,6 @@ const CAMPAIGN_NOT_BUILT: &[NotBuilt] = &[
     ("repeat", REMOVE),
     ("mapping", "remove it, and let each variable name its column"),
 ];
-
-const STEP_NOT_BUILT: &[NotBuilt] =
-    &[("lanes", "name one `lane`"), ("countries", "write `only` or `skip_when`"), ("quiet_hours", REMOVE)];
 
 impl Draft {
     /// Reads a campaign file.
@@ -126,14 +105,14 @@ fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {
         numbers: table.texts("numbers"),
         exclude: table.texts("exclude"),
         country: table.parsed("country"),
-        ttl: positive(&mut table, "ttl"),
+        ttl: table.positive("ttl"),
         at: table.said("at"),
         end: table.said("end"),
         time_zone: time_zone(&mut table),
         on_overlap: table.parsed("on_overlap").unwrap_or(OnOverlap::Warn),
         on_unknown: table.parsed("on_unknown").unwrap_or(OnUnknown::Keep),
         after_gap: after_gap(&mut table),
-        steps: steps(&mut table),
+        route: route(&mut table),
         folder: PathBuf::new(),
     };
     if draft.audience.is_empty() && draft.numbers.is_empty() {
@@ -151,13 +130,25 @@ fn name(table: &mut Table<'_>) -> Option<String> {
     Some(name)
 }
 
-fn positive(table: &mut Table<'_>, key: &'static str) -> Option<Span> {
-    let span: Span = table.parsed(key)?;
-    if span < Span::from_secs(1) {
-        table.wrong(key, format_args!("{span} is less than a second; write 1s or more, or remove it"));
-        return None;
+/// A route's name, steps of its own, or neither, which leaves it to the default.
+fn route(table: &mut Table<'_>) -> DraftRoute {
+    let (name, sub_account) = (table.said("route"), table.said("sub_account"));
+    let has_steps = table.has("step");
+    if name.is_some() && has_steps {
+        table.wrong("route", "a campaign takes a route or has steps of its own; keep one of them");
     }
-    Some(span)
+    if sub_account.is_some() && (name.is_some() || has_steps) {
+        table.wrong("sub_account", "says whose default route to take, and the campaign says its steps; remove it");
+    }
+    match name {
+        _ if has_steps => DraftRoute::Own(steps(table)),
+        Some(name) => DraftRoute::Named(name),
+        None => {
+            // Asked for, so that it is known where something else is misspelled.
+            table.take("step");
+            DraftRoute::Default { sub_account }
+        }
+    }
 }
 
 fn time_zone(table: &mut Table<'_>) -> Option<Tz> {
@@ -186,118 +177,5 @@ fn after_gap(table: &mut Table<'_>) -> AfterGap {
         }
         Some(said @ (AfterGap::Wait | AfterGap::FallBack)) => said,
         None => AfterGap::Wait,
-    }
-}
-
-fn steps(table: &mut Table<'_>) -> Vec<DraftStep> {
-    let mut found = Vec::new();
-    let tables = table.tables("step");
-    if tables.len() > usize::from(StepIndex::COUNT_MAX) {
-        let sentence =
-            format!("{} steps are more than the {} allowed; remove some", tables.len(), StepIndex::COUNT_MAX);
-        table.wrong("step", sentence);
-    } else if tables.is_empty() {
-        table.wrong("step", "a campaign needs a step; add [[step]] with a channel and what to say");
-    }
-    for (index, keys) in StepIndex::all().zip(tables) {
-        found.extend(step(table.step(index, keys)));
-    }
-    found
-}
-
-fn step(mut table: Table<'_>) -> Option<DraftStep> {
-    if !table.has("channel") {
-        table.wrong("channel", "is missing; write WhatsApp, Viber, SMS or another");
-    }
-    let channel: Option<Channel> = table.parsed("channel");
-    let lane = table.said("lane");
-    let fallback_after = positive(&mut table, "fallback_after");
-    let success_status = table.parsed("success_status");
-    let receipt_window = positive(&mut table, "receipt_window");
-    let ttl = positive(&mut table, "ttl");
-    let leave_within = positive(&mut table, "leave_within");
-    let on_tier_spent = table.parsed("on_tier_spent").unwrap_or(OnTierSpent::Wait);
-    if on_tier_spent == OnTierSpent::FallBack {
-        table.not_built(
-            "on_tier_spent",
-            "falling back for a spent tier",
-            "remove it, or bound the wait with `leave_within`",
-        );
-    }
-    let countries = countries(&mut table);
-    let content = content::read(&mut table);
-    table.finish(STEP_NOT_BUILT);
-    Some(DraftStep {
-        channel: channel?,
-        lane,
-        fallback_after,
-        success_status,
-        receipt_window,
-        ttl,
-        leave_within,
-        on_tier_spent,
-        countries,
-        content: content?,
-    })
-}
-
-/// For whom a step is: those that `only` names, or all but those that `skip_when` names. An empty column is no reason of
-/// its own to leave a step out: a text that cannot be written for somebody gives way to the next step anyway.
-fn countries(table: &mut Table<'_>) -> Countries {
-    let (only, skipped) = (named(table, "only"), named(table, "skip_when"));
-    match (only, skipped) {
-        (Some(_), Some(_)) => {
-            table.wrong("skip_when", "`only` says already for whom the step is; keep one of them");
-            Countries::Everywhere
-        }
-        (Some(only), None) => Countries::Only(only),
-        (None, Some(skipped)) => Countries::AllBut(skipped),
-        (None, None) => Countries::Everywhere,
-    }
-}
-
-/// Countries by their codes, where the key is there.
-fn named(table: &mut Table<'_>, key: &'static str) -> Option<BTreeSet<Country>> {
-    if !table.has(key) {
-        return None;
-    }
-    let codes = table.texts(key);
-    if codes.is_empty() {
-        table.wrong(key, "names no country; write some, such as [\"SG\", \"MY\"], or remove it");
-    }
-    let mut countries = BTreeSet::new();
-    for code in codes {
-        match code.parse::<Country>().ok().filter(|country| country.is_known()) {
-            Some(country) => countries.extend([country]),
-            None => table.wrong(key, no_country(&code)),
-        }
-    }
-    Some(countries)
-}
-
-fn no_country(code: &str) -> String {
-    // A slip of the hand mostly leaves the first letter right.
-    let first = code.trim().chars().next().map(|first| first.to_ascii_uppercase());
-    let alike = Country::known().filter(|known| known.chars().next() == first);
-    let right = match code.trim().to_ascii_uppercase().as_str() {
-        "UK" => Some("GB"),
-        code => nearest(code, alike).or_else(|| nearest(code, Country::known())),
-    };
-    match right {
-        Some(right) => format!("\"{code}\" is no country; did you mean {right}?"),
-        None => format!("\"{code}\" is no country; write its two letters, such as SG or MY"),
-    }
-}
-
-/// TOML's values as JSON's; an instant is the text that it is written as.
-fn to_json(value: toml::Value) -> Value {
-    match value {
-        toml::Value::String(text) => Value::String(text),
-        toml::Value::Integer(number) => number.into(),
-        toml::Value::Float(number) => number.into(),
-        toml::Value::Boolean(truth) => Value::Bool(truth),
-        toml::Value::Datetime(at) => Value::String(at.to_string()),
-        toml::Value::Array(values) => values.into_iter().map(to_json).collect(),
-        toml::Value::Table(table) => table.into_iter().map(|(key, value)| (key, to_json(value))).collect(),
     }
 }

@@ -1,6 +1,5 @@
 //! Plan and launch: what was planned is what is sent.
 
-use super::error::Problem;
 use super::file::Draft;
 use super::lint::{Facts, Warning, lint};
 use super::people::{Gathering, Part, People, PeopleError};
@@ -8,7 +7,7 @@ use super::route;
 use super::time::{Schedule, schedule};
 use crate::audience::OnProgress;
 use crate::clock::{Chance, Clock};
-use crate::config::Config;
+use crate::config::{Config, Problem};
 use crate::domain::{BatchId, BatchState, CampaignId, Plan, Tag, Timestamp};
 use crate::engine;
 use crate::store::{self, Lane, NewBatch, Spread, Start, Store};
@@ -99,6 +98,7 @@ impl Launcher<'_> {
         {
             return Err(store::Error::NameTaken { name: name.clone() }.into());
         }
+        draft.route.choose(self.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
         let people = Gathering { store: self.store, clock: self.clock, keep }.gather(draft, progress).await?;
         let (plan, mut warnings) = match route::plan(draft, &people.columns, self.config, &schedule) {
             Ok(planned) => planned,

@@ -122,9 +122,11 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
     for (index, step) in plan.places() {
         warnings.step = index;
         let share = shares.at(index);
-        warnings.time(plan, step, deadlines);
+        // Where nobody is known to be there, the route alone says whether a step has others behind it.
+        let is_last = plan.ends_with(index) || (share.people > 0 && share.followed == 0);
+        warnings.time(plan, step, deadlines, is_last);
         warnings.countries(step, share, facts.countries);
-        if !plan.ends_with(index) && share.people > 0 && share.followed == 0 {
+        if is_last && step.fallback_after.is_some() {
             let sentence = "no later step is for anybody whom it is for, so for all of them it is the last; its \
                             fallback_after does nothing";
             warnings.warn(Lint::NothingFollows, sentence.to_owned());
@@ -186,7 +188,7 @@ impl Warnings {
         }
     }
 
-    fn time(&mut self, plan: &Plan, step: &Step, deadlines: Span) {
+    fn time(&mut self, plan: &Plan, step: &Step, deadlines: Span, is_last: bool) {
         if let Some(ttl) = plan.ttl.filter(|ttl| self.step != StepIndex::FIRST && *ttl <= deadlines) {
             let sentence = format!(
                 "the steps before it may take {deadlines}, and the campaign's ttl ends after {ttl}, so only failures bring \
@@ -194,7 +196,7 @@ impl Warnings {
             );
             self.warn(Lint::AfterTtl, sentence);
         }
-        if !plan.ends_with(self.step) && step.fallback_after.is_none() {
+        if !is_last && step.fallback_after.is_none() {
             let sentence =
                 "has no fallback_after, so it gives way only when it fails; silence keeps a person here".to_owned();
             self.warn(Lint::NoDeadline, sentence);

@@ -9,7 +9,7 @@
 //! settled by itself ([`Housekeeper`]), reported on ([`Report`]) and explained ([`explain`]).
 //! May not: send, or decide about a single message, which is the engine's alone.
 
-mod content;
+mod chosen;
 mod error;
 mod explain;
 
@@ -23,21 +23,21 @@ mod report;
 mod route;
 mod shares;
 mod stranded;
-mod table;
 mod time;
 mod words;
 
-pub use error::{FileError, Problem, lines};
+pub use chosen::{Chosen, DraftRoute};
+pub use error::{FileError, lines};
 
 pub use explain::{FactLine, Line, Story, explain};
-pub use file::{Draft, DraftStep};
+pub use file::Draft;
 pub use launch::{LaunchError, Launched, Launcher, Prepared};
 pub use life::{Decided, Housekeeper, cancel, pause, resume};
 pub use lint::{Facts, Lint, Warning, lint};
 pub use noted::{Noted, noted};
 pub use people::{People, PeopleError};
 pub use report::{Counts, FellBack, Outcomes, RateNow, Report, Show, StepReport, Unknown};
-pub use route::plan;
+pub use route::{check_routes, plan};
 pub use shares::{Share, Shares};
 pub use stranded::Stranded;
 pub use time::{Instant, Schedule, instant, schedule};

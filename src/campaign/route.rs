@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::error::Problem;
-use super::file::{Draft, DraftStep};
+use super::chosen::Chosen;
+use super::file::Draft;
 use super::lint::{Lint, Warning};
 use super::time::Schedule;
-use crate::config::{Config, Lane, hint};
+use crate::config::{Config, DraftStep, Lane, Problem, hint};
 use crate::domain::{Channel, Content, OnOverlap, Plan, Span, Step, StepIndex};
 use crate::template::{self, Place};
 
@@ -22,22 +22,15 @@ pub fn plan(
     config: &Config,
     schedule: &Schedule,
 ) -> Result<(Plan, Vec<Warning>), Vec<Problem>> {
-    let mut building = Building { draft, columns, config, problems: Vec::new(), warnings: Vec::new() };
+    let chosen = draft.route.choose(config).map_err(|problem| vec![problem])?;
+    let (ttl, on_overlap) = (draft.ttl, draft.on_overlap);
+    let mut building = Building { columns: Some(columns), ttl, on_overlap, ..Building::of(chosen, config) };
     for note in &schedule.notes {
         building.warnings.push(Warning { code: Lint::ClockChange, step: None, sentence: note.clone() });
     }
-    let mut taken = BTreeMap::new();
-    let mut steps = Vec::new();
-    for (index, step) in StepIndex::all().zip(&draft.steps) {
-        if let Some(first) = taken.insert(step.channel.code(), index) {
-            let sentence =
-                format!("{} is step {first} already, and a receipt names no step; use a channel once", step.channel);
-            building.wrong(index, "channel", sentence);
-        }
-        steps.extend(building.step(index, step));
-    }
+    let steps = building.steps();
     if !building.problems.is_empty() {
-        return Err(building.problems);
+        return Err(building.problems());
     }
     let plan = Plan {
         columns: columns.to_vec(),
@@ -50,15 +43,67 @@ pub fn plan(
     Ok((plan, building.warnings))
 }
 
+/// Everything that would be wrong with the routes of the configuration in any campaign that takes them. Which columns
+/// its audience has, and what else it says, is not known yet.
+pub fn check_routes(config: &Config) -> Vec<Problem> {
+    let check = |route| {
+        let mut building = Building::of(Chosen::from(route), config);
+        building.steps();
+        building.problems()
+    };
+    config.routes.iter().flat_map(check).collect()
+}
+
 struct Building<'a> {
-    draft: &'a Draft,
-    columns: &'a [String],
+    chosen: Chosen<'a>,
     config: &'a Config,
+    /// Nothing while nobody knows the audience.
+    columns: Option<&'a [String]>,
+    ttl: Option<Span>,
+    on_overlap: OnOverlap,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
 }
 
-impl Building<'_> {
+impl<'a> Building<'a> {
+    const fn of(chosen: Chosen<'a>, config: &'a Config) -> Self {
+        Self {
+            chosen,
+            config,
+            columns: None,
+            ttl: None,
+            on_overlap: OnOverlap::Warn,
+            problems: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The steps as far as nothing is wrong with them.
+    fn steps(&mut self) -> Vec<Step> {
+        let mut taken = BTreeMap::new();
+        let mut steps = Vec::new();
+        for (index, step) in StepIndex::all().zip(self.chosen.steps) {
+            if let Some(first) = taken.insert(step.channel.code(), index) {
+                let sentence = format!(
+                    "{} is step {first} already, and a receipt names no step; use a channel once",
+                    step.channel
+                );
+                self.wrong(index, "channel", sentence);
+            }
+            steps.extend(self.step(index, step));
+        }
+        steps
+    }
+
+    /// What is wrong, under the name of the route that it is wrong with.
+    fn problems(self) -> Vec<Problem> {
+        let Self { chosen, problems, .. } = self;
+        match chosen.route {
+            Some(name) => problems.into_iter().map(|problem| problem.in_route(name)).collect(),
+            None => problems,
+        }
+    }
+
     fn wrong(&mut self, step: StepIndex, key: impl Into<String>, sentence: impl std::fmt::Display) {
         self.problems.push(Problem::new(Some(step), key, sentence));
     }
@@ -94,8 +139,8 @@ impl Building<'_> {
 
     fn content(&mut self, index: StepIndex, step: &DraftStep) {
         let mut errors = template::check(step.channel, &step.content);
-        if errors.is_empty() {
-            errors.extend(template::mark(&step.content, self.columns).err());
+        if let Some(columns) = self.columns.filter(|_| errors.is_empty()) {
+            errors.extend(template::mark(&step.content, columns).err());
         }
         for error in errors {
             self.wrong(index, key_of(error.place), error.problem);
@@ -105,13 +150,13 @@ impl Building<'_> {
     /// The step's time until it gives way, moved where `on_overlap` wants that.
     fn fallback_after(&mut self, index: StepIndex, step: &DraftStep) -> Option<Span> {
         let fallback_after = step.fallback_after?;
-        if index.index() + 1 == self.draft.steps.len() {
+        if index.index() + 1 == self.chosen.steps.len() {
             // Not only a warning: whoever writes it expects something to happen then, and nothing would.
             self.wrong(index, "fallback_after", "the last step has nothing to fall back to; remove it, or add a step");
             return None;
         }
         let deadline = self.past_overlap(index, step, fallback_after)?;
-        if let Some(ttl) = self.draft.ttl.filter(|ttl| deadline >= *ttl) {
+        if let Some(ttl) = self.ttl.filter(|ttl| deadline >= *ttl) {
             let sentence = format!(
                 "the step gives way after {deadline}, and by then the campaign's ttl of {ttl} is over, so no other could \
                  leave; shorten it, or lengthen ttl"
@@ -135,7 +180,7 @@ impl Building<'_> {
         if ttl < fallback_after {
             return Some(fallback_after);
         }
-        match self.draft.on_overlap {
+        match self.on_overlap {
             OnOverlap::Warn => Some(fallback_after),
             OnOverlap::Refuse => {
                 let sentence = format!(
@@ -175,30 +220,33 @@ impl Building<'_> {
                 "a template's is set at the provider; write template.ttl, as it is there, instead",
             );
         }
-        if let Some(most) = self.draft.ttl.filter(|most| ttl > *most) {
+        if let Some(most) = self.ttl.filter(|most| ttl > *most) {
             let sentence = format!("{ttl} is longer than the campaign's ttl of {most}; shorten it, or lengthen that");
             self.wrong(index, "ttl", sentence);
         }
         Some(ttl)
     }
 
-    /// The lane that the step names, else its channel's only one.
-    fn lane(&mut self, index: StepIndex, step: &DraftStep) -> Option<&Lane> {
-        let channel = step.channel;
-        let lanes: Vec<&Lane> = self.config.lanes_on(channel).collect();
+    /// The lane that the step names, else its channel's only one; a route's are those of its subaccount.
+    fn lane(&mut self, index: StepIndex, step: &DraftStep) -> Option<&'a Lane> {
+        let (channel, whose) = (step.channel, self.chosen.sub_account);
+        let is_ours = |lane: &&Lane| whose.is_none_or(|whose| lane.provider.sub_account == whose);
+        let lanes: Vec<&Lane> = self.config.lanes_on(channel).filter(is_ours).collect();
         let names: Vec<&str> = lanes.iter().map(|lane| lane.name.as_str()).collect();
+        let others = || if names.is_empty() { "add one to volley.toml".to_owned() } else { list(&names) };
         let sentence = match (&step.lane, &lanes[..]) {
             (Some(name), _) => match self.config.lane(name) {
-                Some(lane) if lane.channel == channel => return Some(lane),
-                Some(lane) => {
-                    let others = if names.is_empty() { "add one to volley.toml".to_owned() } else { list(&names) };
-                    format!("lane {name} is on {}, not on {channel}; {others}", lane.channel)
+                Some(lane) if lane.channel == channel && is_ours(&lane) => return Some(lane),
+                Some(lane) if lane.channel == channel => {
+                    let (theirs, whose) = (&lane.provider.sub_account, whose.unwrap_or_default());
+                    format!("lane {name} sends for {theirs}, and the route is for {whose}; {}", others())
                 }
-                None if names.is_empty() => no_lane(channel),
+                Some(lane) => format!("lane {name} is on {}, not on {channel}; {}", lane.channel, others()),
+                None if names.is_empty() => no_lane(channel, whose),
                 None => format!("there is no lane {name}; {}", hint(name, names)),
             },
             (None, [lane]) => return Some(lane),
-            (None, []) => no_lane(channel),
+            (None, []) => no_lane(channel, whose),
             (None, [first, ..]) => {
                 format!("{channel} has several lanes, {}; name one: lane = \"{}\"", names.join(", "), first.name)
             }
@@ -213,8 +261,9 @@ fn past(ttl: Span) -> Span {
     Span::from_millis(ttl.millis() + OVERLAP_MARGIN.millis())
 }
 
-fn no_lane(channel: Channel) -> String {
-    format!("there is no lane on {channel}; add a [[lane]] with channel = \"{channel}\" to volley.toml")
+fn no_lane(channel: Channel, whose: Option<&str>) -> String {
+    let whose = whose.map(|whose| format!(" of {whose}")).unwrap_or_default();
+    format!("there is no lane{whose} on {channel}; add a [[lane]] with channel = \"{channel}\" to volley.toml")
 }
 
 fn list(names: &[&str]) -> String {

@@ -1,9 +1,10 @@
 mod conditions;
+mod routes;
 
 use std::path::Path;
 
 use super::*;
-use crate::config::Config;
+use crate::config::{Config, Problem};
 use crate::domain::{AfterGap, Content, OnUnknown, Plan, Span, Status, StepIndex, Timestamp};
 
 const COLUMNS: [&str; 6] = ["Mobile", "FirstName", "Code", "Pic", "Slug", "Country"];
@@ -105,7 +106,7 @@ fn a_file_that_is_wrong_gets_a_sentence_for_everything_that_is() {
         ("name = ", "promo.toml, line 1, is neither TOML nor JSON"),
         ("{\n\"name\": }", "promo.toml, line 2, is neither"),
         ("name = \"x\"", "promo.toml, audience: a campaign needs people; add audience = \"recipients.csv\""),
-        ("audience = \"a\"", "promo.toml, step: a campaign needs a step; add [[step]]"),
+        ("audience = \"a\"\nstep = []", "promo.toml, step: there is none; add one with a channel and what to say"),
         (&with("titel = 1", &[SMS]), "promo.toml, titel: there is no such key; known are name, audience"),
         (&with("contry = \"SG\"", &[SMS]), "contry: there is no such key; did you mean `country`?"),
         (&with("country = \"Singapore\"", &[SMS]), "country: \"Singapore\" is not a country code"),

@@ -3,8 +3,8 @@
 use chrono::{DateTime, LocalResult, NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
 
-use super::error::Problem;
 use super::file::Draft;
+use crate::config::Problem;
 use crate::domain::{Span, Timestamp};
 
 /// When a campaign may begin, and when it may no longer.

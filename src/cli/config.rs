@@ -1,12 +1,15 @@
 //! `volley config`: what holds, and where each value comes from.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::out::{self, To};
 use super::table::Table;
 use super::words;
 use super::{Exit, Ground};
-use crate::config::{Setting, Source};
+use crate::campaign::{FileError, check_routes};
+use crate::config::{DEFAULT_PATH, Setting, Source};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -91,6 +94,11 @@ struct Checked<'a> {
 }
 
 fn check(ground: &Ground, json: bool) -> anyhow::Result<()> {
+    let problems = check_routes(&ground.config);
+    if !problems.is_empty() {
+        let file = ground.loaded.file.as_deref().unwrap_or(Path::new(DEFAULT_PATH)).display().to_string();
+        return Err(FileError::Problems { file, problems }.into());
+    }
     let mut warnings = ground.loaded.warnings.clone();
     if ground.config.lanes.is_empty() {
         warnings

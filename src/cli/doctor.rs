@@ -10,7 +10,7 @@ use super::holds;
 use super::out::{self, Paint, To};
 use super::words::{count, list, of, span};
 use super::{Exit, Ground, stranded};
-use crate::campaign::Stranded;
+use crate::campaign::{Stranded, check_routes};
 use crate::domain::{BatchState, Timestamp};
 use crate::store::{Store, StrayKind};
 
@@ -128,6 +128,9 @@ fn configuration(ground: &Ground, findings: &mut Findings) {
     }
     for warning in &ground.loaded.warnings {
         findings.add("configuration", Health::Warning, warning, None);
+    }
+    for problem in check_routes(&ground.config) {
+        findings.add("configuration", Health::Failed, problem.to_string(), None);
     }
     if let Err(error) = ground.config.check_serve() {
         findings.add("configuration", Health::Failed, format!("`volley serve` would not start: {error}"), None);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::Source;
+use super::{Problem, Source};
 use crate::domain::{Channel, Tier};
 
 /// Where a value stands, as a person would look for it.
@@ -89,6 +89,13 @@ pub enum Error {
          {second_portfolio}; write the same `portfolio` on both, or give one lane another `account`"
     )]
     Portfolios { account: String, first: String, first_portfolio: String, second: String, second_portfolio: String },
+
+    /// One line for each problem, all naming the file.
+    #[error("{}", problems.iter().map(|problem| format!("{place}, {problem}")).collect::<Vec<_>>().join("\n"))]
+    Routes { place: Source, problems: Vec<Problem> },
+
+    #[error("{variable}: a route has more to it than a variable can hold; write it into volley.toml as a [[route]]")]
+    RouteVariable { variable: String },
 
     #[error("account {account} has no lane, so its rate would hold nobody back; {hint}")]
     IdleAccount { account: String, hint: String },

@@ -65,6 +65,9 @@ pub(super) static LANE: Section = Section {
     ],
 };
 
+/// Written `[[route]]` with `[[route.step]]` in it, by the file alone.
+pub(super) const ROUTE: &str = "route";
+
 pub(super) static SECTIONS: [&Section; 5] = [&DATABASE, &SERVER, &PROVIDER, &ACCOUNT, &LANE];
 
 impl Section {

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::Error;
-use super::keys::{ACCOUNT, LANE, SECTIONS, Section, hint, nearest};
+use super::keys::{ACCOUNT, LANE, ROUTE, SECTIONS, Section, hint, nearest};
+use super::route::Written;
 
 /// Where a value came from. The later variants win over the earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,9 +64,15 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(super) struct Layers {
     entries: Vec<Entry>,
+    routes: Option<Written>,
 }
 
 impl Layers {
+    /// What the file says about routes: more than keys and values, so it is read apart.
+    pub(super) const fn routes(&self) -> Option<&Written> {
+        self.routes.as_ref()
+    }
+
     pub(super) fn named(&self, section: &'static Section) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| entry.section.name == section.name)
     }
@@ -92,8 +99,12 @@ impl Layers {
             message: error.message().to_owned(),
         })?;
         for (name, value) in table {
+            if name == ROUTE {
+                self.routes = Some(Written { source: source.clone(), tables: value });
+                continue;
+            }
             let Some(section) = Section::find(&name) else {
-                let hint = hint(&name, SECTIONS.iter().map(|section| section.name));
+                let hint = hint(&name, SECTIONS.iter().map(|section| section.name).chain([ROUTE]));
                 return Err(Error::UnknownSection { place: source, name, hint });
             };
             match (value, section.named) {
@@ -166,6 +177,9 @@ impl Layers {
                 continue;
             };
             let lower = section.to_lowercase();
+            if lower == ROUTE {
+                return Err(Error::RouteVariable { variable });
+            }
             match Section::find(&lower) {
                 Some(section) if section.named => {
                     let rest = rest.to_owned();
@@ -263,7 +277,7 @@ fn repeated(section: &Section) -> &'static str {
 }
 
 /// Names stand in variables, addresses and metrics, so they are plain.
-fn is_plain(name: &str) -> bool {
+pub(super) fn is_plain(name: &str) -> bool {
     (1..=60).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 

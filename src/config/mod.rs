@@ -2,7 +2,8 @@
 //!
 //! In: the configuration file, `VOLLEY_…` variables, and what was said on the command line. Out: a [`Config`] in which
 //! everything is present that can be, every lane resolved against the provider's defaults; and where each value came
-//! from ([`Loaded::settings`]), for `config show`.
+//! from ([`Loaded::settings`]), for `config show`. And steps as people write them, here and in campaign files
+//! ([`DraftStep`]), which are read by the same [`Table`].
 //! Promises: default < file < environment < flag. What is unknown is refused with the nearest known name; what is
 //! wrong, with a sentence that says what, where and what to do. A secret never prints.
 //! May not: use any room but `domain`; open databases or sockets; read files other than `volley.toml` and the secrets
@@ -14,6 +15,7 @@ mod lanes;
 mod layers;
 mod provider;
 mod read;
+mod route;
 mod secret;
 mod server;
 
@@ -27,6 +29,7 @@ pub use lanes::{Account, Lane};
 pub use layers::Source;
 pub use provider::{LaneProvider, Provider, SendMode};
 pub use read::Setting;
+pub use route::{DraftStep, NotBuilt, Problem, Route, Table, steps, to_json};
 pub use secret::Secret;
 pub use server::{Database, Server};
 
@@ -46,6 +49,8 @@ pub struct Config {
     pub lanes: Vec<Lane>,
     /// Every account that a lane belongs to, also those that no `[[account]]` speaks of.
     pub accounts: Vec<Account>,
+    /// Steps that campaigns share.
+    pub routes: Vec<Route>,
 }
 
 /// A configuration, and how it came about.
@@ -105,7 +110,8 @@ impl Config {
         let server = Server::read(&mut Reader::new(layers.plain(&keys::SERVER), &mut settings))?;
         let provider = Provider::read(&mut Reader::new(layers.plain(&keys::PROVIDER), &mut settings))?;
         let found = lanes::read(&layers, &provider, &mut settings)?;
-        let config = Self { database, server, provider, lanes: found.lanes, accounts: found.accounts };
+        let routes = route::read(layers.routes(), provider.sub_account.as_deref(), &found.lanes, &mut settings)?;
+        let config = Self { database, server, provider, lanes: found.lanes, accounts: found.accounts, routes };
         Ok(Loaded { config, file: file.map(|(path, _)| path.to_owned()), settings, warnings: found.warnings })
     }
 

@@ -1,3 +1,5 @@
+mod routes;
+
 use super::*;
 use crate::domain::Span;
 

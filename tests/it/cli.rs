@@ -24,7 +24,7 @@ fn samples() -> PathBuf {
 pub(crate) struct Ran {
     code: i32,
     pub(crate) stdout: String,
-    stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {

@@ -10,6 +10,7 @@ mod interrupt;
 mod kill;
 mod kill_commands;
 mod pipeline;
+mod route_commands;
 mod routes;
 mod sources;
 mod support;

@@ -16,7 +16,8 @@ fn only_and_skip_when_say_for_whom_a_step_is() {
     let only = format!("{VIBER}\nonly = [\"sg\", \"MY\"]");
     let skip = VIBER.replace("Viber", "RCS") + "\nskip_when = \"CN\"";
     let draft = file(&with("", &[&only, &skip, SMS])).unwrap();
-    let said: Vec<&Countries> = draft.steps.iter().map(|step| &step.countries).collect();
+    let DraftRoute::Own(steps) = &draft.route else { panic!("{draft:?}") };
+    let said: Vec<&Countries> = steps.iter().map(|step| &step.countries).collect();
     let (some, but) = ([country("SG"), country("MY")].into(), [country("CN")].into());
     assert_eq!(said, [&Countries::Only(some), &Countries::AllBut(but), &Countries::Everywhere]);
     let frozen = through(&with("", &[&only, SMS]), &config_with("")).unwrap().0;

@@ -190,7 +190,9 @@ fn headline(launched: &Launched, state: BatchState) -> String {
 /// costs nothing.
 async fn reach_providers(ground: &Ground, draft: &Draft) -> anyhow::Result<()> {
     let mut doors: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for step in &draft.steps {
+    // A route that is not there is the launch's to tell of.
+    let chosen = draft.route.choose(&ground.config);
+    for step in chosen.iter().flat_map(|chosen| chosen.steps) {
         let lanes = ground.config.lanes_on(step.channel);
         for lane in lanes.filter(|lane| step.lane.as_ref().is_none_or(|name| *name == lane.name)) {
             doors.entry(&lane.provider.base_url).or_default().push(&lane.name);

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::campaign::{Draft, FileError, LaunchError, Launcher, Prepared, Problem, Shares, Warning};
+use crate::campaign::{Draft, FileError, LaunchError, Launcher, Prepared, Shares, Warning};
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::words::{self, count, of};
 use crate::cli::{Exit, Ground, progress};
+use crate::config::Problem;
 use crate::domain::{Channel, Content, Countries, Plan, Recipient, SmsEncoding, Step};
 use crate::template::{self, Line};
 
@@ -55,6 +56,9 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
 
 #[derive(Serialize)]
 struct ProblemShown<'a> {
+    /// The route of the configuration that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<&'a str>,
     step: Option<u8>,
     key: &'a str,
     sentence: &'a str,
@@ -64,6 +68,7 @@ fn refused(problems: &[Problem]) -> anyhow::Result<Exit> {
     let problems: Vec<_> = problems
         .iter()
         .map(|problem| ProblemShown {
+            route: problem.route.as_deref(),
             step: problem.step.map(|step| step.get() + 1),
             key: &problem.key,
             sentence: &problem.sentence,

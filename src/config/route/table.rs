@@ -5,12 +5,13 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
-use super::error::Problem;
+use super::problem::Problem;
 use crate::config::hint;
-use crate::domain::StepIndex;
+use crate::domain::{Span, StepIndex};
 
 /// A table of the file. Every key that is asked for is a known one; [`Table::finish`] refuses what is left.
-pub(super) struct Table<'a> {
+#[derive(Debug)]
+pub struct Table<'a> {
     step: Option<StepIndex>,
     /// Stands before the keys of an inner table: `template, `.
     prefix: &'a str,
@@ -20,10 +21,10 @@ pub(super) struct Table<'a> {
 }
 
 /// A key that is designed but not built yet, and what to do meanwhile.
-pub(super) type NotBuilt = (&'static str, &'static str);
+pub type NotBuilt = (&'static str, &'static str);
 
 impl<'a> Table<'a> {
-    pub(super) fn new(
+    pub fn new(
         step: Option<StepIndex>,
         prefix: &'a str,
         left: Map<String, Value>,
@@ -32,35 +33,35 @@ impl<'a> Table<'a> {
         Self { step, prefix, left, known: Vec::new(), problems }
     }
 
-    pub(super) fn wrong(&mut self, key: &str, sentence: impl fmt::Display) {
+    pub fn wrong(&mut self, key: &str, sentence: impl fmt::Display) {
         let key = format!("{}{key}", self.prefix);
         self.problems.push(Problem::new(self.step, key.trim_end(), sentence));
     }
 
-    pub(super) fn not_built(&mut self, key: &str, what: impl fmt::Display, instead: &str) {
+    pub fn not_built(&mut self, key: &str, what: impl fmt::Display, instead: &str) {
         self.wrong(key, format_args!("{what} is designed but not built yet; {instead}"));
     }
 
     /// A table within this one.
-    pub(super) fn inner<'b>(&'b mut self, prefix: &'b str, left: Map<String, Value>) -> Table<'b> {
+    pub fn inner<'b>(&'b mut self, prefix: &'b str, left: Map<String, Value>) -> Table<'b> {
         Table::new(self.step, prefix, left, self.problems)
     }
 
     /// The table of a step.
-    pub(super) fn step(&mut self, index: StepIndex, left: Map<String, Value>) -> Table<'_> {
+    pub fn step(&mut self, index: StepIndex, left: Map<String, Value>) -> Table<'_> {
         Table::new(Some(index), "", left, self.problems)
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub fn has(&self, key: &str) -> bool {
         self.left.get(key).is_some_and(|value| !value.is_null())
     }
 
     /// Whether everything in it has been asked for.
-    pub(super) fn is_spent(&self) -> bool {
+    pub fn is_spent(&self) -> bool {
         self.left.is_empty()
     }
 
-    pub(super) fn take(&mut self, key: &'static str) -> Option<Value> {
+    pub fn take(&mut self, key: &'static str) -> Option<Value> {
         self.known.push(key);
         self.left.remove(key).filter(|value| !value.is_null())
     }
@@ -81,18 +82,18 @@ impl<'a> Table<'a> {
         }
     }
 
-    pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
+    pub fn text(&mut self, key: &'static str) -> Option<String> {
         let value = self.take(key)?;
         self.text_of(key, value, false)
     }
 
-    pub(super) fn text_or_number(&mut self, key: &'static str) -> Option<String> {
+    pub fn text_or_number(&mut self, key: &'static str) -> Option<String> {
         let value = self.take(key)?;
         self.text_of(key, value, true)
     }
 
     /// A text that says something.
-    pub(super) fn said(&mut self, key: &'static str) -> Option<String> {
+    pub fn said(&mut self, key: &'static str) -> Option<String> {
         let text = self.text(key)?;
         if text.trim().is_empty() {
             self.wrong(key, "is empty; write a value or remove it");
@@ -101,14 +102,24 @@ impl<'a> Table<'a> {
         Some(text.trim().to_owned())
     }
 
+    /// A length of time that is worth waiting.
+    pub fn positive(&mut self, key: &'static str) -> Option<Span> {
+        let span: Span = self.parsed(key)?;
+        if span < Span::from_secs(1) {
+            self.wrong(key, format_args!("{span} is less than a second; write 1s or more, or remove it"));
+            return None;
+        }
+        Some(span)
+    }
+
     /// A text through the door of its type.
-    pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Option<T> {
+    pub fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Option<T> {
         let text = self.said(key)?;
         text.parse().map_err(|error| self.wrong(key, error)).ok()
     }
 
     /// One text, or a list of them.
-    pub(super) fn texts(&mut self, key: &'static str) -> Vec<String> {
+    pub fn texts(&mut self, key: &'static str) -> Vec<String> {
         match self.take(key) {
             None => Vec::new(),
             Some(Value::Array(values)) => {
@@ -118,7 +129,17 @@ impl<'a> Table<'a> {
         }
     }
 
-    pub(super) fn table(&mut self, key: &'static str) -> Option<Map<String, Value>> {
+    pub fn truth(&mut self, key: &'static str) -> Option<bool> {
+        match self.take(key)? {
+            Value::Bool(truth) => Some(truth),
+            Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+                self.wrong(key, "write true or false, without quotes");
+                None
+            }
+        }
+    }
+
+    pub fn table(&mut self, key: &'static str) -> Option<Map<String, Value>> {
         match self.take(key)? {
             Value::Object(table) => Some(table),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
@@ -128,7 +149,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    pub(super) fn tables(&mut self, key: &'static str) -> Vec<Map<String, Value>> {
+    pub fn tables(&mut self, key: &'static str) -> Vec<Map<String, Value>> {
         let tables = match self.take(key) {
             None => return Vec::new(),
             Some(Value::Array(values)) => values
@@ -147,7 +168,7 @@ impl<'a> Table<'a> {
     }
 
     /// Refuses every key that nobody asked for: never is one ignored.
-    pub(super) fn finish(mut self, not_built: &[NotBuilt]) {
+    pub fn finish(mut self, not_built: &[NotBuilt]) {
         for key in std::mem::take(&mut self.left).into_iter().map(|(key, _)| key) {
             match not_built.iter().find(|(name, _)| *name == key) {
                 Some((name, instead)) => self.not_built(name, format_args!("`{name}`"), instead),

@@ -1,0 +1,130 @@
+//! A step as it is written, in a campaign file or in a route of the configuration: the same keys, read once.
+
+use std::collections::BTreeSet;
+
+use super::content;
+use super::table::{NotBuilt, Table};
+use crate::config::nearest;
+use crate::domain::{Channel, Content, Countries, Country, OnTierSpent, Span, Status, StepIndex};
+
+/// A step before anything is checked against lanes, columns or the other steps. Everything optional is still open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DraftStep {
+    pub channel: Channel,
+    pub lane: Option<String>,
+    pub fallback_after: Option<Span>,
+    pub success_status: Option<Status>,
+    pub receipt_window: Option<Span>,
+    pub ttl: Option<Span>,
+    pub leave_within: Option<Span>,
+    pub on_tier_spent: OnTierSpent,
+    pub countries: Countries,
+    pub content: Content,
+}
+
+const STEP_NOT_BUILT: &[NotBuilt] =
+    &[("lanes", "name one `lane`"), ("countries", "write `only` or `skip_when`"), ("quiet_hours", "remove it")];
+
+/// The steps of a campaign or of a route, in their order.
+pub fn steps(table: &mut Table<'_>) -> Vec<DraftStep> {
+    let mut found = Vec::new();
+    let tables = table.tables("step");
+    if tables.len() > usize::from(StepIndex::COUNT_MAX) {
+        let sentence =
+            format!("{} steps are more than the {} allowed; remove some", tables.len(), StepIndex::COUNT_MAX);
+        table.wrong("step", sentence);
+    } else if tables.is_empty() {
+        table.wrong("step", NO_STEP);
+    }
+    for (index, keys) in StepIndex::all().zip(tables) {
+        found.extend(step(table.step(index, keys)));
+    }
+    found
+}
+
+const NO_STEP: &str = "there is none; add one with a channel and what to say";
+
+/// A step out of its table; where something is wrong with it, that has been said.
+fn step(mut table: Table<'_>) -> Option<DraftStep> {
+    if !table.has("channel") {
+        table.wrong("channel", "is missing; write WhatsApp, Viber, SMS or another");
+    }
+    let channel: Option<Channel> = table.parsed("channel");
+    let lane = table.said("lane");
+    let fallback_after = table.positive("fallback_after");
+    let success_status = table.parsed("success_status");
+    let receipt_window = table.positive("receipt_window");
+    let ttl = table.positive("ttl");
+    let leave_within = table.positive("leave_within");
+    let on_tier_spent = table.parsed("on_tier_spent").unwrap_or(OnTierSpent::Wait);
+    if on_tier_spent == OnTierSpent::FallBack {
+        table.not_built(
+            "on_tier_spent",
+            "falling back for a spent tier",
+            "remove it, or bound the wait with `leave_within`",
+        );
+    }
+    let countries = countries(&mut table);
+    let content = content::read(&mut table);
+    table.finish(STEP_NOT_BUILT);
+    Some(DraftStep {
+        channel: channel?,
+        lane,
+        fallback_after,
+        success_status,
+        receipt_window,
+        ttl,
+        leave_within,
+        on_tier_spent,
+        countries,
+        content: content?,
+    })
+}
+
+/// For whom a step is: those that `only` names, or all but those that `skip_when` names. An empty column is no reason of
+/// its own to leave a step out: a text that cannot be written for somebody gives way to the next step anyway.
+fn countries(table: &mut Table<'_>) -> Countries {
+    let (only, skipped) = (named(table, "only"), named(table, "skip_when"));
+    match (only, skipped) {
+        (Some(_), Some(_)) => {
+            table.wrong("skip_when", "`only` says already for whom the step is; keep one of them");
+            Countries::Everywhere
+        }
+        (Some(only), None) => Countries::Only(only),
+        (None, Some(skipped)) => Countries::AllBut(skipped),
+        (None, None) => Countries::Everywhere,
+    }
+}
+
+/// Countries by their codes, where the key is there.
+fn named(table: &mut Table<'_>, key: &'static str) -> Option<BTreeSet<Country>> {
+    if !table.has(key) {
+        return None;
+    }
+    let codes = table.texts(key);
+    if codes.is_empty() {
+        table.wrong(key, "names no country; write some, such as [\"SG\", \"MY\"], or remove it");
+    }
+    let mut countries = BTreeSet::new();
+    for code in codes {
+        match code.parse::<Country>().ok().filter(|country| country.is_known()) {
+            Some(country) => countries.extend([country]),
+            None => table.wrong(key, no_country(&code)),
+        }
+    }
+    Some(countries)
+}
+
+fn no_country(code: &str) -> String {
+    // A slip of the hand mostly leaves the first letter right.
+    let first = code.trim().chars().next().map(|first| first.to_ascii_uppercase());
+    let alike = Country::known().filter(|known| known.chars().next() == first);
+    let right = match code.trim().to_ascii_uppercase().as_str() {
+        "UK" => Some("GB"),
+        code => nearest(code, alike).or_else(|| nearest(code, Country::known())),
+    };
+    match right {
+        Some(right) => format!("\"{code}\" is no country; did you mean {right}?"),
+        None => format!("\"{code}\" is no country; write its two letters, such as SG or MY"),
+    }
+}

@@ -1,0 +1,110 @@
+//! `[[route]]`, and what `config show` says of it.
+
+use super::*;
+
+const ROUTE: &str = r#"
+    [[route]]
+    name = "codes"
+    default = true
+    [[route.step]]
+    channel = "WhatsApp"
+    lane = "promo"
+    skip_when = ["CN"]
+    fallback_after = "5m"
+    template = { name = "code", language = "en", category = "UTILITY" }
+    [[route.step]]
+    channel = "SMS"
+    text = "Hi {{Name}}"
+"#;
+
+fn with(more: &str) -> Result<Loaded, Error> {
+    read(&format!("{TWO}{more}"))
+}
+
+#[test]
+fn a_route_is_steps_under_a_name() {
+    let loaded = with(ROUTE).unwrap();
+    let [route] = &loaded.config.routes[..] else { panic!("one route") };
+    assert_eq!((route.name.as_str(), route.sub_account.as_deref(), route.is_default), ("codes", Some("acme"), true));
+    assert_eq!(route.steps.len(), 2);
+    let shown: Vec<String> = loaded
+        .settings
+        .iter()
+        .filter(|setting| setting.section.starts_with("route"))
+        .map(|setting| format!("{}: {} = {}", setting.section, setting.key, setting.value.clone().unwrap_or_default()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "route codes: sub_account = acme",
+            "route codes: default = true",
+            "route codes, step 1: channel = WhatsApp",
+            "route codes, step 1: lane = promo",
+            "route codes, step 1: skip_when = CN",
+            "route codes, step 1: fallback_after = 5m",
+            "route codes, step 1: template = code",
+            "route codes, step 2: channel = SMS",
+            "route codes, step 2: text = Hi {{Name}}",
+        ]
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_route_names_it_with_step_and_key_all_at_once() {
+    let cases = [
+        (
+            "fallback_after = \"5m\"",
+            "fallback_after = \"0s\"",
+            "route codes, step 1, fallback_after: 0s is less than a second",
+        ),
+        (
+            "channel = \"SMS\"",
+            "chanel = \"SMS\"",
+            "route codes, step 2, chanel: there is no such key; did you mean `channel`?",
+        ),
+        ("channel = \"SMS\"", "", "route codes, step 2, channel: is missing"),
+        (
+            "channel = \"SMS\"",
+            "channel = \"Pigeon\"",
+            "route codes, step 2, channel: \"Pigeon\" is no channel; known are",
+        ),
+        ("text = \"Hi {{Name}}\"", "", "route codes, step 2, text: a step needs something to say"),
+        ("[\"CN\"]", "[\"CHN\"]", "route codes, step 1, skip_when: \"CHN\" is no country; did you mean"),
+        ("language = \"en\", ", "", "route codes, step 1, template, language: is missing"),
+        ("default = true", "default = \"yes\"", "route codes, default: write true or false, without quotes"),
+        (
+            "default = true",
+            "sub_account = \"acne\"",
+            "route codes, sub_account: no lane sends for acne; did you mean `acme`?",
+        ),
+        ("default = true", "deflaut = true", "route codes, deflaut: there is no such key; did you mean `default`?"),
+        ("name = \"codes\"", "name = \"my codes\"", "route number 1, name: give it a name of letters, digits"),
+        ("name = \"codes\"", "", "route number 1, name: give it a name"),
+    ];
+    for (from, to, sentence) in cases {
+        let error = with(&ROUTE.replacen(from, to, 1)).expect_err(sentence).to_string();
+        assert!(error.contains(&format!("etc/volley.toml, {sentence}")), "gave: {error}\n  want: {sentence}");
+    }
+    let error = with(&ROUTE.replace("5m", "0s").replace("Hi {{Name}}\"", "Hi\"\nttl = \"x\"")).unwrap_err().to_string();
+    assert_eq!(error.lines().count(), 2, "{error}");
+}
+
+#[test]
+fn a_name_stands_for_one_route_and_a_subaccount_has_one_default() {
+    let other = ROUTE.replace("\"codes\"", "\"others\"");
+    let error = with(&format!("{ROUTE}{other}")).unwrap_err().to_string();
+    assert!(error.contains("route others, default: codes is the default of acme already; keep one"), "{error}");
+    let error = with(&format!("{ROUTE}{}", ROUTE.replace("default = true", ""))).unwrap_err().to_string();
+    assert!(error.contains("route codes, name: there are two routes of this name"), "{error}");
+    assert_eq!(with(&format!("{ROUTE}{}", other.replace("default = true", ""))).unwrap().config.routes.len(), 2);
+}
+
+#[test]
+fn a_route_is_a_repeated_section_of_the_file_and_of_nothing_else() {
+    let error = with("[route]\nname = \"x\"").unwrap_err().to_string();
+    assert!(error.contains("`route` must be a repeated section, [[route]]"), "{error}");
+    let error = with("[[rout]]\nname = \"x\"").unwrap_err().to_string();
+    assert!(error.contains("there is no section `rout`; did you mean `route`?"), "{error}");
+    let error = read_env(TWO, &[("VOLLEY_ROUTE_CODES_DEFAULT", "true")]).unwrap_err().to_string();
+    assert!(error.contains("VOLLEY_ROUTE_CODES_DEFAULT: a route has more to it than a variable can hold"), "{error}");
+}

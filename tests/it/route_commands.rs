@@ -1,0 +1,117 @@
+//! Routes as the commands meet them: what is refused at plan and at launch, what a plan says of a step's conditions, and
+//! routes of the configuration.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::cli::{installation, run};
+
+fn write(folder: &Path, name: &str, steps: &[&str]) {
+    let mut text = "audience = \"recipients.csv\"\ncountry = \"SG\"\nttl = \"1h\"\n".to_owned();
+    for step in steps {
+        writeln!(text, "[[step]]\n{step}").unwrap();
+    }
+    std::fs::write(folder.join(name), text).unwrap();
+}
+
+const VIBER: &str = "channel = \"Viber\"\ntext = \"Hi\"";
+const SMS: &str = "channel = \"SMS\"\ntext = \"Hi\"";
+
+fn extend_config(folder: &Path, more: &str) {
+    let path = folder.join("volley.toml");
+    let text = std::fs::read_to_string(&path).unwrap() + more;
+    std::fs::write(path, text).unwrap();
+}
+
+#[test]
+fn an_impossible_route_is_refused_at_plan_and_at_launch_with_step_and_field_and_leaves_nothing() {
+    let folder = installation();
+    let no_fallback = format!("{VIBER}\nfallback_after = \"0s\"");
+    let too_late = format!("{VIBER}\nfallback_after = \"1h\"");
+    let beyond = format!("{VIBER}\nttl = \"2h\"");
+    let read = format!("{SMS}\nsuccess_status = \"Read\"");
+    let template = "channel = \"SMS\"\ntemplate = { name = \"promo\", language = \"en\", category = \"MARKETING\" }";
+    let cases: [(&[&str], u8, &str); 9] = [
+        (&[&no_fallback, SMS], 1, "fallback_after"),
+        (&[&too_late, SMS], 1, "fallback_after"),
+        (&[VIBER, &format!("{SMS}\nfallback_after = \"5m\"")], 2, "fallback_after"),
+        (&[&beyond, SMS], 1, "ttl"),
+        (&[VIBER, &read], 2, "success_status"),
+        (&[VIBER, "channel = \"Pigeon\"\ntext = \"Hi\""], 2, "channel"),
+        (&[VIBER, "channel = \"SMS\""], 2, "text"),
+        (&[VIBER, template], 2, "template"),
+        (&[&format!("{VIBER}\nskip_when = [\"UK\"]"), SMS], 1, "skip_when"),
+    ];
+    for (steps, step, key) in cases {
+        write(folder.path(), "odd.toml", steps);
+        let planned = run(folder.path(), &["campaign", "plan", "odd.toml", "--json"]).ended(1).json();
+        let problem = &planned["problems"][0];
+        assert_eq!((&problem["step"], &problem["key"]), (&json!(step), &json!(key)), "{planned}");
+        let launched = run(folder.path(), &["campaign", "launch", "odd.toml", "--unchecked"]).ended(1);
+        let place = format!("odd.toml, step {step}, {key}: ");
+        assert!(launched.stderr.contains(&place), "{place} is missing in {}", launched.stderr);
+    }
+    let campaigns = run(folder.path(), &["campaign", "list", "--json"]);
+    assert!(campaigns.stdout.is_empty() || campaigns.json() == json!([]), "{}", campaigns.stdout);
+}
+
+#[test]
+fn a_plan_says_how_many_people_each_step_is_for() {
+    let folder = installation();
+    let people = "Mobile\n+6591000001\n+6591000002\n+8613800000001\n+60121234567\n";
+    std::fs::write(folder.path().join("recipients.csv"), people).unwrap();
+    let viber = format!("{VIBER}\nonly = [\"SG\", \"MY\"]\nfallback_after = \"5m\"");
+    write(folder.path(), "some.toml", &[&viber, &format!("{SMS}\nskip_when = [\"MY\", \"CN\"]")]);
+    let planned = run(folder.path(), &["campaign", "plan", "some.toml", "--json"]).ended(0).json();
+    let steps = planned["steps"].as_array().unwrap();
+    assert_eq!(steps.iter().map(|step| &step["recipients"]).collect::<Vec<_>>(), [3, 2]);
+    assert_eq!(steps[0]["countries"], json!({ "only": ["MY", "SG"] }));
+    let codes: Vec<&Value> = planned["warnings"].as_array().unwrap().iter().map(|warning| &warning["code"]).collect();
+    assert!(codes.contains(&&json!("no_step")), "{codes:?}");
+    let shown = run(folder.path(), &["campaign", "plan", "some.toml"]).ended(0).stdout;
+    for line in ["only MY, SG: for 3 of 4 people", "not CN, MY: for 2 of 4 people"] {
+        assert!(shown.contains(line), "{line:?} is missing in {shown}");
+    }
+    // Whom no step is for becomes a message all the same, so that totals add up.
+    let launched = run(folder.path(), &["campaign", "launch", "some.toml", "--name", "some", "--unchecked", "--json"]);
+    assert_eq!(launched.ended(0).json()["messages"], json!(4));
+    let report = run(folder.path(), &["campaign", "report", "some", "--json"]).ended(0).json();
+    assert_eq!(
+        (&report["audience"], &report["open"], &report["outcomes"]["skipped"]),
+        (&json!(4), &json!(3), &json!(1))
+    );
+    assert_eq!(report["skipped"], json!({ "no step applies": 1 }));
+    assert_eq!(report["steps"][0]["passed_over"], json!(1));
+}
+
+#[test]
+fn a_campaign_without_steps_takes_the_default_route_and_the_commands_show_it() {
+    let folder = installation();
+    std::fs::write(folder.path().join("plain.toml"), "audience = \"recipients.csv\"\ncountry = \"SG\"").unwrap();
+    let refused = run(folder.path(), &["campaign", "plan", "plain.toml"]).ended(1);
+    assert!(refused.stderr.contains("plain.toml, step: a campaign needs a step"), "{}", refused.stderr);
+    extend_config(
+        folder.path(),
+        "[[route]]\nname = \"codes\"\ndefault = true\n[[route.step]]\nchannel = \"Viber\"\nfallback_after = \"5m\"\n\
+         text = \"Hi {{FirstName|there}}\"\n[[route.step]]\nchannel = \"SMS\"\ntext = \"{{Code}}\"\n",
+    );
+    let planned = run(folder.path(), &["campaign", "plan", "plain.toml", "--json"]).ended(0).json();
+    let channels: Vec<&Value> = planned["steps"].as_array().unwrap().iter().map(|step| &step["channel"]).collect();
+    assert_eq!(channels, [&json!("Viber"), &json!("SMS")]);
+    run(folder.path(), &["campaign", "launch", "plain.toml", "--unchecked"]).ended(0);
+    let shown = run(folder.path(), &["config", "show"]).ended(0).stdout;
+    for line in ["route codes", "route codes, step 2"] {
+        assert!(shown.contains(line), "{line:?} is missing in {shown}");
+    }
+    run(folder.path(), &["config", "check"]).ended(0);
+
+    // What cannot work is told by the check, before any campaign takes it; what cannot be read, by every command.
+    extend_config(folder.path(), "[[route]]\nname = \"late\"\n[[route.step]]\nchannel = \"RCS\"\ntext = \"Hi\"\n");
+    let checked = run(folder.path(), &["config", "check"]).ended(1);
+    assert!(checked.stderr.contains("volley.toml, route late, step 1, lane: there is no lane of acme on RCS"));
+    extend_config(folder.path(), "fallback_afterwards = \"5m\"\n");
+    let read = run(folder.path(), &["lane", "list"]).ended(1);
+    assert!(read.stderr.contains("route late, step 1, fallback_afterwards: there is no such key"), "{}", read.stderr);
+}
