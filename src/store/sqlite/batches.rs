@@ -72,6 +72,7 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
     let piece = (spread.batch, spread.base.saturating_add(spread.from), spread.base.saturating_add(spread.until));
     let before = laid_out(connection, piece, -1).await?;
     // What the engine says of each country is looked up by row; whose country has no word of its own begins as most do.
+    // The limit that is none keeps SQLite from working out anew for each column why somebody is skipped.
     sqlx::query(
         "WITH start (country, step, marks, lane, due, skipped) AS MATERIALIZED
             (SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?6))
@@ -86,7 +87,7 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
                FROM recipient JOIN start ON start.country =
                     iif(recipient.country IN (SELECT country FROM start), recipient.country, '')
                WHERE audience = ?2 AND n >= ?3 AND n < ?4
-                 AND n NOT IN (SELECT value FROM json_each(?13))) r
+                 AND n NOT IN (SELECT value FROM json_each(?13)) LIMIT -1) r
          WHERE true ON CONFLICT DO NOTHING",
     )
     .bind(spread.batch.0)
