@@ -30,6 +30,11 @@ impl Entry {
         BatchState::from_code(self.state.load(Ordering::Acquire)).unwrap_or(BatchState::Paused)
     }
 
+    /// Whether nothing of it may leave ever again.
+    pub fn is_called_off(&self) -> bool {
+        matches!(self.state(), BatchState::Cancelling | BatchState::Cancelled)
+    }
+
     pub fn attempt(&self, message: MessageKey, step: StepIndex) -> AttemptId {
         AttemptId { key: message, step, tag: self.tag }
     }

@@ -84,7 +84,7 @@ pub struct Claim {
     pub lane: LaneId,
     /// In the order in which they are served.
     pub queues: Vec<(BatchId, StepIndex)>,
-    /// How many to look at, which is how many to take unless the tier keeps some back.
+    /// How many to take at most, and how many to look at in each queue.
     pub limit: u32,
     pub now: Timestamp,
     /// The portfolio in which the people claimed take a place, where its tier is limited.
@@ -113,6 +113,9 @@ pub struct Claimed {
 pub struct ClaimedSet {
     pub messages: Vec<Claimed>,
     pub drained: Vec<Drained>,
+    /// Queues of which all that was looked at waits for a place in the tier. A queue that is named nowhere here may hold
+    /// more for the next claim.
+    pub kept_back: Vec<(BatchId, StepIndex)>,
 }
 
 /// A queue with nothing left that might leave now: it held less than was asked for, and the tier kept nothing back.
