@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::lane::Lane;
-use crate::domain::{Channel, Content, StepIndex, Timestamp};
+use crate::domain::{Channel, Content, State, StepIndex, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::Refusal;
 use crate::store::{Attempt, Claimed, Entry, Loaded, Verdict};
@@ -25,6 +25,14 @@ impl Job {
     pub(super) fn is_free_text_on_whatsapp(&self) -> bool {
         let step = self.entry.plan.step(self.step());
         step.is_some_and(|step| step.channel == Channel::WhatsApp && matches!(step.content, Content::Text { .. }))
+    }
+
+    /// Whether its time to leave is up: it goes back, and the timer ends its waiting.
+    pub(super) fn is_too_late(&self, now: Timestamp) -> bool {
+        match self.claimed.message.present.state {
+            State::Sending { gives_up, .. } => gives_up.is_some_and(|at| at <= now),
+            State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => false,
+        }
     }
 
     /// Given back unbegun.
@@ -69,10 +77,8 @@ impl Settled {
         let message = job.claimed.message;
         let step = message.present.step;
         let (claimed_at, queued) = match message.present.state {
-            crate::domain::State::Sending { intent, not_before, .. } => (Some(intent), not_before),
-            crate::domain::State::Queued { .. }
-            | crate::domain::State::Awaiting { .. }
-            | crate::domain::State::Done { .. } => (None, now),
+            State::Sending { intent, not_before, .. } => (Some(intent), not_before),
+            State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => (None, now),
         };
         let fact = fact.map(|(verdict, details)| Attempt {
             step,

@@ -1,106 +1,65 @@
 //! Token buckets on our own clock.
 
 use std::num::NonZeroU32;
-use std::ops::Add;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use governor::clock::Reference;
-use governor::nanos::Nanos;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
-
 use crate::clock::Clock;
-use crate::domain::{Rate, Span, Timestamp};
+use crate::domain::{Rate, Timestamp};
 
-/// Our clock's instants as governor wants them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Instant(u64);
+const NANOS_A_MILLI: i128 = 1_000_000;
 
-impl Add<Nanos> for Instant {
-    type Output = Self;
-
-    fn add(self, nanos: Nanos) -> Self {
-        Self(self.0.saturating_add(nanos.as_u64()))
-    }
-}
-
-impl Reference for Instant {
-    fn duration_since(&self, earlier: Self) -> Nanos {
-        self.0.saturating_sub(earlier.0).into()
-    }
-
-    fn saturating_sub(&self, duration: Nanos) -> Self {
-        Self(self.0.saturating_sub(duration.as_u64()))
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Ticks(Arc<dyn Clock>);
-
-impl Ticks {
-    fn at(now: Timestamp) -> Instant {
-        Instant(now.millis().unsigned_abs().saturating_mul(1_000_000))
-    }
-}
-
-impl governor::clock::Clock for Ticks {
-    type Instant = Instant;
-
-    fn now(&self) -> Instant {
-        Self::at(self.0.now())
-    }
-}
-
-/// One rate with its burst.
+/// One rate with its burst, known by one instant: when it is full again, if nobody takes anything more.
 #[derive(Debug)]
 pub struct Bucket {
-    limiter: RateLimiter<NotKeyed, InMemoryState, Ticks, governor::middleware::NoOpMiddleware<Instant>>,
+    /// Nanoseconds from one token to the next.
+    interval: i128,
     burst: NonZeroU32,
+    /// In nanoseconds since 1970, and in the past where it is full.
+    full_at: Mutex<i128>,
     clock: Arc<dyn Clock>,
 }
 
 impl Bucket {
     /// Begins empty: what a process that died a moment ago has let go is not let go again.
     pub fn new(rate: Rate, burst: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
-        let interval = rate.interval().max(Duration::from_nanos(1));
-        let quota = Quota::with_period(interval).unwrap_or(Quota::per_second(rate.count())).allow_burst(burst);
-        let limiter = RateLimiter::direct_with_clock(quota, Ticks(Arc::clone(&clock)));
-        let _ = limiter.check_n(burst);
-        Self { limiter, burst, clock }
+        let interval = rate.interval().max(Duration::from_nanos(1)).as_nanos();
+        let interval = i128::try_from(interval).unwrap_or(i128::from(i64::MAX));
+        let full_at = nanos(clock.now()) + interval * i128::from(burst.get());
+        Self { interval, burst, full_at: Mutex::new(full_at), clock }
     }
 
     pub const fn burst(&self) -> NonZeroU32 {
         self.burst
     }
 
-    /// Takes `n` tokens now, or says when they will be there. More than the burst are never there.
-    pub fn take(&self, n: NonZeroU32) -> Result<(), Timestamp> {
-        let now = self.clock.now();
-        match self.limiter.check_n(n.min(self.burst)) {
-            Ok(Ok(())) | Err(_) => Ok(()),
-            Ok(Err(not_until)) => {
-                // Timers fire in whole milliseconds, and one that fires early would only ask again.
-                let wait = not_until.wait_time_from(Ticks::at(now));
-                let millis = i64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
-                Err(now + Span::from_millis(millis.max(1)))
-            }
+    /// Takes `owed` tokens as soon as `n` are there, or says when they will be. What is owed and not there yet comes in
+    /// before anybody else gets one.
+    fn take(&self, n: NonZeroU32, owed: NonZeroU32) -> Result<(), Timestamp> {
+        let now = nanos(self.clock.now());
+        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = now.max(*full_at);
+        // There are never more than the burst.
+        let missing = self.burst.get() - self.burst.min(n).get();
+        let ready = full - self.interval * i128::from(missing);
+        if ready > now {
+            // Timers fire in whole milliseconds, and one that fires early would only ask again.
+            let millis = (ready + NANOS_A_MILLI - 1) / NANOS_A_MILLI;
+            return Err(Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX)));
         }
+        *full_at = full + self.interval * i128::from(owed.get());
+        Ok(())
+    }
+
+    /// As if they had never been taken.
+    fn give_back(&self, owed: NonZeroU32) {
+        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        *full_at -= self.interval * i128::from(owed.get());
     }
 }
 
-/// Tokens of a lane that are taken and not used yet.
-#[derive(Debug)]
-pub struct Paid {
-    tokens: u32,
-    /// What a message cost when they were taken.
-    price: NonZeroU32,
-}
-
-impl Default for Paid {
-    fn default() -> Self {
-        Self { tokens: 0, price: NonZeroU32::MIN }
-    }
+fn nanos(at: Timestamp) -> i128 {
+    i128::from(at.millis()) * NANOS_A_MILLI
 }
 
 /// What one lane has to pass: its own bucket, then its account's.
@@ -121,25 +80,13 @@ impl Pace {
         self.lane.burst().min(account)
     }
 
-    /// Takes the tokens of `n` from both buckets, or says when to ask again. A lane that has to go so many times slower
-    /// pays that many tokens for each. What the lane has given, while it owed more or the account had nothing, stays in
-    /// `paid` for the next one who asks: called by one at a time, so nobody overtakes.
-    pub fn take(&self, n: NonZeroU32, slowness: NonZeroU32, paid: &mut Paid) -> Result<(), Timestamp> {
-        if paid.price != slowness {
-            // What was saved up for a dear message is no burst of cheap ones.
-            *paid = Paid { tokens: paid.tokens.min(n.get()), price: slowness };
-        }
-        let owed = n.saturating_mul(slowness).get();
-        while let Some(rest) = NonZeroU32::new(owed.saturating_sub(paid.tokens)) {
-            let piece = rest.min(self.lane.burst());
-            self.lane.take(piece)?;
-            paid.tokens += piece.get();
-        }
-        if let Some(account) = &self.account {
-            account.take(n)?;
-        }
-        paid.tokens -= owed;
-        Ok(())
+    /// Takes the tokens of `n` from both buckets, or says when to ask again, with nothing taken: whatever is saved up
+    /// meanwhile is never more than a burst. A lane that has to go so many times slower owes that many tokens for each.
+    pub fn take(&self, n: NonZeroU32, slowness: NonZeroU32) -> Result<(), Timestamp> {
+        let owed = n.saturating_mul(slowness);
+        self.lane.take(n, owed)?;
+        let Some(account) = &self.account else { return Ok(()) };
+        account.take(n, n).inspect_err(|_| self.lane.give_back(owed))
     }
 }
 
@@ -147,10 +94,13 @@ impl Pace {
 mod tests {
     use super::*;
     use crate::clock::ManualClock;
+    use crate::domain::Span;
+
+    const ONE: NonZeroU32 = NonZeroU32::MIN;
 
     fn taken(bucket: &Bucket) -> u32 {
         let mut count = 0;
-        while bucket.take(NonZeroU32::MIN).is_ok() {
+        while bucket.take(ONE, ONE).is_ok() {
             count += 1;
         }
         count
@@ -192,12 +142,11 @@ mod tests {
         };
         let account = bucket("100/s", 5);
         let lanes = [0, 1].map(|_| Pace::new(bucket("80/s", 4), Some(Arc::clone(&account))));
-        let mut paid = [Paid::default(), Paid::default()];
         let mut left = [0, 0];
         for _ in 0..2_000 {
             clock.advance(Span::from_millis(1));
             for lane in [0, 1] {
-                while lanes[lane].take(NonZeroU32::MIN, NonZeroU32::MIN, &mut paid[lane]).is_ok() {
+                while lanes[lane].take(ONE, ONE).is_ok() {
                     left[lane] += 1;
                 }
             }
@@ -209,37 +158,34 @@ mod tests {
 
     #[test]
     fn a_slowed_lane_passes_its_part_of_the_rate_and_no_burst_when_it_is_slowed_no_more() {
-        for (rate, burst, n) in [("80/s", 4, 1), ("1000/s", 50, 50), ("2000/s", 1, 1)] {
+        for (rate, per_second, burst, n) in [("80/s", 80, 4, 1), ("1000/s", 1_000, 50, 50), ("2000/s", 2_000, 1, 1)] {
             let (clock, bucket) = bucket(rate, burst);
-            let (pace, mut paid) = (Pace::new(Arc::new(bucket), None), Paid::default());
+            let pace = Pace::new(Arc::new(bucket), None);
             let n = NonZeroU32::new(n).unwrap();
-            let mut pass = |slowness: u32, millis: i64| {
+            let pass = |slowness: u32, millis: i64| {
                 let mut passed = 0;
                 for _ in 0..millis {
                     clock.advance(Span::from_millis(1));
-                    while pace.take(n, NonZeroU32::new(slowness).unwrap(), &mut paid).is_ok() {
+                    while pace.take(n, NonZeroU32::new(slowness).unwrap()).is_ok() {
                         passed += n.get();
                     }
                 }
                 passed
             };
-            // A bucket whose burst is below what a millisecond brings cannot use all of its rate.
-            let whole = pass(1, 16_000);
             for slowness in [2, 16, 4] {
-                let part = pass(slowness, 16_000);
-                let expected = whole / slowness;
-                assert!(part <= expected + burst && part + burst >= expected, "{rate} / {slowness}: {part} of {whole}");
+                let (part, expected) = (pass(slowness, 16_000), 16 * per_second / slowness);
+                assert!(part <= expected + burst && part + burst >= expected, "{rate} / {slowness}: {part}");
             }
-            assert!(pass(1, 1) <= burst + n.get(), "{rate}");
+            assert!(pass(1, 1) <= burst, "{rate}");
         }
     }
 
     #[test]
     fn a_refusal_says_when_to_come_back() {
         let (clock, bucket) = bucket("5/min", 1);
-        let at = bucket.take(NonZeroU32::MIN).unwrap_err();
+        let at = bucket.take(ONE, ONE).unwrap_err();
         clock.advance(at.since(clock.now()));
-        assert_eq!(bucket.take(NonZeroU32::MIN), Ok(()));
-        assert!(bucket.take(NonZeroU32::MIN).is_err());
+        assert_eq!(bucket.take(ONE, ONE), Ok(()));
+        assert!(bucket.take(ONE, ONE).is_err());
     }
 }
