@@ -1,32 +1,104 @@
 //! Token buckets on our own clock.
 
 use std::num::NonZeroU32;
+use std::ops::Add;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use governor::clock::Reference;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{NotKeyed, StateStore};
+use governor::{Quota, RateLimiter};
+
 use crate::clock::Clock;
-use crate::domain::{Rate, Timestamp};
+use crate::domain::{Rate, Span, Timestamp};
 
-const NANOS_A_MILLI: i128 = 1_000_000;
+/// Our clock's instants as governor wants them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Instant(u64);
 
-/// One rate with its burst, known by one instant: when it is full again, if nobody takes anything more.
+impl Add<Nanos> for Instant {
+    type Output = Self;
+
+    fn add(self, nanos: Nanos) -> Self {
+        Self(self.0.saturating_add(nanos.as_u64()))
+    }
+}
+
+impl Reference for Instant {
+    fn duration_since(&self, earlier: Self) -> Nanos {
+        self.0.saturating_sub(earlier.0).into()
+    }
+
+    fn saturating_sub(&self, duration: Nanos) -> Self {
+        Self(self.0.saturating_sub(duration.as_u64()))
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Ticks(Arc<dyn Clock>);
+
+impl Ticks {
+    fn at(now: Timestamp) -> Instant {
+        Instant(now.millis().unsigned_abs().saturating_mul(1_000_000))
+    }
+}
+
+impl governor::clock::Clock for Ticks {
+    type Instant = Instant;
+
+    fn now(&self) -> Instant {
+        Self::at(self.0.now())
+    }
+}
+
+/// What governor knows of a bucket: when it is full again, if nobody takes anything more. It lies here so that tokens can
+/// be given back, and owed.
+#[derive(Debug, Clone, Default)]
+struct FullAt(Arc<Mutex<Option<Nanos>>>);
+
+impl FullAt {
+    fn change(&self, change: impl FnOnce(Nanos) -> Nanos) {
+        let mut full_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *full_at = full_at.map(change);
+    }
+}
+
+impl StateStore for FullAt {
+    type Key = NotKeyed;
+
+    fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, measure: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let mut full_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (measured, next) = measure(*full_at)?;
+        *full_at = Some(next);
+        Ok(measured)
+    }
+}
+
+/// One rate with its burst.
 #[derive(Debug)]
 pub struct Bucket {
-    /// Nanoseconds from one token to the next.
-    interval: i128,
+    limiter: RateLimiter<NotKeyed, FullAt, Ticks, NoOpMiddleware<Instant>>,
+    full_at: FullAt,
+    /// From one token to the next.
+    interval: Duration,
     burst: NonZeroU32,
-    /// In nanoseconds since 1970, and in the past where it is full.
-    full_at: Mutex<i128>,
     clock: Arc<dyn Clock>,
 }
 
 impl Bucket {
     /// Begins empty: what a process that died a moment ago has let go is not let go again.
     pub fn new(rate: Rate, burst: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
-        let interval = rate.interval().max(Duration::from_nanos(1)).as_nanos();
-        let interval = i128::try_from(interval).unwrap_or(i128::from(i64::MAX));
-        let full_at = nanos(clock.now()) + interval * i128::from(burst.get());
-        Self { interval, burst, full_at: Mutex::new(full_at), clock }
+        let interval = rate.interval().max(Duration::from_nanos(1));
+        let quota = Quota::with_period(interval).unwrap_or(Quota::per_second(rate.count())).allow_burst(burst);
+        let full_at = FullAt::default();
+        let limiter = RateLimiter::new(quota, full_at.clone(), Ticks(Arc::clone(&clock)));
+        let _ = limiter.check_n(burst);
+        Self { limiter, full_at, interval, burst, clock }
     }
 
     pub const fn burst(&self) -> NonZeroU32 {
@@ -34,32 +106,33 @@ impl Bucket {
     }
 
     /// Takes `owed` tokens as soon as `n` are there, or says when they will be. What is owed and not there yet comes in
-    /// before anybody else gets one.
+    /// before anybody else gets one. More than the burst are never there.
     fn take(&self, n: NonZeroU32, owed: NonZeroU32) -> Result<(), Timestamp> {
-        let now = nanos(self.clock.now());
-        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = now.max(*full_at);
-        // There are never more than the burst.
-        let missing = self.burst.get() - self.burst.min(n).get();
-        let ready = full - self.interval * i128::from(missing);
-        if ready > now {
-            // Timers fire in whole milliseconds, and one that fires early would only ask again.
-            let millis = (ready + NANOS_A_MILLI - 1) / NANOS_A_MILLI;
-            return Err(Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX)));
+        let now = self.clock.now();
+        let n = n.min(self.burst);
+        match self.limiter.check_n(n) {
+            Ok(Ok(())) | Err(_) => {
+                self.full_at.change(|full_at| full_at + self.tokens(owed.get().saturating_sub(n.get())));
+                Ok(())
+            }
+            Ok(Err(not_until)) => {
+                // Timers fire in whole milliseconds, and one that fires early would only ask again.
+                let wait = not_until.wait_time_from(Ticks::at(now));
+                let millis = i64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
+                Err(now + Span::from_millis(millis.max(1)))
+            }
         }
-        *full_at = full + self.interval * i128::from(owed.get());
-        Ok(())
     }
 
     /// As if they had never been taken.
     fn give_back(&self, owed: NonZeroU32) {
-        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        *full_at -= self.interval * i128::from(owed.get());
+        self.full_at.change(|full_at| full_at.saturating_sub(self.tokens(owed.get())));
     }
-}
 
-fn nanos(at: Timestamp) -> i128 {
-    i128::from(at.millis()) * NANOS_A_MILLI
+    /// The time that so many tokens take to come in.
+    fn tokens(&self, n: u32) -> Nanos {
+        self.interval.saturating_mul(n).into()
+    }
 }
 
 /// What one lane has to pass: its own bucket, then its account's.
