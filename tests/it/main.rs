@@ -6,6 +6,7 @@ mod architecture;
 mod cli;
 mod decide;
 mod full_load;
+mod gaps;
 mod interrupt;
 mod kill;
 mod kill_commands;
