@@ -280,8 +280,8 @@ async fn a_gap_begins_with_what_was_waiting_and_is_doubtful_from_the_first_failu
     }
     clock.advance(Span::from_secs(10));
     store.close().await;
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    tokio::spawn(applier.run(move |listening| tell.send(listening).unwrap()));
+    let (tell, mut told) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(applier.run(move |listening| tell.try_send(listening).unwrap()));
     assert!(taking.await.is_err());
     assert_eq!(told.recv().await, Some(Listening::Doubtful { since: came }));
 }

@@ -5,6 +5,7 @@
 mod architecture;
 mod cli;
 mod decide;
+mod explain;
 mod full_load;
 mod gaps;
 mod interrupt;

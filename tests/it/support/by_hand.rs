@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::sync::watch;
-use volley::campaign::{self, Draft, Launched, Launcher, Story};
+use volley::campaign::{self, Decided, Draft, Launched, Launcher, Story};
 use volley::clock::{Chance, Clock, ManualClock};
 use volley::config::{self, Config};
 use volley::domain::{AttemptId, Channel, MessageKey, Present, Span, State, StepIndex, Timestamp};
@@ -44,7 +44,7 @@ impl Transport for Provider {
         let says = *self.0.clone().wait_for(|says| *says != Says::Later).await.unwrap();
         let (status, body) = match says {
             Says::Yes => (200, json!({ "umid": id, "status": { "state": "queued" } })),
-            Says::No => (400, json!({ "code": 1300, "message": "Invalid MSISDN" })),
+            Says::No => (400, json!({ "code": 1002, "message": "Invalid MSISDN" })),
             Says::Nothing | Says::Later => {
                 return Err(Broken { may_have_left: true, why: "the connection broke".to_owned() });
             }
@@ -187,18 +187,30 @@ impl ByHand {
         sqlx::query(sql).execute(&mut connection).await.unwrap();
     }
 
-    /// Stops everything in order. Time has to go on for that.
+    /// Calls a campaign off, as the command does.
+    pub(crate) async fn cancel(&self, launched: &Launched) {
+        let batch = self.batch(launched).await;
+        let cancelling = campaign::cancel(self.store.as_ref(), self.clock.as_ref(), &batch, "ann");
+        let decided = going_on(&self.clock, cancelling).await.unwrap();
+        assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
+    }
+
+    /// Stops everything in order.
     pub(crate) async fn stop(self) {
         let Self { node, intake, clock, .. } = self;
         drop(intake);
-        let stopping = node.stop();
-        tokio::pin!(stopping);
-        let real = super::clock();
-        loop {
-            tokio::select! {
-                stopped = &mut stopping => return stopped.unwrap(),
-                () = real.sleep(Span::from_millis(1)) => clock.advance(TICK),
-            }
+        going_on(&clock, node.stop()).await.unwrap();
+    }
+}
+
+/// Time goes on for as long as something takes.
+async fn going_on<T>(clock: &ManualClock, what: impl Future<Output = T>) -> T {
+    let real = super::clock();
+    tokio::pin!(what);
+    loop {
+        tokio::select! {
+            done = &mut what => return done,
+            () = real.sleep(Span::from_millis(1)) => clock.advance(TICK),
         }
     }
 }
