@@ -11,6 +11,7 @@ mod gaps;
 mod interrupt;
 mod kill;
 mod kill_commands;
+mod mishaps;
 mod pipeline;
 mod sources;
 mod support;
