@@ -33,7 +33,7 @@ pub async fn resume(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &st
     decide(store, clock, batch, vec![BatchState::Paused], to, format!("resumed by {by}")).await
 }
 
-/// Calls it off. When this returns, nothing more leaves.
+/// Calls it off. When this returns, nothing more leaves from any server that has noted it.
 pub async fn cancel(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
     let from = vec![BatchState::Running, BatchState::Scheduled, BatchState::Paused, BatchState::Finished];
     decide(store, clock, batch, from, BatchState::Cancelling, format!("cancelled by {by}")).await
