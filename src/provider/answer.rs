@@ -192,7 +192,7 @@ mod tests {
             let (Answer::Refused(Refusal { detail, .. }) | Answer::Unavailable { detail, .. }) = answer else {
                 panic!("{answer:?}")
             };
-            assert!(detail.starts_with("Forbidden for +***67xxx"), "{detail}");
+            assert!(detail.starts_with("Forbidden for +***67 xxx"), "{detail}");
             assert!(!detail.contains("6591") && detail.chars().count() <= DETAIL_MAX, "{detail}");
         }
     }
