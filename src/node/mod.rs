@@ -23,7 +23,7 @@ use crate::dispatch::{self, Crew, Lane, LaneStatus, Panicked};
 use crate::domain::{Causes, Span, Timestamp};
 use crate::engine::Gap;
 use crate::provider::{Http, Transport};
-use crate::receipts::{Applier, Intake};
+use crate::receipts::{Applier, Intake, Listening};
 use crate::store::{self, Book, Event, Store};
 use crate::throttle::{DAY, Holds};
 use crate::timers::{Gaps, Timers};
@@ -132,8 +132,11 @@ impl Node {
         let mut receiving = Crew::default();
         receiving.spawn(
             "receipts",
-            applier.run(move |gap| {
-                let _ = found.try_send((gap, applier_gaps.add(gap)));
+            applier.run(move |told| match told {
+                Listening::Doubtful { since } => applier_gaps.doubt_since(since),
+                Listening::Resumed(gap) => {
+                    let _ = found.try_send((gap, applier_gaps.add(gap)));
+                }
             }),
         );
         let stop_dispatch = CancellationToken::new();

@@ -30,8 +30,18 @@ pub struct Failed {
     reason: String,
 }
 
+/// Whether silence means anything, as far as the applier can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listening {
+    /// What came since then could not be kept, and nobody knows whether the next receipt can.
+    Doubtful { since: Timestamp },
+    /// It can be again; nothing could in this time.
+    Resumed(Gap),
+}
+
 /// One webhook that waits for its commit.
 struct Waiting {
+    since: Timestamp,
     parsed: Parsed,
     done: oneshot::Sender<Result<(), Failed>>,
 }
@@ -47,10 +57,11 @@ pub struct Intake {
 impl Intake {
     /// Keeps and applies a body that has been proven. Returns once it is on disk.
     pub async fn take(&self, body: &[u8]) -> Result<(), Failed> {
-        let parsed = parse(body, Some(&self.ours), self.clock.now());
+        let since = self.clock.now();
+        let parsed = parse(body, Some(&self.ours), since);
         let (done, answer) = oneshot::channel();
         let closed = |_| Failed { reason: "the server is stopping".to_owned() };
-        self.queue.send(Waiting { parsed, done }).await.map_err(|_| closed(()))?;
+        self.queue.send(Waiting { since, parsed, done }).await.map_err(|_| closed(()))?;
         answer.await.map_err(|_| closed(()))?
     }
 }
@@ -108,8 +119,9 @@ impl Applier {
         (Self { store, book, clock, chance, queue, failing_since: None, round: Round::default() }, intake)
     }
 
-    /// Applies until every intake is gone. Tells `gap` about each time in which nothing could be kept.
-    pub async fn run(mut self, gap: impl Fn(Gap) + Send) {
+    /// Applies until every intake is gone. Tells of each failure at once, since deadlines that silence would decide have to
+    /// wait from then on, and of the whole gap once something could be kept again.
+    pub async fn run(mut self, tell: impl Fn(Listening) + Send) {
         let clock = Arc::clone(&self.clock);
         let mut waiting = Vec::new();
         let mut retry_at = clock.now();
@@ -129,22 +141,28 @@ impl Applier {
             }
             let mut all = Parsed::default();
             let mut answers = Vec::with_capacity(waiting.len());
-            for Waiting { parsed, done } in waiting.drain(..) {
+            // Nothing may be known of the store before the last of its timeouts: the gap begins with what was waiting.
+            let mut since = clock.now();
+            for Waiting { since: waits_since, parsed, done } in waiting.drain(..) {
+                since = since.min(waits_since);
                 all.receipts.extend(parsed.receipts);
                 all.strays.extend(parsed.strays);
                 answers.push(done);
             }
             let taken = self.take(all).await.map_err(|error| Failed { reason: Causes(&error).to_string() });
-            match (&taken, self.failing_since) {
-                (Err(failed), None) => {
-                    tracing::error!(error = %failed, "receipts cannot be kept; the provider is told to repeat them");
-                    self.failing_since = Some(self.clock.now());
+            match &taken {
+                Err(failed) => {
+                    if self.failing_since.is_none() {
+                        tracing::error!(error = %failed, "receipts cannot be kept; the provider is told to repeat them");
+                    }
+                    self.failing_since = self.failing_since.or(Some(since));
+                    tell(Listening::Doubtful { since });
                 }
-                (Ok(()), Some(from)) => {
-                    gap(Gap { from, until: self.clock.now() });
-                    self.failing_since = None;
+                Ok(()) => {
+                    if let Some(from) = self.failing_since.take() {
+                        tell(Listening::Resumed(Gap { from, until: clock.now() }));
+                    }
                 }
-                (Err(_), Some(_)) | (Ok(()), None) => {}
             }
             for done in answers {
                 // A client that has hung up repeats the receipt, which then changes nothing.

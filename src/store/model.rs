@@ -72,6 +72,8 @@ pub struct Batch {
     pub starts_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub started_at: Option<Timestamp>,
+    /// When a person called it off. Messages notice somewhat later.
+    pub cancelled_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub settled_at: Option<Timestamp>,
     /// Hand-overs a second, and when that was measured.
