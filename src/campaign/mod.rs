@@ -17,6 +17,7 @@ mod file;
 mod launch;
 mod life;
 mod lint;
+mod lookup;
 mod noted;
 mod people;
 mod report;
@@ -33,12 +34,14 @@ pub use file::{Draft, DraftStep};
 pub use launch::{LaunchError, Launched, Launcher, Prepared};
 pub use life::{Decided, Housekeeper, cancel, pause, resume};
 pub use lint::{Facts, Lint, Warning, lint};
+pub use lookup::{Pages, lookup};
 pub use noted::{Noted, noted};
 pub use people::{People, PeopleError};
 pub use report::{Counts, FellBack, Outcomes, RateNow, Report, Show, StepReport, Unknown};
 pub use route::plan;
 pub use stranded::Stranded;
 pub use time::{Instant, Schedule, instant, schedule};
+pub use words::state as state_of;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,8 @@ use crate::engine::{self, Ignored, Rule};
 use crate::store::{Attempt, Batch, Receipt, Verdict};
 use crate::wire::{self, codes};
 
-pub(super) const fn state(present: &Present) -> &'static str {
+/// Where a message stands, in a word.
+pub const fn state(present: &Present) -> &'static str {
     match present.state {
         State::Queued { .. } => "queued",
         State::Sending { .. } => "sending",
