@@ -9,7 +9,7 @@ use super::time::{Schedule, schedule};
 use crate::audience::OnProgress;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
-use crate::domain::{BatchId, BatchState, CampaignId, LaneId, Plan, State, Tag, Timestamp};
+use crate::domain::{BatchId, BatchState, CampaignId, Country, LaneId, Plan, State, Tag, Timestamp};
 use crate::engine;
 use crate::store::{self, NewBatch, Spread, Store};
 
@@ -37,6 +37,8 @@ pub struct Prepared {
     pub plan: Plan,
     pub schedule: Schedule,
     pub warnings: Vec<Warning>,
+    /// For national numbers.
+    pub country: Option<Country>,
 }
 
 /// What a launch comes to.
@@ -110,7 +112,7 @@ impl Launcher<'_> {
         let start = schedule.at.unwrap_or(now);
         let facts = Facts { recipients: people.recipients, empty: &people.empty, start };
         warnings.extend(lint(&plan, self.config, &facts));
-        Ok(Prepared { name: draft.name.clone(), people, plan, schedule, warnings })
+        Ok(Prepared { name: draft.name.clone(), people, plan, schedule, warnings, country: draft.country })
     }
 
     async fn lay_out(&self, prepared: &mut Prepared) -> Result<Launched, LaunchError> {

@@ -15,6 +15,7 @@ mod explain;
 
 mod file;
 mod launch;
+mod left_out;
 mod life;
 mod lint;
 mod lookup;
@@ -32,6 +33,7 @@ pub use error::{FileError, Problem, lines};
 pub use explain::{FactLine, Line, Story, explain};
 pub use file::{Draft, DraftStep};
 pub use launch::{LaunchError, Launched, Launcher, Prepared};
+pub use left_out::LeftOut;
 pub use life::{Decided, Housekeeper, cancel, pause, resume};
 pub use lint::{Facts, Lint, Warning, lint};
 pub use lookup::{Pages, lookup};

@@ -54,6 +54,9 @@ pub enum Error {
     )]
     SameName { place: Source, section: &'static str, first: String, second: String },
 
+    #[error("{variable} is no variable of Volley's; {hint}")]
+    UnknownVariable { variable: String, hint: String },
+
     #[error("{variable} names no {section}: {hint}")]
     UnknownName { variable: String, section: &'static str, hint: String },
 

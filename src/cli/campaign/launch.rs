@@ -32,7 +32,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// Launch under this name instead of the file's.
-    #[arg(long)]
+    #[arg(long, value_parser = crate::cli::audience::name)]
     name: Option<String>,
     /// Wait until it is finished, or settled, and show how far it is.
     #[arg(long, value_enum, value_name = "UNTIL", num_args = 0..=1, default_missing_value = "finished")]

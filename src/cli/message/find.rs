@@ -43,7 +43,8 @@ async fn to(store: &dyn Store, campaign: &str, whom: &str) -> anyhow::Result<(Ba
             shell(&name)
         ),
         _ => {
-            let ids = found.iter().take(LISTED).map(|message| MessageId { key: message.key, tag: batch.tag }.to_string());
+            let ids =
+                found.iter().take(LISTED).map(|message| MessageId { key: message.key, tag: batch.tag }.to_string());
             bail!(
                 "\"{name}\" has {} to {whom}; name one: {}",
                 of(found.len() as u64, "message", "messages"),
