@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::stranded::Stranded;
 use crate::domain::{
-    BatchState, CampaignId, Channel, Count, MessageId, Msisdn, Outcome, Plan, SkipReason, StepIndex, Tallies,
+    BatchState, CampaignId, Channel, Count, MessageId, Msisdn, Outcome, Plan, SkipReason, StepIndex, Tallies, Zone,
 };
 use crate::store::{Batch, Result, Store};
 
@@ -64,6 +64,9 @@ pub struct Report {
     pub unknown: Vec<Unknown>,
     pub unknown_count: i64,
     pub steps: Vec<StepReport>,
+    /// In which its times are shown to people.
+    #[serde(skip)]
+    pub zone: Option<Zone>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -193,6 +196,7 @@ impl Report {
             unknown: Vec::new(),
             unknown_count: tallies.total(Count::Unknown),
             steps: plan.map(|plan| steps(plan, tallies)).unwrap_or_default(),
+            zone: plan.and_then(|plan| plan.time_zone),
         }
     }
 

@@ -176,8 +176,7 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
     let now = ground.now();
     let holds = store.holds().await?;
     for hold in &holds {
-        let text = format!("{} is held: {}", holds::what(hold), holds::why(hold, now));
-        findings.add("holds", Health::Warning, text, Some(&holds::what_to_do(hold)));
+        findings.add("holds", Health::Warning, holds::sentence_since(hold, now), Some(&holds::what_to_do(hold)));
     }
     if holds.is_empty() {
         findings.fine("holds", "nothing is held");

@@ -19,6 +19,7 @@ mod interrupt;
 mod lane;
 mod message;
 mod noted;
+mod obstacles;
 mod out;
 mod progress;
 mod serve;

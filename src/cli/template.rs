@@ -128,7 +128,7 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     }
     out::lines(table.lines(paint))?;
     for hold in all.iter().filter(|hold| !hold.template.is_empty()) {
-        out::data(format_args!("\n{} is held: {}", holds::what(hold), holds::why(hold, ground.now())))?;
+        out::data(format_args!("\n{}", holds::sentence_since(hold, ground.now())))?;
         out::data(paint.dim(format!("  {}", holds::what_to_do(hold))))?;
     }
     Ok(())

@@ -20,6 +20,7 @@ mod tally;
 mod time;
 mod umid;
 mod word;
+mod zone;
 
 pub use causes::Causes;
 pub use channel::{Channel, Status};
@@ -36,3 +37,4 @@ pub use tally::{Count, Tallies};
 pub use time::{InvalidSpan, Span, Timestamp};
 pub use umid::Umid;
 pub use word::UnknownWord;
+pub use zone::Zone;

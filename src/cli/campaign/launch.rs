@@ -10,13 +10,13 @@ use tokio::net::TcpStream;
 use super::plan::WarningShown;
 use super::report::is_incomplete;
 use super::{Until, find};
-use crate::campaign::{Draft, FileError, LaunchError, Launched, Launcher, Warning, schedule};
+use crate::campaign::{Draft, FileError, LaunchError, Launched, Launcher, Warning, moment, schedule};
 use crate::cli::config::warn;
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::out::{self, To};
 use crate::cli::watch::{How, follow, obstacles};
-use crate::cli::words::{list, moment, of, shell};
+use crate::cli::words::{list, of, shell};
 use crate::cli::{Exit, Ground, progress};
 use crate::domain::{BatchState, Span};
 use crate::store::{self, Store};
@@ -172,7 +172,7 @@ fn told(error: LaunchError, args: &Args) -> anyhow::Error {
 
 fn headline(launched: &Launched, state: BatchState) -> String {
     let begins = match launched.starts_at {
-        Some(at) if state == BatchState::Scheduled => format!(" for {}", moment(at)),
+        Some(at) if state == BatchState::Scheduled => format!(" for {}", moment(at, launched.zone)),
         Some(_) | None => String::new(),
     };
     let mut rejects = String::new();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::campaign::{Draft, FileError, LaunchError, Launcher, LeftOut, Prepared, Problem, Warning};
+use crate::campaign::{Draft, FileError, LaunchError, Launcher, LeftOut, Prepared, Problem, Warning, moment};
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
@@ -201,7 +201,7 @@ fn lines(prepared: &Prepared, file: &str, ground: &Ground, paint: Paint) -> Vec<
     )];
     lines.extend(left_out(prepared).map(|said| format!("  {}", paint.dim(said))));
     let when = match schedule.at {
-        Some(at) => format!("begins {}", words::moment(at)),
+        Some(at) => format!("begins {}", moment(at, plan.time_zone)),
         None => "begins at once".to_owned(),
     };
     let first = plan.steps.first().and_then(|step| ground.config.lane(&step.lane));

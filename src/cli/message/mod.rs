@@ -7,8 +7,8 @@ use anyhow::Context;
 
 use super::out::{self, To};
 use super::{Exit, Ground};
-use crate::campaign::{self, Story};
-use crate::domain::Timestamp;
+use crate::campaign::{self, Story, moment_exactly};
+use crate::domain::Zone;
 use crate::store::Book;
 
 #[derive(Debug, clap::Subcommand)]
@@ -75,53 +75,58 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
             out::lines(RULES.iter().zip(1..).map(|(rule, number)| format!("{number:>2}  {rule}")))?;
         }
         Command::Show { which, json } => {
-            let story = story(ground, &which).await?;
-            if json { out::json(&story)? } else { show(&story)? }
+            let (story, zone) = story(ground, &which).await?;
+            if json { out::json(&story)? } else { show(&story, zone)? }
         }
         Command::Explain { which: Some(which), json, .. } => {
-            let story = story(ground, &which).await?;
-            if json { out::json(&story)? } else { explain(&story)? }
+            let (story, zone) = story(ground, &which).await?;
+            if json { out::json(&story)? } else { explain(&story, zone)? }
         }
     }
     Ok(Exit::Done)
 }
 
-async fn story(ground: &Ground, which: &find::Which) -> anyhow::Result<Story> {
+/// The story, and the zone in which it is told.
+async fn story(ground: &Ground, which: &find::Which) -> anyhow::Result<(Story, Option<Zone>)> {
     let store = ground.existing_store().await?;
     let (batch, key) = which.find(ground, store.as_ref()).await?;
     let gone = || format!("the message is gone from {}", ground.database().display());
     let entry = Book::new(store.clone()).get(batch.id).await?.with_context(gone)?;
     let story = campaign::explain(store.as_ref(), &batch, &entry, key).await?;
     store.close().await;
-    story.with_context(gone)
+    Ok((story.with_context(gone)?, entry.plan.time_zone))
 }
 
-fn heading(story: &Story) -> anyhow::Result<()> {
+fn heading(story: &Story, zone: Option<Zone>) -> anyhow::Result<()> {
     let paint = To::Stdout.paint();
     let outcome = story.outcome.map(|outcome| format!(", {outcome}")).unwrap_or_default();
     out::data(format!("{}  {}", paint.bold(&story.message), paint.dim(story.campaign.as_deref().unwrap_or(""))))?;
     let client = story.client_message_id.as_deref().map(|id| format!("  ClientMessageId {id}")).unwrap_or_default();
-    out::data(format!("to {}  step {}  {}{outcome}{client}", story.msisdn, story.step, story.state))
+    let zone = zone.map(|zone| format!("  times in {zone}")).unwrap_or_default();
+    out::data(format!("to {}  step {}  {}{outcome}{client}{zone}", story.msisdn, story.step, story.state))
 }
 
-fn show(story: &Story) -> anyhow::Result<()> {
-    heading(story)?;
+fn show(story: &Story, zone: Option<Zone>) -> anyhow::Result<()> {
+    heading(story, zone)?;
     for attempt in &story.attempts {
         out::data(format!("  step {}  {}", attempt.step, attempt.text))?;
     }
     for receipt in &story.receipts {
-        out::data(format!("  step {}  {}  {}", receipt.step, moment(receipt.at), receipt.text))?;
+        out::data(format!("  step {}  {}  {}", receipt.step, moment_exactly(receipt.at, zone), receipt.text))?;
     }
     Ok(())
 }
 
-fn explain(story: &Story) -> anyhow::Result<()> {
+fn explain(story: &Story, zone: Option<Zone>) -> anyhow::Result<()> {
     let paint = To::Stdout.paint();
-    heading(story)?;
+    heading(story, zone)?;
     out::data("")?;
     for line in &story.lines {
-        out::data(format!("{}  {}", paint.dim(moment(line.at)), line.text))?;
-        out::data(format!("{:23}  {}", "", paint.dim(format!("rule {}", line.rule))))?;
+        let at = moment_exactly(line.at, zone);
+        // Some things happen by no rule: a launch, say.
+        let by = if line.rule.starts_with(|c: char| c.is_ascii_digit()) { "rule " } else { "" };
+        out::data(format!("{}  {}", paint.dim(&at), line.text))?;
+        out::data(format!("{:1$}  {2}", "", at.len(), paint.dim(format!("{by}{}", line.rule))))?;
     }
     if !story.proven {
         out::data("")?;
@@ -130,9 +135,4 @@ fn explain(story: &Story) -> anyhow::Result<()> {
         )?;
     }
     Ok(())
-}
-
-/// To the millisecond, in UTC: `2026-11-20 14:15:02.123`.
-fn moment(at: Timestamp) -> String {
-    at.rfc3339().replace('T', " ").trim_end_matches('Z').to_owned()
 }

@@ -3,14 +3,13 @@
 use console::measure_text_width;
 
 use super::{Look, took};
-use crate::campaign::{Counts, FellBack, Report};
+use crate::campaign::{Counts, FellBack, Report, moment};
+use crate::cli::campaign::{state, why};
+use crate::cli::obstacles::Obstacle;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
-use crate::cli::words::{about, count, count_or_dash, moment, of, percent, rate, span, time_for};
-use crate::cli::{holds, stranded};
+use crate::cli::words::{about, count, count_or_dash, of, percent, rate, span, time_for};
 use crate::domain::BatchState;
-
-pub(super) const NO_SERVER: &str = "no server is running on this database: start `volley serve`";
 
 /// Columns that a bar may take.
 const BAR_MOST: usize = 72;
@@ -22,17 +21,9 @@ pub(super) fn frame(look: &Look, width: usize, paint: Paint) -> Vec<String> {
     lines.push(String::new());
     lines.push(pace(look));
     lines.extend(outcome_notes(&look.report).into_iter().map(|note| paint.dim(note)));
-    for hold in &look.holds {
-        let what = format!("{} is held: {}", holds::what(hold), holds::why(hold, look.at));
-        lines.push(format!("{} {what}", paint.so_so("!")));
-        lines.push(format!("  {}", paint.dim(holds::what_to_do(hold))));
-    }
-    for gone in &look.show.stranded {
-        lines.push(format!("{} {}", paint.so_so("!"), stranded::what(gone)));
-        lines.push(format!("  {}", paint.dim(stranded::what_to_do(gone, &look.show.name))));
-    }
-    if !look.server && !super::Until::Settled.is_met(look) {
-        lines.push(format!("{} {NO_SERVER}", paint.bad("!")));
+    for obstacle in &look.obstacles {
+        lines.push(format!("{} {}", paint.so_so("!"), obstacle.what_since(look.at)));
+        lines.push(format!("  {}", paint.dim(obstacle.what_to_do(&look.show.name))));
     }
     lines
 }
@@ -45,11 +36,11 @@ fn title(look: &Look, paint: Paint) -> String {
     };
     let begins = look.batch.starts_at.filter(|at| *at > look.at);
     let since = match (begins, took(&look.batch, look.at)) {
-        (Some(at), _) => format!(" · begins {}, in {}", moment(at), about(at.since(look.at))),
+        (Some(at), _) => format!(" · begins {}, in {}", moment(at, look.report.zone), about(at.since(look.at))),
         (None, Some(took)) => format!(" · {}", about(took)),
         (None, None) => String::new(),
     };
-    let why = look.batch.why.as_ref().map(|why| format!(" · {why}")).unwrap_or_default();
+    let why = why(&look.batch).map(|why| format!(" · {why}")).unwrap_or_default();
     format!("{}  {state}{}", paint.bold(&look.show.name), paint.dim(format!("{since}{why}")))
 }
 
@@ -192,8 +183,10 @@ pub(in crate::cli) fn outcome_notes(report: &Report) -> Vec<String> {
 /// One line for logs and pipes.
 pub(super) fn line(look: &Look) -> String {
     let counts = look.show.counts;
-    let mut said =
-        vec![look.batch.state.to_string(), format!("{} of {} done", count(counts.done), count(look.report.audience))];
+    let mut said = vec![
+        state(&look.batch, look.report.zone),
+        format!("{} of {} done", count(counts.done), count(look.report.audience)),
+    ];
     if to_hand_over(counts) > 0 {
         said.push(format!("{} to hand over", count(to_hand_over(counts))));
         said.push(format!("{} of {}", rate(look.show.rate.now), rate(look.show.rate.allowed)));
@@ -213,11 +206,8 @@ pub(super) fn line(look: &Look) -> String {
             count(look.report.delivered_twice)
         ));
     }
-    for hold in &look.holds {
-        said.push(format!("{} is held: {} ({})", holds::what(hold), hold.reason, holds::what_to_do(hold)));
-    }
-    for gone in &look.show.stranded {
-        said.push(format!("{} ({})", stranded::what(gone), stranded::what_to_do(gone, &look.show.name)));
+    for obstacle in look.obstacles.iter().filter(|obstacle| !matches!(obstacle, Obstacle::NoServer)) {
+        said.push(format!("{} ({})", obstacle.what(), obstacle.what_to_do(&look.show.name)));
     }
     if look.batch.state == BatchState::Settled
         && let Some(took) = took(&look.batch, look.at)
