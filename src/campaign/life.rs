@@ -35,7 +35,8 @@ pub async fn resume(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &st
 
 /// Calls it off. When this returns, nothing more leaves.
 pub async fn cancel(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
-    let from = vec![BatchState::Running, BatchState::Scheduled, BatchState::Paused, BatchState::Finished];
+    // Of one that is finished everything has been handed over; to call it cancelled would be a lie.
+    let from = vec![BatchState::Running, BatchState::Scheduled, BatchState::Paused];
     decide(store, clock, batch, from, BatchState::Cancelling, format!("cancelled by {by}")).await
 }
 

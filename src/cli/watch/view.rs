@@ -3,7 +3,7 @@
 use console::measure_text_width;
 
 use super::{Look, took};
-use crate::campaign::{Counts, FellBack, Report, moment};
+use crate::campaign::{FellBack, Report, moment};
 use crate::cli::campaign::{state, why};
 use crate::cli::obstacles::Obstacle;
 use crate::cli::out::Paint;
@@ -56,7 +56,7 @@ fn bar(look: &Look, width: usize, paint: Paint) -> String {
             .min(columns.try_into().unwrap_or(0))
     };
     let done = place(counts.done);
-    let left = place(counts.done + counts.awaiting).max(done);
+    let left = place(counts.done + counts.to_come(look.batch.state)).max(done);
     format!(
         "{}{}{} {}",
         paint.good("█".repeat(done)),
@@ -70,8 +70,8 @@ fn legend(look: &Look, paint: Paint) -> String {
     let counts = look.show.counts;
     let parts = [
         (paint.good("█"), counts.done, "done"),
-        (paint.so_so("▒"), counts.awaiting, "handed over, receipts to come"),
-        (paint.dim("░"), to_hand_over(counts), "to hand over"),
+        (paint.so_so("▒"), counts.to_come(look.batch.state), "handed over, receipts to come"),
+        (paint.dim("░"), counts.to_hand_over(look.batch.state), "to hand over"),
     ];
     let said = parts.into_iter().map(|(sign, number, what)| format!("{sign} {} {what}", count(number)));
     said.collect::<Vec<_>>().join("   ")
@@ -127,14 +127,9 @@ pub(in crate::cli) fn fell_back(fell: &FellBack) -> String {
     said.map(|(number, why)| format!("{} {why}", count(number))).collect::<Vec<_>>().join(" · ")
 }
 
-/// What has not left yet, claimed or not.
-const fn to_hand_over(counts: Counts) -> i64 {
-    counts.queued + counts.sending
-}
-
 /// How fast it goes, and what comes next.
 fn pace(look: &Look) -> String {
-    let waits = to_hand_over(look.show.counts);
+    let waits = look.show.counts.to_hand_over(look.batch.state);
     let mut said = Vec::new();
     if waits > 0 || look.show.rate.now > 0.0 {
         said.push(format!("{} now, {} allowed", rate(look.show.rate.now), rate(look.show.rate.allowed)));
@@ -187,8 +182,9 @@ pub(super) fn line(look: &Look) -> String {
         state(&look.batch, look.report.zone),
         format!("{} of {} done", count(counts.done), count(look.report.audience)),
     ];
-    if to_hand_over(counts) > 0 {
-        said.push(format!("{} to hand over", count(to_hand_over(counts))));
+    let waits = counts.to_hand_over(look.batch.state);
+    if waits > 0 {
+        said.push(format!("{} to hand over", count(waits)));
         said.push(format!("{} of {}", rate(look.show.rate.now), rate(look.show.rate.allowed)));
     }
     for step in look.report.steps.iter().filter(|step| step.handed_over > 0) {
