@@ -49,7 +49,8 @@ pub enum Error {
     Unnamed { place: Source, section: &'static str, number: usize },
 
     #[error(
-        "{place}: there are two {section}s named \"{first}\" and \"{second}\"; rename one, since VOLLEY_{} would mean both",
+        "{place}: there are two {section}s named {}; rename one, since VOLLEY_{} would mean both",
+        if first == second { format!("\"{first}\"") } else { format!("\"{first}\" and \"{second}\"") },
         format!("{section}_{first}").to_uppercase().replace('-', "_")
     )]
     SameName { place: Source, section: &'static str, first: String, second: String },

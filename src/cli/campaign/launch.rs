@@ -78,6 +78,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let launched = launch(ground, store.as_ref(), &draft, args.json).await;
     let (launched, warnings) = launched.map_err(|error| told(error, &args))?;
     warn(&warnings);
+    let mut is_over = true;
     let mut state = launched.state;
     let mut exit = if args.strict && launched.rejected > 0 { Exit::Incomplete } else { Exit::Done };
     if let Some(until) = args.wait {
@@ -102,6 +103,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
                 state = find(store.as_ref(), &launched.id.to_string()).await?.state;
                 out::talk("Not waited for any longer; the campaign goes on.");
                 exit = Exit::Failed;
+                is_over = false;
             }
         }
     }
@@ -118,7 +120,9 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         })?;
         return Ok(exit);
     }
-    out::data(headline(&launched, state))?;
+    if is_over {
+        out::data(headline(&launched, state))?;
+    }
     let name = shell(&launched.name);
     let config = ground.config_flag();
     if args.wait.is_some() {

@@ -7,7 +7,7 @@ use crate::campaign::{Report, moment};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::watch::{fell_back, outcome_notes, took};
-use crate::cli::words::{bar, count, count_or_dash, list, of, percent, span};
+use crate::cli::words::{bar, count, count_or_dash, list, of, percent, shell, span};
 use crate::cli::{Exit, Ground};
 use crate::domain::{BatchState, Outcome, Timestamp};
 use crate::store::Batch;
@@ -80,6 +80,12 @@ pub(in crate::cli) fn lines(report: &Report, batch: &Batch, now: Timestamp, pain
     }
     for unknown in report.unknown.iter().take(NAMED) {
         lines.push(paint.dim(format!("  {} to {}, step {}", unknown.message, unknown.msisdn, unknown.step)));
+    }
+    let named = report.unknown.len().min(NAMED) as u64;
+    let more = i128::from(report.unknown_count) - i128::from(named);
+    if named > 0 && more > 0 {
+        let all = format!("volley message list {} --unknown", shell(&report.name));
+        lines.push(paint.dim(format!("  and {} more: {all}", count(more))));
     }
     lines
 }

@@ -79,20 +79,10 @@ fn legend(look: &Look, paint: Paint) -> String {
 
 /// How each step goes. Why people fell back stands behind the numbers, or below them where the terminal is narrow.
 fn funnel(look: &Look, width: usize, paint: Paint) -> Vec<String> {
-    let mut table = Table::new(&["", "", ">handed over", ">sent", ">delivered", ">read", ">undelivered", ">fell back"]);
-    for step in &look.report.steps {
-        table.row([
-            paint.dim(step.step),
-            step.channel.to_string(),
-            count_or_dash(step.handed_over),
-            count_or_dash(step.sent),
-            paint.good(count_or_dash(step.delivered)),
-            count_or_dash(step.read),
-            count_or_dash(step.undelivered),
-            paint.so_so(count_or_dash(step.fell_back.total())),
-        ]);
+    let mut lines = funnel_table(look, true, paint);
+    if lines.iter().any(|line| measure_text_width(line) > width) {
+        lines = funnel_table(look, false, paint);
     }
-    let mut lines = table.lines(paint);
     let reasons: Vec<String> = look.report.steps.iter().map(|step| fell_back(&step.fell_back)).collect();
     let fits = |(line, reason): (&String, &String)| measure_text_width(line) + 2 + measure_text_width(reason) < width;
     // The first line is the header.
@@ -111,6 +101,36 @@ fn funnel(look: &Look, width: usize, paint: Paint) -> Vec<String> {
         }
     }
     apart
+}
+
+/// With all that is counted, or only with what decides, where the terminal is narrow.
+fn funnel_table(look: &Look, whole: bool, paint: Paint) -> Vec<String> {
+    let all = [
+        ("", true),
+        ("", true),
+        (">handed over", true),
+        (">sent", whole),
+        (">delivered", true),
+        (">read", whole),
+        (">undelivered", true),
+        (">fell back", true),
+    ];
+    let shown = |cells: [String; 8]| all.iter().zip(cells).filter(|((_, shown), _)| *shown).map(|(_, cell)| cell);
+    let names: Vec<&str> = all.iter().filter(|(_, shown)| *shown).map(|(name, _)| *name).collect();
+    let mut table = Table::new(&names);
+    for step in &look.report.steps {
+        table.row(shown([
+            paint.dim(step.step),
+            step.channel.to_string(),
+            count_or_dash(step.handed_over),
+            count_or_dash(step.sent),
+            paint.good(count_or_dash(step.delivered)),
+            count_or_dash(step.read),
+            count_or_dash(step.undelivered),
+            paint.so_so(count_or_dash(step.fell_back.total())),
+        ]));
+    }
+    table.lines(paint)
 }
 
 /// Why messages went on to the next step: `365 deadline · 247 undelivered`.
