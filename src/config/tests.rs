@@ -231,5 +231,7 @@ fn the_sample_is_a_good_configuration() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/volley.toml");
     let loaded = Config::load(Some(&path), std::iter::empty()).unwrap();
     assert_eq!(loaded.config.lanes.len(), 3);
+    // Whoever tries it out needs nothing else.
+    loaded.config.check_serve().unwrap();
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
 }

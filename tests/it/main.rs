@@ -12,3 +12,4 @@ mod kill_commands;
 mod pipeline;
 mod sources;
 mod support;
+mod talk;
