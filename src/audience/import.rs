@@ -63,6 +63,13 @@ pub enum ImportError {
     Store(#[from] store::Error),
     #[error("{source_name} has more than {max} recipients; split it")]
     TooMany { source_name: String, max: u32 },
+    #[error("{source_name} has no row below its header; nothing was kept")]
+    NoRows { source_name: String },
+    #[error(
+        "nobody in {source_name} can be written to, so nothing was kept; `volley audience check` says why for each of its \
+         {rows} rows"
+    )]
+    Nobody { source_name: String, rows: u64 },
 }
 
 /// An audience that has just become visible.
@@ -96,6 +103,8 @@ pub async fn import(
 ) -> Result<Imported, ImportError> {
     let begun = clock.now();
     let label = source.label();
+    // What a campaign brings along may lack people where its other sources have some.
+    let is_kept = name.is_some();
     // Two pieces ahead: reading goes on while the store writes, and memory stays bounded.
     let (sender, mut pieces) = mpsc::channel(2);
     let reading = tokio::task::spawn_blocking(move || {
@@ -111,6 +120,12 @@ pub async fn import(
     let published = match (stored, read) {
         (Err(error), _) => Err(error),
         (Ok(_), Err(error)) => Err(error.into()),
+        (Ok(_), Ok((summary, _))) if is_kept && summary.rows == 0 => {
+            Err(ImportError::NoRows { source_name: label.clone() })
+        }
+        (Ok(_), Ok((summary, _))) if is_kept && summary.valid == 0 => {
+            Err(ImportError::Nobody { source_name: label.clone(), rows: summary.rows })
+        }
         (Ok(count), Ok((mut summary, survey))) => {
             summary.seconds = clock.now().since(begun).std().as_secs_f64();
             publish(store, audience, &label, count, &summary, &survey).await.map(|id| Imported { id, summary, survey })

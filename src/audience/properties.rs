@@ -240,7 +240,7 @@ fn outputs_hold_every_row_once_and_appear_only_when_finished() {
     let folder = tempfile::tempdir().unwrap();
     let (accepted, rejects) = (folder.path().join("accepted.csv"), folder.path().join("rejects.csv"));
     let source = file("Name;Mobile\n\"A;\"\"\";81234567\nB;x\nC;81234568;more;\nD;8123 4567\n");
-    let mut outputs = Outputs::create(Some(&accepted), Some(&rejects)).unwrap();
+    let mut outputs = Outputs::create(source.path(), Some(&accepted), Some(&rejects)).unwrap();
     read(source.path(), &in_singapore(), &|_| false, &mut Known::default(), &mut outputs).unwrap();
     assert!(!accepted.exists() && !rejects.exists());
     outputs.finish().unwrap();
@@ -257,9 +257,10 @@ fn outputs_hold_every_row_once_and_appear_only_when_finished() {
 fn outputs_that_are_not_finished_leave_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("accepted.csv");
-    drop(Outputs::create(Some(&target), None).unwrap());
+    let input = file("Mobile\n");
+    drop(Outputs::create(input.path(), Some(&target), None).unwrap());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-    assert!(matches!(Outputs::create(Some(folder.path()), None), Err(Error::Write { .. })));
+    assert!(matches!(Outputs::create(input.path(), Some(folder.path()), None), Err(Error::Write { .. })));
 }
 
 /// Cells that meet in real files, good and bad.
@@ -336,4 +337,21 @@ proptest! {
         let half = read_with(&bytes, in_singapore(), &[]);
         prop_assert!(!is_ours(&half));
     }
+}
+
+#[test]
+fn no_output_takes_the_place_of_the_input_or_of_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("in.csv"), "Mobile\n").unwrap();
+    std::fs::create_dir(path("sub")).unwrap();
+    let create = |accepted: &str, rejects: &str| {
+        Outputs::create(&path("in.csv"), Some(&path(accepted)), Some(&path(rejects))).map(|_| ())
+    };
+    assert!(matches!(create("in.csv", "r.csv"), Err(Error::OverInput { .. })));
+    assert!(matches!(create("a.csv", "sub/../in.csv"), Err(Error::OverInput { .. })));
+    assert!(matches!(create("a.csv", "sub/../a.csv"), Err(Error::OneOutput { .. })));
+    // What is there already and is something else may be replaced.
+    std::fs::write(path("a.csv"), "old").unwrap();
+    assert!(create("a.csv", "r.csv").is_ok());
 }

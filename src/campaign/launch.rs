@@ -9,7 +9,7 @@ use super::time::{Schedule, schedule};
 use crate::audience::OnProgress;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
-use crate::domain::{BatchId, BatchState, CampaignId, LaneId, Plan, State, Tag, Timestamp};
+use crate::domain::{BatchId, BatchState, CampaignId, Country, LaneId, Plan, State, Tag, Timestamp, Zone};
 use crate::engine;
 use crate::store::{self, NewBatch, Spread, Store};
 
@@ -37,6 +37,8 @@ pub struct Prepared {
     pub plan: Plan,
     pub schedule: Schedule,
     pub warnings: Vec<Warning>,
+    /// For national numbers.
+    pub country: Option<Country>,
 }
 
 /// What a launch comes to.
@@ -51,6 +53,8 @@ pub struct Launched {
     pub rejected: u64,
     pub across: u64,
     pub starts_at: Option<Timestamp>,
+    /// In which its times are shown.
+    pub zone: Option<Zone>,
 }
 
 /// Who plans and launches.
@@ -111,7 +115,7 @@ impl Launcher<'_> {
         let facts = Facts { recipients: people.recipients, empty: &people.empty, start };
         warnings.extend(lint(&plan, self.config, &facts));
         warnings.extend(people.excluded.warnings());
-        Ok(Prepared { name: draft.name.clone(), people, plan, schedule, warnings })
+        Ok(Prepared { name: draft.name.clone(), people, plan, schedule, warnings, country: draft.country })
     }
 
     async fn lay_out(&self, prepared: &mut Prepared) -> Result<Launched, LaunchError> {
@@ -139,7 +143,8 @@ impl Launcher<'_> {
         let state = if starts_at.is_some() { BatchState::Scheduled } else { BatchState::Running };
         self.store.publish_batch(batch, state, self.clock.now()).await?;
         let (rejected, across) = (people.rejected(), people.across);
-        Ok(Launched { id: CampaignId { batch, tag }, batch, name, state, messages, rejected, across, starts_at })
+        let zone = plan.time_zone;
+        Ok(Launched { id: CampaignId { batch, tag }, batch, name, state, messages, rejected, across, starts_at, zone })
     }
 
     async fn spread(

@@ -36,7 +36,8 @@ pub async fn resume(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &st
 /// Calls it off. Once every server has noted it nothing more leaves, but what was begun before over a connection that
 /// takes longer than that to come about.
 pub async fn cancel(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
-    let from = vec![BatchState::Running, BatchState::Scheduled, BatchState::Paused, BatchState::Finished];
+    // Of one that is finished everything has been handed over; to call it cancelled would be a lie.
+    let from = vec![BatchState::Running, BatchState::Scheduled, BatchState::Paused];
     decide(store, clock, batch, from, BatchState::Cancelling, format!("cancelled by {by}")).await
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::excluded::{Excluded, NotExcluded};
 use super::file::Draft;
+use super::left_out::LeftOut;
 use crate::audience::{self, ImportError, OnProgress, Options, Reason, Sieve, Source, Survey};
 use crate::clock::Clock;
 use crate::domain::{AudienceId, Country, Recipient};
@@ -48,6 +49,8 @@ pub struct People {
     /// In a source whose number an earlier one has: each number is written to once.
     pub across: u64,
     pub opted_out: u64,
+    /// What was rejected of each source, with its reasons.
+    pub left_out: Vec<LeftOut>,
     pub countries: BTreeMap<Country, u64>,
     /// For each column, how many recipients have nothing in it.
     pub empty: Vec<u64>,
@@ -143,6 +146,7 @@ impl Gathering<'_> {
             };
             let label = source.label();
             let tell = progress(&label);
+            let origin = source.clone();
             let (summary, survey) = if self.keep {
                 let (store, clock) = (self.store, self.clock);
                 let imported = audience::import(store, clock, source, None, options, sieve.clone(), tell).await?;
@@ -152,6 +156,7 @@ impl Gathering<'_> {
             } else {
                 audience::survey(source, options, sieve.clone()).await?
             };
+            people.left_out.extend(LeftOut::of(&origin, &summary));
             people.invalid += summary.invalid;
             let across = summary.reasons.get(&Reason::Elsewhere).copied().unwrap_or(0);
             people.across += across;

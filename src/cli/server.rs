@@ -36,7 +36,9 @@ impl Server {
         let intake = node.intake().context("the server takes no webhooks any more")?;
         let stop_api = CancellationToken::new();
         let proofs = Proofs::new(&ground.config.provider);
-        let api = Some(tokio::spawn(api::serve(listener, intake, proofs, store, stop_api.clone())));
+        let api =
+            tokio::spawn(api::serve(listener, intake, proofs, store, Arc::clone(&ground.clock), stop_api.clone()));
+        let api = Some(api);
         Ok(Self { node, api, stop_api, address })
     }
 

@@ -116,6 +116,7 @@ impl Desk {
             end: None,
             on_unknown: OnUnknown::Keep,
             after_gap: AfterGap::Wait,
+            time_zone: None,
         };
         let new = NewBatch {
             tag: Tag::from_random(7),

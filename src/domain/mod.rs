@@ -21,6 +21,7 @@ mod time;
 mod umid;
 mod unnumbered;
 mod word;
+mod zone;
 
 pub use causes::Causes;
 pub use channel::{Channel, Status};
@@ -38,3 +39,4 @@ pub use time::{InvalidSpan, Span, Timestamp};
 pub use umid::Umid;
 pub use unnumbered::without_numbers;
 pub use word::UnknownWord;
+pub use zone::Zone;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::word::words;
-use super::{Channel, Content, Span, Status, StepIndex, Timestamp};
+use super::{Channel, Content, Span, Status, StepIndex, Timestamp, Zone};
 
 words! {
     /// What to do where the provider may still deliver a template after its step has given way.
@@ -78,6 +78,9 @@ pub struct Plan {
     pub end: Option<Timestamp>,
     pub on_unknown: OnUnknown,
     pub after_gap: AfterGap,
+    /// In which its times are shown to people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<Zone>,
 }
 
 impl Plan {

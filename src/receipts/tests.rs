@@ -48,6 +48,7 @@ fn plan() -> Plan {
         end: None,
         on_unknown: OnUnknown::Keep,
         after_gap: AfterGap::Wait,
+        time_zone: None,
     }
 }
 

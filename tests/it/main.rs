@@ -15,3 +15,4 @@ mod mishaps;
 mod pipeline;
 mod sources;
 mod support;
+mod talk;
