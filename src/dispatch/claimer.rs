@@ -30,7 +30,7 @@ struct Ready {
 }
 
 /// What to do after a claim.
-enum Next {
+pub(super) enum Next {
     /// Look again at once.
     Now,
     /// Look when something changes, or at this time.
@@ -68,7 +68,7 @@ impl Claimer {
     }
 
     /// Claims once, if anything may leave and there is room.
-    async fn run_once(&self) -> Result<Next> {
+    pub(super) async fn run_once(&self) -> Result<Next> {
         let lane = &self.lane;
         let now = lane.clock.now();
         if let Some(until) = lane.blocked(now) {

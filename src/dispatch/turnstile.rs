@@ -98,12 +98,7 @@ impl Turnstile {
         loop {
             match self.look(true) {
                 Next::Go(request) => return Some(request),
-                Next::Back(jobs) => {
-                    for job in jobs {
-                        // The recorder outlives the turnstile.
-                        let _ = self.settled.send(job.hand_back(&self.lane)).await;
-                    }
-                }
+                Next::Back(jobs) => self.hand_back(jobs).await,
                 Next::Wait(at) => {
                     self.waiting_for(async {
                         tokio::select! {
@@ -116,6 +111,25 @@ impl Turnstile {
                 Next::Empty => self.waiting_for(self.filled.notified()).await,
                 Next::Closed => return None,
             }
+        }
+    }
+
+    /// The next request, where there is one that may leave now.
+    #[cfg(test)]
+    pub(super) async fn next_now(&self) -> Option<Request> {
+        loop {
+            match self.look(true) {
+                Next::Go(request) => return Some(request),
+                Next::Back(jobs) => self.hand_back(jobs).await,
+                Next::Wait(_) | Next::Empty | Next::Closed => return None,
+            }
+        }
+    }
+
+    async fn hand_back(&self, jobs: Vec<Job>) {
+        for job in jobs {
+            // The recorder outlives the turnstile.
+            let _ = self.settled.send(job.hand_back(&self.lane)).await;
         }
     }
 

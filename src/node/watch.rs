@@ -62,14 +62,19 @@ impl Watch {
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let clock = Arc::clone(&self.parts.clock);
         while !stop.is_cancelled() {
-            if let Err(error) = self.run_once().await {
-                tracing::warn!(error = %Causes(&error), "cannot look for decisions; trying again");
-                self.parts.gaps.doubt();
-            }
+            self.look().await;
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = clock.sleep(LOOK) => {}
             }
+        }
+    }
+
+    /// Looks once.
+    pub(super) async fn look(&mut self) {
+        if let Err(error) = self.run_once().await {
+            tracing::warn!(error = %Causes(&error), "cannot look for decisions; trying again");
+            self.parts.gaps.doubt();
         }
     }
 

@@ -109,7 +109,7 @@ impl Applier {
     }
 
     /// Applies until every intake is gone. Tells `gap` about each time in which nothing could be kept.
-    pub async fn run(mut self, gap: impl Fn(Gap) + Send) {
+    pub async fn run(mut self, gap: impl Fn(Gap) + Send + Sync) {
         let clock = Arc::clone(&self.clock);
         let mut waiting = Vec::new();
         let mut retry_at = clock.now();
@@ -127,29 +127,43 @@ impl Applier {
             if taken == 0 {
                 return;
             }
-            let mut all = Parsed::default();
-            let mut answers = Vec::with_capacity(waiting.len());
-            for Waiting { parsed, done } in waiting.drain(..) {
-                all.receipts.extend(parsed.receipts);
-                all.strays.extend(parsed.strays);
-                answers.push(done);
+            self.run_once(&mut waiting, &gap).await;
+        }
+    }
+
+    /// Takes what has come together, and answers.
+    async fn run_once(&mut self, waiting: &mut Vec<Waiting>, gap: &(impl Fn(Gap) + Send + Sync)) {
+        let mut all = Parsed::default();
+        let mut answers = Vec::with_capacity(waiting.len());
+        for Waiting { parsed, done } in waiting.drain(..) {
+            all.receipts.extend(parsed.receipts);
+            all.strays.extend(parsed.strays);
+            answers.push(done);
+        }
+        let taken = self.take(all).await.map_err(|error| Failed { reason: Causes(&error).to_string() });
+        match (&taken, self.failing_since) {
+            (Err(failed), None) => {
+                tracing::error!(error = %failed, "receipts cannot be kept; the provider is told to repeat them");
+                self.failing_since = Some(self.clock.now());
             }
-            let taken = self.take(all).await.map_err(|error| Failed { reason: Causes(&error).to_string() });
-            match (&taken, self.failing_since) {
-                (Err(failed), None) => {
-                    tracing::error!(error = %failed, "receipts cannot be kept; the provider is told to repeat them");
-                    self.failing_since = Some(self.clock.now());
-                }
-                (Ok(()), Some(from)) => {
-                    gap(Gap { from, until: self.clock.now() });
-                    self.failing_since = None;
-                }
-                (Err(_), Some(_)) | (Ok(()), None) => {}
+            (Ok(()), Some(from)) => {
+                gap(Gap { from, until: self.clock.now() });
+                self.failing_since = None;
             }
-            for done in answers {
-                // A client that has hung up repeats the receipt, which then changes nothing.
-                let _ = done.send(taken.clone());
-            }
+            (Err(_), Some(_)) | (Ok(()), None) => {}
+        }
+        for done in answers {
+            // A client that has hung up repeats the receipt, which then changes nothing.
+            let _ = done.send(taken.clone());
+        }
+    }
+
+    /// Takes what is waiting by now.
+    #[cfg(test)]
+    pub(crate) async fn take_waiting(&mut self, gap: &(impl Fn(Gap) + Send + Sync)) {
+        let mut waiting: Vec<_> = std::iter::from_fn(|| self.queue.try_recv().ok()).collect();
+        if !waiting.is_empty() {
+            self.run_once(&mut waiting, gap).await;
         }
     }
 
