@@ -219,13 +219,20 @@ fn a_sink_that_wants_no_more_ends_the_reading() {
 }
 
 #[test]
-fn inline_numbers_are_recipients_with_one_column() {
-    let mut kept = Kept::default();
+fn inline_numbers_are_recipients_with_nothing_but_a_number() {
     let list = ["+6581234567".to_owned(), String::new(), "81234567".to_owned(), "8123".to_owned()];
-    let summary = read_numbers(&list, &in_singapore(), &|_| false, &mut Known::default(), &mut kept).unwrap();
-    assert_eq!((summary.rows, summary.valid, summary.duplicates, summary.invalid), (3, 1, 1, 1));
-    assert_eq!(rejects(&kept), [(3, Reason::Duplicate), (4, Reason::TooShort)]);
-    assert_eq!((summary.columns, summary.encoding), (vec!["Mobile".to_owned()], None));
+    let alone = vec!["Mobile".to_owned()];
+    let beside = ["Name", "Mobile", "Country"].map(str::to_owned).to_vec();
+    for (names, fields) in [(alone, vec!["+6581234567"]), (beside, vec!["", "+6581234567", ""])] {
+        let mut kept = Kept::default();
+        let columns = Columns::of_numbers(names.clone(), "Mobile");
+        let known = &mut Known::default();
+        let summary = read_numbers(&list, &columns, &in_singapore(), &|_| false, known, &mut kept).unwrap();
+        assert_eq!((summary.rows, summary.valid, summary.duplicates, summary.invalid), (3, 1, 1, 1));
+        assert_eq!(rejects(&kept), [(3, Reason::Duplicate), (4, Reason::TooShort)]);
+        assert_eq!((summary.columns, summary.number_column.as_str(), summary.encoding), (names, "Mobile", None));
+        assert_eq!(kept.recipients[0].fields.unpack().unwrap(), fields);
+    }
 }
 
 #[test]

@@ -110,6 +110,7 @@ impl Launcher<'_> {
         let start = schedule.at.unwrap_or(now);
         let facts = Facts { recipients: people.recipients, empty: &people.empty, start };
         warnings.extend(lint(&plan, self.config, &facts));
+        warnings.extend(people.excluded.warnings());
         Ok(Prepared { name: draft.name.clone(), people, plan, schedule, warnings })
     }
 
@@ -182,11 +183,11 @@ impl Launcher<'_> {
     /// Those of a piece whom the campaign excludes, by their places: each piece is told of its own alone, however long
     /// the list is.
     async fn excluded(&self, people: &People, part: &Part, from: u32) -> Result<Vec<u32>, LaunchError> {
-        if people.excluded.is_empty() {
+        if people.excluded.numbers.is_empty() {
             return Ok(Vec::new());
         }
         let numbers = self.store.numbers(part.id, from, PIECE).await?;
-        let excluded = (from..).zip(numbers).filter(|(_, msisdn)| people.excluded.contains(msisdn));
+        let excluded = (from..).zip(numbers).filter(|(_, msisdn)| people.excluded.numbers.contains(msisdn));
         Ok(excluded.map(|(n, _)| n).collect())
     }
 }

@@ -56,6 +56,8 @@ pub enum Lint {
     EndTooSoon,
     /// A time falls into a change of the clock.
     ClockChange,
+    /// Rows of a file of those to leave out hold no number.
+    UnreadableExclude,
 }
 
 impl Lint {
@@ -75,6 +77,7 @@ impl Lint {
             Self::SmallTier => "small_tier",
             Self::EndTooSoon => "end_too_soon",
             Self::ClockChange => "clock_change",
+            Self::UnreadableExclude => "unreadable_exclude",
         }
     }
 }

@@ -11,8 +11,8 @@
 
 mod content;
 mod error;
+mod excluded;
 mod explain;
-
 mod file;
 mod launch;
 mod life;
@@ -27,7 +27,7 @@ mod time;
 mod words;
 
 pub use error::{FileError, Problem, lines};
-
+pub use excluded::{Excluded, NotExcluded};
 pub use explain::{FactLine, Line, Story, explain};
 pub use file::{Draft, DraftStep};
 pub use launch::{LaunchError, Launched, Launcher, Prepared};

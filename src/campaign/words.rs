@@ -1,7 +1,9 @@
 //! The engine's decisions in sentences.
 
 use super::explain::FactLine;
-use crate::domain::{Channel, Ending, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp};
+use crate::domain::{
+    BatchState, Channel, Ending, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp,
+};
 use crate::engine::{self, Ignored, Rule};
 use crate::store::{Attempt, Batch, Receipt, Verdict};
 use crate::wire::{self, codes};
@@ -196,6 +198,9 @@ pub(super) fn decision(
             format!("Its time was up before {} could leave: expired.", next_or(before, plan)),
             "5: no step leaves after the TTL",
         ),
+        Rule::CalledOffUnsent | Rule::CalledOffPresentLast if after.marks.opted_out() && !before.marks.opted_out() => {
+            (opted_out(after), "2: the person's wish")
+        }
         Rule::CalledOffUnsent => ("The campaign was cancelled before anything had left.".to_owned(), "8: cancelled"),
         Rule::CalledOffPresentLast => (
             "The campaign was cancelled: what has been handed over is the last.".to_owned(),
@@ -209,6 +214,13 @@ pub(super) fn decision(
             format!("{}. That settles what nobody knew: it had been handed over.", capital(fact)),
             "7: a receipt adopts the attempt",
         ),
+    }
+}
+
+fn opted_out(after: &Present) -> String {
+    match after.outcome() {
+        Some(_) => "The person had opted out by then: nothing more goes out.".to_owned(),
+        None => "The person had opted out by then: what has been handed over is the last.".to_owned(),
     }
 }
 
@@ -309,12 +321,19 @@ fn clock(at: Timestamp) -> String {
     text.get(..19).map_or_else(|| text.clone(), |short| short.replace('T', " "))
 }
 
-pub(super) fn waiting(now: &Present, plan: &Plan, paused: bool) -> String {
-    let on = channel(plan, now.step);
-    let pause = if paused { " The campaign is paused." } else { "" };
+pub(super) fn waiting(now: &Present, plan: &Plan, batch: BatchState) -> String {
+    let pause = if batch == BatchState::Paused { " The campaign is paused." } else { "" };
     match now.state {
-        State::Queued { .. } | State::Sending { .. } => format!("Waiting for {on} to leave.{pause}"),
-        State::Awaiting { due } => format!("Waiting for {on}'s receipts, until {}.{pause}", clock(due)),
+        State::Queued { .. } if batch.is_cancelled() => {
+            "The campaign is cancelled: it does not leave, and will have its outcome in a moment.".to_owned()
+        }
+        State::Queued { .. } | State::Sending { .. } => {
+            format!("Waiting for {} to leave.{pause}", channel(plan, now.step))
+        }
+        State::Awaiting { due } => {
+            let on = channel(plan, now.marks.last_handed_over().unwrap_or(now.step));
+            format!("Waiting for {on}'s receipts, until {}.{pause}", clock(due))
+        }
         State::Done { .. } => String::new(),
     }
 }

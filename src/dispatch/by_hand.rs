@@ -37,12 +37,7 @@ impl ByHand {
             let turnstile = Turnstile::new(Arc::clone(lane), settled.clone(), CancellationToken::new());
             let turnstile = Arc::new(turnstile);
             claimers.push(Claimer::new(Arc::clone(lane), Arc::clone(store), Arc::clone(&turnstile)));
-            workers.push(Arc::new(Worker {
-                lane: Arc::clone(lane),
-                turnstile,
-                settled: settled.clone(),
-                store: Arc::clone(store),
-            }));
+            workers.push(Arc::new(Worker { lane: Arc::clone(lane), turnstile, settled: settled.clone() }));
         }
         Self { lanes, claimers, workers, recorder, group: Vec::new(), signals }
     }

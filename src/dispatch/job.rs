@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::lane::Lane;
-use crate::domain::{Channel, Content, StepIndex, Timestamp};
+use crate::domain::{Channel, Content, State, StepIndex, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::Refusal;
 use crate::store::{Attempt, Claimed, Entry, Loaded, Verdict};
@@ -27,8 +27,21 @@ impl Job {
         step.is_some_and(|step| step.channel == Channel::WhatsApp && matches!(step.content, Content::Text { .. }))
     }
 
+    /// Whether its time to leave is up: it goes back, and the timer ends its waiting.
+    pub(super) fn is_too_late(&self, now: Timestamp) -> bool {
+        match self.claimed.message.present.state {
+            State::Sending { gives_up, .. } => gives_up.is_some_and(|at| at <= now),
+            State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => false,
+        }
+    }
+
+    pub(super) fn is_recalled(&self) -> bool {
+        self.entry.is_recalled(self.claimed.message.key)
+    }
+
     /// Given back unbegun.
     pub(super) fn hand_back(self, lane: &Arc<Lane>) -> Settled {
+        self.entry.is_back(self.claimed.message.key);
         Settled::new(self, lane, engine::Answer::NotBegun, None)
     }
 }
@@ -69,10 +82,8 @@ impl Settled {
         let message = job.claimed.message;
         let step = message.present.step;
         let (claimed_at, queued) = match message.present.state {
-            crate::domain::State::Sending { intent, not_before, .. } => (Some(intent), not_before),
-            crate::domain::State::Queued { .. }
-            | crate::domain::State::Awaiting { .. }
-            | crate::domain::State::Done { .. } => (None, now),
+            State::Sending { intent, not_before, .. } => (Some(intent), not_before),
+            State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => (None, now),
         };
         let fact = fact.map(|(verdict, details)| Attempt {
             step,

@@ -27,6 +27,8 @@ mod queues;
 mod recorder;
 mod recover;
 mod settle;
+#[cfg(test)]
+mod tests;
 mod turnstile;
 mod under_way;
 mod worker;
@@ -38,7 +40,7 @@ pub use crew::{Crew, Panicked};
 pub use lane::{Lane, LaneStatus, Parts};
 pub use latency::Latency;
 pub use recover::recover;
-pub use under_way::until_out;
+pub use under_way::{Begun, Leaving};
 
 use std::sync::Arc;
 
@@ -59,7 +61,12 @@ pub async fn run(
     let stop = stop.child_token();
     let mut crew = Crew::default();
     let (recorder, settled) = Recorder::new(Arc::clone(&store));
-    crew.spawn("the recorder", recorder.run(clock));
+    // However it ends: what cannot be recorded must not be sent.
+    let at_its_end = stop.clone().drop_guard();
+    crew.spawn("the recorder", async move {
+        let _at_its_end = at_its_end;
+        recorder.run(clock).await;
+    });
     for lane in &lanes {
         let name = &lane.config.name;
         let turnstile = turnstile::Turnstile::new(Arc::clone(lane), settled.clone(), stop.clone());
@@ -67,12 +74,8 @@ pub async fn run(
         let claimer = claimer::Claimer::new(Arc::clone(lane), Arc::clone(&store), Arc::clone(&turnstile));
         crew.spawn(format!("the claimer of lane {name}"), claimer.run(stop.clone()));
         for _ in 0..lane.connections() {
-            let worker = worker::Worker {
-                lane: Arc::clone(lane),
-                turnstile: Arc::clone(&turnstile),
-                settled: settled.clone(),
-                store: Arc::clone(&store),
-            };
+            let worker =
+                worker::Worker { lane: Arc::clone(lane), turnstile: Arc::clone(&turnstile), settled: settled.clone() };
             crew.spawn(format!("a worker of lane {name}"), worker.run());
         }
     }

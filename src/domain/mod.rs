@@ -19,6 +19,7 @@ mod recipient;
 mod tally;
 mod time;
 mod umid;
+mod unnumbered;
 mod word;
 
 pub use causes::Causes;
@@ -27,7 +28,7 @@ pub use content::{Button, ButtonAction, Category, Content, Header, SmsEncoding, 
 pub use fields::{Fields, InvalidFields, push_json_escaped, push_json_string};
 pub use id::{AttemptId, AudienceId, BatchId, CampaignId, InvalidId, LaneId, MessageId, MessageKey, StepIndex, Tag};
 pub use message::{Ending, Marks, Present, State};
-pub use number::{Country, InvalidCountry, InvalidMsisdn, Msisdn, without_numbers};
+pub use number::{Country, InvalidCountry, InvalidMsisdn, Msisdn};
 pub use outcome::{BatchState, Fault, Outcome, SenderPart, SkipReason};
 pub use pace::{InvalidPace, Rate, Tier};
 pub use plan::{AfterGap, OnOverlap, OnTierSpent, OnUnknown, Plan, Step};
@@ -35,4 +36,5 @@ pub use recipient::Recipient;
 pub use tally::{Count, Tallies};
 pub use time::{InvalidSpan, Span, Timestamp};
 pub use umid::Umid;
+pub use unnumbered::without_numbers;
 pub use word::UnknownWord;

@@ -49,7 +49,7 @@ impl ByHand {
         let applying = async {
             // Once they are all in the queue.
             tokio::task::yield_now().await;
-            self.rooms.applier.take_waiting(&self.rooms.gap).await;
+            self.rooms.applier.take_waiting(&self.rooms.tell).await;
         };
         futures_util::join!(taking, applying).0
     }

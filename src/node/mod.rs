@@ -3,9 +3,9 @@
 //! In: a configuration, a store, a clock, chance, and a way to the provider for each lane. Out: a [`Node`] with its
 //! webhook intake; later, its orderly end.
 //! Promises: nothing is claimed before what a dead predecessor had in its hands is settled; a decision that a command
-//! has committed is obeyed within a quarter of a second, and noted once nothing that it stops is on its way out; if a
-//! room ends that should not have, or any of its tasks panics, the whole node stops loudly; a graceful stop hands back
-//! what was not begun and records what was.
+//! has committed is obeyed within a quarter of a second, and noted once what was begun before is out, or has had its
+//! time; if a room ends that should not have, any of its tasks panics, or the store writes no more, the whole node stops
+//! loudly; a graceful stop hands back what was not begun and records what was.
 //! May not: know what the rooms do inside.
 
 mod build;
@@ -90,10 +90,10 @@ impl Node {
         transport: impl Fn(&crate::config::Lane) -> Result<Box<dyn Transport>, StartError>,
     ) -> Result<Self, StartError> {
         let opened = Rooms::open(parts, transport).await?;
-        let Rooms { id, store, clock, intake, applier, gap, lanes, timers, housekeeper, watch, recovered } = opened;
+        let Rooms { id, store, clock, intake, applier, tell, lanes, timers, housekeeper, watch, recovered } = opened;
         let (stop_dispatch, stop) = (CancellationToken::new(), CancellationToken::new());
         let mut receiving = Crew::default();
-        receiving.spawn("receipts", applier.run(gap));
+        receiving.spawn("receipts", applier.run(tell));
         let dispatching =
             tokio::spawn(dispatch::run(lanes.clone(), Arc::clone(&store), Arc::clone(&clock), stop_dispatch.clone()));
         let mut rooms = Crew::default();
@@ -138,6 +138,9 @@ impl Node {
             None => "every room has ended".to_owned(),
         };
         tokio::select! {
+            // First: without it the others end too.
+            biased;
+            () = self.store.ended() => "the writer of the database has ended".to_owned(),
             ended = self.rooms.next() => of_room(ended),
             ended = self.receiving.next() => of_room(ended),
             ended = &mut self.dispatching => match ended {
@@ -225,16 +228,28 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
 
-    #[tokio::test]
-    async fn the_last_beat_of_an_orderly_stop_is_not_later_than_the_closing_of_the_door() {
+    async fn started() -> (Arc<dyn Store>, Arc<ManualClock>, Node) {
         let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let clock = Arc::clone(&manual) as Arc<dyn Clock>;
         let store = store::open("sqlite::memory:", Arc::clone(&clock)).await.unwrap();
         let none = std::iter::empty::<(&str, String)>();
         let config = Arc::new(Config::read(None, std::iter::empty(), none).unwrap().config);
         let chance = Arc::new(Chance::seeded(1));
-        let parts = Parts { config, store: Arc::clone(&store), clock, chance };
-        let mut node = Node::start(parts).await.unwrap();
+        let node = Node::start(Parts { config, store: Arc::clone(&store), clock, chance }).await.unwrap();
+        (store, manual, node)
+    }
+
+    #[tokio::test]
+    async fn a_store_that_writes_no_more_is_told_and_the_stop_does_not_hang() {
+        let (store, _, mut node) = started().await;
+        store.close().await;
+        assert_eq!(node.failed().await, "the writer of the database has ended");
+        assert!(matches!(node.stop().await, Err(store::Error::Closed { .. })));
+    }
+
+    #[tokio::test]
+    async fn the_last_beat_of_an_orderly_stop_is_not_later_than_the_closing_of_the_door() {
+        let (store, manual, mut node) = started().await;
         node.stop_sending().await;
         node.stop_listening().await;
         let closing = manual.now();

@@ -11,9 +11,9 @@ use crate::config;
 use crate::dispatch::{self, Lane};
 use crate::engine::Gap;
 use crate::provider::Transport;
-use crate::receipts::{Applier, Intake};
+use crate::receipts::{Applier, Intake, Listening};
 use crate::store::{Book, Event, Store};
-use crate::throttle::Holds;
+use crate::throttle::{DAY, Holds};
 use crate::timers::{Gaps, Timers};
 
 pub(super) struct Rooms {
@@ -22,8 +22,8 @@ pub(super) struct Rooms {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) intake: Intake,
     pub(super) applier: Applier,
-    /// Whom the applier tells of a time in which nothing could be kept.
-    pub(super) gap: Box<dyn Fn(Gap) + Send + Sync>,
+    /// Whom the applier tells whether receipts can be kept.
+    pub(super) tell: Box<dyn Fn(Listening) + Send + Sync>,
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) timers: Timers,
     pub(super) housekeeper: Housekeeper,
@@ -41,6 +41,7 @@ impl Rooms {
         let now = clock.now();
         let (id, listened_until) = store.start_node(now).await?;
         store.sweep_unpublished(now - HALF_DONE).await?;
+        store.forget_places(now - DAY).await?;
         let gaps = Arc::new(Gaps::new(now));
         for (from, until) in store.gaps().await? {
             // What the nodes before this one have missed is as doubtful as it was to them.
@@ -55,7 +56,8 @@ impl Rooms {
             store.note(Event { at: now, subject: "node".to_owned(), text }).await?;
         }
         let holds = Arc::new(Holds::default());
-        holds.replace(store.holds().await?);
+        let seq = store.seq().await?;
+        holds.replace(store.holds().await?, seq, now);
         let building = build::Building {
             config: &config,
             store: store.as_ref(),
@@ -80,8 +82,11 @@ impl Rooms {
         // It counts at once; the watch writes it down. One a minute would already be a disk that fills up again and again.
         let (found, missed) = mpsc::channel(64);
         let applier_gaps = Arc::clone(&gaps);
-        let applier_gap = move |gap| {
-            let _ = found.try_send((gap, applier_gaps.add(gap)));
+        let tell = move |told| match told {
+            Listening::Doubtful { since } => applier_gaps.doubt_since(since),
+            Listening::Resumed(gap) => {
+                let _ = found.try_send((gap, applier_gaps.add(gap)));
+            }
         };
         let timers = Timers::new(Arc::clone(&store), Arc::clone(&book), Arc::clone(&clock), Arc::clone(&gaps));
         let housekeeper = Housekeeper::new(Arc::clone(&store), Arc::clone(&book));
@@ -101,7 +106,7 @@ impl Rooms {
             clock,
             intake,
             applier,
-            gap: Box::new(applier_gap),
+            tell: Box::new(tell),
             lanes,
             timers,
             housekeeper,

@@ -111,6 +111,10 @@ macro_rules! through {
                 self.store.signals()
             }
 
+            async fn ended(&self) {
+                self.store.ended().await;
+            }
+
             async fn close(&self) {
                 self.store.close().await;
             }
@@ -164,6 +168,7 @@ through! {
     writes release(lane: String, template: String, now: Timestamp, by: String) -> u32;
     reads tier_places(portfolio: &str, since: Timestamp) -> Vec<(Msisdn, Timestamp)>;
     writes give_back_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
+    writes forget_places(before: Timestamp) -> ();
     writes opt_out(people: Vec<OptOut>) -> ();
     reads opted_out(people: Vec<Msisdn>) -> Vec<Msisdn>;
     reads opt_outs(after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;

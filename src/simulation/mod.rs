@@ -74,7 +74,7 @@ fn whatever_happens_what_is_held_holds_and_everything_comes_to_rest() {
     if let Some(seed) = number_of("VOLLEY_STORM_SEED") {
         return run(&[seed], true, &mut Met::default());
     }
-    let seeds = number_of("VOLLEY_STORMS").unwrap_or(2_000);
+    let seeds = number_of("VOLLEY_STORMS").unwrap_or(200);
     let next = AtomicU64::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut all = Met::default();

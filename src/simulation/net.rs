@@ -43,8 +43,18 @@ pub(super) struct Truth {
     pub(super) failed: Vec<Fault>,
     /// The best status of which we have acknowledged a webhook.
     pub(super) told: Option<Status>,
-    /// Good news that found us deaf, with when the provider tried first, and how good they were.
-    pub(super) missed: Vec<(Timestamp, Status)>,
+    /// Good news that found us deaf.
+    pub(super) missed: Vec<Missed>,
+}
+
+/// Good news that could not be taken when the provider tried first.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Missed {
+    hook: u64,
+    pub(super) tried: Timestamp,
+    pub(super) status: Status,
+    /// When the provider tries again; nothing where it has given up.
+    pub(super) again: Option<Timestamp>,
 }
 
 /// A request that has reached the line and is not answered yet.
@@ -58,6 +68,7 @@ struct Held {
 pub(super) struct Hook {
     pub(super) event: Vec<u8>,
     pub(super) at: Timestamp,
+    id: u64,
     tried: usize,
 }
 
@@ -80,6 +91,7 @@ struct Inner {
     trouble: Trouble,
     held: Vec<Held>,
     hooks: Vec<Hook>,
+    webhooks: u64,
     posted: Vec<Posted>,
     truths: HashMap<AttemptId, Truth>,
     of_umid: HashMap<String, AttemptId>,
@@ -117,6 +129,7 @@ impl Net {
             trouble: Trouble::default(),
             held: Vec::new(),
             hooks: Vec::new(),
+            webhooks: 0,
             posted: Vec::new(),
             truths: HashMap::new(),
             of_umid: HashMap::new(),
@@ -192,15 +205,19 @@ impl Net {
     pub(super) fn missed(&self, mut hook: Hook) {
         let mut inner = self.lock();
         let now = inner.clock.now();
+        let again = REPEATS.get(hook.tried).map(|rest| now + *rest);
         if let Some((attempt, report)) = inner.news(&hook.event)
             && let Some(status) = report.status()
-            && hook.tried == 0
         {
-            inner.truths.entry(attempt).or_default().missed.push((now, status));
+            let missed = &mut inner.truths.entry(attempt).or_default().missed;
+            match missed.iter_mut().find(|known| known.hook == hook.id) {
+                Some(known) => known.again = again,
+                None => missed.push(Missed { hook: hook.id, tried: now, status, again }),
+            }
         }
-        if let Some(rest) = REPEATS.get(hook.tried) {
+        if let Some(at) = again {
             hook.tried += 1;
-            hook.at = now + *rest;
+            hook.at = at;
             inner.hooks.push(hook);
         }
     }
@@ -311,7 +328,8 @@ impl Inner {
                 continue;
             }
             let late = if self.hits(self.trouble.webhook_late) { self.dice.i64(1..120_000) } else { 0 };
-            let hook = Hook { event: webhook.event, at: now + Span::from_millis(late), tried: 0 };
+            self.webhooks += 1;
+            let hook = Hook { event: webhook.event, at: now + Span::from_millis(late), id: self.webhooks, tried: 0 };
             if self.hits(self.trouble.webhook_twice) {
                 self.hooks.push(Hook { at: hook.at + Span::from_millis(self.dice.i64(0..60_000)), ..hook.clone() });
             }

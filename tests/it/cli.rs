@@ -40,7 +40,7 @@ impl Ran {
 
     /// It failed with one line that says all of these.
     #[track_caller]
-    fn says(self, parts: &[&str]) {
+    pub(crate) fn says(self, parts: &[&str]) {
         assert_eq!(self.stdout, "");
         assert_eq!(self.stderr.lines().count(), 1, "{}", self.stderr);
         assert!(self.stderr.starts_with("volley: "), "{}", self.stderr);

@@ -37,7 +37,7 @@ struct Desk {
 
 impl Desk {
     async fn new(seed: u64) -> Self {
-        let shape = Shape { seed, profile: PROFILE.to_owned(), rate: 2_000, batch: None };
+        let shape = Shape { seed, profile: PROFILE.to_owned(), rate: 2_000, batch: None, connections: 64 };
         let mut site = Installation::new(&shape).await;
         site.write_people("people.csv", 0..PEOPLE);
         site.serve().await;

@@ -5,10 +5,13 @@
 mod architecture;
 mod cli;
 mod decide;
+mod explain;
 mod full_load;
+mod gaps;
 mod interrupt;
 mod kill;
 mod kill_commands;
+mod mishaps;
 mod pipeline;
 mod sources;
 mod support;

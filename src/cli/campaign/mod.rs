@@ -72,7 +72,7 @@ Examples:
         #[arg(long)]
         json: bool,
     },
-    /// Call a campaign off. When this returns, nothing more leaves; it cannot be undone.
+    /// Call a campaign off. When this returns, nothing more leaves but over a connection that is still coming about; it cannot be undone.
     Cancel {
         /// Its name or its id.
         campaign: String,

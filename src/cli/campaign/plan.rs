@@ -115,6 +115,7 @@ struct PlanShown<'a> {
     audience: &'a str,
     recipients: u64,
     excluded: usize,
+    exclude_unreadable: u64,
     invalid: u64,
     duplicates: u64,
     duplicates_across: u64,
@@ -154,7 +155,8 @@ impl<'a> PlanShown<'a> {
             name: name.as_deref(),
             audience: &people.label,
             recipients: people.recipients,
-            excluded: people.excluded.len(),
+            excluded: people.excluded.numbers.len(),
+            exclude_unreadable: people.excluded.unreadable(),
             invalid: people.invalid,
             duplicates: people.duplicates,
             duplicates_across: people.across,
@@ -254,7 +256,7 @@ fn left_out(prepared: &Prepared) -> Option<String> {
         (people.duplicates, "twice in the file"),
         (people.across, "duplicates across sources"),
         (people.opted_out, "opted out"),
-        (people.excluded.len() as u64, "excluded by the campaign"),
+        (people.excluded.numbers.len() as u64, "excluded by the campaign"),
     ]
     .into_iter()
     .filter(|(number, _)| *number > 0)
