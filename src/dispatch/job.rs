@@ -35,8 +35,13 @@ impl Job {
         }
     }
 
+    pub(super) fn is_recalled(&self) -> bool {
+        self.entry.is_recalled(self.claimed.message.key)
+    }
+
     /// Given back unbegun.
     pub(super) fn hand_back(self, lane: &Arc<Lane>) -> Settled {
+        self.entry.is_back(self.claimed.message.key);
         Settled::new(self, lane, engine::Answer::NotBegun, None)
     }
 }

@@ -15,6 +15,8 @@
 //!                     └──────────────────────── room for more ─────────────┴─────────────────────┘
 //! ```
 
+#[cfg(test)]
+mod by_hand;
 mod claimer;
 mod compose;
 mod crew;
@@ -31,6 +33,8 @@ mod turnstile;
 mod under_way;
 mod worker;
 
+#[cfg(test)]
+pub(crate) use by_hand::ByHand;
 pub use compose::{Uncomposable, compose};
 pub use crew::{Crew, Panicked};
 pub use lane::{Lane, LaneStatus, Parts};
@@ -99,14 +103,17 @@ async fn listen(lanes: Vec<Arc<Lane>>, mut signals: tokio::sync::broadcast::Rece
             signal = signals.recv() => signal,
         };
         match signal {
-            Ok(Signal::Queued { lane, batch, step, at }) => {
-                for lane in lanes.iter().filter(|known| known.id == lane) {
-                    lane.queues.look(batch, step, at);
-                }
-            }
-            Ok(Signal::Due { .. }) => {}
+            Ok(signal) => pass_on(&lanes, signal),
             Err(RecvError::Lagged(_)) => lanes.iter().for_each(|lane| lane.look_everywhere()),
             Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+fn pass_on(lanes: &[Arc<Lane>], signal: Signal) {
+    if let Signal::Queued { lane, batch, step, at } = signal {
+        for lane in lanes.iter().filter(|known| known.id == lane) {
+            lane.queues.look(batch, step, at);
         }
     }
 }

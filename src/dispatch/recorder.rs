@@ -44,30 +44,41 @@ impl Recorder {
             {
                 group.push(settled);
             }
-            // One time for all that is decided together: then it is written together too. Nothing is early by it.
-            let now = clock.now();
-            let arrived = loop {
-                match record(self.store.as_ref(), &group, now).await {
-                    Ok(arrived) => break arrived,
-                    Err(error) if tells_for_good(&error, "record hand-overs") => return,
-                    Err(_) => clock.sleep(AFTER_FAILURE).await,
-                }
-            };
-            while let Err(error) = give_back(self.store.as_ref(), &group, &arrived).await {
-                if tells_for_good(&error, "give back places of a tier") {
+            while let Err(error) = write(self.store.as_ref(), &group, clock.now()).await {
+                if tells_for_good(&error, "record hand-overs") {
                     return;
                 }
                 clock.sleep(AFTER_FAILURE).await;
             }
-            let now = clock.now();
-            for (lane, count) in by_lane(&group) {
-                let of_lane = group.iter().filter(|settled| settled.lane.id == lane.id);
-                lane.latency.add(of_lane.filter_map(|settled| Some(now.since(settled.fact.as_ref()?.intent?))));
-                lane.recorded(count);
-            }
-            group.clear();
+            done_with(&mut group, clock.now());
         }
     }
+
+    /// Records what has come together by now.
+    #[cfg(test)]
+    pub(super) async fn run_once(&mut self, group: &mut Vec<Settled>, now: Timestamp) -> Result<()> {
+        group.extend(std::iter::from_fn(|| self.settled.try_recv().ok()));
+        write(self.store.as_ref(), group, now).await?;
+        done_with(group, now);
+        Ok(())
+    }
+}
+
+/// Writes a group down, with one time for all that is decided together: then it is written together too, and nothing is
+/// early by it. Writing it once more, after an error, changes nothing twice.
+async fn write(store: &dyn Store, group: &[Settled], now: Timestamp) -> Result<()> {
+    let arrived = record(store, group, now).await?;
+    give_back(store, group, &arrived).await
+}
+
+/// Lets go of a group that is on disk.
+fn done_with(group: &mut Vec<Settled>, now: Timestamp) {
+    for (lane, count) in by_lane(group) {
+        let of_lane = group.iter().filter(|settled| settled.lane.id == lane.id);
+        lane.latency.add(of_lane.filter_map(|settled| Some(now.since(settled.fact.as_ref()?.intent?))));
+        lane.recorded(count);
+    }
+    group.clear();
 }
 
 /// Tells of a failure. Returns whether trying again is in vain.

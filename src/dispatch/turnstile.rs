@@ -95,12 +95,7 @@ impl Turnstile {
         loop {
             match self.look(true) {
                 Next::Go(request) => return Some(request),
-                Next::Back(jobs) => {
-                    for job in jobs {
-                        // The recorder outlives the turnstile.
-                        let _ = self.settled.send(job.hand_back(&self.lane)).await;
-                    }
-                }
+                Next::Back(jobs) => self.hand_back(jobs).await,
                 Next::Wait(at) => {
                     self.waiting_for(async {
                         tokio::select! {
@@ -113,6 +108,25 @@ impl Turnstile {
                 Next::Empty => self.waiting_for(self.filled.notified()).await,
                 Next::Closed => return None,
             }
+        }
+    }
+
+    /// The next request, where there is one that may leave now.
+    #[cfg(test)]
+    pub(super) async fn next_now(&self) -> Option<Request> {
+        loop {
+            match self.look(true) {
+                Next::Go(request) => return Some(request),
+                Next::Back(jobs) => self.hand_back(jobs).await,
+                Next::Wait(_) | Next::Empty | Next::Closed => return None,
+            }
+        }
+    }
+
+    async fn hand_back(&self, jobs: Vec<Job>) {
+        for job in jobs {
+            // The recorder outlives the turnstile.
+            let _ = self.settled.send(job.hand_back(&self.lane)).await;
         }
     }
 
@@ -152,9 +166,10 @@ impl Turnstile {
         Next::Go(Request { jobs, begun, at: now })
     }
 
-    /// On a slow lane a message may wait here for so long that its time is up.
+    /// On a slow lane a message may wait here for so long that its time is up, or that an earlier hand-over turns out to
+    /// have arrived.
     fn may_go(&self, job: &Job, now: Timestamp) -> bool {
-        self.lane.may_leave(&job.entry, job.step()) && !job.is_too_late(now)
+        self.lane.may_leave(&job.entry, job.step()) && !job.is_too_late(now) && !job.is_recalled()
     }
 
     fn goes_alone(&self, job: &Job) -> bool {

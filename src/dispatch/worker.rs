@@ -23,14 +23,16 @@ pub(super) struct Worker {
 impl Worker {
     /// Sends what the turnstile lets out until it has nothing more to give.
     pub(super) async fn run(self) {
-        loop {
-            let request = self.turnstile.next().await;
-            let Some(request) = request else { return };
-            if self.lane.request_size().get() == 1 {
-                self.send_each(request).await;
-            } else {
-                self.send_together(request).await;
-            }
+        while let Some(request) = self.turnstile.next().await {
+            self.hand_over(request).await;
+        }
+    }
+
+    pub(super) async fn hand_over(&self, request: Request) {
+        if self.lane.request_size().get() == 1 {
+            self.send_each(request).await;
+        } else {
+            self.send_together(request).await;
         }
     }
 

@@ -9,11 +9,16 @@
 //! May not: know what the rooms do inside.
 
 mod build;
+#[cfg(test)]
+mod by_hand;
+mod rooms;
 mod watch;
+
+#[cfg(test)]
+pub(crate) use by_hand::ByHand;
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::campaign::Housekeeper;
@@ -23,10 +28,10 @@ use crate::dispatch::{self, Crew, Lane, LaneStatus, Panicked};
 use crate::domain::{Causes, Span, Timestamp};
 use crate::engine::Gap;
 use crate::provider::{Http, Transport};
-use crate::receipts::{Applier, Intake, Listening};
-use crate::store::{self, Book, Event, Store};
-use crate::throttle::{DAY, Holds};
-use crate::timers::{Gaps, Timers};
+use crate::receipts::Intake;
+use crate::store::{self, Event, Store};
+use crate::timers::Gaps;
+use rooms::Rooms;
 
 /// What was begun and not touched for so long belongs to a process that is gone.
 const HALF_DONE: Span = Span::from_secs(60);
@@ -84,80 +89,16 @@ impl Node {
         parts: Parts,
         transport: impl Fn(&crate::config::Lane) -> Result<Box<dyn Transport>, StartError>,
     ) -> Result<Self, StartError> {
-        let Parts { config, store, clock, chance } = parts;
-        let now = clock.now();
-        let (id, listened_until) = store.start_node(now).await?;
-        store.sweep_unpublished(now - HALF_DONE).await?;
-        store.forget_places(now - DAY).await?;
-        let gaps = Arc::new(Gaps::new(now));
-        for (from, until) in store.gaps().await? {
-            // What the nodes before this one have missed is as doubtful as it was to them.
-            gaps.add(Gap { from, until });
-        }
-        let book = Arc::new(Book::new(Arc::clone(&store)));
-        book.refresh().await?;
-        let recovered = dispatch::recover(store.as_ref(), &book, now).await?;
-        if recovered > 0 {
-            let text =
-                format!("{recovered} messages were in flight when the last server died; nobody knows which arrived");
-            store.note(Event { at: now, subject: "node".to_owned(), text }).await?;
-        }
-        let holds = Arc::new(Holds::default());
-        let seq = store.seq().await?;
-        holds.replace(store.holds().await?, seq, now);
-        let building = build::Building {
-            config: &config,
-            store: store.as_ref(),
-            book: &book,
-            holds: &holds,
-            clock: &clock,
-            chance: &chance,
-        };
-        let lanes = building.lanes(transport).await?;
-        for lane in &lanes {
-            lane.look_everywhere();
-        }
-
-        // Only now is anybody about to listen.
-        if let Some(from) = listened_until {
-            note_gap(store.as_ref(), &gaps, Gap { from, until: clock.now() }).await?;
-        }
-
-        let subaccounts = config.lanes.iter().map(|lane| lane.provider.sub_account.clone());
-        let (applier, intake) =
-            Applier::new(Arc::clone(&store), Arc::clone(&book), subaccounts, Arc::clone(&clock), Arc::clone(&chance));
-        // It counts at once; the watch writes it down. One a minute would already be a disk that fills up again and again.
-        let (found, missed) = mpsc::channel(64);
-        let applier_gaps = Arc::clone(&gaps);
+        let opened = Rooms::open(parts, transport).await?;
+        let Rooms { id, store, clock, intake, applier, tell, lanes, timers, housekeeper, watch, recovered } = opened;
+        let (stop_dispatch, stop) = (CancellationToken::new(), CancellationToken::new());
         let mut receiving = Crew::default();
-        receiving.spawn(
-            "receipts",
-            applier.run(move |told| match told {
-                Listening::Doubtful { since } => applier_gaps.doubt_since(since),
-                Listening::Resumed(gap) => {
-                    let _ = found.try_send((gap, applier_gaps.add(gap)));
-                }
-            }),
-        );
-        let stop_dispatch = CancellationToken::new();
-        let stop = CancellationToken::new();
+        receiving.spawn("receipts", applier.run(tell));
         let dispatching =
             tokio::spawn(dispatch::run(lanes.clone(), Arc::clone(&store), Arc::clone(&clock), stop_dispatch.clone()));
         let mut rooms = Crew::default();
-        let timers = Timers::new(Arc::clone(&store), Arc::clone(&book), Arc::clone(&clock), Arc::clone(&gaps));
         rooms.spawn("timers", timers.run(stop.clone()));
-        let housekeeper = Housekeeper::new(Arc::clone(&store), Arc::clone(&book));
         rooms.spawn("housekeeping", keep_house(housekeeper, Arc::clone(&clock), stop.clone()));
-        let watch = watch::Watch::new(watch::Parts {
-            node: id,
-            store: Arc::clone(&store),
-            book,
-            holds,
-            lanes: lanes.clone(),
-            gaps,
-            missed,
-            clock: Arc::clone(&clock),
-        });
         rooms.spawn("watch", watch.run(stop.clone()));
         Ok(Self {
             id,

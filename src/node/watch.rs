@@ -77,10 +77,7 @@ impl Watch {
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let clock = Arc::clone(&self.parts.clock);
         while !stop.is_cancelled() {
-            if let Err(error) = self.run_once().await {
-                tracing::warn!(error = %Causes(&error), "cannot look for decisions; trying again");
-                self.parts.gaps.doubt();
-            }
+            self.look().await;
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = clock.sleep(LOOK) => {}
@@ -96,6 +93,14 @@ impl Watch {
         match self.leaving.front() {
             Some((_, leaving)) => leaving.over(self.parts.clock.as_ref()).await,
             None => std::future::pending().await,
+        }
+    }
+
+    /// Looks once.
+    pub(super) async fn look(&mut self) {
+        if let Err(error) = self.run_once().await {
+            tracing::warn!(error = %Causes(&error), "cannot look for decisions; trying again");
+            self.parts.gaps.doubt();
         }
     }
 
