@@ -187,7 +187,8 @@ impl World {
                 Some(Some(hand)) => {
                     self.hands.push(hand);
                     // As far as the line, where it waits for its answer.
-                    futures_util::poll!(self.hands.next()).is_ready() || true
+                    let _ = futures_util::poll!(self.hands.next());
+                    true
                 }
                 Some(None) => true,
                 None => false,
