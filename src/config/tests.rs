@@ -86,7 +86,7 @@ fn what_is_wrong_gets_a_sentence_with_what_where_and_what_to_do() {
             "[[lane]]\nname = \"x\"\nchannel = \"Pigeon\"",
             "lane x, channel: \"Pigeon\" is no channel; known are WhatsApp",
         ),
-        (&lane("[[lane]]\nname = \"x\""), "two lanes named \"x\" and \"x\""),
+        (&lane("[[lane]]\nname = \"x\""), "two lanes named \"x\"; rename"),
         (
             &lane("[[lane]]\nname = \"X\""),
             "two lanes named \"x\" and \"X\"; rename one, since VOLLEY_LANE_X would mean",

@@ -193,3 +193,18 @@ fn the_samples_need_nothing_but_the_practice_provider() {
     let help = run(&samples, &["simulate", "--help"]).ended(0).stdout;
     assert!(help.contains("key_refused") && help.contains("silent_receipts"), "{help}");
 }
+
+/// What a person may ask about a campaign that is over.
+pub(super) fn look_back(at: &Path, report: &Value) {
+    let name = report["name"].as_str().unwrap();
+    let listed = run(at, &["message", "list", name, "--outcome", "reached", "--json"]).ended(0).stdout;
+    let listed: Vec<Value> = listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(Value::from(listed.len()), report["outcomes"]["reached"]);
+    // By the id that the provider gave to its hand-over.
+    let id = listed[0]["id"].as_str().unwrap();
+    let shown = run(at, &["message", "show", id]).ended(0).stdout;
+    let (_, umid) = shown.split_once("accepted it as ").unwrap();
+    let umid = umid.split_whitespace().next().unwrap();
+    assert_eq!(run(at, &["message", "explain", umid, "--json"]).ended(0).json()["message"], id);
+    run(at, &["campaign", "cancel", name]).ended(1).says(&["cannot be cancelled", "every message has its outcome"]);
+}
