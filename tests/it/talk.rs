@@ -1,10 +1,16 @@
 //! What the commands say to people: what keeps something from happening, what was meant, and when.
 
+#[cfg(unix)]
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+#[cfg(unix)]
+use std::process::Stdio;
 
 use serde_json::Value;
 use volley::domain::{AttemptId, MessageId, StepIndex};
 
+#[cfg(unix)]
+use super::cli::interrupt;
 use super::cli::{Ran, installation, ran, run, volley};
 
 const NAME: &str = "November promo";
@@ -183,6 +189,27 @@ fn what_the_environment_says_wrongly_is_refused_as_in_the_file() {
     run(folder.path(), &["serve", "--listen", "foo"]).ended(2).says(&["--listen", "\"foo\""]);
     let country = ["audience", "check", "recipients.csv", "--country", "XX"];
     run(folder.path(), &country).ended(2).says(&["XX is no country"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn beside_a_server_that_runs_nobody_says_that_it_would_not_start() {
+    let folder = installation();
+    let at = folder.path();
+    let config = std::fs::read_to_string(at.join("volley.toml")).unwrap();
+    std::fs::write(at.join("volley.toml"), config.replace("api_key = \"hunter2\"", "")).unwrap();
+    assert!(run(at, &["doctor"]).stdout.contains("`volley serve` would not start"));
+
+    let mut server = volley(at, &["serve", "--json"]);
+    server.env("VOLLEY_PROVIDER_API_KEY", "hunter2").stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = server.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let said = run(at, &["doctor"]).stdout;
+    interrupt(&server);
+    server.wait().unwrap();
+    assert!(said.contains("one is running") && said.contains("was given what is missing here"), "{said}");
+    assert!(!said.contains("would not start"), "{said}");
 }
 
 #[test]

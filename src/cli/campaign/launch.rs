@@ -126,6 +126,10 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     }
     let name = shell(&launched.name);
     let config = ground.config_flag();
+    if launched.rejected > 0 {
+        let file = shell(&args.file.display().to_string());
+        out::talk(format_args!("Who was left out, and why: volley{config} campaign plan {file}"));
+    }
     if args.wait.is_some() {
         out::talk(format_args!("All of it: volley{config} campaign report {name}"));
     } else {
