@@ -85,3 +85,33 @@ pub(super) fn what_to_do(hold: &Hold) -> String {
         (None, false) => format!("look at the template at the provider, then: {resume}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hold(by_person: bool, code: Option<u32>, reason: &str) -> Hold {
+        let (lane, template) = ("sms".to_owned(), String::new());
+        Hold { lane, template, by_person, code, reason: reason.to_owned(), since: Timestamp::default() }
+    }
+
+    #[test]
+    fn a_hold_is_told_once_and_with_what_lifts_it() {
+        let paused = hold(true, None, "paused by ann: moving");
+        assert_eq!(sentence(&paused), "lane sms is paused by ann: moving");
+        assert_eq!(what_to_do(&paused), "to go on: volley lane resume sms");
+        let locked = hold(false, Some(1_005), "invalid source");
+        assert_eq!(sentence(&locked), "lane sms is held: invalid source (code 1005)");
+        assert!(what_to_do(&locked).starts_with("put right at the provider"));
+    }
+
+    #[test]
+    fn a_refused_key_is_put_right_here_and_not_at_the_provider() {
+        for code in [401, 1_200] {
+            let advice = what_to_do(&hold(false, Some(code), "no"));
+            let parts =
+                ["api_key", "api_key_file", "VOLLEY_PROVIDER_API_KEY", "start `volley serve` anew", "lane resume sms"];
+            assert!(parts.iter().all(|part| advice.contains(part)), "{advice}");
+        }
+    }
+}

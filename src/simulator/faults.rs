@@ -60,10 +60,6 @@ const EXPLAINED: [(&str, &str); 15] = [
     ("silent_receipts", "true: receipts that fall due are lost"),
 ];
 
-fn names() -> String {
-    EXPLAINED.map(|(name, _)| name).join(", ")
-}
-
 /// Every fault with what it does, one a line.
 pub fn explain_faults() -> String {
     EXPLAINED.map(|(name, what)| format!("  {name:<17} {what}")).join("\n")
@@ -102,7 +98,7 @@ pub struct Window {
 
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidFaults {
-    #[error("the simulator's faults cannot be read: {0}; known are {known}", known = names())]
+    #[error("the simulator's faults cannot be read: {0}")]
     Unreadable(#[source] serde_json::Error),
     #[error("the simulator's fault {name} is {share}; write a share from 0 to 1")]
     Share { name: &'static str, share: f64 },

@@ -376,7 +376,7 @@ fn a_demonstration_adds_up() {
     assert_eq!((&report["audience"], &report["open"]), (&Value::from(200), &Value::from(0)));
     let outcomes: i64 = report["outcomes"].as_object().unwrap().values().map(|n| n.as_i64().unwrap()).sum();
     assert_eq!(outcomes, 200);
-    look_back(&folder.path().join("kept"), &report);
+    super::talk::look_back(&folder.path().join("kept"), &report);
     let steps = report["steps"].as_array().unwrap();
     let reached: i64 = steps.iter().map(|step| step["reached"].as_i64().unwrap()).sum();
     assert_eq!(Value::from(reached), report["outcomes"]["reached"]);
@@ -387,19 +387,4 @@ fn a_demonstration_adds_up() {
         let most = pace["allowed"].as_f64().unwrap() + pace["burst"].as_f64().unwrap();
         assert!(pace["peak"].as_f64().unwrap() <= most, "{pace}");
     }
-}
-
-/// What a person may ask about a campaign that is over.
-fn look_back(at: &Path, report: &Value) {
-    let name = report["name"].as_str().unwrap();
-    let listed = run(at, &["message", "list", name, "--outcome", "reached", "--json"]).ended(0).stdout;
-    let listed: Vec<Value> = listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(Value::from(listed.len()), report["outcomes"]["reached"]);
-    // By the id that the provider gave to its hand-over.
-    let id = listed[0]["id"].as_str().unwrap();
-    let shown = run(at, &["message", "show", id]).ended(0).stdout;
-    let (_, umid) = shown.split_once("accepted it as ").unwrap();
-    let umid = umid.split_whitespace().next().unwrap();
-    assert_eq!(run(at, &["message", "explain", umid, "--json"]).ended(0).json()["message"], id);
-    run(at, &["campaign", "cancel", name]).ended(1).says(&["cannot be cancelled", "every message has its outcome"]);
 }

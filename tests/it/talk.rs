@@ -1,10 +1,16 @@
 //! What the commands say to people: what keeps something from happening, what was meant, and when.
 
+#[cfg(unix)]
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+#[cfg(unix)]
+use std::process::Stdio;
 
 use serde_json::Value;
 use volley::domain::{AttemptId, MessageId, StepIndex};
 
+#[cfg(unix)]
+use super::cli::interrupt;
 use super::cli::{Ran, installation, ran, run, volley};
 
 const NAME: &str = "November promo";
@@ -186,10 +192,46 @@ fn what_the_environment_says_wrongly_is_refused_as_in_the_file() {
 }
 
 #[test]
+#[cfg(unix)]
+fn beside_a_server_that_runs_nobody_says_that_it_would_not_start() {
+    let folder = installation();
+    let at = folder.path();
+    let config = std::fs::read_to_string(at.join("volley.toml")).unwrap();
+    std::fs::write(at.join("volley.toml"), config.replace("api_key = \"hunter2\"", "")).unwrap();
+    assert!(run(at, &["doctor"]).stdout.contains("`volley serve` would not start"));
+
+    let mut server = volley(at, &["serve", "--json"]);
+    server.env("VOLLEY_PROVIDER_API_KEY", "hunter2").stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = server.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let said = run(at, &["doctor"]).stdout;
+    interrupt(&server);
+    server.wait().unwrap();
+    assert!(said.contains("one is running") && said.contains("was given what is missing here"), "{said}");
+    assert!(!said.contains("would not start"), "{said}");
+}
+
+#[test]
 fn the_samples_need_nothing_but_the_practice_provider() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
     let checked = run(&samples, &["config", "check", "--json"]).ended(0).json();
     assert_eq!((&checked["ok"], &checked["warnings"]), (&Value::Bool(true), &Value::Array(Vec::new())));
     let help = run(&samples, &["simulate", "--help"]).ended(0).stdout;
     assert!(help.contains("key_refused") && help.contains("silent_receipts"), "{help}");
+}
+
+/// What a person may ask about a campaign that is over.
+pub(super) fn look_back(at: &Path, report: &Value) {
+    let name = report["name"].as_str().unwrap();
+    let listed = run(at, &["message", "list", name, "--outcome", "reached", "--json"]).ended(0).stdout;
+    let listed: Vec<Value> = listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(Value::from(listed.len()), report["outcomes"]["reached"]);
+    // By the id that the provider gave to its hand-over.
+    let id = listed[0]["id"].as_str().unwrap();
+    let shown = run(at, &["message", "show", id]).ended(0).stdout;
+    let (_, umid) = shown.split_once("accepted it as ").unwrap();
+    let umid = umid.split_whitespace().next().unwrap();
+    assert_eq!(run(at, &["message", "explain", umid, "--json"]).ended(0).json()["message"], id);
+    run(at, &["campaign", "cancel", name]).ended(1).says(&["cannot be cancelled", "every message has its outcome"]);
 }

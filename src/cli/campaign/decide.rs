@@ -96,3 +96,19 @@ fn why_not(state: BatchState) -> String {
         | BatchState::Paused => format!("it is {state}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_cancel_every_message_is_somewhere() {
+        let counts = Counts { queued: 2, sending: 1, awaiting: 17, done: 30 };
+        assert_eq!(
+            cancelled(counts),
+            "30 messages have an outcome, 19 that left may still bring receipts, 1 was being handed over just then"
+        );
+        let state = BatchState::Cancelling;
+        assert_eq!((counts.to_hand_over(state), counts.to_come(state) + counts.done), (0, 50));
+    }
+}

@@ -7,15 +7,15 @@ use anyhow::Context;
 use serde::Serialize;
 use tokio::net::TcpStream;
 
+use super::Until;
 use super::plan::WarningShown;
 use super::report::is_incomplete;
-use super::{Until, find};
 use crate::campaign::{Draft, FileError, LaunchError, Launched, Launcher, Warning, moment, schedule};
 use crate::cli::config::warn;
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::out::{self, To};
-use crate::cli::watch::{How, follow, obstacles};
+use crate::cli::watch::{How, follow, obstacles, unwatched};
 use crate::cli::words::{list, of, shell};
 use crate::cli::{Exit, Ground, progress};
 use crate::domain::{BatchState, Span};
@@ -100,8 +100,9 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
                 }
             }
             () = interrupts.next() => {
-                state = find(store.as_ref(), &launched.id.to_string()).await?.state;
-                out::talk("Not waited for any longer; the campaign goes on.");
+                let said;
+                (state, said) = unwatched(ground, store.as_ref(), launched.batch).await?;
+                out::talk(said);
                 exit = Exit::Failed;
                 is_over = false;
             }
@@ -125,6 +126,10 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     }
     let name = shell(&launched.name);
     let config = ground.config_flag();
+    if launched.rejected > 0 {
+        let file = shell(&args.file.display().to_string());
+        out::talk(format_args!("Who was left out, and why: volley{config} campaign plan {file}"));
+    }
     if args.wait.is_some() {
         out::talk(format_args!("All of it: volley{config} campaign report {name}"));
     } else {

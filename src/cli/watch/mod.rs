@@ -58,13 +58,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let look = tokio::select! {
         look = follow(ground, store.as_ref(), batch.id, args.wait, how) => look?,
         () = interrupts.next() => {
-            let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
-            let goes_on = match (state, ground.nodes(store.as_ref()).await?.is_empty()) {
-                (BatchState::Settled | BatchState::Cancelled, _) => format!("It is {state}."),
-                (_, true) => format!("It is {state}, but {}.", Obstacle::NoServer.sentence("")),
-                (_, false) => format!("It goes on without being watched; it is {state}."),
-            };
-            out::talk(goes_on);
+            out::talk(unwatched(ground, store.as_ref(), batch.id).await?.1);
             return Ok(Exit::Done);
         }
     };
@@ -113,6 +107,21 @@ pub(super) async fn follow(
         }
         ground.clock.sleep(LOOK).await;
     }
+}
+
+/// Where a campaign stands that is followed no longer, and in a sentence whether it goes on without that.
+pub(super) async fn unwatched(
+    ground: &Ground,
+    store: &dyn Store,
+    batch: BatchId,
+) -> anyhow::Result<(BatchState, String)> {
+    let Look { batch, show, obstacles, .. } = Looking::new(ground, store, batch).await?.look().await?;
+    let said = match (batch.state, &obstacles[..]) {
+        (state @ (BatchState::Settled | BatchState::Cancelled), _) => format!("It is {state}."),
+        (state, [first, ..]) => format!("It is {state}, but {}.", first.sentence(&show.name)),
+        (state, []) => format!("It goes on without being watched; it is {state}."),
+    };
+    Ok((batch.state, said))
 }
 
 /// What keeps a campaign from moving although it may: one sentence each, with what to do.

@@ -16,7 +16,7 @@ const BAR_MOST: usize = 72;
 
 /// Everything, as lines of a terminal that is so many columns wide.
 pub(super) fn frame(look: &Look, width: usize, paint: Paint) -> Vec<String> {
-    let mut lines = vec![title(look, paint), bar(look, width, paint), legend(look, paint), String::new()];
+    let mut lines = vec![title(look, paint), bar(look, width, paint), legend(look, width, paint), String::new()];
     lines.extend(funnel(look, width, paint));
     lines.push(String::new());
     lines.push(pace(look));
@@ -66,11 +66,16 @@ fn bar(look: &Look, width: usize, paint: Paint) -> String {
     )
 }
 
-fn legend(look: &Look, paint: Paint) -> String {
+fn legend(look: &Look, width: usize, paint: Paint) -> String {
+    let whole = legend_with(look, "handed over, receipts to come", paint);
+    if measure_text_width(&whole) <= width { whole } else { legend_with(look, "handed over", paint) }
+}
+
+fn legend_with(look: &Look, handed_over: &str, paint: Paint) -> String {
     let counts = look.show.counts;
     let parts = [
         (paint.good("█"), counts.done, "done"),
-        (paint.so_so("▒"), counts.to_come(look.batch.state), "handed over, receipts to come"),
+        (paint.so_so("▒"), counts.to_come(look.batch.state), handed_over),
         (paint.dim("░"), counts.to_hand_over(look.batch.state), "to hand over"),
     ];
     let said = parts.into_iter().map(|(sign, number, what)| format!("{sign} {} {what}", count(number)));
