@@ -38,6 +38,7 @@ fn plan() -> Plan {
         end: None,
         on_unknown: OnUnknown::Keep,
         after_gap: AfterGap::Ask,
+        time_zone: None,
     }
 }
 

@@ -62,3 +62,7 @@ pub mod bench;
 
 // Commands, progress, tables.
 pub mod cli;
+
+// The whole of it under storm, one act at a time.
+#[cfg(test)]
+mod simulation;

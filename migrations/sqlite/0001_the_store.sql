@@ -81,6 +81,7 @@ CREATE TABLE batch (
     created_at INTEGER NOT NULL,
     touched_at INTEGER NOT NULL,
     started_at INTEGER,
+    cancelled_at INTEGER,
     finished_at INTEGER,
     settled_at INTEGER,
     -- Hand-overs a second, as the node that sends last measured it.

@@ -5,6 +5,8 @@
 //! provider comes again; every address but the health checks wants its proof; bodies are bounded.
 //! May not: decide anything, or build SQL.
 
+mod refused;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -13,12 +15,15 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::{get, post};
+use futures_util::FutureExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::receipts::{Intake, Proofs};
 use crate::store::Store;
 use crate::wire::SIGNATURE_HEADER;
+use refused::Refused;
 
 /// The largest webhook: an array of some ten thousand events.
 const WEBHOOK_MAX: usize = 8 << 20;
@@ -44,6 +49,8 @@ pub enum ServeError {
 struct Shared {
     intake: Intake,
     proofs: Arc<Proofs>,
+    refused: Arc<Refused>,
+    clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
 }
 
@@ -65,10 +72,11 @@ pub async fn serve(
     intake: Intake,
     proofs: Proofs,
     store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
-    let shared = Shared { intake, proofs: Arc::new(proofs), store };
+    let shared = Shared { intake, proofs: Arc::new(proofs), refused: Arc::default(), clock, store };
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -81,6 +89,10 @@ pub async fn serve(
 }
 
 async fn ready(State(shared): State<Shared>) -> (StatusCode, String) {
+    // What cannot be written can often still be read.
+    if shared.store.ended().now_or_never().is_some() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "not ready: nothing can be written any more\n".to_owned());
+    }
     match shared.store.seq().await {
         Ok(_) => (StatusCode::OK, "ready\n".to_owned()),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {error}\n")),
@@ -91,7 +103,7 @@ async fn webhook(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
     let authorization = headers.get(header::AUTHORIZATION).map(header::HeaderValue::as_bytes);
     let signature = headers.get(SIGNATURE_HEADER).map(|value| value.to_str().unwrap_or(""));
     if let Err(unproven) = shared.proofs.check(authorization, signature, &body) {
-        tracing::warn!(reason = %unproven, "a webhook without proof was turned away");
+        shared.refused.note(&unproven, shared.clock.now());
         return (StatusCode::UNAUTHORIZED, format!("{unproven}\n"));
     }
     match shared.intake.take(&body).await {

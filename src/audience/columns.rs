@@ -33,9 +33,14 @@ impl Columns {
         self.names.get(self.number).map_or("", String::as_str)
     }
 
-    /// A single column that holds numbers.
-    pub(super) fn only(name: &str) -> Self {
-        Self { names: vec![name.to_owned()], number: 0, country: None, client_message_id: None }
+    /// Those of numbers that come without a file: they stand in one column, and nothing stands in the others.
+    pub(super) fn of_numbers(names: Vec<String>, number: &str) -> Self {
+        let number = names.iter().position(|name| name == number).unwrap_or(0);
+        Self { names, number, country: None, client_message_id: None }
+    }
+
+    pub(super) const fn number_place(&self) -> usize {
+        self.number
     }
 
     pub(super) fn len(&self) -> usize {

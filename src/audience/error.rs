@@ -50,6 +50,10 @@ pub enum Error {
     UnknownCountry(Country),
     #[error("cannot write {}; check that its folder exists, may be written to and has room", file.display())]
     Write { file: PathBuf, source: BoxError },
+    #[error("{} is the file that is read; give the rows that are written out a name of their own", file.display())]
+    OverInput { file: PathBuf },
+    #[error("{} cannot hold both the accepted and the rejected rows; give each its own file", file.display())]
+    OneOutput { file: PathBuf },
     #[error("a demo file has 1 to {max} recipients, as many as a sheet has rows, and not {count}; ask for fewer")]
     DemoSize { count: u64, max: u64 },
     #[error("the import was stopped")]

@@ -14,17 +14,31 @@ use crate::store::{self, NewAudience, Store};
 #[derive(Debug, Clone)]
 pub enum Source {
     File(PathBuf),
-    Numbers(Vec<String>),
+    Numbers { numbers: Vec<String>, columns: Columns },
 }
 
+/// The column of numbers that stand beside nothing else.
+const NUMBER_COLUMN: &str = "Mobile";
+
 impl Source {
+    /// Numbers alone.
+    pub fn numbers(numbers: Vec<String>) -> Self {
+        Self::numbers_beside(numbers, vec![NUMBER_COLUMN.to_owned()], NUMBER_COLUMN)
+    }
+
+    /// Numbers beside people with such columns, of which one holds their numbers. They have the same columns, so that
+    /// whatever is written to those people can be written to them.
+    pub fn numbers_beside(numbers: Vec<String>, columns: Vec<String>, number_column: &str) -> Self {
+        Self::Numbers { numbers, columns: Columns::of_numbers(columns, number_column) }
+    }
+
     /// What people call it.
     pub fn label(&self) -> String {
         match self {
             Self::File(path) => {
                 path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
             }
-            Self::Numbers(numbers) => format!("{} numbers", numbers.len()),
+            Self::Numbers { numbers, .. } => format!("{} numbers", numbers.len()),
         }
     }
 
@@ -33,7 +47,7 @@ impl Source {
         let mut known = sieve.known();
         match self {
             Self::File(path) => read(path, options, &opted_out, &mut known, sink),
-            Self::Numbers(numbers) => read_numbers(numbers, options, &opted_out, &mut known, sink),
+            Self::Numbers { numbers, columns } => read_numbers(numbers, columns, options, &opted_out, &mut known, sink),
         }
     }
 }
@@ -49,6 +63,13 @@ pub enum ImportError {
     Store(#[from] store::Error),
     #[error("{source_name} has more than {max} recipients; split it")]
     TooMany { source_name: String, max: u32 },
+    #[error("{source_name} has no row below its header; nothing was kept")]
+    NoRows { source_name: String },
+    #[error(
+        "nobody in {source_name} can be written to, so nothing was kept; `volley audience check` says why for each of its \
+         {rows} rows"
+    )]
+    Nobody { source_name: String, rows: u64 },
 }
 
 /// An audience that has just become visible.
@@ -82,6 +103,8 @@ pub async fn import(
 ) -> Result<Imported, ImportError> {
     let begun = clock.now();
     let label = source.label();
+    // What a campaign brings along may lack people where its other sources have some.
+    let is_kept = name.is_some();
     // Two pieces ahead: reading goes on while the store writes, and memory stays bounded.
     let (sender, mut pieces) = mpsc::channel(2);
     let reading = tokio::task::spawn_blocking(move || {
@@ -97,6 +120,12 @@ pub async fn import(
     let published = match (stored, read) {
         (Err(error), _) => Err(error),
         (Ok(_), Err(error)) => Err(error.into()),
+        (Ok(_), Ok((summary, _))) if is_kept && summary.rows == 0 => {
+            Err(ImportError::NoRows { source_name: label.clone() })
+        }
+        (Ok(_), Ok((summary, _))) if is_kept && summary.valid == 0 => {
+            Err(ImportError::Nobody { source_name: label.clone(), rows: summary.rows })
+        }
         (Ok(count), Ok((mut summary, survey))) => {
             summary.seconds = clock.now().since(begun).std().as_secs_f64();
             publish(store, audience, &label, count, &summary, &survey).await.map(|id| Imported { id, summary, survey })
@@ -196,8 +225,8 @@ impl Sink for Looking {
     }
 }
 
-/// Only the numbers, for leaving people out.
-pub async fn numbers(source: Source, options: Options, sieve: Sieve) -> Result<Vec<Msisdn>, Error> {
+/// Only the numbers, for leaving people out, and what was understood: a row without a number leaves nobody out.
+pub async fn numbers(source: Source, options: Options, sieve: Sieve) -> Result<(Vec<Msisdn>, Summary), Error> {
     struct Numbers(Vec<Msisdn>);
 
     impl Sink for Numbers {
@@ -210,7 +239,7 @@ pub async fn numbers(source: Source, options: Options, sieve: Sieve) -> Result<V
     let file = PathBuf::from(source.label());
     let reading = tokio::task::spawn_blocking(move || {
         let mut numbers = Numbers(Vec::new());
-        source.read(&options, &sieve, &mut numbers).map(|_| numbers.0)
+        source.read(&options, &sieve, &mut numbers).map(|summary| (numbers.0, summary))
     });
     reading.await.map_err(|_| Error::Internal { file })?
 }

@@ -24,7 +24,18 @@ pub struct Outputs {
 
 impl Outputs {
     /// `accepted` gets `msisdn,country` and the file's own columns; `rejects` the file's own columns and `line,reason`.
-    pub fn create(accepted: Option<&Path>, rejects: Option<&Path>) -> Result<Self, Error> {
+    /// Both are made from `input`, which is none of them.
+    pub fn create(input: &Path, accepted: Option<&Path>, rejects: Option<&Path>) -> Result<Self, Error> {
+        for output in accepted.into_iter().chain(rejects) {
+            if is_one_file(input, output) {
+                return Err(Error::OverInput { file: output.to_owned() });
+            }
+        }
+        if let (Some(accepted), Some(rejects)) = (accepted, rejects)
+            && is_one_file(accepted, rejects)
+        {
+            return Err(Error::OneOutput { file: accepted.to_owned() });
+        }
         Ok(Self {
             accepted: accepted.map(Output::create).transpose()?,
             rejects: rejects.map(Output::create).transpose()?,
@@ -149,10 +160,23 @@ impl Output {
     }
 }
 
+/// Whether two paths lead to one file, whatever links and dots are on the way, and whether it is there yet or not. Pipes
+/// and terminals take from anybody.
+fn is_one_file(one: &Path, other: &Path) -> bool {
+    let is_special = |path: &Path| path.metadata().is_ok_and(|found| !found.is_file());
+    let place = |path: &Path| {
+        path.canonicalize().ok().or_else(|| Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?)))
+    };
+    !is_special(one) && place(one).is_some_and(|one| place(other) == Some(one))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn beside(target: &Path) -> io::Result<Place> {
     if target.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    NamedTempFile::new_in(folder).map(Place::Beside)
+    NamedTempFile::new_in(folder_of(target)).map(Place::Beside)
 }

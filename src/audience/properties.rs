@@ -219,13 +219,20 @@ fn a_sink_that_wants_no_more_ends_the_reading() {
 }
 
 #[test]
-fn inline_numbers_are_recipients_with_one_column() {
-    let mut kept = Kept::default();
+fn inline_numbers_are_recipients_with_nothing_but_a_number() {
     let list = ["+6581234567".to_owned(), String::new(), "81234567".to_owned(), "8123".to_owned()];
-    let summary = read_numbers(&list, &in_singapore(), &|_| false, &mut Known::default(), &mut kept).unwrap();
-    assert_eq!((summary.rows, summary.valid, summary.duplicates, summary.invalid), (3, 1, 1, 1));
-    assert_eq!(rejects(&kept), [(3, Reason::Duplicate), (4, Reason::TooShort)]);
-    assert_eq!((summary.columns, summary.encoding), (vec!["Mobile".to_owned()], None));
+    let alone = vec!["Mobile".to_owned()];
+    let beside = ["Name", "Mobile", "Country"].map(str::to_owned).to_vec();
+    for (names, fields) in [(alone, vec!["+6581234567"]), (beside, vec!["", "+6581234567", ""])] {
+        let mut kept = Kept::default();
+        let columns = Columns::of_numbers(names.clone(), "Mobile");
+        let known = &mut Known::default();
+        let summary = read_numbers(&list, &columns, &in_singapore(), &|_| false, known, &mut kept).unwrap();
+        assert_eq!((summary.rows, summary.valid, summary.duplicates, summary.invalid), (3, 1, 1, 1));
+        assert_eq!(rejects(&kept), [(3, Reason::Duplicate), (4, Reason::TooShort)]);
+        assert_eq!((summary.columns, summary.number_column.as_str(), summary.encoding), (names, "Mobile", None));
+        assert_eq!(kept.recipients[0].fields.unpack().unwrap(), fields);
+    }
 }
 
 #[test]
@@ -233,7 +240,7 @@ fn outputs_hold_every_row_once_and_appear_only_when_finished() {
     let folder = tempfile::tempdir().unwrap();
     let (accepted, rejects) = (folder.path().join("accepted.csv"), folder.path().join("rejects.csv"));
     let source = file("Name;Mobile\n\"A;\"\"\";81234567\nB;x\nC;81234568;more;\nD;8123 4567\n");
-    let mut outputs = Outputs::create(Some(&accepted), Some(&rejects)).unwrap();
+    let mut outputs = Outputs::create(source.path(), Some(&accepted), Some(&rejects)).unwrap();
     read(source.path(), &in_singapore(), &|_| false, &mut Known::default(), &mut outputs).unwrap();
     assert!(!accepted.exists() && !rejects.exists());
     outputs.finish().unwrap();
@@ -250,9 +257,10 @@ fn outputs_hold_every_row_once_and_appear_only_when_finished() {
 fn outputs_that_are_not_finished_leave_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("accepted.csv");
-    drop(Outputs::create(Some(&target), None).unwrap());
+    let input = file("Mobile\n");
+    drop(Outputs::create(input.path(), Some(&target), None).unwrap());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-    assert!(matches!(Outputs::create(Some(folder.path()), None), Err(Error::Write { .. })));
+    assert!(matches!(Outputs::create(input.path(), Some(folder.path()), None), Err(Error::Write { .. })));
 }
 
 /// Cells that meet in real files, good and bad.
@@ -329,4 +337,21 @@ proptest! {
         let half = read_with(&bytes, in_singapore(), &[]);
         prop_assert!(!is_ours(&half));
     }
+}
+
+#[test]
+fn no_output_takes_the_place_of_the_input_or_of_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("in.csv"), "Mobile\n").unwrap();
+    std::fs::create_dir(path("sub")).unwrap();
+    let create = |accepted: &str, rejects: &str| {
+        Outputs::create(&path("in.csv"), Some(&path(accepted)), Some(&path(rejects))).map(|_| ())
+    };
+    assert!(matches!(create("in.csv", "r.csv"), Err(Error::OverInput { .. })));
+    assert!(matches!(create("a.csv", "sub/../in.csv"), Err(Error::OverInput { .. })));
+    assert!(matches!(create("a.csv", "sub/../a.csv"), Err(Error::OneOutput { .. })));
+    // What is there already and is something else may be replaced.
+    std::fs::write(path("a.csv"), "old").unwrap();
+    assert!(create("a.csv", "r.csv").is_ok());
 }

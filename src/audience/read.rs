@@ -22,8 +22,6 @@ pub struct Options {
 
 /// How many recipients a sink is given at once.
 const CHUNK: usize = 5_000;
-/// The column of numbers that come without a file.
-const INLINE_COLUMN: &str = "Mobile";
 
 /// Reads a recipient file from beginning to end. Blocking; the rows go to `sink` while it reads. What is `known` from
 /// another source is a duplicate here.
@@ -39,10 +37,11 @@ pub fn read(
     pipeline::run(file, default, read, |rows| collect(rows, options, opted_out, known, sink))
 }
 
-/// Reads numbers that stand in a campaign file itself; they are recipients with one column, `Mobile`, and their place
-/// in the list for a line.
+/// Reads numbers that stand in a campaign file itself: recipients with nothing but a number, in the columns of whatever
+/// they stand beside, and with their place in the list for a line.
 pub fn read_numbers(
     numbers: &[String],
+    columns: &Columns,
     options: &Options,
     opted_out: &dyn Fn(Msisdn) -> bool,
     known: &mut Known,
@@ -50,7 +49,7 @@ pub fn read_numbers(
 ) -> Result<Summary, Error> {
     let default = default_home(options)?;
     let read = |feed: &mut Feed| {
-        feed_numbers(numbers, feed);
+        feed_numbers(numbers, columns, feed);
         Ok(())
     };
     pipeline::run(Path::new("numbers"), default, read, |rows| collect(rows, options, opted_out, known, sink))
@@ -63,10 +62,9 @@ fn default_home(options: &Options) -> Result<Home, Error> {
     }
 }
 
-fn feed_numbers(numbers: &[String], feed: &mut Feed) {
+fn feed_numbers(numbers: &[String], columns: &Columns, feed: &mut Feed) {
     let bytes_total = numbers.iter().map(|number| number.len() as u64).sum();
-    let mut more =
-        feed.open(Opened { columns: Columns::only(INLINE_COLUMN), form: Form { bytes_total, ..Form::default() } });
+    let mut more = feed.open(Opened { columns: columns.clone(), form: Form { bytes_total, ..Form::default() } });
     let mut line = 0;
     let mut bytes_done = 0;
     for numbers in numbers.chunks(BLOCK_ROWS) {
@@ -74,8 +72,12 @@ fn feed_numbers(numbers: &[String], feed: &mut Feed) {
         for number in numbers {
             line += 1;
             bytes_done += number.len() as u64;
-            block.push(number.as_bytes());
-            block.end_cell();
+            for place in 0..columns.len() {
+                if place == columns.number_place() {
+                    block.push(number.as_bytes());
+                }
+                block.end_cell();
+            }
             block.end_row(line);
         }
         // Rows made of Strings are UTF-8.
@@ -152,7 +154,7 @@ fn collect(
 }
 
 fn number_cell(columns: &Columns, fields: &Fields) -> String {
-    let place = columns.names().iter().position(|name| name == columns.number()).unwrap_or(0);
+    let place = columns.number_place();
     let cells = fields.unpack().unwrap_or_default();
     cells.get(place).map(|cell| cell.clone().into_owned()).unwrap_or_default()
 }

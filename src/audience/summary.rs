@@ -33,7 +33,7 @@ pub struct Summary {
 }
 
 /// A rejected row, for showing: where it is and what stood in its number cell, shortened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Example {
     pub line: u64,
     pub reason: Reason,

@@ -82,6 +82,13 @@ impl Figures {
     }
 }
 
+impl Figures {
+    /// The median of one figure over the runs that have it.
+    pub fn median(&self, figure: impl Fn(&Run) -> Option<f64>) -> Option<f64> {
+        median(self.runs.iter().filter_map(figure))
+    }
+}
+
 fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
     let mut figures: Vec<f64> = figures.collect();
     figures.sort_by(f64::total_cmp);

@@ -1,16 +1,15 @@
 //! Why: the story of one message, told by running the engine over its facts once more.
 //!
 //! The facts are the hand-overs, the receipts, and when the batch was launched and called off. Deadlines leave no fact
-//! of their own: that a step gave way is known from when the next one was queued, or from when the message ended. Each
-//! line of the story is one decision of the engine with its rule; where the end of the story and the row differ, the
-//! story says so.
+//! of their own: that a step gave way is known from when the next one was queued, or from when the message ended. Nor
+//! does the moment at which a cancel or an opt-out got to a message, only that it did (its marks): it stands at the first
+//! place among the facts from which the engine ends where the row says. Each line of the story is one decision of the
+//! engine with its rule; where the end of the story and the row differ wherever it stands, the story says so.
 
 use serde::Serialize;
 
 use super::words;
-use crate::domain::{
-    BatchState, Country, MessageId, MessageKey, Msisdn, Outcome, Present, State, StepIndex, Timestamp,
-};
+use crate::domain::{Country, MessageId, MessageKey, Msisdn, Outcome, Present, State, StepIndex, Timestamp};
 use crate::engine::{self, Answer, CallOff, Decision, Event, Obstacle, Silence, Standing, advance};
 use crate::store::{Attempt, Batch, Entry, Loaded, Receipt, Result, Store, Verdict};
 use crate::wire::codes;
@@ -62,14 +61,8 @@ pub async fn explain(store: &dyn Store, batch: &Batch, entry: &Entry, key: Messa
     let attempts = store.attempts(key).await?;
     let receipts = store.receipts(key).await?;
     let recipient = store.recipient(key).await?;
-    let mut telling = Telling {
-        entry,
-        cancelled: batch.state.is_cancelled(),
-        now: Present::queued(Timestamp::default(), None),
-        lines: Vec::new(),
-    };
     let country = recipient.as_ref().map(|recipient| recipient.country);
-    telling.tell(batch, &message, country, &attempts, &receipts);
+    let telling = Telling::of(batch, entry, &message, country, &attempts, &receipts);
     Ok(Some(Story {
         message: MessageId { key, tag: batch.tag }.to_string(),
         campaign: batch.name.clone(),
@@ -78,7 +71,7 @@ pub async fn explain(store: &dyn Store, batch: &Batch, entry: &Entry, key: Messa
         state: words::state(&message.present),
         step: message.present.step.get() + 1,
         outcome: message.present.outcome(),
-        proven: same_end(&telling.now, &message.present),
+        proven: telling.is_proven(),
         attempts: attempts.iter().map(|attempt| words::attempt(attempt, &entry.plan)).collect(),
         receipts: receipts.iter().map(|receipt| words::receipt_line(receipt, &entry.plan)).collect(),
         lines: telling.lines,
@@ -97,74 +90,95 @@ fn same_end(told: &Present, row: &Present) -> bool {
     state(told) == state(row) && told.step == row.step
 }
 
+/// A fact, as something that happened at a time.
+#[derive(Clone, Copy)]
+enum Happening<'a> {
+    /// The step before this one had given way by then.
+    Queued(StepIndex),
+    /// It was claimed to leave.
+    Left(StepIndex),
+    Attempt(&'a Attempt),
+    Receipt(&'a Receipt),
+    CalledOff(CallOff),
+    End,
+}
+
+type Facts<'a> = Vec<(Timestamp, Happening<'a>)>;
+
 struct Telling<'a> {
+    batch: &'a Batch,
     entry: &'a Entry,
-    cancelled: bool,
+    message: &'a Loaded,
+    country: Option<Country>,
+    standing: Standing,
     now: Present,
     lines: Vec<Line>,
 }
 
-/// A fact, as something that happened at a time.
-enum Happening<'a> {
-    /// The step before this one had given way by then.
-    Queued(StepIndex),
-    Attempt(&'a Attempt),
-    Receipt(&'a Receipt),
-    End,
-}
-
-impl Telling<'_> {
-    fn tell(
-        &mut self,
-        batch: &Batch,
-        message: &Loaded,
+impl<'a> Telling<'a> {
+    fn of(
+        batch: &'a Batch,
+        entry: &'a Entry,
+        message: &'a Loaded,
         country: Option<Country>,
-        attempts: &[Attempt],
-        receipts: &[Receipt],
-    ) {
-        let start = batch.started_at.or(batch.starts_at).unwrap_or(batch.created_at);
-        self.now = engine::begin(&self.entry.plan, message.present.marks, start);
-        self.say(start, words::launched(batch, &self.entry.plan), "launched");
-        for text in words::passed_over(&self.entry.plan, &message.present, country) {
+        attempts: &'a [Attempt],
+        receipts: &'a [Receipt],
+    ) -> Self {
+        let marks = message.present.marks;
+        let first = entry.plan.first(marks).unwrap_or(StepIndex::FIRST);
+        let facts = facts(first, message, attempts, receipts);
+        // What got to the message, and the earliest place that it can have.
+        let mut floating = Vec::new();
+        if let Some(at) = batch.cancelled_at.filter(|_| marks.cut()) {
+            floating.push((CallOff::Cancel, at));
+        }
+        if marks.opted_out() {
+            floating.push((CallOff::OptOut, Timestamp::default()));
+        }
+        let told = |facts: Facts<'_>| {
+            let (standing, now) = (Standing::Live, Present::queued(Timestamp::default(), None));
+            let mut telling = Self { batch, entry, message, country, standing, now, lines: Vec::new() };
+            telling.tell(&facts);
+            telling
+        };
+        let mut orders = placed(vec![facts], &floating).into_iter();
+        let first = told(orders.next().unwrap_or_default());
+        if first.is_proven() { first } else { orders.map(told).find(Self::is_proven).unwrap_or(first) }
+    }
+
+    fn is_proven(&self) -> bool {
+        same_end(&self.now, &self.message.present)
+    }
+
+    fn tell(&mut self, facts: &[(Timestamp, Happening<'_>)]) {
+        let Batch { cancelled_at, created_at, .. } = *self.batch;
+        // What was cancelled before its time never began.
+        let starts = self.batch.starts_at.filter(|at| cancelled_at.is_none_or(|cancelled| *at <= cancelled));
+        let start = self.batch.started_at.or(starts).unwrap_or(created_at);
+        self.now = engine::begin(&self.entry.plan, self.message.present.marks, start);
+        self.say(start, words::launched(self.batch, &self.entry.plan), "launched");
+        for text in words::passed_over(&self.entry.plan, &self.message.present, self.country) {
             self.say(start, text, "the step is not for the country");
         }
-        if let State::Done { outcome: Outcome::Skipped, skipped, at } = message.present.state
-            && attempts.is_empty()
-            && receipts.is_empty()
+        if let State::Done { outcome: Outcome::Skipped, skipped, at } = self.message.present.state
+            && facts.iter().all(|(_, happening)| matches!(happening, Happening::End | Happening::CalledOff(_)))
         {
-            self.now = message.present;
+            self.now = self.message.present;
             self.say(at, words::skipped(skipped), "skipped");
             return;
         }
-
-        let mut happenings: Vec<(Timestamp, u8, Happening<'_>)> = Vec::new();
-        for attempt in attempts {
-            if attempt.step > self.now.step {
-                happenings.push((attempt.queued, 1, Happening::Queued(attempt.step)));
-            }
-            happenings.push((attempt.answered, 2, Happening::Attempt(attempt)));
-        }
-        happenings.extend(receipts.iter().map(|receipt| (receipt.received, 0, Happening::Receipt(receipt))));
-        match message.present.state {
-            State::Done { at, .. } => happenings.push((at, 3, Happening::End)),
-            State::Queued { not_before, .. } | State::Sending { not_before, .. }
-                if message.present.step > self.now.step =>
-            {
-                happenings.push((not_before, 1, Happening::Queued(message.present.step)));
-            }
-            State::Queued { .. } | State::Sending { .. } | State::Awaiting { .. } => {}
-        }
-        happenings.sort_by_key(|(at, order, _)| (*at, *order));
-        for (at, _, happening) in happenings {
-            match happening {
-                Happening::Queued(step) => self.gave_way(step, at),
+        for (at, happening) in facts {
+            match *happening {
+                Happening::Queued(step) => self.gave_way(step, *at),
+                Happening::Left(step) => self.left(step, *at),
                 Happening::Attempt(attempt) => self.handed_over(attempt),
                 Happening::Receipt(receipt) => self.receipt(receipt),
-                Happening::End => self.ended(at),
+                Happening::CalledOff(why) => self.called_off(why, *at),
+                Happening::End => self.ended(*at),
             }
         }
         if self.now.outcome().is_none() {
-            let text = words::waiting(&self.now, &self.entry.plan, batch.state == BatchState::Paused);
+            let text = words::waiting(&self.now, &self.entry.plan, self.batch.state);
             let at = self.lines.last().map_or(start, |line| line.at);
             self.say(at, text, "now");
         }
@@ -175,9 +189,9 @@ impl Telling<'_> {
     }
 
     /// Runs the engine; a decision that moves the message becomes a line.
-    fn run(&mut self, standing: Standing, event: Event, at: Timestamp, fact: &str) {
+    fn run(&mut self, event: Event, at: Timestamp, fact: &str) {
         let before = self.now;
-        match advance(&self.entry.plan, standing, &self.now, event, at) {
+        match advance(&self.entry.plan, self.standing, &self.now, event, at) {
             Decision::Moved { next, rule } => {
                 self.now = next;
                 let (text, name) = words::decision(&before, &next, rule, &self.entry.plan, fact);
@@ -194,21 +208,37 @@ impl Telling<'_> {
     /// By `at`, `step` stood in its queue: if the engine is not there yet, a deadline was due.
     fn gave_way(&mut self, step: StepIndex, at: Timestamp) {
         if self.now.step < step && self.now.outcome().is_none() {
-            self.run(Standing::Live, Event::Due { silence: Silence::Trusted }, at, "");
+            self.run(Event::Due { silence: Silence::Trusted }, at, "");
+        }
+    }
+
+    /// What has its turn next, and has no fact of its own to say since when, was queued when the deadline came.
+    fn catch_up(&mut self) {
+        let step = self.message.present.step;
+        if let State::Awaiting { due } = self.now.state
+            && self.entry.plan.after(self.now.step, self.now.marks) == Some(step)
+        {
+            self.gave_way(step, due);
+        }
+    }
+
+    fn left(&mut self, step: StepIndex, intent: Timestamp) {
+        if let State::Queued { not_before, gives_up } = self.now.state
+            && self.now.step == step
+        {
+            // The claim is no line of its own: what came of it is.
+            self.now.state = State::Sending { intent, not_before, gives_up };
         }
     }
 
     fn handed_over(&mut self, attempt: &Attempt) {
         let step = attempt.step;
-        if self.now.step != step || !matches!(self.now.state, State::Queued { .. }) {
+        // Nothing was meant to go out of what has no intent; it was claimed all the same.
+        self.left(step, attempt.answered);
+        if self.now.step != step || !matches!(self.now.state, State::Sending { .. }) {
             // A receipt had proven the hand-over before its answer came.
-            self.run(Standing::Live, Event::Answered { step, answer: Answer::Accepted }, attempt.answered, "");
+            self.run(Event::Answered { step, answer: Answer::Accepted }, attempt.answered, "");
             return;
-        }
-        // The claim is no line of its own: what came of it is.
-        let intent = attempt.intent.unwrap_or(attempt.answered);
-        if let State::Queued { not_before, gives_up } = self.now.state {
-            self.now.state = State::Sending { intent, not_before, gives_up };
         }
         let (answer, fact) = match attempt.verdict {
             Verdict::Accepted => (Answer::Accepted, words::accepted(attempt)),
@@ -225,7 +255,7 @@ impl Telling<'_> {
             Verdict::OutsideWindow => (Answer::CannotLeave(Obstacle::OutsideWindow), String::new()),
             Verdict::CouldNotLeave => (Answer::CannotLeave(Obstacle::CouldNotLeave), String::new()),
         };
-        self.run(Standing::Live, Event::Answered { step, answer }, attempt.answered, &fact);
+        self.run(Event::Answered { step, answer }, attempt.answered, &fact);
     }
 
     fn receipt(&mut self, receipt: &Receipt) {
@@ -235,26 +265,76 @@ impl Telling<'_> {
             self.say(receipt.received, format!("{fact}; it decides nothing."), "nothing to decide");
             return;
         };
+        if let State::Awaiting { due } = self.now.state
+            && self.message.present.marks.late()
+            && due <= receipt.received
+        {
+            // The message had ended by then, of which the row no longer tells.
+            self.run(Event::Due { silence: Silence::Trusted }, due, "");
+        }
         if let State::Queued { not_before, gives_up } = self.now.state
             && self.now.step == receipt.step
         {
             // It overtook the answer of a hand-over that was under way.
             self.now.state = State::Sending { intent: receipt.received, not_before, gives_up };
         }
-        self.run(Standing::Live, Event::Receipt { step: receipt.step, report }, receipt.received, &fact);
+        self.run(Event::Receipt { step: receipt.step, report }, receipt.received, &fact);
     }
 
-    /// By `at` the message had its outcome: if the engine has none yet, its time was up, or it was called off.
-    fn ended(&mut self, at: Timestamp) {
-        if self.now.outcome().is_some() {
-            return;
+    /// Nobody wanted the message to go on any more.
+    fn called_off(&mut self, why: CallOff, at: Timestamp) {
+        self.catch_up();
+        let at = self.lines.last().map_or(at, |line| line.at.max(at));
+        if why == CallOff::Cancel {
+            self.standing = Standing::Cancelled;
         }
-        let silence = Silence::Trusted;
-        let due = advance(&self.entry.plan, Standing::Live, &self.now, Event::Due { silence }, at);
-        if due.next().is_some() {
-            self.run(Standing::Live, Event::Due { silence }, at, "");
-        } else if self.cancelled {
-            self.run(Standing::Cancelled, Event::CalledOff(CallOff::Cancel), at, "");
+        self.run(Event::CalledOff(why), at, "");
+    }
+
+    /// By `at` the message had its outcome: if the engine has none yet, its time was up.
+    fn ended(&mut self, at: Timestamp) {
+        if self.now.outcome().is_none() {
+            self.catch_up();
+            self.run(Event::Due { silence: Silence::Trusted }, at, "");
         }
     }
+}
+
+/// What is known of a message that began at the step `first`, in order.
+fn facts<'a>(first: StepIndex, message: &Loaded, attempts: &'a [Attempt], receipts: &'a [Receipt]) -> Facts<'a> {
+    let mut facts: Vec<(Timestamp, u8, Happening<'_>)> = Vec::new();
+    for attempt in attempts {
+        if attempt.step > first {
+            facts.push((attempt.queued, 1, Happening::Queued(attempt.step)));
+        }
+        facts.extend(attempt.intent.map(|at| (at, 2, Happening::Left(attempt.step))));
+        facts.push((attempt.answered, 3, Happening::Attempt(attempt)));
+    }
+    facts.extend(receipts.iter().map(|receipt| (receipt.received, 0, Happening::Receipt(receipt))));
+    match message.present.state {
+        State::Done { at, .. } => facts.push((at, 4, Happening::End)),
+        State::Queued { not_before, .. } | State::Sending { not_before, .. } if message.present.step > first => {
+            facts.push((not_before, 1, Happening::Queued(message.present.step)));
+        }
+        State::Queued { .. } | State::Sending { .. } | State::Awaiting { .. } => {}
+    }
+    facts.sort_by_key(|(at, order, _)| (*at, *order));
+    facts.into_iter().map(|(at, _, happening)| (at, happening)).collect()
+}
+
+/// Every order that the facts can have with what got to the message at a time that nobody wrote down, earliest first.
+fn placed<'a>(orders: Vec<Facts<'a>>, floating: &[(CallOff, Timestamp)]) -> Vec<Facts<'a>> {
+    let Some(((why, earliest), others)) = floating.split_first() else { return orders };
+    let mut more = Vec::new();
+    for facts in orders {
+        let from = facts.partition_point(|(at, _)| at < earliest);
+        for place in from..=facts.len() {
+            let before = place.checked_sub(1).and_then(|last| facts.get(last));
+            let at = before.map_or(*earliest, |(at, _)| *earliest.max(at));
+            let mut facts = facts.clone();
+            facts.insert(place, (at, Happening::CalledOff(*why)));
+            more.push(facts);
+        }
+    }
+    placed(more, others)
 }

@@ -8,7 +8,7 @@ use super::time::{Schedule, schedule};
 use crate::audience::OnProgress;
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Problem};
-use crate::domain::{BatchId, BatchState, CampaignId, Plan, Tag, Timestamp};
+use crate::domain::{BatchId, BatchState, CampaignId, Country, Plan, Tag, Timestamp, Zone};
 use crate::engine;
 use crate::store::{self, Lane, NewBatch, Spread, Start, Store};
 
@@ -36,6 +36,8 @@ pub struct Prepared {
     pub plan: Plan,
     pub schedule: Schedule,
     pub warnings: Vec<Warning>,
+    /// For national numbers.
+    pub country: Option<Country>,
 }
 
 /// What a launch comes to.
@@ -50,6 +52,8 @@ pub struct Launched {
     pub rejected: u64,
     pub across: u64,
     pub starts_at: Option<Timestamp>,
+    /// In which its times are shown.
+    pub zone: Option<Zone>,
 }
 
 /// Who plans and launches.
@@ -110,7 +114,8 @@ impl Launcher<'_> {
         let start = schedule.at.unwrap_or(now);
         let facts = Facts { recipients: people.recipients, countries: &people.countries, empty: &people.empty, start };
         warnings.extend(lint(&plan, self.config, &facts));
-        Ok(Prepared { name: draft.name.clone(), people, plan, schedule, warnings })
+        warnings.extend(people.excluded.warnings());
+        Ok(Prepared { name: draft.name.clone(), people, plan, schedule, warnings, country: draft.country })
     }
 
     async fn lay_out(&self, prepared: &mut Prepared) -> Result<Launched, LaunchError> {
@@ -136,7 +141,8 @@ impl Launcher<'_> {
         let state = if starts_at.is_some() { BatchState::Scheduled } else { BatchState::Running };
         self.store.publish_batch(batch, state, self.clock.now()).await?;
         let (rejected, across) = (people.rejected(), people.across);
-        Ok(Launched { id: CampaignId { batch, tag }, batch, name, state, messages, rejected, across, starts_at })
+        let zone = plan.time_zone;
+        Ok(Launched { id: CampaignId { batch, tag }, batch, name, state, messages, rejected, across, starts_at, zone })
     }
 
     async fn spread(
@@ -187,11 +193,11 @@ impl Launcher<'_> {
     /// Those of a piece whom the campaign excludes, by their places: each piece is told of its own alone, however long
     /// the list is.
     async fn excluded(&self, people: &People, part: &Part, from: u32) -> Result<Vec<u32>, LaunchError> {
-        if people.excluded.is_empty() {
+        if people.excluded.numbers.is_empty() {
             return Ok(Vec::new());
         }
         let numbers = self.store.numbers(part.id, from, PIECE).await?;
-        let excluded = (from..).zip(numbers).filter(|(_, msisdn)| people.excluded.contains(msisdn));
+        let excluded = (from..).zip(numbers).filter(|(_, msisdn)| people.excluded.numbers.contains(msisdn));
         Ok(excluded.map(|(n, _)| n).collect())
     }
 }

@@ -20,7 +20,7 @@ pub enum Decided {
     Refused(BatchState),
 }
 
-/// Stops claims and holds back what deadlines would do.
+/// Stops claims and holds back what deadlines would do. What has been begun leaves, as with [`cancel`].
 pub async fn pause(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
     let from = vec![BatchState::Running, BatchState::Scheduled];
     decide(store, clock, batch, from, BatchState::Paused, format!("paused by {by}")).await
@@ -33,9 +33,11 @@ pub async fn resume(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &st
     decide(store, clock, batch, vec![BatchState::Paused], to, format!("resumed by {by}")).await
 }
 
-/// Calls it off. When this returns, nothing more leaves.
+/// Calls it off. Once every server has noted it nothing more leaves, but what was begun before over a connection that
+/// takes longer than that to come about.
 pub async fn cancel(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
-    let from = vec![BatchState::Running, BatchState::Scheduled, BatchState::Paused, BatchState::Finished];
+    // Of one that is finished everything has been handed over; to call it cancelled would be a lie.
+    let from = vec![BatchState::Running, BatchState::Scheduled, BatchState::Paused];
     decide(store, clock, batch, from, BatchState::Cancelling, format!("cancelled by {by}")).await
 }
 

@@ -66,6 +66,8 @@ pub enum Lint {
     NobodyThere,
     /// A step gives way to others that are for nobody whom it is for.
     NothingFollows,
+    /// Rows of a file of those to leave out hold no number.
+    UnreadableExclude,
 }
 
 impl Lint {
@@ -89,6 +91,7 @@ impl Lint {
             Self::ForNobody => "for_nobody",
             Self::NobodyThere => "nobody_there",
             Self::NothingFollows => "nothing_follows",
+            Self::UnreadableExclude => "unreadable_exclude",
         }
     }
 }

@@ -11,12 +11,15 @@
 
 mod chosen;
 mod error;
+mod excluded;
 mod explain;
-
 mod file;
 mod launch;
+mod left_out;
 mod life;
 mod lint;
+mod lookup;
+mod moment;
 mod noted;
 mod people;
 mod report;
@@ -28,12 +31,15 @@ mod words;
 
 pub use chosen::{Chosen, DraftRoute};
 pub use error::{FileError, lines};
-
+pub use excluded::{Excluded, NotExcluded};
 pub use explain::{FactLine, Line, Story, explain};
 pub use file::Draft;
 pub use launch::{LaunchError, Launched, Launcher, Prepared};
+pub use left_out::LeftOut;
 pub use life::{Decided, Housekeeper, cancel, pause, resume};
 pub use lint::{Facts, Lint, Warning, lint};
+pub use lookup::{Pages, lookup};
+pub use moment::{moment, moment_exactly, time_of_day};
 pub use noted::{Noted, noted};
 pub use people::{People, PeopleError};
 pub use report::{Counts, FellBack, Outcomes, RateNow, Report, Show, StepReport, Unknown};
@@ -41,6 +47,7 @@ pub use route::{check_routes, plan};
 pub use shares::{Share, Shares};
 pub use stranded::Stranded;
 pub use time::{Instant, Schedule, instant, schedule};
+pub use words::state as state_of;
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,11 @@
 //! Waiting until every running server obeys what a person has decided.
 
 use crate::clock::Clock;
-use crate::domain::Span;
+use crate::domain::{Span, Timestamp};
 use crate::store::{Result, Store};
 
-/// A node that has not been seen for so long holds nobody up: it can hand nothing over, or would have been seen.
+/// A node that has not been seen for so long holds nobody up. It is gone, or stands still; one that was only standing
+/// still may hand over what it had in its hands for the moment, when it wakes, that it takes to look again.
 const NODE_SILENT: Span = Span::from_secs(5);
 /// How long one waits, and how often one looks meanwhile.
 const WAITS: Span = Span::from_secs(1);
@@ -15,6 +16,8 @@ const LOOK: Span = Span::from_millis(10);
 pub enum Noted {
     /// No server is running; the next one will from its start.
     NobodyThere,
+    /// Nor is one seen to run, but the last one has not said that it stopped.
+    Silent { since: Timestamp },
     /// Every running server.
     ByAll { after: Span },
     /// A server has not said so within a second.
@@ -28,7 +31,9 @@ pub async fn noted(store: &dyn Store, clock: &dyn Clock, seq: u64) -> Result<Not
         let now = clock.now();
         let nodes = store.nodes(now - NODE_SILENT).await?;
         if nodes.is_empty() {
-            return Ok(Noted::NobodyThere);
+            let silent = store.nodes(Timestamp::default()).await?;
+            let last = silent.into_iter().map(|node| node.seen_at).max();
+            return Ok(last.map_or(Noted::NobodyThere, |since| Noted::Silent { since }));
         }
         if nodes.iter().all(|node| node.noted >= seq) {
             return Ok(Noted::ByAll { after: now.since(begun) });
@@ -46,7 +51,6 @@ mod tests {
 
     use super::*;
     use crate::clock::ManualClock;
-    use crate::domain::Timestamp;
     use crate::store::{self, Beat};
 
     /// Time goes on whenever somebody waits for it.
@@ -78,8 +82,11 @@ mod tests {
         store.beat(Beat { node, now: clock.now(), noted: 7, pace: Vec::new() }).await.unwrap();
         assert_eq!(waited(7).await, Noted::ByAll { after: Span::ZERO });
         assert_eq!(waited(8).await, Noted::NotYet);
-        // One that was killed holds nobody up.
+        // One that was killed holds nobody up, nor one that stands still; it is told, since nobody knows which.
+        let since = store.nodes(Timestamp::default()).await.unwrap()[0].seen_at;
         clock.advance(NODE_SILENT);
+        assert_eq!(waited(8).await, Noted::Silent { since });
+        store.stop_node(node, clock.now()).await.unwrap();
         assert_eq!(waited(8).await, Noted::NobodyThere);
     }
 }

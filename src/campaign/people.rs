@@ -1,18 +1,20 @@
 //! Whom a campaign is for: files, imported audiences and numbers, looked at for a plan or brought into the store.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::excluded::{Excluded, NotExcluded};
 use super::file::Draft;
+use super::left_out::LeftOut;
 use crate::audience::{self, ImportError, OnProgress, Options, Reason, Sieve, Source, Survey};
 use crate::clock::Clock;
-use crate::domain::{AudienceId, Country, Msisdn, Recipient};
+use crate::domain::{AudienceId, Country, Recipient};
 use crate::optout::OptOuts;
 use crate::store::{self, Audience, Store};
 
 /// Recipients read in one go, where a whole audience has to be gone through.
-const PAGE: u32 = 10_000;
+pub(super) const PAGE: u32 = 10_000;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PeopleError {
@@ -20,6 +22,8 @@ pub enum PeopleError {
     NotThere { name: String, path: PathBuf },
     #[error("{second} has other columns than {first}; import them apart, or make their headers the same")]
     Columns { first: String, second: String },
+    #[error(transparent)]
+    Excluded(#[from] NotExcluded),
     #[error("nobody is left to write to: of {rows} rows none is a valid number that has not opted out")]
     Nobody { rows: u64 },
     #[error(transparent)]
@@ -36,6 +40,8 @@ pub struct People {
     /// What a person calls them.
     pub label: String,
     pub columns: Vec<String>,
+    /// Which of them holds the numbers.
+    number_column: String,
     pub recipients: u64,
     pub invalid: u64,
     /// In one file more than once.
@@ -43,11 +49,13 @@ pub struct People {
     /// In a source whose number an earlier one has: each number is written to once.
     pub across: u64,
     pub opted_out: u64,
+    /// What was rejected of each source, with its reasons.
+    pub left_out: Vec<LeftOut>,
     pub countries: BTreeMap<Country, u64>,
     /// For each column, how many recipients have nothing in it.
     pub empty: Vec<u64>,
     pub first: Vec<Recipient>,
-    pub excluded: HashSet<Msisdn>,
+    pub excluded: Excluded,
     /// Where they are in the store: nothing for people who were only looked at.
     pub audiences: Vec<Part>,
 }
@@ -71,8 +79,9 @@ impl Part {
     }
 }
 
-enum Origin {
-    Source(Source),
+pub(super) enum Origin {
+    File(PathBuf),
+    Numbers(Vec<String>),
     Imported(Box<Audience>),
 }
 
@@ -107,65 +116,71 @@ impl Gathering<'_> {
         progress: &mut impl FnMut(&str) -> Option<OnProgress>,
     ) -> Result<(), PeopleError> {
         let opted_out = Arc::new(OptOuts::load(self.store).await?);
+        // First, because it may be refused, and what follows may take long.
+        people.excluded = self.excluded(draft, &opted_out).await?;
         let sieve = Sieve::new(Arc::clone(&opted_out));
         let options = Options { country: draft.country, ..Options::default() };
         let mut origins = Vec::new();
         for name in &draft.audience {
-            origins.push(self.origin(draft, name).await?);
+            let origin = self.origin(draft, name).await?;
+            let path = || draft.folder.join(name);
+            origins.push(origin.ok_or_else(|| PeopleError::NotThere { name: name.clone(), path: path() })?);
         }
+        // Behind the others, whose columns they take on.
         if !draft.numbers.is_empty() {
-            origins.push(Origin::Source(Source::Numbers(draft.numbers.clone())));
+            origins.push(Origin::Numbers(draft.numbers.clone()));
         }
         let is_alone = origins.len() == 1;
         for origin in origins {
             sieve.next_source();
-            match origin {
-                Origin::Source(source) => {
-                    let numbers = matches!(source, Source::Numbers(_));
-                    let label = source.label();
-                    let tell = progress(&label);
-                    let (summary, survey) = if self.keep {
-                        let (store, clock) = (self.store, self.clock);
-                        let imported =
-                            audience::import(store, clock, source, None, options, sieve.clone(), tell).await?;
-                        let recipients = u32::try_from(imported.survey.recipients).unwrap_or(u32::MAX);
-                        people.audiences.push(Part { id: imported.id, recipients, left_out: Vec::new(), own: true });
-                        (imported.summary, imported.survey)
-                    } else {
-                        audience::survey(source, options, sieve.clone()).await?
-                    };
-                    people.invalid += summary.invalid;
-                    let across = summary.reasons.get(&Reason::Elsewhere).copied().unwrap_or(0);
-                    people.across += across;
-                    people.duplicates += summary.duplicates - across;
-                    people.opted_out += summary.opted_out;
-                    for (country, count) in summary.countries {
-                        *people.countries.entry(country).or_default() += count;
-                    }
-                    people.add(label, survey, numbers)?;
+            let source = match origin {
+                Origin::File(path) => Source::File(path),
+                Origin::Numbers(numbers) if people.columns.is_empty() => Source::numbers(numbers),
+                Origin::Numbers(numbers) => {
+                    Source::numbers_beside(numbers, people.columns.clone(), &people.number_column)
                 }
                 Origin::Imported(audience) => {
                     self.add_imported(people, *audience, Some(&sieve).filter(|_| !is_alone)).await?;
+                    continue;
                 }
+            };
+            let label = source.label();
+            let tell = progress(&label);
+            let origin = source.clone();
+            let (summary, survey) = if self.keep {
+                let (store, clock) = (self.store, self.clock);
+                let imported = audience::import(store, clock, source, None, options, sieve.clone(), tell).await?;
+                let recipients = u32::try_from(imported.survey.recipients).unwrap_or(u32::MAX);
+                people.audiences.push(Part { id: imported.id, recipients, left_out: Vec::new(), own: true });
+                (imported.summary, imported.survey)
+            } else {
+                audience::survey(source, options, sieve.clone()).await?
+            };
+            people.left_out.extend(LeftOut::of(&origin, &summary));
+            people.invalid += summary.invalid;
+            let across = summary.reasons.get(&Reason::Elsewhere).copied().unwrap_or(0);
+            people.across += across;
+            people.duplicates += summary.duplicates - across;
+            people.opted_out += summary.opted_out;
+            for (country, count) in summary.countries {
+                *people.countries.entry(country).or_default() += count;
             }
+            people.add(label, survey, &summary.number_column)?;
         }
         if people.recipients == 0 {
             return Err(PeopleError::Nobody { rows: people.rejected() });
         }
-        people.excluded = self.excluded(draft, &opted_out).await?;
         Ok(())
     }
 
     /// A file where there is one, else an imported audience of that name.
-    async fn origin(&self, draft: &Draft, name: &str) -> Result<Origin, PeopleError> {
+    pub(super) async fn origin(&self, draft: &Draft, name: &str) -> Result<Option<Origin>, store::Error> {
         let path = draft.folder.join(name);
         if path.is_file() {
-            return Ok(Origin::Source(Source::File(path)));
+            return Ok(Some(Origin::File(path)));
         }
-        match self.store.audience_named(name).await? {
-            Some(audience) => Ok(Origin::Imported(Box::new(audience))),
-            None => Err(PeopleError::NotThere { name: name.to_owned(), path }),
-        }
+        let audience = self.store.audience_named(name).await?;
+        Ok(audience.map(|audience| Origin::Imported(Box::new(audience))))
     }
 
     /// What was understood when it was imported stands in its summary, so nobody reads a million rows again. Only where
@@ -196,7 +211,8 @@ impl Gathering<'_> {
             None => Vec::new(),
         };
         people.audiences.push(Part { id: audience.id, recipients: audience.recipients, left_out, own: false });
-        people.add(audience.name.unwrap_or(audience.source), survey, false)
+        let number_column = summary["summary"]["number_column"].as_str().unwrap_or_default();
+        people.add(audience.name.unwrap_or(audience.source), survey, number_column)
     }
 
     /// Whom an earlier source has already: their places in the audience. What is known of it is known without them.
@@ -231,38 +247,6 @@ impl Gathering<'_> {
             from += PAGE;
         }
     }
-
-    /// Numbers, files and audiences whose people are left out.
-    async fn excluded(&self, draft: &Draft, opted_out: &Arc<OptOuts>) -> Result<HashSet<Msisdn>, PeopleError> {
-        let mut excluded = HashSet::new();
-        for entry in &draft.exclude {
-            // A number is read as those of the audience are, national ones in the campaign's country.
-            let is_number = entry.chars().any(|c| c.is_ascii_digit()) && !entry.chars().any(char::is_alphabetic);
-            let origin = if is_number {
-                Origin::Source(Source::Numbers(vec![entry.clone()]))
-            } else {
-                self.origin(draft, entry).await?
-            };
-            match origin {
-                Origin::Source(source) => {
-                    let options = Options { country: draft.country, ..Options::default() };
-                    excluded.extend(audience::numbers(source, options, Sieve::new(Arc::clone(opted_out))).await?);
-                }
-                Origin::Imported(audience) => {
-                    let mut from = 0;
-                    loop {
-                        let page = self.store.numbers(audience.id, from, PAGE).await?;
-                        if page.is_empty() {
-                            break;
-                        }
-                        from += PAGE;
-                        excluded.extend(page);
-                    }
-                }
-            }
-        }
-        Ok(excluded)
-    }
 }
 
 impl People {
@@ -271,16 +255,11 @@ impl People {
         self.invalid + self.duplicates + self.across + self.opted_out
     }
 
-    fn add(&mut self, label: String, survey: Survey, plain_numbers: bool) -> Result<(), PeopleError> {
-        let first = self.columns.is_empty();
-        if first {
+    fn add(&mut self, label: String, survey: Survey, number_column: &str) -> Result<(), PeopleError> {
+        if self.columns.is_empty() {
             self.columns = survey.columns;
             self.empty = survey.empty;
-        } else if plain_numbers {
-            // Numbers alone have no other columns: everything else is empty for them.
-            for count in &mut self.empty {
-                *count += survey.recipients;
-            }
+            number_column.clone_into(&mut self.number_column);
         } else if self.columns == survey.columns {
             for (count, more) in self.empty.iter_mut().zip(survey.empty) {
                 *count += more;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::stranded::Stranded;
 use crate::domain::{
-    BatchState, CampaignId, Channel, Count, MessageId, Msisdn, Outcome, Plan, SkipReason, StepIndex, Tallies,
+    BatchState, CampaignId, Channel, Count, MessageId, Msisdn, Outcome, Plan, SkipReason, StepIndex, Tallies, Zone,
 };
 use crate::store::{Batch, Result, Store};
 
@@ -64,6 +64,9 @@ pub struct Report {
     pub unknown: Vec<Unknown>,
     pub unknown_count: i64,
     pub steps: Vec<StepReport>,
+    /// In which its times are shown to people.
+    #[serde(skip)]
+    pub zone: Option<Zone>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -113,6 +116,17 @@ impl FellBack {
 }
 
 impl Counts {
+    /// What has not left yet, claimed or not. Once it is called off nothing is, whatever its rows say.
+    pub const fn to_hand_over(&self, state: BatchState) -> i64 {
+        if state.is_cancelled() { 0 } else { self.queued + self.sending }
+    }
+
+    /// What has left and may still bring receipts. Whoever waits for a further step when a campaign is called off has had
+    /// the last one.
+    pub const fn to_come(&self, state: BatchState) -> i64 {
+        if state.is_cancelled() { self.awaiting + self.queued + self.sending } else { self.awaiting }
+    }
+
     /// A cancel counts at once; the rows follow.
     pub fn of(state: BatchState, tallies: &Tallies) -> Self {
         let cancelled = cancelled_at_once(state, tallies);
@@ -141,7 +155,7 @@ fn name(batch: &Batch) -> String {
 impl Show {
     /// `allowed` is what the campaign's lanes may hand over in a second.
     pub fn new(batch: &Batch, tallies: &Tallies, allowed: f64, stranded: Vec<Stranded>) -> Self {
-        let is_sending = matches!(batch.state, BatchState::Running | BatchState::Cancelling);
+        let is_sending = batch.state == BatchState::Running;
         Self {
             id: public_id(batch),
             name: name(batch),
@@ -195,6 +209,7 @@ impl Report {
             unknown: Vec::new(),
             unknown_count: tallies.total(Count::Unknown),
             steps: plan.map(|plan| steps(plan, tallies)).unwrap_or_default(),
+            zone: plan.and_then(|plan| plan.time_zone),
         }
     }
 

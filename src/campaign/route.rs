@@ -7,7 +7,7 @@ use super::file::Draft;
 use super::lint::{Lint, Warning};
 use super::time::Schedule;
 use crate::config::{Config, DraftStep, Lane, Problem, hint};
-use crate::domain::{Channel, Content, OnOverlap, Plan, Span, Step, StepIndex};
+use crate::domain::{Channel, Content, OnOverlap, Plan, Span, Step, StepIndex, Zone};
 use crate::template::{self, Place};
 
 /// How far past a TTL `on_overlap = "wait"` moves a deadline, so that the provider's own word that it is over comes first.
@@ -39,6 +39,7 @@ pub fn plan(
         end: schedule.end,
         on_unknown: draft.on_unknown,
         after_gap: draft.after_gap,
+        time_zone: draft.time_zone.map(Zone),
     };
     Ok((plan, building.warnings))
 }

@@ -76,7 +76,7 @@ fn the_samples_are_good_campaigns() {
     assert_eq!(
         said,
         [
-            "step 1: the provider may deliver the template for 12h, and the step gives way after 15m, so a person may get both; \
+            "step 1: the provider may deliver the template for 12h, and the step gives way after 20s, so a person may get both; \
          set a shorter template.ttl, as it is at the provider, or on_overlap = \"wait\" [overlap]",
             "step 1: 2 of 1000 recipients have nothing in Code, so it cannot be written for them; give the variable a default: \
          {{Code|…}} [empty_variable]",

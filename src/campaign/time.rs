@@ -40,7 +40,7 @@ pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>>
     };
     let (at, end) = (read("at", &draft.at), read("end", &draft.end));
     if let (Some(past), Some(text)) = (at.filter(|at| *at + PRESENT <= now), &draft.at) {
-        let ago = Span::from_secs(now.since(past).millis() / 1_000);
+        let ago = roughly(now.since(past));
         let sentence = format!("\"{text}\" was {ago} ago; write a later time, or remove it to send at once");
         problems.push(Problem::new(None, "at", sentence));
     } else if let (Some(end), Some(text)) = (end, &draft.end)
@@ -51,6 +51,13 @@ pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>>
         problems.push(Problem::new(None, "end", sentence));
     }
     if problems.is_empty() { Ok(Schedule { at, end, notes }) } else { Err(problems) }
+}
+
+/// In the largest unit that there is one of: what is long past is past to the second for nobody.
+fn roughly(ago: Span) -> Span {
+    let seconds = ago.millis() / 1_000;
+    let unit = [86_400, 3_600, 60].into_iter().find(|unit| seconds >= *unit).unwrap_or(1);
+    Span::from_secs(seconds / unit * unit)
 }
 
 /// An instant, and what a clock change had to do with it.

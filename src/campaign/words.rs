@@ -1,14 +1,17 @@
 //! The engine's decisions in sentences.
 
 use super::explain::FactLine;
+use super::moment::moment_within;
 use crate::domain::{
-    Channel, Countries, Country, Ending, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp,
+    BatchState, Channel, Countries, Country, Ending, Plan, Present, SkipReason, Span, State, Status, StepIndex,
+    Timestamp,
 };
 use crate::engine::{self, Ignored, Rule};
 use crate::store::{Attempt, Batch, Receipt, Verdict};
 use crate::wire::{self, codes};
 
-pub(super) const fn state(present: &Present) -> &'static str {
+/// Where a message stands, in a word.
+pub const fn state(present: &Present) -> &'static str {
     match present.state {
         State::Queued { .. } => "queued",
         State::Sending { .. } => "sending",
@@ -56,7 +59,7 @@ pub(super) fn skipped(reason: Option<SkipReason>) -> String {
 /// A hand-over as a fact, without what was decided about it.
 pub(super) fn attempt(attempt: &Attempt, plan: &Plan) -> FactLine {
     let on = channel(plan, attempt.step);
-    let left = attempt.intent.map(|at| format!(", left at {}", clock(at))).unwrap_or_default();
+    let left = attempt.intent.map(|at| format!(", left at {}", clock(at, plan))).unwrap_or_default();
     let what = match attempt.verdict {
         Verdict::Accepted => accepted(attempt),
         Verdict::Unknown => broke(attempt),
@@ -162,7 +165,7 @@ pub(super) fn decision(
         }
         Rule::CountedAsHandedOver => (
             format!(
-                "Step {step}, {on}: {fact}. It counts as handed over at its intent, and is not sent again. {}",
+                "Step {step}, {on}: {fact}. It counts as handed over, from when it was to leave, and is not sent again. {}",
                 awaits(after, plan)
             ),
             "7: unknown is not failed",
@@ -214,6 +217,9 @@ pub(super) fn decision(
             format!("Its time was up before {} could leave: expired.", next_or(before, plan)),
             "5: no step leaves after the TTL",
         ),
+        Rule::CalledOffUnsent | Rule::CalledOffPresentLast if after.marks.opted_out() && !before.marks.opted_out() => {
+            (opted_out(after), "2: the person's wish")
+        }
         Rule::CalledOffUnsent => ("The campaign was cancelled before anything had left.".to_owned(), "8: cancelled"),
         Rule::CalledOffPresentLast => (
             "The campaign was cancelled: what has been handed over is the last.".to_owned(),
@@ -227,6 +233,13 @@ pub(super) fn decision(
             format!("{}. That settles what nobody knew: it had been handed over.", capital(fact)),
             "7: a receipt adopts the attempt",
         ),
+    }
+}
+
+fn opted_out(after: &Present) -> String {
+    match after.outcome() {
+        Some(_) => "The person had opted out by then: nothing more goes out.".to_owned(),
+        None => "The person had opted out by then: what has been handed over is the last.".to_owned(),
     }
 }
 
@@ -247,8 +260,10 @@ fn awaits(after: &Present, plan: &Plan) -> String {
     let success = plan.step(after.step).map_or(Status::Delivered, |step| step.success);
     let gives_way = plan.step(after.step).is_some_and(|step| step.fallback_after.is_some());
     match plan.after(after.step, after.marks).filter(|_| gives_way) {
-        Some(next) => format!("{} follows at {} unless it is {success} by then.", channel(plan, next), clock(due)),
-        None => format!("Receipts are waited for until {}.", clock(due)),
+        Some(next) => {
+            format!("{} follows at {} unless it is {success} by then.", channel(plan, next), clock(due, plan))
+        }
+        None => format!("Receipts are waited for until {}.", clock(due, plan)),
     }
 }
 
@@ -278,8 +293,9 @@ fn gave_way(
                 .marks
                 .status(before.step)
                 .map_or("nothing was known of it".to_owned(), |status| format!("its best status was {status}"));
+            let left = if before.marks.unknown(before.step) { "may have left" } else { "was accepted" };
             (
-                format!("{after} after {on} was accepted {best}; {success} would have ended it. Now {next}."),
+                format!("{after} after {on} {left} {best}; {success} would have ended it. Now {next}."),
                 "1: the deadline passed",
             )
         }
@@ -316,24 +332,30 @@ fn closed(before: &Present, plan: &Plan) -> String {
     let window = plan.step(last).map_or(Span::ZERO, |rules| rules.receipt_window);
     let on = channel(plan, last);
     if before.marks.unknown(last) {
-        format!("{window} after {on} was sent nobody knows yet whether it arrived: unknown.")
+        format!("{window} after {on} may have left nobody knows yet whether it arrived: unknown.")
     } else {
         format!("{window} after {on} was accepted it had still not succeeded, and nothing more is expected: silent.")
     }
 }
 
-/// A time of day with its date left to the line it stands in.
-fn clock(at: Timestamp) -> String {
-    let text = at.rfc3339();
-    text.get(..19).map_or_else(|| text.clone(), |short| short.replace('T', " "))
+/// A moment in a sentence, on the clock on which the story is told.
+fn clock(at: Timestamp, plan: &Plan) -> String {
+    moment_within(at, plan.time_zone)
 }
 
-pub(super) fn waiting(now: &Present, plan: &Plan, paused: bool) -> String {
-    let on = channel(plan, now.step);
-    let pause = if paused { " The campaign is paused." } else { "" };
+pub(super) fn waiting(now: &Present, plan: &Plan, batch: BatchState) -> String {
+    let pause = if batch == BatchState::Paused { " The campaign is paused." } else { "" };
     match now.state {
-        State::Queued { .. } | State::Sending { .. } => format!("Waiting for {on} to leave.{pause}"),
-        State::Awaiting { due } => format!("Waiting for {on}'s receipts, until {}.{pause}", clock(due)),
+        State::Queued { .. } if batch.is_cancelled() => {
+            "The campaign is cancelled: it does not leave, and will have its outcome in a moment.".to_owned()
+        }
+        State::Queued { .. } | State::Sending { .. } => {
+            format!("Waiting for {} to leave.{pause}", channel(plan, now.step))
+        }
+        State::Awaiting { due } => {
+            let on = channel(plan, now.marks.last_handed_over().unwrap_or(now.step));
+            format!("Waiting for {on}'s receipts, until {}.{pause}", clock(due, plan))
+        }
         State::Done { .. } => String::new(),
     }
 }

@@ -42,13 +42,19 @@ pub(super) enum What {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "The table holds the medians of all runs: messages handed over a second; their ratio to the limit of the \
+                  same run, which stands above them; processor time of the process for each message; how long half of \
+                  them and nearly all took from claim to record; the most memory that the process had; receipts kept a \
+                  second. --json has every run."
+)]
 pub(super) struct Dispatch {
     /// Messages in each run of single posts; batches take five times as many
     #[arg(long, default_value_t = 200_000)]
     messages: u32,
-    /// Runs of each kind; the median is quoted
-    #[arg(long, default_value_t = 3)]
-    runs: u32,
+    /// Runs of each kind; the medians are quoted
+    #[arg(long, default_value = "3")]
+    runs: NonZeroU32,
     /// Connections for single posts
     #[arg(long, default_value = "64")]
     connections: NonZeroU32,
@@ -171,7 +177,7 @@ impl Dispatch {
     async fn against(&self, limit: Measured, others: Vec<Measured>) -> anyhow::Result<Vec<Figures>> {
         let mut limits = Vec::new();
         let mut runs: Vec<Vec<Run>> = others.iter().map(|_| Vec::new()).collect();
-        for turn in 1..=self.runs {
+        for turn in 1..=self.runs.get() {
             out::talk(format!("{} ({turn} of {})", limit.name, self.runs));
             limits.push(apart(&limit).await?);
             for (other, runs) in others.iter().zip(&mut runs) {
@@ -232,20 +238,48 @@ fn print_table(printed: &Printed) -> anyhow::Result<()> {
         "", "messages/s", "ratio", "cpu µs", "p50 ms", "p99 ms", "peak MiB", "receipts/s"
     ))?;
     for figures in &printed.dispatch {
-        let last = figures.runs.last();
-        let number = |figure: Option<i64>| figure.map_or_else(|| "-".to_owned(), |figure| figure.to_string());
-        let rounded = |figure: Option<f64>, digits| figure.map_or_else(|| "-".to_owned(), |f| format!("{f:.digits$}"));
-        out::data(format!(
-            "{:<30} {:>12.0} {:>8} {:>8.1} {:>8} {:>8} {:>9.0} {:>12}",
-            figures.name,
-            figures.median_per_second,
-            rounded(figures.median_ratio, 2),
-            last.map_or(0.0, |run| run.cpu_us),
-            number(last.and_then(|run| run.p50_ms)),
-            number(last.and_then(|run| run.p99_ms)),
-            last.map_or(0.0, |run| run.peak_mib),
-            rounded(last.and_then(|run| run.receipts_per_second), 0),
-        ))?;
+        out::data(row(figures))?;
     }
     Ok(())
+}
+
+/// The medians of some runs, each figure's own.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds for people")]
+fn row(figures: &Figures) -> String {
+    let told = |figure: Option<f64>, digits| figure.map_or_else(|| "-".to_owned(), |f| format!("{f:.digits$}"));
+    format!(
+        "{:<30} {:>12.0} {:>8} {:>8} {:>8} {:>8} {:>9} {:>12}",
+        figures.name,
+        figures.median_per_second,
+        told(figures.median_ratio, 2),
+        told(figures.median(|run| Some(run.cpu_us)), 1),
+        told(figures.median(|run| Some(run.p50_ms? as f64)), 0),
+        told(figures.median(|run| Some(run.p99_ms? as f64)), 0),
+        told(figures.median(|run| Some(run.peak_mib)), 0),
+        told(figures.median(|run| run.receipts_per_second), 0),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_figure_of_the_table_is_the_median_of_its_runs() {
+        let run = |per_second, cpu_us, p50_ms, p99_ms, peak_mib| Run {
+            per_second,
+            cpu_us,
+            p50_ms: Some(p50_ms),
+            p99_ms: Some(p99_ms),
+            peak_mib,
+            receipts_per_second: Some(per_second * 3.0),
+            ..Run::default()
+        };
+        // The last run is an outlier in everything.
+        let runs = vec![run(100.0, 10.0, 1, 5, 40.0), run(200.0, 20.0, 2, 6, 50.0), run(900.0, 90.0, 9, 99, 900.0)];
+        let limits = vec![run(200.0, 1.0, 1, 1, 1.0); 3];
+        let row = row(&Figures::new("volley", runs, Some(&limits)));
+        let cells: Vec<&str> = row.split_whitespace().collect();
+        assert_eq!(cells, ["volley", "200", "1.00", "20.0", "2", "6", "50", "600"]);
+    }
 }

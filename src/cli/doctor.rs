@@ -96,27 +96,33 @@ fn lines(findings: &[Finding], paint: Paint) -> Vec<String> {
 }
 
 async fn examine(ground: &Ground, findings: &mut Findings) {
-    configuration(ground, findings);
-    lanes(ground, findings).await;
     let path = ground.database();
-    if !path.exists() {
-        let text = format!("{} is not there yet", path.display());
-        findings.add("database", Health::Warning, text, Some("it is made by `volley serve`, an import or a launch"));
-        return;
-    }
-    match ground.store().await {
-        Ok(store) => {
+    let store = if path.exists() { Some(ground.store().await) } else { None };
+    let beside = match &store {
+        Some(Ok(store)) => ground.nodes(store.as_ref()).await.is_ok_and(|nodes| !nodes.is_empty()),
+        Some(Err(_)) | None => false,
+    };
+    configuration(ground, beside, findings);
+    lanes(ground, findings).await;
+    match store {
+        None => {
+            let text = format!("{} is not there yet", path.display());
+            let advice = "it is made by `volley serve`, an import or a launch";
+            findings.add("database", Health::Warning, text, Some(advice));
+        }
+        Some(Ok(store)) => {
             findings.fine("database", format!("{} can be reached, and its schema is this version's", path.display()));
             if let Err(error) = stored(ground, store.as_ref(), findings).await {
                 findings.add("database", Health::Failed, error.to_string(), None);
             }
             store.close().await;
         }
-        Err(error) => findings.add("database", Health::Failed, format!("{error:#}"), None),
+        Some(Err(error)) => findings.add("database", Health::Failed, format!("{error:#}"), None),
     }
 }
 
-fn configuration(ground: &Ground, findings: &mut Findings) {
+/// `beside`: whether a server is running, with whatever it was given when it started.
+fn configuration(ground: &Ground, beside: bool, findings: &mut Findings) {
     match &ground.loaded.file {
         Some(file) => findings.fine("configuration", format!("{} can be read", file.display())),
         None => findings.add(
@@ -132,8 +138,16 @@ fn configuration(ground: &Ground, findings: &mut Findings) {
     for problem in check_routes(&ground.config) {
         findings.add("configuration", Health::Failed, problem.to_string(), None);
     }
-    if let Err(error) = ground.config.check_serve() {
-        findings.add("configuration", Health::Failed, format!("`volley serve` would not start: {error}"), None);
+    match ground.config.check_serve() {
+        Err(error) if beside => {
+            let text = format!("the running server was given what is missing here: {error}");
+            let advice = "put it into the file, or give it to every command as the server got it";
+            findings.add("configuration", Health::Warning, text, Some(advice));
+        }
+        Err(error) => {
+            findings.add("configuration", Health::Failed, format!("`volley serve` would not start: {error}"), None);
+        }
+        Ok(()) => {}
     }
 }
 
@@ -165,8 +179,7 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
     let now = ground.now();
     let holds = store.holds().await?;
     for hold in &holds {
-        let text = format!("{} is held: {}", holds::what(hold), holds::why(hold, now));
-        findings.add("holds", Health::Warning, text, Some(&holds::what_to_do(hold)));
+        findings.add("holds", Health::Warning, holds::sentence_since(hold, now), Some(&holds::what_to_do(hold)));
     }
     if holds.is_empty() {
         findings.fine("holds", "nothing is held");

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use anyhow::bail;
 
+use super::exit::Usage;
 use crate::clock::{Chance, Clock, RealClock};
-use crate::config::{Config, Database, Loaded};
+use crate::config::{self, Config, Database, Loaded, Source};
 use crate::domain::{Plan, Span, Timestamp};
 use crate::store::{self, Node, Store};
 
@@ -26,7 +27,13 @@ pub(super) struct Ground {
 impl Ground {
     /// The configuration as file, environment and `flags` make it.
     pub(super) fn new(file: Option<&Path>, flags: Vec<(&'static str, String)>) -> anyhow::Result<Self> {
-        Ok(Self::on(Config::load_with(file, std::env::vars(), flags)?))
+        let loaded = Config::load_with(file, std::env::vars(), flags).map_err(|error| match error {
+            config::Error::Value { at, problem } if at.source == Source::Flag => {
+                anyhow::Error::from(Usage(format!("--{}: {problem}", at.key)))
+            }
+            error => error.into(),
+        });
+        Ok(Self::on(loaded?))
     }
 
     pub(super) fn on(loaded: Loaded) -> Self {
@@ -53,6 +60,14 @@ impl Ground {
     pub(super) async fn store(&self) -> anyhow::Result<Arc<dyn Store>> {
         let url = format!("sqlite://{}", self.database().display());
         Ok(store::open(&url, Arc::clone(&self.clock)).await?)
+    }
+
+    /// Says on stderr which database something was put into: it may be another than somebody thinks, and a new one.
+    pub(super) fn say_where(&self, was_there: bool) {
+        let path = self.database();
+        let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let made = if was_there { "" } else { ", which was made for it" };
+        super::out::talk(format_args!("Kept in the database {}{made}.", whole.display()));
     }
 
     /// The store that is there: for commands that would find nothing in a new one.
@@ -83,11 +98,10 @@ impl Ground {
 
     /// What the lanes of a route may hand over in a second, each account once.
     pub(super) fn allowed(&self, plan: &Plan) -> f64 {
-        let mut lanes: Vec<&crate::config::Lane> =
-            plan.steps.iter().filter_map(|step| self.config.lane(&step.lane)).collect();
+        let mut lanes: Vec<&config::Lane> = plan.steps.iter().filter_map(|step| self.config.lane(&step.lane)).collect();
         lanes.sort_by(|a, b| (&a.account, &a.name).cmp(&(&b.account, &b.name)));
         lanes.dedup_by(|a, b| a.name == b.name);
-        let of_account = |lanes: &[&crate::config::Lane]| {
+        let of_account = |lanes: &[&config::Lane]| {
             let own: f64 = lanes.iter().map(|lane| lane.rate.each_second()).sum();
             let account = lanes.first().and_then(|lane| self.config.account(&lane.account)?.rate);
             account.map_or(own, |rate| rate.each_second().min(own))
@@ -98,7 +112,7 @@ impl Ground {
     /// The configuration file as somebody would name it to another command; nothing where it is found anyway.
     pub(super) fn config_flag(&self) -> String {
         match &self.loaded.file {
-            Some(file) if file != &PathBuf::from(crate::config::DEFAULT_PATH) => {
+            Some(file) if file != &PathBuf::from(config::DEFAULT_PATH) => {
                 format!(" --config {}", super::words::shell(&file.display().to_string()))
             }
             Some(_) | None => String::new(),

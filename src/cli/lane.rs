@@ -164,7 +164,7 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     }
     out::lines(table.lines(paint))?;
     for hold in all.iter().filter(|hold| ground.config.lane(&hold.lane).is_some()) {
-        out::data(format_args!("\n{} is held: {}", holds::what(hold), holds::why(hold, ground.now())))?;
+        out::data(format_args!("\n{}", holds::sentence_since(hold, ground.now())))?;
         out::data(paint.dim(format!("  {}", holds::what_to_do(hold))))?;
     }
     Ok(())
@@ -183,16 +183,19 @@ struct DecidedShown<'a> {
 async fn pause(ground: &Ground, name: &str, reason: Option<String>, json: bool) -> anyhow::Result<()> {
     let lane = named(ground, name)?;
     let store = ground.store().await?;
-    let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-    let hold = Hold {
-        lane: lane.name.clone(),
-        template: String::new(),
-        by_person: true,
-        code: None,
-        reason: format!("paused by {}{why}", ground.by),
-        since: ground.now(),
+    let known = store.holds().await?;
+    let is_paused = |hold: &&Hold| hold.lane == lane.name && hold.template.is_empty() && hold.by_person;
+    // Who pauses again without a reason of his own leaves the first one's in place.
+    let already = known.iter().find(is_paused).filter(|_| reason.is_none());
+    let seq = match already {
+        Some(_) => store.seq().await?,
+        None => {
+            let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            let reason = format!("paused by {}{why}", ground.by);
+            let (lane, template) = (lane.name.clone(), String::new());
+            store.hold(Hold { lane, template, by_person: true, code: None, reason, since: ground.now() }).await?
+        }
     };
-    let seq = store.hold(hold).await?;
     let obeyed = noted(store.as_ref(), ground.clock.as_ref(), seq).await?;
     let shown = shown(ground, store.as_ref(), lane, &store.holds().await?).await?;
     store.close().await;
@@ -201,7 +204,8 @@ async fn pause(ground: &Ground, name: &str, reason: Option<String>, json: bool) 
     }
     let obeyed = sentence(obeyed);
     out::data(format_args!(
-        "Lane {name} is paused; what would leave on it waits ({obeyed}). To go on: volley lane resume {name}"
+        "Lane {name} is paused{}; what would leave on it waits ({obeyed}). To go on: volley lane resume {name}",
+        if already.is_some() { " already" } else { "" },
     ))
 }
 

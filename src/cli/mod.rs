@@ -19,6 +19,7 @@ mod interrupt;
 mod lane;
 mod message;
 mod noted;
+mod obstacles;
 mod out;
 mod progress;
 mod serve;
@@ -103,11 +104,11 @@ enum Command {
 impl Cli {
     /// Does what was asked. Everything there is to say has been said when this returns.
     pub async fn run(self) -> Exit {
-        log();
-        match self.obey().await {
-            Ok(exit) => exit,
-            Err(error) => exit::of_error(&error),
-        }
+        let obeyed = match log() {
+            Ok(()) => self.obey().await,
+            Err(error) => Err(error),
+        };
+        obeyed.unwrap_or_else(|error| exit::of_error(&error))
     }
 
     async fn obey(self) -> anyhow::Result<Exit> {
@@ -129,16 +130,35 @@ impl Cli {
     }
 }
 
-fn log() {
-    let filter = EnvFilter::try_from_env("VOLLEY_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+fn log() -> anyhow::Result<()> {
+    let said = |variable| std::env::var(variable).unwrap_or_default();
+    let filter = filter(&said("VOLLEY_LOG"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(out::Log::default);
-    let json = std::env::var("VOLLEY_LOG_FORMAT").is_ok_and(|format| format == "json");
     // Somebody else's subscriber, as in tests, is as good.
-    let _ = if json {
-        log.json().try_init()
-    } else {
-        log.with_ansi(out::To::Stderr.paint().is_on()).with_target(false).try_init()
+    let _ = match said("VOLLEY_LOG_FORMAT").as_str() {
+        "json" => log.json().try_init(),
+        "" | "text" => log.with_ansi(out::To::Stderr.paint().is_on()).with_target(false).try_init(),
+        other => anyhow::bail!("VOLLEY_LOG_FORMAT: \"{other}\" is no format of the log; write json or text"),
     };
+    Ok(())
+}
+
+/// What is logged. A word alone is a level: the library would take any other for the name of a module.
+fn filter(said: &str) -> anyhow::Result<EnvFilter> {
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_known = |part: &str| part.contains('=') || levels.contains(&part.to_lowercase().as_str());
+    match said.trim() {
+        "" => Ok(EnvFilter::new("warn")),
+        said => EnvFilter::try_new(said).ok().filter(|_| said.split(',').all(|part| is_known(part.trim()))).ok_or_else(
+            || {
+                anyhow::anyhow!(
+                    "VOLLEY_LOG: \"{said}\" says nothing about the log; write one of {}, or a level for a part, such as \
+                     warn,volley::dispatch=debug",
+                    levels.join(", ")
+                )
+            },
+        ),
+    }
 }
 
 #[cfg(test)]

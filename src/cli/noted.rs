@@ -1,11 +1,15 @@
 //! Whether a decision is obeyed, as people and scripts read it.
 
 use super::words::span;
-use crate::campaign::Noted;
+use crate::campaign::{Noted, moment};
 
 pub(super) fn sentence(noted: Noted) -> String {
     match noted {
         Noted::NobodyThere => "no server is running".to_owned(),
+        Noted::Silent { since } => format!(
+            "no server has been seen since {}; should one only stand still, it may hand over for a moment when it wakes",
+            moment(since, None)
+        ),
         Noted::ByAll { after } => format!("every server has noted it after {}", span(after)),
         Noted::NotYet => "it is on disk, but a server has not said within a second that it has noted it".to_owned(),
     }
@@ -14,7 +18,7 @@ pub(super) fn sentence(noted: Noted) -> String {
 /// For JSON: whether every running server has noted it; nothing where none is running.
 pub(super) const fn by_all(noted: Noted) -> Option<bool> {
     match noted {
-        Noted::NobodyThere => None,
+        Noted::NobodyThere | Noted::Silent { .. } => None,
         Noted::ByAll { .. } => Some(true),
         Noted::NotYet => Some(false),
     }

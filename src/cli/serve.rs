@@ -12,6 +12,7 @@ use super::words::{list, of};
 use super::{Exit, Ground, stranded};
 use crate::api;
 use crate::campaign::Stranded;
+use crate::domain::Span;
 use crate::store::Store;
 
 #[derive(Debug, clap::Args)]
@@ -36,6 +37,9 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// How long a server that has failed may take to stop in good order.
+const STOP_AFTER_FAILURE: Span = Span::from_secs(10);
+
 #[derive(Serialize)]
 struct Listening {
     listen: String,
@@ -54,28 +58,46 @@ pub(super) async fn run(args: Args, file: Option<&Path>) -> anyhow::Result<Exit>
     let mut interrupts = Interrupts::listen();
     let store = ground.store().await?;
     let listener = api::listen(ground.config.server.listen).await?;
+    warn_of_stranded(&ground, store.as_ref()).await?;
     let mut server = Server::start(&ground, store.clone(), listener).await?;
     listening(&ground, &server, args.json)?;
-    warn_of_stranded(&ground, store.as_ref()).await?;
-    tokio::select! {
-        () = interrupts.next() => {}
-        error = server.failed() => return Err(error),
+    let failed = tokio::select! {
+        () = interrupts.next() => None,
+        error = server.failed() => Some(error),
+    };
+    match &failed {
+        None => out::talk("Stopping; a second Ctrl-C stops at once."),
+        Some(error) => out::talk(format_args!("{error:#}; stopping what still works")),
     }
-    out::talk("Stopping; a second Ctrl-C stops at once.");
     let stopped = async {
         server.stop(|what| out::talk(format_args!("  {what}"))).await?;
         store.close().await;
         anyhow::Ok(())
     };
-    tokio::select! {
-        stopped = stopped => stopped?,
-        () = interrupts.next() => {
+    // What has failed may be just what the others wait for.
+    let at_the_latest = async {
+        match &failed {
+            Some(_) => ground.clock.sleep(STOP_AFTER_FAILURE).await,
+            None => std::future::pending().await,
+        }
+    };
+    let stopped = tokio::select! {
+        stopped = stopped => Some(stopped),
+        () = interrupts.next() => None,
+        () = at_the_latest => None,
+    };
+    match (failed, stopped) {
+        (Some(error), _) => Err(error),
+        (None, Some(stopped)) => {
+            stopped?;
+            out::talk("Stopped.");
+            Ok(Exit::Done)
+        }
+        (None, None) => {
             out::talk("Stopped at once; what was under way is found again by the next start.");
-            return Ok(Exit::Failed);
+            Ok(Exit::Failed)
         }
     }
-    out::talk("Stopped.");
-    Ok(Exit::Done)
 }
 
 /// A lane that was taken out of the configuration, or renamed, leaves nobody to send what waits for it.

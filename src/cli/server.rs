@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::Ground;
@@ -17,7 +17,8 @@ use crate::store::Store;
 #[derive(Debug)]
 pub(super) struct Server {
     node: Node,
-    api: JoinHandle<Result<(), api::ServeError>>,
+    /// Nothing once its end has been told.
+    api: Option<JoinHandle<Result<(), api::ServeError>>>,
     stop_api: CancellationToken,
     pub(super) address: SocketAddr,
 }
@@ -35,7 +36,9 @@ impl Server {
         let intake = node.intake().context("the server takes no webhooks any more")?;
         let stop_api = CancellationToken::new();
         let proofs = Proofs::new(&ground.config.provider);
-        let api = tokio::spawn(api::serve(listener, intake, proofs, store, stop_api.clone()));
+        let api =
+            tokio::spawn(api::serve(listener, intake, proofs, store, Arc::clone(&ground.clock), stop_api.clone()));
+        let api = Some(api);
         Ok(Self { node, api, stop_api, address })
     }
 
@@ -48,7 +51,7 @@ impl Server {
     pub(super) async fn failed(&mut self) -> anyhow::Error {
         tokio::select! {
             why = self.node.failed() => anyhow::anyhow!("the server has failed: {why}"),
-            ended = &mut self.api => match ended {
+            ended = ended(&mut self.api) => match ended {
                 Ok(Err(error)) => error.into(),
                 Ok(Ok(())) => anyhow::anyhow!("the server has failed: nobody takes webhooks any more"),
                 Err(error) => anyhow::anyhow!("the server has failed: {error}"),
@@ -64,9 +67,20 @@ impl Server {
         // First: what the closed door turns away must not fall into a time of which the node says that it listened.
         self.node.stop_listening().await;
         self.stop_api.cancel();
-        let served = self.api.await;
+        let served = match self.api {
+            Some(api) => api.await.context("the server's front door has failed"),
+            None => Ok(Ok(())),
+        };
         self.node.stop().await?;
-        served.context("the server's front door has failed")??;
+        served??;
         Ok(())
     }
+}
+
+/// Ends with the task, and never a second time.
+async fn ended<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
+    let Some(running) = task else { return std::future::pending().await };
+    let ended = running.await;
+    *task = None;
+    ended
 }

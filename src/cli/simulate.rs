@@ -21,13 +21,7 @@ use crate::simulator::{self, Model, Options, Profile, WebhookTarget};
                   channel, and posts webhooks with both proofs. It sends nothing to anybody. What a seed decides about \
                   a number it decides every time.\n\nGET /simulator/seen tells what it has seen; POST /simulator/faults \
                   makes things go wrong.",
-    after_help = "\
-Examples:
-  volley simulate --webhook http://127.0.0.1:8688/webhooks/8x8
-  volley simulate --listen 127.0.0.1:9100 --speed 20 --seed 7
-  curl -X POST 127.0.0.1:8690/simulator/faults -d '{\"throttle\": 0.2}'
-
-With it a configuration says: [provider] base_url = \"http://127.0.0.1:8690\", and any api_key."
+    after_help = after_help()
 )]
 pub(super) struct Args {
     /// Where it listens.
@@ -57,6 +51,23 @@ pub(super) struct Args {
     /// Where it listens as one object, on one line.
     #[arg(long)]
     json: bool,
+}
+
+fn after_help() -> String {
+    format!(
+        "\
+Examples:
+  volley simulate --webhook http://127.0.0.1:8688/webhooks/8x8
+  volley simulate --listen 127.0.0.1:9100 --speed 20 --seed 7
+  curl -X POST 127.0.0.1:8690/simulator/faults -d '{{\"throttle\": 0.2}}'
+  curl -X DELETE 127.0.0.1:8690/simulator/faults
+
+Faults, by POST to /simulator/faults, those that are not named stay as they are:
+{}
+
+With it a configuration says: [provider] base_url = \"http://127.0.0.1:8690\", and any api_key.",
+        simulator::explain_faults()
+    )
 }
 
 #[derive(Serialize)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::bail;
 use serde::Serialize;
 
+use super::config::warn;
 use super::holds::{self, HoldShown};
 use super::lane;
 use super::noted::{by_all, sentence};
@@ -13,6 +14,7 @@ use super::table::Table;
 use super::words::{list as listed, of};
 use super::{Exit, Ground};
 use crate::campaign::noted;
+use crate::config::nearest;
 use crate::domain::{BatchState, Channel, Content};
 use crate::store::{Hold, Store};
 
@@ -128,7 +130,7 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     }
     out::lines(table.lines(paint))?;
     for hold in all.iter().filter(|hold| !hold.template.is_empty()) {
-        out::data(format_args!("\n{} is held: {}", holds::what(hold), holds::why(hold, ground.now())))?;
+        out::data(format_args!("\n{}", holds::sentence_since(hold, ground.now())))?;
         out::data(paint.dim(format!("  {}", holds::what_to_do(hold))))?;
     }
     Ok(())
@@ -159,6 +161,7 @@ async fn hold(
         bail!("there is no lane on WhatsApp, and only WhatsApp has templates; name one with --lane");
     }
     let store = ground.store().await?;
+    warn_of_unused(store.as_ref(), template).await?;
     let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     let mut seq = 0;
     for lane in &lanes {
@@ -179,6 +182,23 @@ async fn hold(
     }
     let (on, obeyed) = (listed(&lanes), sentence(obeyed));
     out::data(format_args!("Template {template} is held on {on}; its messages wait ({obeyed})."))
+}
+
+/// A template that nobody sends may be held, for whatever comes; but mostly its name is misspelled, and the one that was
+/// meant goes on.
+async fn warn_of_unused(store: &dyn Store, template: &str) -> anyhow::Result<()> {
+    let used = templates(store, &[]).await?;
+    if used.iter().any(|used| used.name == template) {
+        return Ok(());
+    }
+    let names = used.iter().map(|used| used.name.as_str());
+    let advice = match nearest(template, names.clone()) {
+        Some(right) => format!("did you mean \"{right}\", which goes on?"),
+        None if used.is_empty() => "no campaign in play uses any".to_owned(),
+        None => format!("in use are {}", listed(&names.collect::<Vec<_>>())),
+    };
+    warn(&[format!("no campaign in play uses a template \"{template}\"; {advice}")]);
+    Ok(())
 }
 
 async fn resume(ground: &Ground, template: &str, on: Option<&str>, json: bool) -> anyhow::Result<()> {

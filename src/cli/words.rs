@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::domain::{Span, Timestamp};
+use crate::domain::Span;
 
 /// With thousands separators: `3,000`.
 pub(super) fn count(number: impl Into<i128>) -> String {
@@ -96,23 +96,6 @@ fn whole(number: f64) -> String {
 )]
 pub(super) fn time_for(messages: i64, each_second: f64) -> Option<Span> {
     (each_second > 0.0).then(|| Span::from_millis((messages as f64 * 1_000.0 / each_second) as i64))
-}
-
-/// A moment on the clock of the person who reads it: `2026-12-01 09:00:12`.
-pub(super) fn moment(at: Timestamp) -> String {
-    local(at, "%Y-%m-%d %H:%M:%S")
-}
-
-/// The time of day of a moment.
-pub(super) fn time_of_day(at: Timestamp) -> String {
-    local(at, "%H:%M:%S")
-}
-
-fn local(at: Timestamp, format: &str) -> String {
-    match chrono::DateTime::from_timestamp_millis(at.millis()) {
-        Some(utc) => utc.with_timezone(&chrono::Local).format(format).to_string(),
-        None => at.rfc3339(),
-    }
 }
 
 /// A bar of so many columns of which a share is filled, to an eighth of a column.

@@ -49,10 +49,14 @@ pub enum Error {
     Unnamed { place: Source, section: &'static str, number: usize },
 
     #[error(
-        "{place}: there are two {section}s named \"{first}\" and \"{second}\"; rename one, since VOLLEY_{} would mean both",
+        "{place}: there are two {section}s named {}; rename one, since VOLLEY_{} would mean both",
+        if first == second { format!("\"{first}\"") } else { format!("\"{first}\" and \"{second}\"") },
         format!("{section}_{first}").to_uppercase().replace('-', "_")
     )]
     SameName { place: Source, section: &'static str, first: String, second: String },
+
+    #[error("{variable} is no variable of Volley's; {hint}")]
+    UnknownVariable { variable: String, hint: String },
 
     #[error("{variable} names no {section}: {hint}")]
     UnknownName { variable: String, section: &'static str, hint: String },

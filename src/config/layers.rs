@@ -167,15 +167,17 @@ impl Layers {
         }
     }
 
-    /// Takes `VOLLEY_<SECTION>_<KEY>` and `VOLLEY_LANE_<NAME>_<KEY>`. Other variables that begin with `VOLLEY_` are not
-    /// the configuration's, unless they look like a misspelled section of it.
+    /// Takes `VOLLEY_<SECTION>_<KEY>` and `VOLLEY_LANE_<NAME>_<KEY>`. Other variables that begin with `VOLLEY_` are
+    /// refused, as an unknown key of the file is, unless they are known to be somebody else's.
     pub(super) fn add_environment(&mut self, variables: impl Iterator<Item = (String, String)>) -> Result<(), Error> {
         // Sorted, so that lanes made here come in one order; accounts after lanes, which name them.
         let mut named: BTreeMap<&'static str, BTreeMap<String, (String, String)>> = BTreeMap::new();
         for (variable, text) in variables {
-            let Some((section, rest)) = variable.strip_prefix("VOLLEY_").and_then(|rest| rest.split_once('_')) else {
+            let name = variable.strip_prefix("VOLLEY_").unwrap_or_default();
+            if is_of_others(name) {
                 continue;
-            };
+            }
+            let (section, rest) = name.split_once('_').unwrap_or((name, ""));
             let lower = section.to_lowercase();
             if lower == ROUTE {
                 return Err(Error::RouteVariable { variable });
@@ -190,10 +192,19 @@ impl Layers {
                     self.entry(section, "").put(&key, text, Source::Environment(variable))?;
                 }
                 None => {
-                    if let Some(right) = nearest(&lower, SECTIONS.iter().map(|section| section.name)) {
-                        let hint = format!("did you mean VOLLEY_{}_{rest}?", right.to_uppercase());
-                        return Err(Error::UnknownSection { place: Source::Environment(variable), name: lower, hint });
-                    }
+                    let sections = || SECTIONS.iter().map(|section| section.name);
+                    let hint = match nearest(&lower, sections()) {
+                        Some(right) if rest.is_empty() => {
+                            format!("did you mean VOLLEY_{}_<KEY>?", right.to_uppercase())
+                        }
+                        Some(right) => format!("did you mean VOLLEY_{}_{rest}?", right.to_uppercase()),
+                        None => {
+                            let known: Vec<String> =
+                                sections().map(|name| format!("VOLLEY_{}_…", name.to_uppercase())).collect();
+                            format!("known are {}, {}; unset it", known.join(", "), OUTSIDE.join(", "))
+                        }
+                    };
+                    return Err(Error::UnknownVariable { variable, hint });
                 }
             }
         }
@@ -253,6 +264,19 @@ impl Layers {
             }
         }
     }
+}
+
+/// Variables that are read elsewhere: where the file is, and what is logged.
+const OUTSIDE: [&str; 3] = ["VOLLEY_CONFIG", "VOLLEY_LOG", "VOLLEY_LOG_FORMAT"];
+
+/// Whether `VOLLEY_<name>` is none of the configuration's: Kubernetes tells every container where a service called volley
+/// is.
+fn is_of_others(name: &str) -> bool {
+    let of_kubernetes = ["SERVICE_HOST", "SERVICE_PORT", "PORT"];
+    OUTSIDE.iter().any(|known| known.strip_prefix("VOLLEY_") == Some(name))
+        || of_kubernetes
+            .iter()
+            .any(|known| name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('_')))
 }
 
 /// `PROMO_SG_RATE` is the rate of promo-sg, even where there is a lane promo: the longest name wins.

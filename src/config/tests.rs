@@ -88,7 +88,7 @@ fn what_is_wrong_gets_a_sentence_with_what_where_and_what_to_do() {
             "[[lane]]\nname = \"x\"\nchannel = \"Pigeon\"",
             "lane x, channel: \"Pigeon\" is no channel; known are WhatsApp",
         ),
-        (&lane("[[lane]]\nname = \"x\""), "two lanes named \"x\" and \"x\""),
+        (&lane("[[lane]]\nname = \"x\""), "two lanes named \"x\"; rename one"),
         (
             &lane("[[lane]]\nname = \"X\""),
             "two lanes named \"x\" and \"X\"; rename one, since VOLLEY_LANE_X would mean",
@@ -131,7 +131,8 @@ fn the_environment_wins_over_the_file_and_a_flag_over_both() {
         ("VOLLEY_SERVER_LISTEN", "127.0.0.1:1"),
         ("VOLLEY_LANE_PROMO_SG_RATE", "9/s"),
         ("VOLLEY_LANE_PROMO_RATE", "8/s"),
-        ("VOLLEY_SOMETHING_ELSE", "is somebody else's"),
+        ("VOLLEY_SERVICE_HOST", "is somebody else's"),
+        ("VOLLEY_PORT_8688_TCP", "is somebody else's"),
     ];
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let text = format!("{TWO}\n[server]\nlisten = \"127.0.0.1:2\"");
@@ -164,6 +165,8 @@ fn a_misspelled_variable_is_refused() {
     for (variable, sentence) in [
         ("VOLLEY_PROVIDER_API_KYE", "VOLLEY_PROVIDER_API_KYE: provider has no key `api_kye`; did you mean `api_key`?"),
         ("VOLLEY_PROVIDRE_API_KEY", "did you mean VOLLEY_PROVIDER_API_KEY?"),
+        ("VOLLEY_FOO", "VOLLEY_FOO is no variable of Volley's; known are VOLLEY_DATABASE_…"),
+        ("VOLLEY_SOMETHING_ELSE", "VOLLEY_SOMETHING_ELSE is no variable of Volley's"),
         ("VOLLEY_LANE_PRMO_RATE", "VOLLEY_LANE_PRMO_RATE names no lane: write VOLLEY_LANE_<NAME>_<KEY>"),
         ("VOLLEY_ACCOUNT_WABA_RATE", "names no account"),
     ] {
@@ -230,5 +233,7 @@ fn the_sample_is_a_good_configuration() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/volley.toml");
     let loaded = Config::load(Some(&path), std::iter::empty()).unwrap();
     assert_eq!(loaded.config.lanes.len(), 3);
+    // Whoever tries it out needs nothing else.
+    loaded.config.check_serve().unwrap();
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
 }

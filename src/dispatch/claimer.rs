@@ -30,7 +30,8 @@ struct Ready {
 }
 
 /// What to do after a claim.
-enum Next {
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
     /// Look again at once.
     Now,
     /// Look when something changes, or at this time.
@@ -68,7 +69,7 @@ impl Claimer {
     }
 
     /// Claims once, if anything may leave and there is room.
-    async fn run_once(&self) -> Result<Next> {
+    pub(super) async fn run_once(&self) -> Result<Next> {
         let lane = &self.lane;
         let now = lane.clock.now();
         if let Some(until) = lane.blocked(now) {
@@ -100,28 +101,22 @@ impl Claimer {
                 return Err(error);
             }
         };
-        let mut is_left = false;
-        for (batch, step) in queues {
-            let next = match set.drained.iter().find(|drained| drained.queue == (batch, step)) {
-                Some(drained) => drained.next,
-                None => {
-                    is_left = true;
-                    Some(now)
-                }
-            };
-            if let Some(at) = next {
-                lane.queues.put_back(batch, step, at);
-            }
-        }
         if let Some((_, reservation)) = reserved {
             // Who has opted out gets nothing, and so takes no place.
             let people = set.messages.iter().filter(|claimed| !claimed.opted_out);
             reservation.fill(people.map(|claimed| claimed.message.msisdn));
         }
-        if set.messages.is_empty() && is_left {
-            // All who could leave are new to a tier that is full.
-            let free = lane.tier.as_ref().and_then(|(_, window)| window.next_free(now));
-            return Ok(Next::At(free.unwrap_or(Timestamp::MAX)));
+        // All who could leave are new to a tier that is full. They must not be looked at again and again meanwhile.
+        let free = lane.tier.as_ref().and_then(|(_, window)| window.next_free(now)).unwrap_or(now);
+        for queue in queues {
+            let next = match set.drained.iter().find(|drained| drained.queue == queue) {
+                Some(drained) => drained.next,
+                None if set.kept_back.contains(&queue) => Some(free),
+                None => Some(now),
+            };
+            if let Some(at) = next {
+                lane.queues.put_back(queue.0, queue.1, at);
+            }
         }
         lane.claimed(u32::try_from(set.messages.len()).unwrap_or(u32::MAX));
         // Every queue came with its batch, so nothing that was claimed is left in nobody's hands.

@@ -39,8 +39,21 @@ impl Job {
         step.is_some_and(|step| step.channel == Channel::WhatsApp && matches!(step.content, Content::Text { .. }))
     }
 
+    /// Whether its time to leave is up: it goes back, and the timer ends its waiting.
+    pub(super) fn is_too_late(&self, now: Timestamp) -> bool {
+        match self.claimed.message.present.state {
+            State::Sending { gives_up, .. } => gives_up.is_some_and(|at| at <= now),
+            State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => false,
+        }
+    }
+
+    pub(super) fn is_recalled(&self) -> bool {
+        self.entry.is_recalled(self.claimed.message.key)
+    }
+
     /// Given back unbegun.
     pub(super) fn hand_back(self, lane: &Arc<Lane>) -> Settled {
+        self.entry.is_back(self.claimed.message.key);
         Settled::new(self, lane, engine::Answer::NotBegun, None)
     }
 }

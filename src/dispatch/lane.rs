@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::compose::{Uncomposable, compose};
 use super::latency::Latency;
 use super::queues::Queues;
-use super::under_way::UnderWay;
+use super::under_way::{Begun, UnderWay};
 use crate::clock::{Chance, Clock};
 use crate::config::{self, SendMode};
 use crate::domain::{BatchId, BatchState, Content, LaneId, MessageKey, Span, StepIndex, Timestamp};
@@ -149,6 +149,12 @@ impl Lane {
         }
     }
 
+    /// Counts a request as begun until what this returns is dropped. To be called before looking whether it may leave:
+    /// then it either sees what stops it, or is waited for by whoever has stopped it.
+    pub fn begin(&self) -> Begun {
+        self.under_way.begin()
+    }
+
     /// Until when nothing may leave, where that is so now; a hold has no end that we know.
     pub(super) fn blocked(&self, now: Timestamp) -> Option<Option<Timestamp>> {
         if self.holds.on_lane(&self.config.name).is_some() {
@@ -191,10 +197,10 @@ impl Lane {
     /// Every queue is worth a look, since nobody knows what was missed.
     pub fn look_everywhere(&self) {
         let in_play = self.book.in_play();
-        self.patterns
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|(batch, _), _| in_play.iter().any(|entry| entry.id == *batch));
+        let goes_on = |batch: BatchId| in_play.iter().any(|entry| entry.id == batch && !entry.is_called_off());
+        self.patterns.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _), _| goes_on(*batch));
+        // Who was to go alone and never went, because the campaign was called off before.
+        self.alone.write().unwrap_or_else(PoisonError::into_inner).retain(|message| goes_on(message.batch));
         for entry in in_play {
             self.look_at(&entry);
         }

@@ -15,6 +15,8 @@
 //!                     └──────────────────────── room for more ─────────────┴─────────────────────┘
 //! ```
 
+#[cfg(test)]
+mod by_hand;
 mod claimer;
 mod compose;
 mod crew;
@@ -25,16 +27,20 @@ mod queues;
 mod recorder;
 mod recover;
 mod settle;
+#[cfg(test)]
+mod tests;
 mod turnstile;
 mod under_way;
 mod worker;
 
+#[cfg(test)]
+pub(crate) use by_hand::ByHand;
 pub use compose::{Uncomposable, compose};
 pub use crew::{Crew, Panicked};
 pub use lane::{Lane, LaneStatus, Parts};
 pub use latency::Latency;
 pub use recover::recover;
-pub use under_way::until_out;
+pub use under_way::{Begun, Leaving};
 
 use std::sync::Arc;
 
@@ -55,7 +61,12 @@ pub async fn run(
     let stop = stop.child_token();
     let mut crew = Crew::default();
     let (recorder, settled) = Recorder::new(Arc::clone(&store));
-    crew.spawn("the recorder", recorder.run(clock));
+    // However it ends: what cannot be recorded must not be sent.
+    let at_its_end = stop.clone().drop_guard();
+    crew.spawn("the recorder", async move {
+        let _at_its_end = at_its_end;
+        recorder.run(clock).await;
+    });
     for lane in &lanes {
         let name = &lane.config.name;
         let turnstile = turnstile::Turnstile::new(Arc::clone(lane), settled.clone(), stop.clone());
@@ -63,12 +74,8 @@ pub async fn run(
         let claimer = claimer::Claimer::new(Arc::clone(lane), Arc::clone(&store), Arc::clone(&turnstile));
         crew.spawn(format!("the claimer of lane {name}"), claimer.run(stop.clone()));
         for _ in 0..lane.connections() {
-            let worker = worker::Worker {
-                lane: Arc::clone(lane),
-                turnstile: Arc::clone(&turnstile),
-                settled: settled.clone(),
-                store: Arc::clone(&store),
-            };
+            let worker =
+                worker::Worker { lane: Arc::clone(lane), turnstile: Arc::clone(&turnstile), settled: settled.clone() };
             crew.spawn(format!("a worker of lane {name}"), worker.run());
         }
     }
@@ -96,14 +103,17 @@ async fn listen(lanes: Vec<Arc<Lane>>, mut signals: tokio::sync::broadcast::Rece
             signal = signals.recv() => signal,
         };
         match signal {
-            Ok(Signal::Queued { lane, batch, step, at }) => {
-                for lane in lanes.iter().filter(|known| known.id == lane) {
-                    lane.queues.look(batch, step, at);
-                }
-            }
-            Ok(Signal::Due { .. }) => {}
+            Ok(signal) => pass_on(&lanes, signal),
             Err(RecvError::Lagged(_)) => lanes.iter().for_each(|lane| lane.look_everywhere()),
             Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+fn pass_on(lanes: &[Arc<Lane>], signal: Signal) {
+    if let Signal::Queued { lane, batch, step, at } = signal {
+        for lane in lanes.iter().filter(|known| known.id == lane) {
+            lane.queues.look(batch, step, at);
         }
     }
 }

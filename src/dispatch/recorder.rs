@@ -9,15 +9,15 @@ use tokio::sync::mpsc;
 use super::job::Settled;
 use super::lane::Lane;
 use crate::clock::Clock;
-use crate::domain::{Causes, LaneId, MessageKey, Span, State, StepIndex, Timestamp};
-use crate::engine::{Event, Standing, advance};
-use crate::store::{Attempt, Change, Loaded, Result, Store};
+use crate::domain::{Causes, Fault, LaneId, MessageKey, Span, State, StepIndex, Timestamp};
+use crate::engine::{Answer, Event, Standing, advance};
+use crate::store::{Attempt, Change, Error, Loaded, OptOut, Result, Store};
 
 /// Changes in one transaction: some 5 ms of writing.
 const GROUP_MAX: usize = 2_000;
 /// How long outcomes are gathered before they are written.
 const GATHERING: Span = Span::from_millis(5);
-/// Rest after a write that failed. What was handed over must be recorded, so it is tried for ever.
+/// Rest after a write that failed. What was handed over must be recorded, so it is tried for as long as there is a store.
 const AFTER_FAILURE: Span = Span::from_millis(500);
 
 #[derive(Debug)]
@@ -32,7 +32,8 @@ impl Recorder {
         (Self { store, settled }, sender)
     }
 
-    /// Records until every worker is gone and everything is on disk.
+    /// Records until every worker is gone and everything is on disk, or until nothing can be written any more: what is
+    /// left is then found in flight by the next start.
     pub(super) async fn run(mut self, clock: Arc<dyn Clock>) {
         let mut group = Vec::with_capacity(GROUP_MAX);
         while self.settled.recv_many(&mut group, GROUP_MAX).await > 0 {
@@ -43,31 +44,49 @@ impl Recorder {
             {
                 group.push(settled);
             }
-            // One time for all that is decided together: then it is written together too. Nothing is early by it.
-            let now = clock.now();
-            let arrived = loop {
-                match record(self.store.as_ref(), &group, now).await {
-                    Ok(arrived) => break arrived,
-                    Err(error) => {
-                        let messages = group.len();
-                        tracing::error!(error = %Causes(&error), messages, "cannot record hand-overs; trying again");
-                        clock.sleep(AFTER_FAILURE).await;
-                    }
+            while let Err(error) = write(self.store.as_ref(), &group, clock.now()).await {
+                if tells_for_good(&error, "record hand-overs") {
+                    return;
                 }
-            };
-            while let Err(error) = give_back(self.store.as_ref(), &group, &arrived).await {
-                tracing::error!(error = %Causes(&error), "cannot give back places of a tier; trying again");
                 clock.sleep(AFTER_FAILURE).await;
             }
-            let now = clock.now();
-            for (lane, count) in by_lane(&group) {
-                let of_lane = group.iter().filter(|settled| settled.lane.id == lane.id);
-                lane.latency.add(of_lane.filter_map(|settled| Some(now.since(settled.fact.as_ref()?.intent?))));
-                lane.recorded(count);
-            }
-            group.clear();
+            done_with(&mut group, clock.now());
         }
     }
+
+    /// Records what has come together by now.
+    #[cfg(test)]
+    pub(super) async fn run_once(&mut self, group: &mut Vec<Settled>, now: Timestamp) -> Result<()> {
+        group.extend(std::iter::from_fn(|| self.settled.try_recv().ok()));
+        write(self.store.as_ref(), group, now).await?;
+        done_with(group, now);
+        Ok(())
+    }
+}
+
+/// Writes a group down, with one time for all that is decided together: then it is written together too, and nothing is
+/// early by it. Writing it once more, after an error, changes nothing twice.
+async fn write(store: &dyn Store, group: &[Settled], now: Timestamp) -> Result<()> {
+    let arrived = record(store, group, now).await?;
+    give_back(store, group, &arrived).await
+}
+
+/// Lets go of a group that is on disk.
+fn done_with(group: &mut Vec<Settled>, now: Timestamp) {
+    for (lane, count) in by_lane(group) {
+        let of_lane = group.iter().filter(|settled| settled.lane.id == lane.id);
+        lane.latency.add(of_lane.filter_map(|settled| Some(now.since(settled.fact.as_ref()?.intent?))));
+        lane.recorded(count);
+    }
+    group.clear();
+}
+
+/// Tells of a failure. Returns whether trying again is in vain.
+fn tells_for_good(error: &Error, what: &str) -> bool {
+    let for_good = matches!(error, Error::Closed { .. });
+    let then = if for_good { "nothing can be written any more" } else { "trying again" };
+    tracing::error!(error = %Causes(error), "cannot {what}; {then}");
+    for_good
 }
 
 fn by_lane(group: &[Settled]) -> Vec<(Arc<Lane>, u32)> {
@@ -81,6 +100,11 @@ fn by_lane(group: &[Settled]) -> Vec<(Arc<Lane>, u32)> {
 /// Writes down a group, one decision about a message at a time: a receipt can be so fast that a message's next step is
 /// settled together with the one before. Returns the steps of which a receipt said meanwhile that they have arrived.
 async fn record(store: &dyn Store, group: &[Settled], now: Timestamp) -> Result<HashSet<(MessageKey, StepIndex)>> {
+    // First: who wants no more must not be written to while their message's end is being kept.
+    let unwilling: Vec<OptOut> = group.iter().filter_map(|settled| wants_no_more(settled, now)).collect();
+    if !unwilling.is_empty() {
+        store.opt_out(unwilling).await?;
+    }
     let mut arrived = HashSet::new();
     let mut rest: Vec<&Settled> = group.iter().collect();
     while !rest.is_empty() {
@@ -92,6 +116,14 @@ async fn record(store: &dyn Store, group: &[Settled], now: Timestamp) -> Result<
         settled.entry.count_hand_overs(u64::from(settled.fact.as_ref().is_some_and(|fact| fact.intent.is_some())));
     }
     Ok(arrived)
+}
+
+/// What the provider said about the person and not about the message holds for every channel and campaign.
+fn wants_no_more(settled: &Settled, now: Timestamp) -> Option<OptOut> {
+    let Answer::Refused { fault: Fault::Person, .. } = settled.answer else { return None };
+    let code = settled.fact.as_ref().and_then(|fact| fact.code);
+    let source = code.map_or_else(|| "answer of the provider".to_owned(), |code| format!("answer with code {code}"));
+    Some(OptOut { msisdn: settled.message.msisdn, since: now, source })
 }
 
 /// Parts what is first of its key from what comes after, both in order.

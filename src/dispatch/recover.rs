@@ -33,7 +33,7 @@ pub async fn recover(store: &dyn Store, book: &Book, now: Timestamp) -> Result<u
                 verdict: Verdict::Unknown,
                 tries: message.present.tries,
                 code: None,
-                detail: Some("the process ended between claim and record".to_owned()),
+                detail: Some("the server died while it was being handed over".to_owned()),
                 umid: None,
             };
             changes.push(entry.change(message, *after, Some(fact)));

@@ -14,8 +14,8 @@ use crate::throttle::{Cause, Complaint};
 /// stand in everybody's way.
 const PATIENT_TRIES: u8 = 3;
 
-/// What the answer to a request that was begun at `begun` means for its message, and the hold that it asks for.
-pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestamp) -> (Settled, Option<Hold>) {
+/// What the answer to a request that was begun at `begun` means for its message, and for its lane.
+pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestamp) -> Settled {
     let now = lane.clock.now();
     let brake = |cause, reason: &str, retry_after| {
         lane.brake.press(Complaint { cause, begun, retry_after, reason }, now, &lane.chance);
@@ -24,43 +24,45 @@ pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestam
         Answer::Accepted { umid } => {
             lane.brake.release();
             let details = Details { umid, ..Details::default() };
-            (Settled::new(job, lane, engine::Answer::Accepted, Some((Verdict::Accepted, details))), None)
+            Settled::new(job, lane, engine::Answer::Accepted, Some((Verdict::Accepted, details)))
         }
         Answer::Unknown { detail } => {
             // A provider that breaks every request would otherwise make a whole campaign unknown.
             brake(Cause::Outage, &detail, None);
             let details = Details { detail: Some(detail), ..Details::default() };
-            (Settled::new(job, lane, engine::Answer::Unknown, Some((Verdict::Unknown, details))), None)
+            Settled::new(job, lane, engine::Answer::Unknown, Some((Verdict::Unknown, details)))
         }
         Answer::Unavailable { detail, retry_after } => {
             brake(Cause::Outage, &detail, retry_after);
             let again = place(&job, lane, now);
-            (Settled::new(job, lane, engine::Answer::Unavailable { again }, None), None)
+            Settled::new(job, lane, engine::Answer::Unavailable { again }, None)
         }
         Answer::Refused(refusal) => {
             if refusal.fault == Fault::Passing {
                 brake(Cause::Throttled, &refusal.detail, refusal.retry_after);
             }
-            refused(job, lane, refusal, now)
+            refused(job, lane, refusal, begun)
         }
     }
 }
 
-fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, now: Timestamp) -> (Settled, Option<Hold>) {
-    let fault = refusal.fault;
+fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, begun: Timestamp) -> Settled {
+    let (fault, now) = (refusal.fault, lane.clock.now());
     let again = place(&job, lane, now);
     let answer = engine::Answer::Refused { fault, again };
     match fault {
         Fault::Recipient | Fault::Person => {
             // A clear no about one person also says that the provider takes requests.
             lane.brake.release();
-            (Settled::new(job, lane, answer, Some((Verdict::Rejected, refusal.into()))), None)
+            Settled::new(job, lane, answer, Some((Verdict::Rejected, refusal.into())))
         }
-        Fault::Passing => (Settled::new(job, lane, answer, None), None),
+        Fault::Passing => Settled::new(job, lane, answer, None),
         Fault::Sender(part) => {
-            let step = job.entry.plan.step(job.step());
-            let hold = step.map(|step| Hold::for_fault(step, part, refusal.code, refusal.detail, now));
-            (Settled::new(job, lane, answer, None), hold)
+            if let Some(step) = job.entry.plan.step(job.step()) {
+                // Counts at once; the node's watch writes it down.
+                lane.holds.put(Hold::for_fault(step, part, refusal.code, refusal.detail, now), begun);
+            }
+            Settled::new(job, lane, answer, None)
         }
     }
 }

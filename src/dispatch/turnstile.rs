@@ -16,7 +16,6 @@ use super::job::{Job, Settled};
 use super::lane::Lane;
 use super::under_way::Begun;
 use crate::domain::Timestamp;
-use crate::throttle::Paid;
 
 #[derive(Debug)]
 pub(super) struct Turnstile {
@@ -33,8 +32,6 @@ pub(super) struct Turnstile {
 #[derive(Debug, Default)]
 struct Inner {
     ready: VecDeque<Job>,
-    /// Tokens of the lane that were taken while the account had none.
-    paid: Paid,
     closed: bool,
 }
 
@@ -98,12 +95,7 @@ impl Turnstile {
         loop {
             match self.look(true) {
                 Next::Go(request) => return Some(request),
-                Next::Back(jobs) => {
-                    for job in jobs {
-                        // The recorder outlives the turnstile.
-                        let _ = self.settled.send(job.hand_back(&self.lane)).await;
-                    }
-                }
+                Next::Back(jobs) => self.hand_back(jobs).await,
                 Next::Wait(at) => {
                     self.waiting_for(async {
                         tokio::select! {
@@ -116,6 +108,25 @@ impl Turnstile {
                 Next::Empty => self.waiting_for(self.filled.notified()).await,
                 Next::Closed => return None,
             }
+        }
+    }
+
+    /// The next request, where there is one that may leave now.
+    #[cfg(test)]
+    pub(super) async fn next_now(&self) -> Option<Request> {
+        loop {
+            match self.look(true) {
+                Next::Go(request) => return Some(request),
+                Next::Back(jobs) => self.hand_back(jobs).await,
+                Next::Wait(_) | Next::Empty | Next::Closed => return None,
+            }
+        }
+    }
+
+    async fn hand_back(&self, jobs: Vec<Job>) {
+        for job in jobs {
+            // The recorder outlives the turnstile.
+            let _ = self.settled.send(job.hand_back(&self.lane)).await;
         }
     }
 
@@ -134,20 +145,20 @@ impl Turnstile {
             return if inner.closed { Next::Closed } else { Next::Empty };
         }
         // Before the look at what stops it.
-        let begun = lane.under_way.begin();
+        let begun = lane.begin();
         let blocked = self.stop.is_cancelled() || lane.blocked(now).is_some();
-        let stays = |job: &Job| blocked || !lane.may_leave(&job.entry, job.step());
+        let stays = |job: &Job| blocked || !self.may_go(job, now);
         if inner.ready.front().is_some_and(stays) {
-            // Paused, cancelled, or held by their template: others behind them may go all the same.
+            // Paused, cancelled, held by their template, or out of time: others behind them may go all the same.
             let mut back = Vec::new();
             while first_in_line && let Some(job) = inner.ready.pop_front_if(|job| stays(job)) {
                 back.push(job);
             }
             return Next::Back(back);
         }
-        let jobs = self.gather(&mut inner);
+        let jobs = self.gather(&mut inner, now);
         let Some(count) = u32::try_from(jobs.len()).ok().and_then(NonZeroU32::new) else { return Next::Empty };
-        if let Err(at) = lane.pace.take(count, lane.brake.slowness(now), &mut inner.paid) {
+        if let Err(at) = lane.pace.take(count, lane.brake.slowness(now)) {
             jobs.into_iter().rev().for_each(|job| inner.ready.push_front(job));
             return Next::Wait(at);
         }
@@ -155,17 +166,23 @@ impl Turnstile {
         Next::Go(Request { jobs, begun, at: now })
     }
 
+    /// On a slow lane a message may wait here for so long that its time is up, or that an earlier hand-over turns out to
+    /// have arrived.
+    fn may_go(&self, job: &Job, now: Timestamp) -> bool {
+        self.lane.may_leave(&job.entry, job.step()) && !job.is_too_late(now) && !job.is_recalled()
+    }
+
     fn goes_alone(&self, job: &Job) -> bool {
         self.lane.goes_alone(job.claimed.message.key)
     }
 
     /// As many as fit one request. Whoever may have spoiled a batch goes alone.
-    fn gather(&self, inner: &mut Inner) -> Vec<Job> {
+    fn gather(&self, inner: &mut Inner, now: Timestamp) -> Vec<Job> {
         let size = usize::try_from(self.lane.request_size().get()).unwrap_or(1);
         let mut request = Vec::with_capacity(size.min(inner.ready.len()));
         while request.len() < size {
             let alone = request.is_empty();
-            let fits = |job: &mut Job| alone || (!self.goes_alone(job) && self.lane.may_leave(&job.entry, job.step()));
+            let fits = |job: &mut Job| alone || (!self.goes_alone(job) && self.may_go(job, now));
             let Some(job) = inner.ready.pop_front_if(fits) else { break };
             let goes_alone = self.goes_alone(&job);
             request.push(job);

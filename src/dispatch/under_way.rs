@@ -8,18 +8,17 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::lane::Lane;
 use crate::clock::Clock;
-use crate::domain::Span;
+use crate::domain::Timestamp;
 
 /// A request that is under way for as long as this lives.
-pub(super) type Begun = TaskTrackerToken;
+pub type Begun = TaskTrackerToken;
 
 /// What one lane has begun since it was last asked.
 #[derive(Debug, Default)]
 pub(super) struct UnderWay(Mutex<TaskTracker>);
 
 impl UnderWay {
-    /// Counts a request as begun. To be called before looking whether it may leave: then it either sees what stops it,
-    /// or is waited for by whoever has stopped it.
+    /// Counts a request as begun.
     pub(super) fn begin(&self) -> Begun {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).token()
     }
@@ -32,17 +31,37 @@ impl UnderWay {
     }
 }
 
-/// Waits until everything that the lanes had begun is answered, or never left; no longer than `at_most`, for all of
-/// them together. A provider that has not answered by then has been written to.
-pub async fn until_out(lanes: &[Arc<Lane>], clock: &dyn Clock, at_most: Span) {
-    wait(lanes.iter().map(|lane| &lane.under_way), clock, at_most).await;
+/// What had been begun when somebody decided something: it has passed its turnstile before it could know, and still
+/// leaves.
+#[derive(Debug)]
+pub struct Leaving {
+    begun: Vec<TaskTracker>,
+    until: Timestamp,
 }
 
-async fn wait(lanes: impl Iterator<Item = &UnderWay>, clock: &dyn Clock, at_most: Span) {
-    let begun: Vec<TaskTracker> = lanes.map(UnderWay::up_to_now).collect();
-    tokio::select! {
-        _ = join_all(begun.iter().map(TaskTracker::wait)) => {}
-        () = clock.sleep(at_most) => {}
+impl Leaving {
+    /// Everything that the lanes have begun up to now and not counted so before. It is waited for no longer than
+    /// `until`: by then a provider that is slow to answer has been written to, unless the connection to it was still
+    /// coming about.
+    pub fn of(lanes: &[Arc<Lane>], until: Timestamp) -> Self {
+        Self::what_is(lanes.iter().map(|lane| &lane.under_way), until)
+    }
+
+    fn what_is<'a>(under_way: impl Iterator<Item = &'a UnderWay>, until: Timestamp) -> Self {
+        Self { begun: under_way.map(UnderWay::up_to_now).collect(), until }
+    }
+
+    /// Whether all of it is answered, or never left, or has had its time.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        now >= self.until || self.begun.iter().all(TaskTracker::is_empty)
+    }
+
+    /// Ends once it is over.
+    pub async fn over(&self, clock: &dyn Clock) {
+        tokio::select! {
+            _ = join_all(self.begun.iter().map(TaskTracker::wait)) => {}
+            () = clock.sleep_until(self.until) => {}
+        }
     }
 }
 
@@ -52,7 +71,7 @@ mod tests {
 
     use super::*;
     use crate::clock::ManualClock;
-    use crate::domain::Timestamp;
+    use crate::domain::Span;
 
     const AT_MOST: Span = Span::from_millis(700);
 
@@ -60,36 +79,47 @@ mod tests {
         ManualClock::at(Timestamp::from_millis(0))
     }
 
+    fn leaving(lanes: &[UnderWay], clock: &ManualClock) -> Leaving {
+        Leaving::what_is(lanes.iter(), clock.now() + AT_MOST)
+    }
+
+    /// Both ways of asking have to say the same.
+    fn is_over(leaving: &Leaving, clock: &ManualClock) -> bool {
+        let over = leaving.over(clock).now_or_never().is_some();
+        assert_eq!(over, leaving.is_over(clock.now()));
+        over
+    }
+
     #[test]
     fn whoever_waits_waits_for_what_was_begun_before_and_for_nothing_else() {
         let (clock, lanes) = (clock(), [UnderWay::default(), UnderWay::default()]);
         let before = [lanes[0].begin(), lanes[1].begin()];
-        let mut waiting = Box::pin(wait(lanes.iter(), &clock, AT_MOST));
-        assert!(waiting.as_mut().now_or_never().is_none());
+        let leaving = leaving(&lanes, &clock);
+        assert!(!is_over(&leaving, &clock));
         let _after = lanes[0].begin();
         let [first, second] = before;
         drop(first);
-        assert!(waiting.as_mut().now_or_never().is_none());
+        assert!(!is_over(&leaving, &clock));
         drop(second);
-        assert!(waiting.as_mut().now_or_never().is_some());
+        assert!(is_over(&leaving, &clock));
     }
 
     #[test]
     fn a_provider_that_does_not_answer_is_not_waited_for_longer_than_that() {
-        let (clock, lane) = (clock(), UnderWay::default());
-        let _held = lane.begin();
-        let mut waiting = Box::pin(wait(std::iter::once(&lane), &clock, AT_MOST));
-        assert!(waiting.as_mut().now_or_never().is_none());
+        let (clock, lanes) = (clock(), [UnderWay::default()]);
+        let _held = lanes[0].begin();
+        let leaving = leaving(&lanes, &clock);
+        assert!(!is_over(&leaving, &clock));
         clock.advance(Span::from_millis(AT_MOST.millis() - 1));
-        assert!(waiting.as_mut().now_or_never().is_none());
+        assert!(!is_over(&leaving, &clock));
         clock.advance(Span::from_millis(1));
-        assert!(waiting.as_mut().now_or_never().is_some());
+        assert!(is_over(&leaving, &clock));
     }
 
     #[test]
     fn where_nothing_is_under_way_nobody_waits() {
-        let lane = UnderWay::default();
-        drop(lane.begin());
-        assert!(wait(std::iter::once(&lane), &clock(), AT_MOST).now_or_never().is_some());
+        let (clock, lanes) = (clock(), [UnderWay::default()]);
+        drop(lanes[0].begin());
+        assert!(is_over(&leaving(&lanes, &clock), &clock));
     }
 }

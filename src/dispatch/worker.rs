@@ -11,27 +11,28 @@ use super::turnstile::{Request, Turnstile};
 use crate::domain::{AttemptId, Causes, Fault, SenderPart, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::{Answer, BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Refusal};
-use crate::store::{Store, Verdict};
+use crate::store::Verdict;
 
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) lane: Arc<Lane>,
     pub(super) turnstile: Arc<Turnstile>,
     pub(super) settled: mpsc::Sender<Settled>,
-    pub(super) store: Arc<dyn Store>,
 }
 
 impl Worker {
     /// Sends what the turnstile lets out until it has nothing more to give.
     pub(super) async fn run(self) {
-        loop {
-            let request = self.turnstile.next().await;
-            let Some(request) = request else { return };
-            if self.lane.request_size().get() == 1 {
-                self.send_each(request).await;
-            } else {
-                self.send_together(request).await;
-            }
+        while let Some(request) = self.turnstile.next().await {
+            self.hand_over(request).await;
+        }
+    }
+
+    pub(super) async fn hand_over(&self, request: Request) {
+        if self.lane.request_size().get() == 1 {
+            self.send_each(request).await;
+        } else {
+            self.send_together(request).await;
         }
     }
 
@@ -45,7 +46,7 @@ impl Worker {
                     drop(begun.take());
                     self.finish(job, answer, request.at).await;
                 }
-                Err(why) => self.turn_away(job, why).await,
+                Err(why) => self.turn_away(job, why, request.at).await,
             }
         }
     }
@@ -68,7 +69,7 @@ impl Worker {
                 }
                 Err(why) => {
                     body.truncate(before);
-                    self.turn_away(job, why).await;
+                    self.turn_away(job, why, at).await;
                 }
             }
         }
@@ -122,7 +123,8 @@ impl Worker {
     }
 
     /// What cannot be sent is settled without a request.
-    async fn turn_away(&self, job: Job, why: Unsendable) {
+    async fn turn_away(&self, job: Job, why: Unsendable, begun: Timestamp) {
+        self.lane.is_over_for(job.claimed.message.key);
         match why {
             Unsendable::OptedOut => {
                 let mut settled = job.hand_back(&self.lane);
@@ -143,22 +145,14 @@ impl Worker {
                 // Launch has checked the content, so this is a fault of ours: it must not make anybody fall back.
                 let fault = Fault::Sender(SenderPart::Lane);
                 let refusal = Refusal { fault, code: None, detail, retry_after: None };
-                self.finish(job, Answer::Refused(refusal), self.lane.clock.now()).await;
+                self.finish(job, Answer::Refused(refusal), begun).await;
             }
         }
     }
 
     async fn finish(&self, job: Job, answer: Answer, begun: Timestamp) {
         self.lane.is_over_for(job.claimed.message.key);
-        let (settled, hold) = settle(job, &self.lane, answer, begun);
-        if let Some(hold) = hold {
-            self.lane.holds.put(&hold);
-            if let Err(error) = self.store.hold(hold).await {
-                // The hold counts in this node all the same; the next refusal writes it again.
-                tracing::warn!(lane = self.lane.config.name, error = %Causes(&error), "cannot keep a hold");
-            }
-        }
-        self.pass(settled).await;
+        self.pass(settle(job, &self.lane, answer, begun)).await;
     }
 
     async fn pass(&self, settled: Settled) {

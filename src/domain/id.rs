@@ -101,11 +101,41 @@ impl Tag {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{text}\" is no {what} id; it looks like {prefix}00000001000000008000000000000000")]
+#[error("\"{text}\" is no {} id; it looks like {}", kind.what, kind.example())]
 pub struct InvalidId {
     text: String,
+    kind: Kind,
+}
+
+/// A kind of public id: how people call it, what it begins with, and what stands in its place of the step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kind {
     what: &'static str,
     prefix: &'static str,
+    place: u8,
+}
+
+const MESSAGE: Kind = Kind { what: "message", prefix: "msg_", place: 0 };
+const ATTEMPT: Kind = Kind { what: "attempt", prefix: AttemptId::PREFIX, place: 1 };
+/// A place that no step has.
+const CAMPAIGN: Kind = Kind { what: "campaign", prefix: "cmp_", place: 0xf };
+
+impl Kind {
+    /// The first of its kind, as a whole id: somebody will try it.
+    fn example(self) -> String {
+        let key = MessageKey { batch: BatchId(1), n: 0 };
+        let uuid = Parts { key, place: self.place, tag: Tag(0) }.pack();
+        format!("{}{}", self.prefix, uuid.simple())
+    }
+
+    fn invalid(self, text: &str) -> InvalidId {
+        InvalidId { text: text.chars().take(60).collect(), kind: self }
+    }
+
+    fn parse(self, text: &str) -> Result<Parts, InvalidId> {
+        let bare = text.strip_prefix(self.prefix).unwrap_or(text);
+        Uuid::try_parse(bare).ok().and_then(Parts::unpack).ok_or_else(|| self.invalid(text))
+    }
 }
 
 /// What a public id is made of, laid into the 122 free bits of a UUID of version 8, most significant first:
@@ -145,12 +175,6 @@ impl Parts {
     }
 }
 
-fn parse_prefixed(text: &str, prefix: &'static str, what: &'static str) -> Result<Parts, InvalidId> {
-    let invalid = || InvalidId { text: text.chars().take(60).collect(), what, prefix };
-    let bare = text.strip_prefix(prefix).unwrap_or(text);
-    Uuid::try_parse(bare).ok().and_then(Parts::unpack).ok_or_else(invalid)
-}
-
 /// The public id of a message: `msg_` and 32 hexadecimal digits; the plain UUID on the 8x8 API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MessageId {
@@ -160,7 +184,7 @@ pub struct MessageId {
 
 impl MessageId {
     pub fn uuid(self) -> Uuid {
-        Parts { key: self.key, place: 0, tag: self.tag }.pack()
+        Parts { key: self.key, place: MESSAGE.place, tag: self.tag }.pack()
     }
 }
 
@@ -174,9 +198,9 @@ impl FromStr for MessageId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        match parse_prefixed(text, "msg_", "message")? {
-            Parts { key, place: 0, tag } => Ok(Self { key, tag }),
-            _ => Err(InvalidId { text: text.to_owned(), what: "message", prefix: "msg_" }),
+        match MESSAGE.parse(text)? {
+            Parts { key, place, tag } if place == MESSAGE.place => Ok(Self { key, tag }),
+            _ => Err(MESSAGE.invalid(text)),
         }
     }
 }
@@ -217,10 +241,10 @@ impl FromStr for AttemptId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let parts = parse_prefixed(text, Self::PREFIX, "attempt")?;
+        let parts = ATTEMPT.parse(text)?;
         match parts.place.checked_sub(1).and_then(StepIndex::new) {
             Some(step) => Ok(Self { key: parts.key, step, tag: parts.tag }),
-            None => Err(InvalidId { text: text.to_owned(), what: "attempt", prefix: Self::PREFIX }),
+            None => Err(ATTEMPT.invalid(text)),
         }
     }
 }
@@ -233,11 +257,8 @@ pub struct CampaignId {
 }
 
 impl CampaignId {
-    /// A place that no step has.
-    const PLACE: u8 = 0xf;
-
     pub fn uuid(self) -> Uuid {
-        Parts { key: MessageKey { batch: self.batch, n: 0 }, place: Self::PLACE, tag: self.tag }.pack()
+        Parts { key: MessageKey { batch: self.batch, n: 0 }, place: CAMPAIGN.place, tag: self.tag }.pack()
     }
 }
 
@@ -251,9 +272,9 @@ impl FromStr for CampaignId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        match parse_prefixed(text, "cmp_", "campaign")? {
-            Parts { key, place: Self::PLACE, tag } => Ok(Self { batch: key.batch, tag }),
-            _ => Err(InvalidId { text: text.to_owned(), what: "campaign", prefix: "cmp_" }),
+        match CAMPAIGN.parse(text)? {
+            Parts { key, place, tag } if place == CAMPAIGN.place => Ok(Self { batch: key.batch, tag }),
+            _ => Err(CAMPAIGN.invalid(text)),
         }
     }
 }
@@ -290,6 +311,14 @@ mod tests {
             };
             prop_assert!(id(batch, n, a) < id(batch + 1, other_n, b));
         }
+    }
+
+    #[test]
+    fn the_example_of_an_error_is_an_id() {
+        let example = |error: InvalidId| error.to_string().rsplit(' ').next().unwrap().to_owned();
+        assert!(example("x".parse::<MessageId>().unwrap_err()).parse::<MessageId>().is_ok());
+        assert!(example("x".parse::<AttemptId>().unwrap_err()).parse::<AttemptId>().is_ok());
+        assert!(example("x".parse::<CampaignId>().unwrap_err()).parse::<CampaignId>().is_ok());
     }
 
     #[test]

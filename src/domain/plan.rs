@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::word::words;
-use super::{Channel, Content, Countries, Country, Marks, Span, Status, StepIndex, Timestamp};
+use super::{Channel, Content, Countries, Country, Marks, Span, Status, StepIndex, Timestamp, Zone};
 
 words! {
     /// What to do where the provider may still deliver a template after its step has given way.
@@ -96,6 +96,9 @@ pub struct Plan {
     pub end: Option<Timestamp>,
     pub on_unknown: OnUnknown,
     pub after_gap: AfterGap,
+    /// In which its times are shown to people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<Zone>,
 }
 
 impl Plan {

@@ -38,6 +38,8 @@ pub fn begin(plan: &Plan, marks: Marks, not_before: Timestamp) -> Present {
 
 /// Decides what an event makes of a message.
 pub fn advance(plan: &Plan, standing: Standing, message: &Present, event: Event, now: Timestamp) -> Decision {
+    #[cfg(test)]
+    super::met::note(message, &event);
     let machine = Machine { plan, standing, now };
     match event {
         Event::Claimed => machine.claimed(*message),
@@ -116,7 +118,8 @@ impl Machine<'_> {
         let again = self.plan.on_unknown == OnUnknown::Resend && !message.marks.unknown(step) && !self.is_cut(&message);
         let message = Present { marks: message.marks.with_unknown(step, true), ..message };
         if again {
-            let message = self.taken(message, intent, Rule::Resent);
+            // A try like any other: what is said of the one before must not be taken for news of this one.
+            let message = tried(self.taken(message, intent, Rule::Resent));
             return self.requeue(message, self.now, self.gives_up(&message, step), Rule::Resent);
         }
         self.handed_over(message, intent, Rule::CountedAsHandedOver)

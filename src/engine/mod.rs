@@ -22,6 +22,8 @@ mod times;
 mod ways;
 
 #[cfg(test)]
+pub(crate) mod met;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod rules;

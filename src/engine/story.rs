@@ -51,6 +51,7 @@ pub(super) fn plan() -> Plan {
         end: None,
         on_unknown: OnUnknown::Keep,
         after_gap: AfterGap::Ask,
+        time_zone: None,
     }
 }
 

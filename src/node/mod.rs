@@ -3,17 +3,22 @@
 //! In: a configuration, a store, a clock, chance, and a way to the provider for each lane. Out: a [`Node`] with its
 //! webhook intake; later, its orderly end.
 //! Promises: nothing is claimed before what a dead predecessor had in its hands is settled; a decision that a command
-//! has committed is obeyed within a quarter of a second, and noted once nothing that it stops is on its way out; if a
-//! room ends that should not have, or any of its tasks panics, the whole node stops loudly; a graceful stop hands back
-//! what was not begun and records what was.
+//! has committed is obeyed within a quarter of a second, and noted once what was begun before is out, or has had its
+//! time; if a room ends that should not have, any of its tasks panics, or the store writes no more, the whole node stops
+//! loudly; a graceful stop hands back what was not begun and records what was.
 //! May not: know what the rooms do inside.
 
 mod build;
+#[cfg(test)]
+mod by_hand;
+mod rooms;
 mod watch;
+
+#[cfg(test)]
+pub(crate) use by_hand::ByHand;
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::campaign::Housekeeper;
@@ -23,10 +28,10 @@ use crate::dispatch::{self, Crew, Lane, LaneStatus, Panicked};
 use crate::domain::{Causes, Span, Timestamp};
 use crate::engine::Gap;
 use crate::provider::{Http, Transport};
-use crate::receipts::{Applier, Intake};
-use crate::store::{self, Book, Event, Store};
-use crate::throttle::Holds;
-use crate::timers::{Gaps, Timers};
+use crate::receipts::Intake;
+use crate::store::{self, Event, Store};
+use crate::timers::Gaps;
+use rooms::Rooms;
 
 /// What was begun and not touched for so long belongs to a process that is gone.
 const HALF_DONE: Span = Span::from_secs(60);
@@ -84,75 +89,16 @@ impl Node {
         parts: Parts,
         transport: impl Fn(&crate::config::Lane) -> Result<Box<dyn Transport>, StartError>,
     ) -> Result<Self, StartError> {
-        let Parts { config, store, clock, chance } = parts;
-        let now = clock.now();
-        let (id, listened_until) = store.start_node(now).await?;
-        store.sweep_unpublished(now - HALF_DONE).await?;
-        let gaps = Arc::new(Gaps::new(now));
-        for (from, until) in store.gaps().await? {
-            // What the nodes before this one have missed is as doubtful as it was to them.
-            gaps.add(Gap { from, until });
-        }
-        let book = Arc::new(Book::new(Arc::clone(&store)));
-        book.refresh().await?;
-        let recovered = dispatch::recover(store.as_ref(), &book, now).await?;
-        if recovered > 0 {
-            let text =
-                format!("{recovered} messages were in flight when the last server died; nobody knows which arrived");
-            store.note(Event { at: now, subject: "node".to_owned(), text }).await?;
-        }
-        let holds = Arc::new(Holds::default());
-        holds.replace(store.holds().await?);
-        let building = build::Building {
-            config: &config,
-            store: store.as_ref(),
-            book: &book,
-            holds: &holds,
-            clock: &clock,
-            chance: &chance,
-        };
-        let lanes = building.lanes(transport).await?;
-        for lane in &lanes {
-            lane.look_everywhere();
-        }
-
-        // Only now is anybody about to listen.
-        if let Some(from) = listened_until {
-            note_gap(store.as_ref(), &gaps, Gap { from, until: clock.now() }).await?;
-        }
-
-        let subaccounts = config.lanes.iter().map(|lane| lane.provider.sub_account.clone());
-        let (applier, intake) =
-            Applier::new(Arc::clone(&store), Arc::clone(&book), subaccounts, Arc::clone(&clock), Arc::clone(&chance));
-        // It counts at once; the watch writes it down. One a minute would already be a disk that fills up again and again.
-        let (found, missed) = mpsc::channel(64);
-        let applier_gaps = Arc::clone(&gaps);
+        let opened = Rooms::open(parts, transport).await?;
+        let Rooms { id, store, clock, intake, applier, tell, lanes, timers, housekeeper, watch, recovered } = opened;
+        let (stop_dispatch, stop) = (CancellationToken::new(), CancellationToken::new());
         let mut receiving = Crew::default();
-        receiving.spawn(
-            "receipts",
-            applier.run(move |gap| {
-                let _ = found.try_send((gap, applier_gaps.add(gap)));
-            }),
-        );
-        let stop_dispatch = CancellationToken::new();
-        let stop = CancellationToken::new();
+        receiving.spawn("receipts", applier.run(tell));
         let dispatching =
             tokio::spawn(dispatch::run(lanes.clone(), Arc::clone(&store), Arc::clone(&clock), stop_dispatch.clone()));
         let mut rooms = Crew::default();
-        let timers = Timers::new(Arc::clone(&store), Arc::clone(&book), Arc::clone(&clock), Arc::clone(&gaps));
         rooms.spawn("timers", timers.run(stop.clone()));
-        let housekeeper = Housekeeper::new(Arc::clone(&store), Arc::clone(&book));
         rooms.spawn("housekeeping", keep_house(housekeeper, Arc::clone(&clock), stop.clone()));
-        let watch = watch::Watch::new(watch::Parts {
-            node: id,
-            store: Arc::clone(&store),
-            book,
-            holds,
-            lanes: lanes.clone(),
-            gaps,
-            missed,
-            clock: Arc::clone(&clock),
-        });
         rooms.spawn("watch", watch.run(stop.clone()));
         Ok(Self {
             id,
@@ -192,6 +138,9 @@ impl Node {
             None => "every room has ended".to_owned(),
         };
         tokio::select! {
+            // First: without it the others end too.
+            biased;
+            () = self.store.ended() => "the writer of the database has ended".to_owned(),
             ended = self.rooms.next() => of_room(ended),
             ended = self.receiving.next() => of_room(ended),
             ended = &mut self.dispatching => match ended {
@@ -279,16 +228,28 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
 
-    #[tokio::test]
-    async fn the_last_beat_of_an_orderly_stop_is_not_later_than_the_closing_of_the_door() {
+    async fn started() -> (Arc<dyn Store>, Arc<ManualClock>, Node) {
         let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let clock = Arc::clone(&manual) as Arc<dyn Clock>;
         let store = store::open("sqlite::memory:", Arc::clone(&clock)).await.unwrap();
         let none = std::iter::empty::<(&str, String)>();
         let config = Arc::new(Config::read(None, std::iter::empty(), none).unwrap().config);
         let chance = Arc::new(Chance::seeded(1));
-        let parts = Parts { config, store: Arc::clone(&store), clock, chance };
-        let mut node = Node::start(parts).await.unwrap();
+        let node = Node::start(Parts { config, store: Arc::clone(&store), clock, chance }).await.unwrap();
+        (store, manual, node)
+    }
+
+    #[tokio::test]
+    async fn a_store_that_writes_no_more_is_told_and_the_stop_does_not_hang() {
+        let (store, _, mut node) = started().await;
+        store.close().await;
+        assert_eq!(node.failed().await, "the writer of the database has ended");
+        assert!(matches!(node.stop().await, Err(store::Error::Closed { .. })));
+    }
+
+    #[tokio::test]
+    async fn the_last_beat_of_an_orderly_stop_is_not_later_than_the_closing_of_the_door() {
+        let (store, manual, mut node) = started().await;
         node.stop_sending().await;
         node.stop_listening().await;
         let closing = manual.now();

@@ -1,6 +1,6 @@
 //! The watch: sees what people have decided, makes the rooms obey, and says so.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{keep_gap, note_gap};
 use crate::clock::Clock;
-use crate::dispatch::{self, Lane};
+use crate::dispatch::{Lane, Leaving};
 use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp};
 use crate::engine::Gap;
 use crate::store::{Beat, Book, Entry, Result, Store};
@@ -43,7 +43,12 @@ pub(super) type Missed = (Gap, Option<Timestamp>);
 
 pub(super) struct Watch {
     parts: Parts,
+    /// The latest decision that the rooms obey.
+    obeyed: u64,
+    /// The latest of which nothing that it stops is on its way out any more.
     noted: u64,
+    /// Decisions that are obeyed and not noted yet, in their order, with what has to be out before.
+    leaving: VecDeque<(u64, Leaving)>,
     /// Whether something was stopped of which requests may still be on their way out.
     stopping: bool,
     beaten_at: Timestamp,
@@ -56,32 +61,63 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn new(parts: Parts) -> Self {
         let (beaten_at, drift) = (parts.clock.now(), parts.clock.drift());
-        Self { parts, noted: 0, stopping: false, beaten_at, drift, hand_overs: HashMap::new(), unwritten: Vec::new() }
+        Self {
+            parts,
+            obeyed: 0,
+            noted: 0,
+            leaving: VecDeque::new(),
+            stopping: false,
+            beaten_at,
+            drift,
+            hand_overs: HashMap::new(),
+            unwritten: Vec::new(),
+        }
     }
 
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let clock = Arc::clone(&self.parts.clock);
         while !stop.is_cancelled() {
-            if let Err(error) = self.run_once().await {
-                tracing::warn!(error = %Causes(&error), "cannot look for decisions; trying again");
-                self.parts.gaps.doubt();
-            }
+            self.look().await;
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = clock.sleep(LOOK) => {}
+                () = self.first_is_over() => {}
             }
+        }
+        if let Err(error) = self.write_holds().await {
+            tracing::warn!(error = %Causes(&error), "cannot keep what the provider's last answers have held");
+        }
+    }
+
+    async fn first_is_over(&self) {
+        match self.leaving.front() {
+            Some((_, leaving)) => leaving.over(self.parts.clock.as_ref()).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Looks once.
+    pub(super) async fn look(&mut self) {
+        if let Err(error) = self.run_once().await {
+            tracing::warn!(error = %Causes(&error), "cannot look for decisions; trying again");
+            self.parts.gaps.doubt();
         }
     }
 
     async fn run_once(&mut self) -> Result<()> {
+        self.write_holds().await?;
         let seq = self.parts.store.seq().await?;
-        let decided = seq != self.noted;
-        if decided {
-            self.obey().await?;
-            // Only now: whoever waits for the note may rely on it that nothing leaves any more.
-            self.noted = seq;
+        if seq != self.obeyed {
+            self.obey(seq).await?;
+            self.obeyed = seq;
         }
         let now = self.parts.clock.now();
+        let noted_before = self.noted;
+        // Only now: whoever waits for the note may rely on it that nothing of what was begun before is on its way out.
+        while let Some((seq, _)) = self.leaving.pop_front_if(|(_, leaving)| leaving.is_over(now)) {
+            self.noted = seq;
+        }
+        let has_news = self.noted != noted_before;
         let slept = self.parts.clock.drift();
         if (slept - self.drift).abs() > JUMP_MILLIS {
             self.drift = slept;
@@ -93,17 +129,28 @@ impl Watch {
             keep_gap(self.parts.store.as_ref(), *gap, *filled).await?;
             self.unwritten.remove(0);
         }
-        if decided || now.since(self.beaten_at) >= BEAT {
+        if has_news || now.since(self.beaten_at) >= BEAT {
             self.beat(now).await?;
         }
         Ok(())
     }
 
-    async fn obey(&mut self) -> Result<()> {
+    /// Writes down what this node holds because of the provider's answers, until it is written.
+    async fn write_holds(&self) -> Result<()> {
+        for hold in self.parts.holds.unwritten() {
+            let seq = self.parts.store.hold(hold.clone()).await?;
+            self.parts.holds.written(&hold, seq);
+        }
+        Ok(())
+    }
+
+    /// Makes the rooms obey everything up to this decision. Requests that were begun before are not waited for here: the
+    /// next decision has to be obeyed meanwhile.
+    async fn obey(&mut self, seq: u64) -> Result<()> {
         // A look that breaks off half-way may have stopped something that the next one finds stopped already.
         let unsure = std::mem::replace(&mut self.stopping, true);
         let changed = self.parts.book.refresh().await?;
-        let held = self.parts.holds.replace(self.parts.store.holds().await?);
+        let held = self.parts.holds.replace(self.parts.store.holds().await?, seq, self.parts.clock.now());
         let called_off = |entry: &Entry| {
             matches!(entry.state(), BatchState::Paused | BatchState::Cancelling | BatchState::Cancelled)
         };
@@ -115,11 +162,10 @@ impl Watch {
             // A hold may have been lifted, on the lane or on one of its templates.
             lane.look_everywhere();
         }
-        if self.stopping {
-            // What has passed its turnstile before it could know still leaves.
-            dispatch::until_out(&self.parts.lanes, self.parts.clock.as_ref(), BEGUN_WAITS).await;
-            self.stopping = false;
-        }
+        // What stops nothing has nothing to wait for, but for those before it.
+        let stopped: &[Arc<Lane>] = if self.stopping { &self.parts.lanes } else { &[] };
+        self.leaving.push_back((seq, Leaving::of(stopped, self.parts.clock.now() + BEGUN_WAITS)));
+        self.stopping = false;
         Ok(())
     }
 
@@ -151,4 +197,116 @@ impl Watch {
 #[expect(clippy::cast_precision_loss, reason = "a pace for people: nobody hands over 2^52 messages in a second")]
 fn per_second(count: u64, seconds: f64) -> f64 {
     count as f64 / seconds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Chance, ManualClock};
+    use crate::config::Config;
+    use crate::dispatch;
+    use crate::provider::{Broken, Client, Endpoint, RawAnswer, Transport};
+    use crate::store::{self, Hold};
+    use crate::throttle::{Bucket, Pace};
+
+    #[derive(Debug)]
+    struct NobodyThere;
+
+    #[async_trait::async_trait]
+    impl Transport for NobodyThere {
+        async fn post(&self, _: Endpoint, _: Vec<u8>) -> std::result::Result<RawAnswer, Broken> {
+            Err(Broken { may_have_left: false, why: "nobody is there".to_owned() })
+        }
+    }
+
+    fn paused(lane: &str, since: Timestamp) -> Hold {
+        Hold {
+            lane: lane.to_owned(),
+            template: String::new(),
+            by_person: true,
+            code: None,
+            reason: "paused by Ann".to_owned(),
+            since,
+        }
+    }
+
+    /// A watch over one lane, and a clock that only the test moves: whatever waits for time waits for ever.
+    async fn watch() -> (Watch, Arc<Lane>, Arc<ManualClock>) {
+        let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let clock = Arc::clone(&manual) as Arc<dyn Clock>;
+        let store = store::open("sqlite::memory:", Arc::clone(&clock)).await.unwrap();
+        let text = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
+                    [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"10/s\"\n";
+        let path = std::path::Path::new("volley.toml");
+        let none = std::iter::empty::<(&str, String)>();
+        let config = Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config;
+        let config = config.lane("sms").unwrap().clone();
+        let id = store.lanes(vec![("sms".to_owned(), config.channel)]).await.unwrap()[0].id;
+        let (book, holds) = (Arc::new(Book::new(Arc::clone(&store))), Arc::new(Holds::default()));
+        let lane = Arc::new(Lane::new(dispatch::Parts {
+            id,
+            client: Client::new(Box::new(NobodyThere)),
+            pace: Pace::new(Arc::new(Bucket::new(config.rate, config.burst, Arc::clone(&clock))), None),
+            config,
+            tier: None,
+            holds: Arc::clone(&holds),
+            book: Arc::clone(&book),
+            clock: Arc::clone(&clock),
+            chance: Arc::new(Chance::seeded(1)),
+        }));
+        let (node, _) = store.start_node(clock.now()).await.unwrap();
+        let (_, missed) = mpsc::channel(1);
+        let gaps = Arc::new(Gaps::new(clock.now()));
+        let watch = Watch::new(Parts { node, store, book, holds, lanes: vec![Arc::clone(&lane)], gaps, missed, clock });
+        (watch, lane, manual)
+    }
+
+    async fn noted(watch: &Watch) -> u64 {
+        watch.parts.store.nodes(Timestamp::from_millis(0)).await.unwrap()[0].noted
+    }
+
+    #[tokio::test]
+    async fn while_requests_of_one_decision_are_waited_for_the_next_is_obeyed_and_noted_behind_it() {
+        let (mut watch, lane, _) = watch().await;
+        let begun = lane.begin();
+        let first = watch.parts.store.hold(paused("sms", watch.parts.clock.now())).await.unwrap();
+        watch.run_once().await.unwrap();
+        assert!(watch.parts.holds.on_lane("sms").is_some());
+        let second = watch.parts.store.hold(paused("viber", watch.parts.clock.now())).await.unwrap();
+        watch.run_once().await.unwrap();
+        assert!(watch.parts.holds.on_lane("viber").is_some(), "obeyed while the first is waited for");
+        assert!(noted(&watch).await < first);
+        // What begins now is nobody's concern any more.
+        let _later = lane.begin();
+        drop(begun);
+        watch.run_once().await.unwrap();
+        assert_eq!(noted(&watch).await, second);
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_does_not_answer_holds_up_no_note_for_ever() {
+        let (mut watch, lane, clock) = watch().await;
+        let _begun = lane.begin();
+        let seq = watch.parts.store.hold(paused("sms", clock.now())).await.unwrap();
+        watch.run_once().await.unwrap();
+        assert!(noted(&watch).await < seq);
+        clock.advance(BEGUN_WAITS);
+        watch.run_once().await.unwrap();
+        assert_eq!(noted(&watch).await, seq);
+    }
+
+    #[tokio::test]
+    async fn what_the_provider_holds_counts_at_once_and_is_written_by_the_next_look() {
+        let (mut watch, _, clock) = watch().await;
+        watch.run_once().await.unwrap();
+        let refused = Hold { by_person: false, ..paused("sms", clock.now()) };
+        watch.parts.holds.put(refused.clone(), clock.now());
+        watch.run_once().await.unwrap();
+        assert_eq!(watch.parts.store.holds().await.unwrap(), [refused]);
+        clock.advance(LOOK);
+        let (lane, none) = ("sms".to_owned(), String::new());
+        watch.parts.store.release(lane, none, clock.now(), "Ann".to_owned()).await.unwrap();
+        watch.run_once().await.unwrap();
+        assert_eq!((watch.parts.holds.on_lane("sms"), watch.parts.store.holds().await.unwrap()), (None, Vec::new()));
+    }
 }

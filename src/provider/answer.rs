@@ -35,7 +35,7 @@ const DETAIL_MAX: usize = 200;
 
 /// What others say goes into holds, events and logs: without the numbers of people, and no longer than it helps.
 fn heard(text: &str) -> String {
-    let one_line: String = text.chars().filter(|c| !c.is_control()).collect();
+    let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     // Masked first: a number that is cut off could not be told any more.
     without_numbers(&one_line).chars().take(DETAIL_MAX).collect()
 }
@@ -192,7 +192,7 @@ mod tests {
             let (Answer::Refused(Refusal { detail, .. }) | Answer::Unavailable { detail, .. }) = answer else {
                 panic!("{answer:?}")
             };
-            assert!(detail.starts_with("Forbidden for +***67xxx"), "{detail}");
+            assert!(detail.starts_with("Forbidden for +***67 xxx"), "{detail}");
             assert!(!detail.contains("6591") && detail.chars().count() <= DETAIL_MAX, "{detail}");
         }
     }

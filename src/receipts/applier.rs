@@ -30,8 +30,18 @@ pub struct Failed {
     reason: String,
 }
 
+/// Whether silence means anything, as far as the applier can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listening {
+    /// What came since then could not be kept, and nobody knows whether the next receipt can.
+    Doubtful { since: Timestamp },
+    /// It can be again; nothing could in this time.
+    Resumed(Gap),
+}
+
 /// One webhook that waits for its commit.
 struct Waiting {
+    since: Timestamp,
     parsed: Parsed,
     done: oneshot::Sender<Result<(), Failed>>,
 }
@@ -47,10 +57,11 @@ pub struct Intake {
 impl Intake {
     /// Keeps and applies a body that has been proven. Returns once it is on disk.
     pub async fn take(&self, body: &[u8]) -> Result<(), Failed> {
-        let parsed = parse(body, Some(&self.ours), self.clock.now());
+        let since = self.clock.now();
+        let parsed = parse(body, Some(&self.ours), since);
         let (done, answer) = oneshot::channel();
         let closed = |_| Failed { reason: "the server is stopping".to_owned() };
-        self.queue.send(Waiting { parsed, done }).await.map_err(|_| closed(()))?;
+        self.queue.send(Waiting { since, parsed, done }).await.map_err(|_| closed(()))?;
         answer.await.map_err(|_| closed(()))?
     }
 }
@@ -84,6 +95,15 @@ struct Working {
     now: Present,
 }
 
+impl Working {
+    /// Whether its claim may still wait for its turn to leave although another hand-over has decided: news of a message
+    /// that was never tried before speak of the claim itself, which then has left.
+    fn waits_in_vain(&self) -> bool {
+        let is_claimed = |present: &Present| matches!(present.state, State::Sending { .. });
+        is_claimed(&self.loaded.present) && (self.loaded.present.tries > 0 || is_claimed(&self.now))
+    }
+}
+
 /// What a group of receipts comes to.
 #[derive(Default)]
 struct Outcome {
@@ -108,8 +128,9 @@ impl Applier {
         (Self { store, book, clock, chance, queue, failing_since: None, round: Round::default() }, intake)
     }
 
-    /// Applies until every intake is gone. Tells `gap` about each time in which nothing could be kept.
-    pub async fn run(mut self, gap: impl Fn(Gap) + Send) {
+    /// Applies until every intake is gone. Tells of each failure at once, since deadlines that silence would decide have to
+    /// wait from then on, and of the whole gap once something could be kept again.
+    pub async fn run(mut self, tell: impl Fn(Listening) + Send + Sync) {
         let clock = Arc::clone(&self.clock);
         let mut waiting = Vec::new();
         let mut retry_at = clock.now();
@@ -127,29 +148,49 @@ impl Applier {
             if taken == 0 {
                 return;
             }
-            let mut all = Parsed::default();
-            let mut answers = Vec::with_capacity(waiting.len());
-            for Waiting { parsed, done } in waiting.drain(..) {
-                all.receipts.extend(parsed.receipts);
-                all.strays.extend(parsed.strays);
-                answers.push(done);
-            }
-            let taken = self.take(all).await.map_err(|error| Failed { reason: Causes(&error).to_string() });
-            match (&taken, self.failing_since) {
-                (Err(failed), None) => {
+            self.run_once(&mut waiting, &tell).await;
+        }
+    }
+
+    /// Takes what has come together, and answers.
+    async fn run_once(&mut self, waiting: &mut Vec<Waiting>, tell: &(impl Fn(Listening) + Send + Sync)) {
+        let mut all = Parsed::default();
+        let mut answers = Vec::with_capacity(waiting.len());
+        // Nothing may be known of the store before the last of its timeouts: the gap begins with what was waiting.
+        let mut since = self.clock.now();
+        for Waiting { since: waits_since, parsed, done } in waiting.drain(..) {
+            since = since.min(waits_since);
+            all.receipts.extend(parsed.receipts);
+            all.strays.extend(parsed.strays);
+            answers.push(done);
+        }
+        let taken = self.take(all).await.map_err(|error| Failed { reason: Causes(&error).to_string() });
+        match &taken {
+            Err(failed) => {
+                if self.failing_since.is_none() {
                     tracing::error!(error = %failed, "receipts cannot be kept; the provider is told to repeat them");
-                    self.failing_since = Some(self.clock.now());
                 }
-                (Ok(()), Some(from)) => {
-                    gap(Gap { from, until: self.clock.now() });
-                    self.failing_since = None;
+                self.failing_since = self.failing_since.or(Some(since));
+                tell(Listening::Doubtful { since });
+            }
+            Ok(()) => {
+                if let Some(from) = self.failing_since.take() {
+                    tell(Listening::Resumed(Gap { from, until: self.clock.now() }));
                 }
-                (Err(_), Some(_)) | (Ok(()), None) => {}
             }
-            for done in answers {
-                // A client that has hung up repeats the receipt, which then changes nothing.
-                let _ = done.send(taken.clone());
-            }
+        }
+        for done in answers {
+            // A client that has hung up repeats the receipt, which then changes nothing.
+            let _ = done.send(taken.clone());
+        }
+    }
+
+    /// Takes what is waiting by now.
+    #[cfg(test)]
+    pub(crate) async fn take_waiting(&mut self, tell: &(impl Fn(Listening) + Send + Sync)) {
+        let mut waiting: Vec<_> = std::iter::from_fn(|| self.queue.try_recv().ok()).collect();
+        if !waiting.is_empty() {
+            self.run_once(&mut waiting, tell).await;
         }
     }
 
@@ -234,6 +275,12 @@ impl Applier {
         outcome.changes = working
             .into_values()
             .filter(|message| message.now != message.loaded.present)
+            .inspect(|message| {
+                // Before the commit: at worst it goes back to its queue and is claimed anew.
+                if message.waits_in_vain() {
+                    message.entry.recall(message.loaded.key);
+                }
+            })
             .map(|message| message.entry.change(&message.loaded, message.now, None))
             .collect();
         Ok(outcome)

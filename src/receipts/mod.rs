@@ -14,5 +14,5 @@ mod strays;
 #[cfg(test)]
 mod tests;
 
-pub use applier::{Applier, Failed, Intake};
+pub use applier::{Applier, Failed, Intake, Listening};
 pub use proof::{Proofs, Unproven};

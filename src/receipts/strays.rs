@@ -26,7 +26,7 @@ pub(super) struct Round {
 
 impl Applier {
     /// Tries one page of the last minute's strays. Returns when to try the next.
-    pub(super) async fn retry_strays(&mut self) -> crate::store::Result<Timestamp> {
+    pub(crate) async fn retry_strays(&mut self) -> crate::store::Result<Timestamp> {
         let now = self.clock.now();
         let after = self.round.tried.max(self.round.behind);
         let limit = u32::try_from(PAGE).unwrap_or(u32::MAX);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::applier::Applier;
+use super::applier::{Applier, Intake, Listening};
 use super::incoming::parse;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::domain::{
@@ -22,6 +22,7 @@ struct Desk {
     book: Arc<Book>,
     clock: Arc<ManualClock>,
     applier: Applier,
+    intake: Intake,
     lane: LaneId,
     key: MessageKey,
 }
@@ -49,6 +50,7 @@ fn plan() -> Plan {
         end: None,
         on_unknown: OnUnknown::Keep,
         after_gap: AfterGap::Wait,
+        time_zone: None,
     }
 }
 
@@ -99,14 +101,14 @@ impl Desk {
         store.spread(spread).await.unwrap();
         store.publish_batch(batch, BatchState::Running, now).await.unwrap();
         let book = Arc::new(Book::new(Arc::clone(&store)));
-        let (applier, _) = Applier::new(
+        let (applier, intake) = Applier::new(
             Arc::clone(&store),
             Arc::clone(&book),
             ["acme".to_owned()],
             Arc::clone(&clock) as Arc<dyn Clock>,
             Arc::new(Chance::seeded(1)),
         );
-        Self { store, book, clock, applier, lane, key: MessageKey { batch, n: 0 } }
+        Self { store, book, clock, applier, intake, lane, key: MessageKey { batch, n: 0 } }
     }
 
     fn wait(&self, seconds: i64) {
@@ -267,4 +269,22 @@ async fn however_many_strays_there_are_each_is_tried_again() {
         desk.applier.retry_strays().await.unwrap();
     }
     assert_eq!(desk.strays().await, 30_000, "what is too old is kept, and left alone");
+}
+
+#[tokio::test]
+async fn a_gap_begins_with_what_was_waiting_and_is_doubtful_from_the_first_failure_on() {
+    let Desk { store, clock, applier, intake, .. } = Desk::new().await;
+    let came = clock.now();
+    let mut taking = Box::pin(intake.take(b"{}"));
+    tokio::select! {
+        biased;
+        _ = &mut taking => panic!("nobody takes it yet"),
+        () = std::future::ready(()) => {}
+    }
+    clock.advance(Span::from_secs(10));
+    store.close().await;
+    let (tell, mut told) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(applier.run(move |listening| tell.try_send(listening).unwrap()));
+    assert!(taking.await.is_err());
+    assert_eq!(told.recv().await, Some(Listening::Doubtful { since: came }));
 }

@@ -41,6 +41,30 @@ pub struct Faults {
     pub silent_receipts: bool,
 }
 
+/// Each fault in a line, for people.
+const EXPLAINED: [(&str, &str); 15] = [
+    ("throttle", "share of requests that are answered 429"),
+    ("retry_after", "seconds in the 429's Retry-After; 0 leaves the header away"),
+    ("error_500", "share that is answered 500 and not carried out"),
+    ("error_500_after", "share that is carried out, and answered 500 all the same"),
+    ("cut_before", "share whose connection dies with nothing carried out"),
+    ("cut_after", "share that is carried out, and whose connection dies instead of an answer"),
+    ("slow_ms", "milliseconds by which answers come later"),
+    ("slow", "share of answers that are slow; 1 unless said"),
+    ("duplicate", "share of receipts that are sent a second time"),
+    ("reorder", "share of receipts that are held back until later ones may have overtaken them"),
+    ("key_refused", "true: nobody's key is accepted"),
+    ("template_paused", "name of a template whose messages are taken and come back undelivered: paused"),
+    ("template_missing", "name of a template whose messages are refused at once: it does not exist"),
+    ("no_credit", "true: everything is taken and comes back undelivered: no credit"),
+    ("silent_receipts", "true: receipts that fall due are lost"),
+];
+
+/// Every fault with what it does, one a line.
+pub fn explain_faults() -> String {
+    EXPLAINED.map(|(name, what)| format!("  {name:<17} {what}")).join("\n")
+}
+
 impl Default for Faults {
     fn default() -> Self {
         Self {
@@ -74,7 +98,7 @@ pub struct Window {
 
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidFaults {
-    #[error("the simulator's faults cannot be read: {0}; known are throttle, retry_after, error_500, cut_after, …")]
+    #[error("the simulator's faults cannot be read: {0}")]
     Unreadable(#[source] serde_json::Error),
     #[error("the simulator's fault {name} is {share}; write a share from 0 to 1")]
     Share { name: &'static str, share: f64 },
@@ -137,6 +161,18 @@ mod tests {
         assert_eq!(changed.template_paused.as_deref(), Some("promo"));
         let healed = changed.with(&json!({"template_paused": null})).unwrap();
         assert_eq!(healed.template_paused, None);
+    }
+
+    #[test]
+    fn every_fault_is_explained() {
+        let known = serde_json::to_value(Faults::default()).unwrap();
+        let mut known: Vec<&str> = known.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut explained = EXPLAINED.map(|(name, _)| name);
+        known.sort_unstable();
+        explained.sort_unstable();
+        assert_eq!(explained[..], known[..]);
+        let error = Faults::default().with(&json!({"throtle": 0.1})).unwrap_err().to_string();
+        assert!(EXPLAINED.iter().all(|(name, _)| error.contains(name)), "{error}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod server;
 mod sink;
 mod umid;
 
-pub use faults::{Faults, InvalidFaults, Window};
+pub use faults::{Faults, InvalidFaults, Window, explain_faults};
 pub use model::{Answer, Call, ChannelSeen, MessageSeen, Method, Model, Reply, Seen, StepSeen, Webhook};
 pub use post::WebhookTarget;
 pub use profile::{InvalidProfile, Profile, RouteStep};

@@ -1,7 +1,7 @@
 //! The batches that are in play, as this process knows them: what never changes about them, read once, and where they
 //! stand, refreshed whenever a decision is noted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -23,11 +23,18 @@ pub struct Entry {
     state: AtomicU8,
     /// Hand-overs since the process began, for the pace that people see.
     handed_over: AtomicU64,
+    /// Messages that wait in a lane's hands, and about which a receipt has decided meanwhile.
+    recalled: RwLock<HashSet<MessageKey>>,
 }
 
 impl Entry {
     pub fn state(&self) -> BatchState {
         BatchState::from_code(self.state.load(Ordering::Acquire)).unwrap_or(BatchState::Paused)
+    }
+
+    /// Whether nothing of it may leave ever again.
+    pub fn is_called_off(&self) -> bool {
+        matches!(self.state(), BatchState::Cancelling | BatchState::Cancelled)
     }
 
     pub fn attempt(&self, message: MessageKey, step: StepIndex) -> AttemptId {
@@ -72,6 +79,22 @@ impl Entry {
             detail: None,
             umid: None,
         })
+    }
+
+    /// A message that was claimed and has not left stays: a receipt of an earlier try or step has decided about it.
+    pub fn recall(&self, message: MessageKey) {
+        self.recalled.write().unwrap_or_else(PoisonError::into_inner).insert(message);
+    }
+
+    pub fn is_recalled(&self, message: MessageKey) -> bool {
+        self.recalled.read().unwrap_or_else(PoisonError::into_inner).contains(&message)
+    }
+
+    /// It is out of everybody's hands, and may be claimed anew.
+    pub fn is_back(&self, message: MessageKey) {
+        if self.is_recalled(message) {
+            self.recalled.write().unwrap_or_else(PoisonError::into_inner).remove(&message);
+        }
     }
 
     pub fn count_hand_overs(&self, count: u64) {
@@ -181,6 +204,7 @@ impl Book {
             lanes,
             state: AtomicU8::new(batch.state.code()),
             handed_over: AtomicU64::new(0),
+            recalled: RwLock::default(),
         })))
     }
 }

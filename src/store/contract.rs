@@ -223,6 +223,7 @@ fn plan() -> Plan {
         end: None,
         on_unknown: OnUnknown::Keep,
         after_gap: AfterGap::Ask,
+        time_zone: None,
     }
 }
 

@@ -17,6 +17,11 @@ pub enum Error {
     Url { url: String },
     #[error("the database {place} is of a newer Volley; use that version, or another file")]
     Newer { place: String },
+    #[error(
+        "the database {place} was laid out by another build of this version of Volley; use the build that made it, or \
+         name another file"
+    )]
+    OtherBuild { place: String },
     #[error("the database is locked by another process; stop it, or use another file")]
     Locked {
         verb: &'static str,

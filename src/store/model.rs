@@ -94,6 +94,8 @@ pub struct Batch {
     pub starts_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub started_at: Option<Timestamp>,
+    /// When a person called it off. Messages notice somewhat later.
+    pub cancelled_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub settled_at: Option<Timestamp>,
     /// Hand-overs a second, and when that was measured.
@@ -106,7 +108,7 @@ pub struct Claim {
     pub lane: LaneId,
     /// In the order in which they are served.
     pub queues: Vec<(BatchId, StepIndex)>,
-    /// How many to look at, which is how many to take unless the tier keeps some back.
+    /// How many to take at most, and how many to look at in each queue.
     pub limit: u32,
     pub now: Timestamp,
     /// The portfolio in which the people claimed take a place, where its tier is limited.
@@ -135,6 +137,9 @@ pub struct Claimed {
 pub struct ClaimedSet {
     pub messages: Vec<Claimed>,
     pub drained: Vec<Drained>,
+    /// Queues of which all that was looked at waits for a place in the tier. A queue that is named nowhere here may hold
+    /// more for the next claim.
+    pub kept_back: Vec<(BatchId, StepIndex)>,
 }
 
 /// A queue with nothing left that might leave now: it held less than was asked for, and the tier kept nothing back.

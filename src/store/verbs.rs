@@ -115,6 +115,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn release(&self, lane: String, template: String, now: Timestamp, by: String) -> Result<u32>;
     /// People handed over to in a portfolio since `since`, earliest first.
     async fn tier_places(&self, portfolio: &str, since: Timestamp) -> Result<Vec<(Msisdn, Timestamp)>>;
+    /// Forgets, in pieces, the places that were taken at `before` or earlier: nobody counts them any more.
+    async fn forget_places(&self, before: Timestamp) -> Result<()>;
     /// Gives back the places that claims took at these times, for people to whom nothing was handed over after all. What
     /// a person had before counts again; a place that another claim has taken since stays.
     async fn give_back_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()>;
@@ -147,4 +149,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     fn signals(&self) -> &super::Signals;
     /// Ends all work, after what was asked; nothing may be asked afterwards.
     async fn close(&self);
+    /// Ends once nothing can be written any more: it was closed, or something in it has panicked. From then on every
+    /// verb that writes fails for good.
+    async fn ended(&self);
 }

@@ -2,12 +2,13 @@
 
 use std::num::NonZeroU32;
 use std::ops::Add;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use governor::clock::Reference;
+use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
-use governor::state::{InMemoryState, NotKeyed};
+use governor::state::{NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 
 use crate::clock::Clock;
@@ -52,10 +53,39 @@ impl governor::clock::Clock for Ticks {
     }
 }
 
+/// What governor knows of a bucket: when it is full again, if nobody takes anything more. It lies here so that tokens can
+/// be given back, and owed.
+#[derive(Debug, Clone, Default)]
+struct FullAt(Arc<Mutex<Option<Nanos>>>);
+
+impl FullAt {
+    fn change(&self, change: impl FnOnce(Nanos) -> Nanos) {
+        let mut full_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *full_at = full_at.map(change);
+    }
+}
+
+impl StateStore for FullAt {
+    type Key = NotKeyed;
+
+    fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, measure: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let mut full_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (measured, next) = measure(*full_at)?;
+        *full_at = Some(next);
+        Ok(measured)
+    }
+}
+
 /// One rate with its burst.
 #[derive(Debug)]
 pub struct Bucket {
-    limiter: RateLimiter<NotKeyed, InMemoryState, Ticks, governor::middleware::NoOpMiddleware<Instant>>,
+    limiter: RateLimiter<NotKeyed, FullAt, Ticks, NoOpMiddleware<Instant>>,
+    full_at: FullAt,
+    /// From one token to the next.
+    interval: Duration,
     burst: NonZeroU32,
     clock: Arc<dyn Clock>,
 }
@@ -65,20 +95,26 @@ impl Bucket {
     pub fn new(rate: Rate, burst: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
         let interval = rate.interval().max(Duration::from_nanos(1));
         let quota = Quota::with_period(interval).unwrap_or(Quota::per_second(rate.count())).allow_burst(burst);
-        let limiter = RateLimiter::direct_with_clock(quota, Ticks(Arc::clone(&clock)));
+        let full_at = FullAt::default();
+        let limiter = RateLimiter::new(quota, full_at.clone(), Ticks(Arc::clone(&clock)));
         let _ = limiter.check_n(burst);
-        Self { limiter, burst, clock }
+        Self { limiter, full_at, interval, burst, clock }
     }
 
     pub const fn burst(&self) -> NonZeroU32 {
         self.burst
     }
 
-    /// Takes `n` tokens now, or says when they will be there. More than the burst are never there.
-    pub fn take(&self, n: NonZeroU32) -> Result<(), Timestamp> {
+    /// Takes `owed` tokens as soon as `n` are there, or says when they will be. What is owed and not there yet comes in
+    /// before anybody else gets one. More than the burst are never there.
+    fn take(&self, n: NonZeroU32, owed: NonZeroU32) -> Result<(), Timestamp> {
         let now = self.clock.now();
-        match self.limiter.check_n(n.min(self.burst)) {
-            Ok(Ok(())) | Err(_) => Ok(()),
+        let n = n.min(self.burst);
+        match self.limiter.check_n(n) {
+            Ok(Ok(())) | Err(_) => {
+                self.full_at.change(|full_at| full_at + self.tokens(owed.get().saturating_sub(n.get())));
+                Ok(())
+            }
             Ok(Err(not_until)) => {
                 // Timers fire in whole milliseconds, and one that fires early would only ask again.
                 let wait = not_until.wait_time_from(Ticks::at(now));
@@ -87,19 +123,15 @@ impl Bucket {
             }
         }
     }
-}
 
-/// Tokens of a lane that are taken and not used yet.
-#[derive(Debug)]
-pub struct Paid {
-    tokens: u32,
-    /// What a message cost when they were taken.
-    price: NonZeroU32,
-}
+    /// As if they had never been taken.
+    fn give_back(&self, owed: NonZeroU32) {
+        self.full_at.change(|full_at| full_at.saturating_sub(self.tokens(owed.get())));
+    }
 
-impl Default for Paid {
-    fn default() -> Self {
-        Self { tokens: 0, price: NonZeroU32::MIN }
+    /// The time that so many tokens take to come in.
+    fn tokens(&self, n: u32) -> Nanos {
+        self.interval.saturating_mul(n).into()
     }
 }
 
@@ -121,25 +153,13 @@ impl Pace {
         self.lane.burst().min(account)
     }
 
-    /// Takes the tokens of `n` from both buckets, or says when to ask again. A lane that has to go so many times slower
-    /// pays that many tokens for each. What the lane has given, while it owed more or the account had nothing, stays in
-    /// `paid` for the next one who asks: called by one at a time, so nobody overtakes.
-    pub fn take(&self, n: NonZeroU32, slowness: NonZeroU32, paid: &mut Paid) -> Result<(), Timestamp> {
-        if paid.price != slowness {
-            // What was saved up for a dear message is no burst of cheap ones.
-            *paid = Paid { tokens: paid.tokens.min(n.get()), price: slowness };
-        }
-        let owed = n.saturating_mul(slowness).get();
-        while let Some(rest) = NonZeroU32::new(owed.saturating_sub(paid.tokens)) {
-            let piece = rest.min(self.lane.burst());
-            self.lane.take(piece)?;
-            paid.tokens += piece.get();
-        }
-        if let Some(account) = &self.account {
-            account.take(n)?;
-        }
-        paid.tokens -= owed;
-        Ok(())
+    /// Takes the tokens of `n` from both buckets, or says when to ask again, with nothing taken: whatever is saved up
+    /// meanwhile is never more than a burst. A lane that has to go so many times slower owes that many tokens for each.
+    pub fn take(&self, n: NonZeroU32, slowness: NonZeroU32) -> Result<(), Timestamp> {
+        let owed = n.saturating_mul(slowness);
+        self.lane.take(n, owed)?;
+        let Some(account) = &self.account else { return Ok(()) };
+        account.take(n, n).inspect_err(|_| self.lane.give_back(owed))
     }
 }
 
@@ -147,10 +167,13 @@ impl Pace {
 mod tests {
     use super::*;
     use crate::clock::ManualClock;
+    use crate::domain::Span;
+
+    const ONE: NonZeroU32 = NonZeroU32::MIN;
 
     fn taken(bucket: &Bucket) -> u32 {
         let mut count = 0;
-        while bucket.take(NonZeroU32::MIN).is_ok() {
+        while bucket.take(ONE, ONE).is_ok() {
             count += 1;
         }
         count
@@ -192,12 +215,11 @@ mod tests {
         };
         let account = bucket("100/s", 5);
         let lanes = [0, 1].map(|_| Pace::new(bucket("80/s", 4), Some(Arc::clone(&account))));
-        let mut paid = [Paid::default(), Paid::default()];
         let mut left = [0, 0];
         for _ in 0..2_000 {
             clock.advance(Span::from_millis(1));
             for lane in [0, 1] {
-                while lanes[lane].take(NonZeroU32::MIN, NonZeroU32::MIN, &mut paid[lane]).is_ok() {
+                while lanes[lane].take(ONE, ONE).is_ok() {
                     left[lane] += 1;
                 }
             }
@@ -209,37 +231,34 @@ mod tests {
 
     #[test]
     fn a_slowed_lane_passes_its_part_of_the_rate_and_no_burst_when_it_is_slowed_no_more() {
-        for (rate, burst, n) in [("80/s", 4, 1), ("1000/s", 50, 50), ("2000/s", 1, 1)] {
+        for (rate, per_second, burst, n) in [("80/s", 80, 4, 1), ("1000/s", 1_000, 50, 50), ("2000/s", 2_000, 1, 1)] {
             let (clock, bucket) = bucket(rate, burst);
-            let (pace, mut paid) = (Pace::new(Arc::new(bucket), None), Paid::default());
+            let pace = Pace::new(Arc::new(bucket), None);
             let n = NonZeroU32::new(n).unwrap();
-            let mut pass = |slowness: u32, millis: i64| {
+            let pass = |slowness: u32, millis: i64| {
                 let mut passed = 0;
                 for _ in 0..millis {
                     clock.advance(Span::from_millis(1));
-                    while pace.take(n, NonZeroU32::new(slowness).unwrap(), &mut paid).is_ok() {
+                    while pace.take(n, NonZeroU32::new(slowness).unwrap()).is_ok() {
                         passed += n.get();
                     }
                 }
                 passed
             };
-            // A bucket whose burst is below what a millisecond brings cannot use all of its rate.
-            let whole = pass(1, 16_000);
             for slowness in [2, 16, 4] {
-                let part = pass(slowness, 16_000);
-                let expected = whole / slowness;
-                assert!(part <= expected + burst && part + burst >= expected, "{rate} / {slowness}: {part} of {whole}");
+                let (part, expected) = (pass(slowness, 16_000), 16 * per_second / slowness);
+                assert!(part <= expected + burst && part + burst >= expected, "{rate} / {slowness}: {part}");
             }
-            assert!(pass(1, 1) <= burst + n.get(), "{rate}");
+            assert!(pass(1, 1) <= burst, "{rate}");
         }
     }
 
     #[test]
     fn a_refusal_says_when_to_come_back() {
         let (clock, bucket) = bucket("5/min", 1);
-        let at = bucket.take(NonZeroU32::MIN).unwrap_err();
+        let at = bucket.take(ONE, ONE).unwrap_err();
         clock.advance(at.since(clock.now()));
-        assert_eq!(bucket.take(NonZeroU32::MIN), Ok(()));
-        assert!(bucket.take(NonZeroU32::MIN).is_err());
+        assert_eq!(bucket.take(ONE, ONE), Ok(()));
+        assert!(bucket.take(ONE, ONE).is_err());
     }
 }

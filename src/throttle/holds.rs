@@ -1,32 +1,83 @@
 //! What is held now, as this node knows it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
+use crate::domain::Timestamp;
 use crate::store::Hold;
 
-/// Holds by lane and template. The store is the truth; a hold that this node puts itself counts at once.
+/// A lane, and the template on it; no template where the lane itself is meant.
+type Key = (String, String);
+
+#[derive(Debug, Clone)]
+struct Held {
+    hold: Hold,
+    /// The number of a decision that has it on disk. Nothing where this node has put it and nobody has written it yet.
+    written: Option<u64>,
+}
+
+/// Holds by lane and template. The store is the truth about those that are written. One that this node puts itself
+/// counts at once, and until it is written nothing but a hold on the same takes its place.
 #[derive(Debug, Default)]
-pub struct Holds(ArcSwap<HashMap<(String, String), Hold>>);
+pub struct Holds {
+    held: ArcSwap<HashMap<Key, Held>>,
+    /// When this node saw each lifted last. Whoever changes what is held has this lock.
+    lifted: Mutex<HashMap<Key, Timestamp>>,
+}
 
 impl Holds {
-    /// Returns whether something is held now that was not.
-    pub fn replace(&self, holds: Vec<Hold>) -> bool {
-        let holds: HashMap<_, _> =
-            holds.into_iter().map(|hold| ((hold.lane.clone(), hold.template.clone()), hold)).collect();
-        let held = Arc::new(holds);
-        let before = self.0.swap(Arc::clone(&held));
-        held.keys().any(|key| !before.contains_key(key))
+    /// Takes over what the store held once `seq` was its latest decision. Returns whether that is new, or new in its
+    /// reason.
+    pub fn replace(&self, holds: Vec<Hold>, seq: u64, now: Timestamp) -> bool {
+        let mut lifted = self.lifted.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.held.load();
+        let written = |hold: Hold| (key(&hold), Held { hold, written: Some(seq) });
+        let mut held: HashMap<_, _> = holds.into_iter().map(written).collect();
+        let is_new = |(key, held): (&Key, &Held)| before.get(key).is_none_or(|known| known.hold != held.hold);
+        let news = held.iter().any(is_new);
+        for (key, known) in before.iter() {
+            if held.contains_key(key) {
+                continue;
+            }
+            if known.written.is_none_or(|written| written > seq) {
+                // Who looked at the store before it was written could not know of it.
+                held.insert(key.clone(), known.clone());
+            } else {
+                lifted.insert(key.clone(), now);
+            }
+        }
+        self.held.store(Arc::new(held));
+        news
     }
 
-    pub fn put(&self, hold: &Hold) {
-        self.0.rcu(|holds| {
-            let mut holds = HashMap::clone(holds);
-            holds.entry((hold.lane.clone(), hold.template.clone())).or_insert_with(|| hold.clone());
-            holds
-        });
+    /// Puts what the answer to a request asks for that was begun at `begun`. Whoever is held already stays so for the
+    /// first reason; and what was begun before a hold was lifted says nothing about the time after.
+    pub fn put(&self, hold: Hold, begun: Timestamp) {
+        let lifted = self.lifted.lock().unwrap_or_else(PoisonError::into_inner);
+        let (before, key) = (self.held.load(), key(&hold));
+        if before.contains_key(&key) || lifted.get(&key).is_some_and(|lifted| begun < *lifted) {
+            return;
+        }
+        let mut held = HashMap::clone(&before);
+        held.insert(key, Held { hold, written: None });
+        self.held.store(Arc::new(held));
+    }
+
+    /// What this node has put and is still to be written.
+    pub fn unwritten(&self) -> Vec<Hold> {
+        self.held.load().values().filter(|held| held.written.is_none()).map(|held| held.hold.clone()).collect()
+    }
+
+    /// The decision with this number has written a hold.
+    pub fn written(&self, hold: &Hold, seq: u64) {
+        let _others_wait = self.lifted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = HashMap::clone(&self.held.load());
+        if let Some(held) = held.get_mut(&key(hold)) {
+            held.written = Some(seq);
+        }
+        self.held.store(Arc::new(held));
     }
 
     /// Why a lane may not send at all.
@@ -36,10 +87,75 @@ impl Holds {
 
     /// Why a template may not be sent on a lane.
     pub fn on_template(&self, lane: &str, template: &str) -> Option<Hold> {
-        let holds = self.0.load();
-        if holds.is_empty() {
+        let held = self.held.load();
+        if held.is_empty() {
             return None;
         }
-        holds.get(&(lane.to_owned(), template.to_owned())).cloned()
+        held.get(&(lane.to_owned(), template.to_owned())).map(|held| held.hold.clone())
+    }
+}
+
+fn key(hold: &Hold) -> Key {
+    (hold.lane.clone(), hold.template.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_millis(second * 1_000)
+    }
+
+    fn refused(since: i64) -> Hold {
+        Hold {
+            lane: "wa".to_owned(),
+            template: String::new(),
+            by_person: false,
+            code: Some(1200),
+            reason: "the key was refused".to_owned(),
+            since: second(since),
+        }
+    }
+
+    #[test]
+    fn a_hold_that_is_not_written_yet_outlasts_every_look_at_the_store() {
+        let holds = Holds::default();
+        holds.put(refused(1), second(0));
+        assert!(!holds.replace(Vec::new(), 1, second(2)));
+        assert_eq!((holds.on_lane("wa"), holds.unwritten()), (Some(refused(1)), vec![refused(1)]));
+        holds.written(&refused(1), 3);
+        assert!(holds.unwritten().is_empty());
+        // A look that began before it was written.
+        holds.replace(Vec::new(), 2, second(2));
+        assert!(holds.on_lane("wa").is_some());
+        assert!(!holds.replace(vec![refused(1)], 3, second(3)), "nothing that was not known");
+        holds.replace(Vec::new(), 4, second(4));
+        assert_eq!(holds.on_lane("wa"), None);
+    }
+
+    #[test]
+    fn a_late_refusal_of_a_request_that_was_begun_before_does_not_undo_a_resume() {
+        let holds = Holds::default();
+        holds.put(refused(1), second(0));
+        holds.put(refused(2), second(0));
+        assert_eq!(holds.unwritten(), [refused(1)], "one hold, for the first reason");
+        holds.written(&refused(1), 1);
+        holds.put(refused(3), second(0));
+        assert!(holds.unwritten().is_empty(), "what is held already is not written again");
+        holds.replace(Vec::new(), 2, second(10));
+        holds.put(refused(11), second(0));
+        assert_eq!(holds.on_lane("wa"), None);
+        holds.put(refused(12), second(10));
+        assert_eq!(holds.on_lane("wa"), Some(refused(12)), "the key is refused still");
+    }
+
+    #[test]
+    fn a_hold_of_another_is_news_also_where_something_was_held() {
+        let holds = Holds::default();
+        holds.put(refused(1), second(0));
+        let paused = Hold { by_person: true, reason: "paused by Ann".to_owned(), ..refused(2) };
+        assert!(holds.replace(vec![paused.clone()], 1, second(2)));
+        assert!(!holds.replace(vec![paused], 2, second(3)));
     }
 }

@@ -3,8 +3,9 @@
 //! In: rates, bursts and tiers from the configuration; what the provider answered; holds from the store. Out: leave to
 //! hand over so many now, or until when to wait.
 //! Promises: a lane and an account pass no more than rate and burst allow in any window, also after a restart, which
-//! begins with empty buckets; a lane that was throttled goes on more slowly; a portfolio's people are counted over any rolling day, also across restarts, and
-//! whoever nothing was handed over to does not count; waiting consumes nothing.
+//! begins with empty buckets; a lane that was throttled goes on more slowly; a portfolio's people are counted over any
+//! rolling day, also across restarts, and whoever nothing was handed over to does not count; a hold counts at once, and
+//! until a person lifts it; waiting consumes nothing.
 //! May not: send, choose messages, or decide what becomes of them.
 
 mod brake;
@@ -15,6 +16,6 @@ mod properties;
 mod tier;
 
 pub use brake::{Brake, Cause, Complaint};
-pub use bucket::{Bucket, Pace, Paid};
+pub use bucket::{Bucket, Pace};
 pub use holds::Holds;
 pub use tier::{DAY, Reservation, TierWindow};

@@ -1,12 +1,14 @@
-//! What holds whatever lanes claim, settle and give back, in any order, across restarts.
+//! What holds whatever lanes take, claim, settle and give back, in any order, across restarts.
 
 use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::{DAY, Reservation, TierWindow};
+use super::{Bucket, DAY, Pace, Reservation, TierWindow};
+use crate::clock::{Clock, ManualClock};
 use crate::domain::{Msisdn, Span, Timestamp};
 
 const TIER: u32 = 4;
@@ -118,7 +120,64 @@ fn live(ops: Vec<Op>) -> Vec<(u8, Timestamp)> {
     handed_over
 }
 
+/// What a lane asks for, after a rest.
+#[derive(Debug, Clone)]
+struct Ask {
+    rest: Span,
+    lane: usize,
+    n: u32,
+    slowness: u32,
+}
+
+fn asks() -> impl Strategy<Value = Vec<Ask>> {
+    let rest = prop_oneof![4 => Just(0_i64), 4 => 1_i64..20, 1 => 100_i64..2_000];
+    let slowness = prop_oneof![3 => Just(1_u32), 1 => Just(2), 1 => Just(16)];
+    let ask = (rest, 0_usize..2, 1_u32..6, slowness).prop_map(|(rest, lane, n, slowness)| Ask {
+        rest: Span::from_millis(rest),
+        lane,
+        n,
+        slowness,
+    });
+    prop::collection::vec(ask, 1..200)
+}
+
+/// What has passed: when, on which lane, how many.
+fn passed(rates: [(&str, u32); 3], asks: &[Ask]) -> Vec<(Timestamp, usize, u32)> {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(0)));
+    let [first, second, account] = rates.map(|(rate, burst)| {
+        let burst = NonZeroU32::new(burst).unwrap();
+        Arc::new(Bucket::new(rate.parse().unwrap(), burst, Arc::clone(&clock) as Arc<dyn Clock>))
+    });
+    let lanes = [first, second].map(|lane| Pace::new(lane, Some(Arc::clone(&account))));
+    let mut passed = Vec::new();
+    for Ask { rest, lane, n, slowness } in asks {
+        clock.advance(*rest);
+        let (n, slowness) = (NonZeroU32::new(*n).unwrap(), NonZeroU32::new(*slowness).unwrap());
+        if lanes[*lane].take(n.min(lanes[*lane].most_at_once()), slowness).is_ok() {
+            passed.push((clock.now(), *lane, n.min(lanes[*lane].most_at_once()).get()));
+        }
+    }
+    passed
+}
+
 proptest! {
+    #[test]
+    fn whatever_lanes_ask_for_no_window_passes_more_than_rate_and_burst(asks in asks()) {
+        // What the lanes may pass together is more than what their account may.
+        let passed = passed([("80/s", 4), ("40/s", 5), ("100/s", 5)], &asks);
+        for (which, a_second, burst) in [(Some(0), 80, 4), (Some(1), 40, 5), (None, 100, 5)] {
+            let mine: Vec<_> = passed.iter().filter(|(_, lane, _)| which.is_none_or(|which| which == *lane)).collect();
+            for (begin, (from, ..)) in mine.iter().enumerate() {
+                let mut total = 0;
+                for (at, _, n) in &mine[begin..] {
+                    total += i64::from(*n);
+                    let most = burst + a_second * at.since(*from).millis() / 1_000;
+                    prop_assert!(total <= most, "{total} instead of {most} from {from:?} to {at:?}: {passed:?}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn no_rolling_day_sees_more_people_than_the_tier(ops in ops()) {
         let handed_over = live(ops);

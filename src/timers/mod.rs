@@ -54,6 +54,13 @@ impl Gaps {
         self.lock().in_doubt = true;
     }
 
+    /// Receipts that came since then could not be kept. Whoever wrote something meanwhile was luckier than they were.
+    pub fn doubt_since(&self, since: Timestamp) {
+        let mut inner = self.lock();
+        inner.in_doubt = true;
+        inner.sure_until = inner.sure_until.min(since);
+    }
+
     /// Something has been written at `now`. Returns the gap that has ended by it, if there was one, and until when it
     /// holds deadlines.
     pub fn sure(&self, now: Timestamp) -> Option<(Gap, Option<Timestamp>)> {
@@ -140,6 +147,12 @@ impl Timers {
         }
     }
 
+    /// As if every hint had been lost.
+    #[cfg(test)]
+    pub(crate) fn look_anyway(&mut self) {
+        self.next.clear();
+    }
+
     fn expect(&mut self, batch: BatchId, at: Timestamp) {
         if let Some(next) = self.next.get_mut(&batch) {
             *next = Some(next.map_or(at, |known| known.min(at)));
@@ -224,5 +237,17 @@ mod tests {
         assert_eq!(gaps.silence(second(50), second(103), second(111)), Silence::Held { until: filled });
         assert_eq!(gaps.silence(second(50), second(103), filled), Silence::Trusted);
         assert_eq!(gaps.sure(second(120)), None);
+    }
+
+    #[test]
+    fn receipts_that_were_not_kept_are_doubtful_from_when_they_came() {
+        let gaps = Gaps::new(second(90));
+        gaps.sure(second(100));
+        // They waited for ten seconds while others could still write.
+        gaps.doubt_since(second(95));
+        assert!(matches!(gaps.silence(second(50), second(96), second(105)), Silence::Held { .. }));
+        assert_eq!(gaps.silence(second(50), second(94), second(105)), Silence::Trusted);
+        let (gap, _) = gaps.sure(second(106)).unwrap();
+        assert_eq!((gap.from, gap.until), (second(95), second(106)));
     }
 }

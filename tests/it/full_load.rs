@@ -40,7 +40,9 @@ async fn timed(site: &Installation, arguments: &[&str]) -> (Value, Span) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn beside_a_server_at_full_load_a_cancel_a_launch_and_an_import_get_through() {
     let _alone = ALONE.lock().await;
-    let mut site = Installation::new(&Shape { seed: 11, profile: PROFILE.to_owned(), rate: 20_000, batch: None }).await;
+    let mut site =
+        Installation::new(&Shape { seed: 11, profile: PROFILE.to_owned(), rate: 20_000, batch: None, connections: 64 })
+            .await;
     site.write_people("many.csv", 0..PEOPLE);
     site.write_people("few.csv", PEOPLE..PEOPLE + FEW);
     site.write_people("others.csv", 0..5_000);

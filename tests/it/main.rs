@@ -5,12 +5,16 @@
 mod architecture;
 mod cli;
 mod decide;
+mod explain;
 mod full_load;
+mod gaps;
 mod interrupt;
 mod kill;
 mod kill_commands;
+mod mishaps;
 mod pipeline;
 mod route_commands;
 mod routes;
 mod sources;
 mod support;
+mod talk;

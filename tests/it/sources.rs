@@ -10,6 +10,7 @@ use volley::campaign::{Draft, Launcher};
 use volley::domain::{BatchState, Count, MessageKey, Msisdn, Outcome};
 use volley::optout::OptOuts;
 
+use crate::cli::{installation, run};
 use crate::support::number;
 use crate::support::world::{Setup, World};
 
@@ -56,7 +57,7 @@ async fn a_number_in_two_sources_gets_one_message_from_the_first_of_them() {
     assert_eq!((planned.recipients, planned.duplicates, planned.across), (6, 1, 2));
     assert_eq!(planned.countries.values().sum::<u64>(), 6);
     // The empty code of 2 in the audience is nobody's any more: 4 has none, and the bare number 5.
-    assert_eq!(planned.empty, [1, 2]);
+    assert_eq!(planned.empty, [0, 2]);
 
     let launched = world.launch_text(&text).await;
     assert_eq!((launched.messages, launched.rejected, launched.across), (6, 3, 2));
@@ -97,4 +98,85 @@ async fn whoever_is_excluded_is_skipped_wherever_they_stand() {
     let tallies = world.tallies(&world.launch_text(&text).await).await;
     assert_eq!((tallies.total(Count::SkippedExcluded), tallies.total(Count::Queued)), (4, 5_196));
     world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bare_number_beside_a_file_has_nothing_in_the_other_columns_wherever_the_numbers_stand() {
+    let world = Setup::default().start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file.csv");
+    std::fs::write(&path, format!("FirstName,Mobile\nAnn,+{}\n", number(1))).unwrap();
+    import(&world, path.display().to_string(), "members").await;
+    for source in [path.display().to_string(), "members".to_owned()] {
+        let head = format!("audience = \"{source}\"\nnumbers = [\"+{}\"]\n", number(2));
+        let text = format!("{head}[[step]]\nchannel = \"SMS\"\ntext = \"Hi {{{{FirstName|there}}}}\"\n");
+        let launched = world.launch_text(&text).await;
+        let recipient = world.store.recipient(MessageKey { batch: launched.batch, n: 1 }).await.unwrap().unwrap();
+        let phone = format!("+{}", number(2));
+        assert_eq!(recipient.fields.unpack().unwrap(), ["", phone.as_str()], "{source}");
+        assert_eq!(recipient.msisdn.to_string(), phone);
+    }
+    world.stop().await;
+}
+
+#[test]
+fn a_plan_writes_to_a_bare_number_without_the_fields_of_a_file() {
+    let folder = installation();
+    let at = folder.path();
+    std::fs::write(at.join("people.csv"), "FirstName,Mobile\nAnn,+6591000001\n").unwrap();
+    let text = "audience = \"people.csv\"\nnumbers = [\"+6591000002\"]\n\
+                [[step]]\nchannel = \"SMS\"\ntext = \"Hi {{FirstName|there}}\"\n";
+    std::fs::write(at.join("hi.toml"), text).unwrap();
+    let plan = run(at, &["campaign", "plan", "hi.toml", "--json"]).ended(0).json();
+    let texts: Vec<_> =
+        plan["steps"][0]["messages"].as_array().unwrap().iter().map(|message| &message["parts"][0]["text"]).collect();
+    assert_eq!(texts, ["Hi Ann", "Hi there"], "{plan}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audience_with_a_name_like_a_number_can_be_excluded() {
+    let world = Setup::default().start().await;
+    let folder = tempfile::tempdir().unwrap();
+    import(&world, write(folder.path(), "old.csv", &[(2, ""), (3, "")]), "2024-11").await;
+    let file = write(folder.path(), "file.csv", &[(1, ""), (2, "")]);
+    let later = "at = \"2099-01-01T09:00Z\"";
+    let text = format!("audience = \"{file}\"\nexclude = [\"2024-11\"]\n{later}\n{SMS}");
+    let tallies = world.tallies(&world.launch_text(&text).await).await;
+    assert_eq!((tallies.total(Count::SkippedExcluded), tallies.total(Count::Queued)), (1, 1));
+    world.stop().await;
+}
+
+#[test]
+fn whatever_would_exclude_nobody_is_refused_or_told() {
+    let folder = installation();
+    let at = folder.path();
+    std::fs::write(at.join("blocked.csv"), "Mobile\n+6591000001\n9100 0002\noops\n").unwrap();
+    let campaign = |more: &str| {
+        let head = "name = \"x\"\nnumbers = [\"+6591000001\", \"+6591000002\"]\nat = \"2099-01-01T09:00Z\"";
+        let text = format!("{head}\n{more}\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\nsource = \"ACME\"\n");
+        std::fs::write(at.join("x.toml"), text).unwrap();
+    };
+    for (entry, said) in [
+        ("+65 9100 000", "\"+65 9100 000\" is no file, no imported audience, and cannot be read as a number"),
+        ("9100 0002", "The number is national and nothing says of which country"),
+        ("2024-11", "would leave nobody out"),
+        ("blokced.csv", "neither a file"),
+        ("", "neither a file"),
+    ] {
+        campaign(&format!("exclude = [\"{entry}\"]"));
+        for command in ["plan", "launch"] {
+            run(at, &["campaign", command, "x.toml"]).ended(1).says(&["exclude: ", said]);
+        }
+    }
+    assert_eq!(run(at, &["campaign", "list", "--json"]).ended(0).json(), json!([]));
+
+    let warnings = |answer: &serde_json::Value| answer["warnings"].as_array().unwrap().clone();
+    campaign("exclude = [\"9100 0002\", \"blocked.csv\"]\ncountry = \"SG\"");
+    let plan = run(at, &["campaign", "plan", "x.toml", "--json"]).ended(0).json();
+    assert_eq!((&plan["excluded"], &plan["exclude_unreadable"]), (&json!(2), &json!(1)), "{plan}");
+    assert_eq!(warnings(&plan)[0]["code"], "unreadable_exclude", "{plan}");
+    let sentence = warnings(&plan)[0]["sentence"].as_str().unwrap().to_owned();
+    assert!(sentence.starts_with("exclude: 1 row of blocked.csv leaves nobody out; the first is line 4, \"oops\""));
+    let launched = run(at, &["campaign", "launch", "x.toml", "--json"]).ended(0).json();
+    assert_eq!(warnings(&launched), warnings(&plan));
 }

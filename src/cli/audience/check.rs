@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use indicatif::ProgressBar;
 
-use super::{Reading, summary};
+use super::{Reading, summary, told};
 use crate::audience::{Columns, Halt, Known, Outputs, Progress, Reject, Sink, read};
 use crate::cli::{Exit, Ground, out, progress};
 use crate::domain::Recipient;
@@ -30,17 +30,18 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     store.close().await;
     let Args { reading, accepted, rejects } = args;
     let bar = progress::bar(&reading.label(), reading.json);
-    let told = bar.clone();
+    let shown = bar.clone();
     let (file, options) = (reading.file.clone(), reading.options());
     let whole = tokio::task::spawn_blocking(move || {
-        let mut sink = Checking { outputs: Outputs::create(accepted.as_deref(), rejects.as_deref())?, bar: told };
+        let outputs = Outputs::create(&file, accepted.as_deref(), rejects.as_deref())?;
+        let mut sink = Checking { outputs, bar: shown };
         let summary = read(&file, &options, &|msisdn| opted_out.contains(msisdn), &mut Known::default(), &mut sink)?;
         sink.outputs.finish()?;
         Ok::<_, crate::audience::Error>(summary)
     });
     let whole = whole.await;
     bar.finish_and_clear();
-    let mut summary = whole??;
+    let mut summary = whole?.map_err(told)?;
     summary.seconds = ground.now().since(begun).std().as_secs_f64();
     if reading.json {
         out::json(&summary)?;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Reading, summary};
-use crate::audience::{self, Sieve, Source, Summary};
+use super::{Reading, summary, told};
+use crate::audience::{self, ImportError, Sieve, Source, Summary};
 use crate::cli::{Exit, Ground, out, progress, words};
 use crate::optout::OptOuts;
 
@@ -14,7 +14,7 @@ pub(in crate::cli) struct Args {
     #[command(flatten)]
     reading: Reading,
     /// What campaigns will call it.
-    #[arg(long)]
+    #[arg(long, value_parser = super::name)]
     name: String,
 }
 
@@ -27,6 +27,7 @@ struct ImportShown<'a> {
 
 pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let Args { reading, name } = args;
+    let was_there = ground.database().exists();
     let store = ground.store().await?;
     // Said before a long import instead of after it.
     if store.audience_named(&name).await?.is_some() {
@@ -46,7 +47,11 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     .await;
     bar.finish_and_clear();
     store.close().await;
-    let summary = imported?.summary;
+    let summary = match imported {
+        Ok(imported) => imported.summary,
+        Err(ImportError::Read(error)) => return Err(told(error)),
+        Err(error) => return Err(error.into()),
+    };
     if reading.json {
         out::json(&ImportShown { name: &name, summary: &summary })?;
     } else {
@@ -55,5 +60,6 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         out::data("")?;
         out::data(format_args!("Kept as \"{name}\": {people} for any campaign that says audience = \"{name}\"."))?;
     }
+    ground.say_where(was_there);
     Ok(reading.exit(&summary))
 }

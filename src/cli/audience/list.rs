@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::summary::country_lines;
+use crate::campaign::moment;
 use crate::cli::table::Table;
 use crate::cli::{Exit, Ground, out, words};
 use crate::config::nearest;
@@ -65,7 +66,7 @@ pub(super) async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
         table.row([
             audience.name.clone().unwrap_or_default(),
             words::count(audience.recipients),
-            words::moment(audience.begun_at),
+            moment(audience.begun_at, None),
             audience.source.clone(),
             audience.columns.join(", "),
         ]);
@@ -94,7 +95,7 @@ pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Res
     }
     let paint = out::To::Stdout.paint();
     let people = words::of(audience.recipients, "person", "people");
-    let from = format!("{people} · from {} · imported {}", audience.source, words::moment(audience.begun_at));
+    let from = format!("{people} · from {} · imported {}", audience.source, moment(audience.begun_at, None));
     out::data(format_args!("{}  {}", paint.bold(name), paint.dim(from)))?;
     let countries = understood(&audience)["countries"].as_object().cloned().unwrap_or_default();
     let countries = countries.into_iter().map(|(country, number)| (country, number.as_u64().unwrap_or(0))).collect();

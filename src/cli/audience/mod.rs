@@ -11,8 +11,9 @@ use clap::Args;
 
 pub(super) use summary::{country_lines, small};
 
+use super::exit::Usage;
 use super::{Exit, Ground};
-use crate::audience::Options;
+use crate::audience::{self, Options};
 use crate::domain::Country;
 
 #[derive(Debug, clap::Subcommand)]
@@ -82,12 +83,32 @@ impl Reading {
         Options { country: self.country, keep_duplicates: self.keep_duplicates }
     }
 
-    fn exit(&self, summary: &crate::audience::Summary) -> Exit {
+    fn exit(&self, summary: &audience::Summary) -> Exit {
         if self.strict && summary.valid < summary.rows { Exit::Incomplete } else { Exit::Done }
     }
 
     fn label(&self) -> String {
-        crate::audience::Source::File(self.file.clone()).label()
+        audience::Source::File(self.file.clone()).label()
+    }
+}
+
+/// What is wrong with what was typed, rather than with the file, is wrong usage.
+fn told(error: audience::Error) -> anyhow::Error {
+    use audience::Error::{OneOutput, OverInput, UnknownCountry};
+    match error {
+        UnknownCountry(_) | OverInput { .. } | OneOutput { .. } => Usage(error.to_string()).into(),
+        error => error.into(),
+    }
+}
+
+/// A name as campaigns and audiences have one.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("a name has at least one character that can be seen".to_owned()),
+        _ if text.chars().count() > 200 || text.chars().any(char::is_control) => {
+            Err("a name is one line of at most 200 characters".to_owned())
+        }
+        name => Ok(name.to_owned()),
     }
 }
 

@@ -7,16 +7,16 @@ use anyhow::Context;
 use serde::Serialize;
 use tokio::net::TcpStream;
 
+use super::Until;
 use super::plan::WarningShown;
 use super::report::is_incomplete;
-use super::{Until, find};
-use crate::campaign::{Draft, FileError, LaunchError, Launched, Launcher, Warning, schedule};
+use crate::campaign::{Draft, FileError, LaunchError, Launched, Launcher, Warning, moment, schedule};
 use crate::cli::config::warn;
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::out::{self, To};
-use crate::cli::watch::{How, follow, obstacles};
-use crate::cli::words::{list, moment, of, shell};
+use crate::cli::watch::{How, follow, obstacles, unwatched};
+use crate::cli::words::{list, of, shell};
 use crate::cli::{Exit, Ground, progress};
 use crate::domain::{BatchState, Span};
 use crate::store::{self, Store};
@@ -32,7 +32,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// Launch under this name instead of the file's.
-    #[arg(long)]
+    #[arg(long, value_parser = crate::cli::audience::name)]
     name: Option<String>,
     /// Wait until it is finished, or settled, and show how far it is.
     #[arg(long, value_enum, value_name = "UNTIL", num_args = 0..=1, default_missing_value = "finished")]
@@ -78,6 +78,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let launched = launch(ground, store.as_ref(), &draft, args.json).await;
     let (launched, warnings) = launched.map_err(|error| told(error, &args))?;
     warn(&warnings);
+    let mut is_over = true;
     let mut state = launched.state;
     let mut exit = if args.strict && launched.rejected > 0 { Exit::Incomplete } else { Exit::Done };
     if let Some(until) = args.wait {
@@ -99,9 +100,11 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
                 }
             }
             () = interrupts.next() => {
-                state = find(store.as_ref(), &launched.id.to_string()).await?.state;
-                out::talk("Not waited for any longer; the campaign goes on.");
+                let said;
+                (state, said) = unwatched(ground, store.as_ref(), launched.batch).await?;
+                out::talk(said);
                 exit = Exit::Failed;
+                is_over = false;
             }
         }
     }
@@ -118,9 +121,15 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         })?;
         return Ok(exit);
     }
-    out::data(headline(&launched, state))?;
+    if is_over {
+        out::data(headline(&launched, state))?;
+    }
     let name = shell(&launched.name);
     let config = ground.config_flag();
+    if launched.rejected > 0 {
+        let file = shell(&args.file.display().to_string());
+        out::talk(format_args!("Who was left out, and why: volley{config} campaign plan {file}"));
+    }
     if args.wait.is_some() {
         out::talk(format_args!("All of it: volley{config} campaign report {name}"));
     } else {
@@ -172,7 +181,7 @@ fn told(error: LaunchError, args: &Args) -> anyhow::Error {
 
 fn headline(launched: &Launched, state: BatchState) -> String {
     let begins = match launched.starts_at {
-        Some(at) if state == BatchState::Scheduled => format!(" for {}", moment(at)),
+        Some(at) if state == BatchState::Scheduled => format!(" for {}", moment(at, launched.zone)),
         Some(_) | None => String::new(),
     };
     let mut rejects = String::new();

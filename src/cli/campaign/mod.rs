@@ -10,8 +10,9 @@ use anyhow::bail;
 use clap::ValueEnum;
 
 use super::{Exit, Ground, watch};
+use crate::campaign::moment;
 use crate::config::nearest;
-use crate::domain::CampaignId;
+use crate::domain::{BatchState, CampaignId, Zone};
 use crate::store::{Batch, Store};
 
 #[derive(Debug, clap::Subcommand)]
@@ -72,7 +73,7 @@ Examples:
         #[arg(long)]
         json: bool,
     },
-    /// Call a campaign off. When this returns, nothing more leaves; it cannot be undone.
+    /// Call a campaign off. When this returns, nothing more leaves but over a connection that is still coming about; it cannot be undone.
     Cancel {
         /// Its name or its id.
         campaign: String,
@@ -128,6 +129,30 @@ pub(super) async fn find(store: &dyn Store, name: &str) -> anyhow::Result<Batch>
     match nearest(name, known.iter().map(String::as_str)) {
         Some(right) => bail!("there is no campaign \"{name}\"; did you mean \"{right}\"?"),
         None => bail!("there is no campaign \"{name}\"; see `volley campaign list`"),
+    }
+}
+
+/// Who stopped it, where somebody did. Who let it go on again explains nothing.
+pub(super) fn why(batch: &Batch) -> Option<&str> {
+    match batch.state {
+        BatchState::Paused | BatchState::Cancelling | BatchState::Cancelled => batch.why.as_deref(),
+        BatchState::Launching
+        | BatchState::Draft
+        | BatchState::Scheduled
+        | BatchState::Running
+        | BatchState::Finished
+        | BatchState::Settled => None,
+    }
+}
+
+/// Its state, with when it begins where that is still to come.
+pub(super) fn state(batch: &Batch, zone: Option<Zone>) -> String {
+    match (batch.state, batch.starts_at) {
+        (BatchState::Scheduled, Some(at)) => format!("scheduled for {}", moment(at, zone)),
+        (BatchState::Paused, Some(at)) if batch.started_at.is_none() => {
+            format!("paused, scheduled for {}", moment(at, zone))
+        }
+        (state, _) => state.to_string(),
     }
 }
 

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::campaign::{Draft, FileError, LaunchError, Launcher, Prepared, Shares, Warning};
+use crate::campaign::{Draft, FileError, LaunchError, Launcher, LeftOut, Prepared, Shares, Warning, moment};
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
-use crate::cli::words::{self, count, of};
+use crate::cli::words::{self, count, of, shell};
 use crate::cli::{Exit, Ground, progress};
 use crate::config::Problem;
-use crate::domain::{Channel, Content, Countries, Plan, Recipient, SmsEncoding, Step};
+use crate::domain::{Channel, Content, Countries, Country, Plan, Recipient, SmsEncoding, Step};
 use crate::template::{self, Line};
 
 #[derive(Debug, clap::Args)]
@@ -126,10 +126,12 @@ struct PlanShown<'a> {
     audience: &'a str,
     recipients: u64,
     excluded: usize,
+    exclude_unreadable: u64,
     invalid: u64,
     duplicates: u64,
     duplicates_across: u64,
     opted_out: u64,
+    left_out: &'a [LeftOut],
     countries: std::collections::BTreeMap<String, u64>,
     starts_at: Option<String>,
     allowed_rate: f64,
@@ -141,7 +143,7 @@ struct PlanShown<'a> {
 
 impl<'a> PlanShown<'a> {
     fn new(prepared: &'a Prepared, ground: &Ground) -> Self {
-        let Prepared { name, people, plan, schedule, warnings } = prepared;
+        let Prepared { name, people, plan, schedule, warnings, .. } = prepared;
         let shares = Shares::of(plan, &people.countries);
         let steps = plan.places().map(|(index, step)| StepShown {
             step: index.get() + 1,
@@ -170,11 +172,13 @@ impl<'a> PlanShown<'a> {
             name: name.as_deref(),
             audience: &people.label,
             recipients: people.recipients,
-            excluded: people.excluded.len(),
+            excluded: people.excluded.numbers.len(),
+            exclude_unreadable: people.excluded.unreadable(),
             invalid: people.invalid,
             duplicates: people.duplicates,
             duplicates_across: people.across,
             opted_out: people.opted_out,
+            left_out: &people.left_out,
             countries: people.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect(),
             starts_at: schedule.at.map(|at| at.rfc3339()),
             allowed_rate: ground.allowed(plan),
@@ -206,7 +210,7 @@ fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
 }
 
 fn lines(prepared: &Prepared, file: &str, ground: &Ground, paint: Paint) -> Vec<String> {
-    let Prepared { name, people, plan, schedule, warnings } = prepared;
+    let Prepared { name, people, plan, schedule, warnings, country } = prepared;
     let title = name.clone().unwrap_or_else(|| file.to_owned());
     let mut lines = vec![format!(
         "{}  {}",
@@ -215,7 +219,7 @@ fn lines(prepared: &Prepared, file: &str, ground: &Ground, paint: Paint) -> Vec<
     )];
     lines.extend(left_out(prepared).map(|said| format!("  {}", paint.dim(said))));
     let when = match schedule.at {
-        Some(at) => format!("begins {}", words::moment(at)),
+        Some(at) => format!("begins {}", moment(at, plan.time_zone)),
         None => "begins at once".to_owned(),
     };
     let shares = Shares::of(plan, &people.countries);
@@ -258,8 +262,12 @@ fn lines(prepared: &Prepared, file: &str, ground: &Ground, paint: Paint) -> Vec<
         }
     }
     lines.push(String::new());
+    for source in &people.left_out {
+        lines.extend(rejected(source, *country, paint));
+    }
     match warnings.len() {
-        0 => lines.push(paint.good("Nothing is wrong.")),
+        0 if people.left_out.is_empty() => lines.push(paint.good("Nothing is wrong.")),
+        0 => lines.push(paint.good("Nothing else is wrong.")),
         number => {
             lines.push(format!(
                 "{} {}",
@@ -278,16 +286,38 @@ fn left_out(prepared: &Prepared) -> Option<String> {
     let people = &prepared.people;
     let parts: Vec<String> = [
         (people.invalid, "invalid"),
-        (people.duplicates, "twice in the file"),
+        (people.duplicates, "duplicates"),
         (people.across, "duplicates across sources"),
         (people.opted_out, "opted out"),
-        (people.excluded.len() as u64, "excluded by the campaign"),
+        (people.excluded.numbers.len() as u64, "excluded by the campaign"),
     ]
     .into_iter()
     .filter(|(number, _)| *number > 0)
     .map(|(number, why)| format!("{} {why}", count(number)))
     .collect();
     (!parts.is_empty()).then(|| format!("left out: {}", words::list(&parts)))
+}
+
+/// Why rows of a source get nothing, and where to look at each of them.
+fn rejected(left_out: &LeftOut, country: Option<Country>, paint: Paint) -> Vec<String> {
+    let reasons: Vec<String> =
+        left_out.reasons.iter().map(|(reason, number)| format!("{} {reason}", count(*number))).collect();
+    let (row, told) = match &left_out.file {
+        Some(file) => {
+            let country = country.map(|country| format!(" --country {country}")).unwrap_or_default();
+            let check = format!("each with its line: volley audience check {}", shell(&file.display().to_string()));
+            (of(left_out.total(), "row", "rows"), format!("{check}{country}"))
+        }
+        None => {
+            let named: Vec<String> =
+                left_out.examples.iter().map(|example| format!("\"{}\": {}", example.value, example.reason)).collect();
+            (of(left_out.total(), "number", "numbers"), named.join("; "))
+        }
+    };
+    vec![
+        format!("{} {row} of {} left out: {}", paint.so_so("•"), left_out.source, words::list(&reasons)),
+        paint.dim(format!("  {told}")),
+    ]
 }
 
 /// `only SG, MY: for 800 of 1,000 people`.

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::find;
-use crate::campaign::Report;
+use super::{find, why};
+use crate::campaign::{Report, moment};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::watch::{fell_back, outcome_notes, took};
-use crate::cli::words::{bar, count, count_or_dash, list, moment, of, percent, span};
+use crate::cli::words::{bar, count, count_or_dash, list, of, percent, shell, span};
 use crate::cli::{Exit, Ground};
 use crate::domain::{BatchState, Outcome, Timestamp};
 use crate::store::Batch;
@@ -81,11 +81,17 @@ pub(in crate::cli) fn lines(report: &Report, batch: &Batch, now: Timestamp, pain
     for unknown in report.unknown.iter().take(NAMED) {
         lines.push(paint.dim(format!("  {} to {}, step {}", unknown.message, unknown.msisdn, unknown.step)));
     }
+    let named = report.unknown.len().min(NAMED) as u64;
+    let more = i128::from(report.unknown_count) - i128::from(named);
+    if named > 0 && more > 0 {
+        let all = format!("volley message list {} --unknown", shell(&report.name));
+        lines.push(paint.dim(format!("  and {} more: {all}", count(more))));
+    }
     lines
 }
 
 fn headline(report: &Report, batch: &Batch, paint: Paint) -> String {
-    let why = batch.why.as_ref().map(|why| format!(" · {why}")).unwrap_or_default();
+    let why = why(batch).map(|why| format!(" · {why}")).unwrap_or_default();
     let state = match report.state {
         BatchState::Settled => paint.good("settled: every message has its outcome"),
         BatchState::Finished => paint.good("finished: nothing is left to hand over, last receipts may still come"),
@@ -98,13 +104,13 @@ fn when(report: &Report, batch: &Batch, now: Timestamp) -> String {
     let mut said = vec![of(report.audience, "person", "people"), format!("from {}", batch.audience)];
     match (batch.started_at, batch.starts_at) {
         (Some(begun), _) => {
-            said.push(format!("begun {}", moment(begun)));
+            said.push(format!("begun {}", moment(begun, report.zone)));
             said.extend(took(batch, now).map(|took| match report.state {
                 BatchState::Settled => format!("took {}", span(took)),
                 _ => format!("{} ago", span(took)),
             }));
         }
-        (None, Some(at)) => said.push(format!("begins {}", moment(at))),
+        (None, Some(at)) => said.push(format!("begins {}", moment(at, report.zone))),
         (None, None) => {}
     }
     said.join(" · ")

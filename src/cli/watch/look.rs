@@ -2,7 +2,8 @@
 
 use crate::campaign::{Report, Show, Stranded};
 use crate::cli::Ground;
-use crate::domain::{BatchId, Content, Plan, Timestamp};
+use crate::cli::obstacles::Obstacle;
+use crate::domain::{BatchId, BatchState, Content, Plan, Timestamp};
 use crate::store::{Batch, Hold, Store};
 
 #[derive(Debug)]
@@ -11,15 +12,15 @@ pub(in crate::cli) struct Look {
     pub(in crate::cli) batch: Batch,
     pub(in crate::cli) show: Show,
     pub(in crate::cli) report: Report,
-    /// What keeps its lanes or templates from sending.
-    pub(in crate::cli) holds: Vec<Hold>,
+    /// What keeps it from moving.
+    pub(in crate::cli) obstacles: Vec<Obstacle>,
     /// Whether a server is running on this database.
     pub(in crate::cli) server: bool,
     pub(in crate::cli) next_due: Option<Timestamp>,
 }
 
 /// Looks again and again; what never changes is read once.
-pub(super) struct Looking<'a> {
+pub(in crate::cli) struct Looking<'a> {
     ground: &'a Ground,
     store: &'a dyn Store,
     id: BatchId,
@@ -28,13 +29,13 @@ pub(super) struct Looking<'a> {
 }
 
 impl<'a> Looking<'a> {
-    pub(super) async fn new(ground: &'a Ground, store: &'a dyn Store, id: BatchId) -> anyhow::Result<Self> {
+    pub(in crate::cli) async fn new(ground: &'a Ground, store: &'a dyn Store, id: BatchId) -> anyhow::Result<Self> {
         let plan = store.plan(id).await?.ok_or_else(|| anyhow::anyhow!("the campaign is gone"))?;
         let allowed = ground.allowed(&plan);
         Ok(Self { ground, store, id, plan, allowed })
     }
 
-    pub(super) async fn look(&mut self) -> anyhow::Result<Look> {
+    pub(in crate::cli) async fn look(&mut self) -> anyhow::Result<Look> {
         let store = self.store;
         // The state first: what is counted afterwards can only be further on.
         let batch = store.batch(self.id).await?.ok_or_else(|| anyhow::anyhow!("the campaign is gone"))?;
@@ -46,11 +47,20 @@ impl<'a> Looking<'a> {
         if !server {
             show.rate.now = 0.0;
         }
-        let mut holds = store.holds().await?;
-        holds.retain(|hold| self.concerns(hold));
-        let next_due = store.next_due(self.id).await?;
         let report = Report::of(&batch, Some(&self.plan), &tallies);
-        Ok(Look { at, batch, show, report, holds, server, next_due })
+        // What has left already waits for no lane.
+        let sends = matches!(batch.state, BatchState::Scheduled | BatchState::Running | BatchState::Paused);
+        let holds = store.holds().await?.into_iter().filter(|hold| sends && self.concerns(hold));
+        let mut obstacles: Vec<Obstacle> = holds.map(Obstacle::Held).collect();
+        obstacles.extend(show.stranded.iter().cloned().map(Obstacle::Gone));
+        let is_over = match batch.state {
+            BatchState::Settled => true,
+            BatchState::Cancelled => report.open == 0,
+            _ => false,
+        };
+        obstacles.extend((!server && !is_over).then_some(Obstacle::NoServer));
+        let next_due = store.next_due(self.id).await?;
+        Ok(Look { at, batch, show, report, obstacles, server, next_due })
     }
 
     fn concerns(&self, hold: &Hold) -> bool {

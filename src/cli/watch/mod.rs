@@ -8,12 +8,14 @@ use serde::Serialize;
 use super::campaign::report::is_incomplete;
 use super::campaign::{Until, find};
 use super::interrupt::Interrupts;
+use super::obstacles::{Obstacle, ObstacleShown};
 use super::out::{self, Screen, To};
-use super::{Exit, Ground, holds, stranded};
+use super::{Exit, Ground};
+use crate::campaign::time_of_day;
 use crate::domain::{BatchId, BatchState, Span, Timestamp};
 use crate::store::{Batch, Store};
 
-pub(super) use look::Look;
+pub(super) use look::{Look, Looking};
 pub(super) use view::{fell_back, outcome_notes};
 
 /// How often the store is looked into.
@@ -56,7 +58,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let look = tokio::select! {
         look = follow(ground, store.as_ref(), batch.id, args.wait, how) => look?,
         () = interrupts.next() => {
-            out::talk(format_args!("It goes on without being watched; it is {}.", batch.state));
+            out::talk(unwatched(ground, store.as_ref(), batch.id).await?.1);
             return Ok(Exit::Done);
         }
     };
@@ -95,7 +97,7 @@ pub(super) async fn follow(
 ) -> anyhow::Result<Look> {
     let begun = ground.now();
     let mut teller = Teller::new(how, begun);
-    let mut looking = look::Looking::new(ground, store, batch).await?;
+    let mut looking = Looking::new(ground, store, batch).await?;
     loop {
         let look = looking.look().await?;
         let is_over = until.is_met(&look);
@@ -107,20 +109,25 @@ pub(super) async fn follow(
     }
 }
 
+/// Where a campaign stands that is followed no longer, and in a sentence whether it goes on without that.
+pub(super) async fn unwatched(
+    ground: &Ground,
+    store: &dyn Store,
+    batch: BatchId,
+) -> anyhow::Result<(BatchState, String)> {
+    let Look { batch, show, obstacles, .. } = Looking::new(ground, store, batch).await?.look().await?;
+    let said = match (batch.state, &obstacles[..]) {
+        (state @ (BatchState::Settled | BatchState::Cancelled), _) => format!("It is {state}."),
+        (state, [first, ..]) => format!("It is {state}, but {}.", first.sentence(&show.name)),
+        (state, []) => format!("It goes on without being watched; it is {state}."),
+    };
+    Ok((batch.state, said))
+}
+
 /// What keeps a campaign from moving although it may: one sentence each, with what to do.
 pub(super) async fn obstacles(ground: &Ground, store: &dyn Store, batch: BatchId) -> anyhow::Result<Vec<String>> {
-    let look = look::Looking::new(ground, store, batch).await?.look().await?;
-    let held = |hold: &crate::store::Hold| {
-        format!("{} is held: {}; {}", holds::what(hold), hold.reason, holds::what_to_do(hold))
-    };
-    let mut obstacles: Vec<String> = look.holds.iter().map(held).collect();
-    let gone = look.show.stranded.iter();
-    obstacles
-        .extend(gone.map(|gone| format!("{}; {}", stranded::what(gone), stranded::what_to_do(gone, &look.show.name))));
-    if !look.server {
-        obstacles.push(view::NO_SERVER.to_owned());
-    }
-    Ok(obstacles)
+    let look = Looking::new(ground, store, batch).await?.look().await?;
+    Ok(look.obstacles.iter().map(|obstacle| obstacle.sentence(&look.show.name)).collect())
 }
 
 /// Whatever shows it.
@@ -154,7 +161,7 @@ impl Teller {
                 let pause = Span::from_millis(pause).clamp(LINES, LINES_LATER);
                 let due = told.as_ref().is_none_or(|(at, said)| *said != line && look.at.since(*at) >= pause);
                 if due || is_over {
-                    to.line(format_args!("{}  {line}", super::words::time_of_day(look.at)))?;
+                    to.line(format_args!("{}  {line}", time_of_day(look.at, look.report.zone)))?;
                     *told = Some((look.at, line));
                 }
             }
@@ -173,22 +180,33 @@ impl Teller {
 
 /// Says once that nothing will happen, where nothing will.
 fn nobody_sends(look: &Look, said: &mut bool) {
-    if !look.server && !*said && !Until::Settled.is_met(look) {
-        out::talk(view::NO_SERVER);
+    let nobody = look.obstacles.iter().find(|obstacle| matches!(obstacle, Obstacle::NoServer));
+    if let Some(nobody) = nobody.filter(|_| !*said) {
+        out::talk(nobody.sentence(&look.show.name));
     }
-    *said = !look.server;
+    *said = nobody.is_some();
 }
 
+/// Where a campaign stands, for JSON.
 #[derive(Serialize)]
-struct Shown<'a> {
+pub(super) struct Shown<'a> {
     #[serde(flatten)]
     show: &'a crate::campaign::Show,
+    /// When it begins, where it was scheduled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    starts_at: Option<String>,
     server: bool,
+    obstacles: Vec<ObstacleShown>,
 }
 
 impl<'a> Shown<'a> {
-    fn new(look: &'a Look) -> Self {
-        Self { show: &look.show, server: look.server }
+    pub(super) fn new(look: &'a Look) -> Self {
+        Self {
+            show: &look.show,
+            starts_at: look.batch.starts_at.map(Timestamp::rfc3339),
+            server: look.server,
+            obstacles: look.obstacles.iter().map(|obstacle| obstacle.shown(&look.show.name)).collect(),
+        }
     }
 }
 

@@ -3,36 +3,27 @@
 use console::measure_text_width;
 
 use super::{Look, took};
-use crate::campaign::{Counts, FellBack, Report};
+use crate::campaign::{FellBack, Report, moment};
+use crate::cli::campaign::{state, why};
+use crate::cli::obstacles::Obstacle;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
-use crate::cli::words::{about, count, count_or_dash, moment, of, percent, rate, span, time_for};
-use crate::cli::{holds, stranded};
+use crate::cli::words::{about, count, count_or_dash, of, percent, rate, span, time_for};
 use crate::domain::BatchState;
-
-pub(super) const NO_SERVER: &str = "no server is running on this database: start `volley serve`";
 
 /// Columns that a bar may take.
 const BAR_MOST: usize = 72;
 
 /// Everything, as lines of a terminal that is so many columns wide.
 pub(super) fn frame(look: &Look, width: usize, paint: Paint) -> Vec<String> {
-    let mut lines = vec![title(look, paint), bar(look, width, paint), legend(look, paint), String::new()];
+    let mut lines = vec![title(look, paint), bar(look, width, paint), legend(look, width, paint), String::new()];
     lines.extend(funnel(look, width, paint));
     lines.push(String::new());
     lines.push(pace(look));
     lines.extend(outcome_notes(&look.report).into_iter().map(|note| paint.dim(note)));
-    for hold in &look.holds {
-        let what = format!("{} is held: {}", holds::what(hold), holds::why(hold, look.at));
-        lines.push(format!("{} {what}", paint.so_so("!")));
-        lines.push(format!("  {}", paint.dim(holds::what_to_do(hold))));
-    }
-    for gone in &look.show.stranded {
-        lines.push(format!("{} {}", paint.so_so("!"), stranded::what(gone)));
-        lines.push(format!("  {}", paint.dim(stranded::what_to_do(gone, &look.show.name))));
-    }
-    if !look.server && !super::Until::Settled.is_met(look) {
-        lines.push(format!("{} {NO_SERVER}", paint.bad("!")));
+    for obstacle in &look.obstacles {
+        lines.push(format!("{} {}", paint.so_so("!"), obstacle.what_since(look.at)));
+        lines.push(format!("  {}", paint.dim(obstacle.what_to_do(&look.show.name))));
     }
     lines
 }
@@ -45,11 +36,11 @@ fn title(look: &Look, paint: Paint) -> String {
     };
     let begins = look.batch.starts_at.filter(|at| *at > look.at);
     let since = match (begins, took(&look.batch, look.at)) {
-        (Some(at), _) => format!(" · begins {}, in {}", moment(at), about(at.since(look.at))),
+        (Some(at), _) => format!(" · begins {}, in {}", moment(at, look.report.zone), about(at.since(look.at))),
         (None, Some(took)) => format!(" · {}", about(took)),
         (None, None) => String::new(),
     };
-    let why = look.batch.why.as_ref().map(|why| format!(" · {why}")).unwrap_or_default();
+    let why = why(&look.batch).map(|why| format!(" · {why}")).unwrap_or_default();
     format!("{}  {state}{}", paint.bold(&look.show.name), paint.dim(format!("{since}{why}")))
 }
 
@@ -65,7 +56,7 @@ fn bar(look: &Look, width: usize, paint: Paint) -> String {
             .min(columns.try_into().unwrap_or(0))
     };
     let done = place(counts.done);
-    let left = place(counts.done + counts.awaiting).max(done);
+    let left = place(counts.done + counts.to_come(look.batch.state)).max(done);
     format!(
         "{}{}{} {}",
         paint.good("█".repeat(done)),
@@ -75,12 +66,17 @@ fn bar(look: &Look, width: usize, paint: Paint) -> String {
     )
 }
 
-fn legend(look: &Look, paint: Paint) -> String {
+fn legend(look: &Look, width: usize, paint: Paint) -> String {
+    let whole = legend_with(look, "handed over, receipts to come", paint);
+    if measure_text_width(&whole) <= width { whole } else { legend_with(look, "handed over", paint) }
+}
+
+fn legend_with(look: &Look, handed_over: &str, paint: Paint) -> String {
     let counts = look.show.counts;
     let parts = [
         (paint.good("█"), counts.done, "done"),
-        (paint.so_so("▒"), counts.awaiting, "handed over, receipts to come"),
-        (paint.dim("░"), to_hand_over(counts), "to hand over"),
+        (paint.so_so("▒"), counts.to_come(look.batch.state), handed_over),
+        (paint.dim("░"), counts.to_hand_over(look.batch.state), "to hand over"),
     ];
     let said = parts.into_iter().map(|(sign, number, what)| format!("{sign} {} {what}", count(number)));
     said.collect::<Vec<_>>().join("   ")
@@ -88,20 +84,10 @@ fn legend(look: &Look, paint: Paint) -> String {
 
 /// How each step goes. Why people fell back stands behind the numbers, or below them where the terminal is narrow.
 fn funnel(look: &Look, width: usize, paint: Paint) -> Vec<String> {
-    let mut table = Table::new(&["", "", ">handed over", ">sent", ">delivered", ">read", ">undelivered", ">fell back"]);
-    for step in &look.report.steps {
-        table.row([
-            paint.dim(step.step),
-            step.channel.to_string(),
-            count_or_dash(step.handed_over),
-            count_or_dash(step.sent),
-            paint.good(count_or_dash(step.delivered)),
-            count_or_dash(step.read),
-            count_or_dash(step.undelivered),
-            paint.so_so(count_or_dash(step.fell_back.total())),
-        ]);
+    let mut lines = funnel_table(look, true, paint);
+    if lines.iter().any(|line| measure_text_width(line) > width) {
+        lines = funnel_table(look, false, paint);
     }
-    let mut lines = table.lines(paint);
     let reasons: Vec<String> = look.report.steps.iter().map(|step| fell_back(&step.fell_back)).collect();
     let fits = |(line, reason): (&String, &String)| measure_text_width(line) + 2 + measure_text_width(reason) < width;
     // The first line is the header.
@@ -122,6 +108,36 @@ fn funnel(look: &Look, width: usize, paint: Paint) -> Vec<String> {
     apart
 }
 
+/// With all that is counted, or only with what decides, where the terminal is narrow.
+fn funnel_table(look: &Look, whole: bool, paint: Paint) -> Vec<String> {
+    let all = [
+        ("", true),
+        ("", true),
+        (">handed over", true),
+        (">sent", whole),
+        (">delivered", true),
+        (">read", whole),
+        (">undelivered", true),
+        (">fell back", true),
+    ];
+    let shown = |cells: [String; 8]| all.iter().zip(cells).filter(|((_, shown), _)| *shown).map(|(_, cell)| cell);
+    let names: Vec<&str> = all.iter().filter(|(_, shown)| *shown).map(|(name, _)| *name).collect();
+    let mut table = Table::new(&names);
+    for step in &look.report.steps {
+        table.row(shown([
+            paint.dim(step.step),
+            step.channel.to_string(),
+            count_or_dash(step.handed_over),
+            count_or_dash(step.sent),
+            paint.good(count_or_dash(step.delivered)),
+            count_or_dash(step.read),
+            count_or_dash(step.undelivered),
+            paint.so_so(count_or_dash(step.fell_back.total())),
+        ]));
+    }
+    table.lines(paint)
+}
+
 /// Why messages went on to the next step: `365 deadline · 247 undelivered`.
 pub(in crate::cli) fn fell_back(fell: &FellBack) -> String {
     let parts = [
@@ -136,14 +152,9 @@ pub(in crate::cli) fn fell_back(fell: &FellBack) -> String {
     said.map(|(number, why)| format!("{} {why}", count(number))).collect::<Vec<_>>().join(" · ")
 }
 
-/// What has not left yet, claimed or not.
-const fn to_hand_over(counts: Counts) -> i64 {
-    counts.queued + counts.sending
-}
-
 /// How fast it goes, and what comes next.
 fn pace(look: &Look) -> String {
-    let waits = to_hand_over(look.show.counts);
+    let waits = look.show.counts.to_hand_over(look.batch.state);
     let mut said = Vec::new();
     if waits > 0 || look.show.rate.now > 0.0 {
         said.push(format!("{} now, {} allowed", rate(look.show.rate.now), rate(look.show.rate.allowed)));
@@ -192,10 +203,13 @@ pub(in crate::cli) fn outcome_notes(report: &Report) -> Vec<String> {
 /// One line for logs and pipes.
 pub(super) fn line(look: &Look) -> String {
     let counts = look.show.counts;
-    let mut said =
-        vec![look.batch.state.to_string(), format!("{} of {} done", count(counts.done), count(look.report.audience))];
-    if to_hand_over(counts) > 0 {
-        said.push(format!("{} to hand over", count(to_hand_over(counts))));
+    let mut said = vec![
+        state(&look.batch, look.report.zone),
+        format!("{} of {} done", count(counts.done), count(look.report.audience)),
+    ];
+    let waits = counts.to_hand_over(look.batch.state);
+    if waits > 0 {
+        said.push(format!("{} to hand over", count(waits)));
         said.push(format!("{} of {}", rate(look.show.rate.now), rate(look.show.rate.allowed)));
     }
     for step in look.report.steps.iter().filter(|step| step.handed_over > 0) {
@@ -213,11 +227,8 @@ pub(super) fn line(look: &Look) -> String {
             count(look.report.delivered_twice)
         ));
     }
-    for hold in &look.holds {
-        said.push(format!("{} is held: {} ({})", holds::what(hold), hold.reason, holds::what_to_do(hold)));
-    }
-    for gone in &look.show.stranded {
-        said.push(format!("{} ({})", stranded::what(gone), stranded::what_to_do(gone, &look.show.name)));
+    for obstacle in look.obstacles.iter().filter(|obstacle| !matches!(obstacle, Obstacle::NoServer)) {
+        said.push(format!("{} ({})", obstacle.what(), obstacle.what_to_do(&look.show.name)));
     }
     if look.batch.state == BatchState::Settled
         && let Some(took) = took(&look.batch, look.at)

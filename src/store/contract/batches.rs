@@ -209,7 +209,7 @@ async fn a_batch_moves_only_from_where_it_was_expected(desk: Desk) {
 }
 
 async fn times_are_set_on_the_way_in_and_never_again(desk: Desk) {
-    use BatchState::{Finished, Paused, Running, Scheduled, Settled};
+    use BatchState::{Cancelled, Cancelling, Finished, Paused, Running, Scheduled, Settled};
     let audience = desk.audience(None, 1).await;
     let batch = desk.begin_batch_of(None, audience).await;
     desk.publish_batch(batch, Scheduled, desk.now()).await.unwrap();
@@ -222,6 +222,13 @@ async fn times_are_set_on_the_way_in_and_never_again(desk: Desk) {
     }
     let told = desk.batch(batch).await.unwrap().unwrap();
     assert_eq!((told.started_at, told.finished_at, told.settled_at), (Some(at(1)), Some(at(4)), Some(at(5))));
+    assert_eq!(told.cancelled_at, None);
+    let other = desk.batch_of(1).await;
+    for (second, from, to) in [(6, Running, Cancelling), (7, Cancelling, Cancelled), (8, Cancelled, Cancelled)] {
+        desk.move_batch(other, vec![from], to, None, at(second)).await.unwrap();
+    }
+    let told = desk.batch(other).await.unwrap().unwrap();
+    assert_eq!((told.cancelled_at, told.settled_at), (Some(at(6)), Some(at(8))));
 }
 
 async fn batches_are_listed_by_state_in_order_of_launch(desk: Desk) {

@@ -7,6 +7,9 @@ for_every_store!(
     a_claim_writes_down_the_places_it_takes,
     a_full_tier_lets_holders_pass_and_keeps_back_who_is_new,
     newcomers_pass_in_order_as_far_as_the_places_go,
+    who_is_kept_back_takes_nothing_away_from_the_queues_behind,
+    however_many_queues_are_kept_back_a_claim_looks_at_few_and_the_next_one_at_others,
+    places_older_than_asked_are_forgotten,
     a_place_is_held_for_a_day,
     who_wants_nothing_passes_a_full_tier_and_takes_no_place,
     a_place_that_is_given_back_is_free,
@@ -79,6 +82,57 @@ async fn newcomers_pass_in_order_as_far_as_the_places_go(desk: Desk) {
     let expected = (0..4).map(|n| (first, n)).chain((0..5).map(|n| (second, n)));
     assert_eq!(passed, expected.collect::<Vec<_>>());
     assert_eq!(desk.places().await.len(), 5);
+}
+
+async fn who_is_kept_back_takes_nothing_away_from_the_queues_behind(desk: Desk) {
+    let holders = desk.batch_of(2).await;
+    desk.claim_in_tier(holders, 2, 2).await;
+    let newcomers = desk.batch_of(9).await;
+    desk.claim_in_tier(newcomers, 2, 0).await;
+    let again = desk.batch_of(2).await;
+    let claim = desk.claim_of(newcomers, 2).await;
+    let tier = Some(TierUse { portfolio: "acme".to_owned(), places: 0, since: desk.now() - DAY });
+    let queues = vec![(newcomers, StepIndex::FIRST), (again, StepIndex::FIRST)];
+    let set = desk.claim(Claim { queues, tier, ..claim }).await.unwrap();
+    let passed: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
+    assert_eq!(passed, [(again, 0), (again, 1)]);
+    assert_eq!(set.kept_back, [(newcomers, StepIndex::FIRST)]);
+    assert!(set.drained.is_empty(), "the second held as many as were asked for");
+}
+
+async fn however_many_queues_are_kept_back_a_claim_looks_at_few_and_the_next_one_at_others(desk: Desk) {
+    let audience = desk.audience(None, 1).await;
+    let mut queues = Vec::new();
+    for _ in 0..400 {
+        let batch = desk.begin_batch_of(None, audience).await;
+        desk.spread(desk.spread_of(batch, audience, 1).await).await.unwrap();
+        desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+        queues.push((batch, StepIndex::FIRST));
+    }
+    let claim = desk.claim_of(queues[0].0, 1_000).await;
+    let (mut left, mut claims) = (queues, 0);
+    while !left.is_empty() {
+        let tier = Some(TierUse { portfolio: "acme".to_owned(), places: 0, since: desk.now() - DAY });
+        let set = desk.claim(Claim { queues: left.clone(), tier, ..claim.clone() }).await.unwrap();
+        assert!(set.messages.is_empty() && set.drained.is_empty());
+        assert!(!set.kept_back.is_empty(), "a claim gets on");
+        left.retain(|queue| !set.kept_back.contains(queue));
+        claims += 1;
+    }
+    assert!((2..9).contains(&claims), "{claims} claims");
+}
+
+async fn places_older_than_asked_are_forgotten(desk: Desk) {
+    // More than one piece.
+    let first = desk.batch_of(7_000).await;
+    desk.claim_in_tier(first, 7_000, 7_000).await;
+    desk.clock.advance(Span::from_secs(9));
+    let second = desk.batch_of(2).await;
+    desk.claim_in_tier(second, 2, 0).await;
+    desk.forget_places(at(-1)).await.unwrap();
+    assert_eq!(desk.places().await.len(), 7_000);
+    desk.forget_places(at(0)).await.unwrap();
+    assert_eq!(desk.places().await, [(person(0), at(9)), (person(1), at(9))]);
 }
 
 async fn a_place_is_held_for_a_day(desk: Desk) {

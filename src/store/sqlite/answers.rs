@@ -235,6 +235,14 @@ impl Store for Sqlite {
         self.read("read a tier", move |c| Box::pin(async move { tiers::places(c, &portfolio, since).await })).await
     }
 
+    async fn forget_places(&self, before: Timestamp) -> Result<()> {
+        let mut after = Some(tiers::START);
+        while let Some(from) = after {
+            after = self.write("forget places of a tier", move |c| Box::pin(tiers::forget(c, from, before))).await?;
+        }
+        Ok(())
+    }
+
     async fn give_back_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()> {
         let portfolio = portfolio.to_owned();
         let verb = "give back places of a tier";
@@ -298,5 +306,9 @@ impl Store for Sqlite {
 
     async fn close(&self) {
         self.shut().await;
+    }
+
+    async fn ended(&self) {
+        self.writer.ended().await;
     }
 }

@@ -286,6 +286,7 @@ fn batch(row: &SqliteRow) -> Work<Batch> {
         starts_at: maybe_moment(row, "starts_at")?,
         created_at: moment(row, "created_at")?,
         started_at: maybe_moment(row, "started_at")?,
+        cancelled_at: maybe_moment(row, "cancelled_at")?,
         finished_at: maybe_moment(row, "finished_at")?,
         settled_at: maybe_moment(row, "settled_at")?,
         pace: (row.try_get("pace")?, moment(row, "pace_at")?),
@@ -329,6 +330,7 @@ pub(super) async fn move_on(
     let moved = sqlx::query(
         "UPDATE batch SET state = ?3, state_why = coalesce(?4, state_why),
                 started_at = iif(?3 = ?6, coalesce(started_at, ?5), started_at),
+                cancelled_at = iif(?3 = ?10, coalesce(cancelled_at, ?5), cancelled_at),
                 finished_at = iif(?3 IN (?7, ?8), coalesce(finished_at, ?5), finished_at),
                 settled_at = iif(?3 = ?8 OR (?3 = ?9 AND state = ?9), coalesce(settled_at, ?5), settled_at)
          WHERE id = ?1 AND state IN (SELECT value FROM json_each(?2))",
@@ -342,6 +344,7 @@ pub(super) async fn move_on(
     .bind(BatchState::Finished.code())
     .bind(BatchState::Settled.code())
     .bind(BatchState::Cancelled.code())
+    .bind(BatchState::Cancelling.code())
     .execute(&mut *connection)
     .await?
     .rows_affected();

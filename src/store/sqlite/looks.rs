@@ -34,7 +34,7 @@ const SENDING_BATCHES: &str =
     "SELECT batch FROM tally WHERE count = ?1 GROUP BY batch HAVING sum(n) > 0 ORDER BY batch";
 
 /// Walks over a batch, once after a crash: an index that saves it would cost two writes for each message that is sent.
-const IN_FLIGHT: &str =
+pub(super) const IN_FLIGHT: &str =
     packed!(message_line!(), "message WHERE batch = ?1 AND n > ?2 AND state = 1 ORDER BY n LIMIT ?3");
 
 pub(super) async fn in_flight(

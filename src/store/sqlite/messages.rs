@@ -19,26 +19,37 @@ use crate::store::{Change, Claim, Claimed, ClaimedSet, Drained, Loaded};
 /// Counters of all batches that a group touches.
 pub(super) type Moves = HashMap<BatchId, Tallies>;
 
+/// Messages that one claim looks at, unless it may take more: what a full tier keeps back is looked at in vain, and no
+/// transaction may last for long because of it.
+const LOOKED_AT_MAX: usize = 4_000;
+/// A queue costs as much as so many messages, however few there are in it.
+const A_LOOK: usize = 20;
+
 pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Work<ClaimedSet> {
     let mut set = ClaimedSet::default();
     let mut moves = Moves::new();
     let mut gate = claim.tier.map(Gate::new);
     let mut left = usize::try_from(claim.limit).unwrap_or(usize::MAX);
+    let mut patience = left.max(LOOKED_AT_MAX);
     for (batch, step) in claim.queues {
-        if left == 0 {
+        if left == 0 || patience < left {
             break;
         }
         let mut queue = look_at_queue(connection, claim.lane, batch, step, claim.now, left).await?;
         let seen = queue.len();
+        patience = patience.saturating_sub(seen + A_LOOK);
         if let Some(gate) = &mut gate {
             gate.pass(connection, &mut queue).await?;
         }
         set_off(connection, batch, &queue, claim.now).await?;
-        if seen < left && queue.len() == seen {
+        if queue.len() == seen && seen < left {
             let next = next_in_queue(connection, claim.lane, batch, step, claim.now).await?;
             set.drained.push(Drained { queue: (batch, step), next });
+        } else if queue.is_empty() {
+            set.kept_back.push((batch, step));
         }
-        left -= seen;
+        // Who is kept back takes nothing away from the queues behind.
+        left -= queue.len();
         let tallies = moves.entry(batch).or_default();
         for claimed in &queue {
             let after = &claimed.message.present;

@@ -227,6 +227,7 @@ async fn migrate(connection: &mut SqliteConnection, url: &str) -> Result<()> {
     }
     MIGRATIONS.run(connection).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::VersionMissing(_) => Error::Newer { place: url.to_owned() },
+        sqlx::migrate::MigrateError::VersionMismatch(_) => Error::OtherBuild { place: url.to_owned() },
         sqlx::migrate::MigrateError::Execute(source) | sqlx::migrate::MigrateError::ExecuteMigration(source, _) => {
             open_error(url, source)
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use sqlx::SqliteConnection;
+use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::messages::number;
@@ -20,6 +20,24 @@ pub(super) const RESTORE: &str = "UPDATE tier_place SET at = before
 
 pub(super) const FREE: &str = "DELETE FROM tier_place
      WHERE portfolio = ?1 AND at = ?2 AND before IS NULL AND msisdn IN (SELECT value FROM json_each(?3))";
+
+/// A place by its key.
+pub(super) type Place = (String, i64);
+
+/// In front of all places.
+pub(super) const START: Place = (String::new(), 0);
+
+/// Places that are looked at in one transaction.
+const PIECE: i64 = 5_000;
+
+/// The last place of a piece. Walks along the key: no index tells how old places are, since every claim would pay for it.
+pub(super) const PIECE_END: &str = "SELECT portfolio, msisdn FROM tier_place WHERE (portfolio, msisdn) > (?1, ?2)
+     ORDER BY portfolio, msisdn LIMIT 1 OFFSET ?3";
+
+pub(super) const FORGET: &str =
+    "DELETE FROM tier_place WHERE (portfolio, msisdn) > (?1, ?2) AND (portfolio, msisdn) <= (?3, ?4) AND at <= ?5";
+
+pub(super) const FORGET_REST: &str = "DELETE FROM tier_place WHERE (portfolio, msisdn) > (?1, ?2) AND at <= ?3";
 
 /// Lets people of one claim in, as far as its places go.
 pub(super) struct Gate {
@@ -94,6 +112,24 @@ pub(super) async fn places(
         .fetch_all(connection)
         .await?;
     rows.iter().map(|row| Ok((msisdn(row, "msisdn")?, moment(row, "at")?))).collect()
+}
+
+/// Forgets those of one piece that were taken at `before` or earlier. Returns where the next piece begins.
+pub(super) async fn forget(
+    connection: &mut SqliteConnection,
+    (portfolio, person): Place,
+    before: Timestamp,
+) -> Work<Option<Place>> {
+    let end = sqlx::query(PIECE_END).bind(&portfolio).bind(person).bind(PIECE - 1);
+    let Some(end) = end.fetch_optional(&mut *connection).await? else {
+        let rest = sqlx::query(FORGET_REST).bind(portfolio).bind(person).bind(before.millis());
+        rest.execute(connection).await?;
+        return Ok(None);
+    };
+    let end: Place = (end.try_get("portfolio")?, end.try_get("msisdn")?);
+    let piece = sqlx::query(FORGET).bind(portfolio).bind(person).bind(&end.0).bind(end.1).bind(before.millis());
+    piece.execute(connection).await?;
+    Ok(Some(end))
 }
 
 pub(super) async fn give_back(

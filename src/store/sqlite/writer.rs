@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::Fault;
 use super::turn::Turn;
@@ -93,13 +94,20 @@ pub(super) struct Writer {
     /// Nothing once the writer is closed.
     queue: Mutex<Option<Queue>>,
     task: Mutex<Option<JoinHandle<()>>>,
+    /// Cancelled when the task ends, however it ends.
+    ended: CancellationToken,
 }
 
 impl Writer {
     pub(super) fn start(connection: SqliteConnection, turn: Option<Turn>, clock: Arc<dyn Clock>) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(Loop { connection, jobs, turn, clock }.run());
-        Self { queue: Mutex::new(Some(queue)), task: Mutex::new(Some(task)) }
+        let ended = CancellationToken::new();
+        let at_the_end = ended.clone().drop_guard();
+        let task = tokio::spawn(async move {
+            let _at_the_end = at_the_end;
+            Loop { connection, jobs, turn, clock }.run().await;
+        });
+        Self { queue: Mutex::new(Some(queue)), task: Mutex::new(Some(task)), ended }
     }
 
     /// Runs `work` in the next group; answers after its commit.
@@ -113,6 +121,11 @@ impl Writer {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
         queue.ok_or(Error::Closed { verb })?.send(Box::new(task)).await.map_err(|_| Error::Closed { verb })?;
         answer.await.map_err(|_| Error::Closed { verb })?
+    }
+
+    /// Ends once the writer has: it was closed, or a verb has panicked.
+    pub(super) async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 
     /// Ends the writer after everything that was asked before.

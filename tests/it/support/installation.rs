@@ -9,6 +9,7 @@ use serde_json::Value;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use tempfile::TempDir;
+use volley::domain::{Channel, Msisdn};
 
 use super::process::{Ended, Process};
 use super::provider::Provider;
@@ -26,6 +27,8 @@ pub(crate) struct Shape {
     pub(crate) rate: u32,
     /// Messages in a request, where they go in batches.
     pub(crate) batch: Option<u32>,
+    /// Requests of a lane at the same time.
+    pub(crate) connections: u32,
 }
 
 pub(crate) struct Installation {
@@ -67,7 +70,8 @@ impl Installation {
             "[database]\nurl = \"sqlite://volley.db\"\n\
              [server]\nlisten = \"127.0.0.1:{port}\"\n\
              [provider]\nbase_url = \"{url}\"\nsub_account = \"acme\"\napi_key = \"practice\"\n\
-             webhook_authorization = \"Bearer practice\"\n"
+             webhook_authorization = \"Bearer practice\"\nconnections = {}\n",
+            shape.connections
         );
         if let Some(size) = shape.batch {
             writeln!(config, "send = \"batch\"\nbatch_size = {size}").unwrap();
@@ -147,12 +151,15 @@ impl Installation {
         row.and_then(|row| row.get::<Option<i64>, _>(0))
     }
 
-    /// Messages that are claimed and not recorded, by lane.
-    pub(crate) async fn in_flight(&mut self) -> Vec<(String, i64)> {
-        let sql =
-            "SELECT lane.name, count(*) FROM message JOIN lane ON lane.id = message.lane WHERE state = 1 GROUP BY 1";
+    /// Messages that are claimed and not recorded: to whom, and on which channel.
+    pub(crate) async fn in_flight(&mut self) -> Vec<(Msisdn, Channel)> {
+        let sql = "SELECT msisdn, channel FROM message JOIN lane ON lane.id = message.lane WHERE state = 1";
         let rows = sqlx::query(sql).fetch_all(&self.reader().await).await.unwrap();
-        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+        let one = |row: &sqlx::sqlite::SqliteRow| {
+            let number = u64::try_from(row.get::<i64, _>(0)).unwrap();
+            (Msisdn::try_from(number).unwrap(), Channel::from_code(row.get::<u8, _>(1)).unwrap())
+        };
+        rows.iter().map(one).collect()
     }
 
     pub(crate) async fn report(&self, campaign: &str) -> Value {

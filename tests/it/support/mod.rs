@@ -1,5 +1,6 @@
 //! What tests share: a world within this process, an installation of processes that can be killed, and waiting.
 
+pub(crate) mod by_hand;
 mod installation;
 mod process;
 mod provider;

@@ -173,9 +173,9 @@ impl World {
         let node = Node::start_over(parts, transport).await.unwrap();
         let intake = node.intake().unwrap();
         let proofs = Proofs::new(&self.config.provider);
-        let (store, stop) = (Arc::clone(&self.store), self.stop_api.clone());
+        let (store, clock, stop) = (Arc::clone(&self.store), Arc::clone(&self.clock), self.stop_api.clone());
         self.serving = Some(tokio::spawn(async move {
-            api::serve(listener, intake, proofs, store, stop).await.unwrap();
+            api::serve(listener, intake, proofs, store, clock, stop).await.unwrap();
         }));
         self.node = Some(node);
     }

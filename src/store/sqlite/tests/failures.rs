@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use sqlx::{Connection, SqliteConnection};
 
 use super::{Place, event};
@@ -73,6 +74,30 @@ async fn a_newer_database_is_left_alone() {
     sqlx::query(text).execute(&mut newer).await.unwrap();
     newer.close().await.unwrap();
     assert!(matches!(place.open().await, Err(Error::Newer { .. })));
+}
+
+#[tokio::test]
+async fn a_database_of_another_build_is_left_alone_and_says_so() {
+    let place = Place::new();
+    place.open().await.unwrap().close().await;
+    let mut other = raw(&place).await;
+    sqlx::query("UPDATE _sqlx_migrations SET checksum = x'00'").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    assert!(matches!(place.open().await, Err(Error::OtherBuild { .. })));
+}
+
+#[tokio::test]
+async fn a_panic_of_the_writer_is_told_and_nothing_waits_for_it() {
+    let place = Place::new();
+    let store = place.open().await.unwrap();
+    assert!(store.ended().now_or_never().is_none());
+    let lost = store.write("panic", |_| Box::pin(async { panic!("lost on the way") }));
+    let lost: Result<(), Error> = lost.await;
+    assert!(matches!(lost, Err(Error::Closed { .. })), "{lost:?}");
+    store.ended().await;
+    assert!(matches!(store.note(event()).await, Err(Error::Closed { .. })));
+    assert!(store.events(10).await.unwrap().is_empty(), "what is there can still be read");
+    store.close().await;
 }
 
 #[tokio::test]

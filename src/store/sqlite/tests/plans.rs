@@ -5,6 +5,9 @@ use sqlx::{AssertSqlSafe, Row};
 use super::Place;
 use crate::store::sqlite::{audiences, looks, messages, receipts, shapes, tiers};
 
+/// Sets that come with a statement, and what has been found by its inner part.
+const HANDED_IN: [&str; 4] = [" VIRTUAL TABLE ", " CONSTANT ROW", "(subquery-", "SCAN lesson"];
+
 #[tokio::test]
 async fn every_statement_of_the_hot_path_uses_its_index() {
     let place = Place::new();
@@ -18,9 +21,14 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (shapes::WRITE.list, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
         (shapes::WRITE.run, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (shapes::WRITE_ATTEMPTS.run, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
+        (shapes::WRITE_ATTEMPTS.list, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
+        (looks::IN_FLIGHT, &["SEARCH message USING PRIMARY KEY (batch=? AND n>?)"]),
         (messages::NEXT, &["SEARCH message USING", "message_queue (lane=? AND batch=? AND step=? AND not_before>?)"]),
         (tiers::HOLDERS, &["SEARCH tier_place USING PRIMARY KEY (portfolio=? AND msisdn=?)"]),
         (tiers::RESTORE, &["SEARCH tier_place USING PRIMARY KEY (portfolio=? AND msisdn=?)"]),
+        (tiers::PIECE_END, &["SEARCH tier_place USING PRIMARY KEY"]),
+        (tiers::FORGET, &["SEARCH tier_place USING PRIMARY KEY"]),
+        (tiers::FORGET_REST, &["SEARCH tier_place USING PRIMARY KEY"]),
         (tiers::FREE, &["SEARCH tier_place USING PRIMARY KEY (portfolio=? AND msisdn=?)"]),
         (looks::DUE, &["SEARCH message USING INDEX message_due"]),
         (looks::NEXT_DUE, &["SEARCH message USING", "message_due"]),
@@ -42,9 +50,8 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         for part in wanted {
             assert!(plan.iter().any(|line| line.contains(part)), "no {part:?} in {plan:#?} of\n{text}");
         }
-        let walks = |line: &&String| {
-            ["message", "attempt", "recipient"].iter().any(|table| line.ends_with(&format!("SCAN {table}")))
-        };
-        assert_eq!(plan.iter().find(walks), None, "{text}");
+        // Under whatever name a statement knows a table, and also along an index: only what was handed in, or found, is walked over.
+        let walks = |line: &&String| line.starts_with("SCAN ") && !HANDED_IN.iter().any(|set| line.contains(set));
+        assert_eq!(plan.iter().find(walks), None, "{text}\n{plan:#?}");
     }
 }

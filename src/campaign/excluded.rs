@@ -1,0 +1,118 @@
+//! Whom a campaign leaves out, whoever else names them. What cannot be read leaves nobody out, so it is told.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::file::Draft;
+use super::lint::{Lint, Warning};
+use super::people::{Gathering, Origin, PAGE, PeopleError};
+use crate::audience::{self, Example, Options, Reason, Sieve, Source};
+use crate::domain::Msisdn;
+use crate::optout::OptOuts;
+
+/// Why an entry of `exclude` excludes nobody.
+#[derive(Debug, thiserror::Error)]
+pub enum NotExcluded {
+    #[error("exclude: there is neither a file {} nor an imported audience \"{name}\", and it is no number; check the path, or see `volley audience list`", path.display())]
+    NotThere { name: String, path: PathBuf },
+    #[error("exclude: \"{entry}\" is no file, no imported audience, and cannot be read as a number, so it would leave nobody out. {}", reason.sentence())]
+    Unreadable { entry: String, reason: Reason },
+}
+
+/// Who is left out.
+#[derive(Debug, Default)]
+pub struct Excluded {
+    pub numbers: HashSet<Msisdn>,
+    /// Files with rows that hold no number.
+    unreadable: Vec<Unreadable>,
+}
+
+#[derive(Debug)]
+struct Unreadable {
+    label: String,
+    rows: u64,
+    first: Option<Example>,
+}
+
+impl Excluded {
+    /// Rows of the files that hold no number, and leave nobody out.
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable.iter().map(|file| file.rows).sum()
+    }
+
+    pub(super) fn warnings(&self) -> Vec<Warning> {
+        let warning = |file: &Unreadable| {
+            let label = &file.label;
+            let rows = match file.rows {
+                1 => format!("1 row of {label} leaves"),
+                rows => format!("{rows} rows of {label} leave"),
+            };
+            let first = file.first.as_ref().map(|first| {
+                format!("; the first is line {}, \"{}\": {}", first.line, first.value, first.reason.sentence())
+            });
+            let sentence = format!("exclude: {rows} nobody out{}", first.unwrap_or_default());
+            Warning { code: Lint::UnreadableExclude, step: None, sentence }
+        };
+        self.unreadable.iter().map(warning).collect()
+    }
+}
+
+impl Gathering<'_> {
+    /// Files and audiences, else numbers, whose people are left out.
+    pub(super) async fn excluded(&self, draft: &Draft, opted_out: &Arc<OptOuts>) -> Result<Excluded, PeopleError> {
+        let mut excluded = Excluded::default();
+        // A number is read as those of the audience are, national ones in the campaign's country.
+        let options = Options { country: draft.country, ..Options::default() };
+        let read = async |source| audience::numbers(source, options, Sieve::new(Arc::clone(opted_out))).await;
+        for entry in &draft.exclude {
+            match self.origin(draft, entry).await? {
+                Some(Origin::File(path)) => {
+                    let source = Source::File(path);
+                    let label = source.label();
+                    let (numbers, summary) = read(source).await?;
+                    excluded.numbers.extend(numbers);
+                    if summary.invalid > 0 {
+                        let first = summary.examples.into_iter().find(|example| is_unreadable(example.reason));
+                        excluded.unreadable.push(Unreadable { label, rows: summary.invalid, first });
+                    }
+                }
+                Some(Origin::Imported(audience)) => {
+                    let mut from = 0;
+                    loop {
+                        let page = self.store.numbers(audience.id, from, PAGE).await?;
+                        if page.is_empty() {
+                            break;
+                        }
+                        from += PAGE;
+                        excluded.numbers.extend(page);
+                    }
+                }
+                Some(Origin::Numbers(_)) | None => {
+                    let (numbers, summary) = read(Source::numbers(vec![entry.clone()])).await?;
+                    // Who opted out gets nothing all the same.
+                    if numbers.is_empty() && summary.opted_out == 0 {
+                        let reason = summary.reasons.into_keys().next().unwrap_or(Reason::Empty);
+                        return Err(refused(draft, entry, reason).into());
+                    }
+                    excluded.numbers.extend(numbers);
+                }
+            }
+        }
+        Ok(excluded)
+    }
+}
+
+/// Whether a row that is rejected for this reason leaves nobody out.
+const fn is_unreadable(reason: Reason) -> bool {
+    !matches!(reason, Reason::Duplicate | Reason::Elsewhere | Reason::OptedOut)
+}
+
+fn refused(draft: &Draft, entry: &str, reason: Reason) -> NotExcluded {
+    let is_like_a_number = entry.chars().any(|c| c.is_ascii_digit()) && !entry.chars().any(char::is_alphabetic);
+    if is_like_a_number {
+        NotExcluded::Unreadable { entry: entry.to_owned(), reason }
+    } else {
+        NotExcluded::NotThere { name: entry.to_owned(), path: draft.folder.join(entry) }
+    }
+}

@@ -1,0 +1,72 @@
+//! Moments as people read them: on the clock of the campaign's zone where it has one, else on that of this machine, and
+//! always with the offset that the clock has there and then.
+
+use chrono::{DateTime, Local, Offset, TimeZone};
+
+use crate::domain::{Timestamp, Zone};
+
+/// `2026-12-01 09:00 +08 (Asia/Singapore)`; on this machine's clock `2026-12-01 09:00:12 UTC`.
+pub fn moment(at: Timestamp, zone: Option<Zone>) -> String {
+    let name = zone.map(|zone| format!(" ({zone})")).unwrap_or_default();
+    format!("{}{name}", moment_within(at, zone))
+}
+
+/// The same where the zone's name has been said: `2026-12-01 09:00 +08`.
+pub(super) fn moment_within(at: Timestamp, zone: Option<Zone>) -> String {
+    // Seconds only where there are any: people write times without.
+    let is_whole = at.millis().rem_euclid(60_000) < 1_000;
+    on_clock(at, zone, if is_whole { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d %H:%M:%S" })
+}
+
+/// To the millisecond, for what is read line by line: `2026-11-20 14:15:02.123 +08`.
+pub fn moment_exactly(at: Timestamp, zone: Option<Zone>) -> String {
+    on_clock(at, zone, "%Y-%m-%d %H:%M:%S%.3f")
+}
+
+/// `14:15:02 +08`.
+pub fn time_of_day(at: Timestamp, zone: Option<Zone>) -> String {
+    on_clock(at, zone, "%H:%M:%S")
+}
+
+fn on_clock(at: Timestamp, zone: Option<Zone>, format: &str) -> String {
+    let Some(utc) = DateTime::from_timestamp_millis(at.millis()) else { return at.rfc3339() };
+    match zone {
+        Some(Zone(zone)) => written(&utc.with_timezone(&zone), format),
+        None => written(&utc.with_timezone(&Local), format),
+    }
+}
+
+fn written<Z: TimeZone>(at: &DateTime<Z>, format: &str) -> String
+where
+    Z::Offset: std::fmt::Display,
+{
+    let offset = at.offset().fix();
+    let seconds = offset.local_minus_utc();
+    let offset = match seconds {
+        0 => "UTC".to_owned(),
+        _ => {
+            let sign = if seconds < 0 { '-' } else { '+' };
+            let (hours, minutes) = (seconds.abs() / 3_600, seconds.abs() / 60 % 60);
+            if minutes == 0 { format!("{sign}{hours:02}") } else { format!("{sign}{hours:02}:{minutes:02}") }
+        }
+    };
+    format!("{} {offset}", at.format(format))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_says_in_which_zone_it_is() {
+        let at = |text| Timestamp::parse_rfc3339(text).unwrap();
+        let there = |zone: &str| Some(zone.parse::<Zone>().unwrap());
+        let singapore = there("Asia/Singapore");
+        assert_eq!(moment(at("2026-12-01T01:00:00Z"), singapore), "2026-12-01 09:00 +08 (Asia/Singapore)");
+        assert_eq!(moment(at("2026-12-01T01:00:07Z"), singapore), "2026-12-01 09:00:07 +08 (Asia/Singapore)");
+        assert_eq!(moment(at("2026-12-01T01:00:00Z"), there("Asia/Kolkata")), "2026-12-01 06:30 +05:30 (Asia/Kolkata)");
+        assert_eq!(moment(at("2026-12-01T01:00:00Z"), there("europe/london")), "2026-12-01 01:00 UTC (Europe/London)");
+        assert_eq!(moment_exactly(at("2026-12-01T01:00:00.250Z"), singapore), "2026-12-01 09:00:00.250 +08");
+        assert_eq!(time_of_day(at("2026-07-01T01:00:00Z"), there("America/New_York")), "21:00:00 -04");
+    }
+}

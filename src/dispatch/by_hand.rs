@@ -1,0 +1,66 @@
+//! Sending, one act at a time: what [`super::run`] does in tasks of its own, in whatever order somebody else likes.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::broadcast;
+
+use super::claimer::Claimer;
+use super::job::Settled;
+use super::lane::Lane;
+use super::recorder::Recorder;
+use super::turnstile::Turnstile;
+use super::worker::Worker;
+use super::{Signal, pass_on};
+use crate::domain::Timestamp;
+use crate::store::{Result, Store};
+use tokio_util::sync::CancellationToken;
+
+#[derive(Debug)]
+pub(crate) struct ByHand {
+    lanes: Vec<Arc<Lane>>,
+    claimers: Vec<Claimer>,
+    workers: Vec<Arc<Worker>>,
+    recorder: Recorder,
+    /// What could not be recorded yet.
+    group: Vec<Settled>,
+    signals: broadcast::Receiver<Signal>,
+}
+
+impl ByHand {
+    pub(crate) fn new(lanes: Vec<Arc<Lane>>, store: &Arc<dyn Store>) -> Self {
+        let (recorder, settled) = Recorder::new(Arc::clone(store));
+        let signals = store.signals().subscribe();
+        let (mut claimers, mut workers) = (Vec::new(), Vec::new());
+        for lane in &lanes {
+            let turnstile = Turnstile::new(Arc::clone(lane), settled.clone(), CancellationToken::new());
+            let turnstile = Arc::new(turnstile);
+            claimers.push(Claimer::new(Arc::clone(lane), Arc::clone(store), Arc::clone(&turnstile)));
+            workers.push(Arc::new(Worker { lane: Arc::clone(lane), turnstile, settled: settled.clone() }));
+        }
+        Self { lanes, claimers, workers, recorder, group: Vec::new(), signals }
+    }
+
+    /// Claims once, as far as there is something to claim, and room.
+    pub(crate) async fn claim(&mut self, lane: usize) -> Result<()> {
+        while let Ok(signal) = self.signals.try_recv() {
+            pass_on(&self.lanes, signal);
+        }
+        // The look that is taken although nobody said anything.
+        self.lanes[lane].look_everywhere();
+        self.claimers[lane].run_once().await.map(|_| ())
+    }
+
+    /// The hand-over of a lane's next request, where one may leave now.
+    pub(crate) async fn next(&self, lane: usize) -> Option<BoxFuture<'static, ()>> {
+        let worker = Arc::clone(&self.workers[lane]);
+        let request = worker.turnstile.next_now().await?;
+        Some(async move { worker.hand_over(request).await }.boxed())
+    }
+
+    /// Records what was answered.
+    pub(crate) async fn record(&mut self, now: Timestamp) -> Result<()> {
+        self.recorder.run_once(&mut self.group, now).await
+    }
+}

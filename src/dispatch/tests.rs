@@ -1,0 +1,332 @@
+//! A lane at work without a network: what its parts promise one another.
+
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+
+use futures_util::FutureExt;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::claimer::{Claimer, Next};
+use super::job::{Details, Job, Settled};
+use super::recorder::Recorder;
+use super::turnstile::Turnstile;
+use super::worker::Worker;
+use super::{Lane, Parts};
+use crate::clock::{Chance, Clock, ManualClock};
+use crate::config::Config;
+use crate::domain::{
+    AfterGap, BatchId, BatchState, Channel, Content, Countries, Country, Fault, Fields, MessageKey, Msisdn,
+    OnTierSpent, OnUnknown, Plan, Present, Recipient, Span, Status, Step, StepIndex, Tag, Timestamp,
+};
+use crate::engine::{Answer, Obstacle};
+use crate::provider::{Broken, Client, Endpoint, RawAnswer, Transport};
+use crate::store::{self, Book, Claim, NewAudience, NewBatch, Spread, Start, Store, Verdict};
+use crate::throttle::{Bucket, Holds, Pace};
+
+const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+/// A provider that says the same to everybody.
+#[derive(Debug)]
+struct Says {
+    status: u16,
+    body: &'static str,
+    requests: Arc<Mutex<u32>>,
+}
+
+#[async_trait::async_trait]
+impl Transport for Says {
+    async fn post(&self, _: Endpoint, _: Vec<u8>) -> Result<RawAnswer, Broken> {
+        *self.requests.lock().unwrap() += 1;
+        Ok(RawAnswer { status: self.status, retry_after: None, body: self.body.into() })
+    }
+}
+
+struct Desk {
+    clock: Arc<ManualClock>,
+    store: Arc<dyn Store>,
+    book: Arc<Book>,
+    holds: Arc<Holds>,
+    lane: Arc<Lane>,
+    requests: Arc<Mutex<u32>>,
+    turnstile: Arc<Turnstile>,
+    sender: mpsc::Sender<Settled>,
+    settled: mpsc::Receiver<Settled>,
+}
+
+impl Desk {
+    async fn new(lane: &str, provider: &str, status: u16, body: &'static str) -> Self {
+        let clock = Arc::new(ManualClock::at(START));
+        let as_clock = || Arc::clone(&clock) as Arc<dyn Clock>;
+        let store = store::open("sqlite::memory:", as_clock()).await.unwrap();
+        let text = format!(
+            "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n{provider}\n\
+             [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\n{lane}\n"
+        );
+        let none = std::iter::empty::<(&str, String)>();
+        let path = std::path::Path::new("volley.toml");
+        let config = Config::read(Some((path, &text)), std::iter::empty(), none).unwrap().config;
+        let config = config.lane("sms").unwrap().clone();
+        let id = store.lanes(vec![("sms".to_owned(), Channel::Sms)]).await.unwrap()[0].id;
+        let (book, holds) = (Arc::new(Book::new(Arc::clone(&store))), Arc::new(Holds::default()));
+        let requests = Arc::default();
+        let lane = Arc::new(Lane::new(Parts {
+            id,
+            client: Client::new(Box::new(Says { status, body, requests: Arc::clone(&requests) })),
+            pace: Pace::new(Arc::new(Bucket::new(config.rate, config.burst, as_clock())), None),
+            config,
+            tier: None,
+            holds: Arc::clone(&holds),
+            book: Arc::clone(&book),
+            clock: as_clock(),
+            chance: Arc::new(Chance::seeded(1)),
+        }));
+        let (sender, settled) = mpsc::channel(10_000);
+        let turnstile = Turnstile::new(Arc::clone(&lane), sender.clone(), CancellationToken::new());
+        Self { clock, store, book, holds, lane, requests, turnstile: Arc::new(turnstile), sender, settled }
+    }
+
+    /// A running batch of so many people, each of whom gets this text.
+    async fn batch(&self, people: u32, text: &str, gives_up: Option<Timestamp>) -> BatchId {
+        let (store, now) = (&self.store, self.clock.now());
+        let recipients = (0..people).map(|n| Recipient {
+            msisdn: person(n),
+            country: "SG".parse::<Country>().unwrap(),
+            client_message_id: None,
+            fields: Fields::pack([""]),
+        });
+        let new = NewAudience { name: None, source: String::new(), columns: vec!["code".to_owned()], now };
+        let audience = store.begin_audience(new).await.unwrap();
+        store.add_recipients(audience, 0, recipients.collect()).await.unwrap();
+        store.publish_audience(audience, people, "{}".to_owned()).await.unwrap();
+        let step = Step {
+            channel: Channel::Sms,
+            lane: "sms".to_owned(),
+            fallback_after: None,
+            success: Status::Delivered,
+            receipt_window: Channel::Sms.receipt_window(),
+            ttl: None,
+            leave_within: None,
+            on_tier_spent: OnTierSpent::Wait,
+            countries: Countries::Everywhere,
+            content: Content::Text { text: text.to_owned(), source: None, encoding: None },
+        };
+        let plan = Plan {
+            columns: vec!["code".to_owned()],
+            steps: vec![step],
+            ttl: None,
+            end: None,
+            on_unknown: OnUnknown::Keep,
+            after_gap: AfterGap::Wait,
+            time_zone: None,
+        };
+        let new = NewBatch {
+            tag: Tag::from_random(7),
+            plan,
+            name: None,
+            audience: String::new(),
+            audience_ids: vec![audience],
+            starts_at: None,
+            now,
+        };
+        let batch = store.begin_batch(new).await.unwrap();
+        let spread = Spread {
+            batch,
+            audience,
+            from: 0,
+            until: people,
+            base: 0,
+            not_before: now,
+            start: Start::of(&Present::queued(now, gives_up), self.lane.id),
+            elsewhere: Vec::new(),
+            excluded: Vec::new(),
+            left_out: Vec::new(),
+            now,
+        };
+        store.spread(spread).await.unwrap();
+        store.publish_batch(batch, BatchState::Running, now).await.unwrap();
+        self.book.refresh().await.unwrap();
+        batch
+    }
+
+    async fn jobs(&self, batch: BatchId, limit: u32) -> Vec<Job> {
+        let queues = vec![(batch, StepIndex::FIRST)];
+        let claim = Claim { lane: self.lane.id, queues, limit, now: self.clock.now(), tier: None };
+        let entry = self.book.get(batch).await.unwrap().unwrap();
+        let set = self.store.claim(claim).await.unwrap();
+        set.messages.into_iter().map(|claimed| Job { entry: Arc::clone(&entry), claimed }).collect()
+    }
+
+    /// What becomes of these jobs in the hands of a worker.
+    async fn worked(&mut self, jobs: Vec<Job>) -> Vec<Settled> {
+        let turnstile = Turnstile::new(Arc::clone(&self.lane), self.sender.clone(), CancellationToken::new());
+        turnstile.fill(jobs);
+        turnstile.close();
+        let (lane, turnstile) = (Arc::clone(&self.lane), Arc::new(turnstile));
+        Worker { lane, turnstile, settled: self.sender.clone() }.run().await;
+        self.all_settled()
+    }
+
+    fn all_settled(&mut self) -> Vec<Settled> {
+        std::iter::from_fn(|| self.settled.try_recv().ok()).collect()
+    }
+
+    /// Records to the end, while time goes on whenever somebody waits for it.
+    async fn recorded(&self, settled: Vec<Settled>) {
+        let (recorder, sender) = Recorder::new(Arc::clone(&self.store));
+        for settled in settled {
+            sender.send(settled).await.unwrap();
+        }
+        drop(sender);
+        let time_goes_on = async {
+            loop {
+                if let Some(at) = self.clock.next_sleeper() {
+                    self.clock.advance(at.since(self.clock.now()));
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            () = recorder.run(Arc::clone(&self.clock) as Arc<dyn Clock>) => {}
+            () = time_goes_on => {}
+        }
+    }
+}
+
+fn person(n: u32) -> Msisdn {
+    Msisdn::try_from(6_591_000_000 + u64::from(n)).unwrap()
+}
+
+fn answers(settled: &[Settled]) -> Vec<Answer> {
+    settled.iter().map(|settled| settled.answer).collect()
+}
+
+const TEN_AT_ONCE: &str = "send = \"batch\"\nbatch_size = 10";
+
+#[tokio::test]
+async fn whose_time_is_up_while_it_waits_for_its_turn_goes_back() {
+    let mut desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
+    let short = desk.batch(3, "Hello", Some(START + Span::from_secs(1))).await;
+    let long = desk.batch(1, "Hello", None).await;
+    desk.turnstile.fill(desk.jobs(short, 3).await);
+    desk.turnstile.fill(desk.jobs(long, 1).await);
+    desk.clock.advance(Span::from_millis(999));
+    let first = desk.turnstile.next().now_or_never().flatten().unwrap();
+    assert_eq!((first.jobs.len(), first.jobs[0].claimed.message.key.batch), (1, short));
+    desk.clock.advance(Span::from_millis(101));
+    let next = desk.turnstile.next().now_or_never().flatten().unwrap();
+    assert_eq!(next.jobs[0].claimed.message.key.batch, long, "the others no longer stand in its way");
+    assert_eq!(answers(&desk.all_settled()), [Answer::NotBegun, Answer::NotBegun]);
+}
+
+#[tokio::test]
+async fn a_refused_batch_puts_one_hold_and_its_late_companions_none() {
+    let mut desk = Desk::new("rate = \"2000/s\"", TEN_AT_ONCE, 401, r#"{"code":1200}"#).await;
+    let batch = desk.batch(30, "Hello", None).await;
+    desk.clock.advance(Span::from_secs(1));
+    let jobs = desk.jobs(batch, 10).await;
+    assert_eq!(desk.worked(jobs).await.len(), 10);
+    let [hold] = &desk.holds.unwritten()[..] else { panic!("{:?}", desk.holds) };
+    let seq = desk.store.hold(hold.clone()).await.unwrap();
+    desk.holds.written(hold, seq);
+    assert_eq!(*desk.requests.lock().unwrap(), 1);
+    // Another request was begun before the hold, a person lifts it, and only then its answer comes.
+    let begun = desk.clock.now();
+    let late = desk.jobs(batch, 10).await;
+    desk.clock.advance(Span::from_secs(1));
+    desk.holds.replace(Vec::new(), seq + 1, desk.clock.now());
+    let refusal = crate::provider::Refusal {
+        fault: Fault::Sender(crate::domain::SenderPart::Lane),
+        code: Some(1200),
+        detail: "no".to_owned(),
+        retry_after: None,
+    };
+    for job in late {
+        super::settle::settle(job, &desk.lane, crate::provider::Answer::Refused(refusal.clone()), begun);
+    }
+    assert_eq!(desk.holds.on_lane("sms"), None);
+    // But what is begun now says that nothing has become better.
+    let jobs = desk.jobs(batch, 10).await;
+    desk.worked(jobs).await;
+    assert!(desk.holds.on_lane("sms").is_some());
+}
+
+#[tokio::test]
+async fn whoever_was_to_go_alone_is_forgotten_once_it_is_over() {
+    let mut desk = Desk::new("rate = \"2000/s\"", TEN_AT_ONCE, 400, r#"{"code":1002}"#).await;
+    let spoiled = desk.batch(5, "Hello", None).await;
+    let without = desk.batch(1, "Your code is {{code}}", None).await;
+    desk.clock.advance(Span::from_secs(1));
+    let jobs = desk.jobs(spoiled, 5).await;
+    desk.worked(jobs).await;
+    let alone = |batch, n| desk.lane.goes_alone(MessageKey { batch, n });
+    assert!((0..5).all(|n| alone(spoiled, n)));
+    let from = vec![BatchState::Running];
+    desk.store.move_batch(spoiled, from, BatchState::Cancelling, None, desk.clock.now()).await.unwrap();
+    desk.lane.look_everywhere();
+    assert!(alone(spoiled, 0), "nobody knows of the cancel yet");
+    desk.book.refresh().await.unwrap();
+    desk.lane.look_everywhere();
+    assert!((0..5).all(|n| !alone(spoiled, n)));
+    // One who turns out to have nothing that could be sent.
+    desk.lane.set_apart(MessageKey { batch: without, n: 0 });
+    let jobs = desk.jobs(without, 1).await;
+    let settled = desk.worked(jobs).await;
+    assert_eq!(answers(&settled), [Answer::CannotLeave(Obstacle::MissingVariable)]);
+    assert!(!desk.lane.goes_alone(MessageKey { batch: without, n: 0 }));
+}
+
+#[tokio::test]
+async fn whoever_is_said_to_want_no_more_by_an_answer_is_opted_out() {
+    let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
+    let batch = desk.batch(2, "Hello", None).await;
+    let refused = Answer::Refused { fault: Fault::Person, again: START };
+    let details = || Details { code: Some(1051), ..Details::default() };
+    let jobs = desk.jobs(batch, 2).await;
+    let settled = jobs.into_iter().map(|job| match job.claimed.message.key.n {
+        0 => Settled::new(job, &desk.lane, refused, Some((Verdict::Rejected, details()))),
+        _ => Settled::new(job, &desk.lane, Answer::NotBegun, None),
+    });
+    desk.recorded(settled.collect()).await;
+    assert_eq!(desk.store.opted_out(vec![person(0), person(1)]).await.unwrap(), [person(0)]);
+    assert!(desk.store.in_flight(None, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_recorder_ends_once_nothing_can_be_written_any_more() {
+    let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
+    let batch = desk.batch(1, "Hello", None).await;
+    let jobs = desk.jobs(batch, 1).await;
+    let settled = jobs.into_iter().map(|job| job.hand_back(&desk.lane)).collect();
+    desk.store.close().await;
+    desk.recorded(settled).await;
+}
+
+/// Claims until the claimer rests.
+async fn claims(claimer: &Claimer) {
+    while claimer.run_once().await.unwrap() == Next::Now {}
+}
+
+#[tokio::test]
+async fn what_is_claimed_and_not_recorded_has_a_bound_and_what_waits_to_leave_a_smaller_one() {
+    let desk = Desk::new("rate = \"400/s\"", "", 200, "").await;
+    desk.batch(2_500, "Hello", None).await;
+    desk.lane.look_everywhere();
+    let claimer = Claimer::new(Arc::clone(&desk.lane), Arc::clone(&desk.store), Arc::clone(&desk.turnstile));
+    let in_flight = async || desk.store.in_flight(None, 10_000).await.unwrap().len();
+    claims(&claimer).await;
+    // Two claims of 100 ms of the rate.
+    assert_eq!(in_flight().await, 80);
+    // Requests leave and are never answered.
+    let mut begun = Vec::new();
+    for _ in 0..2_500 {
+        desk.clock.advance(Span::from_millis(3));
+        begun.extend(desk.turnstile.next().now_or_never().flatten());
+        claims(&claimer).await;
+    }
+    assert_eq!((begun.len(), in_flight().await), (2_000, 2_000));
+    desk.lane.recorded(40);
+    claims(&claimer).await;
+    assert_eq!(in_flight().await, 2_040);
+    assert_eq!(desk.lane.request_size(), NonZeroU32::MIN);
+}

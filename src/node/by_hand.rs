@@ -1,0 +1,75 @@
+//! A node whose rooms act one at a time, when they are told to.
+
+use futures_util::future::{BoxFuture, join_all};
+
+use super::rooms::Rooms;
+use super::{Parts, StartError};
+use crate::config;
+use crate::dispatch;
+use crate::provider::Transport;
+use crate::receipts::Failed;
+use crate::store::Result;
+
+pub(crate) struct ByHand {
+    rooms: Rooms,
+    sending: dispatch::ByHand,
+}
+
+impl ByHand {
+    pub(crate) async fn start(
+        parts: Parts,
+        transport: impl Fn(&config::Lane) -> std::result::Result<Box<dyn Transport>, StartError>,
+    ) -> std::result::Result<Self, StartError> {
+        let rooms = Rooms::open(parts, transport).await?;
+        let sending = dispatch::ByHand::new(rooms.lanes.clone(), &rooms.store);
+        Ok(Self { rooms, sending })
+    }
+
+    pub(crate) fn lanes(&self) -> Vec<dispatch::LaneStatus> {
+        self.rooms.lanes.iter().map(|lane| lane.status()).collect()
+    }
+
+    pub(crate) async fn claim(&mut self, lane: usize) -> Result<()> {
+        self.sending.claim(lane).await
+    }
+
+    pub(crate) async fn next(&mut self, lane: usize) -> Option<BoxFuture<'static, ()>> {
+        self.sending.next(lane).await
+    }
+
+    pub(crate) async fn record(&mut self) -> Result<()> {
+        let now = self.rooms.clock.now();
+        self.sending.record(now).await
+    }
+
+    /// Takes webhooks that come together.
+    pub(crate) async fn take(&mut self, bodies: &[&[u8]]) -> Vec<std::result::Result<(), Failed>> {
+        let intake = self.rooms.intake.clone();
+        let taking = join_all(bodies.iter().map(|body| intake.take(body)));
+        let applying = async {
+            // Once they are all in the queue.
+            tokio::task::yield_now().await;
+            self.rooms.applier.take_waiting(&self.rooms.tell).await;
+        };
+        futures_util::join!(taking, applying).0
+    }
+
+    pub(crate) async fn retry_strays(&mut self) -> Result<()> {
+        self.rooms.applier.retry_strays().await.map(|_| ())
+    }
+
+    pub(crate) async fn fire(&mut self) -> Result<()> {
+        let now = self.rooms.clock.now();
+        self.rooms.timers.look_anyway();
+        self.rooms.timers.run_once(now).await.map(|_| ())
+    }
+
+    pub(crate) async fn keep_house(&mut self) -> Result<()> {
+        let now = self.rooms.clock.now();
+        self.rooms.housekeeper.run_once(now).await.map(|_| ())
+    }
+
+    pub(crate) async fn watch(&mut self) {
+        self.rooms.watch.look().await;
+    }
+}

@@ -1,0 +1,117 @@
+//! The rooms of a node, made in order and not yet at work.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::{HALF_DONE, Parts, StartError, build, note_gap, watch};
+use crate::campaign::Housekeeper;
+use crate::clock::Clock;
+use crate::config;
+use crate::dispatch::{self, Lane};
+use crate::engine::Gap;
+use crate::provider::Transport;
+use crate::receipts::{Applier, Intake, Listening};
+use crate::store::{Book, Event, Store};
+use crate::throttle::{DAY, Holds};
+use crate::timers::{Gaps, Timers};
+
+pub(super) struct Rooms {
+    pub(super) id: i64,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) intake: Intake,
+    pub(super) applier: Applier,
+    /// Whom the applier tells whether receipts can be kept.
+    pub(super) tell: Box<dyn Fn(Listening) + Send + Sync>,
+    pub(super) lanes: Vec<Arc<Lane>>,
+    pub(super) timers: Timers,
+    pub(super) housekeeper: Housekeeper,
+    pub(super) watch: watch::Watch,
+    pub(super) recovered: u64,
+}
+
+impl Rooms {
+    /// Opens everything over a way to the provider. Nothing is claimed, fired or taken before it is told to.
+    pub(super) async fn open(
+        parts: Parts,
+        transport: impl Fn(&config::Lane) -> Result<Box<dyn Transport>, StartError>,
+    ) -> Result<Self, StartError> {
+        let Parts { config, store, clock, chance } = parts;
+        let now = clock.now();
+        let (id, listened_until) = store.start_node(now).await?;
+        store.sweep_unpublished(now - HALF_DONE).await?;
+        store.forget_places(now - DAY).await?;
+        let gaps = Arc::new(Gaps::new(now));
+        for (from, until) in store.gaps().await? {
+            // What the nodes before this one have missed is as doubtful as it was to them.
+            gaps.add(Gap { from, until });
+        }
+        let book = Arc::new(Book::new(Arc::clone(&store)));
+        book.refresh().await?;
+        let recovered = dispatch::recover(store.as_ref(), &book, now).await?;
+        if recovered > 0 {
+            let text =
+                format!("{recovered} messages were in flight when the last server died; nobody knows which arrived");
+            store.note(Event { at: now, subject: "node".to_owned(), text }).await?;
+        }
+        let holds = Arc::new(Holds::default());
+        let seq = store.seq().await?;
+        holds.replace(store.holds().await?, seq, now);
+        let building = build::Building {
+            config: &config,
+            store: store.as_ref(),
+            book: &book,
+            holds: &holds,
+            clock: &clock,
+            chance: &chance,
+        };
+        let lanes = building.lanes(transport).await?;
+        for lane in &lanes {
+            lane.look_everywhere();
+        }
+
+        // Only now is anybody about to listen.
+        if let Some(from) = listened_until {
+            note_gap(store.as_ref(), &gaps, Gap { from, until: clock.now() }).await?;
+        }
+
+        let subaccounts = config.lanes.iter().map(|lane| lane.provider.sub_account.clone());
+        let (applier, intake) =
+            Applier::new(Arc::clone(&store), Arc::clone(&book), subaccounts, Arc::clone(&clock), Arc::clone(&chance));
+        // It counts at once; the watch writes it down. One a minute would already be a disk that fills up again and again.
+        let (found, missed) = mpsc::channel(64);
+        let applier_gaps = Arc::clone(&gaps);
+        let tell = move |told| match told {
+            Listening::Doubtful { since } => applier_gaps.doubt_since(since),
+            Listening::Resumed(gap) => {
+                let _ = found.try_send((gap, applier_gaps.add(gap)));
+            }
+        };
+        let timers = Timers::new(Arc::clone(&store), Arc::clone(&book), Arc::clone(&clock), Arc::clone(&gaps));
+        let housekeeper = Housekeeper::new(Arc::clone(&store), Arc::clone(&book));
+        let watch = watch::Watch::new(watch::Parts {
+            node: id,
+            store: Arc::clone(&store),
+            book,
+            holds,
+            lanes: lanes.clone(),
+            gaps,
+            missed,
+            clock: Arc::clone(&clock),
+        });
+        Ok(Rooms {
+            id,
+            store,
+            clock,
+            intake,
+            applier,
+            tell: Box::new(tell),
+            lanes,
+            timers,
+            housekeeper,
+            watch,
+            recovered,
+        })
+    }
+}

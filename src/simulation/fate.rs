@@ -1,0 +1,184 @@
+//! A store whose process dies between any two commits, and whose disk fails.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{
+    AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
+};
+use crate::store::{
+    Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Hold, Key, Lane, Loaded,
+    NewAudience, NewBatch, Node, OptOut, Receipt, Result, Signals, Spread, Store, Stray, StrayKind,
+};
+
+/// When a process dies and whether its disk works. One for each life.
+#[derive(Debug, Default)]
+pub(super) struct Fate {
+    /// Writes until the end, counted from one; nought where it is not planned.
+    writes_left: AtomicU32,
+    /// Whether the last write is done before the end, or left undone.
+    after_commit: AtomicBool,
+    failing: AtomicBool,
+    dead: CancellationToken,
+}
+
+impl Fate {
+    /// The process dies at the so manieth write from now.
+    pub(super) fn die_at_write(&self, writes: u32, after_commit: bool) {
+        self.after_commit.store(after_commit, Ordering::Relaxed);
+        self.writes_left.store(writes, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_failing(&self, failing: bool) {
+        self.failing.store(failing, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
+    /// Runs an act of the process; nothing where it has died of it.
+    pub(super) async fn outlive<T>(&self, act: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.dead.cancelled() => None,
+            done = act => Some(done),
+        }
+    }
+
+    /// Whether this write is the one to die at.
+    fn is_last_write(&self) -> bool {
+        let left = self.writes_left.load(Ordering::Relaxed);
+        if left > 0 {
+            self.writes_left.store(left - 1, Ordering::Relaxed);
+        }
+        left == 1
+    }
+
+    async fn die(&self) -> ! {
+        self.dead.cancel();
+        std::future::pending().await
+    }
+}
+
+/// A store as a process with such a fate sees it.
+#[derive(Debug)]
+pub(super) struct Mortal {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) fate: Arc<Fate>,
+}
+
+impl Mortal {
+    async fn reads<T>(&self, read: impl Future<Output = Result<T>>) -> Result<T> {
+        self.check()?;
+        read.await
+    }
+
+    async fn writes<T>(&self, write: impl Future<Output = Result<T>>) -> Result<T> {
+        self.check()?;
+        if !self.fate.is_last_write() {
+            return write.await;
+        }
+        if self.fate.after_commit.load(Ordering::Relaxed) {
+            // On disk, and nobody will ever hear of it.
+            let _ = write.await;
+        }
+        self.fate.die().await
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.fate.is_failing() {
+            return Err(Error::Commit { reason: "the disk is full".to_owned() });
+        }
+        Ok(())
+    }
+}
+
+/// Each verb goes through to the store below, as a read or a write.
+macro_rules! through {
+    ($($kind:ident $verb:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        #[async_trait::async_trait]
+        impl Store for Mortal {
+            $(
+                async fn $verb(&self, $($argument: $type),*) -> Result<$answer> {
+                    self.$kind(self.store.$verb($($argument),*)).await
+                }
+            )*
+
+            fn signals(&self) -> &Signals {
+                self.store.signals()
+            }
+
+            async fn ended(&self) {
+                self.store.ended().await;
+            }
+
+            async fn close(&self) {
+                self.store.close().await;
+            }
+        }
+    };
+}
+
+through! {
+    writes begin_audience(new: NewAudience) -> AudienceId;
+    writes add_recipients(audience: AudienceId, first: u32, recipients: Vec<Recipient>) -> ();
+    writes publish_audience(audience: AudienceId, recipients: u32, summary: String) -> ();
+    writes remove_audience(audience: AudienceId) -> ();
+    writes sweep_unpublished(before: Timestamp) -> u32;
+    reads audiences() -> Vec<Audience>;
+    reads audience_named(name: &str) -> Option<Audience>;
+    reads recipients(audience: AudienceId, from: u32, limit: u32) -> Vec<Recipient>;
+    reads numbers(audience: AudienceId, from: u32, limit: u32) -> Vec<Msisdn>;
+    writes begin_batch(new: NewBatch) -> BatchId;
+    writes spread(spread: Spread) -> u32;
+    writes publish_batch(batch: BatchId, state: BatchState, now: Timestamp) -> ();
+    reads batches(states: Option<Vec<BatchState>>) -> Vec<Batch>;
+    reads batch(id: BatchId) -> Option<Batch>;
+    reads batch_named(name: &str) -> Option<Batch>;
+    reads plan(batch: BatchId) -> Option<Plan>;
+    reads tallies(batch: BatchId) -> Tallies;
+    writes move_batch(
+        batch: BatchId,
+        from: Vec<BatchState>,
+        to: BatchState,
+        why: Option<String>,
+        now: Timestamp
+    ) -> Option<u64>;
+    writes claim(claim: Claim) -> ClaimedSet;
+    writes record(changes: Vec<Change>) -> Vec<MessageKey>;
+    reads in_flight(after: Option<MessageKey>, limit: u32) -> Vec<Loaded>;
+    reads load(keys: Vec<MessageKey>) -> Vec<Loaded>;
+    reads open_messages(batch: BatchId, after: Option<u32>, limit: u32) -> Vec<Loaded>;
+    reads find(keys: Vec<Key>) -> Vec<Option<Found>>;
+    writes take_receipts(receipts: Vec<Receipt>, strays: Vec<Stray>, changes: Vec<Change>) -> Vec<MessageKey>;
+    reads strays(kind: StrayKind, after: i64, limit: u32) -> Vec<(i64, Stray)>;
+    writes forget_strays(ids: Vec<i64>) -> ();
+    reads due(batch: BatchId, now: Timestamp, limit: u32) -> Vec<Loaded>;
+    reads next_due(batch: BatchId) -> Option<Timestamp>;
+    reads attempts(message: MessageKey) -> Vec<Attempt>;
+    reads receipts(message: MessageKey) -> Vec<Receipt>;
+    reads recipient(message: MessageKey) -> Option<Recipient>;
+    reads unknown(batch: BatchId, limit: u32) -> Vec<(MessageKey, Msisdn, StepIndex)>;
+    reads lanes(lanes: Vec<(String, Channel)>) -> Vec<Lane>;
+    reads holds() -> Vec<Hold>;
+    writes hold(hold: Hold) -> u64;
+    writes release(lane: String, template: String, now: Timestamp, by: String) -> u32;
+    reads tier_places(portfolio: &str, since: Timestamp) -> Vec<(Msisdn, Timestamp)>;
+    writes give_back_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
+    writes forget_places(before: Timestamp) -> ();
+    writes opt_out(people: Vec<OptOut>) -> ();
+    reads opted_out(people: Vec<Msisdn>) -> Vec<Msisdn>;
+    reads opt_outs(after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
+    writes start_node(now: Timestamp) -> (i64, Option<Timestamp>);
+    writes beat(beat: Beat) -> ();
+    writes stop_node(node: i64, now: Timestamp) -> ();
+    writes keep_gap(from: Timestamp, until: Timestamp, forget: Timestamp) -> ();
+    reads gaps() -> Vec<(Timestamp, Timestamp)>;
+    reads nodes(since: Timestamp) -> Vec<Node>;
+    reads seq() -> u64;
+    writes note(event: Event) -> ();
+    reads events(limit: u32) -> Vec<Event>;
+}

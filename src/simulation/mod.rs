@@ -1,0 +1,110 @@
+//! The whole of it under storm: every room by hand, one act after the other in an order that a seed picks, over the
+//! provider's pure model and a database in memory.
+//!
+//! In: seeds. Out: nothing, or the history of the seed in which something did not hold.
+//! Promises: the same seed does the same; the process dies at any await and between any two commits; after every act
+//! what is held always holds; after the storm everything comes to rest.
+//! May not: be part of the program: it is compiled for tests alone.
+
+mod fate;
+mod holds;
+mod net;
+mod scene;
+mod world;
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::FutureExt;
+
+use crate::engine::met;
+use world::World;
+
+/// Acts of one storm.
+const ACTS: u32 = 260;
+
+/// What a run of many seeds has been through.
+#[derive(Debug, Default)]
+struct Met {
+    seeds: u64,
+    deaths: u64,
+    changed: u64,
+    pairs: BTreeMap<met::Pair, u64>,
+}
+
+fn number_of(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|said| said.parse().ok())
+}
+
+/// Runs one seed; panics with its history.
+async fn weather(seed: u64, tell: bool) -> (u32, u64) {
+    let mut world = AssertUnwindSafe(World::begin(seed)).catch_unwind().await.unwrap_or_else(|_| panic!("seed {seed}"));
+    if tell {
+        world.tell();
+    }
+    let storm = async {
+        for _ in 0..ACTS {
+            world.step().await;
+        }
+        world.calm().await;
+    };
+    if AssertUnwindSafe(storm).catch_unwind().await.is_err() {
+        let history: Vec<_> = world.history.iter().map(String::as_str).collect();
+        panic!("seed {seed}; VOLLEY_STORM_SEED={seed} repeats it. The latest acts:\n{}", history.join("\n"));
+    }
+    (world.deaths, world.changed)
+}
+
+fn run(seeds: &[u64], tell: bool, met: &mut Met) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for seed in seeds {
+        let (deaths, changed) = runtime.block_on(weather(*seed, tell));
+        met.seeds += 1;
+        met.deaths += u64::from(deaths);
+        met.changed += changed;
+    }
+    for (pair, times) in met::take() {
+        *met.pairs.entry(pair).or_default() += times;
+    }
+}
+
+#[test]
+fn whatever_happens_what_is_held_holds_and_everything_comes_to_rest() {
+    if let Some(seed) = number_of("VOLLEY_STORM_SEED") {
+        return run(&[seed], true, &mut Met::default());
+    }
+    let seeds = number_of("VOLLEY_STORMS").unwrap_or(200);
+    let next = AtomicU64::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut all = Met::default();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut met = Met::default();
+                    loop {
+                        let seed = next.fetch_add(1, Ordering::Relaxed);
+                        if seed >= seeds {
+                            return met;
+                        }
+                        run(&[seed], false, &mut met);
+                    }
+                })
+            })
+            .collect();
+        for thread in threads {
+            let met = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            all.seeds += met.seeds;
+            all.deaths += met.deaths;
+            all.changed += met.changed;
+            for (pair, times) in met.pairs {
+                *all.pairs.entry(pair).or_default() += times;
+            }
+        }
+    });
+    println!("{} seeds, {} deaths, {} changes of messages", all.seeds, all.deaths, all.changed);
+    for ((state, event), times) in &all.pairs {
+        println!("{state:>10} {event:<14} {times:>10}");
+    }
+}

@@ -1,0 +1,350 @@
+//! The world outside: the provider's pure model, the ways in which requests and webhooks get lost between it and us, and
+//! an account of what truly happened.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::clock::{Clock, ManualClock};
+use crate::domain::{AttemptId, Channel, Fault, Span, Status, Timestamp};
+use crate::provider::{Broken, Endpoint, RawAnswer, Transport};
+use crate::simulator::{Call, Method, Model, Reply};
+use crate::wire::{self, Report, codes};
+
+/// The provider repeats a webhook that was not taken so much later, and then drops it.
+const REPEATS: [Span; 4] = [Span::from_secs(1), Span::from_secs(10), Span::from_secs(30), Span::from_secs(90)];
+
+/// How often what goes wrong. Shares of requests, or of webhooks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Trouble {
+    /// The connection is refused: nothing leaves.
+    pub(super) refused: f64,
+    /// It breaks before the provider has read the request.
+    pub(super) cut_before: f64,
+    /// It breaks after the provider has carried the request out.
+    pub(super) cut_after: f64,
+    /// The provider carries it out and answers 500.
+    pub(super) broken_answer: f64,
+    /// The webhook never sets out.
+    pub(super) webhook_lost: f64,
+    pub(super) webhook_twice: f64,
+    pub(super) webhook_late: f64,
+}
+
+/// What the provider truly knows of one attempt.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Truth {
+    pub(super) accepted: u32,
+    /// Whose fault the provider's refusals were.
+    pub(super) refused: Vec<Fault>,
+    /// Whose fault its bad news were.
+    pub(super) failed: Vec<Fault>,
+    /// The best status of which we have acknowledged a webhook.
+    pub(super) told: Option<Status>,
+    /// Good news that found us deaf.
+    pub(super) missed: Vec<Missed>,
+}
+
+/// Good news that could not be taken when the provider tried first.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Missed {
+    hook: u64,
+    pub(super) tried: Timestamp,
+    pub(super) status: Status,
+    /// When the provider tries again; nothing where it has given up.
+    pub(super) again: Option<Timestamp>,
+}
+
+/// A request that has reached the line and is not answered yet.
+struct Held {
+    answer: oneshot::Sender<Result<RawAnswer, Broken>>,
+    with: Result<RawAnswer, Broken>,
+}
+
+/// A webhook on its way to us.
+#[derive(Debug, Clone)]
+pub(super) struct Hook {
+    pub(super) event: Vec<u8>,
+    pub(super) at: Timestamp,
+    id: u64,
+    tried: usize,
+}
+
+/// A message in a request that has just left.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Posted {
+    pub(super) attempt: AttemptId,
+    pub(super) channel: Channel,
+    pub(super) at: Timestamp,
+}
+
+/// The line to the provider, and the way back.
+#[derive(Debug)]
+pub(super) struct Net(Mutex<Inner>);
+
+struct Inner {
+    model: Model,
+    clock: Arc<ManualClock>,
+    dice: fastrand::Rng,
+    trouble: Trouble,
+    held: Vec<Held>,
+    hooks: Vec<Hook>,
+    webhooks: u64,
+    posted: Vec<Posted>,
+    truths: HashMap<AttemptId, Truth>,
+    of_umid: HashMap<String, AttemptId>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inner")
+            .field("held", &self.held.len())
+            .field("hooks", &self.hooks.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One lane's end of it.
+#[derive(Debug)]
+pub(super) struct Line(pub(super) Arc<Net>);
+
+#[async_trait::async_trait]
+impl Transport for Line {
+    async fn post(&self, to: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken> {
+        let answered = self.0.lock().post(to, &body);
+        // Whoever goes on after the line is gone has died.
+        answered.await.unwrap_or_else(|_| std::process::abort())
+    }
+}
+
+impl Net {
+    pub(super) fn new(model: Model, clock: Arc<ManualClock>, seed: u64) -> Self {
+        let dice = fastrand::Rng::with_seed(seed);
+        Self(Mutex::new(Inner {
+            model,
+            clock,
+            dice,
+            trouble: Trouble::default(),
+            held: Vec::new(),
+            hooks: Vec::new(),
+            webhooks: 0,
+            posted: Vec::new(),
+            truths: HashMap::new(),
+            of_umid: HashMap::new(),
+        }))
+    }
+
+    pub(super) fn set_trouble(&self, trouble: Trouble) {
+        self.lock().trouble = trouble;
+    }
+
+    /// Changes what the provider does wrong by itself.
+    pub(super) fn change_faults(&self, change: impl FnOnce(&mut crate::simulator::Faults)) {
+        let mut inner = self.lock();
+        let mut faults = inner.model.faults().clone();
+        change(&mut faults);
+        inner.model.set_faults(faults);
+    }
+
+    /// Requests that wait for their answer.
+    pub(super) fn held(&self) -> usize {
+        self.lock().held.len()
+    }
+
+    /// Lets one of the answers through.
+    pub(super) fn answer(&self, which: usize) {
+        let mut inner = self.lock();
+        if which < inner.held.len() {
+            let held = inner.held.swap_remove(which);
+            // Whoever has died takes no answer.
+            let _ = held.answer.send(held.with);
+        }
+    }
+
+    /// Forgets the answers to a process that has died.
+    pub(super) fn hang_up(&self) {
+        self.lock().held.clear();
+    }
+
+    /// What has left since the last time.
+    pub(super) fn posted(&self) -> Vec<Posted> {
+        std::mem::take(&mut self.lock().posted)
+    }
+
+    pub(super) fn truth(&self, attempt: AttemptId) -> Truth {
+        self.lock().truths.get(&attempt).cloned().unwrap_or_default()
+    }
+
+    /// Takes out the webhooks whose time has come.
+    pub(super) fn due(&self) -> Vec<Hook> {
+        let mut inner = self.lock();
+        let now = inner.clock.now();
+        inner.tick();
+        let (due, later) = std::mem::take(&mut inner.hooks).into_iter().partition(|hook| hook.at <= now);
+        inner.hooks = later;
+        due
+    }
+
+    /// A webhook that was taken out comes later after all, at no fault of anybody's.
+    pub(super) fn put_back(&self, hook: Hook) {
+        self.lock().hooks.push(hook);
+    }
+
+    /// The provider was told that a webhook is on disk.
+    pub(super) fn taken(&self, hook: &Hook) {
+        let mut inner = self.lock();
+        if let Some((attempt, report)) = inner.news(&hook.event) {
+            let truth = inner.truths.entry(attempt).or_default();
+            truth.told = truth.told.max(report.status());
+        }
+    }
+
+    /// It was not: the provider repeats it, or gives up.
+    pub(super) fn missed(&self, mut hook: Hook) {
+        let mut inner = self.lock();
+        let now = inner.clock.now();
+        let again = REPEATS.get(hook.tried).map(|rest| now + *rest);
+        if let Some((attempt, report)) = inner.news(&hook.event)
+            && let Some(status) = report.status()
+        {
+            let missed = &mut inner.truths.entry(attempt).or_default().missed;
+            match missed.iter_mut().find(|known| known.hook == hook.id) {
+                Some(known) => known.again = again,
+                None => missed.push(Missed { hook: hook.id, tried: now, status, again }),
+            }
+        }
+        if let Some(at) = again {
+            hook.tried += 1;
+            hook.at = at;
+            inner.hooks.push(hook);
+        }
+    }
+
+    /// When something happens out there by itself.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        let inner = self.lock();
+        let hooks = inner.hooks.iter().map(|hook| hook.at);
+        hooks.chain(inner.model.next_due()).min()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One message of a request, as far as it matters here.
+fn client_id(request: &wire::SendRequest<'_>) -> AttemptId {
+    let id = request.client_message_id.as_deref().and_then(|id| id.parse().ok());
+    id.unwrap_or_else(|| panic!("a request without an id of ours: {request:?}"))
+}
+
+impl Inner {
+    fn hits(&mut self, share: f64) -> bool {
+        share > 0.0 && self.dice.f64() < share
+    }
+
+    fn post(&mut self, to: Endpoint, body: &[u8]) -> oneshot::Receiver<Result<RawAnswer, Broken>> {
+        let with = self.carry(to, body);
+        let (answer, answered) = oneshot::channel();
+        self.held.push(Held { answer, with });
+        answered
+    }
+
+    fn carry(&mut self, to: Endpoint, body: &[u8]) -> Result<RawAnswer, Broken> {
+        let now = self.clock.now();
+        if self.hits(self.trouble.refused) {
+            return Err(Broken { may_have_left: false, why: "connection refused".to_owned() });
+        }
+        let requests: Vec<wire::SendRequest<'_>> = match to {
+            Endpoint::Messages => vec![serde_json::from_slice(body).unwrap()],
+            Endpoint::Batch => serde_json::from_slice::<wire::BatchRequest<'_>>(body).unwrap().into_messages(),
+        };
+        for request in &requests {
+            let channels: Vec<Channel> = request.known_channels().collect();
+            let [channel] = channels[..] else { panic!("not one channel: {channels:?}") };
+            let fallback = request.content.as_ref().and_then(|content| content.fallback_text.as_ref());
+            assert!(fallback.is_none(), "the provider must not fall back by itself");
+            self.posted.push(Posted { attempt: client_id(request), channel, at: now });
+        }
+        if self.hits(self.trouble.cut_before) {
+            return Err(Broken { may_have_left: true, why: "connection reset".to_owned() });
+        }
+        let path = match to {
+            Endpoint::Messages => "/api/v1/subaccounts/acme/messages",
+            Endpoint::Batch => "/api/v1/subaccounts/acme/messages/batch",
+        };
+        let call = Call { method: Method::Post, path, authorization: Some("Bearer test"), body };
+        let (status, retry_after, answer) = match self.model.call(&call, now).reply {
+            Reply::Response { status, retry_after, body } => (status, retry_after, body),
+            cut @ (Reply::CutBeforeReading | Reply::CutAfterReading) => panic!("the line cuts, not the model: {cut:?}"),
+        };
+        self.note(to, status, &answer, &requests);
+        if self.hits(self.trouble.cut_after) {
+            return Err(Broken { may_have_left: true, why: "connection reset".to_owned() });
+        }
+        if self.hits(self.trouble.broken_answer) {
+            return Ok(RawAnswer { status: 500, retry_after: None, body: Bytes::from_static(b"{\"code\":2000}") });
+        }
+        let retry_after = retry_after.map(|seconds| Span::from_secs(i64::from(seconds)));
+        Ok(RawAnswer { status, retry_after, body: answer.into() })
+    }
+
+    /// Keeps account of what the provider did with a request.
+    fn note(&mut self, to: Endpoint, status: u16, answer: &str, requests: &[wire::SendRequest<'_>]) {
+        if status != 200 {
+            let code = serde_json::from_str::<wire::ErrorBody<'_>>(answer).ok().and_then(|error| error.code);
+            let fault = codes::of_answer(status, code).fault;
+            for request in requests {
+                self.truths.entry(client_id(request)).or_default().refused.push(fault);
+            }
+            return;
+        }
+        let answers = match to {
+            Endpoint::Messages => vec![serde_json::from_str(answer).unwrap()],
+            Endpoint::Batch => serde_json::from_str::<wire::BatchAnswer<'_>>(answer).unwrap().messages,
+        };
+        for (request, answer) in requests.iter().zip(answers) {
+            let attempt = client_id(request);
+            let truth = self.truths.entry(attempt).or_default();
+            if answer.status.error_code.is_some() {
+                truth.refused.push(codes::of_answer(200, answer.status.error_code).fault);
+            } else {
+                truth.accepted += 1;
+                self.of_umid.insert(answer.umid.as_deref().unwrap().to_owned(), attempt);
+            }
+        }
+    }
+
+    /// Takes what the model has to tell and sends it on its way.
+    fn tick(&mut self) {
+        let now = self.clock.now();
+        for webhook in self.model.tick(now) {
+            if let Some((attempt, Report::Negative { code })) = self.news(&webhook.event) {
+                self.truths.entry(attempt).or_default().failed.push(codes::of_receipt(code).fault);
+            }
+            if self.hits(self.trouble.webhook_lost) {
+                continue;
+            }
+            let late = if self.hits(self.trouble.webhook_late) { self.dice.i64(1..120_000) } else { 0 };
+            self.webhooks += 1;
+            let hook = Hook { event: webhook.event, at: now + Span::from_millis(late), id: self.webhooks, tried: 0 };
+            if self.hits(self.trouble.webhook_twice) {
+                self.hooks.push(Hook { at: hook.at + Span::from_millis(self.dice.i64(0..60_000)), ..hook.clone() });
+            }
+            self.hooks.push(hook);
+        }
+    }
+
+    /// Which attempt an event is about, and what it says.
+    fn news(&self, event: &[u8]) -> Option<(AttemptId, Report)> {
+        wire::parse_events(event).into_iter().find_map(|event| match event {
+            wire::Event::Receipt(receipt) => {
+                let attempt = self.of_umid.get(receipt.umid.as_deref()?)?;
+                Some((*attempt, receipt.report()))
+            }
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,256 @@
+//! `message explain` after a cancel and after an opt-out: the story ends where the message does, and says why.
+
+use volley::campaign::Launched;
+use volley::clock::Clock;
+use volley::domain::{Channel, MessageKey, Present, Span, State, StepIndex};
+use volley::store::{Hold, OptOut};
+
+use crate::support::by_hand::{ByHand, Says, is_awaiting};
+
+const VIBER: &str =
+    "[[step]]\nchannel = \"Viber\"\nfallback_after = \"15m\"\nreceipt_window = \"12h\"\ntext = \"Hello\"\n";
+const CHINESE: &str = "[[step]]\nchannel = \"WhatsApp\"\nonly = [\"CN\"]\nfallback_after = \"48h\"\n\
+     template = { name = \"promo\", language = \"zh\", category = \"MARKETING\", ttl = \"12h\" }\n";
+const SMS: &str = "[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n";
+
+const fn is_queued(present: &Present) -> bool {
+    matches!(present.state, State::Queued { .. })
+}
+
+const fn is_sending(present: &Present) -> bool {
+    matches!(present.state, State::Sending { .. })
+}
+
+fn is_done(present: &Present) -> bool {
+    present.outcome().is_some()
+}
+
+struct Scene {
+    world: ByHand,
+    launched: Launched,
+    key: MessageKey,
+}
+
+impl Scene {
+    async fn of(world: ByHand, head: &str) -> Self {
+        Self::on(world, &format!("{head}\n{VIBER}{SMS}")).await
+    }
+
+    async fn on(world: ByHand, campaign: &str) -> Self {
+        let text = format!("numbers = [\"+6591000001\"]\n{campaign}");
+        let launched = world.launch(&text).await;
+        let key = MessageKey { batch: launched.batch, n: 0 };
+        Self { world, launched, key }
+    }
+
+    async fn new() -> Self {
+        Self::of(ByHand::start("").await, "").await
+    }
+
+    /// Handed over on its first step.
+    async fn accepted() -> Self {
+        let scene = Self::new().await;
+        scene.until("handed over", is_awaiting).await;
+        scene
+    }
+
+    /// Waits for its second step to leave, which it may not.
+    async fn fallen_back() -> Self {
+        let scene = Self::new().await;
+        scene.falls_back().await;
+        scene
+    }
+
+    async fn falls_back(&self) {
+        self.until("handed over", is_awaiting).await;
+        self.hold("sms").await;
+        self.pass(Span::from_secs(15 * 60)).await;
+        self.until("fallen back", |present| is_queued(present) && present.step > StepIndex::FIRST).await;
+    }
+
+    async fn until(&self, what: &str, is: impl Fn(&Present) -> bool) -> Present {
+        self.world.until(self.key, what, is).await
+    }
+
+    async fn pass(&self, span: Span) {
+        self.world.leap_to(self.world.clock.now() + span).await;
+    }
+
+    async fn cancel(&self) {
+        self.world.cancel(&self.launched).await;
+    }
+
+    async fn hold(&self, lane: &str) {
+        let (lane, template, since) = (lane.to_owned(), String::new(), self.world.clock.now());
+        let hold = Hold { lane, template, by_person: true, code: None, reason: "a test".to_owned(), since };
+        self.world.store.hold(hold).await.unwrap();
+        self.pass(Span::from_secs(3)).await;
+    }
+
+    async fn release(&self, lane: &str) {
+        let (now, by) = (self.world.clock.now(), "ann".to_owned());
+        self.world.store.release(lane.to_owned(), String::new(), now, by).await.unwrap();
+    }
+
+    async fn opts_out(&self) {
+        let (msisdn, since) = (self.world.message(self.key).await.msisdn, self.world.clock.now());
+        let wish = OptOut { msisdn, since, source: "STOP".to_owned() };
+        self.world.store.opt_out(vec![wish]).await.unwrap();
+    }
+
+    async fn hear(&self, state: &str, code: Option<i64>) {
+        let place = (self.key, 0);
+        self.world.hear(&self.launched, place, Channel::Viber, state, code).await.unwrap();
+    }
+
+    async fn closes(&self) {
+        self.pass(Span::from_secs(12 * 3_600)).await;
+        self.until("closed", is_done).await;
+    }
+
+    /// The story holds, it has all of these in this order, and nothing of what never was.
+    async fn tells(&self, parts: &[&str]) {
+        let story = self.world.story(&self.launched, self.key).await;
+        assert!(story.proven, "{story:#?}");
+        let mut lines = story.lines.iter();
+        for part in parts {
+            assert!(lines.any(|line| line.text.contains(part)), "{part:?} is missing in {story:#?}");
+        }
+        assert!(story.lines.iter().all(|line| !line.text.contains("Now step 2") || parts.contains(&"Now step 2")));
+        assert!(story.lines.is_sorted_by_key(|line| line.at), "{story:#?}");
+    }
+
+    async fn stop(self) {
+        self.world.stop().await;
+    }
+}
+
+const CANCELLED: &str = "The campaign was cancelled: what has been handed over is the last.";
+const OPTED_OUT: &str = "The person had opted out by then: what has been handed over is the last.";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_cancelled_before_it_left_says_so() {
+    let scene = Scene::of(ByHand::start("").await, "at = \"2099-01-01T09:00Z\"").await;
+    scene.cancel().await;
+    scene.until("cancelled", is_done).await;
+    scene.tells(&["Launched", "The campaign was cancelled before anything had left."]).await;
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_handed_over_before_a_cancel_waits_for_its_window_and_no_further_step() {
+    let scene = Scene::accepted().await;
+    scene.pass(Span::from_secs(300)).await;
+    scene.cancel().await;
+    scene.until("cut", |present| present.marks.cut()).await;
+    scene.tells(&["the provider accepted it", CANCELLED, "Waiting for Viber's receipts"]).await;
+    scene.closes().await;
+    scene.tells(&["the provider accepted it", CANCELLED, "silent"]).await;
+    scene.hear("delivered", None).await;
+    scene.tells(&[CANCELLED, "silent", "late"]).await;
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_news_after_a_cancel_ends_it() {
+    let scene = Scene::accepted().await;
+    scene.cancel().await;
+    scene.hear("undelivered", Some(2_008)).await;
+    scene.until("ended", is_done).await;
+    scene.tells(&[CANCELLED, "undelivered"]).await;
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_on_its_way_out_during_a_cancel_is_its_last_step() {
+    for (says, parts) in [
+        (Says::Yes, &[CANCELLED, "the provider accepted it"][..]),
+        (Says::No, &[CANCELLED, "rejected it"]),
+        (Says::Nothing, &[CANCELLED, "nobody knows whether"]),
+    ] {
+        let world = ByHand::start("").await;
+        world.provider(Says::Later);
+        let scene = Scene::of(world, "").await;
+        scene.until("on its way", is_sending).await;
+        scene.cancel().await;
+        scene.tells(&["Launched"]).await;
+        scene.world.provider(says);
+        scene.until("answered", |present| !is_sending(present)).await;
+        scene.tells(parts).await;
+        if says != Says::No {
+            scene.closes().await;
+            scene.tells(&[parts, &[if says == Says::Yes { "silent" } else { "unknown" }]].concat()).await;
+        }
+        scene.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_while_the_next_step_waits_leaves_the_one_before_as_the_last() {
+    let scene = Scene::fallen_back().await;
+    scene.tells(&["Now step 2", "Waiting for SMS to leave"]).await;
+    scene.cancel().await;
+    scene.until("cut", |present| present.marks.cut()).await;
+    scene.tells(&["Now step 2", CANCELLED, "Waiting for Viber's receipts"]).await;
+    scene.closes().await;
+    scene.tells(&["Now step 2", CANCELLED, "silent"]).await;
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_is_not_for_the_country_is_told_and_the_story_goes_past_it() {
+    const LEFT_OUT: &str = "WhatsApp, is left out: the number is of SG";
+    for route in [[CHINESE, VIBER, SMS], [VIBER, CHINESE, SMS]] {
+        let scene = Scene::on(ByHand::start("").await, &route.concat()).await;
+        scene.falls_back().await;
+        scene.tells(&[LEFT_OUT, "the provider accepted it", "Now step 3", "Waiting for SMS to leave"]).await;
+        scene.cancel().await;
+        scene.until("cut", |present| present.marks.cut()).await;
+        scene.tells(&[LEFT_OUT, "Now step 3", CANCELLED, "Waiting for Viber's receipts"]).await;
+        scene.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_opts_out_before_anything_has_left_gets_nothing() {
+    let world = ByHand::start("").await;
+    world.provider(Says::Later);
+    let scene = Scene::of(world, "at = \"2027-01-15T08:10Z\"").await;
+    scene.opts_out().await;
+    scene.pass(Span::from_secs(600)).await;
+    scene.until("skipped", is_done).await;
+    scene.tells(&["Launched", "Not sent: the person has opted out."]).await;
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_opts_out_between_two_steps_gets_no_second_one() {
+    let scene = Scene::fallen_back().await;
+    scene.opts_out().await;
+    scene.release("sms").await;
+    scene.until("cut", |present| present.marks.opted_out()).await;
+    scene.tells(&["Now step 2", OPTED_OUT, "Waiting for Viber's receipts"]).await;
+    // That the rest is cancelled changes nothing for this one.
+    scene.cancel().await;
+    scene.tells(&["Now step 2", OPTED_OUT]).await;
+    scene.closes().await;
+    scene.tells(&["Now step 2", OPTED_OUT, "silent"]).await;
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opt_out_by_receipt_suppresses_it_also_after_a_cancel() {
+    for cancels in [false, true] {
+        let scene = Scene::accepted().await;
+        if cancels {
+            scene.cancel().await;
+        }
+        scene.hear("undelivered", Some(OPTED_OUT_CODE)).await;
+        scene.until("suppressed", is_done).await;
+        scene.tells(&["The person wants no more"]).await;
+        scene.stop().await;
+    }
+}
+
+/// The provider's word for it that the person has blocked the sender.
+const OPTED_OUT_CODE: i64 = 1_051;

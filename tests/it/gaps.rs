@@ -1,0 +1,47 @@
+//! Times in which receipts cannot be kept: silence decides nothing then, nor until the provider has repeated them.
+
+use volley::clock::Clock;
+use volley::domain::{Channel, MessageKey, Outcome, Present, Span, State, StepIndex};
+
+use crate::support::by_hand::{ByHand, is_awaiting};
+
+const ROUTE: &str = r#"
+numbers = ["+6591000001"]
+[[step]]
+channel = "Viber"
+fallback_after = "15m"
+text = "Hello"
+[[step]]
+channel = "SMS"
+text = "Hello"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_that_cannot_be_kept_holds_the_deadline_until_it_is_repeated() {
+    let world = ByHand::start("").await;
+    let launched = world.launch(ROUTE).await;
+    let key = MessageKey { batch: launched.batch, n: 0 };
+    let State::Awaiting { due } = world.until(key, "handed over", is_awaiting).await.state else { unreachable!() };
+    world.leap_to(due - Span::from_secs(1)).await;
+
+    // Everything else can be written, as when the disk has no room for anything new.
+    world.meddle("CREATE TRIGGER full BEFORE INSERT ON receipt BEGIN SELECT RAISE(ABORT, 'no room'); END").await;
+    let failed_at = world.clock.now();
+    assert!(world.hear(&launched, (key, 0), Channel::Viber, "delivered", None).await.is_err());
+    world.clock.advance(Span::from_secs(1));
+    let is_decided = |present: &Present| present.state != State::Awaiting { due };
+    let held = world.until(key, "the deadline decided", is_decided).await;
+    assert!(is_awaiting(&held) && held.step == StepIndex::FIRST, "{held:?}");
+
+    world.meddle("DROP TRIGGER full").await;
+    world.hear(&launched, (key, 0), Channel::Viber, "delivered", None).await.unwrap();
+    assert_eq!(world.message(key).await.present.outcome(), Some(Outcome::Reached));
+    world
+        .when("the gap is on disk", async || {
+            let gaps = world.store.gaps().await.unwrap();
+            let is_whole = gaps.iter().any(|(from, until)| *from <= failed_at && *until > failed_at);
+            if is_whole { Ok(()) } else { Err(format!("{gaps:?}")) }
+        })
+        .await;
+    world.stop().await;
+}

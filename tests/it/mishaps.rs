@@ -1,0 +1,130 @@
+//! A database that cannot be written: each command says so in one sentence, fails, and leaves nothing half done.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+
+use crate::cli::{installation, run};
+use crate::support::number;
+
+/// More than fits into a small disk.
+const PEOPLE: u64 = 40_000;
+const LAUNCH: [&str; 5] = ["campaign", "launch", "promo.toml", "--unchecked", "--json"];
+
+fn names(list: &Value) -> Vec<&str> {
+    list.as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_another_process_keeps_locked_fails_commands_with_a_sentence() {
+    let folder = installation();
+    let at = folder.path().to_owned();
+    run(&at, &["audience", "import", "recipients.csv", "--name", "members"]).ended(0);
+    let mut other = SqliteConnectOptions::new().filename(at.join("volley.db")).connect().await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let commands: [&[&str]; 4] = [
+        &["audience", "import", "recipients.csv", "--name", "second"],
+        &["audience", "delete", "members"],
+        &LAUNCH,
+        &["lane", "pause", "promo-sg"],
+    ];
+    // Each waits for the lock as long as it would for a busy server, so they wait together.
+    let waiting = commands.map(|command| {
+        let at = at.clone();
+        tokio::task::spawn_blocking(move || run(&at, command))
+    });
+    for ran in waiting {
+        ran.await
+            .unwrap()
+            .ended(1)
+            .says(&["the database is locked by another process", "stop it, or use another file"]);
+    }
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+
+    assert_eq!(names(&run(&at, &["audience", "list", "--json"]).ended(0).json()), ["members"]);
+    assert_eq!(run(&at, &["campaign", "list", "--json"]).ended(0).json(), json!([]));
+    let lanes = run(&at, &["lane", "list", "--json"]).ended(0).json();
+    assert!(lanes.as_array().unwrap().iter().all(|lane| lane["holds"] == json!([])), "{lanes}");
+    for command in commands {
+        run(&at, command).ended(0);
+    }
+}
+
+/// Runs a script with a folder `disk` that has little room, and says whether it is a disk of its own: without the right
+/// to mount one, files there are kept from growing, of which the system tells in other words than of a full disk.
+fn on_a_small_disk(folder: &Path, script: &str) -> bool {
+    let volley = env!("CARGO_BIN_EXE_volley");
+    let shell = |program: &str, before: &[&str], first: &str| {
+        let mut command = Command::new(program);
+        let script = format!("set -e\nvolley='{volley}'\n{first}\n{script}");
+        command.args(before).args(["-c", &script]).current_dir(folder).env_clear().env("USER", "ann");
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").stdin(Stdio::null());
+        command.output()
+    };
+    let mount = "mount -t tmpfs -o size=24m tmpfs disk\nfill() { head -c 22m /dev/zero > disk/filler; }\n\
+                 free() { rm disk/filler; }\nlimited() { \"$@\"; }";
+    let mounts =
+        Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "tmpfs"]).arg(folder.join("disk")).output();
+    let is_mounted = mounts.is_ok_and(|mounted| mounted.status.success());
+    let output = if is_mounted {
+        shell("unshare", &["-rm", "/bin/sh"], mount)
+    } else {
+        let limit = "fill() { :; }\nfree() { :; }\nlimited() { (trap '' XFSZ; ulimit -f 2048; \"$@\"); }";
+        shell("/bin/sh", &[], limit)
+    };
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    is_mounted
+}
+
+#[test]
+#[cfg(unix)]
+fn a_full_disk_fails_commands_with_a_sentence_and_once_there_is_room_they_do_what_they_were_asked() {
+    let folder = installation();
+    let at = folder.path();
+    let mut people = String::from("Mobile,FirstName\n");
+    for person in 0..PEOPLE {
+        writeln!(people, "+{},Ann {person}", number(person)).unwrap();
+    }
+    std::fs::write(at.join("people.csv"), people).unwrap();
+    let big = "name = \"big\"\naudience = \"people.csv\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi {{FirstName}}\"\n";
+    std::fs::write(at.join("big.toml"), big).unwrap();
+    std::fs::create_dir(at.join("disk")).unwrap();
+    let script = r#"
+        run() { name=$1; shift; code=0; "$@" > $name.out 2> $name.err || code=$?; echo $code > $name.code; }
+        export VOLLEY_DATABASE_URL=sqlite://disk/volley.db
+        run first "$volley" audience import recipients.csv --name first
+        fill
+        run import limited "$volley" audience import people.csv --name second
+        run launch limited "$volley" campaign launch big.toml --unchecked
+        run audiences "$volley" audience list --json
+        run campaigns "$volley" campaign list --json
+        free
+        run import_again "$volley" audience import people.csv --name second
+        run launch_again "$volley" campaign launch big.toml --unchecked --json
+    "#;
+    let is_full = on_a_small_disk(at, script);
+    let read = |name: String| std::fs::read_to_string(at.join(name)).unwrap();
+    let ended = |name: &str, code: &str| {
+        assert_eq!(read(format!("{name}.code")).trim(), code, "{name}: {}", read(format!("{name}.err")));
+        read(format!("{name}.out"))
+    };
+    ended("first", "0");
+    let sentence =
+        if is_full { "volley: the disk of the database is full; free some space" } else { "volley: the database" };
+    for name in ["import", "launch"] {
+        assert_eq!(ended(name, "1"), "");
+        let said = read(format!("{name}.err"));
+        assert!(said.starts_with(sentence) && said.lines().count() == 1, "{name}: {said}");
+    }
+    assert_eq!(names(&serde_json::from_str(&ended("audiences", "0")).unwrap()), ["first"]);
+    assert_eq!(ended("campaigns", "0").trim(), "[]");
+    ended("import_again", "0");
+    let launched: Value = serde_json::from_str(&ended("launch_again", "0")).unwrap();
+    assert_eq!(launched["messages"], PEOPLE);
+}

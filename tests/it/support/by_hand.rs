@@ -1,0 +1,220 @@
+//! A server on a clock that is moved by hand, and a provider that says what a test tells it to: for what takes hours, or
+//! depends on what comes first.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
+use tokio::sync::watch;
+use volley::campaign::{self, Decided, Draft, Launched, Launcher, Story};
+use volley::clock::{Chance, Clock, ManualClock};
+use volley::config::{self, Config};
+use volley::domain::{AttemptId, Channel, MessageKey, Present, Span, State, StepIndex, Timestamp};
+use volley::node::{Node, Parts, StartError};
+use volley::provider::{Broken, Endpoint, RawAnswer, Transport};
+use volley::receipts::{Failed, Intake};
+use volley::store::{self, Batch, Book, Loaded, Store};
+
+use super::until;
+
+/// Far longer than anything here takes, in real time.
+const PATIENCE: Span = Span::from_secs(60);
+/// How far time goes on with each look, where the server has something to do.
+const TICK: Span = Span::from_millis(10);
+
+/// What the provider answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Says {
+    Yes,
+    No,
+    /// The connection breaks once the request may have been read.
+    Nothing,
+    /// Not yet.
+    Later,
+}
+
+#[derive(Debug)]
+struct Provider(watch::Receiver<Says>);
+
+#[async_trait::async_trait]
+impl Transport for Provider {
+    async fn post(&self, _: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken> {
+        let request: Value = serde_json::from_slice(&body).unwrap();
+        let id = request["clientMessageId"].as_str().unwrap().to_owned();
+        let says = *self.0.clone().wait_for(|says| *says != Says::Later).await.unwrap();
+        let (status, body) = match says {
+            Says::Yes => (200, json!({ "umid": id, "status": { "state": "queued" } })),
+            Says::No => (400, json!({ "code": 1002, "message": "Invalid MSISDN" })),
+            Says::Nothing | Says::Later => {
+                return Err(Broken { may_have_left: true, why: "the connection broke".to_owned() });
+            }
+        };
+        Ok(RawAnswer { status, retry_after: None, body: body.to_string().into() })
+    }
+}
+
+pub(crate) struct ByHand {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) chance: Arc<Chance>,
+    config: Arc<Config>,
+    node: Node,
+    intake: Intake,
+    says: watch::Sender<Says>,
+    folder: tempfile::TempDir,
+}
+
+impl ByHand {
+    /// `lane` is added to the Viber lane.
+    pub(crate) async fn start(lane: &str) -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let (chance, folder) = (Arc::new(Chance::seeded(7)), tempfile::tempdir().unwrap());
+        let text = format!(
+            "[provider]\nbase_url = \"http://127.0.0.1:9\"\nsub_account = \"acme\"\napi_key = \"test\"\n\
+             [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\n{lane}\n\
+             [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nsource = \"ACME\"\n\
+             [[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\ntier = \"250\"\n"
+        );
+        let path = folder.path().join("volley.toml");
+        let none = std::iter::empty::<(&str, String)>();
+        let config = Arc::new(Config::read(Some((&path, &text)), std::iter::empty(), none).unwrap().config);
+        let url = format!("sqlite://{}", folder.path().join("volley.db").display());
+        let store = store::open(&url, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
+        let (says, heard) = watch::channel(Says::Yes);
+        let parts = Parts {
+            config: Arc::clone(&config),
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            chance: Arc::clone(&chance),
+        };
+        let transport =
+            |_: &config::Lane| -> Result<Box<dyn Transport>, StartError> { Ok(Box::new(Provider(heard.clone()))) };
+        let node = Node::start_over(parts, transport).await.unwrap();
+        let intake = node.intake().unwrap();
+        Self { store, clock, chance, config, node, intake, says, folder }
+    }
+
+    pub(crate) fn provider(&self, says: Says) {
+        self.says.send_replace(says);
+    }
+
+    pub(crate) async fn launch(&self, text: &str) -> Launched {
+        let draft = Draft::parse("test.toml", text).unwrap();
+        let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
+        let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config };
+        launcher.launch(&draft, |_| None).await.unwrap().0
+    }
+
+    pub(crate) async fn batch(&self, launched: &Launched) -> Batch {
+        self.store.batch(launched.batch).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn message(&self, key: MessageKey) -> Loaded {
+        self.store.load(vec![key]).await.unwrap().pop().unwrap()
+    }
+
+    /// Lets time go on a little at a time until a message is where it is waited for.
+    pub(crate) async fn until(&self, key: MessageKey, what: &str, is: impl Fn(&Present) -> bool) -> Present {
+        self.when(what, async || {
+            let present = self.message(key).await.present;
+            if is(&present) { Ok(present) } else { Err(format!("{present:?}")) }
+        })
+        .await
+    }
+
+    /// Lets time go on a little at a time until something is so.
+    pub(crate) async fn when<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
+        let real = super::clock();
+        let give_up = real.now() + PATIENCE;
+        loop {
+            match look().await {
+                Ok(found) => return found,
+                Err(last) => {
+                    assert!(real.now() < give_up, "{what}: not so within {PATIENCE}; the last look: {last}");
+                    self.clock.advance(TICK);
+                    real.sleep(Span::from_millis(1)).await;
+                }
+            }
+        }
+    }
+
+    /// Moves time on at once, and waits until the server has seen the new time, so that nobody takes the leap for a time
+    /// in which it did not listen.
+    pub(crate) async fn leap_to(&self, at: Timestamp) {
+        for by in [at.since(self.clock.now()).millis() - 2_000, 1_000, 1_000] {
+            self.clock.advance(Span::from_millis(by.max(0)));
+            let now = self.clock.now();
+            until("the server says that it lives", PATIENCE, || async {
+                let nodes = self.store.nodes(now).await.unwrap();
+                if nodes.is_empty() { Err("not yet") } else { Ok(()) }
+            })
+            .await;
+        }
+    }
+
+    /// A receipt from the provider, with our own id in it.
+    pub(crate) async fn hear(
+        &self,
+        launched: &Launched,
+        (key, step): (MessageKey, u8),
+        channel: Channel,
+        state: &str,
+        code: Option<i64>,
+    ) -> Result<(), Failed> {
+        let step = StepIndex::new(step).unwrap();
+        let id = AttemptId { key, step, tag: launched.id.tag }.to_string();
+        let body = json!({
+            "namespace": "ChatApps",
+            "eventType": "outbound_message_status_changed",
+            "payload": {
+                "umid": id, "clientMessageId": id, "channel": channel.as_str(),
+                "status": { "state": state, "errorCode": code, "timestamp": self.clock.now().rfc3339() },
+            },
+        });
+        self.intake.take(body.to_string().as_bytes()).await
+    }
+
+    pub(crate) async fn story(&self, launched: &Launched, key: MessageKey) -> Story {
+        let batch = self.batch(launched).await;
+        let entry = Book::new(Arc::clone(&self.store)).get(batch.id).await.unwrap().unwrap();
+        campaign::explain(self.store.as_ref(), &batch, &entry, key).await.unwrap().unwrap()
+    }
+
+    /// Does something to the database that nobody but a test does, or a disk that fails.
+    pub(crate) async fn meddle(&self, sql: &'static str) {
+        let file = SqliteConnectOptions::new().filename(self.folder.path().join("volley.db"));
+        let mut connection = file.connect().await.unwrap();
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+
+    /// Calls a campaign off, as the command does.
+    pub(crate) async fn cancel(&self, launched: &Launched) {
+        let batch = self.batch(launched).await;
+        let cancelling = campaign::cancel(self.store.as_ref(), self.clock.as_ref(), &batch, "ann");
+        let decided = going_on(&self.clock, cancelling).await.unwrap();
+        assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
+    }
+
+    /// Stops everything in order.
+    pub(crate) async fn stop(self) {
+        let Self { node, intake, clock, .. } = self;
+        drop(intake);
+        going_on(&clock, node.stop()).await.unwrap();
+    }
+}
+
+/// Time goes on for as long as something takes.
+async fn going_on<T>(clock: &ManualClock, what: impl Future<Output = T>) -> T {
+    let real = super::clock();
+    tokio::pin!(what);
+    loop {
+        tokio::select! {
+            done = &mut what => return done,
+            () = real.sleep(Span::from_millis(1)) => clock.advance(TICK),
+        }
+    }
+}
+
+pub(crate) const fn is_awaiting(present: &Present) -> bool {
+    matches!(present.state, State::Awaiting { .. })
+}

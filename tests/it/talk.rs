@@ -1,0 +1,237 @@
+//! What the commands say to people: what keeps something from happening, what was meant, and when.
+
+#[cfg(unix)]
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+#[cfg(unix)]
+use std::process::Stdio;
+
+use serde_json::Value;
+use volley::domain::{AttemptId, MessageId, StepIndex};
+
+#[cfg(unix)]
+use super::cli::interrupt;
+use super::cli::{Ran, installation, ran, run, volley};
+
+const NAME: &str = "November promo";
+
+/// With the sample campaign launched, and no server to send it.
+fn launched() -> tempfile::TempDir {
+    let folder = installation();
+    run(folder.path(), &["campaign", "launch", "promo.toml", "--unchecked"]).ended(0);
+    folder
+}
+
+fn lines(ran: &Ran) -> Vec<Value> {
+    ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_message_is_found_by_whatever_somebody_has_of_it() {
+    let folder = launched();
+    let at = folder.path();
+    let listed = lines(&run(at, &["message", "list", NAME, "--json"]).ended(0));
+    assert_eq!(listed.len(), 50);
+    assert_eq!((&listed[1]["state"], &listed[1]["channel"]), (&Value::from("queued"), &Value::from("WhatsApp")));
+    assert_eq!(lines(&run(at, &["message", "list", NAME, "--state", "done", "--json"]).ended(0)).len(), 0);
+    let people = run(at, &["message", "list", NAME]).ended(0).stdout;
+    assert_eq!(people.lines().count(), 51);
+
+    let id = listed[1]["id"].as_str().unwrap();
+    let number = listed[1]["msisdn"].as_str().unwrap();
+    let MessageId { key, tag } = id.parse().unwrap();
+    let attempt = AttemptId { key, step: StepIndex::FIRST, tag }.to_string();
+    for which in
+        [&[id][..], &[&attempt], &[NAME, number], &[NAME, number.trim_start_matches('+')], &[NAME, "spring-0002"]]
+    {
+        let shown = run(at, &[&["message", "show", "--json"], which].concat()).ended(0).json();
+        assert_eq!((&shown["message"], &shown["msisdn"]), (&listed[1]["id"], &listed[1]["msisdn"]), "{which:?}");
+    }
+    run(at, &["message", "show", NAME, "+6500000000"])
+        .ended(1)
+        .says(&["no message to \"+6500000000\"", "message list"]);
+    run(at, &["message", "show", NAME]).ended(2).says(&["is a campaign", "say whom"]);
+    run(at, &["message", "explain", "what"]).ended(1).says(&["no message is called \"what\"", "message list"]);
+}
+
+#[test]
+fn every_id_that_serves_as_an_example_is_one() {
+    let folder = launched();
+    for command in ["show", "explain"] {
+        let help = run(folder.path(), &["message", command, "--help"]).ended(0).stdout;
+        let error = run(folder.path(), &["message", command, "msg_1"]).ended(2).stderr;
+        for text in [help, error] {
+            let words = text.split_whitespace().filter(|word| word.starts_with("msg_"));
+            let whole = words.filter(|word| word.len() == 36).collect::<Vec<_>>();
+            assert!(!whole.is_empty(), "{text}");
+            assert!(whole.iter().all(|word| word.parse::<MessageId>().is_ok()), "{whole:?}");
+        }
+    }
+    assert_eq!(run(folder.path(), &["message", "explain", "--rules"]).ended(0).stdout.lines().count(), 10);
+}
+
+#[test]
+fn nothing_that_is_read_is_written_over() {
+    let folder = installation();
+    let at = folder.path();
+    let before = std::fs::read(at.join("recipients.csv")).unwrap();
+    let check = ["audience", "check", "recipients.csv"];
+    for outputs in [&["--rejects", "recipients.csv"][..], &["--accepted", "./recipients.csv"]] {
+        run(at, &[&check[..], outputs].concat()).ended(2).says(&["recipients.csv is the file that is read"]);
+    }
+    let twice = ["--accepted", "out.csv", "--rejects", "./out.csv"];
+    run(at, &[&check[..], &twice].concat()).ended(2).says(&["out.csv", "both the accepted and the rejected"]);
+    assert_eq!(std::fs::read(at.join("recipients.csv")).unwrap(), before);
+    assert!(!at.join("out.csv").exists());
+}
+
+#[test]
+fn what_keeps_a_campaign_from_moving_is_said_wherever_it_is_shown() {
+    let folder = launched();
+    let at = folder.path();
+    run(at, &["campaign", "pause", NAME]).ended(0);
+    run(at, &["campaign", "resume", NAME]).ended(0);
+    run(at, &["lane", "pause", "viber", "--reason", "moving"]).ended(0);
+    let again = run(at, &["lane", "pause", "viber"]).ended(0).stdout;
+    assert!(again.contains("is paused already"), "{again}");
+
+    let shown = run(at, &["campaign", "show", NAME]).ended(0).stdout;
+    for part in
+        ["lane viber is paused by ann: moving", "volley lane resume viber", "no server is running", "volley serve"]
+    {
+        assert!(shown.contains(part), "{part:?} is missing in {shown}");
+    }
+    assert!(!shown.contains("resumed by"), "{shown}");
+    let json = run(at, &["campaign", "show", NAME, "--json"]).ended(0).json();
+    let kinds: Vec<&str> =
+        json["obstacles"].as_array().unwrap().iter().map(|obstacle| obstacle["kind"].as_str().unwrap()).collect();
+    assert_eq!((kinds, &json["server"]), (vec!["held", "no server"], &Value::Bool(false)));
+    assert_eq!(run(at, &["campaign", "list", "--json"]).ended(0).json()[0]["obstacles"], json["obstacles"]);
+}
+
+#[test]
+fn a_template_that_nobody_sends_is_pointed_out_with_the_one_that_was_meant() {
+    let folder = launched();
+    let held = run(folder.path(), &["template", "hold", "pormo"]).ended(0);
+    assert!(
+        held.stderr.contains("no campaign in play uses a template \"pormo\"; did you mean \"promo\""),
+        "{}",
+        held.stderr
+    );
+    assert_eq!(run(folder.path(), &["template", "hold", "promo"]).ended(0).stderr, "");
+}
+
+#[test]
+fn times_are_told_in_the_zone_of_the_campaign() {
+    let folder = installation();
+    let at = folder.path();
+    let text = std::fs::read_to_string(at.join("promo.toml")).unwrap();
+    let text = format!("at = \"2199-12-01T09:00\"\ntime_zone = \"Asia/Singapore\"\n{text}");
+    std::fs::write(at.join("promo.toml"), text).unwrap();
+    let begins = "2199-12-01 09:00 +08 (Asia/Singapore)";
+    let launched = run(at, &["campaign", "launch", "promo.toml", "--unchecked"]).ended(0).stdout;
+    assert!(launched.contains(begins), "{launched}");
+    for command in [&["list"][..], &["show", NAME], &["report", NAME]] {
+        let said = run(at, &[&["campaign"], command].concat()).ended(0).stdout;
+        assert!(said.contains(begins), "{begins:?} is missing in {said}");
+    }
+    let json = run(at, &["campaign", "show", NAME, "--json"]).ended(0).json();
+    assert_eq!(json["starts_at"], "2199-12-01T01:00:00.000Z");
+}
+
+#[test]
+fn a_plan_says_whom_it_leaves_out_and_why() {
+    let folder = installation();
+    let at = folder.path();
+    let step = "[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\nsource = \"A\"\n";
+    let plan = |name: &str, head: &str| {
+        std::fs::write(at.join(name), format!("{head}\n{step}")).unwrap();
+        run(at, &["campaign", "plan", name]).ended(0).stdout
+    };
+    let said = plan("numbers.toml", "numbers = [\"+6581234567\", \"call me\"]");
+    assert!(said.contains("1 not a number") && said.contains("\"call me\""), "{said}");
+    assert!(!said.contains("Nothing is wrong."), "{said}");
+    std::fs::write(at.join("some.csv"), "Mobile\n+6581234567\n+65812\n").unwrap();
+    let said = plan("file.toml", "audience = \"some.csv\"\ncountry = \"SG\"");
+    assert!(said.contains("1 too short") && said.contains("volley audience check"), "{said}");
+    assert!(plan("good.toml", "numbers = [\"+6581234567\"]").contains("Nothing is wrong."));
+}
+
+#[test]
+fn an_audience_of_nobody_is_not_kept() {
+    let folder = installation();
+    let at = folder.path();
+    std::fs::write(at.join("header.csv"), "Mobile,Name\n").unwrap();
+    std::fs::write(at.join("wrong.csv"), "Mobile,Name\n12,Ann\n").unwrap();
+    let import = |file: &str, name: &str| run(at, &["audience", "import", file, "--name", name]);
+    import("header.csv", "nobody").ended(1).says(&["header.csv has no row"]);
+    import("wrong.csv", "nobody").ended(1).says(&["nobody in wrong.csv", "volley audience check"]);
+    assert_eq!(import("recipients.csv", " ").code, 2);
+    let kept = import("recipients.csv", "members").ended(0).stderr;
+    assert!(kept.contains("Kept in the database") && kept.contains("volley.db"), "{kept}");
+    assert_eq!(run(at, &["audience", "list", "--json"]).ended(0).json().as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_the_environment_says_wrongly_is_refused_as_in_the_file() {
+    let folder = installation();
+    let with = |variable: &str, value: &str| {
+        let mut command = volley(folder.path(), &["lane", "list"]);
+        command.env(variable, value);
+        ran(command)
+    };
+    with("VOLLEY_FOO", "1").ended(1).says(&["VOLLEY_FOO is no variable of Volley's", "VOLLEY_LOG"]);
+    with("VOLLEY_LOG", "nonsense").ended(1).says(&["VOLLEY_LOG", "\"nonsense\"", "debug"]);
+    with("VOLLEY_LOG_FORMAT", "xml").ended(1).says(&["VOLLEY_LOG_FORMAT", "\"xml\"", "json"]);
+    with("VOLLEY_LOG", "warn,volley::dispatch=debug").ended(0);
+    with("VOLLEY_SERVICE_HOST", "10.0.0.1").ended(0);
+
+    run(folder.path(), &["serve", "--listen", "foo"]).ended(2).says(&["--listen", "\"foo\""]);
+    let country = ["audience", "check", "recipients.csv", "--country", "XX"];
+    run(folder.path(), &country).ended(2).says(&["XX is no country"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn beside_a_server_that_runs_nobody_says_that_it_would_not_start() {
+    let folder = installation();
+    let at = folder.path();
+    let config = std::fs::read_to_string(at.join("volley.toml")).unwrap();
+    std::fs::write(at.join("volley.toml"), config.replace("api_key = \"hunter2\"", "")).unwrap();
+    assert!(run(at, &["doctor"]).stdout.contains("`volley serve` would not start"));
+
+    let mut server = volley(at, &["serve", "--json"]);
+    server.env("VOLLEY_PROVIDER_API_KEY", "hunter2").stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = server.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let said = run(at, &["doctor"]).stdout;
+    interrupt(&server);
+    server.wait().unwrap();
+    assert!(said.contains("one is running") && said.contains("was given what is missing here"), "{said}");
+    assert!(!said.contains("would not start"), "{said}");
+}
+
+#[test]
+fn the_samples_need_nothing_but_the_practice_provider() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    let checked = run(&samples, &["config", "check", "--json"]).ended(0).json();
+    assert_eq!((&checked["ok"], &checked["warnings"]), (&Value::Bool(true), &Value::Array(Vec::new())));
+    let help = run(&samples, &["simulate", "--help"]).ended(0).stdout;
+    assert!(help.contains("key_refused") && help.contains("silent_receipts"), "{help}");
+}
+
+/// What a person may ask about a campaign that is over.
+pub(super) fn look_back(at: &Path, report: &Value) {
+    let name = report["name"].as_str().unwrap();
+    let listed = run(at, &["message", "list", name, "--outcome", "reached", "--json"]).ended(0).stdout;
+    let listed: Vec<Value> = listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(Value::from(listed.len()), report["outcomes"]["reached"]);
+    // By the id that the provider gave to its hand-over.
+    let id = listed[0]["id"].as_str().unwrap();
+    let shown = run(at, &["message", "show", id]).ended(0).stdout;
+    let (_, umid) = shown.split_once("accepted it as ").unwrap();
+    let umid = umid.split_whitespace().next().unwrap();
+    assert_eq!(run(at, &["message", "explain", umid, "--json"]).ended(0).json()["message"], id);
+    run(at, &["campaign", "cancel", name]).ended(1).says(&["cannot be cancelled", "every message has its outcome"]);
+}
