@@ -7,9 +7,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::broadcast;
 
 use super::claimer::Claimer;
-use super::job::Settled;
 use super::lane::Lane;
-use super::recorder::Recorder;
+use super::recorder::{Group, Recorder};
 use super::turnstile::Turnstile;
 use super::worker::Worker;
 use super::{Signal, pass_on};
@@ -24,7 +23,7 @@ pub(crate) struct ByHand {
     workers: Vec<Arc<Worker>>,
     recorder: Recorder,
     /// What could not be recorded yet.
-    group: Vec<Settled>,
+    group: Group,
     signals: broadcast::Receiver<Signal>,
 }
 
@@ -39,7 +38,7 @@ impl ByHand {
             claimers.push(Claimer::new(Arc::clone(lane), Arc::clone(store), Arc::clone(&turnstile)));
             workers.push(Arc::new(Worker { lane: Arc::clone(lane), turnstile, settled: settled.clone() }));
         }
-        Self { lanes, claimers, workers, recorder, group: Vec::new(), signals }
+        Self { lanes, claimers, workers, recorder, group: Group::default(), signals }
     }
 
     /// Claims once, as far as there is something to claim, and room.

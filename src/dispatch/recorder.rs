@@ -35,57 +35,73 @@ impl Recorder {
     /// Records until every worker is gone and everything is on disk, or until nothing can be written any more: what is
     /// left is then found in flight by the next start.
     pub(super) async fn run(mut self, clock: Arc<dyn Clock>) {
-        let mut group = Vec::with_capacity(GROUP_MAX);
-        while self.settled.recv_many(&mut group, GROUP_MAX).await > 0 {
+        let mut group = Group::default();
+        while self.settled.recv_many(&mut group.settled, GROUP_MAX).await > 0 {
             // Outcomes come one by one. A commit for a few of them costs nearly what one for hundreds does.
             clock.sleep(GATHERING).await;
-            while group.len() < GROUP_MAX
+            while group.settled.len() < GROUP_MAX
                 && let Ok(settled) = self.settled.try_recv()
             {
-                group.push(settled);
+                group.settled.push(settled);
             }
-            while let Err(error) = write(self.store.as_ref(), &group, clock.now()).await {
-                if tells_for_good(&error, "record hand-overs") {
+            while let Err(error) = group.write(self.store.as_ref(), clock.now()).await {
+                if tells_for_good(&error) {
                     return;
                 }
                 clock.sleep(AFTER_FAILURE).await;
             }
-            done_with(&mut group, clock.now());
+            group.let_go(clock.now());
         }
     }
 
-    /// Records what has come together by now.
+    /// Records what has come together by now, behind what could not be written before.
     #[cfg(test)]
-    pub(super) async fn run_once(&mut self, group: &mut Vec<Settled>, now: Timestamp) -> Result<()> {
-        group.extend(std::iter::from_fn(|| self.settled.try_recv().ok()));
-        write(self.store.as_ref(), group, now).await?;
-        done_with(group, now);
+    pub(super) async fn run_once(&mut self, group: &mut Group, now: Timestamp) -> Result<()> {
+        if group.arrived.is_none() {
+            group.settled.extend(std::iter::from_fn(|| self.settled.try_recv().ok()));
+        }
+        group.write(self.store.as_ref(), now).await?;
+        group.let_go(now);
         Ok(())
     }
 }
 
-/// Writes a group down, with one time for all that is decided together: then it is written together too, and nothing is
-/// early by it. Writing it once more, after an error, changes nothing twice.
-async fn write(store: &dyn Store, group: &[Settled], now: Timestamp) -> Result<()> {
-    let arrived = record(store, group, now).await?;
-    give_back(store, group, &arrived).await
+/// Outcomes that are written together.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    settled: Vec<Settled>,
+    /// Once they are recorded: the steps of which a receipt said meanwhile that they have arrived.
+    arrived: Option<HashSet<(MessageKey, StepIndex)>>,
 }
 
-/// Lets go of a group that is on disk.
-fn done_with(group: &mut Vec<Settled>, now: Timestamp) {
-    for (lane, count) in by_lane(group) {
-        let of_lane = group.iter().filter(|settled| settled.lane.id == lane.id);
-        lane.latency.add(of_lane.filter_map(|settled| Some(now.since(settled.fact.as_ref()?.intent?))));
-        lane.recorded(count);
+impl Group {
+    /// Writes it down, with one time for all that is decided together: then it is written together too, and nothing is
+    /// early by it. After an error it goes on where it stopped.
+    async fn write(&mut self, store: &dyn Store, now: Timestamp) -> Result<()> {
+        let arrived = match &self.arrived {
+            Some(arrived) => arrived,
+            None => self.arrived.insert(record(store, &self.settled, now).await?),
+        };
+        give_back(store, &self.settled, arrived).await
     }
-    group.clear();
+
+    /// Everything of it is on disk.
+    fn let_go(&mut self, now: Timestamp) {
+        for (lane, count) in by_lane(&self.settled) {
+            let of_lane = self.settled.iter().filter(|settled| settled.lane.id == lane.id);
+            lane.latency.add(of_lane.filter_map(|settled| Some(now.since(settled.fact.as_ref()?.intent?))));
+            lane.recorded(count);
+        }
+        self.settled.clear();
+        self.arrived = None;
+    }
 }
 
 /// Tells of a failure. Returns whether trying again is in vain.
-fn tells_for_good(error: &Error, what: &str) -> bool {
+fn tells_for_good(error: &Error) -> bool {
     let for_good = matches!(error, Error::Closed { .. });
     let then = if for_good { "nothing can be written any more" } else { "trying again" };
-    tracing::error!(error = %Causes(error), "cannot {what}; {then}");
+    tracing::error!(error = %Causes(error), "cannot record hand-overs; {then}");
     for_good
 }
 
