@@ -1,6 +1,6 @@
 //! A lane at work: what its claimer, its turnstile and its workers share.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,7 +13,7 @@ use crate::clock::{Chance, Clock};
 use crate::config::{self, SendMode};
 use crate::domain::{BatchId, BatchState, Content, LaneId, MessageKey, Span, StepIndex, Timestamp};
 use crate::provider::Client;
-use crate::store::{Book, Entry, Hold};
+use crate::store::{Book, Entry, Hold, Marked};
 use crate::template::Pattern;
 use crate::throttle::{Brake, Holds, Pace, TierWindow};
 
@@ -45,7 +45,7 @@ pub struct Lane {
     unrecorded: AtomicU32,
     patterns: RwLock<HashMap<(BatchId, StepIndex), Arc<Pattern>>>,
     /// Messages of a batch that was refused because of one of them: each goes alone, so that it takes nobody along.
-    alone: RwLock<HashSet<MessageKey>>,
+    alone: Marked,
 }
 
 /// What a person may want to know about a lane.
@@ -94,7 +94,7 @@ impl Lane {
             latency: Latency::default(),
             unrecorded: AtomicU32::new(0),
             patterns: RwLock::default(),
-            alone: RwLock::default(),
+            alone: Marked::default(),
         }
     }
 
@@ -135,18 +135,16 @@ impl Lane {
 
     /// From now on the message goes alone, until it has been settled.
     pub(super) fn set_apart(&self, message: MessageKey) {
-        self.alone.write().unwrap_or_else(PoisonError::into_inner).insert(message);
+        self.alone.insert(message);
     }
 
     pub(super) fn goes_alone(&self, message: MessageKey) -> bool {
-        self.alone.read().unwrap_or_else(PoisonError::into_inner).contains(&message)
+        self.alone.contains(message)
     }
 
     /// It went alone, and what came of it is known.
     pub(super) fn is_over_for(&self, message: MessageKey) {
-        if self.goes_alone(message) {
-            self.alone.write().unwrap_or_else(PoisonError::into_inner).remove(&message);
-        }
+        self.alone.remove(message);
     }
 
     /// Counts a request as begun until what this returns is dropped. To be called before looking whether it may leave:
@@ -200,7 +198,7 @@ impl Lane {
         let goes_on = |batch: BatchId| in_play.iter().any(|entry| entry.id == batch && !entry.is_called_off());
         self.patterns.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _), _| goes_on(*batch));
         // Who was to go alone and never went, because the campaign was called off before.
-        self.alone.write().unwrap_or_else(PoisonError::into_inner).retain(|message| goes_on(message.batch));
+        self.alone.retain(goes_on);
         for entry in in_play {
             self.look_at(&entry);
         }

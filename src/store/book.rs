@@ -1,11 +1,11 @@
 //! The batches that are in play, as this process knows them: what never changes about them, read once, and where they
 //! stand, refreshed whenever a decision is noted.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::{Batch, Change, Loaded, Result, Store};
+use super::{Batch, Change, Loaded, Marked, Result, Store};
 use crate::domain::{
     AttemptId, BatchId, BatchState, LaneId, MessageKey, Plan, Present, State, StepIndex, Tag, Timestamp,
 };
@@ -24,7 +24,7 @@ pub struct Entry {
     /// Hand-overs since the process began, for the pace that people see.
     handed_over: AtomicU64,
     /// Messages that wait in a lane's hands, and about which a receipt has decided meanwhile.
-    recalled: RwLock<HashSet<MessageKey>>,
+    recalled: Marked,
 }
 
 impl Entry {
@@ -83,18 +83,16 @@ impl Entry {
 
     /// A message that was claimed and has not left stays: a receipt of an earlier try or step has decided about it.
     pub fn recall(&self, message: MessageKey) {
-        self.recalled.write().unwrap_or_else(PoisonError::into_inner).insert(message);
+        self.recalled.insert(message);
     }
 
     pub fn is_recalled(&self, message: MessageKey) -> bool {
-        self.recalled.read().unwrap_or_else(PoisonError::into_inner).contains(&message)
+        self.recalled.contains(message)
     }
 
     /// It is out of everybody's hands, and may be claimed anew.
     pub fn is_back(&self, message: MessageKey) {
-        if self.is_recalled(message) {
-            self.recalled.write().unwrap_or_else(PoisonError::into_inner).remove(&message);
-        }
+        self.recalled.remove(message);
     }
 
     pub fn count_hand_overs(&self, count: u64) {
@@ -204,7 +202,7 @@ impl Book {
             lanes,
             state: AtomicU8::new(batch.state.code()),
             handed_over: AtomicU64::new(0),
-            recalled: RwLock::default(),
+            recalled: Marked::default(),
         })))
     }
 }

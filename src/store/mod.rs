@@ -12,6 +12,7 @@ mod book;
 mod contract;
 mod error;
 mod fact;
+mod marked;
 mod model;
 mod signal;
 mod sqlite;
@@ -20,6 +21,7 @@ mod verbs;
 pub use book::{Book, Entry};
 pub use error::Error;
 pub use fact::{Attempt, Change, Receipt, Stray, StrayKind, Verdict};
+pub use marked::Marked;
 pub use model::{
     Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Drained, Event, Found, Hold, Key, Lane, Loaded, NewAudience,
     NewBatch, Node, OptOut, Spread, Start, TierUse,
