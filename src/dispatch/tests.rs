@@ -16,8 +16,8 @@ use super::{Lane, Parts};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{
-    AfterGap, BatchId, BatchState, Channel, Content, Countries, Country, Fault, Fields, MessageKey, Msisdn,
-    OnTierSpent, OnUnknown, Plan, Present, Recipient, Span, Status, Step, StepIndex, Tag, Timestamp,
+    AfterGap, BatchId, BatchState, Channel, Country, Fault, Fields, MessageKey, Msisdn, OnUnknown, Plan, Present,
+    Recipient, Span, Step, StepIndex, Tag, Timestamp,
 };
 use crate::engine::{Answer, Obstacle};
 use crate::provider::{Broken, Client, Endpoint, RawAnswer, Transport};
@@ -99,18 +99,7 @@ impl Desk {
         let audience = store.begin_audience(new).await.unwrap();
         store.add_recipients(audience, 0, recipients.collect()).await.unwrap();
         store.publish_audience(audience, people, "{}".to_owned()).await.unwrap();
-        let step = Step {
-            channel: Channel::Sms,
-            lane: "sms".to_owned(),
-            fallback_after: None,
-            success: Status::Delivered,
-            receipt_window: Channel::Sms.receipt_window(),
-            ttl: None,
-            leave_within: None,
-            on_tier_spent: OnTierSpent::Wait,
-            countries: Countries::Everywhere,
-            content: Content::Text { text: text.to_owned(), source: None, encoding: None },
-        };
+        let step = Step::of_text(Channel::Sms, "sms", text);
         let plan = Plan {
             columns: vec!["code".to_owned()],
             steps: vec![step],

@@ -74,6 +74,23 @@ pub struct Step {
 }
 
 impl Step {
+    /// A text with nothing said about it: a test says what it is about.
+    #[cfg(test)]
+    pub(crate) fn of_text(channel: Channel, lane: &str, text: &str) -> Self {
+        Self {
+            channel,
+            lane: lane.to_owned(),
+            fallback_after: None,
+            success: channel.default_success(),
+            receipt_window: channel.receipt_window(),
+            ttl: None,
+            leave_within: None,
+            on_tier_spent: OnTierSpent::Wait,
+            countries: Countries::Everywhere,
+            content: Content::Text { text: text.to_owned(), source: None, encoding: None },
+        }
+    }
+
     /// How long after its hand-over the provider may deliver it, as far as anything says so.
     pub fn delivers_for(&self) -> Option<Span> {
         match &self.content {

@@ -2,8 +2,8 @@
 
 use super::{Answer, CallOff, Decision, Event, Ignored, Report, Rule, Silence, Standing, advance, begin};
 use crate::domain::{
-    AfterGap, Channel, Content, Countries, Fault, Marks, OnTierSpent, OnUnknown, Outcome, Plan, Present, Span, State,
-    Status, Step, StepIndex, Tallies, Timestamp,
+    AfterGap, Channel, Fault, Marks, OnUnknown, Outcome, Plan, Present, Span, State, Status, Step, StepIndex, Tallies,
+    Timestamp,
 };
 
 /// When every story begins.
@@ -24,18 +24,7 @@ pub(super) fn place(number: u8) -> StepIndex {
 }
 
 pub(super) fn step(channel: Channel, fallback_after: Option<i64>) -> Step {
-    Step {
-        channel,
-        lane: channel.to_string(),
-        fallback_after: fallback_after.map(Span::from_secs),
-        success: channel.default_success(),
-        receipt_window: channel.receipt_window(),
-        ttl: None,
-        leave_within: None,
-        on_tier_spent: OnTierSpent::Wait,
-        countries: Countries::Everywhere,
-        content: Content::Text { text: "Hi".to_owned(), source: None, encoding: None },
-    }
+    Step { fallback_after: fallback_after.map(Span::from_secs), ..Step::of_text(channel, &channel.to_string(), "Hi") }
 }
 
 /// WhatsApp, after 15 minutes Viber, after 10 more SMS; neither TTL nor end.

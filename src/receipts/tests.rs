@@ -6,8 +6,8 @@ use super::applier::{Applier, Intake, Listening};
 use super::incoming::parse;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::domain::{
-    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Countries, Country, Fields, LaneId, MessageKey, Msisdn,
-    OnTierSpent, OnUnknown, Plan, Present, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid,
+    AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Fields, LaneId, MessageKey, Msisdn, OnUnknown, Plan,
+    Present, Recipient, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
 };
 use crate::engine::{Answer, Event, Standing, advance};
 use crate::store::{
@@ -28,18 +28,7 @@ struct Desk {
 }
 
 fn step(channel: Channel, lane: &str) -> Step {
-    Step {
-        channel,
-        lane: lane.to_owned(),
-        fallback_after: Some(Span::from_secs(900)),
-        success: Status::Delivered,
-        receipt_window: channel.receipt_window(),
-        ttl: None,
-        leave_within: None,
-        on_tier_spent: OnTierSpent::Wait,
-        countries: Countries::Everywhere,
-        content: Content::Text { text: "Hi".to_owned(), source: None, encoding: None },
-    }
+    Step { fallback_after: Some(Span::from_secs(900)), ..Step::of_text(channel, lane, "Hi") }
 }
 
 fn plan() -> Plan {

@@ -33,12 +33,23 @@ struct Met {
     pairs: BTreeMap<met::Pair, u64>,
 }
 
+impl Met {
+    fn add(&mut self, other: Self) {
+        self.seeds += other.seeds;
+        self.deaths += other.deaths;
+        self.changed += other.changed;
+        for (pair, times) in other.pairs {
+            *self.pairs.entry(pair).or_default() += times;
+        }
+    }
+}
+
 fn number_of(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|said| said.parse().ok())
 }
 
 /// Runs one seed; panics with its history.
-async fn weather(seed: u64, tell: bool) -> (u32, u64) {
+async fn weather(seed: u64, tell: bool) -> Met {
     let mut world = AssertUnwindSafe(World::begin(seed)).catch_unwind().await.unwrap_or_else(|_| panic!("seed {seed}"));
     if tell {
         world.tell();
@@ -53,54 +64,32 @@ async fn weather(seed: u64, tell: bool) -> (u32, u64) {
         let history: Vec<_> = world.history.iter().map(String::as_str).collect();
         panic!("seed {seed}; VOLLEY_STORM_SEED={seed} repeats it. The latest acts:\n{}", history.join("\n"));
     }
-    (world.deaths, world.changed)
+    Met { seeds: 1, deaths: u64::from(world.deaths), changed: world.changed, pairs: met::take() }
 }
 
-fn run(seeds: &[u64], tell: bool, met: &mut Met) {
+/// Runs seeds on this thread.
+fn run(seeds: impl Iterator<Item = u64>, tell: bool) -> Met {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    for seed in seeds {
-        let (deaths, changed) = runtime.block_on(weather(*seed, tell));
-        met.seeds += 1;
-        met.deaths += u64::from(deaths);
-        met.changed += changed;
-    }
-    for (pair, times) in met::take() {
-        *met.pairs.entry(pair).or_default() += times;
-    }
+    let mut met = Met::default();
+    seeds.for_each(|seed| met.add(runtime.block_on(weather(seed, tell))));
+    met
 }
 
 #[test]
 fn whatever_happens_what_is_held_holds_and_everything_comes_to_rest() {
     if let Some(seed) = number_of("VOLLEY_STORM_SEED") {
-        return run(&[seed], true, &mut Met::default());
+        run(std::iter::once(seed), true);
+        return;
     }
     let seeds = number_of("VOLLEY_STORMS").unwrap_or(200);
     let next = AtomicU64::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut all = Met::default();
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut met = Met::default();
-                    loop {
-                        let seed = next.fetch_add(1, Ordering::Relaxed);
-                        if seed >= seeds {
-                            return met;
-                        }
-                        run(&[seed], false, &mut met);
-                    }
-                })
-            })
-            .collect();
+        let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed < seeds);
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(move || run(std::iter::from_fn(take), false))).collect();
         for thread in threads {
-            let met = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            all.seeds += met.seeds;
-            all.deaths += met.deaths;
-            all.changed += met.changed;
-            for (pair, times) in met.pairs {
-                *all.pairs.entry(pair).or_default() += times;
-            }
+            all.add(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
     });
     println!("{} seeds, {} deaths, {} changes of messages", all.seeds, all.deaths, all.changed);

@@ -10,11 +10,8 @@ use tokio::sync::oneshot;
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{AttemptId, Channel, Fault, Span, Status, Timestamp};
 use crate::provider::{Broken, Endpoint, RawAnswer, Transport};
-use crate::simulator::{Call, Method, Model, Reply};
+use crate::simulator::{Call, Method, Model, REPEATS, Reply};
 use crate::wire::{self, Report, codes};
-
-/// The provider repeats a webhook that was not taken so much later, and then drops it.
-const REPEATS: [Span; 4] = [Span::from_secs(1), Span::from_secs(10), Span::from_secs(30), Span::from_secs(90)];
 
 /// How often what goes wrong. Shares of requests, or of webhooks.
 #[derive(Debug, Clone, Copy, Default)]

@@ -19,7 +19,7 @@ mod umid;
 
 pub use faults::{Faults, InvalidFaults, Window, explain_faults};
 pub use model::{Answer, Call, ChannelSeen, MessageSeen, Method, Model, Reply, Seen, StepSeen, Webhook};
-pub use post::WebhookTarget;
+pub use post::{REPEATS, WebhookTarget};
 pub use profile::{InvalidProfile, Profile, RouteStep};
 pub use reach::{Delivery, Latency};
 pub use server::{Options, ServeError, serve};

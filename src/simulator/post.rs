@@ -12,6 +12,9 @@ use crate::wire::{SIGNATURE_HEADER, sign};
 /// The provider gives a receiver five seconds.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The pauses after which the provider posts once more what was not taken.
+pub const REPEATS: [Span; 4] = [Span::from_secs(1), Span::from_secs(10), Span::from_secs(30), Span::from_secs(90)];
+
 /// Where webhooks are posted, and with which proofs.
 #[derive(Debug, Clone)]
 pub struct WebhookTarget {
@@ -37,7 +40,7 @@ impl WebhookTarget {
             secret: None,
             group: 1,
             connections: 32,
-            retries: [1, 10, 30, 90].map(Span::from_secs).to_vec(),
+            retries: REPEATS.to_vec(),
         }
     }
 }

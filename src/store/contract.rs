@@ -21,9 +21,8 @@ use super::{
 };
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{
-    AfterGap, AudienceId, BatchId, BatchState, Channel, Content, Countries, Country, Fields, LaneId, MessageKey,
-    Msisdn, OnTierSpent, OnUnknown, Plan, Present, Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies,
-    Timestamp, Umid,
+    AfterGap, AudienceId, BatchId, BatchState, Channel, Country, Fields, LaneId, MessageKey, Msisdn, OnUnknown, Plan,
+    Present, Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp, Umid,
 };
 
 /// Every claim about a store, once for each database that answers the contract.
@@ -205,16 +204,8 @@ fn recipients(people: std::ops::Range<u32>) -> Vec<Recipient> {
 
 fn plan() -> Plan {
     let step = |channel: Channel, lane: &str| Step {
-        channel,
-        lane: lane.to_owned(),
         fallback_after: Some(Span::from_secs(900)),
-        success: Status::Delivered,
-        receipt_window: channel.receipt_window(),
-        ttl: None,
-        leave_within: None,
-        on_tier_spent: OnTierSpent::Wait,
-        countries: Countries::Everywhere,
-        content: Content::Text { text: "Hi {{name}}".to_owned(), source: None, encoding: None },
+        ..Step::of_text(channel, lane, "Hi {{name}}")
     };
     Plan {
         columns: vec!["name".to_owned(), "code".to_owned()],

@@ -6,7 +6,7 @@ use volley::domain::{BatchState, Count, MessageKey, Outcome, Span, StepIndex};
 use volley::simulator::Profile;
 use volley::store::{Book, StrayKind};
 
-use crate::support::world::{Setup, Way};
+use crate::support::world::{DELIVERED, SILENT, Setup, Way, fates};
 
 const WHATSAPP: &str = r#"
 [[step]]
@@ -62,26 +62,7 @@ async fn everybody_is_reached_once_on_the_first_channel() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_not_reached_falls_back_for_the_reason_that_is_reported() {
-    let profile = profile(
-        r#"
-        speed = 1000.0
-        [channel.WhatsApp]
-        reject = 0.2
-        undelivered = 0.3
-        silent = 0.5
-        delivered = 0.0
-        [channel.Viber]
-        reject = 0.0
-        undelivered = 0.0
-        silent = 1.0
-        delivered = 0.0
-        [channel.SMS]
-        reject = 0.0
-        undelivered = 0.0
-        silent = 0.0
-        delivered = 1.0
-        "#,
-    );
+    let profile = fates(&[("WhatsApp", [0.2, 0.3, 0.5, 0.0]), ("Viber", SILENT), ("SMS", DELIVERED)]);
     let world = Setup { profile, ..Setup::default() }.start().await;
     let launched = world.launch(300, &route(&[WHATSAPP, VIBER, SMS])).await;
     let report = world.until_state(&launched, BatchState::Settled).await;

@@ -6,27 +6,7 @@ use volley::domain::{BatchState, MessageKey, Outcome};
 use volley::simulator::Profile;
 use volley::store::Book;
 
-use crate::support::world::{Setup, World};
-
-/// Everybody is out of reach on WhatsApp and Viber, and in reach by SMS.
-const SMS_ALONE: &str = r#"
-speed = 1000.0
-[channel.WhatsApp]
-reject = 1.0
-undelivered = 0.0
-silent = 0.0
-delivered = 0.0
-[channel.Viber]
-reject = 1.0
-undelivered = 0.0
-silent = 0.0
-delivered = 0.0
-[channel.SMS]
-reject = 0.0
-undelivered = 0.0
-silent = 0.0
-delivered = 1.0
-"#;
+use crate::support::world::{DELIVERED, REJECTED, SILENT, Setup, World, fates};
 
 const WHATSAPP: &str = r#"
 channel = "WhatsApp"
@@ -60,7 +40,9 @@ async fn lines_of(world: &World, launched: &campaign::Launched, n: u32) -> Vec<S
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_is_for_those_whom_its_conditions_name_and_nobody_else_gets_it() {
-    let world = Setup { profile: Profile::from_toml(SMS_ALONE).unwrap(), ..Setup::default() }.start().await;
+    // Everybody is out of reach on WhatsApp and Viber, and in reach by SMS.
+    let profile = fates(&[("WhatsApp", REJECTED), ("Viber", REJECTED), ("SMS", DELIVERED)]);
+    let world = Setup { profile, ..Setup::default() }.start().await;
     // 30 of Singapore, 20 of China, 10 of Malaysia, in this order.
     let people = [numbers("6591", 6, 30), numbers("86138", 8, 20), numbers("6012", 7, 10)].concat();
     let whatsapp = format!("only = [\"SG\", \"CN\"]\n{WHATSAPP}");
@@ -152,46 +134,6 @@ delivered_after = { median = "1ms", spread = 1.0 }
     world.stop().await;
 }
 
-/// Every channel but the last takes everybody's message and never says anything of it.
-const ONLY_THE_LAST_ARRIVES: &str = r#"
-speed = 1000.0
-[channel.WhatsApp]
-reject = 0.0
-undelivered = 0.0
-silent = 1.0
-delivered = 0.0
-[channel.Viber]
-reject = 0.0
-undelivered = 0.0
-silent = 1.0
-delivered = 0.0
-[channel.RCS]
-reject = 0.0
-undelivered = 0.0
-silent = 1.0
-delivered = 0.0
-[channel.LINE]
-reject = 0.0
-undelivered = 0.0
-silent = 1.0
-delivered = 0.0
-[channel.ZaloNotification]
-reject = 0.0
-undelivered = 0.0
-silent = 1.0
-delivered = 0.0
-[channel.LineNotification]
-reject = 0.0
-undelivered = 0.0
-silent = 1.0
-delivered = 0.0
-[channel.SMS]
-reject = 0.0
-undelivered = 0.0
-silent = 0.0
-delivered = 1.0
-"#;
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_route_of_seven_steps_goes_through_every_channel_once() {
     let lanes = r#"
@@ -208,10 +150,13 @@ channel = "ZaloNotification"
 name = "line-notification"
 channel = "LineNotification"
 "#;
-    let profile = Profile::from_toml(ONLY_THE_LAST_ARRIVES).unwrap();
-    let world = Setup { profile, lanes, ..Setup::default() }.start().await;
+    const BETWEEN: [&str; 5] = ["Viber", "RCS", "LINE", "ZaloNotification", "LineNotification"];
+    // Every channel but the last takes everybody's message and never says anything of it.
+    let mut channels = vec![("WhatsApp", SILENT), ("SMS", DELIVERED)];
+    channels.extend(BETWEEN.map(|channel| (channel, SILENT)));
+    let world = Setup { profile: fates(&channels), lanes, ..Setup::default() }.start().await;
     let mut steps = vec![WHATSAPP.replace("60s", "1s")];
-    for channel in ["Viber", "RCS", "LINE", "ZaloNotification", "LineNotification"] {
+    for channel in BETWEEN {
         steps.push(format!("channel = \"{channel}\"\nfallback_after = \"1s\"\ntext = \"Hello\"\n"));
     }
     steps.push(SMS.to_owned());

@@ -77,6 +77,23 @@ impl Default for Setup {
     }
 }
 
+/// What becomes of a channel's messages: the shares that are rejected, undelivered, never heard of, and delivered.
+pub(crate) type Fates = [f64; 4];
+pub(crate) const REJECTED: Fates = [1.0, 0.0, 0.0, 0.0];
+pub(crate) const SILENT: Fates = [0.0, 0.0, 1.0, 0.0];
+pub(crate) const DELIVERED: Fates = [0.0, 0.0, 0.0, 1.0];
+
+/// A provider in a hurry that does so with these channels.
+pub(crate) fn fates(channels: &[(&str, Fates)]) -> Profile {
+    let channels = channels.iter().map(|(channel, [reject, undelivered, silent, delivered])| {
+        format!(
+            "[channel.{channel}]\nreject = {reject:?}\nundelivered = {undelivered:?}\nsilent = {silent:?}\n\
+             delivered = {delivered:?}\n"
+        )
+    });
+    Profile::from_toml(&format!("speed = 1000.0\n{}", channels.collect::<String>())).unwrap()
+}
+
 /// HTTP behind such a way.
 #[derive(Debug)]
 struct Behind {
