@@ -6,10 +6,14 @@
 //! Promises: no key is ignored; all problems are told at once, each with its step, its key and what to do; a plan that
 //! comes out of here holds every rule of the route, so that nobody behind has to look again.
 //! And then its life: planned and launched ([`Launcher`]), paused, resumed and cancelled by people, begun, finished and
-//! settled by itself ([`Housekeeper`]), reported on ([`Report`]) and explained ([`explain`]).
+//! settled by itself ([`Housekeeper`]), reported on ([`Report`]), explained ([`explain`]) and held
+//! against its facts ([`audit`]).
 //! May not: send, or decide about a single message, which is the engine's alone.
 
+mod audit;
 mod chosen;
+mod claims;
+mod dated;
 mod error;
 mod excluded;
 mod explain;
@@ -22,13 +26,16 @@ mod lookup;
 mod moment;
 mod noted;
 mod people;
+mod replay;
 mod report;
 mod route;
 mod shares;
 mod stranded;
 mod time;
+mod waiting;
 mod words;
 
+pub use audit::{Audit, Claim, Example, Strays, audit};
 pub use chosen::{Chosen, DraftRoute};
 pub use error::{FileError, lines};
 pub use excluded::{Excluded, NotExcluded};

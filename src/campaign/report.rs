@@ -11,7 +11,7 @@ use crate::domain::{
 use crate::store::{Batch, Result, Store};
 
 /// Unknown attempts named in a report; the count beside them is whole.
-const UNKNOWN_SHOWN: u32 = 1_000;
+pub(super) const UNKNOWN_SHOWN: u32 = 1_000;
 
 /// Where a campaign stands now.
 #[derive(Debug, Clone, Serialize)]

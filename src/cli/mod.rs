@@ -7,6 +7,7 @@
 //! came of it; beside a running server it meets it in the store.
 
 mod audience;
+mod audit;
 mod bench;
 mod campaign;
 mod config;
@@ -91,6 +92,8 @@ enum Command {
     /// One message: where it stands, and why.
     #[command(subcommand)]
     Message(message::Command),
+    /// Hold a campaign against its facts: run the rules over all that is recorded, and prove or refute what it says.
+    Audit(audit::Args),
     /// Figures of this machine, each against a limit measured in the same run.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -123,6 +126,7 @@ impl Cli {
             Command::Lane(command) => lane::run(command, &ground()?).await,
             Command::Template(command) => template::run(command, &ground()?).await,
             Command::Message(command) => message::run(command, &ground()?).await,
+            Command::Audit(args) => audit::run(args, &ground()?).await,
             Command::Bench(command) => bench::run(command).await,
             Command::Config(command) => config::run(&command, &ground()?),
             Command::Doctor(args) => doctor::run(args, ground()).await,

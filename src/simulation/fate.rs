@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
@@ -10,7 +11,7 @@ use crate::domain::{
 };
 use crate::store::{
     Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Hold, Key, Lane, Loaded,
-    NewAudience, NewBatch, Node, OptOut, Receipt, Result, Signals, Spread, Store, Stray, StrayKind,
+    NewAudience, NewBatch, Node, OptOut, Page, Receipt, Result, Scope, Signals, Spread, Store, Stray, StrayKind,
 };
 
 /// When a process dies and whether its disk works. One for each life.
@@ -162,6 +163,7 @@ through! {
     reads receipts(message: MessageKey) -> Vec<Receipt>;
     reads recipient(message: MessageKey) -> Option<Recipient>;
     reads unknown(batch: BatchId, limit: u32) -> Vec<(MessageKey, Msisdn, StepIndex)>;
+    reads walk(batch: BatchId, scope: Scope, pages: mpsc::Sender<Page>) -> ();
     reads lanes(lanes: Vec<(String, Channel)>) -> Vec<Lane>;
     reads holds() -> Vec<Hold>;
     writes hold(hold: Hold) -> u64;

@@ -17,6 +17,7 @@ mod model;
 mod signal;
 mod sqlite;
 mod verbs;
+mod walk;
 
 pub use book::{Book, Entry};
 pub use error::Error;
@@ -29,6 +30,7 @@ pub use model::{
 pub use signal::{Signal, Signals};
 pub use sqlite::Sqlite;
 pub use verbs::Store;
+pub use walk::{Frame, Page, Scope, Twin, Whole};
 
 use std::sync::Arc;
 

@@ -1,8 +1,10 @@
 //! The contract: everything that can be asked of a store. `contract.rs` holds whoever answers it.
 
+use tokio::sync::mpsc;
+
 use super::{
     Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Key, Lane, Loaded, NewAudience,
-    NewBatch, Node, OptOut, Receipt, Result, Spread, Stray,
+    NewBatch, Node, OptOut, Page, Receipt, Result, Scope, Spread, Stray,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, Tallies, Timestamp,
@@ -104,6 +106,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn recipient(&self, message: MessageKey) -> Result<Option<Recipient>>;
     /// Attempts of a batch of which nobody knows whether they happened.
     async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, Msisdn, crate::domain::StepIndex)>>;
+
+    /// Everything that is kept of a batch, as it all stood at one moment: first the batch, then its messages with their
+    /// facts in order, a page at a time. Ends early where nobody takes the pages any more.
+    async fn walk(&self, batch: BatchId, scope: Scope, pages: mpsc::Sender<Page>) -> Result<()>;
 
     // Lanes, holds, tiers, opt-outs.
 

@@ -1,14 +1,16 @@
 //! The contract, answered: each verb by the statements of its module.
 
+use tokio::sync::mpsc;
+
 use super::receipts::Lesson;
-use super::{Sqlite, audiences, batches, lanes, looks, messages, nodes, receipts, tiers};
+use super::{Sqlite, audiences, batches, lanes, looks, messages, nodes, receipts, tiers, walk};
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
 use crate::store::signal::signals_of;
 use crate::store::{
     Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Key, Lane, Loaded, NewAudience,
-    NewBatch, Node, OptOut, Receipt, Result, Signals, Spread, Store, Stray, StrayKind,
+    NewBatch, Node, OptOut, Page, Receipt, Result, Scope, Signals, Spread, Store, Stray, StrayKind,
 };
 
 #[async_trait::async_trait]
@@ -205,6 +207,13 @@ impl Store for Sqlite {
 
     async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, Msisdn, StepIndex)>> {
         self.read("list unknown attempts", move |c| Box::pin(receipts::unknown(c, batch, limit))).await
+    }
+
+    async fn walk(&self, batch: BatchId, scope: Scope, pages: mpsc::Sender<Page>) -> Result<()> {
+        self.read_at_once("walk over a batch", move |c| {
+            Box::pin(async move { walk::walk(c, batch, scope, &pages).await })
+        })
+        .await
     }
 
     async fn lanes(&self, lanes: Vec<(String, Channel)>) -> Result<Vec<Lane>> {
