@@ -80,6 +80,6 @@ pub(super) fn answer(attempt: &Attempt) -> Answer {
         }
         Verdict::MissingVariable => Answer::CannotLeave(Obstacle::MissingVariable),
         Verdict::OutsideWindow => Answer::CannotLeave(Obstacle::OutsideWindow),
-        Verdict::CouldNotLeave => Answer::CannotLeave(Obstacle::CouldNotLeave),
+        Verdict::CouldNotLeave | Verdict::TierSpent => Answer::CannotLeave(Obstacle::CouldNotLeave),
     }
 }

@@ -144,6 +144,7 @@ fn line(told: &Told<'_>, entry: &Entry) -> Option<(String, &'static str)> {
             Verdict::Unknown => words::broke(attempt),
             Verdict::Rejected => words::rejected(attempt),
             Verdict::MissingVariable => words::missing(attempt),
+            Verdict::TierSpent => words::TIER_SPENT.to_owned(),
             Verdict::OutsideWindow | Verdict::CouldNotLeave => String::new(),
         },
         Moment::Overwritten(Answer::Unknown) => {

@@ -241,10 +241,14 @@ impl<'a> Search<'a> {
         let moment = Moment::Answered(attempt);
         let at = at.max(when);
         let is_here = now.step == step;
+        let was_claimed = !matches!(attempt.verdict, Verdict::CouldNotLeave | Verdict::TierSpent);
         let before = match now.state {
             State::Sending { .. } if is_here => now,
-            State::Queued { .. } if is_here && attempt.verdict == Verdict::CouldNotLeave => {
-                let event = Event::Due { silence: Silence::Trusted };
+            State::Queued { .. } if is_here && !was_claimed => {
+                let event = match attempt.verdict {
+                    Verdict::TierSpent => Event::TierSpent { step },
+                    _ => Event::Due { silence: Silence::Trusted },
+                };
                 let decision = self.advance(&place, &now, event, when);
                 let moved = matches!(decision, Decision::Moved { .. });
                 return moved && self.tell(place, at, Told { at: when, before: now, moment, decision: Some(decision) });

@@ -55,6 +55,9 @@ pub(super) fn skipped(reason: Option<SkipReason>) -> String {
     }
 }
 
+/// Why nobody waited any longer for a place.
+pub(super) const TIER_SPENT: &str = "the portfolio had begun to talk to as many people that day as its tier allows";
+
 /// A hand-over as a fact, without what was decided about it.
 pub(super) fn attempt(attempt: &Attempt, plan: &Plan) -> FactLine {
     let on = channel(plan, attempt.step);
@@ -66,6 +69,7 @@ pub(super) fn attempt(attempt: &Attempt, plan: &Plan) -> FactLine {
         Verdict::MissingVariable => missing(attempt),
         Verdict::OutsideWindow => "it is free text, and no 24-hour window is known to be open".to_owned(),
         Verdict::CouldNotLeave => "it could not leave".to_owned(),
+        Verdict::TierSpent => format!("it could not leave: {TIER_SPENT}"),
     };
     FactLine { step: attempt.step.get() + 1, at: attempt.answered, text: format!("{on}{left}: {what}") }
 }
@@ -375,6 +379,10 @@ fn gave_way(before: &Present, after: &Present, ending: Ending, plan: &Plan, fact
                 format!("Step {}, {on}: {fact}. That is about this recipient, so {on} is over at once.", before.step);
             (why, "2: rejected because of this recipient")
         }
+        Ending::CouldNotLeave if !fact.is_empty() => (
+            format!("{on} could not leave: {fact}. `on_tier_spent = \"wait\"` would have let it wait."),
+            "10: a step that cannot leave",
+        ),
         Ending::CouldNotLeave => {
             let within = rules.and_then(|rules| rules.leave_within);
             let within = within.map_or("its time".to_owned(), |within| format!("{within}, its `leave_within`"));
