@@ -156,7 +156,7 @@ fn line(told: &Told<'_>, entry: &Entry) -> Option<(String, &'static str)> {
         Moment::Receipt(receipt) | Moment::OfAnEarlierTry(receipt) => {
             words::receipt(receipt, plan.step(receipt.step).map(|step| step.channel))
         }
-        Moment::Due | Moment::CalledOff => String::new(),
+        Moment::Due | Moment::TierSpent | Moment::CalledOff => String::new(),
     };
     Some(match (told.moment, told.decision) {
         (_, Some(Decision::Moved { next, rule })) => words::decision(&told.before, &next, rule, plan, &fact),

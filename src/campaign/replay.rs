@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use super::dated::{Dated, Fact, Life, STRAY, TURN, answer, facts};
 use super::words;
-use crate::domain::{Present, SkipReason, State, StepIndex, Timestamp};
+use crate::domain::{OnTierSpent, Present, SkipReason, State, StepIndex, Timestamp};
 use crate::engine::{self, Answer, CallOff, Decision, Event, Ignored, Report, Silence, Standing, advance};
 use crate::store::{Attempt, Batch, Receipt, Verdict};
 
@@ -34,6 +34,8 @@ pub(super) enum Moment<'a> {
     /// Bad news of a try that another one had followed.
     OfAnEarlierTry(&'a Receipt),
     Due,
+    /// No place in the tier was free, and the step does not wait for one.
+    TierSpent,
     /// The batch was called off; the message learns of it later.
     Cancelled,
     CalledOff,
@@ -391,7 +393,23 @@ impl<'a> Search<'a> {
                 return true;
             }
         }
-        self.unrecorded(place, at, horizon) || self.overwritten(place, at, horizon) || self.given_back(place, at)
+        self.not_waiting(place, at)
+            || self.unrecorded(place, at, horizon)
+            || self.overwritten(place, at, horizon)
+            || self.given_back(place, at)
+    }
+
+    /// A step that does not wait for a place in a spent tier, of which there is a fact already: it had left before.
+    fn not_waiting(&mut self, place: Place, at: Timestamp) -> bool {
+        let (now, step) = (place.now, place.now.step);
+        let falls_back = self.life.plan.step(step).is_some_and(|step| step.on_tier_spent == OnTierSpent::FallBack);
+        if !falls_back || !now.marks.handed_over(step) {
+            return false;
+        }
+        let later = self.unused_attempts(&place).filter(|attempt| attempt.step > step).map(|attempt| attempt.queued);
+        let mut moments: Vec<Timestamp> = later.chain(self.row_waits_since()).chain([at]).collect();
+        moments.retain(|moment| *moment >= at);
+        moments.into_iter().any(|at| self.moves(place, at, now, Event::TierSpent { step }, Moment::TierSpent))
     }
 
     /// A claim whose hand-over nobody has recorded: the process died, and a receipt had told of it by the next start.

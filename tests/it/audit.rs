@@ -183,7 +183,6 @@ async fn what_nobody_knows_is_listed_and_refutes_nothing() {
     let launched = world.launch(&route()).await;
     let key = MessageKey { batch: launched.batch, n: 3 };
     world.until(key, "unknown", |present| present.marks.unknown(StepIndex::FIRST)).await;
-    world.leap_to(world.clock.now() + Span::from_secs(60)).await;
     let audit = campaign::audit(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
     assert_eq!(refuted(&audit), BTreeSet::new(), "{:#?}", audit.claims);
     let report = campaign::Report::read(world.store.as_ref(), &world.batch(&launched).await).await.unwrap();
