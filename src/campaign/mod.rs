@@ -27,6 +27,7 @@ mod route;
 mod shares;
 mod stranded;
 mod time;
+mod unwilling;
 mod words;
 
 pub use chosen::{Chosen, DraftRoute};

@@ -42,7 +42,7 @@ fn receipt(body: &str) -> Receipt<'_> {
 
 fn inbound(body: &str) -> Inbound<'_> {
     match only(body) {
-        Event::Inbound(inbound) => inbound,
+        Event::Inbound { inbound, .. } => *inbound,
         other => panic!("{other:?}"),
     }
 }
@@ -90,7 +90,7 @@ fn one_bad_event_in_an_array_loses_no_other() {
         .iter()
         .map(|event| match event {
             Event::Receipt(_) => "receipt",
-            Event::Inbound(_) => "inbound",
+            Event::Inbound { .. } => "inbound",
             Event::Business(_) => "business",
             Event::Other { .. } => "other",
             Event::Unreadable { .. } => "unreadable",
