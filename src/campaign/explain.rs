@@ -176,6 +176,11 @@ impl<'a> Telling<'a> {
         // What was cancelled before its time never began.
         let starts = self.batch.starts_at.filter(|at| cancelled_at.is_none_or(|cancelled| *at <= cancelled));
         let start = self.batch.started_at.or(starts).unwrap_or(created_at);
+        // What ended before its campaign began waits for no beginning.
+        let start = match self.message.present.state {
+            State::Done { at, .. } if at < start => created_at,
+            _ => start,
+        };
         self.now = engine::begin(&self.entry.plan, self.message.present.marks, start);
         self.say(start, words::launched(self.batch, &self.entry.plan), "launched");
         for text in words::passed_over(&self.entry.plan, &self.message.present, self.country) {

@@ -28,6 +28,7 @@ mod shares;
 mod stranded;
 mod time;
 mod unwilling;
+mod windows;
 mod words;
 
 pub use chosen::{Chosen, DraftRoute};

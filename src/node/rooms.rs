@@ -82,7 +82,7 @@ impl Rooms {
             Arc::clone(&store),
             Arc::clone(&book),
             subaccounts,
-            Words::default(),
+            Words::with(&config.opt_out.stop, &config.opt_out.start),
             Arc::clone(&clock),
             Arc::clone(&chance),
         );

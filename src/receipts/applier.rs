@@ -13,7 +13,7 @@ use crate::clock::{Chance, Clock};
 use crate::domain::{Causes, Fault, MessageKey, Msisdn, Present, SenderPart, Span, State, Timestamp, WishFrom};
 use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
 use crate::optout::Words;
-use crate::store::{Book, Change, Entry, Found, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind};
+use crate::store::{self, Book, Change, Entry, Found, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind};
 use crate::wire::{Report, codes};
 
 /// Bodies that may wait. A provider that has to wait longer repeats the receipt later.
@@ -113,7 +113,7 @@ struct Outcome {
     changes: Vec<Change>,
     holds: Vec<Hold>,
     opt_outs: Vec<OptOut>,
-    strays: Vec<crate::store::Stray>,
+    strays: Vec<store::Stray>,
 }
 
 impl Applier {
@@ -198,7 +198,7 @@ impl Applier {
         }
     }
 
-    async fn take(&self, mut all: Parsed) -> crate::store::Result<()> {
+    async fn take(&self, mut all: Parsed) -> store::Result<()> {
         while !all.receipts.is_empty() || !all.answers.is_empty() || !all.strays.is_empty() {
             let receipts = first_of(&mut all.receipts);
             let answers = first_of(&mut all.answers);
@@ -208,7 +208,7 @@ impl Applier {
     }
 
     /// Finds, decides, commits. Decisions that came too late are made again.
-    pub(super) async fn apply(&self, parsed: Parsed) -> crate::store::Result<()> {
+    pub(super) async fn apply(&self, parsed: Parsed) -> store::Result<()> {
         let Parsed { mut receipts, mut answers, strays } = parsed;
         let answered: Vec<(usize, Incoming)> =
             answers.iter().enumerate().filter_map(|(place, answer)| Some((place, answer.as_receipt()?))).collect();
@@ -245,9 +245,16 @@ impl Applier {
 
     /// Writes a group down: one commit, unless the writer is given something else in between. Each part may stand alone:
     /// should one fail, all of it comes again. Returns the changes that came too late.
-    async fn keep(&self, outcome: Outcome, answers: Vec<Answer>) -> crate::store::Result<Vec<MessageKey>> {
+    async fn keep(&self, outcome: Outcome, answers: Vec<Answer>) -> store::Result<Vec<MessageKey>> {
         for hold in outcome.holds {
             self.store.hold(hold).await?;
+        }
+        for _ in answers.iter().filter(|answer| answer.is_stop() && answer.inbound.msisdn.is_none()) {
+            // Nothing can be done about it here, so somebody has to know.
+            let text = "somebody who is known by no number, and answers no message of ours, asked to be left alone";
+            tracing::warn!("{text}; see `volley reply list`");
+            let event = store::Event { at: self.clock.now(), subject: "opt-out".to_owned(), text: text.to_owned() };
+            self.store.note(event).await?;
         }
         let stops = answers.iter().filter(|answer| answer.is_stop()).filter_map(|answer| answer.inbound.msisdn);
         let unwilling: Vec<Msisdn> = stops.chain(outcome.opt_outs.iter().map(|wish| wish.msisdn)).collect();
@@ -263,14 +270,14 @@ impl Applier {
     }
 
     /// Whether what looks like the attempt that somebody answered can be: it went to them, on the channel that they use.
-    async fn is_answered_by(&self, incoming: &Incoming, found: &Found) -> crate::store::Result<bool> {
+    async fn is_answered_by(&self, incoming: &Incoming, found: &Found) -> store::Result<bool> {
         let Some(entry) = self.book.get(found.message.key.batch).await? else { return Ok(false) };
         let on = entry.plan.step(found.step).map(|step| step.channel);
         let of_channel = incoming.channel.is_none() || incoming.channel == on;
         Ok(of_channel && incoming.msisdn.is_none_or(|person| person == found.message.msisdn))
     }
 
-    async fn decide(&self, receipts: &[Incoming], found: &[Option<Found>]) -> crate::store::Result<Outcome> {
+    async fn decide(&self, receipts: &[Incoming], found: &[Option<Found>]) -> store::Result<Outcome> {
         let now = self.clock.now();
         let mut outcome = Outcome::default();
         let mut working: HashMap<MessageKey, Working> = HashMap::new();
@@ -321,7 +328,7 @@ impl Applier {
 
     /// Which try of its step a receipt is about. That matters for bad news alone, and only where the step was tried
     /// again, so hardly any has to be asked about: our id is the same for every try, the umid is not.
-    pub(super) async fn try_of(&self, incoming: &Incoming, found: &Found, now: &Present) -> crate::store::Result<Try> {
+    pub(super) async fn try_of(&self, incoming: &Incoming, found: &Found, now: &Present) -> store::Result<Try> {
         let Some(umid) = incoming.umid.as_ref().filter(|_| now.tries > 0) else { return Ok(Try::Present) };
         if !matches!(incoming.report, Report::Negative { .. }) {
             return Ok(Try::Present);
@@ -393,7 +400,7 @@ fn first_of<T>(all: &mut Vec<T>) -> Vec<T> {
 }
 
 /// The attempts that receipts belong to, asked for by the surest key first and by the next where that led nowhere.
-pub(super) async fn find(store: &dyn Store, receipts: &[Incoming]) -> crate::store::Result<Vec<Option<Found>>> {
+pub(super) async fn find(store: &dyn Store, receipts: &[Incoming]) -> store::Result<Vec<Option<Found>>> {
     let mut found: Vec<Option<Found>> = vec![None; receipts.len()];
     for sureness in 0..3 {
         let mut places = Vec::new();

@@ -182,6 +182,7 @@ through! {
     writes take_inbound(inbound: Vec<Inbound>) -> u32;
     reads inbound(of: InboundOf, after: i64, limit: u32) -> Vec<(i64, Inbound)>;
     reads replied(batch: BatchId) -> Vec<(StepIndex, u32)>;
+    reads window_holders(sender: Sender, now: Timestamp, after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
     reads open_windows(people: Vec<Msisdn>, sender: Sender, now: Timestamp) -> Vec<(Msisdn, Timestamp)>;
     writes start_node(now: Timestamp) -> (i64, Option<Timestamp>);
     writes beat(beat: Beat) -> ();

@@ -158,6 +158,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         sender: Sender,
         now: Timestamp,
     ) -> Result<Vec<(Msisdn, Timestamp)>>;
+    /// Everybody who has one, behind `after`, in order of the number.
+    async fn window_holders(
+        &self,
+        sender: Sender,
+        now: Timestamp,
+        after: Option<Msisdn>,
+        limit: u32,
+    ) -> Result<Vec<Msisdn>>;
 
     // Nodes and what is told about them.
 

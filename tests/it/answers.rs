@@ -7,6 +7,7 @@ use volley::domain::{AttemptId, Channel, MessageKey, Outcome, Present, SkipReaso
 use volley::store::{InboundOf, OptOut};
 
 use crate::support::by_hand::{ByHand, is_awaiting};
+use crate::support::{Installation, Shape, number};
 
 const VIBER: &str =
     "[[step]]\nchannel = \"Viber\"\nfallback_after = \"15m\"\nsuccess_status = \"Read\"\ntext = \"Hello\"\n";
@@ -129,7 +130,7 @@ async fn what_names_no_message_of_ours_or_comes_from_somebody_else_is_no_answer_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_between_two_steps_stops_the_second_and_every_other_campaign() {
     let scene = Scene::on_viber().await;
-    let other = launch(&scene.world, "at = \"2099-01-01T09:00Z\"", &[SMS]).await;
+    let other = launch(&scene.world, "name = \"other\"\nat = \"2099-01-01T09:00Z\"", &[SMS]).await;
     let other_key = MessageKey { batch: other.batch, n: 0 };
     // On another channel than the message, and about nothing.
     scene.world.write("in-1", Channel::Sms, " Stop. ", |_| {}).await;
@@ -152,15 +153,15 @@ async fn a_stop_between_two_steps_stops_the_second_and_every_other_campaign() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_claimed_when_somebody_opts_out_does_not_leave() {
-    // One message in ten minutes: the second is claimed, and waits for its turn.
-    let world = ByHand::start("rate = \"6/h\"\nburst = 1").await;
+    // One message in ten seconds: the second is claimed, and waits for its turn.
+    let world = ByHand::start("rate = \"6/min\"\nburst = 1").await;
     let text = "numbers = [\"+6591000009\", \"+6591000001\"]\n[[step]]\nchannel = \"Viber\"\ntext = \"Hello\"\n";
     let launched = world.launch(text).await;
     let key = MessageKey { batch: launched.batch, n: 1 };
     world.until(MessageKey { batch: launched.batch, n: 0 }, "handed over", is_awaiting).await;
     world.until(key, "claimed", |present| matches!(present.state, State::Sending { .. })).await;
     world.write("in-1", Channel::Viber, "STOP", |_| {}).await;
-    world.leap_to(world.clock.now() + Span::from_secs(1_200)).await;
+    world.leap_to(world.clock.now() + Span::from_secs(60)).await;
     let present = world.until(key, "skipped", is_done).await;
     assert!(matches!(present.state, State::Done { skipped: Some(SkipReason::OptedOut), .. }), "{present:?}");
     assert!(world.store.attempts(key).await.unwrap().is_empty());
@@ -206,7 +207,7 @@ async fn a_start_lets_back_whoever_stopped_by_word_and_nobody_whom_an_operator_p
     scene.pass(Span::from_secs(10)).await;
     scene.world.write("in-2", Channel::Viber, "start!", |_| {}).await;
     assert!(!scene.is_out().await);
-    let again = launch(&scene.world, "", &[SMS]).await;
+    let again = launch(&scene.world, "name = \"again\"", &[SMS]).await;
     scene.world.until(MessageKey { batch: again.batch, n: 0 }, "handed over", is_awaiting).await;
     let (msisdn, since) = ("+6591000001".parse().unwrap(), scene.world.clock.now());
     let by_list = OptOut { msisdn, since, from: WishFrom::Operator, source: "a list".to_owned() };
@@ -243,4 +244,82 @@ async fn what_is_written_to_another_subaccount_is_kept_and_does_nothing() {
     assert_eq!(strays.len(), 1);
     assert!(strays[0].1.raw.contains("in-1"));
     world.stop().await;
+}
+
+/// People who say STOP while the server is being killed.
+const STOPPERS: u64 = 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_was_acknowledged_outlives_the_server() {
+    let profile = "[channel.WhatsApp]\nsilent = 0.0\nundelivered = 0.0\nreject = 0.0\ndelivered = 1.0".to_owned();
+    let mut world = Installation::new(&Shape { seed: 3, profile, rate: 100, batch: None, connections: 8 }).await;
+    world.write_people("people.csv", 0..STOPPERS + 1);
+    world.serve().await;
+    // The first of them is acknowledged, and the server dies at once.
+    world.provider.say(number(0), Channel::WhatsApp, "STOP").await;
+    world.provider.saw("posted=1", 60).await.unwrap();
+    world.kill_server().await;
+    let first = format!("+{}", number(0));
+    let shown = world.volley(&["opt-out", "show", &first, "--json"]).await.json();
+    assert_eq!((&shown["opted_out"], &shown["source"], &shown["wrote"]), (&json!(true), &json!("person"), &json!(1)));
+    // The others meet a server that is not there, comes, dies, and comes again: the provider repeats until one listens.
+    for person in 1..STOPPERS {
+        world.provider.say(number(person), Channel::Sms, "stop!").await;
+        if person == STOPPERS / 2 {
+            world.serve().await;
+        }
+    }
+    world.kill_server().await;
+    world.serve().await;
+    world.provider.saw(&format!("posted={STOPPERS}"), 120).await.unwrap();
+    let out = world.volley(&["opt-out", "list", "--json"]).await.stdout;
+    let replies = world.volley(&["reply", "list", "--json"]).await.stdout;
+    assert_eq!((out.lines().count() as u64, replies.lines().count() as u64), (STOPPERS, STOPPERS), "{replies}");
+    assert!(!replies.contains(&number(0).to_string()), "numbers are masked: {replies}");
+    std::fs::write(
+        world.path("promo.toml"),
+        "name = \"promo\"\naudience = \"people.csv\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"",
+    )
+    .unwrap();
+    world.volley(&["campaign", "launch", "promo.toml", "--wait", "--json"]).await;
+    let arrived = world.provider.arrived().await;
+    let people: Vec<u64> = arrived.iter().map(|message| message.msisdn.get()).collect();
+    assert_eq!(people, [number(STOPPERS)], "only the one who said nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_put_people_out_let_them_back_and_say_what_came_of_it() {
+    let shape = Shape { seed: 4, profile: String::new(), rate: 100, batch: None, connections: 8 };
+    let mut world = Installation::new(&shape).await;
+    world.serve().await;
+    std::fs::write(world.path("list.txt"), "+6591000001\n91000002\n\nnonsense\n+65 9100 0001\n").unwrap();
+    let add = ["opt-out", "add", "+6591000003", "--file", "list.txt", "--country", "SG", "--json"];
+    let added = world.volley(&add).await.json();
+    let counts = |shown: &Value| {
+        ["numbers", "changed", "unchanged", "invalid", "duplicates"].map(|key| shown[key].as_u64().unwrap())
+    };
+    assert_eq!(counts(&added), [3, 3, 0, 1, 1], "{added}");
+    assert_eq!((&added["countries"], &added["noted"]), (&json!({ "SG": 3 }), &json!(true)));
+    assert_eq!(counts(&world.volley(&add).await.json()), [3, 0, 3, 1, 1], "again changes nothing");
+    let strict = world.volley(&[&add[..], &["--strict"]].concat()).await;
+    assert_eq!(strict.status.code(), Some(3));
+    // A person's word does not lift it, an operator's does.
+    world.provider.say(6_591_000_003, Channel::WhatsApp, "START").await;
+    world.provider.saw("posted=1", 60).await.unwrap();
+    let removed =
+        world.volley(&["opt-out", "remove", "91000003", "+6591000009", "--country", "SG", "--json"]).await.json();
+    assert_eq!(counts(&removed), [2, 1, 1, 0, 0], "{removed}");
+    let shown = world.volley(&["opt-out", "show", "+6591000003", "--json"]).await.json();
+    let wishes: Vec<_> =
+        shown["wishes"].as_array().unwrap().iter().map(|wish| (&wish["wants"], &wish["source"])).collect();
+    let (stop, start, operator) = (json!("stop"), json!("start"), json!("operator"));
+    assert_eq!(wishes, [(&stop, &operator), (&start, &json!("person")), (&start, &operator)], "{shown}");
+    assert_eq!(shown["opted_out"], json!(false));
+    let listed = world.volley(&["opt-out", "list"]).await.stdout;
+    assert!(listed.contains("+6591000001") && listed.contains("from list.txt"), "{listed}");
+    let said = world.volley(&["reply", "list", "--from", "+6591000003", "--unmasked"]).await.stdout;
+    assert!(said.contains("+6591000003") && said.contains("START"), "{said}");
+    let nobody = world.volley(&["opt-out", "add", "nonsense"]).await;
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(nobody.stderr.contains("nonsense"), "{}", nobody.stderr);
 }

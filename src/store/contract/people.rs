@@ -161,6 +161,10 @@ async fn a_window_is_open_for_its_sender_until_its_time_is_over(desk: Desk) {
     assert_eq!(open(None, at(10)).await, [person(1), person(3), person(4)]);
     assert_eq!(open(Some("c-1"), at(86_405)).await, [person(1)]);
     assert_eq!(open(Some("c-1"), at(86_407)).await, []);
+    let sender = Sender { sub_account: "acme".to_owned(), channel_id: None };
+    let holders = async |after, limit| desk.window_holders(sender.clone(), at(10), after, limit).await.unwrap();
+    assert_eq!(holders(None, 2).await, [person(1), person(3)]);
+    assert_eq!(holders(Some(person(3)), 2).await, [person(4)]);
 }
 
 async fn messages_to_whoever_has_opted_out_are_found_piece_by_piece(desk: Desk) {

@@ -311,6 +311,17 @@ impl Store for Sqlite {
         self.read(verb, move |c| Box::pin(async move { inbound::windows(c, &people, &sender, now).await })).await
     }
 
+    async fn window_holders(
+        &self,
+        sender: Sender,
+        now: Timestamp,
+        after: Option<Msisdn>,
+        limit: u32,
+    ) -> Result<Vec<Msisdn>> {
+        let verb = "list open windows";
+        self.read(verb, move |c| Box::pin(async move { inbound::holders(c, &sender, now, after, limit).await })).await
+    }
+
     async fn start_node(&self, now: Timestamp) -> Result<(i64, Option<Timestamp>)> {
         self.become_server()?;
         self.write("start a node", move |c| Box::pin(nodes::start(c, now))).await

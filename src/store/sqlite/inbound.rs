@@ -192,3 +192,27 @@ pub(super) async fn windows(
         .await?;
     rows.iter().map(|row| Ok((msisdn(row, "msisdn")?, moment(row, "until")?))).collect()
 }
+
+const HOLDERS: &str = "SELECT DISTINCT msisdn FROM inbound INDEXED BY inbound_person
+     WHERE msisdn > ?1 AND said > ?2 AND until > ?3 AND sub_account IN (?4, '') AND (?5 IS NULL OR channel_id IN (?5, ''))
+     ORDER BY msisdn LIMIT ?6";
+
+/// Walks over everybody who ever wrote: for a plan.
+pub(super) async fn holders(
+    connection: &mut SqliteConnection,
+    sender: &Sender,
+    now: Timestamp,
+    after: Option<Msisdn>,
+    limit: u32,
+) -> Work<Vec<Msisdn>> {
+    let rows = sqlx::query(HOLDERS)
+        .bind(after.map_or(0, number))
+        .bind((now - LONGEST_WINDOW).millis())
+        .bind(now.millis())
+        .bind(&sender.sub_account)
+        .bind(&sender.channel_id)
+        .bind(limit)
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| msisdn(row, "msisdn")).collect()
+}

@@ -39,7 +39,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (receipts::UNKNOWN, &["attempt_adoptable"]),
         (
             wishes::UNWILLING,
-            &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)", "o USING INTEGER PRIMARY KEY"],
+            &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)", "o EXISTS USING INTEGER PRIMARY KEY"],
         ),
         (wishes::OPT_IN, &["o USING INTEGER PRIMARY KEY"]),
         (inbound::KNOWN, &["SEARCH inbound USING COVERING INDEX"]),
