@@ -265,7 +265,9 @@ impl Applier {
         let told = store.take_receipts(outcome.receipts, outcome.strays, outcome.changes);
         let (_, _, stale) = futures_util::try_join!(wishes, written, told)?;
         // Before it is acknowledged: what was claimed for them until now, on whatever lane, does not leave any more.
-        self.book.hush(unwilling);
+        if !unwilling.is_empty() {
+            self.book.hush(unwilling);
+        }
         Ok(stale)
     }
 

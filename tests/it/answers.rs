@@ -3,10 +3,13 @@
 use serde_json::{Value, json};
 use volley::campaign::Launched;
 use volley::clock::Clock;
-use volley::domain::{AttemptId, Channel, MessageKey, Outcome, Present, SkipReason, Span, State, StepIndex, WishFrom};
+use volley::domain::{
+    AttemptId, Channel, Keyword, MessageKey, Outcome, Present, SkipReason, Span, State, StepIndex, WishFrom,
+};
 use volley::store::{InboundOf, OptOut};
 
 use crate::support::by_hand::{ByHand, is_awaiting};
+use crate::support::world::Setup;
 use crate::support::{Installation, Shape, number};
 
 const VIBER: &str =
@@ -148,6 +151,19 @@ async fn a_stop_between_two_steps_stops_the_second_and_every_other_campaign() {
     let story = scene.world.story(&other, other_key).await;
     let told = "Not sent: the person has opted out (stop by message on SMS, 2027-01-15 ";
     assert!(story.lines.iter().any(|line| line.text.starts_with(told)), "{story:#?}");
+    scene.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_providers_word_that_somebody_wants_no_more_reaches_every_other_campaign() {
+    let scene = Scene::on_viber().await;
+    let other = launch(&scene.world, "name = \"other\"\nat = \"2099-01-01T09:00Z\"", &[SMS]).await;
+    let place = (scene.key, 0);
+    scene.world.hear(&scene.launched, place, Channel::Viber, "undelivered", Some(1_051)).await.unwrap();
+    let skipped = scene.world.until(MessageKey { batch: other.batch, n: 0 }, "skipped", is_done).await;
+    assert!(matches!(skipped.state, State::Done { skipped: Some(SkipReason::OptedOut), .. }), "{skipped:?}");
+    let out = scene.world.store.opt_out_list(None, 10).await.unwrap();
+    assert_eq!((out[0].from, out[0].source.as_str()), (WishFrom::Provider, "receipt with code 1051"));
     scene.world.stop().await;
 }
 
@@ -322,4 +338,42 @@ async fn commands_put_people_out_let_them_back_and_say_what_came_of_it() {
     let nobody = world.volley(&["opt-out", "add", "nonsense"]).await;
     assert_eq!(nobody.status.code(), Some(1));
     assert!(nobody.stderr.contains("nonsense"), "{}", nobody.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_of_the_practice_provider_write_back_and_some_of_them_stop_and_return() {
+    let profile = "speed = 1000.0\n[channel.WhatsApp]\nreject = 0.0\nundelivered = 0.0\nsilent = 0.0\ndelivered = 1.0\n\
+        read = 1.0\n[channel.WhatsApp.answers]\nshare = 1.0\nstops = 0.4\nbuttons = 0.3\nreturns = 0.5\n";
+    let profile = volley::simulator::Profile::from_toml(profile).unwrap();
+    let world = Setup { profile, ..Setup::default() }.start().await;
+    let template = "[[step]]\nchannel = \"WhatsApp\"\nfallback_after = \"60s\"\n\
+        template = { name = \"promo\", language = \"en\", category = \"MARKETING\" }\n";
+    let launched = world.launch(100, &[template, SMS].concat()).await;
+    let report = world
+        .when("everybody has answered", || async {
+            let report = world.report(&launched).await;
+            if report.steps[0].replied == 100 { Ok(report) } else { Err(format!("{:?}", report.steps[0])) }
+        })
+        .await;
+    assert_eq!((report.steps[0].read, report.steps[1].handed_over), (100, 0));
+    let words = async |keyword: Keyword| {
+        let all = world.store.inbound(InboundOf::Everybody, 0, 1_000).await.unwrap();
+        all.iter().filter(|(_, inbound)| inbound.keyword == Some(keyword)).count()
+    };
+    let stops = words(Keyword::Stop).await;
+    assert!((10..90).contains(&stops), "{stops}");
+    let out = world
+        .when("some are back", || async {
+            let (out, back) = (world.store.opt_outs(None, 1_000).await.unwrap().len(), words(Keyword::Start).await);
+            if back > 0 && out + back == stops {
+                Ok(out)
+            } else {
+                Err(format!("{out} of {stops} are out, {back} back"))
+            }
+        })
+        .await;
+    assert!(out > 0);
+    let seen = world.seen().await;
+    assert!(seen["answers"].as_u64().unwrap() >= 100, "{seen}");
+    world.stop().await;
 }
