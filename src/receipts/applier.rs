@@ -263,7 +263,7 @@ impl Applier {
         let wishes = async { if opt_outs.is_empty() { Ok(0) } else { store.opt_out(opt_outs).await } };
         let written = async { if answers.is_empty() { Ok(0) } else { store.take_inbound(answers).await } };
         let told = store.take_receipts(outcome.receipts, outcome.strays, outcome.changes);
-        let (_, _, stale) = futures_util::try_join!(wishes, written, told)?;
+        let (_, _, stale) = tokio::try_join!(wishes, written, told)?;
         // Before it is acknowledged: what was claimed for them until now, on whatever lane, does not leave any more.
         if !unwilling.is_empty() {
             self.book.hush(unwilling);
