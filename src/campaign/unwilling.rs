@@ -37,7 +37,9 @@ impl Unwilling {
             return Ok(0);
         }
         let (mut looks, mut ended, mut all_follow) = (0, 0, true);
-        for entry in book.in_play() {
+        // Of the store: what was launched a moment ago is in nobody's book yet.
+        for batch in store.batches(Some(Book::IN_PLAY.to_vec())).await? {
+            let Some(entry) = book.get(batch.id).await?.filter(|_| batch.settled_at.is_none()) else { continue };
             let mut from = Some(0);
             while let Some(first) = from {
                 let (found, next) = store.unwilling(entry.id, first, SPAN).await?;

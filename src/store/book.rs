@@ -136,17 +136,17 @@ const STOPS: u32 = 10_000;
 /// Settled batches that are kept in mind. People read messages for days, but not those of hundreds of campaigns at once.
 const SETTLED_MAX: usize = 256;
 
-/// States in which something may still happen to a batch's messages. A settled one changes only by a late receipt.
-const IN_PLAY: [BatchState; 6] = [
-    BatchState::Scheduled,
-    BatchState::Running,
-    BatchState::Paused,
-    BatchState::Cancelling,
-    BatchState::Cancelled,
-    BatchState::Finished,
-];
-
 impl Book {
+    /// States in which something may still happen to a batch's messages. A settled one changes only by a late receipt.
+    pub const IN_PLAY: [BatchState; 6] = [
+        BatchState::Scheduled,
+        BatchState::Running,
+        BatchState::Paused,
+        BatchState::Cancelling,
+        BatchState::Cancelled,
+        BatchState::Finished,
+    ];
+
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
@@ -192,7 +192,7 @@ impl Book {
     /// Reads where every batch stands now, and who has opted out since the last look. Returns those batches that are new or stand elsewhere than before.
     pub async fn refresh(&self) -> Result<Vec<Arc<Entry>>> {
         self.look_for_stops().await?;
-        let batches = self.store.batches(Some(IN_PLAY.to_vec())).await?;
+        let batches = self.store.batches(Some(Self::IN_PLAY.to_vec())).await?;
         let mut changed = Vec::new();
         let mut kept = HashMap::with_capacity(batches.len());
         // A cancelled batch stays so; once its last message has an outcome it is as settled as any.
