@@ -6,12 +6,13 @@
 use serde::Serialize;
 
 use super::dated::Life;
+use super::moment::moment_within;
 use super::replay::{Moment, PATIENCE, Replay, Told, replay};
 use super::waiting::{self, Waiting};
 use super::words;
-use crate::domain::{Country, MessageId, MessageKey, Msisdn, Outcome, SkipReason, State, Timestamp};
+use crate::domain::{Country, Keyword, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, State, Timestamp};
 use crate::engine::{Answer, Decision};
-use crate::store::{Batch, Entry, Loaded, Result, Store, Verdict};
+use crate::store::{Batch, Entry, Loaded, Result, Store, Verdict, Wish};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -85,8 +86,29 @@ pub async fn explain(
         proven: replay.is_proven,
         attempts: attempts.iter().map(|attempt| words::attempt(attempt, plan)).collect(),
         receipts: receipts.iter().map(|receipt| words::receipt_line(receipt, plan)).collect(),
-        lines: lines(batch, entry, &message, country, &replay, waiting.as_ref()),
+        lines: {
+            let how = stopped(store, batch, &message).await?.map(|wish| how_stopped(&wish, plan)).unwrap_or_default();
+            lines(batch, entry, &message, country, &replay, waiting.as_ref(), &how)
+        },
     }))
+}
+
+/// The wish that has stopped a message, where one has.
+async fn stopped(store: &dyn Store, batch: &Batch, message: &Loaded) -> Result<Option<Wish>> {
+    let skipped = matches!(message.present.state, State::Done { skipped: Some(SkipReason::OptedOut), .. });
+    if !skipped && !message.present.marks.opted_out() {
+        return Ok(None);
+    }
+    let mut stops = store.wishes(message.msisdn).await?;
+    stops.retain(|wish| wish.wants == Keyword::Stop);
+    let last_before = stops.iter().rposition(|wish| wish.at < batch.created_at);
+    let first_since = stops.iter().position(|wish| wish.at >= batch.created_at);
+    Ok(first_since.or(last_before).map(|place| stops.swap_remove(place)))
+}
+
+/// `stop by message on WhatsApp, 14:15:02`.
+fn how_stopped(wish: &Wish, plan: &Plan) -> String {
+    format!("{}, {}", wish.source, moment_within(wish.at, plan.time_zone))
 }
 
 /// When people would say that a campaign began.
@@ -103,6 +125,7 @@ fn lines(
     country: Option<Country>,
     replay: &Replay<'_>,
     waiting: Option<&Waiting>,
+    how_stopped: &str,
 ) -> Vec<Line> {
     let (plan, row) = (&entry.plan, &message.present);
     let mut lines: Vec<Line> = Vec::new();
@@ -111,7 +134,11 @@ fn lines(
         let at = lines.last().map_or(at, |line| line.at.max(at));
         lines.push(Line { at, text, rule: rule.to_owned() });
     };
-    let start = began(batch);
+    // What ended before its campaign began waits for no beginning.
+    let start = match row.state {
+        State::Done { at, .. } if at < began(batch) => batch.created_at,
+        _ => began(batch),
+    };
     say(start, words::launched(batch, plan), "launched");
     for text in words::passed_over(plan, row, country) {
         say(start, text, "the step is not for the country");
@@ -119,11 +146,11 @@ fn lines(
     if let State::Done { outcome: Outcome::Skipped, skipped, at } = row.state
         && matches!(skipped, Some(SkipReason::Excluded | SkipReason::NoStep) | None)
     {
-        say(at, words::skipped(skipped), "skipped");
+        say(at, words::skipped(skipped, ""), "skipped");
         return lines;
     }
     for told in &replay.told {
-        if let Some((text, rule)) = line(told, entry) {
+        if let Some((text, rule)) = line(told, plan, how_stopped) {
             say(told.at, text, rule);
         }
     }
@@ -135,8 +162,7 @@ fn lines(
 }
 
 /// What a moment came to, where it came to anything.
-fn line(told: &Told<'_>, entry: &Entry) -> Option<(String, &'static str)> {
-    let plan = &entry.plan;
+fn line(told: &Told<'_>, plan: &Plan, how_stopped: &str) -> Option<(String, &'static str)> {
     let fact = match told.moment {
         Moment::Claimed | Moment::GivenBack | Moment::Cancelled => return None,
         Moment::Answered(attempt) => match attempt.verdict {
@@ -156,7 +182,9 @@ fn line(told: &Told<'_>, entry: &Entry) -> Option<(String, &'static str)> {
         Moment::Receipt(receipt) | Moment::OfAnEarlierTry(receipt) => {
             words::receipt(receipt, plan.step(receipt.step).map(|step| step.channel))
         }
-        Moment::Due | Moment::TierSpent | Moment::CalledOff => String::new(),
+        // A cancel says itself that it is one.
+        Moment::CalledOff => how_stopped.to_owned(),
+        Moment::Due | Moment::TierSpent => String::new(),
     };
     Some(match (told.moment, told.decision) {
         (_, Some(Decision::Moved { next, rule })) => words::decision(&told.before, &next, rule, plan, &fact),

@@ -32,7 +32,9 @@ mod route;
 mod shares;
 mod stranded;
 mod time;
+mod unwilling;
 mod waiting;
+mod windows;
 mod words;
 
 pub use audit::{Audit, Claim, Example, Strays, audit};

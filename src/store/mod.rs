@@ -14,6 +14,7 @@ mod error;
 mod fact;
 mod marked;
 mod model;
+mod people;
 mod signal;
 mod sqlite;
 mod verbs;
@@ -25,8 +26,9 @@ pub use fact::{Attempt, Change, Receipt, Stray, StrayKind, Verdict};
 pub use marked::Marked;
 pub use model::{
     Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Drained, Event, Found, Hold, Key, Lane, Loaded, NewAudience,
-    NewBatch, Node, OptOut, Spread, Start, TierUse,
+    NewBatch, Node, Spread, Start, TierUse,
 };
+pub use people::{Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use signal::{Signal, Signals};
 pub use sqlite::Sqlite;
 pub use verbs::Store;

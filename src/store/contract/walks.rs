@@ -3,6 +3,7 @@
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::domain::WishFrom;
 use crate::store::{Frame, OptOut, Page, Receipt, Scope, Stray, StrayKind, Twin, Whole};
 
 for_every_store!(
@@ -62,7 +63,9 @@ async fn a_walk_shows_every_message_once_with_all_its_facts(desk: Desk) {
     let stray = Stray { kind: StrayKind::OtherType, received: at(1), umid: None, raw: "?".to_owned() };
     desk.take_receipts(said, vec![stray], Vec::new()).await.unwrap();
     let since = at(77);
-    desk.opt_out(vec![OptOut { msisdn: person(2), since, source: "STOP".to_owned() }]).await.unwrap();
+    desk.opt_out(vec![OptOut { msisdn: person(2), since, from: WishFrom::Operator, source: "STOP".to_owned() }])
+        .await
+        .unwrap();
 
     let seen = walked(&desk, batch, Scope::Facts).await;
     let frame = seen.frame.unwrap();

@@ -6,6 +6,7 @@
 mod answers;
 mod audiences;
 mod batches;
+mod inbound;
 mod lanes;
 mod looks;
 mod messages;
@@ -19,6 +20,7 @@ mod tests;
 mod tiers;
 mod turn;
 mod walk;
+mod wishes;
 mod writer;
 
 use std::fs::{File, TryLockError};

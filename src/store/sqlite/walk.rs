@@ -19,10 +19,17 @@ const TWINS: u32 = 100;
 /// Between texts of a line, in which no file and no provider writes it.
 const PART: char = '\u{1f}';
 
+/// From when on nothing more may leave: a person's own word counts from when it came, which may be after it was said.
+macro_rules! since {
+    () => {
+        "iif(o.source = 0, (SELECT max(i.received) FROM inbound i WHERE i.msisdn = o.msisdn AND i.keyword = 0), o.since)"
+    };
+}
+
 macro_rules! whole_messages {
     ($more:literal) => {
         packed!(
-            concat!(message_line!(), " || ' ' || ifnull(o.since, '') || char(31) || ", $more),
+            concat!(message_line!(), " || ' ' || ifnull(", since!(), ", '') || char(31) || ", $more),
             "message LEFT JOIN recipient r ON r.audience = message.audience AND r.n = message.recipient
              LEFT JOIN opt_out o ON o.msisdn = message.msisdn
              WHERE message.batch = ?1 AND message.n > ?2 ORDER BY message.n LIMIT ?3"
