@@ -20,7 +20,18 @@ CREATE TABLE node (
     seen_at INTEGER NOT NULL,
     noted_seq INTEGER NOT NULL,
     listening_until INTEGER NOT NULL,
+    -- Since when receipts of ours are turned away, where they are.
+    deaf_since INTEGER,
     stopped INTEGER NOT NULL DEFAULT 0
+);
+
+-- Webhooks that were turned away: of each reason how many since the last day without any.
+--   why        0 a wrong signature, 1 no proof, 2 too large
+CREATE TABLE turned_away (
+    why INTEGER PRIMARY KEY,
+    n INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    latest INTEGER NOT NULL
 );
 
 -- Times in which no receipt could be kept: what silence is worth afterwards depends on all of them.

@@ -7,12 +7,13 @@ use serde::Serialize;
 use super::campaign::launch::knock;
 use super::campaign::name_of;
 use super::holds;
+use super::obstacles::Obstacle;
 use super::out::{self, Paint, To};
 use super::words::{count, list, of, span};
 use super::{Exit, Ground, stranded};
 use crate::campaign::{Stranded, check_routes};
 use crate::domain::{BatchState, Timestamp};
-use crate::store::{Store, StrayKind};
+use crate::store::{Store, StrayKind, TurnedAway};
 
 /// Strays that are counted; beyond them there are too many anyway.
 const STRAYS: u32 = 10_000;
@@ -206,6 +207,25 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
         let name = name_of(&batch);
         let text = format!("\"{name}\": {}", stranded::what(&gone));
         findings.add("campaigns", Health::Warning, text, Some(&stranded::what_to_do(&gone, &name)));
+    }
+    if let Some(since) = running.iter().filter_map(|node| node.deaf_since).min() {
+        let deaf = Obstacle::Deaf { since };
+        findings.add("webhooks", Health::Failed, deaf.what_since(now), Some(&deaf.what_to_do("")));
+    }
+    webhooks(store, now, findings).await
+}
+
+/// What came to the door, and is nobody's receipt.
+async fn webhooks(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
+    for turned in store.turned_away().await? {
+        let (why, advice) = match turned.why {
+            TurnedAway::Signature => ("with a wrong signature", "compare webhook_secret_file with the provider's secret"),
+            TurnedAway::Nothing => ("without the proof that was agreed on", "compare webhook_authorization with the provider's"),
+            TurnedAway::TooLarge => ("that were too large", "the provider posts at most some thousand events at once; somebody else may"),
+        };
+        let (since, latest) = (span(now.since(turned.since)), span(now.since(turned.latest)));
+        let text = format!("{} {why} were turned away in the last {since}, the latest {latest} ago", count(turned.count));
+        findings.add("webhooks", Health::Warning, text, Some(advice));
     }
     for (kind, what, advice) in [
         (StrayKind::NoAttempt, "belong to no message of ours", "somebody else may send with this subaccount"),

@@ -1,5 +1,7 @@
 //! A node whose rooms act one at a time, when they are told to.
 
+use std::sync::Arc;
+
 use futures_util::future::{BoxFuture, join_all};
 
 use super::rooms::Rooms;
@@ -44,12 +46,12 @@ impl ByHand {
 
     /// Takes webhooks that come together.
     pub(crate) async fn take(&mut self, bodies: &[&[u8]]) -> Vec<std::result::Result<(), Failed>> {
-        let intake = self.rooms.intake.clone();
+        let (intake, tell) = (self.rooms.intake.clone(), Arc::clone(&self.rooms.tell));
         let taking = join_all(bodies.iter().map(|body| intake.take(body)));
         let applying = async {
             // Once they are all in the queue.
             tokio::task::yield_now().await;
-            self.rooms.applier.take_waiting(&self.rooms.tell).await;
+            self.rooms.applier.take_waiting(&move |told| tell(told)).await;
         };
         futures_util::join!(taking, applying).0
     }

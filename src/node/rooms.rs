@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::{HALF_DONE, Parts, StartError, build, note_gap, watch};
+use super::gaps::note_gap;
+use super::{HALF_DONE, Parts, StartError, build, watch};
 use crate::campaign::Housekeeper;
 use crate::clock::Clock;
 use crate::config;
 use crate::dispatch::{self, Lane};
 use crate::engine::Gap;
 use crate::provider::Transport;
-use crate::receipts::{Applier, Intake, Listening};
+use crate::receipts::{Applier, Door, Intake, Listening, Proofs};
 use crate::store::{Book, Event, Store};
 use crate::throttle::{DAY, Holds};
 use crate::timers::{Gaps, Timers};
@@ -21,9 +22,11 @@ pub(super) struct Rooms {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) intake: Intake,
+    pub(super) door: Arc<Door>,
+    pub(super) gaps: Arc<Gaps>,
     pub(super) applier: Applier,
-    /// Whom the applier tells whether receipts can be kept.
-    pub(super) tell: Box<dyn Fn(Listening) + Send + Sync>,
+    /// Whom the applier and the door tell whether receipts get to us and can be kept.
+    pub(super) tell: Arc<dyn Fn(Listening) + Send + Sync>,
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) timers: Timers,
     pub(super) housekeeper: Housekeeper,
@@ -81,13 +84,17 @@ impl Rooms {
             Applier::new(Arc::clone(&store), Arc::clone(&book), subaccounts, Arc::clone(&clock), Arc::clone(&chance));
         // It counts at once; the watch writes it down. One a minute would already be a disk that fills up again and again.
         let (found, missed) = mpsc::channel(64);
-        let applier_gaps = Arc::clone(&gaps);
-        let tell = move |told| match told {
-            Listening::Doubtful { since } => applier_gaps.doubt_since(since),
+        let (told_gaps, told_clock) = (Arc::clone(&gaps), Arc::clone(&clock));
+        let tell: Arc<dyn Fn(Listening) + Send + Sync> = Arc::new(move |told| match told {
+            Listening::Doubtful { since } => told_gaps.doubt_since(since),
             Listening::Resumed(gap) => {
-                let _ = found.try_send((gap, applier_gaps.add(gap)));
+                let _ = found.try_send((gap, told_gaps.add(gap)));
             }
-        };
+            Listening::TurnedAway => told_gaps.turned_away(told_clock.now()),
+            Listening::Proven => told_gaps.heard(told_clock.now()),
+        });
+        let proofs = Proofs::new(&config.provider);
+        let door = Arc::new(Door::new(proofs, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&tell)));
         let timers = Timers::new(Arc::clone(&store), Arc::clone(&book), Arc::clone(&clock), Arc::clone(&gaps));
         let housekeeper = Housekeeper::new(Arc::clone(&store), Arc::clone(&book));
         let watch = watch::Watch::new(watch::Parts {
@@ -96,7 +103,8 @@ impl Rooms {
             book,
             holds,
             lanes: lanes.clone(),
-            gaps,
+            gaps: Arc::clone(&gaps),
+            door: Arc::clone(&door),
             missed,
             clock: Arc::clone(&clock),
         });
@@ -105,8 +113,10 @@ impl Rooms {
             store,
             clock,
             intake,
+            door,
+            gaps,
             applier,
-            tell: Box::new(tell),
+            tell,
             lanes,
             timers,
             housekeeper,

@@ -37,6 +37,10 @@ pub enum Listening {
     Doubtful { since: Timestamp },
     /// It can be again; nothing could in this time.
     Resumed(Gap),
+    /// A receipt of an attempt of ours was turned away, because its proof is not what was agreed on.
+    TurnedAway,
+    /// A webhook came with its proof.
+    Proven,
 }
 
 /// One webhook that waits for its commit.

@@ -10,7 +10,7 @@ use crate::domain::{
 };
 use crate::store::{
     Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Hold, Key, Lane, Loaded,
-    NewAudience, NewBatch, Node, OptOut, Receipt, Result, Signals, Spread, Store, Stray, StrayKind,
+    NewAudience, NewBatch, Node, OptOut, Receipt, Result, Signals, Spread, Store, Stray, StrayKind, Turned,
 };
 
 /// When a process dies and whether its disk works. One for each life.
@@ -174,7 +174,8 @@ through! {
     reads opt_outs(after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
     writes start_node(now: Timestamp) -> (i64, Option<Timestamp>);
     writes beat(beat: Beat) -> ();
-    writes stop_node(node: i64, now: Timestamp) -> ();
+    writes stop_node(node: i64, listening_until: Timestamp) -> ();
+    reads turned_away() -> Vec<Turned>;
     writes keep_gap(from: Timestamp, until: Timestamp, forget: Timestamp) -> ();
     reads gaps() -> Vec<(Timestamp, Timestamp)>;
     reads nodes(since: Timestamp) -> Vec<Node>;

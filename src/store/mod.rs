@@ -24,7 +24,7 @@ pub use fact::{Attempt, Change, Receipt, Stray, StrayKind, Verdict};
 pub use marked::Marked;
 pub use model::{
     Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Drained, Event, Found, Hold, Key, Lane, Loaded, NewAudience,
-    NewBatch, Node, OptOut, Spread, Start, TierUse,
+    NewBatch, Node, OptOut, Spread, Start, TierUse, Turned, TurnedAway,
 };
 pub use signal::{Signal, Signals};
 pub use sqlite::Sqlite;

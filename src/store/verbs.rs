@@ -2,7 +2,7 @@
 
 use super::{
     Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Key, Lane, Loaded, NewAudience,
-    NewBatch, Node, OptOut, Receipt, Result, Spread, Stray,
+    NewBatch, Node, OptOut, Receipt, Result, Spread, Stray, Turned,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, Tallies, Timestamp,
@@ -130,9 +130,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Registers a server; returns its id and the previous watermark of when receipts could last be committed.
     async fn start_node(&self, now: Timestamp) -> Result<(i64, Option<Timestamp>)>;
-    /// Says that the node lives, listens and has noted the decisions up to `noted`.
+    /// Says that the node lives, up to when it has listened, what it has turned away, and that it has noted the
+    /// decisions up to `noted`.
     async fn beat(&self, beat: Beat) -> Result<()>;
-    async fn stop_node(&self, node: i64, now: Timestamp) -> Result<()>;
+    /// The node's last word: it has listened up to then.
+    async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()>;
+    /// What was turned away, for each reason since the last day without any.
+    async fn turned_away(&self) -> Result<Vec<Turned>>;
     /// Keeps a time in which no receipt could be committed, and forgets those that ended before `forget`.
     async fn keep_gap(&self, from: Timestamp, until: Timestamp, forget: Timestamp) -> Result<()>;
     /// The times in which no receipt could be committed, earliest first.

@@ -4,6 +4,7 @@
 
 mod architecture;
 mod cli;
+mod deaf;
 mod decide;
 mod explain;
 mod full_load;

@@ -41,7 +41,8 @@ impl<'a> Looking<'a> {
         let batch = store.batch(self.id).await?.ok_or_else(|| anyhow::anyhow!("the campaign is gone"))?;
         let tallies = store.tallies(self.id).await?;
         let at = self.ground.now();
-        let server = !self.ground.nodes(store).await?.is_empty();
+        let nodes = self.ground.nodes(store).await?;
+        let (server, deaf_since) = (!nodes.is_empty(), nodes.iter().filter_map(|node| node.deaf_since).min());
         let stranded = Stranded::of(&batch, &self.plan, &tallies, &self.ground.config);
         let mut show = Show::new(&batch, &tallies, self.allowed, stranded);
         if !server {
@@ -59,6 +60,7 @@ impl<'a> Looking<'a> {
             _ => false,
         };
         obstacles.extend((!server && !is_over).then_some(Obstacle::NoServer));
+        obstacles.extend(deaf_since.filter(|_| !is_over).map(|since| Obstacle::Deaf { since }));
         let next_due = store.next_due(self.id).await?;
         Ok(Look { at, batch, show, report, obstacles, server, next_due })
     }

@@ -8,7 +8,7 @@ use crate::domain::{
 use crate::store::signal::signals_of;
 use crate::store::{
     Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Key, Lane, Loaded, NewAudience,
-    NewBatch, Node, OptOut, Receipt, Result, Signals, Spread, Store, Stray, StrayKind,
+    NewBatch, Node, OptOut, Receipt, Result, Signals, Spread, Store, Stray, StrayKind, Turned,
 };
 
 #[async_trait::async_trait]
@@ -270,10 +270,14 @@ impl Store for Sqlite {
         self.write("beat", move |c| Box::pin(nodes::beat(c, beat))).await
     }
 
-    async fn stop_node(&self, node: i64, now: Timestamp) -> Result<()> {
-        self.write("stop a node", move |c| Box::pin(nodes::stop(c, node, now))).await?;
+    async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()> {
+        self.write("stop a node", move |c| Box::pin(nodes::stop(c, node, listening_until))).await?;
         self.stop_serving();
         Ok(())
+    }
+
+    async fn turned_away(&self) -> Result<Vec<Turned>> {
+        self.read("read what was turned away", move |c| Box::pin(nodes::turned_away(c))).await
     }
 
     async fn keep_gap(&self, from: Timestamp, until: Timestamp, forget: Timestamp) -> Result<()> {
