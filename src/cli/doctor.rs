@@ -219,12 +219,19 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
 async fn webhooks(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
     for turned in store.turned_away().await? {
         let (why, advice) = match turned.why {
-            TurnedAway::Signature => ("with a wrong signature", "compare webhook_secret_file with the provider's secret"),
-            TurnedAway::Nothing => ("without the proof that was agreed on", "compare webhook_authorization with the provider's"),
-            TurnedAway::TooLarge => ("that were too large", "the provider posts at most some thousand events at once; somebody else may"),
+            TurnedAway::Signature => {
+                ("with a wrong signature", "compare webhook_secret_file with the provider's secret")
+            }
+            TurnedAway::Nothing => {
+                ("without the proof that was agreed on", "compare webhook_authorization with the provider's")
+            }
+            TurnedAway::TooLarge => {
+                ("that were too large", "the provider posts at most some thousand events at once; somebody else may")
+            }
         };
         let (since, latest) = (span(now.since(turned.since)), span(now.since(turned.latest)));
-        let text = format!("{} {why} were turned away in the last {since}, the latest {latest} ago", count(turned.count));
+        let text =
+            format!("{} {why} were turned away in the last {since}, the latest {latest} ago", count(turned.count));
         findings.add("webhooks", Health::Warning, text, Some(advice));
     }
     for (kind, what, advice) in [

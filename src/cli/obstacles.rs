@@ -19,7 +19,9 @@ pub(super) enum Obstacle {
     Gone(Stranded),
     NoServer,
     /// The server turns the provider's receipts away, so what became of messages is not known.
-    Deaf { since: Timestamp },
+    Deaf {
+        since: Timestamp,
+    },
 }
 
 const DEAF: &str = "the provider's receipts are turned away, because their proof is not what was agreed on";

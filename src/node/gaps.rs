@@ -13,8 +13,7 @@ const GAP_REMEMBERED: Span = Span::from_secs(60 * 86_400);
 const SAY_AGAIN: Span = Span::from_secs(60);
 
 /// What to do where receipts are turned away.
-pub(super) const WHAT_TO_DO: &str =
-    "tell the provider what webhook_authorization or webhook_secret_file says, or put there what the provider was told, \
+pub(super) const WHAT_TO_DO: &str = "tell the provider what webhook_authorization or webhook_secret_file says, or put there what the provider was told, \
      and start the server again";
 
 /// Holds what a time in which nobody listened has made doubtful, and writes it down, so that whoever comes next holds

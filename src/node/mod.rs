@@ -184,7 +184,9 @@ impl Node {
         self.stop_listening().await;
         drop(self.intake.take());
         ended(&mut self.receiving).await;
-        self.store.stop_node(self.id, self.silent_since.unwrap_or_else(|| self.gaps.listening_until(self.clock.now()))).await
+        self.store
+            .stop_node(self.id, self.silent_since.unwrap_or_else(|| self.gaps.listening_until(self.clock.now())))
+            .await
     }
 }
 

@@ -108,20 +108,6 @@ impl Rooms {
             missed,
             clock: Arc::clone(&clock),
         });
-        Ok(Rooms {
-            id,
-            store,
-            clock,
-            intake,
-            door,
-            gaps,
-            applier,
-            tell,
-            lanes,
-            timers,
-            housekeeper,
-            watch,
-            recovered,
-        })
+        Ok(Rooms { id, store, clock, intake, door, gaps, applier, tell, lanes, timers, housekeeper, watch, recovered })
     }
 }

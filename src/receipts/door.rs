@@ -125,7 +125,8 @@ impl Door {
     fn may_look(&self) -> bool {
         let now = self.clock.now();
         let mut counted = self.lock();
-        let (begun, looks) = counted.looks.filter(|(begun, _)| now.since(*begun) < Span::from_secs(1)).unwrap_or((now, 0));
+        let (begun, looks) =
+            counted.looks.filter(|(begun, _)| now.since(*begun) < Span::from_secs(1)).unwrap_or((now, 0));
         counted.looks = Some((begun, looks + 1));
         looks < LOOKS
     }

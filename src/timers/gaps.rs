@@ -125,13 +125,7 @@ impl Gaps {
     }
 
     /// What silence is worth for a step that was accepted at `accepted` and was due at `due`.
-    pub(super) fn silence(
-        &self,
-        after_gap: AfterGap,
-        accepted: Timestamp,
-        due: Timestamp,
-        now: Timestamp,
-    ) -> Silence {
+    pub(super) fn silence(&self, after_gap: AfterGap, accepted: Timestamp, due: Timestamp, now: Timestamp) -> Silence {
         let inner = self.lock();
         if inner.in_doubt && due >= inner.sure_until {
             return Silence::Held { until: now + IN_DOUBT };

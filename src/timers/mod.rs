@@ -147,9 +147,7 @@ impl Timers {
     fn decide(&self, entry: &Entry, message: &Loaded, now: Timestamp) -> Option<crate::store::Change> {
         let present = &message.present;
         let silence = match (present.state, present.accepted) {
-            (State::Awaiting { due }, Some(accepted)) => {
-                self.gaps.silence(entry.plan.after_gap, accepted, due, now)
-            }
+            (State::Awaiting { due }, Some(accepted)) => self.gaps.silence(entry.plan.after_gap, accepted, due, now),
             _ => Silence::Trusted,
         };
         let standing = Standing::of(entry.state());

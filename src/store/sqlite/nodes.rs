@@ -75,11 +75,7 @@ pub(super) async fn turned_away(connection: &mut SqliteConnection) -> Work<Vec<T
         .collect()
 }
 
-pub(super) async fn stop(
-    connection: &mut SqliteConnection,
-    node: i64,
-    listening_until: Timestamp,
-) -> Work<()> {
+pub(super) async fn stop(connection: &mut SqliteConnection, node: i64, listening_until: Timestamp) -> Work<()> {
     sqlx::query("UPDATE node SET stopped = 1, seen_at = ?2, listening_until = ?2 WHERE id = ?1")
         .bind(node)
         .bind(listening_until.millis())
@@ -109,10 +105,12 @@ pub(super) async fn gaps(connection: &mut SqliteConnection) -> Work<Vec<(Timesta
 }
 
 pub(super) async fn live(connection: &mut SqliteConnection, since: Timestamp) -> Work<Vec<Node>> {
-    let rows = sqlx::query("SELECT id, seen_at, noted_seq, deaf_since FROM node WHERE stopped = 0 AND seen_at >= ?1 ORDER BY id")
-        .bind(since.millis())
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::query(
+        "SELECT id, seen_at, noted_seq, deaf_since FROM node WHERE stopped = 0 AND seen_at >= ?1 ORDER BY id",
+    )
+    .bind(since.millis())
+    .fetch_all(connection)
+    .await?;
     rows.iter()
         .map(|row| {
             Ok(Node {
