@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::domain::{BatchId, BatchState, Causes, Span, State, Timestamp};
 use crate::engine::{Event, Silence, Standing, advance};
-use crate::store::{Book, Entry, Loaded, Result, Signal, Store};
+use crate::store::{Book, Entry, Loaded, Result, Signal, Store, Verdict};
 
 pub use gaps::{Deaf, Gaps};
 
@@ -154,7 +154,7 @@ impl Timers {
         let decision = advance(&entry.plan, standing, present, Event::Due { silence }, now);
         let after = *decision.next()?;
         let fact = (after.step != present.step && !present.marks.handed_over(present.step))
-            .then(|| entry.could_not_leave(message, now))
+            .then(|| entry.could_not_leave(message, Verdict::CouldNotLeave, now))
             .flatten();
         Some(entry.change(message, after, fact))
     }
