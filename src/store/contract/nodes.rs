@@ -59,6 +59,7 @@ async fn a_deaf_node_says_since_when_and_its_watermark_stands(desk: Desk) {
     desk.beat(Beat { listening_until: at(3), deaf_since: Some(at(3)), ..Beat::of(node, at(9), 0) }).await.unwrap();
     let living = desk.nodes(at(9)).await.unwrap();
     assert_eq!(living.iter().map(|node| (node.seen_at, node.deaf_since)).collect::<Vec<_>>(), [(at(9), Some(at(3)))]);
+    desk.stop_node(node, at(3)).await.unwrap();
     let (next, listened) = desk.start_node(at(20)).await.unwrap();
     assert_eq!(listened, Some(at(3)));
     desk.beat(Beat::of(next, at(21), 0)).await.unwrap();
