@@ -176,6 +176,29 @@ CREATE TABLE receipt (
     PRIMARY KEY (batch, n, step, stamp, state, detail, code)
 ) WITHOUT ROWID;
 
+-- What the provider was asked about: attempts of which too little was heard.
+--   tries      how often
+--   at         the latest time
+--   again      not before then once more
+--   said       whether it knew how far the attempt has come
+CREATE TABLE asked (
+    batch INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    tries INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    again INTEGER NOT NULL,
+    said INTEGER NOT NULL,
+    PRIMARY KEY (batch, n, step)
+) WITHOUT ROWID;
+
+-- Of each subaccount when it was asked last, and what keeps us from asking.
+CREATE TABLE asking (
+    sub_account TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,
+    trouble TEXT
+) WITHOUT ROWID;
+
 -- Authentic webhooks that belong to no attempt yet, or never will: kept and counted.
 --   kind       0 a receipt without attempt, 1 another subaccount's, 2 another type, 3 unreadable
 CREATE TABLE stray (
@@ -185,7 +208,7 @@ CREATE TABLE stray (
     umid TEXT,
     raw TEXT NOT NULL
 );
-CREATE INDEX stray_umid ON stray (umid) WHERE kind = 0;
+CREATE INDEX stray_kind ON stray (kind, received);
 
 -- Counters, kept in the transaction of the change, one row per batch, step and writer.
 CREATE TABLE tally (

@@ -70,6 +70,19 @@ impl Gaps {
     }
 }
 
+impl Gaps {
+    /// The gaps of which the provider has given up on something.
+    pub fn lost(&self) -> impl Iterator<Item = Gap> + '_ {
+        self.0.iter().filter(|known| known.filled.is_none()).map(|known| known.gap)
+    }
+
+    /// Since when everything is heard that is said of a step that was accepted at `accepted` and was due at `due`: the
+    /// end of the last lost gap that concerns it.
+    pub fn heard_since(&self, accepted: Timestamp, due: Timestamp) -> Option<Timestamp> {
+        self.lost().filter(|gap| accepted < gap.until && due >= gap.from).map(|gap| gap.until).max()
+    }
+}
+
 /// When the last repeat of what was missed in `gap` has had its time, where none was missed every time.
 fn filled_at(gap: Gap, all: &[Gap]) -> Option<Timestamp> {
     let mut untold = vec![gap];

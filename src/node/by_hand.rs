@@ -66,6 +66,24 @@ impl ByHand {
         self.rooms.timers.run_once(now).await.map(|_| ())
     }
 
+    /// Asks the provider one question for each subaccount at most.
+    pub(crate) async fn ask(&mut self) -> Result<()> {
+        let Rooms { askers, applier, tell, .. } = &mut self.rooms;
+        for asker in askers {
+            let asking = asker.run_once();
+            tokio::pin!(asking);
+            loop {
+                tokio::select! {
+                    biased;
+                    asked = &mut asking => break asked.map(|_| ())?,
+                    // What it was told goes through the same door as every receipt.
+                    () = tokio::task::yield_now() => applier.take_waiting(&|told| tell(told)).await,
+                }
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) async fn keep_house(&mut self) -> Result<()> {
         let now = self.rooms.clock.now();
         self.rooms.housekeeper.run_once(now).await.map(|_| ())

@@ -92,8 +92,22 @@ impl Node {
         transport: impl Fn(&crate::config::Lane) -> Result<Box<dyn Transport>, StartError>,
     ) -> Result<Self, StartError> {
         let opened = Rooms::open(parts, transport).await?;
-        let Rooms { id, store, clock, intake, door, gaps, applier, tell, lanes, timers, housekeeper, watch, recovered } =
-            opened;
+        let Rooms {
+            id,
+            store,
+            clock,
+            intake,
+            door,
+            gaps,
+            applier,
+            tell,
+            lanes,
+            timers,
+            askers,
+            housekeeper,
+            watch,
+            recovered,
+        } = opened;
         let (stop_dispatch, stop) = (CancellationToken::new(), CancellationToken::new());
         let mut receiving = Crew::default();
         receiving.spawn("receipts", applier.run(move |told| tell(told)));
@@ -103,6 +117,9 @@ impl Node {
         rooms.spawn("timers", timers.run(stop.clone()));
         rooms.spawn("housekeeping", keep_house(housekeeper, Arc::clone(&clock), stop.clone()));
         rooms.spawn("watch", watch.run(stop.clone()));
+        for asker in askers {
+            rooms.spawn("asking", asker.run(stop.clone()));
+        }
         Ok(Self {
             id,
             store,

@@ -6,16 +6,21 @@ use tokio::sync::mpsc;
 
 use super::gaps::note_gap;
 use super::{HALF_DONE, Parts, StartError, build, watch};
+use crate::ask::Asker;
 use crate::campaign::Housekeeper;
 use crate::clock::Clock;
 use crate::config;
 use crate::dispatch::{self, Lane};
+use crate::domain::Span;
 use crate::engine::Gap;
 use crate::provider::Transport;
 use crate::receipts::{Applier, Door, Intake, Listening, Proofs};
 use crate::store::{Book, Event, Store};
 use crate::throttle::{DAY, Holds};
 use crate::timers::{Gaps, Timers};
+
+/// How long what belongs to nobody is kept: longer than anybody asks about it.
+const STRAYS_KEPT: Span = Span::from_secs(30 * 86_400);
 
 pub(super) struct Rooms {
     pub(super) id: i64,
@@ -29,6 +34,7 @@ pub(super) struct Rooms {
     pub(super) tell: Arc<dyn Fn(Listening) + Send + Sync>,
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) timers: Timers,
+    pub(super) askers: Vec<Asker>,
     pub(super) housekeeper: Housekeeper,
     pub(super) watch: watch::Watch,
     pub(super) recovered: u64,
@@ -45,6 +51,7 @@ impl Rooms {
         let (id, listened_until) = store.start_node(now).await?;
         store.sweep_unpublished(now - HALF_DONE).await?;
         store.forget_places(now - DAY).await?;
+        store.forget_old_strays(now - STRAYS_KEPT).await?;
         let gaps = Arc::new(Gaps::new(now));
         for (from, until) in store.gaps().await? {
             // What the nodes before this one have missed is as doubtful as it was to them.
@@ -63,13 +70,13 @@ impl Rooms {
         holds.replace(store.holds().await?, seq, now);
         let building = build::Building {
             config: &config,
-            store: store.as_ref(),
+            store: &store,
             book: &book,
             holds: &holds,
             clock: &clock,
             chance: &chance,
         };
-        let lanes = building.lanes(transport).await?;
+        let lanes = building.lanes(&transport).await?;
         for lane in &lanes {
             lane.look_everywhere();
         }
@@ -95,6 +102,7 @@ impl Rooms {
         });
         let proofs = Proofs::new(&config.provider);
         let door = Arc::new(Door::new(proofs, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&tell)));
+        let askers = building.askers(&lanes, &gaps, &intake, &transport)?;
         let timers = Timers::new(Arc::clone(&store), Arc::clone(&book), Arc::clone(&clock), Arc::clone(&gaps));
         let housekeeper = Housekeeper::new(Arc::clone(&store), Arc::clone(&book));
         let watch = watch::Watch::new(watch::Parts {
@@ -108,6 +116,21 @@ impl Rooms {
             missed,
             clock: Arc::clone(&clock),
         });
-        Ok(Rooms { id, store, clock, intake, door, gaps, applier, tell, lanes, timers, housekeeper, watch, recovered })
+        Ok(Rooms {
+            id,
+            store,
+            clock,
+            intake,
+            door,
+            gaps,
+            applier,
+            tell,
+            lanes,
+            timers,
+            askers,
+            housekeeper,
+            watch,
+            recovered,
+        })
     }
 }

@@ -239,6 +239,10 @@ mod tests {
         async fn post(&self, _: Endpoint, _: Vec<u8>) -> std::result::Result<RawAnswer, Broken> {
             Err(Broken { may_have_left: false, why: "nobody is there".to_owned() })
         }
+
+        async fn details(&self, _: &crate::domain::Umid) -> std::result::Result<RawAnswer, Broken> {
+            Err(Broken { may_have_left: false, why: "nobody is there".to_owned() })
+        }
     }
 
     fn paused(lane: &str, since: Timestamp) -> Hold {

@@ -14,6 +14,7 @@ mod proof;
 mod strays;
 #[cfg(test)]
 mod tests;
+mod told;
 
 pub use applier::{Applier, Failed, Intake, Listening};
 pub use door::Door;

@@ -20,11 +20,11 @@ mod verbs;
 
 pub use book::{Book, Entry};
 pub use error::Error;
-pub use fact::{Attempt, Change, Receipt, Stray, StrayKind, Verdict};
+pub use fact::{Attempt, Change, Receipt, Stray, StrayCount, StrayKind, Verdict};
 pub use marked::Marked;
 pub use model::{
-    Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Drained, Event, Found, Hold, Key, Lane, Loaded, NewAudience,
-    NewBatch, Node, OptOut, Spread, Start, TierUse, Turned, TurnedAway,
+    Asked, Asking, Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Drained, Event, Found, Hold, Key, Lane, Loaded,
+    NewAudience, NewBatch, Node, OptOut, Question, Spread, Start, TierUse, Turned, TurnedAway,
 };
 pub use signal::{Signal, Signals};
 pub use sqlite::Sqlite;

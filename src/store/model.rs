@@ -280,6 +280,39 @@ pub struct Node {
     pub deaf_since: Option<Timestamp>,
 }
 
+/// That the provider was asked about an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    pub key: MessageKey,
+    pub step: StepIndex,
+    /// How often.
+    pub tries: u16,
+    pub at: Timestamp,
+    /// Not before then once more.
+    pub again: Timestamp,
+    /// Whether the provider knew how far the attempt has come.
+    pub said: bool,
+}
+
+/// An attempt to ask about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    pub key: MessageKey,
+    pub step: StepIndex,
+    /// Without it nothing can be asked.
+    pub umid: Option<Umid>,
+    pub asked: Option<Asked>,
+}
+
+/// How the asking goes, for one subaccount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asking {
+    pub sub_account: String,
+    pub at: Timestamp,
+    /// What keeps the provider from answering.
+    pub trouble: Option<String>,
+}
+
 /// Something that people should be able to read later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {

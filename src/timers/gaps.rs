@@ -124,6 +124,20 @@ impl Gaps {
         self.lock().deaf.map_or(now, |deaf| deaf.since.min(now))
     }
 
+    /// The gaps that are over, and of which the provider has given up on something.
+    pub fn lost(&self) -> Vec<Gap> {
+        self.lock().ended.lost().collect()
+    }
+
+    /// Whether the provider was asked late enough, at `asked`, about a step that was accepted at `accepted` and was due
+    /// at `due`: at its due time, or since everything is heard that is said of it.
+    pub(super) fn is_filled(&self, accepted: Timestamp, due: Timestamp, asked: Timestamp) -> bool {
+        let inner = self.lock();
+        let is_deaf = inner.deaf.is_some_and(|deaf| due >= deaf.since);
+        let heard_since = inner.ended.heard_since(accepted, due).filter(|_| !is_deaf);
+        asked >= due || heard_since.is_some_and(|since| asked >= since)
+    }
+
     /// What silence is worth for a step that was accepted at `accepted` and was due at `due`.
     pub(super) fn silence(&self, after_gap: AfterGap, accepted: Timestamp, due: Timestamp, now: Timestamp) -> Silence {
         let inner = self.lock();

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::domain::{BatchId, BatchState, Causes, Span, State, Timestamp};
+use crate::domain::{AfterGap, BatchId, BatchState, Causes, Span, State, Timestamp};
 use crate::engine::{Event, Silence, Standing, advance};
 use crate::store::{Book, Entry, Loaded, Result, Signal, Store, Verdict};
 
@@ -131,7 +131,11 @@ impl Timers {
         let mut fired = 0;
         loop {
             let due = self.store.due(entry.id, now, PAGE).await?;
-            let changes: Vec<_> = due.iter().filter_map(|message| self.decide(entry, message, now)).collect();
+            let mut silences: Vec<Silence> = due.iter().map(|message| self.silence(entry, message, now)).collect();
+            self.ask_what_was_asked(entry, &due, &mut silences).await?;
+            let decided =
+                due.iter().zip(silences).filter_map(|(message, silence)| self.decide(entry, message, silence, now));
+            let changes: Vec<_> = decided.collect();
             if changes.is_empty() {
                 return Ok(fired);
             }
@@ -144,12 +148,41 @@ impl Timers {
         }
     }
 
-    fn decide(&self, entry: &Entry, message: &Loaded, now: Timestamp) -> Option<crate::store::Change> {
-        let present = &message.present;
-        let silence = match (present.state, present.accepted) {
+    fn silence(&self, entry: &Entry, message: &Loaded, now: Timestamp) -> Silence {
+        match (message.present.state, message.present.accepted) {
             (State::Awaiting { due }, Some(accepted)) => self.gaps.silence(entry.plan.after_gap, accepted, due, now),
             _ => Silence::Trusted,
-        };
+        }
+    }
+
+    /// What is lost to us is none the less known where the provider has been asked about it since.
+    async fn ask_what_was_asked(&self, entry: &Entry, due: &[Loaded], silences: &mut [Silence]) -> Result<()> {
+        let mut lost = Vec::new();
+        for (place, message) in due.iter().enumerate().filter(|(place, _)| silences[*place] == Silence::Lost) {
+            if let (State::Awaiting { due }, Some(accepted)) = (message.present.state, message.present.accepted) {
+                lost.push((place, accepted, due));
+            }
+        }
+        if lost.is_empty() || entry.plan.after_gap != AfterGap::Ask {
+            return Ok(());
+        }
+        let about = lost.iter().map(|(place, ..)| (due[*place].key, due[*place].present.step)).collect();
+        for ((place, accepted, due), question) in lost.into_iter().zip(self.store.questions(about).await?) {
+            if question.asked.is_some_and(|asked| asked.said && self.gaps.is_filled(accepted, due, asked.at)) {
+                silences[place] = Silence::Filled;
+            }
+        }
+        Ok(())
+    }
+
+    fn decide(
+        &self,
+        entry: &Entry,
+        message: &Loaded,
+        silence: Silence,
+        now: Timestamp,
+    ) -> Option<crate::store::Change> {
+        let present = &message.present;
         let standing = Standing::of(entry.state());
         let decision = advance(&entry.plan, standing, present, Event::Due { silence }, now);
         let after = *decision.next()?;

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use volley::campaign::{self, Decided, Draft, Launched, Launcher, Story};
 use volley::clock::{Chance, Clock, ManualClock};
 use volley::config::{self, Config};
-use volley::domain::{AttemptId, Channel, MessageKey, Present, Span, State, StepIndex, Timestamp};
+use volley::domain::{AttemptId, Channel, MessageKey, Present, Span, State, StepIndex, Timestamp, Umid};
 use volley::node::{Node, Parts, StartError};
 use volley::provider::{Broken, Endpoint, RawAnswer, Transport};
 use volley::receipts::{Failed, Intake};
@@ -54,6 +54,11 @@ impl Transport for Provider {
             }
         };
         Ok(RawAnswer { status, retry_after: None, body: body.to_string().into() })
+    }
+
+    async fn details(&self, _: &Umid) -> Result<RawAnswer, Broken> {
+        let body = json!({ "code": 1300, "message": "Object wasn't found or is already expired" });
+        Ok(RawAnswer { status: 404, retry_after: None, body: body.to_string().into() })
     }
 }
 

@@ -12,7 +12,7 @@ use volley::campaign::{Draft, Launched, Launcher, Report};
 use volley::clock::{Chance, Clock, RealClock};
 use volley::config::{self, Config};
 use volley::dispatch::LaneStatus;
-use volley::domain::{Count, Outcome, Span, Tallies};
+use volley::domain::{Count, Outcome, Span, Tallies, Umid};
 use volley::node::{Node, Parts, StartError};
 use volley::provider::{Broken, Endpoint, Http, RawAnswer, Transport, install_tls};
 use volley::simulator::{self, Model, Profile, WebhookTarget};
@@ -109,6 +109,10 @@ impl Transport for Behind {
             Way::Panics => panic!("lost on the way"),
         }
         self.http.post(to, body).await
+    }
+
+    async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
+        self.http.details(umid).await
     }
 }
 
