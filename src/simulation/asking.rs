@@ -254,8 +254,8 @@ async fn after_a_long_gap_whoever_was_reached_is_reached_and_only_the_others_fal
 #[tokio::test]
 async fn whose_time_ends_first_is_asked_about_first() {
     let mut world = World::begin().await;
-    let later = world.launch(3, "ttl = \"6h\"").await;
-    let sooner = world.launch(3, "ttl = \"3h\"").await;
+    let later = world.launch(3, "name = \"later\"\nttl = \"6h\"").await;
+    let sooner = world.launch(3, "name = \"sooner\"\nttl = \"3h\"").await;
     world.send().await;
     world.down_for(Span::from_secs(3_600)).await;
     for n in 0..3 {
