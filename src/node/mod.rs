@@ -215,7 +215,7 @@ async fn ended(rooms: &mut Crew) {
     }
 }
 
-async fn keep_house(housekeeper: Housekeeper, clock: Arc<dyn Clock>, stop: CancellationToken) {
+async fn keep_house(mut housekeeper: Housekeeper, clock: Arc<dyn Clock>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = housekeeper.run_once(clock.now()).await {
             tracing::warn!(error = %Causes(&error), "cannot look after the campaigns; trying again");

@@ -40,7 +40,7 @@ impl Intake {
             })
             .collect();
         let said = receipts.iter().any(|receipt| receipt.report != Report::Unknown);
-        self.keep(Parsed { receipts, strays: Vec::new() }, now).await?;
+        self.keep(Parsed { receipts, ..Parsed::default() }, now).await?;
         Ok(said)
     }
 }

@@ -14,6 +14,7 @@ mod error;
 mod fact;
 mod marked;
 mod model;
+mod people;
 mod signal;
 mod sqlite;
 mod verbs;
@@ -24,8 +25,9 @@ pub use fact::{Attempt, Change, Receipt, Stray, StrayCount, StrayKind, Verdict};
 pub use marked::Marked;
 pub use model::{
     Asked, Asking, Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Drained, Event, Found, Hold, Key, Lane, Loaded,
-    NewAudience, NewBatch, Node, OptOut, Question, Spread, Start, TierUse, Turned, TurnedAway,
+    NewAudience, NewBatch, Node, Question, Spread, Start, TierUse, Turned, TurnedAway,
 };
+pub use people::{Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use signal::{Signal, Signals};
 pub use sqlite::Sqlite;
 pub use verbs::Store;

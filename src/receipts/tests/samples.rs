@@ -14,9 +14,9 @@ async fn handed_over() -> Desk {
 
 impl Desk {
     async fn hear_body(&self, body: &str) {
-        let parsed = parse(body.as_bytes(), Some(&["acme".to_owned()].into()), self.clock.now());
+        let parsed = parse(body.as_bytes(), None, self.clock.now());
         assert!(parsed.strays.is_empty(), "{:?}", parsed.strays);
-        self.applier.apply(parsed.receipts, parsed.strays).await.unwrap();
+        self.applier.apply(parsed).await.unwrap();
     }
 
     /// What the provider answers to a question, taken as the asker takes it.

@@ -7,6 +7,7 @@ mod answers;
 mod asking;
 mod audiences;
 mod batches;
+mod inbound;
 mod lanes;
 mod looks;
 mod messages;
@@ -19,6 +20,7 @@ mod shapes;
 mod tests;
 mod tiers;
 mod turn;
+mod wishes;
 mod writer;
 
 use std::fs::{File, TryLockError};
