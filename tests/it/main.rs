@@ -6,6 +6,7 @@ mod answers;
 mod architecture;
 mod audit;
 mod cli;
+mod deaf;
 mod decide;
 mod explain;
 mod full_load;
