@@ -13,6 +13,7 @@ mod config;
 mod demo;
 mod doctor;
 mod exit;
+mod gap;
 mod ground;
 mod holds;
 mod interrupt;
