@@ -201,8 +201,5 @@ impl Holds {
         let batch = self.store.batch(self.batch).await.unwrap().unwrap();
         let tallies = self.store.tallies(self.batch).await.unwrap();
         assert_eq!(tallies.done(), i64::from(batch.messages), "totals are not the audience");
-        let audit = crate::campaign::audit(self.store.as_ref(), self.batch, |_, _| {}).await.unwrap().unwrap();
-        let refuted: Vec<_> = audit.claims.iter().filter(|claim| !claim.holds()).collect();
-        assert!(audit.holds, "an audit refutes {refuted:#?}");
     }
 }
