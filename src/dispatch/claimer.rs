@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::job::Job;
 use super::lane::Lane;
 use super::turnstile::Turnstile;
-use crate::domain::{BatchId, Causes, Span, StepIndex, Timestamp};
+use crate::domain::{BatchId, Causes, Span, StepIndex, Timestamp, Told};
 use crate::store::{Claim, Claimed, Entry, Result, Store, TierUse};
 
 /// How often every queue is looked at although nobody said so, in case a hint was lost.
@@ -21,6 +21,7 @@ pub(super) struct Claimer {
     lane: Arc<Lane>,
     store: Arc<dyn Store>,
     turnstile: Arc<Turnstile>,
+    told: Told,
 }
 
 /// Queues to claim from, and the batches that they belong to.
@@ -39,8 +40,8 @@ pub(super) enum Next {
 }
 
 impl Claimer {
-    pub(super) const fn new(lane: Arc<Lane>, store: Arc<dyn Store>, turnstile: Arc<Turnstile>) -> Self {
-        Self { lane, store, turnstile }
+    pub(super) fn new(lane: Arc<Lane>, store: Arc<dyn Store>, turnstile: Arc<Turnstile>) -> Self {
+        Self { lane, store, turnstile, told: Told::default() }
     }
 
     pub(super) async fn run(self, stop: CancellationToken) {
@@ -54,7 +55,10 @@ impl Claimer {
             let next = match self.run_once().await {
                 Ok(next) => next,
                 Err(error) => {
-                    tracing::warn!(lane = self.lane.config.name, error = %Causes(&error), "cannot claim; trying again");
+                    let lane = self.lane.config.name.as_str();
+                    if self.told.begins() {
+                        tracing::warn!(lane, error = %Causes(&error), "cannot claim, so nothing is sent; trying again");
+                    }
                     Next::At(clock.now() + AFTER_FAILURE)
                 }
             };
@@ -93,7 +97,10 @@ impl Claimer {
         });
         let claim = Claim { lane: lane.id, queues: queues.clone(), limit: wanted, now, tier };
         let set = match self.store.claim(claim).await {
-            Ok(set) => set,
+            Ok(set) => {
+                self.told.ends();
+                set
+            }
             Err(error) => {
                 for (batch, step) in queues {
                     lane.queues.put_back(batch, step, now);

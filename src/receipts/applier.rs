@@ -11,7 +11,7 @@ use super::strays::Round;
 use crate::clock::{Chance, Clock};
 use crate::domain::{Causes, Fault, MessageKey, Present, SenderPart, Span, State, Timestamp};
 use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
-use crate::store::{Book, Change, Entry, Found, Hold, Key, Loaded, OptOut, Receipt, Store, StrayKind};
+use crate::store::{Book, Change, Entry, Found, HeldBy, Hold, Key, Loaded, OptOut, Receipt, Store, StrayKind};
 use crate::wire::{Report, codes};
 
 /// Bodies that may wait. A provider that has to wait longer repeats the receipt later.
@@ -109,7 +109,8 @@ impl Working {
 struct Outcome {
     receipts: Vec<Receipt>,
     changes: Vec<Change>,
-    holds: Vec<Hold>,
+    /// Each with the time of the hand-over that it is about.
+    holds: Vec<(Hold, Timestamp)>,
     opt_outs: Vec<OptOut>,
     strays: Vec<crate::store::Stray>,
 }
@@ -233,9 +234,13 @@ impl Applier {
     }
 
     /// What receipts mean beyond their messages: who is held, and who wants no more.
-    async fn keep_consequences(&self, holds: Vec<Hold>, opt_outs: Vec<OptOut>) -> crate::store::Result<()> {
-        for hold in holds {
-            self.store.hold(hold).await?;
+    async fn keep_consequences(
+        &self,
+        holds: Vec<(Hold, Timestamp)>,
+        opt_outs: Vec<OptOut>,
+    ) -> crate::store::Result<()> {
+        for (hold, handed_over) in latest_of_each(holds) {
+            self.store.hold(hold, handed_over).await?;
         }
         if opt_outs.is_empty() { Ok(()) } else { self.store.opt_out(opt_outs).await }
     }
@@ -345,11 +350,32 @@ impl Applier {
         let Decision::Moved { next, rule } = advance(&message.entry.plan, standing, &message.now, event, now) else {
             return;
         };
-        message.now = next;
+        let before = std::mem::replace(&mut message.now, next);
         if let Rule::KeptForSender(part) = rule {
-            outcome.holds.extend(hold(&message.entry, found, part, incoming, now));
+            let handed_over = match before.state {
+                State::Sending { intent, .. } => intent,
+                _ => before.accepted.unwrap_or(now),
+            };
+            outcome.holds.extend(hold(&message.entry, found, part, incoming, now).map(|hold| (hold, handed_over)));
         }
     }
+}
+
+/// Of holds on the same the one that is about the latest hand-over: of a refused template many receipts come together.
+fn latest_of_each(holds: Vec<(Hold, Timestamp)>) -> impl Iterator<Item = (Hold, Timestamp)> {
+    let mut latest: HashMap<(String, String), (Hold, Timestamp)> = HashMap::new();
+    for (hold, at) in holds {
+        match latest.entry((hold.lane.clone(), hold.template.clone())) {
+            Slot::Vacant(slot) => {
+                slot.insert((hold, at));
+            }
+            Slot::Occupied(mut slot) if slot.get().1 < at => {
+                slot.insert((hold, at));
+            }
+            Slot::Occupied(_) => {}
+        }
+    }
+    latest.into_values()
 }
 
 /// The attempts that receipts belong to, asked for by the surest key first and by the next where that led nowhere.
@@ -391,5 +417,5 @@ fn receipt(incoming: &Incoming, found: &Found, now: &Present) -> Receipt {
 
 fn hold(entry: &Entry, found: &Found, part: SenderPart, incoming: &Incoming, now: Timestamp) -> Option<Hold> {
     let reason = codes::of_receipt(Some(i64::from(incoming.code))).meaning.to_owned();
-    Some(Hold::for_fault(entry.plan.step(found.step)?, part, Some(incoming.code), reason, now))
+    Some(Hold::for_fault(entry.plan.step(found.step)?, part, HeldBy::Receipt, Some(incoming.code), reason, now))
 }

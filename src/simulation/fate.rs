@@ -9,7 +9,7 @@ use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
 use crate::store::{
-    Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Hold, Key, Lane, Loaded,
+    Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Hold, Key, Lane, LaneState, Loaded,
     NewAudience, NewBatch, Node, OptOut, Receipt, Result, Signals, Spread, Store, Stray, StrayKind,
 };
 
@@ -164,7 +164,7 @@ through! {
     reads unknown(batch: BatchId, limit: u32) -> Vec<(MessageKey, Msisdn, StepIndex)>;
     reads lanes(lanes: Vec<(String, Channel)>) -> Vec<Lane>;
     reads holds() -> Vec<Hold>;
-    writes hold(hold: Hold) -> u64;
+    writes hold(hold: Hold, begun: Timestamp) -> u64;
     writes release(lane: String, template: String, now: Timestamp, by: String) -> u32;
     reads tier_places(portfolio: &str, since: Timestamp) -> Vec<(Msisdn, Timestamp)>;
     writes give_back_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
@@ -178,7 +178,8 @@ through! {
     writes keep_gap(from: Timestamp, until: Timestamp, forget: Timestamp) -> ();
     reads gaps() -> Vec<(Timestamp, Timestamp)>;
     reads nodes(since: Timestamp) -> Vec<Node>;
+    reads lane_states(since: Timestamp) -> Vec<LaneState>;
     reads seq() -> u64;
     writes note(event: Event) -> ();
-    reads events(limit: u32) -> Vec<Event>;
+    reads events(after: i64, limit: u32) -> Vec<(i64, Event)>;
 }

@@ -23,8 +23,8 @@ pub use error::Error;
 pub use fact::{Attempt, Change, Receipt, Stray, StrayKind, Verdict};
 pub use marked::Marked;
 pub use model::{
-    Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Drained, Event, Found, Hold, Key, Lane, Loaded, NewAudience,
-    NewBatch, Node, OptOut, Spread, Start, TierUse,
+    Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Drained, Event, Found, HeldBy, Hold, Key, Lane, LaneState,
+    Loaded, NewAudience, NewBatch, Node, OptOut, Spread, Standing, Start, TierUse, Trouble,
 };
 pub use signal::{Signal, Signals};
 pub use sqlite::Sqlite;

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::domain::{BatchId, BatchState, Causes, Span, State, Timestamp};
+use crate::domain::{BatchId, BatchState, Causes, Span, State, Timestamp, Told};
 use crate::engine::{self, Event, Gap, Silence, Standing, advance};
 use crate::store::{Book, Entry, Loaded, Result, Signal, Store};
 
@@ -110,15 +110,21 @@ impl Timers {
         let clock = Arc::clone(&self.clock);
         let mut signals = self.store.signals().subscribe();
         let mut look_anyway = clock.now();
+        let told = Told::default();
         while !stop.is_cancelled() {
             if clock.now() >= look_anyway {
                 self.next.clear();
                 look_anyway = clock.now() + LOOK_ANYWAY;
             }
             let sleep = match self.run_once(clock.now()).await {
-                Ok(progress) => progress.next_due.unwrap_or(look_anyway).min(look_anyway),
+                Ok(progress) => {
+                    told.ends();
+                    progress.next_due.unwrap_or(look_anyway).min(look_anyway)
+                }
                 Err(error) => {
-                    tracing::warn!(error = %Causes(&error), "cannot look at what is due; trying again");
+                    if told.begins() {
+                        tracing::warn!(error = %Causes(&error), "cannot look at what is due; trying again");
+                    }
                     self.gaps.doubt();
                     self.next.clear();
                     clock.now() + AFTER_FAILURE

@@ -17,6 +17,7 @@
 
 mod answers;
 mod receipts;
+pub mod remedies;
 
 use crate::domain::{Fault, SenderPart};
 
