@@ -93,7 +93,7 @@ pub(super) const ANSWERS: &[(i64, Remedy)] = &[
     (1000, Request), (1001, SubAccount), (1003, Request), (1005, Source), (1006, Request), (1007, TemplateMissing),
     (1008, Request), (1010, Request), (1011, Request), (1012, AsItSays), (1014, AsItSays), (1200, Key), (1201, Key),
     (1300, Address), (2001, Address), (2002, Address), (2003, AsItSays),
-    (3000, Request), (3001, Request), (3004, Request), (3009, Request), (3010, Request), (3011, Source),
+    (3001, Request), (3004, Request), (3009, Request), (3010, Request), (3011, Source),
     (3012, Request), (3013, Request), (3014, Request), (3017, Request), (3020, Request), (3022, Request),
     (3023, Request), (3024, Request), (3025, Request), (3026, Request), (3027, Channel), (3029, Request),
     (3030, TemplateInvalid), (3031, TemplateMissing), (3032, TemplateMissing), (3033, TemplateMisfit),
