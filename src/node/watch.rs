@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::notices::Notices;
 use super::{keep_gap, note_gap};
-use crate::clock::Clock;
+use crate::clock::{Clock, Jumps};
 use crate::dispatch::{Lane, Leaving};
 use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Told};
 use crate::engine::Gap;
@@ -25,8 +25,6 @@ const BEAT: Span = Span::from_secs(1);
 const BEGUN_WAITS: Span = Span::from_millis(700);
 /// Events that wait to be written; beyond them nobody could read them all anyway.
 const EVENTS_MAX: usize = 1_000;
-/// A wall clock that moves away from ours by more has jumped, or the machine has slept.
-const JUMP_MILLIS: i64 = 2_000;
 
 /// What a watch is made of.
 pub(super) struct Parts {
@@ -55,7 +53,7 @@ pub(super) struct Watch {
     /// Whether something was stopped of which requests may still be on their way out.
     stopping: bool,
     beaten_at: Timestamp,
-    drift: i64,
+    jumps: Jumps,
     /// What each batch in play had handed over at the last beat, and whether it was moving then.
     hand_overs: HashMap<BatchId, (u64, bool)>,
     unwritten: Vec<Missed>,
@@ -69,7 +67,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(parts: Parts) -> Self {
-        let (beaten_at, drift) = (parts.clock.now(), parts.clock.drift());
+        let (beaten_at, jumps) = (parts.clock.now(), Jumps::of(parts.clock.as_ref()));
         Self {
             parts,
             obeyed: 0,
@@ -77,7 +75,7 @@ impl Watch {
             leaving: VecDeque::new(),
             stopping: false,
             beaten_at,
-            drift,
+            jumps,
             hand_overs: HashMap::new(),
             unwritten: Vec::new(),
             notices: Notices::default(),
@@ -150,9 +148,7 @@ impl Watch {
             self.noted = seq;
         }
         let has_news = self.noted != noted_before;
-        let slept = self.parts.clock.drift();
-        if (slept - self.drift).abs() > JUMP_MILLIS {
-            self.drift = slept;
+        if self.jumps.jumped(self.parts.clock.as_ref()) {
             note_gap(self.parts.store.as_ref(), &self.parts.gaps, Gap { from: self.beaten_at, until: now }).await?;
         }
         // Before the beat, which says that we have listened up to now.

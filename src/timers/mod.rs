@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Jumps};
 use crate::domain::{BatchId, BatchState, Causes, Span, State, Timestamp, Told};
 use crate::engine::{self, Event, Gap, Silence, Standing, advance};
 use crate::store::{Book, Entry, Loaded, Result, Signal, Store, Verdict};
@@ -110,8 +110,12 @@ impl Timers {
         let clock = Arc::clone(&self.clock);
         let mut signals = self.store.signals().subscribe();
         let mut look_anyway = clock.now();
-        let told = Told::default();
+        let (told, mut jumps) = (Told::default(), Jumps::of(clock.as_ref()));
         while !stop.is_cancelled() {
+            // Whoever stood still has heard nothing meanwhile, and what came is taken only now.
+            if jumps.jumped(clock.as_ref()) {
+                self.gaps.doubt();
+            }
             if clock.now() >= look_anyway {
                 self.next.clear();
                 look_anyway = clock.now() + LOOK_ANYWAY;

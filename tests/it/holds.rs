@@ -135,10 +135,14 @@ async fn what_slows_a_lane_is_said_once_shown_to_others_and_kept() {
     obstacle(&site, None).await;
     let said = site.server().said();
     assert_eq!(said.matches("lane sms: trouble at the provider").count(), 1, "{said}");
-    let told = events(&site).await;
-    for what in ["throttled by the provider", "trouble at the provider", "takes messages again"] {
-        assert!(told.iter().any(|text| text.contains(what)), "{what}: {told:?}");
-    }
+    // What has been said is written down by the next look.
+    let told = until("all of it can be read", PATIENCE, || async {
+        let told = events(&site).await;
+        let all = ["throttled by the provider", "trouble at the provider", "takes messages again"];
+        let is_told = |what: &&str| told.iter().any(|text| text.contains(*what));
+        if all.iter().all(is_told) { Ok(told) } else { Err(format!("{told:?}")) }
+    })
+    .await;
     // Each change once, and not each look.
     assert!(told.len() < 20, "{told:?}");
 }
@@ -160,7 +164,7 @@ async fn while_a_lane_is_held_deadlines_go_on_and_other_channels_send() {
         since: world.clock.now(),
     };
     world.store.hold(hold, world.clock.now()).await.unwrap();
-    let after = world.launch(&format!("numbers = [\"+6591000002\"]\n{route}")).await;
+    let after = world.launch(&format!("name = \"after\"\nnumbers = [\"+6591000002\"]\n{route}")).await;
     let waits = MessageKey { batch: after.batch, n: 0 };
 
     world.leap_to(due + Span::from_secs(1)).await;
