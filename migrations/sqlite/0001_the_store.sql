@@ -233,11 +233,53 @@ CREATE TABLE tier_place (
     PRIMARY KEY (portfolio, msisdn)
 ) WITHOUT ROWID;
 
+-- Who wants nothing more.
+--   source     who says so: see domain::WishFrom
 CREATE TABLE opt_out (
     msisdn INTEGER PRIMARY KEY,
     since INTEGER NOT NULL,
-    source TEXT NOT NULL
+    source INTEGER NOT NULL,
+    words TEXT NOT NULL
 );
+
+-- Every wish that put somebody into opt_out or took them out again, in the order in which it was kept: with these one
+-- can prove who was out when, and why.
+--   wants      0 nothing more, 1 messages again
+CREATE TABLE wish (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    msisdn INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    wants INTEGER NOT NULL,
+    source INTEGER NOT NULL,
+    words TEXT NOT NULL
+);
+CREATE INDEX wish_person ON wish (msisdn, at);
+
+-- What people wrote. `umid` is what makes it the same message.
+--   said       by the provider's clock, and never later than `received`
+--   channel_id whom they wrote to, empty where that was not said
+--   keyword    0 stop, 1 start
+--   until      the end of the 24-hour window that it opened
+--   batch, n, step: the attempt that it is on
+CREATE TABLE inbound (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    umid TEXT NOT NULL UNIQUE,
+    received INTEGER NOT NULL,
+    said INTEGER NOT NULL,
+    sub_account TEXT NOT NULL,
+    channel INTEGER,
+    channel_id TEXT NOT NULL,
+    msisdn INTEGER,
+    kind TEXT NOT NULL,
+    keyword INTEGER,
+    until INTEGER,
+    batch INTEGER,
+    n INTEGER,
+    step INTEGER,
+    raw TEXT NOT NULL
+);
+CREATE INDEX inbound_person ON inbound (msisdn, said) WHERE msisdn IS NOT NULL;
+CREATE INDEX inbound_message ON inbound (batch, n, step) WHERE batch IS NOT NULL;
 
 -- What people and the throttle decided, and what befell the node: for people to read.
 CREATE TABLE event (

@@ -27,7 +27,9 @@ mod route;
 mod shares;
 mod stranded;
 mod time;
+mod unwilling;
 mod waiting;
+mod windows;
 mod words;
 
 pub use chosen::{Chosen, DraftRoute};

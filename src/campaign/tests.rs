@@ -38,6 +38,7 @@ fn through(text: &str, config: &Config) -> Result<(Plan, Vec<Warning>), String> 
         countries: &countries,
         empty: &[0, 40, 2, 0, 0, 0],
         start: schedule.at.unwrap_or(now()),
+        windows: &[(StepIndex::FIRST, 12)].into(),
     };
     warnings.extend(lint(&plan, config, &facts));
     Ok((plan, warnings))
@@ -355,7 +356,7 @@ fn what_is_probably_not_meant_gets_a_warning_with_a_stable_code() {
         (
             with("", &["channel = \"WhatsApp\"\ntext = \"Hi\""]),
             usual(),
-            "step 1: is free text, which WhatsApp takes only within",
+            "step 1: is free text, which WhatsApp takes only within 24 hours of a person's last message: 12 of 1000 have",
         ),
         (
             with("", &[&WHATSAPP.replace("{{code}}", "100%"), SMS]),

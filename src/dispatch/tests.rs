@@ -152,7 +152,7 @@ impl Desk {
         turnstile.fill(jobs);
         turnstile.close();
         let (lane, turnstile) = (Arc::clone(&self.lane), Arc::new(turnstile));
-        Worker { lane, turnstile, settled: self.sender.clone() }.run().await;
+        Worker { lane, turnstile, settled: self.sender.clone(), store: Arc::clone(&self.store) }.run().await;
         self.all_settled()
     }
 

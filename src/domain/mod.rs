@@ -22,6 +22,7 @@ mod time;
 mod told;
 mod umid;
 mod unnumbered;
+mod wish;
 mod word;
 mod zone;
 
@@ -42,5 +43,6 @@ pub use time::{InvalidSpan, Span, Timestamp};
 pub use told::Told;
 pub use umid::Umid;
 pub use unnumbered::without_numbers;
+pub use wish::{Keyword, WishFrom};
 pub use word::UnknownWord;
 pub use zone::Zone;

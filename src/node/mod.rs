@@ -187,7 +187,7 @@ async fn ended(rooms: &mut Crew) {
     }
 }
 
-async fn keep_house(housekeeper: Housekeeper, clock: Arc<dyn Clock>, stop: CancellationToken) {
+async fn keep_house(mut housekeeper: Housekeeper, clock: Arc<dyn Clock>, stop: CancellationToken) {
     let told = Told::default();
     while !stop.is_cancelled() {
         match housekeeper.run_once(clock.now()).await {

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::dispatch::{self, Lane};
 use crate::engine::Gap;
+use crate::optout::Words;
 use crate::provider::Transport;
 use crate::receipts::{Applier, Intake, Listening};
 use crate::store::{Book, Event, Store};
@@ -77,8 +78,14 @@ impl Rooms {
         }
 
         let subaccounts = config.lanes.iter().map(|lane| lane.provider.sub_account.clone());
-        let (applier, intake) =
-            Applier::new(Arc::clone(&store), Arc::clone(&book), subaccounts, Arc::clone(&clock), Arc::clone(&chance));
+        let (applier, intake) = Applier::new(
+            Arc::clone(&store),
+            Arc::clone(&book),
+            subaccounts,
+            Words::with(&config.opt_out.stop, &config.opt_out.start),
+            Arc::clone(&clock),
+            Arc::clone(&chance),
+        );
         // It counts at once; the watch writes it down. One a minute would already be a disk that fills up again and again.
         let (found, missed) = mpsc::channel(64);
         let applier_gaps = Arc::clone(&gaps);

@@ -10,6 +10,7 @@ use crate::domain::{
     Present, Recipient, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
 };
 use crate::engine::{Answer, Event, Standing, advance};
+use crate::optout::Words;
 use crate::store::{
     self, Attempt, Book, Claim, HeldBy, Hold, Loaded, NewAudience, NewBatch, Spread, Start, Store, Stray, StrayKind,
     Verdict,
@@ -95,6 +96,7 @@ impl Desk {
             Arc::clone(&store),
             Arc::clone(&book),
             ["acme".to_owned()],
+            Words::default(),
             Arc::clone(&clock) as Arc<dyn Clock>,
             Arc::new(Chance::seeded(1)),
         );
@@ -156,7 +158,7 @@ impl Desk {
         let mut body = Vec::new();
         receipt.append_event(&mut body);
         let parsed = parse(&body, None, self.clock.now());
-        self.applier.apply(parsed.receipts, parsed.strays).await.unwrap();
+        self.applier.apply(parsed).await.unwrap();
     }
 
     async fn strays(&self) -> usize {
@@ -239,7 +241,7 @@ async fn however_many_strays_there_are_each_is_tried_again() {
     let umid = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"first","channel":"viber",
         "status":{"state":"undelivered","errorCode":2008}}}"#;
     let parsed = parse(umid.as_bytes(), None, now);
-    desk.applier.apply(parsed.receipts, parsed.strays).await.unwrap();
+    desk.applier.apply(parsed).await.unwrap();
     let claimed = desk.claim().await;
     desk.answer(&claimed, "first").await;
 

@@ -9,8 +9,9 @@ use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
 use crate::store::{
-    Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Hold, Key, Lane, LaneState, Loaded,
-    NewAudience, NewBatch, Node, OptOut, Receipt, Result, Signals, Spread, Store, Stray, StrayKind,
+    Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Hold, Inbound, InboundOf, Key,
+    Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Receipt, Result, Sender, Signals, Spread,
+    Store, Stray, StrayKind, Wish,
 };
 
 /// When a process dies and whether its disk works. One for each life.
@@ -169,9 +170,20 @@ through! {
     reads tier_places(portfolio: &str, since: Timestamp) -> Vec<(Msisdn, Timestamp)>;
     writes give_back_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
     writes forget_places(before: Timestamp) -> ();
-    writes opt_out(people: Vec<OptOut>) -> ();
+    writes opt_out(people: Vec<OptOut>) -> u32;
+    writes opt_in(people: Vec<OptIn>) -> u32;
     reads opted_out(people: Vec<Msisdn>) -> Vec<Msisdn>;
     reads opt_outs(after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
+    reads opt_out_list(after: Option<Msisdn>, limit: u32) -> Vec<OptOut>;
+    reads wishes(person: Msisdn) -> Vec<Wish>;
+    reads last_stop() -> i64;
+    reads stops(after: i64, limit: u32) -> Vec<(i64, Msisdn)>;
+    reads unwilling(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);
+    writes take_inbound(inbound: Vec<Inbound>) -> u32;
+    reads inbound(of: InboundOf, after: i64, limit: u32) -> Vec<(i64, Inbound)>;
+    reads replied(batch: BatchId) -> Vec<(StepIndex, u32)>;
+    reads window_holders(sender: Sender, now: Timestamp, after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
+    reads open_windows(people: Vec<Msisdn>, sender: Sender, now: Timestamp) -> Vec<(Msisdn, Timestamp)>;
     writes start_node(now: Timestamp) -> (i64, Option<Timestamp>);
     writes beat(beat: Beat) -> ();
     writes stop_node(node: i64, now: Timestamp) -> ();

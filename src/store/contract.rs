@@ -8,6 +8,7 @@ mod claims;
 mod counters;
 mod lanes;
 mod nodes;
+mod people;
 mod receipts;
 mod round_trip;
 mod tiers;

@@ -86,6 +86,11 @@ pub struct Receipt {
     pub umid: Option<Umid>,
 }
 
+impl Receipt {
+    /// The detail of a receipt that no provider sent: the person has answered the message, and so has read it.
+    pub const ANSWERED: &str = "answered";
+}
+
 /// Why a webhook belongs to no attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StrayKind {

@@ -14,6 +14,7 @@ mod error;
 mod fact;
 mod marked;
 mod model;
+mod people;
 mod signal;
 mod sqlite;
 mod verbs;
@@ -24,8 +25,9 @@ pub use fact::{Attempt, Change, Receipt, Stray, StrayKind, Verdict};
 pub use marked::Marked;
 pub use model::{
     Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Drained, Event, Found, HeldBy, Hold, Key, Lane, LaneState,
-    Loaded, NewAudience, NewBatch, Node, OptOut, Spread, Standing, Start, TierUse, Trouble,
+    Loaded, NewAudience, NewBatch, Node, Spread, Standing, Start, TierUse, Trouble,
 };
+pub use people::{Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use signal::{Signal, Signals};
 pub use sqlite::Sqlite;
 pub use verbs::Store;

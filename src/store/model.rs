@@ -171,6 +171,8 @@ pub enum Key {
     /// It carries our own id.
     Attempt(AttemptId),
     Umid(Umid),
+    /// The id of something that a person wrote, which leads to what that is on.
+    Inbound(String),
     /// Nothing but a number and a channel: the only unknown attempt there adopts it.
     Number(Msisdn, Channel),
 }
@@ -270,13 +272,6 @@ impl Trouble {
             _ => None,
         }
     }
-}
-
-#[derive(Debug, Clone)]
-pub struct OptOut {
-    pub msisdn: Msisdn,
-    pub since: Timestamp,
-    pub source: String,
 }
 
 /// A sign of life.

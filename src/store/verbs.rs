@@ -1,8 +1,8 @@
 //! The contract: everything that can be asked of a store. `contract.rs` holds whoever answers it.
 
 use super::{
-    Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Key, Lane, LaneState, Loaded,
-    NewAudience, NewBatch, Node, OptOut, Receipt, Result, Spread, Stray,
+    Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound, InboundOf, Key, Lane,
+    LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Receipt, Result, Sender, Spread, Stray, Wish,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, Tallies, Timestamp,
@@ -122,11 +122,52 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Gives back the places that claims took at these times, for people to whom nothing was handed over after all. What
     /// a person had before counts again; a place that another claim has taken since stays.
     async fn give_back_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()>;
-    async fn opt_out(&self, people: Vec<OptOut>) -> Result<()>;
+    /// Keeps that people want nothing more. Returns of how many that was news. Whoever has said later by their own word
+    /// that they want messages again is not put out by an older one.
+    async fn opt_out(&self, people: Vec<OptOut>) -> Result<u32>;
+    /// Lets people back; returns how many. A person's own word ends neither what an operator has put there nor a later
+    /// word, an operator's ends everything.
+    async fn opt_in(&self, people: Vec<OptIn>) -> Result<u32>;
     /// Those of the people who have opted out.
     async fn opted_out(&self, people: Vec<Msisdn>) -> Result<Vec<Msisdn>>;
     /// Everybody who has opted out, behind `after`, in order of the number.
     async fn opt_outs(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<Msisdn>>;
+    /// The same, with why.
+    async fn opt_out_list(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<OptOut>>;
+    /// Everything that a person has wished, in the order in which it was kept.
+    async fn wishes(&self, person: Msisdn) -> Result<Vec<Wish>>;
+    /// The latest wish of all to be left alone, or none.
+    async fn last_stop(&self) -> Result<i64>;
+    /// Who wished so behind `after`, in the order in which that was kept.
+    async fn stops(&self, after: i64, limit: u32) -> Result<Vec<(i64, Msisdn)>>;
+    /// Of the messages from the `from`th on, `span` of them, those without an outcome to people who have opted out, unless
+    /// they say so already; and where to go on.
+    async fn unwilling(&self, batch: BatchId, from: u32, span: u32) -> Result<(Vec<Loaded>, Option<u32>)>;
+
+    // What people write.
+
+    /// Keeps what people wrote, each message once, and does in the same transaction what is wished in it. Returns how many
+    /// are new: what was kept before changes nothing.
+    async fn take_inbound(&self, inbound: Vec<Inbound>) -> Result<u32>;
+    /// What was written, behind `after`, in the order in which it came.
+    async fn inbound(&self, of: InboundOf, after: i64, limit: u32) -> Result<Vec<(i64, Inbound)>>;
+    /// Messages of a batch that people have answered, by the step that they answered.
+    async fn replied(&self, batch: BatchId) -> Result<Vec<(crate::domain::StepIndex, u32)>>;
+    /// Those of the people who have a 24-hour window open with a sender, with the end of it.
+    async fn open_windows(
+        &self,
+        people: Vec<Msisdn>,
+        sender: Sender,
+        now: Timestamp,
+    ) -> Result<Vec<(Msisdn, Timestamp)>>;
+    /// Everybody who has one, behind `after`, in order of the number.
+    async fn window_holders(
+        &self,
+        sender: Sender,
+        now: Timestamp,
+        after: Option<Msisdn>,
+        limit: u32,
+    ) -> Result<Vec<Msisdn>>;
 
     // Nodes and what is told about them.
 

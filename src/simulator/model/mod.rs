@@ -5,6 +5,7 @@ mod delivery;
 mod dice;
 mod fault;
 mod intake;
+mod people;
 mod record;
 mod seen;
 

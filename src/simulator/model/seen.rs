@@ -40,6 +40,8 @@ pub struct Seen {
     /// Receipts handed out, duplicates included.
     pub receipts: u64,
     pub receipts_lost: u64,
+    /// Messages that people wrote.
+    pub answers: u64,
     pub channels: Vec<ChannelSeen>,
 }
 

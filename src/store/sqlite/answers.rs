@@ -1,14 +1,15 @@
 //! The contract, answered: each verb by the statements of its module.
 
 use super::receipts::Lesson;
-use super::{Sqlite, audiences, batches, lanes, looks, messages, nodes, receipts, tiers};
+use super::{Sqlite, audiences, batches, inbound, lanes, looks, messages, nodes, receipts, tiers, wishes};
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
 use crate::store::signal::signals_of;
 use crate::store::{
-    Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Key, Lane, LaneState, Loaded,
-    NewAudience, NewBatch, Node, OptOut, Receipt, Result, Signals, Spread, Store, Stray, StrayKind,
+    Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound, InboundOf, Key, Lane,
+    LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Receipt, Result, Sender, Signals, Spread, Store,
+    Stray, StrayKind, Wish,
 };
 
 #[async_trait::async_trait]
@@ -249,16 +250,76 @@ impl Store for Sqlite {
         self.write(verb, move |c| Box::pin(async move { tiers::give_back(c, &portfolio, people).await })).await
     }
 
-    async fn opt_out(&self, people: Vec<OptOut>) -> Result<()> {
-        self.write("opt people out", move |c| Box::pin(async move { lanes::opt_out(c, &people).await })).await
+    async fn opt_out(&self, people: Vec<OptOut>) -> Result<u32> {
+        self.write("opt people out", move |c| Box::pin(async move { wishes::opt_out(c, &people).await })).await
+    }
+
+    async fn opt_in(&self, people: Vec<OptIn>) -> Result<u32> {
+        self.write("let people back", move |c| Box::pin(async move { wishes::opt_in(c, &people).await })).await
     }
 
     async fn opted_out(&self, people: Vec<Msisdn>) -> Result<Vec<Msisdn>> {
-        self.read("look up opt-outs", move |c| Box::pin(async move { lanes::opted_out(c, &people).await })).await
+        self.read("look up opt-outs", move |c| Box::pin(async move { wishes::opted_out(c, &people).await })).await
     }
 
     async fn opt_outs(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<Msisdn>> {
-        self.read("list opt-outs", move |c| Box::pin(lanes::opt_outs(c, after, limit))).await
+        self.read("list opt-outs", move |c| Box::pin(wishes::opt_outs(c, after, limit))).await
+    }
+
+    async fn opt_out_list(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<OptOut>> {
+        self.read("list opt-outs", move |c| Box::pin(wishes::list(c, after, limit))).await
+    }
+
+    async fn wishes(&self, person: Msisdn) -> Result<Vec<Wish>> {
+        self.read("read a person's wishes", move |c| Box::pin(wishes::wishes(c, person))).await
+    }
+
+    async fn last_stop(&self) -> Result<i64> {
+        self.read("look for wishes", move |c| Box::pin(wishes::last_stop(c))).await
+    }
+
+    async fn stops(&self, after: i64, limit: u32) -> Result<Vec<(i64, Msisdn)>> {
+        self.read("look for wishes", move |c| Box::pin(wishes::stops(c, after, limit))).await
+    }
+
+    async fn unwilling(&self, batch: BatchId, from: u32, span: u32) -> Result<(Vec<Loaded>, Option<u32>)> {
+        self.read("look for messages to people who opted out", move |c| {
+            Box::pin(wishes::unwilling(c, batch, from, span))
+        })
+        .await
+    }
+
+    async fn take_inbound(&self, inbound: Vec<Inbound>) -> Result<u32> {
+        self.write("keep what people wrote", move |c| Box::pin(inbound::take(c, inbound))).await
+    }
+
+    async fn inbound(&self, of: InboundOf, after: i64, limit: u32) -> Result<Vec<(i64, Inbound)>> {
+        self.read("read what people wrote", move |c| Box::pin(inbound::list(c, of, after, limit))).await
+    }
+
+    async fn replied(&self, batch: BatchId) -> Result<Vec<(StepIndex, u32)>> {
+        self.read("count answers", move |c| Box::pin(inbound::replied(c, batch))).await
+    }
+
+    async fn open_windows(
+        &self,
+        people: Vec<Msisdn>,
+        sender: Sender,
+        now: Timestamp,
+    ) -> Result<Vec<(Msisdn, Timestamp)>> {
+        let verb = "look for open windows";
+        self.read(verb, move |c| Box::pin(async move { inbound::windows(c, &people, &sender, now).await })).await
+    }
+
+    async fn window_holders(
+        &self,
+        sender: Sender,
+        now: Timestamp,
+        after: Option<Msisdn>,
+        limit: u32,
+    ) -> Result<Vec<Msisdn>> {
+        let verb = "list open windows";
+        self.read(verb, move |c| Box::pin(async move { inbound::holders(c, &sender, now, after, limit).await })).await
     }
 
     async fn start_node(&self, now: Timestamp) -> Result<(i64, Option<Timestamp>)> {

@@ -6,6 +6,7 @@
 mod answers;
 mod audiences;
 mod batches;
+mod inbound;
 mod lanes;
 mod looks;
 mod messages;
@@ -18,6 +19,7 @@ mod shapes;
 mod tests;
 mod tiers;
 mod turn;
+mod wishes;
 mod writer;
 
 use std::fs::{File, TryLockError};

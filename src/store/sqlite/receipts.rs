@@ -19,17 +19,20 @@ pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> W
     let tags = tags(connection, &keys).await?;
     let mut umids = Vec::new();
     let mut numbers = Vec::new();
+    let mut inbound = Vec::new();
     for (place, key) in keys.into_iter().enumerate() {
         match key {
             // An id with another tag was made by another installation, or for a database that is gone.
             Key::Attempt(id) if tags.get(&id.key.batch) == Some(&id.tag) => targets[place] = Some((id.key, id.step)),
             Key::Attempt(_) => {}
             Key::Umid(umid) => umids.push((place, umid)),
+            Key::Inbound(umid) => inbound.push((place, umid)),
             Key::Number(msisdn, channel) => numbers.push((place, msisdn, channel)),
         }
     }
     by_umid(connection, &umids, &mut targets).await?;
     by_number(connection, &numbers, &mut targets).await?;
+    super::inbound::on(connection, &inbound, &mut targets).await?;
     let messages = load(connection, targets.iter().flatten().map(|(key, _)| *key)).await?;
     let messages: HashMap<MessageKey, _> = messages.into_iter().map(|message| (message.key, message)).collect();
     let found =
@@ -42,7 +45,7 @@ async fn tags(connection: &mut SqliteConnection, keys: &[Key]) -> Work<HashMap<B
         .iter()
         .filter_map(|key| match key {
             Key::Attempt(id) => Some(i64::from(id.key.batch.0)),
-            Key::Umid(_) | Key::Number(..) => None,
+            Key::Umid(_) | Key::Inbound(_) | Key::Number(..) => None,
         })
         .collect();
     batches.sort_unstable();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::sync::watch;
-use volley::campaign::{self, Decided, Draft, Launched, Launcher, Story};
+use volley::campaign::{self, Decided, Draft, Launched, Launcher, Report, Story};
 use volley::clock::{Chance, Clock, ManualClock};
 use volley::config::{self, Config};
 use volley::domain::{AttemptId, Channel, MessageKey, Present, Span, State, StepIndex, Timestamp};
@@ -172,6 +172,28 @@ impl ByHand {
             },
         });
         self.intake.take(body.to_string().as_bytes()).await
+    }
+
+    /// A person writes to us: what the provider posts then, changed.
+    pub(crate) async fn write(&self, umid: &str, channel: Channel, text: &str, change: impl FnOnce(&mut Value)) {
+        let mut event = json!({
+            "namespace": "ChatApps",
+            "eventType": "inbound_message_received",
+            "description": "ChatApps inbound message",
+            "payload": {
+                "umid": umid, "subAccountId": "acme", "timestamp": self.clock.now().rfc3339(),
+                "user": { "msisdn": "+6591000001", "channelUserId": "6591000001", "name": "Ann" },
+                "recipient": { "channel": channel.as_str().to_lowercase(), "channelId": "c-1" },
+                "type": "Text",
+                "content": { "text": text },
+            },
+        });
+        change(&mut event["payload"]);
+        self.intake.take(event.to_string().as_bytes()).await.unwrap();
+    }
+
+    pub(crate) async fn report(&self, launched: &Launched) -> Report {
+        Report::read(self.store.as_ref(), &self.batch(launched).await).await.unwrap()
     }
 
     pub(crate) async fn story(&self, launched: &Launched, key: MessageKey) -> Story {
