@@ -20,7 +20,18 @@ CREATE TABLE node (
     seen_at INTEGER NOT NULL,
     noted_seq INTEGER NOT NULL,
     listening_until INTEGER NOT NULL,
+    -- Since when receipts of ours are turned away, where they are.
+    deaf_since INTEGER,
     stopped INTEGER NOT NULL DEFAULT 0
+);
+
+-- Webhooks that were turned away: of each reason how many since the last day without any.
+--   why        0 a wrong signature, 1 no proof, 2 too large
+CREATE TABLE turned_away (
+    why INTEGER PRIMARY KEY,
+    n INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    latest INTEGER NOT NULL
 );
 
 -- Times in which no receipt could be kept: what silence is worth afterwards depends on all of them.
@@ -165,6 +176,29 @@ CREATE TABLE receipt (
     PRIMARY KEY (batch, n, step, stamp, state, detail, code)
 ) WITHOUT ROWID;
 
+-- What the provider was asked about: attempts of which too little was heard.
+--   tries      how often
+--   at         the latest time
+--   again      not before then once more
+--   said       whether it knew how far the attempt has come
+CREATE TABLE asked (
+    batch INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    tries INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    again INTEGER NOT NULL,
+    said INTEGER NOT NULL,
+    PRIMARY KEY (batch, n, step)
+) WITHOUT ROWID;
+
+-- Of each subaccount when it was asked last, and what keeps us from asking.
+CREATE TABLE asking (
+    sub_account TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,
+    trouble TEXT
+) WITHOUT ROWID;
+
 -- Authentic webhooks that belong to no attempt yet, or never will: kept and counted.
 --   kind       0 a receipt without attempt, 1 another subaccount's, 2 another type, 3 unreadable
 CREATE TABLE stray (
@@ -174,7 +208,7 @@ CREATE TABLE stray (
     umid TEXT,
     raw TEXT NOT NULL
 );
-CREATE INDEX stray_umid ON stray (umid) WHERE kind = 0;
+CREATE INDEX stray_kind ON stray (kind, received);
 
 -- Counters, kept in the transaction of the change, one row per batch, step and writer.
 CREATE TABLE tally (

@@ -71,7 +71,7 @@ fn the_samples_are_good_campaigns() {
     assert_eq!((sms.success, sms.fallback_after), (Status::Delivered, None));
     assert_eq!(
         (plan.ttl, plan.on_unknown, plan.after_gap),
-        (Some(Span::from_secs(86_400)), OnUnknown::Keep, AfterGap::Wait)
+        (Some(Span::from_secs(86_400)), OnUnknown::Keep, AfterGap::Ask)
     );
     let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -121,7 +121,6 @@ fn a_file_that_is_wrong_gets_a_sentence_for_everything_that_is() {
             "time_zone: each recipient's own time is designed but not built yet",
         ),
         (&with("time_zone = \"Asia/Singapur\"", &[SMS]), "did you mean Asia/Singapore?"),
-        (&with("after_gap = \"ask\"", &[SMS]), "asking the provider is designed but not built yet; write \"wait\""),
         (&with("on_overlap = \"maybe\"", &[SMS]), "\"maybe\" is no on_overlap; known are warn, wait, refuse"),
         (&with("", &["text = \"x\""]), "promo.toml, step 1, channel: is missing; write WhatsApp"),
         (&with("", &["channel = \"Pigeon\"\ntext = \"x\""]), "step 1, channel: \"Pigeon\" is no channel; known are"),

@@ -14,6 +14,7 @@ mod demo;
 mod doctor;
 mod events;
 mod exit;
+mod gap;
 mod ground;
 mod holds;
 mod interrupt;

@@ -21,7 +21,15 @@ pub(super) enum Obstacle {
     /// A lane of it goes more slowly than it could, and so many of it wait for that.
     Slow(Slow, i64),
     NoServer,
+    /// The server turns the provider's receipts away, so what became of messages is not known.
+    Deaf {
+        since: Timestamp,
+    },
 }
+
+const DEAF: &str = "the provider's receipts are turned away, because their proof is not what was agreed on";
+const AGREE: &str = "tell the provider what webhook_authorization or webhook_secret_file says, or put there what the \
+                     provider was told, and start the server again";
 
 /// An obstacle, for JSON.
 #[derive(Debug, Serialize)]
@@ -43,6 +51,7 @@ impl Obstacle {
             Self::Slow(slow, waiting) => format!("{}{}", slow.what(), holds::wait_for_it(*waiting)),
             Self::Gone(gone) => stranded::what(gone),
             Self::NoServer => NO_SERVER.to_owned(),
+            Self::Deaf { .. } => DEAF.to_owned(),
         }
     }
 
@@ -56,6 +65,7 @@ impl Obstacle {
                 }
                 None => self.what(),
             },
+            Self::Deaf { since } => format!("{}, since {}", self.what(), about(now.since(*since))),
             Self::Gone(_) | Self::NoServer => self.what(),
         }
     }
@@ -66,6 +76,7 @@ impl Obstacle {
             Self::Slow(slow, _) => slow.what_to_do(now),
             Self::Gone(gone) => stranded::what_to_do(gone, campaign),
             Self::NoServer => START.to_owned(),
+            Self::Deaf { .. } => AGREE.to_owned(),
         }
     }
 
@@ -80,6 +91,7 @@ impl Obstacle {
             Self::Slow(slow, waiting) => (slow.kind(), slow.since(), Some(*waiting)),
             Self::Gone(gone) => ("lane gone", None, Some(gone.queued)),
             Self::NoServer => ("no server", None, None),
+            Self::Deaf { since } => ("receipts turned away", Some(*since), None),
         };
         let (what, what_to_do) = (self.what(), self.what_to_do(campaign, now));
         ObstacleShown { kind, what, waiting, since: since.map(Timestamp::rfc3339), what_to_do }

@@ -40,6 +40,10 @@ impl Transport for Says {
         *self.requests.lock().unwrap() += 1;
         Ok(RawAnswer { status: self.status, retry_after: None, body: self.body.into() })
     }
+
+    async fn details(&self, _: &crate::domain::Umid) -> Result<RawAnswer, Broken> {
+        panic!("dispatch asks nothing")
+    }
 }
 
 struct Desk {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::gaps::{Ear, keep_gap, note_gap};
 use super::notices::Notices;
-use super::{keep_gap, note_gap};
 use crate::clock::{Clock, Jumps};
 use crate::dispatch::{Lane, Leaving};
 use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Told};
 use crate::engine::Gap;
+use crate::receipts::Door;
 use crate::store::{Beat, Book, Entry, Event, LaneState, Result, Standing, Store, Trouble};
 use crate::throttle::{Cause, Holds};
 use crate::timers::Gaps;
@@ -34,6 +35,7 @@ pub(super) struct Parts {
     pub(super) holds: Arc<Holds>,
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) gaps: Arc<Gaps>,
+    pub(super) door: Arc<Door>,
     /// Gaps that others have found: they hold already, and are still to be written down.
     pub(super) missed: mpsc::Receiver<Missed>,
     pub(super) clock: Arc<dyn Clock>,
@@ -63,11 +65,14 @@ pub(super) struct Watch {
     /// What each lane had let out at the last beat.
     let_out: HashMap<String, u64>,
     told: Told,
+    ear: Ear,
+    deaf_since: Option<Timestamp>,
 }
 
 impl Watch {
     pub(super) fn new(parts: Parts) -> Self {
         let (beaten_at, jumps) = (parts.clock.now(), Jumps::of(parts.clock.as_ref()));
+        let ear = Ear::new(Arc::clone(&parts.gaps));
         Self {
             parts,
             obeyed: 0,
@@ -82,6 +87,8 @@ impl Watch {
             events: Vec::new(),
             let_out: HashMap::new(),
             told: Told::default(),
+            ear,
+            deaf_since: None,
         }
     }
 
@@ -161,6 +168,7 @@ impl Watch {
             self.parts.store.note(event.clone()).await?;
             self.events.remove(0);
         }
+        self.deaf_since = self.ear.look(self.parts.store.as_ref(), now).await?;
         if has_news || now.since(self.beaten_at) >= BEAT {
             self.beat(now).await?;
         }
@@ -220,7 +228,21 @@ impl Watch {
             lanes = self.lane_states(seconds);
             self.beaten_at = now;
         }
-        self.parts.store.beat(Beat { node: self.parts.node, now, noted: self.noted, pace, lanes }).await?;
+        let beat = Beat {
+            node: self.parts.node,
+            now,
+            noted: self.noted,
+            pace,
+            lanes,
+            listening_until: self.parts.gaps.listening_until(now),
+            deaf_since: self.deaf_since,
+            turned_away: self.parts.door.take_counts(),
+        };
+        let counts = beat.turned_away.clone();
+        if let Err(error) = self.parts.store.beat(beat).await {
+            self.parts.door.put_back(&counts);
+            return Err(error);
+        }
         // What can be written now can be read again by whoever comes next, receipts too.
         self.unwritten.extend(self.parts.gaps.sure(self.parts.clock.now()));
         Ok(())
@@ -266,6 +288,7 @@ mod tests {
     use crate::config::Config;
     use crate::dispatch;
     use crate::provider::{Broken, Client, Endpoint, RawAnswer, Transport};
+    use crate::receipts::Proofs;
     use crate::store::{self, HeldBy, Hold};
     use crate::throttle::{Bucket, Pace};
 
@@ -275,6 +298,10 @@ mod tests {
     #[async_trait::async_trait]
     impl Transport for NobodyThere {
         async fn post(&self, _: Endpoint, _: Vec<u8>) -> std::result::Result<RawAnswer, Broken> {
+            Err(Broken { may_have_left: false, why: "nobody is there".to_owned() })
+        }
+
+        async fn details(&self, _: &crate::domain::Umid) -> std::result::Result<RawAnswer, Broken> {
             Err(Broken { may_have_left: false, why: "nobody is there".to_owned() })
         }
     }
@@ -299,8 +326,8 @@ mod tests {
                     [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"10/s\"\n";
         let path = std::path::Path::new("volley.toml");
         let none = std::iter::empty::<(&str, String)>();
-        let config = Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config;
-        let config = config.lane("sms").unwrap().clone();
+        let whole = Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config;
+        let config = whole.lane("sms").unwrap().clone();
         let id = store.lanes(vec![("sms".to_owned(), config.channel)]).await.unwrap()[0].id;
         let (book, holds) = (Arc::new(Book::new(Arc::clone(&store))), Arc::new(Holds::default()));
         let lane = Arc::new(Lane::new(dispatch::Parts {
@@ -317,7 +344,10 @@ mod tests {
         let (node, _) = store.start_node(clock.now()).await.unwrap();
         let (_, missed) = mpsc::channel(1);
         let gaps = Arc::new(Gaps::new(clock.now()));
-        let watch = Watch::new(Parts { node, store, book, holds, lanes: vec![Arc::clone(&lane)], gaps, missed, clock });
+        let proofs = Proofs::new(&whole.provider);
+        let door = Arc::new(Door::new(proofs, Arc::clone(&store), Arc::clone(&clock), Arc::new(|_| {})));
+        let lanes = vec![Arc::clone(&lane)];
+        let watch = Watch::new(Parts { node, store, book, holds, lanes, gaps, door, missed, clock });
         (watch, lane, manual)
     }
 

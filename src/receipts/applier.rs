@@ -41,6 +41,10 @@ pub enum Listening {
     Doubtful { since: Timestamp },
     /// It can be again; nothing could in this time.
     Resumed(Gap),
+    /// A receipt of an attempt of ours was turned away, because its proof is not what was agreed on.
+    TurnedAway,
+    /// A webhook came with its proof.
+    Proven,
 }
 
 /// One webhook that waits for its commit.
@@ -61,8 +65,16 @@ pub struct Intake {
 impl Intake {
     /// Keeps and applies a body that has been proven. Returns once it is on disk.
     pub async fn take(&self, body: &[u8]) -> Result<(), Failed> {
-        let since = self.clock.now();
-        let parsed = parse(body, Some(&self.ours), since);
+        let since = self.now();
+        self.keep(parse(body, Some(&self.ours), since), since).await
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Returns once everything in it is on disk, and applied.
+    pub(super) async fn keep(&self, parsed: Parsed, since: Timestamp) -> Result<(), Failed> {
         let (done, answer) = oneshot::channel();
         let closed = |_| Failed { reason: "the server is stopping".to_owned() };
         self.queue.send(Waiting { since, parsed, done }).await.map_err(|_| closed(()))?;

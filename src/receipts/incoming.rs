@@ -86,7 +86,7 @@ fn raw_text(receipt: &wire::Receipt<'_>) -> String {
 }
 
 impl Incoming {
-    fn new(receipt: &wire::Receipt<'_>, now: Timestamp) -> Self {
+    pub(super) fn new(receipt: &wire::Receipt<'_>, now: Timestamp) -> Self {
         let attempt = receipt.client_message_id.as_deref().and_then(|id| id.parse().ok());
         Self {
             attempt,
@@ -99,7 +99,13 @@ impl Incoming {
             // Both are kept and shown, and nothing keeps a provider from naming somebody in them.
             state: without_numbers(&receipt.status.state.to_ascii_lowercase()),
             detail: without_numbers(&receipt.status.detail.as_deref().unwrap_or_default().to_ascii_lowercase()),
-            code: receipt.status.error_code.and_then(|code| u32::try_from(code).ok()).unwrap_or(0),
+            code: match receipt.report() {
+                // The one that decides, and so the one that is kept.
+                Report::Negative { code } => code,
+                _ => receipt.status.error_code,
+            }
+            .and_then(|code| u32::try_from(code).ok())
+            .unwrap_or(0),
             received: now,
             // What carries our own id hardly ever leads nowhere, and can be told again from its parts.
             raw: if attempt.is_none() { raw_text(receipt).into() } else { String::new().into() },

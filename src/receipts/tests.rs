@@ -1,5 +1,7 @@
 //! Receipts that come before what they belong to, on a database in memory and a clock that is moved by hand.
 
+mod samples;
+
 use std::sync::Arc;
 
 use super::applier::{Applier, Intake, Listening};

@@ -9,9 +9,9 @@ use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
 use crate::store::{
-    Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Hold, Inbound, InboundOf, Key,
-    Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Receipt, Result, Sender, Signals, Spread,
-    Store, Stray, StrayKind, Wish,
+    Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Hold, Inbound,
+    InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Question, Receipt, Result,
+    Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
 };
 
 /// When a process dies and whether its disk works. One for each life.
@@ -157,8 +157,20 @@ through! {
     writes take_receipts(receipts: Vec<Receipt>, strays: Vec<Stray>, changes: Vec<Change>) -> Vec<MessageKey>;
     reads strays(kind: StrayKind, after: i64, limit: u32) -> Vec<(i64, Stray)>;
     writes forget_strays(ids: Vec<i64>) -> ();
+    writes forget_old_strays(before: Timestamp) -> ();
+    reads stray_counts() -> Vec<StrayCount>;
     reads due(batch: BatchId, now: Timestamp, limit: u32) -> Vec<Loaded>;
     reads next_due(batch: BatchId) -> Option<Timestamp>;
+    reads due_behind(
+        batch: BatchId,
+        after: Option<(Timestamp, u32)>,
+        until: Timestamp,
+        limit: u32
+    ) -> Vec<Loaded>;
+    reads silent(batch: BatchId, from: Timestamp, until: Timestamp, limit: u32) -> Vec<Loaded>;
+    reads questions(about: Vec<(MessageKey, StepIndex)>) -> Vec<Question>;
+    writes note_asked(asked: Vec<Asked>, asking: Asking) -> ();
+    reads asking() -> Vec<Asking>;
     reads attempts(message: MessageKey) -> Vec<Attempt>;
     reads receipts(message: MessageKey) -> Vec<Receipt>;
     reads recipient(message: MessageKey) -> Option<Recipient>;
@@ -186,7 +198,8 @@ through! {
     reads open_windows(people: Vec<Msisdn>, sender: Sender, now: Timestamp) -> Vec<(Msisdn, Timestamp)>;
     writes start_node(now: Timestamp) -> (i64, Option<Timestamp>);
     writes beat(beat: Beat) -> ();
-    writes stop_node(node: i64, now: Timestamp) -> ();
+    writes stop_node(node: i64, listening_until: Timestamp) -> ();
+    reads turned_away() -> Vec<Turned>;
     writes keep_gap(from: Timestamp, until: Timestamp, forget: Timestamp) -> ();
     reads gaps() -> Vec<(Timestamp, Timestamp)>;
     reads nodes(since: Timestamp) -> Vec<Node>;

@@ -100,6 +100,27 @@ pub enum StrayKind {
     Unreadable = 3,
 }
 
+impl StrayKind {
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::NoAttempt),
+            1 => Some(Self::OtherSubaccount),
+            2 => Some(Self::OtherType),
+            3 => Some(Self::Unreadable),
+            _ => None,
+        }
+    }
+}
+
+/// How many strays of a kind are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StrayCount {
+    pub kind: StrayKind,
+    pub count: u64,
+    pub earliest: Timestamp,
+    pub latest: Timestamp,
+}
+
 /// An authentic webhook that belongs to no attempt yet, or never will.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stray {

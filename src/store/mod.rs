@@ -21,11 +21,12 @@ mod verbs;
 
 pub use book::{Book, Entry};
 pub use error::Error;
-pub use fact::{Attempt, Change, Receipt, Stray, StrayKind, Verdict};
+pub use fact::{Attempt, Change, Receipt, Stray, StrayCount, StrayKind, Verdict};
 pub use marked::Marked;
 pub use model::{
-    Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Drained, Event, Found, HeldBy, Hold, Key, Lane, LaneState,
-    Loaded, NewAudience, NewBatch, Node, Spread, Standing, Start, TierUse, Trouble,
+    Asked, Asking, Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Drained, Event, Found, HeldBy, Hold, Key, Lane,
+    LaneState, Loaded, NewAudience, NewBatch, Node, Question, Spread, Standing, Start, TierUse, Trouble, Turned,
+    TurnedAway,
 };
 pub use people::{Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use signal::{Signal, Signals};

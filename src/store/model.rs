@@ -284,6 +284,56 @@ pub struct Beat {
     pub pace: Vec<(BatchId, f64)>,
     /// How its lanes go; those that are not named go as they were said to.
     pub lanes: Vec<LaneState>,
+    /// The watermark: everything that the provider said up to then was taken.
+    pub listening_until: Timestamp,
+    /// Since when receipts of ours are turned away.
+    pub deaf_since: Option<Timestamp>,
+    /// What was turned away since the last beat.
+    pub turned_away: Vec<Turned>,
+}
+
+impl Beat {
+    /// Of a node that listens and has nothing else to tell.
+    pub const fn of(node: i64, now: Timestamp, noted: u64) -> Self {
+        Self {
+            node,
+            now,
+            noted,
+            pace: Vec::new(),
+            lanes: Vec::new(),
+            listening_until: now,
+            deaf_since: None,
+            turned_away: Vec::new(),
+        }
+    }
+}
+
+/// Why a webhook was turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnedAway {
+    Signature = 0,
+    Nothing = 1,
+    TooLarge = 2,
+}
+
+impl TurnedAway {
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Signature),
+            1 => Some(Self::Nothing),
+            2 => Some(Self::TooLarge),
+            _ => None,
+        }
+    }
+}
+
+/// How many webhooks were turned away for one reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turned {
+    pub why: TurnedAway,
+    pub count: u64,
+    pub since: Timestamp,
+    pub latest: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -291,6 +341,41 @@ pub struct Node {
     pub id: i64,
     pub seen_at: Timestamp,
     pub noted: u64,
+    /// Since when it turns receipts of ours away.
+    pub deaf_since: Option<Timestamp>,
+}
+
+/// That the provider was asked about an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    pub key: MessageKey,
+    pub step: StepIndex,
+    /// How often.
+    pub tries: u16,
+    pub at: Timestamp,
+    /// Not before then once more.
+    pub again: Timestamp,
+    /// Whether the provider knew how far the attempt has come.
+    pub said: bool,
+}
+
+/// An attempt to ask about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    pub key: MessageKey,
+    pub step: StepIndex,
+    /// Without it nothing can be asked.
+    pub umid: Option<Umid>,
+    pub asked: Option<Asked>,
+}
+
+/// How the asking goes, for one subaccount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asking {
+    pub sub_account: String,
+    pub at: Timestamp,
+    /// What keeps the provider from answering.
+    pub trouble: Option<String>,
 }
 
 /// Something that people should be able to read later.

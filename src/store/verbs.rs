@@ -1,11 +1,12 @@
 //! The contract: everything that can be asked of a store. `contract.rs` holds whoever answers it.
 
 use super::{
-    Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound, InboundOf, Key, Lane,
-    LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Receipt, Result, Sender, Spread, Stray, Wish,
+    Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound, InboundOf,
+    Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Question, Receipt, Result, Sender,
+    Spread, Stray, StrayCount, Turned, Wish,
 };
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, Tallies, Timestamp,
+    AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
 
 #[async_trait::async_trait]
@@ -88,6 +89,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Strays of a kind behind `after`, in order of arrival.
     async fn strays(&self, kind: super::StrayKind, after: i64, limit: u32) -> Result<Vec<(i64, Stray)>>;
     async fn forget_strays(&self, ids: Vec<i64>) -> Result<()>;
+    /// Forgets, in pieces, those that came before `before`: nobody looks for what they belong to any more.
+    async fn forget_old_strays(&self, before: Timestamp) -> Result<()>;
+    /// How many there are of each kind.
+    async fn stray_counts(&self) -> Result<Vec<StrayCount>>;
 
     // Timers.
 
@@ -96,6 +101,27 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// When the batch's next message is due.
     async fn next_due(&self, batch: BatchId) -> Result<Option<Timestamp>>;
 
+    // Asking the provider.
+
+    /// Messages of a batch with a due time, earliest first: those behind `after` (the due time and the number of the
+    /// last one of the page before) and due until `until`.
+    async fn due_behind(
+        &self,
+        batch: BatchId,
+        after: Option<(Timestamp, u32)>,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Loaded>>;
+    /// Messages of a batch that are due later than `from` and until `until`, and of whose present step nothing was
+    /// heard since it was accepted, earliest first.
+    async fn silent(&self, batch: BatchId, from: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Loaded>>;
+    /// What attempts can be asked about by, and what was asked before; in the order of `about`.
+    async fn questions(&self, about: Vec<(MessageKey, StepIndex)>) -> Result<Vec<Question>>;
+    /// Notes what was asked, and how the asking goes.
+    async fn note_asked(&self, asked: Vec<Asked>, asking: Asking) -> Result<()>;
+    /// How the asking goes, of every subaccount that was ever asked.
+    async fn asking(&self) -> Result<Vec<Asking>>;
+
     // Facts, for whoever asks why.
 
     async fn attempts(&self, message: MessageKey) -> Result<Vec<Attempt>>;
@@ -103,7 +129,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The recipient behind a message.
     async fn recipient(&self, message: MessageKey) -> Result<Option<Recipient>>;
     /// Attempts of a batch of which nobody knows whether they happened.
-    async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, Msisdn, crate::domain::StepIndex)>>;
+    async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, Msisdn, StepIndex)>>;
 
     // Lanes, holds, tiers, opt-outs.
 
@@ -173,9 +199,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Registers a server; returns its id and the previous watermark of when receipts could last be committed.
     async fn start_node(&self, now: Timestamp) -> Result<(i64, Option<Timestamp>)>;
-    /// Says that the node lives, listens and has noted the decisions up to `noted`.
+    /// Says that the node lives, up to when it has listened, what it has turned away, and that it has noted the
+    /// decisions up to `noted`.
     async fn beat(&self, beat: Beat) -> Result<()>;
-    async fn stop_node(&self, node: i64, now: Timestamp) -> Result<()>;
+    /// The node's last word: it has listened up to then.
+    async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()>;
+    /// What was turned away, for each reason since the last day without any.
+    async fn turned_away(&self) -> Result<Vec<Turned>>;
     /// How lanes go, as nodes seen since `since` that have not stopped said last.
     async fn lane_states(&self, since: Timestamp) -> Result<Vec<LaneState>>;
     /// Keeps a time in which no receipt could be committed, and forgets those that ended before `forget`.

@@ -25,7 +25,7 @@ pub use business::{Business, BusinessDetails, BusinessMeta, DisableInfo, OtherIn
 pub use event::{Event, parse_events};
 pub use inbound::{Inbound, InboundContent, Interactive, Recipient, Referral, Tapped};
 pub use proof::{SIGNATURE_HEADER, same_secret, sign, signature_holds};
-pub use receipt::Receipt;
+pub use receipt::{Receipt, WhatsApp};
 pub use report::Report;
 pub use send::{
     BatchDefaults, BatchRequest, ChannelStep, Component, Content, Parameter, SendRequest, Sms, Template, User,

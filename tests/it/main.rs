@@ -5,6 +5,7 @@
 mod answers;
 mod architecture;
 mod cli;
+mod deaf;
 mod decide;
 mod explain;
 mod full_load;

@@ -342,6 +342,7 @@ impl Model {
                 error_message: undelivered
                     .then(|| crate::wire::codes::of_receipt(Some(i64::from(attempt.code))).meaning.into()),
             },
+            whatsapp: None,
         };
         let mut event = Vec::with_capacity(512);
         receipt.append_event(&mut event);

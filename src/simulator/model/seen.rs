@@ -20,6 +20,8 @@ pub struct Seen {
     pub messages: u64,
     pub rejected: u64,
     pub cancelled: u64,
+    /// Questions about a message, without those that came too soon.
+    pub questions: u64,
     /// Numbers that at least one message was accepted for.
     pub people: u64,
     /// Client ids that were accepted more than once.

@@ -1,15 +1,15 @@
 //! The contract, answered: each verb by the statements of its module.
 
 use super::receipts::Lesson;
-use super::{Sqlite, audiences, batches, inbound, lanes, looks, messages, nodes, receipts, tiers, wishes};
+use super::{Sqlite, asking, audiences, batches, inbound, lanes, looks, messages, nodes, receipts, tiers, wishes};
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
 use crate::store::signal::signals_of;
 use crate::store::{
-    Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound, InboundOf, Key, Lane,
-    LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Receipt, Result, Sender, Signals, Spread, Store,
-    Stray, StrayKind, Wish,
+    Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound, InboundOf,
+    Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Question, Receipt, Result, Sender,
+    Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
 };
 
 #[async_trait::async_trait]
@@ -184,12 +184,48 @@ impl Store for Sqlite {
         self.write("forget strays", move |c| Box::pin(receipts::forget_strays(c, ids))).await
     }
 
+    async fn forget_old_strays(&self, before: Timestamp) -> Result<()> {
+        while self.write("forget old strays", move |c| Box::pin(receipts::forget_old_strays(c, before))).await? {}
+        Ok(())
+    }
+
+    async fn stray_counts(&self) -> Result<Vec<StrayCount>> {
+        self.read("count strays", move |c| Box::pin(receipts::stray_counts(c))).await
+    }
+
     async fn due(&self, batch: BatchId, now: Timestamp, limit: u32) -> Result<Vec<Loaded>> {
         self.read("read what is due", move |c| Box::pin(looks::due(c, batch, now, limit))).await
     }
 
     async fn next_due(&self, batch: BatchId) -> Result<Option<Timestamp>> {
         self.read("look for what is due next", move |c| Box::pin(looks::next_due(c, batch))).await
+    }
+
+    async fn due_behind(
+        &self,
+        batch: BatchId,
+        after: Option<(Timestamp, u32)>,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Loaded>> {
+        self.read("walk over what is due", move |c| Box::pin(asking::due_behind(c, batch, after, until, limit))).await
+    }
+
+    async fn silent(&self, batch: BatchId, from: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Loaded>> {
+        self.read("look who is silent", move |c| Box::pin(asking::silent(c, batch, from, until, limit))).await
+    }
+
+    async fn questions(&self, about: Vec<(MessageKey, StepIndex)>) -> Result<Vec<Question>> {
+        self.read("look what to ask", move |c| Box::pin(async move { asking::questions(c, &about).await })).await
+    }
+
+    async fn note_asked(&self, asked: Vec<Asked>, asking: Asking) -> Result<()> {
+        self.write("note what was asked", move |c| Box::pin(async move { asking::note_asked(c, &asked, asking).await }))
+            .await
+    }
+
+    async fn asking(&self) -> Result<Vec<Asking>> {
+        self.read("read how asking goes", move |c| Box::pin(asking::asking(c))).await
     }
 
     async fn attempts(&self, message: MessageKey) -> Result<Vec<Attempt>> {
@@ -331,10 +367,14 @@ impl Store for Sqlite {
         self.write("beat", move |c| Box::pin(nodes::beat(c, beat))).await
     }
 
-    async fn stop_node(&self, node: i64, now: Timestamp) -> Result<()> {
-        self.write("stop a node", move |c| Box::pin(nodes::stop(c, node, now))).await?;
+    async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()> {
+        self.write("stop a node", move |c| Box::pin(nodes::stop(c, node, listening_until))).await?;
         self.stop_serving();
         Ok(())
+    }
+
+    async fn turned_away(&self) -> Result<Vec<Turned>> {
+        self.read("read what was turned away", move |c| Box::pin(nodes::turned_away(c))).await
     }
 
     async fn keep_gap(&self, from: Timestamp, until: Timestamp, forget: Timestamp) -> Result<()> {

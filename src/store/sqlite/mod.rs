@@ -4,6 +4,7 @@
 //! `synchronous = FULL`, so an acknowledged verb survives a power cut.
 
 mod answers;
+mod asking;
 mod audiences;
 mod batches;
 mod inbound;
