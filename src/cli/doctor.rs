@@ -216,7 +216,7 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
     }
     if let Some(since) = running.iter().filter_map(|node| node.deaf_since).min() {
         let deaf = Obstacle::Deaf { since };
-        findings.add("webhooks", Health::Failed, deaf.what_since(now), Some(&deaf.what_to_do("")));
+        findings.add("webhooks", Health::Failed, deaf.what_since(now), Some(&deaf.what_to_do("", now)));
     }
     gaps(store, now, findings).await?;
     webhooks(store, now, findings).await

@@ -178,7 +178,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// What was written, behind `after`, in the order in which it came.
     async fn inbound(&self, of: InboundOf, after: i64, limit: u32) -> Result<Vec<(i64, Inbound)>>;
     /// Messages of a batch that people have answered, by the step that they answered.
-    async fn replied(&self, batch: BatchId) -> Result<Vec<(crate::domain::StepIndex, u32)>>;
+    async fn replied(&self, batch: BatchId) -> Result<Vec<(StepIndex, u32)>>;
     /// Those of the people who have a 24-hour window open with a sender, with the end of it.
     async fn open_windows(
         &self,
