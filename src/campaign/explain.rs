@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::dated::Life;
 use super::moment::moment_within;
 use super::replay::{Moment, PATIENCE, Replay, Told, replay};
-use super::waiting::{self, Waiting};
+use super::unsent::{self, Waiting};
 use super::words;
 use crate::domain::{Country, Keyword, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, State, Timestamp};
 use crate::engine::{Answer, Decision};
@@ -71,7 +71,7 @@ pub async fn explain(
     let life = Life { batch, plan, row: &message.present, attempts: &attempts, receipts: &receipts };
     let replay = replay(life, PATIENCE);
     let waiting = match message.present.state {
-        State::Queued { .. } => Some(waiting::of(store, batch, plan, &message.present, now).await?),
+        State::Queued { .. } => Some(unsent::of(store, batch, plan, &message.present, now).await?),
         State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => None,
     };
     let country = recipient.as_ref().map(|recipient| recipient.country);
@@ -156,7 +156,7 @@ fn lines(
     }
     if replay.end.outcome().is_none() {
         let at = replay.told.last().map_or(start, |told| told.at);
-        say(at, waiting::sentence(&replay.end, plan, batch.state, waiting), "now");
+        say(at, unsent::sentence(&replay.end, plan, batch.state, waiting), "now");
     }
     lines
 }

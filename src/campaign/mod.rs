@@ -32,6 +32,7 @@ mod route;
 mod shares;
 mod stranded;
 mod time;
+mod unsent;
 mod unwilling;
 mod waiting;
 mod windows;
@@ -56,6 +57,7 @@ pub use route::{check_routes, plan};
 pub use shares::{Share, Shares};
 pub use stranded::Stranded;
 pub use time::{Instant, Schedule, instant, schedule};
+pub use waiting::Waiting;
 pub use words::state as state_of;
 
 #[cfg(test)]
