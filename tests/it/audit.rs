@@ -31,7 +31,7 @@ const fn is_on_sms(present: &Present) -> bool {
 
 /// A campaign of which the first four are reached on Viber, the third only by SMS, and the others fall back; one gets it
 /// twice, one not at all, and some are open.
-async fn campaign(world: &ByHand) -> Launched {
+pub(crate) async fn campaign(world: &ByHand) -> Launched {
     let launched = world.launch(&route()).await;
     let key = |n| MessageKey { batch: launched.batch, n };
     for n in 0..PEOPLE {

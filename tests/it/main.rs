@@ -17,6 +17,7 @@ mod interrupt;
 mod kill;
 mod kill_commands;
 mod mishaps;
+mod parts;
 mod pipeline;
 mod route_commands;
 mod routes;
