@@ -50,6 +50,8 @@ pub struct Story {
     /// Each hand-over, and each receipt, as they are on disk.
     pub attempts: Vec<FactLine>,
     pub receipts: Vec<FactLine>,
+    /// When the provider was last asked about a hand-over.
+    pub asked: Vec<FactLine>,
     pub lines: Vec<Line>,
     /// Whether the engine, run over the facts, ends where the row says.
     pub proven: bool,
@@ -66,6 +68,8 @@ pub async fn explain(
     let Some(message) = store.load(vec![key]).await?.pop() else { return Ok(None) };
     let attempts = store.attempts(key).await?;
     let receipts = store.receipts(key).await?;
+    let about = attempts.iter().map(|attempt| (key, attempt.step)).collect();
+    let asked = store.questions(about).await?.into_iter().filter_map(|question| question.asked);
     let recipient = store.recipient(key).await?;
     let plan = &entry.plan;
     let life = Life { batch, plan, row: &message.present, attempts: &attempts, receipts: &receipts };
@@ -86,6 +90,7 @@ pub async fn explain(
         proven: replay.is_proven,
         attempts: attempts.iter().map(|attempt| words::attempt(attempt, plan)).collect(),
         receipts: receipts.iter().map(|receipt| words::receipt_line(receipt, plan)).collect(),
+        asked: asked.map(|asked| words::asked(&asked)).collect(),
         lines: {
             let how = stopped(store, batch, &message).await?.map(|wish| how_stopped(&wish, plan)).unwrap_or_default();
             lines(batch, entry, &message, country, &replay, waiting.as_ref(), &how)
