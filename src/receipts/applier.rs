@@ -14,9 +14,7 @@ use crate::clock::{Chance, Clock};
 use crate::domain::{Causes, Fault, MessageKey, Msisdn, Present, Span, State, Timestamp, WishFrom};
 use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
 use crate::optout::Words;
-use crate::store::{
-    self, Book, Change, Found, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind,
-};
+use crate::store::{self, Book, Change, Found, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind};
 use crate::wire::{Report, codes};
 
 /// Bodies that may wait. A provider that has to wait longer repeats the receipt later.
