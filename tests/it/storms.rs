@@ -190,22 +190,11 @@ impl Storm {
         (self, came)
     }
 
+    /// As a full disk does, it fails whatever makes a file longer, and much of the rest. A disk of its own would be seen by
+    /// nobody but the server: that commands say what to do where one is full, `mishaps` holds.
     async fn full_disk(mut self) -> (Self, Came) {
-        let disk = self.site.path("disk");
-        std::fs::create_dir(&disk).unwrap();
-        self.site.move_database("disk/volley.db");
-        let obstacle = if mounts(&disk) {
-            let script = "mount -t tmpfs -o size=32m tmpfs disk && exec \"$0\" \"$@\"";
-            self.site.serve_by(&["unshare", "-rm", "/bin/sh", "-c", script]).await;
-            // Nobody else sees what it has mounted, but through it.
-            let within = format!("/proc/{}/root{}", self.site.server().id(), disk.display());
-            self.site.move_database(&format!("{within}/volley.db"));
-            Obstacle::Filler(PathBuf::from(within).join("filler"))
-        } else {
-            self.site.serve_by(&["/bin/sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).await;
-            Obstacle::Limit
-        };
-        self.unwritable(obstacle).await
+        self.site.serve_by(&["/bin/sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).await;
+        self.unwritable(Obstacle::Limit).await
     }
 
     async fn read_only(mut self) -> (Self, Came) {
@@ -300,8 +289,6 @@ impl Storm {
 
 /// What keeps a database from being written.
 enum Obstacle {
-    /// A file that takes what room there is.
-    Filler(PathBuf),
     /// Its process may write no further than into the first page: what everybody may do to a process of theirs.
     Limit,
     Immutable(Immutable),
@@ -310,10 +297,6 @@ enum Obstacle {
 impl Obstacle {
     fn begin(&self, site: &Installation) {
         match self {
-            Self::Filler(filler) => {
-                let fill = format!("head -c 64m /dev/zero > '{}' 2> /dev/null", filler.display());
-                assert!(!shell(&fill), "there is room for more");
-            }
             Self::Limit => assert!(shell(&format!("prlimit --pid {} --fsize=4096:", site.server().id()))),
             Self::Immutable(Immutable(files)) => assert!(chattr("+i", files)),
         }
@@ -321,7 +304,6 @@ impl Obstacle {
 
     fn end(&self, site: &Installation) {
         match self {
-            Self::Filler(filler) => std::fs::remove_file(filler).unwrap(),
             Self::Limit => assert!(shell(&format!("prlimit --pid {} --fsize=unlimited:", site.server().id()))),
             Self::Immutable(Immutable(files)) => assert!(chattr("-i", files)),
         }
@@ -329,7 +311,6 @@ impl Obstacle {
 
     const fn name(&self) -> &'static str {
         match self {
-            Self::Filler(_) => "a disk of its own that was filled",
             Self::Limit => "a limit of what its process may write",
             Self::Immutable(_) => "files that nobody may change",
         }
@@ -347,11 +328,6 @@ impl Drop for Immutable {
 
 fn shell(script: &str) -> bool {
     Command::new("/bin/sh").args(["-c", script]).status().unwrap().success()
-}
-
-fn mounts(folder: &std::path::Path) -> bool {
-    let mounts = Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "tmpfs"]).arg(folder).output();
-    mounts.is_ok_and(|mounted| mounted.status.success())
 }
 
 fn chattr(how: &str, files: &[PathBuf]) -> bool {

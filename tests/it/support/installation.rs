@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 use sqlx::Row;
@@ -42,8 +42,6 @@ pub(crate) struct Installation {
     /// How it is started, but for its seed.
     simulate: Vec<String>,
     server: Option<Process>,
-    /// Where the database is, for whoever looks into it.
-    database: PathBuf,
     reader: Option<SqlitePool>,
 }
 
@@ -89,8 +87,8 @@ impl Installation {
                 .unwrap();
         }
         std::fs::write(folder.path().join("volley.toml"), config).unwrap();
-        let (provider, database) = (Provider::at(&url), folder.path().join("volley.db"));
-        let mut site = Self { provider, folder, simulator: None, simulate, server: None, database, reader: None };
+        let provider = Provider::at(&url);
+        let mut site = Self { provider, folder, simulator: None, simulate, server: None, reader: None };
         site.simulate(shape.seed).await;
         site
     }
@@ -165,17 +163,6 @@ impl Installation {
         self.server = Some(server);
     }
 
-    /// From now on servers and commands use another database; whoever runs goes on with his.
-    pub(crate) fn move_database(&mut self, path: &str) {
-        let url = |path: &Path| format!("url = \"sqlite://{}\"", path.display());
-        let to = self.folder.path().join(path);
-        let file = self.path("volley.toml");
-        let before = std::fs::read_to_string(&file).unwrap();
-        let line = before.lines().find(|line| line.starts_with("url = ")).unwrap();
-        std::fs::write(&file, before.replace(line, &url(&to))).unwrap();
-        self.database = to;
-    }
-
     /// Starts a server, and returns at once.
     pub(crate) fn begin_to_serve(&mut self) {
         assert!(self.server.is_none());
@@ -202,7 +189,7 @@ impl Installation {
     /// Looks into the database beside everybody else, and writes nothing.
     async fn reader(&mut self) -> SqlitePool {
         if self.reader.is_none() {
-            let options = SqliteConnectOptions::new().filename(&self.database).read_only(true);
+            let options = SqliteConnectOptions::new().filename(self.path("volley.db")).read_only(true);
             self.reader = Some(SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap());
         }
         self.reader.clone().unwrap()
