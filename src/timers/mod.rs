@@ -17,7 +17,7 @@ use crate::engine::{self, Event, Gap, Silence, Standing, advance};
 use crate::store::{Book, Entry, Loaded, Result, Signal, Store};
 
 /// Messages in one transaction.
-const PAGE: u32 = 2_000;
+pub const PAGE: u32 = 2_000;
 /// How often every batch is looked at although nobody said so, in case a hint was lost.
 const LOOK_ANYWAY: Span = Span::from_secs(5);
 /// Rest after a failure of the store.
