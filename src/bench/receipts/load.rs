@@ -56,8 +56,7 @@ pub struct Arrivals {
     pub spread: u32,
 }
 
-const STATES: [(&str, &str); 3] =
-    [("sent", ""), ("delivered", "\"detail\":\"delivered_to_recipient\","), ("read", "")];
+const STATES: [(&str, &str); 3] = [("sent", ""), ("delivered", "\"detail\":\"delivered_to_recipient\","), ("read", "")];
 
 impl Arrivals {
     /// The message and the state of the `k`th.
