@@ -12,8 +12,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::FutureExt;
 use tokio::net::TcpListener;
@@ -45,11 +46,11 @@ pub enum ServeError {
     },
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Shared {
     intake: Intake,
-    proofs: Arc<Proofs>,
-    refused: Arc<Refused>,
+    proofs: Proofs,
+    refused: Refused,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
 }
@@ -76,7 +77,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
-    let shared = Shared { intake, proofs: Arc::new(proofs), refused: Arc::default(), clock, store };
+    let shared = Arc::new(Shared { intake, proofs, refused: Refused::default(), clock, store });
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -88,7 +89,7 @@ pub async fn serve(
         .map_err(|source| ServeError::Failed { address, source })
 }
 
-async fn ready(State(shared): State<Shared>) -> (StatusCode, String) {
+async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, String) {
     // What cannot be written can often still be read.
     if shared.store.ended().now_or_never().is_some() {
         return (StatusCode::SERVICE_UNAVAILABLE, "not ready: nothing can be written any more\n".to_owned());
@@ -99,15 +100,22 @@ async fn ready(State(shared): State<Shared>) -> (StatusCode, String) {
     }
 }
 
-async fn webhook(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
-    let authorization = headers.get(header::AUTHORIZATION).map(header::HeaderValue::as_bytes);
-    let signature = headers.get(SIGNATURE_HEADER).map(|value| value.to_str().unwrap_or(""));
+async fn webhook(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    // The whole of the headers is worth no copy.
+    let authorization = request.headers().get(header::AUTHORIZATION).cloned();
+    let signature = request.headers().get(SIGNATURE_HEADER).cloned();
+    let body = match Bytes::from_request(request, &()).await {
+        Ok(body) => body,
+        Err(rejection) => return rejection.into_response(),
+    };
+    let authorization = authorization.as_ref().map(HeaderValue::as_bytes);
+    let signature = signature.as_ref().map(|value| value.to_str().unwrap_or(""));
     if let Err(unproven) = shared.proofs.check(authorization, signature, &body) {
         shared.refused.note(&unproven, shared.clock.now());
-        return (StatusCode::UNAUTHORIZED, format!("{unproven}\n"));
+        return (StatusCode::UNAUTHORIZED, format!("{unproven}\n")).into_response();
     }
-    match shared.intake.take(&body).await {
-        Ok(()) => (StatusCode::OK, String::new()),
-        Err(failed) => (StatusCode::SERVICE_UNAVAILABLE, format!("{failed}\n")),
+    match shared.intake.take(body).await {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(failed) => (StatusCode::SERVICE_UNAVAILABLE, format!("{failed}\n")).into_response(),
     }
 }

@@ -33,7 +33,7 @@ pub struct Stock {
 impl Stock {
     /// A new database has no other batch.
     pub(super) const BATCH: BatchId = BatchId(1);
-    pub(super) const FALLBACK_AFTER: Span = Span::from_secs(900);
+    pub(super) const FALLBACK_AFTER: Span = Span::from_secs(86_400);
 
     pub(super) fn plan() -> Plan {
         let step = |channel: Channel, lane: &str, fallback_after| Step {
@@ -215,7 +215,7 @@ mod tests {
         let store = store::open(&format!("sqlite://{}", path.display()), Arc::clone(&clock)).await.unwrap();
         let deadline = clock.now() + Stock::FALLBACK_AFTER;
         assert_eq!(store.next_due(Stock::BATCH).await.unwrap(), Some(deadline));
-        let due = store.due(Stock::BATCH, deadline + Span::from_millis(2), 100).await.unwrap();
+        let due = store.due(Stock::BATCH, deadline + Span::from_millis(2), None, 100).await.unwrap();
         assert_eq!(due.len(), 25);
         let mut counted = Tallies::default();
         for (n, message) in due.iter().enumerate() {

@@ -51,11 +51,17 @@ async fn let_be_due(database: &Path, count: u32, first: Timestamp, per_second: u
 /// A second for each so many deadlines that are due at once: they have an order.
 const BURST_SPREAD: u32 = 10_000;
 
+/// The first `count` messages were due in the time up to a second ago.
+async fn let_be_overdue(database: &Path, count: u32, clock: &dyn Clock) -> Result<(), Error> {
+    let first = clock.now() - Span::from_secs(i64::from(count / BURST_SPREAD) + 1);
+    let_be_due(database, count, first, BURST_SPREAD).await
+}
+
 /// The limit of a burst: the same rows, changed in the same columns, by one update for each page and one commit for
 /// each update, with nothing read and nothing decided.
 pub async fn bulk_update(database: &Path, count: u32, clock: &dyn Clock) -> Result<Run, Error> {
     let now = clock.now();
-    let_be_due(database, count, now - Span::from_secs(60), BURST_SPREAD).await?;
+    let_be_overdue(database, count, clock).await?;
     let plan = Stock::plan();
     let waiting = Stock::handed_over(&plan, now)?;
     let due = Event::Due { silence: Silence::Trusted };
@@ -95,7 +101,7 @@ pub async fn bulk_update(database: &Path, count: u32, clock: &dyn Clock) -> Resu
 
 /// A burst: `count` deadlines that are due when the timers first look.
 pub async fn burst(database: &Path, count: u32, clock: Arc<dyn Clock>) -> Result<Run, Error> {
-    let_be_due(database, count, clock.now() - Span::from_secs(60), BURST_SPREAD).await?;
+    let_be_overdue(database, count, clock.as_ref()).await?;
     let store = store::open(&url(database), Arc::clone(&clock)).await?;
     let mut timers = timers(&store, &clock).await?;
     let begun = Begun::now(clock.as_ref());
@@ -208,5 +214,5 @@ const ONE: std::num::NonZeroU32 = std::num::NonZeroU32::MIN;
 
 /// What [`start`] needs: `count` deadlines that are over.
 pub async fn prepare_start(database: &Path, count: u32, clock: &dyn Clock) -> Result<(), Error> {
-    let_be_due(database, count, clock.now() - Span::from_secs(60), BURST_SPREAD).await
+    let_be_overdue(database, count, clock).await
 }

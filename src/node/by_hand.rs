@@ -1,5 +1,6 @@
 //! A node whose rooms act one at a time, when they are told to.
 
+use bytes::Bytes;
 use futures_util::future::{BoxFuture, join_all};
 
 use super::rooms::Rooms;
@@ -45,7 +46,7 @@ impl ByHand {
     /// Takes webhooks that come together.
     pub(crate) async fn take(&mut self, bodies: &[&[u8]]) -> Vec<std::result::Result<(), Failed>> {
         let intake = self.rooms.intake.clone();
-        let taking = join_all(bodies.iter().map(|body| intake.take(body)));
+        let taking = join_all(bodies.iter().map(|body| intake.take(Bytes::copy_from_slice(body))));
         let applying = async {
             // Once they are all in the queue.
             tokio::task::yield_now().await;

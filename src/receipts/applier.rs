@@ -1,9 +1,10 @@
 //! The applier: takes what has come together, decides, commits, and only then lets the acknowledgements go.
 
-use std::collections::hash_map::Entry as Slot;
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
+use hashbrown::hash_map::Entry as Slot;
+use hashbrown::{HashMap, HashSet};
 use tokio::sync::{mpsc, oneshot};
 
 use super::incoming::{Incoming, Parsed, parse};
@@ -56,7 +57,7 @@ pub struct Intake {
 
 impl Intake {
     /// Keeps and applies a body that has been proven. Returns once it is on disk.
-    pub async fn take(&self, body: &[u8]) -> Result<(), Failed> {
+    pub async fn take(&self, body: Bytes) -> Result<(), Failed> {
         let since = self.clock.now();
         let parsed = parse(body, Some(&self.ours), since);
         let (done, answer) = oneshot::channel();
@@ -243,7 +244,9 @@ impl Applier {
     async fn decide(&self, receipts: &[Incoming], found: &[Option<Found>]) -> crate::store::Result<Outcome> {
         let now = self.clock.now();
         let mut outcome = Outcome::default();
-        let mut working: HashMap<MessageKey, Working> = HashMap::new();
+        let mut working: HashMap<MessageKey, Working> = HashMap::with_capacity(receipts.len());
+        // Most of a group belongs to one batch.
+        let mut latest: Option<Arc<Entry>> = None;
         for (incoming, found) in receipts.iter().zip(found) {
             let Some(found) = found else {
                 outcome.strays.push(incoming.clone().into_stray(StrayKind::NoAttempt));
@@ -253,7 +256,13 @@ impl Applier {
             let message = match working.entry(key) {
                 Slot::Occupied(slot) => slot.into_mut(),
                 Slot::Vacant(slot) => {
-                    let Some(entry) = self.book.get(key.batch).await? else { continue };
+                    let entry = match latest.as_ref().filter(|entry| entry.id == key.batch) {
+                        Some(entry) => Arc::clone(entry),
+                        None => {
+                            let Some(entry) = self.book.get(key.batch).await? else { continue };
+                            Arc::clone(latest.insert(entry))
+                        }
+                    };
                     slot.insert(Working { entry, loaded: found.message, now: found.message.present })
                 }
             };

@@ -1,6 +1,10 @@
 //! A webhook's events, as far as they matter here: owned, so that they can wait for their group.
 
-use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use hashbrown::HashSet;
 
 use crate::domain::{AttemptId, Channel, Msisdn, Timestamp, Umid, without_numbers};
 use crate::store::{Key, Stray, StrayKind};
@@ -21,8 +25,24 @@ pub(super) struct Incoming {
     pub(super) detail: String,
     pub(super) code: u32,
     pub(super) received: Timestamp,
-    /// The event as it goes among the strays, should it lead nowhere.
-    raw: Box<str>,
+    /// The body that it came in, and its place there: what goes among the strays, should it lead nowhere.
+    raw: (Arc<Body>, usize),
+}
+
+/// A body that events have come in. What carries our own id or a known umid hardly ever leads nowhere, so it is only
+/// taken apart once more where somebody asks for the events as they were.
+#[derive(Debug)]
+struct Body {
+    bytes: Bytes,
+    events: OnceLock<Vec<Range<usize>>>,
+}
+
+impl Body {
+    fn event(&self, place: usize) -> String {
+        let events = self.events.get_or_init(|| wire::event_places(&self.bytes));
+        let event = events.get(place).and_then(|range| self.bytes.get(range.clone())).unwrap_or(&self.bytes);
+        String::from_utf8_lossy(event).into_owned()
+    }
 }
 
 /// What a body holds: receipts of ours, and what is only kept.
@@ -34,20 +54,22 @@ pub(super) struct Parsed {
 
 /// Reads a body. Nothing in it is lost: what is no receipt of ours becomes a stray with its reason. Without a list of
 /// our subaccounts every receipt is taken for ours.
-pub(super) fn parse(body: &[u8], ours: Option<&HashSet<String>>, now: Timestamp) -> Parsed {
+pub(super) fn parse(bytes: Bytes, ours: Option<&HashSet<String>>, now: Timestamp) -> Parsed {
     let mut parsed = Parsed::default();
+    let whole = Arc::new(Body { bytes, events: OnceLock::new() });
+    let body: &[u8] = &whole.bytes;
     let stray =
         |kind, umid: Option<&str>, raw: String| Stray { kind, received: now, umid: umid.map(str::to_owned), raw };
-    for event in wire::parse_events(body) {
+    for (place, event) in wire::parse_events(body).into_iter().enumerate() {
         match event {
             Event::Receipt(receipt) => {
                 let umid = receipt.umid.as_deref();
                 let foreign =
                     receipt.sub_account_id.as_deref().is_some_and(|sub| ours.is_some_and(|ours| !ours.contains(sub)));
                 if foreign {
-                    parsed.strays.push(stray(StrayKind::OtherSubaccount, umid, raw_text(&receipt)));
+                    parsed.strays.push(stray(StrayKind::OtherSubaccount, umid, whole.event(place)));
                 } else {
-                    parsed.receipts.push(Incoming::new(&receipt, now));
+                    parsed.receipts.push(Incoming::new(&receipt, now, (Arc::clone(&whole), place)));
                 }
             }
             Event::Inbound(_) | Event::Business(_) => {
@@ -60,14 +82,15 @@ pub(super) fn parse(body: &[u8], ours: Option<&HashSet<String>>, now: Timestamp)
     parsed
 }
 
-fn raw_text(receipt: &wire::Receipt<'_>) -> String {
-    let mut raw = Vec::new();
-    receipt.append_event(&mut raw);
-    String::from_utf8_lossy(&raw).into_owned()
+/// A word of the provider's, which is kept and shown: nothing keeps a provider from naming somebody in it.
+fn word(text: &str) -> String {
+    let text = text.to_ascii_lowercase();
+    // Nearly none has a digit in it.
+    if text.contains(char::is_numeric) { without_numbers(&text) } else { text }
 }
 
 impl Incoming {
-    fn new(receipt: &wire::Receipt<'_>, now: Timestamp) -> Self {
+    fn new(receipt: &wire::Receipt<'_>, now: Timestamp, raw: (Arc<Body>, usize)) -> Self {
         let attempt = receipt.client_message_id.as_deref().and_then(|id| id.parse().ok());
         Self {
             attempt,
@@ -77,13 +100,11 @@ impl Incoming {
             channel: receipt.known_channel(),
             report: receipt.report(),
             stamp: receipt.at().unwrap_or(now),
-            // Both are kept and shown, and nothing keeps a provider from naming somebody in them.
-            state: without_numbers(&receipt.status.state.to_ascii_lowercase()),
-            detail: without_numbers(&receipt.status.detail.as_deref().unwrap_or_default().to_ascii_lowercase()),
+            state: word(&receipt.status.state),
+            detail: word(receipt.status.detail.as_deref().unwrap_or_default()),
             code: receipt.status.error_code.and_then(|code| u32::try_from(code).ok()).unwrap_or(0),
             received: now,
-            // What carries our own id hardly ever leads nowhere, and can be told again from its parts.
-            raw: if attempt.is_none() { raw_text(receipt).into() } else { String::new().into() },
+            raw,
         }
     }
 
@@ -97,29 +118,9 @@ impl Incoming {
         ]
     }
 
-    /// The receipt, told again from what was read of it.
-    fn retold(&self) -> wire::Receipt<'static> {
-        let text = |text: &str| Some(text.to_owned().into());
-        wire::Receipt {
-            umid: self.umid.as_ref().and_then(|umid| text(umid.as_str())),
-            client_message_id: self.attempt.and_then(|id| text(&id.to_string())),
-            channel: self.channel.and_then(|channel| text(channel.as_str())),
-            user: self
-                .msisdn
-                .map(|msisdn| wire::User { msisdn: Some(msisdn.to_string().into()), ..wire::User::default() }),
-            status: wire::StatusBody {
-                state: self.state.clone().into(),
-                detail: text(&self.detail).filter(|_| !self.detail.is_empty()),
-                timestamp: text(&self.stamp.rfc3339()),
-                error_code: Some(i64::from(self.code)).filter(|code| *code != 0),
-                error_message: None,
-            },
-            ..wire::Receipt::default()
-        }
-    }
-
     pub(super) fn into_stray(self, kind: StrayKind) -> Stray {
-        let raw = if self.raw.is_empty() { raw_text(&self.retold()) } else { self.raw.into_string() };
+        let (body, place) = self.raw;
+        let raw = body.event(place);
         Stray { kind, received: self.received, umid: self.umid.map(|umid| umid.as_str().to_owned()), raw }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::applier::{Applier, Intake, Listening};
 use super::incoming::parse;
 use crate::clock::{Chance, Clock, ManualClock};
@@ -154,7 +156,7 @@ impl Desk {
         };
         let mut body = Vec::new();
         receipt.append_event(&mut body);
-        let parsed = parse(&body, None, self.clock.now());
+        let parsed = parse(body.into(), None, self.clock.now());
         self.applier.apply(parsed.receipts, parsed.strays).await.unwrap();
     }
 
@@ -237,7 +239,7 @@ async fn however_many_strays_there_are_each_is_tried_again() {
     desk.store.take_receipts(Vec::new(), foreign, Vec::new()).await.unwrap();
     let umid = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"first","channel":"viber",
         "status":{"state":"undelivered","errorCode":2008}}}"#;
-    let parsed = parse(umid.as_bytes(), None, now);
+    let parsed = parse(umid.into(), None, now);
     desk.applier.apply(parsed.receipts, parsed.strays).await.unwrap();
     let claimed = desk.claim().await;
     desk.answer(&claimed, "first").await;
@@ -264,7 +266,7 @@ async fn however_many_strays_there_are_each_is_tried_again() {
 async fn a_gap_begins_with_what_was_waiting_and_is_doubtful_from_the_first_failure_on() {
     let Desk { store, clock, applier, intake, .. } = Desk::new().await;
     let came = clock.now();
-    let mut taking = Box::pin(intake.take(b"{}"));
+    let mut taking = Box::pin(intake.take(Bytes::from_static(b"{}")));
     tokio::select! {
         biased;
         _ = &mut taking => panic!("nobody takes it yet"),

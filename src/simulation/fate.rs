@@ -156,7 +156,7 @@ through! {
     writes take_receipts(receipts: Vec<Receipt>, strays: Vec<Stray>, changes: Vec<Change>) -> Vec<MessageKey>;
     reads strays(kind: StrayKind, after: i64, limit: u32) -> Vec<(i64, Stray)>;
     writes forget_strays(ids: Vec<i64>) -> ();
-    reads due(batch: BatchId, now: Timestamp, limit: u32) -> Vec<Loaded>;
+    reads due(batch: BatchId, now: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
     reads next_due(batch: BatchId) -> Option<Timestamp>;
     reads attempts(message: MessageKey) -> Vec<Attempt>;
     reads receipts(message: MessageKey) -> Vec<Receipt>;

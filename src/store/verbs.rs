@@ -91,8 +91,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     // Timers.
 
-    /// Messages of a batch whose due time has come, earliest first.
-    async fn due(&self, batch: BatchId, now: Timestamp, limit: u32) -> Result<Vec<Loaded>>;
+    /// Messages of a batch whose due time has come, earliest first, and of one time in their order; those behind
+    /// `after` alone, where that is said.
+    async fn due(
+        &self,
+        batch: BatchId,
+        now: Timestamp,
+        after: Option<(Timestamp, u32)>,
+        limit: u32,
+    ) -> Result<Vec<Loaded>>;
     /// When the batch's next message is due.
     async fn next_due(&self, batch: BatchId) -> Result<Option<Timestamp>>;
 

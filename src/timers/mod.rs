@@ -182,20 +182,24 @@ impl Timers {
         Ok(Progress { fired, next_due })
     }
 
+    /// Page after page, in order: while one is decided and written the next is read. Whoever was faster has moved its
+    /// message on; what is still due then, or again, comes with the next round.
     async fn fire(&self, entry: &Entry, now: Timestamp) -> Result<u64> {
-        let mut fired = 0;
+        let (mut fired, mut after, mut page) = (0, None, Vec::new());
         loop {
-            let due = self.store.due(entry.id, now, PAGE).await?;
-            let changes: Vec<_> = due.iter().filter_map(|message| self.decide(entry, message, now)).collect();
-            if changes.is_empty() {
-                return Ok(fired);
-            }
-            fired += u64::try_from(changes.len()).unwrap_or(u64::MAX);
-            // Whoever was faster has moved its message on; what is still due then comes with the next page.
-            self.store.record(changes).await?;
-            if u32::try_from(due.len()).unwrap_or(u32::MAX) < PAGE {
-                return Ok(fired);
-            }
+            let write = async {
+                let changes: Vec<_> = page.iter().filter_map(|message| self.decide(entry, message, now)).collect();
+                let count = u64::try_from(changes.len()).unwrap_or(u64::MAX);
+                match count {
+                    0 => Ok(0),
+                    _ => self.store.record(changes).await.map(|_| count),
+                }
+            };
+            let (next, written) = tokio::join!(self.store.due(entry.id, now, after, PAGE), write);
+            fired += written?;
+            page = next?;
+            let Some(last) = page.last() else { return Ok(fired) };
+            after = last.present.timer().map(|due| (due, last.key.n));
         }
     }
 

@@ -1,6 +1,7 @@
 //! The contract, answered: each verb by the statements of its module.
 
 use super::receipts::Lesson;
+use super::script::Script;
 use super::{Sqlite, audiences, batches, lanes, looks, messages, nodes, receipts, tiers};
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
@@ -126,8 +127,11 @@ impl Store for Sqlite {
 
     async fn record(&self, changes: Vec<Change>) -> Result<Vec<MessageKey>> {
         let signals = signals_of(&changes);
-        let stale =
-            self.write("record changes", move |c| Box::pin(async move { messages::record(c, &changes).await })).await?;
+        let stale = self
+            .write("record changes", move |c| {
+                Box::pin(async move { messages::record(c, Script::default(), &changes).await })
+            })
+            .await?;
         self.signals.tell(&signals);
         Ok(stale)
     }
@@ -158,8 +162,10 @@ impl Store for Sqlite {
         let stale = self
             .write("take receipts", move |c| {
                 Box::pin(async move {
-                    receipts::keep(c, &receipts, &strays).await?;
-                    let stale = messages::record(c, &changes).await?;
+                    receipts::keep_strays(c, &strays).await?;
+                    let mut script = Script::default();
+                    receipts::keep(&mut script, &receipts);
+                    let stale = messages::record(c, script, &changes).await?;
                     // Last, because the changes may have told of the attempts.
                     let learned: Vec<_> = receipts
                         .into_iter()
@@ -183,8 +189,14 @@ impl Store for Sqlite {
         self.write("forget strays", move |c| Box::pin(receipts::forget_strays(c, ids))).await
     }
 
-    async fn due(&self, batch: BatchId, now: Timestamp, limit: u32) -> Result<Vec<Loaded>> {
-        self.read("read what is due", move |c| Box::pin(looks::due(c, batch, now, limit))).await
+    async fn due(
+        &self,
+        batch: BatchId,
+        now: Timestamp,
+        after: Option<(Timestamp, u32)>,
+        limit: u32,
+    ) -> Result<Vec<Loaded>> {
+        self.read("read what is due", move |c| Box::pin(looks::due(c, batch, now, after, limit))).await
     }
 
     async fn next_due(&self, batch: BatchId) -> Result<Option<Timestamp>> {

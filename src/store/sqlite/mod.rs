@@ -13,6 +13,7 @@ mod nodes;
 mod numbers;
 mod receipts;
 mod rows;
+mod script;
 mod shapes;
 #[cfg(test)]
 mod tests;
@@ -123,7 +124,8 @@ impl Sqlite {
         let readers = match &path {
             None => None,
             Some(_) => {
-                let pool = SqlitePoolOptions::new().max_connections(READERS);
+                // A file does not hang up, so no connection has to be asked first whether it is still there.
+                let pool = SqlitePoolOptions::new().max_connections(READERS).test_before_acquire(false);
                 let readers = pool.connect_with(options.read_only(true).create_if_missing(false)).await;
                 Some(readers.map_err(|source| open_error(url, source))?)
             }

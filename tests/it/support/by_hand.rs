@@ -171,7 +171,7 @@ impl ByHand {
                 "status": { "state": state, "errorCode": code, "timestamp": self.clock.now().rfc3339() },
             },
         });
-        self.intake.take(body.to_string().as_bytes()).await
+        self.intake.take(body.to_string().into()).await
     }
 
     pub(crate) async fn story(&self, launched: &Launched, key: MessageKey) -> Story {

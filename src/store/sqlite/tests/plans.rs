@@ -34,7 +34,14 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (looks::NEXT_DUE, &["SEARCH message USING", "message_due"]),
         (looks::LOAD, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
         (audiences::NUMBERS, &["SEARCH recipient USING PRIMARY KEY (audience=? AND n>?)"]),
-        (receipts::BY_UMID, &["attempt_umid (umid=?)"]),
+        (
+            receipts::BY_ID_AND_UMID,
+            &[
+                "attempt_umid (umid=?)",
+                "SEARCH message USING PRIMARY KEY (batch=? AND n=?)",
+                "SEARCH batch USING INTEGER",
+            ],
+        ),
         (receipts::BY_NUMBER, &["attempt_adoptable (adoptable=?)"]),
         (receipts::UNKNOWN, &["attempt_adoptable"]),
         (&learn, &["SEARCH attempt USING PRIMARY KEY (batch=? AND n=? AND step=?)"]),
