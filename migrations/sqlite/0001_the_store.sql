@@ -20,7 +20,18 @@ CREATE TABLE node (
     seen_at INTEGER NOT NULL,
     noted_seq INTEGER NOT NULL,
     listening_until INTEGER NOT NULL,
+    -- Since when receipts of ours are turned away, where they are.
+    deaf_since INTEGER,
     stopped INTEGER NOT NULL DEFAULT 0
+);
+
+-- Webhooks that were turned away: of each reason how many since the last day without any.
+--   why        0 a wrong signature, 1 no proof, 2 too large
+CREATE TABLE turned_away (
+    why INTEGER PRIMARY KEY,
+    n INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    latest INTEGER NOT NULL
 );
 
 -- Times in which no receipt could be kept: what silence is worth afterwards depends on all of them.
@@ -130,7 +141,8 @@ CREATE INDEX message_due ON message (batch, due) WHERE due IS NOT NULL AND state
 -- them.
 
 -- One hand-over of a step. Throttled and unavailable tries are only counted: nothing was handed over.
---   verdict    0 accepted, 1 rejected, 2 unknown, 3 could not leave, 4 outside window, 5 missing variable
+--   verdict    0 accepted, 1 rejected, 2 unknown, 3 could not leave, 4 outside window, 5 missing variable,
+--              6 tier spent
 CREATE TABLE attempt (
     batch INTEGER NOT NULL,
     n INTEGER NOT NULL,
@@ -164,6 +176,29 @@ CREATE TABLE receipt (
     PRIMARY KEY (batch, n, step, stamp, state, detail, code)
 ) WITHOUT ROWID;
 
+-- What the provider was asked about: attempts of which too little was heard.
+--   tries      how often
+--   at         the latest time
+--   again      not before then once more
+--   said       whether it knew how far the attempt has come
+CREATE TABLE asked (
+    batch INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    tries INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    again INTEGER NOT NULL,
+    said INTEGER NOT NULL,
+    PRIMARY KEY (batch, n, step)
+) WITHOUT ROWID;
+
+-- Of each subaccount when it was asked last, and what keeps us from asking.
+CREATE TABLE asking (
+    sub_account TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,
+    trouble TEXT
+) WITHOUT ROWID;
+
 -- Authentic webhooks that belong to no attempt yet, or never will: kept and counted.
 --   kind       0 a receipt without attempt, 1 another subaccount's, 2 another type, 3 unreadable
 CREATE TABLE stray (
@@ -173,7 +208,7 @@ CREATE TABLE stray (
     umid TEXT,
     raw TEXT NOT NULL
 );
-CREATE INDEX stray_umid ON stray (umid) WHERE kind = 0;
+CREATE INDEX stray_kind ON stray (kind, received);
 
 -- Counters, kept in the transaction of the change, one row per batch, step and writer.
 CREATE TABLE tally (
@@ -206,11 +241,53 @@ CREATE TABLE tier_place (
     PRIMARY KEY (portfolio, msisdn)
 ) WITHOUT ROWID;
 
+-- Who wants nothing more.
+--   source     who says so: see domain::WishFrom
 CREATE TABLE opt_out (
     msisdn INTEGER PRIMARY KEY,
     since INTEGER NOT NULL,
-    source TEXT NOT NULL
+    source INTEGER NOT NULL,
+    words TEXT NOT NULL
 );
+
+-- Every wish that put somebody into opt_out or took them out again, in the order in which it was kept: with these one
+-- can prove who was out when, and why.
+--   wants      0 nothing more, 1 messages again
+CREATE TABLE wish (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    msisdn INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    wants INTEGER NOT NULL,
+    source INTEGER NOT NULL,
+    words TEXT NOT NULL
+);
+CREATE INDEX wish_person ON wish (msisdn, at);
+
+-- What people wrote. `umid` is what makes it the same message.
+--   said       by the provider's clock, and never later than `received`
+--   channel_id whom they wrote to, empty where that was not said
+--   keyword    0 stop, 1 start
+--   until      the end of the 24-hour window that it opened
+--   batch, n, step: the attempt that it is on
+CREATE TABLE inbound (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    umid TEXT NOT NULL UNIQUE,
+    received INTEGER NOT NULL,
+    said INTEGER NOT NULL,
+    sub_account TEXT NOT NULL,
+    channel INTEGER,
+    channel_id TEXT NOT NULL,
+    msisdn INTEGER,
+    kind TEXT NOT NULL,
+    keyword INTEGER,
+    until INTEGER,
+    batch INTEGER,
+    n INTEGER,
+    step INTEGER,
+    raw TEXT NOT NULL
+);
+CREATE INDEX inbound_person ON inbound (msisdn, said) WHERE msisdn IS NOT NULL;
+CREATE INDEX inbound_message ON inbound (batch, n, step) WHERE batch IS NOT NULL;
 
 -- What people and the throttle decided, and what befell the node: for people to read.
 CREATE TABLE event (

@@ -5,13 +5,12 @@
 //! provider comes again; every address but the health checks wants its proof; bodies are bounded.
 //! May not: decide anything, or build SQL.
 
-mod refused;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -20,11 +19,9 @@ use futures_util::FutureExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
-use crate::receipts::{Intake, Proofs};
+use crate::receipts::{Door, Intake};
 use crate::store::Store;
 use crate::wire::SIGNATURE_HEADER;
-use refused::Refused;
 
 /// The largest webhook: an array of some ten thousand events.
 const WEBHOOK_MAX: usize = 8 << 20;
@@ -49,9 +46,7 @@ pub enum ServeError {
 #[derive(Debug)]
 struct Shared {
     intake: Intake,
-    proofs: Proofs,
-    refused: Refused,
-    clock: Arc<dyn Clock>,
+    door: Arc<Door>,
     store: Arc<dyn Store>,
 }
 
@@ -71,13 +66,12 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
 pub async fn serve(
     listener: TcpListener,
     intake: Intake,
-    proofs: Proofs,
+    door: Arc<Door>,
     store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
-    let shared = Arc::new(Shared { intake, proofs, refused: Refused::default(), clock, store });
+    let shared = Arc::new(Shared { intake, door, store });
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -104,14 +98,19 @@ async fn webhook(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     // The whole of the headers is worth no copy.
     let authorization = request.headers().get(header::AUTHORIZATION).cloned();
     let signature = request.headers().get(SIGNATURE_HEADER).cloned();
-    let body = match Bytes::from_request(request, &()).await {
+    let body: Result<Bytes, BytesRejection> = Bytes::from_request(request, &()).await;
+    let body = match body {
         Ok(body) => body,
-        Err(rejection) => return rejection.into_response(),
+        Err(rejection) => {
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                shared.door.too_large();
+            }
+            return (rejection.status(), format!("{}\n", rejection.body_text())).into_response();
+        }
     };
     let authorization = authorization.as_ref().map(HeaderValue::as_bytes);
     let signature = signature.as_ref().map(|value| value.to_str().unwrap_or(""));
-    if let Err(unproven) = shared.proofs.check(authorization, signature, &body) {
-        shared.refused.note(&unproven, shared.clock.now());
+    if let Err(unproven) = shared.door.check(authorization, signature, &body).await {
         return (StatusCode::UNAUTHORIZED, format!("{unproven}\n")).into_response();
     }
     match shared.intake.take(body).await {

@@ -216,3 +216,47 @@ const ONE: std::num::NonZeroU32 = std::num::NonZeroU32::MIN;
 pub async fn prepare_start(database: &Path, count: u32, clock: &dyn Clock) -> Result<(), Error> {
     let_be_overdue(database, count, clock).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::fill;
+    use crate::clock::ManualClock;
+    use crate::domain::MessageKey;
+
+    #[tokio::test]
+    async fn however_many_are_due_each_fires_once_and_none_early() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("timers.db");
+        let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let clock = Arc::clone(&manual) as Arc<dyn Clock>;
+        fill(&path, 7_000, Arc::clone(&clock)).await.unwrap();
+        let store = store::open(&url(&path), Arc::clone(&clock)).await.unwrap();
+        let mut timers = timers(&store, &clock).await.unwrap();
+        assert_eq!(timers.run_once(clock.now()).await.unwrap().fired, 0);
+
+        // Ten are due in each millisecond; pages end in the middle of one.
+        manual.advance(Stock::FALLBACK_AFTER);
+        manual.advance(Span::from_millis(500));
+        let progress = timers.run_once(clock.now()).await.unwrap();
+        assert_eq!((progress.fired, progress.next_due), (5_010, Some(clock.now() + Span::from_millis(1))));
+        let versions = |range: std::ops::Range<u32>| {
+            let keys = range.map(|n| MessageKey { batch: Stock::BATCH, n }).collect();
+            let store = Arc::clone(&store);
+            async move {
+                let messages = store.load(keys).await.unwrap();
+                let mut versions: Vec<u32> = messages.iter().map(|message| message.version).collect();
+                versions.dedup();
+                versions
+            }
+        };
+        assert_eq!((versions(0..5_010).await, versions(5_010..7_000).await), (vec![3], vec![2]));
+
+        // Whoever slept finds the rest overdue, and forgets nobody.
+        manual.advance(Span::from_secs(86_400));
+        let progress = timers.run_once(clock.now()).await.unwrap();
+        assert_eq!((progress.fired, progress.next_due), (1_990, None));
+        assert_eq!(versions(0..7_000).await, [3]);
+        assert_eq!(store.tallies(Stock::BATCH).await.unwrap().total(Count::Queued), 7_000);
+    }
+}

@@ -27,6 +27,8 @@ mod route;
 mod shares;
 mod stranded;
 mod time;
+mod unwilling;
+mod windows;
 mod words;
 
 pub use chosen::{Chosen, DraftRoute};

@@ -45,9 +45,10 @@ pub(super) fn passed_over(plan: &Plan, present: &Present, country: Option<Countr
         .collect()
 }
 
-pub(super) fn skipped(reason: Option<SkipReason>) -> String {
+/// `how` somebody opted out, where that is known.
+pub(super) fn skipped(reason: Option<SkipReason>, how: &str) -> String {
     match reason {
-        Some(SkipReason::OptedOut) => "Not sent: the person has opted out.".to_owned(),
+        Some(SkipReason::OptedOut) => format!("Not sent: the person has opted out{}.", in_brackets(how)),
         Some(SkipReason::Excluded) => "Not sent: the campaign excludes the number.".to_owned(),
         Some(SkipReason::MissingVariable) => "Not sent: a variable has neither value nor default.".to_owned(),
         Some(SkipReason::OutsideWindow) => "Not sent: the 24-hour window was closed.".to_owned(),
@@ -55,6 +56,9 @@ pub(super) fn skipped(reason: Option<SkipReason>) -> String {
         None => "Not sent.".to_owned(),
     }
 }
+
+/// Why nobody waited any longer for a place.
+pub(super) const TIER_SPENT: &str = "the portfolio had begun to talk to as many people that day as its tier allows";
 
 /// A hand-over as a fact, without what was decided about it.
 pub(super) fn attempt(attempt: &Attempt, plan: &Plan) -> FactLine {
@@ -65,8 +69,9 @@ pub(super) fn attempt(attempt: &Attempt, plan: &Plan) -> FactLine {
         Verdict::Unknown => broke(attempt),
         Verdict::Rejected => rejected(attempt),
         Verdict::MissingVariable => missing(attempt),
-        Verdict::OutsideWindow => "it is free text, and no 24-hour window is known to be open".to_owned(),
+        Verdict::OutsideWindow => "it is free text, and no 24-hour window was open".to_owned(),
         Verdict::CouldNotLeave => "it could not leave".to_owned(),
+        Verdict::TierSpent => format!("it could not leave: {TIER_SPENT}"),
     };
     FactLine { step: attempt.step.get() + 1, at: attempt.answered, text: format!("{on}{left}: {what}") }
 }
@@ -111,6 +116,7 @@ pub(super) fn receipt(receipt: &Receipt, channel: Option<Channel>) -> String {
         return format!("{channel} reported {} with code {code}, {meaning}", receipt.state);
     }
     match receipt.detail.as_str() {
+        Receipt::ANSWERED => format!("the person answered on {channel}, and so has read it"),
         "" => format!("{channel} reported {}", receipt.state),
         detail => format!("{channel} reported {} ({})", receipt.state, detail.replace('_', " ")),
     }
@@ -218,7 +224,7 @@ pub(super) fn decision(
             "5: no step leaves after the TTL",
         ),
         Rule::CalledOffUnsent | Rule::CalledOffPresentLast if after.marks.opted_out() && !before.marks.opted_out() => {
-            (opted_out(after), "2: the person's wish")
+            (opted_out(after, fact), "2: the person's wish")
         }
         Rule::CalledOffUnsent => ("The campaign was cancelled before anything had left.".to_owned(), "8: cancelled"),
         Rule::CalledOffPresentLast => (
@@ -236,11 +242,16 @@ pub(super) fn decision(
     }
 }
 
-fn opted_out(after: &Present) -> String {
-    match after.outcome() {
-        Some(_) => "The person had opted out by then: nothing more goes out.".to_owned(),
-        None => "The person had opted out by then: what has been handed over is the last.".to_owned(),
-    }
+fn opted_out(after: &Present, how: &str) -> String {
+    let then = match after.outcome() {
+        Some(_) => "nothing more goes out",
+        None => "what has been handed over is the last",
+    };
+    format!("The person had opted out by then{}: {then}.", in_brackets(how))
+}
+
+fn in_brackets(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(" ({text})") }
 }
 
 fn next_or(before: &Present, plan: &Plan) -> &'static str {
@@ -306,7 +317,8 @@ fn gave_way(
             (format!("Step {}, {on}: {fact}. Now {next}.", before.step), "2: rejected because of this recipient")
         }
         Ending::CouldNotLeave => {
-            (format!("{on} could not leave within its time. Now {next}."), "10: a step that cannot leave")
+            let why = if fact.is_empty() { " within its time".to_owned() } else { format!(": {fact}") };
+            (format!("{on} could not leave{why}. Now {next}."), "10: a step that cannot leave")
         }
         Ending::OutsideWindow => {
             (format!("{on} is free text and the 24-hour window is closed. Now {next}."), "10: outside window")

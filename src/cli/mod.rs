@@ -13,6 +13,7 @@ mod config;
 mod demo;
 mod doctor;
 mod exit;
+mod gap;
 mod ground;
 mod holds;
 mod interrupt;
@@ -20,8 +21,10 @@ mod lane;
 mod message;
 mod noted;
 mod obstacles;
+mod optout;
 mod out;
 mod progress;
+mod reply;
 mod serve;
 mod server;
 mod simulate;
@@ -91,6 +94,12 @@ enum Command {
     /// One message: where it stands, and why.
     #[command(subcommand)]
     Message(message::Command),
+    /// Who wants nothing more: list, add, remove, look up.
+    #[command(subcommand, name = "opt-out")]
+    OptOut(optout::Command),
+    /// What people wrote back.
+    #[command(subcommand)]
+    Reply(reply::Command),
     /// Figures of this machine, each against a limit measured in the same run.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -123,6 +132,8 @@ impl Cli {
             Command::Lane(command) => lane::run(command, &ground()?).await,
             Command::Template(command) => template::run(command, &ground()?).await,
             Command::Message(command) => message::run(command, &ground()?).await,
+            Command::OptOut(command) => optout::run(command, &ground()?).await,
+            Command::Reply(command) => reply::run(command, &ground()?).await,
             Command::Bench(command) => bench::run(command).await,
             Command::Config(command) => config::run(&command, &ground()?),
             Command::Doctor(args) => doctor::run(args, ground()).await,

@@ -18,7 +18,15 @@ pub(super) enum Obstacle {
     /// A lane of it is not configured any more.
     Gone(Stranded),
     NoServer,
+    /// The server turns the provider's receipts away, so what became of messages is not known.
+    Deaf {
+        since: Timestamp,
+    },
 }
+
+const DEAF: &str = "the provider's receipts are turned away, because their proof is not what was agreed on";
+const AGREE: &str = "tell the provider what webhook_authorization or webhook_secret_file says, or put there what the \
+                     provider was told, and start the server again";
 
 /// An obstacle, for JSON.
 #[derive(Debug, Serialize)]
@@ -36,6 +44,7 @@ impl Obstacle {
             Self::Held(hold) => holds::sentence(hold),
             Self::Gone(gone) => stranded::what(gone),
             Self::NoServer => NO_SERVER.to_owned(),
+            Self::Deaf { .. } => DEAF.to_owned(),
         }
     }
 
@@ -43,6 +52,7 @@ impl Obstacle {
     pub(super) fn what_since(&self, now: Timestamp) -> String {
         match self {
             Self::Held(hold) => format!("{}, {} ago", self.what(), about(now.since(hold.since))),
+            Self::Deaf { since } => format!("{}, since {}", self.what(), about(now.since(*since))),
             Self::Gone(_) | Self::NoServer => self.what(),
         }
     }
@@ -52,6 +62,7 @@ impl Obstacle {
             Self::Held(hold) => holds::what_to_do(hold),
             Self::Gone(gone) => stranded::what_to_do(gone, campaign),
             Self::NoServer => START.to_owned(),
+            Self::Deaf { .. } => AGREE.to_owned(),
         }
     }
 
@@ -65,6 +76,7 @@ impl Obstacle {
             Self::Held(hold) => ("held", Some(hold.since.rfc3339())),
             Self::Gone(_) => ("lane gone", None),
             Self::NoServer => ("no server", None),
+            Self::Deaf { since } => ("receipts turned away", Some(since.rfc3339())),
         };
         ObstacleShown { kind, what: self.what(), since, what_to_do: self.what_to_do(campaign) }
     }

@@ -36,7 +36,8 @@ impl ByHand {
             let turnstile = Turnstile::new(Arc::clone(lane), settled.clone(), CancellationToken::new());
             let turnstile = Arc::new(turnstile);
             claimers.push(Claimer::new(Arc::clone(lane), Arc::clone(store), Arc::clone(&turnstile)));
-            workers.push(Arc::new(Worker { lane: Arc::clone(lane), turnstile, settled: settled.clone() }));
+            let (settled, store) = (settled.clone(), Arc::clone(store));
+            workers.push(Arc::new(Worker { lane: Arc::clone(lane), turnstile, settled, store }));
         }
         Self { lanes, claimers, workers, recorder, group: Group::default(), signals }
     }

@@ -13,7 +13,7 @@ use crate::clock::{Chance, Clock};
 use crate::config::{self, SendMode};
 use crate::domain::{BatchId, BatchState, Content, LaneId, MessageKey, Span, StepIndex, Timestamp};
 use crate::provider::Client;
-use crate::store::{Book, Entry, Hold, Marked};
+use crate::store::{Book, Entry, Hold, Marked, Sender};
 use crate::template::Pattern;
 use crate::throttle::{Brake, Holds, Pace, TierWindow};
 
@@ -140,6 +140,11 @@ impl Lane {
 
     pub(super) fn goes_alone(&self, message: MessageKey) -> bool {
         self.alone.contains(message)
+    }
+
+    /// Who we are to those who write to us.
+    pub(super) fn sender(&self) -> Sender {
+        Sender { sub_account: self.config.provider.sub_account.clone(), channel_id: self.config.channel_id.clone() }
     }
 
     /// It went alone, and what came of it is known.

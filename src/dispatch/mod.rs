@@ -74,8 +74,12 @@ pub async fn run(
         let claimer = claimer::Claimer::new(Arc::clone(lane), Arc::clone(&store), Arc::clone(&turnstile));
         crew.spawn(format!("the claimer of lane {name}"), claimer.run(stop.clone()));
         for _ in 0..lane.connections() {
-            let worker =
-                worker::Worker { lane: Arc::clone(lane), turnstile: Arc::clone(&turnstile), settled: settled.clone() };
+            let worker = worker::Worker {
+                lane: Arc::clone(lane),
+                turnstile: Arc::clone(&turnstile),
+                settled: settled.clone(),
+                store: Arc::clone(&store),
+            };
             crew.spawn(format!("a worker of lane {name}"), worker.run());
         }
     }

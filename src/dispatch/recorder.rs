@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::job::Settled;
 use super::lane::Lane;
 use crate::clock::Clock;
-use crate::domain::{Causes, Fault, LaneId, MessageKey, Span, State, StepIndex, Timestamp};
+use crate::domain::{Causes, Fault, LaneId, MessageKey, Msisdn, Span, State, StepIndex, Timestamp, WishFrom};
 use crate::engine::{Answer, Event, Standing, advance};
 use crate::store::{Attempt, Change, Error, Loaded, OptOut, Result, Store};
 
@@ -119,7 +119,12 @@ async fn record(store: &dyn Store, group: &[Settled], now: Timestamp) -> Result<
     // First: who wants no more must not be written to while their message's end is being kept.
     let unwilling: Vec<OptOut> = group.iter().filter_map(|settled| wants_no_more(settled, now)).collect();
     if !unwilling.is_empty() {
+        let people: Vec<Msisdn> = unwilling.iter().map(|wish| wish.msisdn).collect();
         store.opt_out(unwilling).await?;
+        // What waits for them in the hands of whatever lane must not leave either.
+        if let Some(settled) = group.first() {
+            settled.entry.hush(&people);
+        }
     }
     let mut arrived = HashSet::new();
     let mut rest: Vec<&Settled> = group.iter().collect();
@@ -139,7 +144,7 @@ fn wants_no_more(settled: &Settled, now: Timestamp) -> Option<OptOut> {
     let Answer::Refused { fault: Fault::Person, .. } = settled.answer else { return None };
     let code = settled.fact.as_ref().and_then(|fact| fact.code);
     let source = code.map_or_else(|| "answer of the provider".to_owned(), |code| format!("answer with code {code}"));
-    Some(OptOut { msisdn: settled.message.msisdn, since: now, source })
+    Some(OptOut { msisdn: settled.message.msisdn, since: now, from: WishFrom::Provider, source })
 }
 
 /// Parts what is first of its key from what comes after, both in order.

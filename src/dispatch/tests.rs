@@ -40,6 +40,10 @@ impl Transport for Says {
         *self.requests.lock().unwrap() += 1;
         Ok(RawAnswer { status: self.status, retry_after: None, body: self.body.into() })
     }
+
+    async fn details(&self, _: &crate::domain::Umid) -> Result<RawAnswer, Broken> {
+        panic!("dispatch asks nothing")
+    }
 }
 
 struct Desk {
@@ -152,7 +156,7 @@ impl Desk {
         turnstile.fill(jobs);
         turnstile.close();
         let (lane, turnstile) = (Arc::clone(&self.lane), Arc::new(turnstile));
-        Worker { lane, turnstile, settled: self.sender.clone() }.run().await;
+        Worker { lane, turnstile, settled: self.sender.clone(), store: Arc::clone(&self.store) }.run().await;
         self.all_settled()
     }
 

@@ -21,6 +21,7 @@ mod tally;
 mod time;
 mod umid;
 mod unnumbered;
+mod wish;
 mod word;
 mod zone;
 
@@ -40,5 +41,6 @@ pub use tally::{Count, Tallies};
 pub use time::{InvalidSpan, Span, Timestamp};
 pub use umid::Umid;
 pub use unnumbered::without_numbers;
+pub use wish::{Keyword, WishFrom};
 pub use word::UnknownWord;
 pub use zone::Zone;

@@ -47,6 +47,7 @@ const fn word(event: &Event) -> &'static str {
         Event::Receipt { report: Report::Reached(_), .. } => "good news",
         Event::Receipt { report: Report::Failed { .. }, .. } => "bad news",
         Event::Due { .. } => "due",
+        Event::TierSpent { .. } => "tier spent",
         Event::CalledOff(_) => "called off",
     }
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{keep_gap, note_gap};
+use super::gaps::{Ear, keep_gap, note_gap};
 use crate::clock::Clock;
 use crate::dispatch::{Lane, Leaving};
 use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp};
 use crate::engine::Gap;
+use crate::receipts::Door;
 use crate::store::{Beat, Book, Entry, Result, Store};
 use crate::throttle::Holds;
 use crate::timers::Gaps;
@@ -33,6 +34,7 @@ pub(super) struct Parts {
     pub(super) holds: Arc<Holds>,
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) gaps: Arc<Gaps>,
+    pub(super) door: Arc<Door>,
     /// Gaps that others have found: they hold already, and are still to be written down.
     pub(super) missed: mpsc::Receiver<Missed>,
     pub(super) clock: Arc<dyn Clock>,
@@ -56,11 +58,14 @@ pub(super) struct Watch {
     /// What each batch in play had handed over at the last beat, and whether it was moving then.
     hand_overs: HashMap<BatchId, (u64, bool)>,
     unwritten: Vec<Missed>,
+    ear: Ear,
+    deaf_since: Option<Timestamp>,
 }
 
 impl Watch {
     pub(super) fn new(parts: Parts) -> Self {
         let (beaten_at, drift) = (parts.clock.now(), parts.clock.drift());
+        let ear = Ear::new(Arc::clone(&parts.gaps));
         Self {
             parts,
             obeyed: 0,
@@ -71,6 +76,8 @@ impl Watch {
             drift,
             hand_overs: HashMap::new(),
             unwritten: Vec::new(),
+            ear,
+            deaf_since: None,
         }
     }
 
@@ -129,6 +136,7 @@ impl Watch {
             keep_gap(self.parts.store.as_ref(), *gap, *filled).await?;
             self.unwritten.remove(0);
         }
+        self.deaf_since = self.ear.look(self.parts.store.as_ref(), now).await?;
         if has_news || now.since(self.beaten_at) >= BEAT {
             self.beat(now).await?;
         }
@@ -187,7 +195,20 @@ impl Watch {
             self.hand_overs = hand_overs;
             self.beaten_at = now;
         }
-        self.parts.store.beat(Beat { node: self.parts.node, now, noted: self.noted, pace }).await?;
+        let beat = Beat {
+            node: self.parts.node,
+            now,
+            noted: self.noted,
+            pace,
+            listening_until: self.parts.gaps.listening_until(now),
+            deaf_since: self.deaf_since,
+            turned_away: self.parts.door.take_counts(),
+        };
+        let counts = beat.turned_away.clone();
+        if let Err(error) = self.parts.store.beat(beat).await {
+            self.parts.door.put_back(&counts);
+            return Err(error);
+        }
         // What can be written now can be read again by whoever comes next, receipts too.
         self.unwritten.extend(self.parts.gaps.sure(self.parts.clock.now()));
         Ok(())
@@ -206,6 +227,7 @@ mod tests {
     use crate::config::Config;
     use crate::dispatch;
     use crate::provider::{Broken, Client, Endpoint, RawAnswer, Transport};
+    use crate::receipts::Proofs;
     use crate::store::{self, Hold};
     use crate::throttle::{Bucket, Pace};
 
@@ -215,6 +237,10 @@ mod tests {
     #[async_trait::async_trait]
     impl Transport for NobodyThere {
         async fn post(&self, _: Endpoint, _: Vec<u8>) -> std::result::Result<RawAnswer, Broken> {
+            Err(Broken { may_have_left: false, why: "nobody is there".to_owned() })
+        }
+
+        async fn details(&self, _: &crate::domain::Umid) -> std::result::Result<RawAnswer, Broken> {
             Err(Broken { may_have_left: false, why: "nobody is there".to_owned() })
         }
     }
@@ -239,8 +265,8 @@ mod tests {
                     [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"10/s\"\n";
         let path = std::path::Path::new("volley.toml");
         let none = std::iter::empty::<(&str, String)>();
-        let config = Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config;
-        let config = config.lane("sms").unwrap().clone();
+        let whole = Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config;
+        let config = whole.lane("sms").unwrap().clone();
         let id = store.lanes(vec![("sms".to_owned(), config.channel)]).await.unwrap()[0].id;
         let (book, holds) = (Arc::new(Book::new(Arc::clone(&store))), Arc::new(Holds::default()));
         let lane = Arc::new(Lane::new(dispatch::Parts {
@@ -257,7 +283,10 @@ mod tests {
         let (node, _) = store.start_node(clock.now()).await.unwrap();
         let (_, missed) = mpsc::channel(1);
         let gaps = Arc::new(Gaps::new(clock.now()));
-        let watch = Watch::new(Parts { node, store, book, holds, lanes: vec![Arc::clone(&lane)], gaps, missed, clock });
+        let proofs = Proofs::new(&whole.provider);
+        let door = Arc::new(Door::new(proofs, Arc::clone(&store), Arc::clone(&clock), Arc::new(|_| {})));
+        let lanes = vec![Arc::clone(&lane)];
+        let watch = Watch::new(Parts { node, store, book, holds, lanes, gaps, door, missed, clock });
         (watch, lane, manual)
     }
 

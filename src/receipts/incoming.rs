@@ -6,9 +6,18 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use hashbrown::HashSet;
 
+use super::answers::{Answer, ways};
 use crate::domain::{AttemptId, Channel, Msisdn, Timestamp, Umid, without_numbers};
-use crate::store::{Key, Stray, StrayKind};
+use crate::optout::Words;
+use crate::store::{Inbound, Key, Receipt, Stray, StrayKind};
 use crate::wire::{self, Event, Report};
+
+/// What is known before anything comes: which subaccounts are ours, and which words mean a wish.
+#[derive(Debug, Default)]
+pub(super) struct Ours {
+    pub(super) subaccounts: HashSet<String>,
+    pub(super) words: Words,
+}
 
 /// A receipt, with everything that may lead to its attempt.
 #[derive(Debug, Clone)]
@@ -25,12 +34,22 @@ pub(super) struct Incoming {
     pub(super) detail: String,
     pub(super) code: u32,
     pub(super) received: Timestamp,
-    /// The body that it came in, and its place there: what goes among the strays, should it lead nowhere.
-    raw: (Arc<Body>, usize),
+    /// What goes among the strays, should it lead nowhere.
+    raw: Raw,
+    /// Where this is no receipt but a person's answer: the message that is answered, by the provider's id.
+    reply_to: Option<String>,
 }
 
-/// A body that events have come in. What carries our own id or a known umid hardly ever leads nowhere, so it is only
-/// taken apart once more where somebody asks for the events as they were.
+/// An event as it came.
+#[derive(Debug, Clone)]
+enum Raw {
+    /// The body that it came in, and its place there.
+    In(Arc<Body>, usize),
+    Told(Box<str>),
+}
+
+/// A body that events have come in. Hardly any leads nowhere, so it is only taken apart once more where somebody asks for
+/// the events as they were.
 #[derive(Debug)]
 struct Body {
     bytes: Bytes,
@@ -45,34 +64,42 @@ impl Body {
     }
 }
 
-/// What a body holds: receipts of ours, and what is only kept.
+/// What a body holds: receipts of ours, what people wrote to us, and what is only kept.
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
     pub(super) receipts: Vec<Incoming>,
+    pub(super) answers: Vec<Answer>,
     pub(super) strays: Vec<Stray>,
 }
 
-/// Reads a body. Nothing in it is lost: what is no receipt of ours becomes a stray with its reason. Without a list of
-/// our subaccounts every receipt is taken for ours.
-pub(super) fn parse(bytes: Bytes, ours: Option<&HashSet<String>>, now: Timestamp) -> Parsed {
+/// Reads a body. Nothing in it is lost: what is not for us becomes a stray with its reason. Where nobody says what is
+/// ours, every receipt is.
+pub(super) fn parse(bytes: Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed {
     let mut parsed = Parsed::default();
     let whole = Arc::new(Body { bytes, events: OnceLock::new() });
     let body: &[u8] = &whole.bytes;
     let stray =
         |kind, umid: Option<&str>, raw: String| Stray { kind, received: now, umid: umid.map(str::to_owned), raw };
+    let foreign = |subaccount: Option<&str>| {
+        subaccount.is_some_and(|subaccount| ours.is_some_and(|ours| !ours.subaccounts.contains(subaccount)))
+    };
     for (place, event) in wire::parse_events(body).into_iter().enumerate() {
         match event {
             Event::Receipt(receipt) => {
                 let umid = receipt.umid.as_deref();
-                let foreign =
-                    receipt.sub_account_id.as_deref().is_some_and(|sub| ours.is_some_and(|ours| !ours.contains(sub)));
-                if foreign {
+                if foreign(receipt.sub_account_id.as_deref()) {
                     parsed.strays.push(stray(StrayKind::OtherSubaccount, umid, whole.event(place)));
                 } else {
-                    parsed.receipts.push(Incoming::new(&receipt, now, (Arc::clone(&whole), place)));
+                    parsed.receipts.push(Incoming::of(&receipt, now, Raw::In(Arc::clone(&whole), place)));
                 }
             }
-            Event::Inbound(_) | Event::Business(_) => {
+            Event::Inbound { inbound, raw } => match ours {
+                Some(ours) if !foreign(inbound.sub_account_id.as_deref()) => {
+                    parsed.answers.push(Answer::new(&inbound, raw, &ours.words, now));
+                }
+                _ => parsed.strays.push(stray(StrayKind::OtherSubaccount, inbound.umid.as_deref(), raw.to_owned())),
+            },
+            Event::Business(_) => {
                 parsed.strays.push(stray(StrayKind::OtherType, None, String::from_utf8_lossy(body).into_owned()));
             }
             Event::Other { raw, .. } => parsed.strays.push(stray(StrayKind::OtherType, None, raw.to_owned())),
@@ -90,7 +117,14 @@ fn word(text: &str) -> String {
 }
 
 impl Incoming {
-    fn new(receipt: &wire::Receipt<'_>, now: Timestamp, raw: (Arc<Body>, usize)) -> Self {
+    /// A receipt that was told otherwise than by a webhook.
+    pub(super) fn new(receipt: &wire::Receipt<'_>, now: Timestamp) -> Self {
+        let mut raw = Vec::new();
+        receipt.append_event(&mut raw);
+        Self::of(receipt, now, Raw::Told(String::from_utf8_lossy(&raw).into()))
+    }
+
+    fn of(receipt: &wire::Receipt<'_>, now: Timestamp, raw: Raw) -> Self {
         let attempt = receipt.client_message_id.as_deref().and_then(|id| id.parse().ok());
         Self {
             attempt,
@@ -102,14 +136,48 @@ impl Incoming {
             stamp: receipt.at().unwrap_or(now),
             state: word(&receipt.status.state),
             detail: word(receipt.status.detail.as_deref().unwrap_or_default()),
-            code: receipt.status.error_code.and_then(|code| u32::try_from(code).ok()).unwrap_or(0),
+            code: match receipt.report() {
+                // The one that decides, and so the one that is kept.
+                Report::Negative { code } => code,
+                _ => receipt.status.error_code,
+            }
+            .and_then(|code| u32::try_from(code).ok())
+            .unwrap_or(0),
             received: now,
             raw,
+            reply_to: None,
         }
+    }
+
+    /// Whoever answers a message has read it.
+    pub(super) fn answer(reply_to: String, inbound: &Inbound) -> Self {
+        Self {
+            attempt: None,
+            named: false,
+            umid: None,
+            msisdn: inbound.msisdn,
+            channel: inbound.channel,
+            report: Report::Read,
+            stamp: inbound.said,
+            state: "read".to_owned(),
+            detail: Receipt::ANSWERED.to_owned(),
+            code: 0,
+            received: inbound.received,
+            raw: Raw::Told(Box::default()),
+            reply_to: Some(reply_to),
+        }
+    }
+
+    pub(super) const fn is_answer(&self) -> bool {
+        self.reply_to.is_some()
     }
 
     /// The keys to look for it with, surest first.
     pub(super) fn keys(&self) -> [Option<Key>; 3] {
+        if let Some(reply_to) = &self.reply_to {
+            let [ours, theirs] = ways(reply_to);
+            return [None, Some(ours), Some(theirs)];
+        }
         [
             self.attempt.map(Key::Attempt),
             self.umid.clone().map(Key::Umid),
@@ -119,8 +187,10 @@ impl Incoming {
     }
 
     pub(super) fn into_stray(self, kind: StrayKind) -> Stray {
-        let (body, place) = self.raw;
-        let raw = body.event(place);
+        let raw = match self.raw {
+            Raw::In(body, place) => body.event(place),
+            Raw::Told(told) => told.into_string(),
+        };
         Stray { kind, received: self.received, umid: self.umid.map(|umid| umid.as_str().to_owned()), raw }
     }
 }

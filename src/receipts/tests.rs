@@ -1,5 +1,7 @@
 //! Receipts that come before what they belong to, on a database in memory and a clock that is moved by hand.
 
+mod samples;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,6 +14,7 @@ use crate::domain::{
     Present, Recipient, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
 };
 use crate::engine::{Answer, Event, Standing, advance};
+use crate::optout::Words;
 use crate::store::{
     self, Attempt, Book, Claim, Loaded, NewAudience, NewBatch, Spread, Start, Store, Stray, StrayKind, Verdict,
 };
@@ -96,6 +99,7 @@ impl Desk {
             Arc::clone(&store),
             Arc::clone(&book),
             ["acme".to_owned()],
+            Words::default(),
             Arc::clone(&clock) as Arc<dyn Clock>,
             Arc::new(Chance::seeded(1)),
         );
@@ -157,7 +161,7 @@ impl Desk {
         let mut body = Vec::new();
         receipt.append_event(&mut body);
         let parsed = parse(body.into(), None, self.clock.now());
-        self.applier.apply(parsed.receipts, parsed.strays).await.unwrap();
+        self.applier.apply(parsed).await.unwrap();
     }
 
     async fn strays(&self) -> usize {
@@ -240,7 +244,7 @@ async fn however_many_strays_there_are_each_is_tried_again() {
     let umid = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"first","channel":"viber",
         "status":{"state":"undelivered","errorCode":2008}}}"#;
     let parsed = parse(umid.into(), None, now);
-    desk.applier.apply(parsed.receipts, parsed.strays).await.unwrap();
+    desk.applier.apply(parsed).await.unwrap();
     let claimed = desk.claim().await;
     desk.answer(&claimed, "first").await;
 

@@ -6,6 +6,7 @@
 //! what is held always holds; after the storm everything comes to rest.
 //! May not: be part of the program: it is compiled for tests alone.
 
+mod asking;
 mod fate;
 mod holds;
 mod net;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::clock::{Clock, ManualClock};
-use crate::domain::{AttemptId, Channel, Fault, Span, Status, Timestamp};
+use crate::domain::{AttemptId, Channel, Fault, Span, Status, Timestamp, Umid};
 use crate::provider::{Broken, Endpoint, RawAnswer, Transport};
 use crate::simulator::{Call, Method, Model, REPEATS, Reply};
 use crate::wire::{self, Report, codes};
@@ -113,6 +113,10 @@ impl Transport for Line {
         let answered = self.0.lock().post(to, &body);
         // Whoever goes on after the line is gone has died.
         answered.await.unwrap_or_else(|_| std::process::abort())
+    }
+
+    async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
+        self.0.lock().details(umid)
     }
 }
 
@@ -286,6 +290,21 @@ impl Inner {
         }
         let retry_after = retry_after.map(|seconds| Span::from_secs(i64::from(seconds)));
         Ok(RawAnswer { status, retry_after, body: answer.into() })
+    }
+
+    /// What the provider knows of a message, unless the line fails.
+    fn details(&mut self, umid: &Umid) -> Result<RawAnswer, Broken> {
+        if self.hits(self.trouble.refused) {
+            return Err(Broken { may_have_left: false, why: "connection refused".to_owned() });
+        }
+        let (now, path) = (self.clock.now(), format!("/api/v1/subaccounts/acme/messages/{}", umid.as_str()));
+        let call = Call { method: Method::Get, path: &path, authorization: Some("Bearer test"), body: b"" };
+        match self.model.call(&call, now).reply {
+            Reply::Response { status, body, .. } => Ok(RawAnswer { status, retry_after: None, body: body.into() }),
+            Reply::CutBeforeReading | Reply::CutAfterReading => {
+                Err(Broken { may_have_left: true, why: "connection reset".to_owned() })
+            }
+        }
     }
 
     /// Keeps account of what the provider did with a request.

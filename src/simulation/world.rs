@@ -14,7 +14,7 @@ use super::scene::{LANES, Scene, number, one_of};
 use crate::campaign::{Draft, Launcher};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
-use crate::domain::{BatchState, Msisdn, Span, Timestamp};
+use crate::domain::{BatchState, Msisdn, Span, Timestamp, WishFrom};
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::Transport;
 use crate::simulator::Model;
@@ -269,7 +269,7 @@ impl World {
             }
             Act::OptOut(person) => {
                 let msisdn = Msisdn::try_from(number(person)).unwrap();
-                let person = OptOut { msisdn, since: now, source: "a person".to_owned() };
+                let person = OptOut { msisdn, since: now, from: WishFrom::Operator, source: "a person".to_owned() };
                 self.store.opt_out(vec![person]).await.unwrap();
                 self.holds.opted_out.entry(msisdn).or_insert(now);
             }

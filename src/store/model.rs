@@ -122,6 +122,9 @@ pub struct TierUse {
     pub places: u32,
     /// Whoever has taken a place later than this holds it still.
     pub since: Timestamp,
+    /// Queues in which whoever gets no place does not wait for one. Named only where the tier is spent: a place that
+    /// another claim holds for the moment may come back.
+    pub impatient: Vec<(BatchId, StepIndex)>,
 }
 
 /// A message in the hands of the one who claimed it.
@@ -140,6 +143,8 @@ pub struct ClaimedSet {
     /// Queues of which all that was looked at waits for a place in the tier. A queue that is named nowhere here may hold
     /// more for the next claim.
     pub kept_back: Vec<(BatchId, StepIndex)>,
+    /// Messages of impatient queues that got no place, as they stand: in their queues still.
+    pub without_place: Vec<Loaded>,
 }
 
 /// A queue with nothing left that might leave now: it held less than was asked for, and the tier kept nothing back.
@@ -166,6 +171,8 @@ pub enum Key {
     /// It carries our own id.
     Attempt(AttemptId),
     Umid(Umid),
+    /// The id of something that a person wrote, which leads to what that is on.
+    Inbound(String),
     /// Nothing but a number and a channel: the only unknown attempt there adopts it.
     Number(Msisdn, Channel),
 }
@@ -208,13 +215,6 @@ impl Hold {
     }
 }
 
-#[derive(Debug, Clone)]
-pub struct OptOut {
-    pub msisdn: Msisdn,
-    pub since: Timestamp,
-    pub source: String,
-}
-
 /// A sign of life.
 #[derive(Debug, Clone)]
 pub struct Beat {
@@ -223,6 +223,47 @@ pub struct Beat {
     pub noted: u64,
     /// Hand-overs a second of each batch that is sending.
     pub pace: Vec<(BatchId, f64)>,
+    /// The watermark: everything that the provider said up to then was taken.
+    pub listening_until: Timestamp,
+    /// Since when receipts of ours are turned away.
+    pub deaf_since: Option<Timestamp>,
+    /// What was turned away since the last beat.
+    pub turned_away: Vec<Turned>,
+}
+
+impl Beat {
+    /// Of a node that listens and has nothing else to tell.
+    pub const fn of(node: i64, now: Timestamp, noted: u64) -> Self {
+        Self { node, now, noted, pace: Vec::new(), listening_until: now, deaf_since: None, turned_away: Vec::new() }
+    }
+}
+
+/// Why a webhook was turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnedAway {
+    Signature = 0,
+    Nothing = 1,
+    TooLarge = 2,
+}
+
+impl TurnedAway {
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Signature),
+            1 => Some(Self::Nothing),
+            2 => Some(Self::TooLarge),
+            _ => None,
+        }
+    }
+}
+
+/// How many webhooks were turned away for one reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turned {
+    pub why: TurnedAway,
+    pub count: u64,
+    pub since: Timestamp,
+    pub latest: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -230,6 +271,41 @@ pub struct Node {
     pub id: i64,
     pub seen_at: Timestamp,
     pub noted: u64,
+    /// Since when it turns receipts of ours away.
+    pub deaf_since: Option<Timestamp>,
+}
+
+/// That the provider was asked about an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    pub key: MessageKey,
+    pub step: StepIndex,
+    /// How often.
+    pub tries: u16,
+    pub at: Timestamp,
+    /// Not before then once more.
+    pub again: Timestamp,
+    /// Whether the provider knew how far the attempt has come.
+    pub said: bool,
+}
+
+/// An attempt to ask about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    pub key: MessageKey,
+    pub step: StepIndex,
+    /// Without it nothing can be asked.
+    pub umid: Option<Umid>,
+    pub asked: Option<Asked>,
+}
+
+/// How the asking goes, for one subaccount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asking {
+    pub sub_account: String,
+    pub at: Timestamp,
+    /// What keeps the provider from answering.
+    pub trouble: Option<String>,
 }
 
 /// Something that people should be able to read later.

@@ -2,7 +2,7 @@
 
 use volley::campaign::Launched;
 use volley::clock::Clock;
-use volley::domain::{Channel, MessageKey, Present, Span, State, StepIndex};
+use volley::domain::{Channel, MessageKey, Present, Span, State, StepIndex, WishFrom};
 use volley::store::{Hold, OptOut};
 
 use crate::support::by_hand::{ByHand, Says, is_awaiting};
@@ -94,7 +94,7 @@ impl Scene {
 
     async fn opts_out(&self) {
         let (msisdn, since) = (self.world.message(self.key).await.msisdn, self.world.clock.now());
-        let wish = OptOut { msisdn, since, source: "STOP".to_owned() };
+        let wish = OptOut { msisdn, since, from: WishFrom::Operator, source: "STOP".to_owned() };
         self.world.store.opt_out(vec![wish]).await.unwrap();
     }
 
@@ -126,7 +126,7 @@ impl Scene {
 }
 
 const CANCELLED: &str = "The campaign was cancelled: what has been handed over is the last.";
-const OPTED_OUT: &str = "The person had opted out by then: what has been handed over is the last.";
+const OPTED_OUT: &str = "The person had opted out by then (STOP, 2027-01-15 ";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_cancelled_before_it_left_says_so() {
@@ -219,7 +219,7 @@ async fn whoever_opts_out_before_anything_has_left_gets_nothing() {
     scene.opts_out().await;
     scene.pass(Span::from_secs(600)).await;
     scene.until("skipped", is_done).await;
-    scene.tells(&["Launched", "Not sent: the person has opted out."]).await;
+    scene.tells(&["Launched", "Not sent: the person has opted out (STOP, 2027-01-15 "]).await;
     scene.stop().await;
 }
 

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod answers;
 mod architecture;
 mod cli;
+mod deaf;
 mod decide;
 mod explain;
 mod full_load;

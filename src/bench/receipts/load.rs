@@ -67,7 +67,7 @@ impl Arrivals {
         let stretch = self.spread.clamp(1, BLOCK);
         let start = place - place % stretch;
         let length = stretch.min(BLOCK - start);
-        let n = start + if length % 7_919 == 0 { place - start } else { (place - start) * 7_919 % length };
+        let n = start + if length.is_multiple_of(7_919) { place - start } else { (place - start) * 7_919 % length };
         (block * BLOCK + n, state as usize)
     }
 

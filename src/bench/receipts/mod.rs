@@ -24,7 +24,6 @@ use crate::api;
 use crate::clock::{Chance, Clock};
 use crate::domain::Count;
 use crate::node::{Node, Parts};
-use crate::receipts::Proofs;
 use crate::store::{self, StrayKind};
 use crate::wire;
 
@@ -51,14 +50,13 @@ pub async fn product(database: &Path, load: &Load, clock: Arc<dyn Clock>, chance
     let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
     let nothing = dispatch::Load { messages: 0, connections: ONE, batch: ONE, receipts: 0 };
     let config = Arc::new(config(&nothing, "http://127.0.0.1:9")?);
-    let parts = Parts { config: Arc::clone(&config), store: Arc::clone(&store), clock: Arc::clone(&clock), chance };
+    let parts = Parts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance };
     let mut node = Node::start(parts).await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let stop_api = CancellationToken::new();
     let intake = node.intake().ok_or("the node takes no receipts")?;
-    let proofs = Proofs::new(&config.provider);
-    let serving = api::serve(listener, intake, proofs, Arc::clone(&store), Arc::clone(&clock), stop_api.clone());
+    let serving = api::serve(listener, intake, node.door(), Arc::clone(&store), stop_api.clone());
     let serving = tokio::spawn(serving);
     let measured = from_another_process(load, &address.to_string(), clock.as_ref()).await?;
     node.stop_sending().await;

@@ -2,6 +2,7 @@
 
 mod find;
 mod list;
+mod strays;
 
 use anyhow::Context;
 
@@ -52,6 +53,8 @@ Examples:
         #[arg(long, exclusive = true)]
         rules: bool,
     },
+    /// Receipts that belong to no message of ours, each with the provider's umid.
+    Strays(strays::Args),
 }
 
 /// What the numbers in a story stand for.
@@ -71,6 +74,7 @@ const RULES: [&str; 10] = [
 pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
     match command {
         Command::List(args) => return list::run(args, ground).await,
+        Command::Strays(args) => return strays::run(args, ground).await,
         Command::Explain { which: None, .. } => {
             out::lines(RULES.iter().zip(1..).map(|(rule, number)| format!("{number:>2}  {rule}")))?;
         }

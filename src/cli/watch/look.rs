@@ -2,6 +2,7 @@
 
 use crate::campaign::{Report, Show, Stranded};
 use crate::cli::Ground;
+use crate::cli::gap::Waived;
 use crate::cli::obstacles::Obstacle;
 use crate::domain::{BatchId, BatchState, Content, Plan, Timestamp};
 use crate::store::{Batch, Hold, Store};
@@ -17,6 +18,8 @@ pub(in crate::cli) struct Look {
     /// Whether a server is running on this database.
     pub(in crate::cli) server: bool,
     pub(in crate::cli) next_due: Option<Timestamp>,
+    /// Deadlines that fell into a time in which no receipt could be taken.
+    pub(in crate::cli) waived: Option<Waived>,
 }
 
 /// Looks again and again; what never changes is read once.
@@ -41,7 +44,8 @@ impl<'a> Looking<'a> {
         let batch = store.batch(self.id).await?.ok_or_else(|| anyhow::anyhow!("the campaign is gone"))?;
         let tallies = store.tallies(self.id).await?;
         let at = self.ground.now();
-        let server = !self.ground.nodes(store).await?.is_empty();
+        let nodes = self.ground.nodes(store).await?;
+        let (server, deaf_since) = (!nodes.is_empty(), nodes.iter().filter_map(|node| node.deaf_since).min());
         let stranded = Stranded::of(&batch, &self.plan, &tallies, &self.ground.config);
         let mut show = Show::new(&batch, &tallies, self.allowed, stranded);
         if !server {
@@ -59,8 +63,10 @@ impl<'a> Looking<'a> {
             _ => false,
         };
         obstacles.extend((!server && !is_over).then_some(Obstacle::NoServer));
+        obstacles.extend(deaf_since.filter(|_| !is_over).map(|since| Obstacle::Deaf { since }));
         let next_due = store.next_due(self.id).await?;
-        Ok(Look { at, batch, show, report, obstacles, server, next_due })
+        let waived = Waived::read(store, &self.plan, &tallies).await?;
+        Ok(Look { at, batch, show, report, obstacles, server, next_due, waived })
     }
 
     fn concerns(&self, hold: &Hold) -> bool {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::campaign::report::is_incomplete;
 use super::campaign::{Until, find};
+use super::gap::Waived;
 use super::interrupt::Interrupts;
 use super::obstacles::{Obstacle, ObstacleShown};
 use super::out::{self, Screen, To};
@@ -197,6 +198,9 @@ pub(super) struct Shown<'a> {
     starts_at: Option<String>,
     server: bool,
     obstacles: Vec<ObstacleShown>,
+    /// Deadlines that fell into a time in which no receipt could be taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waived: Option<&'a Waived>,
 }
 
 impl<'a> Shown<'a> {
@@ -206,6 +210,7 @@ impl<'a> Shown<'a> {
             starts_at: look.batch.starts_at.map(Timestamp::rfc3339),
             server: look.server,
             obstacles: look.obstacles.iter().map(|obstacle| obstacle.shown(&look.show.name)).collect(),
+            waived: look.waived.as_ref(),
         }
     }
 }

@@ -253,7 +253,7 @@ async fn people_write_back_when_told_to() {
     world.post("/simulator/inbound", &json!({"msisdn": "+6591234567", "text": "STOP"})).await.unwrap();
     let hook = hooks.recv().await.unwrap();
     let events = parse_events(&hook.body);
-    let crate::wire::Event::Inbound(inbound) = &events[0] else { panic!("{events:?}") };
+    let crate::wire::Event::Inbound { inbound, .. } = &events[0] else { panic!("{events:?}") };
     assert_eq!(inbound.words().collect::<Vec<_>>(), ["STOP"]);
     hook.answer.send(StatusCode::OK).unwrap();
     let event = json!({"eventId": "e-1", "eventType": "template_status_update", "eventDetails": {}});

@@ -1,6 +1,7 @@
 //! Lanes, holds, and people who want nothing more.
 
 use super::*;
+use crate::domain::WishFrom;
 use crate::store::{Hold, OptOut};
 
 for_every_store!(
@@ -68,7 +69,12 @@ async fn holding_and_releasing_raise_the_sequence_and_can_be_read_later(desk: De
 
 async fn an_opt_out_counts_from_the_first_time(desk: Desk) {
     let before = desk.seq().await.unwrap();
-    let wish = |n, second| OptOut { msisdn: person(n), since: at(second), source: "STOP".to_owned() };
+    let wish = |n, second| OptOut {
+        msisdn: person(n),
+        since: at(second),
+        from: WishFrom::Operator,
+        source: "STOP".to_owned(),
+    };
     desk.opt_out(vec![wish(3, 1), wish(1, 1), wish(3, 2)]).await.unwrap();
     desk.opt_out(vec![wish(1, 5)]).await.unwrap();
     let asked = vec![person(9), person(3), person(1), person(3)];

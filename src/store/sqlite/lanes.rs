@@ -1,13 +1,12 @@
-//! Lanes and what keeps them from sending: holds and opt-outs.
+//! Lanes, and the holds that keep them from sending.
 
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::batches::bump;
-use super::messages::number;
-use super::rows::{Bound, for_values, json_list, maybe_small, moment, msisdn, small, word};
-use crate::domain::{Channel, LaneId, Msisdn, Timestamp};
-use crate::store::{Event, Hold, Lane, OptOut};
+use super::rows::{Bound, for_values, maybe_small, moment, small, word};
+use crate::domain::{Channel, LaneId, Timestamp};
+use crate::store::{Event, Hold, Lane};
 
 pub(super) async fn lanes(connection: &mut SqliteConnection, lanes: Vec<(String, Channel)>) -> Work<Vec<Lane>> {
     for_values(
@@ -97,42 +96,4 @@ pub(super) async fn release(
         bump(connection).await?;
     }
     Ok(u32::try_from(lifted).unwrap_or(u32::MAX))
-}
-
-pub(super) async fn opt_out(connection: &mut SqliteConnection, people: &[OptOut]) -> Work<()> {
-    for_values(
-        connection,
-        "INSERT INTO opt_out (msisdn, since, source)",
-        "ON CONFLICT DO NOTHING",
-        3,
-        people,
-        |query: Bound<'_>, person| {
-            query.bind(number(person.msisdn)).bind(person.since.millis()).bind(person.source.clone())
-        },
-    )
-    .await?;
-    bump(connection).await?;
-    Ok(())
-}
-
-pub(super) async fn opted_out(connection: &mut SqliteConnection, people: &[Msisdn]) -> Work<Vec<Msisdn>> {
-    let rows =
-        sqlx::query("SELECT msisdn FROM opt_out WHERE msisdn IN (SELECT value FROM json_each(?1)) ORDER BY msisdn")
-            .bind(json_list(people.iter().copied().map(number)))
-            .fetch_all(connection)
-            .await?;
-    rows.iter().map(|row| msisdn(row, "msisdn")).collect()
-}
-
-pub(super) async fn opt_outs(
-    connection: &mut SqliteConnection,
-    after: Option<Msisdn>,
-    limit: u32,
-) -> Work<Vec<Msisdn>> {
-    let rows = sqlx::query("SELECT msisdn FROM opt_out WHERE msisdn > ?1 ORDER BY msisdn LIMIT ?2")
-        .bind(after.map_or(0, number))
-        .bind(limit)
-        .fetch_all(connection)
-        .await?;
-    rows.iter().map(|row| msisdn(row, "msisdn")).collect()
 }

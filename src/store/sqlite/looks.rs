@@ -85,12 +85,12 @@ pub(super) const DUE: &str = packed!(
 pub(super) async fn due(
     connection: &mut SqliteConnection,
     batch: BatchId,
-    now: Timestamp,
+    until: Timestamp,
     after: Option<(Timestamp, u32)>,
     limit: u32,
 ) -> Work<Vec<Loaded>> {
     let (due, n) = after.map_or((i64::MIN, -1), |(due, n)| (due.millis(), i64::from(n)));
-    let query = sqlx::query(DUE).bind(batch.0).bind(now.millis()).bind(limit).bind(due).bind(n);
+    let query = sqlx::query(DUE).bind(batch.0).bind(until.millis()).bind(limit).bind(due).bind(n);
     let mut all = all_loaded(&lines(connection, query).await?)?;
     all.sort_unstable_by_key(|message| (message.present.timer(), message.key.n));
     Ok(all)

@@ -3,9 +3,9 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
-use super::rows::{maybe_moment, moment, small};
-use crate::domain::Timestamp;
-use crate::store::{Beat, Event, Node};
+use super::rows::{maybe_moment, moment, small, word};
+use crate::domain::{Span, Timestamp};
+use crate::store::{Beat, Event, Node, Turned, TurnedAway};
 
 pub(super) async fn start(connection: &mut SqliteConnection, now: Timestamp) -> Work<(i64, Option<Timestamp>)> {
     let row = sqlx::query("SELECT max(listening_until) AS until FROM node").fetch_one(&mut *connection).await?;
@@ -24,12 +24,25 @@ pub(super) async fn start(connection: &mut SqliteConnection, now: Timestamp) -> 
 }
 
 pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<()> {
-    sqlx::query("UPDATE node SET seen_at = ?2, listening_until = ?2, noted_seq = ?3 WHERE id = ?1")
+    sqlx::query("UPDATE node SET seen_at = ?2, noted_seq = ?3, listening_until = ?4, deaf_since = ?5 WHERE id = ?1")
         .bind(beat.node)
         .bind(beat.now.millis())
         .bind(beat.noted.cast_signed())
+        .bind(beat.listening_until.millis())
+        .bind(beat.deaf_since.map(Timestamp::millis))
         .execute(&mut *connection)
         .await?;
+    for turned in beat.turned_away {
+        // One row for each reason: a handful.
+        sqlx::query(TURN_AWAY)
+            .bind(turned.why as i64)
+            .bind(turned.count.cast_signed())
+            .bind(turned.since.millis())
+            .bind(turned.latest.millis())
+            .bind((turned.since - A_DAY).millis())
+            .execute(&mut *connection)
+            .await?;
+    }
     for (batch, pace) in beat.pace {
         // One row for each batch that is sending now: a handful.
         sqlx::query("UPDATE batch SET pace = ?2, pace_at = ?3 WHERE id = ?1")
@@ -42,10 +55,30 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
     Ok(())
 }
 
-pub(super) async fn stop(connection: &mut SqliteConnection, node: i64, now: Timestamp) -> Work<()> {
+/// After a day without any, counting begins anew.
+const A_DAY: Span = Span::from_secs(86_400);
+const TURN_AWAY: &str = "INSERT INTO turned_away (why, n, since, latest) VALUES (?1, ?2, ?3, ?4)
+     ON CONFLICT (why) DO UPDATE SET n = excluded.n + iif(latest < ?5, 0, n),
+     since = iif(latest < ?5, excluded.since, since), latest = excluded.latest";
+
+pub(super) async fn turned_away(connection: &mut SqliteConnection) -> Work<Vec<Turned>> {
+    let rows = sqlx::query("SELECT why, n, since, latest FROM turned_away ORDER BY why").fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Turned {
+                why: word(row, "why", TurnedAway::from_code)?,
+                count: small(row, "n")?,
+                since: moment(row, "since")?,
+                latest: moment(row, "latest")?,
+            })
+        })
+        .collect()
+}
+
+pub(super) async fn stop(connection: &mut SqliteConnection, node: i64, listening_until: Timestamp) -> Work<()> {
     sqlx::query("UPDATE node SET stopped = 1, seen_at = ?2, listening_until = ?2 WHERE id = ?1")
         .bind(node)
-        .bind(now.millis())
+        .bind(listening_until.millis())
         .execute(connection)
         .await?;
     Ok(())
@@ -72,13 +105,20 @@ pub(super) async fn gaps(connection: &mut SqliteConnection) -> Work<Vec<(Timesta
 }
 
 pub(super) async fn live(connection: &mut SqliteConnection, since: Timestamp) -> Work<Vec<Node>> {
-    let rows = sqlx::query("SELECT id, seen_at, noted_seq FROM node WHERE stopped = 0 AND seen_at >= ?1 ORDER BY id")
-        .bind(since.millis())
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::query(
+        "SELECT id, seen_at, noted_seq, deaf_since FROM node WHERE stopped = 0 AND seen_at >= ?1 ORDER BY id",
+    )
+    .bind(since.millis())
+    .fetch_all(connection)
+    .await?;
     rows.iter()
         .map(|row| {
-            Ok(Node { id: row.try_get("id")?, seen_at: moment(row, "seen_at")?, noted: small(row, "noted_seq")? })
+            Ok(Node {
+                id: row.try_get("id")?,
+                seen_at: moment(row, "seen_at")?,
+                noted: small(row, "noted_seq")?,
+                deaf_since: maybe_moment(row, "deaf_since")?,
+            })
         })
         .collect()
 }

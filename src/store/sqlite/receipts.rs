@@ -10,26 +10,35 @@ use super::looks::load;
 use super::messages::number;
 use super::rows::{
     Bound, Line, for_values, json_list, lines, loaded, maybe_moment, maybe_small, message_line, moment, msisdn, small,
-    step,
+    step, word,
 };
 use super::script::Script;
 use super::shapes::alike;
 use super::{Error, Work};
-use crate::domain::{AttemptId, BatchId, Channel, LaneId, MessageKey, Msisdn, StepIndex, Tag, Umid};
-use crate::store::{Attempt, Found, Key, Loaded, Receipt, Stray, StrayKind, Verdict};
+use crate::domain::{AttemptId, BatchId, Channel, LaneId, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
+use crate::store::{Attempt, Found, Key, Loaded, Receipt, Stray, StrayCount, StrayKind, Verdict};
 
 pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> Work<Vec<Option<Found>>> {
     let mut found = vec![None; keys.len()];
-    let (mut ids, mut umids, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
+    let mut targets: Vec<Option<(MessageKey, StepIndex)>> = vec![None; keys.len()];
+    let (mut ids, mut umids, mut numbers, mut inbound) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (place, key) in keys.into_iter().enumerate() {
         match key {
             Key::Attempt(id) => ids.push((place, id)),
             Key::Umid(umid) => umids.push((place, umid)),
+            Key::Inbound(umid) => inbound.push((place, umid)),
             Key::Number(msisdn, channel) => numbers.push((place, msisdn, channel)),
         }
     }
     by_id_and_umid(connection, &ids, &umids, &mut found).await?;
-    by_number(connection, &numbers, &mut found).await?;
+    by_number(connection, &numbers, &mut targets).await?;
+    super::inbound::on(connection, &inbound, &mut targets).await?;
+    // Rare ones, whose attempts are found before their messages.
+    let messages = load(connection, targets.iter().flatten().map(|(key, _)| *key)).await?;
+    let messages: HashMap<MessageKey, _> = messages.into_iter().map(|message| (message.key, message)).collect();
+    for (found, (key, step)) in found.iter_mut().zip(targets).filter_map(|(found, target)| Some((found, target?))) {
+        *found = messages.get(&key).map(|message| Found { message: *message, step });
+    }
     Ok(found)
 }
 
@@ -114,7 +123,7 @@ pub(super) const BY_NUMBER: &str = "SELECT asked.key AS place, batch, n, step FR
 async fn by_number(
     connection: &mut SqliteConnection,
     numbers: &[(usize, Msisdn, Channel)],
-    found: &mut [Option<Found>],
+    targets: &mut [Option<(MessageKey, StepIndex)>],
 ) -> Work<()> {
     if numbers.is_empty() {
         return Ok(());
@@ -123,16 +132,12 @@ async fn by_number(
         numbers.iter().map(|(_, msisdn, channel)| (number(*msisdn), channel.as_str())).collect();
     let asked = serde_json::to_string(&asked)
         .map_err(|error| Error::Nonsense { what: error.to_string(), place: "the numbers asked".to_owned() })?;
-    let rows = sqlx::query(BY_NUMBER).bind(asked).fetch_all(&mut *connection).await?;
-    let mut targets = Vec::with_capacity(rows.len());
+    let rows = sqlx::query(BY_NUMBER).bind(asked).fetch_all(connection).await?;
     for row in &rows {
         let place: usize = small(row, "place")?;
-        targets.extend(numbers.get(place).map(|(target, ..)| *target).zip(Some((key(row)?, step(row, "step")?))));
-    }
-    let messages = load(connection, targets.iter().map(|(_, (key, _))| *key)).await?;
-    let messages: HashMap<MessageKey, _> = messages.into_iter().map(|message| (message.key, message)).collect();
-    for (target, (key, step)) in targets {
-        found[target] = messages.get(&key).map(|message| Found { message: *message, step });
+        if let Some((target, ..)) = numbers.get(place) {
+            targets[*target] = Some((key(row)?, step(row, "step")?));
+        }
     }
     Ok(())
 }
@@ -252,6 +257,36 @@ pub(super) async fn forget_strays(connection: &mut SqliteConnection, ids: Vec<i6
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Strays that are forgotten in one transaction.
+const PIECE: i64 = 2_000;
+pub(super) const FORGET_OLD: &str = "DELETE FROM stray WHERE id IN
+     (SELECT id FROM stray INDEXED BY stray_kind WHERE kind IN (0, 1, 2, 3) AND received < ?1 LIMIT ?2)";
+
+/// Returns whether there may be more.
+pub(super) async fn forget_old_strays(connection: &mut SqliteConnection, before: Timestamp) -> Work<bool> {
+    let query = sqlx::query(FORGET_OLD).bind(before.millis()).bind(PIECE);
+    Ok(query.execute(connection).await?.rows_affected() >= PIECE.unsigned_abs())
+}
+
+pub(super) async fn stray_counts(connection: &mut SqliteConnection) -> Work<Vec<StrayCount>> {
+    let rows = sqlx::query(
+        "SELECT kind, count(*) AS n, min(received) AS earliest, max(received) AS latest
+         FROM stray INDEXED BY stray_kind WHERE kind IN (0, 1, 2, 3) GROUP BY kind ORDER BY kind",
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(StrayCount {
+                kind: word(row, "kind", StrayKind::from_code)?,
+                count: small(row, "n")?,
+                earliest: moment(row, "earliest")?,
+                latest: moment(row, "latest")?,
+            })
+        })
+        .collect()
 }
 
 pub(super) async fn attempts(connection: &mut SqliteConnection, message: MessageKey) -> Work<Vec<Attempt>> {
