@@ -4,14 +4,17 @@
 //! the lane's hands ([`Book::hush`]). So this may take its time, and it does: from a number to its messages there is no
 //! index, since keeping one would cost every launch more than these walks cost.
 
-use crate::domain::{Span, State, Timestamp};
+use std::collections::VecDeque;
+
+use crate::domain::{BatchId, Msisdn, State, Timestamp};
 use crate::engine::{CallOff, Event, Standing, advance};
 use crate::store::{Book, Entry, Loaded, Result, Store};
 
-/// Messages walked over in one look: some ten milliseconds of a reader's time.
-const SPAN: u32 = 50_000;
-/// Rest for each look of a walk, so that walks take a tenth of a processor at most, however many people opt out.
-const REST: Span = Span::from_millis(100);
+/// Messages walked over in one look: some twenty milliseconds of a reader's time. There is one such look in each round of
+/// the housekeeper's, so that a walk takes a tenth of a processor at most, and keeps nothing else waiting.
+const SPAN: u32 = 25_000;
+/// Batches that are looked at in one round, where they are smaller than that.
+const LOOKS: u32 = 8;
 /// Messages ended in one transaction.
 const PAGE: usize = 2_000;
 
@@ -20,45 +23,73 @@ pub(super) struct Unwilling {
     /// The latest wish that all rows follow. Nothing before the first walk: the process before this one may have died
     /// between a wish and the rows.
     followed: Option<i64>,
-    rests_until: Timestamp,
+    walk: Option<Walk>,
+}
+
+/// A walk over every batch in play.
+#[derive(Debug)]
+struct Walk {
+    /// The latest wish that it is about.
+    stop: i64,
+    /// Those whose wish was on disk when it began.
+    hushed: Vec<Msisdn>,
+    /// Still to be walked over, the first of them from this message on.
+    batches: VecDeque<BatchId>,
+    from: u32,
+    /// Whether somebody was faster with a message, so that it has to be looked at again.
+    missed: bool,
 }
 
 impl Unwilling {
-    /// Walks over every batch in play, where somebody has opted out since the last walk. Returns how many messages it ended
-    /// or cut short.
+    /// Goes on with the walk, or begins one where somebody has opted out since the last. Returns how many messages were
+    /// ended or cut short.
     pub(super) async fn run_once(&mut self, store: &dyn Store, book: &Book, now: Timestamp) -> Result<u32> {
-        if now < self.rests_until {
-            return Ok(0);
+        if self.walk.is_none() {
+            self.walk = self.begin(store, book).await?;
         }
-        // Before the look: their wishes are on disk by now.
-        let hushed = book.hushed();
-        let last = store.last_stop().await?;
-        if self.followed.unwrap_or(0) == last && hushed.is_empty() {
-            return Ok(0);
-        }
-        let (mut looks, mut ended, mut all_follow) = (0, 0, true);
-        // Of the store: what was launched a moment ago is in nobody's book yet.
-        for batch in store.batches(Some(Book::IN_PLAY.to_vec())).await? {
-            let Some(entry) = book.get(batch.id).await?.filter(|_| batch.settled_at.is_none()) else { continue };
-            let mut from = Some(0);
-            while let Some(first) = from {
-                let (found, next) = store.unwilling(entry.id, first, SPAN).await?;
-                for page in found.chunks(PAGE) {
-                    let (changed, late) = call_off(store, &entry, page, now).await?;
-                    ended += changed;
-                    all_follow &= late == 0;
+        let Some(walk) = &mut self.walk else { return Ok(0) };
+        let mut ended = 0;
+        for _ in 0..LOOKS {
+            let Some(batch) = walk.batches.front().copied() else { break };
+            let next = match book.get(batch).await? {
+                Some(entry) => {
+                    let (found, next) = store.unwilling(batch, walk.from, SPAN).await?;
+                    for page in found.chunks(PAGE) {
+                        let (changed, late) = call_off(store, &entry, page, now).await?;
+                        ended += changed;
+                        walk.missed |= late > 0;
+                    }
+                    next
                 }
-                looks += 1;
-                from = next;
+                None => None,
+            };
+            walk.from = next.unwrap_or(0);
+            if next.is_some() {
+                return Ok(ended);
             }
+            walk.batches.pop_front();
         }
-        self.rests_until = now + Span::from_millis(REST.millis() * looks);
-        if all_follow {
+        if let Some(walk) = self.walk.take_if(|walk| walk.batches.is_empty())
+            && !walk.missed
+        {
             // What is still claimed for them is marked by itself.
-            book.unhush(&hushed);
-            self.followed = Some(last);
+            book.unhush(&walk.hushed);
+            self.followed = Some(walk.stop);
         }
         Ok(ended)
+    }
+
+    async fn begin(&self, store: &dyn Store, book: &Book) -> Result<Option<Walk>> {
+        // Before the look: their wishes are on disk by now.
+        let hushed = book.hushed();
+        let stop = store.last_stop().await?;
+        if self.followed.unwrap_or(0) == stop && hushed.is_empty() {
+            return Ok(None);
+        }
+        // Of the store: what was launched a moment ago is in nobody's book yet.
+        let batches = store.batches(Some(Book::IN_PLAY.to_vec())).await?;
+        let batches = batches.iter().filter(|batch| batch.settled_at.is_none()).map(|batch| batch.id).collect();
+        Ok(Some(Walk { stop, hushed, batches, from: 0, missed: false }))
     }
 }
 

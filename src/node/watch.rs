@@ -162,7 +162,9 @@ impl Watch {
         let called_off = |entry: &Entry| {
             matches!(entry.state(), BatchState::Paused | BatchState::Cancelling | BatchState::Cancelled)
         };
-        self.stopping = unsure || held || changed.iter().any(|entry| called_off(entry));
+        // Who has opted out lately is waited for as a cancel is: what was begun for them before goes out first.
+        let hushing = self.parts.book.is_hushing();
+        self.stopping = unsure || held || hushing || changed.iter().any(|entry| called_off(entry));
         for lane in &self.parts.lanes {
             for entry in changed.iter().filter(|entry| entry.state() == BatchState::Running) {
                 lane.look_at(entry);

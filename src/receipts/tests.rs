@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::applier::{Applier, Intake, Listening};
-use super::incoming::parse;
+use super::incoming::{Ours, parse};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::domain::{
     AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Fields, LaneId, MessageKey, Msisdn, OnUnknown, Plan,
@@ -282,4 +282,70 @@ async fn a_gap_begins_with_what_was_waiting_and_is_doubtful_from_the_first_failu
     tokio::spawn(applier.run(move |listening| tell.try_send(listening).unwrap()));
     assert!(taking.await.is_err());
     assert_eq!(told.recv().await, Some(Listening::Doubtful { since: came }));
+}
+
+/// What the provider posts when the person of the desk writes.
+fn written(umid: &str, text: &str) -> String {
+    format!(
+        r#"{{"namespace":"ChatApps","eventType":"inbound_message_received","payload":{{"umid":"{umid}","subAccountId":"acme",
+        "timestamp":"2027-01-15T08:00:00.000Z","user":{{"msisdn":"+6591000001"}},"recipient":{{"channel":"viber"}},
+        "type":"Text","content":{{"text":"{text}"}},"replyToUmid":"first"}}}}"#
+    )
+}
+
+#[tokio::test]
+async fn a_stop_is_on_disk_and_reaches_what_is_claimed_by_the_time_it_is_acknowledged() {
+    let Desk { store, book, applier, intake, key, lane, clock, .. } = Desk::new().await;
+    let claim = Claim { lane, queues: vec![(key.batch, StepIndex::FIRST)], limit: 1, now: clock.now(), tier: None };
+    assert!(!store.claim(claim).await.unwrap().messages[0].opted_out, "at that time nobody had said anything");
+    tokio::spawn(applier.run(|_| {}));
+    let stray = r#"{"eventType":"something_new"}"#;
+    intake
+        .take(format!("[{},{stray},{}]", written("in-1", "Stop!"), written("in-2", "why?")).as_bytes())
+        .await
+        .unwrap();
+    let person = person().msisdn;
+    assert_eq!(store.opted_out(vec![person]).await.unwrap(), [person]);
+    assert!(book.get(key.batch).await.unwrap().unwrap().is_hushed(person));
+    assert_eq!(store.inbound(store::InboundOf::Everybody, 0, 10).await.unwrap().len(), 2);
+    assert_eq!(store.strays(StrayKind::OtherType, 0, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_and_bad_news_of_one_webhook_are_decided_together() {
+    let desk = Desk::new().await;
+    let claimed = desk.claim().await;
+    desk.answer(&claimed, "first").await;
+    let failed = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"first","channel":"viber",
+        "status":{"state":"undelivered","errorCode":2008}}}"#;
+    let body = format!("[{failed},{}]", written("in-1", "got it"));
+    let ours = Ours { subaccounts: ["acme".to_owned()].into(), words: Words::default() };
+    let parsed = parse(body.as_bytes(), Some(&ours), desk.clock.now());
+    desk.applier.apply(parsed).await.unwrap();
+    // Bad news, and then the proof that it was wrong: nobody falls back.
+    let message = desk.message().await;
+    assert_eq!(message.present.outcome(), Some(crate::domain::Outcome::Reached), "{message:?}");
+    assert_eq!(desk.store.receipts(desk.key).await.unwrap().len(), 2);
+    assert_eq!(desk.store.replied(desk.key.batch).await.unwrap(), [(StepIndex::FIRST, 1)]);
+}
+
+#[tokio::test]
+async fn whoever_opts_out_by_a_command_is_hushed_by_the_next_look_at_the_book() {
+    let desk = Desk::new().await;
+    let person = person().msisdn;
+    let wish = |source: &str| store::OptOut {
+        msisdn: person,
+        since: desk.clock.now(),
+        from: crate::domain::WishFrom::Operator,
+        source: source.to_owned(),
+    };
+    desk.book.refresh().await.unwrap();
+    let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
+    desk.store.opt_out(vec![wish("a list")]).await.unwrap();
+    assert!(!entry.is_hushed(person));
+    desk.book.refresh().await.unwrap();
+    assert!(entry.is_hushed(person) && desk.book.is_hushing());
+    desk.book.unhush(&[person]);
+    desk.book.refresh().await.unwrap();
+    assert!(!desk.book.is_hushing(), "once is enough");
 }

@@ -57,7 +57,7 @@ fn campaign(dice: &mut fastrand::Rng, people: u32) -> String {
     let mut text = format!("name = \"storm\"\nnumbers = [{}]\n", numbers.join(","));
     text += one_of(dice, &["", "", "ttl = \"5m\"\n", "ttl = \"30m\"\n"]);
     text += one_of(dice, &["", "on_unknown = \"resend\"\n"]);
-    text += one_of(dice, &["after_gap = \"wait\"\n", "after_gap = \"wait\"\n", "after_gap = \"fall_back\"\n"]);
+    text += one_of(dice, &["", "", "after_gap = \"wait\"\n", "after_gap = \"fall_back\"\n"]);
     for (place, (lane, channel)) in LANES.iter().enumerate() {
         let _ = write!(text, "[[step]]\nchannel = \"{channel}\"\nlane = \"{lane}\"\n");
         let _ = writeln!(text, "receipt_window = \"{}\"", one_of(dice, &["3m", "20m"]));

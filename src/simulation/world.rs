@@ -55,6 +55,7 @@ enum Act {
     KeepHouse,
     Watch,
     Strays,
+    Ask,
     Wait(Span),
     WaitForNext,
     Start,
@@ -155,7 +156,8 @@ impl World {
             570..660 => Act::Webhooks,
             660..730 => Act::Fire,
             730..750 => Act::KeepHouse,
-            750..790 => Act::Watch,
+            750..780 => Act::Watch,
+            780..790 => Act::Ask,
             790..800 => Act::Strays,
             800..860 => Act::Wait(Span::from_millis(one_of(dice, &[1, 20, 300, 2_000, 30_000]))),
             860..900 => Act::WaitForNext,
@@ -203,6 +205,7 @@ impl World {
             (Act::Record, Some(node)) => fate.outlive(node.record()).await.is_some(),
             (Act::Fire, Some(node)) => fate.outlive(node.fire()).await.is_some(),
             (Act::KeepHouse, Some(node)) => fate.outlive(node.keep_house()).await.is_some(),
+            (Act::Ask, Some(node)) => fate.outlive(node.ask()).await.is_some(),
             (Act::Strays, Some(node)) => fate.outlive(node.retry_strays()).await.is_some(),
             (Act::Watch, Some(node)) => {
                 let watched = fate.outlive(node.watch()).await.is_some();
@@ -411,7 +414,7 @@ impl World {
             due.iter().for_each(|hook| self.net.taken(hook));
             self.check().await;
         }
-        for act in [Act::Fire, Act::Strays, Act::KeepHouse] {
+        for act in [Act::Fire, Act::Ask, Act::Strays, Act::KeepHouse] {
             self.go(act).await;
         }
         self.release().await;

@@ -162,6 +162,11 @@ impl Book {
         self.hushed.extend(people);
     }
 
+    /// Whether anybody is hushed at all.
+    pub fn is_hushing(&self) -> bool {
+        !self.hushed.is_empty()
+    }
+
     /// Who has been hushed by now.
     pub fn hushed(&self) -> Vec<Msisdn> {
         self.hushed.all()

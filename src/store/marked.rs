@@ -29,6 +29,10 @@ impl<T: Copy + Eq + Hash> Marked<T> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).contains(&one)
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     pub fn all(&self) -> Vec<T> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }

@@ -16,6 +16,7 @@ use super::text::Text;
 use crate::domain::Channel;
 
 /// One event of a webhook.
+#[expect(clippy::large_enum_variant, reason = "nearly every event is a receipt, and a box for each would cost more")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event<'a> {
     Receipt(Receipt<'a>),

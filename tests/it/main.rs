@@ -4,6 +4,7 @@
 
 mod answers;
 mod architecture;
+mod asking;
 mod cli;
 mod deaf;
 mod decide;

@@ -14,6 +14,10 @@
 //! unknown code is the recipient's: the provider has accepted the request, so its shape was right, and what it says
 //! afterwards is about one person far more often than about us. Both say so (`known` is false), so that whoever
 //! counts them can tell.
+//!
+//! Behind a code of the provider's that says no more than that it failed may stand WhatsApp's own, which a receipt
+//! carries in its newer formats. It is the second key ([`telling`]), with a table of its own; its numbers are far above
+//! the provider's, so that the one that decided can be kept in the place of the other.
 
 mod answers;
 mod meta;
