@@ -220,15 +220,41 @@ CREATE TABLE tally (
     PRIMARY KEY (batch, step, count, writer)
 ) WITHOUT ROWID;
 
--- Why a lane or a template may not send now. `template` is empty for a hold on the lane.
+-- Why a lane or a template may not send now. `template` is empty for a hold on the lane. The codes of receipts are others
+-- than those of answers, so `by_receipt` says which of the two a code is.
 CREATE TABLE hold (
     lane TEXT NOT NULL,
     template TEXT NOT NULL DEFAULT '',
     by_person INTEGER NOT NULL,
+    by_receipt INTEGER NOT NULL,
     code INTEGER,
     reason TEXT NOT NULL,
     since INTEGER NOT NULL,
     PRIMARY KEY (lane, template, by_person)
+) WITHOUT ROWID;
+
+-- When each hold was lifted last: what the provider says of an earlier hand-over puts none anew.
+CREATE TABLE lifted (
+    lane TEXT NOT NULL,
+    template TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (lane, template)
+) WITHOUT ROWID;
+
+-- How each lane goes, as the node that sends by it said with its last beat. Whoever is silent says nothing about now.
+--   slowness   so many times slower than its rate it goes, because it was throttled
+--   trouble    0 throttled, 1 outage; nothing where it has none
+CREATE TABLE lane_state (
+    node INTEGER NOT NULL,
+    lane TEXT NOT NULL,
+    pace REAL NOT NULL,
+    slowness INTEGER NOT NULL,
+    tier_spent INTEGER NOT NULL,
+    trouble INTEGER,
+    since INTEGER,
+    until INTEGER,
+    why TEXT,
+    PRIMARY KEY (node, lane)
 ) WITHOUT ROWID;
 
 -- People whom a portfolio has begun to talk to, with the latest hand-over: the tier counts those of the last day.

@@ -9,9 +9,10 @@ use super::campaign::name_of;
 use super::holds;
 use super::obstacles::Obstacle;
 use super::out::{self, Paint, To};
+use super::pace::Slow;
 use super::words::{count, list, of, span};
 use super::{Exit, Ground, stranded};
-use crate::campaign::{Stranded, check_routes};
+use crate::campaign::{Stranded, Waiting, check_routes};
 use crate::domain::{BatchState, Span, Timestamp};
 use crate::store::{Store, StrayKind, TurnedAway};
 
@@ -178,11 +179,17 @@ async fn lanes(ground: &Ground, findings: &mut Findings) {
 async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> anyhow::Result<()> {
     let now = ground.now();
     let holds = store.holds().await?;
+    let waiting = Waiting::everywhere(store).await?;
     for hold in &holds {
-        findings.add("holds", Health::Warning, holds::sentence_since(hold, now), Some(&holds::what_to_do(hold)));
+        let text = holds::sentence_since(hold, waiting.on(&hold.lane, &hold.template), now);
+        findings.add("holds", Health::Warning, text, Some(&holds::what_to_do(hold)));
     }
     if holds.is_empty() {
         findings.fine("holds", "nothing is held");
+    }
+    for slow in Slow::all(&ground.config, &ground.lane_states(store).await?, now) {
+        let text = format!("{}{}", slow.what(), holds::wait_for_it(waiting.on_lane(&slow.lane)));
+        findings.add("pace", Health::Warning, text, Some(&slow.what_to_do(now)));
     }
     let running = ground.nodes(store).await?;
     let last = store.nodes(Timestamp::default()).await?.into_iter().max_by_key(|node| node.seen_at);
@@ -209,7 +216,7 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
     }
     if let Some(since) = running.iter().filter_map(|node| node.deaf_since).min() {
         let deaf = Obstacle::Deaf { since };
-        findings.add("webhooks", Health::Failed, deaf.what_since(now), Some(&deaf.what_to_do("")));
+        findings.add("webhooks", Health::Failed, deaf.what_since(now), Some(&deaf.what_to_do("", now)));
     }
     gaps(store, now, findings).await?;
     webhooks(store, now, findings).await

@@ -12,6 +12,7 @@ mod campaign;
 mod config;
 mod demo;
 mod doctor;
+mod events;
 mod exit;
 mod gap;
 mod ground;
@@ -23,6 +24,7 @@ mod noted;
 mod obstacles;
 mod optout;
 mod out;
+mod pace;
 mod progress;
 mod reply;
 mod serve;
@@ -106,6 +108,8 @@ enum Command {
     /// The configuration: what holds, and where each value comes from.
     #[command(subcommand)]
     Config(config::Command),
+    /// What has happened: holds and their ends, slowdowns, outages, spent tiers, gaps.
+    Events(events::Args),
     /// Look over the installation: configuration, database, lanes, holds, server.
     Doctor(doctor::Args),
 }
@@ -136,6 +140,7 @@ impl Cli {
             Command::Reply(command) => reply::run(command, &ground()?).await,
             Command::Bench(command) => bench::run(command).await,
             Command::Config(command) => config::run(&command, &ground()?),
+            Command::Events(args) => events::run(args, &ground()?).await,
             Command::Doctor(args) => doctor::run(args, ground()).await,
         }
     }
@@ -159,7 +164,8 @@ fn filter(said: &str) -> anyhow::Result<EnvFilter> {
     let levels = ["off", "error", "warn", "info", "debug", "trace"];
     let is_known = |part: &str| part.contains('=') || levels.contains(&part.to_lowercase().as_str());
     match said.trim() {
-        "" => Ok(EnvFilter::new("warn")),
+        // A server says when its lanes go on, as it has said that they stand.
+        "" => Ok(EnvFilter::new("warn,volley::node=info")),
         said => EnvFilter::try_new(said).ok().filter(|_| said.split(',').all(|part| is_known(part.trim()))).ok_or_else(
             || {
                 anyhow::anyhow!(

@@ -29,7 +29,7 @@ pub(crate) struct ByHand {
 
 impl ByHand {
     pub(crate) fn new(lanes: Vec<Arc<Lane>>, store: &Arc<dyn Store>) -> Self {
-        let (recorder, settled) = Recorder::new(Arc::clone(store));
+        let (recorder, settled) = Recorder::new(Arc::clone(store), lanes.clone());
         let signals = store.signals().subscribe();
         let (mut claimers, mut workers) = (Vec::new(), Vec::new());
         for lane in &lanes {

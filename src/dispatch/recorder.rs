@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::job::Settled;
 use super::lane::Lane;
 use crate::clock::Clock;
-use crate::domain::{Causes, Fault, LaneId, MessageKey, Msisdn, Span, State, StepIndex, Timestamp, WishFrom};
+use crate::domain::{Causes, Fault, LaneId, MessageKey, Msisdn, Span, State, StepIndex, Timestamp, Told, WishFrom};
 use crate::engine::{Answer, Event, Standing, advance};
 use crate::store::{Attempt, Change, Error, Loaded, OptOut, Result, Store};
 
@@ -24,12 +24,15 @@ const AFTER_FAILURE: Span = Span::from_millis(500);
 pub(super) struct Recorder {
     store: Arc<dyn Store>,
     settled: mpsc::Receiver<Settled>,
+    /// Every lane that sends. Where nothing can be recorded, none of them does.
+    lanes: Vec<Arc<Lane>>,
+    told: Told,
 }
 
 impl Recorder {
-    pub(super) fn new(store: Arc<dyn Store>) -> (Self, mpsc::Sender<Settled>) {
+    pub(super) fn new(store: Arc<dyn Store>, lanes: Vec<Arc<Lane>>) -> (Self, mpsc::Sender<Settled>) {
         let (sender, settled) = mpsc::channel(GROUP_MAX);
-        (Self { store, settled }, sender)
+        (Self { store, settled, lanes, told: Told::default() }, sender)
     }
 
     /// Records until every worker is gone and everything is on disk, or until nothing can be written any more: what is
@@ -44,13 +47,12 @@ impl Recorder {
             {
                 group.settled.push(settled);
             }
-            while let Err(error) = group.write(self.store.as_ref(), clock.now()).await {
-                if tells_for_good(&error) {
+            while let Err(error) = self.write(&mut group, clock.now()).await {
+                if self.is_for_good(&error) {
                     return;
                 }
                 clock.sleep(AFTER_FAILURE).await;
             }
-            group.let_go(clock.now());
         }
     }
 
@@ -60,9 +62,31 @@ impl Recorder {
         if group.arrived.is_none() {
             group.settled.extend(std::iter::from_fn(|| self.settled.try_recv().ok()));
         }
-        group.write(self.store.as_ref(), now).await?;
-        group.let_go(now);
-        Ok(())
+        self.write(group, now).await
+    }
+
+    /// Writes a group. What left while nothing could be recorded would be unknown after a crash, so nothing leaves then.
+    async fn write(&self, group: &mut Group, now: Timestamp) -> Result<()> {
+        let written = group.write(self.store.as_ref(), now).await;
+        for lane in &self.lanes {
+            lane.set_recordable(written.is_ok());
+        }
+        written.inspect(|()| {
+            if self.told.ends() {
+                tracing::warn!("hand-overs can be recorded again, and sending goes on");
+            }
+            group.let_go(now);
+        })
+    }
+
+    /// Tells of a failure, once until it is over. Returns whether trying again is in vain.
+    fn is_for_good(&self, error: &Error) -> bool {
+        let for_good = matches!(error, Error::Closed { .. });
+        let then = if for_good { "nothing can be written any more" } else { "nothing is sent until they can be" };
+        if self.told.begins() || for_good {
+            tracing::error!(error = %Causes(error), "cannot record hand-overs; {then}");
+        }
+        for_good
     }
 }
 
@@ -95,14 +119,6 @@ impl Group {
         self.settled.clear();
         self.arrived = None;
     }
-}
-
-/// Tells of a failure. Returns whether trying again is in vain.
-fn tells_for_good(error: &Error) -> bool {
-    let for_good = matches!(error, Error::Closed { .. });
-    let then = if for_good { "nothing can be written any more" } else { "trying again" };
-    tracing::error!(error = %Causes(error), "cannot record hand-overs; {then}");
-    for_good
 }
 
 fn by_lane(group: &[Settled]) -> Vec<(Arc<Lane>, u32)> {

@@ -166,7 +166,7 @@ impl Desk {
 
     /// Records to the end, while time goes on whenever somebody waits for it.
     async fn recorded(&self, settled: Vec<Settled>) {
-        let (recorder, sender) = Recorder::new(Arc::clone(&self.store));
+        let (recorder, sender) = Recorder::new(Arc::clone(&self.store), Vec::new());
         for settled in settled {
             sender.send(settled).await.unwrap();
         }
@@ -219,8 +219,8 @@ async fn a_refused_batch_puts_one_hold_and_its_late_companions_none() {
     desk.clock.advance(Span::from_secs(1));
     let jobs = desk.jobs(batch, 10).await;
     assert_eq!(desk.worked(jobs).await.len(), 10);
-    let [hold] = &desk.holds.unwritten()[..] else { panic!("{:?}", desk.holds) };
-    let seq = desk.store.hold(hold.clone()).await.unwrap();
+    let [(hold, begun)] = &desk.holds.unwritten()[..] else { panic!("{:?}", desk.holds) };
+    let seq = desk.store.hold(hold.clone(), *begun).await.unwrap();
     desk.holds.written(hold, seq);
     assert_eq!(*desk.requests.lock().unwrap(), 1);
     // Another request was begun before the hold, a person lifts it, and only then its answer comes.

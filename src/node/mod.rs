@@ -12,6 +12,7 @@ mod build;
 #[cfg(test)]
 mod by_hand;
 mod gaps;
+mod notices;
 mod rooms;
 mod watch;
 
@@ -26,7 +27,7 @@ use crate::campaign::Housekeeper;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::dispatch::{self, Crew, Lane, LaneStatus, Panicked};
-use crate::domain::{Causes, Span, Timestamp};
+use crate::domain::{Causes, Span, Timestamp, Told};
 use crate::provider::{Http, Transport};
 use crate::receipts::{Door, Intake};
 use crate::store::{self, Store};
@@ -216,9 +217,16 @@ async fn ended(rooms: &mut Crew) {
 }
 
 async fn keep_house(mut housekeeper: Housekeeper, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let told = Told::default();
     while !stop.is_cancelled() {
-        if let Err(error) = housekeeper.run_once(clock.now()).await {
-            tracing::warn!(error = %Causes(&error), "cannot look after the campaigns; trying again");
+        match housekeeper.run_once(clock.now()).await {
+            Ok(_) => {
+                told.ends();
+            }
+            Err(error) if told.begins() => {
+                tracing::warn!(error = %Causes(&error), "cannot look after the campaigns; trying again");
+            }
+            Err(_) => {}
         }
         tokio::select! {
             () = stop.cancelled() => {}

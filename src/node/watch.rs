@@ -7,13 +7,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::gaps::{Ear, keep_gap, note_gap};
-use crate::clock::Clock;
+use super::notices::Notices;
+use crate::clock::{Clock, Jumps};
 use crate::dispatch::{Lane, Leaving};
-use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp};
+use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Told};
 use crate::engine::Gap;
 use crate::receipts::Door;
-use crate::store::{Beat, Book, Entry, Result, Store};
-use crate::throttle::Holds;
+use crate::store::{Beat, Book, Entry, Event, LaneState, Result, Standing, Store, Trouble};
+use crate::throttle::{Cause, Holds};
 use crate::timers::Gaps;
 
 /// How often decisions are looked for: a command is obeyed within a quarter of a second.
@@ -23,8 +24,8 @@ const BEAT: Span = Span::from_secs(1);
 /// How long requests that were begun before a decision are waited for. A cancel answers within a second, and has to be
 /// seen and noted in it too.
 const BEGUN_WAITS: Span = Span::from_millis(700);
-/// A wall clock that moves away from ours by more has jumped, or the machine has slept.
-const JUMP_MILLIS: i64 = 2_000;
+/// Events that wait to be written; beyond them nobody could read them all anyway.
+const EVENTS_MAX: usize = 1_000;
 
 /// What a watch is made of.
 pub(super) struct Parts {
@@ -54,17 +55,23 @@ pub(super) struct Watch {
     /// Whether something was stopped of which requests may still be on their way out.
     stopping: bool,
     beaten_at: Timestamp,
-    drift: i64,
+    jumps: Jumps,
     /// What each batch in play had handed over at the last beat, and whether it was moving then.
     hand_overs: HashMap<BatchId, (u64, bool)>,
     unwritten: Vec<Missed>,
+    notices: Notices,
+    /// What people should be able to read later and is not written yet.
+    events: Vec<Event>,
+    /// What each lane had let out at the last beat.
+    let_out: HashMap<String, u64>,
+    told: Told,
     ear: Ear,
     deaf_since: Option<Timestamp>,
 }
 
 impl Watch {
     pub(super) fn new(parts: Parts) -> Self {
-        let (beaten_at, drift) = (parts.clock.now(), parts.clock.drift());
+        let (beaten_at, jumps) = (parts.clock.now(), Jumps::of(parts.clock.as_ref()));
         let ear = Ear::new(Arc::clone(&parts.gaps));
         Self {
             parts,
@@ -73,9 +80,13 @@ impl Watch {
             leaving: VecDeque::new(),
             stopping: false,
             beaten_at,
-            drift,
+            jumps,
             hand_overs: HashMap::new(),
             unwritten: Vec::new(),
+            notices: Notices::default(),
+            events: Vec::new(),
+            let_out: HashMap::new(),
+            told: Told::default(),
             ear,
             deaf_since: None,
         }
@@ -105,10 +116,29 @@ impl Watch {
 
     /// Looks once.
     pub(super) async fn look(&mut self) {
-        if let Err(error) = self.run_once().await {
-            tracing::warn!(error = %Causes(&error), "cannot look for decisions; trying again");
-            self.parts.gaps.doubt();
+        match self.run_once().await {
+            Ok(()) => {
+                if self.told.ends() {
+                    tracing::warn!("the database can be read and written again");
+                }
+            }
+            Err(error) => {
+                if self.told.begins() {
+                    tracing::error!(error = %Causes(&error), "the database cannot be read or written; trying again");
+                }
+                self.parts.gaps.doubt();
+            }
         }
+        // What has happened is told also where it cannot be written.
+        self.tell();
+    }
+
+    /// Tells what has changed with the lanes since the last look.
+    fn tell(&mut self) {
+        let statuses: Vec<_> = self.parts.lanes.iter().map(|lane| lane.status()).collect();
+        let events = self.notices.tell(&statuses, &self.parts.holds.all(), self.parts.clock.now());
+        let room = EVENTS_MAX.saturating_sub(self.events.len());
+        self.events.extend(events.into_iter().take(room));
     }
 
     async fn run_once(&mut self) -> Result<()> {
@@ -125,9 +155,7 @@ impl Watch {
             self.noted = seq;
         }
         let has_news = self.noted != noted_before;
-        let slept = self.parts.clock.drift();
-        if (slept - self.drift).abs() > JUMP_MILLIS {
-            self.drift = slept;
+        if self.jumps.jumped(self.parts.clock.as_ref()) {
             note_gap(self.parts.store.as_ref(), &self.parts.gaps, Gap { from: self.beaten_at, until: now }).await?;
         }
         // Before the beat, which says that we have listened up to now.
@@ -135,6 +163,10 @@ impl Watch {
         while let Some((gap, filled)) = self.unwritten.first() {
             keep_gap(self.parts.store.as_ref(), *gap, *filled).await?;
             self.unwritten.remove(0);
+        }
+        while let Some(event) = self.events.first() {
+            self.parts.store.note(event.clone()).await?;
+            self.events.remove(0);
         }
         self.deaf_since = self.ear.look(self.parts.store.as_ref(), now).await?;
         if has_news || now.since(self.beaten_at) >= BEAT {
@@ -145,8 +177,8 @@ impl Watch {
 
     /// Writes down what this node holds because of the provider's answers, until it is written.
     async fn write_holds(&self) -> Result<()> {
-        for hold in self.parts.holds.unwritten() {
-            let seq = self.parts.store.hold(hold.clone()).await?;
+        for (hold, begun) in self.parts.holds.unwritten() {
+            let seq = self.parts.store.hold(hold.clone(), begun).await?;
             self.parts.holds.written(&hold, seq);
         }
         Ok(())
@@ -181,7 +213,7 @@ impl Watch {
 
     async fn beat(&mut self, now: Timestamp) -> Result<()> {
         let seconds = now.since(self.beaten_at).std().as_secs_f64();
-        let mut pace = Vec::new();
+        let (mut pace, mut lanes) = (Vec::new(), Vec::new());
         if seconds >= BEAT.std().as_secs_f64() {
             let mut hand_overs = HashMap::new();
             for entry in self.parts.book.in_play() {
@@ -195,6 +227,7 @@ impl Watch {
                 hand_overs.insert(entry.id, (total, is_moving));
             }
             self.hand_overs = hand_overs;
+            lanes = self.lane_states(seconds);
             self.beaten_at = now;
         }
         let beat = Beat {
@@ -202,6 +235,7 @@ impl Watch {
             now,
             noted: self.noted,
             pace,
+            lanes,
             listening_until: self.parts.gaps.listening_until(now),
             deaf_since: self.deaf_since,
             turned_away: self.parts.door.take_counts(),
@@ -214,6 +248,33 @@ impl Watch {
         // What can be written now can be read again by whoever comes next, receipts too.
         self.unwritten.extend(self.parts.gaps.sure(self.parts.clock.now()));
         Ok(())
+    }
+}
+
+impl Watch {
+    /// How each lane goes, and how many it let out in the last so many seconds.
+    fn lane_states(&mut self, seconds: f64) -> Vec<LaneState> {
+        let statuses = self.parts.lanes.iter().map(|lane| lane.status());
+        statuses
+            .map(|status| {
+                let before = self.let_out.insert(status.name.clone(), status.let_out).unwrap_or(0);
+                LaneState {
+                    pace: per_second(status.let_out.saturating_sub(before), seconds),
+                    slowness: status.slowness.get(),
+                    tier_spent: status.tier.is_some_and(|tier| tier.people >= tier.of),
+                    standing: status.standstill.map(|standstill| Standing {
+                        trouble: match standstill.cause {
+                            Cause::Throttled => Trouble::Throttled,
+                            Cause::Outage => Trouble::Outage,
+                        },
+                        since: standstill.since,
+                        until: standstill.until,
+                        why: standstill.reason,
+                    }),
+                    lane: status.name,
+                }
+            })
+            .collect()
     }
 }
 
@@ -230,7 +291,7 @@ mod tests {
     use crate::dispatch;
     use crate::provider::{Broken, Client, Endpoint, RawAnswer, Transport};
     use crate::receipts::Proofs;
-    use crate::store::{self, Hold};
+    use crate::store::{self, HeldBy, Hold};
     use crate::throttle::{Bucket, Pace};
 
     #[derive(Debug)]
@@ -251,7 +312,7 @@ mod tests {
         Hold {
             lane: lane.to_owned(),
             template: String::new(),
-            by_person: true,
+            by: HeldBy::Person,
             code: None,
             reason: "paused by Ann".to_owned(),
             since,
@@ -300,10 +361,12 @@ mod tests {
     async fn while_requests_of_one_decision_are_waited_for_the_next_is_obeyed_and_noted_behind_it() {
         let (mut watch, lane, _) = watch().await;
         let begun = lane.begin();
-        let first = watch.parts.store.hold(paused("sms", watch.parts.clock.now())).await.unwrap();
+        let first =
+            watch.parts.store.hold(paused("sms", watch.parts.clock.now()), watch.parts.clock.now()).await.unwrap();
         watch.run_once().await.unwrap();
         assert!(watch.parts.holds.on_lane("sms").is_some());
-        let second = watch.parts.store.hold(paused("viber", watch.parts.clock.now())).await.unwrap();
+        let second =
+            watch.parts.store.hold(paused("viber", watch.parts.clock.now()), watch.parts.clock.now()).await.unwrap();
         watch.run_once().await.unwrap();
         assert!(watch.parts.holds.on_lane("viber").is_some(), "obeyed while the first is waited for");
         assert!(noted(&watch).await < first);
@@ -318,7 +381,7 @@ mod tests {
     async fn a_provider_that_does_not_answer_holds_up_no_note_for_ever() {
         let (mut watch, lane, clock) = watch().await;
         let _begun = lane.begin();
-        let seq = watch.parts.store.hold(paused("sms", clock.now())).await.unwrap();
+        let seq = watch.parts.store.hold(paused("sms", clock.now()), clock.now()).await.unwrap();
         watch.run_once().await.unwrap();
         assert!(noted(&watch).await < seq);
         clock.advance(BEGUN_WAITS);
@@ -330,7 +393,7 @@ mod tests {
     async fn what_the_provider_holds_counts_at_once_and_is_written_by_the_next_look() {
         let (mut watch, _, clock) = watch().await;
         watch.run_once().await.unwrap();
-        let refused = Hold { by_person: false, ..paused("sms", clock.now()) };
+        let refused = Hold { by: HeldBy::Answer, ..paused("sms", clock.now()) };
         watch.parts.holds.put(refused.clone(), clock.now());
         watch.run_once().await.unwrap();
         assert_eq!(watch.parts.store.holds().await.unwrap(), [refused]);

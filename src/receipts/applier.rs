@@ -14,7 +14,9 @@ use crate::clock::{Chance, Clock};
 use crate::domain::{Causes, Fault, MessageKey, Msisdn, Present, SenderPart, Span, State, Timestamp, WishFrom};
 use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
 use crate::optout::Words;
-use crate::store::{self, Book, Change, Entry, Found, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind};
+use crate::store::{
+    self, Book, Change, Entry, Found, HeldBy, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind,
+};
 use crate::wire::{Report, codes};
 
 /// Bodies that may wait. A provider that has to wait longer repeats the receipt later.
@@ -128,7 +130,8 @@ impl Working {
 struct Outcome {
     receipts: Vec<Receipt>,
     changes: Vec<Change>,
-    holds: Vec<Hold>,
+    /// Each with the time of the hand-over that it is about.
+    holds: Vec<(Hold, Timestamp)>,
     opt_outs: Vec<OptOut>,
     strays: Vec<store::Stray>,
 }
@@ -278,8 +281,8 @@ impl Applier {
     /// Writes a group down: one commit, unless the writer is given something else in between. Each part may stand alone:
     /// should one fail, all of it comes again. Returns the changes that came too late.
     async fn keep(&self, outcome: Outcome, answers: Vec<Answer>) -> store::Result<Vec<MessageKey>> {
-        for hold in outcome.holds {
-            self.store.hold(hold).await?;
+        for (hold, handed_over) in latest_of_each(outcome.holds) {
+            self.store.hold(hold, handed_over).await?;
         }
         for _ in answers.iter().filter(|answer| answer.is_stop() && answer.inbound.msisdn.is_none()) {
             // Nothing can be done about it here, so somebody has to know.
@@ -428,11 +431,32 @@ impl Applier {
         let Decision::Moved { next, rule } = advance(&message.entry.plan, standing, &message.now, event, now) else {
             return;
         };
-        message.now = next;
+        let before = std::mem::replace(&mut message.now, next);
         if let Rule::KeptForSender(part) = rule {
-            outcome.holds.extend(hold(&message.entry, found, part, incoming, now));
+            let handed_over = match before.state {
+                State::Sending { intent, .. } => intent,
+                _ => before.accepted.unwrap_or(now),
+            };
+            outcome.holds.extend(hold(&message.entry, found, part, incoming, now).map(|hold| (hold, handed_over)));
         }
     }
+}
+
+/// Of holds on the same the one that is about the latest hand-over: of a refused template many receipts come together.
+fn latest_of_each(holds: Vec<(Hold, Timestamp)>) -> impl Iterator<Item = (Hold, Timestamp)> {
+    let mut latest: HashMap<(String, String), (Hold, Timestamp)> = HashMap::new();
+    for (hold, at) in holds {
+        match latest.entry((hold.lane.clone(), hold.template.clone())) {
+            Slot::Vacant(slot) => {
+                slot.insert((hold, at));
+            }
+            Slot::Occupied(mut slot) if slot.get().1 < at => {
+                slot.insert((hold, at));
+            }
+            Slot::Occupied(_) => {}
+        }
+    }
+    latest.into_values()
 }
 
 /// As many as fit one transaction.
@@ -480,5 +504,5 @@ fn receipt(incoming: &Incoming, found: &Found, now: &Present) -> Receipt {
 
 fn hold(entry: &Entry, found: &Found, part: SenderPart, incoming: &Incoming, now: Timestamp) -> Option<Hold> {
     let reason = codes::of_receipt(Some(i64::from(incoming.code))).meaning.to_owned();
-    Some(Hold::for_fault(entry.plan.step(found.step)?, part, Some(incoming.code), reason, now))
+    Some(Hold::for_fault(entry.plan.step(found.step)?, part, HeldBy::Receipt, Some(incoming.code), reason, now))
 }

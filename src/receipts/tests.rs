@@ -16,7 +16,8 @@ use crate::domain::{
 use crate::engine::{Answer, Event, Standing, advance};
 use crate::optout::Words;
 use crate::store::{
-    self, Attempt, Book, Claim, Loaded, NewAudience, NewBatch, Spread, Start, Store, Stray, StrayKind, Verdict,
+    self, Attempt, Book, Claim, HeldBy, Hold, Loaded, NewAudience, NewBatch, Spread, Start, Store, Stray, StrayKind,
+    Verdict,
 };
 use crate::wire;
 
@@ -282,6 +283,35 @@ async fn a_gap_begins_with_what_was_waiting_and_is_doubtful_from_the_first_failu
     tokio::spawn(applier.run(move |listening| tell.try_send(listening).unwrap()));
     assert!(taking.await.is_err());
     assert_eq!(told.recv().await, Some(Listening::Doubtful { since: came }));
+}
+
+#[tokio::test]
+async fn a_late_receipt_of_a_hand_over_from_before_does_not_undo_a_resume() {
+    const MAY_NOT_SEND: Option<i64> = Some(2_010);
+    let desk = Desk::new().await;
+    desk.answer(&desk.claim().await, "first").await;
+    desk.wait(60);
+    let refused = Hold {
+        lane: "vb".to_owned(),
+        template: String::new(),
+        by: HeldBy::Receipt,
+        code: Some(2_010),
+        reason: "the sender may not send from here".to_owned(),
+        since: desk.clock.now(),
+    };
+    // Another message's receipt has held the lane, and a person has lifted that.
+    desk.store.hold(refused, desk.clock.now()).await.unwrap();
+    desk.wait(60);
+    let lifted = desk.store.release("vb".to_owned(), String::new(), desk.clock.now(), "Ann".to_owned()).await.unwrap();
+    assert_eq!(lifted, 1);
+    desk.wait(60);
+    desk.hear("first", "undelivered", MAY_NOT_SEND).await;
+    assert!(matches!(desk.message().await.present.state, State::Queued { .. }), "the message goes again all the same");
+    assert_eq!(desk.store.holds().await.unwrap(), []);
+    desk.answer(&desk.claim().await, "second").await;
+    desk.hear("second", "undelivered", MAY_NOT_SEND).await;
+    let [hold] = &desk.store.holds().await.unwrap()[..] else { panic!("it was refused anew") };
+    assert_eq!((hold.by, hold.code), (HeldBy::Receipt, Some(2_010)));
 }
 
 /// What the provider posts when the person of the desk writes.

@@ -246,7 +246,7 @@ async fn after_a_long_gap_whoever_was_reached_is_reached_and_only_the_others_fal
     world.send().await;
     let sms: std::collections::BTreeSet<u32> = world.provider.sms.lock().unwrap().iter().map(|key| key.n).collect();
     assert_eq!(sms, (0..30).filter(|n| n % 3 != 0).collect());
-    let told: Vec<String> = world.store.events(20).await.unwrap().into_iter().map(|event| event.text).collect();
+    let told: Vec<String> = world.store.events(0, 20).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
     assert!(told.iter().any(|text| text.contains("30 deadlines") && text.contains("one a second")), "{told:?}");
     assert!(told.iter().any(|text| text.contains("has been asked about everybody")), "{told:?}");
 }

@@ -10,8 +10,8 @@ use crate::domain::{
 };
 use crate::store::{
     Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Hold, Inbound,
-    InboundOf, Key, Lane, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Question, Receipt, Result, Sender,
-    Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
+    InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Question, Receipt, Result,
+    Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
 };
 
 /// When a process dies and whether its disk works. One for each life.
@@ -171,7 +171,7 @@ through! {
     reads unknown(batch: BatchId, limit: u32) -> Vec<(MessageKey, Msisdn, StepIndex)>;
     reads lanes(lanes: Vec<(String, Channel)>) -> Vec<Lane>;
     reads holds() -> Vec<Hold>;
-    writes hold(hold: Hold) -> u64;
+    writes hold(hold: Hold, begun: Timestamp) -> u64;
     writes release(lane: String, template: String, now: Timestamp, by: String) -> u32;
     reads tier_places(portfolio: &str, since: Timestamp) -> Vec<(Msisdn, Timestamp)>;
     writes give_back_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
@@ -197,7 +197,8 @@ through! {
     writes keep_gap(from: Timestamp, until: Timestamp, forget: Timestamp) -> ();
     reads gaps() -> Vec<(Timestamp, Timestamp)>;
     reads nodes(since: Timestamp) -> Vec<Node>;
+    reads lane_states(since: Timestamp) -> Vec<LaneState>;
     reads seq() -> u64;
     writes note(event: Event) -> ();
-    reads events(limit: u32) -> Vec<Event>;
+    reads events(after: i64, limit: u32) -> Vec<(i64, Event)>;
 }

@@ -22,5 +22,5 @@ pub use model::{Answer, Call, ChannelSeen, MessageSeen, Method, Model, Reply, Se
 pub use post::{REPEATS, WebhookTarget};
 pub use profile::{InvalidProfile, Profile, RouteStep};
 pub use reach::{Answers, Delivery, Latency};
-pub use server::{Options, ServeError, serve};
+pub use server::{Journal, Options, ServeError, serve};
 pub use sink::{Sink, SinkCount, SinkError, SinkOptions};

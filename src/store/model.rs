@@ -197,21 +197,80 @@ pub struct Hold {
     pub lane: String,
     /// Empty for a hold on the lane itself.
     pub template: String,
-    pub by_person: bool,
+    pub by: HeldBy,
     pub code: Option<u32>,
     pub reason: String,
     pub since: Timestamp,
 }
 
+/// Who has put a hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldBy {
+    Person,
+    /// The provider, in its answer to a request.
+    Answer,
+    /// The provider, in a receipt, whose codes are others than those of answers.
+    Receipt,
+}
+
 impl Hold {
     /// The hold that a fault of the sender's asks for: on the step's template where that is to blame and there is one,
     /// else on the lane, since nothing smaller is.
-    pub fn for_fault(step: &Step, part: SenderPart, code: Option<u32>, reason: String, since: Timestamp) -> Self {
+    pub fn for_fault(
+        step: &Step,
+        part: SenderPart,
+        by: HeldBy,
+        code: Option<u32>,
+        reason: String,
+        since: Timestamp,
+    ) -> Self {
         let template = match (part, &step.content) {
             (SenderPart::Template, Content::Template(template)) => template.name.clone(),
             (SenderPart::Template | SenderPart::Lane, _) => String::new(),
         };
-        Self { lane: step.lane.clone(), template, by_person: false, code, reason, since }
+        Self { lane: step.lane.clone(), template, by, code, reason, since }
+    }
+}
+
+/// How a lane goes, as the node that sends by it says with each beat.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LaneState {
+    pub lane: String,
+    /// Messages a second that it let out.
+    pub pace: f64,
+    /// How many times slower than its rate it goes, because it was throttled.
+    pub slowness: u32,
+    /// Whether every place in the tier of its portfolio is taken.
+    pub tier_spent: bool,
+    pub standing: Option<Standing>,
+}
+
+/// Why a lane stands still and goes on by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub trouble: Trouble,
+    pub since: Timestamp,
+    /// When it is tried again.
+    pub until: Timestamp,
+    /// What the provider said.
+    pub why: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It was too fast for the provider.
+    Throttled = 0,
+    /// The provider is not there, or breaks what it gets.
+    Outage = 1,
+}
+
+impl Trouble {
+    pub const fn from_code(code: i64) -> Option<Self> {
+        match code {
+            0 => Some(Self::Throttled),
+            1 => Some(Self::Outage),
+            _ => None,
+        }
     }
 }
 
@@ -223,6 +282,8 @@ pub struct Beat {
     pub noted: u64,
     /// Hand-overs a second of each batch that is sending.
     pub pace: Vec<(BatchId, f64)>,
+    /// How its lanes go; those that are not named go as they were said to.
+    pub lanes: Vec<LaneState>,
     /// The watermark: everything that the provider said up to then was taken.
     pub listening_until: Timestamp,
     /// Since when receipts of ours are turned away.
@@ -234,7 +295,16 @@ pub struct Beat {
 impl Beat {
     /// Of a node that listens and has nothing else to tell.
     pub const fn of(node: i64, now: Timestamp, noted: u64) -> Self {
-        Self { node, now, noted, pace: Vec::new(), listening_until: now, deaf_since: None, turned_away: Vec::new() }
+        Self {
+            node,
+            now,
+            noted,
+            pace: Vec::new(),
+            lanes: Vec::new(),
+            listening_until: now,
+            deaf_since: None,
+            turned_away: Vec::new(),
+        }
     }
 }
 

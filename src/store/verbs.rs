@@ -2,8 +2,8 @@
 
 use super::{
     Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound, InboundOf,
-    Key, Lane, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Question, Receipt, Result, Sender, Spread, Stray,
-    StrayCount, Turned, Wish,
+    Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Question, Receipt, Result, Sender,
+    Spread, Stray, StrayCount, Turned, Wish,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
@@ -134,7 +134,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The lanes' numbers; new names get one.
     async fn lanes(&self, lanes: Vec<(String, Channel)>) -> Result<Vec<Lane>>;
     async fn holds(&self) -> Result<Vec<Hold>>;
-    async fn hold(&self, hold: Hold) -> Result<u64>;
+    /// Holds, because of a person or of what came of a request that was begun at `begun`. What was begun before a hold
+    /// on the same was lifted puts none: it knows nothing of what a person has put right since.
+    async fn hold(&self, hold: Hold, begun: Timestamp) -> Result<u64>;
     /// Lifts every hold on a lane (`template` empty) or on a template. Returns how many there were.
     async fn release(&self, lane: String, template: String, now: Timestamp, by: String) -> Result<u32>;
     /// People handed over to in a portfolio since `since`, earliest first.
@@ -202,6 +204,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()>;
     /// What was turned away, for each reason since the last day without any.
     async fn turned_away(&self) -> Result<Vec<Turned>>;
+    /// How lanes go, as nodes seen since `since` that have not stopped said last.
+    async fn lane_states(&self, since: Timestamp) -> Result<Vec<LaneState>>;
     /// Keeps a time in which no receipt could be committed, and forgets those that ended before `forget`.
     async fn keep_gap(&self, from: Timestamp, until: Timestamp, forget: Timestamp) -> Result<()>;
     /// The times in which no receipt could be committed, earliest first.
@@ -211,8 +215,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Rises with every decision of a person or of the throttle.
     async fn seq(&self) -> Result<u64>;
     async fn note(&self, event: Event) -> Result<()>;
-    /// The latest events, latest last.
-    async fn events(&self, limit: u32) -> Result<Vec<Event>>;
+    /// The latest events behind `after`, latest last, each with its number.
+    async fn events(&self, after: i64, limit: u32) -> Result<Vec<(i64, Event)>>;
 
     /// Hints about what this process has committed.
     fn signals(&self) -> &super::Signals;

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
-use crate::domain::{AfterGap, BatchId, BatchState, Causes, Span, State, Timestamp};
+use crate::clock::{Clock, Jumps};
+use crate::domain::{AfterGap, BatchId, BatchState, Causes, Span, State, Timestamp, Told};
 use crate::engine::{Event, Silence, Standing, advance};
 use crate::store::{Book, Entry, Loaded, Result, Signal, Store, Verdict};
 
@@ -55,15 +55,25 @@ impl Timers {
         let clock = Arc::clone(&self.clock);
         let mut signals = self.store.signals().subscribe();
         let mut look_anyway = clock.now();
+        let (told, mut jumps) = (Told::default(), Jumps::of(clock.as_ref()));
         while !stop.is_cancelled() {
+            // Whoever stood still has heard nothing meanwhile, and what came is taken only now.
+            if jumps.jumped(clock.as_ref()) {
+                self.gaps.doubt();
+            }
             if clock.now() >= look_anyway {
                 self.next.clear();
                 look_anyway = clock.now() + LOOK_ANYWAY;
             }
             let sleep = match self.run_once(clock.now()).await {
-                Ok(progress) => progress.next_due.unwrap_or(look_anyway).min(look_anyway),
+                Ok(progress) => {
+                    told.ends();
+                    progress.next_due.unwrap_or(look_anyway).min(look_anyway)
+                }
                 Err(error) => {
-                    tracing::warn!(error = %Causes(&error), "cannot look at what is due; trying again");
+                    if told.begins() {
+                        tracing::warn!(error = %Causes(&error), "cannot look at what is due; trying again");
+                    }
                     self.gaps.doubt();
                     self.next.clear();
                     clock.now() + AFTER_FAILURE

@@ -56,7 +56,7 @@ async fn receipts_that_are_turned_away_hold_every_deadline_until_a_proven_one_ha
         .await;
     let gaps = world.store.gaps().await.unwrap();
     assert!(gaps.iter().any(|(from, until)| *from < due && *until >= due), "{gaps:?}");
-    let texts: Vec<_> = world.store.events(10).await.unwrap().into_iter().map(|event| event.text).collect();
+    let texts: Vec<_> = world.store.events(0, 10).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
     assert!(
         texts.iter().any(|text| text.contains("turned away") && text.contains("webhook_authorization")),
         "{texts:?}"

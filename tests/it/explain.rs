@@ -3,7 +3,7 @@
 use volley::campaign::Launched;
 use volley::clock::Clock;
 use volley::domain::{Channel, MessageKey, Present, Span, State, StepIndex, WishFrom};
-use volley::store::{Hold, OptOut};
+use volley::store::{HeldBy, Hold, OptOut};
 
 use crate::support::by_hand::{ByHand, Says, is_awaiting};
 
@@ -82,8 +82,8 @@ impl Scene {
 
     async fn hold(&self, lane: &str) {
         let (lane, template, since) = (lane.to_owned(), String::new(), self.world.clock.now());
-        let hold = Hold { lane, template, by_person: true, code: None, reason: "a test".to_owned(), since };
-        self.world.store.hold(hold).await.unwrap();
+        let hold = Hold { lane, template, by: HeldBy::Person, code: None, reason: "a test".to_owned(), since };
+        self.world.store.hold(hold, since).await.unwrap();
         self.pass(Span::from_secs(3)).await;
     }
 

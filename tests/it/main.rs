@@ -11,6 +11,7 @@ mod decide;
 mod explain;
 mod full_load;
 mod gaps;
+mod holds;
 mod interrupt;
 mod kill;
 mod kill_commands;

@@ -1,9 +1,10 @@
 //! One look at a campaign: everything that a view shows, read at one time.
 
-use crate::campaign::{Report, Show, Stranded};
+use crate::campaign::{Report, Show, Stranded, Waiting};
 use crate::cli::Ground;
 use crate::cli::gap::Waived;
 use crate::cli::obstacles::Obstacle;
+use crate::cli::pace::Slow;
 use crate::domain::{BatchId, BatchState, Content, Plan, Timestamp};
 use crate::store::{Batch, Hold, Store};
 
@@ -55,7 +56,19 @@ impl<'a> Looking<'a> {
         // What has left already waits for no lane.
         let sends = matches!(batch.state, BatchState::Scheduled | BatchState::Running | BatchState::Paused);
         let holds = store.holds().await?.into_iter().filter(|hold| sends && self.concerns(hold));
-        let mut obstacles: Vec<Obstacle> = holds.map(Obstacle::Held).collect();
+        let waiting = Waiting::of(&self.plan, &tallies);
+        let held = |hold: Hold| {
+            let waiting = waiting.on(&hold.lane, &hold.template);
+            Obstacle::Held(hold, waiting)
+        };
+        let mut obstacles: Vec<Obstacle> = holds.map(held).collect();
+        if batch.state == BatchState::Running {
+            // A slow lane is in nobody's way who does not wait for it.
+            let slow = Slow::all(&self.ground.config, &self.ground.lane_states(store).await?, at);
+            let slow = slow.into_iter().map(|slow| (waiting.on_lane(&slow.lane), slow));
+            obstacles
+                .extend(slow.filter(|(waiting, _)| *waiting > 0).map(|(waiting, slow)| Obstacle::Slow(slow, waiting)));
+        }
         obstacles.extend(show.stranded.iter().cloned().map(Obstacle::Gone));
         let is_over = match batch.state {
             BatchState::Settled => true,

@@ -1,13 +1,14 @@
 //! Nodes, what they noted, what is told about them; and verbs that share a commit.
 
 use super::*;
-use crate::store::{Beat, Error, Event, Turned, TurnedAway};
+use crate::store::{Beat, Error, Event, LaneState, Standing, Trouble, Turned, TurnedAway};
 
 for_every_store!(
     a_node_lives_from_its_start_to_its_stop,
     a_node_finds_the_watermark_of_the_one_before,
     a_beat_notes_decisions_and_pace,
     a_node_that_fell_silent_is_not_among_the_living,
+    how_lanes_go_is_what_the_living_said_last,
     a_deaf_node_says_since_when_and_its_watermark_stands,
     what_is_turned_away_is_counted_until_a_day_without_any,
     gaps_are_kept_until_they_are_forgotten,
@@ -54,6 +55,24 @@ async fn a_node_that_fell_silent_is_not_among_the_living(desk: Desk) {
     assert!(desk.nodes(at(11)).await.unwrap().is_empty());
 }
 
+async fn how_lanes_go_is_what_the_living_said_last(desk: Desk) {
+    let standing = Standing { trouble: Trouble::Outage, since: at(1), until: at(9), why: "503".to_owned() };
+    let state =
+        |lane: &str, pace, standing| LaneState { lane: lane.to_owned(), pace, slowness: 4, tier_spent: true, standing };
+    let (node, _) = desk.start_node(at(0)).await.unwrap();
+    let said = vec![state("wa", 2.5, Some(standing)), state("sms", 0.0, None)];
+    desk.beat(Beat { lanes: said.clone(), ..Beat::of(node, at(5), 0) }).await.unwrap();
+    let mut known = desk.lane_states(at(5)).await.unwrap();
+    known.reverse();
+    assert_eq!(known, said);
+    let over = state("wa", 80.0, None);
+    desk.beat(Beat { lanes: vec![over.clone()], ..Beat::of(node, at(6), 0) }).await.unwrap();
+    assert_eq!(desk.lane_states(at(6)).await.unwrap(), [said[1].clone(), over]);
+    assert!(desk.lane_states(at(7)).await.unwrap().is_empty(), "what a silent node said is not how they go now");
+    desk.stop_node(node, at(8)).await.unwrap();
+    assert!(desk.lane_states(at(0)).await.unwrap().is_empty());
+}
+
 async fn a_deaf_node_says_since_when_and_its_watermark_stands(desk: Desk) {
     let (node, _) = desk.start_node(at(0)).await.unwrap();
     desk.beat(Beat { listening_until: at(3), deaf_since: Some(at(3)), ..Beat::of(node, at(9), 0) }).await.unwrap();
@@ -94,8 +113,11 @@ async fn the_latest_events_come_latest_last(desk: Desk) {
     for n in 0..5 {
         desk.note(event(n)).await.unwrap();
     }
-    assert_eq!(desk.events(3).await.unwrap(), [event(2), event(3), event(4)]);
-    assert_eq!(desk.events(9).await.unwrap().len(), 5);
+    let latest = desk.events(0, 3).await.unwrap();
+    assert_eq!(latest.iter().map(|(_, event)| event.clone()).collect::<Vec<_>>(), [event(2), event(3), event(4)]);
+    assert_eq!(desk.events(0, 9).await.unwrap().len(), 5);
+    assert_eq!(desk.events(latest[0].0, 9).await.unwrap(), latest[1..]);
+    assert!(desk.events(latest[2].0, 9).await.unwrap().is_empty());
 }
 
 async fn a_verb_that_fails_dooms_no_other_of_its_commit(desk: Desk) {
@@ -124,7 +146,7 @@ async fn a_verb_that_fails_dooms_no_other_of_its_commit(desk: Desk) {
     begun.unwrap();
     noted.unwrap();
     assert_eq!(taken.unwrap().messages.len(), 3);
-    assert_eq!(desk.events(9).await.unwrap(), [event]);
+    assert_eq!(desk.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event).collect::<Vec<_>>(), [event]);
     assert_eq!(desk.claim(Claim { limit: 8, ..claim }).await.unwrap().messages.len(), 5);
     desk.counters_equal_rows(batch, 8).await;
 }

@@ -9,8 +9,8 @@ use crate::domain::{
 use crate::store::signal::signals_of;
 use crate::store::{
     Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound, InboundOf,
-    Key, Lane, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Question, Receipt, Result, Sender, Signals, Spread,
-    Store, Stray, StrayCount, StrayKind, Turned, Wish,
+    Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Question, Receipt, Result, Sender,
+    Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
 };
 
 #[async_trait::async_trait]
@@ -261,8 +261,8 @@ impl Store for Sqlite {
         self.read("read holds", move |c| Box::pin(lanes::holds(c))).await
     }
 
-    async fn hold(&self, hold: Hold) -> Result<u64> {
-        self.write("hold", move |c| Box::pin(lanes::hold(c, hold))).await
+    async fn hold(&self, hold: Hold, begun: Timestamp) -> Result<u64> {
+        self.write("hold", move |c| Box::pin(lanes::hold(c, hold, begun))).await
     }
 
     async fn release(&self, lane: String, template: String, now: Timestamp, by: String) -> Result<u32> {
@@ -391,6 +391,10 @@ impl Store for Sqlite {
         self.read("list nodes", move |c| Box::pin(nodes::live(c, since))).await
     }
 
+    async fn lane_states(&self, since: Timestamp) -> Result<Vec<LaneState>> {
+        self.read("read how lanes go", move |c| Box::pin(nodes::lane_states(c, since))).await
+    }
+
     async fn seq(&self) -> Result<u64> {
         self.read("look for decisions", move |c| Box::pin(nodes::seq(c))).await
     }
@@ -399,8 +403,8 @@ impl Store for Sqlite {
         self.write("note an event", move |c| Box::pin(nodes::note(c, event))).await
     }
 
-    async fn events(&self, limit: u32) -> Result<Vec<Event>> {
-        self.read("read events", move |c| Box::pin(nodes::events(c, limit))).await
+    async fn events(&self, after: i64, limit: u32) -> Result<Vec<(i64, Event)>> {
+        self.read("read events", move |c| Box::pin(nodes::events(c, after, limit))).await
     }
 
     fn signals(&self) -> &Signals {

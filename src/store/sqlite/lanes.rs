@@ -6,7 +6,7 @@ use super::Work;
 use super::batches::bump;
 use super::rows::{Bound, for_values, maybe_small, moment, small, word};
 use crate::domain::{Channel, LaneId, Timestamp};
-use crate::store::{Event, Hold, Lane};
+use crate::store::{Event, HeldBy, Hold, Lane};
 
 pub(super) async fn lanes(connection: &mut SqliteConnection, lanes: Vec<(String, Channel)>) -> Work<Vec<Lane>> {
     for_values(
@@ -41,7 +41,11 @@ pub(super) async fn holds(connection: &mut SqliteConnection) -> Work<Vec<Hold>> 
             Ok(Hold {
                 lane: row.try_get("lane")?,
                 template: row.try_get("template")?,
-                by_person: row.try_get("by_person")?,
+                by: match (row.try_get("by_person")?, row.try_get("by_receipt")?) {
+                    (true, _) => HeldBy::Person,
+                    (false, true) => HeldBy::Receipt,
+                    (false, false) => HeldBy::Answer,
+                },
                 code: maybe_small(row, "code")?,
                 reason: row.try_get("reason")?,
                 since: moment(row, "since")?,
@@ -50,18 +54,23 @@ pub(super) async fn holds(connection: &mut SqliteConnection) -> Work<Vec<Hold>> 
         .collect()
 }
 
-/// The first reason stays: it is the one that tells when it began.
-pub(super) async fn hold(connection: &mut SqliteConnection, hold: Hold) -> Work<u64> {
+/// The first reason stays: it is the one that tells when it began. A lift that lies before us is by another clock than
+/// ours, and keeps nothing from being held.
+pub(super) async fn hold(connection: &mut SqliteConnection, hold: Hold, begun: Timestamp) -> Work<u64> {
     let added = sqlx::query(
-        "INSERT INTO hold (lane, template, by_person, code, reason, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        "INSERT INTO hold (lane, template, by_person, by_receipt, code, reason, since)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT EXISTS (
+             SELECT 1 FROM lifted WHERE lane = ?1 AND template = ?2 AND at > ?8 AND at <= ?7)
          ON CONFLICT DO NOTHING",
     )
     .bind(&hold.lane)
     .bind(&hold.template)
-    .bind(hold.by_person)
+    .bind(hold.by == HeldBy::Person)
+    .bind(hold.by == HeldBy::Receipt)
     .bind(hold.code)
     .bind(&hold.reason)
     .bind(hold.since.millis())
+    .bind(begun.millis())
     .execute(&mut *connection)
     .await?
     .rows_affected();
@@ -91,6 +100,14 @@ pub(super) async fn release(
         .await?
         .rows_affected();
     if lifted > 0 {
+        sqlx::query(
+            "INSERT INTO lifted (lane, template, at) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET at = excluded.at",
+        )
+        .bind(&lane)
+        .bind(&template)
+        .bind(now.millis())
+        .execute(&mut *connection)
+        .await?;
         let event = Event { at: now, subject: subject(&lane, &template), text: format!("resumed by {by}") };
         super::nodes::note(connection, event).await?;
         bump(connection).await?;

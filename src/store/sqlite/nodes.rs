@@ -3,15 +3,16 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
-use super::rows::{maybe_moment, moment, small, word};
+use super::rows::{Bound, for_values, maybe_moment, moment, small, word};
 use crate::domain::{Span, Timestamp};
-use crate::store::{Beat, Event, Node, Turned, TurnedAway};
+use crate::store::{Beat, Event, LaneState, Node, Standing, Trouble, Turned, TurnedAway};
 
 pub(super) async fn start(connection: &mut SqliteConnection, now: Timestamp) -> Work<(i64, Option<Timestamp>)> {
     let row = sqlx::query("SELECT max(listening_until) AS until FROM node").fetch_one(&mut *connection).await?;
     let listened_until = maybe_moment(&row, "until")?;
     // Only the newest few are of interest; the watermark is taken over by the new row.
     sqlx::query("DELETE FROM node").execute(&mut *connection).await?;
+    sqlx::query("DELETE FROM lane_state").execute(&mut *connection).await?;
     let row = sqlx::query(
         "INSERT INTO node (started_at, seen_at, noted_seq, listening_until)
          VALUES (?1, ?1, 0, coalesce(?2, ?1)) RETURNING id",
@@ -52,7 +53,61 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
             .execute(&mut *connection)
             .await?;
     }
+    for_values(
+        connection,
+        "INSERT INTO lane_state (node, lane, pace, slowness, tier_spent, trouble, since, until, why)",
+        "ON CONFLICT DO UPDATE SET pace = excluded.pace, slowness = excluded.slowness,
+             tier_spent = excluded.tier_spent, trouble = excluded.trouble, since = excluded.since,
+             until = excluded.until, why = excluded.why",
+        9,
+        &beat.lanes,
+        |query: Bound<'_>, state| {
+            let standing = state.standing.as_ref();
+            query
+                .bind(beat.node)
+                .bind(state.lane.clone())
+                .bind(state.pace)
+                .bind(state.slowness)
+                .bind(state.tier_spent)
+                .bind(standing.map(|standing| standing.trouble as i64))
+                .bind(standing.map(|standing| standing.since.millis()))
+                .bind(standing.map(|standing| standing.until.millis()))
+                .bind(standing.map(|standing| standing.why.clone()))
+        },
+    )
+    .await?;
     Ok(())
+}
+
+pub(super) async fn lane_states(connection: &mut SqliteConnection, since: Timestamp) -> Work<Vec<LaneState>> {
+    let rows = sqlx::query(
+        "SELECT lane_state.* FROM lane_state JOIN node ON node.id = lane_state.node
+         WHERE node.stopped = 0 AND node.seen_at >= ?1 ORDER BY lane",
+    )
+    .bind(since.millis())
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let trouble: Option<i64> = row.try_get("trouble")?;
+            let standing = match trouble.and_then(Trouble::from_code) {
+                Some(trouble) => Some(Standing {
+                    trouble,
+                    since: moment(row, "since")?,
+                    until: moment(row, "until")?,
+                    why: row.try_get("why")?,
+                }),
+                None => None,
+            };
+            Ok(LaneState {
+                lane: row.try_get("lane")?,
+                pace: row.try_get("pace")?,
+                slowness: small(row, "slowness")?,
+                tier_spent: row.try_get("tier_spent")?,
+                standing,
+            })
+        })
+        .collect()
 }
 
 /// After a day without any, counting begins anew.
@@ -137,12 +192,16 @@ pub(super) async fn note(connection: &mut SqliteConnection, event: Event) -> Wor
     Ok(())
 }
 
-pub(super) async fn events(connection: &mut SqliteConnection, limit: u32) -> Work<Vec<Event>> {
-    let rows = sqlx::query("SELECT * FROM (SELECT * FROM event ORDER BY id DESC LIMIT ?1) ORDER BY id")
+pub(super) async fn events(connection: &mut SqliteConnection, after: i64, limit: u32) -> Work<Vec<(i64, Event)>> {
+    let rows = sqlx::query("SELECT * FROM (SELECT * FROM event WHERE id > ?1 ORDER BY id DESC LIMIT ?2) ORDER BY id")
+        .bind(after)
         .bind(limit)
         .fetch_all(connection)
         .await?;
     rows.iter()
-        .map(|row| Ok(Event { at: moment(row, "at")?, subject: row.try_get("subject")?, text: row.try_get("text")? }))
+        .map(|row| {
+            let event = Event { at: moment(row, "at")?, subject: row.try_get("subject")?, text: row.try_get("text")? };
+            Ok((row.try_get("id")?, event))
+        })
         .collect()
 }

@@ -22,6 +22,7 @@
 mod answers;
 mod meta;
 mod receipts;
+pub mod remedies;
 
 use crate::domain::{Fault, SenderPart};
 

@@ -134,7 +134,7 @@ impl Setup {
         tokio::spawn(simulator::serve(
             simulator,
             model,
-            simulator::Options { webhook: Some(target) },
+            simulator::Options { webhook: Some(target), journal: None },
             Arc::clone(&clock),
             stop_simulator.clone(),
         ));
