@@ -66,7 +66,7 @@ pub async fn explain(store: &dyn Store, batch: &Batch, entry: &Entry, key: Messa
     let recipient = store.recipient(key).await?;
     let country = recipient.as_ref().map(|recipient| recipient.country);
     let stop = stopped(store, batch, &message).await?;
-    let telling = Telling::of(batch, entry, &message, country, &attempts, &receipts, stop);
+    let telling = Telling::of(batch, entry, &message, country, &attempts, &receipts, stop.as_ref());
     Ok(Some(Story {
         message: MessageId { key, tag: batch.tag }.to_string(),
         campaign: batch.name.clone(),
@@ -142,7 +142,7 @@ impl<'a> Telling<'a> {
         country: Option<Country>,
         attempts: &'a [Attempt],
         receipts: &'a [Receipt],
-        stop: Option<Wish>,
+        stop: Option<&Wish>,
     ) -> Self {
         let marks = message.present.marks;
         let first = entry.plan.first(marks).unwrap_or(StepIndex::FIRST);
@@ -153,11 +153,11 @@ impl<'a> Telling<'a> {
             floating.push((CallOff::Cancel, at));
         }
         if marks.opted_out() {
-            floating.push((CallOff::OptOut, stop.as_ref().map(|wish| wish.at).unwrap_or_default()));
+            floating.push((CallOff::OptOut, stop.map(|wish| wish.at).unwrap_or_default()));
         }
         let told = |facts: Facts<'_>| {
             let (standing, now) = (Standing::Live, Present::queued(Timestamp::default(), None));
-            let stop = stop.clone();
+            let stop = stop.cloned();
             let mut telling = Self { batch, entry, message, country, standing, now, lines: Vec::new(), stop };
             telling.tell(&facts);
             telling

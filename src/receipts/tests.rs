@@ -330,10 +330,7 @@ async fn a_stop_is_on_disk_and_reaches_what_is_claimed_by_the_time_it_is_acknowl
     assert!(!store.claim(claim).await.unwrap().messages[0].opted_out, "at that time nobody had said anything");
     tokio::spawn(applier.run(|_| {}));
     let stray = r#"{"eventType":"something_new"}"#;
-    intake
-        .take(format!("[{},{stray},{}]", written("in-1", "Stop!"), written("in-2", "why?")).as_bytes())
-        .await
-        .unwrap();
+    intake.take(format!("[{},{stray},{}]", written("in-1", "Stop!"), written("in-2", "why?")).into()).await.unwrap();
     let person = person().msisdn;
     assert_eq!(store.opted_out(vec![person]).await.unwrap(), [person]);
     assert!(book.get(key.batch).await.unwrap().unwrap().is_hushed(person));
@@ -350,7 +347,7 @@ async fn an_answer_and_bad_news_of_one_webhook_are_decided_together() {
         "status":{"state":"undelivered","errorCode":2008}}}"#;
     let body = format!("[{failed},{}]", written("in-1", "got it"));
     let ours = Ours { subaccounts: ["acme".to_owned()].into(), words: Words::default() };
-    let parsed = parse(body.as_bytes(), Some(&ours), desk.clock.now());
+    let parsed = parse(body.into(), Some(&ours), desk.clock.now());
     desk.applier.apply(parsed).await.unwrap();
     // Bad news, and then the proof that it was wrong: nobody falls back.
     let message = desk.message().await;

@@ -78,7 +78,7 @@ fn parse_array(body: &[u8]) -> Vec<Event<'_>> {
 pub fn event_places(body: &[u8]) -> Vec<Range<usize>> {
     let start = body.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
     if body.get(start) != Some(&b'[') {
-        return Vec::from([0..body.len()]);
+        return std::iter::once(0..body.len()).collect();
     }
     let mut raws = Vec::new();
     // Those before a break have their places all the same.
