@@ -190,11 +190,14 @@ impl Asker {
     }
 
     async fn in_trouble(&mut self, detail: String, now: Timestamp) -> Result<()> {
-        if self.trouble.as_ref() == Some(&detail) {
-            return Ok(());
+        if self.trouble.as_ref() != Some(&detail) {
+            tracing::warn!(
+                sub_account = self.sub_account,
+                reason = detail,
+                "the provider cannot be asked; trying again"
+            );
+            self.trouble = Some(detail.clone());
         }
-        tracing::warn!(sub_account = self.sub_account, reason = detail, "the provider cannot be asked; trying again");
-        self.trouble = Some(detail.clone());
         self.store.note_asked(Vec::new(), self.asking(now, Some(detail))).await
     }
 

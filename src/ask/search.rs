@@ -17,7 +17,6 @@ use crate::domain::{
     AfterGap, BatchId, BatchState, Channel, Count, LaneId, Marks, MessageKey, Present, Span, State, StepIndex,
     Timestamp,
 };
-use crate::engine::Gap;
 use crate::store::{Book, Entry, Event, Loaded, Result, Store};
 use crate::timers::Gaps;
 
@@ -227,37 +226,24 @@ impl Search {
 
     /// Those whose receipts may be lost, although their time has not come: before it comes we have time.
     async fn walk_missed(&mut self, now: Timestamp) -> Result<()> {
-        let lost = self.gaps.lost();
-        if lost.is_empty() {
-            return Ok(());
-        }
+        // What is due from now on was missed by every gap since its acceptance: the latest one says enough.
+        let Some(lost_until) = self.gaps.lost().into_iter().map(|gap| gap.until).max() else { return Ok(()) };
         for is_last in [false, true] {
             for entry in self.in_play() {
-                if entry.plan.after_gap != AfterGap::Ask {
-                    continue;
+                let walk = (entry.id, lost_until, is_last);
+                if entry.plan.after_gap == AfterGap::Ask && !self.missed_over.contains(&walk) {
+                    self.walk_lost(&entry, walk, now).await?;
                 }
-                for gap in &lost {
-                    let walk = (entry.id, gap.until, is_last);
-                    if !self.missed_over.contains(&walk) {
-                        self.walk_gap(&entry, *gap, walk, now).await?;
-                    }
-                    if !self.missed.is_empty() {
-                        return Ok(());
-                    }
+                if !self.missed.is_empty() {
+                    return Ok(());
                 }
             }
         }
         Ok(())
     }
 
-    async fn walk_gap(
-        &mut self,
-        entry: &Arc<Entry>,
-        gap: Gap,
-        walk: (BatchId, Timestamp, bool),
-        now: Timestamp,
-    ) -> Result<()> {
-        let begin = (gap.from.max(now), 0);
+    async fn walk_lost(&mut self, entry: &Arc<Entry>, walk: (BatchId, Timestamp, bool), now: Timestamp) -> Result<()> {
+        let ((_, lost_until, is_last), begin) = (walk, (now, 0));
         while self.missed.is_empty() {
             let place = self.missed_at.get(&walk).copied().unwrap_or(begin);
             let page = self.store.due(entry.id, Timestamp::MAX, Some(place), PAGE).await?;
@@ -267,9 +253,9 @@ impl Search {
                 .filter(|message| {
                     let Present { accepted, marks, step, .. } = message.present;
                     let no_step_to_come = marks.cut() || entry.plan.after(step, marks).is_none();
-                    no_step_to_come == walk.2
+                    no_step_to_come == is_last
                         && !marks.waived()
-                        && accepted.is_some_and(|accepted| accepted < gap.until)
+                        && accepted.is_some_and(|accepted| accepted < lost_until)
                         && self.is_ours(message)
                 })
                 .take(KEPT)
@@ -278,7 +264,7 @@ impl Search {
             let is_full = concerned.len() == KEPT;
             let end = if is_full { concerned.last() } else { page.last() }.and_then(place_of);
             let found =
-                self.candidates(entry, concerned, |asked| asked.is_none_or(|asked| asked.at < gap.until)).await?;
+                self.candidates(entry, concerned, |asked| asked.is_none_or(|asked| asked.at < lost_until)).await?;
             self.missed = found.into();
             if let Some(end) = end {
                 self.missed_at.insert(walk, end);

@@ -53,6 +53,8 @@ pub struct Story {
     /// Each hand-over, and each receipt, as they are on disk.
     pub attempts: Vec<FactLine>,
     pub receipts: Vec<FactLine>,
+    /// When the provider was last asked about a hand-over.
+    pub asked: Vec<FactLine>,
     pub lines: Vec<Line>,
     /// Whether the engine, run over the facts, ends where the row says.
     pub proven: bool,
@@ -63,6 +65,8 @@ pub async fn explain(store: &dyn Store, batch: &Batch, entry: &Entry, key: Messa
     let Some(message) = store.load(vec![key]).await?.pop() else { return Ok(None) };
     let attempts = store.attempts(key).await?;
     let receipts = store.receipts(key).await?;
+    let about = attempts.iter().map(|attempt| (key, attempt.step)).collect();
+    let asked = store.questions(about).await?.into_iter().filter_map(|question| question.asked);
     let recipient = store.recipient(key).await?;
     let country = recipient.as_ref().map(|recipient| recipient.country);
     let stop = stopped(store, batch, &message).await?;
@@ -78,6 +82,7 @@ pub async fn explain(store: &dyn Store, batch: &Batch, entry: &Entry, key: Messa
         proven: telling.is_proven(),
         attempts: attempts.iter().map(|attempt| words::attempt(attempt, &entry.plan)).collect(),
         receipts: receipts.iter().map(|receipt| words::receipt_line(receipt, &entry.plan)).collect(),
+        asked: asked.map(|asked| words::asked(&asked)).collect(),
         lines: telling.lines,
     }))
 }

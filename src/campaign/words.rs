@@ -7,7 +7,7 @@ use crate::domain::{
     Timestamp,
 };
 use crate::engine::{self, Ignored, Rule};
-use crate::store::{Attempt, Batch, Receipt, Verdict};
+use crate::store::{Asked, Attempt, Batch, Receipt, Verdict};
 use crate::wire::{self, codes};
 
 /// Where a message stands, in a word.
@@ -79,6 +79,13 @@ pub(super) fn attempt(attempt: &Attempt, plan: &Plan) -> FactLine {
 pub(super) fn receipt_line(fact: &Receipt, plan: &Plan) -> FactLine {
     let channel = plan.step(fact.step).map(|step| step.channel);
     FactLine { step: fact.step.get() + 1, at: fact.received, text: receipt(fact, channel) }
+}
+
+/// That the provider was asked, as a fact.
+pub(super) fn asked(asked: &Asked) -> FactLine {
+    let times = if asked.tries > 1 { format!(" {} times", asked.tries) } else { String::new() };
+    let knew = if asked.said { "it knew how far it had come" } else { "it could not tell" };
+    FactLine { step: asked.step.get() + 1, at: asked.at, text: format!("the provider was asked{times}; {knew}") }
 }
 
 fn tries(attempt: &Attempt) -> String {

@@ -236,7 +236,7 @@ async fn gaps(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> any
         findings.fine("gaps", text);
     }
     for asking in store.asking().await? {
-        if let Some(trouble) = asking.trouble {
+        if let Some(trouble) = asking.trouble_now(now) {
             let text = format!("subaccount {} cannot be asked what became of messages: {trouble}", asking.sub_account);
             let advice = "check the key and the provider; until then deadlines that fell into a gap wait";
             findings.add("gaps", Health::Warning, text, Some(advice));

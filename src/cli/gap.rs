@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::words::{about, count, of};
 use crate::ask;
-use crate::domain::{AfterGap, BatchState, Count, Plan, Tallies};
+use crate::domain::{AfterGap, BatchState, Count, Plan, Tallies, Timestamp};
 use crate::store::{Result, Store};
 
 /// Deadlines of a campaign that fell into such a time and decide nothing.
@@ -24,7 +24,12 @@ pub(super) struct Waived {
 
 impl Waived {
     /// Nothing where every deadline decides.
-    pub(super) async fn read(store: &dyn Store, plan: &Plan, tallies: &Tallies) -> Result<Option<Self>> {
+    pub(super) async fn read(
+        store: &dyn Store,
+        plan: &Plan,
+        tallies: &Tallies,
+        now: Timestamp,
+    ) -> Result<Option<Self>> {
         let deadlines = tallies.total(Count::Waived);
         if deadlines <= 0 {
             return Ok(None);
@@ -38,7 +43,7 @@ impl Waived {
             let to_ask = to_ask.max(deadlines);
             waived.to_ask = Some(to_ask);
             waived.seconds_left = Some(ask::takes(to_ask.unsigned_abs()).millis() / 1_000);
-            waived.trouble = store.asking().await?.into_iter().find_map(|asking| asking.trouble);
+            waived.trouble = store.asking().await?.iter().find_map(|asking| asking.trouble_now(now).map(str::to_owned));
         }
         Ok(Some(waived))
     }

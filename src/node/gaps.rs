@@ -33,7 +33,10 @@ pub(super) async fn keep_gap(store: &dyn Store, gap: Gap, filled: Option<Timesta
                 filled.rfc3339()
             )
         }
-        None => format!("no receipts could be taken for {length}; what the provider said meanwhile is lost"),
+        None => format!(
+            "no receipts could be taken for {length}; what the provider said meanwhile is lost; deadlines \
+             that fell into it do as the campaign's after_gap says (the provider is asked, unless it says otherwise)"
+        ),
     };
     note(store, gap.until, text).await
 }

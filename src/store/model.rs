@@ -2,7 +2,7 @@
 
 use crate::domain::{
     AttemptId, AudienceId, BatchId, BatchState, Channel, Content, Country, Fields, LaneId, Marks, MessageKey, Msisdn,
-    Plan, Present, SenderPart, SkipReason, State, Step, StepIndex, Tag, Timestamp, Umid,
+    Plan, Present, SenderPart, SkipReason, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
 };
 
 #[derive(Debug, Clone)]
@@ -376,6 +376,16 @@ pub struct Asking {
     pub at: Timestamp,
     /// What keeps the provider from answering.
     pub trouble: Option<String>,
+}
+
+impl Asking {
+    /// A trouble is tried again every minute; one that was not met for longer is over, or there is nobody to ask about.
+    const OVER: Span = Span::from_secs(300);
+
+    /// What keeps the provider from answering at present.
+    pub fn trouble_now(&self, now: Timestamp) -> Option<&str> {
+        self.trouble.as_deref().filter(|_| now.since(self.at) < Self::OVER)
+    }
 }
 
 /// Something that people should be able to read later.
