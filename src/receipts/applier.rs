@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry as Slot;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::answers::Answer;
-use super::incoming::{Incoming, Ours, Parsed, parse};
+use super::incoming::{Incoming, Ours, Parsed};
+use super::intake::{Failed, Intake, Waiting};
 use super::strays::Round;
 use crate::clock::{Chance, Clock};
 use crate::domain::{Causes, Fault, MessageKey, Msisdn, Present, SenderPart, Span, State, Timestamp, WishFrom};
@@ -19,8 +19,6 @@ use crate::store::{
 };
 use crate::wire::{Report, codes};
 
-/// Bodies that may wait. A provider that has to wait longer repeats the receipt later.
-const WAITING_MAX: usize = 4_096;
 /// Events in one transaction.
 const GROUP_MAX: usize = 2_000;
 /// How long a group waits for the other half of the bodies that the last one held. Whoever posts many at once posts the
@@ -31,13 +29,6 @@ const GATHER: Span = Span::from_millis(1);
 const AFTER_FAILURE: Span = Span::from_secs(1);
 /// The first rest before a step that failed in passing goes again; it doubles from try to try.
 const PASSING_REST: Span = Span::from_secs(2);
-
-/// Why a webhook could not be kept. The provider is told to come again.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("the receipt could not be kept: {reason}")]
-pub struct Failed {
-    reason: String,
-}
 
 /// Whether silence means anything, as far as the applier can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,41 +41,6 @@ pub enum Listening {
     TurnedAway,
     /// A webhook came with its proof.
     Proven,
-}
-
-/// One webhook that waits for its commit.
-struct Waiting {
-    since: Timestamp,
-    parsed: Parsed,
-    done: oneshot::Sender<Result<(), Failed>>,
-}
-
-/// Where webhooks go in. Cheap to clone, one for every connection.
-#[derive(Debug, Clone)]
-pub struct Intake {
-    queue: mpsc::Sender<Waiting>,
-    ours: Arc<Ours>,
-    clock: Arc<dyn Clock>,
-}
-
-impl Intake {
-    /// Keeps and applies a body that has been proven. Returns once it is on disk.
-    pub async fn take(&self, body: Bytes) -> Result<(), Failed> {
-        let since = self.now();
-        self.keep(parse(body, Some(&self.ours), since), since).await
-    }
-
-    pub(super) fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    /// Returns once everything in it is on disk, and applied.
-    pub(super) async fn keep(&self, parsed: Parsed, since: Timestamp) -> Result<(), Failed> {
-        let (done, answer) = oneshot::channel();
-        let closed = |_| Failed { reason: "the server is stopping".to_owned() };
-        self.queue.send(Waiting { since, parsed, done }).await.map_err(|_| closed(()))?;
-        answer.await.map_err(|_| closed(()))?
-    }
 }
 
 #[derive(Debug)]
@@ -145,9 +101,8 @@ impl Applier {
         clock: Arc<dyn Clock>,
         chance: Arc<Chance>,
     ) -> (Self, Intake) {
-        let (sender, queue) = mpsc::channel(WAITING_MAX);
-        let ours = Arc::new(Ours { subaccounts: subaccounts.into_iter().collect(), words });
-        let intake = Intake { queue: sender, ours, clock: Arc::clone(&clock) };
+        let ours = Ours { subaccounts: subaccounts.into_iter().collect(), words };
+        let (intake, queue) = Intake::new(ours, Arc::clone(&clock));
         (Self { store, book, clock, chance, queue, failing_since: None, round: Round::default() }, intake)
     }
 
@@ -203,7 +158,7 @@ impl Applier {
             all.strays.extend(parsed.strays);
             answers.push(done);
         }
-        let taken = self.take(all).await.map_err(|error| Failed { reason: Causes(&error).to_string() });
+        let taken = self.take(all).await.map_err(|error| Failed::new(Causes(&error)));
         match &taken {
             Err(failed) => {
                 if self.failing_since.is_none() {

@@ -11,12 +11,14 @@ mod answers;
 mod applier;
 mod door;
 mod incoming;
+mod intake;
 mod proof;
 mod strays;
 #[cfg(test)]
 mod tests;
 mod told;
 
-pub use applier::{Applier, Failed, Intake, Listening};
+pub use applier::{Applier, Listening};
 pub use door::Door;
+pub use intake::{Failed, Intake};
 pub use proof::{Proofs, Unproven};

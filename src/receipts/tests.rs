@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::applier::{Applier, Intake, Listening};
+use super::applier::{Applier, Listening};
 use super::incoming::{Ours, parse};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::domain::{
