@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::applier::{Applier, Listening};
 use super::incoming::{Ours, parse};
+use super::intake::Intake;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::domain::{
     AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Fields, LaneId, MessageKey, Msisdn, OnUnknown, Plan,
