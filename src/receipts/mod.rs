@@ -17,6 +17,7 @@ mod strays;
 #[cfg(test)]
 mod tests;
 mod told;
+mod working;
 
 pub use applier::{Applier, Listening};
 pub use door::Door;

@@ -80,7 +80,7 @@ impl ByHand {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/webhooks/8x8", listener.local_addr().unwrap());
         let (intake, door, store) = (self.intake.clone(), self.node.door(), Arc::clone(&self.store));
-        let serving = volley::api::serve(listener, intake, door, store, self.closing.clone());
+        let serving = volley::api::serve(listener, intake, door, store, super::clock(), self.closing.clone());
         tokio::spawn(async move { serving.await.unwrap() });
         url
     }
