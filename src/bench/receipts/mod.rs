@@ -56,7 +56,7 @@ pub async fn product(database: &Path, load: &Load, clock: Arc<dyn Clock>, chance
     let address = listener.local_addr()?;
     let stop_api = CancellationToken::new();
     let intake = node.intake().ok_or("the node takes no receipts")?;
-    let serving = api::serve(listener, intake, node.door(), Arc::clone(&store), stop_api.clone());
+    let serving = api::serve(listener, intake, node.door(), Arc::clone(&store), Arc::clone(&clock), stop_api.clone());
     let serving = tokio::spawn(serving);
     let measured = from_another_process(load, &address.to_string(), clock.as_ref()).await?;
     node.stop_sending().await;
