@@ -1,8 +1,6 @@
 //! The machine takes no memory on the arrows that messages go along by the million. A program of its own, because the
 //! counting allocator is the whole program's.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use volley::domain::{
     AfterGap, Channel, Content, Countries, Marks, OnTierSpent, OnUnknown, Plan, Present, Span, State, Status, Step,
     StepIndex, Timestamp,

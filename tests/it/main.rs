@@ -5,6 +5,7 @@
 mod answers;
 mod architecture;
 mod asking;
+mod audit;
 mod cli;
 mod deaf;
 mod decide;
@@ -17,6 +18,7 @@ mod interrupt;
 mod kill;
 mod kill_commands;
 mod mishaps;
+mod parts;
 mod pipeline;
 mod route_commands;
 mod routes;
