@@ -79,11 +79,6 @@ pub async fn explain(
         State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => None,
     };
     let country = recipient.as_ref().map(|recipient| recipient.country);
-<<<<<<< HEAD
-    let stop = stopped(store, batch, &message).await?;
-    let telling = Telling::of(batch, entry, &message, country, &attempts, &receipts, stop.as_ref());
-=======
->>>>>>> main
     Ok(Some(Story {
         message: MessageId { key, tag: batch.tag }.to_string(),
         campaign: batch.name.clone(),
@@ -171,59 +166,6 @@ fn lines(
     lines
 }
 
-<<<<<<< HEAD
-impl<'a> Telling<'a> {
-    fn of(
-        batch: &'a Batch,
-        entry: &'a Entry,
-        message: &'a Loaded,
-        country: Option<Country>,
-        attempts: &'a [Attempt],
-        receipts: &'a [Receipt],
-        stop: Option<&Wish>,
-    ) -> Self {
-        let marks = message.present.marks;
-        let first = entry.plan.first(marks).unwrap_or(StepIndex::FIRST);
-        let facts = facts(first, message, attempts, receipts);
-        // What got to the message, and the earliest place that it can have.
-        let mut floating = Vec::new();
-        if let Some(at) = batch.cancelled_at.filter(|_| marks.cut()) {
-            floating.push((CallOff::Cancel, at));
-        }
-        if marks.opted_out() {
-            floating.push((CallOff::OptOut, stop.map(|wish| wish.at).unwrap_or_default()));
-        }
-        let told = |facts: Facts<'_>| {
-            let (standing, now) = (Standing::Live, Present::queued(Timestamp::default(), None));
-            let stop = stop.cloned();
-            let mut telling = Self { batch, entry, message, country, standing, now, lines: Vec::new(), stop };
-            telling.tell(&facts);
-            telling
-        };
-        let mut orders = placed(vec![facts], &floating).into_iter();
-        let first = told(orders.next().unwrap_or_default());
-        if first.is_proven() { first } else { orders.map(told).find(Self::is_proven).unwrap_or(first) }
-    }
-
-    fn is_proven(&self) -> bool {
-        same_end(&self.now, &self.message.present)
-    }
-
-    fn tell(&mut self, facts: &[(Timestamp, Happening<'_>)]) {
-        let Batch { cancelled_at, created_at, .. } = *self.batch;
-        // What was cancelled before its time never began.
-        let starts = self.batch.starts_at.filter(|at| cancelled_at.is_none_or(|cancelled| *at <= cancelled));
-        let start = self.batch.started_at.or(starts).unwrap_or(created_at);
-        // What ended before its campaign began waits for no beginning.
-        let start = match self.message.present.state {
-            State::Done { at, .. } if at < start => created_at,
-            _ => start,
-        };
-        self.now = engine::begin(&self.entry.plan, self.message.present.marks, start);
-        self.say(start, words::launched(self.batch, &self.entry.plan), "launched");
-        for text in words::passed_over(&self.entry.plan, &self.message.present, self.country) {
-            self.say(start, text, "the step is not for the country");
-=======
 /// What a moment came to, where it came to anything.
 fn line(told: &Told<'_>, plan: &Plan, how_stopped: &str) -> Option<(String, &'static str)> {
     let fact = match told.moment {
@@ -244,7 +186,6 @@ fn line(told: &Told<'_>, plan: &Plan, how_stopped: &str) -> Option<(String, &'st
         }
         Moment::Receipt(receipt) | Moment::OfAnEarlierTry(receipt) => {
             words::receipt(receipt, plan.step(receipt.step).map(|step| step.channel))
->>>>>>> main
         }
         // A cancel says itself that it is one.
         Moment::CalledOff => how_stopped.to_owned(),

@@ -3,14 +3,10 @@
 use tokio::sync::mpsc;
 
 use super::receipts::Lesson;
-<<<<<<< HEAD
 use super::script::Script;
-use super::{Sqlite, asking, audiences, batches, inbound, lanes, looks, messages, nodes, receipts, tiers, wishes};
-=======
 use super::{
     Sqlite, asking, audiences, batches, inbound, lanes, looks, messages, nodes, receipts, tiers, walk, wishes,
 };
->>>>>>> main
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
