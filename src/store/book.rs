@@ -1,7 +1,7 @@
 //! The batches that are in play, as this process knows them: what never changes about them, read once, and where they
 //! stand, refreshed whenever a decision is noted.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -108,7 +108,8 @@ impl Entry {
 #[derive(Debug)]
 pub struct Book {
     store: Arc<dyn Store>,
-    entries: RwLock<HashMap<BatchId, Arc<Entry>>>,
+    /// In order, so that whoever goes through them does so alike each time.
+    entries: RwLock<BTreeMap<BatchId, Arc<Entry>>>,
     /// Batches that are settled, and that late receipts still lead to.
     settled: RwLock<HashMap<BatchId, Arc<Entry>>>,
 }
@@ -135,7 +136,7 @@ impl Book {
     pub async fn refresh(&self) -> Result<Vec<Arc<Entry>>> {
         let batches = self.store.batches(Some(IN_PLAY.to_vec())).await?;
         let mut changed = Vec::new();
-        let mut kept = HashMap::with_capacity(batches.len());
+        let mut kept = BTreeMap::new();
         // A cancelled batch stays so; once its last message has an outcome it is as settled as any.
         for batch in batches.into_iter().filter(|batch| batch.settled_at.is_none()) {
             let known = self.known(batch.id);
