@@ -130,7 +130,8 @@ CREATE INDEX message_due ON message (batch, due) WHERE due IS NOT NULL AND state
 -- them.
 
 -- One hand-over of a step. Throttled and unavailable tries are only counted: nothing was handed over.
---   verdict    0 accepted, 1 rejected, 2 unknown, 3 could not leave, 4 outside window, 5 missing variable
+--   verdict    0 accepted, 1 rejected, 2 unknown, 3 could not leave, 4 outside window, 5 missing variable,
+--              6 tier spent
 CREATE TABLE attempt (
     batch INTEGER NOT NULL,
     n INTEGER NOT NULL,

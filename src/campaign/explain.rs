@@ -254,6 +254,7 @@ impl<'a> Telling<'a> {
             Verdict::MissingVariable => (Answer::CannotLeave(Obstacle::MissingVariable), words::missing(attempt)),
             Verdict::OutsideWindow => (Answer::CannotLeave(Obstacle::OutsideWindow), String::new()),
             Verdict::CouldNotLeave => (Answer::CannotLeave(Obstacle::CouldNotLeave), String::new()),
+            Verdict::TierSpent => (Answer::CannotLeave(Obstacle::CouldNotLeave), words::TIER_SPENT.to_owned()),
         };
         self.run(Event::Answered { step, answer }, attempt.answered, &fact);
     }

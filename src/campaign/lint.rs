@@ -6,8 +6,8 @@ use std::fmt;
 use super::shares::{Share, Shares};
 use crate::config::{Config, SendMode};
 use crate::domain::{
-    Category, Channel, Content, Countries, Country, Plan, SmsEncoding, Span, Step, StepIndex, TemplateContent, Tier,
-    Timestamp,
+    Category, Channel, Content, Countries, Country, OnTierSpent, Plan, SmsEncoding, Span, Step, StepIndex,
+    TemplateContent, Tier, Timestamp,
 };
 use crate::template::{self, Alphabet, Place};
 
@@ -334,10 +334,12 @@ impl Warnings {
         if let (Some(portfolio), Tier::People(people)) = (lane.tiered(), lane.tier)
             && beginning > u64::from(people)
         {
-            let days = beginning.div_ceil(u64::from(people));
+            let so = match step.on_tier_spent {
+                OnTierSpent::Wait => format!("it takes {} days", beginning.div_ceil(u64::from(people))),
+                OnTierSpent::FallBack => format!("{} or more go on to the next step", beginning - u64::from(people)),
+            };
             let sentence = format!(
-                "portfolio {portfolio} may start with {people} people a day, and these are {beginning}, so it takes {days} \
-                 days"
+                "portfolio {portfolio} may start with {people} people a day, and these are {beginning}, so {so}"
             );
             self.warn(Lint::SmallTier, sentence);
         }

@@ -7,7 +7,7 @@ use super::file::Draft;
 use super::lint::{Lint, Warning};
 use super::time::Schedule;
 use crate::config::{Config, DraftStep, Lane, Problem, hint};
-use crate::domain::{Channel, Content, OnOverlap, Plan, Span, Step, StepIndex, Zone};
+use crate::domain::{Channel, Content, OnOverlap, OnTierSpent, Plan, Span, Step, StepIndex, Zone};
 use crate::template::{self, Place};
 
 /// How far past a TTL `on_overlap = "wait"` moves a deadline, so that the provider's own word that it is over comes first.
@@ -117,6 +117,7 @@ impl<'a> Building<'a> {
             let sentence = format!("{channel} never reports {success}; use {}", channel.default_success());
             self.wrong(index, "success_status", sentence);
         }
+        self.tier_spent(index, step);
         self.content(index, step);
         let fallback_after = self.fallback_after(index, step);
         let ttl = self.ttl(index, step);
@@ -165,6 +166,19 @@ impl<'a> Building<'a> {
             self.wrong(index, "fallback_after", sentence);
         }
         Some(deadline)
+    }
+
+    /// Whether not waiting for a place in the tier makes sense here.
+    fn tier_spent(&mut self, index: StepIndex, step: &DraftStep) {
+        let wrong = match step.on_tier_spent {
+            OnTierSpent::Wait => return,
+            OnTierSpent::FallBack if step.channel != Channel::WhatsApp => "only WhatsApp has tiers; remove it",
+            OnTierSpent::FallBack if index.index() + 1 == self.chosen.steps.len() => {
+                "the last step has nothing to fall back to; remove it, or add a step"
+            }
+            OnTierSpent::FallBack => return,
+        };
+        self.wrong(index, "on_tier_spent", wrong);
     }
 
     /// The deadline, where the provider may deliver what the step hands over for longer than that.

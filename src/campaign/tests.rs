@@ -139,10 +139,6 @@ fn a_file_that_is_wrong_gets_a_sentence_for_everything_that_is() {
             "step 1, fallback_after: 0s is less than a second; write 1s or more",
         ),
         (
-            &with("", &[&format!("{SMS}\non_tier_spent = \"fall_back\"")]),
-            "falling back for a spent tier is designed but not",
-        ),
-        (
             &with("", &[&format!("{SMS}\nfallback_after = \"15\"")]),
             "step 1, fallback_after: \"15\" is not a length of time",
         ),
@@ -184,6 +180,16 @@ fn a_route_that_cannot_work_is_refused() {
             with("", &[&format!("{SMS}\nsuccess_status = \"Read\"")]),
             "",
             "step 1, success_status: SMS never reports Read; use Delivered",
+        ),
+        (
+            with("", &[&format!("{SMS}\non_tier_spent = \"fall_back\"")]),
+            "",
+            "step 1, on_tier_spent: only WhatsApp has tiers; remove it",
+        ),
+        (
+            with("", &[&WHATSAPP.replace("fallback_after = \"15m\"", "on_tier_spent = \"fall_back\"")]),
+            "",
+            "step 1, on_tier_spent: the last step has nothing to fall back to",
         ),
         (with("", &[WHATSAPP]), "", "step 1, fallback_after: the last step has nothing to fall back to; remove it"),
         (

@@ -56,6 +56,9 @@ pub(super) fn skipped(reason: Option<SkipReason>) -> String {
     }
 }
 
+/// Why nobody waited any longer for a place.
+pub(super) const TIER_SPENT: &str = "the portfolio had begun to talk to as many people that day as its tier allows";
+
 /// A hand-over as a fact, without what was decided about it.
 pub(super) fn attempt(attempt: &Attempt, plan: &Plan) -> FactLine {
     let on = channel(plan, attempt.step);
@@ -67,6 +70,7 @@ pub(super) fn attempt(attempt: &Attempt, plan: &Plan) -> FactLine {
         Verdict::MissingVariable => missing(attempt),
         Verdict::OutsideWindow => "it is free text, and no 24-hour window is known to be open".to_owned(),
         Verdict::CouldNotLeave => "it could not leave".to_owned(),
+        Verdict::TierSpent => format!("it could not leave: {TIER_SPENT}"),
     };
     FactLine { step: attempt.step.get() + 1, at: attempt.answered, text: format!("{on}{left}: {what}") }
 }
@@ -306,7 +310,8 @@ fn gave_way(
             (format!("Step {}, {on}: {fact}. Now {next}.", before.step), "2: rejected because of this recipient")
         }
         Ending::CouldNotLeave => {
-            (format!("{on} could not leave within its time. Now {next}."), "10: a step that cannot leave")
+            let why = if fact.is_empty() { " within its time".to_owned() } else { format!(": {fact}") };
+            (format!("{on} could not leave{why}. Now {next}."), "10: a step that cannot leave")
         }
         Ending::OutsideWindow => {
             (format!("{on} is free text and the 24-hour window is closed. Now {next}."), "10: outside window")

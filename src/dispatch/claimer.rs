@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 use super::job::Job;
 use super::lane::Lane;
 use super::turnstile::Turnstile;
-use crate::domain::{BatchId, Causes, Span, StepIndex, Timestamp};
-use crate::store::{Claim, Claimed, Entry, Result, Store, TierUse};
+use crate::domain::{BatchId, Causes, OnTierSpent, Span, StepIndex, Timestamp};
+use crate::engine::{Event, Standing, advance};
+use crate::store::{Claim, Claimed, Entry, Loaded, Result, Store, TierUse, Verdict};
 
 /// How often every queue is looked at although nobody said so, in case a hint was lost.
 const LOOK_ANYWAY: Span = Span::from_secs(5);
@@ -26,7 +27,18 @@ pub(super) struct Claimer {
 /// Queues to claim from, and the batches that they belong to.
 struct Ready {
     queues: Vec<(BatchId, StepIndex)>,
-    in_play: HashMap<BatchId, Arc<Entry>>,
+    in_play: InPlay,
+}
+
+type InPlay = HashMap<BatchId, Arc<Entry>>;
+
+/// The queues of steps that do not wait where the tier is spent.
+fn impatient(queues: &[(BatchId, StepIndex)], in_play: &InPlay) -> Vec<(BatchId, StepIndex)> {
+    let falls_back = |(batch, step): &&(BatchId, StepIndex)| {
+        let rules = in_play.get(batch).and_then(|entry| entry.plan.step(*step));
+        rules.is_some_and(|rules| rules.on_tier_spent == OnTierSpent::FallBack)
+    };
+    queues.iter().filter(falls_back).copied().collect()
 }
 
 /// What to do after a claim.
@@ -90,6 +102,7 @@ impl Claimer {
             portfolio: String::clone(portfolio),
             places: reservation.places(),
             since: reservation.since(),
+            impatient: if reservation.is_last() { impatient(&queues, &in_play) } else { Vec::new() },
         });
         let claim = Claim { lane: lane.id, queues: queues.clone(), limit: wanted, now, tier };
         let set = match self.store.claim(claim).await {
@@ -123,13 +136,32 @@ impl Claimer {
         let job = |claimed: Claimed| Some(Job { entry: Arc::clone(in_play.get(&claimed.message.key.batch)?), claimed });
         let jobs = set.messages.into_iter().filter_map(job).collect();
         self.turnstile.fill(jobs);
+        self.pass_over(&set.without_place, &in_play, now).await?;
         Ok(Next::Now)
+    }
+
+    /// Sends on to their next step those who got no place in a tier that is spent and do not wait for one. They are in
+    /// their queues still, so a crash forgets nobody, and whoever is faster with one of them is right.
+    async fn pass_over(&self, people: &[Loaded], in_play: &InPlay, now: Timestamp) -> Result<()> {
+        let decide = |message: &Loaded| {
+            let entry = in_play.get(&message.key.batch)?;
+            let standing = Standing::of(entry.state());
+            let event = Event::TierSpent { step: message.present.step };
+            let after = *advance(&entry.plan, standing, &message.present, event, now).next()?;
+            let has_left = message.present.marks.handed_over(message.present.step);
+            let fact = if has_left { None } else { entry.could_not_leave(message, Verdict::TierSpent, now) };
+            Some(entry.change(message, after, fact))
+        };
+        let changes: Vec<_> = people.iter().filter_map(decide).collect();
+        if !changes.is_empty() {
+            self.store.record(changes).await?;
+        }
+        Ok(())
     }
 
     /// The queues that are worth a look and may leave. The others wait for whoever stopped them to say so.
     fn ready(&self, now: Timestamp) -> Ready {
-        let in_play: HashMap<BatchId, Arc<Entry>> =
-            self.lane.book.in_play().into_iter().map(|entry| (entry.id, entry)).collect();
+        let in_play: InPlay = self.lane.book.in_play().into_iter().map(|entry| (entry.id, entry)).collect();
         let may_leave = |(batch, step): &(BatchId, StepIndex)| {
             in_play.get(batch).is_some_and(|entry| self.lane.may_leave(entry, *step))
         };

@@ -15,6 +15,8 @@ pub enum Event {
     Receipt { step: StepIndex, report: Report },
     /// The due time in its row has come.
     Due { silence: Silence },
+    /// Its turn came, and the tier has no place for the person; the step says not to wait for one (rule 10).
+    TierSpent { step: StepIndex },
     /// Nobody wants it to go on.
     CalledOff(CallOff),
 }
@@ -39,7 +41,7 @@ pub enum Answer {
 /// Why a step cannot be handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Obstacle {
-    /// Its time to leave is up, or its tier is spent and the route says not to wait (rule 10).
+    /// Its time to leave is up (rule 10).
     CouldNotLeave,
     /// Free text on WhatsApp, outside an open 24-hour window (rule 10).
     OutsideWindow,

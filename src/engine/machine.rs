@@ -70,6 +70,7 @@ impl Machine<'_> {
                 self.failed(*message, step, fault, again)
             }
             Event::Due { silence } => self.due(*message, silence),
+            Event::TierSpent { step } => self.tier_spent(*message, step),
             Event::CalledOff(why) => self.called_off(*message, why),
         }
     }
@@ -161,6 +162,18 @@ impl Machine<'_> {
             return moved(self.done(message, Outcome::Expired, None), Rule::Expired);
         }
         self.cannot_leave(message, Ending::CouldNotLeave)
+    }
+
+    /// The step's turn came and there is no place in the tier.
+    fn tier_spent(self, message: Present, step: StepIndex) -> Decision {
+        match message.state {
+            State::Queued { .. } if message.step != step => Decision::Ignored(Ignored::Stale),
+            State::Queued { not_before, .. } if not_before > self.now => Decision::Ignored(Ignored::NotYet),
+            State::Queued { .. } => self.cannot_leave(message, Ending::CouldNotLeave),
+            State::Sending { .. } => Decision::Ignored(Ignored::InFlight),
+            State::Awaiting { .. } => Decision::Ignored(Ignored::Stale),
+            State::Done { .. } => Decision::Ignored(Ignored::Ended),
+        }
     }
 
     /// The due time of an awaiting message has come: a deadline, or the close of its receipt window.

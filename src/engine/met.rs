@@ -101,6 +101,7 @@ fn pair(state: &'static str, event: &Event, present: StepIndex) -> Pair {
         Event::Receipt { step, report: Report::Reached(status) } => ("reached", of_status(*status), place(*step)),
         Event::Receipt { step, report: Report::Failed { fault, .. } } => ("failed", of_fault(*fault), place(*step)),
         Event::Due { silence } => ("due", of_silence(silence), ""),
+        Event::TierSpent { step } => ("tier spent", "", place(*step)),
         Event::CalledOff(CallOff::Cancel) => ("called off", "cancel", ""),
         Event::CalledOff(CallOff::OptOut) => ("called off", "opt-out", ""),
     };
@@ -155,6 +156,7 @@ pub(crate) fn all_pairs() -> Vec<Pair> {
     let places = [earlier, present, later];
     let mut events = vec![Event::Claimed];
     for step in places {
+        events.push(Event::TierSpent { step });
         events.extend(answers(now).into_iter().map(|answer| Event::Answered { step, answer }));
         events.extend(reports(now).into_iter().map(|report| Event::Receipt { step, report }));
     }

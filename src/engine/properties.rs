@@ -81,6 +81,7 @@ enum Kind {
     Answered(Answer),
     Receipt(Report),
     Due(Silence),
+    TierSpent,
     CalledOff(CallOff),
 }
 
@@ -139,6 +140,7 @@ fn happenings() -> impl Strategy<Value = Happening> {
         4 => answers().prop_map(Kind::Answered),
         8 => reports().prop_map(Kind::Receipt),
         3 => silences().prop_map(Kind::Due),
+        1 => Just(Kind::TierSpent),
         1 => prop_oneof![Just(CallOff::Cancel), Just(CallOff::OptOut)].prop_map(Kind::CalledOff),
     ];
     let of = prop_oneof![1 => Just(None), 1 => (0_u8..7).prop_map(StepIndex::new)];
@@ -223,6 +225,7 @@ impl Watched {
                         Kind::Answered(answer) => Event::Answered { step, answer },
                         Kind::Receipt(report) => Event::Receipt { step, report },
                         Kind::Due(silence) => Event::Due { silence },
+                        Kind::TierSpent => Event::TierSpent { step },
                         Kind::CalledOff(why) => Event::CalledOff(why),
                     }
                 }
@@ -279,7 +282,7 @@ impl Watched {
                 self.called_off |= fault == Fault::Person;
             }
             Event::CalledOff(_) => self.called_off = true,
-            Event::Receipt { report: Report::Reached(_), .. } | Event::Due { .. } => {}
+            Event::Receipt { report: Report::Reached(_), .. } | Event::Due { .. } | Event::TierSpent { .. } => {}
         }
     }
 
@@ -310,7 +313,7 @@ impl Watched {
             },
             Event::Receipt { report: Report::Failed { fault, .. }, .. } => matches!(fault, Fault::Sender(_)),
             Event::Receipt { report: Report::Reached(_), .. } | Event::Claimed | Event::CalledOff(_) => true,
-            Event::Due { .. } => false,
+            Event::Due { .. } | Event::TierSpent { .. } => false,
         };
         assert!(next.step <= before.step || !no_fault_of_the_persons, "{event:?} brought the next step");
         if let (State::Sending { .. }, Event::Due { .. } | Event::CalledOff(_)) = (before.state, event) {

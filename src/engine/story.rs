@@ -108,7 +108,7 @@ impl Story {
 
     /// Something happens that changes the message, by this rule.
     #[track_caller]
-    fn rule(&mut self, event: Event) -> Rule {
+    pub(super) fn rule(&mut self, event: Event) -> Rule {
         match self.event(event) {
             Decision::Moved { rule, .. } => rule,
             Decision::Ignored(why) => panic!("{event:?} was ignored ({why:?}) by {:?}", self.message),

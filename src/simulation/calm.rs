@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::act::Act;
 use super::world::World;
 use crate::clock::Clock;
-use crate::domain::{LaneId, Span, State};
+use crate::domain::{LaneId, Span, State, Timestamp};
 use crate::node::ByHand;
 
 /// Rounds in which everything has to have come to rest.
@@ -21,50 +21,53 @@ impl World {
         self.clear_up().await;
         let mut pace = SHORTEST;
         for round in 0..ROUNDS {
-            let before = self.changed;
-            self.round(round % LOOK_EVERY == 0).await;
+            let posted = self.round(round % LOOK_EVERY == 0).await;
             if self.is_at_rest().await {
                 self.holds.check_end(self.clock.now(), &mut self.told).await;
                 return;
             }
-            // Where nothing happens, it may be a full tier that is waited for: a day.
-            pace = if self.changed > before { SHORTEST } else { Span::from_millis(pace.millis() * 2).min(LONGEST) };
+            // Where nobody leaves, it may be a full tier that is waited for: a day.
+            pace = if posted { SHORTEST } else { Span::from_millis(pace.millis() * 2).min(LONGEST) };
             self.let_time_pass(pace);
         }
         self.unrest().await;
     }
 
-    /// Everything that can be done now.
-    async fn round(&mut self, look: bool) {
+    /// Everything that can be done now. Returns whether anything has left.
+    async fn round(&mut self, look: bool) -> bool {
         if look {
             self.release().await;
             self.go(Act::Watch, None).await;
+            self.go(Act::Strays, None).await;
+            self.go(Act::KeepHouse, None).await;
         }
-        for lane in self.lanes_with_a_queue() {
-            self.go(Act::Claim { lane, anyway: true }, None).await;
+        for lane in self.lanes_with(|state, now| matches!(state, State::Queued { not_before, .. } if not_before <= now)) {
+            self.go(Act::Claim { lane, anyway: look }, None).await;
+        }
+        for lane in self.lanes_with(|state, _| matches!(state, State::Sending { .. })) {
             self.go(Act::HandOver { lane, requests: 8 }, None).await;
         }
+        let posted = self.net.held() > 0;
         while self.net.held() > 0 {
             self.go(Act::Answer(0), None).await;
         }
-        self.go(Act::Record, None).await;
+        if self.holds.messages().any(|message| matches!(message.present.state, State::Sending { .. })) {
+            self.go(Act::Record, None).await;
+        }
         let due = self.net.due();
         assert!(self.take(due).await, "died although nobody has killed it");
         self.check().await;
         if self.holds.next_due().is_some_and(|due| due <= self.clock.now()) {
             self.go(Act::Fire, None).await;
         }
-        if look {
-            self.go(Act::Strays, None).await;
-            self.go(Act::KeepHouse, None).await;
-        }
+        posted
     }
 
-    /// The places of lanes on which something waits to leave, or has been claimed before.
-    fn lanes_with_a_queue(&self) -> BTreeSet<usize> {
-        let waits = |state: &State| matches!(state, State::Queued { .. } | State::Sending { .. });
-        let waiting = self.holds.messages().filter(|message| waits(&message.present.state));
-        waiting.map(|message| self.place_of(message.lane)).collect()
+    /// The places of lanes with messages in such a state now.
+    fn lanes_with(&self, state: fn(State, Timestamp) -> bool) -> BTreeSet<usize> {
+        let now = self.clock.now();
+        let messages = self.holds.messages().filter(|message| state(message.present.state, now));
+        messages.map(|message| self.place_of(message.lane)).collect()
     }
 
     /// Lanes are numbered in the order in which the configuration names them.

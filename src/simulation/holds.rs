@@ -8,7 +8,7 @@ use super::pace::Left;
 use super::scene::country_of;
 use crate::config::Config;
 use crate::domain::{
-    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Ending, Fault, MessageKey, Msisdn, OnUnknown, Outcome,
+    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Ending, Fault, MessageKey, Msisdn, OnTierSpent, OnUnknown, Outcome,
     Plan, Present, SkipReason, Span, State, Status, StepIndex, Tag, Tallies, Timestamp,
 };
 use crate::engine::met;
@@ -44,6 +44,8 @@ struct Campaign {
     cancelled: bool,
     /// Since when each message has waited for its present step.
     waiting_since: HashMap<u32, Timestamp>,
+    /// When each step was claimed first.
+    claimed_at: HashMap<(u32, StepIndex), Timestamp>,
 }
 
 impl Holds {
@@ -65,6 +67,7 @@ impl Holds {
                 moved: false,
                 cancelled: false,
                 waiting_since: HashMap::new(),
+                claimed_at: HashMap::new(),
             });
         }
         let left = Left::new(config);
@@ -110,6 +113,24 @@ impl Holds {
         self.held = holds.into_iter().map(|hold| (hold.lane, hold.template)).collect();
     }
 
+    /// Whether the answer to a step's only try is on disk.
+    pub(super) fn is_recorded(&self, attempt: AttemptId) -> bool {
+        self.messages().any(|message| {
+            let Present { state, tries, marks, .. } = message.present;
+            let is_sending = matches!(state, State::Sending { .. });
+            message.key == attempt.key && !is_sending && tries == 0 && marks.handed_over(attempt.step)
+        })
+    }
+
+    /// What the provider said of a person is on disk.
+    pub(super) fn wants_no_more(&mut self, attempt: AttemptId, now: Timestamp) {
+        let of_it = |message: &&Loaded| message.key == attempt.key;
+        let person = self.messages().find(of_it).map(|message| message.msisdn);
+        if let Some(person) = person {
+            self.opted_out.entry(person).or_insert(now);
+        }
+    }
+
     pub(super) async fn learn_opt_outs(&mut self, now: Timestamp) {
         for person in self.store.opt_outs(None, 1_000).await.unwrap() {
             self.opted_out.entry(person).or_insert(now);
@@ -124,14 +145,16 @@ impl Holds {
             changed += self.check_campaign(place, after, now, told).await;
         }
         for posted in self.net.posted() {
-            let campaign = self.campaigns.iter().find(|campaign| campaign.batch == posted.attempt.key.batch).unwrap();
+            let campaign = self.campaigns.iter().find(|campaign| campaign.batch == posted.attempt.key.batch);
+            let campaign = campaign.unwrap_or_else(|| panic!("left although it was never published: {posted:?}"));
             let message = campaign.before.get(usize::try_from(posted.attempt.key.n).unwrap()).unwrap();
             self.check_post(campaign, &posted, message);
             let lane = &campaign.plan.step(posted.attempt.step).unwrap().lane;
             self.left.on_lane(lane, posted.at);
         }
         for taken in self.net.accepted() {
-            let campaign = self.campaigns.iter().find(|campaign| campaign.batch == taken.attempt.key.batch).unwrap();
+            let of_it = |campaign: &&Campaign| campaign.batch == taken.attempt.key.batch;
+            let campaign = self.campaigns.iter().find(of_it).unwrap();
             let message = campaign.before.get(usize::try_from(taken.attempt.key.n).unwrap()).unwrap();
             let lane = &campaign.plan.step(taken.attempt.step).unwrap().lane;
             self.left.to_person(lane, message.msisdn, taken.at);
@@ -149,7 +172,7 @@ impl Holds {
         let campaign = &self.campaigns[place];
         assert_eq!(after.len(), campaign.keys.len(), "messages are missing");
         let mut counted = Tallies::default();
-        let mut changed = Vec::new();
+        let (mut changed, mut claimed) = (Vec::new(), Vec::new());
         for (before, after) in campaign.before.iter().zip(&after) {
             counted.weigh(campaign.plan.steps.len(), &after.present, 1);
             if before.version == after.version {
@@ -160,13 +183,24 @@ impl Holds {
                 told.push(format!("    campaign {} message {}: {:?}", place + 1, after.key.n, after.present));
             }
             changed.push((after.key.n, after.present.step != before.present.step));
+            if let State::Sending { intent, .. } = after.present.state {
+                claimed.push(((after.key.n, after.present.step), intent));
+            }
             self.check_change(campaign, before, after, now);
         }
         let kept = self.store.tallies(campaign.batch).await.unwrap();
         let entries = |tallies: &Tallies| tallies.entries().filter(|(_, _, n)| *n != 0).collect::<Vec<_>>();
         assert_eq!(entries(&kept), entries(&counted), "the counters have left the rows");
+        if !claimed.is_empty() {
+            let state = self.store.batch(campaign.batch).await.unwrap().unwrap().state;
+            let fresh = claimed.iter().any(|(_, intent)| *intent == now);
+            assert!(state == BatchState::Running || !fresh, "claimed from a campaign that is {state}");
+        }
         let campaign = &mut self.campaigns[place];
         campaign.before = after;
+        for (attempt, intent) in claimed {
+            campaign.claimed_at.entry(attempt).or_insert(intent);
+        }
         for (n, _) in changed.iter().filter(|(_, moved_on)| *moved_on) {
             campaign.waiting_since.insert(*n, now);
         }
@@ -221,10 +255,9 @@ impl Holds {
                 let accepted = before.present.accepted.unwrap_or(now);
                 let due = accepted + rules.fallback_after.unwrap_or(Span::ZERO);
                 assert!(now >= due, "fell back early: {}", about());
-                // What the provider took later than we believed must not make it earlier.
-                let taken = truth.accepted.first().filter(|_| !before.present.marks.unknown(step));
-                let earliest = taken.map(|taken| *taken + rules.fallback_after.unwrap_or(Span::ZERO));
-                assert!(earliest.is_none_or(|at| now >= at), "fell back before its time: {}", about());
+                // Whatever the row says, it was never accepted before it was claimed.
+                let claimed = campaign.claimed_at.get(&(after.key.n, step)).copied().unwrap_or(now);
+                assert!(now >= claimed + rules.fallback_after.unwrap_or(Span::ZERO), "fell back too soon: {}", about());
                 // A repeat that takes longer than its margin is the way's fault, and no longer ours.
                 let to_come = |missed: &Missed| missed.again.is_none_or(|again| now < again + MARGIN);
                 let good = |missed: &&Missed| missed.tried <= due && missed.status >= rules.success;
@@ -243,7 +276,8 @@ impl Holds {
                 assert!(truth.refused.iter().any(theirs), "fell back for a refusal of the sender's: {}", about());
             }
             Ending::CouldNotLeave => {
-                assert!(rules.leave_within.is_some(), "gave up waiting without being told to: {}", about());
+                let impatient = rules.leave_within.is_some() || rules.on_tier_spent == OnTierSpent::FallBack;
+                assert!(impatient, "gave up waiting without being told to: {}", about());
                 assert!(!before.present.marks.handed_over(step), "it did leave: {}", about());
             }
         }

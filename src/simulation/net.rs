@@ -211,12 +211,15 @@ impl Net {
         self.lock().hooks.push(hook);
     }
 
-    /// The provider was told that a webhook is on disk.
-    pub(super) fn taken(&self, hook: &Hook) {
+    /// The provider was told that a webhook is on disk. Returns whose attempt it was where its person wants no more.
+    pub(super) fn taken(&self, hook: &Hook) -> Option<AttemptId> {
         let mut inner = self.lock();
-        if let Some((attempt, report)) = inner.news(&hook.event) {
-            let truth = inner.truths.entry(attempt).or_default();
-            truth.told = truth.told.max(report.status());
+        let (attempt, report) = inner.news(&hook.event)?;
+        let truth = inner.truths.entry(attempt).or_default();
+        truth.told = truth.told.max(report.status());
+        match report {
+            Report::Negative { code } if codes::of_receipt(code).fault == Fault::Person => Some(attempt),
+            _ => None,
         }
     }
 

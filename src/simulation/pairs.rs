@@ -10,7 +10,7 @@ use crate::engine::met::{AWAITING, DONE, Met, Pair, SENDING, all_pairs, all_rule
 fn impossible(pair: &Pair) -> Option<&'static str> {
     let Pair { state, event, what, step } = *pair;
     match (state, event, what, step) {
-        (_, "answered", "could not leave", _) => Some("on_tier_spent = \"fall_back\" is not built"),
+        (_, "answered", "could not leave", _) => Some("what could not leave in time goes back, and its timer ends it"),
         (_, "answered", "by the person", _) => Some("no code of an answer says so"),
         (_, "due", "filled", _) => Some("asking the provider after a gap is not built"),
         (SENDING | AWAITING | DONE, "claimed", ..) => Some("a claim takes what is queued"),

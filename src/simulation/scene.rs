@@ -192,6 +192,9 @@ fn steps(
         if let Some(success) = success.filter(|success| *success <= best) {
             let _ = writeln!(text, "success_status = \"{success}\"");
         }
+        if *channel == Channel::WhatsApp {
+            text += one_of(dice, &["", "", "on_tier_spent = \"fall_back\"\n"]);
+        }
         if is_template {
             let ttl = ttl.unwrap_or(43_200);
             let _ = writeln!(

@@ -23,6 +23,8 @@ pub(super) struct Seen {
     seeds: u64,
     deaths: u64,
     changed: u64,
+    /// Things that happened to the world, after each of which everything was held against what must hold.
+    acts: u64,
     messages: usize,
     steps: usize,
     lanes: usize,
@@ -35,25 +37,26 @@ impl Seen {
         self.seeds += other.seeds;
         self.deaths += other.deaths;
         self.changed += other.changed;
+        self.acts += other.acts;
         self.met.add(&other.met);
     }
 
     /// Whether the seed was worth it: what every single one promises.
     pub(super) fn is_a_storm(&self, seed: u64) {
-        let Self { messages, steps, lanes, deaths, .. } = self;
-        let events = self.met.events();
-        let enough = *messages >= 20 && *steps >= 3 && *lanes >= 2 && *deaths >= 1 && events >= 200;
-        if !enough { println!(
-            "seed {seed} is no storm: {messages} messages, {steps} steps, {lanes} lanes, {deaths} deaths, {events} events"
-        ); }
+        let Self { messages, steps, lanes, deaths, acts, .. } = self;
+        let enough = *messages >= 20 && *steps >= 3 && *lanes >= 2 && *deaths >= 1 && *acts >= 200;
+        assert!(
+            enough,
+            "seed {seed} is no storm: {messages} messages, {steps} steps, {lanes} lanes, {deaths} deaths, {acts} acts"
+        );
     }
 }
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seeds, deaths, changed, met, .. } = self;
+        let Self { seeds, deaths, acts, changed, met, .. } = self;
         let events = met.events();
-        writeln!(f, "{seeds} seeds, {deaths} deaths, {events} events, {changed} changes of messages")?;
+        writeln!(f, "{seeds} seeds, {deaths} deaths, {acts} acts, {events} events of messages, {changed} changes")?;
         pairs::table(f, met)
     }
 }
@@ -140,6 +143,7 @@ impl Weather {
                 seeds: 1,
                 deaths: u64::from(world.deaths),
                 changed: world.changed,
+                acts: world.acts,
                 messages: world.holds.messages().count(),
                 steps: world.holds.steps(),
                 lanes: world.lanes(),

@@ -14,11 +14,11 @@ use super::scene::{COLUMNS, Campaign, Scene, has_name, person};
 use crate::campaign::{Draft, Launcher};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
-use crate::domain::{BatchId, BatchState, Span, Timestamp};
+use crate::domain::{BatchId, BatchState, Present, Span, Timestamp};
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::Transport;
 use crate::simulator::{Faults, Model};
-use crate::store::{self, Hold, NewAudience, OptOut, Store};
+use crate::store::{self, Hold, NewAudience, NewBatch, OptOut, Spread, Start, Store};
 
 /// When every world begins.
 pub(super) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -39,6 +39,7 @@ pub(super) struct World {
     pub(super) holds: Holds,
     pub(super) deaths: u32,
     pub(super) changed: u64,
+    pub(super) acts: u64,
     /// What happened, for whoever has to understand a failure; nothing where nobody wants to read it.
     pub(super) told: Option<Vec<String>>,
 }
@@ -60,6 +61,7 @@ impl World {
         for campaign in &scene.campaigns {
             batches.push(launch(campaign, &store, clock.as_ref(), &chance, &config).await);
         }
+        die_launching(batches[0], &store, clock.as_ref()).await;
         let mut told = tell.then(Vec::new);
         if let Some(told) = &mut told {
             told.push(scene.config_text);
@@ -80,6 +82,7 @@ impl World {
             holds,
             deaths: 0,
             changed: 0,
+            acts: 0,
             told,
         };
         world.start().await;
@@ -103,6 +106,7 @@ impl World {
             let dead = if self.node.is_none() { "  (dead)" } else { "" };
             told.push(format!("{ago:>12}  {number:>5}  {act:?}{dead}"));
         }
+        self.acts += 1;
         let fired = matches!(act, Act::Fire);
         let done = self.act(act).await;
         self.check().await;
@@ -279,10 +283,17 @@ impl World {
         let bodies: Vec<&[u8]> = group.iter().map(|hook| &hook.event[..]).collect();
         let taken = self.fate.outlive(node.take(&bodies)).await;
         let lived = taken.is_some();
+        let mut unwilling = Vec::new();
         for (place, hook) in group.into_iter().enumerate() {
             match taken.as_ref().and_then(|taken| taken.get(place)) {
-                Some(Ok(())) => self.net.taken(&hook),
+                Some(Ok(())) => unwilling.extend(self.net.taken(&hook)),
                 Some(Err(_)) | None => self.net.missed(hook),
+            }
+        }
+        // What came before its attempt's answer waits among the strays until that is there.
+        for attempt in unwilling {
+            if self.holds.is_recorded(attempt) {
+                self.holds.wants_no_more(attempt, self.clock.now());
             }
         }
         lived
@@ -374,4 +385,27 @@ async fn launch(
     let (launched, _) = launched.unwrap_or_else(|error| panic!("{error:?}\n{}", campaign.text));
     assert_eq!(launched.messages, count);
     launched.batch
+}
+
+/// Lays out messages of a campaign whose launch never came to its end.
+async fn die_launching(like: BatchId, store: &Arc<dyn Store>, clock: &ManualClock) {
+    let (batch, plan) = (store.batch(like).await.unwrap().unwrap(), store.plan(like).await.unwrap().unwrap());
+    let (audience, now) = (batch.audience_ids[0], clock.now());
+    let lane = store.lanes(Vec::new()).await.unwrap().into_iter().find(|lane| lane.name == plan.steps[0].lane).unwrap();
+    let new = NewBatch {
+        tag: batch.tag,
+        plan,
+        name: None,
+        audience: PERSON.to_owned(),
+        audience_ids: batch.audience_ids,
+        starts_at: None,
+        now,
+    };
+    let start = Start::of(&Present::queued(now, None), lane.id);
+    let hidden = store.begin_batch(new).await.unwrap();
+    let (elsewhere, excluded, left_out) = (Vec::new(), Vec::new(), Vec::new());
+    let (from, until, base) = (0, 5, 0);
+    let spread =
+        Spread { batch: hidden, audience, from, until, base, not_before: now, start, elsewhere, excluded, left_out, now };
+    assert_eq!(store.spread(spread).await.unwrap(), until);
 }

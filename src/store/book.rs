@@ -64,8 +64,8 @@ impl Entry {
         }
     }
 
-    /// The fact that the message's present step never left.
-    pub fn could_not_leave(&self, message: &Loaded, now: Timestamp) -> Option<Attempt> {
+    /// The fact that the message's present step never left, and why.
+    pub fn could_not_leave(&self, message: &Loaded, verdict: Verdict, now: Timestamp) -> Option<Attempt> {
         let State::Queued { not_before, .. } = message.present.state else { return None };
         Some(Attempt {
             step: message.present.step,
@@ -73,7 +73,7 @@ impl Entry {
             queued: not_before,
             intent: None,
             answered: now,
-            verdict: Verdict::CouldNotLeave,
+            verdict,
             tries: message.present.tries,
             code: None,
             detail: None,

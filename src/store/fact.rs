@@ -14,6 +14,8 @@ pub enum Verdict {
     OutsideWindow = 4,
     /// A variable had neither value nor default; the detail names its column.
     MissingVariable = 5,
+    /// Its portfolio's tier was spent, and the step does not wait for a place.
+    TierSpent = 6,
 }
 
 impl Verdict {
@@ -30,6 +32,7 @@ impl Verdict {
             3 => Some(Self::CouldNotLeave),
             4 => Some(Self::OutsideWindow),
             5 => Some(Self::MissingVariable),
+            6 => Some(Self::TierSpent),
             _ => None,
         }
     }

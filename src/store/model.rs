@@ -122,6 +122,9 @@ pub struct TierUse {
     pub places: u32,
     /// Whoever has taken a place later than this holds it still.
     pub since: Timestamp,
+    /// Queues in which whoever gets no place does not wait for one. Named only where the tier is spent: a place that
+    /// another claim holds for the moment may come back.
+    pub impatient: Vec<(BatchId, StepIndex)>,
 }
 
 /// A message in the hands of the one who claimed it.
@@ -140,6 +143,8 @@ pub struct ClaimedSet {
     /// Queues of which all that was looked at waits for a place in the tier. A queue that is named nowhere here may hold
     /// more for the next claim.
     pub kept_back: Vec<(BatchId, StepIndex)>,
+    /// Messages of impatient queues that got no place, as they stand: in their queues still.
+    pub without_place: Vec<Loaded>,
 }
 
 /// A queue with nothing left that might leave now: it held less than was asked for, and the tier kept nothing back.

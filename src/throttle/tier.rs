@@ -69,6 +69,7 @@ pub struct Reservation {
     window: Arc<TierWindow>,
     at: Timestamp,
     places: u32,
+    is_last: bool,
 }
 
 impl TierWindow {
@@ -88,7 +89,7 @@ impl TierWindow {
         let held: u32 = inner.claims.iter().map(|(_, places)| *places).sum();
         let places = wanted.min(self.tier.saturating_sub(inner.used().saturating_add(held)));
         inner.claims.push((now, places));
-        Reservation { window: Arc::clone(self), at: now, places }
+        Reservation { window: Arc::clone(self), at: now, places, is_last: places < wanted && held == 0 }
     }
 
     /// Gives back places that were taken at these times for people to whom nothing was handed over after all. What a
@@ -130,6 +131,11 @@ impl TierWindow {
 impl Reservation {
     pub const fn places(&self) -> u32 {
         self.places
+    }
+
+    /// Whether these are the last places there are: the tier is spent beyond them, and no other claim can leave any over.
+    pub const fn is_last(&self) -> bool {
+        self.is_last
     }
 
     /// Whoever took a place later than this holds it still.

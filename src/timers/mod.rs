@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::domain::{BatchId, BatchState, Causes, Span, State, Timestamp};
 use crate::engine::{self, Event, Gap, Silence, Standing, advance};
-use crate::store::{Book, Entry, Loaded, Result, Signal, Store};
+use crate::store::{Book, Entry, Loaded, Result, Signal, Store, Verdict};
 
 /// Messages in one transaction.
 const PAGE: u32 = 2_000;
@@ -209,7 +209,7 @@ impl Timers {
         let decision = advance(&entry.plan, standing, present, Event::Due { silence }, now);
         let after = *decision.next()?;
         let fact = (after.step != present.step && !present.marks.handed_over(present.step))
-            .then(|| entry.could_not_leave(message, now))
+            .then(|| entry.could_not_leave(message, Verdict::CouldNotLeave, now))
             .flatten();
         Some(entry.change(message, after, fact))
     }

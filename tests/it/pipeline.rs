@@ -312,6 +312,19 @@ async fn whoever_is_over_the_tier_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_a_step_does_not_wait_for_the_tier_whoever_is_over_it_gets_the_next_one() {
+    let world = Setup { whatsapp: "tier = \"250\"", ..Setup::default() }.start().await;
+    let whatsapp = WHATSAPP.replace("fallback_after = \"1s\"", "on_tier_spent = \"fall_back\"");
+    let launched = world.launch(300, &route(&[&whatsapp, SMS])).await;
+    let report = world.until_state(&launched, BatchState::Settled).await;
+    assert_eq!(report.outcome(Outcome::Reached), 300);
+    let steps =
+        [0, 1].map(|step: usize| (report.steps[step].handed_over, report.steps[step].fell_back.could_not_leave));
+    assert_eq!(steps, [(250, 50), (50, 0)]);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_authentic_is_kept_and_whatever_is_not_is_turned_away() {
     let world = Setup::default().start().await;
     let sign = |body: &str| volley::wire::sign(crate::support::world::SECRET.as_bytes(), body.as_bytes());

@@ -57,13 +57,6 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
     let ttl = table.positive("ttl");
     let leave_within = table.positive("leave_within");
     let on_tier_spent = table.parsed("on_tier_spent").unwrap_or(OnTierSpent::Wait);
-    if on_tier_spent == OnTierSpent::FallBack {
-        table.not_built(
-            "on_tier_spent",
-            "falling back for a spent tier",
-            "remove it, or bound the wait with `leave_within`",
-        );
-    }
     let countries = countries(&mut table);
     let content = content::read(&mut table);
     table.finish(STEP_NOT_BUILT);

@@ -1,6 +1,6 @@
 //! Rules 8 to 10: what is called off, when silence means nothing, what cannot leave.
 
-use crate::domain::{AfterGap, Count, Ending, Fault, Outcome, SenderPart, SkipReason, Span, State, Status};
+use crate::domain::{AfterGap, Count, Ending, Fault, OnUnknown, Outcome, SenderPart, SkipReason, Span, State, Status};
 use crate::engine::story::{DAY, HOUR, MINUTE, Story, at, place, plan_with};
 use crate::engine::{Answer, CallOff, Event, Ignored, Obstacle, Report, Rule, Silence, Standing};
 
@@ -196,10 +196,25 @@ fn leave_within_of_a_later_step_runs_from_when_it_was_queued() {
 #[test]
 fn a_spent_tier_that_falls_back_gives_way_at_once() {
     let mut story = Story::usual();
-    assert_eq!(
-        story.claim().answer(Answer::CannotLeave(Obstacle::CouldNotLeave)),
-        Rule::GaveWay(Ending::CouldNotLeave)
-    );
+    let spent = Event::TierSpent { step: place(1) };
+    assert_eq!(story.rule(spent), Rule::GaveWay(Ending::CouldNotLeave));
+    assert!(story.is_queued(2));
+    assert_eq!(story.tallies().get(place(1), Count::CouldNotLeave), 1);
+    assert_eq!(story.ignores(spent), Ignored::Stale, "it was the first step's tier");
+}
+
+#[test]
+fn a_spent_tier_takes_nobody_out_of_a_hand_over_and_ends_no_second_try() {
+    let spent = Event::TierSpent { step: place(1) };
+    let mut story = Story::usual();
+    assert_eq!(story.claim().ignores(spent), Ignored::InFlight);
+    story.answer(Answer::Accepted);
+    assert_eq!(story.ignores(spent), Ignored::Stale);
+    // Its first copy may be on its way, so its deadline decides.
+    let mut twice = Story::of(plan_with(|plan| plan.on_unknown = OnUnknown::Resend));
+    twice.claim().answer(Answer::Unknown);
+    assert_eq!(twice.rule(spent), Rule::CountedAsHandedOver);
+    assert!(twice.awaits_until(15 * MINUTE));
 }
 
 #[test]

@@ -91,7 +91,8 @@ fn events(message: &Present, now: Timestamp) -> Vec<Event> {
         Some(Event::Claimed) => Some(Event::Answered { step, answer: Answer::Accepted }),
         Some(Event::Answered { .. }) => Some(Event::Receipt { step, report: Report::Reached(Status::Sent) }),
         Some(Event::Receipt { .. }) => Some(Event::Due { silence: Silence::Trusted }),
-        Some(Event::Due { .. }) => Some(Event::CalledOff(CallOff::Cancel)),
+        Some(Event::Due { .. }) => Some(Event::TierSpent { step }),
+        Some(Event::TierSpent { .. }) => Some(Event::CalledOff(CallOff::Cancel)),
         Some(Event::CalledOff(_)) => None,
     });
     let of_each = |event| match event {
@@ -107,6 +108,7 @@ fn events(message: &Present, now: Timestamp) -> Vec<Event> {
         Event::Due { .. } => {
             silences(now + Span::from_secs(92)).into_iter().map(|silence| Event::Due { silence }).collect()
         }
+        Event::TierSpent { .. } => vec![event],
         Event::CalledOff(_) => call_offs().into_iter().map(Event::CalledOff).collect(),
     };
     kinds.into_iter().flat_map(of_each).collect()

@@ -9,6 +9,7 @@ for_every_store!(
     newcomers_pass_in_order_as_far_as_the_places_go,
     who_is_kept_back_takes_nothing_away_from_the_queues_behind,
     however_many_queues_are_kept_back_a_claim_looks_at_few_and_the_next_one_at_others,
+    who_does_not_wait_for_a_place_is_named_and_stays_in_the_queue,
     places_older_than_asked_are_forgotten,
     a_place_is_held_for_a_day,
     who_wants_nothing_passes_a_full_tier_and_takes_no_place,
@@ -20,10 +21,15 @@ for_every_store!(
 
 const DAY: Span = Span::from_secs(86_400);
 
+/// The portfolio "acme", in which everybody waits for a place.
+fn tier(places: u32, since: Timestamp) -> TierUse {
+    TierUse { portfolio: "acme".to_owned(), places, since, impatient: Vec::new() }
+}
+
 impl Desk {
     /// Claims in the portfolio "acme", with so many places free.
     async fn claim_in_tier(&self, batch: BatchId, limit: u32, places: u32) -> ClaimedSet {
-        let tier = Some(TierUse { portfolio: "acme".to_owned(), places, since: self.now() - DAY });
+        let tier = Some(tier(places, self.now() - DAY));
         let claim = self.claim_of(batch, limit).await;
         self.claim(Claim { tier, ..claim }).await.unwrap()
     }
@@ -74,7 +80,7 @@ async fn a_full_tier_lets_holders_pass_and_keeps_back_who_is_new(desk: Desk) {
 async fn newcomers_pass_in_order_as_far_as_the_places_go(desk: Desk) {
     let (first, second) = (desk.batch_of(4).await, desk.batch_of(6).await);
     let claim = desk.claim_of(first, 9).await;
-    let tier = Some(TierUse { portfolio: "acme".to_owned(), places: 5, since: at(-60) });
+    let tier = Some(tier(5, at(-60)));
     let queues = vec![(first, StepIndex::FIRST), (second, StepIndex::FIRST)];
     let set = desk.claim(Claim { queues, tier, ..claim }).await.unwrap();
     // Four are new with the first batch; for the second they hold their places, and one more is let in.
@@ -91,7 +97,7 @@ async fn who_is_kept_back_takes_nothing_away_from_the_queues_behind(desk: Desk) 
     desk.claim_in_tier(newcomers, 2, 0).await;
     let again = desk.batch_of(2).await;
     let claim = desk.claim_of(newcomers, 2).await;
-    let tier = Some(TierUse { portfolio: "acme".to_owned(), places: 0, since: desk.now() - DAY });
+    let tier = Some(tier(0, desk.now() - DAY));
     let queues = vec![(newcomers, StepIndex::FIRST), (again, StepIndex::FIRST)];
     let set = desk.claim(Claim { queues, tier, ..claim }).await.unwrap();
     let passed: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
@@ -112,7 +118,7 @@ async fn however_many_queues_are_kept_back_a_claim_looks_at_few_and_the_next_one
     let claim = desk.claim_of(queues[0].0, 1_000).await;
     let (mut left, mut claims) = (queues, 0);
     while !left.is_empty() {
-        let tier = Some(TierUse { portfolio: "acme".to_owned(), places: 0, since: desk.now() - DAY });
+        let tier = Some(tier(0, desk.now() - DAY));
         let set = desk.claim(Claim { queues: left.clone(), tier, ..claim.clone() }).await.unwrap();
         assert!(set.messages.is_empty() && set.drained.is_empty());
         assert!(!set.kept_back.is_empty(), "a claim gets on");
@@ -120,6 +126,26 @@ async fn however_many_queues_are_kept_back_a_claim_looks_at_few_and_the_next_one
         claims += 1;
     }
     assert!((2..9).contains(&claims), "{claims} claims");
+}
+
+async fn who_does_not_wait_for_a_place_is_named_and_stays_in_the_queue(desk: Desk) {
+    let holders = desk.batch_of(2).await;
+    desk.claim_in_tier(holders, 2, 2).await;
+    let (waits, hurries) = (desk.batch_of(5).await, desk.batch_of(5).await);
+    let claim = desk.claim_of(waits, 9).await;
+    let queues = vec![(waits, StepIndex::FIRST), (hurries, StepIndex::FIRST)];
+    let tier = TierUse { impatient: vec![queues[1]], ..tier(1, desk.now() - DAY) };
+    let set = desk.claim(Claim { queues, tier: Some(tier), ..claim }).await.unwrap();
+    // Two hold a place, one gets the last, who then holds it in the second batch too.
+    let passed: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
+    assert_eq!(passed, [waits, hurries].map(|batch| [0, 1, 2].map(|n| (batch, n))).concat());
+    let without: Vec<_> = set.without_place.iter().map(|message| (message.key.batch, message.key.n)).collect();
+    assert_eq!(without, [(hurries, 3), (hurries, 4)]);
+    let keys = set.without_place.iter().map(|message| message.key).collect();
+    for (told, row) in set.without_place.iter().zip(desk.load(keys).await.unwrap()) {
+        assert_eq!((told.version, told.lane, told.present), (row.version, row.lane, row.present));
+    }
+    assert_eq!(set.drained, [Drained { queue: (hurries, StepIndex::FIRST), next: None }], "nobody waits there");
 }
 
 async fn places_older_than_asked_are_forgotten(desk: Desk) {

@@ -38,14 +38,19 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
         let mut queue = look_at_queue(connection, claim.lane, batch, step, claim.now, left).await?;
         let seen = queue.len();
         patience = patience.saturating_sub(seen + A_LOOK);
+        let mut out_of_turn = 0;
         if let Some(gate) = &mut gate {
-            gate.pass(connection, &mut queue).await?;
+            let kept_out = gate.pass(connection, &mut queue).await?;
+            if !gate.is_waited_at(&(batch, step)) {
+                out_of_turn = kept_out.len();
+                set.without_place.extend(kept_out.into_iter().map(|claimed| unclaimed(claimed.message)));
+            }
         }
         set_off(connection, batch, &queue, claim.now).await?;
-        if queue.len() == seen && seen < left {
+        if queue.len() + out_of_turn == seen && seen < left {
             let next = next_in_queue(connection, claim.lane, batch, step, claim.now).await?;
             set.drained.push(Drained { queue: (batch, step), next });
-        } else if queue.is_empty() {
+        } else if queue.is_empty() && out_of_turn == 0 {
             set.kept_back.push((batch, step));
         }
         // Who is kept back takes nothing away from the queues behind.
@@ -164,6 +169,11 @@ fn as_queued(after: &Present) -> Present {
         }
         State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => *after,
     }
+}
+
+/// A message that was looked at and is not claimed after all.
+fn unclaimed(message: Loaded) -> Loaded {
+    Loaded { version: message.version - 1, present: as_queued(&message.present), ..message }
 }
 
 /// Applies changes, each to the version it was decided on; returns those that came too late.

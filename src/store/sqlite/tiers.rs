@@ -7,7 +7,7 @@ use sqlx::{Row, SqliteConnection};
 use super::Work;
 use super::messages::number;
 use super::rows::{Bound, for_values, json_list, lines, moment, msisdn, packed};
-use crate::domain::{Msisdn, Timestamp};
+use crate::domain::{BatchId, Msisdn, StepIndex, Timestamp};
 use crate::store::{Claimed, TierUse};
 
 /// Those of the people who hold a place.
@@ -51,14 +51,19 @@ impl Gate {
         Self { tier, newcomers: HashSet::new() }
     }
 
-    /// Leaves out who has no place and gets none. Who opted out is sent nothing, and so needs none.
-    pub(super) async fn pass(&mut self, connection: &mut SqliteConnection, queue: &mut Vec<Claimed>) -> Work<()> {
+    /// Takes out of a queue who has no place and gets none. Who opted out is sent nothing, and so needs none.
+    pub(super) async fn pass(
+        &mut self,
+        connection: &mut SqliteConnection,
+        queue: &mut Vec<Claimed>,
+    ) -> Work<Vec<Claimed>> {
         let people = || queue.iter().filter(|claimed| !claimed.opted_out).map(|claimed| claimed.message.msisdn);
         let free = usize::try_from(self.tier.places).unwrap_or(usize::MAX).saturating_sub(self.newcomers.len());
-        if people().count() <= free {
-            // Who holds a place already counts twice by this, until the claim is over.
+        // Who holds a place already counts twice by this, until the claim is over. Where that sent somebody on to another
+        // step for want of a place, it would be a lie.
+        if self.tier.impatient.is_empty() && people().count() <= free {
             self.newcomers.extend(people());
-            return Ok(());
+            return Ok(Vec::new());
         }
         let query = sqlx::query(HOLDERS)
             .bind(self.tier.portfolio.clone())
@@ -66,11 +71,16 @@ impl Gate {
             .bind(json_list(people().map(number)));
         let lines = lines(connection, query).await?;
         let holders: HashSet<&str> = lines.lines().collect();
-        queue.retain(|claimed| {
+        let kept_out = |claimed: &mut Claimed| {
             let person = claimed.message.msisdn;
-            claimed.opted_out || holders.contains(number(person).to_string().as_str()) || self.lets_in(person)
-        });
-        Ok(())
+            !(claimed.opted_out || holders.contains(number(person).to_string().as_str()) || self.lets_in(person))
+        };
+        Ok(queue.extract_if(.., kept_out).collect())
+    }
+
+    /// Whether who is kept out of this queue waits for a place.
+    pub(super) fn is_waited_at(&self, queue: &(BatchId, StepIndex)) -> bool {
+        !self.tier.impatient.contains(queue)
     }
 
     fn lets_in(&mut self, person: Msisdn) -> bool {
