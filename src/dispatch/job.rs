@@ -48,12 +48,12 @@ impl Job {
     }
 
     pub(super) fn is_recalled(&self) -> bool {
-        self.entry.is_recalled(self.claimed.message.key)
+        self.entry.is_recalled(self.claimed.message.key, self.step())
     }
 
     /// Given back unbegun.
     pub(super) fn hand_back(self, lane: &Arc<Lane>) -> Settled {
-        self.entry.is_back(self.claimed.message.key);
+        self.entry.is_back(self.claimed.message.key, self.step());
         Settled::new(self, lane, engine::Answer::NotBegun, None)
     }
 }

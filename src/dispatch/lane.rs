@@ -45,7 +45,7 @@ pub struct Lane {
     unrecorded: AtomicU32,
     patterns: RwLock<HashMap<(BatchId, StepIndex), Arc<Pattern>>>,
     /// Messages of a batch that was refused because of one of them: each goes alone, so that it takes nobody along.
-    alone: Marked,
+    alone: Marked<MessageKey>,
 }
 
 /// What a person may want to know about a lane.
@@ -198,7 +198,7 @@ impl Lane {
         let goes_on = |batch: BatchId| in_play.iter().any(|entry| entry.id == batch && !entry.is_called_off());
         self.patterns.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _), _| goes_on(*batch));
         // Who was to go alone and never went, because the campaign was called off before.
-        self.alone.retain(goes_on);
+        self.alone.retain(|message| goes_on(message.batch));
         for entry in in_play {
             self.look_at(&entry);
         }

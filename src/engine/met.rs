@@ -1,7 +1,7 @@
 //! Which events have met messages in which states, and which rules decided: what a simulation has to have tried.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use super::table::{answers, call_offs, faults, reports, rules, silences};
@@ -97,7 +97,9 @@ fn pair(state: &'static str, event: &Event, present: StepIndex) -> Pair {
     };
     let (event, what, step) = match event {
         Event::Claimed => ("claimed", "", ""),
-        Event::Answered { step, answer } => ("answered", of_answer(answer), place(*step)),
+        // What nobody waits for any more is alike, whatever it says.
+        Event::Answered { step, .. } if state != SENDING || *step != present => ("answered", "too late", ""),
+        Event::Answered { answer, .. } => ("answered", of_answer(answer), ""),
         Event::Receipt { step, report: Report::Reached(status) } => ("reached", of_status(*status), place(*step)),
         Event::Receipt { step, report: Report::Failed { fault, .. } } => ("failed", of_fault(*fault), place(*step)),
         Event::Due { silence } => ("due", of_silence(silence), ""),
@@ -163,7 +165,9 @@ pub(crate) fn all_pairs() -> Vec<Pair> {
     events.extend(silences(now).into_iter().map(|silence| Event::Due { silence }));
     events.extend(call_offs().into_iter().map(Event::CalledOff));
     let states = [QUEUED, SENDING, AWAITING, DONE];
-    states.into_iter().flat_map(|state| events.iter().map(move |event| pair(state, event, present))).collect()
+    let pairs: BTreeSet<Pair> =
+        states.into_iter().flat_map(|state| events.iter().map(move |event| pair(state, event, present))).collect();
+    pairs.into_iter().collect()
 }
 
 /// Every rule, with each ending and part that it may speak of.

@@ -77,7 +77,9 @@ pub(super) fn draw(seed: u64, number: u32, lanes: usize, alive: bool) -> Act {
     if !alive {
         return match dice.u32(..20) {
             0..10 => Act::Start,
-            10..15 => Act::Wait(Span::from_millis(dice.i64(1..300_000))),
+            10..14 => Act::Wait(Span::from_millis(dice.i64(1..300_000))),
+            // For so long that the places of a tier are free again.
+            14 => Act::Wait(Span::from_secs(dice.i64(3_600..100_000))),
             15..17 => Act::WaitForNext,
             17 => Act::Webhooks(dice.u64(..)),
             _ => person(dice, lanes),
@@ -94,8 +96,7 @@ pub(super) fn draw(seed: u64, number: u32, lanes: usize, alive: bool) -> Act {
         755..795 => Act::Watch,
         795..805 => Act::Strays,
         805..865 => Act::Wait(Span::from_millis(one_of(dice, &[1, 20, 300, 2_000, 30_000]))),
-        865..904 => Act::WaitForNext,
-        904 => Act::Wait(Span::from_secs(dice.i64(3_600..100_000))),
+        865..905 => Act::WaitForNext,
         905..911 => Act::Kill,
         911..927 => Act::PlanDeath { writes: dice.u32(1..8), after_commit: dice.bool() },
         927..938 => Act::Disk { full: dice.u32(..5) < 2 },

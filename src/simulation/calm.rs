@@ -41,7 +41,8 @@ impl World {
             self.go(Act::Strays, None).await;
             self.go(Act::KeepHouse, None).await;
         }
-        for lane in self.lanes_with(|state, now| matches!(state, State::Queued { not_before, .. } if not_before <= now)) {
+        for lane in self.lanes_with(|state, now| matches!(state, State::Queued { not_before, .. } if not_before <= now))
+        {
             self.go(Act::Claim { lane, anyway: look }, None).await;
         }
         for lane in self.lanes_with(|state, _| matches!(state, State::Sending { .. })) {

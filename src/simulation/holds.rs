@@ -8,8 +8,8 @@ use super::pace::Left;
 use super::scene::country_of;
 use crate::config::Config;
 use crate::domain::{
-    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Ending, Fault, MessageKey, Msisdn, OnTierSpent, OnUnknown, Outcome,
-    Plan, Present, SkipReason, Span, State, Status, StepIndex, Tag, Tallies, Timestamp,
+    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Ending, Fault, MessageKey, Msisdn, OnTierSpent,
+    OnUnknown, Outcome, Plan, Present, SkipReason, Span, State, Status, StepIndex, Tag, Tallies, Timestamp,
 };
 use crate::engine::met;
 use crate::store::{Hold, Loaded, Store};
@@ -157,7 +157,9 @@ impl Holds {
             let campaign = self.campaigns.iter().find(of_it).unwrap();
             let message = campaign.before.get(usize::try_from(taken.attempt.key.n).unwrap()).unwrap();
             let lane = &campaign.plan.step(taken.attempt.step).unwrap().lane;
-            self.left.to_person(lane, message.msisdn, taken.at);
+            // A place counts from its claim.
+            let State::Sending { intent, .. } = message.present.state else { continue };
+            self.left.to_person(lane, message.msisdn, intent);
         }
         changed
     }
@@ -259,8 +261,10 @@ impl Holds {
                 let claimed = campaign.claimed_at.get(&(after.key.n, step)).copied().unwrap_or(now);
                 assert!(now >= claimed + rules.fallback_after.unwrap_or(Span::ZERO), "fell back too soon: {}", about());
                 // A repeat that takes longer than its margin is the way's fault, and no longer ours.
-                let to_come = |missed: &Missed| missed.again.is_none_or(|again| now < again + MARGIN);
-                let good = |missed: &&Missed| missed.tried <= due && missed.status >= rules.success;
+                let to_come = |missed: &Missed| !missed.late && missed.again.is_none_or(|again| now < again + MARGIN);
+                // What came before the answer that it belongs to was missed before we knew that it had been accepted.
+                let then = accepted..=due;
+                let good = |missed: &&Missed| then.contains(&missed.tried) && missed.status >= rules.success;
                 let hidden = truth.missed.iter().filter(good).any(to_come);
                 let told = truth.told.is_some_and(|status| status >= rules.success);
                 let waits = plan.after_gap != AfterGap::FallBack;
@@ -352,7 +356,13 @@ impl Holds {
         assert!(leave.is_none_or(|within| at < since + within), "left later than it might: {}", about());
         let country = Some(country_of(message.msisdn));
         assert!(rules.countries.contain(country), "the step is not for this country: {}", about());
-        assert_eq!(campaign.noted, BatchState::Running, "left although the node had noted: {}", about());
+        // Nobody can take a cancel back. A pause is over as soon as somebody says so.
+        let stopped = match campaign.noted {
+            BatchState::Cancelling | BatchState::Cancelled => true,
+            BatchState::Paused => !campaign.moved,
+            _ => false,
+        };
+        assert!(!stopped, "left although the node had noted: {}", about());
         let template = match &rules.content {
             Content::Template(template) => template.name.clone(),
             Content::Text { .. } => String::new(),

@@ -10,6 +10,7 @@ mod act;
 mod calm;
 mod fate;
 mod holds;
+mod mutations;
 mod net;
 mod pace;
 mod pairs;
@@ -24,7 +25,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use weather::{Failure, Seen, Weather};
 
 /// Storms that make out every pair of state and event there is. Fewer prove nothing by what they have not met.
-const ENOUGH: u64 = 2_000;
+const ENOUGH: u64 = 10_000;
 /// Times that a failed seed is run again at most, to find out which of its acts it takes.
 const TRIES: u32 = 400;
 

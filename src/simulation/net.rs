@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::act;
+use super::{act, scene};
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{AttemptId, Channel, Fault, Span, Status, Timestamp};
 use crate::provider::{Broken, Endpoint, RawAnswer, Transport};
@@ -58,7 +58,12 @@ pub(super) struct Missed {
     pub(super) status: Status,
     /// When the provider tries again; nothing where it has given up.
     pub(super) again: Option<Timestamp>,
+    /// It was longer on its way than the provider takes, so nobody can rely on when it comes.
+    pub(super) late: bool,
 }
+
+/// How much later than it set out a webhook arrives at most, unless it is late.
+const PUNCTUAL: Span = Span::from_secs(2);
 
 /// A request that has reached the line and is not answered yet.
 struct Held {
@@ -73,6 +78,8 @@ pub(super) struct Hook {
     pub(super) at: Timestamp,
     id: u64,
     tried: usize,
+    /// It does not say which message of ours it is about, so nothing is promised of it.
+    nameless: bool,
 }
 
 /// A message in a request that has just left.
@@ -213,6 +220,9 @@ impl Net {
 
     /// The provider was told that a webhook is on disk. Returns whose attempt it was where its person wants no more.
     pub(super) fn taken(&self, hook: &Hook) -> Option<AttemptId> {
+        if hook.nameless {
+            return None;
+        }
         let mut inner = self.lock();
         let (attempt, report) = inner.news(&hook.event)?;
         let truth = inner.truths.entry(attempt).or_default();
@@ -230,11 +240,13 @@ impl Net {
         let again = REPEATS.get(hook.tried).map(|rest| now + *rest);
         if let Some((attempt, report)) = inner.news(&hook.event)
             && let Some(status) = report.status()
+            && !hook.nameless
         {
             let missed = &mut inner.truths.entry(attempt).or_default().missed;
+            let late = now > hook.at + PUNCTUAL;
             match missed.iter_mut().find(|known| known.hook == hook.id) {
-                Some(known) => known.again = again,
-                None => missed.push(Missed { hook: hook.id, tried: now, status, again }),
+                Some(known) => (known.again, known.late) = (again, known.late || late),
+                None => missed.push(Missed { hook: hook.id, tried: now, status, again, late }),
             }
         }
         if let Some(at) = again {
@@ -381,12 +393,14 @@ impl Inner {
             if lost {
                 continue;
             }
+            // To whom two campaigns write, somebody else's receipt may look like ours.
+            let nameless = nameless && news.is_some_and(|(attempt, _)| scene::gets_one(attempt.key));
             if nameless {
                 webhook.event = without_name(&webhook.event);
             }
             let at = if late { now + Span::from_millis(later) } else { now };
             self.webhooks += 1;
-            let hook = Hook { event: webhook.event, at, id: self.webhooks, tried: 0 };
+            let hook = Hook { event: webhook.event, at, id: self.webhooks, tried: 0, nameless };
             if twice {
                 self.hooks.push(Hook { at: at + Span::from_millis(again), ..hook.clone() });
             }

@@ -17,8 +17,8 @@ pub(super) struct Left {
     config: Arc<Config>,
     by_lane: HashMap<String, VecDeque<Timestamp>>,
     by_account: HashMap<String, VecDeque<Timestamp>>,
-    /// To whom a portfolio has handed something over within the last day.
-    people: HashMap<String, VecDeque<(Timestamp, Msisdn)>>,
+    /// To whom a portfolio has handed something over within the last day, and when that was claimed.
+    people: HashMap<String, Vec<(Timestamp, Msisdn)>>,
 }
 
 impl Left {
@@ -39,15 +39,14 @@ impl Left {
         check(left, at, rate, burst, &account.name);
     }
 
-    /// The provider has taken something for a person on a lane.
+    /// The provider has taken something for a person that a lane had claimed at this time.
     pub(super) fn to_person(&mut self, lane: &str, person: Msisdn, at: Timestamp) {
         let lane = self.config.lane(lane).unwrap();
         let (Some(portfolio), Tier::People(tier)) = (lane.tiered(), lane.tier) else { return };
         let people = self.people.entry(portfolio.to_owned()).or_default();
-        people.push_back((at, person));
-        while people.front().is_some_and(|(then, _)| *then + DAY <= at) {
-            people.pop_front();
-        }
+        people.push((at, person));
+        let latest = people.iter().map(|(then, _)| *then).max().unwrap_or(at);
+        people.retain(|(then, _)| *then + DAY > latest);
         let different: HashSet<Msisdn> = people.iter().map(|(_, person)| *person).collect();
         let most = usize::try_from(tier).unwrap();
         assert!(different.len() <= most, "{} people in a day, on a tier of {tier}", different.len());

@@ -3,13 +3,19 @@
 use std::fmt::Write as _;
 
 use crate::config::Config;
-use crate::domain::{Channel, Country, Fields, Msisdn, Recipient, Span, Status, Tier};
+use crate::domain::{Channel, Country, Fields, MessageKey, Msisdn, Recipient, Span, Status, Tier};
 use crate::simulator::{Latency, Profile};
 
 /// People in the world. The first campaign writes to the first of them, the second to the last: some get both.
 pub(super) const PEOPLE: u32 = 30;
 const FIRST: u32 = 20;
 const SECOND_FROM: u32 = 14;
+
+/// Whether the message is the only one that its person may get.
+pub(super) fn gets_one(message: MessageKey) -> bool {
+    let MessageKey { batch, n } = message;
+    if batch.0 == 1 { n < SECOND_FROM } else { n >= FIRST - SECOND_FROM }
+}
 
 /// The columns of every audience.
 pub(super) const COLUMNS: [&str; 2] = ["Mobile", "name"];
@@ -192,7 +198,7 @@ fn steps(
         if let Some(success) = success.filter(|success| *success <= best) {
             let _ = writeln!(text, "success_status = \"{success}\"");
         }
-        if *channel == Channel::WhatsApp {
+        if *channel == Channel::WhatsApp && place + 1 < channels.len() {
             text += one_of(dice, &["", "", "on_tier_spent = \"fall_back\"\n"]);
         }
         if is_template {

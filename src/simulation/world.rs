@@ -252,12 +252,15 @@ impl World {
 
     /// Lets time pass. Webhooks that fall due find nobody while the process is dead.
     pub(super) fn wait(&mut self, span: Span) {
-        self.clock.advance(span);
-        if self.node.is_none() {
+        let until = self.clock.now() + span;
+        while self.node.is_none() {
             for hook in self.net.due() {
                 self.net.missed(hook);
             }
+            let Some(next) = self.net.next().filter(|next| *next <= until) else { break };
+            self.clock.advance(next.since(self.clock.now()));
         }
+        self.clock.advance(until.since(self.clock.now()));
     }
 
     /// Some of the webhooks that are due, in any order. Returns whether the process has lived through it.
@@ -405,7 +408,18 @@ async fn die_launching(like: BatchId, store: &Arc<dyn Store>, clock: &ManualCloc
     let hidden = store.begin_batch(new).await.unwrap();
     let (elsewhere, excluded, left_out) = (Vec::new(), Vec::new(), Vec::new());
     let (from, until, base) = (0, 5, 0);
-    let spread =
-        Spread { batch: hidden, audience, from, until, base, not_before: now, start, elsewhere, excluded, left_out, now };
+    let spread = Spread {
+        batch: hidden,
+        audience,
+        from,
+        until,
+        base,
+        not_before: now,
+        start,
+        elsewhere,
+        excluded,
+        left_out,
+        now,
+    };
     assert_eq!(store.spread(spread).await.unwrap(), until);
 }

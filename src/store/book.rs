@@ -24,7 +24,7 @@ pub struct Entry {
     /// Hand-overs since the process began, for the pace that people see.
     handed_over: AtomicU64,
     /// Messages that wait in a lane's hands, and about which a receipt has decided meanwhile.
-    recalled: Marked,
+    recalled: Marked<(MessageKey, StepIndex)>,
 }
 
 impl Entry {
@@ -81,18 +81,19 @@ impl Entry {
         })
     }
 
-    /// A message that was claimed and has not left stays: a receipt of an earlier try or step has decided about it.
-    pub fn recall(&self, message: MessageKey) {
-        self.recalled.insert(message);
+    /// A message that was claimed for a step and has not left stays: a receipt of an earlier try or step has decided
+    /// about it. It may go on meanwhile, and be claimed for a later step: that is another claim.
+    pub fn recall(&self, message: MessageKey, step: StepIndex) {
+        self.recalled.insert((message, step));
     }
 
-    pub fn is_recalled(&self, message: MessageKey) -> bool {
-        self.recalled.contains(message)
+    pub fn is_recalled(&self, message: MessageKey, step: StepIndex) -> bool {
+        self.recalled.contains((message, step))
     }
 
     /// It is out of everybody's hands, and may be claimed anew.
-    pub fn is_back(&self, message: MessageKey) {
-        self.recalled.remove(message);
+    pub fn is_back(&self, message: MessageKey, step: StepIndex) {
+        self.recalled.remove((message, step));
     }
 
     pub fn count_hand_overs(&self, count: u64) {
