@@ -13,7 +13,7 @@ use volley::clock::RealClock;
 use volley::domain::{
     AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Countries, Country, Ending, Fields, LaneId, Msisdn,
     OnTierSpent, OnUnknown, Outcome, Plan, Present, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp,
-    Umid,
+    Umid, WishFrom,
 };
 use volley::store::{
     Attempt, Change, Claim, Key, Loaded, NewAudience, NewBatch, OptOut, Receipt, Spread, Start, Store, Verdict,
@@ -349,7 +349,7 @@ async fn opt_out(store: &dyn Store, people: u32) {
     let mut lap = Lap::new("opt out, 2,000 a call");
     for first in (0..people).step_by(AT_ONCE as usize) {
         let wishes: Vec<_> = (first..people.min(first + AT_ONCE))
-            .map(|n| OptOut { msisdn: person(n), since: now(), source: "STOP".to_owned() })
+            .map(|n| OptOut { msisdn: person(n), since: now(), from: WishFrom::Operator, source: "STOP".to_owned() })
             .collect();
         lap.count(wishes.len());
         lap.call(store.opt_out(wishes)).await.unwrap();

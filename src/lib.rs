@@ -48,6 +48,9 @@ pub mod receipts;
 // What is due now goes through the engine.
 pub mod timers;
 
+// Asks the provider what became of attempts of which we have not heard.
+pub mod ask;
+
 // What the server answers over HTTP.
 pub mod api;
 

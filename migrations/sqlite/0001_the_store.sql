@@ -20,7 +20,18 @@ CREATE TABLE node (
     seen_at INTEGER NOT NULL,
     noted_seq INTEGER NOT NULL,
     listening_until INTEGER NOT NULL,
+    -- Since when receipts of ours are turned away, where they are.
+    deaf_since INTEGER,
     stopped INTEGER NOT NULL DEFAULT 0
+);
+
+-- Webhooks that were turned away: of each reason how many since the last day without any.
+--   why        0 a wrong signature, 1 no proof, 2 too large
+CREATE TABLE turned_away (
+    why INTEGER PRIMARY KEY,
+    n INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    latest INTEGER NOT NULL
 );
 
 -- Times in which no receipt could be kept: what silence is worth afterwards depends on all of them.
@@ -165,6 +176,29 @@ CREATE TABLE receipt (
     PRIMARY KEY (batch, n, step, stamp, state, detail, code)
 ) WITHOUT ROWID;
 
+-- What the provider was asked about: attempts of which too little was heard.
+--   tries      how often
+--   at         the latest time
+--   again      not before then once more
+--   said       whether it knew how far the attempt has come
+CREATE TABLE asked (
+    batch INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    tries INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    again INTEGER NOT NULL,
+    said INTEGER NOT NULL,
+    PRIMARY KEY (batch, n, step)
+) WITHOUT ROWID;
+
+-- Of each subaccount when it was asked last, and what keeps us from asking.
+CREATE TABLE asking (
+    sub_account TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,
+    trouble TEXT
+) WITHOUT ROWID;
+
 -- Authentic webhooks that belong to no attempt yet, or never will: kept and counted.
 --   kind       0 a receipt without attempt, 1 another subaccount's, 2 another type, 3 unreadable
 CREATE TABLE stray (
@@ -174,7 +208,7 @@ CREATE TABLE stray (
     umid TEXT,
     raw TEXT NOT NULL
 );
-CREATE INDEX stray_umid ON stray (umid) WHERE kind = 0;
+CREATE INDEX stray_kind ON stray (kind, received);
 
 -- Counters, kept in the transaction of the change, one row per batch, step and writer.
 CREATE TABLE tally (
@@ -186,15 +220,41 @@ CREATE TABLE tally (
     PRIMARY KEY (batch, step, count, writer)
 ) WITHOUT ROWID;
 
--- Why a lane or a template may not send now. `template` is empty for a hold on the lane.
+-- Why a lane or a template may not send now. `template` is empty for a hold on the lane. The codes of receipts are others
+-- than those of answers, so `by_receipt` says which of the two a code is.
 CREATE TABLE hold (
     lane TEXT NOT NULL,
     template TEXT NOT NULL DEFAULT '',
     by_person INTEGER NOT NULL,
+    by_receipt INTEGER NOT NULL,
     code INTEGER,
     reason TEXT NOT NULL,
     since INTEGER NOT NULL,
     PRIMARY KEY (lane, template, by_person)
+) WITHOUT ROWID;
+
+-- When each hold was lifted last: what the provider says of an earlier hand-over puts none anew.
+CREATE TABLE lifted (
+    lane TEXT NOT NULL,
+    template TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (lane, template)
+) WITHOUT ROWID;
+
+-- How each lane goes, as the node that sends by it said with its last beat. Whoever is silent says nothing about now.
+--   slowness   so many times slower than its rate it goes, because it was throttled
+--   trouble    0 throttled, 1 outage; nothing where it has none
+CREATE TABLE lane_state (
+    node INTEGER NOT NULL,
+    lane TEXT NOT NULL,
+    pace REAL NOT NULL,
+    slowness INTEGER NOT NULL,
+    tier_spent INTEGER NOT NULL,
+    trouble INTEGER,
+    since INTEGER,
+    until INTEGER,
+    why TEXT,
+    PRIMARY KEY (node, lane)
 ) WITHOUT ROWID;
 
 -- People whom a portfolio has begun to talk to, with the latest hand-over: the tier counts those of the last day.
@@ -207,11 +267,53 @@ CREATE TABLE tier_place (
     PRIMARY KEY (portfolio, msisdn)
 ) WITHOUT ROWID;
 
+-- Who wants nothing more.
+--   source     who says so: see domain::WishFrom
 CREATE TABLE opt_out (
     msisdn INTEGER PRIMARY KEY,
     since INTEGER NOT NULL,
-    source TEXT NOT NULL
+    source INTEGER NOT NULL,
+    words TEXT NOT NULL
 );
+
+-- Every wish that put somebody into opt_out or took them out again, in the order in which it was kept: with these one
+-- can prove who was out when, and why.
+--   wants      0 nothing more, 1 messages again
+CREATE TABLE wish (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    msisdn INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    wants INTEGER NOT NULL,
+    source INTEGER NOT NULL,
+    words TEXT NOT NULL
+);
+CREATE INDEX wish_person ON wish (msisdn, at);
+
+-- What people wrote. `umid` is what makes it the same message.
+--   said       by the provider's clock, and never later than `received`
+--   channel_id whom they wrote to, empty where that was not said
+--   keyword    0 stop, 1 start
+--   until      the end of the 24-hour window that it opened
+--   batch, n, step: the attempt that it is on
+CREATE TABLE inbound (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    umid TEXT NOT NULL UNIQUE,
+    received INTEGER NOT NULL,
+    said INTEGER NOT NULL,
+    sub_account TEXT NOT NULL,
+    channel INTEGER,
+    channel_id TEXT NOT NULL,
+    msisdn INTEGER,
+    kind TEXT NOT NULL,
+    keyword INTEGER,
+    until INTEGER,
+    batch INTEGER,
+    n INTEGER,
+    step INTEGER,
+    raw TEXT NOT NULL
+);
+CREATE INDEX inbound_person ON inbound (msisdn, said) WHERE msisdn IS NOT NULL;
+CREATE INDEX inbound_message ON inbound (batch, n, step) WHERE batch IS NOT NULL;
 
 -- What people and the throttle decided, and what befell the node: for people to read.
 CREATE TABLE event (

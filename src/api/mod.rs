@@ -5,13 +5,12 @@
 //! provider comes again; every address but the health checks wants its proof; bodies are bounded.
 //! May not: decide anything, or build SQL.
 
-mod refused;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::{get, post};
@@ -19,11 +18,9 @@ use futures_util::FutureExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
-use crate::receipts::{Intake, Proofs};
+use crate::receipts::{Door, Intake};
 use crate::store::Store;
 use crate::wire::SIGNATURE_HEADER;
-use refused::Refused;
 
 /// The largest webhook: an array of some ten thousand events.
 const WEBHOOK_MAX: usize = 8 << 20;
@@ -48,9 +45,7 @@ pub enum ServeError {
 #[derive(Debug, Clone)]
 struct Shared {
     intake: Intake,
-    proofs: Arc<Proofs>,
-    refused: Arc<Refused>,
-    clock: Arc<dyn Clock>,
+    door: Arc<Door>,
     store: Arc<dyn Store>,
 }
 
@@ -70,13 +65,12 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
 pub async fn serve(
     listener: TcpListener,
     intake: Intake,
-    proofs: Proofs,
+    door: Arc<Door>,
     store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
-    let shared = Shared { intake, proofs: Arc::new(proofs), refused: Arc::default(), clock, store };
+    let shared = Shared { intake, door, store };
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -99,11 +93,23 @@ async fn ready(State(shared): State<Shared>) -> (StatusCode, String) {
     }
 }
 
-async fn webhook(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
+async fn webhook(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> (StatusCode, String) {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => {
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                shared.door.too_large();
+            }
+            return (rejection.status(), format!("{}\n", rejection.body_text()));
+        }
+    };
     let authorization = headers.get(header::AUTHORIZATION).map(header::HeaderValue::as_bytes);
     let signature = headers.get(SIGNATURE_HEADER).map(|value| value.to_str().unwrap_or(""));
-    if let Err(unproven) = shared.proofs.check(authorization, signature, &body) {
-        shared.refused.note(&unproven, shared.clock.now());
+    if let Err(unproven) = shared.door.check(authorization, signature, &body).await {
         return (StatusCode::UNAUTHORIZED, format!("{unproven}\n"));
     }
     match shared.intake.take(&body).await {

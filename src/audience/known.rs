@@ -28,6 +28,10 @@ impl Known {
         self.elsewhere.take_in(std::mem::take(&mut self.here));
     }
 
+    pub(super) fn contains(&self, msisdn: Msisdn) -> bool {
+        self.here.contains(msisdn) || self.elsewhere.contains(msisdn)
+    }
+
     /// Notes a number, and says whether it was known.
     pub fn meet(&mut self, msisdn: Msisdn) -> Met {
         if self.elsewhere.contains(msisdn) {

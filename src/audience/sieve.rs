@@ -31,6 +31,11 @@ impl Sieve {
         met.map(|(n, _)| n).collect()
     }
 
+    /// Whether one of the sources has this number, and its person wants messages.
+    pub fn knows(&self, msisdn: Msisdn) -> bool {
+        self.known().contains(msisdn) && !self.is_opted_out(msisdn)
+    }
+
     pub(super) fn is_opted_out(&self, msisdn: Msisdn) -> bool {
         self.opted_out.contains(msisdn)
     }

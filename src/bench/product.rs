@@ -12,7 +12,6 @@ use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::domain::{Count, Country, Fields, Msisdn, Recipient, Span};
 use crate::node::{Node, Parts};
-use crate::receipts::Proofs;
 use crate::store::{self, NewAudience, Store};
 
 /// How often progress is looked at. It costs one small read.
@@ -35,8 +34,7 @@ pub async fn product(load: &Load, clock: Arc<dyn Clock>, chance: Arc<Chance>) ->
     let mut node = Node::start(parts).await?;
     let stop_api = CancellationToken::new();
     let intake = node.intake().ok_or("the node takes no receipts")?;
-    let proofs = Proofs::new(&config.provider);
-    let serving = api::serve(listener, intake, proofs, Arc::clone(&store), Arc::clone(&clock), stop_api.clone());
+    let serving = api::serve(listener, intake, node.door(), Arc::clone(&store), stop_api.clone());
     let serving = tokio::spawn(serving);
     let all = i64::from(load.messages);
     loop {

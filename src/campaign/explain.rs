@@ -8,10 +8,13 @@
 
 use serde::Serialize;
 
+use super::moment::moment_within;
 use super::words;
-use crate::domain::{Country, MessageId, MessageKey, Msisdn, Outcome, Present, State, StepIndex, Timestamp};
+use crate::domain::{
+    Country, Keyword, MessageId, MessageKey, Msisdn, Outcome, Present, SkipReason, State, StepIndex, Timestamp,
+};
 use crate::engine::{self, Answer, CallOff, Decision, Event, Obstacle, Silence, Standing, advance};
-use crate::store::{Attempt, Batch, Entry, Loaded, Receipt, Result, Store, Verdict};
+use crate::store::{Attempt, Batch, Entry, Loaded, Receipt, Result, Store, Verdict, Wish};
 use crate::wire::codes;
 
 /// One decision.
@@ -50,6 +53,8 @@ pub struct Story {
     /// Each hand-over, and each receipt, as they are on disk.
     pub attempts: Vec<FactLine>,
     pub receipts: Vec<FactLine>,
+    /// When the provider was last asked about a hand-over.
+    pub asked: Vec<FactLine>,
     pub lines: Vec<Line>,
     /// Whether the engine, run over the facts, ends where the row says.
     pub proven: bool,
@@ -60,9 +65,12 @@ pub async fn explain(store: &dyn Store, batch: &Batch, entry: &Entry, key: Messa
     let Some(message) = store.load(vec![key]).await?.pop() else { return Ok(None) };
     let attempts = store.attempts(key).await?;
     let receipts = store.receipts(key).await?;
+    let about = attempts.iter().map(|attempt| (key, attempt.step)).collect();
+    let asked = store.questions(about).await?.into_iter().filter_map(|question| question.asked);
     let recipient = store.recipient(key).await?;
     let country = recipient.as_ref().map(|recipient| recipient.country);
-    let telling = Telling::of(batch, entry, &message, country, &attempts, &receipts);
+    let stop = stopped(store, batch, &message).await?;
+    let telling = Telling::of(batch, entry, &message, country, &attempts, &receipts, stop);
     Ok(Some(Story {
         message: MessageId { key, tag: batch.tag }.to_string(),
         campaign: batch.name.clone(),
@@ -74,8 +82,22 @@ pub async fn explain(store: &dyn Store, batch: &Batch, entry: &Entry, key: Messa
         proven: telling.is_proven(),
         attempts: attempts.iter().map(|attempt| words::attempt(attempt, &entry.plan)).collect(),
         receipts: receipts.iter().map(|receipt| words::receipt_line(receipt, &entry.plan)).collect(),
+        asked: asked.map(|asked| words::asked(&asked)).collect(),
         lines: telling.lines,
     }))
+}
+
+/// The wish that has stopped a message, where one has.
+async fn stopped(store: &dyn Store, batch: &Batch, message: &Loaded) -> Result<Option<Wish>> {
+    let skipped = matches!(message.present.state, State::Done { skipped: Some(SkipReason::OptedOut), .. });
+    if !skipped && !message.present.marks.opted_out() {
+        return Ok(None);
+    }
+    let mut stops = store.wishes(message.msisdn).await?;
+    stops.retain(|wish| wish.wants == Keyword::Stop);
+    let last_before = stops.iter().rposition(|wish| wish.at < batch.created_at);
+    let first_since = stops.iter().position(|wish| wish.at >= batch.created_at);
+    Ok(first_since.or(last_before).map(|place| stops.swap_remove(place)))
 }
 
 /// Whether two presents mean the same; times inside may differ by how long a timer took to fire.
@@ -113,6 +135,8 @@ struct Telling<'a> {
     standing: Standing,
     now: Present,
     lines: Vec<Line>,
+    /// How the person opted out, and when.
+    stop: Option<Wish>,
 }
 
 impl<'a> Telling<'a> {
@@ -123,6 +147,7 @@ impl<'a> Telling<'a> {
         country: Option<Country>,
         attempts: &'a [Attempt],
         receipts: &'a [Receipt],
+        stop: Option<Wish>,
     ) -> Self {
         let marks = message.present.marks;
         let first = entry.plan.first(marks).unwrap_or(StepIndex::FIRST);
@@ -133,11 +158,12 @@ impl<'a> Telling<'a> {
             floating.push((CallOff::Cancel, at));
         }
         if marks.opted_out() {
-            floating.push((CallOff::OptOut, Timestamp::default()));
+            floating.push((CallOff::OptOut, stop.as_ref().map(|wish| wish.at).unwrap_or_default()));
         }
         let told = |facts: Facts<'_>| {
             let (standing, now) = (Standing::Live, Present::queued(Timestamp::default(), None));
-            let mut telling = Self { batch, entry, message, country, standing, now, lines: Vec::new() };
+            let stop = stop.clone();
+            let mut telling = Self { batch, entry, message, country, standing, now, lines: Vec::new(), stop };
             telling.tell(&facts);
             telling
         };
@@ -155,6 +181,11 @@ impl<'a> Telling<'a> {
         // What was cancelled before its time never began.
         let starts = self.batch.starts_at.filter(|at| cancelled_at.is_none_or(|cancelled| *at <= cancelled));
         let start = self.batch.started_at.or(starts).unwrap_or(created_at);
+        // What ended before its campaign began waits for no beginning.
+        let start = match self.message.present.state {
+            State::Done { at, .. } if at < start => created_at,
+            _ => start,
+        };
         self.now = engine::begin(&self.entry.plan, self.message.present.marks, start);
         self.say(start, words::launched(self.batch, &self.entry.plan), "launched");
         for text in words::passed_over(&self.entry.plan, &self.message.present, self.country) {
@@ -164,7 +195,8 @@ impl<'a> Telling<'a> {
             && facts.iter().all(|(_, happening)| matches!(happening, Happening::End | Happening::CalledOff(_)))
         {
             self.now = self.message.present;
-            self.say(at, words::skipped(skipped), "skipped");
+            let how = self.how_stopped();
+            self.say(at, words::skipped(skipped, &how), "skipped");
             return;
         }
         for (at, happening) in facts {
@@ -289,7 +321,15 @@ impl<'a> Telling<'a> {
         if why == CallOff::Cancel {
             self.standing = Standing::Cancelled;
         }
-        self.run(Event::CalledOff(why), at, "");
+        let how = if why == CallOff::OptOut { self.how_stopped() } else { String::new() };
+        self.run(Event::CalledOff(why), at, &how);
+    }
+
+    /// `stop by message on WhatsApp, 14:15:02`.
+    fn how_stopped(&self) -> String {
+        let zone = self.entry.plan.time_zone;
+        let how = |wish: &Wish| format!("{}, {}", wish.source, moment_within(wish.at, zone));
+        self.stop.as_ref().map(how).unwrap_or_default()
     }
 
     /// By `at` the message had its outcome: if the engine has none yet, its time was up.

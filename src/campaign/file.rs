@@ -170,12 +170,5 @@ fn time_zone(table: &mut Table<'_>) -> Option<Tz> {
 
 /// Asking the provider is the designed default; until it is built, waiting is the one that sends nothing needlessly.
 fn after_gap(table: &mut Table<'_>) -> AfterGap {
-    match table.parsed("after_gap") {
-        Some(AfterGap::Ask) => {
-            table.not_built("after_gap", "asking the provider", "write \"wait\" or \"fall_back\"");
-            AfterGap::Wait
-        }
-        Some(said @ (AfterGap::Wait | AfterGap::FallBack)) => said,
-        None => AfterGap::Wait,
-    }
+    table.parsed("after_gap").unwrap_or(AfterGap::Ask)
 }

@@ -1,14 +1,17 @@
 //! Plan and launch: what was planned is what is sent.
 
+use std::collections::BTreeMap;
+
 use super::file::Draft;
 use super::lint::{Facts, Warning, lint};
 use super::people::{Gathering, Part, People, PeopleError};
 use super::route;
 use super::time::{Schedule, schedule};
+use super::windows::open_windows;
 use crate::audience::OnProgress;
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Problem};
-use crate::domain::{BatchId, BatchState, CampaignId, Country, Plan, Tag, Timestamp, Zone};
+use crate::domain::{BatchId, BatchState, CampaignId, Country, Plan, StepIndex, Tag, Timestamp, Zone};
 use crate::engine;
 use crate::store::{self, Lane, NewBatch, Spread, Start, Store};
 
@@ -38,6 +41,8 @@ pub struct Prepared {
     pub warnings: Vec<Warning>,
     /// For national numbers.
     pub country: Option<Country>,
+    /// For each step of free text on WhatsApp, how many people have a 24-hour window open.
+    pub windows: BTreeMap<StepIndex, u64>,
 }
 
 /// What a launch comes to.
@@ -112,10 +117,24 @@ impl Launcher<'_> {
             }
         };
         let start = schedule.at.unwrap_or(now);
-        let facts = Facts { recipients: people.recipients, countries: &people.countries, empty: &people.empty, start };
+        let windows = open_windows(self.store, self.config, &plan, &people, now).await;
+        let windows = match windows {
+            Ok(windows) => windows,
+            Err(error) => {
+                people.discard(self.store).await;
+                return Err(error.into());
+            }
+        };
+        let facts = Facts {
+            recipients: people.recipients,
+            countries: &people.countries,
+            empty: &people.empty,
+            start,
+            windows: &windows,
+        };
         warnings.extend(lint(&plan, self.config, &facts));
         warnings.extend(people.excluded.warnings());
-        Ok(Prepared { name: draft.name.clone(), people, plan, schedule, warnings, country: draft.country })
+        Ok(Prepared { name: draft.name.clone(), people, plan, schedule, warnings, country: draft.country, windows })
     }
 
     async fn lay_out(&self, prepared: &mut Prepared) -> Result<Launched, LaunchError> {

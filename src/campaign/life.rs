@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::noted::{Noted, noted};
+use super::unwilling::Unwilling;
 use crate::clock::Clock;
 use crate::domain::{BatchId, BatchState, Timestamp};
 use crate::engine::{CallOff, Event, Standing, advance};
@@ -61,15 +62,18 @@ async fn decide(
 pub struct Housekeeper {
     store: Arc<dyn Store>,
     book: Arc<Book>,
+    unwilling: Unwilling,
 }
 
 impl Housekeeper {
     pub fn new(store: Arc<dyn Store>, book: Arc<Book>) -> Self {
-        Self { store, book }
+        Self { store, book, unwilling: Unwilling::default() }
     }
 
-    /// Looks at every batch in play once. Returns how many moved on.
-    pub async fn run_once(&self, now: Timestamp) -> Result<u32> {
+    /// Looks at every batch in play once, and ends what waits for people who have opted out. Returns how many batches
+    /// moved on.
+    pub async fn run_once(&mut self, now: Timestamp) -> Result<u32> {
+        self.unwilling.run_once(self.store.as_ref(), &self.book, now).await?;
         let mut moved = 0;
         let scheduled = self.store.batches(Some(vec![BatchState::Scheduled])).await?;
         for batch in scheduled.into_iter().filter(|batch| batch.starts_at.is_none_or(|at| at <= now)) {

@@ -111,6 +111,8 @@ pub struct Facts<'a> {
     pub empty: &'a [u64],
     /// When the campaign would begin.
     pub start: Timestamp,
+    /// For each step of free text on WhatsApp, how many recipients have a 24-hour window open now.
+    pub windows: &'a BTreeMap<StepIndex, u64>,
 }
 
 /// Looks a plan over.
@@ -134,7 +136,7 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
                             fallback_after does nothing";
             warnings.warn(Lint::NothingFollows, sentence.to_owned());
         }
-        warnings.content(step);
+        warnings.content(step, facts);
         warnings.empty_cells(plan, step, facts, share);
         warnings.pace(step, config, facts, share.beginning, plan.end);
         deadlines = Span::from_millis(deadlines.millis() + step.fallback_after.map_or(0, Span::millis));
@@ -239,7 +241,7 @@ impl Warnings {
         }
     }
 
-    fn content(&mut self, step: &Step) {
+    fn content(&mut self, step: &Step, facts: &Facts<'_>) {
         // What cannot be read was refused before there was a plan.
         let literals = template::literals(&step.content).unwrap_or_default();
         match &step.content {
@@ -253,9 +255,13 @@ impl Warnings {
                 }
             }
             Content::Text { .. } if step.channel == Channel::WhatsApp => {
-                let sentence = "is free text, which WhatsApp takes only within 24 hours of a person's last message; the others \
-                                go to the next step";
-                self.warn(Lint::FreeText, sentence.to_owned());
+                let open = facts.windows.get(&self.step).copied().unwrap_or(0);
+                let sentence = format!(
+                    "is free text, which WhatsApp takes only within 24 hours of a person's last message: {open} of {} have \
+                     written so lately as of now, and for whoever has not when it is to leave the next step has its turn",
+                    facts.recipients
+                );
+                self.warn(Lint::FreeText, sentence);
             }
             Content::Text { .. } => {}
             Content::Template(_) => {

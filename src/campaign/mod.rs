@@ -27,6 +27,9 @@ mod route;
 mod shares;
 mod stranded;
 mod time;
+mod unwilling;
+mod waiting;
+mod windows;
 mod words;
 
 pub use chosen::{Chosen, DraftRoute};
@@ -47,6 +50,7 @@ pub use route::{check_routes, plan};
 pub use shares::{Share, Shares};
 pub use stranded::Stranded;
 pub use time::{Instant, Schedule, instant, schedule};
+pub use waiting::Waiting;
 pub use words::state as state_of;
 
 #[cfg(test)]

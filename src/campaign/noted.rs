@@ -79,7 +79,7 @@ mod tests {
         let begun = clock.now();
         assert_eq!(waited(7).await, Noted::NotYet);
         assert_eq!(clock.now().since(begun), WAITS);
-        store.beat(Beat { node, now: clock.now(), noted: 7, pace: Vec::new() }).await.unwrap();
+        store.beat(Beat::of(node, clock.now(), 7)).await.unwrap();
         assert_eq!(waited(7).await, Noted::ByAll { after: Span::ZERO });
         assert_eq!(waited(8).await, Noted::NotYet);
         // One that was killed holds nobody up, nor one that stands still; it is told, since nobody knows which.

@@ -56,6 +56,8 @@ pub struct People {
     pub empty: Vec<u64>,
     pub first: Vec<Recipient>,
     pub excluded: Excluded,
+    /// What knows their numbers; nothing where they are a single audience that was imported before.
+    pub(super) sieve: Option<Sieve>,
     /// Where they are in the store: nothing for people who were only looked at.
     pub audiences: Vec<Part>,
 }
@@ -131,6 +133,7 @@ impl Gathering<'_> {
             origins.push(Origin::Numbers(draft.numbers.clone()));
         }
         let is_alone = origins.len() == 1;
+        people.sieve = Some(sieve.clone()).filter(|_| !matches!(origins[..], [Origin::Imported(_)]));
         for origin in origins {
             sieve.next_source();
             let source = match origin {

@@ -87,6 +87,8 @@ pub struct StepReport {
     pub sent: i64,
     pub delivered: i64,
     pub read: i64,
+    /// Messages whose attempt on this step the person has answered.
+    pub replied: i64,
     pub undelivered: i64,
     pub rejected: i64,
     /// Messages that this step brought to their success first.
@@ -174,6 +176,11 @@ impl Report {
         let plan = store.plan(batch.id).await?;
         let unknown = store.unknown(batch.id, UNKNOWN_SHOWN).await?;
         let mut report = Self::of(batch, plan.as_ref(), &tallies);
+        for (step, people) in store.replied(batch.id).await? {
+            if let Some(step) = report.steps.get_mut(step.index()) {
+                step.replied = i64::from(people);
+            }
+        }
         report.unknown = unknown
             .into_iter()
             .map(|(key, msisdn, step)| Unknown {
@@ -185,7 +192,7 @@ impl Report {
         Ok(report)
     }
 
-    /// The report without the list of unknown attempts.
+    /// The report without the list of unknown attempts and the answers, which are no counters.
     pub fn of(batch: &Batch, plan: Option<&Plan>, tallies: &Tallies) -> Self {
         let cancelled = cancelled_at_once(batch.state, tallies);
         let mut outcomes: BTreeMap<String, i64> =
@@ -231,6 +238,7 @@ fn steps(plan: &Plan, tallies: &Tallies) -> Vec<StepReport> {
             sent: count(Count::Sent),
             delivered: count(Count::Delivered),
             read: count(Count::Read),
+            replied: 0,
             undelivered: count(Count::Undelivered),
             rejected: count(Count::Rejected),
             reached: count(Count::ReachedBy),

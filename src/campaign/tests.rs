@@ -38,6 +38,7 @@ fn through(text: &str, config: &Config) -> Result<(Plan, Vec<Warning>), String> 
         countries: &countries,
         empty: &[0, 40, 2, 0, 0, 0],
         start: schedule.at.unwrap_or(now()),
+        windows: &[(StepIndex::FIRST, 12)].into(),
     };
     warnings.extend(lint(&plan, config, &facts));
     Ok((plan, warnings))
@@ -70,7 +71,7 @@ fn the_samples_are_good_campaigns() {
     assert_eq!((sms.success, sms.fallback_after), (Status::Delivered, None));
     assert_eq!(
         (plan.ttl, plan.on_unknown, plan.after_gap),
-        (Some(Span::from_secs(86_400)), OnUnknown::Keep, AfterGap::Wait)
+        (Some(Span::from_secs(86_400)), OnUnknown::Keep, AfterGap::Ask)
     );
     let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -120,7 +121,6 @@ fn a_file_that_is_wrong_gets_a_sentence_for_everything_that_is() {
             "time_zone: each recipient's own time is designed but not built yet",
         ),
         (&with("time_zone = \"Asia/Singapur\"", &[SMS]), "did you mean Asia/Singapore?"),
-        (&with("after_gap = \"ask\"", &[SMS]), "asking the provider is designed but not built yet; write \"wait\""),
         (&with("on_overlap = \"maybe\"", &[SMS]), "\"maybe\" is no on_overlap; known are warn, wait, refuse"),
         (&with("", &["text = \"x\""]), "promo.toml, step 1, channel: is missing; write WhatsApp"),
         (&with("", &["channel = \"Pigeon\"\ntext = \"x\""]), "step 1, channel: \"Pigeon\" is no channel; known are"),
@@ -355,7 +355,7 @@ fn what_is_probably_not_meant_gets_a_warning_with_a_stable_code() {
         (
             with("", &["channel = \"WhatsApp\"\ntext = \"Hi\""]),
             usual(),
-            "step 1: is free text, which WhatsApp takes only within",
+            "step 1: is free text, which WhatsApp takes only within 24 hours of a person's last message: 12 of 1000 have",
         ),
         (
             with("", &[&WHATSAPP.replace("{{code}}", "100%"), SMS]),

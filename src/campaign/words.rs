@@ -7,7 +7,7 @@ use crate::domain::{
     Timestamp,
 };
 use crate::engine::{self, Ignored, Rule};
-use crate::store::{Attempt, Batch, Receipt, Verdict};
+use crate::store::{Asked, Attempt, Batch, Receipt, Verdict};
 use crate::wire::{self, codes};
 
 /// Where a message stands, in a word.
@@ -45,9 +45,10 @@ pub(super) fn passed_over(plan: &Plan, present: &Present, country: Option<Countr
         .collect()
 }
 
-pub(super) fn skipped(reason: Option<SkipReason>) -> String {
+/// `how` somebody opted out, where that is known.
+pub(super) fn skipped(reason: Option<SkipReason>, how: &str) -> String {
     match reason {
-        Some(SkipReason::OptedOut) => "Not sent: the person has opted out.".to_owned(),
+        Some(SkipReason::OptedOut) => format!("Not sent: the person has opted out{}.", in_brackets(how)),
         Some(SkipReason::Excluded) => "Not sent: the campaign excludes the number.".to_owned(),
         Some(SkipReason::MissingVariable) => "Not sent: a variable has neither value nor default.".to_owned(),
         Some(SkipReason::OutsideWindow) => "Not sent: the 24-hour window was closed.".to_owned(),
@@ -68,7 +69,7 @@ pub(super) fn attempt(attempt: &Attempt, plan: &Plan) -> FactLine {
         Verdict::Unknown => broke(attempt),
         Verdict::Rejected => rejected(attempt),
         Verdict::MissingVariable => missing(attempt),
-        Verdict::OutsideWindow => "it is free text, and no 24-hour window is known to be open".to_owned(),
+        Verdict::OutsideWindow => "it is free text, and no 24-hour window was open".to_owned(),
         Verdict::CouldNotLeave => "it could not leave".to_owned(),
         Verdict::TierSpent => format!("it could not leave: {TIER_SPENT}"),
     };
@@ -78,6 +79,13 @@ pub(super) fn attempt(attempt: &Attempt, plan: &Plan) -> FactLine {
 pub(super) fn receipt_line(fact: &Receipt, plan: &Plan) -> FactLine {
     let channel = plan.step(fact.step).map(|step| step.channel);
     FactLine { step: fact.step.get() + 1, at: fact.received, text: receipt(fact, channel) }
+}
+
+/// That the provider was asked, as a fact.
+pub(super) fn asked(asked: &Asked) -> FactLine {
+    let times = if asked.tries > 1 { format!(" {} times", asked.tries) } else { String::new() };
+    let knew = if asked.said { "it knew how far it had come" } else { "it could not tell" };
+    FactLine { step: asked.step.get() + 1, at: asked.at, text: format!("the provider was asked{times}; {knew}") }
 }
 
 fn tries(attempt: &Attempt) -> String {
@@ -115,6 +123,7 @@ pub(super) fn receipt(receipt: &Receipt, channel: Option<Channel>) -> String {
         return format!("{channel} reported {} with code {code}, {meaning}", receipt.state);
     }
     match receipt.detail.as_str() {
+        Receipt::ANSWERED => format!("the person answered on {channel}, and so has read it"),
         "" => format!("{channel} reported {}", receipt.state),
         detail => format!("{channel} reported {} ({})", receipt.state, detail.replace('_', " ")),
     }
@@ -222,7 +231,7 @@ pub(super) fn decision(
             "5: no step leaves after the TTL",
         ),
         Rule::CalledOffUnsent | Rule::CalledOffPresentLast if after.marks.opted_out() && !before.marks.opted_out() => {
-            (opted_out(after), "2: the person's wish")
+            (opted_out(after, fact), "2: the person's wish")
         }
         Rule::CalledOffUnsent => ("The campaign was cancelled before anything had left.".to_owned(), "8: cancelled"),
         Rule::CalledOffPresentLast => (
@@ -240,11 +249,16 @@ pub(super) fn decision(
     }
 }
 
-fn opted_out(after: &Present) -> String {
-    match after.outcome() {
-        Some(_) => "The person had opted out by then: nothing more goes out.".to_owned(),
-        None => "The person had opted out by then: what has been handed over is the last.".to_owned(),
-    }
+fn opted_out(after: &Present, how: &str) -> String {
+    let then = match after.outcome() {
+        Some(_) => "nothing more goes out",
+        None => "what has been handed over is the last",
+    };
+    format!("The person had opted out by then{}: {then}.", in_brackets(how))
+}
+
+fn in_brackets(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(" ({text})") }
 }
 
 fn next_or(before: &Present, plan: &Plan) -> &'static str {

@@ -7,15 +7,16 @@ use serde::Serialize;
 use super::campaign::launch::knock;
 use super::campaign::name_of;
 use super::holds;
+use super::obstacles::Obstacle;
 use super::out::{self, Paint, To};
+use super::pace::Slow;
 use super::words::{count, list, of, span};
 use super::{Exit, Ground, stranded};
-use crate::campaign::{Stranded, check_routes};
-use crate::domain::{BatchState, Timestamp};
-use crate::store::{Store, StrayKind};
+use crate::campaign::{Stranded, Waiting, check_routes};
+use crate::domain::{BatchState, Span, Timestamp};
+use crate::store::{Store, StrayKind, TurnedAway};
 
-/// Strays that are counted; beyond them there are too many anyway.
-const STRAYS: u32 = 10_000;
+const A_DAY: Span = Span::from_secs(86_400);
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -178,11 +179,17 @@ async fn lanes(ground: &Ground, findings: &mut Findings) {
 async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> anyhow::Result<()> {
     let now = ground.now();
     let holds = store.holds().await?;
+    let waiting = Waiting::everywhere(store).await?;
     for hold in &holds {
-        findings.add("holds", Health::Warning, holds::sentence_since(hold, now), Some(&holds::what_to_do(hold)));
+        let text = holds::sentence_since(hold, waiting.on(&hold.lane, &hold.template), now);
+        findings.add("holds", Health::Warning, text, Some(&holds::what_to_do(hold)));
     }
     if holds.is_empty() {
         findings.fine("holds", "nothing is held");
+    }
+    for slow in Slow::all(&ground.config, &ground.lane_states(store).await?, now) {
+        let text = format!("{}{}", slow.what(), holds::wait_for_it(waiting.on_lane(&slow.lane)));
+        findings.add("pace", Health::Warning, text, Some(&slow.what_to_do(now)));
     }
     let running = ground.nodes(store).await?;
     let last = store.nodes(Timestamp::default()).await?.into_iter().max_by_key(|node| node.seen_at);
@@ -207,17 +214,70 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
         let text = format!("\"{name}\": {}", stranded::what(&gone));
         findings.add("campaigns", Health::Warning, text, Some(&stranded::what_to_do(&gone, &name)));
     }
+    if let Some(since) = running.iter().filter_map(|node| node.deaf_since).min() {
+        let deaf = Obstacle::Deaf { since };
+        findings.add("webhooks", Health::Failed, deaf.what_since(now), Some(&deaf.what_to_do("", now)));
+    }
+    gaps(store, now, findings).await?;
+    webhooks(store, now, findings).await
+}
+
+/// Times of the last day in which no receipt could be taken, and what keeps us from asking about them.
+async fn gaps(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
+    let gaps = store.gaps().await?;
+    let recent: Vec<_> = gaps.iter().filter(|(_, until)| now.since(*until) <= A_DAY).collect();
+    if let Some((from, until)) = recent.iter().max_by_key(|(from, until)| until.since(*from)) {
+        let text = format!(
+            "{} in the last day in which no receipt could be taken, the longest of {}, {} ago",
+            of(recent.len() as u64, "time", "times"),
+            span(until.since(*from)),
+            span(now.since(*until))
+        );
+        findings.fine("gaps", text);
+    }
+    for asking in store.asking().await? {
+        if let Some(trouble) = asking.trouble_now(now) {
+            let text = format!("subaccount {} cannot be asked what became of messages: {trouble}", asking.sub_account);
+            let advice = "check the key and the provider; until then deadlines that fell into a gap wait";
+            findings.add("gaps", Health::Warning, text, Some(advice));
+        }
+    }
+    Ok(())
+}
+
+/// What came to the door, and is nobody's receipt.
+async fn webhooks(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
+    for turned in store.turned_away().await? {
+        let (why, advice) = match turned.why {
+            TurnedAway::Signature => {
+                ("with a wrong signature", "compare webhook_secret_file with the provider's secret")
+            }
+            TurnedAway::Nothing => {
+                ("without the proof that was agreed on", "compare webhook_authorization with the provider's")
+            }
+            TurnedAway::TooLarge => {
+                ("that were too large", "the provider posts at most some thousand events at once; somebody else may")
+            }
+        };
+        let (since, latest) = (span(now.since(turned.since)), span(now.since(turned.latest)));
+        let text =
+            format!("{} {why} were turned away in the last {since}, the latest {latest} ago", count(turned.count));
+        findings.add("webhooks", Health::Warning, text, Some(advice));
+    }
+    let counts = store.stray_counts().await?;
     for (kind, what, advice) in [
-        (StrayKind::NoAttempt, "belong to no message of ours", "somebody else may send with this subaccount"),
+        (
+            StrayKind::NoAttempt,
+            "belong to no message of ours",
+            "somebody else may send with this subaccount; `volley message strays` lists them",
+        ),
         (StrayKind::OtherSubaccount, "are for another subaccount", "check what the provider posts here"),
         (StrayKind::Unreadable, "could not be read", "the provider may have changed its format; report it"),
     ] {
-        let found = store.strays(kind, 0, STRAYS).await?.len();
-        if found > 0 {
-            let more = if found as u64 >= u64::from(STRAYS) { " or more" } else { "" };
-            let text = format!("{}{more} {what}", count(found as u64));
-            findings.add("webhooks", Health::Warning, text, Some(advice));
-        }
+        let Some(found) = counts.iter().find(|found| found.kind == kind) else { continue };
+        let (since, latest) = (span(now.since(found.earliest)), span(now.since(found.latest)));
+        let text = format!("{} {what} in the last {since}, the latest {latest} ago", count(found.count));
+        findings.add("webhooks", Health::Warning, text, Some(advice));
     }
     Ok(())
 }

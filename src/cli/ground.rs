@@ -9,7 +9,7 @@ use super::exit::Usage;
 use crate::clock::{Chance, Clock, RealClock};
 use crate::config::{self, Config, Database, Loaded, Source};
 use crate::domain::{Plan, Span, Timestamp};
-use crate::store::{self, Node, Store};
+use crate::store::{self, LaneState, Node, Store};
 
 /// A node that has not been seen for so long does not run.
 const NODE_SILENT: Span = Span::from_secs(5);
@@ -94,6 +94,11 @@ impl Ground {
     /// The servers that are running on this database.
     pub(super) async fn nodes(&self, store: &dyn Store) -> store::Result<Vec<Node>> {
         store.nodes(self.now() - NODE_SILENT).await
+    }
+
+    /// How lanes go, as the servers that are running say.
+    pub(super) async fn lane_states(&self, store: &dyn Store) -> store::Result<Vec<LaneState>> {
+        store.lane_states(self.now() - NODE_SILENT).await
     }
 
     /// What the lanes of a route may hand over in a second, each account once.

@@ -3,8 +3,10 @@
 use serde::Serialize;
 
 use super::words;
+use crate::campaign::Waiting;
 use crate::domain::Timestamp;
-use crate::store::Hold;
+use crate::store::{HeldBy, Hold};
+use crate::wire::codes::remedies::{self, Remedy};
 
 /// A hold, for JSON.
 #[derive(Debug, Serialize)]
@@ -17,18 +19,21 @@ pub(super) struct HoldShown {
     pub(super) code: Option<u32>,
     pub(super) reason: String,
     pub(super) since: String,
+    /// Messages that wait for it now.
+    pub(super) waiting: i64,
     pub(super) what_to_do: String,
 }
 
 impl HoldShown {
-    pub(super) fn new(hold: &Hold) -> Self {
+    pub(super) fn new(hold: &Hold, waiting: &Waiting) -> Self {
         Self {
             lane: hold.lane.clone(),
             template: (!hold.template.is_empty()).then(|| hold.template.clone()),
-            by_person: hold.by_person,
+            by_person: hold.by == HeldBy::Person,
             code: hold.code,
             reason: hold.reason.clone(),
             since: hold.since.rfc3339(),
+            waiting: waiting.on(&hold.lane, &hold.template),
             what_to_do: what_to_do(hold),
         }
     }
@@ -46,25 +51,20 @@ fn what(hold: &Hold) -> String {
 pub(super) fn sentence(hold: &Hold) -> String {
     let code = hold.code.map(|code| format!(" (code {code})")).unwrap_or_default();
     // What a person decided says itself that it holds.
-    let is = if hold.by_person { "is" } else { "is held:" };
+    let is = if hold.by == HeldBy::Person { "is" } else { "is held:" };
     format!("{} {is} {}{code}", what(hold), hold.reason)
 }
 
-/// The same, with since when.
-pub(super) fn sentence_since(hold: &Hold, now: Timestamp) -> String {
-    format!("{}, {} ago", sentence(hold), words::about(now.since(hold.since)))
+/// The same, with since when, and how many messages wait for it.
+pub(super) fn sentence_since(hold: &Hold, waiting: i64, now: Timestamp) -> String {
+    format!("{}, {} ago{}", sentence(hold), words::about(now.since(hold.since)), wait_for_it(waiting))
 }
 
-/// What has to be put right where a key was refused. A server reads its keys when it starts.
-const KEY: &str = "put the right key into api_key_file or api_key under [provider] or on the lane, or into \
-                   VOLLEY_PROVIDER_API_KEY, and start `volley serve` anew";
-
-/// What was refused, as far as its code says that it stands in our configuration.
-const fn of_ours(code: u32) -> Option<&'static str> {
-    match code {
-        401 | 403 | 1200 | 1201 => Some(KEY),
-        1001 => Some("put the right sub_account under [provider] or on the lane, and start `volley serve` anew"),
-        _ => None,
+/// `; 1,200 messages wait for it`; nothing where none does.
+pub(super) fn wait_for_it(waiting: i64) -> String {
+    match waiting {
+        ..=0 => String::new(),
+        waiting => format!("; {} for it", words::of(waiting, "message waits", "messages wait")),
     }
 }
 
@@ -76,39 +76,52 @@ pub(super) fn what_to_do(hold: &Hold) -> String {
             format!("volley template resume {} --lane {}", words::shell(template), words::shell(&hold.lane))
         }
     };
-    if hold.by_person {
-        return format!("to go on: {resume}");
-    }
-    match (hold.code.and_then(of_ours), hold.template.is_empty()) {
-        (Some(ours), _) => format!("{ours}, then: {resume}"),
-        (None, true) => format!("put right at the provider what it says, then: {resume}"),
-        (None, false) => format!("look at the template at the provider, then: {resume}"),
-    }
+    let code = hold.code.map_or(0, i64::from);
+    let remedy: Remedy = match hold.by {
+        HeldBy::Person => return format!("to go on: {resume}"),
+        HeldBy::Answer => remedies::of_answer(code),
+        HeldBy::Receipt => remedies::of_receipt(code),
+    };
+    format!("{}, then: {resume}", remedy.sentence())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn hold(by_person: bool, code: Option<u32>, reason: &str) -> Hold {
+    fn hold(by: HeldBy, code: Option<u32>, reason: &str) -> Hold {
         let (lane, template) = ("sms".to_owned(), String::new());
-        Hold { lane, template, by_person, code, reason: reason.to_owned(), since: Timestamp::default() }
+        Hold { lane, template, by, code, reason: reason.to_owned(), since: Timestamp::default() }
     }
 
     #[test]
     fn a_hold_is_told_once_and_with_what_lifts_it() {
-        let paused = hold(true, None, "paused by ann: moving");
+        let paused = hold(HeldBy::Person, None, "paused by ann: moving");
         assert_eq!(sentence(&paused), "lane sms is paused by ann: moving");
         assert_eq!(what_to_do(&paused), "to go on: volley lane resume sms");
-        let locked = hold(false, Some(1_005), "invalid source");
-        assert_eq!(sentence(&locked), "lane sms is held: invalid source (code 1005)");
-        assert!(what_to_do(&locked).starts_with("put right at the provider"));
+        let unknown = hold(HeldBy::Answer, Some(1_005), "invalid source");
+        assert_eq!(sentence(&unknown), "lane sms is held: invalid source (code 1005)");
+        assert!(what_to_do(&unknown).starts_with("register the sender at the provider"));
+        let waits = |waiting| sentence_since(&paused, waiting, Timestamp::from_millis(9_000));
+        let said = "lane sms is paused by ann: moving, 9 s ago";
+        assert_eq!(
+            [0, 1, 1_200].map(waits),
+            [said.to_owned(), format!("{said}; 1 message waits for it"), format!("{said}; 1,200 messages wait for it")]
+        );
+    }
+
+    #[test]
+    fn the_same_code_wants_another_thing_where_a_receipt_has_said_it() {
+        let answered = what_to_do(&hold(HeldBy::Answer, Some(1_007), "no"));
+        let told = what_to_do(&hold(HeldBy::Receipt, Some(1_007), "no"));
+        assert!(answered.contains("create the template") && told.contains("unlocked"), "{answered} {told}");
+        assert!(what_to_do(&hold(HeldBy::Receipt, Some(42), "no credit")).contains("top up the account's credit"));
     }
 
     #[test]
     fn a_refused_key_is_put_right_here_and_not_at_the_provider() {
         for code in [401, 1_200] {
-            let advice = what_to_do(&hold(false, Some(code), "no"));
+            let advice = what_to_do(&hold(HeldBy::Answer, Some(code), "no"));
             let parts =
                 ["api_key", "api_key_file", "VOLLEY_PROVIDER_API_KEY", "start `volley serve` anew", "lane resume sms"];
             assert!(parts.iter().all(|part| advice.contains(part)), "{advice}");

@@ -6,13 +6,14 @@ use serde::Serialize;
 use super::holds::{self, HoldShown};
 use super::noted::{by_all, sentence};
 use super::out::{self, To};
+use super::pace::{PaceShown, Slow};
 use super::table::Table;
-use super::words::{count, of};
+use super::words::{count, count_or_dash, of};
 use super::{Exit, Ground};
-use crate::campaign::noted;
+use crate::campaign::{Waiting, noted};
 use crate::config::{Lane, hint};
 use crate::domain::Tier;
-use crate::store::{Hold, Store};
+use crate::store::{HeldBy, Hold, LaneState, Store};
 use crate::throttle::DAY;
 
 #[derive(Debug, clap::Subcommand)]
@@ -87,13 +88,31 @@ struct LaneShown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     tier: Option<TierShown>,
     holds: Vec<HoldShown>,
+    /// Messages that are queued on it.
+    waiting: i64,
+    /// How it goes now, where a server is running.
+    now: Option<PaceShown>,
+}
+
+/// What is known of all lanes.
+struct Known {
+    holds: Vec<Hold>,
+    waiting: Waiting,
+    states: Vec<LaneState>,
+}
+
+impl Known {
+    async fn read(ground: &Ground, store: &dyn Store) -> anyhow::Result<Self> {
+        let (holds, waiting) = (store.holds().await?, Waiting::everywhere(store).await?);
+        Ok(Self { holds, waiting, states: ground.lane_states(store).await? })
+    }
 }
 
 async fn shown<'a>(
     ground: &'a Ground,
     store: &dyn Store,
     lane: &'a Lane,
-    all: &[Hold],
+    known: &Known,
 ) -> anyhow::Result<LaneShown<'a>> {
     let tier = match lane.tiered() {
         Some(portfolio) => Some(TierShown {
@@ -115,16 +134,24 @@ async fn shown<'a>(
             .and_then(|account| account.rate)
             .map(|rate| rate.to_string()),
         tier,
-        holds: all.iter().filter(|hold| hold.lane == lane.name).map(HoldShown::new).collect(),
+        holds: known
+            .holds
+            .iter()
+            .filter(|hold| hold.lane == lane.name)
+            .map(|hold| HoldShown::new(hold, &known.waiting))
+            .collect(),
+        waiting: known.waiting.on_lane(&lane.name),
+        now: known.states.iter().find(|state| state.lane == lane.name).map(|state| PaceShown::new(lane, state)),
     })
 }
 
 async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     let store = ground.store_to_look_into().await?;
-    let all = store.holds().await?;
+    let known = Known::read(ground, store.as_ref()).await?;
+    let slow = Slow::all(&ground.config, &known.states, ground.now());
     let mut lanes = Vec::new();
     for lane in &ground.config.lanes {
-        lanes.push(shown(ground, store.as_ref(), lane, &all).await?);
+        lanes.push(shown(ground, store.as_ref(), lane, &known).await?);
     }
     if json {
         return out::json(&lanes);
@@ -134,7 +161,8 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let paint = To::Stdout.paint();
-    let mut table = Table::new(&["lane", "channel", ">rate", ">burst", "account", "people today, of tier", "state"]);
+    let mut table =
+        Table::new(&["lane", "channel", ">rate", ">burst", "account", "people today, of tier", ">waiting", "state"]);
     for (lane, config) in lanes.iter().zip(&ground.config.lanes) {
         let account = match &lane.account_rate {
             Some(rate) => format!("{} ({rate})", lane.account),
@@ -149,8 +177,11 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
         });
         let state = match lane.holds.iter().any(|hold| hold.template.is_none()) {
             true => paint.bad("held"),
-            false if lane.holds.is_empty() => paint.good("may send"),
-            false => paint.so_so("may send, but for a template"),
+            false if !lane.holds.is_empty() => paint.so_so("may send, but for a template"),
+            false => match slow.iter().find(|slow| slow.lane == lane.name) {
+                Some(slow) => paint.so_so(slow.state()),
+                None => paint.good("may send"),
+            },
         };
         table.row([
             lane.name.to_owned(),
@@ -159,13 +190,20 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
             count(lane.burst),
             account,
             tier.unwrap_or_else(|| "–".to_owned()),
+            count_or_dash(lane.waiting),
             state,
         ]);
     }
     out::lines(table.lines(paint))?;
-    for hold in all.iter().filter(|hold| ground.config.lane(&hold.lane).is_some()) {
-        out::data(format_args!("\n{}", holds::sentence_since(hold, ground.now())))?;
+    let now = ground.now();
+    for hold in known.holds.iter().filter(|hold| ground.config.lane(&hold.lane).is_some()) {
+        let waiting = known.waiting.on(&hold.lane, &hold.template);
+        out::data(format_args!("\n{}", holds::sentence_since(hold, waiting, now)))?;
         out::data(paint.dim(format!("  {}", holds::what_to_do(hold))))?;
+    }
+    for slow in &slow {
+        out::data(format_args!("\n{}", slow.what()))?;
+        out::data(paint.dim(format!("  {}", slow.what_to_do(now))))?;
     }
     Ok(())
 }
@@ -184,7 +222,7 @@ async fn pause(ground: &Ground, name: &str, reason: Option<String>, json: bool) 
     let lane = named(ground, name)?;
     let store = ground.store().await?;
     let known = store.holds().await?;
-    let is_paused = |hold: &&Hold| hold.lane == lane.name && hold.template.is_empty() && hold.by_person;
+    let is_paused = |hold: &&Hold| hold.lane == lane.name && hold.template.is_empty() && hold.by == HeldBy::Person;
     // Who pauses again without a reason of his own leaves the first one's in place.
     let already = known.iter().find(is_paused).filter(|_| reason.is_none());
     let seq = match already {
@@ -193,11 +231,12 @@ async fn pause(ground: &Ground, name: &str, reason: Option<String>, json: bool) 
             let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
             let reason = format!("paused by {}{why}", ground.by);
             let (lane, template) = (lane.name.clone(), String::new());
-            store.hold(Hold { lane, template, by_person: true, code: None, reason, since: ground.now() }).await?
+            let (by, since) = (HeldBy::Person, ground.now());
+            store.hold(Hold { lane, template, by, code: None, reason, since }, since).await?
         }
     };
     let obeyed = noted(store.as_ref(), ground.clock.as_ref(), seq).await?;
-    let shown = shown(ground, store.as_ref(), lane, &store.holds().await?).await?;
+    let shown = shown(ground, store.as_ref(), lane, &Known::read(ground, store.as_ref()).await?).await?;
     store.close().await;
     if json {
         return out::json(&DecidedShown { lane: shown, lifted: None, noted: by_all(obeyed) });
@@ -214,7 +253,7 @@ async fn resume(ground: &Ground, name: &str, json: bool) -> anyhow::Result<()> {
     let store = ground.store().await?;
     let lifted = store.release(lane.name.clone(), String::new(), ground.now(), ground.by.clone()).await?;
     let obeyed = noted(store.as_ref(), ground.clock.as_ref(), store.seq().await?).await?;
-    let shown = shown(ground, store.as_ref(), lane, &store.holds().await?).await?;
+    let shown = shown(ground, store.as_ref(), lane, &Known::read(ground, store.as_ref()).await?).await?;
     store.close().await;
     if json {
         return out::json(&DecidedShown { lane: shown, lifted: Some(lifted), noted: by_all(obeyed) });

@@ -12,7 +12,9 @@ mod campaign;
 mod config;
 mod demo;
 mod doctor;
+mod events;
 mod exit;
+mod gap;
 mod ground;
 mod holds;
 mod interrupt;
@@ -20,8 +22,11 @@ mod lane;
 mod message;
 mod noted;
 mod obstacles;
+mod optout;
 mod out;
+mod pace;
 mod progress;
+mod reply;
 mod serve;
 mod server;
 mod simulate;
@@ -91,12 +96,20 @@ enum Command {
     /// One message: where it stands, and why.
     #[command(subcommand)]
     Message(message::Command),
+    /// Who wants nothing more: list, add, remove, look up.
+    #[command(subcommand, name = "opt-out")]
+    OptOut(optout::Command),
+    /// What people wrote back.
+    #[command(subcommand)]
+    Reply(reply::Command),
     /// Figures of this machine, each against a limit measured in the same run.
     #[command(subcommand)]
     Bench(bench::Command),
     /// The configuration: what holds, and where each value comes from.
     #[command(subcommand)]
     Config(config::Command),
+    /// What has happened: holds and their ends, slowdowns, outages, spent tiers, gaps.
+    Events(events::Args),
     /// Look over the installation: configuration, database, lanes, holds, server.
     Doctor(doctor::Args),
 }
@@ -123,8 +136,11 @@ impl Cli {
             Command::Lane(command) => lane::run(command, &ground()?).await,
             Command::Template(command) => template::run(command, &ground()?).await,
             Command::Message(command) => message::run(command, &ground()?).await,
+            Command::OptOut(command) => optout::run(command, &ground()?).await,
+            Command::Reply(command) => reply::run(command, &ground()?).await,
             Command::Bench(command) => bench::run(command).await,
             Command::Config(command) => config::run(&command, &ground()?),
+            Command::Events(args) => events::run(args, &ground()?).await,
             Command::Doctor(args) => doctor::run(args, ground()).await,
         }
     }
@@ -148,7 +164,8 @@ fn filter(said: &str) -> anyhow::Result<EnvFilter> {
     let levels = ["off", "error", "warn", "info", "debug", "trace"];
     let is_known = |part: &str| part.contains('=') || levels.contains(&part.to_lowercase().as_str());
     match said.trim() {
-        "" => Ok(EnvFilter::new("warn")),
+        // A server says when its lanes go on, as it has said that they stand.
+        "" => Ok(EnvFilter::new("warn,volley::node=info")),
         said => EnvFilter::try_new(said).ok().filter(|_| said.split(',').all(|part| is_known(part.trim()))).ok_or_else(
             || {
                 anyhow::anyhow!(

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::pace::Slow;
 use super::words::about;
 use super::{holds, stranded};
 use crate::campaign::Stranded;
@@ -13,18 +14,31 @@ const START: &str = "start `volley serve`";
 
 #[derive(Debug, Clone)]
 pub(super) enum Obstacle {
-    /// A lane of it, or one of its templates, may not send.
-    Held(Hold),
+    /// A lane of it, or one of its templates, may not send, and so many of it wait for that.
+    Held(Hold, i64),
     /// A lane of it is not configured any more.
     Gone(Stranded),
+    /// A lane of it goes more slowly than it could, and so many of it wait for that.
+    Slow(Slow, i64),
     NoServer,
+    /// The server turns the provider's receipts away, so what became of messages is not known.
+    Deaf {
+        since: Timestamp,
+    },
 }
+
+const DEAF: &str = "the provider's receipts are turned away, because their proof is not what was agreed on";
+const AGREE: &str = "tell the provider what webhook_authorization or webhook_secret_file says, or put there what the \
+                     provider was told, and start the server again";
 
 /// An obstacle, for JSON.
 #[derive(Debug, Serialize)]
 pub(super) struct ObstacleShown {
     kind: &'static str,
     what: String,
+    /// Messages of the campaign that wait for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
     what_to_do: String,
@@ -33,39 +47,53 @@ pub(super) struct ObstacleShown {
 impl Obstacle {
     pub(super) fn what(&self) -> String {
         match self {
-            Self::Held(hold) => holds::sentence(hold),
+            Self::Held(hold, waiting) => format!("{}{}", holds::sentence(hold), holds::wait_for_it(*waiting)),
+            Self::Slow(slow, waiting) => format!("{}{}", slow.what(), holds::wait_for_it(*waiting)),
             Self::Gone(gone) => stranded::what(gone),
             Self::NoServer => NO_SERVER.to_owned(),
+            Self::Deaf { .. } => DEAF.to_owned(),
         }
     }
 
     /// The same, with since when.
     pub(super) fn what_since(&self, now: Timestamp) -> String {
         match self {
-            Self::Held(hold) => format!("{}, {} ago", self.what(), about(now.since(hold.since))),
+            Self::Held(hold, waiting) => holds::sentence_since(hold, *waiting, now),
+            Self::Slow(slow, waiting) => match slow.since() {
+                Some(since) => {
+                    format!("{}, for {}{}", slow.what(), about(now.since(since)), holds::wait_for_it(*waiting))
+                }
+                None => self.what(),
+            },
+            Self::Deaf { since } => format!("{}, since {}", self.what(), about(now.since(*since))),
             Self::Gone(_) | Self::NoServer => self.what(),
         }
     }
 
-    pub(super) fn what_to_do(&self, campaign: &str) -> String {
+    pub(super) fn what_to_do(&self, campaign: &str, now: Timestamp) -> String {
         match self {
-            Self::Held(hold) => holds::what_to_do(hold),
+            Self::Held(hold, _) => holds::what_to_do(hold),
+            Self::Slow(slow, _) => slow.what_to_do(now),
             Self::Gone(gone) => stranded::what_to_do(gone, campaign),
             Self::NoServer => START.to_owned(),
+            Self::Deaf { .. } => AGREE.to_owned(),
         }
     }
 
     /// All of it in one sentence.
-    pub(super) fn sentence(&self, campaign: &str) -> String {
-        format!("{}; {}", self.what(), self.what_to_do(campaign))
+    pub(super) fn sentence(&self, campaign: &str, now: Timestamp) -> String {
+        format!("{}; {}", self.what(), self.what_to_do(campaign, now))
     }
 
-    pub(super) fn shown(&self, campaign: &str) -> ObstacleShown {
-        let (kind, since) = match self {
-            Self::Held(hold) => ("held", Some(hold.since.rfc3339())),
-            Self::Gone(_) => ("lane gone", None),
-            Self::NoServer => ("no server", None),
+    pub(super) fn shown(&self, campaign: &str, now: Timestamp) -> ObstacleShown {
+        let (kind, since, waiting) = match self {
+            Self::Held(hold, waiting) => ("held", Some(hold.since), Some(*waiting)),
+            Self::Slow(slow, waiting) => (slow.kind(), slow.since(), Some(*waiting)),
+            Self::Gone(gone) => ("lane gone", None, Some(gone.queued)),
+            Self::NoServer => ("no server", None, None),
+            Self::Deaf { since } => ("receipts turned away", Some(*since), None),
         };
-        ObstacleShown { kind, what: self.what(), since, what_to_do: self.what_to_do(campaign) }
+        let (what, what_to_do) = (self.what(), self.what_to_do(campaign, now));
+        ObstacleShown { kind, what, waiting, since: since.map(Timestamp::rfc3339), what_to_do }
     }
 }

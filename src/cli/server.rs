@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use super::Ground;
 use crate::api;
 use crate::node::{Node, Parts};
-use crate::receipts::Proofs;
 use crate::store::Store;
 
 #[derive(Debug)]
@@ -35,9 +34,7 @@ impl Server {
         let node = node.await?;
         let intake = node.intake().context("the server takes no webhooks any more")?;
         let stop_api = CancellationToken::new();
-        let proofs = Proofs::new(&ground.config.provider);
-        let api =
-            tokio::spawn(api::serve(listener, intake, proofs, store, Arc::clone(&ground.clock), stop_api.clone()));
+        let api = tokio::spawn(api::serve(listener, intake, node.door(), store, stop_api.clone()));
         let api = Some(api);
         Ok(Self { node, api, stop_api, address })
     }

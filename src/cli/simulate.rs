@@ -13,7 +13,7 @@ use super::Exit;
 use super::interrupt::Interrupts;
 use super::out;
 use crate::clock::{Chance, RealClock};
-use crate::simulator::{self, Model, Options, Profile, WebhookTarget};
+use crate::simulator::{self, Journal, Model, Options, Profile, WebhookTarget};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -48,6 +48,9 @@ pub(super) struct Args {
     /// How much faster than in life receipts come.
     #[arg(long, value_name = "FACTOR")]
     speed: Option<f64>,
+    /// Adds a line to this file for each message that it accepts, before it answers: an account that outlives it.
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
     /// Where it listens as one object, on one line.
     #[arg(long)]
     json: bool,
@@ -94,6 +97,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         Some(url) => Some(target(url, &args)?),
         None => None,
     };
+    let journal = args
+        .journal
+        .as_deref()
+        .map(|file| Journal::open(file).with_context(|| format!("the journal {} cannot be written", file.display())));
+    let journal = journal.transpose()?;
     let seed = args.seed.unwrap_or_else(|| Chance::from_entropy().bits());
     let listener = TcpListener::bind(args.listen).await;
     let listener =
@@ -102,7 +110,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut interrupts = Interrupts::listen();
     let stop = CancellationToken::new();
     let model = Model::new(profile, seed).with_key(args.api_key);
-    let serving = simulator::serve(listener, model, Options { webhook }, Arc::new(RealClock::new()), stop.clone());
+    let serving =
+        simulator::serve(listener, model, Options { webhook, journal }, Arc::new(RealClock::new()), stop.clone());
     if args.json {
         out::json(&Listening { listen: address, seed, pid: std::process::id() })?;
     } else {

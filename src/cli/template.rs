@@ -13,10 +13,10 @@ use super::out::{self, To};
 use super::table::Table;
 use super::words::{list as listed, of};
 use super::{Exit, Ground};
-use crate::campaign::noted;
+use crate::campaign::{Waiting, noted};
 use crate::config::nearest;
 use crate::domain::{BatchState, Channel, Content};
-use crate::store::{Hold, Store};
+use crate::store::{HeldBy, Hold, Store};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -78,7 +78,7 @@ struct TemplateShown {
 }
 
 /// By name, what is in use and what is held.
-async fn templates(store: &dyn Store, all: &[Hold]) -> anyhow::Result<Vec<TemplateShown>> {
+async fn templates(store: &dyn Store, all: &[Hold], waiting: &Waiting) -> anyhow::Result<Vec<TemplateShown>> {
     let mut found: BTreeMap<String, TemplateShown> = BTreeMap::new();
     let in_play = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused];
     for batch in store.batches(Some(in_play)).await? {
@@ -94,7 +94,7 @@ async fn templates(store: &dyn Store, all: &[Hold]) -> anyhow::Result<Vec<Templa
     for hold in all.iter().filter(|hold| !hold.template.is_empty()) {
         let shown = found.entry(hold.template.clone()).or_default();
         add(&mut shown.lanes, &hold.lane);
-        shown.holds.push(HoldShown::new(hold));
+        shown.holds.push(HoldShown::new(hold, waiting));
     }
     Ok(found.into_iter().map(|(name, shown)| TemplateShown { name, ..shown }).collect())
 }
@@ -108,7 +108,8 @@ fn add(names: &mut Vec<String>, name: &str) {
 async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     let store = ground.store_to_look_into().await?;
     let all = store.holds().await?;
-    let templates = templates(store.as_ref(), &all).await?;
+    let waiting = Waiting::everywhere(store.as_ref()).await?;
+    let templates = templates(store.as_ref(), &all, &waiting).await?;
     if json {
         return out::json(&templates);
     }
@@ -130,7 +131,10 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     }
     out::lines(table.lines(paint))?;
     for hold in all.iter().filter(|hold| !hold.template.is_empty()) {
-        out::data(format_args!("\n{}", holds::sentence_since(hold, ground.now())))?;
+        out::data(format_args!(
+            "\n{}",
+            holds::sentence_since(hold, waiting.on(&hold.lane, &hold.template), ground.now())
+        ))?;
         out::data(paint.dim(format!("  {}", holds::what_to_do(hold))))?;
     }
     Ok(())
@@ -168,12 +172,13 @@ async fn hold(
         let hold = Hold {
             lane: lane.clone(),
             template: template.to_owned(),
-            by_person: true,
+            by: HeldBy::Person,
             code: None,
             reason: format!("held by {}{why}", ground.by),
             since: ground.now(),
         };
-        seq = store.hold(hold).await?;
+        let since = hold.since;
+        seq = store.hold(hold, since).await?;
     }
     let obeyed = noted(store.as_ref(), ground.clock.as_ref(), seq).await?;
     store.close().await;
@@ -187,7 +192,7 @@ async fn hold(
 /// A template that nobody sends may be held, for whatever comes; but mostly its name is misspelled, and the one that was
 /// meant goes on.
 async fn warn_of_unused(store: &dyn Store, template: &str) -> anyhow::Result<()> {
-    let used = templates(store, &[]).await?;
+    let used = templates(store, &[], &Waiting::default()).await?;
     if used.iter().any(|used| used.name == template) {
         return Ok(());
     }

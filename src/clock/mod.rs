@@ -31,8 +31,31 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
         self.sleep_until(self.now() + span)
     }
 
-    /// How far the wall clock has moved away from this one: a jump, or a sleep of the machine.
+    /// How far the wall clock has moved away from this one, and for how long the process has stood still: it changes by
+    /// a jump, by a sleep of the machine, and by a signal that stops the process.
     fn drift(&self) -> i64;
+}
+
+/// A change of the drift by more is a jump, and no clocks that tick apart.
+const JUMP_MILLIS: i64 = 2_000;
+
+/// Tells whether time has jumped since the last look.
+#[derive(Debug)]
+pub struct Jumps(i64);
+
+impl Jumps {
+    pub fn of(clock: &dyn Clock) -> Self {
+        Self(clock.drift())
+    }
+
+    pub fn jumped(&mut self, clock: &dyn Clock) -> bool {
+        let drift = clock.drift();
+        let jumped = (drift - self.0).abs() > JUMP_MILLIS;
+        if jumped {
+            self.0 = drift;
+        }
+        jumped
+    }
 }
 
 /// The one source of chance. Seeded in tests and simulations, so that they replay.

@@ -1,15 +1,24 @@
 //! The clock of a running process.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::{Clock, Sleep};
 use crate::domain::{Span, Timestamp};
+
+/// Whoever asks for the time asks all the time. Where nobody has for longer than this, the process stood still: stopped
+/// by a signal, or swapped out.
+const STANDSTILL_MILLIS: i64 = 2_000;
 
 /// The wall clock at the start, plus monotonic time since.
 #[derive(Debug, Clone)]
 pub struct RealClock {
     started: Instant,
     started_at: Timestamp,
+    /// When it was last asked, and for how long it has stood still in all.
+    asked: Arc<AtomicI64>,
+    stood_still: Arc<AtomicI64>,
 }
 
 impl RealClock {
@@ -19,7 +28,9 @@ impl RealClock {
         reason = "the one place that starts the real clock"
     )]
     pub fn new() -> Self {
-        Self { started: Instant::now(), started_at: wall() }
+        let started_at = wall();
+        let asked = Arc::new(AtomicI64::new(started_at.millis()));
+        Self { started: Instant::now(), started_at, asked, stood_still: Arc::default() }
     }
 }
 
@@ -31,7 +42,12 @@ fn wall() -> Timestamp {
 
 impl Clock for RealClock {
     fn now(&self) -> Timestamp {
-        self.started_at + Span::from(self.started.elapsed())
+        let now = self.started_at + Span::from(self.started.elapsed());
+        let pause = now.millis() - self.asked.fetch_max(now.millis(), Ordering::Relaxed);
+        if pause > STANDSTILL_MILLIS {
+            self.stood_still.fetch_add(pause, Ordering::Relaxed);
+        }
+        now
     }
 
     fn sleep_until(&self, at: Timestamp) -> Sleep<'_> {
@@ -39,6 +55,7 @@ impl Clock for RealClock {
     }
 
     fn drift(&self) -> i64 {
-        wall().millis() - self.now().millis()
+        let now = self.now();
+        wall().millis() - now.millis() + self.stood_still.load(Ordering::Relaxed)
     }
 }

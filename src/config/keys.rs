@@ -13,14 +13,20 @@ pub(super) struct Section {
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) secret: bool,
+    /// Written as a list of texts, in a variable with commas.
+    pub(super) list: bool,
 }
 
 const fn key(name: &'static str) -> Key {
-    Key { name, secret: false }
+    Key { name, secret: false, list: false }
 }
 
 const fn secret(name: &'static str) -> Key {
-    Key { name, secret: true }
+    Key { name, secret: true, list: false }
+}
+
+const fn list(name: &'static str) -> Key {
+    Key { name, secret: false, list: true }
 }
 
 pub(super) static DATABASE: Section = Section { name: "database", named: false, keys: &[key("url")] };
@@ -42,6 +48,7 @@ pub(super) static PROVIDER: Section = Section {
         key("connections"),
     ],
 };
+pub(super) static OPT_OUT: Section = Section { name: "opt_out", named: false, keys: &[list("stop"), list("start")] };
 pub(super) static ACCOUNT: Section = Section { name: "account", named: true, keys: &[key("name"), key("rate")] };
 pub(super) static LANE: Section = Section {
     name: "lane",
@@ -68,7 +75,7 @@ pub(super) static LANE: Section = Section {
 /// Written `[[route]]` with `[[route.step]]` in it, by the file alone.
 pub(super) const ROUTE: &str = "route";
 
-pub(super) static SECTIONS: [&Section; 5] = [&DATABASE, &SERVER, &PROVIDER, &ACCOUNT, &LANE];
+pub(super) static SECTIONS: [&Section; 6] = [&DATABASE, &SERVER, &PROVIDER, &OPT_OUT, &ACCOUNT, &LANE];
 
 impl Section {
     pub(super) fn find(name: &str) -> Option<&'static Self> {

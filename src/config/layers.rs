@@ -135,7 +135,19 @@ impl Layers {
     ) -> Result<(), Error> {
         let entry = self.entry(section, name);
         for (key, value) in keys {
+            let is_list = section.key(&key).is_some_and(|known| known.list);
             let text = match value {
+                toml::Value::Array(items) if is_list => match in_commas(&items) {
+                    Some(text) => text,
+                    None => {
+                        let name = format!("{key} of {}", entry.title());
+                        return Err(Error::Shape {
+                            place: source.clone(),
+                            name,
+                            wanted: "a list of texts without commas",
+                        });
+                    }
+                },
                 toml::Value::String(text) => text,
                 toml::Value::Integer(number) => number.to_string(),
                 toml::Value::Boolean(_)
@@ -177,7 +189,10 @@ impl Layers {
             if is_of_others(name) {
                 continue;
             }
-            let (section, rest) = name.split_once('_').unwrap_or((name, ""));
+            // A section's own name may hold one as well.
+            let of = |section: &&Section| name.strip_prefix(&shout(section.name))?.strip_prefix('_');
+            let known = SECTIONS.iter().find_map(|section| Some((section.name, of(section)?)));
+            let (section, rest) = known.unwrap_or_else(|| name.split_once('_').unwrap_or((name, "")));
             let lower = section.to_lowercase();
             if lower == ROUTE {
                 return Err(Error::RouteVariable { variable });
@@ -310,6 +325,12 @@ fn name_in(keys: &toml::Table, section: &'static Section, number: usize, source:
         Some(name) => Ok(name.to_owned()),
         None => Err(Error::Unnamed { place: source.clone(), section: section.name, number }),
     }
+}
+
+/// Texts as they stand in a variable.
+fn in_commas(items: &[toml::Value]) -> Option<String> {
+    let texts: Option<Vec<&str>> = items.iter().map(|item| item.as_str().filter(|text| !text.contains(','))).collect();
+    Some(texts?.join(", "))
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

@@ -11,6 +11,7 @@
 
 mod error;
 mod keys;
+mod keywords;
 mod lanes;
 mod layers;
 mod provider;
@@ -25,6 +26,7 @@ use crate::domain::{Channel, Tier};
 
 pub use error::{At, Error};
 pub use keys::{hint, nearest};
+pub use keywords::Keywords;
 pub use lanes::{Account, Lane};
 pub use layers::Source;
 pub use provider::{LaneProvider, Provider, SendMode};
@@ -51,6 +53,8 @@ pub struct Config {
     pub accounts: Vec<Account>,
     /// Steps that campaigns share.
     pub routes: Vec<Route>,
+    /// Words of one's own by which people opt out and in.
+    pub opt_out: Keywords,
 }
 
 /// A configuration, and how it came about.
@@ -109,9 +113,10 @@ impl Config {
         let database = Database::read(&mut Reader::new(layers.plain(&keys::DATABASE), &mut settings))?;
         let server = Server::read(&mut Reader::new(layers.plain(&keys::SERVER), &mut settings))?;
         let provider = Provider::read(&mut Reader::new(layers.plain(&keys::PROVIDER), &mut settings))?;
+        let opt_out = Keywords::read(&mut Reader::new(layers.plain(&keys::OPT_OUT), &mut settings))?;
         let found = lanes::read(&layers, &provider, &mut settings)?;
         let routes = route::read(layers.routes(), provider.sub_account.as_deref(), &found.lanes, &mut settings)?;
-        let config = Self { database, server, provider, lanes: found.lanes, accounts: found.accounts, routes };
+        let config = Self { database, server, provider, lanes: found.lanes, accounts: found.accounts, routes, opt_out };
         Ok(Loaded { config, file: file.map(|(path, _)| path.to_owned()), settings, warnings: found.warnings })
     }
 

@@ -78,6 +78,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The values of a list, none of them empty.
+    pub(super) fn list(&mut self, key: &'static str) -> Result<Vec<String>, Error> {
+        let text = self.text(key)?.unwrap_or_default();
+        Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
+    }
+
     /// The value through its type's own door.
     pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Result<Option<T>, Error> {
         let text = self.text(key)?;

@@ -237,3 +237,15 @@ fn the_sample_is_a_good_configuration() {
     loaded.config.check_serve().unwrap();
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
 }
+
+#[test]
+fn words_of_ones_own_are_a_list_and_in_a_variable_stand_between_commas() {
+    let config = read("[opt_out]\nstop = [\"Schluss\", \"keine Werbung\"]").unwrap().config;
+    assert_eq!((config.opt_out.stop, config.opt_out.start.len()), (vec!["Schluss".into(), "keine Werbung".into()], 0));
+    let variables = [("VOLLEY_OPT_OUT_STOP", "Schluss, genug"), ("VOLLEY_OPT_OUT_START", "weiter")];
+    let config = read_env("", &variables).unwrap().config;
+    assert_eq!(config.opt_out, Keywords { stop: vec!["Schluss".into(), "genug".into()], start: vec!["weiter".into()] });
+    for wrong in ["stop = [\"a, b\"]", "stop = [7]", "stop = \"a\"\nstart = [\"a\"]", "words = [\"a\"]"] {
+        read(&format!("[opt_out]\n{wrong}")).unwrap_err();
+    }
+}

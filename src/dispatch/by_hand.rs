@@ -29,14 +29,15 @@ pub(crate) struct ByHand {
 
 impl ByHand {
     pub(crate) fn new(lanes: Vec<Arc<Lane>>, store: &Arc<dyn Store>) -> Self {
-        let (recorder, settled) = Recorder::new(Arc::clone(store));
+        let (recorder, settled) = Recorder::new(Arc::clone(store), lanes.clone());
         let signals = store.signals().subscribe();
         let (mut claimers, mut workers) = (Vec::new(), Vec::new());
         for lane in &lanes {
             let turnstile = Turnstile::new(Arc::clone(lane), settled.clone(), CancellationToken::new());
             let turnstile = Arc::new(turnstile);
             claimers.push(Claimer::new(Arc::clone(lane), Arc::clone(store), Arc::clone(&turnstile)));
-            workers.push(Arc::new(Worker { lane: Arc::clone(lane), turnstile, settled: settled.clone() }));
+            let (settled, store) = (settled.clone(), Arc::clone(store));
+            workers.push(Arc::new(Worker { lane: Arc::clone(lane), turnstile, settled, store }));
         }
         Self { lanes, claimers, workers, recorder, group: Group::default(), signals }
     }

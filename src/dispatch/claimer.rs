@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::job::Job;
 use super::lane::Lane;
 use super::turnstile::Turnstile;
-use crate::domain::{BatchId, Causes, OnTierSpent, Span, StepIndex, Timestamp};
+use crate::domain::{BatchId, Causes, OnTierSpent, Span, StepIndex, Timestamp, Told};
 use crate::engine::{Event, Standing, advance};
 use crate::store::{Claim, Claimed, Entry, Loaded, Result, Store, TierUse, Verdict};
 
@@ -22,6 +22,7 @@ pub(super) struct Claimer {
     lane: Arc<Lane>,
     store: Arc<dyn Store>,
     turnstile: Arc<Turnstile>,
+    told: Told,
 }
 
 /// Queues to claim from, and the batches that they belong to.
@@ -51,8 +52,8 @@ pub(super) enum Next {
 }
 
 impl Claimer {
-    pub(super) const fn new(lane: Arc<Lane>, store: Arc<dyn Store>, turnstile: Arc<Turnstile>) -> Self {
-        Self { lane, store, turnstile }
+    pub(super) fn new(lane: Arc<Lane>, store: Arc<dyn Store>, turnstile: Arc<Turnstile>) -> Self {
+        Self { lane, store, turnstile, told: Told::default() }
     }
 
     pub(super) async fn run(self, stop: CancellationToken) {
@@ -66,7 +67,10 @@ impl Claimer {
             let next = match self.run_once().await {
                 Ok(next) => next,
                 Err(error) => {
-                    tracing::warn!(lane = self.lane.config.name, error = %Causes(&error), "cannot claim; trying again");
+                    let lane = self.lane.config.name.as_str();
+                    if self.told.begins() {
+                        tracing::warn!(lane, error = %Causes(&error), "cannot claim, so nothing is sent; trying again");
+                    }
                     Next::At(clock.now() + AFTER_FAILURE)
                 }
             };
@@ -106,7 +110,10 @@ impl Claimer {
         });
         let claim = Claim { lane: lane.id, queues: queues.clone(), limit: wanted, now, tier };
         let set = match self.store.claim(claim).await {
-            Ok(set) => set,
+            Ok(set) => {
+                self.told.ends();
+                set
+            }
             Err(error) => {
                 for (batch, step) in queues {
                     lane.queues.put_back(batch, step, now);

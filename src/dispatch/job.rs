@@ -32,8 +32,7 @@ impl Job {
         accepted.filter(|_| marks.failed(step)).unwrap_or(intent)
     }
 
-    /// WhatsApp takes free text only within 24 hours of the person's last message. Nobody's messages are taken in yet, so
-    /// no window is ever known to be open.
+    /// WhatsApp takes free text only within 24 hours of the person's last message.
     pub(super) fn is_free_text_on_whatsapp(&self) -> bool {
         let step = self.entry.plan.step(self.step());
         step.is_some_and(|step| step.channel == Channel::WhatsApp && matches!(step.content, Content::Text { .. }))
@@ -47,8 +46,12 @@ impl Job {
         }
     }
 
+    /// Whether something has been learned since its claim for which it stays. Whom the claim itself found to have opted out
+    /// gets no request anyway.
     pub(super) fn is_recalled(&self) -> bool {
-        self.entry.is_recalled(self.claimed.message.key, self.step())
+        let message = &self.claimed.message;
+        self.entry.is_recalled(message.key, self.step())
+            || (!self.claimed.opted_out && self.entry.is_hushed(message.msisdn))
     }
 
     /// Given back unbegun.

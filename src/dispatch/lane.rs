@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::compose::{Uncomposable, compose};
@@ -11,11 +11,11 @@ use super::queues::Queues;
 use super::under_way::{Begun, UnderWay};
 use crate::clock::{Chance, Clock};
 use crate::config::{self, SendMode};
-use crate::domain::{BatchId, BatchState, Content, LaneId, MessageKey, Span, StepIndex, Timestamp};
+use crate::domain::{BatchId, BatchState, Content, LaneId, MessageKey, Rate, Span, StepIndex, Timestamp};
 use crate::provider::Client;
-use crate::store::{Book, Entry, Hold, Marked};
+use crate::store::{Book, Entry, Hold, Marked, Sender};
 use crate::template::Pattern;
-use crate::throttle::{Brake, Holds, Pace, TierWindow};
+use crate::throttle::{Brake, Holds, Pace, Standstill, TierWindow};
 
 /// The most that is claimed and not yet recorded, unless the requests under way need more: what a crash leaves unknown.
 const UNRECORDED_MAX: u32 = 2_000;
@@ -43,6 +43,9 @@ pub struct Lane {
     /// From claim to record.
     pub latency: Latency,
     unrecorded: AtomicU32,
+    /// Whether what has left cannot be recorded now: then nothing else leaves.
+    unrecordable: AtomicBool,
+    let_out: AtomicU64,
     patterns: RwLock<HashMap<(BatchId, StepIndex), Arc<Pattern>>>,
     /// Messages of a batch that was refused because of one of them: each goes alone, so that it takes nobody along.
     alone: Marked<MessageKey>,
@@ -52,13 +55,22 @@ pub struct Lane {
 #[derive(Debug, Clone)]
 pub struct LaneStatus {
     pub name: String,
+    pub rate: Rate,
     pub hold: Option<Hold>,
-    /// Until when it stands still, and what the provider said.
-    pub braking: Option<(Timestamp, Option<String>)>,
+    pub standstill: Option<Standstill>,
     /// How many times slower than its rate it goes, because it was throttled.
     pub slowness: NonZeroU32,
-    /// People of its portfolio counted in the last day, where its tier is limited.
-    pub tier_used: Option<u32>,
+    /// The people of its portfolio in the last day, where its tier is limited.
+    pub tier: Option<TierUsed>,
+    /// Messages that it has let out since the node's start.
+    pub let_out: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TierUsed {
+    pub portfolio: String,
+    pub people: u32,
+    pub of: u32,
 }
 
 /// The parts that a lane is made of.
@@ -93,6 +105,8 @@ impl Lane {
             chance,
             latency: Latency::default(),
             unrecorded: AtomicU32::new(0),
+            unrecordable: AtomicBool::new(false),
+            let_out: AtomicU64::new(0),
             patterns: RwLock::default(),
             alone: Marked::default(),
         }
@@ -133,6 +147,17 @@ impl Lane {
         self.queues.nudge();
     }
 
+    /// Says whether what leaves can be recorded.
+    pub(super) fn set_recordable(&self, is_recordable: bool) {
+        if self.unrecordable.swap(!is_recordable, Ordering::AcqRel) && is_recordable {
+            self.look_everywhere();
+        }
+    }
+
+    pub(super) fn lets_out(&self, count: u32) {
+        self.let_out.fetch_add(u64::from(count), Ordering::Relaxed);
+    }
+
     /// From now on the message goes alone, until it has been settled.
     pub(super) fn set_apart(&self, message: MessageKey) {
         self.alone.insert(message);
@@ -140,6 +165,11 @@ impl Lane {
 
     pub(super) fn goes_alone(&self, message: MessageKey) -> bool {
         self.alone.contains(message)
+    }
+
+    /// Who we are to those who write to us.
+    pub(super) fn sender(&self) -> Sender {
+        Sender { sub_account: self.config.provider.sub_account.clone(), channel_id: self.config.channel_id.clone() }
     }
 
     /// It went alone, and what came of it is known.
@@ -155,7 +185,7 @@ impl Lane {
 
     /// Until when nothing may leave, where that is so now; a hold has no end that we know.
     pub(super) fn blocked(&self, now: Timestamp) -> Option<Option<Timestamp>> {
-        if self.holds.on_lane(&self.config.name).is_some() {
+        if self.unrecordable.load(Ordering::Acquire) || self.holds.on_lane(&self.config.name).is_some() {
             return Some(None);
         }
         self.brake.until(now).map(Some)
@@ -198,7 +228,7 @@ impl Lane {
         let goes_on = |batch: BatchId| in_play.iter().any(|entry| entry.id == batch && !entry.is_called_off());
         self.patterns.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _), _| goes_on(*batch));
         // Who was to go alone and never went, because the campaign was called off before.
-        self.alone.retain(|message| goes_on(message.batch));
+        self.alone.retain(goes_on);
         for entry in in_play {
             self.look_at(&entry);
         }
@@ -208,10 +238,16 @@ impl Lane {
         let now = self.clock.now();
         LaneStatus {
             name: self.config.name.clone(),
+            rate: self.config.rate,
             hold: self.holds.on_lane(&self.config.name),
-            braking: self.brake.until(now).map(|until| (until, self.brake.reason())),
+            standstill: self.brake.standstill(),
             slowness: self.brake.slowness(now),
-            tier_used: self.tier.as_ref().map(|(_, window)| window.used(now)),
+            tier: self.tier.as_ref().map(|(portfolio, window)| TierUsed {
+                portfolio: portfolio.clone(),
+                people: window.used(now),
+                of: window.tier(),
+            }),
+            let_out: self.let_out.load(Ordering::Relaxed),
         }
     }
 }

@@ -37,7 +37,7 @@ mod worker;
 pub(crate) use by_hand::ByHand;
 pub use compose::{Uncomposable, compose};
 pub use crew::{Crew, Panicked};
-pub use lane::{Lane, LaneStatus, Parts};
+pub use lane::{Lane, LaneStatus, Parts, TierUsed};
 pub use latency::Latency;
 pub use recover::recover;
 pub use under_way::{Begun, Leaving};
@@ -60,7 +60,7 @@ pub async fn run(
 ) -> Result<(), Panicked> {
     let stop = stop.child_token();
     let mut crew = Crew::default();
-    let (recorder, settled) = Recorder::new(Arc::clone(&store));
+    let (recorder, settled) = Recorder::new(Arc::clone(&store), lanes.clone());
     // However it ends: what cannot be recorded must not be sent.
     let at_its_end = stop.clone().drop_guard();
     crew.spawn("the recorder", async move {
@@ -74,8 +74,12 @@ pub async fn run(
         let claimer = claimer::Claimer::new(Arc::clone(lane), Arc::clone(&store), Arc::clone(&turnstile));
         crew.spawn(format!("the claimer of lane {name}"), claimer.run(stop.clone()));
         for _ in 0..lane.connections() {
-            let worker =
-                worker::Worker { lane: Arc::clone(lane), turnstile: Arc::clone(&turnstile), settled: settled.clone() };
+            let worker = worker::Worker {
+                lane: Arc::clone(lane),
+                turnstile: Arc::clone(&turnstile),
+                settled: settled.clone(),
+                store: Arc::clone(&store),
+            };
             crew.spawn(format!("a worker of lane {name}"), worker.run());
         }
     }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::job::Settled;
 use super::lane::Lane;
 use crate::clock::Clock;
-use crate::domain::{Causes, Fault, LaneId, MessageKey, Span, State, StepIndex, Timestamp};
+use crate::domain::{Causes, Fault, LaneId, MessageKey, Msisdn, Span, State, StepIndex, Timestamp, Told, WishFrom};
 use crate::engine::{Answer, Event, Standing, advance};
 use crate::store::{Attempt, Change, Error, Loaded, OptOut, Result, Store};
 
@@ -24,12 +24,15 @@ const AFTER_FAILURE: Span = Span::from_millis(500);
 pub(super) struct Recorder {
     store: Arc<dyn Store>,
     settled: mpsc::Receiver<Settled>,
+    /// Every lane that sends. Where nothing can be recorded, none of them does.
+    lanes: Vec<Arc<Lane>>,
+    told: Told,
 }
 
 impl Recorder {
-    pub(super) fn new(store: Arc<dyn Store>) -> (Self, mpsc::Sender<Settled>) {
+    pub(super) fn new(store: Arc<dyn Store>, lanes: Vec<Arc<Lane>>) -> (Self, mpsc::Sender<Settled>) {
         let (sender, settled) = mpsc::channel(GROUP_MAX);
-        (Self { store, settled }, sender)
+        (Self { store, settled, lanes, told: Told::default() }, sender)
     }
 
     /// Records until every worker is gone and everything is on disk, or until nothing can be written any more: what is
@@ -44,13 +47,12 @@ impl Recorder {
             {
                 group.settled.push(settled);
             }
-            while let Err(error) = group.write(self.store.as_ref(), clock.now()).await {
-                if tells_for_good(&error) {
+            while let Err(error) = self.write(&mut group, clock.now()).await {
+                if self.is_for_good(&error) {
                     return;
                 }
                 clock.sleep(AFTER_FAILURE).await;
             }
-            group.let_go(clock.now());
         }
     }
 
@@ -60,9 +62,31 @@ impl Recorder {
         if group.arrived.is_none() {
             group.settled.extend(std::iter::from_fn(|| self.settled.try_recv().ok()));
         }
-        group.write(self.store.as_ref(), now).await?;
-        group.let_go(now);
-        Ok(())
+        self.write(group, now).await
+    }
+
+    /// Writes a group. What left while nothing could be recorded would be unknown after a crash, so nothing leaves then.
+    async fn write(&self, group: &mut Group, now: Timestamp) -> Result<()> {
+        let written = group.write(self.store.as_ref(), now).await;
+        for lane in &self.lanes {
+            lane.set_recordable(written.is_ok());
+        }
+        written.inspect(|()| {
+            if self.told.ends() {
+                tracing::warn!("hand-overs can be recorded again, and sending goes on");
+            }
+            group.let_go(now);
+        })
+    }
+
+    /// Tells of a failure, once until it is over. Returns whether trying again is in vain.
+    fn is_for_good(&self, error: &Error) -> bool {
+        let for_good = matches!(error, Error::Closed { .. });
+        let then = if for_good { "nothing can be written any more" } else { "nothing is sent until they can be" };
+        if self.told.begins() || for_good {
+            tracing::error!(error = %Causes(error), "cannot record hand-overs; {then}");
+        }
+        for_good
     }
 }
 
@@ -97,14 +121,6 @@ impl Group {
     }
 }
 
-/// Tells of a failure. Returns whether trying again is in vain.
-fn tells_for_good(error: &Error) -> bool {
-    let for_good = matches!(error, Error::Closed { .. });
-    let then = if for_good { "nothing can be written any more" } else { "trying again" };
-    tracing::error!(error = %Causes(error), "cannot record hand-overs; {then}");
-    for_good
-}
-
 fn by_lane(group: &[Settled]) -> Vec<(Arc<Lane>, u32)> {
     let mut lanes: HashMap<LaneId, (Arc<Lane>, u32)> = HashMap::new();
     for settled in group {
@@ -119,7 +135,12 @@ async fn record(store: &dyn Store, group: &[Settled], now: Timestamp) -> Result<
     // First: who wants no more must not be written to while their message's end is being kept.
     let unwilling: Vec<OptOut> = group.iter().filter_map(|settled| wants_no_more(settled, now)).collect();
     if !unwilling.is_empty() {
+        let people: Vec<Msisdn> = unwilling.iter().map(|wish| wish.msisdn).collect();
         store.opt_out(unwilling).await?;
+        // What waits for them in the hands of whatever lane must not leave either.
+        if let Some(settled) = group.first() {
+            settled.entry.hush(&people);
+        }
     }
     let mut arrived = HashSet::new();
     let mut rest: Vec<&Settled> = group.iter().collect();
@@ -139,7 +160,7 @@ fn wants_no_more(settled: &Settled, now: Timestamp) -> Option<OptOut> {
     let Answer::Refused { fault: Fault::Person, .. } = settled.answer else { return None };
     let code = settled.fact.as_ref().and_then(|fact| fact.code);
     let source = code.map_or_else(|| "answer of the provider".to_owned(), |code| format!("answer with code {code}"));
-    Some(OptOut { msisdn: settled.message.msisdn, since: now, source })
+    Some(OptOut { msisdn: settled.message.msisdn, since: now, from: WishFrom::Provider, source })
 }
 
 /// Parts what is first of its key from what comes after, both in order.

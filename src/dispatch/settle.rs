@@ -7,7 +7,7 @@ use super::lane::Lane;
 use crate::domain::{Fault, Span, State, Timestamp};
 use crate::engine;
 use crate::provider::{Answer, Refusal};
-use crate::store::{Hold, Verdict};
+use crate::store::{HeldBy, Hold, Verdict};
 use crate::throttle::{Cause, Complaint};
 
 /// Tries after which a message that is given back again and again goes to the end of its queue, so that it does not
@@ -60,7 +60,8 @@ fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, begun: Timestamp) -> Se
         Fault::Sender(part) => {
             if let Some(step) = job.entry.plan.step(job.step()) {
                 // Counts at once; the node's watch writes it down.
-                lane.holds.put(Hold::for_fault(step, part, refusal.code, refusal.detail, now), begun);
+                let hold = Hold::for_fault(step, part, HeldBy::Answer, refusal.code, refusal.detail, now);
+                lane.holds.put(hold, begun);
             }
             Settled::new(job, lane, answer, None)
         }

@@ -40,6 +40,10 @@ impl Transport for Says {
         *self.requests.lock().unwrap() += 1;
         Ok(RawAnswer { status: self.status, retry_after: None, body: self.body.into() })
     }
+
+    async fn details(&self, _: &crate::domain::Umid) -> Result<RawAnswer, Broken> {
+        panic!("dispatch asks nothing")
+    }
 }
 
 struct Desk {
@@ -152,7 +156,7 @@ impl Desk {
         turnstile.fill(jobs);
         turnstile.close();
         let (lane, turnstile) = (Arc::clone(&self.lane), Arc::new(turnstile));
-        Worker { lane, turnstile, settled: self.sender.clone() }.run().await;
+        Worker { lane, turnstile, settled: self.sender.clone(), store: Arc::clone(&self.store) }.run().await;
         self.all_settled()
     }
 
@@ -162,7 +166,7 @@ impl Desk {
 
     /// Records to the end, while time goes on whenever somebody waits for it.
     async fn recorded(&self, settled: Vec<Settled>) {
-        let (recorder, sender) = Recorder::new(Arc::clone(&self.store));
+        let (recorder, sender) = Recorder::new(Arc::clone(&self.store), Vec::new());
         for settled in settled {
             sender.send(settled).await.unwrap();
         }
@@ -215,8 +219,8 @@ async fn a_refused_batch_puts_one_hold_and_its_late_companions_none() {
     desk.clock.advance(Span::from_secs(1));
     let jobs = desk.jobs(batch, 10).await;
     assert_eq!(desk.worked(jobs).await.len(), 10);
-    let [hold] = &desk.holds.unwritten()[..] else { panic!("{:?}", desk.holds) };
-    let seq = desk.store.hold(hold.clone()).await.unwrap();
+    let [(hold, begun)] = &desk.holds.unwritten()[..] else { panic!("{:?}", desk.holds) };
+    let seq = desk.store.hold(hold.clone(), *begun).await.unwrap();
     desk.holds.written(hold, seq);
     assert_eq!(*desk.requests.lock().unwrap(), 1);
     // Another request was begun before the hold, a person lifts it, and only then its answer comes.

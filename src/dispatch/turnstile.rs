@@ -162,6 +162,7 @@ impl Turnstile {
             jobs.into_iter().rev().for_each(|job| inner.ready.push_front(job));
             return Next::Wait(at);
         }
+        lane.lets_out(count.get());
         self.ask_for_more(inner.ready.len(), jobs.len());
         Next::Go(Request { jobs, begun, at: now })
     }

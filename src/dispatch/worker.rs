@@ -1,5 +1,6 @@
 //! A worker: one connection's worth of sending.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -8,17 +9,21 @@ use super::job::{Details, Job, Settled};
 use super::lane::Lane;
 use super::settle::settle;
 use super::turnstile::{Request, Turnstile};
-use crate::domain::{AttemptId, Causes, Fault, SenderPart, Timestamp};
+use crate::domain::{AttemptId, Causes, Fault, Msisdn, SenderPart, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::{Answer, BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Refusal};
-use crate::store::Verdict;
+use crate::store::{Store, Verdict};
 
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) lane: Arc<Lane>,
     pub(super) turnstile: Arc<Turnstile>,
     pub(super) settled: mpsc::Sender<Settled>,
+    pub(super) store: Arc<dyn Store>,
 }
+
+/// Whom WhatsApp takes free text for now. Nobody is in it where no free text is about to leave.
+type Windows = HashSet<Msisdn>;
 
 impl Worker {
     /// Sends what the turnstile lets out until it has nothing more to give.
@@ -29,18 +34,41 @@ impl Worker {
     }
 
     pub(super) async fn hand_over(&self, request: Request) {
+        let windows = match self.windows(&request.jobs).await {
+            Ok(windows) => windows,
+            Err(error) => {
+                // Not knowing is a fault of ours, and must not make anybody fall back.
+                tracing::warn!(lane = self.lane.config.name, error = %Causes(&error), "cannot look for open windows");
+                for job in request.jobs {
+                    self.lane.is_over_for(job.claimed.message.key);
+                    self.pass(job.hand_back(&self.lane)).await;
+                }
+                return;
+            }
+        };
         if self.lane.request_size().get() == 1 {
-            self.send_each(request).await;
+            self.send_each(request, &windows).await;
         } else {
-            self.send_together(request).await;
+            self.send_together(request, &windows).await;
         }
     }
 
-    async fn send_each(&self, request: Request) {
+    /// Who of those to whom free text is about to leave has written to us lately.
+    async fn windows(&self, jobs: &[Job]) -> crate::store::Result<Windows> {
+        let free = jobs.iter().filter(|job| job.is_free_text_on_whatsapp());
+        let people: Vec<Msisdn> = free.map(|job| job.claimed.message.msisdn).collect();
+        if people.is_empty() {
+            return Ok(Windows::new());
+        }
+        let open = self.store.open_windows(people, self.lane.sender(), self.lane.clock.now()).await?;
+        Ok(open.into_iter().map(|(person, _)| person).collect())
+    }
+
+    async fn send_each(&self, request: Request, windows: &Windows) {
         let mut begun = Some(request.begun);
         for job in request.jobs {
             let mut body = Vec::with_capacity(512);
-            match self.render(&job, &mut body) {
+            match self.render(&job, windows, &mut body) {
                 Ok(_) => {
                     let answer = self.lane.client.send(body).await;
                     drop(begun.take());
@@ -51,7 +79,7 @@ impl Worker {
         }
     }
 
-    async fn send_together(&self, request: Request) {
+    async fn send_together(&self, request: Request, windows: &Windows) {
         let Request { jobs: claimed, begun, at } = request;
         let mut body = Vec::with_capacity(claimed.len() * 512);
         body.extend_from_slice(BATCH_OPEN);
@@ -62,7 +90,7 @@ impl Worker {
             if !jobs.is_empty() {
                 body.push(b',');
             }
-            match self.render(&job, &mut body) {
+            match self.render(&job, windows, &mut body) {
                 Ok(attempt) => {
                     attempts.push(attempt);
                     jobs.push(job);
@@ -101,11 +129,11 @@ impl Worker {
         }
     }
 
-    fn render(&self, job: &Job, body: &mut Vec<u8>) -> Result<AttemptId, Unsendable> {
+    fn render(&self, job: &Job, windows: &Windows, body: &mut Vec<u8>) -> Result<AttemptId, Unsendable> {
         if job.claimed.opted_out {
             return Err(Unsendable::OptedOut);
         }
-        if job.is_free_text_on_whatsapp() {
+        if job.is_free_text_on_whatsapp() && !windows.contains(&job.claimed.message.msisdn) {
             return Err(Unsendable::OutsideWindow);
         }
         let message = &job.claimed.message;
@@ -152,6 +180,8 @@ impl Worker {
 
     async fn finish(&self, job: Job, answer: Answer, begun: Timestamp) {
         self.lane.is_over_for(job.claimed.message.key);
+        // It had left before anybody recalled it.
+        job.entry.is_back(job.claimed.message.key, job.step());
         self.pass(settle(job, &self.lane, answer, begun)).await;
     }
 
@@ -172,7 +202,7 @@ const fn concerns_one(refusal: &Refusal) -> bool {
 /// Why there is nothing to send.
 enum Unsendable {
     OptedOut,
-    /// No 24-hour window is known to be open.
+    /// The person has not written to us for so long that WhatsApp takes no free text for them.
     OutsideWindow,
     MissingVariable(String),
     Uncomposable(String),

@@ -45,6 +45,8 @@ words! {
         SkippedNoStep = 31, "skipped: no step applies";
         /// The step is not for the message.
         PassedOver = 32, "passed over";
+        /// Handed over; its deadline fell into a time in which receipts were lost, and decides nothing.
+        Waived = 33, "waived";
     }
 }
 
@@ -171,6 +173,9 @@ impl Tallies {
             }
             State::Awaiting { .. } => self.add(*step, Count::AwaitingOpen, times),
             State::Done { outcome, skipped, .. } => self.add(*step, Count::of_outcome(*outcome, *skipped), times),
+        }
+        if matches!(state, State::Awaiting { .. }) && marks.waived() {
+            self.add(*step, Count::Waived, times);
         }
         if let Some(by) = marks.reached_by() {
             self.add(by, Count::ReachedBy, times);

@@ -12,6 +12,8 @@ pub struct Gap {
 
 /// The provider repeats a receipt after 1, 10, 30 and 90 seconds, so so many after its first try.
 const REPEATED_AT: [Span; 4] = [Span::from_secs(1), Span::from_secs(11), Span::from_secs(41), Span::from_secs(131)];
+/// For so long after its first try a receipt may still come; what is missed for longer is lost.
+pub const REPEATED_FOR: Span = REPEATED_AT[3];
 /// For clocks that tick apart and for the way.
 const MARGIN: Span = Span::from_secs(2);
 /// The last repeat and its margin: an older gap no longer matters to any other.
@@ -65,6 +67,19 @@ impl Gaps {
             }
         }
         held.map_or(Silence::Trusted, |until| Silence::Held { until })
+    }
+}
+
+impl Gaps {
+    /// The gaps of which the provider has given up on something.
+    pub fn lost(&self) -> impl Iterator<Item = Gap> + '_ {
+        self.0.iter().filter(|known| known.filled.is_none()).map(|known| known.gap)
+    }
+
+    /// Since when everything is heard that is said of a step that was accepted at `accepted` and was due at `due`: the
+    /// end of the last lost gap that concerns it.
+    pub fn heard_since(&self, accepted: Timestamp, due: Timestamp) -> Option<Timestamp> {
+        self.lost().filter(|gap| accepted < gap.until && due >= gap.from).map(|gap| gap.until).max()
     }
 }
 

@@ -33,5 +33,5 @@ mod story;
 mod table;
 
 pub use event::{Answer, CallOff, Decision, Event, Ignored, Obstacle, Report, Rule, Silence};
-pub use gap::{Gap, Gaps};
+pub use gap::{Gap, Gaps, REPEATED_FOR};
 pub use machine::{Standing, advance, begin};

@@ -1,24 +1,27 @@
 //! Lanes from their configuration: who shares which bucket, and which tier.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::StartError;
+use crate::ask::{self, Asker};
 use crate::clock::{Chance, Clock};
 use crate::config::{self, Config};
 use crate::dispatch::{Lane, Parts};
 use crate::domain::{Span, Tier};
 use crate::provider::{Client, Transport};
+use crate::receipts::Intake;
 use crate::store::{Book, Store};
 use crate::throttle::{Bucket, DAY, Holds, Pace, TierWindow};
+use crate::timers::Gaps;
 
 /// How much of its rate an account may let go at once, as with lanes.
 const ACCOUNT_BURST: Span = Span::from_millis(50);
 
 pub(super) struct Building<'a> {
     pub(super) config: &'a Config,
-    pub(super) store: &'a dyn Store,
+    pub(super) store: &'a Arc<dyn Store>,
     pub(super) book: &'a Arc<Book>,
     pub(super) holds: &'a Arc<Holds>,
     pub(super) clock: &'a Arc<dyn Clock>,
@@ -28,7 +31,7 @@ pub(super) struct Building<'a> {
 impl Building<'_> {
     pub(super) async fn lanes(
         &self,
-        transport: impl Fn(&config::Lane) -> Result<Box<dyn Transport>, StartError>,
+        transport: &impl Fn(&config::Lane) -> Result<Box<dyn Transport>, StartError>,
     ) -> Result<Vec<Arc<Lane>>, StartError> {
         let names = self.config.lanes.iter().map(|lane| (lane.name.clone(), lane.channel)).collect();
         let numbered = self.store.lanes(names).await?;
@@ -55,6 +58,35 @@ impl Building<'_> {
             })));
         }
         Ok(lanes)
+    }
+
+    /// One for each subaccount, with the key of its first lane.
+    pub(super) fn askers(
+        &self,
+        lanes: &[Arc<Lane>],
+        gaps: &Arc<Gaps>,
+        intake: &Intake,
+        transport: &impl Fn(&config::Lane) -> Result<Box<dyn Transport>, StartError>,
+    ) -> Result<Vec<Asker>, StartError> {
+        let mut by_account: BTreeMap<(&str, &str), Vec<&Lane>> = BTreeMap::new();
+        for lane in lanes {
+            let provider = &lane.config.provider;
+            by_account.entry((&provider.base_url, &provider.sub_account)).or_default().push(lane);
+        }
+        let asker = |((_, sub_account), lanes): ((&str, &str), Vec<&Lane>)| -> Result<Option<Asker>, StartError> {
+            let Some(first) = lanes.first() else { return Ok(None) };
+            Ok(Some(Asker::new(ask::Parts {
+                store: Arc::clone(self.store),
+                book: Arc::clone(self.book),
+                clock: Arc::clone(self.clock),
+                gaps: Arc::clone(gaps),
+                intake: intake.clone(),
+                client: Client::new(transport(&first.config)?),
+                sub_account: sub_account.to_owned(),
+                lanes: lanes.iter().map(|lane| lane.id).collect(),
+            })))
+        };
+        by_account.into_iter().filter_map(|entry| asker(entry).transpose()).collect()
     }
 
     fn accounts(&self) -> HashMap<&str, Arc<Bucket>> {

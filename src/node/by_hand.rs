@@ -1,5 +1,7 @@
 //! A node whose rooms act one at a time, when they are told to.
 
+use std::sync::Arc;
+
 use futures_util::future::{BoxFuture, join_all};
 
 use super::rooms::Rooms;
@@ -44,12 +46,12 @@ impl ByHand {
 
     /// Takes webhooks that come together.
     pub(crate) async fn take(&mut self, bodies: &[&[u8]]) -> Vec<std::result::Result<(), Failed>> {
-        let intake = self.rooms.intake.clone();
+        let (intake, tell) = (self.rooms.intake.clone(), Arc::clone(&self.rooms.tell));
         let taking = join_all(bodies.iter().map(|body| intake.take(body)));
         let applying = async {
             // Once they are all in the queue.
             tokio::task::yield_now().await;
-            self.rooms.applier.take_waiting(&self.rooms.tell).await;
+            self.rooms.applier.take_waiting(&move |told| tell(told)).await;
         };
         futures_util::join!(taking, applying).0
     }
@@ -62,6 +64,24 @@ impl ByHand {
         let now = self.rooms.clock.now();
         self.rooms.timers.look_anyway();
         self.rooms.timers.run_once(now).await.map(|_| ())
+    }
+
+    /// Asks the provider one question for each subaccount at most.
+    pub(crate) async fn ask(&mut self) -> Result<()> {
+        let Rooms { askers, applier, tell, .. } = &mut self.rooms;
+        for asker in askers {
+            let asking = asker.run_once();
+            tokio::pin!(asking);
+            loop {
+                tokio::select! {
+                    biased;
+                    asked = &mut asking => break asked.map(|_| ())?,
+                    // What it was told goes through the same door as every receipt.
+                    () = tokio::task::yield_now() => applier.take_waiting(&|told| tell(told)).await,
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(crate) async fn keep_house(&mut self) -> Result<()> {

@@ -11,6 +11,8 @@
 mod build;
 #[cfg(test)]
 mod by_hand;
+mod gaps;
+mod notices;
 mod rooms;
 mod watch;
 
@@ -25,11 +27,10 @@ use crate::campaign::Housekeeper;
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::dispatch::{self, Crew, Lane, LaneStatus, Panicked};
-use crate::domain::{Causes, Span, Timestamp};
-use crate::engine::Gap;
+use crate::domain::{Causes, Span, Timestamp, Told};
 use crate::provider::{Http, Transport};
-use crate::receipts::Intake;
-use crate::store::{self, Event, Store};
+use crate::receipts::{Door, Intake};
+use crate::store::{self, Store};
 use crate::timers::Gaps;
 use rooms::Rooms;
 
@@ -62,6 +63,8 @@ pub struct Node {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     intake: Option<Intake>,
+    door: Arc<Door>,
+    gaps: Arc<Gaps>,
     lanes: Vec<Arc<Lane>>,
     dispatching: tokio::task::JoinHandle<Result<(), Panicked>>,
     rooms: Crew,
@@ -90,21 +93,41 @@ impl Node {
         transport: impl Fn(&crate::config::Lane) -> Result<Box<dyn Transport>, StartError>,
     ) -> Result<Self, StartError> {
         let opened = Rooms::open(parts, transport).await?;
-        let Rooms { id, store, clock, intake, applier, tell, lanes, timers, housekeeper, watch, recovered } = opened;
+        let Rooms {
+            id,
+            store,
+            clock,
+            intake,
+            door,
+            gaps,
+            applier,
+            tell,
+            lanes,
+            timers,
+            askers,
+            housekeeper,
+            watch,
+            recovered,
+        } = opened;
         let (stop_dispatch, stop) = (CancellationToken::new(), CancellationToken::new());
         let mut receiving = Crew::default();
-        receiving.spawn("receipts", applier.run(tell));
+        receiving.spawn("receipts", applier.run(move |told| tell(told)));
         let dispatching =
             tokio::spawn(dispatch::run(lanes.clone(), Arc::clone(&store), Arc::clone(&clock), stop_dispatch.clone()));
         let mut rooms = Crew::default();
         rooms.spawn("timers", timers.run(stop.clone()));
         rooms.spawn("housekeeping", keep_house(housekeeper, Arc::clone(&clock), stop.clone()));
         rooms.spawn("watch", watch.run(stop.clone()));
+        for asker in askers {
+            rooms.spawn("asking", asker.run(stop.clone()));
+        }
         Ok(Self {
             id,
             store,
             clock,
             intake: Some(intake),
+            door,
+            gaps,
             lanes,
             dispatching,
             rooms,
@@ -119,6 +142,11 @@ impl Node {
     /// Where proven webhooks go in. Whoever holds one keeps the node listening.
     pub fn intake(&self) -> Option<Intake> {
         self.intake.clone()
+    }
+
+    /// Who may bring webhooks, for whoever takes them.
+    pub fn door(&self) -> Arc<Door> {
+        Arc::clone(&self.door)
     }
 
     /// From claim to record: what half of a lane's messages took at most, and what nearly all did.
@@ -165,7 +193,7 @@ impl Node {
     pub async fn stop_listening(&mut self) {
         self.stop.cancel();
         ended(&mut self.rooms).await;
-        self.silent_since = self.silent_since.or(Some(self.clock.now()));
+        self.silent_since = self.silent_since.or(Some(self.gaps.listening_until(self.clock.now())));
     }
 
     /// Ends everything. Every intake has to be given back before, or this waits for it.
@@ -174,7 +202,9 @@ impl Node {
         self.stop_listening().await;
         drop(self.intake.take());
         ended(&mut self.receiving).await;
-        self.store.stop_node(self.id, self.silent_since.unwrap_or_else(|| self.clock.now())).await
+        self.store
+            .stop_node(self.id, self.silent_since.unwrap_or_else(|| self.gaps.listening_until(self.clock.now())))
+            .await
     }
 }
 
@@ -186,41 +216,23 @@ async fn ended(rooms: &mut Crew) {
     }
 }
 
-async fn keep_house(housekeeper: Housekeeper, clock: Arc<dyn Clock>, stop: CancellationToken) {
+async fn keep_house(mut housekeeper: Housekeeper, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let told = Told::default();
     while !stop.is_cancelled() {
-        if let Err(error) = housekeeper.run_once(clock.now()).await {
-            tracing::warn!(error = %Causes(&error), "cannot look after the campaigns; trying again");
+        match housekeeper.run_once(clock.now()).await {
+            Ok(_) => {
+                told.ends();
+            }
+            Err(error) if told.begins() => {
+                tracing::warn!(error = %Causes(&error), "cannot look after the campaigns; trying again");
+            }
+            Err(_) => {}
         }
         tokio::select! {
             () = stop.cancelled() => {}
             () = clock.sleep(HOUSEKEEPING) => {}
         }
     }
-}
-
-/// How long a gap is remembered: longer than any message waits for its receipts.
-const GAP_REMEMBERED: Span = Span::from_secs(60 * 86_400);
-
-/// Holds what a time in which nobody listened has made doubtful, and writes it down, so that whoever comes next holds
-/// it too.
-async fn note_gap(store: &dyn Store, gaps: &Gaps, gap: Gap) -> Result<(), store::Error> {
-    let filled = gaps.add(gap);
-    keep_gap(store, gap, filled).await
-}
-
-async fn keep_gap(store: &dyn Store, gap: Gap, filled: Option<Timestamp>) -> Result<(), store::Error> {
-    store.keep_gap(gap.from, gap.until, gap.until - GAP_REMEMBERED).await?;
-    let length = gap.until.since(gap.from);
-    let text = match filled {
-        Some(filled) => {
-            format!(
-                "no receipts could be taken for {length}; deadlines wait until {} for their repeats",
-                filled.rfc3339()
-            )
-        }
-        None => format!("no receipts could be taken for {length}; what the provider said meanwhile is lost"),
-    };
-    store.note(Event { at: gap.until, subject: "node".to_owned(), text }).await
 }
 
 #[cfg(test)]

@@ -4,28 +4,38 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::{HALF_DONE, Parts, StartError, build, note_gap, watch};
+use super::gaps::note_gap;
+use super::{HALF_DONE, Parts, StartError, build, watch};
+use crate::ask::Asker;
 use crate::campaign::Housekeeper;
 use crate::clock::Clock;
 use crate::config;
 use crate::dispatch::{self, Lane};
+use crate::domain::Span;
 use crate::engine::Gap;
+use crate::optout::Words;
 use crate::provider::Transport;
-use crate::receipts::{Applier, Intake, Listening};
+use crate::receipts::{Applier, Door, Intake, Listening, Proofs};
 use crate::store::{Book, Event, Store};
 use crate::throttle::{DAY, Holds};
 use crate::timers::{Gaps, Timers};
+
+/// How long what belongs to nobody is kept: longer than anybody asks about it.
+const STRAYS_KEPT: Span = Span::from_secs(30 * 86_400);
 
 pub(super) struct Rooms {
     pub(super) id: i64,
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) intake: Intake,
+    pub(super) door: Arc<Door>,
+    pub(super) gaps: Arc<Gaps>,
     pub(super) applier: Applier,
-    /// Whom the applier tells whether receipts can be kept.
-    pub(super) tell: Box<dyn Fn(Listening) + Send + Sync>,
+    /// Whom the applier and the door tell whether receipts get to us and can be kept.
+    pub(super) tell: Arc<dyn Fn(Listening) + Send + Sync>,
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) timers: Timers,
+    pub(super) askers: Vec<Asker>,
     pub(super) housekeeper: Housekeeper,
     pub(super) watch: watch::Watch,
     pub(super) recovered: u64,
@@ -42,6 +52,7 @@ impl Rooms {
         let (id, listened_until) = store.start_node(now).await?;
         store.sweep_unpublished(now - HALF_DONE).await?;
         store.forget_places(now - DAY).await?;
+        store.forget_old_strays(now - STRAYS_KEPT).await?;
         let gaps = Arc::new(Gaps::new(now));
         for (from, until) in store.gaps().await? {
             // What the nodes before this one have missed is as doubtful as it was to them.
@@ -60,13 +71,13 @@ impl Rooms {
         holds.replace(store.holds().await?, seq, now);
         let building = build::Building {
             config: &config,
-            store: store.as_ref(),
+            store: &store,
             book: &book,
             holds: &holds,
             clock: &clock,
             chance: &chance,
         };
-        let lanes = building.lanes(transport).await?;
+        let lanes = building.lanes(&transport).await?;
         for lane in &lanes {
             lane.look_everywhere();
         }
@@ -77,17 +88,28 @@ impl Rooms {
         }
 
         let subaccounts = config.lanes.iter().map(|lane| lane.provider.sub_account.clone());
-        let (applier, intake) =
-            Applier::new(Arc::clone(&store), Arc::clone(&book), subaccounts, Arc::clone(&clock), Arc::clone(&chance));
+        let (applier, intake) = Applier::new(
+            Arc::clone(&store),
+            Arc::clone(&book),
+            subaccounts,
+            Words::with(&config.opt_out.stop, &config.opt_out.start),
+            Arc::clone(&clock),
+            Arc::clone(&chance),
+        );
         // It counts at once; the watch writes it down. One a minute would already be a disk that fills up again and again.
         let (found, missed) = mpsc::channel(64);
-        let applier_gaps = Arc::clone(&gaps);
-        let tell = move |told| match told {
-            Listening::Doubtful { since } => applier_gaps.doubt_since(since),
+        let (told_gaps, told_clock) = (Arc::clone(&gaps), Arc::clone(&clock));
+        let tell: Arc<dyn Fn(Listening) + Send + Sync> = Arc::new(move |told| match told {
+            Listening::Doubtful { since } => told_gaps.doubt_since(since),
             Listening::Resumed(gap) => {
-                let _ = found.try_send((gap, applier_gaps.add(gap)));
+                let _ = found.try_send((gap, told_gaps.add(gap)));
             }
-        };
+            Listening::TurnedAway => told_gaps.turned_away(told_clock.now()),
+            Listening::Proven => told_gaps.heard(told_clock.now()),
+        });
+        let proofs = Proofs::new(&config.provider);
+        let door = Arc::new(Door::new(proofs, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&tell)));
+        let askers = building.askers(&lanes, &gaps, &intake, &transport)?;
         let timers = Timers::new(Arc::clone(&store), Arc::clone(&book), Arc::clone(&clock), Arc::clone(&gaps));
         let housekeeper = Housekeeper::new(Arc::clone(&store), Arc::clone(&book));
         let watch = watch::Watch::new(watch::Parts {
@@ -96,7 +118,8 @@ impl Rooms {
             book,
             holds,
             lanes: lanes.clone(),
-            gaps,
+            gaps: Arc::clone(&gaps),
+            door: Arc::clone(&door),
             missed,
             clock: Arc::clone(&clock),
         });
@@ -105,10 +128,13 @@ impl Rooms {
             store,
             clock,
             intake,
+            door,
+            gaps,
             applier,
-            tell: Box::new(tell),
+            tell,
             lanes,
             timers,
+            askers,
             housekeeper,
             watch,
             recovered,

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{keep_gap, note_gap};
-use crate::clock::Clock;
+use super::gaps::{Ear, keep_gap, note_gap};
+use super::notices::Notices;
+use crate::clock::{Clock, Jumps};
 use crate::dispatch::{Lane, Leaving};
-use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp};
+use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Told};
 use crate::engine::Gap;
-use crate::store::{Beat, Book, Entry, Result, Store};
-use crate::throttle::Holds;
+use crate::receipts::Door;
+use crate::store::{Beat, Book, Entry, Event, LaneState, Result, Standing, Store, Trouble};
+use crate::throttle::{Cause, Holds};
 use crate::timers::Gaps;
 
 /// How often decisions are looked for: a command is obeyed within a quarter of a second.
@@ -22,8 +24,8 @@ const BEAT: Span = Span::from_secs(1);
 /// How long requests that were begun before a decision are waited for. A cancel answers within a second, and has to be
 /// seen and noted in it too.
 const BEGUN_WAITS: Span = Span::from_millis(700);
-/// A wall clock that moves away from ours by more has jumped, or the machine has slept.
-const JUMP_MILLIS: i64 = 2_000;
+/// Events that wait to be written; beyond them nobody could read them all anyway.
+const EVENTS_MAX: usize = 1_000;
 
 /// What a watch is made of.
 pub(super) struct Parts {
@@ -33,6 +35,7 @@ pub(super) struct Parts {
     pub(super) holds: Arc<Holds>,
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) gaps: Arc<Gaps>,
+    pub(super) door: Arc<Door>,
     /// Gaps that others have found: they hold already, and are still to be written down.
     pub(super) missed: mpsc::Receiver<Missed>,
     pub(super) clock: Arc<dyn Clock>,
@@ -52,15 +55,24 @@ pub(super) struct Watch {
     /// Whether something was stopped of which requests may still be on their way out.
     stopping: bool,
     beaten_at: Timestamp,
-    drift: i64,
+    jumps: Jumps,
     /// What each batch in play had handed over at the last beat, and whether it was moving then.
     hand_overs: HashMap<BatchId, (u64, bool)>,
     unwritten: Vec<Missed>,
+    notices: Notices,
+    /// What people should be able to read later and is not written yet.
+    events: Vec<Event>,
+    /// What each lane had let out at the last beat.
+    let_out: HashMap<String, u64>,
+    told: Told,
+    ear: Ear,
+    deaf_since: Option<Timestamp>,
 }
 
 impl Watch {
     pub(super) fn new(parts: Parts) -> Self {
-        let (beaten_at, drift) = (parts.clock.now(), parts.clock.drift());
+        let (beaten_at, jumps) = (parts.clock.now(), Jumps::of(parts.clock.as_ref()));
+        let ear = Ear::new(Arc::clone(&parts.gaps));
         Self {
             parts,
             obeyed: 0,
@@ -68,9 +80,15 @@ impl Watch {
             leaving: VecDeque::new(),
             stopping: false,
             beaten_at,
-            drift,
+            jumps,
             hand_overs: HashMap::new(),
             unwritten: Vec::new(),
+            notices: Notices::default(),
+            events: Vec::new(),
+            let_out: HashMap::new(),
+            told: Told::default(),
+            ear,
+            deaf_since: None,
         }
     }
 
@@ -98,10 +116,29 @@ impl Watch {
 
     /// Looks once.
     pub(super) async fn look(&mut self) {
-        if let Err(error) = self.run_once().await {
-            tracing::warn!(error = %Causes(&error), "cannot look for decisions; trying again");
-            self.parts.gaps.doubt();
+        match self.run_once().await {
+            Ok(()) => {
+                if self.told.ends() {
+                    tracing::warn!("the database can be read and written again");
+                }
+            }
+            Err(error) => {
+                if self.told.begins() {
+                    tracing::error!(error = %Causes(&error), "the database cannot be read or written; trying again");
+                }
+                self.parts.gaps.doubt();
+            }
         }
+        // What has happened is told also where it cannot be written.
+        self.tell();
+    }
+
+    /// Tells what has changed with the lanes since the last look.
+    fn tell(&mut self) {
+        let statuses: Vec<_> = self.parts.lanes.iter().map(|lane| lane.status()).collect();
+        let events = self.notices.tell(&statuses, &self.parts.holds.all(), self.parts.clock.now());
+        let room = EVENTS_MAX.saturating_sub(self.events.len());
+        self.events.extend(events.into_iter().take(room));
     }
 
     async fn run_once(&mut self) -> Result<()> {
@@ -118,9 +155,7 @@ impl Watch {
             self.noted = seq;
         }
         let has_news = self.noted != noted_before;
-        let slept = self.parts.clock.drift();
-        if (slept - self.drift).abs() > JUMP_MILLIS {
-            self.drift = slept;
+        if self.jumps.jumped(self.parts.clock.as_ref()) {
             note_gap(self.parts.store.as_ref(), &self.parts.gaps, Gap { from: self.beaten_at, until: now }).await?;
         }
         // Before the beat, which says that we have listened up to now.
@@ -129,6 +164,11 @@ impl Watch {
             keep_gap(self.parts.store.as_ref(), *gap, *filled).await?;
             self.unwritten.remove(0);
         }
+        while let Some(event) = self.events.first() {
+            self.parts.store.note(event.clone()).await?;
+            self.events.remove(0);
+        }
+        self.deaf_since = self.ear.look(self.parts.store.as_ref(), now).await?;
         if has_news || now.since(self.beaten_at) >= BEAT {
             self.beat(now).await?;
         }
@@ -137,8 +177,8 @@ impl Watch {
 
     /// Writes down what this node holds because of the provider's answers, until it is written.
     async fn write_holds(&self) -> Result<()> {
-        for hold in self.parts.holds.unwritten() {
-            let seq = self.parts.store.hold(hold.clone()).await?;
+        for (hold, begun) in self.parts.holds.unwritten() {
+            let seq = self.parts.store.hold(hold.clone(), begun).await?;
             self.parts.holds.written(&hold, seq);
         }
         Ok(())
@@ -154,7 +194,9 @@ impl Watch {
         let called_off = |entry: &Entry| {
             matches!(entry.state(), BatchState::Paused | BatchState::Cancelling | BatchState::Cancelled)
         };
-        self.stopping = unsure || held || changed.iter().any(|entry| called_off(entry));
+        // Who has opted out lately is waited for as a cancel is: what was begun for them before goes out first.
+        let hushing = self.parts.book.is_hushing();
+        self.stopping = unsure || held || hushing || changed.iter().any(|entry| called_off(entry));
         for lane in &self.parts.lanes {
             for entry in changed.iter().filter(|entry| entry.state() == BatchState::Running) {
                 lane.look_at(entry);
@@ -171,7 +213,7 @@ impl Watch {
 
     async fn beat(&mut self, now: Timestamp) -> Result<()> {
         let seconds = now.since(self.beaten_at).std().as_secs_f64();
-        let mut pace = Vec::new();
+        let (mut pace, mut lanes) = (Vec::new(), Vec::new());
         if seconds >= BEAT.std().as_secs_f64() {
             let mut hand_overs = HashMap::new();
             for entry in self.parts.book.in_play() {
@@ -185,12 +227,54 @@ impl Watch {
                 hand_overs.insert(entry.id, (total, is_moving));
             }
             self.hand_overs = hand_overs;
+            lanes = self.lane_states(seconds);
             self.beaten_at = now;
         }
-        self.parts.store.beat(Beat { node: self.parts.node, now, noted: self.noted, pace }).await?;
+        let beat = Beat {
+            node: self.parts.node,
+            now,
+            noted: self.noted,
+            pace,
+            lanes,
+            listening_until: self.parts.gaps.listening_until(now),
+            deaf_since: self.deaf_since,
+            turned_away: self.parts.door.take_counts(),
+        };
+        let counts = beat.turned_away.clone();
+        if let Err(error) = self.parts.store.beat(beat).await {
+            self.parts.door.put_back(&counts);
+            return Err(error);
+        }
         // What can be written now can be read again by whoever comes next, receipts too.
         self.unwritten.extend(self.parts.gaps.sure(self.parts.clock.now()));
         Ok(())
+    }
+}
+
+impl Watch {
+    /// How each lane goes, and how many it let out in the last so many seconds.
+    fn lane_states(&mut self, seconds: f64) -> Vec<LaneState> {
+        let statuses = self.parts.lanes.iter().map(|lane| lane.status());
+        statuses
+            .map(|status| {
+                let before = self.let_out.insert(status.name.clone(), status.let_out).unwrap_or(0);
+                LaneState {
+                    pace: per_second(status.let_out.saturating_sub(before), seconds),
+                    slowness: status.slowness.get(),
+                    tier_spent: status.tier.is_some_and(|tier| tier.people >= tier.of),
+                    standing: status.standstill.map(|standstill| Standing {
+                        trouble: match standstill.cause {
+                            Cause::Throttled => Trouble::Throttled,
+                            Cause::Outage => Trouble::Outage,
+                        },
+                        since: standstill.since,
+                        until: standstill.until,
+                        why: standstill.reason,
+                    }),
+                    lane: status.name,
+                }
+            })
+            .collect()
     }
 }
 
@@ -206,7 +290,8 @@ mod tests {
     use crate::config::Config;
     use crate::dispatch;
     use crate::provider::{Broken, Client, Endpoint, RawAnswer, Transport};
-    use crate::store::{self, Hold};
+    use crate::receipts::Proofs;
+    use crate::store::{self, HeldBy, Hold};
     use crate::throttle::{Bucket, Pace};
 
     #[derive(Debug)]
@@ -217,13 +302,17 @@ mod tests {
         async fn post(&self, _: Endpoint, _: Vec<u8>) -> std::result::Result<RawAnswer, Broken> {
             Err(Broken { may_have_left: false, why: "nobody is there".to_owned() })
         }
+
+        async fn details(&self, _: &crate::domain::Umid) -> std::result::Result<RawAnswer, Broken> {
+            Err(Broken { may_have_left: false, why: "nobody is there".to_owned() })
+        }
     }
 
     fn paused(lane: &str, since: Timestamp) -> Hold {
         Hold {
             lane: lane.to_owned(),
             template: String::new(),
-            by_person: true,
+            by: HeldBy::Person,
             code: None,
             reason: "paused by Ann".to_owned(),
             since,
@@ -239,8 +328,8 @@ mod tests {
                     [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"10/s\"\n";
         let path = std::path::Path::new("volley.toml");
         let none = std::iter::empty::<(&str, String)>();
-        let config = Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config;
-        let config = config.lane("sms").unwrap().clone();
+        let whole = Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config;
+        let config = whole.lane("sms").unwrap().clone();
         let id = store.lanes(vec![("sms".to_owned(), config.channel)]).await.unwrap()[0].id;
         let (book, holds) = (Arc::new(Book::new(Arc::clone(&store))), Arc::new(Holds::default()));
         let lane = Arc::new(Lane::new(dispatch::Parts {
@@ -257,7 +346,10 @@ mod tests {
         let (node, _) = store.start_node(clock.now()).await.unwrap();
         let (_, missed) = mpsc::channel(1);
         let gaps = Arc::new(Gaps::new(clock.now()));
-        let watch = Watch::new(Parts { node, store, book, holds, lanes: vec![Arc::clone(&lane)], gaps, missed, clock });
+        let proofs = Proofs::new(&whole.provider);
+        let door = Arc::new(Door::new(proofs, Arc::clone(&store), Arc::clone(&clock), Arc::new(|_| {})));
+        let lanes = vec![Arc::clone(&lane)];
+        let watch = Watch::new(Parts { node, store, book, holds, lanes, gaps, door, missed, clock });
         (watch, lane, manual)
     }
 
@@ -269,10 +361,12 @@ mod tests {
     async fn while_requests_of_one_decision_are_waited_for_the_next_is_obeyed_and_noted_behind_it() {
         let (mut watch, lane, _) = watch().await;
         let begun = lane.begin();
-        let first = watch.parts.store.hold(paused("sms", watch.parts.clock.now())).await.unwrap();
+        let first =
+            watch.parts.store.hold(paused("sms", watch.parts.clock.now()), watch.parts.clock.now()).await.unwrap();
         watch.run_once().await.unwrap();
         assert!(watch.parts.holds.on_lane("sms").is_some());
-        let second = watch.parts.store.hold(paused("viber", watch.parts.clock.now())).await.unwrap();
+        let second =
+            watch.parts.store.hold(paused("viber", watch.parts.clock.now()), watch.parts.clock.now()).await.unwrap();
         watch.run_once().await.unwrap();
         assert!(watch.parts.holds.on_lane("viber").is_some(), "obeyed while the first is waited for");
         assert!(noted(&watch).await < first);
@@ -287,7 +381,7 @@ mod tests {
     async fn a_provider_that_does_not_answer_holds_up_no_note_for_ever() {
         let (mut watch, lane, clock) = watch().await;
         let _begun = lane.begin();
-        let seq = watch.parts.store.hold(paused("sms", clock.now())).await.unwrap();
+        let seq = watch.parts.store.hold(paused("sms", clock.now()), clock.now()).await.unwrap();
         watch.run_once().await.unwrap();
         assert!(noted(&watch).await < seq);
         clock.advance(BEGUN_WAITS);
@@ -299,7 +393,7 @@ mod tests {
     async fn what_the_provider_holds_counts_at_once_and_is_written_by_the_next_look() {
         let (mut watch, _, clock) = watch().await;
         watch.run_once().await.unwrap();
-        let refused = Hold { by_person: false, ..paused("sms", clock.now()) };
+        let refused = Hold { by: HeldBy::Answer, ..paused("sms", clock.now()) };
         watch.parts.holds.put(refused.clone(), clock.now());
         watch.run_once().await.unwrap();
         assert_eq!(watch.parts.store.holds().await.unwrap(), [refused]);

@@ -1,14 +1,19 @@
 //! Who wants nothing more, from whom and since when.
 //!
-//! In: wishes, from people and from the provider's receipts. Out: whether somebody may be written to.
+//! In: wishes, from people and from the provider's receipts. Out: whether somebody may be written to; and whether what a
+//! person wrote is a wish of that kind.
 //! Promises: whoever opted out is left out when a file is checked, when a campaign is launched, and again when a
 //! message is about to leave.
 //! May not: send, or delete what is known of a person.
+
+mod words;
 
 use std::collections::HashSet;
 
 use crate::domain::Msisdn;
 use crate::store::{Result, Store};
+
+pub use words::Words;
 
 /// Numbers read in one go.
 const PAGE: u32 = 50_000;

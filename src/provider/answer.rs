@@ -34,7 +34,7 @@ pub struct Refusal {
 const DETAIL_MAX: usize = 200;
 
 /// What others say goes into holds, events and logs: without the numbers of people, and no longer than it helps.
-fn heard(text: &str) -> String {
+pub(super) fn heard(text: &str) -> String {
     let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     // Masked first: a number that is cut off could not be told any more.
     without_numbers(&one_line).chars().take(DETAIL_MAX).collect()

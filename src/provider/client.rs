@@ -5,8 +5,9 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY
 use reqwest::{Method, Request, Url};
 
 use super::answer::{Answer, BatchAnswers, batch_answers, single_answer};
+use super::details::{Told, told};
 use crate::config::LaneProvider;
-use crate::domain::{AttemptId, Span};
+use crate::domain::{AttemptId, Span, Umid};
 
 /// What stands before and after the messages of a batch request, which are separated by commas. The answer names each
 /// message, which a batch does only when asked to.
@@ -41,6 +42,9 @@ pub enum Endpoint {
 pub trait Transport: Send + Sync + std::fmt::Debug {
     /// Posts once. Never follows, never repeats.
     async fn post(&self, to: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken>;
+
+    /// Asks once what became of a message.
+    async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken>;
 }
 
 /// Answers are read up to here. A batch of ten thousand is some 3 MB; more is not an answer.
@@ -122,6 +126,21 @@ impl Transport for Http {
         };
         let mut request = Request::new(Method::POST, url.clone());
         *request.body_mut() = Some(body.into());
+        self.execute(request).await
+    }
+
+    async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
+        let mut url = self.messages.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            // Whatever a umid holds, it is one part of the path.
+            path.push(umid.as_str());
+        }
+        self.execute(Request::new(Method::GET, url)).await
+    }
+}
+
+impl Http {
+    async fn execute(&self, request: Request) -> Result<RawAnswer, Broken> {
         let mut response = self.client.execute(request).await.map_err(|error| broken(&error))?;
         let retry_after =
             response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
@@ -172,6 +191,11 @@ impl Client {
     /// Hands one message over.
     pub async fn send(&self, body: Vec<u8>) -> Answer {
         single_answer(&self.0.post(Endpoint::Messages, body).await)
+    }
+
+    /// Asks what became of a message.
+    pub async fn details(&self, umid: &Umid) -> Told {
+        told(self.0.details(umid).await)
     }
 
     /// Hands many over; one answer for each attempt, in their order.

@@ -1,17 +1,21 @@
 //! The applier: takes what has come together, decides, commits, and only then lets the acknowledgements go.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::incoming::{Incoming, Parsed, parse};
+use super::answers::Answer;
+use super::incoming::{Incoming, Ours, Parsed, parse};
 use super::strays::Round;
 use crate::clock::{Chance, Clock};
-use crate::domain::{Causes, Fault, MessageKey, Present, SenderPart, Span, State, Timestamp};
+use crate::domain::{Causes, Fault, MessageKey, Msisdn, Present, SenderPart, Span, State, Timestamp, WishFrom};
 use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
-use crate::store::{Book, Change, Entry, Found, Hold, Key, Loaded, OptOut, Receipt, Store, StrayKind};
+use crate::optout::Words;
+use crate::store::{
+    self, Book, Change, Entry, Found, HeldBy, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind,
+};
 use crate::wire::{Report, codes};
 
 /// Bodies that may wait. A provider that has to wait longer repeats the receipt later.
@@ -37,6 +41,10 @@ pub enum Listening {
     Doubtful { since: Timestamp },
     /// It can be again; nothing could in this time.
     Resumed(Gap),
+    /// A receipt of an attempt of ours was turned away, because its proof is not what was agreed on.
+    TurnedAway,
+    /// A webhook came with its proof.
+    Proven,
 }
 
 /// One webhook that waits for its commit.
@@ -50,15 +58,23 @@ struct Waiting {
 #[derive(Debug, Clone)]
 pub struct Intake {
     queue: mpsc::Sender<Waiting>,
-    ours: Arc<HashSet<String>>,
+    ours: Arc<Ours>,
     clock: Arc<dyn Clock>,
 }
 
 impl Intake {
     /// Keeps and applies a body that has been proven. Returns once it is on disk.
     pub async fn take(&self, body: &[u8]) -> Result<(), Failed> {
-        let since = self.clock.now();
-        let parsed = parse(body, Some(&self.ours), since);
+        let since = self.now();
+        self.keep(parse(body, Some(&self.ours), since), since).await
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Returns once everything in it is on disk, and applied.
+    pub(super) async fn keep(&self, parsed: Parsed, since: Timestamp) -> Result<(), Failed> {
         let (done, answer) = oneshot::channel();
         let closed = |_| Failed { reason: "the server is stopping".to_owned() };
         self.queue.send(Waiting { since, parsed, done }).await.map_err(|_| closed(()))?;
@@ -109,9 +125,10 @@ impl Working {
 struct Outcome {
     receipts: Vec<Receipt>,
     changes: Vec<Change>,
-    holds: Vec<Hold>,
+    /// Each with the time of the hand-over that it is about.
+    holds: Vec<(Hold, Timestamp)>,
     opt_outs: Vec<OptOut>,
-    strays: Vec<crate::store::Stray>,
+    strays: Vec<store::Stray>,
 }
 
 impl Applier {
@@ -119,11 +136,12 @@ impl Applier {
         store: Arc<dyn Store>,
         book: Arc<Book>,
         subaccounts: impl IntoIterator<Item = String>,
+        words: Words,
         clock: Arc<dyn Clock>,
         chance: Arc<Chance>,
     ) -> (Self, Intake) {
         let (sender, queue) = mpsc::channel(WAITING_MAX);
-        let ours = Arc::new(subaccounts.into_iter().collect());
+        let ours = Arc::new(Ours { subaccounts: subaccounts.into_iter().collect(), words });
         let intake = Intake { queue: sender, ours, clock: Arc::clone(&clock) };
         (Self { store, book, clock, chance, queue, failing_since: None, round: Round::default() }, intake)
     }
@@ -161,6 +179,7 @@ impl Applier {
         for Waiting { since: waits_since, parsed, done } in waiting.drain(..) {
             since = since.min(waits_since);
             all.receipts.extend(parsed.receipts);
+            all.answers.extend(parsed.answers);
             all.strays.extend(parsed.strays);
             answers.push(done);
         }
@@ -194,26 +213,33 @@ impl Applier {
         }
     }
 
-    async fn take(&self, mut all: Parsed) -> crate::store::Result<()> {
-        while !all.receipts.is_empty() || !all.strays.is_empty() {
-            let more = all.receipts.split_off(all.receipts.len().min(GROUP_MAX));
-            let piece = std::mem::replace(&mut all.receipts, more);
-            self.apply(piece, std::mem::take(&mut all.strays)).await?;
+    async fn take(&self, mut all: Parsed) -> store::Result<()> {
+        while !all.receipts.is_empty() || !all.answers.is_empty() || !all.strays.is_empty() {
+            let receipts = first_of(&mut all.receipts);
+            let answers = first_of(&mut all.answers);
+            self.apply(Parsed { receipts, answers, strays: std::mem::take(&mut all.strays) }).await?;
         }
         Ok(())
     }
 
     /// Finds, decides, commits. Decisions that came too late are made again.
-    pub(super) async fn apply(
-        &self,
-        receipts: Vec<Incoming>,
-        strays: Vec<crate::store::Stray>,
-    ) -> crate::store::Result<()> {
-        let found = find(self.store.as_ref(), &receipts).await?;
+    pub(super) async fn apply(&self, parsed: Parsed) -> store::Result<()> {
+        let Parsed { mut receipts, mut answers, strays } = parsed;
+        let answered: Vec<(usize, Incoming)> =
+            answers.iter().enumerate().filter_map(|(place, answer)| Some((place, answer.as_receipt()?))).collect();
+        let first_answer = receipts.len();
+        let (places, of_answers): (Vec<usize>, Vec<Incoming>) = answered.into_iter().unzip();
+        receipts.extend(of_answers);
+        let mut found = find(self.store.as_ref(), &receipts).await?;
+        for (place, (incoming, found)) in places.into_iter().zip(receipts.iter().zip(&mut found).skip(first_answer)) {
+            match found {
+                Some(attempt) if self.is_answered_by(incoming, attempt).await? => answers[place].is_on(attempt),
+                _ => *found = None,
+            }
+        }
         let mut outcome = self.decide(&receipts, &found).await?;
         outcome.strays.extend(strays);
-        self.keep_consequences(outcome.holds, outcome.opt_outs).await?;
-        let mut stale = self.store.take_receipts(outcome.receipts, outcome.strays, outcome.changes).await?;
+        let mut stale = self.keep(outcome, answers).await?;
         while !stale.is_empty() {
             let current: HashMap<MessageKey, Loaded> =
                 self.store.load(stale).await?.into_iter().map(|message| (message.key, message)).collect();
@@ -224,28 +250,59 @@ impl Applier {
             });
             let (late, refreshed): (Vec<_>, Vec<_>) = late.unzip();
             let mut again = self.decide(&late, &refreshed).await?;
-            self.keep_consequences(again.holds, again.opt_outs).await?;
             // The others are kept already.
+            again.receipts.clear();
             again.strays.retain(|stray| stray.kind == StrayKind::NoAttempt);
-            stale = self.store.take_receipts(Vec::new(), again.strays, again.changes).await?;
+            stale = self.keep(again, Vec::new()).await?;
         }
         Ok(())
     }
 
-    /// What receipts mean beyond their messages: who is held, and who wants no more.
-    async fn keep_consequences(&self, holds: Vec<Hold>, opt_outs: Vec<OptOut>) -> crate::store::Result<()> {
-        for hold in holds {
-            self.store.hold(hold).await?;
+    /// Writes a group down: one commit, unless the writer is given something else in between. Each part may stand alone:
+    /// should one fail, all of it comes again. Returns the changes that came too late.
+    async fn keep(&self, outcome: Outcome, answers: Vec<Answer>) -> store::Result<Vec<MessageKey>> {
+        for (hold, handed_over) in latest_of_each(outcome.holds) {
+            self.store.hold(hold, handed_over).await?;
         }
-        if opt_outs.is_empty() { Ok(()) } else { self.store.opt_out(opt_outs).await }
+        for _ in answers.iter().filter(|answer| answer.is_stop() && answer.inbound.msisdn.is_none()) {
+            // Nothing can be done about it here, so somebody has to know.
+            let text = "somebody who is known by no number, and answers no message of ours, asked to be left alone";
+            tracing::warn!("{text}; see `volley reply list`");
+            let event = store::Event { at: self.clock.now(), subject: "opt-out".to_owned(), text: text.to_owned() };
+            self.store.note(event).await?;
+        }
+        let stops = answers.iter().filter(|answer| answer.is_stop()).filter_map(|answer| answer.inbound.msisdn);
+        let unwilling: Vec<Msisdn> = stops.chain(outcome.opt_outs.iter().map(|wish| wish.msisdn)).collect();
+        let (store, opt_outs) = (&self.store, outcome.opt_outs);
+        let answers: Vec<Inbound> = answers.into_iter().map(Answer::into_kept).collect();
+        let wishes = async { if opt_outs.is_empty() { Ok(0) } else { store.opt_out(opt_outs).await } };
+        let written = async { if answers.is_empty() { Ok(0) } else { store.take_inbound(answers).await } };
+        let told = store.take_receipts(outcome.receipts, outcome.strays, outcome.changes);
+        let (_, _, stale) = tokio::try_join!(wishes, written, told)?;
+        // Before it is acknowledged: what was claimed for them until now, on whatever lane, does not leave any more.
+        if !unwilling.is_empty() {
+            self.book.hush(unwilling);
+        }
+        Ok(stale)
     }
 
-    async fn decide(&self, receipts: &[Incoming], found: &[Option<Found>]) -> crate::store::Result<Outcome> {
+    /// Whether what looks like the attempt that somebody answered can be: it went to them, on the channel that they use.
+    async fn is_answered_by(&self, incoming: &Incoming, found: &Found) -> store::Result<bool> {
+        let Some(entry) = self.book.get(found.message.key.batch).await? else { return Ok(false) };
+        let on = entry.plan.step(found.step).map(|step| step.channel);
+        let of_channel = incoming.channel.is_none() || incoming.channel == on;
+        Ok(of_channel && incoming.msisdn.is_none_or(|person| person == found.message.msisdn))
+    }
+
+    async fn decide(&self, receipts: &[Incoming], found: &[Option<Found>]) -> store::Result<Outcome> {
         let now = self.clock.now();
         let mut outcome = Outcome::default();
         let mut working: HashMap<MessageKey, Working> = HashMap::new();
         for (incoming, found) in receipts.iter().zip(found) {
             let Some(found) = found else {
+                if incoming.is_answer() {
+                    continue;
+                }
                 outcome.strays.push(incoming.clone().into_stray(StrayKind::NoAttempt));
                 continue;
             };
@@ -288,7 +345,7 @@ impl Applier {
 
     /// Which try of its step a receipt is about. That matters for bad news alone, and only where the step was tried
     /// again, so hardly any has to be asked about: our id is the same for every try, the umid is not.
-    pub(super) async fn try_of(&self, incoming: &Incoming, found: &Found, now: &Present) -> crate::store::Result<Try> {
+    pub(super) async fn try_of(&self, incoming: &Incoming, found: &Found, now: &Present) -> store::Result<Try> {
         let Some(umid) = incoming.umid.as_ref().filter(|_| now.tries > 0) else { return Ok(Try::Present) };
         if !matches!(incoming.report, Report::Negative { .. }) {
             return Ok(Try::Present);
@@ -338,22 +395,50 @@ impl Applier {
         if let engine::Report::Failed { fault: Fault::Person, .. } = report {
             // Whatever it means for this message, the person has said it.
             let source = format!("receipt with code {}", incoming.code);
-            outcome.opt_outs.push(OptOut { msisdn: message.loaded.msisdn, since: now, source });
+            let (msisdn, from) = (message.loaded.msisdn, WishFrom::Provider);
+            outcome.opt_outs.push(OptOut { msisdn, since: now, from, source });
         }
         let standing = Standing::of(message.entry.state());
         let event = Event::Receipt { step: found.step, report };
         let Decision::Moved { next, rule } = advance(&message.entry.plan, standing, &message.now, event, now) else {
             return;
         };
-        message.now = next;
+        let before = std::mem::replace(&mut message.now, next);
         if let Rule::KeptForSender(part) = rule {
-            outcome.holds.extend(hold(&message.entry, found, part, incoming, now));
+            let handed_over = match before.state {
+                State::Sending { intent, .. } => intent,
+                _ => before.accepted.unwrap_or(now),
+            };
+            outcome.holds.extend(hold(&message.entry, found, part, incoming, now).map(|hold| (hold, handed_over)));
         }
     }
 }
 
+/// Of holds on the same the one that is about the latest hand-over: of a refused template many receipts come together.
+fn latest_of_each(holds: Vec<(Hold, Timestamp)>) -> impl Iterator<Item = (Hold, Timestamp)> {
+    let mut latest: HashMap<(String, String), (Hold, Timestamp)> = HashMap::new();
+    for (hold, at) in holds {
+        match latest.entry((hold.lane.clone(), hold.template.clone())) {
+            Slot::Vacant(slot) => {
+                slot.insert((hold, at));
+            }
+            Slot::Occupied(mut slot) if slot.get().1 < at => {
+                slot.insert((hold, at));
+            }
+            Slot::Occupied(_) => {}
+        }
+    }
+    latest.into_values()
+}
+
+/// As many as fit one transaction.
+fn first_of<T>(all: &mut Vec<T>) -> Vec<T> {
+    let more = all.split_off(all.len().min(GROUP_MAX));
+    std::mem::replace(all, more)
+}
+
 /// The attempts that receipts belong to, asked for by the surest key first and by the next where that led nowhere.
-pub(super) async fn find(store: &dyn Store, receipts: &[Incoming]) -> crate::store::Result<Vec<Option<Found>>> {
+pub(super) async fn find(store: &dyn Store, receipts: &[Incoming]) -> store::Result<Vec<Option<Found>>> {
     let mut found: Vec<Option<Found>> = vec![None; receipts.len()];
     for sureness in 0..3 {
         let mut places = Vec::new();
@@ -391,5 +476,5 @@ fn receipt(incoming: &Incoming, found: &Found, now: &Present) -> Receipt {
 
 fn hold(entry: &Entry, found: &Found, part: SenderPart, incoming: &Incoming, now: Timestamp) -> Option<Hold> {
     let reason = codes::of_receipt(Some(i64::from(incoming.code))).meaning.to_owned();
-    Some(Hold::for_fault(entry.plan.step(found.step)?, part, Some(incoming.code), reason, now))
+    Some(Hold::for_fault(entry.plan.step(found.step)?, part, HeldBy::Receipt, Some(incoming.code), reason, now))
 }

@@ -2,9 +2,18 @@
 
 use std::collections::HashSet;
 
+use super::answers::{Answer, ways};
 use crate::domain::{AttemptId, Channel, Msisdn, Timestamp, Umid, without_numbers};
-use crate::store::{Key, Stray, StrayKind};
+use crate::optout::Words;
+use crate::store::{Inbound, Key, Receipt, Stray, StrayKind};
 use crate::wire::{self, Event, Report};
+
+/// What is known before anything comes: which subaccounts are ours, and which words mean a wish.
+#[derive(Debug, Default)]
+pub(super) struct Ours {
+    pub(super) subaccounts: HashSet<String>,
+    pub(super) words: Words,
+}
 
 /// A receipt, with everything that may lead to its attempt.
 #[derive(Debug, Clone)]
@@ -23,34 +32,44 @@ pub(super) struct Incoming {
     pub(super) received: Timestamp,
     /// The event as it goes among the strays, should it lead nowhere.
     raw: Box<str>,
+    /// Where this is no receipt but a person's answer: the message that is answered, by the provider's id.
+    reply_to: Option<String>,
 }
 
-/// What a body holds: receipts of ours, and what is only kept.
+/// What a body holds: receipts of ours, what people wrote to us, and what is only kept.
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
     pub(super) receipts: Vec<Incoming>,
+    pub(super) answers: Vec<Answer>,
     pub(super) strays: Vec<Stray>,
 }
 
-/// Reads a body. Nothing in it is lost: what is no receipt of ours becomes a stray with its reason. Without a list of
-/// our subaccounts every receipt is taken for ours.
-pub(super) fn parse(body: &[u8], ours: Option<&HashSet<String>>, now: Timestamp) -> Parsed {
+/// Reads a body. Nothing in it is lost: what is not for us becomes a stray with its reason. Where nobody says what is
+/// ours, every receipt is.
+pub(super) fn parse(body: &[u8], ours: Option<&Ours>, now: Timestamp) -> Parsed {
     let mut parsed = Parsed::default();
     let stray =
         |kind, umid: Option<&str>, raw: String| Stray { kind, received: now, umid: umid.map(str::to_owned), raw };
+    let foreign = |subaccount: Option<&str>| {
+        subaccount.is_some_and(|subaccount| ours.is_some_and(|ours| !ours.subaccounts.contains(subaccount)))
+    };
     for event in wire::parse_events(body) {
         match event {
             Event::Receipt(receipt) => {
                 let umid = receipt.umid.as_deref();
-                let foreign =
-                    receipt.sub_account_id.as_deref().is_some_and(|sub| ours.is_some_and(|ours| !ours.contains(sub)));
-                if foreign {
+                if foreign(receipt.sub_account_id.as_deref()) {
                     parsed.strays.push(stray(StrayKind::OtherSubaccount, umid, raw_text(&receipt)));
                 } else {
                     parsed.receipts.push(Incoming::new(&receipt, now));
                 }
             }
-            Event::Inbound(_) | Event::Business(_) => {
+            Event::Inbound { inbound, raw } => match ours {
+                Some(ours) if !foreign(inbound.sub_account_id.as_deref()) => {
+                    parsed.answers.push(Answer::new(&inbound, raw, &ours.words, now));
+                }
+                _ => parsed.strays.push(stray(StrayKind::OtherSubaccount, inbound.umid.as_deref(), raw.to_owned())),
+            },
+            Event::Business(_) => {
                 parsed.strays.push(stray(StrayKind::OtherType, None, String::from_utf8_lossy(body).into_owned()));
             }
             Event::Other { raw, .. } => parsed.strays.push(stray(StrayKind::OtherType, None, raw.to_owned())),
@@ -67,7 +86,7 @@ fn raw_text(receipt: &wire::Receipt<'_>) -> String {
 }
 
 impl Incoming {
-    fn new(receipt: &wire::Receipt<'_>, now: Timestamp) -> Self {
+    pub(super) fn new(receipt: &wire::Receipt<'_>, now: Timestamp) -> Self {
         let attempt = receipt.client_message_id.as_deref().and_then(|id| id.parse().ok());
         Self {
             attempt,
@@ -80,15 +99,49 @@ impl Incoming {
             // Both are kept and shown, and nothing keeps a provider from naming somebody in them.
             state: without_numbers(&receipt.status.state.to_ascii_lowercase()),
             detail: without_numbers(&receipt.status.detail.as_deref().unwrap_or_default().to_ascii_lowercase()),
-            code: receipt.status.error_code.and_then(|code| u32::try_from(code).ok()).unwrap_or(0),
+            code: match receipt.report() {
+                // The one that decides, and so the one that is kept.
+                Report::Negative { code } => code,
+                _ => receipt.status.error_code,
+            }
+            .and_then(|code| u32::try_from(code).ok())
+            .unwrap_or(0),
             received: now,
             // What carries our own id hardly ever leads nowhere, and can be told again from its parts.
             raw: if attempt.is_none() { raw_text(receipt).into() } else { String::new().into() },
+            reply_to: None,
         }
+    }
+
+    /// Whoever answers a message has read it.
+    pub(super) fn answer(reply_to: String, inbound: &Inbound) -> Self {
+        Self {
+            attempt: None,
+            named: false,
+            umid: None,
+            msisdn: inbound.msisdn,
+            channel: inbound.channel,
+            report: Report::Read,
+            stamp: inbound.said,
+            state: "read".to_owned(),
+            detail: Receipt::ANSWERED.to_owned(),
+            code: 0,
+            received: inbound.received,
+            raw: String::new().into(),
+            reply_to: Some(reply_to),
+        }
+    }
+
+    pub(super) const fn is_answer(&self) -> bool {
+        self.reply_to.is_some()
     }
 
     /// The keys to look for it with, surest first.
     pub(super) fn keys(&self) -> [Option<Key>; 3] {
+        if let Some(reply_to) = &self.reply_to {
+            let [ours, theirs] = ways(reply_to);
+            return [None, Some(ours), Some(theirs)];
+        }
         [
             self.attempt.map(Key::Attempt),
             self.umid.clone().map(Key::Umid),

@@ -1,7 +1,7 @@
 //! Strays tried again: a receipt may come before its attempt's answer is on disk.
 
 use super::applier::{Applier, Try, find};
-use super::incoming::parse;
+use super::incoming::{Parsed, parse};
 use crate::domain::{Span, Timestamp};
 use crate::store::StrayKind;
 
@@ -56,7 +56,7 @@ impl Applier {
             }
         }
         if !ours.is_empty() {
-            self.apply(ours, Vec::new()).await?;
+            self.apply(Parsed { receipts: ours, ..Parsed::default() }).await?;
             self.store.forget_strays(forgotten).await?;
         }
         // Only now: what an error has kept from being tried is tried by the next round.

@@ -1,17 +1,21 @@
 //! Receipts that come before what they belong to, on a database in memory and a clock that is moved by hand.
 
+mod samples;
+
 use std::sync::Arc;
 
 use super::applier::{Applier, Intake, Listening};
-use super::incoming::parse;
+use super::incoming::{Ours, parse};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::domain::{
     AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Fields, LaneId, MessageKey, Msisdn, OnUnknown, Plan,
     Present, Recipient, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
 };
 use crate::engine::{Answer, Event, Standing, advance};
+use crate::optout::Words;
 use crate::store::{
-    self, Attempt, Book, Claim, Loaded, NewAudience, NewBatch, Spread, Start, Store, Stray, StrayKind, Verdict,
+    self, Attempt, Book, Claim, HeldBy, Hold, Loaded, NewAudience, NewBatch, Spread, Start, Store, Stray, StrayKind,
+    Verdict,
 };
 use crate::wire;
 
@@ -94,6 +98,7 @@ impl Desk {
             Arc::clone(&store),
             Arc::clone(&book),
             ["acme".to_owned()],
+            Words::default(),
             Arc::clone(&clock) as Arc<dyn Clock>,
             Arc::new(Chance::seeded(1)),
         );
@@ -155,7 +160,7 @@ impl Desk {
         let mut body = Vec::new();
         receipt.append_event(&mut body);
         let parsed = parse(&body, None, self.clock.now());
-        self.applier.apply(parsed.receipts, parsed.strays).await.unwrap();
+        self.applier.apply(parsed).await.unwrap();
     }
 
     async fn strays(&self) -> usize {
@@ -238,7 +243,7 @@ async fn however_many_strays_there_are_each_is_tried_again() {
     let umid = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"first","channel":"viber",
         "status":{"state":"undelivered","errorCode":2008}}}"#;
     let parsed = parse(umid.as_bytes(), None, now);
-    desk.applier.apply(parsed.receipts, parsed.strays).await.unwrap();
+    desk.applier.apply(parsed).await.unwrap();
     let claimed = desk.claim().await;
     desk.answer(&claimed, "first").await;
 
@@ -276,4 +281,99 @@ async fn a_gap_begins_with_what_was_waiting_and_is_doubtful_from_the_first_failu
     tokio::spawn(applier.run(move |listening| tell.try_send(listening).unwrap()));
     assert!(taking.await.is_err());
     assert_eq!(told.recv().await, Some(Listening::Doubtful { since: came }));
+}
+
+#[tokio::test]
+async fn a_late_receipt_of_a_hand_over_from_before_does_not_undo_a_resume() {
+    const MAY_NOT_SEND: Option<i64> = Some(2_010);
+    let desk = Desk::new().await;
+    desk.answer(&desk.claim().await, "first").await;
+    desk.wait(60);
+    let refused = Hold {
+        lane: "vb".to_owned(),
+        template: String::new(),
+        by: HeldBy::Receipt,
+        code: Some(2_010),
+        reason: "the sender may not send from here".to_owned(),
+        since: desk.clock.now(),
+    };
+    // Another message's receipt has held the lane, and a person has lifted that.
+    desk.store.hold(refused, desk.clock.now()).await.unwrap();
+    desk.wait(60);
+    let lifted = desk.store.release("vb".to_owned(), String::new(), desk.clock.now(), "Ann".to_owned()).await.unwrap();
+    assert_eq!(lifted, 1);
+    desk.wait(60);
+    desk.hear("first", "undelivered", MAY_NOT_SEND).await;
+    assert!(matches!(desk.message().await.present.state, State::Queued { .. }), "the message goes again all the same");
+    assert_eq!(desk.store.holds().await.unwrap(), []);
+    desk.answer(&desk.claim().await, "second").await;
+    desk.hear("second", "undelivered", MAY_NOT_SEND).await;
+    let [hold] = &desk.store.holds().await.unwrap()[..] else { panic!("it was refused anew") };
+    assert_eq!((hold.by, hold.code), (HeldBy::Receipt, Some(2_010)));
+}
+
+/// What the provider posts when the person of the desk writes.
+fn written(umid: &str, text: &str) -> String {
+    format!(
+        r#"{{"namespace":"ChatApps","eventType":"inbound_message_received","payload":{{"umid":"{umid}","subAccountId":"acme",
+        "timestamp":"2027-01-15T08:00:00.000Z","user":{{"msisdn":"+6591000001"}},"recipient":{{"channel":"viber"}},
+        "type":"Text","content":{{"text":"{text}"}},"replyToUmid":"first"}}}}"#
+    )
+}
+
+#[tokio::test]
+async fn a_stop_is_on_disk_and_reaches_what_is_claimed_by_the_time_it_is_acknowledged() {
+    let Desk { store, book, applier, intake, key, lane, clock, .. } = Desk::new().await;
+    let claim = Claim { lane, queues: vec![(key.batch, StepIndex::FIRST)], limit: 1, now: clock.now(), tier: None };
+    assert!(!store.claim(claim).await.unwrap().messages[0].opted_out, "at that time nobody had said anything");
+    tokio::spawn(applier.run(|_| {}));
+    let stray = r#"{"eventType":"something_new"}"#;
+    intake
+        .take(format!("[{},{stray},{}]", written("in-1", "Stop!"), written("in-2", "why?")).as_bytes())
+        .await
+        .unwrap();
+    let person = person().msisdn;
+    assert_eq!(store.opted_out(vec![person]).await.unwrap(), [person]);
+    assert!(book.get(key.batch).await.unwrap().unwrap().is_hushed(person));
+    assert_eq!(store.inbound(store::InboundOf::Everybody, 0, 10).await.unwrap().len(), 2);
+    assert_eq!(store.strays(StrayKind::OtherType, 0, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_and_bad_news_of_one_webhook_are_decided_together() {
+    let desk = Desk::new().await;
+    let claimed = desk.claim().await;
+    desk.answer(&claimed, "first").await;
+    let failed = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"first","channel":"viber",
+        "status":{"state":"undelivered","errorCode":2008}}}"#;
+    let body = format!("[{failed},{}]", written("in-1", "got it"));
+    let ours = Ours { subaccounts: ["acme".to_owned()].into(), words: Words::default() };
+    let parsed = parse(body.as_bytes(), Some(&ours), desk.clock.now());
+    desk.applier.apply(parsed).await.unwrap();
+    // Bad news, and then the proof that it was wrong: nobody falls back.
+    let message = desk.message().await;
+    assert_eq!(message.present.outcome(), Some(crate::domain::Outcome::Reached), "{message:?}");
+    assert_eq!(desk.store.receipts(desk.key).await.unwrap().len(), 2);
+    assert_eq!(desk.store.replied(desk.key.batch).await.unwrap(), [(StepIndex::FIRST, 1)]);
+}
+
+#[tokio::test]
+async fn whoever_opts_out_by_a_command_is_hushed_by_the_next_look_at_the_book() {
+    let desk = Desk::new().await;
+    let person = person().msisdn;
+    let wish = |source: &str| store::OptOut {
+        msisdn: person,
+        since: desk.clock.now(),
+        from: crate::domain::WishFrom::Operator,
+        source: source.to_owned(),
+    };
+    desk.book.refresh().await.unwrap();
+    let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
+    desk.store.opt_out(vec![wish("a list")]).await.unwrap();
+    assert!(!entry.is_hushed(person));
+    desk.book.refresh().await.unwrap();
+    assert!(entry.is_hushed(person) && desk.book.is_hushing());
+    desk.book.unhush(&[person]);
+    desk.book.refresh().await.unwrap();
+    assert!(!desk.book.is_hushing(), "once is enough");
 }

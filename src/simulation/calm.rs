@@ -38,6 +38,7 @@ impl World {
         if look {
             self.release().await;
             self.go(Act::Watch, None).await;
+            self.go(Act::Ask, None).await;
             self.go(Act::Strays, None).await;
             self.go(Act::KeepHouse, None).await;
         }

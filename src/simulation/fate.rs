@@ -9,8 +9,9 @@ use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
 use crate::store::{
-    Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Hold, Key, Lane, Loaded,
-    NewAudience, NewBatch, Node, OptOut, Receipt, Result, Signals, Spread, Store, Stray, StrayKind,
+    Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Hold, Inbound,
+    InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Question, Receipt, Result,
+    Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -198,29 +199,54 @@ through! {
     changes take_receipts(receipts: Vec<Receipt>, strays: Vec<Stray>, changes: Vec<Change>) -> Vec<MessageKey>;
     reads strays(kind: StrayKind, after: i64, limit: u32) -> Vec<(i64, Stray)>;
     writes forget_strays(ids: Vec<i64>) -> ();
+    writes forget_old_strays(before: Timestamp) -> ();
+    reads stray_counts() -> Vec<StrayCount>;
     reads due(batch: BatchId, now: Timestamp, limit: u32) -> Vec<Loaded>;
     reads next_due(batch: BatchId) -> Option<Timestamp>;
+    reads due_behind(
+        batch: BatchId,
+        after: Option<(Timestamp, u32)>,
+        until: Timestamp,
+        limit: u32
+    ) -> Vec<Loaded>;
+    reads silent(batch: BatchId, from: Timestamp, until: Timestamp, limit: u32) -> Vec<Loaded>;
+    reads questions(about: Vec<(MessageKey, StepIndex)>) -> Vec<Question>;
+    writes note_asked(asked: Vec<Asked>, asking: Asking) -> ();
+    reads asking() -> Vec<Asking>;
     reads attempts(message: MessageKey) -> Vec<Attempt>;
     reads receipts(message: MessageKey) -> Vec<Receipt>;
     reads recipient(message: MessageKey) -> Option<Recipient>;
     reads unknown(batch: BatchId, limit: u32) -> Vec<(MessageKey, Msisdn, StepIndex)>;
     reads lanes(lanes: Vec<(String, Channel)>) -> Vec<Lane>;
     reads holds() -> Vec<Hold>;
-    writes hold(hold: Hold) -> u64;
+    writes hold(hold: Hold, begun: Timestamp) -> u64;
     writes release(lane: String, template: String, now: Timestamp, by: String) -> u32;
     reads tier_places(portfolio: &str, since: Timestamp) -> Vec<(Msisdn, Timestamp)>;
     writes give_back_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
     writes forget_places(before: Timestamp) -> ();
-    opts opt_out(people: Vec<OptOut>) -> ();
+    opts opt_out(people: Vec<OptOut>) -> u32;
+    writes opt_in(people: Vec<OptIn>) -> u32;
     reads opted_out(people: Vec<Msisdn>) -> Vec<Msisdn>;
     reads opt_outs(after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
+    reads opt_out_list(after: Option<Msisdn>, limit: u32) -> Vec<OptOut>;
+    reads wishes(person: Msisdn) -> Vec<Wish>;
+    reads last_stop() -> i64;
+    reads stops(after: i64, limit: u32) -> Vec<(i64, Msisdn)>;
+    reads unwilling(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);
+    writes take_inbound(inbound: Vec<Inbound>) -> u32;
+    reads inbound(of: InboundOf, after: i64, limit: u32) -> Vec<(i64, Inbound)>;
+    reads replied(batch: BatchId) -> Vec<(StepIndex, u32)>;
+    reads window_holders(sender: Sender, now: Timestamp, after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
+    reads open_windows(people: Vec<Msisdn>, sender: Sender, now: Timestamp) -> Vec<(Msisdn, Timestamp)>;
     writes start_node(now: Timestamp) -> (i64, Option<Timestamp>);
     writes beat(beat: Beat) -> ();
-    writes stop_node(node: i64, now: Timestamp) -> ();
+    writes stop_node(node: i64, listening_until: Timestamp) -> ();
+    reads turned_away() -> Vec<Turned>;
     writes keep_gap(from: Timestamp, until: Timestamp, forget: Timestamp) -> ();
     reads gaps() -> Vec<(Timestamp, Timestamp)>;
     reads nodes(since: Timestamp) -> Vec<Node>;
+    reads lane_states(since: Timestamp) -> Vec<LaneState>;
     reads seq() -> u64;
     writes note(event: Event) -> ();
-    reads events(limit: u32) -> Vec<Event>;
+    reads events(after: i64, limit: u32) -> Vec<(i64, Event)>;
 }

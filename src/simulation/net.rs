@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::{act, scene};
 use crate::clock::{Clock, ManualClock};
-use crate::domain::{AttemptId, Channel, Fault, Span, Status, Timestamp};
+use crate::domain::{AttemptId, Channel, Fault, Span, Status, Timestamp, Umid};
 use crate::provider::{Broken, Endpoint, RawAnswer, Transport};
 use crate::simulator::{Call, Method, Model, REPEATS, Reply};
 use crate::wire::{self, Report, codes};
@@ -110,6 +110,8 @@ struct Inner {
     accepted: Vec<Posted>,
     truths: HashMap<AttemptId, Truth>,
     of_umid: HashMap<String, AttemptId>,
+    /// Told of each request that reaches the line.
+    arrived: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -132,6 +134,10 @@ impl Transport for Line {
         // Whoever goes on after the line is gone has died.
         answered.await.unwrap_or_else(|_| panic!("a request went on in a process that has died"))
     }
+
+    async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
+        self.0.lock().details(umid)
+    }
 }
 
 impl Net {
@@ -150,6 +156,7 @@ impl Net {
             accepted: Vec::new(),
             truths: HashMap::new(),
             of_umid: HashMap::new(),
+            arrived: Arc::default(),
         }))
     }
 
@@ -168,6 +175,11 @@ impl Net {
     /// Requests that wait for their answer.
     pub(super) fn held(&self) -> usize {
         self.lock().held.len()
+    }
+
+    /// Told of each request that reaches the line.
+    pub(super) fn arrived(&self) -> Arc<Notify> {
+        Arc::clone(&self.lock().arrived)
     }
 
     /// Lets one of the answers through.
@@ -302,6 +314,7 @@ impl Inner {
         let with = self.carry(to, body);
         let (answer, answered) = oneshot::channel();
         self.held.push(Held { answer, with });
+        self.arrived.notify_one();
         answered
     }
 
@@ -343,6 +356,21 @@ impl Inner {
         }
         let retry_after = retry_after.map(|seconds| Span::from_secs(i64::from(seconds)));
         Ok(RawAnswer { status, retry_after, body: answer.into() })
+    }
+
+    /// What the provider knows of a message, unless the line fails.
+    fn details(&mut self, umid: &Umid) -> Result<RawAnswer, Broken> {
+        if self.hits(self.trouble.refused) {
+            return Err(Broken { may_have_left: false, why: "connection refused".to_owned() });
+        }
+        let (now, path) = (self.clock.now(), format!("/api/v1/subaccounts/acme/messages/{}", umid.as_str()));
+        let call = Call { method: Method::Get, path: &path, authorization: Some("Bearer test"), body: b"" };
+        match self.model.call(&call, now).reply {
+            Reply::Response { status, body, .. } => Ok(RawAnswer { status, retry_after: None, body: body.into() }),
+            Reply::CutBeforeReading | Reply::CutAfterReading => {
+                Err(Broken { may_have_left: true, why: "connection reset".to_owned() })
+            }
+        }
     }
 
     /// Keeps account of what the provider did with a request.

@@ -13,12 +13,9 @@ fn impossible(pair: &Pair) -> Option<&'static str> {
         (_, "answered", "could not leave", _) => Some("what could not leave in time goes back, and its timer ends it"),
         (_, "answered", "by the person", _) => Some("no code of an answer says so"),
         (SENDING | AWAITING | DONE, "claimed", ..) => Some("a claim takes what is queued"),
-        (_, "due", "filled", _) => Some("asking the provider after a gap is not built"),
-        (QUEUED, "due", "held" | "lost", _) => Some("silence says nothing of what waits to leave"),
         (SENDING | DONE, "due", ..) => Some("what is being sent, or has ended, is not due"),
-        (SENDING, "called off", ..) => Some("a sweep leaves alone what is being sent"),
+        (SENDING, "called off", "cancel", _) => Some("a sweep leaves alone what is being sent"),
         (DONE, "called off", ..) => Some("what has ended is called off no more"),
-        (AWAITING, "called off", "opt-out", _) => Some("an opt-out calls off what a claim gives back"),
         (SENDING | AWAITING | DONE, "tier spent", ..) | (_, "tier spent", _, "earlier" | "later") => {
             Some("a claim says so of what it has just found in its queue")
         }
@@ -31,7 +28,9 @@ fn impossible(pair: &Pair) -> Option<&'static str> {
 fn seldom(pair: &Pair) -> bool {
     matches!(
         (pair.state, pair.event, pair.what, pair.step),
-        (SENDING, "answered", "too late", _)
+        (QUEUED, "due", "held" | "lost" | "filled", _)
+            | (SENDING, "answered", "too late", _)
+            | (SENDING, "called off", "opt-out", _)
             | (SENDING, "failed", _, "earlier")
             | (SENDING, "failed", "by the template", _)
     )

@@ -158,7 +158,7 @@ fn head(dice: &mut fastrand::Rng, name: &str, ttl: Option<i64>) -> String {
     }
     text += one_of(dice, &["", "", "", "", "end = \"2027-01-15T08:08Z\"\n"]);
     text += one_of(dice, &["", "on_unknown = \"resend\"\n"]);
-    text + one_of(dice, &["after_gap = \"wait\"\n", "after_gap = \"wait\"\n", "after_gap = \"fall_back\"\n"])
+    text + one_of(dice, &["", "", "after_gap = \"wait\"\n", "after_gap = \"fall_back\"\n"])
 }
 
 fn steps(

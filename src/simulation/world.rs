@@ -14,11 +14,11 @@ use super::scene::{COLUMNS, Campaign, Scene, has_name, person};
 use crate::campaign::{Draft, Launcher};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
-use crate::domain::{BatchId, BatchState, Present, Span, Timestamp};
+use crate::domain::{BatchId, BatchState, Present, Span, Timestamp, WishFrom};
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::Transport;
 use crate::simulator::{Faults, Model};
-use crate::store::{self, Hold, NewAudience, NewBatch, OptOut, Spread, Start, Store};
+use crate::store::{self, HeldBy, Hold, NewAudience, NewBatch, OptOut, Spread, Start, Store};
 
 /// When every world begins.
 pub(super) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -136,19 +136,24 @@ impl World {
                 fate.outlive(node.claim(lane, anyway)).await.map(|claimed| claimed.is_ok())
             }
             (Act::HandOver { lane, requests }, Some(node)) => {
-                let mut lived = Some(true);
-                for _ in 0..requests {
-                    match fate.outlive(node.next(lane)).await {
-                        Some(Some(hand)) => {
-                            self.hands.push(hand);
-                            // As far as the line, where it waits for its answer.
-                            let _ = futures_util::poll!(self.hands.next());
+                let (hands, net) = (&mut self.hands, &self.net);
+                let arrived = net.arrived();
+                let handing_over = async {
+                    for _ in 0..requests {
+                        let Some(hand) = node.next(lane).await else { break };
+                        hands.push(hand);
+                        // As far as the line, where it waits for its answer.
+                        while hands.len() > net.held() {
+                            tokio::select! {
+                                biased;
+                                _ = hands.next() => {}
+                                () = arrived.notified() => {}
+                            }
                         }
-                        Some(None) => break,
-                        None => lived = None,
                     }
-                }
-                lived
+                    true
+                };
+                fate.outlive(handing_over).await
             }
             (Act::Answer(which), Some(_)) => match self.net.held() {
                 0 => Some(true),
@@ -160,6 +165,7 @@ impl World {
             (Act::Record, Some(node)) => fate.outlive(node.record()).await.map(|done| done.is_ok()),
             (Act::Fire, Some(node)) => fate.outlive(node.fire()).await.map(|done| done.is_ok()),
             (Act::KeepHouse, Some(node)) => fate.outlive(node.keep_house()).await.map(|done| done.is_ok()),
+            (Act::Ask, Some(node)) => fate.outlive(node.ask()).await.map(|done| done.is_ok()),
             (Act::Strays, Some(node)) => fate.outlive(node.retry_strays()).await.map(|done| done.is_ok()),
             (Act::Watch, Some(node)) => {
                 let watched = fate.outlive(node.watch()).await.map(|()| true);
@@ -215,7 +221,7 @@ impl World {
             }
             Act::OptOut(who) => {
                 let msisdn = person(who).msisdn;
-                let person = OptOut { msisdn, since: now, source: PERSON.to_owned() };
+                let person = OptOut { msisdn, since: now, from: WishFrom::Operator, source: PERSON.to_owned() };
                 self.store.opt_out(vec![person]).await.unwrap();
                 self.holds.opted_out.entry(msisdn).or_insert(now);
             }
@@ -223,8 +229,8 @@ impl World {
                 let template = if template { "promo".to_owned() } else { String::new() };
                 let lane = self.config.lanes[lane].name.clone();
                 let reason = PERSON.to_owned();
-                let hold = Hold { lane, template, by_person: true, code: None, reason, since: now };
-                self.store.hold(hold).await.unwrap();
+                let hold = Hold { lane, template, by: HeldBy::Person, code: None, reason, since: now };
+                self.store.hold(hold, now).await.unwrap();
             }
             Act::Release => self.release().await,
             _ => {}

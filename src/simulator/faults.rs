@@ -39,10 +39,16 @@ pub struct Faults {
     pub no_credit: bool,
     /// Receipts that fall due are lost.
     pub silent_receipts: bool,
+    /// Of questions about a message: answered 500.
+    pub details_500: f64,
+    /// Of questions about a message: the connection dies instead of an answer.
+    pub details_cut: f64,
+    /// Messages are not found when somebody asks.
+    pub details_unknown: bool,
 }
 
 /// Each fault in a line, for people.
-const EXPLAINED: [(&str, &str); 15] = [
+const EXPLAINED: [(&str, &str); 18] = [
     ("throttle", "share of requests that are answered 429"),
     ("retry_after", "seconds in the 429's Retry-After; 0 leaves the header away"),
     ("error_500", "share that is answered 500 and not carried out"),
@@ -58,6 +64,9 @@ const EXPLAINED: [(&str, &str); 15] = [
     ("template_missing", "name of a template whose messages are refused at once: it does not exist"),
     ("no_credit", "true: everything is taken and comes back undelivered: no credit"),
     ("silent_receipts", "true: receipts that fall due are lost"),
+    ("details_500", "share of questions about a message that are answered 500"),
+    ("details_cut", "share of questions about a message whose connection dies instead of an answer"),
+    ("details_unknown", "true: whoever asks about a message is told that there is none"),
 ];
 
 /// Every fault with what it does, one a line.
@@ -83,6 +92,9 @@ impl Default for Faults {
             template_missing: None,
             no_credit: false,
             silent_receipts: false,
+            details_500: 0.0,
+            details_cut: 0.0,
+            details_unknown: false,
         }
     }
 }
@@ -130,6 +142,8 @@ impl Faults {
             ("slow", self.slow),
             ("duplicate", self.duplicate),
             ("reorder", self.reorder),
+            ("details_500", self.details_500),
+            ("details_cut", self.details_cut),
         ] {
             if !(0.0..=1.0).contains(&share) {
                 return Err(InvalidFaults::Share { name, share });

@@ -21,6 +21,6 @@ pub use faults::{Faults, InvalidFaults, Window, explain_faults};
 pub use model::{Answer, Call, ChannelSeen, MessageSeen, Method, Model, Reply, Seen, StepSeen, Webhook};
 pub use post::{REPEATS, WebhookTarget};
 pub use profile::{InvalidProfile, Profile, RouteStep};
-pub use reach::{Delivery, Latency};
-pub use server::{Options, ServeError, serve};
+pub use reach::{Answers, Delivery, Latency};
+pub use server::{Journal, Options, ServeError, serve};
 pub use sink::{Sink, SinkCount, SinkError, SinkOptions};

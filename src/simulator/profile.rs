@@ -247,6 +247,8 @@ mod tests {
             ("[channel.SMS.country.SG]\nsilent = 0.0", "calling code"),
             ("[channel.SMS]\nsent_after = { median = \"1s\", spread = 0.5 }", "spread"),
             ("[channel.SMS]\nundelivered_codes = []", "undelivered_codes"),
+            ("[channel.Viber.answers]\nshare = 2.0", "answers.share"),
+            ("[channel.Viber.answers]\nafter = { median = \"1s\", spread = 0.5 }", "answers.after"),
             ("[channel.Pigeon]\ndelivered = 1.0", "Pigeon"),
             ("sped = 1", "sped"),
             ("[faults]\nthrottle = 2.0", "throttle"),

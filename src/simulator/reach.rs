@@ -29,6 +29,7 @@ pub struct Delivery {
     /// After delivered.
     pub read_after: Latency,
     pub undelivered_after: Latency,
+    pub answers: Answers,
     /// What the provider takes; more is answered 429.
     pub rate: Option<Rate>,
     /// Countries that differ, by calling code (`+65`); the longest one that fits counts. Empty within a country.
@@ -43,6 +44,29 @@ pub struct Delivery {
 pub struct Latency {
     pub median: Span,
     pub spread: f64,
+}
+
+/// Who writes back, and what. Nobody, unless a profile says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answers {
+    /// Of those who have read a message; where the channel does not tell, of those who have got it.
+    pub share: f64,
+    /// After that.
+    pub after: Latency,
+    /// Of the answers: those that name the message they are on.
+    pub quotes: f64,
+    /// Of the answers: STOP, and a tapped button. The others are a few words.
+    pub stops: f64,
+    pub buttons: f64,
+    /// Of those who said STOP: those who say START, as long afterwards.
+    pub returns: f64,
+}
+
+impl Answers {
+    const fn none() -> Self {
+        Self { share: 0.0, after: Latency::new(60_000, 8.0), quotes: 1.0, stops: 0.1, buttons: 0.3, returns: 0.0 }
+    }
 }
 
 impl Latency {
@@ -81,6 +105,7 @@ impl Delivery {
             delivered_after: Latency::new(2_500, 4.0),
             read_after: Latency::new(40_000, 8.0),
             undelivered_after: Latency::new(1_500, 3.0),
+            answers: Answers::none(),
             rate: None,
             countries: BTreeMap::new(),
         };
@@ -122,6 +147,11 @@ impl Delivery {
             ("silent", self.silent),
             ("delivered", self.delivered),
             ("read", self.read),
+            ("answers.share", self.answers.share),
+            ("answers.quotes", self.answers.quotes),
+            ("answers.stops", self.answers.stops),
+            ("answers.buttons", self.answers.buttons),
+            ("answers.returns", self.answers.returns),
         ] {
             if !(0.0..=1.0).contains(&share) {
                 return Err(InvalidProfile::Share { whose: whose(), name, share });
@@ -145,6 +175,7 @@ impl Delivery {
             ("delivered_after", self.delivered_after),
             ("read_after", self.read_after),
             ("undelivered_after", self.undelivered_after),
+            ("answers.after", self.answers.after),
         ] {
             latency.check(&whose(), name)?;
         }

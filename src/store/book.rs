@@ -2,12 +2,12 @@
 //! stand, refreshed whenever a decision is noted.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{Batch, Change, Loaded, Marked, Result, Store};
 use crate::domain::{
-    AttemptId, BatchId, BatchState, LaneId, MessageKey, Plan, Present, State, StepIndex, Tag, Timestamp,
+    AttemptId, BatchId, BatchState, LaneId, MessageKey, Msisdn, Plan, Present, State, StepIndex, Tag, Timestamp,
 };
 use crate::store::{Attempt, Verdict};
 
@@ -25,6 +25,7 @@ pub struct Entry {
     handed_over: AtomicU64,
     /// Messages that wait in a lane's hands, and about which a receipt has decided meanwhile.
     recalled: Marked<(MessageKey, StepIndex)>,
+    hushed: Arc<Marked<Msisdn>>,
 }
 
 impl Entry {
@@ -96,6 +97,16 @@ impl Entry {
         self.recalled.remove((message, step));
     }
 
+    /// Nothing that waits in a lane's hands for these people leaves any more, of whatever batch.
+    pub fn hush(&self, people: &[Msisdn]) {
+        self.hushed.extend(people.iter().copied());
+    }
+
+    /// Whether the person has opted out a moment ago, perhaps after this message was claimed.
+    pub fn is_hushed(&self, person: Msisdn) -> bool {
+        self.hushed.contains(person)
+    }
+
     pub fn count_hand_overs(&self, count: u64) {
         self.handed_over.fetch_add(count, Ordering::Relaxed);
     }
@@ -113,29 +124,82 @@ pub struct Book {
     entries: RwLock<BTreeMap<BatchId, Arc<Entry>>>,
     /// Batches that are settled, and that late receipts still lead to.
     settled: RwLock<HashMap<BatchId, Arc<Entry>>>,
+    /// People who have opted out after something for them may have been claimed. A claim sees for itself who had before.
+    hushed: Arc<Marked<Msisdn>>,
+    /// The latest wish to be left alone that is known here, once any is.
+    stops_seen: AtomicI64,
 }
+
+/// Before the first look: nothing has been claimed by then.
+const NO_STOP_SEEN: i64 = -1;
+/// Wishes read in one go.
+const STOPS: u32 = 10_000;
 
 /// Settled batches that are kept in mind. People read messages for days, but not those of hundreds of campaigns at once.
 const SETTLED_MAX: usize = 256;
 
-/// States in which something may still happen to a batch's messages. A settled one changes only by a late receipt.
-const IN_PLAY: [BatchState; 6] = [
-    BatchState::Scheduled,
-    BatchState::Running,
-    BatchState::Paused,
-    BatchState::Cancelling,
-    BatchState::Cancelled,
-    BatchState::Finished,
-];
-
 impl Book {
+    /// States in which something may still happen to a batch's messages. A settled one changes only by a late receipt.
+    pub const IN_PLAY: [BatchState; 6] = [
+        BatchState::Scheduled,
+        BatchState::Running,
+        BatchState::Paused,
+        BatchState::Cancelling,
+        BatchState::Cancelled,
+        BatchState::Finished,
+    ];
+
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, entries: RwLock::default(), settled: RwLock::default() }
+        Self {
+            store,
+            entries: RwLock::default(),
+            settled: RwLock::default(),
+            hushed: Arc::default(),
+            stops_seen: AtomicI64::new(NO_STOP_SEEN),
+        }
     }
 
-    /// Reads where every batch stands now. Returns those that are new or stand elsewhere than before.
+    /// Nothing that waits in a lane's hands for these people leaves any more. To be said once their wish is on disk.
+    pub fn hush(&self, people: impl IntoIterator<Item = Msisdn>) {
+        self.hushed.extend(people);
+    }
+
+    /// Whether anybody is hushed at all.
+    pub fn is_hushing(&self) -> bool {
+        !self.hushed.is_empty()
+    }
+
+    /// Who has been hushed by now.
+    pub fn hushed(&self) -> Vec<Msisdn> {
+        self.hushed.all()
+    }
+
+    /// Every message that was claimed for them before is marked or gone: see [`Entry::recall`].
+    pub fn unhush(&self, people: &[Msisdn]) {
+        self.hushed.remove_all(people);
+    }
+
+    /// Hushes those whose wish somebody else has kept, a command for example.
+    async fn look_for_stops(&self) -> Result<()> {
+        let mut seen = self.stops_seen.load(Ordering::Acquire);
+        if seen == NO_STOP_SEEN {
+            seen = self.store.last_stop().await?;
+        } else {
+            loop {
+                let stops = self.store.stops(seen, STOPS).await?;
+                let Some((last, _)) = stops.last() else { break };
+                seen = *last;
+                self.hush(stops.into_iter().map(|(_, person)| person));
+            }
+        }
+        self.stops_seen.store(seen, Ordering::Release);
+        Ok(())
+    }
+
+    /// Reads where every batch stands now, and who has opted out since the last look. Returns those batches that are new or stand elsewhere than before.
     pub async fn refresh(&self) -> Result<Vec<Arc<Entry>>> {
-        let batches = self.store.batches(Some(IN_PLAY.to_vec())).await?;
+        self.look_for_stops().await?;
+        let batches = self.store.batches(Some(Self::IN_PLAY.to_vec())).await?;
         let mut changed = Vec::new();
         let mut kept = BTreeMap::new();
         // A cancelled batch stays so; once its last message has an outcome it is as settled as any.
@@ -205,6 +269,7 @@ impl Book {
             state: AtomicU8::new(batch.state.code()),
             handed_over: AtomicU64::new(0),
             recalled: Marked::default(),
+            hushed: Arc::clone(&self.hushed),
         })))
     }
 }

@@ -1,6 +1,7 @@
 //! The contract: what every store promises, each promise a test, against `dyn Store` alone. Another database joins by
 //! one more line in [`for_every_store`].
 
+mod asking;
 mod audiences;
 mod batches;
 mod changes;
@@ -8,6 +9,7 @@ mod claims;
 mod counters;
 mod lanes;
 mod nodes;
+mod people;
 mod receipts;
 mod round_trip;
 mod tiers;

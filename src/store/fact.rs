@@ -86,6 +86,11 @@ pub struct Receipt {
     pub umid: Option<Umid>,
 }
 
+impl Receipt {
+    /// The detail of a receipt that no provider sent: the person has answered the message, and so has read it.
+    pub const ANSWERED: &str = "answered";
+}
+
 /// Why a webhook belongs to no attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StrayKind {
@@ -93,6 +98,27 @@ pub enum StrayKind {
     OtherSubaccount = 1,
     OtherType = 2,
     Unreadable = 3,
+}
+
+impl StrayKind {
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::NoAttempt),
+            1 => Some(Self::OtherSubaccount),
+            2 => Some(Self::OtherType),
+            3 => Some(Self::Unreadable),
+            _ => None,
+        }
+    }
+}
+
+/// How many strays of a kind are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StrayCount {
+    pub kind: StrayKind,
+    pub count: u64,
+    pub earliest: Timestamp,
+    pub latest: Timestamp,
 }
 
 /// An authentic webhook that belongs to no attempt yet, or never will.

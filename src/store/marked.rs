@@ -1,12 +1,14 @@
-//! Messages, or claims of theirs, that something is known of which is on no disk, because it is over soon.
+//! Messages, and people, of whom something is known that is on no disk, because it is over soon.
 
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::{PoisonError, RwLock};
 
-/// A set of them. Nearly always empty, and then looking costs next to nothing.
+use crate::domain::{BatchId, MessageKey};
+
+/// A set of messages, or of people. Nearly always empty, and then looking costs next to nothing.
 #[derive(Debug)]
-pub struct Marked<T>(RwLock<HashSet<T>>);
+pub struct Marked<T = MessageKey>(RwLock<HashSet<T>>);
 
 impl<T> Default for Marked<T> {
     fn default() -> Self {
@@ -16,22 +18,47 @@ impl<T> Default for Marked<T> {
 
 impl<T: Copy + Eq + Hash> Marked<T> {
     pub fn insert(&self, one: T) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(one);
+        self.extend([one]);
+    }
+
+    pub fn extend(&self, many: impl IntoIterator<Item = T>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).extend(many);
     }
 
     pub fn contains(&self, one: T) -> bool {
         self.0.read().unwrap_or_else(PoisonError::into_inner).contains(&one)
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    pub fn all(&self) -> Vec<T> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+    }
+
     pub fn remove(&self, one: T) {
         // Whoever removes mostly finds nothing, and then need not keep anybody from looking.
         if self.contains(one) {
-            self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&one);
+            self.remove_all(&[one]);
         }
     }
 
-    /// Forgets the others.
-    pub fn retain(&self, stays: impl Fn(&T) -> bool) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|one| stays(one));
+    pub fn remove_all(&self, many: &[T]) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for one in many {
+            all.remove(one);
+        }
+        if all.is_empty() {
+            // Many may have been in it, once.
+            all.shrink_to_fit();
+        }
+    }
+}
+
+impl Marked {
+    /// Forgets the messages of the other batches.
+    pub fn retain(&self, of: impl Fn(BatchId) -> bool) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|message| of(message.batch));
     }
 }

@@ -14,18 +14,21 @@ mod error;
 mod fact;
 mod marked;
 mod model;
+mod people;
 mod signal;
 mod sqlite;
 mod verbs;
 
 pub use book::{Book, Entry};
 pub use error::Error;
-pub use fact::{Attempt, Change, Receipt, Stray, StrayKind, Verdict};
+pub use fact::{Attempt, Change, Receipt, Stray, StrayCount, StrayKind, Verdict};
 pub use marked::Marked;
 pub use model::{
-    Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Drained, Event, Found, Hold, Key, Lane, Loaded, NewAudience,
-    NewBatch, Node, OptOut, Spread, Start, TierUse,
+    Asked, Asking, Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Drained, Event, Found, HeldBy, Hold, Key, Lane,
+    LaneState, Loaded, NewAudience, NewBatch, Node, Question, Spread, Standing, Start, TierUse, Trouble, Turned,
+    TurnedAway,
 };
+pub use people::{Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use signal::{Signal, Signals};
 pub use sqlite::Sqlite;
 pub use verbs::Store;

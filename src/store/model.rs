@@ -2,7 +2,7 @@
 
 use crate::domain::{
     AttemptId, AudienceId, BatchId, BatchState, Channel, Content, Country, Fields, LaneId, Marks, MessageKey, Msisdn,
-    Plan, Present, SenderPart, SkipReason, State, Step, StepIndex, Tag, Timestamp, Umid,
+    Plan, Present, SenderPart, SkipReason, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
 };
 
 #[derive(Debug, Clone)]
@@ -171,6 +171,8 @@ pub enum Key {
     /// It carries our own id.
     Attempt(AttemptId),
     Umid(Umid),
+    /// The id of something that a person wrote, which leads to what that is on.
+    Inbound(String),
     /// Nothing but a number and a channel: the only unknown attempt there adopts it.
     Number(Msisdn, Channel),
 }
@@ -195,29 +197,81 @@ pub struct Hold {
     pub lane: String,
     /// Empty for a hold on the lane itself.
     pub template: String,
-    pub by_person: bool,
+    pub by: HeldBy,
     pub code: Option<u32>,
     pub reason: String,
     pub since: Timestamp,
 }
 
+/// Who has put a hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldBy {
+    Person,
+    /// The provider, in its answer to a request.
+    Answer,
+    /// The provider, in a receipt, whose codes are others than those of answers.
+    Receipt,
+}
+
 impl Hold {
     /// The hold that a fault of the sender's asks for: on the step's template where that is to blame and there is one,
     /// else on the lane, since nothing smaller is.
-    pub fn for_fault(step: &Step, part: SenderPart, code: Option<u32>, reason: String, since: Timestamp) -> Self {
+    pub fn for_fault(
+        step: &Step,
+        part: SenderPart,
+        by: HeldBy,
+        code: Option<u32>,
+        reason: String,
+        since: Timestamp,
+    ) -> Self {
         let template = match (part, &step.content) {
             (SenderPart::Template, Content::Template(template)) => template.name.clone(),
             (SenderPart::Template | SenderPart::Lane, _) => String::new(),
         };
-        Self { lane: step.lane.clone(), template, by_person: false, code, reason, since }
+        Self { lane: step.lane.clone(), template, by, code, reason, since }
     }
 }
 
-#[derive(Debug, Clone)]
-pub struct OptOut {
-    pub msisdn: Msisdn,
+/// How a lane goes, as the node that sends by it says with each beat.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LaneState {
+    pub lane: String,
+    /// Messages a second that it let out.
+    pub pace: f64,
+    /// How many times slower than its rate it goes, because it was throttled.
+    pub slowness: u32,
+    /// Whether every place in the tier of its portfolio is taken.
+    pub tier_spent: bool,
+    pub standing: Option<Standing>,
+}
+
+/// Why a lane stands still and goes on by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub trouble: Trouble,
     pub since: Timestamp,
-    pub source: String,
+    /// When it is tried again.
+    pub until: Timestamp,
+    /// What the provider said.
+    pub why: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It was too fast for the provider.
+    Throttled = 0,
+    /// The provider is not there, or breaks what it gets.
+    Outage = 1,
+}
+
+impl Trouble {
+    pub const fn from_code(code: i64) -> Option<Self> {
+        match code {
+            0 => Some(Self::Throttled),
+            1 => Some(Self::Outage),
+            _ => None,
+        }
+    }
 }
 
 /// A sign of life.
@@ -228,6 +282,58 @@ pub struct Beat {
     pub noted: u64,
     /// Hand-overs a second of each batch that is sending.
     pub pace: Vec<(BatchId, f64)>,
+    /// How its lanes go; those that are not named go as they were said to.
+    pub lanes: Vec<LaneState>,
+    /// The watermark: everything that the provider said up to then was taken.
+    pub listening_until: Timestamp,
+    /// Since when receipts of ours are turned away.
+    pub deaf_since: Option<Timestamp>,
+    /// What was turned away since the last beat.
+    pub turned_away: Vec<Turned>,
+}
+
+impl Beat {
+    /// Of a node that listens and has nothing else to tell.
+    pub const fn of(node: i64, now: Timestamp, noted: u64) -> Self {
+        Self {
+            node,
+            now,
+            noted,
+            pace: Vec::new(),
+            lanes: Vec::new(),
+            listening_until: now,
+            deaf_since: None,
+            turned_away: Vec::new(),
+        }
+    }
+}
+
+/// Why a webhook was turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnedAway {
+    Signature = 0,
+    Nothing = 1,
+    TooLarge = 2,
+}
+
+impl TurnedAway {
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Signature),
+            1 => Some(Self::Nothing),
+            2 => Some(Self::TooLarge),
+            _ => None,
+        }
+    }
+}
+
+/// How many webhooks were turned away for one reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turned {
+    pub why: TurnedAway,
+    pub count: u64,
+    pub since: Timestamp,
+    pub latest: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -235,6 +341,51 @@ pub struct Node {
     pub id: i64,
     pub seen_at: Timestamp,
     pub noted: u64,
+    /// Since when it turns receipts of ours away.
+    pub deaf_since: Option<Timestamp>,
+}
+
+/// That the provider was asked about an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    pub key: MessageKey,
+    pub step: StepIndex,
+    /// How often.
+    pub tries: u16,
+    pub at: Timestamp,
+    /// Not before then once more.
+    pub again: Timestamp,
+    /// Whether the provider knew how far the attempt has come.
+    pub said: bool,
+}
+
+/// An attempt to ask about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    pub key: MessageKey,
+    pub step: StepIndex,
+    /// Without it nothing can be asked.
+    pub umid: Option<Umid>,
+    pub asked: Option<Asked>,
+}
+
+/// How the asking goes, for one subaccount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asking {
+    pub sub_account: String,
+    pub at: Timestamp,
+    /// What keeps the provider from answering.
+    pub trouble: Option<String>,
+}
+
+impl Asking {
+    /// A trouble is tried again every minute; one that was not met for longer is over, or there is nobody to ask about.
+    const OVER: Span = Span::from_secs(300);
+
+    /// What keeps the provider from answering at present.
+    pub fn trouble_now(&self, now: Timestamp) -> Option<&str> {
+        self.trouble.as_deref().filter(|_| now.since(self.at) < Self::OVER)
+    }
 }
 
 /// Something that people should be able to read later.

@@ -1,11 +1,12 @@
 //! The contract: everything that can be asked of a store. `contract.rs` holds whoever answers it.
 
 use super::{
-    Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Key, Lane, Loaded, NewAudience,
-    NewBatch, Node, OptOut, Receipt, Result, Spread, Stray,
+    Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound, InboundOf,
+    Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Question, Receipt, Result, Sender,
+    Spread, Stray, StrayCount, Turned, Wish,
 };
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, Tallies, Timestamp,
+    AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
 
 #[async_trait::async_trait]
@@ -88,6 +89,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Strays of a kind behind `after`, in order of arrival.
     async fn strays(&self, kind: super::StrayKind, after: i64, limit: u32) -> Result<Vec<(i64, Stray)>>;
     async fn forget_strays(&self, ids: Vec<i64>) -> Result<()>;
+    /// Forgets, in pieces, those that came before `before`: nobody looks for what they belong to any more.
+    async fn forget_old_strays(&self, before: Timestamp) -> Result<()>;
+    /// How many there are of each kind.
+    async fn stray_counts(&self) -> Result<Vec<StrayCount>>;
 
     // Timers.
 
@@ -96,6 +101,27 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// When the batch's next message is due.
     async fn next_due(&self, batch: BatchId) -> Result<Option<Timestamp>>;
 
+    // Asking the provider.
+
+    /// Messages of a batch with a due time, earliest first: those behind `after` (the due time and the number of the
+    /// last one of the page before) and due until `until`.
+    async fn due_behind(
+        &self,
+        batch: BatchId,
+        after: Option<(Timestamp, u32)>,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Loaded>>;
+    /// Messages of a batch that are due later than `from` and until `until`, and of whose present step nothing was
+    /// heard since it was accepted, earliest first.
+    async fn silent(&self, batch: BatchId, from: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Loaded>>;
+    /// What attempts can be asked about by, and what was asked before; in the order of `about`.
+    async fn questions(&self, about: Vec<(MessageKey, StepIndex)>) -> Result<Vec<Question>>;
+    /// Notes what was asked, and how the asking goes.
+    async fn note_asked(&self, asked: Vec<Asked>, asking: Asking) -> Result<()>;
+    /// How the asking goes, of every subaccount that was ever asked.
+    async fn asking(&self) -> Result<Vec<Asking>>;
+
     // Facts, for whoever asks why.
 
     async fn attempts(&self, message: MessageKey) -> Result<Vec<Attempt>>;
@@ -103,14 +129,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The recipient behind a message.
     async fn recipient(&self, message: MessageKey) -> Result<Option<Recipient>>;
     /// Attempts of a batch of which nobody knows whether they happened.
-    async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, Msisdn, crate::domain::StepIndex)>>;
+    async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, Msisdn, StepIndex)>>;
 
     // Lanes, holds, tiers, opt-outs.
 
     /// The lanes' numbers; new names get one.
     async fn lanes(&self, lanes: Vec<(String, Channel)>) -> Result<Vec<Lane>>;
     async fn holds(&self) -> Result<Vec<Hold>>;
-    async fn hold(&self, hold: Hold) -> Result<u64>;
+    /// Holds, because of a person or of what came of a request that was begun at `begun`. What was begun before a hold
+    /// on the same was lifted puts none: it knows nothing of what a person has put right since.
+    async fn hold(&self, hold: Hold, begun: Timestamp) -> Result<u64>;
     /// Lifts every hold on a lane (`template` empty) or on a template. Returns how many there were.
     async fn release(&self, lane: String, template: String, now: Timestamp, by: String) -> Result<u32>;
     /// People handed over to in a portfolio since `since`, earliest first.
@@ -120,19 +148,66 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Gives back the places that claims took at these times, for people to whom nothing was handed over after all. What
     /// a person had before counts again; a place that another claim has taken since stays.
     async fn give_back_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()>;
-    async fn opt_out(&self, people: Vec<OptOut>) -> Result<()>;
+    /// Keeps that people want nothing more. Returns of how many that was news. Whoever has said later by their own word
+    /// that they want messages again is not put out by an older one.
+    async fn opt_out(&self, people: Vec<OptOut>) -> Result<u32>;
+    /// Lets people back; returns how many. A person's own word ends neither what an operator has put there nor a later
+    /// word, an operator's ends everything.
+    async fn opt_in(&self, people: Vec<OptIn>) -> Result<u32>;
     /// Those of the people who have opted out.
     async fn opted_out(&self, people: Vec<Msisdn>) -> Result<Vec<Msisdn>>;
     /// Everybody who has opted out, behind `after`, in order of the number.
     async fn opt_outs(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<Msisdn>>;
+    /// The same, with why.
+    async fn opt_out_list(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<OptOut>>;
+    /// Everything that a person has wished, in the order in which it was kept.
+    async fn wishes(&self, person: Msisdn) -> Result<Vec<Wish>>;
+    /// The latest wish of all to be left alone, or none.
+    async fn last_stop(&self) -> Result<i64>;
+    /// Who wished so behind `after`, in the order in which that was kept.
+    async fn stops(&self, after: i64, limit: u32) -> Result<Vec<(i64, Msisdn)>>;
+    /// Of the messages from the `from`th on, `span` of them, those without an outcome to people who have opted out, unless
+    /// they say so already; and where to go on.
+    async fn unwilling(&self, batch: BatchId, from: u32, span: u32) -> Result<(Vec<Loaded>, Option<u32>)>;
+
+    // What people write.
+
+    /// Keeps what people wrote, each message once, and does in the same transaction what is wished in it. Returns how many
+    /// are new: what was kept before changes nothing.
+    async fn take_inbound(&self, inbound: Vec<Inbound>) -> Result<u32>;
+    /// What was written, behind `after`, in the order in which it came.
+    async fn inbound(&self, of: InboundOf, after: i64, limit: u32) -> Result<Vec<(i64, Inbound)>>;
+    /// Messages of a batch that people have answered, by the step that they answered.
+    async fn replied(&self, batch: BatchId) -> Result<Vec<(StepIndex, u32)>>;
+    /// Those of the people who have a 24-hour window open with a sender, with the end of it.
+    async fn open_windows(
+        &self,
+        people: Vec<Msisdn>,
+        sender: Sender,
+        now: Timestamp,
+    ) -> Result<Vec<(Msisdn, Timestamp)>>;
+    /// Everybody who has one, behind `after`, in order of the number.
+    async fn window_holders(
+        &self,
+        sender: Sender,
+        now: Timestamp,
+        after: Option<Msisdn>,
+        limit: u32,
+    ) -> Result<Vec<Msisdn>>;
 
     // Nodes and what is told about them.
 
     /// Registers a server; returns its id and the previous watermark of when receipts could last be committed.
     async fn start_node(&self, now: Timestamp) -> Result<(i64, Option<Timestamp>)>;
-    /// Says that the node lives, listens and has noted the decisions up to `noted`.
+    /// Says that the node lives, up to when it has listened, what it has turned away, and that it has noted the
+    /// decisions up to `noted`.
     async fn beat(&self, beat: Beat) -> Result<()>;
-    async fn stop_node(&self, node: i64, now: Timestamp) -> Result<()>;
+    /// The node's last word: it has listened up to then.
+    async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()>;
+    /// What was turned away, for each reason since the last day without any.
+    async fn turned_away(&self) -> Result<Vec<Turned>>;
+    /// How lanes go, as nodes seen since `since` that have not stopped said last.
+    async fn lane_states(&self, since: Timestamp) -> Result<Vec<LaneState>>;
     /// Keeps a time in which no receipt could be committed, and forgets those that ended before `forget`.
     async fn keep_gap(&self, from: Timestamp, until: Timestamp, forget: Timestamp) -> Result<()>;
     /// The times in which no receipt could be committed, earliest first.
@@ -142,8 +217,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Rises with every decision of a person or of the throttle.
     async fn seq(&self) -> Result<u64>;
     async fn note(&self, event: Event) -> Result<()>;
-    /// The latest events, latest last.
-    async fn events(&self, limit: u32) -> Result<Vec<Event>>;
+    /// The latest events behind `after`, latest last, each with its number.
+    async fn events(&self, after: i64, limit: u32) -> Result<Vec<(i64, Event)>>;
 
     /// Hints about what this process has committed.
     fn signals(&self) -> &super::Signals;

@@ -33,6 +33,17 @@ pub struct Complaint<'a> {
     pub reason: &'a str,
 }
 
+/// A standstill that no acceptance has ended yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standstill {
+    pub cause: Cause,
+    /// What the provider said last.
+    pub reason: String,
+    pub since: Timestamp,
+    /// When it was, or will be, tried again.
+    pub until: Timestamp,
+}
+
 /// Until when a lane stands still, and how slowly it goes on. The rest doubles with every new complaint and starts over
 /// at the first acceptance; the pace halves with every throttling, and doubles as long as nobody complains.
 #[derive(Debug, Default)]
@@ -44,7 +55,9 @@ struct Inner {
     /// When the last complaint was heard that counted.
     heard: Option<Timestamp>,
     complaints: u32,
-    reason: Option<String>,
+    /// The last complaint that was not followed by an acceptance, and since when there have been such.
+    complaint: Option<(Cause, String)>,
+    complained_since: Timestamp,
     halvings: i64,
     /// From when on nobody has complained of the pace.
     content_since: Timestamp,
@@ -72,7 +85,10 @@ impl Brake {
         let asked = complaint.retry_after.map(|asked| now + asked);
         let until = inner.until.max(asked.or(backoff)).unwrap_or(now);
         inner.until = Some(until);
-        inner.reason = Some(complaint.reason.to_owned());
+        if inner.complaint.is_none() {
+            inner.complained_since = now;
+        }
+        inner.complaint = Some((complaint.cause, complaint.reason.to_owned()));
         if complaint.cause == Cause::Throttled {
             inner.halvings = (inner.halvings(now) + i64::from(is_new)).min(HALVINGS_MAX);
             inner.content_since = until.max(now);
@@ -84,7 +100,7 @@ impl Brake {
     pub fn release(&self) {
         let mut inner = self.lock();
         inner.complaints = 0;
-        inner.reason = None;
+        inner.complaint = None;
     }
 
     /// When the lane may go on, where it may not now.
@@ -98,9 +114,11 @@ impl Brake {
         NonZeroU32::new(slowness).unwrap_or(NonZeroU32::MIN)
     }
 
-    /// The last complaint that was not followed by an acceptance.
-    pub fn reason(&self) -> Option<String> {
-        self.lock().reason.clone()
+    /// Why the lane stands still, or stood until just now and nobody knows yet whether that helped.
+    pub fn standstill(&self) -> Option<Standstill> {
+        let inner = self.lock();
+        let (cause, reason) = inner.complaint.clone()?;
+        Some(Standstill { cause, reason, since: inner.complained_since, until: inner.until? })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -173,6 +191,23 @@ mod tests {
         brake.release();
         let content = [0, 9, 10, 19, 20, 30, 40, 400].map(|secs| brake.slowness(now + Span::from_secs(secs)).get());
         assert_eq!(content, [16, 16, 8, 8, 4, 2, 1, 1]);
+    }
+
+    #[test]
+    fn a_standstill_lasts_from_the_first_complaint_to_the_first_acceptance() {
+        let brake = Brake::default();
+        assert_eq!(brake.standstill(), None);
+        complain(&brake, Cause::Outage, second(1), None);
+        let until = complain(&brake, Cause::Outage, second(9), Some(Span::from_secs(5)));
+        let standing = Standstill { cause: Cause::Outage, reason: "429".to_owned(), since: second(1), until };
+        assert_eq!(brake.standstill(), Some(standing));
+        brake.release();
+        assert_eq!(brake.standstill(), None);
+        complain(&brake, Cause::Throttled, second(20), None);
+        assert_eq!(
+            brake.standstill().map(|standing| (standing.cause, standing.since)),
+            Some((Cause::Throttled, second(20)))
+        );
     }
 
     #[test]

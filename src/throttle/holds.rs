@@ -14,6 +14,8 @@ type Key = (String, String);
 #[derive(Debug, Clone)]
 struct Held {
     hold: Hold,
+    /// When the request was begun because of which this node has put it.
+    begun: Timestamp,
     /// The number of a decision that has it on disk. Nothing where this node has put it and nobody has written it yet.
     written: Option<u64>,
 }
@@ -33,7 +35,7 @@ impl Holds {
     pub fn replace(&self, holds: Vec<Hold>, seq: u64, now: Timestamp) -> bool {
         let mut lifted = self.lifted.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.held.load();
-        let written = |hold: Hold| (key(&hold), Held { hold, written: Some(seq) });
+        let written = |hold: Hold| (key(&hold), Held { begun: hold.since, hold, written: Some(seq) });
         let mut held: HashMap<_, _> = holds.into_iter().map(written).collect();
         let is_new = |(key, held): (&Key, &Held)| before.get(key).is_none_or(|known| known.hold != held.hold);
         let news = held.iter().any(is_new);
@@ -61,13 +63,20 @@ impl Holds {
             return;
         }
         let mut held = HashMap::clone(&before);
-        held.insert(key, Held { hold, written: None });
+        held.insert(key, Held { hold, begun, written: None });
         self.held.store(Arc::new(held));
     }
 
-    /// What this node has put and is still to be written.
-    pub fn unwritten(&self) -> Vec<Hold> {
-        self.held.load().values().filter(|held| held.written.is_none()).map(|held| held.hold.clone()).collect()
+    /// What this node has put and is still to be written, and when the request was begun because of which it has.
+    pub fn unwritten(&self) -> Vec<(Hold, Timestamp)> {
+        let held = self.held.load();
+        let unwritten = held.values().filter(|held| held.written.is_none());
+        unwritten.map(|held| (held.hold.clone(), held.begun)).collect()
+    }
+
+    /// Everything that is held.
+    pub fn all(&self) -> Vec<Hold> {
+        self.held.load().values().map(|held| held.hold.clone()).collect()
     }
 
     /// The decision with this number has written a hold.
@@ -102,6 +111,7 @@ fn key(hold: &Hold) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::HeldBy;
 
     fn second(second: i64) -> Timestamp {
         Timestamp::from_millis(second * 1_000)
@@ -111,7 +121,7 @@ mod tests {
         Hold {
             lane: "wa".to_owned(),
             template: String::new(),
-            by_person: false,
+            by: HeldBy::Answer,
             code: Some(1200),
             reason: "the key was refused".to_owned(),
             since: second(since),
@@ -123,7 +133,7 @@ mod tests {
         let holds = Holds::default();
         holds.put(refused(1), second(0));
         assert!(!holds.replace(Vec::new(), 1, second(2)));
-        assert_eq!((holds.on_lane("wa"), holds.unwritten()), (Some(refused(1)), vec![refused(1)]));
+        assert_eq!((holds.on_lane("wa"), holds.unwritten()), (Some(refused(1)), vec![(refused(1), second(0))]));
         holds.written(&refused(1), 3);
         assert!(holds.unwritten().is_empty());
         // A look that began before it was written.
@@ -139,7 +149,7 @@ mod tests {
         let holds = Holds::default();
         holds.put(refused(1), second(0));
         holds.put(refused(2), second(0));
-        assert_eq!(holds.unwritten(), [refused(1)], "one hold, for the first reason");
+        assert_eq!(holds.unwritten(), [(refused(1), second(0))], "one hold, for the first reason");
         holds.written(&refused(1), 1);
         holds.put(refused(3), second(0));
         assert!(holds.unwritten().is_empty(), "what is held already is not written again");
@@ -154,7 +164,7 @@ mod tests {
     fn a_hold_of_another_is_news_also_where_something_was_held() {
         let holds = Holds::default();
         holds.put(refused(1), second(0));
-        let paused = Hold { by_person: true, reason: "paused by Ann".to_owned(), ..refused(2) };
+        let paused = Hold { by: HeldBy::Person, reason: "paused by Ann".to_owned(), ..refused(2) };
         assert!(holds.replace(vec![paused.clone()], 1, second(2)));
         assert!(!holds.replace(vec![paused], 2, second(3)));
     }

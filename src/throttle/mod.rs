@@ -15,7 +15,7 @@ mod holds;
 mod properties;
 mod tier;
 
-pub use brake::{Brake, Cause, Complaint};
+pub use brake::{Brake, Cause, Complaint, Standstill};
 pub use bucket::{Bucket, Pace};
 pub use holds::Holds;
 pub use tier::{DAY, Reservation, TierWindow};

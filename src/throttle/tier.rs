@@ -108,6 +108,11 @@ impl TierWindow {
         }
     }
 
+    /// How many people there may be.
+    pub const fn tier(&self) -> u32 {
+        self.tier
+    }
+
     /// People counted now.
     pub fn used(&self, now: Timestamp) -> u32 {
         let mut inner = self.lock();

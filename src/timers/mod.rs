@@ -6,15 +6,19 @@
 //! silence decides nothing while nobody listened (rule 9).
 //! May not: decide (the engine does), or keep anything in memory that is not also a row.
 
+mod gaps;
+
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
-use crate::domain::{BatchId, BatchState, Causes, Span, State, Timestamp};
-use crate::engine::{self, Event, Gap, Silence, Standing, advance};
+use crate::clock::{Clock, Jumps};
+use crate::domain::{AfterGap, BatchId, BatchState, Causes, Span, State, Timestamp, Told};
+use crate::engine::{Event, Silence, Standing, advance};
 use crate::store::{Book, Entry, Loaded, Result, Signal, Store, Verdict};
+
+pub use gaps::{Deaf, Gaps};
 
 /// Messages in one transaction.
 const PAGE: u32 = 2_000;
@@ -22,65 +26,6 @@ const PAGE: u32 = 2_000;
 const LOOK_ANYWAY: Span = Span::from_secs(5);
 /// Rest after a failure of the store.
 const AFTER_FAILURE: Span = Span::from_millis(500);
-
-/// How long a deadline rests while nobody knows whether receipts can be kept.
-const IN_DOUBT: Span = Span::from_secs(1);
-
-/// Times in which nobody listened, as this node knows them.
-#[derive(Debug)]
-pub struct Gaps(Mutex<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    ended: engine::Gaps,
-    /// Up to when it is sure that receipts could be kept.
-    sure_until: Timestamp,
-    in_doubt: bool,
-}
-
-impl Gaps {
-    pub fn new(now: Timestamp) -> Self {
-        Self(Mutex::new(Inner { ended: engine::Gaps::default(), sure_until: now, in_doubt: false }))
-    }
-
-    /// Holds from now on what a gap has made doubtful. Returns until when; nothing where it is lost for good.
-    pub fn add(&self, gap: Gap) -> Option<Timestamp> {
-        self.lock().ended.add(gap)
-    }
-
-    /// Something could not be written, so receipts cannot be kept either. No deadline fires until it is known again
-    /// that they can.
-    pub fn doubt(&self) {
-        self.lock().in_doubt = true;
-    }
-
-    /// Receipts that came since then could not be kept. Whoever wrote something meanwhile was luckier than they were.
-    pub fn doubt_since(&self, since: Timestamp) {
-        let mut inner = self.lock();
-        inner.in_doubt = true;
-        inner.sure_until = inner.sure_until.min(since);
-    }
-
-    /// Something has been written at `now`. Returns the gap that has ended by it, if there was one, and until when it
-    /// holds deadlines.
-    pub fn sure(&self, now: Timestamp) -> Option<(Gap, Option<Timestamp>)> {
-        let mut inner = self.lock();
-        let gap = Gap { from: std::mem::replace(&mut inner.sure_until, now), until: now };
-        std::mem::take(&mut inner.in_doubt).then(|| (gap, inner.ended.add(gap)))
-    }
-
-    fn silence(&self, accepted: Timestamp, due: Timestamp, now: Timestamp) -> Silence {
-        let inner = self.lock();
-        if inner.in_doubt && due >= inner.sure_until {
-            return Silence::Held { until: now + IN_DOUBT };
-        }
-        inner.ended.silence(accepted, due, now)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// What one round did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,15 +55,25 @@ impl Timers {
         let clock = Arc::clone(&self.clock);
         let mut signals = self.store.signals().subscribe();
         let mut look_anyway = clock.now();
+        let (told, mut jumps) = (Told::default(), Jumps::of(clock.as_ref()));
         while !stop.is_cancelled() {
+            // Whoever stood still has heard nothing meanwhile, and what came is taken only now.
+            if jumps.jumped(clock.as_ref()) {
+                self.gaps.doubt();
+            }
             if clock.now() >= look_anyway {
                 self.next.clear();
                 look_anyway = clock.now() + LOOK_ANYWAY;
             }
             let sleep = match self.run_once(clock.now()).await {
-                Ok(progress) => progress.next_due.unwrap_or(look_anyway).min(look_anyway),
+                Ok(progress) => {
+                    told.ends();
+                    progress.next_due.unwrap_or(look_anyway).min(look_anyway)
+                }
                 Err(error) => {
-                    tracing::warn!(error = %Causes(&error), "cannot look at what is due; trying again");
+                    if told.begins() {
+                        tracing::warn!(error = %Causes(&error), "cannot look at what is due; trying again");
+                    }
                     self.gaps.doubt();
                     self.next.clear();
                     clock.now() + AFTER_FAILURE
@@ -186,7 +141,11 @@ impl Timers {
         let mut fired = 0;
         loop {
             let due = self.store.due(entry.id, now, PAGE).await?;
-            let changes: Vec<_> = due.iter().filter_map(|message| self.decide(entry, message, now)).collect();
+            let mut silences: Vec<Silence> = due.iter().map(|message| self.silence(entry, message, now)).collect();
+            self.ask_what_was_asked(entry, &due, &mut silences).await?;
+            let decided =
+                due.iter().zip(silences).filter_map(|(message, silence)| self.decide(entry, message, silence, now));
+            let changes: Vec<_> = decided.collect();
             if changes.is_empty() {
                 return Ok(fired);
             }
@@ -199,12 +158,47 @@ impl Timers {
         }
     }
 
-    fn decide(&self, entry: &Entry, message: &Loaded, now: Timestamp) -> Option<crate::store::Change> {
-        let present = &message.present;
-        let silence = match (present.state, present.accepted) {
-            (State::Awaiting { due }, Some(accepted)) => self.gaps.silence(accepted, due, now),
+    fn silence(&self, entry: &Entry, message: &Loaded, now: Timestamp) -> Silence {
+        match (message.present.state, message.present.accepted) {
+            (State::Awaiting { due }, Some(accepted)) => self.gaps.silence(entry.plan.after_gap, accepted, due, now),
+            // Its second copy could not leave, so the deadline of the first decides, of which nothing may have been heard.
+            (State::Queued { gives_up: Some(at), .. }, Some(accepted))
+                if message.present.marks.unknown(message.present.step) =>
+            {
+                self.gaps.silence(entry.plan.after_gap, accepted, at, now)
+            }
             _ => Silence::Trusted,
-        };
+        }
+    }
+
+    /// What is lost to us is none the less known where the provider has been asked about it since.
+    async fn ask_what_was_asked(&self, entry: &Entry, due: &[Loaded], silences: &mut [Silence]) -> Result<()> {
+        let mut lost = Vec::new();
+        for (place, message) in due.iter().enumerate().filter(|(place, _)| silences[*place] == Silence::Lost) {
+            if let (State::Awaiting { due }, Some(accepted)) = (message.present.state, message.present.accepted) {
+                lost.push((place, accepted, due));
+            }
+        }
+        if lost.is_empty() || entry.plan.after_gap != AfterGap::Ask {
+            return Ok(());
+        }
+        let about = lost.iter().map(|(place, ..)| (due[*place].key, due[*place].present.step)).collect();
+        for ((place, accepted, due), question) in lost.into_iter().zip(self.store.questions(about).await?) {
+            if question.asked.is_some_and(|asked| asked.said && self.gaps.is_filled(accepted, due, asked.at)) {
+                silences[place] = Silence::Filled;
+            }
+        }
+        Ok(())
+    }
+
+    fn decide(
+        &self,
+        entry: &Entry,
+        message: &Loaded,
+        silence: Silence,
+        now: Timestamp,
+    ) -> Option<crate::store::Change> {
+        let present = &message.present;
         let standing = Standing::of(entry.state());
         let decision = advance(&entry.plan, standing, present, Event::Due { silence }, now);
         let after = *decision.next()?;
@@ -212,42 +206,5 @@ impl Timers {
             .then(|| entry.could_not_leave(message, Verdict::CouldNotLeave, now))
             .flatten();
         Some(entry.change(message, after, fact))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn second(second: i64) -> Timestamp {
-        Timestamp::from_millis(second * 1_000)
-    }
-
-    #[test]
-    fn while_nothing_can_be_written_no_deadline_fires_and_then_its_repeats_are_waited_for() {
-        let gaps = Gaps::new(second(90));
-        assert_eq!(gaps.sure(second(100)), None);
-        assert_eq!(gaps.silence(second(50), second(103), second(105)), Silence::Trusted);
-        gaps.doubt();
-        assert!(matches!(gaps.silence(second(50), second(103), second(105)), Silence::Held { .. }));
-        assert_eq!(gaps.silence(second(50), second(99), second(105)), Silence::Trusted, "due while we listened");
-        let (gap, filled) = gaps.sure(second(110)).unwrap();
-        assert_eq!((gap.from, gap.until), (second(100), second(110)));
-        let filled = filled.unwrap();
-        assert_eq!(gaps.silence(second(50), second(103), second(111)), Silence::Held { until: filled });
-        assert_eq!(gaps.silence(second(50), second(103), filled), Silence::Trusted);
-        assert_eq!(gaps.sure(second(120)), None);
-    }
-
-    #[test]
-    fn receipts_that_were_not_kept_are_doubtful_from_when_they_came() {
-        let gaps = Gaps::new(second(90));
-        gaps.sure(second(100));
-        // They waited for ten seconds while others could still write.
-        gaps.doubt_since(second(95));
-        assert!(matches!(gaps.silence(second(50), second(96), second(105)), Silence::Held { .. }));
-        assert_eq!(gaps.silence(second(50), second(94), second(105)), Silence::Trusted);
-        let (gap, _) = gaps.sure(second(106)).unwrap();
-        assert_eq!((gap.from, gap.until), (second(95), second(106)));
     }
 }

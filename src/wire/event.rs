@@ -8,16 +8,22 @@ use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::business::Business;
-use super::inbound::Inbound;
+use super::inbound::{self, Inbound};
+use super::loose;
 use super::receipt::{self, Receipt, ReceiptEvent};
 use super::text::Text;
+use crate::domain::Channel;
 
 /// One event of a webhook.
+#[expect(clippy::large_enum_variant, reason = "nearly every event is a receipt, and a box for each would cost more")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event<'a> {
     Receipt(Receipt<'a>),
-    Inbound(Inbound<'a>),
-    /// Boxed, for it is rare and far larger than the others.
+    /// Boxed, as the next one: they are rare and far larger than the others.
+    Inbound {
+        inbound: Box<Inbound<'a>>,
+        raw: &'a str,
+    },
     Business(Box<Business<'a>>),
     /// Readable JSON of a type that nobody has taught us.
     Other {
@@ -78,6 +84,8 @@ fn unreadable<'a>(body: &'a [u8], error: &serde_json::Error) -> Event<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Envelope<'a> {
+    #[serde(borrow, default, deserialize_with = "loose::or_nothing")]
+    namespace: Option<Text<'a>>,
     #[serde(borrow, default)]
     event_type: Option<Text<'a>>,
     #[serde(borrow, default)]
@@ -101,10 +109,19 @@ fn parse_one(raw: &str) -> Event<'_> {
             Err(error) => unreadable(error.to_string()),
         };
     }
-    if is("inbound_message_received") || is("inboundMessage") {
+    if is(inbound::EVENT_TYPE) || is("inboundMessage") {
         // LINE's own form has no payload: the event is the message.
-        let inbound = envelope.payload.map_or(raw, RawValue::get);
-        return serde_json::from_str(inbound).map_or_else(|error| unreadable(error.to_string()), Event::Inbound);
+        let payload = envelope.payload.map_or(raw, RawValue::get);
+        return serde_json::from_str::<Inbound<'_>>(payload).map_or_else(
+            |error| unreadable(error.to_string()),
+            |mut inbound| {
+                let is_sms = envelope.namespace.is_some_and(|namespace| namespace.eq_ignore_ascii_case("SMS"));
+                if is_sms && inbound.known_channel().is_none() {
+                    inbound.channel = Some(Text::from(Channel::Sms.as_str()));
+                }
+                Event::Inbound { inbound: Box::new(inbound), raw }
+            },
+        );
     }
     if envelope.event_details.is_some() {
         return serde_json::from_str(raw)

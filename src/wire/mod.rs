@@ -23,9 +23,9 @@ mod text;
 pub use answer::{BatchAnswer, Cancelled, Detail, Details, ErrorBody, MessageAnswer, StatusBody};
 pub use business::{Business, BusinessDetails, BusinessMeta, DisableInfo, OtherInfo};
 pub use event::{Event, parse_events};
-pub use inbound::{Inbound, InboundContent, Recipient};
+pub use inbound::{Inbound, InboundContent, Interactive, Recipient, Referral, Tapped};
 pub use proof::{SIGNATURE_HEADER, same_secret, sign, signature_holds};
-pub use receipt::Receipt;
+pub use receipt::{Receipt, WhatsApp};
 pub use report::Report;
 pub use send::{
     BatchDefaults, BatchRequest, ChannelStep, Component, Content, Parameter, SendRequest, Sms, Template, User,

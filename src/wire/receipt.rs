@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Report;
 use super::answer::StatusBody;
 use super::loose;
 use super::send::User;
 use super::text::{Hidden, Text};
+use super::{Report, codes};
 use crate::domain::{Channel, Msisdn, Timestamp};
 
 /// A receipt's payload. Only `umid` is sure to be there; the client's own ids come with the newer formats, and when
@@ -33,6 +33,16 @@ pub struct Receipt<'a> {
     pub batch_id: Option<Text<'a>>,
     #[serde(borrow, deserialize_with = "loose::nothing_is_default")]
     pub status: StatusBody<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub whatsapp: Option<WhatsApp>,
+}
+
+/// What WhatsApp said of it, in the newer formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct WhatsApp {
+    #[serde(deserialize_with = "loose::number", skip_serializing_if = "Option::is_none")]
+    pub provider_error_code: Option<i64>,
 }
 
 /// A receipt as it stands in a webhook.
@@ -81,7 +91,13 @@ impl Receipt<'_> {
     }
 
     pub fn report(&self) -> Report {
-        Report::of(self.known_channel(), &self.status)
+        match Report::of(self.known_channel(), &self.status) {
+            Report::Negative { code } => {
+                let underlying = self.whatsapp.and_then(|whatsapp| whatsapp.provider_error_code);
+                Report::Negative { code: codes::telling(code, underlying) }
+            }
+            other => other,
+        }
     }
 
     /// Appends the whole webhook event.

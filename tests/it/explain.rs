@@ -2,8 +2,8 @@
 
 use volley::campaign::Launched;
 use volley::clock::Clock;
-use volley::domain::{Channel, MessageKey, Present, Span, State, StepIndex};
-use volley::store::{Hold, OptOut};
+use volley::domain::{Channel, MessageKey, Present, Span, State, StepIndex, WishFrom};
+use volley::store::{HeldBy, Hold, OptOut};
 
 use crate::support::by_hand::{ByHand, Says, is_awaiting};
 
@@ -82,8 +82,8 @@ impl Scene {
 
     async fn hold(&self, lane: &str) {
         let (lane, template, since) = (lane.to_owned(), String::new(), self.world.clock.now());
-        let hold = Hold { lane, template, by_person: true, code: None, reason: "a test".to_owned(), since };
-        self.world.store.hold(hold).await.unwrap();
+        let hold = Hold { lane, template, by: HeldBy::Person, code: None, reason: "a test".to_owned(), since };
+        self.world.store.hold(hold, since).await.unwrap();
         self.pass(Span::from_secs(3)).await;
     }
 
@@ -94,7 +94,7 @@ impl Scene {
 
     async fn opts_out(&self) {
         let (msisdn, since) = (self.world.message(self.key).await.msisdn, self.world.clock.now());
-        let wish = OptOut { msisdn, since, source: "STOP".to_owned() };
+        let wish = OptOut { msisdn, since, from: WishFrom::Operator, source: "STOP".to_owned() };
         self.world.store.opt_out(vec![wish]).await.unwrap();
     }
 
@@ -126,7 +126,7 @@ impl Scene {
 }
 
 const CANCELLED: &str = "The campaign was cancelled: what has been handed over is the last.";
-const OPTED_OUT: &str = "The person had opted out by then: what has been handed over is the last.";
+const OPTED_OUT: &str = "The person had opted out by then (STOP, 2027-01-15 ";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_cancelled_before_it_left_says_so() {
@@ -219,7 +219,7 @@ async fn whoever_opts_out_before_anything_has_left_gets_nothing() {
     scene.opts_out().await;
     scene.pass(Span::from_secs(600)).await;
     scene.until("skipped", is_done).await;
-    scene.tells(&["Launched", "Not sent: the person has opted out."]).await;
+    scene.tells(&["Launched", "Not sent: the person has opted out (STOP, 2027-01-15 "]).await;
     scene.stop().await;
 }
 

@@ -2,12 +2,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod answers;
 mod architecture;
+mod asking;
 mod cli;
+mod deaf;
 mod decide;
 mod explain;
 mod full_load;
 mod gaps;
+mod holds;
 mod interrupt;
 mod kill;
 mod kill_commands;

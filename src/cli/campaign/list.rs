@@ -84,7 +84,7 @@ pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Res
     out::data(format_args!("{pace}; {} in all", of(batch.messages, "message", "messages")))?;
     for obstacle in obstacles {
         out::data(format_args!("\n{} {}", paint.so_so("!"), obstacle.what_since(*at)))?;
-        out::data(paint.dim(format!("  {}", obstacle.what_to_do(&show.name))))?;
+        out::data(paint.dim(format!("  {}", obstacle.what_to_do(&show.name, *at))))?;
     }
     Ok(Exit::Done)
 }

@@ -104,6 +104,9 @@ struct StepShown<'a> {
     recipients: u64,
     #[serde(skip_serializing_if = "Countries::is_everywhere")]
     countries: &'a Countries,
+    /// Of free text on WhatsApp: recipients who have a 24-hour window open now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_windows: Option<u64>,
     messages: Vec<Preview>,
 }
 
@@ -143,7 +146,7 @@ struct PlanShown<'a> {
 
 impl<'a> PlanShown<'a> {
     fn new(prepared: &'a Prepared, ground: &Ground) -> Self {
-        let Prepared { name, people, plan, schedule, warnings, .. } = prepared;
+        let Prepared { name, people, plan, schedule, warnings, windows, .. } = prepared;
         let shares = Shares::of(plan, &people.countries);
         let steps = plan.places().map(|(index, step)| StepShown {
             step: index.get() + 1,
@@ -154,6 +157,7 @@ impl<'a> PlanShown<'a> {
             success_status: step.success.to_string(),
             recipients: shares.at(index).people,
             countries: &step.countries,
+            open_windows: windows.get(&index).copied(),
             messages: people
                 .first
                 .iter()
@@ -210,7 +214,7 @@ fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
 }
 
 fn lines(prepared: &Prepared, file: &str, ground: &Ground, paint: Paint) -> Vec<String> {
-    let Prepared { name, people, plan, schedule, warnings, country } = prepared;
+    let Prepared { name, people, plan, schedule, warnings, country, .. } = prepared;
     let title = name.clone().unwrap_or_else(|| file.to_owned());
     let mut lines = vec![format!(
         "{}  {}",

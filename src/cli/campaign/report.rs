@@ -179,6 +179,16 @@ fn funnel(report: &Report, paint: Paint) -> Vec<String> {
         ]);
     }
     let mut lines = table.lines(paint);
+    let answered = report.steps.iter().filter(|step| step.replied > 0);
+    let answered: Vec<String> =
+        answered.map(|step| format!("{} on {}", of(step.replied, "person", "people"), step.channel)).collect();
+    if !answered.is_empty() {
+        lines.push(format!(
+            "answered: {} {}",
+            list(&answered),
+            paint.dim(format!("(volley reply list --campaign {})", shell(&report.name)))
+        ));
+    }
     let passed_over: Vec<String> = report
         .steps
         .iter()

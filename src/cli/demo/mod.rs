@@ -122,7 +122,7 @@ impl Provider {
         let address = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
         let model = simulator::Model::new(scene::profile(), seed).with_key(Some(scene.api_key.clone()));
-        let options = simulator::Options { webhook: Some(scene.webhook()) };
+        let options = simulator::Options { webhook: Some(scene.webhook()), journal: None };
         let clock = Arc::clone(&scene.ground.clock);
         let task = tokio::spawn(simulator::serve(listener, model, options, clock, stop.clone()));
         Ok(Self { task, stop, address })

@@ -2,6 +2,7 @@
 
 mod find;
 mod list;
+mod strays;
 
 use anyhow::Context;
 
@@ -52,6 +53,8 @@ Examples:
         #[arg(long, exclusive = true)]
         rules: bool,
     },
+    /// Receipts that belong to no message of ours, each with the provider's umid.
+    Strays(strays::Args),
 }
 
 /// What the numbers in a story stand for.
@@ -64,13 +67,14 @@ const RULES: [&str; 10] = [
     "Late truth: a late success recalls what has not left yet, and turns a bad end into reached, never back.",
     "Unknown is not failed: what may have left counts as handed over, and is not sent again by itself.",
     "Pause and cancel: from when they answer, nothing leaves; after a cancel the present step is the last.",
-    "Silence is only news while we listen: a deadline from when no receipt could be taken is held.",
+    "Silence is only news while we listen: a deadline from when no receipt could be taken is held, or asked for.",
     "A step that cannot leave: waiting for pace, tier or a hold consumes nothing, unless leave_within says so.",
 ];
 
 pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
     match command {
         Command::List(args) => return list::run(args, ground).await,
+        Command::Strays(args) => return strays::run(args, ground).await,
         Command::Explain { which: None, .. } => {
             out::lines(RULES.iter().zip(1..).map(|(rule, number)| format!("{number:>2}  {rule}")))?;
         }
@@ -113,6 +117,9 @@ fn show(story: &Story, zone: Option<Zone>) -> anyhow::Result<()> {
     }
     for receipt in &story.receipts {
         out::data(format!("  step {}  {}  {}", receipt.step, moment_exactly(receipt.at, zone), receipt.text))?;
+    }
+    for asked in &story.asked {
+        out::data(format!("  step {}  {}  {}", asked.step, moment_exactly(asked.at, zone), asked.text))?;
     }
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! One look at a campaign: everything that a view shows, read at one time.
 
-use crate::campaign::{Report, Show, Stranded};
+use crate::campaign::{Report, Show, Stranded, Waiting};
 use crate::cli::Ground;
+use crate::cli::gap::Waived;
 use crate::cli::obstacles::Obstacle;
+use crate::cli::pace::Slow;
 use crate::domain::{BatchId, BatchState, Content, Plan, Timestamp};
 use crate::store::{Batch, Hold, Store};
 
@@ -17,6 +19,8 @@ pub(in crate::cli) struct Look {
     /// Whether a server is running on this database.
     pub(in crate::cli) server: bool,
     pub(in crate::cli) next_due: Option<Timestamp>,
+    /// Deadlines that fell into a time in which no receipt could be taken.
+    pub(in crate::cli) waived: Option<Waived>,
 }
 
 /// Looks again and again; what never changes is read once.
@@ -41,7 +45,8 @@ impl<'a> Looking<'a> {
         let batch = store.batch(self.id).await?.ok_or_else(|| anyhow::anyhow!("the campaign is gone"))?;
         let tallies = store.tallies(self.id).await?;
         let at = self.ground.now();
-        let server = !self.ground.nodes(store).await?.is_empty();
+        let nodes = self.ground.nodes(store).await?;
+        let (server, deaf_since) = (!nodes.is_empty(), nodes.iter().filter_map(|node| node.deaf_since).min());
         let stranded = Stranded::of(&batch, &self.plan, &tallies, &self.ground.config);
         let mut show = Show::new(&batch, &tallies, self.allowed, stranded);
         if !server {
@@ -51,7 +56,19 @@ impl<'a> Looking<'a> {
         // What has left already waits for no lane.
         let sends = matches!(batch.state, BatchState::Scheduled | BatchState::Running | BatchState::Paused);
         let holds = store.holds().await?.into_iter().filter(|hold| sends && self.concerns(hold));
-        let mut obstacles: Vec<Obstacle> = holds.map(Obstacle::Held).collect();
+        let waiting = Waiting::of(&self.plan, &tallies);
+        let held = |hold: Hold| {
+            let waiting = waiting.on(&hold.lane, &hold.template);
+            Obstacle::Held(hold, waiting)
+        };
+        let mut obstacles: Vec<Obstacle> = holds.map(held).collect();
+        if batch.state == BatchState::Running {
+            // A slow lane is in nobody's way who does not wait for it.
+            let slow = Slow::all(&self.ground.config, &self.ground.lane_states(store).await?, at);
+            let slow = slow.into_iter().map(|slow| (waiting.on_lane(&slow.lane), slow));
+            obstacles
+                .extend(slow.filter(|(waiting, _)| *waiting > 0).map(|(waiting, slow)| Obstacle::Slow(slow, waiting)));
+        }
         obstacles.extend(show.stranded.iter().cloned().map(Obstacle::Gone));
         let is_over = match batch.state {
             BatchState::Settled => true,
@@ -59,8 +76,10 @@ impl<'a> Looking<'a> {
             _ => false,
         };
         obstacles.extend((!server && !is_over).then_some(Obstacle::NoServer));
+        obstacles.extend(deaf_since.filter(|_| !is_over).map(|since| Obstacle::Deaf { since }));
         let next_due = store.next_due(self.id).await?;
-        Ok(Look { at, batch, show, report, obstacles, server, next_due })
+        let waived = Waived::read(store, &self.plan, &tallies, at).await?;
+        Ok(Look { at, batch, show, report, obstacles, server, next_due, waived })
     }
 
     fn concerns(&self, hold: &Hold) -> bool {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::campaign::report::is_incomplete;
 use super::campaign::{Until, find};
+use super::gap::Waived;
 use super::interrupt::Interrupts;
 use super::obstacles::{Obstacle, ObstacleShown};
 use super::out::{self, Screen, To};
@@ -115,10 +116,10 @@ pub(super) async fn unwatched(
     store: &dyn Store,
     batch: BatchId,
 ) -> anyhow::Result<(BatchState, String)> {
-    let Look { batch, show, obstacles, .. } = Looking::new(ground, store, batch).await?.look().await?;
+    let Look { at, batch, show, obstacles, .. } = Looking::new(ground, store, batch).await?.look().await?;
     let said = match (batch.state, &obstacles[..]) {
         (state @ (BatchState::Settled | BatchState::Cancelled), _) => format!("It is {state}."),
-        (state, [first, ..]) => format!("It is {state}, but {}.", first.sentence(&show.name)),
+        (state, [first, ..]) => format!("It is {state}, but {}.", first.sentence(&show.name, at)),
         (state, []) => format!("It goes on without being watched; it is {state}."),
     };
     Ok((batch.state, said))
@@ -127,7 +128,7 @@ pub(super) async fn unwatched(
 /// What keeps a campaign from moving although it may: one sentence each, with what to do.
 pub(super) async fn obstacles(ground: &Ground, store: &dyn Store, batch: BatchId) -> anyhow::Result<Vec<String>> {
     let look = Looking::new(ground, store, batch).await?.look().await?;
-    Ok(look.obstacles.iter().map(|obstacle| obstacle.sentence(&look.show.name)).collect())
+    Ok(look.obstacles.iter().map(|obstacle| obstacle.sentence(&look.show.name, look.at)).collect())
 }
 
 /// Whatever shows it.
@@ -182,7 +183,7 @@ impl Teller {
 fn nobody_sends(look: &Look, said: &mut bool) {
     let nobody = look.obstacles.iter().find(|obstacle| matches!(obstacle, Obstacle::NoServer));
     if let Some(nobody) = nobody.filter(|_| !*said) {
-        out::talk(nobody.sentence(&look.show.name));
+        out::talk(nobody.sentence(&look.show.name, look.at));
     }
     *said = nobody.is_some();
 }
@@ -197,6 +198,9 @@ pub(super) struct Shown<'a> {
     starts_at: Option<String>,
     server: bool,
     obstacles: Vec<ObstacleShown>,
+    /// Deadlines that fell into a time in which no receipt could be taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waived: Option<&'a Waived>,
 }
 
 impl<'a> Shown<'a> {
@@ -205,7 +209,8 @@ impl<'a> Shown<'a> {
             show: &look.show,
             starts_at: look.batch.starts_at.map(Timestamp::rfc3339),
             server: look.server,
-            obstacles: look.obstacles.iter().map(|obstacle| obstacle.shown(&look.show.name)).collect(),
+            obstacles: look.obstacles.iter().map(|obstacle| obstacle.shown(&look.show.name, look.at)).collect(),
+            waived: look.waived.as_ref(),
         }
     }
 }

@@ -21,9 +21,10 @@ pub(super) fn frame(look: &Look, width: usize, paint: Paint) -> Vec<String> {
     lines.push(String::new());
     lines.push(pace(look));
     lines.extend(outcome_notes(&look.report).into_iter().map(|note| paint.dim(note)));
+    lines.extend(look.waived.as_ref().map(|waived| format!("{} {}", paint.so_so("!"), waived.sentence())));
     for obstacle in &look.obstacles {
         lines.push(format!("{} {}", paint.so_so("!"), obstacle.what_since(look.at)));
-        lines.push(format!("  {}", paint.dim(obstacle.what_to_do(&look.show.name))));
+        lines.push(format!("  {}", paint.dim(obstacle.what_to_do(&look.show.name, look.at))));
     }
     lines
 }
@@ -227,8 +228,9 @@ pub(super) fn line(look: &Look) -> String {
             count(look.report.delivered_twice)
         ));
     }
+    said.extend(look.waived.as_ref().map(super::super::gap::Waived::sentence));
     for obstacle in look.obstacles.iter().filter(|obstacle| !matches!(obstacle, Obstacle::NoServer)) {
-        said.push(format!("{} ({})", obstacle.what(), obstacle.what_to_do(&look.show.name)));
+        said.push(format!("{} ({})", obstacle.what(), obstacle.what_to_do(&look.show.name, look.at)));
     }
     if look.batch.state == BatchState::Settled
         && let Some(took) = took(&look.batch, look.at)

@@ -35,6 +35,10 @@ enum What {
     Undelivered,
     Delivered,
     Read,
+    /// The person writes back.
+    Answered,
+    /// Who said STOP says START.
+    CameBack,
     /// Its time is over, and it has not been delivered.
     Expired,
     /// The provider's own deadline of a step.
@@ -76,6 +80,14 @@ impl Model {
     /// When something happens next.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.due.peek().map(|Reverse(due)| due.at)
+    }
+
+    pub(super) fn answers_at(&mut self, at: Timestamp, n: u32, step: u8) {
+        self.lay_down(at, n, step, What::Answered);
+    }
+
+    pub(super) fn comes_back_at(&mut self, at: Timestamp, n: u32, step: u8) {
+        self.lay_down(at, n, step, What::CameBack);
     }
 
     fn lay_down(&mut self, at: Timestamp, n: u32, step: u8, what: What) {
@@ -205,11 +217,18 @@ impl Model {
                 let reads = delivery.is_some_and(|delivery| dice(Throw::Reads)[0] < delivery.read);
                 let after = delivery.map(|delivery| delivery.read_after.draw(dice(Throw::ReadAfter), speed));
                 self.reach(n, step, State::Delivered, at, webhooks);
-                if reads && channel.best_status() >= Status::Read {
+                if channel.best_status() < Status::Read {
+                    self.may_answer(n, step, at);
+                } else if reads {
                     self.lay_down(at + after.unwrap_or_default(), n, step, What::Read);
                 }
             }
-            What::Read => self.reach(n, step, State::Read, at, webhooks),
+            What::Read => {
+                self.reach(n, step, State::Read, at, webhooks);
+                self.may_answer(n, step, at);
+            }
+            What::Answered => self.answer(n, step, at, webhooks),
+            What::CameBack => self.come_back(n, step, at, webhooks),
             What::Expired => {
                 if let Some(record) = self.records.get_mut(n as usize).filter(|record| record.step == step) {
                     record.attempt.code = EXPIRED;
@@ -323,36 +342,17 @@ impl Model {
                 error_message: undelivered
                     .then(|| crate::wire::codes::of_receipt(Some(i64::from(attempt.code))).meaning.into()),
             },
+            whatsapp: None,
         };
         let mut event = Vec::with_capacity(512);
         receipt.append_event(&mut event);
         self.seen.receipts += 1;
         webhooks.push(Webhook { url: self.callbacks.get(&n).map(|url| url.to_string()), event });
     }
-
-    /// What is posted when a person writes to us.
-    pub fn inbound(&mut self, from: Msisdn, channel: Channel, text: &str, now: Timestamp) -> Webhook {
-        let number = from.to_string();
-        let event = serde_json::json!({
-            "namespace": "ChatApps",
-            "eventType": "inbound_message_received",
-            "description": "ChatApps inbound message",
-            "payload": {
-                "umid": self.random_id(),
-                "subAccountId": self.sub_accounts.first(),
-                "timestamp": now.rfc3339(),
-                "user": {"msisdn": number, "channelUserId": &number[1..]},
-                "recipient": {"channel": webhook_name(channel)},
-                "type": "Text",
-                "content": {"text": text},
-            }
-        });
-        Webhook { url: None, event: event.to_string().into_bytes() }
-    }
 }
 
 /// Webhooks write some names in small letters.
-const fn webhook_name(channel: Channel) -> &'static str {
+pub(super) const fn webhook_name(channel: Channel) -> &'static str {
     match channel {
         Channel::WhatsApp => "whatsapp",
         Channel::Viber => "viber",

@@ -14,6 +14,9 @@ pub(super) enum Throw {
     ReadAfter = 6,
     Duplicate = 7,
     Reorder = 8,
+    Answers = 9,
+    AnswerAfter = 10,
+    AnswerWith = 11,
 }
 
 /// Dice that fall the same for the same person, channel, try and question, whenever they are thrown.

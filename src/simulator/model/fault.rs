@@ -32,6 +32,19 @@ impl Model {
         None
     }
 
+    /// Faults that come instead of the answer to a question about a message.
+    pub(super) fn fault_of_question(&mut self, faults: &Faults, now: Timestamp) -> Option<Reply> {
+        if self.hits(faults.details_cut) {
+            self.seen.cut += 1;
+            return Some(Reply::CutBeforeReading);
+        }
+        if self.hits(faults.details_500) {
+            self.seen.errors += 1;
+            return Some(self.error(500, 2_000, "Internal server error", now));
+        }
+        None
+    }
+
     /// Faults that come after it was carried out.
     pub(super) fn fault_after(&mut self, faults: &Faults, reply: Reply, now: Timestamp) -> Reply {
         if self.hits(faults.cut_after) {

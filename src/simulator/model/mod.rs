@@ -5,6 +5,7 @@ mod delivery;
 mod dice;
 mod fault;
 mod intake;
+mod people;
 mod record;
 mod seen;
 
@@ -148,7 +149,8 @@ impl Model {
             return self.not_found("There is no such address", now).into();
         };
         if call.method != Method::Post {
-            return self.look_or_cancel(call.method, sub_account, &rest, now).into();
+            let after = self.slowness(&faults);
+            return Answer { after, reply: self.look_or_cancel(call.method, sub_account, &rest, now) };
         }
         self.seen.requests += 1;
         if let Some(fault) = self.fault_before(&faults, now) {
@@ -210,7 +212,12 @@ impl Model {
             Some(asked) if now.since(*asked) < pause => return self.throttled(1, now),
             _ => self.details_asked.insert(sub_account.to_owned(), now),
         };
-        match self.find(umid) {
+        self.seen.questions += 1;
+        let faults = self.faults_now(now).clone();
+        if let Some(fault) = self.fault_of_question(&faults, now) {
+            return fault;
+        }
+        match self.find(umid).filter(|_| !faults.details_unknown) {
             Some(n) => Reply::ok(&self.details_of(n)),
             None => self.not_found("Object wasn't found or is already expired", now),
         }

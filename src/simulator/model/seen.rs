@@ -20,6 +20,8 @@ pub struct Seen {
     pub messages: u64,
     pub rejected: u64,
     pub cancelled: u64,
+    /// Questions about a message, without those that came too soon.
+    pub questions: u64,
     /// Numbers that at least one message was accepted for.
     pub people: u64,
     /// Client ids that were accepted more than once.
@@ -40,6 +42,8 @@ pub struct Seen {
     /// Receipts handed out, duplicates included.
     pub receipts: u64,
     pub receipts_lost: u64,
+    /// Messages that people wrote.
+    pub answers: u64,
     pub channels: Vec<ChannelSeen>,
 }
 

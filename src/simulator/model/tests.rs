@@ -204,6 +204,25 @@ fn what_has_an_expiry_is_dropped_then_unless_it_was_delivered() {
 }
 
 #[test]
+fn questions_fail_and_find_nothing_where_they_are_told_to() {
+    let mut model = model(Profile::perfect());
+    let answer = post(&mut model, MESSAGES, &whatsapp(6_591_234_567, "a"), START);
+    let (_, accepted) = response(&answer);
+    let path = format!("{MESSAGES}/{}", accepted["umid"].as_str().unwrap());
+    for (faults, status) in [
+        (json!({"details_500": 1.0}), 500),
+        (json!({"details_500": 0.0, "details_unknown": true}), 404),
+        (json!({"details_unknown": false}), 200),
+    ] {
+        let faults = model.faults().with(&faults).unwrap();
+        model.set_faults(faults);
+        let now = START + seconds(i64::try_from(model.seen().questions).unwrap() + 1);
+        assert_eq!(call(&mut model, Method::Get, &path, now).0, status);
+    }
+    assert_eq!(model.seen().questions, 3);
+}
+
+#[test]
 fn details_come_once_a_second_and_show_every_step() {
     let mut model = model(Profile::perfect());
     let (_, answer) = response(&post(&mut model, MESSAGES, &whatsapp(6_591_234_567, "mine"), START));

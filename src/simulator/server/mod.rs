@@ -2,6 +2,7 @@
 
 mod control;
 mod cut;
+mod journal;
 mod webhooks;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use self::cut::{Cut, CuttableListener};
+pub use self::journal::Journal;
 use super::model::{Call, Method, Model, Reply, Webhook};
 use super::post::{Post, WebhookTarget};
 use crate::clock::Clock;
@@ -25,6 +27,8 @@ use crate::domain::{Span, Timestamp};
 pub struct Options {
     /// Where events go; without it they are made and dropped.
     pub webhook: Option<WebhookTarget>,
+    /// Where every accepted message is written down before it is answered.
+    pub journal: Option<Journal>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +54,7 @@ struct Shared {
     /// Events made by hand, to be posted next.
     by_hand: Mutex<Vec<Webhook>>,
     posts: webhooks::Counts,
+    journal: Option<Journal>,
     shutdown: CancellationToken,
 }
 
@@ -83,6 +88,7 @@ pub async fn serve(
         changed: Notify::new(),
         by_hand: Mutex::new(Vec::new()),
         posts: webhooks::Counts::default(),
+        journal: options.journal,
         shutdown: shutdown.clone(),
     });
     let post = options.webhook.map(Post::new).transpose().map_err(ServeError::Client)?;
@@ -121,7 +127,13 @@ async fn provider(
     let call = Call { method, path: uri.path(), authorization, body: &body };
     let answer = {
         let now = shared.now();
-        shared.model().call(&call, now)
+        let mut model = shared.model();
+        let first = model.message_count();
+        let answer = model.call(&call, now);
+        if let Some(journal) = &shared.journal {
+            journal.note(&model, first);
+        }
+        answer
     };
     shared.nudge.notify_one();
     shared.changed.notify_waiters();

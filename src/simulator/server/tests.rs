@@ -113,7 +113,7 @@ async fn webhooks_carry_both_proofs_and_are_repeated_until_they_are_given_up() {
         connections: 1,
         ..WebhookTarget::new(url)
     };
-    let world = World::new(perfect(), Options { webhook: Some(target) }).await;
+    let world = World::new(perfect(), Options { webhook: Some(target), ..Options::default() }).await;
     assert_eq!(world.send(6_591_234_567, "a").await.unwrap().status(), 200);
 
     // Sent is never taken: the first try and four repeats. Delivered and read are taken meanwhile.
@@ -152,7 +152,7 @@ async fn webhooks_carry_both_proofs_and_are_repeated_until_they_are_given_up() {
 async fn webhooks_come_as_arrays_when_asked() {
     let (url, mut hooks) = receiver().await;
     let target = WebhookTarget { group: 10, connections: 1, ..WebhookTarget::new(url) };
-    let world = World::new(perfect(), Options { webhook: Some(target) }).await;
+    let world = World::new(perfect(), Options { webhook: Some(target), ..Options::default() }).await;
     let messages: Vec<_> = (0..4)
         .map(|n| {
             json!({"user": {"msisdn": format!("+659123456{n}")}, "type": "text", "content": {"text": "hello"},
@@ -249,11 +249,11 @@ async fn what_was_seen_can_be_asked_for_by_person_and_as_a_stream() {
 #[tokio::test]
 async fn people_write_back_when_told_to() {
     let (url, mut hooks) = receiver().await;
-    let world = World::new(perfect(), Options { webhook: Some(WebhookTarget::new(url)) }).await;
+    let world = World::new(perfect(), Options { webhook: Some(WebhookTarget::new(url)), ..Options::default() }).await;
     world.post("/simulator/inbound", &json!({"msisdn": "+6591234567", "text": "STOP"})).await.unwrap();
     let hook = hooks.recv().await.unwrap();
     let events = parse_events(&hook.body);
-    let crate::wire::Event::Inbound(inbound) = &events[0] else { panic!("{events:?}") };
+    let crate::wire::Event::Inbound { inbound, .. } = &events[0] else { panic!("{events:?}") };
     assert_eq!(inbound.words().collect::<Vec<_>>(), ["STOP"]);
     hook.answer.send(StatusCode::OK).unwrap();
     let event = json!({"eventId": "e-1", "eventType": "template_status_update", "eventDetails": {}});

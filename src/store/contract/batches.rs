@@ -1,7 +1,7 @@
 //! Batches are laid out in pieces, switched on at once, and moved on under a guard.
 
 use super::*;
-use crate::domain::{Count, Marks, Outcome, SkipReason};
+use crate::domain::{Count, Marks, Outcome, SkipReason, WishFrom};
 use crate::store::{Error, OptOut};
 
 for_every_store!(
@@ -76,7 +76,12 @@ async fn publishing_twice_changes_nothing(desk: Desk) {
 
 async fn everybody_gets_a_row_whoever_is_left_out_with_a_reason(desk: Desk) {
     let audience = desk.audience(None, 10).await;
-    let wishes = [1, 2, 3].map(|n| OptOut { msisdn: person(n), since: desk.now(), source: "STOP".to_owned() });
+    let wishes = [1, 2, 3].map(|n| OptOut {
+        msisdn: person(n),
+        since: desk.now(),
+        from: WishFrom::Operator,
+        source: "STOP".to_owned(),
+    });
     desk.opt_out(wishes.to_vec()).await.unwrap();
     let batch = desk.begin_batch_of(None, audience).await;
     let whole = desk.spread_of(batch, audience, 10).await;
@@ -114,7 +119,14 @@ async fn everybody_begins_as_the_route_says_of_the_country(desk: Desk) {
     let people = people.map(|(person, country)| Recipient { country: country.parse().unwrap(), ..person });
     desk.add_recipients(audience, 0, people.collect()).await.unwrap();
     desk.publish_audience(audience, 7, "{}".to_owned()).await.unwrap();
-    desk.opt_out(vec![OptOut { msisdn: person(5), since: desk.now(), source: "STOP".to_owned() }]).await.unwrap();
+    desk.opt_out(vec![OptOut {
+        msisdn: person(5),
+        since: desk.now(),
+        from: WishFrom::Operator,
+        source: "STOP".to_owned(),
+    }])
+    .await
+    .unwrap();
 
     let batch = desk.begin_batch_of(None, audience).await;
     let viber = desk.lane("vb", Channel::Viber).await;

@@ -1,6 +1,7 @@
 //! A claim takes what may leave, in order, and nothing else.
 
 use super::*;
+use crate::domain::WishFrom;
 use crate::store::{Drained, OptOut};
 
 for_every_store!(
@@ -148,7 +149,7 @@ async fn a_drained_queue_says_when_the_rest_of_it_may_leave(desk: Desk) {
 
 async fn who_opted_out_after_the_launch_is_pointed_out(desk: Desk) {
     let batch = desk.batch_of(3).await;
-    let wish = OptOut { msisdn: person(1), since: desk.now(), source: "STOP".to_owned() };
+    let wish = OptOut { msisdn: person(1), since: desk.now(), from: WishFrom::Operator, source: "STOP".to_owned() };
     desk.opt_out(vec![wish]).await.unwrap();
     let set = desk.claimed(batch, 3).await;
     let out: Vec<_> = set.messages.iter().map(|claimed| claimed.opted_out).collect();

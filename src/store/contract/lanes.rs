@@ -1,13 +1,15 @@
 //! Lanes, holds, and people who want nothing more.
 
 use super::*;
-use crate::store::{Hold, OptOut};
+use crate::domain::WishFrom;
+use crate::store::{HeldBy, Hold, OptOut};
 
 for_every_store!(
     a_lane_keeps_its_number,
     the_first_reason_of_a_hold_stays,
     a_person_and_the_throttle_hold_beside_each_other_and_a_release_lifts_both,
     a_template_is_held_apart_from_its_lane,
+    what_was_begun_before_a_hold_was_lifted_puts_none,
     holding_and_releasing_raise_the_sequence_and_can_be_read_later,
     an_opt_out_counts_from_the_first_time,
 );
@@ -24,22 +26,22 @@ async fn a_lane_keeps_its_number(desk: Desk) {
     assert_eq!((moved[1].id, moved[1].channel), (both[1].id, Channel::Rcs));
 }
 
-fn hold(template: &str, by_person: bool, reason: &str, since: Timestamp) -> Hold {
+fn hold(template: &str, by: HeldBy, reason: &str, since: Timestamp) -> Hold {
     let (lane, template) = ("wa".to_owned(), template.to_owned());
-    Hold { lane, template, by_person, code: (!by_person).then_some(1_003), reason: reason.to_owned(), since }
+    Hold { lane, template, by, code: (by != HeldBy::Person).then_some(1_003), reason: reason.to_owned(), since }
 }
 
 async fn the_first_reason_of_a_hold_stays(desk: Desk) {
-    let first = hold("", false, "the key was refused", at(1));
-    desk.hold(first.clone()).await.unwrap();
-    desk.hold(hold("", false, "the key was refused again", at(2))).await.unwrap();
+    let first = hold("", HeldBy::Answer, "the key was refused", at(1));
+    desk.hold(first.clone(), at(1)).await.unwrap();
+    desk.hold(hold("", HeldBy::Answer, "the key was refused again", at(2)), at(2)).await.unwrap();
     assert_eq!(desk.holds().await.unwrap(), [first]);
 }
 
 async fn a_person_and_the_throttle_hold_beside_each_other_and_a_release_lifts_both(desk: Desk) {
-    let (ours, theirs) = (hold("", false, "refused", at(1)), hold("", true, "paused by Ann", at(2)));
-    desk.hold(ours.clone()).await.unwrap();
-    desk.hold(theirs.clone()).await.unwrap();
+    let (ours, theirs) = (hold("", HeldBy::Answer, "refused", at(1)), hold("", HeldBy::Person, "paused by Ann", at(2)));
+    desk.hold(ours.clone(), at(1)).await.unwrap();
+    desk.hold(theirs.clone(), at(2)).await.unwrap();
     assert_eq!(desk.holds().await.unwrap(), [ours, theirs]);
     assert_eq!(desk.release("wa".to_owned(), String::new(), at(3), "Ann".to_owned()).await.unwrap(), 2);
     assert!(desk.holds().await.unwrap().is_empty());
@@ -47,28 +49,50 @@ async fn a_person_and_the_throttle_hold_beside_each_other_and_a_release_lifts_bo
 }
 
 async fn a_template_is_held_apart_from_its_lane(desk: Desk) {
-    let (lane, template) = (hold("", true, "paused", at(1)), hold("promo", false, "template paused", at(2)));
-    desk.hold(template.clone()).await.unwrap();
-    desk.hold(lane.clone()).await.unwrap();
+    let (lane, template) =
+        (hold("", HeldBy::Person, "paused", at(1)), hold("promo", HeldBy::Answer, "template paused", at(2)));
+    desk.hold(template.clone(), at(2)).await.unwrap();
+    desk.hold(lane.clone(), at(1)).await.unwrap();
     assert_eq!(desk.release("wa".to_owned(), String::new(), at(3), "Ann".to_owned()).await.unwrap(), 1);
     assert_eq!(desk.holds().await.unwrap(), [template]);
 }
 
+async fn what_was_begun_before_a_hold_was_lifted_puts_none(desk: Desk) {
+    let refused = |second| hold("promo", HeldBy::Receipt, "the template is paused", at(second));
+    desk.hold(refused(10), at(5)).await.unwrap();
+    assert_eq!(desk.release("wa".to_owned(), "promo".to_owned(), at(20), "Ann".to_owned()).await.unwrap(), 1);
+    let before = desk.seq().await.unwrap();
+    assert!(desk.hold(refused(30), at(19)).await.unwrap() > before, "whoever has put it looks, and finds it lifted");
+    assert!(desk.holds().await.unwrap().is_empty());
+    // The lane and other templates were not lifted.
+    desk.hold(hold("other", HeldBy::Receipt, "paused too", at(30)), at(19)).await.unwrap();
+    desk.hold(hold("", HeldBy::Person, "paused by Ann", at(30)), at(30)).await.unwrap();
+    assert_eq!(desk.holds().await.unwrap().len(), 2);
+    desk.hold(refused(31), at(20)).await.unwrap();
+    assert_eq!(desk.holds().await.unwrap().len(), 3, "it is paused still");
+}
+
 async fn holding_and_releasing_raise_the_sequence_and_can_be_read_later(desk: Desk) {
     let before = desk.seq().await.unwrap();
-    let noted = desk.hold(hold("promo", true, "paused by Ann", at(1))).await.unwrap();
+    let noted = desk.hold(hold("promo", HeldBy::Person, "paused by Ann", at(1)), at(1)).await.unwrap();
     assert!(noted > before);
     assert_eq!(desk.seq().await.unwrap(), noted);
     desk.release("wa".to_owned(), "promo".to_owned(), at(2), "Ann".to_owned()).await.unwrap();
     assert!(desk.seq().await.unwrap() > noted);
-    let told: Vec<_> = desk.events(10).await.unwrap().into_iter().map(|event| (event.at, event.subject)).collect();
+    let told: Vec<_> =
+        desk.events(0, 10).await.unwrap().into_iter().map(|(_, event)| (event.at, event.subject)).collect();
     let subject = "template promo on lane wa".to_owned();
     assert_eq!(told, [(at(1), subject.clone()), (at(2), subject)]);
 }
 
 async fn an_opt_out_counts_from_the_first_time(desk: Desk) {
     let before = desk.seq().await.unwrap();
-    let wish = |n, second| OptOut { msisdn: person(n), since: at(second), source: "STOP".to_owned() };
+    let wish = |n, second| OptOut {
+        msisdn: person(n),
+        since: at(second),
+        from: WishFrom::Operator,
+        source: "STOP".to_owned(),
+    };
     desk.opt_out(vec![wish(3, 1), wish(1, 1), wish(3, 2)]).await.unwrap();
     desk.opt_out(vec![wish(1, 5)]).await.unwrap();
     let asked = vec![person(9), person(3), person(1), person(3)];

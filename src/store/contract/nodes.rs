@@ -1,13 +1,16 @@
 //! Nodes, what they noted, what is told about them; and verbs that share a commit.
 
 use super::*;
-use crate::store::{Beat, Error, Event};
+use crate::store::{Beat, Error, Event, LaneState, Standing, Trouble, Turned, TurnedAway};
 
 for_every_store!(
     a_node_lives_from_its_start_to_its_stop,
     a_node_finds_the_watermark_of_the_one_before,
     a_beat_notes_decisions_and_pace,
     a_node_that_fell_silent_is_not_among_the_living,
+    how_lanes_go_is_what_the_living_said_last,
+    a_deaf_node_says_since_when_and_its_watermark_stands,
+    what_is_turned_away_is_counted_until_a_day_without_any,
     gaps_are_kept_until_they_are_forgotten,
     the_latest_events_come_latest_last,
     a_verb_that_fails_dooms_no_other_of_its_commit,
@@ -27,7 +30,7 @@ async fn a_node_lives_from_its_start_to_its_stop(desk: Desk) {
 
 async fn a_node_finds_the_watermark_of_the_one_before(desk: Desk) {
     let (first, _) = desk.start_node(at(0)).await.unwrap();
-    desk.beat(Beat { node: first, now: at(7), noted: 0, pace: Vec::new() }).await.unwrap();
+    desk.beat(Beat::of(first, at(7), 0)).await.unwrap();
     desk.stop_node(first, at(9)).await.unwrap();
     let (second, listened) = desk.start_node(at(100)).await.unwrap();
     assert_eq!(listened, Some(at(9)));
@@ -39,7 +42,7 @@ async fn a_beat_notes_decisions_and_pace(desk: Desk) {
     let batch = desk.batch_of(1).await;
     let (node, _) = desk.start_node(at(0)).await.unwrap();
     let noted = desk.seq().await.unwrap();
-    desk.beat(Beat { node, now: at(2), noted, pace: vec![(batch, 79.5), (BatchId(999), 1.0)] }).await.unwrap();
+    desk.beat(Beat { pace: vec![(batch, 79.5), (BatchId(999), 1.0)], ..Beat::of(node, at(2), noted) }).await.unwrap();
     let living = desk.nodes(at(2)).await.unwrap();
     assert_eq!(living.iter().map(|node| node.noted).collect::<Vec<_>>(), [noted]);
     assert_eq!(desk.batch(batch).await.unwrap().unwrap().pace, (79.5, at(2)));
@@ -47,9 +50,53 @@ async fn a_beat_notes_decisions_and_pace(desk: Desk) {
 
 async fn a_node_that_fell_silent_is_not_among_the_living(desk: Desk) {
     let (node, _) = desk.start_node(at(0)).await.unwrap();
-    desk.beat(Beat { node, now: at(10), noted: 0, pace: Vec::new() }).await.unwrap();
+    desk.beat(Beat::of(node, at(10), 0)).await.unwrap();
     assert_eq!(desk.nodes(at(10)).await.unwrap().len(), 1);
     assert!(desk.nodes(at(11)).await.unwrap().is_empty());
+}
+
+async fn how_lanes_go_is_what_the_living_said_last(desk: Desk) {
+    let standing = Standing { trouble: Trouble::Outage, since: at(1), until: at(9), why: "503".to_owned() };
+    let state =
+        |lane: &str, pace, standing| LaneState { lane: lane.to_owned(), pace, slowness: 4, tier_spent: true, standing };
+    let (node, _) = desk.start_node(at(0)).await.unwrap();
+    let said = vec![state("wa", 2.5, Some(standing)), state("sms", 0.0, None)];
+    desk.beat(Beat { lanes: said.clone(), ..Beat::of(node, at(5), 0) }).await.unwrap();
+    let mut known = desk.lane_states(at(5)).await.unwrap();
+    known.reverse();
+    assert_eq!(known, said);
+    let over = state("wa", 80.0, None);
+    desk.beat(Beat { lanes: vec![over.clone()], ..Beat::of(node, at(6), 0) }).await.unwrap();
+    assert_eq!(desk.lane_states(at(6)).await.unwrap(), [said[1].clone(), over]);
+    assert!(desk.lane_states(at(7)).await.unwrap().is_empty(), "what a silent node said is not how they go now");
+    desk.stop_node(node, at(8)).await.unwrap();
+    assert!(desk.lane_states(at(0)).await.unwrap().is_empty());
+}
+
+async fn a_deaf_node_says_since_when_and_its_watermark_stands(desk: Desk) {
+    let (node, _) = desk.start_node(at(0)).await.unwrap();
+    desk.beat(Beat { listening_until: at(3), deaf_since: Some(at(3)), ..Beat::of(node, at(9), 0) }).await.unwrap();
+    let living = desk.nodes(at(9)).await.unwrap();
+    assert_eq!(living.iter().map(|node| (node.seen_at, node.deaf_since)).collect::<Vec<_>>(), [(at(9), Some(at(3)))]);
+    desk.stop_node(node, at(3)).await.unwrap();
+    let (next, listened) = desk.start_node(at(20)).await.unwrap();
+    assert_eq!(listened, Some(at(3)));
+    desk.beat(Beat::of(next, at(21), 0)).await.unwrap();
+    assert_eq!(desk.nodes(at(21)).await.unwrap()[0].deaf_since, None);
+}
+
+async fn what_is_turned_away_is_counted_until_a_day_without_any(desk: Desk) {
+    let (node, _) = desk.start_node(at(0)).await.unwrap();
+    let turned = |why, count, since, latest| Turned { why, count, since: at(since), latest: at(latest) };
+    let beat = |turned_away| Beat { turned_away, ..Beat::of(node, at(1), 0) };
+    desk.beat(beat(vec![turned(TurnedAway::Nothing, 3, 10, 12)])).await.unwrap();
+    let both = vec![turned(TurnedAway::Nothing, 2, 20, 21), turned(TurnedAway::TooLarge, 1, 15, 15)];
+    desk.beat(beat(both)).await.unwrap();
+    let known = [turned(TurnedAway::Nothing, 5, 10, 21), turned(TurnedAway::TooLarge, 1, 15, 15)];
+    assert_eq!(desk.turned_away().await.unwrap(), known);
+    let later = 22 + 86_400;
+    desk.beat(beat(vec![turned(TurnedAway::Nothing, 1, later, later)])).await.unwrap();
+    assert_eq!(desk.turned_away().await.unwrap(), [turned(TurnedAway::Nothing, 1, later, later), known[1]]);
 }
 
 async fn gaps_are_kept_until_they_are_forgotten(desk: Desk) {
@@ -66,8 +113,11 @@ async fn the_latest_events_come_latest_last(desk: Desk) {
     for n in 0..5 {
         desk.note(event(n)).await.unwrap();
     }
-    assert_eq!(desk.events(3).await.unwrap(), [event(2), event(3), event(4)]);
-    assert_eq!(desk.events(9).await.unwrap().len(), 5);
+    let latest = desk.events(0, 3).await.unwrap();
+    assert_eq!(latest.iter().map(|(_, event)| event.clone()).collect::<Vec<_>>(), [event(2), event(3), event(4)]);
+    assert_eq!(desk.events(0, 9).await.unwrap().len(), 5);
+    assert_eq!(desk.events(latest[0].0, 9).await.unwrap(), latest[1..]);
+    assert!(desk.events(latest[2].0, 9).await.unwrap().is_empty());
 }
 
 async fn a_verb_that_fails_dooms_no_other_of_its_commit(desk: Desk) {
@@ -96,7 +146,7 @@ async fn a_verb_that_fails_dooms_no_other_of_its_commit(desk: Desk) {
     begun.unwrap();
     noted.unwrap();
     assert_eq!(taken.unwrap().messages.len(), 3);
-    assert_eq!(desk.events(9).await.unwrap(), [event]);
+    assert_eq!(desk.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event).collect::<Vec<_>>(), [event]);
     assert_eq!(desk.claim(Claim { limit: 8, ..claim }).await.unwrap().messages.len(), 5);
     desk.counters_equal_rows(batch, 8).await;
 }

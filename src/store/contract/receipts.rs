@@ -16,6 +16,7 @@ for_every_store!(
     receipts_of_one_attempt_differ_in_anything_they_say,
     a_receipt_that_came_too_late_is_kept_all_the_same,
     strays_are_kept_by_kind_in_order_until_they_are_forgotten,
+    strays_are_counted_and_forgotten_when_they_are_old,
 );
 
 fn receipt(key: MessageKey, state: &str) -> Receipt {
@@ -212,4 +213,23 @@ async fn strays_are_kept_by_kind_in_order_until_they_are_forgotten(desk: Desk) {
     let left = desk.strays(StrayKind::NoAttempt, 0, 10).await.unwrap();
     assert_eq!(left.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [last]);
     assert_eq!(desk.strays(StrayKind::Unreadable, 0, 10).await.unwrap().len(), 1);
+}
+
+async fn strays_are_counted_and_forgotten_when_they_are_old(desk: Desk) {
+    let stray = |kind, received: i64| Stray { kind, received: at(received), umid: None, raw: "{}".to_owned() };
+    let all = vec![
+        stray(StrayKind::NoAttempt, 10),
+        stray(StrayKind::NoAttempt, 40),
+        stray(StrayKind::Unreadable, 20),
+        stray(StrayKind::NoAttempt, 30),
+    ];
+    desk.take_receipts(Vec::new(), all, Vec::new()).await.unwrap();
+    let counts = async || {
+        let counts = desk.stray_counts().await.unwrap();
+        counts.iter().map(|count| (count.kind, count.count, count.earliest, count.latest)).collect::<Vec<_>>()
+    };
+    let unreadable = (StrayKind::Unreadable, 1, at(20), at(20));
+    assert_eq!(counts().await, [(StrayKind::NoAttempt, 3, at(10), at(40)), unreadable]);
+    desk.forget_old_strays(at(30)).await.unwrap();
+    assert_eq!(counts().await, [(StrayKind::NoAttempt, 2, at(30), at(40))]);
 }

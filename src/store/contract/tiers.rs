@@ -1,6 +1,7 @@
 //! A tier lets in whoever holds a place, and so many more; what comes back unsent leaves its place free.
 
 use super::*;
+use crate::domain::WishFrom;
 use crate::store::{Drained, OptOut, TierUse};
 
 for_every_store!(
@@ -171,7 +172,7 @@ async fn a_place_is_held_for_a_day(desk: Desk) {
 
 async fn who_wants_nothing_passes_a_full_tier_and_takes_no_place(desk: Desk) {
     let batch = desk.batch_of(3).await;
-    let wish = OptOut { msisdn: person(1), since: desk.now(), source: "STOP".to_owned() };
+    let wish = OptOut { msisdn: person(1), since: desk.now(), from: WishFrom::Operator, source: "STOP".to_owned() };
     desk.opt_out(vec![wish]).await.unwrap();
     assert_eq!(numbers(&messages(&desk.claim_in_tier(batch, 3, 1).await)), [0, 1]);
     assert_eq!(desk.places().await, [(person(0), at(0))]);

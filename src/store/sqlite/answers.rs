@@ -1,14 +1,15 @@
 //! The contract, answered: each verb by the statements of its module.
 
 use super::receipts::Lesson;
-use super::{Sqlite, audiences, batches, lanes, looks, messages, nodes, receipts, tiers};
+use super::{Sqlite, asking, audiences, batches, inbound, lanes, looks, messages, nodes, receipts, tiers, wishes};
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
 use crate::store::signal::signals_of;
 use crate::store::{
-    Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Key, Lane, Loaded, NewAudience,
-    NewBatch, Node, OptOut, Receipt, Result, Signals, Spread, Store, Stray, StrayKind,
+    Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound, InboundOf,
+    Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Question, Receipt, Result, Sender,
+    Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
 };
 
 #[async_trait::async_trait]
@@ -183,12 +184,48 @@ impl Store for Sqlite {
         self.write("forget strays", move |c| Box::pin(receipts::forget_strays(c, ids))).await
     }
 
+    async fn forget_old_strays(&self, before: Timestamp) -> Result<()> {
+        while self.write("forget old strays", move |c| Box::pin(receipts::forget_old_strays(c, before))).await? {}
+        Ok(())
+    }
+
+    async fn stray_counts(&self) -> Result<Vec<StrayCount>> {
+        self.read("count strays", move |c| Box::pin(receipts::stray_counts(c))).await
+    }
+
     async fn due(&self, batch: BatchId, now: Timestamp, limit: u32) -> Result<Vec<Loaded>> {
         self.read("read what is due", move |c| Box::pin(looks::due(c, batch, now, limit))).await
     }
 
     async fn next_due(&self, batch: BatchId) -> Result<Option<Timestamp>> {
         self.read("look for what is due next", move |c| Box::pin(looks::next_due(c, batch))).await
+    }
+
+    async fn due_behind(
+        &self,
+        batch: BatchId,
+        after: Option<(Timestamp, u32)>,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Loaded>> {
+        self.read("walk over what is due", move |c| Box::pin(asking::due_behind(c, batch, after, until, limit))).await
+    }
+
+    async fn silent(&self, batch: BatchId, from: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Loaded>> {
+        self.read("look who is silent", move |c| Box::pin(asking::silent(c, batch, from, until, limit))).await
+    }
+
+    async fn questions(&self, about: Vec<(MessageKey, StepIndex)>) -> Result<Vec<Question>> {
+        self.read("look what to ask", move |c| Box::pin(async move { asking::questions(c, &about).await })).await
+    }
+
+    async fn note_asked(&self, asked: Vec<Asked>, asking: Asking) -> Result<()> {
+        self.write("note what was asked", move |c| Box::pin(async move { asking::note_asked(c, &asked, asking).await }))
+            .await
+    }
+
+    async fn asking(&self) -> Result<Vec<Asking>> {
+        self.read("read how asking goes", move |c| Box::pin(asking::asking(c))).await
     }
 
     async fn attempts(&self, message: MessageKey) -> Result<Vec<Attempt>> {
@@ -222,8 +259,8 @@ impl Store for Sqlite {
         self.read("read holds", move |c| Box::pin(lanes::holds(c))).await
     }
 
-    async fn hold(&self, hold: Hold) -> Result<u64> {
-        self.write("hold", move |c| Box::pin(lanes::hold(c, hold))).await
+    async fn hold(&self, hold: Hold, begun: Timestamp) -> Result<u64> {
+        self.write("hold", move |c| Box::pin(lanes::hold(c, hold, begun))).await
     }
 
     async fn release(&self, lane: String, template: String, now: Timestamp, by: String) -> Result<u32> {
@@ -249,16 +286,76 @@ impl Store for Sqlite {
         self.write(verb, move |c| Box::pin(async move { tiers::give_back(c, &portfolio, people).await })).await
     }
 
-    async fn opt_out(&self, people: Vec<OptOut>) -> Result<()> {
-        self.write("opt people out", move |c| Box::pin(async move { lanes::opt_out(c, &people).await })).await
+    async fn opt_out(&self, people: Vec<OptOut>) -> Result<u32> {
+        self.write("opt people out", move |c| Box::pin(async move { wishes::opt_out(c, &people).await })).await
+    }
+
+    async fn opt_in(&self, people: Vec<OptIn>) -> Result<u32> {
+        self.write("let people back", move |c| Box::pin(async move { wishes::opt_in(c, &people).await })).await
     }
 
     async fn opted_out(&self, people: Vec<Msisdn>) -> Result<Vec<Msisdn>> {
-        self.read("look up opt-outs", move |c| Box::pin(async move { lanes::opted_out(c, &people).await })).await
+        self.read("look up opt-outs", move |c| Box::pin(async move { wishes::opted_out(c, &people).await })).await
     }
 
     async fn opt_outs(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<Msisdn>> {
-        self.read("list opt-outs", move |c| Box::pin(lanes::opt_outs(c, after, limit))).await
+        self.read("list opt-outs", move |c| Box::pin(wishes::opt_outs(c, after, limit))).await
+    }
+
+    async fn opt_out_list(&self, after: Option<Msisdn>, limit: u32) -> Result<Vec<OptOut>> {
+        self.read("list opt-outs", move |c| Box::pin(wishes::list(c, after, limit))).await
+    }
+
+    async fn wishes(&self, person: Msisdn) -> Result<Vec<Wish>> {
+        self.read("read a person's wishes", move |c| Box::pin(wishes::wishes(c, person))).await
+    }
+
+    async fn last_stop(&self) -> Result<i64> {
+        self.read("look for wishes", move |c| Box::pin(wishes::last_stop(c))).await
+    }
+
+    async fn stops(&self, after: i64, limit: u32) -> Result<Vec<(i64, Msisdn)>> {
+        self.read("look for wishes", move |c| Box::pin(wishes::stops(c, after, limit))).await
+    }
+
+    async fn unwilling(&self, batch: BatchId, from: u32, span: u32) -> Result<(Vec<Loaded>, Option<u32>)> {
+        self.read("look for messages to people who opted out", move |c| {
+            Box::pin(wishes::unwilling(c, batch, from, span))
+        })
+        .await
+    }
+
+    async fn take_inbound(&self, inbound: Vec<Inbound>) -> Result<u32> {
+        self.write("keep what people wrote", move |c| Box::pin(inbound::take(c, inbound))).await
+    }
+
+    async fn inbound(&self, of: InboundOf, after: i64, limit: u32) -> Result<Vec<(i64, Inbound)>> {
+        self.read("read what people wrote", move |c| Box::pin(inbound::list(c, of, after, limit))).await
+    }
+
+    async fn replied(&self, batch: BatchId) -> Result<Vec<(StepIndex, u32)>> {
+        self.read("count answers", move |c| Box::pin(inbound::replied(c, batch))).await
+    }
+
+    async fn open_windows(
+        &self,
+        people: Vec<Msisdn>,
+        sender: Sender,
+        now: Timestamp,
+    ) -> Result<Vec<(Msisdn, Timestamp)>> {
+        let verb = "look for open windows";
+        self.read(verb, move |c| Box::pin(async move { inbound::windows(c, &people, &sender, now).await })).await
+    }
+
+    async fn window_holders(
+        &self,
+        sender: Sender,
+        now: Timestamp,
+        after: Option<Msisdn>,
+        limit: u32,
+    ) -> Result<Vec<Msisdn>> {
+        let verb = "list open windows";
+        self.read(verb, move |c| Box::pin(async move { inbound::holders(c, &sender, now, after, limit).await })).await
     }
 
     async fn start_node(&self, now: Timestamp) -> Result<(i64, Option<Timestamp>)> {
@@ -270,10 +367,14 @@ impl Store for Sqlite {
         self.write("beat", move |c| Box::pin(nodes::beat(c, beat))).await
     }
 
-    async fn stop_node(&self, node: i64, now: Timestamp) -> Result<()> {
-        self.write("stop a node", move |c| Box::pin(nodes::stop(c, node, now))).await?;
+    async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()> {
+        self.write("stop a node", move |c| Box::pin(nodes::stop(c, node, listening_until))).await?;
         self.stop_serving();
         Ok(())
+    }
+
+    async fn turned_away(&self) -> Result<Vec<Turned>> {
+        self.read("read what was turned away", move |c| Box::pin(nodes::turned_away(c))).await
     }
 
     async fn keep_gap(&self, from: Timestamp, until: Timestamp, forget: Timestamp) -> Result<()> {
@@ -288,6 +389,10 @@ impl Store for Sqlite {
         self.read("list nodes", move |c| Box::pin(nodes::live(c, since))).await
     }
 
+    async fn lane_states(&self, since: Timestamp) -> Result<Vec<LaneState>> {
+        self.read("read how lanes go", move |c| Box::pin(nodes::lane_states(c, since))).await
+    }
+
     async fn seq(&self) -> Result<u64> {
         self.read("look for decisions", move |c| Box::pin(nodes::seq(c))).await
     }
@@ -296,8 +401,8 @@ impl Store for Sqlite {
         self.write("note an event", move |c| Box::pin(nodes::note(c, event))).await
     }
 
-    async fn events(&self, limit: u32) -> Result<Vec<Event>> {
-        self.read("read events", move |c| Box::pin(nodes::events(c, limit))).await
+    async fn events(&self, after: i64, limit: u32) -> Result<Vec<(i64, Event)>> {
+        self.read("read events", move |c| Box::pin(nodes::events(c, after, limit))).await
     }
 
     fn signals(&self) -> &Signals {

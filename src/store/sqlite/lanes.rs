@@ -1,13 +1,12 @@
-//! Lanes and what keeps them from sending: holds and opt-outs.
+//! Lanes, and the holds that keep them from sending.
 
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::batches::bump;
-use super::messages::number;
-use super::rows::{Bound, for_values, json_list, maybe_small, moment, msisdn, small, word};
-use crate::domain::{Channel, LaneId, Msisdn, Timestamp};
-use crate::store::{Event, Hold, Lane, OptOut};
+use super::rows::{Bound, for_values, maybe_small, moment, small, word};
+use crate::domain::{Channel, LaneId, Timestamp};
+use crate::store::{Event, HeldBy, Hold, Lane};
 
 pub(super) async fn lanes(connection: &mut SqliteConnection, lanes: Vec<(String, Channel)>) -> Work<Vec<Lane>> {
     for_values(
@@ -42,7 +41,11 @@ pub(super) async fn holds(connection: &mut SqliteConnection) -> Work<Vec<Hold>> 
             Ok(Hold {
                 lane: row.try_get("lane")?,
                 template: row.try_get("template")?,
-                by_person: row.try_get("by_person")?,
+                by: match (row.try_get("by_person")?, row.try_get("by_receipt")?) {
+                    (true, _) => HeldBy::Person,
+                    (false, true) => HeldBy::Receipt,
+                    (false, false) => HeldBy::Answer,
+                },
                 code: maybe_small(row, "code")?,
                 reason: row.try_get("reason")?,
                 since: moment(row, "since")?,
@@ -51,18 +54,23 @@ pub(super) async fn holds(connection: &mut SqliteConnection) -> Work<Vec<Hold>> 
         .collect()
 }
 
-/// The first reason stays: it is the one that tells when it began.
-pub(super) async fn hold(connection: &mut SqliteConnection, hold: Hold) -> Work<u64> {
+/// The first reason stays: it is the one that tells when it began. A lift that lies before us is by another clock than
+/// ours, and keeps nothing from being held.
+pub(super) async fn hold(connection: &mut SqliteConnection, hold: Hold, begun: Timestamp) -> Work<u64> {
     let added = sqlx::query(
-        "INSERT INTO hold (lane, template, by_person, code, reason, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        "INSERT INTO hold (lane, template, by_person, by_receipt, code, reason, since)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT EXISTS (
+             SELECT 1 FROM lifted WHERE lane = ?1 AND template = ?2 AND at > ?8 AND at <= ?7)
          ON CONFLICT DO NOTHING",
     )
     .bind(&hold.lane)
     .bind(&hold.template)
-    .bind(hold.by_person)
+    .bind(hold.by == HeldBy::Person)
+    .bind(hold.by == HeldBy::Receipt)
     .bind(hold.code)
     .bind(&hold.reason)
     .bind(hold.since.millis())
+    .bind(begun.millis())
     .execute(&mut *connection)
     .await?
     .rows_affected();
@@ -92,47 +100,17 @@ pub(super) async fn release(
         .await?
         .rows_affected();
     if lifted > 0 {
+        sqlx::query(
+            "INSERT INTO lifted (lane, template, at) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET at = excluded.at",
+        )
+        .bind(&lane)
+        .bind(&template)
+        .bind(now.millis())
+        .execute(&mut *connection)
+        .await?;
         let event = Event { at: now, subject: subject(&lane, &template), text: format!("resumed by {by}") };
         super::nodes::note(connection, event).await?;
         bump(connection).await?;
     }
     Ok(u32::try_from(lifted).unwrap_or(u32::MAX))
-}
-
-pub(super) async fn opt_out(connection: &mut SqliteConnection, people: &[OptOut]) -> Work<()> {
-    for_values(
-        connection,
-        "INSERT INTO opt_out (msisdn, since, source)",
-        "ON CONFLICT DO NOTHING",
-        3,
-        people,
-        |query: Bound<'_>, person| {
-            query.bind(number(person.msisdn)).bind(person.since.millis()).bind(person.source.clone())
-        },
-    )
-    .await?;
-    bump(connection).await?;
-    Ok(())
-}
-
-pub(super) async fn opted_out(connection: &mut SqliteConnection, people: &[Msisdn]) -> Work<Vec<Msisdn>> {
-    let rows =
-        sqlx::query("SELECT msisdn FROM opt_out WHERE msisdn IN (SELECT value FROM json_each(?1)) ORDER BY msisdn")
-            .bind(json_list(people.iter().copied().map(number)))
-            .fetch_all(connection)
-            .await?;
-    rows.iter().map(|row| msisdn(row, "msisdn")).collect()
-}
-
-pub(super) async fn opt_outs(
-    connection: &mut SqliteConnection,
-    after: Option<Msisdn>,
-    limit: u32,
-) -> Work<Vec<Msisdn>> {
-    let rows = sqlx::query("SELECT msisdn FROM opt_out WHERE msisdn > ?1 ORDER BY msisdn LIMIT ?2")
-        .bind(after.map_or(0, number))
-        .bind(limit)
-        .fetch_all(connection)
-        .await?;
-    rows.iter().map(|row| msisdn(row, "msisdn")).collect()
 }

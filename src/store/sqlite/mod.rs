@@ -4,8 +4,10 @@
 //! `synchronous = FULL`, so an acknowledged verb survives a power cut.
 
 mod answers;
+mod asking;
 mod audiences;
 mod batches;
+mod inbound;
 mod lanes;
 mod looks;
 mod messages;
@@ -18,6 +20,7 @@ mod shapes;
 mod tests;
 mod tiers;
 mod turn;
+mod wishes;
 mod writer;
 
 use std::fs::{File, TryLockError};

@@ -3,15 +3,16 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
-use super::rows::{maybe_moment, moment, small};
-use crate::domain::Timestamp;
-use crate::store::{Beat, Event, Node};
+use super::rows::{Bound, for_values, maybe_moment, moment, small, word};
+use crate::domain::{Span, Timestamp};
+use crate::store::{Beat, Event, LaneState, Node, Standing, Trouble, Turned, TurnedAway};
 
 pub(super) async fn start(connection: &mut SqliteConnection, now: Timestamp) -> Work<(i64, Option<Timestamp>)> {
     let row = sqlx::query("SELECT max(listening_until) AS until FROM node").fetch_one(&mut *connection).await?;
     let listened_until = maybe_moment(&row, "until")?;
     // Only the newest few are of interest; the watermark is taken over by the new row.
     sqlx::query("DELETE FROM node").execute(&mut *connection).await?;
+    sqlx::query("DELETE FROM lane_state").execute(&mut *connection).await?;
     let row = sqlx::query(
         "INSERT INTO node (started_at, seen_at, noted_seq, listening_until)
          VALUES (?1, ?1, 0, coalesce(?2, ?1)) RETURNING id",
@@ -24,12 +25,25 @@ pub(super) async fn start(connection: &mut SqliteConnection, now: Timestamp) -> 
 }
 
 pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<()> {
-    sqlx::query("UPDATE node SET seen_at = ?2, listening_until = ?2, noted_seq = ?3 WHERE id = ?1")
+    sqlx::query("UPDATE node SET seen_at = ?2, noted_seq = ?3, listening_until = ?4, deaf_since = ?5 WHERE id = ?1")
         .bind(beat.node)
         .bind(beat.now.millis())
         .bind(beat.noted.cast_signed())
+        .bind(beat.listening_until.millis())
+        .bind(beat.deaf_since.map(Timestamp::millis))
         .execute(&mut *connection)
         .await?;
+    for turned in beat.turned_away {
+        // One row for each reason: a handful.
+        sqlx::query(TURN_AWAY)
+            .bind(turned.why as i64)
+            .bind(turned.count.cast_signed())
+            .bind(turned.since.millis())
+            .bind(turned.latest.millis())
+            .bind((turned.since - A_DAY).millis())
+            .execute(&mut *connection)
+            .await?;
+    }
     for (batch, pace) in beat.pace {
         // One row for each batch that is sending now: a handful.
         sqlx::query("UPDATE batch SET pace = ?2, pace_at = ?3 WHERE id = ?1")
@@ -39,13 +53,87 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
             .execute(&mut *connection)
             .await?;
     }
+    for_values(
+        connection,
+        "INSERT INTO lane_state (node, lane, pace, slowness, tier_spent, trouble, since, until, why)",
+        "ON CONFLICT DO UPDATE SET pace = excluded.pace, slowness = excluded.slowness,
+             tier_spent = excluded.tier_spent, trouble = excluded.trouble, since = excluded.since,
+             until = excluded.until, why = excluded.why",
+        9,
+        &beat.lanes,
+        |query: Bound<'_>, state| {
+            let standing = state.standing.as_ref();
+            query
+                .bind(beat.node)
+                .bind(state.lane.clone())
+                .bind(state.pace)
+                .bind(state.slowness)
+                .bind(state.tier_spent)
+                .bind(standing.map(|standing| standing.trouble as i64))
+                .bind(standing.map(|standing| standing.since.millis()))
+                .bind(standing.map(|standing| standing.until.millis()))
+                .bind(standing.map(|standing| standing.why.clone()))
+        },
+    )
+    .await?;
     Ok(())
 }
 
-pub(super) async fn stop(connection: &mut SqliteConnection, node: i64, now: Timestamp) -> Work<()> {
+pub(super) async fn lane_states(connection: &mut SqliteConnection, since: Timestamp) -> Work<Vec<LaneState>> {
+    let rows = sqlx::query(
+        "SELECT lane_state.* FROM lane_state JOIN node ON node.id = lane_state.node
+         WHERE node.stopped = 0 AND node.seen_at >= ?1 ORDER BY lane",
+    )
+    .bind(since.millis())
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let trouble: Option<i64> = row.try_get("trouble")?;
+            let standing = match trouble.and_then(Trouble::from_code) {
+                Some(trouble) => Some(Standing {
+                    trouble,
+                    since: moment(row, "since")?,
+                    until: moment(row, "until")?,
+                    why: row.try_get("why")?,
+                }),
+                None => None,
+            };
+            Ok(LaneState {
+                lane: row.try_get("lane")?,
+                pace: row.try_get("pace")?,
+                slowness: small(row, "slowness")?,
+                tier_spent: row.try_get("tier_spent")?,
+                standing,
+            })
+        })
+        .collect()
+}
+
+/// After a day without any, counting begins anew.
+const A_DAY: Span = Span::from_secs(86_400);
+const TURN_AWAY: &str = "INSERT INTO turned_away (why, n, since, latest) VALUES (?1, ?2, ?3, ?4)
+     ON CONFLICT (why) DO UPDATE SET n = excluded.n + iif(latest < ?5, 0, n),
+     since = iif(latest < ?5, excluded.since, since), latest = excluded.latest";
+
+pub(super) async fn turned_away(connection: &mut SqliteConnection) -> Work<Vec<Turned>> {
+    let rows = sqlx::query("SELECT why, n, since, latest FROM turned_away ORDER BY why").fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Turned {
+                why: word(row, "why", TurnedAway::from_code)?,
+                count: small(row, "n")?,
+                since: moment(row, "since")?,
+                latest: moment(row, "latest")?,
+            })
+        })
+        .collect()
+}
+
+pub(super) async fn stop(connection: &mut SqliteConnection, node: i64, listening_until: Timestamp) -> Work<()> {
     sqlx::query("UPDATE node SET stopped = 1, seen_at = ?2, listening_until = ?2 WHERE id = ?1")
         .bind(node)
-        .bind(now.millis())
+        .bind(listening_until.millis())
         .execute(connection)
         .await?;
     Ok(())
@@ -72,13 +160,20 @@ pub(super) async fn gaps(connection: &mut SqliteConnection) -> Work<Vec<(Timesta
 }
 
 pub(super) async fn live(connection: &mut SqliteConnection, since: Timestamp) -> Work<Vec<Node>> {
-    let rows = sqlx::query("SELECT id, seen_at, noted_seq FROM node WHERE stopped = 0 AND seen_at >= ?1 ORDER BY id")
-        .bind(since.millis())
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::query(
+        "SELECT id, seen_at, noted_seq, deaf_since FROM node WHERE stopped = 0 AND seen_at >= ?1 ORDER BY id",
+    )
+    .bind(since.millis())
+    .fetch_all(connection)
+    .await?;
     rows.iter()
         .map(|row| {
-            Ok(Node { id: row.try_get("id")?, seen_at: moment(row, "seen_at")?, noted: small(row, "noted_seq")? })
+            Ok(Node {
+                id: row.try_get("id")?,
+                seen_at: moment(row, "seen_at")?,
+                noted: small(row, "noted_seq")?,
+                deaf_since: maybe_moment(row, "deaf_since")?,
+            })
         })
         .collect()
 }
@@ -97,12 +192,16 @@ pub(super) async fn note(connection: &mut SqliteConnection, event: Event) -> Wor
     Ok(())
 }
 
-pub(super) async fn events(connection: &mut SqliteConnection, limit: u32) -> Work<Vec<Event>> {
-    let rows = sqlx::query("SELECT * FROM (SELECT * FROM event ORDER BY id DESC LIMIT ?1) ORDER BY id")
+pub(super) async fn events(connection: &mut SqliteConnection, after: i64, limit: u32) -> Work<Vec<(i64, Event)>> {
+    let rows = sqlx::query("SELECT * FROM (SELECT * FROM event WHERE id > ?1 ORDER BY id DESC LIMIT ?2) ORDER BY id")
+        .bind(after)
         .bind(limit)
         .fetch_all(connection)
         .await?;
     rows.iter()
-        .map(|row| Ok(Event { at: moment(row, "at")?, subject: row.try_get("subject")?, text: row.try_get("text")? }))
+        .map(|row| {
+            let event = Event { at: moment(row, "at")?, subject: row.try_get("subject")?, text: row.try_get("text")? };
+            Ok((row.try_get("id")?, event))
+        })
         .collect()
 }

@@ -8,28 +8,31 @@ use sqlx::{Row, SqliteConnection};
 use super::looks::load;
 use super::messages::number;
 use super::rows::{
-    Bound, Line, for_values, json_list, lines, maybe_moment, maybe_small, moment, msisdn, packed, small, step,
+    Bound, Line, for_values, json_list, lines, maybe_moment, maybe_small, moment, msisdn, packed, small, step, word,
 };
 use super::{Error, Work};
-use crate::domain::{BatchId, Channel, LaneId, MessageKey, Msisdn, StepIndex, Tag, Umid};
-use crate::store::{Attempt, Found, Key, Receipt, Stray, StrayKind, Verdict};
+use crate::domain::{BatchId, Channel, LaneId, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
+use crate::store::{Attempt, Found, Key, Receipt, Stray, StrayCount, StrayKind, Verdict};
 
 pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> Work<Vec<Option<Found>>> {
     let mut targets: Vec<Option<(MessageKey, StepIndex)>> = vec![None; keys.len()];
     let tags = tags(connection, &keys).await?;
     let mut umids = Vec::new();
     let mut numbers = Vec::new();
+    let mut inbound = Vec::new();
     for (place, key) in keys.into_iter().enumerate() {
         match key {
             // An id with another tag was made by another installation, or for a database that is gone.
             Key::Attempt(id) if tags.get(&id.key.batch) == Some(&id.tag) => targets[place] = Some((id.key, id.step)),
             Key::Attempt(_) => {}
             Key::Umid(umid) => umids.push((place, umid)),
+            Key::Inbound(umid) => inbound.push((place, umid)),
             Key::Number(msisdn, channel) => numbers.push((place, msisdn, channel)),
         }
     }
     by_umid(connection, &umids, &mut targets).await?;
     by_number(connection, &numbers, &mut targets).await?;
+    super::inbound::on(connection, &inbound, &mut targets).await?;
     let messages = load(connection, targets.iter().flatten().map(|(key, _)| *key)).await?;
     let messages: HashMap<MessageKey, _> = messages.into_iter().map(|message| (message.key, message)).collect();
     let found =
@@ -42,7 +45,7 @@ async fn tags(connection: &mut SqliteConnection, keys: &[Key]) -> Work<HashMap<B
         .iter()
         .filter_map(|key| match key {
             Key::Attempt(id) => Some(i64::from(id.key.batch.0)),
-            Key::Umid(_) | Key::Number(..) => None,
+            Key::Umid(_) | Key::Inbound(_) | Key::Number(..) => None,
         })
         .collect();
     batches.sort_unstable();
@@ -220,6 +223,36 @@ pub(super) async fn forget_strays(connection: &mut SqliteConnection, ids: Vec<i6
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Strays that are forgotten in one transaction.
+const PIECE: i64 = 2_000;
+pub(super) const FORGET_OLD: &str = "DELETE FROM stray WHERE id IN
+     (SELECT id FROM stray INDEXED BY stray_kind WHERE kind IN (0, 1, 2, 3) AND received < ?1 LIMIT ?2)";
+
+/// Returns whether there may be more.
+pub(super) async fn forget_old_strays(connection: &mut SqliteConnection, before: Timestamp) -> Work<bool> {
+    let query = sqlx::query(FORGET_OLD).bind(before.millis()).bind(PIECE);
+    Ok(query.execute(connection).await?.rows_affected() >= PIECE.unsigned_abs())
+}
+
+pub(super) async fn stray_counts(connection: &mut SqliteConnection) -> Work<Vec<StrayCount>> {
+    let rows = sqlx::query(
+        "SELECT kind, count(*) AS n, min(received) AS earliest, max(received) AS latest
+         FROM stray INDEXED BY stray_kind WHERE kind IN (0, 1, 2, 3) GROUP BY kind ORDER BY kind",
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(StrayCount {
+                kind: word(row, "kind", StrayKind::from_code)?,
+                count: small(row, "n")?,
+                earliest: moment(row, "earliest")?,
+                latest: moment(row, "latest")?,
+            })
+        })
+        .collect()
 }
 
 pub(super) async fn attempts(connection: &mut SqliteConnection, message: MessageKey) -> Work<Vec<Attempt>> {

@@ -14,9 +14,15 @@
 //! unknown code is the recipient's: the provider has accepted the request, so its shape was right, and what it says
 //! afterwards is about one person far more often than about us. Both say so (`known` is false), so that whoever
 //! counts them can tell.
+//!
+//! Behind a code of the provider's that says no more than that it failed may stand WhatsApp's own, which a receipt
+//! carries in its newer formats. It is the second key ([`telling`]), with a table of its own; its numbers are far above
+//! the provider's, so that the one that decided can be kept in the place of the other.
 
 mod answers;
+mod meta;
 mod receipts;
+pub mod remedies;
 
 use crate::domain::{Fault, SenderPart};
 
@@ -76,8 +82,24 @@ pub fn of_answer(status: u16, code: Option<i64>) -> &'static Entry {
 /// have none of their own there: a message that is accepted and refused afterwards is refused with the API's code.
 pub fn of_receipt(code: Option<i64>) -> &'static Entry {
     let Some(code) = code else { return &UNDELIVERED };
-    let table = if code >= 3_000 { answers::TABLE } else { receipts::TABLE };
+    let table = match code {
+        meta::FIRST.. => meta::TABLE,
+        3_000.. => answers::TABLE,
+        _ => receipts::TABLE,
+    };
     find(table, code).unwrap_or(&UNDELIVERED)
+}
+
+/// The code of a negative receipt that says most: the provider's own, unless that says no more than that it failed and
+/// the one that it got from WhatsApp says more.
+pub fn telling(code: Option<i64>, underlying: Option<i64>) -> Option<i64> {
+    let says_little = code.is_none_or(|code| meta::GENERAL.contains(&code) || !of_receipt(Some(code)).known);
+    underlying.filter(|underlying| says_little && find(meta::TABLE, *underlying).is_some()).or(code)
+}
+
+/// WhatsApp's own codes, in order.
+pub fn whatsapps() -> &'static [Entry] {
+    meta::TABLE
 }
 
 /// Every code that an answer may carry, in order.
@@ -100,8 +122,33 @@ mod tests {
 
     #[test]
     fn both_tables_are_sorted_without_doubles() {
-        for table in [answers(), receipts()] {
+        for table in [answers(), receipts(), whatsapps()] {
             assert!(table.windows(2).all(|pair| pair[0].code < pair[1].code));
+        }
+    }
+
+    #[test]
+    fn whatsapps_code_is_the_second_key() {
+        for (code, underlying, wanted) in [
+            (Some(41), Some(131_049), Some(131_049)),
+            (None, Some(132_015), Some(132_015)),
+            (Some(9_999), Some(131_050), Some(131_050)),
+            (Some(1_018), Some(131_042), Some(1_018)),
+            (Some(41), Some(7), Some(41)),
+            (Some(41), None, Some(41)),
+            (None, None, None),
+        ] {
+            assert_eq!(telling(code, underlying), wanted, "{code:?} {underlying:?}");
+        }
+        assert_eq!(of_receipt(Some(131_050)).fault, Fault::Person);
+        assert_eq!(of_receipt(Some(131_042)).fault, LANE);
+        assert!(!of_receipt(Some(999_999)).known);
+        // Where the provider has a number of its own for it, both say whose fault it is alike.
+        for entry in receipts() {
+            let bracketed = entry.meaning.rsplit_once(" [").and_then(|(_, code)| code.strip_suffix(']')?.parse().ok());
+            if let Some(same) = bracketed.and_then(|code| find(whatsapps(), code)) {
+                assert_eq!(same.fault, entry.fault, "{}", entry.code);
+            }
         }
     }
 

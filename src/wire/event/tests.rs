@@ -42,7 +42,7 @@ fn receipt(body: &str) -> Receipt<'_> {
 
 fn inbound(body: &str) -> Inbound<'_> {
     match only(body) {
-        Event::Inbound(inbound) => inbound,
+        Event::Inbound { inbound, .. } => *inbound,
         other => panic!("{other:?}"),
     }
 }
@@ -90,7 +90,7 @@ fn one_bad_event_in_an_array_loses_no_other() {
         .iter()
         .map(|event| match event {
             Event::Receipt(_) => "receipt",
-            Event::Inbound(_) => "inbound",
+            Event::Inbound { .. } => "inbound",
             Event::Business(_) => "business",
             Event::Other { .. } => "other",
             Event::Unreadable { .. } => "unreadable",
@@ -163,6 +163,49 @@ fn words_of_a_person_are_found_wherever_they_stand() {
     assert_eq!(sms.known_channel(), Some(Channel::Sms));
     assert_eq!(sms.words().collect::<Vec<_>>(), ["stop"]);
     assert!(sms.msisdn().is_some());
+}
+
+#[test]
+fn every_documented_kind_of_inbound_message_is_read() {
+    let of = |kind: &str, content: &str| {
+        format!(
+            r#"{{"namespace":"ChatApps","eventType":"inbound_message_received","payload":{{"umid":"in-1",
+            "user":{{"msisdn":"+12025550023","channelUserId":"12025550023"}},
+            "recipient":{{"channel":"whatsapp","channelId":"4b2ba2df"}},"type":"{kind}","content":{content}}}}}"#
+        )
+    };
+    let flow = r#"{"interactive":{"type":"nfmReply","nfmReply":{"responseJson":"{\"flow_token\": \"stop\"}"}}}"#;
+    let call = r#"{"interactive":{"type":"callPermissionReply","callPermissionReply":{"response":"accept",
+        "isPermanent":false,"expirationTimestamp":"2026-01-23T06:51:55.00Z","responseSource":"user_action"}}}"#;
+    let list = r#"{"interactive":{"type":"list_reply","list_reply":{"id":"l-1","title":"Two","description":"x"}}}"#;
+    let place = r#"{"location":{"longitude":103.846375,"latitude":1.289563,"name":"Quay"}}"#;
+    for (kind, content, named, words) in [
+        ("Text", r#"{"text":"Hello"}"#, "text", &["Hello"][..]),
+        ("Image", r#"{"url":"https://media.example/1"}"#, "image", &[]),
+        ("Document", r#"{"url":"https://media.example/1","text":"a caption"}"#, "document", &["a caption"]),
+        ("File", r#"{"url":"https://media.example/1"}"#, "file", &[]),
+        ("Location", place, "location", &[]),
+        ("Interactive", flow, "nfmreply", &[]),
+        ("Interactive", call, "callpermissionreply", &[]),
+        ("Interactive", list, "list_reply", &["Two", "l-1"]),
+        ("Buttons", r#"{"text":"Yes","payload":"yes-1"}"#, "buttons", &["Yes", "yes-1"]),
+        ("Carousel", "null", "carousel", &[]),
+        ("None", "7", "none", &[]),
+        ("Text", r#"{"text":{"body":"x"},"payload":"stop"}"#, "text", &["stop"]),
+    ] {
+        let body = of(kind, content);
+        let message = inbound(&body);
+        assert_eq!((message.kind().as_str(), message.words().collect::<Vec<_>>()), (named, words.to_vec()), "{body}");
+        assert_eq!(message.msisdn().map(|number| number.get()), Some(12_025_550_023), "{body}");
+    }
+    // Who is known by no number, and whom a number of LINE's only looks like.
+    let nobody = of("Text", r#"{"text":"Hello"}"#).replace("+12025550023", "").replace("12025550023", "US.134912086");
+    assert_eq!(inbound(&nobody).msisdn(), None);
+    let line =
+        of("Text", r#"{"text":"Hello"}"#).replace("\"msisdn\":\"+12025550023\",", "").replace("whatsapp", "line");
+    assert_eq!(inbound(&line).msisdn(), None);
+    let ad = of("Text", r#"{"text":"Hello"}"#).replace("\"umid\"", "\"referral\":{\"source_type\":\"ad\"},\"umid\"");
+    assert!(inbound(&ad).is_from_an_ad());
 }
 
 #[test]

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::sync::watch;
-use volley::campaign::{self, Decided, Draft, Launched, Launcher, Story};
+use tokio_util::sync::CancellationToken;
+use volley::campaign::{self, Decided, Draft, Launched, Launcher, Report, Story};
 use volley::clock::{Chance, Clock, ManualClock};
 use volley::config::{self, Config};
-use volley::domain::{AttemptId, Channel, MessageKey, Present, Span, State, StepIndex, Timestamp};
+use volley::domain::{AttemptId, Channel, MessageKey, Present, Span, State, StepIndex, Timestamp, Umid};
 use volley::node::{Node, Parts, StartError};
 use volley::provider::{Broken, Endpoint, RawAnswer, Transport};
 use volley::receipts::{Failed, Intake};
@@ -21,6 +22,9 @@ use super::until;
 const PATIENCE: Span = Span::from_secs(60);
 /// How far time goes on with each look, where the server has something to do.
 const TICK: Span = Span::from_millis(10);
+
+/// What the provider was told to send with its webhooks.
+pub(crate) const AUTHORIZATION: &str = "Bearer agreed";
 
 /// What the provider answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +55,11 @@ impl Transport for Provider {
         };
         Ok(RawAnswer { status, retry_after: None, body: body.to_string().into() })
     }
+
+    async fn details(&self, _: &Umid) -> Result<RawAnswer, Broken> {
+        let body = json!({ "code": 1300, "message": "Object wasn't found or is already expired" });
+        Ok(RawAnswer { status: 404, retry_after: None, body: body.to_string().into() })
+    }
 }
 
 pub(crate) struct ByHand {
@@ -61,16 +70,28 @@ pub(crate) struct ByHand {
     node: Node,
     intake: Intake,
     says: watch::Sender<Says>,
+    closing: CancellationToken,
     folder: tempfile::TempDir,
 }
 
 impl ByHand {
+    /// Opens the front door, and returns where webhooks are posted to.
+    pub(crate) async fn open_door(&self) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/webhooks/8x8", listener.local_addr().unwrap());
+        let (intake, door, store) = (self.intake.clone(), self.node.door(), Arc::clone(&self.store));
+        let serving = volley::api::serve(listener, intake, door, store, self.closing.clone());
+        tokio::spawn(async move { serving.await.unwrap() });
+        url
+    }
+
     /// `lane` is added to the Viber lane.
     pub(crate) async fn start(lane: &str) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let (chance, folder) = (Arc::new(Chance::seeded(7)), tempfile::tempdir().unwrap());
         let text = format!(
             "[provider]\nbase_url = \"http://127.0.0.1:9\"\nsub_account = \"acme\"\napi_key = \"test\"\n\
+             webhook_authorization = \"{AUTHORIZATION}\"\n\
              [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\n{lane}\n\
              [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nsource = \"ACME\"\n\
              [[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\ntier = \"250\"\n"
@@ -91,7 +112,8 @@ impl ByHand {
             |_: &config::Lane| -> Result<Box<dyn Transport>, StartError> { Ok(Box::new(Provider(heard.clone()))) };
         let node = Node::start_over(parts, transport).await.unwrap();
         let intake = node.intake().unwrap();
-        Self { store, clock, chance, config, node, intake, says, folder }
+        let closing = CancellationToken::new();
+        Self { store, clock, chance, config, node, intake, says, closing, folder }
     }
 
     pub(crate) fn provider(&self, says: Says) {
@@ -161,6 +183,18 @@ impl ByHand {
         state: &str,
         code: Option<i64>,
     ) -> Result<(), Failed> {
+        self.intake.take(self.receipt(launched, (key, step), channel, state, code).as_bytes()).await
+    }
+
+    /// A receipt as the provider writes it.
+    pub(crate) fn receipt(
+        &self,
+        launched: &Launched,
+        (key, step): (MessageKey, u8),
+        channel: Channel,
+        state: &str,
+        code: Option<i64>,
+    ) -> String {
         let step = StepIndex::new(step).unwrap();
         let id = AttemptId { key, step, tag: launched.id.tag }.to_string();
         let body = json!({
@@ -171,7 +205,29 @@ impl ByHand {
                 "status": { "state": state, "errorCode": code, "timestamp": self.clock.now().rfc3339() },
             },
         });
-        self.intake.take(body.to_string().as_bytes()).await
+        body.to_string()
+    }
+
+    /// A person writes to us: what the provider posts then, changed.
+    pub(crate) async fn write(&self, umid: &str, channel: Channel, text: &str, change: impl FnOnce(&mut Value)) {
+        let mut event = json!({
+            "namespace": "ChatApps",
+            "eventType": "inbound_message_received",
+            "description": "ChatApps inbound message",
+            "payload": {
+                "umid": umid, "subAccountId": "acme", "timestamp": self.clock.now().rfc3339(),
+                "user": { "msisdn": "+6591000001", "channelUserId": "6591000001", "name": "Ann" },
+                "recipient": { "channel": channel.as_str().to_lowercase(), "channelId": "c-1" },
+                "type": "Text",
+                "content": { "text": text },
+            },
+        });
+        change(&mut event["payload"]);
+        self.intake.take(event.to_string().as_bytes()).await.unwrap();
+    }
+
+    pub(crate) async fn report(&self, launched: &Launched) -> Report {
+        Report::read(self.store.as_ref(), &self.batch(launched).await).await.unwrap()
     }
 
     pub(crate) async fn story(&self, launched: &Launched, key: MessageKey) -> Story {
@@ -197,7 +253,8 @@ impl ByHand {
 
     /// Stops everything in order.
     pub(crate) async fn stop(self) {
-        let Self { node, intake, clock, .. } = self;
+        let Self { node, intake, clock, closing, .. } = self;
+        closing.cancel();
         drop(intake);
         going_on(&clock, node.stop()).await.unwrap();
     }

@@ -131,6 +131,10 @@ impl Installation {
         }
     }
 
+    pub(crate) fn server(&self) -> &Process {
+        self.server.as_ref().unwrap()
+    }
+
     /// The running server, for whoever ends it in another way.
     pub(crate) fn take_server(&mut self) -> Process {
         self.server.take().unwrap()

@@ -106,6 +106,11 @@ impl Process {
         assert!(std::process::Command::new("/bin/sh").args(["-c", &kill]).status().unwrap().success());
     }
 
+    /// What it has said on stderr.
+    pub(crate) fn said(&self) -> String {
+        self.stderr.so_far()
+    }
+
     /// Waits until it has said something on stderr.
     pub(crate) async fn says(&self, what: &str) {
         until(&format!("{} says {what:?}", self.what), COMMAND_MAX, || async {

@@ -75,6 +75,14 @@ impl Provider {
         serde_json::from_str(&body).unwrap()
     }
 
+    /// Lets somebody write to us.
+    pub(crate) async fn say(&self, person: u64, channel: Channel, text: &str) {
+        let said = serde_json::json!({ "msisdn": format!("+{person}"), "channel": channel.as_str(), "text": text });
+        let url = format!("{}/simulator/inbound", self.url);
+        let answer = self.http.post(url).body(said.to_string()).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
     /// Switches faults on or off.
     pub(crate) async fn faults(&self, faults: &Value) {
         let url = format!("{}/simulator/faults", self.url);

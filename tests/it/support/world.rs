@@ -12,10 +12,9 @@ use volley::campaign::{Draft, Launched, Launcher, Report};
 use volley::clock::{Chance, Clock, RealClock};
 use volley::config::{self, Config};
 use volley::dispatch::LaneStatus;
-use volley::domain::{Count, Outcome, Span, Tallies};
+use volley::domain::{Count, Outcome, Span, Tallies, Umid};
 use volley::node::{Node, Parts, StartError};
 use volley::provider::{Broken, Endpoint, Http, RawAnswer, Transport, install_tls};
-use volley::receipts::Proofs;
 use volley::simulator::{self, Model, Profile, WebhookTarget};
 use volley::store::{self, Batch, Store};
 
@@ -111,6 +110,10 @@ impl Transport for Behind {
         }
         self.http.post(to, body).await
     }
+
+    async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
+        self.http.details(umid).await
+    }
 }
 
 impl Setup {
@@ -131,7 +134,7 @@ impl Setup {
         tokio::spawn(simulator::serve(
             simulator,
             model,
-            simulator::Options { webhook: Some(target) },
+            simulator::Options { webhook: Some(target), journal: None },
             Arc::clone(&clock),
             stop_simulator.clone(),
         ));
@@ -189,10 +192,10 @@ impl World {
         };
         let node = Node::start_over(parts, transport).await.unwrap();
         let intake = node.intake().unwrap();
-        let proofs = Proofs::new(&self.config.provider);
-        let (store, clock, stop) = (Arc::clone(&self.store), Arc::clone(&self.clock), self.stop_api.clone());
+        let door = node.door();
+        let (store, stop) = (Arc::clone(&self.store), self.stop_api.clone());
         self.serving = Some(tokio::spawn(async move {
-            api::serve(listener, intake, proofs, store, clock, stop).await.unwrap();
+            api::serve(listener, intake, door, store, stop).await.unwrap();
         }));
         self.node = Some(node);
     }

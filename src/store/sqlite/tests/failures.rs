@@ -96,7 +96,7 @@ async fn a_panic_of_the_writer_is_told_and_nothing_waits_for_it() {
     assert!(matches!(lost, Err(Error::Closed { .. })), "{lost:?}");
     store.ended().await;
     assert!(matches!(store.note(event()).await, Err(Error::Closed { .. })));
-    assert!(store.events(10).await.unwrap().is_empty(), "what is there can still be read");
+    assert!(store.events(0, 10).await.unwrap().is_empty(), "what is there can still be read");
     store.close().await;
 }
 
@@ -118,7 +118,7 @@ async fn a_full_disk_fails_what_needs_room_and_passes() {
             Err(error) => assert!(matches!(error, Error::Full { .. }), "{error:?}"),
         }
     }
-    assert_eq!(store.events(10).await.unwrap().len(), kept);
+    assert_eq!(store.events(0, 10).await.unwrap().len(), kept);
     assert!(store.recipients(audience, 0, 10).await.unwrap().is_empty());
     pragma(&store, "PRAGMA max_page_count = 1000000").await;
     store.add_recipients(audience, 0, many()).await.unwrap();
@@ -131,7 +131,7 @@ async fn what_cannot_be_written_says_so_and_can_still_be_read() {
     let store = place.open().await.unwrap();
     pragma(&store, "PRAGMA query_only = 1").await;
     assert!(matches!(store.note(event()).await, Err(Error::ReadOnly { .. })));
-    assert!(store.events(10).await.unwrap().is_empty());
+    assert!(store.events(0, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -158,5 +158,5 @@ async fn a_transaction_that_was_left_open_ends_with_its_group() {
         store.write("break", |c| Box::pin(async move { Ok(sqlx::query("COMMIT").execute(c).await.map(drop)?) }));
     assert!(matches!(broken.await, Err(Error::Commit { .. })));
     store.note(event()).await.unwrap();
-    assert_eq!(store.events(10).await.unwrap().len(), 1);
+    assert_eq!(store.events(0, 10).await.unwrap().len(), 1);
 }

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Place;
-use crate::store::sqlite::{audiences, looks, messages, receipts, shapes, tiers};
+use crate::store::sqlite::{asking, audiences, inbound, looks, messages, receipts, shapes, tiers, wishes};
 
 /// Sets that come with a statement, and what has been found by its inner part.
 const HANDED_IN: [&str; 4] = [" VIRTUAL TABLE ", " CONSTANT ROW", "(subquery-", "SCAN lesson"];
@@ -31,12 +31,33 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (tiers::FORGET_REST, &["SEARCH tier_place USING PRIMARY KEY"]),
         (tiers::FREE, &["SEARCH tier_place USING PRIMARY KEY (portfolio=? AND msisdn=?)"]),
         (looks::DUE, &["SEARCH message USING INDEX message_due"]),
+        (asking::DUE_BEHIND, &["SEARCH message USING INDEX message_due"]),
+        (asking::SILENT, &["SEARCH message USING INDEX message_due (batch=? AND due>? AND due<?)"]),
+        (
+            asking::QUESTIONS,
+            &[
+                "SEARCH attempt USING PRIMARY KEY (batch=? AND n=? AND step=?)",
+                "SEARCH asked USING PRIMARY KEY (batch=? AND n=? AND step=?)",
+            ],
+        ),
         (looks::NEXT_DUE, &["SEARCH message USING", "message_due"]),
         (looks::LOAD, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
         (audiences::NUMBERS, &["SEARCH recipient USING PRIMARY KEY (audience=? AND n>?)"]),
         (receipts::BY_UMID, &["attempt_umid (umid=?)"]),
         (receipts::BY_NUMBER, &["attempt_adoptable (adoptable=?)"]),
         (receipts::UNKNOWN, &["attempt_adoptable"]),
+        (
+            wishes::UNWILLING,
+            &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)", "o EXISTS USING INTEGER PRIMARY KEY"],
+        ),
+        (wishes::OPT_IN, &["o USING INTEGER PRIMARY KEY"]),
+        (inbound::KNOWN, &["SEARCH inbound USING COVERING INDEX"]),
+        (inbound::ON, &["SEARCH inbound USING INDEX"]),
+        (inbound::OF_PERSON, &["inbound_person (msisdn=?)"]),
+        (inbound::OF_BATCH, &["inbound_message (batch=?)"]),
+        (inbound::OF_MESSAGE, &["inbound_message (batch=? AND n=?)"]),
+        (inbound::REPLIED, &["inbound_message (batch=?)"]),
+        (inbound::WINDOWS, &["inbound_person (msisdn=? AND said>?)"]),
         (&learn, &["SEARCH attempt USING PRIMARY KEY (batch=? AND n=? AND step=?)"]),
     ] {
         let explained = format!("EXPLAIN QUERY PLAN {text}");

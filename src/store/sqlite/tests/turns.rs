@@ -102,11 +102,11 @@ async fn a_command_that_was_stopped_in_its_turn_stops_the_server_once_and_not_fo
     while clock.next_sleeper().is_none() {
         tokio::task::yield_now().await;
     }
-    assert!(server.events(1).await.unwrap().is_empty(), "it stands back at first");
+    assert!(server.events(0, 1).await.unwrap().is_empty(), "it stands back at first");
     clock.advance(Span::from_secs(2));
     noting.await.unwrap().unwrap();
     // Nobody moves the clock for these.
     server.note(event()).await.unwrap();
     server.note(event()).await.unwrap();
-    assert_eq!(server.events(9).await.unwrap().len(), 3);
+    assert_eq!(server.events(0, 9).await.unwrap().len(), 3);
 }

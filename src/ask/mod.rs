@@ -1,0 +1,240 @@
+//! Asks the provider what became of attempts of which we have not heard.
+//!
+//! In: messages that wait, the times in which nobody listened, and a way to the provider's message details. Out: what
+//! the provider answers, applied as receipts are; deadlines that were waived, decided.
+//! Promises: one question a second for each subaccount at most, also where a 429 says less; the most valuable first; a
+//! message that the provider cannot tell about is asked about again with growing pauses; what was asked is on disk, so a
+//! restart goes on, forgets nobody and bothers nobody again; memory holds a page of whom to ask about, however many
+//! there are; no deadline waits for its question.
+//! May not: decide about a message (the engine does), or apply news in any way but that of receipts.
+
+mod search;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::domain::{Causes, LaneId, MessageKey, Span, StepIndex, Timestamp, Umid};
+use crate::engine::{Event, Silence, Standing, advance};
+use crate::provider::{Client, Told};
+use crate::receipts::Intake;
+use crate::store::{Asked, Asking, Book, Entry, Result, Store};
+use crate::timers::Gaps;
+use search::Search;
+
+/// The provider answers one question a second for each subaccount; a little more, since the way there is not always
+/// equally long.
+const SPACING: Span = Span::from_millis(1_020);
+/// How often it is looked whether there is anybody to ask about.
+const LOOK: Span = Span::from_secs(5);
+/// The first rest where nobody answers; it doubles up to the second.
+const FIRST_REST: Span = Span::from_secs(2);
+const LONGEST_REST: Span = Span::from_secs(60);
+/// The rest where we are refused: a person has to do something about that.
+const REFUSED_REST: Span = Span::from_secs(60);
+/// Whoever is not answered about so often in a row is put off, as if the provider had not known.
+const PATIENCE: u32 = 5;
+/// When a message that the provider could not tell about is asked about again.
+const PAUSES: [Span; 6] = [
+    Span::from_secs(60),
+    Span::from_secs(300),
+    Span::from_secs(1_800),
+    Span::from_secs(7_200),
+    Span::from_secs(21_600),
+    Span::from_secs(86_400),
+];
+
+/// What an asker is made of.
+#[derive(Debug)]
+pub struct Parts {
+    pub store: Arc<dyn Store>,
+    pub book: Arc<Book>,
+    pub clock: Arc<dyn Clock>,
+    pub gaps: Arc<Gaps>,
+    pub intake: Intake,
+    pub client: Client,
+    pub sub_account: String,
+    /// Whose attempts the subaccount knows.
+    pub lanes: HashSet<LaneId>,
+}
+
+/// An attempt to ask about.
+#[derive(Debug, Clone)]
+struct Candidate {
+    entry: Arc<Entry>,
+    key: MessageKey,
+    step: StepIndex,
+    umid: Umid,
+    /// How often it was asked about before.
+    tries: u16,
+    due: Timestamp,
+}
+
+/// Asks for one subaccount.
+#[derive(Debug)]
+pub struct Asker {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    intake: Intake,
+    client: Client,
+    sub_account: String,
+    search: Search,
+    /// Before that nothing may be asked.
+    free_at: Timestamp,
+    /// Questions in a row to which there was no answer, and the message that they were about.
+    failures: u32,
+    failed_on: Option<(MessageKey, u32)>,
+    trouble: Option<String>,
+}
+
+impl Asker {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { store, book, clock, gaps, intake, client, sub_account, lanes } = parts;
+        let search = Search::new(Arc::clone(&store), book, gaps, Arc::clone(&clock), lanes);
+        Self {
+            store,
+            clock,
+            intake,
+            client,
+            sub_account,
+            search,
+            free_at: Timestamp::default(),
+            failures: 0,
+            failed_on: None,
+            trouble: None,
+        }
+    }
+
+    /// Asks until `stop`.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let clock = Arc::clone(&self.clock);
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                // A question that is dropped half-way has changed nothing at the provider.
+                asked = self.run_once() => asked.unwrap_or_else(|error| {
+                    tracing::warn!(error = %Causes(&error), "cannot look whom to ask about; trying again");
+                    clock.now() + LOOK
+                }),
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = clock.sleep_until(next) => {}
+            }
+        }
+    }
+
+    /// Asks one question at most. Returns when to come again.
+    pub async fn run_once(&mut self) -> Result<Timestamp> {
+        let now = self.clock.now();
+        if now < self.free_at {
+            return Ok(self.free_at);
+        }
+        let Some(candidate) = self.search.next(now).await? else { return Ok(now + LOOK) };
+        self.free_at = now + SPACING;
+        self.ask(candidate).await?;
+        Ok(self.free_at)
+    }
+
+    async fn ask(&mut self, candidate: Candidate) -> Result<()> {
+        let told = self.client.details(&candidate.umid).await;
+        let now = self.clock.now();
+        match told {
+            Told::Records(body) => {
+                let Candidate { entry, key, step, umid, .. } = &candidate;
+                let channel = entry.plan.step(*step).map(|step| step.channel);
+                let said = match self.intake.told(entry.attempt(*key, *step), channel, umid, &body).await {
+                    Ok(said) => said,
+                    Err(error) => {
+                        tracing::warn!(%error, "what the provider answered cannot be kept; asking again");
+                        self.search.put_back(candidate);
+                        return Ok(());
+                    }
+                };
+                if said {
+                    self.fill(&candidate).await?;
+                }
+                self.answered(candidate, said, now).await
+            }
+            Told::NotKnown => self.answered(candidate, false, now).await,
+            Told::Throttled { retry_after } => {
+                self.free_at = now + retry_after.unwrap_or(SPACING).max(SPACING);
+                self.search.put_back(candidate);
+                Ok(())
+            }
+            Told::Refused { detail } => {
+                self.free_at = now + REFUSED_REST;
+                self.search.put_back(candidate);
+                self.in_trouble(detail, now).await
+            }
+            Told::Unavailable { detail } => self.unavailable(candidate, detail, now).await,
+        }
+    }
+
+    async fn unavailable(&mut self, candidate: Candidate, detail: String, now: Timestamp) -> Result<()> {
+        let rest = FIRST_REST.millis() << self.failures.min(8);
+        self.free_at = now + Span::from_millis(rest).min(LONGEST_REST);
+        self.failures += 1;
+        let before = self.failed_on.filter(|(key, _)| *key == candidate.key).map_or(0, |(_, times)| times);
+        self.failed_on = Some((candidate.key, before + 1));
+        if before + 1 < PATIENCE {
+            self.search.put_back(candidate);
+        } else {
+            // It may be this one that cannot be answered, and the others wait behind it.
+            self.note(&candidate, false, now, Some(detail.clone())).await?;
+        }
+        self.in_trouble(detail, now).await
+    }
+
+    async fn in_trouble(&mut self, detail: String, now: Timestamp) -> Result<()> {
+        if self.trouble.as_ref() != Some(&detail) {
+            tracing::warn!(
+                sub_account = self.sub_account,
+                reason = detail,
+                "the provider cannot be asked; trying again"
+            );
+            self.trouble = Some(detail.clone());
+        }
+        self.store.note_asked(Vec::new(), self.asking(now, Some(detail))).await
+    }
+
+    async fn answered(&mut self, candidate: Candidate, said: bool, now: Timestamp) -> Result<()> {
+        (self.failures, self.failed_on, self.trouble) = (0, None, None);
+        self.note(&candidate, said, now, None).await
+    }
+
+    async fn note(&self, candidate: &Candidate, said: bool, at: Timestamp, trouble: Option<String>) -> Result<()> {
+        let Candidate { key, step, tries, .. } = candidate;
+        let pause = PAUSES[usize::from(*tries).min(PAUSES.len() - 1)];
+        let asked = Asked { key: *key, step: *step, tries: tries.saturating_add(1), at, again: at + pause, said };
+        self.store.note_asked(vec![asked], self.asking(at, trouble)).await
+    }
+
+    fn asking(&self, at: Timestamp, trouble: Option<String>) -> Asking {
+        Asking { sub_account: self.sub_account.clone(), at, trouble }
+    }
+
+    /// The provider has told everything that it knows: a deadline that was waived for want of that is decided now.
+    async fn fill(&self, candidate: &Candidate) -> Result<()> {
+        let Candidate { entry, key, .. } = candidate;
+        // A receipt may be faster between the look and the record: then the next look finds how it stands.
+        let Some(message) = self.store.load(vec![*key]).await?.pop() else { return Ok(()) };
+        if !message.present.marks.waived() {
+            return Ok(());
+        }
+        let event = Event::Due { silence: Silence::Filled };
+        let decision = advance(&entry.plan, Standing::of(entry.state()), &message.present, event, self.clock.now());
+        if let Some(after) = decision.next() {
+            self.store.record(vec![entry.change(&message, *after, None)]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What people are told of it: how long so many questions take.
+pub fn takes(questions: u64) -> Span {
+    Span::from_millis(i64::try_from(questions).unwrap_or(i64::MAX).saturating_mul(SPACING.millis()))
+}

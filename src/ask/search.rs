@@ -1,0 +1,354 @@
+//! Whom to ask about next: the most valuable first, a page at a time, along the index of the timers.
+//!
+//! First those whose deadline was waived, because their receipts may be lost: they wait for nothing but the answer;
+//! whose TTL or window ends first comes first. Then those of whom not a word was heard, shortly before their deadline
+//! fires. Last, where there is time, those whose receipts may be lost and whose deadline is still to come, and behind
+//! them those with no step to come.
+//!
+//! No index of its own: one over the message's row would be looked at by every change of every message, to serve an hour
+//! a year. The counters say whether anybody is waived; where nobody is, nothing is walked over.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use super::{Candidate, LOOK};
+use crate::clock::Clock;
+use crate::domain::{
+    AfterGap, BatchId, BatchState, Channel, Count, LaneId, Marks, MessageKey, Present, Span, State, StepIndex,
+    Timestamp,
+};
+use crate::store::{Book, Entry, Event, Loaded, Result, Store};
+use crate::timers::Gaps;
+
+/// Rows of one look along the index.
+const PAGE: u32 = 2_000;
+/// Whom to ask about that are kept in mind.
+const KEPT: usize = 256;
+/// A page of whom to ask about grows old: somebody more urgent may have come.
+const STALE: Span = Span::from_secs(600);
+/// How long before its deadline somebody silent is asked about: late enough for the receipt to come by itself.
+const BEFORE_DUE: Span = Span::from_secs(30);
+/// Whoever was asked about just now is not asked about again before that deadline.
+const NOT_AGAIN_WITHIN: Span = Span::from_secs(60);
+/// How many of them at most: more cannot be asked about in that time.
+const SILENT: u32 = 40;
+/// Walking over many rows for few is no more than this part of the time.
+const WALK_PART: i64 = 20;
+
+/// How long a channel takes at most, as a rule, to say the first word about an attempt.
+const fn overdue_after(channel: Channel) -> Span {
+    match channel {
+        Channel::Sms => Span::from_secs(60),
+        _ => Span::from_secs(20),
+    }
+}
+
+/// A place along the index of what is due.
+type Place = (Timestamp, u32);
+
+#[derive(Debug)]
+pub(super) struct Search {
+    store: Arc<dyn Store>,
+    book: Arc<Book>,
+    gaps: Arc<Gaps>,
+    clock: Arc<dyn Clock>,
+    lanes: HashSet<LaneId>,
+    waived: Walk,
+    silent: VecDeque<Candidate>,
+    silent_at: Timestamp,
+    missed: VecDeque<Candidate>,
+    /// Where the walk over those that a lost gap concerns has come to, and the walks that are over.
+    missed_at: HashMap<(BatchId, Timestamp, bool), Place>,
+    missed_over: HashSet<(BatchId, Timestamp, bool)>,
+    /// Questions that are known to wait, for the event at their beginning and at their end.
+    told: u64,
+}
+
+/// The walk over those whose deadline was waived.
+#[derive(Debug, Default)]
+struct Walk {
+    found: VecDeque<Candidate>,
+    since: Timestamp,
+    /// Where it has come to in each batch.
+    places: HashMap<BatchId, Place>,
+    rests_until: Timestamp,
+}
+
+impl Search {
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        book: Arc<Book>,
+        gaps: Arc<Gaps>,
+        clock: Arc<dyn Clock>,
+        lanes: HashSet<LaneId>,
+    ) -> Self {
+        Self {
+            store,
+            book,
+            gaps,
+            clock,
+            lanes,
+            waived: Walk::default(),
+            silent: VecDeque::new(),
+            silent_at: Timestamp::default(),
+            missed: VecDeque::new(),
+            missed_at: HashMap::new(),
+            missed_over: HashSet::new(),
+            told: 0,
+        }
+    }
+
+    /// Comes again first, where it still matters by then.
+    pub(super) fn put_back(&mut self, candidate: Candidate) {
+        self.waived.found.push_front(candidate);
+    }
+
+    pub(super) async fn next(&mut self, now: Timestamp) -> Result<Option<Candidate>> {
+        // Whoever was found some time ago may have been heard of since.
+        while let Some(candidate) = self.candidate(now).await? {
+            let message = self.store.load(vec![candidate.key]).await?.pop();
+            let waits = |message: &Loaded| asks_about(&message.present) == Some(candidate.step);
+            if message.as_ref().is_some_and(waits) {
+                return Ok(Some(candidate));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn candidate(&mut self, now: Timestamp) -> Result<Option<Candidate>> {
+        if self.waived.found.is_empty() && now >= self.waived.rests_until {
+            self.walk_waived(now).await?;
+        }
+        if let Some(candidate) = self.waived.found.pop_front() {
+            return Ok(Some(candidate));
+        }
+        if now >= self.silent_at + LOOK {
+            self.silent_at = now;
+            self.look_for_silent(now).await?;
+        }
+        while let Some(candidate) = self.silent.pop_front() {
+            // What is due by now is decided without us.
+            if candidate.due > now {
+                return Ok(Some(candidate));
+            }
+        }
+        if self.missed.is_empty() {
+            self.walk_missed(now).await?;
+        }
+        Ok(self.missed.pop_front())
+    }
+
+    /// Batches whose messages may be asked about. What a pause holds back is held back from us too.
+    fn in_play(&self) -> Vec<Arc<Entry>> {
+        let mut entries = self.book.in_play();
+        entries.retain(|entry| {
+            !matches!(entry.state(), BatchState::Draft | BatchState::Scheduled | BatchState::Paused)
+                && entry.plan.places().any(|(step, _)| entry.lane(step).is_some_and(|lane| self.lanes.contains(&lane)))
+        });
+        entries.sort_by_key(|entry| entry.id);
+        entries
+    }
+
+    async fn walk_waived(&mut self, now: Timestamp) -> Result<()> {
+        if now.since(self.waived.since) >= STALE {
+            self.waived.since = now;
+            self.waived.places.clear();
+        }
+        let (mut all, mut to_ask) = (Vec::new(), 0);
+        for entry in self.in_play() {
+            if entry.plan.after_gap != AfterGap::Ask {
+                continue;
+            }
+            let waived = self.store.tallies(entry.id).await?.total(Count::Waived);
+            if waived <= 0 {
+                self.waived.places.remove(&entry.id);
+                continue;
+            }
+            to_ask += waived.unsigned_abs();
+            all.extend(self.waived_of(&entry, now).await?);
+        }
+        self.tell(to_ask, now).await?;
+        all.sort_by_key(|candidate| (candidate.due, candidate.key));
+        if all.is_empty() {
+            // From the front again, after a rest that keeps the walking cheap.
+            self.waived.places.clear();
+            let took = self.clock.now().since(now).millis();
+            self.waived.rests_until = now + Span::from_millis(took * WALK_PART).max(LOOK);
+        }
+        self.waived.found = all.into();
+        Ok(())
+    }
+
+    /// The next of a batch, behind where the walk over it has come to.
+    async fn waived_of(&mut self, entry: &Arc<Entry>, now: Timestamp) -> Result<Vec<Candidate>> {
+        let mut found = Vec::new();
+        while found.len() < KEPT {
+            let place = self.waived.places.get(&entry.id).copied();
+            let page = self.store.due_behind(entry.id, place, Timestamp::MAX, PAGE).await?;
+            let is_last = u32::try_from(page.len()).unwrap_or(PAGE) < PAGE;
+            // As many as are kept: the others are found again by the next walk.
+            let is_waived = |message: &&Loaded| message.present.marks.waived() && self.is_ours(message);
+            let waived: Vec<Loaded> = page.iter().filter(is_waived).take(KEPT).copied().collect();
+            let is_full = waived.len() == KEPT;
+            let end = if is_full { waived.last() } else { page.last() }.and_then(place_of);
+            found.extend(self.candidates(entry, waived, |asked| asked.is_none_or(|asked| asked.again <= now)).await?);
+            if let Some(end) = end {
+                self.waived.places.insert(entry.id, end);
+            }
+            if is_last && !is_full {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Those of whom not a word was heard and whose time is nearly up.
+    async fn look_for_silent(&mut self, now: Timestamp) -> Result<()> {
+        let mut all = Vec::new();
+        for entry in self.in_play() {
+            let mut page = self.store.silent(entry.id, now, now + BEFORE_DUE, SILENT).await?;
+            page.retain(|message| {
+                let channel =
+                    asks_about(&message.present).and_then(|step| entry.plan.step(step)).map(|step| step.channel);
+                let overdue = channel.zip(message.present.accepted);
+                self.is_ours(message)
+                    && overdue.is_some_and(|(channel, accepted)| accepted + overdue_after(channel) <= now)
+            });
+            all.extend(
+                self.candidates(&entry, page, |asked| asked.is_none_or(|asked| asked.at + NOT_AGAIN_WITHIN <= now))
+                    .await?,
+            );
+        }
+        all.sort_by_key(|candidate| (candidate.due, candidate.key));
+        self.silent = all.into();
+        Ok(())
+    }
+
+    /// Those whose receipts may be lost, although their time has not come: before it comes we have time.
+    async fn walk_missed(&mut self, now: Timestamp) -> Result<()> {
+        // What is due from now on was missed by every gap since its acceptance: the latest one says enough.
+        let Some(lost_until) = self.gaps.lost().into_iter().map(|gap| gap.until).max() else { return Ok(()) };
+        for is_last in [false, true] {
+            for entry in self.in_play() {
+                let walk = (entry.id, lost_until, is_last);
+                if entry.plan.after_gap == AfterGap::Ask && !self.missed_over.contains(&walk) {
+                    self.walk_lost(&entry, walk, now).await?;
+                }
+                if !self.missed.is_empty() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn walk_lost(&mut self, entry: &Arc<Entry>, walk: (BatchId, Timestamp, bool), now: Timestamp) -> Result<()> {
+        let ((_, lost_until, is_last), begin) = (walk, (now, 0));
+        while self.missed.is_empty() {
+            let place = self.missed_at.get(&walk).copied().unwrap_or(begin);
+            let page = self.store.due_behind(entry.id, Some(place), Timestamp::MAX, PAGE).await?;
+            let is_end = u32::try_from(page.len()).unwrap_or(PAGE) < PAGE;
+            let concerned: Vec<Loaded> = page
+                .iter()
+                .filter(|message| {
+                    let Present { accepted, marks, step, .. } = message.present;
+                    let no_step_to_come = marks.cut() || entry.plan.after(step, marks).is_none();
+                    no_step_to_come == is_last
+                        && !marks.waived()
+                        && accepted.is_some_and(|accepted| accepted < lost_until)
+                        && self.is_ours(message)
+                })
+                .take(KEPT)
+                .copied()
+                .collect();
+            let is_full = concerned.len() == KEPT;
+            let end = if is_full { concerned.last() } else { page.last() }.and_then(place_of);
+            let found =
+                self.candidates(entry, concerned, |asked| asked.is_none_or(|asked| asked.at < lost_until)).await?;
+            self.missed = found.into();
+            if let Some(end) = end {
+                self.missed_at.insert(walk, end);
+            }
+            if is_end && !is_full {
+                self.missed_at.remove(&walk);
+                self.missed_over.insert(walk);
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn is_ours(&self, message: &Loaded) -> bool {
+        self.lanes.contains(&message.lane)
+    }
+
+    /// Those of a page that can be asked about now.
+    async fn candidates(
+        &self,
+        entry: &Arc<Entry>,
+        page: Vec<Loaded>,
+        may_ask: impl Fn(Option<&crate::store::Asked>) -> bool,
+    ) -> Result<Vec<Candidate>> {
+        let asked: Vec<(MessageKey, StepIndex)> =
+            page.iter().filter_map(|message| Some((message.key, asks_about(&message.present)?))).collect();
+        if asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let dues: HashMap<MessageKey, Timestamp> =
+            page.iter().filter_map(|message| Some((message.key, place_of(message)?.0))).collect();
+        let questions = self.store.questions(asked).await?;
+        let found = questions.into_iter().filter(|question| may_ask(question.asked.as_ref())).filter_map(|question| {
+            Some(Candidate {
+                entry: Arc::clone(entry),
+                key: question.key,
+                step: question.step,
+                umid: question.umid?,
+                tries: question.asked.map_or(0, |asked| asked.tries),
+                due: *dues.get(&question.key)?,
+            })
+        });
+        let mut found: Vec<Candidate> = found.collect();
+        found.sort_by_key(|candidate| (candidate.due, candidate.key));
+        Ok(found)
+    }
+
+    /// Says that asking begins, and that it is done.
+    async fn tell(&mut self, to_ask: u64, now: Timestamp) -> Result<()> {
+        let text = match (self.told, to_ask) {
+            (0, 0) => return Ok(()),
+            (0, to_ask) => format!(
+                "{to_ask} deadlines fell into a time in which no receipt could be taken; the provider is asked about \
+                 them, one a second, which takes {}",
+                super::takes(to_ask)
+            ),
+            (_, 0) => {
+                "the provider has been asked about everybody whose deadline fell into a time in which no receipt \
+                       could be taken"
+                    .to_owned()
+            }
+            (_, to_ask) => {
+                self.told = to_ask;
+                return Ok(());
+            }
+        };
+        self.store.note(Event { at: now, subject: "node".to_owned(), text }).await?;
+        self.told = to_ask;
+        Ok(())
+    }
+}
+
+/// The step whose attempt is asked about, where the message waits for news of one.
+fn asks_about(present: &Present) -> Option<StepIndex> {
+    let is_heard_of = |marks: Marks, step| marks.reached_by().is_some() || marks.failed(step);
+    match present.state {
+        State::Awaiting { .. } => present.marks.last_handed_over().filter(|step| !is_heard_of(present.marks, *step)),
+        State::Queued { .. } | State::Sending { .. } | State::Done { .. } => None,
+    }
+}
+
+fn place_of(message: &Loaded) -> Option<Place> {
+    match message.present.state {
+        State::Awaiting { due } | State::Queued { gives_up: Some(due), .. } => Some((due, message.key.n)),
+        State::Queued { .. } | State::Sending { .. } | State::Done { .. } => None,
+    }
+}

@@ -1,0 +1,67 @@
+//! `volley events`: what servers, people and the provider have done to lanes, campaigns and each other.
+
+use serde::Serialize;
+
+use super::interrupt::Interrupts;
+use super::out::{self, To};
+use super::{Exit, Ground};
+use crate::campaign::moment_exactly;
+use crate::domain::Span;
+use crate::store::Event;
+
+/// How often new ones are looked for.
+const LOOK: Span = Span::from_millis(250);
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  volley events\n  volley events --limit 100 --json\n  volley events --follow")]
+pub(super) struct Args {
+    /// How many of the latest to show.
+    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+    limit: u32,
+    /// Stay, and show each as it comes, until Ctrl-C.
+    #[arg(long)]
+    follow: bool,
+    /// An object on a line of its own for each: at, subject, text.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    at: String,
+    subject: &'a str,
+    text: &'a str,
+}
+
+pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
+    let store = ground.existing_store().await?;
+    let mut interrupts = Interrupts::listen();
+    let (mut after, mut limit) = (0, args.limit);
+    loop {
+        let events = store.events(after, limit).await?;
+        if events.is_empty() && after == 0 && !args.follow && !args.json {
+            out::talk("Nothing has happened yet.");
+        }
+        for (number, event) in events {
+            show(&event, args.json)?;
+            after = number;
+        }
+        if !args.follow {
+            return Ok(Exit::Done);
+        }
+        limit = u32::MAX;
+        tokio::select! {
+            () = interrupts.next() => return Ok(Exit::Done),
+            () = ground.clock.sleep(LOOK) => {}
+        }
+    }
+}
+
+fn show(event: &Event, json: bool) -> anyhow::Result<()> {
+    if json {
+        let Event { at, subject, text } = event;
+        return out::data(serde_json::to_string(&Shown { at: at.rfc3339(), subject, text })?);
+    }
+    let at = To::Stdout.paint().dim(moment_exactly(event.at, None));
+    out::data(format_args!("{at}  {}: {}", event.subject, event.text))
+}

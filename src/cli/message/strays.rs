@@ -1,0 +1,61 @@
+//! `volley message strays`.
+
+use serde::Serialize;
+
+use crate::cli::out::{self, To};
+use crate::cli::table::Table;
+use crate::cli::words::{count, of};
+use crate::cli::{Exit, Ground};
+use crate::store::StrayKind;
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// At most so many, the latest.
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+    /// An object on a line of its own for each: received, umid.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Strays that are read at once.
+const PAGE: u32 = 2_000;
+
+#[derive(Serialize)]
+struct Shown {
+    received: String,
+    umid: Option<String>,
+}
+
+pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
+    let store = ground.existing_store().await?;
+    let mut latest = std::collections::VecDeque::new();
+    let (mut after, mut all) = (0, 0_u64);
+    loop {
+        // Only their ids are kept: what they hold may be anybody's.
+        let page = store.strays(StrayKind::NoAttempt, after, PAGE).await?;
+        let Some((last, _)) = page.last() else { break };
+        after = *last;
+        for (_, stray) in page {
+            all += 1;
+            latest.push_back(Shown { received: stray.received.rfc3339(), umid: stray.umid });
+            if latest.len() > args.limit {
+                latest.pop_front();
+            }
+        }
+    }
+    if args.json {
+        for shown in &latest {
+            out::data(serde_json::to_string(shown)?)?;
+        }
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(&["received", "umid"]);
+    for shown in &latest {
+        table.row([shown.received.clone(), shown.umid.clone().unwrap_or_else(|| "none".to_owned())]);
+    }
+    out::lines(table.lines(To::Stdout.paint()))?;
+    let told = of(all, "receipt belongs", "receipts belong");
+    out::talk(format_args!("{told} to no message of ours; the latest {} are shown.", count(latest.len() as u64)));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,155 @@
+//! How lanes go now, as people read it: what the running server has said of them with its last beat.
+
+use serde::Serialize;
+
+use super::words::{about, rate};
+use crate::config::{Config, Lane};
+use crate::domain::{Tier, Timestamp};
+use crate::store::{LaneState, Standing, Trouble};
+
+/// How a lane goes, for JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct PaceShown {
+    /// Messages a second that it lets out.
+    pace: f64,
+    /// What it may: its rate, or less of it while it is throttled.
+    allowed: f64,
+    /// How many times slower than its rate that is.
+    slowness: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    standing: Option<StandingShown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tier_spent: Option<bool>,
+}
+
+#[derive(Debug, Serialize)]
+struct StandingShown {
+    kind: &'static str,
+    since: String,
+    /// When it is tried again.
+    until: String,
+    why: String,
+}
+
+impl PaceShown {
+    pub(super) fn new(lane: &Lane, state: &LaneState) -> Self {
+        let standing = state.standing.as_ref().map(|standing| StandingShown {
+            kind: kind(standing.trouble),
+            since: standing.since.rfc3339(),
+            until: standing.until.rfc3339(),
+            why: standing.why.clone(),
+        });
+        let tier_spent = lane.tiered().is_some().then_some(state.tier_spent);
+        let allowed = lane.rate.each_second() / f64::from(state.slowness.max(1));
+        Self { pace: state.pace, allowed, slowness: state.slowness, standing, tier_spent }
+    }
+}
+
+const fn kind(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::Throttled => "throttled",
+        Trouble::Outage => "outage",
+    }
+}
+
+/// Why a lane goes more slowly than it could, although nobody holds it. It passes by itself.
+#[derive(Debug, Clone)]
+pub(super) struct Slow {
+    pub(super) lane: String,
+    why: Why,
+}
+
+#[derive(Debug, Clone)]
+enum Why {
+    Standing(Standing),
+    Slowed { to: f64, of: f64 },
+    TierSpent { portfolio: String, tier: Tier },
+}
+
+impl Slow {
+    /// Everything that slows the lanes of the configuration down.
+    pub(super) fn all(config: &Config, states: &[LaneState], now: Timestamp) -> Vec<Self> {
+        let known = states.iter().filter_map(|state| Some((config.lane(&state.lane)?, state)));
+        known.flat_map(|(lane, state)| Self::of(lane, state, now)).collect()
+    }
+
+    fn of(lane: &Lane, state: &LaneState, now: Timestamp) -> Vec<Self> {
+        // Throttled until just now: what is left of it is the slower pace.
+        let stands = |standing: &&Standing| standing.trouble == Trouble::Outage || standing.until > now;
+        let standing = state.standing.as_ref().filter(stands).cloned().map(Why::Standing);
+        let of = lane.rate.each_second();
+        let slowed = (state.slowness > 1).then(|| Why::Slowed { to: of / f64::from(state.slowness), of });
+        let spent = lane.tiered().filter(|_| state.tier_spent);
+        let spent = spent.map(|portfolio| Why::TierSpent { portfolio: portfolio.to_owned(), tier: lane.tier });
+        let all = standing.into_iter().chain(slowed).chain(spent);
+        all.map(|why| Self { lane: lane.name.clone(), why }).collect()
+    }
+
+    pub(super) const fn kind(&self) -> &'static str {
+        match &self.why {
+            Why::Standing(standing) => kind(standing.trouble),
+            Why::Slowed { .. } => "slowed",
+            Why::TierSpent { .. } => "tier spent",
+        }
+    }
+
+    pub(super) const fn since(&self) -> Option<Timestamp> {
+        match &self.why {
+            Why::Standing(standing) => Some(standing.since),
+            Why::Slowed { .. } | Why::TierSpent { .. } => None,
+        }
+    }
+
+    /// In a word or two, for a column.
+    pub(super) fn state(&self) -> &'static str {
+        match &self.why {
+            Why::Standing(_) => "stands still",
+            Why::Slowed { .. } => "slowed",
+            Why::TierSpent { .. } => "tier spent",
+        }
+    }
+
+    pub(super) fn what(&self) -> String {
+        let lane = &self.lane;
+        match &self.why {
+            Why::Standing(Standing { trouble: Trouble::Outage, why, .. }) => {
+                format!("lane {lane} stands still: trouble at the provider: {why}")
+            }
+            Why::Standing(Standing { why, .. }) => {
+                format!("lane {lane} stands still: it was too fast for the provider: {why}")
+            }
+            Why::Slowed { to, of } => {
+                format!("lane {lane} goes at {} of its {}: the provider throttled it", rate(*to), rate(*of))
+            }
+            Why::TierSpent { portfolio, tier } => {
+                format!("the tier of portfolio {portfolio} ({tier}) is spent: on lane {lane} nobody new is written to")
+            }
+        }
+    }
+
+    pub(super) fn what_to_do(&self, now: Timestamp) -> String {
+        match &self.why {
+            Why::Standing(standing) => {
+                let again = match standing.until > now {
+                    true => format!("tried again in {}", about(standing.until.since(now))),
+                    false => "tried again now".to_owned(),
+                };
+                match standing.trouble {
+                    Trouble::Outage => {
+                        format!(
+                            "nothing; it is {again}, and nobody falls back for it. `volley doctor` looks at the provider"
+                        )
+                    }
+                    Trouble::Throttled => format!("nothing; it is {again}, and goes on more slowly"),
+                }
+            }
+            Why::Slowed { .. } => {
+                "nothing; it goes faster again by itself. Where it comes back, lower the lane's rate".to_owned()
+            }
+            Why::TierSpent { .. } => {
+                "wait: a place comes free a day after it was taken; or set `tier` once the provider has raised it"
+                    .to_owned()
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! `volley reply`: what people wrote.
+
+use serde::Serialize;
+
+use super::campaign::{find, name_of};
+use super::out::{self, To};
+use super::{Exit, Ground};
+use crate::campaign::moment_exactly;
+use crate::domain::{Channel, Keyword, MessageId, Msisdn};
+use crate::store::{Batch, Inbound, InboundOf, Store};
+use crate::wire::{Event, parse_events};
+
+/// Messages read in one go.
+const PAGE: u32 = 2_000;
+/// The longest text in a line for eyes.
+const TEXT_SHOWN: usize = 80;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// What people wrote, in the order in which it came: who, where, and what of ours it answers.
+    #[command(after_help = "\
+Numbers are masked and words are left out, unless --unmasked asks for them.
+
+Examples:
+  volley reply list
+  volley reply list --campaign 'November promo' --unmasked
+  volley reply list --json | jq -r 'select(.keyword == \"stop\") | .said'")]
+    List(Args),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Only those on messages of this campaign, by its name or id.
+    #[arg(long, value_name = "CAMPAIGN", conflicts_with = "from")]
+    campaign: Option<String>,
+    /// Only what this number wrote.
+    #[arg(long, value_name = "NUMBER")]
+    from: Option<Msisdn>,
+    /// With whole numbers, and what was written.
+    #[arg(long)]
+    unmasked: bool,
+    /// An object on a line of its own for each: umid, received, said, msisdn, channel, kind, keyword, campaign, message,
+    /// step; and with --unmasked text.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct ReplyShown<'a> {
+    umid: &'a str,
+    received: String,
+    said: String,
+    msisdn: Option<String>,
+    channel: Option<Channel>,
+    kind: &'a str,
+    keyword: Option<Keyword>,
+    campaign: Option<String>,
+    message: Option<String>,
+    step: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+}
+
+pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
+    let Command::List(args) = command;
+    let store = ground.existing_store().await?;
+    let of = match (&args.campaign, args.from) {
+        (Some(name), _) => InboundOf::Batch(find(store.as_ref(), name).await?.id),
+        (None, Some(person)) => InboundOf::Person(person),
+        (None, None) => InboundOf::Everybody,
+    };
+    let paint = To::Stdout.paint();
+    let (mut after, mut batches, mut any) = (0, Vec::new(), false);
+    loop {
+        let page = store.inbound(of, after, PAGE).await?;
+        let Some((last, _)) = page.last() else { break };
+        after = *last;
+        let mut lines = Vec::with_capacity(page.len());
+        for (_, inbound) in &page {
+            let shown = shown(store.as_ref(), inbound, &mut batches, args.unmasked).await?;
+            lines.push(if args.json { serde_json::to_string(&shown)? } else { line(&shown, inbound) });
+        }
+        if !args.json && !any {
+            out::data(paint.dim(format!(
+                "{:<27}  {:<16}  {:<10}  {:<14}  {:<7}  on",
+                "said", "from", "channel", "kind", "means"
+            )))?;
+        }
+        any = true;
+        out::lines(lines)?;
+    }
+    store.close().await;
+    if !any && !args.json {
+        out::talk("Nobody has written anything like that.");
+    }
+    Ok(Exit::Done)
+}
+
+async fn shown<'a>(
+    store: &dyn Store,
+    inbound: &'a Inbound,
+    batches: &mut Vec<Batch>,
+    unmasked: bool,
+) -> anyhow::Result<ReplyShown<'a>> {
+    let batch = match inbound.on {
+        None => None,
+        Some((key, _)) => {
+            if !batches.iter().any(|known| known.id == key.batch) {
+                batches.extend(store.batch(key.batch).await?);
+            }
+            batches.iter().find(|known| known.id == key.batch)
+        }
+    };
+    let whole = |person: Msisdn| person.to_string();
+    let masked = |person: Msisdn| person.masked().to_string();
+    Ok(ReplyShown {
+        umid: &inbound.umid,
+        received: inbound.received.rfc3339(),
+        said: inbound.said.rfc3339(),
+        msisdn: inbound.msisdn.map(|person| if unmasked { whole(person) } else { masked(person) }),
+        channel: inbound.channel,
+        kind: &inbound.kind,
+        keyword: inbound.keyword,
+        campaign: batch.map(name_of),
+        message: batch.zip(inbound.on).map(|(batch, (key, _))| MessageId { key, tag: batch.tag }.to_string()),
+        step: inbound.on.map(|(_, step)| step.get() + 1),
+        text: unmasked.then(|| text(&inbound.raw)),
+    })
+}
+
+/// What was said or tapped, and where a file is.
+fn text(raw: &str) -> String {
+    let events = parse_events(raw.as_bytes());
+    let Some(Event::Inbound { inbound, .. }) = events.first() else { return String::new() };
+    let url = inbound.content.url.as_deref();
+    inbound.words().chain(url).collect::<Vec<_>>().join(" · ")
+}
+
+fn line(shown: &ReplyShown<'_>, inbound: &Inbound) -> String {
+    let on = match (&shown.campaign, &shown.message) {
+        (Some(campaign), Some(message)) => format!("{campaign}  {message}"),
+        _ => "–".to_owned(),
+    };
+    let text = shown.text.as_deref().filter(|text| !text.is_empty()).map(|text| {
+        let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(TEXT_SHOWN).collect();
+        format!("\n    {one_line}")
+    });
+    format!(
+        "{:<27}  {:<16}  {:<10}  {:<14}  {:<7}  {on}{}",
+        moment_exactly(inbound.said, None),
+        shown.msisdn.as_deref().unwrap_or("–"),
+        shown.channel.map_or("–", Channel::as_str),
+        shown.kind,
+        shown.keyword.map_or("–", Keyword::as_str),
+        text.unwrap_or_default(),
+    )
+}

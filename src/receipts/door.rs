@@ -1,0 +1,149 @@
+//! The door: who may bring webhooks in, and what is turned away at it.
+//!
+//! A webhook without its proof is turned away, whoever sends it. But where the provider was told another secret than we
+//! were, each of its receipts is, and silence means nothing any more. So what is turned away is looked into for a receipt
+//! that names an attempt of ours by its id or its umid: neither can be guessed, so a stranger can count us up and hold
+//! nothing up.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::applier::{Listening, find};
+use super::incoming::parse;
+use super::{Proofs, Unproven};
+use crate::clock::Clock;
+use crate::domain::{Causes, Span, Timestamp};
+use crate::store::{Store, Turned, TurnedAway};
+
+/// How often at most it is told how many there were.
+const TELL: Span = Span::from_secs(60);
+/// Bodies that are looked into in a second, receipts of each, and its length: whoever sends rubbish must not make us work.
+const LOOKS: u32 = 10;
+const RECEIPTS: usize = 20;
+const LENGTH: usize = 256 << 10;
+
+/// Whom it tells what it has heard.
+type Tell = Arc<dyn Fn(Listening) + Send + Sync>;
+
+pub struct Door {
+    proofs: Proofs,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    tell: Tell,
+    counted: Mutex<Counted>,
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    told: Option<Timestamp>,
+    untold: u64,
+    /// Not yet on disk.
+    unwritten: Vec<Turned>,
+    looks: Option<(Timestamp, u32)>,
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Door").field("proofs", &self.proofs).finish_non_exhaustive()
+    }
+}
+
+impl Door {
+    pub fn new(proofs: Proofs, store: Arc<dyn Store>, clock: Arc<dyn Clock>, tell: Tell) -> Self {
+        Self { proofs, store, clock, tell, counted: Mutex::default() }
+    }
+
+    /// Holds a body against the headers it came with. What is turned away is counted, and looked into.
+    pub async fn check(
+        &self,
+        authorization: Option<&[u8]>,
+        signature: Option<&str>,
+        body: &[u8],
+    ) -> Result<(), Unproven> {
+        let checked = self.proofs.check(authorization, signature, body);
+        match &checked {
+            Ok(()) => (self.tell)(Listening::Proven),
+            Err(unproven) => {
+                let why = match unproven {
+                    Unproven::Signature => TurnedAway::Signature,
+                    Unproven::Nothing => TurnedAway::Nothing,
+                };
+                self.note(why, unproven);
+                self.look_into(body).await;
+            }
+        }
+        checked
+    }
+
+    /// A body was longer than any that the provider sends.
+    pub fn too_large(&self) {
+        self.note(TurnedAway::TooLarge, &"the body is too large");
+    }
+
+    /// What was turned away since the last time that this was asked.
+    pub fn take_counts(&self) -> Vec<Turned> {
+        std::mem::take(&mut self.lock().unwritten)
+    }
+
+    /// They could not be written after all.
+    pub fn put_back(&self, counts: &[Turned]) {
+        let mut counted = self.lock();
+        counts.iter().for_each(|turned| add(&mut counted.unwritten, *turned));
+    }
+
+    fn note(&self, why: TurnedAway, in_words: &dyn fmt::Display) {
+        let now = self.clock.now();
+        let mut counted = self.lock();
+        add(&mut counted.unwritten, Turned { why, count: 1, since: now, latest: now });
+        counted.untold += 1;
+        if counted.told.is_some_and(|told| now.since(told) < TELL) {
+            return;
+        }
+        counted.told = Some(now);
+        let count = std::mem::take(&mut counted.untold);
+        drop(counted);
+        tracing::warn!(reason = %in_words, count, "webhooks are turned away; said once a minute at most");
+    }
+
+    async fn look_into(&self, body: &[u8]) {
+        if body.len() > LENGTH || !self.may_look() {
+            return;
+        }
+        let mut receipts = parse(body, None, self.clock.now()).receipts;
+        // What anybody may know is no sign of the provider.
+        receipts.iter_mut().for_each(|receipt| receipt.msisdn = None);
+        receipts.truncate(RECEIPTS);
+        match find(self.store.as_ref(), &receipts).await {
+            Ok(found) if found.iter().any(Option::is_some) => (self.tell)(Listening::TurnedAway),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(error = %Causes(&error), "cannot look whose receipts are turned away");
+            }
+        }
+    }
+
+    fn may_look(&self) -> bool {
+        let now = self.clock.now();
+        let mut counted = self.lock();
+        let (begun, looks) =
+            counted.looks.filter(|(begun, _)| now.since(*begun) < Span::from_secs(1)).unwrap_or((now, 0));
+        counted.looks = Some((begun, looks + 1));
+        looks < LOOKS
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Counted> {
+        // Whoever panicked here left a count that is right or one short.
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn add(counts: &mut Vec<Turned>, turned: Turned) {
+    match counts.iter_mut().find(|known| known.why == turned.why) {
+        Some(known) => {
+            known.count += turned.count;
+            known.since = known.since.min(turned.since);
+            known.latest = known.latest.max(turned.latest);
+        }
+        None => counts.push(turned),
+    }
+}

@@ -1,0 +1,385 @@
+//! Asking, with every room by hand: on a database in memory, a clock that only the test moves, and a provider that answers
+//! what the test has written.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use crate::campaign::{Draft, Launched, Launcher};
+use crate::clock::{Chance, Clock, ManualClock};
+use crate::config::{self, Config};
+use crate::domain::{Channel, Count, MessageKey, Outcome, Present, Span, State, StepIndex, Timestamp, Umid};
+use crate::node::{ByHand, Parts, StartError};
+use crate::provider::{Broken, Endpoint, RawAnswer, Transport};
+use crate::simulator::{Call, Delivery, Method, Model, Profile, Reply};
+use crate::store::{self, Store};
+
+const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
+    webhook_authorization = \"hook\"\n\
+    [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"1000/s\"\n\
+    [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1000/s\"\nsource = \"ACME\"\n";
+
+/// What the provider answers when it is asked.
+#[derive(Debug, Clone, Copy)]
+enum Says {
+    State(&'static str),
+    Status(u16, &'static str),
+}
+
+#[derive(Debug)]
+struct Provider {
+    clock: Arc<ManualClock>,
+    /// By the place of the message in its campaign; others are not known.
+    says: Mutex<HashMap<MessageKey, Says>>,
+    asked: Mutex<Vec<(Timestamp, MessageKey)>>,
+    sms: Mutex<Vec<MessageKey>>,
+    /// The practice provider, where nothing is written.
+    model: Option<Mutex<Model>>,
+}
+
+impl Provider {
+    /// What the practice provider answers. Its webhooks find nobody.
+    fn call(&self, method: Method, path: &str, body: &[u8]) -> Option<Result<RawAnswer, Broken>> {
+        let mut model = self.model.as_ref()?.lock().unwrap();
+        let (now, path) = (self.clock.now(), format!("/api/v1/subaccounts/acme/messages{path}"));
+        model.tick(now);
+        let call = Call { method, path: &path, authorization: Some("Bearer k"), body };
+        let Reply::Response { status, body, .. } = model.call(&call, now).reply else { panic!("cut") };
+        Some(Ok(RawAnswer { status, retry_after: None, body: body.into() }))
+    }
+}
+
+fn key_of(id: &str) -> MessageKey {
+    id.parse::<crate::domain::AttemptId>().unwrap().key
+}
+
+#[derive(Debug)]
+struct Line(Arc<Provider>);
+
+#[async_trait::async_trait]
+impl Transport for Line {
+    async fn post(&self, _: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken> {
+        let request: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let id = request["clientMessageId"].as_str().unwrap().to_owned();
+        if request["channels"][0]["channel"] == "SMS" {
+            self.0.sms.lock().unwrap().push(key_of(&id));
+        }
+        if let Some(answered) = self.0.call(Method::Post, "", &body) {
+            return answered;
+        }
+        let body = serde_json::json!({ "umid": id, "status": { "state": "queued" } });
+        Ok(RawAnswer { status: 200, retry_after: None, body: body.to_string().into() })
+    }
+
+    async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
+        let now = self.0.clock.now();
+        if let Some(answered) = self.0.call(Method::Get, &format!("/{}", umid.as_str()), b"") {
+            return answered;
+        }
+        let key = key_of(umid.as_str());
+        self.0.asked.lock().unwrap().push((now, key));
+        let says = self.0.says.lock().unwrap().get(&key).copied().unwrap_or(Says::Status(404, r#"{"code":1300}"#));
+        let (status, body) = match says {
+            Says::Status(status, body) => (status, body.to_owned()),
+            Says::State(state) => {
+                let code = (state == "undelivered").then_some(2_008);
+                let status = serde_json::json!({
+                    "state": state, "errorCode": code, "timestamp": "2027-01-15T08:00:10.00Z"
+                });
+                let record = serde_json::json!({
+                    "umid": umid.as_str(), "channel": "Viber", "direction": "Outbound", "step": 1, "status": status,
+                    "user": { "msisdn": "+659100xxxx" }, "content": "**MASKED**"
+                });
+                (200, serde_json::json!({ "data": [record] }).to_string())
+            }
+        };
+        Ok(RawAnswer { status, retry_after: None, body: body.into() })
+    }
+}
+
+struct World {
+    clock: Arc<ManualClock>,
+    config: Arc<Config>,
+    chance: Arc<Chance>,
+    store: Arc<dyn Store>,
+    provider: Arc<Provider>,
+    node: ByHand,
+}
+
+impl World {
+    async fn begin() -> Self {
+        Self::beside(None).await
+    }
+
+    async fn beside(model: Option<Model>) -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let path = std::path::Path::new("volley.toml");
+        let nothing = std::iter::empty::<(&str, String)>();
+        let config = Arc::new(Config::read(Some((path, CONFIG)), std::iter::empty(), nothing).unwrap().config);
+        let chance = Arc::new(Chance::seeded(5));
+        let store = store::open("sqlite::memory:", Arc::clone(&clock) as _).await.unwrap();
+        let provider = Arc::new(Provider {
+            clock: Arc::clone(&clock),
+            says: Mutex::default(),
+            asked: Mutex::default(),
+            sms: Mutex::default(),
+            model: model.map(Mutex::new),
+        });
+        let node = Self::start(&clock, &config, &chance, &store, &provider).await;
+        Self { clock, config, chance, store, provider, node }
+    }
+
+    async fn start(
+        clock: &Arc<ManualClock>,
+        config: &Arc<Config>,
+        chance: &Arc<Chance>,
+        store: &Arc<dyn Store>,
+        provider: &Arc<Provider>,
+    ) -> ByHand {
+        let parts = Parts {
+            config: Arc::clone(config),
+            store: Arc::clone(store),
+            clock: Arc::clone(clock) as _,
+            chance: Arc::clone(chance),
+        };
+        let provider = Arc::clone(provider);
+        let line = move |_: &config::Lane| -> Result<Box<dyn Transport>, StartError> {
+            Ok(Box::new(Line(Arc::clone(&provider))))
+        };
+        ByHand::start(parts, line).await.unwrap()
+    }
+
+    /// The server dies, and another one starts so much later.
+    async fn down_for(&mut self, span: Span) {
+        self.node.watch().await;
+        self.clock.advance(span);
+        self.node = Self::start(&self.clock, &self.config, &self.chance, &self.store, &self.provider).await;
+    }
+
+    async fn launch(&self, people: u32, keys: &str) -> Launched {
+        let numbers: Vec<String> = (0..people).map(|n| format!("\"+659{:07}\"", 1_000_000 + n)).collect();
+        let text = format!(
+            "numbers = [{}]\n{keys}\n[[step]]\nchannel = \"Viber\"\nfallback_after = \"15m\"\ntext = \"Hello\"\n\
+             [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n",
+            numbers.join(",")
+        );
+        let draft = Draft::parse("test.toml", &text).unwrap();
+        let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
+        let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config };
+        launcher.launch(&draft, |_| None).await.unwrap().0
+    }
+
+    /// Everything that may leave does, and is recorded.
+    async fn send(&mut self) {
+        self.node.watch().await;
+        for _ in 0..10 {
+            for lane in 0..2 {
+                self.node.claim(lane, true).await.unwrap();
+                while let Some(hand) = self.node.next(lane).await {
+                    hand.await;
+                }
+            }
+            self.node.record().await.unwrap();
+            self.clock.advance(Span::from_millis(100));
+        }
+    }
+
+    fn says(&self, launched: &Launched, n: u32, says: Says) {
+        self.provider.says.lock().unwrap().insert(MessageKey { batch: launched.batch, n }, says);
+    }
+
+    /// Lets so many seconds pass, one after the other, in each of which everything is done that can be.
+    async fn seconds(&mut self, seconds: u32) {
+        for _ in 0..seconds {
+            self.node.fire().await.unwrap();
+            self.node.ask().await.unwrap();
+            self.node.watch().await;
+            self.clock.advance(Span::from_millis(1_020));
+        }
+    }
+
+    fn asked(&self) -> Vec<u32> {
+        self.provider.asked.lock().unwrap().iter().map(|(_, key)| key.n).collect()
+    }
+
+    fn never_more_than_one_a_second(&self) {
+        let asked = self.provider.asked.lock().unwrap();
+        let pairs = asked.windows(2).filter(|pair| pair[1].0.since(pair[0].0) < Span::from_secs(1));
+        assert_eq!(pairs.count(), 0, "{asked:?}");
+    }
+
+    async fn message(&self, launched: &Launched, n: u32) -> Present {
+        self.store.load(vec![MessageKey { batch: launched.batch, n }]).await.unwrap()[0].present
+    }
+
+    async fn waived(&self, launched: &Launched) -> i64 {
+        self.store.tallies(launched.batch).await.unwrap().total(Count::Waived)
+    }
+}
+
+#[tokio::test]
+async fn after_a_long_gap_whoever_was_reached_is_reached_and_only_the_others_fall_back() {
+    let mut world = World::begin().await;
+    let launched = world.launch(30, "").await;
+    world.send().await;
+    world.down_for(Span::from_secs(3_600)).await;
+    for n in 0..30 {
+        let state = ["delivered", "undelivered", "sent"][usize::try_from(n % 3).unwrap()];
+        world.says(&launched, n, Says::State(state));
+    }
+    world.node.fire().await.unwrap();
+    assert_eq!(world.waived(&launched).await, 30);
+    world.seconds(10).await;
+    assert_eq!((world.asked().len(), world.waived(&launched).await), (10, 20));
+    world.seconds(25).await;
+    world.never_more_than_one_a_second();
+    let mut asked = world.asked();
+    asked.sort_unstable();
+    assert_eq!(asked, (0..30).collect::<Vec<_>>(), "each once");
+    for n in 0..30 {
+        let present = world.message(&launched, n).await;
+        if n % 3 == 0 {
+            assert_eq!(present.outcome(), Some(Outcome::Reached), "{n}");
+        } else {
+            assert_eq!(present.step, StepIndex::new(1).unwrap(), "{n}: {present:?}");
+        }
+    }
+    world.send().await;
+    let sms: std::collections::BTreeSet<u32> = world.provider.sms.lock().unwrap().iter().map(|key| key.n).collect();
+    assert_eq!(sms, (0..30).filter(|n| n % 3 != 0).collect());
+    let told: Vec<String> = world.store.events(0, 20).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
+    assert!(told.iter().any(|text| text.contains("30 deadlines") && text.contains("one a second")), "{told:?}");
+    assert!(told.iter().any(|text| text.contains("has been asked about everybody")), "{told:?}");
+}
+
+#[tokio::test]
+async fn whose_time_ends_first_is_asked_about_first() {
+    let mut world = World::begin().await;
+    let later = world.launch(3, "name = \"later\"\nttl = \"6h\"").await;
+    let sooner = world.launch(3, "name = \"sooner\"\nttl = \"3h\"").await;
+    world.send().await;
+    world.down_for(Span::from_secs(3_600)).await;
+    for n in 0..3 {
+        world.says(&later, n, Says::State("delivered"));
+        world.says(&sooner, n, Says::State("delivered"));
+    }
+    world.seconds(6).await;
+    let asked: Vec<_> = world.provider.asked.lock().unwrap().iter().map(|(_, key)| key.batch).collect();
+    assert_eq!(asked, [[sooner.batch; 3], [later.batch; 3]].concat());
+}
+
+#[tokio::test]
+async fn what_the_provider_cannot_tell_is_asked_again_with_growing_pauses_also_by_the_next_server() {
+    let mut world = World::begin().await;
+    let launched = world.launch(1, "").await;
+    world.send().await;
+    world.down_for(Span::from_secs(3_600)).await;
+    world.seconds(50).await;
+    assert_eq!(world.asked().len(), 1);
+    world.seconds(20).await;
+    assert_eq!(world.asked().len(), 2, "after a minute");
+    world.down_for(Span::from_secs(10)).await;
+    world.seconds(240).await;
+    assert_eq!(world.asked().len(), 2, "whoever comes next knows of it");
+    world.seconds(70).await;
+    assert_eq!(world.asked().len(), 3, "after five more");
+    // Nobody falls back for it: its window or TTL decides.
+    let present = world.message(&launched, 0).await;
+    assert!(matches!(present.state, State::Awaiting { .. }) && present.step == StepIndex::FIRST, "{present:?}");
+}
+
+#[tokio::test]
+async fn a_provider_that_throttles_or_fails_loses_no_question() {
+    let mut world = World::begin().await;
+    let launched = world.launch(1, "").await;
+    world.send().await;
+    world.down_for(Span::from_secs(3_600)).await;
+    let quota = r#"{"code":429,"message":"Quota exceeded. Please try again in 20 second(s)."}"#;
+    world.says(&launched, 0, Says::Status(429, quota));
+    world.seconds(15).await;
+    assert_eq!(world.asked().len(), 1, "as long as it says");
+    world.says(&launched, 0, Says::Status(500, r#"{"code":2000}"#));
+    world.seconds(6).await;
+    assert_eq!(world.asked().len(), 2);
+    let trouble = world.store.asking().await.unwrap()[0].trouble.clone();
+    assert_eq!(trouble.as_deref(), Some("HTTP status 500"));
+    world.says(&launched, 0, Says::State("delivered"));
+    world.seconds(10).await;
+    assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
+    assert_eq!(world.store.asking().await.unwrap()[0].trouble, None);
+}
+
+#[tokio::test]
+async fn a_silent_attempt_is_asked_about_before_its_deadline_fires() {
+    let mut world = World::begin().await;
+    let launched = world.launch(2, "").await;
+    world.send().await;
+    world.says(&launched, 0, Says::State("delivered"));
+    world.says(&launched, 1, Says::State("queued"));
+    world.seconds(840).await;
+    assert_eq!(world.asked(), [0; 0], "its receipt may still come by itself");
+    world.seconds(60).await;
+    assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
+    assert_eq!(world.message(&launched, 1).await.step, StepIndex::new(1).unwrap(), "in its time, and not later");
+    let mut asked = world.asked();
+    asked.sort_unstable();
+    assert_eq!(asked, [0, 1], "each once");
+}
+
+#[tokio::test]
+async fn who_is_asked_about_ahead_of_time_is_decided_at_its_deadline() {
+    let mut world = World::begin().await;
+    let launched = world.launch(2, "").await;
+    world.send().await;
+    world.down_for(Span::from_secs(300)).await;
+    world.says(&launched, 0, Says::State("read"));
+    world.says(&launched, 1, Says::State("sent"));
+    world.seconds(10).await;
+    assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
+    assert_eq!(world.asked().len(), 2);
+    world.seconds(620).await;
+    // What was lost in the gap was asked for since, so silence counts.
+    assert_eq!(world.message(&launched, 1).await.step, StepIndex::new(1).unwrap());
+    assert_eq!((world.asked().len(), world.waived(&launched).await), (2, 0));
+}
+
+#[tokio::test]
+async fn a_server_that_was_down_for_an_hour_makes_nobody_fall_back_whom_the_practice_provider_has_reached() {
+    let mut profile = Profile::default();
+    let viber = profile.channels.get_mut(&Channel::Viber).unwrap();
+    *viber = Delivery {
+        reject: 0.0,
+        undelivered: 0.2,
+        undelivered_codes: vec![2_008],
+        silent: 0.1,
+        delivered: 0.6,
+        ..viber.clone()
+    };
+    let mut world = World::beside(Some(Model::new(profile, 11))).await;
+    let launched = world.launch(60, "").await;
+    world.send().await;
+    world.down_for(Span::from_secs(3_600)).await;
+    world.seconds(70).await;
+    world.send().await;
+    let mut fell_back = std::collections::BTreeSet::new();
+    let mut kinds = std::collections::BTreeMap::<_, u32>::new();
+    {
+        let model = world.provider.model.as_ref().unwrap().lock().unwrap();
+        assert_eq!(model.seen().throttled, 0, "never more than one question a second");
+        assert_eq!(model.seen().questions, 60, "one for each");
+        let messages = (0..model.message_count()).filter_map(|n| model.message(n));
+        for message in messages.filter(|message| message.steps[0].channel == Channel::Viber) {
+            let key = key_of(message.client_message_id.as_deref().unwrap());
+            *kinds.entry(message.steps[0].state).or_default() += 1;
+            if message.steps[0].delivered_at.is_none() {
+                fell_back.insert(key.n);
+            }
+        }
+    }
+    assert!(kinds.len() >= 4, "everything happens: {kinds:?}");
+    for n in 0..60 {
+        let present = world.message(&launched, n).await;
+        assert_eq!(present.outcome() == Some(Outcome::Reached), !fell_back.contains(&n), "{n}: {present:?}");
+    }
+    let sms: std::collections::BTreeSet<u32> = world.provider.sms.lock().unwrap().iter().map(|key| key.n).collect();
+    assert_eq!(sms, fell_back);
+}

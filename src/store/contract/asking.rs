@@ -1,0 +1,65 @@
+//! What is asked of the provider: whom to ask about comes in the order of the timers, and what was asked is kept.
+
+use super::*;
+use crate::domain::Marks;
+use crate::store::{Asked, Asking};
+
+for_every_store!(
+    whoever_waits_comes_in_order_behind_a_place,
+    whoever_was_heard_of_is_not_silent,
+    what_was_asked_is_found_with_the_umid_it_was_asked_by,
+);
+
+async fn waiting(desk: &Desk, dues: &[i64]) -> (BatchId, Vec<Loaded>) {
+    let count = u32::try_from(dues.len()).unwrap();
+    let batch = desk.batch_of(count).await;
+    let all = messages(&desk.claimed(batch, count).await);
+    let changes = all.iter().zip(dues).map(|(message, due)| {
+        let told = accepted(message, at(0));
+        Change { after: Present { state: State::Awaiting { due: at(*due) }, ..told.after }, ..told }
+    });
+    desk.record(changes.collect()).await.unwrap();
+    (batch, all)
+}
+
+async fn whoever_waits_comes_in_order_behind_a_place(desk: Desk) {
+    let (batch, _) = waiting(&desk, &[50, 10, 30, 10, 40]).await;
+    assert_eq!(numbers(&desk.due_behind(batch, None, Timestamp::MAX, 3).await.unwrap()), [1, 3, 2]);
+    assert_eq!(numbers(&desk.due_behind(batch, Some((at(10), 1)), Timestamp::MAX, 9).await.unwrap()), [3, 2, 4, 0]);
+    assert_eq!(numbers(&desk.due_behind(batch, Some((at(30), 2)), at(40), 9).await.unwrap()), [4]);
+}
+
+async fn whoever_was_heard_of_is_not_silent(desk: Desk) {
+    let (batch, _) = waiting(&desk, &[10, 20, 30, 40, 90]).await;
+    for (n, marked) in [
+        (1, Marks::with_status as fn(Marks, StepIndex, Status) -> Marks),
+        (2, |marks: Marks, step, _| marks.with_unknown(step, true)),
+        (3, |marks: Marks, step, _| marks.with_failed(step)),
+    ] {
+        let message = desk.one(batch, n).await;
+        let marks = marked(message.present.marks, StepIndex::FIRST, Status::Sent);
+        desk.record(vec![change(&message, Present { marks, ..message.present })]).await.unwrap();
+    }
+    assert_eq!(numbers(&desk.silent(batch, at(5), at(50), 9).await.unwrap()), [0]);
+    assert_eq!(numbers(&desk.silent(batch, at(10), at(90), 9).await.unwrap()), [4]);
+}
+
+async fn what_was_asked_is_found_with_the_umid_it_was_asked_by(desk: Desk) {
+    let (batch, all) = waiting(&desk, &[10, 20]).await;
+    let umid = desk.attempts(all[0].key).await.unwrap()[0].umid.clone();
+    assert!(umid.is_some());
+    let about = |n| (MessageKey { batch, n }, StepIndex::FIRST);
+    let asked = |tries, said| Asked { key: about(1).0, step: about(1).1, tries, at: at(70), again: at(130), said };
+    let asking = |trouble: Option<&str>| Asking {
+        sub_account: "acme".to_owned(),
+        at: at(70),
+        trouble: trouble.map(str::to_owned),
+    };
+    desk.note_asked(vec![asked(1, false)], asking(Some("HTTP status 500"))).await.unwrap();
+    desk.note_asked(vec![asked(2, true)], asking(None)).await.unwrap();
+    let found = desk.questions(vec![about(1), about(0), about(7)]).await.unwrap();
+    assert_eq!(found.iter().map(|question| question.key.n).collect::<Vec<_>>(), [1, 0, 7]);
+    assert_eq!((found[0].asked, found[1].asked), (Some(asked(2, true)), None));
+    assert_eq!((&found[1].umid, &found[2].umid), (&umid, &None));
+    assert_eq!(desk.asking().await.unwrap(), [asking(None)]);
+}

@@ -1,0 +1,184 @@
+//! What people write is kept once and obeyed once; wishes are kept with what ended them.
+
+use super::*;
+use crate::domain::{Keyword, WishFrom};
+use crate::store::{Inbound, InboundOf, Key, OptIn, OptOut, Sender};
+
+for_every_store!(
+    what_a_person_wrote_is_kept_once_and_obeyed_once,
+    of_two_words_of_a_person_the_later_one_holds_in_whatever_order_they_come,
+    a_word_of_the_persons_lets_back_whom_it_put_out_and_nobody_whom_an_operator_did,
+    wishes_tell_who_was_out_when_and_why,
+    an_answer_leads_to_the_message_that_the_one_before_was_on,
+    answers_are_listed_by_whose_they_are_and_counted_once_for_each_person,
+    a_window_is_open_for_its_sender_until_its_time_is_over,
+    messages_to_whoever_has_opted_out_are_found_piece_by_piece,
+);
+
+fn wrote(umid: &str, n: u32, second: i64, keyword: Option<Keyword>) -> Inbound {
+    Inbound {
+        umid: umid.to_owned(),
+        received: at(second + 1),
+        said: at(second),
+        sub_account: "acme".to_owned(),
+        channel: Some(Channel::WhatsApp),
+        channel_id: "c-1".to_owned(),
+        msisdn: Some(person(n)),
+        kind: "text".to_owned(),
+        keyword,
+        window: Some(at(second) + Span::from_secs(86_400)),
+        on: None,
+        raw: "{}".to_owned(),
+    }
+}
+
+fn stop(n: u32, second: i64, from: WishFrom) -> OptOut {
+    OptOut { msisdn: person(n), since: at(second), from, source: format!("{from}") }
+}
+
+fn start(n: u32, second: i64, from: WishFrom) -> OptIn {
+    OptIn { msisdn: person(n), at: at(second), from, source: format!("{from}") }
+}
+
+async fn out(desk: &Desk) -> Vec<Msisdn> {
+    desk.opt_outs(None, 100).await.unwrap()
+}
+
+async fn what_a_person_wrote_is_kept_once_and_obeyed_once(desk: Desk) {
+    let before = desk.seq().await.unwrap();
+    let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
+    let all = vec![wrote("a", 1, 1, None), wrote("b", 2, 2, stop), wrote("b", 2, 2, stop)];
+    assert_eq!(desk.take_inbound(all).await.unwrap(), 2);
+    assert_eq!(out(&desk).await, [person(2)]);
+    assert!(desk.seq().await.unwrap() > before, "servers look when somebody opts out");
+    assert_eq!(desk.take_inbound(vec![wrote("c", 2, 3, start)]).await.unwrap(), 1);
+    assert!(out(&desk).await.is_empty());
+    // The provider repeats the first one.
+    assert_eq!(desk.take_inbound(vec![wrote("b", 2, 2, stop)]).await.unwrap(), 0);
+    assert!(out(&desk).await.is_empty());
+    assert_eq!(desk.inbound(InboundOf::Everybody, 0, 100).await.unwrap().len(), 3);
+}
+
+async fn of_two_words_of_a_person_the_later_one_holds_in_whatever_order_they_come(desk: Desk) {
+    let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
+    // In one webhook, and each on its own.
+    desk.take_inbound(vec![wrote("a", 1, 9, start), wrote("b", 1, 8, stop)]).await.unwrap();
+    desk.take_inbound(vec![wrote("c", 2, 9, start)]).await.unwrap();
+    desk.take_inbound(vec![wrote("d", 2, 8, stop)]).await.unwrap();
+    desk.take_inbound(vec![wrote("e", 3, 9, stop)]).await.unwrap();
+    desk.take_inbound(vec![wrote("f", 3, 8, start)]).await.unwrap();
+    desk.take_inbound(vec![wrote("g", 4, 8, stop), wrote("h", 4, 9, start), wrote("i", 4, 10, stop)]).await.unwrap();
+    assert_eq!(out(&desk).await, [person(3), person(4)]);
+}
+
+async fn a_word_of_the_persons_lets_back_whom_it_put_out_and_nobody_whom_an_operator_did(desk: Desk) {
+    use WishFrom::{Operator, Person, Provider};
+    let outs = vec![stop(1, 1, Person), stop(2, 1, Provider), stop(3, 1, Operator), stop(4, 1, Person)];
+    assert_eq!(desk.opt_out(outs).await.unwrap(), 4);
+    // An operator's list makes a word of the person's weigh more, and never less.
+    assert_eq!(desk.opt_out(vec![stop(4, 2, Operator), stop(3, 2, Person), stop(1, 2, Person)]).await.unwrap(), 1);
+    let words = (1..=4).map(|n| start(n, 5, Person)).collect();
+    assert_eq!(desk.opt_in(words).await.unwrap(), 2);
+    assert_eq!(out(&desk).await, [person(3), person(4)]);
+    assert_eq!(desk.opt_in(vec![start(3, 6, Operator), start(9, 6, Operator)]).await.unwrap(), 1);
+    let left = desk.opt_out_list(None, 10).await.unwrap();
+    assert_eq!(left, [OptOut { since: at(1), ..stop(4, 2, Operator) }]);
+    assert_eq!(desk.opt_out_list(Some(person(4)), 10).await.unwrap(), []);
+}
+
+async fn wishes_tell_who_was_out_when_and_why(desk: Desk) {
+    use WishFrom::{Operator, Person};
+    desk.opt_out(vec![stop(1, 1, Person), stop(2, 1, Operator)]).await.unwrap();
+    desk.opt_out(vec![stop(1, 2, Person)]).await.unwrap();
+    desk.opt_in(vec![start(1, 3, Person), start(2, 3, Person)]).await.unwrap();
+    desk.opt_out(vec![stop(1, 4, Operator)]).await.unwrap();
+    let told: Vec<_> = desk.wishes(person(1)).await.unwrap().into_iter().map(|w| (w.at, w.wants, w.from)).collect();
+    let (out, back) = (Keyword::Stop, Keyword::Start);
+    assert_eq!(told, [(at(1), out, Person), (at(3), back, Person), (at(4), out, Operator)]);
+    // That it lifted nothing is kept all the same.
+    let told: Vec<_> = desk.wishes(person(2)).await.unwrap().into_iter().map(|w| w.wants).collect();
+    assert_eq!(told, [out, back]);
+    let stops = desk.stops(0, 10).await.unwrap();
+    assert_eq!(stops.iter().map(|(_, who)| *who).collect::<Vec<_>>(), [person(1), person(2), person(1)]);
+    assert_eq!(desk.last_stop().await.unwrap(), stops[2].0);
+    assert_eq!(desk.stops(stops[1].0, 10).await.unwrap(), [stops[2]]);
+}
+
+async fn an_answer_leads_to_the_message_that_the_one_before_was_on(desk: Desk) {
+    let batch = desk.batch_of(2).await;
+    let key = MessageKey { batch, n: 1 };
+    let on = Inbound { on: Some((key, StepIndex::FIRST)), ..wrote("a", 1, 1, None) };
+    desk.take_inbound(vec![on, wrote("b", 1, 2, None)]).await.unwrap();
+    let asked = ["b", "a", "unheard of"].map(|umid| Key::Inbound(umid.to_owned()));
+    let found: Vec<_> =
+        desk.find(asked.to_vec()).await.unwrap().into_iter().map(|found| Some(found?.message.key)).collect();
+    assert_eq!(found, [None, Some(key), None]);
+}
+
+async fn answers_are_listed_by_whose_they_are_and_counted_once_for_each_person(desk: Desk) {
+    let (batch, other) = (desk.batch_of(3).await, desk.batch_of(1).await);
+    let second = StepIndex::new(1).unwrap();
+    let on =
+        |batch, n, step, umid: &str| Inbound { on: Some((MessageKey { batch, n }, step)), ..wrote(umid, n, 1, None) };
+    let first = StepIndex::FIRST;
+    let all = vec![
+        on(batch, 0, first, "a"),
+        on(batch, 0, first, "b"),
+        on(batch, 1, first, "c"),
+        on(batch, 1, second, "d"),
+        on(other, 0, first, "e"),
+        Inbound { msisdn: None, channel: None, keyword: None, window: None, ..wrote("f", 7, 2, None) },
+    ];
+    desk.take_inbound(all.clone()).await.unwrap();
+    assert_eq!(desk.replied(batch).await.unwrap(), [(first, 2), (second, 1)]);
+    let listed = async |of, after| -> Vec<String> {
+        desk.inbound(of, after, 10).await.unwrap().into_iter().map(|(_, inbound)| inbound.umid).collect()
+    };
+    assert_eq!(listed(InboundOf::Batch(batch), 0).await, ["a", "b", "c", "d"]);
+    assert_eq!(listed(InboundOf::Message(MessageKey { batch, n: 1 }), 0).await, ["c", "d"]);
+    assert_eq!(listed(InboundOf::Person(person(0)), 0).await, ["a", "b", "e"]);
+    let everybody = desk.inbound(InboundOf::Everybody, 0, 10).await.unwrap();
+    assert_eq!(everybody.iter().map(|(_, inbound)| inbound.clone()).collect::<Vec<_>>(), all);
+    assert_eq!(listed(InboundOf::Everybody, everybody[3].0).await, ["e", "f"]);
+}
+
+async fn a_window_is_open_for_its_sender_until_its_time_is_over(desk: Desk) {
+    let closed = Inbound { window: Some(at(5)), ..wrote("b", 2, 1, None) };
+    let elsewhere = Inbound { channel_id: "c-2".to_owned(), ..wrote("c", 3, 1, None) };
+    let unsaid = Inbound { channel_id: String::new(), ..wrote("d", 4, 1, None) };
+    let foreign = Inbound { sub_account: "other".to_owned(), ..wrote("e", 5, 1, None) };
+    let none = Inbound { window: None, ..wrote("f", 6, 1, None) };
+    desk.take_inbound(vec![wrote("a", 1, 1, None), closed, elsewhere, unsaid, foreign, none]).await.unwrap();
+    // A later message keeps it open for longer.
+    desk.take_inbound(vec![wrote("g", 1, 7, None)]).await.unwrap();
+    let asked: Vec<_> = (0..8).map(person).collect();
+    let open = async |channel_id: Option<&str>, now| -> Vec<Msisdn> {
+        let sender = Sender { sub_account: "acme".to_owned(), channel_id: channel_id.map(str::to_owned) };
+        let open = desk.open_windows(asked.clone(), sender, now).await.unwrap();
+        open.into_iter().map(|(who, _)| who).collect()
+    };
+    assert_eq!(open(Some("c-1"), at(10)).await, [person(1), person(4)]);
+    assert_eq!(open(None, at(10)).await, [person(1), person(3), person(4)]);
+    assert_eq!(open(Some("c-1"), at(86_405)).await, [person(1)]);
+    assert_eq!(open(Some("c-1"), at(86_407)).await, []);
+    let sender = Sender { sub_account: "acme".to_owned(), channel_id: None };
+    let holders = async |after, limit| desk.window_holders(sender.clone(), at(10), after, limit).await.unwrap();
+    assert_eq!(holders(None, 2).await, [person(1), person(3)]);
+    assert_eq!(holders(Some(person(3)), 2).await, [person(4)]);
+}
+
+async fn messages_to_whoever_has_opted_out_are_found_piece_by_piece(desk: Desk) {
+    let batch = desk.batch_of(10).await;
+    let claimed = messages(&desk.claimed(batch, 3).await);
+    desk.record(vec![accepted(&claimed[1], at(1))]).await.unwrap();
+    let outs = [0, 1, 4, 9].map(|n| stop(n, 1, WishFrom::Person));
+    desk.opt_out(outs.to_vec()).await.unwrap();
+    let (first, next) = desk.unwilling(batch, 0, 5).await.unwrap();
+    assert_eq!((first.iter().map(|m| m.key.n).collect::<Vec<_>>(), next), (vec![0, 1, 4], Some(5)));
+    let (second, next) = desk.unwilling(batch, 5, 5).await.unwrap();
+    assert_eq!((second.iter().map(|m| m.key.n).collect::<Vec<_>>(), next), (vec![9], None));
+    // Who says so already, and who has an outcome, is not found again.
+    let marks = second[0].present.marks.with_cut().with_opted_out();
+    desk.record(vec![change(&second[0], Present { marks, ..second[0].present })]).await.unwrap();
+    assert_eq!(desk.unwilling(batch, 5, 5).await.unwrap().0.len(), 0);
+}

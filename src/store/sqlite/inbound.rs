@@ -1,0 +1,218 @@
+//! What people write: kept once, obeyed once.
+
+use std::collections::HashSet;
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::messages::number;
+use super::rows::{Bound, for_values, json_list, maybe_moment, maybe_small, moment, msisdn, small, step, word};
+use super::wishes::{opt_in, opt_out};
+use super::{Error, Work};
+use crate::domain::{BatchId, Channel, Keyword, MessageKey, Msisdn, Span, StepIndex, Timestamp, WishFrom};
+use crate::store::{Inbound, InboundOf, OptIn, OptOut, Sender};
+
+/// The longest window that anything opens.
+const LONGEST_WINDOW: Span = Span::from_secs(72 * 3_600);
+
+fn json_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Work<String> {
+    let text = serde_json::to_string(&texts.collect::<Vec<_>>());
+    Ok(text.map_err(|error| Error::Nonsense { what: error.to_string(), place: "ids".to_owned() })?)
+}
+
+pub(super) const KNOWN: &str = "SELECT umid FROM inbound WHERE umid IN (SELECT value FROM json_each(?1))";
+
+pub(super) async fn take(connection: &mut SqliteConnection, inbound: Vec<Inbound>) -> Work<u32> {
+    if inbound.is_empty() {
+        return Ok(0);
+    }
+    let asked = json_texts(inbound.iter().map(|message| message.umid.as_str()))?;
+    let rows = sqlx::query(KNOWN).bind(asked).fetch_all(&mut *connection).await?;
+    let mut known = rows.iter().map(|row| Ok(row.try_get("umid")?)).collect::<Work<HashSet<String>>>()?;
+    let new: Vec<Inbound> = inbound.into_iter().filter(|message| known.insert(message.umid.clone())).collect();
+    keep(connection, &new).await?;
+    obey(connection, &new).await?;
+    Ok(u32::try_from(new.len()).unwrap_or(u32::MAX))
+}
+
+async fn keep(connection: &mut SqliteConnection, new: &[Inbound]) -> Work<()> {
+    for_values(
+        connection,
+        "INSERT INTO inbound (umid, received, said, sub_account, channel, channel_id, msisdn, kind, keyword, until, batch,
+                              n, step, raw)",
+        "",
+        14,
+        new,
+        |query: Bound<'_>, message| {
+            query
+                .bind(message.umid.clone())
+                .bind(message.received.millis())
+                .bind(message.said.millis())
+                .bind(message.sub_account.clone())
+                .bind(message.channel.map(Channel::code))
+                .bind(message.channel_id.clone())
+                .bind(message.msisdn.map(number))
+                .bind(message.kind.clone())
+                .bind(message.keyword.map(Keyword::code))
+                .bind(message.window.map(Timestamp::millis))
+                .bind(message.on.map(|(key, _)| key.batch.0))
+                .bind(message.on.map(|(key, _)| key.n))
+                .bind(message.on.map(|(_, step)| step.get()))
+                .bind(message.raw.clone())
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// Does what is wished, in the order in which it was said: of two wishes of one person the later one holds.
+async fn obey(connection: &mut SqliteConnection, new: &[Inbound]) -> Work<()> {
+    let mut wishes: Vec<(Timestamp, Keyword, Msisdn, String)> = new
+        .iter()
+        .filter_map(|message| {
+            let keyword = message.keyword?;
+            let on = message.channel.map(|channel| format!(" on {channel}")).unwrap_or_default();
+            Some((message.said, keyword, message.msisdn?, format!("{} by message{on}", keyword.as_str())))
+        })
+        .collect();
+    wishes.sort_by_key(|(said, ..)| *said);
+    for alike in wishes.chunk_by(|a, b| a.1 == b.1) {
+        let people = alike.iter().cloned();
+        let from = WishFrom::Person;
+        match alike.first().map(|wish| wish.1) {
+            Some(Keyword::Stop) => {
+                let people = people.map(|(since, _, msisdn, source)| OptOut { msisdn, since, from, source });
+                opt_out(connection, &people.collect::<Vec<_>>()).await?;
+            }
+            Some(Keyword::Start) => {
+                let people = people.map(|(at, _, msisdn, source)| OptIn { msisdn, at, from, source });
+                opt_in(connection, &people.collect::<Vec<_>>()).await?;
+            }
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+pub(super) const ON: &str = "SELECT asked.key AS place, batch, n, step FROM json_each(?1) asked
+     CROSS JOIN inbound ON inbound.umid = asked.value WHERE batch IS NOT NULL";
+
+/// The attempts that earlier messages of people are on, by the messages' ids.
+pub(super) async fn on(
+    connection: &mut SqliteConnection,
+    asked: &[(usize, String)],
+    targets: &mut [Option<(MessageKey, StepIndex)>],
+) -> Work<()> {
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let umids = json_texts(asked.iter().map(|(_, umid)| umid.as_str()))?;
+    for row in &sqlx::query(ON).bind(umids).fetch_all(connection).await? {
+        let place: usize = small(row, "place")?;
+        if let Some((target, _)) = asked.get(place) {
+            targets[*target] = attempt(row)?;
+        }
+    }
+    Ok(())
+}
+
+fn attempt(row: &SqliteRow) -> Work<Option<(MessageKey, StepIndex)>> {
+    let Some(batch) = maybe_small(row, "batch")? else { return Ok(None) };
+    Ok(Some((MessageKey { batch: BatchId(batch), n: small(row, "n")? }, step(row, "step")?)))
+}
+
+const EVERYBODYS: &str = "SELECT * FROM inbound WHERE id > ?1 ORDER BY id LIMIT ?2";
+pub(super) const OF_PERSON: &str =
+    "SELECT * FROM inbound INDEXED BY inbound_person WHERE msisdn = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
+pub(super) const OF_BATCH: &str =
+    "SELECT * FROM inbound INDEXED BY inbound_message WHERE batch = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
+pub(super) const OF_MESSAGE: &str =
+    "SELECT * FROM inbound INDEXED BY inbound_message WHERE batch = ?3 AND n = ?4 AND id > ?1 ORDER BY id LIMIT ?2";
+
+pub(super) async fn list(
+    connection: &mut SqliteConnection,
+    of: InboundOf,
+    after: i64,
+    limit: u32,
+) -> Work<Vec<(i64, Inbound)>> {
+    let query = match of {
+        InboundOf::Everybody => sqlx::query(EVERYBODYS).bind(after).bind(limit),
+        InboundOf::Person(person) => sqlx::query(OF_PERSON).bind(after).bind(limit).bind(number(person)),
+        InboundOf::Batch(batch) => sqlx::query(OF_BATCH).bind(after).bind(limit).bind(batch.0),
+        InboundOf::Message(key) => sqlx::query(OF_MESSAGE).bind(after).bind(limit).bind(key.batch.0).bind(key.n),
+    };
+    query.fetch_all(connection).await?.iter().map(|row| Ok((row.try_get("id")?, message(row)?))).collect()
+}
+
+fn message(row: &SqliteRow) -> Work<Inbound> {
+    let has = |column| Ok::<_, super::Fault>(row.try_get::<Option<i64>, _>(column)?.is_some());
+    Ok(Inbound {
+        umid: row.try_get("umid")?,
+        received: moment(row, "received")?,
+        said: moment(row, "said")?,
+        sub_account: row.try_get("sub_account")?,
+        channel: has("channel")?.then(|| word(row, "channel", Channel::from_code)).transpose()?,
+        channel_id: row.try_get("channel_id")?,
+        msisdn: has("msisdn")?.then(|| msisdn(row, "msisdn")).transpose()?,
+        kind: row.try_get("kind")?,
+        keyword: has("keyword")?.then(|| word(row, "keyword", Keyword::from_code)).transpose()?,
+        window: maybe_moment(row, "until")?,
+        on: attempt(row)?,
+        raw: row.try_get("raw")?,
+    })
+}
+
+pub(super) const REPLIED: &str = "SELECT step, count(DISTINCT n) AS people FROM inbound INDEXED BY inbound_message
+     WHERE batch = ?1 AND batch IS NOT NULL GROUP BY step ORDER BY step";
+
+pub(super) async fn replied(connection: &mut SqliteConnection, batch: BatchId) -> Work<Vec<(StepIndex, u32)>> {
+    let rows = sqlx::query(REPLIED).bind(batch.0).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((step(row, "step")?, small(row, "people")?))).collect()
+}
+
+/// What is not said of a sender stands for any: a subaccount mostly has one number on a channel.
+pub(super) const WINDOWS: &str = "SELECT asked.value AS msisdn, max(i.until) AS until FROM json_each(?1) asked
+     CROSS JOIN inbound i INDEXED BY inbound_person ON i.msisdn = asked.value AND i.said > ?2
+     WHERE i.until > ?3 AND i.sub_account IN (?4, '') AND (?5 IS NULL OR i.channel_id IN (?5, ''))
+     GROUP BY asked.value";
+
+pub(super) async fn windows(
+    connection: &mut SqliteConnection,
+    people: &[Msisdn],
+    sender: &Sender,
+    now: Timestamp,
+) -> Work<Vec<(Msisdn, Timestamp)>> {
+    let rows = sqlx::query(WINDOWS)
+        .bind(json_list(people.iter().copied().map(number)))
+        .bind((now - LONGEST_WINDOW).millis())
+        .bind(now.millis())
+        .bind(&sender.sub_account)
+        .bind(&sender.channel_id)
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| Ok((msisdn(row, "msisdn")?, moment(row, "until")?))).collect()
+}
+
+const HOLDERS: &str = "SELECT DISTINCT msisdn FROM inbound INDEXED BY inbound_person
+     WHERE msisdn > ?1 AND said > ?2 AND until > ?3 AND sub_account IN (?4, '') AND (?5 IS NULL OR channel_id IN (?5, ''))
+     ORDER BY msisdn LIMIT ?6";
+
+/// Walks over everybody who ever wrote: for a plan.
+pub(super) async fn holders(
+    connection: &mut SqliteConnection,
+    sender: &Sender,
+    now: Timestamp,
+    after: Option<Msisdn>,
+    limit: u32,
+) -> Work<Vec<Msisdn>> {
+    let rows = sqlx::query(HOLDERS)
+        .bind(after.map_or(0, number))
+        .bind((now - LONGEST_WINDOW).millis())
+        .bind(now.millis())
+        .bind(&sender.sub_account)
+        .bind(&sender.channel_id)
+        .bind(limit)
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| msisdn(row, "msisdn")).collect()
+}

@@ -1,0 +1,243 @@
+//! Times in which nobody listened, as this node knows them: those that are over, and the one that goes on now.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::domain::{AfterGap, Span, Timestamp};
+use crate::engine::{self, Gap, REPEATED_FOR, Silence};
+
+/// How long a deadline rests while nobody knows whether receipts can be kept.
+const IN_DOUBT: Span = Span::from_secs(1);
+/// How long it rests while receipts are turned away: its row is written anew each time, and there may be many.
+const WHILE_DEAF: Span = Span::from_secs(10);
+/// For so long no receipt of ours may have been turned away before a proven one counts: what was fixed for one of two
+/// senders is not fixed.
+const QUIET: Span = Span::from_secs(10);
+/// Without another receipt that is turned away, and without one that is proven, a deafness is over some time: nobody
+/// says anything any more, so nothing is missed.
+const FORGOTTEN: Span = Span::from_secs(3_600);
+
+#[derive(Debug)]
+pub struct Gaps {
+    inner: Mutex<Inner>,
+    /// Read for every webhook that is taken.
+    is_deaf: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Inner {
+    ended: engine::Gaps,
+    /// Up to when it is sure that receipts could be kept.
+    sure_until: Timestamp,
+    in_doubt: bool,
+    deaf: Option<Turning>,
+}
+
+/// Receipts of ours are turned away at the door, because their proof is not what was agreed on.
+#[derive(Debug, Clone, Copy)]
+struct Turning {
+    since: Timestamp,
+    last: Timestamp,
+    /// When one with a proof came, behind the last that was turned away.
+    heard: Option<Timestamp>,
+}
+
+/// What becomes of a deafness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deaf {
+    /// It goes on since then.
+    Since(Timestamp),
+    /// It is over, and until then the gap that it has left holds deadlines; nothing where what was missed is lost.
+    Over(Gap, Option<Timestamp>),
+}
+
+impl Gaps {
+    pub fn new(now: Timestamp) -> Self {
+        let inner = Inner { ended: engine::Gaps::default(), sure_until: now, in_doubt: false, deaf: None };
+        Self { inner: Mutex::new(inner), is_deaf: AtomicBool::new(false) }
+    }
+
+    /// Holds from now on what a gap has made doubtful. Returns until when; nothing where it is lost for good.
+    pub fn add(&self, gap: Gap) -> Option<Timestamp> {
+        self.lock().ended.add(gap)
+    }
+
+    /// Something could not be written, so receipts cannot be kept either. No deadline fires until it is known again
+    /// that they can.
+    pub fn doubt(&self) {
+        self.lock().in_doubt = true;
+    }
+
+    /// Receipts that came since then could not be kept. Whoever wrote something meanwhile was luckier than they were.
+    pub fn doubt_since(&self, since: Timestamp) {
+        let mut inner = self.lock();
+        inner.in_doubt = true;
+        inner.sure_until = inner.sure_until.min(since);
+    }
+
+    /// Something has been written at `now`. Returns the gap that has ended by it, if there was one, and until when it
+    /// holds deadlines.
+    pub fn sure(&self, now: Timestamp) -> Option<(Gap, Option<Timestamp>)> {
+        let mut inner = self.lock();
+        let gap = Gap { from: std::mem::replace(&mut inner.sure_until, now), until: now };
+        std::mem::take(&mut inner.in_doubt).then(|| (gap, inner.ended.add(gap)))
+    }
+
+    /// A receipt of an attempt of ours has just been turned away: what the provider says does not get to us.
+    pub fn turned_away(&self, now: Timestamp) {
+        let mut inner = self.lock();
+        let since = inner.deaf.map_or(now, |deaf| deaf.since);
+        inner.deaf = Some(Turning { since, last: now, heard: None });
+        self.is_deaf.store(true, Ordering::Release);
+    }
+
+    /// A webhook with its proof has come.
+    pub fn heard(&self, now: Timestamp) {
+        if !self.is_deaf.load(Ordering::Acquire) {
+            return;
+        }
+        if let Some(deaf) = &mut self.lock().deaf {
+            deaf.heard.get_or_insert(now);
+        }
+    }
+
+    /// Whether receipts are turned away now, or were until just now.
+    pub fn deaf(&self, now: Timestamp) -> Option<Deaf> {
+        if !self.is_deaf.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut inner = self.lock();
+        let Turning { since, last, heard } = inner.deaf?;
+        let until = match heard {
+            Some(heard) if now.since(last) >= QUIET => heard,
+            None if now.since(last) >= FORGOTTEN => now,
+            Some(_) | None => return Some(Deaf::Since(since)),
+        };
+        inner.deaf = None;
+        self.is_deaf.store(false, Ordering::Release);
+        let gap = Gap { from: since, until };
+        Some(Deaf::Over(gap, inner.ended.add(gap)))
+    }
+
+    /// Up to when everything that the provider said was taken, where something can be written at `now`.
+    pub fn listening_until(&self, now: Timestamp) -> Timestamp {
+        self.lock().deaf.map_or(now, |deaf| deaf.since.min(now))
+    }
+
+    /// The gaps that are over, and of which the provider has given up on something.
+    pub fn lost(&self) -> Vec<Gap> {
+        self.lock().ended.lost().collect()
+    }
+
+    /// Whether the provider was asked late enough, at `asked`, about a step that was accepted at `accepted` and was due
+    /// at `due`: at its due time, or since everything is heard that is said of it.
+    pub(super) fn is_filled(&self, accepted: Timestamp, due: Timestamp, asked: Timestamp) -> bool {
+        let inner = self.lock();
+        let is_deaf = inner.deaf.is_some_and(|deaf| due >= deaf.since);
+        let heard_since = inner.ended.heard_since(accepted, due).filter(|_| !is_deaf);
+        asked >= due || heard_since.is_some_and(|since| asked >= since)
+    }
+
+    /// What silence is worth for a step that was accepted at `accepted` and was due at `due`.
+    pub(super) fn silence(&self, after_gap: AfterGap, accepted: Timestamp, due: Timestamp, now: Timestamp) -> Silence {
+        let inner = self.lock();
+        if inner.in_doubt && due >= inner.sure_until {
+            return Silence::Held { until: now + IN_DOUBT };
+        }
+        match inner.deaf.filter(|deaf| due >= deaf.since) {
+            // A gap that goes on, and that somebody can end, is no gap to fall back after.
+            Some(deaf) if after_gap == AfterGap::FallBack || now.since(deaf.since) <= REPEATED_FOR => {
+                Silence::Held { until: now + WHILE_DEAF }
+            }
+            Some(_) => Silence::Lost,
+            None => inner.ended.silence(accepted, due, now),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_millis(second * 1_000)
+    }
+
+    impl Gaps {
+        fn plain(&self, accepted: Timestamp, due: Timestamp, now: Timestamp) -> Silence {
+            self.silence(AfterGap::Ask, accepted, due, now)
+        }
+    }
+
+    #[test]
+    fn while_nothing_can_be_written_no_deadline_fires_and_then_its_repeats_are_waited_for() {
+        let gaps = Gaps::new(second(90));
+        assert_eq!(gaps.sure(second(100)), None);
+        assert_eq!(gaps.plain(second(50), second(103), second(105)), Silence::Trusted);
+        gaps.doubt();
+        assert!(matches!(gaps.plain(second(50), second(103), second(105)), Silence::Held { .. }));
+        assert_eq!(gaps.plain(second(50), second(99), second(105)), Silence::Trusted, "due while we listened");
+        let (gap, filled) = gaps.sure(second(110)).unwrap();
+        assert_eq!((gap.from, gap.until), (second(100), second(110)));
+        let filled = filled.unwrap();
+        assert_eq!(gaps.plain(second(50), second(103), second(111)), Silence::Held { until: filled });
+        assert_eq!(gaps.plain(second(50), second(103), filled), Silence::Trusted);
+        assert_eq!(gaps.sure(second(120)), None);
+    }
+
+    #[test]
+    fn receipts_that_were_not_kept_are_doubtful_from_when_they_came() {
+        let gaps = Gaps::new(second(90));
+        gaps.sure(second(100));
+        // They waited for ten seconds while others could still write.
+        gaps.doubt_since(second(95));
+        assert!(matches!(gaps.plain(second(50), second(96), second(105)), Silence::Held { .. }));
+        assert_eq!(gaps.plain(second(50), second(94), second(105)), Silence::Trusted);
+        let (gap, _) = gaps.sure(second(106)).unwrap();
+        assert_eq!((gap.from, gap.until), (second(95), second(106)));
+    }
+
+    #[test]
+    fn while_receipts_are_turned_away_silence_decides_nothing_and_the_watermark_stands() {
+        let gaps = Gaps::new(second(0));
+        assert_eq!((gaps.deaf(second(1)), gaps.listening_until(second(1))), (None, second(1)));
+        gaps.turned_away(second(100));
+        gaps.turned_away(second(150));
+        assert_eq!(gaps.deaf(second(160)), Some(Deaf::Since(second(100))));
+        assert_eq!(gaps.listening_until(second(160)), second(100));
+        assert_eq!(gaps.plain(second(50), second(99), second(160)), Silence::Trusted, "due while we listened");
+        assert!(matches!(gaps.plain(second(50), second(120), second(160)), Silence::Held { .. }));
+        // Their repeats are turned away as well, so what they said has to be asked for.
+        assert_eq!(gaps.plain(second(50), second(120), second(232)), Silence::Lost);
+        // Who wants to fall back after a gap waits for its end.
+        let falls_back = gaps.silence(AfterGap::FallBack, second(50), second(120), second(9_999));
+        assert!(matches!(falls_back, Silence::Held { .. }));
+    }
+
+    #[test]
+    fn a_proven_webhook_ends_the_deafness_unless_others_are_still_turned_away() {
+        let gaps = Gaps::new(second(0));
+        gaps.turned_away(second(100));
+        gaps.heard(second(101));
+        gaps.turned_away(second(102));
+        gaps.heard(second(104));
+        assert_eq!(gaps.deaf(second(111)), Some(Deaf::Since(second(100))), "some are taken, and some are not");
+        let Some(Deaf::Over(gap, filled)) = gaps.deaf(second(112)) else { panic!("still deaf") };
+        assert_eq!((gap.from, gap.until), (second(100), second(104)));
+        assert!(filled.is_some_and(|filled| filled > second(104)), "the repeats are waited for");
+        assert_eq!((gaps.deaf(second(113)), gaps.listening_until(second(113))), (None, second(113)));
+        assert_eq!(gaps.plain(second(105), second(120), second(130)), Silence::Trusted);
+    }
+
+    #[test]
+    fn a_deafness_of_which_nothing_more_is_heard_is_over_some_time() {
+        let gaps = Gaps::new(second(0));
+        gaps.turned_away(second(100));
+        assert_eq!(gaps.deaf(second(3_699)), Some(Deaf::Since(second(100))));
+        assert!(matches!(gaps.deaf(second(3_700)), Some(Deaf::Over(gap, None)) if gap.until == second(3_700)));
+    }
+}

@@ -1,0 +1,156 @@
+//! What a person has to put right where a code holds a lane or a template: for each code of the sender's the kind of
+//! remedy, and for each kind a sentence.
+
+/// What has to be put right before a hold is lifted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    Key,
+    SubAccount,
+    /// The address of the provider, or what is asked of it there.
+    Address,
+    Credit,
+    /// Locked or blocked by WhatsApp.
+    Locked,
+    /// The number may write to no more people for now.
+    SpamLimit,
+    /// Who an SMS is from.
+    Source,
+    /// The subaccount and the channel do not know each other.
+    Channel,
+    /// A sender on Viber that is not known, or may not send.
+    ViberSender,
+    /// The template is not there, or not in this language.
+    TemplateMissing,
+    /// Paused, disabled, being deleted, or against a policy.
+    TemplateStopped,
+    /// What we fill it with does not fit it.
+    TemplateMisfit,
+    /// The template itself is not one that can be sent.
+    TemplateInvalid,
+    /// The provider does not understand our request: nothing that a configuration could change is known to help.
+    Request,
+    /// Only the provider's words say.
+    AsItSays,
+}
+
+impl Remedy {
+    /// What to do first; lifting the hold comes after.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            // A server reads its keys and addresses when it starts.
+            Self::Key => {
+                "put the right key into api_key_file or api_key under [provider] or on the lane, or into \
+                 VOLLEY_PROVIDER_API_KEY, and start `volley serve` anew"
+            }
+            Self::SubAccount => {
+                "put the right sub_account under [provider] or on the lane, and start `volley serve` anew"
+            }
+            Self::Address => "put the right base_url under [provider] or on the lane, and start `volley serve` anew",
+            Self::Credit => "top up the account's credit at the provider",
+            Self::Locked => {
+                "have the account unlocked: WhatsApp Manager says why it is, and the provider's support helps"
+            }
+            Self::SpamLimit => {
+                "people have reported this number; look at its quality rating in WhatsApp Manager and wait until it recovers"
+            }
+            Self::Source => {
+                "register the sender at the provider, or put a registered one as `source` on the step or the lane, and \
+                 start `volley serve` anew"
+            }
+            Self::Channel => "have the provider give the subaccount this channel, or name the subaccount that has it",
+            Self::ViberSender => {
+                "have the Viber sender approved for this subaccount and these countries at the provider"
+            }
+            Self::TemplateMissing => {
+                "create the template in this language at the provider and have it approved, or cancel and launch with one \
+                 that is there"
+            }
+            Self::TemplateStopped => {
+                "look at the template in WhatsApp Manager: it goes on once it is active again, else launch with another"
+            }
+            Self::TemplateMisfit => {
+                "compare the step's header, body and buttons with the template at the provider, and launch with what fits"
+            }
+            Self::TemplateInvalid => "look at the template at the provider, and launch with one that can be sent",
+            Self::Request => {
+                "the provider does not understand what was sent; compare the step with what the channel takes, and report \
+                 it if nothing is wrong with it"
+            }
+            Self::AsItSays => "put right at the provider what it says",
+        }
+    }
+}
+
+use Remedy::{
+    Address, AsItSays, Channel, Credit, Key, Locked, Request, Source, SpamLimit, SubAccount, TemplateInvalid,
+    TemplateMisfit, TemplateMissing, TemplateStopped, ViberSender,
+};
+
+/// By codes of answers; where the body had none, its HTTP status stands in its place.
+#[rustfmt::skip]
+pub(super) const ANSWERS: &[(i64, Remedy)] = &[
+    (401, Key), (403, Key), (404, Address), (405, Address), (410, Address),
+    (1000, Request), (1001, SubAccount), (1003, Request), (1005, Source), (1006, Request), (1007, TemplateMissing),
+    (1008, Request), (1010, Request), (1011, Request), (1012, AsItSays), (1014, AsItSays), (1200, Key), (1201, Key),
+    (1300, Address), (2001, Address), (2002, Address), (2003, AsItSays),
+    (3001, Request), (3004, Request), (3009, Request), (3010, Request), (3011, Source),
+    (3012, Request), (3013, Request), (3014, Request), (3017, Request), (3020, Request), (3022, Request),
+    (3023, Request), (3024, Request), (3025, Request), (3026, Request), (3027, Channel), (3029, Request),
+    (3030, TemplateInvalid), (3031, TemplateMissing), (3032, TemplateMissing), (3033, TemplateMisfit),
+    (3034, TemplateMisfit), (3035, Channel), (3036, TemplateMissing), (3037, TemplateMissing),
+    (3038, TemplateMissing), (3039, TemplateMisfit), (3042, TemplateMisfit), (3045, TemplateMisfit),
+    (3048, Request), (3051, Channel), (3052, TemplateMisfit), (3053, TemplateMisfit), (3060, TemplateStopped),
+];
+
+/// By codes of receipts.
+#[rustfmt::skip]
+pub(super) const RECEIPTS: &[(i64, Remedy)] = &[
+    (19, Source), (42, Credit), (1007, Locked), (1019, Locked), (1023, SpamLimit),
+    (1030, TemplateMisfit), (1031, TemplateMissing), (1033, TemplateStopped), (1034, TemplateMisfit),
+    (1035, TemplateStopped), (1036, TemplateStopped), (1037, TemplateStopped),
+    (2002, ViberSender), (2010, ViberSender), (2012, ViberSender), (2020, TemplateMissing), (2021, TemplateMissing),
+];
+
+/// What has to be put right where an answer with this code holds.
+pub fn of_answer(code: i64) -> Remedy {
+    find(ANSWERS, code).unwrap_or(AsItSays)
+}
+
+/// What has to be put right where a receipt with this code holds.
+pub fn of_receipt(code: i64) -> Remedy {
+    // As with their meanings: receipts have no codes of their own from 3000 on.
+    let table = if code >= 3_000 { ANSWERS } else { RECEIPTS };
+    find(table, code).unwrap_or(AsItSays)
+}
+
+fn find(table: &'static [(i64, Remedy)], code: i64) -> Option<Remedy> {
+    table.binary_search_by_key(&code, |(of, _)| *of).ok().map(|at| table[at].1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Fault;
+    use crate::wire::codes::{Entry, answers, receipts};
+
+    #[test]
+    fn every_code_of_the_senders_has_its_remedy_and_no_other_has() {
+        for (codes, remedies) in [(answers(), ANSWERS), (receipts(), RECEIPTS)] {
+            assert!(remedies.windows(2).all(|pair| pair[0].0 < pair[1].0), "sorted, without doubles");
+            let of_senders = |entry: &&Entry| matches!(entry.fault, Fault::Sender(_));
+            let wanted: Vec<i64> = codes.iter().filter(of_senders).map(|entry| entry.code).collect();
+            // Below a thousand answers have their status in the place of a code.
+            let found: Vec<i64> =
+                remedies.iter().map(|(code, _)| *code).filter(|code| !(400..1_000).contains(code)).collect();
+            assert_eq!(found, wanted);
+        }
+    }
+
+    #[test]
+    fn the_same_number_wants_another_thing_in_the_other_table() {
+        assert_eq!((of_answer(1_007), of_receipt(1_007)), (TemplateMissing, Locked));
+        assert_eq!((of_answer(2_002), of_receipt(2_002)), (Address, ViberSender));
+        assert_eq!((of_answer(3_038), of_receipt(3_038)), (TemplateMissing, TemplateMissing));
+        assert_eq!((of_answer(3_999), of_receipt(1_999)), (AsItSays, AsItSays));
+    }
+}

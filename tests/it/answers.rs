@@ -1,0 +1,379 @@
+//! People answer: what they write is kept, ends fallbacks, stops campaigns and opens windows.
+
+use serde_json::{Value, json};
+use volley::campaign::Launched;
+use volley::clock::Clock;
+use volley::domain::{
+    AttemptId, Channel, Keyword, MessageKey, Outcome, Present, SkipReason, Span, State, StepIndex, WishFrom,
+};
+use volley::store::{InboundOf, OptOut};
+
+use crate::support::by_hand::{ByHand, is_awaiting};
+use crate::support::world::Setup;
+use crate::support::{Installation, Shape, number};
+
+const VIBER: &str =
+    "[[step]]\nchannel = \"Viber\"\nfallback_after = \"15m\"\nsuccess_status = \"Read\"\ntext = \"Hello\"\n";
+const SMS: &str = "[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n";
+const FREE_TEXT: &str = "[[step]]\nchannel = \"WhatsApp\"\nfallback_after = \"15m\"\ntext = \"Hello\"\n";
+const QUARTER: Span = Span::from_secs(15 * 60);
+
+struct Scene {
+    world: ByHand,
+    launched: Launched,
+    key: MessageKey,
+}
+
+async fn launch(world: &ByHand, head: &str, steps: &[&str]) -> Launched {
+    world.launch(&format!("numbers = [\"+6591000001\"]\n{head}\n{}", steps.concat())).await
+}
+
+fn is_done(present: &Present) -> bool {
+    present.outcome().is_some()
+}
+
+impl Scene {
+    /// Handed over on Viber, and read by nobody yet.
+    async fn on_viber() -> Self {
+        let world = ByHand::start("").await;
+        let launched = launch(&world, "", &[VIBER, SMS]).await;
+        let key = MessageKey { batch: launched.batch, n: 0 };
+        world.until(key, "handed over", is_awaiting).await;
+        Self { world, launched, key }
+    }
+
+    /// The provider's id of the hand-over on Viber, which this provider makes from ours.
+    fn umid(&self) -> String {
+        AttemptId { key: self.key, step: StepIndex::FIRST, tag: self.launched.id.tag }.to_string()
+    }
+
+    async fn pass(&self, span: Span) {
+        self.world.leap_to(self.world.clock.now() + span).await;
+    }
+
+    async fn present(&self) -> Present {
+        self.world.message(self.key).await.present
+    }
+
+    async fn written(&self) -> usize {
+        self.world.store.inbound(InboundOf::Everybody, 0, 100).await.unwrap().len()
+    }
+
+    async fn is_out(&self) -> bool {
+        !self.world.store.opt_outs(None, 10).await.unwrap().is_empty()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_ends_the_fallback_counts_as_read_and_is_told() {
+    let scene = Scene::on_viber().await;
+    let umid = scene.umid();
+    scene.world.write("in-1", Channel::Viber, "Thank you", |event| event["replyToUmid"] = umid.into()).await;
+    let present = scene.present().await;
+    assert_eq!((present.step, present.outcome()), (StepIndex::FIRST, Some(Outcome::Reached)));
+    scene.pass(QUARTER).await;
+    let report = scene.world.report(&scene.launched).await;
+    assert_eq!((report.steps[0].read, report.steps[0].replied, report.steps[1].handed_over), (1, 1, 0));
+    let story = scene.world.story(&scene.launched, scene.key).await;
+    assert!(story.proven, "{story:#?}");
+    let told = "The person answered on Viber, and so has read it. That is what the step was to reach: done.";
+    assert!(story.lines.iter().any(|line| line.text == told), "{story:#?}");
+    assert!(!format!("{story:?}").contains("Thank you"), "nobody asked for what was written");
+    scene.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_answer_twice_is_one_and_an_answer_to_an_answer_is_on_the_same_message() {
+    let scene = Scene::on_viber().await;
+    let umid = scene.umid();
+    for _ in 0..2 {
+        scene.world.write("in-1", Channel::Viber, "Thank you", |event| event["replyToUmid"] = json!(umid)).await;
+    }
+    scene.world.write("in-2", Channel::Viber, "and again", |event| event["replyToUmid"] = "in-1".into()).await;
+    assert_eq!(scene.written().await, 2);
+    let on = scene.world.store.inbound(InboundOf::Message(scene.key), 0, 10).await.unwrap();
+    assert_eq!(on.len(), 2);
+    assert_eq!(scene.world.report(&scene.launched).await.steps[0].replied, 1);
+    scene.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_names_no_message_of_ours_or_comes_from_somebody_else_is_no_answer_to_it() {
+    let scene = Scene::on_viber().await;
+    let umid = scene.umid();
+    let write = |umid, change: fn(&mut Value, &str)| {
+        let ours = scene.umid();
+        scene.world.write(umid, Channel::Viber, "Hello", move |event| change(event, &ours))
+    };
+    write("in-1", |_, _| {}).await;
+    write("in-2", |event, _| event["replyToUmid"] = "of somebody else".into()).await;
+    write("in-3", |event, ours| {
+        event["replyToUmid"] = ours.into();
+        event["user"] = json!({ "msisdn": "+6598765432" });
+    })
+    .await;
+    write("in-4", |event, ours| {
+        event["replyToUmid"] = ours.into();
+        event["recipient"]["channel"] = "whatsapp".into();
+    })
+    .await;
+    assert_eq!(scene.written().await, 4, "all of it is kept");
+    assert!(is_awaiting(&scene.present().await));
+    // Whom a channel does not name by number is known by what they answer.
+    let nameless = move |event: &mut Value| {
+        event["replyToUmid"] = umid.into();
+        event["user"] = json!({ "channelUserId": "US.13491208655302741918" });
+    };
+    scene.world.write("in-5", Channel::Viber, "stop", nameless).await;
+    assert_eq!(scene.present().await.outcome(), Some(Outcome::Reached));
+    assert!(scene.is_out().await);
+    scene.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_between_two_steps_stops_the_second_and_every_other_campaign() {
+    let scene = Scene::on_viber().await;
+    let other = launch(&scene.world, "name = \"other\"\nat = \"2099-01-01T09:00Z\"", &[SMS]).await;
+    let other_key = MessageKey { batch: other.batch, n: 0 };
+    // On another channel than the message, and about nothing.
+    scene.world.write("in-1", Channel::Sms, " Stop. ", |_| {}).await;
+    assert!(scene.is_out().await, "at once");
+    scene.world.until(scene.key, "cut", |present| present.marks.opted_out()).await;
+    let skipped = scene.world.until(other_key, "skipped", is_done).await;
+    assert!(matches!(skipped.state, State::Done { skipped: Some(SkipReason::OptedOut), .. }), "{skipped:?}");
+    scene.pass(QUARTER).await;
+    let report = scene.world.report(&scene.launched).await;
+    assert_eq!((report.steps[0].handed_over, report.steps[1].handed_over), (1, 0));
+    let story = scene.world.story(&scene.launched, scene.key).await;
+    assert!(story.proven, "{story:#?}");
+    let told = "The person had opted out by then (stop by message on SMS, 2027-01-15 ";
+    assert!(story.lines.iter().any(|line| line.text.starts_with(told)), "{story:#?}");
+    let story = scene.world.story(&other, other_key).await;
+    let told = "Not sent: the person has opted out (stop by message on SMS, 2027-01-15 ";
+    assert!(story.lines.iter().any(|line| line.text.starts_with(told)), "{story:#?}");
+    scene.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_providers_word_that_somebody_wants_no_more_reaches_every_other_campaign() {
+    let scene = Scene::on_viber().await;
+    let other = launch(&scene.world, "name = \"other\"\nat = \"2099-01-01T09:00Z\"", &[SMS]).await;
+    let place = (scene.key, 0);
+    scene.world.hear(&scene.launched, place, Channel::Viber, "undelivered", Some(1_051)).await.unwrap();
+    let skipped = scene.world.until(MessageKey { batch: other.batch, n: 0 }, "skipped", is_done).await;
+    assert!(matches!(skipped.state, State::Done { skipped: Some(SkipReason::OptedOut), .. }), "{skipped:?}");
+    let out = scene.world.store.opt_out_list(None, 10).await.unwrap();
+    assert_eq!((out[0].from, out[0].source.as_str()), (WishFrom::Provider, "receipt with code 1051"));
+    scene.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_claimed_when_somebody_opts_out_does_not_leave() {
+    // One message in ten seconds: the second is claimed, and waits for its turn.
+    let world = ByHand::start("rate = \"6/min\"\nburst = 1").await;
+    let text = "numbers = [\"+6591000009\", \"+6591000001\"]\n[[step]]\nchannel = \"Viber\"\ntext = \"Hello\"\n";
+    let launched = world.launch(text).await;
+    let key = MessageKey { batch: launched.batch, n: 1 };
+    world.until(MessageKey { batch: launched.batch, n: 0 }, "handed over", is_awaiting).await;
+    world.until(key, "claimed", |present| matches!(present.state, State::Sending { .. })).await;
+    world.write("in-1", Channel::Viber, "STOP", |_| {}).await;
+    world.leap_to(world.clock.now() + Span::from_secs(60)).await;
+    let present = world.until(key, "skipped", is_done).await;
+    assert!(matches!(present.state, State::Done { skipped: Some(SkipReason::OptedOut), .. }), "{present:?}");
+    assert!(world.store.attempts(key).await.unwrap().is_empty());
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_counts_as_a_button_and_in_every_form_of_message() {
+    let forms: [(Channel, fn(&mut Value)); 5] = [
+        (Channel::WhatsApp, |event| event["content"] = json!({ "text": "Bitte nicht mehr", "payload": "STOP_ALL" })),
+        (Channel::WhatsApp, |event| {
+            event["type"] = "Interactive".into();
+            let reply = json!({ "id": "no-1", "title": "Stop promotions" });
+            event["content"] = json!({ "interactive": { "type": "button_reply", "button_reply": reply } });
+        }),
+        (Channel::WhatsApp, |event| {
+            event["type"] = "Interactive".into();
+            let reply = json!({ "id": "unsubscribe", "title": "Genug", "description": "…" });
+            event["content"] = json!({ "interactive": { "type": "list_reply", "list_reply": reply } });
+        }),
+        (Channel::Sms, |event| {
+            *event = json!({ "umid": "s-1", "source": "+6591000001", "destination": "+6590000000", "body": "退訂" });
+        }),
+        // Strange parts take nothing away from the others.
+        (Channel::WhatsApp, |event| {
+            event["type"] = json!(["Text"]);
+            event["recipient"] = json!(7);
+            event["content"]["url"] = json!({ "of": "what" });
+        }),
+    ];
+    for (channel, form) in forms {
+        let world = ByHand::start("").await;
+        world.write("in-1", channel, "STOP", form).await;
+        assert_eq!(world.store.opt_outs(None, 10).await.unwrap().len(), 1, "{channel}");
+        world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_lets_back_whoever_stopped_by_word_and_nobody_whom_an_operator_put_out() {
+    let scene = Scene::on_viber().await;
+    scene.world.write("in-1", Channel::Viber, "STOP", |_| {}).await;
+    scene.pass(Span::from_secs(10)).await;
+    scene.world.write("in-2", Channel::Viber, "start!", |_| {}).await;
+    assert!(!scene.is_out().await);
+    let again = launch(&scene.world, "name = \"again\"", &[SMS]).await;
+    scene.world.until(MessageKey { batch: again.batch, n: 0 }, "handed over", is_awaiting).await;
+    let (msisdn, since) = ("+6591000001".parse().unwrap(), scene.world.clock.now());
+    let by_list = OptOut { msisdn, since, from: WishFrom::Operator, source: "a list".to_owned() };
+    scene.world.store.opt_out(vec![by_list]).await.unwrap();
+    scene.pass(Span::from_secs(10)).await;
+    scene.world.write("in-3", Channel::Viber, "START", |_| {}).await;
+    assert!(scene.is_out().await);
+    assert_eq!(scene.world.store.wishes(msisdn).await.unwrap().len(), 4);
+    scene.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn free_text_leaves_while_the_window_is_open_and_gives_way_afterwards() {
+    let world = ByHand::start("").await;
+    world.write("in-1", Channel::WhatsApp, "Hello?", |_| {}).await;
+    let first = |launched: &Launched| MessageKey { batch: launched.batch, n: 0 };
+    let open = launch(&world, "", &[FREE_TEXT, SMS]).await;
+    let present = world.until(first(&open), "handed over", is_awaiting).await;
+    assert_eq!(present.step, StepIndex::FIRST);
+    world.leap_to(world.clock.now() + Span::from_secs(86_400)).await;
+    let closed = launch(&world, "", &[FREE_TEXT, SMS]).await;
+    let present = world.until(first(&closed), "handed over", is_awaiting).await;
+    assert_eq!(present.step, StepIndex::new(1).unwrap());
+    assert_eq!(world.report(&closed).await.steps[0].fell_back.outside_window, 1);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_to_another_subaccount_is_kept_and_does_nothing() {
+    let world = ByHand::start("").await;
+    world.write("in-1", Channel::WhatsApp, "STOP", |event| event["subAccountId"] = "another".into()).await;
+    assert!(world.store.opt_outs(None, 10).await.unwrap().is_empty());
+    let strays = world.store.strays(volley::store::StrayKind::OtherSubaccount, 0, 10).await.unwrap();
+    assert_eq!(strays.len(), 1);
+    assert!(strays[0].1.raw.contains("in-1"));
+    world.stop().await;
+}
+
+/// People who say STOP while the server is being killed.
+const STOPPERS: u64 = 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_was_acknowledged_outlives_the_server() {
+    let profile = "[channel.WhatsApp]\nsilent = 0.0\nundelivered = 0.0\nreject = 0.0\ndelivered = 1.0".to_owned();
+    let mut world = Installation::new(&Shape { seed: 3, profile, rate: 100, batch: None, connections: 8 }).await;
+    world.write_people("people.csv", 0..STOPPERS + 1);
+    world.serve().await;
+    // The first of them is acknowledged, and the server dies at once.
+    world.provider.say(number(0), Channel::WhatsApp, "STOP").await;
+    world.provider.saw("posted=1", 60).await.unwrap();
+    world.kill_server().await;
+    let first = format!("+{}", number(0));
+    let shown = world.volley(&["opt-out", "show", &first, "--json"]).await.json();
+    assert_eq!((&shown["opted_out"], &shown["source"], &shown["wrote"]), (&json!(true), &json!("person"), &json!(1)));
+    // The others meet a server that is not there, comes, dies, and comes again: the provider repeats until one listens.
+    for person in 1..STOPPERS {
+        world.provider.say(number(person), Channel::Sms, "stop!").await;
+        if person == STOPPERS / 2 {
+            world.serve().await;
+        }
+    }
+    world.kill_server().await;
+    world.serve().await;
+    world.provider.saw(&format!("posted={STOPPERS}"), 120).await.unwrap();
+    let out = world.volley(&["opt-out", "list", "--json"]).await.stdout;
+    let replies = world.volley(&["reply", "list", "--json"]).await.stdout;
+    assert_eq!((out.lines().count() as u64, replies.lines().count() as u64), (STOPPERS, STOPPERS), "{replies}");
+    assert!(!replies.contains(&number(0).to_string()), "numbers are masked: {replies}");
+    std::fs::write(
+        world.path("promo.toml"),
+        "name = \"promo\"\naudience = \"people.csv\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"",
+    )
+    .unwrap();
+    world.volley(&["campaign", "launch", "promo.toml", "--wait", "--json"]).await;
+    let arrived = world.provider.arrived().await;
+    let people: Vec<u64> = arrived.iter().map(|message| message.msisdn.get()).collect();
+    assert_eq!(people, [number(STOPPERS)], "only the one who said nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_put_people_out_let_them_back_and_say_what_came_of_it() {
+    let shape = Shape { seed: 4, profile: String::new(), rate: 100, batch: None, connections: 8 };
+    let mut world = Installation::new(&shape).await;
+    world.serve().await;
+    std::fs::write(world.path("list.txt"), "+6591000001\n91000002\n\nnonsense\n+65 9100 0001\n").unwrap();
+    let add = ["opt-out", "add", "+6591000003", "--file", "list.txt", "--country", "SG", "--json"];
+    let added = world.volley(&add).await.json();
+    let counts = |shown: &Value| {
+        ["numbers", "changed", "unchanged", "invalid", "duplicates"].map(|key| shown[key].as_u64().unwrap())
+    };
+    assert_eq!(counts(&added), [3, 3, 0, 1, 1], "{added}");
+    assert_eq!((&added["countries"], &added["noted"]), (&json!({ "SG": 3 }), &json!(true)));
+    assert_eq!(counts(&world.volley(&add).await.json()), [3, 0, 3, 1, 1], "again changes nothing");
+    let strict = world.volley(&[&add[..], &["--strict"]].concat()).await;
+    assert_eq!(strict.status.code(), Some(3));
+    // A person's word does not lift it, an operator's does.
+    world.provider.say(6_591_000_003, Channel::WhatsApp, "START").await;
+    world.provider.saw("posted=1", 60).await.unwrap();
+    let removed =
+        world.volley(&["opt-out", "remove", "91000003", "+6591000009", "--country", "SG", "--json"]).await.json();
+    assert_eq!(counts(&removed), [2, 1, 1, 0, 0], "{removed}");
+    let shown = world.volley(&["opt-out", "show", "+6591000003", "--json"]).await.json();
+    let wishes: Vec<_> =
+        shown["wishes"].as_array().unwrap().iter().map(|wish| (&wish["wants"], &wish["source"])).collect();
+    let (stop, start, operator) = (json!("stop"), json!("start"), json!("operator"));
+    assert_eq!(wishes, [(&stop, &operator), (&start, &json!("person")), (&start, &operator)], "{shown}");
+    assert_eq!(shown["opted_out"], json!(false));
+    let listed = world.volley(&["opt-out", "list"]).await.stdout;
+    assert!(listed.contains("+6591000001") && listed.contains("from list.txt"), "{listed}");
+    let said = world.volley(&["reply", "list", "--from", "+6591000003", "--unmasked"]).await.stdout;
+    assert!(said.contains("+6591000003") && said.contains("START"), "{said}");
+    let nobody = world.volley(&["opt-out", "add", "nonsense"]).await;
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(nobody.stderr.contains("nonsense"), "{}", nobody.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_of_the_practice_provider_write_back_and_some_of_them_stop_and_return() {
+    let profile = "speed = 1000.0\n[channel.WhatsApp]\nreject = 0.0\nundelivered = 0.0\nsilent = 0.0\ndelivered = 1.0\n\
+        read = 1.0\n[channel.WhatsApp.answers]\nshare = 1.0\nstops = 0.4\nbuttons = 0.3\nreturns = 0.5\n";
+    let profile = volley::simulator::Profile::from_toml(profile).unwrap();
+    let world = Setup { profile, ..Setup::default() }.start().await;
+    let template = "[[step]]\nchannel = \"WhatsApp\"\nfallback_after = \"60s\"\n\
+        template = { name = \"promo\", language = \"en\", category = \"MARKETING\" }\n";
+    let launched = world.launch(100, &[template, SMS].concat()).await;
+    let report = world
+        .when("everybody has answered", || async {
+            let report = world.report(&launched).await;
+            if report.steps[0].replied == 100 { Ok(report) } else { Err(format!("{:?}", report.steps[0])) }
+        })
+        .await;
+    assert_eq!((report.steps[0].read, report.steps[1].handed_over), (100, 0));
+    let words = async |keyword: Keyword| {
+        let all = world.store.inbound(InboundOf::Everybody, 0, 1_000).await.unwrap();
+        all.iter().filter(|(_, inbound)| inbound.keyword == Some(keyword)).count()
+    };
+    let stops = words(Keyword::Stop).await;
+    assert!((10..90).contains(&stops), "{stops}");
+    let out = world
+        .when("some are back", || async {
+            let (out, back) = (world.store.opt_outs(None, 1_000).await.unwrap().len(), words(Keyword::Start).await);
+            if back > 0 && out + back == stops {
+                Ok(out)
+            } else {
+                Err(format!("{out} of {stops} are out, {back} back"))
+            }
+        })
+        .await;
+    assert!(out > 0);
+    let seen = world.seen().await;
+    assert!(seen["answers"].as_u64().unwrap() >= 100, "{seen}");
+    world.stop().await;
+}

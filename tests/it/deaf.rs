@@ -1,0 +1,100 @@
+//! A provider that was told another secret than we were: each of its receipts is turned away, and nobody falls back for it.
+
+use reqwest::StatusCode;
+use volley::clock::Clock;
+use volley::domain::{Channel, MessageKey, Outcome, Present, Span, State, StepIndex};
+use volley::store::TurnedAway;
+
+use crate::support::by_hand::{AUTHORIZATION, ByHand, Says, is_awaiting};
+
+const ROUTE: &str = r#"
+numbers = ["+6591000001", "+6591000002"]
+[[step]]
+channel = "Viber"
+fallback_after = "15m"
+text = "Hello"
+[[step]]
+channel = "SMS"
+text = "Hello"
+"#;
+
+async fn post(url: &str, authorization: &str, body: String) -> StatusCode {
+    volley::provider::install_tls();
+    let request = reqwest::Client::new().post(url).header("Authorization", authorization).body(body);
+    request.send().await.unwrap().status()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_that_are_turned_away_hold_every_deadline_until_a_proven_one_has_come() {
+    let world = ByHand::start("").await;
+    let door = world.open_door().await;
+    let launched = world.launch(ROUTE).await;
+    let [told, silent] = [0, 1].map(|n| MessageKey { batch: launched.batch, n });
+    let State::Awaiting { due } = world.until(told, "handed over", is_awaiting).await.state else { unreachable!() };
+    world.until(silent, "handed over", is_awaiting).await;
+    world.leap_to(due - Span::from_secs(5)).await;
+
+    let delivered = world.receipt(&launched, (told, 0), Channel::Viber, "delivered", None);
+    assert_eq!(post(&door, "Bearer another", delivered.clone()).await, StatusCode::UNAUTHORIZED);
+    let deaf_since = async || world.store.nodes(world.clock.now() - Span::from_secs(3)).await.unwrap()[0].deaf_since;
+    world.when("the node says that it is deaf", async || deaf_since().await.ok_or_else(|| "not yet".to_owned())).await;
+    world.leap_to(due + Span::from_secs(1)).await;
+    for key in [told, silent] {
+        let held = |present: &Present| present.state != State::Awaiting { due };
+        let held = world.until(key, "the deadline decided", held).await;
+        assert!(is_awaiting(&held) && held.step == StepIndex::FIRST, "{held:?}");
+    }
+
+    // Somebody puts it right.
+    assert_eq!(post(&door, AUTHORIZATION, delivered).await, StatusCode::OK);
+    assert_eq!(world.message(told).await.present.outcome(), Some(Outcome::Reached));
+    world
+        .when("it hears again", async || match deaf_since().await {
+            None => Ok(()),
+            Some(since) => Err(format!("deaf since {}", since.rfc3339())),
+        })
+        .await;
+    let gaps = world.store.gaps().await.unwrap();
+    assert!(gaps.iter().any(|(from, until)| *from < due && *until >= due), "{gaps:?}");
+    let texts: Vec<_> = world.store.events(0, 10).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
+    assert!(
+        texts.iter().any(|text| text.contains("turned away") && text.contains("webhook_authorization")),
+        "{texts:?}"
+    );
+    // Of the other nothing is said, now that it could be: once the repeats have had their time its silence counts.
+    let falls_back = |present: &Present| present.step > StepIndex::FIRST;
+    world.until(silent, "fallen back", falls_back).await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stranger_posts_is_counted_and_holds_nothing_up() {
+    let world = ByHand::start("").await;
+    let door = world.open_door().await;
+    // An attempt of which nobody knows whether it arrived is found by its number, which strangers know.
+    world.provider(Says::Nothing);
+    let launched = world.launch(ROUTE).await;
+    let key = MessageKey { batch: launched.batch, n: 0 };
+    let State::Awaiting { due } = world.until(key, "handed over", is_awaiting).await.state else { unreachable!() };
+    for body in [
+        r#"{"eventType":"outbound_message_status_changed","payload":{"channel":"viber","user":{"msisdn":"+6591000001"},
+            "umid":"5b1f6c0e-2c55-4a5f-9c7e-0d6a3f1f9f10","status":{"state":"delivered"}}}"#,
+        "rubbish",
+    ] {
+        assert_eq!(post(&door, "Bearer guessed", body.to_owned()).await, StatusCode::UNAUTHORIZED);
+    }
+    let too_large = " ".repeat(9 << 20);
+    assert_eq!(post(&door, AUTHORIZATION, too_large).await, StatusCode::PAYLOAD_TOO_LARGE);
+    world
+        .when("they are counted on disk", async || {
+            let turned = world.store.turned_away().await.unwrap();
+            let counts: Vec<_> = turned.iter().map(|turned| (turned.why, turned.count)).collect();
+            let whole = [(TurnedAway::Nothing, 2), (TurnedAway::TooLarge, 1)];
+            if counts == whole { Ok(()) } else { Err(format!("{counts:?}")) }
+        })
+        .await;
+    assert_eq!(world.store.nodes(world.clock.now() - Span::from_secs(3)).await.unwrap()[0].deaf_since, None);
+    world.leap_to(due).await;
+    world.until(key, "fallen back", |present| present.step > StepIndex::FIRST).await;
+    world.stop().await;
+}
