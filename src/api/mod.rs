@@ -5,22 +5,26 @@
 //! provider comes again; every address but the health checks wants its proof; bodies are bounded.
 //! May not: decide anything, or build SQL.
 
+mod guard;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::FutureExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::receipts::{Door, Intake};
 use crate::store::Store;
 use crate::wire::SIGNATURE_HEADER;
+use guard::Guarded;
 
 /// The largest webhook: an array of some ten thousand events.
 const WEBHOOK_MAX: usize = 8 << 20;
@@ -67,6 +71,7 @@ pub async fn serve(
     intake: Intake,
     door: Arc<Door>,
     store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
@@ -76,7 +81,7 @@ pub async fn serve(
         .route("/readyz", get(ready))
         .route("/webhooks/8x8", post(webhook).layer(DefaultBodyLimit::max(WEBHOOK_MAX)))
         .with_state(shared);
-    axum::serve(listener, routes)
+    axum::serve(Guarded::new(listener, clock), routes)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await
         .map_err(|source| ServeError::Failed { address, source })
@@ -93,27 +98,37 @@ async fn ready(State(shared): State<Shared>) -> (StatusCode, String) {
     }
 }
 
-async fn webhook(
-    State(shared): State<Shared>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> (StatusCode, String) {
-    let body = match body {
+/// Whether a body says by itself that it is too large: nobody waits for it then.
+fn says_too_large(headers: &HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    length.is_some_and(|length| length > WEBHOOK_MAX as u64)
+}
+
+async fn webhook(State(shared): State<Shared>, request: Request) -> Response {
+    if says_too_large(request.headers()) {
+        return too_large(&shared.door);
+    }
+    // The whole of the headers is worth no copy.
+    let authorization = request.headers().get(header::AUTHORIZATION).cloned();
+    let signature = request.headers().get(SIGNATURE_HEADER).cloned();
+    let body = match Bytes::from_request(request, &()).await {
         Ok(body) => body,
-        Err(rejection) => {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                shared.door.too_large();
-            }
-            return (rejection.status(), format!("{}\n", rejection.body_text()));
-        }
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => return too_large(&shared.door),
+        Err(rejection) => return rejection.into_response(),
     };
-    let authorization = headers.get(header::AUTHORIZATION).map(header::HeaderValue::as_bytes);
-    let signature = headers.get(SIGNATURE_HEADER).map(|value| value.to_str().unwrap_or(""));
+    let authorization = authorization.as_ref().map(HeaderValue::as_bytes);
+    let signature = signature.as_ref().map(|value| value.to_str().unwrap_or(""));
     if let Err(unproven) = shared.door.check(authorization, signature, &body).await {
-        return (StatusCode::UNAUTHORIZED, format!("{unproven}\n"));
+        return (StatusCode::UNAUTHORIZED, format!("{unproven}\n")).into_response();
     }
     match shared.intake.take(&body).await {
-        Ok(()) => (StatusCode::OK, String::new()),
-        Err(failed) => (StatusCode::SERVICE_UNAVAILABLE, format!("{failed}\n")),
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(failed) => (StatusCode::SERVICE_UNAVAILABLE, format!("{failed}\n")).into_response(),
     }
+}
+
+fn too_large(door: &Door) -> Response {
+    door.too_large();
+    (StatusCode::PAYLOAD_TOO_LARGE, format!("a webhook may have {} MiB and no more\n", WEBHOOK_MAX >> 20))
+        .into_response()
 }

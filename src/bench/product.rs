@@ -34,7 +34,7 @@ pub async fn product(load: &Load, clock: Arc<dyn Clock>, chance: Arc<Chance>) ->
     let mut node = Node::start(parts).await?;
     let stop_api = CancellationToken::new();
     let intake = node.intake().ok_or("the node takes no receipts")?;
-    let serving = api::serve(listener, intake, node.door(), Arc::clone(&store), stop_api.clone());
+    let serving = api::serve(listener, intake, node.door(), Arc::clone(&store), Arc::clone(&clock), stop_api.clone());
     let serving = tokio::spawn(serving);
     let all = i64::from(load.messages);
     loop {

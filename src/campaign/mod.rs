@@ -6,13 +6,19 @@
 //! Promises: no key is ignored; all problems are told at once, each with its step, its key and what to do; a plan that
 //! comes out of here holds every rule of the route, so that nobody behind has to look again.
 //! And then its life: planned and launched ([`Launcher`]), paused, resumed and cancelled by people, begun, finished and
-//! settled by itself ([`Housekeeper`]), reported on ([`Report`]) and explained ([`explain`]).
+//! settled by itself ([`Housekeeper`]), reported on ([`Report`]), explained ([`explain`]) and held
+//! against its facts ([`audit`]).
 //! May not: send, or decide about a single message, which is the engine's alone.
 
+mod audit;
+mod breakdown;
 mod chosen;
+mod claims;
+mod dated;
 mod error;
 mod excluded;
 mod explain;
+mod export;
 mod file;
 mod launch;
 mod left_out;
@@ -22,20 +28,26 @@ mod lookup;
 mod moment;
 mod noted;
 mod people;
+mod replay;
 mod report;
 mod route;
 mod shares;
+mod sheets;
 mod stranded;
 mod time;
+mod unsent;
 mod unwilling;
 mod waiting;
 mod windows;
 mod words;
 
+pub use audit::{Audit, Claim, Example, Strays, audit};
+pub use breakdown::{Breakdown, CodeReport, CountryReport, breakdown};
 pub use chosen::{Chosen, DraftRoute};
 pub use error::{FileError, lines};
 pub use excluded::{Excluded, NotExcluded};
 pub use explain::{FactLine, Line, Story, explain};
+pub use export::{Columns, NoColumn, export};
 pub use file::Draft;
 pub use launch::{LaunchError, Launched, Launcher, Prepared};
 pub use left_out::LeftOut;
@@ -48,6 +60,7 @@ pub use people::{People, PeopleError};
 pub use report::{Counts, FellBack, Outcomes, RateNow, Report, Show, StepReport, Unknown};
 pub use route::{check_routes, plan};
 pub use shares::{Share, Shares};
+pub use sheets::{Sheets, WriteError};
 pub use stranded::Stranded;
 pub use time::{Instant, Schedule, instant, schedule};
 pub use waiting::Waiting;

@@ -11,7 +11,7 @@ use crate::domain::{
 use crate::store::{Batch, Result, Store};
 
 /// Unknown attempts named in a report; the count beside them is whole.
-const UNKNOWN_SHOWN: u32 = 1_000;
+pub(super) const UNKNOWN_SHOWN: u32 = 1_000;
 
 /// Where a campaign stands now.
 #[derive(Debug, Clone, Serialize)]
@@ -91,6 +91,14 @@ pub struct StepReport {
     pub replied: i64,
     pub undelivered: i64,
     pub rejected: i64,
+    /// Hand-overs of which nobody knows whether they happened.
+    pub unknown: i64,
+    /// Messages for which it was queued and taken back, because an earlier step had arrived after all.
+    pub recalled: i64,
+    /// Messages whose last step it was, and whose time ran out.
+    pub expired: i64,
+    /// Messages that were called off while they waited for it, and had not left before.
+    pub cancelled: i64,
     /// Messages that this step brought to their success first.
     pub reached: i64,
     pub fell_back: FellBack,
@@ -241,6 +249,10 @@ fn steps(plan: &Plan, tallies: &Tallies) -> Vec<StepReport> {
             replied: 0,
             undelivered: count(Count::Undelivered),
             rejected: count(Count::Rejected),
+            unknown: count(Count::Unknown),
+            recalled: count(Count::Recalled),
+            expired: count(Count::OutcomeExpired),
+            cancelled: count(Count::OutcomeCancelled),
             reached: count(Count::ReachedBy),
             fell_back: FellBack {
                 deadline: count(Count::FellDeadline),

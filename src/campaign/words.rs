@@ -3,8 +3,7 @@
 use super::explain::FactLine;
 use super::moment::moment_within;
 use crate::domain::{
-    BatchState, Channel, Countries, Country, Ending, Plan, Present, SkipReason, Span, State, Status, StepIndex,
-    Timestamp,
+    Channel, Countries, Country, Ending, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp,
 };
 use crate::engine::{self, Ignored, Rule};
 use crate::store::{Asked, Attempt, Batch, Receipt, Verdict};
@@ -20,7 +19,7 @@ pub const fn state(present: &Present) -> &'static str {
     }
 }
 
-fn channel(plan: &Plan, step: StepIndex) -> &'static str {
+pub(super) fn channel(plan: &Plan, step: StepIndex) -> &'static str {
     plan.step(step).map_or("the step", |step| step.channel.as_str())
 }
 
@@ -156,6 +155,26 @@ pub(super) const fn ignored(why: Ignored) -> &'static str {
     }
 }
 
+/// What is later than this is told.
+const NOTICED: Span = Span::from_secs(2);
+
+/// A sentence begins with a capital letter.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
+}
+
+/// Where a message stands, for whoever compares two of them.
+pub(super) fn stands(present: &Present, plan: &Plan) -> String {
+    let on = channel(plan, present.step);
+    let state = match present.state {
+        State::Done { outcome, skipped: Some(reason), .. } => format!("{outcome}, {reason}"),
+        State::Done { outcome, .. } => outcome.to_string(),
+        _ => state(present).to_owned(),
+    };
+    format!("{state} at step {}, {on} ({:?})", present.step, present.marks)
+}
+
 /// A decision as a sentence, and its rule in a few words.
 pub(super) fn decision(
     before: &Present,
@@ -166,41 +185,52 @@ pub(super) fn decision(
 ) -> (String, &'static str) {
     let step = before.step;
     let on = channel(plan, step);
-    let next = || next_step(before, after, plan);
-    let capital = |text: &str| {
-        let mut letters = text.chars();
-        letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
-    };
     match rule {
         Rule::Claimed => (format!("{on} was claimed to leave."), "claimed before it leaves"),
         Rule::HandedOver => {
             (format!("Step {step}, {on}: {fact}. {}", awaits(after, plan)), "1: the deadline runs from acceptance")
         }
+        Rule::CountedAsHandedOver if fact.is_empty() => (
+            format!(
+                "The second copy of {on} could not leave in its time. The first may have arrived, so its own time decides. {}",
+                awaits(after, plan)
+            ),
+            "7: unknown is not failed",
+        ),
         Rule::CountedAsHandedOver => (
             format!(
-                "Step {step}, {on}: {fact}. It counts as handed over, from when it was to leave, and is not sent again. {}",
+                "Step {step}, {on}: {fact}. It counts as handed over, from when it was to leave, and is not sent again; a \
+                 receipt would settle it. {}",
                 awaits(after, plan)
             ),
             "7: unknown is not failed",
         ),
         Rule::Resent => {
-            (format!("Step {step}, {on}: {fact}. The route says to send it again."), "7: on_unknown = resend")
+            let text =
+                format!("Step {step}, {on}: {fact}. The route says to send it again, once: a second copy is queued.");
+            (text, "7: on_unknown = resend")
         }
         Rule::HandedBack => (format!("Step {step}, {on}: handed back before it left."), "handed back"),
         Rule::TriedAgain => {
-            (format!("{}. That passes: {on} goes again.", capital(fact)), "2: in passing, the same step again")
+            let text = format!(
+                "{}. That passes, and is nobody's fault: {on} goes again, and no step is used up.",
+                capital(fact)
+            );
+            (text, "2: in passing, the same step again")
         }
         Rule::KeptForSender(_) => (
             format!(
-                "{}. That is the sender's fault: the message keeps its place and nobody falls back.",
+                "{}. That is the sender's fault and not this person's: the message keeps its place and does not fall back.",
                 capital(fact)
             ),
             "2: whose fault",
         ),
-        Rule::GaveWay(ending) => gave_way(before, ending, plan, fact, &next(), &capital),
-        Rule::Ended(ending) => (ended(before, ending, plan, fact, &capital), "4: no further step"),
+        Rule::GaveWay(ending) => gave_way(before, after, ending, plan, fact),
+        Rule::Ended(ending) => (ended(before, ending, plan, fact), "4: no further step"),
         Rule::Reached => {
-            (format!("{}. That is what the step was to reach: done.", capital(fact)), "2: success status reached")
+            let text =
+                format!("{}. That is what the step was to reach: done, and no further step leaves.", capital(fact));
+            (text, "2: success status reached")
         }
         Rule::Progressed => {
             (format!("{}.{}", capital(fact), still_open(before, after, plan)), "2: a receipt ranks upwards")
@@ -221,15 +251,17 @@ pub(super) fn decision(
             "9: silence is only news while we listen",
         ),
         Rule::DeadlineWaived => (
-            "The deadline was waived: what the provider said meanwhile is lost.".to_owned(),
+            format!(
+                "{on}'s deadline was waived: it fell into a time in which nobody listened, and what the provider said then is \
+                 lost. {} `after_gap = \"fall_back\"` would have gone on to {}.",
+                awaits_only(after, plan),
+                next_or(before, plan)
+            ),
             "9: silence is only news while we listen",
         ),
         Rule::Rescheduled => ("The due time was set anew.".to_owned(), "1: the deadline runs from acceptance"),
         Rule::WindowClosed => (closed(before, plan), "4: the receipt window closed"),
-        Rule::Expired => (
-            format!("Its time was up before {} could leave: expired.", next_or(before, plan)),
-            "5: no step leaves after the TTL",
-        ),
+        Rule::Expired => (expired(before, plan), "5: no step leaves after the TTL"),
         Rule::CalledOffUnsent | Rule::CalledOffPresentLast if after.marks.opted_out() && !before.marks.opted_out() => {
             (opted_out(after, fact), "2: the person's wish")
         }
@@ -249,7 +281,29 @@ pub(super) fn decision(
     }
 }
 
+/// Its time was up before the step whose turn it was could leave.
+fn expired(before: &Present, plan: &Plan) -> String {
+    let unsent = match before.state {
+        State::Queued { .. } | State::Sending { .. } => channel(plan, before.step),
+        State::Awaiting { .. } | State::Done { .. } => next_or(before, plan),
+    };
+    match (before.first_left, plan.ttl, plan.end) {
+        (Some(first), Some(ttl), _) => format!(
+            "The message's time was up at {}, {ttl} after it first left, and {unsent} had not left by then: expired. A longer \
+             `ttl` would have let it.",
+            clock(first + ttl, plan)
+        ),
+        (None, _, Some(end)) => {
+            format!("The campaign's end had come at {}, and {unsent} had not left by then: expired.", clock(end, plan))
+        }
+        _ => format!("Its time was up before {unsent} could leave: expired."),
+    }
+}
+
 fn opted_out(after: &Present, how: &str) -> String {
+    if after.outcome().is_some() && after.first_left.is_none() {
+        return skipped(Some(SkipReason::OptedOut), how);
+    }
     let then = match after.outcome() {
         Some(_) => "nothing more goes out",
         None => "what has been handed over is the last",
@@ -281,8 +335,14 @@ fn awaits(after: &Present, plan: &Plan) -> String {
         Some(next) => {
             format!("{} follows at {} unless it is {success} by then.", channel(plan, next), clock(due, plan))
         }
-        None => format!("Receipts are waited for until {}.", clock(due, plan)),
+        None => awaits_only(after, plan),
     }
+}
+
+/// Until when news is waited for, whatever may follow.
+fn awaits_only(after: &Present, plan: &Plan) -> String {
+    let State::Awaiting { due } = after.state else { return String::new() };
+    format!("Receipts are waited for until {}.", clock(due, plan))
 }
 
 fn still_open(before: &Present, after: &Present, plan: &Plan) -> String {
@@ -293,49 +353,77 @@ fn still_open(before: &Present, after: &Present, plan: &Plan) -> String {
     format!(" {success} would end it.")
 }
 
-fn gave_way(
-    before: &Present,
-    ending: Ending,
-    plan: &Plan,
-    fact: &str,
-    next: &str,
-    capital: &dyn Fn(&str) -> String,
-) -> (String, &'static str) {
-    let on = channel(plan, before.step);
-    match ending {
-        Ending::Deadline => {
-            let rules = plan.step(before.step);
-            let after = rules.and_then(|rules| rules.fallback_after).unwrap_or(Span::ZERO);
-            let success = rules.map_or(Status::Delivered, |rules| rules.success);
-            let best = before
-                .marks
-                .status(before.step)
-                .map_or("nothing was known of it".to_owned(), |status| format!("its best status was {status}"));
-            let left = if before.marks.unknown(before.step) { "may have left" } else { "was accepted" };
-            (
-                format!("{after} after {on} {left} {best}; {success} would have ended it. Now {next}."),
-                "1: the deadline passed",
-            )
-        }
-        Ending::Undelivered => {
-            (format!("{}. That ends {on}; now {next}.", capital(fact)), "2: failed because of this recipient")
-        }
-        Ending::Rejected => {
-            (format!("Step {}, {on}: {fact}. Now {next}.", before.step), "2: rejected because of this recipient")
-        }
-        Ending::CouldNotLeave => {
-            let why = if fact.is_empty() { " within its time".to_owned() } else { format!(": {fact}") };
-            (format!("{on} could not leave{why}. Now {next}."), "10: a step that cannot leave")
-        }
-        Ending::OutsideWindow => {
-            (format!("{on} is free text and the 24-hour window is closed. Now {next}."), "10: outside window")
-        }
-        Ending::MissingVariable => (format!("{on} could not be written: {fact}. Now {next}."), "10: missing variable"),
-        Ending::Open | Ending::Success => (format!("Now {next}."), "1: gave way"),
+/// What is to be told of a deadline that passed unheeded.
+fn held_up(before: &Present, after: &Present, plan: &Plan) -> String {
+    let (State::Awaiting { due }, State::Queued { not_before, .. }) = (before.state, after.state) else {
+        return String::new();
+    };
+    match not_before.since(due) {
+        late if late < NOTICED => String::new(),
+        late => format!(
+            " It was due at {}, and what held it up (nobody listened, a pause, or no server) was over {late} later.",
+            clock(due, plan)
+        ),
     }
 }
 
-fn ended(before: &Present, ending: Ending, plan: &Plan, fact: &str, capital: &dyn Fn(&str) -> String) -> String {
+fn gave_way(before: &Present, after: &Present, ending: Ending, plan: &Plan, fact: &str) -> (String, &'static str) {
+    let (on, rules) = (channel(plan, before.step), plan.step(before.step));
+    let next = next_step(before, after, plan);
+    let (why, rule) = match ending {
+        Ending::Deadline => {
+            let patience = rules.and_then(|rules| rules.fallback_after).unwrap_or(Span::ZERO);
+            let success = rules.map_or(Status::Delivered, |rules| rules.success);
+            let best = before.marks.status(before.step);
+            let best = best.map_or("nothing was known of it".to_owned(), |best| format!("its best status was {best}"));
+            let left = if before.marks.unknown(before.step) { "may have left" } else { "was accepted" };
+            let late = held_up(before, after, plan);
+            let why = format!("{patience} after {on} {left} {best}; {success} would have ended it.{late}");
+            (why, "1: the deadline passed")
+        }
+        Ending::Undelivered if fact.is_empty() => (
+            format!("{on} had failed in passing, and its time to go again is up."),
+            "2: failed in passing, for too long",
+        ),
+        Ending::Undelivered => {
+            let why =
+                format!("{}. That is about this recipient, so {on} is over without waiting any longer.", capital(fact));
+            (why, "2: failed because of this recipient")
+        }
+        Ending::Rejected => {
+            let why =
+                format!("Step {}, {on}: {fact}. That is about this recipient, so {on} is over at once.", before.step);
+            (why, "2: rejected because of this recipient")
+        }
+        Ending::CouldNotLeave if !fact.is_empty() => (
+            format!("{on} could not leave: {fact}. `on_tier_spent = \"wait\"` would have let it wait."),
+            "10: a step that cannot leave",
+        ),
+        Ending::CouldNotLeave => {
+            let within = rules.and_then(|rules| rules.leave_within);
+            let within = within.map_or("its time".to_owned(), |within| format!("{within}, its `leave_within`"));
+            (
+                format!("{on} could not leave within {within}: pace, tier, a hold or a pause kept it."),
+                "10: a step that cannot leave",
+            )
+        }
+        Ending::OutsideWindow => (
+            format!(
+                "{on} is free text, which may leave only while the person's 24-hour window is open, and it was closed; a \
+                 template could have left."
+            ),
+            "10: outside window",
+        ),
+        Ending::MissingVariable => (
+            format!("{on} could not be written: {fact}. A default, {{{{column|default}}}}, would have filled it."),
+            "10: missing variable",
+        ),
+        Ending::Open | Ending::Success => (String::new(), "1: gave way"),
+    };
+    (format!("{why} Now {next}."), rule)
+}
+
+fn ended(before: &Present, ending: Ending, plan: &Plan, fact: &str) -> String {
     let on = channel(plan, before.step);
     match ending {
         Ending::Undelivered | Ending::Rejected => format!("{}. {on} was the last step: undelivered.", capital(fact)),
@@ -353,28 +441,15 @@ fn closed(before: &Present, plan: &Plan) -> String {
     if before.marks.unknown(last) {
         format!("{window} after {on} may have left nobody knows yet whether it arrived: unknown.")
     } else {
-        format!("{window} after {on} was accepted it had still not succeeded, and nothing more is expected: silent.")
+        let success = plan.step(last).map_or(Status::Delivered, |step| step.success);
+        format!(
+            "{window} after {on} was accepted it had still not succeeded, and nothing more is expected: silent. {success} by \
+             then would have reached the person, and still would, late."
+        )
     }
 }
 
 /// A moment in a sentence, on the clock on which the story is told.
-fn clock(at: Timestamp, plan: &Plan) -> String {
+pub(super) fn clock(at: Timestamp, plan: &Plan) -> String {
     moment_within(at, plan.time_zone)
-}
-
-pub(super) fn waiting(now: &Present, plan: &Plan, batch: BatchState) -> String {
-    let pause = if batch == BatchState::Paused { " The campaign is paused." } else { "" };
-    match now.state {
-        State::Queued { .. } if batch.is_cancelled() => {
-            "The campaign is cancelled: it does not leave, and will have its outcome in a moment.".to_owned()
-        }
-        State::Queued { .. } | State::Sending { .. } => {
-            format!("Waiting for {} to leave.{pause}", channel(plan, now.step))
-        }
-        State::Awaiting { due } => {
-            let on = channel(plan, now.marks.last_handed_over().unwrap_or(now.step));
-            format!("Waiting for {on}'s receipts, until {}.{pause}", clock(due, plan))
-        }
-        State::Done { .. } => String::new(),
-    }
 }

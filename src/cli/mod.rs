@@ -7,6 +7,7 @@
 //! came of it; beside a running server it meets it in the store.
 
 mod audience;
+mod audit;
 mod bench;
 mod campaign;
 mod config;
@@ -96,6 +97,8 @@ enum Command {
     /// One message: where it stands, and why.
     #[command(subcommand)]
     Message(message::Command),
+    /// Hold a campaign against its facts: run the rules over all that is recorded, and prove or refute what it says.
+    Audit(audit::Args),
     /// Who wants nothing more: list, add, remove, look up.
     #[command(subcommand, name = "opt-out")]
     OptOut(optout::Command),
@@ -136,6 +139,7 @@ impl Cli {
             Command::Lane(command) => lane::run(command, &ground()?).await,
             Command::Template(command) => template::run(command, &ground()?).await,
             Command::Message(command) => message::run(command, &ground()?).await,
+            Command::Audit(args) => audit::run(args, &ground()?).await,
             Command::OptOut(command) => optout::run(command, &ground()?).await,
             Command::Reply(command) => reply::run(command, &ground()?).await,
             Command::Bench(command) => bench::run(command).await,

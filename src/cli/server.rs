@@ -34,7 +34,8 @@ impl Server {
         let node = node.await?;
         let intake = node.intake().context("the server takes no webhooks any more")?;
         let stop_api = CancellationToken::new();
-        let api = tokio::spawn(api::serve(listener, intake, node.door(), store, stop_api.clone()));
+        let api =
+            tokio::spawn(api::serve(listener, intake, node.door(), store, Arc::clone(&ground.clock), stop_api.clone()));
         let api = Some(api);
         Ok(Self { node, api, stop_api, address })
     }

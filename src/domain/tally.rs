@@ -47,6 +47,8 @@ words! {
         PassedOver = 32, "passed over";
         /// Handed over; its deadline fell into a time in which receipts were lost, and decides nothing.
         Waived = 33, "waived";
+        /// The step was queued and taken back, because an earlier one had arrived after all.
+        Recalled = 34, "recalled";
     }
 }
 
@@ -179,6 +181,13 @@ impl Tallies {
         }
         if let Some(by) = marks.reached_by() {
             self.add(by, Count::ReachedBy, times);
+        }
+        if let (State::Done { outcome: Outcome::Reached, .. }, false) = (state, marks.late())
+            && marks.reached_by() == Some(*step)
+            && !matches!(marks.ending(*step), Ending::Open | Ending::Success)
+            && let Some(next) = marks.following(*step, steps)
+        {
+            self.add(next, Count::Recalled, times);
         }
         if marks.delivered_twice() {
             self.add(StepIndex::FIRST, Count::DeliveredTwice, times);

@@ -9,13 +9,12 @@ use tokio::sync::{mpsc, oneshot};
 use super::answers::Answer;
 use super::incoming::{Incoming, Ours, Parsed, parse};
 use super::strays::Round;
+use super::working::{Working, hold, latest_of_each};
 use crate::clock::{Chance, Clock};
-use crate::domain::{Causes, Fault, MessageKey, Msisdn, Present, SenderPart, Span, State, Timestamp, WishFrom};
+use crate::domain::{Causes, Fault, MessageKey, Msisdn, Present, Span, State, Timestamp, WishFrom};
 use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
 use crate::optout::Words;
-use crate::store::{
-    self, Book, Change, Entry, Found, HeldBy, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind,
-};
+use crate::store::{self, Book, Change, Found, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind};
 use crate::wire::{Report, codes};
 
 /// Bodies that may wait. A provider that has to wait longer repeats the receipt later.
@@ -102,22 +101,6 @@ pub(super) enum Try {
     Earlier,
     /// The present one or an earlier one: nobody can tell before the answer is on disk.
     Unrecorded,
-}
-
-/// A message on its way through the receipts of one group.
-struct Working {
-    entry: Arc<Entry>,
-    loaded: Loaded,
-    now: Present,
-}
-
-impl Working {
-    /// Whether its claim may still wait for its turn to leave although another hand-over has decided: news of a message
-    /// that was never tried before speak of the claim itself, which then has left.
-    fn waits_in_vain(&self) -> bool {
-        let is_claimed = |present: &Present| matches!(present.state, State::Sending { .. });
-        is_claimed(&self.loaded.present) && (self.loaded.present.tries > 0 || is_claimed(&self.now))
-    }
 }
 
 /// What a group of receipts comes to.
@@ -311,7 +294,7 @@ impl Applier {
                 Slot::Occupied(slot) => slot.into_mut(),
                 Slot::Vacant(slot) => {
                     let Some(entry) = self.book.get(key.batch).await? else { continue };
-                    slot.insert(Working { entry, loaded: found.message, now: found.message.present })
+                    slot.insert(Working { entry, loaded: found.message, now: found.message.present, umid: None })
                 }
             };
             let on_channel = message.entry.plan.step(found.step).map(|step| step.channel);
@@ -323,6 +306,9 @@ impl Applier {
             match self.try_of(incoming, found, &message.now).await? {
                 Try::Present => {
                     outcome.receipts.push(receipt(incoming, found, &message.now));
+                    if found.step == message.loaded.present.step {
+                        message.umid = message.umid.take().or_else(|| incoming.umid.clone());
+                    }
                     self.advance(message, incoming, found, now, &mut outcome);
                 }
                 Try::Earlier => outcome.receipts.push(receipt(incoming, found, &message.now)),
@@ -338,7 +324,7 @@ impl Applier {
                     message.entry.recall(message.loaded.key, message.loaded.present.step);
                 }
             })
-            .map(|message| message.entry.change(&message.loaded, message.now, None))
+            .map(|message| message.entry.change(&message.loaded, message.now, message.overtaken(now)))
             .collect();
         Ok(outcome)
     }
@@ -414,23 +400,6 @@ impl Applier {
     }
 }
 
-/// Of holds on the same the one that is about the latest hand-over: of a refused template many receipts come together.
-fn latest_of_each(holds: Vec<(Hold, Timestamp)>) -> impl Iterator<Item = (Hold, Timestamp)> {
-    let mut latest: HashMap<(String, String), (Hold, Timestamp)> = HashMap::new();
-    for (hold, at) in holds {
-        match latest.entry((hold.lane.clone(), hold.template.clone())) {
-            Slot::Vacant(slot) => {
-                slot.insert((hold, at));
-            }
-            Slot::Occupied(mut slot) if slot.get().1 < at => {
-                slot.insert((hold, at));
-            }
-            Slot::Occupied(_) => {}
-        }
-    }
-    latest.into_values()
-}
-
 /// As many as fit one transaction.
 fn first_of<T>(all: &mut Vec<T>) -> Vec<T> {
     let more = all.split_off(all.len().min(GROUP_MAX));
@@ -472,9 +441,4 @@ fn receipt(incoming: &Incoming, found: &Found, now: &Present) -> Receipt {
         received: incoming.received,
         umid: incoming.umid.clone().filter(|_| unanswered),
     }
-}
-
-fn hold(entry: &Entry, found: &Found, part: SenderPart, incoming: &Incoming, now: Timestamp) -> Option<Hold> {
-    let reason = codes::of_receipt(Some(i64::from(incoming.code))).meaning.to_owned();
-    Some(Hold::for_fault(entry.plan.step(found.step)?, part, HeldBy::Receipt, Some(incoming.code), reason, now))
 }

@@ -16,6 +16,7 @@ mod strays;
 #[cfg(test)]
 mod tests;
 mod told;
+mod working;
 
 pub use applier::{Applier, Failed, Intake, Listening};
 pub use door::Door;

@@ -312,6 +312,22 @@ async fn a_late_receipt_of_a_hand_over_from_before_does_not_undo_a_resume() {
     assert_eq!((hold.by, hold.code), (HeldBy::Receipt, Some(2_010)));
 }
 
+#[tokio::test]
+async fn a_receipt_that_overtakes_the_answer_leaves_the_fact_that_a_crash_would_keep_from_being_written() {
+    let desk = Desk::new().await;
+    let claimed = desk.claim().await;
+    let State::Sending { intent, .. } = claimed.present.state else { unreachable!() };
+    desk.wait(1);
+    desk.hear("first", "sent", None).await;
+    let [fact] = &desk.store.attempts(desk.key).await.unwrap()[..] else { panic!("the hand-over has no fact") };
+    let umid = Some(Umid::new("first"));
+    assert_eq!((fact.intent, fact.verdict, &fact.umid), (Some(intent), Verdict::Accepted, &umid));
+    desk.wait(1);
+    desk.answer(&claimed, "first").await;
+    let [fact] = &desk.store.attempts(desk.key).await.unwrap()[..] else { panic!("one hand-over, one fact") };
+    assert_eq!((fact.answered, &fact.umid), (desk.clock.now(), &umid), "the answer says the rest");
+}
+
 /// What the provider posts when the person of the desk writes.
 fn written(umid: &str, text: &str) -> String {
     format!(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
@@ -10,8 +11,8 @@ use crate::domain::{
 };
 use crate::store::{
     Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Hold, Inbound,
-    InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Question, Receipt, Result,
-    Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
+    InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question, Receipt,
+    Result, Scope, Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -217,6 +218,7 @@ through! {
     reads receipts(message: MessageKey) -> Vec<Receipt>;
     reads recipient(message: MessageKey) -> Option<Recipient>;
     reads unknown(batch: BatchId, limit: u32) -> Vec<(MessageKey, Msisdn, StepIndex)>;
+    reads walk(batch: BatchId, scope: Scope, pages: mpsc::Sender<Page>) -> ();
     reads lanes(lanes: Vec<(String, Channel)>) -> Vec<Lane>;
     reads holds() -> Vec<Hold>;
     writes hold(hold: Hold, begun: Timestamp) -> u64;

@@ -14,6 +14,7 @@ mod receipts;
 mod round_trip;
 mod tiers;
 mod timers;
+mod walks;
 
 use std::ops::Deref;
 use std::sync::Arc;

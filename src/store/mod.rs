@@ -18,6 +18,7 @@ mod people;
 mod signal;
 mod sqlite;
 mod verbs;
+mod walk;
 
 pub use book::{Book, Entry};
 pub use error::Error;
@@ -32,6 +33,7 @@ pub use people::{Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use signal::{Signal, Signals};
 pub use sqlite::Sqlite;
 pub use verbs::Store;
+pub use walk::{Frame, Page, Scope, Twin, Whole};
 
 use std::sync::Arc;
 

@@ -1,9 +1,11 @@
 //! The contract: everything that can be asked of a store. `contract.rs` holds whoever answers it.
 
+use tokio::sync::mpsc;
+
 use super::{
     Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound, InboundOf,
-    Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Question, Receipt, Result, Sender,
-    Spread, Stray, StrayCount, Turned, Wish,
+    Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question, Receipt, Result, Scope,
+    Sender, Spread, Stray, StrayCount, Turned, Wish,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
@@ -130,6 +132,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn recipient(&self, message: MessageKey) -> Result<Option<Recipient>>;
     /// Attempts of a batch of which nobody knows whether they happened.
     async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, Msisdn, StepIndex)>>;
+
+    /// Everything that is kept of a batch, as it all stood at one moment: first the batch, then its messages with their
+    /// facts in order, a page at a time. Ends early where nobody takes the pages any more.
+    async fn walk(&self, batch: BatchId, scope: Scope, pages: mpsc::Sender<Page>) -> Result<()>;
 
     // Lanes, holds, tiers, opt-outs.
 

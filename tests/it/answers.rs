@@ -186,7 +186,8 @@ async fn what_is_claimed_when_somebody_opts_out_does_not_leave() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_counts_as_a_button_and_in_every_form_of_message() {
-    let forms: [(Channel, fn(&mut Value)); 5] = [
+    type Form = fn(&mut Value);
+    let forms: [(Channel, Form); 5] = [
         (Channel::WhatsApp, |event| event["content"] = json!({ "text": "Bitte nicht mehr", "payload": "STOP_ALL" })),
         (Channel::WhatsApp, |event| {
             event["type"] = "Interactive".into();

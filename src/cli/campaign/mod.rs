@@ -1,6 +1,7 @@
 //! `volley campaign`: planned, launched, watched, stopped, reported on.
 
 mod decide;
+mod export;
 pub(super) mod launch;
 mod list;
 mod plan;
@@ -87,6 +88,16 @@ Examples:
   volley campaign report 'November promo'
   volley campaign report 'November promo' --json | jq .outcomes")]
     Report(report::Args),
+    /// A table with a row for each recipient: what became of every step, and when.
+    ///
+    /// Cells that a spreadsheet program would take for a formula get a quote before them in CSV; an XLSX file holds text.
+    /// The file appears once it is whole.
+    #[command(after_help = "\
+Examples:
+  volley campaign export 'November promo' promo.xlsx
+  volley campaign export 'November promo' - --columns number,outcome,reason | head
+  volley campaign export 'November promo' promo.csv --time-zone Asia/Singapore")]
+    Export(export::Args),
 }
 
 /// Until when somebody waits.
@@ -110,6 +121,7 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
         Command::Resume { campaign, json } => decide::run(ground, Decision::Resume, &campaign, json).await,
         Command::Cancel { campaign, json } => decide::run(ground, Decision::Cancel, &campaign, json).await,
         Command::Report(args) => report::run(args, ground).await,
+        Command::Export(args) => export::run(args, ground).await,
     }
 }
 

@@ -2,13 +2,15 @@
 
 use serde::Serialize;
 
+use clap::ValueEnum;
+
 use super::{find, why};
-use crate::campaign::{Report, moment};
+use crate::campaign::{self, Breakdown, CodeReport, CountryReport, Report, moment};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::watch::{fell_back, outcome_notes, took};
 use crate::cli::words::{bar, count, count_or_dash, list, of, percent, shell, span};
-use crate::cli::{Exit, Ground};
+use crate::cli::{Exit, Ground, progress};
 use crate::domain::{BatchState, Outcome, Timestamp};
 use crate::store::Batch;
 
@@ -20,12 +22,33 @@ const NAMED: usize = 5;
 pub(in crate::cli) struct Args {
     /// Its name or its id.
     campaign: String,
+    /// By country, by the provider's code, or both: counted over all messages, which takes a while where they are many.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    by: Vec<By>,
     /// End with exit code 3 if somebody was not reached.
     #[arg(long)]
     strict: bool,
     /// As an object: id, name, state, audience, open, outcomes, delivered_twice, late, unknown, steps.
     #[arg(long)]
     json: bool,
+}
+
+/// What a report is parted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum By {
+    Country,
+    Code,
+}
+
+/// The report in the parts that were asked for.
+#[derive(Serialize)]
+struct Parted<'a> {
+    #[serde(flatten)]
+    whole: ReportShown<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    countries: Option<&'a [CountryReport]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    codes: Option<&'a [CodeReport]>,
 }
 
 /// The report with when it was, for JSON.
@@ -59,10 +82,36 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
     let report = Report::read(store.as_ref(), &batch).await?;
+    let parts = match args.by[..] {
+        [] => Breakdown::default(),
+        _ => {
+            let bar = progress::bar("report", args.json);
+            let counted = campaign::breakdown(store.as_ref(), batch.id, |seen, all| {
+                bar.set_length(all);
+                bar.set_position(seen);
+                bar.set_message(of(i128::from(seen), "message", "messages"));
+            });
+            let counted = counted.await;
+            bar.finish_and_clear();
+            counted?.unwrap_or_default()
+        }
+    };
+    let (countries, codes) = (args.by.contains(&By::Country), args.by.contains(&By::Code));
     if args.json {
-        out::json(&ReportShown::new(&report, &batch))?;
+        out::json(&Parted {
+            whole: ReportShown::new(&report, &batch),
+            countries: countries.then_some(&parts.countries),
+            codes: codes.then_some(&parts.codes),
+        })?;
     } else {
-        out::lines(lines(&report, &batch, ground.now(), To::Stdout.paint()))?;
+        let paint = To::Stdout.paint();
+        out::lines(lines(&report, &batch, ground.now(), paint))?;
+        if countries {
+            out::lines(by_country(&parts.countries, paint))?;
+        }
+        if codes {
+            out::lines(by_code(&parts.codes, paint))?;
+        }
     }
     Ok(if args.strict && is_incomplete(&report) { Exit::Incomplete } else { Exit::Done })
 }
@@ -72,6 +121,7 @@ pub(in crate::cli) fn lines(report: &Report, batch: &Batch, now: Timestamp, pain
     lines.extend(outcomes(report, paint));
     lines.push(String::new());
     lines.extend(funnel(report, paint));
+    lines.extend(taken_back(report, paint));
     lines.extend(saved(report, paint));
     let notes = outcome_notes(report);
     if !notes.is_empty() {
@@ -88,6 +138,46 @@ pub(in crate::cli) fn lines(report: &Report, batch: &Batch, now: Timestamp, pain
         lines.push(paint.dim(format!("  and {} more: {all}", count(more))));
     }
     lines
+}
+
+fn by_country(countries: &[CountryReport], paint: Paint) -> Vec<String> {
+    let mut table =
+        Table::new(&["country", ">people", ">reached", ">of them", ">undelivered", ">silent", ">expired", ">open"]);
+    for country in countries {
+        let of = |outcome: Outcome| country.outcomes.0.get(outcome.as_str()).copied().unwrap_or(0);
+        let reached = of(Outcome::Reached);
+        table.row([
+            country.country.map_or("?".to_owned(), |country| country.to_string()),
+            count(country.audience),
+            paint.good(count_or_dash(reached)),
+            percent(reached, country.audience),
+            count_or_dash(of(Outcome::Undelivered)),
+            count_or_dash(of(Outcome::Silent)),
+            count_or_dash(of(Outcome::Expired)),
+            count_or_dash(country.open),
+        ]);
+    }
+    [vec![String::new()], table.lines(paint)].concat()
+}
+
+fn by_code(codes: &[CodeReport], paint: Paint) -> Vec<String> {
+    if codes.is_empty() {
+        return vec![String::new(), "The provider has said no to nothing.".to_owned()];
+    }
+    let mut table = Table::new(&["", "", "said", ">code", "which means", "whose fault", ">messages", ">ended by it"]);
+    for code in codes {
+        table.row([
+            paint.dim(code.step),
+            code.channel.map(|channel| channel.to_string()).unwrap_or_default(),
+            code.said.to_owned(),
+            code.code.map_or("–".to_owned(), |code| code.to_string()),
+            code.meaning.to_owned(),
+            paint.dim(code.fault),
+            count(code.messages),
+            count_or_dash(code.ended),
+        ]);
+    }
+    [vec![String::new()], table.lines(paint)].concat()
 }
 
 fn headline(report: &Report, batch: &Batch, paint: Paint) -> String {
@@ -199,6 +289,14 @@ fn funnel(report: &Report, paint: Paint) -> Vec<String> {
         lines.push(paint.dim(format!("by the conditions of the route: {}", list(&passed_over))));
     }
     lines
+}
+
+/// Steps that were queued in vain: the one before had arrived after all.
+fn taken_back(report: &Report, paint: Paint) -> Option<String> {
+    let recalled = report.steps.iter().filter(|step| step.recalled > 0);
+    let recalled: Vec<String> = recalled.map(|step| format!("{} {}", count(step.recalled), step.channel)).collect();
+    let what = format!("taken back before it left, since an earlier step had arrived: {}", list(&recalled));
+    (!recalled.is_empty()).then(|| paint.dim(what))
 }
 
 /// Who would have got nothing, had the first channel been the only one.

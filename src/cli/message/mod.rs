@@ -96,7 +96,7 @@ async fn story(ground: &Ground, which: &find::Which) -> anyhow::Result<(Story, O
     let (batch, key) = which.find(ground, store.as_ref()).await?;
     let gone = || format!("the message is gone from {}", ground.database().display());
     let entry = Book::new(store.clone()).get(batch.id).await?.with_context(gone)?;
-    let story = campaign::explain(store.as_ref(), &batch, &entry, key).await?;
+    let story = campaign::explain(store.as_ref(), &batch, &entry, key, ground.now()).await?;
     store.close().await;
     Ok((story.with_context(gone)?, entry.plan.time_zone))
 }

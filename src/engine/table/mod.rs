@@ -7,6 +7,7 @@
 //! The lists of what can happen are walks through exhaustive matches: a new variant does not compile until somebody
 //! has given it its place, and with it a line in the table.
 
+mod page;
 mod words;
 
 use std::fmt::Write as _;

@@ -1,15 +1,19 @@
 //! The contract, answered: each verb by the statements of its module.
 
+use tokio::sync::mpsc;
+
 use super::receipts::Lesson;
-use super::{Sqlite, asking, audiences, batches, inbound, lanes, looks, messages, nodes, receipts, tiers, wishes};
+use super::{
+    Sqlite, asking, audiences, batches, inbound, lanes, looks, messages, nodes, receipts, tiers, walk, wishes,
+};
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
 use crate::store::signal::signals_of;
 use crate::store::{
     Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound, InboundOf,
-    Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Question, Receipt, Result, Sender,
-    Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
+    Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question, Receipt, Result, Scope,
+    Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
 };
 
 #[async_trait::async_trait]
@@ -242,6 +246,13 @@ impl Store for Sqlite {
 
     async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, Msisdn, StepIndex)>> {
         self.read("list unknown attempts", move |c| Box::pin(receipts::unknown(c, batch, limit))).await
+    }
+
+    async fn walk(&self, batch: BatchId, scope: Scope, pages: mpsc::Sender<Page>) -> Result<()> {
+        self.read_at_once("walk over a batch", move |c| {
+            Box::pin(async move { walk::walk(c, batch, scope, &pages).await })
+        })
+        .await
     }
 
     async fn lanes(&self, lanes: Vec<(String, Channel)>) -> Result<Vec<Lane>> {

@@ -20,6 +20,7 @@ mod shapes;
 mod tests;
 mod tiers;
 mod turn;
+mod walk;
 mod wishes;
 mod writer;
 
@@ -174,6 +175,18 @@ impl Sqlite {
         };
         let mut connection = readers.acquire().await.map_err(|source| Error::of(verb, source))?;
         work(&mut connection).await.map_err(|fault| fault.during(verb))
+    }
+
+    /// Reads in one transaction, so that everything is as it stood at one moment, whoever writes meanwhile.
+    async fn read_at_once<W>(&self, verb: &'static str, work: W) -> Result<()>
+    where
+        W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Work<()>> + Send + 'static,
+    {
+        let Some(readers) = &self.readers else {
+            return self.writer.run(verb, Wanted::ByCaller, work).await;
+        };
+        let mut transaction = readers.begin().await.map_err(|source| Error::of(verb, source))?;
+        work(&mut transaction).await.map_err(|fault| fault.during(verb))
     }
 
     /// Becomes the file's server: there is one at most, for as long as its process lives.

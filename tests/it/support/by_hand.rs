@@ -80,7 +80,7 @@ impl ByHand {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/webhooks/8x8", listener.local_addr().unwrap());
         let (intake, door, store) = (self.intake.clone(), self.node.door(), Arc::clone(&self.store));
-        let serving = volley::api::serve(listener, intake, door, store, self.closing.clone());
+        let serving = volley::api::serve(listener, intake, door, store, super::clock(), self.closing.clone());
         tokio::spawn(async move { serving.await.unwrap() });
         url
     }
@@ -233,7 +233,7 @@ impl ByHand {
     pub(crate) async fn story(&self, launched: &Launched, key: MessageKey) -> Story {
         let batch = self.batch(launched).await;
         let entry = Book::new(Arc::clone(&self.store)).get(batch.id).await.unwrap().unwrap();
-        campaign::explain(self.store.as_ref(), &batch, &entry, key).await.unwrap().unwrap()
+        campaign::explain(self.store.as_ref(), &batch, &entry, key, self.clock.now()).await.unwrap().unwrap()
     }
 
     /// Does something to the database that nobody but a test does, or a disk that fails.
@@ -241,6 +241,13 @@ impl ByHand {
         let file = SqliteConnectOptions::new().filename(self.folder.path().join("volley.db"));
         let mut connection = file.connect().await.unwrap();
         sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+
+    /// A copy of the database as it stands, for whoever wants to tamper with it.
+    pub(crate) async fn copy_to(&self, place: &std::path::Path) {
+        let file = SqliteConnectOptions::new().filename(self.folder.path().join("volley.db"));
+        let mut connection = file.connect().await.unwrap();
+        sqlx::query("VACUUM INTO ?1").bind(place.to_str().unwrap()).execute(&mut connection).await.unwrap();
     }
 
     /// Calls a campaign off, as the command does.

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use volley::domain::{Channel, Msisdn};
 
 use super::process::{Ended, Process};
-use super::provider::Provider;
+use super::provider::{Arrived, Provider, arrived};
 
 /// Ports that no operating system hands out for outgoing connections, so that nobody takes ours while the server is
 /// down and its port is free.
@@ -31,11 +31,16 @@ pub(crate) struct Shape {
     pub(crate) connections: u32,
 }
 
+/// What the practice provider writes down, whatever becomes of it.
+const JOURNAL: &str = "provider.log";
+
 pub(crate) struct Installation {
     pub(crate) provider: Provider,
     folder: TempDir,
     /// Killed when the world ends.
-    _simulator: Process,
+    simulator: Option<Process>,
+    /// How it is started, but for its seed.
+    simulate: Vec<String>,
     server: Option<Process>,
     reader: Option<SqlitePool>,
 }
@@ -53,19 +58,17 @@ impl Installation {
     /// With a provider that runs and a server that does not.
     pub(crate) async fn new(shape: &Shape) -> Self {
         let folder = TempDir::new().unwrap();
-        let port = free_port(&mut fastrand::Rng::with_seed(shape.seed));
+        let mut rng = fastrand::Rng::with_seed(shape.seed);
+        let (port, simulator) = (free_port(&mut rng), free_port(&mut rng));
         std::fs::write(folder.path().join("profile.toml"), &shape.profile).unwrap();
         let webhook = format!("http://127.0.0.1:{port}/webhooks/8x8");
-        let seed = shape.seed.to_string();
-        let mut simulator = Process::start(
-            folder.path(),
-            &["simulate", "--json", "--listen", "127.0.0.1:0", "--seed", &seed, "--profile", "profile.toml"]
-                .iter()
-                .chain(&["--webhook", &webhook, "--webhook-authorization", "Bearer practice"])
-                .copied()
-                .collect::<Vec<_>>(),
-        );
-        let url = simulator.first_line().await["listen"].as_str().unwrap().to_owned();
+        let listen = format!("127.0.0.1:{simulator}");
+        let simulate = ["simulate", "--json", "--listen", &listen, "--profile", "profile.toml", "--journal", JOURNAL]
+            .iter()
+            .chain(&["--webhook", &webhook, "--webhook-authorization", "Bearer practice", "--seed"])
+            .map(|argument| (*argument).to_owned())
+            .collect();
+        let url = format!("http://{listen}");
         let mut config = format!(
             "[database]\nurl = \"sqlite://volley.db\"\n\
              [server]\nlisten = \"127.0.0.1:{port}\"\n\
@@ -84,7 +87,42 @@ impl Installation {
                 .unwrap();
         }
         std::fs::write(folder.path().join("volley.toml"), config).unwrap();
-        Self { provider: Provider::at(&url), folder, _simulator: simulator, server: None, reader: None }
+        let provider = Provider::at(&url);
+        let mut site = Self { provider, folder, simulator: None, simulate, server: None, reader: None };
+        site.simulate(shape.seed).await;
+        site
+    }
+
+    /// Starts the provider anew, which knows nothing of what it has accepted before. Another seed gives other ids.
+    pub(crate) async fn simulate(&mut self, seed: u64) {
+        assert!(self.simulator.is_none());
+        let seed = seed.to_string();
+        let arguments: Vec<&str> = self.simulate.iter().map(String::as_str).chain([seed.as_str()]).collect();
+        let mut simulator = self.begin(&arguments);
+        simulator.first_line().await;
+        self.simulator = Some(simulator);
+    }
+
+    /// SIGKILL.
+    pub(crate) async fn kill_simulator(&mut self) {
+        let ended = self.simulator.take().unwrap().kill().await;
+        assert!(ended.is_none(), "the simulator had ended by itself");
+    }
+
+    pub(crate) fn simulator(&self) -> &Process {
+        self.simulator.as_ref().unwrap()
+    }
+
+    /// Everything that the provider has ever accepted, by its journal.
+    pub(crate) fn journal(&self) -> Vec<Arrived> {
+        arrived(&std::fs::read_to_string(self.path(JOURNAL)).unwrap())
+    }
+
+    /// Where the server takes webhooks.
+    pub(crate) fn webhooks(&self) -> String {
+        let config = std::fs::read_to_string(self.path("volley.toml")).unwrap();
+        let line = config.lines().find_map(|line| line.strip_prefix("listen = ")).unwrap();
+        line.trim_matches('"').to_owned()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -113,6 +151,14 @@ impl Installation {
     pub(crate) async fn serve(&mut self) {
         assert!(self.server.is_none());
         let mut server = self.begin(&["serve", "--json"]);
+        server.first_line().await;
+        self.server = Some(server);
+    }
+
+    /// Starts a server by a program that becomes it.
+    pub(crate) async fn serve_by(&mut self, by: &[&str]) {
+        assert!(self.server.is_none());
+        let mut server = Process::start_by(self.folder.path(), by, &["serve", "--json"]);
         server.first_line().await;
         self.server = Some(server);
     }

@@ -64,7 +64,15 @@ impl Stderr {
 impl Process {
     /// Starts the binary in `folder`, with nothing of the caller's own configuration.
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_volley"));
+        Self::start_by(folder, &[], arguments)
+    }
+
+    /// The same by a program that makes room for it and then becomes it.
+    pub(crate) fn start_by(folder: &Path, by: &[&str], arguments: &[&str]) -> Self {
+        let volley = [env!("CARGO_BIN_EXE_volley")];
+        let mut words = by.iter().chain(&volley);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VOLLEY_")) {
             command.env_remove(name);
         }
@@ -102,8 +110,17 @@ impl Process {
     /// SIGINT, as Ctrl-C sends it.
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) {
-        let kill = format!("kill -INT {}", self.child.id().unwrap());
+        self.signal("INT");
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, signal: &str) {
+        let kill = format!("kill -{signal} {}", self.id());
         assert!(std::process::Command::new("/bin/sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
     }
 
     /// What it has said on stderr.

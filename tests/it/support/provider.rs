@@ -101,18 +101,22 @@ impl Provider {
 
     /// Every message that it took, in order.
     pub(crate) async fn arrived(&self) -> Vec<Arrived> {
-        let (_, body) = self.get("messages").await;
-        let read = |line: &str| {
-            let Line { client_message_id, msisdn, steps } = serde_json::from_str(line).unwrap();
-            assert_eq!(steps.len(), 1, "the provider fell back by itself: {line}");
-            Arrived {
-                client_message_id: client_message_id.unwrap(),
-                msisdn: msisdn.parse().unwrap(),
-                channel: steps[0].channel,
-                is_told: steps[0].state != "queued",
-                is_delivered: steps[0].delivered_at.is_some(),
-            }
-        };
-        body.lines().map(read).collect()
+        arrived(&self.get("messages").await.1)
     }
+}
+
+/// Messages as the provider writes them, one a line.
+pub(super) fn arrived(lines: &str) -> Vec<Arrived> {
+    let read = |line: &str| {
+        let Line { client_message_id, msisdn, steps } = serde_json::from_str(line).unwrap();
+        assert_eq!(steps.len(), 1, "the provider fell back by itself: {line}");
+        Arrived {
+            client_message_id: client_message_id.unwrap(),
+            msisdn: msisdn.parse().unwrap(),
+            channel: steps[0].channel,
+            is_told: steps[0].state != "queued",
+            is_delivered: steps[0].delivered_at.is_some(),
+        }
+    };
+    lines.lines().map(read).collect()
 }

@@ -193,9 +193,9 @@ impl World {
         let node = Node::start_over(parts, transport).await.unwrap();
         let intake = node.intake().unwrap();
         let door = node.door();
-        let (store, stop) = (Arc::clone(&self.store), self.stop_api.clone());
+        let (store, clock, stop) = (Arc::clone(&self.store), Arc::clone(&self.clock), self.stop_api.clone());
         self.serving = Some(tokio::spawn(async move {
-            api::serve(listener, intake, door, store, stop).await.unwrap();
+            api::serve(listener, intake, door, store, clock, stop).await.unwrap();
         }));
         self.node = Some(node);
     }

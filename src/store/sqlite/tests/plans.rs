@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Place;
-use crate::store::sqlite::{asking, audiences, inbound, looks, messages, receipts, shapes, tiers, wishes};
+use crate::store::sqlite::{asking, audiences, inbound, looks, messages, receipts, shapes, tiers, walk, wishes};
 
 /// Sets that come with a statement, and what has been found by its inner part.
 const HANDED_IN: [&str; 4] = [" VIRTUAL TABLE ", " CONSTANT ROW", "(subquery-", "SCAN lesson"];
@@ -46,6 +46,13 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (receipts::BY_UMID, &["attempt_umid (umid=?)"]),
         (receipts::BY_NUMBER, &["attempt_adoptable (adoptable=?)"]),
         (receipts::UNKNOWN, &["attempt_adoptable"]),
+        (
+            walk::MESSAGES,
+            &["message USING PRIMARY KEY (batch=? AND n>?)", "r USING PRIMARY KEY", "o USING INTEGER PRIMARY KEY"],
+        ),
+        (walk::PEOPLE, &["message USING PRIMARY KEY (batch=? AND n>?)", "r USING PRIMARY KEY"]),
+        (walk::ATTEMPTS, &["SEARCH attempt USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
+        (walk::RECEIPTS, &["SEARCH receipt USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (
             wishes::UNWILLING,
             &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)", "o EXISTS USING INTEGER PRIMARY KEY"],

@@ -1,0 +1,132 @@
+//! Held against the facts: what a campaign says about itself, claim by claim, for somebody who believes nothing.
+//!
+//! In: everything that is on disk of a batch, as it stood at one moment. Out: each claim with how much was looked at,
+//! and the first messages that refute it. A message is in memory for as long as it is looked at, and no longer.
+
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use super::claims::Checks;
+use super::report::Unknown;
+use crate::domain::{BatchId, BatchState, CampaignId};
+use crate::store::{Page, Result, Scope, Store, StrayKind};
+
+/// Pages on their way from the disk.
+const AHEAD: usize = 2;
+
+/// What an audit has found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Audit {
+    pub id: String,
+    pub name: String,
+    pub state: BatchState,
+    /// Whether every claim holds.
+    pub holds: bool,
+    pub claims: Vec<Claim>,
+    pub messages: u64,
+    pub attempts: u64,
+    pub receipts: u64,
+    /// Attempts of which nobody knows whether they happened; the first thousand of `unknown_count`.
+    pub unknown: Vec<Unknown>,
+    pub unknown_count: u64,
+    /// Webhooks of every campaign that belong to no attempt.
+    pub strays: Vec<Strays>,
+    /// What is not in the facts, and so has to be taken from the row.
+    pub cannot_tell: &'static [&'static str],
+}
+
+/// Something that is said about every campaign.
+#[derive(Debug, Clone, Serialize)]
+pub struct Claim {
+    pub claim: &'static str,
+    pub says: &'static str,
+    pub looked_at: u64,
+    /// What was looked at.
+    pub of: &'static str,
+    pub refuted: u64,
+    /// The first that refute it.
+    pub examples: Vec<Example>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Example {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    pub what: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Strays {
+    pub kind: &'static str,
+    pub count: u64,
+}
+
+impl Claim {
+    pub const fn holds(&self) -> bool {
+        self.refuted == 0
+    }
+}
+
+const CANNOT_TELL: &[&str] = &[
+    "tries that the provider gave back, or that the next try of the same step overwrote: only their number is kept",
+    "when a cancel or an opt-out got to a message, only when it was decided and that it got there",
+    "until when a deadline was held because nobody listened: it is only known not to be early",
+    "whom the campaign excluded: that stands in the message alone",
+    "in which order facts of the same few seconds happened, where the order of their times does not lead to the row",
+];
+
+/// Audits a batch. `seen` hears, now and then, how many messages of how many have been looked at. Nothing where there is
+/// no such batch.
+pub async fn audit(store: &dyn Store, batch: BatchId, mut seen: impl FnMut(u64, u64)) -> Result<Option<Audit>> {
+    let (sender, mut pages) = mpsc::channel(AHEAD);
+    let walk = store.walk(batch, Scope::FactsAndTwins, sender);
+    let check = async {
+        let Some(Page::Batch(frame)) = pages.recv().await else { return None };
+        let all = u64::from(frame.batch.messages);
+        let mut checks = Checks::new(*frame);
+        while let Some(page) = pages.recv().await {
+            match page {
+                Page::Batch(_) => {}
+                Page::Messages(page) => {
+                    page.iter().for_each(|whole| checks.message(whole));
+                    seen(checks.messages, all);
+                }
+                Page::Twins(twins) => checks.twins(&twins),
+            }
+        }
+        Some(checks)
+    };
+    let (walked, checks) = tokio::join!(walk, check);
+    walked?;
+    Ok(checks.map(of))
+}
+
+fn of(mut checks: Checks) -> Audit {
+    checks.close();
+    let batch = &checks.frame.batch;
+    let id = CampaignId { batch: batch.id, tag: batch.tag }.to_string();
+    let claims = checks.claims();
+    Audit {
+        name: batch.name.clone().unwrap_or_else(|| id.clone()),
+        id,
+        state: batch.state,
+        holds: claims.iter().all(Claim::holds),
+        claims,
+        messages: checks.messages,
+        attempts: checks.attempts,
+        receipts: checks.receipts,
+        unknown_count: checks.unknown_count,
+        unknown: std::mem::take(&mut checks.unknown),
+        strays: checks.frame.strays.iter().map(|(kind, count)| Strays { kind: name(*kind), count: *count }).collect(),
+        cannot_tell: CANNOT_TELL,
+    }
+}
+
+const fn name(kind: StrayKind) -> &'static str {
+    match kind {
+        StrayKind::NoAttempt => "no attempt",
+        StrayKind::OtherSubaccount => "another subaccount",
+        StrayKind::OtherType => "another type",
+        StrayKind::Unreadable => "unreadable",
+    }
+}

@@ -1,0 +1,167 @@
+//! What a campaign has come to, by country and by the provider's codes: counted over its facts, page by page, because
+//! nobody keeps these counters.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use super::report::{Outcomes, Report, StepReport};
+use super::words;
+use crate::domain::{BatchId, Channel, Country, Ending, Fault, StepIndex, Tallies};
+use crate::engine;
+use crate::store::{Frame, Page, Receipt, Result, Scope, Store, Verdict, Whole};
+use crate::wire::codes;
+
+/// Pages on their way from the disk.
+const AHEAD: usize = 2;
+
+/// A report in parts.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Breakdown {
+    pub countries: Vec<CountryReport>,
+    pub codes: Vec<CodeReport>,
+}
+
+/// The people of one country; nothing stands for those whose recipient is gone.
+#[derive(Debug, Clone, Serialize)]
+pub struct CountryReport {
+    pub country: Option<Country>,
+    pub audience: i64,
+    pub open: i64,
+    pub outcomes: Outcomes,
+    pub delivered_twice: i64,
+    pub late: i64,
+    pub steps: Vec<StepReport>,
+}
+
+/// What the provider gave as the reason, on one step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CodeReport {
+    pub step: u8,
+    pub channel: Option<Channel>,
+    /// `rejected`: the answer to the request; `undelivered`: a receipt.
+    pub said: &'static str,
+    /// Nothing where no code was given.
+    pub code: Option<u32>,
+    pub meaning: &'static str,
+    /// Whose fault that is: `recipient`, `sender`, `person`, `passing`.
+    pub fault: &'static str,
+    /// Messages that it was said of.
+    pub messages: i64,
+    /// Of those the ones whose step it ended.
+    pub ended: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Said {
+    Rejected,
+    Undelivered,
+}
+
+type Key = (StepIndex, Said, Option<u32>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    countries: BTreeMap<Option<Country>, (Tallies, u32)>,
+    codes: BTreeMap<Key, (i64, i64)>,
+}
+
+/// Counts a batch. `seen` hears, now and then, how many messages of how many have been counted. Nothing where there is no
+/// such batch.
+pub async fn breakdown(store: &dyn Store, batch: BatchId, mut seen: impl FnMut(u64, u64)) -> Result<Option<Breakdown>> {
+    let (sender, mut pages) = mpsc::channel(AHEAD);
+    let walk = store.walk(batch, Scope::Facts, sender);
+    let count = async {
+        let Some(Page::Batch(frame)) = pages.recv().await else { return None };
+        let (all, mut so_far) = (u64::from(frame.batch.messages), 0);
+        let mut counted = Counted::default();
+        while let Some(page) = pages.recv().await {
+            let Page::Messages(page) = page else { continue };
+            page.iter().for_each(|whole| counted.add(&frame, whole));
+            so_far += page.len() as u64;
+            seen(so_far, all);
+        }
+        Some(counted.told(&frame))
+    };
+    let (walked, breakdown) = tokio::join!(walk, count);
+    walked?;
+    Ok(breakdown)
+}
+
+impl Counted {
+    fn add(&mut self, frame: &Frame, whole: &Whole) {
+        let row = &whole.message.present;
+        let (tallies, people) = self.countries.entry(whole.country).or_default();
+        tallies.weigh(frame.plan.steps.len(), row, 1);
+        *people += 1;
+        for attempt in whole.attempts.iter().filter(|attempt| attempt.verdict == Verdict::Rejected) {
+            let ended = row.marks.ending(attempt.step) == Ending::Rejected;
+            self.count((attempt.step, Said::Rejected, attempt.code), ended);
+        }
+        let mut said = BTreeSet::new();
+        for step in whole.receipts.iter().map(|receipt| receipt.step).collect::<BTreeSet<_>>() {
+            let ended = row.marks.ending(step) == Ending::Undelivered || row.marks.failed(step);
+            let of_step = || whole.receipts.iter().filter(|receipt| receipt.step == step && fault(receipt).is_some());
+            // What was the recipient's fault, or their wish, ended it; where nothing was, the last that was said.
+            let final_one = of_step().find(|receipt| matches!(fault(receipt), Some(Fault::Recipient | Fault::Person)));
+            let final_one = final_one.or(of_step().last()).filter(|_| ended).map(|receipt| receipt.code);
+            for receipt in of_step() {
+                if said.insert((step, receipt.code)) {
+                    let code = Some(receipt.code).filter(|code| *code != 0);
+                    self.count((step, Said::Undelivered, code), final_one == Some(receipt.code));
+                }
+            }
+        }
+    }
+
+    fn count(&mut self, key: Key, ended: bool) {
+        let (messages, of_them) = self.codes.entry(key).or_default();
+        *messages += 1;
+        *of_them += i64::from(ended);
+    }
+
+    fn told(self, frame: &Frame) -> Breakdown {
+        let country = |(country, (tallies, people)): (Option<Country>, (Tallies, u32))| {
+            let batch = crate::store::Batch { messages: people, ..frame.batch.clone() };
+            let Report { audience, open, outcomes, delivered_twice, late, steps, .. } =
+                Report::of(&batch, Some(&frame.plan), &tallies);
+            CountryReport { country, audience, open, outcomes, delivered_twice, late, steps }
+        };
+        let mut countries: Vec<CountryReport> = self.countries.into_iter().map(country).collect();
+        countries.sort_by_key(|country| std::cmp::Reverse(country.audience));
+        let code = |((step, said, code), (messages, ended)): (Key, (i64, i64))| {
+            let number = code.map(i64::from);
+            let (said, entry) = match said {
+                Said::Rejected => ("rejected", codes::of_answer(400, number)),
+                Said::Undelivered => ("undelivered", codes::of_receipt(number)),
+            };
+            CodeReport {
+                step: step.get() + 1,
+                channel: frame.plan.step(step).map(|step| step.channel),
+                said,
+                code,
+                meaning: entry.meaning,
+                fault: match entry.fault {
+                    Fault::Recipient => "recipient",
+                    Fault::Sender(_) => "sender",
+                    Fault::Person => "person",
+                    Fault::Passing => "passing",
+                },
+                messages,
+                ended,
+            }
+        };
+        let mut codes: Vec<CodeReport> = self.codes.into_iter().map(code).collect();
+        codes.sort_by_key(|code| (code.step, std::cmp::Reverse(code.messages)));
+        Breakdown { countries, codes }
+    }
+}
+
+/// Whose fault a kept receipt says it is; nothing where it is good news.
+fn fault(receipt: &Receipt) -> Option<Fault> {
+    match words::report(receipt, None) {
+        Some(engine::Report::Failed { fault, .. }) => Some(fault),
+        Some(engine::Report::Reached(_)) | None => None,
+    }
+}

@@ -1,0 +1,401 @@
+//! The claims of an audit, and what refutes them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::audit::{Claim, Example};
+use super::dated::{Life, TURN};
+use super::replay::{PATIENCE, STRAIGHT, begun_at, replay};
+use super::report::{Report, UNKNOWN_SHOWN, Unknown};
+use super::words;
+use crate::domain::{
+    Country, Ending, Fault, Marks, MessageId, MessageKey, Outcome, State, StepIndex, Tallies, Timestamp,
+};
+use crate::engine;
+use crate::store::{Attempt, Frame, Receipt, Twin, Verdict, Whole};
+
+/// Examples of each refuted claim.
+const EXAMPLES: usize = 5;
+/// Once so many messages are not where the rules lead, the others are looked at less patiently.
+const ENOUGH: u64 = 200;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Plan,
+    HandOvers,
+    Umids,
+    Outcomes,
+    Rules,
+    Deadlines,
+    InTime,
+    Conditions,
+    Counters,
+    Report,
+    Totals,
+}
+
+const ALL: [(Of, &str, &str, &str); 11] = [
+    (
+        Of::HandOvers,
+        "hand_overs",
+        "No message was handed over more than once on a step, nor on a step whose turn it never was",
+        "attempts",
+    ),
+    (Of::Umids, "umids", "No two attempts carry the same id of the provider's", "attempts"),
+    (Of::Outcomes, "outcomes", "Every message has exactly one outcome, or is open", "messages"),
+    (Of::Rules, "rules", "Every message is where the rules lead, run over its facts", "messages"),
+    (Of::Deadlines, "deadlines", "No deadline came early, nor closed a receipt window", "steps"),
+    (Of::InTime, "in_time", "No step left after its TTL, the campaign's end, a cancel or an opt-out", "hand-overs"),
+    (Of::Conditions, "conditions", "Steps went to the countries that they are for, and to no others", "messages"),
+    (Of::Plan, "plan", "The plan is the one that the campaign was launched with", "plan"),
+    (Of::Counters, "counters", "The counters are the sums of the messages", "counters"),
+    (Of::Report, "report", "The report is what the facts come to", "figures"),
+    (Of::Totals, "totals", "Outcomes and what is open sum to the audience, and nobody is missing", "messages"),
+];
+
+#[derive(Debug, Clone, Default)]
+struct Found {
+    looked_at: u64,
+    refuted: u64,
+    examples: Vec<Example>,
+}
+
+/// An audit under way.
+#[derive(Debug)]
+pub(super) struct Checks {
+    pub(super) frame: Frame,
+    found: [Found; ALL.len()],
+    /// What the rows are worth, and what the facts come to.
+    of_rows: Tallies,
+    of_facts: Tallies,
+    /// The steps that are not for people of the country looked at last.
+    latest: Option<(Option<Country>, Marks)>,
+    pub(super) messages: u64,
+    pub(super) attempts: u64,
+    pub(super) receipts: u64,
+    pub(super) unknown: Vec<Unknown>,
+    pub(super) unknown_count: u64,
+}
+
+impl Checks {
+    pub(super) fn new(frame: Frame) -> Self {
+        let mut checks = Self {
+            frame,
+            found: Default::default(),
+            of_rows: Tallies::default(),
+            of_facts: Tallies::default(),
+            latest: None,
+            messages: 0,
+            attempts: 0,
+            receipts: 0,
+            unknown: Vec::new(),
+            unknown_count: 0,
+        };
+        checks.looks(Of::Plan, 1);
+        if !checks.frame.plan_is_whole {
+            checks.refute(Of::Plan, None, "its text is not what its digest was made of".to_owned());
+        }
+        checks
+    }
+
+    fn found(&mut self, of: Of) -> &mut Found {
+        &mut self.found[of as usize]
+    }
+
+    fn looks(&mut self, of: Of, at: u64) {
+        self.found(of).looked_at += at;
+    }
+
+    fn refute(&mut self, of: Of, message: Option<MessageKey>, what: String) {
+        let tag = self.frame.batch.tag;
+        let found = self.found(of);
+        found.refuted += 1;
+        if found.examples.len() < EXAMPLES {
+            let message = message.map(|key| MessageId { key, tag }.to_string());
+            found.examples.push(Example { message, what });
+        }
+    }
+
+    pub(super) fn claims(&self) -> Vec<Claim> {
+        let claim = |(of, claim, says, what): &(Of, &'static str, &'static str, &'static str)| {
+            let Found { looked_at, refuted, examples } = self.found[*of as usize].clone();
+            Claim { claim, says, looked_at, of: what, refuted, examples }
+        };
+        ALL.iter().map(claim).collect()
+    }
+
+    /// Holds one message against every claim.
+    pub(super) fn message(&mut self, whole: &Whole) {
+        self.messages += 1;
+        self.attempts += whole.attempts.len() as u64;
+        self.receipts += whole.receipts.len() as u64;
+        let steps = self.frame.plan.steps.len();
+        self.of_rows.weigh(steps, &whole.message.present, 1);
+        self.rules(whole);
+        self.hand_overs(whole);
+        self.outcome(whole);
+        self.deadlines(whole);
+        self.in_time(whole);
+        self.conditions(whole);
+        self.note_unknown(whole);
+    }
+
+    fn rules(&mut self, whole: &Whole) {
+        self.looks(Of::Rules, 1);
+        let row = &whole.message.present;
+        let patience = if self.found(Of::Rules).refuted > ENOUGH { STRAIGHT } else { PATIENCE };
+        let Frame { batch, plan, .. } = &self.frame;
+        let told = replay(Life { batch, plan, row, attempts: &whole.attempts, receipts: &whole.receipts }, patience);
+        // What is proven may differ from its row in times, and in nothing that is counted.
+        self.of_facts.weigh(plan.steps.len(), if told.is_proven { row } else { &told.end }, 1);
+        if !told.is_proven {
+            let stands = |present| words::stands(present, plan);
+            let what = format!("the row says {}, the facts lead to {}", stands(row), stands(&told.end));
+            self.refute(Of::Rules, Some(whole.message.key), what);
+        }
+    }
+
+    fn hand_overs(&mut self, whole: &Whole) {
+        self.looks(Of::HandOvers, whole.attempts.len() as u64);
+        self.looks(Of::Umids, whole.attempts.len() as u64);
+        let (key, row) = (whole.message.key, &whole.message.present);
+        for attempt in &whole.attempts {
+            let step = attempt.step;
+            let left = matches!(attempt.verdict, Verdict::Accepted | Verdict::Unknown);
+            let in_order = attempt.intent.is_none_or(|intent| attempt.queued <= intent && intent <= attempt.answered);
+            let what = if self.frame.plan.step(step).is_none() {
+                format!("there is an attempt of step {step}, which the route does not have")
+            } else if attempt.verdict.was_begun() && attempt.intent.is_none() {
+                format!("step {step} left, and was never claimed to leave")
+            } else if !in_order {
+                format!("step {step} was not queued, claimed and answered in this order")
+            } else if left && !row.marks.handed_over(step) && !is_undone(&whole.receipts, attempt) {
+                format!("step {step} was handed over, of which the message knows nothing")
+            } else {
+                continue;
+            };
+            self.refute(Of::HandOvers, Some(key), what);
+        }
+        for step in StepIndex::all().filter(|step| row.marks.handed_over(*step)) {
+            let begun = whole.attempts.iter().any(|attempt| attempt.step == step && attempt.verdict.was_begun());
+            if !begun && !whole.receipts.iter().any(|receipt| receipt.step == step) {
+                let what = format!("step {step} counts as handed over, of which there is no fact");
+                self.refute(Of::HandOvers, Some(key), what);
+            }
+        }
+    }
+
+    /// Ids of the provider's that several attempts carry.
+    pub(super) fn twins(&mut self, twins: &[Twin]) {
+        for twin in twins.iter().filter(|twin| twin.key.batch == self.frame.batch.id).cloned().collect::<Vec<_>>() {
+            let what = format!("step {} carries {}, and so does another attempt", twin.step, twin.umid.as_str());
+            self.refute(Of::Umids, Some(twin.key), what);
+        }
+    }
+
+    fn outcome(&mut self, whole: &Whole) {
+        self.looks(Of::Outcomes, 1);
+        let (key, row) = (whole.message.key, &whole.message.present);
+        let State::Done { outcome, skipped, .. } = row.state else { return };
+        let by = row.marks.reached_by();
+        let what = match outcome {
+            Outcome::Reached if by.is_none() => "reached, and no step met its success status",
+            Outcome::Skipped if skipped.is_none() => "skipped, without a reason",
+            Outcome::Skipped => return,
+            _ if skipped.is_some() => "not skipped, with a reason to be",
+            Outcome::Reached => return,
+            _ if by.is_some() => "a step met its success status, and the message does not count as reached",
+            _ => return,
+        };
+        self.refute(Of::Outcomes, Some(key), what.to_owned());
+    }
+
+    fn deadlines(&mut self, whole: &Whole) {
+        let (key, row) = (whole.message.key, &whole.message.present);
+        for step in StepIndex::all().filter(|step| row.marks.ending(*step) == Ending::Deadline) {
+            self.looks(Of::Deadlines, 1);
+            let Some(after) = self.frame.plan.step(step).and_then(|step| step.fallback_after) else {
+                self.refute(Of::Deadlines, Some(key), format!("step {step} gave way, and has no deadline"));
+                continue;
+            };
+            let (Some(accepted), Some(queued)) = (self.accepted(whole, step), self.queued_after(whole, step)) else {
+                continue;
+            };
+            if queued < accepted + after {
+                let early = (accepted + after).since(queued);
+                let what = format!("step {step} gave way {early} before its deadline of {after}");
+                self.refute(Of::Deadlines, Some(key), what);
+            }
+        }
+        let (State::Done { outcome: Outcome::Silent | Outcome::Unknown, at, .. }, Some(accepted), false) =
+            (row.state, row.accepted, row.marks.waived())
+        else {
+            return;
+        };
+        let last = row.marks.last_handed_over().and_then(|last| self.frame.plan.step(last));
+        let Some(window) = last.map(|last| last.receipt_window) else { return };
+        self.looks(Of::Deadlines, 1);
+        if at < accepted + window {
+            let early = (accepted + window).since(at);
+            let what = format!("its receipt window of {window} closed {early} early");
+            self.refute(Of::Deadlines, Some(key), what);
+        }
+    }
+
+    /// The earliest from which a step's deadline can have run, where that is still known.
+    fn accepted(&self, whole: &Whole, step: StepIndex) -> Option<Timestamp> {
+        let attempt = whole.attempts.iter().find(|attempt| attempt.step == step && attempt.tries == 0)?;
+        let from = match attempt.verdict {
+            Verdict::Accepted => attempt.answered,
+            Verdict::Unknown => attempt.intent?,
+            _ => return None,
+        };
+        // A receipt that came before the answer proved the hand-over, and from then on it ran.
+        let proven = whole.receipts.iter().filter(|receipt| receipt.step == step).map(|receipt| receipt.received).min();
+        Some(proven.map_or(from, |proven| from.min(proven)))
+    }
+
+    /// When the step after `step` was queued.
+    fn queued_after(&self, whole: &Whole, step: StepIndex) -> Option<Timestamp> {
+        let row = &whole.message.present;
+        let next = self.frame.plan.after(step, row.marks)?;
+        let attempt = whole.attempts.iter().find(|attempt| attempt.step == next).map(|attempt| attempt.queued);
+        attempt.or(match row.state {
+            State::Queued { not_before, .. } | State::Sending { not_before, .. } if row.step == next => {
+                Some(not_before)
+            }
+            _ => None,
+        })
+    }
+
+    fn in_time(&mut self, whole: &Whole) {
+        let (key, row) = (whole.message.key, &whole.message.present);
+        let cancelled = self.frame.batch.cancelled_at;
+        let (ttl, end, begun) = (self.frame.plan.ttl, self.frame.plan.end, begun_at(&self.frame.batch));
+        for attempt in &whole.attempts {
+            let Some(intent) = attempt.intent else { continue };
+            self.looks(Of::InTime, 1);
+            let step = attempt.step;
+            let late = |until: Timestamp| intent.since(until);
+            let first = row.first_left.unwrap_or(intent);
+            let leave_within = self.frame.plan.step(step).and_then(|step| step.leave_within);
+            // A claim finds out who has opted out; where its process died of it nobody knows that nothing left.
+            let opted_out = whole.opted_out.filter(|_| attempt.verdict != Verdict::Unknown);
+            let leave_by = leave_within.filter(|_| attempt.tries == 0).map(|within| attempt.queued + within);
+            let ttl_up = ttl.filter(|_| intent > first).map(|ttl| first + ttl);
+            let end_up = end.filter(|_| intent <= first);
+            let what = if intent < begun {
+                format!("step {step} left {} before the campaign began", begun.since(intent))
+            } else if let Some(until) = ttl_up.filter(|until| intent >= *until) {
+                format!("step {step} left {} after the TTL of its message", late(until))
+            } else if let Some(until) = end_up.filter(|until| intent >= *until) {
+                format!("step {step} left {} after the campaign's end", late(until))
+            } else if let Some(until) = leave_by.filter(|until| intent >= *until) {
+                format!("step {step} left {} after its `leave_within`", late(until))
+            } else if let Some(until) = cancelled.filter(|until| intent > *until + TURN) {
+                format!("step {step} left {} after the campaign was cancelled", late(until))
+            } else if let Some(until) = opted_out.filter(|until| intent > *until + TURN) {
+                format!("step {step} left {} after the person had opted out", late(until))
+            } else {
+                continue;
+            };
+            self.refute(Of::InTime, Some(key), what);
+        }
+    }
+
+    fn conditions(&mut self, whole: &Whole) {
+        self.looks(Of::Conditions, 1);
+        let marks = match self.latest {
+            Some((country, marks)) if country == whole.country => marks,
+            _ => {
+                let marks = self.frame.plan.marks_at_first(whole.country);
+                self.latest = Some((whole.country, marks));
+                marks
+            }
+        };
+        let (key, row) = (whole.message.key, &whole.message.present);
+        if row.marks.at_first() != marks {
+            self.refute(
+                Of::Conditions,
+                Some(key),
+                "the steps that it passes over are not those of its country".to_owned(),
+            );
+        }
+        for attempt in whole.attempts.iter().filter(|attempt| marks.passed_over(attempt.step)) {
+            self.refute(Of::Conditions, Some(key), format!("step {} left, which is not for its country", attempt.step));
+        }
+    }
+
+    fn note_unknown(&mut self, whole: &Whole) {
+        let message = &whole.message;
+        for step in StepIndex::all().filter(|step| message.present.marks.unknown(*step)) {
+            self.unknown_count += 1;
+            if self.unknown.len() < UNKNOWN_SHOWN as usize {
+                let id = MessageId { key: message.key, tag: self.frame.batch.tag };
+                self.unknown.push(Unknown { message: id.to_string(), msisdn: message.msisdn, step: step.get() + 1 });
+            }
+        }
+    }
+
+    /// What can only be said once every message has been looked at.
+    pub(super) fn close(&mut self) {
+        let kept = self.frame.tallies.clone();
+        let mut differ = self.of_rows.clone();
+        kept.entries().for_each(|(step, count, n)| differ.add(step, count, -n));
+        let known = kept.entries().count().max(self.of_rows.entries().count());
+        self.looks(Of::Counters, known as u64);
+        for (step, count, by) in differ.entries().collect::<Vec<_>>() {
+            let is = kept.get(step, count);
+            let what = format!("step {step}, {count}: {is} are kept, and {} are there", is + by);
+            self.refute(Of::Counters, None, what);
+        }
+        let report = |tallies| Report::of(&self.frame.batch, Some(&self.frame.plan), tallies);
+        let (said, told) = (figures(&report(&kept)), figures(&report(&self.of_facts)));
+        self.looks(Of::Report, said.len() as u64);
+        // What is nought may be left out of either.
+        let names: BTreeSet<&String> = said.keys().chain(told.keys()).collect();
+        let of = |figures: &BTreeMap<String, i64>, name: &String| figures.get(name).copied().unwrap_or(0);
+        for name in names.into_iter().filter(|name| of(&said, name) != of(&told, name)) {
+            let what = format!("{name}: the report says {}, the facts come to {}", of(&said, name), of(&told, name));
+            self.refute(Of::Report, None, what);
+        }
+        let audience = i64::from(self.frame.batch.messages);
+        self.looks(Of::Totals, self.messages);
+        if i64::try_from(self.messages) != Ok(audience) {
+            let what = format!("{} people are in the audience, and {} messages are there", audience, self.messages);
+            self.refute(Of::Totals, None, what);
+        }
+        let report = Report::of(&self.frame.batch, Some(&self.frame.plan), &kept);
+        let sum = report.outcomes.0.values().sum::<i64>() + report.open;
+        if sum != audience {
+            self.refute(Of::Totals, None, format!("outcomes and open sum to {sum}, of {audience} in the audience"));
+        }
+    }
+}
+
+/// Whether the provider took an attempt and undid it, because of the sender: then it counts as never handed over.
+fn is_undone(receipts: &[Receipt], attempt: &Attempt) -> bool {
+    let of_step = receipts.iter().filter(|receipt| receipt.step == attempt.step);
+    let mut reports = of_step.filter_map(|receipt| words::report(receipt, None));
+    reports.any(|report| matches!(report, engine::Report::Failed { fault: Fault::Sender(_), .. }))
+}
+
+/// Every figure of a report, by name.
+fn figures(report: &Report) -> BTreeMap<String, i64> {
+    fn add(figures: &mut BTreeMap<String, i64>, name: &str, value: &serde_json::Value) {
+        match value {
+            serde_json::Value::Number(number) => figures.extend(number.as_i64().map(|n| (name.to_owned(), n))),
+            serde_json::Value::Object(object) => {
+                object.iter().for_each(|(key, value)| add(figures, &format!("{name} {key}"), value));
+            }
+            serde_json::Value::Array(list) => {
+                list.iter().zip(1..).for_each(|(value, place)| add(figures, &format!("{name} {place}"), value));
+            }
+            _ => {}
+        }
+    }
+    let mut figures = BTreeMap::new();
+    if let Ok(serde_json::Value::Object(whole)) = serde_json::to_value(report) {
+        whole.iter().for_each(|(key, value)| add(&mut figures, key, value));
+    }
+    figures
+}

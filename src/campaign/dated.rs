@@ -1,0 +1,85 @@
+//! What is on disk about a message, in the order in which it most likely happened.
+
+use crate::domain::{Fault, Plan, Present, Span, State, StepIndex, Timestamp};
+use crate::engine::{Answer, Obstacle};
+use crate::store::{Attempt, Batch, Receipt, Verdict};
+use crate::wire::codes;
+
+/// How long a writer may wait for its turn: facts of one message may be that much out of order.
+pub(super) const TURN: Span = Span::from_secs(15);
+/// A receipt that came before its hand-over was on disk is tried again for a minute after.
+pub(super) const STRAY: Span = Span::from_secs(75);
+
+/// What is on disk about one message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Life<'a> {
+    pub(super) batch: &'a Batch,
+    pub(super) plan: &'a Plan,
+    pub(super) row: &'a Present,
+    pub(super) attempts: &'a [Attempt],
+    pub(super) receipts: &'a [Receipt],
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Fact<'a> {
+    /// A step was claimed to leave, after so many tries.
+    Left(StepIndex, u8),
+    Answered(&'a Attempt),
+    Receipt(&'a Receipt),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dated<'a> {
+    pub(super) at: Timestamp,
+    /// Until when it may have taken effect.
+    pub(super) until: Timestamp,
+    pub(super) fact: Fact<'a>,
+}
+
+/// What is known, in the order in which it most likely happened.
+pub(super) fn facts<'a>(life: &Life<'a>) -> Vec<Dated<'a>> {
+    let mut facts = Vec::with_capacity(life.attempts.len() * 2 + life.receipts.len() + 1);
+    let mut add = |at: Timestamp, until: Timestamp, fact| facts.push(Dated { at, until, fact });
+    for attempt in life.attempts {
+        if let Some(at) = attempt.intent {
+            add(at, at + TURN, Fact::Left(attempt.step, attempt.tries));
+        }
+        add(attempt.answered, attempt.answered + TURN, Fact::Answered(attempt));
+    }
+    for receipt in life.receipts {
+        let at = receipt.received;
+        let hand_over = life.attempts.iter().find(|attempt| attempt.step == receipt.step && attempt.answered >= at);
+        let until = hand_over.map_or(at + TURN, |hand_over| hand_over.answered + STRAY);
+        add(at, until, Fact::Receipt(receipt));
+    }
+    if let State::Sending { intent, .. } = life.row.state {
+        add(intent, intent + TURN, Fact::Left(life.row.step, life.row.tries));
+    }
+    facts.sort_by_key(|dated| {
+        let order = match dated.fact {
+            Fact::Left(..) => 0,
+            Fact::Answered(_) => 1,
+            Fact::Receipt(_) => 2,
+        };
+        (dated.at, order)
+    });
+    facts
+}
+
+/// What a kept attempt says to the engine.
+pub(super) fn answer(attempt: &Attempt) -> Answer {
+    match attempt.verdict {
+        Verdict::Accepted => Answer::Accepted,
+        Verdict::Unknown => Answer::Unknown,
+        Verdict::Rejected => {
+            let fault = match codes::of_answer(400, attempt.code.map(i64::from)).fault {
+                person @ Fault::Person => person,
+                Fault::Recipient | Fault::Sender(_) | Fault::Passing => Fault::Recipient,
+            };
+            Answer::Refused { fault, again: attempt.answered }
+        }
+        Verdict::MissingVariable => Answer::CannotLeave(Obstacle::MissingVariable),
+        Verdict::OutsideWindow => Answer::CannotLeave(Obstacle::OutsideWindow),
+        Verdict::CouldNotLeave | Verdict::TierSpent => Answer::CannotLeave(Obstacle::CouldNotLeave),
+    }
+}

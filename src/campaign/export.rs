@@ -1,0 +1,236 @@
+//! A campaign as a table: a row for each recipient, with what became of every step.
+//!
+//! In: everything that is on disk of a batch, page by page. Out: cells, in the order of the columns that were asked for.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use tokio::sync::mpsc;
+
+use super::words;
+use crate::domain::{BatchId, Ending, MessageId, Plan, Present, State, Status, Step, StepIndex, Tag, Timestamp, Zone};
+use crate::engine::Report;
+use crate::store::{Page, Result, Scope, Store, Verdict, Whole};
+use crate::wire::codes;
+
+/// Pages on their way from the disk.
+const AHEAD: usize = 2;
+
+/// What is known of each step, after its number and channel.
+const OF_STEP: [&str; 10] =
+    ["status", "queued", "handed over", "sent", "delivered", "read", "undelivered", "code", "meaning", "ended"];
+
+/// A column of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Message,
+    ClientMessageId,
+    Number,
+    Country,
+    State,
+    Outcome,
+    Reason,
+    Own(usize),
+    OfStep(StepIndex, usize),
+}
+
+/// The columns that a campaign can be exported with, or some of them.
+#[derive(Debug, Clone)]
+pub struct Columns {
+    columns: Vec<(String, Column)>,
+    plan: Plan,
+    zone: Option<Zone>,
+    tag: Tag,
+}
+
+/// A column that there is none of.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no column \"{name}\"; known are {}", known.join(", "))]
+pub struct NoColumn {
+    name: String,
+    known: Vec<String>,
+}
+
+impl Columns {
+    /// All of them: those of Volley's, the file's own, and ten of each step.
+    pub fn of(plan: &Plan, tag: Tag, zone: Option<Zone>) -> Self {
+        let mut columns = vec![
+            ("message".to_owned(), Column::Message),
+            ("ClientMessageId".to_owned(), Column::ClientMessageId),
+            ("number".to_owned(), Column::Number),
+            ("country".to_owned(), Column::Country),
+            ("state".to_owned(), Column::State),
+            ("outcome".to_owned(), Column::Outcome),
+            ("reason".to_owned(), Column::Reason),
+        ];
+        columns.extend(plan.columns.iter().enumerate().map(|(place, name)| (name.clone(), Column::Own(place))));
+        for (index, step) in plan.places() {
+            let of_step = OF_STEP.iter().enumerate();
+            columns.extend(
+                of_step.map(|(place, name)| (format!("{index} {} {name}", step.channel), Column::OfStep(index, place))),
+            );
+        }
+        Self { columns, plan: plan.clone(), zone: zone.or(plan.time_zone), tag }
+    }
+
+    /// Only those that are named, in the order in which they are; nothing named is all.
+    pub fn only(self, names: &[String]) -> std::result::Result<Self, NoColumn> {
+        if names.is_empty() {
+            return Ok(self);
+        }
+        let find = |name: &String| {
+            let found = self.columns.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.trim()));
+            let known = || self.columns.iter().map(|(known, _)| known.clone()).collect();
+            found.cloned().ok_or_else(|| NoColumn { name: name.clone(), known: known() })
+        };
+        let columns = names.iter().map(find).collect::<std::result::Result<_, _>>()?;
+        Ok(Self { columns, ..self })
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|(name, _)| name.as_str())
+    }
+
+    fn row(&self, whole: &Whole) -> Vec<String> {
+        let own = whole.recipient.as_ref().and_then(|recipient| recipient.fields.unpack().ok()).unwrap_or_default();
+        self.columns.iter().map(|(_, column)| self.cell(*column, whole, &own)).collect()
+    }
+
+    fn cell(&self, column: Column, whole: &Whole, own: &[Cow<'_, str>]) -> String {
+        let (message, row) = (&whole.message, &whole.message.present);
+        match column {
+            Column::Message => MessageId { key: message.key, tag: self.tag }.to_string(),
+            Column::ClientMessageId => {
+                let id = whole.recipient.as_ref().and_then(|recipient| recipient.client_message_id.as_deref());
+                id.unwrap_or_default().to_owned()
+            }
+            Column::Number => message.msisdn.to_string(),
+            Column::Country => whole.country.map(|country| country.to_string()).unwrap_or_default(),
+            Column::State => words::state(row).to_owned(),
+            Column::Outcome => row.outcome().map(|outcome| outcome.to_string()).unwrap_or_default(),
+            Column::Reason => reason(row),
+            Column::Own(place) => own.get(place).map(|field| field.clone().into_owned()).unwrap_or_default(),
+            Column::OfStep(index, place) => {
+                self.plan.step(index).map(|step| self.of_step(step, index, place, whole)).unwrap_or_default()
+            }
+        }
+    }
+
+    fn of_step(&self, step: &Step, index: StepIndex, place: usize, whole: &Whole) -> String {
+        let marks = whole.message.present.marks;
+        let attempt = whole.attempts.iter().find(|attempt| attempt.step == index);
+        let receipts = || whole.receipts.iter().filter(|receipt| receipt.step == index);
+        let report = |receipt| words::report(receipt, Some(step.channel));
+        // What ranks higher says that the lower has happened too, and nothing of when.
+        let first = |wanted: Status| {
+            let of_it = receipts().filter(|receipt| report(receipt) == Some(Report::Reached(wanted)));
+            self.time(of_it.map(|receipt| receipt.stamp).min())
+        };
+        let bad = || receipts().filter(|receipt| matches!(report(receipt), Some(Report::Failed { .. }))).last();
+        let refused = attempt.filter(|attempt| attempt.verdict == Verdict::Rejected);
+        match OF_STEP[place] {
+            "status" => status(&whole.message.present, index).to_owned(),
+            "queued" => self.time(attempt.map(|attempt| attempt.queued)),
+            "handed over" => self.time(attempt.and_then(|attempt| match attempt.verdict {
+                Verdict::Accepted => Some(attempt.answered),
+                Verdict::Unknown => attempt.intent,
+                _ => None,
+            })),
+            "sent" => first(Status::Sent),
+            "delivered" => first(Status::Delivered),
+            "read" => first(Status::Read),
+            "undelivered" => self.time(bad().map(|receipt| receipt.stamp)),
+            "code" => {
+                let code = refused.and_then(|attempt| attempt.code).or(bad().map(|receipt| receipt.code));
+                code.filter(|code| *code != 0).map(|code| code.to_string()).unwrap_or_default()
+            }
+            "meaning" => match (refused, bad()) {
+                (Some(attempt), _) => codes::of_answer(400, attempt.code.map(i64::from)).meaning.to_owned(),
+                (None, Some(receipt)) => codes::of_receipt(Some(i64::from(receipt.code))).meaning.to_owned(),
+                (None, None) => String::new(),
+            },
+            _ if marks.passed_over(index) => "not for the country".to_owned(),
+            _ => ended(marks.ending(index)).to_owned(),
+        }
+    }
+
+    /// `2026-12-01T09:00:00.123+08:00`.
+    fn time(&self, at: Option<Timestamp>) -> String {
+        let Some(utc) = at.and_then(|at| DateTime::<Utc>::from_timestamp_millis(at.millis())) else {
+            return String::new();
+        };
+        match self.zone {
+            Some(Zone(zone)) => utc.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Millis, true),
+            None => utc.to_rfc3339_opts(SecondsFormat::Millis, true),
+        }
+    }
+}
+
+fn reason(row: &Present) -> String {
+    match row.state {
+        State::Done { skipped: Some(reason), .. } => reason.to_string(),
+        _ if row.marks.delivered_twice() => "delivered twice".to_owned(),
+        _ if row.marks.late() => "late".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// How far the attempt of a step came.
+fn status(row: &Present, step: StepIndex) -> &'static str {
+    let marks = row.marks;
+    match marks.status(step) {
+        _ if marks.failed(step) => "undelivered",
+        _ if marks.unknown(step) => "unknown",
+        _ if marks.ending(step) == Ending::Rejected => "rejected",
+        Some(status) => status.as_str(),
+        None if row.step == step && matches!(row.state, State::Queued { .. }) => "queued",
+        None if row.step == step && matches!(row.state, State::Sending { .. }) => "sending",
+        None => "",
+    }
+}
+
+const fn ended(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Open => "",
+        Ending::Success => "success",
+        Ending::Deadline => "deadline",
+        Ending::Undelivered => "undelivered",
+        Ending::Rejected => "rejected",
+        Ending::CouldNotLeave => "could not leave",
+        Ending::OutsideWindow => "outside window",
+        Ending::MissingVariable => "missing variable",
+    }
+}
+
+/// Gives out every message of a batch as a row, in order; ends with the first row that could not be taken. `seen` hears,
+/// now and then, how many of how many have been given out.
+pub async fn export<E>(
+    store: &dyn Store,
+    batch: BatchId,
+    columns: &Columns,
+    mut row: impl FnMut(Vec<String>) -> std::result::Result<(), E>,
+    mut seen: impl FnMut(u64, u64),
+) -> Result<std::result::Result<u64, E>> {
+    let (sender, mut pages) = mpsc::channel(AHEAD);
+    let walk = store.walk(batch, Scope::People, sender);
+    let give = async move {
+        let (mut all, mut so_far) = (0, 0);
+        while let Some(page) = pages.recv().await {
+            match page {
+                Page::Batch(frame) => all = u64::from(frame.batch.messages),
+                Page::Messages(page) => {
+                    for whole in &page {
+                        row(columns.row(whole))?;
+                    }
+                    so_far += page.len() as u64;
+                    seen(so_far, all);
+                }
+                Page::Twins(_) => {}
+            }
+        }
+        Ok(so_far)
+    };
+    let (walked, given) = tokio::join!(walk, give);
+    walked?;
+    Ok(given)
+}

@@ -1,0 +1,474 @@
+//! The engine, run once more over what is on disk about a message.
+//!
+//! Some of what happens leaves no fact: that a deadline passed, that a person's cancel or opt-out got to the message, a
+//! try that the provider gave back, the try whose fact the next one overwrote. So a replay is a search: for an order of
+//! the facts, with such moments in between, in which the engine makes of the beginning what the row says now. The order
+//! of their times is tried first and is nearly always right. Where no order leads there, facts and row contradict each
+//! other.
+
+use std::collections::HashSet;
+
+use super::dated::{Dated, Fact, Life, STRAY, TURN, answer, facts};
+use super::words;
+use crate::domain::{OnTierSpent, Present, SkipReason, State, StepIndex, Timestamp};
+use crate::engine::{self, Answer, CallOff, Decision, Event, Ignored, Report, Silence, Standing, advance};
+use crate::store::{Attempt, Batch, Receipt, Verdict};
+
+/// Moments that are tried for one message before it counts as not to be told.
+pub(super) const PATIENCE: u32 = 20_000;
+/// From so many on it is remembered which were tried: most messages need fewer than ten.
+pub(super) const STRAIGHT: u32 = 64;
+/// Facts of one message that can be told: each is a bit.
+const FACTS_MAX: usize = 127;
+
+/// What happened at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Moment<'a> {
+    Claimed,
+    Answered(&'a Attempt),
+    /// A hand-over of which no fact is left, because the next try of the step has overwritten it.
+    Overwritten(Answer),
+    /// Given back, once or more often: only the number of tries tells of it.
+    GivenBack,
+    Receipt(&'a Receipt),
+    /// Bad news of a try that another one had followed.
+    OfAnEarlierTry(&'a Receipt),
+    Due,
+    /// No place in the tier was free, and the step does not wait for one.
+    TierSpent,
+    /// The batch was called off; the message learns of it later.
+    Cancelled,
+    CalledOff,
+}
+
+/// A moment with what the engine made of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told<'a> {
+    pub(super) at: Timestamp,
+    pub(super) before: Present,
+    pub(super) moment: Moment<'a>,
+    /// Nothing where the engine had nothing to decide.
+    pub(super) decision: Option<Decision>,
+}
+
+/// A message's life, as far as it can be told.
+#[derive(Debug)]
+pub(super) struct Replay<'a> {
+    pub(super) told: Vec<Told<'a>>,
+    pub(super) end: Present,
+    /// Whether it ends where the row says.
+    pub(super) is_proven: bool,
+}
+
+/// A place in the search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Place {
+    now: Present,
+    /// The facts that have been told, a bit each.
+    used: u128,
+    cancelled: bool,
+    /// Whether a time that the facts do not tell has been assumed.
+    guessed: bool,
+}
+
+struct Search<'a> {
+    life: Life<'a>,
+    facts: Vec<Dated<'a>>,
+    patience: u32,
+    tried: u32,
+    seen: HashSet<Place>,
+    told: Vec<Told<'a>>,
+    /// The most that could be told, should nothing lead to the row, with where it ends.
+    best: (Vec<Told<'a>>, Present),
+    end: Present,
+}
+
+/// From when its messages waited to leave.
+pub(super) fn begun_at(batch: &Batch) -> Timestamp {
+    batch.starts_at.filter(|at| *at > batch.created_at).unwrap_or(batch.created_at)
+}
+
+/// Tells a message's life; gives up after so many moments.
+pub(super) fn replay(life: Life<'_>, patience: u32) -> Replay<'_> {
+    let start = begun_at(life.batch);
+    let mut begun = engine::begin(life.plan, life.row.marks, start);
+    if let State::Done { skipped: Some(SkipReason::Excluded), .. } = life.row.state {
+        // Whom the campaign excludes is skipped from the beginning; of that there is no other fact than the row.
+        begun = Present { state: life.row.state, ..begun };
+    }
+    let facts = facts(&life);
+    let (seen, told, best) = (HashSet::new(), Vec::with_capacity(facts.len() + 2), (Vec::new(), begun));
+    let mut search = Search { life, facts, patience, tried: 0, seen, told, best, end: begun };
+    let place = Place { now: begun, used: 0, cancelled: false, guessed: false };
+    let is_proven = search.facts.len() <= FACTS_MAX && search.leads(place, start);
+    let (told, end) = if is_proven { (search.told, search.end) } else { search.best };
+    Replay { told, end, is_proven }
+}
+
+/// The present of a message that is claimed out of its queue at `intent`.
+fn sending(now: &Present, intent: Timestamp, tries: u8) -> Present {
+    let State::Queued { not_before, gives_up } = now.state else { return *now };
+    Present { state: State::Sending { intent, not_before, gives_up }, tries: now.tries.max(tries), ..*now }
+}
+
+impl<'a> Search<'a> {
+    /// Whether some order from here on ends where the row says.
+    fn leads(&mut self, place: Place, at: Timestamp) -> bool {
+        if self.told.len() > self.best.0.len() {
+            self.best = (self.told.clone(), place.now);
+        }
+        let next = self.unused(&place).map(|dated| dated.at).min();
+        if next.is_none() && self.is_the_row(&place) {
+            self.end = place.now;
+            return true;
+        }
+        self.tried += 1;
+        if self.tried > self.patience || (self.tried > STRAIGHT && !self.seen.insert(place)) {
+            return false;
+        }
+        let horizon = self.unused(&place).map(|dated| dated.until).min().unwrap_or(Timestamp::MAX);
+        let next = next.unwrap_or(Timestamp::MAX);
+        // A cancel is known before what comes after it.
+        let cancel = self.life.batch.cancelled_at.filter(|cancel| !place.cancelled && *cancel <= horizon);
+        let was_cut = self.life.row.marks.cut();
+        if was_cut && cancel.is_some_and(|cancel| cancel <= next) && self.cancel(place, at) {
+            return true;
+        }
+        (self.must_be_due_by(&place, next) && self.due(place, at, horizon))
+            || self.fact(place, at, horizon)
+            || self.due(place, at, horizon)
+            || self.without_a_fact(place, at, horizon)
+            || (cancel.is_some_and(|cancel| !was_cut || cancel > next) && self.cancel(place, at))
+    }
+
+    fn unused(&self, place: &Place) -> impl Iterator<Item = &Dated<'a>> {
+        let used = place.used;
+        self.facts.iter().enumerate().filter(move |(index, _)| used & (1 << index) == 0).map(|(_, dated)| dated)
+    }
+
+    fn unused_attempts(&self, place: &Place) -> impl Iterator<Item = &'a Attempt> {
+        self.unused(place).filter_map(|dated| match dated.fact {
+            Fact::Answered(attempt) => Some(attempt),
+            Fact::Left(..) | Fact::Receipt(_) => None,
+        })
+    }
+
+    fn is_the_row(&self, place: &Place) -> bool {
+        let (told, row) = (&place.now, self.life.row);
+        let stands = match (told.state, row.state) {
+            (State::Queued { .. }, State::Queued { .. }) | (State::Sending { .. }, State::Sending { .. }) => true,
+            // What was held, or came in a group, is due later; nothing is earlier.
+            (State::Awaiting { due }, State::Awaiting { due: kept }) => place.guessed || kept >= due,
+            (State::Done { outcome, skipped, at }, State::Done { outcome: kept, skipped: why, at: kept_at }) => {
+                let never_left = row.first_left.is_none();
+                (outcome, skipped) == (kept, why) && (never_left || place.guessed || at <= kept_at + TURN)
+            }
+            _ => false,
+        };
+        // A receipt that proves a hand-over counts from when it was applied, which is somewhat after it came.
+        let since = |told: Option<Timestamp>, row: Option<Timestamp>| match (told, row) {
+            (None, None) => true,
+            (Some(told), Some(row)) => place.guessed || (told <= row && row.since(told) <= STRAY),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        stands
+            && (told.step, told.marks) == (row.step, row.marks)
+            && since(told.first_left, row.first_left)
+            && since(told.accepted, row.accepted)
+    }
+
+    fn standing(place: &Place) -> Standing {
+        if place.cancelled { Standing::Cancelled } else { Standing::Live }
+    }
+
+    fn advance(&self, place: &Place, before: &Present, event: Event, at: Timestamp) -> Decision {
+        advance(self.life.plan, Self::standing(place), before, event, at)
+    }
+
+    /// Tells a moment, and goes on from what the engine makes of it.
+    fn tell(&mut self, place: Place, at: Timestamp, told: Told<'a>) -> bool {
+        let now = told.decision.and_then(|decision| decision.next().copied()).unwrap_or(place.now);
+        let length = self.told.len();
+        self.told.push(told);
+        let leads = self.leads(Place { now, ..place }, at);
+        if !leads {
+            self.told.truncate(length);
+        }
+        leads
+    }
+
+    /// The same, of an event that has to move the message.
+    fn moves(&mut self, place: Place, at: Timestamp, before: Present, event: Event, moment: Moment<'a>) -> bool {
+        let decision = self.advance(&place, &before, event, at);
+        let moved = matches!(decision, Decision::Moved { .. });
+        moved && self.tell(place, at, Told { at, before, moment, decision: Some(decision) })
+    }
+
+    /// One of the facts that may come next, earliest first.
+    fn fact(&mut self, place: Place, at: Timestamp, horizon: Timestamp) -> bool {
+        (0..self.facts.len()).any(|index| {
+            let bit = 1 << index;
+            let Some(dated) = self.facts.get(index).copied().filter(|dated| dated.at <= horizon) else { return false };
+            if place.used & bit != 0 {
+                return false;
+            }
+            let place = Place { used: place.used | bit, ..place };
+            match dated.fact {
+                Fact::Left(step, tries) => self.left(place, at, dated.at, step, tries),
+                Fact::Answered(attempt) => self.answered(place, at, attempt),
+                Fact::Receipt(receipt) => self.receipt(place, at.max(dated.at), receipt),
+            }
+        })
+    }
+
+    fn left(&mut self, place: Place, at: Timestamp, intent: Timestamp, step: StepIndex, tries: u8) -> bool {
+        let State::Queued { not_before, gives_up } = place.now.state else { return false };
+        if place.now.step != step {
+            return false;
+        }
+        // Where it stood in its queue may have changed with every try, of which only the last is known.
+        let state = State::Queued { not_before: not_before.min(intent), gives_up: gives_up.filter(|_| !place.guessed) };
+        let before = Present { state, tries: place.now.tries.max(tries), ..place.now };
+        let decision = self.advance(&place, &before, Event::Claimed, intent);
+        let Decision::Moved { mut next, rule } = decision else { return false };
+        if let State::Sending { gives_up: kept, .. } = &mut next.state {
+            *kept = gives_up;
+        }
+        let decision = Some(Decision::Moved { next, rule });
+        self.tell(place, at.max(intent), Told { at: intent, before, moment: Moment::Claimed, decision })
+    }
+
+    fn answered(&mut self, place: Place, at: Timestamp, attempt: &'a Attempt) -> bool {
+        let (step, when, now) = (attempt.step, attempt.answered, place.now);
+        let moment = Moment::Answered(attempt);
+        let at = at.max(when);
+        let is_here = now.step == step;
+        let was_claimed = !matches!(attempt.verdict, Verdict::CouldNotLeave | Verdict::TierSpent);
+        let before = match now.state {
+            State::Sending { .. } if is_here => now,
+            State::Queued { .. } if is_here && !was_claimed => {
+                let event = match attempt.verdict {
+                    Verdict::TierSpent => Event::TierSpent { step },
+                    _ => Event::Due { silence: Silence::Trusted },
+                };
+                let decision = self.advance(&place, &now, event, when);
+                let moved = matches!(decision, Decision::Moved { .. });
+                return moved && self.tell(place, at, Told { at: when, before: now, moment, decision: Some(decision) });
+            }
+            // Nothing was meant to go out of what has no intent; it was claimed all the same.
+            State::Queued { .. } if is_here && attempt.intent.is_none() => sending(&now, when, attempt.tries),
+            _ => {
+                // A receipt had proven the hand-over before its answer came.
+                let proven = now.marks.handed_over(step) && attempt.verdict.was_begun();
+                return proven && self.tell(place, at, Told { at: when, before: now, moment, decision: None });
+            }
+        };
+        let event = Event::Answered { step, answer: answer(attempt) };
+        let decision = self.advance(&place, &before, event, when);
+        self.tell(place, at, Told { at: when, before, moment, decision: Some(decision) })
+    }
+
+    fn receipt(&mut self, place: Place, at: Timestamp, receipt: &'a Receipt) -> bool {
+        let (step, now) = (receipt.step, place.now);
+        let channel = self.life.plan.step(step).map(|step| step.channel);
+        let moment = Moment::Receipt(receipt);
+        let Some(report) = words::report(receipt, channel) else {
+            return self.tell(place, at, Told { at, before: now, moment, decision: None });
+        };
+        let decision = self.advance(&place, &now, Event::Receipt { step, report }, at);
+        if self.may_be(&decision, receipt)
+            && self.tell(place, at, Told { at, before: now, moment, decision: Some(decision) })
+        {
+            return true;
+        }
+        let is_bad = matches!(report, Report::Failed { .. });
+        let moment = Moment::OfAnEarlierTry(receipt);
+        let tries = if now.step == step { now.tries } else { 0 };
+        let was_tried = tries.max(self.most_tries(step)) > 0;
+        is_bad && was_tried && self.tell(place, at, Told { at, before: now, moment, decision: None })
+    }
+
+    /// Whether a receipt can have come when the message stood where that is decided. One of a step that has not begun came
+    /// before its claim, and one of a hand-over that is under way before its answer: not in another order of the facts.
+    fn may_be(&self, decision: &Decision, receipt: &Receipt) -> bool {
+        let mut of_step = self.life.attempts.iter().filter(|attempt| attempt.step == receipt.step);
+        match decision {
+            Decision::Ignored(Ignored::NotBegun) => {
+                of_step.all(|attempt| attempt.intent.is_some_and(|intent| receipt.received < intent))
+            }
+            Decision::Ignored(Ignored::InFlight) => of_step.any(|attempt| receipt.received <= attempt.answered),
+            Decision::Ignored(_) | Decision::Moved { .. } => true,
+        }
+    }
+
+    /// How often a step was given back in all, as far as is known.
+    fn most_tries(&self, step: StepIndex) -> u8 {
+        let row = if self.life.row.step == step { self.life.row.tries } else { 0 };
+        let of_step = self.life.attempts.iter().filter(|attempt| attempt.step == step);
+        of_step.map(|attempt| attempt.tries).max().unwrap_or(0).max(row)
+    }
+
+    /// When the present step gives way, or the message ends, by itself.
+    const fn due_at(place: &Place) -> Option<Timestamp> {
+        match place.now.state {
+            State::Awaiting { due } => Some(due),
+            State::Queued { gives_up, .. } => gives_up,
+            State::Sending { .. } | State::Done { .. } => None,
+        }
+    }
+
+    /// Since when the message has waited for a later step, as the row says.
+    fn row_waits_since(&self) -> Option<Timestamp> {
+        match self.life.row.state {
+            State::Queued { not_before, .. } | State::Sending { not_before, .. } => Some(not_before),
+            State::Awaiting { .. } | State::Done { .. } => None,
+        }
+    }
+
+    /// Whether what comes next cannot have come before the present step's time was up.
+    fn must_be_due_by(&self, place: &Place, next: Timestamp) -> bool {
+        let Some(due) = Self::due_at(place).filter(|due| *due <= next) else { return false };
+        let later = self.unused_attempts(place).any(|attempt| attempt.step > place.now.step && attempt.queued <= next);
+        let queued = self.life.row.step > place.now.step && self.row_waits_since().is_some_and(|at| at <= next);
+        later || queued || (self.life.row.marks.late() && due < next)
+    }
+
+    /// The time of the present step is up, at one of the moments that are known to be after that.
+    fn due(&mut self, place: Place, at: Timestamp, horizon: Timestamp) -> bool {
+        let Some(due) = Self::due_at(&place) else { return false };
+        let later = self.unused_attempts(&place).filter(|attempt| attempt.step > place.now.step);
+        let mut moments: Vec<Timestamp> = later.map(|attempt| attempt.queued).collect();
+        // A later step of which only receipts tell cannot have been queued after them.
+        moments.extend(self.unused(&place).filter_map(|dated| match dated.fact {
+            Fact::Receipt(receipt) if receipt.step > place.now.step => Some(dated.at),
+            _ => None,
+        }));
+        if self.life.row.step > place.now.step {
+            moments.extend(self.row_waits_since());
+        }
+        moments.sort_unstable();
+        let earliest = due.max(at);
+        moments.push(earliest);
+        if let State::Done { at: ended, .. } = self.life.row.state {
+            // What gives way does so early, and what ends does so when the row says.
+            let goes_on = !place.cancelled && self.life.plan.after(place.now.step, place.now.marks).is_some();
+            moments.insert(moments.len() - usize::from(!goes_on), ended);
+        }
+        moments.retain(|moment| *moment >= earliest && *moment <= horizon);
+        moments.dedup();
+        let waives = self.life.row.marks.waived() && !place.now.marks.waived();
+        let silences = if waives { &[Silence::Lost, Silence::Trusted][..] } else { &[Silence::Trusted] };
+        moments.into_iter().any(|moment| {
+            silences
+                .iter()
+                .any(|silence| self.moves(place, moment, place.now, Event::Due { silence: *silence }, Moment::Due))
+        })
+    }
+
+    /// The batch is called off: at once for the message too, or for it only later.
+    fn cancel(&mut self, place: Place, at: Timestamp) -> bool {
+        let at = self.life.batch.cancelled_at.map_or(at, |cancelled| at.max(cancelled));
+        let (before, place) = (place.now, Place { cancelled: true, ..place });
+        let was_cut = self.life.row.marks.cut();
+        was_cut && self.moves(place, at, before, Event::CalledOff(CallOff::Cancel), Moment::CalledOff)
+            || self.tell(place, at, Told { at, before, moment: Moment::Cancelled, decision: None })
+    }
+
+    /// What leaves no fact.
+    fn without_a_fact(&mut self, place: Place, at: Timestamp, horizon: Timestamp) -> bool {
+        let (now, row) = (place.now, self.life.row);
+        if place.cancelled
+            && !now.marks.cut()
+            && self.moves(place, at, now, Event::CalledOff(CallOff::Cancel), Moment::CalledOff)
+        {
+            return true;
+        }
+        if row.marks.opted_out() && !now.marks.opted_out() {
+            let mut moments = vec![at];
+            if let State::Done { at: ended, .. } = row.state {
+                moments.extend((ended > at && ended <= horizon).then_some(ended));
+            }
+            let why = CallOff::OptOut;
+            if moments.into_iter().any(|at| self.moves(place, at, now, Event::CalledOff(why), Moment::CalledOff)) {
+                return true;
+            }
+        }
+        self.not_waiting(place, at)
+            || self.unrecorded(place, at, horizon)
+            || self.overwritten(place, at, horizon)
+            || self.given_back(place, at)
+    }
+
+    /// A step that does not wait for a place in a spent tier, of which there is a fact already: it had left before.
+    fn not_waiting(&mut self, place: Place, at: Timestamp) -> bool {
+        let (now, step) = (place.now, place.now.step);
+        let falls_back = self.life.plan.step(step).is_some_and(|step| step.on_tier_spent == OnTierSpent::FallBack);
+        if !falls_back || !now.marks.handed_over(step) {
+            return false;
+        }
+        let later = self.unused_attempts(&place).filter(|attempt| attempt.step > step).map(|attempt| attempt.queued);
+        let mut moments: Vec<Timestamp> = later.chain(self.row_waits_since()).chain([at]).collect();
+        moments.retain(|moment| *moment >= at);
+        moments.into_iter().any(|at| self.moves(place, at, now, Event::TierSpent { step }, Moment::TierSpent))
+    }
+
+    /// A claim whose hand-over nobody has recorded: the process died, and a receipt had told of it by the next start.
+    fn unrecorded(&mut self, place: Place, at: Timestamp, horizon: Timestamp) -> bool {
+        let now = place.now;
+        let State::Queued { .. } = now.state else { return false };
+        let told_of = self.unused(&place).filter_map(|dated| match dated.fact {
+            Fact::Receipt(receipt) if receipt.step == now.step => Some(dated.at),
+            _ => None,
+        });
+        let Some(told_of) = told_of.min() else { return false };
+        if self.unused_attempts(&place).any(|attempt| attempt.step == now.step) {
+            return false;
+        }
+        let known = self.life.row.first_left.filter(|_| now.first_left.is_none());
+        let moments = [known, Some(told_of)].into_iter().flatten().filter(|moment| *moment >= at && *moment <= horizon);
+        moments.collect::<Vec<_>>().into_iter().any(|moment| {
+            let State::Queued { not_before, gives_up } = now.state else { return false };
+            let before = Present { state: State::Queued { not_before: not_before.min(moment), gives_up }, ..now };
+            self.moves(place, moment, before, Event::Claimed, Moment::Claimed)
+        })
+    }
+
+    /// A hand-over of the present step before the one that is on record.
+    fn overwritten(&mut self, place: Place, at: Timestamp, horizon: Timestamp) -> bool {
+        let (now, row) = (place.now, self.life.row);
+        if !matches!(now.state, State::Queued { .. }) {
+            return false;
+        }
+        let on_record = self.unused_attempts(&place).filter(|attempt| attempt.step == now.step);
+        if on_record.map(|attempt| attempt.tries).max().is_none_or(|tries| tries <= now.tries) {
+            return false;
+        }
+        let told_of = self.unused(&place).filter_map(|dated| match dated.fact {
+            Fact::Receipt(receipt) if receipt.step == now.step => Some(dated.at),
+            _ => None,
+        });
+        let known = [row.accepted, row.first_left, told_of.min()].into_iter().flatten();
+        let mut moments: Vec<Timestamp> =
+            known.chain([at]).filter(|moment| *moment >= at && *moment <= horizon).collect();
+        moments.dedup();
+        let place = Place { guessed: true, ..place };
+        moments.into_iter().any(|moment| {
+            [Answer::Accepted, Answer::Unknown].iter().any(|answer| {
+                let event = Event::Answered { step: now.step, answer: *answer };
+                let before = sending(&now, moment, 0);
+                self.moves(place, moment, before, event, Moment::Overwritten(*answer))
+            })
+        })
+    }
+
+    /// What was given back may have been taken all the same, so a receipt can tell of it.
+    fn given_back(&mut self, place: Place, at: Timestamp) -> bool {
+        let before = place.now;
+        let tries = self.most_tries(before.step);
+        if tries <= before.tries || !matches!(before.state, State::Queued { .. }) {
+            return false;
+        }
+        let place = Place { now: Present { tries, ..before }, ..place };
+        self.tell(place, at, Told { at, before, moment: Moment::GivenBack, decision: None })
+    }
+}

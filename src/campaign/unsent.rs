@@ -1,0 +1,107 @@
+//! Why a message that waits to leave has not left yet.
+
+use super::words::{channel, clock};
+use crate::domain::{BatchState, Content, Count, Plan, Present, Span, State, Timestamp};
+use crate::store::{Batch, Hold, Result, Store};
+
+/// A server that has not been seen for so long does not run.
+const SILENT: Span = Span::from_secs(5);
+
+/// What a message waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Waiting {
+    /// Since when its step has been queued, or when it may go at the earliest.
+    pub(super) since: Timestamp,
+    pub(super) now: Timestamp,
+    pub(super) gives_up: Option<Timestamp>,
+    pub(super) hold: Option<Hold>,
+    pub(super) server: bool,
+    /// Messages of the campaign that wait for the same step.
+    pub(super) queue: i64,
+}
+
+pub(super) async fn of(
+    store: &dyn Store,
+    batch: &Batch,
+    plan: &Plan,
+    present: &Present,
+    now: Timestamp,
+) -> Result<Waiting> {
+    let (since, gives_up) = match present.state {
+        State::Queued { not_before, gives_up } => (not_before, gives_up),
+        State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => (now, None),
+    };
+    let step = plan.step(present.step);
+    let template = step.and_then(|step| match &step.content {
+        Content::Template(template) => Some(template.name.as_str()),
+        Content::Text { .. } => None,
+    });
+    let is_ours = |hold: &Hold| {
+        step.is_some_and(|step| step.lane == hold.lane)
+            && (hold.template.is_empty() || template == Some(hold.template.as_str()))
+    };
+    Ok(Waiting {
+        since,
+        now,
+        gives_up,
+        hold: store.holds().await?.into_iter().find(is_ours),
+        server: !store.nodes(now - SILENT).await?.is_empty(),
+        queue: store.tallies(batch.id).await?.get(present.step, Count::Queued),
+    })
+}
+
+/// Where a message stands that has not ended, and what it waits for.
+pub(super) fn sentence(now: &Present, plan: &Plan, batch: BatchState, waiting: Option<&Waiting>) -> String {
+    let pause = if batch == BatchState::Paused { " The campaign is paused." } else { "" };
+    match now.state {
+        State::Queued { .. } if batch.is_cancelled() => {
+            "The campaign is cancelled: it does not leave, and will have its outcome in a moment.".to_owned()
+        }
+        State::Queued { .. } => {
+            let on = channel(plan, now.step);
+            let Some(waiting) = waiting else { return format!("Waiting for {on} to leave.{pause}") };
+            let gives_up = waiting.gives_up.map(|at| format!(" It gives up waiting at {}.", clock(at, plan)));
+            let since = match waiting.since {
+                since if since > waiting.now => format!("from {} on, when it may", clock(since, plan)),
+                since => format!("since {}", clock(since, plan)),
+            };
+            format!(
+                "Waiting for {on} to leave, {since}. {}{}",
+                what_for(waiting, batch, plan),
+                gives_up.unwrap_or_default()
+            )
+        }
+        State::Sending { .. } => {
+            format!("{} is on its way to the provider, who has not answered yet.{pause}", channel(plan, now.step))
+        }
+        State::Awaiting { due } => {
+            let on = channel(plan, now.marks.last_handed_over().unwrap_or(now.step));
+            format!("Waiting for {on}'s receipts, until {}.{pause}", clock(due, plan))
+        }
+        State::Done { .. } => String::new(),
+    }
+}
+
+/// What keeps it from leaving, the surest reason first.
+fn what_for(waiting: &Waiting, batch: BatchState, plan: &Plan) -> String {
+    match (batch, &waiting.hold) {
+        (BatchState::Paused, _) => "The campaign is paused: nothing of it leaves before it is resumed.".to_owned(),
+        (BatchState::Scheduled, _) => "The campaign has not begun.".to_owned(),
+        (_, Some(hold)) => {
+            let what = match hold.template.as_str() {
+                "" => format!("Lane {}", hold.lane),
+                template => format!("Template {template}"),
+            };
+            format!("{what} is held since {}: {}. That consumes no step.", clock(hold.since, plan), hold.reason)
+        }
+        _ if !waiting.server => "No server is running, so nothing leaves.".to_owned(),
+        _ if waiting.since > waiting.now => "Until then it rests after a try that was given back.".to_owned(),
+        _ => {
+            let others = match waiting.queue {
+                ..=1 => "It is the only one of the campaign that waits for this step".to_owned(),
+                queue => format!("{queue} messages of the campaign wait for this step"),
+            };
+            format!("{others}; they leave at the pace that rate and tier of the lane allow. That consumes no step.")
+        }
+    }
+}

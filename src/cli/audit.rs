@@ -1,0 +1,113 @@
+//! `volley audit`: a campaign held against its facts.
+
+use super::campaign::find;
+use super::out::{self, Paint, To};
+use super::words::{count, of, rate, span};
+use super::{Exit, Ground, progress};
+use crate::campaign::{self, Audit, Claim};
+
+/// Unknown attempts that are named.
+const NAMED: usize = 5;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Everything is read as it stood at one moment, also beside a running server. Nothing is written.
+
+Exit codes: 0 every claim holds; 1 one is refuted, or the audit could not be made.
+
+Examples:
+  volley audit 'November promo'
+  volley audit 'November promo' --json | jq '.claims[] | select(.refuted > 0)'")]
+pub(super) struct Args {
+    /// The campaign's name or its id.
+    campaign: String,
+    /// As an object: id, name, state, holds, claims, messages, attempts, receipts, unknown, strays, cannot_tell.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
+    let store = ground.existing_store().await?;
+    let batch = find(store.as_ref(), &args.campaign).await?;
+    let bar = progress::bar("audit", args.json);
+    let began = ground.now();
+    let audit = campaign::audit(store.as_ref(), batch.id, |seen, all| {
+        bar.set_length(all);
+        bar.set_position(seen);
+        bar.set_message(of(i128::from(seen), "message", "messages"));
+    });
+    let audit = audit.await;
+    bar.finish_and_clear();
+    let Some(audit) = audit? else { anyhow::bail!("\"{}\" is gone from the database", args.campaign) };
+    let took = ground.now().since(began);
+    if args.json {
+        out::json(&audit)?;
+    } else {
+        out::lines(lines(&audit, To::Stdout.paint()))?;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a rate is shown with two digits")]
+    let each_second = audit.messages as f64 * 1_000.0 / took.millis().max(1) as f64;
+    out::talk(format_args!(
+        "Looked at {} in {}, {}.",
+        of(i128::from(audit.messages), "message", "messages"),
+        span(took),
+        rate(each_second)
+    ));
+    Ok(if audit.holds { Exit::Done } else { Exit::Failed })
+}
+
+fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
+    let mut lines = vec![
+        format!("{}  {}", paint.bold(&audit.name), paint.dim(audit.state)),
+        paint.dim(format!(
+            "{}, {} and {}, all as they stood at one moment",
+            of(i128::from(audit.messages), "message", "messages"),
+            of(i128::from(audit.attempts), "attempt", "attempts"),
+            of(i128::from(audit.receipts), "receipt", "receipts"),
+        )),
+        String::new(),
+    ];
+    for claim in &audit.claims {
+        lines.extend(of_claim(claim, paint));
+    }
+    lines.push(String::new());
+    let refuted = audit.claims.iter().filter(|claim| !claim.holds()).count();
+    lines.push(match refuted {
+        0 => paint.good(paint.bold("Every claim holds.")),
+        some => paint.bad(paint.bold(format!("{} of {} claims refuted.", some, audit.claims.len()))),
+    });
+    lines.push(String::new());
+    lines.push(match audit.unknown_count {
+        0 => "Unknown: nothing. Of every hand-over it is known whether it happened.".to_owned(),
+        some => format!(
+            "Unknown: {}, of which nobody knows whether they happened.",
+            of(i128::from(some), "hand-over", "hand-overs")
+        ),
+    });
+    for unknown in audit.unknown.iter().take(NAMED) {
+        lines.push(paint.dim(format!("  {} to {}, step {}", unknown.message, unknown.msisdn, unknown.step)));
+    }
+    for strays in &audit.strays {
+        let webhooks = of(i128::from(strays.count), "webhook", "webhooks");
+        lines.push(format!("Of no campaign: {webhooks} ({}), kept and counted.", strays.kind));
+    }
+    lines.push(String::new());
+    lines.push(paint.dim("What the facts cannot tell, and is taken from the messages themselves:"));
+    lines.extend(audit.cannot_tell.iter().map(|what| paint.dim(format!("  - {what}"))));
+    lines
+}
+
+fn of_claim(claim: &Claim, paint: Paint) -> Vec<String> {
+    let verdict = if claim.holds() { paint.good("holds  ") } else { paint.bad("REFUTED") };
+    let looked_at = format!("{} {}", count(i128::from(claim.looked_at)), claim.of);
+    let mut lines = vec![format!("  {verdict}  {}  {}", claim.says, paint.dim(format!("({looked_at})")))];
+    for example in &claim.examples {
+        let message = example.message.as_deref().map(|id| format!("{id}: ")).unwrap_or_default();
+        lines.push(format!("             {message}{}", example.what));
+    }
+    let more = claim.refuted - claim.examples.len() as u64;
+    if more > 0 {
+        lines.push(paint.dim(format!("             and {} more", count(i128::from(more)))));
+    }
+    lines
+}

@@ -1,0 +1,77 @@
+//! A message on its way through the receipts of one group, and what they mean beyond it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+use std::sync::Arc;
+
+use super::incoming::Incoming;
+use crate::domain::{Present, SenderPart, State, Timestamp, Umid};
+use crate::store::{Attempt, Entry, Found, HeldBy, Hold, Loaded, Verdict};
+use crate::wire::codes;
+
+/// A message on its way through the receipts of one group.
+pub(super) struct Working {
+    pub(super) entry: Arc<Entry>,
+    pub(super) loaded: Loaded,
+    pub(super) now: Present,
+    /// What the provider calls the attempt whose answer its receipt has overtaken.
+    pub(super) umid: Option<Umid>,
+}
+
+impl Working {
+    /// The fact of an attempt that a receipt has proven before its answer was written down: should the process die in
+    /// between, nobody else would ever write it. The answer, once it is there, says the rest. Where the step was tried
+    /// before, it is the fact alone that tells of which try a receipt speaks, so there it waits for the answer.
+    pub(super) fn overtaken(&self, now: Timestamp) -> Option<Attempt> {
+        let State::Sending { intent, not_before, .. } = self.loaded.present.state else { return None };
+        let (step, tries) = (self.loaded.present.step, self.loaded.present.tries);
+        let is_proven = tries == 0 && self.now.marks.handed_over(step) && !self.loaded.present.marks.handed_over(step);
+        is_proven.then(|| Attempt {
+            step,
+            lane: self.loaded.lane,
+            queued: not_before,
+            intent: Some(intent),
+            answered: now,
+            verdict: Verdict::Accepted,
+            tries,
+            code: None,
+            detail: None,
+            umid: self.umid.clone(),
+        })
+    }
+
+    /// Whether its claim may still wait for its turn to leave although another hand-over has decided: news of a message
+    /// that was never tried before speak of the claim itself, which then has left.
+    pub(super) fn waits_in_vain(&self) -> bool {
+        let is_claimed = |present: &Present| matches!(present.state, State::Sending { .. });
+        is_claimed(&self.loaded.present) && (self.loaded.present.tries > 0 || is_claimed(&self.now))
+    }
+}
+
+/// Of holds on the same the one that is about the latest hand-over: of a refused template many receipts come together.
+pub(super) fn latest_of_each(holds: Vec<(Hold, Timestamp)>) -> impl Iterator<Item = (Hold, Timestamp)> {
+    let mut latest: HashMap<(String, String), (Hold, Timestamp)> = HashMap::new();
+    for (hold, at) in holds {
+        match latest.entry((hold.lane.clone(), hold.template.clone())) {
+            Slot::Vacant(slot) => {
+                slot.insert((hold, at));
+            }
+            Slot::Occupied(mut slot) if slot.get().1 < at => {
+                slot.insert((hold, at));
+            }
+            Slot::Occupied(_) => {}
+        }
+    }
+    latest.into_values()
+}
+
+pub(super) fn hold(
+    entry: &Entry,
+    found: &Found,
+    part: SenderPart,
+    incoming: &Incoming,
+    now: Timestamp,
+) -> Option<Hold> {
+    let reason = codes::of_receipt(Some(i64::from(incoming.code))).meaning.to_owned();
+    Some(Hold::for_fault(entry.plan.step(found.step)?, part, HeldBy::Receipt, Some(incoming.code), reason, now))
+}

@@ -1,0 +1,193 @@
+//! `volley audit` bites: whatever is changed in a database behind the engine's back is refuted, by the claim that it
+//! concerns.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use sqlx::{AssertSqlSafe, ConnectOptions, sqlite::SqliteConnectOptions};
+use volley::campaign::{self, Audit, Launched};
+use volley::clock::{Clock, ManualClock};
+use volley::domain::{BatchId, Channel, MessageKey, Present, Span, State, StepIndex};
+use volley::store;
+
+use crate::support::by_hand::{ByHand, is_awaiting};
+
+const PEOPLE: u32 = 10;
+
+fn route() -> String {
+    let numbers: Vec<String> = (0..PEOPLE).map(|person| format!("\"+659100000{person}\"")).collect();
+    format!(
+        "name = \"audited\"\nnumbers = [{}]\nttl = \"1d\"\n\
+         [[step]]\nchannel = \"Viber\"\nskip_when = [\"CN\"]\nfallback_after = \"15m\"\nreceipt_window = \"12h\"\n\
+         text = \"Hello\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n",
+        numbers.join(", ")
+    )
+}
+
+const fn is_on_sms(present: &Present) -> bool {
+    present.step.get() == 1 && matches!(present.state, State::Awaiting { .. })
+}
+
+/// A campaign of which the first four are reached on Viber, the third only by SMS, and the others fall back; one gets it
+/// twice, one not at all, and some are open.
+pub(crate) async fn campaign(world: &ByHand) -> Launched {
+    let launched = world.launch(&route()).await;
+    let key = |n| MessageKey { batch: launched.batch, n };
+    for n in 0..PEOPLE {
+        world.until(key(n), "handed over", is_awaiting).await;
+    }
+    let hear = async |n, step, state, code| {
+        let channel = if step == 0 { Channel::Viber } else { Channel::Sms };
+        world.hear(&launched, (key(n), step), channel, state, code).await.unwrap();
+    };
+    for (n, state, code) in
+        [(0, "delivered", None), (1, "read", None), (2, "undelivered", Some(2_008)), (3, "sent", None)]
+    {
+        hear(n, 0, state, code).await;
+    }
+    hear(3, 0, "delivered", None).await;
+    world.leap_to(world.clock.now() + Span::from_secs(900)).await;
+    for n in [2, 4, 5, 6, 7, 8, 9] {
+        world.until(key(n), "fallen back", is_on_sms).await;
+    }
+    hear(4, 1, "delivered", None).await;
+    hear(5, 1, "undelivered", Some(46)).await;
+    hear(6, 0, "delivered", None).await;
+    hear(6, 1, "delivered", None).await;
+    launched
+}
+
+async fn audit_of(file: &Path, batch: BatchId) -> Audit {
+    let clock = Arc::new(ManualClock::at(volley::domain::Timestamp::from_millis(1_900_000_000_000)));
+    let store = store::open(&format!("sqlite://{}", file.display()), clock as Arc<dyn Clock>).await.unwrap();
+    let audit = campaign::audit(store.as_ref(), batch, |_, _| {}).await.unwrap().unwrap();
+    store.close().await;
+    audit
+}
+
+fn refuted(audit: &Audit) -> BTreeSet<&'static str> {
+    assert_eq!(audit.holds, audit.claims.iter().all(campaign::Claim::holds));
+    audit.claims.iter().filter(|claim| !claim.holds()).map(|claim| claim.claim).collect()
+}
+
+/// What is done behind the engine's back, and the claim that must not stand it.
+const TAMPERED: &[(&str, &str)] = &[
+    // Handed over once more, on the step that was never its turn.
+    (
+        "INSERT INTO attempt SELECT batch, n, 1, lane, queued, intent, answered, verdict, tries, code, detail, NULL, NULL \
+         FROM attempt WHERE batch = 1 AND n = 0 AND step = 0",
+        "hand_overs",
+    ),
+    ("DELETE FROM attempt WHERE batch = 1 AND n = 7 AND step = 0", "hand_overs"),
+    ("UPDATE attempt SET intent = answered + 1 WHERE batch = 1 AND n = 0", "hand_overs"),
+    (
+        "UPDATE attempt SET umid = (SELECT umid FROM attempt WHERE batch = 1 AND n = 0 AND step = 0) \
+         WHERE batch = 1 AND n = 1 AND step = 0",
+        "umids",
+    ),
+    ("UPDATE message SET outcome = 2 WHERE batch = 1 AND n = 0", "outcomes"),
+    ("UPDATE message SET outcome = 2 WHERE batch = 1 AND n = 0", "rules"),
+    ("UPDATE message SET outcome = 1 WHERE batch = 1 AND n = 5", "outcomes"),
+    ("UPDATE message SET skipped = 1 WHERE batch = 1 AND n = 0", "outcomes"),
+    ("DELETE FROM receipt WHERE batch = 1 AND n = 0", "rules"),
+    ("UPDATE receipt SET state = 'undelivered' WHERE batch = 1 AND n = 1", "rules"),
+    ("INSERT INTO receipt SELECT batch, 9, 1, stamp, state, detail, code, received FROM receipt WHERE n = 4", "rules"),
+    ("UPDATE attempt SET verdict = 1 WHERE batch = 1 AND n = 0 AND step = 0", "rules"),
+    ("UPDATE message SET marks = marks | (1 << 57) WHERE batch = 1 AND n = 0", "rules"),
+    ("UPDATE message SET accepted = accepted + 3600000 WHERE batch = 1 AND n = 7", "rules"),
+    ("UPDATE message SET first_left = first_left - 3600000 WHERE batch = 1 AND n = 7", "rules"),
+    ("UPDATE message SET step = 0 WHERE batch = 1 AND n = 7", "rules"),
+    ("UPDATE message SET due = accepted WHERE batch = 1 AND n = 7", "rules"),
+    (
+        "UPDATE message SET state = 3, outcome = 3, at = accepted + 1000, due = NULL WHERE batch = 1 AND n = 7",
+        "deadlines",
+    ),
+    // The SMS went before the deadline of the step before it.
+    (
+        "UPDATE attempt SET queued = queued - 600000, intent = intent - 600000, answered = answered - 600000 \
+         WHERE batch = 1 AND n = 7 AND step = 1",
+        "deadlines",
+    ),
+    (
+        "UPDATE attempt SET queued = queued - 600000, intent = intent - 600000, answered = answered - 600000 \
+         WHERE batch = 1 AND n = 7 AND step = 1",
+        "rules",
+    ),
+    // And two days after the first of them.
+    (
+        "UPDATE attempt SET intent = intent + 172800000, answered = answered + 172800000 \
+         WHERE batch = 1 AND n = 7 AND step = 1",
+        "in_time",
+    ),
+    ("UPDATE batch SET cancelled_at = created_at - 60000, state = 6 WHERE id = 1", "in_time"),
+    (
+        "INSERT INTO opt_out (msisdn, since, source, words) SELECT msisdn, first_left - 60000, 2, 'STOP' FROM message \
+         WHERE batch = 1 AND n = 0",
+        "in_time",
+    ),
+    ("UPDATE batch SET created_at = created_at + 60000 WHERE id = 1", "in_time"),
+    ("UPDATE recipient SET country = 'CN' WHERE audience = 1 AND n = 0", "conditions"),
+    (
+        "UPDATE plan SET body = replace(body, 'Hello', 'Hallo') WHERE digest = (SELECT plan FROM batch WHERE id = 1)",
+        "plan",
+    ),
+    ("UPDATE batch SET plan = (SELECT plan FROM batch WHERE id = 2) WHERE id = 1", "rules"),
+    ("UPDATE tally SET n = n + 1 WHERE batch = 1 AND step = 0 AND count = 6", "counters"),
+    ("UPDATE tally SET n = n + 1 WHERE batch = 1 AND step = 0 AND count = 6", "report"),
+    ("DELETE FROM tally WHERE batch = 1 AND count = 28", "counters"),
+    ("DELETE FROM message WHERE batch = 1 AND n = 9", "totals"),
+    ("DELETE FROM message WHERE batch = 1 AND n = 9", "counters"),
+    ("UPDATE batch SET messages = messages + 1 WHERE id = 1", "totals"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_changed_behind_the_engines_back_is_refuted_by_the_claim_that_it_concerns() {
+    let world = ByHand::start("").await;
+    let launched = campaign(&world).await;
+    let other = "name = \"other\"\nnumbers = [\"+6592000000\"]\n[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n";
+    let other = world.launch(other).await;
+    world.until(MessageKey { batch: other.batch, n: 0 }, "handed over", is_awaiting).await;
+    assert_eq!((launched.batch, other.batch), (BatchId(1), BatchId(2)));
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole.db");
+    world.copy_to(&whole).await;
+    world.stop().await;
+
+    let audit = audit_of(&whole, launched.batch).await;
+    assert_eq!(refuted(&audit), BTreeSet::new(), "{:#?}", audit.claims);
+    assert_eq!((audit.messages, audit.attempts), (10, 17));
+    let looked_at = audit.claims.iter().all(|claim| claim.looked_at > 0);
+    assert!(looked_at, "a claim that looks at nothing: {:#?}", audit.claims);
+
+    for (index, (sql, claim)) in TAMPERED.iter().enumerate() {
+        let copy = folder.path().join(format!("{index}.db"));
+        std::fs::copy(&whole, &copy).unwrap();
+        let mut connection = SqliteConnectOptions::new().filename(&copy).connect().await.unwrap();
+        let done = sqlx::query(AssertSqlSafe(*sql)).execute(&mut connection).await.unwrap();
+        assert!(done.rows_affected() > 0, "{sql} changes nothing");
+        drop(connection);
+        let audit = audit_of(&copy, launched.batch).await;
+        let refuted = refuted(&audit);
+        assert!(refuted.contains(claim), "{sql}\nis not refuted by {claim}, but by {refuted:?}");
+        let found = audit.claims.iter().find(|found| found.claim == *claim).unwrap();
+        assert!(!found.examples.is_empty(), "{sql}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_knows_is_listed_and_refutes_nothing() {
+    use crate::support::by_hand::Says;
+    let world = ByHand::start("").await;
+    world.provider(Says::Nothing);
+    let launched = world.launch(&route()).await;
+    let key = MessageKey { batch: launched.batch, n: 3 };
+    world.until(key, "unknown", |present| present.marks.unknown(StepIndex::FIRST)).await;
+    let audit = campaign::audit(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
+    assert_eq!(refuted(&audit), BTreeSet::new(), "{:#?}", audit.claims);
+    let report = campaign::Report::read(world.store.as_ref(), &world.batch(&launched).await).await.unwrap();
+    assert!(audit.unknown_count > 0);
+    assert!(audit.unknown.iter().any(|unknown| unknown.step == 1 && unknown.message.starts_with("msg_")));
+    assert_eq!(i64::try_from(audit.unknown_count), Ok(report.unknown_count));
+    world.stop().await;
+}

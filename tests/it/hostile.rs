@@ -1,0 +1,187 @@
+//! Whatever somebody throws at the webhooks of a server that is at work: answered as it should be, and nobody is worse
+//! off for it.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use volley::domain::Span;
+
+use crate::support::{ALONE, Installation, Shape, clock, until};
+
+const PEOPLE: u64 = 1_500;
+const PATIENCE: Span = Span::from_secs(120);
+const PROOF: &str = "Authorization: Bearer practice\r\n";
+/// As many as the machine gives us file descriptors for.
+const CONNECTIONS: usize = 10_000;
+const LARGEST: usize = 8 << 20;
+
+const PROFILE: &str = r#"
+keep_requests = 0
+[channel.SMS]
+reject = 0.0
+undelivered = 0.1
+silent = 0.0
+delivered = 0.9
+undelivered_codes = [46]
+sent_after = { median = "40ms", spread = 2.0 }
+delivered_after = { median = "100ms", spread = 3.0 }
+undelivered_after = { median = "100ms", spread = 3.0 }
+"#;
+
+async fn under_load() -> (Installation, String) {
+    let shape = Shape { seed: 47, profile: PROFILE.to_owned(), rate: 200, batch: None, connections: 16 };
+    let mut site = Installation::new(&shape).await;
+    site.write_people("people.csv", 0..PEOPLE);
+    let campaign =
+        "name = \"promo\"\naudience = \"people.csv\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi {{FirstName}}\"\n";
+    std::fs::write(site.path("promo.toml"), campaign).unwrap();
+    site.serve().await;
+    site.volley(&["campaign", "launch", "promo.toml", "--json"]).await.json();
+    assert!(site.provider.saw("messages=50", 60).await.is_some());
+    let address = site.webhooks();
+    (site, address)
+}
+
+/// Says something, and reads the status of the answer; nothing where the connection ended without one.
+async fn say(address: &str, parts: &[&[u8]]) -> Option<u16> {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for part in parts {
+        // Whoever was answered before the end of what he says may be cut off.
+        if stream.write_all(part).await.is_err() {
+            break;
+        }
+    }
+    let mut answer = Vec::new();
+    let mut some = [0; 1_024];
+    while let Ok(length @ 1..) = stream.read(&mut some).await {
+        answer.extend_from_slice(&some[..length]);
+        if answer.windows(2).any(|end| end == b"\r\n") {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&answer).split(' ').nth(1)?.parse().ok()
+}
+
+fn request(method: &str, headers: &str, length: usize) -> Vec<u8> {
+    format!("{method} /webhooks/8x8 HTTP/1.1\r\nHost: volley\r\n{headers}Content-Length: {length}\r\n\r\n").into_bytes()
+}
+
+async fn post(address: &str, headers: &str, body: &[u8]) -> Option<u16> {
+    say(address, &[&request("POST", headers, body.len()), body]).await
+}
+
+/// What everybody can read of how much memory a process has in use.
+fn memory_kib(site: &Installation) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", site.server().id())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+async fn unreadable(site: &Installation) -> String {
+    let found = site.volley(&["doctor", "--json"]).await;
+    let found: Value = serde_json::from_str(&found.stdout).unwrap();
+    let of_webhooks = found["findings"].as_array().unwrap().iter().filter(|finding| finding["what"] == "webhooks");
+    of_webhooks.map(|finding| finding["text"].as_str().unwrap()).collect::<Vec<_>>().join("; ")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg(target_os = "linux")]
+async fn whatever_is_thrown_at_the_webhooks_is_answered_and_harms_nobody() {
+    let _alone = ALONE.lock().await;
+    let (site, address) = under_load().await;
+    let at = address.as_str();
+
+    // Without proof, or with a wrong one.
+    assert_eq!(post(at, "", b"{}").await, Some(401));
+    assert_eq!(post(at, "Authorization: Bearer guess\r\n", b"{}").await, Some(401));
+    assert_eq!(post(at, "", b"").await, Some(401));
+    // Whatever is authentic is kept, also what nobody can read.
+    let deep = "[".repeat(1_000_000);
+    let deeper = "{\"a\":".repeat(200_000);
+    let wide = format!("[{}]", vec!["{}"; 100_000].join(","));
+    let (large, zeros) = (format!("\"{}\"", "x".repeat(LARGEST - 2)), vec![0; 100_000]);
+    // What says that it is packed is not unpacked.
+    let bomb = [0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 3].repeat(100);
+    for body in [
+        b"".as_slice(),
+        b"not JSON",
+        b"\xff\xfe",
+        deep.as_bytes(),
+        deeper.as_bytes(),
+        wide.as_bytes(),
+        large.as_bytes(),
+        &zeros,
+    ] {
+        assert_eq!(
+            post(at, PROOF, body).await,
+            Some(200),
+            "{:?}…",
+            String::from_utf8_lossy(&body[..body.len().min(20)])
+        );
+    }
+    assert_eq!(post(at, &format!("{PROOF}Content-Encoding: gzip\r\n"), &bomb).await, Some(200));
+    // Too large: said, shown, or come in pieces without an end.
+    assert_eq!(say(at, &[&request("POST", PROOF, 1 << 30)]).await, Some(413), "before it has come");
+    assert_eq!(post(at, PROOF, &vec![b'x'; LARGEST + 1]).await, Some(413));
+    let endless = format!("POST /webhooks/8x8 HTTP/1.1\r\nHost: volley\r\n{PROOF}Transfer-Encoding: chunked\r\n\r\n");
+    let chunk = [b"100000\r\n".as_slice(), &vec![b'x'; 1 << 20], b"\r\n"].concat();
+    let mut pieces = vec![endless.as_bytes()];
+    pieces.resize(40, chunk.as_slice());
+    assert!(matches!(say(at, &pieces).await, Some(413) | None));
+    // Other methods, other places, and no HTTP at all.
+    for method in ["GET", "PUT", "DELETE", "PATCH", "HEAD"] {
+        assert_eq!(say(at, &[&request(method, PROOF, 0)]).await, Some(405), "{method}");
+    }
+    assert_eq!(say(at, &[b"POST /elsewhere HTTP/1.1\r\nHost: volley\r\nContent-Length: 0\r\n\r\n"]).await, Some(404));
+    assert!(matches!(say(at, &[b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"]).await, Some(400) | None));
+    let mut headers = String::from(PROOF);
+    for n in 0..2_000 {
+        write!(headers, "X-{n}: {n}\r\n").unwrap();
+    }
+    assert!(matches!(post(at, &headers, b"{}").await, Some(400 | 431) | None));
+
+    // Half a body, and more connections than there are places, which say nothing.
+    let mut half = Vec::new();
+    for _ in 0..50 {
+        let mut stream = TcpStream::connect(at).await.unwrap();
+        stream.write_all(&request("POST", PROOF, 1_000)).await.unwrap();
+        stream.write_all(b"{\"half\":").await.unwrap();
+        half.push(stream);
+    }
+    let mut crowd = JoinSet::new();
+    for _ in 0..CONNECTIONS {
+        let address = address.clone();
+        crowd.spawn(async move {
+            let clock = clock();
+            tokio::select! {
+                stream = TcpStream::connect(address) => stream.ok(),
+                // Those who find no room at the door at all.
+                () = clock.sleep(Span::from_secs(3)) => None,
+            }
+        });
+    }
+    let crowd = crowd.join_all().await;
+    let there = crowd.iter().flatten().count();
+    assert!(there > 600, "more than there are places: {there}");
+    assert_eq!(post(at, PROOF, b"not JSON either").await, Some(200), "whoever has something to say gets his turn");
+    drop((crowd, half));
+
+    // Nobody was worse off for it.
+    let report = until("everybody is handed over and heard of", PATIENCE, || async {
+        let report = site.report("promo").await;
+        if report["open"] == 0 { Ok(report) } else { Err(report) }
+    })
+    .await;
+    assert_eq!((&report["unknown_count"], &report["outcomes"]["silent"]), (&0.into(), &0.into()), "{report}");
+    let seen = site.provider.seen().await;
+    assert_eq!((seen.messages, seen.duplicates), (PEOPLE, 0));
+    let found = unreadable(&site).await;
+    assert!(found.contains("could not be read"), "{found}");
+    assert!(memory_kib(&site) < 400 << 10, "{} KiB", memory_kib(&site));
+    let said = site.server().said();
+    assert!(said.lines().count() < 40, "no flood: {said}");
+    assert!(!said.contains("panicked"), "{said}");
+}
