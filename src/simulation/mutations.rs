@@ -38,7 +38,8 @@ pub(crate) fn mutated(name: &str) -> bool {
 
 impl Mutation {
     fn text(&self) -> String {
-        let awake = format!("crate::mutated(\"{}\")", self.name);
+        // Written in two pieces, because there is no such thing but in a copy.
+        let awake = format!("{}::mutated(\"{}\")", "crate", self.name);
         match (&self.new, &self.whole) {
             (Some(new), None) => format!("(if {awake} {{ {new} }} else {{ {} }})", self.old),
             (None, Some(whole)) => whole.replace("{mutated}", &awake),
