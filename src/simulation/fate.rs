@@ -202,14 +202,8 @@ through! {
     writes forget_strays(ids: Vec<i64>) -> ();
     writes forget_old_strays(before: Timestamp) -> ();
     reads stray_counts() -> Vec<StrayCount>;
-    reads due(batch: BatchId, now: Timestamp, limit: u32) -> Vec<Loaded>;
+    reads due(batch: BatchId, until: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
     reads next_due(batch: BatchId) -> Option<Timestamp>;
-    reads due_behind(
-        batch: BatchId,
-        after: Option<(Timestamp, u32)>,
-        until: Timestamp,
-        limit: u32
-    ) -> Vec<Loaded>;
     reads silent(batch: BatchId, from: Timestamp, until: Timestamp, limit: u32) -> Vec<Loaded>;
     reads questions(about: Vec<(MessageKey, StepIndex)>) -> Vec<Question>;
     writes note_asked(asked: Vec<Asked>, asking: Asking) -> ();

@@ -185,10 +185,7 @@ impl Loop {
             turn.begun();
         }
         begun?;
-        let committed = match self.run_all(group).await {
-            Ok(()) => self.sql("COMMIT").await,
-            Err(failure) => Err(failure),
-        };
+        let committed = self.run_all(group).await;
         if committed.is_err() {
             // A full disk or a failed read may have ended the transaction by itself; then there is nothing to undo.
             // Where it has not, the next group could not begin inside it.
@@ -197,22 +194,30 @@ impl Loop {
         committed
     }
 
+    /// Runs verb after verb, and commits. The first needs no savepoint: undoing it is beginning anew.
     async fn run_all(&mut self, group: &mut Vec<Box<dyn Job>>) -> std::result::Result<(), Failure> {
         let begun = self.clock.now();
         let mut ran = 0;
-        while ran < group.len() {
-            self.sql("SAVEPOINT verb").await?;
-            if let Some(job) = group.get_mut(ran)
-                && !job.run(&mut self.connection).await
-            {
-                let failure = job.failure();
-                self.sql("ROLLBACK TO verb").await.map_err(|undone| failure.unwrap_or(undone))?;
+        while let Some(job) = group.get_mut(ran) {
+            let worked = job.run(&mut self.connection).await;
+            let failure = job.failure();
+            let is_first = ran == 0;
+            if !worked {
+                let undo = if is_first { "ROLLBACK; BEGIN IMMEDIATE" } else { "ROLLBACK TO verb" };
+                self.sql(undo).await.map_err(|undone| failure.unwrap_or(undone))?;
             }
-            self.sql("RELEASE verb").await?;
             ran += 1;
             if group.len() < GROUP_MAX && self.clock.now().since(begun) < GROUP_LONGEST {
                 group.extend(self.jobs.try_recv().ok());
             }
+            // What stands between two verbs goes to the database in one piece.
+            let next = match (is_first, ran < group.len()) {
+                (true, true) => "SAVEPOINT verb",
+                (true, false) => "COMMIT",
+                (false, true) => "RELEASE verb; SAVEPOINT verb",
+                (false, false) => "RELEASE verb; COMMIT",
+            };
+            self.sql(next).await?;
         }
         Ok(())
     }
