@@ -103,7 +103,7 @@ pub async fn bulk_update(database: &Path, count: u32, clock: &dyn Clock) -> Resu
 pub async fn burst(database: &Path, count: u32, clock: Arc<dyn Clock>) -> Result<Run, Error> {
     let_be_overdue(database, count, clock.as_ref()).await?;
     let store = store::open(&url(database), Arc::clone(&clock)).await?;
-    let mut timers = timers(&store, &clock).await?;
+    let mut timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now()))).await?;
     let begun = Begun::now(clock.as_ref());
     let progress = timers.run_once(clock.now()).await?;
     let measured = Run::since(begun, progress.fired, clock.as_ref());
@@ -112,10 +112,9 @@ pub async fn burst(database: &Path, count: u32, clock: Arc<dyn Clock>) -> Result
     Ok(measured)
 }
 
-async fn timers(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> Result<Timers, Error> {
+async fn timers(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>, gaps: Arc<Gaps>) -> Result<Timers, Error> {
     let book = Arc::new(Book::new(Arc::clone(store)));
     book.refresh().await?;
-    let gaps = Arc::new(Gaps::new(clock.now()));
     Ok(Timers::new(Arc::clone(store), book, Arc::clone(clock), gaps))
 }
 
@@ -137,7 +136,7 @@ pub async fn steady(database: &Path, per_second: u32, seconds: u32, clock: Arc<d
     let first = clock.now() + LEAD;
     let_be_due(database, count, first, per_second).await?;
     let store = store::open(&url(database), Arc::clone(&clock)).await?;
-    let timers = timers(&store, &clock).await?;
+    let timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now()))).await?;
     let mut signals = store.signals().subscribe();
     let stop = CancellationToken::new();
     let begun = Begun::now(clock.as_ref());
@@ -232,7 +231,7 @@ mod tests {
         let clock = Arc::clone(&manual) as Arc<dyn Clock>;
         fill(&path, 7_000, Arc::clone(&clock)).await.unwrap();
         let store = store::open(&url(&path), Arc::clone(&clock)).await.unwrap();
-        let mut timers = timers(&store, &clock).await.unwrap();
+        let mut timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now()))).await.unwrap();
         assert_eq!(timers.run_once(clock.now()).await.unwrap().fired, 0);
 
         // Ten are due in each millisecond; pages end in the middle of one.
@@ -258,5 +257,27 @@ mod tests {
         assert_eq!((progress.fired, progress.next_due), (1_990, None));
         assert_eq!(versions(0..7_000).await, [3]);
         assert_eq!(store.tallies(Stock::BATCH).await.unwrap().total(Count::Queued), 7_000);
+    }
+
+    #[tokio::test]
+    async fn no_deadline_wins_over_a_receipt_that_came_before_it_and_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("timers.db");
+        let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let clock = Arc::clone(&manual) as Arc<dyn Clock>;
+        fill(&path, 7_000, Arc::clone(&clock)).await.unwrap();
+        let store = store::open(&url(&path), Arc::clone(&clock)).await.unwrap();
+        let gaps = Arc::new(Gaps::new(clock.now()));
+        let mut timers = timers(&store, &clock, Arc::clone(&gaps)).await.unwrap();
+
+        manual.advance(Stock::FALLBACK_AFTER);
+        let came = clock.now() + Span::from_millis(100);
+        gaps.behind(Some(came));
+        // The disk stalls. Ten are due in each millisecond, and those of a hundred were due before it came.
+        manual.advance(Span::from_secs(5));
+        assert_eq!(timers.run_once(clock.now()).await.unwrap().fired, 1_000);
+        assert_eq!(timers.run_once(clock.now()).await.unwrap().fired, 0);
+        gaps.behind(None);
+        assert_eq!(timers.run_once(clock.now()).await.unwrap().fired, 6_000);
     }
 }

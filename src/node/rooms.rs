@@ -106,6 +106,7 @@ impl Rooms {
             }
             Listening::TurnedAway => told_gaps.turned_away(told_clock.now()),
             Listening::Proven => told_gaps.heard(told_clock.now()),
+            Listening::Behind(since) => told_gaps.behind(since),
         });
         let proofs = Proofs::new(&config.provider);
         let door = Arc::new(Door::new(proofs, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&tell)));

@@ -40,6 +40,8 @@ pub enum Listening {
     TurnedAway,
     /// A webhook came with its proof.
     Proven,
+    /// What has come since then is still to be applied; nothing where all of it is.
+    Behind(Option<Timestamp>),
 }
 
 #[derive(Debug)]
@@ -100,10 +102,14 @@ impl Applier {
             let taken = tokio::select! {
                 taken = self.queue.recv_many(&mut waiting, GROUP_MAX) => taken,
                 () = clock.sleep_until(retry_at) => {
+                    // What comes meanwhile has to wait.
+                    let begun = clock.now();
+                    tell(Listening::Behind(Some(begun)));
                     retry_at = self.retry_strays().await.unwrap_or_else(|error| {
                         tracing::warn!(error = %Causes(&error), "cannot look at strays; trying again");
                         clock.now() + AFTER_FAILURE
                     });
+                    self.tell_behind(&tell, begun);
                     continue;
                 }
             };
@@ -134,14 +140,19 @@ impl Applier {
         let mut answers = Vec::with_capacity(waiting.len());
         // Nothing may be known of the store before the last of its timeouts: the gap begins with what was waiting.
         let mut since = self.clock.now();
+        let mut newest = Timestamp::default();
         for Waiting { since: waits_since, parsed, done } in waiting.drain(..) {
             since = since.min(waits_since);
+            newest = newest.max(waits_since);
             all.receipts.extend(parsed.receipts);
             all.answers.extend(parsed.answers);
             all.strays.extend(parsed.strays);
             answers.push(done);
         }
+        // A disk that stalls must not let a deadline win over the receipt that came before it.
+        tell(Listening::Behind(Some(since)));
         let taken = self.take(all).await.map_err(|error| Failed::new(Causes(&error)));
+        self.tell_behind(tell, newest);
         match &taken {
             Err(failed) => {
                 if self.failing_since.is_none() {
@@ -160,6 +171,11 @@ impl Applier {
             // A client that has hung up repeats the receipt, which then changes nothing.
             let _ = done.send(taken.clone());
         }
+    }
+
+    /// Tells what is left: whatever is waiting by now has come since then.
+    fn tell_behind(&self, tell: &(impl Fn(Listening) + Send + Sync), since: Timestamp) {
+        tell(Listening::Behind((!self.queue.is_empty()).then_some(since)));
     }
 
     /// Takes what is waiting by now.

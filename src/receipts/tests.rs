@@ -280,10 +280,13 @@ async fn a_gap_begins_with_what_was_waiting_and_is_doubtful_from_the_first_failu
     }
     clock.advance(Span::from_secs(10));
     store.close().await;
-    let (tell, mut told) = tokio::sync::mpsc::channel(1);
+    let (tell, mut told) = tokio::sync::mpsc::channel(3);
     tokio::spawn(applier.run(move |listening| tell.try_send(listening).unwrap()));
     assert!(taking.await.is_err());
-    assert_eq!(told.recv().await, Some(Listening::Doubtful { since: came }));
+    // No deadline since it came may win over it; and then nobody knows whether it will be kept.
+    for expected in [Listening::Behind(Some(came)), Listening::Behind(None), Listening::Doubtful { since: came }] {
+        assert_eq!(told.recv().await, Some(expected));
+    }
 }
 
 #[tokio::test]

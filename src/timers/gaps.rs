@@ -30,6 +30,8 @@ struct Inner {
     /// Up to when it is sure that receipts could be kept.
     sure_until: Timestamp,
     in_doubt: bool,
+    /// Since when receipts have come that are not applied yet.
+    behind: Option<Timestamp>,
     deaf: Option<Turning>,
 }
 
@@ -53,7 +55,8 @@ pub enum Deaf {
 
 impl Gaps {
     pub fn new(now: Timestamp) -> Self {
-        let inner = Inner { ended: engine::Gaps::default(), sure_until: now, in_doubt: false, deaf: None };
+        let inner =
+            Inner { ended: engine::Gaps::default(), sure_until: now, in_doubt: false, behind: None, deaf: None };
         Self { inner: Mutex::new(inner), is_deaf: AtomicBool::new(false) }
     }
 
@@ -81,6 +84,18 @@ impl Gaps {
         let mut inner = self.lock();
         let gap = Gap { from: std::mem::replace(&mut inner.sure_until, now), until: now };
         std::mem::take(&mut inner.in_doubt).then(|| (gap, inner.ended.add(gap)))
+    }
+
+    /// What has come since then is still to be applied; nothing where all of it is.
+    pub fn behind(&self, since: Option<Timestamp>) {
+        self.lock().behind = since;
+    }
+
+    /// Up to when everything that has come is applied. What is due later waits: the receipt that decides otherwise may be
+    /// here already.
+    pub(super) fn applied_until(&self, now: Timestamp) -> Timestamp {
+        let behind = self.lock().behind;
+        behind.map_or(now, |since| now.min(since - Span::from_millis(1)))
     }
 
     /// A receipt of an attempt of ours has just been turned away: what the provider says does not get to us.

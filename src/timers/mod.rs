@@ -24,6 +24,8 @@ pub use gaps::{Deaf, Gaps};
 pub const PAGE: u32 = 2_000;
 /// How often every batch is looked at although nobody said so, in case a hint was lost.
 const LOOK_ANYWAY: Span = Span::from_secs(5);
+/// Rest where receipts that have come are to be applied first.
+const BEHIND: Span = Span::from_millis(5);
 /// Rest after a failure of the store.
 const AFTER_FAILURE: Span = Span::from_millis(500);
 
@@ -118,6 +120,7 @@ impl Timers {
     pub async fn run_once(&mut self, now: Timestamp) -> Result<Progress> {
         let mut fired = 0;
         let mut next_due: Option<Timestamp> = None;
+        let until = self.gaps.applied_until(now);
         for entry in self.book.in_play() {
             if matches!(entry.state(), BatchState::Paused | BatchState::Scheduled | BatchState::Draft) {
                 // What a pause holds back, resuming applies.
@@ -125,12 +128,13 @@ impl Timers {
                 continue;
             }
             let known = self.next.get(&entry.id).copied();
-            if known.is_none_or(|next| next.is_some_and(|at| at <= now)) {
-                fired += self.fire(&entry, now).await?;
+            if known.is_none_or(|next| next.is_some_and(|at| at <= until)) {
+                fired += self.fire(&entry, until, now).await?;
                 let next = self.store.next_due(entry.id).await?;
                 self.next.insert(entry.id, next);
             }
             if let Some(at) = self.next.get(&entry.id).copied().flatten() {
+                let at = if at <= now && until < now { now + BEHIND } else { at };
                 next_due = Some(next_due.map_or(at, |known| known.min(at)));
             }
         }
@@ -139,11 +143,11 @@ impl Timers {
 
     /// Page after page, in order: while one is decided and written the next is read. Whoever was faster has moved its
     /// message on; what is still due then, or again, comes with the next round.
-    async fn fire(&self, entry: &Entry, now: Timestamp) -> Result<u64> {
+    async fn fire(&self, entry: &Entry, until: Timestamp, now: Timestamp) -> Result<u64> {
         let (mut fired, mut after, mut page) = (0, None, Vec::new());
         loop {
             let write = self.write(entry, &page, now);
-            let (next, written) = tokio::join!(self.store.due(entry.id, now, after, PAGE), write);
+            let (next, written) = tokio::join!(self.store.due(entry.id, until, after, PAGE), write);
             fired += written?;
             page = next?;
             let Some(last) = page.last() else { return Ok(fired) };
