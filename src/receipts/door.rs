@@ -55,13 +55,7 @@ impl fmt::Debug for Door {
 }
 
 impl Door {
-    pub fn new(
-        proofs: Proofs,
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        chance: Arc<Chance>,
-        tell: Tell,
-    ) -> Self {
+    pub fn new(proofs: Proofs, store: Arc<dyn Store>, clock: Arc<dyn Clock>, chance: Arc<Chance>, tell: Tell) -> Self {
         Self { proofs, store, clock, chance, tell, counted: Mutex::default() }
     }
 

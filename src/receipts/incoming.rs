@@ -113,10 +113,8 @@ pub(super) fn parse(bytes: Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed
 /// number) is no sign of the provider. Nothing of it is kept.
 pub(super) fn signs(body: &[u8], events: usize, now: Timestamp) -> Vec<Incoming> {
     let receipts = wire::first_receipts(body, events).into_iter();
-    let named = receipts.map(|receipt| Incoming {
-        msisdn: None,
-        ..Incoming::of(&receipt, now, Raw::Told(Box::default()))
-    });
+    let named =
+        receipts.map(|receipt| Incoming { msisdn: None, ..Incoming::of(&receipt, now, Raw::Told(Box::default())) });
     named.filter(|receipt| receipt.attempt.is_some() || receipt.umid.is_some()).collect()
 }
 

@@ -99,8 +99,8 @@ pub fn first_receipts(body: &[u8], events: usize) -> Vec<Receipt<'_>> {
     let mut raws = Vec::new();
     let first = if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         // It ends in an error where there are more, and those before a break count all the same.
-        let _ = RawList { list: &mut raws, at_most: events }
-            .deserialize(&mut serde_json::Deserializer::from_slice(body));
+        let _ =
+            RawList { list: &mut raws, at_most: events }.deserialize(&mut serde_json::Deserializer::from_slice(body));
         raws.into_iter().map(|raw| parse_one(raw.get())).collect()
     } else {
         parse_events(body)
