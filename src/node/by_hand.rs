@@ -32,8 +32,8 @@ impl ByHand {
         self.rooms.lanes.iter().map(|lane| lane.status()).collect()
     }
 
-    pub(crate) async fn claim(&mut self, lane: usize) -> Result<()> {
-        self.sending.claim(lane).await
+    pub(crate) async fn claim(&mut self, lane: usize, anyway: bool) -> Result<()> {
+        self.sending.claim(lane, anyway).await
     }
 
     pub(crate) async fn next(&mut self, lane: usize) -> Option<BoxFuture<'static, ()>> {

@@ -304,7 +304,7 @@ impl Applier {
             .inspect(|message| {
                 // Before the commit: at worst it goes back to its queue and is claimed anew.
                 if message.waits_in_vain() {
-                    message.entry.recall(message.loaded.key);
+                    message.entry.recall(message.loaded.key, message.loaded.present.step);
                 }
             })
             .map(|message| message.entry.change(&message.loaded, message.now, message.overtaken(now)))

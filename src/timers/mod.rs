@@ -167,6 +167,12 @@ impl Timers {
     fn silence(&self, entry: &Entry, message: &Loaded, now: Timestamp) -> Silence {
         match (message.present.state, message.present.accepted) {
             (State::Awaiting { due }, Some(accepted)) => self.gaps.silence(entry.plan.after_gap, accepted, due, now),
+            // Its second copy could not leave, so the deadline of the first decides, of which nothing may have been heard.
+            (State::Queued { gives_up: Some(at), .. }, Some(accepted))
+                if message.present.marks.unknown(message.present.step) =>
+            {
+                self.gaps.silence(entry.plan.after_gap, accepted, at, now)
+            }
             _ => Silence::Trusted,
         }
     }

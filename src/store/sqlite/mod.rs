@@ -168,7 +168,7 @@ impl Sqlite {
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Work<T>> + Send + 'static,
     {
         let Some(readers) = &self.readers else {
-            return self.writer.run(verb, Wanted::ByCaller, work).await;
+            return self.writer.run(verb, Wanted::ToLook, work).await;
         };
         let mut connection = readers.acquire().await.map_err(|source| Error::of(verb, source))?;
         work(&mut connection).await.map_err(|fault| fault.during(verb))

@@ -32,6 +32,7 @@ trait Job: Send {
     fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, bool>;
     /// What the database said where the verb failed by it.
     fn failure(&self) -> Option<Failure>;
+    fn only_looks(&self) -> bool;
     fn answer(self: Box<Self>, committed: std::result::Result<(), &Failure>);
 }
 
@@ -50,6 +51,8 @@ pub(super) enum Wanted {
     Always,
     /// It is left undone, because it only hands something to its caller.
     ByCaller,
+    /// The same, and it only looks: alone on the one connection to a database in memory, it needs no transaction.
+    ToLook,
 }
 
 impl<T, W> Job for Task<T, W>
@@ -59,7 +62,7 @@ where
 {
     fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, bool> {
         Box::pin(async move {
-            if self.wanted == Wanted::ByCaller && self.reply.is_closed() {
+            if self.wanted != Wanted::Always && self.reply.is_closed() {
                 return false;
             }
             let Some(work) = self.work.take() else { return false };
@@ -73,6 +76,10 @@ where
 
     fn failure(&self) -> Option<Failure> {
         self.result.as_ref().and_then(|result| result.as_ref().err()).and_then(Failure::behind)
+    }
+
+    fn only_looks(&self) -> bool {
+        self.wanted == Wanted::ToLook
     }
 
     fn answer(self: Box<Self>, committed: std::result::Result<(), &Failure>) {
@@ -149,7 +156,12 @@ struct Loop {
 impl Loop {
     async fn run(mut self) {
         let mut group = Vec::new();
-        while let Some(first) = self.jobs.recv().await {
+        while let Some(mut first) = self.jobs.recv().await {
+            if first.only_looks() {
+                first.run(&mut self.connection).await;
+                first.answer(Ok(()));
+                continue;
+            }
             group.push(first);
             if let Some(turn) = &mut self.turn {
                 turn.take().await;
