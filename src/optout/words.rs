@@ -10,7 +10,6 @@ use crate::domain::{Channel, Keyword, Phrase};
 
 /// The words of a language.
 struct Language {
-    name: &'static str,
     /// Nobody says these of anything but messages.
     stop: &'static [&'static str],
     /// What a button may say of an appointment, an order or a page of a menu. On SMS nobody has buttons, and there carriers
@@ -21,93 +20,122 @@ struct Language {
 }
 
 const fn language(
-    name: &'static str,
     stop: &'static [&'static str],
     stop_on_sms: &'static [&'static str],
     start: &'static [&'static str],
 ) -> Language {
-    Language { name, stop, stop_on_sms, start }
+    Language { stop, stop_on_sms, start }
 }
 
 /// Left out on purpose is what is as likely an answer to something else on any channel: "yes", "no", "red", "t", "huy" (a
 /// name), and "dung", which without its accents is both "stop" and "right" in Vietnamese.
 #[rustfmt::skip]
 const LANGUAGES: &[Language] = &[
-    language("en",
+    // en
+    language(
         &["stop", "stopall", "stop all", "stop messages", "stop promotions", "unsubscribe", "unsub", "opt out", "optout", "remove me"],
         &["cancel", "end", "quit", "revoke"],
         &["start", "unstop", "opt in", "optin", "opt back in", "resubscribe", "subscribe again"]),
-    language("de",
+    // de
+    language(
         &["stopp", "abmelden", "abmeldung", "abbestellen", "austragen", "keine nachrichten"],
         &["beenden", "ende"],
         &["starten", "wieder anmelden", "wieder abonnieren"]),
-    language("fr",
+    // fr
+    language(
         &["arrêt", "arrêter", "arret", "arreter", "arrêtez", "arretez", "désabonner", "desabonner", "me désabonner", "désinscrire", "desinscrire", "désinscription"],
         &["résilier", "annuler"],
         &["démarrer", "demarrer", "réabonner", "reabonner", "me réabonner"]),
-    language("es",
+    // es
+    language(
         &["parar", "detener", "dar de baja", "darme de baja", "cancelar suscripción", "cancelar suscripcion"],
         &["alto", "baja", "cancelar"],
         &["iniciar", "empezar", "suscribirme de nuevo"]),
-    language("pt",
+    // pt
+    language(
         &["pare", "descadastrar", "cancelar inscrição"],
         &["sair", "remover", "não quero mais"],
         &["começar", "comecar", "inscrever novamente"]),
-    language("it",
+    // it
+    language(
         &["ferma", "fermare", "disiscrivi", "disiscrivimi", "cancellami"],
         &["basta", "disdici", "annulla"],
         &["inizia", "avvia", "iscrivimi di nuovo"]),
-    language("nl",
+    // nl
+    language(
         &["stoppen", "afmelden", "uitschrijven", "geen berichten"],
         &["annuleren"],
         &["weer aanmelden", "opnieuw aanmelden"]),
-    language("sv da no",
+    // sv da no
+    language(
         &["avregistrera", "avmeld", "meld av", "afmeld", "frameld"],
         &["avsluta"],
         &["starta", "tilmeld igen", "påmeld igjen"]),
-    language("fi", &["lopeta"], &["peruuta"], &["aloita"]),
-    language("pl",
+    // fi
+    language(&["lopeta"], &["peruuta"], &["aloita"]),
+    // pl
+    language(
         &["zatrzymaj", "wypisz", "wypisz mnie"],
         &["rezygnuję", "rezygnuje", "anuluj", "koniec"],
         &["rozpocznij", "zapisz mnie ponownie"]),
-    language("cs sk", &["odhlásit", "odhlasit"], &["zrušit", "zrusit", "zrušiť"], &["začít", "začať"]),
-    language("ro", &["dezabonare", "dezabonează"], &["anulare"], &["începe", "incepe", "reabonare"]),
-    language("hu", &["leiratkozás", "leiratkozom"], &[], &["újra feliratkozom"]),
-    language("tr",
+    // cs sk
+    language(&["odhlásit", "odhlasit"], &["zrušit", "zrusit", "zrušiť"], &["začít", "začať"]),
+    // ro
+    language(&["dezabonare", "dezabonează"], &["anulare"], &["începe", "incepe", "reabonare"]),
+    // hu
+    language(&["leiratkozás", "leiratkozom"], &[], &["újra feliratkozom"]),
+    // tr
+    language(
         &["dur", "durdur", "abonelikten çık"],
         &["iptal", "ret", "çık"],
         &["başla", "basla", "başlat", "yeniden abone ol"]),
-    language("el", &["στοπ", "διακοπή"], &["τέλος"], &["έναρξη"]),
-    language("ru", &["стоп", "отписаться", "отписка", "отпишите"], &["отмена", "хватит"], &["старт", "подписаться снова"]),
-    language("uk", &["відписатися", "відписатись"], &["скасувати"], &["підписатися знову"]),
-    language("he", &["עצור", "הסר", "הסרה", "הפסק"], &[], &["התחל"]),
-    language("ar",
+    // el
+    language(&["στοπ", "διακοπή"], &["τέλος"], &["έναρξη"]),
+    // ru
+    language(&["стоп", "отписаться", "отписка", "отпишите"], &["отмена", "хватит"], &["старт", "подписаться снова"]),
+    // uk
+    language(&["відписатися", "відписатись"], &["скасувати"], &["підписатися знову"]),
+    // he
+    language(&["עצור", "הסר", "הסרה", "הפסק"], &[], &["התחל"]),
+    // ar
+    language(
         &["توقف", "توقّف", "قف", "إيقاف", "ايقاف", "أوقف", "اوقف", "إلغاء الاشتراك", "الغاء الاشتراك"],
         &["إلغاء", "الغاء"],
         &["ابدأ", "ابدا", "بدء"]),
-    language("fa ur", &["توقف کنید", "بند", "بند کرو", "روکیں", "لغو اشتراک"], &["لغو"], &["شروع", "شروع کریں"]),
-    language("hi",
+    // fa ur
+    language(&["توقف کنید", "بند", "بند کرو", "روکیں", "لغو اشتراک"], &["لغو"], &["شروع", "شروع کریں"]),
+    // hi
+    language(
         &["रोकें", "रोको", "रुको", "बंद", "बंद करो", "बंद करें", "स्टॉप"],
         &[],
         &["शुरू", "शुरू करें", "स्टार्ट"]),
-    language("bn", &["বন্ধ", "বন্ধ করুন"], &[], &["শুরু"]),
-    language("ta", &["நிறுத்து", "நிறுத்துக"], &[], &["தொடங்கு"]),
-    language("id ms",
+    // bn
+    language(&["বন্ধ", "বন্ধ করুন"], &[], &["শুরু"]),
+    // ta
+    language(&["நிறுத்து", "நிறுத்துக"], &[], &["தொடங்கு"]),
+    // id ms
+    language(
         &["berhenti", "henti", "hentikan", "batal langganan", "berhenti langganan"],
         &["batal"],
         &["mulai", "mula"]),
-    language("fil", &["itigil", "tigil", "hinto", "ihinto"], &[], &["simulan", "magsimula"]),
-    language("vi",
+    // fil
+    language(&["itigil", "tigil", "hinto", "ihinto"], &[], &["simulan", "magsimula"]),
+    // vi
+    language(
         &["dừng", "dừng lại", "ngừng", "ngung", "hủy đăng ký", "huỷ đăng ký", "huy dang ky"],
         &["hủy", "huỷ", "từ chối", "tu choi"],
         &["bắt đầu", "bat dau"]),
-    language("th", &["หยุด", "เลิกรับ"], &["ยกเลิก", "ไม่รับ"], &["เริ่ม", "เริ่มต้น"]),
-    language("zh",
+    // th
+    language(&["หยุด", "เลิกรับ"], &["ยกเลิก", "ไม่รับ"], &["เริ่ม", "เริ่มต้น"]),
+    // zh
+    language(
         &["停止", "停", "退订", "退訂", "取消订阅", "取消訂閱"],
         &["取消", "td"],
         &["开始", "開始", "重新订阅", "重新訂閱"]),
-    language("ja", &["ストップ", "配信停止", "停止して", "退会"], &["中止", "解除"], &["スタート", "配信開始", "配信再開"]),
-    language("ko", &["중지", "정지", "수신거부", "수신 거부", "스톱"], &["그만", "취소"], &["시작", "수신동의", "수신 동의"]),
+    // ja
+    language(&["ストップ", "配信停止", "停止して", "退会"], &["中止", "解除"], &["スタート", "配信開始", "配信再開"]),
+    // ko
+    language(&["중지", "정지", "수신거부", "수신 거부", "스톱"], &["그만", "취소"], &["시작", "수신동의", "수신 동의"]),
 ];
 
 /// What a word stands for, and where.
@@ -357,13 +385,12 @@ mod tests {
     fn no_word_of_the_table_means_two_things_and_each_is_found() {
         let mut meanings = HashMap::new();
         for language in LANGUAGES {
-            let name = language.name;
-            assert!(!language.stop.is_empty() && !language.start.is_empty(), "{name}");
+            assert!(!language.stop.is_empty() && !language.start.is_empty());
             for (word, meaning) in language.words() {
                 let before = meanings.insert(word.parse::<Phrase>().unwrap(), meaning);
-                assert!(before.is_none_or(|before| before == meaning), "{word} of {name} means two things");
+                assert!(before.is_none_or(|before| before == meaning), "{word} means two things");
                 let capitals = word.to_uppercase();
-                assert_eq!(means_on(Channel::Sms, &capitals), Some(meaning.keyword), "{word} of {name}, in capitals");
+                assert_eq!(means_on(Channel::Sms, &capitals), Some(meaning.keyword), "{word}, in capitals");
             }
         }
     }
