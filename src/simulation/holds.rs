@@ -415,6 +415,10 @@ impl Holds {
             truth.told.is_some_and(|status| status >= rules.success) && !only_accepted
         });
         let reached = reached.count();
+        for (step, _) in campaign.plan.places() {
+            let told = self.net.truth(campaign.attempt(message, step)).told.is_some();
+            assert!(!told || !message.present.marks.unknown(step), "adopted by nothing that was said of it: {message:?}");
+        }
         // Who wants no more was suppressed, whatever an earlier step turns out to have done.
         if reached > 0 && outcome != Outcome::Skipped {
             assert_eq!(outcome, Outcome::Reached, "the provider said that it arrived: {message:?}");
