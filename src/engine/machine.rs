@@ -169,6 +169,10 @@ impl Machine<'_> {
         match message.state {
             State::Queued { .. } if message.step != step => Decision::Ignored(Ignored::Stale),
             State::Queued { not_before, .. } if not_before > self.now => Decision::Ignored(Ignored::NotYet),
+            // Without a step to go on to it waits for a place: to be late is better than never to come.
+            State::Queued { .. } if !self.may_go_on(&message) && !self.is_cut(&message) => {
+                Decision::Ignored(Ignored::NotYet)
+            }
             State::Queued { .. } => self.cannot_leave(message, Ending::CouldNotLeave),
             State::Sending { .. } => Decision::Ignored(Ignored::InFlight),
             State::Awaiting { .. } => Decision::Ignored(Ignored::Stale),

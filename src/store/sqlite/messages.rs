@@ -37,21 +37,27 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
         if left == 0 || patience < left {
             break;
         }
-        let mut queue = look_at_queue(connection, claim.lane, batch, step, claim.now, left).await?;
+        let steps = gate.as_ref().and_then(|gate| gate.goes_on(&(batch, step)));
+        // Whoever goes on to another step need not be claimed for it, so many of them go at once.
+        let look_at = if steps.is_some() { patience } else { left };
+        let mut queue = look_at_queue(connection, claim.lane, batch, step, claim.now, look_at).await?;
         let seen = queue.len();
         patience = patience.saturating_sub(seen + A_LOOK);
         let mut out_of_turn = 0;
         if let Some(gate) = &mut gate {
-            let kept_out = gate.pass(connection, &mut queue).await?;
-            if !gate.is_waited_at(&(batch, step)) {
-                out_of_turn = kept_out.len();
-                set.without_place.extend(kept_out.into_iter().map(|claimed| unclaimed(claimed.message)));
+            let kept_out = gate.pass(connection, &mut queue, left).await?;
+            if let Some(steps) = steps {
+                let goes_on = |message: &Loaded| message.present.marks.following(step, steps).is_some();
+                let kept_out = kept_out.into_iter().map(|claimed| unclaimed(claimed.message));
+                let before = set.without_place.len();
+                set.without_place.extend(kept_out.filter(goes_on));
+                out_of_turn = set.without_place.len() - before;
             }
         }
         let mut script = Script::default();
         set_off(&mut script, batch, &queue, claim.now);
         script.run(&mut *connection).await?;
-        if queue.len() + out_of_turn == seen && seen < left {
+        if queue.len() + out_of_turn == seen && seen < look_at {
             let next = next_in_queue(connection, claim.lane, batch, step, claim.now).await?;
             set.drained.push(Drained { queue: (batch, step), next });
         } else if queue.is_empty() && out_of_turn == 0 {
