@@ -426,7 +426,7 @@ impl Holds {
         let reached = reached.count();
         for (step, _) in campaign.plan.places() {
             let told = self.net.truth(campaign.attempt(message, step)).told.is_some();
-            assert!(!told || !message.present.marks.unknown(step), "adopted by nothing that was said of it: {message:?}");
+            assert!(!told || !message.present.marks.unknown(step), "said, and still unknown: {message:?}");
         }
         // Who wants no more was suppressed, whatever an earlier step turns out to have done.
         if reached > 0 && outcome != Outcome::Skipped {
