@@ -186,7 +186,9 @@ impl Holds {
                 told.push(format!("    campaign {} message {}: {:?}", place + 1, after.key.n, after.present));
             }
             changed.push((after.key.n, after.present.step != before.present.step));
-            if let State::Sending { intent, .. } = after.present.state {
+            if let State::Sending { intent, .. } = after.present.state
+                && before.present.state != after.present.state
+            {
                 claimed.push(((after.key.n, after.present.step), intent));
             }
             self.check_change(campaign, before, after, now);
