@@ -229,6 +229,17 @@ async fn bad_news_of_an_earlier_try_decides_nothing_about_the_next() {
 }
 
 #[tokio::test]
+async fn whoever_wants_no_more_has_said_so_whichever_try_it_was_said_of() {
+    let desk = Desk::new().await;
+    let second = desk.second_try().await;
+    desk.answer(&second, "second").await;
+    desk.hear("first", "undelivered", Some(1_051)).await;
+    let message = desk.message().await;
+    assert!(matches!(message.present.state, State::Awaiting { .. }), "the second try is under way: {message:?}");
+    assert_eq!(desk.store.opted_out(vec![message.msisdn]).await.unwrap(), [message.msisdn]);
+}
+
+#[tokio::test]
 async fn however_many_strays_there_are_each_is_tried_again() {
     let mut desk = Desk::new().await;
     let now = desk.clock.now();
