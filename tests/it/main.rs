@@ -23,6 +23,7 @@ mod pipeline;
 mod route_commands;
 mod routes;
 mod sources;
+mod stories;
 mod storms;
 mod support;
 mod talk;
