@@ -324,7 +324,7 @@ async fn give_way(store: &dyn Store, batch: BatchId) {
     let mut records = Lap::new("record the next step, 2,000 a call");
     let later = now() + Span::from_secs(900);
     loop {
-        let due = reads.call(store.due(batch, later, AT_ONCE)).await.unwrap();
+        let due = reads.call(store.due(batch, later, None, AT_ONCE)).await.unwrap();
         if due.is_empty() {
             break;
         }

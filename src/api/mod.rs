@@ -46,7 +46,7 @@ pub enum ServeError {
     },
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Shared {
     intake: Intake,
     door: Arc<Door>,
@@ -75,7 +75,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
-    let shared = Shared { intake, door, store };
+    let shared = Arc::new(Shared { intake, door, store });
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -87,7 +87,7 @@ pub async fn serve(
         .map_err(|source| ServeError::Failed { address, source })
 }
 
-async fn ready(State(shared): State<Shared>) -> (StatusCode, String) {
+async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, String) {
     // What cannot be written can often still be read.
     if shared.store.ended().now_or_never().is_some() {
         return (StatusCode::SERVICE_UNAVAILABLE, "not ready: nothing can be written any more\n".to_owned());
@@ -104,7 +104,7 @@ fn says_too_large(headers: &HeaderMap) -> bool {
     length.is_some_and(|length| length > WEBHOOK_MAX as u64)
 }
 
-async fn webhook(State(shared): State<Shared>, request: Request) -> Response {
+async fn webhook(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     if says_too_large(request.headers()) {
         return too_large(&shared.door);
     }
@@ -121,7 +121,7 @@ async fn webhook(State(shared): State<Shared>, request: Request) -> Response {
     if let Err(unproven) = shared.door.check(authorization, signature, &body).await {
         return (StatusCode::UNAUTHORIZED, format!("{unproven}\n")).into_response();
     }
-    match shared.intake.take(&body).await {
+    match shared.intake.take(body).await {
         Ok(()) => StatusCode::OK.into_response(),
         Err(failed) => (StatusCode::SERVICE_UNAVAILABLE, format!("{failed}\n")).into_response(),
     }

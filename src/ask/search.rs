@@ -184,7 +184,7 @@ impl Search {
         let mut found = Vec::new();
         while found.len() < KEPT {
             let place = self.waived.places.get(&entry.id).copied();
-            let page = self.store.due_behind(entry.id, place, Timestamp::MAX, PAGE).await?;
+            let page = self.store.due(entry.id, Timestamp::MAX, place, PAGE).await?;
             let is_last = u32::try_from(page.len()).unwrap_or(PAGE) < PAGE;
             // As many as are kept: the others are found again by the next walk.
             let is_waived = |message: &&Loaded| message.present.marks.waived() && self.is_ours(message);
@@ -246,7 +246,7 @@ impl Search {
         let ((_, lost_until, is_last), begin) = (walk, (now, 0));
         while self.missed.is_empty() {
             let place = self.missed_at.get(&walk).copied().unwrap_or(begin);
-            let page = self.store.due_behind(entry.id, Some(place), Timestamp::MAX, PAGE).await?;
+            let page = self.store.due(entry.id, Timestamp::MAX, Some(place), PAGE).await?;
             let is_end = u32::try_from(page.len()).unwrap_or(PAGE) < PAGE;
             let concerned: Vec<Loaded> = page
                 .iter()

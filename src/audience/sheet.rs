@@ -26,7 +26,7 @@ pub(super) fn with_rows(
     then: &mut dyn FnMut(&mut dyn Source, Form) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let (file, at) = Tracked::new(file);
-    let mut book: Xlsx<_> = Xlsx::new(BufReader::new(file))
+    let mut book: Xlsx<_> = unbroken(|| Xlsx::new(BufReader::new(file)))
         .map_err(|error| Error::NotXlsx { file: path.to_owned(), source: error.into() })?;
     let sheets: Vec<String> = book
         .sheets_metadata()
@@ -41,7 +41,7 @@ pub(super) fn with_rows(
             after_row: 0,
             source: source.into(),
         };
-        let cells = match book.worksheet_cells_reader(&sheet) {
+        let cells = match unbroken(|| book.worksheet_cells_reader(&sheet)) {
             Ok(cells) => cells,
             // Charts and macros are listed among the sheets.
             Err(XlsxError::NotAWorksheet(_)) => continue,
@@ -53,6 +53,13 @@ pub(super) fn with_rows(
         }
     }
     Err(Error::Empty { file: path.to_owned() })
+}
+
+/// A damaged file can make the reader itself stumble, over a cell whose name is no number that there is for example. It is
+/// the file's fault then, and nothing is read from it any more.
+fn unbroken<T>(read: impl FnOnce() -> Result<T, XlsxError>) -> Result<T, XlsxError> {
+    let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
+    read.unwrap_or(Err(XlsxError::Unexpected("something in it cannot be what a spreadsheet program has written")))
 }
 
 struct SheetRows<'a> {
@@ -76,7 +83,8 @@ impl<'a> SheetRows<'a> {
     fn fill(&mut self) -> Result<bool, Error> {
         let after_row = self.next.map_or(0, |(row, _)| u64::from(row) + 1);
         loop {
-            let cell = self.cells.next_cell().map_err(|source| Error::Sheet {
+            let cells = &mut self.cells;
+            let cell = unbroken(move || cells.next_cell()).map_err(|source| Error::Sheet {
                 file: self.path.to_owned(),
                 sheet: self.sheet.to_owned(),
                 after_row,

@@ -11,7 +11,8 @@ pub struct Run {
     pub messages: u64,
     pub seconds: f64,
     pub per_second: f64,
-    /// From claim to record, in milliseconds; for the product alone.
+    /// How long half of them and nearly all took at most, in milliseconds: from claim to record, from a deadline to the
+    /// commit of what it did, from a request to its answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p50_ms: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -21,6 +22,12 @@ pub struct Run {
     pub receipts: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipts_per_second: Option<f64>,
+    /// From the start of the process until it had fired the first deadline, on disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_ms: Option<i64>,
+    /// Processor time, in milliseconds a second, while nothing was due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_ms: Option<f64>,
     /// Processor time of the process for each message, in microseconds: what a shared machine changes least.
     #[serde(default)]
     pub cpu_us: f64,
@@ -41,10 +48,25 @@ impl Begun {
     }
 }
 
+/// What the medians of some runs have to come to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Target {
+    /// Against the limit.
+    Ratio(f64),
+    PerSecond(f64),
+    P99Ms(i64),
+    ReadyMs(i64),
+}
+
 /// Several runs of the same thing.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
     pub name: String,
+    /// What was promised, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub met: Option<bool>,
     pub runs: Vec<Run>,
     pub median_per_second: f64,
     /// Against the limit, run by run, and their median.
@@ -74,6 +96,8 @@ impl Figures {
             .collect();
         Self {
             name: name.to_owned(),
+            target: None,
+            met: None,
             median_per_second: median(runs.iter().map(|run| run.per_second)).unwrap_or(0.0),
             median_ratio: median(ratios.iter().copied()),
             ratios,
@@ -82,11 +106,47 @@ impl Figures {
     }
 }
 
+impl Target {
+    fn words(self) -> String {
+        match self {
+            Self::Ratio(least) => format!("ratio >= {least:.2}"),
+            Self::PerSecond(least) => format!(">= {least:.0}/s"),
+            Self::P99Ms(most) => format!("p99 < {most} ms"),
+            Self::ReadyMs(most) => format!("ready < {most} ms"),
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a benchmark")]
+    fn is_met(self, figures: &Figures) -> bool {
+        let below = |most: i64, figure: fn(&Run) -> Option<i64>| {
+            figures.median(|run| Some(figure(run)? as f64)).is_some_and(|median| median < most as f64)
+        };
+        match self {
+            Self::Ratio(least) => figures.median_ratio.is_some_and(|ratio| ratio >= least),
+            Self::PerSecond(least) => figures.median_per_second >= least,
+            Self::P99Ms(most) => below(most, |run| run.p99_ms),
+            Self::ReadyMs(most) => below(most, |run| run.ready_ms),
+        }
+    }
+}
+
 impl Figures {
+    pub fn held_against(mut self, target: Target) -> Self {
+        self.met = Some(target.is_met(&self));
+        self.target = Some(target.words());
+        self
+    }
+
     /// The median of one figure over the runs that have it.
     pub fn median(&self, figure: impl Fn(&Run) -> Option<f64>) -> Option<f64> {
         median(self.runs.iter().filter_map(figure))
     }
+}
+
+/// What `percent` of all are at most; nothing of nothing.
+pub(super) fn percentile(sorted: &[i64], percent: usize) -> Option<i64> {
+    let last = sorted.len().checked_sub(1)?;
+    sorted.get((sorted.len() * percent / 100).min(last)).copied()
 }
 
 fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
@@ -98,7 +158,7 @@ fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
 /// Processor time of this process's threads so far; nought where the system does not say. The scheduler's own account,
 /// in nanoseconds: the one in `stat` is a sample every few milliseconds, and goes wrong where two processes take turns.
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-fn cpu_seconds() -> f64 {
+pub(super) fn cpu_seconds() -> f64 {
     let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let nanos = threads.filter_map(|thread| {
         let account = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
@@ -109,7 +169,7 @@ fn cpu_seconds() -> f64 {
 
 /// The most memory that this process has had resident, in MiB; nought where the system does not say.
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-fn memory_peak() -> f64 {
+pub(super) fn memory_peak() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());

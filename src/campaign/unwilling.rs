@@ -100,7 +100,7 @@ async fn call_off(store: &dyn Store, entry: &Entry, page: &[Loaded], now: Timest
         .iter()
         .filter_map(|message| {
             if matches!(message.present.state, State::Sending { .. }) {
-                entry.recall(message.key);
+                entry.recall(message.key, message.present.step);
             }
             let decision = advance(&entry.plan, standing, &message.present, Event::CalledOff(CallOff::OptOut), now);
             Some(entry.change(message, *decision.next()?, None))

@@ -42,13 +42,14 @@ impl ByHand {
         Self { lanes, claimers, workers, recorder, group: Group::default(), signals }
     }
 
-    /// Claims once, as far as there is something to claim, and room.
-    pub(crate) async fn claim(&mut self, lane: usize) -> Result<()> {
+    /// Claims once, as far as there is something to claim, and room; `anyway` also where nobody said that there is.
+    pub(crate) async fn claim(&mut self, lane: usize, anyway: bool) -> Result<()> {
         while let Ok(signal) = self.signals.try_recv() {
             pass_on(&self.lanes, signal);
         }
-        // The look that is taken although nobody said anything.
-        self.lanes[lane].look_everywhere();
+        if anyway {
+            self.lanes[lane].look_everywhere();
+        }
         self.claimers[lane].run_once().await.map(|_| ())
     }
 

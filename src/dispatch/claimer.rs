@@ -10,7 +10,7 @@ use super::lane::Lane;
 use super::turnstile::Turnstile;
 use crate::domain::{BatchId, Causes, OnTierSpent, Span, StepIndex, Timestamp, Told};
 use crate::engine::{Event, Standing, advance};
-use crate::store::{Claim, Claimed, Entry, Loaded, Result, Store, TierUse, Verdict};
+use crate::store::{Claim, Claimed, Entry, Impatient, Loaded, Result, Store, TierUse, Verdict};
 
 /// How often every queue is looked at although nobody said so, in case a hint was lost.
 const LOOK_ANYWAY: Span = Span::from_secs(5);
@@ -34,12 +34,13 @@ struct Ready {
 type InPlay = HashMap<BatchId, Arc<Entry>>;
 
 /// The queues of steps that do not wait where the tier is spent.
-fn impatient(queues: &[(BatchId, StepIndex)], in_play: &InPlay) -> Vec<(BatchId, StepIndex)> {
-    let falls_back = |(batch, step): &&(BatchId, StepIndex)| {
-        let rules = in_play.get(batch).and_then(|entry| entry.plan.step(*step));
-        rules.is_some_and(|rules| rules.on_tier_spent == OnTierSpent::FallBack)
+fn impatient(queues: &[(BatchId, StepIndex)], in_play: &InPlay) -> Vec<Impatient> {
+    let falls_back = |queue: &(BatchId, StepIndex)| {
+        let plan = &in_play.get(&queue.0)?.plan;
+        let falls_back = plan.step(queue.1)?.on_tier_spent == OnTierSpent::FallBack;
+        falls_back.then_some(Impatient { queue: *queue, steps: plan.steps.len() })
     };
-    queues.iter().filter(falls_back).copied().collect()
+    queues.iter().filter_map(falls_back).collect()
 }
 
 /// What to do after a claim.

@@ -50,12 +50,13 @@ impl Job {
     /// gets no request anyway.
     pub(super) fn is_recalled(&self) -> bool {
         let message = &self.claimed.message;
-        self.entry.is_recalled(message.key) || (!self.claimed.opted_out && self.entry.is_hushed(message.msisdn))
+        self.entry.is_recalled(message.key, self.step())
+            || (!self.claimed.opted_out && self.entry.is_hushed(message.msisdn))
     }
 
     /// Given back unbegun.
     pub(super) fn hand_back(self, lane: &Arc<Lane>) -> Settled {
-        self.entry.is_back(self.claimed.message.key);
+        self.entry.is_back(self.claimed.message.key, self.step());
         Settled::new(self, lane, engine::Answer::NotBegun, None)
     }
 }

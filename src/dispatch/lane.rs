@@ -48,7 +48,7 @@ pub struct Lane {
     let_out: AtomicU64,
     patterns: RwLock<HashMap<(BatchId, StepIndex), Arc<Pattern>>>,
     /// Messages of a batch that was refused because of one of them: each goes alone, so that it takes nobody along.
-    alone: Marked,
+    alone: Marked<MessageKey>,
 }
 
 /// What a person may want to know about a lane.

@@ -181,7 +181,7 @@ impl Worker {
     async fn finish(&self, job: Job, answer: Answer, begun: Timestamp) {
         self.lane.is_over_for(job.claimed.message.key);
         // It had left before anybody recalled it.
-        job.entry.is_back(job.claimed.message.key);
+        job.entry.is_back(job.claimed.message.key, job.step());
         self.pass(settle(job, &self.lane, answer, begun)).await;
     }
 

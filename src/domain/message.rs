@@ -355,6 +355,15 @@ pub struct Present {
 }
 
 impl Present {
+    /// When a message that waits is due.
+    pub const fn timer(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Queued { gives_up, .. } => gives_up,
+            State::Awaiting { due } => Some(due),
+            State::Sending { .. } | State::Done { .. } => None,
+        }
+    }
+
     /// A message that waits for its first step.
     pub fn queued(not_before: Timestamp, gives_up: Option<Timestamp>) -> Self {
         Self {

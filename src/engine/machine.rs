@@ -38,20 +38,10 @@ pub fn begin(plan: &Plan, marks: Marks, not_before: Timestamp) -> Present {
 
 /// Decides what an event makes of a message.
 pub fn advance(plan: &Plan, standing: Standing, message: &Present, event: Event, now: Timestamp) -> Decision {
+    let decision = Machine { plan, standing, now }.decide(message, event);
     #[cfg(test)]
-    super::met::note(message, &event);
-    let machine = Machine { plan, standing, now };
-    match event {
-        Event::Claimed => machine.claimed(*message),
-        Event::Answered { step, answer } => machine.answered(*message, step, answer),
-        Event::Receipt { step, report: Report::Reached(status) } => machine.reached(*message, step, status),
-        Event::Receipt { step, report: Report::Failed { fault, again } } => {
-            machine.failed(*message, step, fault, again)
-        }
-        Event::Due { silence } => machine.due(*message, silence),
-        Event::TierSpent { step } => machine.tier_spent(*message, step),
-        Event::CalledOff(why) => machine.called_off(*message, why),
-    }
+    super::met::note(message, &event, &decision);
+    decision
 }
 
 #[derive(Clone, Copy)]
@@ -71,6 +61,20 @@ const fn tried(message: Present) -> Present {
 }
 
 impl Machine<'_> {
+    fn decide(self, message: &Present, event: Event) -> Decision {
+        match event {
+            Event::Claimed => self.claimed(*message),
+            Event::Answered { step, answer } => self.answered(*message, step, answer),
+            Event::Receipt { step, report: Report::Reached(status) } => self.reached(*message, step, status),
+            Event::Receipt { step, report: Report::Failed { fault, again } } => {
+                self.failed(*message, step, fault, again)
+            }
+            Event::Due { silence } => self.due(*message, silence),
+            Event::TierSpent { step } => self.tier_spent(*message, step),
+            Event::CalledOff(why) => self.called_off(*message, why),
+        }
+    }
+
     fn claimed(self, message: Present) -> Decision {
         match message.state {
             State::Queued { not_before, .. } if not_before > self.now => Decision::Ignored(Ignored::NotYet),
@@ -165,6 +169,10 @@ impl Machine<'_> {
         match message.state {
             State::Queued { .. } if message.step != step => Decision::Ignored(Ignored::Stale),
             State::Queued { not_before, .. } if not_before > self.now => Decision::Ignored(Ignored::NotYet),
+            // Without a step to go on to it waits for a place: to be late is better than never to come.
+            State::Queued { .. } if !self.may_go_on(&message) && !self.is_cut(&message) => {
+                Decision::Ignored(Ignored::NotYet)
+            }
             State::Queued { .. } => self.cannot_leave(message, Ending::CouldNotLeave),
             State::Sending { .. } => Decision::Ignored(Ignored::InFlight),
             State::Awaiting { .. } => Decision::Ignored(Ignored::Stale),

@@ -1,53 +1,195 @@
-//! Which events have met messages in which states: what a simulation has to have tried.
+//! Which events have met messages in which states, and which rules decided: what a simulation has to have tried.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 
-use super::{Event, Report};
-use crate::domain::{Present, State};
+use super::table::{answers, call_offs, faults, reports, rules, silences};
+use super::{Answer, CallOff, Decision, Event, Obstacle, Report, Rule, Silence};
+use crate::domain::{Ending, Fault, Present, SenderPart, State, Status, StepIndex, Timestamp};
 
-/// A state and an event, as words.
-pub(crate) type Pair = (&'static str, &'static str);
-
-thread_local! {
-    static MET: RefCell<BTreeMap<Pair, u64>> = const { RefCell::new(BTreeMap::new()) };
+/// What happened to a message in a state, as words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Pair {
+    pub(crate) state: &'static str,
+    pub(crate) event: &'static str,
+    pub(crate) what: &'static str,
+    /// Where it is about a step: which, as seen from the present one.
+    pub(crate) step: &'static str,
 }
 
-pub(super) fn note(message: &Present, event: &Event) {
-    let pair = (state(message), word(event));
-    MET.with_borrow_mut(|met| *met.entry(pair).or_default() += 1);
+impl fmt::Display for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { state, event, what, step } = self;
+        write!(f, "{state:<8} {event:<10} {what:<18} {step:<7}")
+    }
+}
+
+/// How often each was met.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Met {
+    pub(crate) pairs: HashMap<Pair, u64>,
+    pub(crate) rules: HashMap<Rule, u64>,
+}
+
+impl Met {
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (pair, times) in &other.pairs {
+            *self.pairs.entry(*pair).or_default() += times;
+        }
+        for (rule, times) in &other.rules {
+            *self.rules.entry(*rule).or_default() += times;
+        }
+    }
+
+    pub(crate) fn events(&self) -> u64 {
+        self.pairs.values().sum()
+    }
+}
+
+thread_local! {
+    static MET: RefCell<Met> = RefCell::default();
+}
+
+pub(super) fn note(message: &Present, event: &Event, decision: &Decision) {
+    let pair = pair(state(&message.state), event, message.step);
+    MET.with_borrow_mut(|met| {
+        *met.pairs.entry(pair).or_default() += 1;
+        if let Decision::Moved { rule, .. } = decision {
+            *met.rules.entry(*rule).or_default() += 1;
+        }
+    });
+}
+
+/// The store has claimed a message, as the engine would.
+pub(crate) fn note_claim() {
+    let pair = Pair { state: QUEUED, event: "claimed", what: "", step: "" };
+    MET.with_borrow_mut(|met| {
+        *met.pairs.entry(pair).or_default() += 1;
+        *met.rules.entry(Rule::Claimed).or_default() += 1;
+    });
 }
 
 /// What has met on this thread since the last time.
-pub(crate) fn take() -> BTreeMap<Pair, u64> {
+pub(crate) fn take() -> Met {
     MET.take()
 }
 
-const fn state(message: &Present) -> &'static str {
-    match message.state {
-        State::Queued { .. } => "queued",
-        State::Sending { .. } => "sending",
-        State::Awaiting { .. } => "awaiting",
-        State::Done { .. } => "done",
+pub(crate) const QUEUED: &str = "queued";
+pub(crate) const SENDING: &str = "sending";
+pub(crate) const AWAITING: &str = "awaiting";
+pub(crate) const DONE: &str = "done";
+
+const fn state(state: &State) -> &'static str {
+    match state {
+        State::Queued { .. } => QUEUED,
+        State::Sending { .. } => SENDING,
+        State::Awaiting { .. } => AWAITING,
+        State::Done { .. } => DONE,
     }
 }
 
-const fn word(event: &Event) -> &'static str {
-    use super::Answer;
-    match event {
-        Event::Claimed => "claimed",
-        Event::Answered { answer, .. } => match answer {
-            Answer::Accepted => "accepted",
-            Answer::Refused { .. } => "refused",
-            Answer::Unavailable { .. } => "unavailable",
-            Answer::Unknown => "unknown",
-            Answer::NotBegun => "not begun",
-            Answer::CannotLeave(_) => "cannot leave",
-        },
-        Event::Receipt { report: Report::Reached(_), .. } => "good news",
-        Event::Receipt { report: Report::Failed { .. }, .. } => "bad news",
-        Event::Due { .. } => "due",
-        Event::TierSpent { .. } => "tier spent",
-        Event::CalledOff(_) => "called off",
+fn pair(state: &'static str, event: &Event, present: StepIndex) -> Pair {
+    let place = |step: StepIndex| match step.cmp(&present) {
+        std::cmp::Ordering::Less => "earlier",
+        std::cmp::Ordering::Equal => "present",
+        std::cmp::Ordering::Greater => "later",
+    };
+    let (event, what, step) = match event {
+        Event::Claimed => ("claimed", "", ""),
+        // What nobody waits for any more is alike, whatever it says.
+        Event::Answered { step, .. } if state != SENDING || *step != present => ("answered", "too late", ""),
+        Event::Answered { answer, .. } => ("answered", of_answer(answer), ""),
+        Event::Receipt { step, report: Report::Reached(status) } => ("reached", of_status(*status), place(*step)),
+        Event::Receipt { step, report: Report::Failed { fault, .. } } => ("failed", of_fault(*fault), place(*step)),
+        Event::Due { silence } => ("due", of_silence(silence), ""),
+        Event::TierSpent { step } => ("tier spent", "", place(*step)),
+        Event::CalledOff(CallOff::Cancel) => ("called off", "cancel", ""),
+        Event::CalledOff(CallOff::OptOut) => ("called off", "opt-out", ""),
+    };
+    Pair { state, event, what, step }
+}
+
+const fn of_answer(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Accepted => "accepted",
+        Answer::Refused { fault, .. } => of_fault(*fault),
+        Answer::Unavailable { .. } => "unavailable",
+        Answer::Unknown => "unknown",
+        Answer::NotBegun => "not begun",
+        Answer::CannotLeave(Obstacle::CouldNotLeave) => "could not leave",
+        Answer::CannotLeave(Obstacle::OutsideWindow) => "outside window",
+        Answer::CannotLeave(Obstacle::MissingVariable) => "missing variable",
     }
+}
+
+const fn of_fault(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Recipient => "by the recipient",
+        Fault::Sender(SenderPart::Lane) => "by the lane",
+        Fault::Sender(SenderPart::Template) => "by the template",
+        Fault::Person => "by the person",
+        Fault::Passing => "in passing",
+    }
+}
+
+const fn of_status(status: Status) -> &'static str {
+    match status {
+        Status::Accepted => "accepted",
+        Status::Sent => "sent",
+        Status::Delivered => "delivered",
+        Status::Read => "read",
+    }
+}
+
+const fn of_silence(silence: &Silence) -> &'static str {
+    match silence {
+        Silence::Trusted => "trusted",
+        Silence::Held { .. } => "held",
+        Silence::Lost => "lost",
+        Silence::Filled => "filled",
+    }
+}
+
+/// Every pair that the types allow.
+pub(crate) fn all_pairs() -> Vec<Pair> {
+    let now = Timestamp::default();
+    let (earlier, present, later) = (StepIndex::FIRST, StepIndex::new(1).unwrap(), StepIndex::new(2).unwrap());
+    let places = [earlier, present, later];
+    let mut events = vec![Event::Claimed];
+    for step in places {
+        events.push(Event::TierSpent { step });
+        events.extend(answers(now).into_iter().map(|answer| Event::Answered { step, answer }));
+        events.extend(reports(now).into_iter().map(|report| Event::Receipt { step, report }));
+    }
+    events.extend(silences(now).into_iter().map(|silence| Event::Due { silence }));
+    events.extend(call_offs().into_iter().map(Event::CalledOff));
+    let states = [QUEUED, SENDING, AWAITING, DONE];
+    let pairs: BTreeSet<Pair> =
+        states.into_iter().flat_map(|state| events.iter().map(move |event| pair(state, event, present))).collect();
+    pairs.into_iter().collect()
+}
+
+/// Every rule, with each ending and part that it may speak of.
+pub(crate) fn all_rules() -> Vec<Rule> {
+    let endings = [
+        Ending::Deadline,
+        Ending::Undelivered,
+        Ending::Rejected,
+        Ending::CouldNotLeave,
+        Ending::OutsideWindow,
+        Ending::MissingVariable,
+    ];
+    let parts = faults().into_iter().filter_map(|fault| match fault {
+        Fault::Sender(part) => Some(part),
+        Fault::Recipient | Fault::Person | Fault::Passing => None,
+    });
+    let parts: Vec<SenderPart> = parts.collect();
+    let of_each = |rule: Rule| match rule {
+        Rule::GaveWay(_) => endings.map(Rule::GaveWay).to_vec(),
+        Rule::Ended(_) => endings.map(Rule::Ended).to_vec(),
+        Rule::KeptForSender(_) => parts.iter().map(|part| Rule::KeptForSender(*part)).collect(),
+        other => vec![other],
+    };
+    rules().into_iter().flat_map(of_each).collect()
 }

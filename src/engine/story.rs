@@ -196,11 +196,7 @@ impl Story {
 
     /// When something happens to the message by itself.
     pub(super) fn due_at(&self) -> Option<Timestamp> {
-        match self.message.state {
-            State::Queued { gives_up, .. } => gives_up,
-            State::Awaiting { due } => Some(due),
-            State::Sending { .. } | State::Done { .. } => None,
-        }
+        self.message.timer()
     }
 
     pub(super) fn outcome(&self) -> Option<Outcome> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::{BoxFuture, join_all};
 
 use super::rooms::Rooms;
@@ -31,8 +32,8 @@ impl ByHand {
         self.rooms.lanes.iter().map(|lane| lane.status()).collect()
     }
 
-    pub(crate) async fn claim(&mut self, lane: usize) -> Result<()> {
-        self.sending.claim(lane).await
+    pub(crate) async fn claim(&mut self, lane: usize, anyway: bool) -> Result<()> {
+        self.sending.claim(lane, anyway).await
     }
 
     pub(crate) async fn next(&mut self, lane: usize) -> Option<BoxFuture<'static, ()>> {
@@ -47,7 +48,7 @@ impl ByHand {
     /// Takes webhooks that come together.
     pub(crate) async fn take(&mut self, bodies: &[&[u8]]) -> Vec<std::result::Result<(), Failed>> {
         let (intake, tell) = (self.rooms.intake.clone(), Arc::clone(&self.rooms.tell));
-        let taking = join_all(bodies.iter().map(|body| intake.take(body)));
+        let taking = join_all(bodies.iter().map(|body| intake.take(Bytes::copy_from_slice(body))));
         let applying = async {
             // Once they are all in the queue.
             tokio::task::yield_now().await;

@@ -134,7 +134,7 @@ impl Notices {
             if tier.people >= tier.of && !told {
                 self.spent.insert(tier.portfolio.clone());
                 let text = format!(
-                    "its tier is spent: {} people in the last day; whoever is new waits until a place is free",
+                    "its tier is spent: {} people in the last day; whoever is new waits for a place, or goes on to the next step where the step says so",
                     tier.people
                 );
                 news.push(Notice { subject, text, is_bad: true, is_event: true });

@@ -95,10 +95,12 @@ impl Watch {
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let clock = Arc::clone(&self.parts.clock);
         while !stop.is_cancelled() {
+            // From its beginning on: what changed while it looked is not to wait for longer.
+            let next = clock.now() + LOOK;
             self.look().await;
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = clock.sleep(LOOK) => {}
+                () = clock.sleep_until(next) => {}
                 () = self.first_is_over() => {}
             }
         }

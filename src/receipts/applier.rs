@@ -1,37 +1,33 @@
 //! The applier: takes what has come together, decides, commits, and only then lets the acknowledgements go.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry as Slot;
+use tokio::sync::mpsc;
 
 use super::answers::Answer;
-use super::incoming::{Incoming, Ours, Parsed, parse};
+use super::incoming::{Incoming, Ours, Parsed};
+use super::intake::{Failed, Intake, Waiting};
 use super::strays::Round;
 use super::working::{Working, hold, latest_of_each};
 use crate::clock::{Chance, Clock};
 use crate::domain::{Causes, Fault, MessageKey, Msisdn, Present, Span, State, Timestamp, WishFrom};
 use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
 use crate::optout::Words;
-use crate::store::{self, Book, Change, Found, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind};
+use crate::store::{self, Book, Change, Entry, Found, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind};
 use crate::wire::{Report, codes};
 
-/// Bodies that may wait. A provider that has to wait longer repeats the receipt later.
-const WAITING_MAX: usize = 4_096;
 /// Events in one transaction.
 const GROUP_MAX: usize = 2_000;
+/// How long a group waits for the other half of the bodies that the last one held. Whoever posts many at once posts the
+/// next ones when the last are answered: taken with the first of those, a group would be one receipt, and everybody else
+/// would stand behind it.
+const GATHER: Span = Span::from_millis(1);
 /// Rest after a failure of the store.
 const AFTER_FAILURE: Span = Span::from_secs(1);
 /// The first rest before a step that failed in passing goes again; it doubles from try to try.
 const PASSING_REST: Span = Span::from_secs(2);
-
-/// Why a webhook could not be kept. The provider is told to come again.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("the receipt could not be kept: {reason}")]
-pub struct Failed {
-    reason: String,
-}
 
 /// Whether silence means anything, as far as the applier can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,41 +40,6 @@ pub enum Listening {
     TurnedAway,
     /// A webhook came with its proof.
     Proven,
-}
-
-/// One webhook that waits for its commit.
-struct Waiting {
-    since: Timestamp,
-    parsed: Parsed,
-    done: oneshot::Sender<Result<(), Failed>>,
-}
-
-/// Where webhooks go in. Cheap to clone, one for every connection.
-#[derive(Debug, Clone)]
-pub struct Intake {
-    queue: mpsc::Sender<Waiting>,
-    ours: Arc<Ours>,
-    clock: Arc<dyn Clock>,
-}
-
-impl Intake {
-    /// Keeps and applies a body that has been proven. Returns once it is on disk.
-    pub async fn take(&self, body: &[u8]) -> Result<(), Failed> {
-        let since = self.now();
-        self.keep(parse(body, Some(&self.ours), since), since).await
-    }
-
-    pub(super) fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    /// Returns once everything in it is on disk, and applied.
-    pub(super) async fn keep(&self, parsed: Parsed, since: Timestamp) -> Result<(), Failed> {
-        let (done, answer) = oneshot::channel();
-        let closed = |_| Failed { reason: "the server is stopping".to_owned() };
-        self.queue.send(Waiting { since, parsed, done }).await.map_err(|_| closed(()))?;
-        answer.await.map_err(|_| closed(()))?
-    }
 }
 
 #[derive(Debug)]
@@ -123,9 +84,8 @@ impl Applier {
         clock: Arc<dyn Clock>,
         chance: Arc<Chance>,
     ) -> (Self, Intake) {
-        let (sender, queue) = mpsc::channel(WAITING_MAX);
-        let ours = Arc::new(Ours { subaccounts: subaccounts.into_iter().collect(), words });
-        let intake = Intake { queue: sender, ours, clock: Arc::clone(&clock) };
+        let ours = Ours { subaccounts: subaccounts.into_iter().collect(), words };
+        let (intake, queue) = Intake::new(ours, Arc::clone(&clock));
         (Self { store, book, clock, chance, queue, failing_since: None, round: Round::default() }, intake)
     }
 
@@ -135,6 +95,7 @@ impl Applier {
         let clock = Arc::clone(&self.clock);
         let mut waiting = Vec::new();
         let mut retry_at = clock.now();
+        let mut last = 0;
         loop {
             let taken = tokio::select! {
                 taken = self.queue.recv_many(&mut waiting, GROUP_MAX) => taken,
@@ -149,7 +110,21 @@ impl Applier {
             if taken == 0 {
                 return;
             }
+            self.gather(&mut waiting, last / 2).await;
+            last = waiting.len();
             self.run_once(&mut waiting, &tell).await;
+        }
+    }
+
+    /// Waits for a moment until so many have come together.
+    async fn gather(&mut self, waiting: &mut Vec<Waiting>, enough: usize) {
+        let clock = Arc::clone(&self.clock);
+        let mut over = clock.sleep(GATHER);
+        while waiting.len() < enough {
+            tokio::select! {
+                more = self.queue.recv_many(waiting, GROUP_MAX) => if more == 0 { return },
+                () = &mut over => return,
+            }
         }
     }
 
@@ -166,7 +141,7 @@ impl Applier {
             all.strays.extend(parsed.strays);
             answers.push(done);
         }
-        let taken = self.take(all).await.map_err(|error| Failed { reason: Causes(&error).to_string() });
+        let taken = self.take(all).await.map_err(|error| Failed::new(Causes(&error)));
         match &taken {
             Err(failed) => {
                 if self.failing_since.is_none() {
@@ -280,7 +255,9 @@ impl Applier {
     async fn decide(&self, receipts: &[Incoming], found: &[Option<Found>]) -> store::Result<Outcome> {
         let now = self.clock.now();
         let mut outcome = Outcome::default();
-        let mut working: HashMap<MessageKey, Working> = HashMap::new();
+        let mut working: HashMap<MessageKey, Working> = HashMap::with_capacity(receipts.len());
+        // Most of a group belongs to one batch.
+        let mut latest: Option<Arc<Entry>> = None;
         for (incoming, found) in receipts.iter().zip(found) {
             let Some(found) = found else {
                 if incoming.is_answer() {
@@ -293,7 +270,13 @@ impl Applier {
             let message = match working.entry(key) {
                 Slot::Occupied(slot) => slot.into_mut(),
                 Slot::Vacant(slot) => {
-                    let Some(entry) = self.book.get(key.batch).await? else { continue };
+                    let entry = match latest.as_ref().filter(|entry| entry.id == key.batch) {
+                        Some(entry) => Arc::clone(entry),
+                        None => {
+                            let Some(entry) = self.book.get(key.batch).await? else { continue };
+                            Arc::clone(latest.insert(entry))
+                        }
+                    };
                     slot.insert(Working { entry, loaded: found.message, now: found.message.present, umid: None })
                 }
             };
@@ -321,7 +304,7 @@ impl Applier {
             .inspect(|message| {
                 // Before the commit: at worst it goes back to its queue and is claimed anew.
                 if message.waits_in_vain() {
-                    message.entry.recall(message.loaded.key);
+                    message.entry.recall(message.loaded.key, message.loaded.present.step);
                 }
             })
             .map(|message| message.entry.change(&message.loaded, message.now, message.overtaken(now)))

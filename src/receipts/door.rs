@@ -8,6 +8,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+
 use super::applier::{Listening, find};
 use super::incoming::parse;
 use super::{Proofs, Unproven};
@@ -58,7 +60,7 @@ impl Door {
         &self,
         authorization: Option<&[u8]>,
         signature: Option<&str>,
-        body: &[u8],
+        body: &Bytes,
     ) -> Result<(), Unproven> {
         let checked = self.proofs.check(authorization, signature, body);
         match &checked {
@@ -105,11 +107,11 @@ impl Door {
         tracing::warn!(reason = %in_words, count, "webhooks are turned away; said once a minute at most");
     }
 
-    async fn look_into(&self, body: &[u8]) {
+    async fn look_into(&self, body: &Bytes) {
         if body.len() > LENGTH || !self.may_look() {
             return;
         }
-        let mut receipts = parse(body, None, self.clock.now()).receipts;
+        let mut receipts = parse(body.clone(), None, self.clock.now()).receipts;
         // What anybody may know is no sign of the provider.
         receipts.iter_mut().for_each(|receipt| receipt.msisdn = None);
         receipts.truncate(RECEIPTS);

@@ -1,6 +1,10 @@
 //! A webhook's events, as far as they matter here: owned, so that they can wait for their group.
 
-use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use hashbrown::HashSet;
 
 use super::answers::{Answer, ways};
 use crate::domain::{AttemptId, Channel, Msisdn, Timestamp, Umid, without_numbers};
@@ -30,10 +34,34 @@ pub(super) struct Incoming {
     pub(super) detail: String,
     pub(super) code: u32,
     pub(super) received: Timestamp,
-    /// The event as it goes among the strays, should it lead nowhere.
-    raw: Box<str>,
+    /// What goes among the strays, should it lead nowhere.
+    raw: Raw,
     /// Where this is no receipt but a person's answer: the message that is answered, by the provider's id.
     reply_to: Option<String>,
+}
+
+/// An event as it came.
+#[derive(Debug, Clone)]
+enum Raw {
+    /// The body that it came in, and its place there.
+    In(Arc<Body>, usize),
+    Told(Box<str>),
+}
+
+/// A body that events have come in. Hardly any leads nowhere, so it is only taken apart once more where somebody asks for
+/// the events as they were.
+#[derive(Debug)]
+struct Body {
+    bytes: Bytes,
+    events: OnceLock<Vec<Range<usize>>>,
+}
+
+impl Body {
+    fn event(&self, place: usize) -> String {
+        let events = self.events.get_or_init(|| wire::event_places(&self.bytes));
+        let event = events.get(place).and_then(|range| self.bytes.get(range.clone())).unwrap_or(&self.bytes);
+        String::from_utf8_lossy(event).into_owned()
+    }
 }
 
 /// What a body holds: receipts of ours, what people wrote to us, and what is only kept.
@@ -46,21 +74,23 @@ pub(super) struct Parsed {
 
 /// Reads a body. Nothing in it is lost: what is not for us becomes a stray with its reason. Where nobody says what is
 /// ours, every receipt is.
-pub(super) fn parse(body: &[u8], ours: Option<&Ours>, now: Timestamp) -> Parsed {
+pub(super) fn parse(bytes: Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed {
     let mut parsed = Parsed::default();
+    let whole = Arc::new(Body { bytes, events: OnceLock::new() });
+    let body: &[u8] = &whole.bytes;
     let stray =
         |kind, umid: Option<&str>, raw: String| Stray { kind, received: now, umid: umid.map(str::to_owned), raw };
     let foreign = |subaccount: Option<&str>| {
         subaccount.is_some_and(|subaccount| ours.is_some_and(|ours| !ours.subaccounts.contains(subaccount)))
     };
-    for event in wire::parse_events(body) {
+    for (place, event) in wire::parse_events(body).into_iter().enumerate() {
         match event {
             Event::Receipt(receipt) => {
                 let umid = receipt.umid.as_deref();
                 if foreign(receipt.sub_account_id.as_deref()) {
-                    parsed.strays.push(stray(StrayKind::OtherSubaccount, umid, raw_text(&receipt)));
+                    parsed.strays.push(stray(StrayKind::OtherSubaccount, umid, whole.event(place)));
                 } else {
-                    parsed.receipts.push(Incoming::new(&receipt, now));
+                    parsed.receipts.push(Incoming::of(&receipt, now, Raw::In(Arc::clone(&whole), place)));
                 }
             }
             Event::Inbound { inbound, raw } => match ours {
@@ -79,14 +109,22 @@ pub(super) fn parse(body: &[u8], ours: Option<&Ours>, now: Timestamp) -> Parsed 
     parsed
 }
 
-fn raw_text(receipt: &wire::Receipt<'_>) -> String {
-    let mut raw = Vec::new();
-    receipt.append_event(&mut raw);
-    String::from_utf8_lossy(&raw).into_owned()
+/// A word of the provider's, which is kept and shown: nothing keeps a provider from naming somebody in it.
+fn word(text: &str) -> String {
+    let text = text.to_ascii_lowercase();
+    // Nearly none has a digit in it.
+    if text.contains(char::is_numeric) { without_numbers(&text) } else { text }
 }
 
 impl Incoming {
+    /// A receipt that was told otherwise than by a webhook.
     pub(super) fn new(receipt: &wire::Receipt<'_>, now: Timestamp) -> Self {
+        let mut raw = Vec::new();
+        receipt.append_event(&mut raw);
+        Self::of(receipt, now, Raw::Told(String::from_utf8_lossy(&raw).into()))
+    }
+
+    fn of(receipt: &wire::Receipt<'_>, now: Timestamp, raw: Raw) -> Self {
         let attempt = receipt.client_message_id.as_deref().and_then(|id| id.parse().ok());
         Self {
             attempt,
@@ -96,9 +134,8 @@ impl Incoming {
             channel: receipt.known_channel(),
             report: receipt.report(),
             stamp: receipt.at().unwrap_or(now),
-            // Both are kept and shown, and nothing keeps a provider from naming somebody in them.
-            state: without_numbers(&receipt.status.state.to_ascii_lowercase()),
-            detail: without_numbers(&receipt.status.detail.as_deref().unwrap_or_default().to_ascii_lowercase()),
+            state: word(&receipt.status.state),
+            detail: word(receipt.status.detail.as_deref().unwrap_or_default()),
             code: match receipt.report() {
                 // The one that decides, and so the one that is kept.
                 Report::Negative { code } => code,
@@ -107,8 +144,7 @@ impl Incoming {
             .and_then(|code| u32::try_from(code).ok())
             .unwrap_or(0),
             received: now,
-            // What carries our own id hardly ever leads nowhere, and can be told again from its parts.
-            raw: if attempt.is_none() { raw_text(receipt).into() } else { String::new().into() },
+            raw,
             reply_to: None,
         }
     }
@@ -127,7 +163,7 @@ impl Incoming {
             detail: Receipt::ANSWERED.to_owned(),
             code: 0,
             received: inbound.received,
-            raw: String::new().into(),
+            raw: Raw::Told(Box::default()),
             reply_to: Some(reply_to),
         }
     }
@@ -150,29 +186,11 @@ impl Incoming {
         ]
     }
 
-    /// The receipt, told again from what was read of it.
-    fn retold(&self) -> wire::Receipt<'static> {
-        let text = |text: &str| Some(text.to_owned().into());
-        wire::Receipt {
-            umid: self.umid.as_ref().and_then(|umid| text(umid.as_str())),
-            client_message_id: self.attempt.and_then(|id| text(&id.to_string())),
-            channel: self.channel.and_then(|channel| text(channel.as_str())),
-            user: self
-                .msisdn
-                .map(|msisdn| wire::User { msisdn: Some(msisdn.to_string().into()), ..wire::User::default() }),
-            status: wire::StatusBody {
-                state: self.state.clone().into(),
-                detail: text(&self.detail).filter(|_| !self.detail.is_empty()),
-                timestamp: text(&self.stamp.rfc3339()),
-                error_code: Some(i64::from(self.code)).filter(|code| *code != 0),
-                error_message: None,
-            },
-            ..wire::Receipt::default()
-        }
-    }
-
     pub(super) fn into_stray(self, kind: StrayKind) -> Stray {
-        let raw = if self.raw.is_empty() { raw_text(&self.retold()) } else { self.raw.into_string() };
+        let raw = match self.raw {
+            Raw::In(body, place) => body.event(place),
+            Raw::Told(told) => told.into_string(),
+        };
         Stray { kind, received: self.received, umid: self.umid.map(|umid| umid.as_str().to_owned()), raw }
     }
 }

@@ -11,6 +11,7 @@ mod answers;
 mod applier;
 mod door;
 mod incoming;
+mod intake;
 mod proof;
 mod strays;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod tests;
 mod told;
 mod working;
 
-pub use applier::{Applier, Failed, Intake, Listening};
+pub use applier::{Applier, Listening};
 pub use door::Door;
+pub use intake::{Failed, Intake};
 pub use proof::{Proofs, Unproven};

@@ -42,7 +42,7 @@ impl Applier {
                 continue;
             }
             all_old = false;
-            let parsed = parse(stray.raw.as_bytes(), None, stray.received);
+            let parsed = parse(stray.raw.into(), None, stray.received);
             receipts.extend(parsed.receipts.into_iter().next().inspect(|_| ids.push(id)));
         }
         let were_tried = !receipts.is_empty();

@@ -4,8 +4,11 @@ mod samples;
 
 use std::sync::Arc;
 
-use super::applier::{Applier, Intake, Listening};
+use bytes::Bytes;
+
+use super::applier::{Applier, Listening};
 use super::incoming::{Ours, parse};
+use super::intake::Intake;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::domain::{
     AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Fields, LaneId, MessageKey, Msisdn, OnUnknown, Plan,
@@ -159,7 +162,7 @@ impl Desk {
         };
         let mut body = Vec::new();
         receipt.append_event(&mut body);
-        let parsed = parse(&body, None, self.clock.now());
+        let parsed = parse(body.into(), None, self.clock.now());
         self.applier.apply(parsed).await.unwrap();
     }
 
@@ -242,7 +245,7 @@ async fn however_many_strays_there_are_each_is_tried_again() {
     desk.store.take_receipts(Vec::new(), foreign, Vec::new()).await.unwrap();
     let umid = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"first","channel":"viber",
         "status":{"state":"undelivered","errorCode":2008}}}"#;
-    let parsed = parse(umid.as_bytes(), None, now);
+    let parsed = parse(umid.into(), None, now);
     desk.applier.apply(parsed).await.unwrap();
     let claimed = desk.claim().await;
     desk.answer(&claimed, "first").await;
@@ -269,7 +272,7 @@ async fn however_many_strays_there_are_each_is_tried_again() {
 async fn a_gap_begins_with_what_was_waiting_and_is_doubtful_from_the_first_failure_on() {
     let Desk { store, clock, applier, intake, .. } = Desk::new().await;
     let came = clock.now();
-    let mut taking = Box::pin(intake.take(b"{}"));
+    let mut taking = Box::pin(intake.take(Bytes::from_static(b"{}")));
     tokio::select! {
         biased;
         _ = &mut taking => panic!("nobody takes it yet"),
@@ -344,10 +347,7 @@ async fn a_stop_is_on_disk_and_reaches_what_is_claimed_by_the_time_it_is_acknowl
     assert!(!store.claim(claim).await.unwrap().messages[0].opted_out, "at that time nobody had said anything");
     tokio::spawn(applier.run(|_| {}));
     let stray = r#"{"eventType":"something_new"}"#;
-    intake
-        .take(format!("[{},{stray},{}]", written("in-1", "Stop!"), written("in-2", "why?")).as_bytes())
-        .await
-        .unwrap();
+    intake.take(format!("[{},{stray},{}]", written("in-1", "Stop!"), written("in-2", "why?")).into()).await.unwrap();
     let person = person().msisdn;
     assert_eq!(store.opted_out(vec![person]).await.unwrap(), [person]);
     assert!(book.get(key.batch).await.unwrap().unwrap().is_hushed(person));
@@ -364,7 +364,7 @@ async fn an_answer_and_bad_news_of_one_webhook_are_decided_together() {
         "status":{"state":"undelivered","errorCode":2008}}}"#;
     let body = format!("[{failed},{}]", written("in-1", "got it"));
     let ours = Ours { subaccounts: ["acme".to_owned()].into(), words: Words::default() };
-    let parsed = parse(body.as_bytes(), Some(&ours), desk.clock.now());
+    let parsed = parse(body.into(), Some(&ours), desk.clock.now());
     desk.applier.apply(parsed).await.unwrap();
     // Bad news, and then the proof that it was wrong: nobody falls back.
     let message = desk.message().await;

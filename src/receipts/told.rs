@@ -1,7 +1,7 @@
 //! What the provider answered when it was asked: news like any other.
 
-use super::applier::{Failed, Intake};
 use super::incoming::{Incoming, Parsed};
+use super::intake::{Failed, Intake};
 use crate::domain::{AttemptId, Channel, Umid};
 use crate::wire::{Detail, Details, Receipt, Report, StatusBody};
 

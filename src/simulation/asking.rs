@@ -173,7 +173,7 @@ impl World {
         self.node.watch().await;
         for _ in 0..10 {
             for lane in 0..2 {
-                self.node.claim(lane).await.unwrap();
+                self.node.claim(lane, true).await.unwrap();
                 while let Some(hand) = self.node.next(lane).await {
                     hand.await;
                 }

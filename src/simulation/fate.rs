@@ -15,6 +15,33 @@ use crate::store::{
     Result, Scope, Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
 };
 
+/// Verbs of one world. Whatever asks for more goes round in circles.
+const VERBS_MAX: u32 = 200_000;
+
+/// What a world has been through at its store, over all lives.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    verbs: AtomicU32,
+    changed: AtomicBool,
+    opted: AtomicBool,
+}
+
+impl Traffic {
+    fn count(&self) {
+        assert!(self.verbs.fetch_add(1, Ordering::Relaxed) < VERBS_MAX, "it asks the store again and again");
+    }
+
+    /// Whether messages may have changed since the last time.
+    pub(super) fn has_changed(&self) -> bool {
+        self.changed.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether anybody may have been opted out since the last time.
+    pub(super) fn has_opted(&self) -> bool {
+        self.opted.swap(false, Ordering::Relaxed)
+    }
+}
+
 /// When a process dies and whether its disk works. One for each life.
 #[derive(Debug, Default)]
 pub(super) struct Fate {
@@ -70,15 +97,18 @@ impl Fate {
 pub(super) struct Mortal {
     pub(super) store: Arc<dyn Store>,
     pub(super) fate: Arc<Fate>,
+    pub(super) traffic: Arc<Traffic>,
 }
 
 impl Mortal {
     async fn reads<T>(&self, read: impl Future<Output = Result<T>>) -> Result<T> {
+        self.traffic.count();
         self.check()?;
         read.await
     }
 
     async fn writes<T>(&self, write: impl Future<Output = Result<T>>) -> Result<T> {
+        self.traffic.count();
         self.check()?;
         if !self.fate.is_last_write() {
             return write.await;
@@ -88,6 +118,18 @@ impl Mortal {
             let _ = write.await;
         }
         self.fate.die().await
+    }
+
+    /// Writes that change messages. It is noted before, because a verb that has been asked for is done although nobody
+    /// waits for it any more.
+    async fn changes<T>(&self, write: impl Future<Output = Result<T>>) -> Result<T> {
+        self.traffic.changed.store(true, Ordering::Relaxed);
+        self.writes(write).await
+    }
+
+    async fn opts<T>(&self, write: impl Future<Output = Result<T>>) -> Result<T> {
+        self.traffic.opted.store(true, Ordering::Relaxed);
+        self.writes(write).await
     }
 
     fn check(&self) -> Result<()> {
@@ -149,25 +191,19 @@ through! {
         why: Option<String>,
         now: Timestamp
     ) -> Option<u64>;
-    writes claim(claim: Claim) -> ClaimedSet;
-    writes record(changes: Vec<Change>) -> Vec<MessageKey>;
+    changes claim(claim: Claim) -> ClaimedSet;
+    changes record(changes: Vec<Change>) -> Vec<MessageKey>;
     reads in_flight(after: Option<MessageKey>, limit: u32) -> Vec<Loaded>;
     reads load(keys: Vec<MessageKey>) -> Vec<Loaded>;
     reads open_messages(batch: BatchId, after: Option<u32>, limit: u32) -> Vec<Loaded>;
     reads find(keys: Vec<Key>) -> Vec<Option<Found>>;
-    writes take_receipts(receipts: Vec<Receipt>, strays: Vec<Stray>, changes: Vec<Change>) -> Vec<MessageKey>;
+    changes take_receipts(receipts: Vec<Receipt>, strays: Vec<Stray>, changes: Vec<Change>) -> Vec<MessageKey>;
     reads strays(kind: StrayKind, after: i64, limit: u32) -> Vec<(i64, Stray)>;
     writes forget_strays(ids: Vec<i64>) -> ();
     writes forget_old_strays(before: Timestamp) -> ();
     reads stray_counts() -> Vec<StrayCount>;
-    reads due(batch: BatchId, now: Timestamp, limit: u32) -> Vec<Loaded>;
+    reads due(batch: BatchId, until: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
     reads next_due(batch: BatchId) -> Option<Timestamp>;
-    reads due_behind(
-        batch: BatchId,
-        after: Option<(Timestamp, u32)>,
-        until: Timestamp,
-        limit: u32
-    ) -> Vec<Loaded>;
     reads silent(batch: BatchId, from: Timestamp, until: Timestamp, limit: u32) -> Vec<Loaded>;
     reads questions(about: Vec<(MessageKey, StepIndex)>) -> Vec<Question>;
     writes note_asked(asked: Vec<Asked>, asking: Asking) -> ();
@@ -184,7 +220,7 @@ through! {
     reads tier_places(portfolio: &str, since: Timestamp) -> Vec<(Msisdn, Timestamp)>;
     writes give_back_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
     writes forget_places(before: Timestamp) -> ();
-    writes opt_out(people: Vec<OptOut>) -> u32;
+    opts opt_out(people: Vec<OptOut>) -> u32;
     writes opt_in(people: Vec<OptIn>) -> u32;
     reads opted_out(people: Vec<Msisdn>) -> Vec<Msisdn>;
     reads opt_outs(after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;

@@ -1,16 +1,18 @@
 //! What must hold after everything that happens.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::net::{Missed, Net, Posted};
-use super::scene::LANES;
+use super::net::{Missed, Net, Posted, Truth};
+use super::pace::Left;
+use super::scene::country_of;
 use crate::config::Config;
 use crate::domain::{
-    AfterGap, AttemptId, BatchId, BatchState, Ending, Fault, MessageKey, Msisdn, OnUnknown, Outcome, Plan, Span, State,
-    Status, StepIndex, Tag, Tallies, Timestamp,
+    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Ending, Fault, MessageKey, Msisdn, OnTierSpent,
+    OnUnknown, Outcome, Plan, Present, SkipReason, Span, State, Status, StepIndex, Tag, Tallies, Timestamp,
 };
-use crate::store::{Loaded, Store};
+use crate::engine::met;
+use crate::store::{Hold, Loaded, Store};
 
 /// How much later than promised a repeat may come.
 const MARGIN: Span = Span::from_secs(2);
@@ -20,114 +22,252 @@ const MARGIN: Span = Span::from_secs(2);
 pub(super) struct Holds {
     store: Arc<dyn Store>,
     net: Arc<Net>,
-    config: Arc<Config>,
-    pub(super) batch: BatchId,
+    campaigns: Vec<Campaign>,
+    left: Left,
+    /// Since when each of them was known not to want anything.
+    pub(super) opted_out: HashMap<Msisdn, Timestamp>,
+    /// Lanes and templates that the node has said it holds.
+    held: HashSet<(String, String)>,
+}
+
+#[derive(Debug)]
+struct Campaign {
+    batch: BatchId,
     tag: Tag,
-    pub(super) plan: Plan,
+    plan: Plan,
     keys: Vec<MessageKey>,
     before: Vec<Loaded>,
-    /// Where the batch stood when the node last said that it obeys.
-    pub(super) noted: BatchState,
-    pub(super) opted_out: HashMap<Msisdn, Timestamp>,
-    /// Each change in words, where somebody wants to read them.
-    pub(super) told: Option<Vec<String>>,
-    left: [Vec<Timestamp>; 3],
+    /// Where it stood when the node last said that it obeys.
+    noted: BatchState,
+    /// Whether anything was decided about it since.
+    moved: bool,
+    cancelled: bool,
+    /// Since when each message has waited for its present step.
+    waiting_since: HashMap<u32, Timestamp>,
+    /// When each step was claimed first.
+    claimed_at: HashMap<(u32, StepIndex), Timestamp>,
 }
 
 impl Holds {
-    pub(super) async fn new(store: Arc<dyn Store>, net: Arc<Net>, config: Arc<Config>, batch: BatchId) -> Self {
-        let row = store.batch(batch).await.unwrap().unwrap();
-        let plan = store.plan(batch).await.unwrap().unwrap();
-        let keys: Vec<_> = (0..row.messages).map(|n| MessageKey { batch, n }).collect();
-        let before = store.load(keys.clone()).await.unwrap();
-        assert_eq!(before.len(), keys.len());
-        Self {
-            store,
-            net,
-            config,
-            batch,
-            tag: row.tag,
-            plan,
-            keys,
-            before,
-            noted: BatchState::Running,
-            opted_out: HashMap::new(),
-            told: None,
-            left: [const { Vec::new() }; 3],
+    pub(super) async fn new(store: Arc<dyn Store>, net: Arc<Net>, config: Arc<Config>, batches: &[BatchId]) -> Self {
+        let mut campaigns = Vec::new();
+        for batch in batches {
+            let row = store.batch(*batch).await.unwrap().unwrap();
+            let plan = store.plan(*batch).await.unwrap().unwrap();
+            let keys: Vec<_> = (0..row.messages).map(|n| MessageKey { batch: *batch, n }).collect();
+            let before = store.load(keys.clone()).await.unwrap();
+            assert_eq!(before.len(), keys.len());
+            campaigns.push(Campaign {
+                batch: *batch,
+                tag: row.tag,
+                plan,
+                keys,
+                before,
+                noted: row.state,
+                moved: false,
+                cancelled: false,
+                waiting_since: HashMap::new(),
+                claimed_at: HashMap::new(),
+            });
+        }
+        let left = Left::new(config);
+        Self { store, net, campaigns, left, opted_out: HashMap::new(), held: HashSet::new() }
+    }
+
+    pub(super) fn batches(&self) -> impl Iterator<Item = BatchId> + '_ {
+        self.campaigns.iter().map(|campaign| campaign.batch)
+    }
+
+    pub(super) fn messages(&self) -> impl Iterator<Item = &Loaded> {
+        self.campaigns.iter().flat_map(|campaign| &campaign.before)
+    }
+
+    pub(super) fn steps(&self) -> usize {
+        self.campaigns.iter().map(|campaign| campaign.plan.steps.len()).max().unwrap_or(0)
+    }
+
+    /// When something is due next in a message.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.messages().filter_map(|message| timer(&message.present)).min()
+    }
+
+    /// A person has decided about a batch.
+    pub(super) fn moved(&mut self, batch: BatchId, to: BatchState) {
+        for campaign in self.campaigns.iter_mut().filter(|campaign| campaign.batch == batch) {
+            campaign.moved = true;
+            campaign.cancelled |= to == BatchState::Cancelling;
         }
     }
 
-    fn attempt(&self, message: &Loaded, step: StepIndex) -> AttemptId {
-        AttemptId { key: message.key, step, tag: self.tag }
+    pub(super) fn released(&mut self, hold: &Hold) {
+        self.held.remove(&(hold.lane.clone(), hold.template.clone()));
+    }
+
+    /// The node says that it obeys everything up to now.
+    pub(super) async fn note(&mut self) {
+        for campaign in &mut self.campaigns {
+            campaign.noted = self.store.batch(campaign.batch).await.unwrap().unwrap().state;
+            campaign.moved = false;
+        }
+        let holds = self.store.holds().await.unwrap();
+        self.held = holds.into_iter().map(|hold| (hold.lane, hold.template)).collect();
+    }
+
+    /// Whether the answer to a step's only try is on disk.
+    pub(super) fn is_recorded(&self, attempt: AttemptId) -> bool {
+        self.messages().any(|message| {
+            let Present { state, tries, marks, .. } = message.present;
+            let is_sending = matches!(state, State::Sending { .. });
+            message.key == attempt.key && !is_sending && tries == 0 && marks.handed_over(attempt.step)
+        })
+    }
+
+    /// What the provider said of a person is on disk.
+    pub(super) fn wants_no_more(&mut self, attempt: AttemptId, now: Timestamp) {
+        let of_it = |message: &&Loaded| message.key == attempt.key;
+        let person = self.messages().find(of_it).map(|message| message.msisdn);
+        if let Some(person) = person {
+            self.opted_out.entry(person).or_insert(now);
+        }
+    }
+
+    pub(super) async fn learn_opt_outs(&mut self, now: Timestamp) {
+        for person in self.store.opt_outs(None, 1_000).await.unwrap() {
+            self.opted_out.entry(person).or_insert(now);
+        }
     }
 
     /// Holds everything against what is on disk now. Returns how many messages changed.
-    pub(super) async fn check(&mut self, now: Timestamp) -> usize {
-        let after = self.store.load(self.keys.clone()).await.unwrap();
-        assert_eq!(after.len(), self.keys.len(), "messages are missing");
-        let mut counted = Tallies::default();
+    pub(super) async fn check(&mut self, now: Timestamp, told: &mut Option<Vec<String>>) -> usize {
         let mut changed = 0;
-        for (before, after) in self.before.iter().zip(&after) {
-            counted.weigh(self.plan.steps.len(), &after.present, 1);
+        for place in 0..self.campaigns.len() {
+            let after = self.store.load(self.campaigns[place].keys.clone()).await.unwrap();
+            changed += self.check_campaign(place, after, now, told).await;
+        }
+        for posted in self.net.posted() {
+            let campaign = self.campaigns.iter().find(|campaign| campaign.batch == posted.attempt.key.batch);
+            let campaign = campaign.unwrap_or_else(|| panic!("left although it was never published: {posted:?}"));
+            let message = campaign.before.get(usize::try_from(posted.attempt.key.n).unwrap()).unwrap();
+            self.check_post(campaign, &posted, message);
+            let lane = &campaign.plan.step(posted.attempt.step).unwrap().lane;
+            self.left.on_lane(lane, posted.at);
+        }
+        for taken in self.net.accepted() {
+            let of_it = |campaign: &&Campaign| campaign.batch == taken.attempt.key.batch;
+            let campaign = self.campaigns.iter().find(of_it).unwrap();
+            let message = campaign.before.get(usize::try_from(taken.attempt.key.n).unwrap()).unwrap();
+            let lane = &campaign.plan.step(taken.attempt.step).unwrap().lane;
+            // A place counts from its claim.
+            let State::Sending { intent, .. } = message.present.state else { continue };
+            self.left.to_person(lane, message.msisdn, intent);
+        }
+        changed
+    }
+
+    async fn check_campaign(
+        &mut self,
+        place: usize,
+        after: Vec<Loaded>,
+        now: Timestamp,
+        told: &mut Option<Vec<String>>,
+    ) -> usize {
+        let campaign = &self.campaigns[place];
+        assert_eq!(after.len(), campaign.keys.len(), "messages are missing");
+        let mut counted = Tallies::default();
+        let (mut changed, mut claimed) = (Vec::new(), Vec::new());
+        for (before, after) in campaign.before.iter().zip(&after) {
+            counted.weigh(campaign.plan.steps.len(), &after.present, 1);
             if before.version == after.version {
                 assert_eq!(before.present, after.present, "changed without a new version");
                 continue;
             }
-            changed += 1;
-            if let Some(told) = &mut self.told {
-                told.push(format!("    message {}: {:?}", after.key.n, after.present));
+            if let Some(told) = told {
+                told.push(format!("    campaign {} message {}: {:?}", place + 1, after.key.n, after.present));
             }
-            self.check_change(before, after, now);
+            changed.push((after.key.n, after.present.step != before.present.step));
+            if let State::Sending { intent, .. } = after.present.state {
+                claimed.push(((after.key.n, after.present.step), intent));
+            }
+            self.check_change(campaign, before, after, now);
         }
-        for posted in self.net.posted() {
-            let message = after.get(usize::try_from(posted.attempt.key.n).unwrap()).unwrap();
-            self.check_post(&posted, message);
-        }
-        let kept = self.store.tallies(self.batch).await.unwrap();
+        let kept = self.store.tallies(campaign.batch).await.unwrap();
         let entries = |tallies: &Tallies| tallies.entries().filter(|(_, _, n)| *n != 0).collect::<Vec<_>>();
         assert_eq!(entries(&kept), entries(&counted), "the counters have left the rows");
-        self.before = after;
-        changed
+        if !claimed.is_empty() {
+            let state = self.store.batch(campaign.batch).await.unwrap().unwrap().state;
+            let fresh = claimed.iter().any(|(_, intent)| *intent == now);
+            assert!(state == BatchState::Running || !fresh, "claimed from a campaign that is {state}");
+        }
+        let campaign = &mut self.campaigns[place];
+        campaign.before = after;
+        for (attempt, intent) in claimed {
+            campaign.claimed_at.entry(attempt).or_insert(intent);
+        }
+        for (n, _) in changed.iter().filter(|(_, moved_on)| *moved_on) {
+            campaign.waiting_since.insert(*n, now);
+        }
+        changed.len()
     }
 
-    fn check_change(&self, before: &Loaded, after: &Loaded, now: Timestamp) {
+    fn check_change(&self, campaign: &Campaign, before: &Loaded, after: &Loaded, now: Timestamp) {
         let (was, is) = (&before.present, &after.present);
+        if matches!((was.state, is.state), (State::Queued { .. }, State::Sending { .. })) {
+            // The store sets it off by itself, as the engine would.
+            met::note_claim();
+        }
         if let Some(ended) = was.outcome() {
             let stays = is.outcome() == Some(ended) || is.outcome() == Some(Outcome::Reached);
             assert!(stays, "an end became something else than reached: {was:?} to {is:?}");
         }
         let recalled = is.step < was.step && is.outcome() == Some(Outcome::Reached);
         assert!(is.step >= was.step || recalled, "a step came back: {was:?} to {is:?}");
-        for step in StepIndex::all().take(self.plan.steps.len()) {
+        for step in StepIndex::all().take(campaign.plan.steps.len()) {
             // A fault of the sender's, said by receipt, undoes the hand-over: the message goes back to its queue.
             let undone = is.step == step && matches!(is.state, State::Queued { .. });
             let kept = !was.marks.handed_over(step) || is.marks.handed_over(step);
             assert!(kept || undone, "a hand-over was forgotten: {was:?} to {is:?}");
-            if was.marks.ending(step) == is.marks.ending(step) {
-                continue;
+            assert_eq!(was.marks.passed_over(step), is.marks.passed_over(step), "another's step: {was:?} to {is:?}");
+            if was.marks.ending(step) != is.marks.ending(step) {
+                self.check_ending(campaign, before, after, step, now);
             }
-            self.check_ending(before, after, step, now);
+        }
+        if was.outcome() != is.outcome() {
+            self.check_outcome(campaign, before, after, now);
         }
     }
 
     /// Whether a step may have ended so at this time.
-    fn check_ending(&self, before: &Loaded, after: &Loaded, step: StepIndex, now: Timestamp) {
-        let truth = self.net.truth(self.attempt(after, step));
-        let rules = self.plan.step(step).unwrap();
+    fn check_ending(&self, campaign: &Campaign, before: &Loaded, after: &Loaded, step: StepIndex, now: Timestamp) {
+        let plan = &campaign.plan;
+        let truth = self.net.truth(campaign.attempt(after, step));
+        let rules = plan.step(step).unwrap();
         let about =
             || format!("step {step} of {:?}: {:?} to {:?}, {truth:?}", after.key, before.present, after.present);
         match after.present.marks.ending(step) {
-            Ending::Open | Ending::Success | Ending::OutsideWindow | Ending::MissingVariable => {}
+            Ending::Open | Ending::Success => {}
+            Ending::OutsideWindow => {
+                let is_free = rules.channel == Channel::WhatsApp && matches!(rules.content, Content::Text { .. });
+                assert!(is_free, "only free text on WhatsApp needs a window: {}", about());
+            }
+            Ending::MissingVariable => {
+                let wants_name = matches!(&rules.content, Content::Text { text, .. } if text.contains("{{name}}"));
+                assert!(wants_name, "nothing is missing: {}", about());
+            }
             Ending::Deadline => {
                 let accepted = before.present.accepted.unwrap_or(now);
                 let due = accepted + rules.fallback_after.unwrap_or(Span::ZERO);
                 assert!(now >= due, "fell back early: {}", about());
+                // Whatever the row says, it was never accepted before it was claimed.
+                let claimed = campaign.claimed_at.get(&(after.key.n, step)).copied().unwrap_or(now);
+                assert!(now >= claimed + rules.fallback_after.unwrap_or(Span::ZERO), "fell back too soon: {}", about());
                 // A repeat that takes longer than its margin is the way's fault, and no longer ours.
-                let to_come = |missed: &Missed| missed.again.is_none_or(|again| now < again + MARGIN);
-                let good = |missed: &&Missed| missed.tried <= due && missed.status >= rules.success;
+                let to_come = |missed: &Missed| !missed.late && missed.again.is_none_or(|again| now < again + MARGIN);
+                // What came before the answer that it belongs to was missed before we knew that it had been accepted.
+                let then = accepted..=due;
+                let good = |missed: &&Missed| then.contains(&missed.tried) && missed.status >= rules.success;
                 let hidden = truth.missed.iter().filter(good).any(to_come);
                 let told = truth.told.is_some_and(|status| status >= rules.success);
-                let waits = self.plan.after_gap != AfterGap::FallBack;
+                let waits = plan.after_gap != AfterGap::FallBack;
                 assert!(!(waits && hidden && !told), "fell back because we were deaf: {}", about());
             }
             Ending::Undelivered => {
@@ -140,66 +280,161 @@ impl Holds {
                 assert!(truth.refused.iter().any(theirs), "fell back for a refusal of the sender's: {}", about());
             }
             Ending::CouldNotLeave => {
-                assert!(rules.leave_within.is_some(), "gave up waiting without being told to: {}", about());
+                let impatient = rules.leave_within.is_some() || rules.on_tier_spent == OnTierSpent::FallBack;
+                assert!(impatient, "gave up waiting without being told to: {}", about());
                 assert!(!before.present.marks.handed_over(step), "it did leave: {}", about());
             }
         }
     }
 
+    /// Whether a message may have ended so at this time.
+    fn check_outcome(&self, campaign: &Campaign, before: &Loaded, after: &Loaded, now: Timestamp) {
+        let plan = &campaign.plan;
+        let about = || format!("{:?}: {:?} to {:?}", after.key, before.present, after.present);
+        let Present { state: State::Done { outcome, skipped, .. }, marks, .. } = after.present else { return };
+        let truths = || plan.places().map(|(step, rules)| (rules, self.net.truth(campaign.attempt(after, step))));
+        let heard = |wanted: fn(&Truth) -> bool| truths().any(|(_, truth)| wanted(&truth));
+        match outcome {
+            Outcome::Reached => {
+                let arrived = truths().any(|(rules, truth)| {
+                    let taken = rules.success == Status::Accepted && !truth.accepted.is_empty();
+                    taken || truth.best.is_some_and(|best| best >= rules.success)
+                });
+                assert!(arrived, "the provider never said that it arrived: {}", about());
+            }
+            Outcome::Undelivered => {
+                let no = heard(|truth| !truth.failed.is_empty() || !truth.refused.is_empty());
+                assert!(no, "the provider never said no: {}", about());
+            }
+            Outcome::Silent | Outcome::Unknown => {
+                let last = marks.last_handed_over().unwrap_or_else(|| panic!("nothing had left: {}", about()));
+                let window = plan.step(last).unwrap().receipt_window;
+                let accepted = before.present.accepted.unwrap_or(now);
+                assert!(now >= accepted + window, "its window is still open: {}", about());
+                assert_eq!(outcome == Outcome::Unknown, marks.unknown(last), "known or not: {}", about());
+            }
+            Outcome::Expired => {
+                let first = before.present.first_left;
+                let ttl = plan.ttl.zip(first).is_some_and(|(ttl, first)| first + ttl <= now);
+                let end = first.is_none() && plan.end.is_some_and(|end| end <= now);
+                let waited = marks.ending(after.present.step) == Ending::CouldNotLeave;
+                assert!(ttl || end || waited, "its time was not up: {}", about());
+            }
+            Outcome::Cancelled => {
+                assert!(campaign.cancelled, "nobody has cancelled this campaign: {}", about());
+                assert!(marks.last_handed_over().is_none(), "it had left: {}", about());
+            }
+            Outcome::Skipped => match skipped {
+                Some(SkipReason::OptedOut) => {
+                    let said = self.opted_out.contains_key(&after.msisdn)
+                        || heard(|truth| truth.failed.contains(&Fault::Person));
+                    assert!(said, "the person has not said so: {}", about());
+                }
+                Some(SkipReason::NoStep | SkipReason::Excluded) | None => panic!("skipped too late: {}", about()),
+                Some(SkipReason::OutsideWindow | SkipReason::MissingVariable) => {}
+            },
+        }
+    }
+
     /// Whether a request may have left.
-    fn check_post(&mut self, posted: &Posted, message: &Loaded) {
+    fn check_post(&self, campaign: &Campaign, posted: &Posted, message: &Loaded) {
         let Posted { attempt, channel, at } = *posted;
-        let about = || format!("{posted:?} of {:?}", message.present);
-        let row = &message.present;
+        let (plan, row) = (&campaign.plan, &message.present);
+        let about = || format!("{posted:?} of {row:?}");
         let State::Sending { intent, gives_up, .. } = row.state else {
             panic!("sent what is not on disk as being sent: {}", about());
         };
         assert_eq!(row.step, attempt.step, "sent another step than the present one: {}", about());
-        assert_eq!(self.plan.step(attempt.step).unwrap().channel, channel);
+        let rules = plan.step(attempt.step).unwrap();
+        assert_eq!(rules.channel, channel);
         assert!(gives_up.is_none_or(|gives_up| gives_up > at), "left after its time: {}", about());
-        assert_eq!(self.noted, BatchState::Running, "left although the node had noted: {}", about());
+        let expires = plan.ttl.zip(row.first_left).map(|(ttl, first)| first + ttl);
+        let expires = expires.or(plan.end.filter(|_| row.first_left.is_none()));
+        assert!(expires.is_none_or(|expires| at < expires), "left after the campaign's time: {}", about());
+        let since = campaign.waiting_since.get(&attempt.key.n).copied().unwrap_or(super::world::START);
+        let leave = rules.leave_within.filter(|_| row.tries == 0 && !row.marks.handed_over(attempt.step));
+        assert!(leave.is_none_or(|within| at < since + within), "left later than it might: {}", about());
+        let country = Some(country_of(message.msisdn));
+        assert!(rules.countries.contain(country), "the step is not for this country: {}", about());
+        // Nobody can take a cancel back. A pause is over as soon as somebody says so.
+        let stopped = match campaign.noted {
+            BatchState::Cancelling | BatchState::Cancelled => true,
+            BatchState::Paused => !campaign.moved,
+            _ => false,
+        };
+        assert!(!stopped, "left although the node had noted: {}", about());
+        let template = match &rules.content {
+            Content::Template(template) => template.name.clone(),
+            Content::Text { .. } => String::new(),
+        };
+        for held in [String::new(), template] {
+            assert!(!self.held.contains(&(rules.lane.clone(), held)), "left although it was held: {}", about());
+        }
         let stopped = self.opted_out.get(&message.msisdn).is_some_and(|since| *since < intent);
         assert!(!stopped, "left although the person had opted out before it was claimed: {}", about());
+        assert!(row.marks.reached_by().is_none(), "left although it had arrived: {}", about());
 
         let truth = self.net.truth(attempt);
-        let most = if self.plan.on_unknown == OnUnknown::Resend { 2 } else { 1 };
+        let most = if plan.on_unknown == OnUnknown::Resend { 2 } else { 1 };
         let in_passing = truth.failed.iter().filter(|fault| !matches!(fault, Fault::Recipient)).count();
-        assert!(
-            truth.accepted <= most + u32::try_from(in_passing).unwrap(),
-            "the provider has taken it {} times: {}",
-            truth.accepted,
-            about()
-        );
-        let place = LANES.iter().position(|(_, known)| *known == channel).unwrap();
-        let lane = self.config.lane(LANES[place].0).unwrap();
-        let left = &mut self.left[place];
-        left.push(at);
-        for window in [Span::from_millis(1), Span::from_secs(1), Span::from_secs(10)] {
-            let within = left.iter().rev().take_while(|left| **left + window > at).count();
-            let most = lane.rate.within(window) + u64::from(lane.burst.get()) + 1;
-            assert!(u64::try_from(within).unwrap() <= most, "{within} in {window} on {}: {}", lane.name, about());
+        let taken = truth.accepted.len();
+        assert!(taken <= most + in_passing, "the provider has taken it {taken} times: {}", about());
+    }
+
+    /// Once everything that was due has been fired.
+    pub(super) fn check_fired(&self, now: Timestamp) {
+        let obeyed = |campaign: &&Campaign| !campaign.moved && campaign.noted != BatchState::Paused;
+        for message in self.campaigns.iter().filter(obeyed).flat_map(|campaign| &campaign.before) {
+            let forgotten = timer(&message.present).is_some_and(|due| due <= now);
+            assert!(!forgotten, "was due and has not been fired: {message:?}");
         }
     }
 
     /// Once everything has come to rest.
-    pub(super) async fn check_end(&mut self, now: Timestamp) {
-        self.check(now).await;
-        for message in &self.before {
-            let outcome = message.present.outcome();
-            let outcome = outcome.unwrap_or_else(|| panic!("no outcome: {message:?}"));
-            let reached = self.plan.places().any(|(step, rules)| {
-                let truth = self.net.truth(self.attempt(message, step));
-                // Where acceptance is all that was asked for, bad news may have told of it first.
-                let only_accepted = rules.success == Status::Accepted && message.present.marks.failed(step);
-                truth.told.is_some_and(|status| status >= rules.success) && !only_accepted
-            });
-            // Who wants no more was suppressed, whatever an earlier step turns out to have done.
-            if reached && outcome != Outcome::Skipped {
-                assert_eq!(outcome, Outcome::Reached, "the provider said that it arrived: {message:?}");
+    pub(super) async fn check_end(&mut self, now: Timestamp, told: &mut Option<Vec<String>>) {
+        self.check(now, told).await;
+        for campaign in &self.campaigns {
+            for message in &campaign.before {
+                self.check_message_at_end(campaign, message);
             }
+            let batch = self.store.batch(campaign.batch).await.unwrap().unwrap();
+            let tallies = self.store.tallies(campaign.batch).await.unwrap();
+            assert_eq!(tallies.done(), i64::from(batch.messages), "totals are not the audience");
+            let cancelled = batch.state == BatchState::Cancelled;
+            assert_eq!(cancelled, campaign.cancelled, "a campaign ended {} that nobody has", batch.state);
         }
-        let batch = self.store.batch(self.batch).await.unwrap().unwrap();
-        let tallies = self.store.tallies(self.batch).await.unwrap();
-        assert_eq!(tallies.done(), i64::from(batch.messages), "totals are not the audience");
+    }
+
+    fn check_message_at_end(&self, campaign: &Campaign, message: &Loaded) {
+        let outcome = message.present.outcome();
+        let outcome = outcome.unwrap_or_else(|| panic!("no outcome: {message:?}"));
+        let reached = campaign.plan.places().filter(|(step, rules)| {
+            let truth = self.net.truth(campaign.attempt(message, *step));
+            // Where acceptance is all that was asked for, bad news may have told of it first.
+            let only_accepted = rules.success == Status::Accepted && message.present.marks.failed(*step);
+            truth.told.is_some_and(|status| status >= rules.success) && !only_accepted
+        });
+        let reached = reached.count();
+        // Who wants no more was suppressed, whatever an earlier step turns out to have done.
+        if reached > 0 && outcome != Outcome::Skipped {
+            assert_eq!(outcome, Outcome::Reached, "the provider said that it arrived: {message:?}");
+            let twice = reached < 2 || message.present.marks.delivered_twice();
+            assert!(twice, "the provider said that it arrived twice: {message:?}");
+        }
+    }
+}
+
+impl Campaign {
+    fn attempt(&self, message: &Loaded, step: StepIndex) -> AttemptId {
+        AttemptId { key: message.key, step, tag: self.tag }
+    }
+}
+
+/// When a message that waits is due.
+pub(super) fn timer(message: &Present) -> Option<Timestamp> {
+    match message.state {
+        State::Queued { gives_up, .. } => gives_up,
+        State::Awaiting { due } => Some(due),
+        State::Sending { .. } | State::Done { .. } => None,
     }
 }

@@ -1,100 +1,96 @@
 //! The whole of it under storm: every room by hand, one act after the other in an order that a seed picks, over the
 //! provider's pure model and a database in memory.
 //!
-//! In: seeds. Out: nothing, or the history of the seed in which something did not hold.
+//! In: seeds. Out: how often each event met each state, or the shortest history in which something did not hold.
 //! Promises: the same seed does the same; the process dies at any await and between any two commits; after every act
 //! what is held always holds; after the storm everything comes to rest.
 //! May not: be part of the program: it is compiled for tests alone.
 
+mod act;
 mod asking;
+mod calm;
 mod fate;
 mod holds;
+mod mutations;
 mod net;
+mod pace;
+mod pairs;
 mod scene;
+mod shrink;
+mod weather;
 mod world;
 
-use std::collections::BTreeMap;
-use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use futures_util::FutureExt;
+use weather::{Failure, Seen, Weather};
 
-use crate::engine::met;
-use world::World;
-
-/// Acts of one storm.
-const ACTS: u32 = 260;
-
-/// What a run of many seeds has been through.
-#[derive(Debug, Default)]
-struct Met {
-    seeds: u64,
-    deaths: u64,
-    changed: u64,
-    pairs: BTreeMap<met::Pair, u64>,
-}
-
-impl Met {
-    fn add(&mut self, other: Self) {
-        self.seeds += other.seeds;
-        self.deaths += other.deaths;
-        self.changed += other.changed;
-        for (pair, times) in other.pairs {
-            *self.pairs.entry(pair).or_default() += times;
-        }
-    }
-}
+/// Storms that make out every pair of state and event there is. Fewer prove nothing by what they have not met.
+const ENOUGH: u64 = 10_000;
+/// Times that a failed seed is run again at most, to find out which of its acts it takes.
+const TRIES: u32 = 400;
 
 fn number_of(name: &str) -> Option<u64> {
-    std::env::var(name).ok().and_then(|said| said.parse().ok())
+    std::env::var(name).ok().map(|said| said.parse().unwrap_or_else(|_| panic!("{name} = {said} is no number")))
 }
 
-/// Runs one seed; panics with its history.
-async fn weather(seed: u64, tell: bool) -> Met {
-    let mut world = AssertUnwindSafe(World::begin(seed)).catch_unwind().await.unwrap_or_else(|_| panic!("seed {seed}"));
-    if tell {
-        world.tell();
-    }
-    let storm = async {
-        for _ in 0..ACTS {
-            world.step().await;
-        }
-        world.calm().await;
-    };
-    if AssertUnwindSafe(storm).catch_unwind().await.is_err() {
-        let history: Vec<_> = world.history.iter().map(String::as_str).collect();
-        panic!("seed {seed}; VOLLEY_STORM_SEED={seed} repeats it. The latest acts:\n{}", history.join("\n"));
-    }
-    Met { seeds: 1, deaths: u64::from(world.deaths), changed: world.changed, pairs: met::take() }
+/// The acts to which a history was brought down, where somebody names them.
+fn acts() -> Option<BTreeSet<u32>> {
+    let said = std::env::var("VOLLEY_STORM_ACTS").ok()?;
+    let number = |act: &str| act.trim().parse().unwrap_or_else(|_| panic!("{act} is no number of an act"));
+    Some(said.split(',').filter(|act| !act.trim().is_empty()).map(number).collect())
 }
 
-/// Runs seeds on this thread.
-fn run(seeds: impl Iterator<Item = u64>, tell: bool) -> Met {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let mut met = Met::default();
-    seeds.for_each(|seed| met.add(runtime.block_on(weather(seed, tell))));
-    met
+/// Tells what a seed does, act by act.
+fn tell_of(seed: u64) {
+    let mut weather = Weather::new();
+    let acts = acts();
+    let run = weather.run(seed, acts.as_ref(), true);
+    match run {
+        Ok(seen) => println!("{}\nseed {seed} held: {} events", seen.told.join("\n"), seen.met.events()),
+        Err(failure) => panic!("{}", failure.history(seed, acts.as_ref())),
+    }
 }
 
 #[test]
 fn whatever_happens_what_is_held_holds_and_everything_comes_to_rest() {
+    weather::listen_to_panics();
     if let Some(seed) = number_of("VOLLEY_STORM_SEED") {
-        run(std::iter::once(seed), true);
-        return;
+        return tell_of(seed);
     }
-    let seeds = number_of("VOLLEY_STORMS").unwrap_or(200);
-    let next = AtomicU64::new(0);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut all = Met::default();
-    std::thread::scope(|scope| {
-        let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed < seeds);
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(move || run(std::iter::from_fn(take), false))).collect();
-        for thread in threads {
-            all.add(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+    let seeds = number_of("VOLLEY_STORMS").unwrap_or(300);
+    let (next, failed) = (AtomicU64::new(0), AtomicBool::new(false));
+    let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed < seeds);
+    let take = || take().filter(|_| !failed.load(Ordering::Relaxed));
+    let storms = || -> Result<Seen, (u64, Failure)> {
+        let mut weather = Weather::new();
+        let mut all = Seen::default();
+        for seed in std::iter::from_fn(take) {
+            let seen = weather.run(seed, None, false).inspect_err(|_| failed.store(true, Ordering::Relaxed));
+            let seen = seen.map_err(|failure| (seed, failure))?;
+            seen.is_a_storm(seed);
+            all.add(&seen);
         }
+        Ok(all)
+    };
+    // Each waits half its time for the thread of its database.
+    let threads = 2 * std::thread::available_parallelism().map_or(1, usize::from);
+    let runs: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(storms)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|p| std::panic::resume_unwind(p))).collect()
     });
-    println!("{} seeds, {} deaths, {} changes of messages", all.seeds, all.deaths, all.changed);
-    for ((state, event), times) in &all.pairs {
-        println!("{state:>10} {event:<14} {times:>10}");
+    let mut all = Seen::default();
+    for run in runs {
+        match run {
+            Ok(seen) => all.add(&seen),
+            Err((seed, failure)) => {
+                let tries = number_of("VOLLEY_STORM_TRIES").map_or(TRIES, |tries| u32::try_from(tries).unwrap());
+                panic!("{}", shrink::shortest(seed, failure, tries));
+            }
+        }
+    }
+    println!("{all}");
+    if seeds >= ENOUGH {
+        pairs::check(&all.met);
     }
 }

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
+use super::{act, scene};
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{AttemptId, Channel, Fault, Span, Status, Timestamp, Umid};
 use crate::provider::{Broken, Endpoint, RawAnswer, Transport};
@@ -28,16 +29,21 @@ pub(super) struct Trouble {
     pub(super) webhook_lost: f64,
     pub(super) webhook_twice: f64,
     pub(super) webhook_late: f64,
+    /// It carries no id of ours.
+    pub(super) webhook_nameless: f64,
 }
 
 /// What the provider truly knows of one attempt.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Truth {
-    pub(super) accepted: u32,
+    /// When it took the attempt, each time.
+    pub(super) accepted: Vec<Timestamp>,
     /// Whose fault the provider's refusals were.
     pub(super) refused: Vec<Fault>,
     /// Whose fault its bad news were.
     pub(super) failed: Vec<Fault>,
+    /// The best that it has ever reported, whether that reached us or not.
+    pub(super) best: Option<Status>,
     /// The best status of which we have acknowledged a webhook.
     pub(super) told: Option<Status>,
     /// Good news that found us deaf.
@@ -52,7 +58,12 @@ pub(super) struct Missed {
     pub(super) status: Status,
     /// When the provider tries again; nothing where it has given up.
     pub(super) again: Option<Timestamp>,
+    /// It was longer on its way than the provider takes, so nobody can rely on when it comes.
+    pub(super) late: bool,
 }
+
+/// How much later than it set out a webhook arrives at most, unless it is late.
+const PUNCTUAL: Span = Span::from_secs(2);
 
 /// A request that has reached the line and is not answered yet.
 struct Held {
@@ -67,6 +78,8 @@ pub(super) struct Hook {
     pub(super) at: Timestamp,
     id: u64,
     tried: usize,
+    /// It does not say which message of ours it is about, so nothing is promised of it.
+    nameless: bool,
 }
 
 /// A message in a request that has just left.
@@ -84,14 +97,21 @@ pub(super) struct Net(Mutex<Inner>);
 struct Inner {
     model: Model,
     clock: Arc<ManualClock>,
+    seed: u64,
+    /// The dice of what is under way: one's own for each attempt and each of its requests and webhooks, so that none
+    /// falls otherwise because of another.
     dice: fastrand::Rng,
+    throws: HashMap<AttemptId, u64>,
     trouble: Trouble,
     held: Vec<Held>,
     hooks: Vec<Hook>,
     webhooks: u64,
     posted: Vec<Posted>,
+    accepted: Vec<Posted>,
     truths: HashMap<AttemptId, Truth>,
     of_umid: HashMap<String, AttemptId>,
+    /// Told of each request that reaches the line.
+    arrived: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -112,7 +132,7 @@ impl Transport for Line {
     async fn post(&self, to: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken> {
         let answered = self.0.lock().post(to, &body);
         // Whoever goes on after the line is gone has died.
-        answered.await.unwrap_or_else(|_| std::process::abort())
+        answered.await.unwrap_or_else(|_| panic!("a request went on in a process that has died"))
     }
 
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
@@ -122,18 +142,21 @@ impl Transport for Line {
 
 impl Net {
     pub(super) fn new(model: Model, clock: Arc<ManualClock>, seed: u64) -> Self {
-        let dice = fastrand::Rng::with_seed(seed);
         Self(Mutex::new(Inner {
             model,
             clock,
-            dice,
+            seed,
+            dice: fastrand::Rng::with_seed(seed),
+            throws: HashMap::new(),
             trouble: Trouble::default(),
             held: Vec::new(),
             hooks: Vec::new(),
             webhooks: 0,
             posted: Vec::new(),
+            accepted: Vec::new(),
             truths: HashMap::new(),
             of_umid: HashMap::new(),
+            arrived: Arc::default(),
         }))
     }
 
@@ -152,6 +175,11 @@ impl Net {
     /// Requests that wait for their answer.
     pub(super) fn held(&self) -> usize {
         self.lock().held.len()
+    }
+
+    /// Told of each request that reaches the line.
+    pub(super) fn arrived(&self) -> Arc<Notify> {
+        Arc::clone(&self.lock().arrived)
     }
 
     /// Lets one of the answers through.
@@ -174,6 +202,15 @@ impl Net {
         std::mem::take(&mut self.lock().posted)
     }
 
+    /// What the provider has taken since the last time.
+    pub(super) fn accepted(&self) -> Vec<Posted> {
+        std::mem::take(&mut self.lock().accepted)
+    }
+
+    pub(super) fn has_posted(&self) -> bool {
+        !self.lock().posted.is_empty()
+    }
+
     pub(super) fn truth(&self, attempt: AttemptId) -> Truth {
         self.lock().truths.get(&attempt).cloned().unwrap_or_default()
     }
@@ -193,12 +230,18 @@ impl Net {
         self.lock().hooks.push(hook);
     }
 
-    /// The provider was told that a webhook is on disk.
-    pub(super) fn taken(&self, hook: &Hook) {
+    /// The provider was told that a webhook is on disk. Returns whose attempt it was where its person wants no more.
+    pub(super) fn taken(&self, hook: &Hook) -> Option<AttemptId> {
+        if hook.nameless {
+            return None;
+        }
         let mut inner = self.lock();
-        if let Some((attempt, report)) = inner.news(&hook.event) {
-            let truth = inner.truths.entry(attempt).or_default();
-            truth.told = truth.told.max(report.status());
+        let (attempt, report) = inner.news(&hook.event)?;
+        let truth = inner.truths.entry(attempt).or_default();
+        truth.told = truth.told.max(report.status());
+        match report {
+            Report::Negative { code } if codes::of_receipt(code).fault == Fault::Person => Some(attempt),
+            _ => None,
         }
     }
 
@@ -209,11 +252,13 @@ impl Net {
         let again = REPEATS.get(hook.tried).map(|rest| now + *rest);
         if let Some((attempt, report)) = inner.news(&hook.event)
             && let Some(status) = report.status()
+            && !hook.nameless
         {
             let missed = &mut inner.truths.entry(attempt).or_default().missed;
+            let late = now > hook.at + PUNCTUAL;
             match missed.iter_mut().find(|known| known.hook == hook.id) {
-                Some(known) => known.again = again,
-                None => missed.push(Missed { hook: hook.id, tried: now, status, again }),
+                Some(known) => (known.again, known.late) = (again, known.late || late),
+                None => missed.push(Missed { hook: hook.id, tried: now, status, again, late }),
             }
         }
         if let Some(at) = again {
@@ -235,6 +280,15 @@ impl Net {
     }
 }
 
+/// The same receipt, from a provider that does not say which message of ours it is about.
+fn without_name(event: &[u8]) -> Vec<u8> {
+    let mut event: serde_json::Value = serde_json::from_slice(event).unwrap();
+    if let Some(payload) = event.get_mut("payload").and_then(serde_json::Value::as_object_mut) {
+        payload.remove("clientMessageId");
+    }
+    serde_json::to_vec(&event).unwrap()
+}
+
 /// One message of a request, as far as it matters here.
 fn client_id(request: &wire::SendRequest<'_>) -> AttemptId {
     let id = request.client_message_id.as_deref().and_then(|id| id.parse().ok());
@@ -242,26 +296,38 @@ fn client_id(request: &wire::SendRequest<'_>) -> AttemptId {
 }
 
 impl Inner {
+    /// Takes up the dice of whatever happens next to an attempt.
+    fn take_dice(&mut self, attempt: AttemptId) {
+        let nth = self.throws.entry(attempt).or_default();
+        *nth += 1;
+        let AttemptId { key, step, .. } = attempt;
+        let place = (u64::from(key.batch.0) << 48) | (u64::from(key.n) << 16) | (u64::from(step.get()) << 12) | *nth;
+        self.dice = act::dice(self.seed, place);
+    }
+
     fn hits(&mut self, share: f64) -> bool {
-        share > 0.0 && self.dice.f64() < share
+        // Always thrown: what is lost must not change because something else is lost too.
+        self.dice.f64() < share
     }
 
     fn post(&mut self, to: Endpoint, body: &[u8]) -> oneshot::Receiver<Result<RawAnswer, Broken>> {
         let with = self.carry(to, body);
         let (answer, answered) = oneshot::channel();
         self.held.push(Held { answer, with });
+        self.arrived.notify_one();
         answered
     }
 
     fn carry(&mut self, to: Endpoint, body: &[u8]) -> Result<RawAnswer, Broken> {
         let now = self.clock.now();
-        if self.hits(self.trouble.refused) {
-            return Err(Broken { may_have_left: false, why: "connection refused".to_owned() });
-        }
         let requests: Vec<wire::SendRequest<'_>> = match to {
             Endpoint::Messages => vec![serde_json::from_slice(body).unwrap()],
             Endpoint::Batch => serde_json::from_slice::<wire::BatchRequest<'_>>(body).unwrap().into_messages(),
         };
+        self.take_dice(client_id(&requests[0]));
+        if self.hits(self.trouble.refused) {
+            return Err(Broken { may_have_left: false, why: "connection refused".to_owned() });
+        }
         for request in &requests {
             let channels: Vec<Channel> = request.known_channels().collect();
             let [channel] = channels[..] else { panic!("not one channel: {channels:?}") };
@@ -309,6 +375,7 @@ impl Inner {
 
     /// Keeps account of what the provider did with a request.
     fn note(&mut self, to: Endpoint, status: u16, answer: &str, requests: &[wire::SendRequest<'_>]) {
+        let now = self.clock.now();
         if status != 200 {
             let code = serde_json::from_str::<wire::ErrorBody<'_>>(answer).ok().and_then(|error| error.code);
             let fault = codes::of_answer(status, code).fault;
@@ -327,7 +394,9 @@ impl Inner {
             if answer.status.error_code.is_some() {
                 truth.refused.push(codes::of_answer(200, answer.status.error_code).fault);
             } else {
-                truth.accepted += 1;
+                truth.accepted.push(now);
+                let channel = request.known_channels().next().unwrap();
+                self.accepted.push(Posted { attempt, channel, at: now });
                 self.of_umid.insert(answer.umid.as_deref().unwrap().to_owned(), attempt);
             }
         }
@@ -336,18 +405,32 @@ impl Inner {
     /// Takes what the model has to tell and sends it on its way.
     fn tick(&mut self) {
         let now = self.clock.now();
-        for webhook in self.model.tick(now) {
-            if let Some((attempt, Report::Negative { code })) = self.news(&webhook.event) {
-                self.truths.entry(attempt).or_default().failed.push(codes::of_receipt(code).fault);
+        for mut webhook in self.model.tick(now) {
+            let news = self.news(&webhook.event);
+            if let Some((attempt, report)) = news {
+                let truth = self.truths.entry(attempt).or_default();
+                match report {
+                    Report::Negative { code } => truth.failed.push(codes::of_receipt(code).fault),
+                    good => truth.best = truth.best.max(good.status()),
+                }
+                self.take_dice(attempt);
             }
-            if self.hits(self.trouble.webhook_lost) {
+            let (lost, nameless) = (self.hits(self.trouble.webhook_lost), self.hits(self.trouble.webhook_nameless));
+            let (late, twice) = (self.hits(self.trouble.webhook_late), self.hits(self.trouble.webhook_twice));
+            let (later, again) = (self.dice.i64(1..120_000), self.dice.i64(0..60_000));
+            if lost {
                 continue;
             }
-            let late = if self.hits(self.trouble.webhook_late) { self.dice.i64(1..120_000) } else { 0 };
+            // To whom two campaigns write, somebody else's receipt may look like ours.
+            let nameless = nameless && news.is_some_and(|(attempt, _)| scene::gets_one(attempt.key));
+            if nameless {
+                webhook.event = without_name(&webhook.event);
+            }
+            let at = if late { now + Span::from_millis(later) } else { now };
             self.webhooks += 1;
-            let hook = Hook { event: webhook.event, at: now + Span::from_millis(late), id: self.webhooks, tried: 0 };
-            if self.hits(self.trouble.webhook_twice) {
-                self.hooks.push(Hook { at: hook.at + Span::from_millis(self.dice.i64(0..60_000)), ..hook.clone() });
+            let hook = Hook { event: webhook.event, at, id: self.webhooks, tried: 0, nameless };
+            if twice {
+                self.hooks.push(Hook { at: at + Span::from_millis(again), ..hook.clone() });
             }
             self.hooks.push(hook);
         }

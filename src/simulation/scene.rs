@@ -1,20 +1,37 @@
-//! What a seed says about an installation, its provider and its campaign.
+//! What a seed says about an installation, its provider, its people and its campaigns.
 
 use std::fmt::Write as _;
 
-use crate::domain::{Channel, Span};
+use crate::config::Config;
+use crate::domain::{Channel, Country, Fields, MessageKey, Msisdn, Recipient, Span, Status, Tier};
 use crate::simulator::{Latency, Profile};
 
-/// The lanes of every scene, in the order of the route.
-pub(super) const LANES: [(&str, Channel); 3] =
-    [("wa", Channel::WhatsApp), ("viber", Channel::Viber), ("sms", Channel::Sms)];
+/// People in the world. The first campaign writes to the first of them, the second to the last: some get both.
+pub(super) const PEOPLE: u32 = 30;
+const FIRST: u32 = 20;
+const SECOND_FROM: u32 = 14;
+
+/// Whether the message is the only one that its person may get.
+pub(super) fn gets_one(message: MessageKey) -> bool {
+    let MessageKey { batch, n } = message;
+    if batch.0 == 1 { n < SECOND_FROM } else { n >= FIRST - SECOND_FROM }
+}
+
+/// The columns of every audience.
+pub(super) const COLUMNS: [&str; 2] = ["Mobile", "name"];
 
 #[derive(Debug)]
 pub(super) struct Scene {
-    pub(super) people: u32,
-    pub(super) config: String,
-    pub(super) campaign: String,
+    pub(super) config: Config,
+    pub(super) config_text: String,
+    pub(super) campaigns: Vec<Campaign>,
     pub(super) profile: Profile,
+}
+
+#[derive(Debug)]
+pub(super) struct Campaign {
+    pub(super) text: String,
+    pub(super) people: std::ops::Range<u32>,
 }
 
 /// One of these.
@@ -22,65 +39,180 @@ pub(super) fn one_of<T: Copy>(dice: &mut fastrand::Rng, all: &[T]) -> T {
     all[dice.usize(..all.len())]
 }
 
-/// The number of a person.
-pub(super) fn number(person: u32) -> u64 {
-    6_591_000_000 + u64::from(person)
+/// A person, of one of three countries. Of some nobody knows the name.
+pub(super) fn person(person: u32) -> Recipient {
+    let (_, first) = COUNTRIES[(person % 3) as usize];
+    let number = first + u64::from(person);
+    let msisdn = Msisdn::try_from(number).unwrap();
+    let name = if has_name(person) { "Ann" } else { "" };
+    Recipient {
+        msisdn,
+        country: country_of(msisdn),
+        client_message_id: None,
+        fields: Fields::pack([number.to_string().as_str(), name]),
+    }
+}
+
+/// Where people are, and where their numbers begin.
+const COUNTRIES: [(&str, u64); 3] = [("SG", 6_591_000_000), ("MY", 60_121_000_000), ("DE", 4_915_112_000_000)];
+
+pub(super) fn country_of(msisdn: Msisdn) -> Country {
+    let (country, _) = COUNTRIES.into_iter().find(|(_, first)| msisdn.get().wrapping_sub(*first) < 1_000).unwrap();
+    country.parse().unwrap()
+}
+
+pub(super) fn has_name(person: u32) -> bool {
+    person % 7 != 3
 }
 
 impl Scene {
     pub(super) fn draw(dice: &mut fastrand::Rng) -> Self {
-        let people = dice.u32(20..=26);
-        Self { people, config: config(dice), campaign: campaign(dice, people), profile: profile(dice) }
+        let mut channels = Channel::ALL.to_vec();
+        dice.shuffle(&mut channels);
+        if dice.u32(..4) > 0 {
+            // Most routes begin there, and it has most to go wrong.
+            let place = channels.iter().position(|channel| *channel == Channel::WhatsApp).unwrap();
+            channels.swap(0, place);
+        }
+        let most = one_of(dice, &[3, 3, 3, 3, 4, 4, 5, 7]);
+        let first = &channels[..most];
+        let mut second: Vec<Channel> = channels[..one_of(dice, &[1, 2, 2, 3, 3, 4, 7]).min(most)].to_vec();
+        dice.shuffle(&mut second);
+        let by_route = dice.u32(..3) == 0;
+        let mut config_text = config(dice, first, second.contains(&Channel::WhatsApp));
+        let mut campaigns = vec![Campaign { text: campaign(dice, "one", first, ""), people: 0..FIRST }];
+        if dice.u32(..4) > 0 {
+            let text = if by_route {
+                config_text += "[[route]]\nname = \"usual\"\ndefault = true\n";
+                config_text += &steps(dice, "route.step", &second, "2", None, None);
+                head(dice, "two", None)
+            } else {
+                campaign(dice, "two", &second, "2")
+            };
+            campaigns.push(Campaign { text, people: SECOND_FROM..PEOPLE });
+        }
+        let path = std::path::Path::new("volley.toml");
+        let nothing = std::iter::empty::<(&str, String)>();
+        let config = Config::read(Some((path, &config_text)), std::iter::empty(), nothing);
+        let mut config = config.unwrap_or_else(|error| panic!("{error}\n{config_text}")).config;
+        if dice.bool() {
+            // No tier that the provider knows is small enough to fill up here, so this one is set behind the file's back.
+            let small = Tier::People(dice.u32(6..20));
+            config.lanes.iter_mut().filter(|lane| lane.tiered().is_some()).for_each(|lane| lane.tier = small);
+        }
+        Self { config, config_text, campaigns, profile: profile(dice) }
     }
 }
 
-fn config(dice: &mut fastrand::Rng) -> String {
+/// The name of a campaign's lane on a channel. Only WhatsApp has one for each campaign.
+fn lane(channel: Channel, which: &str) -> String {
+    match channel {
+        Channel::WhatsApp => format!("WhatsApp{which}"),
+        other => other.to_string(),
+    }
+}
+
+fn config(dice: &mut fastrand::Rng, channels: &[Channel], two_on_whatsapp: bool) -> String {
     let send = one_of(dice, &["send = \"single\"", "send = \"batch\"\nbatch_size = 4"]);
     let mut text = format!(
         "[provider]\nbase_url = \"http://127.0.0.1:9\"\nsub_account = \"acme\"\napi_key = \"test\"\nconnections = 4\n{send}\n"
     );
-    for (name, channel) in LANES {
+    let shared = one_of(dice, &["", "account = \"waba\"\n"]);
+    let mut add = |dice: &mut fastrand::Rng, name: &str, channel: Channel| {
         let rate = one_of(dice, &["1/s", "5/s", "100/s"]);
         let burst = one_of(dice, &["", "burst = 4\n"]);
         let more = match channel {
-            Channel::WhatsApp => one_of(dice, &["tier = \"unlimited\"\n", "tier = \"250\"\n"]),
-            Channel::Sms => "source = \"ACME\"\n",
-            _ => "",
+            Channel::WhatsApp => format!("tier = \"unlimited\"\nportfolio = \"acme\"\n{shared}"),
+            Channel::Sms => "source = \"ACME\"\n".to_owned(),
+            _ => String::new(),
         };
         let _ = write!(text, "[[lane]]\nname = \"{name}\"\nchannel = \"{channel}\"\nrate = \"{rate}\"\n{burst}{more}");
+    };
+    for channel in channels {
+        add(dice, &lane(*channel, ""), *channel);
+        if *channel == Channel::WhatsApp && two_on_whatsapp {
+            add(dice, &lane(*channel, "2"), *channel);
+        }
+    }
+    if !shared.is_empty() && channels.contains(&Channel::WhatsApp) {
+        let _ = write!(text, "[[account]]\nname = \"waba\"\nrate = \"{}\"\n", one_of(dice, &["2/s", "6/s"]));
     }
     text
 }
 
-fn campaign(dice: &mut fastrand::Rng, people: u32) -> String {
-    let numbers: Vec<String> = (0..people).map(|person| format!("\"+{}\"", number(person))).collect();
-    let mut text = format!("name = \"storm\"\nnumbers = [{}]\n", numbers.join(","));
-    text += one_of(dice, &["", "", "ttl = \"5m\"\n", "ttl = \"30m\"\n"]);
+fn campaign(dice: &mut fastrand::Rng, name: &str, channels: &[Channel], which: &str) -> String {
+    let ttl = one_of(dice, &[None, None, None, Some(300), Some(1_800)]);
+    let overlap = one_of(dice, &[None, None, Some("warn"), Some("wait"), Some("refuse")]);
+    let mut text = head(dice, name, ttl);
+    if let Some(overlap) = overlap {
+        let _ = writeln!(text, "on_overlap = \"{overlap}\"");
+    }
+    text + &steps(dice, "step", channels, which, ttl, overlap)
+}
+
+/// What stands in front of the steps.
+fn head(dice: &mut fastrand::Rng, name: &str, ttl: Option<i64>) -> String {
+    let mut text = format!("name = \"{name}\"\naudience = \"{name}\"\n");
+    if let Some(ttl) = ttl {
+        let _ = writeln!(text, "ttl = \"{ttl}s\"");
+    }
+    text += one_of(dice, &["", "", "", "", "end = \"2027-01-15T08:08Z\"\n"]);
     text += one_of(dice, &["", "on_unknown = \"resend\"\n"]);
-    text += one_of(dice, &["", "", "after_gap = \"wait\"\n", "after_gap = \"fall_back\"\n"]);
-    for (place, (lane, channel)) in LANES.iter().enumerate() {
-        let _ = write!(text, "[[step]]\nchannel = \"{channel}\"\nlane = \"{lane}\"\n");
+    text + one_of(dice, &["", "", "after_gap = \"wait\"\n", "after_gap = \"fall_back\"\n"])
+}
+
+fn steps(
+    dice: &mut fastrand::Rng,
+    table: &str,
+    channels: &[Channel],
+    which: &str,
+    whole: Option<i64>,
+    overlap: Option<&str>,
+) -> String {
+    let mut text = String::new();
+    for (place, channel) in channels.iter().enumerate() {
+        let is_template = *channel == Channel::WhatsApp && dice.u32(..6) > 0;
+        let has_deadline = place + 1 < channels.len() && dice.u32(..5) > 0;
+        // What the provider may still deliver must be over before the deadline where overlaps are refused, and soon
+        // where they are waited for.
+        let fallback_after = one_of(dice, &[20, 60, 240]);
+        let may_overlap = !has_deadline || overlap.is_none_or(|overlap| overlap == "warn");
+        let ttl = match (is_template, may_overlap) {
+            (true, true) => Some(one_of(dice, &[90, 43_200])),
+            (false, true) => one_of(dice, &[None, None, Some(15), Some(90)]),
+            (true, false) => Some(10),
+            (false, false) => one_of(dice, &[None, Some(10)]),
+        };
+        let _ = write!(text, "[[{table}]]\nchannel = \"{channel}\"\nlane = \"{}\"\n", lane(*channel, which));
         let _ = writeln!(text, "receipt_window = \"{}\"", one_of(dice, &["3m", "20m"]));
         text += one_of(dice, &["", "", "leave_within = \"20s\"\n", "leave_within = \"2m\"\n"]);
-        if place + 1 < LANES.len() {
-            text += one_of(
-                dice,
-                &["", "fallback_after = \"20s\"\n", "fallback_after = \"60s\"\n", "fallback_after = \"4m\"\n"],
-            );
+        text += one_of(
+            dice,
+            &["", "", "", "", "only = [\"SG\", \"DE\"]\n", "skip_when = [\"MY\"]\n", "skip_when = [\"DE\"]\n"],
+        );
+        if has_deadline {
+            let _ = writeln!(text, "fallback_after = \"{fallback_after}s\"");
         }
-        let success: &[&str] = match channel {
-            Channel::WhatsApp | Channel::Viber => {
-                &["", "success_status = \"Read\"\n", "success_status = \"Sent\"\n", "success_status = \"Accepted\"\n"]
-            }
-            _ => &["", "success_status = \"Sent\"\n"],
-        };
-        text += one_of(dice, success);
-        text += match channel {
-            Channel::WhatsApp => {
-                "template = { name = \"promo\", language = \"en\", category = \"MARKETING\", ttl = \"12h\" }\n"
-            }
-            _ => "text = \"Hi\"\n",
-        };
+        let best = channel.best_status();
+        let success = one_of(dice, &[None, None, Some(Status::Accepted), Some(Status::Sent), Some(best)]);
+        if let Some(success) = success.filter(|success| *success <= best) {
+            let _ = writeln!(text, "success_status = \"{success}\"");
+        }
+        if *channel == Channel::WhatsApp && place + 1 < channels.len() {
+            text += one_of(dice, &["", "", "on_tier_spent = \"fall_back\"\n"]);
+        }
+        if is_template {
+            let ttl = ttl.unwrap_or(43_200);
+            let _ = writeln!(
+                text,
+                "template = {{ name = \"promo\", language = \"en\", category = \"MARKETING\", ttl = \"{ttl}s\" }}"
+            );
+            continue;
+        }
+        if let Some(ttl) = ttl.filter(|ttl| whole.is_none_or(|whole| *ttl <= whole)) {
+            let _ = writeln!(text, "ttl = \"{ttl}s\"");
+        }
+        let _ = writeln!(text, "text = \"{}\"", one_of(dice, &["Hi", "Hi {{name|there}}", "Hi {{name}}"]));
     }
     text
 }
@@ -94,10 +226,11 @@ fn profile(dice: &mut fastrand::Rng) -> Profile {
         delivery.read_after = after(60_000);
         delivery.undelivered_after = after(60_000);
         delivery.reject = 0.08;
-        delivery.undelivered = 0.25;
-        delivery.silent = 0.12;
-        delivery.delivered = 0.45;
+        delivery.undelivered = 0.27;
+        delivery.silent = 0.15;
+        delivery.delivered = 0.4;
         delivery.read = 0.6;
+        // A number that is none, a value of this person's; and the person's own wish.
         delivery.reject_codes = vec![3_003, 3_005];
         // This person's fault, in passing, the person's wish.
         delivery.undelivered_codes = vec![46, 9, 11, 1_002, 1_051];

@@ -1,326 +1,308 @@
 //! One seed's world: acts, one after the other, in the order that the seed picks.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
-use super::fate::{Fate, Mortal};
+use super::act::{self, Act, Fault};
+use super::fate::{Fate, Mortal, Traffic};
 use super::holds::Holds;
 use super::net::{Hook, Line, Net, Trouble};
-use super::scene::{LANES, Scene, number, one_of};
+use super::scene::{COLUMNS, Campaign, Scene, has_name, person};
 use crate::campaign::{Draft, Launcher};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
-use crate::domain::{BatchState, Msisdn, Span, Timestamp, WishFrom};
+use crate::domain::{BatchId, BatchState, Present, Span, Timestamp, WishFrom};
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::Transport;
-use crate::simulator::Model;
-use crate::store::{self, OptOut, Store};
+use crate::simulator::{Faults, Model};
+use crate::store::{self, HeldBy, Hold, NewAudience, NewBatch, OptOut, Spread, Start, Store};
 
 /// When every world begins.
-const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
-/// Rounds after the storm in which everything has to come to rest.
-const ROUNDS: u32 = 1_000;
+pub(super) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+const PERSON: &str = "a person";
 
 pub(super) struct World {
-    dice: fastrand::Rng,
-    clock: Arc<ManualClock>,
+    pub(super) seed: u64,
+    pub(super) clock: Arc<ManualClock>,
     chance: Arc<Chance>,
     config: Arc<Config>,
-    store: Arc<dyn Store>,
-    net: Arc<Net>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) net: Arc<Net>,
     fate: Arc<Fate>,
+    traffic: Arc<Traffic>,
     /// Nothing while the process is dead.
-    node: Option<ByHand>,
+    pub(super) node: Option<ByHand>,
     hands: FuturesUnordered<BoxFuture<'static, ()>>,
-    holds: Holds,
+    pub(super) holds: Holds,
     pub(super) deaths: u32,
     pub(super) changed: u64,
-    /// The latest acts, for whoever has to understand a failure.
-    pub(super) history: VecDeque<String>,
-}
-
-/// What can happen next.
-#[derive(Debug, Clone, Copy)]
-enum Act {
-    Claim(usize),
-    HandOver(usize),
-    Answer,
-    Record,
-    Webhooks,
-    Fire,
-    KeepHouse,
-    Watch,
-    Strays,
-    Ask,
-    Wait(Span),
-    WaitForNext,
-    Start,
-    Kill,
-    PlanDeath(u32, bool),
-    Disk(bool),
-    Jump(i64),
-    Storm,
-    Faults(u8),
-    Pause,
-    Resume,
-    Cancel,
-    OptOut(u32),
-    Release,
+    pub(super) acts: u64,
+    /// What happened, for whoever has to understand a failure; nothing where nobody wants to read it.
+    pub(super) told: Option<Vec<String>>,
 }
 
 impl World {
-    /// What each act changes is told in the history too.
-    pub(super) fn tell(&mut self) {
-        self.holds.told = Some(Vec::new());
-    }
-
-    pub(super) async fn begin(seed: u64) -> Self {
-        let mut dice = fastrand::Rng::with_seed(seed);
+    /// Lays a scene out and starts its first process.
+    pub(super) async fn begin(seed: u64, tell: bool) -> Self {
+        let mut dice = act::dice(seed, 0);
         let scene = Scene::draw(&mut dice);
         let clock = Arc::new(ManualClock::at(START));
         let chance = Arc::new(Chance::seeded(dice.u64(..)));
-        let path = std::path::Path::new("volley.toml");
-        let nothing = std::iter::empty::<(&str, String)>();
-        let config = Config::read(Some((path, &scene.config)), std::iter::empty(), nothing);
-        let config = Arc::new(config.unwrap_or_else(|error| panic!("{error}\n{}", scene.config)).config);
+        let config = Arc::new(scene.config);
         let store = store::open("sqlite::memory:", Arc::clone(&clock) as _).await.unwrap();
-        let model = Model::new(scene.profile.clone(), dice.u64(..)).with_key(Some("test".to_owned()));
+        let model = Model::new(scene.profile, dice.u64(..)).with_key(Some("test".to_owned()));
         let net = Arc::new(Net::new(model, Arc::clone(&clock), dice.u64(..)));
-        let draft = Draft::parse("storm.toml", &scene.campaign);
-        let draft = draft.unwrap_or_else(|error| panic!("{error}\n{}", scene.campaign));
-        let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
-        let launched = launcher.launch(&draft, |_| None).await;
-        let (launched, _) = launched.unwrap_or_else(|error| panic!("{error:?}\n{}", scene.campaign));
-        assert_eq!(launched.messages, scene.people);
-        let holds = Holds::new(Arc::clone(&store), Arc::clone(&net), Arc::clone(&config), launched.batch).await;
+        let lanes = config.lanes.iter().map(|lane| (lane.name.clone(), lane.channel)).collect();
+        store.lanes(lanes).await.unwrap();
+        let mut batches = Vec::new();
+        for campaign in &scene.campaigns {
+            batches.push(launch(campaign, &store, clock.as_ref(), &chance, &config).await);
+        }
+        die_launching(batches[0], &store, clock.as_ref()).await;
+        let mut told = tell.then(Vec::new);
+        if let Some(told) = &mut told {
+            told.push(scene.config_text);
+            told.extend(scene.campaigns.into_iter().map(|campaign| campaign.text));
+        }
+        let holds = Holds::new(Arc::clone(&store), Arc::clone(&net), Arc::clone(&config), &batches).await;
         let mut world = Self {
-            dice,
+            seed,
             clock,
             chance,
             config,
             store,
             net,
             fate: Arc::default(),
+            traffic: Arc::default(),
             node: None,
             hands: FuturesUnordered::new(),
             holds,
             deaths: 0,
             changed: 0,
-            history: VecDeque::new(),
+            acts: 0,
+            told,
         };
         world.start().await;
         world
     }
 
-    /// One act, and what must hold after it.
-    pub(super) async fn step(&mut self) {
-        let act = self.pick();
-        self.go(act).await;
+    pub(super) fn lanes(&self) -> usize {
+        self.config.lanes.len()
     }
 
-    async fn go(&mut self, act: Act) {
-        let ago = self.clock.now().since(START);
-        while self.history.len() > 60 && self.holds.told.is_none() {
-            self.history.pop_front();
+    /// The act of that number, and what must hold after it.
+    pub(super) async fn storm(&mut self, number: u32) {
+        let act = act::draw(self.seed, number, self.lanes(), self.node.is_some());
+        self.go(act, Some(number)).await;
+    }
+
+    pub(super) async fn go(&mut self, act: Act, number: Option<u32>) {
+        if let Some(told) = &mut self.told {
+            let ago = self.clock.now().since(START);
+            let number = number.map_or_else(|| "calm".to_owned(), |number| number.to_string());
+            let dead = if self.node.is_none() { "  (dead)" } else { "" };
+            told.push(format!("{ago:>12}  {number:>5}  {act:?}{dead}"));
         }
-        self.history.push_back(format!("{ago:>12}  {act:?}{}", if self.node.is_none() { "  (dead)" } else { "" }));
-        self.act(act).await;
+        self.acts += 1;
+        let fired = matches!(act, Act::Fire);
+        let done = self.act(act).await;
         self.check().await;
+        if fired && done && self.node.is_some() {
+            self.holds.check_fired(self.clock.now());
+        }
     }
 
-    async fn check(&mut self) {
-        let changed = self.holds.check(self.clock.now()).await;
-        self.history.extend(self.holds.told.iter_mut().flat_map(std::mem::take));
+    /// Holds everything against what is on disk, where anything has happened.
+    pub(super) async fn check(&mut self) {
+        if self.traffic.has_opted() {
+            self.holds.learn_opt_outs(self.clock.now()).await;
+        }
+        if !self.traffic.has_changed() && !self.net.has_posted() {
+            return;
+        }
+        let changed = self.holds.check(self.clock.now(), &mut self.told).await;
         self.changed += u64::try_from(changed).unwrap();
     }
 
-    fn pick(&mut self) -> Act {
-        let dice = &mut self.dice;
-        if self.node.is_none() {
-            return match dice.u32(..10) {
-                0..5 => Act::Start,
-                5..8 => Act::Wait(Span::from_millis(dice.i64(1..300_000))),
-                8 => Act::WaitForNext,
-                _ => self.person(),
-            };
-        }
-        match dice.u32(..1_000) {
-            0..150 => Act::Claim(dice.usize(..LANES.len())),
-            150..330 => Act::HandOver(dice.usize(..LANES.len())),
-            330..470 => Act::Answer,
-            470..570 => Act::Record,
-            570..660 => Act::Webhooks,
-            660..730 => Act::Fire,
-            730..750 => Act::KeepHouse,
-            750..780 => Act::Watch,
-            780..790 => Act::Ask,
-            790..800 => Act::Strays,
-            800..860 => Act::Wait(Span::from_millis(one_of(dice, &[1, 20, 300, 2_000, 30_000]))),
-            860..900 => Act::WaitForNext,
-            900..908 => Act::Kill,
-            908..926 => Act::PlanDeath(dice.u32(1..6), dice.bool()),
-            926..936 => Act::Disk(!self.fate.is_failing()),
-            936..940 => Act::Jump(dice.i64(-400_000..400_000)),
-            940..960 => Act::Storm,
-            960..975 => Act::Faults(dice.u8(..6)),
-            _ => self.person(),
-        }
-    }
-
-    fn person(&mut self) -> Act {
-        match self.dice.u32(..20) {
-            0..4 => Act::Pause,
-            4..11 => Act::Resume,
-            11..12 => Act::Cancel,
-            12..15 => Act::OptOut(self.dice.u32(..20)),
-            _ => Act::Release,
-        }
-    }
-
-    async fn act(&mut self, act: Act) {
+    /// Does it. Returns whether it came to its end as it should.
+    async fn act(&mut self, act: Act) -> bool {
         let (fate, now) = (Arc::clone(&self.fate), self.clock.now());
-        let lived = match (act, &mut self.node) {
-            (Act::Claim(lane), Some(node)) => fate.outlive(node.claim(lane)).await.is_some(),
-            (Act::HandOver(lane), Some(node)) => match fate.outlive(node.next(lane)).await {
-                Some(Some(hand)) => {
-                    self.hands.push(hand);
-                    // As far as the line, where it waits for its answer.
-                    let _ = futures_util::poll!(self.hands.next());
+        // Nothing where the process has died of it.
+        let done = match (act, &mut self.node) {
+            (Act::Claim { lane, anyway }, Some(node)) => {
+                fate.outlive(node.claim(lane, anyway)).await.map(|claimed| claimed.is_ok())
+            }
+            (Act::HandOver { lane, requests }, Some(node)) => {
+                let (hands, net) = (&mut self.hands, &self.net);
+                let arrived = net.arrived();
+                let handing_over = async {
+                    for _ in 0..requests {
+                        let Some(hand) = node.next(lane).await else { break };
+                        hands.push(hand);
+                        // As far as the line, where it waits for its answer.
+                        while hands.len() > net.held() {
+                            tokio::select! {
+                                biased;
+                                _ = hands.next() => {}
+                                () = arrived.notified() => {}
+                            }
+                        }
+                    }
                     true
-                }
-                Some(None) => true,
-                None => false,
-            },
-            (Act::Answer, Some(_)) => match self.net.held() {
-                0 => true,
+                };
+                fate.outlive(handing_over).await
+            }
+            (Act::Answer(which), Some(_)) => match self.net.held() {
+                0 => Some(true),
                 held => {
-                    self.net.answer(self.dice.usize(..held));
-                    fate.outlive(self.hands.next()).await.is_some()
+                    self.net.answer(which % held);
+                    fate.outlive(self.hands.next()).await.map(|_| true)
                 }
             },
-            (Act::Record, Some(node)) => fate.outlive(node.record()).await.is_some(),
-            (Act::Fire, Some(node)) => fate.outlive(node.fire()).await.is_some(),
-            (Act::KeepHouse, Some(node)) => fate.outlive(node.keep_house()).await.is_some(),
-            (Act::Ask, Some(node)) => fate.outlive(node.ask()).await.is_some(),
-            (Act::Strays, Some(node)) => fate.outlive(node.retry_strays()).await.is_some(),
+            (Act::Record, Some(node)) => fate.outlive(node.record()).await.map(|done| done.is_ok()),
+            (Act::Fire, Some(node)) => fate.outlive(node.fire()).await.map(|done| done.is_ok()),
+            (Act::KeepHouse, Some(node)) => fate.outlive(node.keep_house()).await.map(|done| done.is_ok()),
+            (Act::Ask, Some(node)) => fate.outlive(node.ask()).await.map(|done| done.is_ok()),
+            (Act::Strays, Some(node)) => fate.outlive(node.retry_strays()).await.map(|done| done.is_ok()),
             (Act::Watch, Some(node)) => {
-                let watched = fate.outlive(node.watch()).await.is_some();
+                let watched = fate.outlive(node.watch()).await.map(|()| true);
                 self.note().await;
                 watched
             }
-            (Act::Webhooks, _) => self.webhooks().await,
+            (Act::Webhooks(seed), _) => self.webhooks(seed).await.then_some(true),
             (Act::Start, None) => {
                 self.start().await;
-                true
+                Some(true)
             }
-            (Act::Kill, Some(_)) => false,
+            (Act::Kill, Some(_)) => None,
             _ => {
                 self.outside(act, now).await;
-                true
+                Some(true)
             }
         };
-        if !lived {
+        if done.is_none() {
             self.die();
         }
+        done == Some(true)
     }
 
     /// What happens without the process.
     async fn outside(&mut self, act: Act, now: Timestamp) {
         match act {
-            Act::Wait(span) => self.wait(span).await,
+            Act::Wait(span) => self.wait(span),
             Act::WaitForNext => {
-                let due = self.store.next_due(self.holds.batch).await.unwrap();
+                let due = self.holds.next_due();
                 let next = self.net.next().into_iter().chain(due).min().filter(|at| *at > now);
-                self.wait(next.map_or(Span::from_secs(1), |at| at.since(now))).await;
+                self.wait(next.map_or(Span::from_secs(1), |at| at.since(now)));
             }
-            Act::PlanDeath(writes, after_commit) => self.fate.die_at_write(writes, after_commit),
-            Act::Disk(failing) => self.fate.set_failing(failing),
+            Act::PlanDeath { writes, after_commit } => self.fate.die_at_write(writes, after_commit),
+            Act::Disk { full } => self.fate.set_failing(full),
             Act::Jump(millis) => self.clock.jump(millis),
-            Act::Storm => {
-                let mut share = || if self.dice.bool() { 0.0 } else { self.dice.f64() * 0.3 };
-                let trouble = Trouble {
-                    refused: share(),
-                    cut_before: share(),
-                    cut_after: share(),
-                    broken_answer: share(),
-                    webhook_lost: share(),
-                    webhook_twice: share(),
-                    webhook_late: share(),
-                };
-                self.net.set_trouble(trouble);
-            }
-            Act::Faults(which) => self.net.change_faults(|faults| {
-                *faults = crate::simulator::Faults::default();
-                match which {
-                    0 => faults.key_refused = true,
-                    1 => faults.template_missing = Some("promo".to_owned()),
-                    2 => faults.template_paused = Some("promo".to_owned()),
-                    3 => faults.no_credit = true,
-                    4 => faults.throttle = 0.5,
-                    _ => {}
+            Act::Trouble(trouble) => self.net.set_trouble(trouble),
+            Act::Fault(fault) => self.net.change_faults(|faults| {
+                *faults = Faults::default();
+                match fault {
+                    Fault::KeyRefused => faults.key_refused = true,
+                    Fault::TemplateMissing => faults.template_missing = Some("promo".to_owned()),
+                    Fault::TemplatePaused => faults.template_paused = Some("promo".to_owned()),
+                    Fault::NoCredit => faults.no_credit = true,
+                    Fault::Throttle => faults.throttle = 0.5,
+                    Fault::None => {}
                 }
             }),
-            Act::Pause => self.move_batch(&[BatchState::Running], BatchState::Paused).await,
-            Act::Resume => self.move_batch(&[BatchState::Paused], BatchState::Running).await,
-            Act::Cancel => {
+            Act::Pause(which) => self.move_batch(which, &[BatchState::Running], BatchState::Paused).await,
+            Act::Resume(which) => self.move_batch(which, &[BatchState::Paused], BatchState::Running).await,
+            Act::Cancel(which) => {
                 let from = [BatchState::Running, BatchState::Paused, BatchState::Finished];
-                self.move_batch(&from, BatchState::Cancelling).await;
+                self.move_batch(which, &from, BatchState::Cancelling).await;
             }
-            Act::OptOut(person) => {
-                let msisdn = Msisdn::try_from(number(person)).unwrap();
-                let person = OptOut { msisdn, since: now, from: WishFrom::Operator, source: "a person".to_owned() };
+            Act::OptOut(who) => {
+                let msisdn = person(who).msisdn;
+                let person = OptOut { msisdn, since: now, from: WishFrom::Operator, source: PERSON.to_owned() };
                 self.store.opt_out(vec![person]).await.unwrap();
                 self.holds.opted_out.entry(msisdn).or_insert(now);
+            }
+            Act::Hold { lane, template } => {
+                let template = if template { "promo".to_owned() } else { String::new() };
+                let lane = self.config.lanes[lane].name.clone();
+                let reason = PERSON.to_owned();
+                let hold = Hold { lane, template, by: HeldBy::Person, code: None, reason, since: now };
+                self.store.hold(hold, now).await.unwrap();
             }
             Act::Release => self.release().await,
             _ => {}
         }
     }
 
-    async fn release(&self) {
+    pub(super) async fn release(&mut self) {
         for hold in self.store.holds().await.unwrap() {
-            self.store.release(hold.lane, hold.template, self.clock.now(), "a person".to_owned()).await.unwrap();
+            self.store
+                .release(hold.lane.clone(), hold.template.clone(), self.clock.now(), PERSON.to_owned())
+                .await
+                .unwrap();
+            self.holds.released(&hold);
         }
     }
 
-    async fn move_batch(&self, from: &[BatchState], to: BatchState) {
-        let why = Some("a person".to_owned());
-        self.store.move_batch(self.holds.batch, from.to_vec(), to, why, self.clock.now()).await.unwrap();
+    pub(super) async fn move_batch(&mut self, which: usize, from: &[BatchState], to: BatchState) {
+        let Some(batch) = self.holds.batches().nth(which) else { return };
+        let why = Some(PERSON.to_owned());
+        let moved = self.store.move_batch(batch, from.to_vec(), to, why, self.clock.now()).await.unwrap();
+        if moved.is_some() {
+            self.holds.moved(batch, to);
+        }
     }
 
     /// Lets time pass. Webhooks that fall due find nobody while the process is dead.
-    async fn wait(&mut self, span: Span) {
-        self.clock.advance(span);
-        if self.node.is_none() {
+    pub(super) fn wait(&mut self, span: Span) {
+        let until = self.clock.now() + span;
+        while self.node.is_none() {
             for hook in self.net.due() {
                 self.net.missed(hook);
             }
+            let Some(next) = self.net.next().filter(|next| *next <= until) else { break };
+            self.clock.advance(next.since(self.clock.now()));
         }
+        self.clock.advance(until.since(self.clock.now()));
     }
 
-    /// Some of the webhooks that are due, in any order.
-    async fn webhooks(&mut self) -> bool {
+    /// Some of the webhooks that are due, in any order. Returns whether the process has lived through it.
+    async fn webhooks(&mut self, seed: u64) -> bool {
+        let mut dice = fastrand::Rng::with_seed(seed);
         let mut due = self.net.due();
-        self.dice.shuffle(&mut due);
-        let group: Vec<Hook> = due.split_off(due.len() - self.dice.usize(0..=due.len()));
+        dice.shuffle(&mut due);
+        let group: Vec<Hook> = due.split_off(due.len() - dice.usize(0..=due.len()));
         for later in due {
             self.net.put_back(later);
         }
-        let Some(node) = &mut self.node else { return true };
+        self.take(group).await
+    }
+
+    pub(super) async fn take(&mut self, group: Vec<Hook>) -> bool {
+        let Some(node) = &mut self.node else {
+            group.into_iter().for_each(|hook| self.net.missed(hook));
+            return true;
+        };
         if group.is_empty() {
             return true;
         }
         let bodies: Vec<&[u8]> = group.iter().map(|hook| &hook.event[..]).collect();
         let taken = self.fate.outlive(node.take(&bodies)).await;
         let lived = taken.is_some();
+        let mut unwilling = Vec::new();
         for (place, hook) in group.into_iter().enumerate() {
             match taken.as_ref().and_then(|taken| taken.get(place)) {
-                Some(Ok(())) => self.net.taken(&hook),
+                Some(Ok(())) => unwilling.extend(self.net.taken(&hook)),
                 Some(Err(_)) | None => self.net.missed(hook),
+            }
+        }
+        // What came before its attempt's answer waits among the strays until that is there.
+        for attempt in unwilling {
+            if self.holds.is_recorded(attempt) {
+                self.holds.wants_no_more(attempt, self.clock.now());
             }
         }
         lived
@@ -330,13 +312,17 @@ impl World {
     async fn note(&mut self) {
         let (seq, nodes) = (self.store.seq().await.unwrap(), self.store.nodes(Timestamp::default()).await.unwrap());
         if nodes.iter().any(|node| node.noted == seq) {
-            self.holds.noted = self.store.batch(self.holds.batch).await.unwrap().unwrap().state;
+            self.holds.note().await;
         }
     }
 
-    async fn start(&mut self) {
+    pub(super) async fn start(&mut self) {
         self.fate = Arc::default();
-        let store: Arc<dyn Store> = Arc::new(Mortal { store: Arc::clone(&self.store), fate: Arc::clone(&self.fate) });
+        let store: Arc<dyn Store> = Arc::new(Mortal {
+            store: Arc::clone(&self.store),
+            fate: Arc::clone(&self.fate),
+            traffic: Arc::clone(&self.traffic),
+        });
         let parts = Parts {
             config: Arc::clone(&self.config),
             store,
@@ -348,7 +334,7 @@ impl World {
             Ok(Box::new(Line(Arc::clone(&net))))
         };
         self.node = Some(ByHand::start(parts, transport).await.unwrap());
-        self.holds.noted = self.store.batch(self.holds.batch).await.unwrap().unwrap().state;
+        self.holds.note().await;
     }
 
     fn die(&mut self) {
@@ -358,72 +344,88 @@ impl World {
         self.net.hang_up();
     }
 
-    /// The storm is over: everything works, everybody lets it go on, and all of it comes to rest.
-    pub(super) async fn calm(&mut self) {
+    /// Nothing goes wrong by itself any more, and everybody lets it go on.
+    pub(super) async fn clear_up(&mut self) {
         self.net.set_trouble(Trouble::default());
-        self.net.change_faults(|faults| *faults = crate::simulator::Faults::default());
+        self.net.change_faults(|faults| *faults = Faults::default());
         self.fate.set_failing(false);
         self.fate.die_at_write(0, false);
+        if self.deaths == 0 {
+            self.go(Act::Kill, None).await;
+        }
         if self.node.is_none() {
             self.start().await;
         }
         self.release().await;
-        self.move_batch(&[BatchState::Paused], BatchState::Running).await;
-        for _ in 0..ROUNDS {
-            self.round().await;
-            let batch = self.store.batch(self.holds.batch).await.unwrap().unwrap();
-            if batch.settled_at.is_some() && self.net.next().is_none() {
-                self.holds.check_end(self.clock.now()).await;
-                return;
-            }
+        for which in 0..2 {
+            self.move_batch(which, &[BatchState::Paused], BatchState::Running).await;
         }
-        let open = self.store.open_messages(self.holds.batch, None, 3).await.unwrap();
-        let in_flight = self.store.in_flight(None, 3).await.unwrap();
-        let batch = self.store.batch(self.holds.batch).await.unwrap().unwrap();
-        let tallies = self.store.tallies(self.holds.batch).await.unwrap();
-        let counts: Vec<_> = tallies.entries().filter(|(_, _, n)| *n != 0).collect();
-        let gaps = self.store.gaps().await.unwrap();
-        panic!(
-            "it does not come to rest: {} at {}, {counts:?}, gaps {gaps:?}, next {:?}, {:?}; open {open:?}, in flight {in_flight:?}",
-            batch.state,
-            self.clock.now().rfc3339(),
-            self.net.next(),
-            self.node.as_ref().map(ByHand::lanes),
-        );
     }
+}
 
-    /// Everything that can be done now, and then some time.
-    async fn round(&mut self) {
-        self.go(Act::Watch).await;
-        for lane in 0..LANES.len() {
-            self.go(Act::Claim(lane)).await;
-            for _ in 0..8 {
-                self.go(Act::HandOver(lane)).await;
-            }
-        }
-        while self.net.held() > 0 {
-            self.go(Act::Answer).await;
-        }
-        self.go(Act::Record).await;
-        let due = self.net.due();
-        if let Some(node) = &mut self.node
-            && !due.is_empty()
-        {
-            let bodies: Vec<&[u8]> = due.iter().map(|hook| &hook.event[..]).collect();
-            assert!(node.take(&bodies).await.iter().all(Result::is_ok));
-            due.iter().for_each(|hook| self.net.taken(hook));
-            self.check().await;
-        }
-        for act in [Act::Fire, Act::Ask, Act::Strays, Act::KeepHouse] {
-            self.go(act).await;
-        }
-        self.release().await;
-        let now = self.clock.now();
-        let due = self.store.next_due(self.holds.batch).await.unwrap();
-        let next = self.net.next().into_iter().chain(due).min().map_or(Span::ZERO, |at| at.since(now));
-        let pace = Span::from_millis(one_of(&mut self.dice, &[200, 1_000, 5_000]));
-        let open = self.store.tallies(self.holds.batch).await.unwrap().total(crate::domain::Count::Queued) > 0;
-        let span = if open { pace } else { next.max(Span::from_millis(50)).min(Span::from_secs(300)) };
-        self.wait(span).await;
+/// Lays a campaign's people and messages out. People come without a file: reading files has tests of its own.
+async fn launch(
+    campaign: &Campaign,
+    store: &Arc<dyn Store>,
+    clock: &ManualClock,
+    chance: &Chance,
+    config: &Config,
+) -> BatchId {
+    let draft = Draft::parse("storm.toml", &campaign.text);
+    let draft = draft.unwrap_or_else(|error| panic!("{error}\n{}", campaign.text));
+    let columns = COLUMNS.map(str::to_owned).to_vec();
+    let new = NewAudience { name: draft.name.clone(), source: PERSON.to_owned(), columns, now: clock.now() };
+    let audience = store.begin_audience(new).await.unwrap();
+    let people: Vec<_> = campaign.people.clone().map(person).collect();
+    let mut countries = std::collections::BTreeMap::<String, u32>::new();
+    for person in &people {
+        *countries.entry(person.country.to_string()).or_default() += 1;
     }
+    let nameless = campaign.people.clone().filter(|person| !has_name(*person)).count();
+    let summary = serde_json::json!({
+        "summary": { "countries": countries, "number_column": COLUMNS[0] },
+        "empty": [0, nameless],
+    });
+    let count = u32::try_from(people.len()).unwrap();
+    store.add_recipients(audience, 0, people).await.unwrap();
+    store.publish_audience(audience, count, summary.to_string()).await.unwrap();
+    let launcher = Launcher { store: store.as_ref(), clock, chance, config };
+    let launched = launcher.launch(&draft, |_| None).await;
+    let (launched, _) = launched.unwrap_or_else(|error| panic!("{error:?}\n{}", campaign.text));
+    assert_eq!(launched.messages, count);
+    launched.batch
+}
+
+/// Lays out messages of a campaign whose launch never came to its end.
+async fn die_launching(like: BatchId, store: &Arc<dyn Store>, clock: &ManualClock) {
+    let (batch, plan) = (store.batch(like).await.unwrap().unwrap(), store.plan(like).await.unwrap().unwrap());
+    let (audience, now) = (batch.audience_ids[0], clock.now());
+    let lane = store.lanes(Vec::new()).await.unwrap().into_iter().find(|lane| lane.name == plan.steps[0].lane).unwrap();
+    let new = NewBatch {
+        tag: batch.tag,
+        plan,
+        name: None,
+        audience: PERSON.to_owned(),
+        audience_ids: batch.audience_ids,
+        starts_at: None,
+        now,
+    };
+    let start = Start::of(&Present::queued(now, None), lane.id);
+    let hidden = store.begin_batch(new).await.unwrap();
+    let (elsewhere, excluded, left_out) = (Vec::new(), Vec::new(), Vec::new());
+    let (from, until, base) = (0, 5, 0);
+    let spread = Spread {
+        batch: hidden,
+        audience,
+        from,
+        until,
+        base,
+        not_before: now,
+        start,
+        elsewhere,
+        excluded,
+        left_out,
+        now,
+    };
+    assert_eq!(store.spread(spread).await.unwrap(), until);
 }

@@ -1,7 +1,7 @@
 //! The batches that are in play, as this process knows them: what never changes about them, read once, and where they
 //! stand, refreshed whenever a decision is noted.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -24,7 +24,7 @@ pub struct Entry {
     /// Hand-overs since the process began, for the pace that people see.
     handed_over: AtomicU64,
     /// Messages that wait in a lane's hands, and about which a receipt has decided meanwhile.
-    recalled: Marked,
+    recalled: Marked<(MessageKey, StepIndex)>,
     hushed: Arc<Marked<Msisdn>>,
 }
 
@@ -82,18 +82,19 @@ impl Entry {
         })
     }
 
-    /// A message that was claimed and has not left stays: a receipt of an earlier try or step has decided about it.
-    pub fn recall(&self, message: MessageKey) {
-        self.recalled.insert(message);
+    /// A message that was claimed for a step and has not left stays: a receipt of an earlier try or step has decided
+    /// about it. It may go on meanwhile, and be claimed for a later step: that is another claim.
+    pub fn recall(&self, message: MessageKey, step: StepIndex) {
+        self.recalled.insert((message, step));
     }
 
-    pub fn is_recalled(&self, message: MessageKey) -> bool {
-        self.recalled.contains(message)
+    pub fn is_recalled(&self, message: MessageKey, step: StepIndex) -> bool {
+        self.recalled.contains((message, step))
     }
 
     /// It is out of everybody's hands, and may be claimed anew.
-    pub fn is_back(&self, message: MessageKey) {
-        self.recalled.remove(message);
+    pub fn is_back(&self, message: MessageKey, step: StepIndex) {
+        self.recalled.remove((message, step));
     }
 
     /// Nothing that waits in a lane's hands for these people leaves any more, of whatever batch.
@@ -119,7 +120,8 @@ impl Entry {
 #[derive(Debug)]
 pub struct Book {
     store: Arc<dyn Store>,
-    entries: RwLock<HashMap<BatchId, Arc<Entry>>>,
+    /// In order, so that whoever goes through them does so alike each time.
+    entries: RwLock<BTreeMap<BatchId, Arc<Entry>>>,
     /// Batches that are settled, and that late receipts still lead to.
     settled: RwLock<HashMap<BatchId, Arc<Entry>>>,
     /// People who have opted out after something for them may have been claimed. A claim sees for itself who had before.
@@ -199,7 +201,7 @@ impl Book {
         self.look_for_stops().await?;
         let batches = self.store.batches(Some(Self::IN_PLAY.to_vec())).await?;
         let mut changed = Vec::new();
-        let mut kept = HashMap::with_capacity(batches.len());
+        let mut kept = BTreeMap::new();
         // A cancelled batch stays so; once its last message has an outcome it is as settled as any.
         for batch in batches.into_iter().filter(|batch| batch.settled_at.is_none()) {
             let known = self.known(batch.id);

@@ -25,9 +25,9 @@ pub use error::Error;
 pub use fact::{Attempt, Change, Receipt, Stray, StrayCount, StrayKind, Verdict};
 pub use marked::Marked;
 pub use model::{
-    Asked, Asking, Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Drained, Event, Found, HeldBy, Hold, Key, Lane,
-    LaneState, Loaded, NewAudience, NewBatch, Node, Question, Spread, Standing, Start, TierUse, Trouble, Turned,
-    TurnedAway,
+    Asked, Asking, Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Drained, Event, Found, HeldBy, Hold, Impatient,
+    Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, Question, Spread, Standing, Start, TierUse, Trouble,
+    Turned, TurnedAway,
 };
 pub use people::{Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use signal::{Signal, Signals};

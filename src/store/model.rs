@@ -124,7 +124,15 @@ pub struct TierUse {
     pub since: Timestamp,
     /// Queues in which whoever gets no place does not wait for one. Named only where the tier is spent: a place that
     /// another claim holds for the moment may come back.
-    pub impatient: Vec<(BatchId, StepIndex)>,
+    pub impatient: Vec<Impatient>,
+}
+
+/// A queue whose people go on to the next step rather than wait for a place. Who has none to go on to waits all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Impatient {
+    pub queue: (BatchId, StepIndex),
+    /// How many steps the route has.
+    pub steps: usize,
 }
 
 /// A message in the hands of the one who claimed it.
@@ -143,7 +151,7 @@ pub struct ClaimedSet {
     /// Queues of which all that was looked at waits for a place in the tier. A queue that is named nowhere here may hold
     /// more for the next claim.
     pub kept_back: Vec<(BatchId, StepIndex)>,
-    /// Messages of impatient queues that got no place, as they stand: in their queues still.
+    /// Messages of impatient queues that got no place and have a step to go on to, as they stand: in their queues still.
     pub without_place: Vec<Loaded>,
 }
 

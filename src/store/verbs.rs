@@ -98,22 +98,20 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     // Timers.
 
-    /// Messages of a batch whose due time has come, earliest first.
-    async fn due(&self, batch: BatchId, now: Timestamp, limit: u32) -> Result<Vec<Loaded>>;
+    /// Messages of a batch that are due until `until`, earliest first, and of one time in their order: those behind `after`
+    /// (the due time and the number of the last one of the page before).
+    async fn due(
+        &self,
+        batch: BatchId,
+        until: Timestamp,
+        after: Option<(Timestamp, u32)>,
+        limit: u32,
+    ) -> Result<Vec<Loaded>>;
     /// When the batch's next message is due.
     async fn next_due(&self, batch: BatchId) -> Result<Option<Timestamp>>;
 
     // Asking the provider.
 
-    /// Messages of a batch with a due time, earliest first: those behind `after` (the due time and the number of the
-    /// last one of the page before) and due until `until`.
-    async fn due_behind(
-        &self,
-        batch: BatchId,
-        after: Option<(Timestamp, u32)>,
-        until: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<Loaded>>;
     /// Messages of a batch that are due later than `from` and until `until`, and of whose present step nothing was
     /// heard since it was accepted, earliest first.
     async fn silent(&self, batch: BatchId, from: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Loaded>>;

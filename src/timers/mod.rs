@@ -21,7 +21,7 @@ use crate::store::{Book, Entry, Loaded, Result, Signal, Store, Verdict};
 pub use gaps::{Deaf, Gaps};
 
 /// Messages in one transaction.
-const PAGE: u32 = 2_000;
+pub const PAGE: u32 = 2_000;
 /// How often every batch is looked at although nobody said so, in case a hint was lost.
 const LOOK_ANYWAY: Span = Span::from_secs(5);
 /// Rest after a failure of the store.
@@ -137,30 +137,42 @@ impl Timers {
         Ok(Progress { fired, next_due })
     }
 
+    /// Page after page, in order: while one is decided and written the next is read. Whoever was faster has moved its
+    /// message on; what is still due then, or again, comes with the next round.
     async fn fire(&self, entry: &Entry, now: Timestamp) -> Result<u64> {
-        let mut fired = 0;
+        let (mut fired, mut after, mut page) = (0, None, Vec::new());
         loop {
-            let due = self.store.due(entry.id, now, PAGE).await?;
-            let mut silences: Vec<Silence> = due.iter().map(|message| self.silence(entry, message, now)).collect();
-            self.ask_what_was_asked(entry, &due, &mut silences).await?;
-            let decided =
-                due.iter().zip(silences).filter_map(|(message, silence)| self.decide(entry, message, silence, now));
-            let changes: Vec<_> = decided.collect();
-            if changes.is_empty() {
-                return Ok(fired);
-            }
-            fired += u64::try_from(changes.len()).unwrap_or(u64::MAX);
-            // Whoever was faster has moved its message on; what is still due then comes with the next page.
-            self.store.record(changes).await?;
-            if u32::try_from(due.len()).unwrap_or(u32::MAX) < PAGE {
-                return Ok(fired);
-            }
+            let write = self.write(entry, &page, now);
+            let (next, written) = tokio::join!(self.store.due(entry.id, now, after, PAGE), write);
+            fired += written?;
+            page = next?;
+            let Some(last) = page.last() else { return Ok(fired) };
+            after = last.present.timer().map(|due| (due, last.key.n));
         }
+    }
+
+    async fn write(&self, entry: &Entry, due: &[Loaded], now: Timestamp) -> Result<u64> {
+        let mut silences: Vec<Silence> = due.iter().map(|message| self.silence(entry, message, now)).collect();
+        self.ask_what_was_asked(entry, due, &mut silences).await?;
+        let decided =
+            due.iter().zip(silences).filter_map(|(message, silence)| self.decide(entry, message, silence, now));
+        let changes: Vec<_> = decided.collect();
+        if changes.is_empty() {
+            return Ok(0);
+        }
+        let count = u64::try_from(changes.len()).unwrap_or(u64::MAX);
+        self.store.record(changes).await.map(|_| count)
     }
 
     fn silence(&self, entry: &Entry, message: &Loaded, now: Timestamp) -> Silence {
         match (message.present.state, message.present.accepted) {
             (State::Awaiting { due }, Some(accepted)) => self.gaps.silence(entry.plan.after_gap, accepted, due, now),
+            // Its second copy could not leave, so the deadline of the first decides, of which nothing may have been heard.
+            (State::Queued { gives_up: Some(at), .. }, Some(accepted))
+                if message.present.marks.unknown(message.present.step) =>
+            {
+                self.gaps.silence(entry.plan.after_gap, accepted, at, now)
+            }
             _ => Silence::Trusted,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
@@ -70,6 +71,23 @@ fn parse_array(body: &[u8]) -> Vec<Event<'_>> {
         events.push(unreadable(body, &error));
     }
     events
+}
+
+/// Where the events that [`parse_events`] gives lie in the body, in the same order. What is left of a body that breaks
+/// off has no place.
+pub fn event_places(body: &[u8]) -> Vec<Range<usize>> {
+    let start = body.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
+    if body.get(start) != Some(&b'[') {
+        return std::iter::once(0..body.len()).collect();
+    }
+    let mut raws = Vec::new();
+    // Those before a break have their places all the same.
+    let _ = RawList(&mut raws).deserialize(&mut serde_json::Deserializer::from_slice(body));
+    let place = |raw: &&RawValue| {
+        let from = raw.get().as_ptr().addr() - body.as_ptr().addr();
+        from..from + raw.get().len()
+    };
+    raws.iter().map(place).collect()
 }
 
 fn receipt_at_once(body: &[u8]) -> Option<Receipt<'_>> {

@@ -204,6 +204,12 @@ fn a_spent_tier_that_falls_back_gives_way_at_once() {
 }
 
 #[test]
+fn whoever_has_no_step_to_go_on_to_waits_for_the_tier() {
+    let mut story = Story::of(plan_with(|plan| plan.steps.truncate(1)));
+    assert_eq!(story.ignores(Event::TierSpent { step: place(1) }), Ignored::NotYet);
+}
+
+#[test]
 fn a_spent_tier_takes_nobody_out_of_a_hand_over_and_ends_no_second_try() {
     let spent = Event::TierSpent { step: place(1) };
     let mut story = Story::usual();

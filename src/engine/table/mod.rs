@@ -22,7 +22,7 @@ fn walk<T: Copy>(next: impl Fn(Option<T>) -> Option<T>) -> Vec<T> {
     std::iter::successors(next(None), |last| next(Some(*last))).collect()
 }
 
-fn faults() -> Vec<Fault> {
+pub(super) fn faults() -> Vec<Fault> {
     walk(|last| match last {
         None => Some(Fault::Recipient),
         Some(Fault::Recipient) => Some(Fault::Sender(SenderPart::Lane)),
@@ -33,7 +33,7 @@ fn faults() -> Vec<Fault> {
     })
 }
 
-fn answers(again: Timestamp) -> Vec<Answer> {
+pub(super) fn answers(again: Timestamp) -> Vec<Answer> {
     let kinds = walk(|last| match last {
         None => Some(Answer::Accepted),
         Some(Answer::Accepted) => Some(Answer::Refused { fault: Fault::Recipient, again }),
@@ -52,7 +52,7 @@ fn answers(again: Timestamp) -> Vec<Answer> {
     kinds.into_iter().flat_map(of_each_fault).collect()
 }
 
-fn reports(now: Timestamp) -> Vec<Report> {
+pub(super) fn reports(now: Timestamp) -> Vec<Report> {
     let kinds = walk(|last| match last {
         None => Some(Report::Reached(Status::Accepted)),
         Some(Report::Reached(_)) => Some(failed(Fault::Recipient, now)),
@@ -65,7 +65,7 @@ fn reports(now: Timestamp) -> Vec<Report> {
     kinds.into_iter().flat_map(of_each).collect()
 }
 
-fn silences(until: Timestamp) -> Vec<Silence> {
+pub(super) fn silences(until: Timestamp) -> Vec<Silence> {
     walk(|last| match last {
         None => Some(Silence::Trusted),
         Some(Silence::Trusted) => Some(Silence::Held { until }),
@@ -75,7 +75,7 @@ fn silences(until: Timestamp) -> Vec<Silence> {
     })
 }
 
-fn call_offs() -> Vec<CallOff> {
+pub(super) fn call_offs() -> Vec<CallOff> {
     walk(|last| match last {
         None => Some(CallOff::Cancel),
         Some(CallOff::Cancel) => Some(CallOff::OptOut),
@@ -327,7 +327,7 @@ fn nothing_that_the_machine_knows_is_missing_from_the_table() {
     }
 }
 
-fn rules() -> Vec<Rule> {
+pub(super) fn rules() -> Vec<Rule> {
     let ending = Ending::Deadline;
     walk(|last| match last {
         None => Some(Rule::Claimed),

@@ -24,9 +24,9 @@ async fn waiting(desk: &Desk, dues: &[i64]) -> (BatchId, Vec<Loaded>) {
 
 async fn whoever_waits_comes_in_order_behind_a_place(desk: Desk) {
     let (batch, _) = waiting(&desk, &[50, 10, 30, 10, 40]).await;
-    assert_eq!(numbers(&desk.due_behind(batch, None, Timestamp::MAX, 3).await.unwrap()), [1, 3, 2]);
-    assert_eq!(numbers(&desk.due_behind(batch, Some((at(10), 1)), Timestamp::MAX, 9).await.unwrap()), [3, 2, 4, 0]);
-    assert_eq!(numbers(&desk.due_behind(batch, Some((at(30), 2)), at(40), 9).await.unwrap()), [4]);
+    assert_eq!(numbers(&desk.due(batch, Timestamp::MAX, None, 3).await.unwrap()), [1, 3, 2]);
+    assert_eq!(numbers(&desk.due(batch, Timestamp::MAX, Some((at(10), 1)), 9).await.unwrap()), [3, 2, 4, 0]);
+    assert_eq!(numbers(&desk.due(batch, at(40), Some((at(30), 2)), 9).await.unwrap()), [4]);
 }
 
 async fn whoever_was_heard_of_is_not_silent(desk: Desk) {

@@ -98,7 +98,7 @@ async fn what_has_given_up_waiting_stays(desk: Desk) {
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
     desk.clock.advance(Span::from_secs(30));
     assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [1]);
-    assert_eq!(numbers(&desk.due(batch, desk.now(), 10).await.unwrap()), [0]);
+    assert_eq!(numbers(&desk.due(batch, desk.now(), None, 10).await.unwrap()), [0]);
 }
 
 async fn only_running_batches_leave(desk: Desk) {

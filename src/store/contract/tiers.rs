@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::WishFrom;
-use crate::store::{Drained, OptOut, TierUse};
+use crate::store::{Drained, Impatient, OptOut, TierUse};
 
 for_every_store!(
     a_claim_writes_down_the_places_it_takes,
@@ -11,6 +11,8 @@ for_every_store!(
     who_is_kept_back_takes_nothing_away_from_the_queues_behind,
     however_many_queues_are_kept_back_a_claim_looks_at_few_and_the_next_one_at_others,
     who_does_not_wait_for_a_place_is_named_and_stays_in_the_queue,
+    whoever_does_not_wait_goes_at_once_however_few_are_claimed,
+    who_has_no_step_to_go_on_to_waits_for_a_place_all_the_same,
     places_older_than_asked_are_forgotten,
     a_place_is_held_for_a_day,
     who_wants_nothing_passes_a_full_tier_and_takes_no_place,
@@ -135,7 +137,8 @@ async fn who_does_not_wait_for_a_place_is_named_and_stays_in_the_queue(desk: Des
     let (waits, hurries) = (desk.batch_of(5).await, desk.batch_of(5).await);
     let claim = desk.claim_of(waits, 9).await;
     let queues = vec![(waits, StepIndex::FIRST), (hurries, StepIndex::FIRST)];
-    let tier = TierUse { impatient: vec![queues[1]], ..tier(1, desk.now() - DAY) };
+    let impatient = vec![Impatient { queue: queues[1], steps: 2 }];
+    let tier = TierUse { impatient, ..tier(1, desk.now() - DAY) };
     let set = desk.claim(Claim { queues, tier: Some(tier), ..claim }).await.unwrap();
     // Two hold a place, one gets the last, who then holds it in the second batch too.
     let passed: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
@@ -147,6 +150,30 @@ async fn who_does_not_wait_for_a_place_is_named_and_stays_in_the_queue(desk: Des
         assert_eq!((told.version, told.lane, told.present), (row.version, row.lane, row.present));
     }
     assert_eq!(set.drained, [Drained { queue: (hurries, StepIndex::FIRST), next: None }], "nobody waits there");
+}
+
+async fn whoever_does_not_wait_goes_at_once_however_few_are_claimed(desk: Desk) {
+    let batch = desk.batch_of(50).await;
+    let claim = desk.claim_of(batch, 2).await;
+    let impatient = vec![Impatient { queue: claim.queues[0], steps: 2 }];
+    let tier = TierUse { impatient, ..tier(3, desk.now() - DAY) };
+    let set = desk.claim(Claim { tier: Some(tier), ..claim }).await.unwrap();
+    // Two are claimed, the third has a place and its turn with the next claim, and for the others there is none.
+    assert_eq!(numbers(&messages(&set)), [0, 1]);
+    assert_eq!(numbers(&set.without_place), (3..50).collect::<Vec<_>>());
+    assert!(set.drained.is_empty() && set.kept_back.is_empty());
+    assert_eq!(desk.places().await.len(), 2);
+}
+
+async fn who_has_no_step_to_go_on_to_waits_for_a_place_all_the_same(desk: Desk) {
+    let batch = desk.batch_of(5).await;
+    let claim = desk.claim_of(batch, 9).await;
+    let queue = claim.queues[0];
+    let impatient = vec![Impatient { queue, steps: 1 }];
+    let tier = TierUse { impatient, ..tier(0, desk.now() - DAY) };
+    let set = desk.claim(Claim { tier: Some(tier), ..claim }).await.unwrap();
+    assert!(set.messages.is_empty() && set.without_place.is_empty() && set.drained.is_empty());
+    assert_eq!(set.kept_back, [queue]);
 }
 
 async fn places_older_than_asked_are_forgotten(desk: Desk) {

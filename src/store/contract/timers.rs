@@ -26,16 +26,16 @@ async fn waiting(desk: &Desk, dues: &[i64]) -> BatchId {
 async fn what_is_due_comes_earliest_first_in_pages(desk: Desk) {
     let batch = waiting(&desk, &[50, 10, 30, 10, 40, 20]).await;
     let other = waiting(&desk, &[1]).await;
-    assert!(desk.due(batch, at(9), 10).await.unwrap().is_empty());
-    assert_eq!(numbers(&desk.due(batch, at(40), 3).await.unwrap()), [1, 3, 5]);
-    assert_eq!(numbers(&desk.due(batch, at(40), 10).await.unwrap()), [1, 3, 5, 2, 4]);
-    assert_eq!(numbers(&desk.due(other, at(40), 10).await.unwrap()), [0]);
+    assert!(desk.due(batch, at(9), None, 10).await.unwrap().is_empty());
+    assert_eq!(numbers(&desk.due(batch, at(40), None, 3).await.unwrap()), [1, 3, 5]);
+    assert_eq!(numbers(&desk.due(batch, at(40), None, 10).await.unwrap()), [1, 3, 5, 2, 4]);
+    assert_eq!(numbers(&desk.due(other, at(40), None, 10).await.unwrap()), [0]);
     // Whoever has decided about a page finds the next one behind it.
-    let page = desk.due(batch, at(40), 3).await.unwrap();
+    let page = desk.due(batch, at(40), None, 3).await.unwrap();
     let done = State::Done { outcome: Outcome::Silent, skipped: None, at: at(40) };
     let ended = page.iter().map(|message| change(message, Present { state: done, ..message.present }));
     desk.record(ended.collect()).await.unwrap();
-    assert_eq!(numbers(&desk.due(batch, at(40), 3).await.unwrap()), [2, 4]);
+    assert_eq!(numbers(&desk.due(batch, at(40), None, 3).await.unwrap()), [2, 4]);
 }
 
 async fn the_next_due_time_is_the_earliest_of_those_that_wait(desk: Desk) {
@@ -60,7 +60,7 @@ async fn what_waits_to_leave_is_due_when_it_gives_up(desk: Desk) {
     assert_eq!(desk.next_due(batch).await.unwrap(), Some(at(30)));
     // What is in flight is nobody's timer: its answer settles it.
     desk.claimed(batch, 1).await;
-    assert_eq!(numbers(&desk.due(batch, at(30), 10).await.unwrap()), [1]);
+    assert_eq!(numbers(&desk.due(batch, at(30), None, 10).await.unwrap()), [1]);
     desk.claimed(batch, 1).await;
     assert_eq!(desk.next_due(batch).await.unwrap(), None);
 }

@@ -3,6 +3,7 @@
 use tokio::sync::mpsc;
 
 use super::receipts::Lesson;
+use super::script::Script;
 use super::{
     Sqlite, asking, audiences, batches, inbound, lanes, looks, messages, nodes, receipts, tiers, walk, wishes,
 };
@@ -131,8 +132,11 @@ impl Store for Sqlite {
 
     async fn record(&self, changes: Vec<Change>) -> Result<Vec<MessageKey>> {
         let signals = signals_of(&changes);
-        let stale =
-            self.write("record changes", move |c| Box::pin(async move { messages::record(c, &changes).await })).await?;
+        let stale = self
+            .write("record changes", move |c| {
+                Box::pin(async move { messages::record(c, Script::default(), &changes).await })
+            })
+            .await?;
         self.signals.tell(&signals);
         Ok(stale)
     }
@@ -163,8 +167,10 @@ impl Store for Sqlite {
         let stale = self
             .write("take receipts", move |c| {
                 Box::pin(async move {
-                    receipts::keep(c, &receipts, &strays).await?;
-                    let stale = messages::record(c, &changes).await?;
+                    receipts::keep_strays(c, &strays).await?;
+                    let mut script = Script::default();
+                    receipts::keep(&mut script, &receipts);
+                    let stale = messages::record(c, script, &changes).await?;
                     // Last, because the changes may have told of the attempts.
                     let learned: Vec<_> = receipts
                         .into_iter()
@@ -197,22 +203,18 @@ impl Store for Sqlite {
         self.read("count strays", move |c| Box::pin(receipts::stray_counts(c))).await
     }
 
-    async fn due(&self, batch: BatchId, now: Timestamp, limit: u32) -> Result<Vec<Loaded>> {
-        self.read("read what is due", move |c| Box::pin(looks::due(c, batch, now, limit))).await
+    async fn due(
+        &self,
+        batch: BatchId,
+        until: Timestamp,
+        after: Option<(Timestamp, u32)>,
+        limit: u32,
+    ) -> Result<Vec<Loaded>> {
+        self.read("read what is due", move |c| Box::pin(looks::due(c, batch, until, after, limit))).await
     }
 
     async fn next_due(&self, batch: BatchId) -> Result<Option<Timestamp>> {
         self.read("look for what is due next", move |c| Box::pin(looks::next_due(c, batch))).await
-    }
-
-    async fn due_behind(
-        &self,
-        batch: BatchId,
-        after: Option<(Timestamp, u32)>,
-        until: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<Loaded>> {
-        self.read("walk over what is due", move |c| Box::pin(asking::due_behind(c, batch, after, until, limit))).await
     }
 
     async fn silent(&self, batch: BatchId, from: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Loaded>> {

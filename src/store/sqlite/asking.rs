@@ -9,25 +9,6 @@ use super::rows::{
 use crate::domain::{BatchId, MessageKey, StepIndex, Timestamp, Umid};
 use crate::store::{Asked, Asking, Error, Loaded, Question};
 
-pub(super) const DUE_BEHIND: &str = packed!(
-    message_line!(),
-    "message INDEXED BY message_due
-     WHERE batch = ?1 AND due >= ?2 AND due <= ?4 AND (due > ?2 OR n > ?3) AND due IS NOT NULL AND state IN (0, 2)
-     ORDER BY due, n LIMIT ?5"
-);
-
-pub(super) async fn due_behind(
-    connection: &mut SqliteConnection,
-    batch: BatchId,
-    after: Option<(Timestamp, u32)>,
-    until: Timestamp,
-    limit: u32,
-) -> Work<Vec<Loaded>> {
-    let (due, n) = after.map_or((i64::MIN, -1), |(due, n)| (due.millis(), i64::from(n)));
-    let query = sqlx::query(DUE_BEHIND).bind(batch.0).bind(due).bind(n).bind(until.millis()).bind(limit);
-    all_loaded(&lines(connection, query).await?)
-}
-
 /// Of the present step: handed over, not unknown, and nothing better reported than that it was accepted.
 pub(super) const SILENT: &str = packed!(
     message_line!(),

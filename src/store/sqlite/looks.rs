@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 
 use super::Work;
 use super::rows::{all_loaded, json_list, lines, maybe_moment, message_line, packed, small};
-use crate::domain::{BatchId, Count, MessageKey, Present, State, Timestamp};
+use crate::domain::{BatchId, Count, MessageKey, Timestamp};
 use crate::store::Loaded;
 
 pub(super) const LOAD: &str =
@@ -78,28 +78,22 @@ pub(super) async fn open_messages(
 pub(super) const DUE: &str = packed!(
     message_line!(),
     "message INDEXED BY message_due
-     WHERE batch = ?1 AND due <= ?2 AND due IS NOT NULL AND state IN (0, 2) ORDER BY due, n LIMIT ?3"
+     WHERE batch = ?1 AND due <= ?2 AND (due, n) > (?4, ?5) AND due IS NOT NULL AND state IN (0, 2)
+     ORDER BY due, n LIMIT ?3"
 );
 
 pub(super) async fn due(
     connection: &mut SqliteConnection,
     batch: BatchId,
-    now: Timestamp,
+    until: Timestamp,
+    after: Option<(Timestamp, u32)>,
     limit: u32,
 ) -> Work<Vec<Loaded>> {
-    let query = sqlx::query(DUE).bind(batch.0).bind(now.millis()).bind(limit);
+    let (due, n) = after.map_or((i64::MIN, -1), |(due, n)| (due.millis(), i64::from(n)));
+    let query = sqlx::query(DUE).bind(batch.0).bind(until.millis()).bind(limit).bind(due).bind(n);
     let mut all = all_loaded(&lines(connection, query).await?)?;
-    all.sort_unstable_by_key(|message| (timer(&message.present), message.key.n));
+    all.sort_unstable_by_key(|message| (message.present.timer(), message.key.n));
     Ok(all)
-}
-
-/// When a message that waits is due.
-fn timer(message: &Present) -> Option<Timestamp> {
-    match message.state {
-        State::Queued { gives_up, .. } => gives_up,
-        State::Awaiting { due } => Some(due),
-        State::Sending { .. } | State::Done { .. } => None,
-    }
 }
 
 pub(super) const NEXT_DUE: &str = "SELECT min(due) AS due FROM message INDEXED BY message_due

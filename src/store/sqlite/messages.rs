@@ -1,6 +1,7 @@
 //! Claim and record: the hot path.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use sqlx::SqliteConnection;
 
@@ -8,7 +9,8 @@ use super::Work;
 use super::looks::load;
 use super::numbers::{Numbers, OverNumbers, over_numbers};
 use super::receipts::{Lesson, learn};
-use super::rows::{Bound, Line, for_values, lines, moment, packed};
+use super::rows::{Line, lines, moment, packed};
+use super::script::Script;
 use super::shapes::{write_attempts, write_messages};
 use super::tiers::Gate;
 use crate::domain::{
@@ -35,19 +37,27 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
         if left == 0 || patience < left {
             break;
         }
-        let mut queue = look_at_queue(connection, claim.lane, batch, step, claim.now, left).await?;
+        let steps = gate.as_ref().and_then(|gate| gate.goes_on(&(batch, step)));
+        // Whoever goes on to another step need not be claimed for it, so many of them go at once.
+        let look_at = if steps.is_some() { patience } else { left };
+        let mut queue = look_at_queue(connection, claim.lane, batch, step, claim.now, look_at).await?;
         let seen = queue.len();
         patience = patience.saturating_sub(seen + A_LOOK);
         let mut out_of_turn = 0;
         if let Some(gate) = &mut gate {
-            let kept_out = gate.pass(connection, &mut queue).await?;
-            if !gate.is_waited_at(&(batch, step)) {
-                out_of_turn = kept_out.len();
-                set.without_place.extend(kept_out.into_iter().map(|claimed| unclaimed(claimed.message)));
+            let kept_out = gate.pass(connection, &mut queue, left).await?;
+            if let Some(steps) = steps {
+                let goes_on = |message: &Loaded| message.present.marks.following(step, steps).is_some();
+                let kept_out = kept_out.into_iter().map(|claimed| unclaimed(claimed.message));
+                let before = set.without_place.len();
+                set.without_place.extend(kept_out.filter(goes_on));
+                out_of_turn = set.without_place.len() - before;
             }
         }
-        set_off(connection, batch, &queue, claim.now).await?;
-        if queue.len() + out_of_turn == seen && seen < left {
+        let mut script = Script::default();
+        set_off(&mut script, batch, &queue, claim.now);
+        script.run(&mut *connection).await?;
+        if queue.len() + out_of_turn == seen && seen < look_at {
             let next = next_in_queue(connection, claim.lane, batch, step, claim.now).await?;
             set.drained.push(Drained { queue: (batch, step), next });
         } else if queue.is_empty() && out_of_turn == 0 {
@@ -123,14 +133,13 @@ async fn next_in_queue(
     query.fetch_optional(connection).await?.map(|row| moment(&row, "not_before")).transpose()
 }
 
-async fn set_off(connection: &mut SqliteConnection, batch: BatchId, queue: &[Claimed], now: Timestamp) -> Work<()> {
+fn set_off(script: &mut Script, batch: BatchId, queue: &[Claimed], now: Timestamp) {
     if queue.is_empty() {
-        return Ok(());
+        return;
     }
     let mut numbers: Vec<u32> = queue.iter().map(|claimed| claimed.message.key.n).collect();
     numbers.sort_unstable();
-    Numbers::of(&numbers).query(&SET_OFF, batch).bind(now.millis()).execute(connection).await?;
-    Ok(())
+    Numbers::of(&numbers).statement(script, &SET_OFF, batch).bind(now.millis());
 }
 
 /// A message out of its queue, as it stands once it is set off.
@@ -176,38 +185,54 @@ fn unclaimed(message: Loaded) -> Loaded {
     Loaded { version: message.version - 1, present: as_queued(&message.present), ..message }
 }
 
-/// Applies changes, each to the version it was decided on; returns those that came too late.
-pub(super) async fn record(connection: &mut SqliteConnection, changes: &[Change]) -> Work<Vec<MessageKey>> {
+/// Applies changes, each to the version it was decided on, behind what stands in the script already; returns those that
+/// came too late.
+pub(super) async fn record(
+    connection: &mut SqliteConnection,
+    mut script: Script,
+    changes: &[Change],
+) -> Work<Vec<MessageKey>> {
     if changes.is_empty() {
+        script.run(connection).await?;
         return Ok(Vec::new());
     }
     let all: Vec<&Change> = changes.iter().collect();
-    sqlx::query("SAVEPOINT changes").execute(&mut *connection).await?;
-    let whole = u64::try_from(all.len()).unwrap_or(u64::MAX);
-    if write_messages(connection, &all).await? == whole {
-        sqlx::query("RELEASE changes").execute(&mut *connection).await?;
-        finish(connection, &all).await?;
+    script.statement("SAVEPOINT changes");
+    let first = script.len();
+    write_messages(&mut script, &all);
+    let until = script.len();
+    finish(&mut script, &all);
+    let changed = script.run(&mut *connection).await?;
+    let written: u64 = changed.get(first..until).unwrap_or_default().iter().sum();
+    if written == u64::try_from(all.len()).unwrap_or(u64::MAX) {
+        // The savepoint goes with the one around it, or with the commit.
+        settle(connection, &all).await?;
         return Ok(Vec::new());
     }
     // Somebody was faster with some of them. Which, is only asked now, because it is rare.
-    sqlx::query("ROLLBACK TO changes").execute(&mut *connection).await?;
-    sqlx::query("RELEASE changes").execute(&mut *connection).await?;
+    sqlx::query("ROLLBACK TO changes; RELEASE changes").execute(&mut *connection).await?;
     let (fresh, late) = sort_out(connection, all).await?;
-    write_messages(connection, &fresh).await?;
-    finish(connection, &fresh).await?;
+    let mut script = Script::default();
+    write_messages(&mut script, &fresh);
+    finish(&mut script, &fresh);
+    script.run(&mut *connection).await?;
+    settle(connection, &fresh).await?;
     Ok(late)
 }
 
 /// Counters and facts, behind the rows that they are about.
-async fn finish(connection: &mut SqliteConnection, changes: &[&Change]) -> Work<()> {
+fn finish(script: &mut Script, changes: &[&Change]) {
     let mut moves = Moves::new();
     for change in changes {
         let tallies = moves.entry(change.key.batch).or_default();
         tallies.moved(usize::from(change.steps), &change.before, &change.after);
     }
-    count(connection, &moves).await?;
+    count_in(script, &moves);
     let facts: Vec<_> = changes.iter().filter_map(|change| change.fact.as_ref().map(|fact| (*change, fact))).collect();
-    write_attempts(connection, &facts).await?;
+    write_attempts(script, &facts);
+}
+
+async fn settle(connection: &mut SqliteConnection, changes: &[&Change]) -> Work<()> {
     learn(connection, &changes.iter().flat_map(|change| settled(change)).collect::<Vec<_>>()).await
 }
 
@@ -245,22 +270,28 @@ pub(super) fn number(msisdn: crate::domain::Msisdn) -> i64 {
     msisdn.get().cast_signed()
 }
 
+const COUNT: &str = "INSERT INTO tally (batch, step, count, n, writer)
+     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, 0 FROM json_each(?1) WHERE true
+     ON CONFLICT DO UPDATE SET n = n + excluded.n";
+
 /// Moves the counters. They stand in the same transaction as the rows they count.
 pub(super) async fn count(connection: &mut SqliteConnection, moves: &Moves) -> Work<()> {
-    let entries: Vec<_> = moves
-        .iter()
-        .flat_map(|(batch, tallies)| tallies.entries().map(move |(step, count, by)| (*batch, step, count, by)))
-        .collect();
-    for_values(
-        connection,
-        "INSERT INTO tally (batch, step, count, n, writer)",
-        "ON CONFLICT DO UPDATE SET n = n + excluded.n",
-        5,
-        &entries,
-        |query: Bound<'_>, (batch, step, count, by)| {
-            query.bind(batch.0).bind(step.get()).bind(count.code()).bind(*by).bind(0_i64)
-        },
-    )
-    .await?;
+    let mut script = Script::default();
+    count_in(&mut script, moves);
+    script.run(connection).await?;
     Ok(())
+}
+
+fn count_in(script: &mut Script, moves: &Moves) {
+    let mut all = String::from("[");
+    for (batch, tallies) in moves {
+        for (step, count, by) in tallies.entries() {
+            let comma = if all.len() > 1 { "," } else { "" };
+            let _ = write!(all, "{comma}[{batch},{},{},{by}]", step.get(), count.code());
+        }
+    }
+    if all.len() > 1 {
+        all.push(']');
+        script.statement(COUNT).bind(all);
+    }
 }

@@ -15,6 +15,7 @@ mod nodes;
 mod numbers;
 mod receipts;
 mod rows;
+mod script;
 mod shapes;
 #[cfg(test)]
 mod tests;
@@ -109,18 +110,7 @@ impl Sqlite {
             None => SqliteConnectOptions::from_str("sqlite::memory:").map_err(|source| open_error(url, source))?,
             Some(path) => SqliteConnectOptions::new().filename(path).create_if_missing(true),
         };
-        let options = options
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY)
-            .row_buffer_size(1_024)
-            .statement_cache_capacity(STATEMENTS)
-            .pragma("temp_store", "memory")
-            .pragma("cache_size", "-32000")
-            .pragma("journal_size_limit", "67108864")
-            .pragma("wal_autocheckpoint", WAL_PAGES)
-            .disable_statement_logging();
+        let options = settings(options);
         let mut connection = options.connect().await.map_err(|source| open_error(url, source))?;
         let hosting = Arc::new(AtomicBool::new(false));
         let turn = path.as_deref().map(|path| Turn::open(path, Arc::clone(&hosting), Arc::clone(&clock)));
@@ -138,13 +128,20 @@ impl Sqlite {
         let readers = match &path {
             None => None,
             Some(_) => {
-                let pool = SqlitePoolOptions::new().max_connections(READERS);
+                // A file does not hang up, so no connection has to be asked first whether it is still there.
+                let pool = SqlitePoolOptions::new().max_connections(READERS).test_before_acquire(false);
                 let readers = pool.connect_with(options.read_only(true).create_if_missing(false)).await;
                 Some(readers.map_err(|source| open_error(url, source))?)
             }
         };
         let writer = Writer::start(connection, turn, Arc::clone(&clock));
         Ok(Self { writer, hosting, clock, signals: Signals::default(), readers, path, serving: Mutex::new(None) })
+    }
+
+    /// A connection past the verbs, with the store's own settings: for whoever measures what the database can do.
+    pub async fn bare(path: &Path) -> Result<SqliteConnection> {
+        let options = settings(SqliteConnectOptions::new().filename(path));
+        options.connect().await.map_err(|source| open_error(&path.display().to_string(), source))
     }
 
     async fn write<T, W>(&self, verb: &'static str, work: W) -> Result<T>
@@ -171,7 +168,7 @@ impl Sqlite {
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Work<T>> + Send + 'static,
     {
         let Some(readers) = &self.readers else {
-            return self.writer.run(verb, Wanted::ByCaller, work).await;
+            return self.writer.run(verb, Wanted::ToLook, work).await;
         };
         let mut connection = readers.acquire().await.map_err(|source| Error::of(verb, source))?;
         work(&mut connection).await.map_err(|fault| fault.during(verb))
@@ -218,6 +215,21 @@ impl Sqlite {
         self.writer.close().await;
         self.stop_serving();
     }
+}
+
+fn settings(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .row_buffer_size(1_024)
+        .statement_cache_capacity(STATEMENTS)
+        .pragma("temp_store", "memory")
+        .pragma("cache_size", "-32000")
+        .pragma("journal_size_limit", "67108864")
+        .pragma("wal_autocheckpoint", WAL_PAGES)
+        .disable_statement_logging()
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

@@ -4,7 +4,8 @@
 //! each row looked up in a mask. For numbers that lie apart SQLite gathers a list of keys first and then visits each,
 //! which takes half as long again.
 
-use super::rows::{Bound, json_list};
+use super::rows::json_list;
+use super::script::Script;
 
 /// A run is walked over while it holds no more than so many rows for each that is meant.
 const SPARSEST: usize = 3;
@@ -70,11 +71,16 @@ impl Numbers {
         }
     }
 
-    /// The statement in the form that suits, with the batch and the numbers bound.
-    pub(super) fn query(self, statement: &OverNumbers, batch: crate::domain::BatchId) -> Bound<'static> {
+    /// Adds the statement in the form that suits, with the batch and the numbers bound.
+    pub(super) fn statement<'s>(
+        self,
+        script: &'s mut Script,
+        statement: &OverNumbers,
+        batch: crate::domain::BatchId,
+    ) -> &'s mut Script {
         match self {
-            Self::Run { first, mask } => sqlx::query(statement.run).bind(batch.0).bind(first).bind(mask),
-            Self::List(list) => sqlx::query(statement.list).bind(batch.0).bind(0).bind(list),
+            Self::Run { first, mask } => script.statement(statement.run).bind(batch.0).bind(first).bind(mask),
+            Self::List(list) => script.statement(statement.list).bind(batch.0).bind(0).bind(list),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Receipts: found, kept and applied in sets.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -8,74 +9,95 @@ use sqlx::{Row, SqliteConnection};
 use super::looks::load;
 use super::messages::number;
 use super::rows::{
-    Bound, Line, for_values, json_list, lines, maybe_moment, maybe_small, moment, msisdn, packed, small, step, word,
+    Bound, Line, for_values, json_list, lines, loaded, maybe_moment, maybe_small, message_line, moment, msisdn, small,
+    step, word,
 };
+use super::script::Script;
+use super::shapes::alike;
 use super::{Error, Work};
-use crate::domain::{BatchId, Channel, LaneId, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
-use crate::store::{Attempt, Found, Key, Receipt, Stray, StrayCount, StrayKind, Verdict};
+use crate::domain::{AttemptId, BatchId, Channel, LaneId, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
+use crate::store::{Attempt, Found, Key, Loaded, Receipt, Stray, StrayCount, StrayKind, Verdict};
 
 pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> Work<Vec<Option<Found>>> {
+    let mut found = vec![None; keys.len()];
     let mut targets: Vec<Option<(MessageKey, StepIndex)>> = vec![None; keys.len()];
-    let tags = tags(connection, &keys).await?;
-    let mut umids = Vec::new();
-    let mut numbers = Vec::new();
-    let mut inbound = Vec::new();
+    let (mut ids, mut umids, mut numbers, mut inbound) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (place, key) in keys.into_iter().enumerate() {
         match key {
-            // An id with another tag was made by another installation, or for a database that is gone.
-            Key::Attempt(id) if tags.get(&id.key.batch) == Some(&id.tag) => targets[place] = Some((id.key, id.step)),
-            Key::Attempt(_) => {}
+            Key::Attempt(id) => ids.push((place, id)),
             Key::Umid(umid) => umids.push((place, umid)),
             Key::Inbound(umid) => inbound.push((place, umid)),
             Key::Number(msisdn, channel) => numbers.push((place, msisdn, channel)),
         }
     }
-    by_umid(connection, &umids, &mut targets).await?;
+    by_id_and_umid(connection, &ids, &umids, &mut found).await?;
     by_number(connection, &numbers, &mut targets).await?;
     super::inbound::on(connection, &inbound, &mut targets).await?;
+    // Rare ones, whose attempts are found before their messages.
     let messages = load(connection, targets.iter().flatten().map(|(key, _)| *key)).await?;
     let messages: HashMap<MessageKey, _> = messages.into_iter().map(|message| (message.key, message)).collect();
-    let found =
-        |(key, step): (MessageKey, StepIndex)| messages.get(&key).map(|message| Found { message: *message, step });
-    Ok(targets.into_iter().map(|target| target.and_then(found)).collect())
-}
-
-async fn tags(connection: &mut SqliteConnection, keys: &[Key]) -> Work<HashMap<BatchId, Tag>> {
-    let mut batches: Vec<i64> = keys
-        .iter()
-        .filter_map(|key| match key {
-            Key::Attempt(id) => Some(i64::from(id.key.batch.0)),
-            Key::Umid(_) | Key::Inbound(_) | Key::Number(..) => None,
-        })
-        .collect();
-    batches.sort_unstable();
-    batches.dedup();
-    if batches.is_empty() {
-        return Ok(HashMap::new());
+    for (found, (key, step)) in found.iter_mut().zip(targets).filter_map(|(found, target)| Some((found, target?))) {
+        *found = messages.get(&key).map(|message| Found { message: *message, step });
     }
-    let rows = sqlx::query("SELECT id, tag FROM batch WHERE id IN (SELECT value FROM json_each(?1))")
-        .bind(json_list(batches))
-        .fetch_all(connection)
-        .await?;
-    rows.iter()
-        .map(|row| Ok((BatchId(small(row, "id")?), Tag::from_random(row.try_get::<i64, _>("tag")?.cast_unsigned()))))
-        .collect()
+    Ok(found)
 }
 
-pub(super) const BY_UMID: &str = packed!(
-    "json_each.key || ' ' || batch || ' ' || n || ' ' || step",
-    "json_each(?1) CROSS JOIN attempt INDEXED BY attempt_umid ON attempt.umid = unhex(json_each.value)"
+/// Messages by our own ids, each with the tag of its batch, and by umids, each with its attempt's step. A key of the
+/// first is the batch, shifted, and the number; umids are numbered on behind them.
+pub(super) const BY_ID_AND_UMID: &str = concat!(
+    "SELECT group_concat(line, char(10)) AS lines FROM (
+     SELECT concat_ws(' ', asked.key, batch.tag, '', ",
+    message_line!(),
+    ") AS line FROM json_each(?1) asked
+     CROSS JOIN message ON message.batch = ((asked.value >> 32) & 4294967295) AND message.n = (asked.value & 4294967295)
+     CROSS JOIN batch ON batch.id = message.batch
+     UNION ALL
+     SELECT concat_ws(' ', ?3 + asked.key, '', attempt.step, ",
+    message_line!(),
+    ") AS line FROM json_each(?2) asked
+     CROSS JOIN attempt INDEXED BY attempt_umid ON attempt.umid = unhex(asked.value)
+     CROSS JOIN message ON message.batch = attempt.batch AND message.n = attempt.n)"
 );
 
-async fn by_umid(
+async fn by_id_and_umid(
     connection: &mut SqliteConnection,
+    ids: &[(usize, AttemptId)],
     umids: &[(usize, Umid)],
-    targets: &mut [Option<(MessageKey, StepIndex)>],
+    found: &mut [Option<Found>],
 ) -> Work<()> {
-    if umids.is_empty() {
+    if ids.is_empty() && umids.is_empty() {
         return Ok(());
     }
-    // JSON carries no bytes, so they travel as hexadecimal digits.
+    let keys = ids.iter().map(|(_, id)| (i64::from(id.key.batch.0) << 32) | i64::from(id.key.n));
+    let query = sqlx::query(BY_ID_AND_UMID)
+        .bind(json_list(keys))
+        .bind(hex_list(umids))
+        .bind(i64::try_from(ids.len()).unwrap_or(i64::MAX));
+    for line in lines(connection, query).await?.lines() {
+        let mut line = Line::of(line);
+        let place: usize = line.small("place")?;
+        let (tag, step) = (line.maybe::<i64>("tag")?, line.maybe::<u8>("step")?);
+        let message = loaded(&mut line)?;
+        if let Some((target, id)) = ids.get(place) {
+            // An id with another tag was made by another installation, or for a database that is gone.
+            if tag.is_some_and(|tag| Tag::from_random(tag.cast_unsigned()) == id.tag) {
+                found[*target] = Some(Found { message, step: id.step });
+            }
+        } else if let Some((target, _)) = umids.get(place - ids.len()) {
+            let step = step.and_then(StepIndex::new);
+            let step = step.ok_or_else(|| Error::Nonsense { what: line_of(&message), place: "attempt.step".into() })?;
+            found[*target] = Some(Found { message, step });
+        }
+    }
+    Ok(())
+}
+
+fn line_of(message: &Loaded) -> String {
+    format!("message {} of batch {}", message.key.n, message.key.batch)
+}
+
+/// JSON carries no bytes, so umids travel as hexadecimal digits.
+fn hex_list(umids: &[(usize, Umid)]) -> String {
     let mut list = String::from("[");
     for (place, (_, umid)) in umids.iter().enumerate() {
         list.push_str(if place > 0 { ",\"" } else { "\"" });
@@ -83,16 +105,7 @@ async fn by_umid(
         list.push('"');
     }
     list.push(']');
-    let found = lines(connection, sqlx::query(BY_UMID).bind(list)).await?;
-    for line in found.lines() {
-        let mut line = Line::of(line);
-        let place: usize = line.small("place")?;
-        let key = MessageKey { batch: BatchId(line.small("batch")?), n: line.small("n")? };
-        if let Some((target, _)) = umids.get(place) {
-            targets[*target] = Some((key, line.step("step")?));
-        }
-    }
-    Ok(())
+    list
 }
 
 fn key(row: &SqliteRow) -> Work<MessageKey> {
@@ -129,26 +142,47 @@ async fn by_number(
     Ok(())
 }
 
-pub(super) async fn keep(connection: &mut SqliteConnection, receipts: &[Receipt], strays: &[Stray]) -> Work<()> {
-    for_values(
-        connection,
-        "INSERT INTO receipt (batch, n, step, stamp, state, detail, code, received)",
-        "ON CONFLICT DO NOTHING",
-        8,
-        receipts,
-        |query: Bound<'_>, receipt| {
-            query
-                .bind(receipt.key.batch.0)
-                .bind(receipt.key.n)
-                .bind(receipt.step.get())
-                .bind(receipt.stamp.millis())
-                .bind(receipt.state.clone())
-                .bind(receipt.detail.clone())
-                .bind(receipt.code)
-                .bind(receipt.received.millis())
-        },
-    )
-    .await?;
+/// What receipts have in common that are kept together; the rest of each stands in a word of fixed width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Alike<'a> {
+    batch: BatchId,
+    step: StepIndex,
+    state: &'a str,
+    detail: &'a str,
+    code: u32,
+}
+
+/// The columns turn digits into numbers.
+const KEEP: &str = "INSERT INTO receipt (batch, n, step, stamp, state, detail, code, received)
+     SELECT ?1, substr(value, 1, 10), ?3, substr(value, 11, 15), ?4, ?5, ?6, substr(value, 26, 15)
+     FROM json_each(?2) WHERE true ON CONFLICT DO NOTHING";
+
+pub(super) fn keep(script: &mut Script, receipts: &[Receipt]) {
+    let shapes = alike(receipts.iter().map(|receipt| {
+        let Receipt { key, step, code, .. } = *receipt;
+        (Alike { batch: key.batch, step, state: &receipt.state, detail: &receipt.detail, code }, receipt)
+    }));
+    for (shape, receipts) in shapes {
+        let mut words = String::with_capacity(receipts.len() * 43 + 2);
+        words.push('[');
+        for (place, receipt) in receipts.iter().enumerate() {
+            let (n, stamp, received) = (receipt.key.n, receipt.stamp.millis(), receipt.received.millis());
+            let comma = if place > 0 { "," } else { "" };
+            let _ = write!(words, "{comma}\"{n:010}{stamp:015}{received:015}\"");
+        }
+        words.push(']');
+        script
+            .statement(KEEP)
+            .bind(shape.batch.0)
+            .bind(words)
+            .bind(shape.step.get())
+            .bind(shape.state.to_owned())
+            .bind(shape.detail.to_owned())
+            .bind(shape.code);
+    }
+}
+
+pub(super) async fn keep_strays(connection: &mut SqliteConnection, strays: &[Stray]) -> Work<()> {
     for_values(
         connection,
         "INSERT INTO stray (kind, received, umid, raw)",

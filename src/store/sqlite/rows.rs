@@ -125,9 +125,10 @@ pub(super) async fn lines(connection: &mut SqliteConnection, query: Bound<'_>) -
 /// What [`loaded`] reads, as a line.
 macro_rules! message_line {
     () => {
-        "concat_ws(' ', message.batch, message.n, message.msisdn, version, message.state, step, lane, not_before,
-                   ifnull(at, ''), ifnull(due, ''), ifnull(outcome, ''), ifnull(skipped, ''), ifnull(first_left, ''),
-                   ifnull(accepted, ''), tries, marks)"
+        "concat_ws(' ', message.batch, message.n, message.msisdn, message.version, message.state, message.step,
+                   message.lane, message.not_before, ifnull(message.at, ''), ifnull(message.due, ''),
+                   ifnull(message.outcome, ''), ifnull(message.skipped, ''), ifnull(message.first_left, ''),
+                   ifnull(message.accepted, ''), message.tries, message.marks)"
     };
 }
 pub(super) use message_line;

@@ -5,14 +5,13 @@
 //! handing over a dozen values for each row; what differs for each row (when it first left, when it is due) mostly
 //! does not change, and is then left out of the shape.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 
-use sqlx::SqliteConnection;
+use hashbrown::HashMap;
 
-use super::Work;
 use super::numbers::{Numbers, OverNumbers, in_run, over_numbers};
 use super::rows::state;
+use super::script::Script;
 use crate::domain::{BatchId, LaneId, SkipReason, State, StepIndex, Timestamp, Umid};
 use crate::store::{Attempt, Change, Verdict};
 
@@ -61,7 +60,7 @@ struct Shape {
 }
 
 /// Brings together what has the same shape. Mostly that is what came just before, and needs no looking up.
-fn alike<S: Hash + Eq + Clone, T>(all: impl Iterator<Item = (S, T)>) -> Vec<(S, Vec<T>)> {
+pub(super) fn alike<S: Hash + Eq + Clone, T>(all: impl Iterator<Item = (S, T)>) -> Vec<(S, Vec<T>)> {
     let mut groups: Vec<(S, Vec<T>)> = Vec::new();
     let mut places: HashMap<S, usize> = HashMap::new();
     let mut latest = 0;
@@ -127,16 +126,15 @@ pub(super) const WRITE: OverNumbers = over_numbers!(
     "AND version = ?4"
 );
 
-/// Writes changes to the rows whose version they were made on; returns how many those were.
-pub(super) async fn write_messages(connection: &mut SqliteConnection, changes: &[&Change]) -> Work<u64> {
+/// Writes changes to the rows whose version they were made on: how many those are, the statements say.
+pub(super) fn write_messages(script: &mut Script, changes: &[&Change]) {
     let mut shapes = alike(changes.iter().map(|change| (Shape::of(change), change.key.n)));
     // A message that changes twice in one call does so in order.
     shapes.sort_unstable_by_key(|(shape, _)| (shape.version, shape.batch, shape.step));
-    let mut written = 0;
     for (shape, mut numbers) in shapes {
         numbers.sort_unstable();
-        written += Numbers::of(&numbers)
-            .query(&WRITE, shape.batch)
+        Numbers::of(&numbers)
+            .statement(script, &WRITE, shape.batch)
             .bind(shape.version)
             .bind(shape.state)
             .bind(shape.step.get())
@@ -154,12 +152,8 @@ pub(super) async fn write_messages(connection: &mut SqliteConnection, changes: &
             .bind(shape.accepted.is_same())
             .bind(shape.accepted.value())
             .bind(shape.tries)
-            .bind(shape.marks)
-            .execute(&mut *connection)
-            .await?
-            .rows_affected();
+            .bind(shape.marks);
     }
-    Ok(written)
 }
 
 /// What attempts have in common that are written together.
@@ -217,7 +211,7 @@ pub(super) const WRITE_ATTEMPTS: OverNumbers = OverNumbers {
     ),
 };
 
-pub(super) async fn write_attempts(connection: &mut SqliteConnection, facts: &[(&Change, &Attempt)]) -> Work<()> {
+pub(super) fn write_attempts(script: &mut Script, facts: &[(&Change, &Attempt)]) {
     let shapes = alike(facts.iter().map(|(change, fact)| {
         let umid = fact.umid.as_ref().map(Umid::to_bytes);
         let slot = umid.as_ref().and_then(|umid| Slot::try_from(umid.as_slice()).ok());
@@ -242,7 +236,7 @@ pub(super) async fn write_attempts(connection: &mut SqliteConnection, facts: &[(
         let numbers = Numbers::of(&rows.iter().map(|(n, _)| *n).collect::<Vec<_>>());
         let umids = in_slots(&numbers, &rows);
         numbers
-            .query(&WRITE_ATTEMPTS, shape.batch)
+            .statement(script, &WRITE_ATTEMPTS, shape.batch)
             .bind(umids)
             .bind(shape.odd_umid)
             .bind(shape.step.get())
@@ -254,11 +248,8 @@ pub(super) async fn write_attempts(connection: &mut SqliteConnection, facts: &[(
             .bind(shape.tries)
             .bind(shape.code)
             .bind(shape.detail.map(str::to_owned))
-            .bind(shape.adoptable)
-            .execute(&mut *connection)
-            .await?;
+            .bind(shape.adoptable);
     }
-    Ok(())
 }
 
 fn in_slots(numbers: &Numbers, rows: &[(u32, Option<Slot>)]) -> Vec<u8> {

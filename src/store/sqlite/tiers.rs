@@ -51,11 +51,13 @@ impl Gate {
         Self { tier, newcomers: HashSet::new() }
     }
 
-    /// Takes out of a queue who has no place and gets none. Who opted out is sent nothing, and so needs none.
+    /// Leaves so many in a queue who have a place or get one, and returns who gets none. Who opted out is sent nothing, and
+    /// so needs none. Whoever is neither left nor returned has their turn with the next claim.
     pub(super) async fn pass(
         &mut self,
         connection: &mut SqliteConnection,
         queue: &mut Vec<Claimed>,
+        most: usize,
     ) -> Work<Vec<Claimed>> {
         let people = || queue.iter().filter(|claimed| !claimed.opted_out).map(|claimed| claimed.message.msisdn);
         let free = usize::try_from(self.tier.places).unwrap_or(usize::MAX).saturating_sub(self.newcomers.len());
@@ -71,16 +73,24 @@ impl Gate {
             .bind(json_list(people().map(number)));
         let lines = lines(connection, query).await?;
         let holders: HashSet<&str> = lines.lines().collect();
-        let kept_out = |claimed: &mut Claimed| {
+        let mut kept_out = Vec::new();
+        for claimed in std::mem::take(queue) {
             let person = claimed.message.msisdn;
-            !(claimed.opted_out || holders.contains(number(person).to_string().as_str()) || self.lets_in(person))
-        };
-        Ok(queue.extract_if(.., kept_out).collect())
+            let needs_none = claimed.opted_out || holders.contains(number(person).to_string().as_str());
+            // Whose turn comes with the next claim has a place kept by this.
+            if !needs_none && !self.lets_in(person) {
+                kept_out.push(claimed);
+            } else if queue.len() < most {
+                queue.push(claimed);
+            }
+        }
+        Ok(kept_out)
     }
 
-    /// Whether who is kept out of this queue waits for a place.
-    pub(super) fn is_waited_at(&self, queue: &(BatchId, StepIndex)) -> bool {
-        !self.tier.impatient.contains(queue)
+    /// Whether who is kept out of this queue goes on to another step rather than wait for a place; and then, how many steps
+    /// the route has.
+    pub(super) fn goes_on(&self, queue: &(BatchId, StepIndex)) -> Option<usize> {
+        self.tier.impatient.iter().find(|impatient| impatient.queue == *queue).map(|impatient| impatient.steps)
     }
 
     fn lets_in(&mut self, person: Msisdn) -> bool {

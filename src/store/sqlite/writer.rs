@@ -32,6 +32,7 @@ trait Job: Send {
     fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, bool>;
     /// What the database said where the verb failed by it.
     fn failure(&self) -> Option<Failure>;
+    fn only_looks(&self) -> bool;
     fn answer(self: Box<Self>, committed: std::result::Result<(), &Failure>);
 }
 
@@ -50,6 +51,8 @@ pub(super) enum Wanted {
     Always,
     /// It is left undone, because it only hands something to its caller.
     ByCaller,
+    /// The same, and it only looks: alone on the one connection to a database in memory, it needs no transaction.
+    ToLook,
 }
 
 impl<T, W> Job for Task<T, W>
@@ -59,7 +62,7 @@ where
 {
     fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, bool> {
         Box::pin(async move {
-            if self.wanted == Wanted::ByCaller && self.reply.is_closed() {
+            if self.wanted != Wanted::Always && self.reply.is_closed() {
                 return false;
             }
             let Some(work) = self.work.take() else { return false };
@@ -73,6 +76,10 @@ where
 
     fn failure(&self) -> Option<Failure> {
         self.result.as_ref().and_then(|result| result.as_ref().err()).and_then(Failure::behind)
+    }
+
+    fn only_looks(&self) -> bool {
+        self.wanted == Wanted::ToLook
     }
 
     fn answer(self: Box<Self>, committed: std::result::Result<(), &Failure>) {
@@ -149,7 +156,12 @@ struct Loop {
 impl Loop {
     async fn run(mut self) {
         let mut group = Vec::new();
-        while let Some(first) = self.jobs.recv().await {
+        while let Some(mut first) = self.jobs.recv().await {
+            if first.only_looks() {
+                first.run(&mut self.connection).await;
+                first.answer(Ok(()));
+                continue;
+            }
             group.push(first);
             if let Some(turn) = &mut self.turn {
                 turn.take().await;
@@ -173,10 +185,7 @@ impl Loop {
             turn.begun();
         }
         begun?;
-        let committed = match self.run_all(group).await {
-            Ok(()) => self.sql("COMMIT").await,
-            Err(failure) => Err(failure),
-        };
+        let committed = self.run_all(group).await;
         if committed.is_err() {
             // A full disk or a failed read may have ended the transaction by itself; then there is nothing to undo.
             // Where it has not, the next group could not begin inside it.
@@ -185,22 +194,30 @@ impl Loop {
         committed
     }
 
+    /// Runs verb after verb, and commits. The first needs no savepoint: undoing it is beginning anew.
     async fn run_all(&mut self, group: &mut Vec<Box<dyn Job>>) -> std::result::Result<(), Failure> {
         let begun = self.clock.now();
         let mut ran = 0;
-        while ran < group.len() {
-            self.sql("SAVEPOINT verb").await?;
-            if let Some(job) = group.get_mut(ran)
-                && !job.run(&mut self.connection).await
-            {
-                let failure = job.failure();
-                self.sql("ROLLBACK TO verb").await.map_err(|undone| failure.unwrap_or(undone))?;
+        while let Some(job) = group.get_mut(ran) {
+            let worked = job.run(&mut self.connection).await;
+            let failure = job.failure();
+            let is_first = ran == 0;
+            if !worked {
+                let undo = if is_first { "ROLLBACK; BEGIN IMMEDIATE" } else { "ROLLBACK TO verb" };
+                self.sql(undo).await.map_err(|undone| failure.unwrap_or(undone))?;
             }
-            self.sql("RELEASE verb").await?;
             ran += 1;
             if group.len() < GROUP_MAX && self.clock.now().since(begun) < GROUP_LONGEST {
                 group.extend(self.jobs.try_recv().ok());
             }
+            // What stands between two verbs goes to the database in one piece.
+            let next = match (is_first, ran < group.len()) {
+                (true, true) => "SAVEPOINT verb",
+                (true, false) => "COMMIT",
+                (false, true) => "RELEASE verb; SAVEPOINT verb",
+                (false, false) => "RELEASE verb; COMMIT",
+            };
+            self.sql(next).await?;
         }
         Ok(())
     }

@@ -210,7 +210,7 @@ impl ByHand {
         state: &str,
         code: Option<i64>,
     ) -> Result<(), Failed> {
-        self.intake.take(self.receipt(launched, (key, step), channel, state, code).as_bytes()).await
+        self.intake.take(self.receipt(launched, (key, step), channel, state, code).into()).await
     }
 
     /// A receipt as the provider writes it.
@@ -250,7 +250,7 @@ impl ByHand {
             },
         });
         change(&mut event["payload"]);
-        self.intake.take(event.to_string().as_bytes()).await.unwrap();
+        self.intake.take(event.to_string().into()).await.unwrap();
     }
 
     pub(crate) async fn report(&self, launched: &Launched) -> Report {

@@ -31,7 +31,6 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (tiers::FORGET_REST, &["SEARCH tier_place USING PRIMARY KEY"]),
         (tiers::FREE, &["SEARCH tier_place USING PRIMARY KEY (portfolio=? AND msisdn=?)"]),
         (looks::DUE, &["SEARCH message USING INDEX message_due"]),
-        (asking::DUE_BEHIND, &["SEARCH message USING INDEX message_due"]),
         (asking::SILENT, &["SEARCH message USING INDEX message_due (batch=? AND due>? AND due<?)"]),
         (
             asking::QUESTIONS,
@@ -43,7 +42,14 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (looks::NEXT_DUE, &["SEARCH message USING", "message_due"]),
         (looks::LOAD, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
         (audiences::NUMBERS, &["SEARCH recipient USING PRIMARY KEY (audience=? AND n>?)"]),
-        (receipts::BY_UMID, &["attempt_umid (umid=?)"]),
+        (
+            receipts::BY_ID_AND_UMID,
+            &[
+                "attempt_umid (umid=?)",
+                "SEARCH message USING PRIMARY KEY (batch=? AND n=?)",
+                "SEARCH batch USING INTEGER",
+            ],
+        ),
         (receipts::BY_NUMBER, &["attempt_adoptable (adoptable=?)"]),
         (receipts::UNKNOWN, &["attempt_adoptable"]),
         (

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::sink::AUTHORIZATION;
-use super::{Begun, Error, Load, Run, SinkProcess};
+use super::Load;
 use crate::api;
+use crate::bench::sink::AUTHORIZATION;
+use crate::bench::{Begun, Error, Run, SinkProcess};
 use crate::campaign::{Draft, Launcher};
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
@@ -66,7 +67,7 @@ pub async fn product(load: &Load, clock: Arc<dyn Clock>, chance: Arc<Chance>) ->
     Ok(run)
 }
 
-pub(super) fn config(load: &Load, base_url: &str) -> Result<Config, Error> {
+pub(in crate::bench) fn config(load: &Load, base_url: &str) -> Result<Config, Error> {
     let send = match load.batch.get() {
         1 => "send = \"single\"".to_owned(),
         size => format!("send = \"batch\"\nbatch_size = {size}"),

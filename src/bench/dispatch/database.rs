@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::Load;
 use super::product::{config, launch};
-use super::{Begun, Error, Load, Run};
+use crate::bench::{Begun, Error, Run};
 use crate::clock::{Chance, Clock};
 use crate::domain::{BatchState, State, StepIndex, Umid};
 use crate::engine::{Answer, Event, Standing, advance};

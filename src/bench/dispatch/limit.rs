@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{Begun, Error, Load, Run, SinkProcess};
+use super::Load;
+use crate::bench::{Begun, Error, Run, SinkProcess};
 use crate::clock::Clock;
 use crate::provider::install_tls;
 use crate::wire;

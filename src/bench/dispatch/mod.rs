@@ -1,0 +1,23 @@
+//! Hand-overs: a bare HTTP loop, the database alone, and the product.
+
+mod database;
+mod limit;
+mod product;
+
+pub use database::database;
+pub use limit::limit;
+pub(super) use product::config;
+pub use product::product;
+
+use std::num::NonZeroU32;
+
+/// What one run is to do.
+#[derive(Debug, Clone)]
+pub struct Load {
+    pub messages: u32,
+    pub connections: NonZeroU32,
+    /// Messages in one request; one for single posts.
+    pub batch: NonZeroU32,
+    /// Receipts that come back for each message.
+    pub receipts: usize,
+}

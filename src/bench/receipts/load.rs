@@ -1,0 +1,258 @@
+//! Posts receipts as fast as they are answered, or at a rate. HTTP is written by hand on one thread, so that sending costs
+//! little beside what is measured.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::{AUTHORIZATION, PATH};
+use crate::bench::figures::percentile;
+use crate::bench::{Begun, Error, Run, Stock};
+use crate::clock::Clock;
+use crate::domain::{Span, Timestamp};
+
+/// What is sent.
+#[derive(Debug, Clone)]
+pub struct Load {
+    pub receipts: u32,
+    pub connections: NonZeroU32,
+    /// Receipts in one body.
+    pub array: NonZeroU32,
+    /// Receipts a second; as many as are answered where it says nothing.
+    pub rate: Option<NonZeroU32>,
+    /// Over how many messages the receipts of one moment are spread; 1 is the order in which they were handed over.
+    pub spread: NonZeroU32,
+}
+
+impl Load {
+    pub(super) fn arrivals(&self) -> Arrivals {
+        Arrivals { receipts: self.receipts, spread: self.spread.get() }
+    }
+
+    /// As the command line says it.
+    pub fn arguments(&self) -> Vec<String> {
+        let mut said = vec![
+            ("--receipts", self.receipts),
+            ("--connections", self.connections.get()),
+            ("--array", self.array.get()),
+            ("--spread", self.spread.get()),
+        ];
+        said.extend(self.rate.map(|rate| ("--rate", rate.get())));
+        said.into_iter().flat_map(|(name, value)| [name.to_owned(), value.to_string()]).collect()
+    }
+}
+
+/// Messages whose receipts come together: first all are sent, then all are delivered, then all are read.
+const BLOCK: u32 = 10_000;
+
+/// Which receipt comes when.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrivals {
+    pub receipts: u32,
+    pub spread: u32,
+}
+
+const STATES: [(&str, &str); 3] = [("sent", ""), ("delivered", "\"detail\":\"delivered_to_recipient\","), ("read", "")];
+
+impl Arrivals {
+    /// The message and the state of the `k`th.
+    fn at(self, k: u32) -> (u32, usize) {
+        let (block, within) = (k / (3 * BLOCK), k % (3 * BLOCK));
+        let (state, place) = (within / BLOCK, within % BLOCK);
+        // Nobody in a stretch comes twice, because 7919 is a prime.
+        let stretch = self.spread.clamp(1, BLOCK);
+        let start = place - place % stretch;
+        let length = stretch.min(BLOCK - start);
+        let n = start + if length.is_multiple_of(7_919) { place - start } else { (place - start) * 7_919 % length };
+        (block * BLOCK + n, state as usize)
+    }
+
+    /// How many messages are sent, delivered and read in the end.
+    pub(super) fn counts(self) -> [i64; 3] {
+        let (blocks, rest) = (i64::from(self.receipts / (3 * BLOCK)), i64::from(self.receipts % (3 * BLOCK)));
+        let block = i64::from(BLOCK);
+        [0, 1, 2].map(|state| blocks * block + (rest - state * block).clamp(0, block))
+    }
+}
+
+/// Sends `load` to `address`. Every answer has to be a 200.
+pub async fn load(address: SocketAddr, load: Load, clock: Arc<dyn Clock>) -> Result<Run, Error> {
+    tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(send(address, &load, &clock))
+    })
+    .await?
+}
+
+async fn send(address: SocketAddr, load: &Load, clock: &Arc<dyn Clock>) -> Result<Run, Error> {
+    let mut streams = Vec::new();
+    for _ in 0..load.connections.get() {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        streams.push(stream);
+    }
+    let next = Arc::new(AtomicU32::new(0));
+    let begun_at = clock.now();
+    let begun = Begun::now(clock.as_ref());
+    let mut connections = tokio::task::JoinSet::new();
+    for stream in streams {
+        let (next, load, clock) = (Arc::clone(&next), load.clone(), Arc::clone(clock));
+        connections.spawn(async move { Connection::new(stream, begun_at).run(&load, &next, clock.as_ref()).await });
+    }
+    let mut late = Vec::new();
+    while let Some(ended) = connections.join_next().await {
+        late.extend(ended??);
+    }
+    late.sort_unstable();
+    let mut measured = Run::since(begun, load.receipts.into(), clock.as_ref());
+    (measured.p50_ms, measured.p99_ms) = (percentile(&late, 50), percentile(&late, 99));
+    Ok(measured)
+}
+
+struct Connection {
+    stream: TcpStream,
+    begun: Timestamp,
+    request: Vec<u8>,
+    body: Vec<u8>,
+    answer: Vec<u8>,
+    /// When the latest receipts happened, as text.
+    stamp: (Timestamp, String),
+}
+
+impl Connection {
+    fn new(stream: TcpStream, begun: Timestamp) -> Self {
+        let (request, body, answer) = (Vec::new(), Vec::new(), vec![0; 4_096]);
+        Self { stream, begun, request, body, answer, stamp: (begun, begun.rfc3339()) }
+    }
+
+    /// Returns how long each request took, in milliseconds: from when it was due where there is a rate.
+    async fn run(mut self, load: &Load, next: &AtomicU32, clock: &dyn Clock) -> Result<Vec<i64>, Error> {
+        let mut took = Vec::new();
+        loop {
+            let first = next.fetch_add(load.array.get(), Ordering::Relaxed);
+            if first >= load.receipts {
+                return Ok(took);
+            }
+            let due = match load.rate {
+                Some(rate) => {
+                    let due = self.begun + Span::from_millis(i64::from(first) * 1_000 / i64::from(rate.get()));
+                    clock.sleep_until(due).await;
+                    due
+                }
+                None => clock.now(),
+            };
+            self.write(load, first, due);
+            self.stream.write_all(&self.request).await?;
+            self.read().await?;
+            took.push(clock.now().since(due).millis());
+        }
+    }
+
+    fn write(&mut self, load: &Load, first: u32, now: Timestamp) {
+        if self.stamp.0 != now {
+            self.stamp = (now, now.rfc3339());
+        }
+        let last = first.saturating_add(load.array.get()).min(load.receipts);
+        let arrivals = load.arrivals();
+        self.body.clear();
+        if load.array.get() > 1 {
+            self.body.push(b'[');
+        }
+        for k in first..last {
+            if k > first {
+                self.body.push(b',');
+            }
+            let (n, state) = arrivals.at(k);
+            event(&mut self.body, n, state, &self.stamp.1);
+        }
+        if load.array.get() > 1 {
+            self.body.push(b']');
+        }
+        self.request.clear();
+        for part in ["POST ", PATH, " HTTP/1.1\r\nhost: localhost\r\nauthorization: ", AUTHORIZATION] {
+            self.request.extend_from_slice(part.as_bytes());
+        }
+        self.request.extend_from_slice(b"\r\ncontent-type: application/json\r\ncontent-length: ");
+        self.request.extend_from_slice(self.body.len().to_string().as_bytes());
+        self.request.extend_from_slice(b"\r\n\r\n");
+        self.request.extend_from_slice(&self.body);
+    }
+
+    /// Reads the answer, which has no body where all is well.
+    async fn read(&mut self) -> Result<(), Error> {
+        let mut read = 0;
+        loop {
+            let more = self.stream.read(&mut self.answer[read..]).await?;
+            read += more;
+            let answer = &self.answer[..read];
+            if more == 0 || (read >= 12 && !answer.starts_with(b"HTTP/1.1 200")) {
+                return Err(format!("answered {:?}", String::from_utf8_lossy(answer)).into());
+            }
+            if answer.ends_with(b"\r\n\r\n") {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// One event. Every other receipt carries our id, the rest nothing but the provider's.
+fn event(body: &mut Vec<u8>, n: u32, state: usize, stamp: &str) {
+    let (state, detail) = STATES[state];
+    let msisdn = Stock::msisdn(n).to_string();
+    let mut umid = uuid::Uuid::encode_buffer();
+    let umid: &str = Stock::umid(n).hyphenated().encode_lower(&mut umid);
+    let mut put = |parts: &[&str]| parts.iter().for_each(|part| body.extend_from_slice(part.as_bytes()));
+    put(&[
+        "{\"namespace\":\"ChatApps\",\"eventType\":\"outbound_message_status_changed\",",
+        "\"description\":\"ChatApps outbound message delivery receipt\",\"payload\":{\"umid\":\"",
+        umid,
+        "\",\"subAccountId\":\"bench\",\"channel\":\"WhatsApp\",\"user\":{\"msisdn\":\"+",
+        &msisdn,
+        "\",\"channelUserId\":\"",
+        &msisdn,
+        "\"},",
+    ]);
+    if n.is_multiple_of(2) {
+        body.extend_from_slice(b"\"clientMessageId\":\"");
+        Stock::attempt(n).append_to(body);
+        body.extend_from_slice(b"\",");
+    }
+    let mut put = |parts: &[&str]| parts.iter().for_each(|part| body.extend_from_slice(part.as_bytes()));
+    put(&["\"status\":{\"state\":\"", state, "\",", detail, "\"timestamp\":\"", stamp, "\"}}}"]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn however_they_are_spread_each_message_is_sent_then_delivered_then_read() {
+        for spread in [1, 100, 3_000, 7_919, 10_000] {
+            let arrivals = Arrivals { receipts: 60_000, spread };
+            for state in 0..3 {
+                let block: BTreeSet<_> = (0..10_000).map(|k| arrivals.at(30_000 + state * 10_000 + k)).collect();
+                let wanted: BTreeSet<_> = (10_000..20_000).map(|n| (n, state as usize)).collect();
+                assert!(block == wanted, "spread over {spread}, state {state}");
+            }
+        }
+        assert_eq!(Arrivals { receipts: 45_000, spread: 1 }.counts(), [20_000, 15_000, 10_000]);
+    }
+
+    #[test]
+    fn what_is_sent_are_receipts() {
+        for (state, wanted) in [(0, wire::Report::Sent), (1, wire::Report::Delivered), (2, wire::Report::Read)] {
+            let mut body = Vec::new();
+            event(&mut body, 2, state, "2026-11-20T09:00:00.000Z");
+            let [wire::Event::Receipt(receipt)] = &wire::parse_events(&body)[..] else { panic!("no receipt") };
+            assert_eq!(receipt.report(), wanted);
+            assert_eq!(receipt.client_message_id.as_deref(), Some(&*Stock::attempt(2).to_string()));
+            assert_eq!(receipt.msisdn().map(|number| number.get()), Some(Stock::msisdn(2)));
+        }
+    }
+}

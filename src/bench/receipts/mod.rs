@@ -1,0 +1,97 @@
+//! Receipts over HTTP: the product, and a bare handler that parses the same JSON and stores nothing. Both are met by the
+//! same [`load`], from another process.
+
+mod load;
+
+pub use load::{Arrivals, Load, load};
+
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use axum::routing::post;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::dispatch::{self, config};
+use super::figures::{Begun, Run};
+use super::sink::AUTHORIZATION;
+use super::{Error, Stock};
+use crate::api;
+use crate::clock::{Chance, Clock};
+use crate::domain::Count;
+use crate::node::{Node, Parts};
+use crate::store::{self, StrayKind};
+use crate::wire;
+
+const PATH: &str = "/webhooks/8x8";
+
+/// The limit: every body is parsed, and answered.
+pub async fn bare(load: &Load, clock: &dyn Clock) -> Result<Run, Error> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let routes = Router::new().route(PATH, post(parse).layer(axum::extract::DefaultBodyLimit::disable()));
+    let serving = tokio::spawn(async move { axum::serve(listener, routes).await });
+    let measured = from_another_process(load, &address.to_string(), clock).await;
+    serving.abort();
+    measured
+}
+
+async fn parse(body: Bytes) -> StatusCode {
+    let understood = wire::parse_events(&body).iter().all(|event| matches!(event, wire::Event::Receipt(_)));
+    if understood { StatusCode::OK } else { StatusCode::BAD_REQUEST }
+}
+
+/// The product: a whole server on a [`Stock`], whose messages the receipts are about.
+pub async fn product(database: &Path, load: &Load, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
+    let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
+    let nothing = dispatch::Load { messages: 0, connections: ONE, batch: ONE, receipts: 0 };
+    let config = Arc::new(config(&nothing, "http://127.0.0.1:9")?);
+    let parts = Parts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance };
+    let mut node = Node::start(parts).await?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let stop_api = CancellationToken::new();
+    let intake = node.intake().ok_or("the node takes no receipts")?;
+    let serving = api::serve(listener, intake, node.door(), Arc::clone(&store), Arc::clone(&clock), stop_api.clone());
+    let serving = tokio::spawn(serving);
+    let measured = from_another_process(load, &address.to_string(), clock.as_ref()).await?;
+    node.stop_sending().await;
+    stop_api.cancel();
+    serving.await??;
+    node.stop().await?;
+    // All that was acknowledged has to be there, and nothing of it among the strays.
+    let tallies = store.tallies(Stock::BATCH).await?;
+    let strays = store.strays(StrayKind::NoAttempt, 0, 1).await?;
+    store.close().await;
+    let told = load.arrivals().counts();
+    let applied = [Count::Sent, Count::Delivered, Count::Read].map(|count| tallies.total(count));
+    if applied != told || !strays.is_empty() {
+        return Err(format!("{applied:?} of {told:?} were applied; {} or more are strays", strays.len()).into());
+    }
+    Ok(measured)
+}
+
+const ONE: std::num::NonZeroU32 = std::num::NonZeroU32::MIN;
+
+/// Lets this program run once more as the sender of receipts, and adds what this process took to answer them.
+async fn from_another_process(load: &Load, address: &str, clock: &dyn Clock) -> Result<Run, Error> {
+    let begun = Begun::now(clock);
+    let output = tokio::process::Command::new(std::env::current_exe()?)
+        .args(["bench", "load", "--address", address])
+        .args(load.arguments())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .output()
+        .await?;
+    if !output.status.success() {
+        return Err("the sender of receipts has failed".into());
+    }
+    let seen: Run = serde_json::from_slice(&output.stdout)?;
+    let here = Run::since(begun, load.receipts.into(), clock);
+    Ok(Run { cpu_us: here.cpu_us, peak_mib: here.peak_mib, ..seen })
+}

@@ -1,0 +1,236 @@
+//! A database of a realistic size: so many messages handed over, of which nobody has heard yet. It is laid out by set
+//! statements, because through the product it would take minutes.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use sqlx::{Connection, SqliteConnection};
+
+use super::Error;
+use crate::clock::Clock;
+use crate::domain::{
+    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Countries, Marks, MessageKey, OnTierSpent, OnUnknown,
+    Plan, Present, Span, State, Step, StepIndex, Tag, Tallies, Timestamp,
+};
+use crate::engine::{Answer, Event, Standing, advance, begin};
+use crate::store::{self, NewAudience, NewBatch, Sqlite, Verdict};
+
+/// Rows laid out in one transaction.
+const PIECE: u32 = 100_000;
+/// The first number; the others follow.
+const FIRST_NUMBER: u64 = 6_590_000_000;
+const TAG: Tag = Tag::from_random(0x0ddba11);
+/// The lane that they left by. Nobody serves the second step's, so what falls back waits.
+pub(super) const LANE: &str = "bench";
+
+/// A database that was laid out.
+#[derive(Debug, Clone, Copy)]
+pub struct Stock {
+    pub messages: u32,
+}
+
+impl Stock {
+    /// A new database has no other batch.
+    pub(super) const BATCH: BatchId = BatchId(1);
+    pub(super) const FALLBACK_AFTER: Span = Span::from_secs(86_400);
+
+    pub(super) fn plan() -> Plan {
+        let step = |channel: Channel, lane: &str, fallback_after| Step {
+            channel,
+            lane: lane.to_owned(),
+            fallback_after,
+            success: channel.default_success(),
+            receipt_window: channel.receipt_window(),
+            ttl: None,
+            leave_within: None,
+            on_tier_spent: OnTierSpent::Wait,
+            countries: Countries::Everywhere,
+            content: Content::Text { text: "Your code is {{Code}}".to_owned(), source: None, encoding: None },
+        };
+        Plan {
+            columns: vec!["Name".to_owned(), "Code".to_owned()],
+            steps: vec![
+                step(Channel::WhatsApp, LANE, Some(Self::FALLBACK_AFTER)),
+                step(Channel::Sms, "nobody serves it", None),
+            ],
+            ttl: None,
+            end: None,
+            on_unknown: OnUnknown::Keep,
+            after_gap: AfterGap::Wait,
+            time_zone: None,
+        }
+    }
+
+    /// A message as it waits for its deadline, accepted at `now`.
+    pub(super) fn handed_over(plan: &Plan, now: Timestamp) -> Result<Present, Error> {
+        let events = [Event::Claimed, Event::Answered { step: StepIndex::FIRST, answer: Answer::Accepted }];
+        events.into_iter().try_fold(begin(plan, Marks::default(), now), |present, event| {
+            let decision = advance(plan, Standing::Live, &present, event, now);
+            decision.next().copied().ok_or_else(|| "the engine does not take a message to its deadline".into())
+        })
+    }
+
+    pub(super) fn msisdn(n: u32) -> u64 {
+        FIRST_NUMBER + u64::from(n)
+    }
+
+    pub(super) fn attempt(n: u32) -> AttemptId {
+        AttemptId { key: MessageKey { batch: Self::BATCH, n }, step: StepIndex::FIRST, tag: TAG }
+    }
+
+    /// As the provider makes them: random at the beginning, the time at the end.
+    pub(super) fn umid(n: u32) -> uuid::Uuid {
+        let mixed = (u64::from(n) * MIX) & MIXED;
+        let time = TIME + u64::from(n / 10);
+        uuid::Uuid::from_u128((u128::from(mixed) << 48) | u128::from(time))
+    }
+}
+
+const MIX: u64 = 2_654_435_761;
+const MIXED: u64 = (1 << 48) - 1;
+const TIME: u64 = 0xb46d_0000_0000;
+
+/// Lays out `messages` that were all accepted at `now`, a few of them in each millisecond, in a new database at `path`.
+pub async fn fill(path: &Path, messages: u32, clock: Arc<dyn Clock>) -> Result<Stock, Error> {
+    let now = clock.now();
+    let store = store::open(&format!("sqlite://{}", path.display()), clock).await?;
+    let plan = Stock::plan();
+    let new = NewAudience { name: None, source: "bench".to_owned(), columns: plan.columns.clone(), now };
+    let audience = store.begin_audience(new).await?;
+    store.publish_audience(audience, messages, "{}".to_owned()).await?;
+    let lanes = plan.steps.iter().map(|step| (step.lane.clone(), step.channel)).collect();
+    let lanes = store.lanes(lanes).await?;
+    let lane = lanes.iter().find(|lane| lane.name == LANE).ok_or("the lane has no number")?.id;
+    let batch = NewBatch {
+        tag: TAG,
+        plan: plan.clone(),
+        name: Some("bench".to_owned()),
+        audience: "bench".to_owned(),
+        audience_ids: vec![audience],
+        starts_at: None,
+        now,
+    };
+    if store.begin_batch(batch).await? != Stock::BATCH {
+        return Err("the database is not new".into());
+    }
+    store.publish_batch(Stock::BATCH, BatchState::Running, now).await?;
+    store.close().await;
+
+    let present = Stock::handed_over(&plan, now)?;
+    let State::Awaiting { due } = present.state else { return Err("a message does not wait".into()) };
+    let mut connection = Sqlite::bare(path).await?;
+    // Nobody loses anything should the power fail now.
+    run(&mut connection, "PRAGMA synchronous = OFF").await?;
+    let numbers = "WITH RECURSIVE piece (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM piece WHERE n + 1 < ?2)";
+    for first in (0..messages).step_by(PIECE as usize) {
+        let until = first.saturating_add(PIECE).min(messages);
+        let mut transaction = connection.begin().await?;
+        let people = format!(
+            "{numbers} INSERT INTO recipient (audience, n, msisdn, country, fields)
+             SELECT ?3, n, ?4 + n, 'SG', '[\"Name ' || n || '\",\"CODE' || n || '\"]' FROM piece"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(people))
+            .bind(first)
+            .bind(until)
+            .bind(audience.0)
+            .bind(FIRST_NUMBER.cast_signed())
+            .execute(&mut *transaction)
+            .await?;
+        let rows = format!(
+            "{numbers} INSERT INTO message (batch, n, audience, recipient, msisdn, version, state, step, lane, not_before,
+                                            due, first_left, accepted, marks)
+             SELECT ?3, n, ?4, n, ?5 + n, 2, 2, 0, ?6, ?7, ?8 + n / 10, ?9 + n / 10, ?10 + n / 10, ?11 FROM piece"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(rows))
+            .bind(first)
+            .bind(until)
+            .bind(Stock::BATCH.0)
+            .bind(audience.0)
+            .bind(FIRST_NUMBER.cast_signed())
+            .bind(lane.0)
+            .bind(now.millis())
+            .bind(due.millis())
+            .bind(present.first_left.map(Timestamp::millis))
+            .bind(present.accepted.map(Timestamp::millis))
+            .bind(present.marks.bits())
+            .execute(&mut *transaction)
+            .await?;
+        let facts = format!(
+            "{numbers} INSERT INTO attempt (batch, n, step, lane, queued, intent, answered, verdict, tries, umid)
+             SELECT ?3, n, 0, ?4, ?5, ?5 + n / 10, ?5 + n / 10, ?6, 0,
+                    unhex(printf('%012x%020x', ?7 + n / 10, (n * ?8) & ?9)) FROM piece"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(facts))
+            .bind(first)
+            .bind(until)
+            .bind(Stock::BATCH.0)
+            .bind(lane.0)
+            .bind(now.millis())
+            .bind(Verdict::Accepted as i64)
+            .bind(TIME.cast_signed())
+            .bind(MIX.cast_signed())
+            .bind(MIXED.cast_signed())
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+    }
+    let mut worth = Tallies::default();
+    worth.weigh(plan.steps.len(), &present, messages.into());
+    let mut counters = format!("UPDATE batch SET messages = {messages}; ");
+    for (step, count, n) in worth.entries() {
+        let batch = Stock::BATCH;
+        let _ = write!(
+            counters,
+            "INSERT INTO tally (batch, step, count, writer, n) VALUES ({batch}, {}, {}, 0, {n}); ",
+            step.get(),
+            count.code()
+        );
+    }
+    run(&mut connection, &counters).await?;
+    run(&mut connection, "PRAGMA wal_checkpoint(TRUNCATE)").await?;
+    connection.close().await?;
+    Ok(Stock { messages })
+}
+
+/// Runs statements without values.
+pub(super) async fn run(connection: &mut SqliteConnection, text: &str) -> Result<(), Error> {
+    sqlx::raw_sql(sqlx::AssertSqlSafe(text.to_owned())).execute(connection).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::domain::Umid;
+    use crate::store::Key;
+
+    #[tokio::test]
+    async fn a_stock_is_what_the_product_makes_of_as_many_messages() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stock.db");
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000))) as Arc<dyn Clock>;
+        fill(&path, 25, Arc::clone(&clock)).await.unwrap();
+        let store = store::open(&format!("sqlite://{}", path.display()), Arc::clone(&clock)).await.unwrap();
+        let deadline = clock.now() + Stock::FALLBACK_AFTER;
+        assert_eq!(store.next_due(Stock::BATCH).await.unwrap(), Some(deadline));
+        let due = store.due(Stock::BATCH, deadline + Span::from_millis(2), None, 100).await.unwrap();
+        assert_eq!(due.len(), 25);
+        let mut counted = Tallies::default();
+        for (n, message) in due.iter().enumerate() {
+            let accepted = clock.now() + Span::from_millis(i64::try_from(n / 10).unwrap());
+            assert_eq!(message.present, Stock::handed_over(&Stock::plan(), accepted).unwrap(), "message {n}");
+            assert_eq!(message.msisdn.get(), Stock::msisdn(message.key.n));
+            counted.weigh(2, &message.present, 1);
+        }
+        assert_eq!(store.tallies(Stock::BATCH).await.unwrap(), counted);
+        let umid = Umid::new(&Stock::umid(24).hyphenated().to_string());
+        let found = store.find(vec![Key::Umid(umid.clone()), Key::Attempt(Stock::attempt(24))]).await.unwrap();
+        let found: Vec<_> = found.into_iter().flatten().map(|found| found.message.key.n).collect();
+        assert_eq!(found, [24, 24]);
+        let attempts = store.attempts(due[24].key).await.unwrap();
+        assert_eq!(attempts[0].umid, Some(umid));
+        assert_eq!(store.recipients(crate::domain::AudienceId(1), 24, 10).await.unwrap().len(), 1);
+    }
+}

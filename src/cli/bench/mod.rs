@@ -1,0 +1,128 @@
+//! `volley bench`: figures, not adjectives.
+
+mod dispatch;
+mod part;
+mod receipts;
+mod table;
+mod timers;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::Exit;
+use super::out;
+use crate::bench;
+use crate::clock::{Chance, Clock, RealClock};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Hand-overs a second, against a bare HTTP loop and against the database alone
+    Dispatch(dispatch::Dispatch),
+    /// Deadlines a second, how late they are, and what millions of them cost at a start
+    Timers(timers::Timers),
+    /// Receipts over HTTP, on disk before they are acknowledged, against a handler that stores nothing
+    Receipts(receipts::Receipts),
+    /// A provider that takes everything: what the other commands send to
+    #[command(hide = true)]
+    Sink {
+        #[arg(long)]
+        webhook: Option<String>,
+        #[arg(long, default_value_t = 0)]
+        receipts: usize,
+    },
+    /// A provider that posts receipts
+    #[command(hide = true)]
+    Load {
+        #[arg(long)]
+        address: std::net::SocketAddr,
+        #[command(flatten)]
+        load: part::ReceiptsArgs,
+    },
+    /// One measured run, in a process of its own
+    #[command(hide = true, subcommand)]
+    Run(part::Part),
+}
+
+/// What the benchmark ran on, as far as a figure without it says nothing.
+#[derive(Debug, Serialize)]
+struct Machine {
+    cores: usize,
+    cpu: String,
+    memory_mib: u64,
+}
+
+const DURABILITY: &str = "WAL, synchronous = FULL";
+
+pub(super) async fn run(command: Command) -> anyhow::Result<Exit> {
+    let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
+    let chance = Arc::new(Chance::from_entropy());
+    match command {
+        Command::Dispatch(dispatch) => dispatch.run().await?,
+        Command::Timers(timers) => timers.run(clock).await?,
+        Command::Receipts(receipts) => receipts.run(clock).await?,
+        Command::Sink { webhook, receipts } => {
+            let mut told = Ok(());
+            let sink = bench::run_sink(webhook, receipts, clock, |address| told = out::data(address));
+            sink.await.map_err(anyhow::Error::from_boxed)?;
+            told?;
+        }
+        Command::Load { address, load } => {
+            let run = bench::receipts::load(address, load.load(), clock).await;
+            out::json(&run.map_err(anyhow::Error::from_boxed)?)?;
+        }
+        Command::Run(part) => out::json(&part.run(clock, chance).await.map_err(anyhow::Error::from_boxed)?)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Messages that are laid out once and copied for each run, in a folder that goes when this does.
+struct Stock {
+    folder: tempfile::TempDir,
+}
+
+impl Stock {
+    async fn new(messages: u32, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let stock = Self { folder: tempfile::tempdir()? };
+        out::talk(format!("laying out {messages} messages"));
+        bench::fill(&stock.original(), messages, clock).await.map_err(anyhow::Error::from_boxed)?;
+        Ok(stock)
+    }
+
+    fn original(&self) -> PathBuf {
+        self.folder.path().join("stock.db")
+    }
+
+    /// A fresh copy. There is one at a time.
+    async fn copy(&self) -> anyhow::Result<PathBuf> {
+        let copy = self.folder.path().join("bench.db");
+        for beside in ["-wal", "-shm"] {
+            let mut name = copy.clone().into_os_string();
+            name.push(beside);
+            // Where the last run has closed its database there is none.
+            let _ = tokio::fs::remove_file(name).await;
+        }
+        tokio::fs::copy(self.original(), &copy).await?;
+        Ok(copy)
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn machine() -> Machine {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model =
+        cpu.lines().find_map(|line| line.strip_prefix("model name")).map(|line| line.trim_matches([' ', '\t', ':']));
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = memory.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = total.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    Machine {
+        cores: std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+        cpu: model.unwrap_or("unknown").to_owned(),
+        memory_mib: kib.unwrap_or(0) / 1024,
+    }
+}

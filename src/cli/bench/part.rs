@@ -1,0 +1,138 @@
+//! Measured runs, each in a process of its own, so that its memory is its own.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+
+use crate::bench::dispatch::{self, Load};
+use crate::bench::{Error, Run, receipts, timers};
+use crate::clock::{Chance, Clock};
+use crate::domain::Timestamp;
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum Part {
+    Limit(LoadArgs),
+    Product(LoadArgs),
+    Database(LoadArgs),
+    BulkUpdate(DueArgs),
+    Burst(DueArgs),
+    Steady {
+        #[arg(long)]
+        database: PathBuf,
+        #[arg(long)]
+        per_second: u32,
+        #[arg(long)]
+        seconds: u32,
+    },
+    PrepareStart(DueArgs),
+    Start {
+        #[command(flatten)]
+        due: DueArgs,
+        /// When this process was started, in milliseconds since 1970
+        #[arg(long)]
+        spawned: i64,
+    },
+    Bare(ReceiptsArgs),
+    Receipts {
+        #[arg(long)]
+        database: PathBuf,
+        #[command(flatten)]
+        load: ReceiptsArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct LoadArgs {
+    #[arg(long)]
+    messages: u32,
+    #[arg(long)]
+    connections: NonZeroU32,
+    #[arg(long)]
+    batch: NonZeroU32,
+    #[arg(long, default_value_t = 0)]
+    receipts: usize,
+}
+
+impl LoadArgs {
+    fn load(&self) -> Load {
+        Load { messages: self.messages, connections: self.connections, batch: self.batch, receipts: self.receipts }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct DueArgs {
+    #[arg(long)]
+    database: PathBuf,
+    #[arg(long)]
+    due: u32,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ReceiptsArgs {
+    #[arg(long)]
+    receipts: u32,
+    #[arg(long)]
+    connections: NonZeroU32,
+    #[arg(long)]
+    array: NonZeroU32,
+    #[arg(long)]
+    rate: Option<NonZeroU32>,
+    #[arg(long)]
+    spread: NonZeroU32,
+}
+
+impl ReceiptsArgs {
+    pub(super) fn load(&self) -> receipts::Load {
+        receipts::Load {
+            receipts: self.receipts,
+            connections: self.connections,
+            array: self.array,
+            rate: self.rate,
+            spread: self.spread,
+        }
+    }
+}
+
+impl Part {
+    pub(super) async fn run(self, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
+        match self {
+            Self::Limit(load) => dispatch::limit(&load.load(), clock.as_ref()).await,
+            Self::Product(load) => dispatch::product(&load.load(), clock, chance).await,
+            Self::Database(load) => dispatch::database(&load.load(), clock, &chance).await,
+            Self::BulkUpdate(DueArgs { database, due }) => timers::bulk_update(&database, due, clock.as_ref()).await,
+            Self::Burst(DueArgs { database, due }) => timers::burst(&database, due, clock).await,
+            Self::Steady { database, per_second, seconds } => {
+                timers::steady(&database, per_second, seconds, clock).await
+            }
+            Self::PrepareStart(DueArgs { database, due }) => {
+                timers::prepare_start(&database, due, clock.as_ref()).await?;
+                Ok(Run::default())
+            }
+            Self::Start { due: DueArgs { database, due }, spawned } => {
+                timers::start(&database, due, Timestamp::from_millis(spawned), clock, chance).await
+            }
+            Self::Bare(load) => receipts::bare(&load.load(), clock.as_ref()).await,
+            Self::Receipts { database, load } => receipts::product(&database, &load.load(), clock, chance).await,
+        }
+    }
+}
+
+/// Runs a part in a process of its own.
+pub(super) async fn apart(name: &str, arguments: &[String]) -> anyhow::Result<Run> {
+    let output = tokio::process::Command::new(std::env::current_exe()?)
+        .args(["bench", "run"])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .await
+        .context("cannot start a run")?;
+    if !output.status.success() {
+        bail!("{name} failed");
+    }
+    serde_json::from_slice(&output.stdout).with_context(|| format!("{name} said nothing that can be read"))
+}

@@ -1,0 +1,135 @@
+//! `volley bench receipts`.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::part::apart;
+use super::table::{self, CPU, P50, P99, PEAK};
+use super::{DURABILITY, Machine, Stock, machine, out, text};
+use crate::bench::receipts::Load;
+use crate::bench::{Figures, Run, Target};
+use crate::clock::Clock;
+
+/// Receipts in one body, and connections that carry such bodies.
+const ARRAY: u32 = 1_000;
+const ARRAY_CONNECTIONS: u32 = 8;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The table holds the medians of all runs: receipts acknowledged a second; their ratio to the limit of the \
+                  same run, which stands above them; processor time of the server for each receipt; how long half of the \
+                  requests and nearly all took; the most memory that the server had. Every receipt is about a message \
+                  that was handed over; every other one carries our id. At half load requests are sent at a rate. --json \
+                  has every run."
+)]
+pub(in crate::cli) struct Receipts {
+    /// Receipts in each run; arrays take twice as many
+    #[arg(long, default_value_t = 300_000)]
+    receipts: u32,
+    /// Connections; a second pair of rows has a quarter of them
+    #[arg(long, default_value = "256")]
+    connections: NonZeroU32,
+    /// Messages that were handed over before
+    #[arg(long, default_value_t = 1_000_000)]
+    messages: u32,
+    /// Over how many messages the receipts of one moment are spread
+    #[arg(long, default_value = "1000")]
+    spread: NonZeroU32,
+    /// Runs of each kind; the medians are quoted
+    #[arg(long, default_value = "3")]
+    runs: NonZeroU32,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Printed {
+    machine: Machine,
+    durability: &'static str,
+    messages: u32,
+    receipts: Vec<Figures>,
+}
+
+/// Runs that belong together: what stores nothing and what stores everything.
+#[derive(Default)]
+struct Pair {
+    bare: Vec<Run>,
+    volley: Vec<Run>,
+}
+
+impl Pair {
+    async fn run(&mut self, stock: &Stock, load: &Load) -> anyhow::Result<&Run> {
+        self.bare.push(apart("the bare handler", &said("bare", load)).await?);
+        self.volley.push(volley(stock, load).await?);
+        self.volley.last().ok_or_else(|| anyhow::anyhow!("nothing was measured"))
+    }
+
+    fn figures(self, name: &str, least: Option<f64>) -> [Figures; 2] {
+        let bare = Figures::new(&format!("{name}: parsed, nothing stored"), self.bare.clone(), None);
+        let volley = Figures::new(&format!("{name}: volley"), self.volley, Some(&self.bare));
+        [bare, least.into_iter().fold(volley, |volley, least| volley.held_against(Target::Ratio(least)))]
+    }
+}
+
+fn said(part: &str, load: &Load) -> Vec<String> {
+    std::iter::once(part.to_owned()).chain(load.arguments()).collect()
+}
+
+async fn volley(stock: &Stock, load: &Load) -> anyhow::Result<Run> {
+    let database = text(&stock.copy().await?);
+    let arguments = said("receipts", load).into_iter().chain(["--database".to_owned(), database]);
+    apart("the server", &arguments.collect::<Vec<_>>()).await
+}
+
+impl Receipts {
+    pub(super) async fn run(self, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
+        // Three for each message at the most, and arrays are twice as many.
+        let messages = self.messages.max(self.receipts);
+        let stock = Stock::new(messages, clock).await?;
+        let load = Load {
+            receipts: self.receipts,
+            connections: self.connections,
+            array: NonZeroU32::MIN,
+            rate: None,
+            spread: self.spread,
+        };
+        let quarter = NonZeroU32::new(self.connections.get() / 4).unwrap_or(NonZeroU32::MIN);
+        let few = Load { connections: quarter, ..load.clone() };
+        let arrays = Load {
+            receipts: self.receipts.saturating_mul(2),
+            connections: NonZeroU32::new(ARRAY_CONNECTIONS).unwrap_or(NonZeroU32::MIN),
+            array: NonZeroU32::new(ARRAY).unwrap_or(NonZeroU32::MIN),
+            ..load.clone()
+        };
+        let (mut many, mut fewer, mut half, mut array) = (Pair::default(), Pair::default(), Vec::new(), Vec::new());
+        for turn in 1..=self.runs.get() {
+            out::talk(format!("receipts ({turn} of {})", self.runs));
+            let reached = many.run(&stock, &load).await?.per_second;
+            half.push(volley(&stock, &at_half(&load, reached)).await?);
+            fewer.run(&stock, &few).await?;
+            array.push(volley(&stock, &arrays).await?);
+        }
+        let mut receipts: Vec<Figures> = Vec::new();
+        receipts.extend(many.figures(&format!("{} connections", load.connections), Some(0.8)));
+        receipts.push(Figures::new("half of that load: volley", half, None).held_against(Target::P99Ms(50)));
+        receipts.extend(fewer.figures(&format!("{quarter} connections"), None));
+        let name = format!("arrays of {ARRAY}: volley");
+        receipts.push(Figures::new(&name, array, None).held_against(Target::PerSecond(100_000.0)));
+        let printed = Printed { machine: machine(), durability: DURABILITY, messages, receipts };
+        if self.json {
+            return out::json(&printed);
+        }
+        table::print(&printed.machine, "receipts/s", &[CPU, P50, P99, PEAK], &printed.receipts)
+    }
+}
+
+/// Half as many a second as were reached, for as long.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast from a float saturates")]
+fn at_half(load: &Load, reached: f64) -> Load {
+    let rate = NonZeroU32::new((reached / 2.0) as u32).unwrap_or(NonZeroU32::MIN);
+    Load { receipts: load.receipts / 2, rate: Some(rate), ..load.clone() }
+}

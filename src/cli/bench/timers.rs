@@ -1,0 +1,105 @@
+//! `volley bench timers`.
+
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::part::apart;
+use super::table::{self, CPU, IDLE, P50, P99, PEAK, READY};
+use super::{DURABILITY, Machine, Stock, machine, out, text};
+use crate::bench::{Figures, Run, Target};
+use crate::clock::Clock;
+
+/// Few enough to say what memory a server needs that has next to nothing pending.
+const FEW: u32 = 10_000;
+/// What is due at a start.
+const DUE_AT_START: u32 = 1_000;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The table holds the medians of all runs. burst: deadlines that are due at once, decided and queued again, \
+                  a second; the limit is one update for each page of the same rows. steady: how late half of them and \
+                  nearly all were on disk. start: from the start of the process until the first deadline had fired, with \
+                  so many pending; then processor time a second while nothing is due, and the most memory that the \
+                  process had. --json has every run."
+)]
+pub(in crate::cli) struct Timers {
+    /// Deadlines that are due at once
+    #[arg(long, default_value_t = 100_000)]
+    burst: u32,
+    /// Deadlines a second that come one after the other, for ten seconds
+    #[arg(long, default_value_t = 1_000)]
+    steady: u32,
+    /// Deadlines pending in all; ten million take a minute to lay out, and 5 GB
+    #[arg(long, default_value_t = 1_000_000)]
+    pending: u32,
+    /// Runs of each kind; the medians are quoted
+    #[arg(long, default_value = "3")]
+    runs: NonZeroU32,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Printed {
+    machine: Machine,
+    durability: &'static str,
+    pending: u32,
+    timers: Vec<Figures>,
+}
+
+const SECONDS: u32 = 10;
+
+impl Timers {
+    pub(super) async fn run(self, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
+        let pending = self.pending.max(self.burst).max(self.steady.saturating_mul(SECONDS)).max(DUE_AT_START);
+        let (few, many) = (Stock::new(FEW, Arc::clone(&clock)).await?, Stock::new(pending, Arc::clone(&clock)).await?);
+        let (mut limits, mut bursts, mut steady) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut starts_few, mut starts_many) = (Vec::new(), Vec::new());
+        let burst = self.burst.to_string();
+        for turn in 1..=self.runs.get() {
+            out::talk(format!("timers ({turn} of {})", self.runs));
+            limits.push(on(&many, "bulk-update", &["--due", &burst]).await?);
+            bursts.push(on(&many, "burst", &["--due", &burst]).await?);
+            let said = ["--per-second", &self.steady.to_string(), "--seconds", &SECONDS.to_string()];
+            steady.push(on(&many, "steady", &said).await?);
+            starts_few.push(start(&few, clock.as_ref()).await?);
+            starts_many.push(start(&many, clock.as_ref()).await?);
+        }
+        let timers = vec![
+            Figures::new("burst: bulk update alone", limits.clone(), None),
+            Figures::new("burst: volley", bursts, Some(&limits)).held_against(Target::Ratio(0.5)),
+            Figures::new("steady: volley", steady, None).held_against(Target::P99Ms(100)),
+            Figures::new(&format!("start: volley, {FEW} pending"), starts_few, None),
+            Figures::new(&format!("start: volley, {pending} pending"), starts_many, None)
+                .held_against(Target::ReadyMs(1_000)),
+        ];
+        let printed = Printed { machine: machine(), durability: DURABILITY, pending, timers };
+        if self.json {
+            return out::json(&printed);
+        }
+        table::print(&printed.machine, "deadlines/s", &[CPU, P50, P99, READY, IDLE, PEAK], &printed.timers)
+    }
+}
+
+async fn on(stock: &Stock, part: &str, said: &[&str]) -> anyhow::Result<Run> {
+    run_on(&stock.copy().await?, part, said).await
+}
+
+async fn run_on(database: &Path, part: &str, said: &[&str]) -> anyhow::Result<Run> {
+    let database = text(database);
+    let arguments = [part, "--database", &database].into_iter().chain(said.iter().copied());
+    apart(part, &arguments.map(str::to_owned).collect::<Vec<_>>()).await
+}
+
+async fn start(stock: &Stock, clock: &dyn Clock) -> anyhow::Result<Run> {
+    let due = DUE_AT_START.to_string();
+    let database = stock.copy().await?;
+    run_on(&database, "prepare-start", &["--due", &due]).await?;
+    let spawned = clock.now().millis().to_string();
+    run_on(&database, "start", &["--due", &due, "--spawned", &spawned]).await
+}

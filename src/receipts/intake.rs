@@ -1,0 +1,68 @@
+//! Where webhooks go in and wait for their group.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use super::incoming::{Ours, Parsed, parse};
+use crate::clock::Clock;
+use crate::domain::Timestamp;
+
+/// Bodies that may wait. A provider that has to wait longer repeats the receipt later.
+const WAITING_MAX: usize = 4_096;
+
+/// Why a webhook could not be kept. The provider is told to come again.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the receipt could not be kept: {reason}")]
+pub struct Failed {
+    reason: String,
+}
+
+impl Failed {
+    pub(super) fn new(reason: impl Display) -> Self {
+        Self { reason: reason.to_string() }
+    }
+}
+
+/// One webhook that waits for its commit.
+pub(super) struct Waiting {
+    pub(super) since: Timestamp,
+    pub(super) parsed: Parsed,
+    pub(super) done: oneshot::Sender<Result<(), Failed>>,
+}
+
+/// Where webhooks go in. Cheap to clone, one for every connection.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    queue: mpsc::Sender<Waiting>,
+    ours: Arc<Ours>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Intake {
+    /// With the end from which they are taken.
+    pub(super) fn new(ours: Ours, clock: Arc<dyn Clock>) -> (Self, mpsc::Receiver<Waiting>) {
+        let (queue, waiting) = mpsc::channel(WAITING_MAX);
+        (Self { queue, ours: Arc::new(ours), clock }, waiting)
+    }
+
+    /// Keeps and applies a body that has been proven. Returns once it is on disk.
+    pub async fn take(&self, body: Bytes) -> Result<(), Failed> {
+        let since = self.now();
+        self.keep(parse(body, Some(&self.ours), since), since).await
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Returns once everything in it is on disk, and applied.
+    pub(super) async fn keep(&self, parsed: Parsed, since: Timestamp) -> Result<(), Failed> {
+        let (done, answer) = oneshot::channel();
+        let closed = |_| Failed::new("the server is stopping");
+        self.queue.send(Waiting { since, parsed, done }).await.map_err(|_| closed(()))?;
+        answer.await.map_err(|_| closed(()))?
+    }
+}

@@ -1,0 +1,147 @@
+//! What can happen next, and what the dice make happen.
+//!
+//! Each act is drawn with dice of its own, from the seed and its number in the storm. So whichever acts are left out,
+//! the others stay what they are: that is how a failure is brought down to the few acts that it takes.
+
+use super::net::Trouble;
+use super::scene::{PEOPLE, one_of};
+use crate::domain::Span;
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Act {
+    /// A lane claims; `anyway` as if it had lost every hint.
+    Claim {
+        lane: usize,
+        anyway: bool,
+    },
+    /// So many requests of a lane set out, where so many may.
+    HandOver {
+        lane: usize,
+        requests: u32,
+    },
+    /// One of the requests under way is answered.
+    Answer(usize),
+    Record,
+    /// Some of the webhooks that are due, in an order that this seed picks.
+    Webhooks(u64),
+    Fire,
+    KeepHouse,
+    Watch,
+    Strays,
+    Ask,
+    Wait(Span),
+    WaitForNext,
+    Start,
+    Kill,
+    PlanDeath {
+        writes: u32,
+        after_commit: bool,
+    },
+    Disk {
+        full: bool,
+    },
+    /// The wall clock jumps by so many milliseconds.
+    Jump(i64),
+    Trouble(Trouble),
+    Fault(Fault),
+    Pause(usize),
+    Resume(usize),
+    Cancel(usize),
+    OptOut(u32),
+    /// A person pauses a lane, or a template on it.
+    Hold {
+        lane: usize,
+        template: bool,
+    },
+    Release,
+}
+
+/// What the provider does wrong by itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Fault {
+    KeyRefused,
+    TemplateMissing,
+    TemplatePaused,
+    NoCredit,
+    Throttle,
+    None,
+}
+
+/// Dice for one thing of one seed.
+pub(super) fn dice(seed: u64, thing: u64) -> fastrand::Rng {
+    fastrand::Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ thing.wrapping_mul(0xd1b5_4a32_d192_ed03))
+}
+
+/// The act of that number.
+pub(super) fn draw(seed: u64, number: u32, lanes: usize, alive: bool) -> Act {
+    let dice = &mut dice(seed, u64::from(number) + 1);
+    if !alive {
+        return match dice.u32(..20) {
+            0..10 => Act::Start,
+            10..14 => Act::Wait(Span::from_millis(dice.i64(1..300_000))),
+            // For so long that the places of a tier are free again.
+            14 => Act::Wait(Span::from_secs(dice.i64(3_600..100_000))),
+            15..17 => Act::WaitForNext,
+            17 => Act::Webhooks(dice.u64(..)),
+            _ => person(dice, lanes),
+        };
+    }
+    match dice.u32(..1_000) {
+        0..150 => Act::Claim { lane: dice.usize(..lanes), anyway: dice.u32(..4) == 0 },
+        150..330 => Act::HandOver { lane: dice.usize(..lanes), requests: dice.u32(1..=4) },
+        330..490 => Act::Answer(dice.usize(..64)),
+        490..580 => Act::Record,
+        580..680 => Act::Webhooks(dice.u64(..)),
+        680..740 => Act::Fire,
+        740..755 => Act::KeepHouse,
+        755..785 => Act::Watch,
+        785..795 => Act::Ask,
+        795..805 => Act::Strays,
+        805..865 => Act::Wait(Span::from_millis(one_of(dice, &[1, 20, 300, 2_000, 30_000]))),
+        865..905 => Act::WaitForNext,
+        905..911 => Act::Kill,
+        911..927 => Act::PlanDeath { writes: dice.u32(1..8), after_commit: dice.bool() },
+        927..938 => Act::Disk { full: dice.u32(..5) < 2 },
+        938..942 => Act::Jump(dice.i64(-400_000..400_000)),
+        942..958 => Act::Trouble(trouble(dice)),
+        958..972 => Act::Fault(one_of(
+            dice,
+            &[
+                Fault::KeyRefused,
+                Fault::TemplateMissing,
+                Fault::TemplatePaused,
+                Fault::NoCredit,
+                Fault::Throttle,
+                Fault::None,
+                Fault::None,
+                Fault::None,
+            ],
+        )),
+        _ => person(dice, lanes),
+    }
+}
+
+fn person(dice: &mut fastrand::Rng, lanes: usize) -> Act {
+    match dice.u32(..28) {
+        0..5 => Act::Pause(dice.usize(..2)),
+        5..13 => Act::Resume(dice.usize(..2)),
+        13 => Act::Cancel(dice.usize(..2)),
+        14..17 => Act::OptOut(dice.u32(..PEOPLE)),
+        17..19 => Act::Hold { lane: dice.usize(..lanes), template: dice.bool() },
+        _ => Act::Release,
+    }
+}
+
+fn trouble(dice: &mut fastrand::Rng) -> Trouble {
+    let mut share = || if dice.bool() { 0.0 } else { dice.f64() * 0.3 };
+    Trouble {
+        refused: share(),
+        cut_before: share(),
+        cut_after: share(),
+        broken_answer: share(),
+        webhook_lost: share(),
+        webhook_twice: share(),
+        webhook_late: share(),
+        webhook_nameless: share(),
+    }
+}

@@ -1,0 +1,44 @@
+//! A failure brought down to the acts that it takes.
+
+use std::collections::BTreeSet;
+
+use super::weather::{ACTS, Failure, Weather};
+
+/// Leaves out acts for as long as the same line of the test still finds what it found, in as many tries as that. Tells
+/// what is left, act by act.
+pub(super) fn shortest(seed: u64, first: Failure, tries: u32) -> String {
+    let mut weather = Weather::new();
+    let mut left = tries;
+    let mut fails = |acts: &BTreeSet<u32>| {
+        left = left.checked_sub(1)?;
+        Some(weather.run(seed, Some(acts), false).is_err_and(|failure| failure.place == first.place))
+    };
+    // What was to come after the failure has nothing to do with it.
+    let mut acts: BTreeSet<u32> = (0..ACTS).filter(|number| *number <= first.acts).collect();
+    let mut size = acts.len().div_ceil(2);
+    'tries: while size > 0 {
+        let mut dropped = false;
+        let numbers: Vec<u32> = acts.iter().copied().collect();
+        for chunk in numbers.rchunks(size) {
+            let fewer: BTreeSet<u32> = acts.iter().copied().filter(|number| !chunk.contains(number)).collect();
+            match fails(&fewer) {
+                Some(true) => {
+                    acts = fewer;
+                    dropped = true;
+                }
+                Some(false) => {}
+                None => break 'tries,
+            }
+        }
+        // A pass in which nothing could be dropped is over; one act at a time is tried until none can.
+        if size == 1 && !dropped {
+            break;
+        }
+        size = if dropped && size == 1 { 1 } else { (size / 2).max(1).min(acts.len()) };
+    }
+    let mut weather = Weather::new();
+    match weather.run(seed, Some(&acts), true) {
+        Err(failure) => failure.history(seed, Some(&acts)),
+        Ok(_) => format!("{} (and then it held: it does not replay)", first.history(seed, None)),
+    }
+}

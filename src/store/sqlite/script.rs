@@ -1,0 +1,120 @@
+//! Statements that go to the database in one piece.
+//!
+//! Each statement on its own costs two changes of threads, to the database's and back, which is more than many of them
+//! work. Those whose answers nobody needs before the next go together.
+
+use futures_util::TryStreamExt;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments, AssertSqlSafe, Either, Encode, Executor, Sqlite, SqliteConnection, Type};
+
+use super::Work;
+
+/// Statements in one piece. Each mixture of them is prepared once and kept, so there must not be too many mixtures.
+const PIECE: usize = 6;
+
+#[derive(Debug, Default)]
+pub(super) struct Script {
+    pieces: Vec<Piece>,
+    statements: usize,
+    failed: Option<sqlx::error::BoxDynError>,
+}
+
+#[derive(Debug, Default)]
+struct Piece {
+    text: String,
+    arguments: SqliteArguments,
+    statements: usize,
+}
+
+impl Script {
+    /// Adds a statement; its values, `?1` and on, are bound behind it.
+    pub(super) fn statement(&mut self, text: &str) -> &mut Self {
+        if self.pieces.last().is_none_or(|piece| piece.statements == PIECE) {
+            self.pieces.push(Piece::default());
+        }
+        if let Some(piece) = self.pieces.last_mut() {
+            piece.add(text);
+        }
+        self.statements += 1;
+        self
+    }
+
+    pub(super) fn bind<'q, T: Encode<'q, Sqlite> + Type<Sqlite>>(&mut self, value: T) -> &mut Self {
+        if let Some(piece) = self.pieces.last_mut()
+            && let Err(error) = piece.arguments.add(value)
+        {
+            self.failed = Some(error);
+        }
+        self
+    }
+
+    /// How many statements there are by now.
+    pub(super) fn len(&self) -> usize {
+        self.statements
+    }
+
+    /// Runs one after the other until one fails. Returns how many rows each has changed, in order; what changes no rows
+    /// repeats its predecessor's number.
+    pub(super) async fn run(self, connection: &mut SqliteConnection) -> Work<Vec<u64>> {
+        if let Some(error) = self.failed {
+            return Err(sqlx::Error::Encode(error).into());
+        }
+        let mut changed = Vec::with_capacity(self.statements);
+        for piece in self.pieces {
+            let query = sqlx::query_with(AssertSqlSafe(piece.text), piece.arguments);
+            let mut results = (&mut *connection).fetch_many(query);
+            while let Some(result) = results.try_next().await? {
+                if let Either::Left(done) = result {
+                    changed.push(done.rows_affected());
+                }
+            }
+        }
+        Ok(changed)
+    }
+}
+
+impl Piece {
+    /// Values are numbered over all of the piece; named `$1`, SQLite gives each statement room for its own alone.
+    fn add(&mut self, text: &str) {
+        let before = self.arguments.len();
+        let mut parts = text.split('?');
+        self.text.push_str(parts.next().unwrap_or_default());
+        for part in parts {
+            let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+            let number = part[..digits].parse::<usize>().unwrap_or_default() + before;
+            self.text.push('$');
+            self.text.push_str(&number.to_string());
+            self.text.push_str(&part[digits..]);
+        }
+        self.text.push_str(";\n");
+        self.statements += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::{Connection, Row};
+
+    #[tokio::test]
+    async fn statements_of_one_piece_keep_their_values_apart_and_say_what_each_has_changed() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let mut script = Script::default();
+        script.statement("CREATE TABLE t (a INTEGER, b TEXT)");
+        for n in 0..10_i64 {
+            script.statement("INSERT INTO t VALUES (?1, ?2), (?1 + 100, ?2)").bind(n).bind(format!("row {n}"));
+        }
+        let first = script.len();
+        script.statement("UPDATE t SET b = ?2 WHERE a >= ?1").bind(105_i64).bind("late".to_owned());
+        script.statement("DELETE FROM t WHERE a = ?1").bind(3_i64);
+        let changed = script.run(&mut connection).await.unwrap();
+        assert_eq!(changed[first..], [5, 1]);
+        let row = sqlx::query("SELECT count(*) AS n, sum(a) AS sum, max(b) AS b FROM t WHERE b <> 'late'");
+        let row = row.fetch_one(&mut connection).await.unwrap();
+        assert_eq!((row.get::<i64, _>("n"), row.get::<i64, _>("sum"), row.get::<&str, _>("b")), (14, 552, "row 9"));
+        let mut wrong = Script::default();
+        wrong.statement("DELETE FROM t").statement("NONSENSE").statement("DROP TABLE t");
+        assert!(wrong.run(&mut connection).await.is_err());
+        assert!(sqlx::query("SELECT count(*) FROM t").fetch_one(&mut connection).await.is_ok());
+    }
+}
