@@ -17,6 +17,7 @@ mod hostile;
 mod interrupt;
 mod kill;
 mod kill_commands;
+mod look_back;
 mod mishaps;
 mod parts;
 mod pipeline;
