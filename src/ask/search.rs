@@ -337,11 +337,13 @@ impl Search {
     }
 }
 
-/// The step whose attempt is asked about, where the message waits for news of one.
+/// The step whose attempt is asked about, where the message waits for news of one. The umid of an attempt that nobody
+/// knows of is not known either: where its step was tried before, what is on record is that of the earlier try.
 fn asks_about(present: &Present) -> Option<StepIndex> {
     let is_heard_of = |marks: Marks, step| marks.reached_by().is_some() || marks.failed(step);
+    let can_be_asked = |step| !is_heard_of(present.marks, step) && !present.marks.unknown(step);
     match present.state {
-        State::Awaiting { .. } => present.marks.last_handed_over().filter(|step| !is_heard_of(present.marks, *step)),
+        State::Awaiting { .. } => present.marks.last_handed_over().filter(|step| can_be_asked(*step)),
         State::Queued { .. } | State::Sending { .. } | State::Done { .. } => None,
     }
 }

@@ -37,6 +37,7 @@ mod sheets;
 mod stranded;
 mod time;
 mod unsent;
+mod untold;
 mod unwilling;
 mod waiting;
 mod windows;

@@ -20,6 +20,11 @@ const MARGIN: Span = Span::from_secs(2);
 const MATTERS_FOR: Span = Span::from_secs(133);
 
 impl Gap {
+    /// Whether something may have been said in it of a step that was accepted at `accepted` and was due at `due`.
+    fn concerns(&self, accepted: Timestamp, due: Timestamp) -> bool {
+        accepted < self.until && due >= self.from
+    }
+
     /// The part of it whose receipts, so much later, met another gap.
     fn met(&self, later: Span, other: &Self) -> Option<Self> {
         let part = Self { from: self.from.max(other.from - later), until: self.until.min(other.until - later) };
@@ -53,20 +58,22 @@ impl Gaps {
         self.0.last().and_then(|known| known.filled)
     }
 
-    /// What silence is worth for a step that was accepted at `accepted` and was due at `due`.
+    /// What silence is worth for a step that was accepted at `accepted` and was due at `due`. What is still repeated after
+    /// one gap may be the news that another has swallowed, so it is waited for first.
     pub fn silence(&self, accepted: Timestamp, due: Timestamp, now: Timestamp) -> Silence {
-        let mut held = None;
-        for Known { gap, filled } in &self.0 {
-            if accepted >= gap.until || due < gap.from {
-                continue;
-            }
+        let (mut held, mut is_lost) = (None, false);
+        for Known { filled, .. } in self.0.iter().filter(|known| known.gap.concerns(accepted, due)) {
             match filled {
-                None => return Silence::Lost,
+                None => is_lost = true,
                 Some(filled) if now < *filled => held = held.max(Some(*filled)),
                 Some(_) => {}
             }
         }
-        held.map_or(Silence::Trusted, |until| Silence::Held { until })
+        match held {
+            Some(until) => Silence::Held { until },
+            None if is_lost => Silence::Lost,
+            None => Silence::Trusted,
+        }
     }
 }
 
@@ -79,7 +86,7 @@ impl Gaps {
     /// Since when everything is heard that is said of a step that was accepted at `accepted` and was due at `due`: the
     /// end of the last lost gap that concerns it.
     pub fn heard_since(&self, accepted: Timestamp, due: Timestamp) -> Option<Timestamp> {
-        self.lost().filter(|gap| accepted < gap.until && due >= gap.from).map(|gap| gap.until).max()
+        self.lost().filter(|gap| gap.concerns(accepted, due)).map(|gap| gap.until).max()
     }
 }
 
@@ -152,6 +159,14 @@ mod tests {
         let apart = gaps(&[(1_000, 1_001), (1_005, 1_006)]);
         assert_eq!(apart.silence(second(900), second(1_000), second(1_005)), Silence::Trusted);
         assert_eq!(apart.silence(second(900), second(1_005), second(1_006)), held(1_009));
+    }
+
+    #[test]
+    fn what_is_still_repeated_after_a_later_gap_is_waited_for_also_where_an_earlier_one_is_lost() {
+        let gaps = gaps(&[(1_000, 1_132), (2_000, 2_001)]);
+        assert_eq!(gaps.silence(second(900), second(2_000), second(2_001)), held(2_004));
+        assert_eq!(gaps.silence(second(900), second(2_000), second(2_004)), Silence::Lost);
+        assert_eq!(gaps.silence(second(900), second(1_999), second(2_001)), Silence::Lost, "due before the later one");
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl Rooms {
             Arc::clone(&store),
             Arc::clone(&book),
             subaccounts,
-            Words::with(&config.opt_out.stop, &config.opt_out.start),
+            Words::with(&config.opt_out.stop, &config.opt_out.start, &config.opt_out.ignore),
             Arc::clone(&clock),
             Arc::clone(&chance),
         );
@@ -108,7 +108,8 @@ impl Rooms {
             Listening::Proven => told_gaps.heard(told_clock.now()),
         });
         let proofs = Proofs::new(&config.provider);
-        let door = Arc::new(Door::new(proofs, Arc::clone(&store), Arc::clone(&clock), Arc::clone(&tell)));
+        let (to_look, dice) = (Arc::clone(&store), Arc::clone(&chance));
+        let door = Arc::new(Door::new(proofs, to_look, Arc::clone(&clock), dice, Arc::clone(&tell)));
         let askers = building.askers(&lanes, &gaps, &intake, &transport)?;
         let timers = Timers::new(Arc::clone(&store), Arc::clone(&book), Arc::clone(&clock), Arc::clone(&gaps));
         let housekeeper = Housekeeper::new(Arc::clone(&store), Arc::clone(&book));

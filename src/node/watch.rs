@@ -349,7 +349,8 @@ mod tests {
         let (_, missed) = mpsc::channel(1);
         let gaps = Arc::new(Gaps::new(clock.now()));
         let proofs = Proofs::new(&whole.provider);
-        let door = Arc::new(Door::new(proofs, Arc::clone(&store), Arc::clone(&clock), Arc::new(|_| {})));
+        let (to_look, dice) = (Arc::clone(&store), Arc::new(Chance::seeded(1)));
+        let door = Arc::new(Door::new(proofs, to_look, Arc::clone(&clock), dice, Arc::new(|_| {})));
         let lanes = vec![Arc::clone(&lane)];
         let watch = Watch::new(Parts { node, store, book, holds, lanes, gaps, door, missed, clock });
         (watch, lane, manual)

@@ -2,8 +2,8 @@
 //!
 //! A webhook without its proof is turned away, whoever sends it. But where the provider was told another secret than we
 //! were, each of its receipts is, and silence means nothing any more. So what is turned away is looked into for a receipt
-//! that names an attempt of ours by its id or its umid: neither can be guessed, so a stranger can count us up and hold
-//! nothing up.
+//! that names an attempt of ours by its id or its umid: neither can be guessed, so a stranger is counted and holds
+//! nothing up. A stranger who posts all the time cannot hide the provider's behind his own either.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,17 +11,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use super::applier::{Listening, find};
-use super::incoming::parse;
+use super::incoming::signs;
 use super::{Proofs, Unproven};
-use crate::clock::Clock;
+use crate::clock::{Chance, Clock};
 use crate::domain::{Causes, Span, Timestamp};
 use crate::store::{Store, Turned, TurnedAway};
 
 /// How often at most it is told how many there were.
 const TELL: Span = Span::from_secs(60);
-/// Bodies that are looked into in a second, receipts of each, and its length: whoever sends rubbish must not make us work.
-const LOOKS: u32 = 10;
-const RECEIPTS: usize = 20;
+/// How long at most the database is left alone after it was asked whose receipts a body holds, how many events of each
+/// are read, and how long it may be: whoever sends rubbish must not make us work. The rest is drawn anew each time, so
+/// nobody can always be there first.
+const REST: Span = Span::from_millis(200);
+const EVENTS: usize = 20;
 const LENGTH: usize = 256 << 10;
 
 /// Whom it tells what it has heard.
@@ -31,6 +33,7 @@ pub struct Door {
     proofs: Proofs,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    chance: Arc<Chance>,
     tell: Tell,
     counted: Mutex<Counted>,
 }
@@ -41,7 +44,8 @@ struct Counted {
     untold: u64,
     /// Not yet on disk.
     unwritten: Vec<Turned>,
-    looks: Option<(Timestamp, u32)>,
+    /// When the database may be asked again.
+    looks_at: Timestamp,
 }
 
 impl fmt::Debug for Door {
@@ -51,8 +55,8 @@ impl fmt::Debug for Door {
 }
 
 impl Door {
-    pub fn new(proofs: Proofs, store: Arc<dyn Store>, clock: Arc<dyn Clock>, tell: Tell) -> Self {
-        Self { proofs, store, clock, tell, counted: Mutex::default() }
+    pub fn new(proofs: Proofs, store: Arc<dyn Store>, clock: Arc<dyn Clock>, chance: Arc<Chance>, tell: Tell) -> Self {
+        Self { proofs, store, clock, chance, tell, counted: Mutex::default() }
     }
 
     /// Holds a body against the headers it came with. What is turned away is counted, and looked into.
@@ -108,13 +112,14 @@ impl Door {
     }
 
     async fn look_into(&self, body: &Bytes) {
-        if body.len() > LENGTH || !self.may_look() {
+        if body.len() > LENGTH {
             return;
         }
-        let mut receipts = parse(body.clone(), None, self.clock.now()).receipts;
-        // What anybody may know is no sign of the provider.
-        receipts.iter_mut().for_each(|receipt| receipt.msisdn = None);
-        receipts.truncate(RECEIPTS);
+        let receipts = signs(body, EVENTS, self.clock.now());
+        // Only what might be the provider's costs a look.
+        if receipts.is_empty() || !self.may_look() {
+            return;
+        }
         match find(self.store.as_ref(), &receipts).await {
             Ok(found) if found.iter().any(Option::is_some) => (self.tell)(Listening::TurnedAway),
             Ok(_) => {}
@@ -127,10 +132,11 @@ impl Door {
     fn may_look(&self) -> bool {
         let now = self.clock.now();
         let mut counted = self.lock();
-        let (begun, looks) =
-            counted.looks.filter(|(begun, _)| now.since(*begun) < Span::from_secs(1)).unwrap_or((now, 0));
-        counted.looks = Some((begun, looks + 1));
-        looks < LOOKS
+        let may = now >= counted.looks_at;
+        if may {
+            counted.looks_at = now + self.chance.jitter(REST);
+        }
+        may
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Counted> {

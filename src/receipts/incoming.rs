@@ -72,8 +72,9 @@ pub(super) struct Parsed {
     pub(super) strays: Vec<Stray>,
 }
 
-/// Reads a body. Nothing in it is lost: what is not for us becomes a stray with its reason. Where nobody says what is
-/// ours, every receipt is.
+/// Reads a body. Nothing in it is lost: what is not for us becomes a stray with its reason. Each stray is its event and no
+/// more, so however many they are, they are as long as the body; one that breaks off is kept whole behind them. Where
+/// nobody says what is ours, every receipt is.
 pub(super) fn parse(bytes: Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed {
     let mut parsed = Parsed::default();
     let whole = Arc::new(Body { bytes, events: OnceLock::new() });
@@ -99,14 +100,22 @@ pub(super) fn parse(bytes: Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed
                 }
                 _ => parsed.strays.push(stray(StrayKind::OtherSubaccount, inbound.umid.as_deref(), raw.to_owned())),
             },
-            Event::Business(_) => {
-                parsed.strays.push(stray(StrayKind::OtherType, None, String::from_utf8_lossy(body).into_owned()));
+            Event::Business { raw, .. } | Event::Other { raw, .. } => {
+                parsed.strays.push(stray(StrayKind::OtherType, None, raw.to_owned()));
             }
-            Event::Other { raw, .. } => parsed.strays.push(stray(StrayKind::OtherType, None, raw.to_owned())),
             Event::Unreadable { raw, .. } => parsed.strays.push(stray(StrayKind::Unreadable, None, raw.into_owned())),
         }
     }
     parsed
+}
+
+/// What may lead to an attempt of ours in a body that came without its proof: ids alone, for what anybody may know (a
+/// number) is no sign of the provider. Nothing of it is kept.
+pub(super) fn signs(body: &[u8], events: usize, now: Timestamp) -> Vec<Incoming> {
+    let receipts = wire::first_receipts(body, events).into_iter();
+    let named =
+        receipts.map(|receipt| Incoming { msisdn: None, ..Incoming::of(&receipt, now, Raw::Told(Box::default())) });
+    named.filter(|receipt| receipt.attempt.is_some() || receipt.umid.is_some()).collect()
 }
 
 /// A word of the provider's, which is kept and shown: nothing keeps a provider from naming somebody in it.

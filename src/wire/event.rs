@@ -25,7 +25,10 @@ pub enum Event<'a> {
         inbound: Box<Inbound<'a>>,
         raw: &'a str,
     },
-    Business(Box<Business<'a>>),
+    Business {
+        business: Box<Business<'a>>,
+        raw: &'a str,
+    },
     /// Readable JSON of a type that nobody has taught us.
     Other {
         event_type: Text<'a>,
@@ -65,7 +68,7 @@ fn parse_array(body: &[u8]) -> Vec<Event<'_>> {
     }
     let mut raws = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let end = RawList(&mut raws).deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    let end = RawList::whole(&mut raws).deserialize(&mut deserializer).and_then(|()| deserializer.end());
     let mut events: Vec<_> = raws.into_iter().map(|raw| parse_one(raw.get())).collect();
     if let Err(error) = end {
         events.push(unreadable(body, &error));
@@ -82,12 +85,31 @@ pub fn event_places(body: &[u8]) -> Vec<Range<usize>> {
     }
     let mut raws = Vec::new();
     // Those before a break have their places all the same.
-    let _ = RawList(&mut raws).deserialize(&mut serde_json::Deserializer::from_slice(body));
+    let _ = RawList::whole(&mut raws).deserialize(&mut serde_json::Deserializer::from_slice(body));
     let place = |raw: &&RawValue| {
         let from = raw.get().as_ptr().addr() - body.as_ptr().addr();
         from..from + raw.get().len()
     };
     raws.iter().map(place).collect()
+}
+
+/// The receipts among the first so many events of a body of which nobody knows whose it is: however many it holds, no
+/// more than those are read.
+pub fn first_receipts(body: &[u8], events: usize) -> Vec<Receipt<'_>> {
+    let mut raws = Vec::new();
+    let first = if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        // It ends in an error where there are more, and those before a break count all the same.
+        let _ =
+            RawList { list: &mut raws, at_most: events }.deserialize(&mut serde_json::Deserializer::from_slice(body));
+        raws.into_iter().map(|raw| parse_one(raw.get())).collect()
+    } else {
+        parse_events(body)
+    };
+    let receipt = |event| match event {
+        Event::Receipt(receipt) => Some(receipt),
+        _ => None,
+    };
+    first.into_iter().filter_map(receipt).collect()
 }
 
 fn receipt_at_once(body: &[u8]) -> Option<Receipt<'_>> {
@@ -143,13 +165,22 @@ fn parse_one(raw: &str) -> Event<'_> {
     }
     if envelope.event_details.is_some() {
         return serde_json::from_str(raw)
-            .map_or_else(|error| unreadable(error.to_string()), |business| Event::Business(Box::new(business)));
+            .map_or_else(|error| unreadable(error.to_string()), |business| Event::Business { business, raw });
     }
     Event::Other { event_type, raw }
 }
 
 /// Collects the elements of an array into a list of the caller's, so that those before a break are not lost with it.
-struct RawList<'list, 'de>(&'list mut Vec<&'de RawValue>);
+struct RawList<'list, 'de> {
+    list: &'list mut Vec<&'de RawValue>,
+    at_most: usize,
+}
+
+impl<'list, 'de> RawList<'list, 'de> {
+    const fn whole(list: &'list mut Vec<&'de RawValue>) -> Self {
+        Self { list, at_most: usize::MAX }
+    }
+}
 
 impl<'de> DeserializeSeed<'de> for RawList<'_, 'de> {
     type Value = ();
@@ -167,8 +198,10 @@ impl<'de> Visitor<'de> for RawList<'_, 'de> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while let Some(raw) = seq.next_element()? {
-            self.0.push(raw);
+        while self.list.len() < self.at_most
+            && let Some(raw) = seq.next_element()?
+        {
+            self.list.push(raw);
         }
         Ok(())
     }

@@ -91,7 +91,7 @@ fn one_bad_event_in_an_array_loses_no_other() {
         .map(|event| match event {
             Event::Receipt(_) => "receipt",
             Event::Inbound { .. } => "inbound",
-            Event::Business(_) => "business",
+            Event::Business { .. } => "business",
             Event::Other { .. } => "other",
             Event::Unreadable { .. } => "unreadable",
         })
@@ -115,6 +115,16 @@ fn an_array_of_receipts_is_read_whole() {
     let body = format!("[{DELIVERED},{DELIVERED},{UNDELIVERED}]");
     assert_eq!(parse_events(body.as_bytes()).len(), 3);
     assert_eq!(parse_events(b" [ ] "), []);
+}
+
+#[test]
+fn of_a_body_of_whomever_no_more_than_the_first_events_are_read() {
+    let first = |body: &str| first_receipts(body.as_bytes(), 3).len();
+    assert_eq!((first(DELIVERED), first(STOP), first("rubbish")), (1, 0, 0));
+    assert_eq!(first(&format!("[{DELIVERED},{UNDELIVERED},{DELIVERED},{DELIVERED}]")), 3);
+    assert_eq!(first(&format!(" [{DELIVERED},1,{PAUSED},{DELIVERED}]")), 1, "whatever they are");
+    assert_eq!(first(&format!("[{DELIVERED},{{\"eventType\":\"outb")), 1);
+    assert_eq!(first(&format!("[{DELIVERED},1,2,rubbish")), 1, "what stands behind them is not looked at");
 }
 
 #[test]
@@ -210,7 +220,7 @@ fn every_documented_kind_of_inbound_message_is_read() {
 
 #[test]
 fn account_events_name_their_template_and_tier() {
-    let Event::Business(paused) = only(PAUSED) else { panic!("no business event") };
+    let Event::Business { business: paused, .. } = only(PAUSED) else { panic!("no business event") };
     assert_eq!(paused.details.template_name.as_deref(), Some("promo"));
     assert_eq!(paused.details.template_id.as_deref(), Some("123456789012345678"));
     assert_eq!(paused.details.meta.status.as_deref(), Some("PAUSED"));
@@ -220,7 +230,7 @@ fn account_events_name_their_template_and_tier() {
         let body = format!(
             r#"{{"eventType":"phone_number_quality_update","eventDetails":{{"displayPhoneNumber":"15550783881","meta":{meta}}}}}"#
         );
-        let Event::Business(event) = only(&body) else { panic!("no business event") };
+        let Event::Business { business: event, .. } = only(&body) else { panic!("no business event") };
         event.tier()
     };
     assert_eq!(
@@ -238,7 +248,7 @@ fn account_events_name_their_template_and_tier() {
 
 #[test]
 fn an_account_violation_keeps_its_details() {
-    let Event::Business(event) = only(
+    let Event::Business { business: event, .. } = only(
         r#"{"eventId":"9ac6f2cb","eventType":"account_update","eventDetails":{"event":"ACCOUNT_VIOLATION","phoneNumber":
         "16505552771","violationInfo":{"violationType":"USER_INITIATED_CALLS_LOW_PICKUP_RATE"}}}"#,
     ) else {
