@@ -315,6 +315,7 @@ CREATE TABLE inbound (
 );
 CREATE INDEX inbound_person ON inbound (msisdn, said) WHERE msisdn IS NOT NULL;
 CREATE INDEX inbound_message ON inbound (batch, n, step) WHERE batch IS NOT NULL;
+CREATE INDEX inbound_nowhere ON inbound (id) WHERE batch IS NULL;
 
 -- What people and the throttle decided, and what befell the node: for people to read.
 CREATE TABLE event (

@@ -15,7 +15,10 @@ impl<'a> Machine<'a> {
             return Decision::Ignored(Ignored::Stale);
         }
         let message = self.heard(before, step, status);
-        if status >= rules.success && before.marks.status(step) < Some(rules.success) {
+        // Bad news tells of acceptance too, which is no success where it comes first. What arrived after all is.
+        let arrived_after_all = before.marks.failed(step) && status >= Status::Delivered;
+        let is_new = arrived_after_all || before.marks.status(step) < Some(rules.success);
+        if status >= rules.success && is_new {
             return self.succeed(message, before, step);
         }
         // Short of success, a receipt still settles a hand-over whose answer is missing. A step that goes again after

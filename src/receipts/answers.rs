@@ -49,6 +49,16 @@ impl Answer {
         Self { inbound: inbound_message, reply_to: own(inbound.reply_to_umid.as_deref()), window }
     }
 
+    /// A message that was kept and is on no message of ours, where it says that it answers something.
+    pub(super) fn again(inbound: Inbound) -> Option<Self> {
+        let events = wire::parse_events(inbound.raw.as_bytes());
+        let Some(wire::Event::Inbound { inbound: told, .. }) = events.first() else { return None };
+        let reply_to = told.reply_to_umid.as_deref().filter(|umid| !umid.is_empty())?.to_owned();
+        let window = if told.is_from_an_ad() { WINDOW_OF_AN_AD } else { WINDOW };
+        drop(events);
+        Some(Self { inbound, reply_to: Some(reply_to), window })
+    }
+
     /// What it says about the message that it answers: that it was read.
     pub(super) fn as_receipt(&self) -> Option<Incoming> {
         Some(Incoming::answer(self.reply_to.clone()?, &self.inbound))

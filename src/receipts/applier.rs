@@ -12,7 +12,7 @@ use super::intake::{Failed, Intake, Waiting};
 use super::strays::Round;
 use super::working::{Working, hold, latest_of_each};
 use crate::clock::{Chance, Clock};
-use crate::domain::{Causes, Fault, MessageKey, Msisdn, Present, Span, State, Timestamp, WishFrom};
+use crate::domain::{Causes, MessageKey, Msisdn, Present, Span, State, Timestamp, WishFrom};
 use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
 use crate::optout::Words;
 use crate::store::{self, Book, Change, Entry, Found, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind};
@@ -286,7 +286,14 @@ impl Applier {
                 outcome.strays.push(incoming.clone().into_stray(StrayKind::OtherType));
                 continue;
             }
-            match self.try_of(incoming, found, &message.now).await? {
+            let of_try = self.try_of(incoming, found, &message.now).await?;
+            if of_try != Try::Unrecorded && incoming.wants_no_more() {
+                // Whatever it means for this message, the person has said it.
+                let source = format!("receipt with code {}", incoming.code);
+                let (msisdn, from) = (message.loaded.msisdn, WishFrom::Provider);
+                outcome.opt_outs.push(OptOut { msisdn, since: now, from, source });
+            }
+            match of_try {
                 Try::Present => {
                     outcome.receipts.push(receipt(incoming, found, &message.now));
                     if found.step == message.loaded.present.step {
@@ -361,12 +368,6 @@ impl Applier {
                 None => return,
             },
         };
-        if let engine::Report::Failed { fault: Fault::Person, .. } = report {
-            // Whatever it means for this message, the person has said it.
-            let source = format!("receipt with code {}", incoming.code);
-            let (msisdn, from) = (message.loaded.msisdn, WishFrom::Provider);
-            outcome.opt_outs.push(OptOut { msisdn, since: now, from, source });
-        }
         let standing = Standing::of(message.entry.state());
         let event = Event::Receipt { step: found.step, report };
         let Decision::Moved { next, rule } = advance(&message.entry.plan, standing, &message.now, event, now) else {

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use hashbrown::HashSet;
 
 use super::answers::{Answer, ways};
-use crate::domain::{AttemptId, Channel, Msisdn, Timestamp, Umid, without_numbers};
+use crate::domain::{AttemptId, Channel, Fault, Msisdn, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
 use crate::store::{Inbound, Key, Receipt, Stray, StrayKind};
-use crate::wire::{self, Event, Report};
+use crate::wire::{self, Event, Report, codes};
 
 /// What is known before anything comes: which subaccounts are ours, and which words mean a wish.
 #[derive(Debug, Default)]
@@ -193,6 +193,11 @@ impl Incoming {
             // What names its message, and not ours, must not adopt one of ours by its number.
             self.msisdn.zip(self.channel).filter(|_| !self.named).map(|(msisdn, channel)| Key::Number(msisdn, channel)),
         ]
+    }
+
+    /// Whether it says that the person wants nothing more.
+    pub(super) fn wants_no_more(&self) -> bool {
+        matches!(self.report, Report::Negative { code } if codes::of_receipt(code).fault == Fault::Person)
     }
 
     pub(super) fn into_stray(self, kind: StrayKind) -> Stray {

@@ -1,9 +1,10 @@
-//! Strays tried again: a receipt may come before its attempt's answer is on disk.
+//! Strays tried again: a receipt, and what a person answers, may come before its attempt's answer is on disk.
 
+use super::answers::Answer;
 use super::applier::{Applier, Try, find};
 use super::incoming::{Parsed, parse};
 use crate::domain::{Span, Timestamp};
-use crate::store::StrayKind;
+use crate::store::{InboundOf, StrayKind};
 
 /// How often strays are tried again, and for how long.
 const EVERY: Span = Span::from_secs(1);
@@ -22,6 +23,8 @@ pub(super) struct Round {
     /// Those up to here have been tried, since the last time that they were begun with from the front.
     tried: i64,
     pages: u32,
+    /// What people wrote up to here is too old to be tried again.
+    answers_behind: i64,
 }
 
 impl Applier {
@@ -67,6 +70,37 @@ impl Applier {
             return Ok(now);
         }
         self.round.pages = 0;
+        self.retry_answers(now).await?;
         Ok(now + EVERY)
+    }
+
+    /// Tries the last minute's answers to nothing that we know once more.
+    async fn retry_answers(&mut self, now: Timestamp) -> crate::store::Result<()> {
+        let limit = u32::try_from(PAGE).unwrap_or(u32::MAX);
+        let mut after = self.round.answers_behind;
+        for _ in 0..PAGES {
+            let page = self.store.inbound(InboundOf::Nowhere, after, limit).await?;
+            let Some((last, _)) = page.last() else { break };
+            let (last, is_full) = (*last, page.len() == PAGE);
+            let mut answers = Vec::new();
+            for (id, inbound) in page {
+                if now.since(inbound.received) <= TRIED_FOR {
+                    answers.extend(Answer::again(inbound));
+                } else {
+                    self.round.answers_behind = id;
+                }
+            }
+            let receipts: Vec<_> = answers.iter().filter_map(Answer::as_receipt).collect();
+            let mut found = find(self.store.as_ref(), &receipts).await?.into_iter();
+            answers.retain(|_| found.next().flatten().is_some());
+            if !answers.is_empty() {
+                self.apply(Parsed { answers, ..Parsed::default() }).await?;
+            }
+            if !is_full {
+                break;
+            }
+            after = last;
+        }
+        Ok(())
     }
 }

@@ -229,6 +229,17 @@ async fn bad_news_of_an_earlier_try_decides_nothing_about_the_next() {
 }
 
 #[tokio::test]
+async fn whoever_wants_no_more_has_said_so_whichever_try_it_was_said_of() {
+    let desk = Desk::new().await;
+    let second = desk.second_try().await;
+    desk.answer(&second, "second").await;
+    desk.hear("first", "undelivered", Some(1_051)).await;
+    let message = desk.message().await;
+    assert!(matches!(message.present.state, State::Awaiting { .. }), "the second try is under way: {message:?}");
+    assert_eq!(desk.store.opted_out(vec![message.msisdn]).await.unwrap(), [message.msisdn]);
+}
+
+#[tokio::test]
 async fn however_many_strays_there_are_each_is_tried_again() {
     let mut desk = Desk::new().await;
     let now = desk.clock.now();
@@ -355,6 +366,28 @@ async fn a_stop_is_on_disk_and_reaches_what_is_claimed_by_the_time_it_is_acknowl
     assert!(book.get(key.batch).await.unwrap().unwrap().is_hushed(person, hush));
     assert_eq!(store.inbound(store::InboundOf::Everybody, 0, 10).await.unwrap().len(), 2);
     assert_eq!(store.strays(StrayKind::OtherType, 0, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_its_umid_is_known_counts_once_it_is() {
+    let mut desk = Desk::new().await;
+    let claimed = desk.claim().await;
+    // Only what they answer tells who they are.
+    let nameless = written("in-1", "STOP").replace(r#""user":{"msisdn":"+6591000001"},"#, "");
+    let ours = Ours { subaccounts: ["acme".to_owned()].into(), words: Words::default() };
+    desk.applier.apply(parse(nameless.into(), Some(&ours), desk.clock.now())).await.unwrap();
+    desk.applier.retry_strays().await.unwrap();
+    let person = person().msisdn;
+    assert!(desk.store.opted_out(vec![person]).await.unwrap().is_empty());
+    desk.answer(&claimed, "first").await;
+    for _ in 0..2 {
+        desk.applier.retry_strays().await.unwrap();
+    }
+    assert_eq!(desk.message().await.present.outcome(), Some(crate::domain::Outcome::Reached));
+    assert_eq!(desk.store.replied(desk.key.batch).await.unwrap(), [(StepIndex::FIRST, 1)]);
+    assert_eq!(desk.store.opted_out(vec![person]).await.unwrap(), [person]);
+    let kept = desk.store.inbound(store::InboundOf::Everybody, 0, 10).await.unwrap();
+    assert_eq!((kept.len(), kept[0].1.msisdn, desk.store.wishes(person).await.unwrap().len()), (1, Some(person), 1));
 }
 
 #[tokio::test]

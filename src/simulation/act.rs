@@ -40,6 +40,8 @@ pub(super) enum Act {
     Disk {
         full: bool,
     },
+    /// Nothing can be written for so long, and webhooks come all the same.
+    Outage(Span),
     /// The wall clock jumps by so many milliseconds.
     Jump(i64),
     Trouble(Trouble),
@@ -97,7 +99,8 @@ pub(super) fn draw(seed: u64, number: u32, lanes: usize, alive: bool) -> Act {
         755..785 => Act::Watch,
         785..795 => Act::Ask,
         795..805 => Act::Strays,
-        805..865 => Act::Wait(Span::from_millis(one_of(dice, &[1, 20, 300, 2_000, 30_000]))),
+        805..857 => Act::Wait(Span::from_millis(one_of(dice, &[1, 20, 300, 2_000, 30_000]))),
+        857..865 => Act::Outage(Span::from_secs(dice.i64(1..60))),
         865..905 => Act::WaitForNext,
         905..911 => Act::Kill,
         911..927 => Act::PlanDeath { writes: dice.u32(1..8), after_commit: dice.bool() },

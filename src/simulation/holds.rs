@@ -186,7 +186,9 @@ impl Holds {
                 told.push(format!("    campaign {} message {}: {:?}", place + 1, after.key.n, after.present));
             }
             changed.push((after.key.n, after.present.step != before.present.step));
-            if let State::Sending { intent, .. } = after.present.state {
+            if let State::Sending { intent, .. } = after.present.state
+                && before.present.state != after.present.state
+            {
                 claimed.push(((after.key.n, after.present.step), intent));
             }
             self.check_change(campaign, before, after, now);
@@ -424,6 +426,10 @@ impl Holds {
             truth.told.is_some_and(|status| status >= rules.success) && !only_accepted
         });
         let reached = reached.count();
+        for (step, _) in campaign.plan.places() {
+            let told = self.net.truth(campaign.attempt(message, step)).told.is_some();
+            assert!(!told || !message.present.marks.unknown(step), "said, and still unknown: {message:?}");
+        }
         // Who wants no more was suppressed, whatever an earlier step turns out to have done.
         if reached > 0 && outcome != Outcome::Skipped {
             assert_eq!(outcome, Outcome::Reached, "the provider said that it arrived: {message:?}");

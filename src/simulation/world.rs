@@ -173,6 +173,15 @@ impl World {
                 watched
             }
             (Act::Webhooks(seed), _) => self.webhooks(seed).await.then_some(true),
+            (Act::Outage(span), Some(_)) => {
+                let was_failing = fate.is_failing();
+                fate.set_failing(true);
+                self.wait(span);
+                let due = self.net.due();
+                let lived = self.take(due).await;
+                fate.set_failing(was_failing);
+                lived.then_some(true)
+            }
             (Act::Start, None) => {
                 self.start().await;
                 Some(true)

@@ -40,6 +40,8 @@ pub enum InboundOf {
     /// Those on messages of a batch.
     Batch(BatchId),
     Message(MessageKey),
+    /// Those on no message of ours, as far as is known.
+    Nowhere,
 }
 
 /// Whom people write to, as their windows know it: what is not said of either stands for any.

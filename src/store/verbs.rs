@@ -177,7 +177,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     // What people write.
 
     /// Keeps what people wrote, each message once, and does in the same transaction what is wished in it. Returns how many
-    /// are new: what was kept before changes nothing.
+    /// are new: what was kept before changes nothing, unless only now is known which attempt it is on, and by that perhaps
+    /// who wrote it.
     async fn take_inbound(&self, inbound: Vec<Inbound>) -> Result<u32>;
     /// What was written, behind `after`, in the order in which it came.
     async fn inbound(&self, of: InboundOf, after: i64, limit: u32) -> Result<Vec<(i64, Inbound)>>;

@@ -110,6 +110,19 @@ fn a_success_after_the_end_turns_it_into_reached_and_counts_as_late() {
 }
 
 #[test]
+fn what_failed_and_arrived_after_all_is_reached_however_little_was_asked_for() {
+    for success in [Status::Accepted, Status::Sent, Status::Delivered] {
+        let mut story = Story::of(plan_with(|plan| plan.steps[2].success = success));
+        // The answer is lost, so that bad news tells first that it had been taken.
+        story.falls_back_to(3).claim().answer(Answer::Unknown);
+        story.fail(3, Fault::Recipient);
+        assert_eq!(story.outcome(), Some(Outcome::Undelivered), "{success}");
+        assert_eq!(story.hear(3, Status::Delivered), Rule::Late, "{success}");
+        assert_eq!(story.outcome(), Some(Outcome::Reached), "{success}");
+    }
+}
+
+#[test]
 fn reached_never_goes_back() {
     let mut story = Story::usual();
     story.falls_back_to(2).leave().hear(2, Status::Delivered);

@@ -1,6 +1,6 @@
 //! What people write: kept once, obeyed once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -20,7 +20,8 @@ fn json_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Work<String> {
     Ok(text.map_err(|error| Error::Nonsense { what: error.to_string(), place: "ids".to_owned() })?)
 }
 
-pub(super) const KNOWN: &str = "SELECT umid FROM inbound WHERE umid IN (SELECT value FROM json_each(?1))";
+pub(super) const KNOWN: &str = "SELECT umid, batch IS NULL AS nowhere, msisdn IS NULL AS nameless FROM inbound
+     WHERE umid IN (SELECT value FROM json_each(?1))";
 
 pub(super) async fn take(connection: &mut SqliteConnection, inbound: Vec<Inbound>) -> Work<u32> {
     if inbound.is_empty() {
@@ -28,11 +29,47 @@ pub(super) async fn take(connection: &mut SqliteConnection, inbound: Vec<Inbound
     }
     let asked = json_texts(inbound.iter().map(|message| message.umid.as_str()))?;
     let rows = sqlx::query(KNOWN).bind(asked).fetch_all(&mut *connection).await?;
-    let mut known = rows.iter().map(|row| Ok(row.try_get("umid")?)).collect::<Work<HashSet<String>>>()?;
+    let mut nowhere: HashMap<String, bool> = HashMap::new();
+    let mut known = HashSet::new();
+    for row in &rows {
+        let umid: String = row.try_get("umid")?;
+        if row.try_get("nowhere")? {
+            nowhere.insert(umid.clone(), row.try_get("nameless")?);
+        }
+        known.insert(umid);
+    }
+    let mut named = Vec::new();
+    for message in inbound.iter().filter(|message| message.on.is_some()) {
+        let Some(nameless) = nowhere.remove(&message.umid) else { continue };
+        place(connection, message).await?;
+        if nameless {
+            named.push(message.clone());
+        }
+    }
+    // What they wished could not be done before anybody knew who they are.
+    obey(connection, &named).await?;
     let new: Vec<Inbound> = inbound.into_iter().filter(|message| known.insert(message.umid.clone())).collect();
     keep(connection, &new).await?;
     obey(connection, &new).await?;
     Ok(u32::try_from(new.len()).unwrap_or(u32::MAX))
+}
+
+pub(super) const PLACE: &str =
+    "UPDATE inbound SET batch = ?2, n = ?3, step = ?4, msisdn = coalesce(msisdn, ?5), until = coalesce(until, ?6)
+     WHERE umid = ?1";
+
+/// Rare: the answer has overtaken what tells the umid of the attempt.
+async fn place(connection: &mut SqliteConnection, message: &Inbound) -> Work<()> {
+    sqlx::query(PLACE)
+        .bind(&message.umid)
+        .bind(message.on.map(|(key, _)| key.batch.0))
+        .bind(message.on.map(|(key, _)| key.n))
+        .bind(message.on.map(|(_, step)| step.get()))
+        .bind(message.msisdn.map(number))
+        .bind(message.window.map(Timestamp::millis))
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 async fn keep(connection: &mut SqliteConnection, new: &[Inbound]) -> Work<()> {
@@ -126,6 +163,8 @@ pub(super) const OF_PERSON: &str =
     "SELECT * FROM inbound INDEXED BY inbound_person WHERE msisdn = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
 pub(super) const OF_BATCH: &str =
     "SELECT * FROM inbound INDEXED BY inbound_message WHERE batch = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
+pub(super) const NOWHERE: &str =
+    "SELECT * FROM inbound INDEXED BY inbound_nowhere WHERE batch IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
 pub(super) const OF_MESSAGE: &str =
     "SELECT * FROM inbound INDEXED BY inbound_message WHERE batch = ?3 AND n = ?4 AND id > ?1 ORDER BY id LIMIT ?2";
 
@@ -137,6 +176,7 @@ pub(super) async fn list(
 ) -> Work<Vec<(i64, Inbound)>> {
     let query = match of {
         InboundOf::Everybody => sqlx::query(EVERYBODYS).bind(after).bind(limit),
+        InboundOf::Nowhere => sqlx::query(NOWHERE).bind(after).bind(limit),
         InboundOf::Person(person) => sqlx::query(OF_PERSON).bind(after).bind(limit).bind(number(person)),
         InboundOf::Batch(batch) => sqlx::query(OF_BATCH).bind(after).bind(limit).bind(batch.0),
         InboundOf::Message(key) => sqlx::query(OF_MESSAGE).bind(after).bind(limit).bind(key.batch.0).bind(key.n),
