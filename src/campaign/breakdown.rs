@@ -105,7 +105,7 @@ impl Counted {
             let of_step = || whole.receipts.iter().filter(|receipt| receipt.step == step && fault(receipt).is_some());
             // What was the recipient's fault, or their wish, ended it; where nothing was, the last that was said.
             let final_one = of_step().find(|receipt| matches!(fault(receipt), Some(Fault::Recipient | Fault::Person)));
-            let final_one = final_one.or(of_step().last()).filter(|_| ended).map(|receipt| receipt.code);
+            let final_one = final_one.or(of_step().next_back()).filter(|_| ended).map(|receipt| receipt.code);
             for receipt in of_step() {
                 if said.insert((step, receipt.code)) {
                     let code = Some(receipt.code).filter(|code| *code != 0);

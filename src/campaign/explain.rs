@@ -6,13 +6,16 @@
 use serde::Serialize;
 
 use super::dated::Life;
+use super::endings::{self, Beside};
 use super::moment::moment_within;
 use super::replay::{Moment, PATIENCE, Replay, Told, replay};
 use super::unsent::{self, Waiting};
 use super::words;
-use crate::domain::{Country, Keyword, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, State, Timestamp};
-use crate::engine::{Answer, Decision};
-use crate::store::{Batch, Entry, Loaded, Result, Store, Verdict, Wish};
+use crate::domain::{
+    Country, Keyword, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, Span, State, Timestamp,
+};
+use crate::engine::{Answer, Decision, Ignored};
+use crate::store::{Batch, Entry, Loaded, Receipt, Result, Store, Verdict, Wish};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -69,7 +72,8 @@ pub async fn explain(
     let attempts = store.attempts(key).await?;
     let receipts = store.receipts(key).await?;
     let about = attempts.iter().map(|attempt| (key, attempt.step)).collect();
-    let asked = store.questions(about).await?.into_iter().filter_map(|question| question.asked);
+    let asked = store.questions(about).await?.into_iter().filter_map(|question| question.asked).collect();
+    let beside = Beside { gaps: store.gaps().await?, asked };
     let recipient = store.recipient(key).await?;
     let plan = &entry.plan;
     let life = Life { batch, plan, row: &message.present, attempts: &attempts, receipts: &receipts };
@@ -90,10 +94,18 @@ pub async fn explain(
         proven: replay.is_proven,
         attempts: attempts.iter().map(|attempt| words::attempt(attempt, plan)).collect(),
         receipts: receipts.iter().map(|receipt| words::receipt_line(receipt, plan)).collect(),
-        asked: asked.map(|asked| words::asked(&asked)).collect(),
+        asked: beside.asked.iter().map(words::asked).collect(),
         lines: {
             let how = stopped(store, batch, &message).await?.map(|wish| how_stopped(&wish, plan)).unwrap_or_default();
-            lines(batch, entry, &message, country, &replay, waiting.as_ref(), &how)
+            lines(
+                batch,
+                entry,
+                &message,
+                country,
+                &replay,
+                waiting.as_ref(),
+                &Aside { beside: &beside, how_stopped: &how },
+            )
         },
     }))
 }
@@ -116,6 +128,22 @@ fn how_stopped(wish: &Wish, plan: &Plan) -> String {
     format!("{}, {}", wish.source, moment_within(wish.at, plan.time_zone))
 }
 
+/// What the story needs beside the message's own facts.
+struct Aside<'a> {
+    beside: &'a Beside,
+    /// How somebody opted out, where that is what stopped the message.
+    how_stopped: &'a str,
+}
+
+impl Aside<'_> {
+    /// Whether a receipt is what the provider answered when it was asked.
+    fn answers(&self, receipt: &Receipt) -> bool {
+        const AT_ONCE: Span = Span::from_millis(250);
+        let asked = self.beside.asked_about(receipt.step).filter(|asked| asked.said);
+        asked.is_some_and(|asked| receipt.received >= asked.at && receipt.received <= asked.at + AT_ONCE)
+    }
+}
+
 /// When people would say that a campaign began.
 fn began(batch: &Batch) -> Timestamp {
     // What was cancelled before its time never began.
@@ -130,7 +158,7 @@ fn lines(
     country: Option<Country>,
     replay: &Replay<'_>,
     waiting: Option<&Waiting>,
-    how_stopped: &str,
+    aside: &Aside<'_>,
 ) -> Vec<Line> {
     let (plan, row) = (&entry.plan, &message.present);
     let mut lines: Vec<Line> = Vec::new();
@@ -155,19 +183,19 @@ fn lines(
         return lines;
     }
     for told in &replay.told {
-        if let Some((text, rule)) = line(told, plan, how_stopped) {
+        if let Some((text, rule)) = line(told, plan, aside) {
             say(told.at, text, rule);
         }
     }
     if replay.end.outcome().is_none() {
         let at = replay.told.last().map_or(start, |told| told.at);
-        say(at, unsent::sentence(&replay.end, plan, batch.state, waiting), "now");
+        say(at, unsent::sentence(&replay.end, plan, batch.state, waiting, aside.beside), "now");
     }
     lines
 }
 
 /// What a moment came to, where it came to anything.
-fn line(told: &Told<'_>, plan: &Plan, how_stopped: &str) -> Option<(String, &'static str)> {
+fn line(told: &Told<'_>, plan: &Plan, aside: &Aside<'_>) -> Option<(String, &'static str)> {
     let fact = match told.moment {
         Moment::Claimed | Moment::GivenBack | Moment::Cancelled => return None,
         Moment::Answered(attempt) => match attempt.verdict {
@@ -179,20 +207,28 @@ fn line(told: &Told<'_>, plan: &Plan, how_stopped: &str) -> Option<(String, &'st
             Verdict::OutsideWindow | Verdict::CouldNotLeave => String::new(),
         },
         Moment::Overwritten(Answer::Unknown) => {
-            "it may have left once before, as the try that followed tells; only the last try is on record".to_owned()
+            "nobody knows whether its first try left (of several tries only the last is kept whole)".to_owned()
         }
         Moment::Overwritten(_) => {
-            "it had left once before, as the try that followed tells; only the last try is on record".to_owned()
+            "the provider had accepted a try before (of several tries only the last is kept whole)".to_owned()
         }
         Moment::Receipt(receipt) | Moment::OfAnEarlierTry(receipt) => {
-            words::receipt(receipt, plan.step(receipt.step).map(|step| step.channel))
+            let channel = plan.step(receipt.step).map(|step| step.channel);
+            if aside.answers(receipt) { words::told(receipt, channel) } else { words::receipt(receipt, channel) }
         }
         // A cancel says itself that it is one.
-        Moment::CalledOff => how_stopped.to_owned(),
+        Moment::CalledOff => aside.how_stopped.to_owned(),
         Moment::Due | Moment::TierSpent => String::new(),
     };
     Some(match (told.moment, told.decision) {
-        (_, Some(Decision::Moved { next, rule })) => words::decision(&told.before, &next, rule, plan, &fact),
+        (_, Some(Decision::Moved { next, rule })) => {
+            let told = endings::Told { at: told.at, before: &told.before, after: &next, beside: aside.beside };
+            words::decision(&told, rule, plan, &fact)
+        }
+        // The decision before it tells already what the provider was asked.
+        (Moment::Receipt(receipt), Some(Decision::Ignored(Ignored::NothingNew))) if aside.answers(receipt) => {
+            return None;
+        }
         (_, Some(Decision::Ignored(why))) => (format!("{}; {}.", words::capital(&fact), words::ignored(why)), NOTHING),
         (Moment::OfAnEarlierTry(_), None) => {
             (format!("{}; that was an earlier try, which another one followed.", words::capital(&fact)), NOTHING)

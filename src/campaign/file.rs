@@ -111,7 +111,7 @@ fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {
         time_zone: time_zone(&mut table),
         on_overlap: table.parsed("on_overlap").unwrap_or(OnOverlap::Warn),
         on_unknown: table.parsed("on_unknown").unwrap_or(OnUnknown::Keep),
-        after_gap: after_gap(&mut table),
+        after_gap: table.parsed("after_gap").unwrap_or(AfterGap::Ask),
         route: route(&mut table),
         folder: PathBuf::new(),
     };
@@ -166,9 +166,4 @@ fn time_zone(table: &mut Table<'_>) -> Option<Tz> {
         None => table.wrong("time_zone", format_args!("\"{text}\" is no time zone; write one such as Asia/Singapore")),
     }
     None
-}
-
-/// Asking the provider is the designed default; until it is built, waiting is the one that sends nothing needlessly.
-fn after_gap(table: &mut Table<'_>) -> AfterGap {
-    table.parsed("after_gap").unwrap_or(AfterGap::Ask)
 }

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::file::Draft;
-use super::lint::{Facts, Warning, lint};
+use super::lint::{Facts, Warning, lint, named};
 use super::people::{Gathering, Part, People, PeopleError};
 use super::route;
+use super::shares::Shares;
 use super::time::{Schedule, schedule};
 use super::windows::open_windows;
 use crate::audience::OnProgress;
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Problem};
-use crate::domain::{BatchId, BatchState, CampaignId, Country, Plan, StepIndex, Tag, Timestamp, Zone};
+use crate::domain::{BatchId, BatchState, CampaignId, Countries, Country, Plan, Step, StepIndex, Tag, Timestamp, Zone};
 use crate::engine;
 use crate::store::{self, Lane, NewBatch, Spread, Start, Store};
 
@@ -109,7 +110,8 @@ impl Launcher<'_> {
         }
         draft.route.choose(self.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
         let people = Gathering { store: self.store, clock: self.clock, keep }.gather(draft, progress).await?;
-        let (plan, mut warnings) = match route::plan(draft, &people.columns, self.config, &schedule) {
+        let planned = route::plan(draft, &people.columns, self.config, &schedule);
+        let (plan, mut warnings) = match planned.and_then(|planned| for_somebody(&people, planned)) {
             Ok(planned) => planned,
             Err(problems) => {
                 people.discard(self.store).await;
@@ -219,6 +221,23 @@ impl Launcher<'_> {
         let excluded = (from..).zip(numbers).filter(|(_, msisdn)| people.excluded.numbers.contains(msisdn));
         Ok(excluded.map(|(n, _)| n).collect())
     }
+}
+
+/// A route that is for none of these people would be launched to send nothing.
+fn for_somebody<T>(people: &People, (plan, warnings): (Plan, T)) -> Result<(Plan, T), Vec<Problem>> {
+    let nobodys = Shares::of(&plan, &people.countries).nobodys;
+    if people.recipients == 0 || nobodys.values().sum::<u64>() < people.recipients {
+        return Ok((plan, warnings));
+    }
+    let from = named(&nobodys).join(", ");
+    let problem = |(index, step): (StepIndex, &Step)| {
+        let key = if matches!(step.countries, Countries::AllBut(_)) { "skip_when" } else { "only" };
+        let sentence = format!(
+            "is for none of these people, and neither is any other step, so nothing would be sent; they are of: {from}"
+        );
+        Problem::new(Some(index), key, sentence)
+    };
+    Err(plan.places().map(problem).collect())
 }
 
 fn generated_name(audience: &str, now: Timestamp) -> String {

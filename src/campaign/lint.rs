@@ -147,17 +147,24 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
 /// Countries named at most: a world's worth of them is no sentence.
 const NAMED: usize = 8;
 
-fn nobodys(countries: &BTreeMap<Country, u64>, recipients: u64) -> String {
-    let people: u64 = countries.values().sum();
+/// People by their countries: `CN 4`.
+pub(super) fn named(countries: &BTreeMap<Country, u64>) -> Vec<String> {
     let mut named: Vec<String> =
         countries.iter().take(NAMED).map(|(country, people)| format!("{country} {people}")).collect();
-    if countries.len() > NAMED {
-        named.push(format!("{} other countries", countries.len() - NAMED));
+    match countries.len().saturating_sub(NAMED) {
+        0 => {}
+        1 => named.push("1 other country".to_owned()),
+        more => named.push(format!("{more} other countries")),
     }
+    named
+}
+
+fn nobodys(countries: &BTreeMap<Country, u64>, recipients: u64) -> String {
+    let people: u64 = countries.values().sum();
     format!(
         "{people} of {recipients} recipients get nothing, because no step is for their country: {}; let a step be for them, \
          or leave them out of the audience",
-        named.join(", ")
+        named(countries).join(", ")
     )
 }
 

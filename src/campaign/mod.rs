@@ -15,6 +15,7 @@ mod breakdown;
 mod chosen;
 mod claims;
 mod dated;
+mod endings;
 mod error;
 mod excluded;
 mod explain;

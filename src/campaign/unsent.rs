@@ -1,8 +1,9 @@
 //! Why a message that waits to leave has not left yet.
 
+use super::endings::Beside;
 use super::words::{channel, clock};
-use crate::domain::{BatchState, Content, Count, Plan, Present, Span, State, Timestamp};
-use crate::store::{Batch, Hold, Result, Store};
+use crate::domain::{BatchState, Content, Count, Plan, Present, Span, State, StepIndex, Timestamp};
+use crate::store::{Batch, HeldBy, Hold, Result, Store};
 
 /// A server that has not been seen for so long does not run.
 const SILENT: Span = Span::from_secs(5);
@@ -51,7 +52,13 @@ pub(super) async fn of(
 }
 
 /// Where a message stands that has not ended, and what it waits for.
-pub(super) fn sentence(now: &Present, plan: &Plan, batch: BatchState, waiting: Option<&Waiting>) -> String {
+pub(super) fn sentence(
+    now: &Present,
+    plan: &Plan,
+    batch: BatchState,
+    waiting: Option<&Waiting>,
+    beside: &Beside,
+) -> String {
     let pause = if batch == BatchState::Paused { " The campaign is paused." } else { "" };
     match now.state {
         State::Queued { .. } if batch.is_cancelled() => {
@@ -75,11 +82,29 @@ pub(super) fn sentence(now: &Present, plan: &Plan, batch: BatchState, waiting: O
             format!("{} is on its way to the provider, who has not answered yet.{pause}", channel(plan, now.step))
         }
         State::Awaiting { due } => {
-            let on = channel(plan, now.marks.last_handed_over().unwrap_or(now.step));
-            format!("Waiting for {on}'s receipts, until {}.{pause}", clock(due, plan))
+            let last = now.marks.last_handed_over().unwrap_or(now.step);
+            let pause = if pause.is_empty() {
+                ""
+            } else {
+                " The campaign is paused: what comes due waits until it is resumed."
+            };
+            let (on, asked) = (channel(plan, last), asked(now, last, plan, beside));
+            format!("Waiting for {on}'s receipts, until {}.{asked}{pause}", clock(due, plan))
         }
         State::Done { .. } => String::new(),
     }
+}
+
+/// What came of asking about a deadline that was waived.
+fn asked(now: &Present, step: StepIndex, plan: &Plan, beside: &Beside) -> String {
+    let Some(asked) = beside.asked_about(step).filter(|asked| now.marks.waived() && !asked.said) else {
+        return String::new();
+    };
+    format!(
+        " The provider was asked at {} and could not tell; it is asked again from {} on.",
+        clock(asked.at, plan),
+        clock(asked.again, plan)
+    )
 }
 
 /// What keeps it from leaving, the surest reason first.
@@ -92,7 +117,14 @@ fn what_for(waiting: &Waiting, batch: BatchState, plan: &Plan) -> String {
                 "" => format!("Lane {}", hold.lane),
                 template => format!("Template {template}"),
             };
-            format!("{what} is held since {}: {}. That consumes no step.", clock(hold.since, plan), hold.reason)
+            let why = match (hold.by, hold.code) {
+                (HeldBy::Person, _) => hold.reason.clone(),
+                (HeldBy::Answer | HeldBy::Receipt, None) => format!("the provider refused it ({})", hold.reason),
+                (HeldBy::Answer | HeldBy::Receipt, Some(code)) => {
+                    format!("the provider refused it (code {code}: {})", hold.reason)
+                }
+            };
+            format!("{what} is held since {}: {why}. Waiting uses up no step.", clock(hold.since, plan))
         }
         _ if !waiting.server => "No server is running, so nothing leaves.".to_owned(),
         _ if waiting.since > waiting.now => "Until then it rests after a try that was given back.".to_owned(),
@@ -101,7 +133,7 @@ fn what_for(waiting: &Waiting, batch: BatchState, plan: &Plan) -> String {
                 ..=1 => "It is the only one of the campaign that waits for this step".to_owned(),
                 queue => format!("{queue} messages of the campaign wait for this step"),
             };
-            format!("{others}; they leave at the pace that rate and tier of the lane allow. That consumes no step.")
+            format!("{others}; they leave at the pace that rate and tier of the lane allow. Waiting uses up no step.")
         }
     }
 }

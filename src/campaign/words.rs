@@ -1,9 +1,10 @@
 //! The engine's decisions in sentences.
 
+use super::endings::{self, Told};
 use super::explain::FactLine;
 use super::moment::moment_within;
 use crate::domain::{
-    Channel, Countries, Country, Ending, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp,
+    Channel, Countries, Country, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp,
 };
 use crate::engine::{self, Ignored, Rule};
 use crate::store::{Asked, Attempt, Batch, Receipt, Verdict};
@@ -25,8 +26,8 @@ pub(super) fn channel(plan: &Plan, step: StepIndex) -> &'static str {
 
 pub(super) fn launched(batch: &Batch, plan: &Plan) -> String {
     let route: Vec<&str> = plan.steps.iter().map(|step| step.channel.as_str()).collect();
-    let name = batch.name.as_deref().unwrap_or("the batch");
-    format!("Launched with {name}: {}.", route.join(", then "))
+    let name = batch.name.as_ref().map(|name| format!(" with \"{name}\"")).unwrap_or_default();
+    format!("Launched{name}: {}.", route.join(", then "))
 }
 
 /// The steps that are left out for this message, each with the reason for it.
@@ -90,8 +91,9 @@ pub(super) fn asked(asked: &Asked) -> FactLine {
 fn tries(attempt: &Attempt) -> String {
     match attempt.tries {
         0 => String::new(),
-        1 => ", after being given back once".to_owned(),
-        times => format!(", after being given back {times} times"),
+        1 => ", on the second try".to_owned(),
+        2 => ", on the third try".to_owned(),
+        times => format!(", after {times} tries that came to nothing"),
     }
 }
 
@@ -106,7 +108,7 @@ pub(super) fn broke(attempt: &Attempt) -> String {
 }
 
 pub(super) fn rejected(attempt: &Attempt) -> String {
-    let code = attempt.code.map(|code| format!("{code}, ")).unwrap_or_default();
+    let code = attempt.code.map(|code| format!("code {code}: ")).unwrap_or_default();
     format!("the provider rejected it ({code}{})", attempt.detail.as_deref().unwrap_or("without a reason"))
 }
 
@@ -119,13 +121,18 @@ pub(super) fn receipt(receipt: &Receipt, channel: Option<Channel>) -> String {
     let code = i64::from(receipt.code);
     if code != 0 {
         let meaning = codes::of_receipt(Some(code)).meaning;
-        return format!("{channel} reported {} with code {code}, {meaning}", receipt.state);
+        return format!("{channel} reported {} (code {code}: {meaning})", receipt.state);
     }
     match receipt.detail.as_str() {
         Receipt::ANSWERED => format!("the person answered on {channel}, and so has read it"),
         "" => format!("{channel} reported {}", receipt.state),
         detail => format!("{channel} reported {} ({})", receipt.state, detail.replace('_', " ")),
     }
+}
+
+/// The same as the answer to a question of ours.
+pub(super) fn told(fact: &Receipt, channel: Option<Channel>) -> String {
+    format!("the provider was asked what became of it: {}", receipt(fact, channel))
 }
 
 /// What a kept receipt says to the engine.
@@ -155,9 +162,6 @@ pub(super) const fn ignored(why: Ignored) -> &'static str {
     }
 }
 
-/// What is later than this is told.
-const NOTICED: Span = Span::from_secs(2);
-
 /// A sentence begins with a capital letter.
 pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();
@@ -176,48 +180,47 @@ pub(super) fn stands(present: &Present, plan: &Plan) -> String {
 }
 
 /// A decision as a sentence, and its rule in a few words.
-pub(super) fn decision(
-    before: &Present,
-    after: &Present,
-    rule: Rule,
-    plan: &Plan,
-    fact: &str,
-) -> (String, &'static str) {
+pub(super) fn decision(told: &Told<'_>, rule: Rule, plan: &Plan, fact: &str) -> (String, &'static str) {
+    let (before, after) = (told.before, told.after);
     let step = before.step;
     let on = channel(plan, step);
     match rule {
         Rule::Claimed => (format!("{on} was claimed to leave."), "claimed before it leaves"),
         Rule::HandedOver => {
-            (format!("Step {step}, {on}: {fact}. {}", awaits(after, plan)), "1: the deadline runs from acceptance")
+            let rule = if endings::gives_way(after, plan) {
+                "1: the deadline runs from acceptance"
+            } else {
+                "4: the last step waits for its receipts"
+            };
+            (format!("Step {step}, {on}: {fact}. {}", endings::awaits(after, plan)), rule)
         }
         Rule::CountedAsHandedOver if fact.is_empty() => (
             format!(
                 "The second copy of {on} could not leave in its time. The first may have arrived, so its own time decides. {}",
-                awaits(after, plan)
+                endings::awaits(after, plan)
             ),
             "7: unknown is not failed",
         ),
         Rule::CountedAsHandedOver => (
             format!(
-                "Step {step}, {on}: {fact}. It counts as handed over, from when it was to leave, and is not sent again; a \
-                 receipt would settle it. {}",
-                awaits(after, plan)
+                "Step {step}, {on}: {fact}. It counts as handed over from the moment it was to leave, and is not sent \
+                 again; a receipt would settle it. {}",
+                endings::awaits(after, plan)
             ),
             "7: unknown is not failed",
         ),
         Rule::Resent => {
-            let text =
-                format!("Step {step}, {on}: {fact}. The route says to send it again, once: a second copy is queued.");
+            let text = format!(
+                "Step {step}, {on}: {fact}. The campaign says to send it once more then (`on_unknown = \"resend\"`), so a \
+                 second copy is queued."
+            );
             (text, "7: on_unknown = resend")
         }
         Rule::HandedBack => (format!("Step {step}, {on}: handed back before it left."), "handed back"),
-        Rule::TriedAgain => {
-            let text = format!(
-                "{}. That passes, and is nobody's fault: {on} goes again, and no step is used up.",
-                capital(fact)
-            );
-            (text, "2: in passing, the same step again")
-        }
+        Rule::TriedAgain => (
+            format!("{}. That passes and is nobody's fault: {on} goes again, and no step is used up.", capital(fact)),
+            "2: in passing, the same step again",
+        ),
         Rule::KeptForSender(_) => (
             format!(
                 "{}. That is the sender's fault and not this person's: the message keeps its place and does not fall back.",
@@ -225,11 +228,14 @@ pub(super) fn decision(
             ),
             "2: whose fault",
         ),
-        Rule::GaveWay(ending) => gave_way(before, after, ending, plan, fact),
-        Rule::Ended(ending) => (ended(before, ending, plan, fact), "4: no further step"),
+        Rule::GaveWay(ending) => endings::gave_way(told, ending, plan, fact),
+        Rule::Ended(ending) => (endings::ended(before, ending, plan, fact), "4: no further step"),
         Rule::Reached => {
-            let text =
-                format!("{}. That is what the step was to reach: done, and no further step leaves.", capital(fact));
+            let no_more = match plan.after(step, before.marks) {
+                Some(_) if !before.marks.cut() => ", and no further step leaves",
+                _ => "",
+            };
+            let text = format!("{}. That is what the step was to reach: done{no_more}.", capital(fact));
             (text, "2: success status reached")
         }
         Rule::Progressed => {
@@ -240,7 +246,13 @@ pub(super) fn decision(
             format!("{}. {on} had not left yet and was taken back: done.", capital(fact)),
             "6: late truth recalls what is queued",
         ),
-        Rule::ReachedEarlier => (format!("{}. {on} had left already; both are kept.", capital(fact)), "6: late truth"),
+        Rule::ReachedEarlier => (
+            format!(
+                "{}. {on} had left already and cannot be taken back; what becomes of it is kept too.",
+                capital(fact)
+            ),
+            "6: late truth",
+        ),
         Rule::DeliveredTwice => (format!("{}. The person has got it twice.", capital(fact)), "6: delivered twice"),
         Rule::Late => (
             format!("{}. The message had ended without success: it counts as reached, late.", capital(fact)),
@@ -250,54 +262,47 @@ pub(super) fn decision(
             "The deadline was held: receipts could not be taken for a while.".to_owned(),
             "9: silence is only news while we listen",
         ),
-        Rule::DeadlineWaived => (
-            format!(
-                "{on}'s deadline was waived: it fell into a time in which nobody listened, and what the provider said then is \
-                 lost. {} `after_gap = \"fall_back\"` would have gone on to {}.",
-                awaits_only(after, plan),
-                next_or(before, plan)
-            ),
-            "9: silence is only news while we listen",
-        ),
+        Rule::DeadlineWaived => (endings::waived(told, plan), "9: silence is only news while we listen"),
         Rule::Rescheduled => ("The due time was set anew.".to_owned(), "1: the deadline runs from acceptance"),
-        Rule::WindowClosed => (closed(before, plan), "4: the receipt window closed"),
-        Rule::Expired => (expired(before, plan), "5: no step leaves after the TTL"),
+        Rule::WindowClosed => (endings::closed(before, plan), "4: the receipt window closed"),
+        Rule::Expired => (endings::expired(before, plan), "5: no step leaves after the TTL"),
         Rule::CalledOffUnsent | Rule::CalledOffPresentLast if after.marks.opted_out() && !before.marks.opted_out() => {
             (opted_out(after, fact), "2: the person's wish")
         }
         Rule::CalledOffUnsent => ("The campaign was cancelled before anything had left.".to_owned(), "8: cancelled"),
-        Rule::CalledOffPresentLast => (
-            "The campaign was cancelled: what has been handed over is the last.".to_owned(),
-            "8: the present step becomes the last",
-        ),
+        Rule::CalledOffPresentLast => {
+            // One that waited for its turn is the first that does not leave.
+            let stays = match before.state {
+                State::Queued { .. } => Some(on),
+                _ => plan.after(step, before.marks).map(|next| channel(plan, next)),
+            };
+            let stays = stays.map(|stays| format!(", and {stays} does not leave")).unwrap_or_default();
+            (
+                format!("The campaign was cancelled: what has been handed over is the last{stays}."),
+                "8: the present step becomes the last",
+            )
+        }
         Rule::Suppressed => (
-            format!("{}. The person wants no more: nothing goes out on any channel.", capital(fact)),
+            format!("{}. The person wants no more: nothing goes out to them, on any channel.", capital(fact)),
             "2: the person's wish",
         ),
         Rule::Adopted => (
-            format!("{}. That settles what nobody knew: it had been handed over.", capital(fact)),
+            format!(
+                "{}. That settles what nobody knew: it had been handed over.{}",
+                capital(fact),
+                still_open(before, after, plan)
+            ),
             "7: a receipt adopts the attempt",
         ),
     }
 }
 
-/// Its time was up before the step whose turn it was could leave.
-fn expired(before: &Present, plan: &Plan) -> String {
-    let unsent = match before.state {
-        State::Queued { .. } | State::Sending { .. } => channel(plan, before.step),
-        State::Awaiting { .. } | State::Done { .. } => next_or(before, plan),
-    };
-    match (before.first_left, plan.ttl, plan.end) {
-        (Some(first), Some(ttl), _) => format!(
-            "The message's time was up at {}, {ttl} after it first left, and {unsent} had not left by then: expired. A longer \
-             `ttl` would have let it.",
-            clock(first + ttl, plan)
-        ),
-        (None, _, Some(end)) => {
-            format!("The campaign's end had come at {}, and {unsent} had not left by then: expired.", clock(end, plan))
-        }
-        _ => format!("Its time was up before {unsent} could leave: expired."),
+fn still_open(before: &Present, after: &Present, plan: &Plan) -> String {
+    if before.outcome().is_some() || after.outcome().is_some() {
+        return String::new();
     }
+    let success = plan.step(after.step).map_or(Status::Delivered, |step| step.success);
+    format!(" {success} would end it.")
 }
 
 fn opted_out(after: &Present, how: &str) -> String {
@@ -315,141 +320,34 @@ fn in_brackets(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(" ({text})") }
 }
 
-fn next_or(before: &Present, plan: &Plan) -> &'static str {
+pub(super) fn next_or(before: &Present, plan: &Plan) -> &'static str {
     plan.after(before.step, before.marks).map_or("it", |next| channel(plan, next))
-}
-
-fn next_step(before: &Present, after: &Present, plan: &Plan) -> String {
-    if after.step > before.step {
-        format!("step {}, {}", after.step, channel(plan, after.step))
-    } else {
-        "nothing".to_owned()
-    }
-}
-
-fn awaits(after: &Present, plan: &Plan) -> String {
-    let State::Awaiting { due } = after.state else { return String::new() };
-    let success = plan.step(after.step).map_or(Status::Delivered, |step| step.success);
-    let gives_way = plan.step(after.step).is_some_and(|step| step.fallback_after.is_some());
-    match plan.after(after.step, after.marks).filter(|_| gives_way) {
-        Some(next) => {
-            format!("{} follows at {} unless it is {success} by then.", channel(plan, next), clock(due, plan))
-        }
-        None => awaits_only(after, plan),
-    }
-}
-
-/// Until when news is waited for, whatever may follow.
-fn awaits_only(after: &Present, plan: &Plan) -> String {
-    let State::Awaiting { due } = after.state else { return String::new() };
-    format!("Receipts are waited for until {}.", clock(due, plan))
-}
-
-fn still_open(before: &Present, after: &Present, plan: &Plan) -> String {
-    if matches!(before.state, State::Done { .. }) {
-        return String::new();
-    }
-    let success = plan.step(after.step).map_or(Status::Delivered, |step| step.success);
-    format!(" {success} would end it.")
-}
-
-/// What is to be told of a deadline that passed unheeded.
-fn held_up(before: &Present, after: &Present, plan: &Plan) -> String {
-    let (State::Awaiting { due }, State::Queued { not_before, .. }) = (before.state, after.state) else {
-        return String::new();
-    };
-    match not_before.since(due) {
-        late if late < NOTICED => String::new(),
-        late => format!(
-            " It was due at {}, and what held it up (nobody listened, a pause, or no server) was over {late} later.",
-            clock(due, plan)
-        ),
-    }
-}
-
-fn gave_way(before: &Present, after: &Present, ending: Ending, plan: &Plan, fact: &str) -> (String, &'static str) {
-    let (on, rules) = (channel(plan, before.step), plan.step(before.step));
-    let next = next_step(before, after, plan);
-    let (why, rule) = match ending {
-        Ending::Deadline => {
-            let patience = rules.and_then(|rules| rules.fallback_after).unwrap_or(Span::ZERO);
-            let success = rules.map_or(Status::Delivered, |rules| rules.success);
-            let best = before.marks.status(before.step);
-            let best = best.map_or("nothing was known of it".to_owned(), |best| format!("its best status was {best}"));
-            let left = if before.marks.unknown(before.step) { "may have left" } else { "was accepted" };
-            let late = held_up(before, after, plan);
-            let why = format!("{patience} after {on} {left} {best}; {success} would have ended it.{late}");
-            (why, "1: the deadline passed")
-        }
-        Ending::Undelivered if fact.is_empty() => (
-            format!("{on} had failed in passing, and its time to go again is up."),
-            "2: failed in passing, for too long",
-        ),
-        Ending::Undelivered => {
-            let why =
-                format!("{}. That is about this recipient, so {on} is over without waiting any longer.", capital(fact));
-            (why, "2: failed because of this recipient")
-        }
-        Ending::Rejected => {
-            let why =
-                format!("Step {}, {on}: {fact}. That is about this recipient, so {on} is over at once.", before.step);
-            (why, "2: rejected because of this recipient")
-        }
-        Ending::CouldNotLeave if !fact.is_empty() => (
-            format!("{on} could not leave: {fact}. `on_tier_spent = \"wait\"` would have let it wait."),
-            "10: a step that cannot leave",
-        ),
-        Ending::CouldNotLeave => {
-            let within = rules.and_then(|rules| rules.leave_within);
-            let within = within.map_or("its time".to_owned(), |within| format!("{within}, its `leave_within`"));
-            (
-                format!("{on} could not leave within {within}: pace, tier, a hold or a pause kept it."),
-                "10: a step that cannot leave",
-            )
-        }
-        Ending::OutsideWindow => (
-            format!(
-                "{on} is free text, which may leave only while the person's 24-hour window is open, and it was closed; a \
-                 template could have left."
-            ),
-            "10: outside window",
-        ),
-        Ending::MissingVariable => (
-            format!("{on} could not be written: {fact}. A default, {{{{column|default}}}}, would have filled it."),
-            "10: missing variable",
-        ),
-        Ending::Open | Ending::Success => (String::new(), "1: gave way"),
-    };
-    (format!("{why} Now {next}."), rule)
-}
-
-fn ended(before: &Present, ending: Ending, plan: &Plan, fact: &str) -> String {
-    let on = channel(plan, before.step);
-    match ending {
-        Ending::Undelivered | Ending::Rejected => format!("{}. {on} was the last step: undelivered.", capital(fact)),
-        Ending::CouldNotLeave => format!("{on} could not leave within its time, and was the last step: expired."),
-        Ending::OutsideWindow => format!("{on} is free text outside the 24-hour window, and was the last step."),
-        Ending::MissingVariable => format!("{on} could not be written: {fact}. It was the last step."),
-        Ending::Open | Ending::Success | Ending::Deadline => format!("{on} was the last step."),
-    }
-}
-
-fn closed(before: &Present, plan: &Plan) -> String {
-    let last = before.marks.last_handed_over().unwrap_or(before.step);
-    let window = plan.step(last).map_or(Span::ZERO, |rules| rules.receipt_window);
-    let on = channel(plan, last);
-    if before.marks.unknown(last) {
-        format!("{window} after {on} may have left nobody knows yet whether it arrived: unknown.")
-    } else {
-        let success = plan.step(last).map_or(Status::Delivered, |step| step.success);
-        format!(
-            "{window} after {on} was accepted it had still not succeeded, and nothing more is expected: silent. {success} by \
-             then would have reached the person, and still would, late."
-        )
-    }
 }
 
 /// A moment in a sentence, on the clock on which the story is told.
 pub(super) fn clock(at: Timestamp, plan: &Plan) -> String {
     moment_within(at, plan.time_zone)
+}
+
+/// A status within a sentence.
+pub(super) fn spoken_status(status: Status) -> String {
+    status.as_str().to_lowercase()
+}
+
+/// A length of time as people say it: `15 minutes`, `1 hour and 30 seconds`. Parts of a second are nobody's business.
+pub(super) fn spoken(span: Span) -> String {
+    let mut left = span.millis() / 1_000;
+    let units = [("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)];
+    let parts = units.into_iter().filter_map(|(unit, seconds)| {
+        let count = left / seconds;
+        left %= seconds;
+        let s = if count == 1 { "" } else { "s" };
+        (count > 0).then(|| format!("{count} {unit}{s}"))
+    });
+    let mut parts: Vec<String> = parts.collect();
+    match (parts.pop(), parts.is_empty()) {
+        (None, _) => span.to_string(),
+        (Some(last), true) => last,
+        (Some(last), false) => format!("{} and {last}", parts.join(", ")),
+    }
 }

@@ -1,131 +1,14 @@
 //! `message explain` after a cancel and after an opt-out: the story ends where the message does, and says why.
 
-use volley::campaign::Launched;
-use volley::clock::Clock;
-use volley::domain::{Channel, MessageKey, Present, Span, State, StepIndex, WishFrom};
-use volley::store::{HeldBy, Hold, OptOut};
+use volley::domain::Span;
 
-use crate::support::by_hand::{ByHand, Says, is_awaiting};
+use crate::support::by_hand::{ByHand, Says};
+use crate::support::scene::{SMS, Scene, VIBER, is_done, is_sending};
 
-const VIBER: &str =
-    "[[step]]\nchannel = \"Viber\"\nfallback_after = \"15m\"\nreceipt_window = \"12h\"\ntext = \"Hello\"\n";
 const CHINESE: &str = "[[step]]\nchannel = \"WhatsApp\"\nonly = [\"CN\"]\nfallback_after = \"48h\"\n\
      template = { name = \"promo\", language = \"zh\", category = \"MARKETING\", ttl = \"12h\" }\n";
-const SMS: &str = "[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n";
 
-const fn is_queued(present: &Present) -> bool {
-    matches!(present.state, State::Queued { .. })
-}
-
-const fn is_sending(present: &Present) -> bool {
-    matches!(present.state, State::Sending { .. })
-}
-
-fn is_done(present: &Present) -> bool {
-    present.outcome().is_some()
-}
-
-struct Scene {
-    world: ByHand,
-    launched: Launched,
-    key: MessageKey,
-}
-
-impl Scene {
-    async fn of(world: ByHand, head: &str) -> Self {
-        Self::on(world, &format!("{head}\n{VIBER}{SMS}")).await
-    }
-
-    async fn on(world: ByHand, campaign: &str) -> Self {
-        let text = format!("numbers = [\"+6591000001\"]\n{campaign}");
-        let launched = world.launch(&text).await;
-        let key = MessageKey { batch: launched.batch, n: 0 };
-        Self { world, launched, key }
-    }
-
-    async fn new() -> Self {
-        Self::of(ByHand::start("").await, "").await
-    }
-
-    /// Handed over on its first step.
-    async fn accepted() -> Self {
-        let scene = Self::new().await;
-        scene.until("handed over", is_awaiting).await;
-        scene
-    }
-
-    /// Waits for its second step to leave, which it may not.
-    async fn fallen_back() -> Self {
-        let scene = Self::new().await;
-        scene.falls_back().await;
-        scene
-    }
-
-    async fn falls_back(&self) {
-        self.until("handed over", is_awaiting).await;
-        self.hold("sms").await;
-        self.pass(Span::from_secs(15 * 60)).await;
-        self.until("fallen back", |present| is_queued(present) && present.step > StepIndex::FIRST).await;
-    }
-
-    async fn until(&self, what: &str, is: impl Fn(&Present) -> bool) -> Present {
-        self.world.until(self.key, what, is).await
-    }
-
-    async fn pass(&self, span: Span) {
-        self.world.leap_to(self.world.clock.now() + span).await;
-    }
-
-    async fn cancel(&self) {
-        self.world.cancel(&self.launched).await;
-    }
-
-    async fn hold(&self, lane: &str) {
-        let (lane, template, since) = (lane.to_owned(), String::new(), self.world.clock.now());
-        let hold = Hold { lane, template, by: HeldBy::Person, code: None, reason: "a test".to_owned(), since };
-        self.world.store.hold(hold, since).await.unwrap();
-        self.pass(Span::from_secs(3)).await;
-    }
-
-    async fn release(&self, lane: &str) {
-        let (now, by) = (self.world.clock.now(), "ann".to_owned());
-        self.world.store.release(lane.to_owned(), String::new(), now, by).await.unwrap();
-    }
-
-    async fn opts_out(&self) {
-        let (msisdn, since) = (self.world.message(self.key).await.msisdn, self.world.clock.now());
-        let wish = OptOut { msisdn, since, from: WishFrom::Operator, source: "STOP".to_owned() };
-        self.world.store.opt_out(vec![wish]).await.unwrap();
-    }
-
-    async fn hear(&self, state: &str, code: Option<i64>) {
-        let place = (self.key, 0);
-        self.world.hear(&self.launched, place, Channel::Viber, state, code).await.unwrap();
-    }
-
-    async fn closes(&self) {
-        self.pass(Span::from_secs(12 * 3_600)).await;
-        self.until("closed", is_done).await;
-    }
-
-    /// The story holds, it has all of these in this order, and nothing of what never was.
-    async fn tells(&self, parts: &[&str]) {
-        let story = self.world.story(&self.launched, self.key).await;
-        assert!(story.proven, "{story:#?}");
-        let mut lines = story.lines.iter();
-        for part in parts {
-            assert!(lines.any(|line| line.text.contains(part)), "{part:?} is missing in {story:#?}");
-        }
-        assert!(story.lines.iter().all(|line| !line.text.contains("Now step 2") || parts.contains(&"Now step 2")));
-        assert!(story.lines.is_sorted_by_key(|line| line.at), "{story:#?}");
-    }
-
-    async fn stop(self) {
-        self.world.stop().await;
-    }
-}
-
-const CANCELLED: &str = "The campaign was cancelled: what has been handed over is the last.";
+const CANCELLED: &str = "The campaign was cancelled: what has been handed over is the last";
 const OPTED_OUT: &str = "The person had opted out by then (STOP, 2027-01-15 ";
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,25 +33,54 @@ fn an_impossible_route_is_refused_at_plan_and_at_launch_with_step_and_field_and_
     let beyond = format!("{VIBER}\nttl = \"2h\"");
     let read = format!("{SMS}\nsuccess_status = \"Read\"");
     let template = "channel = \"SMS\"\ntemplate = { name = \"promo\", language = \"en\", category = \"MARKETING\" }";
-    let cases: [(&[&str], u8, &str); 9] = [
+    let wa = |more: &str, template: &str| format!("channel = \"WhatsApp\"\n{more}\ntemplate = {{ {template} }}");
+    let whole = "name = \"promo\", language = \"en\", category = \"UTILITY\", ttl = \"2h\"";
+    let nameless = wa("", "language = \"en\", category = \"MARKETING\"");
+    let speechless = wa("", "name = \"promo\", category = \"MARKETING\"");
+    let cases: [(&[&str], u8, &str); 26] = [
         (&[&no_fallback, SMS], 1, "fallback_after"),
         (&[&too_late, SMS], 1, "fallback_after"),
+        (&[&format!("{VIBER}\nfallback_after = \"soon\""), SMS], 1, "fallback_after"),
+        (&[&format!("{VIBER}\nfallback_after = -5"), SMS], 1, "fallback_after"),
         (&[VIBER, &format!("{SMS}\nfallback_after = \"5m\"")], 2, "fallback_after"),
         (&[&beyond, SMS], 1, "ttl"),
+        (&[&format!("{VIBER}\nttl = \"0s\""), SMS], 1, "ttl"),
+        (&[&wa("ttl = \"5m\"", whole), SMS], 1, "ttl"),
         (&[VIBER, &read], 2, "success_status"),
+        (&[&format!("{VIBER}\nsuccess_status = \"Opened\""), SMS], 1, "success_status"),
+        (&["channel = \"LINE\"\nsuccess_status = \"Delivered\"\ntext = \"Hi\"", SMS], 1, "success_status"),
         (&[VIBER, "channel = \"Pigeon\"\ntext = \"Hi\""], 2, "channel"),
+        (&[VIBER, "text = \"Hi\""], 2, "channel"),
+        (&[SMS, VIBER, SMS], 3, "channel"),
+        (&[VIBER, "channel = \"RCS\"\ntext = \"Hi\""], 2, "lane"),
         (&[VIBER, "channel = \"SMS\""], 2, "text"),
+        (&[VIBER, "channel = \"SMS\"\ntext = \" \""], 2, "text"),
         (&[VIBER, template], 2, "template"),
+        (&[&nameless, SMS], 1, "template, name"),
+        (&[&speechless, SMS], 1, "template, language"),
+        (&[&format!("{VIBER}\non_tier_spent = \"fall_back\""), SMS], 1, "on_tier_spent"),
+        (&[VIBER, &wa("on_tier_spent = \"fall_back\"", whole)], 2, "on_tier_spent"),
         (&[&format!("{VIBER}\nskip_when = [\"UK\"]"), SMS], 1, "skip_when"),
+        (&[&format!("{VIBER}\nonly = []"), SMS], 1, "only"),
+        (&[&format!("{VIBER}\nonly = [\"VN\"]"), &format!("{SMS}\nonly = [\"CN\"]")], 1, "only"),
+        (&[&format!("{VIBER}\nleave_within = \"0s\""), SMS], 1, "leave_within"),
     ];
     for (steps, step, key) in cases {
         write(folder.path(), "odd.toml", steps);
         let planned = run(folder.path(), &["campaign", "plan", "odd.toml", "--json"]).ended(1).json();
         let problem = &planned["problems"][0];
         assert_eq!((&problem["step"], &problem["key"]), (&json!(step), &json!(key)), "{planned}");
-        let launched = run(folder.path(), &["campaign", "launch", "odd.toml", "--unchecked"]).ended(1);
         let place = format!("odd.toml, step {step}, {key}: ");
-        assert!(launched.stderr.contains(&place), "{place} is missing in {}", launched.stderr);
+        for command in [&["plan", "odd.toml"][..], &["launch", "odd.toml", "--unchecked"]] {
+            let refused = run(folder.path(), &[&["campaign"], command].concat()).ended(1);
+            assert!(refused.stderr.contains(&place), "{place} is missing in {}", refused.stderr);
+        }
+    }
+    let eighth: Vec<&str> = [VIBER; 8].to_vec();
+    write(folder.path(), "odd.toml", &eighth);
+    for command in [&["plan", "odd.toml"][..], &["launch", "odd.toml", "--unchecked"]] {
+        let refused = run(folder.path(), &[&["campaign"], command].concat()).ended(1);
+        assert!(refused.stderr.contains("odd.toml, step: 8 steps are more than the 7 allowed"), "{}", refused.stderr);
     }
     let campaigns = run(folder.path(), &["campaign", "list", "--json"]);
     assert!(campaigns.stdout.is_empty() || campaigns.json() == json!([]), "{}", campaigns.stdout);

@@ -94,17 +94,6 @@ async fn whom_no_step_is_for_is_skipped_with_that_reason_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_campaign_that_is_for_nobody_settles_at_once_and_sends_nothing() {
-    let world = Setup::default().start().await;
-    let launched =
-        world.launch_text(&campaign_of(&numbers("86138", 8, 4), &[&format!("skip_when = [\"CN\"]\n{SMS}")])).await;
-    let report = world.until_state(&launched, BatchState::Settled).await;
-    assert_eq!((report.outcome(Outcome::Skipped), report.open), (4, 0));
-    assert_eq!(world.seen().await["messages"], json!(0));
-    world.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn what_the_provider_drops_at_a_steps_ttl_goes_on_to_the_next() {
     // Viber would deliver in a minute, which is longer than its step's TTL.
     let profile = r#"

@@ -2,13 +2,18 @@
 
 use serde::Serialize;
 
+use crate::campaign::moment_exactly;
 use crate::cli::out::{self, To};
 use crate::cli::table::Table;
 use crate::cli::words::{count, of};
 use crate::cli::{Exit, Ground};
+use crate::domain::Timestamp;
 use crate::store::StrayKind;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+They are kept for 30 days: a receipt may come before the answer to its request, and then finds its message later.
+What stays may be of messages that somebody else has sent through the same subaccount.")]
 pub(in crate::cli) struct Args {
     /// At most so many, the latest.
     #[arg(long, default_value_t = 50)]
@@ -24,6 +29,8 @@ const PAGE: u32 = 2_000;
 #[derive(Serialize)]
 struct Shown {
     received: String,
+    #[serde(skip)]
+    at: Timestamp,
     umid: Option<String>,
 }
 
@@ -38,7 +45,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         after = *last;
         for (_, stray) in page {
             all += 1;
-            latest.push_back(Shown { received: stray.received.rfc3339(), umid: stray.umid });
+            latest.push_back(Shown { received: stray.received.rfc3339(), at: stray.received, umid: stray.umid });
             if latest.len() > args.limit {
                 latest.pop_front();
             }
@@ -50,12 +57,23 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         }
         return Ok(Exit::Done);
     }
+    if all == 0 {
+        out::talk("Every receipt belongs to a message of ours.");
+        return Ok(Exit::Done);
+    }
     let mut table = Table::new(&["received", "umid"]);
     for shown in &latest {
-        table.row([shown.received.clone(), shown.umid.clone().unwrap_or_else(|| "none".to_owned())]);
+        let at = moment_exactly(shown.at, None);
+        table.row([at, shown.umid.clone().unwrap_or_else(|| "none".to_owned())]);
     }
-    out::lines(table.lines(To::Stdout.paint()))?;
+    if !latest.is_empty() {
+        out::lines(table.lines(To::Stdout.paint()))?;
+    }
     let told = of(all, "receipt belongs", "receipts belong");
-    out::talk(format_args!("{told} to no message of ours; the latest {} are shown.", count(latest.len() as u64)));
+    let part = match latest.len() as u64 {
+        shown if shown == all => String::new(),
+        shown => format!("; the latest {} are shown", count(shown)),
+    };
+    out::talk(format_args!("{told} to no message of ours{part}."));
     Ok(Exit::Done)
 }

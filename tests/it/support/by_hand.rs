@@ -31,6 +31,8 @@ pub(crate) const AUTHORIZATION: &str = "Bearer agreed";
 pub(crate) enum Says {
     Yes,
     No,
+    /// No, with this HTTP status and code.
+    Refuses(u16, u32),
     /// The connection breaks once the request may have been read.
     Nothing,
     /// Not yet.
@@ -38,17 +40,22 @@ pub(crate) enum Says {
 }
 
 #[derive(Debug)]
-struct Provider(watch::Receiver<Says>);
+struct Provider {
+    says: watch::Receiver<Says>,
+    /// What it knows of every message, for whoever asks; nothing at all, unless a test says so.
+    knows: watch::Receiver<Option<&'static str>>,
+}
 
 #[async_trait::async_trait]
 impl Transport for Provider {
     async fn post(&self, _: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken> {
         let request: Value = serde_json::from_slice(&body).unwrap();
         let id = request["clientMessageId"].as_str().unwrap().to_owned();
-        let says = *self.0.clone().wait_for(|says| *says != Says::Later).await.unwrap();
+        let says = *self.says.clone().wait_for(|says| *says != Says::Later).await.unwrap();
         let (status, body) = match says {
             Says::Yes => (200, json!({ "umid": id, "status": { "state": "queued" } })),
             Says::No => (400, json!({ "code": 1002, "message": "Invalid MSISDN" })),
+            Says::Refuses(status, code) => (status, json!({ "code": code, "message": "No" })),
             Says::Nothing | Says::Later => {
                 return Err(Broken { may_have_left: true, why: "the connection broke".to_owned() });
             }
@@ -56,7 +63,15 @@ impl Transport for Provider {
         Ok(RawAnswer { status, retry_after: None, body: body.to_string().into() })
     }
 
-    async fn details(&self, _: &Umid) -> Result<RawAnswer, Broken> {
+    async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
+        if let Some(state) = *self.knows.borrow() {
+            let record = json!({
+                "umid": umid.as_str(), "channel": "Viber", "direction": "Outbound", "createdAt": "2027-01-15T08:00:00Z",
+                "status": { "state": state },
+            });
+            let body = json!({ "data": [record] }).to_string().into();
+            return Ok(RawAnswer { status: 200, retry_after: None, body });
+        }
         let body = json!({ "code": 1300, "message": "Object wasn't found or is already expired" });
         Ok(RawAnswer { status: 404, retry_after: None, body: body.to_string().into() })
     }
@@ -70,6 +85,7 @@ pub(crate) struct ByHand {
     node: Node,
     intake: Intake,
     says: watch::Sender<Says>,
+    knows: watch::Sender<Option<&'static str>>,
     closing: CancellationToken,
     folder: tempfile::TempDir,
 }
@@ -101,23 +117,29 @@ impl ByHand {
         let config = Arc::new(Config::read(Some((&path, &text)), std::iter::empty(), none).unwrap().config);
         let url = format!("sqlite://{}", folder.path().join("volley.db").display());
         let store = store::open(&url, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
-        let (says, heard) = watch::channel(Says::Yes);
+        let ((says, heard), (knows, known)) = (watch::channel(Says::Yes), watch::channel(None));
         let parts = Parts {
             config: Arc::clone(&config),
             store: Arc::clone(&store),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             chance: Arc::clone(&chance),
         };
-        let transport =
-            |_: &config::Lane| -> Result<Box<dyn Transport>, StartError> { Ok(Box::new(Provider(heard.clone()))) };
+        let transport = |_: &config::Lane| -> Result<Box<dyn Transport>, StartError> {
+            Ok(Box::new(Provider { says: heard.clone(), knows: known.clone() }))
+        };
         let node = Node::start_over(parts, transport).await.unwrap();
         let intake = node.intake().unwrap();
         let closing = CancellationToken::new();
-        Self { store, clock, chance, config, node, intake, says, closing, folder }
+        Self { store, clock, chance, config, node, intake, says, knows, closing, folder }
     }
 
     pub(crate) fn provider(&self, says: Says) {
         self.says.send_replace(says);
+    }
+
+    /// What it answers from now on to questions about messages.
+    pub(crate) fn provider_knows(&self, state: &'static str) {
+        self.knows.send_replace(Some(state));
     }
 
     pub(crate) async fn launch(&self, text: &str) -> Launched {
@@ -168,7 +190,12 @@ impl ByHand {
             let now = self.clock.now();
             until("the server says that it lives", PATIENCE, || async {
                 let nodes = self.store.nodes(now).await.unwrap();
-                if nodes.is_empty() { Err("not yet") } else { Ok(()) }
+                if nodes.is_empty() {
+                    // Whatever it does just now may itself wait for time to pass.
+                    self.clock.advance(Span::from_millis(1));
+                    return Err("not yet");
+                }
+                Ok(())
             })
             .await;
         }
@@ -255,6 +282,20 @@ impl ByHand {
         let batch = self.batch(launched).await;
         let cancelling = campaign::cancel(self.store.as_ref(), self.clock.as_ref(), &batch, "ann");
         let decided = going_on(&self.clock, cancelling).await.unwrap();
+        assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
+    }
+
+    pub(crate) async fn pause(&self, launched: &Launched) {
+        let batch = self.batch(launched).await;
+        let pausing = campaign::pause(self.store.as_ref(), self.clock.as_ref(), &batch, "ann");
+        let decided = going_on(&self.clock, pausing).await.unwrap();
+        assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
+    }
+
+    pub(crate) async fn resume(&self, launched: &Launched) {
+        let batch = self.batch(launched).await;
+        let resuming = campaign::resume(self.store.as_ref(), self.clock.as_ref(), &batch, "ann");
+        let decided = going_on(&self.clock, resuming).await.unwrap();
         assert!(matches!(decided, Decided::Holds(_)), "{decided:?}");
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod by_hand;
 mod installation;
 mod process;
 mod provider;
+pub(crate) mod scene;
 mod wait;
 pub(crate) mod world;
 

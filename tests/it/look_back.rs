@@ -1,0 +1,215 @@
+//! The commands by which people look back, over a database that was made by hand: what they print, to eyes and to
+//! scripts, and what they refuse.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
+use volley::domain::{Channel, MessageKey};
+
+use crate::audit::campaign;
+use crate::cli::{Ran, installation, run};
+use crate::support::by_hand::ByHand;
+
+const NAME: &str = "audited";
+
+/// Ten people of one campaign, on every way that a message can take; one has written, one has had enough, and one
+/// receipt is of nobody's message.
+async fn site() -> TempDir {
+    let world = ByHand::start("").await;
+    let launched = campaign(&world).await;
+    world.write("in-1", Channel::Viber, "Thank you", |_| {}).await;
+    world.write("in-2", Channel::Sms, "Stop", |event| event["user"]["msisdn"] = "+6591000007".into()).await;
+    let nobodys = MessageKey { batch: launched.batch, n: 99 };
+    world.hear(&launched, (nobodys, 0), Channel::Viber, "delivered", None).await.unwrap();
+    let folder = installation();
+    world.copy_to(&folder.path().join("volley.db")).await;
+    world.stop().await;
+    folder
+}
+
+fn objects(ran: Ran) -> Vec<Value> {
+    ran.ended(0).stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Whether words of a header end where the figures below them end.
+fn stands_to_the_right(table: &[&str], header: &str) {
+    let end = table[0].find(header).unwrap() + header.len();
+    for row in &table[1..] {
+        let cells = row.chars().take(end).collect::<String>();
+        assert!(!cells.ends_with(' ') && row.chars().nth(end).is_none_or(|c| c == ' '), "{header:?} in {table:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_says_that_every_claim_holds_or_which_does_not_and_ends_accordingly() {
+    let folder = site().await;
+    let at = folder.path();
+    let held = run(at, &["audit", NAME]).ended(0);
+    let claims = held.stdout.lines().filter(|line| line.starts_with("  holds    ")).count();
+    assert!(claims >= 10 && held.stdout.contains("\nEvery claim holds.\n"), "{}", held.stdout);
+    assert!(!held.stdout.contains("REFUTED"), "{}", held.stdout);
+    assert!(held.stderr.starts_with("Looked at 10 messages in "), "{}", held.stderr);
+    let shown = run(at, &["audit", NAME, "--json"]).ended(0).json();
+    assert_eq!((&shown["holds"], &shown["messages"], &shown["attempts"]), (&json!(true), &json!(10), &json!(17)));
+    assert_eq!(shown["claims"].as_array().unwrap().len(), claims);
+
+    let mut database = SqliteConnectOptions::new().filename(at.join("volley.db")).connect().await.unwrap();
+    sqlx::query("UPDATE message SET outcome = 2 WHERE n = 0").execute(&mut database).await.unwrap();
+    drop(database);
+    let refuted = run(at, &["audit", NAME]).ended(1).stdout;
+    assert!(refuted.contains("\n  REFUTED  ") && refuted.contains(" claims refuted.\n"), "{refuted}");
+    assert!(refuted.contains("             msg_"), "the message is named: {refuted}");
+    let shown = run(at, &["audit", NAME, "--json"]).ended(1).json();
+    assert_eq!(shown["holds"], json!(false));
+    let claims = shown["claims"].as_array().unwrap();
+    let refuted = claims.iter().find(|claim| claim["refuted"].as_u64() > Some(0)).unwrap();
+    assert!(refuted["examples"][0]["message"].as_str().unwrap().starts_with("msg_"), "{refuted}");
+    run(at, &["audit", "autumn"]).ended(1).says(&["autumn"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_by_country_and_code_adds_up_and_stands_in_columns() {
+    let folder = site().await;
+    let at = folder.path();
+    let shown = run(at, &["campaign", "report", NAME, "--by", "country,code", "--json"]).ended(0).json();
+    assert_eq!(shown["audience"], json!(10));
+    let country = &shown["countries"][0];
+    assert_eq!((&country["country"], &country["audience"]), (&json!("SG"), &json!(10)), "{shown}");
+    let ended: i64 = country["outcomes"].as_object().unwrap().values().map(|count| count.as_i64().unwrap()).sum();
+    assert_eq!(ended + country["open"].as_i64().unwrap(), 10, "{country}");
+    let codes = shown["codes"].as_array().unwrap();
+    let of = |code: u32| codes.iter().find(|row| row["code"] == json!(code)).unwrap();
+    assert_eq!((&of(2_008)["channel"], &of(2_008)["messages"]), (&json!("Viber"), &json!(1)));
+    assert_eq!((&of(46)["channel"], &of(46)["step"], &of(46)["ended"]), (&json!("SMS"), &json!(2), &json!(1)));
+
+    let text = run(at, &["campaign", "report", NAME, "--by", "country,code"]).ended(0).stdout;
+    let table = |first: &str| -> Vec<&str> {
+        let begin = text.lines().position(|line| line.trim_start().starts_with(first)).unwrap();
+        text.lines().skip(begin).take_while(|line| !line.is_empty()).collect()
+    };
+    let countries = table("country");
+    assert_eq!(countries.len(), 2, "{text}");
+    for header in ["people", "reached", "undelivered", "open"] {
+        stands_to_the_right(&countries, header);
+    }
+    let codes = table("said");
+    assert_eq!(codes.len(), 3, "{text}");
+    for header in ["code", "messages", "ended by it"] {
+        stands_to_the_right(&codes, header);
+    }
+    assert!(codes[1].contains("not on Viber"), "{text}");
+    assert_eq!(run(at, &["campaign", "report", NAME, "--by", "moon"]).code, 2);
+    assert!(!run(at, &["campaign", "report", NAME]).ended(0).stdout.contains("country"));
+}
+
+fn columns(csv: &str) -> Vec<&str> {
+    csv.lines().next().unwrap().split(',').collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_is_a_row_for_each_person_whole_or_not_there() {
+    let folder = site().await;
+    let at = folder.path();
+    let export = |to: &str| run(at, &["campaign", "export", NAME, to]);
+    let wrote = export("out.csv").ended(0);
+    assert_eq!((wrote.stdout.as_str(), wrote.stderr.as_str()), ("", "Wrote 10 rows of \"audited\" to out.csv.\n"));
+    let csv = std::fs::read_to_string(at.join("out.csv")).unwrap();
+    let header = columns(&csv);
+    assert_eq!(header[..4], ["message", "ClientMessageId", "number", "country"]);
+    for column in ["state", "outcome", "reason"] {
+        assert!(header.contains(&column), "{header:?}");
+    }
+    assert_eq!(csv.lines().count(), 11);
+    let rows: Vec<Vec<&str>> = csv.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    let column = |name: &str| header.iter().position(|column| *column == name).unwrap();
+    assert!(rows.iter().all(|row| row.len() == header.len() && row[column("country")] == "SG"), "{csv}");
+    let outcomes: Vec<&str> = rows.iter().map(|row| row[column("outcome")]).collect();
+    assert_eq!(outcomes[..6], ["reached", "reached", "", "reached", "reached", "undelivered"], "{csv}");
+
+    // On standard output it is the same, with nothing beside it; and a file that is there is replaced as a whole.
+    let piped = export("-").ended(0);
+    assert_eq!((piped.stdout.as_str(), piped.stderr.as_str()), (csv.as_str(), ""));
+    std::fs::write(at.join("out.csv"), "older and longer\n".repeat(1_000)).unwrap();
+    export("out.csv").ended(0);
+    assert_eq!(std::fs::read_to_string(at.join("out.csv")).unwrap(), csv);
+    export("out.xlsx").ended(0);
+    export("out.xlsx").ended(0);
+    assert!(std::fs::read(at.join("out.xlsx")).unwrap().starts_with(b"PK"));
+
+    let some = run(at, &["campaign", "export", NAME, "-", "--columns", "number,outcome"]).ended(0).stdout;
+    assert_eq!(columns(&some), ["number", "outcome"]);
+    run(at, &["campaign", "export", NAME, "-", "--columns", "numbr"]).ended(2).says(&["--columns", "numbr", "number"]);
+    export("gone/out.csv").ended(1).says(&["gone/out.csv"]);
+    std::fs::create_dir(at.join("taken.csv")).unwrap();
+    export("taken.csv").ended(1).says(&["taken.csv"]);
+    run(at, &["campaign", "export", "autumn", "new.csv"]).ended(1).says(&["autumn"]);
+    assert!(!at.join("new.csv").exists());
+    // Nothing half-written stays behind either.
+    let left: Vec<_> = std::fs::read_dir(at).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().contains("tmp")), "{left:?}");
+}
+
+fn whole_lines(at: &Path, args: &[&str]) -> String {
+    let ran = run(at, args).ended(0);
+    assert!(ran.stdout.lines().all(|line| line == line.trim_end()), "{:?}", ran.stdout);
+    ran.stdout
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happened_and_what_people_wrote_is_listed_for_eyes_and_for_scripts() {
+    let folder = site().await;
+    let at = folder.path();
+    run(at, &["lane", "pause", "viber", "--reason", "moving"]).ended(0);
+    run(at, &["lane", "resume", "viber"]).ended(0);
+    let events = objects(run(at, &["events", "--json"]));
+    assert!(events.len() >= 2, "{events:?}");
+    for key in ["at", "subject", "text"] {
+        assert!(events.iter().all(|event| event[key].as_str().is_some_and(|text| !text.is_empty())), "{events:?}");
+    }
+    assert_eq!(whole_lines(at, &["events"]).lines().count(), events.len());
+    assert_eq!(objects(run(at, &["events", "--limit", "1", "--json"])), events[events.len() - 1..]);
+
+    let replies = objects(run(at, &["reply", "list", "--json"]));
+    assert_eq!(replies.iter().map(|reply| &reply["keyword"]).collect::<Vec<_>>(), [&Value::Null, &json!("stop")]);
+    let shown = whole_lines(at, &["reply", "list"]);
+    assert!(shown.lines().count() == 3 && !shown.contains("Thank you") && !shown.contains("6591000007"), "{shown}");
+    let unmasked = whole_lines(at, &["reply", "list", "--unmasked", "--from", "+6591000001"]);
+    assert!(unmasked.contains("Thank you") && !unmasked.contains("Stop"), "{unmasked}");
+    assert_eq!(run(at, &["reply", "list", "--from", "nobody"]).code, 2);
+
+    let out = run(at, &["opt-out", "show", "+6591000007", "--json"]).ended(0).json();
+    assert_eq!((&out["opted_out"], &out["source"], &out["wrote"]), (&json!(true), &json!("person"), &json!(1)));
+    let out = whole_lines(at, &["opt-out", "show", "91000007", "--country", "SG"]);
+    assert!(out.starts_with("+6591000007  has opted out, since ") && out.contains("stop by message on SMS"), "{out}");
+    assert!(out.contains("wrote 1 message: volley reply list --from +6591000007"), "{out}");
+    let may = whole_lines(at, &["opt-out", "show", "+6591000002"]);
+    assert_eq!(may, "+6591000002  may be written to\n");
+    run(at, &["opt-out", "show", "nonsense"]).ended(2).says(&["nonsense"]);
+
+    let strays = run(at, &["message", "strays"]).ended(0);
+    assert_eq!(strays.stderr, "1 receipt belongs to no message of ours.\n");
+    assert_eq!(strays.stdout.lines().count(), 2, "{}", strays.stdout);
+    let strays = objects(run(at, &["message", "strays", "--json"]));
+    assert!(strays[0]["umid"].as_str().is_some_and(|umid| umid.starts_with("att_")), "{strays:?}");
+    let none = run(at, &["message", "strays", "--limit", "0"]).ended(0);
+    assert_eq!(none.stderr, "1 receipt belongs to no message of ours; the latest 0 are shown.\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nothing_has_happened_the_commands_say_so() {
+    let world = ByHand::start("").await;
+    let folder = installation();
+    world.copy_to(&folder.path().join("volley.db")).await;
+    world.stop().await;
+    for (args, says) in [
+        (&["reply", "list"][..], "Nobody has written anything like that.\n"),
+        (&["message", "strays"], "Every receipt belongs to a message of ours.\n"),
+        (&["opt-out", "list"], "Nobody has opted out.\n"),
+    ] {
+        let ran = run(folder.path(), args).ended(0);
+        assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", says));
+        assert_eq!(run(folder.path(), &[args, &["--json"]].concat()).ended(0).stderr, "");
+    }
+}

@@ -1,0 +1,443 @@
+//! `message explain`, whole: the story of one message for each of the ten rules of fallback.
+
+use volley::domain::{Channel, MessageKey, Span, StepIndex};
+
+use crate::support::by_hand::{ByHand, Says, is_awaiting};
+use crate::support::scene::{SMS, Scene, VIBER, is_done, is_queued};
+
+const HEAD: &str = "name = \"November promo\"\ntime_zone = \"Asia/Singapore\"\n";
+const WHATSAPP: &str = "[[step]]\nchannel = \"WhatsApp\"\nfallback_after = \"15m\"\n\
+     template = { name = \"promo\", language = \"en\", category = \"UTILITY\", ttl = \"10m\" }\n";
+const MINUTES_2: Span = Span::from_secs(2 * 60);
+const MINUTES_15: Span = Span::from_secs(15 * 60);
+const HOUR: Span = Span::from_secs(3_600);
+const HOURS_2: Span = Span::from_secs(2 * 3_600);
+
+/// Moments differ a little from run to run, and so do ids.
+fn masked(text: &str) -> String {
+    let is_date = |word: &str| word.len() == 10 && word.matches('-').count() == 2;
+    let is_time = |word: &str| word.contains(':') && word.chars().all(|c| c.is_ascii_digit() || c == ':');
+    let is_zone = |word: &str| word == "+08";
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let bare = word.trim_end_matches(['.', ',', ';', ':', ')']);
+        let behind = &word[bare.len()..];
+        match bare {
+            date if is_date(date) => {}
+            zone if is_zone(zone) => {
+                let last = words.pop();
+                words.extend(last.map(|before| before + behind));
+            }
+            time if is_time(time) => words.push(format!("TIME{behind}")),
+            id if id.starts_with("att_") => words.push(format!("UMID{behind}")),
+            _ => words.push(word.to_owned()),
+        }
+    }
+    let text = words.join(" ");
+    match text.split_once(" was over ").and_then(|(before, rest)| Some((before, rest.split_once(" later.")?.1))) {
+        Some((before, behind)) => format!("{before} was over SOME TIME later.{behind}"),
+        None => text,
+    }
+}
+
+impl Scene {
+    /// Its story as somebody reads it, which must hold; and it is over.
+    async fn told(self) -> String {
+        let story = self.world.story(&self.launched, self.key).await;
+        assert!(story.proven, "{story:#?}");
+        let lines: Vec<_> =
+            story.lines.iter().map(|line| format!("{}\n    [{}]", masked(&line.text), line.rule)).collect();
+        self.stop().await;
+        lines.join("\n")
+    }
+
+    /// Behind a lost gap too, what the provider repeats has its time first.
+    async fn is_waived(&self) {
+        self.pass(MINUTES_2).await;
+        self.until("waived", |present| present.marks.waived()).await;
+    }
+
+    async fn until_step(&self, step: u8) {
+        self.until("at that step", |present| present.step == StepIndex::new(step).unwrap() && is_awaiting(present))
+            .await;
+    }
+}
+
+/// A campaign of these steps to one person, on a provider that takes everything.
+async fn scene(head: &str, steps: &[&str]) -> Scene {
+    Scene::on(ByHand::start("").await, &format!("{HEAD}{head}\n{}", steps.concat())).await
+}
+
+macro_rules! tells {
+    ($name:literal, $scene:expr) => {
+        let story = $scene.told().await;
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false, snapshot_path => "stories" }, {
+            insta::assert_snapshot!($name, story);
+        });
+    };
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_1_a_deadline_runs_from_acceptance() {
+    let scene = scene("", &[WHATSAPP, SMS]).await;
+    scene.until("handed over", is_awaiting).await;
+    scene.hears(0, Channel::WhatsApp, "sent", None).await;
+    scene.pass(MINUTES_15).await;
+    scene.until_step(1).await;
+    scene.hears(1, Channel::Sms, "delivered", None).await;
+    tells!("1_deadline", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_2_what_fails_because_of_this_recipient_goes_on_at_once() {
+    let scene = scene("", &[VIBER, SMS]).await;
+    scene.until("handed over", is_awaiting).await;
+    scene.hear("undelivered", Some(2_008)).await;
+    scene.until_step(1).await;
+    scene.hears(1, Channel::Sms, "undelivered", Some(1)).await;
+    tells!("2_recipient_by_receipt", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_2_what_is_rejected_because_of_this_recipient_goes_on_at_once() {
+    let world = ByHand::start("").await;
+    world.provider(Says::No);
+    let scene = Scene::on(world, &format!("{HEAD}{VIBER}{SMS}")).await;
+    scene.until("rejected everywhere", is_done).await;
+    tells!("2_recipient_by_answer", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_2_what_fails_because_of_the_sender_keeps_its_place() {
+    let scene = scene("", &[WHATSAPP, SMS]).await;
+    scene.until("handed over", is_awaiting).await;
+    // So that the next try does not leave before the server has noted the hold that the receipt puts.
+    scene.hold_template("wa", "promo").await;
+    scene.hears(0, Channel::WhatsApp, "undelivered", Some(1_019)).await;
+    scene.until("back in its queue", is_queued).await;
+    scene.pass(MINUTES_2).await;
+    scene.release_template("wa", "promo").await;
+    tells!("2_sender_by_receipt", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_2_what_fails_because_of_the_template_keeps_its_place() {
+    let scene = scene("", &[WHATSAPP, SMS]).await;
+    scene.until("handed over", is_awaiting).await;
+    // So that the next try does not leave before the server has noted the hold that the receipt puts.
+    scene.hold("wa").await;
+    scene.hears(0, Channel::WhatsApp, "undelivered", Some(1_034)).await;
+    scene.until("back in its queue", is_queued).await;
+    scene.pass(MINUTES_2).await;
+    scene.release("wa").await;
+    tells!("2_template", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_2_a_key_that_is_refused_consumes_nothing() {
+    let world = ByHand::start("").await;
+    world.provider(Says::Refuses(401, 1_200));
+    let scene = Scene::on(world, &format!("{HEAD}{VIBER}{SMS}")).await;
+    scene
+        .world
+        .when("held", async || {
+            let holds = scene.world.store.holds().await.unwrap();
+            if holds.is_empty() { Err("not yet".to_owned()) } else { Ok(()) }
+        })
+        .await;
+    scene.until("back in its queue", is_queued).await;
+    tells!("2_sender_by_answer", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_2_whoever_wants_no_more_gets_nothing_more() {
+    let scene = scene("", &[VIBER, SMS]).await;
+    scene.until("handed over", is_awaiting).await;
+    scene.hear("undelivered", Some(1_051)).await;
+    scene.until("suppressed", is_done).await;
+    tells!("2_person", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_2_what_fails_in_passing_goes_again() {
+    let scene = scene("", &[VIBER, SMS]).await;
+    scene.until("handed over", is_awaiting).await;
+    scene.hear("undelivered", Some(2_006)).await;
+    scene.until("back in its queue", is_queued).await;
+    scene.until("handed over again", is_awaiting).await;
+    scene.hear("delivered", None).await;
+    tells!("2_passing", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_3_what_a_channel_can_say_is_what_ends_the_step() {
+    let scene = scene("", &[&VIBER.replace("text =", "success_status = \"Read\"\ntext ="), SMS]).await;
+    scene.until("handed over", is_awaiting).await;
+    scene.hear("delivered", None).await;
+    let umid = scene.umid();
+    scene.world.write("in-1", Channel::Viber, "Thank you", |event| event["replyToUmid"] = umid.into()).await;
+    scene.until("read", is_done).await;
+    tells!("3_success_status", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_4_the_last_step_waits_until_its_window_closes() {
+    let scene = scene("", &[&SMS.replace("text =", "receipt_window = \"2h\"\ntext =")]).await;
+    scene.until("handed over", is_awaiting).await;
+    scene.hears(0, Channel::Sms, "sent", None).await;
+    scene.pass(HOURS_2).await;
+    scene.until("closed", is_done).await;
+    tells!("4_last_step", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_5_nothing_leaves_after_the_ttl() {
+    let scene = scene("ttl = \"1h\"", &[VIBER, SMS]).await;
+    scene.falls_back().await;
+    scene.pass(HOUR).await;
+    scene.until("expired", is_done).await;
+    tells!("5_ttl", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_5_nothing_leaves_after_the_end_of_the_campaign() {
+    let world = ByHand::start("").await;
+    world.provider(Says::Refuses(401, 1_200));
+    let scene = Scene::on(world, &format!("{HEAD}end = \"2027-01-15T17:00\"\n{VIBER}{SMS}")).await;
+    scene.pass(HOURS_2).await;
+    scene.until("expired", is_done).await;
+    tells!("5_end", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_5_a_deadline_waits_for_what_the_provider_may_still_deliver() {
+    let viber = VIBER.replace("text =", "ttl = \"30m\"\ntext =");
+    let scene = scene("on_overlap = \"wait\"", &[&viber, SMS]).await;
+    scene.until("handed over", is_awaiting).await;
+    scene.pass(Span::from_secs(30 * 60 + 30)).await;
+    scene.until_step(1).await;
+    scene.hears(1, Channel::Sms, "delivered", None).await;
+    tells!("5_overlap", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_6_a_late_success_takes_back_what_has_not_left() {
+    let scene = scene("", &[VIBER, SMS]).await;
+    scene.falls_back().await;
+    scene.hear("delivered", None).await;
+    scene.until("recalled", is_done).await;
+    tells!("6_recalled", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_6_a_late_success_after_the_next_step_has_left_is_told_as_twice() {
+    let scene = scene("", &[VIBER, SMS]).await;
+    scene.until("handed over", is_awaiting).await;
+    scene.pass(MINUTES_15).await;
+    scene.until_step(1).await;
+    scene.hear("delivered", None).await;
+    scene.hears(1, Channel::Sms, "delivered", None).await;
+    tells!("6_delivered_twice", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_6_a_success_after_the_end_counts_as_late() {
+    let scene = scene("", &[&SMS.replace("text =", "receipt_window = \"2h\"\ntext =")]).await;
+    scene.until("handed over", is_awaiting).await;
+    scene.pass(HOURS_2).await;
+    scene.until("closed", is_done).await;
+    scene.pass(HOUR).await;
+    scene.hears(0, Channel::Sms, "delivered", None).await;
+    tells!("6_late", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_7_what_nobody_knows_counts_as_handed_over_and_falls_back_as_ever() {
+    let world = ByHand::start("").await;
+    world.provider(Says::Nothing);
+    let sms = SMS.replace("text =", "receipt_window = \"2h\"\ntext =");
+    let scene = Scene::on(world, &format!("{HEAD}{VIBER}{sms}")).await;
+    scene.until("unknown", is_awaiting).await;
+    scene.pass(MINUTES_15).await;
+    scene.until_step(1).await;
+    scene.pass(HOURS_2).await;
+    scene.until("closed", is_done).await;
+    tells!("7_unknown", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_7_a_receipt_settles_what_nobody_knew() {
+    let world = ByHand::start("").await;
+    world.provider(Says::Nothing);
+    let scene = Scene::on(world, &format!("{HEAD}{VIBER}{SMS}")).await;
+    scene.until("unknown", is_awaiting).await;
+    scene.hear("sent", None).await;
+    scene.until("settled", |present| !present.marks.unknown(StepIndex::FIRST)).await;
+    tells!("7_adopted", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_7_where_the_route_says_so_it_is_sent_again() {
+    let world = ByHand::start("").await;
+    world.provider(Says::Nothing);
+    let scene = Scene::on(world, &format!("{HEAD}on_unknown = \"resend\"\n{VIBER}{SMS}")).await;
+    scene.until("a second copy is to leave", |present| is_queued(present) && present.first_left.is_some()).await;
+    scene.world.provider(Says::Yes);
+    scene.until("handed over", is_awaiting).await;
+    tells!("7_resent", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_8_a_pause_holds_back_what_a_deadline_would_do() {
+    let scene = scene("", &[VIBER, SMS]).await;
+    scene.until("handed over", is_awaiting).await;
+    scene.world.pause(&scene.launched).await;
+    scene.pass(HOUR).await;
+    tells!("8_paused", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_8_what_a_pause_held_back_is_done_after_it() {
+    let scene = scene("", &[VIBER, SMS]).await;
+    scene.until("handed over", is_awaiting).await;
+    scene.world.pause(&scene.launched).await;
+    scene.pass(HOUR).await;
+    scene.world.resume(&scene.launched).await;
+    scene.until_step(1).await;
+    tells!("8_resumed", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_8_a_cancel_before_anything_has_left_ends_it() {
+    let scene = scene("at = \"2027-01-20T09:00\"", &[VIBER, SMS]).await;
+    scene.cancel().await;
+    scene.until("cancelled", is_done).await;
+    tells!("8_cancelled_before", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_8_after_a_cancel_the_present_step_is_the_last() {
+    let scene = scene("", &[VIBER, SMS]).await;
+    scene.until("handed over", is_awaiting).await;
+    scene.pass(MINUTES_2).await;
+    scene.cancel().await;
+    scene.until("cut", |present| present.marks.cut()).await;
+    tells!("8_cancelled_after", scene);
+}
+
+/// Nobody listens for so long, and the deadline of Viber falls into that time.
+async fn deaf(scene: &Scene, span: Span) {
+    scene.until("handed over", is_awaiting).await;
+    scene.pass(Span::from_secs(14 * 60)).await;
+    let deaf = "CREATE TRIGGER full BEFORE INSERT ON receipt BEGIN SELECT RAISE(ABORT, 'no room'); END";
+    scene.world.meddle(deaf).await;
+    let step = (scene.key, 0);
+    let heard = |state| scene.world.hear(&scene.launched, step, Channel::Viber, state, None);
+    assert!(heard("sent").await.is_err());
+    scene.world.clock.advance(span);
+    assert!(heard("sent").await.is_err());
+    scene.world.meddle("DROP TRIGGER full").await;
+    heard("sent").await.unwrap();
+    scene.pass(Span::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_9_a_short_gap_holds_the_deadline_until_the_provider_has_repeated_itself() {
+    let scene = scene("", &[VIBER, SMS]).await;
+    deaf(&scene, MINUTES_2).await;
+    scene.pass(MINUTES_2).await;
+    scene.until_step(1).await;
+    tells!("9_held", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_9_after_a_long_gap_the_provider_is_asked_and_what_did_not_arrive_falls_back() {
+    let scene = scene("", &[VIBER, SMS]).await;
+    scene.world.provider_knows("sent");
+    deaf(&scene, HOUR).await;
+    scene.until_step(1).await;
+    tells!("9_asked_not_arrived", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_9_after_a_long_gap_the_provider_is_asked_and_what_arrived_is_done() {
+    let scene = scene("", &[VIBER, SMS]).await;
+    deaf(&scene, HOUR).await;
+    scene.is_waived().await;
+    scene.world.provider_knows("delivered");
+    scene.pass(HOUR).await;
+    scene.until("reached", is_done).await;
+    tells!("9_asked_arrived", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_9_of_what_the_provider_cannot_tell_it_waits() {
+    let scene = scene("", &[VIBER, SMS]).await;
+    deaf(&scene, HOUR).await;
+    scene.is_waived().await;
+    scene.asked().await;
+    tells!("9_asked_in_vain", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_9_after_a_long_gap_it_may_wait_without_asking() {
+    let scene = scene("after_gap = \"wait\"", &[VIBER, SMS]).await;
+    deaf(&scene, HOUR).await;
+    scene.is_waived().await;
+    tells!("9_waits", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_9_after_a_long_gap_it_may_fall_back_all_the_same() {
+    let scene = scene("after_gap = \"fall_back\"", &[VIBER, SMS]).await;
+    deaf(&scene, HOUR).await;
+    scene.until_step(1).await;
+    tells!("9_falls_back", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_10_what_it_waits_for_consumes_nothing() {
+    let scene = scene("", &[VIBER, SMS]).await;
+    scene.falls_back().await;
+    tells!("10_held", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_10_a_step_that_cannot_leave_in_its_time_gives_way() {
+    let viber = VIBER.replace("text =", "leave_within = \"5m\"\ntext =");
+    let scene = scene("at = \"2027-01-15T16:10\"", &[&viber, SMS]).await;
+    scene.hold("viber").await;
+    scene.pass(Span::from_secs(16 * 60)).await;
+    scene.until_step(1).await;
+    tells!("10_leave_within", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_10_where_the_tier_is_spent_the_route_may_go_on() {
+    let others: Vec<String> = (2..=251).map(|n| format!("\"+6591000{n:03}\"")).collect();
+    let whatsapp = WHATSAPP.replace("template =", "on_tier_spent = \"fall_back\"\ntemplate =");
+    let world = ByHand::start("").await;
+    let text = format!("numbers = [{}, \"+6591000001\"]\n{HEAD}{whatsapp}{SMS}", others.join(", "));
+    let launched = world.launch(&text).await;
+    let key = MessageKey { batch: launched.batch, n: 250 };
+    let scene = Scene { world, launched, key };
+    scene.until_step(1).await;
+    tells!("10_tier_spent", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_10_free_text_does_not_leave_outside_the_window() {
+    let text = "[[step]]\nchannel = \"WhatsApp\"\nfallback_after = \"15m\"\ntext = \"Hello\"\n";
+    let scene = scene("", &[text, SMS]).await;
+    scene.until_step(1).await;
+    tells!("10_outside_window", scene);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_10_whoever_opted_out_while_it_waited_gets_nothing_more() {
+    let scene = scene("", &[VIBER, SMS]).await;
+    scene.falls_back().await;
+    scene.opts_out().await;
+    scene.until("cut", |present| present.marks.opted_out()).await;
+    tells!("10_opted_out", scene);
+}
