@@ -251,22 +251,13 @@ async fn gaps(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> any
 /// What came to the door, and is nobody's receipt.
 async fn webhooks(ground: &Ground, store: &dyn Store, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
     let provider = &ground.config.provider;
+    let (asks_for, signs) = (provider.webhook_authorization.is_some(), provider.webhook_secret.is_some());
     for turned in store.turned_away().await? {
         let (why, advice) = match turned.why {
             TurnedAway::Signature => {
                 ("with a wrong signature", "compare webhook_secret_file with the provider's secret")
             }
-            TurnedAway::Nothing => {
-                let advice = match (&provider.webhook_authorization, &provider.webhook_secret) {
-                    (None, Some(_)) => "the provider signs nothing: give it the secret that is in webhook_secret_file",
-                    (Some(_), Some(_)) => {
-                        "compare webhook_authorization with the provider's, or give it the secret that is in \
-                         webhook_secret_file"
-                    }
-                    (_, None) => "compare webhook_authorization with the provider's",
-                };
-                ("without the proof that was agreed on", advice)
-            }
+            TurnedAway::Nothing => ("without the proof that was agreed on", proof_advice(asks_for, signs)),
             TurnedAway::TooLarge => {
                 ("that were too large", "the provider posts at most some thousand events at once; somebody else may")
             }
@@ -292,4 +283,30 @@ async fn webhooks(ground: &Ground, store: &dyn Store, now: Timestamp, findings: 
         findings.add("webhooks", Health::Warning, text, Some(advice));
     }
     Ok(())
+}
+
+/// Whether the provider should send an `Authorization`, a signature, or one of both, and sends neither that is right.
+const fn proof_advice(authorization: bool, signature: bool) -> &'static str {
+    match (authorization, signature) {
+        (false, true) => "the provider signs nothing: tell it the secret in webhook_secret_file",
+        (true, true) => {
+            "compare webhook_authorization with the provider's, or tell it the secret in webhook_secret_file: it signs \
+             nothing"
+        }
+        (true | false, false) => "compare webhook_authorization with the provider's",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::proof_advice;
+
+    #[test]
+    fn what_to_do_about_webhooks_without_a_proof_names_what_is_configured() {
+        for (authorization, signature) in [(true, false), (false, true), (true, true)] {
+            let advice = proof_advice(authorization, signature);
+            assert_eq!(advice.contains("webhook_authorization"), authorization, "{advice}");
+            assert_eq!(advice.contains("webhook_secret_file"), signature, "{advice}");
+        }
+    }
 }

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
+use super::Work;
 use super::messages::number;
 use super::rows::{
     Bound, for_values, json_list, json_of, maybe_moment, maybe_small, moment, msisdn, small, step, word,
 };
 use super::wishes::{opt_in, opt_out};
-use super::Work;
 use crate::domain::{BatchId, Channel, Keyword, MessageKey, Msisdn, Span, StepIndex, Timestamp, WishFrom};
 use crate::store::{Inbound, InboundOf, OptIn, OptOut, Sender};
 

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
+use super::Work;
 use super::batches::bump;
 use super::messages::number;
 use super::rows::{all_loaded, json_list, json_of, lines, maybe_small, message_line, moment, msisdn, packed, word};
-use super::Work;
 use crate::domain::{BatchId, Keyword, Marks, Msisdn, WishFrom};
 use crate::store::{Loaded, OptIn, OptOut, Wish};
 
