@@ -60,7 +60,7 @@ impl Waived {
                 longest = longest.max(count);
             }
             waived.to_ask = Some(to_ask);
-            waived.seconds_left = Some(ask::takes(longest.unsigned_abs()).millis() / 1_000);
+            waived.seconds_left = Some(seconds(longest));
             waived.trouble = store.asking().await?.iter().find_map(|asking| asking.trouble_now(now).map(str::to_owned));
         }
         Ok(Some(waived))
@@ -89,6 +89,11 @@ impl Waived {
     }
 }
 
+/// How long so many questions take, rather a little too long.
+fn seconds(questions: i64) -> i64 {
+    (ask::takes(questions.unsigned_abs()).millis() + 999) / 1_000
+}
+
 /// How many questions wait for each subaccount. Steps whose lanes are gone are asked about by nobody.
 fn questions<'a>(config: &'a Config, plan: &Plan, tallies: &Tallies) -> BTreeMap<&'a str, i64> {
     let mut questions = BTreeMap::new();
@@ -111,7 +116,7 @@ mod tests {
             deadlines,
             after_gap: AfterGap::Ask,
             to_ask: Some(to_ask),
-            seconds_left: Some(ask::takes(to_ask.unsigned_abs()).millis() / 1_000),
+            seconds_left: Some(seconds(to_ask)),
             trouble: trouble.map(str::to_owned),
         };
         assert_eq!(
