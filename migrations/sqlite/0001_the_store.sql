@@ -288,6 +288,7 @@ CREATE TABLE wish (
     words TEXT NOT NULL
 );
 CREATE INDEX wish_person ON wish (msisdn, at);
+CREATE INDEX wish_stop ON wish (id) WHERE wants = 0;
 
 -- What people wrote. `umid` is what makes it the same message.
 --   said       by the provider's clock, and never later than `received`

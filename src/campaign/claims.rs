@@ -176,7 +176,9 @@ impl Checks {
             self.refute(Of::HandOvers, Some(key), what);
         }
         for step in StepIndex::all().filter(|step| row.marks.handed_over(*step)) {
-            let begun = whole.attempts.iter().any(|attempt| attempt.step == step && attempt.verdict.was_begun());
+            // What was handed over, and was to go again and could not, has its fact overwritten: its tries tell of it.
+            let mut of_step = whole.attempts.iter().filter(|attempt| attempt.step == step);
+            let begun = of_step.any(|attempt| attempt.verdict.was_begun() || attempt.tries > 0);
             if !begun && !whole.receipts.iter().any(|receipt| receipt.step == step) {
                 let what = format!("step {step} counts as handed over, of which there is no fact");
                 self.refute(Of::HandOvers, Some(key), what);
@@ -282,7 +284,9 @@ impl Checks {
             let opted_out = whole.opted_out.filter(|_| attempt.verdict != Verdict::Unknown);
             let leave_by = leave_within.filter(|_| attempt.tries == 0).map(|within| attempt.queued + within);
             let ttl_up = ttl.filter(|_| intent > first).map(|ttl| first + ttl);
-            let end_up = end.filter(|_| intent <= first);
+            // The hand-over that made it the first may have been undone with this one.
+            let is_again = row.first_left.is_none() && attempt.tries > 0 && is_undone(&whole.receipts, attempt);
+            let end_up = end.filter(|_| intent <= first && !is_again);
             let what = if intent < begun {
                 format!("step {step} left {} before the campaign began", begun.since(intent))
             } else if let Some(until) = ttl_up.filter(|until| intent >= *until) {

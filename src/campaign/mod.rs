@@ -36,6 +36,7 @@ mod sheets;
 mod stranded;
 mod time;
 mod unsent;
+mod untold;
 mod unwilling;
 mod waiting;
 mod windows;

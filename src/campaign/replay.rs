@@ -10,8 +10,8 @@ use std::collections::HashSet;
 
 use super::dated::{Dated, Fact, Life, STRAY, TURN, answer, facts};
 use super::words;
-use crate::domain::{OnTierSpent, Present, SkipReason, State, StepIndex, Timestamp};
-use crate::engine::{self, Answer, CallOff, Decision, Event, Ignored, Report, Silence, Standing, advance};
+use crate::domain::{Ending, Fault, Present, SkipReason, State, StepIndex, Timestamp};
+use crate::engine::{self, Answer, Decision, Event, Ignored, Report, Silence, Standing, advance};
 use crate::store::{Attempt, Batch, Receipt, Verdict};
 
 /// Moments that are tried for one message before it counts as not to be told.
@@ -62,17 +62,17 @@ pub(super) struct Replay<'a> {
 
 /// A place in the search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Place {
-    now: Present,
+pub(super) struct Place {
+    pub(super) now: Present,
     /// The facts that have been told, a bit each.
-    used: u128,
-    cancelled: bool,
+    pub(super) used: u128,
+    pub(super) cancelled: bool,
     /// Whether a time that the facts do not tell has been assumed.
-    guessed: bool,
+    pub(super) guessed: bool,
 }
 
-struct Search<'a> {
-    life: Life<'a>,
+pub(super) struct Search<'a> {
+    pub(super) life: Life<'a>,
     facts: Vec<Dated<'a>>,
     patience: u32,
     tried: u32,
@@ -106,7 +106,7 @@ pub(super) fn replay(life: Life<'_>, patience: u32) -> Replay<'_> {
 }
 
 /// The present of a message that is claimed out of its queue at `intent`.
-fn sending(now: &Present, intent: Timestamp, tries: u8) -> Present {
+pub(super) fn sending(now: &Present, intent: Timestamp, tries: u8) -> Present {
     let State::Queued { not_before, gives_up } = now.state else { return *now };
     Present { state: State::Sending { intent, not_before, gives_up }, tries: now.tries.max(tries), ..*now }
 }
@@ -123,7 +123,9 @@ impl<'a> Search<'a> {
             return true;
         }
         self.tried += 1;
-        if self.tried > self.patience || (self.tried > STRAIGHT && !self.seen.insert(place)) {
+        if self.tried > self.patience
+            || (self.tried > STRAIGHT && (self.contradicts(&place) || !self.seen.insert(place)))
+        {
             return false;
         }
         let horizon = self.unused(&place).map(|dated| dated.until).min().unwrap_or(Timestamp::MAX);
@@ -134,22 +136,32 @@ impl<'a> Search<'a> {
         if was_cut && cancel.is_some_and(|cancel| cancel <= next) && self.cancel(place, at) {
             return true;
         }
-        (self.must_be_due_by(&place, next) && self.due(place, at, horizon))
-            || self.fact(place, at, horizon)
+        (self.must_have_left_before(&place) && self.overwritten(place, at, horizon))
+            || (self.must_be_due_by(&place, next) && self.due(place, at, horizon))
+            || self.fact(place, at, horizon, false)
             || self.due(place, at, horizon)
             || self.without_a_fact(place, at, horizon)
             || (cancel.is_some_and(|cancel| !was_cut || cancel > next) && self.cancel(place, at))
+            || self.fact(place, at, horizon, true)
     }
 
-    fn unused(&self, place: &Place) -> impl Iterator<Item = &Dated<'a>> {
+    pub(super) fn unused(&self, place: &Place) -> impl Iterator<Item = &Dated<'a>> {
         let used = place.used;
         self.facts.iter().enumerate().filter(move |(index, _)| used & (1 << index) == 0).map(|(_, dated)| dated)
     }
 
-    fn unused_attempts(&self, place: &Place) -> impl Iterator<Item = &'a Attempt> {
+    pub(super) fn unused_attempts(&self, place: &Place) -> impl Iterator<Item = &'a Attempt> {
         self.unused(place).filter_map(|dated| match dated.fact {
             Fact::Answered(attempt) => Some(attempt),
             Fact::Left(..) | Fact::Receipt(_) => None,
+        })
+    }
+
+    /// Whether a step has given way for another reason than the row says: of that nothing is ever taken back.
+    fn contradicts(&self, place: &Place) -> bool {
+        StepIndex::all().take(self.life.plan.steps.len()).any(|step| {
+            let (told, row) = (place.now.marks.ending(step), self.life.row.marks.ending(step));
+            !matches!(told, Ending::Open | Ending::Success) && told != row
         })
     }
 
@@ -181,12 +193,12 @@ impl<'a> Search<'a> {
         if place.cancelled { Standing::Cancelled } else { Standing::Live }
     }
 
-    fn advance(&self, place: &Place, before: &Present, event: Event, at: Timestamp) -> Decision {
+    pub(super) fn advance(&self, place: &Place, before: &Present, event: Event, at: Timestamp) -> Decision {
         advance(self.life.plan, Self::standing(place), before, event, at)
     }
 
     /// Tells a moment, and goes on from what the engine makes of it.
-    fn tell(&mut self, place: Place, at: Timestamp, told: Told<'a>) -> bool {
+    pub(super) fn tell(&mut self, place: Place, at: Timestamp, told: Told<'a>) -> bool {
         let now = told.decision.and_then(|decision| decision.next().copied()).unwrap_or(place.now);
         let length = self.told.len();
         self.told.push(told);
@@ -198,14 +210,22 @@ impl<'a> Search<'a> {
     }
 
     /// The same, of an event that has to move the message.
-    fn moves(&mut self, place: Place, at: Timestamp, before: Present, event: Event, moment: Moment<'a>) -> bool {
+    pub(super) fn moves(
+        &mut self,
+        place: Place,
+        at: Timestamp,
+        before: Present,
+        event: Event,
+        moment: Moment<'a>,
+    ) -> bool {
         let decision = self.advance(&place, &before, event, at);
         let moved = matches!(decision, Decision::Moved { .. });
         moved && self.tell(place, at, Told { at, before, moment, decision: Some(decision) })
     }
 
-    /// One of the facts that may come next, earliest first.
-    fn fact(&mut self, place: Place, at: Timestamp, horizon: Timestamp) -> bool {
+    /// One of the facts that may come next, earliest first; or only receipts of a step that has not begun, which is
+    /// what they nearly never are.
+    fn fact(&mut self, place: Place, at: Timestamp, horizon: Timestamp, not_begun: bool) -> bool {
         (0..self.facts.len()).any(|index| {
             let bit = 1 << index;
             let Some(dated) = self.facts.get(index).copied().filter(|dated| dated.at <= horizon) else { return false };
@@ -214,9 +234,10 @@ impl<'a> Search<'a> {
             }
             let place = Place { used: place.used | bit, ..place };
             match dated.fact {
+                Fact::Receipt(receipt) => self.receipt(place, at.max(dated.at), receipt, not_begun),
+                Fact::Left(..) | Fact::Answered(_) if not_begun => false,
                 Fact::Left(step, tries) => self.left(place, at, dated.at, step, tries),
                 Fact::Answered(attempt) => self.answered(place, at, attempt),
-                Fact::Receipt(receipt) => self.receipt(place, at.max(dated.at), receipt),
             }
         })
     }
@@ -265,18 +286,36 @@ impl<'a> Search<'a> {
         };
         let event = Event::Answered { step, answer: answer(attempt) };
         let decision = self.advance(&place, &before, event, when);
-        self.tell(place, at, Told { at: when, before, moment, decision: Some(decision) })
+        if self.tell(place, at, Told { at: when, before, moment, decision: Some(decision) }) {
+            return true;
+        }
+        // The person's wish may have got to it while it was claimed.
+        if !self.life.row.marks.opted_out() || before.marks.opted_out() {
+            return false;
+        }
+        let before = Present { marks: before.marks.with_cut().with_opted_out(), ..before };
+        self.moves(place, at, before, event, moment)
     }
 
-    fn receipt(&mut self, place: Place, at: Timestamp, receipt: &'a Receipt) -> bool {
+    fn receipt(&mut self, place: Place, at: Timestamp, receipt: &'a Receipt, not_begun: bool) -> bool {
         let (step, now) = (receipt.step, place.now);
         let channel = self.life.plan.step(step).map(|step| step.channel);
         let moment = Moment::Receipt(receipt);
         let Some(report) = words::report(receipt, channel) else {
-            return self.tell(place, at, Told { at, before: now, moment, decision: None });
+            return !not_begun && self.tell(place, at, Told { at, before: now, moment, decision: None });
         };
-        let decision = self.advance(&place, &now, Event::Receipt { step, report }, at);
+        let event = Event::Receipt { step, report };
+        let decision = self.advance(&place, &now, event, at);
+        if not_begun != matches!(decision, Decision::Ignored(Ignored::NotBegun)) {
+            return false;
+        }
         if self.may_be(&decision, receipt)
+            && self.tell(place, at, Told { at, before: now, moment, decision: Some(decision) })
+        {
+            return true;
+        }
+        if let Report::Failed { fault: Fault::Person, .. } = report
+            && let Some(decision) = self.met_a_claim(&place, event, at)
             && self.tell(place, at, Told { at, before: now, moment, decision: Some(decision) })
         {
             return true;
@@ -302,7 +341,7 @@ impl<'a> Search<'a> {
     }
 
     /// How often a step was given back in all, as far as is known.
-    fn most_tries(&self, step: StepIndex) -> u8 {
+    pub(super) fn most_tries(&self, step: StepIndex) -> u8 {
         let row = if self.life.row.step == step { self.life.row.tries } else { 0 };
         let of_step = self.life.attempts.iter().filter(|attempt| attempt.step == step);
         of_step.map(|attempt| attempt.tries).max().unwrap_or(0).max(row)
@@ -318,7 +357,7 @@ impl<'a> Search<'a> {
     }
 
     /// Since when the message has waited for a later step, as the row says.
-    fn row_waits_since(&self) -> Option<Timestamp> {
+    pub(super) fn row_waits_since(&self) -> Option<Timestamp> {
         match self.life.row.state {
             State::Queued { not_before, .. } | State::Sending { not_before, .. } => Some(not_before),
             State::Awaiting { .. } | State::Done { .. } => None,
@@ -333,19 +372,26 @@ impl<'a> Search<'a> {
         later || queued || (self.life.row.marks.late() && due < next)
     }
 
+    /// Moments at which the present step had given way, as later ones tell.
+    pub(super) fn gave_way_by(&self, place: &Place) -> Vec<Timestamp> {
+        let step = place.now.step;
+        let later = self.unused_attempts(place).filter(|attempt| attempt.step > step);
+        let mut moments: Vec<Timestamp> = later.map(|attempt| attempt.queued).collect();
+        // A later step of which only receipts tell cannot have been queued after them.
+        moments.extend(self.unused(place).filter_map(|dated| match dated.fact {
+            Fact::Receipt(receipt) if receipt.step > step => Some(dated.at),
+            _ => None,
+        }));
+        if self.life.row.step > step {
+            moments.extend(self.row_waits_since());
+        }
+        moments
+    }
+
     /// The time of the present step is up, at one of the moments that are known to be after that.
     fn due(&mut self, place: Place, at: Timestamp, horizon: Timestamp) -> bool {
         let Some(due) = Self::due_at(&place) else { return false };
-        let later = self.unused_attempts(&place).filter(|attempt| attempt.step > place.now.step);
-        let mut moments: Vec<Timestamp> = later.map(|attempt| attempt.queued).collect();
-        // A later step of which only receipts tell cannot have been queued after them.
-        moments.extend(self.unused(&place).filter_map(|dated| match dated.fact {
-            Fact::Receipt(receipt) if receipt.step > place.now.step => Some(dated.at),
-            _ => None,
-        }));
-        if self.life.row.step > place.now.step {
-            moments.extend(self.row_waits_since());
-        }
+        let mut moments = self.gave_way_by(&place);
         moments.sort_unstable();
         let earliest = due.max(at);
         moments.push(earliest);
@@ -363,112 +409,5 @@ impl<'a> Search<'a> {
                 .iter()
                 .any(|silence| self.moves(place, moment, place.now, Event::Due { silence: *silence }, Moment::Due))
         })
-    }
-
-    /// The batch is called off: at once for the message too, or for it only later.
-    fn cancel(&mut self, place: Place, at: Timestamp) -> bool {
-        let at = self.life.batch.cancelled_at.map_or(at, |cancelled| at.max(cancelled));
-        let (before, place) = (place.now, Place { cancelled: true, ..place });
-        let was_cut = self.life.row.marks.cut();
-        was_cut && self.moves(place, at, before, Event::CalledOff(CallOff::Cancel), Moment::CalledOff)
-            || self.tell(place, at, Told { at, before, moment: Moment::Cancelled, decision: None })
-    }
-
-    /// What leaves no fact.
-    fn without_a_fact(&mut self, place: Place, at: Timestamp, horizon: Timestamp) -> bool {
-        let (now, row) = (place.now, self.life.row);
-        if place.cancelled
-            && !now.marks.cut()
-            && self.moves(place, at, now, Event::CalledOff(CallOff::Cancel), Moment::CalledOff)
-        {
-            return true;
-        }
-        if row.marks.opted_out() && !now.marks.opted_out() {
-            let mut moments = vec![at];
-            if let State::Done { at: ended, .. } = row.state {
-                moments.extend((ended > at && ended <= horizon).then_some(ended));
-            }
-            let why = CallOff::OptOut;
-            if moments.into_iter().any(|at| self.moves(place, at, now, Event::CalledOff(why), Moment::CalledOff)) {
-                return true;
-            }
-        }
-        self.not_waiting(place, at)
-            || self.unrecorded(place, at, horizon)
-            || self.overwritten(place, at, horizon)
-            || self.given_back(place, at)
-    }
-
-    /// A step that does not wait for a place in a spent tier, of which there is a fact already: it had left before.
-    fn not_waiting(&mut self, place: Place, at: Timestamp) -> bool {
-        let (now, step) = (place.now, place.now.step);
-        let falls_back = self.life.plan.step(step).is_some_and(|step| step.on_tier_spent == OnTierSpent::FallBack);
-        if !falls_back || !now.marks.handed_over(step) {
-            return false;
-        }
-        let later = self.unused_attempts(&place).filter(|attempt| attempt.step > step).map(|attempt| attempt.queued);
-        let mut moments: Vec<Timestamp> = later.chain(self.row_waits_since()).chain([at]).collect();
-        moments.retain(|moment| *moment >= at);
-        moments.into_iter().any(|at| self.moves(place, at, now, Event::TierSpent { step }, Moment::TierSpent))
-    }
-
-    /// A claim whose hand-over nobody has recorded: the process died, and a receipt had told of it by the next start.
-    fn unrecorded(&mut self, place: Place, at: Timestamp, horizon: Timestamp) -> bool {
-        let now = place.now;
-        let State::Queued { .. } = now.state else { return false };
-        let told_of = self.unused(&place).filter_map(|dated| match dated.fact {
-            Fact::Receipt(receipt) if receipt.step == now.step => Some(dated.at),
-            _ => None,
-        });
-        let Some(told_of) = told_of.min() else { return false };
-        if self.unused_attempts(&place).any(|attempt| attempt.step == now.step) {
-            return false;
-        }
-        let known = self.life.row.first_left.filter(|_| now.first_left.is_none());
-        let moments = [known, Some(told_of)].into_iter().flatten().filter(|moment| *moment >= at && *moment <= horizon);
-        moments.collect::<Vec<_>>().into_iter().any(|moment| {
-            let State::Queued { not_before, gives_up } = now.state else { return false };
-            let before = Present { state: State::Queued { not_before: not_before.min(moment), gives_up }, ..now };
-            self.moves(place, moment, before, Event::Claimed, Moment::Claimed)
-        })
-    }
-
-    /// A hand-over of the present step before the one that is on record.
-    fn overwritten(&mut self, place: Place, at: Timestamp, horizon: Timestamp) -> bool {
-        let (now, row) = (place.now, self.life.row);
-        if !matches!(now.state, State::Queued { .. }) {
-            return false;
-        }
-        let on_record = self.unused_attempts(&place).filter(|attempt| attempt.step == now.step);
-        if on_record.map(|attempt| attempt.tries).max().is_none_or(|tries| tries <= now.tries) {
-            return false;
-        }
-        let told_of = self.unused(&place).filter_map(|dated| match dated.fact {
-            Fact::Receipt(receipt) if receipt.step == now.step => Some(dated.at),
-            _ => None,
-        });
-        let known = [row.accepted, row.first_left, told_of.min()].into_iter().flatten();
-        let mut moments: Vec<Timestamp> =
-            known.chain([at]).filter(|moment| *moment >= at && *moment <= horizon).collect();
-        moments.dedup();
-        let place = Place { guessed: true, ..place };
-        moments.into_iter().any(|moment| {
-            [Answer::Accepted, Answer::Unknown].iter().any(|answer| {
-                let event = Event::Answered { step: now.step, answer: *answer };
-                let before = sending(&now, moment, 0);
-                self.moves(place, moment, before, event, Moment::Overwritten(*answer))
-            })
-        })
-    }
-
-    /// What was given back may have been taken all the same, so a receipt can tell of it.
-    fn given_back(&mut self, place: Place, at: Timestamp) -> bool {
-        let before = place.now;
-        let tries = self.most_tries(before.step);
-        if tries <= before.tries || !matches!(before.state, State::Queued { .. }) {
-            return false;
-        }
-        let place = Place { now: Present { tries, ..before }, ..place };
-        self.tell(place, at, Told { at, before, moment: Moment::GivenBack, decision: None })
     }
 }

@@ -6,9 +6,9 @@
 
 use std::collections::VecDeque;
 
-use crate::domain::{BatchId, Msisdn, State, Timestamp};
+use crate::domain::{BatchId, State, Timestamp};
 use crate::engine::{CallOff, Event, Standing, advance};
-use crate::store::{Book, Entry, Loaded, Result, Store};
+use crate::store::{Book, Entry, Hush, Loaded, Result, Store};
 
 /// Messages walked over in one look: some twenty milliseconds of a reader's time. There is one such look in each round of
 /// the housekeeper's, so that a walk takes a tenth of a processor at most, and keeps nothing else waiting.
@@ -31,8 +31,8 @@ pub(super) struct Unwilling {
 struct Walk {
     /// The latest wish that it is about.
     stop: i64,
-    /// Those whose wish was on disk when it began.
-    hushed: Vec<Msisdn>,
+    /// The latest hush when it began: the wishes of all those before were on disk.
+    hush: Hush,
     /// Still to be walked over, the first of them from this message on.
     batches: VecDeque<BatchId>,
     from: u32,
@@ -73,7 +73,7 @@ impl Unwilling {
             && !walk.missed
         {
             // What is still claimed for them is marked by itself.
-            book.unhush(&walk.hushed);
+            book.unhush(walk.hush);
             self.followed = Some(walk.stop);
         }
         Ok(ended)
@@ -81,15 +81,15 @@ impl Unwilling {
 
     async fn begin(&self, store: &dyn Store, book: &Book) -> Result<Option<Walk>> {
         // Before the look: their wishes are on disk by now.
-        let hushed = book.hushed();
+        let hush = book.latest_hush();
         let stop = store.last_stop().await?;
-        if self.followed.unwrap_or(0) == stop && hushed.is_empty() {
+        if self.followed.unwrap_or(0) == stop && !book.is_hushing() {
             return Ok(None);
         }
         // Of the store: what was launched a moment ago is in nobody's book yet.
         let batches = store.batches(Some(Book::IN_PLAY.to_vec())).await?;
         let batches = batches.iter().filter(|batch| batch.settled_at.is_none()).map(|batch| batch.id).collect();
-        Ok(Some(Walk { stop, hushed, batches, from: 0, missed: false }))
+        Ok(Some(Walk { stop, hush, batches, from: 0, missed: false }))
     }
 }
 
@@ -109,4 +109,69 @@ async fn call_off(store: &dyn Store, entry: &Entry, page: &[Loaded], now: Timest
     let meant = changes.len();
     let late = store.record(changes).await?.len();
     Ok((u32::try_from(meant - late).unwrap_or(u32::MAX), late))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::{Clock, ManualClock};
+    use crate::domain::{AfterGap, BatchState, Channel, Msisdn, OnUnknown, Plan, Span, Step, Tag, WishFrom};
+    use crate::store::{NewBatch, OptIn, OptOut, open};
+
+    #[tokio::test]
+    async fn who_says_stop_again_during_a_walk_stays_hushed_until_the_next_one_has_ended() {
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(now));
+        let store = open("sqlite::memory:", clock).await.unwrap();
+        // More than are looked at in one round.
+        for n in 0..=LOOKS {
+            let plan = Plan {
+                columns: Vec::new(),
+                steps: vec![Step::of_text(Channel::Sms, "sms", "Hi")],
+                ttl: None,
+                end: None,
+                on_unknown: OnUnknown::Keep,
+                after_gap: AfterGap::Wait,
+                time_zone: None,
+            };
+            let new = NewBatch {
+                tag: Tag::from_random(u64::from(n)),
+                plan,
+                name: None,
+                audience: String::new(),
+                audience_ids: Vec::new(),
+                starts_at: None,
+                now,
+            };
+            let batch = store.begin_batch(new).await.unwrap();
+            store.publish_batch(batch, BatchState::Running, now).await.unwrap();
+        }
+        let book = Book::new(Arc::clone(&store));
+        book.refresh().await.unwrap();
+        let entry = book.in_play().remove(0);
+        let msisdn = Msisdn::try_from(6_591_000_001_u64).unwrap();
+        let stop = async |second| {
+            let since = now + Span::from_secs(second);
+            let wish = OptOut { msisdn, since, from: WishFrom::Person, source: "stop".to_owned() };
+            store.opt_out(vec![wish]).await.unwrap();
+            book.hush([msisdn]);
+        };
+        let mut unwilling = Unwilling::default();
+        stop(1).await;
+        unwilling.run_once(store.as_ref(), &book, now).await.unwrap();
+        // Between the two something is claimed for them, in a batch that was walked over.
+        let at = now + Span::from_secs(2);
+        let start = OptIn { msisdn, at, from: WishFrom::Person, source: "start".to_owned() };
+        store.opt_in(vec![start]).await.unwrap();
+        let claimed = book.latest_hush();
+        stop(3).await;
+        unwilling.run_once(store.as_ref(), &book, now).await.unwrap();
+        assert!(unwilling.walk.is_none() && entry.is_hushed(msisdn, claimed));
+        for _ in 0..2 {
+            unwilling.run_once(store.as_ref(), &book, now).await.unwrap();
+        }
+        assert!(unwilling.walk.is_none() && !book.is_hushing());
+    }
 }

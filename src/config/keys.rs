@@ -48,7 +48,8 @@ pub(super) static PROVIDER: Section = Section {
         key("connections"),
     ],
 };
-pub(super) static OPT_OUT: Section = Section { name: "opt_out", named: false, keys: &[list("stop"), list("start")] };
+pub(super) static OPT_OUT: Section =
+    Section { name: "opt_out", named: false, keys: &[list("stop"), list("start"), list("ignore")] };
 pub(super) static ACCOUNT: Section = Section { name: "account", named: true, keys: &[key("name"), key("rate")] };
 pub(super) static LANE: Section = Section {
     name: "lane",

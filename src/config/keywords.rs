@@ -1,23 +1,31 @@
-//! `[opt_out]`: words that an installation adds to those of the table.
+//! `[opt_out]`: words that an installation adds to those of the table, and takes from it.
 
 use super::error::Error;
 use super::read::Reader;
+use crate::domain::Phrase;
 
-/// What people may write to be left alone, or to be written to again, beside what everybody understands.
+/// What people may write to be left alone, or to be written to again, beside what everybody understands; and what of
+/// that is to mean nothing here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Keywords {
-    pub stop: Vec<String>,
-    pub start: Vec<String>,
+    pub stop: Vec<Phrase>,
+    pub start: Vec<Phrase>,
+    pub ignore: Vec<Phrase>,
 }
 
 impl Keywords {
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        let keywords = Self { stop: reader.list("stop")?, start: reader.list("start")? };
-        match keywords.stop.iter().find(|word| keywords.start.contains(word)) {
-            Some(word) => {
-                Err(reader.wrong("start", format_args!("\"{word}\" stands in stop as well; a word means one of them")))
+        let stop: Vec<Phrase> = reader.parsed_list("stop")?;
+        let start: Vec<Phrase> = reader.parsed_list("start")?;
+        let ignore: Vec<Phrase> = reader.parsed_list("ignore")?;
+        for (key, words, other, others) in
+            [("start", &start, "stop", &stop), ("ignore", &ignore, "stop", &stop), ("ignore", &ignore, "start", &start)]
+        {
+            if let Some(word) = words.iter().find(|word| others.contains(word)) {
+                let problem = format_args!("\"{word}\" stands in {other} as well; a word means one thing");
+                return Err(reader.wrong(key, problem));
             }
-            None => Ok(keywords),
         }
+        Ok(Self { stop, start, ignore })
     }
 }

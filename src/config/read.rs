@@ -78,10 +78,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The values of a list, none of them empty.
-    pub(super) fn list(&mut self, key: &'static str) -> Result<Vec<String>, Error> {
+    /// The values of a list, none of them empty, each through its type's own door.
+    pub(super) fn parsed_list<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Result<Vec<T>, Error> {
         let text = self.text(key)?.unwrap_or_default();
-        Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        let parse = |item: &str| {
+            item.parse().map_err(|error| self.wrong(key, format_args!("\"{item}\" cannot be used: {error}")))
+        };
+        items.map(parse).collect()
     }
 
     /// The value through its type's own door.

@@ -1,7 +1,7 @@
 mod routes;
 
 use super::*;
-use crate::domain::Span;
+use crate::domain::{Phrase, Span};
 
 fn read(text: &str) -> Result<Loaded, Error> {
     Config::read(Some((Path::new("etc/volley.toml"), text)), std::iter::empty(), [])
@@ -240,12 +240,30 @@ fn the_sample_is_a_good_configuration() {
 
 #[test]
 fn words_of_ones_own_are_a_list_and_in_a_variable_stand_between_commas() {
-    let config = read("[opt_out]\nstop = [\"Schluss\", \"keine Werbung\"]").unwrap().config;
-    assert_eq!((config.opt_out.stop, config.opt_out.start.len()), (vec!["Schluss".into(), "keine Werbung".into()], 0));
+    let words = |texts: &[&str]| -> Vec<Phrase> { texts.iter().map(|text| text.parse().unwrap()).collect() };
+    let config = read("[opt_out]\nstop = [\"Schluss\", \"keine Werbung\"]\nignore = [\"TD\"]").unwrap().config;
+    let (stop, ignore) = (words(&["Schluss", "keine Werbung"]), words(&["TD"]));
+    assert_eq!(config.opt_out, Keywords { stop, start: Vec::new(), ignore });
     let variables = [("VOLLEY_OPT_OUT_STOP", "Schluss, genug"), ("VOLLEY_OPT_OUT_START", "weiter")];
     let config = read_env("", &variables).unwrap().config;
-    assert_eq!(config.opt_out, Keywords { stop: vec!["Schluss".into(), "genug".into()], start: vec!["weiter".into()] });
-    for wrong in ["stop = [\"a, b\"]", "stop = [7]", "stop = \"a\"\nstart = [\"a\"]", "words = [\"a\"]"] {
+    let (stop, start) = (words(&["Schluss", "genug"]), words(&["weiter"]));
+    assert_eq!(config.opt_out, Keywords { stop, start, ignore: Vec::new() });
+    for wrong in ["stop = [\"a, b\"]", "stop = [7]", "stop = \"a\"\nstart = \"a\"", "words = [\"a\"]"] {
         read(&format!("[opt_out]\n{wrong}")).unwrap_err();
+    }
+}
+
+#[test]
+fn a_word_that_nobody_can_write_or_that_means_two_things_is_refused() {
+    let long = format!("stop = [\"{}\"]", "a".repeat(97));
+    for (wrong, what) in [
+        ("stop = [\"!\"]", "opt_out, stop: \"!\" cannot be used: there is nothing in it but spaces and punctuation"),
+        (&long, "longer than 96 bytes"),
+        ("stop = [\"Ende\"]\nstart = [\"ENDE.\"]", "opt_out, start: \"ende\" stands in stop as well"),
+        ("stop = [\"Ende\"]\nignore = [\"ende\"]", "opt_out, ignore: \"ende\" stands in stop as well"),
+        ("start = [\"go-on\"]\nignore = [\"Go on\"]", "opt_out, ignore: \"go on\" stands in start as well"),
+    ] {
+        let error = read(&format!("[opt_out]\n{wrong}")).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
     }
 }

@@ -110,6 +110,7 @@ impl Claimer {
             impatient: if reservation.is_last() { impatient(&queues, &in_play) } else { Vec::new() },
         });
         let claim = Claim { lane: lane.id, queues: queues.clone(), limit: wanted, now, tier };
+        let hush = lane.book.latest_hush();
         let set = match self.store.claim(claim).await {
             Ok(set) => {
                 self.told.ends();
@@ -141,7 +142,8 @@ impl Claimer {
         }
         lane.claimed(u32::try_from(set.messages.len()).unwrap_or(u32::MAX));
         // Every queue came with its batch, so nothing that was claimed is left in nobody's hands.
-        let job = |claimed: Claimed| Some(Job { entry: Arc::clone(in_play.get(&claimed.message.key.batch)?), claimed });
+        let entry = |claimed: &Claimed| Some(Arc::clone(in_play.get(&claimed.message.key.batch)?));
+        let job = |claimed: Claimed| Some(Job { entry: entry(&claimed)?, claimed, hush });
         let jobs = set.messages.into_iter().filter_map(job).collect();
         self.turnstile.fill(jobs);
         self.pass_over(&set.without_place, &in_play, now).await?;

@@ -6,13 +6,15 @@ use super::lane::Lane;
 use crate::domain::{Channel, Content, Present, State, StepIndex, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::Refusal;
-use crate::store::{Attempt, Claimed, Entry, Loaded, Verdict};
+use crate::store::{Attempt, Claimed, Entry, Hush, Loaded, Verdict};
 
 /// A claimed message with its batch.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) entry: Arc<Entry>,
     pub(super) claimed: Claimed,
+    /// The latest hush before the claim: who had opted out by then the claim has seen.
+    pub(super) hush: Hush,
 }
 
 impl Job {
@@ -51,7 +53,7 @@ impl Job {
     pub(super) fn is_recalled(&self) -> bool {
         let message = &self.claimed.message;
         self.entry.is_recalled(message.key, self.step())
-            || (!self.claimed.opted_out && self.entry.is_hushed(message.msisdn))
+            || (!self.claimed.opted_out && self.entry.is_hushed(message.msisdn, self.hush))
     }
 
     /// Given back unbegun.

@@ -19,6 +19,10 @@ const GROUP_MAX: usize = 2_000;
 const GATHERING: Span = Span::from_millis(5);
 /// Rest after a write that failed. What was handed over must be recorded, so it is tried for as long as there is a store.
 const AFTER_FAILURE: Span = Span::from_millis(500);
+/// An acceptance that waits longer than this to be written keeps a time of its own.
+const WAITED: Span = Span::from_secs(1);
+/// By so much such a time may be too late: acceptances of the same moment are still written together.
+const COARSE: i64 = 100;
 
 #[derive(Debug)]
 pub(super) struct Recorder {
@@ -212,8 +216,23 @@ async fn give_back(store: &dyn Store, group: &[Settled], arrived: &HashSet<(Mess
     Ok(())
 }
 
+/// From when an acceptance counts that was heard at `answered` and is written at `now`: never from before it. What
+/// waited for a disk that can be written again counts from when it was heard, for its receipts have come since, and
+/// were missed: a gap that ended before it counted would not concern it.
+fn accepted_at(answered: Timestamp, now: Timestamp) -> Timestamp {
+    if now.since(answered) <= WAITED {
+        return now;
+    }
+    let coarse = answered.millis() + (-answered.millis()).rem_euclid(COARSE);
+    Timestamp::from_millis(coarse).min(now)
+}
+
 /// What the engine makes of a settled job. An answer that changes nothing any more still leaves its fact: the umid.
 fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
+    let now = match (settled.answer, &settled.fact) {
+        (Answer::Accepted, Some(fact)) => accepted_at(fact.answered, now),
+        _ => now,
+    };
     let standing = Standing::of(settled.entry.state());
     let answered = Event::Answered { step: settled.step, answer: settled.answer };
     // What was recorded before an error came in between may have been claimed anew: that claim has an answer of its own.
@@ -235,6 +254,15 @@ fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_waited_to_be_written_was_accepted_when_that_was_heard_and_never_before() {
+        let at = |millis| Timestamp::from_millis(millis);
+        assert_eq!(accepted_at(at(5_001), at(5_020)), at(5_020));
+        assert_eq!(accepted_at(at(5_001), at(60_000)), at(5_100));
+        assert_eq!(accepted_at(at(5_100), at(60_000)), at(5_100));
+        assert_eq!(accepted_at(at(5_001), at(4_000)), at(4_000), "a clock that was put back");
+    }
 
     #[test]
     fn two_steps_of_one_message_are_recorded_one_after_the_other() {

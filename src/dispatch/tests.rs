@@ -146,8 +146,9 @@ impl Desk {
         let queues = vec![(batch, StepIndex::FIRST)];
         let claim = Claim { lane: self.lane.id, queues, limit, now: self.clock.now(), tier: None };
         let entry = self.book.get(batch).await.unwrap().unwrap();
+        let hush = self.book.latest_hush();
         let set = self.store.claim(claim).await.unwrap();
-        set.messages.into_iter().map(|claimed| Job { entry: Arc::clone(&entry), claimed }).collect()
+        set.messages.into_iter().map(|claimed| Job { entry: Arc::clone(&entry), claimed, hush }).collect()
     }
 
     /// What becomes of these jobs in the hands of a worker.

@@ -92,7 +92,7 @@ impl Rooms {
             Arc::clone(&store),
             Arc::clone(&book),
             subaccounts,
-            Words::with(&config.opt_out.stop, &config.opt_out.start),
+            Words::with(&config.opt_out.stop, &config.opt_out.start, &config.opt_out.ignore),
             Arc::clone(&clock),
             Arc::clone(&chance),
         );

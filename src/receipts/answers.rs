@@ -30,16 +30,17 @@ impl Answer {
         // Whoever sends a message without an id sends it again in the same words.
         let digest = || Sha256::digest(raw).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let kind: String = without_numbers(&inbound.kind()).chars().take(KIND_LONGEST).collect();
+        let channel = inbound.known_channel();
         let inbound_message = Inbound {
             umid: own(inbound.umid.as_deref()).unwrap_or_else(digest),
             received: now,
             said: inbound.at().map_or(now, |at| at.min(now)),
             sub_account: own(inbound.sub_account_id.as_deref()).unwrap_or_default(),
-            channel: inbound.known_channel(),
+            channel,
             channel_id: own(inbound.recipient.as_ref().and_then(|us| us.channel_id.as_deref())).unwrap_or_default(),
             msisdn: inbound.msisdn(),
             kind,
-            keyword: words.meaning(inbound.words()),
+            keyword: words.meaning(inbound.words(), channel),
             window: None,
             on: None,
             raw: raw.to_owned(),

@@ -225,7 +225,7 @@ impl Applier {
         for _ in answers.iter().filter(|answer| answer.is_stop() && answer.inbound.msisdn.is_none()) {
             // Nothing can be done about it here, so somebody has to know.
             let text = "somebody who is known by no number, and answers no message of ours, asked to be left alone";
-            tracing::warn!("{text}; see `volley reply list`");
+            tracing::warn!("{text}; `volley reply list --unmasked` says what the channel calls them");
             let event = store::Event { at: self.clock.now(), subject: "opt-out".to_owned(), text: text.to_owned() };
             self.store.note(event).await?;
         }

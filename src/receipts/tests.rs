@@ -346,12 +346,13 @@ async fn a_stop_is_on_disk_and_reaches_what_is_claimed_by_the_time_it_is_acknowl
     let Desk { store, book, applier, intake, key, lane, clock, .. } = Desk::new().await;
     let claim = Claim { lane, queues: vec![(key.batch, StepIndex::FIRST)], limit: 1, now: clock.now(), tier: None };
     assert!(!store.claim(claim).await.unwrap().messages[0].opted_out, "at that time nobody had said anything");
+    let hush = book.latest_hush();
     tokio::spawn(applier.run(|_| {}));
     let stray = r#"{"eventType":"something_new"}"#;
     intake.take(format!("[{},{stray},{}]", written("in-1", "Stop!"), written("in-2", "why?")).into()).await.unwrap();
     let person = person().msisdn;
     assert_eq!(store.opted_out(vec![person]).await.unwrap(), [person]);
-    assert!(book.get(key.batch).await.unwrap().unwrap().is_hushed(person));
+    assert!(book.get(key.batch).await.unwrap().unwrap().is_hushed(person, hush));
     assert_eq!(store.inbound(store::InboundOf::Everybody, 0, 10).await.unwrap().len(), 2);
     assert_eq!(store.strays(StrayKind::OtherType, 0, 10).await.unwrap().len(), 1);
 }
@@ -386,11 +387,37 @@ async fn whoever_opts_out_by_a_command_is_hushed_by_the_next_look_at_the_book() 
     };
     desk.book.refresh().await.unwrap();
     let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
+    let hush = desk.book.latest_hush();
     desk.store.opt_out(vec![wish("a list")]).await.unwrap();
-    assert!(!entry.is_hushed(person));
+    assert!(!entry.is_hushed(person, hush));
     desk.book.refresh().await.unwrap();
-    assert!(entry.is_hushed(person) && desk.book.is_hushing());
-    desk.book.unhush(&[person]);
+    assert!(entry.is_hushed(person, hush) && desk.book.is_hushing());
+    desk.book.unhush(desk.book.latest_hush());
     desk.book.refresh().await.unwrap();
     assert!(!desk.book.is_hushing(), "once is enough");
+}
+
+#[tokio::test]
+async fn whoever_opts_many_out_by_a_command_hushes_everybody_who_was_claimed_before_and_nobody_else() {
+    let desk = Desk::new().await;
+    desk.book.refresh().await.unwrap();
+    let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
+    let before = desk.book.latest_hush();
+    let out = |number: u64| store::OptOut {
+        msisdn: Msisdn::try_from(number).unwrap(),
+        since: desk.clock.now(),
+        from: crate::domain::WishFrom::Operator,
+        source: "a list".to_owned(),
+    };
+    for first in [6_580_000_000_u64, 6_580_005_000, 6_580_010_000] {
+        desk.store.opt_out((first..first + 5_000).map(out).collect()).await.unwrap();
+    }
+    desk.book.refresh().await.unwrap();
+    let person = person().msisdn;
+    let after = desk.book.latest_hush();
+    assert!(entry.is_hushed(person, before), "nobody is left out");
+    assert!(!entry.is_hushed(person, after), "what is claimed now knows who has opted out");
+    desk.book.unhush(after);
+    desk.book.refresh().await.unwrap();
+    assert!(!desk.book.is_hushing(), "all of the list was seen");
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::net::{Missed, Net, Posted, Truth};
 use super::pace::Left;
 use super::scene::country_of;
+use crate::campaign::audit;
 use crate::config::Config;
 use crate::domain::{
     AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Ending, Fault, MessageKey, Msisdn, OnTierSpent,
@@ -402,7 +403,15 @@ impl Holds {
             assert_eq!(tallies.done(), i64::from(batch.messages), "totals are not the audience");
             let cancelled = batch.state == BatchState::Cancelled;
             assert_eq!(cancelled, campaign.cancelled, "a campaign ended {} that nobody has", batch.state);
+            self.check_audit(campaign).await;
         }
+    }
+
+    /// Nothing went wrong, whatever happened: so nothing is refuted.
+    async fn check_audit(&self, campaign: &Campaign) {
+        let audit = audit(self.store.as_ref(), campaign.batch, |_, _| {}).await.unwrap().unwrap();
+        let refuted: Vec<_> = audit.claims.iter().filter(|claim| !claim.holds()).collect();
+        assert!(refuted.is_empty(), "nothing went wrong, and the audit refutes it: {refuted:#?}");
     }
 
     fn check_message_at_end(&self, campaign: &Campaign, message: &Loaded) {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::hushed::{BY_NAME, Hush, Hushed};
 use super::{Batch, Change, Loaded, Marked, Result, Store};
 use crate::domain::{
     AttemptId, BatchId, BatchState, LaneId, MessageKey, Msisdn, Plan, Present, State, StepIndex, Tag, Timestamp,
@@ -25,7 +26,7 @@ pub struct Entry {
     handed_over: AtomicU64,
     /// Messages that wait in a lane's hands, and about which a receipt has decided meanwhile.
     recalled: Marked<(MessageKey, StepIndex)>,
-    hushed: Arc<Marked<Msisdn>>,
+    hushed: Arc<Hushed>,
 }
 
 impl Entry {
@@ -99,12 +100,13 @@ impl Entry {
 
     /// Nothing that waits in a lane's hands for these people leaves any more, of whatever batch.
     pub fn hush(&self, people: &[Msisdn]) {
-        self.hushed.extend(people.iter().copied());
+        self.hushed.hush(people.iter().copied());
     }
 
-    /// Whether the person has opted out a moment ago, perhaps after this message was claimed.
-    pub fn is_hushed(&self, person: Msisdn) -> bool {
-        self.hushed.contains(person)
+    /// Whether the person has opted out after a message was claimed, as far as is known here. `since` is what
+    /// [`Book::latest_hush`] said before that claim.
+    pub fn is_hushed(&self, person: Msisdn, since: Hush) -> bool {
+        self.hushed.is_hushed(person, since)
     }
 
     pub fn count_hand_overs(&self, count: u64) {
@@ -125,15 +127,13 @@ pub struct Book {
     /// Batches that are settled, and that late receipts still lead to.
     settled: RwLock<HashMap<BatchId, Arc<Entry>>>,
     /// People who have opted out after something for them may have been claimed. A claim sees for itself who had before.
-    hushed: Arc<Marked<Msisdn>>,
+    hushed: Arc<Hushed>,
     /// The latest wish to be left alone that is known here, once any is.
     stops_seen: AtomicI64,
 }
 
 /// Before the first look: nothing has been claimed by then.
 const NO_STOP_SEEN: i64 = -1;
-/// Wishes read in one go.
-const STOPS: u32 = 10_000;
 
 /// Settled batches that are kept in mind. People read messages for days, but not those of hundreds of campaigns at once.
 const SETTLED_MAX: usize = 256;
@@ -161,7 +161,7 @@ impl Book {
 
     /// Nothing that waits in a lane's hands for these people leaves any more. To be said once their wish is on disk.
     pub fn hush(&self, people: impl IntoIterator<Item = Msisdn>) {
-        self.hushed.extend(people);
+        self.hushed.hush(people);
     }
 
     /// Whether anybody is hushed at all.
@@ -169,14 +169,15 @@ impl Book {
         !self.hushed.is_empty()
     }
 
-    /// Who has been hushed by now.
-    pub fn hushed(&self) -> Vec<Msisdn> {
-        self.hushed.all()
+    /// Which hush was the last by now.
+    pub fn latest_hush(&self) -> Hush {
+        self.hushed.latest()
     }
 
-    /// Every message that was claimed for them before is marked or gone: see [`Entry::recall`].
-    pub fn unhush(&self, people: &[Msisdn]) {
-        self.hushed.remove_all(people);
+    /// Every message that was claimed before that hush, for somebody whom it or an earlier one is about, is marked or gone:
+    /// see [`Entry::recall`].
+    pub fn unhush(&self, until: Hush) {
+        self.hushed.lift(until);
     }
 
     /// Hushes those whose wish somebody else has kept, a command for example.
@@ -185,9 +186,12 @@ impl Book {
         if seen == NO_STOP_SEEN {
             seen = self.store.last_stop().await?;
         } else {
-            loop {
-                let stops = self.store.stops(seen, STOPS).await?;
-                let Some((last, _)) = stops.last() else { break };
+            let stops = self.store.stops(seen, BY_NAME).await?;
+            if stops.len() >= BY_NAME as usize {
+                // Of a long list the rest is not even read.
+                seen = self.store.last_stop().await?;
+                self.hushed.hush_everybody();
+            } else if let Some((last, _)) = stops.last() {
                 seen = *last;
                 self.hush(stops.into_iter().map(|(_, person)| person));
             }

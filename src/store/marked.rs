@@ -1,4 +1,4 @@
-//! Messages, and people, of whom something is known that is on no disk, because it is over soon.
+//! Messages of which something is known that is on no disk, because it is over soon.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock};
 
 use crate::domain::{BatchId, MessageKey};
 
-/// A set of messages, or of people. Nearly always empty, and then looking costs next to nothing.
+/// A set of messages, or of their steps. Nearly always empty, and then looking costs next to nothing.
 #[derive(Debug)]
 pub struct Marked<T = MessageKey>(RwLock<HashSet<T>>);
 
@@ -18,40 +18,22 @@ impl<T> Default for Marked<T> {
 
 impl<T: Copy + Eq + Hash> Marked<T> {
     pub fn insert(&self, one: T) {
-        self.extend([one]);
-    }
-
-    pub fn extend(&self, many: impl IntoIterator<Item = T>) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).extend(many);
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(one);
     }
 
     pub fn contains(&self, one: T) -> bool {
         self.0.read().unwrap_or_else(PoisonError::into_inner).contains(&one)
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).is_empty()
-    }
-
-    pub fn all(&self) -> Vec<T> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
-    }
-
     pub fn remove(&self, one: T) {
         // Whoever removes mostly finds nothing, and then need not keep anybody from looking.
         if self.contains(one) {
-            self.remove_all(&[one]);
-        }
-    }
-
-    pub fn remove_all(&self, many: &[T]) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        for one in many {
-            all.remove(one);
-        }
-        if all.is_empty() {
-            // Many may have been in it, once.
-            all.shrink_to_fit();
+            let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            all.remove(&one);
+            if all.is_empty() {
+                // Many may have been in it, once.
+                all.shrink_to_fit();
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ mod book;
 mod contract;
 mod error;
 mod fact;
+mod hushed;
 mod marked;
 mod model;
 mod people;
@@ -23,6 +24,7 @@ mod walk;
 pub use book::{Book, Entry};
 pub use error::Error;
 pub use fact::{Attempt, Change, Receipt, Stray, StrayCount, StrayKind, Verdict};
+pub use hushed::Hush;
 pub use marked::Marked;
 pub use model::{
     Asked, Asking, Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Drained, Event, Found, HeldBy, Hold, Impatient,

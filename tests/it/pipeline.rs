@@ -8,10 +8,11 @@ use volley::store::{Book, StrayKind};
 
 use crate::support::world::{DELIVERED, SILENT, Setup, Way, fates};
 
+/// So patient that no deadline passes, however busy the machine is. A test of deadlines says otherwise.
 const WHATSAPP: &str = r#"
 [[step]]
 channel = "WhatsApp"
-fallback_after = "1s"
+fallback_after = "1h"
 [step.template]
 name = "promo"
 language = "en"
@@ -30,7 +31,7 @@ receipt_window = "30s"
 const VIBER: &str = r#"
 [[step]]
 channel = "Viber"
-fallback_after = "1s"
+fallback_after = "1h"
 text = "Hello"
 "#;
 
@@ -64,7 +65,7 @@ async fn everybody_is_reached_once_on_the_first_channel() {
 async fn whoever_is_not_reached_falls_back_for_the_reason_that_is_reported() {
     let profile = fates(&[("WhatsApp", [0.2, 0.3, 0.5, 0.0]), ("Viber", SILENT), ("SMS", DELIVERED)]);
     let world = Setup { profile, ..Setup::default() }.start().await;
-    let launched = world.launch(300, &route(&[WHATSAPP, VIBER, SMS])).await;
+    let launched = world.launch(300, &route(&[WHATSAPP, VIBER, SMS]).replace("\"1h\"", "\"1s\"")).await;
     let report = world.until_state(&launched, BatchState::Settled).await;
     assert_eq!(report.outcome(Outcome::Reached), 300, "{report:?}");
     let [whatsapp, viber, sms] = &report.steps[..] else { panic!("{report:?}") };
@@ -125,8 +126,7 @@ async fn a_key_that_stops_working_holds_the_lane_and_nobody_falls_back() {
 async fn a_template_that_is_paused_by_receipt_is_held_and_nobody_falls_back() {
     let world = Setup { profile: profile(QUICK), rate: "100/s", ..Setup::default() }.start().await;
     world.faults(json!({ "template_paused": "promo" })).await;
-    let steps = WHATSAPP.replace("\"1s\"", "\"60s\"");
-    let launched = world.launch(100, &route(&[&steps, SMS])).await;
+    let launched = world.launch(100, &route(&[WHATSAPP, SMS])).await;
     let hold = world
         .when("hold on the template", || async {
             world.store.holds().await.unwrap().pop().ok_or_else(|| "no hold".to_owned())
@@ -170,7 +170,7 @@ async fn a_throttled_lane_slows_and_loses_nobody() {
 async fn what_breaks_after_the_first_byte_is_never_sent_again() {
     let world = Setup { rate: "500/s", ..Setup::default() }.start().await;
     world.faults(json!({ "cut_after": 0.2, "error_500_after": 0.2, "silent_receipts": true })).await;
-    let step = WHATSAPP.replace("fallback_after = \"1s\"", "receipt_window = \"2s\"");
+    let step = WHATSAPP.replace("fallback_after = \"1h\"", "receipt_window = \"2s\"");
     let launched = world.launch(200, &step).await;
     let report = world.until_state(&launched, BatchState::Settled).await;
     let (unknown, silent) = (report.outcome(Outcome::Unknown), report.outcome(Outcome::Silent));
@@ -186,7 +186,7 @@ async fn what_breaks_after_the_first_byte_is_never_sent_again() {
 async fn a_receipt_adopts_what_nobody_knew() {
     let world = Setup { rate: "500/s", ..Setup::default() }.start().await;
     world.faults(json!({ "cut_after": 0.5 })).await;
-    let launched = world.launch(200, &WHATSAPP.replace("fallback_after = \"1s\"", "")).await;
+    let launched = world.launch(200, &WHATSAPP.replace("fallback_after = \"1h\"", "")).await;
     let report = world.until_state(&launched, BatchState::Settled).await;
     assert_eq!((report.outcome(Outcome::Reached), report.unknown_count), (200, 0), "{report:?}");
     assert!(world.seen().await["cut"].as_u64().unwrap() > 20);
@@ -209,7 +209,7 @@ async fn receipts_twice_and_out_of_order_change_nothing_twice() {
     );
     let world = Setup { profile, ..Setup::default() }.start().await;
     world.faults(json!({ "duplicate": 0.7, "reorder": 0.5 })).await;
-    let launched = world.launch(200, &WHATSAPP.replace("fallback_after = \"1s\"", "")).await;
+    let launched = world.launch(200, &WHATSAPP.replace("fallback_after = \"1h\"", "")).await;
     world.until(&launched, Count::Read, 200).await;
     let report = world.until_state(&launched, BatchState::Settled).await;
     let step = &report.steps[0];
@@ -235,7 +235,7 @@ async fn one_bad_recipient_stops_and_repeats_nobody_else_in_a_batch() {
     );
     let provider = "send = \"batch\"\nbatch_size = 50";
     let world = Setup { profile, provider, ..Setup::default() }.start().await;
-    let launched = world.launch(1_500, &route(&[&WHATSAPP.replace("\"1s\"", "\"60s\""), SMS])).await;
+    let launched = world.launch(1_500, &route(&[WHATSAPP, SMS])).await;
     let report = world.until_state(&launched, BatchState::Settled).await;
     // The numbers +6591000000 to +6591000999 are those whom WhatsApp rejects.
     assert_eq!(report.steps[0].rejected, 1_000, "{report:?}");
@@ -303,7 +303,7 @@ async fn a_paused_campaign_waits_and_a_resumed_one_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_over_the_tier_waits() {
     let world = Setup { whatsapp: "tier = \"250\"", ..Setup::default() }.start().await;
-    let launched = world.launch(300, &WHATSAPP.replace("fallback_after = \"1s\"", "")).await;
+    let launched = world.launch(300, &WHATSAPP.replace("fallback_after = \"1h\"", "")).await;
     world.until(&launched, Count::OutcomeReached, 250).await;
     let tallies = world.tallies(&launched).await;
     assert_eq!((tallies.total(Count::HandedOver), tallies.total(Count::Queued)), (250, 50));
@@ -314,7 +314,7 @@ async fn whoever_is_over_the_tier_waits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn where_a_step_does_not_wait_for_the_tier_whoever_is_over_it_gets_the_next_one() {
     let world = Setup { whatsapp: "tier = \"250\"", ..Setup::default() }.start().await;
-    let whatsapp = WHATSAPP.replace("fallback_after = \"1s\"", "on_tier_spent = \"fall_back\"");
+    let whatsapp = WHATSAPP.replace("fallback_after = \"1h\"", "on_tier_spent = \"fall_back\"");
     let launched = world.launch(300, &route(&[&whatsapp, SMS])).await;
     let report = world.until_state(&launched, BatchState::Settled).await;
     assert_eq!(report.outcome(Outcome::Reached), 300);
@@ -352,7 +352,7 @@ async fn a_missing_variable_skips_only_whom_it_is_missing_for() {
     let file = folder.path().join("people.csv");
     std::fs::write(&file, "Mobile,Code\n+6591000001,A1\n+6591000002,\n+6591000003,C3\n").unwrap();
     let text = format!("audience = \"{}\"\n{}", file.display(), WHATSAPP.replace("{{Mobile|there}}", "{{Code}}"));
-    let launched = world.launch_text(&text.replace("fallback_after = \"1s\"", "")).await;
+    let launched = world.launch_text(&text.replace("fallback_after = \"1h\"", "")).await;
     let report = world.until_state(&launched, BatchState::Settled).await;
     assert_eq!((report.outcome(Outcome::Reached), report.outcome(Outcome::Skipped)), (2, 1), "{report:?}");
     assert_eq!(report.skipped["missing variable"], 1);
@@ -377,7 +377,7 @@ async fn free_text_on_whatsapp_gives_way_unless_a_window_is_open() {
 async fn a_finished_campaign_goes_on_when_its_last_step_is_put_back() {
     let world = Setup { profile: profile(QUICK), ..Setup::default() }.start().await;
     world.faults(json!({ "template_paused": "promo" })).await;
-    let launched = world.launch(20, &WHATSAPP.replace("fallback_after = \"1s\"", "")).await;
+    let launched = world.launch(20, &WHATSAPP.replace("fallback_after = \"1h\"", "")).await;
     world
         .when("everybody back in the queue", || async {
             let queued = world.tallies(&launched).await.total(Count::Queued);
@@ -411,13 +411,13 @@ async fn a_panic_stops_the_server_which_says_where_it_was() {
 async fn whoever_is_throttled_while_the_tier_is_full_goes_all_the_same() {
     let world = Setup { whatsapp: "tier = \"250\"", ..Setup::default() }.start().await;
     world.faults(json!({ "throttle": 0.2, "retry_after": 0 })).await;
-    let launched = world.launch(250, &WHATSAPP.replace("fallback_after = \"1s\"", "")).await;
+    let launched = world.launch(250, &WHATSAPP.replace("fallback_after = \"1h\"", "")).await;
     let report = world.until_state(&launched, BatchState::Settled).await;
     assert_eq!(report.outcome(Outcome::Reached), 250);
     assert!(world.seen().await["throttled"].as_u64().unwrap() > 0);
     // A second campaign to the same people finds the tier full, and each of them in it.
     world.faults(json!({ "throttle": 0.0 })).await;
-    let again = world.launch(260, &WHATSAPP.replace("fallback_after = \"1s\"", "")).await;
+    let again = world.launch(260, &WHATSAPP.replace("fallback_after = \"1h\"", "")).await;
     world.until(&again, Count::OutcomeReached, 250).await;
     assert_eq!(world.tallies(&again).await.total(Count::Queued), 10);
     assert_eq!(world.seen().await["people"], json!(250));

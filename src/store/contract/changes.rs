@@ -112,7 +112,13 @@ async fn an_attempt_is_one_row_however_often_it_is_told(desk: Desk) {
     let told = Attempt { umid: None, verdict: Verdict::Rejected, tries: 3, ..first.fact.clone().unwrap() };
     desk.record(vec![Change { fact: Some(told.clone()), ..change(&now, now.present) }]).await.unwrap();
     // What is known of the umid is never forgotten again.
-    assert_eq!(desk.attempts(now.key).await.unwrap(), [Attempt { umid: first.fact.unwrap().umid, ..told }]);
+    let kept = [Attempt { umid: first.fact.unwrap().umid, ..told.clone() }];
+    assert_eq!(desk.attempts(now.key).await.unwrap(), kept);
+    // Whoever does not know whether it was written tells it again, later: it happened when it was told first.
+    let now = desk.one(batch, 0).await;
+    let again = Attempt { answered: told.answered + Span::from_secs(3), ..told };
+    desk.record(vec![Change { fact: Some(again), ..change(&now, now.present) }]).await.unwrap();
+    assert_eq!(desk.attempts(now.key).await.unwrap(), kept);
 }
 
 async fn an_unknown_attempt_is_listed_until_it_is_known(desk: Desk) {

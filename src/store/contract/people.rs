@@ -7,6 +7,7 @@ use crate::store::{Inbound, InboundOf, Key, OptIn, OptOut, Sender};
 for_every_store!(
     what_a_person_wrote_is_kept_once_and_obeyed_once,
     of_two_words_of_a_person_the_later_one_holds_in_whatever_order_they_come,
+    a_start_that_is_older_than_a_repeated_stop_lets_nobody_back,
     a_word_of_the_persons_lets_back_whom_it_put_out_and_nobody_whom_an_operator_did,
     wishes_tell_who_was_out_when_and_why,
     an_answer_leads_to_the_message_that_the_one_before_was_on,
@@ -71,6 +72,25 @@ async fn of_two_words_of_a_person_the_later_one_holds_in_whatever_order_they_com
     assert_eq!(out(&desk).await, [person(3), person(4)]);
 }
 
+async fn a_start_that_is_older_than_a_repeated_stop_lets_nobody_back(desk: Desk) {
+    use WishFrom::{Person, Provider};
+    let stop_word = Some(Keyword::Stop);
+    let late_start = |n| vec![wrote(&format!("late {n}"), n, 2, Some(Keyword::Start))];
+    // Said one after the other, with one of the provider's reports before them, and both in one webhook.
+    desk.take_inbound(vec![wrote("a", 1, 1, stop_word)]).await.unwrap();
+    desk.take_inbound(vec![wrote("b", 1, 3, stop_word)]).await.unwrap();
+    desk.opt_out(vec![stop(2, 1, Provider)]).await.unwrap();
+    desk.take_inbound(vec![wrote("c", 2, 3, stop_word)]).await.unwrap();
+    desk.take_inbound(vec![wrote("d", 3, 3, stop_word), wrote("e", 3, 1, stop_word)]).await.unwrap();
+    for n in 1..=3 {
+        desk.take_inbound(late_start(n)).await.unwrap();
+        assert!(out(&desk).await.contains(&person(n)), "the {n}th said stop behind it, and was answered");
+    }
+    // One who repeats it is out once, and a word behind all of them lets back.
+    assert_eq!(desk.opt_out(vec![stop(1, 4, Person)]).await.unwrap(), 0);
+    assert_eq!(desk.opt_in(vec![start(1, 5, Person), start(2, 5, Person), start(3, 5, Person)]).await.unwrap(), 3);
+}
+
 async fn a_word_of_the_persons_lets_back_whom_it_put_out_and_nobody_whom_an_operator_did(desk: Desk) {
     use WishFrom::{Operator, Person, Provider};
     let outs = vec![stop(1, 1, Person), stop(2, 1, Provider), stop(3, 1, Operator), stop(4, 1, Person)];
@@ -94,14 +114,14 @@ async fn wishes_tell_who_was_out_when_and_why(desk: Desk) {
     desk.opt_out(vec![stop(1, 4, Operator)]).await.unwrap();
     let told: Vec<_> = desk.wishes(person(1)).await.unwrap().into_iter().map(|w| (w.at, w.wants, w.from)).collect();
     let (out, back) = (Keyword::Stop, Keyword::Start);
-    assert_eq!(told, [(at(1), out, Person), (at(3), back, Person), (at(4), out, Operator)]);
-    // That it lifted nothing is kept all the same.
+    assert_eq!(told, [(at(1), out, Person), (at(2), out, Person), (at(3), back, Person), (at(4), out, Operator)]);
+    // That a word of theirs changed nothing is kept all the same.
     let told: Vec<_> = desk.wishes(person(2)).await.unwrap().into_iter().map(|w| w.wants).collect();
     assert_eq!(told, [out, back]);
     let stops = desk.stops(0, 10).await.unwrap();
-    assert_eq!(stops.iter().map(|(_, who)| *who).collect::<Vec<_>>(), [person(1), person(2), person(1)]);
-    assert_eq!(desk.last_stop().await.unwrap(), stops[2].0);
-    assert_eq!(desk.stops(stops[1].0, 10).await.unwrap(), [stops[2]]);
+    assert_eq!(stops.iter().map(|(_, who)| *who).collect::<Vec<_>>(), [1, 2, 1, 1].map(person));
+    assert_eq!(desk.last_stop().await.unwrap(), stops[3].0);
+    assert_eq!(desk.stops(stops[2].0, 10).await.unwrap(), [stops[3]]);
 }
 
 async fn an_answer_leads_to_the_message_that_the_one_before_was_on(desk: Desk) {

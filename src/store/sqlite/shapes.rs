@@ -194,7 +194,9 @@ macro_rules! insert_attempts {
             ", NULL) FROM ",
             $from,
             " ON CONFLICT DO UPDATE SET lane = excluded.lane, queued = excluded.queued, intent = excluded.intent,
-                  answered = excluded.answered, verdict = excluded.verdict, tries = excluded.tries,
+                  answered = iif(intent IS excluded.intent AND (tries, verdict) = (excluded.tries, excluded.verdict),
+                                 min(answered, excluded.answered), excluded.answered),
+                  verdict = excluded.verdict, tries = excluded.tries,
                   code = excluded.code, detail = excluded.detail, umid = coalesce(excluded.umid, umid),
                   adoptable = excluded.adoptable"
         )

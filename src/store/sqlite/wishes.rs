@@ -1,6 +1,6 @@
 //! Who wants nothing more, and what they wished before.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -27,12 +27,13 @@ macro_rules! still_meant {
     };
 }
 
-/// The wishes that are news, for the record.
+/// The wishes that are news, for the record; and every word of a person's, which an older "start" has to give way to
+/// although it put nobody out.
 pub(super) const NOTE_STOPS: &str = concat!(
     "INSERT INTO wish (msisdn, at, wants, source, words)
      SELECT w.value ->> 0, w.value ->> 1, 0, w.value ->> 2, w.value ->> 3
      FROM json_each(?1) w LEFT JOIN opt_out o ON o.msisdn = w.value ->> 0
-     WHERE (o.msisdn IS NULL OR o.source < w.value ->> 2) AND ",
+     WHERE (w.value ->> 2 = 0 OR o.msisdn IS NULL OR o.source < w.value ->> 2) AND ",
     still_meant!()
 );
 
@@ -44,33 +45,29 @@ pub(super) const OPT_OUT: &str = concat!(
 );
 
 pub(super) async fn opt_out(connection: &mut SqliteConnection, people: &[OptOut]) -> Work<u32> {
-    // One wish for each person: the weightiest, and of those the first.
-    let mut first: HashMap<Msisdn, &OptOut> = HashMap::new();
-    for wish in people {
-        let known = first.entry(wish.msisdn).or_insert(wish);
-        if wish.from > known.from || (wish.from == known.from && wish.since < known.since) {
-            *known = wish;
-        }
-    }
-    let mut rows: Vec<Row4<'_>> = first
-        .into_values()
+    let mut rows: Vec<Row4<'_>> = people
+        .iter()
         .map(|wish| (number(wish.msisdn), wish.since.millis(), wish.from.code(), wish.source.as_str()))
         .collect();
-    rows.sort_unstable();
+    // Of each person the weightiest wish holds, and of those the first; the others are dropped, but for the person's own.
+    rows.sort_unstable_by_key(|&(person, since, source, words)| (person, Reverse(source), since, words));
+    rows.dedup_by_key(|&mut (person, since, source, _)| (person, (source == WishFrom::Person.code()).then_some(since)));
     let rows = handed_in(&rows)?;
-    let kept = sqlx::query(NOTE_STOPS).bind(&rows).execute(&mut *connection).await?.rows_affected();
-    if kept > 0 {
-        sqlx::query(OPT_OUT).bind(&rows).execute(&mut *connection).await?;
+    sqlx::query(NOTE_STOPS).bind(&rows).execute(&mut *connection).await?;
+    let put_out = sqlx::query(OPT_OUT).bind(&rows).execute(&mut *connection).await?.rows_affected();
+    if put_out > 0 {
         bump(connection).await?;
     }
-    Ok(u32::try_from(kept).unwrap_or(u32::MAX))
+    Ok(u32::try_from(put_out).unwrap_or(u32::MAX))
 }
 
-/// Whom these wishes let back.
+/// Whom these wishes let back: nobody by a word of theirs that is older than a "stop", be it also a repeated one.
 macro_rules! let_back {
     () => {
         "(SELECT o.msisdn FROM json_each(?1) w CROSS JOIN opt_out o ON o.msisdn = w.value ->> 0
-          WHERE w.value ->> 2 = 2 OR (o.source < 2 AND o.since <= w.value ->> 1))"
+          WHERE w.value ->> 2 = 2 OR (o.source < 2 AND o.since <= w.value ->> 1
+          AND NOT EXISTS (SELECT 1 FROM wish later WHERE later.msisdn = o.msisdn
+          AND later.at > w.value ->> 1 AND later.wants = 0 AND later.source < 2)))"
     };
 }
 
@@ -153,8 +150,11 @@ pub(super) async fn wishes(connection: &mut SqliteConnection, person: Msisdn) ->
     rows.iter().map(of).collect()
 }
 
-/// From behind, because the last wish is mostly of this kind.
-const LAST_STOP: &str = "SELECT id FROM wish WHERE wants = 0 ORDER BY id DESC LIMIT 1";
+/// Servers ask all the time, and where starts are many and stops few the last one lies far back.
+pub(super) const LAST_STOP: &str =
+    "SELECT id FROM wish INDEXED BY wish_stop WHERE wants = 0 AND id > 0 ORDER BY id DESC LIMIT 1";
+pub(super) const STOPS: &str =
+    "SELECT id, msisdn FROM wish INDEXED BY wish_stop WHERE id > ?1 AND wants = 0 ORDER BY id LIMIT ?2";
 
 pub(super) async fn last_stop(connection: &mut SqliteConnection) -> Work<i64> {
     let row = sqlx::query(LAST_STOP).fetch_optional(connection).await?;
@@ -162,11 +162,7 @@ pub(super) async fn last_stop(connection: &mut SqliteConnection) -> Work<i64> {
 }
 
 pub(super) async fn stops(connection: &mut SqliteConnection, after: i64, limit: u32) -> Work<Vec<(i64, Msisdn)>> {
-    let rows = sqlx::query("SELECT id, msisdn FROM wish WHERE id > ?1 AND wants = 0 ORDER BY id LIMIT ?2")
-        .bind(after)
-        .bind(limit)
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::query(STOPS).bind(after).bind(limit).fetch_all(connection).await?;
     rows.iter().map(|row| Ok((row.try_get("id")?, msisdn(row, "msisdn")?))).collect()
 }
 
