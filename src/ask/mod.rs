@@ -22,7 +22,7 @@ use crate::provider::{Client, Told};
 use crate::receipts::Intake;
 use crate::store::{Asked, Asking, Book, Entry, Result, Store};
 use crate::timers::Gaps;
-use search::Search;
+use search::{Search, is_held_back};
 
 /// The provider answers one question a second for each subaccount; a little more, since the way there is not always
 /// equally long.
@@ -34,6 +34,10 @@ const FIRST_REST: Span = Span::from_secs(2);
 const LONGEST_REST: Span = Span::from_secs(60);
 /// The rest where we are refused: a person has to do something about that.
 const REFUSED_REST: Span = Span::from_secs(60);
+/// For so long at most we stand where the provider throttles: nobody means hours by it, and the counter is looked at
+/// again. Up to the second it is the quota of a second or two, beyond it people have to know.
+const LONGEST_THROTTLE: Span = Span::from_secs(240);
+const COMMON_THROTTLE: Span = Span::from_secs(5);
 /// Whoever is not answered about so often in a row is put off, as if the provider had not known.
 const PATIENCE: u32 = 5;
 /// When a message that the provider could not tell about is asked about again.
@@ -161,9 +165,13 @@ impl Asker {
             }
             Told::NotKnown => self.answered(candidate, false, now).await,
             Told::Throttled { retry_after } => {
-                self.free_at = now + retry_after.unwrap_or(SPACING).max(SPACING);
+                let asked_for = retry_after.unwrap_or(SPACING).max(SPACING);
+                self.free_at = now + asked_for.min(LONGEST_THROTTLE);
                 self.search.put_back(candidate);
-                Ok(())
+                if asked_for <= COMMON_THROTTLE {
+                    return Ok(());
+                }
+                self.in_trouble(format!("it throttles questions, and says to wait for {asked_for}"), now).await
             }
             Told::Refused { detail } => {
                 self.free_at = now + REFUSED_REST;
@@ -220,6 +228,10 @@ impl Asker {
     /// The provider has told everything that it knows: a deadline that was waived for want of that is decided now.
     async fn fill(&self, candidate: &Candidate) -> Result<()> {
         let Candidate { entry, key, .. } = candidate;
+        // Paused while the question was under way: it is asked again when it goes on.
+        if is_held_back(entry) {
+            return Ok(());
+        }
         // A receipt may be faster between the look and the record: then the next look finds how it stands.
         let Some(message) = self.store.load(vec![*key]).await?.pop() else { return Ok(()) };
         if !message.present.marks.waived() {

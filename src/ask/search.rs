@@ -106,6 +106,10 @@ impl Search {
     pub(super) async fn next(&mut self, now: Timestamp) -> Result<Option<Candidate>> {
         // Whoever was found some time ago may have been heard of since.
         while let Some(candidate) = self.candidate(now).await? {
+            // Meanwhile a person may have paused it: then the next walk finds it once it goes on.
+            if is_held_back(&candidate.entry) {
+                continue;
+            }
             let message = self.store.load(vec![candidate.key]).await?.pop();
             let waits = |message: &Loaded| asks_about(&message.present) == Some(candidate.step);
             if message.as_ref().is_some_and(waits) {
@@ -142,7 +146,7 @@ impl Search {
     fn in_play(&self) -> Vec<Arc<Entry>> {
         let mut entries = self.book.in_play();
         entries.retain(|entry| {
-            !matches!(entry.state(), BatchState::Draft | BatchState::Scheduled | BatchState::Paused)
+            !is_held_back(entry)
                 && entry.plan.places().any(|(step, _)| entry.lane(step).is_some_and(|lane| self.lanes.contains(&lane)))
         });
         entries.sort_by_key(|entry| entry.id);
@@ -159,7 +163,9 @@ impl Search {
             if entry.plan.after_gap != AfterGap::Ask {
                 continue;
             }
-            let waived = self.store.tallies(entry.id).await?.total(Count::Waived);
+            let tallies = self.store.tallies(entry.id).await?;
+            let is_ours = |step: &StepIndex| entry.lane(*step).is_some_and(|lane| self.lanes.contains(&lane));
+            let waived: i64 = StepIndex::all().filter(is_ours).map(|step| tallies.get(step, Count::Waived)).sum();
             if waived <= 0 {
                 self.waived.places.remove(&entry.id);
                 continue;
@@ -227,7 +233,7 @@ impl Search {
     /// Those whose receipts may be lost, although their time has not come: before it comes we have time.
     async fn walk_missed(&mut self, now: Timestamp) -> Result<()> {
         // What is due from now on was missed by every gap since its acceptance: the latest one says enough.
-        let Some(lost_until) = self.gaps.lost().into_iter().map(|gap| gap.until).max() else { return Ok(()) };
+        let Some(lost_until) = self.gaps.lost().into_iter().map(|gap| gap.end()).max() else { return Ok(()) };
         for is_last in [false, true] {
             for entry in self.in_play() {
                 let walk = (entry.id, lost_until, is_last);
@@ -322,8 +328,8 @@ impl Search {
                 super::takes(to_ask)
             ),
             (_, 0) => {
-                "the provider has been asked about everybody whose deadline fell into a time in which no receipt \
-                       could be taken"
+                "nobody is left to ask the provider about whose deadline fell into a time in which no receipt could be \
+                 taken"
                     .to_owned()
             }
             (_, to_ask) => {
@@ -335,6 +341,11 @@ impl Search {
         self.told = to_ask;
         Ok(())
     }
+}
+
+/// Whether its deadlines decide nothing for the time being, so that nothing has to be known for them.
+pub(super) fn is_held_back(entry: &Entry) -> bool {
+    matches!(entry.state(), BatchState::Draft | BatchState::Scheduled | BatchState::Paused)
 }
 
 /// The step whose attempt is asked about, where the message waits for news of one. The umid of an attempt that nobody

@@ -14,6 +14,7 @@ use super::words::{count, list, of, span};
 use super::{Exit, Ground, stranded};
 use crate::campaign::{Stranded, Waiting, check_routes};
 use crate::domain::{BatchState, Span, Timestamp};
+use crate::engine::Gap;
 use crate::store::{Store, StrayKind, TurnedAway};
 
 const A_DAY: Span = Span::from_secs(86_400);
@@ -219,19 +220,21 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
         findings.add("webhooks", Health::Failed, deaf.what_since(now), Some(&deaf.what_to_do("", now)));
     }
     gaps(store, now, findings).await?;
-    webhooks(store, now, findings).await
+    webhooks(ground, store, now, findings).await
 }
 
 /// Times of the last day in which no receipt could be taken, and what keeps us from asking about them.
 async fn gaps(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
     let gaps = store.gaps().await?;
     let recent: Vec<_> = gaps.iter().filter(|(_, until)| now.since(*until) <= A_DAY).collect();
-    if let Some((from, until)) = recent.iter().max_by_key(|(from, until)| until.since(*from)) {
+    let lengths = recent.iter().map(|(from, until)| (Gap { from: *from, until: *until }.length(), *until));
+    // One of which nobody knows may be the longest of all.
+    if let Some((length, until)) = lengths.max_by_key(|(length, _)| (length.is_none(), *length)) {
+        let length = length.map_or_else(|| "nobody knows how long (the clock was set back)".to_owned(), span);
         let text = format!(
-            "{} in the last day in which no receipt could be taken, the longest of {}, {} ago",
+            "{} in the last day in which no receipt could be taken, the longest of {length}, {} ago",
             of(recent.len() as u64, "time", "times"),
-            span(until.since(*from)),
-            span(now.since(*until))
+            span(now.since(until))
         );
         findings.fine("gaps", text);
     }
@@ -246,15 +249,15 @@ async fn gaps(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> any
 }
 
 /// What came to the door, and is nobody's receipt.
-async fn webhooks(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
+async fn webhooks(ground: &Ground, store: &dyn Store, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
+    let provider = &ground.config.provider;
+    let (asks_for, signs) = (provider.webhook_authorization.is_some(), provider.webhook_secret.is_some());
     for turned in store.turned_away().await? {
         let (why, advice) = match turned.why {
             TurnedAway::Signature => {
                 ("with a wrong signature", "compare webhook_secret_file with the provider's secret")
             }
-            TurnedAway::Nothing => {
-                ("without the proof that was agreed on", "compare webhook_authorization with the provider's")
-            }
+            TurnedAway::Nothing => ("without the proof that was agreed on", proof_advice(asks_for, signs)),
             TurnedAway::TooLarge => {
                 ("that were too large", "the provider posts at most some thousand events at once; somebody else may")
             }
@@ -280,4 +283,30 @@ async fn webhooks(store: &dyn Store, now: Timestamp, findings: &mut Findings) ->
         findings.add("webhooks", Health::Warning, text, Some(advice));
     }
     Ok(())
+}
+
+/// Whether the provider should send an `Authorization`, a signature, or one of both, and sends neither that is right.
+const fn proof_advice(authorization: bool, signature: bool) -> &'static str {
+    match (authorization, signature) {
+        (false, true) => "the provider signs nothing: tell it the secret in webhook_secret_file",
+        (true, true) => {
+            "compare webhook_authorization with the provider's, or tell it the secret in webhook_secret_file: it signs \
+             nothing"
+        }
+        (true | false, false) => "compare webhook_authorization with the provider's",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::proof_advice;
+
+    #[test]
+    fn what_to_do_about_webhooks_without_a_proof_names_what_is_configured() {
+        for (authorization, signature) in [(true, false), (false, true), (true, true)] {
+            let advice = proof_advice(authorization, signature);
+            assert_eq!(advice.contains("webhook_authorization"), authorization, "{advice}");
+            assert_eq!(advice.contains("webhook_secret_file"), signature, "{advice}");
+        }
+    }
 }

@@ -1,10 +1,13 @@
 //! What a time in which no receipt could be taken has left behind: the same for everything that shows a campaign.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::words::{about, count, of};
 use crate::ask;
-use crate::domain::{AfterGap, BatchState, Count, Plan, Tallies, Timestamp};
+use crate::config::Config;
+use crate::domain::{AfterGap, BatchState, Count, Plan, Span, Tallies, Timestamp};
 use crate::store::{Result, Store};
 
 /// Deadlines of a campaign that fell into such a time and decide nothing.
@@ -12,7 +15,8 @@ use crate::store::{Result, Store};
 pub(super) struct Waived {
     deadlines: i64,
     after_gap: AfterGap,
-    /// How many the provider is asked about, those of other campaigns included, and how long that takes.
+    /// How many the provider is asked about, those of other campaigns included that are asked about over the same
+    /// subaccounts, and how long that takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     to_ask: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,6 +30,7 @@ impl Waived {
     /// Nothing where every deadline decides.
     pub(super) async fn read(
         store: &dyn Store,
+        config: &Config,
         plan: &Plan,
         tallies: &Tallies,
         now: Timestamp,
@@ -36,13 +41,26 @@ impl Waived {
         }
         let mut waived = Self { deadlines, after_gap: plan.after_gap, to_ask: None, seconds_left: None, trouble: None };
         if plan.after_gap == AfterGap::Ask {
-            let mut to_ask = 0;
+            let ours = questions(config, plan, tallies);
+            let mut all: BTreeMap<&str, i64> = BTreeMap::new();
             for batch in store.batches(Some(vec![BatchState::Running, BatchState::Finished])).await? {
-                to_ask += store.tallies(batch.id).await?.total(Count::Waived);
+                let Some(plan) = store.plan(batch.id).await?.filter(|plan| plan.after_gap == AfterGap::Ask) else {
+                    continue;
+                };
+                for (subaccount, count) in questions(config, &plan, &store.tallies(batch.id).await?) {
+                    *all.entry(subaccount).or_default() += count;
+                }
             }
-            let to_ask = to_ask.max(deadlines);
+            // Each subaccount is asked beside the others: what takes longest says when all is known.
+            let waiting =
+                ours.iter().map(|(subaccount, count)| (*count).max(all.get(subaccount).copied().unwrap_or(0)));
+            let (mut to_ask, mut longest) = (0, 0);
+            for count in waiting {
+                to_ask += count;
+                longest = longest.max(count);
+            }
             waived.to_ask = Some(to_ask);
-            waived.seconds_left = Some(ask::takes(to_ask.unsigned_abs()).millis() / 1_000);
+            waived.seconds_left = Some(seconds(longest));
             waived.trouble = store.asking().await?.iter().find_map(|asking| asking.trouble_now(now).map(str::to_owned));
         }
         Ok(Some(waived))
@@ -53,11 +71,11 @@ impl Waived {
             "{} into a time in which no receipt could be taken",
             of(self.deadlines, "deadline fell", "deadlines fell")
         );
-        match (self.after_gap, self.to_ask) {
-            (AfterGap::Ask, Some(to_ask)) => {
-                let left = about(ask::takes(to_ask.unsigned_abs()));
+        match (self.to_ask, self.seconds_left) {
+            (Some(to_ask), Some(seconds_left)) => {
+                let left = about(Span::from_secs(seconds_left));
                 let others = match to_ask - self.deadlines {
-                    0 => String::new(),
+                    ..=0 => String::new(),
                     others => format!(", with {} of other campaigns", count(others)),
                 };
                 let trouble = match &self.trouble {
@@ -71,9 +89,26 @@ impl Waived {
     }
 }
 
+/// How long so many questions take, rather a little too long.
+fn seconds(questions: i64) -> i64 {
+    (ask::takes(questions.unsigned_abs()).millis() + 999) / 1_000
+}
+
+/// How many questions wait for each subaccount. Steps whose lanes are gone are asked about by nobody.
+fn questions<'a>(config: &'a Config, plan: &Plan, tallies: &Tallies) -> BTreeMap<&'a str, i64> {
+    let mut questions = BTreeMap::new();
+    for (place, step) in plan.places() {
+        if let Some(lane) = config.lane(&step.lane) {
+            *questions.entry(lane.provider.sub_account.as_str()).or_default() += tallies.get(place, Count::Waived);
+        }
+    }
+    questions
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Channel, OnUnknown, Step, StepIndex};
 
     #[test]
     fn it_says_how_long_asking_takes() {
@@ -81,7 +116,7 @@ mod tests {
             deadlines,
             after_gap: AfterGap::Ask,
             to_ask: Some(to_ask),
-            seconds_left: None,
+            seconds_left: Some(seconds(to_ask)),
             trouble: trouble.map(str::to_owned),
         };
         assert_eq!(
@@ -94,5 +129,35 @@ mod tests {
             "1 deadline fell into a time in which no receipt could be taken; the provider is asked, one a second: 12 s \
              left, with 10 of other campaigns; it does not answer: HTTP status 500"
         );
+    }
+
+    fn step(channel: Channel, lane: &str) -> Step {
+        Step::of_text(channel, lane, "Hi")
+    }
+
+    #[test]
+    fn each_subaccount_is_asked_for_itself() {
+        let text = "[provider]\nsub_account = \"acme\"\n[[lane]]\nname = \"vb\"\nchannel = \"Viber\"\nrate = \"1/s\"\n\
+                    [[lane]]\nname = \"zalo\"\nchannel = \"ZaloNotification\"\nrate = \"1/s\"\n\
+                    [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1/s\"\nsub_account = \"beta\"\n";
+        let path = std::path::Path::new("volley.toml");
+        let none = std::iter::empty::<(&str, String)>();
+        let config = Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config;
+        let steps =
+            vec![step(Channel::Viber, "vb"), step(Channel::ZaloNotification, "zalo"), step(Channel::Sms, "sms")];
+        let plan = Plan {
+            columns: Vec::new(),
+            steps,
+            ttl: None,
+            end: None,
+            on_unknown: OnUnknown::Keep,
+            after_gap: AfterGap::Ask,
+            time_zone: None,
+        };
+        let mut tallies = Tallies::default();
+        for (place, waived) in [(0, 5), (1, 2), (2, 4)] {
+            tallies.add(StepIndex::new(place).unwrap(), Count::Waived, waived);
+        }
+        assert_eq!(questions(&config, &plan, &tallies), BTreeMap::from([("acme", 7), ("beta", 4)]));
     }
 }

@@ -7,6 +7,7 @@ use super::words::about;
 use super::{holds, stranded};
 use crate::campaign::Stranded;
 use crate::domain::Timestamp;
+use crate::node::{AGREE, DEAF};
 use crate::store::Hold;
 
 const NO_SERVER: &str = "no server is running on this database";
@@ -26,10 +27,6 @@ pub(super) enum Obstacle {
         since: Timestamp,
     },
 }
-
-const DEAF: &str = "the provider's receipts are turned away, because their proof is not what was agreed on";
-const AGREE: &str = "tell the provider what webhook_authorization or webhook_secret_file says, or put there what the \
-                     provider was told, and start the server again";
 
 /// An obstacle, for JSON.
 #[derive(Debug, Serialize)]

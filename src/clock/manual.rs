@@ -78,4 +78,8 @@ impl Clock for ManualClock {
     fn drift(&self) -> i64 {
         self.lock().drift
     }
+
+    fn stood_still(&self) -> i64 {
+        0
+    }
 }

@@ -31,9 +31,12 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
         self.sleep_until(self.now() + span)
     }
 
-    /// How far the wall clock has moved away from this one, and for how long the process has stood still: it changes by
-    /// a jump, by a sleep of the machine, and by a signal that stops the process.
+    /// How many milliseconds the wall clock is ahead of this one: it changes by a jump, and by a sleep of the machine,
+    /// in which this clock stands still.
     fn drift(&self) -> i64;
+
+    /// For how many milliseconds in all nothing ran here while this clock went on, as after a signal that stops the process.
+    fn stood_still(&self) -> i64;
 }
 
 /// A change of the drift by more is a jump, and no clocks that tick apart.
@@ -41,20 +44,27 @@ const JUMP_MILLIS: i64 = 2_000;
 
 /// Tells whether time has jumped since the last look.
 #[derive(Debug)]
-pub struct Jumps(i64);
+pub struct Jumps {
+    drift: i64,
+    stood_still: i64,
+}
 
 impl Jumps {
     pub fn of(clock: &dyn Clock) -> Self {
-        Self(clock.drift())
+        Self { drift: clock.drift(), stood_still: clock.stood_still() }
     }
 
-    pub fn jumped(&mut self, clock: &dyn Clock) -> bool {
-        let drift = clock.drift();
-        let jumped = (drift - self.0).abs() > JUMP_MILLIS;
-        if jumped {
-            self.0 = drift;
+    /// Where it has: how much of it did not pass here, because the machine slept or the wall clock was set forward. Nobody
+    /// can tell the two apart.
+    pub fn jumped(&mut self, clock: &dyn Clock) -> Option<Span> {
+        let (drift, stood_still) = (clock.drift(), clock.stood_still());
+        let ahead = drift - self.drift;
+        if ahead.abs() <= JUMP_MILLIS && stood_still - self.stood_still <= JUMP_MILLIS {
+            return None;
         }
-        jumped
+        *self = Self { drift, stood_still };
+        // Less is two clocks that tick apart.
+        Some(if ahead > JUMP_MILLIS { Span::from_millis(ahead) } else { Span::ZERO })
     }
 }
 

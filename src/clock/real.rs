@@ -56,6 +56,12 @@ impl Clock for RealClock {
 
     fn drift(&self) -> i64 {
         let now = self.now();
-        wall().millis() - now.millis() + self.stood_still.load(Ordering::Relaxed)
+        wall().millis() - now.millis()
+    }
+
+    fn stood_still(&self) -> i64 {
+        // Whoever asks is the first to know.
+        self.now();
+        self.stood_still.load(Ordering::Relaxed)
     }
 }

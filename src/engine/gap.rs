@@ -3,7 +3,8 @@
 use super::Silence;
 use crate::domain::{Span, Timestamp};
 
-/// From `from` to `until` nothing that the provider said could be kept.
+/// From `from` to `until` nothing that the provider said could be kept. Where `until` lies before `from`, the clock was set
+/// back meanwhile, and nobody knows for how long that was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
     pub from: Timestamp,
@@ -22,7 +23,18 @@ const MATTERS_FOR: Span = Span::from_secs(133);
 impl Gap {
     /// Whether something may have been said in it of a step that was accepted at `accepted` and was due at `due`.
     fn concerns(&self, accepted: Timestamp, due: Timestamp) -> bool {
-        accepted < self.until && due >= self.from
+        // By the clock as it was before, everything that is due now was due before as well.
+        accepted < self.end() && (due >= self.from || self.length().is_none())
+    }
+
+    /// Nothing where nobody knows.
+    pub fn length(&self) -> Option<Span> {
+        (self.from <= self.until).then(|| self.until.since(self.from))
+    }
+
+    /// What was accepted from then on is not concerned, whichever clock it was accepted by.
+    pub fn end(&self) -> Timestamp {
+        self.from.max(self.until)
     }
 
     /// The part of it whose receipts, so much later, met another gap.
@@ -86,12 +98,13 @@ impl Gaps {
     /// Since when everything is heard that is said of a step that was accepted at `accepted` and was due at `due`: the
     /// end of the last lost gap that concerns it.
     pub fn heard_since(&self, accepted: Timestamp, due: Timestamp) -> Option<Timestamp> {
-        self.lost().filter(|gap| gap.concerns(accepted, due)).map(|gap| gap.until).max()
+        self.lost().filter(|gap| gap.concerns(accepted, due)).map(|gap| gap.end()).max()
     }
 }
 
 /// When the last repeat of what was missed in `gap` has had its time, where none was missed every time.
 fn filled_at(gap: Gap, all: &[Gap]) -> Option<Timestamp> {
+    gap.length()?;
     let mut untold = vec![gap];
     let mut filled = gap.until;
     for later in REPEATED_AT {
@@ -159,6 +172,17 @@ mod tests {
         let apart = gaps(&[(1_000, 1_001), (1_005, 1_006)]);
         assert_eq!(apart.silence(second(900), second(1_000), second(1_005)), Silence::Trusted);
         assert_eq!(apart.silence(second(900), second(1_005), second(1_006)), held(1_009));
+    }
+
+    #[test]
+    fn where_the_clock_was_set_back_meanwhile_everything_from_before_is_lost() {
+        let mut back = gaps(&[(5_000, 2_000)]);
+        for due in [1_000, 2_500, 9_000] {
+            assert_eq!(back.silence(second(900), second(due), second(due)), Silence::Lost, "{due}");
+        }
+        assert_eq!(back.silence(second(5_000), second(5_900), second(5_900)), Silence::Trusted);
+        assert_eq!(back.heard_since(second(900), second(2_500)), Some(second(5_000)));
+        assert_eq!(back.add(gap(2_010, 2_011)), Some(second(2_014)), "others are not longer for it");
     }
 
     #[test]

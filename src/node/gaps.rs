@@ -12,9 +12,10 @@ const GAP_REMEMBERED: Span = Span::from_secs(60 * 86_400);
 /// How often it is said that receipts are turned away.
 const SAY_AGAIN: Span = Span::from_secs(60);
 
-/// What to do where receipts are turned away.
-pub(super) const WHAT_TO_DO: &str = "tell the provider what webhook_authorization or webhook_secret_file says, or put there what the provider was told, \
-     and start the server again";
+/// What is said where receipts are turned away, and what to do.
+pub const DEAF: &str = "the provider's receipts are turned away, because their proof is not what was agreed on";
+pub const AGREE: &str = "tell the provider what webhook_authorization or webhook_secret_file says, or put there what the \
+                         provider was told, and start the server again";
 
 /// Holds what a time in which nobody listened has made doubtful, and writes it down, so that whoever comes next holds
 /// it too.
@@ -25,17 +26,16 @@ pub(super) async fn note_gap(store: &dyn Store, gaps: &Gaps, gap: Gap) -> store:
 
 pub(super) async fn keep_gap(store: &dyn Store, gap: Gap, filled: Option<Timestamp>) -> store::Result<()> {
     store.keep_gap(gap.from, gap.until, gap.until - GAP_REMEMBERED).await?;
-    let length = gap.until.since(gap.from);
+    let taken = match gap.length() {
+        Some(length) => format!("no receipts could be taken for {length}"),
+        None => "no receipts could be taken, and nobody knows for how long, because the clock was set back meanwhile"
+            .to_owned(),
+    };
     let text = match filled {
-        Some(filled) => {
-            format!(
-                "no receipts could be taken for {length}; deadlines wait until {} for their repeats",
-                filled.rfc3339()
-            )
-        }
+        Some(filled) => format!("{taken}; deadlines wait until {} for their repeats", filled.rfc3339()),
         None => format!(
-            "no receipts could be taken for {length}; what the provider said meanwhile is lost; deadlines \
-             that fell into it do as the campaign's after_gap says (the provider is asked, unless it says otherwise)"
+            "{taken}; what the provider said meanwhile is lost; deadlines that fell into it do as the campaign's \
+             after_gap says (the provider is asked, unless it says otherwise)"
         ),
     };
     note(store, gap.until, text).await
@@ -76,16 +76,11 @@ impl Ear {
             self.said = Some(now);
             tracing::error!(
                 since = %since.rfc3339(),
-                "the provider's receipts are turned away, because their proof is not what was agreed on; until that is \
-                 put right no deadline fires for want of them; {WHAT_TO_DO}"
+                "{DEAF}; until that is put right no deadline fires for want of them; {AGREE}"
             );
         }
         if !self.noted {
-            let text = format!(
-                "the provider's receipts are turned away since {}, because their proof is not what was agreed on; no \
-                 deadline fires for want of them; {WHAT_TO_DO}",
-                since.rfc3339()
-            );
+            let text = format!("since {} {DEAF}; no deadline fires for want of them; {AGREE}", since.rfc3339());
             note(store, now, text).await?;
             self.noted = true;
         }

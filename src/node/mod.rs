@@ -18,6 +18,7 @@ mod watch;
 
 #[cfg(test)]
 pub(crate) use by_hand::ByHand;
+pub use gaps::{AGREE, DEAF};
 
 use std::sync::Arc;
 

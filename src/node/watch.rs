@@ -157,8 +157,10 @@ impl Watch {
             self.noted = seq;
         }
         let has_news = self.noted != noted_before;
-        if self.jumps.jumped(self.parts.clock.as_ref()) {
-            note_gap(self.parts.store.as_ref(), &self.parts.gaps, Gap { from: self.beaten_at, until: now }).await?;
+        if let Some(unpassed) = self.jumps.jumped(self.parts.clock.as_ref()) {
+            // What did not pass here passed for the provider, who has repeated and given up meanwhile.
+            let gap = Gap { from: self.beaten_at - unpassed, until: now };
+            note_gap(self.parts.store.as_ref(), &self.parts.gaps, gap).await?;
         }
         // Before the beat, which says that we have listened up to now.
         self.unwritten.extend(std::iter::from_fn(|| self.parts.missed.try_recv().ok()));
@@ -390,6 +392,26 @@ mod tests {
         clock.advance(BEGUN_WAITS);
         watch.run_once().await.unwrap();
         assert_eq!(noted(&watch).await, seq);
+    }
+
+    #[tokio::test]
+    async fn what_was_said_while_the_machine_slept_is_lost_although_the_time_did_not_pass_here() {
+        let (mut watch, _, clock) = watch().await;
+        watch.run_once().await.unwrap();
+        let (fell_asleep, slept) = (clock.now(), Span::from_secs(3_600));
+        clock.jump(slept.millis());
+        clock.advance(BEAT);
+        watch.run_once().await.unwrap();
+        let gap = Gap { from: fell_asleep - slept, until: clock.now() };
+        assert_eq!(watch.parts.gaps.lost(), [gap]);
+        assert_eq!(watch.parts.store.gaps().await.unwrap(), [(gap.from, gap.until)]);
+        // Where the wall clock is set back, no more time passed elsewhere than here.
+        clock.jump(-slept.millis());
+        clock.advance(BEAT);
+        watch.run_once().await.unwrap();
+        let short = (clock.now() - BEAT, clock.now());
+        assert_eq!(watch.parts.store.gaps().await.unwrap().last(), Some(&short));
+        assert_eq!(watch.parts.gaps.lost(), [gap]);
     }
 
     #[tokio::test]

@@ -2,12 +2,15 @@
 //! what the test has written.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::campaign::{Draft, Launched, Launcher};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::{self, Config};
-use crate::domain::{Channel, Count, MessageKey, Outcome, Present, Span, State, StepIndex, Timestamp, Umid};
+use crate::domain::{
+    BatchState, Channel, Count, MessageKey, Outcome, Present, Span, State, StepIndex, Timestamp, Umid,
+};
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::{Broken, Endpoint, RawAnswer, Transport};
 use crate::simulator::{Call, Delivery, Method, Model, Profile, Reply};
@@ -32,6 +35,8 @@ struct Provider {
     says: Mutex<HashMap<MessageKey, Says>>,
     asked: Mutex<Vec<(Timestamp, MessageKey)>>,
     sms: Mutex<Vec<MessageKey>>,
+    /// Whether connections break once a request has left.
+    breaks: AtomicBool,
     /// The practice provider, where nothing is written.
     model: Option<Mutex<Model>>,
 }
@@ -62,6 +67,9 @@ impl Transport for Line {
         let id = request["clientMessageId"].as_str().unwrap().to_owned();
         if request["channels"][0]["channel"] == "SMS" {
             self.0.sms.lock().unwrap().push(key_of(&id));
+        }
+        if self.0.breaks.load(Ordering::Relaxed) {
+            return Err(Broken { may_have_left: true, why: "connection reset".to_owned() });
         }
         if let Some(answered) = self.0.call(Method::Post, "", &body) {
             return answered;
@@ -122,6 +130,7 @@ impl World {
             says: Mutex::default(),
             asked: Mutex::default(),
             sms: Mutex::default(),
+            breaks: AtomicBool::new(false),
             model: model.map(Mutex::new),
         });
         let node = Self::start(&clock, &config, &chance, &store, &provider).await;
@@ -187,14 +196,23 @@ impl World {
         self.provider.says.lock().unwrap().insert(MessageKey { batch: launched.batch, n }, says);
     }
 
-    /// Lets so many seconds pass, one after the other, in each of which everything is done that can be.
+    /// Lets so many seconds pass, one after the other, in each of which everything is done that can be. Questions may come
+    /// ten times as often, and have to keep to their pace by themselves.
     async fn seconds(&mut self, seconds: u32) {
         for _ in 0..seconds {
             self.node.fire().await.unwrap();
-            self.node.ask().await.unwrap();
             self.node.watch().await;
-            self.clock.advance(Span::from_millis(1_020));
+            for _ in 0..10 {
+                self.node.ask().await.unwrap();
+                self.clock.advance(Span::from_millis(102));
+            }
         }
+    }
+
+    async fn moves(&mut self, launched: &Launched, from: BatchState, to: BatchState) {
+        let now = self.clock.now();
+        self.store.move_batch(launched.batch, vec![from], to, None, now).await.unwrap();
+        self.node.watch().await;
     }
 
     fn asked(&self) -> Vec<u32> {
@@ -248,7 +266,7 @@ async fn after_a_long_gap_whoever_was_reached_is_reached_and_only_the_others_fal
     assert_eq!(sms, (0..30).filter(|n| n % 3 != 0).collect());
     let told: Vec<String> = world.store.events(0, 20).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
     assert!(told.iter().any(|text| text.contains("30 deadlines") && text.contains("one a second")), "{told:?}");
-    assert!(told.iter().any(|text| text.contains("has been asked about everybody")), "{told:?}");
+    assert!(told.iter().any(|text| text.contains("nobody is left to ask")), "{told:?}");
 }
 
 #[tokio::test]
@@ -306,6 +324,86 @@ async fn a_provider_that_throttles_or_fails_loses_no_question() {
     world.seconds(10).await;
     assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
     assert_eq!(world.store.asking().await.unwrap()[0].trouble, None);
+}
+
+#[tokio::test]
+async fn a_provider_that_throttles_for_hours_is_asked_again_within_minutes_and_people_know_meanwhile() {
+    let mut world = World::begin().await;
+    let launched = world.launch(1, "").await;
+    world.send().await;
+    world.down_for(Span::from_secs(3_600)).await;
+    world.says(&launched, 0, Says::Status(429, r#"{"code":429,"message":"Please try again in 86400 second(s)."}"#));
+    world.seconds(2).await;
+    let trouble = world.store.asking().await.unwrap()[0].trouble.clone();
+    assert!(trouble.as_ref().is_some_and(|trouble| trouble.contains("throttles")), "{trouble:?}");
+    world.says(&launched, 0, Says::State("delivered"));
+    world.seconds(240).await;
+    assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
+    assert_eq!(world.store.asking().await.unwrap()[0].trouble, None);
+}
+
+#[tokio::test]
+async fn an_unknown_second_try_is_not_decided_by_what_is_known_of_the_first() {
+    let mut world = World::begin().await;
+    let launched = world.launch(1, "").await;
+    world.send().await;
+    let key = MessageKey { batch: launched.batch, n: 0 };
+    let umid = world.store.attempts(key).await.unwrap()[0].umid.clone().unwrap();
+    let throttled = format!(
+        r#"{{"eventType":"outbound_message_status_changed","payload":{{"umid":"{}","subAccountId":"acme",
+        "channel":"viber","status":{{"state":"undelivered","errorCode":50}}}}}}"#,
+        umid.as_str()
+    );
+    world.node.take(&[throttled.as_bytes()]).await[0].clone().unwrap();
+    world.provider.breaks.store(true, Ordering::Relaxed);
+    world.clock.advance(Span::from_secs(10));
+    world.send().await;
+    world.provider.breaks.store(false, Ordering::Relaxed);
+    assert!(world.message(&launched, 0).await.marks.unknown(StepIndex::FIRST));
+    world.says(&launched, 0, Says::State("undelivered"));
+    world.down_for(Span::from_secs(3_600)).await;
+    world.seconds(30).await;
+    let present = world.message(&launched, 0).await;
+    assert_eq!((world.asked(), world.waived(&launched).await), (Vec::new(), 1));
+    assert!(matches!(present.state, State::Awaiting { .. }) && present.step == StepIndex::FIRST, "{present:?}");
+}
+
+#[tokio::test]
+async fn while_a_campaign_is_paused_nobody_is_asked_about_and_no_answer_moves_it() {
+    let mut world = World::begin().await;
+    let launched = world.launch(3, "").await;
+    world.send().await;
+    world.down_for(Span::from_secs(3_600)).await;
+    for n in 0..3 {
+        world.says(&launched, n, Says::State("undelivered"));
+    }
+    world.node.fire().await.unwrap();
+    world.seconds(1).await;
+    assert_eq!(world.asked(), [0]);
+    world.moves(&launched, BatchState::Running, BatchState::Paused).await;
+    world.seconds(10).await;
+    assert_eq!((world.asked(), world.waived(&launched).await), (vec![0], 2));
+    world.moves(&launched, BatchState::Paused, BatchState::Running).await;
+    world.seconds(10).await;
+    assert_eq!((world.asked(), world.waived(&launched).await), (vec![0, 1, 2], 0));
+}
+
+#[tokio::test]
+async fn where_the_clock_was_set_back_while_no_server_ran_whoever_was_out_is_asked_about() {
+    let mut world = World::begin().await;
+    let launched = world.launch(1, "").await;
+    world.send().await;
+    world.node.watch().await;
+    world.says(&launched, 0, Says::State("delivered"));
+    let listened_until = world.clock.now();
+    world.clock = Arc::new(ManualClock::at(listened_until - Span::from_secs(600)));
+    world.node = World::start(&world.clock, &world.config, &world.chance, &world.store, &world.provider).await;
+    let gaps = world.store.gaps().await.unwrap();
+    assert!(matches!(gaps[..], [(from, until)] if from > until), "{gaps:?}");
+    world.seconds(10).await;
+    assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
+    let texts: Vec<String> = world.store.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
+    assert!(texts.iter().any(|text| text.contains("the clock was set back")), "{texts:?}");
 }
 
 #[tokio::test]

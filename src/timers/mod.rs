@@ -60,7 +60,7 @@ impl Timers {
         let (told, mut jumps) = (Told::default(), Jumps::of(clock.as_ref()));
         while !stop.is_cancelled() {
             // Whoever stood still has heard nothing meanwhile, and what came is taken only now.
-            if jumps.jumped(clock.as_ref()) {
+            if jumps.jumped(clock.as_ref()).is_some() {
                 self.gaps.doubt();
             }
             if clock.now() >= look_anyway {

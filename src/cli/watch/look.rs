@@ -78,7 +78,7 @@ impl<'a> Looking<'a> {
         obstacles.extend((!server && !is_over).then_some(Obstacle::NoServer));
         obstacles.extend(deaf_since.filter(|_| !is_over).map(|since| Obstacle::Deaf { since }));
         let next_due = store.next_due(self.id).await?;
-        let waived = Waived::read(store, &self.plan, &tallies, at).await?;
+        let waived = Waived::read(store, &self.ground.config, &self.plan, &tallies, at).await?;
         Ok(Look { at, batch, show, report, obstacles, server, next_due, waived })
     }
 

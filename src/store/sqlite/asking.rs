@@ -4,10 +4,10 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::rows::{
-    Bound, all_loaded, for_values, lines, maybe_moment, maybe_small, message_line, moment, packed, small,
+    Bound, all_loaded, for_values, json_of, lines, maybe_moment, maybe_small, message_line, moment, packed, small,
 };
 use crate::domain::{BatchId, MessageKey, StepIndex, Timestamp, Umid};
-use crate::store::{Asked, Asking, Error, Loaded, Question};
+use crate::store::{Asked, Asking, Loaded, Question};
 
 /// Of the present step: handed over, not unknown, and nothing better reported than that it was accepted.
 pub(super) const SILENT: &str = packed!(
@@ -43,9 +43,7 @@ pub(super) async fn questions(
     about: &[(MessageKey, StepIndex)],
 ) -> Work<Vec<Question>> {
     let list: Vec<(u32, u32, u8)> = about.iter().map(|(key, step)| (key.batch.0, key.n, step.get())).collect();
-    let list = serde_json::to_string(&list)
-        .map_err(|error| Error::Nonsense { what: error.to_string(), place: "the questions".to_owned() })?;
-    let rows = sqlx::query(QUESTIONS).bind(list).fetch_all(connection).await?;
+    let rows = sqlx::query(QUESTIONS).bind(json_of(&list, "the questions")?).fetch_all(connection).await?;
     about
         .iter()
         .zip(&rows)

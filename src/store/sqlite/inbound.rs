@@ -5,10 +5,12 @@ use std::collections::{HashMap, HashSet};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
+use super::Work;
 use super::messages::number;
-use super::rows::{Bound, for_values, json_list, maybe_moment, maybe_small, moment, msisdn, small, step, word};
+use super::rows::{
+    Bound, for_values, json_list, json_of, maybe_moment, maybe_small, moment, msisdn, small, step, word,
+};
 use super::wishes::{opt_in, opt_out};
-use super::{Error, Work};
 use crate::domain::{BatchId, Channel, Keyword, MessageKey, Msisdn, Span, StepIndex, Timestamp, WishFrom};
 use crate::store::{Inbound, InboundOf, OptIn, OptOut, Sender};
 
@@ -16,8 +18,7 @@ use crate::store::{Inbound, InboundOf, OptIn, OptOut, Sender};
 const LONGEST_WINDOW: Span = Span::from_secs(72 * 3_600);
 
 fn json_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Work<String> {
-    let text = serde_json::to_string(&texts.collect::<Vec<_>>());
-    Ok(text.map_err(|error| Error::Nonsense { what: error.to_string(), place: "ids".to_owned() })?)
+    json_of(&texts.collect::<Vec<_>>(), "ids")
 }
 
 pub(super) const KNOWN: &str = "SELECT umid, batch IS NULL AS nowhere, msisdn IS NULL AS nameless FROM inbound

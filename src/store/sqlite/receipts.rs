@@ -9,8 +9,8 @@ use sqlx::{Row, SqliteConnection};
 use super::looks::load;
 use super::messages::number;
 use super::rows::{
-    Bound, Line, for_values, json_list, lines, loaded, maybe_moment, maybe_small, message_line, moment, msisdn, small,
-    step, word,
+    Bound, Line, for_values, json_list, json_of, lines, loaded, maybe_moment, maybe_small, message_line, moment,
+    msisdn, small, step, word,
 };
 use super::script::Script;
 use super::shapes::alike;
@@ -130,9 +130,7 @@ async fn by_number(
     }
     let asked: Vec<(i64, &str)> =
         numbers.iter().map(|(_, msisdn, channel)| (number(*msisdn), channel.as_str())).collect();
-    let asked = serde_json::to_string(&asked)
-        .map_err(|error| Error::Nonsense { what: error.to_string(), place: "the numbers asked".to_owned() })?;
-    let rows = sqlx::query(BY_NUMBER).bind(asked).fetch_all(connection).await?;
+    let rows = sqlx::query(BY_NUMBER).bind(json_of(&asked, "the numbers asked")?).fetch_all(connection).await?;
     for row in &rows {
         let place: usize = small(row, "place")?;
         if let Some((target, ..)) = numbers.get(place) {

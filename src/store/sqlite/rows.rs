@@ -68,6 +68,11 @@ pub(super) fn json_list(numbers: impl IntoIterator<Item = i64>) -> String {
     text
 }
 
+/// A set as JSON, for `json_each`.
+pub(super) fn json_of<T: serde::Serialize + ?Sized>(set: &T, place: &str) -> Work<String> {
+    Ok(serde_json::to_string(set).map_err(|error| nonsense(&error.to_string(), place))?)
+}
+
 fn nonsense(what: &str, place: &str) -> Error {
     Error::Nonsense { what: what.to_owned(), place: place.to_owned() }
 }

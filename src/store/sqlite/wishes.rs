@@ -5,10 +5,10 @@ use std::cmp::Reverse;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
+use super::Work;
 use super::batches::bump;
 use super::messages::number;
-use super::rows::{all_loaded, json_list, lines, maybe_small, message_line, moment, msisdn, packed, word};
-use super::{Error, Work};
+use super::rows::{all_loaded, json_list, json_of, lines, maybe_small, message_line, moment, msisdn, packed, word};
 use crate::domain::{BatchId, Keyword, Marks, Msisdn, WishFrom};
 use crate::store::{Loaded, OptIn, OptOut, Wish};
 
@@ -16,8 +16,7 @@ use crate::store::{Loaded, OptIn, OptOut, Wish};
 type Row4<'a> = (i64, i64, u8, &'a str);
 
 fn handed_in(rows: &[Row4<'_>]) -> Work<String> {
-    let text = serde_json::to_string(rows);
-    Ok(text.map_err(|error| Error::Nonsense { what: error.to_string(), place: "wishes".to_owned() })?)
+    json_of(rows, "wishes")
 }
 
 /// A person's own word does not outlive a later one of theirs, in whatever order they come in.
