@@ -19,9 +19,14 @@ text = "Hello"
 "#;
 
 async fn post(url: &str, authorization: &str, body: String) -> StatusCode {
+    posted(url, authorization, body).await.unwrap()
+}
+
+/// The answer; nothing where the server hung up before all of it was sent.
+async fn posted(url: &str, authorization: &str, body: String) -> Option<StatusCode> {
     volley::provider::install_tls();
     let request = reqwest::Client::new().post(url).header("Authorization", authorization).body(body);
-    request.send().await.unwrap().status()
+    request.send().await.ok().map(|answer| answer.status())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,7 +89,9 @@ async fn what_a_stranger_posts_is_counted_and_holds_nothing_up() {
         assert_eq!(post(&door, "Bearer guessed", body.to_owned()).await, StatusCode::UNAUTHORIZED);
     }
     let too_large = " ".repeat(9 << 20);
-    assert_eq!(post(&door, AUTHORIZATION, too_large).await, StatusCode::PAYLOAD_TOO_LARGE);
+    // Whoever goes on sending what is not read may find the connection cut before the answer is there.
+    let answer = posted(&door, AUTHORIZATION, too_large).await;
+    assert!(answer.is_none_or(|answer| answer == StatusCode::PAYLOAD_TOO_LARGE), "{answer:?}");
     world
         .when("they are counted on disk", async || {
             let turned = world.store.turned_away().await.unwrap();
