@@ -126,7 +126,7 @@ impl Columns {
             let of_it = receipts().filter(|receipt| report(receipt) == Some(Report::Reached(wanted)));
             self.time(of_it.map(|receipt| receipt.stamp).min())
         };
-        let bad = || receipts().filter(|receipt| matches!(report(receipt), Some(Report::Failed { .. }))).next_back();
+        let bad = || receipts().rfind(|receipt| matches!(report(receipt), Some(Report::Failed { .. })));
         let refused = attempt.filter(|attempt| attempt.verdict == Verdict::Rejected);
         match OF_STEP[place] {
             "status" => status(&whole.message.present, index).to_owned(),

@@ -38,7 +38,7 @@ impl std::fmt::Debug for Sheets {
 }
 
 enum Form {
-    Csv(csv::Writer<Place>),
+    Csv(Box<csv::Writer<Place>>),
     Xlsx { book: Box<Workbook>, beside: NamedTempFile, sheet: usize, row: u32, rows_max: u32 },
 }
 
@@ -75,7 +75,7 @@ fn beside(target: &Path) -> io::Result<NamedTempFile> {
 impl Sheets {
     /// CSV, straight to where nothing can be renamed over.
     pub fn straight(to: Box<dyn Write + Send>, header: Vec<String>) -> Result<Self, WriteError> {
-        let form = Form::Csv(csv::WriterBuilder::new().buffer_capacity(BUFFER_BYTES).from_writer(Place::Straight(to)));
+        let form = Form::csv_to(Place::Straight(to));
         Self { target: PathBuf::from("-"), header, form }.begun()
     }
 
@@ -110,13 +110,17 @@ fn failed(target: &Path, source: Broken) -> WriteError {
 }
 
 impl Form {
+    fn csv_to(place: Place) -> Self {
+        Self::Csv(Box::new(csv::WriterBuilder::new().buffer_capacity(BUFFER_BYTES).from_writer(place)))
+    }
+
     fn csv(target: &Path) -> Result<Self, Broken> {
         let is_special = target.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());
         let place = match is_special {
             true => Place::Straight(Box::new(File::options().write(true).open(target)?)),
             false => Place::Beside(beside(target)?),
         };
-        Ok(Self::Csv(csv::WriterBuilder::new().buffer_capacity(BUFFER_BYTES).from_writer(place)))
+        Ok(Self::csv_to(place))
     }
 
     fn xlsx(target: &Path, rows_max: u32) -> Result<Self, Broken> {

@@ -160,7 +160,7 @@ impl Holds {
             let lane = &campaign.plan.step(taken.attempt.step).unwrap().lane;
             // A place counts from its claim.
             let State::Sending { intent, .. } = message.present.state else { continue };
-            self.left.to_person(lane, message.msisdn, intent);
+            self.left.of_person(lane, message.msisdn, intent);
         }
         changed
     }

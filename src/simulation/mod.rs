@@ -85,7 +85,7 @@ fn whatever_happens_what_is_held_holds_and_everything_comes_to_rest() {
             Ok(seen) => all.add(&seen),
             Err((seed, failure)) => {
                 let tries = number_of("VOLLEY_STORM_TRIES").map_or(TRIES, |tries| u32::try_from(tries).unwrap());
-                panic!("{}", shrink::shortest(seed, failure, tries));
+                panic!("{}", shrink::shortest(seed, &failure, tries));
             }
         }
     }

@@ -40,7 +40,7 @@ impl Left {
     }
 
     /// The provider has taken something for a person that a lane had claimed at this time.
-    pub(super) fn to_person(&mut self, lane: &str, person: Msisdn, at: Timestamp) {
+    pub(super) fn of_person(&mut self, lane: &str, person: Msisdn, at: Timestamp) {
         let lane = self.config.lane(lane).unwrap();
         let (Some(portfolio), Tier::People(tier)) = (lane.tiered(), lane.tier) else { return };
         let people = self.people.entry(portfolio.to_owned()).or_default();

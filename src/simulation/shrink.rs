@@ -6,7 +6,7 @@ use super::weather::{ACTS, Failure, Weather};
 
 /// Leaves out acts for as long as the same line of the test still finds what it found, in as many tries as that. Tells
 /// what is left, act by act.
-pub(super) fn shortest(seed: u64, first: Failure, tries: u32) -> String {
+pub(super) fn shortest(seed: u64, first: &Failure, tries: u32) -> String {
     let mut weather = Weather::new();
     let mut left = tries;
     let mut fails = |acts: &BTreeSet<u32>| {
