@@ -427,7 +427,10 @@ impl Holds {
         });
         let reached = reached.count();
         for (step, _) in campaign.plan.places() {
-            let told = self.net.truth(campaign.attempt(message, step)).told.is_some();
+            let truth = self.net.truth(campaign.attempt(message, step));
+            // Where it was tried again, what was said may be about the try before, and the last one unknown.
+            let again = !truth.failed.is_empty() || campaign.plan.on_unknown == OnUnknown::Resend;
+            let told = truth.told.is_some() && !again;
             assert!(!told || !message.present.marks.unknown(step), "said, and still unknown: {message:?}");
         }
         // Who wants no more was suppressed, whatever an earlier step turns out to have done.
