@@ -3,10 +3,7 @@
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 
-use volley::domain::{
-    AfterGap, Channel, Content, Countries, Marks, OnTierSpent, OnUnknown, Plan, Present, Span, Status, Step, StepIndex,
-    Timestamp,
-};
+use volley::domain::{AfterGap, Channel, Marks, OnUnknown, Plan, Present, Span, Status, Step, StepIndex, Timestamp};
 use volley::engine::{Answer, Event, Report, Silence, Standing, advance, begin};
 
 fn main() {
@@ -15,22 +12,11 @@ fn main() {
 
 const START: Timestamp = Timestamp::from_millis(1_000_000_000_000);
 
-fn step(channel: Channel, fallback_after: Option<i64>) -> Step {
-    Step {
-        channel,
-        lane: channel.to_string(),
-        fallback_after: fallback_after.map(Span::from_secs),
-        success: channel.default_success(),
-        receipt_window: channel.receipt_window(),
-        ttl: None,
-        leave_within: None,
-        on_tier_spent: OnTierSpent::Wait,
-        countries: Countries::Everywhere,
-        content: Content::Text { text: "Hi".to_owned(), source: None, encoding: None },
-    }
-}
-
 fn plan() -> Plan {
+    let step = |channel: Channel, fallback_after: Option<i64>| Step {
+        fallback_after: fallback_after.map(Span::from_secs),
+        ..Step::of_text(channel, channel.as_str(), "Hi")
+    };
     Plan {
         columns: Vec::new(),
         steps: vec![step(Channel::WhatsApp, Some(900)), step(Channel::Viber, Some(600)), step(Channel::Sms, None)],

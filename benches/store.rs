@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 
 use volley::clock::RealClock;
 use volley::domain::{
-    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Countries, Country, Ending, Fields, LaneId, Msisdn,
-    OnTierSpent, OnUnknown, Outcome, Plan, Present, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp,
-    Umid, WishFrom,
+    AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Ending, Fields, LaneId, Msisdn, OnUnknown, Outcome,
+    Plan, Present, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid, WishFrom,
 };
 use volley::store::{
     Attempt, Change, Claim, Key, Loaded, NewAudience, NewBatch, OptOut, Receipt, Spread, Start, Store, Verdict,
@@ -118,17 +117,10 @@ fn tag() -> Tag {
 }
 
 fn plan() -> Plan {
-    let step = |channel: Channel| Step {
-        channel,
-        lane: "wa".to_owned(),
+    let step = |channel| Step {
         fallback_after: Some(Span::from_secs(900)),
         success: Status::Delivered,
-        receipt_window: channel.receipt_window(),
-        ttl: None,
-        leave_within: None,
-        on_tier_spent: OnTierSpent::Wait,
-        countries: Countries::Everywhere,
-        content: Content::Text { text: "Hi {{name}}".to_owned(), source: None, encoding: None },
+        ..Step::of_text(channel, "wa", "Hi {{name}}")
     };
     Plan {
         columns: Vec::new(),

@@ -2,8 +2,7 @@
 //! counting allocator is the whole program's.
 
 use volley::domain::{
-    AfterGap, Channel, Content, Countries, Marks, OnTierSpent, OnUnknown, Plan, Present, Span, State, Status, Step,
-    StepIndex, Timestamp,
+    AfterGap, Channel, Marks, OnUnknown, Plan, Present, Span, State, Status, Step, StepIndex, Timestamp,
 };
 use volley::engine::{Answer, Event, Report, Silence, Standing, advance, begin};
 
@@ -13,16 +12,8 @@ const DUE: Event = Event::Due { silence: Silence::Trusted };
 
 fn plan() -> Plan {
     let step = |channel: Channel, fallback_after: Option<i64>| Step {
-        channel,
-        lane: channel.to_string(),
         fallback_after: fallback_after.map(Span::from_secs),
-        success: channel.default_success(),
-        receipt_window: channel.receipt_window(),
-        ttl: None,
-        leave_within: None,
-        on_tier_spent: OnTierSpent::Wait,
-        countries: Countries::Everywhere,
-        content: Content::Text { text: "Hi".to_owned(), source: None, encoding: None },
+        ..Step::of_text(channel, channel.as_str(), "Hi")
     };
     Plan {
         columns: Vec::new(),

@@ -10,8 +10,8 @@ use sqlx::{Connection, SqliteConnection};
 use super::Error;
 use crate::clock::Clock;
 use crate::domain::{
-    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Countries, Marks, MessageKey, OnTierSpent, OnUnknown,
-    Plan, Present, Span, State, Step, StepIndex, Tag, Tallies, Timestamp,
+    AfterGap, AttemptId, BatchId, BatchState, Channel, Marks, MessageKey, OnUnknown, Plan, Present, Span, State, Step,
+    StepIndex, Tag, Tallies, Timestamp,
 };
 use crate::engine::{Answer, Event, Standing, advance, begin};
 use crate::store::{self, NewAudience, NewBatch, Sqlite, Verdict};
@@ -36,24 +36,11 @@ impl Stock {
     pub(super) const FALLBACK_AFTER: Span = Span::from_secs(86_400);
 
     pub(super) fn plan() -> Plan {
-        let step = |channel: Channel, lane: &str, fallback_after| Step {
-            channel,
-            lane: lane.to_owned(),
-            fallback_after,
-            success: channel.default_success(),
-            receipt_window: channel.receipt_window(),
-            ttl: None,
-            leave_within: None,
-            on_tier_spent: OnTierSpent::Wait,
-            countries: Countries::Everywhere,
-            content: Content::Text { text: "Your code is {{Code}}".to_owned(), source: None, encoding: None },
-        };
+        let step = |channel, lane| Step::of_text(channel, lane, "Your code is {{Code}}");
+        let first = Step { fallback_after: Some(Self::FALLBACK_AFTER), ..step(Channel::WhatsApp, LANE) };
         Plan {
             columns: vec!["Name".to_owned(), "Code".to_owned()],
-            steps: vec![
-                step(Channel::WhatsApp, LANE, Some(Self::FALLBACK_AFTER)),
-                step(Channel::Sms, "nobody serves it", None),
-            ],
+            steps: vec![first, step(Channel::Sms, "nobody serves it")],
             ttl: None,
             end: None,
             on_unknown: OnUnknown::Keep,

@@ -223,14 +223,20 @@ mod tests {
     use crate::clock::ManualClock;
     use crate::domain::MessageKey;
 
-    #[tokio::test]
-    async fn however_many_are_due_each_fires_once_and_none_early() {
+    /// A stock of 7,000, and its clock. The folder is gone with what is returned first.
+    async fn stock() -> (tempfile::TempDir, Arc<ManualClock>, Arc<dyn Clock>, Arc<dyn Store>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("timers.db");
         let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let clock = Arc::clone(&manual) as Arc<dyn Clock>;
         fill(&path, 7_000, Arc::clone(&clock)).await.unwrap();
         let store = store::open(&url(&path), Arc::clone(&clock)).await.unwrap();
+        (folder, manual, clock, store)
+    }
+
+    #[tokio::test]
+    async fn however_many_are_due_each_fires_once_and_none_early() {
+        let (_folder, manual, clock, store) = stock().await;
         let mut timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now()))).await.unwrap();
         assert_eq!(timers.run_once(clock.now()).await.unwrap().fired, 0);
 
@@ -261,12 +267,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_deadline_wins_over_a_receipt_that_came_before_it_and_waits() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("timers.db");
-        let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
-        let clock = Arc::clone(&manual) as Arc<dyn Clock>;
-        fill(&path, 7_000, Arc::clone(&clock)).await.unwrap();
-        let store = store::open(&url(&path), Arc::clone(&clock)).await.unwrap();
+        let (_folder, manual, clock, store) = stock().await;
         let gaps = Arc::new(Gaps::new(clock.now()));
         let mut timers = timers(&store, &clock, Arc::clone(&gaps)).await.unwrap();
 

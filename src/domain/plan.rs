@@ -74,9 +74,8 @@ pub struct Step {
 }
 
 impl Step {
-    /// A text with nothing said about it: a test says what it is about.
-    #[cfg(test)]
-    pub(crate) fn of_text(channel: Channel, lane: &str, text: &str) -> Self {
+    /// A text with nothing else said about it.
+    pub fn of_text(channel: Channel, lane: &str, text: &str) -> Self {
         Self {
             channel,
             lane: lane.to_owned(),

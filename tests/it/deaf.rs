@@ -5,18 +5,9 @@ use volley::clock::Clock;
 use volley::domain::{Channel, MessageKey, Outcome, Present, Span, State, StepIndex};
 use volley::store::TurnedAway;
 
-use crate::support::by_hand::{AUTHORIZATION, ByHand, Says, is_awaiting};
+use crate::support::by_hand::{AUTHORIZATION, ByHand, Says, VIBER_THEN_SMS, is_awaiting};
 
-const ROUTE: &str = r#"
-numbers = ["+6591000001", "+6591000002"]
-[[step]]
-channel = "Viber"
-fallback_after = "15m"
-text = "Hello"
-[[step]]
-channel = "SMS"
-text = "Hello"
-"#;
+const PEOPLE: &str = "numbers = [\"+6591000001\", \"+6591000002\"]";
 
 async fn post(url: &str, authorization: &str, body: String) -> StatusCode {
     posted(url, authorization, body).await.unwrap()
@@ -33,7 +24,7 @@ async fn posted(url: &str, authorization: &str, body: String) -> Option<StatusCo
 async fn receipts_that_are_turned_away_hold_every_deadline_until_a_proven_one_has_come() {
     let world = ByHand::start("").await;
     let door = world.open_door().await;
-    let launched = world.launch(ROUTE).await;
+    let launched = world.launch(&format!("{PEOPLE}{VIBER_THEN_SMS}")).await;
     let [told, silent] = [0, 1].map(|n| MessageKey { batch: launched.batch, n });
     let State::Awaiting { due } = world.until(told, "handed over", is_awaiting).await.state else { unreachable!() };
     world.until(silent, "handed over", is_awaiting).await;
@@ -78,7 +69,7 @@ async fn what_a_stranger_posts_is_counted_and_holds_nothing_up() {
     let door = world.open_door().await;
     // An attempt of which nobody knows whether it arrived is found by its number, which strangers know.
     world.provider(Says::Nothing);
-    let launched = world.launch(ROUTE).await;
+    let launched = world.launch(&format!("{PEOPLE}{VIBER_THEN_SMS}")).await;
     let key = MessageKey { batch: launched.batch, n: 0 };
     let State::Awaiting { due } = world.until(key, "handed over", is_awaiting).await.state else { unreachable!() };
     for body in [

@@ -3,23 +3,14 @@
 use volley::clock::Clock;
 use volley::domain::{Channel, MessageKey, Outcome, Present, Span, State, StepIndex};
 
-use crate::support::by_hand::{ByHand, is_awaiting};
+use crate::support::by_hand::{ByHand, VIBER_THEN_SMS, is_awaiting};
 
-const ROUTE: &str = r#"
-numbers = ["+6591000001"]
-[[step]]
-channel = "Viber"
-fallback_after = "15m"
-text = "Hello"
-[[step]]
-channel = "SMS"
-text = "Hello"
-"#;
+const PEOPLE: &str = "numbers = [\"+6591000001\"]";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receipt_that_cannot_be_kept_holds_the_deadline_until_it_is_repeated() {
     let world = ByHand::start("").await;
-    let launched = world.launch(ROUTE).await;
+    let launched = world.launch(&format!("{PEOPLE}{VIBER_THEN_SMS}")).await;
     let key = MessageKey { batch: launched.batch, n: 0 };
     let State::Awaiting { due } = world.until(key, "handed over", is_awaiting).await.state else { unreachable!() };
     world.leap_to(due - Span::from_secs(1)).await;

@@ -10,27 +10,15 @@ for_every_store!(
     what_was_asked_is_found_with_the_umid_it_was_asked_by,
 );
 
-async fn waiting(desk: &Desk, dues: &[i64]) -> (BatchId, Vec<Loaded>) {
-    let count = u32::try_from(dues.len()).unwrap();
-    let batch = desk.batch_of(count).await;
-    let all = messages(&desk.claimed(batch, count).await);
-    let changes = all.iter().zip(dues).map(|(message, due)| {
-        let told = accepted(message, at(0));
-        Change { after: Present { state: State::Awaiting { due: at(*due) }, ..told.after }, ..told }
-    });
-    desk.record(changes.collect()).await.unwrap();
-    (batch, all)
-}
-
 async fn whoever_waits_comes_in_order_behind_a_place(desk: Desk) {
-    let (batch, _) = waiting(&desk, &[50, 10, 30, 10, 40]).await;
+    let (batch, _) = desk.waiting(&[50, 10, 30, 10, 40]).await;
     assert_eq!(numbers(&desk.due(batch, Timestamp::MAX, None, 3).await.unwrap()), [1, 3, 2]);
     assert_eq!(numbers(&desk.due(batch, Timestamp::MAX, Some((at(10), 1)), 9).await.unwrap()), [3, 2, 4, 0]);
     assert_eq!(numbers(&desk.due(batch, at(40), Some((at(30), 2)), 9).await.unwrap()), [4]);
 }
 
 async fn whoever_was_heard_of_is_not_silent(desk: Desk) {
-    let (batch, _) = waiting(&desk, &[10, 20, 30, 40, 90]).await;
+    let (batch, _) = desk.waiting(&[10, 20, 30, 40, 90]).await;
     for (n, marked) in [
         (1, Marks::with_status as fn(Marks, StepIndex, Status) -> Marks),
         (2, |marks: Marks, step, _| marks.with_unknown(step, true)),
@@ -45,7 +33,7 @@ async fn whoever_was_heard_of_is_not_silent(desk: Desk) {
 }
 
 async fn what_was_asked_is_found_with_the_umid_it_was_asked_by(desk: Desk) {
-    let (batch, all) = waiting(&desk, &[10, 20]).await;
+    let (batch, all) = desk.waiting(&[10, 20]).await;
     let umid = desk.attempts(all[0].key).await.unwrap()[0].umid.clone();
     assert!(umid.is_some());
     let about = |n| (MessageKey { batch, n }, StepIndex::FIRST);

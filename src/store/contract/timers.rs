@@ -11,21 +11,24 @@ for_every_store!(
     a_commit_tells_what_it_has_queued_and_put_on_timers,
 );
 
-async fn waiting(desk: &Desk, dues: &[i64]) -> BatchId {
-    let count = u32::try_from(dues.len()).unwrap();
-    let batch = desk.batch_of(count).await;
-    let all = messages(&desk.claimed(batch, count).await);
-    let changes = all.iter().zip(dues).map(|(message, due)| {
-        let told = accepted(message, at(0));
-        Change { after: Present { state: State::Awaiting { due: at(*due) }, ..told.after }, ..told }
-    });
-    desk.record(changes.collect()).await.unwrap();
-    batch
+impl Desk {
+    /// A batch of which each message was handed over and waits, until these seconds.
+    pub(super) async fn waiting(&self, dues: &[i64]) -> (BatchId, Vec<Loaded>) {
+        let count = u32::try_from(dues.len()).unwrap();
+        let batch = self.batch_of(count).await;
+        let all = messages(&self.claimed(batch, count).await);
+        let changes = all.iter().zip(dues).map(|(message, due)| {
+            let told = accepted(message, at(0));
+            Change { after: Present { state: State::Awaiting { due: at(*due) }, ..told.after }, ..told }
+        });
+        self.record(changes.collect()).await.unwrap();
+        (batch, all)
+    }
 }
 
 async fn what_is_due_comes_earliest_first_in_pages(desk: Desk) {
-    let batch = waiting(&desk, &[50, 10, 30, 10, 40, 20]).await;
-    let other = waiting(&desk, &[1]).await;
+    let (batch, _) = desk.waiting(&[50, 10, 30, 10, 40, 20]).await;
+    let (other, _) = desk.waiting(&[1]).await;
     assert!(desk.due(batch, at(9), None, 10).await.unwrap().is_empty());
     assert_eq!(numbers(&desk.due(batch, at(40), None, 3).await.unwrap()), [1, 3, 5]);
     assert_eq!(numbers(&desk.due(batch, at(40), None, 10).await.unwrap()), [1, 3, 5, 2, 4]);
@@ -41,7 +44,7 @@ async fn what_is_due_comes_earliest_first_in_pages(desk: Desk) {
 async fn the_next_due_time_is_the_earliest_of_those_that_wait(desk: Desk) {
     let batch = desk.batch_of(2).await;
     assert_eq!(desk.next_due(batch).await.unwrap(), None, "what waits without end has no due time");
-    let batch = waiting(&desk, &[50, 10, 30]).await;
+    let (batch, _) = desk.waiting(&[50, 10, 30]).await;
     assert_eq!(desk.next_due(batch).await.unwrap(), Some(at(10)));
     let first = desk.one(batch, 1).await;
     let done = State::Done { outcome: Outcome::Silent, skipped: None, at: at(10) };

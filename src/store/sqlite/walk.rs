@@ -7,10 +7,11 @@ use sqlx::{Row, SqliteConnection};
 use tokio::sync::mpsc;
 
 use super::batches;
+use super::receipts::stray_counts;
 use super::rows::{Line, lines, loaded, message_line, packed, small};
 use super::{Error, Work};
 use crate::domain::{BatchId, Fields, LaneId, MessageKey, Recipient, StepIndex, Timestamp, Umid};
-use crate::store::{Attempt, Frame, Page, Receipt, Scope, StrayKind, Twin, Verdict, Whole};
+use crate::store::{Attempt, Frame, Page, Receipt, Scope, Twin, Verdict, Whole};
 
 /// Messages in a page.
 const PAGE: u32 = 2_000;
@@ -56,7 +57,6 @@ pub(super) const RECEIPTS: &str = packed!(
 );
 
 const PLAN: &str = "SELECT digest, body FROM plan WHERE digest = (SELECT plan FROM batch WHERE id = ?1)";
-const STRAYS: &str = "SELECT kind, count(*) AS n FROM stray GROUP BY kind ORDER BY kind";
 
 pub(super) const TWINS_OF: &str = "SELECT hex(umid) AS umid, batch, n, step FROM attempt INDEXED BY attempt_umid
      WHERE umid IN (SELECT umid FROM attempt INDEXED BY attempt_umid WHERE umid IS NOT NULL
@@ -97,14 +97,7 @@ async fn frame(connection: &mut SqliteConnection, id: BatchId) -> Work<Option<Fr
     let (digest, body): (Vec<u8>, String) = (row.try_get("digest")?, row.try_get("body")?);
     let plan_is_whole = Sha256::digest(&body).as_slice() == digest;
     let tallies = batches::tallies(connection, id).await?;
-    let rows = sqlx::query(STRAYS).fetch_all(connection).await?;
-    let kinds = [StrayKind::NoAttempt, StrayKind::OtherSubaccount, StrayKind::OtherType, StrayKind::Unreadable];
-    let mut strays = Vec::new();
-    for row in &rows {
-        let code: i64 = row.try_get("kind")?;
-        let count: u64 = small(row, "n")?;
-        strays.extend(kinds.into_iter().find(|kind| *kind as i64 == code).map(|kind| (kind, count)));
-    }
+    let strays = stray_counts(connection).await?.into_iter().map(|stray| (stray.kind, stray.count)).collect();
     Ok(Some(Frame { batch, plan, plan_is_whole, tallies, strays }))
 }
 

@@ -26,6 +26,17 @@ const TICK: Span = Span::from_millis(10);
 /// What the provider was told to send with its webhooks.
 pub(crate) const AUTHORIZATION: &str = "Bearer agreed";
 
+/// Viber, and who has not got it there within a quarter of an hour gets an SMS.
+pub(crate) const VIBER_THEN_SMS: &str = r#"
+[[step]]
+channel = "Viber"
+fallback_after = "15m"
+text = "Hello"
+[[step]]
+channel = "SMS"
+text = "Hello"
+"#;
+
 /// What the provider answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Says {
