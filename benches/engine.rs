@@ -3,7 +3,7 @@
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 
-use volley::domain::{AfterGap, Channel, Marks, OnUnknown, Plan, Present, Span, Status, Step, StepIndex, Timestamp};
+use volley::domain::{Channel, Marks, Plan, Present, Span, Status, Step, StepIndex, Timestamp};
 use volley::engine::{Answer, Event, Report, Silence, Standing, advance, begin};
 
 fn main() {
@@ -18,13 +18,12 @@ fn plan() -> Plan {
         ..Step::of_text(channel, channel.as_str(), "Hi")
     };
     Plan {
-        columns: Vec::new(),
-        steps: vec![step(Channel::WhatsApp, Some(900)), step(Channel::Viber, Some(600)), step(Channel::Sms, None)],
         ttl: Some(Span::from_secs(86_400)),
-        end: None,
-        on_unknown: OnUnknown::Keep,
-        after_gap: AfterGap::Ask,
-        time_zone: None,
+        ..Plan::of_steps(vec![
+            step(Channel::WhatsApp, Some(900)),
+            step(Channel::Viber, Some(600)),
+            step(Channel::Sms, None),
+        ])
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use volley::clock::RealClock;
 use volley::domain::{
-    AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Ending, Fields, LaneId, Msisdn, OnUnknown, Outcome,
-    Plan, Present, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid, WishFrom,
+    AttemptId, BatchId, BatchState, Channel, Country, Ending, Fields, LaneId, Msisdn, Outcome, Plan, Present,
+    Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid, WishFrom,
 };
 use volley::store::{
     Attempt, Change, Claim, Key, Loaded, NewAudience, NewBatch, OptOut, Receipt, Spread, Start, Store, Verdict,
@@ -122,15 +122,7 @@ fn plan() -> Plan {
         success: Status::Delivered,
         ..Step::of_text(channel, "wa", "Hi {{name}}")
     };
-    Plan {
-        columns: Vec::new(),
-        steps: vec![step(Channel::WhatsApp), step(Channel::Sms)],
-        ttl: None,
-        end: None,
-        on_unknown: OnUnknown::Keep,
-        after_gap: AfterGap::Ask,
-        time_zone: None,
-    }
+    Plan::of_steps(vec![step(Channel::WhatsApp), step(Channel::Sms)])
 }
 
 async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {

@@ -1,9 +1,7 @@
 //! The machine takes no memory on the arrows that messages go along by the million. A program of its own, because the
 //! counting allocator is the whole program's.
 
-use volley::domain::{
-    AfterGap, Channel, Marks, OnUnknown, Plan, Present, Span, State, Status, Step, StepIndex, Timestamp,
-};
+use volley::domain::{AfterGap, Channel, Marks, Plan, Present, Span, State, Status, Step, StepIndex, Timestamp};
 use volley::engine::{Answer, Event, Report, Silence, Standing, advance, begin};
 
 const START: Timestamp = Timestamp::from_millis(1_000_000_000_000);
@@ -16,13 +14,13 @@ fn plan() -> Plan {
         ..Step::of_text(channel, channel.as_str(), "Hi")
     };
     Plan {
-        columns: Vec::new(),
-        steps: vec![step(Channel::WhatsApp, Some(900)), step(Channel::Viber, Some(600)), step(Channel::Sms, None)],
         ttl: Some(Span::from_secs(86_400)),
-        end: None,
-        on_unknown: OnUnknown::Keep,
         after_gap: AfterGap::Wait,
-        time_zone: None,
+        ..Plan::of_steps(vec![
+            step(Channel::WhatsApp, Some(900)),
+            step(Channel::Viber, Some(600)),
+            step(Channel::Sms, None),
+        ])
     }
 }
 

@@ -22,7 +22,7 @@ use crate::provider::{Client, Told};
 use crate::receipts::Intake;
 use crate::store::{Asked, Asking, Book, Entry, Result, Store};
 use crate::timers::Gaps;
-use search::{Search, is_held_back};
+use search::Search;
 
 /// The provider answers one question a second for each subaccount; a little more, since the way there is not always
 /// equally long.
@@ -229,7 +229,7 @@ impl Asker {
     async fn fill(&self, candidate: &Candidate) -> Result<()> {
         let Candidate { entry, key, .. } = candidate;
         // Paused while the question was under way: it is asked again when it goes on.
-        if is_held_back(entry) {
+        if entry.is_held_back() {
             return Ok(());
         }
         // A receipt may be faster between the look and the record: then the next look finds how it stands.

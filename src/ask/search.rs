@@ -14,8 +14,7 @@ use std::sync::Arc;
 use super::{Candidate, LOOK};
 use crate::clock::Clock;
 use crate::domain::{
-    AfterGap, BatchId, BatchState, Channel, Count, LaneId, Marks, MessageKey, Present, Span, State, StepIndex,
-    Timestamp,
+    AfterGap, BatchId, Channel, Count, LaneId, Marks, MessageKey, Present, Span, State, StepIndex, Timestamp,
 };
 use crate::store::{Book, Entry, Event, Loaded, Result, Store};
 use crate::timers::Gaps;
@@ -107,7 +106,7 @@ impl Search {
         // Whoever was found some time ago may have been heard of since.
         while let Some(candidate) = self.candidate(now).await? {
             // Meanwhile a person may have paused it: then the next walk finds it once it goes on.
-            if is_held_back(&candidate.entry) {
+            if candidate.entry.is_held_back() {
                 continue;
             }
             let message = self.store.load(vec![candidate.key]).await?.pop();
@@ -146,10 +145,9 @@ impl Search {
     fn in_play(&self) -> Vec<Arc<Entry>> {
         let mut entries = self.book.in_play();
         entries.retain(|entry| {
-            !is_held_back(entry)
+            !entry.is_held_back()
                 && entry.plan.places().any(|(step, _)| entry.lane(step).is_some_and(|lane| self.lanes.contains(&lane)))
         });
-        entries.sort_by_key(|entry| entry.id);
         entries
     }
 
@@ -196,7 +194,7 @@ impl Search {
             let is_waived = |message: &&Loaded| message.present.marks.waived() && self.is_ours(message);
             let waived: Vec<Loaded> = page.iter().filter(is_waived).take(KEPT).copied().collect();
             let is_full = waived.len() == KEPT;
-            let end = if is_full { waived.last() } else { page.last() }.and_then(place_of);
+            let end = if is_full { waived.last() } else { page.last() }.and_then(Loaded::timer_place);
             found.extend(self.candidates(entry, waived, |asked| asked.is_none_or(|asked| asked.again <= now)).await?);
             if let Some(end) = end {
                 self.waived.places.insert(entry.id, end);
@@ -268,7 +266,7 @@ impl Search {
                 .copied()
                 .collect();
             let is_full = concerned.len() == KEPT;
-            let end = if is_full { concerned.last() } else { page.last() }.and_then(place_of);
+            let end = if is_full { concerned.last() } else { page.last() }.and_then(Loaded::timer_place);
             let found =
                 self.candidates(entry, concerned, |asked| asked.is_none_or(|asked| asked.at < lost_until)).await?;
             self.missed = found.into();
@@ -301,7 +299,7 @@ impl Search {
             return Ok(Vec::new());
         }
         let dues: HashMap<MessageKey, Timestamp> =
-            page.iter().filter_map(|message| Some((message.key, place_of(message)?.0))).collect();
+            page.iter().filter_map(|message| Some((message.key, message.present.timer()?))).collect();
         let questions = self.store.questions(asked).await?;
         let found = questions.into_iter().filter(|question| may_ask(question.asked.as_ref())).filter_map(|question| {
             Some(Candidate {
@@ -343,11 +341,6 @@ impl Search {
     }
 }
 
-/// Whether its deadlines decide nothing for the time being, so that nothing has to be known for them.
-pub(super) fn is_held_back(entry: &Entry) -> bool {
-    matches!(entry.state(), BatchState::Draft | BatchState::Scheduled | BatchState::Paused)
-}
-
 /// The step whose attempt is asked about, where the message waits for news of one. The umid of an attempt that nobody
 /// knows of is not known either: where its step was tried before, what is on record is that of the earlier try.
 fn asks_about(present: &Present) -> Option<StepIndex> {
@@ -355,13 +348,6 @@ fn asks_about(present: &Present) -> Option<StepIndex> {
     let can_be_asked = |step| !is_heard_of(present.marks, step) && !present.marks.unknown(step);
     match present.state {
         State::Awaiting { .. } => present.marks.last_handed_over().filter(|step| can_be_asked(*step)),
-        State::Queued { .. } | State::Sending { .. } | State::Done { .. } => None,
-    }
-}
-
-fn place_of(message: &Loaded) -> Option<Place> {
-    match message.present.state {
-        State::Awaiting { due } | State::Queued { gives_up: Some(due), .. } => Some((due, message.key.n)),
         State::Queued { .. } | State::Sending { .. } | State::Done { .. } => None,
     }
 }

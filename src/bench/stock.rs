@@ -10,8 +10,8 @@ use sqlx::{Connection, SqliteConnection};
 use super::Error;
 use crate::clock::Clock;
 use crate::domain::{
-    AfterGap, AttemptId, BatchId, BatchState, Channel, Marks, MessageKey, OnUnknown, Plan, Present, Span, State, Step,
-    StepIndex, Tag, Tallies, Timestamp,
+    AfterGap, AttemptId, BatchId, BatchState, Channel, Marks, MessageKey, Plan, Present, Span, State, Step, StepIndex,
+    Tag, Tallies, Timestamp,
 };
 use crate::engine::{Answer, Event, Standing, advance, begin};
 use crate::store::{self, NewAudience, NewBatch, Sqlite, Verdict};
@@ -40,12 +40,8 @@ impl Stock {
         let first = Step { fallback_after: Some(Self::FALLBACK_AFTER), ..step(Channel::WhatsApp, LANE) };
         Plan {
             columns: vec!["Name".to_owned(), "Code".to_owned()],
-            steps: vec![first, step(Channel::Sms, "nobody serves it")],
-            ttl: None,
-            end: None,
-            on_unknown: OnUnknown::Keep,
             after_gap: AfterGap::Wait,
-            time_zone: None,
+            ..Plan::of_steps(vec![first, step(Channel::Sms, "nobody serves it")])
         }
     }
 

@@ -347,15 +347,6 @@ impl<'a> Search<'a> {
         of_step.map(|attempt| attempt.tries).max().unwrap_or(0).max(row)
     }
 
-    /// When the present step gives way, or the message ends, by itself.
-    const fn due_at(place: &Place) -> Option<Timestamp> {
-        match place.now.state {
-            State::Awaiting { due } => Some(due),
-            State::Queued { gives_up, .. } => gives_up,
-            State::Sending { .. } | State::Done { .. } => None,
-        }
-    }
-
     /// Since when the message has waited for a later step, as the row says.
     pub(super) fn row_waits_since(&self) -> Option<Timestamp> {
         match self.life.row.state {
@@ -366,7 +357,7 @@ impl<'a> Search<'a> {
 
     /// Whether what comes next cannot have come before the present step's time was up.
     fn must_be_due_by(&self, place: &Place, next: Timestamp) -> bool {
-        let Some(due) = Self::due_at(place).filter(|due| *due <= next) else { return false };
+        let Some(due) = place.now.timer().filter(|due| *due <= next) else { return false };
         let later = self.unused_attempts(place).any(|attempt| attempt.step > place.now.step && attempt.queued <= next);
         let queued = self.life.row.step > place.now.step && self.row_waits_since().is_some_and(|at| at <= next);
         later || queued || (self.life.row.marks.late() && due < next)
@@ -390,7 +381,7 @@ impl<'a> Search<'a> {
 
     /// The time of the present step is up, at one of the moments that are known to be after that.
     fn due(&mut self, place: Place, at: Timestamp, horizon: Timestamp) -> bool {
-        let Some(due) = Self::due_at(&place) else { return false };
+        let Some(due) = place.now.timer() else { return false };
         let mut moments = self.gave_way_by(&place);
         moments.sort_unstable();
         let earliest = due.max(at);

@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
     use crate::clock::{Clock, ManualClock};
-    use crate::domain::{AfterGap, BatchState, Channel, Msisdn, OnUnknown, Plan, Span, Step, Tag, WishFrom};
+    use crate::domain::{AfterGap, BatchState, Channel, Msisdn, Plan, Span, Step, Tag, WishFrom};
     use crate::store::{NewBatch, OptIn, OptOut, open};
 
     #[tokio::test]
@@ -127,15 +127,8 @@ mod tests {
         let store = open("sqlite::memory:", clock).await.unwrap();
         // More than are looked at in one round.
         for n in 0..=LOOKS {
-            let plan = Plan {
-                columns: Vec::new(),
-                steps: vec![Step::of_text(Channel::Sms, "sms", "Hi")],
-                ttl: None,
-                end: None,
-                on_unknown: OnUnknown::Keep,
-                after_gap: AfterGap::Wait,
-                time_zone: None,
-            };
+            let plan =
+                Plan { after_gap: AfterGap::Wait, ..Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")]) };
             let new = NewBatch {
                 tag: Tag::from_random(u64::from(n)),
                 plan,

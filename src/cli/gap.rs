@@ -108,7 +108,7 @@ fn questions<'a>(config: &'a Config, plan: &Plan, tallies: &Tallies) -> BTreeMap
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Channel, OnUnknown, Step, StepIndex};
+    use crate::domain::{Channel, Step, StepIndex};
 
     #[test]
     fn it_says_how_long_asking_takes() {
@@ -145,15 +145,7 @@ mod tests {
         let config = Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config;
         let steps =
             vec![step(Channel::Viber, "vb"), step(Channel::ZaloNotification, "zalo"), step(Channel::Sms, "sms")];
-        let plan = Plan {
-            columns: Vec::new(),
-            steps,
-            ttl: None,
-            end: None,
-            on_unknown: OnUnknown::Keep,
-            after_gap: AfterGap::Ask,
-            time_zone: None,
-        };
+        let plan = Plan::of_steps(steps);
         let mut tallies = Tallies::default();
         for (place, waived) in [(0, 5), (1, 2), (2, 4)] {
             tallies.add(StepIndex::new(place).unwrap(), Count::Waived, waived);

@@ -16,8 +16,8 @@ use super::{Lane, Parts};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{
-    AfterGap, BatchId, BatchState, Channel, Country, Fault, Fields, MessageKey, Msisdn, OnUnknown, Plan, Present,
-    Recipient, Span, Step, StepIndex, Tag, Timestamp,
+    AfterGap, BatchId, BatchState, Channel, Country, Fault, Fields, MessageKey, Msisdn, Plan, Present, Recipient, Span,
+    Step, StepIndex, Tag, Timestamp,
 };
 use crate::engine::{Answer, Obstacle};
 use crate::provider::{Broken, Client, Endpoint, RawAnswer, Transport};
@@ -104,15 +104,7 @@ impl Desk {
         store.add_recipients(audience, 0, recipients.collect()).await.unwrap();
         store.publish_audience(audience, people, "{}".to_owned()).await.unwrap();
         let step = Step::of_text(Channel::Sms, "sms", text);
-        let plan = Plan {
-            columns: vec!["code".to_owned()],
-            steps: vec![step],
-            ttl: None,
-            end: None,
-            on_unknown: OnUnknown::Keep,
-            after_gap: AfterGap::Wait,
-            time_zone: None,
-        };
+        let plan = Plan { columns: vec!["code".to_owned()], after_gap: AfterGap::Wait, ..Plan::of_steps(vec![step]) };
         let new = NewBatch {
             tag: Tag::from_random(7),
             plan,

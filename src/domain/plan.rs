@@ -118,6 +118,19 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Steps with nothing else said about them.
+    pub fn of_steps(steps: Vec<Step>) -> Self {
+        Self {
+            columns: Vec::new(),
+            steps,
+            ttl: None,
+            end: None,
+            on_unknown: OnUnknown::Keep,
+            after_gap: AfterGap::Ask,
+            time_zone: None,
+        }
+    }
+
     /// The step at a place.
     pub fn step(&self, index: StepIndex) -> Option<&Step> {
         self.steps.get(index.index())

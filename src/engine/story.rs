@@ -2,8 +2,7 @@
 
 use super::{Answer, CallOff, Decision, Event, Ignored, Report, Rule, Silence, Standing, advance, begin};
 use crate::domain::{
-    AfterGap, Channel, Fault, Marks, OnUnknown, Outcome, Plan, Present, Span, State, Status, Step, StepIndex, Tallies,
-    Timestamp,
+    Channel, Fault, Marks, Outcome, Plan, Present, Span, State, Status, Step, StepIndex, Tallies, Timestamp,
 };
 
 /// When every story begins.
@@ -29,19 +28,11 @@ pub(super) fn step(channel: Channel, fallback_after: Option<i64>) -> Step {
 
 /// WhatsApp, after 15 minutes Viber, after 10 more SMS; neither TTL nor end.
 pub(super) fn plan() -> Plan {
-    Plan {
-        columns: Vec::new(),
-        steps: vec![
-            step(Channel::WhatsApp, Some(15 * MINUTE)),
-            step(Channel::Viber, Some(10 * MINUTE)),
-            step(Channel::Sms, None),
-        ],
-        ttl: None,
-        end: None,
-        on_unknown: OnUnknown::Keep,
-        after_gap: AfterGap::Ask,
-        time_zone: None,
-    }
+    Plan::of_steps(vec![
+        step(Channel::WhatsApp, Some(15 * MINUTE)),
+        step(Channel::Viber, Some(10 * MINUTE)),
+        step(Channel::Sms, None),
+    ])
 }
 
 /// The plan, changed.

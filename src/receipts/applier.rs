@@ -98,27 +98,32 @@ impl Applier {
         let mut waiting = Vec::new();
         let mut retry_at = clock.now();
         let mut last = 0;
+        // Whatever waits has come since then.
+        let mut taken_until = Timestamp::default();
         loop {
-            let taken = tokio::select! {
-                taken = self.queue.recv_many(&mut waiting, GROUP_MAX) => taken,
-                () = clock.sleep_until(retry_at) => {
-                    // What comes meanwhile has to wait.
-                    let begun = clock.now();
-                    tell(Listening::Behind(Some(begun)));
-                    retry_at = self.retry_strays().await.unwrap_or_else(|error| {
-                        tracing::warn!(error = %Causes(&error), "cannot look at strays; trying again");
-                        clock.now() + AFTER_FAILURE
-                    });
-                    self.tell_behind(&tell, begun);
-                    continue;
+            // What waits comes first, and neither it nor the strays are kept back by the other for long.
+            tokio::select! {
+                biased;
+                taken = self.queue.recv_many(&mut waiting, GROUP_MAX) => {
+                    if taken == 0 {
+                        return;
+                    }
+                    self.gather(&mut waiting, last / 2).await;
+                    last = waiting.len();
+                    taken_until = self.run_once(&mut waiting, &tell).await;
                 }
-            };
-            if taken == 0 {
-                return;
+                () = clock.sleep_until(retry_at) => {}
             }
-            self.gather(&mut waiting, last / 2).await;
-            last = waiting.len();
-            self.run_once(&mut waiting, &tell).await;
+            if clock.now() >= retry_at {
+                // What comes meanwhile has to wait.
+                let behind = if self.queue.is_empty() { clock.now() } else { taken_until };
+                tell(Listening::Behind(Some(behind)));
+                retry_at = self.retry_strays().await.unwrap_or_else(|error| {
+                    tracing::warn!(error = %Causes(&error), "cannot look at strays; trying again");
+                    clock.now() + AFTER_FAILURE
+                });
+                self.tell_behind(&tell, behind);
+            }
         }
     }
 
@@ -134,8 +139,8 @@ impl Applier {
         }
     }
 
-    /// Takes what has come together, and answers.
-    async fn run_once(&mut self, waiting: &mut Vec<Waiting>, tell: &(impl Fn(Listening) + Send + Sync)) {
+    /// Takes what has come together, and answers. Returns when the newest of it came.
+    async fn run_once(&mut self, waiting: &mut Vec<Waiting>, tell: &(impl Fn(Listening) + Send + Sync)) -> Timestamp {
         let mut all = Parsed::default();
         let mut answers = Vec::with_capacity(waiting.len());
         // Nothing may be known of the store before the last of its timeouts: the gap begins with what was waiting.
@@ -171,6 +176,7 @@ impl Applier {
             // A client that has hung up repeats the receipt, which then changes nothing.
             let _ = done.send(taken.clone());
         }
+        newest
     }
 
     /// Tells what is left: whatever is waiting by now has come since then.

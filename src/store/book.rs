@@ -39,6 +39,11 @@ impl Entry {
         matches!(self.state(), BatchState::Cancelling | BatchState::Cancelled)
     }
 
+    /// Whether its deadlines decide nothing for the time being: what a pause holds back, resuming applies.
+    pub fn is_held_back(&self) -> bool {
+        matches!(self.state(), BatchState::Draft | BatchState::Scheduled | BatchState::Paused)
+    }
+
     pub fn attempt(&self, message: MessageKey, step: StepIndex) -> AttemptId {
         AttemptId { key: message, step, tag: self.tag }
     }

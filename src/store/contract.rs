@@ -24,8 +24,8 @@ use super::{
 };
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{
-    AfterGap, AudienceId, BatchId, BatchState, Channel, Country, Fields, LaneId, MessageKey, Msisdn, OnUnknown, Plan,
-    Present, Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp, Umid,
+    AudienceId, BatchId, BatchState, Channel, Country, Fields, LaneId, MessageKey, Msisdn, Plan, Present, Recipient,
+    Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp, Umid,
 };
 
 /// Every claim about a store, once for each database that answers the contract.
@@ -212,12 +212,7 @@ fn plan() -> Plan {
     };
     Plan {
         columns: vec!["name".to_owned(), "code".to_owned()],
-        steps: vec![step(Channel::WhatsApp, "wa"), step(Channel::Viber, "vb"), step(Channel::Sms, "sms")],
-        ttl: None,
-        end: None,
-        on_unknown: OnUnknown::Keep,
-        after_gap: AfterGap::Ask,
-        time_zone: None,
+        ..Plan::of_steps(vec![step(Channel::WhatsApp, "wa"), step(Channel::Viber, "vb"), step(Channel::Sms, "sms")])
     }
 }
 

@@ -173,6 +173,13 @@ pub struct Loaded {
     pub present: Present,
 }
 
+impl Loaded {
+    /// Where it stands along the timers, if it does.
+    pub fn timer_place(&self) -> Option<(Timestamp, u32)> {
+        self.present.timer().map(|due| (due, self.key.n))
+    }
+}
+
 /// What a receipt may be found by, surest first.
 #[derive(Debug, Clone)]
 pub enum Key {

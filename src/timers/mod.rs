@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Jumps};
-use crate::domain::{AfterGap, BatchId, BatchState, Causes, Span, State, Timestamp, Told};
+use crate::domain::{AfterGap, BatchId, Causes, Span, State, Timestamp, Told};
 use crate::engine::{Event, Silence, Standing, advance};
 use crate::store::{Book, Entry, Loaded, Result, Signal, Store, Verdict};
 
@@ -122,7 +122,7 @@ impl Timers {
         let mut next_due: Option<Timestamp> = None;
         let until = self.gaps.applied_until(now);
         for entry in self.book.in_play() {
-            if matches!(entry.state(), BatchState::Paused | BatchState::Scheduled | BatchState::Draft) {
+            if entry.is_held_back() {
                 // What a pause holds back, resuming applies.
                 self.next.remove(&entry.id);
                 continue;
@@ -151,7 +151,7 @@ impl Timers {
             fired += written?;
             page = next?;
             let Some(last) = page.last() else { return Ok(fired) };
-            after = last.present.timer().map(|due| (due, last.key.n));
+            after = last.timer_place();
         }
     }
 
