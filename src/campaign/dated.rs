@@ -44,7 +44,11 @@ pub(super) fn facts<'a>(life: &Life<'a>) -> Vec<Dated<'a>> {
         if let Some(at) = attempt.intent {
             add(at, at + TURN, Fact::Left(attempt.step, attempt.tries));
         }
-        add(attempt.answered, attempt.answered + TURN, Fact::Answered(attempt));
+        // While the disk is away answers wait for it, and what the provider repeats may be written down before them.
+        let of_step = life.receipts.iter().filter(|receipt| receipt.step == attempt.step);
+        let repeated = of_step.map(|receipt| receipt.received).max().filter(|_| attempt.verdict.was_begun());
+        let until = repeated.map_or(attempt.answered, |at| at.max(attempt.answered)) + TURN;
+        add(attempt.answered, until, Fact::Answered(attempt));
     }
     for receipt in life.receipts {
         let at = receipt.received;

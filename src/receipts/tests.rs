@@ -288,8 +288,8 @@ async fn a_gap_begins_with_what_was_waiting_and_is_doubtful_from_the_first_failu
     }
     clock.advance(Span::from_secs(10));
     store.close().await;
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    tokio::spawn(applier.run(move |listening| tell.send(listening).unwrap_or_default()));
+    let (tell, mut told) = tokio::sync::mpsc::channel(8);
+    tokio::spawn(applier.run(move |listening| drop(tell.try_send(listening))));
     assert!(taking.await.is_err());
     // No deadline since it came may win over it; and then nobody knows whether it will be kept.
     for expected in [Listening::Behind(Some(came)), Listening::Behind(None), Listening::Doubtful { since: came }] {
