@@ -59,8 +59,9 @@ struct Known {
 impl Gaps {
     /// Adds a gap that has just ended. Returns when it will have been filled, if it will.
     pub fn add(&mut self, gap: Gap) -> Option<Timestamp> {
-        let now = gap.until;
-        self.0.retain(|known| known.filled.is_none() || known.gap.until + MATTERS_FOR > now);
+        // However long the new one is, it swallows what was still repeated when it began.
+        let begun = gap.from.min(gap.until);
+        self.0.retain(|known| known.filled.is_none() || known.gap.until + MATTERS_FOR > begun);
         self.0.push(Known { gap, filled: Some(gap.until) });
         let all: Vec<Gap> = self.0.iter().map(|known| known.gap).collect();
         for known in &mut self.0 {
@@ -199,6 +200,13 @@ mod tests {
         let gaps = gaps(&unlucky.map(|(from, until)| (1_000 + from, 1_000 + until)));
         assert_eq!(gaps.silence(second(900), second(1_000), second(2_000)), Silence::Lost);
         assert_ne!(gaps.silence(second(1_100), second(1_200), second(1_200)), Silence::Lost);
+    }
+
+    #[test]
+    fn a_long_gap_swallows_what_was_still_repeated_after_the_one_before_it() {
+        // Missed at 1,000 and, the last time, at 1,131: in the second gap, of whose repeats nothing else is known.
+        let gaps = gaps(&[(1_000, 1_054), (1_054, 1_250)]);
+        assert_eq!(gaps.silence(second(900), second(1_020), second(1_251)), Silence::Lost);
     }
 
     #[test]

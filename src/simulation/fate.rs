@@ -229,7 +229,7 @@ through! {
     reads last_stop() -> i64;
     reads stops(after: i64, limit: u32) -> Vec<(i64, Msisdn)>;
     reads unwilling(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);
-    writes take_inbound(inbound: Vec<Inbound>) -> u32;
+    opts take_inbound(inbound: Vec<Inbound>) -> u32;
     reads inbound(of: InboundOf, after: i64, limit: u32) -> Vec<(i64, Inbound)>;
     reads replied(batch: BatchId) -> Vec<(StepIndex, u32)>;
     reads window_holders(sender: Sender, now: Timestamp, after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::net::{Missed, Net, Posted, Truth};
 use super::pace::Left;
 use super::scene::country_of;
+use super::wishes::{Unwilling, Wish};
 use crate::campaign::audit;
 use crate::config::Config;
 use crate::domain::{
-    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Ending, Fault, MessageKey, Msisdn, OnTierSpent,
-    OnUnknown, Outcome, Plan, Present, SkipReason, Span, State, Status, StepIndex, Tag, Tallies, Timestamp,
+    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Ending, Fault, MessageKey, OnTierSpent, OnUnknown,
+    Outcome, Plan, Present, SkipReason, Span, State, Status, StepIndex, Tag, Tallies, Timestamp,
 };
 use crate::engine::met;
 use crate::store::{Hold, Loaded, Store};
@@ -25,8 +26,7 @@ pub(super) struct Holds {
     net: Arc<Net>,
     campaigns: Vec<Campaign>,
     left: Left,
-    /// Since when each of them was known not to want anything.
-    pub(super) opted_out: HashMap<Msisdn, Timestamp>,
+    pub(super) unwilling: Unwilling,
     /// Lanes and templates that the node has said it holds.
     held: HashSet<(String, String)>,
 }
@@ -72,7 +72,7 @@ impl Holds {
             });
         }
         let left = Left::new(config);
-        Self { store, net, campaigns, left, opted_out: HashMap::new(), held: HashSet::new() }
+        Self { store, net, campaigns, left, unwilling: Unwilling::default(), held: HashSet::new() }
     }
 
     pub(super) fn batches(&self) -> impl Iterator<Item = BatchId> + '_ {
@@ -123,18 +123,26 @@ impl Holds {
         })
     }
 
-    /// What the provider said of a person is on disk.
-    pub(super) fn wants_no_more(&mut self, attempt: AttemptId, now: Timestamp) {
-        let of_it = |message: &&Loaded| message.key == attempt.key;
-        let person = self.messages().find(of_it).map(|message| message.msisdn);
-        if let Some(person) = person {
-            self.opted_out.entry(person).or_insert(now);
+    /// What the provider passed on of a person's wishes is on disk.
+    pub(super) fn wish(&mut self, wish: Wish, now: Timestamp) {
+        match wish {
+            // What came before its attempt's answer waits among the strays until that is there.
+            Wish::NoMore(attempt) if self.is_recorded(attempt) => {
+                let of_it = |message: &&Loaded| message.key == attempt.key;
+                let person = self.messages().find(of_it).map(|message| message.msisdn);
+                if let Some(person) = person {
+                    self.unwilling.stops(person, now);
+                }
+            }
+            Wish::NoMore(_) => {}
+            Wish::Stop { who, said } => self.unwilling.says_stop(who, said, now),
+            Wish::Start { who, said } => self.unwilling.says_start(who, said, now),
         }
     }
 
     pub(super) async fn learn_opt_outs(&mut self, now: Timestamp) {
         for person in self.store.opt_outs(None, 1_000).await.unwrap() {
-            self.opted_out.entry(person).or_insert(now);
+            self.unwilling.stops(person, now);
         }
     }
 
@@ -268,7 +276,10 @@ impl Holds {
                 // What came before the answer that it belongs to was missed before we knew that it had been accepted.
                 let then = accepted..=due;
                 let good = |missed: &&Missed| then.contains(&missed.tried) && missed.status >= rules.success;
-                let hidden = truth.missed.iter().filter(good).any(to_come);
+                // Of a copy whose answer never came nobody knows an id to ask by: whoever sends again has chosen that.
+                let copies = truth.accepted.len();
+                let known = |missed: &&Missed| missed.again.is_some() || missed.copy == copies;
+                let hidden = truth.missed.iter().filter(good).filter(known).any(to_come);
                 let told = truth.told.is_some_and(|status| status >= rules.success);
                 let waits = plan.after_gap != AfterGap::FallBack;
                 assert!(!(waits && hidden && !told), "fell back because we were deaf: {}", about());
@@ -329,8 +340,8 @@ impl Holds {
             }
             Outcome::Skipped => match skipped {
                 Some(SkipReason::OptedOut) => {
-                    let said = self.opted_out.contains_key(&after.msisdn)
-                        || heard(|truth| truth.failed.contains(&Fault::Person));
+                    let said =
+                        self.unwilling.ever(after.msisdn) || heard(|truth| truth.failed.contains(&Fault::Person));
                     assert!(said, "the person has not said so: {}", about());
                 }
                 Some(SkipReason::NoStep | SkipReason::Excluded) | None => panic!("skipped too late: {}", about()),
@@ -373,7 +384,7 @@ impl Holds {
         for held in [String::new(), template] {
             assert!(!self.held.contains(&(rules.lane.clone(), held)), "left although it was held: {}", about());
         }
-        let stopped = self.opted_out.get(&message.msisdn).is_some_and(|since| *since < intent);
+        let stopped = self.unwilling.since(message.msisdn).is_some_and(|since| since < intent);
         assert!(!stopped, "left although the person had opted out before it was claimed: {}", about());
         assert!(row.marks.reached_by().is_none(), "left although it had arrived: {}", about());
 

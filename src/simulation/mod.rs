@@ -18,6 +18,7 @@ mod pairs;
 mod scene;
 mod shrink;
 mod weather;
+mod wishes;
 mod world;
 
 use std::collections::BTreeSet;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::{Notify, oneshot};
 
+use super::wishes::Wish;
 use super::{act, scene};
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{AttemptId, Channel, Fault, Span, Status, Timestamp, Umid};
@@ -54,6 +55,8 @@ pub(super) struct Truth {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Missed {
     hook: u64,
+    /// Of which of the attempt's copies, by the order in which the provider took them: one where all went well.
+    pub(super) copy: usize,
     pub(super) tried: Timestamp,
     pub(super) status: Status,
     /// When the provider tries again; nothing where it has given up.
@@ -109,7 +112,8 @@ struct Inner {
     posted: Vec<Posted>,
     accepted: Vec<Posted>,
     truths: HashMap<AttemptId, Truth>,
-    of_umid: HashMap<String, AttemptId>,
+    /// The attempt of each umid, and which of its copies that is.
+    of_umid: HashMap<String, (AttemptId, usize)>,
     /// Told of each request that reaches the line.
     arrived: Arc<Notify>,
 }
@@ -230,17 +234,20 @@ impl Net {
         self.lock().hooks.push(hook);
     }
 
-    /// The provider was told that a webhook is on disk. Returns whose attempt it was where its person wants no more.
-    pub(super) fn taken(&self, hook: &Hook) -> Option<AttemptId> {
+    /// The provider was told that a webhook is on disk. Returns what its person wishes.
+    pub(super) fn taken(&self, hook: &Hook) -> Option<Wish> {
+        if let Some(wish) = Wish::spoken(&hook.event) {
+            return Some(wish);
+        }
         if hook.nameless {
             return None;
         }
         let mut inner = self.lock();
-        let (attempt, report) = inner.news(&hook.event)?;
+        let (attempt, _, report) = inner.news(&hook.event)?;
         let truth = inner.truths.entry(attempt).or_default();
         truth.told = truth.told.max(report.status());
         match report {
-            Report::Negative { code } if codes::of_receipt(code).fault == Fault::Person => Some(attempt),
+            Report::Negative { code } if codes::of_receipt(code).fault == Fault::Person => Some(Wish::NoMore(attempt)),
             _ => None,
         }
     }
@@ -250,7 +257,7 @@ impl Net {
         let mut inner = self.lock();
         let now = inner.clock.now();
         let again = REPEATS.get(hook.tried).map(|rest| now + *rest);
-        if let Some((attempt, report)) = inner.news(&hook.event)
+        if let Some((attempt, copy, report)) = inner.news(&hook.event)
             && let Some(status) = report.status()
             && !hook.nameless
         {
@@ -258,7 +265,7 @@ impl Net {
             let late = now > hook.at + PUNCTUAL;
             match missed.iter_mut().find(|known| known.hook == hook.id) {
                 Some(known) => (known.again, known.late) = (again, known.late || late),
-                None => missed.push(Missed { hook: hook.id, tried: now, status, again, late }),
+                None => missed.push(Missed { hook: hook.id, copy, tried: now, status, again, late }),
             }
         }
         if let Some(at) = again {
@@ -397,7 +404,8 @@ impl Inner {
                 truth.accepted.push(now);
                 let channel = request.known_channels().next().unwrap();
                 self.accepted.push(Posted { attempt, channel, at: now });
-                self.of_umid.insert(answer.umid.as_deref().unwrap().to_owned(), attempt);
+                let copy = truth.accepted.len();
+                self.of_umid.insert(answer.umid.as_deref().unwrap().to_owned(), (attempt, copy));
             }
         }
     }
@@ -407,7 +415,7 @@ impl Inner {
         let now = self.clock.now();
         for mut webhook in self.model.tick(now) {
             let news = self.news(&webhook.event);
-            if let Some((attempt, report)) = news {
+            if let Some((attempt, _, report)) = news {
                 let truth = self.truths.entry(attempt).or_default();
                 match report {
                     Report::Negative { code } => truth.failed.push(codes::of_receipt(code).fault),
@@ -422,7 +430,7 @@ impl Inner {
                 continue;
             }
             // To whom two campaigns write, somebody else's receipt may look like ours.
-            let nameless = nameless && news.is_some_and(|(attempt, _)| scene::gets_one(attempt.key));
+            let nameless = nameless && news.is_some_and(|(attempt, ..)| scene::gets_one(attempt.key));
             if nameless {
                 webhook.event = without_name(&webhook.event);
             }
@@ -436,12 +444,12 @@ impl Inner {
         }
     }
 
-    /// Which attempt an event is about, and what it says.
-    fn news(&self, event: &[u8]) -> Option<(AttemptId, Report)> {
+    /// Which attempt an event is about, which of its copies, and what it says.
+    fn news(&self, event: &[u8]) -> Option<(AttemptId, usize, Report)> {
         wire::parse_events(event).into_iter().find_map(|event| match event {
             wire::Event::Receipt(receipt) => {
-                let attempt = self.of_umid.get(receipt.umid.as_deref()?)?;
-                Some((*attempt, receipt.report()))
+                let (attempt, copy) = *self.of_umid.get(receipt.umid.as_deref()?)?;
+                Some((attempt, copy, receipt.report()))
             }
             _ => None,
         })

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::config::Config;
 use crate::domain::{Channel, Country, Fields, MessageKey, Msisdn, Recipient, Span, Status, Tier};
-use crate::simulator::{Latency, Profile};
+use crate::simulator::{Answers, Latency, Profile};
 
 /// People in the world. The first campaign writes to the first of them, the second to the last: some get both.
 pub(super) const PEOPLE: u32 = 30;
@@ -219,12 +219,15 @@ fn steps(
 
 fn profile(dice: &mut fastrand::Rng) -> Profile {
     let mut profile = Profile { queued_receipts: dice.bool(), keep_requests: 0, ..Profile::default() };
+    let share = one_of(dice, &[0.0, 0.1, 0.6]);
     for delivery in profile.channels.values_mut() {
         let mut after = |most: i64| Latency { median: Span::from_millis(dice.i64(50..most)), spread: 3.0 };
         delivery.sent_after = after(3_000);
         delivery.delivered_after = after(60_000);
         delivery.read_after = after(60_000);
         delivery.undelivered_after = after(60_000);
+        let after = after(60_000);
+        delivery.answers = Answers { share, after, quotes: 0.6, stops: 0.4, returns: 0.5, buttons: 0.2 };
         delivery.reject = 0.08;
         delivery.undelivered = 0.27;
         delivery.silent = 0.15;

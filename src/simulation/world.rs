@@ -176,9 +176,7 @@ impl World {
             (Act::Outage(span), Some(_)) => {
                 let was_failing = fate.is_failing();
                 fate.set_failing(true);
-                self.wait(span);
-                let due = self.net.due();
-                let lived = self.take(due).await;
+                let lived = self.outage(now + span).await;
                 fate.set_failing(was_failing);
                 lived.then_some(true)
             }
@@ -232,7 +230,7 @@ impl World {
                 let msisdn = person(who).msisdn;
                 let person = OptOut { msisdn, since: now, from: WishFrom::Operator, source: PERSON.to_owned() };
                 self.store.opt_out(vec![person]).await.unwrap();
-                self.holds.opted_out.entry(msisdn).or_insert(now);
+                self.holds.unwilling.stops_for_good(msisdn, now);
             }
             Act::Hold { lane, template } => {
                 let template = if template { "promo".to_owned() } else { String::new() };
@@ -278,6 +276,22 @@ impl World {
         self.clock.advance(until.since(self.clock.now()));
     }
 
+    /// Until then each webhook comes in its time. Returns whether the process has lived through it.
+    async fn outage(&mut self, until: Timestamp) -> bool {
+        loop {
+            let now = self.clock.now();
+            let next = self.net.next().filter(|next| *next < until).unwrap_or(until);
+            self.wait(next.since(now).max(Span::ZERO));
+            let due = self.net.due();
+            if !self.take(due).await {
+                return false;
+            }
+            if next >= until {
+                return true;
+            }
+        }
+    }
+
     /// Some of the webhooks that are due, in any order. Returns whether the process has lived through it.
     async fn webhooks(&mut self, seed: u64) -> bool {
         let mut dice = fastrand::Rng::with_seed(seed);
@@ -301,18 +315,15 @@ impl World {
         let bodies: Vec<&[u8]> = group.iter().map(|hook| &hook.event[..]).collect();
         let taken = self.fate.outlive(node.take(&bodies)).await;
         let lived = taken.is_some();
-        let mut unwilling = Vec::new();
+        let mut wishes = Vec::new();
         for (place, hook) in group.into_iter().enumerate() {
             match taken.as_ref().and_then(|taken| taken.get(place)) {
-                Some(Ok(())) => unwilling.extend(self.net.taken(&hook)),
+                Some(Ok(())) => wishes.extend(self.net.taken(&hook)),
                 Some(Err(_)) | None => self.net.missed(hook),
             }
         }
-        // What came before its attempt's answer waits among the strays until that is there.
-        for attempt in unwilling {
-            if self.holds.is_recorded(attempt) {
-                self.holds.wants_no_more(attempt, self.clock.now());
-            }
+        for wish in wishes {
+            self.holds.wish(wish, self.clock.now());
         }
         lived
     }
