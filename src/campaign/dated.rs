@@ -1,7 +1,8 @@
 //! What is on disk about a message, in the order in which it most likely happened.
 
+use super::words;
 use crate::domain::{Fault, Plan, Present, Span, State, StepIndex, Timestamp};
-use crate::engine::{Answer, Obstacle};
+use crate::engine::{Answer, Obstacle, Report};
 use crate::store::{Attempt, Batch, Receipt, Verdict};
 use crate::wire::codes;
 
@@ -44,8 +45,11 @@ pub(super) fn facts<'a>(life: &Life<'a>) -> Vec<Dated<'a>> {
         if let Some(at) = attempt.intent {
             add(at, at + TURN, Fact::Left(attempt.step, attempt.tries));
         }
-        // While the disk is away answers wait for it, and what the provider repeats may be written down before them.
-        let of_step = life.receipts.iter().filter(|receipt| receipt.step == attempt.step);
+        // While the disk is away answers wait for it, and what the provider repeats may be written down before them. In
+        // which order matters where it is bad.
+        let channel = life.plan.step(attempt.step).map(|step| step.channel);
+        let is_bad = |receipt: &&Receipt| matches!(words::report(receipt, channel), Some(Report::Failed { .. }));
+        let of_step = life.receipts.iter().filter(|receipt| receipt.step == attempt.step).filter(is_bad);
         let repeated = of_step.map(|receipt| receipt.received).max().filter(|_| attempt.verdict.was_begun());
         let until = repeated.map_or(attempt.answered, |at| at.max(attempt.answered)) + TURN;
         add(attempt.answered, until, Fact::Answered(attempt));

@@ -31,7 +31,7 @@ pub(super) enum Moment<'a> {
     /// Given back, once or more often: only the number of tries tells of it.
     GivenBack,
     Receipt(&'a Receipt),
-    /// Bad news of a try that another one had followed.
+    /// News of a try that another one had followed.
     OfAnEarlierTry(&'a Receipt),
     Due,
     /// No place in the tier was free, and the step does not wait for one.
@@ -124,6 +124,7 @@ impl<'a> Search<'a> {
         }
         self.tried += 1;
         if self.tried > self.patience
+            || self.has_passed_by(&place)
             || (self.tried > STRAIGHT && (self.contradicts(&place) || !self.seen.insert(place)))
         {
             return false;
@@ -154,6 +155,14 @@ impl<'a> Search<'a> {
         self.unused(place).filter_map(|dated| match dated.fact {
             Fact::Answered(attempt) => Some(attempt),
             Fact::Left(..) | Fact::Receipt(_) => None,
+        })
+    }
+
+    /// Whether a fact of an earlier step is left that nothing can take in any more.
+    fn has_passed_by(&self, place: &Place) -> bool {
+        let marks = place.now.marks;
+        self.unused_attempts(place).any(|attempt| {
+            attempt.step < place.now.step && !(marks.handed_over(attempt.step) && attempt.verdict.was_begun())
         })
     }
 
@@ -320,11 +329,14 @@ impl<'a> Search<'a> {
         {
             return true;
         }
-        let is_bad = matches!(report, Report::Failed { .. });
         let moment = Moment::OfAnEarlierTry(receipt);
         let tries = if now.step == step { now.tries } else { 0 };
         let was_tried = tries.max(self.most_tries(step)) > 0;
-        is_bad && was_tried && self.tell(place, at, Told { at, before: now, moment, decision: None })
+        // What is good is old news where the try that it was of is known to have failed, and the next is to come.
+        let is_bad = matches!(report, Report::Failed { .. });
+        let is_to_come = matches!(now.state, State::Queued { .. } | State::Sending { .. }) && tries > 0;
+        (is_bad && was_tried || is_to_come && !now.marks.unknown(step))
+            && self.tell(place, at, Told { at, before: now, moment, decision: None })
     }
 
     /// Whether a receipt can have come when the message stood where that is decided. One of a step that has not begun came

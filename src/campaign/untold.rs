@@ -2,7 +2,7 @@
 
 use super::dated::Fact;
 use super::replay::{Moment, Place, Search, Told, sending};
-use crate::domain::{OnTierSpent, Present, State, Timestamp};
+use crate::domain::{OnTierSpent, OnUnknown, Present, State, Timestamp};
 use crate::engine::{Answer, CallOff, Decision, Event};
 use crate::store::Verdict;
 
@@ -85,26 +85,29 @@ impl Search<'_> {
         let Some(attempt) = of_step.next().filter(|_| matches!(now.state, State::Queued { .. })) else { return false };
         let left = matches!(attempt.verdict, Verdict::Accepted | Verdict::Unknown);
         let intent = attempt.intent.unwrap_or(attempt.answered);
-        let told_of = self.unused(place).find(|dated| match dated.fact {
-            Fact::Receipt(receipt) => receipt.step == step,
-            Fact::Left(..) | Fact::Answered(_) => false,
-        });
-        told_of.is_some_and(|told_of| told_of.at < intent)
+        self.is_told_of_before(place, intent)
             || (now.first_left.is_none() && row.first_left.is_some_and(|first| first < intent))
             || (!now.marks.handed_over(step) && row.marks.handed_over(step) && !left)
             || (!now.marks.unknown(step) && row.marks.unknown(step) && attempt.verdict != Verdict::Unknown)
     }
 
     /// A hand-over of the present step before the one that is on record.
+    /// Whether a receipt of the present step came before that: then it speaks of a try before the one on record.
+    fn is_told_of_before(&self, place: &Place, intent: Timestamp) -> bool {
+        self.unused(place).any(|dated| match dated.fact {
+            Fact::Receipt(receipt) => receipt.step == place.now.step && dated.at < intent,
+            Fact::Left(..) | Fact::Answered(_) => false,
+        })
+    }
+
     pub(super) fn overwritten(&mut self, place: Place, at: Timestamp, horizon: Timestamp) -> bool {
         let (now, row) = (place.now, self.life.row);
         if !matches!(now.state, State::Queued { .. }) {
             return false;
         }
-        let on_record = self.unused_attempts(&place).filter(|attempt| attempt.step == now.step);
-        if on_record.map(|attempt| attempt.tries).max().is_none_or(|tries| tries <= now.tries) {
-            return false;
-        }
+        let on_record = self.unused_attempts(&place).find(|attempt| attempt.step == now.step);
+        let Some(on_record) = on_record.filter(|attempt| attempt.tries > now.tries) else { return false };
+        let left = on_record.intent.unwrap_or(on_record.answered);
         let told_of = self.unused(&place).filter_map(|dated| match dated.fact {
             Fact::Receipt(receipt) if receipt.step == now.step => Some(dated.at),
             _ => None,
@@ -118,14 +121,20 @@ impl Search<'_> {
         // What goes again after a failure keeps the time of its first try, whenever it went.
         let known = match told_of {
             Some(told_of) if now.marks.failed(now.step) => [Some(told_of), None, None, None, None],
-            told_of => [accepted, told_of, latest, first, Some(at)],
+            // The row knows when the first of all left.
+            told_of => [first, accepted, told_of, latest, Some(at)],
         };
         let mut moments: Vec<Timestamp> =
             known.into_iter().flatten().filter(|moment| *moment >= at && *moment <= horizon).collect();
         moments.dedup();
         let place = Place { guessed: true, ..place };
+        // What was unknown and went again was told of by nothing in between.
+        let mut answers = [Answer::Accepted, Answer::Unknown];
+        if self.life.plan.on_unknown == OnUnknown::Resend && !self.is_told_of_before(&place, left) {
+            answers.reverse();
+        }
         moments.into_iter().any(|moment| {
-            [Answer::Accepted, Answer::Unknown].iter().any(|answer| {
+            answers.iter().any(|answer| {
                 let event = Event::Answered { step: now.step, answer: *answer };
                 let before = sending(&now, moment, 0);
                 self.moves(place, moment, before, event, Moment::Overwritten(*answer))

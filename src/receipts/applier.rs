@@ -12,7 +12,7 @@ use super::intake::{Failed, Intake, Waiting};
 use super::strays::Round;
 use super::working::{Working, hold, latest_of_each};
 use crate::clock::{Chance, Clock};
-use crate::domain::{Causes, MessageKey, Msisdn, Present, Span, State, Timestamp, WishFrom};
+use crate::domain::{Causes, MessageKey, Msisdn, Present, Span, State, Status, Timestamp, WishFrom};
 use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
 use crate::optout::Words;
 use crate::store::{self, Book, Change, Entry, Found, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind};
@@ -308,7 +308,8 @@ impl Applier {
                 outcome.strays.push(incoming.clone().into_stray(StrayKind::OtherType));
                 continue;
             }
-            let of_try = self.try_of(incoming, found, &message.now).await?;
+            let step = message.entry.plan.step(found.step);
+            let of_try = self.try_of(incoming, found, &message.now, step.map(|step| step.success)).await?;
             if of_try != Try::Unrecorded && incoming.wants_no_more() {
                 // Whatever it means for this message, the person has said it.
                 let source = format!("receipt with code {}", incoming.code);
@@ -341,11 +342,19 @@ impl Applier {
         Ok(outcome)
     }
 
-    /// Which try of its step a receipt is about. That matters for bad news alone, and only where the step was tried
-    /// again, so hardly any has to be asked about: our id is the same for every try, the umid is not.
-    pub(super) async fn try_of(&self, incoming: &Incoming, found: &Found, now: &Present) -> store::Result<Try> {
+    /// Which try of its step a receipt is about. That matters only where the step was tried again, so hardly any has to
+    /// be asked about: our id is the same for every try, the umid is not. Good news from `enough` on counts whichever try
+    /// it is of.
+    pub(super) async fn try_of(
+        &self,
+        incoming: &Incoming,
+        found: &Found,
+        now: &Present,
+        enough: Option<Status>,
+    ) -> store::Result<Try> {
         let Some(umid) = incoming.umid.as_ref().filter(|_| now.tries > 0) else { return Ok(Try::Present) };
-        if !matches!(incoming.report, Report::Negative { .. }) {
+        let is_bad = matches!(incoming.report, Report::Negative { .. });
+        if !is_bad && (found.step != now.step || incoming.report.status() >= enough) {
             return Ok(Try::Present);
         }
         let attempts = self.store.attempts(found.message.key).await?;
@@ -353,10 +362,17 @@ impl Applier {
         let is_under_way = matches!(now.state, State::Sending { .. } | State::Awaiting { .. });
         // Good news may have overtaken the answer before, so it is the fact alone that says whether it has come.
         let has_answer = recorded.as_ref().is_some_and(|attempt| attempt.tries >= now.tries);
-        let answer_is_to_come = found.step == now.step && is_under_way && !has_answer;
         // Then the umid on record is still that of the try before.
         let is_unknown = now.marks.unknown(found.step);
-        Ok(match recorded.and_then(|attempt| attempt.umid) {
+        let latest = recorded.and_then(|attempt| attempt.umid);
+        if !is_bad {
+            // That a try was accepted or sent which has failed since is old news, and not of the one that is to come.
+            let is_to_come = matches!(now.state, State::Queued { .. } | State::Sending { .. }) && !has_answer;
+            let is_old = is_to_come && !is_unknown && latest.as_ref() == Some(umid);
+            return Ok(if is_old { Try::Earlier } else { Try::Present });
+        }
+        let answer_is_to_come = found.step == now.step && is_under_way && !has_answer;
+        Ok(match latest {
             Some(latest) if latest == *umid => {
                 if answer_is_to_come || is_unknown {
                     Try::Earlier

@@ -53,7 +53,7 @@ impl Applier {
         let (mut ours, mut forgotten) = (Vec::new(), Vec::new());
         for ((receipt, id), found) in receipts.into_iter().zip(ids).zip(found) {
             let Some(found) = found else { continue };
-            if self.try_of(&receipt, &found, &found.message.present).await? != Try::Unrecorded {
+            if self.try_of(&receipt, &found, &found.message.present, None).await? != Try::Unrecorded {
                 ours.push(receipt);
                 forgotten.push(id);
             }

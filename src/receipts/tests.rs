@@ -12,8 +12,8 @@ use super::incoming::{Ours, parse};
 use super::intake::Intake;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::domain::{
-    AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Fields, LaneId, MessageKey, Msisdn, Plan, Present,
-    Recipient, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
+    AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Fields, LaneId, MessageKey, Msisdn, Outcome, Plan,
+    Present, Recipient, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
 };
 use crate::engine::{Answer, Event, Standing, advance};
 use crate::optout::Words;
@@ -289,7 +289,7 @@ async fn a_gap_begins_with_what_was_waiting_and_is_doubtful_from_the_first_failu
     clock.advance(Span::from_secs(10));
     store.close().await;
     let (tell, mut told) = tokio::sync::mpsc::channel(8);
-    tokio::spawn(applier.run(move |listening| drop(tell.try_send(listening))));
+    tokio::spawn(applier.run(move |listening| tell.try_send(listening).unwrap_or_default()));
     assert!(taking.await.is_err());
     // No deadline since it came may win over it; and then nobody knows whether it will be kept.
     for expected in [Listening::Behind(Some(came)), Listening::Behind(None), Listening::Doubtful { since: came }] {
@@ -324,6 +324,23 @@ async fn a_late_receipt_of_a_hand_over_from_before_does_not_undo_a_resume() {
     desk.hear("second", "undelivered", MAY_NOT_SEND).await;
     let [hold] = &desk.store.holds().await.unwrap()[..] else { panic!("it was refused anew") };
     assert_eq!((hold.by, hold.code), (HeldBy::Receipt, Some(2_010)));
+}
+
+#[tokio::test]
+async fn what_was_said_before_a_hand_over_came_to_nothing_says_nothing_of_the_next_one() {
+    const MAY_NOT_SEND: Option<i64> = Some(2_010);
+    let desk = Desk::new().await;
+    desk.answer(&desk.claim().await, "first").await;
+    desk.hear("first", "undelivered", MAY_NOT_SEND).await;
+    desk.wait(60);
+    desk.hear("first", "queued", None).await;
+    assert!(matches!(desk.message().await.present.state, State::Queued { .. }), "it still waits to go again");
+    let claimed = desk.claim().await;
+    desk.hear("first", "sent", None).await;
+    assert!(matches!(desk.message().await.present.state, State::Sending { .. }), "of this try nothing is known yet");
+    desk.answer(&claimed, "second").await;
+    desk.hear("first", "delivered", None).await;
+    assert_eq!(desk.message().await.present.outcome(), Some(Outcome::Reached), "whichever of them it was, it arrived");
 }
 
 #[tokio::test]
