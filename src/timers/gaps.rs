@@ -134,9 +134,12 @@ impl Gaps {
         Some(Deaf::Over(gap, inner.ended.add(gap)))
     }
 
-    /// Up to when everything that the provider said was taken, where something can be written at `now`.
+    /// Up to when everything that the provider said was taken, where something can be written at `now`. In doubt that is
+    /// not known before something has been: whoever writes this down may not live to tell of the gap.
     pub fn listening_until(&self, now: Timestamp) -> Timestamp {
-        self.lock().deaf.map_or(now, |deaf| deaf.since.min(now))
+        let inner = self.lock();
+        let sure = if inner.in_doubt { inner.sure_until.min(now) } else { now };
+        inner.deaf.map_or(sure, |deaf| deaf.since.min(sure))
     }
 
     /// The gaps that are over, and of which the provider has given up on something.
@@ -196,6 +199,7 @@ mod tests {
         gaps.doubt();
         assert!(matches!(gaps.plain(second(50), second(103), second(105)), Silence::Held { .. }));
         assert_eq!(gaps.plain(second(50), second(99), second(105)), Silence::Trusted, "due while we listened");
+        assert_eq!(gaps.listening_until(second(105)), second(100), "whoever dies now has listened no longer");
         let (gap, filled) = gaps.sure(second(110)).unwrap();
         assert_eq!((gap.from, gap.until), (second(100), second(110)));
         let filled = filled.unwrap();
