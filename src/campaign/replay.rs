@@ -288,8 +288,9 @@ impl<'a> Search<'a> {
             // Nothing was meant to go out of what has no intent; it was claimed all the same.
             State::Queued { .. } if is_here && attempt.intent.is_none() => sending(&now, when, attempt.tries),
             _ => {
-                // A receipt had proven the hand-over before its answer came.
-                let proven = now.marks.handed_over(step) && attempt.verdict.was_begun();
+                // A receipt had proven the hand-over before its answer came, or undone it.
+                let is_over = is_here && now.tries > attempt.tries;
+                let proven = (now.marks.handed_over(step) || is_over) && attempt.verdict.was_begun();
                 return proven && self.tell(place, at, Told { at: when, before: now, moment, decision: None });
             }
         };
