@@ -15,7 +15,7 @@ use crate::engine::{self, Answer, Decision, Event, Ignored, Report, Silence, Sta
 use crate::store::{Attempt, Batch, Receipt, Verdict};
 
 /// Moments that are tried for one message before it counts as not to be told.
-pub(super) const PATIENCE: u32 = 20_000;
+pub(super) const PATIENCE: u32 = 200_000;
 /// From so many on it is remembered which were tried: most messages need fewer than ten.
 pub(super) const STRAIGHT: u32 = 64;
 /// Facts of one message that can be told: each is a bit.
