@@ -46,10 +46,11 @@ pub(super) fn facts<'a>(life: &Life<'a>) -> Vec<Dated<'a>> {
             add(at, at + TURN, Fact::Left(attempt.step, attempt.tries));
         }
         // While the disk is away answers wait for it, and what the provider repeats may be written down before them. In
-        // which order matters where it is bad.
+        // which order matters where it is bad, or where one try followed another.
         let channel = life.plan.step(attempt.step).map(|step| step.channel);
         let is_bad = |receipt: &&Receipt| matches!(words::report(receipt, channel), Some(Report::Failed { .. }));
-        let of_step = life.receipts.iter().filter(|receipt| receipt.step == attempt.step).filter(is_bad);
+        let of_step = life.receipts.iter().filter(|receipt| receipt.step == attempt.step);
+        let of_step = of_step.filter(|receipt| attempt.tries > 0 || is_bad(receipt));
         let repeated = of_step.map(|receipt| receipt.received).max().filter(|_| attempt.verdict.was_begun());
         let until = repeated.map_or(attempt.answered, |at| at.max(attempt.answered)) + TURN;
         add(attempt.answered, until, Fact::Answered(attempt));

@@ -186,10 +186,16 @@ impl<'a> Search<'a> {
             }
             _ => false,
         };
-        // A receipt that proves a hand-over counts from when it was applied, which is somewhat after it came.
+        // A receipt that proves a hand-over counts from when it was applied, which is somewhat after it came, and however
+        // long after the answer that the disk had to wait for.
+        let proven_by = |since: Timestamp| {
+            let of_it = |receipt: &&Receipt| Some(receipt.step) == row.marks.last_handed_over();
+            let receipts = self.life.receipts.iter().filter(of_it);
+            receipts.map(|receipt| receipt.received).any(|at| at <= since && since.since(at) <= STRAY)
+        };
         let since = |told: Option<Timestamp>, row: Option<Timestamp>| match (told, row) {
             (None, None) => true,
-            (Some(told), Some(row)) => place.guessed || (told <= row && row.since(told) <= STRAY),
+            (Some(told), Some(row)) => place.guessed || (told <= row && (row.since(told) <= STRAY || proven_by(row))),
             (None, Some(_)) | (Some(_), None) => false,
         };
         stands
