@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use super::dated::{Dated, Fact, Life, STRAY, TURN, answer, facts};
 use super::words;
-use crate::domain::{Ending, Fault, Present, SkipReason, State, StepIndex, Timestamp};
+use crate::domain::{Ending, Present, SkipReason, State, StepIndex, Timestamp};
 use crate::engine::{self, Answer, Decision, Event, Ignored, Report, Silence, Standing, advance};
 use crate::store::{Attempt, Batch, Receipt, Verdict};
 
@@ -330,8 +330,7 @@ impl<'a> Search<'a> {
         {
             return true;
         }
-        if let Report::Failed { fault: Fault::Person, .. } = report
-            && let Some(decision) = self.met_a_claim(&place, event, at)
+        if let Some(decision) = self.met_a_claim(&place, event, at)
             && self.tell(place, at, Told { at, before: now, moment, decision: Some(decision) })
         {
             return true;

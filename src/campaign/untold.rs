@@ -161,7 +161,10 @@ impl Search<'_> {
             return None;
         }
         let claimed = sending(&place.now, at, 0);
-        let met = *self.advance(place, &claimed, event, at).next()?;
+        let mut met = *self.advance(place, &claimed, event, at).next()?;
+        if !met.marks.opted_out() {
+            met = *self.advance(place, &met, Event::CalledOff(CallOff::OptOut), at).next()?;
+        }
         let back = Event::Answered { step: met.step, answer: Answer::NotBegun };
         let decision = self.advance(place, &met, back, at);
         matches!(decision, Decision::Moved { .. }).then_some(decision)
