@@ -359,7 +359,8 @@ impl Applier {
         }
         let attempts = self.store.attempts(found.message.key).await?;
         let recorded = attempts.into_iter().find(|attempt| attempt.step == found.step);
-        let is_under_way = matches!(now.state, State::Sending { .. } | State::Awaiting { .. });
+        // What comes again once it is over must not mean more than it did before.
+        let has_left = !matches!(now.state, State::Queued { .. });
         // Good news may have overtaken the answer before, so it is the fact alone that says whether it has come.
         let has_answer = recorded.as_ref().is_some_and(|attempt| attempt.tries >= now.tries);
         // Then the umid on record is still that of the try before.
@@ -371,7 +372,7 @@ impl Applier {
             let is_old = is_to_come && !is_unknown && latest.as_ref() == Some(umid);
             return Ok(if is_old { Try::Earlier } else { Try::Present });
         }
-        let answer_is_to_come = found.step == now.step && is_under_way && !has_answer;
+        let answer_is_to_come = found.step == now.step && has_left && !has_answer;
         Ok(match latest {
             Some(latest) if latest == *umid => {
                 if answer_is_to_come || is_unknown {
