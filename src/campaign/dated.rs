@@ -57,8 +57,13 @@ pub(super) fn facts<'a>(life: &Life<'a>) -> Vec<Dated<'a>> {
     }
     for receipt in life.receipts {
         let at = receipt.received;
-        let hand_over = life.attempts.iter().find(|attempt| attempt.step == receipt.step && attempt.answered >= at);
-        let until = hand_over.map_or(at + TURN, |hand_over| hand_over.answered + STRAY);
+        let mut hand_overs = life.attempts.iter().filter(|attempt| attempt.step == receipt.step).peekable();
+        // Of whom no hand-over is on disk, an answer was waited for in vain.
+        let is_told_of = hand_overs.peek().is_some();
+        let until = match hand_overs.find(|attempt| attempt.answered >= at) {
+            Some(hand_over) => hand_over.answered + STRAY,
+            None => at + if is_told_of { TURN } else { STRAY },
+        };
         add(at, until, Fact::Receipt(receipt));
     }
     if let State::Sending { intent, .. } = life.row.state {
