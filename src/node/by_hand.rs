@@ -78,7 +78,7 @@ impl ByHand {
                     biased;
                     asked = &mut asking => break asked.map(|_| ())?,
                     // What it was told goes through the same door as every receipt.
-                    () = tokio::task::yield_now() => applier.take_waiting(&|told| tell(told)).await,
+                    waiting = applier.next_waiting() => applier.take_these(waiting, &|told| tell(told)).await,
                 }
             }
         }

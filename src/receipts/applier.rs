@@ -187,7 +187,20 @@ impl Applier {
     /// Takes what is waiting by now.
     #[cfg(test)]
     pub(crate) async fn take_waiting(&mut self, tell: &(impl Fn(Listening) + Send + Sync)) {
-        let mut waiting: Vec<_> = std::iter::from_fn(|| self.queue.try_recv().ok()).collect();
+        let waiting = std::iter::from_fn(|| self.queue.try_recv().ok()).collect();
+        self.take_these(waiting, tell).await;
+    }
+
+    /// What comes next.
+    #[cfg(test)]
+    pub(crate) async fn next_waiting(&mut self) -> Vec<Waiting> {
+        let mut waiting = Vec::new();
+        self.queue.recv_many(&mut waiting, GROUP_MAX).await;
+        waiting
+    }
+
+    #[cfg(test)]
+    pub(crate) async fn take_these(&mut self, mut waiting: Vec<Waiting>, tell: &(impl Fn(Listening) + Send + Sync)) {
         if !waiting.is_empty() {
             self.run_once(&mut waiting, tell).await;
         }

@@ -27,7 +27,7 @@ impl Failed {
 }
 
 /// One webhook that waits for its commit.
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     pub(super) since: Timestamp,
     pub(super) parsed: Parsed,
     pub(super) done: oneshot::Sender<Result<(), Failed>>,

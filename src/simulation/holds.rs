@@ -442,7 +442,8 @@ impl Holds {
         let reached = campaign.plan.places().filter(|(step, rules)| {
             let truth = self.net.truth(campaign.attempt(message, *step));
             // Where acceptance is all that was asked for, bad news may have told of it first.
-            let only_accepted = rules.success == Status::Accepted && message.present.marks.failed(*step);
+            let has_failed = message.present.marks.failed(*step) || !truth.failed.is_empty();
+            let only_accepted = rules.success == Status::Accepted && has_failed;
             truth.told.is_some_and(|status| status >= rules.success) && !only_accepted
         });
         let reached = reached.count();
