@@ -75,6 +75,11 @@ pub(crate) fn take() -> Met {
     MET.take()
 }
 
+/// As if nothing had met since it was taken.
+pub(crate) fn put_back(met: Met) {
+    MET.set(met);
+}
+
 pub(crate) const QUEUED: &str = "queued";
 pub(crate) const SENDING: &str = "sending";
 pub(crate) const AWAITING: &str = "awaiting";

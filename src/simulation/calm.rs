@@ -41,6 +41,8 @@ impl World {
             self.go(Act::Ask, None).await;
             self.go(Act::Strays, None).await;
             self.go(Act::KeepHouse, None).await;
+            // An answer that the disk refused waits here although a receipt has told the rest.
+            self.go(Act::Record, None).await;
         }
         for lane in self.lanes_with(|state, now| matches!(state, State::Queued { not_before, .. } if not_before <= now))
         {

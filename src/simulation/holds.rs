@@ -424,7 +424,10 @@ impl Holds {
 
     /// Nothing went wrong, whatever happened: so nothing is refuted.
     async fn check_audit(&self, campaign: &Campaign) {
+        // What it tries on its way has not happened.
+        let met = met::take();
         let audit = audit(self.store.as_ref(), campaign.batch, |_, _| {}).await.unwrap().unwrap();
+        met::put_back(met);
         let refuted: Vec<_> = audit.claims.iter().filter(|claim| !claim.holds()).collect();
         let mut facts = Vec::new();
         for named in refuted.iter().flat_map(|claim| &claim.examples).filter_map(|example| example.message.as_ref()) {
