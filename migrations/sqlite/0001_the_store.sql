@@ -20,8 +20,9 @@ CREATE TABLE node (
     seen_at INTEGER NOT NULL,
     noted_seq INTEGER NOT NULL,
     listening_until INTEGER NOT NULL,
-    -- Since when receipts of ours are turned away, where they are.
+    -- Since when receipts of ours do not get to us, where they do not, and how: 0 they are turned away, 1 they never come.
     deaf_since INTEGER,
+    deaf_how INTEGER,
     stopped INTEGER NOT NULL DEFAULT 0
 );
 

@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::domain::{Causes, LaneId, MessageKey, Span, StepIndex, Timestamp, Umid};
 use crate::engine::{Event, Silence, Standing, advance};
 use crate::provider::{Client, Told};
-use crate::receipts::Intake;
+use crate::receipts::{Intake, News};
 use crate::store::{Asked, Asking, Book, Entry, Result, Store};
 use crate::timers::Gaps;
 use search::Search;
@@ -74,6 +74,8 @@ struct Candidate {
     /// How often it was asked about before.
     tries: u16,
     due: Timestamp,
+    /// Whether webhooks should have told by now what is asked.
+    is_overdue: bool,
 }
 
 /// Asks for one subaccount.
@@ -85,6 +87,7 @@ pub struct Asker {
     client: Client,
     sub_account: String,
     search: Search,
+    gaps: Arc<Gaps>,
     /// Before that nothing may be asked.
     free_at: Timestamp,
     /// Questions in a row to which there was no answer, and the message that they were about.
@@ -96,7 +99,7 @@ pub struct Asker {
 impl Asker {
     pub fn new(parts: Parts) -> Self {
         let Parts { store, book, clock, gaps, intake, client, sub_account, lanes } = parts;
-        let search = Search::new(Arc::clone(&store), book, gaps, Arc::clone(&clock), lanes);
+        let search = Search::new(Arc::clone(&store), book, Arc::clone(&gaps), Arc::clone(&clock), lanes);
         Self {
             store,
             clock,
@@ -104,6 +107,7 @@ impl Asker {
             client,
             sub_account,
             search,
+            gaps,
             free_at: Timestamp::default(),
             failures: 0,
             failed_on: None,
@@ -150,14 +154,18 @@ impl Asker {
             Told::Records(body) => {
                 let Candidate { entry, key, step, umid, .. } = &candidate;
                 let channel = entry.plan.step(*step).map(|step| step.channel);
-                let said = match self.intake.told(entry.attempt(*key, *step), channel, umid, &body).await {
-                    Ok(said) => said,
-                    Err(error) => {
-                        tracing::warn!(%error, "what the provider answered cannot be kept; asking again");
-                        self.search.put_back(candidate);
-                        return Ok(());
-                    }
-                };
+                let News { said, known_since } =
+                    match self.intake.told(entry.attempt(*key, *step), channel, umid, &body).await {
+                        Ok(news) => news,
+                        Err(error) => {
+                            tracing::warn!(%error, "what the provider answered cannot be kept; asking again");
+                            self.search.put_back(candidate);
+                            return Ok(());
+                        }
+                    };
+                if let Some(since) = known_since.filter(|_| candidate.is_overdue) {
+                    self.gaps.unheard(since, now);
+                }
                 if said {
                     self.fill(&candidate).await?;
                 }

@@ -223,6 +223,7 @@ impl Search {
                     .await?,
             );
         }
+        all.iter_mut().for_each(|candidate| candidate.is_overdue = true);
         all.sort_by_key(|candidate| (candidate.due, candidate.key));
         self.silent = all.into();
         Ok(())
@@ -309,6 +310,7 @@ impl Search {
                 umid: question.umid?,
                 tries: question.asked.map_or(0, |asked| asked.tries),
                 due: *dues.get(&question.key)?,
+                is_overdue: false,
             })
         });
         let mut found: Vec<Candidate> = found.collect();

@@ -7,8 +7,8 @@ use super::words::about;
 use super::{holds, stranded};
 use crate::campaign::Stranded;
 use crate::domain::Timestamp;
-use crate::node::{AGREE, DEAF};
-use crate::store::Hold;
+use crate::node::{deaf, hear_again};
+use crate::store::{Deafness, Hold};
 
 const NO_SERVER: &str = "no server is running on this database";
 const START: &str = "start `volley serve`";
@@ -22,9 +22,10 @@ pub(super) enum Obstacle {
     /// A lane of it goes more slowly than it could, and so many of it wait for that.
     Slow(Slow, i64),
     NoServer,
-    /// The server turns the provider's receipts away, so what became of messages is not known.
+    /// The provider's receipts do not get to the server, so what became of messages is not known.
     Deaf {
         since: Timestamp,
+        how: Deafness,
     },
 }
 
@@ -48,7 +49,7 @@ impl Obstacle {
             Self::Slow(slow, waiting) => format!("{}{}", slow.what(), holds::wait_for_it(*waiting)),
             Self::Gone(gone) => stranded::what(gone),
             Self::NoServer => NO_SERVER.to_owned(),
-            Self::Deaf { .. } => DEAF.to_owned(),
+            Self::Deaf { how, .. } => deaf(*how).to_owned(),
         }
     }
 
@@ -62,7 +63,7 @@ impl Obstacle {
                 }
                 None => self.what(),
             },
-            Self::Deaf { since } => format!("{}, since {}", self.what(), about(now.since(*since))),
+            Self::Deaf { since, .. } => format!("{}, since {}", self.what(), about(now.since(*since))),
             Self::Gone(_) | Self::NoServer => self.what(),
         }
     }
@@ -73,7 +74,7 @@ impl Obstacle {
             Self::Slow(slow, _) => slow.what_to_do(now),
             Self::Gone(gone) => stranded::what_to_do(gone, campaign),
             Self::NoServer => START.to_owned(),
-            Self::Deaf { .. } => AGREE.to_owned(),
+            Self::Deaf { how, .. } => hear_again(*how).to_owned(),
         }
     }
 
@@ -88,7 +89,7 @@ impl Obstacle {
             Self::Slow(slow, waiting) => (slow.kind(), slow.since(), Some(*waiting)),
             Self::Gone(gone) => ("lane gone", None, Some(gone.queued)),
             Self::NoServer => ("no server", None, None),
-            Self::Deaf { since } => ("receipts turned away", Some(*since), None),
+            Self::Deaf { since, .. } => ("receipts turned away", Some(*since), None),
         };
         let (what, what_to_do) = (self.what(), self.what_to_do(campaign, now));
         ObstacleShown { kind, what, waiting, since: since.map(Timestamp::rfc3339), what_to_do }

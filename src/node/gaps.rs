@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::{Span, Timestamp};
 use crate::engine::Gap;
-use crate::store::{self, Event, Store};
+use crate::store::{self, Deafness, Event, Store};
 use crate::timers::{Deaf, Gaps};
 
 /// How long a gap is remembered: longer than any message waits for its receipts.
@@ -12,10 +12,31 @@ const GAP_REMEMBERED: Span = Span::from_secs(60 * 86_400);
 /// How often it is said that receipts are turned away.
 const SAY_AGAIN: Span = Span::from_secs(60);
 
-/// What is said where receipts are turned away, and what to do.
-pub const DEAF: &str = "the provider's receipts are turned away, because their proof is not what was agreed on";
-pub const AGREE: &str = "tell the provider what webhook_authorization or webhook_secret_file says, or put there what the \
-                         provider was told, and start the server again";
+/// What is said where receipts do not get to us.
+pub const fn deaf(how: Deafness) -> &'static str {
+    match how {
+        Deafness::TurnedAway => {
+            "the provider's receipts are turned away, because their proof is not what was agreed on"
+        }
+        Deafness::Unheard => {
+            "the provider has news that it says it has sent, and none of its receipts comes to /webhooks/8x8"
+        }
+    }
+}
+
+/// What to do about it.
+pub const fn hear_again(how: Deafness) -> &'static str {
+    match how {
+        Deafness::TurnedAway => {
+            "tell the provider what webhook_authorization or webhook_secret_file says, or put there what the provider was \
+             told, and start the server again"
+        }
+        Deafness::Unheard => {
+            "check that the provider was told server.public_url, and that a request from outside gets through to it: its \
+             name, its certificate, a proxy or a firewall before it"
+        }
+    }
+}
 
 /// Holds what a time in which nobody listened has made doubtful, and writes it down, so that whoever comes next holds
 /// it too.
@@ -45,7 +66,7 @@ async fn note(store: &dyn Store, at: Timestamp, text: String) -> store::Result<(
     store.note(Event { at, subject: "node".to_owned(), text }).await
 }
 
-/// Looks whether receipts of ours are turned away, and says so.
+/// Looks whether receipts of ours get to us, and says so where they do not.
 pub(super) struct Ear {
     gaps: Arc<Gaps>,
     said: Option<Timestamp>,
@@ -60,9 +81,13 @@ impl Ear {
     }
 
     /// Returns since when the node is deaf, where it is.
-    pub(super) async fn look(&mut self, store: &dyn Store, now: Timestamp) -> store::Result<Option<Timestamp>> {
-        let deaf = self.gaps.deaf(now);
-        if let Some(Deaf::Over(gap, filled)) = deaf {
+    pub(super) async fn look(
+        &mut self,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> store::Result<Option<(Timestamp, Deafness)>> {
+        let found = self.gaps.deaf(now);
+        if let Some(Deaf::Over(gap, filled)) = found {
             tracing::info!(since = %gap.from.rfc3339(), "the provider's receipts are taken again");
             self.unwritten = Some((gap, filled));
             (self.said, self.noted) = (None, false);
@@ -71,19 +96,20 @@ impl Ear {
             keep_gap(store, gap, filled).await?;
             self.unwritten = None;
         }
-        let Some(Deaf::Since(since)) = deaf else { return Ok(None) };
+        let Some(Deaf::Since(since, how)) = found else { return Ok(None) };
+        let (what, what_to_do) = (deaf(how), hear_again(how));
         if self.said.is_none_or(|said| now.since(said) >= SAY_AGAIN) {
             self.said = Some(now);
             tracing::error!(
                 since = %since.rfc3339(),
-                "{DEAF}; until that is put right no deadline fires for want of them; {AGREE}"
+                "{what}; until that is put right no deadline fires for want of them; {what_to_do}"
             );
         }
         if !self.noted {
-            let text = format!("since {} {DEAF}; no deadline fires for want of them; {AGREE}", since.rfc3339());
+            let text = format!("since {} {what}; no deadline fires for want of them; {what_to_do}", since.rfc3339());
             note(store, now, text).await?;
             self.noted = true;
         }
-        Ok(Some(since))
+        Ok(Some((since, how)))
     }
 }

@@ -18,7 +18,7 @@ mod watch;
 
 #[cfg(test)]
 pub(crate) use by_hand::ByHand;
-pub use gaps::{AGREE, DEAF};
+pub use gaps::{deaf, hear_again};
 
 use std::sync::Arc;
 

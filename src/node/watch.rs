@@ -13,7 +13,7 @@ use crate::dispatch::{Lane, Leaving};
 use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Told};
 use crate::engine::Gap;
 use crate::receipts::Door;
-use crate::store::{Beat, Book, Entry, Event, LaneState, Result, Standing, Store, Trouble};
+use crate::store::{Beat, Book, Deafness, Entry, Event, LaneState, Result, Standing, Store, Trouble};
 use crate::throttle::{Cause, Holds};
 use crate::timers::Gaps;
 
@@ -66,7 +66,7 @@ pub(super) struct Watch {
     let_out: HashMap<String, u64>,
     told: Told,
     ear: Ear,
-    deaf_since: Option<Timestamp>,
+    deaf: Option<(Timestamp, Deafness)>,
 }
 
 impl Watch {
@@ -88,7 +88,7 @@ impl Watch {
             let_out: HashMap::new(),
             told: Told::default(),
             ear,
-            deaf_since: None,
+            deaf: None,
         }
     }
 
@@ -172,7 +172,7 @@ impl Watch {
             self.parts.store.note(event.clone()).await?;
             self.events.remove(0);
         }
-        self.deaf_since = self.ear.look(self.parts.store.as_ref(), now).await?;
+        self.deaf = self.ear.look(self.parts.store.as_ref(), now).await?;
         if has_news || now.since(self.beaten_at) >= BEAT {
             self.beat(now).await?;
         }
@@ -241,7 +241,7 @@ impl Watch {
             pace,
             lanes,
             listening_until: self.parts.gaps.listening_until(now),
-            deaf_since: self.deaf_since,
+            deaf: self.deaf,
             turned_away: self.parts.door.take_counts(),
         };
         let counts = beat.turned_away.clone();

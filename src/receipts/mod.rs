@@ -23,3 +23,4 @@ pub use applier::{Applier, Listening};
 pub use door::Door;
 pub use intake::{Failed, Intake};
 pub use proof::{Proofs, Unproven};
+pub use told::News;

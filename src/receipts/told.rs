@@ -2,19 +2,28 @@
 
 use super::incoming::{Incoming, Parsed};
 use super::intake::{Failed, Intake};
-use crate::domain::{AttemptId, Channel, Umid};
+use crate::domain::{AttemptId, Channel, Status, Timestamp, Umid};
 use crate::wire::{Detail, Details, Receipt, Report, StatusBody};
 
+/// What came of a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct News {
+    /// Whether the provider says how far the attempt has come.
+    pub said: bool,
+    /// Since when, by its own account, it knows more than that it has accepted the attempt.
+    pub known_since: Option<Timestamp>,
+}
+
 impl Intake {
-    /// Keeps and applies what the provider knows about one attempt of ours, which was handed over on `channel`. Returns,
-    /// once it is on disk, whether it says how far the attempt has come.
+    /// Keeps and applies what the provider knows about one attempt of ours, which was handed over on `channel`. Returns
+    /// once it is on disk.
     pub async fn told(
         &self,
         about: AttemptId,
         channel: Option<Channel>,
         umid: &Umid,
         body: &[u8],
-    ) -> Result<bool, Failed> {
+    ) -> Result<News, Failed> {
         let details: Details<'_> = serde_json::from_slice(body).unwrap_or_default();
         let now = self.now();
         let is_about_it = |record: &&Detail<'_>| {
@@ -22,6 +31,7 @@ impl Intake {
             !is_inbound && record.known_channel() == channel
         };
         let id = about.to_string();
+        let mut known_since = None;
         let receipts: Vec<Incoming> = details
             .data
             .iter()
@@ -36,11 +46,16 @@ impl Intake {
                     status: StatusBody { timestamp, ..record.status.clone() },
                     ..Receipt::default()
                 };
-                Incoming::new(&receipt, now)
+                let incoming = Incoming::new(&receipt, now);
+                let is_bad = matches!(incoming.report, Report::Negative { .. });
+                if record.status.timestamp.is_some() && (is_bad || incoming.report.status() > Some(Status::Accepted)) {
+                    known_since = known_since.max(receipt.at());
+                }
+                incoming
             })
             .collect();
         let said = receipts.iter().any(|receipt| receipt.report != Report::Unknown);
         self.keep(Parsed { receipts, ..Parsed::default() }, now).await?;
-        Ok(said)
+        Ok(News { said, known_since })
     }
 }

@@ -424,6 +424,21 @@ async fn a_silent_attempt_is_asked_about_before_its_deadline_fires() {
 }
 
 #[tokio::test]
+async fn where_webhooks_never_come_nobody_falls_back_for_it_although_few_can_be_asked_about_in_time() {
+    let mut world = World::begin().await;
+    let launched = world.launch(60, "").await;
+    world.send().await;
+    (0..60).for_each(|n| world.says(&launched, n, Says::State("delivered")));
+    world.seconds(1_000).await;
+    for n in 0..60 {
+        assert_eq!(world.message(&launched, n).await.outcome(), Some(Outcome::Reached), "{n}");
+    }
+    assert_eq!(*world.provider.sms.lock().unwrap(), []);
+    let told = world.store.events(0, 20).await.unwrap();
+    assert!(told.iter().any(|(_, event)| event.text.contains("none of its receipts comes")), "{told:?}");
+}
+
+#[tokio::test]
 async fn who_is_asked_about_ahead_of_time_is_decided_at_its_deadline() {
     let mut world = World::begin().await;
     let launched = world.launch(2, "").await;

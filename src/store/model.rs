@@ -301,8 +301,8 @@ pub struct Beat {
     pub lanes: Vec<LaneState>,
     /// The watermark: everything that the provider said up to then was taken.
     pub listening_until: Timestamp,
-    /// Since when receipts of ours are turned away.
-    pub deaf_since: Option<Timestamp>,
+    /// Since when receipts of ours do not get to us.
+    pub deaf: Option<(Timestamp, Deafness)>,
     /// What was turned away since the last beat.
     pub turned_away: Vec<Turned>,
 }
@@ -317,8 +317,27 @@ impl Beat {
             pace: Vec::new(),
             lanes: Vec::new(),
             listening_until: now,
-            deaf_since: None,
+            deaf: None,
             turned_away: Vec::new(),
+        }
+    }
+}
+
+/// How receipts of ours do not get to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deafness {
+    /// They are turned away, because their proof is not what was agreed on.
+    TurnedAway = 0,
+    /// They never come to the door.
+    Unheard = 1,
+}
+
+impl Deafness {
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::TurnedAway),
+            1 => Some(Self::Unheard),
+            _ => None,
         }
     }
 }
@@ -356,8 +375,8 @@ pub struct Node {
     pub id: i64,
     pub seen_at: Timestamp,
     pub noted: u64,
-    /// Since when it turns receipts of ours away.
-    pub deaf_since: Option<Timestamp>,
+    /// Since when receipts of ours do not get to it.
+    pub deaf: Option<(Timestamp, Deafness)>,
 }
 
 /// That the provider was asked about an attempt.

@@ -1,10 +1,11 @@
 //! Times in which nobody listened, as this node knows them: those that are over, and the one that goes on now.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::domain::{AfterGap, Span, Timestamp};
 use crate::engine::{self, Gap, REPEATED_FOR, Silence};
+use crate::store::Deafness;
 
 /// How long a deadline rests while nobody knows whether receipts can be kept.
 const IN_DOUBT: Span = Span::from_secs(1);
@@ -17,11 +18,19 @@ const QUIET: Span = Span::from_secs(10);
 /// says anything any more, so nothing is missed.
 const FORGOTTEN: Span = Span::from_secs(3_600);
 
+/// How old news has to be, of which no webhook has told, to say something about the webhooks: the provider has tried four
+/// times by then.
+const OVERDUE: Span = Span::from_secs(45);
+/// So many of them say that webhooks do not get to us; one may be lost by itself.
+const PROOF: u32 = 3;
+
 #[derive(Debug)]
 pub struct Gaps {
     inner: Mutex<Inner>,
     /// Read for every webhook that is taken.
     is_deaf: AtomicBool,
+    /// When the last proven webhook came, or this node began to listen.
+    heard_at: AtomicI64,
 }
 
 #[derive(Debug)]
@@ -33,14 +42,17 @@ struct Inner {
     /// Since when receipts have come that are not applied yet.
     behind: Option<Timestamp>,
     deaf: Option<Turning>,
+    /// News in a row that only asking brought.
+    unheard: u32,
 }
 
-/// Receipts of ours are turned away at the door, because their proof is not what was agreed on.
+/// Receipts of ours do not get to us.
 #[derive(Debug, Clone, Copy)]
 struct Turning {
+    how: Deafness,
     since: Timestamp,
     last: Timestamp,
-    /// When one with a proof came, behind the last that was turned away.
+    /// When one with a proof came, behind the last sign that they do not.
     heard: Option<Timestamp>,
 }
 
@@ -48,16 +60,23 @@ struct Turning {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deaf {
     /// It goes on since then.
-    Since(Timestamp),
+    Since(Timestamp, Deafness),
     /// It is over, and until then the gap that it has left holds deadlines; nothing where what was missed is lost.
     Over(Gap, Option<Timestamp>),
 }
 
 impl Gaps {
     pub fn new(now: Timestamp) -> Self {
-        let inner =
-            Inner { ended: engine::Gaps::default(), sure_until: now, in_doubt: false, behind: None, deaf: None };
-        Self { inner: Mutex::new(inner), is_deaf: AtomicBool::new(false) }
+        let inner = Inner {
+            ended: engine::Gaps::default(),
+            sure_until: now,
+            in_doubt: false,
+            behind: None,
+            deaf: None,
+            unheard: 0,
+        };
+        let (is_deaf, heard_at) = (AtomicBool::new(false), AtomicI64::new(now.millis()));
+        Self { inner: Mutex::new(inner), is_deaf, heard_at }
     }
 
     /// Holds from now on what a gap has made doubtful. Returns until when; nothing where it is lost for good.
@@ -100,14 +119,34 @@ impl Gaps {
 
     /// A receipt of an attempt of ours has just been turned away: what the provider says does not get to us.
     pub fn turned_away(&self, now: Timestamp) {
+        self.not_heard(&mut self.lock(), Deafness::TurnedAway, now, now);
+    }
+
+    /// The provider was asked, and has news that it says it had at `said`, of which no webhook has told. Where none at all
+    /// has come since, and this happens again and again, they do not get to us: a wrong address, a certificate that has
+    /// expired, a proxy that answers for us.
+    pub fn unheard(&self, said: Timestamp, now: Timestamp) {
+        let heard_at = Timestamp::from_millis(self.heard_at.load(Ordering::Acquire));
         let mut inner = self.lock();
-        let since = inner.deaf.map_or(now, |deaf| deaf.since);
-        inner.deaf = Some(Turning { since, last: now, heard: None });
+        if heard_at >= said || now.since(said) < OVERDUE {
+            inner.unheard = 0;
+            return;
+        }
+        inner.unheard += 1;
+        if inner.unheard >= PROOF {
+            self.not_heard(&mut inner, Deafness::Unheard, heard_at, now);
+        }
+    }
+
+    fn not_heard(&self, inner: &mut Inner, how: Deafness, since: Timestamp, now: Timestamp) {
+        let (since, how) = inner.deaf.map_or((since, how), |deaf| (deaf.since, deaf.how));
+        inner.deaf = Some(Turning { how, since, last: now, heard: None });
         self.is_deaf.store(true, Ordering::Release);
     }
 
     /// A webhook with its proof has come.
     pub fn heard(&self, now: Timestamp) {
+        self.heard_at.store(now.millis(), Ordering::Release);
         if !self.is_deaf.load(Ordering::Acquire) {
             return;
         }
@@ -122,11 +161,11 @@ impl Gaps {
             return None;
         }
         let mut inner = self.lock();
-        let Turning { since, last, heard } = inner.deaf?;
+        let Turning { how, since, last, heard } = inner.deaf?;
         let until = match heard {
             Some(heard) if now.since(last) >= QUIET => heard,
             None if now.since(last) >= FORGOTTEN => now,
-            Some(_) | None => return Some(Deaf::Since(since)),
+            Some(_) | None => return Some(Deaf::Since(since, how)),
         };
         inner.deaf = None;
         self.is_deaf.store(false, Ordering::Release);
@@ -226,7 +265,7 @@ mod tests {
         assert_eq!((gaps.deaf(second(1)), gaps.listening_until(second(1))), (None, second(1)));
         gaps.turned_away(second(100));
         gaps.turned_away(second(150));
-        assert_eq!(gaps.deaf(second(160)), Some(Deaf::Since(second(100))));
+        assert_eq!(gaps.deaf(second(160)), Some(Deaf::Since(second(100), Deafness::TurnedAway)));
         assert_eq!(gaps.listening_until(second(160)), second(100));
         assert_eq!(gaps.plain(second(50), second(99), second(160)), Silence::Trusted, "due while we listened");
         assert!(matches!(gaps.plain(second(50), second(120), second(160)), Silence::Held { .. }));
@@ -244,7 +283,11 @@ mod tests {
         gaps.heard(second(101));
         gaps.turned_away(second(102));
         gaps.heard(second(104));
-        assert_eq!(gaps.deaf(second(111)), Some(Deaf::Since(second(100))), "some are taken, and some are not");
+        assert_eq!(
+            gaps.deaf(second(111)),
+            Some(Deaf::Since(second(100), Deafness::TurnedAway)),
+            "some are taken, and some are not"
+        );
         let Some(Deaf::Over(gap, filled)) = gaps.deaf(second(112)) else { panic!("still deaf") };
         assert_eq!((gap.from, gap.until), (second(100), second(104)));
         assert!(filled.is_some_and(|filled| filled > second(104)), "the repeats are waited for");
@@ -253,10 +296,33 @@ mod tests {
     }
 
     #[test]
+    fn news_that_only_asking_brings_again_and_again_say_that_webhooks_do_not_come() {
+        let gaps = Gaps::new(second(0));
+        gaps.heard(second(100));
+        gaps.unheard(second(110), second(160));
+        gaps.unheard(second(112), second(161));
+        gaps.unheard(second(130), second(162));
+        assert_eq!(gaps.deaf(second(163)), None, "one is young enough to be repeated");
+        for said in [110, 111, 112] {
+            assert_eq!(gaps.deaf(second(164)), None);
+            gaps.unheard(second(said), second(164));
+        }
+        assert_eq!(gaps.deaf(second(165)), Some(Deaf::Since(second(100), Deafness::Unheard)));
+        assert!(matches!(gaps.plain(second(50), second(120), second(165)), Silence::Held { .. }));
+        assert_eq!(gaps.listening_until(second(165)), second(100));
+        gaps.heard(second(170));
+        assert!(matches!(gaps.deaf(second(175)), Some(Deaf::Over(gap, _)) if gap.until == second(170)));
+        for said in [110, 111, 112] {
+            gaps.unheard(second(said), second(180));
+        }
+        assert_eq!(gaps.deaf(second(180)), None, "webhooks come, and some were lost");
+    }
+
+    #[test]
     fn a_deafness_of_which_nothing_more_is_heard_is_over_some_time() {
         let gaps = Gaps::new(second(0));
         gaps.turned_away(second(100));
-        assert_eq!(gaps.deaf(second(3_699)), Some(Deaf::Since(second(100))));
+        assert_eq!(gaps.deaf(second(3_699)), Some(Deaf::Since(second(100), Deafness::TurnedAway)));
         assert!(matches!(gaps.deaf(second(3_700)), Some(Deaf::Over(gap, None)) if gap.until == second(3_700)));
     }
 }

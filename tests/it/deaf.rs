@@ -32,7 +32,7 @@ async fn receipts_that_are_turned_away_hold_every_deadline_until_a_proven_one_ha
 
     let delivered = world.receipt(&launched, (told, 0), Channel::Viber, "delivered", None);
     assert_eq!(post(&door, "Bearer another", delivered.clone()).await, StatusCode::UNAUTHORIZED);
-    let deaf_since = async || world.store.nodes(world.clock.now() - Span::from_secs(3)).await.unwrap()[0].deaf_since;
+    let deaf_since = async || world.store.nodes(world.clock.now() - Span::from_secs(3)).await.unwrap()[0].deaf;
     world.when("the node says that it is deaf", async || deaf_since().await.ok_or_else(|| "not yet".to_owned())).await;
     world.leap_to(due + Span::from_secs(1)).await;
     for key in [told, silent] {
@@ -47,7 +47,7 @@ async fn receipts_that_are_turned_away_hold_every_deadline_until_a_proven_one_ha
     world
         .when("it hears again", async || match deaf_since().await {
             None => Ok(()),
-            Some(since) => Err(format!("deaf since {}", since.rfc3339())),
+            Some((since, _)) => Err(format!("deaf since {}", since.rfc3339())),
         })
         .await;
     let gaps = world.store.gaps().await.unwrap();
@@ -91,7 +91,7 @@ async fn what_a_stranger_posts_is_counted_and_holds_nothing_up() {
             if counts == whole { Ok(()) } else { Err(format!("{counts:?}")) }
         })
         .await;
-    assert_eq!(world.store.nodes(world.clock.now() - Span::from_secs(3)).await.unwrap()[0].deaf_since, None);
+    assert_eq!(world.store.nodes(world.clock.now() - Span::from_secs(3)).await.unwrap()[0].deaf, None);
     world.leap_to(due).await;
     world.until(key, "fallen back", |present| present.step > StepIndex::FIRST).await;
     world.stop().await;

@@ -75,14 +75,17 @@ async fn how_lanes_go_is_what_the_living_said_last(desk: Desk) {
 
 async fn a_deaf_node_says_since_when_and_its_watermark_stands(desk: Desk) {
     let (node, _) = desk.start_node(at(0)).await.unwrap();
-    desk.beat(Beat { listening_until: at(3), deaf_since: Some(at(3)), ..Beat::of(node, at(9), 0) }).await.unwrap();
+    desk.beat(Beat { listening_until: at(3), deaf: Some((at(3), Deafness::Unheard)), ..Beat::of(node, at(9), 0) })
+        .await
+        .unwrap();
     let living = desk.nodes(at(9)).await.unwrap();
-    assert_eq!(living.iter().map(|node| (node.seen_at, node.deaf_since)).collect::<Vec<_>>(), [(at(9), Some(at(3)))]);
+    let deaf = Some((at(3), Deafness::Unheard));
+    assert_eq!(living.iter().map(|node| (node.seen_at, node.deaf)).collect::<Vec<_>>(), [(at(9), deaf)]);
     desk.stop_node(node, at(3)).await.unwrap();
     let (next, listened) = desk.start_node(at(20)).await.unwrap();
     assert_eq!(listened, Some(at(3)));
     desk.beat(Beat::of(next, at(21), 0)).await.unwrap();
-    assert_eq!(desk.nodes(at(21)).await.unwrap()[0].deaf_since, None);
+    assert_eq!(desk.nodes(at(21)).await.unwrap()[0].deaf, None);
 }
 
 async fn what_is_turned_away_is_counted_until_a_day_without_any(desk: Desk) {

@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection};
 use super::Work;
 use super::rows::{Bound, for_values, maybe_moment, moment, small, word};
 use crate::domain::{Span, Timestamp};
-use crate::store::{Beat, Event, LaneState, Node, Standing, Trouble, Turned, TurnedAway};
+use crate::store::{Beat, Deafness, Event, LaneState, Node, Standing, Trouble, Turned, TurnedAway};
 
 pub(super) async fn start(connection: &mut SqliteConnection, now: Timestamp) -> Work<(i64, Option<Timestamp>)> {
     let row = sqlx::query("SELECT max(listening_until) AS until FROM node").fetch_one(&mut *connection).await?;
@@ -25,12 +25,13 @@ pub(super) async fn start(connection: &mut SqliteConnection, now: Timestamp) -> 
 }
 
 pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<()> {
-    sqlx::query("UPDATE node SET seen_at = ?2, noted_seq = ?3, listening_until = ?4, deaf_since = ?5 WHERE id = ?1")
+    sqlx::query("UPDATE node SET seen_at = ?2, noted_seq = ?3, listening_until = ?4, deaf_since = ?5, deaf_how = ?6 WHERE id = ?1")
         .bind(beat.node)
         .bind(beat.now.millis())
         .bind(beat.noted.cast_signed())
         .bind(beat.listening_until.millis())
-        .bind(beat.deaf_since.map(Timestamp::millis))
+        .bind(beat.deaf.map(|(since, _)| since.millis()))
+        .bind(beat.deaf.map(|(_, how)| how as i64))
         .execute(&mut *connection)
         .await?;
     for turned in beat.turned_away {
@@ -161,19 +162,18 @@ pub(super) async fn gaps(connection: &mut SqliteConnection) -> Work<Vec<(Timesta
 
 pub(super) async fn live(connection: &mut SqliteConnection, since: Timestamp) -> Work<Vec<Node>> {
     let rows = sqlx::query(
-        "SELECT id, seen_at, noted_seq, deaf_since FROM node WHERE stopped = 0 AND seen_at >= ?1 ORDER BY id",
+        "SELECT id, seen_at, noted_seq, deaf_since, deaf_how FROM node WHERE stopped = 0 AND seen_at >= ?1 ORDER BY id",
     )
     .bind(since.millis())
     .fetch_all(connection)
     .await?;
     rows.iter()
         .map(|row| {
-            Ok(Node {
-                id: row.try_get("id")?,
-                seen_at: moment(row, "seen_at")?,
-                noted: small(row, "noted_seq")?,
-                deaf_since: maybe_moment(row, "deaf_since")?,
-            })
+            let deaf = match maybe_moment(row, "deaf_since")? {
+                Some(since) => Some((since, word(row, "deaf_how", Deafness::from_code)?)),
+                None => None,
+            };
+            Ok(Node { id: row.try_get("id")?, seen_at: moment(row, "seen_at")?, noted: small(row, "noted_seq")?, deaf })
         })
         .collect()
 }
