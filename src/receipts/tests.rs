@@ -399,7 +399,7 @@ async fn an_answer_that_comes_before_its_umid_is_known_counts_once_it_is() {
     for _ in 0..2 {
         desk.applier.retry_strays().await.unwrap();
     }
-    assert_eq!(desk.message().await.present.outcome(), Some(crate::domain::Outcome::Reached));
+    assert_eq!(desk.message().await.present.outcome(), Some(Outcome::Reached));
     assert_eq!(desk.store.replied(desk.key.batch).await.unwrap(), [(StepIndex::FIRST, 1)]);
     assert_eq!(desk.store.opted_out(vec![person]).await.unwrap(), [person]);
     let kept = desk.store.inbound(store::InboundOf::Everybody, 0, 10).await.unwrap();
@@ -419,7 +419,7 @@ async fn an_answer_and_bad_news_of_one_webhook_are_decided_together() {
     desk.applier.apply(parsed).await.unwrap();
     // Bad news, and then the proof that it was wrong: nobody falls back.
     let message = desk.message().await;
-    assert_eq!(message.present.outcome(), Some(crate::domain::Outcome::Reached), "{message:?}");
+    assert_eq!(message.present.outcome(), Some(Outcome::Reached), "{message:?}");
     assert_eq!(desk.store.receipts(desk.key).await.unwrap().len(), 2);
     assert_eq!(desk.store.replied(desk.key.batch).await.unwrap(), [(StepIndex::FIRST, 1)]);
 }

@@ -29,7 +29,7 @@ impl Desk {
             tokio::task::yield_now().await;
             self.applier.take_waiting(&|_| {}).await;
         };
-        futures_util::join!(telling, applying).0.unwrap()
+        futures_util::join!(telling, applying).0.unwrap().said
     }
 
     async fn status(&self) -> Option<Status> {

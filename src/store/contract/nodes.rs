@@ -1,7 +1,7 @@
 //! Nodes, what they noted, what is told about them; and verbs that share a commit.
 
 use super::*;
-use crate::store::{Beat, Error, Event, LaneState, Standing, Trouble, Turned, TurnedAway};
+use crate::store::{Beat, Deafness, Error, Event, LaneState, Standing, Trouble, Turned, TurnedAway};
 
 for_every_store!(
     a_node_lives_from_its_start_to_its_stop,
