@@ -13,9 +13,12 @@ fn impossible(pair: &Pair) -> Option<&'static str> {
         (_, "answered", "could not leave", _) => Some("what could not leave in time goes back, and its timer ends it"),
         (_, "answered", "by the person", _) => Some("no code of an answer says so"),
         (SENDING | AWAITING | DONE, "claimed", ..) => Some("a claim takes what is queued"),
-        (SENDING | DONE, "due", ..) => Some("what is being sent, or has ended, is not due"),
+        (SENDING, "due", ..) => Some("what is being sent is not due"),
+        (DONE, "due", "trusted" | "held" | "lost", _) => {
+            Some("what has ended is not due, unless the answer has ended it")
+        }
         (SENDING, "called off", "cancel", _) => Some("a sweep leaves alone what is being sent"),
-        (DONE, "called off", ..) => Some("what has ended is called off no more"),
+        (DONE, "called off", "cancel", _) => Some("what has ended is called off no more"),
         (SENDING | AWAITING | DONE, "tier spent", ..) | (_, "tier spent", _, "earlier" | "later") => {
             Some("a claim says so of what it has just found in its queue")
         }
@@ -29,6 +32,8 @@ fn seldom(pair: &Pair) -> bool {
     matches!(
         (pair.state, pair.event, pair.what, pair.step),
         (QUEUED, "due", "held" | "lost" | "filled", _)
+            | (DONE, "due", "filled", _)
+            | (DONE, "called off", "opt-out", _)
             | (SENDING, "answered", "too late", _)
             | (SENDING, "called off", "opt-out", _)
             | (SENDING, "failed", _, "earlier")
