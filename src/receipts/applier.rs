@@ -20,10 +20,6 @@ use crate::wire::{Report, codes};
 
 /// Events in one transaction.
 const GROUP_MAX: usize = 2_000;
-/// How long a group waits for the other half of the bodies that the last one held. Whoever posts many at once posts the
-/// next ones when the last are answered: taken with the first of those, a group would be one receipt, and everybody else
-/// would stand behind it.
-const GATHER: Span = Span::from_millis(1);
 /// Rest after a failure of the store.
 const AFTER_FAILURE: Span = Span::from_secs(1);
 /// The first rest before a step that failed in passing goes again; it doubles from try to try.
@@ -97,7 +93,6 @@ impl Applier {
         let clock = Arc::clone(&self.clock);
         let mut waiting = Vec::new();
         let mut retry_at = clock.now();
-        let mut last = 0;
         // Whatever waits has come since then.
         let mut taken_until = Timestamp::default();
         loop {
@@ -108,8 +103,6 @@ impl Applier {
                     if taken == 0 {
                         return;
                     }
-                    self.gather(&mut waiting, last / 2).await;
-                    last = waiting.len();
                     taken_until = self.run_once(&mut waiting, &tell).await;
                 }
                 () = clock.sleep_until(retry_at) => {}
@@ -123,18 +116,6 @@ impl Applier {
                     clock.now() + AFTER_FAILURE
                 });
                 self.tell_behind(&tell, behind);
-            }
-        }
-    }
-
-    /// Waits for a moment until so many have come together.
-    async fn gather(&mut self, waiting: &mut Vec<Waiting>, enough: usize) {
-        let clock = Arc::clone(&self.clock);
-        let mut over = clock.sleep(GATHER);
-        while waiting.len() < enough {
-            tokio::select! {
-                more = self.queue.recv_many(waiting, GROUP_MAX) => if more == 0 { return },
-                () = &mut over => return,
             }
         }
     }
