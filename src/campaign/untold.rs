@@ -153,8 +153,8 @@ impl Search<'_> {
         self.tell(place, at, Told { at, before, moment: Moment::GivenBack, decision: None })
     }
 
-    /// What a receipt that says that the person wants no more makes of a message that was claimed to leave just then, and
-    /// was handed back unbegun: of that there is no fact but that it counts as opted out.
+    /// What a receipt makes of a message that was claimed to leave just then, and was handed back unbegun because its
+    /// person wants no more, be it by this receipt: of that there is no fact but that it counts as opted out.
     pub(super) fn met_a_claim(&self, place: &Place, event: Event, at: Timestamp) -> Option<Decision> {
         let row = self.life.row.marks;
         if !row.opted_out() || place.now.marks.opted_out() || !matches!(place.now.state, State::Queued { .. }) {

@@ -215,8 +215,7 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
         let text = format!("\"{name}\": {}", stranded::what(&gone));
         findings.add("campaigns", Health::Warning, text, Some(&stranded::what_to_do(&gone, &name)));
     }
-    if let Some((since, how)) = running.iter().find_map(|node| node.deaf) {
-        let deaf = Obstacle::Deaf { since, how };
+    if let Some(deaf) = Obstacle::deaf(&running) {
         findings.add("webhooks", Health::Failed, deaf.what_since(now), Some(&deaf.what_to_do("", now)));
     }
     gaps(store, now, findings).await?;

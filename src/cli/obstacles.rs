@@ -8,7 +8,7 @@ use super::{holds, stranded};
 use crate::campaign::Stranded;
 use crate::domain::Timestamp;
 use crate::node::{deaf, hear_again};
-use crate::store::{Deafness, Hold};
+use crate::store::{Deafness, Hold, Node};
 
 const NO_SERVER: &str = "no server is running on this database";
 const START: &str = "start `volley serve`";
@@ -43,6 +43,12 @@ pub(super) struct ObstacleShown {
 }
 
 impl Obstacle {
+    /// Of the servers that receipts do not get to, the one that has missed them for longest.
+    pub(super) fn deaf(nodes: &[Node]) -> Option<Self> {
+        let (since, how) = nodes.iter().filter_map(|node| node.deaf).min_by_key(|(since, _)| *since)?;
+        Some(Self::Deaf { since, how })
+    }
+
     pub(super) fn what(&self) -> String {
         match self {
             Self::Held(hold, waiting) => format!("{}{}", holds::sentence(hold), holds::wait_for_it(*waiting)),
@@ -89,7 +95,8 @@ impl Obstacle {
             Self::Slow(slow, waiting) => (slow.kind(), slow.since(), Some(*waiting)),
             Self::Gone(gone) => ("lane gone", None, Some(gone.queued)),
             Self::NoServer => ("no server", None, None),
-            Self::Deaf { since, .. } => ("receipts turned away", Some(*since), None),
+            Self::Deaf { since, how: Deafness::TurnedAway } => ("receipts turned away", Some(*since), None),
+            Self::Deaf { since, how: Deafness::Unheard } => ("receipts do not come", Some(*since), None),
         };
         let (what, what_to_do) = (self.what(), self.what_to_do(campaign, now));
         ObstacleShown { kind, what, waiting, since: since.map(Timestamp::rfc3339), what_to_do }

@@ -9,7 +9,7 @@ use crate::timers::{Deaf, Gaps};
 
 /// How long a gap is remembered: longer than any message waits for its receipts.
 const GAP_REMEMBERED: Span = Span::from_secs(60 * 86_400);
-/// How often it is said that receipts are turned away.
+/// How often it is said that receipts do not get to us.
 const SAY_AGAIN: Span = Span::from_secs(60);
 
 /// What is said where receipts do not get to us.

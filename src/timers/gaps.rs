@@ -14,7 +14,7 @@ const WHILE_DEAF: Span = Span::from_secs(10);
 /// For so long no receipt of ours may have been turned away before a proven one counts: what was fixed for one of two
 /// senders is not fixed.
 const QUIET: Span = Span::from_secs(10);
-/// Without another receipt that is turned away, and without one that is proven, a deafness is over some time: nobody
+/// Without another sign of it, and without a receipt that is proven, a deafness is over some time: nobody
 /// says anything any more, so nothing is missed.
 const FORGOTTEN: Span = Span::from_secs(3_600);
 
@@ -155,7 +155,7 @@ impl Gaps {
         }
     }
 
-    /// Whether receipts are turned away now, or were until just now.
+    /// Whether receipts of ours do not get to us now, or did not until just now.
     pub fn deaf(&self, now: Timestamp) -> Option<Deaf> {
         if !self.is_deaf.load(Ordering::Acquire) {
             return None;

@@ -46,7 +46,7 @@ impl<'a> Looking<'a> {
         let tallies = store.tallies(self.id).await?;
         let at = self.ground.now();
         let nodes = self.ground.nodes(store).await?;
-        let (server, deaf) = (!nodes.is_empty(), nodes.iter().find_map(|node| node.deaf));
+        let server = !nodes.is_empty();
         let stranded = Stranded::of(&batch, &self.plan, &tallies, &self.ground.config);
         let mut show = Show::new(&batch, &tallies, self.allowed, stranded);
         if !server {
@@ -76,7 +76,7 @@ impl<'a> Looking<'a> {
             _ => false,
         };
         obstacles.extend((!server && !is_over).then_some(Obstacle::NoServer));
-        obstacles.extend(deaf.filter(|_| !is_over).map(|(since, how)| Obstacle::Deaf { since, how }));
+        obstacles.extend(Obstacle::deaf(&nodes).filter(|_| !is_over));
         let next_due = store.next_due(self.id).await?;
         let waived = Waived::read(store, &self.ground.config, &self.plan, &tallies, at).await?;
         Ok(Look { at, batch, show, report, obstacles, server, next_due, waived })
