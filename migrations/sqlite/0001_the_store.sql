@@ -294,6 +294,7 @@ CREATE INDEX wish_stop ON wish (id) WHERE wants = 0;
 -- What people wrote. `umid` is what makes it the same message.
 --   said       by the provider's clock, and never later than `received`
 --   channel_id whom they wrote to, empty where that was not said
+--   called     what the channel calls them, where that is no number
 --   keyword    0 stop, 1 start
 --   until      the end of the 24-hour window that it opened
 --   batch, n, step: the attempt that it is on
@@ -306,6 +307,7 @@ CREATE TABLE inbound (
     channel INTEGER,
     channel_id TEXT NOT NULL,
     msisdn INTEGER,
+    called TEXT,
     kind TEXT NOT NULL,
     keyword INTEGER,
     until INTEGER,
@@ -317,6 +319,15 @@ CREATE TABLE inbound (
 CREATE INDEX inbound_person ON inbound (msisdn, said) WHERE msisdn IS NOT NULL;
 CREATE INDEX inbound_message ON inbound (batch, n, step) WHERE batch IS NOT NULL;
 CREATE INDEX inbound_nowhere ON inbound (id) WHERE batch IS NULL;
+CREATE INDEX inbound_nameless ON inbound (called) WHERE msisdn IS NULL AND called IS NOT NULL;
+
+-- What channels call people whose numbers they may leave out, as receipts of ours and people's answers have told.
+CREATE TABLE alias (
+    channel INTEGER NOT NULL,
+    called TEXT NOT NULL,
+    msisdn INTEGER NOT NULL,
+    PRIMARY KEY (channel, called)
+) WITHOUT ROWID;
 
 -- What people and the throttle decided, and what befell the node: for people to read.
 CREATE TABLE event (

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::incoming::Incoming;
 use crate::domain::{Channel, Keyword, Span, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
-use crate::store::{Found, Inbound};
+use crate::store::{Alias, Found, Inbound};
 use crate::wire;
 
 /// For how long WhatsApp takes free text after a person's message, and after one to which an advertisement led.
@@ -39,6 +39,7 @@ impl Answer {
             channel,
             channel_id: own(inbound.recipient.as_ref().and_then(|us| us.channel_id.as_deref())).unwrap_or_default(),
             msisdn: inbound.msisdn(),
+            called: inbound.called().map(str::to_owned),
             kind,
             keyword: words.meaning(inbound.words(), channel),
             window: None,
@@ -70,11 +71,17 @@ impl Answer {
         self.inbound.msisdn = self.inbound.msisdn.or(Some(found.message.msisdn));
     }
 
-    /// The message as it is kept, once it is known whom it is from.
+    /// The message as it is kept. Its window is open also where nobody knows yet for whom.
     pub(super) fn into_kept(self) -> Inbound {
         let Self { inbound, window, .. } = self;
-        let opens = inbound.channel == Some(Channel::WhatsApp) && inbound.msisdn.is_some();
+        let opens = inbound.channel == Some(Channel::WhatsApp);
         Inbound { window: opens.then(|| inbound.said + window), ..inbound }
+    }
+
+    /// What the channel calls whoever wrote it, where it tells who that is, or what it answers does.
+    pub(super) fn alias(&self) -> Option<Alias> {
+        let Inbound { channel, called, msisdn, .. } = &self.inbound;
+        Some(Alias { channel: (*channel)?, called: called.clone()?, msisdn: (*msisdn)? })
     }
 
     pub(super) fn is_stop(&self) -> bool {

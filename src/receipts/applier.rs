@@ -15,7 +15,7 @@ use crate::clock::{Chance, Clock};
 use crate::domain::{Causes, MessageKey, Msisdn, Present, Span, State, Status, Timestamp, WishFrom};
 use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
 use crate::optout::Words;
-use crate::store::{self, Book, Change, Entry, Found, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind};
+use crate::store::{self, Alias, Book, Change, Entry, Found, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind};
 use crate::wire::{Report, codes};
 
 /// Events in one transaction.
@@ -70,6 +70,7 @@ struct Outcome {
     /// Each with the time of the hand-over that it is about.
     holds: Vec<(Hold, Timestamp)>,
     opt_outs: Vec<OptOut>,
+    aliases: Vec<Alias>,
     strays: Vec<store::Stray>,
 }
 
@@ -226,6 +227,7 @@ impl Applier {
             let mut again = self.decide(&late, &refreshed).await?;
             // The others are kept already.
             again.receipts.clear();
+            again.aliases.clear();
             again.strays.retain(|stray| stray.kind == StrayKind::NoAttempt);
             stale = self.keep(again, Vec::new()).await?;
         }
@@ -238,26 +240,36 @@ impl Applier {
         for (hold, handed_over) in latest_of_each(outcome.holds) {
             self.store.hold(hold, handed_over).await?;
         }
-        for _ in answers.iter().filter(|answer| answer.is_stop() && answer.inbound.msisdn.is_none()) {
-            // Nothing can be done about it here, so somebody has to know.
-            let text = "somebody who is known by no number, and answers no message of ours, asked to be left alone";
-            tracing::warn!("{text}; `volley reply list --unmasked` says what the channel calls them");
-            let event = store::Event { at: self.clock.now(), subject: "opt-out".to_owned(), text: text.to_owned() };
-            self.store.note(event).await?;
-        }
-        let stops = answers.iter().filter(|answer| answer.is_stop()).filter_map(|answer| answer.inbound.msisdn);
-        let unwilling: Vec<Msisdn> = stops.chain(outcome.opt_outs.iter().map(|wish| wish.msisdn)).collect();
-        let (store, opt_outs) = (&self.store, outcome.opt_outs);
+        let (store, opt_outs, mut aliases) = (&self.store, outcome.opt_outs, outcome.aliases);
+        aliases.extend(answers.iter().filter_map(Answer::alias));
+        let are_stops: Vec<bool> = answers.iter().map(Answer::is_stop).collect();
+        let mut unwilling: Vec<Msisdn> = opt_outs.iter().map(|wish| wish.msisdn).collect();
         let answers: Vec<Inbound> = answers.into_iter().map(Answer::into_kept).collect();
+        let named = async { if aliases.is_empty() { Ok(vec![]) } else { store.learn_aliases(aliases).await } };
         let wishes = async { if opt_outs.is_empty() { Ok(0) } else { store.opt_out(opt_outs).await } };
-        let written = async { if answers.is_empty() { Ok(0) } else { store.take_inbound(answers).await } };
+        let written = async { if answers.is_empty() { Ok(vec![]) } else { store.take_inbound(answers).await } };
         let told = store.take_receipts(outcome.receipts, outcome.strays, outcome.changes);
-        let (_, _, stale) = tokio::try_join!(wishes, written, told)?;
+        let (named, _, writers, stale) = tokio::try_join!(named, wishes, written, told)?;
+        let stopped = writers.into_iter().zip(are_stops).filter(|(_, is_stop)| *is_stop);
+        let (known, unknown): (Vec<_>, Vec<_>) = stopped.map(|(person, _)| person).partition(Option::is_some);
+        for _ in unknown {
+            self.tell_of_a_nameless_stop().await?;
+        }
+        unwilling.extend(known.into_iter().flatten().chain(named));
         // Before it is acknowledged: what was claimed for them until now, on whatever lane, does not leave any more.
         if !unwilling.is_empty() {
             self.book.hush(unwilling);
         }
         Ok(stale)
+    }
+
+    /// Nothing can be done about it until a receipt or an answer tells who that is, so somebody has to know.
+    async fn tell_of_a_nameless_stop(&self) -> store::Result<()> {
+        let text = "somebody who is known by no number, and answers no message of ours, asked to be left alone; they \
+                    will be as soon as a receipt tells their number";
+        tracing::warn!("{text}; `volley reply list --unmasked` says what the channel calls them");
+        let event = store::Event { at: self.clock.now(), subject: "opt-out".to_owned(), text: text.to_owned() };
+        self.store.note(event).await
     }
 
     /// Whether what looks like the attempt that somebody answered can be: it went to them, on the channel that they use.
@@ -301,6 +313,9 @@ impl Applier {
                 // The provider reports a channel that we did not ask it for: kept, and nobody's success.
                 outcome.strays.push(incoming.clone().into_stray(StrayKind::OtherType));
                 continue;
+            }
+            if let Some((called, channel)) = incoming.called.clone().filter(|_| !incoming.is_answer()).zip(on_channel) {
+                outcome.aliases.push(Alias { channel, called, msisdn: message.loaded.msisdn });
             }
             let step = message.entry.plan.step(found.step);
             let of_try = self.try_of(incoming, found, &message.now, step.map(|step| step.success)).await?;

@@ -407,6 +407,34 @@ async fn an_answer_that_comes_before_its_umid_is_known_counts_once_it_is() {
 }
 
 #[tokio::test]
+async fn a_receipt_tells_who_it_was_that_said_stop_and_showed_no_number() {
+    let desk = Desk::new().await;
+    let claimed = desk.claim().await;
+    desk.answer(&claimed, "first").await;
+    let user = |body: String| body.replace(r#""msisdn":"+6591000001""#, r#""channelUserId":"SG.13491208655302741918""#);
+    let nameless = user(written("in-1", "STOP").replace(r#","replyToUmid":"first""#, ""));
+    assert!(nameless.contains("SG.1349") && !nameless.contains("replyTo"), "{nameless}");
+    let ours = Ours { subaccounts: ["acme".to_owned()].into(), words: Words::default() };
+    desk.applier.apply(parse(nameless.clone().into(), Some(&ours), desk.clock.now())).await.unwrap();
+    let events = async |desk: &Desk| desk.store.events(0, 100).await.unwrap().len();
+    let (person, told) = (person().msisdn, events(&desk).await);
+    assert!(desk.store.opted_out(vec![person]).await.unwrap().is_empty());
+    let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
+    let hush = desk.book.latest_hush();
+    let receipt = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"first","subAccountId":"acme",
+        "channel":"Viber","user":{"channelUserId":"SG.13491208655302741918"},"status":{"state":"delivered"}}}"#;
+    for _ in 0..2 {
+        desk.applier.apply(parse(receipt.into(), Some(&ours), desk.clock.now())).await.unwrap();
+        assert_eq!(desk.store.opted_out(vec![person]).await.unwrap(), [person]);
+        assert!(entry.is_hushed(person, hush), "what is claimed does not leave");
+    }
+    // From now on everybody knows who that is.
+    desk.applier.apply(parse(nameless.replace("in-1", "in-2").into(), Some(&ours), desk.clock.now())).await.unwrap();
+    let kept = desk.store.inbound(store::InboundOf::Person(person), 0, 10).await.unwrap();
+    assert_eq!((kept.len(), events(&desk).await), (2, told));
+}
+
+#[tokio::test]
 async fn an_answer_and_bad_news_of_one_webhook_are_decided_together() {
     let desk = Desk::new().await;
     let claimed = desk.claim().await;

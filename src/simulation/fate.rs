@@ -10,7 +10,7 @@ use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
 use crate::store::{
-    Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Hold, Inbound,
+    Alias, Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Hold, Inbound,
     InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question, Receipt,
     Result, Scope, Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
 };
@@ -229,7 +229,8 @@ through! {
     reads last_stop() -> i64;
     reads stops(after: i64, limit: u32) -> Vec<(i64, Msisdn)>;
     reads unwilling(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);
-    opts take_inbound(inbound: Vec<Inbound>) -> u32;
+    opts take_inbound(inbound: Vec<Inbound>) -> Vec<Option<Msisdn>>;
+    opts learn_aliases(aliases: Vec<Alias>) -> Vec<Msisdn>;
     reads inbound(of: InboundOf, after: i64, limit: u32) -> Vec<(i64, Inbound)>;
     reads replied(batch: BatchId) -> Vec<(StepIndex, u32)>;
     reads window_holders(sender: Sender, now: Timestamp, after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;

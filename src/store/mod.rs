@@ -31,7 +31,7 @@ pub use model::{
     Impatient, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, Question, Spread, Standing, Start, TierUse,
     Trouble, Turned, TurnedAway,
 };
-pub use people::{Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
+pub use people::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use signal::{Signal, Signals};
 pub use sqlite::Sqlite;
 pub use verbs::Store;

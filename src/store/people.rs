@@ -15,6 +15,8 @@ pub struct Inbound {
     /// Whom the person wrote to; empty where that was not said.
     pub channel_id: String,
     pub msisdn: Option<Msisdn>,
+    /// What the channel calls them, where that is no number.
+    pub called: Option<String>,
     pub kind: String,
     pub keyword: Option<Keyword>,
     /// The end of the 24-hour window that it opened.
@@ -29,6 +31,20 @@ impl std::fmt::Debug for Inbound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { umid, received, channel, kind, keyword, on, .. } = self;
         write!(f, "Inbound({umid}, {received:?}, {channel:?}, {kind}, {keyword:?}, {on:?})")
+    }
+}
+
+/// What a channel calls somebody, whose number it then may leave out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Alias {
+    pub channel: Channel,
+    pub called: String,
+    pub msisdn: Msisdn,
+}
+
+impl std::fmt::Debug for Alias {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Alias({} on {})", self.msisdn.masked(), self.channel)
     }
 }
 

@@ -3,7 +3,7 @@
 use tokio::sync::mpsc;
 
 use super::{
-    Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound, InboundOf,
+    Alias, Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound, InboundOf,
     Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question, Receipt, Result, Scope,
     Sender, Spread, Stray, StrayCount, Turned, Wish,
 };
@@ -176,10 +176,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     // What people write.
 
-    /// Keeps what people wrote, each message once, and does in the same transaction what is wished in it. Returns how many
-    /// are new: what was kept before changes nothing, unless only now is known which attempt it is on, and by that perhaps
-    /// who wrote it.
-    async fn take_inbound(&self, inbound: Vec<Inbound>) -> Result<u32>;
+    /// Keeps what people wrote, each message once, and does in the same transaction what is wished in it: what was kept
+    /// before changes nothing, unless only now is known which attempt it is on, and by that perhaps who wrote it. Returns
+    /// who wrote each, as far as is known.
+    async fn take_inbound(&self, inbound: Vec<Inbound>) -> Result<Vec<Option<Msisdn>>>;
+    /// Keeps what channels call people. What somebody wrote before anybody knew their number becomes theirs, and what they
+    /// wished in it is done. Returns whom that concerns who now wants nothing more.
+    async fn learn_aliases(&self, aliases: Vec<Alias>) -> Result<Vec<Msisdn>>;
     /// What was written, behind `after`, in the order in which it came.
     async fn inbound(&self, of: InboundOf, after: i64, limit: u32) -> Result<Vec<(i64, Inbound)>>;
     /// Messages of a batch that people have answered, by the step that they answered.

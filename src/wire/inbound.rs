@@ -141,6 +141,11 @@ impl Inbound<'_> {
         }
     }
 
+    /// What the channel calls whoever wrote, where that is no number.
+    pub fn called(&self) -> Option<&str> {
+        self.user.as_ref()?.called(self.known_channel())
+    }
+
     pub fn at(&self) -> Option<Timestamp> {
         self.timestamp.as_deref().and_then(super::instant)
     }

@@ -85,6 +85,11 @@ impl Receipt<'_> {
         self.user.as_ref().and_then(User::number).or_else(destination)
     }
 
+    /// What the channel calls the person, where that is no number.
+    pub fn called(&self) -> Option<&str> {
+        self.user.as_ref()?.called(self.known_channel())
+    }
+
     /// When the provider saw it happen, by its own clock.
     pub fn at(&self) -> Option<Timestamp> {
         self.status.at()

@@ -80,7 +80,19 @@ impl User<'_> {
         let parse = |text: &Option<Hidden<'_>>| text.as_ref().and_then(|text| text.parse().ok());
         parse(&self.msisdn).or_else(|| parse(&self.channel_user_id))
     }
+
+    /// What the channel calls the person, where that is no number: WhatsApp's id of somebody who shows none, or LINE's.
+    pub fn called(&self, channel: Option<Channel>) -> Option<&str> {
+        let id = self.channel_user_id.as_deref().or(self.line_user_id.as_deref())?;
+        let is_number = channel != Some(Channel::Line) && id.parse::<Msisdn>().is_ok();
+        // A mask is many people's, and a number that cannot be read is nobody's name.
+        let is_id = (1..=ID_LONGEST).contains(&id.len()) && id.chars().all(|c| c.is_ascii_graphic() && c != '*');
+        (is_id && !is_number && !id.starts_with('+')).then_some(id)
+    }
 }
+
+/// The longest id of a person that is remembered.
+const ID_LONGEST: usize = 128;
 
 /// One step of the provider's own fallback. Volley names exactly one, without its two optional parts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -2,10 +2,12 @@
 
 use super::*;
 use crate::domain::{Keyword, WishFrom};
-use crate::store::{Inbound, InboundOf, Key, OptIn, OptOut, Sender};
+use crate::store::{Alias, Inbound, InboundOf, Key, OptIn, OptOut, Sender};
 
 for_every_store!(
     what_a_person_wrote_is_kept_once_and_obeyed_once,
+    whom_a_channel_calls_by_an_id_is_known_by_it_once_it_was_told_and_for_what_was_said_before,
+    an_id_that_a_channel_gives_anew_is_somebody_elses_from_then_on,
     of_two_words_of_a_person_the_later_one_holds_in_whatever_order_they_come,
     a_start_that_is_older_than_a_repeated_stop_lets_nobody_back,
     a_word_of_the_persons_lets_back_whom_it_put_out_and_nobody_whom_an_operator_did,
@@ -25,6 +27,7 @@ fn wrote(umid: &str, n: u32, second: i64, keyword: Option<Keyword>) -> Inbound {
         channel: Some(Channel::WhatsApp),
         channel_id: "c-1".to_owned(),
         msisdn: Some(person(n)),
+        called: None,
         kind: "text".to_owned(),
         keyword,
         window: Some(at(second) + Span::from_secs(86_400)),
@@ -49,15 +52,59 @@ async fn what_a_person_wrote_is_kept_once_and_obeyed_once(desk: Desk) {
     let before = desk.seq().await.unwrap();
     let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
     let all = vec![wrote("a", 1, 1, None), wrote("b", 2, 2, stop), wrote("b", 2, 2, stop)];
-    assert_eq!(desk.take_inbound(all).await.unwrap(), 2);
+    assert_eq!(desk.take_inbound(all).await.unwrap(), [1, 2, 2].map(|n| Some(person(n))));
     assert_eq!(out(&desk).await, [person(2)]);
     assert!(desk.seq().await.unwrap() > before, "servers look when somebody opts out");
-    assert_eq!(desk.take_inbound(vec![wrote("c", 2, 3, start)]).await.unwrap(), 1);
+    desk.take_inbound(vec![wrote("c", 2, 3, start)]).await.unwrap();
     assert!(out(&desk).await.is_empty());
     // The provider repeats the first one.
-    assert_eq!(desk.take_inbound(vec![wrote("b", 2, 2, stop)]).await.unwrap(), 0);
+    desk.take_inbound(vec![wrote("b", 2, 2, stop)]).await.unwrap();
     assert!(out(&desk).await.is_empty());
     assert_eq!(desk.inbound(InboundOf::Everybody, 0, 100).await.unwrap().len(), 3);
+}
+
+/// Written by somebody of whom there is nothing but what the channel calls them.
+fn called(umid: &str, called: &str, second: i64, keyword: Option<Keyword>) -> Inbound {
+    Inbound { msisdn: None, called: Some(called.to_owned()), ..wrote(umid, 0, second, keyword) }
+}
+
+fn alias(called: &str, n: u32) -> Alias {
+    Alias { channel: Channel::WhatsApp, called: called.to_owned(), msisdn: person(n) }
+}
+
+async fn whom_a_channel_calls_by_an_id_is_known_by_it_once_it_was_told_and_for_what_was_said_before(desk: Desk) {
+    let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
+    let before = vec![
+        called("a", "SG.1", 1, stop),
+        called("b", "SG.2", 1, None),
+        called("c", "SG.2", 2, stop),
+        called("d", "SG.2", 3, start),
+        Inbound { channel: Some(Channel::Viber), ..called("e", "SG.3", 1, stop) },
+    ];
+    assert_eq!(desk.take_inbound(before).await.unwrap(), [None; 5]);
+    assert_eq!(out(&desk).await, []);
+    let told = vec![alias("SG.1", 1), alias("SG.2", 2), alias("SG.2", 2), alias("SG.3", 3)];
+    // One let themselves back, and another channel calls somebody else so.
+    assert_eq!(desk.learn_aliases(told.clone()).await.unwrap(), [person(1)]);
+    assert_eq!(out(&desk).await, [person(1)]);
+    let of_second = desk.inbound(InboundOf::Person(person(2)), 0, 10).await.unwrap();
+    assert_eq!(of_second.iter().map(|(_, message)| message.umid.as_str()).collect::<Vec<_>>(), ["b", "c", "d"]);
+    assert_eq!(desk.learn_aliases(told).await.unwrap(), [], "that is no news");
+    // What comes again, and what comes after it.
+    let after = vec![called("a", "SG.1", 1, stop), called("f", "SG.2", 4, stop), called("g", "SG.9", 4, stop)];
+    assert_eq!(desk.take_inbound(after).await.unwrap(), [Some(person(1)), Some(person(2)), None]);
+    assert_eq!(out(&desk).await, [person(1), person(2)]);
+    assert_eq!(desk.wishes(person(1)).await.unwrap().len(), 1, "obeyed once");
+}
+
+async fn an_id_that_a_channel_gives_anew_is_somebody_elses_from_then_on(desk: Desk) {
+    desk.learn_aliases(vec![alias("SG.1", 1)]).await.unwrap();
+    desk.take_inbound(vec![called("a", "SG.1", 1, None)]).await.unwrap();
+    desk.learn_aliases(vec![alias("SG.1", 2)]).await.unwrap();
+    let stop = desk.take_inbound(vec![called("b", "SG.1", 2, Some(Keyword::Stop))]).await.unwrap();
+    assert_eq!((stop, out(&desk).await), (vec![Some(person(2))], vec![person(2)]));
+    let of_first = desk.inbound(InboundOf::Person(person(1)), 0, 10).await.unwrap();
+    assert_eq!(of_first.len(), 1, "what was said before stays whose it was");
 }
 
 async fn of_two_words_of_a_person_the_later_one_holds_in_whatever_order_they_come(desk: Desk) {

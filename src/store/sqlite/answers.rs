@@ -5,14 +5,14 @@ use tokio::sync::mpsc;
 use super::receipts::Lesson;
 use super::script::Script;
 use super::{
-    Sqlite, asking, audiences, batches, inbound, lanes, looks, messages, nodes, receipts, tiers, walk, wishes,
+    Sqlite, aliases, asking, audiences, batches, inbound, lanes, looks, messages, nodes, receipts, tiers, walk, wishes,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
 use crate::store::signal::signals_of;
 use crate::store::{
-    Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound, InboundOf,
+    Alias, Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound, InboundOf,
     Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question, Receipt, Result, Scope,
     Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
 };
@@ -338,8 +338,12 @@ impl Store for Sqlite {
         .await
     }
 
-    async fn take_inbound(&self, inbound: Vec<Inbound>) -> Result<u32> {
+    async fn take_inbound(&self, inbound: Vec<Inbound>) -> Result<Vec<Option<Msisdn>>> {
         self.write("keep what people wrote", move |c| Box::pin(inbound::take(c, inbound))).await
+    }
+
+    async fn learn_aliases(&self, aliases: Vec<Alias>) -> Result<Vec<Msisdn>> {
+        self.write("keep what channels call people", move |c| Box::pin(aliases::learn(c, aliases))).await
     }
 
     async fn inbound(&self, of: InboundOf, after: i64, limit: u32) -> Result<Vec<(i64, Inbound)>> {

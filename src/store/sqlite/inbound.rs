@@ -21,38 +21,49 @@ fn json_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Work<String> {
     json_of(&texts.collect::<Vec<_>>(), "ids")
 }
 
-pub(super) const KNOWN: &str = "SELECT umid, batch IS NULL AS nowhere, msisdn IS NULL AS nameless FROM inbound
+pub(super) const KNOWN: &str = "SELECT umid, batch IS NULL AS nowhere, msisdn FROM inbound
      WHERE umid IN (SELECT value FROM json_each(?1))";
 
-pub(super) async fn take(connection: &mut SqliteConnection, inbound: Vec<Inbound>) -> Work<u32> {
+/// What is known of a message that was kept before.
+struct Known {
+    is_nowhere: bool,
+    msisdn: Option<Msisdn>,
+}
+
+pub(super) async fn take(
+    connection: &mut SqliteConnection,
+    mut inbound: Vec<Inbound>,
+) -> Work<Vec<Option<Msisdn>>> {
     if inbound.is_empty() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
+    super::aliases::name(connection, &mut inbound).await?;
     let asked = json_texts(inbound.iter().map(|message| message.umid.as_str()))?;
     let rows = sqlx::query(KNOWN).bind(asked).fetch_all(&mut *connection).await?;
-    let mut nowhere: HashMap<String, bool> = HashMap::new();
-    let mut known = HashSet::new();
+    let mut known = HashMap::new();
     for row in &rows {
-        let umid: String = row.try_get("umid")?;
-        if row.try_get("nowhere")? {
-            nowhere.insert(umid.clone(), row.try_get("nameless")?);
-        }
-        known.insert(umid);
+        let told = Known { is_nowhere: row.try_get("nowhere")?, msisdn: maybe_msisdn(row)? };
+        known.insert(row.try_get::<String, _>("umid")?, told);
     }
     let mut named = Vec::new();
-    for message in inbound.iter().filter(|message| message.on.is_some()) {
-        let Some(nameless) = nowhere.remove(&message.umid) else { continue };
-        place(connection, message).await?;
-        if nameless {
-            named.push(message.clone());
+    for message in inbound.iter_mut() {
+        let Some(before) = known.get_mut(&message.umid) else { continue };
+        if message.on.is_some() && before.is_nowhere {
+            place(connection, message).await?;
+            before.is_nowhere = false;
+            if before.msisdn.is_none() {
+                named.push(message.clone());
+            }
         }
+        message.msisdn = before.msisdn.or(message.msisdn);
     }
     // What they wished could not be done before anybody knew who they are.
     obey(connection, &named).await?;
-    let new: Vec<Inbound> = inbound.into_iter().filter(|message| known.insert(message.umid.clone())).collect();
+    let mut seen: HashSet<&str> = known.keys().map(String::as_str).collect();
+    let new: Vec<Inbound> = inbound.iter().filter(|message| seen.insert(&message.umid)).cloned().collect();
     keep(connection, &new).await?;
     obey(connection, &new).await?;
-    Ok(u32::try_from(new.len()).unwrap_or(u32::MAX))
+    Ok(inbound.into_iter().map(|message| message.msisdn).collect())
 }
 
 pub(super) const PLACE: &str =
@@ -76,10 +87,10 @@ async fn place(connection: &mut SqliteConnection, message: &Inbound) -> Work<()>
 async fn keep(connection: &mut SqliteConnection, new: &[Inbound]) -> Work<()> {
     for_values(
         connection,
-        "INSERT INTO inbound (umid, received, said, sub_account, channel, channel_id, msisdn, kind, keyword, until, batch,
-                              n, step, raw)",
+        "INSERT INTO inbound (umid, received, said, sub_account, channel, channel_id, msisdn, called, kind, keyword, until,
+                              batch, n, step, raw)",
         "",
-        14,
+        15,
         new,
         |query: Bound<'_>, message| {
             query
@@ -90,6 +101,7 @@ async fn keep(connection: &mut SqliteConnection, new: &[Inbound]) -> Work<()> {
                 .bind(message.channel.map(Channel::code))
                 .bind(message.channel_id.clone())
                 .bind(message.msisdn.map(number))
+                .bind(message.called.clone())
                 .bind(message.kind.clone())
                 .bind(message.keyword.map(Keyword::code))
                 .bind(message.window.map(Timestamp::millis))
@@ -104,7 +116,7 @@ async fn keep(connection: &mut SqliteConnection, new: &[Inbound]) -> Work<()> {
 }
 
 /// Does what is wished, in the order in which it was said: of two wishes of one person the later one holds.
-async fn obey(connection: &mut SqliteConnection, new: &[Inbound]) -> Work<()> {
+pub(super) async fn obey(connection: &mut SqliteConnection, new: &[Inbound]) -> Work<()> {
     let mut wishes: Vec<(Timestamp, Keyword, Msisdn, String)> = new
         .iter()
         .filter_map(|message| {
@@ -154,6 +166,11 @@ pub(super) async fn on(
     Ok(())
 }
 
+fn maybe_msisdn(row: &SqliteRow) -> Work<Option<Msisdn>> {
+    let is_known = row.try_get::<Option<i64>, _>("msisdn")?.is_some();
+    is_known.then(|| msisdn(row, "msisdn")).transpose()
+}
+
 fn attempt(row: &SqliteRow) -> Work<Option<(MessageKey, StepIndex)>> {
     let Some(batch) = maybe_small(row, "batch")? else { return Ok(None) };
     Ok(Some((MessageKey { batch: BatchId(batch), n: small(row, "n")? }, step(row, "step")?)))
@@ -185,7 +202,7 @@ pub(super) async fn list(
     query.fetch_all(connection).await?.iter().map(|row| Ok((row.try_get("id")?, message(row)?))).collect()
 }
 
-fn message(row: &SqliteRow) -> Work<Inbound> {
+pub(super) fn message(row: &SqliteRow) -> Work<Inbound> {
     let has = |column| Ok::<_, super::Fault>(row.try_get::<Option<i64>, _>(column)?.is_some());
     Ok(Inbound {
         umid: row.try_get("umid")?,
@@ -194,7 +211,8 @@ fn message(row: &SqliteRow) -> Work<Inbound> {
         sub_account: row.try_get("sub_account")?,
         channel: has("channel")?.then(|| word(row, "channel", Channel::from_code)).transpose()?,
         channel_id: row.try_get("channel_id")?,
-        msisdn: has("msisdn")?.then(|| msisdn(row, "msisdn")).transpose()?,
+        msisdn: maybe_msisdn(row)?,
+        called: row.try_get("called")?,
         kind: row.try_get("kind")?,
         keyword: has("keyword")?.then(|| word(row, "keyword", Keyword::from_code)).transpose()?,
         window: maybe_moment(row, "until")?,

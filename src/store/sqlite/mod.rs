@@ -3,6 +3,7 @@
 //! One connection writes (see `writer`), a few read. Durability is SQLite's strictest: a write-ahead log with
 //! `synchronous = FULL`, so an acknowledged verb survives a power cut.
 
+mod aliases;
 mod answers;
 mod asking;
 mod audiences;

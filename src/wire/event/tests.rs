@@ -210,10 +210,14 @@ fn every_documented_kind_of_inbound_message_is_read() {
     }
     // Who is known by no number, and whom a number of LINE's only looks like.
     let nobody = of("Text", r#"{"text":"Hello"}"#).replace("+12025550023", "").replace("12025550023", "US.134912086");
-    assert_eq!(inbound(&nobody).msisdn(), None);
+    assert_eq!((inbound(&nobody).msisdn(), inbound(&nobody).called()), (None, Some("US.134912086")));
     let line =
         of("Text", r#"{"text":"Hello"}"#).replace("\"msisdn\":\"+12025550023\",", "").replace("whatsapp", "line");
-    assert_eq!(inbound(&line).msisdn(), None);
+    assert_eq!((inbound(&line).msisdn(), inbound(&line).called()), (None, Some("12025550023")));
+    for no_id in ["", "+6591xxxx", "**MASKED**", "a b", "6591000001", &"x".repeat(129)] {
+        let masked = nobody.replace("US.134912086", no_id);
+        assert_eq!(inbound(&masked).called(), None, "{no_id}");
+    }
     let ad = of("Text", r#"{"text":"Hello"}"#).replace("\"umid\"", "\"referral\":{\"source_type\":\"ad\"},\"umid\"");
     assert!(inbound(&ad).is_from_an_ad());
 }

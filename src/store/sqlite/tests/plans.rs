@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Place;
-use crate::store::sqlite::{asking, audiences, inbound, looks, messages, receipts, shapes, tiers, walk, wishes};
+use crate::store::sqlite::{aliases, asking, audiences, inbound, looks, messages, receipts, shapes, tiers, walk, wishes};
 
 /// Sets that come with a statement, and what has been found by its inner part.
 const HANDED_IN: [&str; 4] = [" VIRTUAL TABLE ", " CONSTANT ROW", "(subquery-", "SCAN lesson"];
@@ -69,6 +69,9 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (wishes::STOPS, &["wish_stop (id>?)"]),
         (inbound::KNOWN, &["SEARCH inbound USING INDEX"]),
         (inbound::PLACE, &["SEARCH inbound USING INDEX"]),
+        (aliases::WHOSE, &["alias USING PRIMARY KEY (channel=? AND called=?)"]),
+        (aliases::UNNAMED, &["inbound_nameless (called=?)"]),
+        (aliases::NAME, &["inbound_nameless (called=?)"]),
         (inbound::NOWHERE, &["inbound_nowhere (id>?)"]),
         (inbound::ON, &["SEARCH inbound USING INDEX"]),
         (inbound::OF_PERSON, &["inbound_person (msisdn=?)"]),
