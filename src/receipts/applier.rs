@@ -15,7 +15,9 @@ use crate::clock::{Chance, Clock};
 use crate::domain::{Causes, MessageKey, Msisdn, Present, Span, State, Status, Timestamp, WishFrom};
 use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
 use crate::optout::Words;
-use crate::store::{self, Alias, Book, Change, Entry, Found, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind};
+use crate::store::{
+    self, Alias, Book, Change, Entry, Found, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind,
+};
 use crate::wire::{Report, codes};
 
 /// Events in one transaction.

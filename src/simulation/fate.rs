@@ -10,9 +10,9 @@ use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
 use crate::store::{
-    Alias, Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Hold, Inbound,
-    InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question, Receipt,
-    Result, Scope, Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
+    Alias, Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Hold,
+    Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question,
+    Receipt, Result, Scope, Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.

@@ -3,9 +3,9 @@
 use tokio::sync::mpsc;
 
 use super::{
-    Alias, Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound, InboundOf,
-    Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question, Receipt, Result, Scope,
-    Sender, Spread, Stray, StrayCount, Turned, Wish,
+    Alias, Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound,
+    InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question, Receipt,
+    Result, Scope, Sender, Spread, Stray, StrayCount, Turned, Wish,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,

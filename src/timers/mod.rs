@@ -9,8 +9,10 @@
 mod gaps;
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::sync::Arc;
 
+use futures_util::stream::{FuturesUnordered, StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Jumps};
@@ -22,6 +24,8 @@ pub use gaps::{Deaf, Gaps};
 
 /// Messages in one transaction.
 pub const PAGE: u32 = 2_000;
+/// Pages that wait for their commit while another is read: enough for the writer never to wait for the reader.
+const PAGES_AHEAD: usize = 2;
 /// How often every batch is looked at although nobody said so, in case a hint was lost.
 const LOOK_ANYWAY: Span = Span::from_secs(5);
 /// Rest where receipts that have come are to be applied first.
@@ -141,23 +145,32 @@ impl Timers {
         Ok(Progress { fired, next_due })
     }
 
-    /// Page after page, in order: while one is decided and written the next is read. Whoever was faster has moved its
+    /// Page after page, in order: while some are decided and written the next is read. Whoever was faster has moved its
     /// message on; what is still due then, or again, comes with the next round.
     async fn fire(&self, entry: &Entry, until: Timestamp, now: Timestamp) -> Result<u64> {
-        let (mut fired, mut after, mut page) = (0, None, Vec::new());
+        let (mut fired, mut after, mut writes) = (0, None, FuturesUnordered::new());
         loop {
-            let write = self.write(entry, &page, now);
-            let (next, written) = tokio::join!(self.store.due(entry.id, until, after, PAGE), write);
-            fired += written?;
-            page = next?;
-            let Some(last) = page.last() else { return Ok(fired) };
+            let mut read = self.store.due(entry.id, until, after, PAGE);
+            let page = loop {
+                tokio::select! {
+                    biased;
+                    page = &mut read => break page?,
+                    Some(written) = writes.next() => fired += written?,
+                }
+            };
+            let Some(last) = page.last() else { break };
             after = last.timer_place();
+            writes.push(self.write(entry, page, now));
+            while writes.len() > PAGES_AHEAD {
+                fired += writes.try_next().await?.unwrap_or_default();
+            }
         }
+        writes.try_fold(fired, |fired, more| ready(Ok(fired + more))).await
     }
 
-    async fn write(&self, entry: &Entry, due: &[Loaded], now: Timestamp) -> Result<u64> {
+    async fn write(&self, entry: &Entry, due: Vec<Loaded>, now: Timestamp) -> Result<u64> {
         let mut silences: Vec<Silence> = due.iter().map(|message| self.silence(entry, message, now)).collect();
-        self.ask_what_was_asked(entry, due, &mut silences).await?;
+        self.ask_what_was_asked(entry, &due, &mut silences).await?;
         let decided =
             due.iter().zip(silences).filter_map(|(message, silence)| self.decide(entry, message, silence, now));
         let changes: Vec<_> = decided.collect();

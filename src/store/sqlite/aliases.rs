@@ -62,8 +62,7 @@ pub(super) async fn learn(connection: &mut SqliteConnection, aliases: Vec<Alias>
     }
     let asked: Vec<&(u8, String)> = new.keys().collect();
     let rows = sqlx::query(UNNAMED).bind(json_of(&asked, "what people are called")?);
-    let mut written =
-        rows.fetch_all(&mut *connection).await?.iter().map(message).collect::<Work<Vec<Inbound>>>()?;
+    let mut written = rows.fetch_all(&mut *connection).await?.iter().map(message).collect::<Work<Vec<Inbound>>>()?;
     for message in &mut written {
         let Some(named) = message.channel.map(Channel::code).zip(message.called.clone()) else { continue };
         message.msisdn = new.get(&named).copied();

@@ -12,9 +12,9 @@ use crate::domain::{
 };
 use crate::store::signal::signals_of;
 use crate::store::{
-    Alias, Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound, InboundOf,
-    Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question, Receipt, Result, Scope,
-    Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
+    Alias, Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound,
+    InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question, Receipt,
+    Result, Scope, Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
 };
 
 #[async_trait::async_trait]

@@ -30,10 +30,7 @@ struct Known {
     msisdn: Option<Msisdn>,
 }
 
-pub(super) async fn take(
-    connection: &mut SqliteConnection,
-    mut inbound: Vec<Inbound>,
-) -> Work<Vec<Option<Msisdn>>> {
+pub(super) async fn take(connection: &mut SqliteConnection, mut inbound: Vec<Inbound>) -> Work<Vec<Option<Msisdn>>> {
     if inbound.is_empty() {
         return Ok(Vec::new());
     }

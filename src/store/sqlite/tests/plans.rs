@@ -3,7 +3,9 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Place;
-use crate::store::sqlite::{aliases, asking, audiences, inbound, looks, messages, receipts, shapes, tiers, walk, wishes};
+use crate::store::sqlite::{
+    aliases, asking, audiences, inbound, looks, messages, receipts, shapes, tiers, walk, wishes,
+};
 
 /// Sets that come with a statement, and what has been found by its inner part.
 const HANDED_IN: [&str; 4] = [" VIRTUAL TABLE ", " CONSTANT ROW", "(subquery-", "SCAN lesson"];
