@@ -443,23 +443,17 @@ fn first_of<T>(all: &mut Vec<T>) -> Vec<T> {
 /// The attempts that receipts belong to, asked for by the surest key first and by the next where that led nowhere.
 pub(super) async fn find(store: &dyn Store, receipts: &[Incoming]) -> store::Result<Vec<Option<Found>>> {
     let mut found: Vec<Option<Found>> = vec![None; receipts.len()];
-    for sureness in 0..3 {
-        let mut places = Vec::new();
-        let mut keys: Vec<Key> = Vec::new();
-        for (place, incoming) in receipts.iter().enumerate().filter(|(place, _)| found[*place].is_none()) {
-            if let Some(key) = incoming.keys()[sureness].take() {
-                places.push(place);
-                keys.push(key);
-            }
-        }
+    let mut ways: Vec<_> = receipts.iter().map(|incoming| incoming.keys()).collect();
+    loop {
+        let lost = ways.iter_mut().enumerate().filter(|(place, _)| found[*place].is_none());
+        let (places, keys): (Vec<usize>, Vec<Key>) = lost.filter_map(|(place, way)| Some((place, way.next()?))).unzip();
         if keys.is_empty() {
-            continue;
+            return Ok(found);
         }
         for (place, attempt) in places.into_iter().zip(store.find(keys).await?) {
             found[place] = attempt;
         }
     }
-    Ok(found)
 }
 
 fn receipt(incoming: &Incoming, found: &Found, now: &Present) -> Receipt {

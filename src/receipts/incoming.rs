@@ -186,17 +186,12 @@ impl Incoming {
     }
 
     /// The keys to look for it with, surest first.
-    pub(super) fn keys(&self) -> [Option<Key>; 3] {
-        if let Some(reply_to) = &self.reply_to {
-            let [ours, theirs] = ways(reply_to);
-            return [None, Some(ours), Some(theirs)];
-        }
-        [
-            self.attempt.map(Key::Attempt),
-            self.umid.clone().map(Key::Umid),
-            // What names its message, and not ours, must not adopt one of ours by its number.
-            self.msisdn.zip(self.channel).filter(|_| !self.named).map(|(msisdn, channel)| Key::Number(msisdn, channel)),
-        ]
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
+        let answered = self.reply_to.as_deref().map(ways).into_iter().flatten();
+        let named = self.attempt.map(Key::Attempt).into_iter().chain(self.umid.clone().map(Key::Umid));
+        // What names its message, and not ours, must not adopt one of ours by its number; nor does an answer.
+        let by_number = self.msisdn.zip(self.channel).filter(|_| !self.named && !self.is_answer());
+        answered.chain(named).chain(by_number.map(|(msisdn, channel)| Key::Number(msisdn, channel)))
     }
 
     /// Whether it says that the person wants nothing more.
