@@ -2,8 +2,9 @@
 //!
 //! First those whose deadline was waived, because their receipts may be lost: they wait for nothing but the answer;
 //! whose TTL or window ends first comes first. Then those of whom not a word was heard, shortly before their deadline
-//! fires. Last, where there is time, those whose receipts may be lost and whose deadline is still to come, and behind
-//! them those with no step to come.
+//! fires. Where there is time, those whose receipts may be lost and whose deadline is still to come, and behind them
+//! those with no step to come. Last those who are known to have been sent it and no more, shortly before their deadline:
+//! most of them have not got it, but a receipt that was lost on its way is a needless fallback.
 //!
 //! No index of its own: one over the message's row would be looked at by every change of every message, to serve an hour
 //! a year. The counters say whether anybody is waived; where nobody is, nothing is walked over.
@@ -16,7 +17,7 @@ use crate::clock::Clock;
 use crate::domain::{
     AfterGap, BatchId, Channel, Count, LaneId, Marks, MessageKey, Present, Span, State, StepIndex, Timestamp,
 };
-use crate::store::{Book, Entry, Event, Loaded, Result, Store};
+use crate::store::{Book, Entry, Event, Heard, Loaded, Result, Store};
 use crate::timers::Gaps;
 
 /// Rows of one look along the index.
@@ -30,7 +31,7 @@ const BEFORE_DUE: Span = Span::from_secs(30);
 /// Whoever was asked about just now is not asked about again before that deadline.
 const NOT_AGAIN_WITHIN: Span = Span::from_secs(60);
 /// How many of them at most: more cannot be asked about in that time.
-const SILENT: u32 = 40;
+const NEARLY_DUE: u32 = 40;
 /// Walking over many rows for few is no more than this part of the time.
 const WALK_PART: i64 = 20;
 
@@ -53,8 +54,8 @@ pub(super) struct Search {
     clock: Arc<dyn Clock>,
     lanes: HashSet<LaneId>,
     waived: Walk,
-    silent: VecDeque<Candidate>,
-    silent_at: Timestamp,
+    silent: NearlyDue,
+    sent: NearlyDue,
     missed: VecDeque<Candidate>,
     /// Where the walk over those that a lost gap concerns has come to, and the walks that are over.
     missed_at: HashMap<(BatchId, Timestamp, bool), Place>,
@@ -73,6 +74,26 @@ struct Walk {
     rests_until: Timestamp,
 }
 
+/// Those whose time is nearly up, and of whom no more was heard than this.
+#[derive(Debug)]
+struct NearlyDue {
+    heard: Heard,
+    found: VecDeque<Candidate>,
+    looked: Timestamp,
+}
+
+impl NearlyDue {
+    const fn of(heard: Heard) -> Self {
+        Self { heard, found: VecDeque::new(), looked: Timestamp::from_millis(0) }
+    }
+
+    fn take(&mut self, now: Timestamp) -> Option<Candidate> {
+        // What is due by now is decided without us.
+        self.found.retain(|candidate| candidate.due > now);
+        self.found.pop_front()
+    }
+}
+
 impl Search {
     pub(super) fn new(
         store: Arc<dyn Store>,
@@ -88,8 +109,8 @@ impl Search {
             clock,
             lanes,
             waived: Walk::default(),
-            silent: VecDeque::new(),
-            silent_at: Timestamp::default(),
+            silent: NearlyDue::of(Heard::Nothing),
+            sent: NearlyDue::of(Heard::Sent),
             missed: VecDeque::new(),
             missed_at: HashMap::new(),
             missed_over: HashSet::new(),
@@ -125,20 +146,22 @@ impl Search {
         if let Some(candidate) = self.waived.found.pop_front() {
             return Ok(Some(candidate));
         }
-        if now >= self.silent_at + LOOK {
-            self.silent_at = now;
-            self.look_for_silent(now).await?;
+        if now >= self.silent.looked + LOOK {
+            (self.silent.looked, self.silent.found) = (now, self.nearly_due(self.silent.heard, now).await?);
         }
-        while let Some(candidate) = self.silent.pop_front() {
-            // What is due by now is decided without us.
-            if candidate.due > now {
-                return Ok(Some(candidate));
-            }
+        if let Some(candidate) = self.silent.take(now) {
+            return Ok(Some(candidate));
         }
         if self.missed.is_empty() {
             self.walk_missed(now).await?;
         }
-        Ok(self.missed.pop_front())
+        if let Some(candidate) = self.missed.pop_front() {
+            return Ok(Some(candidate));
+        }
+        if now >= self.sent.looked + LOOK {
+            (self.sent.looked, self.sent.found) = (now, self.nearly_due(self.sent.heard, now).await?);
+        }
+        Ok(self.sent.take(now))
     }
 
     /// Batches whose messages may be asked about. What a pause holds back is held back from us too.
@@ -206,11 +229,11 @@ impl Search {
         Ok(found)
     }
 
-    /// Those of whom not a word was heard and whose time is nearly up.
-    async fn look_for_silent(&mut self, now: Timestamp) -> Result<()> {
+    /// Those of whom no more was heard and whose time is nearly up.
+    async fn nearly_due(&self, heard: Heard, now: Timestamp) -> Result<VecDeque<Candidate>> {
         let mut all = Vec::new();
         for entry in self.in_play() {
-            let mut page = self.store.silent(entry.id, now, now + BEFORE_DUE, SILENT).await?;
+            let mut page = self.store.silent(entry.id, heard, now, now + BEFORE_DUE, NEARLY_DUE).await?;
             page.retain(|message| {
                 let channel =
                     asks_about(&message.present).and_then(|step| entry.plan.step(step)).map(|step| step.channel);
@@ -223,10 +246,10 @@ impl Search {
                     .await?,
             );
         }
-        all.iter_mut().for_each(|candidate| candidate.is_overdue = true);
+        // Whoever shows no sign of having it may have none: only where not a word came a webhook is missing for sure.
+        all.iter_mut().for_each(|candidate| candidate.is_overdue = heard == Heard::Nothing);
         all.sort_by_key(|candidate| (candidate.due, candidate.key));
-        self.silent = all.into();
-        Ok(())
+        Ok(all.into())
     }
 
     /// Those whose receipts may be lost, although their time has not come: before it comes we have time.

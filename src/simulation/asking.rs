@@ -1,238 +1,15 @@
 //! Asking, with every room by hand: on a database in memory, a clock that only the test moves, and a provider that answers
 //! what the test has written.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+mod world;
 
-use crate::campaign::{Draft, Launched, Launcher};
-use crate::clock::{Chance, Clock, ManualClock};
-use crate::config::{self, Config};
-use crate::domain::{
-    BatchState, Channel, Count, MessageKey, Outcome, Present, Span, State, StepIndex, Timestamp, Umid,
-};
-use crate::node::{ByHand, Parts, StartError};
-use crate::provider::{Broken, Endpoint, RawAnswer, Transport};
-use crate::simulator::{Call, Delivery, Method, Model, Profile, Reply};
-use crate::store::{self, Store};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
-    webhook_authorization = \"hook\"\n\
-    [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"1000/s\"\n\
-    [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1000/s\"\nsource = \"ACME\"\n";
-
-/// What the provider answers when it is asked.
-#[derive(Debug, Clone, Copy)]
-enum Says {
-    State(&'static str),
-    Status(u16, &'static str),
-}
-
-#[derive(Debug)]
-struct Provider {
-    clock: Arc<ManualClock>,
-    /// By the place of the message in its campaign; others are not known.
-    says: Mutex<HashMap<MessageKey, Says>>,
-    asked: Mutex<Vec<(Timestamp, MessageKey)>>,
-    sms: Mutex<Vec<MessageKey>>,
-    /// Whether connections break once a request has left.
-    breaks: AtomicBool,
-    /// The practice provider, where nothing is written.
-    model: Option<Mutex<Model>>,
-}
-
-impl Provider {
-    /// What the practice provider answers. Its webhooks find nobody.
-    fn call(&self, method: Method, path: &str, body: &[u8]) -> Option<Result<RawAnswer, Broken>> {
-        let mut model = self.model.as_ref()?.lock().unwrap();
-        let (now, path) = (self.clock.now(), format!("/api/v1/subaccounts/acme/messages{path}"));
-        model.tick(now);
-        let call = Call { method, path: &path, authorization: Some("Bearer k"), body };
-        let Reply::Response { status, body, .. } = model.call(&call, now).reply else { panic!("cut") };
-        Some(Ok(RawAnswer { status, retry_after: None, body: body.into() }))
-    }
-}
-
-fn key_of(id: &str) -> MessageKey {
-    id.parse::<crate::domain::AttemptId>().unwrap().key
-}
-
-#[derive(Debug)]
-struct Line(Arc<Provider>);
-
-#[async_trait::async_trait]
-impl Transport for Line {
-    async fn post(&self, _: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken> {
-        let request: serde_json::Value = serde_json::from_slice(&body).unwrap();
-        let id = request["clientMessageId"].as_str().unwrap().to_owned();
-        if request["channels"][0]["channel"] == "SMS" {
-            self.0.sms.lock().unwrap().push(key_of(&id));
-        }
-        if self.0.breaks.load(Ordering::Relaxed) {
-            return Err(Broken { may_have_left: true, why: "connection reset".to_owned() });
-        }
-        if let Some(answered) = self.0.call(Method::Post, "", &body) {
-            return answered;
-        }
-        let body = serde_json::json!({ "umid": id, "status": { "state": "queued" } });
-        Ok(RawAnswer { status: 200, retry_after: None, body: body.to_string().into() })
-    }
-
-    async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
-        let now = self.0.clock.now();
-        if let Some(answered) = self.0.call(Method::Get, &format!("/{}", umid.as_str()), b"") {
-            return answered;
-        }
-        let key = key_of(umid.as_str());
-        self.0.asked.lock().unwrap().push((now, key));
-        let says = self.0.says.lock().unwrap().get(&key).copied().unwrap_or(Says::Status(404, r#"{"code":1300}"#));
-        let (status, body) = match says {
-            Says::Status(status, body) => (status, body.to_owned()),
-            Says::State(state) => {
-                let code = (state == "undelivered").then_some(2_008);
-                let status = serde_json::json!({
-                    "state": state, "errorCode": code, "timestamp": "2027-01-15T08:00:10.00Z"
-                });
-                let record = serde_json::json!({
-                    "umid": umid.as_str(), "channel": "Viber", "direction": "Outbound", "step": 1, "status": status,
-                    "user": { "msisdn": "+659100xxxx" }, "content": "**MASKED**"
-                });
-                (200, serde_json::json!({ "data": [record] }).to_string())
-            }
-        };
-        Ok(RawAnswer { status, retry_after: None, body: body.into() })
-    }
-}
-
-struct World {
-    clock: Arc<ManualClock>,
-    config: Arc<Config>,
-    chance: Arc<Chance>,
-    store: Arc<dyn Store>,
-    provider: Arc<Provider>,
-    node: ByHand,
-}
-
-impl World {
-    async fn begin() -> Self {
-        Self::beside(None).await
-    }
-
-    async fn beside(model: Option<Model>) -> Self {
-        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
-        let path = std::path::Path::new("volley.toml");
-        let nothing = std::iter::empty::<(&str, String)>();
-        let config = Arc::new(Config::read(Some((path, CONFIG)), std::iter::empty(), nothing).unwrap().config);
-        let chance = Arc::new(Chance::seeded(5));
-        let store = store::open("sqlite::memory:", Arc::clone(&clock) as _).await.unwrap();
-        let provider = Arc::new(Provider {
-            clock: Arc::clone(&clock),
-            says: Mutex::default(),
-            asked: Mutex::default(),
-            sms: Mutex::default(),
-            breaks: AtomicBool::new(false),
-            model: model.map(Mutex::new),
-        });
-        let node = Self::start(&clock, &config, &chance, &store, &provider).await;
-        Self { clock, config, chance, store, provider, node }
-    }
-
-    async fn start(
-        clock: &Arc<ManualClock>,
-        config: &Arc<Config>,
-        chance: &Arc<Chance>,
-        store: &Arc<dyn Store>,
-        provider: &Arc<Provider>,
-    ) -> ByHand {
-        let parts = Parts {
-            config: Arc::clone(config),
-            store: Arc::clone(store),
-            clock: Arc::clone(clock) as _,
-            chance: Arc::clone(chance),
-        };
-        let provider = Arc::clone(provider);
-        let line = move |_: &config::Lane| -> Result<Box<dyn Transport>, StartError> {
-            Ok(Box::new(Line(Arc::clone(&provider))))
-        };
-        ByHand::start(parts, line).await.unwrap()
-    }
-
-    /// The server dies, and another one starts so much later.
-    async fn down_for(&mut self, span: Span) {
-        self.node.watch().await;
-        self.clock.advance(span);
-        self.node = Self::start(&self.clock, &self.config, &self.chance, &self.store, &self.provider).await;
-    }
-
-    async fn launch(&self, people: u32, keys: &str) -> Launched {
-        let numbers: Vec<String> = (0..people).map(|n| format!("\"+659{:07}\"", 1_000_000 + n)).collect();
-        let text = format!(
-            "numbers = [{}]\n{keys}\n[[step]]\nchannel = \"Viber\"\nfallback_after = \"15m\"\ntext = \"Hello\"\n\
-             [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n",
-            numbers.join(",")
-        );
-        let draft = Draft::parse("test.toml", &text).unwrap();
-        let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
-        let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config };
-        launcher.launch(&draft, |_| None).await.unwrap().0
-    }
-
-    /// Everything that may leave does, and is recorded.
-    async fn send(&mut self) {
-        self.node.watch().await;
-        for _ in 0..10 {
-            for lane in 0..2 {
-                self.node.claim(lane, true).await.unwrap();
-                while let Some(hand) = self.node.next(lane).await {
-                    hand.await;
-                }
-            }
-            self.node.record().await.unwrap();
-            self.clock.advance(Span::from_millis(100));
-        }
-    }
-
-    fn says(&self, launched: &Launched, n: u32, says: Says) {
-        self.provider.says.lock().unwrap().insert(MessageKey { batch: launched.batch, n }, says);
-    }
-
-    /// Lets so many seconds pass, one after the other, in each of which everything is done that can be. Questions may come
-    /// ten times as often, and have to keep to their pace by themselves.
-    async fn seconds(&mut self, seconds: u32) {
-        for _ in 0..seconds {
-            self.node.fire().await.unwrap();
-            self.node.watch().await;
-            for _ in 0..10 {
-                self.node.ask().await.unwrap();
-                self.clock.advance(Span::from_millis(102));
-            }
-        }
-    }
-
-    async fn moves(&mut self, launched: &Launched, from: BatchState, to: BatchState) {
-        let now = self.clock.now();
-        self.store.move_batch(launched.batch, vec![from], to, None, now).await.unwrap();
-        self.node.watch().await;
-    }
-
-    fn asked(&self) -> Vec<u32> {
-        self.provider.asked.lock().unwrap().iter().map(|(_, key)| key.n).collect()
-    }
-
-    fn never_more_than_one_a_second(&self) {
-        let asked = self.provider.asked.lock().unwrap();
-        let pairs = asked.windows(2).filter(|pair| pair[1].0.since(pair[0].0) < Span::from_secs(1));
-        assert_eq!(pairs.count(), 0, "{asked:?}");
-    }
-
-    async fn message(&self, launched: &Launched, n: u32) -> Present {
-        self.store.load(vec![MessageKey { batch: launched.batch, n }]).await.unwrap()[0].present
-    }
-
-    async fn waived(&self, launched: &Launched) -> i64 {
-        self.store.tallies(launched.batch).await.unwrap().total(Count::Waived)
-    }
-}
+use crate::clock::{Clock, ManualClock};
+use crate::domain::{BatchState, Channel, MessageKey, Outcome, Span, State, StepIndex};
+use crate::simulator::{Delivery, Model, Profile};
+use world::{Says, World, key_of};
 
 #[tokio::test]
 async fn after_a_long_gap_whoever_was_reached_is_reached_and_only_the_others_fall_back() {
@@ -397,7 +174,7 @@ async fn where_the_clock_was_set_back_while_no_server_ran_whoever_was_out_is_ask
     world.says(&launched, 0, Says::State("delivered"));
     let listened_until = world.clock.now();
     world.clock = Arc::new(ManualClock::at(listened_until - Span::from_secs(600)));
-    world.node = World::start(&world.clock, &world.config, &world.chance, &world.store, &world.provider).await;
+    world.start_again().await;
     let gaps = world.store.gaps().await.unwrap();
     assert!(matches!(gaps[..], [(from, until)] if from > until), "{gaps:?}");
     world.seconds(10).await;
@@ -415,6 +192,28 @@ async fn a_silent_attempt_is_asked_about_before_its_deadline_fires() {
     world.says(&launched, 1, Says::State("queued"));
     world.seconds(840).await;
     assert_eq!(world.asked(), [0; 0], "its receipt may still come by itself");
+    world.seconds(60).await;
+    assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
+    assert_eq!(world.message(&launched, 1).await.step, StepIndex::new(1).unwrap(), "in its time, and not later");
+    let mut asked = world.asked();
+    asked.sort_unstable();
+    assert_eq!(asked, [0, 1], "each once");
+}
+
+#[tokio::test]
+async fn where_there_is_time_also_those_are_asked_about_who_were_sent_it_and_no_more() {
+    let mut world = World::begin().await;
+    let launched = world.launch(3, "").await;
+    world.send().await;
+    for n in 0..3 {
+        world.receipt(&launched, n, "sent").await;
+    }
+    // Of one the receipt was lost on its way, and of another it comes in time.
+    world.says(&launched, 0, Says::State("delivered"));
+    world.says(&launched, 1, Says::State("sent"));
+    world.seconds(840).await;
+    world.receipt(&launched, 2, "delivered").await;
+    assert_eq!(world.asked(), [0; 0]);
     world.seconds(60).await;
     assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
     assert_eq!(world.message(&launched, 1).await.step, StepIndex::new(1).unwrap(), "in its time, and not later");
@@ -450,9 +249,9 @@ async fn who_is_asked_about_ahead_of_time_is_decided_at_its_deadline() {
     assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
     assert_eq!(world.asked().len(), 2);
     world.seconds(620).await;
-    // What was lost in the gap was asked for since, so silence counts.
+    // What was lost in the gap was asked for since, so silence counts; once more shortly before it does.
     assert_eq!(world.message(&launched, 1).await.step, StepIndex::new(1).unwrap());
-    assert_eq!((world.asked().len(), world.waived(&launched).await), (2, 0));
+    assert_eq!((world.asked().len(), world.waived(&launched).await), (3, 0));
 }
 
 #[tokio::test]

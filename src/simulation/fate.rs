@@ -10,7 +10,7 @@ use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
 use crate::store::{
-    Alias, Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Hold,
+    Alias, Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Heard, Hold,
     Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question,
     Receipt, Result, Scope, Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
 };
@@ -204,7 +204,7 @@ through! {
     reads stray_counts() -> Vec<StrayCount>;
     reads due(batch: BatchId, until: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
     reads next_due(batch: BatchId) -> Option<Timestamp>;
-    reads silent(batch: BatchId, from: Timestamp, until: Timestamp, limit: u32) -> Vec<Loaded>;
+    reads silent(batch: BatchId, heard: Heard, from: Timestamp, until: Timestamp, limit: u32) -> Vec<Loaded>;
     reads questions(about: Vec<(MessageKey, StepIndex)>) -> Vec<Question>;
     writes note_asked(asked: Vec<Asked>, asking: Asking) -> ();
     reads asking() -> Vec<Asking>;

@@ -403,6 +403,13 @@ pub struct Question {
     pub asked: Option<Asked>,
 }
 
+/// The most that was heard of an attempt since it was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    Nothing,
+    Sent,
+}
+
 /// How the asking goes, for one subaccount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asking {

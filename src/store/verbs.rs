@@ -3,9 +3,9 @@
 use tokio::sync::mpsc;
 
 use super::{
-    Alias, Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound,
-    InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question, Receipt,
-    Result, Scope, Sender, Spread, Stray, StrayCount, Turned, Wish,
+    Alias, Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Heard, Hold,
+    Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question,
+    Receipt, Result, Scope, Sender, Spread, Stray, StrayCount, Turned, Wish,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
@@ -112,9 +112,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     // Asking the provider.
 
-    /// Messages of a batch that are due later than `from` and until `until`, and of whose present step nothing was
-    /// heard since it was accepted, earliest first.
-    async fn silent(&self, batch: BatchId, from: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Loaded>>;
+    /// Messages of a batch that are due later than `from` and until `until`, and of whose present step nothing more was
+    /// heard than `heard`, earliest first.
+    async fn silent(
+        &self,
+        batch: BatchId,
+        heard: Heard,
+        from: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Loaded>>;
     /// What attempts can be asked about by, and what was asked before; in the order of `about`.
     async fn questions(&self, about: Vec<(MessageKey, StepIndex)>) -> Result<Vec<Question>>;
     /// Notes what was asked, and how the asking goes.

@@ -89,19 +89,18 @@ pub async fn load(address: SocketAddr, load: Load, clock: Arc<dyn Clock>) -> Res
 }
 
 async fn send(address: SocketAddr, load: &Load, clock: &Arc<dyn Clock>) -> Result<Run, Error> {
-    let mut streams = Vec::new();
-    for _ in 0..load.connections.get() {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        streams.push(stream);
-    }
     let next = Arc::new(AtomicU32::new(0));
     let begun_at = clock.now();
     let begun = Begun::now(clock.as_ref());
     let mut connections = tokio::task::JoinSet::new();
-    for stream in streams {
+    for _ in 0..load.connections.get() {
         let (next, load, clock) = (Arc::clone(&next), load.clone(), Arc::clone(clock));
-        connections.spawn(async move { Connection::new(stream, begun_at).run(&load, &next, clock.as_ref()).await });
+        connections.spawn(async move {
+            // Whoever connects and says nothing gives way in a crowd, so each begins at once.
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            Connection::new(stream, begun_at).run(&load, &next, clock.as_ref()).await
+        });
     }
     let mut late = Vec::new();
     while let Some(ended) = connections.join_next().await {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::Marks;
-use crate::store::{Asked, Asking};
+use crate::store::{Asked, Asking, Heard};
 
 for_every_store!(
     whoever_waits_comes_in_order_behind_a_place,
@@ -28,8 +28,9 @@ async fn whoever_was_heard_of_is_not_silent(desk: Desk) {
         let marks = marked(message.present.marks, StepIndex::FIRST, Status::Sent);
         desk.record(vec![change(&message, Present { marks, ..message.present })]).await.unwrap();
     }
-    assert_eq!(numbers(&desk.silent(batch, at(5), at(50), 9).await.unwrap()), [0]);
-    assert_eq!(numbers(&desk.silent(batch, at(10), at(90), 9).await.unwrap()), [4]);
+    assert_eq!(numbers(&desk.silent(batch, Heard::Nothing, at(5), at(50), 9).await.unwrap()), [0]);
+    assert_eq!(numbers(&desk.silent(batch, Heard::Nothing, at(10), at(90), 9).await.unwrap()), [4]);
+    assert_eq!(numbers(&desk.silent(batch, Heard::Sent, at(5), at(90), 9).await.unwrap()), [1]);
 }
 
 async fn what_was_asked_is_found_with_the_umid_it_was_asked_by(desk: Desk) {

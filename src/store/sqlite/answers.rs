@@ -12,9 +12,9 @@ use crate::domain::{
 };
 use crate::store::signal::signals_of;
 use crate::store::{
-    Alias, Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Hold, Inbound,
-    InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question, Receipt,
-    Result, Scope, Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
+    Alias, Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Heard, Hold,
+    Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question,
+    Receipt, Result, Scope, Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
 };
 
 #[async_trait::async_trait]
@@ -217,8 +217,15 @@ impl Store for Sqlite {
         self.read("look for what is due next", move |c| Box::pin(looks::next_due(c, batch))).await
     }
 
-    async fn silent(&self, batch: BatchId, from: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Loaded>> {
-        self.read("look who is silent", move |c| Box::pin(asking::silent(c, batch, from, until, limit))).await
+    async fn silent(
+        &self,
+        batch: BatchId,
+        heard: Heard,
+        from: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Loaded>> {
+        self.read("look who is silent", move |c| Box::pin(asking::silent(c, batch, heard, from, until, limit))).await
     }
 
     async fn questions(&self, about: Vec<(MessageKey, StepIndex)>) -> Result<Vec<Question>> {

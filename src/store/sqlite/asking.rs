@@ -7,24 +7,30 @@ use super::rows::{
     Bound, all_loaded, for_values, json_of, lines, maybe_moment, maybe_small, message_line, moment, packed, small,
 };
 use crate::domain::{BatchId, MessageKey, StepIndex, Timestamp, Umid};
-use crate::store::{Asked, Asking, Loaded, Question};
+use crate::store::{Asked, Asking, Heard, Loaded, Question};
 
-/// Of the present step: handed over, not unknown, and nothing better reported than that it was accepted.
+/// Of the present step: handed over, not unknown, and nothing better reported than that it was accepted, or sent.
 pub(super) const SILENT: &str = packed!(
     message_line!(),
     "message INDEXED BY message_due
      WHERE batch = ?1 AND due > ?2 AND due <= ?3 AND due IS NOT NULL AND state IN (0, 2) AND state = 2
-     AND marks >> (step * 8) & 31 IN (8, 9) ORDER BY due, n LIMIT ?4"
+     AND marks >> (step * 8) & 31 IN (?5, ?6) ORDER BY due, n LIMIT ?4"
 );
 
 pub(super) async fn silent(
     connection: &mut SqliteConnection,
     batch: BatchId,
+    heard: Heard,
     from: Timestamp,
     until: Timestamp,
     limit: u32,
 ) -> Work<Vec<Loaded>> {
+    let [first, last] = match heard {
+        Heard::Nothing => [8, 9],
+        Heard::Sent => [10, 10],
+    };
     let query = sqlx::query(SILENT).bind(batch.0).bind(from.millis()).bind(until.millis()).bind(limit);
+    let query = query.bind(first).bind(last);
     all_loaded(&lines(connection, query).await?)
 }
 

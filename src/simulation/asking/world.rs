@@ -1,0 +1,246 @@
+//! The server, the provider and the clock that asking is tried on.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::campaign::{Draft, Launched, Launcher};
+use crate::clock::{Chance, Clock, ManualClock};
+use crate::config::{self, Config};
+use crate::domain::{BatchState, Count, MessageKey, Present, Span, Timestamp, Umid};
+use crate::node::{ByHand, Parts, StartError};
+use crate::provider::{Broken, Endpoint, RawAnswer, Transport};
+use crate::simulator::{Call, Method, Model, Reply};
+use crate::store::{self, Store};
+
+const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
+    webhook_authorization = \"hook\"\n\
+    [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"1000/s\"\n\
+    [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1000/s\"\nsource = \"ACME\"\n";
+
+/// What the provider answers when it is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Says {
+    State(&'static str),
+    Status(u16, &'static str),
+}
+
+#[derive(Debug)]
+pub(super) struct Provider {
+    clock: Arc<ManualClock>,
+    /// By the place of the message in its campaign; others are not known.
+    pub(super) says: Mutex<HashMap<MessageKey, Says>>,
+    pub(super) asked: Mutex<Vec<(Timestamp, MessageKey)>>,
+    pub(super) sms: Mutex<Vec<MessageKey>>,
+    /// Whether connections break once a request has left.
+    pub(super) breaks: AtomicBool,
+    /// The practice provider, where nothing is written.
+    pub(super) model: Option<Mutex<Model>>,
+}
+
+impl Provider {
+    /// What the practice provider answers. Its webhooks find nobody.
+    fn call(&self, method: Method, path: &str, body: &[u8]) -> Option<Result<RawAnswer, Broken>> {
+        let mut model = self.model.as_ref()?.lock().unwrap();
+        let (now, path) = (self.clock.now(), format!("/api/v1/subaccounts/acme/messages{path}"));
+        model.tick(now);
+        let call = Call { method, path: &path, authorization: Some("Bearer k"), body };
+        let Reply::Response { status, body, .. } = model.call(&call, now).reply else { panic!("cut") };
+        Some(Ok(RawAnswer { status, retry_after: None, body: body.into() }))
+    }
+}
+
+pub(super) fn key_of(id: &str) -> MessageKey {
+    id.parse::<crate::domain::AttemptId>().unwrap().key
+}
+
+#[derive(Debug)]
+struct Line(Arc<Provider>);
+
+#[async_trait::async_trait]
+impl Transport for Line {
+    async fn post(&self, _: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken> {
+        let request: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let id = request["clientMessageId"].as_str().unwrap().to_owned();
+        if request["channels"][0]["channel"] == "SMS" {
+            self.0.sms.lock().unwrap().push(key_of(&id));
+        }
+        if self.0.breaks.load(Ordering::Relaxed) {
+            return Err(Broken { may_have_left: true, why: "connection reset".to_owned() });
+        }
+        if let Some(answered) = self.0.call(Method::Post, "", &body) {
+            return answered;
+        }
+        let body = serde_json::json!({ "umid": id, "status": { "state": "queued" } });
+        Ok(RawAnswer { status: 200, retry_after: None, body: body.to_string().into() })
+    }
+
+    async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
+        let now = self.0.clock.now();
+        if let Some(answered) = self.0.call(Method::Get, &format!("/{}", umid.as_str()), b"") {
+            return answered;
+        }
+        let key = key_of(umid.as_str());
+        self.0.asked.lock().unwrap().push((now, key));
+        let says = self.0.says.lock().unwrap().get(&key).copied().unwrap_or(Says::Status(404, r#"{"code":1300}"#));
+        let (status, body) = match says {
+            Says::Status(status, body) => (status, body.to_owned()),
+            Says::State(state) => {
+                let code = (state == "undelivered").then_some(2_008);
+                let status = serde_json::json!({
+                    "state": state, "errorCode": code, "timestamp": "2027-01-15T08:00:10.00Z"
+                });
+                let record = serde_json::json!({
+                    "umid": umid.as_str(), "channel": "Viber", "direction": "Outbound", "step": 1, "status": status,
+                    "user": { "msisdn": "+659100xxxx" }, "content": "**MASKED**"
+                });
+                (200, serde_json::json!({ "data": [record] }).to_string())
+            }
+        };
+        Ok(RawAnswer { status, retry_after: None, body: body.into() })
+    }
+}
+
+pub(super) struct World {
+    pub(super) clock: Arc<ManualClock>,
+    config: Arc<Config>,
+    chance: Arc<Chance>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) provider: Arc<Provider>,
+    pub(super) node: ByHand,
+}
+
+impl World {
+    pub(super) async fn begin() -> Self {
+        Self::beside(None).await
+    }
+
+    pub(super) async fn beside(model: Option<Model>) -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let path = std::path::Path::new("volley.toml");
+        let nothing = std::iter::empty::<(&str, String)>();
+        let config = Arc::new(Config::read(Some((path, CONFIG)), std::iter::empty(), nothing).unwrap().config);
+        let chance = Arc::new(Chance::seeded(5));
+        let store = store::open("sqlite::memory:", Arc::clone(&clock) as _).await.unwrap();
+        let provider = Arc::new(Provider {
+            clock: Arc::clone(&clock),
+            says: Mutex::default(),
+            asked: Mutex::default(),
+            sms: Mutex::default(),
+            breaks: AtomicBool::new(false),
+            model: model.map(Mutex::new),
+        });
+        let node = Self::start(&clock, &config, &chance, &store, &provider).await;
+        Self { clock, config, chance, store, provider, node }
+    }
+
+    async fn start(
+        clock: &Arc<ManualClock>,
+        config: &Arc<Config>,
+        chance: &Arc<Chance>,
+        store: &Arc<dyn Store>,
+        provider: &Arc<Provider>,
+    ) -> ByHand {
+        let parts = Parts {
+            config: Arc::clone(config),
+            store: Arc::clone(store),
+            clock: Arc::clone(clock) as _,
+            chance: Arc::clone(chance),
+        };
+        let provider = Arc::clone(provider);
+        let line = move |_: &config::Lane| -> Result<Box<dyn Transport>, StartError> {
+            Ok(Box::new(Line(Arc::clone(&provider))))
+        };
+        ByHand::start(parts, line).await.unwrap()
+    }
+
+    /// The server dies, and another one starts so much later.
+    pub(super) async fn down_for(&mut self, span: Span) {
+        self.node.watch().await;
+        self.clock.advance(span);
+        self.start_again().await;
+    }
+
+    pub(super) async fn start_again(&mut self) {
+        self.node = Self::start(&self.clock, &self.config, &self.chance, &self.store, &self.provider).await;
+    }
+
+    pub(super) async fn launch(&self, people: u32, keys: &str) -> Launched {
+        let numbers: Vec<String> = (0..people).map(|n| format!("\"+659{:07}\"", 1_000_000 + n)).collect();
+        let text = format!(
+            "numbers = [{}]\n{keys}\n[[step]]\nchannel = \"Viber\"\nfallback_after = \"15m\"\ntext = \"Hello\"\n\
+             [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n",
+            numbers.join(",")
+        );
+        let draft = Draft::parse("test.toml", &text).unwrap();
+        let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
+        let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config };
+        launcher.launch(&draft, |_| None).await.unwrap().0
+    }
+
+    /// Everything that may leave does, and is recorded.
+    pub(super) async fn send(&mut self) {
+        self.node.watch().await;
+        for _ in 0..10 {
+            for lane in 0..2 {
+                self.node.claim(lane, true).await.unwrap();
+                while let Some(hand) = self.node.next(lane).await {
+                    hand.await;
+                }
+            }
+            self.node.record().await.unwrap();
+            self.clock.advance(Span::from_millis(100));
+        }
+    }
+
+    pub(super) fn says(&self, launched: &Launched, n: u32, says: Says) {
+        self.provider.says.lock().unwrap().insert(MessageKey { batch: launched.batch, n }, says);
+    }
+
+    /// Lets so many seconds pass, one after the other, in each of which everything is done that can be. Questions may come
+    /// ten times as often, and have to keep to their pace by themselves.
+    pub(super) async fn seconds(&mut self, seconds: u32) {
+        for _ in 0..seconds {
+            self.node.fire().await.unwrap();
+            self.node.watch().await;
+            for _ in 0..10 {
+                self.node.ask().await.unwrap();
+                self.clock.advance(Span::from_millis(102));
+            }
+        }
+    }
+
+    /// A webhook tells of the first step.
+    pub(super) async fn receipt(&mut self, launched: &Launched, n: u32, state: &str) {
+        let key = MessageKey { batch: launched.batch, n };
+        let umid = self.store.attempts(key).await.unwrap()[0].umid.clone().unwrap();
+        let event = serde_json::json!({ "eventType": "outbound_message_status_changed", "payload": {
+            "umid": umid.as_str(), "subAccountId": "acme", "channel": "viber", "status": { "state": state }
+        } });
+        self.node.take(&[event.to_string().as_bytes()]).await[0].clone().unwrap();
+    }
+
+    pub(super) async fn moves(&mut self, launched: &Launched, from: BatchState, to: BatchState) {
+        let now = self.clock.now();
+        self.store.move_batch(launched.batch, vec![from], to, None, now).await.unwrap();
+        self.node.watch().await;
+    }
+
+    pub(super) fn asked(&self) -> Vec<u32> {
+        self.provider.asked.lock().unwrap().iter().map(|(_, key)| key.n).collect()
+    }
+
+    pub(super) fn never_more_than_one_a_second(&self) {
+        let asked = self.provider.asked.lock().unwrap();
+        let pairs = asked.windows(2).filter(|pair| pair[1].0.since(pair[0].0) < Span::from_secs(1));
+        assert_eq!(pairs.count(), 0, "{asked:?}");
+    }
+
+    pub(super) async fn message(&self, launched: &Launched, n: u32) -> Present {
+        self.store.load(vec![MessageKey { batch: launched.batch, n }]).await.unwrap()[0].present
+    }
+
+    pub(super) async fn waived(&self, launched: &Launched) -> i64 {
+        self.store.tallies(launched.batch).await.unwrap().total(Count::Waived)
+    }
+}
