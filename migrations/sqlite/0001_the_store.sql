@@ -319,14 +319,15 @@ CREATE TABLE inbound (
 CREATE INDEX inbound_person ON inbound (msisdn, said) WHERE msisdn IS NOT NULL;
 CREATE INDEX inbound_message ON inbound (batch, n, step) WHERE batch IS NOT NULL;
 CREATE INDEX inbound_nowhere ON inbound (id) WHERE batch IS NULL;
-CREATE INDEX inbound_nameless ON inbound (called) WHERE msisdn IS NULL AND called IS NOT NULL;
+CREATE INDEX inbound_called ON inbound (called) WHERE called IS NOT NULL;
 
--- What channels call people whose numbers they may leave out, as receipts of ours and people's answers have told.
+-- What channels call people whose numbers they may leave out, as receipts of ours and what people write have told.
+-- Somebody may have several numbers.
 CREATE TABLE alias (
     channel INTEGER NOT NULL,
     called TEXT NOT NULL,
     msisdn INTEGER NOT NULL,
-    PRIMARY KEY (channel, called)
+    PRIMARY KEY (channel, called, msisdn)
 ) WITHOUT ROWID;
 
 -- What people and the throttle decided, and what befell the node: for people to read.

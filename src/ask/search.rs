@@ -3,8 +3,9 @@
 //! First those whose deadline was waived, because their receipts may be lost: they wait for nothing but the answer;
 //! whose TTL or window ends first comes first. Then those of whom not a word was heard, shortly before their deadline
 //! fires. Where there is time, those whose receipts may be lost and whose deadline is still to come, and behind them
-//! those with no step to come. Last those who are known to have been sent it and no more, shortly before their deadline:
-//! most of them have not got it, but a receipt that was lost on its way is a needless fallback.
+//! those with no step to come. Then those who are known to have been sent it and no more, shortly before their deadline:
+//! most of them have not got it, but a receipt that was lost on its way is a needless fallback. Last whoever is silent on
+//! the last step.
 //!
 //! No index of its own: one over the message's row would be looked at by every change of every message, to serve an hour
 //! a year. The counters say whether anybody is waived; where nobody is, nothing is walked over.
@@ -30,8 +31,8 @@ const STALE: Span = Span::from_secs(600);
 const BEFORE_DUE: Span = Span::from_secs(30);
 /// Whoever was asked about just now is not asked about again before that deadline.
 const NOT_AGAIN_WITHIN: Span = Span::from_secs(60);
-/// How many of them at most: more cannot be asked about in that time.
-const NEARLY_DUE: u32 = 40;
+/// How many of them at most: more cannot be asked about in that time, and those of the last minute were asked already.
+const NEARLY_DUE: u32 = 100;
 /// Walking over many rows for few is no more than this part of the time.
 const WALK_PART: i64 = 20;
 
@@ -54,8 +55,10 @@ pub(super) struct Search {
     clock: Arc<dyn Clock>,
     lanes: HashSet<LaneId>,
     waived: Walk,
+    /// Those who fall back, of whom nothing was heard, or no more than that it was sent; and those who do not.
     silent: NearlyDue,
     sent: NearlyDue,
+    silent_to_the_end: NearlyDue,
     missed: VecDeque<Candidate>,
     /// Where the walk over those that a lost gap concerns has come to, and the walks that are over.
     missed_at: HashMap<(BatchId, Timestamp, bool), Place>,
@@ -78,13 +81,19 @@ struct Walk {
 #[derive(Debug)]
 struct NearlyDue {
     heard: Heard,
+    /// Whether they stand at the last step of their route.
+    is_last: bool,
     found: VecDeque<Candidate>,
     looked: Timestamp,
 }
 
 impl NearlyDue {
-    const fn of(heard: Heard) -> Self {
-        Self { heard, found: VecDeque::new(), looked: Timestamp::from_millis(0) }
+    const fn of(heard: Heard, is_last: bool) -> Self {
+        Self { heard, is_last, found: VecDeque::new(), looked: Timestamp::from_millis(0) }
+    }
+
+    fn is_stale(&self, now: Timestamp) -> bool {
+        now >= self.looked + LOOK
     }
 
     fn take(&mut self, now: Timestamp) -> Option<Candidate> {
@@ -109,8 +118,9 @@ impl Search {
             clock,
             lanes,
             waived: Walk::default(),
-            silent: NearlyDue::of(Heard::Nothing),
-            sent: NearlyDue::of(Heard::Sent),
+            silent: NearlyDue::of(Heard::Nothing, false),
+            sent: NearlyDue::of(Heard::Sent, false),
+            silent_to_the_end: NearlyDue::of(Heard::Nothing, true),
             missed: VecDeque::new(),
             missed_at: HashMap::new(),
             missed_over: HashSet::new(),
@@ -146,8 +156,8 @@ impl Search {
         if let Some(candidate) = self.waived.found.pop_front() {
             return Ok(Some(candidate));
         }
-        if now >= self.silent.looked + LOOK {
-            (self.silent.looked, self.silent.found) = (now, self.nearly_due(self.silent.heard, now).await?);
+        if self.silent.is_stale(now) {
+            (self.silent.looked, self.silent.found) = (now, self.nearly_due(&self.silent, now).await?);
         }
         if let Some(candidate) = self.silent.take(now) {
             return Ok(Some(candidate));
@@ -158,10 +168,17 @@ impl Search {
         if let Some(candidate) = self.missed.pop_front() {
             return Ok(Some(candidate));
         }
-        if now >= self.sent.looked + LOOK {
-            (self.sent.looked, self.sent.found) = (now, self.nearly_due(self.sent.heard, now).await?);
+        if self.sent.is_stale(now) {
+            (self.sent.looked, self.sent.found) = (now, self.nearly_due(&self.sent, now).await?);
         }
-        Ok(self.sent.take(now))
+        if let Some(candidate) = self.sent.take(now) {
+            return Ok(Some(candidate));
+        }
+        if self.silent_to_the_end.is_stale(now) {
+            let found = self.nearly_due(&self.silent_to_the_end, now).await?;
+            (self.silent_to_the_end.looked, self.silent_to_the_end.found) = (now, found);
+        }
+        Ok(self.silent_to_the_end.take(now))
     }
 
     /// Batches whose messages may be asked about. What a pause holds back is held back from us too.
@@ -230,10 +247,17 @@ impl Search {
     }
 
     /// Those of whom no more was heard and whose time is nearly up.
-    async fn nearly_due(&self, heard: Heard, now: Timestamp) -> Result<VecDeque<Candidate>> {
+    async fn nearly_due(&self, wanted: &NearlyDue, now: Timestamp) -> Result<VecDeque<Candidate>> {
+        let (heard, until) = (wanted.heard, now + BEFORE_DUE);
         let mut all = Vec::new();
         for entry in self.in_play() {
-            let mut page = self.store.silent(entry.id, heard, now, now + BEFORE_DUE, NEARLY_DUE).await?;
+            let is_ours = |step: &StepIndex| entry.lane(*step).is_some_and(|lane| self.lanes.contains(&lane));
+            let steps = entry.plan.places().map(|(step, _)| step).filter(is_ours);
+            let steps: Vec<StepIndex> = steps.filter(|step| entry.plan.ends_with(*step) == wanted.is_last).collect();
+            if steps.is_empty() {
+                continue;
+            }
+            let mut page = self.store.silent(entry.id, steps, heard, now, until, NEARLY_DUE).await?;
             page.retain(|message| {
                 let channel =
                     asks_about(&message.present).and_then(|step| entry.plan.step(step)).map(|step| step.channel);

@@ -58,7 +58,7 @@ struct ReplyShown<'a> {
     message: Option<String>,
     step: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    channel_user: Option<&'a str>,
+    channel_user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
 }
@@ -126,9 +126,19 @@ async fn shown<'a>(
         campaign: batch.map(name_of),
         message: batch.zip(inbound.on).map(|(batch, (key, _))| MessageId { key, tag: batch.tag }.to_string()),
         step: inbound.on.map(|(_, step)| step.get() + 1),
-        channel_user: inbound.called.as_deref().filter(|_| unmasked),
+        channel_user: unmasked.then(|| channel_user(&inbound.raw)).flatten(),
         text: unmasked.then(|| text(&inbound.raw)),
     })
+}
+
+/// What the channel calls the person: all there is of somebody whose number the provider leaves out.
+fn channel_user(raw: &str) -> Option<String> {
+    let events = parse_events(raw.as_bytes());
+    let Some(Event::Inbound { inbound, .. }) = events.first() else { return None };
+    let user = inbound.user.as_ref()?;
+    let id = user.channel_user_id.as_deref().or(user.line_user_id.as_deref())?;
+    let one_word: String = id.chars().filter(|letter| !letter.is_control()).take(TEXT_SHOWN).collect();
+    Some(one_word).filter(|id| !id.is_empty())
 }
 
 /// What was said or tapped, and where a file is.
@@ -151,10 +161,29 @@ fn line(shown: &ReplyShown<'_>, inbound: &Inbound) -> String {
     format!(
         "{:<27}  {:<16}  {:<10}  {:<14}  {:<7}  {on}{}",
         moment_exactly(inbound.said, None),
-        shown.msisdn.as_deref().or(shown.channel_user).unwrap_or("–"),
+        shown.msisdn.as_deref().or(shown.channel_user.as_deref()).unwrap_or("–"),
         shown.channel.map_or("–", Channel::as_str),
         shown.kind,
         shown.keyword.map_or("–", Keyword::as_str),
         text.unwrap_or_default(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_known_by_no_number_is_known_by_what_the_channel_calls_them() {
+        let event = |user: &str| {
+            format!(
+                r#"{{"eventType":"inbound_message_received","payload":{{"umid":"in-1","user":{user},
+                "recipient":{{"channel":"whatsapp"}},"type":"Text","content":{{"text":"STOP"}}}}}}"#
+            )
+        };
+        let called = |user: &str| channel_user(&event(user));
+        assert_eq!(called(r#"{"channelUserId":"SG.13491208655302741918"}"#).unwrap(), "SG.13491208655302741918");
+        assert_eq!(called(r#"{"lineUserId":"Ua12b"}"#).unwrap(), "Ua12b");
+        assert_eq!((called("{}"), called(r#"{"channelUserId":"\n"}"#)), (None, None));
+    }
 }

@@ -252,24 +252,23 @@ impl Applier {
         let written = async { if answers.is_empty() { Ok(vec![]) } else { store.take_inbound(answers).await } };
         let told = store.take_receipts(outcome.receipts, outcome.strays, outcome.changes);
         let (named, _, writers, stale) = tokio::try_join!(named, wishes, written, told)?;
-        let stopped = writers.into_iter().zip(are_stops).filter(|(_, is_stop)| *is_stop);
-        let (known, unknown): (Vec<_>, Vec<_>) = stopped.map(|(person, _)| person).partition(Option::is_some);
-        for _ in unknown {
-            self.tell_of_a_nameless_stop().await?;
-        }
-        unwilling.extend(known.into_iter().flatten().chain(named));
+        let stopped = || writers.iter().zip(&are_stops).filter(|(_, is_stop)| **is_stop).map(|(numbers, _)| numbers);
+        unwilling.extend(stopped().flatten().copied().chain(named));
         // Before it is acknowledged: what was claimed for them until now, on whatever lane, does not leave any more.
         if !unwilling.is_empty() {
             self.book.hush(unwilling);
         }
+        if stopped().any(Vec::is_empty) {
+            self.tell_of_a_nameless_stop().await?;
+        }
         Ok(stale)
     }
 
-    /// Nothing can be done about it until a receipt or an answer tells who that is, so somebody has to know.
+    /// Nothing can be done about it until something tells who that is, so somebody has to know.
     async fn tell_of_a_nameless_stop(&self) -> store::Result<()> {
-        let text = "somebody who is known by no number, and answers no message of ours, asked to be left alone; they \
-                    will be as soon as a receipt tells their number";
-        tracing::warn!("{text}; `volley reply list --unmasked` says what the channel calls them");
+        let text = "somebody who is known by no number, and answers no message of ours, asked to be left alone; that is \
+                    done once a receipt tells their number together with what the channel calls them";
+        tracing::warn!("{text}; `volley reply list --unmasked` says what that is");
         let event = store::Event { at: self.clock.now(), subject: "opt-out".to_owned(), text: text.to_owned() };
         self.store.note(event).await
     }

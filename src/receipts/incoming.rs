@@ -1,5 +1,6 @@
 //! A webhook's events, as far as they matter here: owned, so that they can wait for their group.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -20,7 +21,7 @@ pub(super) struct Ours {
 }
 
 /// A receipt, with everything that may lead to its attempt.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Incoming {
     pub(super) attempt: Option<AttemptId>,
     /// Whether it carries a client's id at all, ours or another's.
@@ -40,6 +41,13 @@ pub(super) struct Incoming {
     raw: Raw,
     /// Where this is no receipt but a person's answer: the message that is answered, by the provider's id.
     reply_to: Option<String>,
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { attempt, umid, channel, report, stamp, .. } = self;
+        write!(f, "Incoming({attempt:?}, {umid:?}, {channel:?}, {report:?}, {stamp:?})")
+    }
 }
 
 /// An event as it came.

@@ -204,7 +204,14 @@ through! {
     reads stray_counts() -> Vec<StrayCount>;
     reads due(batch: BatchId, until: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
     reads next_due(batch: BatchId) -> Option<Timestamp>;
-    reads silent(batch: BatchId, heard: Heard, from: Timestamp, until: Timestamp, limit: u32) -> Vec<Loaded>;
+    reads silent(
+        batch: BatchId,
+        steps: Vec<StepIndex>,
+        heard: Heard,
+        from: Timestamp,
+        until: Timestamp,
+        limit: u32
+    ) -> Vec<Loaded>;
     reads questions(about: Vec<(MessageKey, StepIndex)>) -> Vec<Question>;
     writes note_asked(asked: Vec<Asked>, asking: Asking) -> ();
     reads asking() -> Vec<Asking>;
@@ -229,7 +236,7 @@ through! {
     reads last_stop() -> i64;
     reads stops(after: i64, limit: u32) -> Vec<(i64, Msisdn)>;
     reads unwilling(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);
-    opts take_inbound(inbound: Vec<Inbound>) -> Vec<Option<Msisdn>>;
+    opts take_inbound(inbound: Vec<Inbound>) -> Vec<Vec<Msisdn>>;
     opts learn_aliases(aliases: Vec<Alias>) -> Vec<Msisdn>;
     reads inbound(of: InboundOf, after: i64, limit: u32) -> Vec<(i64, Inbound)>;
     reads replied(batch: BatchId) -> Vec<(StepIndex, u32)>;

@@ -112,11 +112,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     // Asking the provider.
 
-    /// Messages of a batch that are due later than `from` and until `until`, and of whose present step nothing more was
-    /// heard than `heard`, earliest first.
+    /// Messages of a batch that are due later than `from` and until `until`, stand at one of `steps`, and of whose step
+    /// just `heard` was heard, earliest first.
     async fn silent(
         &self,
         batch: BatchId,
+        steps: Vec<StepIndex>,
         heard: Heard,
         from: Timestamp,
         until: Timestamp,
@@ -185,10 +186,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Keeps what people wrote, each message once, and does in the same transaction what is wished in it: what was kept
     /// before changes nothing, unless only now is known which attempt it is on, and by that perhaps who wrote it. Returns
-    /// who wrote each, as far as is known.
-    async fn take_inbound(&self, inbound: Vec<Inbound>) -> Result<Vec<Option<Msisdn>>>;
+    /// the numbers of whoever wrote each, as far as they are known: of them all wish to be left alone where one says so.
+    async fn take_inbound(&self, inbound: Vec<Inbound>) -> Result<Vec<Vec<Msisdn>>>;
     /// Keeps what channels call people. What somebody wrote before anybody knew their number becomes theirs, and what they
-    /// wished in it is done. Returns whom that concerns who now wants nothing more.
+    /// wished last is done. Returns the numbers of those who wished to be left alone.
     async fn learn_aliases(&self, aliases: Vec<Alias>) -> Result<Vec<Msisdn>>;
     /// What was written, behind `after`, in the order in which it came.
     async fn inbound(&self, of: InboundOf, after: i64, limit: u32) -> Result<Vec<(i64, Inbound)>>;

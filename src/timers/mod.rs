@@ -1,15 +1,14 @@
 //! What is due now goes through the engine.
 //!
 //! In: rows whose due time has come, and the gaps in which receipts could not be kept. Out: messages moved on.
-//! Promises: timers are rows: memory holds one page and one sleeper, and a restart re-arms them at once; due rows fire
-//! in order, a page to a transaction; nothing fires early; a paused batch holds its deadlines until it is resumed;
+//! Promises: timers are rows: memory holds a few pages and one sleeper, and a restart re-arms them at once; due rows fire
+//! in order, page by page; nothing fires early; a paused batch holds its deadlines until it is resumed;
 //! silence decides nothing while nobody listened (rule 9).
 //! May not: decide (the engine does), or keep anything in memory that is not also a row.
 
 mod gaps;
 
 use std::collections::HashMap;
-use std::future::ready;
 use std::sync::Arc;
 
 use futures_util::stream::{FuturesUnordered, StreamExt, TryStreamExt};
@@ -148,24 +147,33 @@ impl Timers {
     /// Page after page, in order: while some are decided and written the next is read. Whoever was faster has moved its
     /// message on; what is still due then, or again, comes with the next round.
     async fn fire(&self, entry: &Entry, until: Timestamp, now: Timestamp) -> Result<u64> {
-        let (mut fired, mut after, mut writes) = (0, None, FuturesUnordered::new());
-        loop {
-            let mut read = self.store.due(entry.id, until, after, PAGE);
-            let page = loop {
-                tokio::select! {
-                    biased;
-                    page = &mut read => break page?,
-                    Some(written) = writes.next() => fired += written?,
+        let (mut fired, mut writes) = (0, FuturesUnordered::new());
+        let walk = async {
+            let mut after = None;
+            loop {
+                let mut read = self.store.due(entry.id, until, after, PAGE);
+                let page = loop {
+                    tokio::select! {
+                        biased;
+                        page = &mut read => break page?,
+                        Some(written) = writes.next() => fired += written?,
+                    }
+                };
+                let Some(last) = page.last() else { return Ok(()) };
+                after = last.timer_place();
+                writes.push(self.write(entry, page, now));
+                while writes.len() > PAGES_AHEAD {
+                    fired += writes.try_next().await?.unwrap_or_default();
                 }
-            };
-            let Some(last) = page.last() else { break };
-            after = last.timer_place();
-            writes.push(self.write(entry, page, now));
-            while writes.len() > PAGES_AHEAD {
-                fired += writes.try_next().await?.unwrap_or_default();
             }
+        };
+        let walked: Result<()> = walk.await;
+        // What was begun is done also where something else has failed, and its lanes are told of it.
+        let mut rest = walked.map(|()| fired);
+        while let Some(written) = writes.next().await {
+            rest = rest.and_then(|fired| written.map(|more| fired + more));
         }
-        writes.try_fold(fired, |fired, more| ready(Ok(fired + more))).await
+        rest
     }
 
     async fn write(&self, entry: &Entry, due: Vec<Loaded>, now: Timestamp) -> Result<u64> {

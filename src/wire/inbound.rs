@@ -143,7 +143,7 @@ impl Inbound<'_> {
 
     /// What the channel calls whoever wrote, where that is no number.
     pub fn called(&self) -> Option<&str> {
-        self.user.as_ref()?.called(self.known_channel())
+        self.user.as_ref()?.called()
     }
 
     pub fn at(&self) -> Option<Timestamp> {

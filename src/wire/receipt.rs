@@ -87,7 +87,7 @@ impl Receipt<'_> {
 
     /// What the channel calls the person, where that is no number.
     pub fn called(&self) -> Option<&str> {
-        self.user.as_ref()?.called(self.known_channel())
+        self.user.as_ref()?.called()
     }
 
     /// When the provider saw it happen, by its own clock.

@@ -81,18 +81,28 @@ impl User<'_> {
         parse(&self.msisdn).or_else(|| parse(&self.channel_user_id))
     }
 
-    /// What the channel calls the person, where that is no number: WhatsApp's id of somebody who shows none, or LINE's.
-    pub fn called(&self, channel: Option<Channel>) -> Option<&str> {
-        let id = self.channel_user_id.as_deref().or(self.line_user_id.as_deref())?;
-        let is_number = channel != Some(Channel::Line) && id.parse::<Msisdn>().is_ok();
-        // A mask is many people's, and a number that cannot be read is nobody's name.
-        let is_id = (1..=ID_LONGEST).contains(&id.len()) && id.chars().all(|c| c.is_ascii_graphic() && c != '*');
-        (is_id && !is_number && !id.starts_with('+')).then_some(id)
+    /// What the channel calls the person, where that is no number: WhatsApp's id of somebody who shows none, or LINE's. It
+    /// has to look like one: a mask or a placeholder is many people's, and would make one of them.
+    pub fn called(&self) -> Option<&str> {
+        let is_id = |id: &&str| id.len() <= ID_LONGEST && (is_whatsapp_id(id) || is_line_id(id));
+        [&self.channel_user_id, &self.line_user_id].into_iter().filter_map(|id| id.as_deref()).find(is_id)
     }
 }
 
 /// The longest id of a person that is remembered.
 const ID_LONGEST: usize = 128;
+
+/// The country, and what stands for the person in it: `SG.13491208655302741918`.
+fn is_whatsapp_id(id: &str) -> bool {
+    let is_country = |country: &str| country.len() == 2 && country.bytes().all(|c| c.is_ascii_uppercase());
+    id.split_once('.').is_some_and(|(country, person)| {
+        is_country(country) && !person.is_empty() && person.bytes().all(|c| c.is_ascii_alphanumeric())
+    })
+}
+
+fn is_line_id(id: &str) -> bool {
+    id.strip_prefix('U').is_some_and(|id| !id.is_empty() && id.bytes().all(|c| c.is_ascii_hexdigit()))
+}
 
 /// One step of the provider's own fallback. Volley names exactly one, without its two optional parts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

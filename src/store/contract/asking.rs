@@ -28,9 +28,12 @@ async fn whoever_was_heard_of_is_not_silent(desk: Desk) {
         let marks = marked(message.present.marks, StepIndex::FIRST, Status::Sent);
         desk.record(vec![change(&message, Present { marks, ..message.present })]).await.unwrap();
     }
-    assert_eq!(numbers(&desk.silent(batch, Heard::Nothing, at(5), at(50), 9).await.unwrap()), [0]);
-    assert_eq!(numbers(&desk.silent(batch, Heard::Nothing, at(10), at(90), 9).await.unwrap()), [4]);
-    assert_eq!(numbers(&desk.silent(batch, Heard::Sent, at(5), at(90), 9).await.unwrap()), [1]);
+    let first = vec![StepIndex::FIRST];
+    assert_eq!(numbers(&desk.silent(batch, first.clone(), Heard::Nothing, at(5), at(50), 9).await.unwrap()), [0]);
+    assert_eq!(numbers(&desk.silent(batch, first.clone(), Heard::Nothing, at(10), at(90), 9).await.unwrap()), [4]);
+    assert_eq!(numbers(&desk.silent(batch, first.clone(), Heard::Sent, at(5), at(90), 9).await.unwrap()), [1]);
+    let second = StepIndex::new(1).into_iter().collect();
+    assert_eq!(numbers(&desk.silent(batch, second, Heard::Nothing, at(5), at(90), 9).await.unwrap()), [0; 0]);
 }
 
 async fn what_was_asked_is_found_with_the_umid_it_was_asked_by(desk: Desk) {

@@ -7,7 +7,7 @@ use crate::store::{Alias, Inbound, InboundOf, Key, OptIn, OptOut, Sender};
 for_every_store!(
     what_a_person_wrote_is_kept_once_and_obeyed_once,
     whom_a_channel_calls_by_an_id_is_known_by_it_once_it_was_told_and_for_what_was_said_before,
-    an_id_that_a_channel_gives_anew_is_somebody_elses_from_then_on,
+    whom_a_channel_calls_the_same_under_several_numbers_is_left_alone_on_all_of_them,
     of_two_words_of_a_person_the_later_one_holds_in_whatever_order_they_come,
     a_start_that_is_older_than_a_repeated_stop_lets_nobody_back,
     a_word_of_the_persons_lets_back_whom_it_put_out_and_nobody_whom_an_operator_did,
@@ -52,7 +52,7 @@ async fn what_a_person_wrote_is_kept_once_and_obeyed_once(desk: Desk) {
     let before = desk.seq().await.unwrap();
     let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
     let all = vec![wrote("a", 1, 1, None), wrote("b", 2, 2, stop), wrote("b", 2, 2, stop)];
-    assert_eq!(desk.take_inbound(all).await.unwrap(), [1, 2, 2].map(|n| Some(person(n))));
+    assert_eq!(desk.take_inbound(all).await.unwrap(), [1, 2, 2].map(|n| vec![person(n)]));
     assert_eq!(out(&desk).await, [person(2)]);
     assert!(desk.seq().await.unwrap() > before, "servers look when somebody opts out");
     desk.take_inbound(vec![wrote("c", 2, 3, start)]).await.unwrap();
@@ -81,7 +81,7 @@ async fn whom_a_channel_calls_by_an_id_is_known_by_it_once_it_was_told_and_for_w
         called("d", "SG.2", 3, start),
         Inbound { channel: Some(Channel::Viber), ..called("e", "SG.3", 1, stop) },
     ];
-    assert_eq!(desk.take_inbound(before).await.unwrap(), [None; 5]);
+    assert_eq!(desk.take_inbound(before).await.unwrap(), vec![vec![]; 5]);
     assert_eq!(out(&desk).await, []);
     let told = vec![alias("SG.1", 1), alias("SG.2", 2), alias("SG.2", 2), alias("SG.3", 3)];
     // One let themselves back, and another channel calls somebody else so.
@@ -92,19 +92,32 @@ async fn whom_a_channel_calls_by_an_id_is_known_by_it_once_it_was_told_and_for_w
     assert_eq!(desk.learn_aliases(told).await.unwrap(), [], "that is no news");
     // What comes again, and what comes after it.
     let after = vec![called("a", "SG.1", 1, stop), called("f", "SG.2", 4, stop), called("g", "SG.9", 4, stop)];
-    assert_eq!(desk.take_inbound(after).await.unwrap(), [Some(person(1)), Some(person(2)), None]);
+    assert_eq!(desk.take_inbound(after).await.unwrap(), [vec![person(1)], vec![person(2)], vec![]]);
     assert_eq!(out(&desk).await, [person(1), person(2)]);
     assert_eq!(desk.wishes(person(1)).await.unwrap().len(), 1, "obeyed once");
 }
 
-async fn an_id_that_a_channel_gives_anew_is_somebody_elses_from_then_on(desk: Desk) {
+async fn whom_a_channel_calls_the_same_under_several_numbers_is_left_alone_on_all_of_them(desk: Desk) {
+    let (stop, start) = (Some(Keyword::Stop), Some(Keyword::Start));
     desk.learn_aliases(vec![alias("SG.1", 1)]).await.unwrap();
-    desk.take_inbound(vec![called("a", "SG.1", 1, None)]).await.unwrap();
-    desk.learn_aliases(vec![alias("SG.1", 2)]).await.unwrap();
-    let stop = desk.take_inbound(vec![called("b", "SG.1", 2, Some(Keyword::Stop))]).await.unwrap();
-    assert_eq!((stop, out(&desk).await), (vec![Some(person(2))], vec![person(2)]));
-    let of_first = desk.inbound(InboundOf::Person(person(1)), 0, 10).await.unwrap();
-    assert_eq!(of_first.len(), 1, "what was said before stays whose it was");
+    desk.take_inbound(vec![called("a", "SG.1", 1, stop)]).await.unwrap();
+    assert_eq!(out(&desk).await, [person(1)]);
+    // What was said before is meant for the other number too.
+    assert_eq!(desk.learn_aliases(vec![alias("SG.1", 2)]).await.unwrap(), [person(2)]);
+    assert_eq!(out(&desk).await, [person(1), person(2)]);
+    // For which number they want it again nobody knows, unless that is told.
+    let both = vec![person(1), person(2)];
+    assert_eq!(desk.take_inbound(vec![called("b", "SG.1", 2, start)]).await.unwrap(), vec![both.clone()]);
+    assert_eq!(out(&desk).await, both);
+    let told = Inbound { msisdn: Some(person(1)), ..called("c", "SG.1", 3, start) };
+    desk.take_inbound(vec![told]).await.unwrap();
+    assert_eq!(out(&desk).await, [person(2)]);
+    desk.take_inbound(vec![called("d", "SG.1", 4, stop)]).await.unwrap();
+    assert_eq!(out(&desk).await, both);
+    // Whoever let themselves back before their other number was known is not put out by it.
+    desk.take_inbound(vec![called("e", "SG.1", 5, start)]).await.unwrap();
+    assert_eq!(desk.learn_aliases(vec![alias("SG.1", 3)]).await.unwrap(), []);
+    assert_eq!(out(&desk).await, both);
 }
 
 async fn of_two_words_of_a_person_the_later_one_holds_in_whatever_order_they_come(desk: Desk) {

@@ -1,80 +1,100 @@
 //! What channels call people whose numbers they may leave out.
 
-use std::collections::HashMap;
-
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::Work;
-use super::inbound::{message, obey};
 use super::messages::number;
-use super::rows::{json_of, msisdn, small};
-use super::wishes::opted_out;
-use crate::domain::{Channel, Keyword, Msisdn};
-use crate::store::{Alias, Inbound};
+use super::rows::{json_of, moment, msisdn, small, word};
+use super::wishes::{by_message, opt_in, opt_out};
+use crate::domain::{Channel, Keyword, Msisdn, WishFrom};
+use crate::store::{Alias, Inbound, OptIn, OptOut};
 
 pub(super) const WHOSE: &str = "SELECT asked.key AS place, alias.msisdn FROM json_each(?1) asked
      CROSS JOIN alias ON alias.channel = asked.value ->> 0 AND alias.called = asked.value ->> 1";
 
-/// Tells whose the messages are that carry no number, as far as that is known.
-pub(super) async fn name(connection: &mut SqliteConnection, inbound: &mut [Inbound]) -> Work<()> {
-    let nameless = inbound.iter_mut().filter(|message| message.msisdn.is_none());
-    let mut nameless: Vec<(Channel, String, &mut Inbound)> =
-        nameless.filter_map(|message| Some((message.channel?, message.called.clone()?, message))).collect();
-    if nameless.is_empty() {
-        return Ok(());
+/// The numbers of whoever wrote each message: the one that it carries, and those that its channel calls the same. Names
+/// those that carry none where there is just one.
+pub(super) async fn name(connection: &mut SqliteConnection, inbound: &mut [Inbound]) -> Work<Vec<Vec<Msisdn>>> {
+    let mut whose: Vec<Vec<Msisdn>> = inbound.iter().map(|message| message.msisdn.into_iter().collect()).collect();
+    let called = inbound.iter().enumerate();
+    let called = called.filter_map(|(place, message)| Some((place, message.channel?, message.called.as_deref()?)));
+    let (places, asked): (Vec<usize>, Vec<(u8, &str)>) =
+        called.map(|(place, channel, called)| (place, (channel.code(), called))).unzip();
+    if asked.is_empty() {
+        return Ok(whose);
     }
-    let asked: Vec<(u8, &str)> =
-        nameless.iter().map(|(channel, called, _)| (channel.code(), called.as_str())).collect();
     for row in &sqlx::query(WHOSE).bind(json_of(&asked, "what people are called")?).fetch_all(connection).await? {
-        let place: usize = small(row, "place")?;
-        if let Some((.., message)) = nameless.get_mut(place) {
-            message.msisdn = Some(msisdn(row, "msisdn")?);
+        let (place, person): (usize, _) = (small(row, "place")?, msisdn(row, "msisdn")?);
+        if let Some(numbers) = places.get(place).and_then(|place| whose.get_mut(*place))
+            && !numbers.contains(&person)
+        {
+            numbers.push(person);
         }
     }
-    Ok(())
+    for (message, numbers) in inbound.iter_mut().zip(&whose) {
+        if let ([only], None) = (numbers.as_slice(), message.msisdn) {
+            message.msisdn = Some(*only);
+        }
+    }
+    Ok(whose)
 }
 
-/// A channel that calls somebody else so than it did has given the id anew.
 pub(super) const LEARN: &str = "INSERT INTO alias (channel, called, msisdn)
      SELECT told.value ->> 0, told.value ->> 1, told.value ->> 2 FROM json_each(?1) told WHERE true
-     ON CONFLICT DO UPDATE SET msisdn = excluded.msisdn WHERE msisdn <> excluded.msisdn
-     RETURNING channel, called, msisdn";
+     ON CONFLICT DO NOTHING RETURNING channel, called, msisdn";
 
-/// What was written under names that nobody knew.
-pub(super) const UNNAMED: &str = "SELECT inbound.* FROM json_each(?1) told
-     CROSS JOIN inbound INDEXED BY inbound_nameless ON inbound.called = told.value ->> 1
-     WHERE inbound.msisdn IS NULL AND inbound.called IS NOT NULL AND inbound.channel = told.value ->> 0";
+/// Whether a name is of one number alone, so that what was said under it is that number's.
+macro_rules! only_one {
+    () => {
+        "(SELECT count(*) FROM alias WHERE alias.channel = told.value ->> 0 AND alias.called = told.value ->> 1) = 1"
+    };
+}
 
-pub(super) const NAME: &str = "UPDATE inbound INDEXED BY inbound_nameless SET msisdn = ?3
-     WHERE msisdn IS NULL AND called IS NOT NULL AND called = ?2 AND channel = ?1";
+pub(super) const NAME: &str = concat!(
+    "UPDATE inbound SET msisdn = told.value ->> 2 FROM json_each(?1) told
+     WHERE inbound.called = told.value ->> 1 AND inbound.called IS NOT NULL AND inbound.channel = told.value ->> 0
+     AND inbound.msisdn IS NULL AND ",
+    only_one!()
+);
+
+/// What was wished last under each new name. Of two wishes of one moment "stop" weighs more.
+pub(super) const WISHED: &str = concat!(
+    "SELECT told.value ->> 0 AS channel, told.value ->> 2 AS msisdn, said, keyword, ",
+    only_one!(),
+    " AS only, max(said * 2 + (keyword = 0)) FROM json_each(?1) told
+     CROSS JOIN inbound INDEXED BY inbound_called ON inbound.called = told.value ->> 1
+     WHERE inbound.called IS NOT NULL AND inbound.channel = told.value ->> 0 AND keyword IS NOT NULL GROUP BY told.key"
+);
 
 pub(super) async fn learn(connection: &mut SqliteConnection, aliases: Vec<Alias>) -> Work<Vec<Msisdn>> {
     let told: Vec<(u8, &str, i64)> =
         aliases.iter().map(|alias| (alias.channel.code(), alias.called.as_str(), number(alias.msisdn))).collect();
-    let rows = sqlx::query(LEARN).bind(json_of(&told, "what people are called")?).fetch_all(&mut *connection).await?;
-    let mut new: HashMap<(u8, String), Msisdn> = HashMap::new();
-    for row in &rows {
-        new.insert((small(row, "channel")?, row.try_get("called")?), msisdn(row, "msisdn")?);
-    }
+    let told = json_of(&told, "what people are called")?;
+    let new: Vec<(u8, String, i64)> = sqlx::query_as(LEARN).bind(told).fetch_all(&mut *connection).await?;
     // Hardly any is new: most people get more than one message.
     if new.is_empty() {
         return Ok(Vec::new());
     }
-    let asked: Vec<&(u8, String)> = new.keys().collect();
-    let rows = sqlx::query(UNNAMED).bind(json_of(&asked, "what people are called")?);
-    let mut written = rows.fetch_all(&mut *connection).await?.iter().map(message).collect::<Work<Vec<Inbound>>>()?;
-    for message in &mut written {
-        let Some(named) = message.channel.map(Channel::code).zip(message.called.clone()) else { continue };
-        message.msisdn = new.get(&named).copied();
-        let (channel, called) = named;
-        let name = sqlx::query(NAME).bind(channel).bind(called).bind(message.msisdn.map(number));
-        name.execute(&mut *connection).await?;
+    let new = json_of(&new, "what people are called")?;
+    sqlx::query(NAME).bind(&new).execute(&mut *connection).await?;
+    let (mut out, mut back) = (Vec::new(), Vec::new());
+    for row in &sqlx::query(WISHED).bind(&new).fetch_all(&mut *connection).await? {
+        let (msisdn, said) = (msisdn(row, "msisdn")?, moment(row, "said")?);
+        let keyword = word(row, "keyword", Keyword::from_code)?;
+        let source = by_message(keyword, Some(word(row, "channel", Channel::from_code)?));
+        let from = WishFrom::Person;
+        match keyword {
+            Keyword::Stop => out.push(OptOut { msisdn, since: said, from, source }),
+            // Whoever has several numbers may mean another.
+            Keyword::Start if small::<u8>(row, "only")? != 0 => back.push(OptIn { msisdn, at: said, from, source }),
+            Keyword::Start => {}
+        }
     }
-    obey(connection, &written).await?;
-    let stopped = written.iter().filter(|message| message.keyword == Some(Keyword::Stop));
-    let stopped: Vec<Msisdn> = stopped.filter_map(|message| message.msisdn).collect();
-    if stopped.is_empty() {
-        return Ok(stopped);
+    if !out.is_empty() {
+        opt_out(connection, &out).await?;
     }
-    opted_out(connection, &stopped).await
+    if !back.is_empty() {
+        opt_in(connection, &back).await?;
+    }
+    Ok(out.into_iter().map(|wish| wish.msisdn).collect())
 }

@@ -220,12 +220,14 @@ impl Store for Sqlite {
     async fn silent(
         &self,
         batch: BatchId,
+        steps: Vec<StepIndex>,
         heard: Heard,
         from: Timestamp,
         until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Loaded>> {
-        self.read("look who is silent", move |c| Box::pin(asking::silent(c, batch, heard, from, until, limit))).await
+        self.read("look who is silent", move |c| Box::pin(asking::silent(c, batch, steps, heard, (from, until), limit)))
+            .await
     }
 
     async fn questions(&self, about: Vec<(MessageKey, StepIndex)>) -> Result<Vec<Question>> {
@@ -345,7 +347,7 @@ impl Store for Sqlite {
         .await
     }
 
-    async fn take_inbound(&self, inbound: Vec<Inbound>) -> Result<Vec<Option<Msisdn>>> {
+    async fn take_inbound(&self, inbound: Vec<Inbound>) -> Result<Vec<Vec<Msisdn>>> {
         self.write("keep what people wrote", move |c| Box::pin(inbound::take(c, inbound))).await
     }
 

@@ -4,7 +4,8 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::rows::{
-    Bound, all_loaded, for_values, json_of, lines, maybe_moment, maybe_small, message_line, moment, packed, small,
+    Bound, all_loaded, for_values, json_list, json_of, lines, maybe_moment, maybe_small, message_line, moment, packed,
+    small,
 };
 use crate::domain::{BatchId, MessageKey, StepIndex, Timestamp, Umid};
 use crate::store::{Asked, Asking, Heard, Loaded, Question};
@@ -14,15 +15,15 @@ pub(super) const SILENT: &str = packed!(
     message_line!(),
     "message INDEXED BY message_due
      WHERE batch = ?1 AND due > ?2 AND due <= ?3 AND due IS NOT NULL AND state IN (0, 2) AND state = 2
-     AND marks >> (step * 8) & 31 IN (?5, ?6) ORDER BY due, n LIMIT ?4"
+     AND marks >> (step * 8) & 31 IN (?5, ?6) AND step IN (SELECT value FROM json_each(?7)) ORDER BY due, n LIMIT ?4"
 );
 
 pub(super) async fn silent(
     connection: &mut SqliteConnection,
     batch: BatchId,
+    steps: Vec<StepIndex>,
     heard: Heard,
-    from: Timestamp,
-    until: Timestamp,
+    (from, until): (Timestamp, Timestamp),
     limit: u32,
 ) -> Work<Vec<Loaded>> {
     let [first, last] = match heard {
@@ -30,7 +31,7 @@ pub(super) async fn silent(
         Heard::Sent => [10, 10],
     };
     let query = sqlx::query(SILENT).bind(batch.0).bind(from.millis()).bind(until.millis()).bind(limit);
-    let query = query.bind(first).bind(last);
+    let query = query.bind(first).bind(last).bind(json_list(steps.iter().map(|step| i64::from(step.get()))));
     all_loaded(&lines(connection, query).await?)
 }
 

@@ -10,7 +10,7 @@ use super::messages::number;
 use super::rows::{
     Bound, for_values, json_list, json_of, maybe_moment, maybe_small, moment, msisdn, small, step, word,
 };
-use super::wishes::{opt_in, opt_out};
+use super::wishes::{by_message, opt_in, opt_out};
 use crate::domain::{BatchId, Channel, Keyword, MessageKey, Msisdn, Span, StepIndex, Timestamp, WishFrom};
 use crate::store::{Inbound, InboundOf, OptIn, OptOut, Sender};
 
@@ -30,11 +30,11 @@ struct Known {
     msisdn: Option<Msisdn>,
 }
 
-pub(super) async fn take(connection: &mut SqliteConnection, mut inbound: Vec<Inbound>) -> Work<Vec<Option<Msisdn>>> {
+pub(super) async fn take(connection: &mut SqliteConnection, mut inbound: Vec<Inbound>) -> Work<Vec<Vec<Msisdn>>> {
     if inbound.is_empty() {
         return Ok(Vec::new());
     }
-    super::aliases::name(connection, &mut inbound).await?;
+    let mut whose = super::aliases::name(connection, &mut inbound).await?;
     let asked = json_texts(inbound.iter().map(|message| message.umid.as_str()))?;
     let rows = sqlx::query(KNOWN).bind(asked).fetch_all(&mut *connection).await?;
     let mut known = HashMap::new();
@@ -42,25 +42,28 @@ pub(super) async fn take(connection: &mut SqliteConnection, mut inbound: Vec<Inb
         let told = Known { is_nowhere: row.try_get("nowhere")?, msisdn: maybe_msisdn(row)? };
         known.insert(row.try_get::<String, _>("umid")?, told);
     }
-    let mut named = Vec::new();
-    for message in inbound.iter_mut() {
+    // What they wished could not be done before anybody knew who they are.
+    let mut to_obey = Vec::new();
+    for (message, whose) in inbound.iter().zip(&mut whose) {
         let Some(before) = known.get_mut(&message.umid) else { continue };
         if message.on.is_some() && before.is_nowhere {
             place(connection, message).await?;
             before.is_nowhere = false;
             if before.msisdn.is_none() {
-                named.push(message.clone());
+                to_obey.push((message, whose.clone()));
             }
         }
-        message.msisdn = before.msisdn.or(message.msisdn);
+        if let Some(person) = before.msisdn.filter(|person| !whose.contains(person)) {
+            whose.push(person);
+        }
     }
-    // What they wished could not be done before anybody knew who they are.
-    obey(connection, &named).await?;
     let mut seen: HashSet<&str> = known.keys().map(String::as_str).collect();
-    let new: Vec<Inbound> = inbound.iter().filter(|message| seen.insert(&message.umid)).cloned().collect();
+    let new = inbound.iter().zip(&whose).filter(|(message, _)| seen.insert(&message.umid));
+    let new: Vec<(&Inbound, Vec<Msisdn>)> = new.map(|(message, whose)| (message, whose.clone())).collect();
     keep(connection, &new).await?;
-    obey(connection, &new).await?;
-    Ok(inbound.into_iter().map(|message| message.msisdn).collect())
+    to_obey.extend(new);
+    obey(connection, &to_obey).await?;
+    Ok(whose)
 }
 
 pub(super) const PLACE: &str =
@@ -81,7 +84,7 @@ async fn place(connection: &mut SqliteConnection, message: &Inbound) -> Work<()>
     Ok(())
 }
 
-async fn keep(connection: &mut SqliteConnection, new: &[Inbound]) -> Work<()> {
+async fn keep(connection: &mut SqliteConnection, new: &[(&Inbound, Vec<Msisdn>)]) -> Work<()> {
     for_values(
         connection,
         "INSERT INTO inbound (umid, received, said, sub_account, channel, channel_id, msisdn, called, kind, keyword, until,
@@ -89,7 +92,7 @@ async fn keep(connection: &mut SqliteConnection, new: &[Inbound]) -> Work<()> {
         "",
         15,
         new,
-        |query: Bound<'_>, message| {
+        |query: Bound<'_>, (message, _)| {
             query
                 .bind(message.umid.clone())
                 .bind(message.received.millis())
@@ -112,16 +115,19 @@ async fn keep(connection: &mut SqliteConnection, new: &[Inbound]) -> Work<()> {
     Ok(())
 }
 
-/// Does what is wished, in the order in which it was said: of two wishes of one person the later one holds.
-pub(super) async fn obey(connection: &mut SqliteConnection, new: &[Inbound]) -> Work<()> {
-    let mut wishes: Vec<(Timestamp, Keyword, Msisdn, String)> = new
-        .iter()
-        .filter_map(|message| {
-            let keyword = message.keyword?;
-            let on = message.channel.map(|channel| format!(" on {channel}")).unwrap_or_default();
-            Some((message.said, keyword, message.msisdn?, format!("{} by message{on}", keyword.as_str())))
-        })
-        .collect();
+/// Does what is wished, in the order in which it was said: of two wishes of one person the later one holds. A "stop" is
+/// meant for all numbers of whoever says it, a "start" for one that is told.
+async fn obey(connection: &mut SqliteConnection, messages: &[(&Inbound, Vec<Msisdn>)]) -> Work<()> {
+    let mut wishes: Vec<(Timestamp, Keyword, Msisdn, String)> = Vec::new();
+    for (message, whose) in messages {
+        let Some(keyword) = message.keyword else { continue };
+        let meant = match keyword {
+            Keyword::Stop => whose.as_slice(),
+            Keyword::Start => message.msisdn.as_slice(),
+        };
+        wishes
+            .extend(meant.iter().map(|person| (message.said, keyword, *person, by_message(keyword, message.channel))));
+    }
     wishes.sort_by_key(|(said, ..)| *said);
     for alike in wishes.chunk_by(|a, b| a.1 == b.1) {
         let people = alike.iter().cloned();
@@ -199,7 +205,7 @@ pub(super) async fn list(
     query.fetch_all(connection).await?.iter().map(|row| Ok((row.try_get("id")?, message(row)?))).collect()
 }
 
-pub(super) fn message(row: &SqliteRow) -> Work<Inbound> {
+fn message(row: &SqliteRow) -> Work<Inbound> {
     let has = |column| Ok::<_, super::Fault>(row.try_get::<Option<i64>, _>(column)?.is_some());
     Ok(Inbound {
         umid: row.try_get("umid")?,

@@ -9,11 +9,17 @@ use super::Work;
 use super::batches::bump;
 use super::messages::number;
 use super::rows::{all_loaded, json_list, json_of, lines, maybe_small, message_line, moment, msisdn, packed, word};
-use crate::domain::{BatchId, Keyword, Marks, Msisdn, WishFrom};
+use crate::domain::{BatchId, Channel, Keyword, Marks, Msisdn, WishFrom};
 use crate::store::{Loaded, OptIn, OptOut, Wish};
 
 /// Wishes as they are handed in: number, time, source, words.
 type Row4<'a> = (i64, i64, u8, &'a str);
+
+/// How a wish was said that somebody wrote, for people.
+pub(super) fn by_message(keyword: Keyword, channel: Option<Channel>) -> String {
+    let on = channel.map(|channel| format!(" on {channel}")).unwrap_or_default();
+    format!("{} by message{on}", keyword.as_str())
+}
 
 fn handed_in(rows: &[Row4<'_>]) -> Work<String> {
     json_of(rows, "wishes")

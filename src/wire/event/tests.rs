@@ -213,8 +213,14 @@ fn every_documented_kind_of_inbound_message_is_read() {
     assert_eq!((inbound(&nobody).msisdn(), inbound(&nobody).called()), (None, Some("US.134912086")));
     let line =
         of("Text", r#"{"text":"Hello"}"#).replace("\"msisdn\":\"+12025550023\",", "").replace("whatsapp", "line");
-    assert_eq!((inbound(&line).msisdn(), inbound(&line).called()), (None, Some("12025550023")));
-    for no_id in ["", "+6591xxxx", "**MASKED**", "a b", "6591000001", &"x".repeat(129)] {
+    assert_eq!((inbound(&line).msisdn(), inbound(&line).called()), (None, None));
+    let of_line =
+        line.replace("\"channelUserId\":\"12025550023\"", "\"channelUserId\":\"\",\"lineUserId\":\"U0a1b2c\"");
+    assert_eq!(inbound(&of_line).called(), Some("U0a1b2c"));
+    let long = format!("SG.{}", "1".repeat(126));
+    for no_id in
+        ["", "+6591xxxx", "6591xxxx", "**MASKED**", "string", "null", "Unknown", "SG.", "SG.1xx*", "sg.1", &long]
+    {
         let masked = nobody.replace("US.134912086", no_id);
         assert_eq!(inbound(&masked).called(), None, "{no_id}");
     }
