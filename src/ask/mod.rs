@@ -254,7 +254,8 @@ impl Asker {
     }
 }
 
-/// What people are told of it: how long so many questions take.
+/// What people are told of it: how long so many questions take, in whole seconds and rather a little too long.
 pub fn takes(questions: u64) -> Span {
-    Span::from_millis(i64::try_from(questions).unwrap_or(i64::MAX).saturating_mul(SPACING.millis()))
+    let takes = i64::try_from(questions).unwrap_or(i64::MAX).saturating_mul(SPACING.millis());
+    Span::from_secs(takes.saturating_add(999) / 1_000)
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use super::{Candidate, LOOK};
 use crate::clock::Clock;
 use crate::domain::{
-    AfterGap, BatchId, Channel, Count, LaneId, Marks, MessageKey, Present, Span, State, StepIndex, Timestamp,
+    AfterGap, BatchId, Channel, LaneId, Marks, MessageKey, Present, Span, State, StepIndex, Timestamp,
 };
 use crate::store::{Book, Entry, Event, Heard, Loaded, Result, Store};
 use crate::timers::Gaps;
@@ -203,7 +203,7 @@ impl Search {
             }
             let tallies = self.store.tallies(entry.id).await?;
             let is_ours = |step: &StepIndex| entry.lane(*step).is_some_and(|lane| self.lanes.contains(&lane));
-            let waived: i64 = StepIndex::all().filter(is_ours).map(|step| tallies.get(step, Count::Waived)).sum();
+            let waived: i64 = StepIndex::all().filter(is_ours).map(|step| tallies.to_ask(step)).sum();
             if waived <= 0 {
                 self.waived.places.remove(&entry.id);
                 continue;

@@ -75,6 +75,9 @@ pub(super) fn waived(told: &Told<'_>, plan: &Plan) -> String {
         _ => format!("{on}'s deadline came while nobody listened"),
     };
     let then = match plan.after_gap {
+        AfterGap::Ask if after.marks.unknown(before.step) => {
+            "Nobody knows what the provider calls this attempt, so it cannot be asked what became of it."
+        }
         AfterGap::Ask => "The provider is asked what became of it.",
         AfterGap::Wait | AfterGap::FallBack => "The campaign says to wait then (`after_gap = \"wait\"`).",
     };

@@ -267,18 +267,29 @@ async fn webhooks(ground: &Ground, store: &dyn Store, now: Timestamp, findings: 
         findings.add("webhooks", Health::Warning, text, Some(advice));
     }
     let counts = store.stray_counts().await?;
-    for (kind, what, advice) in [
+    for (kind, one, many, advice) in [
         (
             StrayKind::NoAttempt,
-            "belong to no message of ours",
+            "receipt belongs to no message of ours",
+            "receipts belong to no message of ours",
             "somebody else may send with this subaccount; `volley message strays` lists them",
         ),
-        (StrayKind::OtherSubaccount, "are for another subaccount", "check what the provider posts here"),
-        (StrayKind::Unreadable, "could not be read", "the provider may have changed its format; report it"),
+        (
+            StrayKind::OtherSubaccount,
+            "webhook is for another subaccount",
+            "webhooks are for another subaccount",
+            "check what the provider posts here",
+        ),
+        (
+            StrayKind::Unreadable,
+            "webhook could not be read",
+            "webhooks could not be read",
+            "the provider may have changed its format; report it",
+        ),
     ] {
         let Some(found) = counts.iter().find(|found| found.kind == kind) else { continue };
         let (since, latest) = (span(now.since(found.earliest)), span(now.since(found.latest)));
-        let text = format!("{} {what} in the last {since}, the latest {latest} ago", count(found.count));
+        let text = format!("{}, in the last {since}, the latest {latest} ago", of(found.count, one, many));
         findings.add("webhooks", Health::Warning, text, Some(advice));
     }
     Ok(())

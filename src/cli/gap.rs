@@ -14,6 +14,8 @@ use crate::store::{Result, Store};
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Waived {
     deadlines: i64,
+    /// Of these, those about which nobody can ask, because what the provider calls them is not known.
+    unknown: i64,
     after_gap: AfterGap,
     /// How many the provider is asked about, those of other campaigns included that are asked about over the same
     /// subaccounts, and how long that takes.
@@ -39,7 +41,8 @@ impl Waived {
         if deadlines <= 0 {
             return Ok(None);
         }
-        let mut waived = Self { deadlines, after_gap: plan.after_gap, to_ask: None, seconds_left: None, trouble: None };
+        let (unknown, after_gap) = (tallies.total(Count::WaivedUnknown), plan.after_gap);
+        let mut waived = Self { deadlines, unknown, after_gap, to_ask: None, seconds_left: None, trouble: None };
         if plan.after_gap == AfterGap::Ask {
             let ours = questions(config, plan, tallies);
             let mut all: BTreeMap<&str, i64> = BTreeMap::new();
@@ -60,7 +63,7 @@ impl Waived {
                 longest = longest.max(count);
             }
             waived.to_ask = Some(to_ask);
-            waived.seconds_left = Some(seconds(longest));
+            waived.seconds_left = Some(seconds_for(longest));
             waived.trouble = store.asking().await?.iter().find_map(|asking| asking.trouble_now(now).map(str::to_owned));
         }
         Ok(Some(waived))
@@ -71,10 +74,23 @@ impl Waived {
             "{} into a time in which no receipt could be taken",
             of(self.deadlines, "deadline fell", "deadlines fell")
         );
+        let wait = "wait for the TTL or the receipt window";
+        let askable = self.deadlines - self.unknown;
         match (self.to_ask, self.seconds_left) {
+            (Some(_), Some(_)) if askable <= 0 => {
+                format!(
+                    "{fell}; nobody knows what the provider calls those attempts, so it cannot be asked, and they {wait}"
+                )
+            }
             (Some(to_ask), Some(seconds_left)) => {
                 let left = about(Span::from_secs(seconds_left));
-                let others = match to_ask - self.deadlines {
+                let unknown = match self.unknown {
+                    ..=0 => String::new(),
+                    unknown => {
+                        format!("; but nobody knows what it calls {} of those attempts, which {wait}", count(unknown))
+                    }
+                };
+                let others = match to_ask - askable {
                     ..=0 => String::new(),
                     others => format!(", with {} of other campaigns", count(others)),
                 };
@@ -82,16 +98,15 @@ impl Waived {
                     Some(trouble) => format!("; it does not answer: {trouble}"),
                     None => String::new(),
                 };
-                format!("{fell}; the provider is asked, one a second: {left} left{others}{trouble}")
+                format!("{fell}; the provider is asked, one a second: {left} left{others}{trouble}{unknown}")
             }
-            _ => format!("{fell}; they wait for the TTL or the receipt window"),
+            _ => format!("{fell}; they {wait}"),
         }
     }
 }
 
-/// How long so many questions take, rather a little too long.
-fn seconds(questions: i64) -> i64 {
-    (ask::takes(questions.unsigned_abs()).millis() + 999) / 1_000
+fn seconds_for(questions: i64) -> i64 {
+    ask::takes(questions.unsigned_abs()).millis() / 1_000
 }
 
 /// How many questions wait for each subaccount. Steps whose lanes are gone are asked about by nobody.
@@ -99,7 +114,7 @@ fn questions<'a>(config: &'a Config, plan: &Plan, tallies: &Tallies) -> BTreeMap
     let mut questions = BTreeMap::new();
     for (place, step) in plan.places() {
         if let Some(lane) = config.lane(&step.lane) {
-            *questions.entry(lane.provider.sub_account.as_str()).or_default() += tallies.get(place, Count::Waived);
+            *questions.entry(lane.provider.sub_account.as_str()).or_default() += tallies.to_ask(place);
         }
     }
     questions
@@ -114,9 +129,10 @@ mod tests {
     fn it_says_how_long_asking_takes() {
         let waived = |deadlines, to_ask, trouble: Option<&str>| Waived {
             deadlines,
+            unknown: 0,
             after_gap: AfterGap::Ask,
             to_ask: Some(to_ask),
-            seconds_left: Some(seconds(to_ask)),
+            seconds_left: Some(seconds_for(to_ask)),
             trouble: trouble.map(str::to_owned),
         };
         assert_eq!(
@@ -128,6 +144,16 @@ mod tests {
             waived(1, 11, Some("HTTP status 500")).sentence(),
             "1 deadline fell into a time in which no receipt could be taken; the provider is asked, one a second: 12 s \
              left, with 10 of other campaigns; it does not answer: HTTP status 500"
+        );
+        assert_eq!(
+            Waived { unknown: 16, ..waived(20, 4, None) }.sentence(),
+            "20 deadlines fell into a time in which no receipt could be taken; the provider is asked, one a second: 5 s \
+             left; but nobody knows what it calls 16 of those attempts, which wait for the TTL or the receipt window"
+        );
+        assert_eq!(
+            Waived { unknown: 16, ..waived(16, 0, None) }.sentence(),
+            "16 deadlines fell into a time in which no receipt could be taken; nobody knows what the provider calls those \
+             attempts, so it cannot be asked, and they wait for the TTL or the receipt window"
         );
     }
 

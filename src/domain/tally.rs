@@ -49,6 +49,8 @@ words! {
         Waived = 33, "waived";
         /// The step was queued and taken back, because an earlier one had arrived after all.
         Recalled = 34, "recalled";
+        /// Waived, and nobody can ask: what the provider calls the attempt is not known.
+        WaivedUnknown = 35, "waived, unknown";
     }
 }
 
@@ -129,6 +131,11 @@ impl Tallies {
         Count::OUTCOMES.iter().map(|(count, _)| self.total(*count)).sum()
     }
 
+    /// Deadlines of a step that were waived, and about which the provider can be asked.
+    pub fn to_ask(&self, step: StepIndex) -> i64 {
+        self.get(step, Count::Waived) - self.get(step, Count::WaivedUnknown)
+    }
+
     /// Whether nothing is left to hand over.
     pub fn is_finished(&self) -> bool {
         [Count::Queued, Count::Sending, Count::AwaitingOpen].into_iter().all(|count| self.total(count) == 0)
@@ -178,6 +185,9 @@ impl Tallies {
         }
         if matches!(state, State::Awaiting { .. }) && marks.waived() {
             self.add(*step, Count::Waived, times);
+            if marks.unknown(*step) {
+                self.add(*step, Count::WaivedUnknown, times);
+            }
         }
         if let Some(by) = marks.reached_by() {
             self.add(by, Count::ReachedBy, times);

@@ -142,6 +142,10 @@ async fn an_unknown_second_try_is_not_decided_by_what_is_known_of_the_first() {
     world.seconds(30).await;
     let present = world.message(&launched, 0).await;
     assert_eq!((world.asked(), world.waived(&launched).await), (Vec::new(), 1));
+    // Nobody is told that somebody asks.
+    assert_eq!(world.store.tallies(launched.batch).await.unwrap().to_ask(StepIndex::FIRST), 0);
+    let told = world.store.events(0, 50).await.unwrap();
+    assert!(!told.iter().any(|(_, event)| event.text.contains("is asked about")), "{told:?}");
     assert!(matches!(present.state, State::Awaiting { .. }) && present.step == StepIndex::FIRST, "{present:?}");
 }
 
