@@ -32,7 +32,7 @@ impl Beside {
     }
 
     /// The last gap that made a deadline doubtful which was decided only at `decided`.
-    fn gap(&self, due: Timestamp, decided: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    pub(super) fn gap(&self, due: Timestamp, decided: Timestamp) -> Option<(Timestamp, Timestamp)> {
         let doubtful = |(from, until): &&(Timestamp, Timestamp)| {
             *from <= due && *until <= decided && due <= *until + REPEATED_FOR + NOTICED
         };
@@ -95,7 +95,7 @@ pub(super) fn waived(told: &Told<'_>, plan: &Plan) -> String {
     )
 }
 
-fn between((from, until): (Timestamp, Timestamp), plan: &Plan) -> String {
+pub(super) fn between((from, until): (Timestamp, Timestamp), plan: &Plan) -> String {
     format!("no receipt could be taken from {} until {}", clock(from, plan), clock(until, plan))
 }
 

@@ -79,8 +79,10 @@ pub async fn explain(
     let life = Life { batch, plan, row: &message.present, attempts: &attempts, receipts: &receipts };
     let replay = replay(life, PATIENCE);
     let waiting = match message.present.state {
-        State::Queued { .. } => Some(unsent::of(store, batch, plan, &message.present, now).await?),
-        State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => None,
+        State::Done { .. } => None,
+        State::Queued { .. } | State::Sending { .. } | State::Awaiting { .. } => {
+            Some(unsent::of(store, batch, plan, &message.present, now).await?)
+        }
     };
     let country = recipient.as_ref().map(|recipient| recipient.country);
     Ok(Some(Story {

@@ -1,6 +1,6 @@
-//! Why a message that waits to leave has not left yet.
+//! What a message that has not ended waits for.
 
-use super::endings::Beside;
+use super::endings::{Beside, between};
 use super::words::{channel, clock};
 use crate::domain::{BatchState, Content, Count, Plan, Present, Span, State, StepIndex, Timestamp};
 use crate::store::{Batch, HeldBy, Hold, Result, Store};
@@ -17,6 +17,8 @@ pub(super) struct Waiting {
     pub(super) gives_up: Option<Timestamp>,
     pub(super) hold: Option<Hold>,
     pub(super) server: bool,
+    /// Since when a server does not hear the provider's webhooks.
+    pub(super) deaf: Option<Timestamp>,
     /// Messages of the campaign that wait for the same step.
     pub(super) queue: i64,
 }
@@ -41,12 +43,14 @@ pub(super) async fn of(
         step.is_some_and(|step| step.lane == hold.lane)
             && (hold.template.is_empty() || template == Some(hold.template.as_str()))
     };
+    let nodes = store.nodes(now - SILENT).await?;
     Ok(Waiting {
         since,
         now,
         gives_up,
         hold: store.holds().await?.into_iter().find(is_ours),
-        server: !store.nodes(now - SILENT).await?.is_empty(),
+        server: !nodes.is_empty(),
+        deaf: nodes.iter().filter_map(|node| node.deaf).map(|(since, _)| since).min(),
         queue: store.tallies(batch.id).await?.get(present.step, Count::Queued),
     })
 }
@@ -78,6 +82,11 @@ pub(super) fn sentence(
                 gives_up.unwrap_or_default()
             )
         }
+        State::Sending { .. } if waiting.is_some_and(|waiting| !waiting.server) => format!(
+            "{} was on its way to the provider, who had not answered when the server stopped: the next server counts it as \
+             unknown.",
+            channel(plan, now.step)
+        ),
         State::Sending { .. } => {
             format!("{} is on its way to the provider, who has not answered yet.{pause}", channel(plan, now.step))
         }
@@ -89,9 +98,37 @@ pub(super) fn sentence(
                 " The campaign is paused: what comes due waits until it is resumed."
             };
             let (on, asked) = (channel(plan, last), asked(now, last, plan, beside));
-            format!("Waiting for {on}'s receipts, until {}.{asked}{pause}", clock(due, plan))
+            match waiting {
+                Some(waiting) if due <= waiting.now && batch != BatchState::Paused => {
+                    format!("{on} had until {}. {}{asked}", clock(due, plan), undecided(waiting, due, plan, beside))
+                }
+                _ => format!("Waiting for {on}'s receipts, until {}.{asked}{pause}", clock(due, plan)),
+            }
         }
         State::Done { .. } => String::new(),
+    }
+}
+
+/// Why nothing is decided although the time for it has come, the surest reason first.
+fn undecided(waiting: &Waiting, due: Timestamp, plan: &Plan, beside: &Beside) -> String {
+    if !waiting.server {
+        return "No server is running, so nothing is decided; the next one decides it.".to_owned();
+    }
+    if let Some(since) = waiting.deaf {
+        return format!(
+            "The provider's webhooks have not been heard since {}, so silence proves nothing and nothing is decided; \
+             `volley doctor` says what to do.",
+            clock(since, plan)
+        );
+    }
+    match beside.gap(due, waiting.now) {
+        Some(gap) => {
+            format!(
+                "But {}, and the provider may still repeat what it said then; that is waited for.",
+                between(gap, plan)
+            )
+        }
+        None => "It is decided in a moment.".to_owned(),
     }
 }
 
@@ -134,6 +171,45 @@ fn what_for(waiting: &Waiting, batch: BatchState, plan: &Plan) -> String {
                 queue => format!("{queue} messages of the campaign wait for this step"),
             };
             format!("{others}; they leave at the pace that rate and tier of the lane allow. Waiting uses up no step.")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Channel, Step};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_millis(1_800_000_000_000) + Span::from_secs(second)
+    }
+
+    /// Where a message stands a minute after its deadline.
+    fn says(state: State, deaf: Option<i64>, server: bool, gaps: &[(i64, i64)]) -> String {
+        let plan = Plan::of_steps(vec![Step::of_text(Channel::Viber, "viber", "Hi")]);
+        let mut present = Present::queued(at(0), None);
+        present.state = state;
+        present.marks = present.marks.with_handed_over(StepIndex::FIRST);
+        let (since, now) = (at(0), at(960));
+        let waiting = Waiting { since, now, gives_up: None, hold: None, server, deaf: deaf.map(at), queue: 0 };
+        let gaps = gaps.iter().map(|(from, until)| (at(*from), at(*until))).collect();
+        let beside = Beside { gaps, asked: Vec::new() };
+        sentence(&present, &plan, BatchState::Running, Some(&waiting), &beside)
+    }
+
+    #[test]
+    fn who_waits_beyond_the_time_is_told_why() {
+        let due = State::Awaiting { due: at(900) };
+        for (said, part) in [
+            (says(State::Awaiting { due: at(961) }, Some(1), false, &[]), "Waiting for Viber's receipts, until"),
+            (says(due, None, false, &[]), "No server is running, so nothing is decided"),
+            (says(due, Some(800), true, &[(890, 910)]), "have not been heard since"),
+            (says(due, None, true, &[(890, 910)]), "may still repeat what it said then"),
+            (says(due, None, true, &[(10, 20)]), "It is decided in a moment"),
+            (says(State::Sending { intent: at(1), not_before: at(0), gives_up: None }, None, true, &[]), "on its way"),
+            (says(State::Sending { intent: at(1), not_before: at(0), gives_up: None }, None, false, &[]), "as unknown"),
+        ] {
+            assert!(said.contains(part), "{said}");
         }
     }
 }

@@ -218,6 +218,13 @@ async fn a_batch_moves_only_from_where_it_was_expected(desk: Desk) {
     assert_eq!(desk.move_batch(batch, vec![Running, Cancelling], Cancelled, None, desk.now()).await.unwrap(), None);
     assert_eq!(desk.batch(batch).await.unwrap().unwrap().state, Paused);
     assert_eq!(desk.move_batch(BatchId(999), vec![Running], Paused, None, desk.now()).await.unwrap(), None);
+    // What did not move is not told.
+    assert_eq!(told_of(&desk, 0).await, ["launched", "paused by Ann"]);
+}
+
+/// What the events behind `after` say of batches.
+async fn told_of(desk: &Desk, after: i64) -> Vec<String> {
+    desk.events(after, 100).await.unwrap().into_iter().map(|(_, event)| event.text).collect()
 }
 
 async fn times_are_set_on_the_way_in_and_never_again(desk: Desk) {
@@ -241,6 +248,11 @@ async fn times_are_set_on_the_way_in_and_never_again(desk: Desk) {
     }
     let told = desk.batch(other).await.unwrap().unwrap();
     assert_eq!((told.cancelled_at, told.settled_at), (Some(at(6)), Some(at(8))));
+    let settled = "settled: every message has its outcome";
+    let one = ["launched, to begin later", "begun", "paused", "there is something to hand over again"];
+    let ends = ["finished: nothing is left to hand over", settled];
+    let other = ["launched", "cancelling", "cancelled: what had never left is called off", settled];
+    assert_eq!(told_of(&desk, 0).await, [&one[..], &ends, &other].concat());
 }
 
 async fn batches_are_listed_by_state_in_order_of_launch(desk: Desk) {

@@ -198,8 +198,44 @@ pub(super) async fn publish(
         .bind(now.millis())
         .execute(&mut *connection)
         .await?;
+    let published = match state {
+        BatchState::Running => "launched",
+        BatchState::Scheduled => "launched, to begin later",
+        state => state.as_str(),
+    };
+    tell(connection, batch, published, now).await?;
     bump(connection).await?;
     Ok(())
+}
+
+/// What became of it stands among the events too, where people read what happened beside it.
+async fn tell(connection: &mut SqliteConnection, batch: BatchId, text: &str, now: Timestamp) -> Work<()> {
+    sqlx::query(
+        "INSERT INTO event (at, subject, text)
+         SELECT ?2, coalesce('campaign ' || name, 'batch ' || id), ?3 FROM batch WHERE id = ?1",
+    )
+    .bind(batch.0)
+    .bind(now.millis())
+    .bind(text)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// How a move is told that nobody has decided.
+fn by_itself(from: &[BatchState], to: BatchState) -> &'static str {
+    match to {
+        BatchState::Running if from == [BatchState::Scheduled] => "begun",
+        BatchState::Running => "there is something to hand over again",
+        BatchState::Finished => "finished: nothing is left to hand over",
+        BatchState::Cancelled if from != [BatchState::Cancelled] => "cancelled: what had never left is called off",
+        BatchState::Settled | BatchState::Cancelled => "settled: every message has its outcome",
+        BatchState::Launching
+        | BatchState::Draft
+        | BatchState::Scheduled
+        | BatchState::Paused
+        | BatchState::Cancelling => to.as_str(),
+    }
 }
 
 /// A new decision for the nodes to note.
@@ -338,7 +374,7 @@ pub(super) async fn move_on(
     .bind(batch.0)
     .bind(json_list(from.iter().map(|state| i64::from(state.code()))))
     .bind(to.code())
-    .bind(why)
+    .bind(&why)
     .bind(now.millis())
     .bind(BatchState::Running.code())
     .bind(BatchState::Finished.code())
@@ -348,5 +384,9 @@ pub(super) async fn move_on(
     .execute(&mut *connection)
     .await?
     .rows_affected();
-    if moved == 0 { Ok(None) } else { bump(connection).await.map(Some) }
+    if moved == 0 {
+        return Ok(None);
+    }
+    tell(connection, batch, why.as_deref().unwrap_or_else(|| by_itself(&from, to)), now).await?;
+    bump(connection).await.map(Some)
 }
