@@ -25,6 +25,8 @@ pub struct Audit {
     pub claims: Vec<Claim>,
     pub messages: u64,
     pub attempts: u64,
+    /// Of these, those that were tried more than once: the facts tell of the last try alone.
+    pub tried_again: u64,
     pub receipts: u64,
     /// Attempts of which nobody knows whether they happened; the first thousand of `unknown_count`.
     pub unknown: Vec<Unknown>,
@@ -114,6 +116,7 @@ fn of(mut checks: Checks) -> Audit {
         claims,
         messages: checks.messages,
         attempts: checks.attempts,
+        tried_again: checks.tried_again,
         receipts: checks.receipts,
         unknown_count: checks.unknown_count,
         unknown: std::mem::take(&mut checks.unknown),

@@ -37,7 +37,7 @@ const ALL: [(Of, &str, &str, &str); 11] = [
     (
         Of::HandOvers,
         "hand_overs",
-        "No message was handed over more than once on a step, nor on a step whose turn it never was",
+        "No message was handed over twice on a step that was not tried again, nor on one whose turn it never was",
         "attempts",
     ),
     (Of::Umids, "umids", "No two attempts carry the same id of the provider's", "attempts"),
@@ -71,6 +71,8 @@ pub(super) struct Checks {
     latest: Option<(Option<Country>, Marks)>,
     pub(super) messages: u64,
     pub(super) attempts: u64,
+    /// Of these, those that were tried more than once.
+    pub(super) tried_again: u64,
     pub(super) receipts: u64,
     pub(super) unknown: Vec<Unknown>,
     pub(super) unknown_count: u64,
@@ -86,6 +88,7 @@ impl Checks {
             latest: None,
             messages: 0,
             attempts: 0,
+            tried_again: 0,
             receipts: 0,
             unknown: Vec::new(),
             unknown_count: 0,
@@ -158,6 +161,7 @@ impl Checks {
         self.looks(Of::HandOvers, whole.attempts.len() as u64);
         self.looks(Of::Umids, whole.attempts.len() as u64);
         let (key, row) = (whole.message.key, &whole.message.present);
+        self.tried_again += whole.attempts.iter().filter(|attempt| attempt.tries > 0).count() as u64;
         for attempt in &whole.attempts {
             let step = attempt.step;
             let left = matches!(attempt.verdict, Verdict::Accepted | Verdict::Unknown);

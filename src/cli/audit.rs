@@ -21,7 +21,8 @@ Examples:
 pub(super) struct Args {
     /// The campaign's name or its id.
     campaign: String,
-    /// As an object: id, name, state, holds, claims, messages, attempts, receipts, unknown, strays, cannot_tell.
+    /// As an object: id, name, state, holds, claims, messages, attempts, tried_again, receipts, unknown,
+    /// strays, cannot_tell.
     #[arg(long)]
     json: bool,
 }
@@ -86,6 +87,13 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
     });
     for unknown in audit.unknown.iter().take(NAMED) {
         lines.push(paint.dim(format!("  {} to {}, step {}", unknown.message, unknown.msisdn, unknown.step)));
+    }
+    if audit.tried_again > 0 {
+        lines.push(format!(
+            "Tried again: {}, after the provider had refused or failed it, or to make sure of one that was unknown. Of \
+             the tries before the last only their number is kept: whether one of those arrived too is not proven.",
+            of(i128::from(audit.tried_again), "attempt", "attempts")
+        ));
     }
     for strays in &audit.strays {
         let webhooks = of(i128::from(strays.count), "webhook", "webhooks");

@@ -191,3 +191,17 @@ async fn what_nobody_knows_is_listed_and_refutes_nothing() {
     assert_eq!(i64::try_from(audit.unknown_count), Ok(report.unknown_count));
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_tried_again_is_counted_because_only_its_last_try_is_known() {
+    let world = ByHand::start("").await;
+    let launched = world.launch(&route()).await;
+    let key = MessageKey { batch: launched.batch, n: 3 };
+    world.until(key, "handed over", is_awaiting).await;
+    world.hear(&launched, (key, 0), Channel::Viber, "undelivered", Some(50)).await.unwrap();
+    world.leap_to(world.clock.now() + Span::from_secs(10)).await;
+    world.until(key, "tried again", |present| present.tries > 0 && is_awaiting(present)).await;
+    let audit = campaign::audit(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
+    assert_eq!((audit.tried_again, refuted(&audit)), (1, BTreeSet::new()), "{:#?}", audit.claims);
+    world.stop().await;
+}
