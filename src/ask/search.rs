@@ -251,6 +251,10 @@ impl Search {
         let (heard, until) = (wanted.heard, now + BEFORE_DUE);
         let mut all = Vec::new();
         for entry in self.in_play() {
+            // That a phone is off is no gap: whoever wants nobody asked about gaps wants it less here.
+            if heard == Heard::Sent && entry.plan.after_gap != AfterGap::Ask {
+                continue;
+            }
             let is_ours = |step: &StepIndex| entry.lane(*step).is_some_and(|lane| self.lanes.contains(&lane));
             let steps = entry.plan.places().map(|(step, _)| step).filter(is_ours);
             let steps: Vec<StepIndex> = steps.filter(|step| entry.plan.ends_with(*step) == wanted.is_last).collect();
