@@ -92,10 +92,6 @@ impl NearlyDue {
         Self { heard, is_last, found: VecDeque::new(), looked: Timestamp::from_millis(0) }
     }
 
-    fn is_stale(&self, now: Timestamp) -> bool {
-        now >= self.looked + LOOK
-    }
-
     fn take(&mut self, now: Timestamp) -> Option<Candidate> {
         // What is due by now is decided without us.
         self.found.retain(|candidate| candidate.due > now);
@@ -156,10 +152,7 @@ impl Search {
         if let Some(candidate) = self.waived.found.pop_front() {
             return Ok(Some(candidate));
         }
-        if self.silent.is_stale(now) {
-            (self.silent.looked, self.silent.found) = (now, self.nearly_due(&self.silent, now).await?);
-        }
-        if let Some(candidate) = self.silent.take(now) {
+        if let Some(candidate) = self.nearly_due(|search| &mut search.silent, now).await? {
             return Ok(Some(candidate));
         }
         if self.missed.is_empty() {
@@ -168,26 +161,17 @@ impl Search {
         if let Some(candidate) = self.missed.pop_front() {
             return Ok(Some(candidate));
         }
-        if self.sent.is_stale(now) {
-            (self.sent.looked, self.sent.found) = (now, self.nearly_due(&self.sent, now).await?);
-        }
-        if let Some(candidate) = self.sent.take(now) {
+        if let Some(candidate) = self.nearly_due(|search| &mut search.sent, now).await? {
             return Ok(Some(candidate));
         }
-        if self.silent_to_the_end.is_stale(now) {
-            let found = self.nearly_due(&self.silent_to_the_end, now).await?;
-            (self.silent_to_the_end.looked, self.silent_to_the_end.found) = (now, found);
-        }
-        Ok(self.silent_to_the_end.take(now))
+        self.nearly_due(|search| &mut search.silent_to_the_end, now).await
     }
 
     /// Batches whose messages may be asked about. What a pause holds back is held back from us too.
     fn in_play(&self) -> Vec<Arc<Entry>> {
         let mut entries = self.book.in_play();
-        entries.retain(|entry| {
-            !entry.is_held_back()
-                && entry.plan.places().any(|(step, _)| entry.lane(step).is_some_and(|lane| self.lanes.contains(&lane)))
-        });
+        entries
+            .retain(|entry| !entry.is_held_back() && entry.plan.places().any(|(step, _)| self.asks_for(entry, step)));
         entries
     }
 
@@ -202,8 +186,8 @@ impl Search {
                 continue;
             }
             let tallies = self.store.tallies(entry.id).await?;
-            let is_ours = |step: &StepIndex| entry.lane(*step).is_some_and(|lane| self.lanes.contains(&lane));
-            let waived: i64 = StepIndex::all().filter(is_ours).map(|step| tallies.to_ask(step)).sum();
+            let steps = StepIndex::all().filter(|step| self.asks_for(&entry, *step));
+            let waived: i64 = steps.map(|step| tallies.to_ask(step)).sum();
             if waived <= 0 {
                 self.waived.places.remove(&entry.id);
                 continue;
@@ -246,18 +230,30 @@ impl Search {
         Ok(found)
     }
 
-    /// Those of whom no more was heard and whose time is nearly up.
-    async fn nearly_due(&self, wanted: &NearlyDue, now: Timestamp) -> Result<VecDeque<Candidate>> {
-        let (heard, until) = (wanted.heard, now + BEFORE_DUE);
+    /// The next of those whose time is nearly up, looked for anew from time to time.
+    async fn nearly_due(
+        &mut self,
+        of: impl Fn(&mut Self) -> &mut NearlyDue,
+        now: Timestamp,
+    ) -> Result<Option<Candidate>> {
+        let NearlyDue { heard, is_last, looked, .. } = *of(self);
+        if now >= looked + LOOK {
+            let found = self.look_for_nearly_due(heard, is_last, now).await?;
+            *of(self) = NearlyDue { heard, is_last, found, looked: now };
+        }
+        Ok(of(self).take(now))
+    }
+
+    async fn look_for_nearly_due(&self, heard: Heard, is_last: bool, now: Timestamp) -> Result<VecDeque<Candidate>> {
+        let until = now + BEFORE_DUE;
         let mut all = Vec::new();
         for entry in self.in_play() {
             // That a phone is off is no gap: whoever wants nobody asked about gaps wants it less here.
             if heard == Heard::Sent && entry.plan.after_gap != AfterGap::Ask {
                 continue;
             }
-            let is_ours = |step: &StepIndex| entry.lane(*step).is_some_and(|lane| self.lanes.contains(&lane));
-            let steps = entry.plan.places().map(|(step, _)| step).filter(is_ours);
-            let steps: Vec<StepIndex> = steps.filter(|step| entry.plan.ends_with(*step) == wanted.is_last).collect();
+            let steps = entry.plan.places().map(|(step, _)| step).filter(|step| self.asks_for(&entry, *step));
+            let steps: Vec<StepIndex> = steps.filter(|step| entry.plan.ends_with(*step) == is_last).collect();
             if steps.is_empty() {
                 continue;
             }
@@ -332,6 +328,11 @@ impl Search {
             }
         }
         Ok(())
+    }
+
+    /// Whether a step goes over a lane of the subaccount that is asked.
+    fn asks_for(&self, entry: &Entry, step: StepIndex) -> bool {
+        entry.lane(step).is_some_and(|lane| self.lanes.contains(&lane))
     }
 
     fn is_ours(&self, message: &Loaded) -> bool {

@@ -3,7 +3,7 @@
 use super::endings::{Beside, between};
 use super::words::{channel, clock};
 use crate::domain::{BatchState, Content, Count, Plan, Present, Span, State, StepIndex, Timestamp};
-use crate::store::{Batch, HeldBy, Hold, Result, Store};
+use crate::store::{Batch, HeldBy, Hold, Node, Result, Store};
 
 /// A server that has not been seen for so long does not run.
 const SILENT: Span = Span::from_secs(5);
@@ -50,7 +50,7 @@ pub(super) async fn of(
         gives_up,
         hold: store.holds().await?.into_iter().find(is_ours),
         server: !nodes.is_empty(),
-        deaf: nodes.iter().filter_map(|node| node.deaf).map(|(since, _)| since).min(),
+        deaf: Node::deaf_for_longest(&nodes).map(|(since, _)| since),
         queue: store.tallies(batch.id).await?.get(present.step, Count::Queued),
     })
 }

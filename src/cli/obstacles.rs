@@ -45,7 +45,7 @@ pub(super) struct ObstacleShown {
 impl Obstacle {
     /// Of the servers that receipts do not get to, the one that has missed them for longest.
     pub(super) fn deaf(nodes: &[Node]) -> Option<Self> {
-        let (since, how) = nodes.iter().filter_map(|node| node.deaf).min_by_key(|(since, _)| *since)?;
+        let (since, how) = Node::deaf_for_longest(nodes)?;
         Some(Self::Deaf { since, how })
     }
 

@@ -315,7 +315,7 @@ impl Applier {
                 outcome.strays.push(incoming.clone().into_stray(StrayKind::OtherType));
                 continue;
             }
-            if let Some((called, channel)) = incoming.called.clone().filter(|_| !incoming.is_answer()).zip(on_channel) {
+            if let Some((called, channel)) = incoming.called.clone().zip(on_channel) {
                 outcome.aliases.push(Alias { channel, called, msisdn: message.loaded.msisdn });
             }
             let step = message.entry.plan.step(found.step);

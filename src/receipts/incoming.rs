@@ -177,7 +177,8 @@ impl Incoming {
             umid: None,
             msisdn: inbound.msisdn,
             channel: inbound.channel,
-            called: inbound.called.clone(),
+            // The answer itself tells it.
+            called: None,
             report: Report::Read,
             stamp: inbound.said,
             state: "read".to_owned(),

@@ -6,6 +6,7 @@ mod world;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::campaign::Launched;
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{BatchState, Channel, MessageKey, Outcome, Span, State, StepIndex};
 use crate::simulator::{Delivery, Model, Profile};
@@ -187,6 +188,16 @@ async fn where_the_clock_was_set_back_while_no_server_ran_whoever_was_out_is_ask
     assert!(texts.iter().any(|text| text.contains("the clock was set back")), "{texts:?}");
 }
 
+/// In the minute in which their deadlines fire.
+async fn only_the_second_falls_back_and_both_were_asked_about(world: &mut World, launched: &Launched) {
+    world.seconds(60).await;
+    assert_eq!(world.message(launched, 0).await.outcome(), Some(Outcome::Reached));
+    assert_eq!(world.message(launched, 1).await.step, StepIndex::new(1).unwrap(), "in its time, and not later");
+    let mut asked = world.asked();
+    asked.sort_unstable();
+    assert_eq!(asked, [0, 1], "each once");
+}
+
 #[tokio::test]
 async fn a_silent_attempt_is_asked_about_before_its_deadline_fires() {
     let mut world = World::begin().await;
@@ -196,12 +207,7 @@ async fn a_silent_attempt_is_asked_about_before_its_deadline_fires() {
     world.says(&launched, 1, Says::State("queued"));
     world.seconds(840).await;
     assert_eq!(world.asked(), [0; 0], "its receipt may still come by itself");
-    world.seconds(60).await;
-    assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
-    assert_eq!(world.message(&launched, 1).await.step, StepIndex::new(1).unwrap(), "in its time, and not later");
-    let mut asked = world.asked();
-    asked.sort_unstable();
-    assert_eq!(asked, [0, 1], "each once");
+    only_the_second_falls_back_and_both_were_asked_about(&mut world, &launched).await;
 }
 
 #[tokio::test]
@@ -218,12 +224,7 @@ async fn where_there_is_time_also_those_are_asked_about_who_were_sent_it_and_no_
     world.seconds(840).await;
     world.receipt(&launched, 2, "delivered").await;
     assert_eq!(world.asked(), [0; 0]);
-    world.seconds(60).await;
-    assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
-    assert_eq!(world.message(&launched, 1).await.step, StepIndex::new(1).unwrap(), "in its time, and not later");
-    let mut asked = world.asked();
-    asked.sort_unstable();
-    assert_eq!(asked, [0, 1], "each once");
+    only_the_second_falls_back_and_both_were_asked_about(&mut world, &launched).await;
 }
 
 #[tokio::test]

@@ -379,6 +379,13 @@ pub struct Node {
     pub deaf: Option<(Timestamp, Deafness)>,
 }
 
+impl Node {
+    /// Since when receipts of ours do not get to one of these, and how: of several the one that has missed them longest.
+    pub fn deaf_for_longest(nodes: &[Self]) -> Option<(Timestamp, Deafness)> {
+        nodes.iter().filter_map(|node| node.deaf).min_by_key(|(since, _)| *since)
+    }
+}
+
 /// That the provider was asked about an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked {

@@ -12,7 +12,7 @@ use crate::domain::{
     AudienceId, BatchId, BatchState, Count, Marks, Outcome, Plan, Present, SkipReason, State, StepIndex, Tag, Tallies,
     Timestamp,
 };
-use crate::store::{Batch, NewBatch, Spread, Start};
+use crate::store::{Batch, Event, NewBatch, Spread, Start};
 
 pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> Work<BatchId> {
     if let Some(name) = &new.name {
@@ -188,8 +188,9 @@ pub(super) async fn publish(
     if word(&row, "state", BatchState::from_code)? != BatchState::Launching {
         return Ok(());
     }
-    if let Some(name) = row.try_get::<Option<String>, _>("name")? {
-        name_is_free(connection, &name).await?;
+    let name: Option<String> = row.try_get("name")?;
+    if let Some(name) = &name {
+        name_is_free(connection, name).await?;
     }
     sqlx::query("UPDATE batch SET state = ?2, started_at = iif(?2 = ?3, ?4, NULL) WHERE id = ?1")
         .bind(batch.0)
@@ -203,23 +204,21 @@ pub(super) async fn publish(
         BatchState::Scheduled => "launched, to begin later",
         state => state.as_str(),
     };
-    tell(connection, batch, published, now).await?;
+    tell(connection, batch, name, published, now).await?;
     bump(connection).await?;
     Ok(())
 }
 
 /// What became of it stands among the events too, where people read what happened beside it.
-async fn tell(connection: &mut SqliteConnection, batch: BatchId, text: &str, now: Timestamp) -> Work<()> {
-    sqlx::query(
-        "INSERT INTO event (at, subject, text)
-         SELECT ?2, coalesce('campaign ' || name, 'batch ' || id), ?3 FROM batch WHERE id = ?1",
-    )
-    .bind(batch.0)
-    .bind(now.millis())
-    .bind(text)
-    .execute(connection)
-    .await?;
-    Ok(())
+async fn tell(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    name: Option<String>,
+    text: &str,
+    at: Timestamp,
+) -> Work<()> {
+    let subject = name.map_or_else(|| format!("batch {batch}"), |name| format!("campaign {name}"));
+    super::nodes::note(connection, Event { at, subject, text: text.to_owned() }).await
 }
 
 /// How a move is told that nobody has decided.
@@ -369,7 +368,7 @@ pub(super) async fn move_on(
                 cancelled_at = iif(?3 = ?10, coalesce(cancelled_at, ?5), cancelled_at),
                 finished_at = iif(?3 IN (?7, ?8), coalesce(finished_at, ?5), finished_at),
                 settled_at = iif(?3 = ?8 OR (?3 = ?9 AND state = ?9), coalesce(settled_at, ?5), settled_at)
-         WHERE id = ?1 AND state IN (SELECT value FROM json_each(?2))",
+         WHERE id = ?1 AND state IN (SELECT value FROM json_each(?2)) RETURNING name",
     )
     .bind(batch.0)
     .bind(json_list(from.iter().map(|state| i64::from(state.code()))))
@@ -381,12 +380,10 @@ pub(super) async fn move_on(
     .bind(BatchState::Settled.code())
     .bind(BatchState::Cancelled.code())
     .bind(BatchState::Cancelling.code())
-    .execute(&mut *connection)
-    .await?
-    .rows_affected();
-    if moved == 0 {
-        return Ok(None);
-    }
-    tell(connection, batch, why.as_deref().unwrap_or_else(|| by_itself(&from, to)), now).await?;
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(moved) = moved else { return Ok(None) };
+    let text = why.as_deref().unwrap_or_else(|| by_itself(&from, to));
+    tell(connection, batch, moved.try_get("name")?, text, now).await?;
     bump(connection).await.map(Some)
 }

@@ -42,27 +42,30 @@ pub(super) async fn take(connection: &mut SqliteConnection, mut inbound: Vec<Inb
         let told = Known { is_nowhere: row.try_get("nowhere")?, msisdn: maybe_msisdn(row)? };
         known.insert(row.try_get::<String, _>("umid")?, told);
     }
-    // What they wished could not be done before anybody knew who they are.
-    let mut to_obey = Vec::new();
-    for (message, whose) in inbound.iter().zip(&mut whose) {
-        let Some(before) = known.get_mut(&message.umid) else { continue };
+    // By their places among all.
+    let (mut named, mut new, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+    for (index, (message, whose)) in inbound.iter().zip(&mut whose).enumerate() {
+        let Some(before) = known.get_mut(&message.umid) else {
+            if seen.insert(message.umid.as_str()) {
+                new.push(index);
+            }
+            continue;
+        };
         if message.on.is_some() && before.is_nowhere {
             place(connection, message).await?;
             before.is_nowhere = false;
             if before.msisdn.is_none() {
-                to_obey.push((message, whose.clone()));
+                // What they wished could not be done before anybody knew who they are.
+                named.push(index);
             }
         }
         if let Some(person) = before.msisdn.filter(|person| !whose.contains(person)) {
             whose.push(person);
         }
     }
-    let mut seen: HashSet<&str> = known.keys().map(String::as_str).collect();
-    let new = inbound.iter().zip(&whose).filter(|(message, _)| seen.insert(&message.umid));
-    let new: Vec<(&Inbound, Vec<Msisdn>)> = new.map(|(message, whose)| (message, whose.clone())).collect();
-    keep(connection, &new).await?;
-    to_obey.extend(new);
-    obey(connection, &to_obey).await?;
+    keep(connection, &new.iter().map(|index| &inbound[*index]).collect::<Vec<_>>()).await?;
+    let to_obey = named.into_iter().chain(new).map(|index| (&inbound[index], whose[index].as_slice()));
+    obey(connection, &to_obey.collect::<Vec<_>>()).await?;
     Ok(whose)
 }
 
@@ -84,7 +87,7 @@ async fn place(connection: &mut SqliteConnection, message: &Inbound) -> Work<()>
     Ok(())
 }
 
-async fn keep(connection: &mut SqliteConnection, new: &[(&Inbound, Vec<Msisdn>)]) -> Work<()> {
+async fn keep(connection: &mut SqliteConnection, new: &[&Inbound]) -> Work<()> {
     for_values(
         connection,
         "INSERT INTO inbound (umid, received, said, sub_account, channel, channel_id, msisdn, called, kind, keyword, until,
@@ -92,7 +95,7 @@ async fn keep(connection: &mut SqliteConnection, new: &[(&Inbound, Vec<Msisdn>)]
         "",
         15,
         new,
-        |query: Bound<'_>, (message, _)| {
+        |query: Bound<'_>, message| {
             query
                 .bind(message.umid.clone())
                 .bind(message.received.millis())
@@ -117,12 +120,12 @@ async fn keep(connection: &mut SqliteConnection, new: &[(&Inbound, Vec<Msisdn>)]
 
 /// Does what is wished, in the order in which it was said: of two wishes of one person the later one holds. A "stop" is
 /// meant for all numbers of whoever says it, a "start" for one that is told.
-async fn obey(connection: &mut SqliteConnection, messages: &[(&Inbound, Vec<Msisdn>)]) -> Work<()> {
+async fn obey(connection: &mut SqliteConnection, messages: &[(&Inbound, &[Msisdn])]) -> Work<()> {
     let mut wishes: Vec<(Timestamp, Keyword, Msisdn, String)> = Vec::new();
     for (message, whose) in messages {
         let Some(keyword) = message.keyword else { continue };
         let meant = match keyword {
-            Keyword::Stop => whose.as_slice(),
+            Keyword::Stop => *whose,
             Keyword::Start => message.msisdn.as_slice(),
         };
         wishes
