@@ -287,6 +287,7 @@ async fn deliver(store: &dyn Store, batch: BatchId, messages: &[Loaded]) {
                 detail: "delivered_to_recipient".to_owned(),
                 code: 0,
                 received: now(),
+                tries: Some(0),
                 umid: Some(umid(message.key.n)),
             })
             .collect();

@@ -141,7 +141,8 @@ CREATE INDEX message_due ON message (batch, due) WHERE due IS NOT NULL AND state
 -- Messages in flight have no index: the counters tell which batches have any, and only a start after a crash looks for
 -- them.
 
--- One hand-over of a step. Throttled and unavailable tries are only counted: nothing was handed over.
+-- One try of a step, of which something came. Throttled and unavailable tries are only counted: nothing was handed over.
+--   tries      how many came before it
 --   verdict    0 accepted, 1 rejected, 2 unknown, 3 could not leave, 4 outside window, 5 missing variable,
 --              6 tier spent
 CREATE TABLE attempt (
@@ -159,12 +160,13 @@ CREATE TABLE attempt (
     umid BLOB,
     -- The number, while nobody knows whether the hand-over happened: what an unknown umid is matched with.
     adoptable INTEGER,
-    PRIMARY KEY (batch, n, step)
+    PRIMARY KEY (batch, n, step, tries)
 ) WITHOUT ROWID;
 CREATE INDEX attempt_umid ON attempt (umid) WHERE umid IS NOT NULL;
 CREATE INDEX attempt_adoptable ON attempt (adoptable) WHERE adoptable IS NOT NULL;
 
--- What the provider said about an attempt. The key is what makes a receipt the same receipt.
+-- What the provider said about a step's attempt. The key is what makes a receipt the same receipt.
+--   tries      which try it speaks of; nothing where nobody had to know
 CREATE TABLE receipt (
     batch INTEGER NOT NULL,
     n INTEGER NOT NULL,
@@ -174,6 +176,7 @@ CREATE TABLE receipt (
     detail TEXT NOT NULL,
     code INTEGER NOT NULL,
     received INTEGER NOT NULL,
+    tries INTEGER,
     PRIMARY KEY (batch, n, step, stamp, state, detail, code)
 ) WITHOUT ROWID;
 

@@ -25,7 +25,7 @@ pub struct Audit {
     pub claims: Vec<Claim>,
     pub messages: u64,
     pub attempts: u64,
-    /// Of these, those that were tried more than once: the facts tell of the last try alone.
+    /// Of these, those that a step was tried again by.
     pub tried_again: u64,
     pub receipts: u64,
     /// Attempts of which nobody knows whether they happened; the first thousand of `unknown_count`.
@@ -70,7 +70,7 @@ impl Claim {
 }
 
 const CANNOT_TELL: &[&str] = &[
-    "tries that the provider gave back, or that the next try of the same step overwrote: only their number is kept",
+    "tries that the provider gave back at once, of which only the number is kept",
     "when a cancel or an opt-out got to a message, only when it was decided and that it got there",
     "until when a deadline was held because nobody listened: it is only known not to be early",
     "whom the campaign excluded: that stands in the message alone",

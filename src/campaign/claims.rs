@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::audit::{Claim, Example};
 use super::dated::{Life, TURN};
+use super::hand_overs;
 use super::replay::{PATIENCE, STRAIGHT, begun_at, replay};
 use super::report::{Report, UNKNOWN_SHOWN, Unknown};
 use super::words;
 use crate::domain::{
     Country, Ending, Fault, Marks, MessageId, MessageKey, Outcome, State, StepIndex, Tallies, Timestamp,
 };
-use crate::engine;
-use crate::store::{Attempt, Frame, Receipt, Twin, Verdict, Whole};
+use crate::store::{Attempt, Frame, Verdict, Whole};
 
 /// Examples of each refuted claim.
 const EXAMPLES: usize = 5;
@@ -19,7 +19,7 @@ const EXAMPLES: usize = 5;
 const ENOUGH: u64 = 200;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Of {
+pub(super) enum Of {
     Plan,
     HandOvers,
     Umids,
@@ -37,7 +37,7 @@ const ALL: [(Of, &str, &str, &str); 11] = [
     (
         Of::HandOvers,
         "hand_overs",
-        "No message was handed over twice on a step that was not tried again, nor on one whose turn it never was",
+        "No message was handed over twice on a step, unless the first came to nothing or is unknown, nor out of turn",
         "attempts",
     ),
     (Of::Umids, "umids", "No two attempts carry the same id of the provider's", "attempts"),
@@ -49,7 +49,12 @@ const ALL: [(Of, &str, &str, &str); 11] = [
     (Of::Plan, "plan", "The plan is the one that the campaign was launched with", "plan"),
     (Of::Counters, "counters", "The counters are the sums of the messages", "counters"),
     (Of::Report, "report", "The report is what the facts come to", "figures"),
-    (Of::Totals, "totals", "Outcomes and what is open sum to the audience, and nobody is missing", "messages"),
+    (
+        Of::Totals,
+        "totals",
+        "Outcomes and what is open sum to the audience, and nobody is missing or somebody else",
+        "messages",
+    ),
 ];
 
 #[derive(Debug, Clone, Default)]
@@ -104,11 +109,11 @@ impl Checks {
         &mut self.found[of as usize]
     }
 
-    fn looks(&mut self, of: Of, at: u64) {
+    pub(super) fn looks(&mut self, of: Of, at: u64) {
         self.found(of).looked_at += at;
     }
 
-    fn refute(&mut self, of: Of, message: Option<MessageKey>, what: String) {
+    pub(super) fn refute(&mut self, of: Of, message: Option<MessageKey>, what: String) {
         let tag = self.frame.batch.tag;
         let found = self.found(of);
         found.refuted += 1;
@@ -140,6 +145,10 @@ impl Checks {
         self.in_time(whole);
         self.conditions(whole);
         self.note_unknown(whole);
+        if let Some(number) = whole.number.filter(|number| *number != whole.message.msisdn) {
+            let what = format!("it is to {}, and the audience says {number}", whole.message.msisdn);
+            self.refute(Of::Totals, Some(whole.message.key), what);
+        }
     }
 
     fn rules(&mut self, whole: &Whole) {
@@ -154,47 +163,6 @@ impl Checks {
             let stands = |present| words::stands(present, plan);
             let what = format!("the row says {}, the facts lead to {}", stands(row), stands(&told.end));
             self.refute(Of::Rules, Some(whole.message.key), what);
-        }
-    }
-
-    fn hand_overs(&mut self, whole: &Whole) {
-        self.looks(Of::HandOvers, whole.attempts.len() as u64);
-        self.looks(Of::Umids, whole.attempts.len() as u64);
-        let (key, row) = (whole.message.key, &whole.message.present);
-        self.tried_again += whole.attempts.iter().filter(|attempt| attempt.tries > 0).count() as u64;
-        for attempt in &whole.attempts {
-            let step = attempt.step;
-            let left = matches!(attempt.verdict, Verdict::Accepted | Verdict::Unknown);
-            let in_order = attempt.intent.is_none_or(|intent| attempt.queued <= intent && intent <= attempt.answered);
-            let what = if self.frame.plan.step(step).is_none() {
-                format!("there is an attempt of step {step}, which the route does not have")
-            } else if attempt.verdict.was_begun() && attempt.intent.is_none() {
-                format!("step {step} left, and was never claimed to leave")
-            } else if !in_order {
-                format!("step {step} was not queued, claimed and answered in this order")
-            } else if left && !row.marks.handed_over(step) && !is_undone(&whole.receipts, attempt) {
-                format!("step {step} was handed over, of which the message knows nothing")
-            } else {
-                continue;
-            };
-            self.refute(Of::HandOvers, Some(key), what);
-        }
-        for step in StepIndex::all().filter(|step| row.marks.handed_over(*step)) {
-            // What was handed over, and was to go again and could not, has its fact overwritten: its tries tell of it.
-            let mut of_step = whole.attempts.iter().filter(|attempt| attempt.step == step);
-            let begun = of_step.any(|attempt| attempt.verdict.was_begun() || attempt.tries > 0);
-            if !begun && !whole.receipts.iter().any(|receipt| receipt.step == step) {
-                let what = format!("step {step} counts as handed over, of which there is no fact");
-                self.refute(Of::HandOvers, Some(key), what);
-            }
-        }
-    }
-
-    /// Ids of the provider's that several attempts carry.
-    pub(super) fn twins(&mut self, twins: &[Twin]) {
-        for twin in twins.iter().filter(|twin| twin.key.batch == self.frame.batch.id).cloned().collect::<Vec<_>>() {
-            let what = format!("step {} carries {}, and so does another attempt", twin.step, twin.umid.as_str());
-            self.refute(Of::Umids, Some(twin.key), what);
         }
     }
 
@@ -247,16 +215,24 @@ impl Checks {
         }
     }
 
-    /// The earliest from which a step's deadline can have run, where that is still known.
+    /// The earliest from which a step's deadline can have run, where that is known.
     fn accepted(&self, whole: &Whole, step: StepIndex) -> Option<Timestamp> {
-        let attempt = whole.attempts.iter().find(|attempt| attempt.step == step && attempt.tries == 0)?;
-        let from = match attempt.verdict {
-            Verdict::Accepted => attempt.answered,
-            Verdict::Unknown => attempt.intent?,
-            _ => return None,
-        };
+        let left = whole.attempts.iter().filter(|attempt| attempt.step == step && hand_overs::may_have_left(attempt));
+        // What failed in passing keeps the time of the try before.
+        let (mut tries, mut first) = (left.rev().peekable(), None);
+        while let Some(attempt) = tries.next() {
+            first = Some(attempt);
+            let failed =
+                |before: &&Attempt| hand_overs::fault(&whole.receipts, before, |fault| fault == Fault::Passing);
+            if tries.peek().is_none_or(|before| !failed(before)) {
+                break;
+            }
+        }
+        let attempt = first?;
+        let from = if attempt.verdict == Verdict::Unknown { attempt.intent? } else { attempt.answered };
         // A receipt that came before the answer proved the hand-over, and from then on it ran.
-        let proven = whole.receipts.iter().filter(|receipt| receipt.step == step).map(|receipt| receipt.received).min();
+        let of_it = whole.receipts.iter().filter(|receipt| hand_overs::is_of(receipt, attempt));
+        let proven = of_it.map(|receipt| receipt.received).min();
         Some(proven.map_or(from, |proven| from.min(proven)))
     }
 
@@ -289,7 +265,8 @@ impl Checks {
             let leave_by = leave_within.filter(|_| attempt.tries == 0).map(|within| attempt.queued + within);
             let ttl_up = ttl.filter(|_| intent > first).map(|ttl| first + ttl);
             // The hand-over that made it the first may have been undone with this one.
-            let is_again = row.first_left.is_none() && attempt.tries > 0 && is_undone(&whole.receipts, attempt);
+            let before = whole.attempts.iter().filter(|other| hand_overs::may_have_left(other));
+            let is_again = row.first_left.is_none() && before.map(|other| other.intent).any(|at| at < Some(intent));
             let end_up = end.filter(|_| intent <= first && !is_again);
             let what = if intent < begun {
                 format!("step {step} left {} before the campaign began", begun.since(intent))
@@ -378,13 +355,6 @@ impl Checks {
             self.refute(Of::Totals, None, format!("outcomes and open sum to {sum}, of {audience} in the audience"));
         }
     }
-}
-
-/// Whether the provider took an attempt and undid it, because of the sender: then it counts as never handed over.
-fn is_undone(receipts: &[Receipt], attempt: &Attempt) -> bool {
-    let of_step = receipts.iter().filter(|receipt| receipt.step == attempt.step);
-    let mut reports = of_step.filter_map(|receipt| words::report(receipt, None));
-    reports.any(|report| matches!(report, engine::Report::Failed { fault: Fault::Sender(_), .. }))
 }
 
 /// Every figure of a report, by name.

@@ -14,7 +14,7 @@ use super::words;
 use crate::domain::{
     Country, Keyword, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, Span, State, Timestamp,
 };
-use crate::engine::{Answer, Decision, Ignored};
+use crate::engine::{Decision, Ignored};
 use crate::store::{Batch, Entry, Loaded, Receipt, Result, Store, Verdict, Wish};
 
 /// One decision.
@@ -71,7 +71,8 @@ pub async fn explain(
     let Some(message) = store.load(vec![key]).await?.pop() else { return Ok(None) };
     let attempts = store.attempts(key).await?;
     let receipts = store.receipts(key).await?;
-    let about = attempts.iter().map(|attempt| (key, attempt.step)).collect();
+    let mut about: Vec<_> = attempts.iter().map(|attempt| (key, attempt.step)).collect();
+    about.dedup();
     let asked = store.questions(about).await?.into_iter().filter_map(|question| question.asked).collect();
     let beside = Beside { gaps: store.gaps().await?, asked };
     let recipient = store.recipient(key).await?;
@@ -208,19 +209,13 @@ fn line(told: &Told<'_>, plan: &Plan, aside: &Aside<'_>) -> Option<(String, &'st
             Verdict::TierSpent => words::TIER_SPENT.to_owned(),
             Verdict::OutsideWindow | Verdict::CouldNotLeave => String::new(),
         },
-        Moment::Overwritten(Answer::Unknown) => {
-            "nobody knows whether its first try left (of several tries only the last is kept whole)".to_owned()
-        }
-        Moment::Overwritten(_) => {
-            "the provider had accepted a try before (of several tries only the last is kept whole)".to_owned()
-        }
         Moment::Receipt(receipt) | Moment::OfAnEarlierTry(receipt) => {
             let channel = plan.step(receipt.step).map(|step| step.channel);
             if aside.answers(receipt) { words::told(receipt, channel) } else { words::receipt(receipt, channel) }
         }
         // A cancel says itself that it is one.
         Moment::CalledOff => aside.how_stopped.to_owned(),
-        Moment::Due | Moment::TierSpent => String::new(),
+        Moment::Due => String::new(),
     };
     Some(match (told.moment, told.decision) {
         (_, Some(Decision::Moved { next, rule })) => {

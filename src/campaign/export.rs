@@ -118,27 +118,30 @@ impl Columns {
 
     fn of_step(&self, step: &Step, index: StepIndex, place: usize, whole: &Whole) -> String {
         let marks = whole.message.present.marks;
-        let attempt = whole.attempts.iter().find(|attempt| attempt.step == index);
+        let mut tries = whole.attempts.iter().filter(|attempt| attempt.step == index);
+        let first = tries.clone().next();
+        // Of several tries the one that left last: what came of the step came of that.
+        let left = tries.clone().rfind(|attempt| attempt.verdict.was_begun());
+        let refused = tries.rfind(|attempt| attempt.verdict == Verdict::Rejected);
         let receipts = || whole.receipts.iter().filter(|receipt| receipt.step == index);
         let report = |receipt| words::report(receipt, Some(step.channel));
         // What ranks higher says that the lower has happened too, and nothing of when.
-        let first = |wanted: Status| {
+        let reached = |wanted: Status| {
             let of_it = receipts().filter(|receipt| report(receipt) == Some(Report::Reached(wanted)));
             self.time(of_it.map(|receipt| receipt.stamp).min())
         };
         let bad = || receipts().rfind(|receipt| matches!(report(receipt), Some(Report::Failed { .. })));
-        let refused = attempt.filter(|attempt| attempt.verdict == Verdict::Rejected);
         match OF_STEP[place] {
             "status" => status(&whole.message.present, index).to_owned(),
-            "queued" => self.time(attempt.map(|attempt| attempt.queued)),
-            "handed over" => self.time(attempt.and_then(|attempt| match attempt.verdict {
+            "queued" => self.time(first.map(|attempt| attempt.queued)),
+            "handed over" => self.time(left.and_then(|attempt| match attempt.verdict {
                 Verdict::Accepted => Some(attempt.answered),
                 Verdict::Unknown => attempt.intent,
                 _ => None,
             })),
-            "sent" => first(Status::Sent),
-            "delivered" => first(Status::Delivered),
-            "read" => first(Status::Read),
+            "sent" => reached(Status::Sent),
+            "delivered" => reached(Status::Delivered),
+            "read" => reached(Status::Read),
             "undelivered" => self.time(bad().map(|receipt| receipt.stamp)),
             "code" => {
                 let code = refused.and_then(|attempt| attempt.code).or(bad().map(|receipt| receipt.code));

@@ -21,6 +21,7 @@ mod excluded;
 mod explain;
 mod export;
 mod file;
+mod hand_overs;
 mod launch;
 mod left_out;
 mod life;

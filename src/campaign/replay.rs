@@ -1,17 +1,16 @@
 //! The engine, run once more over what is on disk about a message.
 //!
 //! Some of what happens leaves no fact: that a deadline passed, that a person's cancel or opt-out got to the message, a
-//! try that the provider gave back, the try whose fact the next one overwrote. So a replay is a search: for an order of
-//! the facts, with such moments in between, in which the engine makes of the beginning what the row says now. The order
-//! of their times is tried first and is nearly always right. Where no order leads there, facts and row contradict each
-//! other.
+//! try that the provider gave back. So a replay is a search: for an order of the facts, with such moments in between, in
+//! which the engine makes of the beginning what the row says now. The order of their times is tried first and is nearly
+//! always right. Where no order leads there, facts and row contradict each other.
 
 use std::collections::HashSet;
 
 use super::dated::{Dated, Fact, Life, STRAY, TURN, answer, facts};
 use super::words;
 use crate::domain::{Ending, Present, SkipReason, State, StepIndex, Timestamp};
-use crate::engine::{self, Answer, Decision, Event, Ignored, Report, Silence, Standing, advance};
+use crate::engine::{self, Decision, Event, Ignored, Report, Silence, Standing, advance};
 use crate::store::{Attempt, Batch, Receipt, Verdict};
 
 /// Moments that are tried for one message before it counts as not to be told.
@@ -26,16 +25,12 @@ const FACTS_MAX: usize = 127;
 pub(super) enum Moment<'a> {
     Claimed,
     Answered(&'a Attempt),
-    /// A hand-over of which no fact is left, because the next try of the step has overwritten it.
-    Overwritten(Answer),
     /// Given back, once or more often: only the number of tries tells of it.
     GivenBack,
     Receipt(&'a Receipt),
     /// News of a try that another one had followed.
     OfAnEarlierTry(&'a Receipt),
     Due,
-    /// No place in the tier was free, and the step does not wait for one.
-    TierSpent,
     /// The batch was called off; the message learns of it later.
     Cancelled,
     CalledOff,
@@ -67,8 +62,6 @@ pub(super) struct Place {
     /// The facts that have been told, a bit each.
     pub(super) used: u128,
     pub(super) cancelled: bool,
-    /// Whether a time that the facts do not tell has been assumed.
-    pub(super) guessed: bool,
 }
 
 pub(super) struct Search<'a> {
@@ -99,7 +92,7 @@ pub(super) fn replay(life: Life<'_>, patience: u32) -> Replay<'_> {
     let facts = facts(&life);
     let (seen, told, best) = (HashSet::new(), Vec::with_capacity(facts.len() + 2), (Vec::new(), begun));
     let mut search = Search { life, facts, patience, tried: 0, seen, told, best, end: begun };
-    let place = Place { now: begun, used: 0, cancelled: false, guessed: false };
+    let place = Place { now: begun, used: 0, cancelled: false };
     let is_proven = search.facts.len() <= FACTS_MAX && search.leads(place, start);
     let (told, end) = if is_proven { (search.told, search.end) } else { search.best };
     Replay { told, end, is_proven }
@@ -137,8 +130,7 @@ impl<'a> Search<'a> {
         if was_cut && cancel.is_some_and(|cancel| cancel <= next) && self.cancel(place, at) {
             return true;
         }
-        (self.must_have_left_before(&place) && self.overwritten(place, at, horizon))
-            || (self.must_be_due_by(&place, next) && self.due(place, at, horizon))
+        (self.must_be_due_by(&place, next) && self.due(place, at, horizon))
             || self.fact(place, at, horizon, false)
             || self.due(place, at, horizon)
             || self.without_a_fact(place, at, horizon)
@@ -149,6 +141,16 @@ impl<'a> Search<'a> {
     pub(super) fn unused(&self, place: &Place) -> impl Iterator<Item = &Dated<'a>> {
         let used = place.used;
         self.facts.iter().enumerate().filter(move |(index, _)| used & (1 << index) == 0).map(|(_, dated)| dated)
+    }
+
+    fn used_attempts(&self, place: &Place) -> impl Iterator<Item = &'a Attempt> + Clone {
+        let used = place.used;
+        self.facts.iter().enumerate().filter(move |(index, _)| used & (1 << index) != 0).filter_map(|(_, dated)| {
+            match dated.fact {
+                Fact::Answered(attempt) => Some(attempt),
+                Fact::Left(..) | Fact::Receipt(_) => None,
+            }
+        })
     }
 
     pub(super) fn unused_attempts(&self, place: &Place) -> impl Iterator<Item = &'a Attempt> {
@@ -179,10 +181,10 @@ impl<'a> Search<'a> {
         let stands = match (told.state, row.state) {
             (State::Queued { .. }, State::Queued { .. }) | (State::Sending { .. }, State::Sending { .. }) => true,
             // What was held, or came in a group, is due later; nothing is earlier.
-            (State::Awaiting { due }, State::Awaiting { due: kept }) => place.guessed || kept >= due,
+            (State::Awaiting { due }, State::Awaiting { due: kept }) => kept >= due,
             (State::Done { outcome, skipped, at }, State::Done { outcome: kept, skipped: why, at: kept_at }) => {
                 let never_left = row.first_left.is_none();
-                (outcome, skipped) == (kept, why) && (never_left || place.guessed || at <= kept_at + TURN)
+                (outcome, skipped) == (kept, why) && (never_left || at <= kept_at + TURN)
             }
             _ => false,
         };
@@ -195,7 +197,7 @@ impl<'a> Search<'a> {
         };
         let since = |told: Option<Timestamp>, row: Option<Timestamp>| match (told, row) {
             (None, None) => true,
-            (Some(told), Some(row)) => place.guessed || (told <= row && (row.since(told) <= STRAY || proven_by(row))),
+            (Some(told), Some(row)) => told <= row && (row.since(told) <= STRAY || proven_by(row)),
             (None, Some(_)) | (Some(_), None) => false,
         };
         stands
@@ -262,8 +264,8 @@ impl<'a> Search<'a> {
         if place.now.step != step {
             return false;
         }
-        // Where it stood in its queue may have changed with every try, of which only the last is known.
-        let state = State::Queued { not_before: not_before.min(intent), gives_up: gives_up.filter(|_| !place.guessed) };
+        // Where it stood in its queue changes with every try that the provider gives back.
+        let state = State::Queued { not_before: not_before.min(intent), gives_up };
         let before = Present { state, tries: place.now.tries.max(tries), ..place.now };
         let decision = self.advance(&place, &before, Event::Claimed, intent);
         let Decision::Moved { mut next, rule } = decision else { return false };
@@ -320,6 +322,10 @@ impl<'a> Search<'a> {
         let Some(report) = words::report(receipt, channel) else {
             return !not_begun && self.tell(place, at, Told { at, before: now, moment, decision: None });
         };
+        if !self.counts(&place, receipt, report) {
+            let moment = Moment::OfAnEarlierTry(receipt);
+            return !not_begun && self.tell(place, at, Told { at, before: now, moment, decision: None });
+        }
         let event = Event::Receipt { step, report };
         let decision = self.advance(&place, &now, event, at);
         if not_begun != matches!(decision, Decision::Ignored(Ignored::NotBegun)) {
@@ -335,14 +341,19 @@ impl<'a> Search<'a> {
         {
             return true;
         }
-        let moment = Moment::OfAnEarlierTry(receipt);
-        let tries = if now.step == step { now.tries } else { 0 };
-        let was_tried = tries.max(self.most_tries(step)) > 0;
-        // What is good is old news where the try that it was of is known to have failed, and the next is to come.
-        let is_bad = matches!(report, Report::Failed { .. });
-        let is_to_come = matches!(now.state, State::Queued { .. } | State::Sending { .. }) && tries > 0;
-        (is_bad && was_tried || is_to_come && !now.marks.unknown(step))
-            && self.tell(place, at, Told { at, before: now, moment, decision: None })
+        false
+    }
+
+    /// Whether news of a try still counts: as it did when they came, by the tries that were on record then.
+    fn counts(&self, place: &Place, receipt: &Receipt, report: Report) -> bool {
+        let (step, now) = (receipt.step, &place.now);
+        let Some((told, rules)) = receipt.tries.zip(self.life.plan.step(step)) else { return true };
+        let recorded = self.used_attempts(place).filter(|attempt| attempt.step == step);
+        let is_recorded = recorded.clone().any(|attempt| attempt.tries >= now.tries);
+        let is_under_way = now.step == step && !is_recorded && !matches!(now.state, State::Queued { .. });
+        let left_last = recorded.filter(|attempt| attempt.verdict.was_begun()).map(|attempt| attempt.tries).max();
+        let latest = if is_under_way { now.tries } else { left_last.unwrap_or(0) };
+        engine::counts(now, step, [told, latest], report, rules.success)
     }
 
     /// Whether a receipt can have come when the message stood where that is decided. One of a step that has not begun came

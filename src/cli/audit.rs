@@ -90,8 +90,8 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
     }
     if audit.tried_again > 0 {
         lines.push(format!(
-            "Tried again: {}, after the provider had refused or failed it, or to make sure of one that was unknown. Of \
-             the tries before the last only their number is kept: whether one of those arrived too is not proven.",
+            "Tried again: {}, each after one that the provider had refused or failed, or to make sure of one that is \
+             unknown.",
             of(i128::from(audit.tried_again), "attempt", "attempts")
         ));
     }

@@ -158,8 +158,7 @@ impl Claimer {
             let standing = Standing::of(entry.state());
             let event = Event::TierSpent { step: message.present.step };
             let after = *advance(&entry.plan, standing, &message.present, event, now).next()?;
-            let has_left = message.present.marks.handed_over(message.present.step);
-            let fact = if has_left { None } else { entry.could_not_leave(message, Verdict::TierSpent, now) };
+            let fact = entry.could_not_leave(message, Verdict::TierSpent, now);
             Some(entry.change(message, after, fact))
         };
         let changes: Vec<_> = people.iter().filter_map(decide).collect();

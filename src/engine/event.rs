@@ -9,9 +9,8 @@ pub enum Event {
     Claimed,
     /// How the hand-over of a step went. Whoever records it holds the claim that it answers.
     Answered { step: StepIndex, answer: Answer },
-    /// What the provider says about the attempt of a step, at whatever time. Good news counts from every try of the
-    /// step; bad news must be about its latest, because only a umid tells a repeated failure of an earlier try from
-    /// one of the present: what names the umid of an earlier try stops before it gets here.
+    /// What the provider says about the attempt of a step, at whatever time. News of a try that another one has followed
+    /// comes here only where it [`counts`](super::counts).
     Receipt { step: StepIndex, report: Report },
     /// The due time in its row has come.
     Due { silence: Silence },

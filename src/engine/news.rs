@@ -1,8 +1,25 @@
 //! What receipts make of a message. They come twice, late, out of order and before the answer that they follow.
 
-use super::event::{CallOff, Decision, Ignored, Rule};
+use super::event::{CallOff, Decision, Ignored, Report, Rule};
 use super::machine::{Machine, moved};
 use crate::domain::{Ending, Fault, Outcome, Present, State, Status, Step, StepIndex, Timestamp};
+
+/// Whether news of one try of a step still says something about the step, which may have been tried again since: of
+/// what is told it is the try `told`, and `latest` is the one that left last, each counted from nought.
+///
+/// Good news counts from every try, except where the step goes again because the try it speaks of came to nothing: that it
+/// had been accepted or sent is old. Bad news is about one try alone.
+pub fn counts(message: &Present, step: StepIndex, [told, latest]: [u8; 2], report: Report, success: Status) -> bool {
+    let is_present = step == message.step;
+    let unknown = message.marks.unknown(step);
+    match report {
+        Report::Reached(status) => {
+            let goes_again = is_present && matches!(message.state, State::Queued { .. } | State::Sending { .. });
+            status >= success || unknown || !goes_again || told >= message.tries
+        }
+        Report::Failed { .. } => told >= latest,
+    }
+}
 
 impl<'a> Machine<'a> {
     /// A receipt with good news. It also proves that the attempt exists, whatever we believed.

@@ -27,8 +27,10 @@ impl Machine<'_> {
     pub(super) fn taken(self, mut message: Present, at: Timestamp, rule: Rule) -> Present {
         let step = message.step;
         // A step that goes again after a failure in passing has the time of its first try (rule 2), and an unknown
-        // hand-over that is adopted keeps that of its intent (rule 7); else both could be put off for ever.
-        let keeps = message.marks.failed(step) || (message.marks.handed_over(step) && rule == Rule::Adopted);
+        // hand-over that is adopted keeps that of its intent (rule 7), unless its second copy is leaving at this moment;
+        // else both could be put off for ever.
+        let is_adopted = rule == Rule::Adopted && !matches!(message.state, State::Sending { .. });
+        let keeps = message.marks.failed(step) || (message.marks.handed_over(step) && is_adopted);
         let intent = match message.state {
             State::Sending { intent, .. } => intent,
             State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => at,

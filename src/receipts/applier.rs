@@ -54,12 +54,13 @@ pub struct Applier {
     pub(super) round: Round,
 }
 
-/// Which try of its step a receipt is about.
+/// Which try of its step a receipt speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Try {
-    Present,
-    /// One that was followed by another: what it says is known already.
-    Earlier,
+    /// Nothing where nobody has to know.
+    Known(Option<u8>),
+    /// This one, which another has followed, so that it decides nothing.
+    Past(u8),
     /// The present one or an earlier one: nobody can tell before the answer is on disk.
     Unrecorded,
 }
@@ -227,8 +228,7 @@ impl Applier {
             });
             let (late, refreshed): (Vec<_>, Vec<_>) = late.unzip();
             let mut again = self.decide(&late, &refreshed).await?;
-            // The others are kept already.
-            again.receipts.clear();
+            // The others are kept already; of which try a receipt speaks may be known better now.
             again.aliases.clear();
             again.strays.retain(|stray| stray.kind == StrayKind::NoAttempt);
             stale = self.keep(again, Vec::new()).await?;
@@ -318,8 +318,9 @@ impl Applier {
             if let Some((called, channel)) = incoming.called.clone().zip(on_channel) {
                 outcome.aliases.push(Alias { channel, called, msisdn: message.loaded.msisdn });
             }
-            let step = message.entry.plan.step(found.step);
-            let of_try = self.try_of(incoming, found, &message.now, step.map(|step| step.success)).await?;
+            let success = message.entry.plan.step(found.step).map_or(Status::Delivered, |step| step.success);
+            let report = self.report(incoming, &message.now, now);
+            let of_try = self.try_of(incoming, found, &message.now, report, success).await?;
             if of_try != Try::Unrecorded && incoming.wants_no_more() {
                 // Whatever it means for this message, the person has said it.
                 let source = format!("receipt with code {}", incoming.code);
@@ -327,14 +328,16 @@ impl Applier {
                 outcome.opt_outs.push(OptOut { msisdn, since: now, from, source });
             }
             match of_try {
-                Try::Present => {
-                    outcome.receipts.push(receipt(incoming, found, &message.now));
+                Try::Known(told) => {
+                    outcome.receipts.push(receipt(incoming, found, &message.now, told));
                     if found.step == message.loaded.present.step {
                         message.umid = message.umid.take().or_else(|| incoming.umid.clone());
                     }
-                    self.advance(message, incoming, found, now, &mut outcome);
+                    if let Some(report) = report {
+                        advance_by(message, incoming, found, report, now, &mut outcome);
+                    }
                 }
-                Try::Earlier => outcome.receipts.push(receipt(incoming, found, &message.now)),
+                Try::Past(told) => outcome.receipts.push(receipt(incoming, found, &message.now, Some(told))),
                 Try::Unrecorded => outcome.strays.push(incoming.clone().into_stray(StrayKind::NoAttempt)),
             }
         }
@@ -352,84 +355,77 @@ impl Applier {
         Ok(outcome)
     }
 
-    /// Which try of its step a receipt is about. That matters only where the step was tried again, so hardly any has to
-    /// be asked about: our id is the same for every try, the umid is not. Good news from `enough` on counts whichever try
-    /// it is of.
+    /// Which try of its step a receipt speaks of. That matters only where the step was tried again, so hardly any has to be
+    /// asked about: our id is the same for every try, the umid is not.
     pub(super) async fn try_of(
         &self,
         incoming: &Incoming,
         found: &Found,
         now: &Present,
-        enough: Option<Status>,
+        report: Option<engine::Report>,
+        success: Status,
     ) -> store::Result<Try> {
-        let Some(umid) = incoming.umid.as_ref().filter(|_| now.tries > 0) else { return Ok(Try::Present) };
-        let is_bad = matches!(incoming.report, Report::Negative { .. });
-        if !is_bad && (found.step != now.step || incoming.report.status() >= enough) {
-            return Ok(Try::Present);
+        let is_present = found.step == now.step;
+        let is_bad = matches!(report, Some(engine::Report::Failed { .. }));
+        if is_present && now.tries == 0 {
+            return Ok(Try::Known(Some(0)));
         }
-        let attempts = self.store.attempts(found.message.key).await?;
-        let recorded = attempts.into_iter().find(|attempt| attempt.step == found.step);
-        // What comes again once it is over must not mean more than it did before.
-        let has_left = !matches!(now.state, State::Queued { .. });
-        // Good news may have overtaken the answer before, so it is the fact alone that says whether it has come.
-        let has_answer = recorded.as_ref().is_some_and(|attempt| attempt.tries >= now.tries);
-        // Then the umid on record is still that of the try before.
-        let is_unknown = now.marks.unknown(found.step);
-        let latest = recorded.and_then(|attempt| attempt.umid);
-        if !is_bad {
-            // That a try was accepted or sent which has failed since is old news, and not of the one that is to come.
-            let is_to_come = matches!(now.state, State::Queued { .. } | State::Sending { .. }) && !has_answer;
-            let is_old = is_to_come && !is_unknown && latest.as_ref() == Some(umid);
-            return Ok(if is_old { Try::Earlier } else { Try::Present });
-        }
-        let answer_is_to_come = found.step == now.step && has_left && !has_answer;
-        Ok(match latest {
-            Some(latest) if latest == *umid => {
-                if answer_is_to_come || is_unknown {
-                    Try::Earlier
-                } else {
-                    Try::Present
-                }
-            }
-            _ if answer_is_to_come => Try::Unrecorded,
-            Some(_) if !is_unknown => Try::Earlier,
-            Some(_) | None => Try::Present,
-        })
-    }
-
-    fn advance(
-        &self,
-        message: &mut Working,
-        incoming: &Incoming,
-        found: &Found,
-        now: Timestamp,
-        outcome: &mut Outcome,
-    ) {
-        let report = match incoming.report {
-            Report::Negative { code } => {
-                let entry = codes::of_receipt(code);
-                let doubled = PASSING_REST.millis() << message.now.tries.min(8);
-                let again = now + self.chance.jitter(Span::from_millis(doubled));
-                engine::Report::Failed { fault: entry.fault, again }
-            }
-            positive => match positive.status() {
-                Some(status) => engine::Report::Reached(status),
-                None => return,
+        let matters = is_present || is_bad || now.marks.unknown(found.step);
+        let Some(umid) = incoming.umid.as_ref().filter(|_| matters) else { return Ok(Try::Known(None)) };
+        let mut tries = self.store.attempts(found.message.key).await?;
+        tries.retain(|attempt| attempt.step == found.step);
+        let is_recorded = tries.last().is_some_and(|attempt| attempt.tries >= now.tries);
+        let is_under_way = is_present && !is_recorded && !matches!(now.state, State::Queued { .. });
+        let left_last = tries.iter().rfind(|attempt| attempt.verdict.was_begun()).map(|attempt| attempt.tries);
+        let latest = if is_under_way { now.tries } else { left_last.unwrap_or(0) };
+        let told = match tries.iter().rfind(|attempt| attempt.umid.as_ref() == Some(umid)) {
+            Some(attempt) => attempt.tries,
+            None if is_under_way => return Ok(if is_bad { Try::Unrecorded } else { Try::Known(None) }),
+            None => match tries.iter().rfind(|attempt| attempt.may_be_called()) {
+                Some(attempt) => attempt.tries,
+                // Good news of a try that the provider had given back: it was taken all the same.
+                None if !is_bad => return Ok(Try::Known(None)),
+                None if left_last.is_none() => latest,
+                None => return Ok(Try::Past(latest.saturating_sub(1))),
             },
         };
-        let standing = Standing::of(message.entry.state());
-        let event = Event::Receipt { step: found.step, report };
-        let Decision::Moved { next, rule } = advance(&message.entry.plan, standing, &message.now, event, now) else {
-            return;
-        };
-        let before = std::mem::replace(&mut message.now, next);
-        if let Rule::KeptForSender(part) = rule {
-            let handed_over = match before.state {
-                State::Sending { intent, .. } => intent,
-                _ => before.accepted.unwrap_or(now),
-            };
-            outcome.holds.extend(hold(&message.entry, found, part, incoming, now).map(|hold| (hold, handed_over)));
+        let counts = report.is_none_or(|report| engine::counts(now, found.step, [told, latest], report, success));
+        Ok(if counts { Try::Known(Some(told)) } else { Try::Past(told) })
+    }
+
+    /// What a receipt says to the engine, where it says anything.
+    pub(super) fn report(&self, incoming: &Incoming, message: &Present, now: Timestamp) -> Option<engine::Report> {
+        match incoming.report {
+            Report::Negative { code } => {
+                let doubled = PASSING_REST.millis() << message.tries.min(8);
+                let again = now + self.chance.jitter(Span::from_millis(doubled));
+                Some(engine::Report::Failed { fault: codes::of_receipt(code).fault, again })
+            }
+            positive => positive.status().map(engine::Report::Reached),
         }
+    }
+}
+
+fn advance_by(
+    message: &mut Working,
+    incoming: &Incoming,
+    found: &Found,
+    report: engine::Report,
+    now: Timestamp,
+    outcome: &mut Outcome,
+) {
+    let standing = Standing::of(message.entry.state());
+    let event = Event::Receipt { step: found.step, report };
+    let Decision::Moved { next, rule } = advance(&message.entry.plan, standing, &message.now, event, now) else {
+        return;
+    };
+    let before = std::mem::replace(&mut message.now, next);
+    if let Rule::KeptForSender(part) = rule {
+        let handed_over = match before.state {
+            State::Sending { intent, .. } => intent,
+            _ => before.accepted.unwrap_or(now),
+        };
+        outcome.holds.extend(hold(&message.entry, found, part, incoming, now).map(|hold| (hold, handed_over)));
     }
 }
 
@@ -455,8 +451,8 @@ pub(super) async fn find(store: &dyn Store, receipts: &[Incoming]) -> store::Res
     }
 }
 
-fn receipt(incoming: &Incoming, found: &Found, now: &Present) -> Receipt {
-    // An attempt whose answer was lost, or is still on its way, learns its umid from here.
+fn receipt(incoming: &Incoming, found: &Found, now: &Present, tries: Option<u8>) -> Receipt {
+    // A try whose answer was lost, or is still on its way, learns its umid from here.
     let unanswered = now.marks.unknown(found.step) || matches!(now.state, State::Sending { .. });
     Receipt {
         key: found.message.key,
@@ -466,6 +462,7 @@ fn receipt(incoming: &Incoming, found: &Found, now: &Present) -> Receipt {
         detail: incoming.detail.clone(),
         code: incoming.code,
         received: incoming.received,
+        tries,
         umid: incoming.umid.clone().filter(|_| unanswered),
     }
 }

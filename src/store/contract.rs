@@ -264,7 +264,7 @@ fn attempt(message: &Loaded, now: Timestamp, verdict: Verdict, umid: Option<Umid
         intent: Some(now),
         answered: now,
         verdict,
-        tries: 1,
+        tries: message.present.tries,
         code: Some(21),
         detail: Some("said so".to_owned()),
         umid,

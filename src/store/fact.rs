@@ -38,7 +38,8 @@ impl Verdict {
     }
 }
 
-/// The one hand-over of a step, or why there was none.
+/// One try of a step, or why there was none. A step has one, unless the provider undid it, it failed in passing, or nobody
+/// knows what came of it and the route says to send again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     pub step: StepIndex,
@@ -49,10 +50,18 @@ pub struct Attempt {
     pub intent: Option<Timestamp>,
     pub answered: Timestamp,
     pub verdict: Verdict,
+    /// How many tries came before it.
     pub tries: u8,
     pub code: Option<u32>,
     pub detail: Option<String>,
     pub umid: Option<Umid>,
+}
+
+impl Attempt {
+    /// Whether the provider may have a name for it that nobody has learned yet.
+    pub fn may_be_called(&self) -> bool {
+        matches!(self.verdict, Verdict::Accepted | Verdict::Unknown) && self.umid.is_none()
+    }
 }
 
 /// A decision about one message.
@@ -82,7 +91,9 @@ pub struct Receipt {
     pub detail: String,
     pub code: u32,
     pub received: Timestamp,
-    /// The umid it named, to be learned where the attempt has none yet.
+    /// Which try of its step it speaks of, counted from nought; nothing where nobody had to know.
+    pub tries: Option<u8>,
+    /// The umid it named, to be learned where that try has none yet.
     pub umid: Option<Umid>,
 }
 

@@ -1,7 +1,7 @@
 //! Everything that is kept of a batch, page by page: what an audit, a report and an export look at.
 
 use super::{Attempt, Batch, Loaded, Receipt, StrayKind};
-use crate::domain::{Country, MessageKey, Plan, Recipient, StepIndex, Tallies, Timestamp, Umid};
+use crate::domain::{Country, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp, Umid};
 
 /// How much of it is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,17 +40,19 @@ pub struct Whole {
     pub message: Loaded,
     /// Of the recipient behind it; nothing where there is none.
     pub country: Option<Country>,
+    /// The number of the recipient behind it; nothing where there is none.
+    pub number: Option<Msisdn>,
     /// Only where people are wanted.
     pub recipient: Option<Recipient>,
     /// Since when the person wants nothing more.
     pub opted_out: Option<Timestamp>,
-    /// In the order of the steps.
+    /// In the order of the steps, and of the tries of each.
     pub attempts: Vec<Attempt>,
     /// In the order in which they came.
     pub receipts: Vec<Receipt>,
 }
 
-/// One of several attempts that carry the same id of the provider's.
+/// One of the attempts of several steps or messages that carry the same id of the provider's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Twin {
     pub umid: Umid,

@@ -58,8 +58,10 @@ impl Places {
             }
         }
         for person in &passed {
-            let known = self.0.get(person).map(|(at, _)| *at);
-            let place = known.map_or((now, None), |known| (known.max(now), Some(known.min(now))));
+            let place = match self.0.get(person).copied() {
+                None => (now, None),
+                Some((at, before)) => (at.max(now), before.max(Some(at.min(now)))),
+            };
             self.0.insert(*person, place);
         }
         passed

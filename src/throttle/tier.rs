@@ -25,6 +25,15 @@ struct Place {
     before: Option<Timestamp>,
 }
 
+impl Place {
+    /// Taken once more. The two latest times are kept: claims of two lanes may come here in another order than they were
+    /// made in, and one of them may have taken the place for two messages.
+    fn and(self, at: Timestamp) -> Self {
+        let (earlier, latest) = (self.at.min(at), self.at.max(at));
+        Self { at: latest, before: self.before.max(Some(earlier)) }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     people: HashMap<Msisdn, Place>,
@@ -52,9 +61,7 @@ impl Inner {
     }
 
     fn take(&mut self, person: Msisdn, at: Timestamp) {
-        let known = self.people.get(&person).map(|known| known.at);
-        // Claims of two lanes may come here in another order than they were made in.
-        let place = Place { at: known.map_or(at, |known| known.max(at)), before: known.map(|known| known.min(at)) };
+        let place = self.people.get(&person).map_or(Place { at, before: None }, |known| known.and(at));
         self.put(person, place);
     }
 
@@ -245,5 +252,15 @@ mod tests {
         window.reserve(1, hour(0)).fill([person(1)]);
         window.give_back([(person(1), hour(0))]);
         assert_eq!(window.used(hour(0)), 1);
+    }
+
+    #[test]
+    fn a_claim_that_comes_back_late_does_not_hide_who_took_a_place_twice_since() {
+        let window = window([]);
+        let late = window.reserve(1, hour(0));
+        window.reserve(2, hour(1)).fill([person(1), person(1)]);
+        late.fill([person(1)]);
+        window.give_back([(person(1), hour(1))]);
+        assert_eq!([hour(24), hour(25)].map(|now| window.used(now)), [1, 0]);
     }
 }

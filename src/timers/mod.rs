@@ -233,9 +233,8 @@ impl Timers {
         let standing = Standing::of(entry.state());
         let decision = advance(&entry.plan, standing, present, Event::Due { silence }, now);
         let after = *decision.next()?;
-        let fact = (after.step != present.step && !present.marks.handed_over(present.step))
-            .then(|| entry.could_not_leave(message, Verdict::CouldNotLeave, now))
-            .flatten();
+        let fact =
+            (after.step != present.step).then(|| entry.could_not_leave(message, Verdict::CouldNotLeave, now)).flatten();
         Some(entry.change(message, after, fact))
     }
 }

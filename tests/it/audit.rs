@@ -92,7 +92,17 @@ const TAMPERED: &[(&str, &str)] = &[
     ("UPDATE message SET skipped = 1 WHERE batch = 1 AND n = 0", "outcomes"),
     ("DELETE FROM receipt WHERE batch = 1 AND n = 0", "rules"),
     ("UPDATE receipt SET state = 'undelivered' WHERE batch = 1 AND n = 1", "rules"),
-    ("INSERT INTO receipt SELECT batch, 9, 1, stamp, state, detail, code, received FROM receipt WHERE n = 4", "rules"),
+    (
+        "INSERT INTO receipt SELECT batch, 9, 1, stamp, state, detail, code, received, tries FROM receipt WHERE n = 4",
+        "rules",
+    ),
+    // Twice, and nothing says why.
+    (
+        "INSERT INTO attempt SELECT batch, n, step, lane, queued, intent + 1000, answered + 1000, verdict, 1, code, detail, \
+         NULL, NULL FROM attempt WHERE batch = 1 AND n = 0 AND step = 0",
+        "hand_overs",
+    ),
+    ("UPDATE message SET msisdn = msisdn + 1 WHERE batch = 1 AND n = 0", "totals"),
     ("UPDATE attempt SET verdict = 1 WHERE batch = 1 AND n = 0 AND step = 0", "rules"),
     ("UPDATE message SET marks = marks | (1 << 57) WHERE batch = 1 AND n = 0", "rules"),
     ("UPDATE message SET accepted = accepted + 3600000 WHERE batch = 1 AND n = 7", "rules"),
@@ -193,7 +203,7 @@ async fn what_nobody_knows_is_listed_and_refutes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_tried_again_is_counted_because_only_its_last_try_is_known() {
+async fn what_was_tried_again_is_counted_and_each_try_is_a_fact() {
     let world = ByHand::start("").await;
     let launched = world.launch(&route()).await;
     let key = MessageKey { batch: launched.batch, n: 3 };

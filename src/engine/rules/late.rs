@@ -2,7 +2,7 @@
 
 use crate::domain::{Count, Fault, OnUnknown, Outcome, SenderPart, Span, State, Status};
 use crate::engine::story::{DAY, HOUR, MINUTE, Story, at, place, plan_with};
-use crate::engine::{Answer, Event, Ignored, Rule};
+use crate::engine::{Answer, Event, Ignored, Report, Rule, counts};
 
 // Rule 6: late truth.
 
@@ -215,6 +215,37 @@ fn a_resend_that_a_receipt_makes_needless_is_taken_back() {
     story.claim().answer(Answer::Unknown);
     assert_eq!(story.at(MINUTE).hear(1, Status::Sent), Rule::Adopted);
     assert!(story.awaits_until(15 * MINUTE));
+}
+
+#[test]
+fn a_resend_that_is_leaving_waits_from_then_on_whichever_copy_a_receipt_is_of() {
+    let mut story = Story::of(plan_with(|plan| plan.on_unknown = OnUnknown::Resend));
+    story.claim().answer(Answer::Unknown);
+    // It waited for longer than its deadline, and must not fall back in the moment in which it leaves.
+    assert_eq!(story.at(HOUR).claim().hear(1, Status::Sent), Rule::Adopted);
+    assert!(story.awaits_until(HOUR + 15 * MINUTE));
+}
+
+#[test]
+fn news_of_an_earlier_try_counts_where_it_is_good_and_decides_nothing_where_it_is_bad() {
+    let plan = plan_with(|plan| plan.on_unknown = OnUnknown::Resend);
+    let success = plan.steps[0].success;
+    let (accepted, delivered) = (Report::Reached(Status::Accepted), Report::Reached(success));
+    let bad = Report::Failed { fault: Fault::Recipient, again: at(0) };
+    let count = |story: &Story, told, latest| {
+        [accepted, delivered, bad].map(|report| counts(&story.message, place(1), [told, latest], report, success))
+    };
+    let mut story = Story::of(plan.clone());
+    story.leave().at(1).fail(1, Fault::Sender(SenderPart::Lane));
+    assert!(!counts(&story.message, place(1), [0, 0], accepted, success), "undone, and waits to go again");
+    story.claim();
+    assert_eq!(count(&story, 0, 1), [false, true, false], "the next one is on its way");
+    story.answer(Answer::Accepted);
+    assert_eq!((count(&story, 0, 1), count(&story, 1, 1)), ([true, true, false], [true; 3]));
+
+    let mut story = Story::of(plan);
+    story.claim().answer(Answer::Unknown);
+    assert_eq!(count(&story, 0, 0), [true; 3], "then it need not go again");
 }
 
 #[test]

@@ -38,8 +38,8 @@ async fn whoever_was_heard_of_is_not_silent(desk: Desk) {
 
 async fn what_was_asked_is_found_with_the_umid_it_was_asked_by(desk: Desk) {
     let (batch, all) = desk.waiting(&[10, 20]).await;
-    let umid = desk.attempts(all[0].key).await.unwrap()[0].umid.clone();
-    assert!(umid.is_some());
+    let its_own = desk.attempts(all[0].key).await.unwrap()[0].umid.clone();
+    assert!(its_own.is_some());
     let about = |n| (MessageKey { batch, n }, StepIndex::FIRST);
     let asked = |tries, said| Asked { key: about(1).0, step: about(1).1, tries, at: at(70), again: at(130), said };
     let asking = |trouble: Option<&str>| Asking {
@@ -52,6 +52,16 @@ async fn what_was_asked_is_found_with_the_umid_it_was_asked_by(desk: Desk) {
     let found = desk.questions(vec![about(1), about(0), about(7)]).await.unwrap();
     assert_eq!(found.iter().map(|question| question.key.n).collect::<Vec<_>>(), [1, 0, 7]);
     assert_eq!((found[0].asked, found[1].asked), (Some(asked(2, true)), None));
-    assert_eq!((&found[1].umid, &found[2].umid), (&umid, &None));
+    assert_eq!((&found[1].umid, &found[2].umid), (&its_own, &None));
     assert_eq!(desk.asking().await.unwrap(), [asking(None)]);
+
+    // Of several tries, the one that left last.
+    let now = desk.one(batch, 0).await;
+    let fact = |tries, verdict, n| Attempt { tries, ..attempt(&now, at(80), verdict, Some(umid(n))) };
+    let tried = |change: Change, fact| Change { fact: Some(fact), ..change };
+    let (again, never) = (fact(1, Verdict::Accepted, 8), fact(2, Verdict::CouldNotLeave, 9));
+    desk.record(vec![tried(change(&now, now.present), again)]).await.unwrap();
+    let now = desk.one(batch, 0).await;
+    desk.record(vec![tried(change(&now, now.present), never)]).await.unwrap();
+    assert_eq!(desk.questions(vec![about(0)]).await.unwrap()[0].umid, Some(umid(8)));
 }

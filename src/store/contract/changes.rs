@@ -10,7 +10,7 @@ for_every_store!(
     a_message_that_is_not_there_is_late_and_does_not_appear,
     many_changes_at_once_are_many_changes,
     facts_are_written_with_their_change,
-    an_attempt_is_one_row_however_often_it_is_told,
+    a_try_is_one_row_however_often_it_is_told_and_the_next_one_another,
     an_unknown_attempt_is_listed_until_it_is_known,
     messages_are_loaded_in_the_order_asked,
     what_is_in_flight_is_found_after_a_crash,
@@ -103,22 +103,27 @@ async fn facts_are_written_with_their_change(desk: Desk) {
     assert_eq!((queued.lane, queued.present), (viber, next));
 }
 
-async fn an_attempt_is_one_row_however_often_it_is_told(desk: Desk) {
+async fn a_try_is_one_row_however_often_it_is_told_and_the_next_one_another(desk: Desk) {
     let batch = desk.batch_of(1).await;
     let all = messages(&desk.claimed(batch, 1).await);
     let first = accepted(&all[0], at(1));
     desk.record(vec![first.clone()]).await.unwrap();
     let now = desk.one(batch, 0).await;
-    let told = Attempt { umid: None, verdict: Verdict::Rejected, tries: 3, ..first.fact.clone().unwrap() };
+    let told = Attempt { umid: None, verdict: Verdict::Rejected, ..first.fact.clone().unwrap() };
     desk.record(vec![Change { fact: Some(told.clone()), ..change(&now, now.present) }]).await.unwrap();
     // What is known of the umid is never forgotten again.
-    let kept = [Attempt { umid: first.fact.unwrap().umid, ..told.clone() }];
-    assert_eq!(desk.attempts(now.key).await.unwrap(), kept);
+    let kept = Attempt { umid: first.fact.unwrap().umid, ..told.clone() };
+    assert_eq!(desk.attempts(now.key).await.unwrap(), std::slice::from_ref(&kept));
     // Whoever does not know whether it was written tells it again, later: it happened when it was told first.
     let now = desk.one(batch, 0).await;
-    let again = Attempt { answered: told.answered + Span::from_secs(3), ..told };
+    let again = Attempt { answered: told.answered + Span::from_secs(3), ..told.clone() };
     desk.record(vec![Change { fact: Some(again), ..change(&now, now.present) }]).await.unwrap();
-    assert_eq!(desk.attempts(now.key).await.unwrap(), kept);
+    assert_eq!(desk.attempts(now.key).await.unwrap(), std::slice::from_ref(&kept));
+    // Another try stands beside it.
+    let now = desk.one(batch, 0).await;
+    let next = Attempt { tries: 3, umid: Some(umid(9)), answered: at(99), ..told };
+    desk.record(vec![Change { fact: Some(next.clone()), ..change(&now, now.present) }]).await.unwrap();
+    assert_eq!(desk.attempts(now.key).await.unwrap(), [kept, next]);
 }
 
 async fn an_unknown_attempt_is_listed_until_it_is_known(desk: Desk) {

@@ -12,6 +12,8 @@ for_every_store!(
     keys_of_all_kinds_are_answered_in_their_order,
     taking_receipts_twice_is_taking_them_once,
     a_receipt_teaches_the_umid_that_its_attempt_lacks,
+    of_several_tries_a_receipt_teaches_the_one_that_it_speaks_of,
+    what_is_unknown_once_more_is_unknown_once,
     a_receipt_for_an_attempt_told_in_the_same_call_teaches_its_umid,
     receipts_of_one_attempt_differ_in_anything_they_say,
     a_receipt_that_came_too_late_is_kept_all_the_same,
@@ -28,6 +30,7 @@ fn receipt(key: MessageKey, state: &str) -> Receipt {
         detail: "DELIVERED_TO_HANDSET".to_owned(),
         code: 0,
         received: at(3),
+        tries: Some(0),
         umid: None,
     }
 }
@@ -151,6 +154,48 @@ async fn a_receipt_teaches_the_umid_that_its_attempt_lacks(desk: Desk) {
     assert_eq!(keys(&desk.find(vec![Key::Umid(umid(40))]).await.unwrap()), [Some((lost.batch, 1, 0))]);
     assert_eq!(keys(&desk.find(vec![Key::Number(person(1), Channel::WhatsApp)]).await.unwrap()), [None]);
     assert_eq!(desk.unknown(lost.batch, 10).await.unwrap().len(), 1);
+}
+
+/// A message that was unknown, went again, and came to this.
+async fn gone_again(desk: &Desk, then: impl Fn(&Loaded, Timestamp) -> Change) -> MessageKey {
+    let batch = handed_over(desk, 1, false).await;
+    let now = desk.one(batch, 0).await;
+    let again = Loaded { present: Present { tries: 1, ..now.present }, ..now };
+    desk.record(vec![Change { before: now.present, ..then(&again, at(5)) }]).await.unwrap();
+    MessageKey { batch, n: 0 }
+}
+
+async fn of_several_tries_a_receipt_teaches_the_one_that_it_speaks_of(desk: Desk) {
+    let key = gone_again(&desk, unknown).await;
+    let teach = |tries, n| Receipt { tries, umid: Some(umid(n)), ..receipt(key, "sent") };
+    desk.take_receipts(vec![teach(Some(0), 40), teach(None, 42)], Vec::new(), Vec::new()).await.unwrap();
+    let umids = async || desk.attempts(key).await.unwrap().into_iter().map(|attempt| attempt.umid).collect::<Vec<_>>();
+    assert_eq!(umids().await, [Some(umid(40)), None]);
+    assert_eq!(desk.unknown(key.batch, 9).await.unwrap().len(), 1, "the second one still is");
+    desk.take_receipts(vec![teach(Some(1), 41)], Vec::new(), Vec::new()).await.unwrap();
+    assert_eq!(umids().await, [Some(umid(40)), Some(umid(41))]);
+    assert_eq!(desk.unknown(key.batch, 9).await.unwrap(), []);
+    for n in [40, 41] {
+        assert_eq!(keys(&desk.find(vec![Key::Umid(umid(n))]).await.unwrap()), [Some((key.batch, 0, 0))]);
+    }
+    // Which one that was may be known only later; what is known stays.
+    desk.take_receipts(vec![teach(None, 40)], Vec::new(), Vec::new()).await.unwrap();
+    assert_eq!(desk.receipts(key).await.unwrap(), [Receipt { tries: Some(1), ..receipt(key, "sent") }]);
+}
+
+async fn what_is_unknown_once_more_is_unknown_once(desk: Desk) {
+    let key = gone_again(&desk, unknown).await;
+    assert_eq!(desk.attempts(key).await.unwrap().len(), 2);
+    assert_eq!(desk.unknown(key.batch, 9).await.unwrap(), [(key, person(0), StepIndex::FIRST)]);
+    let number = vec![Key::Number(person(0), Channel::WhatsApp)];
+    assert_eq!(keys(&desk.find(number.clone()).await.unwrap()), [Some((key.batch, 0, 0))]);
+    // Where the second one was accepted nothing is.
+    let known = gone_again(&desk, |message, now| {
+        let marks = message.present.marks.with_unknown(StepIndex::FIRST, false);
+        let told = accepted(message, now);
+        Change { after: Present { marks, ..told.after }, ..told }
+    });
+    assert_eq!(desk.unknown(known.await.batch, 9).await.unwrap(), []);
 }
 
 async fn a_receipt_for_an_attempt_told_in_the_same_call_teaches_its_umid(desk: Desk) {

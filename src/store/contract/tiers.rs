@@ -20,6 +20,7 @@ for_every_store!(
     what_was_before_a_place_that_is_given_back_counts_again,
     a_place_that_was_taken_anew_is_not_given_back,
     a_place_that_was_taken_twice_at_once_is_not_given_back,
+    a_claim_made_earlier_that_comes_late_does_not_hide_one_that_took_a_place_twice,
 );
 
 const DAY: Span = Span::from_secs(86_400);
@@ -241,4 +242,17 @@ async fn a_place_that_was_taken_twice_at_once_is_not_given_back(desk: Desk) {
     // One of the two may have been handed over.
     desk.give_back(&[(0, 0)]).await;
     assert_eq!(desk.places().await, [(person(0), at(0))]);
+}
+
+async fn a_claim_made_earlier_that_comes_late_does_not_hide_one_that_took_a_place_twice(desk: Desk) {
+    let late = desk.batch_of(1).await;
+    let late = Claim { tier: Some(tier(1, desk.now() - DAY)), ..desk.claim_of(late, 1).await };
+    desk.clock.advance(Span::from_secs(9));
+    for _ in 0..2 {
+        let batch = desk.batch_of(1).await;
+        desk.claim_in_tier(batch, 1, 1).await;
+    }
+    assert_eq!(desk.claim(late).await.unwrap().messages.len(), 1);
+    desk.give_back(&[(0, 9)]).await;
+    assert_eq!(desk.places().await, [(person(0), at(9))]);
 }

@@ -10,6 +10,7 @@ for_every_store!(
     a_walk_shows_every_message_once_with_all_its_facts,
     a_walk_with_people_shows_what_their_file_says,
     an_id_of_the_providers_that_two_attempts_carry_is_pointed_out,
+    two_tries_of_one_step_are_no_twins,
     a_walk_ends_where_nobody_takes_its_pages,
     a_walk_over_what_is_not_there_shows_nothing,
 );
@@ -47,6 +48,7 @@ fn receipt(message: &Loaded, second: i64) -> Receipt {
         detail: format!("to the phone\nin second {second}"),
         code: 7,
         received: at(second),
+        tries: Some(0),
         umid: None,
     }
 }
@@ -79,7 +81,7 @@ async fn a_walk_shows_every_message_once_with_all_its_facts(desk: Desk) {
         assert_eq!((whole.message.present, whole.message.version), (row.present, row.version));
         assert_eq!(whole.attempts, desk.attempts(row.key).await.unwrap());
         assert_eq!(whole.opted_out, (row.msisdn == person(2)).then_some(since));
-        assert_eq!(whole.country, Some("SG".parse().unwrap()));
+        assert_eq!((whole.country, whole.number), (Some("SG".parse().unwrap()), Some(row.msisdn)));
         let told: Vec<_> = whole.receipts.iter().map(|receipt| (receipt.received, receipt.detail.as_str())).collect();
         match row.key.n {
             0..10 => assert_eq!(told, [(at(5), "to the phone in second 5"), (at(9), "to the phone in second 9")]),
@@ -110,6 +112,17 @@ async fn an_id_of_the_providers_that_two_attempts_carry_is_pointed_out(desk: Des
     let seen = walked(&desk, batch, Scope::FactsAndTwins).await;
     assert_eq!(seen.twins, [twin(&all[0]), twin(&all[2])]);
     assert!(walked(&desk, batch, Scope::Facts).await.twins.is_empty());
+}
+
+async fn two_tries_of_one_step_are_no_twins(desk: Desk) {
+    let batch = desk.batch_of(1).await;
+    let claimed = messages(&desk.claimed(batch, 1).await)[0];
+    desk.record(vec![accepted(&claimed, at(1))]).await.unwrap();
+    let now = desk.one(batch, 0).await;
+    let again = Attempt { tries: 1, ..attempt(&claimed, at(2), Verdict::Accepted, Some(umid(0))) };
+    desk.record(vec![Change { fact: Some(again), ..change(&now, now.present) }]).await.unwrap();
+    let seen = walked(&desk, batch, Scope::FactsAndTwins).await;
+    assert_eq!((seen.messages[0].attempts.len(), seen.twins), (2, Vec::new()));
 }
 
 async fn a_walk_ends_where_nobody_takes_its_pages(desk: Desk) {

@@ -175,7 +175,10 @@ impl Store for Sqlite {
                     let learned: Vec<_> = receipts
                         .into_iter()
                         .filter(|receipt| receipt.umid.is_some())
-                        .map(|receipt| Lesson { key: receipt.key, step: receipt.step, umid: receipt.umid })
+                        .filter_map(|receipt| {
+                            let Receipt { key, step, umid, tries, .. } = receipt;
+                            Some(Lesson { key, step, tries: [tries?; 2], umid })
+                        })
                         .collect();
                     receipts::learn(c, &learned).await?;
                     Ok(stale)

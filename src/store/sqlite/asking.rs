@@ -35,12 +35,13 @@ pub(super) async fn silent(
     all_loaded(&lines(connection, query).await?)
 }
 
+/// Asked about is the try that left last.
 pub(super) const QUESTIONS: &str =
-    "SELECT asked_for.value ->> 0 AS batch, asked_for.value ->> 1 AS n, asked_for.value ->> 2 AS step, attempt.umid,
+    "SELECT asked_for.value ->> 0 AS batch, asked_for.value ->> 1 AS n, asked_for.value ->> 2 AS step,
+            (SELECT umid FROM attempt WHERE attempt.batch = asked_for.value ->> 0 AND attempt.n = asked_for.value ->> 1
+             AND attempt.step = asked_for.value ->> 2 AND verdict IN (0, 2) ORDER BY attempt.tries DESC LIMIT 1) AS umid,
             asked.tries, asked.at, asked.again, asked.said
      FROM json_each(?1) asked_for
-     LEFT JOIN attempt ON attempt.batch = asked_for.value ->> 0 AND attempt.n = asked_for.value ->> 1
-          AND attempt.step = asked_for.value ->> 2
      LEFT JOIN asked ON asked.batch = asked_for.value ->> 0 AND asked.n = asked_for.value ->> 1
           AND asked.step = asked_for.value ->> 2
      ORDER BY asked_for.key";

@@ -16,7 +16,7 @@ use super::tiers::Gate;
 use crate::domain::{
     BatchId, BatchState, Fields, LaneId, Marks, MessageKey, Present, State, StepIndex, Tallies, Timestamp,
 };
-use crate::store::{Change, Claim, Claimed, ClaimedSet, Drained, Loaded};
+use crate::store::{Change, Claim, Claimed, ClaimedSet, Drained, Loaded, Verdict};
 
 /// Counters of all batches that a group touches.
 pub(super) type Moves = HashMap<BatchId, Tallies>;
@@ -236,13 +236,18 @@ async fn settle(connection: &mut SqliteConnection, changes: &[&Change]) -> Work<
     learn(connection, &changes.iter().flat_map(|change| settled(change)).collect::<Vec<_>>()).await
 }
 
-/// Attempts of which it is known, from this change on, whether they happened.
+/// Tries of which, from this change on, nobody waits for news to adopt them: it is known of their step whether it was
+/// handed over, or of the one that followed them it is not.
 fn settled(change: &Change) -> impl Iterator<Item = Lesson> + '_ {
-    let told = change.fact.as_ref().map(|fact| fact.step);
-    StepIndex::all()
-        .filter(|step| change.before.marks.unknown(*step) && !change.after.marks.unknown(*step))
-        .filter(move |step| told != Some(*step))
-        .map(|step| Lesson { key: change.key, step, umid: None })
+    let (before, after) = (change.before.marks, change.after.marks);
+    StepIndex::all().filter(move |step| before.unknown(*step)).filter_map(move |step| {
+        let last = match change.fact.as_ref().filter(|fact| fact.step == step && fact.verdict == Verdict::Unknown) {
+            Some(fact) => fact.tries.checked_sub(1)?,
+            None if after.unknown(step) => return None,
+            None => u8::MAX,
+        };
+        Some(Lesson { key: change.key, step, tries: [0, last], umid: None })
+    })
 }
 
 /// Which changes still meet the version that they were made on, one after the other, and which come too late.

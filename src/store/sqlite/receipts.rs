@@ -148,17 +148,19 @@ struct Alike<'a> {
     state: &'a str,
     detail: &'a str,
     code: u32,
+    tries: Option<u8>,
 }
 
-/// The columns turn digits into numbers.
-const KEEP: &str = "INSERT INTO receipt (batch, n, step, stamp, state, detail, code, received)
-     SELECT ?1, substr(value, 1, 10), ?3, substr(value, 11, 15), ?4, ?5, ?6, substr(value, 26, 15)
-     FROM json_each(?2) WHERE true ON CONFLICT DO NOTHING";
+/// The columns turn digits into numbers. Which try it speaks of may be better known when it is looked at again.
+const KEEP: &str = "INSERT INTO receipt (batch, n, step, stamp, state, detail, code, received, tries)
+     SELECT ?1, substr(value, 1, 10), ?3, substr(value, 11, 15), ?4, ?5, ?6, substr(value, 26, 15), ?7
+     FROM json_each(?2) WHERE true
+     ON CONFLICT DO UPDATE SET tries = excluded.tries WHERE excluded.tries IS NOT tries AND excluded.tries NOT NULL";
 
 pub(super) fn keep(script: &mut Script, receipts: &[Receipt]) {
     let shapes = alike(receipts.iter().map(|receipt| {
-        let Receipt { key, step, code, .. } = *receipt;
-        (Alike { batch: key.batch, step, state: &receipt.state, detail: &receipt.detail, code }, receipt)
+        let Receipt { key, step, code, tries, .. } = *receipt;
+        (Alike { batch: key.batch, step, state: &receipt.state, detail: &receipt.detail, code, tries }, receipt)
     }));
     for (shape, receipts) in shapes {
         let mut words = String::with_capacity(receipts.len() * 43 + 2);
@@ -176,7 +178,8 @@ pub(super) fn keep(script: &mut Script, receipts: &[Receipt]) {
             .bind(shape.step.get())
             .bind(shape.state.to_owned())
             .bind(shape.detail.to_owned())
-            .bind(shape.code);
+            .bind(shape.code)
+            .bind(shape.tries);
     }
 }
 
@@ -195,29 +198,35 @@ pub(super) async fn keep_strays(connection: &mut SqliteConnection, strays: &[Str
     Ok(())
 }
 
-/// Something learned about an attempt: at least that it happened or did not.
+/// Something learned about tries of a step: that nobody waits for news of them any more, or what the provider calls one.
 pub(super) struct Lesson {
     pub(super) key: MessageKey,
     pub(super) step: StepIndex,
+    /// The first and the last that it is about.
+    pub(super) tries: [u8; 2],
     pub(super) umid: Option<Umid>,
 }
 
 /// What stands before and after the lessons.
 pub(super) const LEARN: [&str; 2] = [
-    "WITH lesson (batch, n, step, umid) AS (",
+    "WITH lesson (batch, n, step, first, last, umid) AS (",
     ") UPDATE attempt SET umid = coalesce(attempt.umid, lesson.umid), adoptable = NULL FROM lesson \
      WHERE attempt.batch = lesson.batch AND attempt.n = lesson.n AND attempt.step = lesson.step \
+     AND attempt.tries BETWEEN lesson.first AND lesson.last \
      AND (attempt.adoptable IS NOT NULL OR (attempt.umid IS NULL AND lesson.umid IS NOT NULL))",
 ];
 
 /// What is known is no longer to be adopted. A umid is learned where there was none.
 pub(super) async fn learn(connection: &mut SqliteConnection, lessons: &[Lesson]) -> Work<()> {
     let [before, after] = LEARN;
-    for_values(connection, before, after, 4, lessons, |query: Bound<'_>, lesson| {
+    for_values(connection, before, after, 6, lessons, |query: Bound<'_>, lesson| {
+        let [first, last] = lesson.tries;
         query
             .bind(lesson.key.batch.0)
             .bind(lesson.key.n)
             .bind(lesson.step.get())
+            .bind(first)
+            .bind(last)
             .bind(lesson.umid.as_ref().map(Umid::to_bytes))
     })
     .await?;
@@ -288,7 +297,7 @@ pub(super) async fn stray_counts(connection: &mut SqliteConnection) -> Work<Vec<
 }
 
 pub(super) async fn attempts(connection: &mut SqliteConnection, message: MessageKey) -> Work<Vec<Attempt>> {
-    let rows = sqlx::query("SELECT * FROM attempt WHERE batch = ?1 AND n = ?2 ORDER BY step")
+    let rows = sqlx::query("SELECT * FROM attempt WHERE batch = ?1 AND n = ?2 ORDER BY step, tries")
         .bind(message.batch.0)
         .bind(message.n)
         .fetch_all(connection)
@@ -329,6 +338,7 @@ pub(super) async fn receipts(connection: &mut SqliteConnection, message: Message
                 detail: row.try_get("detail")?,
                 code: small(row, "code")?,
                 received: moment(row, "received")?,
+                tries: maybe_small(row, "tries")?,
                 umid: None,
             })
         })

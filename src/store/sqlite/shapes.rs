@@ -194,10 +194,9 @@ macro_rules! insert_attempts {
             ", NULL) FROM ",
             $from,
             " ON CONFLICT DO UPDATE SET lane = excluded.lane, queued = excluded.queued, intent = excluded.intent,
-                  answered = iif(intent IS excluded.intent AND (tries, verdict) = (excluded.tries, excluded.verdict),
+                  answered = iif(intent IS excluded.intent AND verdict = excluded.verdict,
                                  min(answered, excluded.answered), excluded.answered),
-                  verdict = excluded.verdict, tries = excluded.tries,
-                  code = excluded.code, detail = excluded.detail, umid = coalesce(excluded.umid, umid),
+                  verdict = excluded.verdict, code = excluded.code, detail = excluded.detail, umid = coalesce(excluded.umid, umid),
                   adoptable = excluded.adoptable"
         )
     };

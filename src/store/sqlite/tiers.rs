@@ -21,6 +21,11 @@ pub(super) const RESTORE: &str = "UPDATE tier_place SET at = before
 pub(super) const FREE: &str = "DELETE FROM tier_place
      WHERE portfolio = ?1 AND at = ?2 AND before IS NULL AND msisdn IN (SELECT value FROM json_each(?3))";
 
+/// A place that is taken once more keeps the two latest times: claims of two lanes may be made in another order than their
+/// times, and one of them may have taken the place for two messages.
+const LATEST_TWO: &str = "ON CONFLICT DO UPDATE SET at = max(at, excluded.at),
+     before = max(coalesce(before, min(at, excluded.at)), min(at, excluded.at))";
+
 /// A place by its key.
 pub(super) type Place = (String, i64);
 
@@ -109,7 +114,7 @@ impl Gate {
         for_values(
             connection,
             "INSERT INTO tier_place (portfolio, msisdn, at)",
-            "ON CONFLICT DO UPDATE SET at = max(at, excluded.at), before = min(at, excluded.at)",
+            LATEST_TWO,
             3,
             &people,
             |query: Bound<'_>, claimed| {

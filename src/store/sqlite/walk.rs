@@ -10,7 +10,7 @@ use super::batches;
 use super::receipts::stray_counts;
 use super::rows::{Line, lines, loaded, message_line, packed, small};
 use super::{Error, Work};
-use crate::domain::{BatchId, Fields, LaneId, MessageKey, Recipient, StepIndex, Timestamp, Umid};
+use crate::domain::{BatchId, Fields, LaneId, MessageKey, Msisdn, Recipient, StepIndex, Timestamp, Umid};
 use crate::store::{Attempt, Frame, Page, Receipt, Scope, Twin, Verdict, Whole};
 
 /// Messages in a page.
@@ -30,7 +30,13 @@ macro_rules! since {
 macro_rules! whole_messages {
     ($more:literal) => {
         packed!(
-            concat!(message_line!(), " || ' ' || ifnull(", since!(), ", '') || char(31) || ", $more),
+            concat!(
+                message_line!(),
+                " || ' ' || ifnull(",
+                since!(),
+                ", '') || ' ' || ifnull(r.msisdn, '') || char(31) || ",
+                $more
+            ),
             "message LEFT JOIN recipient r ON r.audience = message.audience AND r.n = message.recipient
              LEFT JOIN opt_out o ON o.msisdn = message.msisdn
              WHERE message.batch = ?1 AND message.n > ?2 ORDER BY message.n LIMIT ?3"
@@ -47,11 +53,11 @@ pub(super) const PEOPLE: &str = whole_messages!(
 pub(super) const ATTEMPTS: &str = packed!(
     "concat_ws(' ', n, step, lane, queued, ifnull(intent, ''), answered, verdict, tries, ifnull(code, ''))
      || ' ' || ifnull(hex(umid), '') || char(31) || replace(ifnull(detail, ''), char(10), ' ')",
-    "attempt WHERE batch = ?1 AND n BETWEEN ?2 AND ?3 ORDER BY n, step"
+    "attempt WHERE batch = ?1 AND n BETWEEN ?2 AND ?3 ORDER BY n, step, tries"
 );
 
 pub(super) const RECEIPTS: &str = packed!(
-    "concat_ws(' ', n, step, stamp, code, received) || ' ' || replace(state, char(10), ' ') || char(31)
+    "concat_ws(' ', n, step, stamp, code, received, ifnull(tries, '')) || ' ' || replace(state, char(10), ' ') || char(31)
      || replace(detail, char(10), ' ')",
     "receipt WHERE batch = ?1 AND n BETWEEN ?2 AND ?3 ORDER BY n, received, stamp, step"
 );
@@ -60,7 +66,8 @@ const PLAN: &str = "SELECT digest, body FROM plan WHERE digest = (SELECT plan FR
 
 pub(super) const TWINS_OF: &str = "SELECT hex(umid) AS umid, batch, n, step FROM attempt INDEXED BY attempt_umid
      WHERE umid IN (SELECT umid FROM attempt INDEXED BY attempt_umid WHERE umid IS NOT NULL
-                    GROUP BY umid HAVING count(*) > 1 AND max(batch = ?1)) ORDER BY attempt.umid, batch, n, step LIMIT ?2";
+                    GROUP BY umid HAVING count(DISTINCT concat_ws(' ', batch, n, step)) > 1 AND max(batch = ?1))
+     ORDER BY attempt.umid, batch, n, step LIMIT ?2";
 
 /// Walks over it for as long as somebody takes what comes.
 pub(super) async fn walk(
@@ -113,7 +120,7 @@ async fn page(connection: &mut SqliteConnection, batch: BatchId, after: i64, sco
     let of = |statement: &'static str| sqlx::query(statement).bind(batch.0).bind(first).bind(last);
     let text = lines(connection, of(ATTEMPTS)).await?;
     let mut attempts = text.lines().map(attempt).collect::<Work<Vec<_>>>()?;
-    attempts.sort_unstable_by_key(|(n, attempt)| (*n, attempt.step));
+    attempts.sort_unstable_by_key(|(n, attempt)| (*n, attempt.step, attempt.tries));
     let text = lines(connection, of(RECEIPTS)).await?;
     let mut receipts = text.lines().map(|line| receipt(line, batch)).collect::<Work<Vec<_>>>()?;
     receipts.sort_by_key(|receipt| (receipt.key.n, receipt.received, receipt.stamp, receipt.step));
@@ -140,6 +147,10 @@ fn whole(line: &str, people: bool) -> Work<Whole> {
     let mut numbers = Line::of(parts.next().unwrap_or_default());
     let message = loaded(&mut numbers)?;
     let opted_out = numbers.moment("since")?;
+    let number = numbers
+        .maybe::<u64>("number")?
+        .map(|number| Msisdn::try_from(number).map_err(|_| nonsense("recipient.msisdn")));
+    let number = number.transpose()?;
     let country = match parts.next().unwrap_or_default() {
         "" => None,
         code => Some(code.parse().map_err(|_| nonsense("recipient.country"))?),
@@ -155,7 +166,7 @@ fn whole(line: &str, people: bool) -> Work<Whole> {
             fields: Fields::from_packed(parts.next().unwrap_or("[]").to_owned()),
         });
     }
-    Ok(Whole { message, country, recipient, opted_out, attempts: Vec::new(), receipts: Vec::new() })
+    Ok(Whole { message, country, number, recipient, opted_out, attempts: Vec::new(), receipts: Vec::new() })
 }
 
 fn attempt(line: &str) -> Work<(u32, Attempt)> {
@@ -181,8 +192,10 @@ fn receipt(line: &str, batch: BatchId) -> Work<Receipt> {
     let stamp = Timestamp::from_millis(line.small("stamp")?);
     let code = line.small("code")?;
     let received = Timestamp::from_millis(line.small("received")?);
+    let tries = line.maybe("tries")?;
     let (state, detail) = line.rest().and_then(|rest| rest.split_once(PART)).unwrap_or_default();
-    Ok(Receipt { key, step, stamp, state: state.to_owned(), detail: detail.to_owned(), code, received, umid: None })
+    let (state, detail) = (state.to_owned(), detail.to_owned());
+    Ok(Receipt { key, step, stamp, state, detail, code, received, tries, umid: None })
 }
 
 async fn twins(connection: &mut SqliteConnection, batch: BatchId) -> Work<Vec<Twin>> {

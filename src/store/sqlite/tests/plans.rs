@@ -15,7 +15,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
     let place = Place::new();
     let store = place.open().await.unwrap();
     let [before, after] = receipts::LEARN;
-    let learn = format!("{before} VALUES (1, 2, 3, NULL), (1, 3, 3, NULL) {after}");
+    let learn = format!("{before} VALUES (1, 2, 3, 0, 0, NULL), (1, 3, 3, 0, 9, NULL) {after}");
     for (text, wanted) in [
         (messages::CLAIM, &["m USING INDEX message_queue", "r USING PRIMARY KEY", "o USING INTEGER PRIMARY KEY"][..]),
         (messages::SET_OFF.list, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
@@ -81,7 +81,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (inbound::OF_MESSAGE, &["inbound_message (batch=? AND n=?)"]),
         (inbound::REPLIED, &["inbound_message (batch=?)"]),
         (inbound::WINDOWS, &["inbound_person (msisdn=? AND said>?)"]),
-        (&learn, &["SEARCH attempt USING PRIMARY KEY (batch=? AND n=? AND step=?)"]),
+        (&learn, &["SEARCH attempt USING PRIMARY KEY (batch=? AND n=? AND step=? AND tries>? AND tries<?)"]),
     ] {
         let explained = format!("EXPLAIN QUERY PLAN {text}");
         let rows = store

@@ -1,0 +1,99 @@
+//! The claims of an audit about hand-overs: each had its turn, and a second one its reason.
+
+use super::claims::{Checks, Of};
+use super::words;
+use crate::domain::{Fault, OnUnknown, StepIndex};
+use crate::engine::Report;
+use crate::store::{Attempt, Receipt, Twin, Verdict, Whole};
+
+/// Whether the person may have got it.
+pub(super) const fn may_have_left(attempt: &Attempt) -> bool {
+    matches!(attempt.verdict, Verdict::Accepted | Verdict::Unknown)
+}
+
+/// Whether a receipt speaks of this try, as far as anybody had to know.
+pub(super) fn is_of(receipt: &Receipt, attempt: &Attempt) -> bool {
+    receipt.step == attempt.step && receipt.tries.is_none_or(|tries| tries == attempt.tries)
+}
+
+/// Whether a receipt says that this try failed because of such a fault.
+pub(super) fn fault(receipts: &[Receipt], attempt: &Attempt, such: impl Fn(Fault) -> bool) -> bool {
+    let mut reports =
+        receipts.iter().filter(|receipt| is_of(receipt, attempt)).filter_map(|receipt| words::report(receipt, None));
+    reports.any(|report| matches!(report, Report::Failed { fault, .. } if such(fault)))
+}
+
+/// Whether the provider took a try and undid it, because of the sender: then it counts as never handed over.
+fn is_undone(receipts: &[Receipt], attempt: &Attempt) -> bool {
+    fault(receipts, attempt, |fault| matches!(fault, Fault::Sender(_)))
+}
+
+impl Checks {
+    pub(super) fn hand_overs(&mut self, whole: &Whole) {
+        self.looks(Of::HandOvers, whole.attempts.len() as u64);
+        self.looks(Of::Umids, whole.attempts.len() as u64);
+        let (key, row) = (whole.message.key, &whole.message.present);
+        self.tried_again += whole.attempts.iter().filter(|attempt| attempt.tries > 0).count() as u64;
+        for (place, attempt) in whole.attempts.iter().enumerate() {
+            let step = attempt.step;
+            let earlier = whole.attempts[..place].iter().filter(|earlier| earlier.step == step);
+            let later = whole.attempts[place + 1..].iter().filter(|later| later.step == step);
+            let in_order = attempt.intent.is_none_or(|intent| attempt.queued <= intent && intent <= attempt.answered);
+            let counts = || {
+                row.marks.handed_over(step)
+                    || [attempt].into_iter().chain(later).any(|attempt| is_undone(&whole.receipts, attempt))
+            };
+            let what = if self.frame.plan.step(step).is_none() {
+                format!("there is an attempt of step {step}, which the route does not have")
+            } else if attempt.verdict.was_begun() && attempt.intent.is_none() {
+                format!("step {step} left, and was never claimed to leave")
+            } else if !in_order {
+                format!("step {step} was not queued, claimed and answered in this order")
+            } else if may_have_left(attempt) && !counts() {
+                format!("step {step} was handed over, of which the message knows nothing")
+            } else if attempt.verdict.was_begun() && !self.may_follow(whole, earlier.clone()) {
+                format!("step {step} left {}, and nothing says that it was to", again(earlier.count()))
+            } else {
+                continue;
+            };
+            self.refute(Of::HandOvers, Some(key), what);
+        }
+        for step in StepIndex::all().filter(|step| row.marks.handed_over(*step)) {
+            let mut of_step = whole.attempts.iter().filter(|attempt| attempt.step == step);
+            let begun = of_step.any(|attempt| attempt.verdict.was_begun());
+            if !begun && !whole.receipts.iter().any(|receipt| receipt.step == step) {
+                let what = format!("step {step} counts as handed over, of which there is no fact");
+                self.refute(Of::HandOvers, Some(key), what);
+            }
+        }
+    }
+
+    /// Whether a step may leave once more after these tries of it: each failed in passing or because of the sender, or
+    /// nobody knows of it and the route says to send again, which it does once.
+    fn may_follow<'a>(&self, whole: &'a Whole, earlier: impl Iterator<Item = &'a Attempt>) -> bool {
+        let goes_again = |fault| matches!(fault, Fault::Passing | Fault::Sender(_));
+        let mut follows_unknown = false;
+        earlier.into_iter().all(|attempt| {
+            let came_to_nothing = fault(&whole.receipts, attempt, goes_again);
+            let resent = attempt.verdict == Verdict::Unknown && self.frame.plan.on_unknown == OnUnknown::Resend;
+            let may = came_to_nothing || resent && !follows_unknown;
+            follows_unknown = !came_to_nothing;
+            may
+        })
+    }
+
+    /// Ids of the provider's that several attempts carry.
+    pub(super) fn twins(&mut self, twins: &[Twin]) {
+        for twin in twins.iter().filter(|twin| twin.key.batch == self.frame.batch.id).cloned().collect::<Vec<_>>() {
+            let what = format!("step {} carries {}, and so does another attempt", twin.step, twin.umid.as_str());
+            self.refute(Of::Umids, Some(twin.key), what);
+        }
+    }
+}
+
+fn again(times: usize) -> String {
+    match times {
+        1 => "a second time".to_owned(),
+        times => format!("{} times", times + 1),
+    }
+}
