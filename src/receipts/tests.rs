@@ -2,6 +2,7 @@
 
 mod door;
 mod samples;
+mod tries;
 
 use std::sync::Arc;
 
@@ -145,9 +146,13 @@ impl Desk {
     /// A receipt of the attempt, with our own id in it.
     async fn hear(&self, umid: &str, state: &str, code: Option<i64>) {
         let id = AttemptId { key: self.key, step: StepIndex::FIRST, tag: Tag::from_random(TAG) };
+        self.hear_of(Some(id), umid, state, code).await;
+    }
+
+    async fn hear_of(&self, id: Option<AttemptId>, umid: &str, state: &str, code: Option<i64>) {
         let receipt = wire::Receipt {
             umid: Some(umid.to_owned().into()),
-            client_message_id: Some(id.to_string().into()),
+            client_message_id: id.map(|id| id.to_string().into()),
             channel: Some("viber".into()),
             status: wire::StatusBody {
                 state: state.to_owned().into(),
@@ -166,73 +171,6 @@ impl Desk {
     async fn strays(&self) -> usize {
         self.store.strays(StrayKind::NoAttempt, 0, 100_000).await.unwrap().len()
     }
-
-    /// The first try is accepted and throttled afterwards; the second one is under way.
-    async fn second_try(&self) -> Loaded {
-        let first = self.claim().await;
-        self.answer(&first, "first").await;
-        self.hear("first", "undelivered", Some(50)).await;
-        self.wait(60);
-        let second = self.claim().await;
-        assert_eq!(second.present.tries, 1);
-        second
-    }
-}
-
-#[tokio::test]
-async fn bad_news_of_a_second_try_that_overtakes_its_answer_waits_for_it() {
-    let mut desk = Desk::new().await;
-    let second = desk.second_try().await;
-    desk.hear("second", "undelivered", Some(2_008)).await;
-    assert!(matches!(desk.message().await.present.state, State::Sending { .. }));
-    assert_eq!(desk.strays().await, 1);
-    // As long as the answer is not there, it stays and is not multiplied.
-    desk.applier.retry_strays().await.unwrap();
-    desk.applier.retry_strays().await.unwrap();
-    assert_eq!((desk.strays().await, desk.message().await.present.step), (1, StepIndex::FIRST));
-    desk.answer(&second, "second").await;
-    desk.wait(1);
-    desk.applier.retry_strays().await.unwrap();
-    let message = desk.message().await;
-    assert_eq!((message.present.step, desk.strays().await), (StepIndex::new(1).unwrap(), 0), "{message:?}");
-    assert_eq!(desk.store.receipts(desk.key).await.unwrap().len(), 2);
-}
-
-#[tokio::test]
-async fn bad_news_behind_good_news_that_overtook_the_answer_waits_as_well() {
-    let mut desk = Desk::new().await;
-    let second = desk.second_try().await;
-    desk.hear("second", "sent", None).await;
-    desk.hear("second", "undelivered", Some(2_008)).await;
-    assert_eq!((desk.strays().await, desk.message().await.present.step), (1, StepIndex::FIRST));
-    desk.answer(&second, "second").await;
-    desk.applier.retry_strays().await.unwrap();
-    assert_eq!((desk.strays().await, desk.message().await.present.step), (0, StepIndex::new(1).unwrap()));
-}
-
-#[tokio::test]
-async fn bad_news_of_an_earlier_try_decides_nothing_about_the_next() {
-    let desk = Desk::new().await;
-    let second = desk.second_try().await;
-    // Another code for the try that has failed already, before and after the second one is answered.
-    desk.hear("first", "undelivered", Some(2_008)).await;
-    assert!(matches!(desk.message().await.present.state, State::Sending { .. }));
-    desk.answer(&second, "second").await;
-    desk.hear("first", "undelivered", Some(7)).await;
-    let message = desk.message().await;
-    assert!(matches!(message.present.state, State::Awaiting { .. }), "{message:?}");
-    assert_eq!((message.present.step, desk.strays().await), (StepIndex::FIRST, 0));
-}
-
-#[tokio::test]
-async fn whoever_wants_no_more_has_said_so_whichever_try_it_was_said_of() {
-    let desk = Desk::new().await;
-    let second = desk.second_try().await;
-    desk.answer(&second, "second").await;
-    desk.hear("first", "undelivered", Some(1_051)).await;
-    let message = desk.message().await;
-    assert!(matches!(message.present.state, State::Awaiting { .. }), "the second try is under way: {message:?}");
-    assert_eq!(desk.store.opted_out(vec![message.msisdn]).await.unwrap(), [message.msisdn]);
 }
 
 #[tokio::test]
@@ -324,23 +262,6 @@ async fn a_late_receipt_of_a_hand_over_from_before_does_not_undo_a_resume() {
     desk.hear("second", "undelivered", MAY_NOT_SEND).await;
     let [hold] = &desk.store.holds().await.unwrap()[..] else { panic!("it was refused anew") };
     assert_eq!((hold.by, hold.code), (HeldBy::Receipt, Some(2_010)));
-}
-
-#[tokio::test]
-async fn what_was_said_before_a_hand_over_came_to_nothing_says_nothing_of_the_next_one() {
-    const MAY_NOT_SEND: Option<i64> = Some(2_010);
-    let desk = Desk::new().await;
-    desk.answer(&desk.claim().await, "first").await;
-    desk.hear("first", "undelivered", MAY_NOT_SEND).await;
-    desk.wait(60);
-    desk.hear("first", "queued", None).await;
-    assert!(matches!(desk.message().await.present.state, State::Queued { .. }), "it still waits to go again");
-    let claimed = desk.claim().await;
-    desk.hear("first", "sent", None).await;
-    assert!(matches!(desk.message().await.present.state, State::Sending { .. }), "of this try nothing is known yet");
-    desk.answer(&claimed, "second").await;
-    desk.hear("first", "delivered", None).await;
-    assert_eq!(desk.message().await.present.outcome(), Some(Outcome::Reached), "whichever of them it was, it arrived");
 }
 
 #[tokio::test]

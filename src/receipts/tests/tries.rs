@@ -1,0 +1,131 @@
+//! A step that goes again: of which try a receipt speaks, and what that means for the one that followed.
+
+use super::*;
+
+impl Desk {
+    /// The first try is accepted and throttled afterwards; the second one is under way.
+    async fn second_try(&self) -> Loaded {
+        let first = self.claim().await;
+        self.answer(&first, "first").await;
+        self.hear("first", "undelivered", Some(50)).await;
+        self.wait(60);
+        let second = self.claim().await;
+        assert_eq!(second.present.tries, 1);
+        second
+    }
+
+    /// Which try each receipt on disk speaks of, in the order in which they came.
+    async fn told_of(&self) -> Vec<Option<u8>> {
+        self.store.receipts(self.key).await.unwrap().iter().map(|receipt| receipt.tries).collect()
+    }
+}
+
+#[tokio::test]
+async fn bad_news_of_a_second_try_that_overtakes_its_answer_waits_for_it() {
+    let mut desk = Desk::new().await;
+    let second = desk.second_try().await;
+    desk.hear("second", "undelivered", Some(2_008)).await;
+    assert!(matches!(desk.message().await.present.state, State::Sending { .. }));
+    assert_eq!(desk.strays().await, 1);
+    // As long as the answer is not there, it stays and is not multiplied.
+    desk.applier.retry_strays().await.unwrap();
+    desk.applier.retry_strays().await.unwrap();
+    assert_eq!((desk.strays().await, desk.message().await.present.step), (1, StepIndex::FIRST));
+    desk.answer(&second, "second").await;
+    desk.wait(1);
+    desk.applier.retry_strays().await.unwrap();
+    let message = desk.message().await;
+    assert_eq!((message.present.step, desk.strays().await), (StepIndex::new(1).unwrap(), 0), "{message:?}");
+    assert_eq!(desk.store.receipts(desk.key).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn bad_news_behind_good_news_that_overtook_the_answer_waits_as_well() {
+    let mut desk = Desk::new().await;
+    let second = desk.second_try().await;
+    desk.hear("second", "sent", None).await;
+    desk.hear("second", "undelivered", Some(2_008)).await;
+    assert_eq!((desk.strays().await, desk.message().await.present.step), (1, StepIndex::FIRST));
+    desk.answer(&second, "second").await;
+    desk.applier.retry_strays().await.unwrap();
+    assert_eq!((desk.strays().await, desk.message().await.present.step), (0, StepIndex::new(1).unwrap()));
+}
+
+#[tokio::test]
+async fn bad_news_of_an_earlier_try_decides_nothing_about_the_next() {
+    let desk = Desk::new().await;
+    let second = desk.second_try().await;
+    // Another code for the try that has failed already, before and after the second one is answered.
+    desk.hear("first", "undelivered", Some(2_008)).await;
+    assert!(matches!(desk.message().await.present.state, State::Sending { .. }));
+    desk.answer(&second, "second").await;
+    desk.hear("first", "undelivered", Some(7)).await;
+    let message = desk.message().await;
+    assert!(matches!(message.present.state, State::Awaiting { .. }), "{message:?}");
+    assert_eq!((message.present.step, desk.strays().await), (StepIndex::FIRST, 0));
+}
+
+#[tokio::test]
+async fn whoever_wants_no_more_has_said_so_whichever_try_it_was_said_of() {
+    let desk = Desk::new().await;
+    let second = desk.second_try().await;
+    desk.answer(&second, "second").await;
+    desk.hear("first", "undelivered", Some(1_051)).await;
+    let message = desk.message().await;
+    assert!(matches!(message.present.state, State::Awaiting { .. }), "the second try is under way: {message:?}");
+    assert_eq!(desk.store.opted_out(vec![message.msisdn]).await.unwrap(), [message.msisdn]);
+}
+
+#[tokio::test]
+async fn what_was_said_before_a_hand_over_came_to_nothing_says_nothing_of_the_next_one() {
+    const MAY_NOT_SEND: Option<i64> = Some(2_010);
+    let desk = Desk::new().await;
+    desk.answer(&desk.claim().await, "first").await;
+    desk.hear("first", "undelivered", MAY_NOT_SEND).await;
+    desk.wait(60);
+    desk.hear("first", "queued", None).await;
+    assert!(matches!(desk.message().await.present.state, State::Queued { .. }), "it still waits to go again");
+    let claimed = desk.claim().await;
+    desk.hear("first", "sent", None).await;
+    assert!(matches!(desk.message().await.present.state, State::Sending { .. }), "of this try nothing is known yet");
+    desk.answer(&claimed, "second").await;
+    desk.hear("first", "delivered", None).await;
+    assert_eq!(desk.message().await.present.outcome(), Some(Outcome::Reached), "whichever of them it was, it arrived");
+}
+
+#[tokio::test]
+async fn what_carries_only_the_umid_of_an_earlier_try_is_ours() {
+    let desk = Desk::new().await;
+    let second = desk.second_try().await;
+    desk.answer(&second, "second").await;
+    desk.wait(1);
+    desk.hear_of(None, "first", "undelivered", Some(7)).await;
+    assert!(matches!(desk.message().await.present.state, State::Awaiting { .. }));
+    desk.wait(1);
+    desk.hear_of(None, "first", "delivered", None).await;
+    let message = desk.message().await.present;
+    assert_eq!((message.outcome(), desk.strays().await), (Some(Outcome::Reached), 0), "{message:?}");
+    assert_eq!(desk.told_of().await, [Some(0), Some(0), Some(0)]);
+    let umids: Vec<_> = desk.store.attempts(desk.key).await.unwrap().into_iter().map(|fact| fact.umid).collect();
+    assert_eq!(umids, ["first", "second"].map(|umid| Some(Umid::new(umid))));
+}
+
+#[tokio::test]
+async fn bad_news_of_an_earlier_try_of_an_earlier_step_is_not_of_its_last() {
+    let desk = Desk::new().await;
+    let second = desk.second_try().await;
+    desk.answer(&second, "second").await;
+    let before = desk.message().await;
+    let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
+    desk.wait(1_000);
+    let event = Event::Due { silence: crate::engine::Silence::Trusted };
+    let decision = advance(&entry.plan, Standing::Live, &before.present, event, desk.clock.now());
+    let change = entry.change(&before, *decision.next().unwrap(), None);
+    assert!(desk.store.record(vec![change]).await.unwrap().is_empty());
+    desk.hear("first", "undelivered", Some(7)).await;
+    assert!(!desk.message().await.present.marks.failed(StepIndex::FIRST), "the second try is still to be told of");
+    desk.wait(1);
+    desk.hear("second", "undelivered", Some(7)).await;
+    assert!(desk.message().await.present.marks.failed(StepIndex::FIRST));
+    assert_eq!(desk.told_of().await, [Some(0), Some(0), Some(1)]);
+}
