@@ -3,8 +3,10 @@
 use super::words::{capital, channel, clock, next_or, spoken, spoken_status};
 use crate::domain::{AfterGap, Ending, Plan, Present, Span, State, Status, StepIndex, Timestamp};
 use crate::engine::REPEATED_FOR;
-use crate::store::Asked;
+use crate::store::{Asked, Event};
 
+/// Events that a sentence tells.
+const MEANWHILE: usize = 5;
 /// What is later than this is told.
 const NOTICED: Span = Span::from_secs(2);
 
@@ -24,11 +26,32 @@ pub(super) struct Beside {
     pub(super) gaps: Vec<(Timestamp, Timestamp)>,
     /// When the provider was asked about a hand-over last.
     pub(super) asked: Vec<Asked>,
+    /// What happened to the campaign and its lanes.
+    pub(super) events: Vec<Event>,
 }
 
 impl Beside {
     pub(super) fn asked_about(&self, step: StepIndex) -> Option<&Asked> {
         self.asked.iter().find(|asked| asked.step == step)
+    }
+
+    /// What happened to the campaign and its lanes from `since` until `until`, and what was the last of each before that.
+    fn meanwhile(&self, since: Timestamp, until: Timestamp, plan: &Plan) -> String {
+        let is_followed = |place: usize, event: &Event| {
+            let mut later = self.events.iter().skip(place + 1);
+            later.any(|later| later.subject == event.subject && later.at <= since)
+        };
+        let told = self
+            .events
+            .iter()
+            .enumerate()
+            .filter(|(place, event)| event.at <= until && (event.at > since || !is_followed(*place, event)));
+        let told: Vec<_> =
+            told.map(|(_, Event { at, subject, text })| format!("{subject}: {text} ({})", clock(*at, plan))).collect();
+        match &told[told.len().saturating_sub(MEANWHILE)..] {
+            [] => " Pace or tier kept it: no event tells of a hold or a pause.".to_owned(),
+            told => format!(" The events of that time: {}.", told.join("; ")),
+        }
     }
 
     /// The last gap that made a deadline doubtful which was decided only at `decided`.
@@ -163,7 +186,7 @@ pub(super) fn gave_way(told: &Told<'_>, ending: Ending, plan: &Plan, fact: &str)
             (why, "1: the deadline passed")
         }
         Ending::Undelivered if fact.is_empty() => (
-            format!("{on} had failed in passing, and its time to go again is up."),
+            format!("{on} had failed in passing, and could not go again in time."),
             "2: failed in passing, for too long",
         ),
         Ending::Undelivered => {
@@ -184,10 +207,11 @@ pub(super) fn gave_way(told: &Told<'_>, ending: Ending, plan: &Plan, fact: &str)
             let within = rules.and_then(|rules| rules.leave_within);
             let within =
                 within.map_or("its time".to_owned(), |within| format!("{}, its `leave_within`", spoken(within)));
-            let why = format!(
-                "{on} could not leave within {within}: pace, tier, a hold or a pause kept it. A longer time would have let it \
-                 wait."
-            );
+            let meanwhile = match before.state {
+                State::Queued { not_before, .. } => told.beside.meanwhile(not_before, told.at, plan),
+                State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => String::new(),
+            };
+            let why = format!("{on} could not leave within {within}; a longer time would have let it wait.{meanwhile}");
             (why, "10: a step that cannot leave")
         }
         Ending::OutsideWindow => (
@@ -217,7 +241,7 @@ pub(super) fn ended(before: &Present, ending: Ending, plan: &Plan, fact: &str) -
     match ending {
         Ending::Rejected => format!("Step {}, {on}: {fact}. {undelivered}", before.step),
         Ending::Undelivered if fact.is_empty() => {
-            format!("{on} had failed in passing, and its time to go again is up. {undelivered}")
+            format!("{on} had failed in passing, and could not go again in time. {undelivered}")
         }
         Ending::Undelivered => format!("{}. {undelivered}", capital(fact)),
         Ending::CouldNotLeave => format!("{on} could not leave within its time, and was the last step: expired."),

@@ -12,10 +12,10 @@ use super::replay::{Moment, PATIENCE, Replay, Told, replay};
 use super::unsent::{self, Waiting};
 use super::words;
 use crate::domain::{
-    Country, Keyword, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, Span, State, Timestamp,
+    Content, Country, Keyword, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, Span, State, Timestamp,
 };
 use crate::engine::{Decision, Ignored};
-use crate::store::{Batch, Entry, Loaded, Receipt, Result, Store, Verdict, Wish};
+use crate::store::{Batch, Entry, Event, Loaded, Receipt, Result, Store, Verdict, Wish};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -74,7 +74,8 @@ pub async fn explain(
     let mut about: Vec<_> = attempts.iter().map(|attempt| (key, attempt.step)).collect();
     about.dedup();
     let asked = store.questions(about).await?.into_iter().filter_map(|question| question.asked).collect();
-    let beside = Beside { gaps: store.gaps().await?, asked };
+    let events = store.events(0, EVENTS).await?.into_iter().map(|(_, event)| event).collect();
+    let beside = Beside { gaps: store.gaps().await?, asked, events: concerning(events, batch, &entry.plan) };
     let recipient = store.recipient(key).await?;
     let plan = &entry.plan;
     let life = Life { batch, plan, row: &message.present, attempts: &attempts, receipts: &receipts };
@@ -111,6 +112,24 @@ pub async fn explain(
             )
         },
     }))
+}
+
+/// Events that a story looks through, latest first.
+const EVENTS: u32 = 5_000;
+
+/// Those of lanes and templates that the campaign goes by, and its own pauses.
+fn concerning(mut events: Vec<Event>, batch: &Batch, plan: &Plan) -> Vec<Event> {
+    let of_steps = plan.steps.iter().flat_map(|step| {
+        let template = match &step.content {
+            Content::Template(template) => Some(Event::of_lane(&step.lane, &template.name)),
+            Content::Text { .. } => None,
+        };
+        template.into_iter().chain([Event::of_lane(&step.lane, "")])
+    });
+    let (lanes, campaign): (Vec<String>, _) = (of_steps.collect(), Event::of_campaign(batch.id, batch.name.as_deref()));
+    let is_of_a_pause = |event: &Event| ["paused", "resumed"].iter().any(|word| event.text.starts_with(word));
+    events.retain(|event| lanes.contains(&event.subject) || event.subject == campaign && is_of_a_pause(event));
+    events
 }
 
 /// The wish that has stopped a message, where one has.
@@ -206,8 +225,9 @@ fn line(told: &Told<'_>, plan: &Plan, aside: &Aside<'_>) -> Option<(String, &'st
             Verdict::Unknown => words::broke(attempt),
             Verdict::Rejected => words::rejected(attempt),
             Verdict::MissingVariable => words::missing(attempt),
-            Verdict::TierSpent => words::TIER_SPENT.to_owned(),
-            Verdict::OutsideWindow | Verdict::CouldNotLeave => String::new(),
+            // What had left before could not go once more, for whatever reason.
+            Verdict::TierSpent if !told.before.marks.handed_over(attempt.step) => words::TIER_SPENT.to_owned(),
+            Verdict::OutsideWindow | Verdict::CouldNotLeave | Verdict::TierSpent => String::new(),
         },
         Moment::Receipt(receipt) | Moment::OfAnEarlierTry(receipt) => {
             let channel = plan.step(receipt.step).map(|step| step.channel);

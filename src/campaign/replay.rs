@@ -387,8 +387,8 @@ impl<'a> Search<'a> {
     /// Whether what comes next cannot have come before the present step's time was up.
     fn must_be_due_by(&self, place: &Place, next: Timestamp) -> bool {
         let Some(due) = place.now.timer().filter(|due| *due <= next) else { return false };
-        let later = self.unused_attempts(place).any(|attempt| attempt.step > place.now.step && attempt.queued <= next);
-        let queued = self.life.row.step > place.now.step && self.row_waits_since().is_some_and(|at| at <= next);
+        let later = self.unused_attempts(place).any(|attempt| attempt.step > place.now.step && attempt.queued < next);
+        let queued = self.life.row.step > place.now.step && self.row_waits_since().is_some_and(|at| at < next);
         later || queued || (self.life.row.marks.late() && due < next)
     }
 
@@ -415,7 +415,10 @@ impl<'a> Search<'a> {
         moments.sort_unstable();
         let earliest = due.max(at);
         moments.push(earliest);
-        if let State::Done { at: ended, .. } = self.life.row.state {
+        // Of what ended and was reached later the row says only when that was.
+        if let State::Done { at: ended, .. } = self.life.row.state
+            && !self.life.row.marks.late()
+        {
             // What gives way does so early, and what ends does so when the row says.
             let goes_on = !place.cancelled && self.life.plan.after(place.now.step, place.now.marks).is_some();
             moments.insert(moments.len() - usize::from(!goes_on), ended);

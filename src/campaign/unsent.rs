@@ -193,7 +193,7 @@ mod tests {
         let (since, now) = (at(0), at(960));
         let waiting = Waiting { since, now, gives_up: None, hold: None, server, deaf: deaf.map(at), queue: 0 };
         let gaps = gaps.iter().map(|(from, until)| (at(*from), at(*until))).collect();
-        let beside = Beside { gaps, asked: Vec::new() };
+        let beside = Beside { gaps, ..Beside::default() };
         sentence(&present, &plan, BatchState::Running, Some(&waiting), &beside)
     }
 

@@ -6,9 +6,57 @@ use serde::Serialize;
 
 use super::words::{about, count, of};
 use crate::ask;
+use crate::campaign::time_of_day;
 use crate::config::Config;
-use crate::domain::{AfterGap, BatchState, Count, Plan, Span, Tallies, Timestamp};
+use crate::domain::{AfterGap, BatchState, Count, Plan, Span, Tallies, Timestamp, Zone};
+use crate::engine::{Gap, Gaps};
 use crate::store::{Result, Store};
+
+/// A short time without receipts, whose receipts the provider still repeats: deadlines wait for them.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Repeated {
+    #[serde(serialize_with = "as_text")]
+    from: Timestamp,
+    #[serde(serialize_with = "as_text")]
+    until: Timestamp,
+    /// Deadlines wait until then.
+    #[serde(serialize_with = "as_text")]
+    held_until: Timestamp,
+    #[serde(skip)]
+    zone: Option<Zone>,
+}
+
+fn as_text<S: serde::Serializer>(at: &Timestamp, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(&at.rfc3339())
+}
+
+impl Repeated {
+    /// Nothing where no deadline of a campaign that has sent since `begun` waits for such a time.
+    pub(super) async fn read(
+        store: &dyn Store,
+        begun: Timestamp,
+        zone: Option<Zone>,
+        now: Timestamp,
+    ) -> Result<Option<Self>> {
+        let mut gaps = Gaps::default();
+        for (from, until) in store.gaps().await? {
+            gaps.add(Gap { from, until });
+        }
+        let repeated = gaps.repeated(now).filter(|(gap, _)| gap.end() > begun);
+        Ok(repeated.map(|(Gap { from, until }, held_until)| Self { from, until, held_until, zone }))
+    }
+
+    pub(super) fn sentence(&self) -> String {
+        let clock = |at| time_of_day(at, self.zone);
+        format!(
+            "no receipt could be taken from {} until {}; the provider repeats what it said then, and deadlines wait for it \
+             until {}",
+            clock(self.from),
+            clock(self.until),
+            clock(self.held_until)
+        )
+    }
+}
 
 /// Deadlines of a campaign that fell into such a time and decide nothing.
 #[derive(Debug, Clone, Serialize)]
@@ -124,6 +172,23 @@ fn questions<'a>(config: &'a Config, plan: &Plan, tallies: &Tallies) -> BTreeMap
 mod tests {
     use super::*;
     use crate::domain::{Channel, Step, StepIndex};
+
+    #[test]
+    fn it_says_until_when_what_was_missed_is_repeated() {
+        let mut gaps = Gaps::default();
+        let at = |second: i64| Timestamp::from_millis(second * 1_000);
+        gaps.add(Gap { from: at(100), until: at(130) });
+        let (Gap { from, until }, held_until) = gaps.repeated(at(131)).unwrap();
+        assert_eq!(
+            Repeated { from, until, held_until, zone: "Asia/Singapore".parse().ok() }.sentence(),
+            "no receipt could be taken from 07:31:40 +07:30 until 07:32:10 +07:30; the provider repeats what it said then, \
+             and deadlines wait for it until 07:32:42 +07:30"
+        );
+        assert_eq!(gaps.repeated(held_until), None);
+        // What was missed every time is not waited for.
+        gaps.add(Gap { from: at(1_000), until: at(2_000) });
+        assert_eq!(gaps.repeated(at(2_001)), None);
+    }
 
     #[test]
     fn it_says_how_long_asking_takes() {

@@ -91,6 +91,12 @@ impl Gaps {
 }
 
 impl Gaps {
+    /// The gap whose receipts are repeated for longest from now on, and until when that is.
+    pub fn repeated(&self, now: Timestamp) -> Option<(Gap, Timestamp)> {
+        let repeated = self.0.iter().filter_map(|known| Some((known.gap, known.filled?)));
+        repeated.filter(|(_, filled)| *filled > now).max_by_key(|(_, filled)| *filled)
+    }
+
     /// The gaps of which the provider has given up on something.
     pub fn lost(&self) -> impl Iterator<Item = Gap> + '_ {
         self.0.iter().filter(|known| known.filled.is_none()).map(|known| known.gap)

@@ -77,11 +77,11 @@ impl Notices {
                 "held: {}{code}; what would leave waits and nobody falls back for it; `volley doctor` says what to do",
                 hold.reason
             );
-            news.push(Notice { subject: subject(key), text, is_bad: true, is_event: false });
+            news.push(Notice { subject: Event::of_lane(&key.0, &key.1), text, is_bad: true, is_event: false });
         }
         for key in self.held.keys().filter(|key| !held.contains_key(*key)) {
             let text = "held no more; what waited goes on".to_owned();
-            news.push(Notice { subject: subject(key), text, is_bad: false, is_event: false });
+            news.push(Notice { subject: Event::of_lane(&key.0, &key.1), text, is_bad: false, is_event: false });
         }
         self.held = held;
     }
@@ -96,13 +96,13 @@ impl Notices {
             _ if is_bad => format!("throttled by the provider; goes at 1/{slowness} of its rate of {}", lane.rate),
             _ => format!("goes faster, at 1/{slowness} of its rate of {}", lane.rate),
         };
-        news.push(Notice { subject: subject_of(&lane.name), text, is_bad, is_event: true });
+        news.push(Notice { subject: Event::of_lane(&lane.name, ""), text, is_bad, is_event: true });
     }
 
     fn outage(&mut self, lane: &LaneStatus, now: Timestamp, news: &mut Vec<Notice>) {
         let now_out = lane.standstill.as_ref().filter(|standstill| standstill.cause == Cause::Outage);
         let mut say = |text, is_bad| {
-            news.push(Notice { subject: subject_of(&lane.name), text, is_bad, is_event: true });
+            news.push(Notice { subject: Event::of_lane(&lane.name, ""), text, is_bad, is_event: true });
         };
         if let Some(standstill) = now_out {
             let since = standstill.since;
@@ -145,14 +145,6 @@ impl Notices {
             }
         }
     }
-}
-
-fn subject((lane, template): &(String, String)) -> String {
-    if template.is_empty() { subject_of(lane) } else { format!("template {template} on lane {lane}") }
-}
-
-fn subject_of(lane: &str) -> String {
-    format!("lane {lane}")
 }
 
 #[cfg(test)]

@@ -443,3 +443,15 @@ pub struct Event {
     pub subject: String,
     pub text: String,
 }
+
+/// What events are about, so that they can be told by it.
+impl Event {
+    pub fn of_campaign(batch: BatchId, name: Option<&str>) -> String {
+        name.map_or_else(|| format!("batch {batch}"), |name| format!("campaign {name}"))
+    }
+
+    /// A lane, or a template on it.
+    pub fn of_lane(lane: &str, template: &str) -> String {
+        if template.is_empty() { format!("lane {lane}") } else { format!("template {template} on lane {lane}") }
+    }
+}

@@ -6,7 +6,7 @@ use crate::campaign;
 use crate::cli::campaign::{find as campaign_named, name_of};
 use crate::cli::words::{of, shell};
 use crate::cli::{Ground, exit::Usage};
-use crate::domain::{AttemptId, CampaignId, MessageId, MessageKey, Tag, Umid};
+use crate::domain::{AttemptId, CampaignId, MessageId, MessageKey, Msisdn, Tag, Umid};
 use crate::store::{Batch, Key, Store};
 
 /// Ids that are listed where a number has several messages.
@@ -37,6 +37,10 @@ async fn to(store: &dyn Store, campaign: &str, whom: &str) -> anyhow::Result<(Ba
     let name = name_of(&batch);
     match found[..] {
         [message] => Ok((batch, message.key)),
+        [] if let Some(person) = has_opted_out(store, whom).await? => bail!(
+            "\"{name}\" has no message to {person}, who has opted out: whoever had by the launch got none, see `volley \
+             opt-out show {person}`"
+        ),
         [] => bail!(
             "\"{name}\" has no message to \"{whom}\", neither a number with its country code nor a ClientMessageId; see \
              `volley message list {}`",
@@ -52,6 +56,12 @@ async fn to(store: &dyn Store, campaign: &str, whom: &str) -> anyhow::Result<(Ba
             )
         }
     }
+}
+
+/// The person whose number this is, where they want nothing more.
+async fn has_opted_out(store: &dyn Store, whom: &str) -> anyhow::Result<Option<Msisdn>> {
+    let Ok(person) = whom.parse::<Msisdn>() else { return Ok(None) };
+    Ok(store.opted_out(vec![person]).await?.pop())
 }
 
 async fn by_id(ground: &Ground, store: &dyn Store, text: &str) -> anyhow::Result<(Batch, MessageKey)> {

@@ -2,7 +2,7 @@
 
 use crate::campaign::{Report, Show, Stranded, Waiting};
 use crate::cli::Ground;
-use crate::cli::gap::Waived;
+use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
 use crate::cli::pace::Slow;
 use crate::domain::{BatchId, BatchState, Content, Plan, Timestamp};
@@ -21,6 +21,8 @@ pub(in crate::cli) struct Look {
     pub(in crate::cli) next_due: Option<Timestamp>,
     /// Deadlines that fell into a time in which no receipt could be taken.
     pub(in crate::cli) waived: Option<Waived>,
+    /// A time in which none could be taken, of which deadlines wait for what is still repeated.
+    pub(in crate::cli) repeated: Option<Repeated>,
 }
 
 /// Looks again and again; what never changes is read once.
@@ -79,7 +81,12 @@ impl<'a> Looking<'a> {
         obstacles.extend(Obstacle::deaf(&nodes).filter(|_| !is_over));
         let next_due = store.next_due(self.id).await?;
         let waived = Waived::read(store, &self.ground.config, &self.plan, &tallies, at).await?;
-        Ok(Look { at, batch, show, report, obstacles, server, next_due, waived })
+        // Where nothing falls due any more, nothing waits.
+        let repeated = match batch.started_at.filter(|_| next_due.is_some()) {
+            Some(begun) => Repeated::read(store, begun, report.zone, at).await?,
+            None => None,
+        };
+        Ok(Look { at, batch, show, report, obstacles, server, next_due, waived, repeated })
     }
 
     fn concerns(&self, hold: &Hold) -> bool {

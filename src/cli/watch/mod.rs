@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::campaign::report::is_incomplete;
 use super::campaign::{Until, find};
-use super::gap::Waived;
+use super::gap::{Repeated, Waived};
 use super::interrupt::Interrupts;
 use super::obstacles::{Obstacle, ObstacleShown};
 use super::out::{self, Screen, To};
@@ -201,6 +201,9 @@ pub(super) struct Shown<'a> {
     /// Deadlines that fell into a time in which no receipt could be taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     waived: Option<&'a Waived>,
+    /// A time in which none could be taken, of which deadlines wait for what is still repeated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repeated: Option<&'a Repeated>,
 }
 
 impl<'a> Shown<'a> {
@@ -211,6 +214,7 @@ impl<'a> Shown<'a> {
             server: look.server,
             obstacles: look.obstacles.iter().map(|obstacle| obstacle.shown(&look.show.name, look.at)).collect(),
             waived: look.waived.as_ref(),
+            repeated: look.repeated.as_ref(),
         }
     }
 }

@@ -5,6 +5,7 @@ use console::measure_text_width;
 use super::{Look, took};
 use crate::campaign::{FellBack, Report, moment};
 use crate::cli::campaign::{state, why};
+use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
@@ -21,12 +22,18 @@ pub(super) fn frame(look: &Look, width: usize, paint: Paint) -> Vec<String> {
     lines.push(String::new());
     lines.push(pace(look));
     lines.extend(outcome_notes(&look.report).into_iter().map(|note| paint.dim(note)));
-    lines.extend(look.waived.as_ref().map(|waived| format!("{} {}", paint.so_so("!"), waived.sentence())));
+    lines.extend(gaps(look).map(|said| format!("{} {said}", paint.so_so("!"))));
     for obstacle in &look.obstacles {
         lines.push(format!("{} {}", paint.so_so("!"), obstacle.what_since(look.at)));
         lines.push(format!("  {}", paint.dim(obstacle.what_to_do(&look.show.name, look.at))));
     }
     lines
+}
+
+/// What times without receipts mean for it.
+fn gaps(look: &Look) -> impl Iterator<Item = String> {
+    let repeated = look.repeated.as_ref().map(Repeated::sentence);
+    repeated.into_iter().chain(look.waived.as_ref().map(Waived::sentence))
 }
 
 fn title(look: &Look, paint: Paint) -> String {
@@ -228,7 +235,7 @@ pub(super) fn line(look: &Look) -> String {
             count(look.report.delivered_twice)
         ));
     }
-    said.extend(look.waived.as_ref().map(super::super::gap::Waived::sentence));
+    said.extend(gaps(look));
     for obstacle in look.obstacles.iter().filter(|obstacle| !matches!(obstacle, Obstacle::NoServer)) {
         said.push(format!("{} ({})", obstacle.what(), obstacle.what_to_do(&look.show.name, look.at)));
     }

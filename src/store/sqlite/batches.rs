@@ -217,7 +217,7 @@ async fn tell(
     text: &str,
     at: Timestamp,
 ) -> Work<()> {
-    let subject = name.map_or_else(|| format!("batch {batch}"), |name| format!("campaign {name}"));
+    let subject = Event::of_campaign(batch, name.as_deref());
     super::nodes::note(connection, Event { at, subject, text: text.to_owned() }).await
 }
 

@@ -76,14 +76,10 @@ pub(super) async fn hold(connection: &mut SqliteConnection, hold: Hold, begun: T
     .rows_affected();
     if added > 0 {
         let text = format!("held: {}", hold.reason);
-        let event = Event { at: hold.since, subject: subject(&hold.lane, &hold.template), text };
+        let event = Event { at: hold.since, subject: Event::of_lane(&hold.lane, &hold.template), text };
         super::nodes::note(connection, event).await?;
     }
     bump(connection).await
-}
-
-fn subject(lane: &str, template: &str) -> String {
-    if template.is_empty() { format!("lane {lane}") } else { format!("template {template} on lane {lane}") }
 }
 
 pub(super) async fn release(
@@ -108,7 +104,7 @@ pub(super) async fn release(
         .bind(now.millis())
         .execute(&mut *connection)
         .await?;
-        let event = Event { at: now, subject: subject(&lane, &template), text: format!("resumed by {by}") };
+        let event = Event { at: now, subject: Event::of_lane(&lane, &template), text: format!("resumed by {by}") };
         super::nodes::note(connection, event).await?;
         bump(connection).await?;
     }
