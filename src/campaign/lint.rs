@@ -38,6 +38,8 @@ pub enum Lint {
     TemplateTtl,
     /// A step before the last gives way only on failure.
     NoDeadline,
+    /// Receipts of a step are waited for no longer than its deadline.
+    ShortWindow,
     /// A deadline lies behind the campaign's TTL.
     AfterTtl,
     /// A variable without default is empty for some recipients.
@@ -77,6 +79,7 @@ impl Lint {
             Self::DeadlineMoved => "deadline_moved",
             Self::TemplateTtl => "template_ttl",
             Self::NoDeadline => "no_deadline",
+            Self::ShortWindow => "short_window",
             Self::AfterTtl => "after_ttl",
             Self::EmptyVariable => "empty_variable",
             Self::SmsParts => "sms_parts",
@@ -207,6 +210,14 @@ impl Warnings {
                  anybody here in time; shorten their fallback_after or lengthen ttl"
             );
             self.warn(Lint::AfterTtl, sentence);
+        }
+        if let Some(deadline) = step.fallback_after.filter(|deadline| *deadline > step.receipt_window) {
+            let sentence = format!(
+                "gives way after {deadline}, but where nothing may follow, after a cancel or an opt-out, its receipts are \
+                 waited for only {}; lengthen receipt_window, or leave it out",
+                step.receipt_window
+            );
+            self.warn(Lint::ShortWindow, sentence);
         }
         if !is_last && step.fallback_after.is_none() {
             let sentence =

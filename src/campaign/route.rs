@@ -15,6 +15,9 @@ const OVERLAP_MARGIN: Span = Span::from_secs(30);
 /// The longest that a fallback may be held up for a TTL: who waits longer is not waiting for a fallback.
 const OVERLAP_MAX: Span = Span::from_secs(86_400);
 
+/// The longest that a step may wait: no provider delivers a message for longer.
+const LONGEST_WAIT: Span = Span::from_secs(30 * 86_400);
+
 /// The plan of a draft for an audience with these columns, and what was changed on the way; or all that is wrong.
 pub fn plan(
     draft: &Draft,
@@ -122,15 +125,17 @@ impl<'a> Building<'a> {
         let fallback_after = self.fallback_after(index, step);
         let ttl = self.ttl(index, step);
         let lane = self.lane(index, step)?;
+        let window = match &step.content {
+            Content::Template(template) => template.effective_ttl(),
+            Content::Text { .. } => ttl.map_or(channel.receipt_window(), past),
+        };
         Some(Step {
             channel,
             lane: lane.name.clone(),
             fallback_after,
             success,
-            receipt_window: step.receipt_window.unwrap_or(match &step.content {
-                Content::Template(template) => template.effective_ttl(),
-                Content::Text { .. } => ttl.map_or(channel.receipt_window(), past),
-            }),
+            // A deadline may have been moved past the TTL.
+            receipt_window: step.receipt_window.unwrap_or(window.max(fallback_after.unwrap_or(Span::ZERO))),
             ttl,
             leave_within: step.leave_within,
             on_tier_spent: step.on_tier_spent,
@@ -155,6 +160,11 @@ impl<'a> Building<'a> {
         if index.index() + 1 == self.chosen.steps.len() {
             // Not only a warning: whoever writes it expects something to happen then, and nothing would.
             self.wrong(index, "fallback_after", "the last step has nothing to fall back to; remove it, or add a step");
+            return None;
+        }
+        if fallback_after > LONGEST_WAIT {
+            let sentence = format!("nobody waits for {fallback_after}; {LONGEST_WAIT} is the longest");
+            self.wrong(index, "fallback_after", sentence);
             return None;
         }
         let deadline = self.past_overlap(index, step, fallback_after)?;

@@ -193,6 +193,11 @@ fn a_route_that_cannot_work_is_refused() {
         ),
         (with("", &[WHATSAPP]), "", "step 1, fallback_after: the last step has nothing to fall back to; remove it"),
         (
+            with("", &[&WHATSAPP.replace("15m", "31d"), SMS]),
+            "",
+            "step 1, fallback_after: nobody waits for 31d; 30d is the longest",
+        ),
+        (
             with("", &["channel = \"Viber\"\ntext = \"{{Kode}}\""]),
             "",
             "step 1, text: there is no column `Kode`; did you mean `Code`?",
@@ -340,6 +345,12 @@ fn what_is_probably_not_meant_gets_a_warning_with_a_stable_code() {
             with("", &[&timed, SMS]),
             usual(),
             "step 1: template.ttl is 20m, but the provider sets 12h to 30d on a template of MARKETING",
+        ),
+        (
+            with("", &[&format!("receipt_window = \"1s\"\n{WHATSAPP}"), SMS]),
+            usual(),
+            "step 1: gives way after 15m, but where nothing may follow, after a cancel or an opt-out, its receipts are \
+             waited for only 1s; lengthen receipt_window",
         ),
         (with("", &[&silent, SMS]), usual(), "step 1: has no fallback_after, so it gives way only when it fails"),
         (

@@ -91,6 +91,12 @@ impl Span {
         self.0
     }
 
+    /// As people say it: what lasted for seconds needs no milliseconds.
+    #[must_use]
+    pub const fn rounded(self) -> Self {
+        if self.0 < 10_000 { self } else { Self((self.0 + 500) / 1_000 * 1_000) }
+    }
+
     pub fn std(self) -> std::time::Duration {
         std::time::Duration::from_millis(self.0.unsigned_abs())
     }

@@ -48,7 +48,7 @@ pub(super) async fn note_gap(store: &dyn Store, gaps: &Gaps, gap: Gap) -> store:
 pub(super) async fn keep_gap(store: &dyn Store, gap: Gap, filled: Option<Timestamp>) -> store::Result<()> {
     store.keep_gap(gap.from, gap.until, gap.until - GAP_REMEMBERED).await?;
     let taken = match gap.length() {
-        Some(length) => format!("no receipts could be taken for {length}"),
+        Some(length) => format!("no receipts could be taken for {}", length.rounded()),
         None => "no receipts could be taken, and nobody knows for how long, because the clock was set back meanwhile"
             .to_owned(),
     };

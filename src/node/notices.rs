@@ -121,7 +121,7 @@ impl Notices {
         {
             if outage.is_told {
                 let lasted = outage.seen.since(outage.since);
-                say(format!("the provider takes messages again, after {lasted}"), false);
+                say(format!("the provider takes messages again, after {}", lasted.rounded()), false);
             }
             self.outages.remove(&lane.name);
         }

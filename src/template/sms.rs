@@ -31,7 +31,8 @@ impl fmt::Display for Segments {
             Alphabet::Gsm7 => "GSM-7",
             Alphabet::Ucs2 => "UCS-2",
         };
-        write!(f, "{} {parts}, {} characters in {alphabet}", self.parts, self.units)
+        let characters = if self.units == 1 { "character" } else { "characters" };
+        write!(f, "{} {parts}, {} {characters} in {alphabet}", self.parts, self.units)
     }
 }
 
@@ -107,6 +108,7 @@ mod tests {
             (format!("{}ş", "a".repeat(70)), SmsEncoding::Auto, "2 parts, 71 characters in UCS-2"),
             ("😀".repeat(35), SmsEncoding::Auto, "1 part, 70 characters in UCS-2"),
             ("😀".repeat(67), SmsEncoding::Auto, "3 parts, 134 characters in UCS-2"),
+            ("a".to_owned(), SmsEncoding::Ucs2, "1 part, 1 character in UCS-2"),
             ("abc".to_owned(), SmsEncoding::Ucs2, "1 part, 3 characters in UCS-2"),
             ("aşc".to_owned(), SmsEncoding::Gsm7, "1 part, 3 characters in GSM-7"),
         ];

@@ -17,7 +17,8 @@ use crate::domain::Zone;
 pub(in crate::cli) struct Args {
     /// Its name or its id.
     campaign: String,
-    /// Where to: an XLSX file where the name ends so, else CSV; `-` is CSV on standard output.
+    /// Where to: an XLSX file where the name ends in .xlsx, CSV where it ends in .csv, .txt or nothing; `-` is CSV on
+    /// standard output.
     file: PathBuf,
     /// Only these columns, in this order, separated by commas. Without it all of them: message, ClientMessageId, number,
     /// country, state, outcome, reason, those of the recipient file, and ten of each step.
@@ -29,6 +30,10 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
+    if !Sheets::fits(&args.file) {
+        let name = args.file.display();
+        return Err(Usage(format!("\"{name}\" is neither CSV nor XLSX; let its name end in .csv or .xlsx")).into());
+    }
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
     let plan = store.plan(batch.id).await?.with_context(|| format!("\"{}\" has lost its plan", args.campaign))?;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use clap::ValueEnum;
 
 use super::{find, why};
-use crate::campaign::{self, Breakdown, CodeReport, CountryReport, Report, moment};
+use crate::campaign::{self, Breakdown, CodeReport, CountryReport, Report, StepReport, moment};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::watch::{fell_back, outcome_notes, took};
@@ -122,6 +122,7 @@ pub(in crate::cli) fn lines(report: &Report, batch: &Batch, now: Timestamp, pain
     lines.push(String::new());
     lines.extend(funnel(report, paint));
     lines.extend(taken_back(report, paint));
+    lines.extend(ended_there(report, paint));
     lines.extend(saved(report, paint));
     let notes = outcome_notes(report);
     if !notes.is_empty() {
@@ -141,21 +142,29 @@ pub(in crate::cli) fn lines(report: &Report, batch: &Batch, now: Timestamp, pain
 }
 
 fn by_country(countries: &[CountryReport], paint: Paint) -> Vec<String> {
-    let mut table =
-        Table::new(&["country", ">people", ">reached", ">of them", ">undelivered", ">silent", ">expired", ">open"]);
+    let number =
+        |country: &CountryReport, outcome: Outcome| country.outcomes.0.get(outcome.as_str()).copied().unwrap_or(0);
+    // How nobody ended needs no column.
+    let others: Vec<Outcome> = Outcome::ALL
+        .iter()
+        .copied()
+        .filter(|outcome| *outcome != Outcome::Reached)
+        .filter(|outcome| countries.iter().any(|country| number(country, *outcome) > 0))
+        .collect();
+    let heads = others.iter().map(|outcome| format!(">{outcome}"));
+    let heads: Vec<String> =
+        ["country", ">people", ">reached", ">of them"].map(str::to_owned).into_iter().chain(heads).collect();
+    let open = countries.iter().any(|country| country.open > 0);
+    let heads: Vec<&str> = heads.iter().map(String::as_str).chain(open.then_some(">open")).collect();
+    let mut table = Table::new(&heads);
     for country in countries {
-        let of = |outcome: Outcome| country.outcomes.0.get(outcome.as_str()).copied().unwrap_or(0);
-        let reached = of(Outcome::Reached);
-        table.row([
-            country.country.map_or("?".to_owned(), |country| country.to_string()),
-            count(country.audience),
-            paint.good(count_or_dash(reached)),
-            percent(reached, country.audience),
-            count_or_dash(of(Outcome::Undelivered)),
-            count_or_dash(of(Outcome::Silent)),
-            count_or_dash(of(Outcome::Expired)),
-            count_or_dash(country.open),
-        ]);
+        let reached = number(country, Outcome::Reached);
+        let name = country.country.map_or("?".to_owned(), |country| country.to_string());
+        let mut cells =
+            vec![name, count(country.audience), paint.good(count_or_dash(reached)), percent(reached, country.audience)];
+        cells.extend(others.iter().map(|outcome| count_or_dash(number(country, *outcome))));
+        cells.extend(open.then(|| count_or_dash(country.open)));
+        table.row(cells);
     }
     [vec![String::new()], table.lines(paint)].concat()
 }
@@ -297,6 +306,21 @@ fn taken_back(report: &Report, paint: Paint) -> Option<String> {
     let recalled: Vec<String> = recalled.map(|step| format!("{} {}", count(step.recalled), step.channel)).collect();
     let what = format!("taken back before it left, since an earlier step had arrived: {}", list(&recalled));
     (!recalled.is_empty()).then(|| paint.dim(what))
+}
+
+/// What became of steps that ended nothing well and fell back on nothing.
+fn ended_there(report: &Report, paint: Paint) -> impl Iterator<Item = String> {
+    let of_steps = |what: &str, figure: fn(&StepReport) -> i64| {
+        let steps = report.steps.iter().filter(|step| figure(step) > 0);
+        let steps: Vec<String> = steps.map(|step| format!("{} {}", count(figure(step)), step.channel)).collect();
+        (!steps.is_empty()).then(|| paint.dim(format!("{what}: {}", list(&steps))))
+    };
+    let lines = [
+        of_steps("whose time ran out on it", |step| step.expired),
+        of_steps("called off while they waited for it", |step| step.cancelled),
+        of_steps("of which nobody knows whether they happened", |step| step.unknown),
+    ];
+    lines.into_iter().flatten()
 }
 
 /// Who would have got nothing, had the first channel been the only one.

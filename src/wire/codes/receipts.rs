@@ -94,6 +94,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(2004, RECIPIENT, "the type of message is not supported"),
     Entry::new(2005, RECIPIENT, "parameters are missing or wrong"),
     Entry::new(2006, PASSING, "Viber timed out"),
+    // Who blocks a sender there has said something about that sender on that channel, and not about the others.
     Entry::new(2007, RECIPIENT, "the person has blocked the sender on Viber"),
     Entry::new(2008, RECIPIENT, "not on Viber"),
     Entry::new(2009, RECIPIENT, "no device that can show it"),
