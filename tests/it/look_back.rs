@@ -136,6 +136,9 @@ async fn an_export_is_a_row_for_each_person_whole_or_not_there() {
     assert_eq!(std::fs::read_to_string(at.join("out.csv")).unwrap(), csv);
     export("out.xlsx").ended(0);
     export("out.xlsx").ended(0);
+    let refused = export("out.pdf");
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("neither CSV nor XLSX") && !at.join("out.pdf").exists(), "{}", refused.stderr);
     assert!(std::fs::read(at.join("out.xlsx")).unwrap().starts_with(b"PK"));
 
     let some = run(at, &["campaign", "export", NAME, "-", "--columns", "number,outcome"]).ended(0).stdout;

@@ -1,8 +1,8 @@
 //! Rules 6 and 7: what comes late, and what is unknown.
 
-use crate::domain::{Count, Fault, OnUnknown, Outcome, SenderPart, Span, State, Status};
+use crate::domain::{Count, Ending, Fault, OnUnknown, Outcome, SenderPart, Span, State, Status};
 use crate::engine::story::{DAY, HOUR, MINUTE, Story, at, place, plan_with};
-use crate::engine::{Answer, Event, Ignored, Report, Rule, counts};
+use crate::engine::{Answer, Event, Ignored, Report, Rule, Silence, counts};
 
 // Rule 6: late truth.
 
@@ -259,4 +259,38 @@ fn a_resend_that_cannot_leave_falls_back_on_the_first_copy() {
     assert_eq!(story.at(HOUR).time_is_up(), Rule::CountedAsHandedOver);
     story.at(30 * DAY).time_is_up();
     assert_eq!(story.outcome(), Some(Outcome::Unknown));
+}
+
+// What storms hardly ever meet: news that come while the message has gone on.
+
+#[test]
+fn what_goes_again_heeds_an_answer_about_its_silence_only_once_its_time_is_up() {
+    let mut story = Story::usual();
+    story.leave().at(1).fail(1, Fault::Passing);
+    assert_eq!(story.ignores(Event::Due { silence: Silence::Filled }), Ignored::NotYet);
+    assert_eq!(story.at(15 * MINUTE).due(Silence::Filled), Rule::GaveWay(Ending::Undelivered));
+    assert!(story.is_queued(2));
+}
+
+#[test]
+fn the_answer_of_a_step_that_a_receipt_has_ended_says_nothing_of_the_one_that_leaves() {
+    let mut story = Story::usual();
+    // Bad news came before the answer to the request that it is about.
+    story.claim().fail(1, Fault::Recipient);
+    story.at(1).claim();
+    for answer in [Answer::Accepted, Answer::Unknown, Answer::NotBegun] {
+        assert_eq!(story.ignores(Event::Answered { step: place(1), answer }), Ignored::Stale);
+    }
+    assert_eq!(story.answer(Answer::Accepted), Rule::HandedOver);
+    assert_eq!(story.message.step, place(2));
+}
+
+#[test]
+fn a_refused_template_of_an_earlier_step_does_not_stop_the_one_that_leaves() {
+    let mut story = Story::usual();
+    story.falls_back_to(2).claim();
+    assert_eq!(story.fail(1, Fault::Sender(SenderPart::Template)), Rule::Noted);
+    assert!(matches!(story.message.state, State::Sending { .. }));
+    assert_eq!(story.answer(Answer::Accepted), Rule::HandedOver);
+    assert!(story.message.marks.failed(place(1)));
 }
