@@ -76,7 +76,7 @@ pub(super) struct Checks {
     latest: Option<(Option<Country>, Marks)>,
     pub(super) messages: u64,
     pub(super) attempts: u64,
-    /// Of these, those that were tried more than once.
+    /// Of these, those by which a step was tried again.
     pub(super) tried_again: u64,
     pub(super) receipts: u64,
     pub(super) unknown: Vec<Unknown>,

@@ -35,23 +35,25 @@ impl Beside {
         self.asked.iter().find(|asked| asked.step == step)
     }
 
-    /// What happened to the campaign and its lanes from `since` until `until`, and what was the last of each before that.
-    fn meanwhile(&self, since: Timestamp, until: Timestamp, plan: &Plan) -> String {
-        let is_followed = |place: usize, event: &Event| {
-            let mut later = self.events.iter().skip(place + 1);
-            later.any(|later| later.subject == event.subject && later.at <= since)
+    /// What happened to the campaign and to a lane of it while a step waited, and what stood in its way before.
+    fn meanwhile(&self, lane: &str, since: Timestamp, until: Timestamp, plan: &Plan) -> String {
+        let lane = Event::of_lane(lane, "");
+        let concerns = |event: &&Event| event.subject.ends_with(&lane) || !event.subject.contains("lane ");
+        let events: Vec<&Event> = self.events.iter().filter(concerns).collect();
+        let stands = |place: usize, event: &Event| {
+            let mut later = events.iter().skip(place + 1).filter(|later| later.subject == event.subject);
+            ["held", "paused"].iter().any(|word| event.text.starts_with(word)) && !later.any(|later| later.at <= since)
         };
-        let told = self
-            .events
+        let told = events
             .iter()
             .enumerate()
-            .filter(|(place, event)| event.at <= until && (event.at > since || !is_followed(*place, event)));
-        let told: Vec<_> =
-            told.map(|(_, Event { at, subject, text })| format!("{subject}: {text} ({})", clock(*at, plan))).collect();
-        match &told[told.len().saturating_sub(MEANWHILE)..] {
-            [] => " Pace or tier kept it: no event tells of a hold or a pause.".to_owned(),
-            told => format!(" The events of that time: {}.", told.join("; ")),
+            .filter(|(place, event)| event.at <= until && (event.at > since || stands(*place, event)));
+        let told = told.map(|(_, Event { at, subject, text })| format!("{subject}: {text} ({})", clock(*at, plan)));
+        let told: Vec<String> = told.take(MEANWHILE).collect();
+        if told.is_empty() {
+            return " Pace or tier kept it: no event tells of a hold or a pause.".to_owned();
         }
+        format!(" The events of that time: {}.", told.join("; "))
     }
 
     /// The last gap that made a deadline doubtful which was decided only at `decided`.
@@ -208,7 +210,10 @@ pub(super) fn gave_way(told: &Told<'_>, ending: Ending, plan: &Plan, fact: &str)
             let within =
                 within.map_or("its time".to_owned(), |within| format!("{}, its `leave_within`", spoken(within)));
             let meanwhile = match before.state {
-                State::Queued { not_before, .. } => told.beside.meanwhile(not_before, told.at, plan),
+                State::Queued { not_before, .. } => {
+                    let lane = rules.map_or("", |rules| rules.lane.as_str());
+                    told.beside.meanwhile(lane, not_before, told.at, plan)
+                }
                 State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => String::new(),
             };
             let why = format!("{on} could not leave within {within}; a longer time would have let it wait.{meanwhile}");

@@ -33,10 +33,12 @@ impl Checks {
         self.looks(Of::HandOvers, whole.attempts.len() as u64);
         self.looks(Of::Umids, whole.attempts.len() as u64);
         let (key, row) = (whole.message.key, &whole.message.present);
-        self.tried_again += whole.attempts.iter().filter(|attempt| attempt.tries > 0).count() as u64;
+        let tried_again = whole.attempts.iter().filter(|attempt| attempt.tries > 0 && attempt.verdict.was_begun());
+        self.tried_again += tried_again.count() as u64;
         for (place, attempt) in whole.attempts.iter().enumerate() {
             let step = attempt.step;
-            let earlier = whole.attempts[..place].iter().filter(|earlier| earlier.step == step);
+            let earlier = whole.attempts[..place].iter();
+            let earlier = earlier.filter(|earlier| earlier.step == step && earlier.verdict.was_begun());
             let later = whole.attempts[place + 1..].iter().filter(|later| later.step == step);
             let in_order = attempt.intent.is_none_or(|intent| attempt.queued <= intent && intent <= attempt.answered);
             let counts = || {

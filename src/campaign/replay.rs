@@ -17,8 +17,25 @@ use crate::store::{Attempt, Batch, Receipt, Verdict};
 pub(super) const PATIENCE: u32 = 200_000;
 /// From so many on it is remembered which were tried: most messages need fewer than ten.
 pub(super) const STRAIGHT: u32 = 64;
-/// Facts of one message that can be told: each is a bit.
-const FACTS_MAX: usize = 127;
+/// Facts of one message that can be told: four for each of as many tries as are counted.
+const FACTS_MAX: usize = 1_024;
+
+/// Which facts have been told, a bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(super) struct Used([u64; FACTS_MAX / 64]);
+
+impl Used {
+    fn has(&self, index: usize) -> bool {
+        self.0.get(index / 64).is_some_and(|word| word & (1 << (index % 64)) != 0)
+    }
+
+    fn with(mut self, index: usize) -> Self {
+        if let Some(word) = self.0.get_mut(index / 64) {
+            *word |= 1 << (index % 64);
+        }
+        self
+    }
+}
 
 /// What happened at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -59,8 +76,7 @@ pub(super) struct Replay<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     pub(super) now: Present,
-    /// The facts that have been told, a bit each.
-    pub(super) used: u128,
+    pub(super) used: Used,
     pub(super) cancelled: bool,
 }
 
@@ -92,7 +108,7 @@ pub(super) fn replay(life: Life<'_>, patience: u32) -> Replay<'_> {
     let facts = facts(&life);
     let (seen, told, best) = (HashSet::new(), Vec::with_capacity(facts.len() + 2), (Vec::new(), begun));
     let mut search = Search { life, facts, patience, tried: 0, seen, told, best, end: begun };
-    let place = Place { now: begun, used: 0, cancelled: false };
+    let place = Place { now: begun, used: Used::default(), cancelled: false };
     let is_proven = search.facts.len() <= FACTS_MAX && search.leads(place, start);
     let (told, end) = if is_proven { (search.told, search.end) } else { search.best };
     Replay { told, end, is_proven }
@@ -140,12 +156,12 @@ impl<'a> Search<'a> {
 
     pub(super) fn unused(&self, place: &Place) -> impl Iterator<Item = &Dated<'a>> {
         let used = place.used;
-        self.facts.iter().enumerate().filter(move |(index, _)| used & (1 << index) == 0).map(|(_, dated)| dated)
+        self.facts.iter().enumerate().filter(move |(index, _)| !used.has(*index)).map(|(_, dated)| dated)
     }
 
     fn used_attempts(&self, place: &Place) -> impl Iterator<Item = &'a Attempt> + Clone {
         let used = place.used;
-        self.facts.iter().enumerate().filter(move |(index, _)| used & (1 << index) != 0).filter_map(|(_, dated)| {
+        self.facts.iter().enumerate().filter(move |(index, _)| used.has(*index)).filter_map(|(_, dated)| {
             match dated.fact {
                 Fact::Answered(attempt) => Some(attempt),
                 Fact::Left(..) | Fact::Receipt(_) => None,
@@ -244,12 +260,11 @@ impl<'a> Search<'a> {
     /// what they nearly never are.
     fn fact(&mut self, place: Place, at: Timestamp, horizon: Timestamp, not_begun: bool) -> bool {
         (0..self.facts.len()).any(|index| {
-            let bit = 1 << index;
             let Some(dated) = self.facts.get(index).copied().filter(|dated| dated.at <= horizon) else { return false };
-            if place.used & bit != 0 {
+            if place.used.has(index) {
                 return false;
             }
-            let place = Place { used: place.used | bit, ..place };
+            let place = Place { used: place.used.with(index), ..place };
             match dated.fact {
                 Fact::Receipt(receipt) => self.receipt(place, at.max(dated.at), receipt, not_begun),
                 Fact::Left(..) | Fact::Answered(_) if not_begun => false,
@@ -350,7 +365,7 @@ impl<'a> Search<'a> {
         let Some((told, rules)) = receipt.tries.zip(self.life.plan.step(step)) else { return true };
         let recorded = self.used_attempts(place).filter(|attempt| attempt.step == step);
         let is_recorded = recorded.clone().any(|attempt| attempt.tries >= now.tries);
-        let is_under_way = now.step == step && !is_recorded && !matches!(now.state, State::Queued { .. });
+        let is_under_way = now.step == step && !is_recorded && matches!(now.state, State::Sending { .. });
         let left_last = recorded.filter(|attempt| attempt.verdict.was_begun()).map(|attempt| attempt.tries).max();
         let latest = if is_under_way { now.tries } else { left_last.unwrap_or(0) };
         engine::counts(now, step, [told, latest], report, rules.success)

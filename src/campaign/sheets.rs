@@ -79,13 +79,13 @@ impl Sheets {
         Self { target: PathBuf::from("-"), header, form }.begun()
     }
 
-    /// Begins a file: XLSX where its name says so, else CSV.
     /// Whether a file may be called so: one that says it is something else than it would be opens nowhere.
     pub fn fits(target: &Path) -> bool {
         const KNOWN: [&str; 3] = ["xlsx", "csv", "txt"];
         target.extension().is_none_or(|extension| KNOWN.iter().any(|known| extension.eq_ignore_ascii_case(known)))
     }
 
+    /// Begins a file: XLSX where its name says so, else CSV.
     pub fn create(target: &Path, header: Vec<String>) -> Result<Self, WriteError> {
         let is_xlsx = target.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("xlsx"));
         let form = if is_xlsx { Form::xlsx(target, SHEET_ROWS) } else { Form::csv(target) };

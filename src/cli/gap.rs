@@ -42,7 +42,7 @@ impl Repeated {
         for (from, until) in store.gaps().await? {
             gaps.add(Gap { from, until });
         }
-        let repeated = gaps.repeated(now).filter(|(gap, _)| gap.end() > begun);
+        let repeated = gaps.repeated(begun, now);
         Ok(repeated.map(|(Gap { from, until }, held_until)| Self { from, until, held_until, zone }))
     }
 
@@ -178,16 +178,16 @@ mod tests {
         let mut gaps = Gaps::default();
         let at = |second: i64| Timestamp::from_millis(second * 1_000);
         gaps.add(Gap { from: at(100), until: at(130) });
-        let (Gap { from, until }, held_until) = gaps.repeated(at(131)).unwrap();
+        let (Gap { from, until }, held_until) = gaps.repeated(at(0), at(131)).unwrap();
         assert_eq!(
             Repeated { from, until, held_until, zone: "Asia/Singapore".parse().ok() }.sentence(),
             "no receipt could be taken from 07:31:40 +07:30 until 07:32:10 +07:30; the provider repeats what it said then, \
              and deadlines wait for it until 07:32:42 +07:30"
         );
-        assert_eq!(gaps.repeated(held_until), None);
+        assert_eq!(gaps.repeated(at(0), held_until), None);
         // What was missed every time is not waited for.
         gaps.add(Gap { from: at(1_000), until: at(2_000) });
-        assert_eq!(gaps.repeated(at(2_001)), None);
+        assert_eq!(gaps.repeated(at(0), at(2_001)), None);
     }
 
     #[test]

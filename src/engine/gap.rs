@@ -91,9 +91,10 @@ impl Gaps {
 }
 
 impl Gaps {
-    /// The gap whose receipts are repeated for longest from now on, and until when that is.
-    pub fn repeated(&self, now: Timestamp) -> Option<(Gap, Timestamp)> {
+    /// Of the gaps that ended after `since` the one whose receipts are repeated for longest from now on, and until when.
+    pub fn repeated(&self, since: Timestamp, now: Timestamp) -> Option<(Gap, Timestamp)> {
         let repeated = self.0.iter().filter_map(|known| Some((known.gap, known.filled?)));
+        let repeated = repeated.filter(|(gap, _)| gap.end() > since);
         repeated.filter(|(_, filled)| *filled > now).max_by_key(|(_, filled)| *filled)
     }
 

@@ -2,6 +2,7 @@
 //! goes on or ends are in `ways`, what the plan says about times is in `times`.
 
 use super::event::{Answer, CallOff, Decision, Event, Ignored, Report, Rule, Silence};
+use super::ways::lives;
 use crate::domain::{
     AfterGap, BatchState, Ending, Fault, Marks, OnUnknown, Outcome, Plan, Present, SkipReason, State, StepIndex,
     Timestamp,
@@ -120,6 +121,9 @@ impl Machine<'_> {
     /// double to a miss it goes once more, and only once: a provider that breaks every time must not be a machine gun.
     fn unknown(self, message: Present, intent: Timestamp) -> Decision {
         let step = message.step;
+        if lives(&message) {
+            return moved(self.left(message, intent, Rule::CountedAsHandedOver), Rule::CountedAsHandedOver);
+        }
         let again = self.plan.on_unknown == OnUnknown::Resend && !message.marks.unknown(step) && !self.is_cut(&message);
         let message = Present { marks: message.marks.with_unknown(step, true), ..message };
         if again {

@@ -8,16 +8,25 @@ use crate::domain::{Ending, Fault, Outcome, Present, State, Status, Step, StepIn
 /// what is told it is the try `told`, and `latest` is the one that left last, each counted from nought.
 ///
 /// Good news counts from every try, except where the step goes again because the try it speaks of came to nothing: that it
-/// had been accepted or sent is old. Bad news is about one try alone.
+/// had been accepted or sent is old, that it has arrived is not. Bad news is about one try alone.
 pub fn counts(message: &Present, step: StepIndex, [told, latest]: [u8; 2], report: Report, success: Status) -> bool {
-    let is_present = step == message.step;
-    let unknown = message.marks.unknown(step);
+    let goes_again = step == message.step && matches!(message.state, State::Queued { .. } | State::Sending { .. });
+    let came_to_nothing = !message.marks.handed_over(step) || message.marks.failed(step);
     match report {
         Report::Reached(status) => {
-            let goes_again = is_present && matches!(message.state, State::Queued { .. } | State::Sending { .. });
-            status >= success || unknown || !goes_again || told >= message.tries
+            let is_old = goes_again && came_to_nothing && told < message.tries;
+            !is_old || status >= success.min(Status::Delivered)
         }
         Report::Failed { .. } => told >= latest,
+    }
+}
+
+/// Whether it has not left as far as the row knows, and a receipt that says it did settles that.
+const fn waits_for_answer(message: &Present) -> bool {
+    match message.state {
+        State::Queued { .. } => true,
+        State::Sending { .. } => message.tries == 0,
+        State::Awaiting { .. } | State::Done { .. } => false,
     }
 }
 
@@ -40,8 +49,8 @@ impl<'a> Machine<'a> {
         }
         // Short of success, a receipt still settles a hand-over whose answer is missing. A step that goes again after
         // a failure stays where it is: "sent" may come from the try that failed.
-        let waits = matches!(before.state, State::Queued { .. } | State::Sending { .. });
-        let settles = waits && step == before.step && !message.marks.failed(step);
+        // Nor does one whose next try is on its way: the answer to that says of which try this was.
+        let settles = waits_for_answer(&before) && step == before.step && !message.marks.failed(step);
         let next = if settles { self.left(message, self.now, Rule::Adopted) } else { message };
         if next == before {
             Decision::Ignored(Ignored::NothingNew)
@@ -54,8 +63,7 @@ impl<'a> Machine<'a> {
 
     /// Writes good news into the marks.
     fn heard(self, mut message: Present, step: StepIndex, status: Status) -> Present {
-        let waits = matches!(message.state, State::Queued { .. } | State::Sending { .. });
-        if waits && step == message.step && !message.marks.failed(step) {
+        if waits_for_answer(&message) && step == message.step && !message.marks.failed(step) {
             message = self.taken(message, self.now, Rule::Adopted);
         }
         let marks = message.marks.with_handed_over(step).with_unknown(step, false).with_status(step, status);

@@ -4,6 +4,13 @@ use super::event::{Decision, Rule};
 use super::machine::{Machine, moved};
 use crate::domain::{Ending, Outcome, Present, SkipReason, State, Status, Timestamp};
 
+/// Whether an earlier try of the present step is known to be on its way, while a later one is being handed over: where
+/// nothing comes of that, nothing has to go again.
+pub(super) const fn lives(message: &Present) -> bool {
+    let (step, marks) = (message.step, message.marks);
+    marks.handed_over(step) && !marks.failed(step) && !marks.unknown(step)
+}
+
 impl Machine<'_> {
     /// The provider took the present step at `at`, or is counted as having taken it.
     pub(super) fn handed_over(self, message: Present, at: Timestamp, rule: Rule) -> Decision {
@@ -27,10 +34,8 @@ impl Machine<'_> {
     pub(super) fn taken(self, mut message: Present, at: Timestamp, rule: Rule) -> Present {
         let step = message.step;
         // A step that goes again after a failure in passing has the time of its first try (rule 2), and an unknown
-        // hand-over that is adopted keeps that of its intent (rule 7), unless its second copy is leaving at this moment;
-        // else both could be put off for ever.
-        let is_adopted = rule == Rule::Adopted && !matches!(message.state, State::Sending { .. });
-        let keeps = message.marks.failed(step) || (message.marks.handed_over(step) && is_adopted);
+        // hand-over that is adopted keeps that of its intent (rule 7); else both could be put off for ever.
+        let keeps = message.marks.failed(step) || (message.marks.handed_over(step) && rule == Rule::Adopted);
         let intent = match message.state {
             State::Sending { intent, .. } => intent,
             State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => at,
@@ -64,6 +69,9 @@ impl Machine<'_> {
         if self.is_cut(&message) {
             return self.rest(message, Rule::CalledOffPresentLast);
         }
+        if lives(&message) {
+            return moved(self.awaiting(message), Rule::Adopted);
+        }
         moved(Present { state: State::Queued { not_before, gives_up }, ..message }, rule)
     }
 
@@ -84,7 +92,7 @@ impl Machine<'_> {
             self.recall(message)
         } else if self.is_cut(&message) {
             self.rest(message, Rule::CalledOffPresentLast)
-        } else if message.marks.unknown(step) {
+        } else if message.marks.unknown(step) || lives(&message) {
             // Only its second copy could not leave: the first may be on its way, and its deadline decides.
             moved(self.awaiting(message), Rule::CountedAsHandedOver)
         } else if message.marks.failed(step) {

@@ -12,7 +12,7 @@ use super::intake::{Failed, Intake, Waiting};
 use super::strays::Round;
 use super::working::{Working, hold, latest_of_each};
 use crate::clock::{Chance, Clock};
-use crate::domain::{Causes, MessageKey, Msisdn, Present, Span, State, Status, Timestamp, WishFrom};
+use crate::domain::{Causes, Fault, MessageKey, Msisdn, Present, Span, State, Status, Timestamp, WishFrom};
 use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
 use crate::optout::Words;
 use crate::store::{
@@ -26,6 +26,8 @@ const GROUP_MAX: usize = 2_000;
 const AFTER_FAILURE: Span = Span::from_secs(1);
 /// The first rest before a step that failed in passing goes again; it doubles from try to try.
 const PASSING_REST: Span = Span::from_secs(2);
+/// How often it doubles: up to half an hour, so that days of it are a few hundred tries.
+const DOUBLED_MAX: u8 = 10;
 
 /// Whether silence means anything, as far as the applier can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,10 +59,10 @@ pub struct Applier {
 /// Which try of its step a receipt speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Try {
-    /// Nothing where nobody has to know.
-    Known(Option<u8>),
+    /// Nothing where nobody has to know. `learns` where the provider's name for it may be news.
+    Known { told: Option<u8>, learns: bool },
     /// This one, which another has followed, so that it decides nothing.
-    Past(u8),
+    Past { told: u8, learns: bool },
     /// The present one or an earlier one: nobody can tell before the answer is on disk.
     Unrecorded,
 }
@@ -321,15 +323,15 @@ impl Applier {
             let success = message.entry.plan.step(found.step).map_or(Status::Delivered, |step| step.success);
             let report = self.report(incoming, &message.now, now);
             let of_try = self.try_of(incoming, found, &message.now, report, success).await?;
-            if of_try != Try::Unrecorded && incoming.wants_no_more() {
+            if incoming.wants_no_more() {
                 // Whatever it means for this message, the person has said it.
                 let source = format!("receipt with code {}", incoming.code);
                 let (msisdn, from) = (message.loaded.msisdn, WishFrom::Provider);
                 outcome.opt_outs.push(OptOut { msisdn, since: now, from, source });
             }
             match of_try {
-                Try::Known(told) => {
-                    outcome.receipts.push(receipt(incoming, found, &message.now, told));
+                Try::Known { told, learns } => {
+                    outcome.receipts.push(receipt(incoming, found, told, learns));
                     if found.step == message.loaded.present.step {
                         message.umid = message.umid.take().or_else(|| incoming.umid.clone());
                     }
@@ -337,7 +339,7 @@ impl Applier {
                         advance_by(message, incoming, found, report, now, &mut outcome);
                     }
                 }
-                Try::Past(told) => outcome.receipts.push(receipt(incoming, found, &message.now, Some(told))),
+                Try::Past { told, learns } => outcome.receipts.push(receipt(incoming, found, Some(told), learns)),
                 Try::Unrecorded => outcome.strays.push(incoming.clone().into_stray(StrayKind::NoAttempt)),
             }
         }
@@ -367,37 +369,48 @@ impl Applier {
     ) -> store::Result<Try> {
         let is_present = found.step == now.step;
         let is_bad = matches!(report, Some(engine::Report::Failed { .. }));
-        if is_present && now.tries == 0 {
-            return Ok(Try::Known(Some(0)));
+        let unknown = now.marks.unknown(found.step);
+        let waits = is_present && matches!(now.state, State::Queued { .. } | State::Sending { .. });
+        if is_present && now.tries == 0 && !matches!(now.state, State::Done { .. }) {
+            // What sends it out again has to leave the name of this try behind.
+            let goes_again =
+                matches!(report, Some(engine::Report::Failed { fault: Fault::Passing | Fault::Sender(_), .. }));
+            return Ok(Try::Known { told: Some(0), learns: unknown || waits || goes_again });
         }
-        let matters = is_present || is_bad || now.marks.unknown(found.step);
-        let Some(umid) = incoming.umid.as_ref().filter(|_| matters) else { return Ok(Try::Known(None)) };
+        let Some(umid) = incoming.umid.as_ref().filter(|_| is_bad || unknown || waits) else {
+            return Ok(Try::Known { told: None, learns: false });
+        };
         let mut tries = self.store.attempts(found.message.key).await?;
         tries.retain(|attempt| attempt.step == found.step);
         let is_recorded = tries.last().is_some_and(|attempt| attempt.tries >= now.tries);
-        let is_under_way = is_present && !is_recorded && !matches!(now.state, State::Queued { .. });
+        let is_under_way = is_present && !is_recorded && matches!(now.state, State::Sending { .. });
         let left_last = tries.iter().rfind(|attempt| attempt.verdict.was_begun()).map(|attempt| attempt.tries);
         let latest = if is_under_way { now.tries } else { left_last.unwrap_or(0) };
-        let told = match tries.iter().rfind(|attempt| attempt.umid.as_ref() == Some(umid)) {
-            Some(attempt) => attempt.tries,
-            None if is_under_way => return Ok(if is_bad { Try::Unrecorded } else { Try::Known(None) }),
-            None => match tries.iter().rfind(|attempt| attempt.may_be_called()) {
-                Some(attempt) => attempt.tries,
-                // Good news of a try that the provider had given back: it was taken all the same.
-                None if !is_bad => return Ok(Try::Known(None)),
-                None if left_last.is_none() => latest,
-                None => return Ok(Try::Past(latest.saturating_sub(1))),
-            },
+        let by_name = tries.iter().rfind(|attempt| attempt.umid.as_ref() == Some(umid));
+        let nameless = tries.iter().rfind(|attempt| attempt.may_be_called());
+        let (told, learns) = match (by_name, nameless) {
+            (Some(attempt), _) => (attempt.tries, false),
+            (None, _) if is_under_way && is_bad => return Ok(Try::Unrecorded),
+            (None, Some(attempt)) => (attempt.tries, true),
+            // Good news of a try that is on its way, or that the provider had given back and took all the same.
+            (None, None) if !is_bad => return Ok(Try::Known { told: None, learns: false }),
+            (None, None) if left_last.is_none() => (latest, false),
+            (None, None) => return Ok(Try::Past { told: latest.saturating_sub(1), learns: false }),
         };
+        let may_live = now.marks.handed_over(found.step) && !now.marks.failed(found.step);
+        if is_under_way && is_bad && told < now.tries && may_live {
+            // Should nothing come of the try on its way, this is all there is.
+            return Ok(Try::Unrecorded);
+        }
         let counts = report.is_none_or(|report| engine::counts(now, found.step, [told, latest], report, success));
-        Ok(if counts { Try::Known(Some(told)) } else { Try::Past(told) })
+        Ok(if counts { Try::Known { told: Some(told), learns } } else { Try::Past { told, learns } })
     }
 
     /// What a receipt says to the engine, where it says anything.
     pub(super) fn report(&self, incoming: &Incoming, message: &Present, now: Timestamp) -> Option<engine::Report> {
         match incoming.report {
             Report::Negative { code } => {
-                let doubled = PASSING_REST.millis() << message.tries.min(8);
+                let doubled = PASSING_REST.millis() << message.tries.min(DOUBLED_MAX);
                 let again = now + self.chance.jitter(Span::from_millis(doubled));
                 Some(engine::Report::Failed { fault: codes::of_receipt(code).fault, again })
             }
@@ -451,9 +464,7 @@ pub(super) async fn find(store: &dyn Store, receipts: &[Incoming]) -> store::Res
     }
 }
 
-fn receipt(incoming: &Incoming, found: &Found, now: &Present, tries: Option<u8>) -> Receipt {
-    // A try whose answer was lost, or is still on its way, learns its umid from here.
-    let unanswered = now.marks.unknown(found.step) || matches!(now.state, State::Sending { .. });
+fn receipt(incoming: &Incoming, found: &Found, tries: Option<u8>, learns: bool) -> Receipt {
     Receipt {
         key: found.message.key,
         step: found.step,
@@ -463,6 +474,6 @@ fn receipt(incoming: &Incoming, found: &Found, now: &Present, tries: Option<u8>)
         code: incoming.code,
         received: incoming.received,
         tries,
-        umid: incoming.umid.clone().filter(|_| unanswered),
+        umid: incoming.umid.clone().filter(|_| learns),
     }
 }

@@ -25,7 +25,9 @@ impl Working {
     pub(super) fn overtaken(&self, now: Timestamp) -> Option<Attempt> {
         let State::Sending { intent, not_before, .. } = self.loaded.present.state else { return None };
         let (step, tries) = (self.loaded.present.step, self.loaded.present.tries);
-        let is_proven = tries == 0 && self.now.marks.handed_over(step) && !self.loaded.present.marks.handed_over(step);
+        // What the provider has undone since counts as never handed over, and has left all the same.
+        let has_left = self.now.marks.handed_over(step) || (self.now.step == step && self.now.tries > tries);
+        let is_proven = tries == 0 && has_left && !self.loaded.present.marks.handed_over(step);
         is_proven.then(|| Attempt {
             step,
             lane: self.loaded.lane,

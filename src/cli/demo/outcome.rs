@@ -94,7 +94,7 @@ pub(super) async fn read(
 async fn average(store: &dyn Store, batch: &Batch, burst: u32) -> anyhow::Result<Option<f64>> {
     let attempt = async |n: u32| -> anyhow::Result<Option<Attempt>> {
         let attempts = store.attempts(MessageKey { batch: batch.id, n }).await?;
-        Ok(attempts.into_iter().find(|attempt| attempt.step == StepIndex::FIRST))
+        Ok(attempts.into_iter().rfind(|attempt| attempt.step == StepIndex::FIRST))
     };
     let first = attempt(0).await?.and_then(|attempt| attempt.intent);
     let mut last = first;

@@ -2,7 +2,7 @@
 
 use crate::domain::{Count, Ending, Fault, OnUnknown, Outcome, SenderPart, Span, State, Status};
 use crate::engine::story::{DAY, HOUR, MINUTE, Story, at, place, plan_with};
-use crate::engine::{Answer, Event, Ignored, Report, Rule, Silence, counts};
+use crate::engine::{Answer, Event, Ignored, Obstacle, Report, Rule, Silence, counts};
 
 // Rule 6: late truth.
 
@@ -217,13 +217,40 @@ fn a_resend_that_a_receipt_makes_needless_is_taken_back() {
     assert!(story.awaits_until(15 * MINUTE));
 }
 
-#[test]
-fn a_resend_that_is_leaving_waits_from_then_on_whichever_copy_a_receipt_is_of() {
+/// Its first copy is unknown, and the second one is being handed over when somebody tells of one of them.
+fn told_of_while_it_goes_again() -> Story {
     let mut story = Story::of(plan_with(|plan| plan.on_unknown = OnUnknown::Resend));
     story.claim().answer(Answer::Unknown);
     // It waited for longer than its deadline, and must not fall back in the moment in which it leaves.
     assert_eq!(story.at(HOUR).claim().hear(1, Status::Sent), Rule::Adopted);
+    assert!(matches!(story.message.state, State::Sending { .. }), "which copy that was, the answer tells");
+    story
+}
+
+#[test]
+fn a_resend_that_is_leaving_waits_from_then_on_whichever_copy_a_receipt_is_of() {
+    let mut story = told_of_while_it_goes_again();
+    assert_eq!(story.answer(Answer::Accepted), Rule::HandedOver);
     assert!(story.awaits_until(HOUR + 15 * MINUTE));
+    let mut story = told_of_while_it_goes_again();
+    assert_eq!(story.answer(Answer::Unknown), Rule::CountedAsHandedOver);
+    assert!(story.awaits_until(HOUR + 15 * MINUTE) && !story.message.marks.unknown(place(1)), "one is known to live");
+}
+
+#[test]
+fn a_resend_of_which_nothing_comes_does_not_go_again_where_the_first_copy_is_known_to_live() {
+    let again = at(HOUR + MINUTE);
+    for answer in [
+        Answer::NotBegun,
+        Answer::Unavailable { again },
+        Answer::Refused { fault: Fault::Passing, again },
+        Answer::Refused { fault: Fault::Sender(SenderPart::Lane), again },
+        Answer::CannotLeave(Obstacle::CouldNotLeave),
+    ] {
+        let mut story = told_of_while_it_goes_again();
+        story.answer(answer);
+        assert!(story.awaits_until(15 * MINUTE), "{answer:?}: {:?}", story.message);
+    }
 }
 
 #[test]

@@ -151,11 +151,12 @@ struct Alike<'a> {
     tries: Option<u8>,
 }
 
-/// The columns turn digits into numbers. Which try it speaks of may be better known when it is looked at again.
+/// The columns turn digits into numbers. Which try it speaks of may be better known when it is looked at again; where two
+/// tries were told of in the same words, it is the later one that decides.
 const KEEP: &str = "INSERT INTO receipt (batch, n, step, stamp, state, detail, code, received, tries)
      SELECT ?1, substr(value, 1, 10), ?3, substr(value, 11, 15), ?4, ?5, ?6, substr(value, 26, 15), ?7
      FROM json_each(?2) WHERE true
-     ON CONFLICT DO UPDATE SET tries = excluded.tries WHERE excluded.tries IS NOT tries AND excluded.tries NOT NULL";
+     ON CONFLICT DO UPDATE SET tries = excluded.tries WHERE excluded.tries > coalesce(tries, -1)";
 
 pub(super) fn keep(script: &mut Script, receipts: &[Receipt]) {
     let shapes = alike(receipts.iter().map(|receipt| {
