@@ -60,6 +60,10 @@ fn person() -> Recipient {
 impl Desk {
     /// One message in the queue of its first step.
     async fn new() -> Self {
+        Self::of(plan()).await
+    }
+
+    async fn of(plan: Plan) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         let now = clock.now();
@@ -69,7 +73,7 @@ impl Desk {
         store.publish_audience(audience, 1, "{}".to_owned()).await.unwrap();
         let new = NewBatch {
             tag: Tag::from_random(TAG),
-            plan: plan(),
+            plan,
             name: None,
             audience: "a.csv".to_owned(),
             audience_ids: vec![audience],
@@ -120,27 +124,32 @@ impl Desk {
         self.store.claim(claim).await.unwrap().messages[0].message
     }
 
-    /// The provider's answer to a claim, as dispatch records it: on whatever stands there by then.
+    /// The provider takes what was claimed.
     async fn answer(&self, claimed: &Loaded, umid: &str) {
+        self.settle(claimed, Answer::Accepted, Some((Verdict::Accepted, Some(umid)))).await;
+    }
+
+    /// What came of a claim, as dispatch records it: on whatever stands there by then.
+    async fn settle(&self, claimed: &Loaded, answer: Answer, fact: Option<(Verdict, Option<&str>)>) {
         let now = self.clock.now();
         let entry = self.book.get(self.key.batch).await.unwrap().unwrap();
         let present = self.message().await;
-        let event = Event::Answered { step: StepIndex::FIRST, answer: Answer::Accepted };
+        let event = Event::Answered { step: StepIndex::FIRST, answer };
         let decision = advance(&entry.plan, Standing::Live, &present.present, event, now);
         let after = decision.next().copied().unwrap_or(present.present);
-        let fact = Attempt {
+        let fact = fact.map(|(verdict, umid)| Attempt {
             step: StepIndex::FIRST,
             lane: self.lane,
             queued: now,
             intent: Some(now),
             answered: now,
-            verdict: Verdict::Accepted,
+            verdict,
             tries: claimed.present.tries,
             code: None,
             detail: None,
-            umid: Some(Umid::new(umid)),
-        };
-        assert!(self.store.record(vec![entry.change(&present, after, Some(fact))]).await.unwrap().is_empty());
+            umid: umid.map(Umid::new),
+        });
+        assert!(self.store.record(vec![entry.change(&present, after, fact)]).await.unwrap().is_empty());
     }
 
     /// A receipt of the attempt, with our own id in it.

@@ -1,6 +1,7 @@
 //! A step that goes again: of which try a receipt speaks, and what that means for the one that followed.
 
 use super::*;
+use crate::domain::OnUnknown;
 
 impl Desk {
     /// The first try is accepted and throttled afterwards; the second one is under way.
@@ -128,4 +129,92 @@ async fn bad_news_of_an_earlier_try_of_an_earlier_step_is_not_of_its_last() {
     desk.hear("second", "undelivered", Some(7)).await;
     assert!(desk.message().await.present.marks.failed(StepIndex::FIRST));
     assert_eq!(desk.told_of().await, [Some(0), Some(0), Some(1)]);
+}
+
+/// Nobody knows of the first copy, and the route says to send again.
+async fn unknown_and_resent() -> Desk {
+    let desk = Desk::of(Plan { on_unknown: OnUnknown::Resend, ..plan() }).await;
+    let first = desk.claim().await;
+    desk.settle(&first, Answer::Unknown, Some((Verdict::Unknown, None))).await;
+    desk.wait(1);
+    desk
+}
+
+impl Desk {
+    async fn umids(&self) -> Vec<Option<Umid>> {
+        self.store.attempts(self.key).await.unwrap().into_iter().map(|fact| fact.umid).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_first_copy_that_makes_the_second_needless_decides_as_any_other() {
+    let desk = unknown_and_resent().await;
+    desk.hear("first", "sent", None).await;
+    assert!(matches!(desk.message().await.present.state, State::Awaiting { .. }));
+    assert_eq!(desk.umids().await, [Some(Umid::new("first"))]);
+    desk.hear("first", "undelivered", Some(2_008)).await;
+    assert_eq!((desk.message().await.present.step, desk.strays().await), (StepIndex::new(1).unwrap(), 0));
+}
+
+#[tokio::test]
+async fn where_nothing_comes_of_a_second_copy_the_first_one_decides() {
+    let mut desk = unknown_and_resent().await;
+    let second = desk.claim().await;
+    desk.hear("first", "sent", None).await;
+    assert!(matches!(desk.message().await.present.state, State::Sending { .. }), "the second one may be leaving");
+    desk.hear("first", "undelivered", Some(2_008)).await;
+    assert_eq!(desk.strays().await, 1, "which waits for the second one's answer");
+    desk.settle(&second, Answer::NotBegun, None).await;
+    assert!(matches!(desk.message().await.present.state, State::Awaiting { .. }), "nothing has to go again");
+    desk.applier.retry_strays().await.unwrap();
+    assert_eq!((desk.message().await.present.step, desk.strays().await), (StepIndex::new(1).unwrap(), 0));
+}
+
+#[tokio::test]
+async fn where_the_second_copy_was_taken_too_the_first_ones_failure_decides_nothing() {
+    let mut desk = unknown_and_resent().await;
+    let second = desk.claim().await;
+    desk.hear("first", "sent", None).await;
+    desk.hear("first", "undelivered", Some(2_008)).await;
+    desk.answer(&second, "second").await;
+    desk.applier.retry_strays().await.unwrap();
+    let message = desk.message().await.present;
+    assert!(matches!(message.state, State::Awaiting { .. }) && message.step == StepIndex::FIRST, "{message:?}");
+    assert_eq!(desk.umids().await, ["first", "second"].map(|umid| Some(Umid::new(umid))));
+    desk.hear("second", "undelivered", Some(2_008)).await;
+    assert_eq!(desk.message().await.present.step, StepIndex::new(1).unwrap());
+}
+
+#[tokio::test]
+async fn what_was_given_back_and_taken_all_the_same_decides_too() {
+    let desk = Desk::new().await;
+    let first = desk.claim().await;
+    desk.settle(&first, Answer::Unavailable { again: desk.clock.now() }, None).await;
+    desk.hear("first", "sent", None).await;
+    assert!(matches!(desk.message().await.present.state, State::Awaiting { .. }));
+    desk.hear("first", "undelivered", Some(1_051)).await;
+    let message = desk.message().await;
+    assert_eq!(message.present.outcome(), Some(Outcome::Skipped), "{message:?}");
+    assert_eq!(desk.store.opted_out(vec![message.msisdn]).await.unwrap(), [message.msisdn]);
+}
+
+#[tokio::test]
+async fn what_the_sender_has_undone_before_its_answer_leaves_its_fact_behind() {
+    let desk = Desk::new().await;
+    desk.claim().await;
+    desk.hear("first", "undelivered", Some(2_010)).await;
+    assert_eq!(desk.umids().await, [Some(Umid::new("first"))]);
+    // Out of order: it says nothing of the one that is to come.
+    desk.hear("first", "sent", None).await;
+    assert!(matches!(desk.message().await.present.state, State::Queued { .. }));
+}
+
+#[tokio::test]
+async fn two_tries_that_fail_in_the_same_words_are_told_as_the_later_one() {
+    let desk = unknown_and_resent().await;
+    let second = desk.claim().await;
+    desk.answer(&second, "second").await;
+    desk.hear("first", "undelivered", Some(2_008)).await;
+    desk.hear("second", "undelivered", Some(2_008)).await;
+    assert_eq!((desk.message().await.present.step, desk.told_of().await), (StepIndex::new(1).unwrap(), vec![Some(1)]));
 }
