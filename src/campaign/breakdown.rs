@@ -9,8 +9,7 @@ use tokio::sync::mpsc;
 use super::report::{Outcomes, Report, StepReport};
 use super::words;
 use crate::domain::{BatchId, Channel, Country, Ending, Fault, StepIndex, Tallies};
-use crate::engine;
-use crate::store::{Frame, Page, Receipt, Result, Scope, Store, Verdict, Whole};
+use crate::store::{Frame, Page, Result, Scope, Store, Verdict, Whole};
 use crate::wire::codes;
 
 /// Pages on their way from the disk.
@@ -102,9 +101,11 @@ impl Counted {
         let mut said = BTreeSet::new();
         for step in whole.receipts.iter().map(|receipt| receipt.step).collect::<BTreeSet<_>>() {
             let ended = row.marks.ending(step) == Ending::Undelivered || row.marks.failed(step);
-            let of_step = || whole.receipts.iter().filter(|receipt| receipt.step == step && fault(receipt).is_some());
+            let of_step =
+                || whole.receipts.iter().filter(|receipt| receipt.step == step && words::fault(receipt).is_some());
             // What was the recipient's fault, or their wish, ended it; where nothing was, the last that was said.
-            let final_one = of_step().find(|receipt| matches!(fault(receipt), Some(Fault::Recipient | Fault::Person)));
+            let final_one =
+                of_step().find(|receipt| matches!(words::fault(receipt), Some(Fault::Recipient | Fault::Person)));
             let final_one = final_one.or(of_step().next_back()).filter(|_| ended).map(|receipt| receipt.code);
             for receipt in of_step() {
                 if said.insert((step, receipt.code)) {
@@ -155,13 +156,5 @@ impl Counted {
         let mut codes: Vec<CodeReport> = self.codes.into_iter().map(code).collect();
         codes.sort_by_key(|code| (code.step, std::cmp::Reverse(code.messages)));
         Breakdown { countries, codes }
-    }
-}
-
-/// Whose fault a kept receipt says it is; nothing where it is good news.
-fn fault(receipt: &Receipt) -> Option<Fault> {
-    match words::report(receipt, None) {
-        Some(engine::Report::Failed { fault, .. }) => Some(fault),
-        Some(engine::Report::Reached(_)) | None => None,
     }
 }

@@ -217,7 +217,7 @@ impl Checks {
 
     /// The earliest from which a step's deadline can have run, where that is known.
     fn accepted(&self, whole: &Whole, step: StepIndex) -> Option<Timestamp> {
-        let left = whole.attempts.iter().filter(|attempt| attempt.step == step && hand_overs::may_have_left(attempt));
+        let left = whole.attempts.iter().filter(|attempt| attempt.step == step && attempt.verdict.may_have_left());
         // What failed in passing keeps the time of the try before.
         let (mut tries, mut first) = (left.rev().peekable(), None);
         while let Some(attempt) = tries.next() {
@@ -265,7 +265,7 @@ impl Checks {
             let leave_by = leave_within.filter(|_| attempt.tries == 0).map(|within| attempt.queued + within);
             let ttl_up = ttl.filter(|_| intent > first).map(|ttl| first + ttl);
             // The hand-over that made it the first may have been undone with this one.
-            let before = whole.attempts.iter().filter(|other| hand_overs::may_have_left(other));
+            let before = whole.attempts.iter().filter(|other| other.verdict.may_have_left());
             let is_again = row.first_left.is_none() && before.map(|other| other.intent).any(|at| at < Some(intent));
             let end_up = end.filter(|_| intent <= first && !is_again);
             let what = if intent < begun {

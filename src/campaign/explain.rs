@@ -20,22 +20,18 @@ use crate::store::{Batch, Entry, Event, Loaded, Receipt, Result, Store, Verdict,
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "Timestamp::as_text")]
     pub at: Timestamp,
     pub text: String,
     /// The rule behind it, in a few words.
     pub rule: String,
 }
 
-fn as_text<S: serde::Serializer>(at: &Timestamp, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    serializer.serialize_str(&at.rfc3339())
-}
-
 /// One fact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FactLine {
     pub step: u8,
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "Timestamp::as_text")]
     pub at: Timestamp,
     pub text: String,
 }

@@ -3,13 +3,7 @@
 use super::claims::{Checks, Of};
 use super::words;
 use crate::domain::{Fault, OnUnknown, StepIndex};
-use crate::engine::Report;
 use crate::store::{Attempt, Receipt, Twin, Verdict, Whole};
-
-/// Whether the person may have got it.
-pub(super) const fn may_have_left(attempt: &Attempt) -> bool {
-    matches!(attempt.verdict, Verdict::Accepted | Verdict::Unknown)
-}
 
 /// Whether a receipt speaks of this try, as far as anybody had to know.
 pub(super) fn is_of(receipt: &Receipt, attempt: &Attempt) -> bool {
@@ -18,9 +12,7 @@ pub(super) fn is_of(receipt: &Receipt, attempt: &Attempt) -> bool {
 
 /// Whether a receipt says that this try failed because of such a fault.
 pub(super) fn fault(receipts: &[Receipt], attempt: &Attempt, such: impl Fn(Fault) -> bool) -> bool {
-    let mut reports =
-        receipts.iter().filter(|receipt| is_of(receipt, attempt)).filter_map(|receipt| words::report(receipt, None));
-    reports.any(|report| matches!(report, Report::Failed { fault, .. } if such(fault)))
+    receipts.iter().filter(|receipt| is_of(receipt, attempt)).filter_map(words::fault).any(such)
 }
 
 /// Whether the provider took a try and undid it, because of the sender: then it counts as never handed over.
@@ -51,7 +43,7 @@ impl Checks {
                 format!("step {step} left, and was never claimed to leave")
             } else if !in_order {
                 format!("step {step} was not queued, claimed and answered in this order")
-            } else if may_have_left(attempt) && !counts() {
+            } else if attempt.verdict.may_have_left() && !counts() {
                 format!("step {step} was handed over, of which the message knows nothing")
             } else if attempt.verdict.was_begun() && !self.may_follow(whole, earlier.clone()) {
                 format!("step {step} left {}, and nothing says that it was to", again(earlier.count()))

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use super::dated::{Dated, Fact, Life, STRAY, TURN, answer, facts};
 use super::words;
 use crate::domain::{Ending, Present, SkipReason, State, StepIndex, Timestamp};
-use crate::engine::{self, Decision, Event, Ignored, Report, Silence, Standing, advance};
+use crate::engine::{self, Decision, Event, Ignored, OnRecord, Report, Silence, Standing, advance};
 use crate::store::{Attempt, Batch, Receipt, Verdict};
 
 /// Moments that are tried for one message before it counts as not to be told.
@@ -159,7 +159,7 @@ impl<'a> Search<'a> {
         self.facts.iter().enumerate().filter(move |(index, _)| !used.has(*index)).map(|(_, dated)| dated)
     }
 
-    fn used_attempts(&self, place: &Place) -> impl Iterator<Item = &'a Attempt> + Clone {
+    fn used_attempts(&self, place: &Place) -> impl Iterator<Item = &'a Attempt> {
         let used = place.used;
         self.facts.iter().enumerate().filter(move |(index, _)| used.has(*index)).filter_map(|(_, dated)| {
             match dated.fact {
@@ -363,11 +363,9 @@ impl<'a> Search<'a> {
     fn counts(&self, place: &Place, receipt: &Receipt, report: Report) -> bool {
         let (step, now) = (receipt.step, &place.now);
         let Some((told, rules)) = receipt.tries.zip(self.life.plan.step(step)) else { return true };
-        let recorded = self.used_attempts(place).filter(|attempt| attempt.step == step);
-        let is_recorded = recorded.clone().any(|attempt| attempt.tries >= now.tries);
-        let is_under_way = now.step == step && !is_recorded && matches!(now.state, State::Sending { .. });
-        let left_last = recorded.filter(|attempt| attempt.verdict.was_begun()).map(|attempt| attempt.tries).max();
-        let latest = if is_under_way { now.tries } else { left_last.unwrap_or(0) };
+        let of_step = self.used_attempts(place).filter(|attempt| attempt.step == step);
+        let on_record = OnRecord::of(of_step.map(|attempt| (attempt.tries, attempt.verdict.was_begun())));
+        let latest = on_record.latest(now, step);
         engine::counts(now, step, [told, latest], report, rules.success)
     }
 

@@ -4,7 +4,7 @@ use super::endings::{self, Told};
 use super::explain::FactLine;
 use super::moment::moment_within;
 use crate::domain::{
-    Channel, Countries, Country, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp,
+    Channel, Countries, Country, Fault, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp,
 };
 use crate::engine::{self, Ignored, Rule};
 use crate::store::{Asked, Attempt, Batch, Receipt, Verdict};
@@ -148,6 +148,14 @@ pub(super) fn report(receipt: &Receipt, channel: Option<Channel>) -> Option<engi
             Some(engine::Report::Failed { fault: codes::of_receipt(code).fault, again: receipt.received })
         }
         positive => positive.status().map(engine::Report::Reached),
+    }
+}
+
+/// Whose fault a kept receipt says it is; nothing where it is good news.
+pub(super) fn fault(receipt: &Receipt) -> Option<Fault> {
+    match report(receipt, None) {
+        Some(engine::Report::Failed { fault, .. }) => Some(fault),
+        Some(engine::Report::Reached(_)) | None => None,
     }
 }
 

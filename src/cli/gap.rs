@@ -15,19 +15,15 @@ use crate::store::{Result, Store};
 /// A short time without receipts, whose receipts the provider still repeats: deadlines wait for them.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Repeated {
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "Timestamp::as_text")]
     from: Timestamp,
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "Timestamp::as_text")]
     until: Timestamp,
     /// Deadlines wait until then.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "Timestamp::as_text")]
     held_until: Timestamp,
     #[serde(skip)]
     zone: Option<Zone>,
-}
-
-fn as_text<S: serde::Serializer>(at: &Timestamp, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    serializer.serialize_str(&at.rfc3339())
 }
 
 impl Repeated {

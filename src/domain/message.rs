@@ -201,6 +201,11 @@ impl Marks {
         self.with(step, 0)
     }
 
+    /// Whether what the provider took, or may have, has not failed.
+    pub const fn may_live(self, step: StepIndex) -> bool {
+        self.handed_over(step) && !self.failed(step)
+    }
+
     /// Whether nobody knows yet if the provider took the attempt.
     pub const fn unknown(self, step: StepIndex) -> bool {
         self.of(step) & Self::UNKNOWN != 0

@@ -34,6 +34,11 @@ impl Timestamp {
         chrono::DateTime::from_timestamp_millis(self.0).unwrap_or(chrono::DateTime::<chrono::Utc>::MAX_UTC)
     }
 
+    /// As RFC 3339, for `#[serde(serialize_with)]`.
+    pub fn as_text<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.rfc3339())
+    }
+
     /// `2026-12-01T09:00:00.000Z`, as the provider writes instants.
     pub fn rfc3339(self) -> String {
         self.utc().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)

@@ -35,4 +35,4 @@ mod table;
 pub use event::{Answer, CallOff, Decision, Event, Ignored, Obstacle, Report, Rule, Silence};
 pub use gap::{Gap, Gaps, REPEATED_FOR};
 pub use machine::{Standing, advance, begin};
-pub use news::counts;
+pub use news::{OnRecord, counts};

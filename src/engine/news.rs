@@ -4,6 +4,37 @@ use super::event::{CallOff, Decision, Ignored, Report, Rule};
 use super::machine::{Machine, moved};
 use crate::domain::{Ending, Fault, Outcome, Present, State, Status, Step, StepIndex, Timestamp};
 
+/// What is on record of the tries of one step, each counted from nought: the last of all, and the last that left.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OnRecord {
+    last: Option<u8>,
+    left: Option<u8>,
+}
+
+impl OnRecord {
+    /// Of tries, each with whether it left.
+    pub fn of(tries: impl Iterator<Item = (u8, bool)>) -> Self {
+        tries.fold(Self::default(), |known, (tries, has_left)| Self {
+            last: known.last.max(Some(tries)),
+            left: known.left.max(has_left.then_some(tries)),
+        })
+    }
+
+    pub const fn has_left(self) -> bool {
+        self.left.is_some()
+    }
+
+    /// Whether a try of the step is being handed over that is not on record yet.
+    pub fn is_under_way(self, message: &Present, step: StepIndex) -> bool {
+        step == message.step && matches!(message.state, State::Sending { .. }) && self.last < Some(message.tries)
+    }
+
+    /// The try that left last.
+    pub fn latest(self, message: &Present, step: StepIndex) -> u8 {
+        if self.is_under_way(message, step) { message.tries } else { self.left.unwrap_or(0) }
+    }
+}
+
 /// Whether news of one try of a step still says something about the step, which may have been tried again since: of
 /// what is told it is the try `told`, and `latest` is the one that left last, each counted from nought.
 ///
@@ -11,10 +42,9 @@ use crate::domain::{Ending, Fault, Outcome, Present, State, Status, Step, StepIn
 /// had been accepted or sent is old, that it has arrived is not. Bad news is about one try alone.
 pub fn counts(message: &Present, step: StepIndex, [told, latest]: [u8; 2], report: Report, success: Status) -> bool {
     let goes_again = step == message.step && matches!(message.state, State::Queued { .. } | State::Sending { .. });
-    let came_to_nothing = !message.marks.handed_over(step) || message.marks.failed(step);
     match report {
         Report::Reached(status) => {
-            let is_old = goes_again && came_to_nothing && told < message.tries;
+            let is_old = goes_again && !message.marks.may_live(step) && told < message.tries;
             !is_old || status >= success.min(Status::Delivered)
         }
         Report::Failed { .. } => told >= latest,

@@ -7,8 +7,7 @@ use crate::domain::{Ending, Outcome, Present, SkipReason, State, Status, Timesta
 /// Whether an earlier try of the present step is known to be on its way, while a later one is being handed over: where
 /// nothing comes of that, nothing has to go again.
 pub(super) const fn lives(message: &Present) -> bool {
-    let (step, marks) = (message.step, message.marks);
-    marks.handed_over(step) && !marks.failed(step) && !marks.unknown(step)
+    message.marks.may_live(message.step) && !message.marks.unknown(message.step)
 }
 
 impl Machine<'_> {

@@ -13,12 +13,11 @@ use super::strays::Round;
 use super::working::{Working, hold, latest_of_each};
 use crate::clock::{Chance, Clock};
 use crate::domain::{Causes, Fault, MessageKey, Msisdn, Present, Span, State, Status, Timestamp, WishFrom};
-use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
+use crate::engine::{self, Decision, Event, Gap, OnRecord, Rule, Standing, advance};
 use crate::optout::Words;
 use crate::store::{
     self, Alias, Book, Change, Entry, Found, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind,
 };
-use crate::wire::{Report, codes};
 
 /// Events in one transaction.
 const GROUP_MAX: usize = 2_000;
@@ -56,13 +55,13 @@ pub struct Applier {
     pub(super) round: Round,
 }
 
-/// Which try of its step a receipt speaks of.
+/// Which try of its step a receipt speaks of, counted from nought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Try {
-    /// Nothing where nobody has to know. `learns` where the provider's name for it may be news.
-    Known { told: Option<u8>, learns: bool },
-    /// This one, which another has followed, so that it decides nothing.
-    Past { told: u8, learns: bool },
+    /// Nobody has to know.
+    Any,
+    /// This one, where `latest` left last. `learns` where the provider's name for it may be news.
+    Of { told: u8, latest: u8, learns: bool },
     /// The present one or an earlier one: nobody can tell before the answer is on disk.
     Unrecorded,
 }
@@ -320,27 +319,34 @@ impl Applier {
             if let Some((called, channel)) = incoming.called.clone().zip(on_channel) {
                 outcome.aliases.push(Alias { channel, called, msisdn: message.loaded.msisdn });
             }
-            let success = message.entry.plan.step(found.step).map_or(Status::Delivered, |step| step.success);
-            let report = self.report(incoming, &message.now, now);
-            let of_try = self.try_of(incoming, found, &message.now, report, success).await?;
+            let of_try = self.try_of(incoming, found, &message.now).await?;
             if incoming.wants_no_more() {
                 // Whatever it means for this message, the person has said it.
                 let source = format!("receipt with code {}", incoming.code);
                 let (msisdn, from) = (message.loaded.msisdn, WishFrom::Provider);
                 outcome.opt_outs.push(OptOut { msisdn, since: now, from, source });
             }
-            match of_try {
-                Try::Known { told, learns } => {
-                    outcome.receipts.push(receipt(incoming, found, told, learns));
-                    if found.step == message.loaded.present.step {
-                        message.umid = message.umid.take().or_else(|| incoming.umid.clone());
-                    }
-                    if let Some(report) = report {
-                        advance_by(message, incoming, found, report, now, &mut outcome);
-                    }
+            let (told, learns) = match of_try {
+                Try::Any => (None, false),
+                Try::Of { told, learns, .. } => (Some(told), learns),
+                Try::Unrecorded => {
+                    outcome.strays.push(incoming.clone().into_stray(StrayKind::NoAttempt));
+                    continue;
                 }
-                Try::Past { told, learns } => outcome.receipts.push(receipt(incoming, found, Some(told), learns)),
-                Try::Unrecorded => outcome.strays.push(incoming.clone().into_stray(StrayKind::NoAttempt)),
+            };
+            outcome.receipts.push(receipt(incoming, found, told, learns));
+            let report = self.report(incoming, &message.now, now);
+            let success = message.entry.plan.step(found.step).map_or(Status::Delivered, |step| step.success);
+            if let (Try::Of { told, latest, .. }, Some(report)) = (of_try, report)
+                && !engine::counts(&message.now, found.step, [told, latest], report, success)
+            {
+                continue;
+            }
+            if found.step == message.loaded.present.step {
+                message.umid = message.umid.take().or_else(|| incoming.umid.clone());
+            }
+            if let Some(report) = report {
+                advance_by(message, incoming, found, report, now, &mut outcome);
             }
         }
         outcome.changes = working
@@ -359,33 +365,22 @@ impl Applier {
 
     /// Which try of its step a receipt speaks of. That matters only where the step was tried again, so hardly any has to be
     /// asked about: our id is the same for every try, the umid is not.
-    pub(super) async fn try_of(
-        &self,
-        incoming: &Incoming,
-        found: &Found,
-        now: &Present,
-        report: Option<engine::Report>,
-        success: Status,
-    ) -> store::Result<Try> {
-        let is_present = found.step == now.step;
-        let is_bad = matches!(report, Some(engine::Report::Failed { .. }));
-        let unknown = now.marks.unknown(found.step);
+    pub(super) async fn try_of(&self, incoming: &Incoming, found: &Found, now: &Present) -> store::Result<Try> {
+        let (step, is_present) = (found.step, found.step == now.step);
+        let fault = incoming.fault();
+        let unknown = now.marks.unknown(step);
         let waits = is_present && matches!(now.state, State::Queued { .. } | State::Sending { .. });
         if is_present && now.tries == 0 && !matches!(now.state, State::Done { .. }) {
             // What sends it out again has to leave the name of this try behind.
-            let goes_again =
-                matches!(report, Some(engine::Report::Failed { fault: Fault::Passing | Fault::Sender(_), .. }));
-            return Ok(Try::Known { told: Some(0), learns: unknown || waits || goes_again });
+            let goes_again = matches!(fault, Some(Fault::Passing | Fault::Sender(_)));
+            return Ok(Try::Of { told: 0, latest: 0, learns: unknown || waits || goes_again });
         }
-        let Some(umid) = incoming.umid.as_ref().filter(|_| is_bad || unknown || waits) else {
-            return Ok(Try::Known { told: None, learns: false });
-        };
+        let is_bad = fault.is_some();
+        let Some(umid) = incoming.umid.as_ref().filter(|_| is_bad || unknown || waits) else { return Ok(Try::Any) };
         let mut tries = self.store.attempts(found.message.key).await?;
-        tries.retain(|attempt| attempt.step == found.step);
-        let is_recorded = tries.last().is_some_and(|attempt| attempt.tries >= now.tries);
-        let is_under_way = is_present && !is_recorded && matches!(now.state, State::Sending { .. });
-        let left_last = tries.iter().rfind(|attempt| attempt.verdict.was_begun()).map(|attempt| attempt.tries);
-        let latest = if is_under_way { now.tries } else { left_last.unwrap_or(0) };
+        tries.retain(|attempt| attempt.step == step);
+        let on_record = OnRecord::of(tries.iter().map(|attempt| (attempt.tries, attempt.verdict.was_begun())));
+        let (is_under_way, latest) = (on_record.is_under_way(now, step), on_record.latest(now, step));
         let by_name = tries.iter().rfind(|attempt| attempt.umid.as_ref() == Some(umid));
         let nameless = tries.iter().rfind(|attempt| attempt.may_be_called());
         let (told, learns) = match (by_name, nameless) {
@@ -393,29 +388,27 @@ impl Applier {
             (None, _) if is_under_way && is_bad => return Ok(Try::Unrecorded),
             (None, Some(attempt)) => (attempt.tries, true),
             // Good news of a try that is on its way, or that the provider had given back and took all the same.
-            (None, None) if !is_bad => return Ok(Try::Known { told: None, learns: false }),
-            (None, None) if left_last.is_none() => (latest, false),
-            (None, None) => return Ok(Try::Past { told: latest.saturating_sub(1), learns: false }),
+            (None, None) if !is_bad => return Ok(Try::Any),
+            (None, None) if !on_record.has_left() => (latest, false),
+            (None, None) => {
+                // One that had been given back, before the last that left.
+                let told = latest.saturating_sub(1);
+                return Ok(Try::Of { told, latest: told.saturating_add(1), learns: false });
+            }
         };
-        let may_live = now.marks.handed_over(found.step) && !now.marks.failed(found.step);
-        if is_under_way && is_bad && told < now.tries && may_live {
+        if is_under_way && is_bad && told < now.tries && now.marks.may_live(step) {
             // Should nothing come of the try on its way, this is all there is.
             return Ok(Try::Unrecorded);
         }
-        let counts = report.is_none_or(|report| engine::counts(now, found.step, [told, latest], report, success));
-        Ok(if counts { Try::Known { told: Some(told), learns } } else { Try::Past { told, learns } })
+        Ok(Try::Of { told, latest, learns })
     }
 
     /// What a receipt says to the engine, where it says anything.
-    pub(super) fn report(&self, incoming: &Incoming, message: &Present, now: Timestamp) -> Option<engine::Report> {
-        match incoming.report {
-            Report::Negative { code } => {
-                let doubled = PASSING_REST.millis() << message.tries.min(DOUBLED_MAX);
-                let again = now + self.chance.jitter(Span::from_millis(doubled));
-                Some(engine::Report::Failed { fault: codes::of_receipt(code).fault, again })
-            }
-            positive => positive.status().map(engine::Report::Reached),
-        }
+    fn report(&self, incoming: &Incoming, message: &Present, now: Timestamp) -> Option<engine::Report> {
+        let Some(fault) = incoming.fault() else { return incoming.report.status().map(engine::Report::Reached) };
+        let doubled = PASSING_REST.millis() << message.tries.min(DOUBLED_MAX);
+        let again = now + self.chance.jitter(Span::from_millis(doubled));
+        Some(engine::Report::Failed { fault, again })
     }
 }
 

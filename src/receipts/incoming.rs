@@ -203,9 +203,17 @@ impl Incoming {
         answered.chain(named).chain(by_number.map(|(msisdn, channel)| Key::Number(msisdn, channel)))
     }
 
+    /// Whose fault it says that it did not arrive; nothing where it is no bad news.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        match self.report {
+            Report::Negative { code } => Some(codes::of_receipt(code).fault),
+            _ => None,
+        }
+    }
+
     /// Whether it says that the person wants nothing more.
     pub(super) fn wants_no_more(&self) -> bool {
-        matches!(self.report, Report::Negative { code } if codes::of_receipt(code).fault == Fault::Person)
+        self.fault() == Some(Fault::Person)
     }
 
     pub(super) fn into_stray(self, kind: StrayKind) -> Stray {

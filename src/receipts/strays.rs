@@ -3,7 +3,7 @@
 use super::answers::Answer;
 use super::applier::{Applier, Try, find};
 use super::incoming::{Parsed, parse};
-use crate::domain::{Span, Status, Timestamp};
+use crate::domain::{Span, Timestamp};
 use crate::store::{InboundOf, StrayKind};
 
 /// How often strays are tried again, and for how long.
@@ -53,10 +53,7 @@ impl Applier {
         let (mut ours, mut forgotten) = (Vec::new(), Vec::new());
         for ((receipt, id), found) in receipts.into_iter().zip(ids).zip(found) {
             let Some(found) = found else { continue };
-            let present = &found.message.present;
-            let report = self.report(&receipt, present, now);
-            // What counts as success says nothing of whether it can be told yet.
-            if self.try_of(&receipt, &found, present, report, Status::Delivered).await? != Try::Unrecorded {
+            if self.try_of(&receipt, &found, &found.message.present).await? != Try::Unrecorded {
                 ours.push(receipt);
                 forgotten.push(id);
             }

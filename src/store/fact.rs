@@ -24,6 +24,11 @@ impl Verdict {
         matches!(self, Self::Accepted | Self::Rejected | Self::Unknown)
     }
 
+    /// Whether the person may have got it.
+    pub const fn may_have_left(self) -> bool {
+        matches!(self, Self::Accepted | Self::Unknown)
+    }
+
     pub const fn from_code(code: i64) -> Option<Self> {
         match code {
             0 => Some(Self::Accepted),
@@ -60,7 +65,7 @@ pub struct Attempt {
 impl Attempt {
     /// Whether the provider may have a name for it that nobody has learned yet.
     pub fn may_be_called(&self) -> bool {
-        matches!(self.verdict, Verdict::Accepted | Verdict::Unknown) && self.umid.is_none()
+        self.verdict.may_have_left() && self.umid.is_none()
     }
 }
 

@@ -121,8 +121,7 @@ pub(in crate::cli) fn lines(report: &Report, batch: &Batch, now: Timestamp, pain
     lines.extend(outcomes(report, paint));
     lines.push(String::new());
     lines.extend(funnel(report, paint));
-    lines.extend(taken_back(report, paint));
-    lines.extend(ended_there(report, paint));
+    lines.extend(beside(report, paint));
     lines.extend(saved(report, paint));
     let notes = outcome_notes(report);
     if !notes.is_empty() {
@@ -300,22 +299,15 @@ fn funnel(report: &Report, paint: Paint) -> Vec<String> {
     lines
 }
 
-/// Steps that were queued in vain: the one before had arrived after all.
-fn taken_back(report: &Report, paint: Paint) -> Option<String> {
-    let recalled = report.steps.iter().filter(|step| step.recalled > 0);
-    let recalled: Vec<String> = recalled.map(|step| format!("{} {}", count(step.recalled), step.channel)).collect();
-    let what = format!("taken back before it left, since an earlier step had arrived: {}", list(&recalled));
-    (!recalled.is_empty()).then(|| paint.dim(what))
-}
-
-/// What became of steps that ended nothing well and fell back on nothing.
-fn ended_there(report: &Report, paint: Paint) -> impl Iterator<Item = String> {
+/// What else became of steps: queued in vain, because the one before had arrived after all; or ended without falling back.
+fn beside(report: &Report, paint: Paint) -> impl Iterator<Item = String> {
     let of_steps = |what: &str, figure: fn(&StepReport) -> i64| {
         let steps = report.steps.iter().filter(|step| figure(step) > 0);
         let steps: Vec<String> = steps.map(|step| format!("{} {}", count(figure(step)), step.channel)).collect();
         (!steps.is_empty()).then(|| paint.dim(format!("{what}: {}", list(&steps))))
     };
     let lines = [
+        of_steps("taken back before it left, since an earlier step had arrived", |step| step.recalled),
         of_steps("whose time ran out on it", |step| step.expired),
         of_steps("called off while they waited for it", |step| step.cancelled),
         of_steps("of which nobody knows whether they happened", |step| step.unknown),

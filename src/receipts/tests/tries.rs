@@ -156,14 +156,20 @@ async fn a_first_copy_that_makes_the_second_needless_decides_as_any_other() {
     assert_eq!((desk.message().await.present.step, desk.strays().await), (StepIndex::new(1).unwrap(), 0));
 }
 
-#[tokio::test]
-async fn where_nothing_comes_of_a_second_copy_the_first_one_decides() {
-    let mut desk = unknown_and_resent().await;
+/// The first copy has left and failed while the second one is being handed over.
+async fn first_copy_failed_meanwhile() -> (Desk, Loaded) {
+    let desk = unknown_and_resent().await;
     let second = desk.claim().await;
     desk.hear("first", "sent", None).await;
     assert!(matches!(desk.message().await.present.state, State::Sending { .. }), "the second one may be leaving");
     desk.hear("first", "undelivered", Some(2_008)).await;
     assert_eq!(desk.strays().await, 1, "which waits for the second one's answer");
+    (desk, second)
+}
+
+#[tokio::test]
+async fn where_nothing_comes_of_a_second_copy_the_first_one_decides() {
+    let (mut desk, second) = first_copy_failed_meanwhile().await;
     desk.settle(&second, Answer::NotBegun, None).await;
     assert!(matches!(desk.message().await.present.state, State::Awaiting { .. }), "nothing has to go again");
     desk.applier.retry_strays().await.unwrap();
@@ -172,10 +178,7 @@ async fn where_nothing_comes_of_a_second_copy_the_first_one_decides() {
 
 #[tokio::test]
 async fn where_the_second_copy_was_taken_too_the_first_ones_failure_decides_nothing() {
-    let mut desk = unknown_and_resent().await;
-    let second = desk.claim().await;
-    desk.hear("first", "sent", None).await;
-    desk.hear("first", "undelivered", Some(2_008)).await;
+    let (mut desk, second) = first_copy_failed_meanwhile().await;
     desk.answer(&second, "second").await;
     desk.applier.retry_strays().await.unwrap();
     let message = desk.message().await.present;
