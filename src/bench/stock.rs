@@ -212,7 +212,7 @@ mod tests {
         let found = store.find(vec![Key::Umid(umid.clone()), Key::Attempt(Stock::attempt(24))]).await.unwrap();
         let found: Vec<_> = found.into_iter().flatten().map(|found| found.message.key.n).collect();
         assert_eq!(found, [24, 24]);
-        let attempts = store.attempts(due[24].key).await.unwrap();
+        let attempts = store.attempts(vec![due[24].key]).await.unwrap().concat();
         assert_eq!(attempts[0].umid, Some(umid));
         assert_eq!(store.recipients(crate::domain::AudienceId(1), 24, 10).await.unwrap().len(), 1);
     }

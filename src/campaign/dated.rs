@@ -24,7 +24,7 @@ pub(super) struct Life<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Fact<'a> {
     /// A step was claimed to leave, after so many tries.
-    Left(StepIndex, u8),
+    Left(StepIndex, u16),
     Answered(&'a Attempt),
     Receipt(&'a Receipt),
 }

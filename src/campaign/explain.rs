@@ -65,7 +65,7 @@ pub async fn explain(
     now: Timestamp,
 ) -> Result<Option<Story>> {
     let Some(message) = store.load(vec![key]).await?.pop() else { return Ok(None) };
-    let attempts = store.attempts(key).await?;
+    let attempts = store.attempts(vec![key]).await?.concat();
     let receipts = store.receipts(key).await?;
     let mut about: Vec<_> = attempts.iter().map(|attempt| (key, attempt.step)).collect();
     about.dedup();

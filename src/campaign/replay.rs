@@ -115,7 +115,7 @@ pub(super) fn replay(life: Life<'_>, patience: u32) -> Replay<'_> {
 }
 
 /// The present of a message that is claimed out of its queue at `intent`.
-pub(super) fn sending(now: &Present, intent: Timestamp, tries: u8) -> Present {
+pub(super) fn sending(now: &Present, intent: Timestamp, tries: u16) -> Present {
     let State::Queued { not_before, gives_up } = now.state else { return *now };
     Present { state: State::Sending { intent, not_before, gives_up }, tries: now.tries.max(tries), ..*now }
 }
@@ -274,7 +274,7 @@ impl<'a> Search<'a> {
         })
     }
 
-    fn left(&mut self, place: Place, at: Timestamp, intent: Timestamp, step: StepIndex, tries: u8) -> bool {
+    fn left(&mut self, place: Place, at: Timestamp, intent: Timestamp, step: StepIndex, tries: u16) -> bool {
         let State::Queued { not_before, gives_up } = place.now.state else { return false };
         if place.now.step != step {
             return false;
@@ -383,7 +383,7 @@ impl<'a> Search<'a> {
     }
 
     /// How often a step was given back in all, as far as is known.
-    pub(super) fn most_tries(&self, step: StepIndex) -> u8 {
+    pub(super) fn most_tries(&self, step: StepIndex) -> u16 {
         let row = if self.life.row.step == step { self.life.row.tries } else { 0 };
         let of_step = self.life.attempts.iter().filter(|attempt| attempt.step == step);
         of_step.map(|attempt| attempt.tries).max().unwrap_or(0).max(row)

@@ -98,6 +98,13 @@ impl Chance {
         Span::from_millis(half + self.with(|rng| rng.i64(0..=span.millis() - half)))
     }
 
+    /// How long to rest after as many failures: `shortest` after none, then twice as long each time.
+    pub fn back_off(&self, shortest: Span, failures: u32, longest: Span) -> Span {
+        // Far beyond what anybody calls the longest.
+        let doubled = shortest.millis().saturating_mul(1 << failures.min(40));
+        self.jitter(Span::from_millis(doubled.min(longest.millis())))
+    }
+
     fn with<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
         // A draw cannot panic half-way, so a poisoned lock still guards a sound generator.
         draw(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))

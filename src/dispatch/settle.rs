@@ -12,7 +12,10 @@ use crate::throttle::{Cause, Complaint};
 
 /// Tries after which a message that is given back again and again goes to the end of its queue, so that it does not
 /// stand in everybody's way.
-const PATIENT_TRIES: u8 = 3;
+const PATIENT_TRIES: u16 = 3;
+/// How far behind the end it goes: longer from try to try.
+const SHORTEST_REST: Span = Span::from_secs(8);
+const LONGEST_REST: Span = Span::from_secs(600);
 
 /// What the answer to a request that was begun at `begun` means for its message, and for its lane.
 pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestamp) -> Settled {
@@ -74,8 +77,7 @@ fn place(job: &Job, lane: &Lane, now: Timestamp) -> Timestamp {
     match present.state {
         State::Sending { not_before, .. } if present.tries < PATIENT_TRIES => not_before,
         State::Sending { .. } | State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => {
-            let doubled = 1_000_i64 << present.tries.min(9);
-            now + lane.chance.jitter(Span::from_millis(doubled))
+            now + lane.chance.back_off(SHORTEST_REST, present.tries.saturating_sub(PATIENT_TRIES).into(), LONGEST_REST)
         }
     }
 }

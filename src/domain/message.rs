@@ -356,7 +356,7 @@ pub struct Present {
     /// goes again after a failure in passing.
     pub accepted: Option<Timestamp>,
     /// How often the present step has been tried and given back by the provider, for whatever reason.
-    pub tries: u8,
+    pub tries: u16,
 }
 
 impl Present {

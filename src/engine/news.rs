@@ -7,13 +7,13 @@ use crate::domain::{Ending, Fault, Outcome, Present, State, Status, Step, StepIn
 /// What is on record of the tries of one step, each counted from nought: the last of all, and the last that left.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OnRecord {
-    last: Option<u8>,
-    left: Option<u8>,
+    last: Option<u16>,
+    left: Option<u16>,
 }
 
 impl OnRecord {
     /// Of tries, each with whether it left.
-    pub fn of(tries: impl Iterator<Item = (u8, bool)>) -> Self {
+    pub fn of(tries: impl Iterator<Item = (u16, bool)>) -> Self {
         tries.fold(Self::default(), |known, (tries, has_left)| Self {
             last: known.last.max(Some(tries)),
             left: known.left.max(has_left.then_some(tries)),
@@ -30,7 +30,7 @@ impl OnRecord {
     }
 
     /// The try that left last.
-    pub fn latest(self, message: &Present, step: StepIndex) -> u8 {
+    pub fn latest(self, message: &Present, step: StepIndex) -> u16 {
         if self.is_under_way(message, step) { message.tries } else { self.left.unwrap_or(0) }
     }
 }
@@ -40,7 +40,7 @@ impl OnRecord {
 ///
 /// Good news counts from every try, except where the step goes again because the try it speaks of came to nothing: that it
 /// had been accepted or sent is old, that it has arrived is not. Bad news is about one try alone.
-pub fn counts(message: &Present, step: StepIndex, [told, latest]: [u8; 2], report: Report, success: Status) -> bool {
+pub fn counts(message: &Present, step: StepIndex, [told, latest]: [u16; 2], report: Report, success: Status) -> bool {
     let goes_again = step == message.step && matches!(message.state, State::Queued { .. } | State::Sending { .. });
     match report {
         Report::Reached(status) => {

@@ -10,10 +10,11 @@ use super::answers::Answer;
 use super::incoming::{Incoming, Ours, Parsed};
 use super::intake::{Failed, Intake, Waiting};
 use super::strays::Round;
+use super::tries::{Tries, Try};
 use super::working::{Working, hold, latest_of_each};
 use crate::clock::{Chance, Clock};
-use crate::domain::{Causes, Fault, MessageKey, Msisdn, Present, Span, State, Status, Timestamp, WishFrom};
-use crate::engine::{self, Decision, Event, Gap, OnRecord, Rule, Standing, advance};
+use crate::domain::{Causes, MessageKey, Msisdn, Present, Span, State, Status, Timestamp, WishFrom};
+use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
 use crate::optout::Words;
 use crate::store::{
     self, Alias, Book, Change, Entry, Found, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind,
@@ -23,10 +24,9 @@ use crate::store::{
 const GROUP_MAX: usize = 2_000;
 /// Rest after a failure of the store.
 const AFTER_FAILURE: Span = Span::from_secs(1);
-/// The first rest before a step that failed in passing goes again; it doubles from try to try.
-const PASSING_REST: Span = Span::from_secs(2);
-/// How often it doubles: up to half an hour, so that days of it are a few hundred tries.
-const DOUBLED_MAX: u8 = 10;
+/// Before a step that failed in passing goes again, longer from try to try: days of it are a few hundred tries.
+const SHORTEST_REST: Span = Span::from_secs(2);
+const LONGEST_REST: Span = Span::from_secs(1_800);
 
 /// Whether silence means anything, as far as the applier can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,17 +53,6 @@ pub struct Applier {
     /// Since when nothing could be committed.
     failing_since: Option<Timestamp>,
     pub(super) round: Round,
-}
-
-/// Which try of its step a receipt speaks of, counted from nought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Try {
-    /// Nobody has to know.
-    Any,
-    /// This one, where `latest` left last. `learns` where the provider's name for it may be news.
-    Of { told: u8, latest: u8, learns: bool },
-    /// The present one or an earlier one: nobody can tell before the answer is on disk.
-    Unrecorded,
 }
 
 /// What a group of receipts comes to.
@@ -285,6 +274,7 @@ impl Applier {
     async fn decide(&self, receipts: &[Incoming], found: &[Option<Found>]) -> store::Result<Outcome> {
         let now = self.clock.now();
         let mut outcome = Outcome::default();
+        let mut tries = Tries::read(self.store.as_ref(), receipts.iter().zip(found)).await?;
         let mut working: HashMap<MessageKey, Working> = HashMap::with_capacity(receipts.len());
         // Most of a group belongs to one batch.
         let mut latest: Option<Arc<Entry>> = None;
@@ -319,7 +309,7 @@ impl Applier {
             if let Some((called, channel)) = incoming.called.clone().zip(on_channel) {
                 outcome.aliases.push(Alias { channel, called, msisdn: message.loaded.msisdn });
             }
-            let of_try = self.try_of(incoming, found, &message.now).await?;
+            let of_try = tries.told_by(incoming, found, &message.now).await?;
             if incoming.wants_no_more() {
                 // Whatever it means for this message, the person has said it.
                 let source = format!("receipt with code {}", incoming.code);
@@ -363,51 +353,10 @@ impl Applier {
         Ok(outcome)
     }
 
-    /// Which try of its step a receipt speaks of. That matters only where the step was tried again, so hardly any has to be
-    /// asked about: our id is the same for every try, the umid is not.
-    pub(super) async fn try_of(&self, incoming: &Incoming, found: &Found, now: &Present) -> store::Result<Try> {
-        let (step, is_present) = (found.step, found.step == now.step);
-        let fault = incoming.fault();
-        let unknown = now.marks.unknown(step);
-        let waits = is_present && matches!(now.state, State::Queued { .. } | State::Sending { .. });
-        if is_present && now.tries == 0 && !matches!(now.state, State::Done { .. }) {
-            // What sends it out again has to leave the name of this try behind.
-            let goes_again = matches!(fault, Some(Fault::Passing | Fault::Sender(_)));
-            return Ok(Try::Of { told: 0, latest: 0, learns: unknown || waits || goes_again });
-        }
-        let is_bad = fault.is_some();
-        let Some(umid) = incoming.umid.as_ref().filter(|_| is_bad || unknown || waits) else { return Ok(Try::Any) };
-        let mut tries = self.store.attempts(found.message.key).await?;
-        tries.retain(|attempt| attempt.step == step);
-        let on_record = OnRecord::of(tries.iter().map(|attempt| (attempt.tries, attempt.verdict.was_begun())));
-        let (is_under_way, latest) = (on_record.is_under_way(now, step), on_record.latest(now, step));
-        let by_name = tries.iter().rfind(|attempt| attempt.umid.as_ref() == Some(umid));
-        let nameless = tries.iter().rfind(|attempt| attempt.may_be_called());
-        let (told, learns) = match (by_name, nameless) {
-            (Some(attempt), _) => (attempt.tries, false),
-            (None, _) if is_under_way && is_bad => return Ok(Try::Unrecorded),
-            (None, Some(attempt)) => (attempt.tries, true),
-            // Good news of a try that is on its way, or that the provider had given back and took all the same.
-            (None, None) if !is_bad => return Ok(Try::Any),
-            (None, None) if !on_record.has_left() => (latest, false),
-            (None, None) => {
-                // One that had been given back, before the last that left.
-                let told = latest.saturating_sub(1);
-                return Ok(Try::Of { told, latest: told.saturating_add(1), learns: false });
-            }
-        };
-        if is_under_way && is_bad && told < now.tries && now.marks.may_live(step) {
-            // Should nothing come of the try on its way, this is all there is.
-            return Ok(Try::Unrecorded);
-        }
-        Ok(Try::Of { told, latest, learns })
-    }
-
     /// What a receipt says to the engine, where it says anything.
     fn report(&self, incoming: &Incoming, message: &Present, now: Timestamp) -> Option<engine::Report> {
         let Some(fault) = incoming.fault() else { return incoming.report.status().map(engine::Report::Reached) };
-        let doubled = PASSING_REST.millis() << message.tries.min(DOUBLED_MAX);
-        let again = now + self.chance.jitter(Span::from_millis(doubled));
+        let again = now + self.chance.back_off(SHORTEST_REST, message.tries.into(), LONGEST_REST);
         Some(engine::Report::Failed { fault, again })
     }
 }
@@ -457,7 +406,7 @@ pub(super) async fn find(store: &dyn Store, receipts: &[Incoming]) -> store::Res
     }
 }
 
-fn receipt(incoming: &Incoming, found: &Found, tries: Option<u8>, learns: bool) -> Receipt {
+fn receipt(incoming: &Incoming, found: &Found, tries: Option<u16>, learns: bool) -> Receipt {
     Receipt {
         key: found.message.key,
         step: found.step,

@@ -17,6 +17,7 @@ mod strays;
 #[cfg(test)]
 mod tests;
 mod told;
+mod tries;
 mod working;
 
 pub use applier::{Applier, Listening};

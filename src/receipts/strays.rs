@@ -1,8 +1,11 @@
 //! Strays tried again: a receipt, and what a person answers, may come before its attempt's answer is on disk.
 
+use std::sync::Arc;
+
 use super::answers::Answer;
-use super::applier::{Applier, Try, find};
+use super::applier::{Applier, find};
 use super::incoming::{Parsed, parse};
+use super::tries::{Tries, Try};
 use crate::domain::{Span, Timestamp};
 use crate::store::{InboundOf, StrayKind};
 
@@ -50,10 +53,12 @@ impl Applier {
         }
         let were_tried = !receipts.is_empty();
         let found = find(self.store.as_ref(), &receipts).await?;
+        let store = Arc::clone(&self.store);
+        let mut tries = Tries::read(store.as_ref(), receipts.iter().zip(&found)).await?;
         let (mut ours, mut forgotten) = (Vec::new(), Vec::new());
         for ((receipt, id), found) in receipts.into_iter().zip(ids).zip(found) {
             let Some(found) = found else { continue };
-            if self.try_of(&receipt, &found, &found.message.present).await? != Try::Unrecorded {
+            if tries.told_by(&receipt, &found, &found.message.present).await? != Try::Unrecorded {
                 ours.push(receipt);
                 forgotten.push(id);
             }

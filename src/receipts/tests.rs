@@ -280,12 +280,16 @@ async fn a_receipt_that_overtakes_the_answer_leaves_the_fact_that_a_crash_would_
     let State::Sending { intent, .. } = claimed.present.state else { unreachable!() };
     desk.wait(1);
     desk.hear("first", "sent", None).await;
-    let [fact] = &desk.store.attempts(desk.key).await.unwrap()[..] else { panic!("the hand-over has no fact") };
+    let [fact] = &desk.store.attempts(vec![desk.key]).await.unwrap().concat()[..] else {
+        panic!("the hand-over has no fact")
+    };
     let umid = Some(Umid::new("first"));
     assert_eq!((fact.intent, fact.verdict, &fact.umid), (Some(intent), Verdict::Accepted, &umid));
     desk.wait(1);
     desk.answer(&claimed, "first").await;
-    let [fact] = &desk.store.attempts(desk.key).await.unwrap()[..] else { panic!("one hand-over, one fact") };
+    let [fact] = &desk.store.attempts(vec![desk.key]).await.unwrap().concat()[..] else {
+        panic!("one hand-over, one fact")
+    };
     assert_eq!((fact.answered, &fact.umid), (desk.clock.now(), &umid), "the answer says the rest");
 }
 

@@ -126,7 +126,7 @@ async fn an_unknown_second_try_is_not_decided_by_what_is_known_of_the_first() {
     let launched = world.launch(1, "").await;
     world.send().await;
     let key = MessageKey { batch: launched.batch, n: 0 };
-    let umid = world.store.attempts(key).await.unwrap()[0].umid.clone().unwrap();
+    let umid = world.store.attempts(vec![key]).await.unwrap().concat()[0].umid.clone().unwrap();
     let throttled = format!(
         r#"{{"eventType":"outbound_message_status_changed","payload":{{"umid":"{}","subAccountId":"acme",
         "channel":"viber","status":{{"state":"undelivered","errorCode":50}}}}}}"#,

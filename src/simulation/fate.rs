@@ -215,7 +215,7 @@ through! {
     reads questions(about: Vec<(MessageKey, StepIndex)>) -> Vec<Question>;
     writes note_asked(asked: Vec<Asked>, asking: Asking) -> ();
     reads asking() -> Vec<Asking>;
-    reads attempts(message: MessageKey) -> Vec<Attempt>;
+    reads attempts(messages: Vec<MessageKey>) -> Vec<Vec<Attempt>>;
     reads receipts(message: MessageKey) -> Vec<Receipt>;
     reads recipient(message: MessageKey) -> Option<Recipient>;
     reads unknown(batch: BatchId, limit: u32) -> Vec<(MessageKey, Msisdn, StepIndex)>;

@@ -114,27 +114,16 @@ impl Holds {
         self.held = holds.into_iter().map(|hold| (hold.lane, hold.template)).collect();
     }
 
-    /// Whether the answer to a step's only try is on disk.
-    pub(super) fn is_recorded(&self, attempt: AttemptId) -> bool {
-        self.messages().any(|message| {
-            let Present { state, tries, marks, .. } = message.present;
-            let is_sending = matches!(state, State::Sending { .. });
-            message.key == attempt.key && !is_sending && tries == 0 && marks.handed_over(attempt.step)
-        })
-    }
-
     /// What the provider passed on of a person's wishes is on disk.
     pub(super) fn wish(&mut self, wish: Wish, now: Timestamp) {
         match wish {
-            // What came before its attempt's answer waits among the strays until that is there.
-            Wish::NoMore(attempt) if self.is_recorded(attempt) => {
+            Wish::NoMore(attempt) => {
                 let of_it = |message: &&Loaded| message.key == attempt.key;
                 let person = self.messages().find(of_it).map(|message| message.msisdn);
                 if let Some(person) = person {
                     self.unwilling.stops(person, now);
                 }
             }
-            Wish::NoMore(_) => {}
             Wish::Stop { who, said } => self.unwilling.says_stop(who, said, now),
             Wish::Start { who, said } => self.unwilling.says_start(who, said, now),
         }
@@ -433,7 +422,7 @@ impl Holds {
         for named in refuted.iter().flat_map(|claim| &claim.examples).filter_map(|example| example.message.as_ref()) {
             let message = named.parse::<MessageId>().unwrap().key;
             let row = self.store.load(vec![message]).await.unwrap();
-            let (attempts, receipts) = (self.store.attempts(message).await, self.store.receipts(message).await);
+            let (attempts, receipts) = (self.store.attempts(vec![message]).await, self.store.receipts(message).await);
             facts.push((row, attempts.unwrap(), receipts.unwrap()));
         }
         assert!(refuted.is_empty(), "nothing went wrong, and the audit refutes it: {refuted:#?}\nof {facts:#?}");

@@ -56,7 +56,7 @@ pub struct Attempt {
     pub answered: Timestamp,
     pub verdict: Verdict,
     /// How many tries came before it.
-    pub tries: u8,
+    pub tries: u16,
     pub code: Option<u32>,
     pub detail: Option<String>,
     pub umid: Option<Umid>,
@@ -97,7 +97,7 @@ pub struct Receipt {
     pub code: u32,
     pub received: Timestamp,
     /// Which try of its step it speaks of, counted from nought; nothing where nobody had to know.
-    pub tries: Option<u8>,
+    pub tries: Option<u16>,
     /// The umid it named, to be learned where that try has none yet.
     pub umid: Option<Umid>,
 }

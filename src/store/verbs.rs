@@ -132,7 +132,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     // Facts, for whoever asks why.
 
-    async fn attempts(&self, message: MessageKey) -> Result<Vec<Attempt>>;
+    /// The tries of each message, in the order of their steps.
+    async fn attempts(&self, messages: Vec<MessageKey>) -> Result<Vec<Vec<Attempt>>>;
     async fn receipts(&self, message: MessageKey) -> Result<Vec<Receipt>>;
     /// The recipient behind a message.
     async fn recipient(&self, message: MessageKey) -> Result<Option<Recipient>>;

@@ -80,8 +80,8 @@ impl Brake {
             inner.heard = Some(now);
             inner.complaints = inner.complaints.saturating_add(1);
         }
-        let doubled = SHORTEST.millis().saturating_mul(1 << (inner.complaints.saturating_sub(1)).min(16));
-        let backoff = is_new.then(|| now + chance.jitter(Span::from_millis(doubled.min(LONGEST.millis()))));
+        let earlier = inner.complaints.saturating_sub(1);
+        let backoff = is_new.then(|| now + chance.back_off(SHORTEST, earlier, LONGEST));
         let asked = complaint.retry_after.map(|asked| now + asked);
         let until = inner.until.max(asked.or(backoff)).unwrap_or(now);
         inner.until = Some(until);

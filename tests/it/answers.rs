@@ -181,7 +181,7 @@ async fn what_is_claimed_when_somebody_opts_out_does_not_leave() {
     world.leap_to(world.clock.now() + Span::from_secs(60)).await;
     let present = world.until(key, "skipped", is_done).await;
     assert!(matches!(present.state, State::Done { skipped: Some(SkipReason::OptedOut), .. }), "{present:?}");
-    assert!(world.store.attempts(key).await.unwrap().is_empty());
+    assert!(world.store.attempts(vec![key]).await.unwrap().concat().is_empty());
     world.stop().await;
 }
 

@@ -23,7 +23,7 @@ async fn what_the_provider_knows_of_a_message_comes_over_http_once_a_second() {
     // The receipt may have overtaken the answer.
     let umid = world
         .when("the provider's id on disk", || async {
-            let attempts = world.store.attempts(key).await.unwrap();
+            let attempts = world.store.attempts(vec![key]).await.unwrap().concat();
             attempts.into_iter().find_map(|attempt| attempt.umid).ok_or_else(|| "none yet".to_owned())
         })
         .await;

@@ -356,7 +356,7 @@ async fn a_missing_variable_skips_only_whom_it_is_missing_for() {
     let report = world.until_state(&launched, BatchState::Settled).await;
     assert_eq!((report.outcome(Outcome::Reached), report.outcome(Outcome::Skipped)), (2, 1), "{report:?}");
     assert_eq!(report.skipped["missing variable"], 1);
-    let attempts = world.store.attempts(MessageKey { batch: launched.batch, n: 1 }).await.unwrap();
+    let attempts = world.store.attempts(vec![MessageKey { batch: launched.batch, n: 1 }]).await.unwrap().concat();
     assert_eq!(attempts[0].step, StepIndex::FIRST);
     assert_eq!(attempts[0].detail.as_deref(), Some("Code"));
     world.stop().await;

@@ -8,7 +8,7 @@ use crate::cli::campaign::report::{self, ReportShown};
 use crate::cli::out::{self, Paint};
 use crate::cli::words::{count, span};
 use crate::domain::{BatchId, Channel, MessageId, MessageKey, Outcome as Ended, Span, StepIndex, Timestamp};
-use crate::store::{Attempt, Batch, Store};
+use crate::store::{Batch, Store};
 
 /// Messages looked through in one go.
 const PAGE: u32 = 1_000;
@@ -92,15 +92,13 @@ pub(super) async fn read(
 /// Hand-overs a second of the first step, from the first claim to the last answer and beyond the burst that it
 /// may begin with, so rather too low than too high.
 async fn average(store: &dyn Store, batch: &Batch, burst: u32) -> anyhow::Result<Option<f64>> {
-    let attempt = async |n: u32| -> anyhow::Result<Option<Attempt>> {
-        let attempts = store.attempts(MessageKey { batch: batch.id, n }).await?;
-        Ok(attempts.into_iter().rfind(|attempt| attempt.step == StepIndex::FIRST))
-    };
-    let first = attempt(0).await?.and_then(|attempt| attempt.intent);
-    let mut last = first;
-    for n in batch.messages.saturating_sub(LAST)..batch.messages {
-        last = last.max(attempt(n).await?.map(|attempt| attempt.answered));
-    }
+    let of = |n: u32| MessageKey { batch: batch.id, n };
+    let keys: Vec<_> =
+        [of(0)].into_iter().chain((batch.messages.saturating_sub(LAST)..batch.messages).map(of)).collect();
+    let tries = store.attempts(keys).await?.into_iter();
+    let mut tries = tries.map(|all| all.into_iter().rfind(|attempt| attempt.step == StepIndex::FIRST));
+    let first = tries.next().flatten().and_then(|attempt| attempt.intent);
+    let last = tries.flatten().map(|attempt| attempt.answered).max();
     let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
     let seconds = last.since(first).std().as_secs_f64();
     Ok((seconds >= 1.0).then(|| f64::from(batch.messages.saturating_sub(burst)) / seconds))

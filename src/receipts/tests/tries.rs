@@ -16,7 +16,7 @@ impl Desk {
     }
 
     /// Which try each receipt on disk speaks of, in the order in which they came.
-    async fn told_of(&self) -> Vec<Option<u8>> {
+    async fn told_of(&self) -> Vec<Option<u16>> {
         self.store.receipts(self.key).await.unwrap().iter().map(|receipt| receipt.tries).collect()
     }
 }
@@ -107,7 +107,8 @@ async fn what_carries_only_the_umid_of_an_earlier_try_is_ours() {
     let message = desk.message().await.present;
     assert_eq!((message.outcome(), desk.strays().await), (Some(Outcome::Reached), 0), "{message:?}");
     assert_eq!(desk.told_of().await, [Some(0), Some(0), None], "what has arrived has, whichever try it was");
-    let umids: Vec<_> = desk.store.attempts(desk.key).await.unwrap().into_iter().map(|fact| fact.umid).collect();
+    let umids: Vec<_> =
+        desk.store.attempts(vec![desk.key]).await.unwrap().concat().into_iter().map(|fact| fact.umid).collect();
     assert_eq!(umids, ["first", "second"].map(|umid| Some(Umid::new(umid))));
 }
 
@@ -142,7 +143,7 @@ async fn unknown_and_resent() -> Desk {
 
 impl Desk {
     async fn umids(&self) -> Vec<Option<Umid>> {
-        self.store.attempts(self.key).await.unwrap().into_iter().map(|fact| fact.umid).collect()
+        self.store.attempts(vec![self.key]).await.unwrap().concat().into_iter().map(|fact| fact.umid).collect()
     }
 }
 

@@ -213,7 +213,7 @@ impl World {
     /// A webhook tells of the first step.
     pub(super) async fn receipt(&mut self, launched: &Launched, n: u32, state: &str) {
         let key = MessageKey { batch: launched.batch, n };
-        let umid = self.store.attempts(key).await.unwrap()[0].umid.clone().unwrap();
+        let umid = self.store.attempts(vec![key]).await.unwrap().concat()[0].umid.clone().unwrap();
         let event = serde_json::json!({ "eventType": "outbound_message_status_changed", "payload": {
             "umid": umid.as_str(), "subAccountId": "acme", "channel": "viber", "status": { "state": state }
         } });

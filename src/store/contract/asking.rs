@@ -38,7 +38,7 @@ async fn whoever_was_heard_of_is_not_silent(desk: Desk) {
 
 async fn what_was_asked_is_found_with_the_umid_it_was_asked_by(desk: Desk) {
     let (batch, all) = desk.waiting(&[10, 20]).await;
-    let its_own = desk.attempts(all[0].key).await.unwrap()[0].umid.clone();
+    let its_own = desk.attempts(vec![all[0].key]).await.unwrap().concat()[0].umid.clone();
     assert!(its_own.is_some());
     let about = |n| (MessageKey { batch, n }, StepIndex::FIRST);
     let asked = |tries, said| Asked { key: about(1).0, step: about(1).1, tries, at: at(70), again: at(130), said };

@@ -25,7 +25,7 @@ async fn a_change_applies_to_its_version_alone_and_late_ones_are_returned(desk: 
     assert_eq!(late, [all[1].key, all[3].key]);
     for (message, moment) in desk.all(batch, 4).await.iter().zip([9, 1, 9, 1]) {
         assert_eq!((message.version, message.present.accepted), (2, Some(at(moment))));
-        let told = desk.attempts(message.key).await.unwrap();
+        let told = desk.attempts(vec![message.key]).await.unwrap().concat();
         assert_eq!(told.iter().map(|attempt| attempt.answered).collect::<Vec<_>>(), [at(moment)]);
     }
     desk.counters_equal_rows(batch, 4).await;
@@ -56,7 +56,7 @@ async fn of_two_changes_of_one_version_the_first_wins(desk: Desk) {
     let late = desk.record(vec![accepted(&all[0], at(1)), accepted(&all[0], at(2))]).await.unwrap();
     assert_eq!(late, [all[0].key]);
     assert_eq!(desk.one(batch, 0).await.present.accepted, Some(at(1)));
-    assert_eq!(desk.attempts(all[0].key).await.unwrap()[0].answered, at(1));
+    assert_eq!(desk.attempts(vec![all[0].key]).await.unwrap().concat()[0].answered, at(1));
     desk.counters_equal_rows(batch, 1).await;
 }
 
@@ -67,7 +67,7 @@ async fn a_message_that_is_not_there_is_late_and_does_not_appear(desk: Desk) {
     let late = desk.record(vec![accepted(&nobody, at(1)), accepted(&all[0], at(1))]).await.unwrap();
     assert_eq!(late, [nobody.key]);
     assert!(desk.load(vec![nobody.key]).await.unwrap().is_empty());
-    assert!(desk.attempts(nobody.key).await.unwrap().is_empty());
+    assert!(desk.attempts(vec![nobody.key]).await.unwrap().concat().is_empty());
     desk.counters_equal_rows(batch, 100).await;
 }
 
@@ -79,6 +79,12 @@ async fn many_changes_at_once_are_many_changes(desk: Desk) {
     assert!(waiting[..1_367].iter().all(|message| message.present.accepted == Some(at(1))));
     assert!(waiting[1_367..].iter().all(|message| message.version == 0));
     desk.counters_equal_rows(batch, 1_500).await;
+    let other = messages(&desk.claimed(desk.batch_of(2).await, 2).await);
+    desk.record(other.iter().map(|message| accepted(message, at(2))).collect()).await.unwrap();
+    let asked = [all[9].key, other[0].key, waiting[1_400].key, all[3].key, all[9].key];
+    let answered = desk.attempts(asked.to_vec()).await.unwrap();
+    let answered: Vec<_> = answered.iter().map(|facts| facts.first().map(|fact| fact.answered)).collect();
+    assert_eq!(answered, [Some(at(1)), Some(at(2)), None, Some(at(1)), Some(at(1))], "in the order of the question");
     assert!(desk.record(Vec::new()).await.unwrap().is_empty());
 }
 
@@ -98,7 +104,7 @@ async fn facts_are_written_with_their_change(desk: Desk) {
     let skipped = Attempt { verdict: Verdict::CouldNotLeave, lane: viber, tries: 0, ..skipped };
     let gave_way = Change { version: told.version + 1, before: told.after, after: next, lane: viber, ..told.clone() };
     desk.record(vec![told, Change { fact: Some(skipped.clone()), ..gave_way }]).await.unwrap();
-    assert_eq!(desk.attempts(all[0].key).await.unwrap(), [first, skipped]);
+    assert_eq!(desk.attempts(vec![all[0].key]).await.unwrap().concat(), [first, skipped]);
     let queued = desk.one(batch, 0).await;
     assert_eq!((queued.lane, queued.present), (viber, next));
 }
@@ -113,17 +119,17 @@ async fn a_try_is_one_row_however_often_it_is_told_and_the_next_one_another(desk
     desk.record(vec![Change { fact: Some(told.clone()), ..change(&now, now.present) }]).await.unwrap();
     // What is known of the umid is never forgotten again.
     let kept = Attempt { umid: first.fact.unwrap().umid, ..told.clone() };
-    assert_eq!(desk.attempts(now.key).await.unwrap(), std::slice::from_ref(&kept));
+    assert_eq!(desk.attempts(vec![now.key]).await.unwrap().concat(), std::slice::from_ref(&kept));
     // Whoever does not know whether it was written tells it again, later: it happened when it was told first.
     let now = desk.one(batch, 0).await;
     let again = Attempt { answered: told.answered + Span::from_secs(3), ..told.clone() };
     desk.record(vec![Change { fact: Some(again), ..change(&now, now.present) }]).await.unwrap();
-    assert_eq!(desk.attempts(now.key).await.unwrap(), std::slice::from_ref(&kept));
+    assert_eq!(desk.attempts(vec![now.key]).await.unwrap().concat(), std::slice::from_ref(&kept));
     // Another try stands beside it.
     let now = desk.one(batch, 0).await;
     let next = Attempt { tries: 3, umid: Some(umid(9)), answered: at(99), ..told };
     desk.record(vec![Change { fact: Some(next.clone()), ..change(&now, now.present) }]).await.unwrap();
-    assert_eq!(desk.attempts(now.key).await.unwrap(), [kept, next]);
+    assert_eq!(desk.attempts(vec![now.key]).await.unwrap().concat(), [kept, next]);
 }
 
 async fn an_unknown_attempt_is_listed_until_it_is_known(desk: Desk) {

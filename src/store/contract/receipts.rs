@@ -79,7 +79,7 @@ async fn an_attempt_is_found_by_its_umid_whatever_that_looks_like(desk: Desk) {
     let found = desk.find(asked.map(|umid| Key::Umid(Umid::new(umid))).to_vec()).await.unwrap();
     let at = |n| Some((batch, n, 0));
     assert_eq!(keys(&found), [at(2), None, at(1), at(0), at(3), at(0)]);
-    assert_eq!(desk.attempts(all[2].key).await.unwrap()[0].umid, Some(Umid::new(umids[2])));
+    assert_eq!(desk.attempts(vec![all[2].key]).await.unwrap().concat()[0].umid, Some(Umid::new(umids[2])));
 }
 
 async fn a_number_finds_the_only_unknown_attempt_on_its_channel(desk: Desk) {
@@ -149,8 +149,8 @@ async fn a_receipt_teaches_the_umid_that_its_attempt_lacks(desk: Desk) {
     let (lost, known) = (MessageKey { batch: lost, n: 1 }, MessageKey { batch: known, n: 0 });
     let teach = |key, n| Receipt { umid: Some(umid(n)), ..receipt(key, "sent") };
     desk.take_receipts(vec![teach(lost, 40), teach(known, 41)], Vec::new(), Vec::new()).await.unwrap();
-    assert_eq!(desk.attempts(lost).await.unwrap()[0].umid, Some(umid(40)));
-    assert_eq!(desk.attempts(known).await.unwrap()[0].umid, Some(umid(0)), "what is known stays");
+    assert_eq!(desk.attempts(vec![lost]).await.unwrap().concat()[0].umid, Some(umid(40)));
+    assert_eq!(desk.attempts(vec![known]).await.unwrap().concat()[0].umid, Some(umid(0)), "what is known stays");
     assert_eq!(keys(&desk.find(vec![Key::Umid(umid(40))]).await.unwrap()), [Some((lost.batch, 1, 0))]);
     assert_eq!(keys(&desk.find(vec![Key::Number(person(1), Channel::WhatsApp)]).await.unwrap()), [None]);
     assert_eq!(desk.unknown(lost.batch, 10).await.unwrap().len(), 1);
@@ -169,7 +169,9 @@ async fn of_several_tries_a_receipt_teaches_the_one_that_it_speaks_of(desk: Desk
     let key = gone_again(&desk, unknown).await;
     let teach = |tries, n| Receipt { tries, umid: Some(umid(n)), ..receipt(key, "sent") };
     desk.take_receipts(vec![teach(Some(0), 40), teach(None, 42)], Vec::new(), Vec::new()).await.unwrap();
-    let umids = async || desk.attempts(key).await.unwrap().into_iter().map(|attempt| attempt.umid).collect::<Vec<_>>();
+    let umids = async || {
+        desk.attempts(vec![key]).await.unwrap().concat().into_iter().map(|attempt| attempt.umid).collect::<Vec<_>>()
+    };
     assert_eq!(umids().await, [Some(umid(40)), None]);
     assert_eq!(desk.unknown(key.batch, 9).await.unwrap().len(), 1, "the second one still is");
     desk.take_receipts(vec![teach(Some(1), 41)], Vec::new(), Vec::new()).await.unwrap();
@@ -185,7 +187,7 @@ async fn of_several_tries_a_receipt_teaches_the_one_that_it_speaks_of(desk: Desk
 
 async fn what_is_unknown_once_more_is_unknown_once(desk: Desk) {
     let key = gone_again(&desk, unknown).await;
-    assert_eq!(desk.attempts(key).await.unwrap().len(), 2);
+    assert_eq!(desk.attempts(vec![key]).await.unwrap().concat().len(), 2);
     assert_eq!(desk.unknown(key.batch, 9).await.unwrap(), [(key, person(0), StepIndex::FIRST)]);
     let number = vec![Key::Number(person(0), Channel::WhatsApp)];
     assert_eq!(keys(&desk.find(number.clone()).await.unwrap()), [Some((key.batch, 0, 0))]);

@@ -77,7 +77,14 @@ fn marks() -> impl Strategy<Value = Marks> {
 
 fn present() -> impl Strategy<Value = Present> {
     let times = (prop::option::of(moment()), prop::option::of(moment()));
-    (state(), 0..STEPS, marks(), times, any::<u8>()).prop_map(|(state, index, marks, (first_left, accepted), tries)| {
-        Present { state, step: step(index), marks, first_left, accepted, tries }
-    })
+    (state(), 0..STEPS, marks(), times, any::<u16>()).prop_map(
+        |(state, index, marks, (first_left, accepted), tries)| Present {
+            state,
+            step: step(index),
+            marks,
+            first_left,
+            accepted,
+            tries,
+        },
+    )
 }

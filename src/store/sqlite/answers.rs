@@ -5,7 +5,8 @@ use tokio::sync::mpsc;
 use super::receipts::Lesson;
 use super::script::Script;
 use super::{
-    Sqlite, aliases, asking, audiences, batches, inbound, lanes, looks, messages, nodes, receipts, tiers, walk, wishes,
+    Sqlite, aliases, asking, audiences, batches, facts, inbound, lanes, looks, messages, nodes, receipts, tiers, walk,
+    wishes,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
@@ -246,12 +247,12 @@ impl Store for Sqlite {
         self.read("read how asking goes", move |c| Box::pin(asking::asking(c))).await
     }
 
-    async fn attempts(&self, message: MessageKey) -> Result<Vec<Attempt>> {
-        self.read("read attempts", move |c| Box::pin(receipts::attempts(c, message))).await
+    async fn attempts(&self, messages: Vec<MessageKey>) -> Result<Vec<Vec<Attempt>>> {
+        self.read("read attempts", move |c| Box::pin(async move { facts::attempts(c, &messages).await })).await
     }
 
     async fn receipts(&self, message: MessageKey) -> Result<Vec<Receipt>> {
-        self.read("read receipts", move |c| Box::pin(receipts::receipts(c, message))).await
+        self.read("read receipts", move |c| Box::pin(facts::receipts(c, message))).await
     }
 
     async fn recipient(&self, message: MessageKey) -> Result<Option<Recipient>> {

@@ -244,7 +244,7 @@ fn settled(change: &Change) -> impl Iterator<Item = Lesson> + '_ {
         let last = match change.fact.as_ref().filter(|fact| fact.step == step && fact.verdict == Verdict::Unknown) {
             Some(fact) => fact.tries.checked_sub(1)?,
             None if after.unknown(step) => return None,
-            None => u8::MAX,
+            None => u16::MAX,
         };
         Some(Lesson { key: change.key, step, tries: [0, last], umid: None })
     })

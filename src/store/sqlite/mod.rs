@@ -8,6 +8,7 @@ mod answers;
 mod asking;
 mod audiences;
 mod batches;
+mod facts;
 mod inbound;
 mod lanes;
 mod looks;

@@ -9,14 +9,13 @@ use sqlx::{Row, SqliteConnection};
 use super::looks::load;
 use super::messages::number;
 use super::rows::{
-    Bound, Line, for_values, json_list, json_of, lines, loaded, maybe_moment, maybe_small, message_line, moment,
-    msisdn, small, step, word,
+    Bound, Line, for_values, json_list, json_of, lines, loaded, message_line, moment, msisdn, small, step, word,
 };
 use super::script::Script;
 use super::shapes::alike;
 use super::{Error, Work};
-use crate::domain::{AttemptId, BatchId, Channel, LaneId, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
-use crate::store::{Attempt, Found, Key, Loaded, Receipt, Stray, StrayCount, StrayKind, Verdict};
+use crate::domain::{AttemptId, BatchId, Channel, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
+use crate::store::{Found, Key, Loaded, Receipt, Stray, StrayCount, StrayKind};
 
 pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> Work<Vec<Option<Found>>> {
     let mut found = vec![None; keys.len()];
@@ -148,7 +147,7 @@ struct Alike<'a> {
     state: &'a str,
     detail: &'a str,
     code: u32,
-    tries: Option<u8>,
+    tries: Option<u16>,
 }
 
 /// The columns turn digits into numbers. Which try it speaks of may be better known when it is looked at again; where two
@@ -204,7 +203,7 @@ pub(super) struct Lesson {
     pub(super) key: MessageKey,
     pub(super) step: StepIndex,
     /// The first and the last that it is about.
-    pub(super) tries: [u8; 2],
+    pub(super) tries: [u16; 2],
     pub(super) umid: Option<Umid>,
 }
 
@@ -292,55 +291,6 @@ pub(super) async fn stray_counts(connection: &mut SqliteConnection) -> Work<Vec<
                 count: small(row, "n")?,
                 earliest: moment(row, "earliest")?,
                 latest: moment(row, "latest")?,
-            })
-        })
-        .collect()
-}
-
-pub(super) async fn attempts(connection: &mut SqliteConnection, message: MessageKey) -> Work<Vec<Attempt>> {
-    let rows = sqlx::query("SELECT * FROM attempt WHERE batch = ?1 AND n = ?2 ORDER BY step, tries")
-        .bind(message.batch.0)
-        .bind(message.n)
-        .fetch_all(connection)
-        .await?;
-    rows.iter()
-        .map(|row| {
-            let verdict: i64 = row.try_get("verdict")?;
-            Ok(Attempt {
-                step: step(row, "step")?,
-                lane: LaneId(small(row, "lane")?),
-                queued: moment(row, "queued")?,
-                intent: maybe_moment(row, "intent")?,
-                answered: moment(row, "answered")?,
-                verdict: Verdict::from_code(verdict)
-                    .ok_or_else(|| Error::Nonsense { what: verdict.to_string(), place: "attempt.verdict".into() })?,
-                tries: small(row, "tries")?,
-                code: maybe_small(row, "code")?,
-                detail: row.try_get("detail")?,
-                umid: row.try_get::<Option<Vec<u8>>, _>("umid")?.and_then(|bytes| Umid::from_bytes(&bytes)),
-            })
-        })
-        .collect()
-}
-
-pub(super) async fn receipts(connection: &mut SqliteConnection, message: MessageKey) -> Work<Vec<Receipt>> {
-    let rows = sqlx::query("SELECT * FROM receipt WHERE batch = ?1 AND n = ?2 ORDER BY received, stamp, step")
-        .bind(message.batch.0)
-        .bind(message.n)
-        .fetch_all(connection)
-        .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Receipt {
-                key: key(row)?,
-                step: step(row, "step")?,
-                stamp: moment(row, "stamp")?,
-                state: row.try_get("state")?,
-                detail: row.try_get("detail")?,
-                code: small(row, "code")?,
-                received: moment(row, "received")?,
-                tries: maybe_small(row, "tries")?,
-                umid: None,
             })
         })
         .collect()

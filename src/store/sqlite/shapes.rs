@@ -55,7 +55,7 @@ struct Shape {
     skipped: Option<u8>,
     first_left: To,
     accepted: To,
-    tries: u8,
+    tries: u16,
     marks: i64,
 }
 
@@ -166,7 +166,7 @@ struct AttemptShape<'a> {
     intent: Option<Timestamp>,
     answered: Timestamp,
     verdict: i64,
-    tries: u8,
+    tries: u16,
     code: Option<u32>,
     detail: Option<&'a str>,
     /// Nobody knows whether it happened: an unknown umid may adopt it by its number.

@@ -6,20 +6,18 @@ use sha2::{Digest, Sha256};
 use sqlx::{Row, SqliteConnection};
 use tokio::sync::mpsc;
 
+use super::Work;
 use super::batches;
+use super::facts::{self, PART, bytes, nonsense};
 use super::receipts::stray_counts;
 use super::rows::{Line, lines, loaded, message_line, packed, small};
-use super::{Error, Work};
-use crate::domain::{BatchId, Fields, LaneId, MessageKey, Msisdn, Recipient, StepIndex, Timestamp, Umid};
-use crate::store::{Attempt, Frame, Page, Receipt, Scope, Twin, Verdict, Whole};
+use crate::domain::{BatchId, Fields, MessageKey, Msisdn, Recipient, StepIndex, Umid};
+use crate::store::{Frame, Page, Scope, Twin, Whole};
 
 /// Messages in a page.
 const PAGE: u32 = 2_000;
 /// Twins that are named.
 const TWINS: u32 = 100;
-/// Between texts of a line, in which no file and no provider writes it.
-const PART: char = '\u{1f}';
-
 /// From when on nothing more may leave: a person's own word counts from when it came, which may be after it was said.
 macro_rules! since {
     () => {
@@ -48,18 +46,6 @@ pub(super) const MESSAGES: &str = whole_messages!("ifnull(r.country, '')");
 /// The client's own id may be any text, so it travels as JSON.
 pub(super) const PEOPLE: &str = whole_messages!(
     "ifnull(r.country, '') || char(31) || json_array(r.client_message_id) || char(31) || ifnull(r.fields, '[]')"
-);
-
-pub(super) const ATTEMPTS: &str = packed!(
-    "concat_ws(' ', n, step, lane, queued, ifnull(intent, ''), answered, verdict, tries, ifnull(code, ''))
-     || ' ' || ifnull(hex(umid), '') || char(31) || replace(ifnull(detail, ''), char(10), ' ')",
-    "attempt WHERE batch = ?1 AND n BETWEEN ?2 AND ?3 ORDER BY n, step, tries"
-);
-
-pub(super) const RECEIPTS: &str = packed!(
-    "concat_ws(' ', n, step, stamp, code, received, ifnull(tries, '')) || ' ' || replace(state, char(10), ' ') || char(31)
-     || replace(detail, char(10), ' ')",
-    "receipt WHERE batch = ?1 AND n BETWEEN ?2 AND ?3 ORDER BY n, received, stamp, step"
 );
 
 const PLAN: &str = "SELECT digest, body FROM plan WHERE digest = (SELECT plan FROM batch WHERE id = ?1)";
@@ -118,12 +104,8 @@ async fn page(connection: &mut SqliteConnection, batch: BatchId, after: i64, sco
     let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(page) };
     let (first, last) = (first.message.key.n, last.message.key.n);
     let of = |statement: &'static str| sqlx::query(statement).bind(batch.0).bind(first).bind(last);
-    let text = lines(connection, of(ATTEMPTS)).await?;
-    let mut attempts = text.lines().map(attempt).collect::<Work<Vec<_>>>()?;
-    attempts.sort_unstable_by_key(|(n, attempt)| (*n, attempt.step, attempt.tries));
-    let text = lines(connection, of(RECEIPTS)).await?;
-    let mut receipts = text.lines().map(|line| receipt(line, batch)).collect::<Work<Vec<_>>>()?;
-    receipts.sort_by_key(|receipt| (receipt.key.n, receipt.received, receipt.stamp, receipt.step));
+    let attempts = facts::attempts_in(connection, of(facts::ATTEMPTS)).await?;
+    let receipts = facts::receipts_in(connection, of(facts::RECEIPTS), batch).await?;
     let (mut attempts, mut receipts) = (VecDeque::from(attempts), VecDeque::from(receipts));
     for whole in &mut page {
         let n = whole.message.key.n;
@@ -136,10 +118,6 @@ async fn page(connection: &mut SqliteConnection, batch: BatchId, after: i64, sco
         }
     }
     Ok(page)
-}
-
-fn nonsense(place: &str) -> Error {
-    Error::Nonsense { what: "a value that is none".to_owned(), place: place.to_owned() }
 }
 
 fn whole(line: &str, people: bool) -> Work<Whole> {
@@ -169,35 +147,6 @@ fn whole(line: &str, people: bool) -> Work<Whole> {
     Ok(Whole { message, country, number, recipient, opted_out, attempts: Vec::new(), receipts: Vec::new() })
 }
 
-fn attempt(line: &str) -> Work<(u32, Attempt)> {
-    let mut line = Line::of(line);
-    let n = line.small("n")?;
-    let step = line.step("step")?;
-    let lane = LaneId(line.small("lane")?);
-    let queued = Timestamp::from_millis(line.small("queued")?);
-    let intent = line.moment("intent")?;
-    let answered = Timestamp::from_millis(line.small("answered")?);
-    let verdict = Verdict::from_code(line.small("verdict")?).ok_or_else(|| nonsense("attempt.verdict"))?;
-    let (tries, code) = (line.small("tries")?, line.maybe("code")?);
-    let (umid, detail) = line.rest().and_then(|rest| rest.split_once(PART)).unwrap_or_default();
-    let umid = bytes(umid).filter(|umid| !umid.is_empty()).and_then(|umid| Umid::from_bytes(&umid));
-    let detail = Some(detail.to_owned()).filter(|detail| !detail.is_empty());
-    Ok((n, Attempt { step, lane, queued, intent, answered, verdict, tries, code, detail, umid }))
-}
-
-fn receipt(line: &str, batch: BatchId) -> Work<Receipt> {
-    let mut line = Line::of(line);
-    let key = MessageKey { batch, n: line.small("n")? };
-    let step = line.step("step")?;
-    let stamp = Timestamp::from_millis(line.small("stamp")?);
-    let code = line.small("code")?;
-    let received = Timestamp::from_millis(line.small("received")?);
-    let tries = line.maybe("tries")?;
-    let (state, detail) = line.rest().and_then(|rest| rest.split_once(PART)).unwrap_or_default();
-    let (state, detail) = (state.to_owned(), detail.to_owned());
-    Ok(Receipt { key, step, stamp, state, detail, code, received, tries, umid: None })
-}
-
 async fn twins(connection: &mut SqliteConnection, batch: BatchId) -> Work<Vec<Twin>> {
     let rows = sqlx::query(TWINS_OF).bind(batch.0).bind(TWINS).fetch_all(connection).await?;
     rows.iter()
@@ -211,9 +160,4 @@ async fn twins(connection: &mut SqliteConnection, batch: BatchId) -> Work<Vec<Tw
             })
         })
         .collect()
-}
-
-fn bytes(hex: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    hex.as_bytes().chunks(2).map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
 }

@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::Place;
 use crate::store::sqlite::{
-    aliases, asking, audiences, inbound, looks, messages, receipts, shapes, tiers, walk, wishes,
+    aliases, asking, audiences, facts, inbound, looks, messages, receipts, shapes, tiers, walk, wishes,
 };
 
 /// Sets that come with a statement, and what has been found by its inner part.
@@ -59,8 +59,10 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
             &["message USING PRIMARY KEY (batch=? AND n>?)", "r USING PRIMARY KEY", "o USING INTEGER PRIMARY KEY"],
         ),
         (walk::PEOPLE, &["message USING PRIMARY KEY (batch=? AND n>?)", "r USING PRIMARY KEY"]),
-        (walk::ATTEMPTS, &["SEARCH attempt USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
-        (walk::RECEIPTS, &["SEARCH receipt USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
+        (facts::ATTEMPTS_OF, &["SEARCH attempt USING PRIMARY KEY (batch=? AND n=?)"]),
+        (facts::ATTEMPTS, &["SEARCH attempt USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
+        (facts::RECEIPTS_OF, &["SEARCH receipt USING PRIMARY KEY (batch=? AND n=?)"]),
+        (facts::RECEIPTS, &["SEARCH receipt USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (
             wishes::UNWILLING,
             &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)", "o EXISTS USING INTEGER PRIMARY KEY"],

@@ -1,0 +1,118 @@
+//! Facts as they are on disk: what became of each try, and what the provider told.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sqlx::SqliteConnection;
+
+use super::rows::{Bound, Line, json_list, lines, packed};
+use super::{Error, Work};
+use crate::domain::{BatchId, LaneId, MessageKey, Timestamp, Umid};
+use crate::store::{Attempt, Receipt, Verdict};
+
+/// Between texts of a line, in which no file and no provider writes it.
+pub(super) const PART: char = '\u{1f}';
+
+macro_rules! attempts {
+    ($where:literal) => {
+        packed!(
+            "concat_ws(' ', n, step, lane, queued, ifnull(intent, ''), answered, verdict, tries, ifnull(code, ''))
+             || ' ' || ifnull(hex(umid), '') || char(31) || replace(ifnull(detail, ''), char(10), ' ')",
+            concat!("attempt WHERE batch = ?1 AND ", $where)
+        )
+    };
+}
+
+macro_rules! receipts {
+    ($where:literal) => {
+        packed!(
+            "concat_ws(' ', n, step, stamp, code, received, ifnull(tries, '')) || ' ' || replace(state, char(10), ' ')
+             || char(31) || replace(detail, char(10), ' ')",
+            concat!("receipt WHERE batch = ?1 AND ", $where)
+        )
+    };
+}
+
+/// Of a range of messages.
+pub(super) const ATTEMPTS: &str = attempts!("n BETWEEN ?2 AND ?3");
+pub(super) const RECEIPTS: &str = receipts!("n BETWEEN ?2 AND ?3");
+/// Of single messages.
+pub(super) const ATTEMPTS_OF: &str = attempts!("n IN (SELECT value FROM json_each(?2))");
+pub(super) const RECEIPTS_OF: &str = receipts!("n = ?2");
+
+pub(super) async fn attempts(connection: &mut SqliteConnection, messages: &[MessageKey]) -> Work<Vec<Vec<Attempt>>> {
+    let mut by_batch: BTreeMap<BatchId, Vec<i64>> = BTreeMap::new();
+    for key in messages {
+        by_batch.entry(key.batch).or_default().push(i64::from(key.n));
+    }
+    let mut found: HashMap<MessageKey, Vec<Attempt>> = HashMap::with_capacity(messages.len());
+    for (batch, ns) in by_batch {
+        for (n, attempt) in attempts_in(connection, sqlx::query(ATTEMPTS_OF).bind(batch.0).bind(json_list(ns))).await? {
+            found.entry(MessageKey { batch, n }).or_default().push(attempt);
+        }
+    }
+    Ok(messages.iter().map(|key| found.get(key).cloned().unwrap_or_default()).collect())
+}
+
+pub(super) async fn receipts(connection: &mut SqliteConnection, message: MessageKey) -> Work<Vec<Receipt>> {
+    let query = sqlx::query(RECEIPTS_OF).bind(message.batch.0).bind(message.n);
+    receipts_in(connection, query, message.batch).await
+}
+
+/// In the order of the messages, and of a message in the order of its steps and tries.
+pub(super) async fn attempts_in(connection: &mut SqliteConnection, query: Bound<'_>) -> Work<Vec<(u32, Attempt)>> {
+    let text = lines(connection, query).await?;
+    let mut attempts = text.lines().map(attempt).collect::<Work<Vec<_>>>()?;
+    // Nothing promises that lines are joined in the order of their rows.
+    attempts.sort_unstable_by_key(|(n, attempt)| (*n, attempt.step, attempt.tries));
+    Ok(attempts)
+}
+
+/// In the order of the messages, and of a message in the order in which they came.
+pub(super) async fn receipts_in(
+    connection: &mut SqliteConnection,
+    query: Bound<'_>,
+    batch: BatchId,
+) -> Work<Vec<Receipt>> {
+    let text = lines(connection, query).await?;
+    let mut receipts = text.lines().map(|line| receipt(line, batch)).collect::<Work<Vec<_>>>()?;
+    receipts.sort_by_key(|receipt| (receipt.key.n, receipt.received, receipt.stamp, receipt.step));
+    Ok(receipts)
+}
+
+pub(super) fn nonsense(place: &str) -> Error {
+    Error::Nonsense { what: "a value that is none".to_owned(), place: place.to_owned() }
+}
+
+fn attempt(line: &str) -> Work<(u32, Attempt)> {
+    let mut line = Line::of(line);
+    let n = line.small("n")?;
+    let step = line.step("step")?;
+    let lane = LaneId(line.small("lane")?);
+    let queued = Timestamp::from_millis(line.small("queued")?);
+    let intent = line.moment("intent")?;
+    let answered = Timestamp::from_millis(line.small("answered")?);
+    let verdict = Verdict::from_code(line.small("verdict")?).ok_or_else(|| nonsense("attempt.verdict"))?;
+    let (tries, code) = (line.small("tries")?, line.maybe("code")?);
+    let (umid, detail) = line.rest().and_then(|rest| rest.split_once(PART)).unwrap_or_default();
+    let umid = bytes(umid).filter(|umid| !umid.is_empty()).and_then(|umid| Umid::from_bytes(&umid));
+    let detail = Some(detail.to_owned()).filter(|detail| !detail.is_empty());
+    Ok((n, Attempt { step, lane, queued, intent, answered, verdict, tries, code, detail, umid }))
+}
+
+fn receipt(line: &str, batch: BatchId) -> Work<Receipt> {
+    let mut line = Line::of(line);
+    let key = MessageKey { batch, n: line.small("n")? };
+    let step = line.step("step")?;
+    let stamp = Timestamp::from_millis(line.small("stamp")?);
+    let code = line.small("code")?;
+    let received = Timestamp::from_millis(line.small("received")?);
+    let tries = line.maybe("tries")?;
+    let (state, detail) = line.rest().and_then(|rest| rest.split_once(PART)).unwrap_or_default();
+    let (state, detail) = (state.to_owned(), detail.to_owned());
+    Ok(Receipt { key, step, stamp, state, detail, code, received, tries, umid: None })
+}
+
+pub(super) fn bytes(hex: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    hex.as_bytes().chunks(2).map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
+}
