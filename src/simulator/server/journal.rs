@@ -1,7 +1,7 @@
 //! An account of what was accepted that outlives the process: a line in a file for each message, before its answer.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,8 +12,14 @@ use crate::simulator::Model;
 pub struct Journal(Arc<File>);
 
 impl Journal {
+    /// A line that a process was killed in the middle of is cut off: nobody was answered that it was accepted.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self(Arc::new(File::options().create(true).append(true).open(path)?)))
+        let mut file = File::options().create(true).read(true).append(true).open(path)?;
+        let whole = end_of_last_line(&mut file)?;
+        if whole < file.metadata()?.len() {
+            file.set_len(whole)?;
+        }
+        Ok(Self(Arc::new(file)))
     }
 
     /// Writes down what was accepted from the `first` message on, each as `/simulator/messages` tells it.
@@ -26,6 +32,41 @@ impl Journal {
         }
         if let Err(error) = self.0.as_ref().write_all(&lines) {
             tracing::error!(%error, "the journal cannot be written; what it says is not all that was accepted");
+        }
+    }
+}
+
+/// Found from the end on: what comes before may be long.
+fn end_of_last_line(file: &mut File) -> io::Result<u64> {
+    const PIECE: u64 = 4_096;
+    let mut end = file.metadata()?.len();
+    while end > 0 {
+        let from = end.saturating_sub(PIECE);
+        let mut piece = Vec::new();
+        file.seek(SeekFrom::Start(from))?;
+        (&mut *file).take(end - from).read_to_end(&mut piece)?;
+        if let Some(last) = piece.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(from + last as u64 + 1);
+        }
+        end = from;
+    }
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_was_never_finished_is_no_line() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("journal");
+        let long = format!("{{\"{}", "x".repeat(10_000));
+        for (before, after) in [("", ""), ("a\nb\n", "a\nb\n"), ("a\nb", "a\n"), ("b", ""), (&long, "")] {
+            std::fs::write(&path, before).unwrap();
+            let journal = Journal::open(&path).unwrap();
+            journal.0.as_ref().write_all(b"c\n").unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{after}c\n"));
         }
     }
 }

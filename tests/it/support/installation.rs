@@ -115,7 +115,9 @@ impl Installation {
 
     /// Everything that the provider has ever accepted, by its journal.
     pub(crate) fn journal(&self) -> Vec<Arrived> {
-        arrived(&std::fs::read_to_string(self.path(JOURNAL)).unwrap())
+        let text = std::fs::read_to_string(self.path(JOURNAL)).unwrap();
+        // What is being written this moment is not accepted yet.
+        arrived(&text[..text.rfind('\n').map_or(0, |last| last + 1)])
     }
 
     /// Where the server takes webhooks.
