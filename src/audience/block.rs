@@ -70,7 +70,7 @@ impl Block {
     /// The rows for reading; None when their text is not UTF-8.
     pub(super) fn seal(self) -> Option<Rows> {
         let text = String::from_utf8(self.text).ok()?;
-        Some(Rows { text, cell_ends: self.cell_ends, rows: self.rows })
+        Some(Rows { text, cell_ends: self.cell_ends, rows: self.rows, first: 0 })
     }
 }
 
@@ -80,15 +80,27 @@ pub(super) struct Rows {
     text: String,
     cell_ends: Vec<usize>,
     rows: Vec<RowEnd>,
+    /// Those before it are of no concern any more.
+    first: usize,
 }
 
 impl Rows {
     pub(super) fn len(&self) -> usize {
-        self.rows.len()
+        self.rows.len() - self.first
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Without the first so many.
+    pub(super) fn behind(self, first: usize) -> Self {
+        Self { first: (self.first + first).min(self.rows.len()), ..self }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Row<'_>> {
-        self.rows.iter().scan(0, |from, row| {
+        let before = self.first.checked_sub(1).and_then(|last| self.rows.get(last)).map_or(0, |row| row.cells);
+        self.rows.iter().skip(self.first).scan(before, |from, row| {
             let first = std::mem::replace(from, row.cells);
             let start = first.checked_sub(1).and_then(|last| self.cell_ends.get(last)).copied().unwrap_or(0);
             let ends = self.cell_ends.get(first..row.cells).unwrap_or_default();

@@ -3,7 +3,8 @@
 use super::Reason;
 use super::block::{Row, Rows};
 use super::columns::Columns;
-use super::number::{self, Home};
+use super::number::{self, Beside, Home};
+use super::read::Lines;
 use crate::domain::{Fields, Recipient};
 
 /// One row that is not accepted.
@@ -16,30 +17,55 @@ pub struct Reject {
     pub fields: Fields,
 }
 
+/// Characters of a client's own id, as the provider has them.
+const CLIENT_ID_MAX: usize = 50;
+
 /// A row that has been looked at by itself.
 #[derive(Debug)]
 pub(super) struct Checked {
     pub(super) line: u64,
     pub(super) verdict: Result<Recipient, (Reason, Fields)>,
+    pub(super) beside: Beside,
+    pub(super) is_fixed: bool,
 }
 
-pub(super) fn check(rows: &Rows, columns: &Columns, default: Home) -> Vec<Checked> {
-    rows.iter().map(|row| Checked { line: row.line, verdict: check_row(row, columns, default) }).collect()
+/// What every row is held against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    /// Of which country a national number is, where its row does not say.
+    pub(super) default: Home,
+    pub(super) lines: Lines,
 }
 
-fn check_row(row: Row<'_>, columns: &Columns, default: Home) -> Result<Recipient, (Reason, Fields)> {
-    let width = columns.len();
-    if (width..row.width()).any(|index| !row.cell(index).trim().is_empty()) {
-        return Err((Reason::TooManyCells, Fields::pack(row.cells())));
+pub(super) fn check(rows: &Rows, columns: &Columns, rules: Rules) -> Vec<Checked> {
+    rows.iter().map(|row| check_row(row, columns, rules)).collect()
+}
+
+fn check_row(row: Row<'_>, columns: &Columns, rules: Rules) -> Checked {
+    let refused = |reason, fields| Checked {
+        line: row.line,
+        verdict: Err((reason, fields)),
+        beside: Beside::default(),
+        is_fixed: reason == Reason::FixedLine,
+    };
+    if columns.behind(row).any(|cell| !cell.trim().is_empty()) {
+        return refused(Reason::TooManyCells, Fields::pack(columns.cells(row).chain(columns.behind(row))));
     }
-    let fields = || Fields::pack((0..width).map(|index| row.cell(index)));
-    match number::read(columns.number_cell(&row), columns.home(&row, default)) {
-        Ok(number) => Ok(Recipient {
-            msisdn: number.msisdn,
-            country: number.country,
-            client_message_id: columns.client_message_id(&row).map(Into::into),
-            fields: fields(),
-        }),
-        Err(reason) => Err((reason, fields())),
+    let fields = Fields::pack(columns.cells(row));
+    let number = match number::read(columns.number_cell(&row), columns.home(&row, rules.default)) {
+        Ok(number) if number.is_fixed && rules.lines == Lines::Mobile => return refused(Reason::FixedLine, fields),
+        Ok(number) => number,
+        Err(reason) => return refused(reason, fields),
+    };
+    let client_message_id = columns.client_message_id(&row);
+    if client_message_id.is_some_and(|id| id.chars().count() > CLIENT_ID_MAX) {
+        return refused(Reason::IdTooLong, fields);
     }
+    let recipient = Recipient {
+        msisdn: number.msisdn,
+        country: number.country,
+        client_message_id: client_message_id.map(Into::into),
+        fields,
+    };
+    Checked { line: row.line, verdict: Ok(recipient), beside: number.beside, is_fixed: number.is_fixed }
 }

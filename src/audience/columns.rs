@@ -1,25 +1,53 @@
 //! Which column is what.
 
-use super::block::{Row, Rows};
+use super::block::Row;
+use super::country_names;
+use super::header::digits;
 use super::names;
 use super::number::{self, Home};
-use crate::domain::Country;
+use super::read::Reading;
+use super::table::MAX_COLUMNS;
 
 /// The columns of a file, in its order, and which of them hold what the import itself needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Columns {
+    /// The place of the first one in its row: what stands left of the table is no part of it.
+    left: usize,
     names: Vec<String>,
     number: usize,
     country: Option<usize>,
     client_message_id: Option<usize>,
 }
 
-/// Why a first row is no header that we can work with.
+/// Why the columns cannot be told apart.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NoColumns {
-    /// It looks like data.
-    NoHeader,
     NoNumber(Vec<String>),
+    /// What was mapped is not there.
+    NoSuch(String, Vec<String>),
+    /// Two columns would have one name.
+    Twice(String),
+}
+
+/// What somebody said that a column is: `number=Cell phone`, or `FirstName=Vorname`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapping {
+    pub is: String,
+    pub column: String,
+}
+
+impl std::str::FromStr for Mapping {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (is, column) = text.split_once('=').unwrap_or_default();
+        match (is.trim(), column.trim()) {
+            ("", _) | (_, "") => Err(format!(
+                "\"{text}\" is no mapping; write what the column is, =, and its name: number=\"Cell phone\", FirstName=Vorname"
+            )),
+            (is, column) => Ok(Self { is: is.to_owned(), column: column.to_owned() }),
+        }
+    }
 }
 
 impl Columns {
@@ -36,7 +64,7 @@ impl Columns {
     /// Those of numbers that come without a file: they stand in one column, and nothing stands in the others.
     pub(super) fn of_numbers(names: Vec<String>, number: &str) -> Self {
         let number = names.iter().position(|name| name == number).unwrap_or(0);
-        Self { names, number, country: None, client_message_id: None }
+        Self { left: 0, names, number, country: None, client_message_id: None }
     }
 
     pub(super) const fn number_place(&self) -> usize {
@@ -47,32 +75,55 @@ impl Columns {
         self.names.len()
     }
 
+    fn cell<'a>(&self, row: &Row<'a>, place: usize) -> &'a str {
+        row.cell(self.left + place)
+    }
+
     pub(super) fn number_cell<'a>(&self, row: &Row<'a>) -> &'a str {
-        row.cell(self.number)
+        self.cell(row, self.number)
+    }
+
+    /// A row's cells, one for each column.
+    pub(super) fn cells<'a>(&self, row: Row<'a>) -> impl Iterator<Item = &'a str> {
+        (self.left..self.left + self.len()).map(move |place| row.cell(place))
+    }
+
+    /// What stands behind the last column.
+    pub(super) fn behind<'a>(&self, row: Row<'a>) -> impl Iterator<Item = &'a str> {
+        (self.left + self.len()..row.width()).map(move |place| row.cell(place))
     }
 
     pub(super) fn client_message_id<'a>(&self, row: &Row<'a>) -> Option<&'a str> {
-        self.client_message_id.map(|index| row.cell(index).trim()).filter(|id| !id.is_empty())
+        self.client_message_id.map(|index| self.cell(row, index).trim()).filter(|id| !id.is_empty())
     }
 
     /// The country of a row's national number.
     pub(super) fn home(&self, row: &Row<'_>, default: Home) -> Home {
-        self.country.map_or(default, |index| Home::of_cell(row.cell(index), default))
+        self.country.map_or(default, |index| Home::of_cell(self.cell(row, index), default))
     }
 
-    /// Reads the header with the help of the first rows behind it.
-    pub(super) fn find(header: Row<'_>, head: &Rows, default: Home) -> Result<Self, NoColumns> {
-        if looks_like_data(header, default) {
-            return Err(NoColumns::NoHeader);
-        }
-        let names = name_all(header, head);
+    /// Reads the header, where there is one, with the help of the first rows of data.
+    pub(super) fn find<'a, I: Iterator<Item = Row<'a>>>(
+        header: Option<Row<'a>>,
+        data: &dyn Fn() -> I,
+        reading: &Reading<'_>,
+    ) -> Result<Self, NoColumns> {
+        let left = first_column(header, data);
+        let names = name_all(left, header, data);
         let keys: Vec<String> = names.iter().map(|name| names::key(name)).collect();
         let country = keys.iter().enumerate().position(|(index, key)| {
-            names::is_country(key) && head.iter().any(|row| row.cell(index).parse::<Country>().is_ok())
+            names::is_country(key) && data().any(|row| country_names::named(row.cell(left + index)).is_some())
         });
         let client_message_id = keys.iter().position(|key| names::is_client_message_id(key));
-        let found = Self { names, number: 0, country, client_message_id };
-        let evidence: Vec<Evidence> = (0..keys.len()).map(|index| Evidence::of(&found, index, head, default)).collect();
+        let mut found = Self { left, names, number: 0, country, client_message_id };
+        let told = found.map(&reading.options.map)?;
+        if let Some(number) = told {
+            found.number = number;
+            return Ok(found);
+        }
+        let default = reading.default;
+        let evidence: Vec<Evidence> =
+            (0..keys.len()).map(|index| Evidence::of(&found, index, data(), default)).collect();
 
         let by_name = || {
             let known = keys.iter().zip(&evidence).enumerate().filter_map(|(index, (key, evidence))| {
@@ -85,19 +136,56 @@ impl Columns {
             let likely = evidence
                 .iter()
                 .enumerate()
-                .filter(|(index, evidence)| evidence.mostly_numbers() && Some(*index) != client_message_id);
+                .filter(|(index, evidence)| evidence.mostly_numbers() && Some(*index) != found.client_message_id);
             likely
                 .max_by_key(|(index, evidence)| {
                     (names::may_be_number(&keys[*index]), evidence.valid, evidence.digits, std::cmp::Reverse(*index))
                 })
                 .map(|(index, _)| index)
         };
-        match by_name().or_else(by_content) {
-            Some(number) => Ok(Self { number, ..found }),
-            None => Err(NoColumns::NoNumber(found.names)),
+        let Some(number) = by_name().or_else(by_content) else { return Err(NoColumns::NoNumber(found.names)) };
+        found.number = number;
+        if header.is_none() && !found.names.iter().any(|name| name == NUMBER_NAME) {
+            NUMBER_NAME.clone_into(&mut found.names[number]);
         }
+        Ok(found)
+    }
+
+    /// Obeys what somebody said. Returns the column of the numbers, where that was said.
+    fn map(&mut self, mappings: &[Mapping]) -> Result<Option<usize>, NoColumns> {
+        let mut number = None;
+        let before = self.names.clone();
+        for Mapping { is, column } in mappings {
+            let exactly = before.iter().position(|name| name == column);
+            let nearly = || before.iter().position(|name| names::key(name) == names::key(column));
+            let Some(place) = exactly.or_else(nearly) else {
+                return Err(NoColumns::NoSuch(column.clone(), before));
+            };
+            match is.to_ascii_lowercase().as_str() {
+                "number" => number = Some(place),
+                "country" => self.country = Some(place),
+                "clientmessageid" => self.client_message_id = Some(place),
+                _ if self.names.iter().enumerate().any(|(other, name)| other != place && name == is) => {
+                    return Err(NoColumns::Twice(is.clone()));
+                }
+                _ => is.clone_into(&mut self.names[place]),
+            }
+        }
+        Ok(number)
+    }
+
+    /// Names that the header does not say, where there is one.
+    pub(super) fn named_by_us(&self, header: Option<Row<'_>>) -> Option<Vec<String>> {
+        let header = header?;
+        let said: Vec<&str> = header.cells().map(bare).collect();
+        let ours = |name: &&String| !said.contains(&name.as_str());
+        let names: Vec<String> = self.names.iter().filter(ours).cloned().collect();
+        (!names.is_empty()).then_some(names)
     }
 }
+
+/// What the numbers' column is called where nobody has named it.
+pub(super) const NUMBER_NAME: &str = "Mobile";
 
 /// What the first cells of a column say.
 struct Evidence {
@@ -108,10 +196,10 @@ struct Evidence {
 }
 
 impl Evidence {
-    fn of(columns: &Columns, index: usize, head: &Rows, default: Home) -> Self {
+    fn of<'a>(columns: &Columns, index: usize, data: impl Iterator<Item = Row<'a>>, default: Home) -> Self {
         let mut evidence = Self { filled: 0, valid: 0, digits: 0 };
-        for row in head.iter() {
-            let cell = row.cell(index);
+        for row in data {
+            let cell = columns.cell(&row, index);
             evidence.filled += usize::from(!cell.trim().is_empty());
             if is_number(cell, columns.home(&row, default)) {
                 evidence.valid += 1;
@@ -126,31 +214,32 @@ impl Evidence {
     }
 }
 
-/// A header names things; a row of data has a number in it.
-fn looks_like_data(header: Row<'_>, default: Home) -> bool {
-    header.cells().all(|cell| names::number_rank(&names::key(cell)).is_none())
-        && header.cells().any(|cell| is_number(cell, default))
-}
-
-/// A number for sure, where nothing but the content speaks for it: some countries have numbers as short as a year.
 fn is_number(cell: &str, home: Home) -> bool {
-    digits(cell) >= 7 && number::read(cell, home).is_ok()
+    digits(cell) >= number::DIGITS_FOR_SURE && number::read(cell, home).is_ok()
 }
 
-fn digits(cell: &str) -> usize {
-    cell.chars().filter(|char| char.is_numeric()).count()
-}
-
-/// Every column's name: as written, and where that says nothing or says it twice, made to differ. Columns behind the
-/// last name exist only if they hold something: spreadsheets like to end every line with empty cells.
-fn name_all(header: Row<'_>, head: &Rows) -> Vec<String> {
-    let named = header.cells().collect::<Vec<_>>();
-    let is_used = |index: usize| head.iter().any(|row| !row.cell(index).trim().is_empty());
-    let width = (0..named.len()).rev().find(|index| !named[*index].trim().is_empty() || is_used(*index));
+/// Every column's name: as written, and where that says nothing or says it twice, made to differ. Columns without a name
+/// exist only if they hold something: spreadsheets like to end every line with empty cells, and one row in a hundred that
+/// has a cell too many is a mistake in that row.
+fn name_all<'a, I: Iterator<Item = Row<'a>>>(
+    left: usize,
+    header: Option<Row<'a>>,
+    data: &dyn Fn() -> I,
+) -> Vec<String> {
+    let named: Vec<&str> = header.map(|row| row.cells().skip(left).collect()).unwrap_or_default();
+    let rows = data().count();
+    let used = |index: usize| data().filter(|row| !row.cell(left + index).trim().is_empty()).count();
+    let widest = data().map(|row| row.width().saturating_sub(left)).max().unwrap_or(0).min(MAX_COLUMNS);
+    let is_there = |index: &usize| match named.get(*index) {
+        Some(name) => !name.trim().is_empty() || used(*index) > 0,
+        None if header.is_some() => used(*index) * 2 > rows,
+        None => used(*index) > 0,
+    };
+    let width = (0..widest.max(named.len())).rev().find(is_there).map_or(0, |last| last + 1);
     let mut names: Vec<String> = Vec::new();
     let mut taken = std::collections::HashSet::new();
-    for (index, name) in named.iter().enumerate().take(width.map_or(0, |last| last + 1)) {
-        let name = name.trim().trim_start_matches('\u{feff}');
+    for index in 0..width {
+        let name = named.get(index).map_or("", |name| bare(name));
         let base = if name.is_empty() { format!("Column {}", index + 1) } else { name.to_owned() };
         let mut unique = base.clone();
         let mut times = 1;
@@ -163,25 +252,46 @@ fn name_all(header: Row<'_>, head: &Rows) -> Vec<String> {
     names
 }
 
+/// Where a table begins in a sheet that has room left of it: at its first name, or where most rows hold something.
+fn first_column<'a, I: Iterator<Item = Row<'a>>>(header: Option<Row<'a>>, data: &dyn Fn() -> I) -> usize {
+    let is_used = |row: &Row<'_>, place: usize| !row.cell(place).trim().is_empty();
+    let begin = |row: Row<'_>| (0..row.width()).find(|place| is_used(&row, *place));
+    let named = header.and_then(begin);
+    let rows = data().count();
+    let filled = |place: &usize| data().filter(|row| is_used(row, *place)).count() * 2 > rows;
+    let first_filled = data().filter_map(begin).min().and_then(|first| (first..MAX_COLUMNS).find(filled));
+    named.into_iter().chain(first_filled).min().unwrap_or(0)
+}
+
+fn bare(name: &str) -> &str {
+    name.trim().trim_start_matches('\u{feff}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::block::Block;
+    use super::super::{Options, header};
     use super::*;
 
-    fn find(lines: &[&str], country: &str) -> Result<Columns, NoColumns> {
-        let rows = |lines: &[&str]| {
-            let mut block = Block::default();
-            for (index, line) in lines.iter().enumerate() {
-                for cell in line.split(',') {
-                    block.push(cell.as_bytes());
-                    block.end_cell();
-                }
-                block.end_row(index as u64);
+    fn found(lines: &[&str], country: &str, map: &[&str]) -> Result<Columns, NoColumns> {
+        let mut block = Block::default();
+        for (index, line) in lines.iter().enumerate() {
+            for cell in line.split(',') {
+                block.push(cell.as_bytes());
+                block.end_cell();
             }
-            block.seal().unwrap()
-        };
+            block.end_row(index as u64);
+        }
+        let rows = block.seal().unwrap();
         let default = country.parse().ok().and_then(Home::of).unwrap_or(Home::Missing);
-        Columns::find(rows(&lines[..1]).iter().next().unwrap(), &rows(&lines[1..]), default)
+        let map = map.iter().map(|mapping| mapping.parse().unwrap()).collect();
+        let reading = Reading { options: &Options { map, ..Options::default() }, default };
+        let head = header::find(&rows, default, false);
+        Columns::find(head.header.and_then(|place| rows.iter().nth(place)), &|| rows.iter().skip(head.first), &reading)
+    }
+
+    fn find(lines: &[&str], country: &str) -> Result<Columns, NoColumns> {
+        found(lines, country, &[])
     }
 
     #[test]
@@ -213,17 +323,47 @@ mod tests {
 
     #[test]
     fn a_country_column_that_holds_no_codes_is_only_a_field() {
-        assert_eq!(find(&["Mobile,Country", "+6581234567,Singapore"], "").unwrap().country, None);
+        assert_eq!(find(&["Mobile,Country", "+6581234567,north"], "").unwrap().country, None);
     }
 
     #[test]
     fn without_a_number_the_columns_are_listed() {
         assert_eq!(find(&["A,B", "x,y"], "SG"), Err(NoColumns::NoNumber(vec!["A".into(), "B".into()])));
-        assert_eq!(find(&["81234567,Ann", "81234568,Bob"], "SG"), Err(NoColumns::NoHeader));
+    }
+
+    #[test]
+    fn without_a_header_columns_are_named_by_their_place() {
+        let columns = find(&["Ann,81234567,", "Bob,81234568,x"], "SG").unwrap();
+        assert_eq!(
+            (columns.names(), columns.number()),
+            (&["Column 1", "Mobile", "Column 3"].map(str::to_owned)[..], "Mobile")
+        );
+    }
+
+    #[test]
+    fn a_table_begins_at_its_first_name_or_where_most_rows_hold_something() {
+        let columns = find(&[",Mobile,Name", "0,+6581234567,Ann", "1,+6581234568,Bob"], "").unwrap();
+        assert_eq!((columns.names(), columns.left), (&["Column 1", "Mobile", "Name"].map(str::to_owned)[..], 0));
+        let beside = [",Mobile,Name", ",+6581234567,Ann", "look,+6581234568,Bob", ",+6581234569,Eve"];
+        assert_eq!(find(&beside, "").unwrap().left, 1);
+    }
+
+    #[test]
+    fn what_somebody_says_of_the_columns_counts() {
+        let lines = ["Phone,Cell phone,Vorname", "+6581234567,+6581234568,Ann"];
+        let columns = found(&lines, "", &["number=cell PHONE", "FirstName=Vorname"]).unwrap();
+        assert_eq!((columns.number(), columns.names()[2].as_str()), ("Cell phone", "FirstName"));
+        let names: Vec<String> = ["Phone", "Cell phone", "Vorname"].map(str::to_owned).to_vec();
+        assert_eq!(found(&lines, "", &["number=Handy"]), Err(NoColumns::NoSuch("Handy".into(), names)));
+        assert_eq!(found(&lines, "", &["Phone=Vorname"]), Err(NoColumns::Twice("Phone".into())));
+        assert!(["number", "=x", "number="].iter().all(|text| text.parse::<Mapping>().is_err()));
     }
 
     #[test]
     fn names_differ_and_empty_columns_at_the_end_are_none() {
+        let rows = ["Mobile,Name", "+6581234567,a,x", "+6581234568,b,y", "+6581234569,c"];
+        assert_eq!(find(&rows, "").unwrap().names(), ["Mobile", "Name", "Column 3"], "most rows have it");
+        assert_eq!(find(&[rows[0], rows[1], rows[3]], "").unwrap().names(), ["Mobile", "Name"], "a mistake of one");
         let columns = find(&["Mobile,Name,,Name,,", "+6581234567,a,b,c,d,"], "").unwrap();
         assert_eq!(columns.names(), ["Mobile", "Name", "Column 3", "Name 2", "Column 5"]);
     }

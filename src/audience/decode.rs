@@ -5,10 +5,9 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::rc::Rc;
 
-use encoding_rs::UTF_8;
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
-use super::sniff::Text;
+use super::charset::Text;
 
 /// A file that says where it is being read, while someone else owns it.
 #[derive(Debug)]
@@ -40,12 +39,59 @@ impl Seek for Tracked {
     }
 }
 
-/// The file's text from its beginning, without its byte order mark. What is no character in its encoding becomes the
-/// replacement character.
+/// The file's text from its beginning, without its byte order mark and without NUL characters. What is no character in its
+/// encoding becomes the replacement character.
 pub(super) fn decode<R: Read + Seek + 'static>(mut file: R, text: Text) -> io::Result<Box<dyn Read>> {
     file.seek(SeekFrom::Start(text.mark))?;
-    if text.encoding == UTF_8 {
-        return Ok(Box::new(file));
+    let decoded: Box<dyn Read> = if text.is_plain {
+        Box::new(file)
+    } else {
+        Box::new(DecodeReaderBytesBuilder::new().encoding(Some(text.encoding)).build(file))
+    };
+    Ok(if text.has_nul { Box::new(WithoutNul(decoded)) } else { decoded })
+}
+
+struct WithoutNul(Box<dyn Read>);
+
+impl Read for WithoutNul {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.0.read(buffer)?;
+            let mut kept = 0;
+            for place in 0..count {
+                buffer[kept] = buffer[place];
+                kept += usize::from(buffer[place] != 0);
+            }
+            // Nothing but NULs is not the end.
+            if kept > 0 || count == 0 {
+                return Ok(kept);
+            }
+        }
     }
-    Ok(Box::new(DecodeReaderBytesBuilder::new().encoding(Some(text.encoding)).build(file)))
+}
+
+#[cfg(test)]
+mod tests {
+    use encoding_rs::{SHIFT_JIS, UTF_8, UTF_16LE};
+
+    use super::*;
+
+    fn decoded(bytes: &'static [u8], text: Text) -> String {
+        let mut decoded = String::new();
+        decode(io::Cursor::new(bytes), text).unwrap().read_to_string(&mut decoded).unwrap();
+        decoded
+    }
+
+    #[test]
+    fn text_comes_without_its_mark_and_without_nuls() {
+        let plain = Text { encoding: UTF_8, mark: 0, is_plain: true, has_nul: false };
+        assert_eq!(decoded("Zo\u{eb}".as_bytes(), plain), "Zoë");
+        assert_eq!(decoded(b"\xef\xbb\xbfZo", Text { mark: 3, ..plain }), "Zo");
+        assert_eq!(decoded(b"\0a\0\0b\0", Text { has_nul: true, ..plain }), "ab");
+        assert_eq!(decoded(b"\0\0\0", Text { has_nul: true, ..plain }), "");
+        assert_eq!(decoded(b"Zo\xeb,1", Text { is_plain: false, ..plain }), "Zo\u{fffd},1");
+        assert_eq!(decoded(b"\x93\x64\x98\x62", Text { encoding: SHIFT_JIS, is_plain: false, ..plain }), "電話");
+        let wide = Text { encoding: UTF_16LE, mark: 2, is_plain: false, has_nul: true };
+        assert_eq!(decoded(b"\xff\xfea\0\0\0b\0", wide), "ab");
+    }
 }

@@ -13,22 +13,37 @@ pub enum Error {
     Read { file: PathBuf, source: io::Error },
     #[error("{} is empty; give a file with a header row and at least the column of the numbers", file.display())]
     Empty { file: PathBuf },
-    #[error("{} is neither text nor an XLSX spreadsheet; save the recipients as CSV or XLSX", file.display())]
+    #[error("{} is neither text nor a spreadsheet; save the recipients as CSV or XLSX", file.display())]
     NotText { file: PathBuf },
-    #[error(
-        "{} is a spreadsheet of the old binary kind or is locked with a password; open it and save it as XLSX without one",
-        file.display()
-    )]
-    OldSpreadsheet { file: PathBuf },
-    #[error("{} is a ZIP archive but no readable XLSX spreadsheet; save the recipients as XLSX or CSV", file.display())]
-    NotXlsx { file: PathBuf, source: BoxError },
+    #[error("{} is a web page or XML, whatever it is called; open it in a spreadsheet program and save it as XLSX", file.display())]
+    Markup { file: PathBuf },
+    #[error("{} cannot be unpacked; it is damaged, or was not copied to its end", file.display())]
+    DamagedArchive { file: PathBuf, source: BoxError },
+    #[error("{} holds several files, and only one can be read: {}; unpack it and give one of them", file.display(), listed(files))]
+    SeveralInArchive { file: PathBuf, files: Vec<String> },
+    #[error("{} is packed over and over; unpack it once and give what is inside", file.display())]
+    TooDeep { file: PathBuf },
+    #[error("{} grows to more than {times} times its size when it is unpacked, as no recipient file does; unpack it yourself if it is one", file.display())]
+    Bomb { file: PathBuf, times: u64 },
+    #[error("{} is locked with a password, or damaged; open it and save it without one", file.display())]
+    Locked { file: PathBuf },
+    #[error("{} is larger than {} MB, which is the most that is read of its kind; save it as XLSX or CSV", file.display(), max >> 20)]
+    TooLarge { file: PathBuf, max: u64 },
+    #[error("{} has no such sheet; it has {}", file.display(), listed(sheets))]
+    NoSuchSheet { file: PathBuf, sheets: Vec<String> },
+    #[error("{} is text and has no sheets; leave out --sheet", file.display())]
+    NoSheets { file: PathBuf },
+    #[error("{} is no spreadsheet that can be read; save the recipients as XLSX or CSV", file.display())]
+    NotSpreadsheet { file: PathBuf, source: BoxError },
     #[error(
         "{}: sheet \"{sheet}\" cannot be read beyond row {after_row}; open it in a spreadsheet program and save it again",
         file.display()
     )]
     Sheet { file: PathBuf, sheet: String, after_row: u64, source: BoxError },
-    #[error("{}: line {line} looks like data, not like a header; put the names of the columns in the first row", file.display())]
-    NoHeader { file: PathBuf, line: u64 },
+    #[error("{} has no column \"{column}\" (columns: {})", file.display(), listed(columns))]
+    NoSuchColumn { file: PathBuf, column: String, columns: Vec<String> },
+    #[error("{}: two columns would be called \"{name}\"; map the other one to another name", file.display())]
+    MappedTwice { file: PathBuf, name: String },
     #[error(
         "{}: no column holds phone numbers; name it Mobile, or give the default country if the numbers are national (columns: {})",
         file.display(),
@@ -37,7 +52,7 @@ pub enum Error {
     NoNumberColumn { file: PathBuf, columns: Vec<String> },
     #[error("{}: the header has {count} columns, more than {max}; check the delimiter or delete what is not needed", file.display())]
     TooManyColumns { file: PathBuf, count: usize, max: usize },
-    #[error("{}: a quote is opened in the row at line {line} and never closed; close it, or delete it", file.display())]
+    #[error("{}: a quote is opened in line {line} and never closed; close it, or delete it", file.display())]
     OpenQuote { file: PathBuf, line: u64 },
     #[error(
         "{}: the row at line {line} is longer than {max} bytes; check its line ends and whether this is a recipient file",

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 
+use super::open::shown;
 use super::survey::Survey;
 use super::{Columns, Error, Halt, Options, Progress, Reject, Sieve, Sink, Summary, read, read_numbers};
 use crate::clock::Clock;
@@ -36,6 +37,7 @@ impl Source {
     pub fn label(&self) -> String {
         match self {
             Self::File(path) => {
+                let path = shown(path);
                 path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
             }
             Self::Numbers { numbers, .. } => format!("{} numbers", numbers.len()),

@@ -18,15 +18,21 @@
 //! `spawn_blocking`), or know who opted out other than by asking.
 
 mod block;
+mod charset;
 mod check;
 mod columns;
+mod country_names;
 mod decode;
+mod delimiter;
 mod demo;
 mod error;
+mod header;
 mod import;
 mod known;
 mod names;
+mod note;
 mod number;
+mod open;
 mod outputs;
 mod pipeline;
 mod read;
@@ -38,6 +44,7 @@ mod split;
 mod summary;
 mod survey;
 mod table;
+mod text;
 
 #[cfg(test)]
 mod properties;
@@ -45,15 +52,18 @@ mod properties;
 mod samples;
 
 pub use check::Reject;
-pub use columns::Columns;
+pub use columns::{Columns, Mapping};
 pub use demo::{MAX_DEMO_RECIPIENTS, write_demo};
 pub use error::{BoxError, Error};
 pub use import::{ImportError, Imported, OnProgress, Source, import, numbers, survey};
 pub use known::{Known, Met};
+pub use note::Note;
+pub use open::{Packed, is_stdin};
 pub use outputs::Outputs;
 pub use pipeline::{Halt, Progress, Sink};
-pub use read::{Options, read, read_numbers};
+pub use read::{Lines, Options, delimiter, encoding, read, read_numbers};
 pub use reason::Reason;
+pub use sheet::SheetChoice;
 pub use sieve::Sieve;
 pub use summary::{Example, Summary};
 pub use survey::Survey;

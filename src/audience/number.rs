@@ -3,9 +3,11 @@
 //! The spelling is taken apart here (marks, digits of other scripts, what spreadsheets do to numbers); which numbers
 //! exist is the crate's knowledge, libphonenumber's metadata.
 
-use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumber, Region, ValidationError};
+use rlibphonenumber::{
+    NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumber, PhoneNumberType, Region, ValidationError,
+};
 
-use super::Reason;
+use super::{Reason, country_names};
 use crate::domain::{Country, Msisdn};
 
 /// A number that exists, and whose.
@@ -13,6 +15,17 @@ use crate::domain::{Country, Msisdn};
 pub(super) struct Number {
     pub(super) msisdn: Msisdn,
     pub(super) country: Country,
+    /// Its country tells mobile numbers apart, and this is none: messages hardly get there.
+    pub(super) is_fixed: bool,
+    pub(super) beside: Beside,
+}
+
+/// What stood beside a number in its cell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Beside {
+    /// Other numbers: this is the first of them that exists.
+    pub(super) others: bool,
+    pub(super) extension: bool,
 }
 
 /// Of which country a national number is.
@@ -28,38 +41,68 @@ pub(super) enum Home {
 impl Home {
     /// None for a country that has no phone numbers.
     pub(super) fn of(country: Country) -> Option<Self> {
-        // The one code that people use against the standard.
-        let code = if country.as_str() == "UK" { "GB" } else { country.as_str() };
-        let region = Region::from_code(code).ok()?;
+        let country = if country.is_known() { country } else { country_names::named(country.as_str())? };
+        let region = Region::from_code(country.as_str()).ok()?;
         PHONE_NUMBER_UTIL.get_country_code_for_region(region).map(|_| Self::Known(region))
     }
 
     /// What a row's country cell says; `default` where it says nothing.
     pub(super) fn of_cell(cell: &str, default: Self) -> Self {
-        let cell = cell.trim();
-        if cell.is_empty() {
+        if cell.trim().is_empty() {
             return default;
         }
-        cell.parse().ok().and_then(Self::of).unwrap_or(Self::Unreadable)
+        country_names::named(cell).and_then(Self::of).unwrap_or(Self::Unreadable)
     }
 }
 
-/// Reads one cell. A number without `+` is tried as a national number of `home` first, then as an international one
-/// whose `+` was lost, as spreadsheets lose it.
+/// Reads one cell: a number, with an extension or without, or the first of several that exists.
 pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
+    let cell = bare(cell);
+    let reason = match one(cell, home) {
+        Ok(number) => return Ok(number),
+        // What is left of the digits is nobody's number.
+        Err(Reason::DigitsLost) => return Err(Reason::DigitsLost),
+        Err(reason) => reason,
+    };
+    if let Some(number) = without_extension(cell).and_then(|cell| one(cell, home).ok()) {
+        return Ok(Number { beside: Beside { extension: true, ..number.beside }, ..number });
+    }
+    let mut several = pieces(cell).peekable();
+    several.next_if_eq(&cell);
+    for piece in several {
+        let number = one(piece, home).ok().or_else(|| one(without_extension(piece)?, home).ok());
+        if let Some(number) = number {
+            return Ok(Number { beside: Beside { others: true, extension: false }, ..number });
+        }
+    }
+    Err(reason)
+}
+
+/// Reads one number. Without `+` it is tried as a national number of `home` first, then as an international one whose `+`
+/// was lost, as spreadsheets lose it.
+fn one(cell: &str, home: Home) -> Result<Number, Reason> {
     let digits = Digits::of(cell)?;
     if digits.plus {
         return international(digits.as_str());
     }
-    if let Some(rest) = digits.as_str().strip_prefix("+00")
-        && let Ok(number) = international(Digits::from_ascii(rest).as_str())
-    {
-        return Ok(number);
+    // The ways out of most countries, and out of America.
+    for way_out in ["+00", "+011"] {
+        if let Some(rest) = digits.as_str().strip_prefix(way_out)
+            && let Ok(number) = international(Digits::from_ascii(rest).as_str())
+        {
+            return Ok(number);
+        }
     }
     let national = match home {
         Home::Known(region) => {
             let parsed = PhoneNumber::parse(&digits.as_str()[1..], Some(region)).map_err(|error| of_parse(&error));
             match parsed.and_then(|parsed| existing(&parsed)) {
+                // Some numbers with their country's code are fixed lines without it: people mean the mobile.
+                Ok(number) if number.is_fixed => {
+                    let international = international(digits.as_str()).ok();
+                    let is_mobile = |other: &Number| !other.is_fixed && other.country == number.country;
+                    return Ok(international.filter(is_mobile).unwrap_or(number));
+                }
                 Ok(number) => return Ok(number),
                 Err(reason) => reason,
             }
@@ -72,12 +115,58 @@ pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
     if digits.as_str().starts_with("+0") { Err(national) } else { international(digits.as_str()).map_err(|_| national) }
 }
 
+/// Words with which an extension begins, behind the number.
+const EXTENSIONS: [&str; 12] =
+    ["ext", "extn", "extension", "x", "#", "poste", "durchwahl", "dw", "anexo", "ramal", "int", "доб"];
+
+/// What stands before an extension. Nothing where there is none: a number comes first, then a word, then few digits.
+fn without_extension(cell: &str) -> Option<&str> {
+    let is_word = |char: char| char.is_alphabetic() || char == '#';
+    let (word, _) = cell.char_indices().find(|(_, char)| is_word(*char))?;
+    let (number, rest) = cell.split_at(word);
+    let end = rest.find(|char: char| !is_word(char)).unwrap_or(rest.len());
+    let (word, extension) = rest.split_at(end);
+    let is_known = EXTENSIONS.iter().any(|known| word.to_lowercase() == *known);
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).count();
+    let is_short = extension.chars().all(|char| char.is_ascii_digit() || " .:-=".contains(char));
+    let fits = is_known && digits(number) >= DIGITS_FOR_SURE && is_short && (1..=7).contains(&digits(extension));
+    fits.then(|| number.trim_end_matches([' ', ',', ';', '-', '.', '/', '(']))
+}
+
+/// What several numbers in one cell may be, cut at what people write between them.
+fn pieces(cell: &str) -> impl Iterator<Item = &str> {
+    let is_mark = |char: char| matches!(char, '/' | ',' | ';' | '|' | '&' | '\n' | '\r' | '、' | '，' | '；');
+    // A plus begins a number, so the next one begins another.
+    let before_plus = cell.char_indices().filter(|(_, char)| matches!(char, '+' | '＋')).map(|(place, _)| place);
+    let marks = cell.char_indices().filter(move |(_, char)| is_mark(*char)).map(|(place, _)| place);
+    let words = cell.char_indices().zip(cell.chars().skip(1)).filter(|((_, one), next)| {
+        // "or", "and", and their like in any language.
+        one.is_alphabetic() && !next.is_alphabetic()
+    });
+    let words = words.map(|((place, _), _)| place);
+    let mut cuts: Vec<usize> = before_plus.chain(marks).chain(words).collect();
+    cuts.sort_unstable();
+    cuts.push(cell.len());
+    let between = move |char: char| is_mark(char) || char.is_alphabetic() || char == '.' || char.is_whitespace();
+    let mut from = 0;
+    cuts.into_iter().filter_map(move |to| {
+        let piece = cell.get(from..to)?.trim_matches(between);
+        from = to;
+        // Parts of one number may be numbers somewhere as well, but short ones.
+        (piece.chars().filter(|char| char.is_numeric()).count() >= DIGITS_FOR_SURE).then_some(piece)
+    })
+}
+
+/// A number for sure, where nothing but the content speaks for it: some countries have numbers as short as a year.
+pub(super) const DIGITS_FOR_SURE: usize = 7;
+
 fn international(number: &str) -> Result<Number, Reason> {
     PhoneNumber::parse(number, None).map_err(|error| of_parse(&error)).and_then(|parsed| existing(&parsed))
 }
 
 fn existing(parsed: &PhoneNumber) -> Result<Number, Reason> {
-    let region = parsed.get_region_code().filter(|region| parsed.is_valid_for_region(*region));
+    let kind = parsed.get_type();
+    let region = parsed.get_region_code().filter(|_| kind != PhoneNumberType::Unknown);
     let Some(region) = region else {
         return Err(match parsed.is_possible_with_reason() {
             Err(ValidationError::TooShort) | Ok(NumberLengthType::IsPossibleLocalOnly) => Reason::TooShort,
@@ -91,7 +180,17 @@ fn existing(parsed: &PhoneNumber) -> Result<Number, Reason> {
         region => region.as_region_str().parse().unwrap_or(Country::WORLD),
     };
     let msisdn = e164(parsed).and_then(|digits| Msisdn::try_from(digits).ok()).ok_or(Reason::TooLong)?;
-    Ok(Number { msisdn, country })
+    let is_fixed = matches!(
+        kind,
+        PhoneNumberType::FixedLine
+            | PhoneNumberType::TollFree
+            | PhoneNumberType::PremiumRate
+            | PhoneNumberType::SharedCost
+            | PhoneNumberType::Pager
+            | PhoneNumberType::UAN
+            | PhoneNumberType::VoiceMail
+    );
+    Ok(Number { msisdn, country, is_fixed, beside: Beside::default() })
 }
 
 /// The digits in order: country code, zeros that belong to the number (as in Italy), number.
@@ -146,7 +245,7 @@ impl Digits {
     }
 
     fn of(cell: &str) -> Result<Self, Reason> {
-        let text = bare(cell);
+        let text = cell;
         let text =
             if text.bytes().any(|byte| matches!(byte, b'e' | b'E' | b'.' | b',')) { whole_number(text)? } else { text };
         let mut digits = Self::new();
@@ -266,6 +365,7 @@ mod tests {
             "'+6581234567",
             "=\"+6581234567\"",
             "tel:+65-8123-4567",
+            "011 65 8123 4567",
             "6581234567.0",
             "6.581234567E+09",
             "6.581234567e9",
@@ -298,6 +398,59 @@ mod tests {
     }
 
     #[test]
+    fn of_several_numbers_the_first_that_exists_counts() {
+        for cell in [
+            "81234567 / 91234567",
+            "+6581234567 +6591234567",
+            "+65 8123 4567, +65 9123 4567",
+            "81234567;91234567;",
+            "81234567 or 91234567",
+            "81234567\n91234567",
+            "123 / 81234567",
+            "8123 4567 ext. 12 / 9123 4567",
+            "n/a, 81234567",
+        ] {
+            let number = read(cell, home("SG")).unwrap();
+            assert_eq!((number.msisdn.get(), number.beside.others), (6_581_234_567, true), "{cell:?}");
+        }
+        // One number that is written with such marks is one.
+        for (cell, country) in [("0171/1234567", "DE"), ("+49 (0) 171 / 123 45 67", ""), ("81234567,", "SG")] {
+            assert!(!read(cell, home(country)).unwrap().beside.others, "{cell:?}");
+        }
+    }
+
+    #[test]
+    fn an_extension_is_left_out() {
+        for cell in [
+            "+1 650-253-0000 ext. 12",
+            "(650) 253-0000 x12",
+            "6502530000;ext=12",
+            "650 253 0000 #3",
+            "6502530000, Extension 1234",
+        ] {
+            let number = read(cell, home("US")).unwrap();
+            assert_eq!((number.msisdn.get(), number.beside.extension), (16_502_530_000, true), "{cell:?}");
+        }
+        assert!(!read("+16502530000", Home::Missing).unwrap().beside.extension);
+    }
+
+    #[test]
+    fn a_mobile_without_its_plus_is_no_fixed_line_of_its_own_country() {
+        assert_eq!(text("4915123456010", "DE"), Ok("+4915123456010 DE".to_owned()));
+        assert_eq!(text("030901820", "DE"), Ok("+4930901820 DE".to_owned()));
+    }
+
+    #[test]
+    fn fixed_lines_are_told_apart_where_their_country_does() {
+        let is_fixed = |cell: &str| read(cell, Home::Missing).unwrap().is_fixed;
+        assert_eq!(
+            ["+6561234567", "+6581234567", "+4930123456", "+16502530000"].map(is_fixed),
+            [true, false, true, false]
+        );
+        assert!(is_fixed("+18002530000"), "toll-free");
+    }
+
+    #[test]
     fn what_is_no_number_says_why() {
         for (cell, country, reason) in [
             ("", "SG", Reason::Empty),
@@ -307,8 +460,8 @@ mod tests {
             ("8123x567", "SG", Reason::NotANumber),
             ("6.58E+09", "SG", Reason::DigitsLost),
             ("6,58E+09", "SG", Reason::DigitsLost),
-            ("81234567 / 81234568 / 81234569", "SG", Reason::SeveralNumbers),
-            ("+6581234567 +6581234568", "SG", Reason::SeveralNumbers),
+            ("8123 / 8124 / 91234567890123", "SG", Reason::SeveralNumbers),
+            ("+652123 +652124", "SG", Reason::SeveralNumbers),
             ("8123", "SG", Reason::TooShort),
             ("+65812345678901", "SG", Reason::TooLong),
             ("1234567890123456789012345678", "SG", Reason::TooLong),

@@ -10,10 +10,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use super::block::Rows;
-use super::check::{Checked, Reject, check};
+use super::check::{Checked, Reject, Rules, check};
 use super::columns::Columns;
 use super::error::BoxError;
-use super::number::Home;
 use super::table::Form;
 use super::{Error, Summary};
 use crate::domain::Recipient;
@@ -74,12 +73,15 @@ pub(super) struct Opened {
 
 struct Job {
     columns: Arc<Columns>,
+    may_be_damaged: bool,
     rows: Rows,
     bytes_done: u64,
 }
 
 pub(super) struct Done {
     pub(super) rows: Vec<Checked>,
+    /// Characters that are none in the encoding of the file.
+    pub(super) damaged: u64,
     pub(super) bytes_done: u64,
 }
 
@@ -87,6 +89,7 @@ pub(super) struct Done {
 pub(super) struct Feed {
     opened: SyncSender<(Arc<Columns>, Form)>,
     columns: Option<Arc<Columns>>,
+    may_be_damaged: bool,
     jobs: Vec<SyncSender<Job>>,
     turn: usize,
 }
@@ -95,6 +98,7 @@ impl Feed {
     pub(super) fn open(&mut self, opened: Opened) -> bool {
         let columns = Arc::new(opened.columns);
         self.columns = Some(Arc::clone(&columns));
+        self.may_be_damaged = opened.form.may_be_damaged;
         self.opened.send((columns, opened.form)).is_ok()
     }
 
@@ -102,7 +106,8 @@ impl Feed {
         let Some(columns) = self.columns.clone() else { return false };
         let lane = self.turn % self.jobs.len();
         self.turn += 1;
-        self.jobs[lane].send(Job { columns, rows, bytes_done }).is_ok()
+        let may_be_damaged = self.may_be_damaged;
+        self.jobs[lane].send(Job { columns, may_be_damaged, rows, bytes_done }).is_ok()
     }
 }
 
@@ -132,14 +137,14 @@ const CHECKERS_MAX: usize = 6;
 /// Runs `read` on its own thread, checks what it feeds, and hands the results to `collect`. Ends when all threads have.
 pub(super) fn run(
     file: &Path,
-    default: Home,
+    rules: Rules,
     read: impl FnOnce(&mut Feed) -> Result<(), Error> + Send,
     collect: impl FnOnce(Collected) -> Result<Summary, Error>,
 ) -> Result<Summary, Error> {
     let checkers = std::thread::available_parallelism().map_or(2, usize::from).clamp(1, CHECKERS_MAX);
     std::thread::scope(|scope| {
         let (opened_sender, opened) = sync_channel(1);
-        let mut feed = Feed { opened: opened_sender, columns: None, jobs: Vec::new(), turn: 0 };
+        let mut feed = Feed { opened: opened_sender, columns: None, may_be_damaged: false, jobs: Vec::new(), turn: 0 };
         let mut done = Vec::new();
         let mut threads = Vec::new();
         for _ in 0..checkers {
@@ -148,8 +153,10 @@ pub(super) fn run(
             feed.jobs.push(job_sender);
             done.push(done_receiver);
             threads.push(spawn(scope, file, "audience check", move || {
-                for Job { columns, rows, bytes_done } in jobs {
-                    if done_sender.send(Done { rows: check(&rows, &columns, default), bytes_done }).is_err() {
+                for Job { columns, may_be_damaged, rows, bytes_done } in jobs {
+                    let damaged = if may_be_damaged { rows.text().matches('\u{fffd}').count() as u64 } else { 0 };
+                    let done = Done { rows: check(&rows, &columns, rules), damaged, bytes_done };
+                    if done_sender.send(done).is_err() {
                         break;
                     }
                 }

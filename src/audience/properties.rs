@@ -44,24 +44,23 @@ fn file(bytes: impl AsRef<[u8]>) -> NamedTempFile {
     file
 }
 
-fn read_with(bytes: impl AsRef<[u8]>, options: Options, out: &[&str]) -> Result<(Summary, Kept), Error> {
+fn read_with(bytes: impl AsRef<[u8]>, options: &Options, out: &[&str]) -> Result<(Summary, Kept), Error> {
     let mut kept = Kept::default();
     let out: Vec<Msisdn> = out.iter().map(|number| number.parse().unwrap()).collect();
-    let summary =
-        read(file(bytes).path(), &options, &|msisdn| out.contains(&msisdn), &mut Known::default(), &mut kept)?;
+    let summary = read(file(bytes).path(), options, &|msisdn| out.contains(&msisdn), &mut Known::default(), &mut kept)?;
     Ok((summary, kept))
 }
 
 fn in_singapore() -> Options {
-    Options { country: Some("SG".parse().unwrap()), keep_duplicates: false }
+    Options { country: Some("SG".parse().unwrap()), ..Options::default() }
 }
 
 fn ok(bytes: impl AsRef<[u8]>) -> (Summary, Kept) {
-    read_with(bytes, in_singapore(), &[]).unwrap()
+    read_with(bytes, &in_singapore(), &[]).unwrap()
 }
 
 fn err(bytes: impl AsRef<[u8]>) -> String {
-    read_with(bytes, Options::default(), &[]).unwrap_err().to_string()
+    read_with(bytes, &Options::default(), &[]).unwrap_err().to_string()
 }
 
 fn numbers(kept: &Kept) -> Vec<String> {
@@ -90,7 +89,7 @@ fn the_first_of_a_number_wins_unless_all_are_kept() {
     let (summary, kept) = ok(text);
     assert_eq!((summary.rows, summary.valid, summary.duplicates), (4, 2, 2));
     assert_eq!(rejects(&kept), [(3, Reason::Duplicate), (5, Reason::Duplicate)]);
-    let (summary, kept) = read_with(text, Options { keep_duplicates: true, ..in_singapore() }, &[]).unwrap();
+    let (summary, kept) = read_with(text, &Options { keep_duplicates: true, ..in_singapore() }, &[]).unwrap();
     assert_eq!((summary.rows, summary.valid, summary.duplicates), (4, 4, 0));
     assert_eq!(numbers(&kept)[0], numbers(&kept)[3]);
 }
@@ -98,7 +97,7 @@ fn the_first_of_a_number_wins_unless_all_are_kept() {
 #[test]
 fn who_opted_out_is_counted_as_that_every_time() {
     let (summary, kept) =
-        read_with("Mobile\n81234567\n81234567\n81234568\n", in_singapore(), &["+6581234567"]).unwrap();
+        read_with("Mobile\n81234567\n81234567\n81234568\n", &in_singapore(), &["+6581234567"]).unwrap();
     assert_eq!((summary.rows, summary.valid, summary.duplicates, summary.opted_out), (3, 1, 0, 2));
     assert_eq!(rejects(&kept), [(2, Reason::OptedOut), (3, Reason::OptedOut)]);
 }
@@ -150,7 +149,7 @@ fn excels_delimiter_line_is_no_row() {
 fn the_summary_serialises_to_the_keys_that_scripts_rely_on() {
     let (summary, _) = ok("Mobile,Name\n81234567,a\nx,b\n");
     let json = serde_json::to_string(&summary).unwrap();
-    let expected = r#"{"rows":2,"valid":1,"invalid":1,"duplicates":0,"opted_out":0,"countries":{"SG":1},"columns":["Mobile","Name"],"encoding":"UTF-8","delimiter":",","sheet":null,"number_column":"Mobile","reasons":{"not a number":1},"seconds":0.0}"#;
+    let expected = r#"{"rows":2,"valid":1,"invalid":1,"duplicates":0,"opted_out":0,"countries":{"SG":1},"columns":["Mobile","Name"],"encoding":"UTF-8","delimiter":",","sheet":null,"number_column":"Mobile","reasons":{"not a number":1},"seconds":0.0,"packed":[],"notes":[]}"#;
     assert_eq!(json, expected);
     assert_eq!(summary.examples, [Example { line: 3, reason: Reason::NotANumber, value: "x".to_owned() }]);
 }
@@ -160,12 +159,13 @@ fn every_error_says_what_where_and_what_to_do() {
     for (bytes, what) in [
         (&b""[..], "is empty"),
         (b"\n \n,,\n", "is empty"),
-        (b"%PDF-1.7", "neither text nor an XLSX"),
-        (b"PK\x03\x04nonsense", "no readable XLSX"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old binary kind"),
-        (b"+6581234567,Ann\n+6581234568,Bob\n", "line 1 looks like data"),
+        (b"%PDF-1.7", "neither text nor a spreadsheet"),
+        (b"PK\x03\x04nonsense", "cannot be unpacked"),
+        (b"\x1f\x8b\x08nonsense", "cannot be unpacked"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "locked with a password, or damaged"),
+        (b"<html><table><tr><td>Mobile</td></tr>", "a web page or XML"),
         (b"Name,City\nAnn,Ulm\n", "(columns: Name, City)"),
-        (b"Mobile,Name\n81234567,\"Ann\n81234568,Bob\n", "the row at line 2"),
+        (b"Mobile,Name\n81234567,\"Ann\n81234568,Bob\n", "opened in line 2"),
     ] {
         let sentence = err(bytes);
         assert!(sentence.contains(what) && sentence.contains(';'), "{sentence}");
@@ -175,7 +175,7 @@ fn every_error_says_what_where_and_what_to_do() {
             .unwrap_err();
     assert!(missing.to_string().starts_with("cannot read no/such.csv"));
     let nowhere = Options { country: Some("XX".parse().unwrap()), ..Options::default() };
-    assert!(matches!(read_with("Mobile\n", nowhere, &[]), Err(Error::UnknownCountry(_))));
+    assert!(matches!(read_with("Mobile\n", &nowhere, &[]), Err(Error::UnknownCountry(_))));
 }
 
 #[test]
@@ -303,7 +303,7 @@ proptest! {
     ) {
         let options = Options { keep_duplicates, ..in_singapore() };
         let out = out.map(|digits| format!("+65812345{digits:02}"));
-        let (summary, kept) = read_with(csv_text(&rows), options, &out.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+        let (summary, kept) = read_with(csv_text(&rows), &options, &out.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
         let not_blank = rows.iter().filter(|row| !row.concat().bytes().all(|byte| byte.is_ascii_whitespace())).count();
         prop_assert_eq!(summary.rows, not_blank as u64);
         prop_assert_eq!(summary.rows, summary.valid + summary.invalid + summary.duplicates + summary.opted_out);
@@ -323,7 +323,7 @@ proptest! {
     fn whatever_the_bytes_no_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), header: bool) {
         let mut text = if header { b"Mobile,Name\n".to_vec() } else { Vec::new() };
         text.extend(bytes);
-        prop_assert!(!is_ours(&read_with(text, in_singapore(), &[])));
+        prop_assert!(!is_ours(&read_with(text, &in_singapore(), &[])));
     }
 
     #[test]
@@ -331,10 +331,10 @@ proptest! {
         let mut bytes = samples::spreadsheet();
         let length = bytes.len();
         bytes[at.index(length)] = byte;
-        let whole = read_with(&bytes, in_singapore(), &[]);
+        let whole = read_with(&bytes, &in_singapore(), &[]);
         prop_assert!(!is_ours(&whole));
         bytes.truncate(cut.index(length));
-        let half = read_with(&bytes, in_singapore(), &[]);
+        let half = read_with(&bytes, &in_singapore(), &[]);
         prop_assert!(!is_ours(&half));
     }
 }

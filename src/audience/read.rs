@@ -2,22 +2,97 @@
 
 use std::path::Path;
 
+use encoding_rs::Encoding;
+
 use super::block::Block;
-use super::check::Reject;
-use super::columns::Columns;
+use super::check::{Checked, Reject, Rules};
+use super::columns::{Columns, Mapping};
+use super::delimiter::is_delimiter;
 use super::known::{Known, Met};
 use super::number::Home;
 use super::pipeline::{self, Collected, Feed, Halt, Opened, Progress, Sink};
+use super::sheet::SheetChoice;
 use super::table::{self, BLOCK_ROWS, Form};
-use super::{Error, Reason, Summary};
+use super::{Error, Note, Reason, Summary};
 use crate::domain::{Country, Fields, Msisdn, Recipient};
 
+/// Which lines of numbers are accepted, where their country tells them apart.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Lines {
+    #[default]
+    Any,
+    /// Not those to which messages hardly get: fixed lines, toll-free and premium numbers.
+    Mobile,
+}
+
+impl std::str::FromStr for Lines {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "any" => Ok(Self::Any),
+            "mobile" => Ok(Self::Mobile),
+            _ => Err("lines are any or mobile".to_owned()),
+        }
+    }
+}
+
+/// What somebody says of a file; whatever is not said is found out.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Options {
     /// Of which country national numbers are, where their row does not say.
     pub country: Option<Country>,
     /// Accept a number as often as it stands there, instead of once.
     pub keep_duplicates: bool,
+    pub encoding: Option<&'static Encoding>,
+    pub delimiter: Option<u8>,
+    pub sheet: Option<SheetChoice>,
+    /// The first row holds data.
+    pub no_header: bool,
+    pub lines: Lines,
+    pub map: Vec<Mapping>,
+}
+
+/// What all of the reading goes by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading<'a> {
+    pub(super) options: &'a Options,
+    /// Of which country a national number is, where its row does not say.
+    pub(super) default: Home,
+}
+
+impl<'a> Reading<'a> {
+    fn of(options: &'a Options) -> Result<Self, Error> {
+        let default = match options.country {
+            None => Home::Missing,
+            Some(country) => Home::of(country).ok_or(Error::UnknownCountry(country))?,
+        };
+        Ok(Self { options, default })
+    }
+
+    fn rules(&self) -> Rules {
+        Rules { default: self.default, lines: self.options.lines }
+    }
+}
+
+/// What a person calls an encoding.
+pub fn encoding(label: &str) -> Result<&'static Encoding, String> {
+    Encoding::for_label(label.trim().as_bytes()).ok_or_else(|| {
+        format!(
+            "\"{label}\" is no encoding that is known; there are UTF-8, UTF-16LE, UTF-16BE, windows-1250 to windows-1258, \
+             ISO-8859-1 to ISO-8859-16, Shift_JIS, EUC-JP, GBK, GB18030, Big5, EUC-KR, KOI8-R and others of the web"
+        )
+    })
+}
+
+/// What stands between cells: one character, or `tab`.
+pub fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [one] if is_delimiter(*one) => Ok(*one),
+        b"\\t" => Ok(b'\t'),
+        word if word.eq_ignore_ascii_case(b"tab") => Ok(b'\t'),
+        _ => Err("a delimiter is one of , ; | tab, or another mark that stands in no number".to_owned()),
+    }
 }
 
 /// How many recipients a sink is given at once.
@@ -32,9 +107,9 @@ pub fn read(
     known: &mut Known,
     sink: &mut dyn Sink,
 ) -> Result<Summary, Error> {
-    let default = default_home(options)?;
-    let read = |feed: &mut Feed| table::feed_file(file, default, feed);
-    pipeline::run(file, default, read, |rows| collect(rows, options, opted_out, known, sink))
+    let reading = Reading::of(options)?;
+    let read = |feed: &mut Feed| table::feed_file(file, &reading, feed);
+    pipeline::run(file, reading.rules(), read, |rows| collect(rows, options, opted_out, known, sink))
 }
 
 /// Reads numbers that stand in a campaign file itself: recipients with nothing but a number, in the columns of whatever
@@ -47,19 +122,12 @@ pub fn read_numbers(
     known: &mut Known,
     sink: &mut dyn Sink,
 ) -> Result<Summary, Error> {
-    let default = default_home(options)?;
+    let reading = Reading::of(options)?;
     let read = |feed: &mut Feed| {
         feed_numbers(numbers, columns, feed);
         Ok(())
     };
-    pipeline::run(Path::new("numbers"), default, read, |rows| collect(rows, options, opted_out, known, sink))
-}
-
-fn default_home(options: &Options) -> Result<Home, Error> {
-    match options.country {
-        None => Ok(Home::Missing),
-        Some(country) => Home::of(country).ok_or(Error::UnknownCountry(country)),
-    }
+    pipeline::run(Path::new("numbers"), reading.rules(), read, |rows| collect(rows, options, opted_out, known, sink))
 }
 
 fn feed_numbers(numbers: &[String], columns: &Columns, feed: &mut Feed) {
@@ -101,8 +169,11 @@ fn collect(
         encoding: form.encoding,
         delimiter: form.delimiter,
         sheet: form.sheet,
+        packed: form.packed,
+        notes: form.notes,
         ..Summary::default()
     };
+    let mut seen = Seen::default();
     let mut judge = |recipient: &Recipient| {
         if opted_out(recipient.msisdn) {
             Some(Reason::OptedOut)
@@ -120,7 +191,9 @@ fn collect(
     let mut rejects = Vec::new();
     sink.columns(&columns).map_err(halted)?;
     for block in rows {
+        seen.damaged += block.damaged;
         for row in block.rows {
+            seen.count(&row);
             let verdict = row.verdict.and_then(|recipient| match judge(&recipient) {
                 None => Ok(recipient),
                 Some(reason) => Err((reason, recipient.fields)),
@@ -150,7 +223,37 @@ fn collect(
     if !accepted.is_empty() {
         sink.accepted(accepted).map_err(halted)?;
     }
+    summary.notes.extend(seen.notes(summary.encoding));
     Ok(summary)
+}
+
+/// What is told of all rows together.
+#[derive(Default)]
+struct Seen {
+    damaged: u64,
+    others: u64,
+    extensions: u64,
+    fixed: u64,
+}
+
+impl Seen {
+    fn count(&mut self, row: &Checked) {
+        self.others += u64::from(row.beside.others);
+        self.extensions += u64::from(row.beside.extension);
+        self.fixed += u64::from(row.is_fixed && row.verdict.is_ok());
+    }
+
+    fn notes(&self, encoding: Option<&'static str>) -> impl Iterator<Item = Note> {
+        let damaged = encoding.map(|encoding| Note::Damaged { characters: self.damaged, encoding });
+        [
+            damaged.filter(|_| self.damaged > 0),
+            (self.others > 0).then_some(Note::SeveralNumbers { rows: self.others }),
+            (self.extensions > 0).then_some(Note::Extensions { rows: self.extensions }),
+            (self.fixed > 0).then_some(Note::FixedLines { rows: self.fixed }),
+        ]
+        .into_iter()
+        .flatten()
+    }
 }
 
 fn number_cell(columns: &Columns, fields: &Fields) -> String {

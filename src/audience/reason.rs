@@ -16,6 +16,8 @@ pub enum Reason {
     CountryMissing,
     CountryUnknown,
     NotValid,
+    FixedLine,
+    IdTooLong,
     TooManyCells,
     Duplicate,
     Elsewhere,
@@ -33,6 +35,8 @@ impl Reason {
         Self::CountryMissing,
         Self::CountryUnknown,
         Self::NotValid,
+        Self::FixedLine,
+        Self::IdTooLong,
         Self::TooManyCells,
         Self::Duplicate,
         Self::Elsewhere,
@@ -50,6 +54,8 @@ impl Reason {
             Self::CountryMissing => "country missing",
             Self::CountryUnknown => "country unknown",
             Self::NotValid => "not valid",
+            Self::FixedLine => "fixed line",
+            Self::IdTooLong => "id too long",
             Self::TooManyCells => "too many cells",
             Self::Duplicate => "duplicate",
             Self::Elsewhere => "duplicate across sources",
@@ -64,7 +70,7 @@ impl Reason {
             Self::NotANumber => {
                 "The cell holds something other than a phone number; write digits, such as +6591234567."
             }
-            Self::SeveralNumbers => "The cell holds more than one number; keep one, or give each its own row.",
+            Self::SeveralNumbers => "The cell holds several numbers, and none of them exists; write one that does.",
             Self::DigitsLost => {
                 "A spreadsheet has rounded the number (such as 6.59E+09); format the column as text and export it again."
             }
@@ -76,9 +82,13 @@ impl Reason {
                 "The number is national and nothing says of which country; give a default country, a Country column, or write it with + and country code."
             }
             Self::CountryUnknown => {
-                "The row's country is not a country code; write two letters, such as SG, or write the number with + and country code."
+                "The row's country is none that is known; write two letters, such as SG, or its English name, or write the number with + and country code."
             }
             Self::NotValid => "No such number exists in its country; check the digits and the country.",
+            Self::FixedLine => {
+                "The number is a fixed line or a service, and only mobile ones were asked for; find the person's mobile number."
+            }
+            Self::IdTooLong => "The ClientMessageId has more than 50 characters; shorten it.",
             Self::TooManyCells => {
                 "The row has more filled cells than the header has columns; put quotes around text that contains the delimiter."
             }

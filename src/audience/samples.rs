@@ -12,7 +12,7 @@ fn sample(name: &str) -> PathBuf {
 }
 
 fn check(name: &str, country: Option<&str>) -> Summary {
-    let options = Options { country: country.map(|country| country.parse().unwrap()), keep_duplicates: false };
+    let options = Options { country: country.map(|country| country.parse().unwrap()), ..Options::default() };
     read(&sample(name), &options, &|_| false, &mut Known::default(), &mut Outputs::default()).unwrap()
 }
 
@@ -79,6 +79,20 @@ fn the_sample_spreadsheet_is_clean() {
     assert_eq!((summary.sheet.as_deref(), summary.countries.len()), (Some("Recipients"), 5));
 }
 
+/// A binary workbook as older programs write it: a cover, a title above the table, countries in words, numbers as quantities.
+#[test]
+fn the_old_spreadsheet_is_clean() {
+    let summary = check("recipients.xls", None);
+    assert_eq!((summary.rows, summary.valid), (8, 8), "{:?}", summary.examples);
+    assert_eq!((summary.sheet.as_deref(), summary.number_column.as_str()), (Some("Kunden"), "Handy"));
+    let countries: Vec<(String, u64)> =
+        summary.countries.iter().map(|(country, n)| (country.to_string(), *n)).collect();
+    let expected = [("DE", 3), ("ES", 2), ("FR", 1), ("GB", 1), ("SG", 1)].map(|(country, n)| (country.to_owned(), n));
+    assert_eq!(countries, expected);
+    let title = (1, "Kundenliste, Stand November".to_owned());
+    assert_eq!(summary.notes, [Note::Titles { rows: vec![title] }, Note::FixedLines { rows: 1 }]);
+}
+
 #[test]
 fn spreadsheet_cells_become_the_text_that_people_mean() {
     struct First(Option<Recipient>, Vec<Reject>);
@@ -109,7 +123,15 @@ fn the_messy_sample_has_one_of_everything() {
     let sum = summary.valid + summary.invalid + summary.duplicates;
     assert_eq!(summary.rows, sum);
     for reason in Reason::ALL {
-        let expected = !matches!(reason, Reason::OptedOut | Reason::CountryMissing | Reason::Elsewhere);
-        assert_eq!(summary.reasons.contains_key(reason), expected, "{reason}");
+        let elsewhere = [
+            Reason::OptedOut,
+            Reason::CountryMissing,
+            Reason::Elsewhere,
+            Reason::SeveralNumbers,
+            Reason::FixedLine,
+            Reason::IdTooLong,
+        ];
+        assert_eq!(summary.reasons.contains_key(reason), !elsewhere.contains(reason), "{reason}");
     }
+    assert_eq!(summary.notes, [Note::SeveralNumbers { rows: 1 }]);
 }

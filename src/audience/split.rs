@@ -79,10 +79,11 @@ impl<R: Read> Splitter<R> {
     fn one_row(&mut self, block: &mut Block, line: u64) -> Result<(), Unsplittable> {
         let mut place = Place::CellStart;
         let mut quoted_cr = false;
+        let mut opened = line;
         loop {
             if !self.has_more()? {
                 if place == Place::Quoted {
-                    return Err(Unsplittable::OpenQuote { line });
+                    return Err(Unsplittable::OpenQuote { line: opened });
                 }
                 block.end_cell();
                 return Ok(());
@@ -91,6 +92,7 @@ impl<R: Read> Splitter<R> {
             match place {
                 Place::CellStart if rest[0] == b'"' => {
                     self.at += 1;
+                    opened = self.line;
                     place = Place::Quoted;
                 }
                 Place::QuoteSeen if rest[0] == b'"' => {
@@ -137,7 +139,11 @@ impl<R: Read> Splitter<R> {
             }
             if block.open_bytes() + block.open_cells() > MAX_ROW_BYTES {
                 let quoted = place == Place::Quoted;
-                return Err(if quoted { Unsplittable::OpenQuote { line } } else { Unsplittable::TooLong { line } });
+                return Err(if quoted {
+                    Unsplittable::OpenQuote { line: opened }
+                } else {
+                    Unsplittable::TooLong { line }
+                });
             }
         }
     }
@@ -220,7 +226,7 @@ mod tests {
     #[test]
     fn an_open_quote_is_an_error_that_names_its_line() {
         let endless = format!("a\nb\n\"c{}", "x\n".repeat(MAX_ROW_BYTES));
-        for text in ["a\nb\n\"c,d\ne,f\n", &endless] {
+        for text in ["a\nb\n\"c,d\ne,f\n", "a\nb,\"c\nd\",\"e\nf\n", &endless] {
             let mut splitter = Splitter::new(text.as_bytes(), b',');
             let mut block = Block::default();
             let error = loop {

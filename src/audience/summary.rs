@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Reason;
+use super::{Note, Packed, Reason};
 use crate::domain::Country;
 
 /// What a file held. Serialises to the object that `volley audience check --json` prints.
@@ -27,6 +27,10 @@ pub struct Summary {
     pub reasons: BTreeMap<Reason, u64>,
     /// Filled in by the caller, who has a clock.
     pub seconds: f64,
+    /// In what the file was packed, from the outermost on.
+    pub packed: Vec<Packed>,
+    /// What the person who gave the file should know of it.
+    pub notes: Vec<Note>,
     /// The first few rejects of each reason, for the person who gave the file; they hold numbers, so not for logs.
     #[serde(skip)]
     pub examples: Vec<Example>,

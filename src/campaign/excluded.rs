@@ -64,7 +64,7 @@ impl Gathering<'_> {
         let mut excluded = Excluded::default();
         // A number is read as those of the audience are, national ones in the campaign's country.
         let options = Options { country: draft.country, ..Options::default() };
-        let read = async |source| audience::numbers(source, options, Sieve::new(Arc::clone(opted_out))).await;
+        let read = async |source| audience::numbers(source, options.clone(), Sieve::new(Arc::clone(opted_out))).await;
         for entry in &draft.exclude {
             match self.origin(draft, entry).await? {
                 Some(Origin::File(path)) => {

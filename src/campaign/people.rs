@@ -152,12 +152,13 @@ impl Gathering<'_> {
             let origin = source.clone();
             let (summary, survey) = if self.keep {
                 let (store, clock) = (self.store, self.clock);
-                let imported = audience::import(store, clock, source, None, options, sieve.clone(), tell).await?;
+                let imported =
+                    audience::import(store, clock, source, None, options.clone(), sieve.clone(), tell).await?;
                 let recipients = u32::try_from(imported.survey.recipients).unwrap_or(u32::MAX);
                 people.audiences.push(Part { id: imported.id, recipients, left_out: Vec::new(), own: true });
                 (imported.summary, imported.survey)
             } else {
-                audience::survey(source, options, sieve.clone()).await?
+                audience::survey(source, options.clone(), sieve.clone()).await?
             };
             people.left_out.extend(LeftOut::of(&origin, &summary));
             people.invalid += summary.invalid;

@@ -1,11 +1,10 @@
 //! `volley opt-out`: who wants nothing more, and what put them there.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde::Serialize;
 
 use super::exit::Usage;
@@ -146,9 +145,7 @@ struct ChangeShown {
 
 async fn change(ground: &Ground, args: Args, wants: Keyword) -> anyhow::Result<Exit> {
     let Args { numbers, file, country, reason, strict, json } = args;
-    let label = file
-        .as_deref()
-        .map(|file| if is_stdin(file) { "stdin".to_owned() } else { Source::File(file.to_owned()).label() });
+    let label = file.clone().map(|file| Source::File(file).label());
     let (people, summary) = people(numbers, file, country).await?;
     if people.is_empty() {
         bail!("there is no number in it that can be read; {}", unreadable(&summary));
@@ -219,10 +216,6 @@ async fn write(
     })
 }
 
-fn is_stdin(file: &Path) -> bool {
-    file == Path::new("-")
-}
-
 /// The people who are named, each once, and what could not be read.
 async fn people(
     numbers: Vec<String>,
@@ -231,24 +224,14 @@ async fn people(
 ) -> anyhow::Result<(Vec<Msisdn>, Summary)> {
     // One sieve for all of them: whom an argument names is a duplicate in the file.
     let (options, sieve) = (Options { country, ..Options::default() }, Sieve::new(Arc::default()));
-    let read = async |source| audience::numbers(source, options, sieve.clone()).await;
+    let read = async |source| audience::numbers(source, options.clone(), sieve.clone()).await;
     let (mut people, mut whole) = (Vec::new(), Summary::default());
     if !numbers.is_empty() {
         (people, whole) = read(Source::numbers(numbers)).await?;
     }
     let Some(file) = file else { return Ok((people, whole)) };
     sieve.next_source();
-    let (more, summary) = match file {
-        file if is_stdin(&file) => read(Source::numbers(lines(std::io::stdin().lock())?)).await?,
-        file => match read(Source::File(file.clone())).await {
-            // A list without a header holds nothing but numbers.
-            Err(audience::Error::NoHeader { .. }) => {
-                let opened = std::fs::File::open(&file).with_context(|| format!("cannot read {}", file.display()))?;
-                read(Source::numbers(lines(std::io::BufReader::new(opened))?)).await?
-            }
-            read => read?,
-        },
-    };
+    let (more, summary) = read(Source::File(file)).await?;
     people.extend(more);
     whole.invalid += summary.invalid;
     whole.duplicates += summary.duplicates;
@@ -260,18 +243,6 @@ async fn people(
     }
     whole.examples.extend(summary.examples);
     Ok((people, whole))
-}
-
-fn lines(from: impl BufRead) -> anyhow::Result<Vec<String>> {
-    let mut lines = Vec::new();
-    for line in from.lines() {
-        let line = line.context("the numbers cannot be read")?;
-        let line = line.trim_start_matches('\u{feff}').trim();
-        if !line.is_empty() {
-            lines.push(line.to_owned());
-        }
-    }
-    Ok(lines)
 }
 
 fn unreadable(summary: &Summary) -> String {

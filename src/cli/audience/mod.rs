@@ -13,19 +13,22 @@ pub(super) use summary::{country_lines, small};
 
 use super::exit::Usage;
 use super::{Exit, Ground};
-use crate::audience::{self, Options};
+use crate::audience::{self, Lines, Mapping, Options, SheetChoice};
 use crate::domain::Country;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Read a recipient file and say who in it can be written to, and why the others cannot.
     ///
-    /// Takes CSV of any common shape, and XLSX; finds the column of the numbers by itself. Nothing is stored. Where the
-    /// database already is, people who have opted out are left out.
+    /// Takes text of any common shape and encoding and every common spreadsheet, also packed; finds the header and the
+    /// column of the numbers by itself. Nothing is stored. Where the database already is, people who have opted out are
+    /// left out.
     #[command(after_help = "\
 Examples:
   volley audience check recipients.xlsx
   volley audience check recipients.csv --country SG --rejects rejects.csv
+  volley audience check export.xls --sheet Customers --map number=\"Cell phone\" --map FirstName=Vorname
+  zcat recipients.csv.gz | volley audience check -
   volley audience check recipients.csv --json | jq .reasons")]
     Check(check::Args),
     /// Read a recipient file and keep it under a name, for any number of campaigns.
@@ -61,7 +64,8 @@ Examples:
 /// How a file is to be read.
 #[derive(Debug, Args)]
 pub(super) struct Reading {
-    /// The recipient file: CSV or XLSX.
+    /// The recipient file: text of any common shape, XLSX, XLSM, XLSB, XLS or ODS, gzipped or in a ZIP if you like; `-`
+    /// reads standard input.
     file: PathBuf,
     /// Of which country numbers without a country code are, such as SG, where their row does not say.
     #[arg(long, value_name = "CC")]
@@ -70,6 +74,26 @@ pub(super) struct Reading {
     /// number only from the first of them that has it.
     #[arg(long)]
     keep_duplicates: bool,
+    /// What the text is written in, such as UTF-8, windows-1252 or Shift_JIS; found out otherwise.
+    #[arg(long, value_name = "NAME", value_parser = audience::encoding)]
+    encoding: Option<&'static encoding_rs::Encoding>,
+    /// What stands between the cells of a text: , ; | or tab; found out otherwise.
+    #[arg(long, value_name = "MARK", value_parser = audience::delimiter)]
+    delimiter: Option<u8>,
+    /// The sheet of a spreadsheet, by its name or its number; otherwise the first that holds anything.
+    #[arg(long, value_name = "NAME|N")]
+    sheet: Option<SheetChoice>,
+    /// The first row holds data; otherwise found out. Columns are then named by their place: Column 1, Column 2.
+    #[arg(long)]
+    no_header: bool,
+    /// What a column is: number="Cell phone", country=Land, ClientMessageId=Id, or any name for it that templates go by:
+    /// FirstName=Vorname. May be given several times.
+    #[arg(long, value_name = "NAME=COLUMN")]
+    map: Vec<Mapping>,
+    /// Which lines are accepted where their country tells them apart: any, or mobile, which leaves out fixed lines and
+    /// service numbers.
+    #[arg(long, value_name = "LINES", default_value = "any")]
+    lines: Lines,
     /// End with exit code 3 if any row was rejected.
     #[arg(long)]
     strict: bool,
@@ -79,8 +103,17 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    const fn options(&self) -> Options {
-        Options { country: self.country, keep_duplicates: self.keep_duplicates }
+    fn options(&self) -> Options {
+        Options {
+            country: self.country,
+            keep_duplicates: self.keep_duplicates,
+            encoding: self.encoding,
+            delimiter: self.delimiter,
+            sheet: self.sheet.clone(),
+            no_header: self.no_header,
+            lines: self.lines,
+            map: self.map.clone(),
+        }
     }
 
     fn exit(&self, summary: &audience::Summary) -> Exit {
@@ -94,9 +127,15 @@ impl Reading {
 
 /// What is wrong with what was typed, rather than with the file, is wrong usage.
 fn told(error: audience::Error) -> anyhow::Error {
-    use audience::Error::{OneOutput, OverInput, UnknownCountry};
+    use audience::Error::{MappedTwice, NoSheets, NoSuchColumn, NoSuchSheet, OneOutput, OverInput, UnknownCountry};
     match error {
-        UnknownCountry(_) | OverInput { .. } | OneOutput { .. } => Usage(error.to_string()).into(),
+        UnknownCountry(_)
+        | OverInput { .. }
+        | OneOutput { .. }
+        | NoSuchSheet { .. }
+        | NoSheets { .. }
+        | NoSuchColumn { .. }
+        | MappedTwice { .. } => Usage(error.to_string()).into(),
         error => error.into(),
     }
 }

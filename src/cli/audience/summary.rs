@@ -1,6 +1,6 @@
 //! What a file held, for eyes.
 
-use crate::audience::Summary;
+use crate::audience::{Packed, Summary};
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::words::{bar, count, of, percent, span};
@@ -31,6 +31,10 @@ pub(in crate::cli) fn lines(summary: &Summary, label: &str, paint: Paint) -> Vec
     let countries: Vec<(String, u64)> =
         summary.countries.iter().map(|(country, count)| (country.to_string(), *count)).collect();
     lines.extend(country_lines(countries, paint));
+    if !summary.notes.is_empty() {
+        lines.extend([String::new(), "To know".to_owned()]);
+        lines.extend(summary.notes.iter().map(|note| format!("  {}", note.text())));
+    }
     if !summary.reasons.is_empty() {
         lines.extend([String::new(), "Rejected, and what to do".to_owned()]);
         for (reason, number) in &summary.reasons {
@@ -55,6 +59,10 @@ pub(in crate::cli) fn lines(summary: &Summary, label: &str, paint: Paint) -> Vec
 fn headline(summary: &Summary, label: &str, paint: Paint) -> String {
     let mut said = vec![of(summary.rows, "row", "rows")];
     said.push(format!("numbers in column {}", summary.number_column));
+    said.extend(summary.packed.iter().rev().map(|packed| match packed {
+        Packed::Gzip => "gzipped".to_owned(),
+        Packed::Zip => "in a ZIP".to_owned(),
+    }));
     said.extend(summary.sheet.as_ref().map(|sheet| format!("sheet {sheet}")));
     said.extend(summary.encoding.map(str::to_owned));
     said.extend(summary.delimiter.map(|delimiter| match delimiter {

@@ -1,0 +1,243 @@
+//! What a text is written in: what its mark says, or what all of its bytes say together.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+
+use crate::domain::Country;
+
+/// How a text is to be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Text {
+    pub(super) encoding: &'static Encoding,
+    /// How many bytes of byte order mark come first.
+    pub(super) mark: u64,
+    /// Every byte of it is known to be UTF-8, so that nothing has to be decoded.
+    pub(super) is_plain: bool,
+    /// There are NUL characters in it, which are nobody's.
+    pub(super) has_nul: bool,
+}
+
+/// What somebody knows of a text before it is looked at.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Clue {
+    pub(super) told: Option<&'static Encoding>,
+    /// Where it comes from, perhaps.
+    pub(super) country: Option<Country>,
+}
+
+const CHUNK_BYTES: usize = 256 * 1024;
+/// How much text with characters beyond ASCII is looked at to guess an encoding.
+const GUESS_BYTES: usize = 256 * 1024;
+/// In UTF-8 that somebody has damaged, characters that are whole outnumber bytes that are none by far; in any other
+/// encoding hardly a character looks like one of UTF-8.
+const WHOLE_FOR_DAMAGED: u64 = 10;
+
+/// Looks at the whole file, since a byte near the end can decide how the first row is read. `sample` is its beginning.
+pub(super) fn find<R: Read + Seek>(file: &mut R, sample: &[u8], clue: Clue) -> io::Result<Text> {
+    let (marked, mark) = match sample {
+        [0xef, 0xbb, 0xbf, ..] => (Some(UTF_8), 3),
+        [0xff, 0xfe, ..] => (Some(UTF_16LE), 2),
+        [0xfe, 0xff, ..] => (Some(UTF_16BE), 2),
+        _ => (utf16_without_mark(sample), 0),
+    };
+    let is_wide = |encoding: &Encoding| encoding == UTF_16LE || encoding == UTF_16BE;
+    if let Some(encoding) = clue.told.or(marked).filter(|encoding| is_wide(encoding)) {
+        let mark = if marked.is_some_and(is_wide) { mark } else { 0 };
+        return Ok(Text { encoding, mark, is_plain: false, has_nul: true });
+    }
+    let mark = if marked == Some(UTF_8) { mark } else { 0 };
+    file.seek(SeekFrom::Start(mark))?;
+    let seen = Seen::of(file)?;
+    let is_utf8 = seen.broken == 0 || seen.whole >= seen.broken.saturating_mul(WHOLE_FOR_DAMAGED);
+    let encoding = match clue.told {
+        Some(told) => told,
+        None if is_utf8 => UTF_8,
+        None => seen.guess(clue.country),
+    };
+    Ok(Text { encoding, mark, is_plain: encoding == UTF_8 && seen.broken == 0, has_nul: seen.has_nul })
+}
+
+/// Digits, blanks and delimiters have a zero for their other half in UTF-16: always the same one of two, and there is no
+/// recipient file without them.
+fn utf16_without_mark(sample: &[u8]) -> Option<&'static Encoding> {
+    let zeros = |first: usize| sample.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
+    let pairs = sample.len() / 2;
+    match (zeros(0), zeros(1)) {
+        (0, low) if low * 8 > pairs => Some(UTF_16LE),
+        (high, 0) if high * 8 > pairs => Some(UTF_16BE),
+        _ => None,
+    }
+}
+
+/// What a text's bytes are.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Characters of several bytes, if it is UTF-8.
+    whole: u64,
+    /// Bytes that are no part of any character, if it is UTF-8.
+    broken: u64,
+    has_nul: bool,
+    /// Lines with something beyond ASCII in them.
+    telling: Vec<u8>,
+}
+
+impl Seen {
+    fn of(file: &mut dyn Read) -> io::Result<Self> {
+        let mut seen = Self::default();
+        let mut buffer = vec![0; CHUNK_BYTES];
+        let mut kept = 0;
+        loop {
+            let count = match file.read(&mut buffer[kept..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read?,
+            };
+            let filled = kept + count;
+            let judged = seen.judge(&buffer[..filled], count == 0);
+            seen.gather(&buffer[..judged]);
+            if count == 0 {
+                return Ok(seen);
+            }
+            // A character that the buffer's end has cut in two is judged with its rest.
+            buffer.copy_within(judged..filled, 0);
+            kept = filled - judged;
+        }
+    }
+
+    /// Returns how many bytes of it are judged.
+    fn judge(&mut self, bytes: &[u8], is_last: bool) -> usize {
+        self.has_nul |= bytes.contains(&0);
+        let mut from = 0;
+        loop {
+            let rest = &bytes[from..];
+            let (valid, error_len) = match std::str::from_utf8(rest) {
+                Ok(_) => (rest.len(), None),
+                Err(error) => (error.valid_up_to(), Some(error.error_len())),
+            };
+            self.whole += rest[..valid].iter().map(|byte| u64::from(*byte >= 0xc0)).sum::<u64>();
+            from += valid;
+            match error_len {
+                None => return from,
+                Some(None) if !is_last => return from,
+                Some(None) => {
+                    self.broken += 1;
+                    return bytes.len();
+                }
+                Some(Some(length)) => {
+                    self.broken += 1;
+                    from += length;
+                }
+            }
+        }
+    }
+
+    /// Keeps whole lines that say something about the encoding.
+    fn gather(&mut self, bytes: &[u8]) {
+        if self.telling.len() >= GUESS_BYTES || bytes.is_ascii() {
+            return;
+        }
+        for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| !line.is_ascii()) {
+            let room = GUESS_BYTES.saturating_sub(self.telling.len());
+            self.telling.extend_from_slice(&line[..line.len().min(room)]);
+        }
+    }
+
+    fn guess(&self, country: Option<Country>) -> &'static Encoding {
+        let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+        detector.feed(&self.telling, true);
+        // The code of a country is the end of its names on the web, but for one.
+        let country = country.map(|country| country.as_str().to_ascii_lowercase());
+        let end = country.as_deref().map(|country| if country == "gb" { "uk" } else { country });
+        detector.guess(end.map(str::as_bytes), Utf8Detection::Deny)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use encoding_rs::{BIG5, EUC_KR, GBK, SHIFT_JIS, WINDOWS_1251, WINDOWS_1252, WINDOWS_1256};
+
+    use super::*;
+
+    fn found_with(bytes: &[u8], clue: Clue) -> Text {
+        let sample = &bytes[..bytes.len().min(64 * 1024)];
+        find(&mut Cursor::new(bytes), sample, clue).unwrap()
+    }
+
+    fn found(bytes: &[u8]) -> &'static Encoding {
+        found_with(bytes, Clue::default()).encoding
+    }
+
+    #[test]
+    fn a_mark_tells_the_encoding_and_so_do_zeros() {
+        let of = |bytes: &[u8]| {
+            let text = found_with(bytes, Clue::default());
+            (text.encoding, text.mark)
+        };
+        assert_eq!(of(b"\xef\xbb\xbfMobile"), (UTF_8, 3));
+        assert_eq!(of(b"\xff\xfeM\0o\0"), (UTF_16LE, 2));
+        assert_eq!(of(b"\xfe\xff\0M\0o"), (UTF_16BE, 2));
+        assert_eq!(of(b"M\0o\0b\0"), (UTF_16LE, 0));
+        assert_eq!(of(b"\0M\0o\0b"), (UTF_16BE, 0));
+        // Most of it beyond ASCII.
+        let wide: Vec<u8> =
+            "電話番号,名前\n+81312345678,山田太郎様\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(of(&wide), (UTF_16LE, 0));
+        assert_eq!(of("Zoë".as_bytes()), (UTF_8, 0));
+    }
+
+    #[test]
+    fn what_is_told_counts() {
+        let told = |encoding| Clue { told: Some(encoding), country: None };
+        let text = found_with("Zoë".as_bytes(), told(WINDOWS_1252));
+        assert_eq!((text.encoding, text.is_plain), (WINDOWS_1252, false));
+        // The mark is a mark all the same.
+        assert_eq!(found_with(b"\xef\xbb\xbfZo\xeb", told(WINDOWS_1252)).mark, 3);
+        assert_eq!(
+            found_with(b"M\0o\0", told(UTF_16LE)),
+            Text { has_nul: true, ..found_with(b"M\0o\0", Clue::default()) }
+        );
+        assert_eq!(found_with(b"\xff\xfeM\0o\0", told(UTF_16LE)).mark, 2);
+    }
+
+    #[test]
+    fn one_byte_at_the_very_end_decides_and_buffers_cut_no_character() {
+        for shift in 0..4 {
+            let mut bytes = vec![b'a'; shift];
+            bytes.extend("\u{e9}€😀\n".repeat(70_000).bytes());
+            let text = found_with(&bytes, Clue::default());
+            assert_eq!((text.encoding, text.is_plain), (UTF_8, true), "shifted by {shift}");
+            bytes.push(0xe9);
+            let text = found_with(&bytes, Clue::default());
+            assert_eq!((text.encoding, text.is_plain), (UTF_8, false), "damaged, shifted by {shift}");
+            let mut late = vec![b'a'; CHUNK_BYTES + shift];
+            late.extend(b"\nZo\xeb\n");
+            assert_eq!(found(&late), WINDOWS_1252, "shifted by {shift}");
+        }
+    }
+
+    #[test]
+    fn encodings_of_the_world_are_told_apart_by_a_few_names() {
+        for (text, encoding) in [
+            ("Mobile;Name;Ort\n+4915112345678;Jürgen Müller;Köln\n+4915112345679;Zoë;Düsseldorf\n", WINDOWS_1252),
+            ("Телефон;Имя\n+79161234567;Александр\n+79161234568;Екатерина Иванова\n", WINDOWS_1251),
+            ("電話番号,名前\n+819012345678,山田太郎\n+819012345679,鈴木花子\n", SHIFT_JIS),
+            ("手机号码,姓名\n+8613812345678,张伟\n+8613812345679,王小明\n", GBK),
+            ("手機,姓名\n+886912345678,陳怡君\n+886912345679,林志明\n", BIG5),
+            ("휴대폰,이름\n+821012345678,김민준\n+821012345679,이서연\n", EUC_KR),
+            ("الهاتف,الاسم\n+966501234567,محمد عبد الله\n+966501234568,فاطمة الزهراء\n", WINDOWS_1256),
+        ] {
+            let (bytes, _, had_errors) = encoding.encode(text);
+            assert!(!had_errors, "{text}");
+            assert_eq!(found(&bytes).name(), encoding.name(), "{text}");
+        }
+    }
+
+    #[test]
+    fn characters_that_are_none_are_seen() {
+        assert!(found_with(b"Mobile\0,Name\n", Clue::default()).has_nul);
+        assert!(!found_with(b"Mobile,Name\n", Clue::default()).has_nul);
+    }
+}

@@ -1,0 +1,179 @@
+//! What people call countries, in a column that says where somebody is.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use super::names::key;
+use crate::domain::Country;
+
+/// Names beside those of the standard: short ones, old ones, and what a country's own people and their neighbours say.
+const COMMON: &str = "\
+AE UAE, Emirates, الإمارات, Vereinigte Arabische Emirate
+AR Argentinien, Argentine
+AT Österreich, Autriche, Oesterreich
+AU Australien, Australie
+BA Bosnia, Bosnien
+BD বাংলাদেশ, Bangladesch
+BE België, Belgique, Belgien, Bélgica
+BG България, Bulgarien
+BN Brunei
+BO Bolivia, Bolivien
+BR Brasil, Brasilien, Brésil
+CA Kanada, Canadá
+CD DR Congo, DRC, Congo Kinshasa, Congo DR
+CG Congo Brazzaville, Republic of the Congo
+CH Schweiz, Suisse, Svizzera, Suiza
+CI Ivory Coast, Elfenbeinküste
+CL Chili
+CN 中国, 中國, PRC, Chine
+CO Kolumbien, Colombie
+CV Cape Verde
+CZ Czech Republic, Česko, Česká republika, Tschechien
+DE Deutschland, Allemagne, Alemania, Germania, BRD, 德国, ドイツ
+DK Danmark, Dänemark
+DZ الجزائر, Algerien, Algérie
+EE Eesti, Estland
+EG مصر, Ägypten, Égypte, Egipto
+ES España, Spanien, Espagne, Spagna
+FI Suomi, Finnland
+FK Falklands
+FM Micronesia
+FR Frankreich, Francia, França, 法国, フランス
+GB UK, United Kingdom, Great Britain, Britain, England, Scotland, Wales, Northern Ireland, Großbritannien, Reino Unido, Royaume-Uni, 英国
+GR Ελλάδα, Griechenland, Hellas, Grèce
+HK 香港, Hongkong, Hong Kong SAR
+HR Hrvatska, Kroatien
+HU Magyarország, Ungarn
+ID Indonesien
+IE Éire, Irland
+IL ישראל
+IN भारत, Bharat, Indien, Inde
+IR Iran, ایران
+IS Ísland, Island
+IT Italia, Italien, Italie
+JP 日本, Japon, Japan
+KE Kenia
+KG Kyrgyz Republic
+KH កម្ពុជា, Kambodscha
+KP North Korea
+KR South Korea, Korea, 한국, 대한민국, 韩国, Südkorea, Republic of Korea
+LA Laos
+LT Lietuva, Litauen
+LU Luxemburg
+LV Latvija, Lettland
+MA المغرب, Marokko, Maroc
+MD Moldova
+MK Macedonia, Mazedonien
+MM Burma, မြန်မာ
+MO 澳門, 澳门, Macau
+MX México, Mexiko, Mexique
+MY 马来西亚
+NL Holland, Nederland, The Netherlands, Niederlande, Pays-Bas, Países Bajos
+NO Norge, Norwegen
+NZ Neuseeland
+PE Perú
+PH Pilipinas, Philippinen, Philippines
+PK پاکستان
+PL Polska, Polen, Pologne
+PS Palestine
+RE Reunion
+RO România, Rumänien
+RS Srbija, Serbien
+RU Russia, Россия, РФ, Russland, Russie
+SA KSA, Saudi, السعودية, Saudi-Arabien
+SE Sverige, Schweden
+SG 新加坡, Singapur, Singapour
+SI Slovenija, Slowenien
+SK Slovensko, Slowakei
+ST Sao Tome
+SY Syria
+SZ Swaziland
+TH ไทย, ประเทศไทย
+TL East Timor
+TR Türkiye, Turkey, Türkei, Turquie
+TW 台灣, 台湾, 臺灣, Taiwan
+TZ Tanzania, Tansania
+UA Україна, Украина
+US USA, America, United States, U.S.A., U.S., Vereinigte Staaten, Estados Unidos, États-Unis, EEUU, 美国, アメリカ
+VA Vatican
+VE Venezuela
+VG British Virgin Islands
+VI US Virgin Islands
+VN Việt Nam, Vietnam
+XK Kosovo
+ZA Südafrika, Sudáfrica";
+
+static NAMES: LazyLock<HashMap<String, Country>> = LazyLock::new(|| {
+    let mut names = HashMap::new();
+    for country in rust_iso3166::ALL {
+        let Ok(code) = country.alpha2.parse::<Country>() else { continue };
+        // The standard puts what nobody says in brackets: "Gambia (the)".
+        let short = country.name.split(['(', ',']).next().unwrap_or_default();
+        for name in [country.alpha3, country.name, short] {
+            // Of two with one short name the first keeps it, and the names below decide.
+            names.entry(key(name)).or_insert(code);
+        }
+    }
+    for line in COMMON.lines() {
+        let Some((code, all)) = line.split_once(' ') else { continue };
+        let Ok(code) = code.parse::<Country>() else { continue };
+        names.extend(all.split(',').map(|name| (key(name), code)));
+    }
+    names.remove("");
+    names
+});
+
+/// The country that a cell names, by its code of two or three letters or its name.
+pub(super) fn named(cell: &str) -> Option<Country> {
+    match cell.trim().parse::<Country>() {
+        // "UK" is a name, and so may any code be that is none of the standard.
+        Ok(code) if code.is_known() => Some(code),
+        Ok(_) | Err(_) => NAMES.get(&key(cell)).copied(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn countries_are_known_by_codes_and_names() {
+        for (cell, code) in [
+            ("sg", "SG"),
+            ("UK", "GB"),
+            ("DEU", "DE"),
+            (" Germany ", "DE"),
+            ("deutschland", "DE"),
+            ("Indien", "IN"),
+            ("United Kingdom", "GB"),
+            ("u.s.a.", "US"),
+            ("Korea", "KR"),
+            ("North Korea", "KP"),
+            ("Viet Nam", "VN"),
+            ("日本", "JP"),
+            ("ประเทศไทย", "TH"),
+            ("Côte d'Ivoire", "CI"),
+            ("Congo", "CG"),
+            ("Gambia", "GM"),
+            ("Iran", "IR"),
+            ("Netherlands", "NL"),
+        ] {
+            assert_eq!(named(cell).map(|country| country.to_string()).as_deref(), Some(code), "{cell:?}");
+        }
+        assert_eq!(["", "Atlantis", "65", "Berlin"].map(named), [None; 4]);
+    }
+
+    #[test]
+    fn every_name_is_of_a_country_with_numbers() {
+        let known: Vec<&str> = Country::known().collect();
+        for line in COMMON.lines() {
+            assert!(known.contains(&&line[..2]), "{line}");
+        }
+        // Every country can be named.
+        let nameless: Vec<&&str> = known
+            .iter()
+            .filter(|code| **code != "ZZ" && !NAMES.values().any(|country| country.as_str() == **code))
+            .collect();
+        assert!(nameless.iter().all(|code| ["AC", "TA"].contains(code)), "{nameless:?}");
+    }
+}

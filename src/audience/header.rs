@@ -1,0 +1,132 @@
+//! Where the table begins in a file: people write titles above it, and programs leave out its header.
+
+use super::Reason;
+use super::block::{Row, Rows};
+use super::names;
+use super::number::{self, Home};
+
+/// What the first rows of a file are.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    /// The place of the header among the rows, where there is one. What stands above it are titles.
+    pub(super) header: Option<usize>,
+    /// The place of the first row of data.
+    pub(super) first: usize,
+}
+
+/// Rows in which a header is looked for.
+const TITLES_MAX: usize = 20;
+
+/// Looks at the first rows of a file. A header names a column of numbers, or stands above the first number; `is_told` where
+/// somebody said that there is none.
+pub(super) fn find(rows: &Rows, default: Home, none_is_told: bool) -> Head {
+    let without = Head { header: None, first: 0 };
+    if none_is_told {
+        return without;
+    }
+    let rows: Vec<Row<'_>> = rows.iter().collect();
+    let usual = usual_fill(&rows);
+    let mut first_data = None;
+    for (place, row) in rows.iter().enumerate().take(TITLES_MAX).filter(|(_, row)| filled(row) * 2 >= usual) {
+        let holds_number = row.cells().any(|cell| is_like_a_number(cell, default));
+        // "mobile" may also be what a row of data says about its number.
+        let mut named = (0..row.width()).filter(|column| names_a_number(row.cell(*column)));
+        let names_numbers = named.any(|column| {
+            !holds_number || rows[place + 1..].iter().any(|row| is_like_a_number(row.cell(column), default))
+        });
+        if names_numbers {
+            return Head { header: Some(place), first: place + 1 };
+        }
+        if holds_number {
+            first_data = Some(place);
+            break;
+        }
+    }
+    let Some(first) = first_data else {
+        // Nothing looks like a number, and somebody will be told so with the names of the columns.
+        let above = rows.iter().take(TITLES_MAX).position(|row| filled(row) * 2 >= usual).unwrap_or(0);
+        return Head { header: Some(above), first: above + 1 };
+    };
+    // What stands above a number and has no letter names nothing: it is a number as well, if a wrong one.
+    let column = (0..rows[first].width()).find(|column| is_like_a_number(rows[first].cell(*column), default));
+    let is_wrong_number = |row: &Row<'_>| {
+        let cell = row.cell(column.unwrap_or_default()).trim();
+        !cell.is_empty() && !cell.chars().any(char::is_alphabetic)
+    };
+    let above = rows[..first].iter().rposition(|row| !is_wrong_number(row));
+    let first = above.map_or(0, |above| above + 1);
+    let header = above.filter(|above| filled(&rows[*above]) * 2 >= usual);
+    Head { header, first }
+}
+
+/// How many cells of most rows hold something.
+fn usual_fill(rows: &[Row<'_>]) -> usize {
+    let mut fills: Vec<usize> = rows.iter().map(filled).collect();
+    fills.sort_unstable();
+    fills.chunk_by(|a, b| a == b).max_by_key(|same| (same.len(), same[0])).map_or(1, |same| same[0])
+}
+
+fn filled(row: &Row<'_>) -> usize {
+    row.cells().filter(|cell| !cell.trim().is_empty()).count()
+}
+
+fn names_a_number(cell: &str) -> bool {
+    names::number_rank(&names::key(cell)).is_some()
+}
+
+/// A number, or one that lacks nothing but its country.
+pub(super) fn is_like_a_number(cell: &str, home: Home) -> bool {
+    digits(cell) >= number::DIGITS_FOR_SURE && matches!(number::read(cell, home), Ok(_) | Err(Reason::CountryMissing))
+}
+
+pub(super) fn digits(cell: &str) -> usize {
+    cell.chars().filter(|char| char.is_numeric()).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::block::Block;
+    use super::*;
+
+    fn found(lines: &[&str], country: &str) -> (Option<usize>, usize) {
+        let mut block = Block::default();
+        for (index, line) in lines.iter().enumerate() {
+            for cell in line.split(',') {
+                block.push(cell.as_bytes());
+                block.end_cell();
+            }
+            block.end_row(index as u64 + 1);
+        }
+        let default = country.parse().ok().and_then(Home::of).unwrap_or(Home::Missing);
+        let Head { header, first } = find(&block.seal().unwrap(), default, false);
+        (header, first)
+    }
+
+    #[test]
+    fn a_header_names_numbers_or_stands_above_the_first() {
+        assert_eq!(found(&["Mobile,Name", "+6581234567,Ann"], ""), (Some(0), 1));
+        assert_eq!(found(&["Who,Reach", "Ann,+6581234567"], ""), (Some(0), 1));
+        assert_eq!(found(&["Who,Reach", "Ann,81234567"], ""), (Some(0), 1), "a number that lacks its country");
+        assert_eq!(found(&["Mobile,Name", "none,Ann"], ""), (Some(0), 1));
+        assert_eq!(found(&["a,b", "x,y"], ""), (Some(0), 1), "no number at all");
+        assert_eq!(found(&["Handy,302345678", "01512 3456789,x"], "DE"), (Some(0), 1), "a name that is a number");
+    }
+
+    #[test]
+    fn without_a_header_the_first_row_is_data() {
+        assert_eq!(found(&["+6581234567,Ann", "+6581234568,Bob"], ""), (None, 0));
+        assert_eq!(found(&["81234567", "81234568"], "SG"), (None, 0));
+        assert_eq!(found(&["123", "81234567", "81234568"], "SG"), (None, 0), "a wrong number is no name");
+        assert_eq!(found(&["Who", "123", "81234567", "81234568"], "SG"), (Some(0), 1));
+        assert_eq!(found(&["81234567,Ann,mobile", "81234568,Bob,home"], "SG"), (None, 0), "a word of data");
+    }
+
+    #[test]
+    fn titles_stand_above_it() {
+        let table =
+            ["Customers 2026,,", "as of 2026-11-01,,", "Mobile,Name,City", "+6581234567,Ann,x", "+6581234568,Bob,y"];
+        assert_eq!(found(&table, ""), (Some(2), 3));
+        let alone = ["Customers 2026", "+6581234567,Ann,x", "+6581234568,Bob,y"];
+        assert_eq!(found(&alone, ""), (None, 1), "a title, and no header");
+    }
+}

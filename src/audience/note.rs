@@ -1,0 +1,122 @@
+//! What whoever gave a file should know of it, beside its counts.
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+/// Something that was understood of a file and might not have been meant. Serialises to an object of `kind` and `text`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    HiddenSheet {
+        sheet: String,
+    },
+    OtherSheets {
+        sheets: Vec<String>,
+    },
+    /// Rows above the header, each with its line and what stands in it.
+    Titles {
+        rows: Vec<(u64, String)>,
+    },
+    NoHeader,
+    /// Columns without a name of their own, or with that of another.
+    NamedColumns {
+        names: Vec<String>,
+    },
+    /// Cells that hold several numbers.
+    SeveralNumbers {
+        rows: u64,
+    },
+    Extensions {
+        rows: u64,
+    },
+    /// Accepted all the same.
+    FixedLines {
+        rows: u64,
+    },
+    /// Characters that are none in the encoding of the file.
+    Damaged {
+        characters: u64,
+        encoding: &'static str,
+    },
+}
+
+/// Names and titles that are shown.
+const SHOWN: usize = 3;
+
+impl Note {
+    /// A word for programs.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::HiddenSheet { .. } => "hidden_sheet",
+            Self::OtherSheets { .. } => "other_sheets",
+            Self::Titles { .. } => "titles",
+            Self::NoHeader => "no_header",
+            Self::NamedColumns { .. } => "named_columns",
+            Self::SeveralNumbers { .. } => "several_numbers",
+            Self::Extensions { .. } => "extensions",
+            Self::FixedLines { .. } => "fixed_lines",
+            Self::Damaged { .. } => "damaged",
+        }
+    }
+
+    /// A sentence for people.
+    pub fn text(&self) -> String {
+        match self {
+            Self::HiddenSheet { sheet } => {
+                format!("Sheet \"{sheet}\" is hidden in the spreadsheet; it was read all the same.")
+            }
+            Self::OtherSheets { sheets } => {
+                format!("There are other sheets, which were not read: {}; choose one with --sheet.", listed(sheets))
+            }
+            Self::Titles { rows } => {
+                let titles: Vec<String> = rows.iter().map(|(_, title)| title.clone()).collect();
+                let (first, last) = (rows.first().map_or(0, |row| row.0), rows.last().map_or(0, |row| row.0));
+                let lines = if first == last {
+                    format!("Line {first} was taken for a title")
+                } else {
+                    format!("Lines {first} to {last} were taken for titles")
+                };
+                format!("{lines} of the table and left out: {}.", listed(&titles))
+            }
+            Self::NoHeader => {
+                "The first row holds data, so the columns were named by their place; say what they are with --map."
+                    .to_owned()
+            }
+            Self::NamedColumns { names } => {
+                format!("Columns without a name, or with one that another has, are called {}.", listed(names))
+            }
+            Self::SeveralNumbers { rows } => {
+                format!("{} several numbers; the first that exists was taken.", holding(*rows))
+            }
+            Self::Extensions { rows } => format!("{} a number with an extension, which was left out.", holding(*rows)),
+            Self::FixedLines { rows } => format!(
+                "{} a fixed line or a service number, which messages hardly reach; --lines mobile leaves them out.",
+                holding(*rows)
+            ),
+            Self::Damaged { characters, encoding } => format!(
+                "{characters} characters are none in {encoding} and became \u{fffd}; say what the file is written in with \
+                 --encoding."
+            ),
+        }
+    }
+}
+
+fn holding(rows: u64) -> String {
+    if rows == 1 { "1 row holds".to_owned() } else { format!("{rows} rows hold") }
+}
+
+fn listed(names: &[String]) -> String {
+    let mut list: Vec<String> = names.iter().take(SHOWN).map(|name| format!("\"{name}\"")).collect();
+    if let Some(more) = names.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        list.push(format!("{more} more"));
+    }
+    list.join(", ")
+}
+
+impl Serialize for Note {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut note = serializer.serialize_struct("Note", 2)?;
+        note.serialize_field("kind", self.kind())?;
+        note.serialize_field("text", &self.text())?;
+        note.end()
+    }
+}

@@ -1,0 +1,103 @@
+//! Spreadsheets of kinds that no crate writes, made by hand: as little of each as its readers ask for.
+
+use std::io::{Cursor, Write};
+
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+/// What a cell holds.
+pub(in crate::audience) enum Value<'a> {
+    Text(&'a str),
+    Number(f64),
+    /// Days since 1900.
+    Day(f64),
+    Empty,
+}
+
+pub(in crate::audience) fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        writer.start_file(*name, SimpleFileOptions::default()).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+/// The binary workbook of MS-XLSB with one sheet.
+pub(in crate::audience) fn xlsb(sheet: &str, rows: &[&[Value<'_>]]) -> Vec<u8> {
+    let mut book = Vec::new();
+    record(&mut book, 0x99, &[0; 12]);
+    let bundle = [&0_u32.to_le_bytes()[..], &1_u32.to_le_bytes(), &wide("rId1"), &wide(sheet)].concat();
+    record(&mut book, 0x9c, &bundle);
+    record(&mut book, 0x90, &[]);
+    record(&mut book, 0x9d, &[]);
+    // Two formats of cells: the plain one and that of days.
+    let mut styles = Vec::new();
+    record(&mut styles, 0x269, &2_u32.to_le_bytes());
+    for format in [0_u16, 14] {
+        record(&mut styles, 0x2f, &[&[0; 2][..], &format.to_le_bytes(), &[0; 12]].concat());
+    }
+    let mut data = Vec::new();
+    record(&mut data, 0x81, &[]);
+    record(&mut data, 0x94, &[0; 16]);
+    record(&mut data, 0x91, &[]);
+    for (row, cells) in (0_u32..).zip(rows) {
+        record(&mut data, 0, &[&row.to_le_bytes()[..], &[0; 13]].concat());
+        for (column, cell) in (0_u32..).zip(*cells) {
+            let at = |style: u32| [column.to_le_bytes(), style.to_le_bytes()].concat();
+            match cell {
+                Value::Text(text) => record(&mut data, 6, &[at(0), wide(text)].concat()),
+                Value::Number(number) => record(&mut data, 5, &[at(0), number.to_le_bytes().to_vec()].concat()),
+                Value::Day(day) => record(&mut data, 5, &[at(1), day.to_le_bytes().to_vec()].concat()),
+                Value::Empty => record(&mut data, 1, &at(0)),
+            }
+        }
+    }
+    record(&mut data, 0x92, &[]);
+    let relations = br#"<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.bin"/></Relationships>"#;
+    zipped(&[
+        ("[Content_Types].xml", b"<Types/>"),
+        ("xl/workbook.bin", &book),
+        ("xl/_rels/workbook.bin.rels", relations),
+        ("xl/styles.bin", &styles),
+        ("xl/worksheets/sheet1.bin", &data),
+    ])
+}
+
+/// A kind and a length of seven bits a byte, and what it holds.
+fn record(bytes: &mut Vec<u8>, kind: u16, data: &[u8]) {
+    let low = u8::try_from(kind & 0x7f).unwrap();
+    if kind > 0x7f {
+        bytes.extend([low | 0x80, u8::try_from(kind >> 7).unwrap()]);
+    } else {
+        bytes.push(low);
+    }
+    let mut length = data.len();
+    loop {
+        let more = length > 0x7f;
+        bytes.push(u8::try_from(length & 0x7f).unwrap() | if more { 0x80 } else { 0 });
+        length >>= 7;
+        if !more {
+            break;
+        }
+    }
+    bytes.extend_from_slice(data);
+}
+
+fn wide(text: &str) -> Vec<u8> {
+    let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    [&u32::try_from(units.len() / 2).unwrap().to_le_bytes()[..], &units].concat()
+}
+
+/// An OpenDocument spreadsheet with these tables, written as their XML.
+pub(in crate::audience) fn ods(tables: &str) -> Vec<u8> {
+    let content = format!(
+        "<?xml version=\"1.0\"?><office:document-content><office:body><office:spreadsheet>{tables}</office:spreadsheet>\
+         </office:body></office:document-content>"
+    );
+    zipped(&[
+        ("mimetype", b"application/vnd.oasis.opendocument.spreadsheet"),
+        ("META-INF/manifest.xml", b"<manifest:manifest/>"),
+        ("content.xml", content.as_bytes()),
+    ])
+}

@@ -1,0 +1,304 @@
+//! Spreadsheets to rows, cell by cell: the sheet that somebody chose, else the first in sight that holds anything.
+
+mod book;
+#[cfg(test)]
+pub(super) mod made;
+mod rows;
+mod text;
+
+use std::fs::File;
+use std::path::Path;
+
+use calamine::SheetVisible;
+
+use self::book::{Book, Unopened};
+use self::rows::SheetRows;
+use super::table::{Form, Source};
+use super::{Error, Note};
+
+pub(super) use book::Format;
+
+/// Which sheet of a spreadsheet holds the recipients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SheetChoice {
+    Named(String),
+    /// From 1.
+    Numbered(usize),
+}
+
+impl std::str::FromStr for SheetChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(0) => Err("sheets are counted from 1".to_owned()),
+            Ok(number) => Ok(Self::Numbered(number)),
+            Err(_) => Ok(Self::Named(text.to_owned())),
+        }
+    }
+}
+
+/// Opens the spreadsheet and hands its rows to `then`: the reader borrows from the open file, so it cannot be returned.
+pub(super) fn with_rows(
+    path: &Path,
+    file: File,
+    format: Format,
+    choice: Option<&SheetChoice>,
+    form: &Form,
+    then: &mut dyn FnMut(&mut dyn Source, Form) -> Result<(), Error>,
+) -> Result<(), Error> {
+    if let Some(max) = format.bytes_max().filter(|max| form.bytes_total > *max) {
+        return Err(Error::TooLarge { file: path.to_owned(), max });
+    }
+    let (mut book, at) = Book::open(format, file).map_err(|error| match error {
+        Unopened::Locked => Error::Locked { file: path.to_owned() },
+        Unopened::Broken(source) => Error::NotSpreadsheet { file: path.to_owned(), source },
+    })?;
+    let sheets = book.sheets();
+    let is_hidden =
+        |name: &str| sheets.iter().any(|sheet| sheet.name == name && sheet.visible != SheetVisible::Visible);
+    let candidates = chosen(path, &sheets, choice)?;
+    for (tried, sheet) in candidates.iter().enumerate() {
+        let failed = |source| Error::Sheet { file: path.to_owned(), sheet: sheet.clone(), after_row: 0, source };
+        let Some(cells) = book.cells(sheet).map_err(failed)? else { continue };
+        let mut rows = SheetRows::new(path, sheet, cells, at.clone());
+        if rows.fill()? {
+            let mut form = Form { sheet: Some(sheet.clone()), ..form.clone() };
+            form.notes.extend(is_hidden(sheet).then(|| Note::HiddenSheet { sheet: sheet.clone() }));
+            let others: Vec<String> = candidates[tried + 1..].to_vec();
+            form.notes.extend((!others.is_empty()).then_some(Note::OtherSheets { sheets: others }));
+            return then(&mut rows, form);
+        }
+    }
+    Err(Error::Empty { file: path.to_owned() })
+}
+
+/// The sheets that are tried, in order: those in sight first.
+fn chosen(path: &Path, sheets: &[calamine::Sheet], choice: Option<&SheetChoice>) -> Result<Vec<String>, Error> {
+    let found = match choice {
+        None => {
+            let in_sight =
+                |wanted: bool| sheets.iter().filter(move |sheet| (sheet.visible == SheetVisible::Visible) == wanted);
+            return Ok(in_sight(true).chain(in_sight(false)).map(|sheet| sheet.name.clone()).collect());
+        }
+        Some(SheetChoice::Named(name)) => {
+            let exactly = sheets.iter().find(|sheet| sheet.name == *name);
+            exactly.or_else(|| sheets.iter().find(|sheet| sheet.name.trim().eq_ignore_ascii_case(name.trim())))
+        }
+        Some(SheetChoice::Numbered(number)) => number.checked_sub(1).and_then(|place| sheets.get(place)),
+    };
+    found.map(|sheet| vec![sheet.name.clone()]).ok_or_else(|| Error::NoSuchSheet {
+        file: path.to_owned(),
+        sheets: sheets.iter().map(|sheet| sheet.name.clone()).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rust_xlsxwriter::{Format as CellFormat, Workbook, Worksheet, XlsxError};
+    use std::io::Write;
+
+    use super::super::table::MAX_COLUMNS;
+    use super::made::Value;
+    use super::*;
+    use crate::audience::block::Block;
+
+    type Lines = Vec<(u64, Vec<String>)>;
+
+    /// The rows of the sheet that is chosen, with their lines, and what is said of it.
+    fn read(bytes: &[u8], format: Format, choice: Option<&str>) -> Result<(Lines, Form), Error> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        let choice = choice.map(|choice| choice.parse().unwrap());
+        let mut read = None;
+        with_rows(Path::new("book"), file, format, choice.as_ref(), &Form::default(), &mut |source, form| {
+            let mut block = Block::default();
+            while source.row(&mut block)? {}
+            let rows = block.seal().unwrap();
+            let lines = rows.iter().map(|row| (row.line, row.cells().map(str::to_owned).collect())).collect();
+            read = Some((lines, form));
+            Ok(())
+        })?;
+        Ok(read.unwrap())
+    }
+
+    fn xlsx(write: impl FnOnce(&mut Workbook) -> Result<(), XlsxError>) -> Vec<u8> {
+        let mut book = Workbook::new();
+        write(&mut book).unwrap();
+        book.save_to_buffer().unwrap()
+    }
+
+    /// The rows of the first sheet in sight of a book that `write` fills.
+    fn rows(write: impl FnOnce(&mut Workbook) -> Result<(), XlsxError>) -> Lines {
+        read(&xlsx(write), Format::Xlsx, None).unwrap().0
+    }
+
+    fn write_row(sheet: &mut Worksheet, row: u32, cells: &[&str]) -> Result<(), XlsxError> {
+        for (column, cell) in (0..).zip(cells).filter(|(_, cell)| !cell.is_empty()) {
+            sheet.write_string(row, column, *cell)?;
+        }
+        Ok(())
+    }
+
+    fn row(line: u64, cells: &[&str]) -> (u64, Vec<String>) {
+        (line, cells.iter().map(|cell| (*cell).to_owned()).collect())
+    }
+
+    #[test]
+    fn the_first_sheet_in_sight_that_holds_anything_is_read_or_the_one_that_is_chosen() {
+        let book = xlsx(|book| {
+            write_row(book.add_worksheet().set_name("Lists")?.set_hidden(true), 0, &["hidden"])?;
+            book.add_worksheet().set_name("Cover")?;
+            // The active sheet cannot be hidden.
+            write_row(book.add_worksheet().set_name("People")?.set_active(true), 0, &["seen"])?;
+            write_row(book.add_worksheet().set_name("More")?, 0, &["more"])
+        });
+        let of = |choice| {
+            let (rows, form) = read(&book, Format::Xlsx, choice)?;
+            Ok::<_, Error>((rows[0].1[0].clone(), form.notes))
+        };
+        let others = Note::OtherSheets { sheets: vec!["More".into(), "Lists".into()] };
+        assert_eq!(of(None).unwrap(), ("seen".into(), vec![others]));
+        let hidden = Note::HiddenSheet { sheet: "Lists".into() };
+        assert_eq!(of(Some("lists")).unwrap(), ("hidden".into(), vec![hidden]));
+        assert_eq!(of(Some("4")).unwrap(), ("more".into(), vec![]));
+        assert!(matches!(of(Some("2")), Err(Error::Empty { .. })));
+        let unknown = of(Some("Nobody"));
+        assert!(
+            matches!(unknown, Err(Error::NoSuchSheet { sheets, .. }) if sheets == ["Lists", "Cover", "People", "More"])
+        );
+        assert!(matches!(of(Some("9")), Err(Error::NoSuchSheet { .. })));
+    }
+
+    #[test]
+    fn where_nothing_in_sight_holds_anything_the_hidden_sheet_is_read() {
+        let book = xlsx(|book| {
+            book.add_worksheet().set_active(true);
+            write_row(book.add_worksheet().set_name("People")?.set_hidden(true), 0, &["hidden"])
+        });
+        let (rows, form) = read(&book, Format::Xlsx, None).unwrap();
+        assert_eq!((rows, form.notes), (vec![row(1, &["hidden"])], vec![Note::HiddenSheet { sheet: "People".into() }]));
+    }
+
+    #[test]
+    fn days_may_be_counted_from_1904() {
+        let book = xlsx(|book| {
+            let day = CellFormat::new().set_num_format("d/m/yyyy");
+            book.add_worksheet().write_number_with_format(0, 0, 46_000.0, &day)?;
+            Ok(())
+        });
+        let moved = rezipped(&book, "xl/workbook.xml", "<workbookPr ", "<workbookPr date1904=\"1\" ");
+        let days = [book, moved].map(|book| read(&book, Format::Xlsx, None).unwrap().0[0].1[0].clone());
+        assert_eq!(days, ["2025-12-09", "2029-12-10"]);
+    }
+
+    /// The same book with one part of it changed.
+    fn rezipped(book: &[u8], part: &str, from: &str, to: &str) -> Vec<u8> {
+        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(book)).unwrap();
+        let mut files = Vec::new();
+        for place in 0..archive.len() {
+            let mut file = archive.by_index(place).unwrap();
+            let mut text = String::new();
+            std::io::Read::read_to_string(&mut file, &mut text).unwrap();
+            let name = file.name().unwrap().into_owned();
+            if name == part {
+                assert!(text.contains(from), "{text}");
+                text = text.replace(from, to);
+            }
+            files.push((name, text));
+        }
+        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
+        made::zipped(&files)
+    }
+
+    #[test]
+    fn a_binary_workbook_reads_as_any_other() {
+        let cells = [
+            &[Value::Text("Mobile"), Value::Text("Näme"), Value::Text("Since")][..],
+            &[Value::Number(6_581_234_567.0), Value::Empty, Value::Day(46_000.0)],
+            &[],
+            &[Value::Text("+6581234568"), Value::Text("日本"), Value::Day(46_000.5)],
+        ];
+        let (rows, form) = read(&made::xlsb("People", &cells), Format::Xlsb, None).unwrap();
+        let expected = [
+            row(1, &["Mobile", "Näme", "Since"]),
+            row(2, &["6581234567", "", "2025-12-09"]),
+            row(4, &["+6581234568", "日本", "2025-12-09T12:00:00"]),
+        ];
+        assert_eq!((rows, form.sheet.as_deref()), (expected.to_vec(), Some("People")));
+    }
+
+    #[test]
+    fn an_open_document_reads_as_any_other() {
+        let cell = |kind: &str, text: &str| {
+            format!("<table:table-cell office:value-type=\"{kind}\"><text:p>{text}</text:p></table:table-cell>")
+        };
+        let number = "<table:table-cell office:value-type=\"float\" office:value=\"6581234567\"/>";
+        let day = "<table:table-cell office:value-type=\"date\" office:date-value=\"2025-12-09\"/>";
+        let gap = "<table:table-cell table:number-columns-repeated=\"2\"/>";
+        let tables = format!(
+            "<table:table table:name=\"Cover\"/><table:table table:name=\"People\">\
+             <table:table-row>{}{}{}</table:table-row>\
+             <table:table-row table:number-rows-repeated=\"3\">{gap}</table:table-row>\
+             <table:table-row>{number}{gap}</table:table-row>\
+             <table:table-row>{number}{}{day}</table:table-row></table:table>",
+            cell("string", "Mobile"),
+            cell("string", "Näme"),
+            cell("string", "Since"),
+            cell("string", "Zoë &amp; Ann"),
+        );
+        let (rows, form) = read(&made::ods(&tables), Format::Ods, None).unwrap();
+        let expected = [
+            row(1, &["Mobile", "Näme", "Since"]),
+            row(5, &["6581234567"]),
+            row(6, &["6581234567", "Zoë & Ann", "2025-12-09"]),
+        ];
+        assert_eq!((rows, form.sheet.as_deref()), (expected.to_vec(), Some("People")));
+    }
+
+    #[test]
+    fn a_book_that_must_be_read_as_a_whole_has_a_limit() {
+        let form = Form { bytes_total: 30 << 20, ..Form::default() };
+        let file = tempfile::tempfile().unwrap();
+        let refused = with_rows(Path::new("book"), file, Format::Ods, None, &form, &mut |_, _| Ok(()));
+        assert!(matches!(refused, Err(Error::TooLarge { .. })));
+    }
+
+    #[test]
+    fn gaps_are_empty_cells_and_a_stray_cell_far_out_is_only_one_too_many() {
+        let rows = rows(|book| {
+            let sheet = book.add_worksheet();
+            write_row(sheet, 1, &["", "a", "b", "c"])?;
+            write_row(sheet, 2, &["left of the table", "", "", "3"])?;
+            write_row(sheet, 4, &["", "1"])?;
+            sheet.write_string(4, 16_000, "stray")?;
+            sheet.write_string(4, 16_001, "another")?;
+            Ok(())
+        });
+        let (last, others) = rows.split_last().unwrap();
+        let expected = [row(2, &["", "a", "b", "c"]), row(3, &["left of the table", "", "", "3"])];
+        assert_eq!(others, expected);
+        assert_eq!((last.1.len(), last.1[1].as_str(), last.1[MAX_COLUMNS].as_str()), (MAX_COLUMNS + 1, "1", "stray"));
+    }
+
+    #[test]
+    fn a_cell_is_the_text_that_a_person_means_by_it() {
+        let rows = rows(|book| {
+            let sheet = book.add_worksheet();
+            let format = |format: &str| CellFormat::new().set_num_format(format);
+            sheet.write_number(0, 0, 6_581_234_567_f64)?;
+            sheet.write_number(0, 1, 0.1 + 0.2)?;
+            sheet.write_boolean(0, 2, true)?;
+            sheet.write_number_with_format(0, 3, 46_000.0, &format("d/m/yyyy"))?;
+            sheet.write_number_with_format(0, 4, 46_000.5, &format("d/m/yyyy hh:mm"))?;
+            sheet.write_number_with_format(0, 5, 0.25, &format("hh:mm"))?;
+            sheet.write_number_with_format(0, 6, 1.25, &format("[h]:mm:ss"))?;
+            // A format with a letter of dates in it makes a phone number look like a day far off.
+            sheet.write_number_with_format(0, 7, 6_581_234_567_f64, &format("m0"))?;
+            Ok(())
+        });
+        let expected =
+            ["6581234567", "0.3", "TRUE", "2025-12-09", "2025-12-09T12:00:00", "06:00:00", "30:00:00", "6581234567"];
+        assert_eq!(rows, [row(1, &expected)]);
+    }
+}

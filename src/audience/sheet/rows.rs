@@ -1,0 +1,73 @@
+//! A sheet as rows.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::rc::Rc;
+
+use super::book::Cells;
+use crate::audience::Error;
+use crate::audience::block::Block;
+use crate::audience::table::{MAX_COLUMNS, Source};
+
+pub(super) struct SheetRows<'a> {
+    path: &'a Path,
+    sheet: &'a str,
+    cells: Cells<'a>,
+    /// The cell that has been read and belongs to the next row: row, column, text in `text`.
+    next: Option<(u32, u32)>,
+    text: String,
+    at: Rc<Cell<u64>>,
+}
+
+impl<'a> SheetRows<'a> {
+    pub(super) fn new(path: &'a Path, sheet: &'a str, cells: Cells<'a>, at: Rc<Cell<u64>>) -> Self {
+        Self { path, sheet, cells, next: None, text: String::new(), at }
+    }
+
+    /// Reads the next cell that is not blank; false at the end of the sheet.
+    pub(super) fn fill(&mut self) -> Result<bool, Error> {
+        let after_row = self.next.map_or(0, |(row, _)| u64::from(row) + 1);
+        loop {
+            self.text.clear();
+            let place = self.cells.next(&mut self.text).map_err(|source| Error::Sheet {
+                file: self.path.to_owned(),
+                sheet: self.sheet.to_owned(),
+                after_row,
+                source,
+            })?;
+            self.next = place;
+            if place.is_none() || !self.text.bytes().all(|byte| byte.is_ascii_whitespace()) {
+                return Ok(place.is_some());
+            }
+        }
+    }
+}
+
+impl Source for SheetRows<'_> {
+    fn row(&mut self, block: &mut Block) -> Result<bool, Error> {
+        loop {
+            let Some((row, _)) = self.next else { return Ok(false) };
+            while let Some((cell_row, column)) = self.next
+                && cell_row == row
+            {
+                // A cell far out counts, wherever it is; the gap before it does not.
+                let place = usize::try_from(column).unwrap_or(usize::MAX).min(MAX_COLUMNS);
+                if place >= block.open_cells() {
+                    while block.open_cells() < place {
+                        block.end_cell();
+                    }
+                    block.push(self.text.as_bytes());
+                    block.end_cell();
+                }
+                self.fill()?;
+            }
+            if block.end_row(u64::from(row) + 1) {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn bytes_done(&self) -> u64 {
+        self.at.get()
+    }
+}

@@ -1,0 +1,60 @@
+//! A cell as the text that a person means by it: a number its digits, a day its ISO date, a truth TRUE or FALSE.
+
+use calamine::{Data, DataRef, ExcelDateTime};
+
+/// A cell that the reader does not own.
+pub(super) fn borrowed(cell: &Data) -> DataRef<'_> {
+    match cell {
+        Data::Int(number) => DataRef::Int(*number),
+        Data::Float(number) => DataRef::Float(*number),
+        Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => DataRef::SharedString(text),
+        Data::Bool(truth) => DataRef::Bool(*truth),
+        Data::DateTime(at) => DataRef::DateTime(*at),
+        Data::Error(error) => DataRef::Error(error.clone()),
+        Data::Empty => DataRef::Empty,
+    }
+}
+
+pub(super) fn write_text(text: &mut String, value: &DataRef<'_>) {
+    use std::fmt::Write;
+    // Writing to a String cannot fail.
+    let _ = match value {
+        DataRef::Empty => Ok(()),
+        DataRef::String(string) | DataRef::DateTimeIso(string) | DataRef::DurationIso(string) => text.write_str(string),
+        DataRef::SharedString(string) => text.write_str(string),
+        DataRef::Int(number) => write!(text, "{number}"),
+        DataRef::Float(number) => write_number(text, *number),
+        DataRef::Bool(true) => text.write_str("TRUE"),
+        DataRef::Bool(false) => text.write_str("FALSE"),
+        DataRef::DateTime(at) => write_date_time(text, *at),
+        DataRef::Error(error) => write!(text, "{error}"),
+    };
+}
+
+/// In full, never with an exponent, and to the fifteen digits that spreadsheets show: 0.1 + 0.2 is 0.3 there.
+fn write_number(text: &mut String, number: f64) -> std::fmt::Result {
+    use std::fmt::Write;
+    // Whole numbers, such as phone numbers, are exact; Rust writes them without a point.
+    let shown = if number.fract() == 0.0 { number } else { format!("{number:.14e}").parse().unwrap_or(number) };
+    write!(text, "{shown}")
+}
+
+/// The last day that a spreadsheet knows, 9999-12-31. Beyond it a "date" is a number whose format only looks like one
+/// of dates, as formats of phone numbers can.
+const LAST_DAY: f64 = 2_958_466.0;
+
+fn write_date_time(text: &mut String, at: ExcelDateTime) -> std::fmt::Result {
+    use std::fmt::Write;
+    let days = at.as_f64();
+    if !(0.0..LAST_DAY).contains(&days) {
+        return write_number(text, days);
+    }
+    let (year, month, day, hour, minute, second, _) = at.to_ymd_hms_milli();
+    if at.is_duration() || days < 1.0 {
+        // The hours of a duration run on over the days.
+        let hours = days.trunc() * 24.0 + f64::from(hour);
+        return write!(text, "{hours:02}:{minute:02}:{second:02}");
+    }
+    write!(text, "{year:04}-{month:02}-{day:02}")?;
+    if (hour, minute, second) == (0, 0, 0) { Ok(()) } else { write!(text, "T{hour:02}:{minute:02}:{second:02}") }
+}
