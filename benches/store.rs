@@ -15,7 +15,7 @@ use volley::domain::{
     Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid, WishFrom,
 };
 use volley::store::{
-    Attempt, Change, Claim, Key, Loaded, NewAudience, NewBatch, OptOut, Receipt, Spread, Start, Store, Verdict,
+    Attempt, Change, Claim, Key, KnownAs, Loaded, NewAudience, NewBatch, OptOut, Receipt, Spread, Start, Store, Verdict,
 };
 
 const IMPORTED_AT_ONCE: u32 = 5_000;
@@ -126,7 +126,7 @@ fn plan() -> Plan {
 }
 
 async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
-    let new = NewAudience { name: None, source: "bench".to_owned(), columns: Vec::new(), now: now() };
+    let new = NewAudience { known_as: KnownAs::Nothing, source: "bench".to_owned(), columns: Vec::new(), now: now() };
     let audience = store.begin_audience(new).await.unwrap();
     let mut lap = Lap::new("import, 5,000 a call");
     let country: Country = "SG".parse().unwrap();

@@ -50,9 +50,11 @@ CREATE TABLE lane (
 
 -- An audience is hidden until its import has ended (`ready`). Its rows never change. What is being removed, piece by
 -- piece, has a negative `touched_at`: nothing is added to it any more. The same holds for a batch.
+-- What is added to an audience later is one of its own without a name, `part_of` the first.
 CREATE TABLE audience (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT,
+    part_of INTEGER,
     source TEXT NOT NULL,
     columns TEXT NOT NULL,
     ready INTEGER NOT NULL DEFAULT 0,

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 
+use super::onto::Onto;
 use super::open::shown;
 use super::survey::Survey;
 use super::{Columns, Error, Halt, Options, Progress, Reject, Sieve, Sink, Summary, read, read_numbers};
 use crate::clock::Clock;
 use crate::domain::{AudienceId, Msisdn, Recipient};
-use crate::store::{self, NewAudience, Store};
+use crate::store::{self, Audience, KnownAs, NewAudience, Store};
 
 /// Where recipients come from.
 #[derive(Debug, Clone)]
@@ -54,6 +55,16 @@ impl Source {
     }
 }
 
+/// As what people are kept.
+#[derive(Debug, Clone, Copy)]
+pub enum Keep<'a> {
+    /// A campaign brings them along.
+    Nameless,
+    Named(&'a str),
+    /// Whoever is new, in a further part. A campaign that was launched before does not see it.
+    AddTo(&'a Audience),
+}
+
 /// Told now and then how far the reading is.
 pub type OnProgress = Box<dyn FnMut(Progress) + Send>;
 
@@ -72,6 +83,15 @@ pub enum ImportError {
          {rows} rows"
     )]
     Nobody { source_name: String, rows: u64 },
+    #[error(
+        "{source_name} holds nobody who can be written to and is not in the audience \"{name}\" yet; nothing was added"
+    )]
+    NothingNew { source_name: String, name: String, summary: Box<Summary> },
+    #[error(
+        "{source_name} has columns that the audience \"{name}\" has not: {}; say with --map which they are, or delete them",
+        columns.join(", ")
+    )]
+    OtherColumns { source_name: String, name: String, columns: Vec<String> },
 }
 
 /// An audience that has just become visible.
@@ -86,7 +106,7 @@ pub struct Imported {
 pub async fn survey(source: Source, options: Options, sieve: Sieve) -> Result<(Summary, Survey), Error> {
     let file = PathBuf::from(source.label());
     let reading = tokio::task::spawn_blocking(move || {
-        let mut looking = Looking { survey: Survey::default(), pieces: None, progress: None };
+        let mut looking = Looking::default();
         let summary = source.read(&options, &sieve, &mut looking)?;
         Ok((summary, looking.survey))
     });
@@ -98,37 +118,55 @@ pub async fn import(
     store: &dyn Store,
     clock: &dyn Clock,
     source: Source,
-    name: Option<String>,
+    keep: Keep<'_>,
     options: Options,
     sieve: Sieve,
     progress: Option<OnProgress>,
 ) -> Result<Imported, ImportError> {
     let begun = clock.now();
     let label = source.label();
-    // What a campaign brings along may lack people where its other sources have some.
-    let is_kept = name.is_some();
+    let onto = match keep {
+        Keep::AddTo(audience) => {
+            if !options.keep_duplicates {
+                meet(store, audience, &sieve).await?;
+            }
+            Some(Onto::new(&audience.columns))
+        }
+        Keep::Nameless | Keep::Named(_) => None,
+    };
     // Two pieces ahead: reading goes on while the store writes, and memory stays bounded.
     let (sender, mut pieces) = mpsc::channel(2);
     let reading = tokio::task::spawn_blocking(move || {
-        let mut looking = Looking { survey: Survey::default(), pieces: Some(sender), progress };
-        let summary = source.read(&options, &sieve, &mut looking)?;
-        Ok::<_, Error>((summary, looking.survey))
+        let mut looking = Looking { survey: Survey::default(), pieces: Some(sender), progress, onto };
+        let read = source.read(&options, &sieve, &mut looking);
+        (read.map(|summary| (summary, looking.survey)), looking.onto.map(|onto| onto.strange).unwrap_or_default())
     });
     let mut audience = None;
-    let stored = keep(store, clock, &label, name, &mut pieces, &mut audience).await;
+    let stored = take_in(store, clock, &label, keep, &mut pieces, &mut audience).await;
     // Whoever reads on notices that nobody listens any more.
     drop(pieces);
-    let read = reading.await.map_err(|_| Error::Internal { file: PathBuf::from(&label) }).and_then(|read| read);
-    let published = match (stored, read) {
-        (Err(error), _) => Err(error),
-        (Ok(_), Err(error)) => Err(error.into()),
-        (Ok(_), Ok((summary, _))) if is_kept && summary.rows == 0 => {
-            Err(ImportError::NoRows { source_name: label.clone() })
+    let internal = |_| (Err(Error::Internal { file: PathBuf::from(&label) }), Vec::new());
+    let (read, strange) = reading.await.unwrap_or_else(internal);
+    let source_name = || label.clone();
+    let published = match (stored, read, keep) {
+        (_, _, Keep::AddTo(to)) if !strange.is_empty() => {
+            Err(ImportError::OtherColumns { source_name: source_name(), name: to.name.clone(), columns: strange })
         }
-        (Ok(_), Ok((summary, _))) if is_kept && summary.valid == 0 => {
-            Err(ImportError::Nobody { source_name: label.clone(), rows: summary.rows })
+        (Err(error), ..) => Err(error),
+        (Ok(_), Err(error), _) => Err(error.into()),
+        // What a campaign brings along may lack people where its other sources have some.
+        (Ok(_), Ok((summary, _)), Keep::Named(_) | Keep::AddTo(_)) if summary.rows == 0 => {
+            Err(ImportError::NoRows { source_name: source_name() })
         }
-        (Ok(count), Ok((mut summary, survey))) => {
+        (Ok(_), Ok((summary, _)), Keep::Named(_)) if summary.valid == 0 => {
+            Err(ImportError::Nobody { source_name: source_name(), rows: summary.rows })
+        }
+        (Ok(_), Ok((mut summary, _)), Keep::AddTo(to)) if summary.valid == 0 => {
+            summary.seconds = clock.now().since(begun).std().as_secs_f64();
+            let (name, summary) = (to.name.clone(), Box::new(summary));
+            Err(ImportError::NothingNew { source_name: source_name(), name, summary })
+        }
+        (Ok(count), Ok((mut summary, survey)), _) => {
             summary.seconds = clock.now().since(begun).std().as_secs_f64();
             publish(store, audience, &label, count, &summary, &survey).await.map(|id| Imported { id, summary, survey })
         }
@@ -140,11 +178,31 @@ pub async fn import(
     published
 }
 
-async fn keep(
+/// Numbers of an audience that are read in one go.
+const PAGE: u32 = 20_000;
+
+/// Whoever is in the audience already is no news.
+async fn meet(store: &dyn Store, audience: &Audience, sieve: &Sieve) -> store::Result<()> {
+    for part in &audience.parts {
+        let mut from = 0;
+        loop {
+            let page = store.numbers(part.id, from, PAGE).await?;
+            if page.is_empty() {
+                break;
+            }
+            sieve.had_elsewhere(from, &page);
+            from += PAGE;
+        }
+    }
+    sieve.next_source();
+    Ok(())
+}
+
+async fn take_in(
     store: &dyn Store,
     clock: &dyn Clock,
     label: &str,
-    mut name: Option<String>,
+    keep: Keep<'_>,
     pieces: &mut mpsc::Receiver<Piece>,
     audience: &mut Option<AudienceId>,
 ) -> Result<u32, ImportError> {
@@ -152,7 +210,12 @@ async fn keep(
     while let Some(piece) = pieces.recv().await {
         match piece {
             Piece::Columns(columns) => {
-                let new = NewAudience { name: name.take(), source: label.to_owned(), columns, now: clock.now() };
+                let known_as = match keep {
+                    Keep::Nameless => KnownAs::Nothing,
+                    Keep::Named(name) => KnownAs::Name(name.to_owned()),
+                    Keep::AddTo(audience) => KnownAs::PartOf(audience.id()),
+                };
+                let new = NewAudience { known_as, source: label.to_owned(), columns, now: clock.now() };
                 *audience = Some(store.begin_audience(new).await?);
             }
             Piece::Recipients(recipients) => {
@@ -189,10 +252,12 @@ enum Piece {
 }
 
 /// Looks at everything that passes, and passes it on where somebody keeps it.
+#[derive(Default)]
 struct Looking {
     survey: Survey,
     pieces: Option<mpsc::Sender<Piece>>,
     progress: Option<OnProgress>,
+    onto: Option<Onto>,
 }
 
 impl Looking {
@@ -206,11 +271,19 @@ impl Looking {
 
 impl Sink for Looking {
     fn columns(&mut self, columns: &Columns) -> Result<(), Halt> {
-        self.survey.begin(columns.names());
-        self.pass(Piece::Columns(columns.names().to_vec()))
+        let names = match &mut self.onto {
+            Some(onto) => onto.find(columns.names())?,
+            None => columns.names(),
+        };
+        let names = names.to_vec();
+        self.survey.begin(&names);
+        self.pass(Piece::Columns(names))
     }
 
-    fn accepted(&mut self, recipients: Vec<Recipient>) -> Result<(), Halt> {
+    fn accepted(&mut self, mut recipients: Vec<Recipient>) -> Result<(), Halt> {
+        if let Some(onto) = &self.onto {
+            onto.turn(&mut recipients)?;
+        }
         self.survey.look(&recipients);
         self.pass(Piece::Recipients(recipients))
     }

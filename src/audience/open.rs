@@ -9,10 +9,12 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use serde::Serialize;
+use tempfile::NamedTempFile;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::Error;
+use super::digest::Digest;
 use super::sniff::SAMPLE_BYTES;
 
 /// Whether a path stands for standard input.
@@ -47,6 +49,8 @@ pub(super) struct Opened {
     pub(super) bytes: u64,
     /// From the outermost on.
     pub(super) packed: Vec<Packed>,
+    /// Of what was given.
+    pub(super) digest: Digest,
     /// Where the innermost is a ZIP with a spreadsheet in it.
     pub(super) book: Option<Book>,
 }
@@ -62,12 +66,14 @@ const SMALL: u64 = 64 << 20;
 pub(super) fn open(path: &Path) -> Result<Opened, Error> {
     let (given, path) = (path, shown(path));
     let unreadable = |source| Error::Read { file: path.to_owned(), source };
-    let file = if is_stdin(given) {
-        spooled(&mut io::stdin().lock(), None).map_err(unreadable)?.ok_or_else(|| bomb(path))?
+    let (file, again) = if is_stdin(given) {
+        let spool = spooled(&mut io::stdin().lock(), None).map_err(unreadable)?.ok_or_else(|| bomb(path))?;
+        (File::open(spool.path()), spool.reopen())
     } else {
-        File::open(given).map_err(unreadable)?
+        (File::open(given), File::open(given))
     };
-    let mut opened = Opened { bytes: 0, file, packed: Vec::new(), book: None };
+    let (file, again) = (file.map_err(unreadable)?, again.map_err(unreadable)?);
+    let mut opened = Opened { bytes: 0, file, packed: Vec::new(), digest: Digest::begin(again), book: None };
     loop {
         let layer = layer(path, &mut opened.file)?;
         let (packed, inner) = match layer {
@@ -153,7 +159,7 @@ fn ungzipped(path: &Path, file: &mut File) -> Result<File, Error> {
     let unreadable = |source| Error::Read { file: path.to_owned(), source };
     let packed_bytes = file.metadata().map_err(unreadable)?.len();
     file.rewind().map_err(unreadable)?;
-    let unpacked = spooled(&mut MultiGzDecoder::new(io::BufReader::new(file)), Some(packed_bytes));
+    let unpacked = spooled_file(&mut MultiGzDecoder::new(io::BufReader::new(file)), Some(packed_bytes));
     unpacked
         .map_err(|source| Error::DamagedArchive { file: path.to_owned(), source: source.into() })?
         .ok_or_else(|| bomb(path))
@@ -167,17 +173,22 @@ fn unzipped(path: &Path, file: &mut File, place: usize) -> Result<File, Error> {
     let mut archive = ZipArchive::new(file).map_err(damaged)?;
     let mut alone = archive.by_index(place).map_err(damaged)?;
     let packed_bytes = alone.compressed_size();
-    spooled(&mut alone, Some(packed_bytes)).map_err(|source| damaged(source.into()))?.ok_or_else(|| bomb(path))
+    spooled_file(&mut alone, Some(packed_bytes)).map_err(|source| damaged(source.into()))?.ok_or_else(|| bomb(path))
 }
 
 fn bomb(path: &Path) -> Error {
     Error::Bomb { file: path.to_owned(), times: GROWTH_MAX }
 }
 
-/// Copied into a file that nobody else sees, and that is gone with its last reader. Nothing where it grows beyond measure.
-fn spooled(input: &mut dyn Read, packed_bytes: Option<u64>) -> io::Result<Option<File>> {
+fn spooled_file(input: &mut dyn Read, packed_bytes: Option<u64>) -> io::Result<Option<File>> {
+    Ok(spooled(input, packed_bytes)?.map(NamedTempFile::into_file))
+}
+
+/// Copied into a file that nobody else may read, and that is gone with its last reader. Nothing where it grows beyond
+/// measure.
+fn spooled(input: &mut dyn Read, packed_bytes: Option<u64>) -> io::Result<Option<NamedTempFile>> {
     let limit = packed_bytes.map_or(u64::MAX, |bytes| bytes.saturating_mul(GROWTH_MAX).max(SMALL));
-    let mut file = tempfile::tempfile()?;
+    let mut file = NamedTempFile::new()?;
     let mut buffer = vec![0; usize::try_from(SAMPLE_BYTES).unwrap_or(1 << 16)];
     let mut copied = 0_u64;
     loop {
@@ -219,7 +230,7 @@ mod tests {
     }
 
     fn opened(bytes: &[u8]) -> Result<Opened, Error> {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let mut file = NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
         open(file.path())
     }

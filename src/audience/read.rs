@@ -224,6 +224,7 @@ fn collect(
         sink.accepted(accepted).map_err(halted)?;
     }
     summary.notes.extend(seen.notes(summary.encoding));
+    summary.sha256 = form.digest.finish();
     Ok(summary)
 }
 

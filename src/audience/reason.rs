@@ -92,7 +92,9 @@ impl Reason {
             Self::TooManyCells => {
                 "The row has more filled cells than the header has columns; put quotes around text that contains the delimiter."
             }
-            Self::Elsewhere => "An earlier source of the campaign has the same number and keeps it; nothing to do.",
+            Self::Elsewhere => {
+                "An earlier source, or the audience that this is added to, has the same number and keeps it; nothing to do."
+            }
             Self::Duplicate => "An earlier row has the same number and was kept; nothing to do.",
             Self::OptedOut => "The person wants no more messages; nothing to do.",
         }

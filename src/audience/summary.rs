@@ -27,6 +27,8 @@ pub struct Summary {
     pub reasons: BTreeMap<Reason, u64>,
     /// Filled in by the caller, who has a clock.
     pub seconds: f64,
+    /// Of the file's bytes, as they were given. Nothing where there was no file.
+    pub sha256: Option<String>,
     /// In what the file was packed, from the outermost on.
     pub packed: Vec<Packed>,
     /// What the person who gave the file should know of it.

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::block::{Block, Row};
 use super::charset::{self, Clue};
 use super::columns::{Columns, NoColumns};
+use super::digest::Digest;
 use super::header;
 use super::open::{self, Book, Opened as OpenedFile, Packed};
 use super::pipeline::{Feed, Opened};
@@ -36,6 +37,7 @@ pub(super) trait Source {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Form {
     pub(super) packed: Vec<Packed>,
+    pub(super) digest: Digest,
     pub(super) encoding: Option<&'static str>,
     pub(super) delimiter: Option<char>,
     pub(super) sheet: Option<String>,
@@ -47,9 +49,9 @@ pub(super) struct Form {
 
 /// Reads a whole file into `feed`.
 pub(super) fn feed_file(path: &Path, reading: &Reading<'_>, feed: &mut Feed) -> Result<(), Error> {
-    let OpenedFile { mut file, bytes, packed, book } = open::open(path)?;
+    let OpenedFile { mut file, bytes, packed, digest, book } = open::open(path)?;
     let path = open::shown(path);
-    let form = Form { packed, bytes_total: bytes, ..Form::default() };
+    let form = Form { packed, digest, bytes_total: bytes, ..Form::default() };
     let format = match book {
         Some(Book::Xlsx) => Format::Xlsx,
         Some(Book::Xlsb) => Format::Xlsb,

@@ -14,7 +14,7 @@ use crate::domain::{
     Tag, Tallies, Timestamp,
 };
 use crate::engine::{Answer, Event, Standing, advance, begin};
-use crate::store::{self, NewAudience, NewBatch, Sqlite, Verdict};
+use crate::store::{self, KnownAs, NewAudience, NewBatch, Sqlite, Verdict};
 
 /// Rows laid out in one transaction.
 const PIECE: u32 = 100_000;
@@ -79,7 +79,8 @@ pub async fn fill(path: &Path, messages: u32, clock: Arc<dyn Clock>) -> Result<S
     let now = clock.now();
     let store = store::open(&format!("sqlite://{}", path.display()), clock).await?;
     let plan = Stock::plan();
-    let new = NewAudience { name: None, source: "bench".to_owned(), columns: plan.columns.clone(), now };
+    let new =
+        NewAudience { known_as: KnownAs::Nothing, source: "bench".to_owned(), columns: plan.columns.clone(), now };
     let audience = store.begin_audience(new).await?;
     store.publish_audience(audience, messages, "{}".to_owned()).await?;
     let lanes = plan.steps.iter().map(|step| (step.lane.clone(), step.channel)).collect();

@@ -78,14 +78,16 @@ impl Gathering<'_> {
                     }
                 }
                 Some(Origin::Imported(audience)) => {
-                    let mut from = 0;
-                    loop {
-                        let page = self.store.numbers(audience.id, from, PAGE).await?;
-                        if page.is_empty() {
-                            break;
+                    for part in &audience.parts {
+                        let mut from = 0;
+                        loop {
+                            let page = self.store.numbers(part.id, from, PAGE).await?;
+                            if page.is_empty() {
+                                break;
+                            }
+                            from += PAGE;
+                            excluded.numbers.extend(page);
                         }
-                        from += PAGE;
-                        excluded.numbers.extend(page);
                     }
                 }
                 Some(Origin::Numbers(_)) | None => {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::excluded::{Excluded, NotExcluded};
 use super::file::Draft;
 use super::left_out::LeftOut;
-use crate::audience::{self, ImportError, OnProgress, Options, Reason, Sieve, Source, Survey};
+use crate::audience::{self, ImportError, Keep, OnProgress, Options, Reason, Sieve, Source, Survey};
 use crate::clock::Clock;
 use crate::domain::{AudienceId, Country, Recipient};
 use crate::optout::OptOuts;
@@ -153,7 +153,8 @@ impl Gathering<'_> {
             let (summary, survey) = if self.keep {
                 let (store, clock) = (self.store, self.clock);
                 let imported =
-                    audience::import(store, clock, source, None, options.clone(), sieve.clone(), tell).await?;
+                    audience::import(store, clock, source, Keep::Nameless, options.clone(), sieve.clone(), tell)
+                        .await?;
                 let recipients = u32::try_from(imported.survey.recipients).unwrap_or(u32::MAX);
                 people.audiences.push(Part { id: imported.id, recipients, left_out: Vec::new(), own: true });
                 (imported.summary, imported.survey)
@@ -169,7 +170,8 @@ impl Gathering<'_> {
             for (country, count) in summary.countries {
                 *people.countries.entry(country).or_default() += count;
             }
-            people.add(label, survey, &summary.number_column)?;
+            people.add(&label, survey, &summary.number_column)?;
+            people.call(&label);
         }
         if people.recipients == 0 {
             return Err(PeopleError::Nobody { rows: people.rejected() });
@@ -195,28 +197,32 @@ impl Gathering<'_> {
         audience: Audience,
         beside: Option<&Sieve>,
     ) -> Result<(), PeopleError> {
-        let summary: serde_json::Value =
-            audience.summary.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        if let Some(countries) = summary["summary"]["countries"].as_object() {
-            for (country, count) in countries {
-                let country = country.parse().unwrap_or(Country::WORLD);
-                *people.countries.entry(country).or_default() += count.as_u64().unwrap_or(0);
+        for part in &audience.parts {
+            let summary: serde_json::Value =
+                part.summary.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+            if let Some(countries) = summary["summary"]["countries"].as_object() {
+                for (country, count) in countries {
+                    let country = country.parse().unwrap_or(Country::WORLD);
+                    *people.countries.entry(country).or_default() += count.as_u64().unwrap_or(0);
+                }
             }
+            let empty = summary["empty"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let mut survey = Survey {
+                columns: audience.columns.clone(),
+                empty: empty.iter().map(|count| count.as_u64().unwrap_or(0)).collect(),
+                first: self.store.recipients(part.id, 0, 3).await?,
+                recipients: u64::from(part.recipients),
+            };
+            let left_out = match beside {
+                Some(sieve) => self.leave_out(part.id, sieve, people, &mut survey).await?,
+                None => Vec::new(),
+            };
+            people.audiences.push(Part { id: part.id, recipients: part.recipients, left_out, own: false });
+            let number_column = summary["summary"]["number_column"].as_str().unwrap_or_default();
+            people.add(&audience.name, survey, number_column)?;
         }
-        let empty = summary["empty"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let mut survey = Survey {
-            columns: audience.columns,
-            empty: empty.iter().map(|count| count.as_u64().unwrap_or(0)).collect(),
-            first: self.store.recipients(audience.id, 0, 3).await?,
-            recipients: u64::from(audience.recipients),
-        };
-        let left_out = match beside {
-            Some(sieve) => self.leave_out(audience.id, sieve, people, &mut survey).await?,
-            None => Vec::new(),
-        };
-        people.audiences.push(Part { id: audience.id, recipients: audience.recipients, left_out, own: false });
-        let number_column = summary["summary"]["number_column"].as_str().unwrap_or_default();
-        people.add(audience.name.unwrap_or(audience.source), survey, number_column)
+        people.call(&audience.name);
+        Ok(())
     }
 
     /// Whom an earlier source has already: their places in the audience. What is known of it is known without them.
@@ -259,7 +265,7 @@ impl People {
         self.invalid + self.duplicates + self.across + self.opted_out
     }
 
-    fn add(&mut self, label: String, survey: Survey, number_column: &str) -> Result<(), PeopleError> {
+    fn add(&mut self, label: &str, survey: Survey, number_column: &str) -> Result<(), PeopleError> {
         if self.columns.is_empty() {
             self.columns = survey.columns;
             self.empty = survey.empty;
@@ -269,12 +275,16 @@ impl People {
                 *count += more;
             }
         } else {
-            return Err(PeopleError::Columns { first: self.label.clone(), second: label });
+            return Err(PeopleError::Columns { first: self.label.clone(), second: label.to_owned() });
         }
         self.recipients += survey.recipients;
         self.first.extend(survey.first.into_iter().take(3_usize.saturating_sub(self.first.len())));
-        self.label = if self.label.is_empty() { label } else { format!("{}, {label}", self.label) };
+
         Ok(())
+    }
+
+    fn call(&mut self, label: &str) {
+        self.label = if self.label.is_empty() { label.to_owned() } else { format!("{}, {label}", self.label) };
     }
 
     /// Removes what the campaign brought along.

@@ -2,10 +2,14 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use console::{Style, Term};
 use serde::Serialize;
+
+use super::exit::Usage;
+use crate::campaign::Sheets;
 
 /// A line of data.
 pub(super) fn data(line: impl Display) -> anyhow::Result<()> {
@@ -210,4 +214,24 @@ impl Write for Log {
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().lock().flush()
     }
+}
+
+/// Whether a file that is written to stands for standard output.
+pub(super) fn is_stdout(file: &Path) -> bool {
+    file.as_os_str() == "-"
+}
+
+/// Refuses a file whose name says that it is something else than a table.
+pub(super) fn is_table(file: &Path) -> anyhow::Result<()> {
+    if Sheets::fits(file) {
+        return Ok(());
+    }
+    let name = file.display();
+    Err(Usage(format!("\"{name}\" is neither CSV nor XLSX; let its name end in .csv or .xlsx")).into())
+}
+
+/// A table into a file, or into standard output.
+pub(super) fn table_into(file: &Path, header: Vec<String>) -> anyhow::Result<Sheets> {
+    is_table(file)?;
+    Ok(if is_stdout(file) { Sheets::straight(Box::new(io::stdout()), header)? } else { Sheets::create(file, header)? })
 }

@@ -21,7 +21,7 @@ use crate::domain::{
 };
 use crate::engine::{Answer, Obstacle};
 use crate::provider::{Broken, Client, Endpoint, RawAnswer, Transport};
-use crate::store::{self, Book, Claim, NewAudience, NewBatch, Spread, Start, Store, Verdict};
+use crate::store::{self, Book, Claim, KnownAs, NewAudience, NewBatch, Spread, Start, Store, Verdict};
 use crate::throttle::{Bucket, Holds, Pace};
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -99,7 +99,8 @@ impl Desk {
             client_message_id: None,
             fields: Fields::pack([""]),
         });
-        let new = NewAudience { name: None, source: String::new(), columns: vec!["code".to_owned()], now };
+        let new =
+            NewAudience { known_as: KnownAs::Nothing, source: String::new(), columns: vec!["code".to_owned()], now };
         let audience = store.begin_audience(new).await.unwrap();
         store.add_recipients(audience, 0, recipients.collect()).await.unwrap();
         store.publish_audience(audience, people, "{}".to_owned()).await.unwrap();

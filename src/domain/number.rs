@@ -113,6 +113,12 @@ impl Country {
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("ZZ")
     }
+
+    /// Its place among all pairs of letters.
+    pub(super) fn place(self) -> u16 {
+        let [first, second] = self.0.map(|letter| u16::from(letter - b'A'));
+        first * 26 + second
+    }
 }
 
 impl FromStr for Country {

@@ -19,8 +19,8 @@ use crate::domain::{
 use crate::engine::{Answer, Event, Standing, advance};
 use crate::optout::Words;
 use crate::store::{
-    self, Attempt, Book, Claim, HeldBy, Hold, Loaded, NewAudience, NewBatch, Spread, Start, Store, Stray, StrayKind,
-    Verdict,
+    self, Attempt, Book, Claim, HeldBy, Hold, KnownAs, Loaded, NewAudience, NewBatch, Spread, Start, Store, Stray,
+    StrayKind, Verdict,
 };
 use crate::wire;
 
@@ -67,7 +67,12 @@ impl Desk {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         let now = clock.now();
-        let new = NewAudience { name: None, source: "a.csv".to_owned(), columns: vec!["Mobile".to_owned()], now };
+        let new = NewAudience {
+            known_as: KnownAs::Nothing,
+            source: "a.csv".to_owned(),
+            columns: vec!["Mobile".to_owned()],
+            now,
+        };
         let audience = store.begin_audience(new).await.unwrap();
         store.add_recipients(audience, 0, vec![person()]).await.unwrap();
         store.publish_audience(audience, 1, "{}".to_owned()).await.unwrap();

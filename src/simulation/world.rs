@@ -18,7 +18,7 @@ use crate::domain::{BatchId, BatchState, Present, Span, Timestamp, WishFrom};
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::Transport;
 use crate::simulator::{Faults, Model};
-use crate::store::{self, HeldBy, Hold, NewAudience, NewBatch, OptOut, Spread, Start, Store};
+use crate::store::{self, HeldBy, Hold, KnownAs, NewAudience, NewBatch, OptOut, Spread, Start, Store};
 
 /// When every world begins.
 pub(super) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -394,7 +394,8 @@ async fn launch(
     let draft = Draft::parse("storm.toml", &campaign.text);
     let draft = draft.unwrap_or_else(|error| panic!("{error}\n{}", campaign.text));
     let columns = COLUMNS.map(str::to_owned).to_vec();
-    let new = NewAudience { name: draft.name.clone(), source: PERSON.to_owned(), columns, now: clock.now() };
+    let known_as = draft.name.clone().map_or(KnownAs::Nothing, KnownAs::Name);
+    let new = NewAudience { known_as, source: PERSON.to_owned(), columns, now: clock.now() };
     let audience = store.begin_audience(new).await.unwrap();
     let people: Vec<_> = campaign.people.clone().map(person).collect();
     let mut countries = std::collections::BTreeMap::<String, u32>::new();

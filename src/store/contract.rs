@@ -20,7 +20,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::{
-    Attempt, Change, Claim, Claimed, ClaimedSet, Loaded, NewAudience, NewBatch, Spread, Sqlite, Start, Store, Verdict,
+    Attempt, Change, Claim, Claimed, ClaimedSet, KnownAs, Loaded, NewAudience, NewBatch, Spread, Sqlite, Start, Store,
+    Verdict,
 };
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{
@@ -86,7 +87,7 @@ impl Desk {
 
     async fn begin(&self, name: Option<&str>) -> AudienceId {
         self.begin_audience(NewAudience {
-            name: name.map(str::to_owned),
+            known_as: name.map_or(KnownAs::Nothing, |name| KnownAs::Name(name.to_owned())),
             source: "people.csv".to_owned(),
             columns: vec!["name".to_owned(), "code".to_owned()],
             now: self.now(),

@@ -27,9 +27,9 @@ pub use fact::{Attempt, Change, Receipt, Stray, StrayCount, StrayKind, Verdict};
 pub use hushed::Hush;
 pub use marked::Marked;
 pub use model::{
-    Asked, Asking, Audience, Batch, Beat, Claim, Claimed, ClaimedSet, Deafness, Drained, Event, Found, Heard, HeldBy,
-    Hold, Impatient, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, Question, Spread, Standing, Start,
-    TierUse, Trouble, Turned, TurnedAway,
+    Asked, Asking, Audience, AudiencePart, Batch, Beat, Claim, Claimed, ClaimedSet, Deafness, Drained, Event, Found,
+    Heard, HeldBy, Hold, Impatient, Key, KnownAs, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, Question,
+    Spread, Standing, Start, TierUse, Trouble, Turned, TurnedAway,
 };
 pub use people::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use signal::{Signal, Signals};

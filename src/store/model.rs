@@ -7,24 +7,52 @@ use crate::domain::{
 
 #[derive(Debug, Clone)]
 pub struct NewAudience {
-    /// Nothing for what an API call or a campaign file brings along without a name.
-    pub name: Option<String>,
+    pub known_as: KnownAs,
     /// The file's name, for people.
     pub source: String,
     pub columns: Vec<String>,
     pub now: Timestamp,
 }
 
+/// How somebody finds an audience again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KnownAs {
+    /// What an API call or a campaign file brings along: by its campaign alone.
+    Nothing,
+    Name(String),
+    /// Added later to the audience with this id, and found by its name.
+    PartOf(AudienceId),
+}
+
+/// What was imported under one name, at once or bit by bit. Batches take its parts as they are at their launch.
 #[derive(Debug, Clone)]
 pub struct Audience {
-    pub id: AudienceId,
-    pub name: Option<String>,
-    pub source: String,
+    pub name: String,
     pub columns: Vec<String>,
+    /// At least one, in the order in which they were imported.
+    pub parts: Vec<AudiencePart>,
+}
+
+/// What came from one file, never changed.
+#[derive(Debug, Clone)]
+pub struct AudiencePart {
+    pub id: AudienceId,
+    pub source: String,
     pub recipients: u32,
     /// What the import understood, as JSON.
     pub summary: Option<String>,
     pub begun_at: Timestamp,
+}
+
+impl Audience {
+    /// The first part, by which the others are found.
+    pub fn id(&self) -> AudienceId {
+        self.parts.first().map_or(AudienceId(0), |part| part.id)
+    }
+
+    pub fn recipients(&self) -> u32 {
+        self.parts.iter().map(|part| part.recipients).fold(0, u32::saturating_add)
+    }
 }
 
 #[derive(Debug, Clone)]

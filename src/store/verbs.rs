@@ -21,11 +21,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Makes the audience visible. Fails where its name is taken, and, like every verb about something that grows,
     /// where it was removed meanwhile.
     async fn publish_audience(&self, audience: AudienceId, recipients: u32, summary: String) -> Result<()>;
-    /// Removes an audience, in pieces. Fails where a batch uses it.
+    /// Removes an audience with what was added to it, in pieces. Fails where a batch uses any of it.
     async fn remove_audience(&self, audience: AudienceId) -> Result<()>;
     /// Removes what was begun, not published, and last touched before `before`; and people whom a campaign brought along
     /// that was then never launched.
     async fn sweep_unpublished(&self, before: Timestamp) -> Result<u32>;
+    /// Those with a name, in the order in which they were begun.
     async fn audiences(&self) -> Result<Vec<Audience>>;
     async fn audience_named(&self, name: &str) -> Result<Option<Audience>>;
     /// The recipients behind the `from`th, in order.

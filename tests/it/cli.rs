@@ -295,7 +295,7 @@ fn an_audience_is_kept_under_its_name() {
     assert_eq!(run(at, &import).ended(0).json()["valid"], 50);
     run(at, &import).ended(1).says(&["\"members\" is taken"]);
     assert_eq!(run(at, &["audience", "list", "--json"]).ended(0).json()[0]["recipients"], 50);
-    assert_eq!(run(at, &["audience", "show", "members", "--json"]).ended(0).json()["summary"]["valid"], 50);
+    assert_eq!(run(at, &["audience", "show", "members", "--json"]).ended(0).json()["parts"][0]["summary"]["valid"], 50);
     run(at, &["audience", "delete", "member"]).ended(1).says(&["did you mean \"members\"?"]);
     run(at, &["audience", "delete", "members"]).ended(0);
     assert_eq!(run(at, &["audience", "list", "--json"]).ended(0).json(), Value::Array(Vec::new()));

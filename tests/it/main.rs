@@ -5,6 +5,7 @@
 mod answers;
 mod architecture;
 mod asking;
+mod audiences;
 mod audit;
 mod cli;
 mod deaf;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
-use volley::audience::{self, Options, Sieve, Source};
+use volley::audience::{self, Keep, Options, Sieve, Source};
 use volley::campaign::{Draft, Launcher};
 use volley::domain::{BatchState, Count, MessageKey, Msisdn, Outcome};
 use volley::optout::OptOuts;
@@ -30,8 +30,8 @@ fn write(folder: &Path, name: &str, rows: &[(u64, &str)]) -> String {
 async fn import(world: &World, file: String, name: &str) {
     let options = Options { keep_duplicates: true, ..Options::default() };
     let sieve = Sieve::new(Arc::new(OptOuts::default()));
-    let (store, clock, name) = (world.store.as_ref(), world.clock.as_ref(), Some(name.to_owned()));
-    audience::import(store, clock, Source::File(file.into()), name, options, sieve, None).await.unwrap();
+    let (store, clock, keep) = (world.store.as_ref(), world.clock.as_ref(), Keep::Named(name));
+    audience::import(store, clock, Source::File(file.into()), keep, options, sieve, None).await.unwrap();
 }
 
 /// Who gets a message, by the places of a batch.

@@ -13,7 +13,7 @@ use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::domain::{Count, Country, Fields, Msisdn, Recipient, Span};
 use crate::node::{Node, Parts};
-use crate::store::{self, NewAudience, Store};
+use crate::store::{self, KnownAs, NewAudience, Store};
 
 /// How often progress is looked at. It costs one small read.
 const LOOK: Span = Span::from_millis(5);
@@ -106,7 +106,7 @@ pub(super) async fn launch(
     chance: &Chance,
 ) -> Result<crate::domain::BatchId, Error> {
     let new = NewAudience {
-        name: Some("bench".to_owned()),
+        known_as: KnownAs::Name("bench".to_owned()),
         source: "bench".to_owned(),
         columns: vec!["Name".to_owned(), "Code".to_owned()],
         now: clock.now(),

@@ -4,33 +4,57 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::list::{named, understood};
 use super::{Reading, summary, told};
-use crate::audience::{self, ImportError, Sieve, Source, Summary};
+use crate::audience::{self, ImportError, Keep, Sieve, Source, Summary};
+use crate::campaign::moment;
 use crate::cli::{Exit, Ground, out, progress, words};
+use crate::domain::Timestamp;
 use crate::optout::OptOuts;
+use crate::store::Audience;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     reading: Reading,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Target {
     /// What campaigns will call it.
     #[arg(long, value_parser = super::name)]
-    name: String,
+    name: Option<String>,
+    /// Add whoever is new to this audience; campaigns that were launched before do not see them.
+    #[arg(long, value_name = "NAME")]
+    append: Option<String>,
 }
 
 #[derive(Serialize)]
 struct ImportShown<'a> {
     name: &'a str,
+    /// How many people were new.
+    added: u64,
+    /// The audience into which the same file was imported before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_as: Option<String>,
     #[serde(flatten)]
     summary: &'a Summary,
 }
 
 pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
-    let Args { reading, name } = args;
+    let Args { reading, target } = args;
     let was_there = ground.database().exists();
     let store = ground.store().await?;
+    let to = match &target.append {
+        Some(name) => Some(named(store.as_ref(), name).await?),
+        None => None,
+    };
+    let name = target.name.or(target.append).unwrap_or_default();
     // Said before a long import instead of after it.
-    if store.audience_named(&name).await?.is_some() {
+    if to.is_none() && store.audience_named(&name).await?.is_some() {
         return Err(crate::store::Error::NameTaken { name }.into());
     }
     let opted_out = Arc::new(OptOuts::load(store.as_ref()).await?);
@@ -39,27 +63,61 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         store.as_ref(),
         ground.clock.as_ref(),
         Source::File(reading.file.clone()),
-        Some(name.clone()),
+        to.as_ref().map_or(Keep::Named(&name), Keep::AddTo),
         reading.options(),
         Sieve::new(opted_out),
         Some(progress::on_progress(&bar)),
     )
     .await;
     bar.finish_and_clear();
+    let others = store.audiences().await?;
     store.close().await;
-    let summary = match imported {
-        Ok(imported) => imported.summary,
+    let (summary, added) = match imported {
+        Ok(imported) => (imported.summary, true),
+        Err(ImportError::NothingNew { summary, .. }) => (*summary, false),
         Err(ImportError::Read(error)) => return Err(told(error)),
         Err(error) => return Err(error.into()),
     };
+    let before = summary.sha256.as_deref().and_then(|digest| kept_before(&others, digest, added));
     if reading.json {
-        out::json(&ImportShown { name: &name, summary: &summary })?;
+        let same_as = before.map(|(name, _)| name.to_owned());
+        out::json(&ImportShown {
+            name: &name,
+            added: if added { summary.valid } else { 0 },
+            same_as,
+            summary: &summary,
+        })?;
     } else {
         out::lines(summary::lines(&summary, &reading.label(), out::To::Stdout.paint()))?;
-        let people = words::of(summary.valid, "person", "people");
         out::data("")?;
-        out::data(format_args!("Kept as \"{name}\": {people} for any campaign that says audience = \"{name}\"."))?;
+        let people = words::of(summary.valid, "person", "people");
+        match to.as_ref().map(Audience::recipients) {
+            None => out::data(format_args!(
+                "Kept as \"{name}\": {people} for any campaign that says audience = \"{name}\"."
+            ))?,
+            Some(_) if !added => out::data(format_args!("Nobody in it is new to \"{name}\"; nothing was added."))?,
+            Some(had) => {
+                let all = words::of(u64::from(had) + summary.valid, "person", "people");
+                out::data(format_args!(
+                    "Added {people} to \"{name}\", which has {all} now; campaigns that were launched before do not see them."
+                ))?;
+            }
+        }
+        if let Some((name, at)) = before {
+            out::talk(format_args!("The same file was imported before, into \"{name}\", at {}.", moment(at, None)));
+        }
     }
     ground.say_where(was_there);
     Ok(reading.exit(&summary))
+}
+
+/// Where the same file was kept before this import, whose own part comes last of all.
+fn kept_before<'a>(audiences: &'a [Audience], digest: &str, added: bool) -> Option<(&'a str, Timestamp)> {
+    let parts = audiences.iter().flat_map(|audience| audience.parts.iter().map(|part| (audience.name.as_str(), part)));
+    let mut same: Vec<_> = parts.filter(|(_, part)| understood(part)["sha256"] == *digest).collect();
+    same.sort_by_key(|(_, part)| part.id);
+    if added {
+        same.pop();
+    }
+    same.first().map(|(name, part)| (*name, part.begun_at))
 }

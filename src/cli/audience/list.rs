@@ -1,4 +1,7 @@
-//! `volley audience list`, `show` and `delete`.
+//! `volley audience list`, `show`, `sample`, `export` and `delete`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::bail;
 use serde::Serialize;
@@ -6,21 +9,31 @@ use serde_json::Value;
 
 use super::summary::country_lines;
 use crate::campaign::moment;
+use crate::cli::interrupt::Interrupts;
+use crate::cli::out::Paint;
 use crate::cli::table::Table;
-use crate::cli::{Exit, Ground, out, words};
+use crate::cli::{Exit, Ground, out, progress, words};
 use crate::config::nearest;
-use crate::store::{Audience, Store};
+use crate::domain::Recipient;
+use crate::store::{Audience, AudiencePart, Store};
 
 /// People who are shown of an audience.
 const FIRST: u32 = 5;
+/// People who are read in one go.
+const PAGE: u32 = 5_000;
 
 #[derive(Serialize)]
 struct AudienceShown<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    source: &'a str,
+    name: &'a str,
     recipients: u32,
     columns: &'a [String],
+    parts: Vec<PartShown<'a>>,
+}
+
+#[derive(Serialize)]
+struct PartShown<'a> {
+    source: &'a str,
+    recipients: u32,
     imported_at: String,
     #[serde(skip_serializing_if = "Value::is_null")]
     summary: Value,
@@ -28,31 +41,34 @@ struct AudienceShown<'a> {
 
 impl<'a> AudienceShown<'a> {
     fn new(audience: &'a Audience) -> Self {
+        let part = |part: &'a AudiencePart| PartShown {
+            source: &part.source,
+            recipients: part.recipients,
+            imported_at: part.begun_at.rfc3339(),
+            summary: understood(part),
+        };
         Self {
-            name: audience.name.as_deref(),
-            source: &audience.source,
-            recipients: audience.recipients,
+            name: &audience.name,
+            recipients: audience.recipients(),
             columns: &audience.columns,
-            imported_at: audience.begun_at.rfc3339(),
-            summary: understood(audience),
+            parts: audience.parts.iter().map(part).collect(),
         }
     }
 }
 
 /// What the import understood of the file.
-fn understood(audience: &Audience) -> Value {
-    let parsed = audience.summary.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+pub(super) fn understood(part: &AudiencePart) -> Value {
+    let parsed = part.summary.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
     parsed.and_then(|mut value| value.get_mut("summary").map(Value::take)).unwrap_or_default()
 }
 
-/// Only what has a name: files that campaigns brought along are theirs.
-async fn kept(store: &dyn Store) -> anyhow::Result<Vec<Audience>> {
-    Ok(store.audiences().await?.into_iter().filter(|audience| audience.name.is_some()).collect())
+fn sources(audience: &Audience) -> String {
+    audience.parts.iter().map(|part| part.source.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
-    let audiences = kept(store.as_ref()).await?;
+    let audiences = store.audiences().await?;
     if json {
         out::json(&audiences.iter().map(AudienceShown::new).collect::<Vec<_>>())?;
         return Ok(Exit::Done);
@@ -64,10 +80,10 @@ pub(super) async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
     let mut table = Table::new(&["name", ">people", "imported", "file", "columns"]);
     for audience in &audiences {
         table.row([
-            audience.name.clone().unwrap_or_default(),
-            words::count(audience.recipients),
-            moment(audience.begun_at, None),
-            audience.source.clone(),
+            audience.name.clone(),
+            words::count(audience.recipients()),
+            audience.parts.last().map(|part| moment(part.begun_at, None)).unwrap_or_default(),
+            sources(audience),
             audience.columns.join(", "),
         ]);
     }
@@ -75,11 +91,11 @@ pub(super) async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn named(store: &dyn Store, name: &str) -> anyhow::Result<Audience> {
+pub(super) async fn named(store: &dyn Store, name: &str) -> anyhow::Result<Audience> {
     if let Some(audience) = store.audience_named(name).await? {
         return Ok(audience);
     }
-    let known: Vec<String> = kept(store).await?.into_iter().filter_map(|audience| audience.name).collect();
+    let known: Vec<String> = store.audiences().await?.into_iter().map(|audience| audience.name).collect();
     match nearest(name, known.iter().map(String::as_str)) {
         Some(right) => bail!("there is no audience \"{name}\"; did you mean \"{right}\"?"),
         None => bail!("there is no audience \"{name}\"; see `volley audience list`"),
@@ -94,34 +110,120 @@ pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Res
         return Ok(Exit::Done);
     }
     let paint = out::To::Stdout.paint();
-    let people = words::of(audience.recipients, "person", "people");
-    let from = format!("{people} · from {} · imported {}", audience.source, moment(audience.begun_at, None));
-    out::data(format_args!("{}  {}", paint.bold(name), paint.dim(from)))?;
-    let countries = understood(&audience)["countries"].as_object().cloned().unwrap_or_default();
-    let countries = countries.into_iter().map(|(country, number)| (country, number.as_u64().unwrap_or(0))).collect();
-    out::lines(country_lines(countries, paint))?;
-    let first = store.recipients(audience.id, 0, FIRST).await?;
+    let people = words::of(audience.recipients(), "person", "people");
+    out::data(format_args!("{}  {}", paint.bold(name), paint.dim(people)))?;
+    let mut parts = Table::new(&["from", ">people", "imported"]);
+    let mut countries = BTreeMap::<String, u64>::new();
+    for part in &audience.parts {
+        parts.row([part.source.clone(), words::count(part.recipients), moment(part.begun_at, None)]);
+        let understood = understood(part);
+        for (country, number) in understood["countries"].as_object().into_iter().flatten() {
+            *countries.entry(country.clone()).or_default() += number.as_u64().unwrap_or(0);
+        }
+    }
+    out::lines(parts.lines(paint).into_iter().map(|line| format!("  {line}")))?;
+    out::lines(country_lines(countries.into_iter().collect(), paint))?;
+    let first = store.recipients(audience.id(), 0, FIRST).await?;
     out::data(format_args!("\nThe first {} of them", first.len()))?;
+    people_lines(&audience, &first, paint)?;
+    Ok(Exit::Done)
+}
+
+fn people_lines(audience: &Audience, people: &[Recipient], paint: Paint) -> anyhow::Result<()> {
     let columns: Vec<&str> = std::iter::once("number").chain(audience.columns.iter().map(String::as_str)).collect();
     let mut table = Table::new(&columns);
-    for recipient in &first {
+    for recipient in people {
         let fields = recipient.fields.unpack().unwrap_or_default();
-        table.row(std::iter::once(recipient.msisdn.to_string()).chain(fields.into_iter().map(Into::into)));
+        // A line break in a cell is none of the table's.
+        let one_line = |field: &str| field.split_whitespace().collect::<Vec<_>>().join(" ");
+        table.row(std::iter::once(recipient.msisdn.to_string()).chain(fields.iter().map(|field| one_line(field))));
     }
-    out::lines(table.lines(paint).into_iter().map(|line| format!("  {line}")))?;
+    out::lines(table.lines(paint).into_iter().map(|line| format!("  {line}")))
+}
+
+/// Some of the people, from its beginning to its end.
+pub(super) async fn sample(ground: &Ground, name: &str, people: u32, json: bool) -> anyhow::Result<Exit> {
+    let store = ground.existing_store().await?;
+    let audience = named(store.as_ref(), name).await?;
+    let all = audience.recipients();
+    let mut some = Vec::new();
+    for nth in 0..people.min(all) {
+        let place = u64::from(nth) * u64::from(all) / u64::from(people.min(all));
+        let mut place = u32::try_from(place).unwrap_or(u32::MAX);
+        for part in &audience.parts {
+            if place < part.recipients {
+                some.extend(store.recipients(part.id, place, 1).await?);
+                break;
+            }
+            place -= part.recipients;
+        }
+    }
+    if !json {
+        people_lines(&audience, &some, out::To::Stdout.paint())?;
+        return Ok(Exit::Done);
+    }
+    for recipient in &some {
+        let fields = recipient.fields.unpack().unwrap_or_default();
+        let fields: serde_json::Map<String, Value> =
+            audience.columns.iter().cloned().zip(fields.into_iter().map(|field| Value::String(field.into()))).collect();
+        out::json(&serde_json::json!({
+            "msisdn": recipient.msisdn, "country": recipient.country,
+            "client_message_id": recipient.client_message_id, "fields": fields,
+        }))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Everybody in it, as a table that can be imported again.
+pub(super) async fn export(ground: &Ground, name: &str, file: &Path) -> anyhow::Result<Exit> {
+    out::is_table(file)?;
+    let store = ground.existing_store().await?;
+    let audience = named(store.as_ref(), name).await?;
+    let header = ["msisdn", "country"].into_iter().map(str::to_owned).chain(audience.columns.iter().cloned()).collect();
+    let mut sheets = out::table_into(file, header)?;
+    let bar = progress::bar("export", out::is_stdout(file));
+    bar.set_length(u64::from(audience.recipients()));
+    let mut interrupts = Interrupts::listen();
+    let mut rows = 0_u64;
+    for part in &audience.parts {
+        let mut from = 0;
+        loop {
+            let page = tokio::select! {
+                page = store.recipients(part.id, from, PAGE) => page?,
+                () = interrupts.next() => bail!("stopped before the export was whole"),
+            };
+            if page.is_empty() {
+                break;
+            }
+            for recipient in &page {
+                let fields = recipient.fields.unpack()?;
+                let own = [recipient.msisdn.to_string(), recipient.country.to_string()];
+                sheets.row(&own.into_iter().chain(fields.into_iter().map(Into::into)).collect::<Vec<_>>())?;
+            }
+            from += PAGE;
+            rows += page.len() as u64;
+            bar.set_position(rows);
+            bar.set_message(words::of(rows, "row", "rows"));
+        }
+    }
+    bar.finish_and_clear();
+    sheets.finish()?;
+    if !out::is_stdout(file) {
+        out::talk(format_args!("Wrote {} of \"{name}\" to {}.", words::of(rows, "row", "rows"), file.display()));
+    }
     Ok(Exit::Done)
 }
 
 pub(super) async fn delete(ground: &Ground, name: &str, json: bool) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
     let audience = named(store.as_ref(), name).await?;
-    store.remove_audience(audience.id).await?;
+    store.remove_audience(audience.id()).await?;
     store.close().await;
     if json {
-        out::json(&serde_json::json!({ "name": name, "recipients": audience.recipients }))?;
+        out::json(&serde_json::json!({ "name": name, "recipients": audience.recipients() }))?;
         return Ok(Exit::Done);
     }
-    let people = words::of(audience.recipients, "person", "people");
+    let people = words::of(audience.recipients(), "person", "people");
     out::talk(format_args!("The audience \"{name}\" is removed, with {people}."));
     Ok(Exit::Done)
 }

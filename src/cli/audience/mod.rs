@@ -35,7 +35,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   volley audience import recipients.xlsx --name members
-  volley audience import recipients.csv --name members-sg --country SG --strict")]
+  volley audience import recipients.csv --name members-sg --country SG --strict
+  volley audience import mended-rejects.csv --append members")]
     Import(import::Args),
     /// The audiences that are kept.
     List {
@@ -50,6 +51,25 @@ Examples:
         /// As an object.
         #[arg(long)]
         json: bool,
+    },
+    /// Some of its people, from its beginning to its end.
+    Sample {
+        /// The name it was imported under.
+        name: String,
+        /// How many.
+        #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        people: u32,
+        /// An object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write all of its people into a file, which can be imported again.
+    Export {
+        /// The name it was imported under.
+        name: String,
+        /// Where to: an XLSX file where the name ends in .xlsx, CSV where it ends in .csv, .txt or nothing; `-` is CSV on
+        /// standard output.
+        file: PathBuf,
     },
     /// Remove an audience that no campaign uses.
     Delete {
@@ -157,6 +177,8 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
         Command::Import(args) => import::run(args, ground).await,
         Command::List { json } => list::list(ground, json).await,
         Command::Show { name, json } => list::show(ground, &name, json).await,
+        Command::Sample { name, people, json } => list::sample(ground, &name, people, json).await,
+        Command::Export { name, file } => list::export(ground, &name, &file).await,
         Command::Delete { name, json } => list::delete(ground, &name, json).await,
     }
 }

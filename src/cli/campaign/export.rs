@@ -1,12 +1,11 @@
 //! `volley campaign export`: a row for each recipient, with what became of every step.
 
-use std::io;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
 use super::{find, name_of};
-use crate::campaign::{self, Columns, Sheets};
+use crate::campaign::{self, Columns};
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::words::of;
@@ -30,21 +29,15 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
-    if !Sheets::fits(&args.file) {
-        let name = args.file.display();
-        return Err(Usage(format!("\"{name}\" is neither CSV nor XLSX; let its name end in .csv or .xlsx")).into());
-    }
+    out::is_table(&args.file)?;
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
     let plan = store.plan(batch.id).await?.with_context(|| format!("\"{}\" has lost its plan", args.campaign))?;
     let columns = Columns::of(&plan, batch.tag, args.time_zone);
     let columns = columns.only(&args.columns).map_err(|error| Usage(format!("--columns: {error}")))?;
     let header = columns.names().map(str::to_owned).collect();
-    let to_stdout = args.file.as_os_str() == "-";
-    let mut sheets = match to_stdout {
-        true => Sheets::straight(Box::new(io::stdout()), header)?,
-        false => Sheets::create(&args.file, header)?,
-    };
+    let to_stdout = out::is_stdout(&args.file);
+    let mut sheets = out::table_into(&args.file, header)?;
     let bar = progress::bar("export", to_stdout);
     let mut interrupts = Interrupts::listen();
     let exporting = campaign::export(

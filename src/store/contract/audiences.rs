@@ -6,6 +6,8 @@ use crate::store::Error;
 for_every_store!(
     an_audience_is_hidden_until_it_is_published,
     a_published_audience_tells_what_it_is,
+    what_is_added_to_an_audience_is_a_part_of_it_once_all_of_it_is_there,
+    a_part_goes_with_its_audience_and_is_not_swept,
     a_taken_name_is_refused_at_the_beginning_and_at_the_end,
     recipients_come_back_as_they_went_in_from_any_place,
     adding_the_same_recipients_again_changes_nothing,
@@ -21,7 +23,7 @@ async fn an_audience_is_hidden_until_it_is_published(desk: Desk) {
     assert!(desk.audiences().await.unwrap().is_empty());
     assert!(desk.audience_named("people").await.unwrap().is_none());
     desk.publish_audience(audience, 3, "{}".to_owned()).await.unwrap();
-    assert_eq!(desk.audience_named("people").await.unwrap().unwrap().id, audience);
+    assert_eq!(desk.audience_named("people").await.unwrap().unwrap().id(), audience);
 }
 
 async fn a_published_audience_tells_what_it_is(desk: Desk) {
@@ -30,10 +32,59 @@ async fn a_published_audience_tells_what_it_is(desk: Desk) {
     let unnamed = desk.audience(None, 1).await;
     let listed = desk.audiences().await.unwrap();
     let [people] = &listed[..] else { panic!("{unnamed} has no name to be listed by: {listed:?}") };
-    assert_eq!((people.id, people.name.as_deref(), people.recipients), (audience, Some("people"), 0));
-    assert_eq!((people.source.as_str(), people.begun_at), ("people.csv", desk.now()));
+    assert_eq!((people.id(), people.name.as_str(), people.recipients()), (audience, "people", 0));
     assert_eq!(people.columns, ["name", "code"]);
-    assert_eq!(people.summary.as_deref(), Some("{\"rows\":0}"));
+    let [part] = &people.parts[..] else { panic!("{people:?}") };
+    assert_eq!((part.source.as_str(), part.begun_at), ("people.csv", desk.now()));
+    assert_eq!(part.summary.as_deref(), Some("{\"rows\":0}"));
+}
+
+async fn begin_part(desk: &Desk, of: AudienceId) -> Result<AudienceId, Error> {
+    let (known_as, source) = (KnownAs::PartOf(of), "more.csv".to_owned());
+    desk.begin_audience(NewAudience { known_as, source, columns: vec![], now: desk.now() }).await
+}
+
+async fn what_is_added_to_an_audience_is_a_part_of_it_once_all_of_it_is_there(desk: Desk) {
+    let people = desk.audience(Some("people"), 3).await;
+    desk.audience(Some("others"), 1).await;
+    let more = begin_part(&desk, people).await.unwrap();
+    desk.add_recipients(more, 0, recipients(3..5)).await.unwrap();
+    let parts = async || -> Vec<(AudienceId, u32)> {
+        let audience = desk.audience_named("people").await.unwrap().unwrap();
+        audience.parts.iter().map(|part| (part.id, part.recipients)).collect()
+    };
+    assert_eq!(parts().await, [(people, 3)], "half a part");
+    desk.publish_audience(more, 2, "{}".to_owned()).await.unwrap();
+    assert_eq!(parts().await, [(people, 3), (more, 2)]);
+    let all = desk.audiences().await.unwrap();
+    assert_eq!(
+        all.iter().map(|one| (one.name.as_str(), one.recipients())).collect::<Vec<_>>(),
+        [("people", 5), ("others", 1)]
+    );
+    // Nothing is added to what nobody can find.
+    let nameless = desk.audience(None, 1).await;
+    assert!(matches!(begin_part(&desk, nameless).await, Err(Error::Gone { .. })));
+    assert!(matches!(begin_part(&desk, more).await, Err(Error::Gone { .. })));
+}
+
+async fn a_part_goes_with_its_audience_and_is_not_swept(desk: Desk) {
+    let people = desk.audience(Some("people"), 3).await;
+    let more = begin_part(&desk, people).await.unwrap();
+    desk.add_recipients(more, 0, recipients(3..5)).await.unwrap();
+    desk.publish_audience(more, 2, "{}".to_owned()).await.unwrap();
+    let half = begin_part(&desk, people).await.unwrap();
+    assert_eq!(desk.sweep_unpublished(desk.now() + Span::from_secs(1)).await.unwrap(), 1, "the half one");
+    assert!(matches!(desk.publish_audience(half, 0, String::new()).await, Err(Error::Gone { .. })));
+    assert_eq!(desk.audience_named("people").await.unwrap().unwrap().parts.len(), 2);
+    // A campaign that uses the part uses the audience.
+    desk.begin_batch_of(None, more).await;
+    let refused = desk.remove_audience(people).await;
+    assert!(matches!(refused, Err(Error::InUse { audience, .. }) if audience == "people"));
+    let others = desk.audience(Some("others"), 1).await;
+    let late = begin_part(&desk, others).await.unwrap();
+    desk.remove_audience(others).await.unwrap();
+    assert!(matches!(desk.publish_audience(late, 0, String::new()).await, Err(Error::Gone { .. })));
+    assert!(desk.recipients(others, 0, 9).await.unwrap().is_empty());
 }
 
 async fn a_taken_name_is_refused_at_the_beginning_and_at_the_end(desk: Desk) {
@@ -41,7 +92,12 @@ async fn a_taken_name_is_refused_at_the_beginning_and_at_the_end(desk: Desk) {
     desk.publish_audience(first, 0, String::new()).await.unwrap();
     let late = desk.publish_audience(second, 0, String::new()).await;
     assert!(matches!(late, Err(Error::NameTaken { name }) if name == "people"));
-    let new = NewAudience { name: Some("people".to_owned()), source: String::new(), columns: vec![], now: desk.now() };
+    let new = NewAudience {
+        known_as: KnownAs::Name("people".to_owned()),
+        source: String::new(),
+        columns: vec![],
+        now: desk.now(),
+    };
     assert!(matches!(desk.begin_audience(new).await, Err(Error::NameTaken { .. })));
     assert_eq!(desk.audiences().await.unwrap().len(), 1);
 }

@@ -128,7 +128,7 @@ async fn a_verb_that_fails_dooms_no_other_of_its_commit(desk: Desk) {
     let batch = desk.batch_of(8).await;
     let lane = desk.lane("wa", Channel::WhatsApp).await;
     let named = |name: &str| NewAudience {
-        name: Some(name.to_owned()),
+        known_as: KnownAs::Name(name.to_owned()),
         source: String::new(),
         columns: Vec::new(),
         now: desk.now(),

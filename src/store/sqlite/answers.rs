@@ -37,8 +37,9 @@ impl Store for Sqlite {
     }
 
     async fn remove_audience(&self, audience: AudienceId) -> Result<()> {
-        self.write("hide an audience", move |c| Box::pin(audiences::hide(c, audience))).await?;
-        while !self.write("remove an audience", move |c| Box::pin(audiences::remove_piece(c, audience))).await? {}
+        for part in self.write("hide an audience", move |c| Box::pin(audiences::hide(c, audience))).await? {
+            while !self.write("remove an audience", move |c| Box::pin(audiences::remove_piece(c, part))).await? {}
+        }
         Ok(())
     }
 

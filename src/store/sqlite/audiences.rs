@@ -7,25 +7,41 @@ use super::messages::number;
 use super::rows::{Bound, Line, for_values, lines, moment, msisdn, packed, small};
 use super::{Error, Work};
 use crate::domain::{AudienceId, Country, Fields, MessageKey, Msisdn, Recipient, Timestamp};
-use crate::store::{Audience, NewAudience};
+use crate::store::{Audience, AudiencePart, KnownAs, NewAudience};
 
 /// Recipients or messages removed in one transaction, so that none lasts long.
 pub(super) const REMOVED_AT_ONCE: u32 = 5_000;
 
 pub(super) async fn begin(connection: &mut SqliteConnection, new: NewAudience) -> Work<AudienceId> {
-    if let Some(name) = &new.name {
-        name_is_free(connection, name).await?;
-    }
+    let (name, part_of) = match new.known_as {
+        KnownAs::Nothing => (None, None),
+        KnownAs::Name(name) => {
+            name_is_free(connection, &name).await?;
+            (Some(name), None)
+        }
+        KnownAs::PartOf(first) => {
+            is_there(connection, first).await?;
+            (None, Some(first.0))
+        }
+    };
     let row = sqlx::query(
-        "INSERT INTO audience (name, source, columns, begun_at, touched_at) VALUES (?1, ?2, ?3, ?4, ?4) RETURNING id",
+        "INSERT INTO audience (name, part_of, source, columns, begun_at, touched_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
+         RETURNING id",
     )
-    .bind(&new.name)
+    .bind(name)
+    .bind(part_of)
     .bind(&new.source)
     .bind(Fields::pack(new.columns.iter().map(String::as_str)).as_str())
     .bind(new.now.millis())
     .fetch_one(connection)
     .await?;
     Ok(AudienceId(small(&row, "id")?))
+}
+
+/// Nothing is added to an audience that is being removed.
+async fn is_there(connection: &mut SqliteConnection, audience: AudienceId) -> Work<()> {
+    let query = sqlx::query("SELECT 1 FROM audience WHERE id = ?1 AND ready = 1 AND name IS NOT NULL").bind(audience.0);
+    query.fetch_optional(connection).await?.map(|_| ()).ok_or_else(|| gone(audience).into())
 }
 
 async fn name_is_free(connection: &mut SqliteConnection, name: &str) -> Work<()> {
@@ -82,12 +98,16 @@ pub(super) async fn publish(
     recipients: u32,
     summary: String,
 ) -> Work<()> {
-    let row = sqlx::query("SELECT name FROM audience WHERE id = ?1 AND touched_at >= 0")
+    let row = sqlx::query("SELECT name, part_of FROM audience WHERE id = ?1 AND touched_at >= 0")
         .bind(audience.0)
         .fetch_optional(&mut *connection)
-        .await?;
-    if let Some(name) = row.ok_or_else(|| gone(audience))?.try_get::<Option<String>, _>("name")? {
+        .await?
+        .ok_or_else(|| gone(audience))?;
+    if let Some(name) = row.try_get::<Option<String>, _>("name")? {
         name_is_free(connection, &name).await?;
+    }
+    if let Some(first) = row.try_get::<Option<u32>, _>("part_of")? {
+        is_there(connection, AudienceId(first)).await?;
     }
     sqlx::query("UPDATE audience SET ready = 1, recipients = ?2, summary = ?3 WHERE id = ?1")
         .bind(audience.0)
@@ -98,13 +118,14 @@ pub(super) async fn publish(
     Ok(())
 }
 
-/// Hides the audience, unless a batch uses it.
-pub(super) async fn hide(connection: &mut SqliteConnection, audience: AudienceId) -> Work<()> {
+/// Hides the audience with all its parts, unless a batch uses one of them. Returns what is to be removed.
+pub(super) async fn hide(connection: &mut SqliteConnection, audience: AudienceId) -> Work<Vec<AudienceId>> {
     let user = sqlx::query(
         "SELECT coalesce(batch.name, 'batch ' || batch.id) AS campaign,
-                coalesce(audience.name, audience.source) AS audience
+                coalesce(first.name, audience.name, audience.source) AS audience
          FROM batch, json_each(batch.audience_ids) used JOIN audience ON audience.id = used.value
-         WHERE used.value = ?1 LIMIT 1",
+         LEFT JOIN audience first ON first.id = audience.part_of
+         WHERE audience.id = ?1 OR audience.part_of = ?1 LIMIT 1",
     )
     .bind(audience.0)
     .fetch_optional(&mut *connection)
@@ -112,18 +133,18 @@ pub(super) async fn hide(connection: &mut SqliteConnection, audience: AudienceId
     if let Some(row) = user {
         return Err(Error::InUse { audience: row.try_get("audience")?, campaign: row.try_get("campaign")? }.into());
     }
-    sqlx::query("UPDATE audience SET ready = 0, touched_at = -1 WHERE id = ?1")
+    let rows = sqlx::query("UPDATE audience SET ready = 0, touched_at = -1 WHERE id = ?1 OR part_of = ?1 RETURNING id")
         .bind(audience.0)
-        .execute(connection)
+        .fetch_all(connection)
         .await?;
-    Ok(())
+    rows.iter().map(|row| Ok(AudienceId(small(row, "id")?))).collect()
 }
 
 /// An import that did not end, or people whom a campaign brought along that was then never launched: without a name and
 /// without a campaign nobody can find them again.
 macro_rules! abandoned {
     () => {
-        "touched_at < ?1 AND (ready = 0 OR name IS NULL AND NOT EXISTS \
+        "touched_at < ?1 AND (ready = 0 OR name IS NULL AND part_of IS NULL AND NOT EXISTS \
          (SELECT 1 FROM batch, json_each(batch.audience_ids) used WHERE used.value = audience.id))"
     };
 }
@@ -164,33 +185,51 @@ pub(super) async fn unpublished(connection: &mut SqliteConnection, before: Times
     rows.iter().map(|row| Ok(AudienceId(small(row, "id")?))).collect()
 }
 
+/// Those with a name, each with the parts that were added to it.
+macro_rules! kept {
+    ($where:literal) => {
+        concat!(
+            "SELECT part.*, first.name AS known_as, first.columns AS all_columns
+             FROM audience first JOIN audience part ON part.id = first.id OR part.part_of = first.id
+             WHERE first.ready = 1 AND first.name IS NOT NULL AND part.ready = 1",
+            $where,
+            " ORDER BY first.id, part.id"
+        )
+    };
+}
+
 pub(super) async fn all(connection: &mut SqliteConnection) -> Work<Vec<Audience>> {
-    let rows = sqlx::query("SELECT * FROM audience WHERE ready = 1 AND name IS NOT NULL ORDER BY id")
-        .fetch_all(connection)
-        .await?;
-    rows.iter().map(audience).collect()
+    gathered(&sqlx::query(kept!("")).fetch_all(connection).await?)
 }
 
 pub(super) async fn named(connection: &mut SqliteConnection, name: &str) -> Work<Option<Audience>> {
-    let row = sqlx::query("SELECT * FROM audience WHERE ready = 1 AND name = ?1")
-        .bind(name)
-        .fetch_optional(connection)
-        .await?;
-    row.as_ref().map(audience).transpose()
+    let rows = sqlx::query(kept!(" AND first.name = ?1")).bind(name).fetch_all(connection).await?;
+    Ok(gathered(&rows)?.pop())
 }
 
-fn audience(row: &SqliteRow) -> Work<Audience> {
-    let columns = Fields::from_packed(row.try_get("columns")?);
-    let columns = columns.unpack().map_err(|_| Error::Nonsense { what: "columns".into(), place: "audience".into() })?;
-    Ok(Audience {
-        id: AudienceId(small(row, "id")?),
-        name: row.try_get("name")?,
-        source: row.try_get("source")?,
-        columns: columns.into_iter().map(std::borrow::Cow::into_owned).collect(),
-        recipients: small(row, "recipients")?,
-        summary: row.try_get("summary")?,
-        begun_at: moment(row, "begun_at")?,
-    })
+fn gathered(rows: &[SqliteRow]) -> Work<Vec<Audience>> {
+    let mut all: Vec<Audience> = Vec::new();
+    for row in rows {
+        let name: String = row.try_get("known_as")?;
+        let part = AudiencePart {
+            id: AudienceId(small(row, "id")?),
+            source: row.try_get("source")?,
+            recipients: small(row, "recipients")?,
+            summary: row.try_get("summary")?,
+            begun_at: moment(row, "begun_at")?,
+        };
+        match all.last_mut().filter(|last| last.name == name) {
+            Some(last) => last.parts.push(part),
+            None => {
+                let columns = Fields::from_packed(row.try_get("all_columns")?);
+                let nonsense = |_| Error::Nonsense { what: "columns".into(), place: "audience".into() };
+                let columns = columns.unpack().map_err(nonsense)?;
+                let columns = columns.into_iter().map(std::borrow::Cow::into_owned).collect();
+                all.push(Audience { name, columns, parts: vec![part] });
+            }
+        }
+    }
+    Ok(all)
 }
 
 pub(super) async fn recipients(

@@ -9,7 +9,7 @@ use super::{Place, event};
 use crate::clock::RealClock;
 use crate::domain::{AudienceId, Country, Fields, Msisdn, Recipient};
 use crate::store::sqlite::Sqlite;
-use crate::store::{Error, NewAudience, Store};
+use crate::store::{Error, KnownAs, NewAudience, Store};
 
 /// Something about the writer's connection that only a test changes.
 async fn pragma(store: &Sqlite, text: &'static str) {
@@ -24,7 +24,7 @@ async fn raw(place: &Place) -> SqliteConnection {
 }
 
 async fn audience(store: &Sqlite) -> AudienceId {
-    let new = NewAudience { name: None, source: String::new(), columns: Vec::new(), now: super::now() };
+    let new = NewAudience { known_as: KnownAs::Nothing, source: String::new(), columns: Vec::new(), now: super::now() };
     store.begin_audience(new).await.unwrap()
 }
 

@@ -50,6 +50,10 @@ fn write_on(store: &Arc<Sqlite>, written: &Arc<AtomicU32>) -> JoinSet<()> {
     tasks
 }
 
+/// What a fair turn may cost at most, in writes of the other, on a machine with much else to do: mostly it is a dozen, and
+/// without turns a thousand.
+const FAIR: u32 = 200;
+
 /// How much the one wrote, at most, while the other waited for its one write.
 async fn written_meanwhile(busy: &Arc<Sqlite>, other: &Sqlite) -> u32 {
     let written = Arc::new(AtomicU32::new(0));
@@ -74,7 +78,7 @@ async fn a_command_gets_its_turn_beside_a_busy_server() {
     let (server, command) = (Arc::new(place.open().await.unwrap()), place.open().await.unwrap());
     server.start_node(now()).await.unwrap();
     let most = written_meanwhile(&server, &command).await;
-    assert!(most <= 30, "the server wrote {most} times meanwhile");
+    assert!(most <= FAIR, "the server wrote {most} times meanwhile");
 }
 
 #[tokio::test]
@@ -83,7 +87,7 @@ async fn the_server_gets_its_turn_beside_a_busy_command() {
     let (server, command) = (place.open().await.unwrap(), Arc::new(place.open().await.unwrap()));
     server.start_node(now()).await.unwrap();
     let most = written_meanwhile(&command, &server).await;
-    assert!(most <= 30, "the command wrote {most} times meanwhile");
+    assert!(most <= FAIR, "the command wrote {most} times meanwhile");
 }
 
 #[tokio::test]

@@ -1,0 +1,108 @@
+//! Audiences as the command line keeps them: imported, added to, looked at, written out, removed.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::cli::{Ran, ran, volley};
+
+fn run(folder: &Path, args: &[&str]) -> Ran {
+    ran(volley(folder, args))
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    std::fs::write(folder.join(name), text).unwrap();
+}
+
+fn read(folder: &Path, name: &str) -> String {
+    std::fs::read_to_string(folder.join(name)).unwrap()
+}
+
+/// The campaign that was launched, with how many messages it has.
+fn messages(folder: &Path, campaign: &str) -> u64 {
+    run(folder, &["campaign", "report", campaign, "--json"]).ended(0).json()["audience"].as_u64().unwrap()
+}
+
+#[test]
+fn rejects_are_mended_and_added_and_what_was_launched_before_does_not_see_them() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    write(folder, "people.csv", "Mobile,Name\n+6581234567,Ann\n+658123,Bob\n+6581234569,Eve\n");
+    let import = ["audience", "import", "people.csv", "--name", "people", "--json"];
+    assert_eq!(run(folder, &import).ended(0).json()["added"], 2);
+    run(folder, &["audience", "check", "people.csv", "--rejects", "rejects.csv"]).ended(0);
+    assert_eq!(read(folder, "rejects.csv"), "Mobile,Name,line,reason\n+658123,Bob,3,too short\n");
+
+    let campaign = |name: &str| {
+        format!(
+            "name = \"{name}\"\naudience = \"people\"\nat = \"2030-01-01T00:00:00Z\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi {{{{Name}}}}\"\n"
+        )
+    };
+    write(
+        folder,
+        "volley.toml",
+        "[provider]\nsub_account = \"acme\"\napi_key = \"k\"\n[[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1/s\"\n",
+    );
+    write(folder, "before.toml", &campaign("before"));
+    run(folder, &["campaign", "launch", "before.toml", "--json"]).ended(0);
+
+    write(folder, "rejects.csv", &read(folder, "rejects.csv").replace("+658123", "+6581234568"));
+    let append = ["audience", "import", "rejects.csv", "--append", "people", "--json"];
+    assert_eq!(run(folder, &append).ended(0).json()["added"], 1);
+    // The same command once more finds nothing new, and says that it has seen the file.
+    let again = run(folder, &append).ended(0).json();
+    assert_eq!((&again["added"], &again["same_as"]), (&Value::from(0), &Value::from("people")));
+
+    write(folder, "after.toml", &campaign("after"));
+    run(folder, &["campaign", "launch", "after.toml", "--json"]).ended(0);
+    assert_eq!((messages(folder, "before"), messages(folder, "after")), (2, 3));
+    let shown = run(folder, &["audience", "show", "people", "--json"]).ended(0).json();
+    let sources: Vec<_> = shown["parts"].as_array().unwrap().iter().map(|part| part["source"].clone()).collect();
+    assert_eq!((&shown["recipients"], sources), (&Value::from(3), vec!["people.csv".into(), "rejects.csv".into()]));
+
+    run(folder, &["audience", "export", "people", "all.csv"]).ended(0);
+    let all = "msisdn,country,Mobile,Name\n+6581234567,SG,+6581234567,Ann\n+6581234569,SG,+6581234569,Eve\n\
+               +6581234568,SG,+6581234568,Bob\n";
+    assert_eq!(read(folder, "all.csv"), all);
+    let sample = run(folder, &["audience", "sample", "people", "--people", "2", "--json"]).ended(0).stdout;
+    let people: Vec<Value> = sample.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(people.iter().map(|person| &person["fields"]["Name"]).collect::<Vec<_>>(), ["Ann", "Eve"]);
+    run(folder, &["audience", "delete", "people"]).ended(1).says(&["people", "before"]);
+}
+
+#[test]
+fn other_columns_are_not_added_unless_somebody_says_what_they_are() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    write(folder, "people.csv", "Mobile,Name\n+6581234567,Ann\n");
+    write(folder, "others.csv", "Vorname;Handy\nBob;+6581234568\n");
+    run(folder, &["audience", "import", "people.csv", "--name", "people"]).ended(0);
+    let append = ["audience", "import", "others.csv", "--append", "people"];
+    run(folder, &append).ended(1).says(&["others.csv", "people", "Vorname, Handy", "--map"]);
+    let mapped = [&append[..], &["--map", "Name=Vorname", "--map", "Mobile=Handy", "--json"]].concat();
+    assert_eq!(run(folder, &mapped).ended(0).json()["added"], 1);
+    let sample = run(folder, &["audience", "sample", "people", "--json"]).ended(0).stdout;
+    assert!(sample.contains("\"Name\":\"Bob\"") && sample.contains("\"Mobile\":\"+6581234568\""), "{sample}");
+    run(folder, &["audience", "import", "others.csv", "--append", "peple"]).ended(1).says(&["peple", "\"people\""]);
+}
+
+#[test]
+fn standard_input_is_read_packed_or_not() {
+    let place = tempfile::tempdir().unwrap();
+    let text = "Mobile;Name\n+6581234567;Ann\n";
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(text.as_bytes()).unwrap();
+    for (bytes, packed) in [(text.as_bytes().to_vec(), "[]"), (gzip.finish().unwrap(), "[\"gzip\"]")] {
+        let mut command = volley(place.path(), &["audience", "check", "-", "--json"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(&bytes).unwrap();
+        let done = child.wait_with_output().unwrap();
+        let summary: Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!((&summary["valid"], summary["packed"].to_string().as_str()), (&Value::from(1), packed));
+    }
+    let mut nothing = volley(place.path(), &["audience", "check", "-"]);
+    nothing.stdin(Stdio::null());
+    ran(nothing).ended(1).says(&["standard input is empty"]);
+}
