@@ -132,7 +132,7 @@ impl<'a> Row<'a> {
         self.text.get(start..*end).unwrap_or_default()
     }
 
-    pub(super) fn cells(self) -> impl Iterator<Item = &'a str> {
+    pub(super) fn cells(self) -> impl Iterator<Item = &'a str> + Clone {
         (0..self.width()).map(move |index| self.cell(index))
     }
 }

@@ -4,7 +4,7 @@ use super::block::Row;
 use super::country_names;
 use super::header::digits;
 use super::names;
-use super::number::{self, Home};
+use super::number::{self, Home, Plans};
 use super::read::Reading;
 use super::table::MAX_COLUMNS;
 
@@ -84,12 +84,12 @@ impl Columns {
     }
 
     /// A row's cells, one for each column.
-    pub(super) fn cells<'a>(&self, row: Row<'a>) -> impl Iterator<Item = &'a str> {
+    pub(super) fn cells<'a>(&self, row: Row<'a>) -> impl Iterator<Item = &'a str> + Clone {
         (self.left..self.left + self.len()).map(move |place| row.cell(place))
     }
 
     /// What stands behind the last column.
-    pub(super) fn behind<'a>(&self, row: Row<'a>) -> impl Iterator<Item = &'a str> {
+    pub(super) fn behind<'a>(&self, row: Row<'a>) -> impl Iterator<Item = &'a str> + Clone {
         (self.left + self.len()..row.width()).map(move |place| row.cell(place))
     }
 
@@ -215,7 +215,7 @@ impl Evidence {
 }
 
 fn is_number(cell: &str, home: Home) -> bool {
-    digits(cell) >= number::DIGITS_FOR_SURE && number::read(cell, home).is_ok()
+    digits(cell) >= number::DIGITS_FOR_SURE && number::read(cell, home, Plans::shared()).is_ok()
 }
 
 /// Every column's name: as written, and where that says nothing or says it twice, made to differ. Columns without a name

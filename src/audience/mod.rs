@@ -60,6 +60,7 @@ pub use error::{BoxError, Error};
 pub use import::{ImportError, Imported, Keep, OnProgress, Source, import, numbers, survey};
 pub use known::{Known, Met};
 pub use note::Note;
+pub use number::example as example_number;
 pub use open::{Packed, is_stdin};
 pub use outputs::Outputs;
 pub use pipeline::{Halt, Progress, Sink};

@@ -56,6 +56,8 @@ pub enum Target {
     PerSecond(f64),
     P99Ms(i64),
     ReadyMs(i64),
+    /// At most.
+    PeakMib(f64),
 }
 
 /// Several runs of the same thing.
@@ -113,6 +115,7 @@ impl Target {
             Self::PerSecond(least) => format!(">= {least:.0}/s"),
             Self::P99Ms(most) => format!("p99 < {most} ms"),
             Self::ReadyMs(most) => format!("ready < {most} ms"),
+            Self::PeakMib(most) => format!("peak < {most:.0} MiB"),
         }
     }
 
@@ -126,6 +129,7 @@ impl Target {
             Self::PerSecond(least) => figures.median_per_second >= least,
             Self::P99Ms(most) => below(most, |run| run.p99_ms),
             Self::ReadyMs(most) => below(most, |run| run.ready_ms),
+            Self::PeakMib(most) => figures.median(|run| Some(run.peak_mib)).is_some_and(|median| median < most),
         }
     }
 }

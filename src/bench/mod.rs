@@ -8,6 +8,7 @@
 
 pub mod dispatch;
 mod figures;
+pub mod import;
 pub mod receipts;
 mod sink;
 mod stock;

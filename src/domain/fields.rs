@@ -18,11 +18,13 @@ pub struct InvalidFields(#[source] serde_json::Error);
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl Fields {
-    pub fn pack<'a>(fields: impl IntoIterator<Item = &'a str>) -> Self {
-        // Room for a usual row: growing from nothing would cost more than the packing.
-        let mut packed = String::with_capacity(160);
+    pub fn pack<'a>(fields: impl IntoIterator<Item = &'a str, IntoIter: Clone>) -> Self {
+        let fields = fields.into_iter();
+        // Just the room it takes where nothing needs an escape: growing and shrinking would cost more than the packing.
+        let room = fields.clone().map(|field| field.len() + 3).sum::<usize>() + 1;
+        let mut packed = String::with_capacity(room);
         packed.push('[');
-        for (place, field) in fields.into_iter().enumerate() {
+        for (place, field) in fields.enumerate() {
             if place > 0 {
                 packed.push(',');
             }

@@ -16,7 +16,7 @@ pub struct InvalidMsisdn;
 
 impl Msisdn {
     const SHORTEST: u64 = 1_000_000;
-    const LONGEST: u64 = 999_999_999_999_999;
+    pub const LONGEST: u64 = 999_999_999_999_999;
 
     pub fn get(self) -> u64 {
         self.0.get()

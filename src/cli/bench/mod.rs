@@ -1,6 +1,7 @@
 //! `volley bench`: figures, not adjectives.
 
 mod dispatch;
+mod import;
 mod part;
 mod receipts;
 mod table;
@@ -19,6 +20,8 @@ use crate::clock::{Chance, Clock, RealClock};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Rows a second of a recipient file, against the crates that only read it and the database that only stores it
+    Import(import::Import),
     /// Hand-overs a second, against a bare HTTP loop and against the database alone
     Dispatch(dispatch::Dispatch),
     /// Deadlines a second, how late they are, and what millions of them cost at a start
@@ -60,6 +63,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<Exit> {
     let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
     let chance = Arc::new(Chance::from_entropy());
     match command {
+        Command::Import(import) => import.run().await?,
         Command::Dispatch(dispatch) => dispatch.run().await?,
         Command::Timers(timers) => timers.run(clock).await?,
         Command::Receipts(receipts) => receipts.run(clock).await?,

@@ -9,12 +9,17 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use crate::bench::dispatch::{self, Load};
-use crate::bench::{Error, Run, receipts, timers};
+use crate::bench::{Error, Run, import, receipts, timers};
 use crate::clock::{Chance, Clock};
 use crate::domain::Timestamp;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Part {
+    CsvAlone(FileArgs),
+    SheetAlone(FileArgs),
+    Check(FileArgs),
+    BulkInsert(StoredArgs),
+    Import(StoredArgs),
     Limit(LoadArgs),
     Product(LoadArgs),
     Database(LoadArgs),
@@ -43,6 +48,20 @@ pub(in crate::cli) enum Part {
         #[command(flatten)]
         load: ReceiptsArgs,
     },
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct FileArgs {
+    #[arg(long)]
+    file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StoredArgs {
+    #[arg(long)]
+    file: PathBuf,
+    #[arg(long)]
+    database: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -100,6 +119,11 @@ impl ReceiptsArgs {
 impl Part {
     pub(super) async fn run(self, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
         match self {
+            Self::CsvAlone(FileArgs { file }) => import::csv_alone(file, clock.as_ref()).await,
+            Self::SheetAlone(FileArgs { file }) => import::sheet_alone(file, clock.as_ref()).await,
+            Self::Check(FileArgs { file }) => import::check(file, clock.as_ref()).await,
+            Self::BulkInsert(StoredArgs { file, database }) => import::bulk_insert(file, &database, clock).await,
+            Self::Import(StoredArgs { file, database }) => import::import(file, &database, clock).await,
             Self::Limit(load) => dispatch::limit(&load.load(), clock.as_ref()).await,
             Self::Product(load) => dispatch::product(&load.load(), clock, chance).await,
             Self::Database(load) => dispatch::database(&load.load(), clock, &chance).await,

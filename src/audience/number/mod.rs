@@ -1,11 +1,16 @@
-//! People's spellings of phone numbers to E.164, and the only module that knows the phone number crate.
+//! People's spellings of phone numbers to E.164.
 //!
-//! The spelling is taken apart here (marks, digits of other scripts, what spreadsheets do to numbers); which numbers
-//! exist is the crate's knowledge, libphonenumber's metadata.
+//! A cell is taken apart here and in `spelling`; which numbers exist is known to `plans`.
 
-use rlibphonenumber::{
-    NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumber, PhoneNumberType, Region, ValidationError,
-};
+#[cfg(test)]
+mod agreement;
+mod dialling;
+mod plans;
+mod spelling;
+
+pub(super) use plans::Plans;
+use plans::Region;
+use spelling::{Digits, bare};
 
 use super::{Reason, country_names};
 use crate::domain::{Country, Msisdn};
@@ -42,8 +47,7 @@ impl Home {
     /// None for a country that has no phone numbers.
     pub(super) fn of(country: Country) -> Option<Self> {
         let country = if country.is_known() { country } else { country_names::named(country.as_str())? };
-        let region = Region::from_code(country.as_str()).ok()?;
-        PHONE_NUMBER_UTIL.get_country_code_for_region(region).map(|_| Self::Known(region))
+        Plans::shared().region(country).map(Self::Known)
     }
 
     /// What a row's country cell says; `default` where it says nothing.
@@ -55,22 +59,27 @@ impl Home {
     }
 }
 
+/// A mobile number that exists in a country.
+pub fn example(country: Country) -> Option<Msisdn> {
+    Plans::shared().example(country)
+}
+
 /// Reads one cell: a number, with an extension or without, or the first of several that exists.
-pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
+pub(super) fn read(cell: &str, home: Home, plans: &Plans) -> Result<Number, Reason> {
     let cell = bare(cell);
-    let reason = match one(cell, home) {
+    let reason = match one(cell, home, plans) {
         Ok(number) => return Ok(number),
         // What is left of the digits is nobody's number.
         Err(Reason::DigitsLost) => return Err(Reason::DigitsLost),
         Err(reason) => reason,
     };
-    if let Some(number) = without_extension(cell).and_then(|cell| one(cell, home).ok()) {
+    if let Some(number) = without_extension(cell).and_then(|cell| one(cell, home, plans).ok()) {
         return Ok(Number { beside: Beside { extension: true, ..number.beside }, ..number });
     }
     let mut several = pieces(cell).peekable();
     several.next_if_eq(&cell);
     for piece in several {
-        let number = one(piece, home).ok().or_else(|| one(without_extension(piece)?, home).ok());
+        let number = one(piece, home, plans).ok().or_else(|| one(without_extension(piece)?, home, plans).ok());
         if let Some(number) = number {
             return Ok(Number { beside: Beside { others: true, extension: false }, ..number });
         }
@@ -80,26 +89,25 @@ pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
 
 /// Reads one number. Without `+` it is tried as a national number of `home` first, then as an international one whose `+`
 /// was lost, as spreadsheets lose it.
-fn one(cell: &str, home: Home) -> Result<Number, Reason> {
+fn one(cell: &str, home: Home, plans: &Plans) -> Result<Number, Reason> {
     let digits = Digits::of(cell)?;
     if digits.plus {
-        return international(digits.as_str());
+        return plans.international(digits.as_str());
     }
     // The ways out of most countries, and out of America.
     for way_out in ["+00", "+011"] {
         if let Some(rest) = digits.as_str().strip_prefix(way_out)
-            && let Ok(number) = international(Digits::from_ascii(rest).as_str())
+            && let Ok(number) = plans.international(Digits::from_ascii(rest).as_str())
         {
             return Ok(number);
         }
     }
     let national = match home {
         Home::Known(region) => {
-            let parsed = PhoneNumber::parse(&digits.as_str()[1..], Some(region)).map_err(|error| of_parse(&error));
-            match parsed.and_then(|parsed| existing(&parsed)) {
+            match plans.national(&digits.as_str()[1..], region) {
                 // Some numbers with their country's code are fixed lines without it: people mean the mobile.
                 Ok(number) if number.is_fixed => {
-                    let international = international(digits.as_str()).ok();
+                    let international = plans.international(digits.as_str()).ok();
                     let is_mobile = |other: &Number| !other.is_fixed && other.country == number.country;
                     return Ok(international.filter(is_mobile).unwrap_or(number));
                 }
@@ -112,7 +120,11 @@ fn one(cell: &str, home: Home) -> Result<Number, Reason> {
         Home::Unreadable => Reason::CountryUnknown,
     };
     // What failed for its country and has no valid international reading either failed for its country.
-    if digits.as_str().starts_with("+0") { Err(national) } else { international(digits.as_str()).map_err(|_| national) }
+    if digits.as_str().starts_with("+0") {
+        Err(national)
+    } else {
+        plans.international(digits.as_str()).map_err(|_| national)
+    }
 }
 
 /// Words with which an extension begins, behind the number.
@@ -160,177 +172,6 @@ fn pieces(cell: &str) -> impl Iterator<Item = &str> {
 /// A number for sure, where nothing but the content speaks for it: some countries have numbers as short as a year.
 pub(super) const DIGITS_FOR_SURE: usize = 7;
 
-fn international(number: &str) -> Result<Number, Reason> {
-    PhoneNumber::parse(number, None).map_err(|error| of_parse(&error)).and_then(|parsed| existing(&parsed))
-}
-
-fn existing(parsed: &PhoneNumber) -> Result<Number, Reason> {
-    let kind = parsed.get_type();
-    let region = parsed.get_region_code().filter(|_| kind != PhoneNumberType::Unknown);
-    let Some(region) = region else {
-        return Err(match parsed.is_possible_with_reason() {
-            Err(ValidationError::TooShort) | Ok(NumberLengthType::IsPossibleLocalOnly) => Reason::TooShort,
-            Err(ValidationError::TooLong) => Reason::TooLong,
-            Err(ValidationError::InvalidCountryCode | ValidationError::InvalidLength)
-            | Ok(NumberLengthType::IsPossible) => Reason::NotValid,
-        });
-    };
-    let country = match region {
-        Region::World => Country::WORLD,
-        region => region.as_region_str().parse().unwrap_or(Country::WORLD),
-    };
-    let msisdn = e164(parsed).and_then(|digits| Msisdn::try_from(digits).ok()).ok_or(Reason::TooLong)?;
-    let is_fixed = matches!(
-        kind,
-        PhoneNumberType::FixedLine
-            | PhoneNumberType::TollFree
-            | PhoneNumberType::PremiumRate
-            | PhoneNumberType::SharedCost
-            | PhoneNumberType::Pager
-            | PhoneNumberType::UAN
-            | PhoneNumberType::VoiceMail
-    );
-    Ok(Number { msisdn, country, is_fixed, beside: Beside::default() })
-}
-
-/// The digits in order: country code, zeros that belong to the number (as in Italy), number.
-fn e164(parsed: &PhoneNumber) -> Option<u64> {
-    let zeros = if parsed.italian_leading_zero() { parsed.number_of_leading_zeros() } else { 0 };
-    let places = parsed.national_number.checked_ilog10().unwrap_or(0) + 1 + u32::try_from(zeros).ok()?;
-    let code = u64::try_from(parsed.country_code).ok()?;
-    code.checked_mul(10_u64.checked_pow(places)?)?.checked_add(parsed.national_number)
-}
-
-fn of_parse(error: &ParseError) -> Reason {
-    match error {
-        ParseError::InvalidCountryCode => Reason::NotValid,
-        // Only digits come here, so what does not look like a number to the crate has too few of them.
-        ParseError::NotANumber(_) | ParseError::TooShortAfterIdd | ParseError::TooShortNsn => Reason::TooShort,
-        ParseError::TooLongNsn => Reason::TooLong,
-    }
-}
-
-/// Fifteen digits, `00` or a doubled prefix before them, and a few more so that "too long" can be told.
-const MAX_DIGITS: usize = 24;
-
-/// The digits of a cell behind a `+`, whether the cell had one or not.
-struct Digits {
-    ascii: [u8; MAX_DIGITS + 1],
-    len: usize,
-    plus: bool,
-}
-
-impl Digits {
-    fn new() -> Self {
-        Self { ascii: [b'+'; MAX_DIGITS + 1], len: 1, plus: false }
-    }
-
-    fn push(&mut self, digit: u8) -> Result<(), Reason> {
-        *self.ascii.get_mut(self.len).ok_or(Reason::TooLong)? = digit;
-        self.len += 1;
-        Ok(())
-    }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.ascii[..self.len]).unwrap_or("+")
-    }
-
-    /// What is longer than fits is no number, and cutting it off shows that as well.
-    fn from_ascii(digits: &str) -> Self {
-        let mut all = Self::new();
-        for digit in digits.bytes() {
-            let _ = all.push(digit);
-        }
-        all
-    }
-
-    fn of(cell: &str) -> Result<Self, Reason> {
-        let text = cell;
-        let text =
-            if text.bytes().any(|byte| matches!(byte, b'e' | b'E' | b'.' | b',')) { whole_number(text)? } else { text };
-        let mut digits = Self::new();
-        // A mark that people write between two numbers, but also inside one: `0171/123456`.
-        let mut between = false;
-        for char in text.chars() {
-            match char {
-                '0'..='9' => {
-                    digits.push(char as u8).map_err(|long| if between { Reason::SeveralNumbers } else { long })?;
-                }
-                '+' | '＋' if digits.len == 1 && !digits.plus => digits.plus = true,
-                '+' | '＋' => return Err(Reason::SeveralNumbers),
-                '/' | ',' | ';' | '|' | '&' | '\n' => between = true,
-                ' ' | '-' | '.' | '(' | ')' | '[' | ']' | '_' | '\t' | '\r' | '\'' => {}
-                other if !other.is_ascii() && is_silent(other) => {}
-                other => match foreign_digit(other) {
-                    Some(digit) => digits.push(digit)?,
-                    None => return Err(Reason::NotANumber),
-                },
-            }
-        }
-        // The longest number has fifteen digits, seventeen with its 00.
-        if between && digits.len > 18 {
-            return Err(Reason::SeveralNumbers);
-        }
-        if digits.len == 1 { Err(Reason::Empty) } else { Ok(digits) }
-    }
-}
-
-/// Without what surrounds a number: blanks, quotes, the marks with which spreadsheets and links say "text" and "call".
-fn bare(cell: &str) -> &str {
-    let mut text = cell.trim();
-    if let Some(inside) = text.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"')) {
-        text = inside.trim();
-    }
-    text = text.trim_matches(['"', '\'']).trim();
-    match text.get(..4) {
-        Some(scheme) if scheme.eq_ignore_ascii_case("tel:") => text[4..].trim(),
-        _ => text,
-    }
-}
-
-/// Undoes what spreadsheets do to a number that they take for a quantity: `6591234567.0`, `6.591234567E+09`. Where
-/// they have rounded it, no digit may be guessed. Everything else is given back as it is.
-fn whole_number(text: &str) -> Result<&str, Reason> {
-    let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-        None => (text, None),
-    };
-    let (whole, fraction) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, ""));
-    if !all_digits(whole) || !all_digits(fraction) || whole.is_empty() {
-        return Ok(text);
-    }
-    let Some(exponent) = exponent else {
-        let padded = whole.len() >= 7 && matches!(fraction, "0" | "00");
-        return Ok(if padded { whole } else { text });
-    };
-    match exponent.strip_prefix('+').unwrap_or(exponent).parse::<usize>() {
-        // All digits are there: only the point has moved. The marks go with the rest of them.
-        Ok(places) if places == fraction.len() => Ok(mantissa),
-        Ok(_) => Err(Reason::DigitsLost),
-        Err(_) => Ok(text),
-    }
-}
-
-/// Marks that say nothing: blanks, dashes and directions of other scripts and of word processors.
-const fn is_silent(char: char) -> bool {
-    matches!(char,
-        '\u{a0}' | '\u{ad}' | '\u{1680}' | '\u{2000}'..='\u{2015}' | '\u{2018}' | '\u{2019}' | '\u{2026}'
-        | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}' | '\u{2212}' | '\u{3000}' | '\u{30fc}' | '\u{fe63}'
-        | '\u{feff}' | '\u{ff08}' | '\u{ff09}' | '\u{ff0d}' | '\u{ff0e}' | '·')
-}
-
-/// The decimal digits of the scripts in which people type phone numbers, as ASCII.
-fn foreign_digit(char: char) -> Option<u8> {
-    // Full width, Arabic, Persian, Devanagari, Bengali, Tamil, Thai, Lao, Myanmar, Khmer.
-    const ZEROS: [u32; 10] = [0xff10, 0x660, 0x6f0, 0x966, 0x9e6, 0xbe6, 0xe50, 0xed0, 0x1040, 0x17e0];
-    let code = u32::from(char);
-    ZEROS.iter().find_map(|zero| {
-        let value = code.checked_sub(*zero).filter(|value| *value < 10)?;
-        u8::try_from(value).ok().map(|value| b'0' + value)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,16 +182,7 @@ mod tests {
     }
 
     fn text(cell: &str, country: &str) -> Result<String, Reason> {
-        read(cell, home(country)).map(|number| format!("{} {}", number.msisdn, number.country))
-    }
-
-    #[test]
-    fn whatever_country_a_number_is_of_is_known() {
-        let code = |region: Region| region.as_region_str().to_string();
-        let mut regions: Vec<String> = PHONE_NUMBER_UTIL.get_supported_regions().map(code).collect();
-        regions.push(Country::WORLD.to_string());
-        regions.sort_unstable();
-        assert_eq!(regions, Country::known().collect::<Vec<_>>());
+        read(cell, home(country), Plans::shared()).map(|number| format!("{} {}", number.msisdn, number.country))
     }
 
     #[test]
@@ -410,12 +242,12 @@ mod tests {
             "8123 4567 ext. 12 / 9123 4567",
             "n/a, 81234567",
         ] {
-            let number = read(cell, home("SG")).unwrap();
+            let number = read(cell, home("SG"), Plans::shared()).unwrap();
             assert_eq!((number.msisdn.get(), number.beside.others), (6_581_234_567, true), "{cell:?}");
         }
         // One number that is written with such marks is one.
         for (cell, country) in [("0171/1234567", "DE"), ("+49 (0) 171 / 123 45 67", ""), ("81234567,", "SG")] {
-            assert!(!read(cell, home(country)).unwrap().beside.others, "{cell:?}");
+            assert!(!read(cell, home(country), Plans::shared()).unwrap().beside.others, "{cell:?}");
         }
     }
 
@@ -428,10 +260,10 @@ mod tests {
             "650 253 0000 #3",
             "6502530000, Extension 1234",
         ] {
-            let number = read(cell, home("US")).unwrap();
+            let number = read(cell, home("US"), Plans::shared()).unwrap();
             assert_eq!((number.msisdn.get(), number.beside.extension), (16_502_530_000, true), "{cell:?}");
         }
-        assert!(!read("+16502530000", Home::Missing).unwrap().beside.extension);
+        assert!(!read("+16502530000", Home::Missing, Plans::shared()).unwrap().beside.extension);
     }
 
     #[test]
@@ -442,7 +274,7 @@ mod tests {
 
     #[test]
     fn fixed_lines_are_told_apart_where_their_country_does() {
-        let is_fixed = |cell: &str| read(cell, Home::Missing).unwrap().is_fixed;
+        let is_fixed = |cell: &str| read(cell, Home::Missing, Plans::shared()).unwrap().is_fixed;
         assert_eq!(
             ["+6561234567", "+6581234567", "+4930123456", "+16502530000"].map(is_fixed),
             [true, false, true, false]
@@ -471,22 +303,22 @@ mod tests {
         ] {
             assert_eq!(text(cell, country), Err(reason), "{cell:?}");
         }
-        assert_eq!(read("81234567", Home::Unreadable), Err(Reason::CountryUnknown));
+        assert_eq!(read("81234567", Home::Unreadable, Plans::shared()), Err(Reason::CountryUnknown));
     }
 
     proptest! {
         #[test]
         fn no_cell_panics(cell in any::<String>(), digits in "[+0-9 ./eE()-]{0,30}") {
             for home in [home("DE"), Home::Missing] {
-                let _ = read(&cell, home);
-                let _ = read(&digits, home);
+                let _ = read(&cell, home, Plans::shared());
+                let _ = read(&digits, home, Plans::shared());
             }
         }
 
         #[test]
         fn a_number_reads_as_itself_again(digits in "[1-9][0-9]{6,14}") {
-            if let Ok(number) = read(&format!("+{digits}"), Home::Missing) {
-                prop_assert_eq!(read(&number.msisdn.to_string(), Home::Missing), Ok(number));
+            if let Ok(number) = read(&format!("+{digits}"), Home::Missing, Plans::shared()) {
+                prop_assert_eq!(read(&number.msisdn.to_string(), Home::Missing, Plans::shared()), Ok(number));
             }
         }
     }

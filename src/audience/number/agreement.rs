@@ -1,0 +1,157 @@
+//! What is read by a shortcut is what libphonenumber reads.
+
+use rlibphonenumber::{PhoneNumberType, PhoneNumberUtil, get_national_significant_number_owned};
+
+use super::Home;
+use super::plans::{Plans, Region};
+use crate::domain::Country;
+
+/// How many mutations of each region's numbers, where somebody wants more of them than every run has.
+fn wanted() -> Option<u64> {
+    std::env::var("VOLLEY_NUMBERS").ok().map(|said| said.parse().unwrap_or_else(|_| panic!("{said} is no number")))
+}
+
+/// Numbers with and without shortcuts.
+struct Both {
+    short: Plans,
+    long: Plans,
+    read: u64,
+    existing: u64,
+}
+
+impl Both {
+    fn new() -> Self {
+        Self { short: Plans::new(), long: Plans::without_shortcuts(), read: 0, existing: 0 }
+    }
+
+    fn agree(&mut self, digits: &str, region: Region) {
+        let national = self.long.national(digits, region);
+        assert_eq!(self.short.national(digits, region), national, "{digits} in {region:?}");
+        let digits = format!("+{digits}");
+        let international = self.long.international(&digits);
+        assert_eq!(self.short.international(&digits), international, "{digits}");
+        self.read += 2;
+        self.existing += u64::from(national.is_ok()) + u64::from(international.is_ok());
+    }
+}
+
+/// The regions with their calling codes and their own examples of every type.
+fn regions() -> Vec<(Region, String, Vec<String>)> {
+    const TYPES: [PhoneNumberType; 10] = [
+        PhoneNumberType::FixedLine,
+        PhoneNumberType::Mobile,
+        PhoneNumberType::TollFree,
+        PhoneNumberType::PremiumRate,
+        PhoneNumberType::SharedCost,
+        PhoneNumberType::VoIP,
+        PhoneNumberType::PersonalNumber,
+        PhoneNumberType::Pager,
+        PhoneNumberType::UAN,
+        PhoneNumberType::VoiceMail,
+    ];
+    let util = PhoneNumberUtil::new().unwrap();
+    let mut regions: Vec<_> = util.get_supported_regions().collect();
+    regions.sort_unstable_by_key(|region| region.as_region_str().to_string());
+    let own = |region: Region| {
+        let examples =
+            TYPES.into_iter().filter_map(|kind| util.get_example_number_for_type_and_region(region, kind).ok());
+        examples.map(|number| get_national_significant_number_owned(&number)).collect()
+    };
+    let code = |region| util.get_country_code_for_region(region).unwrap().to_string();
+    regions.into_iter().map(|region| (region, code(region), own(region))).collect()
+}
+
+/// What people make of a number: with and without its code, with what they dial before it.
+fn spellings(own: &str, code: &str) -> [String; 8] {
+    [
+        own.to_owned(),
+        format!("{code}{own}"),
+        format!("0{own}"),
+        format!("1{own}"),
+        format!("8{own}"),
+        format!("{code}0{own}"),
+        format!("00{code}{own}"),
+        format!("06{own}"),
+    ]
+}
+
+fn mutated(own: &str, random: &mut fastrand::Rng) -> String {
+    let mut digits = own.as_bytes().to_vec();
+    for _ in 0..random.u8(1..4) {
+        let place = random.usize(0..digits.len());
+        let digit = random.u8(b'0'..=b'9');
+        match random.u8(0..5) {
+            0 if digits.len() > 2 => _ = digits.remove(place),
+            1 => digits.insert(place, digit),
+            // Where the digits before a number are.
+            2 => digits[place.min(3)] = digit,
+            _ => digits[place] = digit,
+        }
+    }
+    String::from_utf8(digits).unwrap()
+}
+
+#[test]
+fn examples_of_every_region_and_their_mutations_are_read_as_without_shortcuts() {
+    let (mut both, mut random) = (Both::new(), fastrand::Rng::with_seed(1));
+    let mutations = wanted().unwrap_or(2_000);
+    for (region, code, examples) in regions() {
+        for own in &examples {
+            for spelling in spellings(own, &code) {
+                both.agree(&spelling, region);
+            }
+        }
+        for _ in 0..mutations {
+            let example = &examples[random.usize(0..examples.len())];
+            let spelling = &spellings(&mutated(example, &mut random), &code)[random.usize(0..8)];
+            both.agree(spelling, region);
+        }
+    }
+    assert!(both.existing * 10 > both.read, "{} of {} exist", both.existing, both.read);
+}
+
+#[test]
+fn whatever_a_number_begins_with_it_is_read_as_without_shortcuts() {
+    let (mut both, mut random) = (Both::new(), fastrand::Rng::with_seed(2));
+    for (region, code, examples) in regions() {
+        // Beginnings have at most four digits of their own; where they have more, the first two tell them.
+        let steps = wanted().map_or(31, |_| 1);
+        for beginning in (0..10_000_usize).step_by(steps) {
+            let example = &examples[random.usize(0..examples.len())];
+            let rest: String = example.chars().skip(if random.bool() { 4 } else { 3 }).collect();
+            both.agree(&format!("{beginning:04}{rest}"), region);
+            both.agree(&format!("{code}{beginning:04}{rest}"), region);
+        }
+    }
+}
+
+#[test]
+fn whatever_country_a_number_is_of_is_known() {
+    let mut known: Vec<String> = regions().into_iter().map(|(region, ..)| region.as_region_str().to_string()).collect();
+    known.push(Country::WORLD.to_string());
+    known.sort_unstable();
+    assert_eq!(known, Country::known().collect::<Vec<_>>());
+}
+
+/// What libphonenumber itself says of examples and mutations from every region: metadata 9.0.42, read by its port to Python.
+#[test]
+fn numbers_of_every_region_are_what_libphonenumber_says() {
+    let mut rows = csv::Reader::from_reader(include_bytes!("libphonenumber.csv").as_slice());
+    let (mut read, mut others) = (0, Vec::new());
+    for row in rows.records() {
+        let row = row.unwrap();
+        let (number, country, expected) = (&row[0], &row[1], &row[2]);
+        // Numbers of companies may have sixteen digits in Germany and six in Iran, to which no message can be addressed.
+        let digits = expected.bytes().filter(u8::is_ascii_digit).count();
+        let expected = if (7..=15).contains(&digits) { expected } else { "" };
+        let home = country.parse().ok().and_then(Home::of).unwrap_or(Home::Missing);
+        let is = super::read(number, home, Plans::shared());
+        let is = is.map(|number| format!("{} {}", number.msisdn, number.country)).unwrap_or_default();
+        if is != expected {
+            others.push(format!("{number} in {country:?} is {is:?}, not {expected:?}"));
+        }
+        read += 1;
+    }
+    assert!(others.is_empty(), "{others:#?}");
+    assert!(read > 3_000);
+}

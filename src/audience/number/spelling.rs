@@ -1,0 +1,124 @@
+//! How people and programs write numbers: marks, digits of other scripts, what spreadsheets do to quantities.
+
+use super::Reason;
+
+/// Fifteen digits, `00` or a doubled prefix before them, and a few more so that "too long" can be told.
+const MAX_DIGITS: usize = 24;
+
+/// The digits of a cell behind a `+`, whether the cell had one or not.
+pub(super) struct Digits {
+    ascii: [u8; MAX_DIGITS + 1],
+    len: usize,
+    pub(super) plus: bool,
+}
+
+impl Digits {
+    fn new() -> Self {
+        Self { ascii: [b'+'; MAX_DIGITS + 1], len: 1, plus: false }
+    }
+
+    fn push(&mut self, digit: u8) -> Result<(), Reason> {
+        *self.ascii.get_mut(self.len).ok_or(Reason::TooLong)? = digit;
+        self.len += 1;
+        Ok(())
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.ascii[..self.len]).unwrap_or("+")
+    }
+
+    /// What is longer than fits is no number, and cutting it off shows that as well.
+    pub(super) fn from_ascii(digits: &str) -> Self {
+        let mut all = Self::new();
+        for digit in digits.bytes() {
+            let _ = all.push(digit);
+        }
+        all
+    }
+
+    pub(super) fn of(cell: &str) -> Result<Self, Reason> {
+        let text = cell;
+        let text =
+            if text.bytes().any(|byte| matches!(byte, b'e' | b'E' | b'.' | b',')) { whole_number(text)? } else { text };
+        let mut digits = Self::new();
+        // A mark that people write between two numbers, but also inside one: `0171/123456`.
+        let mut between = false;
+        for char in text.chars() {
+            match char {
+                '0'..='9' => {
+                    digits.push(char as u8).map_err(|long| if between { Reason::SeveralNumbers } else { long })?;
+                }
+                '+' | '＋' if digits.len == 1 && !digits.plus => digits.plus = true,
+                '+' | '＋' => return Err(Reason::SeveralNumbers),
+                '/' | ',' | ';' | '|' | '&' | '\n' => between = true,
+                ' ' | '-' | '.' | '(' | ')' | '[' | ']' | '_' | '\t' | '\r' | '\'' => {}
+                other if !other.is_ascii() && is_silent(other) => {}
+                other => match foreign_digit(other) {
+                    Some(digit) => digits.push(digit)?,
+                    None => return Err(Reason::NotANumber),
+                },
+            }
+        }
+        // The longest number has fifteen digits, seventeen with its 00.
+        if between && digits.len > 18 {
+            return Err(Reason::SeveralNumbers);
+        }
+        if digits.len == 1 { Err(Reason::Empty) } else { Ok(digits) }
+    }
+}
+
+/// Without what surrounds a number: blanks, quotes, the marks with which spreadsheets and links say "text" and "call".
+pub(super) fn bare(cell: &str) -> &str {
+    let mut text = cell.trim();
+    if let Some(inside) = text.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"')) {
+        text = inside.trim();
+    }
+    text = text.trim_matches(['"', '\'']).trim();
+    match text.get(..4) {
+        Some(scheme) if scheme.eq_ignore_ascii_case("tel:") => text[4..].trim(),
+        _ => text,
+    }
+}
+
+/// Undoes what spreadsheets do to a number that they take for a quantity: `6591234567.0`, `6.591234567E+09`. Where
+/// they have rounded it, no digit may be guessed. Everything else is given back as it is.
+fn whole_number(text: &str) -> Result<&str, Reason> {
+    let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (text, None),
+    };
+    let (whole, fraction) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, ""));
+    if !all_digits(whole) || !all_digits(fraction) || whole.is_empty() {
+        return Ok(text);
+    }
+    let Some(exponent) = exponent else {
+        let padded = whole.len() >= 7 && matches!(fraction, "0" | "00");
+        return Ok(if padded { whole } else { text });
+    };
+    match exponent.strip_prefix('+').unwrap_or(exponent).parse::<usize>() {
+        // All digits are there: only the point has moved. The marks go with the rest of them.
+        Ok(places) if places == fraction.len() => Ok(mantissa),
+        Ok(_) => Err(Reason::DigitsLost),
+        Err(_) => Ok(text),
+    }
+}
+
+/// Marks that say nothing: blanks, dashes and directions of other scripts and of word processors.
+const fn is_silent(char: char) -> bool {
+    matches!(char,
+        '\u{a0}' | '\u{ad}' | '\u{1680}' | '\u{2000}'..='\u{2015}' | '\u{2018}' | '\u{2019}' | '\u{2026}'
+        | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}' | '\u{2212}' | '\u{3000}' | '\u{30fc}' | '\u{fe63}'
+        | '\u{feff}' | '\u{ff08}' | '\u{ff09}' | '\u{ff0d}' | '\u{ff0e}' | '·')
+}
+
+/// The decimal digits of the scripts in which people type phone numbers, as ASCII.
+fn foreign_digit(char: char) -> Option<u8> {
+    // Full width, Arabic, Persian, Devanagari, Bengali, Tamil, Thai, Lao, Myanmar, Khmer.
+    const ZEROS: [u32; 10] = [0xff10, 0x660, 0x6f0, 0x966, 0x9e6, 0xbe6, 0xe50, 0xed0, 0x1040, 0x17e0];
+    let code = u32::from(char);
+    ZEROS.iter().find_map(|zero| {
+        let value = code.checked_sub(*zero).filter(|value| *value < 10)?;
+        u8::try_from(value).ok().map(|value| b'0' + value)
+    })
+}

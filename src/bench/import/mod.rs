@@ -1,0 +1,128 @@
+//! A recipient file, from its bytes until every row is on disk: against whoever only reads it, and whoever only writes
+//! the same rows.
+
+mod people;
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use calamine::{Reader, Xlsx};
+
+pub use people::{From, write_csv, write_xlsx};
+
+use super::{Begun, Error, Run};
+use crate::audience::{self, Halt, Keep, Known, Options, Sieve, Sink, Source};
+use crate::clock::Clock;
+use crate::domain::Recipient;
+use crate::optout::OptOuts;
+use crate::store::{self, KnownAs, NewAudience};
+
+/// Recipients that are stored at once, as many as the import has at a time.
+const CHUNK: usize = 5_000;
+
+/// The csv crate reading a file, and nothing else.
+pub async fn csv_alone(file: PathBuf, clock: &dyn Clock) -> Result<Run, Error> {
+    let begun = Begun::now(clock);
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut csv = csv::Reader::from_path(file)?;
+        let (mut record, mut rows) = (csv::ByteRecord::new(), 0);
+        while csv.read_byte_record(&mut record)? {
+            rows += 1;
+        }
+        Ok::<_, Error>(rows)
+    });
+    let rows = reading.await??;
+    Ok(Run::since(begun, rows, clock))
+}
+
+/// The calamine crate reading every cell of a sheet, and nothing else.
+pub async fn sheet_alone(file: PathBuf, clock: &dyn Clock) -> Result<Run, Error> {
+    let begun = Begun::now(clock);
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut book = Xlsx::new(BufReader::new(File::open(file)?))?;
+        let sheet = book.sheet_names().first().cloned().ok_or("the file has no sheet")?;
+        let mut cells = book.worksheet_cells_reader(&sheet)?;
+        let mut last = 0;
+        while let Some(cell) = cells.next_cell()? {
+            last = cell.get_position().0;
+        }
+        // Rows are counted from nought, and the first is the header.
+        Ok::<_, Error>(u64::from(last))
+    });
+    let rows = reading.await??;
+    Ok(Run::since(begun, rows, clock))
+}
+
+/// What `volley audience check` does with a file.
+pub async fn check(file: PathBuf, clock: &dyn Clock) -> Result<Run, Error> {
+    struct Nobody;
+
+    impl Sink for Nobody {
+        fn accepted(&mut self, _: Vec<Recipient>) -> Result<(), Halt> {
+            Ok(())
+        }
+    }
+
+    let begun = Begun::now(clock);
+    let reading = tokio::task::spawn_blocking(move || {
+        audience::read(&file, &Options::default(), &|_| false, &mut Known::default(), &mut Nobody)
+    });
+    let summary = reading.await??;
+    Ok(Run::since(begun, summary.rows, clock))
+}
+
+/// Stores the recipients of a file that has been read before, in the order and the pieces of the import.
+pub async fn bulk_insert(file: PathBuf, database: &Path, clock: Arc<dyn Clock>) -> Result<Run, Error> {
+    #[derive(Default)]
+    struct Everybody(Vec<Recipient>);
+
+    impl Sink for Everybody {
+        fn accepted(&mut self, recipients: Vec<Recipient>) -> Result<(), Halt> {
+            self.0.extend(recipients);
+            Ok(())
+        }
+    }
+
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut everybody = Everybody::default();
+        audience::read(&file, &Options::default(), &|_| false, &mut Known::default(), &mut everybody)
+            .map(|summary| (summary, everybody.0))
+    });
+    let (summary, mut people) = reading.await??;
+    let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
+    let columns = summary.columns;
+    let now = clock.now();
+    let all = u64::try_from(people.len())?;
+
+    let begun = Begun::now(clock.as_ref());
+    let new = NewAudience { known_as: KnownAs::Name("bench".to_owned()), source: "bench".to_owned(), columns, now };
+    let audience = store.begin_audience(new).await?;
+    let mut first = 0;
+    while !people.is_empty() {
+        let rest = people.split_off(people.len().min(CHUNK));
+        let piece = std::mem::replace(&mut people, rest);
+        let next = first + u32::try_from(piece.len())?;
+        store.add_recipients(audience, first, piece).await?;
+        first = next;
+    }
+    store.publish_audience(audience, first, "{}".to_owned()).await?;
+    let run = Run::since(begun, all, clock.as_ref());
+    store.close().await;
+    Ok(run)
+}
+
+/// What `volley audience import` does with a file.
+pub async fn import(file: PathBuf, database: &Path, clock: Arc<dyn Clock>) -> Result<Run, Error> {
+    let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
+    let begun = Begun::now(clock.as_ref());
+    let sieve = Sieve::new(Arc::new(OptOuts::default()));
+    let (keep, options) = (Keep::Named("bench"), Options::default());
+    let imported =
+        audience::import(store.as_ref(), clock.as_ref(), Source::File(file), keep, options, sieve, None).await?;
+    // Of the rows those count that are stored: the limit has no others.
+    let run = Run::since(begun, imported.summary.valid, clock.as_ref());
+    store.close().await;
+    Ok(run)
+}

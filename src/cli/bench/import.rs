@@ -1,0 +1,110 @@
+//! `volley bench import`.
+
+use std::num::NonZeroU32;
+use std::path::Path;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::part::apart;
+use super::table::{self, CPU, PEAK};
+use super::{DURABILITY, Machine, machine, out, text};
+use crate::bench::import::{From, write_csv, write_xlsx};
+use crate::bench::{Figures, Run, Target};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The table holds the medians of all runs: rows a second; their ratio to the limit of the same run, which \
+                  stands above them; processor time for each row; the most memory that the process had. The file has six \
+                  columns; half of the numbers are national ones of sixteen countries, and one of twenty is none. The \
+                  bulk insert has the same rows in memory and does nothing but store them. --json has every run."
+)]
+pub(in crate::cli) struct Import {
+    /// Rows of the CSV and of the sheet
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=1_048_575))]
+    rows: u32,
+    /// Rows of the CSV with every country in it; 0 leaves it out
+    #[arg(long, default_value_t = 10_000_000)]
+    huge: u32,
+    /// Runs of each kind; the medians are quoted
+    #[arg(long, default_value = "3")]
+    runs: NonZeroU32,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Printed {
+    machine: Machine,
+    durability: &'static str,
+    rows: u32,
+    import: Vec<Figures>,
+}
+
+/// Within 1.3 times of the time that calamine takes.
+const SHEET: f64 = 1.0 / 1.3;
+
+impl Import {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = |name: &str| folder.path().join(name);
+        let (csv, sheet, huge) = (path("people.csv"), path("people.xlsx"), path("everywhere.csv"));
+        self.lay_out(&csv, &sheet, &huge).await?;
+        let (mut reads, mut checks, mut inserts, mut imports) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut cells, mut sheets, mut everywhere) = (Vec::new(), Vec::new(), Vec::new());
+        for turn in 1..=self.runs.get() {
+            out::talk(format!("import ({turn} of {})", self.runs));
+            reads.push(of("csv-alone", &csv, None).await?);
+            checks.push(of("check", &csv, None).await?);
+            inserts.push(of("bulk-insert", &csv, Some(folder.path())).await?);
+            imports.push(of("import", &csv, Some(folder.path())).await?);
+            cells.push(of("sheet-alone", &sheet, None).await?);
+            sheets.push(of("check", &sheet, None).await?);
+            if self.huge > 0 {
+                everywhere.push(of("check", &huge, None).await?);
+            }
+        }
+        let mut import = vec![
+            Figures::new("CSV: the csv crate alone", reads.clone(), None),
+            Figures::new("CSV: audience check", checks.clone(), Some(&reads)).held_against(Target::PerSecond(1e6)),
+            Figures::new("CSV: audience check, memory", checks, None).held_against(Target::PeakMib(150.0)),
+            Figures::new("CSV: bulk insert alone", inserts.clone(), None),
+            Figures::new("CSV: audience import", imports.clone(), Some(&inserts)).held_against(Target::Ratio(0.8)),
+            Figures::new("CSV: audience import, memory", imports, None).held_against(Target::PeakMib(150.0)),
+            Figures::new("XLSX: calamine alone", cells.clone(), None),
+            Figures::new("XLSX: audience check", sheets, Some(&cells)).held_against(Target::Ratio(SHEET)),
+        ];
+        if self.huge > 0 {
+            let name = format!("{} rows of every country", self.huge);
+            import.push(Figures::new(&name, everywhere, None).held_against(Target::PeakMib(300.0)));
+        }
+        let printed = Printed { machine: machine(), durability: DURABILITY, rows: self.rows, import };
+        if self.json {
+            return out::json(&printed);
+        }
+        table::print(&printed.machine, "rows/s", &[CPU, PEAK], &printed.import)
+    }
+
+    async fn lay_out(&self, csv: &Path, sheet: &Path, huge: &Path) -> anyhow::Result<()> {
+        out::talk(format!("writing a CSV and a sheet of {} rows, and a CSV of {}", self.rows, self.huge));
+        let (csv, sheet, huge_file) = (csv.to_owned(), sheet.to_owned(), huge.to_owned());
+        let (rows, huge) = (self.rows, self.huge);
+        let writing = tokio::task::spawn_blocking(move || {
+            write_csv(&csv, rows, From::Some)?;
+            write_xlsx(&sheet, rows, From::Some)?;
+            if huge > 0 { write_csv(&huge_file, huge, From::Everywhere) } else { Ok(()) }
+        });
+        writing.await?.map_err(anyhow::Error::from_boxed)
+    }
+}
+
+/// A part on a file, and on a new database where it has one.
+async fn of(part: &str, file: &Path, folder: Option<&Path>) -> anyhow::Result<Run> {
+    let place = folder.map(tempfile::tempdir_in).transpose()?;
+    let mut arguments = vec![part.to_owned(), "--file".to_owned(), text(file)];
+    if let Some(place) = &place {
+        arguments.extend(["--database".to_owned(), text(&place.path().join("bench.db"))]);
+    }
+    apart(part, &arguments).await
+}
