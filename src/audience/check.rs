@@ -3,7 +3,7 @@
 use super::Reason;
 use super::block::{Row, Rows};
 use super::columns::Columns;
-use super::number::{self, Beside, Home, Plans};
+use super::number::{self, Beside, Home};
 use super::read::Lines;
 use crate::domain::{Fields, Recipient};
 
@@ -37,11 +37,11 @@ pub(super) struct Rules {
     pub(super) lines: Lines,
 }
 
-pub(super) fn check(rows: &Rows, columns: &Columns, rules: Rules, plans: &Plans) -> Vec<Checked> {
-    rows.iter().map(|row| check_row(row, columns, rules, plans)).collect()
+pub(super) fn check(rows: &Rows, columns: &Columns, rules: Rules) -> Vec<Checked> {
+    rows.iter().map(|row| check_row(row, columns, rules)).collect()
 }
 
-fn check_row(row: Row<'_>, columns: &Columns, rules: Rules, plans: &Plans) -> Checked {
+fn check_row(row: Row<'_>, columns: &Columns, rules: Rules) -> Checked {
     let refused = |reason, fields| Checked {
         line: row.line,
         verdict: Err((reason, fields)),
@@ -52,7 +52,7 @@ fn check_row(row: Row<'_>, columns: &Columns, rules: Rules, plans: &Plans) -> Ch
         return refused(Reason::TooManyCells, Fields::pack(columns.cells(row).chain(columns.behind(row))));
     }
     let fields = Fields::pack(columns.cells(row));
-    let number = match number::read(columns.number_cell(&row), columns.home(&row, rules.default), plans) {
+    let number = match number::read(columns.number_cell(&row), columns.home(&row, rules.default)) {
         Ok(number) if number.is_fixed && rules.lines == Lines::Mobile => return refused(Reason::FixedLine, fields),
         Ok(number) => number,
         Err(reason) => return refused(reason, fields),

@@ -4,7 +4,7 @@ use super::block::Row;
 use super::country_names;
 use super::header::digits;
 use super::names;
-use super::number::{self, Home, Plans};
+use super::number::{self, Home};
 use super::read::Reading;
 use super::table::MAX_COLUMNS;
 
@@ -215,7 +215,7 @@ impl Evidence {
 }
 
 fn is_number(cell: &str, home: Home) -> bool {
-    digits(cell) >= number::DIGITS_FOR_SURE && number::read(cell, home, Plans::shared()).is_ok()
+    digits(cell) >= number::DIGITS_FOR_SURE && number::read(cell, home).is_ok()
 }
 
 /// Every column's name: as written, and where that says nothing or says it twice, made to differ. Columns without a name

@@ -145,7 +145,7 @@ mod tests {
     fn every_number_of_every_range_is_valid_in_its_country() {
         for Place { country, prefix, .. } in PLACES {
             for digits in (0..RANGE).step_by(997).chain([RANGE - 1]) {
-                let number = number::read(&format!("{prefix}{digits:06}"), Home::Missing, number::Plans::shared());
+                let number = number::read(&format!("{prefix}{digits:06}"), Home::Missing);
                 assert_eq!(
                     number.map(|number| number.country.to_string()),
                     Ok((*country).to_owned()),

@@ -3,7 +3,7 @@
 use super::Reason;
 use super::block::{Row, Rows};
 use super::names;
-use super::number::{self, Home, Plans};
+use super::number::{self, Home};
 
 /// What the first rows of a file are.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,8 +76,7 @@ fn names_a_number(cell: &str) -> bool {
 
 /// A number, or one that lacks nothing but its country.
 pub(super) fn is_like_a_number(cell: &str, home: Home) -> bool {
-    digits(cell) >= number::DIGITS_FOR_SURE
-        && matches!(number::read(cell, home, Plans::shared()), Ok(_) | Err(Reason::CountryMissing))
+    digits(cell) >= number::DIGITS_FOR_SURE && matches!(number::read(cell, home), Ok(_) | Err(Reason::CountryMissing))
 }
 
 pub(super) fn digits(cell: &str) -> usize {

@@ -13,7 +13,6 @@ use super::block::Rows;
 use super::check::{Checked, Reject, Rules, check};
 use super::columns::Columns;
 use super::error::BoxError;
-use super::number::Plans;
 use super::table::Form;
 use super::{Error, Summary};
 use crate::domain::Recipient;
@@ -154,10 +153,9 @@ pub(super) fn run(
             feed.jobs.push(job_sender);
             done.push(done_receiver);
             threads.push(spawn(scope, file, "audience check", move || {
-                let plans = Plans::new();
                 for Job { columns, may_be_damaged, rows, bytes_done } in jobs {
                     let damaged = if may_be_damaged { rows.text().matches('\u{fffd}').count() as u64 } else { 0 };
-                    let done = Done { rows: check(&rows, &columns, rules, &plans), damaged, bytes_done };
+                    let done = Done { rows: check(&rows, &columns, rules), damaged, bytes_done };
                     if done_sender.send(done).is_err() {
                         break;
                     }

@@ -6,10 +6,10 @@
 mod agreement;
 mod dialling;
 mod plans;
+mod rules;
 mod spelling;
 
-pub(super) use plans::Plans;
-use plans::Region;
+use plans::{Plans, Region};
 use spelling::{Digits, bare};
 
 use super::{Reason, country_names};
@@ -65,21 +65,21 @@ pub fn example(country: Country) -> Option<Msisdn> {
 }
 
 /// Reads one cell: a number, with an extension or without, or the first of several that exists.
-pub(super) fn read(cell: &str, home: Home, plans: &Plans) -> Result<Number, Reason> {
+pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
     let cell = bare(cell);
-    let reason = match one(cell, home, plans) {
+    let reason = match one(cell, home) {
         Ok(number) => return Ok(number),
         // What is left of the digits is nobody's number.
         Err(Reason::DigitsLost) => return Err(Reason::DigitsLost),
         Err(reason) => reason,
     };
-    if let Some(number) = without_extension(cell).and_then(|cell| one(cell, home, plans).ok()) {
+    if let Some(number) = without_extension(cell).and_then(|cell| one(cell, home).ok()) {
         return Ok(Number { beside: Beside { extension: true, ..number.beside }, ..number });
     }
     let mut several = pieces(cell).peekable();
     several.next_if_eq(&cell);
     for piece in several {
-        let number = one(piece, home, plans).ok().or_else(|| one(without_extension(piece)?, home, plans).ok());
+        let number = one(piece, home).ok().or_else(|| one(without_extension(piece)?, home).ok());
         if let Some(number) = number {
             return Ok(Number { beside: Beside { others: true, extension: false }, ..number });
         }
@@ -89,25 +89,25 @@ pub(super) fn read(cell: &str, home: Home, plans: &Plans) -> Result<Number, Reas
 
 /// Reads one number. Without `+` it is tried as a national number of `home` first, then as an international one whose `+`
 /// was lost, as spreadsheets lose it.
-fn one(cell: &str, home: Home, plans: &Plans) -> Result<Number, Reason> {
+fn one(cell: &str, home: Home) -> Result<Number, Reason> {
     let digits = Digits::of(cell)?;
     if digits.plus {
-        return plans.international(digits.as_str());
+        return Plans::shared().international(digits.as_str());
     }
     // The ways out of most countries, and out of America.
     for way_out in ["+00", "+011"] {
         if let Some(rest) = digits.as_str().strip_prefix(way_out)
-            && let Ok(number) = plans.international(Digits::from_ascii(rest).as_str())
+            && let Ok(number) = Plans::shared().international(Digits::from_ascii(rest).as_str())
         {
             return Ok(number);
         }
     }
     let national = match home {
         Home::Known(region) => {
-            match plans.national(&digits.as_str()[1..], region) {
+            match Plans::shared().national(&digits.as_str()[1..], region) {
                 // Some numbers with their country's code are fixed lines without it: people mean the mobile.
                 Ok(number) if number.is_fixed => {
-                    let international = plans.international(digits.as_str()).ok();
+                    let international = Plans::shared().international(digits.as_str()).ok();
                     let is_mobile = |other: &Number| !other.is_fixed && other.country == number.country;
                     return Ok(international.filter(is_mobile).unwrap_or(number));
                 }
@@ -123,7 +123,7 @@ fn one(cell: &str, home: Home, plans: &Plans) -> Result<Number, Reason> {
     if digits.as_str().starts_with("+0") {
         Err(national)
     } else {
-        plans.international(digits.as_str()).map_err(|_| national)
+        Plans::shared().international(digits.as_str()).map_err(|_| national)
     }
 }
 
@@ -182,7 +182,7 @@ mod tests {
     }
 
     fn text(cell: &str, country: &str) -> Result<String, Reason> {
-        read(cell, home(country), Plans::shared()).map(|number| format!("{} {}", number.msisdn, number.country))
+        read(cell, home(country)).map(|number| format!("{} {}", number.msisdn, number.country))
     }
 
     #[test]
@@ -242,12 +242,12 @@ mod tests {
             "8123 4567 ext. 12 / 9123 4567",
             "n/a, 81234567",
         ] {
-            let number = read(cell, home("SG"), Plans::shared()).unwrap();
+            let number = read(cell, home("SG")).unwrap();
             assert_eq!((number.msisdn.get(), number.beside.others), (6_581_234_567, true), "{cell:?}");
         }
         // One number that is written with such marks is one.
         for (cell, country) in [("0171/1234567", "DE"), ("+49 (0) 171 / 123 45 67", ""), ("81234567,", "SG")] {
-            assert!(!read(cell, home(country), Plans::shared()).unwrap().beside.others, "{cell:?}");
+            assert!(!read(cell, home(country)).unwrap().beside.others, "{cell:?}");
         }
     }
 
@@ -260,10 +260,10 @@ mod tests {
             "650 253 0000 #3",
             "6502530000, Extension 1234",
         ] {
-            let number = read(cell, home("US"), Plans::shared()).unwrap();
+            let number = read(cell, home("US")).unwrap();
             assert_eq!((number.msisdn.get(), number.beside.extension), (16_502_530_000, true), "{cell:?}");
         }
-        assert!(!read("+16502530000", Home::Missing, Plans::shared()).unwrap().beside.extension);
+        assert!(!read("+16502530000", Home::Missing).unwrap().beside.extension);
     }
 
     #[test]
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn fixed_lines_are_told_apart_where_their_country_does() {
-        let is_fixed = |cell: &str| read(cell, Home::Missing, Plans::shared()).unwrap().is_fixed;
+        let is_fixed = |cell: &str| read(cell, Home::Missing).unwrap().is_fixed;
         assert_eq!(
             ["+6561234567", "+6581234567", "+4930123456", "+16502530000"].map(is_fixed),
             [true, false, true, false]
@@ -303,22 +303,22 @@ mod tests {
         ] {
             assert_eq!(text(cell, country), Err(reason), "{cell:?}");
         }
-        assert_eq!(read("81234567", Home::Unreadable, Plans::shared()), Err(Reason::CountryUnknown));
+        assert_eq!(read("81234567", Home::Unreadable), Err(Reason::CountryUnknown));
     }
 
     proptest! {
         #[test]
         fn no_cell_panics(cell in any::<String>(), digits in "[+0-9 ./eE()-]{0,30}") {
             for home in [home("DE"), Home::Missing] {
-                let _ = read(&cell, home, Plans::shared());
-                let _ = read(&digits, home, Plans::shared());
+                let _ = read(&cell, home);
+                let _ = read(&digits, home);
             }
         }
 
         #[test]
         fn a_number_reads_as_itself_again(digits in "[1-9][0-9]{6,14}") {
-            if let Ok(number) = read(&format!("+{digits}"), Home::Missing, Plans::shared()) {
-                prop_assert_eq!(read(&number.msisdn.to_string(), Home::Missing, Plans::shared()), Ok(number));
+            if let Ok(number) = read(&format!("+{digits}"), Home::Missing) {
+                prop_assert_eq!(read(&number.msisdn.to_string(), Home::Missing), Ok(number));
             }
         }
     }

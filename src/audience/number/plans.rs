@@ -1,54 +1,56 @@
 //! Which numbers exist, and the only module that knows the phone number crate: libphonenumber's metadata and rules.
 
-use std::sync::LazyLock;
+use std::ops::RangeInclusive;
+use std::sync::{LazyLock, OnceLock};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 pub(super) use rlibphonenumber::Region;
-use rlibphonenumber::{
-    NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumber, PhoneNumberType, PhoneNumberUtil, ValidationError,
-};
+use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumber, PhoneNumberType, ValidationError};
 
 use super::dialling::Dialling;
+use super::rules::{Found, Rules};
 use super::{Beside, Number, Reason};
 use crate::domain::{Country, Msisdn};
 
 /// The numbering plans of all countries.
 ///
-/// The crate's own reading of a number is made for anything that a person may type. What comes here are digits, and of
-/// most of them it is clear without that reading which are the number's own. A number that exists so is taken as it is; all
-/// others are read by the crate, so a shortcut can only ever be taken to the same end (a test holds the two together).
-pub(in crate::audience) struct Plans {
-    /// Who reads many numbers has patterns of its own: all users of one set of them wait for each other.
-    own: Option<PhoneNumberUtil>,
+/// The crate's own reading of a number is made for anything that a person may type, and asks many patterns. What comes here
+/// are digits, and of most of them it is clear without that reading which are the number's own; whether such a number
+/// exists is asked of [`Rules`]. All else is read by the crate. A test holds the two together.
+pub(super) struct Plans {
     /// By calling code. None where no country has it.
     codes: Vec<Option<Calling>>,
-    regions: HashMap<Region, (u16, Dialling), FixedState>,
+    regions: HashMap<Region, Home, FixedState>,
     takes_shortcuts: bool,
 }
 
 /// Whose a calling code is.
-#[derive(Clone, Copy)]
 struct Calling {
     dialling: Dialling,
     /// The only region that has it.
     region: Option<Region>,
+    rules: OnceLock<Option<Rules>>,
+}
+
+/// How people dial within a region.
+struct Home {
+    code: u16,
+    country: Country,
+    dialling: Dialling,
 }
 
 impl Plans {
-    pub(in crate::audience) fn new() -> Self {
-        Self::with(PhoneNumberUtil::new().ok())
-    }
-
-    fn with(own: Option<PhoneNumberUtil>) -> Self {
-        let util = own.as_ref().unwrap_or(&PHONE_NUMBER_UTIL);
-        let mut codes = vec![None; 1_000];
+    fn new(takes_shortcuts: bool) -> Self {
+        let util = &PHONE_NUMBER_UTIL;
+        // Calling codes have at most three digits.
+        let mut codes: Vec<_> = (0..1_000).map(|_| None).collect();
         for code in util.get_supported_calling_codes() {
             let mut regions = util.get_regions_for_country_calling_code(code).into_iter().flatten();
             let (Some(main), is_shared) = (regions.next(), regions.next().is_some()) else { continue };
-            let calling = Calling { dialling: Dialling::of(main), region: (!is_shared).then_some(main) };
+            let (dialling, region) = (Dialling::of(main), (!is_shared).then_some(main));
             if let Some(slot) = usize::try_from(code).ok().and_then(|code| codes.get_mut(code)) {
-                *slot = Some(calling);
+                *slot = Some(Calling { dialling, region, rules: OnceLock::new() });
             }
         }
         let mut regions = HashMap::with_hasher(FixedState::default());
@@ -57,25 +59,21 @@ impl Plans {
             if let Some(code) = code
                 && let Some(Some(calling)) = codes.get(usize::from(code))
             {
-                regions.insert(region, (code, Dialling::of(region).beside(calling.dialling)));
+                let dialling = Dialling::of(region).beside(calling.dialling);
+                regions.insert(region, Home { code, country: country_of(region), dialling });
             }
         }
-        Self { own, codes, regions, takes_shortcuts: true }
+        Self { codes, regions, takes_shortcuts }
     }
 
     #[cfg(test)]
     pub(super) fn without_shortcuts() -> Self {
-        Self { takes_shortcuts: false, ..Self::new() }
+        Self::new(false)
     }
 
-    /// For who reads a number now and then.
-    pub(in crate::audience) fn shared() -> &'static Self {
-        static SHARED: LazyLock<Plans> = LazyLock::new(|| Plans::with(None));
+    pub(super) fn shared() -> &'static Self {
+        static SHARED: LazyLock<Plans> = LazyLock::new(|| Plans::new(true));
         &SHARED
-    }
-
-    fn util(&self) -> &PhoneNumberUtil {
-        self.own.as_ref().unwrap_or(&PHONE_NUMBER_UTIL)
     }
 
     /// None for a country that has no phone numbers.
@@ -85,91 +83,93 @@ impl Plans {
 
     pub(super) fn example(&self, country: Country) -> Option<Msisdn> {
         let region = self.region(country)?;
-        let number = self.util().get_example_number_for_type_and_region(region, PhoneNumberType::Mobile).ok()?;
+        let number = PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(region, PhoneNumberType::Mobile).ok()?;
         e164(&number)?.try_into().ok()
     }
 
     /// Digits behind a `+`, that with them.
     pub(super) fn international(&self, number: &str) -> Result<Number, Reason> {
-        if let Some(number) = self.plainly_international(&number[1..]) {
-            return Ok(number);
+        if let Some(read) = self.plainly_international(&number[1..]) {
+            return read;
         }
-        self.util().parse(number, None).map_err(|error| of_parse(&error)).and_then(|parsed| self.existing(&parsed))
+        let parsed = PHONE_NUMBER_UTIL.parse(number, None);
+        parsed.map_err(|error| of_parse(&error)).and_then(|parsed| self.existing(&parsed))
     }
 
     /// Digits as one dials them in a region.
     pub(super) fn national(&self, digits: &str, region: Region) -> Result<Number, Reason> {
-        if let Some(number) = self.plainly_national(digits, region) {
-            return Ok(number);
+        if let Some(read) = self.plainly_national(digits, region) {
+            return read;
         }
-        let parsed = self.util().parse(digits, Some(region));
+        let parsed = PHONE_NUMBER_UTIL.parse(digits, Some(region));
         parsed.map_err(|error| of_parse(&error)).and_then(|parsed| self.existing(&parsed))
     }
 
-    /// A calling code, and behind it a number that begins with nothing that one dials before numbers.
-    fn plainly_international(&self, digits: &str) -> Option<Number> {
-        if !self.takes_shortcuts || digits.starts_with('0') {
-            return None;
-        }
-        // No code is the beginning of another.
-        let (len, calling) = (1..=3).find_map(|len| Some((len, self.calling(digits.get(..len)?.parse().ok()?)?)))?;
-        let (code, own) = digits.split_at(len);
-        let number = calling.dialling.is_own(own).then(|| own.parse().ok())??;
-        self.plain(code.parse().ok()?, number)
+    /// A calling code, and behind it a number that begins with nothing that one dials before numbers. None where more must
+    /// be known.
+    fn plainly_international(&self, digits: &str) -> Option<Result<Number, Reason>> {
+        // No code is the beginning of another, and none begins with a zero.
+        let codes = (1..=3).map_while(|len| digits.get(..len)?.parse().ok()).take_while(|code| *code > 0);
+        let (code, calling) = codes.into_iter().find_map(|code| Some((code, self.calling(code)?)))?;
+        let own = behind(code, digits).filter(|own| calling.dialling.is_own(own))?;
+        self.plain(code, own)
     }
 
     /// The number as it is, without the digit that one dials before numbers within the country, or behind the calling code.
-    /// What is the number of another region that shares the code may be another number by the rules of this one.
-    fn plainly_national(&self, digits: &str, region: Region) -> Option<Number> {
-        let (code, dialling) = self.regions.get(&region).filter(|_| self.takes_shortcuts)?;
-        let plain = |own: &str| {
-            let number = self.plain(*code, own.parse().ok()?)?;
-            (number.country.as_str() == &*region.as_region_str()).then_some(number)
-        };
-        if dialling.is_own(digits)
-            && let Some(number) = plain(digits)
-        {
-            return Some(number);
+    /// None where more must be known.
+    fn plainly_national(&self, digits: &str, region: Region) -> Option<Result<Number, Reason>> {
+        let Home { code, country, dialling } = self.regions.get(&region)?;
+        if let Some(own) = dialling.without_trunk(digits) {
+            // What does not exist without the digit may exist with it, and what is the number of another region that
+            // shares the code may be another number by the rules of this one.
+            return self.plain(*code, own).filter(|read| read.is_ok_and(|number| number.country == *country));
         }
-        if let Some(number) = dialling.without_trunk(digits).and_then(plain) {
-            return Some(number);
+        if !dialling.is_own(digits) {
+            return None;
         }
-        // With its calling code, but without the plus: for sure only where it is too long for a number without.
-        let is_shared = self.calling(*code).is_none_or(|calling| calling.region.is_none());
-        let own = digits.strip_prefix(code.to_string().as_str()).filter(|own| !is_shared && dialling.is_own(own))?;
-        let whole = PhoneNumber {
-            country_code: (*code).into(),
-            national_number: digits.parse().ok()?,
-            ..PhoneNumber::default()
-        };
-        let too_long = self.util().is_possible_number_with_reason(&whole) == Err(ValidationError::TooLong);
-        if too_long { plain(own) } else { None }
+        let Some(own) = behind(*code, digits) else { return self.plain(*code, digits) };
+        // It begins as if its calling code stood there without a plus.
+        let rules = self.rules(*code)?;
+        if !dialling.is_own(own) {
+            return None;
+        }
+        let has_code = !rules.is_general(digits, *country) && rules.is_general(own, *country);
+        let has_code = has_code || rules.is_too_long(digits, *country);
+        self.plain(*code, if has_code { own } else { digits })
     }
 
-    fn plain(&self, code: u16, number: u64) -> Option<Number> {
-        let parsed = PhoneNumber { country_code: code.into(), national_number: number, ..PhoneNumber::default() };
-        self.existing(&parsed).ok()
+    /// A number that is plainly so many digits behind a code. None where the code has no rules.
+    fn plain(&self, code: u16, own: &str) -> Option<Result<Number, Reason>> {
+        let rules = self.rules(code).filter(|_| PLAIN.contains(&own.len()))?;
+        let number = own.parse::<u64>().ok()?;
+        let Some(found) = rules.find(own) else {
+            let parsed = PhoneNumber { country_code: code.into(), national_number: number, ..PhoneNumber::default() };
+            return Some(Err(why_not(&parsed)));
+        };
+        let digits = u64::from(code) * 10_u64.pow(u32::try_from(own.len()).ok()?) + number;
+        let Found { country, is_fixed } = found;
+        Some(msisdn(digits).map(|msisdn| Number { msisdn, country, is_fixed, beside: Beside::default() }))
     }
 
-    fn calling(&self, code: u16) -> Option<Calling> {
-        self.codes.get(usize::from(code)).copied().flatten()
+    fn rules(&self, code: u16) -> Option<&Rules> {
+        let calling = self.calling(code).filter(|_| self.takes_shortcuts)?;
+        calling.rules.get_or_init(|| Rules::of(code)).as_ref()
+    }
+
+    fn calling(&self, code: u16) -> Option<&Calling> {
+        self.codes.get(usize::from(code)).and_then(Option::as_ref)
     }
 
     fn existing(&self, parsed: &PhoneNumber) -> Result<Number, Reason> {
-        let kind = self.util().get_number_type(parsed);
-        let calling = u16::try_from(parsed.country_code).ok().and_then(|code| self.calling(code));
-        let region =
-            || calling.and_then(|calling| calling.region).or_else(|| self.util().get_region_for_number(parsed));
+        let code = u16::try_from(parsed.country_code).unwrap_or(0);
+        let kind = parsed.get_type();
+        let only = self.calling(code).and_then(|calling| calling.region);
+        let region = || only.or_else(|| parsed.get_region_code());
         let Some(region) = (kind != PhoneNumberType::Unknown).then(region).flatten() else {
-            return Err(self.why_not(parsed));
+            return Err(why_not(parsed));
         };
-        let country = match region {
-            Region::World => Country::WORLD,
-            region => region.as_region_str().parse().unwrap_or(Country::WORLD),
-        };
-        let digits = e164(parsed).ok_or(Reason::TooLong)?;
-        let too = if digits > Msisdn::LONGEST { Reason::TooLong } else { Reason::TooShort };
-        let msisdn = Msisdn::try_from(digits).map_err(|_| too)?;
+        let country = country_of(region);
+        let msisdn = e164(parsed).ok_or(Reason::TooLong).and_then(msisdn)?;
         let is_fixed = matches!(
             kind,
             PhoneNumberType::FixedLine
@@ -182,14 +182,40 @@ impl Plans {
         );
         Ok(Number { msisdn, country, is_fixed, beside: Beside::default() })
     }
+}
 
-    fn why_not(&self, parsed: &PhoneNumber) -> Reason {
-        match self.util().is_possible_number_with_reason(parsed) {
-            Err(ValidationError::TooShort) | Ok(NumberLengthType::IsPossibleLocalOnly) => Reason::TooShort,
-            Err(ValidationError::TooLong) => Reason::TooLong,
-            Err(ValidationError::InvalidCountryCode | ValidationError::InvalidLength)
-            | Ok(NumberLengthType::IsPossible) => Reason::NotValid,
-        }
+/// Digits of a number that is looked at here; the crate says what is wrong with others.
+const PLAIN: RangeInclusive<usize> = 4..=15;
+
+fn country_of(region: Region) -> Country {
+    match region {
+        Region::World => Country::WORLD,
+        region => region.as_region_str().parse().unwrap_or(Country::WORLD),
+    }
+}
+
+fn msisdn(digits: u64) -> Result<Msisdn, Reason> {
+    let too = if digits > Msisdn::LONGEST { Reason::TooLong } else { Reason::TooShort };
+    Msisdn::try_from(digits).map_err(|_| too)
+}
+
+/// What stands behind a calling code.
+fn behind(code: u16, digits: &str) -> Option<&str> {
+    let places = match code {
+        0..10 => 1,
+        10..100 => 2,
+        _ => 3,
+    };
+    let (before, behind) = digits.split_at_checked(places)?;
+    (before.parse() == Ok(code)).then_some(behind)
+}
+
+fn why_not(parsed: &PhoneNumber) -> Reason {
+    match parsed.is_possible_with_reason() {
+        Err(ValidationError::TooShort) | Ok(NumberLengthType::IsPossibleLocalOnly) => Reason::TooShort,
+        Err(ValidationError::TooLong) => Reason::TooLong,
+        Err(ValidationError::InvalidCountryCode | ValidationError::InvalidLength)
+        | Ok(NumberLengthType::IsPossible) => Reason::NotValid,
     }
 }
 
