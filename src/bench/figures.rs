@@ -159,16 +159,11 @@ fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
     figures.get(figures.len() / 2).copied()
 }
 
-/// Processor time of this process's threads so far; nought where the system does not say. The scheduler's own account,
-/// in nanoseconds: the one in `stat` is a sample every few milliseconds, and goes wrong where two processes take turns.
+/// Processor time of this process so far, of threads that have ended too.
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
 pub(super) fn cpu_seconds() -> f64 {
-    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let nanos = threads.filter_map(|thread| {
-        let account = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        account.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    nanos.sum::<u64>() as f64 / 1e9
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
 }
 
 /// The most memory that this process has had resident, in MiB; nought where the system does not say.
