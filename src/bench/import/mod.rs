@@ -19,9 +19,6 @@ use crate::domain::Recipient;
 use crate::optout::OptOuts;
 use crate::store::{self, KnownAs, NewAudience};
 
-/// Recipients that are stored at once, as many as the import has at a time.
-const CHUNK: usize = 5_000;
-
 /// The csv crate reading a file, and nothing else.
 pub async fn csv_alone(file: PathBuf, clock: &dyn Clock) -> Result<Run, Error> {
     let begun = Begun::now(clock);
@@ -73,14 +70,15 @@ pub async fn check(file: PathBuf, clock: &dyn Clock) -> Result<Run, Error> {
     Ok(Run::since(begun, summary.rows, clock))
 }
 
-/// Stores the recipients of a file that has been read before, in the order and the pieces of the import.
+/// Stores the recipients of a file that has been read before, as the import stores them.
 pub async fn bulk_insert(file: PathBuf, database: &Path, clock: Arc<dyn Clock>) -> Result<Run, Error> {
+    /// In the pieces in which the import has them.
     #[derive(Default)]
-    struct Everybody(Vec<Recipient>);
+    struct Everybody(Vec<Vec<Recipient>>);
 
     impl Sink for Everybody {
         fn accepted(&mut self, recipients: Vec<Recipient>) -> Result<(), Halt> {
-            self.0.extend(recipients);
+            self.0.push(recipients);
             Ok(())
         }
     }
@@ -90,25 +88,22 @@ pub async fn bulk_insert(file: PathBuf, database: &Path, clock: Arc<dyn Clock>) 
         audience::read(&file, &Options::default(), &|_| false, &mut Known::default(), &mut everybody)
             .map(|summary| (summary, everybody.0))
     });
-    let (summary, mut people) = reading.await??;
+    let (summary, people) = reading.await??;
     let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
     let columns = summary.columns;
     let now = clock.now();
-    let all = u64::try_from(people.len())?;
 
     let begun = Begun::now(clock.as_ref());
     let new = NewAudience { known_as: KnownAs::Name("bench".to_owned()), source: "bench".to_owned(), columns, now };
     let audience = store.begin_audience(new).await?;
     let mut first = 0;
-    while !people.is_empty() {
-        let rest = people.split_off(people.len().min(CHUNK));
-        let piece = std::mem::replace(&mut people, rest);
+    for piece in people {
         let next = first + u32::try_from(piece.len())?;
         store.add_recipients(audience, first, piece).await?;
         first = next;
     }
     store.publish_audience(audience, first, "{}".to_owned()).await?;
-    let run = Run::since(begun, all, clock.as_ref());
+    let run = Run::since(begun, u64::from(first), clock.as_ref());
     store.close().await;
     Ok(run)
 }
