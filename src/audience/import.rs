@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use futures_util::stream::{FuturesUnordered, TryStreamExt};
 use tokio::sync::mpsc;
 
 use super::onto::Onto;
@@ -198,6 +199,9 @@ async fn meet(store: &dyn Store, audience: &Audience, sieve: &Sieve) -> store::R
     Ok(())
 }
 
+/// Pieces that are given to the store at once: it has the next one at hand when it is done with one.
+pub const STORING: usize = 2;
+
 async fn take_in(
     store: &dyn Store,
     clock: &dyn Clock,
@@ -207,6 +211,7 @@ async fn take_in(
     audience: &mut Option<AudienceId>,
 ) -> Result<u32, ImportError> {
     let mut count = 0_u32;
+    let mut storing = FuturesUnordered::new();
     while let Some(piece) = pieces.recv().await {
         match piece {
             Piece::Columns(columns) => {
@@ -220,15 +225,19 @@ async fn take_in(
             }
             Piece::Recipients(recipients) => {
                 let Some(audience) = *audience else { continue };
-                let more = u32::try_from(recipients.len()).unwrap_or(u32::MAX);
                 let first = count;
+                let more = u32::try_from(recipients.len()).unwrap_or(u32::MAX);
                 count = count
                     .checked_add(more)
                     .ok_or_else(|| ImportError::TooMany { source_name: label.to_owned(), max: u32::MAX })?;
-                store.add_recipients(audience, first, recipients).await?;
+                storing.push(store.add_recipients(audience, first, recipients));
+                if storing.len() == STORING {
+                    storing.try_next().await?;
+                }
             }
         }
     }
+    while storing.try_next().await?.is_some() {}
     Ok(count)
 }
 

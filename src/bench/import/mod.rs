@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use calamine::{Reader, Xlsx};
+use futures_util::stream::{FuturesUnordered, TryStreamExt};
 
 pub use people::{From, write_csv, write_xlsx};
 
 use super::{Begun, Error, Run};
-use crate::audience::{self, Halt, Keep, Known, Options, Sieve, Sink, Source};
+use crate::audience::{self, Halt, Keep, Known, Options, STORING, Sieve, Sink, Source};
 use crate::clock::Clock;
 use crate::domain::Recipient;
 use crate::optout::OptOuts;
@@ -97,11 +98,16 @@ pub async fn bulk_insert(file: PathBuf, database: &Path, clock: Arc<dyn Clock>) 
     let new = NewAudience { known_as: KnownAs::Name("bench".to_owned()), source: "bench".to_owned(), columns, now };
     let audience = store.begin_audience(new).await?;
     let mut first = 0;
+    let mut storing = FuturesUnordered::new();
     for piece in people {
         let next = first + u32::try_from(piece.len())?;
-        store.add_recipients(audience, first, piece).await?;
+        storing.push(store.add_recipients(audience, first, piece));
+        if storing.len() == STORING {
+            storing.try_next().await?;
+        }
         first = next;
     }
+    while storing.try_next().await?.is_some() {}
     store.publish_audience(audience, first, "{}".to_owned()).await?;
     let run = Run::since(begun, u64::from(first), clock.as_ref());
     store.close().await;
