@@ -37,8 +37,22 @@ pub(super) struct Rules {
     pub(super) lines: Lines,
 }
 
-pub(super) fn check(rows: &Rows, columns: &Columns, rules: Rules) -> Vec<Checked> {
-    rows.iter().map(|row| check_row(row, columns, rules)).collect()
+/// Rows that have been looked at, and for each column how many of them have something in it.
+#[derive(Debug, Default)]
+pub(super) struct CheckedRows {
+    pub(super) rows: Vec<Checked>,
+    pub(super) filled: Vec<u64>,
+}
+
+pub(super) fn check(rows: &Rows, columns: &Columns, rules: Rules) -> CheckedRows {
+    let mut filled = vec![0; columns.len()];
+    let check = |row| {
+        for (filled, cell) in filled.iter_mut().zip(columns.cells(row)) {
+            *filled += u64::from(!cell.trim_start().is_empty());
+        }
+        check_row(row, columns, rules)
+    };
+    CheckedRows { rows: rows.iter().map(check).collect(), filled }
 }
 
 fn check_row(row: Row<'_>, columns: &Columns, rules: Rules) -> Checked {

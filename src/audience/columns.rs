@@ -7,6 +7,7 @@ use super::names;
 use super::number::{self, Home};
 use super::read::Reading;
 use super::table::MAX_COLUMNS;
+use crate::domain::{Meaning, column_key};
 
 /// The columns of a file, in its order, and which of them hold what the import itself needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,11 +111,12 @@ impl Columns {
     ) -> Result<Self, NoColumns> {
         let left = first_column(header, data);
         let names = name_all(left, header, data);
-        let keys: Vec<String> = names.iter().map(|name| names::key(name)).collect();
+        let keys: Vec<String> = names.iter().map(|name| column_key(name)).collect();
         let country = keys.iter().enumerate().position(|(index, key)| {
-            names::is_country(key) && data().any(|row| country_names::named(row.cell(left + index)).is_some())
+            Meaning::of_key(key) == Some(Meaning::Country)
+                && data().any(|row| country_names::named(row.cell(left + index)).is_some())
         });
-        let client_message_id = keys.iter().position(|key| names::is_client_message_id(key));
+        let client_message_id = keys.iter().position(|key| Meaning::of_key(key) == Some(Meaning::ClientMessageId));
         let mut found = Self { left, names, number: 0, country, client_message_id };
         let told = found.map(&reading.options.map)?;
         if let Some(number) = told {
@@ -157,7 +159,7 @@ impl Columns {
         let before = self.names.clone();
         for Mapping { is, column } in mappings {
             let exactly = before.iter().position(|name| name == column);
-            let nearly = || before.iter().position(|name| names::key(name) == names::key(column));
+            let nearly = || before.iter().position(|name| column_key(name) == column_key(column));
             let Some(place) = exactly.or_else(nearly) else {
                 return Err(NoColumns::NoSuch(column.clone(), before));
             };
@@ -172,6 +174,22 @@ impl Columns {
             }
         }
         Ok(number)
+    }
+
+    /// What a column is to the import and to templates, where that is known: its name there.
+    pub(super) fn meaning(&self, place: usize) -> Option<&'static str> {
+        if place == self.number {
+            return Some("number");
+        }
+        let is_known = |known: Meaning| match known {
+            Meaning::Country => self.country == Some(place),
+            Meaning::ClientMessageId => self.client_message_id == Some(place),
+            Meaning::FirstName | Meaning::LastName => {
+                self.names.get(place).is_some_and(|name| Meaning::of(name) == Some(known))
+            }
+        };
+        let all = [Meaning::Country, Meaning::ClientMessageId, Meaning::FirstName, Meaning::LastName];
+        all.into_iter().find(|known| is_known(*known)).map(Meaning::name)
     }
 
     /// Names that the header does not say, where there is one.

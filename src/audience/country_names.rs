@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::names::key;
-use crate::domain::Country;
+use crate::domain::{Country, column_key as key};
 
 /// Names beside those of the standard: short ones, old ones, and what a country's own people and their neighbours say.
 const COMMON: &str = "\

@@ -3,6 +3,7 @@
 use super::block::Block;
 use super::names;
 use super::split::Splitter;
+use crate::domain::column_key;
 
 const DELIMITERS: [u8; 4] = *b",;\t|";
 const DELIMITER_ROWS: usize = 100;
@@ -55,7 +56,7 @@ impl Way {
         let widths: Vec<usize> = first.widths().chain(rows.widths()).collect();
         let usual = most_frequent(&widths);
         let agreeing = widths.iter().filter(|width| **width == usual).count();
-        let is_name = |cell: &str| names::number_rank(&names::key(cell)).is_some();
+        let is_name = |cell: &str| names::number_rank(&column_key(cell)).is_some();
         // The sample may end in the middle of a character, but hardly of the first row.
         let cuts_out_a_name =
             first.seal().is_some_and(|rows| rows.iter().next().is_some_and(|row| row.cells().any(is_name)));

@@ -4,6 +4,7 @@ use super::Reason;
 use super::block::{Row, Rows};
 use super::names;
 use super::number::{self, Home};
+use crate::domain::column_key;
 
 /// What the first rows of a file are.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,7 +72,7 @@ fn filled(row: &Row<'_>) -> usize {
 }
 
 fn names_a_number(cell: &str) -> bool {
-    names::number_rank(&names::key(cell)).is_some()
+    names::number_rank(&column_key(cell)).is_some()
 }
 
 /// A number, or one that lacks nothing but its country.

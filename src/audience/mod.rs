@@ -68,5 +68,5 @@ pub use read::{Lines, Options, delimiter, encoding, read, read_numbers};
 pub use reason::Reason;
 pub use sheet::SheetChoice;
 pub use sieve::Sieve;
-pub use summary::{Example, Summary};
+pub use summary::{Example, Field, Summary};
 pub use survey::Survey;

@@ -1,4 +1,4 @@
-//! What people call their columns.
+//! What people call the column of the numbers.
 
 /// Header names of the number column, most telling first. Compared without case, accents, blanks and punctuation.
 const NUMBER: &[&str] = &[
@@ -111,28 +111,6 @@ const MAYBE_NUMBER: &[&str] = &[
     "番号",
 ];
 
-const COUNTRY: &[&str] = &[
-    "country",
-    "countrycode",
-    "countryiso",
-    "countryisocode",
-    "isocountry",
-    "iso2",
-    "land",
-    "landercode",
-    "pais",
-    "codigopais",
-    "pays",
-    "codepays",
-    "paese",
-    "negara",
-    "国家",
-    "国",
-    "страна",
-];
-
-const CLIENT_MESSAGE_ID: &[&str] = &["clientmessageid"];
-
 /// How telling a header name is for the number column: 0 is best. None when it says nothing.
 pub(super) fn number_rank(key: &str) -> Option<usize> {
     NUMBER.iter().position(|name| *name == key)
@@ -142,47 +120,10 @@ pub(super) fn may_be_number(key: &str) -> bool {
     MAYBE_NUMBER.contains(&key)
 }
 
-pub(super) fn is_country(key: &str) -> bool {
-    COUNTRY.contains(&key)
-}
-
-pub(super) fn is_client_message_id(key: &str) -> bool {
-    CLIENT_MESSAGE_ID.contains(&key)
-}
-
-/// A header name as it is compared: `Teléfono móvil` is `telefonomovil`.
-pub(super) fn key(name: &str) -> String {
-    name.chars()
-        .flat_map(char::to_lowercase)
-        .map(plain)
-        .filter(|char| char.is_alphanumeric() || is_mark(*char))
-        .collect()
-}
-
-/// Vowel signs of scripts that write words with them; they are no letters to Unicode, but no punctuation either.
-const fn is_mark(char: char) -> bool {
-    matches!(char, '\u{900}'..='\u{97f}' | '\u{e00}'..='\u{e7f}')
-}
-
-/// A letter without its accent, for the accents of western and Vietnamese headers.
-const fn plain(char: char) -> char {
-    match char {
-        'à'..='å' | 'ā' | 'ă' | 'ą' | 'ạ'..='ặ' => 'a',
-        'ç' | 'ć' | 'č' => 'c',
-        'đ' | 'ď' => 'd',
-        'è'..='ë' | 'ē' | 'ė' | 'ę' | 'ě' | 'ẹ'..='ệ' => 'e',
-        'ì'..='ï' | 'ī' | 'ỉ' | 'ị' => 'i',
-        'ñ' | 'ń' | 'ň' => 'n',
-        'ò'..='ö' | 'ø' | 'ō' | 'ő' | 'ơ' | 'ọ'..='ợ' => 'o',
-        'ù'..='ü' | 'ū' | 'ů' | 'ű' | 'ư' | 'ụ'..='ự' => 'u',
-        'ý' | 'ÿ' => 'y',
-        other => other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::column_key as key;
 
     #[test]
     fn names_are_known_however_they_are_written() {
@@ -193,12 +134,11 @@ mod tests {
             assert_eq!(number_rank(&key).is_some(), name != "Telefon (mobil)", "{name:?} is {key:?}");
         }
         assert!(may_be_number(&key("No.")));
-        assert!(is_client_message_id(&key("client_message_id")));
     }
 
     #[test]
     fn every_known_name_is_its_own_key() {
-        for name in NUMBER.iter().chain(MAYBE_NUMBER).chain(COUNTRY) {
+        for name in NUMBER.iter().chain(MAYBE_NUMBER) {
             assert_eq!(&key(name), name);
         }
     }

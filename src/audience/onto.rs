@@ -1,8 +1,7 @@
 //! Rows of one file in the columns of another, to which they are added.
 
-use super::names;
 use super::pipeline::Halt;
-use crate::domain::{Fields, Recipient};
+use crate::domain::{Fields, Recipient, column_key};
 
 /// What a file of rejects has behind its own columns.
 const OURS: [&str; 2] = ["line", "reason"];
@@ -25,7 +24,7 @@ impl Onto {
     pub(super) fn find(&mut self, names: &[String]) -> Result<&[String], Halt> {
         let place = |column: &String| {
             let exactly = names.iter().position(|name| name == column);
-            exactly.or_else(|| names.iter().position(|name| names::key(name) == names::key(column)))
+            exactly.or_else(|| names.iter().position(|name| column_key(name) == column_key(column)))
         };
         self.places = self.columns.iter().map(place).collect();
         let is_ours = |index: usize| index + OURS.len() >= names.len() && OURS.contains(&names[index].as_str());

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use super::block::Rows;
-use super::check::{Checked, Reject, Rules, check};
+use super::check::{CheckedRows, Reject, Rules, check};
 use super::columns::Columns;
 use super::error::BoxError;
 use super::table::Form;
@@ -79,7 +79,7 @@ struct Job {
 }
 
 pub(super) struct Done {
-    pub(super) rows: Vec<Checked>,
+    pub(super) checked: CheckedRows,
     /// Characters that are none in the encoding of the file.
     pub(super) damaged: u64,
     pub(super) bytes_done: u64,
@@ -155,7 +155,7 @@ pub(super) fn run(
             threads.push(spawn(scope, file, "audience check", move || {
                 for Job { columns, may_be_damaged, rows, bytes_done } in jobs {
                     let damaged = if may_be_damaged { rows.text().matches('\u{fffd}').count() as u64 } else { 0 };
-                    let done = Done { rows: check(&rows, &columns, rules), damaged, bytes_done };
+                    let done = Done { checked: check(&rows, &columns, rules), damaged, bytes_done };
                     if done_sender.send(done).is_err() {
                         break;
                     }

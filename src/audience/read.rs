@@ -13,7 +13,7 @@ use super::number::Home;
 use super::pipeline::{self, Collected, Feed, Halt, Opened, Progress, Sink};
 use super::sheet::SheetChoice;
 use super::table::{self, BLOCK_ROWS, Form};
-use super::{Error, Note, Reason, Summary};
+use super::{Error, Field, Note, Reason, Summary};
 use crate::domain::{Country, Fields, Msisdn, Recipient};
 
 /// Which lines of numbers are accepted, where their country tells them apart.
@@ -165,6 +165,7 @@ fn collect(
     let form = rows.form.clone();
     let mut summary = Summary {
         columns: columns.names().to_vec(),
+        fields: fields_of(&columns),
         number_column: columns.number().to_owned(),
         encoding: form.encoding,
         delimiter: form.delimiter,
@@ -192,8 +193,15 @@ fn collect(
     sink.columns(&columns).map_err(halted)?;
     for block in rows {
         seen.damaged += block.damaged;
-        for row in block.rows {
+        for (field, filled) in summary.fields.iter_mut().zip(&block.checked.filled) {
+            field.filled += filled;
+        }
+        for row in block.checked.rows {
             seen.count(&row);
+            summary.sample(match &row.verdict {
+                Ok(recipient) => &recipient.fields,
+                Err((_, fields)) => fields,
+            });
             let verdict = row.verdict.and_then(|recipient| match judge(&recipient) {
                 None => Ok(recipient),
                 Some(reason) => Err((reason, recipient.fields)),
@@ -226,6 +234,15 @@ fn collect(
     summary.notes.extend(seen.notes(summary.encoding));
     summary.sha256 = form.digest.finish();
     Ok(summary)
+}
+
+fn fields_of(columns: &Columns) -> Vec<Field> {
+    let field = |(place, name): (usize, &String)| Field {
+        name: name.clone(),
+        meaning: columns.meaning(place),
+        ..Field::default()
+    };
+    columns.names().iter().enumerate().map(field).collect()
 }
 
 /// What is told of all rows together.

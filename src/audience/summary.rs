@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Note, Packed, Reason};
-use crate::domain::Country;
+use crate::domain::{Country, Fields};
 
 /// What a file held. Serialises to the object that `volley audience check --json` prints.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -18,6 +18,8 @@ pub struct Summary {
     /// The accepted rows by the country of their number.
     pub countries: BTreeMap<Country, u64>,
     pub columns: Vec<String>,
+    /// The columns once more, with what is in them.
+    pub fields: Vec<Field>,
     /// None where there is no text to decode: spreadsheets, inline numbers.
     pub encoding: Option<&'static str>,
     pub delimiter: Option<char>,
@@ -38,6 +40,24 @@ pub struct Summary {
     pub examples: Vec<Example>,
 }
 
+/// A column, as it was understood.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Field {
+    pub name: String,
+    /// What the import or templates know it as: `number`, `Country`, `FirstName` and their like.
+    #[serde(rename = "is")]
+    pub meaning: Option<&'static str>,
+    /// Rows that have something in it.
+    pub filled: u64,
+    /// The first few texts that stand in it, each once and shortened.
+    pub samples: Vec<String>,
+}
+
+/// Enough to recognise what is in a column.
+const SAMPLES: usize = 3;
+/// Rows in which they are looked for.
+const SAMPLED_ROWS: u64 = 100;
+
 /// A rejected row, for showing: where it is and what stood in its number cell, shortened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Example {
@@ -51,6 +71,19 @@ const EXAMPLES_PER_REASON: u64 = 3;
 const EXAMPLE_CHARS: usize = 40;
 
 impl Summary {
+    /// Looks at a row for samples, where it is one of the first.
+    pub(super) fn sample(&mut self, fields: &Fields) {
+        if self.rows > SAMPLED_ROWS || self.fields.iter().all(|field| field.samples.len() == SAMPLES) {
+            return;
+        }
+        for (field, cell) in self.fields.iter_mut().zip(fields.unpack().unwrap_or_default()) {
+            let cell = shortened(&cell);
+            if !cell.is_empty() && field.samples.len() < SAMPLES && !field.samples.contains(&cell) {
+                field.samples.push(cell);
+            }
+        }
+    }
+
     pub(super) fn count_valid(&mut self, country: Country) {
         self.rows += 1;
         self.valid += 1;

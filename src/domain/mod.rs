@@ -11,6 +11,7 @@ mod content;
 mod countries;
 mod fields;
 mod id;
+mod meaning;
 mod message;
 mod number;
 mod outcome;
@@ -33,6 +34,7 @@ pub use content::{Button, ButtonAction, Category, Content, Header, SmsEncoding, 
 pub use countries::Countries;
 pub use fields::{Fields, InvalidFields, push_json_escaped, push_json_string};
 pub use id::{AttemptId, AudienceId, BatchId, CampaignId, InvalidId, LaneId, MessageId, MessageKey, StepIndex, Tag};
+pub use meaning::{Meaning, column_key};
 pub use message::{Ending, Marks, Present, State};
 pub use number::{Country, InvalidCountry, InvalidMsisdn, Msisdn};
 pub use outcome::{BatchState, Fault, Outcome, SenderPart, SkipReason};

@@ -1,6 +1,7 @@
 //! Texts with variables: `{{Column}}` and `{{Column|default}}`.
 
 use super::error::Problem;
+use crate::domain::Meaning;
 
 /// A part of a text, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Problem> {
 }
 
 /// The place of the column that a variable means: its own spelling first, else the only one that differs in letter
-/// case or in spaces around it.
+/// case or in spaces around it, else the only one that means the same in another language or spelling.
 pub(super) fn find_column(name: &str, columns: &[String]) -> Result<usize, Problem> {
     let places = |same: &dyn Fn(&str) -> bool| -> Vec<usize> {
         columns.iter().enumerate().filter(|(_, column)| same(column.trim())).map(|(place, _)| place).collect()
@@ -53,6 +54,11 @@ pub(super) fn find_column(name: &str, columns: &[String]) -> Result<usize, Probl
     if found.is_empty() {
         let lower = name.to_lowercase();
         found = places(&|column| column.to_lowercase() == lower);
+    }
+    if found.is_empty()
+        && let Some(meaning) = Meaning::of(name)
+    {
+        found = places(&|column| Meaning::of(column) == Some(meaning));
     }
     match found[..] {
         [place] => Ok(place),
@@ -108,6 +114,17 @@ mod tests {
             }
         }
         assert!(matches!(pieces("a {{ | x}}"), Err(Problem::Unnamed)));
+    }
+
+    #[test]
+    fn a_name_finds_its_column_in_another_language_unless_a_column_has_that_very_name() {
+        let columns = ["Handy", "Vorname", "Nachname"].map(str::to_owned);
+        assert_eq!(find_column("FirstName", &columns).unwrap(), 1);
+        assert_eq!(find_column("last name", &columns).unwrap(), 2);
+        assert_eq!(find_column("Vorname", &columns).unwrap(), 1);
+        let columns = ["Vorname", "firstname", "Prénom"].map(str::to_owned);
+        assert_eq!(find_column("FirstName", &columns).unwrap(), 1);
+        assert!(matches!(find_column("Given name", &columns), Err(Problem::AmbiguousColumn { .. })));
     }
 
     #[test]

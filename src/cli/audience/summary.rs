@@ -9,6 +9,8 @@ use crate::domain::Span;
 /// Countries that are named; the others are added up.
 const COUNTRIES: usize = 12;
 const BAR: usize = 30;
+/// Columns that are shown; --json has all.
+const COLUMNS: usize = 24;
 
 pub(in crate::cli) fn lines(summary: &Summary, label: &str, paint: Paint) -> Vec<String> {
     let mut lines = vec![headline(summary, label, paint), String::new()];
@@ -28,6 +30,7 @@ pub(in crate::cli) fn lines(summary: &Summary, label: &str, paint: Paint) -> Vec
         table.row([name.to_owned(), shown, share]);
     }
     lines.extend(table.lines(paint).into_iter().map(|line| format!("  {line}")));
+    lines.extend(column_lines(summary, paint));
     let countries: Vec<(String, u64)> =
         summary.countries.iter().map(|(country, count)| (country.to_string(), *count)).collect();
     lines.extend(country_lines(countries, paint));
@@ -71,6 +74,33 @@ fn headline(summary: &Summary, label: &str, paint: Paint) -> String {
     }));
     said.push(format!("read in {}", span(Span::from_millis((summary.seconds * 1_000.0) as i64))));
     format!("{}  {}", paint.bold(label), paint.dim(said.join(" · ")))
+}
+
+/// The columns: what they were understood as, how full they are, and what stands in them.
+fn column_lines(summary: &Summary, paint: Paint) -> Vec<String> {
+    let mut lines = vec![String::new(), of(small(summary.fields.len() as u64), "Column", "Columns")];
+    let mut table = Table::new(&["", "", ">", ""]);
+    for field in summary.fields.iter().take(COLUMNS) {
+        let is = match field.meaning {
+            Some("number") => "the numbers".to_owned(),
+            Some(meaning) if meaning != field.name => format!("is {meaning}"),
+            Some(_) | None => String::new(),
+        };
+        let full = match percent(small(field.filled), small(summary.rows)).as_str() {
+            _ if field.filled == 0 => "empty".to_owned(),
+            _ if field.filled == summary.rows => "full".to_owned(),
+            share => format!("{share} full"),
+        };
+        // A line break in a cell is none of the table's.
+        let samples = field.samples.iter().map(|sample| sample.split_whitespace().collect::<Vec<_>>().join(" "));
+        let samples = paint.dim(samples.collect::<Vec<_>>().join(" · "));
+        table.row([field.name.clone(), paint.good(is), full, samples]);
+    }
+    lines.extend(table.lines(paint).into_iter().map(|line| format!("  {line}")));
+    if let Some(more) = summary.fields.len().checked_sub(COLUMNS).filter(|more| *more > 0) {
+        lines.push(paint.dim(format!("  and {}", of(small(more as u64), "more column", "more columns"))));
+    }
+    lines
 }
 
 /// Countries with bars, the largest first.
