@@ -17,6 +17,7 @@
 //! May not: read a clock (the caller adds the seconds), block an async thread ([`read`] is blocking: call it from
 //! `spawn_blocking`), or know who opted out other than by asking.
 
+mod beside;
 mod block;
 mod charset;
 mod check;
@@ -25,7 +26,6 @@ mod country_names;
 mod decode;
 mod delimiter;
 mod demo;
-mod digest;
 mod error;
 mod header;
 mod import;

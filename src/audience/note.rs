@@ -12,6 +12,17 @@ pub enum Note {
     OtherSheets {
         sheets: Vec<String>,
     },
+    HiddenRows {
+        rows: u64,
+    },
+    /// Areas of several rows that are one cell.
+    MergedCells {
+        areas: u64,
+    },
+    /// Cells whose formula came to an error.
+    ErrorCells {
+        cells: u64,
+    },
     /// Rows above the header, each with its line and what stands in it.
     Titles {
         rows: Vec<(u64, String)>,
@@ -48,6 +59,9 @@ impl Note {
         match self {
             Self::HiddenSheet { .. } => "hidden_sheet",
             Self::OtherSheets { .. } => "other_sheets",
+            Self::HiddenRows { .. } => "hidden_rows",
+            Self::MergedCells { .. } => "merged_cells",
+            Self::ErrorCells { .. } => "error_cells",
             Self::Titles { .. } => "titles",
             Self::NoHeader => "no_header",
             Self::NamedColumns { .. } => "named_columns",
@@ -67,6 +81,20 @@ impl Note {
             Self::OtherSheets { sheets } => {
                 format!("There are other sheets, which were not read: {}; choose one with --sheet.", listed(sheets))
             }
+            Self::HiddenRows { rows: 1 } => {
+                "1 row is hidden in the spreadsheet, by a filter perhaps; it was read all the same.".to_owned()
+            }
+            Self::HiddenRows { rows } => {
+                format!("{rows} rows are hidden in the spreadsheet, by a filter perhaps; they were read all the same.")
+            }
+            Self::MergedCells { areas } => format!(
+                "{} merged over several rows: what stands there belongs to the first of them, and the others have nothing.",
+                if *areas == 1 { "1 area is".to_owned() } else { format!("{areas} areas are") }
+            ),
+            Self::ErrorCells { cells } => format!(
+                "{} an error such as #N/A and no value; that is taken for empty.",
+                if *cells == 1 { "1 cell holds".to_owned() } else { format!("{cells} cells hold") }
+            ),
             Self::Titles { rows } => {
                 let titles: Vec<String> = rows.iter().map(|(_, title)| title.clone()).collect();
                 let (first, last) = (rows.first().map_or(0, |row| row.0), rows.last().map_or(0, |row| row.0));

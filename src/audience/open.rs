@@ -14,7 +14,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::Error;
-use super::digest::Digest;
+use super::beside::{self, Beside};
 use super::sniff::SAMPLE_BYTES;
 
 /// Whether a path stands for standard input.
@@ -46,11 +46,13 @@ pub(super) enum Book {
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) file: File,
+    /// The same one, for who reads it beside.
+    pub(super) another: File,
     pub(super) bytes: u64,
     /// From the outermost on.
     pub(super) packed: Vec<Packed>,
     /// Of what was given.
-    pub(super) digest: Digest,
+    pub(super) digest: Beside<String>,
     /// Where the innermost is a ZIP with a spreadsheet in it.
     pub(super) book: Option<Book>,
 }
@@ -66,14 +68,12 @@ const SMALL: u64 = 64 << 20;
 pub(super) fn open(path: &Path) -> Result<Opened, Error> {
     let (given, path) = (path, shown(path));
     let unreadable = |source| Error::Read { file: path.to_owned(), source };
-    let (file, again) = if is_stdin(given) {
-        let spool = spooled(&mut io::stdin().lock(), None).map_err(unreadable)?.ok_or_else(|| bomb(path))?;
-        (File::open(spool.path()), spool.reopen())
-    } else {
-        (File::open(given), File::open(given))
-    };
-    let (file, again) = (file.map_err(unreadable)?, again.map_err(unreadable)?);
-    let mut opened = Opened { bytes: 0, file, packed: Vec::new(), digest: Digest::begin(again), book: None };
+    let spool = is_stdin(given).then(|| spooled(&mut io::stdin().lock(), None)).transpose().map_err(unreadable)?;
+    let spool = spool.map(|spool| spool.ok_or_else(|| bomb(path))).transpose()?;
+    let given = spool.as_ref().map_or(given, NamedTempFile::path);
+    let file = || File::open(given).map_err(unreadable);
+    let digest = beside::digest(file()?);
+    let mut opened = Opened { bytes: 0, file: file()?, another: file()?, packed: Vec::new(), digest, book: None };
     loop {
         let layer = layer(path, &mut opened.file)?;
         let (packed, inner) = match layer {
@@ -89,7 +89,8 @@ pub(super) fn open(path: &Path) -> Result<Opened, Error> {
             Layer::Alone(place) => (Packed::Zip, unzipped(path, &mut opened.file, place)?),
         };
         opened.packed.push(packed);
-        opened.file = inner;
+        opened.another = inner.reopen().map_err(unreadable)?;
+        opened.file = inner.into_file();
     }
     opened.bytes = opened.file.metadata().map_err(unreadable)?.len();
     opened.file.rewind().map_err(unreadable)?;
@@ -155,17 +156,17 @@ fn name_at(archive: &ZipArchive<&mut File>, place: usize) -> String {
     }
 }
 
-fn ungzipped(path: &Path, file: &mut File) -> Result<File, Error> {
+fn ungzipped(path: &Path, file: &mut File) -> Result<NamedTempFile, Error> {
     let unreadable = |source| Error::Read { file: path.to_owned(), source };
     let packed_bytes = file.metadata().map_err(unreadable)?.len();
     file.rewind().map_err(unreadable)?;
-    let unpacked = spooled_file(&mut MultiGzDecoder::new(io::BufReader::new(file)), Some(packed_bytes));
+    let unpacked = spooled(&mut MultiGzDecoder::new(io::BufReader::new(file)), Some(packed_bytes));
     unpacked
         .map_err(|source| Error::DamagedArchive { file: path.to_owned(), source: source.into() })?
         .ok_or_else(|| bomb(path))
 }
 
-fn unzipped(path: &Path, file: &mut File, place: usize) -> Result<File, Error> {
+fn unzipped(path: &Path, file: &mut File, place: usize) -> Result<NamedTempFile, Error> {
     let damaged = |source: ZipError| match source {
         ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) => Error::Locked { file: path.to_owned() },
         source => Error::DamagedArchive { file: path.to_owned(), source: source.into() },
@@ -173,15 +174,11 @@ fn unzipped(path: &Path, file: &mut File, place: usize) -> Result<File, Error> {
     let mut archive = ZipArchive::new(file).map_err(damaged)?;
     let mut alone = archive.by_index(place).map_err(damaged)?;
     let packed_bytes = alone.compressed_size();
-    spooled_file(&mut alone, Some(packed_bytes)).map_err(|source| damaged(source.into()))?.ok_or_else(|| bomb(path))
+    spooled(&mut alone, Some(packed_bytes)).map_err(|source| damaged(source.into()))?.ok_or_else(|| bomb(path))
 }
 
 fn bomb(path: &Path) -> Error {
     Error::Bomb { file: path.to_owned(), times: GROWTH_MAX }
-}
-
-fn spooled_file(input: &mut dyn Read, packed_bytes: Option<u64>) -> io::Result<Option<File>> {
-    Ok(spooled(input, packed_bytes)?.map(NamedTempFile::into_file))
 }
 
 /// Copied into a file that nobody else may read, and that is gone with its last reader. Nothing where it grows beyond

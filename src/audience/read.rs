@@ -1,6 +1,7 @@
 //! The room's two doors: a file, or numbers written inline.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use encoding_rs::Encoding;
 
@@ -11,7 +12,7 @@ use super::delimiter::is_delimiter;
 use super::known::{Known, Met};
 use super::number::Home;
 use super::pipeline::{self, Collected, Feed, Halt, Opened, Progress, Sink};
-use super::sheet::SheetChoice;
+use super::sheet::{SheetChoice, Unseen};
 use super::table::{self, BLOCK_ROWS, Form};
 use super::{Error, Field, Note, Reason, Summary};
 use crate::domain::{Country, Fields, Msisdn, Recipient};
@@ -232,6 +233,12 @@ fn collect(
         sink.accepted(accepted).map_err(halted)?;
     }
     summary.notes.extend(seen.notes(summary.encoding));
+    let errors = form.errors.load(Ordering::Relaxed);
+    summary.notes.extend((errors > 0).then_some(Note::ErrorCells { cells: errors }));
+    if let Some(Unseen { hidden_rows, merged }) = form.unseen.finish() {
+        summary.notes.extend((hidden_rows > 0).then_some(Note::HiddenRows { rows: hidden_rows }));
+        summary.notes.extend((merged > 0).then_some(Note::MergedCells { areas: merged }));
+    }
     summary.sha256 = form.digest.finish();
     Ok(summary)
 }

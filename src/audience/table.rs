@@ -3,15 +3,15 @@
 use std::fs::File;
 use std::path::Path;
 
+use super::beside::Beside;
 use super::block::{Block, Row};
 use super::charset::{self, Clue};
 use super::columns::{Columns, NoColumns};
-use super::digest::Digest;
 use super::header;
 use super::open::{self, Book, Opened as OpenedFile, Packed};
 use super::pipeline::{Feed, Opened};
 use super::read::Reading;
-use super::sheet::{self, Format};
+use super::sheet::{self, Errors, Files, Format, Unseen};
 use super::sniff::{self, Kind};
 use super::text::TextRows;
 use super::{Error, Note};
@@ -37,7 +37,9 @@ pub(super) trait Source {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Form {
     pub(super) packed: Vec<Packed>,
-    pub(super) digest: Digest,
+    pub(super) digest: Beside<String>,
+    pub(super) unseen: Beside<Unseen>,
+    pub(super) errors: Errors,
     pub(super) encoding: Option<&'static str>,
     pub(super) delimiter: Option<char>,
     pub(super) sheet: Option<String>,
@@ -49,7 +51,7 @@ pub(super) struct Form {
 
 /// Reads a whole file into `feed`.
 pub(super) fn feed_file(path: &Path, reading: &Reading<'_>, feed: &mut Feed) -> Result<(), Error> {
-    let OpenedFile { mut file, bytes, packed, digest, book } = open::open(path)?;
+    let OpenedFile { mut file, another, bytes, packed, digest, book } = open::open(path)?;
     let path = open::shown(path);
     let form = Form { packed, digest, bytes_total: bytes, ..Form::default() };
     let format = match book {
@@ -68,7 +70,8 @@ pub(super) fn feed_file(path: &Path, reading: &Reading<'_>, feed: &mut Feed) -> 
         }
     };
     let choice = reading.options.sheet.as_ref();
-    sheet::with_rows(path, file, format, choice, &form, &mut |source, form| {
+    let files = Files { file, another };
+    sheet::with_rows(path, files, format, choice, &form, &mut |source, form| {
         feed_table(path, source, form, reading, feed)
     })
 }

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use calamine::{
     Cell, Data, DataRef, Ods, OdsError, Range, Reader, Sheet, SheetType, Xls, XlsError, Xlsb, Xlsx, XlsxError,
@@ -90,22 +92,25 @@ impl Book {
     }
 
     /// The cells of a sheet; nothing where it turns out to be none, as charts and macros do.
-    pub(super) fn cells(&mut self, sheet: &str) -> Result<Option<Cells<'_>>, BoxError> {
+    pub(super) fn cells(&mut self, sheet: &str, errors: Errors) -> Result<Option<Cells<'_>>, BoxError> {
         unbroken(|| match self {
             Self::Xlsx(book) => match book.worksheet_cells_reader(sheet) {
-                Ok(mut cells) => Ok(Some(Cells(Box::new(move |text| Ok(written(cells.next_cell()?, text)))))),
+                Ok(mut cells) => Ok(Some(Cells(Box::new(move |text| Ok(written(cells.next_cell()?, text, &errors)))))),
                 Err(XlsxError::NotAWorksheet(_)) => Ok(None),
                 Err(error) => Err(error.into()),
             },
             Self::Xlsb(book) => {
                 let mut cells = book.worksheet_cells_reader(sheet)?;
-                Ok(Some(Cells(Box::new(move |text| Ok(written(cells.next_cell()?, text))))))
+                Ok(Some(Cells(Box::new(move |text| Ok(written(cells.next_cell()?, text, &errors))))))
             }
-            Self::Xls(book) => Ok(Some(whole(book.worksheet_range(sheet)?))),
-            Self::Ods(book) => Ok(Some(whole(book.worksheet_range(sheet)?))),
+            Self::Xls(book) => Ok(Some(whole(book.worksheet_range(sheet)?, errors))),
+            Self::Ods(book) => Ok(Some(whole(book.worksheet_range(sheet)?, errors))),
         })
     }
 }
+
+/// How many cells hold an error instead of a value.
+pub(in crate::audience) type Errors = Arc<AtomicU64>;
 
 /// The cells of a sheet, row by row: each call writes down the next one, and tells its row and column.
 pub(super) struct Cells<'a>(Box<dyn FnMut(&mut String) -> Next + 'a>);
@@ -119,15 +124,21 @@ impl Cells<'_> {
     }
 }
 
-fn written(cell: Option<Cell<DataRef<'_>>>, text: &mut String) -> Option<(u32, u32)> {
+fn written(cell: Option<Cell<DataRef<'_>>>, text: &mut String, errors: &Errors) -> Option<(u32, u32)> {
     cell.map(|cell| {
-        write_text(text, cell.get_value());
+        write(text, cell.get_value(), errors);
         cell.get_position()
     })
 }
 
+fn write(text: &mut String, value: &DataRef<'_>, errors: &Errors) {
+    if !write_text(text, value) {
+        errors.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// Those of a sheet that is in memory as a whole.
-fn whole(range: Range<Data>) -> Cells<'static> {
+fn whole(range: Range<Data>, errors: Errors) -> Cells<'static> {
     let (row, column) = range.start().unwrap_or_default();
     let (width, height) = (range.width().max(1), range.height());
     let mut at = 0;
@@ -136,7 +147,7 @@ fn whole(range: Range<Data>) -> Cells<'static> {
             let place = (at / width, at % width);
             at += 1;
             if let Some(cell) = range.get(place).filter(|cell| **cell != Data::Empty) {
-                write_text(text, &borrowed(cell));
+                write(text, &borrowed(cell), &errors);
                 let far = |from: u32, steps: usize| from.saturating_add(u32::try_from(steps).unwrap_or(u32::MAX));
                 return Ok(Some((far(row, place.0), far(column, place.1))));
             }

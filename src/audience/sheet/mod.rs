@@ -3,20 +3,24 @@
 mod book;
 #[cfg(test)]
 pub(super) mod made;
+mod package;
 mod rows;
 mod text;
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use calamine::SheetVisible;
 
 use self::book::{Book, Unopened};
 use self::rows::SheetRows;
+use super::beside::Beside;
 use super::table::{Form, Source};
 use super::{Error, Note};
 
-pub(super) use book::Format;
+pub(super) use book::{Errors, Format};
+pub(super) use package::Unseen;
 
 /// Which sheet of a spreadsheet holds the recipients.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,10 +42,17 @@ impl std::str::FromStr for SheetChoice {
     }
 }
 
+/// A spreadsheet, opened twice.
+pub(super) struct Files {
+    pub(super) file: File,
+    /// For who looks beside.
+    pub(super) another: File,
+}
+
 /// Opens the spreadsheet and hands its rows to `then`: the reader borrows from the open file, so it cannot be returned.
 pub(super) fn with_rows(
     path: &Path,
-    file: File,
+    Files { file, mut another }: Files,
     format: Format,
     choice: Option<&SheetChoice>,
     form: &Form,
@@ -49,6 +60,9 @@ pub(super) fn with_rows(
 ) -> Result<(), Error> {
     if let Some(max) = format.bytes_max().filter(|max| form.bytes_total > *max) {
         return Err(Error::TooLarge { file: path.to_owned(), max });
+    }
+    if package::is_too_heavy(format, &mut another) {
+        return Err(Error::TooHeavy { file: path.to_owned() });
     }
     let (mut book, at) = Book::open(format, file).map_err(|error| match error {
         Unopened::Locked => Error::Locked { file: path.to_owned() },
@@ -60,12 +74,16 @@ pub(super) fn with_rows(
     let candidates = chosen(path, &sheets, choice)?;
     for (tried, sheet) in candidates.iter().enumerate() {
         let failed = |source| Error::Sheet { file: path.to_owned(), sheet: sheet.clone(), after_row: 0, source };
-        let Some(cells) = book.cells(sheet).map_err(failed)? else { continue };
+        let Some(cells) = book.cells(sheet, Arc::clone(&form.errors)).map_err(failed)? else { continue };
         let mut rows = SheetRows::new(path, sheet, cells, at.clone());
         if rows.fill()? {
             let mut form = Form { sheet: Some(sheet.clone()), ..form.clone() };
             form.notes.extend(is_hidden(sheet).then(|| Note::HiddenSheet { sheet: sheet.clone() }));
             let others: Vec<String> = candidates[tried + 1..].to_vec();
+            if format == Format::Xlsx {
+                let sheet = sheet.clone();
+                form.unseen = Beside::begin("audience unseen", move || package::unseen(another, &sheet));
+            }
             form.notes.extend((!others.is_empty()).then_some(Note::OtherSheets { sheets: others }));
             return then(&mut rows, form);
         }
@@ -107,11 +125,12 @@ mod tests {
 
     /// The rows of the sheet that is chosen, with their lines, and what is said of it.
     fn read(bytes: &[u8], format: Format, choice: Option<&str>) -> Result<(Lines, Form), Error> {
-        let mut file = tempfile::tempfile().unwrap();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
+        let files = || Files { file: file.reopen().unwrap(), another: file.reopen().unwrap() };
         let choice = choice.map(|choice| choice.parse().unwrap());
         let mut read = None;
-        with_rows(Path::new("book"), file, format, choice.as_ref(), &Form::default(), &mut |source, form| {
+        with_rows(Path::new("book"), files(), format, choice.as_ref(), &Form::default(), &mut |source, form| {
             let mut block = Block::default();
             while source.row(&mut block)? {}
             let rows = block.seal().unwrap();
@@ -168,6 +187,33 @@ mod tests {
             matches!(unknown, Err(Error::NoSuchSheet { sheets, .. }) if sheets == ["Lists", "Cover", "People", "More"])
         );
         assert!(matches!(of(Some("9")), Err(Error::NoSuchSheet { .. })));
+    }
+
+    #[test]
+    fn what_a_person_would_not_see_is_read_and_said() {
+        let book = xlsx(|book| {
+            write_row(book.add_worksheet().set_name("Old & new")?.set_row_hidden(3)?, 0, &["not this one"])?;
+            let sheet = book.add_worksheet().set_name("A & B")?;
+            write_row(sheet, 0, &["Mobile", "Name", "City"])?;
+            for row in 1..=5 {
+                sheet.write_number(row, 0, 6_581_234_560_f64 + f64::from(row))?;
+            }
+            sheet.write_formula(1, 1, rust_xlsxwriter::Formula::new("=NA()").set_result("#N/A"))?;
+            sheet.merge_range(1, 2, 3, 2, "Ulm", &CellFormat::new())?;
+            sheet.merge_range(4, 1, 4, 2, "wide", &CellFormat::new())?;
+            sheet.set_row_hidden(2)?.set_row_hidden(5)?;
+            Ok(())
+        });
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&book).unwrap();
+        let options = crate::audience::Options { sheet: Some("A & B".parse().unwrap()), ..Default::default() };
+        let mut outputs = crate::audience::Outputs::default();
+        let mut known = crate::audience::Known::default();
+        let summary = crate::audience::read(file.path(), &options, &|_| false, &mut known, &mut outputs).unwrap();
+        let notes =
+            [Note::ErrorCells { cells: 1 }, Note::HiddenRows { rows: 2 }, Note::MergedCells { areas: 1 }].to_vec();
+        assert_eq!((summary.valid, summary.notes), (5, notes));
+        assert_eq!((summary.fields[1].filled, summary.fields[2].filled), (1, 1));
     }
 
     #[test]
@@ -259,8 +305,9 @@ mod tests {
     #[test]
     fn a_book_that_must_be_read_as_a_whole_has_a_limit() {
         let form = Form { bytes_total: 30 << 20, ..Form::default() };
-        let file = tempfile::tempfile().unwrap();
-        let refused = with_rows(Path::new("book"), file, Format::Ods, None, &form, &mut |_, _| Ok(()));
+        let file = || tempfile::tempfile().unwrap();
+        let files = Files { file: file(), another: file() };
+        let refused = with_rows(Path::new("book"), files, Format::Ods, None, &form, &mut |_, _| Ok(()));
         assert!(matches!(refused, Err(Error::TooLarge { .. })));
     }
 

@@ -15,7 +15,8 @@ pub(super) fn borrowed(cell: &Data) -> DataRef<'_> {
     }
 }
 
-pub(super) fn write_text(text: &mut String, value: &DataRef<'_>) {
+/// Writes a value down; false where a formula came to none.
+pub(super) fn write_text(text: &mut String, value: &DataRef<'_>) -> bool {
     use std::fmt::Write;
     // Writing to a String cannot fail.
     let _ = match value {
@@ -27,8 +28,9 @@ pub(super) fn write_text(text: &mut String, value: &DataRef<'_>) {
         DataRef::Bool(true) => text.write_str("TRUE"),
         DataRef::Bool(false) => text.write_str("FALSE"),
         DataRef::DateTime(at) => write_date_time(text, *at),
-        DataRef::Error(error) => write!(text, "{error}"),
+        DataRef::Error(_) => return false,
     };
+    true
 }
 
 /// In full, never with an exponent, and to the fifteen digits that spreadsheets show: 0.1 + 0.2 is 0.3 there.

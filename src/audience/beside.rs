@@ -1,0 +1,57 @@
+//! What is found out beside the reading, by a thread and a file of its own, and told once the reading is at its end.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use sha2::{Digest as _, Sha256};
+
+/// Something on its way.
+#[derive(Debug)]
+pub(super) struct Beside<T>(Arc<Mutex<Option<JoinHandle<io::Result<T>>>>>);
+
+impl<T> Clone for Beside<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Default for Beside<T> {
+    /// There is nothing to be found out.
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T: Send + 'static> Beside<T> {
+    /// Where there is no thread for it, it is not found out.
+    pub(super) fn begin(name: &str, find: impl FnOnce() -> io::Result<T> + Send + 'static) -> Self {
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(find);
+        Self(Arc::new(Mutex::new(thread.ok())))
+    }
+
+    /// Waits for the end of it. Nothing where the file could not be read to its end: the reading itself says so.
+    pub(super) fn finish(&self) -> Option<T> {
+        let thread = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        thread.join().ok()?.ok()
+    }
+}
+
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// The digest of a file as it was given: by it the same file is known again.
+pub(super) fn digest(mut file: File) -> Beside<String> {
+    Beside::begin("audience digest", move || {
+        let mut digest = Sha256::new();
+        let mut buffer = vec![0; BUFFER_BYTES];
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => return Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+                Ok(count) => digest.update(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    })
+}
