@@ -5,6 +5,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::out::To;
 use super::words;
 use crate::audience::{OnProgress, Progress};
+use crate::domain::Span;
 
 /// A bar on stderr; nothing where nobody could see it.
 pub(super) fn bar(label: &str, quiet: bool) -> ProgressBar {
@@ -36,15 +37,43 @@ fn style(template: &str) -> ProgressStyle {
     style.progress_chars("█▉▊▋▌▍▎▏ ")
 }
 
-/// Moves a bar as a file is read.
+/// Moves a bar as a file is read, and says how many rows and bytes that were, how fast, and how long it will take.
 pub(super) fn follow(bar: &ProgressBar, progress: Progress) {
     bar.set_length(progress.bytes_total);
     bar.set_position(progress.bytes_done);
-    bar.set_message(words::of(progress.rows, "row", "rows"));
+    bar.set_message(so_far(progress, bar.elapsed().as_secs_f64()));
+}
+
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "figures for people")]
+fn so_far(progress: Progress, seconds: f64) -> String {
+    let Progress { bytes_done, bytes_total, rows } = progress;
+    let mut said = vec![
+        words::of(rows, "row", "rows"),
+        format!("{:.1} of {:.1} MB", bytes_done as f64 / 1e6, bytes_total as f64 / 1e6),
+    ];
+    // The first moments say nothing of the pace.
+    if seconds >= 0.5 && bytes_done > 0 {
+        let left = seconds * (bytes_total.saturating_sub(bytes_done)) as f64 / bytes_done as f64;
+        said.push(words::rate(rows as f64 / seconds));
+        said.push(format!("{} left", words::about(Span::from_millis((left * 1_000.0) as i64))));
+    }
+    said.join(" · ")
 }
 
 /// A bar for the audience room's own hook.
 pub(super) fn on_progress(bar: &ProgressBar) -> OnProgress {
     let bar = bar.clone();
     Box::new(move |progress| follow(&bar, progress))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_says_how_far_how_fast_and_how_long() {
+        let progress = Progress { bytes_done: 30_000_000, bytes_total: 90_000_000, rows: 600_000 };
+        assert_eq!(so_far(progress, 0.1), "600,000 rows · 30.0 of 90.0 MB");
+        assert_eq!(so_far(progress, 2.0), "600,000 rows · 30.0 of 90.0 MB · 300,000/s · 4 s left");
+    }
 }

@@ -40,6 +40,7 @@ impl Desk {
         let shape = Shape { seed, profile: PROFILE.to_owned(), rate: 2_000, batch: None, connections: 64 };
         let mut site = Installation::new(&shape).await;
         site.write_people("people.csv", 0..PEOPLE);
+        site.write_people("more.csv", PEOPLE..2 * PEOPLE);
         site.serve().await;
         Self { seed, rng: fastrand::Rng::with_seed(seed), site, kills: 0 }
     }
@@ -97,6 +98,24 @@ impl Desk {
         assert_eq!(self.site.volley(&import).await.json()["valid"], PEOPLE, "seed {}", self.seed);
         let names = self.names("audience").await;
         assert_eq!(names.iter().filter(|shown| **shown == name).count(), 1, "seed {}: {names:?}", self.seed);
+    }
+
+    async fn append_is_killed(&mut self, name: &str) {
+        let append = ["audience", "import", "more.csv", "--append", name, "--json"];
+        let running = self.site.begin(&append);
+        let rows = self.rng.i64(ROWS);
+        self.reached(IMPORTED, rows).await;
+        self.kill(running).await;
+        let show = ["audience", "show", name, "--json"];
+        let seed = self.seed;
+        assert_eq!(self.site.volley(&show).await.json()["recipients"], PEOPLE, "seed {seed}: half a part shows");
+        assert_eq!(self.site.volley(&append).await.json()["added"], PEOPLE, "seed {seed}");
+        let shown = self.site.volley(&show).await.json();
+        assert_eq!(
+            (&shown["recipients"], shown["parts"].as_array().unwrap().len()),
+            (&(2 * PEOPLE).into(), 2),
+            "{seed}"
+        );
     }
 
     async fn launch_is_killed(&mut self, name: &str, at: &'static str, with_server: bool) {
@@ -204,6 +223,7 @@ async fn a_command_that_is_killed_leaves_nothing_half_done_and_can_be_given_agai
         desk.cancel_is_killed("launched-3", true, true).await;
         assert_eq!(desk.site.provider.seen().await.messages, 0, "seed {seed}: nothing of this was to leave");
         desk.cancel_under_way().await;
+        desk.append_is_killed("imported-2").await;
         kills += desk.kills;
     }
     println!("{kills} kills in {}", clock().now().since(begun));

@@ -165,7 +165,7 @@ impl Ended {
     /// Its answer, where it did what it was asked.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        assert!(self.status.success(), "{} failed: {}", self.what, self.stderr);
+        assert!(self.status.success(), "{} failed: {} {}", self.what, self.stderr, self.stdout);
         match serde_json::from_str(&self.stdout) {
             Ok(value) => value,
             Err(error) => panic!("{} wrote no JSON ({error}): {:?} {}", self.what, self.stdout, self.stderr),
