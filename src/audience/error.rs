@@ -29,7 +29,7 @@ pub enum Error {
     Locked { file: PathBuf },
     #[error("{} is larger than {} MB, which is the most that is read of its kind; save it as XLSX or CSV", file.display(), max >> 20)]
     TooLarge { file: PathBuf, max: u64 },
-    #[error("{} unpacks to more than a spreadsheet of recipients holds, and more than fits into memory; save it as CSV", file.display())]
+    #[error("{} is damaged, or unpacks to more than fits into memory; open it in a spreadsheet program and save it as CSV", file.display())]
     TooHeavy { file: PathBuf },
     #[error("{} has no such sheet; it has {}", file.display(), listed(sheets))]
     NoSuchSheet { file: PathBuf, sheets: Vec<String> },

@@ -49,6 +49,8 @@ mod table;
 mod text;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod samples;

@@ -1,6 +1,7 @@
 //! Spreadsheets to rows, cell by cell: the sheet that somebody chose, else the first in sight that holds anything.
 
 mod book;
+mod compound;
 #[cfg(test)]
 pub(super) mod made;
 mod package;
@@ -60,6 +61,11 @@ pub(super) fn with_rows(
 ) -> Result<(), Error> {
     if let Some(max) = format.bytes_max().filter(|max| form.bytes_total > *max) {
         return Err(Error::TooLarge { file: path.to_owned(), max });
+    }
+    let is_endless = || compound::is_endless(&mut another.try_clone()?);
+    if format == Format::Xls && is_endless().map_err(|source| Error::Read { file: path.to_owned(), source })? {
+        let source = "it is a list of sectors without an end".into();
+        return Err(Error::NotSpreadsheet { file: path.to_owned(), source });
     }
     if package::is_too_heavy(format, &mut another) {
         return Err(Error::TooHeavy { file: path.to_owned() });

@@ -34,7 +34,7 @@ fn weighs_more(format: Format, file: &mut File, max: u64) -> bool {
         if is_streamed(name.trim_start_matches('/')) {
             continue;
         }
-        if format == Format::Ods && name == "content.xml" && has_too_many_cells(&mut part) {
+        if format == Format::Ods && name == "content.xml" && is_unsound(&mut part) {
             return true;
         }
         let packed = part.compressed_size();
@@ -52,9 +52,12 @@ fn weighs_more(format: Format, file: &mut File, max: u64) -> bool {
     false
 }
 
-/// Counts the cells that an open document has once its repetitions are written out, as its reader does.
-fn has_too_many_cells(content: &mut dyn Read) -> bool {
+/// Counts the cells that an open document has once its repetitions are written out, as its reader does; and holds that it
+/// has an end: the reader would look for it for ever.
+fn is_unsound(content: &mut dyn Read) -> bool {
     let (mut cells, mut row, mut blank) = (0_u64, 0_u64, 0_u64);
+    let mut open: Vec<Vec<u8>> = Vec::new();
+    let mut is_sound = true;
     let counted = tags(content, &mut |tag| {
         let times = || attribute(tag, "table:number-columns-repeated").and_then(|text| text.parse().ok());
         match name(tag) {
@@ -70,10 +73,19 @@ fn has_too_many_cells(content: &mut dyn Read) -> bool {
             b"/table:table-row" => cells = cells.saturating_add(row),
             _ => {}
         }
-        cells.saturating_add(row) <= CELLS_MAX
+        match name(tag) {
+            [b'/', closed @ ..] => is_sound = open.pop().is_some_and(|opened| opened == closed),
+            [b'!' | b'?', ..] => {}
+            _ if tag.ends_with(b"/") => {}
+            opened => open.push(opened.to_vec()),
+        }
+        is_sound && open.len() <= DEPTH_MAX && cells.saturating_add(row) <= CELLS_MAX
     });
-    counted.is_ok() && cells.saturating_add(row) > CELLS_MAX
+    counted.is_ok() && !(is_sound && open.is_empty() && cells.saturating_add(row) <= CELLS_MAX)
 }
+
+/// Tags within tags of a document.
+const DEPTH_MAX: usize = 1_000;
 
 fn has_value(tag: &[u8]) -> bool {
     memmem::find(tag, b"office:value").is_some()
@@ -161,7 +173,8 @@ fn tag_at(text: &[u8], at: usize) -> &[u8] {
 /// Bytes of one tag; what is longer is cut off.
 const TAG_BYTES: usize = 64 * 1024;
 
-/// Gives out what stands between `<` and `>`, until nobody wants more. A `>` within quotes ends no tag.
+/// Gives out what stands between `<` and `>`, until nobody wants more. A `>` within quotes ends no tag, nor does one within a
+/// comment or a piece of plain text; these are given out as well.
 fn tags(input: &mut dyn Read, tell: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<()> {
     let mut input = BufReader::with_capacity(TAG_BYTES, input);
     let (mut tag, mut inside, mut quote) = (Vec::new(), false, None);
@@ -184,23 +197,40 @@ fn tags(input: &mut dyn Read, tell: &mut dyn FnMut(&[u8]) -> bool) -> io::Result
                 None => memchr3(b'>', b'"', b'\'', rest),
             };
             let end = found.map_or(rest.len(), |found| found + 1);
-            let room = TAG_BYTES.saturating_sub(tag.len());
-            tag.extend_from_slice(&rest[..end.min(room)]);
+            append(&mut tag, &rest[..end]);
             at += end;
+            let is_special = |begin: &[u8]| tag.starts_with(begin);
+            let ends_with: &[u8] = match () {
+                () if is_special(b"!--") => b"-->",
+                () if is_special(b"![CDATA[") => b"]]>",
+                () => b">",
+            };
             match found.map(|found| rest[found]) {
                 None => {}
                 Some(b'>') if quote.is_none() => {
-                    inside = false;
-                    if !tell(&tag[..tag.len().saturating_sub(1)]) {
+                    inside = !tag.ends_with(ends_with);
+                    if !inside && !tell(&tag[..tag.len() - 1]) {
                         return Ok(());
                     }
                 }
                 Some(_) if quote.is_some() => quote = None,
-                Some(opened) => quote = Some(opened),
+                // Apostrophes of a comment open nothing.
+                Some(opened) => quote = (ends_with == b">").then_some(opened),
             }
         }
         let read = text.len();
         input.consume(read);
+    }
+}
+
+/// Appends to a tag what it has room for; of what is longer its end is kept.
+fn append(tag: &mut Vec<u8>, more: &[u8]) {
+    const END: usize = 8;
+    tag.extend_from_slice(&more[..more.len().min(TAG_BYTES.saturating_sub(tag.len()))]);
+    if tag.len() >= TAG_BYTES {
+        let mut end = tag.split_off(TAG_BYTES - END);
+        end.extend_from_slice(&more[more.len().saturating_sub(END)..]);
+        tag.extend_from_slice(&end[end.len() - END..]);
     }
 }
 
@@ -268,13 +298,15 @@ mod tests {
     }
 
     #[test]
-    fn a_document_of_few_bytes_may_have_too_many_cells() {
+    fn a_document_of_few_bytes_may_have_too_many_cells_or_no_end() {
         let row =
             |cell: &str| format!("<table:table-row>{cell}<table:table-cell>x</table:table-cell></table:table-row>");
         let wide = "<table:table-cell note='>' table:number-columns-repeated=\"16383\"/>";
         let heavy = |cell: &str, rows: usize| {
             is_too_heavy(Format::Ods, &mut file(&[("content.xml", row(cell).repeat(rows).as_bytes())]))
         };
+        assert!(heavy("<table:covered-table-cell><!-- ></table:covered-table-cell> -->", 1), "it has no end");
+        assert!(!heavy("<!-- it's ></table:table-row> --><![CDATA[</a>]]>", 1));
         assert!(heavy(wide, 1_300));
         assert!(!heavy(wide, 1_000));
         // Blank cells behind the last one are in every document, and are none.

@@ -1,0 +1,300 @@
+//! Files of every format, damaged at random: whatever they hold, the answer is a summary that adds up or a sentence.
+//!
+//! `VOLLEY_FUZZ_MINUTES` says for how long, beside the few that every run tries, and `VOLLEY_FUZZ_SEED` tries one again.
+
+use std::io::{Cursor, Read, Write};
+
+use encoding_rs::Encoding;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tempfile::NamedTempFile;
+use zip::ZipArchive;
+
+use super::sheet::made::{self, Value};
+use super::{Error, Halt, Known, Lines, Options, Reject, Sink, read, samples};
+use crate::clock::{Clock, RealClock};
+use crate::domain::{Recipient, Span};
+
+/// How many files of each format every run tries.
+const TRIED: u64 = 150;
+/// What all of them together may take, where they run alone.
+const MEMORY_MAX_MIB: u64 = 1_500;
+
+/// Counts what it is given.
+#[derive(Default)]
+struct Counted {
+    accepted: u64,
+    rejected: u64,
+}
+
+impl Sink for Counted {
+    fn accepted(&mut self, recipients: Vec<Recipient>) -> Result<(), Halt> {
+        self.accepted += recipients.len() as u64;
+        Ok(())
+    }
+
+    fn rejected(&mut self, rejects: &[Reject]) -> Result<(), Halt> {
+        self.rejected += rejects.len() as u64;
+        Ok(())
+    }
+}
+
+/// Reads one file, and holds what came of it. Returns whether it could be read.
+fn try_one(seed: u64, bytes: &[u8], random: &mut fastrand::Rng) -> bool {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    let options = Options {
+        country: random.bool().then(|| "SG".parse().unwrap()),
+        keep_duplicates: random.bool(),
+        no_header: random.u8(0..8) == 0,
+        lines: if random.bool() { Lines::Mobile } else { Lines::Any },
+        ..Options::default()
+    };
+    let mut counted = Counted::default();
+    match read(file.path(), &options, &|msisdn| msisdn.get() % 7 == 0, &mut Known::default(), &mut counted) {
+        Ok(summary) => {
+            assert_eq!(
+                (summary.valid, summary.rows - summary.valid),
+                (counted.accepted, counted.rejected),
+                "seed {seed}: what comes out is what is counted"
+            );
+            let parts = summary.valid + summary.invalid + summary.duplicates + summary.opted_out;
+            assert_eq!(summary.rows, parts, "seed {seed}: rows add up");
+            assert!(
+                summary.fields.iter().all(|field| field.filled <= summary.rows),
+                "seed {seed}: {:?}",
+                summary.fields
+            );
+            true
+        }
+        Err(Error::Internal { .. }) => panic!("seed {seed}: a fault of ours"),
+        Err(error) => {
+            assert!(error.to_string().len() > 10, "seed {seed}: {error}");
+            false
+        }
+    }
+}
+
+/// What upsets readers of one kind or another.
+const TOKENS: &[&[u8]] = &[
+    b"\"",
+    b"\"\"",
+    b"\r\n",
+    b"\r",
+    b"\0",
+    b",;\t|",
+    b"sep=;\n",
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    b"\xfe\xff",
+    b"\xed\xa0\x80",
+    b"+6581234567",
+    b"6.58E+09",
+    b"99999999999999999999",
+    b"-1",
+    b"<row r=\"1048577\">",
+    b"r=\"XFD1048576\"",
+    b"r=\"ZZZZZZ99999999\"",
+    b"<c t=\"s\"><v>4294967295</v></c>",
+    b"&#x0;&lt;&unknown;",
+    b"]]>",
+    b"table:number-columns-repeated=\"4294967295\"",
+    b"table:number-rows-repeated=\"4294967295\"",
+    b"\xff\xff\xff\xff",
+    b"\x00\x00\x00\x80",
+];
+
+/// Damages bytes in a few places.
+fn damaged(mut bytes: Vec<u8>, random: &mut fastrand::Rng) -> Vec<u8> {
+    for _ in 0..random.usize(0..6) {
+        let at = random.usize(0..=bytes.len());
+        let end = (at + random.usize(0..40)).min(bytes.len());
+        match random.u8(0..7) {
+            0 if at < bytes.len() => bytes[at] = random.u8(..),
+            1 if at < bytes.len() => bytes[at] ^= 1 << random.u8(0..8),
+            2 => _ = bytes.drain(at..end),
+            3 => {
+                let piece = bytes[at..end].to_vec();
+                bytes.splice(at..at, piece.repeat(random.usize(1..20)));
+            }
+            4 => bytes.truncate(at.max(bytes.len() / 2)),
+            _ => {
+                let token = TOKENS[random.usize(0..TOKENS.len())];
+                bytes.splice(at..at, token.iter().copied());
+            }
+        }
+    }
+    bytes
+}
+
+/// A package of which one part is damaged: damage to the package itself would hardly ever reach its readers.
+fn damaged_within(package: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
+    let mut archive = ZipArchive::new(Cursor::new(package)).unwrap();
+    let hit = random.usize(0..archive.len());
+    let mut parts = Vec::new();
+    for place in 0..archive.len() {
+        let mut part = archive.by_index(place).unwrap();
+        let mut bytes = Vec::new();
+        part.read_to_end(&mut bytes).unwrap();
+        let bytes = if place == hit { damaged(bytes, random) } else { bytes };
+        parts.push((part.name().unwrap().into_owned(), bytes));
+    }
+    let parts: Vec<(&str, &[u8])> = parts.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let whole = made::zipped(&parts);
+    if random.u8(0..4) == 0 { damaged(whole, random) } else { whole }
+}
+
+fn text(random: &mut fastrand::Rng) -> Vec<u8> {
+    const WORDS: &[&str] = &[
+        "Mobile",
+        "Name",
+        "Vorname",
+        "Country",
+        "SG",
+        "Deutschland",
+        "Zoë",
+        "日本",
+        "Телефон",
+        "n/a",
+        "",
+        " ",
+        "a b",
+        "\"q\"",
+        "\"x\ny\"",
+        "'",
+        "1,5",
+        "=\"0\"",
+        "#N/A",
+        "81234567 / 91234567",
+        "8123 4567 ext 3",
+        "(0)",
+    ];
+    const LABELS: [&str; 8] =
+        ["utf-8", "windows-1252", "shift_jis", "gbk", "big5", "euc-kr", "windows-1251", "iso-8859-2"];
+    let delimiter = [",", ";", "\t", "|"][random.usize(0..4)];
+    let end = ["\n", "\r\n", "\r"][random.usize(0..3)];
+    let mut text = String::new();
+    for _ in 0..random.usize(0..60) {
+        for _ in 0..random.usize(1..6) {
+            match random.u8(0..4) {
+                0 => text.push_str(&format!("+65812{:05}", random.u32(0..400))),
+                1 => text.push_str(&random.u64(..).to_string()),
+                _ => text.push_str(WORDS[random.usize(0..WORDS.len())]),
+            }
+            text.push_str(delimiter);
+        }
+        text.push_str(end);
+    }
+    match random.u8(0..4) {
+        0 => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        1 => {
+            let encoding = Encoding::for_label(LABELS[random.usize(0..LABELS.len())].as_bytes()).unwrap();
+            encoding.encode(&text).0.into_owned()
+        }
+        _ => text.into_bytes(),
+    }
+}
+
+fn packed(random: &mut fastrand::Rng) -> Vec<u8> {
+    let bytes = text(random);
+    let bytes = if random.bool() {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(&bytes).unwrap();
+        gzip.finish().unwrap()
+    } else {
+        made::zipped(&[("list.csv", &bytes)])
+    };
+    damaged(bytes, random)
+}
+
+fn binary_book() -> Vec<u8> {
+    let cells = [
+        &[Value::Text("Mobile"), Value::Text("Name"), Value::Text("Since")][..],
+        &[Value::Number(6_581_234_567.0), Value::Empty, Value::Day(46_000.0)],
+        &[Value::Text("+6581234568"), Value::Text("日本"), Value::Day(46_000.5)],
+    ];
+    made::xlsb("People", &cells)
+}
+
+fn open_document() -> Vec<u8> {
+    let cell = |text: &str| {
+        format!("<table:table-cell office:value-type=\"string\"><text:p>{text}</text:p></table:table-cell>")
+    };
+    let number = "<table:table-cell office:value-type=\"float\" office:value=\"6581234567\"/>";
+    let gap = "<table:table-cell table:number-columns-repeated=\"2\"/>";
+    made::ods(&format!(
+        "<table:table table:name=\"People\"><table:table-row>{}{}</table:table-row>\
+         <table:table-row table:number-rows-repeated=\"3\">{gap}</table:table-row>\
+         <table:table-row>{number}{gap}{}</table:table-row></table:table>",
+        cell("Mobile"),
+        cell("Name"),
+        cell("Ann"),
+    ))
+}
+
+/// Tries a format with the seeds of this run. Each makes a file of its own.
+fn fuzz(name: &str, make: impl Fn(&mut fastrand::Rng) -> Vec<u8>) {
+    let said = |name: &str| std::env::var(name).ok().map(|said| said.parse::<u64>().unwrap());
+    let one = |seed| {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let bytes = make(&mut random);
+        try_one(seed, &bytes, &mut random)
+    };
+    if let Some(seed) = said("VOLLEY_FUZZ_SEED") {
+        one(seed);
+        return;
+    }
+    let readable = (0..TRIED).filter(|seed| one(*seed)).count() as u64;
+    assert!((1..TRIED).contains(&readable), "{name}: {readable} of {TRIED} could be read; such damage finds nothing");
+    let Some(minutes) = said("VOLLEY_FUZZ_MINUTES") else { return };
+    let (clock, mut seed) = (RealClock::new(), TRIED);
+    let end = clock.now() + Span::from_secs(i64::try_from(minutes * 60).unwrap());
+    let mut readable = 0;
+    while clock.now() < end {
+        readable += u64::from(one(seed));
+        seed += 1;
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB")?.trim().parse().ok());
+    let peak: u64 = peak.unwrap_or(0) / 1024;
+    println!("{name}: {seed} files, of which {readable} could be read; {peak} MiB at most");
+    assert!(peak < MEMORY_MAX_MIB, "{name}: {peak} MiB");
+}
+
+#[test]
+fn damaged_texts() {
+    fuzz("texts", |random| {
+        let text = text(random);
+        damaged(text, random)
+    });
+}
+
+#[test]
+fn damaged_packed_files() {
+    fuzz("packed files", packed);
+}
+
+#[test]
+fn damaged_spreadsheets() {
+    let book = samples::spreadsheet();
+    fuzz("XLSX", |random| damaged_within(&book, random));
+}
+
+#[test]
+fn damaged_binary_spreadsheets() {
+    let book = binary_book();
+    fuzz("XLSB", |random| damaged_within(&book, random));
+}
+
+#[test]
+fn damaged_old_spreadsheets() {
+    let book = include_bytes!("../../samples/recipients.xls");
+    fuzz("XLS", |random| damaged(book.to_vec(), random));
+}
+
+#[test]
+fn damaged_open_documents() {
+    let book = open_document();
+    fuzz("ODS", |random| damaged_within(&book, random));
+}
