@@ -81,7 +81,7 @@ fn is_unsound(content: &mut dyn Read) -> bool {
         }
         is_sound && open.len() <= DEPTH_MAX && cells.saturating_add(row) <= CELLS_MAX
     });
-    counted.is_ok() && !(is_sound && open.is_empty() && cells.saturating_add(row) <= CELLS_MAX)
+    !(counted.is_ok() && is_sound && open.is_empty() && cells.saturating_add(row) <= CELLS_MAX)
 }
 
 /// Tags within tags of a document.
@@ -174,14 +174,14 @@ fn tag_at(text: &[u8], at: usize) -> &[u8] {
 const TAG_BYTES: usize = 64 * 1024;
 
 /// Gives out what stands between `<` and `>`, until nobody wants more. A `>` within quotes ends no tag, nor does one within a
-/// comment or a piece of plain text; these are given out as well.
+/// comment, an instruction or a piece of plain text; these are given out as well. What ends within a tag is broken.
 fn tags(input: &mut dyn Read, tell: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<()> {
     let mut input = BufReader::with_capacity(TAG_BYTES, input);
     let (mut tag, mut inside, mut quote) = (Vec::new(), false, None);
     loop {
         let text = input.fill_buf()?;
         if text.is_empty() {
-            return Ok(());
+            return if inside { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) };
         }
         let mut at = 0;
         while at < text.len() {
@@ -203,6 +203,7 @@ fn tags(input: &mut dyn Read, tell: &mut dyn FnMut(&[u8]) -> bool) -> io::Result
             let ends_with: &[u8] = match () {
                 () if is_special(b"!--") => b"-->",
                 () if is_special(b"![CDATA[") => b"]]>",
+                () if is_special(b"?") => b"?>",
                 () => b">",
             };
             match found.map(|found| rest[found]) {
@@ -306,6 +307,7 @@ mod tests {
             is_too_heavy(Format::Ods, &mut file(&[("content.xml", row(cell).repeat(rows).as_bytes())]))
         };
         assert!(heavy("<table:covered-table-cell><!-- ></table:covered-table-cell> -->", 1), "it has no end");
+        assert!(heavy("<table:table-cell a='>", 1) && !heavy("<?xml a=\"?>", 1));
         assert!(!heavy("<!-- it's ></table:table-row> --><![CDATA[</a>]]>", 1));
         assert!(heavy(wide, 1_300));
         assert!(!heavy(wide, 1_000));
