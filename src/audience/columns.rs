@@ -158,9 +158,7 @@ impl Columns {
         let mut number = None;
         let before = self.names.clone();
         for Mapping { is, column } in mappings {
-            let exactly = before.iter().position(|name| name == column);
-            let nearly = || before.iter().position(|name| column_key(name) == column_key(column));
-            let Some(place) = exactly.or_else(nearly) else {
+            let Some(place) = place_of(column, &before) else {
                 return Err(NoColumns::NoSuch(column.clone(), before));
             };
             match is.to_ascii_lowercase().as_str() {
@@ -181,15 +179,15 @@ impl Columns {
         if place == self.number {
             return Some("number");
         }
-        let is_known = |known: Meaning| match known {
-            Meaning::Country => self.country == Some(place),
-            Meaning::ClientMessageId => self.client_message_id == Some(place),
-            Meaning::FirstName | Meaning::LastName => {
-                self.names.get(place).is_some_and(|name| Meaning::of(name) == Some(known))
+        let meaning = match () {
+            () if self.country == Some(place) => Some(Meaning::Country),
+            () if self.client_message_id == Some(place) => Some(Meaning::ClientMessageId),
+            () => {
+                let by_name = self.names.get(place).and_then(|name| Meaning::of(name));
+                by_name.filter(|meaning| matches!(meaning, Meaning::FirstName | Meaning::LastName))
             }
         };
-        let all = [Meaning::Country, Meaning::ClientMessageId, Meaning::FirstName, Meaning::LastName];
-        all.into_iter().find(|known| is_known(*known)).map(Meaning::name)
+        meaning.map(Meaning::name)
     }
 
     /// Names that the header does not say, where there is one.
@@ -200,6 +198,12 @@ impl Columns {
         let names: Vec<String> = self.names.iter().filter(ours).cloned().collect();
         (!names.is_empty()).then_some(names)
     }
+}
+
+/// Where a column stands: the one of that very name, else one that differs only in how it is written.
+pub(super) fn place_of(column: &str, names: &[String]) -> Option<usize> {
+    let nearly = || names.iter().position(|name| column_key(name) == column_key(column));
+    names.iter().position(|name| name == column).or_else(nearly)
 }
 
 /// What the numbers' column is called where nobody has named it.

@@ -2,13 +2,12 @@
 //!
 //! `VOLLEY_FUZZ_MINUTES` says for how long, beside the few that every run tries, and `VOLLEY_FUZZ_SEED` tries one again.
 
-use std::io::{Cursor, Read, Write};
+use std::io::Write;
 
 use encoding_rs::Encoding;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::NamedTempFile;
-use zip::ZipArchive;
 
 use super::sheet::made::{self, Value};
 use super::{Error, Halt, Known, Lines, Options, Reject, Sink, read, samples};
@@ -129,16 +128,9 @@ fn damaged(mut bytes: Vec<u8>, random: &mut fastrand::Rng) -> Vec<u8> {
 
 /// A package of which one part is damaged: damage to the package itself would hardly ever reach its readers.
 fn damaged_within(package: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
-    let mut archive = ZipArchive::new(Cursor::new(package)).unwrap();
-    let hit = random.usize(0..archive.len());
-    let mut parts = Vec::new();
-    for place in 0..archive.len() {
-        let mut part = archive.by_index(place).unwrap();
-        let mut bytes = Vec::new();
-        part.read_to_end(&mut bytes).unwrap();
-        let bytes = if place == hit { damaged(bytes, random) } else { bytes };
-        parts.push((part.name().unwrap().into_owned(), bytes));
-    }
+    let mut parts = made::unzipped(package);
+    let hit = random.usize(0..parts.len());
+    parts[hit].1 = damaged(std::mem::take(&mut parts[hit].1), random);
     let parts: Vec<(&str, &[u8])> = parts.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     let whole = made::zipped(&parts);
     if random.u8(0..4) == 0 { damaged(whole, random) } else { whole }

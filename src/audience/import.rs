@@ -182,8 +182,12 @@ pub async fn import(
 /// Numbers of an audience that are read in one go.
 const PAGE: u32 = 20_000;
 
-/// Whoever is in the audience already is no news.
-async fn meet(store: &dyn Store, audience: &Audience, sieve: &Sieve) -> store::Result<()> {
+/// Gives out the numbers of an audience in pages, each with the place of its first one in its part.
+pub async fn each_number(
+    store: &dyn Store,
+    audience: &Audience,
+    mut tell: impl FnMut(u32, Vec<Msisdn>),
+) -> store::Result<()> {
     for part in &audience.parts {
         let mut from = 0;
         loop {
@@ -191,10 +195,16 @@ async fn meet(store: &dyn Store, audience: &Audience, sieve: &Sieve) -> store::R
             if page.is_empty() {
                 break;
             }
-            sieve.had_elsewhere(from, &page);
+            tell(from, page);
             from += PAGE;
         }
     }
+    Ok(())
+}
+
+/// Whoever is in the audience already is no news.
+async fn meet(store: &dyn Store, audience: &Audience, sieve: &Sieve) -> store::Result<()> {
+    each_number(store, audience, |from, page| _ = sieve.had_elsewhere(from, &page)).await?;
     sieve.next_source();
     Ok(())
 }

@@ -1,10 +1,9 @@
 //! Rows of one file in the columns of another, to which they are added.
 
+use super::columns::place_of;
+use super::outputs::BEHIND;
 use super::pipeline::Halt;
-use crate::domain::{Fields, Recipient, column_key};
-
-/// What a file of rejects has behind its own columns.
-const OURS: [&str; 2] = ["line", "reason"];
+use crate::domain::{Fields, Recipient};
 
 #[derive(Debug)]
 pub(super) struct Onto {
@@ -22,12 +21,8 @@ impl Onto {
 
     /// Looks for the columns in a file that has these. Stops where one of those has no place.
     pub(super) fn find(&mut self, names: &[String]) -> Result<&[String], Halt> {
-        let place = |column: &String| {
-            let exactly = names.iter().position(|name| name == column);
-            exactly.or_else(|| names.iter().position(|name| column_key(name) == column_key(column)))
-        };
-        self.places = self.columns.iter().map(place).collect();
-        let is_ours = |index: usize| index + OURS.len() >= names.len() && OURS.contains(&names[index].as_str());
+        self.places = self.columns.iter().map(|column| place_of(column, names)).collect();
+        let is_ours = |index: usize| index + BEHIND.len() >= names.len() && BEHIND.contains(&names[index].as_str());
         let strange = (0..names.len()).filter(|index| !self.places.contains(&Some(*index)) && !is_ours(*index));
         self.strange = strange.map(|index| names[index].clone()).collect();
         if self.strange.is_empty() { Ok(&self.columns) } else { Err(Halt::Stop) }

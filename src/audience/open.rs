@@ -206,24 +206,14 @@ fn spooled(input: &mut dyn Read, packed_bytes: Option<u64>) -> io::Result<Option
 mod tests {
     use flate2::Compression;
     use flate2::write::GzEncoder;
-    use zip::ZipWriter;
-    use zip::write::SimpleFileOptions;
 
+    use super::super::sheet::made::zipped;
     use super::*;
 
     fn gzipped(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(bytes).unwrap();
         encoder.finish().unwrap()
-    }
-
-    fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut writer = ZipWriter::new(io::Cursor::new(Vec::new()));
-        for (name, bytes) in files {
-            writer.start_file(*name, SimpleFileOptions::default()).unwrap();
-            writer.write_all(bytes).unwrap();
-        }
-        writer.finish().unwrap().into_inner()
     }
 
     fn opened(bytes: &[u8]) -> Result<Opened, Error> {

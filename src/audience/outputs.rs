@@ -15,6 +15,9 @@ use super::columns::Columns;
 use super::pipeline::{Halt, Sink};
 use crate::domain::{Fields, Recipient};
 
+/// What rejected rows have behind their own columns.
+pub(super) const BEHIND: [&str; 2] = ["line", "reason"];
+
 /// A sink for either file or both. Dropped without [`Outputs::finish`], it leaves nothing behind.
 #[derive(Debug, Default)]
 pub struct Outputs {
@@ -56,7 +59,7 @@ impl Sink for Outputs {
         }
         if let Some(rejects) = &mut self.rejects {
             rejects.width = columns.names().len();
-            rejects.row(names().chain(["line", "reason"]))?;
+            rejects.row(names().chain(BEHIND))?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::file::Draft;
 use super::lint::{Lint, Warning};
-use super::people::{Gathering, Origin, PAGE, PeopleError};
+use super::people::{Gathering, Origin, PeopleError};
 use crate::audience::{self, Example, Options, Reason, Sieve, Source};
 use crate::domain::Msisdn;
 use crate::optout::OptOuts;
@@ -77,18 +77,8 @@ impl Gathering<'_> {
                         excluded.unreadable.push(Unreadable { label, rows: summary.invalid, first });
                     }
                 }
-                Some(Origin::Imported(audience)) => {
-                    for part in &audience.parts {
-                        let mut from = 0;
-                        loop {
-                            let page = self.store.numbers(part.id, from, PAGE).await?;
-                            if page.is_empty() {
-                                break;
-                            }
-                            from += PAGE;
-                            excluded.numbers.extend(page);
-                        }
-                    }
+                Some(Origin::Imported(imported)) => {
+                    audience::each_number(self.store, &imported, |_, page| excluded.numbers.extend(page)).await?;
                 }
                 Some(Origin::Numbers(_)) | None => {
                     let (numbers, summary) = read(Source::numbers(vec![entry.clone()])).await?;

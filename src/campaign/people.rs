@@ -279,7 +279,6 @@ impl People {
         }
         self.recipients += survey.recipients;
         self.first.extend(survey.first.into_iter().take(3_usize.saturating_sub(self.first.len())));
-
         Ok(())
     }
 

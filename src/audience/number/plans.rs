@@ -28,8 +28,6 @@ pub(super) struct Plans {
 /// Whose a calling code is.
 struct Calling {
     dialling: Dialling,
-    /// The only region that has it.
-    region: Option<Region>,
     rules: OnceLock<Option<Rules>>,
 }
 
@@ -46,11 +44,9 @@ impl Plans {
         // Calling codes have at most three digits.
         let mut codes: Vec<_> = (0..1_000).map(|_| None).collect();
         for code in util.get_supported_calling_codes() {
-            let mut regions = util.get_regions_for_country_calling_code(code).into_iter().flatten();
-            let (Some(main), is_shared) = (regions.next(), regions.next().is_some()) else { continue };
-            let (dialling, region) = (Dialling::of(main), (!is_shared).then_some(main));
+            let Some(main) = util.get_region_for_country_code(code) else { continue };
             if let Some(slot) = usize::try_from(code).ok().and_then(|code| codes.get_mut(code)) {
-                *slot = Some(Calling { dialling, region, rules: OnceLock::new() });
+                *slot = Some(Calling { dialling: Dialling::of(main), rules: OnceLock::new() });
             }
         }
         let mut regions = HashMap::with_hasher(FixedState::default());
@@ -93,7 +89,7 @@ impl Plans {
             return read;
         }
         let parsed = PHONE_NUMBER_UTIL.parse(number, None);
-        parsed.map_err(|error| of_parse(&error)).and_then(|parsed| self.existing(&parsed))
+        parsed.map_err(|error| of_parse(&error)).and_then(|parsed| existing(&parsed))
     }
 
     /// Digits as one dials them in a region.
@@ -102,17 +98,22 @@ impl Plans {
             return read;
         }
         let parsed = PHONE_NUMBER_UTIL.parse(digits, Some(region));
-        parsed.map_err(|error| of_parse(&error)).and_then(|parsed| self.existing(&parsed))
+        parsed.map_err(|error| of_parse(&error)).and_then(|parsed| existing(&parsed))
     }
 
     /// A calling code, and behind it a number that begins with nothing that one dials before numbers. None where more must
     /// be known.
     fn plainly_international(&self, digits: &str) -> Option<Result<Number, Reason>> {
-        // No code is the beginning of another, and none begins with a zero.
-        let codes = (1..=3).map_while(|len| digits.get(..len)?.parse().ok()).take_while(|code| *code > 0);
-        let (code, calling) = codes.into_iter().find_map(|code| Some((code, self.calling(code)?)))?;
-        let own = behind(code, digits).filter(|own| calling.dialling.is_own(own))?;
-        self.plain(code, own)
+        if digits.starts_with('0') {
+            return None;
+        }
+        // No code is the beginning of another.
+        let (code, calling, own) = (1..=3).find_map(|places| {
+            let (code, own) = digits.split_at_checked(places)?;
+            let code = code.parse().ok()?;
+            Some((code, self.calling(code)?, own))
+        })?;
+        calling.dialling.is_own(own).then(|| self.plain(code, own))?
     }
 
     /// The number as it is, without the digit that one dials before numbers within the country, or behind the calling code.
@@ -159,29 +160,25 @@ impl Plans {
     fn calling(&self, code: u16) -> Option<&Calling> {
         self.codes.get(usize::from(code)).and_then(Option::as_ref)
     }
+}
 
-    fn existing(&self, parsed: &PhoneNumber) -> Result<Number, Reason> {
-        let code = u16::try_from(parsed.country_code).unwrap_or(0);
-        let kind = parsed.get_type();
-        let only = self.calling(code).and_then(|calling| calling.region);
-        let region = || only.or_else(|| parsed.get_region_code());
-        let Some(region) = (kind != PhoneNumberType::Unknown).then(region).flatten() else {
-            return Err(why_not(parsed));
-        };
-        let country = country_of(region);
-        let msisdn = e164(parsed).ok_or(Reason::TooLong).and_then(msisdn)?;
-        let is_fixed = matches!(
-            kind,
-            PhoneNumberType::FixedLine
-                | PhoneNumberType::TollFree
-                | PhoneNumberType::PremiumRate
-                | PhoneNumberType::SharedCost
-                | PhoneNumberType::Pager
-                | PhoneNumberType::UAN
-                | PhoneNumberType::VoiceMail
-        );
-        Ok(Number { msisdn, country, is_fixed, beside: Beside::default() })
-    }
+fn existing(parsed: &PhoneNumber) -> Result<Number, Reason> {
+    let kind = parsed.get_type();
+    let region = parsed.get_region_code().filter(|_| kind != PhoneNumberType::Unknown);
+    let Some(region) = region else { return Err(why_not(parsed)) };
+    let country = country_of(region);
+    let msisdn = e164(parsed).ok_or(Reason::TooLong).and_then(msisdn)?;
+    let is_fixed = matches!(
+        kind,
+        PhoneNumberType::FixedLine
+            | PhoneNumberType::TollFree
+            | PhoneNumberType::PremiumRate
+            | PhoneNumberType::SharedCost
+            | PhoneNumberType::Pager
+            | PhoneNumberType::UAN
+            | PhoneNumberType::VoiceMail
+    );
+    Ok(Number { msisdn, country, is_fixed, beside: Beside::default() })
 }
 
 /// Digits of a number that is looked at here; the crate says what is wrong with others.

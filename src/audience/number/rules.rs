@@ -100,16 +100,17 @@ impl Rules {
 
     /// Whether digits have the form of numbers of a region, be there such a number or not.
     pub(super) fn is_general(&self, digits: &str, region: Country) -> bool {
-        let place = self.regions.iter().position(|known| *known == region);
-        place
-            .is_some_and(|place| self.matches(digits).any(|pattern| pattern.region == place && pattern.kind == GENERAL))
+        self.matches(digits).any(|pattern| self.is_general_of(pattern, region))
     }
 
     /// Whether digits are more than any number of a region has.
     pub(super) fn is_too_long(&self, digits: &str, region: Country) -> bool {
-        let place = self.regions.iter().position(|known| *known == region);
-        let general = self.patterns.iter().find(|pattern| Some(pattern.region) == place && pattern.kind == GENERAL);
+        let general = self.patterns.iter().find(|pattern| self.is_general_of(pattern, region));
         general.is_some_and(|general| digits.len() < 32 && general.lengths >> digits.len() == 0)
+    }
+
+    fn is_general_of(&self, pattern: &Pattern, region: Country) -> bool {
+        pattern.kind == GENERAL && self.regions.get(pattern.region) == Some(&region)
     }
 
     /// For each region a bit of each kind that the digits match.

@@ -1,9 +1,9 @@
 //! Spreadsheets of kinds that no crate writes, made by hand: as little of each as its readers ask for.
 
-use std::io::{Cursor, Write};
+use std::io::{Cursor, Read, Write};
 
-use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
+use zip::{ZipArchive, ZipWriter};
 
 /// What a cell holds.
 pub(in crate::audience) enum Value<'a> {
@@ -21,6 +21,19 @@ pub(in crate::audience) fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
         writer.write_all(bytes).unwrap();
     }
     writer.finish().unwrap().into_inner()
+}
+
+/// The files of a package, with their names.
+pub(in crate::audience) fn unzipped(package: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut archive = ZipArchive::new(Cursor::new(package)).unwrap();
+    let places = 0..archive.len();
+    let file = |place| {
+        let mut file = archive.by_index(place).unwrap();
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).unwrap();
+        (file.name().unwrap().into_owned(), bytes)
+    };
+    places.map(file).collect()
 }
 
 /// The binary workbook of MS-XLSB with one sheet.

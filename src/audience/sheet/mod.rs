@@ -62,12 +62,12 @@ pub(super) fn with_rows(
     if let Some(max) = format.bytes_max().filter(|max| form.bytes_total > *max) {
         return Err(Error::TooLarge { file: path.to_owned(), max });
     }
-    let is_endless = || compound::is_endless(&mut another.try_clone()?);
-    if format == Format::Xls && is_endless().map_err(|source| Error::Read { file: path.to_owned(), source })? {
-        let source = "it is a list of sectors without an end".into();
-        return Err(Error::NotSpreadsheet { file: path.to_owned(), source });
-    }
-    if package::is_too_heavy(format, &mut another) {
+    if format == Format::Xls {
+        if compound::is_endless(&mut another).map_err(|source| Error::Read { file: path.to_owned(), source })? {
+            let source = "it is a list of sectors without an end".into();
+            return Err(Error::NotSpreadsheet { file: path.to_owned(), source });
+        }
+    } else if package::is_too_heavy(format, &mut another) {
         return Err(Error::TooHeavy { file: path.to_owned() });
     }
     let (mut book, at) = Book::open(format, file).map_err(|error| match error {
@@ -246,20 +246,12 @@ mod tests {
 
     /// The same book with one part of it changed.
     fn rezipped(book: &[u8], part: &str, from: &str, to: &str) -> Vec<u8> {
-        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(book)).unwrap();
-        let mut files = Vec::new();
-        for place in 0..archive.len() {
-            let mut file = archive.by_index(place).unwrap();
-            let mut text = String::new();
-            std::io::Read::read_to_string(&mut file, &mut text).unwrap();
-            let name = file.name().unwrap().into_owned();
-            if name == part {
-                assert!(text.contains(from), "{text}");
-                text = text.replace(from, to);
-            }
-            files.push((name, text));
-        }
-        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
+        let mut files = made::unzipped(book);
+        let (_, bytes) = files.iter_mut().find(|(name, _)| name == part).unwrap();
+        let text = String::from_utf8(std::mem::take(bytes)).unwrap();
+        assert!(text.contains(from), "{text}");
+        *bytes = text.replace(from, to).into_bytes();
+        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
         made::zipped(&files)
     }
 

@@ -34,8 +34,14 @@ fn weighs_more(format: Format, file: &mut File, max: u64) -> bool {
         if is_streamed(name.trim_start_matches('/')) {
             continue;
         }
-        if format == Format::Ods && name == "content.xml" && is_unsound(&mut part) {
-            return true;
+        if format == Format::Ods && name == "content.xml" {
+            let mut content = (&mut part).take(left + 1);
+            let is_unsound = is_unsound(&mut content);
+            match content.limit().checked_sub(1) {
+                Some(rest) if !is_unsound => left = rest,
+                Some(_) | None => return true,
+            }
+            continue;
         }
         let packed = part.compressed_size();
         drop(part);

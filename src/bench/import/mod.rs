@@ -14,7 +14,7 @@ use futures_util::stream::{FuturesUnordered, TryStreamExt};
 pub use people::{From, write_csv, write_xlsx};
 
 use super::{Begun, Error, Run};
-use crate::audience::{self, Halt, Keep, Known, Options, STORING, Sieve, Sink, Source};
+use crate::audience::{self, Halt, Keep, Known, Options, Outputs, STORING, Sieve, Sink, Source};
 use crate::clock::Clock;
 use crate::domain::Recipient;
 use crate::optout::OptOuts;
@@ -55,17 +55,9 @@ pub async fn sheet_alone(file: PathBuf, clock: &dyn Clock) -> Result<Run, Error>
 
 /// What `volley audience check` does with a file.
 pub async fn check(file: PathBuf, clock: &dyn Clock) -> Result<Run, Error> {
-    struct Nobody;
-
-    impl Sink for Nobody {
-        fn accepted(&mut self, _: Vec<Recipient>) -> Result<(), Halt> {
-            Ok(())
-        }
-    }
-
     let begun = Begun::now(clock);
     let reading = tokio::task::spawn_blocking(move || {
-        audience::read(&file, &Options::default(), &|_| false, &mut Known::default(), &mut Nobody)
+        audience::read(&file, &Options::default(), &|_| false, &mut Known::default(), &mut Outputs::default())
     });
     let summary = reading.await??;
     Ok(Run::since(begun, summary.rows, clock))
