@@ -9,7 +9,13 @@ use sha2::{Digest as _, Sha256};
 
 /// Something on its way.
 #[derive(Debug)]
-pub(super) struct Beside<T>(Arc<Mutex<Option<JoinHandle<io::Result<T>>>>>);
+pub(super) struct Beside<T>(Arc<Mutex<Option<Pending<T>>>>);
+
+#[derive(Debug)]
+enum Pending<T> {
+    Sought(JoinHandle<io::Result<T>>),
+    Known(T),
+}
 
 impl<T> Clone for Beside<T> {
     fn clone(&self) -> Self {
@@ -28,13 +34,20 @@ impl<T: Send + 'static> Beside<T> {
     /// Where there is no thread for it, it is not found out.
     pub(super) fn begin(name: &str, find: impl FnOnce() -> io::Result<T> + Send + 'static) -> Self {
         let thread = thread::Builder::new().name(name.to_owned()).spawn(find);
-        Self(Arc::new(Mutex::new(thread.ok())))
+        Self(Arc::new(Mutex::new(thread.ok().map(Pending::Sought))))
+    }
+
+    /// What was found out before.
+    pub(super) fn known(found: T) -> Self {
+        Self(Arc::new(Mutex::new(Some(Pending::Known(found)))))
     }
 
     /// Waits for the end of it. Nothing where the file could not be read to its end: the reading itself says so.
     pub(super) fn finish(&self) -> Option<T> {
-        let thread = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        thread.join().ok()?.ok()
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).take()? {
+            Pending::Sought(thread) => thread.join().ok()?.ok(),
+            Pending::Known(found) => Some(found),
+        }
     }
 }
 

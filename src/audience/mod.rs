@@ -54,6 +54,8 @@ mod fuzz;
 mod properties;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod suites;
 
 pub use check::Reject;
 pub use columns::{Columns, Mapping};

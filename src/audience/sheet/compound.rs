@@ -1,5 +1,6 @@
-//! The container of the old format, as far as it takes to know that reading it comes to an end: its streams are chains of
-//! sectors, and a chain that bites its own tail would be followed until the memory is full.
+//! The container of the old format, as far as it takes to know that reading it comes to an end, and to get at the stream
+//! that the book is in: streams are chains of sectors, and a chain that bites its own tail would be followed until the
+//! memory is full.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -7,65 +8,138 @@ use std::io::{self, Read, Seek, SeekFrom};
 const HEADER_BYTES: usize = 512;
 /// From here on a number is no sector, but the end of a chain or a use of its own.
 const NO_SECTOR: u32 = 0xffff_fffa;
+const ENTRY_BYTES: usize = 128;
+/// Streams that are smaller are kept in small sectors, in a stream of the container's own.
+const SMALL_BELOW: usize = 4_096;
+const SMALL_SECTOR: usize = 64;
 
-/// Whether some chain of the container has no end. What is no container at all is the reader's to refuse.
-pub(super) fn is_endless(file: &mut File) -> io::Result<bool> {
+/// A container whose chains all end.
+pub(super) struct Container<'a> {
+    sector: u64,
+    bytes: u64,
+    file: &'a mut File,
+    /// For each sector the one that follows.
+    chains: Vec<u32>,
+    small_chains: Vec<u32>,
+    directory: u32,
+}
+
+/// What a file turns out to be.
+pub(super) enum Found<'a> {
+    Container(Container<'a>),
+    Endless,
+    /// The reader's to refuse.
+    Other,
+}
+
+/// Opens a container.
+pub(super) fn open(file: &mut File) -> io::Result<Found<'_>> {
     let mut header = [0; HEADER_BYTES];
     file.rewind()?;
     if file.read_exact(&mut header).is_err() {
-        return Ok(false);
+        return Ok(Found::Other);
     }
-    let shift = u16::from_le_bytes([header[30], header[31]]);
+    let shift = u16_at(&header, 30);
     if !matches!(shift, 9 | 12) {
-        return Ok(false);
+        return Ok(Found::Other);
     }
-    let mut container = Container { sector: 1 << shift, bytes: file.metadata()?.len(), file };
-    let word = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+    let bytes = file.metadata()?.len();
+    let word = |at: usize| u32_at(&header, at);
+    let (chains, small_chains) = (Vec::new(), Vec::new());
+    let mut container = Container { sector: 1 << shift, bytes, file, chains, small_chains, directory: word(48) };
     let mut tables: Vec<u32> = (76..HEADER_BYTES).step_by(4).map(word).collect();
     let (mut next, mut seen) = (word(68), 0);
     while next < NO_SECTOR {
         seen += 1;
-        let mut more = container.words(next)?;
+        let mut more = words(&container.sector(next)?);
         // The last word of each leads to the next one.
-        let Some(last) = more.pop().filter(|_| seen <= container.sectors()) else { return Ok(true) };
+        let Some(last) = more.pop().filter(|_| seen <= container.bytes / container.sector) else {
+            return Ok(Found::Endless);
+        };
         tables.extend(more);
         next = last;
     }
-    let mut chains = Vec::new();
     for table in tables.into_iter().filter(|table| *table < NO_SECTOR) {
-        chains.extend(container.words(table)?);
+        let more = words(&container.sector(table)?);
+        container.chains.extend(more);
     }
-    if has_loop(&chains) {
-        return Ok(true);
+    if has_loop(&container.chains) {
+        return Ok(Found::Endless);
     }
-    // Small streams have chains of their own, in a stream of the container.
-    let (mut small, mut sector) = (Vec::new(), word(60));
-    while sector < NO_SECTOR {
-        small.extend(container.words(sector)?);
-        let Some(next) = usize::try_from(sector).ok().and_then(|sector| chains.get(sector)) else { break };
-        sector = *next;
-    }
-    Ok(has_loop(&small))
-}
-
-struct Container<'a> {
-    sector: u64,
-    bytes: u64,
-    file: &'a mut File,
+    container.small_chains = words(&container.chain(word(60), usize::MAX)?);
+    Ok(if has_loop(&container.small_chains) { Found::Endless } else { Found::Container(container) })
 }
 
 impl Container<'_> {
-    fn sectors(&self) -> u64 {
-        self.bytes / self.sector
+    /// The stream with one of these names; the first name goes first. Nothing where there is none.
+    pub(super) fn stream(&mut self, names: &[&str]) -> io::Result<Option<Vec<u8>>> {
+        let directory = self.chain(self.directory, usize::MAX)?;
+        let entries = || directory.as_chunks::<ENTRY_BYTES>().0.iter();
+        let length = |entry: &[u8]| match self.sector {
+            512 => u64::from(u32_at(entry, 120)),
+            _ => u64::from(u32_at(entry, 120)) | u64::from(u32_at(entry, 124)) << 32,
+        };
+        let size = |entry: &[u8]| usize::try_from(length(entry)).unwrap_or(usize::MAX);
+        let found = names.iter().find_map(|name| entries().find(|entry| entry_name(*entry).eq_ignore_ascii_case(name)));
+        let (Some(entry), Some(root)) = (found, entries().next()) else { return Ok(None) };
+        let (start, bytes) = (u32_at(entry, 116), size(entry));
+        if bytes >= SMALL_BELOW {
+            return self.chain(start, bytes).map(Some);
+        }
+        let small = self.chain(u32_at(root, 116), size(root))?;
+        let mut stream = Vec::new();
+        for sector in follow(&self.small_chains, start) {
+            let from = small.len().min(sector as usize * SMALL_SECTOR);
+            stream.extend_from_slice(&small[from..small.len().min(from + SMALL_SECTOR)]);
+        }
+        stream.truncate(bytes);
+        Ok(Some(stream))
     }
 
-    /// The words of a sector; fewer where the file ends before it does.
-    fn words(&mut self, sector: u32) -> io::Result<Vec<u32>> {
+    /// What a chain of sectors holds, and no more than so many bytes of it.
+    fn chain(&mut self, start: u32, bytes: usize) -> io::Result<Vec<u8>> {
+        let mut held = Vec::new();
+        let sectors: Vec<u32> = follow(&self.chains, start).collect();
+        for sector in sectors {
+            if held.len() >= bytes {
+                break;
+            }
+            held.append(&mut self.sector(sector)?);
+        }
+        held.truncate(bytes);
+        Ok(held)
+    }
+
+    /// A sector; less where the file ends before it does.
+    fn sector(&mut self, sector: u32) -> io::Result<Vec<u8>> {
         self.file.seek(SeekFrom::Start((u64::from(sector) + 1) * self.sector))?;
         let mut bytes = Vec::new();
         (&mut *self.file).take(self.sector).read_to_end(&mut bytes)?;
-        Ok(bytes.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect())
+        Ok(bytes)
     }
+}
+
+/// The places of a chain, which is known to end.
+fn follow(chains: &[u32], start: u32) -> impl Iterator<Item = u32> {
+    let next = |at: &u32| chains.get(usize::try_from(*at).unwrap_or(usize::MAX)).copied();
+    std::iter::successors(Some(start), next).take_while(|at| *at < NO_SECTOR)
+}
+
+fn entry_name(entry: &[u8]) -> String {
+    let units = entry[..64].as_chunks().0.iter().map(|unit| u16::from_le_bytes(*unit));
+    char::decode_utf16(units.take_while(|unit| *unit != 0)).map(|char| char.unwrap_or('?')).collect()
+}
+
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+fn words(bytes: &[u8]) -> Vec<u32> {
+    bytes.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect()
 }
 
 /// Whether following a table from some sector on, from each to the next, never ends.
@@ -99,7 +173,7 @@ mod tests {
     fn endless(bytes: &[u8]) -> bool {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
-        is_endless(&mut file).unwrap()
+        matches!(open(&mut file).unwrap(), Found::Endless)
     }
 
     #[test]

@@ -38,6 +38,16 @@ pub(in crate::audience) fn unzipped(package: &[u8]) -> Vec<(String, Vec<u8>)> {
 
 /// The binary workbook of MS-XLSB with one sheet.
 pub(in crate::audience) fn xlsb(sheet: &str, rows: &[&[Value<'_>]]) -> Vec<u8> {
+    xlsb_with(sheet, rows, &[], &[])
+}
+
+/// The same with rows that nobody sees, and areas of the first column that are one cell.
+pub(in crate::audience) fn xlsb_with(
+    sheet: &str,
+    rows: &[&[Value<'_>]],
+    hidden: &[u32],
+    merged: &[(u32, u32)],
+) -> Vec<u8> {
     let mut book = Vec::new();
     record(&mut book, 0x99, &[0; 12]);
     let bundle = [&0_u32.to_le_bytes()[..], &1_u32.to_le_bytes(), &wide("rId1"), &wide(sheet)].concat();
@@ -55,7 +65,8 @@ pub(in crate::audience) fn xlsb(sheet: &str, rows: &[&[Value<'_>]]) -> Vec<u8> {
     record(&mut data, 0x94, &[0; 16]);
     record(&mut data, 0x91, &[]);
     for (row, cells) in (0_u32..).zip(rows) {
-        record(&mut data, 0, &[&row.to_le_bytes()[..], &[0; 13]].concat());
+        let flags = if hidden.contains(&row) { 0x10 } else { 0 };
+        record(&mut data, 0, &[&row.to_le_bytes()[..], &[0; 7], &[flags], &[0; 5]].concat());
         for (column, cell) in (0_u32..).zip(*cells) {
             let at = |style: u32| [column.to_le_bytes(), style.to_le_bytes()].concat();
             match cell {
@@ -67,6 +78,9 @@ pub(in crate::audience) fn xlsb(sheet: &str, rows: &[&[Value<'_>]]) -> Vec<u8> {
         }
     }
     record(&mut data, 0x92, &[]);
+    for (from, to) in merged {
+        record(&mut data, 0xb0, &[&from.to_le_bytes()[..], &to.to_le_bytes(), &[0; 8]].concat());
+    }
     let relations = br#"<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.bin"/></Relationships>"#;
     zipped(&[
         ("[Content_Types].xml", b"<Types/>"),

@@ -1,12 +1,16 @@
 //! Spreadsheets to rows, cell by cell: the sheet that somebody chose, else the first in sight that holds anything.
 
+mod binary;
 mod book;
 mod compound;
+mod document;
 #[cfg(test)]
 pub(super) mod made;
 mod package;
+mod records;
 mod rows;
 mod text;
+mod xml;
 
 use std::fs::File;
 use std::path::Path;
@@ -15,13 +19,21 @@ use std::sync::Arc;
 use calamine::SheetVisible;
 
 use self::book::{Book, Unopened};
+use self::compound::Found;
 use self::rows::SheetRows;
 use super::beside::Beside;
 use super::table::{Form, Source};
 use super::{Error, Note};
 
 pub(super) use book::{Errors, Format};
-pub(super) use package::Unseen;
+
+/// What a person who looks at a sheet does not see, or sees differently.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Unseen {
+    pub(super) hidden_rows: u64,
+    /// Areas of several rows that are one cell.
+    pub(super) merged: u64,
+}
 
 /// Which sheet of a spreadsheet holds the recipients.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,14 +74,9 @@ pub(super) fn with_rows(
     if let Some(max) = format.bytes_max().filter(|max| form.bytes_total > *max) {
         return Err(Error::TooLarge { file: path.to_owned(), max });
     }
-    if format == Format::Xls {
-        if compound::is_endless(&mut another).map_err(|source| Error::Read { file: path.to_owned(), source })? {
-            let source = "it is a list of sectors without an end".into();
-            return Err(Error::NotSpreadsheet { file: path.to_owned(), source });
-        }
-    } else if package::is_too_heavy(format, &mut another) {
+    let Some(looked) = look(path, format, &mut another)? else {
         return Err(Error::TooHeavy { file: path.to_owned() });
-    }
+    };
     let (mut book, at) = Book::open(format, file).map_err(|error| match error {
         Unopened::Locked => Error::Locked { file: path.to_owned() },
         Unopened::Broken(source) => Error::NotSpreadsheet { file: path.to_owned(), source },
@@ -86,15 +93,54 @@ pub(super) fn with_rows(
             let mut form = Form { sheet: Some(sheet.clone()), ..form.clone() };
             form.notes.extend(is_hidden(sheet).then(|| Note::HiddenSheet { sheet: sheet.clone() }));
             let others: Vec<String> = candidates[tried + 1..].to_vec();
-            if format == Format::Xlsx {
-                let sheet = sheet.clone();
-                form.unseen = Beside::begin("audience unseen", move || package::unseen(another, &sheet));
-            }
+            let place = sheets.iter().position(|known| known.name == *sheet).unwrap_or_default();
+            form.unseen = looked.unseen(format, another, sheet.clone(), place);
             form.notes.extend((!others.is_empty()).then_some(Note::OtherSheets { sheets: others }));
             return then(&mut rows, form);
         }
     }
     Err(Error::Empty { file: path.to_owned() })
+}
+
+/// What a look at a book before it is opened has shown of its sheets.
+enum Looked {
+    /// What is not seen of each is looked for beside the reading.
+    Beside,
+    InOrder(Vec<Unseen>),
+    Named(Vec<(String, Unseen)>),
+}
+
+/// Looks at a book before it is opened, as a small one may ask for any amount of memory and time. Nothing where it is too
+/// heavy.
+fn look(path: &Path, format: Format, file: &mut File) -> Result<Option<Looked>, Error> {
+    let unreadable = |source| Error::Read { file: path.to_owned(), source };
+    let is_light = |file: &mut File| !package::is_too_heavy(format, file);
+    Ok(match format {
+        Format::Xlsx | Format::Xlsb => is_light(file).then_some(Looked::Beside),
+        Format::Ods => is_light(file).then(|| document::look(file)).flatten().map(Looked::Named),
+        Format::Xls => match compound::open(file).map_err(unreadable)? {
+            Found::Container(mut container) => {
+                let book = container.stream(&["Workbook", "Book"]).map_err(unreadable)?;
+                records::look(&book.unwrap_or_default()).map(Looked::InOrder)
+            }
+            Found::Endless => {
+                let source = "it is a list of sectors without an end".into();
+                return Err(Error::NotSpreadsheet { file: path.to_owned(), source });
+            }
+            Found::Other => Some(Looked::InOrder(Vec::new())),
+        },
+    })
+}
+
+impl Looked {
+    fn unseen(self, format: Format, file: File, sheet: String, place: usize) -> Beside<Unseen> {
+        let known = match self {
+            Self::Beside => return Beside::begin("audience unseen", move || package::unseen(format, file, &sheet)),
+            Self::InOrder(all) => all.get(place).copied(),
+            Self::Named(all) => all.into_iter().find(|(name, _)| *name == sheet).map(|(_, unseen)| unseen),
+        };
+        Beside::known(known.unwrap_or_default())
+    }
 }
 
 /// The sheets that are tried, in order: those in sight first.
@@ -220,6 +266,22 @@ mod tests {
             [Note::ErrorCells { cells: 1 }, Note::HiddenRows { rows: 2 }, Note::MergedCells { areas: 1 }].to_vec();
         assert_eq!((summary.valid, summary.notes), (5, notes));
         assert_eq!((summary.fields[1].filled, summary.fields[2].filled), (1, 1));
+    }
+
+    #[test]
+    fn it_is_said_of_every_format_that_has_it() {
+        let cells = [&[Value::Text("Mobile")][..], &[Value::Text("+6581234567")], &[Value::Text("+6581234568")]];
+        let binary = made::xlsb_with("People & co", &cells, &[1], &[(0, 1), (2, 2)]);
+        let unseen = |book: &[u8], format| read(book, format, None).unwrap().1.unseen.finish();
+        assert_eq!(unseen(&binary, Format::Xlsb), Some(Unseen { hidden_rows: 1, merged: 1 }));
+        let row = |says: &str| {
+            format!("<table:table-row {says}><table:table-cell office:value-type='string'><text:p>x</text:p></table:table-cell></table:table-row>")
+        };
+        let table = |name: &str, says: &str| format!("<table:table table:name='{name}'>{}</table:table>", row(says));
+        let document = made::ods(&(table("People", "table:visibility='collapse'") + &table("More", "")));
+        assert_eq!(unseen(&document, Format::Ods), Some(Unseen { hidden_rows: 1, merged: 0 }));
+        let old = include_bytes!("../../../samples/recipients.xls");
+        assert_eq!(unseen(old, Format::Xls), Some(Unseen::default()));
     }
 
     #[test]

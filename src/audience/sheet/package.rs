@@ -2,19 +2,20 @@
 //! of a sheet its program does not show.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 
-use memchr::{memchr, memchr3, memmem};
+use memchr::{memchr, memmem};
 use zip::ZipArchive;
 
-use super::Format;
+use super::xml::{attribute, name, tags, unescaped};
+use super::{Format, Unseen, binary, document};
 
 /// Unpacked bytes of what is held in memory as a whole: tables of shared texts, and documents that do not stream.
-const WHOLE_MAX: u64 = 512 << 20;
+pub(super) const WHOLE_MAX: u64 = 512 << 20;
 /// No packing makes less of what it packs.
 const TIGHTEST: u64 = 1_032;
 /// Cells of a document that is held in memory as a whole.
-const CELLS_MAX: u64 = 20_000_000;
+pub(super) const CELLS_MAX: u64 = 20_000_000;
 
 /// Whether what must be held in memory as a whole is too much for it. What cannot be read is the reader's to refuse.
 pub(super) fn is_too_heavy(format: Format, file: &mut File) -> bool {
@@ -23,8 +24,10 @@ pub(super) fn is_too_heavy(format: Format, file: &mut File) -> bool {
 
 fn weighs_more(format: Format, file: &mut File, max: u64) -> bool {
     let is_streamed = |name: &str| match format {
-        Format::Xlsx | Format::Xlsb => name.starts_with("xl/worksheets/"),
-        Format::Xls | Format::Ods => false,
+        Format::Xlsx | Format::Xlsb => name.starts_with("xl/worksheets/") && !holds_texts(name),
+        Format::Xls => false,
+        // What it weighs is looked into more closely than by its size.
+        Format::Ods => name == document::PART,
     };
     let Ok(mut archive) = ZipArchive::new(BufReader::new(file)) else { return false };
     let mut left = max;
@@ -34,14 +37,8 @@ fn weighs_more(format: Format, file: &mut File, max: u64) -> bool {
         if is_streamed(name.trim_start_matches('/')) {
             continue;
         }
-        if format == Format::Ods && name == "content.xml" {
-            let mut content = (&mut part).take(left + 1);
-            let is_unsound = is_unsound(&mut content);
-            match content.limit().checked_sub(1) {
-                Some(rest) if !is_unsound => left = rest,
-                Some(_) | None => return true,
-            }
-            continue;
+        if holds_texts(&name) && texts(&mut part) > CELLS_MAX {
+            return true;
         }
         let packed = part.compressed_size();
         drop(part);
@@ -58,59 +55,32 @@ fn weighs_more(format: Format, file: &mut File, max: u64) -> bool {
     false
 }
 
-/// Counts the cells that an open document has once its repetitions are written out, as its reader does; and holds that it
-/// has an end: the reader would look for it for ever.
-fn is_unsound(content: &mut dyn Read) -> bool {
-    let (mut cells, mut row, mut blank) = (0_u64, 0_u64, 0_u64);
-    let mut open: Vec<Vec<u8>> = Vec::new();
-    let mut is_sound = true;
-    let counted = tags(content, &mut |tag| {
-        let times = || attribute(tag, "table:number-columns-repeated").and_then(|text| text.parse().ok());
-        match name(tag) {
-            b"table:table-row" => (row, blank) = (0, 0),
-            // What is blank at the end of a row is nothing.
-            b"table:table-cell" | b"table:covered-table-cell" if tag.ends_with(b"/") && !has_value(tag) => {
-                blank = blank.saturating_add(times().unwrap_or(1));
-            }
-            b"table:table-cell" | b"table:covered-table-cell" => {
-                row = row.saturating_add(blank).saturating_add(times().unwrap_or(1));
-                blank = 0;
-            }
-            b"/table:table-row" => cells = cells.saturating_add(row),
-            _ => {}
-        }
-        match name(tag) {
-            [b'/', closed @ ..] => is_sound = open.pop().is_some_and(|opened| opened == closed),
-            [b'!' | b'?', ..] => {}
-            _ if tag.ends_with(b"/") => {}
-            opened => open.push(opened.to_vec()),
-        }
-        is_sound && open.len() <= DEPTH_MAX && cells.saturating_add(row) <= CELLS_MAX
+/// Whether the texts that cells share are in a part, wherever the package keeps them.
+fn holds_texts(part: &str) -> bool {
+    let part = part.to_ascii_lowercase();
+    part.ends_with("sharedstrings.xml") || part.ends_with("sharedstrings.bin")
+}
+
+/// How many texts a part says that it holds: its reader makes room for as many.
+fn texts(part: &mut dyn Read) -> u64 {
+    let mut said = 0;
+    let read = tags(part, &mut |tag, _| {
+        let is_table = name(tag) == b"sst" || name(tag).ends_with(b":sst");
+        said = attribute(tag, "uniqueCount").filter(|_| is_table).map_or(0, |count| count.parse().unwrap_or(u64::MAX));
+        !is_table
     });
-    !(counted.is_ok() && is_sound && open.is_empty() && cells.saturating_add(row) <= CELLS_MAX)
+    read.map_or(0, |()| said)
 }
 
-/// Tags within tags of a document.
-const DEPTH_MAX: usize = 1_000;
-
-fn has_value(tag: &[u8]) -> bool {
-    memmem::find(tag, b"office:value").is_some()
-}
-
-/// What a person who looks at a sheet does not see, or sees differently.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::audience) struct Unseen {
-    pub(in crate::audience) hidden_rows: u64,
-    /// Areas of several rows that are one cell.
-    pub(in crate::audience) merged: u64,
-}
-
-/// Looks through a sheet of the newer format, quickly and beside its reader.
-pub(super) fn unseen(file: File, sheet: &str) -> io::Result<Unseen> {
+/// Looks through a sheet of a package, quickly and beside its reader.
+pub(super) fn unseen(format: Format, file: File, sheet: &str) -> io::Result<Unseen> {
     let mut archive = ZipArchive::new(BufReader::new(file))?;
-    let Some(part) = part_of(&mut archive, sheet)? else { return Ok(Unseen::default()) };
-    let mut unseen = Unseen::default();
+    let Some(part) = part_of(format, &mut archive, sheet)? else { return Ok(Unseen::default()) };
     let mut part = archive.by_name(&part)?;
+    if format == Format::Xlsb {
+        return binary::unseen(&mut part);
+    }
+    let mut unseen = Unseen::default();
     windows(&mut part, &mut |text, end| {
         for at in memmem::find_iter(text, b"<row ").take_while(|at| *at < end) {
             let tag = tag_at(text, at);
@@ -127,17 +97,26 @@ pub(super) fn unseen(file: File, sheet: &str) -> io::Result<Unseen> {
 }
 
 /// The part of the package that a sheet is in: its name leads to an id, and the id to the part.
-fn part_of(archive: &mut ZipArchive<BufReader<File>>, sheet: &str) -> io::Result<Option<String>> {
-    let mut id = None;
-    tags(&mut archive.by_name("xl/workbook.xml")?, &mut |tag| {
-        if name(tag) == b"sheet" && attribute(tag, "name").is_some_and(|known| unescaped(known) == sheet) {
-            id = attribute(tag, "r:id").map(str::to_owned);
+fn part_of(format: Format, archive: &mut ZipArchive<BufReader<File>>, sheet: &str) -> io::Result<Option<String>> {
+    let (id, relations) = match format {
+        Format::Xlsb => {
+            let id = binary::relation(&mut archive.by_name("xl/workbook.bin")?, sheet)?;
+            (id, "xl/_rels/workbook.bin.rels")
         }
-        id.is_none()
-    })?;
+        Format::Xlsx | Format::Xls | Format::Ods => {
+            let mut id = None;
+            tags(&mut archive.by_name("xl/workbook.xml")?, &mut |tag, _| {
+                if name(tag) == b"sheet" && attribute(tag, "name").is_some_and(|known| unescaped(known) == sheet) {
+                    id = attribute(tag, "r:id").map(str::to_owned);
+                }
+                id.is_none()
+            })?;
+            (id, "xl/_rels/workbook.xml.rels")
+        }
+    };
     let Some(id) = id else { return Ok(None) };
     let mut target = None;
-    tags(&mut archive.by_name("xl/_rels/workbook.xml.rels")?, &mut |tag| {
+    tags(&mut archive.by_name(relations)?, &mut |tag, _| {
         if attribute(tag, "Id") == Some(&id) {
             target = attribute(tag, "Target").map(str::to_owned);
         }
@@ -147,12 +126,6 @@ fn part_of(archive: &mut ZipArchive<BufReader<File>>, sheet: &str) -> io::Result
         Some(whole) => whole.to_owned(),
         None => format!("xl/{target}"),
     }))
-}
-
-fn unescaped(text: &str) -> String {
-    [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")]
-        .iter()
-        .fold(text.to_owned(), |text, (escape, char)| text.replace(escape, char))
 }
 
 /// Gives out a text in overlapping pieces: what begins before the end that is told with each is whole.
@@ -176,116 +149,12 @@ fn tag_at(text: &[u8], at: usize) -> &[u8] {
     &text[..memchr(b'>', text).unwrap_or(text.len())]
 }
 
-/// Bytes of one tag; what is longer is cut off.
-const TAG_BYTES: usize = 64 * 1024;
-
-/// Gives out what stands between `<` and `>`, until nobody wants more. A `>` within quotes ends no tag, nor does one within a
-/// comment, an instruction or a piece of plain text; these are given out as well. What ends within a tag is broken.
-fn tags(input: &mut dyn Read, tell: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<()> {
-    let mut input = BufReader::with_capacity(TAG_BYTES, input);
-    let (mut tag, mut inside, mut quote) = (Vec::new(), false, None);
-    loop {
-        let text = input.fill_buf()?;
-        if text.is_empty() {
-            return if inside { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) };
-        }
-        let mut at = 0;
-        while at < text.len() {
-            let rest = &text[at..];
-            if !inside {
-                let Some(begin) = memchr(b'<', rest) else { break };
-                (inside, quote, at) = (true, None, at + begin + 1);
-                tag.clear();
-                continue;
-            }
-            let found = match quote {
-                Some(quote) => memchr(quote, rest),
-                None => memchr3(b'>', b'"', b'\'', rest),
-            };
-            let end = found.map_or(rest.len(), |found| found + 1);
-            append(&mut tag, &rest[..end]);
-            at += end;
-            let is_special = |begin: &[u8]| tag.starts_with(begin);
-            let ends_with: &[u8] = match () {
-                () if is_special(b"!--") => b"-->",
-                () if is_special(b"![CDATA[") => b"]]>",
-                () if is_special(b"?") => b"?>",
-                () => b">",
-            };
-            match found.map(|found| rest[found]) {
-                None => {}
-                Some(b'>') if quote.is_none() => {
-                    inside = !tag.ends_with(ends_with);
-                    if !inside && !tell(&tag[..tag.len() - 1]) {
-                        return Ok(());
-                    }
-                }
-                Some(_) if quote.is_some() => quote = None,
-                // Apostrophes of a comment open nothing.
-                Some(opened) => quote = (ends_with == b">").then_some(opened),
-            }
-        }
-        let read = text.len();
-        input.consume(read);
-    }
-}
-
-/// Appends to a tag what it has room for; of what is longer its end is kept.
-fn append(tag: &mut Vec<u8>, more: &[u8]) {
-    const END: usize = 8;
-    tag.extend_from_slice(&more[..more.len().min(TAG_BYTES.saturating_sub(tag.len()))]);
-    if tag.len() >= TAG_BYTES {
-        let mut end = tag.split_off(TAG_BYTES - END);
-        end.extend_from_slice(&more[more.len().saturating_sub(END)..]);
-        tag.extend_from_slice(&end[end.len() - END..]);
-    }
-}
-
-fn name(tag: &[u8]) -> &[u8] {
-    let is_end = |byte: &u8| byte.is_ascii_whitespace() || (*byte == b'/' && tag.first() != Some(byte));
-    &tag[..tag.iter().position(is_end).unwrap_or(tag.len())]
-}
-
-/// The value of an attribute, as it stands there.
-fn attribute<'a>(tag: &'a [u8], name: &str) -> Option<&'a str> {
-    let tag = std::str::from_utf8(tag).ok()?;
-    let mut from = 0;
-    loop {
-        let at = from + tag.get(from..)?.find(name)?;
-        from = at + name.len();
-        let is_whole = tag[..at].ends_with(|char: char| char.is_ascii_whitespace());
-        let value = tag[from..].trim_start().strip_prefix('=').map(str::trim_start).filter(|_| is_whole);
-        if let Some(value) = value {
-            let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
-            return value[1..].split(quote).next();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
 
     use super::super::made::zipped;
     use super::*;
-
-    #[test]
-    fn tags_are_found_whatever_their_attributes_hold() {
-        let text = "<?xml?><a b='>' c=\"x'>\"><row  r=\"1\" hidden = '1'/>text</a>";
-        let mut found = Vec::new();
-        tags(&mut text.as_bytes(), &mut |tag| {
-            found.push(String::from_utf8(tag.to_vec()).unwrap());
-            true
-        })
-        .unwrap();
-        assert_eq!(found, ["?xml?", "a b='>' c=\"x'>\"", "row  r=\"1\" hidden = '1'/", "/a"]);
-        assert_eq!((name(found[2].as_bytes()), name(found[3].as_bytes())), (&b"row"[..], &b"/a"[..]));
-        let value = |of: usize, name: &str| attribute(found[of].as_bytes(), name);
-        assert_eq!(
-            (value(1, "b"), value(1, "c"), value(2, "hidden"), value(2, "idden")),
-            (Some(">"), Some("x'>"), Some("1"), None)
-        );
-    }
 
     fn file(parts: &[(&str, &[u8])]) -> File {
         let mut file = tempfile::tempfile().unwrap();
@@ -299,27 +168,18 @@ mod tests {
         let heavy = |format, part: &str| weighs_more(format, &mut file(&[("a", b"a"), (part, &zeros)]), 3 << 20);
         assert!(heavy(Format::Xlsx, "xl/sharedStrings.xml"));
         assert!(heavy(Format::Xlsb, "xl/sharedStrings.bin"));
-        assert!(heavy(Format::Ods, "content.xml"));
+        assert!(heavy(Format::Xlsx, "xl/worksheets/sharedStrings.xml"));
+        assert!(heavy(Format::Ods, "styles.xml"));
         assert!(!heavy(Format::Xlsx, "xl/worksheets/sheet1.xml"));
         assert!(!weighs_more(Format::Xlsx, &mut file(&[("xl/sharedStrings.xml", &zeros)]), 5 << 20));
     }
 
     #[test]
-    fn a_document_of_few_bytes_may_have_too_many_cells_or_no_end() {
-        let row =
-            |cell: &str| format!("<table:table-row>{cell}<table:table-cell>x</table:table-cell></table:table-row>");
-        let wide = "<table:table-cell note='>' table:number-columns-repeated=\"16383\"/>";
-        let heavy = |cell: &str, rows: usize| {
-            is_too_heavy(Format::Ods, &mut file(&[("content.xml", row(cell).repeat(rows).as_bytes())]))
-        };
-        assert!(heavy("<table:covered-table-cell><!-- ></table:covered-table-cell> -->", 1), "it has no end");
-        assert!(heavy("<table:table-cell a='>", 1) && !heavy("<?xml a=\"?>", 1));
-        assert!(!heavy("<!-- it's ></table:table-row> --><![CDATA[</a>]]>", 1));
-        assert!(heavy(wide, 1_300));
-        assert!(!heavy(wide, 1_000));
-        // Blank cells behind the last one are in every document, and are none.
-        let behind = "<table:table-row><table:table-cell>x</table:table-cell>".to_owned() + wide + "</table:table-row>";
-        assert!(!is_too_heavy(Format::Ods, &mut file(&[("content.xml", behind.repeat(2_000).as_bytes())])));
+    fn a_table_of_shared_texts_may_not_say_that_it_has_more_than_there_can_be() {
+        let heavy = |head: &str| is_too_heavy(Format::Xlsx, &mut file(&[("xl/sharedStrings.xml", head.as_bytes())]));
+        assert!(!heavy("<sst count=\"9\" uniqueCount=\"2\"><si/><si/></sst>") && !heavy("<sst><si/></sst>"));
+        assert!(heavy("<?xml?><x:sst uniqueCount=\"99999999999\"></x:sst>"));
+        assert!(heavy("<sst uniqueCount=\"99999999999999999999999\">"));
     }
 
     #[test]

@@ -1,0 +1,304 @@
+//! The records of a book of the old format, as far as it takes to know what reading it costs. It is read as a whole, and
+//! its reader makes room for what the book says of itself: a few damaged bytes can ask for more than any memory holds.
+
+use super::Unseen;
+use super::compound::{u16_at, u32_at};
+use super::package::{CELLS_MAX, WHOLE_MAX};
+
+/// What the format has room for: no sheet of it is larger.
+const ROWS_MAX: u64 = 1 << 16;
+const COLUMNS_MAX: u64 = 1 << 8;
+
+const BEGIN: u16 = 0x0809;
+const END: u16 = 0x000a;
+const CONTINUE: u16 = 0x003c;
+const SHEET: u16 = 0x0085;
+/// The kind of a sheet that holds cells.
+const OF_CELLS: u8 = 0;
+const TEXTS: u16 = 0x00fc;
+const DIMENSIONS: u16 = 0x0200;
+const SHARED_TEXT: u16 = 0x00fd;
+const ROW: u16 = 0x0208;
+const MERGED: u16 = 0x00e5;
+const SEVERAL_NUMBERS: u16 = 0x00bd;
+/// Those of a cell: formula, label with runs, number, label, boolean, number in short.
+const CELLS: [u16; 6] = [0x0006, 0x00d6, 0x0203, 0x0204, 0x0205, 0x027e];
+
+struct Record<'a> {
+    kind: u16,
+    data: &'a [u8],
+    /// Each went on where one record had no more room.
+    more: Vec<&'a [u8]>,
+}
+
+/// The records of a stream, as its reader takes it apart. What is broken ends it.
+fn records(mut stream: &[u8]) -> impl Iterator<Item = Record<'_>> {
+    std::iter::from_fn(move || {
+        let (kind, data, mut rest) = first(stream)?;
+        let mut more = Vec::new();
+        while let Some((CONTINUE, data, behind)) = first(rest) {
+            more.push(data);
+            rest = behind;
+        }
+        stream = rest;
+        Some(Record { kind, data, more })
+    })
+}
+
+/// The kind and the data of the first record, and what is behind it.
+fn first(stream: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+    let (head, rest) = stream.split_first_chunk::<4>()?;
+    let (data, behind) = rest.split_at_checked(usize::from(u16_at(head, 2)))?;
+    Some((u16_at(head, 0), data, behind))
+}
+
+/// What is not seen of each sheet, in order; nothing where the book asks for more memory than one should give it, or leads
+/// to the same records again and again.
+pub(super) fn look(book: &[u8]) -> Option<Vec<Unseen>> {
+    let (mut sheets, mut texts) = (Vec::new(), Vec::new());
+    for record in records(book).take_while(|record| record.kind != END) {
+        match record.kind {
+            SHEET if record.data.len() >= 6 => sheets.push((u32_at(record.data, 0), record.data[5])),
+            TEXTS => texts = lengths(&record),
+            _ => {}
+        }
+    }
+    let mut looked = Look::default();
+    let mut unseen = Vec::new();
+    for (at, kind) in sheets {
+        let sheet = usize::try_from(at).ok().and_then(|at| book.get(at..)).unwrap_or_default();
+        let of_it = looked.through(sheet, &texts)?;
+        unseen.extend((kind == OF_CELLS).then_some(of_it));
+        if looked.walked > 2 * book.len() as u64 {
+            return None;
+        }
+    }
+    Some(unseen)
+}
+
+/// What was met in all sheets so far.
+#[derive(Default)]
+struct Look {
+    cells: u64,
+    text: u64,
+    walked: u64,
+}
+
+impl Look {
+    /// Looks through one more sheet; nothing where that is too much.
+    fn through(&mut self, sheet: &[u8], texts: &[u16]) -> Option<Unseen> {
+        let (mut depth, mut area, mut unseen) = (0_u32, Area::default(), Unseen::default());
+        for Record { kind, data, more } in records(sheet) {
+            self.walked += (data.len() + more.iter().map(|more| more.len()).sum::<usize>()) as u64 + 4;
+            match kind {
+                BEGIN => depth += 1,
+                END if depth <= 1 => break,
+                END => depth -= 1,
+                // A chart within a sheet has cells of its own, which are nobody's.
+                _ if depth > 1 => {}
+                DIMENSIONS if !fits(data) => return None,
+                SHARED_TEXT if data.len() >= 10 => {
+                    area.add(data, 0);
+                    let text = usize::try_from(u32_at(data, 6)).ok().and_then(|place| texts.get(place));
+                    self.text += text.map_or(0, |length| u64::from(*length));
+                }
+                SEVERAL_NUMBERS => area.add(data, (data.len().saturating_sub(6) / 6).saturating_sub(1)),
+                // Without a column, a row holds nothing.
+                ROW if data.len() >= 14 && u16_at(data, 2) < u16_at(data, 4) => {
+                    unseen.hidden_rows += u64::from(data[12] & 0x20 != 0);
+                }
+                MERGED => {
+                    let areas = data.get(2..).unwrap_or_default().as_chunks::<8>().0.iter();
+                    unseen.merged += areas.filter(|area| u16_at(*area, 0) != u16_at(*area, 2)).count() as u64;
+                }
+                _ if CELLS.contains(&kind) => area.add(data, 0),
+                _ => {}
+            }
+        }
+        self.cells += area.cells();
+        (self.cells <= CELLS_MAX && self.text <= WHOLE_MAX).then_some(unseen)
+    }
+}
+
+/// Whether a sheet says that it is no larger than the format has room for.
+fn fits(dimensions: &[u8]) -> bool {
+    let (first, last) = match dimensions.len() {
+        10 => (u32::from(u16_at(dimensions, 0)), u32::from(u16_at(dimensions, 2))),
+        14 | 16 => (u32_at(dimensions, 0), u32_at(dimensions, 4)),
+        // Its reader refuses it.
+        _ => return true,
+    };
+    let columns = u16_at(dimensions, dimensions.len().min(12) - 2);
+    // One behind the last; nothing at all is said as nought.
+    let is_nothing = last == 0 || columns == 0;
+    is_nothing || (first <= last && u64::from(last) <= ROWS_MAX && u64::from(columns) <= COLUMNS_MAX)
+}
+
+/// From the first to the last row and column that anything stands in.
+#[derive(Default)]
+struct Area(Option<[u16; 4]>);
+
+impl Area {
+    fn add(&mut self, cell: &[u8], further: usize) {
+        let Some((place, _)) = cell.split_first_chunk::<4>() else { return };
+        let (row, column) = (u16_at(place, 0), u16_at(place, 2));
+        let last = column.saturating_add(u16::try_from(further).unwrap_or(u16::MAX));
+        let [top, bottom, left, right] = self.0.unwrap_or([row, row, column, last]);
+        self.0 = Some([top.min(row), bottom.max(row), left.min(column), right.max(last)]);
+    }
+
+    fn cells(&self) -> u64 {
+        self.0.map_or(0, |[top, bottom, left, right]| (u64::from(bottom - top) + 1) * (u64::from(right - left) + 1))
+    }
+}
+
+/// How many characters each of the shared texts has; those that cells say by their number.
+fn lengths(record: &Record<'_>) -> Vec<u16> {
+    let mut pieces = record.more.iter();
+    let mut data = record.data.get(8..).unwrap_or_default();
+    let mut lengths = Vec::new();
+    // Of a text that breaks off only its beginning is known, and it is the last.
+    let mut one = || {
+        while data.is_empty() {
+            data = pieces.next()?;
+        }
+        let (head, rest) = data.split_first_chunk::<3>()?;
+        let (length, mut flags) = (u16_at(head, 0), head[2]);
+        data = rest;
+        let mut behind = 0;
+        if flags & 8 != 0 {
+            let (runs, rest) = data.split_first_chunk::<2>()?;
+            (behind, data) = (4 * usize::from(u16_at(runs, 0)), rest);
+        }
+        if flags & 4 != 0 {
+            let (bytes, rest) = data.split_first_chunk::<4>()?;
+            (behind, data) = (behind + usize::try_from(u32_at(bytes, 0)).ok()?, rest);
+        }
+        let mut left = usize::from(length);
+        while left > 0 {
+            if data.is_empty() {
+                // Where a text goes on it says anew how wide its characters are.
+                (flags, data) = pieces.next()?.split_first().map(|(flags, rest)| (*flags, rest))?;
+            }
+            let width = 1 + usize::from(flags & 1);
+            let here = left.min(data.len().div_ceil(width));
+            data = &data[data.len().min(here * width)..];
+            left -= here;
+        }
+        while behind > data.len() {
+            behind -= data.len();
+            data = pieces.next()?;
+        }
+        data = &data[behind..];
+        Some(length)
+    };
+    while let Some(length) = one() {
+        lengths.push(length);
+    }
+    lengths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(kind: u16, data: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(data.len()).unwrap();
+        [&kind.to_le_bytes(), &length.to_le_bytes(), data].concat()
+    }
+
+    fn dimensions(first: u32, last: u32, columns: u16) -> Vec<u8> {
+        record(
+            DIMENSIONS,
+            &[&first.to_le_bytes()[..], &last.to_le_bytes(), &[0, 0], &columns.to_le_bytes(), &[0; 2]].concat(),
+        )
+    }
+
+    fn at(row: u16, column: u16) -> Vec<u8> {
+        [row.to_le_bytes(), column.to_le_bytes()].concat()
+    }
+
+    fn number(row: u16, column: u16) -> Vec<u8> {
+        record(0x0203, &[at(row, column), vec![0; 10]].concat())
+    }
+
+    fn shared(row: u16, text: u32) -> Vec<u8> {
+        record(SHARED_TEXT, &[&at(row, 0)[..], &[0; 2], &text.to_le_bytes()].concat())
+    }
+
+    /// A book with these shared texts and so many sheets, each of which begins with the same records.
+    fn book(texts: &[u8], sheets: u32, body: &[u8]) -> Vec<u8> {
+        let begin = record(BEGIN, &[0, 6, 5, 0]);
+        let head = |at: u32| {
+            let one = record(SHEET, &[&at.to_le_bytes()[..], &[0; 8]].concat());
+            [&begin[..], texts, &one.repeat(sheets as usize), &record(END, &[])].concat()
+        };
+        let at = u32::try_from(head(0).len()).unwrap();
+        [head(at), begin.clone(), body.to_vec(), record(END, &[])].concat()
+    }
+
+    fn heavy(body: &[Vec<u8>]) -> bool {
+        look(&book(&[], 1, &body.concat())).is_none()
+    }
+
+    #[test]
+    fn a_sheet_is_no_larger_than_the_format_has_room_for() {
+        assert!(!heavy(&[dimensions(0, 65_536, 256), number(0, 0), number(65_535, 255)]));
+        assert!(!heavy(&[dimensions(0, 0, 0)]));
+        assert!(heavy(&[dimensions(0, 65_537, 1)]));
+        assert!(heavy(&[dimensions(0, u32::MAX, 256)]));
+        assert!(heavy(&[dimensions(0, 10, 257)]));
+        assert!(heavy(&[dimensions(9, 8, 1)]), "it ends before it begins");
+        assert!(heavy(&[number(0, 0), number(65_535, 60_000)]));
+        let several = |numbers: usize| record(SEVERAL_NUMBERS, &[at(0, 0), vec![0; 6 * numbers + 2]].concat());
+        assert!(heavy(&[several(400), number(65_535, 0)]) && !heavy(&[several(200), number(65_535, 0)]));
+    }
+
+    #[test]
+    fn a_chart_within_a_sheet_is_passed_over() {
+        let chart = |end: u16| [record(BEGIN, &[0, 6, 32, 0]), number(65_535, 60_000), record(end, &[])].concat();
+        assert!(!heavy(&[number(0, 0), chart(END), number(1, 0)]));
+        assert!(heavy(&[chart(END), number(0, 0), number(65_535, 60_000)]));
+    }
+
+    #[test]
+    fn sheets_that_are_one_and_the_same_are_too_many() {
+        assert!(look(&book(&[], 1, &number(0, 0).repeat(1_000))).is_some());
+        assert!(look(&book(&[], 10, &number(0, 0).repeat(1_000))).is_none());
+    }
+
+    #[test]
+    fn a_long_text_may_not_stand_in_every_cell() {
+        let long = [&[0; 8][..], &40_000_u16.to_le_bytes(), &[0], &[b'x'; 8_000]].concat();
+        let next = [&[0][..], &[b'x'; 8_200]].concat();
+        // The last piece goes on in wide characters, and a short text with two runs is behind it.
+        let last =
+            [&[1][..], &[0; 2 * 7_400], &2_u16.to_le_bytes(), &[8], &2_u16.to_le_bytes(), b"ab", &[0; 8]].concat();
+        let pieces: Vec<u8> = [next.clone(), next.clone(), next, last].map(|more| record(CONTINUE, &more)).concat();
+        let texts = [record(TEXTS, &long), pieces].concat();
+        let table = records(&texts).next().unwrap();
+        assert_eq!(lengths(&table), [40_000, 2]);
+        let cells = |text: u32| (0..20_000).flat_map(|row| shared(row, text)).collect::<Vec<u8>>();
+        assert!(look(&book(&texts, 1, &cells(0))).is_none());
+        assert!(look(&book(&texts, 1, &cells(1))).is_some());
+    }
+
+    #[test]
+    fn what_nobody_sees_is_counted_where_it_holds_anything() {
+        let row =
+            |columns: u8, flags: u8| record(ROW, &[&[0, 0, 0, 0, columns, 0][..], &[0; 6], &[flags, 1, 0, 0]].concat());
+        let merged = record(MERGED, &[[2, 0, 0, 0, 0, 0, 0, 0, 1, 0], [1, 0, 3, 0, 0, 0, 0, 0, 0, 0]].concat()[..18]);
+        let body = [row(3, 0x20), row(0, 0x20), row(3, 0), merged].concat();
+        assert_eq!(look(&book(&[], 1, &body)).unwrap(), [Unseen { hidden_rows: 1, merged: 1 }]);
+    }
+
+    #[test]
+    fn what_is_broken_ends_what_is_looked_at() {
+        let whole = book(&[], 1, &number(0, 0).repeat(3));
+        assert!((0..whole.len()).all(|end| look(&whole[..end]).is_some()));
+        let text = record(TEXTS, &[&[0; 8][..], &9_u16.to_le_bytes(), &[13, 1, 0, 4, 0, 0, 0], b"abc"].concat());
+        assert!(
+            (0..text.len()).all(|end| records(&text[..end]).next().is_none_or(|record| lengths(&record).len() < 2))
+        );
+    }
+}
