@@ -39,6 +39,7 @@ mod outputs;
 mod pipeline;
 mod read;
 mod reason;
+mod repeats;
 mod sheet;
 mod sieve;
 mod sniff;

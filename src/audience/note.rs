@@ -43,6 +43,10 @@ pub enum Note {
     FixedLines {
         rows: u64,
     },
+    /// Accepted rows whose `ClientMessageId` an earlier one has.
+    RepeatedIds {
+        rows: u64,
+    },
     /// Characters that are none in the encoding of the file.
     Damaged {
         characters: u64,
@@ -68,6 +72,7 @@ impl Note {
             Self::SeveralNumbers { .. } => "several_numbers",
             Self::Extensions { .. } => "extensions",
             Self::FixedLines { .. } => "fixed_lines",
+            Self::RepeatedIds { .. } => "repeated_ids",
             Self::Damaged { .. } => "damaged",
         }
     }
@@ -119,6 +124,10 @@ impl Note {
             Self::FixedLines { rows } => format!(
                 "{} a fixed line or a service number, which messages hardly reach; --lines mobile leaves them out.",
                 holding(*rows)
+            ),
+            Self::RepeatedIds { rows } => format!(
+                "{} a ClientMessageId that an earlier row has; each is a message of its own all the same.",
+                if *rows == 1 { "1 row has".to_owned() } else { format!("{rows} rows have") }
             ),
             Self::Damaged { characters, encoding } => format!(
                 "{characters} characters are none in {encoding} and became \u{fffd}; say what the file is written in with \

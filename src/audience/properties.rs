@@ -95,6 +95,16 @@ fn the_first_of_a_number_wins_unless_all_are_kept() {
 }
 
 #[test]
+fn an_id_may_come_again_and_that_is_said() {
+    let text = "Mobile,ClientMessageId\n81234567,A-1\n81234568,A-1\n81234567,A-1\n81234569,\n81234570,\n";
+    let (summary, kept) = ok(text);
+    assert_eq!((summary.valid, summary.duplicates), (4, 1));
+    assert_eq!(summary.notes, [Note::RepeatedIds { rows: 1 }], "who is not accepted repeats nothing");
+    let ids: Vec<_> = kept.recipients.iter().map(|recipient| recipient.client_message_id.as_deref()).collect();
+    assert_eq!(ids, [Some("A-1"), Some("A-1"), None, None]);
+}
+
+#[test]
 fn who_opted_out_is_counted_as_that_every_time() {
     let (summary, kept) =
         read_with("Mobile\n81234567\n81234567\n81234568\n", &in_singapore(), &["+6581234567"]).unwrap();

@@ -12,6 +12,7 @@ use super::delimiter::is_delimiter;
 use super::known::{Known, Met};
 use super::number::Home;
 use super::pipeline::{self, Collected, Feed, Halt, Opened, Progress, Sink};
+use super::repeats::Repeats;
 use super::sheet::{SheetChoice, Unseen};
 use super::table::{self, BLOCK_ROWS, Form};
 use super::{Error, Field, Note, Reason, Summary};
@@ -175,7 +176,7 @@ fn collect(
         notes: form.notes,
         ..Summary::default()
     };
-    let mut seen = Seen::default();
+    let (mut seen, mut ids) = (Seen::default(), Repeats::default());
     let mut judge = |recipient: &Recipient| {
         if opted_out(recipient.msisdn) {
             Some(Reason::OptedOut)
@@ -210,6 +211,7 @@ fn collect(
             match verdict {
                 Ok(recipient) => {
                     summary.count_valid(recipient.country);
+                    recipient.client_message_id.iter().for_each(|id| ids.note(id));
                     accepted.push(recipient);
                     if accepted.len() == CHUNK {
                         let chunk = std::mem::replace(&mut accepted, Vec::with_capacity(CHUNK));
@@ -233,6 +235,8 @@ fn collect(
         sink.accepted(accepted).map_err(halted)?;
     }
     summary.notes.extend(seen.notes(summary.encoding));
+    let repeated = ids.count();
+    summary.notes.extend((repeated > 0).then_some(Note::RepeatedIds { rows: repeated }));
     let errors = form.errors.load(Ordering::Relaxed);
     summary.notes.extend((errors > 0).then_some(Note::ErrorCells { cells: errors }));
     if let Some(Unseen { hidden_rows, merged }) = form.unseen.finish() {

@@ -275,7 +275,9 @@ mod tests {
         let unseen = |book: &[u8], format| read(book, format, None).unwrap().1.unseen.finish();
         assert_eq!(unseen(&binary, Format::Xlsb), Some(Unseen { hidden_rows: 1, merged: 1 }));
         let row = |says: &str| {
-            format!("<table:table-row {says}><table:table-cell office:value-type='string'><text:p>x</text:p></table:table-cell></table:table-row>")
+            format!(
+                "<table:table-row {says}><table:table-cell office:value-type='string'><text:p>x</text:p></table:table-cell></table:table-row>"
+            )
         };
         let table = |name: &str, says: &str| format!("<table:table table:name='{name}'>{}</table:table>", row(says));
         let document = made::ods(&(table("People", "table:visibility='collapse'") + &table("More", "")));
