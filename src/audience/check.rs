@@ -5,6 +5,7 @@ use super::block::{Row, Rows};
 use super::columns::Columns;
 use super::number::{self, Beside, Home};
 use super::read::Lines;
+use super::sheet::is_error;
 use crate::domain::{Fields, Recipient};
 
 /// One row that is not accepted.
@@ -37,22 +38,27 @@ pub(super) struct Rules {
     pub(super) lines: Lines,
 }
 
-/// Rows that have been looked at, and for each column how many of them have something in it.
+/// Rows that have been looked at.
 #[derive(Debug, Default)]
 pub(super) struct CheckedRows {
     pub(super) rows: Vec<Checked>,
+    /// For each column, how many of them have something in it.
     pub(super) filled: Vec<u64>,
+    /// Cells that hold what a spreadsheet program shows where there is no value.
+    pub(super) errors: u64,
 }
 
 pub(super) fn check(rows: &Rows, columns: &Columns, rules: Rules) -> CheckedRows {
-    let mut filled = vec![0; columns.len()];
+    let (mut filled, mut errors) = (vec![0; columns.len()], 0);
     let check = |row| {
         for (filled, cell) in filled.iter_mut().zip(columns.cells(row)) {
             *filled += u64::from(!cell.trim_start().is_empty());
+            errors += u64::from(is_error(cell));
         }
         check_row(row, columns, rules)
     };
-    CheckedRows { rows: rows.iter().map(check).collect(), filled }
+    let rows = rows.iter().map(check).collect();
+    CheckedRows { rows, filled, errors }
 }
 
 fn check_row(row: Row<'_>, columns: &Columns, rules: Rules) -> Checked {

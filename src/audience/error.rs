@@ -19,6 +19,8 @@ pub enum Error {
     Markup { file: PathBuf },
     #[error("{} cannot be unpacked; it is damaged, or was not copied to its end", file.display())]
     DamagedArchive { file: PathBuf, source: BoxError },
+    #[error("what is unpacked or comes from standard input is kept in {} meanwhile, which cannot be written; free some space there, or set TMPDIR to a folder that has room", folder.display())]
+    Spool { folder: PathBuf, source: io::Error },
     #[error("{} holds several files, and only one can be read: {}; unpack it and give one of them", file.display(), listed(files))]
     SeveralInArchive { file: PathBuf, files: Vec<String> },
     #[error("{} is packed over and over; unpack it once and give what is inside", file.display())]

@@ -23,6 +23,10 @@ pub enum Note {
     ErrorCells {
         cells: u64,
     },
+    /// Cells that hold the text of such an error, as files do that were made of a spreadsheet.
+    ErrorTexts {
+        cells: u64,
+    },
     /// Rows above the header, each with its line and what stands in it.
     Titles {
         rows: Vec<(u64, String)>,
@@ -66,6 +70,7 @@ impl Note {
             Self::HiddenRows { .. } => "hidden_rows",
             Self::MergedCells { .. } => "merged_cells",
             Self::ErrorCells { .. } => "error_cells",
+            Self::ErrorTexts { .. } => "error_texts",
             Self::Titles { .. } => "titles",
             Self::NoHeader => "no_header",
             Self::NamedColumns { .. } => "named_columns",
@@ -98,6 +103,10 @@ impl Note {
             ),
             Self::ErrorCells { cells } => format!(
                 "{} an error such as #N/A and no value; that is taken for empty.",
+                if *cells == 1 { "1 cell holds".to_owned() } else { format!("{cells} cells hold") }
+            ),
+            Self::ErrorTexts { cells } => format!(
+                "{} the text of a spreadsheet's error, such as #N/A; it stands in messages as it is, so mend the file.",
                 if *cells == 1 { "1 cell holds".to_owned() } else { format!("{cells} cells hold") }
             ),
             Self::Titles { rows } => {

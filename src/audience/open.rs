@@ -68,8 +68,8 @@ const SMALL: u64 = 64 << 20;
 pub(super) fn open(path: &Path) -> Result<Opened, Error> {
     let (given, path) = (path, shown(path));
     let unreadable = |source| Error::Read { file: path.to_owned(), source };
-    let spool = is_stdin(given).then(|| spooled(&mut io::stdin().lock(), None)).transpose().map_err(unreadable)?;
-    let spool = spool.map(|spool| spool.ok_or_else(|| bomb(path))).transpose()?;
+    let spool = is_stdin(given).then(|| spooled(&mut io::stdin().lock(), None)).transpose();
+    let spool = spool.map_err(|error| error.of(path, unreadable))?;
     let given = spool.as_ref().map_or(given, NamedTempFile::path);
     let file = || File::open(given).map_err(unreadable);
     let digest = beside::digest(file()?);
@@ -161,9 +161,9 @@ fn ungzipped(path: &Path, file: &mut File) -> Result<NamedTempFile, Error> {
     let packed_bytes = file.metadata().map_err(unreadable)?.len();
     file.rewind().map_err(unreadable)?;
     let unpacked = spooled(&mut MultiGzDecoder::new(io::BufReader::new(file)), Some(packed_bytes));
-    unpacked
-        .map_err(|source| Error::DamagedArchive { file: path.to_owned(), source: source.into() })?
-        .ok_or_else(|| bomb(path))
+    unpacked.map_err(|error| {
+        error.of(path, |source| Error::DamagedArchive { file: path.to_owned(), source: source.into() })
+    })
 }
 
 fn unzipped(path: &Path, file: &mut File, place: usize) -> Result<NamedTempFile, Error> {
@@ -174,31 +174,45 @@ fn unzipped(path: &Path, file: &mut File, place: usize) -> Result<NamedTempFile,
     let mut archive = ZipArchive::new(file).map_err(damaged)?;
     let mut alone = archive.by_index(place).map_err(damaged)?;
     let packed_bytes = alone.compressed_size();
-    spooled(&mut alone, Some(packed_bytes)).map_err(|source| damaged(source.into()))?.ok_or_else(|| bomb(path))
+    spooled(&mut alone, Some(packed_bytes)).map_err(|error| error.of(path, |source| damaged(source.into())))
 }
 
-fn bomb(path: &Path) -> Error {
-    Error::Bomb { file: path.to_owned(), times: GROWTH_MAX }
+/// Why something cannot be copied.
+enum Unspooled {
+    /// What is given cannot be read to its end.
+    Read(io::Error),
+    Write(io::Error),
+    /// It grows beyond measure.
+    Bomb,
 }
 
-/// Copied into a file that nobody else may read, and that is gone with its last reader. Nothing where it grows beyond
-/// measure.
-fn spooled(input: &mut dyn Read, packed_bytes: Option<u64>) -> io::Result<Option<NamedTempFile>> {
+impl Unspooled {
+    fn of(self, path: &Path, unreadable: impl FnOnce(io::Error) -> Error) -> Error {
+        match self {
+            Self::Read(source) => unreadable(source),
+            Self::Write(source) => Error::Spool { folder: std::env::temp_dir(), source },
+            Self::Bomb => Error::Bomb { file: path.to_owned(), times: GROWTH_MAX },
+        }
+    }
+}
+
+/// Copied into a file that nobody else may read, and that is gone with its last reader.
+fn spooled(input: &mut dyn Read, packed_bytes: Option<u64>) -> Result<NamedTempFile, Unspooled> {
     let limit = packed_bytes.map_or(u64::MAX, |bytes| bytes.saturating_mul(GROWTH_MAX).max(SMALL));
-    let mut file = NamedTempFile::new()?;
+    let mut file = NamedTempFile::new().map_err(Unspooled::Write)?;
     let mut buffer = vec![0; usize::try_from(SAMPLE_BYTES).unwrap_or(1 << 16)];
     let mut copied = 0_u64;
     loop {
         let count = match input.read(&mut buffer) {
-            Ok(0) => return Ok(Some(file)),
+            Ok(0) => return Ok(file),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            read => read?,
+            read => read.map_err(Unspooled::Read)?,
         };
         copied += count as u64;
         if copied > limit {
-            return Ok(None);
+            return Err(Unspooled::Bomb);
         }
-        file.write_all(&buffer[..count])?;
+        file.write_all(&buffer[..count]).map_err(Unspooled::Write)?;
     }
 }
 

@@ -105,6 +105,13 @@ fn an_id_may_come_again_and_that_is_said() {
 }
 
 #[test]
+fn the_text_of_an_error_stays_as_it_is_and_is_said() {
+    let (summary, kept) = ok("Mobile,Name,Tag\n81234567,#N/A,#1\n81234568,Err:502,Err: 502\n81234569,Ann,#DIV/0! \n");
+    assert_eq!(summary.notes, [Note::ErrorTexts { cells: 3 }]);
+    assert_eq!(kept.recipients[0].fields.unpack().unwrap(), ["81234567", "#N/A", "#1"]);
+}
+
+#[test]
 fn who_opted_out_is_counted_as_that_every_time() {
     let (summary, kept) =
         read_with("Mobile\n81234567\n81234567\n81234568\n", &in_singapore(), &["+6581234567"]).unwrap();

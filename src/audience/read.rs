@@ -195,6 +195,7 @@ fn collect(
     sink.columns(&columns).map_err(halted)?;
     for block in rows {
         seen.damaged += block.damaged;
+        seen.error_texts += block.checked.errors;
         for (field, filled) in summary.fields.iter_mut().zip(&block.checked.filled) {
             field.filled += filled;
         }
@@ -260,6 +261,7 @@ fn fields_of(columns: &Columns) -> Vec<Field> {
 #[derive(Default)]
 struct Seen {
     damaged: u64,
+    error_texts: u64,
     others: u64,
     extensions: u64,
     fixed: u64,
@@ -276,6 +278,7 @@ impl Seen {
         let damaged = encoding.map(|encoding| Note::Damaged { characters: self.damaged, encoding });
         [
             damaged.filter(|_| self.damaged > 0),
+            (self.error_texts > 0).then_some(Note::ErrorTexts { cells: self.error_texts }),
             (self.others > 0).then_some(Note::SeveralNumbers { rows: self.others }),
             (self.extensions > 0).then_some(Note::Extensions { rows: self.extensions }),
             (self.fixed > 0).then_some(Note::FixedLines { rows: self.fixed }),

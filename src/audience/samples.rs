@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook, XlsxError};
 
+use super::sheet::made::{self, Value};
 use super::*;
 use crate::domain::Recipient;
 
@@ -57,10 +58,26 @@ pub(super) fn spreadsheet() -> Vec<u8> {
     write().unwrap()
 }
 
+/// A list of numbers as numbers, and of days, in the binary format.
+fn binary_spreadsheet() -> Vec<u8> {
+    const HEADER: &[Value<'_>] =
+        &[Value::Text("Customer"), Value::Text("Telephone"), Value::Text("Since"), Value::Text("Order no")];
+    let people = [("Ann", 0.0), ("Bob", 1.0), ("Cleo", 2.0), ("Dan", 3.0), ("Eve", 4.0), ("Finn", 5.0)];
+    let row = |(name, n): (&'static str, f64)| {
+        let number = if n == 5.0 { Value::Empty } else { Value::Number(447_400_123_450.0 + n) };
+        let order = if n < 2.0 { "2026-0007" } else { "2026-0008" };
+        vec![Value::Text(name), number, Value::Day(45_900.0 + 7.0 * n), Value::Text(order)]
+    };
+    let people = people.map(row);
+    let rows: Vec<&[Value<'_>]> = [HEADER].into_iter().chain(people.iter().map(Vec::as_slice)).collect();
+    made::xlsb_with("Orders", &rows, &[2, 3], &[])
+}
+
 #[test]
-#[ignore = "writes samples/recipients.xlsx anew"]
-fn write_the_sample_spreadsheet() {
+#[ignore = "writes samples/recipients.xlsx and .xlsb anew"]
+fn write_the_sample_spreadsheets() {
     std::fs::write(sample("recipients.xlsx"), spreadsheet()).unwrap();
+    std::fs::write(sample("recipients.xlsb"), binary_spreadsheet()).unwrap();
 }
 
 #[test]
@@ -85,12 +102,71 @@ fn the_old_spreadsheet_is_clean() {
     let summary = check("recipients.xls", None);
     assert_eq!((summary.rows, summary.valid), (8, 8), "{:?}", summary.examples);
     assert_eq!((summary.sheet.as_deref(), summary.number_column.as_str()), (Some("Kunden"), "Handy"));
-    let countries: Vec<(String, u64)> =
-        summary.countries.iter().map(|(country, n)| (country.to_string(), *n)).collect();
     let expected = [("DE", 3), ("ES", 2), ("FR", 1), ("GB", 1), ("SG", 1)].map(|(country, n)| (country.to_owned(), n));
-    assert_eq!(countries, expected);
+    assert_eq!(countries(&summary), expected);
     let title = (1, "Kundenliste, Stand November".to_owned());
     assert_eq!(summary.notes, [Note::Titles { rows: vec![title] }, Note::FixedLines { rows: 1 }]);
+}
+
+/// In how many of which countries the accepted are.
+fn countries(summary: &Summary) -> Vec<(String, u64)> {
+    summary.countries.iter().map(|(country, n)| (country.to_string(), *n)).collect()
+}
+
+fn rejected(summary: &Summary) -> Vec<(u64, Reason)> {
+    let mut rejected: Vec<_> = summary.examples.iter().map(|example| (example.line, example.reason)).collect();
+    rejected.sort_unstable_by_key(|(line, _)| *line);
+    rejected
+}
+
+/// A club's members, national numbers with their countries in Spanish, as LibreOffice writes them.
+#[test]
+fn the_open_document_is_read_with_all_that_it_hides() {
+    let summary = check("recipients.ods", None);
+    assert_eq!((summary.rows, summary.valid, summary.sheet.as_deref()), (12, 7, Some("Socios")));
+    let expected = [("AR", 2), ("CL", 1), ("CO", 1), ("ES", 3)].map(|(country, n)| (country.to_owned(), n));
+    assert_eq!(countries(&summary), expected);
+    let wrong = [(5, Reason::TooLong), (6, Reason::TooLong), (12, Reason::Duplicate), (13, Reason::NotANumber)];
+    assert_eq!(rejected(&summary), [&wrong[..], &[(14, Reason::Empty)]].concat());
+    let kinds: Vec<_> = summary.notes.iter().map(Note::kind).collect();
+    assert_eq!(kinds, ["other_sheets", "titles", "fixed_lines", "error_cells", "hidden_rows", "merged_cells"]);
+    assert!(summary.notes.contains(&Note::HiddenRows { rows: 2 }));
+}
+
+#[test]
+fn the_binary_spreadsheet_is_read_with_its_orders() {
+    let summary = check("recipients.xlsb", None);
+    assert_eq!((summary.rows, summary.valid, summary.number_column.as_str()), (6, 5, "Telephone"));
+    assert_eq!(summary.notes, [Note::HiddenRows { rows: 2 }]);
+    assert_eq!(summary.fields[2].samples[0], "2025-08-31");
+}
+
+/// A list as a Japanese program writes it: a title, full-width digits, countries in words, landlines.
+#[test]
+fn the_japanese_list_is_read_in_its_encoding() {
+    let summary = check("recipients-japan.csv", None);
+    assert_eq!((summary.encoding, summary.rows, summary.valid), (Some("Shift_JIS"), 8, 6));
+    assert_eq!((summary.number_column.as_str(), summary.fields[1].samples[0].as_str()), ("携帯電話", "山田 太郎"));
+    assert_eq!(countries(&summary), [("JP".to_owned(), 5), ("KR".to_owned(), 1)]);
+    assert_eq!(rejected(&summary), [(9, Reason::Duplicate), (11, Reason::NotANumber)]);
+}
+
+/// What a spreadsheet program calls "Unicode text".
+#[test]
+fn the_unicode_text_is_read_with_its_tabs() {
+    let summary = check("recipients-unicode.txt", None);
+    assert_eq!((summary.encoding, summary.delimiter), (Some("UTF-16LE"), Some('\t')));
+    assert_eq!((summary.rows, summary.valid), (6, 4));
+    assert_eq!(countries(&summary), [("RU".to_owned(), 3), ("UA".to_owned(), 1)]);
+    assert_eq!(summary.notes, [Note::Extensions { rows: 1 }]);
+}
+
+#[test]
+fn the_packed_list_of_numbers_is_read_without_a_header() {
+    let summary = check("numbers.txt.gz", Some("SG"));
+    assert_eq!((summary.packed.as_slice(), summary.rows, summary.valid), (&[Packed::Gzip][..], 104, 101));
+    assert_eq!((summary.duplicates, summary.columns), (2, vec!["Mobile".to_owned()]));
+    assert_eq!(summary.notes[0], Note::NoHeader);
 }
 
 #[test]

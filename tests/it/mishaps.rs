@@ -1,9 +1,12 @@
 //! A database that cannot be written: each command says so in one sentence, fails, and leaves nothing half done.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
@@ -91,6 +94,9 @@ fn a_full_disk_fails_commands_with_a_sentence_and_once_there_is_room_they_do_wha
     for person in 0..PEOPLE {
         writeln!(people, "+{},Ann {person}", number(person)).unwrap();
     }
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(people.repeat(4).as_bytes()).unwrap();
+    std::fs::write(at.join("people.csv.gz"), packed.finish().unwrap()).unwrap();
     std::fs::write(at.join("people.csv"), people).unwrap();
     let big = "name = \"big\"\naudience = \"people.csv\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi {{FirstName}}\"\n";
     std::fs::write(at.join("big.toml"), big).unwrap();
@@ -104,7 +110,10 @@ fn a_full_disk_fails_commands_with_a_sentence_and_once_there_is_room_they_do_wha
         run launch limited "$volley" campaign launch big.toml --unchecked
         run audiences "$volley" audience list --json
         run campaigns "$volley" campaign list --json
+        export TMPDIR=$PWD/disk
+        run unpack limited "$volley" audience check people.csv.gz
         free
+        run unpack_again "$volley" audience check people.csv.gz
         run import_again "$volley" audience import people.csv --name second
         run launch_again "$volley" campaign launch big.toml --unchecked --json
     "#;
@@ -122,6 +131,10 @@ fn a_full_disk_fails_commands_with_a_sentence_and_once_there_is_room_they_do_wha
         let said = read(format!("{name}.err"));
         assert!(said.starts_with(sentence) && said.lines().count() == 1, "{name}: {said}");
     }
+    assert_eq!(ended("unpack", "1"), "");
+    let said = read("unpack.err".to_owned());
+    assert!(said.contains("what is unpacked") && said.contains("TMPDIR") && said.lines().count() == 1, "{said}");
+    ended("unpack_again", "0");
     assert_eq!(names(&serde_json::from_str(&ended("audiences", "0")).unwrap()), ["first"]);
     assert_eq!(ended("campaigns", "0").trim(), "[]");
     ended("import_again", "0");

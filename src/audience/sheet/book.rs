@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use calamine::{
-    Cell, Data, DataRef, Ods, OdsError, Range, Reader, Sheet, SheetType, Xls, XlsError, Xlsb, Xlsx, XlsxError,
+    Cell, CellErrorType, Data, DataRef, Ods, OdsError, Range, Reader, Sheet, SheetType, Xls, XlsError, Xlsb, Xlsx,
+    XlsxError,
 };
 
-use super::text::{borrowed, write_text};
+use super::text::{borrowed, is_error, write_text};
 use crate::audience::decode::Tracked;
 use crate::audience::error::BoxError;
 
@@ -103,8 +104,9 @@ impl Book {
                 let mut cells = book.worksheet_cells_reader(sheet)?;
                 Ok(Some(Cells(Box::new(move |text| Ok(written(cells.next_cell()?, text, &errors))))))
             }
-            Self::Xls(book) => Ok(Some(whole(book.worksheet_range(sheet)?, errors))),
-            Self::Ods(book) => Ok(Some(whole(book.worksheet_range(sheet)?, errors))),
+            Self::Xls(book) => Ok(Some(whole(book.worksheet_range(sheet)?, errors, |_| false))),
+            // What an error is in this format its reader does not know, and tells as the text that is shown.
+            Self::Ods(book) => Ok(Some(whole(book.worksheet_range(sheet)?, errors, is_error))),
         })
     }
 }
@@ -137,8 +139,8 @@ fn write(text: &mut String, value: &DataRef<'_>, errors: &Errors) {
     }
 }
 
-/// Those of a sheet that is in memory as a whole.
-fn whole(range: Range<Data>, errors: Errors) -> Cells<'static> {
+/// Those of a sheet that is in memory as a whole, and which of its texts are none.
+fn whole(range: Range<Data>, errors: Errors, is_error: fn(&str) -> bool) -> Cells<'static> {
     let (row, column) = range.start().unwrap_or_default();
     let (width, height) = (range.width().max(1), range.height());
     let mut at = 0;
@@ -147,7 +149,11 @@ fn whole(range: Range<Data>, errors: Errors) -> Cells<'static> {
             let place = (at / width, at % width);
             at += 1;
             if let Some(cell) = range.get(place).filter(|cell| **cell != Data::Empty) {
-                write(text, &borrowed(cell), &errors);
+                let cell = match cell {
+                    Data::String(shown) if is_error(shown) => DataRef::Error(CellErrorType::Value),
+                    cell => borrowed(cell),
+                };
+                write(text, &cell, &errors);
                 let far = |from: u32, steps: usize| from.saturating_add(u32::try_from(steps).unwrap_or(u32::MAX));
                 return Ok(Some((far(row, place.0), far(column, place.1))));
             }

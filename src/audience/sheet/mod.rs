@@ -26,6 +26,7 @@ use super::table::{Form, Source};
 use super::{Error, Note};
 
 pub(super) use book::{Errors, Format};
+pub(super) use text::is_error;
 
 /// What a person who looks at a sheet does not see, or sees differently.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -33,6 +33,33 @@ pub(super) fn write_text(text: &mut String, value: &DataRef<'_>) -> bool {
     true
 }
 
+/// What spreadsheet programs show where a formula came to nothing.
+const ERRORS: [&str; 14] = [
+    "#DIV/0!",
+    "#N/A",
+    "#NAME?",
+    "#NULL!",
+    "#NUM!",
+    "#REF!",
+    "#VALUE!",
+    "#SPILL!",
+    "#CALC!",
+    "#FIELD!",
+    "#BLOCKED!",
+    "#CONNECT!",
+    "#UNKNOWN!",
+    "#ERROR!",
+];
+
+/// Whether a text is what such a program shows instead of a value.
+pub(in crate::audience) fn is_error(text: &str) -> bool {
+    match text.as_bytes() {
+        [b'#', ..] => ERRORS.contains(&text.trim_end()),
+        [b'E', b'r', b'r', b':', number @ ..] => number.len() == 3 && number.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
+}
+
 /// In full, never with an exponent, and to the fifteen digits that spreadsheets show: 0.1 + 0.2 is 0.3 there.
 fn write_number(text: &mut String, number: f64) -> std::fmt::Result {
     use std::fmt::Write;
