@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use volley::audience::hush_stumbling_readers;
 use volley::cli::{Cli, Exit};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    hush_stumbling_readers();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

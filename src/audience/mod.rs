@@ -71,7 +71,7 @@ pub use outputs::Outputs;
 pub use pipeline::{Halt, Progress, Sink};
 pub use read::{Lines, Options, delimiter, encoding, read, read_numbers};
 pub use reason::Reason;
-pub use sheet::SheetChoice;
+pub use sheet::{SheetChoice, hush_stumbling_readers};
 pub use sieve::Sieve;
 pub use summary::{Example, Field, Summary};
 pub use survey::Survey;

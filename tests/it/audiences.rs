@@ -134,3 +134,19 @@ fn the_bench_of_imports_holds_each_of_them_against_the_limit_of_the_same_run() {
     assert!(holds(import.0, "median_ratio") && holds(sheet_check.0, "median_ratio"), "{figures}");
     assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0, "it leaves nothing behind");
 }
+
+#[test]
+fn a_spreadsheet_that_breaks_off_is_told_in_one_sentence() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    for name in ["recipients.xls", "recipients.xlsb", "recipients.ods", "recipients.xlsx"] {
+        let whole = std::fs::read(samples.join(name)).unwrap();
+        for tenth in 1..10 {
+            std::fs::write(folder.join(name), &whole[..whole.len() * tenth / 10]).unwrap();
+            let ran = run(folder, &["audience", "check", name]).ended(1);
+            let said = ran.stderr.trim_end();
+            assert!(said.starts_with(&format!("volley: {name} ")) && said.lines().count() == 1, "{tenth}: {said}");
+        }
+    }
+}

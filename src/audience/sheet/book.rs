@@ -1,5 +1,6 @@
 //! Spreadsheets of every kind, behind one face: their sheets, and the cells of one of them in order.
 
+use std::cell::Cell as StdCell;
 use std::fs::File;
 use std::io::BufReader;
 use std::rc::Rc;
@@ -52,7 +53,7 @@ pub(super) enum Unopened {
 }
 
 impl Book {
-    pub(super) fn open(format: Format, file: File) -> Result<(Self, Rc<std::cell::Cell<u64>>), Unopened> {
+    pub(super) fn open(format: Format, file: File) -> Result<(Self, Rc<StdCell<u64>>), Unopened> {
         let (file, at) = Tracked::new(file);
         let input = BufReader::new(file);
         let mut locked = false;
@@ -162,9 +163,27 @@ fn whole(range: Range<Data>, errors: Errors, is_error: fn(&str) -> bool) -> Cell
     }))
 }
 
+thread_local! {
+    /// Whether this thread is within a reader that may stumble.
+    static MAY_STUMBLE: StdCell<bool> = const { StdCell::new(false) };
+}
+
+/// Keeps a reader that stumbles over a damaged file from crying out to stderr: that becomes an error with a sentence. For
+/// the whole process, once; every other panic is told as before.
+pub fn hush_stumbling_readers() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !MAY_STUMBLE.get() {
+            tell(panic);
+        }
+    }));
+}
+
 /// A damaged file can make the reader itself stumble, over a cell whose name is no number that there is for example. It is
 /// the file's fault then, and nothing is read from it any more.
 fn unbroken<T>(read: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
+    MAY_STUMBLE.set(true);
     let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
+    MAY_STUMBLE.set(false);
     read.unwrap_or_else(|_| Err("something in it cannot be what a spreadsheet program has written".into()))
 }

@@ -25,6 +25,7 @@ use super::beside::Beside;
 use super::table::{Form, Source};
 use super::{Error, Note};
 
+pub use book::hush_stumbling_readers;
 pub(super) use book::{Errors, Format};
 pub(super) use text::is_error;
 
