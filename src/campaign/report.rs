@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::stranded::Stranded;
+use crate::audience::Reason;
 use crate::domain::{
     BatchState, CampaignId, Channel, Count, MessageId, Msisdn, Outcome, Plan, SkipReason, StepIndex, Tallies, Zone,
 };
-use crate::store::{Batch, Result, Store};
+use crate::store::{AudiencePart, Batch, Result, Store};
 
 /// Unknown attempts named in a report; the count beside them is whole.
 pub(super) const UNKNOWN_SHOWN: u32 = 1_000;
@@ -56,6 +57,9 @@ pub struct Report {
     pub audience: i64,
     pub open: i64,
     pub outcomes: Outcomes,
+    /// Rows of what it was launched from that became no messages, by reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_out: BTreeMap<String, u64>,
     /// Why messages were skipped.
     pub skipped: BTreeMap<String, i64>,
     pub delivered_twice: i64,
@@ -189,6 +193,7 @@ impl Report {
                 step.replied = i64::from(people);
             }
         }
+        report.left_out = left_out(&store.parts_of(batch.id).await?, batch.messages);
         report.unknown = unknown
             .into_iter()
             .map(|(key, msisdn, step)| Unknown {
@@ -200,7 +205,7 @@ impl Report {
         Ok(report)
     }
 
-    /// The report without the list of unknown attempts and the answers, which are no counters.
+    /// The report without what is no counter: the list of unknown attempts, the answers, and who was left out.
     pub fn of(batch: &Batch, plan: Option<&Plan>, tallies: &Tallies) -> Self {
         let cancelled = cancelled_at_once(batch.state, tallies);
         let mut outcomes: BTreeMap<String, i64> =
@@ -218,6 +223,7 @@ impl Report {
             audience: i64::from(batch.messages),
             open: counts.queued + counts.sending + counts.awaiting,
             outcomes: Outcomes(outcomes),
+            left_out: BTreeMap::new(),
             skipped: skipped.collect(),
             delivered_twice: tallies.total(Count::DeliveredTwice),
             late: tallies.total(Count::Late),
@@ -231,6 +237,24 @@ impl Report {
     pub fn outcome(&self, outcome: Outcome) -> i64 {
         self.outcomes.0.get(outcome.as_str()).copied().unwrap_or(0)
     }
+}
+
+/// What was rejected when the parts were imported; and who of them an earlier part had.
+fn left_out(parts: &[AudiencePart], messages: u32) -> BTreeMap<String, u64> {
+    let mut reasons = BTreeMap::<String, u64>::new();
+    for part in parts {
+        let kept = part.summary.as_deref().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+        let rejected = kept.map(|mut kept| kept["summary"]["reasons"].take()).unwrap_or_default();
+        for (reason, rows) in serde_json::from_value::<BTreeMap<String, u64>>(rejected).unwrap_or_default() {
+            *reasons.entry(reason).or_default() += rows;
+        }
+    }
+    let recipients: u64 = parts.iter().map(|part| u64::from(part.recipients)).sum();
+    let across = recipients.saturating_sub(u64::from(messages));
+    if across > 0 {
+        *reasons.entry(Reason::Elsewhere.to_string()).or_default() += across;
+    }
+    reasons
 }
 
 fn steps(plan: &Plan, tallies: &Tallies) -> Vec<StepReport> {

@@ -10,9 +10,9 @@ use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
 };
 use crate::store::{
-    Alias, Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found, Heard, Hold,
-    Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question,
-    Receipt, Result, Scope, Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
+    Alias, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found,
+    Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page,
+    Question, Receipt, Result, Scope, Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -174,6 +174,7 @@ through! {
     writes sweep_unpublished(before: Timestamp) -> u32;
     reads audiences() -> Vec<Audience>;
     reads audience_named(name: &str) -> Option<Audience>;
+    reads parts_of(batch: BatchId) -> Vec<AudiencePart>;
     reads recipients(audience: AudienceId, from: u32, limit: u32) -> Vec<Recipient>;
     reads numbers(audience: AudienceId, from: u32, limit: u32) -> Vec<Msisdn>;
     writes begin_batch(new: NewBatch) -> BatchId;

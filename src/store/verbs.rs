@@ -3,8 +3,8 @@
 use tokio::sync::mpsc;
 
 use super::{
-    Alias, Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Heard, Hold,
-    Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question,
+    Alias, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Heard,
+    Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question,
     Receipt, Result, Scope, Sender, Spread, Stray, StrayCount, Turned, Wish,
 };
 use crate::domain::{
@@ -29,6 +29,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Those with a name, in the order in which they were begun.
     async fn audiences(&self) -> Result<Vec<Audience>>;
     async fn audience_named(&self, name: &str) -> Result<Option<Audience>>;
+    /// What a batch's people came from, in the order in which they were laid out.
+    async fn parts_of(&self, batch: BatchId) -> Result<Vec<AudiencePart>>;
     /// The recipients behind the `from`th, in order.
     async fn recipients(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Recipient>>;
     /// Their numbers alone, which costs a fraction of it.

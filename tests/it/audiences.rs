@@ -89,6 +89,34 @@ fn other_columns_are_not_added_unless_somebody_says_what_they_are() {
 }
 
 #[test]
+fn a_report_says_who_was_left_out_of_what_it_was_launched_from() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    write(folder, "people.csv", "Mobile\n+6581234567\n+658123\n+6581234569\n+6581234567\n+6581234570\n");
+    write(folder, "more.csv", "Mobile\n+6581234570\n+6581234571\n");
+    write(
+        folder,
+        "volley.toml",
+        "[provider]\nsub_account = \"acme\"\napi_key = \"k\"\n[[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1/s\"\n",
+    );
+    let launch = |name: &str, audience: &str| {
+        let step = "at = \"2030-01-01T00:00:00Z\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
+        write(folder, "campaign.toml", &format!("name = \"{name}\"\naudience = {audience}\n{step}"));
+        run(folder, &["campaign", "launch", "campaign.toml"]).ended(0);
+        run(folder, &["campaign", "report", name, "--json"]).ended(0).json()["left_out"].clone()
+    };
+    run(folder, &["opt-out", "add", "+6581234569"]).ended(0);
+    let of_file = launch("of a file", "\"people.csv\"");
+    assert_eq!(of_file, serde_json::json!({ "duplicate": 1, "opted out": 1, "too short": 1 }));
+    run(folder, &["audience", "import", "more.csv", "--name", "more"]).ended(0);
+    assert_eq!(launch("of an audience", "\"more\""), Value::Null);
+    let of_both = launch("of both", "[\"people.csv\", \"more\"]");
+    assert_eq!(of_both["duplicate across sources"], 1, "{of_both}");
+    let said = run(folder, &["campaign", "report", "of a file"]).ended(0).stdout;
+    assert!(said.contains("3 rows left out: 1 duplicate, 1 opted out and 1 too short"), "{said}");
+}
+
+#[test]
 fn standard_input_is_read_packed_or_not() {
     let place = tempfile::tempdir().unwrap();
     let text = "Mobile;Name\n+6581234567;Ann\n";

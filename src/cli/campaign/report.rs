@@ -28,7 +28,7 @@ pub(in crate::cli) struct Args {
     /// End with exit code 3 if somebody was not reached.
     #[arg(long)]
     strict: bool,
-    /// As an object: id, name, state, audience, open, outcomes, delivered_twice, late, unknown, steps.
+    /// As an object: id, name, state, audience, left_out, open, outcomes, delivered_twice, late, unknown, steps.
     #[arg(long)]
     json: bool,
 }
@@ -210,6 +210,12 @@ fn when(report: &Report, batch: &Batch, now: Timestamp) -> String {
         }
         (None, Some(at)) => said.push(format!("begins {}", moment(at, report.zone))),
         (None, None) => {}
+    }
+    let reasons: Vec<String> =
+        report.left_out.iter().map(|(reason, rows)| format!("{} {reason}", count(i128::from(*rows)))).collect();
+    if !reasons.is_empty() {
+        let rows = report.left_out.values().sum::<u64>();
+        said.push(format!("{} left out: {}", of(i128::from(rows), "row", "rows"), list(&reasons)));
     }
     said.join(" · ")
 }

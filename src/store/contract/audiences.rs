@@ -77,7 +77,10 @@ async fn a_part_goes_with_its_audience_and_is_not_swept(desk: Desk) {
     assert!(matches!(desk.publish_audience(half, 0, String::new()).await, Err(Error::Gone { .. })));
     assert_eq!(desk.audience_named("people").await.unwrap().unwrap().parts.len(), 2);
     // A campaign that uses the part uses the audience.
-    desk.begin_batch_of(None, more).await;
+    let batch = desk.begin_batch_of(None, more).await;
+    let parts = desk.parts_of(batch).await.unwrap();
+    let parts: Vec<_> = parts.iter().map(|part| (part.id, part.recipients, part.summary.as_deref())).collect();
+    assert_eq!(parts, [(more, 2, Some("{}"))]);
     let refused = desk.remove_audience(people).await;
     assert!(matches!(refused, Err(Error::InUse { audience, .. }) if audience == "people"));
     let others = desk.audience(Some("others"), 1).await;

@@ -13,8 +13,8 @@ use crate::domain::{
 };
 use crate::store::signal::signals_of;
 use crate::store::{
-    Alias, Asked, Asking, Attempt, Audience, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Heard, Hold,
-    Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question,
+    Alias, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Heard,
+    Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question,
     Receipt, Result, Scope, Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
 };
 
@@ -74,6 +74,10 @@ impl Store for Sqlite {
     async fn audience_named(&self, name: &str) -> Result<Option<Audience>> {
         let name = name.to_owned();
         self.read("find an audience", move |c| Box::pin(async move { audiences::named(c, &name).await })).await
+    }
+
+    async fn parts_of(&self, batch: BatchId) -> Result<Vec<AudiencePart>> {
+        self.read("read the parts of an audience", move |c| Box::pin(audiences::parts_of(c, batch))).await
     }
 
     async fn recipients(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Recipient>> {

@@ -6,7 +6,7 @@ use sqlx::{Row, SqliteConnection};
 use super::messages::number;
 use super::rows::{Bound, Line, for_values, lines, moment, msisdn, packed, small};
 use super::{Error, Work};
-use crate::domain::{AudienceId, Country, Fields, MessageKey, Msisdn, Recipient, Timestamp};
+use crate::domain::{AudienceId, BatchId, Country, Fields, MessageKey, Msisdn, Recipient, Timestamp};
 use crate::store::{Audience, AudiencePart, KnownAs, NewAudience};
 
 /// Recipients or messages removed in one transaction, so that none lasts long.
@@ -207,17 +207,29 @@ pub(super) async fn named(connection: &mut SqliteConnection, name: &str) -> Work
     Ok(gathered(&rows)?.pop())
 }
 
+pub(super) async fn parts_of(connection: &mut SqliteConnection, batch: BatchId) -> Work<Vec<AudiencePart>> {
+    let rows = sqlx::query(
+        "SELECT audience.* FROM batch, json_each(batch.audience_ids) used JOIN audience ON audience.id = used.value
+         WHERE batch.id = ?1 ORDER BY used.key",
+    );
+    rows.bind(batch.0).fetch_all(connection).await?.iter().map(part).collect()
+}
+
+fn part(row: &SqliteRow) -> Work<AudiencePart> {
+    Ok(AudiencePart {
+        id: AudienceId(small(row, "id")?),
+        source: row.try_get("source")?,
+        recipients: small(row, "recipients")?,
+        summary: row.try_get("summary")?,
+        begun_at: moment(row, "begun_at")?,
+    })
+}
+
 fn gathered(rows: &[SqliteRow]) -> Work<Vec<Audience>> {
     let mut all: Vec<Audience> = Vec::new();
     for row in rows {
         let name: String = row.try_get("known_as")?;
-        let part = AudiencePart {
-            id: AudienceId(small(row, "id")?),
-            source: row.try_get("source")?,
-            recipients: small(row, "recipients")?,
-            summary: row.try_get("summary")?,
-            begun_at: moment(row, "begun_at")?,
-        };
+        let part = part(row)?;
         match all.last_mut().filter(|last| last.name == name) {
             Some(last) => last.parts.push(part),
             None => {
