@@ -195,9 +195,9 @@ fn lines(
         say(start, text, "the step is not for the country");
     }
     if let State::Done { outcome: Outcome::Skipped, skipped, at } = row.state
-        && matches!(skipped, Some(SkipReason::Excluded | SkipReason::NoStep) | None)
+        && replay.told.is_empty()
     {
-        say(at, words::skipped(skipped, ""), "skipped");
+        say(at, words::skipped(skipped, aside.how_stopped), "skipped");
         return lines;
     }
     for told in &replay.told {

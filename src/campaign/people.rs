@@ -9,12 +9,15 @@ use super::file::Draft;
 use super::left_out::LeftOut;
 use crate::audience::{self, ImportError, Keep, OnProgress, Options, Reason, Sieve, Source, Survey};
 use crate::clock::Clock;
-use crate::domain::{AudienceId, Country, Recipient};
+use crate::domain::{AudienceId, Country, Msisdn, Recipient};
 use crate::optout::OptOuts;
 use crate::store::{self, Audience, Store};
 
 /// Recipients read in one go, where a whole audience has to be gone through.
 pub(super) const PAGE: u32 = 10_000;
+
+/// Recipients that a plan shows.
+const SHOWN: u32 = 3;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PeopleError {
@@ -143,7 +146,10 @@ impl Gathering<'_> {
                     Source::numbers_beside(numbers, people.columns.clone(), &people.number_column)
                 }
                 Origin::Imported(audience) => {
-                    self.add_imported(people, *audience, Some(&sieve).filter(|_| !is_alone)).await?;
+                    let beside = Some(&sieve).filter(|_| !is_alone);
+                    // Who has opted out since then gets a row of the campaign all the same, which says so.
+                    let unwilling = Some(&*opted_out).filter(|opted_out| !self.keep && !opted_out.is_empty());
+                    self.add_imported(people, *audience, Known { beside, unwilling }).await?;
                     continue;
                 }
             };
@@ -190,13 +196,8 @@ impl Gathering<'_> {
     }
 
     /// What was understood when it was imported stands in its summary, so nobody reads a million rows again. Only where
-    /// there are other sources are its numbers held against theirs.
-    async fn add_imported(
-        &self,
-        people: &mut People,
-        audience: Audience,
-        beside: Option<&Sieve>,
-    ) -> Result<(), PeopleError> {
+    /// something else is known of numbers are its own held against that.
+    async fn add_imported(&self, people: &mut People, audience: Audience, known: Known<'_>) -> Result<(), PeopleError> {
         for part in &audience.parts {
             let summary: serde_json::Value =
                 part.summary.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -210,12 +211,12 @@ impl Gathering<'_> {
             let mut survey = Survey {
                 columns: audience.columns.clone(),
                 empty: empty.iter().map(|count| count.as_u64().unwrap_or(0)).collect(),
-                first: self.store.recipients(part.id, 0, 3).await?,
+                first: self.first(part.id, known.unwilling).await?,
                 recipients: u64::from(part.recipients),
             };
-            let left_out = match beside {
-                Some(sieve) => self.leave_out(part.id, sieve, people, &mut survey).await?,
-                None => Vec::new(),
+            let left_out = match known {
+                Known { beside: None, unwilling: None } => Vec::new(),
+                known => self.leave_out(part.id, known, people, &mut survey).await?,
             };
             people.audiences.push(Part { id: part.id, recipients: part.recipients, left_out, own: false });
             let number_column = summary["summary"]["number_column"].as_str().unwrap_or_default();
@@ -225,11 +226,21 @@ impl Gathering<'_> {
         Ok(())
     }
 
-    /// Whom an earlier source has already: their places in the audience. What is known of it is known without them.
+    /// A few to show, of those who want messages.
+    async fn first(&self, audience: AudienceId, unwilling: Option<&OptOuts>) -> Result<Vec<Recipient>, PeopleError> {
+        let looked_at = if unwilling.is_some() { PAGE } else { SHOWN };
+        let mut first = self.store.recipients(audience, 0, looked_at).await?;
+        first.retain(|recipient| unwilling.is_none_or(|unwilling| !unwilling.contains(recipient.msisdn)));
+        first.truncate(SHOWN as usize);
+        Ok(first)
+    }
+
+    /// Whom an earlier source has already: their places in the audience. They, and who has opted out, are taken back of
+    /// what is known of it.
     async fn leave_out(
         &self,
         audience: AudienceId,
-        sieve: &Sieve,
+        known: Known<'_>,
         people: &mut People,
         survey: &mut Survey,
     ) -> Result<Vec<u32>, PeopleError> {
@@ -240,13 +251,16 @@ impl Gathering<'_> {
             if page.is_empty() {
                 return Ok(left_out);
             }
-            let had = sieve.had_elsewhere(from, &page);
-            if !had.is_empty() {
-                let recipients = self.store.recipients(audience, from, PAGE).await?;
-                let gone = (from..).zip(&recipients).filter(|(n, _)| had.binary_search(n).is_ok());
-                for (_, recipient) in gone {
+            let had = known.beside.map(|sieve| sieve.had_elsewhere(from, &page)).unwrap_or_default();
+            let is_unwilling = |msisdn: Msisdn| known.unwilling.is_some_and(|unwilling| unwilling.contains(msisdn));
+            if !had.is_empty() || page.iter().any(|msisdn| is_unwilling(*msisdn)) {
+                for (n, recipient) in (from..).zip(&self.store.recipients(audience, from, PAGE).await?) {
+                    match had.binary_search(&n) {
+                        Ok(_) => people.across += 1,
+                        Err(_) if is_unwilling(recipient.msisdn) => people.opted_out += 1,
+                        Err(_) => continue,
+                    }
                     survey.forget(recipient);
-                    people.across += 1;
                     if let Some(count) = people.countries.get_mut(&recipient.country) {
                         *count = count.saturating_sub(1);
                     }
@@ -257,6 +271,15 @@ impl Gathering<'_> {
             from += PAGE;
         }
     }
+}
+
+/// What is known of numbers beside an imported audience.
+#[derive(Debug, Clone, Copy)]
+struct Known<'a> {
+    /// The numbers of the other sources.
+    beside: Option<&'a Sieve>,
+    /// Whoever has opted out.
+    unwilling: Option<&'a OptOuts>,
 }
 
 impl People {

@@ -97,12 +97,22 @@ pub(super) fn begun_at(batch: &Batch) -> Timestamp {
     batch.starts_at.filter(|at| *at > batch.created_at).unwrap_or(batch.created_at)
 }
 
+/// Whether the launch left somebody out whom it had a message for: the campaign excludes them, or they had opted out.
+fn is_left_out(row: &Present, begun: &Present) -> bool {
+    match row.state {
+        State::Done { skipped: Some(SkipReason::Excluded), .. } => true,
+        // Whoever opts out later is marked, and what suppresses a step ends it.
+        State::Done { skipped: Some(SkipReason::OptedOut), .. } => row.marks == begun.marks,
+        _ => false,
+    }
+}
+
 /// Tells a message's life; gives up after so many moments.
 pub(super) fn replay(life: Life<'_>, patience: u32) -> Replay<'_> {
     let start = begun_at(life.batch);
     let mut begun = engine::begin(life.plan, life.row.marks, start);
-    if let State::Done { skipped: Some(SkipReason::Excluded), .. } = life.row.state {
-        // Whom the campaign excludes is skipped from the beginning; of that there is no other fact than the row.
+    if is_left_out(life.row, &begun) {
+        // Who is left out at the launch is skipped from the beginning; of that there is no other fact than the row.
         begun = Present { state: life.row.state, ..begun };
     }
     let facts = facts(&life);

@@ -34,6 +34,10 @@ impl OptOuts {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn contains(&self, msisdn: Msisdn) -> bool {
         self.0.contains(&msisdn)
     }

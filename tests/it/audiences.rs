@@ -116,6 +116,34 @@ fn a_report_says_who_was_left_out_of_what_it_was_launched_from() {
     assert!(said.contains("3 rows left out: 1 duplicate, 1 opted out and 1 too short"), "{said}");
 }
 
+/// An installation with one lane, and a campaign for later of what is imported as "people".
+fn with_campaign(folder: &Path, people: &str) {
+    write(folder, "people.csv", people);
+    let lane = "[[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1/s\"\n";
+    write(folder, "volley.toml", &format!("[provider]\nsub_account = \"acme\"\napi_key = \"k\"\n{lane}"));
+    let step = "at = \"2030-01-01T00:00:00Z\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
+    write(folder, "later.toml", &format!("name = \"later\"\naudience = \"people\"\n{step}"));
+    run(folder, &["audience", "import", "people.csv", "--name", "people"]).ended(0);
+}
+
+#[test]
+fn who_had_opted_out_by_the_launch_is_told_so_and_the_audit_holds() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    with_campaign(folder, "Mobile\n+6581234567\n+6581234568\n+6581234569\n");
+    run(folder, &["opt-out", "add", "+6581234568"]).ended(0);
+    let plan = run(folder, &["campaign", "plan", "later.toml", "--json"]).ended(0).json();
+    assert_eq!((&plan["recipients"], &plan["opted_out"]), (&Value::from(2), &Value::from(1)), "{plan}");
+    let told = run(folder, &["campaign", "plan", "later.toml"]).ended(0).stdout;
+    assert!(told.contains("2 people from people") && !told.contains("+6581234568"), "{told}");
+    run(folder, &["campaign", "launch", "later.toml"]).ended(0);
+    let audit = run(folder, &["audit", "later", "--json"]).ended(0).json();
+    assert_eq!((&audit["holds"], &audit["messages"]), (&Value::from(true), &Value::from(3)), "{audit}");
+    let told = run(folder, &["message", "explain", "later", "+6581234568"]).ended(0).stdout;
+    assert!(told.contains("Not sent: the person has opted out ("), "{told}");
+    assert!(!told.contains("Waiting") && !told.contains("do not end"), "{told}");
+}
+
 #[test]
 fn standard_input_is_read_packed_or_not() {
     let place = tempfile::tempdir().unwrap();

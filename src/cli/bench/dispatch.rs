@@ -3,11 +3,10 @@
 use std::num::NonZeroU32;
 
 use clap::Args;
-use serde::Serialize;
 
+use super::Rounds;
 use super::part::apart;
-use super::table::{self, CPU, P50, P99, PEAK, RECEIPTS};
-use super::{DURABILITY, Machine, machine, out};
+use super::table::{CPU, P50, P99, PEAK, RECEIPTS};
 use crate::bench::dispatch::Load;
 use crate::bench::{Figures, Run};
 
@@ -22,9 +21,6 @@ pub(in crate::cli) struct Dispatch {
     /// Messages in each run of single posts; batches take five times as many
     #[arg(long, default_value_t = 200_000)]
     messages: u32,
-    /// Runs of each kind; the medians are quoted
-    #[arg(long, default_value = "3")]
-    runs: NonZeroU32,
     /// Connections for single posts
     #[arg(long, default_value = "64")]
     connections: NonZeroU32,
@@ -34,16 +30,8 @@ pub(in crate::cli) struct Dispatch {
     /// Connections for batches
     #[arg(long, default_value = "4")]
     batch_connections: NonZeroU32,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Printed {
-    machine: Machine,
-    durability: &'static str,
-    dispatch: Vec<Figures>,
+    #[command(flatten)]
+    rounds: Rounds,
 }
 
 /// A load and what it is called.
@@ -99,22 +87,18 @@ impl Dispatch {
             )
             .await?,
         );
-        let printed = Printed { machine: machine(), durability: DURABILITY, dispatch: all };
-        if self.json {
-            return out::json(&printed);
-        }
-        table::print(&printed.machine, "messages/s", &[CPU, P50, P99, PEAK, RECEIPTS], &printed.dispatch)
+        self.rounds.print("dispatch", &[], &all, "messages/s", &[CPU, P50, P99, PEAK, RECEIPTS])
     }
 
     /// Runs the limit and the others in turn, so that a machine that changes its speed changes it for all.
     async fn against(&self, limit: Measured, others: Vec<Measured>) -> anyhow::Result<Vec<Figures>> {
         let mut limits = Vec::new();
         let mut runs: Vec<Vec<Run>> = others.iter().map(|_| Vec::new()).collect();
-        for turn in 1..=self.runs.get() {
-            out::talk(format!("{} ({turn} of {})", limit.name, self.runs));
+        for turn in 1..=self.rounds.runs.get() {
+            self.rounds.tell(limit.name, turn);
             limits.push(limit.run().await?);
             for (other, runs) in others.iter().zip(&mut runs) {
-                out::talk(format!("{} ({turn} of {})", other.name, self.runs));
+                self.rounds.tell(other.name, turn);
                 runs.push(other.run().await?);
             }
         }

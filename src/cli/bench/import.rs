@@ -1,14 +1,12 @@
 //! `volley bench import`.
 
-use std::num::NonZeroU32;
 use std::path::Path;
 
 use clap::Args;
-use serde::Serialize;
 
 use super::part::apart;
-use super::table::{self, CPU, PEAK};
-use super::{DURABILITY, Machine, machine, out, text};
+use super::table::{CPU, PEAK};
+use super::{Rounds, out, text};
 use crate::bench::import::{From, write_csv, write_xlsx};
 use crate::bench::{Figures, Run, Target};
 
@@ -26,20 +24,8 @@ pub(in crate::cli) struct Import {
     /// Rows of the CSV with every country in it; 0 leaves it out
     #[arg(long, default_value_t = 10_000_000)]
     huge: u32,
-    /// Runs of each kind; the medians are quoted
-    #[arg(long, default_value = "3")]
-    runs: NonZeroU32,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Printed {
-    machine: Machine,
-    durability: &'static str,
-    rows: u32,
-    import: Vec<Figures>,
+    #[command(flatten)]
+    rounds: Rounds,
 }
 
 /// Within 1.3 times of the time that calamine takes.
@@ -53,8 +39,7 @@ impl Import {
         self.lay_out(&csv, &sheet, &huge).await?;
         let (mut reads, mut checks, mut inserts, mut imports) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut cells, mut sheets, mut everywhere) = (Vec::new(), Vec::new(), Vec::new());
-        for turn in 1..=self.runs.get() {
-            out::talk(format!("import ({turn} of {})", self.runs));
+        for _ in self.rounds.turns("import") {
             reads.push(of("csv-alone", &csv, None).await?);
             checks.push(of("check", &csv, None).await?);
             inserts.push(of("bulk-insert", &csv, Some(folder.path())).await?);
@@ -79,11 +64,7 @@ impl Import {
             let name = format!("{} rows of every country", self.huge);
             import.push(Figures::new(&name, everywhere, None).held_against(Target::PeakMib(300.0)));
         }
-        let printed = Printed { machine: machine(), durability: DURABILITY, rows: self.rows, import };
-        if self.json {
-            return out::json(&printed);
-        }
-        table::print(&printed.machine, "rows/s", &[CPU, PEAK], &printed.import)
+        self.rounds.print("import", &[("rows", self.rows)], &import, "rows/s", &[CPU, PEAK])
     }
 
     async fn lay_out(&self, csv: &Path, sheet: &Path, huge: &Path) -> anyhow::Result<()> {

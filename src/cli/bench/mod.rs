@@ -7,15 +7,17 @@ mod receipts;
 mod table;
 mod timers;
 
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::Exit;
 use super::out;
-use crate::bench;
+use crate::bench::{self, Figures};
 use crate::clock::{Chance, Clock, RealClock};
 
 #[derive(Debug, Subcommand)]
@@ -47,6 +49,54 @@ pub(super) enum Command {
     /// One measured run, in a process of its own
     #[command(hide = true, subcommand)]
     Run(part::Part),
+}
+
+/// What every benchmark is told.
+#[derive(Debug, Args)]
+struct Rounds {
+    /// Runs of each kind; the medians are quoted
+    #[arg(long, default_value = "3")]
+    runs: NonZeroU32,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Printed<'a> {
+    machine: Machine,
+    durability: &'static str,
+    #[serde(flatten)]
+    sizes: BTreeMap<&'static str, u32>,
+    #[serde(flatten)]
+    figures: BTreeMap<&'static str, &'a [Figures]>,
+}
+
+impl Rounds {
+    /// All of them, each told when its turn comes.
+    fn turns(&self, what: &str) -> impl Iterator<Item = u32> {
+        (1..=self.runs.get()).inspect(move |turn| self.tell(what, *turn))
+    }
+
+    fn tell(&self, what: &str, turn: u32) {
+        out::talk(format!("{what} ({turn} of {})", self.runs));
+    }
+
+    fn print(
+        &self,
+        name: &'static str,
+        sizes: &[(&'static str, u32)],
+        figures: &[Figures],
+        unit: &'static str,
+        columns: &[table::Column],
+    ) -> anyhow::Result<()> {
+        let machine = machine();
+        if !self.json {
+            return table::print(&machine, unit, columns, figures);
+        }
+        let sizes = sizes.iter().copied().collect();
+        out::json(&Printed { machine, durability: DURABILITY, sizes, figures: BTreeMap::from([(name, figures)]) })
+    }
 }
 
 /// What the benchmark ran on, as far as a figure without it says nothing.

@@ -4,11 +4,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use clap::Args;
-use serde::Serialize;
 
 use super::part::apart;
-use super::table::{self, CPU, P50, P99, PEAK};
-use super::{DURABILITY, Machine, Stock, machine, out, text};
+use super::table::{CPU, P50, P99, PEAK};
+use super::{Rounds, Stock, text};
 use crate::bench::receipts::Load;
 use crate::bench::{Figures, Run, Target};
 use crate::clock::Clock;
@@ -38,20 +37,8 @@ pub(in crate::cli) struct Receipts {
     /// Over how many messages the receipts of one moment are spread
     #[arg(long, default_value = "1000")]
     spread: NonZeroU32,
-    /// Runs of each kind; the medians are quoted
-    #[arg(long, default_value = "3")]
-    runs: NonZeroU32,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Printed {
-    machine: Machine,
-    durability: &'static str,
-    messages: u32,
-    receipts: Vec<Figures>,
+    #[command(flatten)]
+    rounds: Rounds,
 }
 
 /// Runs that belong together: what stores nothing and what stores everything.
@@ -106,8 +93,7 @@ impl Receipts {
             ..load.clone()
         };
         let (mut many, mut fewer, mut half, mut array) = (Pair::default(), Pair::default(), Vec::new(), Vec::new());
-        for turn in 1..=self.runs.get() {
-            out::talk(format!("receipts ({turn} of {})", self.runs));
+        for _ in self.rounds.turns("receipts") {
             let reached = many.run(&stock, &load).await?.per_second;
             half.push(volley(&stock, &at_half(&load, reached)).await?);
             fewer.run(&stock, &few).await?;
@@ -119,11 +105,7 @@ impl Receipts {
         receipts.extend(fewer.figures(&format!("{quarter} connections"), None));
         let name = format!("arrays of {ARRAY}: volley");
         receipts.push(Figures::new(&name, array, None).held_against(Target::PerSecond(100_000.0)));
-        let printed = Printed { machine: machine(), durability: DURABILITY, messages, receipts };
-        if self.json {
-            return out::json(&printed);
-        }
-        table::print(&printed.machine, "receipts/s", &[CPU, P50, P99, PEAK], &printed.receipts)
+        self.rounds.print("receipts", &[("messages", messages)], &receipts, "receipts/s", &[CPU, P50, P99, PEAK])
     }
 }
 

@@ -1,15 +1,13 @@
 //! `volley bench timers`.
 
-use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
-use serde::Serialize;
 
 use super::part::apart;
-use super::table::{self, CPU, IDLE, P50, P99, PEAK, READY};
-use super::{DURABILITY, Machine, Stock, machine, out, text};
+use super::table::{CPU, IDLE, P50, P99, PEAK, READY};
+use super::{Rounds, Stock, text};
 use crate::bench::{Figures, Run, Target};
 use crate::clock::Clock;
 
@@ -36,20 +34,8 @@ pub(in crate::cli) struct Timers {
     /// Deadlines pending in all; ten million take a minute to lay out, and 5 GB
     #[arg(long, default_value_t = 1_000_000)]
     pending: u32,
-    /// Runs of each kind; the medians are quoted
-    #[arg(long, default_value = "3")]
-    runs: NonZeroU32,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Printed {
-    machine: Machine,
-    durability: &'static str,
-    pending: u32,
-    timers: Vec<Figures>,
+    #[command(flatten)]
+    rounds: Rounds,
 }
 
 const SECONDS: u32 = 10;
@@ -61,8 +47,7 @@ impl Timers {
         let (mut limits, mut bursts, mut steady) = (Vec::new(), Vec::new(), Vec::new());
         let (mut starts_few, mut starts_many) = (Vec::new(), Vec::new());
         let burst = self.burst.to_string();
-        for turn in 1..=self.runs.get() {
-            out::talk(format!("timers ({turn} of {})", self.runs));
+        for _ in self.rounds.turns("timers") {
             limits.push(on(&many, "bulk-update", &["--due", &burst]).await?);
             bursts.push(on(&many, "burst", &["--due", &burst]).await?);
             let said = ["--per-second", &self.steady.to_string(), "--seconds", &SECONDS.to_string()];
@@ -78,11 +63,13 @@ impl Timers {
             Figures::new(&format!("start: volley, {pending} pending"), starts_many, None)
                 .held_against(Target::ReadyMs(1_000)),
         ];
-        let printed = Printed { machine: machine(), durability: DURABILITY, pending, timers };
-        if self.json {
-            return out::json(&printed);
-        }
-        table::print(&printed.machine, "deadlines/s", &[CPU, P50, P99, READY, IDLE, PEAK], &printed.timers)
+        self.rounds.print(
+            "timers",
+            &[("pending", pending)],
+            &timers,
+            "deadlines/s",
+            &[CPU, P50, P99, READY, IDLE, PEAK],
+        )
     }
 }
 
