@@ -1,5 +1,8 @@
 //! Rows on their way: the cells of many rows in one buffer, so that no cell costs an allocation.
 
+/// What old programs end a text with.
+const END_OF_TEXT: u8 = 0x1a;
+
 /// Rows being read.
 #[derive(Debug, Default)]
 pub(super) struct Block {
@@ -28,7 +31,7 @@ impl Block {
     /// Ends the row that began on `line`. A row without any text is no row: it is dropped, and the answer is false.
     pub(super) fn end_row(&mut self, line: u64) -> bool {
         let (cells, text) = self.finished();
-        if self.text[text..].iter().all(u8::is_ascii_whitespace) {
+        if self.text[text..].iter().all(|byte| byte.is_ascii_whitespace() || *byte == END_OF_TEXT) {
             self.text.truncate(text);
             self.cell_ends.truncate(cells);
             return false;

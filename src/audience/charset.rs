@@ -32,7 +32,7 @@ const CHUNK_BYTES: usize = 256 * 1024;
 const GUESS_BYTES: usize = 256 * 1024;
 /// In UTF-8 that somebody has damaged, characters that are whole outnumber bytes that are none by far; in any other
 /// encoding hardly a character looks like one of UTF-8.
-const WHOLE_FOR_DAMAGED: u64 = 10;
+const WHOLE_FOR_DAMAGED: u64 = 2;
 
 /// Looks at the whole file, since a byte near the end can decide how the first row is read. `sample` is its beginning.
 pub(super) fn find<R: Read + Seek>(file: &mut R, sample: &[u8], clue: Clue) -> io::Result<Text> {
@@ -65,8 +65,9 @@ fn utf16_without_mark(sample: &[u8]) -> Option<&'static Encoding> {
     let zeros = |first: usize| sample.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
     let pairs = sample.len() / 2;
     match (zeros(0), zeros(1)) {
-        (0, low) if low * 8 > pairs => Some(UTF_16LE),
-        (high, 0) if high * 8 > pairs => Some(UTF_16BE),
+        // A few characters of other scripts end in a zero themselves.
+        (high, low) if high * 10 <= low && low * 8 > pairs => Some(UTF_16LE),
+        (high, low) if low * 10 <= high && high * 8 > pairs => Some(UTF_16BE),
         _ => None,
     }
 }

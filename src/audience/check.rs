@@ -28,6 +28,8 @@ pub(super) struct Checked {
     pub(super) verdict: Result<Recipient, (Reason, Fields)>,
     pub(super) beside: Beside,
     pub(super) is_fixed: bool,
+    /// Something stands right of its table.
+    pub(super) beside_table: bool,
 }
 
 /// What every row is held against.
@@ -36,6 +38,8 @@ pub(super) struct Rules {
     /// Of which country a national number is, where its row does not say.
     pub(super) default: Home,
     pub(super) lines: Lines,
+    /// Also of rows that have a cell too many.
+    pub(super) takes_all: bool,
 }
 
 /// Rows that have been looked at.
@@ -67,8 +71,11 @@ fn check_row(row: Row<'_>, columns: &Columns, rules: Rules) -> Checked {
         verdict: Err((reason, fields)),
         beside: Beside::default(),
         is_fixed: reason == Reason::FixedLine,
+        beside_table: false,
     };
-    if columns.behind(row).any(|cell| !cell.trim().is_empty()) {
+    let beside_table = columns.behind(row).any(|cell| !cell.trim().is_empty());
+    // Between marks nobody knows which cell is the one too many; a sheet says where each belongs.
+    if beside_table && !columns.are_of_sheet() && !rules.takes_all {
         return refused(Reason::TooManyCells, Fields::pack(columns.cells(row).chain(columns.behind(row))));
     }
     let fields = Fields::pack(columns.cells(row));
@@ -87,5 +94,6 @@ fn check_row(row: Row<'_>, columns: &Columns, rules: Rules) -> Checked {
         client_message_id: client_message_id.map(Into::into),
         fields,
     };
-    Checked { line: row.line, verdict: Ok(recipient), beside: number.beside, is_fixed: number.is_fixed }
+    let (beside, is_fixed) = (number.beside, number.is_fixed);
+    Checked { line: row.line, verdict: Ok(recipient), beside, is_fixed, beside_table }
 }

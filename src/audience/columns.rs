@@ -1,7 +1,7 @@
 //! Which column is what.
 
+use super::Reason;
 use super::block::Row;
-use super::country_names;
 use super::header::digits;
 use super::names;
 use super::number::{self, Home};
@@ -18,6 +18,12 @@ pub struct Columns {
     number: usize,
     country: Option<usize>,
     client_message_id: Option<usize>,
+    /// Others that hold phone numbers as well.
+    others: Vec<usize>,
+    /// Numbers that nobody says a country of lack one, most of them: none is taken for an international one.
+    is_national: bool,
+    /// Each cell of a row is where it belongs: no mark within another has moved it.
+    is_of_sheet: bool,
 }
 
 /// Why the columns cannot be told apart.
@@ -65,7 +71,23 @@ impl Columns {
     /// Those of numbers that come without a file: they stand in one column, and nothing stands in the others.
     pub(super) fn of_numbers(names: Vec<String>, number: &str) -> Self {
         let number = names.iter().position(|name| name == number).unwrap_or(0);
-        Self { left: 0, names, number, country: None, client_message_id: None }
+        let (country, client_message_id) = (None, None);
+        let (others, is_national, is_of_sheet) = (Vec::new(), false, false);
+        Self { left: 0, names, number, country, client_message_id, others, is_national, is_of_sheet }
+    }
+
+    /// The same columns in a sheet.
+    pub(super) fn of_sheet(self, is_of_sheet: bool) -> Self {
+        Self { is_of_sheet, ..self }
+    }
+
+    pub(super) const fn are_of_sheet(&self) -> bool {
+        self.is_of_sheet
+    }
+
+    /// The names of those that hold phone numbers beside the one that was taken.
+    pub(super) fn others(&self) -> Vec<String> {
+        self.others.iter().filter_map(|place| self.names.get(*place).cloned()).collect()
     }
 
     pub(super) const fn number_place(&self) -> usize {
@@ -100,7 +122,10 @@ impl Columns {
 
     /// The country of a row's national number.
     pub(super) fn home(&self, row: &Row<'_>, default: Home) -> Home {
-        self.country.map_or(default, |index| Home::of_cell(self.cell(row, index), default))
+        match self.country.map_or(default, |index| Home::of_cell(self.cell(row, index), default)) {
+            Home::Missing if self.is_national => Home::National,
+            home => home,
+        }
     }
 
     /// Reads the header, where there is one, with the help of the first rows of data.
@@ -112,44 +137,35 @@ impl Columns {
         let left = first_column(header, data);
         let names = name_all(left, header, data);
         let keys: Vec<String> = names.iter().map(|name| column_key(name)).collect();
+        // What it says need not be understood: a number of a country that nobody knows is refused, and not taken for one of
+        // another country.
         let country = keys.iter().enumerate().position(|(index, key)| {
             Meaning::of_key(key) == Some(Meaning::Country)
-                && data().any(|row| country_names::named(row.cell(left + index)).is_some())
+                && data().any(|row| row.cell(left + index).chars().any(char::is_alphanumeric))
         });
         let client_message_id = keys.iter().position(|key| Meaning::of_key(key) == Some(Meaning::ClientMessageId));
-        let mut found = Self { left, names, number: 0, country, client_message_id };
+        let mut found = Self { left, country, client_message_id, ..Self::of_numbers(names, "") };
         let told = found.map(&reading.options.map)?;
-        if let Some(number) = told {
-            found.number = number;
-            return Ok(found);
-        }
         let default = reading.default;
         let evidence: Vec<Evidence> =
             (0..keys.len()).map(|index| Evidence::of(&found, index, data(), default)).collect();
-
-        let by_name = || {
-            let known = keys.iter().zip(&evidence).enumerate().filter_map(|(index, (key, evidence))| {
-                names::number_rank(key).map(|rank| (evidence.valid == 0, rank, index))
-            });
-            // A column whose first cells hold no number gives way to one that does; the names decide between equals.
-            known.min().map(|(_, _, index)| index)
+        let wanted = || {
+            let wanted = reading.options.number.as_deref()?;
+            place_of(wanted, &found.names).filter(|place| evidence.get(*place).is_some_and(|it| it.filled > 0))
         };
-        let by_content = || {
-            let likely = evidence
-                .iter()
-                .enumerate()
-                .filter(|(index, evidence)| evidence.mostly_numbers() && Some(*index) != found.client_message_id);
-            likely
-                .max_by_key(|(index, evidence)| {
-                    (names::may_be_number(&keys[*index]), evidence.valid, evidence.digits, std::cmp::Reverse(*index))
-                })
-                .map(|(index, _)| index)
-        };
-        let Some(number) = by_name().or_else(by_content) else { return Err(NoColumns::NoNumber(found.names)) };
+        let known = told.or_else(wanted).or_else(|| by_name(&found.names, &evidence));
+        // A name says nothing of a column in which nothing stands.
+        let is_blank = |place: &usize| told.is_none() && evidence.get(*place).is_none_or(|it| it.filled == 0);
+        let by_content = || by_content(&found.names, &evidence, client_message_id);
+        let number = known.filter(|place| !is_blank(place)).or_else(by_content).or(known);
+        let Some(number) = number else { return Err(NoColumns::NoNumber(found.names)) };
         found.number = number;
-        if header.is_none() && !found.names.iter().any(|name| name == NUMBER_NAME) {
-            NUMBER_NAME.clone_into(&mut found.names[number]);
-        }
+        found.is_national = evidence.get(number).is_some_and(Evidence::is_national);
+        let is_another = |place: &usize| {
+            let it = &evidence[*place];
+            *place != number && it.mostly_numbers() && it.are_phones(&found.names[*place])
+        };
+        found.others = (0..evidence.len()).filter(is_another).collect();
         Ok(found)
     }
 
@@ -191,9 +207,9 @@ impl Columns {
     }
 
     /// Names that the header does not say, where there is one.
-    pub(super) fn named_by_us(&self, header: Option<Row<'_>>) -> Option<Vec<String>> {
+    pub(super) fn named_by_us(&self, header: Option<Row<'_>>, mappings: &[Mapping]) -> Option<Vec<String>> {
         let header = header?;
-        let said: Vec<&str> = header.cells().map(bare).collect();
+        let said: Vec<&str> = header.cells().map(bare).chain(mappings.iter().map(|told| told.is.as_str())).collect();
         let ours = |name: &&String| !said.contains(&name.as_str());
         let names: Vec<String> = self.names.iter().filter(ours).cloned().collect();
         (!names.is_empty()).then_some(names)
@@ -206,26 +222,65 @@ pub(super) fn place_of(column: &str, names: &[String]) -> Option<usize> {
     names.iter().position(|name| name == column).or_else(nearly)
 }
 
-/// What the numbers' column is called where nobody has named it.
-pub(super) const NUMBER_NAME: &str = "Mobile";
+/// The column whose name says that it holds numbers.
+fn by_name(names: &[String], evidence: &[Evidence]) -> Option<usize> {
+    let known = names.iter().zip(evidence).enumerate().filter_map(|(index, (name, evidence))| {
+        names::number_rank(name).map(|rank| (evidence.valid == 0, rank, index))
+    });
+    // A column whose first cells hold no number gives way to one that does; the names decide between equals.
+    known.min().map(|(_, _, index)| index)
+}
+
+/// The column whose first cells say so: what is written as people write phone numbers rather than what could be one.
+fn by_content(names: &[String], evidence: &[Evidence], client_message_id: Option<usize>) -> Option<usize> {
+    let likely = evidence
+        .iter()
+        .enumerate()
+        .filter(|(index, evidence)| evidence.mostly_numbers() && Some(*index) != client_message_id);
+    let best = likely.max_by_key(|(index, evidence)| {
+        let name = &names[*index];
+        let (is_apt, may_be) = (!names::speaks_against(name), names::may_be_number(name));
+        let is_dressed = evidence.dressed * 2 >= evidence.valid;
+        (is_apt, may_be, is_dressed, evidence.valid - evidence.fixed, evidence.digits, std::cmp::Reverse(*index))
+    });
+    best.map(|(index, _)| index)
+}
 
 /// What the first cells of a column say.
 struct Evidence {
     filled: usize,
     valid: usize,
+    /// Of these, fixed lines.
+    fixed: usize,
+    /// Of these, with a plus, a digit before them that one dials, or marks within: nobody writes an id so.
+    dressed: usize,
+    /// Of these, with neither plus nor country.
+    untold: usize,
+    /// Numbers that lack nothing but a country.
+    homeless: usize,
     /// How long its numbers are together: between two columns of numbers the longer are the phone numbers.
     digits: usize,
 }
 
 impl Evidence {
     fn of<'a>(columns: &Columns, index: usize, data: impl Iterator<Item = Row<'a>>, default: Home) -> Self {
-        let mut evidence = Self { filled: 0, valid: 0, digits: 0 };
+        let mut evidence = Self { filled: 0, valid: 0, fixed: 0, dressed: 0, untold: 0, homeless: 0, digits: 0 };
         for row in data {
             let cell = columns.cell(&row, index);
             evidence.filled += usize::from(!cell.trim().is_empty());
-            if is_number(cell, columns.home(&row, default)) {
-                evidence.valid += 1;
-                evidence.digits += digits(cell);
+            if digits(cell) < number::DIGITS_FOR_SURE {
+                continue;
+            }
+            match number::read(cell, columns.home(&row, default)) {
+                Ok(number) => {
+                    evidence.valid += 1;
+                    evidence.fixed += usize::from(number.is_fixed);
+                    evidence.dressed += usize::from(is_dressed(cell));
+                    evidence.untold += usize::from(number.beside.untold);
+                    evidence.digits += digits(cell);
+                }
+                Err(Reason::CountryMissing) => evidence.homeless += 1,
+                Err(_) => {}
             }
         }
         evidence
@@ -234,10 +289,22 @@ impl Evidence {
     fn mostly_numbers(&self) -> bool {
         self.valid > 0 && self.valid * 2 >= self.filled
     }
+
+    /// Whether they are numbers of a country that nobody has said: some of those could be of another one by chance.
+    const fn is_national(&self) -> bool {
+        self.homeless > 0 && self.homeless * 4 >= self.homeless + self.untold
+    }
+
+    /// Whether they are numbers of phones, and not of something else that could be one.
+    fn are_phones(&self, name: &str) -> bool {
+        names::number_rank(name).is_some() || (self.dressed * 2 >= self.valid && !names::speaks_against(name))
+    }
 }
 
-fn is_number(cell: &str, home: Home) -> bool {
-    digits(cell) >= number::DIGITS_FOR_SURE && number::read(cell, home).is_ok()
+/// Whether a number is written as people write phone numbers, and programs no other ones.
+fn is_dressed(cell: &str) -> bool {
+    let cell = cell.trim();
+    cell.starts_with(['+', '0', '＋', '(']) || cell.contains([' ', '-', '(', '/'])
 }
 
 /// Every column's name: as written, and where that says nothing or says it twice, made to differ. Columns without a name
@@ -344,8 +411,43 @@ mod tests {
     }
 
     #[test]
-    fn a_country_column_that_holds_no_codes_is_only_a_field() {
-        assert_eq!(find(&["Mobile,Country", "+6581234567,north"], "").unwrap().country, None);
+    fn a_country_column_is_one_whatever_it_says() {
+        assert_eq!(find(&["Mobile,Country", "+6581234567,north"], "").unwrap().country, Some(1));
+        assert_eq!(find(&["Mobile,Country", "+6581234567,", "+6581234568,-"], "").unwrap().country, None);
+    }
+
+    #[test]
+    fn what_is_written_as_phone_numbers_are_is_taken_and_others_are_told() {
+        let number = |lines: &[&str], country: &str| find(lines, country).unwrap().number().to_owned();
+        assert_eq!(
+            number(&["Firma,Fax,Telefon mobil", "A,030 1234567,", "B,030 1234568,0151 23456789"], "DE"),
+            "Telefon mobil"
+        );
+        assert_eq!(number(&["A,Landline,Mobile Number 1", "x,61234567,81234567"], "SG"), "Mobile Number 1");
+        let ids = [
+            "Name,Kunden-ID,Rückruf",
+            "A,493012340001,0151 23456789",
+            "B,493012340002,",
+            "C,493012340003,0151 23456780",
+        ];
+        assert_eq!(number(&ids, "DE"), "Rückruf");
+        assert_eq!(
+            number(&["Name,Order ID,Reach", "A,12025550100,+6581234567", "B,12025550101,+6581234568"], ""),
+            "Reach"
+        );
+        assert_eq!(number(&["Name,X,Reach", "A,12025550100,+6581234567", "B,12025550101,"], ""), "Reach");
+        let two = find(&["Name,Mobile,Alt,Order ID", "A,+6581234567,+6581234568,6581234569"], "").unwrap();
+        assert_eq!((two.number(), two.others()), ("Mobile", vec!["Alt".to_owned()]));
+        // A name of which nothing is there.
+        assert_eq!(number(&["Phone,Contact No", ",+6581234567", ",+6581234568"], ""), "Contact No");
+    }
+
+    #[test]
+    fn numbers_without_a_country_are_of_no_other_one() {
+        let chinese: Vec<String> = (0..9).map(|n| format!("1{}12345678,x", [30, 51, 37][n % 3])).collect();
+        let lines: Vec<&str> = std::iter::once("Mobile,Name").chain(chinese.iter().map(String::as_str)).collect();
+        assert!(find(&lines, "").unwrap().is_national && !find(&lines, "CN").unwrap().is_national);
+        assert!(!find(&["Mobile,Name", "6581234567,Ann", "4915123456789,Bob"], "").unwrap().is_national);
     }
 
     #[test]
@@ -358,7 +460,7 @@ mod tests {
         let columns = find(&["Ann,81234567,", "Bob,81234568,x"], "SG").unwrap();
         assert_eq!(
             (columns.names(), columns.number()),
-            (&["Column 1", "Mobile", "Column 3"].map(str::to_owned)[..], "Mobile")
+            (&["Column 1", "Column 2", "Column 3"].map(str::to_owned)[..], "Column 2")
         );
     }
 

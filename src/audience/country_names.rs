@@ -127,8 +127,20 @@ pub(super) fn named(cell: &str) -> Option<Country> {
     match cell.trim().parse::<Country>() {
         // "UK" is a name, and so may any code be that is none of the standard.
         Ok(code) if code.is_known() => Some(code),
-        Ok(_) | Err(_) => NAMES.get(&key(cell)).copied(),
+        Ok(_) | Err(_) => NAMES.get(&key(cell)).copied().or_else(|| one_of_several(cell)),
     }
+}
+
+/// `SG - Singapore`, `Singapore (SG)`: several names of one country.
+fn one_of_several(cell: &str) -> Option<Country> {
+    let parts = cell.split(['-', '–', '(', ')', '/', ',', ':', '|']).map(str::trim).filter(|part| !part.is_empty());
+    let mut named = parts.map(|part| match part.parse::<Country>() {
+        Ok(code) if code.is_known() => Some(code),
+        Ok(_) | Err(_) => NAMES.get(&key(part)).copied(),
+    });
+    let first = named.next()??;
+    let mut others = named.peekable();
+    (others.peek().is_some() && others.all(|other| other == Some(first))).then_some(first)
 }
 
 #[cfg(test)]

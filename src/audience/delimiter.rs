@@ -1,9 +1,9 @@
 //! What stands between the cells of a text.
 
-use super::block::Block;
+use super::block::{Block, Row};
 use super::names;
+use super::number::DIGITS_FOR_SURE;
 use super::split::Splitter;
-use crate::domain::column_key;
 
 const DELIMITERS: [u8; 4] = *b",;\t|";
 const DELIMITER_ROWS: usize = 100;
@@ -16,58 +16,71 @@ pub(super) struct Cut {
     pub(super) named: bool,
 }
 
-/// Splits the beginning of a text with every delimiter: the one wins on whose width most rows agree, and among equals the
-/// one that cuts more. Titles above the table and remarks below it agree with nobody, and are outnumbered. Where the first
-/// row names a column of numbers, though, it is a header, and what does not cut that name out of it is no delimiter.
+/// Splits the beginning of a text with every delimiter: the one wins that cuts numbers out of it, or else on whose width
+/// most rows agree that it cuts at all, and among equals the one that cuts more. Titles above the table and remarks below it
+/// are not cut, and are outnumbered. Where one of the first rows names a column of numbers, though, it is a header, and what
+/// does not cut that name out of it is no delimiter.
 pub(super) fn find(sample: &[u8], told: Option<u8>) -> Cut {
     let named = named(sample);
     if let Some(delimiter) = told.or(named) {
         return Cut { delimiter, named: named.is_some() };
     }
     let ways = DELIMITERS.map(|delimiter| Way::of(sample, delimiter));
-    let is_header = ways.iter().any(|way| way.cuts_out_a_name);
-    let candidates = ways.iter().filter(|way| way.usual > 1 && (!is_header || (way.cuts_out_a_name && way.first > 1)));
+    let is_header = ways.iter().any(|way| way.names > 0);
+    let candidates =
+        ways.iter().filter(|way| way.usual > 1 && way.agreement >= AGREEMENT_MIN && (!is_header || way.names > 1));
     // Of several equals the first: reversed, because `max_by_key` keeps the last.
-    let best = candidates.rev().max_by_key(|way| (way.agreement, way.usual));
+    let best = candidates.rev().max_by_key(|way| (way.cuts_out_numbers, way.agreement, way.usual));
     Cut { delimiter: best.map_or(b',', |way| way.delimiter), named: false }
 }
+
+/// Of a thousand rows. What stands in fewer is a mark within cells.
+const AGREEMENT_MIN: usize = 300;
+/// Rows in which a header is looked for.
+const HEADER_ROWS: usize = 20;
 
 /// How a text looks if it is cut at one delimiter.
 struct Way {
     delimiter: u8,
-    /// Cells of the first row, and of most rows.
-    first: usize,
+    /// Cells of most rows that are cut.
     usual: usize,
-    /// How many rows of a thousand have as many as most.
+    /// How many rows of a thousand have as many.
     agreement: usize,
-    /// A cell of the first row is what people call a column of numbers.
-    cuts_out_a_name: bool,
+    /// Cells of the first row that has one which is what people call a column of numbers; none where no row has.
+    names: usize,
+    /// Half of the rows or more have a cell that is a number and nothing else.
+    cuts_out_numbers: bool,
 }
 
 impl Way {
     fn of(sample: &[u8], delimiter: u8) -> Self {
         let mut splitter = Splitter::new(sample, delimiter);
-        let (mut first, mut rows) = (Block::default(), Block::default());
+        let mut rows = Block::default();
         // A row that the sample's end cuts off is ragged in every reading, or an open quote: what came before counts.
-        let mut more = matches!(splitter.row(&mut first), Ok(true));
-        while more && rows.len() < DELIMITER_ROWS {
-            more = matches!(splitter.row(&mut rows), Ok(true));
-        }
-        let widths: Vec<usize> = first.widths().chain(rows.widths()).collect();
-        let usual = most_frequent(&widths);
+        while rows.len() < DELIMITER_ROWS && matches!(splitter.row(&mut rows), Ok(true)) {}
+        let widths: Vec<usize> = rows.widths().collect();
+        let cut: Vec<usize> = widths.iter().copied().filter(|width| *width > 1).collect();
+        let usual = most_frequent(&cut);
         let agreeing = widths.iter().filter(|width| **width == usual).count();
-        let is_name = |cell: &str| names::number_rank(&column_key(cell)).is_some();
-        // The sample may end in the middle of a character, but hardly of the first row.
-        let cuts_out_a_name =
-            first.seal().is_some_and(|rows| rows.iter().next().is_some_and(|row| row.cells().any(is_name)));
+        // The sample may end in the middle of a character; nothing is known of its cells then, in any reading.
+        let rows = rows.seal().unwrap_or_default();
+        let is_name = |row: &Row<'_>| row.cells().any(|cell| names::number_rank(cell).is_some());
+        let named = rows.iter().take(HEADER_ROWS).find(is_name);
+        let with_number = rows.iter().filter(|row| row.width() > 1 && row.cells().any(is_number)).count();
         Self {
             delimiter,
-            first: widths.first().copied().unwrap_or(0),
             usual,
             agreement: agreeing * 1_000 / widths.len().max(1),
-            cuts_out_a_name,
+            names: named.map_or(0, |row| row.width()),
+            cuts_out_numbers: with_number > 0 && with_number * 2 >= widths.len(),
         }
     }
+}
+
+/// Whether a cell holds a number and nothing else.
+fn is_number(cell: &str) -> bool {
+    let digits = cell.bytes().filter(u8::is_ascii_digit).count();
+    digits >= DIGITS_FOR_SURE && cell.bytes().all(|byte| byte.is_ascii_digit() || b" +-.()/".contains(&byte))
 }
 
 fn named(sample: &[u8]) -> Option<u8> {
@@ -109,6 +122,10 @@ mod tests {
             ("Customers, as of May, June\n\nMobile;Name\n1;a\n2;b\n3;c\n", b';'),
             ("Who,Mobile\nA,+6581234567\n\"B;\",\";;\"\n;C,;;;\n;;D,\n", b','),
             ("+6581234567;Ann\n+6581234568;Bob\n", b';'),
+            ("+436641234500;12,5\n+436641234501;13,5\n", b';'),
+            ("0171 1234500;1,50;2,50;0,00\n0171 1234501;1,50;2,50;0,00\n", b';'),
+            ("A\nB\nC\nD\nName;Handy\nx;0171 1\ny;0172 1\n", b';'),
+            ("81234567\n81234568\n81234569\n81234561;81234562\n81234563\n", b','),
         ] {
             assert_eq!(find(sample.as_bytes(), None), Cut { delimiter, named: false }, "{sample:?}");
         }

@@ -49,11 +49,13 @@ pub enum Error {
     #[error("{}: two columns would be called \"{name}\"; map the other one to another name", file.display())]
     MappedTwice { file: PathBuf, name: String },
     #[error(
-        "{}: no column holds phone numbers; name it Mobile, or give the default country if the numbers are national (columns: {})",
+        "{}: no column holds phone numbers (columns: {}){}; say which does with --map number=Column, and where national \
+         numbers are from with --country",
         file.display(),
-        listed(columns)
+        listed(columns),
+        if sheets.is_empty() { String::new() } else { format!(", in none of its sheets: {}", listed(sheets)) }
     )]
-    NoNumberColumn { file: PathBuf, columns: Vec<String> },
+    NoNumberColumn { file: PathBuf, columns: Vec<String>, sheets: Vec<String> },
     #[error("{}: the header has {count} columns, more than {max}; check the delimiter or delete what is not needed", file.display())]
     TooManyColumns { file: PathBuf, count: usize, max: usize },
     #[error("{}: a quote is opened in line {line} and never closed; close it, or delete it", file.display())]
@@ -71,6 +73,8 @@ pub enum Error {
     Write { file: PathBuf, source: BoxError },
     #[error("{} is the file that is read; give the rows that are written out a name of their own", file.display())]
     OverInput { file: PathBuf },
+    #[error("{} would be CSV whatever it is called; give it a name that ends in .csv", file.display())]
+    OnlyCsv { file: PathBuf },
     #[error("{} cannot hold both the accepted and the rejected rows; give each its own file", file.display())]
     OneOutput { file: PathBuf },
     #[error("a demo file has 1 to {max} recipients, as many as a sheet has rows, and not {count}; ask for fewer")]

@@ -4,7 +4,6 @@ use super::Reason;
 use super::block::{Row, Rows};
 use super::names;
 use super::number::{self, Home};
-use crate::domain::column_key;
 
 /// What the first rows of a file are.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,25 +26,26 @@ pub(super) fn find(rows: &Rows, default: Home, none_is_told: bool) -> Head {
     }
     let rows: Vec<Row<'_>> = rows.iter().collect();
     let usual = usual_fill(&rows);
-    let mut first_data = None;
-    for (place, row) in rows.iter().enumerate().take(TITLES_MAX).filter(|(_, row)| filled(row) * 2 >= usual) {
-        let holds_number = row.cells().any(|cell| is_like_a_number(cell, default));
-        // "mobile" may also be what a row of data says about its number.
-        let mut named = (0..row.width()).filter(|column| names_a_number(row.cell(*column)));
-        let names_numbers = named.any(|column| {
-            !holds_number || rows[place + 1..].iter().any(|row| is_like_a_number(row.cell(column), default))
-        });
-        if names_numbers {
+    let is_full = |row: &Row<'_>| filled(row) * 2 >= usual;
+    let holds_number = |row: &Row<'_>| row.cells().any(|cell| is_like_a_number(cell, default));
+    let numbers_below =
+        |place: usize, column: usize| rows[place + 1..].iter().any(|row| is_like_a_number(row.cell(column), default));
+    let first_data = rows.iter().take(TITLES_MAX).position(|row| is_full(row) && holds_number(row));
+    for (place, row) in rows.iter().enumerate().take(TITLES_MAX).filter(|(_, row)| is_full(row)) {
+        // "mobile" may also be what a row of data says about its number; and what stands below numbers is a header only
+        // where they were part of a title.
+        let is_sure = first_data.is_none_or(|first| place < first);
+        let mut named = (0..row.width()).filter(|column| names::number_rank(row.cell(*column)).is_some());
+        if named.any(|column| {
+            (is_sure && names::is_known(row.cell(column)))
+                || (!holds_number(row) || place == 0) && numbers_below(place, column)
+        }) {
             return Head { header: Some(place), first: place + 1 };
-        }
-        if holds_number {
-            first_data = Some(place);
-            break;
         }
     }
     let Some(first) = first_data else {
         // Nothing looks like a number, and somebody will be told so with the names of the columns.
-        let above = rows.iter().take(TITLES_MAX).position(|row| filled(row) * 2 >= usual).unwrap_or(0);
+        let above = rows.iter().take(TITLES_MAX).position(is_full).unwrap_or(0);
         return Head { header: Some(above), first: above + 1 };
     };
     // What stands above a number and has no letter names nothing: it is a number as well, if a wrong one.
@@ -55,8 +55,13 @@ pub(super) fn find(rows: &Rows, default: Home, none_is_told: bool) -> Head {
         !cell.is_empty() && !cell.chars().any(char::is_alphabetic)
     };
     let above = rows[..first].iter().rposition(|row| !is_wrong_number(row));
-    let first = above.map_or(0, |above| above + 1);
-    let header = above.filter(|above| filled(&rows[*above]) * 2 >= usual);
+    let names = |place: &usize| {
+        let cell = rows[*place].cell(column.unwrap_or_default());
+        is_full(&rows[*place]) && !cell.trim().is_empty() && !is_wrong_number(&rows[*place])
+    };
+    // The fullest of them; whoever lacks a number below it is a person.
+    let header = (0..above.map_or(0, |above| above + 1)).rev().filter(names).max_by_key(|place| filled(&rows[*place]));
+    let first = header.or(above).map_or(0, |place| place + 1);
     Head { header, first }
 }
 
@@ -69,10 +74,6 @@ fn usual_fill(rows: &[Row<'_>]) -> usize {
 
 fn filled(row: &Row<'_>) -> usize {
     row.cells().filter(|cell| !cell.trim().is_empty()).count()
-}
-
-fn names_a_number(cell: &str) -> bool {
-    names::number_rank(&column_key(cell)).is_some()
 }
 
 /// A number, or one that lacks nothing but its country.
@@ -120,6 +121,22 @@ mod tests {
         assert_eq!(found(&["123", "81234567", "81234568"], "SG"), (None, 0), "a wrong number is no name");
         assert_eq!(found(&["Who", "123", "81234567", "81234568"], "SG"), (Some(0), 1));
         assert_eq!(found(&["81234567,Ann,mobile", "81234568,Bob,home"], "SG"), (None, 0), "a word of data");
+    }
+
+    #[test]
+    fn whoever_has_no_number_below_the_header_is_a_person() {
+        assert_eq!(found(&["Kontakt,Name", ",Ann", "0171 1234567,Bob"], "DE"), (Some(0), 1));
+        assert_eq!(found(&["Reach,Name", "n/a,Ann", "+6581234567,Bob"], ""), (Some(0), 1));
+        assert_eq!(found(&["Name,Remark,Reach", "Ann,no phone,-", "Bob,,+6581234567"], ""), (Some(0), 1));
+    }
+
+    #[test]
+    fn a_title_may_hold_a_date_or_a_number() {
+        let table = ["Name,Mobile,City,Code", "Ann,+6581234567,X,1", "Bob,+6581234568,Y,2"];
+        let below = |titles: &[&'static str]| found(&[titles, &table[..]].concat(), "");
+        assert_eq!(below(&["Exported,2024-11-20,,"]), (Some(1), 2));
+        assert_eq!(below(&["ACME Ltd,Hotline +65 6123 4567,,"]), (Some(1), 2));
+        assert_eq!(below(&["Company:,ACME,Tel:,+6561234567", "Date:,20/11/2024,,"]), (Some(2), 3));
     }
 
     #[test]

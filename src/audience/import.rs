@@ -120,7 +120,7 @@ pub async fn import(
     clock: &dyn Clock,
     source: Source,
     keep: Keep<'_>,
-    options: Options,
+    mut options: Options,
     sieve: Sieve,
     progress: Option<OnProgress>,
 ) -> Result<Imported, ImportError> {
@@ -131,7 +131,9 @@ pub async fn import(
             if !options.keep_duplicates {
                 meet(store, audience, &sieve).await?;
             }
-            Some(Onto::new(&audience.columns))
+            let number = number_column(audience);
+            options.number.clone_from(&number);
+            Some(Onto::new(&audience.columns, number.as_deref()))
         }
         Keep::Nameless | Keep::Named(_) => None,
     };
@@ -177,6 +179,13 @@ pub async fn import(
         let _ = store.remove_audience(audience).await;
     }
     published
+}
+
+/// The column from which an audience's numbers were taken.
+fn number_column(audience: &Audience) -> Option<String> {
+    let understood = audience.parts.first()?.summary.as_deref()?;
+    let understood: serde_json::Value = serde_json::from_str(understood).ok()?;
+    understood["summary"]["number_column"].as_str().map(str::to_owned)
 }
 
 /// Numbers of an audience that are read in one go.
@@ -291,7 +300,7 @@ impl Looking {
 impl Sink for Looking {
     fn columns(&mut self, columns: &Columns) -> Result<(), Halt> {
         let names = match &mut self.onto {
-            Some(onto) => onto.find(columns.names())?,
+            Some(onto) => onto.find(columns)?,
             None => columns.names(),
         };
         let names = names.to_vec();

@@ -1,5 +1,7 @@
 //! What people call the column of the numbers.
 
+use crate::domain::column_key;
+
 /// Header names of the number column, most telling first. Compared without case, accents, blanks and punctuation.
 const NUMBER: &[&str] = &[
     "msisdn",
@@ -111,13 +113,192 @@ const MAYBE_NUMBER: &[&str] = &[
     "番号",
 ];
 
+/// Words of which one makes a header that of a number column, the more telling kind first. Those of scripts and languages
+/// that write words together count within longer ones.
+const MOBILE_WORDS: &[&str] = &[
+    "mobile", "mob", "mobil", "cell", "cel", "celular", "handy", "gsm", "hp", "wa", "whatsapp", "cep", "movil",
+    "msisdn",
+];
+const MOBILE_STEMS: &[&str] = &[
+    "mobiltel",
+    "mobilfunk",
+    "mobilnr",
+    "mobilnum",
+    "mobilrufnummer",
+    "mobiel",
+    "handynr",
+    "handynummer",
+    "cellulare",
+    "celular",
+    "telemovel",
+    "portable",
+    "whatsapp",
+    "matkapuhelin",
+    "komorkow",
+    "κινητο",
+    "נייד",
+    "мобильн",
+    "мобільн",
+    "мобилен",
+    "携帯",
+    "手机",
+    "手機",
+    "行動電話",
+    "핸드폰",
+    "휴대",
+    "มือถือ",
+    "جوال",
+    "موبايل",
+    "मोबाइल",
+];
+const PHONE_WORDS: &[&str] = &["phone", "tel", "telf", "tlf", "tfno", "fon", "ph"];
+const PHONE_STEMS: &[&str] = &[
+    "phone",
+    "telefon",
+    "telefoon",
+    "telepon",
+    "telp",
+    "puhelin",
+    "rufnummer",
+    "dienthoai",
+    "τηλεφων",
+    "טלפון",
+    "телефон",
+    "電話",
+    "电话",
+    "전화",
+    "연락처",
+    "โทร",
+    "هاتف",
+    "फोन",
+];
+/// Words beside these that say of whose phone it is: another column is asked first.
+const LESSER_WORDS: &[&str] = &[
+    "home",
+    "landline",
+    "festnetz",
+    "fijo",
+    "fixe",
+    "fisso",
+    "fixo",
+    "office",
+    "work",
+    "business",
+    "company",
+    "hotline",
+    "emergency",
+    "notfall",
+    "other",
+    "secondary",
+    "alt",
+    "alternative",
+    "2",
+];
+/// Words that say that a column is about something else, whatever else they stand beside.
+const OTHER_WORDS: &[&str] = &[
+    "fax",
+    "type",
+    "typ",
+    "tipo",
+    "status",
+    "verified",
+    "ext",
+    "extension",
+    "durchwahl",
+    "code",
+    "vorwahl",
+    "prefix",
+    "prefijo",
+    "landcode",
+    "model",
+    "brand",
+    "os",
+    "operator",
+    "carrier",
+    "provider",
+    "network",
+    "opt",
+    "optin",
+    "optout",
+    "consent",
+    "date",
+    "datum",
+    "fecha",
+    "time",
+    "timestamp",
+    "id",
+    "ids",
+    "mail",
+    "email",
+    "banking",
+    "plan",
+    "tariff",
+    "count",
+    "price",
+    "cost",
+    "calls",
+    "order",
+    "orders",
+    "invoice",
+    "account",
+    "customer",
+    "kunde",
+    "kunden",
+    "member",
+    "iban",
+    "ref",
+    "reference",
+    "sku",
+    "zip",
+    "plz",
+    "postal",
+    "tax",
+    "vat",
+    "amount",
+    "points",
+    "landline",
+    "festnetz",
+];
+const OTHER_STEMS: &[&str] =
+    &["fax", "faks", "kundenn", "kundenid", "bestell", "rechnung", "auftrag", "konto", "datum", "ファックス", "传真"];
+
 /// How telling a header name is for the number column: 0 is best. None when it says nothing.
-pub(super) fn number_rank(key: &str) -> Option<usize> {
-    NUMBER.iter().position(|name| *name == key)
+pub(super) fn number_rank(name: &str) -> Option<usize> {
+    let key = column_key(name);
+    if let Some(known) = NUMBER.iter().position(|name| *name == key) {
+        return Some(known);
+    }
+    let words = words(name);
+    let has_word = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+    let has_stem = |known: &[&str]| known.iter().any(|stem| key.contains(stem));
+    let kind = match () {
+        () if has_word(MOBILE_WORDS) || has_stem(MOBILE_STEMS) => NUMBER.len(),
+        () if has_word(PHONE_WORDS) || has_stem(PHONE_STEMS) => NUMBER.len() + 2,
+        () => return None,
+    };
+    let is_other =
+        words.iter().any(|word| OTHER_WORDS.contains(&word.as_str()) && !LESSER_WORDS.contains(&word.as_str()));
+    (!is_other && !has_stem(OTHER_STEMS)).then(|| kind + usize::from(has_word(LESSER_WORDS)))
 }
 
-pub(super) fn may_be_number(key: &str) -> bool {
-    MAYBE_NUMBER.contains(&key)
+/// Whether a name is known in full, and not only by a word of it.
+pub(super) fn is_known(name: &str) -> bool {
+    NUMBER.contains(&column_key(name).as_str())
+}
+
+pub(super) fn may_be_number(name: &str) -> bool {
+    MAYBE_NUMBER.contains(&column_key(name).as_str())
+}
+
+/// Whether a name says that its column holds something else than the numbers to write to.
+pub(super) fn speaks_against(name: &str) -> bool {
+    let key = column_key(name);
+    words(name).iter().any(|word| OTHER_WORDS.contains(&word.as_str()))
+        || OTHER_STEMS.iter().any(|stem| key.contains(stem))
+}
+
+fn words(name: &str) -> Vec<String> {
+    name.split(|char: char| !char.is_alphanumeric()).map(column_key).filter(|word| !word.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -130,10 +311,81 @@ mod tests {
         for name in
             ["Mobile", "PHONE-NUMBER", "Teléfono", " Mobile No. ", "Số điện thoại", "Telefon (mobil)", "เบอร์โทร"]
         {
-            let key = key(name);
-            assert_eq!(number_rank(&key).is_some(), name != "Telefon (mobil)", "{name:?} is {key:?}");
+            assert!(number_rank(name).is_some(), "{name:?}");
         }
-        assert!(may_be_number(&key("No.")));
+        assert!(may_be_number("No."));
+    }
+
+    #[test]
+    fn a_word_is_enough_and_another_may_speak_against_it() {
+        for name in [
+            "Primary Phone",
+            "Home Phone",
+            "Phone 1 - Value",
+            "Phone (mobile)",
+            "Mobile / WhatsApp",
+            "Billing Phone",
+            "Telefon mobil",
+            "Mobilfunk",
+            "Mobilnr",
+            "Mob. No",
+            "N° de téléphone",
+            "Téléphone mobile",
+            "Tél. portable",
+            "Número de celular",
+            "Numero di telefono",
+            "Numero cellulare",
+            "Telefoonnummer",
+            "Mobiel",
+            "Tlf",
+            "Numer telefonu",
+            "Telefon komórkowy",
+            "Puhelin",
+            "Matkapuhelin",
+            "Cep Telefonu",
+            "Telefonszám",
+            "Κινητό",
+            "נייד",
+            "Мобильный телефон",
+            "携帯",
+            "携帯番号",
+            "联系电话",
+            "行動電話",
+            "핸드폰",
+            "휴대전화",
+            "연락처",
+            "رقم الجوال",
+            "No WA",
+            "Landline Phone",
+        ] {
+            assert!(number_rank(name).is_some(), "{name:?}");
+        }
+        for name in [
+            "Fax",
+            "Telefax",
+            "Phone type",
+            "Phone Country Code",
+            "Phone ext.",
+            "Phone model",
+            "Mobile banking ID",
+            "E-mail",
+            "Hotel",
+            "Cancelled",
+            "Automobile",
+            "Kunden-ID",
+            "Order ID",
+            "Telefon Vorwahl",
+            "Name",
+            "City",
+        ] {
+            assert_eq!(number_rank(name), None, "{name:?}");
+        }
+        let ranks = ["Mobile", "Mobile (private)", "Mobile (work)", "Contact phone", "Home phone"].map(number_rank);
+        assert!(ranks.is_sorted(), "{ranks:?}");
+        assert!(
+            ["Order ID", "Kundennummer", "Kunden-ID", "Faxnummer", "Landline"].iter().all(|name| speaks_against(name))
+        );
+        assert!(!["Reach", "Rückruf", "Contact No", "Number"].iter().any(|name| speaks_against(name)));
     }
 
     #[test]

@@ -37,15 +37,25 @@ pub enum Note {
         names: Vec<String>,
     },
     /// Cells that hold several numbers.
-    SeveralNumbers {
-        rows: u64,
-    },
-    Extensions {
-        rows: u64,
-    },
+    SeveralNumbers(Rows),
+    /// Cells that hold something beside their number.
+    Words(Rows),
+    Extensions(Rows),
     /// Accepted all the same.
-    FixedLines {
-        rows: u64,
+    FixedLines(Rows),
+    /// Numbers of which neither a `+` nor a country says whose they are.
+    UntoldCountry(Rows),
+    /// Rows of a sheet with something right of the table.
+    BesideTable(Rows),
+    /// Columns that hold numbers as well as the one that was taken.
+    OtherNumbers {
+        taken: String,
+        columns: Vec<String>,
+    },
+    /// Quoted cells over several lines with delimiters in them.
+    LongQuotes {
+        cells: u64,
+        line: u64,
     },
     /// Accepted rows whose `ClientMessageId` an earlier one has.
     RepeatedIds {
@@ -56,6 +66,22 @@ pub enum Note {
         characters: u64,
         encoding: &'static str,
     },
+}
+
+/// How many rows something concerns, and the line of the first of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rows {
+    pub number: u64,
+    pub line: u64,
+}
+
+impl Rows {
+    pub(super) fn add(&mut self, line: u64) {
+        if self.number == 0 {
+            self.line = line;
+        }
+        self.number += 1;
+    }
 }
 
 /// Names and titles that are shown.
@@ -74,9 +100,14 @@ impl Note {
             Self::Titles { .. } => "titles",
             Self::NoHeader => "no_header",
             Self::NamedColumns { .. } => "named_columns",
-            Self::SeveralNumbers { .. } => "several_numbers",
-            Self::Extensions { .. } => "extensions",
-            Self::FixedLines { .. } => "fixed_lines",
+            Self::SeveralNumbers(_) => "several_numbers",
+            Self::Words(_) => "words",
+            Self::Extensions(_) => "extensions",
+            Self::FixedLines(_) => "fixed_lines",
+            Self::UntoldCountry(_) => "untold_country",
+            Self::BesideTable(_) => "beside_table",
+            Self::OtherNumbers { .. } => "other_numbers",
+            Self::LongQuotes { .. } => "long_quotes",
             Self::RepeatedIds { .. } => "repeated_ids",
             Self::Damaged { .. } => "damaged",
         }
@@ -126,13 +157,37 @@ impl Note {
             Self::NamedColumns { names } => {
                 format!("Columns without a name, or with one that another has, are called {}.", listed(names))
             }
-            Self::SeveralNumbers { rows } => {
-                format!("{} several numbers; the first that exists was taken.", holding(*rows))
+            Self::SeveralNumbers(rows) => {
+                format!("{} several numbers{}; the first that exists was taken.", holding(*rows), from(*rows))
             }
-            Self::Extensions { rows } => format!("{} a number with an extension, which was left out.", holding(*rows)),
-            Self::FixedLines { rows } => format!(
-                "{} a fixed line or a service number, which messages hardly reach; --lines mobile leaves them out.",
-                holding(*rows)
+            Self::Words(rows) => {
+                format!("{} something beside the number{}, which was left out.", holding(*rows), from(*rows))
+            }
+            Self::Extensions(rows) => {
+                format!("{} a number with an extension{}, which was left out.", holding(*rows), from(*rows))
+            }
+            Self::FixedLines(rows) => format!(
+                "{} a fixed line or a service number{}, which messages hardly reach; --lines mobile leaves them out.",
+                holding(*rows),
+                from(*rows)
+            ),
+            Self::UntoldCountry(rows) => format!(
+                "{} a number without + and without a country{}: its first digits were taken for a calling code. If the \
+                 numbers are national, say of where with --country.",
+                holding(*rows),
+                from(*rows)
+            ),
+            Self::BesideTable(rows) => {
+                format!("{} something beside the table{}, which was left out.", holding(*rows), from(*rows))
+            }
+            Self::OtherNumbers { taken, columns } => format!(
+                "There are phone numbers in {} as well; those of \"{taken}\" were taken. --map number=Column takes others.",
+                listed(columns)
+            ),
+            Self::LongQuotes { cells, line } => format!(
+                "{} over several lines with delimiters in them{}; if rows are missing, a quote there lacks its other half.",
+                if *cells == 1 { "1 cell in quotes goes".to_owned() } else { format!("{cells} cells in quotes go") },
+                from(Rows { number: *cells, line: *line })
             ),
             Self::RepeatedIds { rows } => format!(
                 "{} a ClientMessageId that an earlier row has; each is a message of its own all the same.",
@@ -146,8 +201,12 @@ impl Note {
     }
 }
 
-fn holding(rows: u64) -> String {
-    if rows == 1 { "1 row holds".to_owned() } else { format!("{rows} rows hold") }
+fn holding(rows: Rows) -> String {
+    if rows.number == 1 { "1 row holds".to_owned() } else { format!("{} rows hold", rows.number) }
+}
+
+fn from(rows: Rows) -> String {
+    if rows.number == 1 { format!(" (line {})", rows.line) } else { format!(" (the first is line {})", rows.line) }
 }
 
 fn listed(names: &[String]) -> String {

@@ -15,6 +15,8 @@ use super::columns::Columns;
 use super::pipeline::{Halt, Sink};
 use crate::domain::{Fields, Recipient};
 
+/// What accepted ones have before their own columns.
+pub(super) const BEFORE: [&str; 2] = ["msisdn", "country"];
 /// What rejected rows have behind their own columns.
 pub(super) const BEHIND: [&str; 2] = ["line", "reason"];
 
@@ -30,6 +32,10 @@ impl Outputs {
     /// Both are made from `input`, which is none of them.
     pub fn create(input: &Path, accepted: Option<&Path>, rejects: Option<&Path>) -> Result<Self, Error> {
         for output in accepted.into_iter().chain(rejects) {
+            let ending = output.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+            if ["xlsx", "xlsm", "xlsb", "xls", "ods", "gz", "zip"].contains(&ending.as_str()) {
+                return Err(Error::OnlyCsv { file: output.to_owned() });
+            }
             if is_one_file(input, output) {
                 return Err(Error::OverInput { file: output.to_owned() });
             }
@@ -55,7 +61,7 @@ impl Sink for Outputs {
     fn columns(&mut self, columns: &Columns) -> Result<(), Halt> {
         let names = || columns.names().iter().map(String::as_str);
         if let Some(accepted) = &mut self.accepted {
-            accepted.row(["msisdn", "country"].into_iter().chain(names()))?;
+            accepted.row(BEFORE.into_iter().chain(names()))?;
         }
         if let Some(rejects) = &mut self.rejects {
             rejects.width = columns.names().len();

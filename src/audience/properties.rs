@@ -112,6 +112,32 @@ fn the_text_of_an_error_stays_as_it_is_and_is_said() {
 }
 
 #[test]
+fn a_number_of_which_nobody_says_whose_it_is_is_told_where_others_lack_their_country() {
+    let read = |text: &str| read_with(text, &Options::default(), &[]).unwrap().0;
+    assert_eq!(read("Mobile\n6581234567\n4915123456789\n").notes, []);
+    let mixed = read("Mobile\n6581234567\n4915123456789\n6581234568\n6581234569\n4915123456780\n81234567\n");
+    assert_eq!(mixed.notes[0], Note::UntoldCountry(note::Rows { number: 5, line: 2 }));
+    let chinese = read("手机\n13012345678\n15112345678\n13712345678\n");
+    assert_eq!((chinese.valid, chinese.reasons[&Reason::CountryMissing]), (0, 3));
+}
+
+#[test]
+fn a_cell_in_quotes_that_swallows_rows_is_told_with_its_line() {
+    let (summary, _) = ok("Mobile,Name,City\n81234567,\"Nick,X\n81234568,Bob,Y\n81234569,Eve\",Z\n81234560,Dan,Z\n");
+    assert_eq!((summary.rows, summary.notes), (2, vec![Note::LongQuotes { cells: 1, line: 2 }]));
+    let (summary, _) = ok("Mobile,Name\n81234567,\"Ann\nLee\"\n81234568,\"a,b\"\n");
+    assert_eq!(summary.notes, []);
+}
+
+#[test]
+fn what_stands_beside_a_table_is_no_reason_to_pass_over_somebody_who_wants_no_more() {
+    let text = "Mobile,Name\n81234567,Ann,call back\n81234568,Bob\n";
+    assert_eq!(ok(text).0.valid, 1);
+    let (summary, _) = read_with(text, &Options { takes_all: true, ..in_singapore() }, &[]).unwrap();
+    assert_eq!((summary.valid, summary.notes), (2, vec![Note::BesideTable(note::Rows { number: 1, line: 2 })]));
+}
+
+#[test]
 fn who_opted_out_is_counted_as_that_every_time() {
     let (summary, kept) =
         read_with("Mobile\n81234567\n81234567\n81234568\n", &in_singapore(), &["+6581234567"]).unwrap();

@@ -10,7 +10,8 @@ use super::check::{Checked, Reject, Rules};
 use super::columns::{Columns, Mapping};
 use super::delimiter::is_delimiter;
 use super::known::{Known, Met};
-use super::number::Home;
+use super::note::Rows;
+use super::number::{Beside, Home};
 use super::pipeline::{self, Collected, Feed, Halt, Opened, Progress, Sink};
 use super::repeats::Repeats;
 use super::sheet::{SheetChoice, Unseen};
@@ -53,6 +54,10 @@ pub struct Options {
     pub no_header: bool,
     pub lines: Lines,
     pub map: Vec<Mapping>,
+    /// What the column of the numbers is called where it is there, as far as nothing is mapped to it.
+    pub number: Option<String>,
+    /// Also rows that have a cell too many: whoever wants nothing more is not to be passed over for that.
+    pub takes_all: bool,
 }
 
 /// What all of the reading goes by.
@@ -73,7 +78,7 @@ impl<'a> Reading<'a> {
     }
 
     fn rules(&self) -> Rules {
-        Rules { default: self.default, lines: self.options.lines }
+        Rules { default: self.default, lines: self.options.lines, takes_all: self.options.takes_all }
     }
 }
 
@@ -235,9 +240,15 @@ fn collect(
     if !accepted.is_empty() {
         sink.accepted(accepted).map_err(halted)?;
     }
+    // Where none lacks its country, all of them have it.
+    if !summary.reasons.contains_key(&Reason::CountryMissing) {
+        seen.untold = Rows::default();
+    }
     summary.notes.extend(seen.notes(summary.encoding));
     let repeated = ids.count();
     summary.notes.extend((repeated > 0).then_some(Note::RepeatedIds { rows: repeated }));
+    let Rows { number: cells, line } = form.long_quotes.get().copied().unwrap_or_default();
+    summary.notes.extend((cells > 0).then_some(Note::LongQuotes { cells, line }));
     let errors = form.errors.load(Ordering::Relaxed);
     summary.notes.extend((errors > 0).then_some(Note::ErrorCells { cells: errors }));
     if let Some(Unseen { hidden_rows, merged }) = form.unseen.finish() {
@@ -262,26 +273,44 @@ fn fields_of(columns: &Columns) -> Vec<Field> {
 struct Seen {
     damaged: u64,
     error_texts: u64,
-    others: u64,
-    extensions: u64,
-    fixed: u64,
+    others: Rows,
+    words: Rows,
+    extensions: Rows,
+    fixed: Rows,
+    untold: Rows,
+    beside: Rows,
 }
 
 impl Seen {
     fn count(&mut self, row: &Checked) {
-        self.others += u64::from(row.beside.others);
-        self.extensions += u64::from(row.beside.extension);
-        self.fixed += u64::from(row.is_fixed && row.verdict.is_ok());
+        let Beside { others, extension, words, untold } = row.beside;
+        let is_accepted = row.verdict.is_ok();
+        for (rows, is_one) in [
+            (&mut self.others, others),
+            (&mut self.words, words),
+            (&mut self.extensions, extension),
+            (&mut self.fixed, row.is_fixed && is_accepted),
+            (&mut self.untold, untold && is_accepted),
+            (&mut self.beside, row.beside_table && is_accepted),
+        ] {
+            if is_one {
+                rows.add(row.line);
+            }
+        }
     }
 
     fn notes(&self, encoding: Option<&'static str>) -> impl Iterator<Item = Note> {
         let damaged = encoding.map(|encoding| Note::Damaged { characters: self.damaged, encoding });
+        let of = |rows: Rows, note: fn(Rows) -> Note| (rows.number > 0).then(|| note(rows));
         [
             damaged.filter(|_| self.damaged > 0),
             (self.error_texts > 0).then_some(Note::ErrorTexts { cells: self.error_texts }),
-            (self.others > 0).then_some(Note::SeveralNumbers { rows: self.others }),
-            (self.extensions > 0).then_some(Note::Extensions { rows: self.extensions }),
-            (self.fixed > 0).then_some(Note::FixedLines { rows: self.fixed }),
+            of(self.untold, Note::UntoldCountry),
+            of(self.others, Note::SeveralNumbers),
+            of(self.words, Note::Words),
+            of(self.extensions, Note::Extensions),
+            of(self.fixed, Note::FixedLines),
+            of(self.beside, Note::BesideTable),
         ]
         .into_iter()
         .flatten()

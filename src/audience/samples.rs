@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook, XlsxError};
 
+use super::note::Rows;
 use super::sheet::made::{self, Value};
 use super::*;
 use crate::domain::Recipient;
@@ -105,7 +106,7 @@ fn the_old_spreadsheet_is_clean() {
     let expected = [("DE", 3), ("ES", 2), ("FR", 1), ("GB", 1), ("SG", 1)].map(|(country, n)| (country.to_owned(), n));
     assert_eq!(countries(&summary), expected);
     let title = (1, "Kundenliste, Stand November".to_owned());
-    assert_eq!(summary.notes, [Note::Titles { rows: vec![title] }, Note::FixedLines { rows: 1 }]);
+    assert_eq!(summary.notes, [Note::Titles { rows: vec![title] }, Note::FixedLines(Rows { number: 1, line: 11 })]);
 }
 
 /// In how many of which countries the accepted are.
@@ -158,14 +159,14 @@ fn the_unicode_text_is_read_with_its_tabs() {
     assert_eq!((summary.encoding, summary.delimiter), (Some("UTF-16LE"), Some('\t')));
     assert_eq!((summary.rows, summary.valid), (6, 4));
     assert_eq!(countries(&summary), [("RU".to_owned(), 3), ("UA".to_owned(), 1)]);
-    assert_eq!(summary.notes, [Note::Extensions { rows: 1 }]);
+    assert_eq!(summary.notes, [Note::Extensions(Rows { number: 1, line: 5 })]);
 }
 
 #[test]
 fn the_packed_list_of_numbers_is_read_without_a_header() {
     let summary = check("numbers.txt.gz", Some("SG"));
     assert_eq!((summary.packed.as_slice(), summary.rows, summary.valid), (&[Packed::Gzip][..], 104, 101));
-    assert_eq!((summary.duplicates, summary.columns), (2, vec!["Mobile".to_owned()]));
+    assert_eq!((summary.duplicates, summary.columns), (2, vec!["Column 1".to_owned()]));
     assert_eq!(summary.notes[0], Note::NoHeader);
 }
 
@@ -209,5 +210,5 @@ fn the_messy_sample_has_one_of_everything() {
         ];
         assert_eq!(summary.reasons.contains_key(reason), !elsewhere.contains(reason), "{reason}");
     }
-    assert_eq!(summary.notes, [Note::SeveralNumbers { rows: 1 }]);
+    assert_eq!(summary.notes, [Note::SeveralNumbers(Rows { number: 1, line: 16 })]);
 }

@@ -48,7 +48,8 @@ fn is_binary(sample: &[u8]) -> bool {
     let controls = sample.iter().filter(|byte| matches!(byte, 1..=8 | 14..=25 | 28..=31 | 127)).count();
     let zeros = |first: usize| sample.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
     let (even, odd) = (zeros(0), zeros(1));
-    let is_wide = even == 0 || odd == 0;
+    // Some characters of other scripts have a zero on the other side, such as the blank of Chinese and Japanese.
+    let is_wide = even * 10 <= odd || odd * 10 <= even;
     controls * 50 > sample.len() || (!is_wide && (even + odd) * 10 > sample.len())
 }
 
@@ -67,6 +68,7 @@ mod tests {
             (b"\xef\xbb\xbfMobile", Kind::Text),
             (b"\xff\xfeM\0o\0", Kind::Text),
             (b"M\0o\0b\0i\0l\0e\0", Kind::Text),
+            (b"M\0o\0b\0i\0l\0e\0,\0N\0a\0m\0e\0\r\0\n\0\x71\x5c\0\x30\x2a\x59\n\0", Kind::Text),
             (b"Mobile,Name\n+6581234567,A\0nn\n", Kind::Text),
             (b"\n <!DOCTYPE html><table>", Kind::Markup),
             (b"\xef\xbb\xbf<?xml version=\"1.0\"?>", Kind::Markup),

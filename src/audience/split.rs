@@ -10,6 +10,7 @@
 use std::io::{self, Read};
 
 use super::block::Block;
+use super::note::Rows;
 
 /// What no honest row reaches and an open quote soon does. It bounds the memory of one row.
 pub(super) const MAX_ROW_BYTES: usize = 1 << 20;
@@ -24,6 +25,8 @@ pub(super) struct Splitter<R> {
     filled: usize,
     /// The line that the next byte belongs to, from 1.
     line: u64,
+    /// Quoted cells that go over several lines and have delimiters in them.
+    pub(super) long_quotes: Rows,
     /// The last row ended with CR, so a LF now belongs to that end.
     after_cr: bool,
 }
@@ -53,7 +56,7 @@ enum Place {
 impl<R: Read> Splitter<R> {
     pub(super) fn new(input: R, delimiter: u8) -> Self {
         let buffer = vec![0; BUFFER_BYTES].into_boxed_slice();
-        Self { input, delimiter, buffer, at: 0, filled: 0, line: 1, after_cr: false }
+        Self { input, delimiter, buffer, at: 0, filled: 0, line: 1, long_quotes: Rows::default(), after_cr: false }
     }
 
     /// Reads one row into `block`; false at the end of the text. Blank rows are passed over.
@@ -79,7 +82,7 @@ impl<R: Read> Splitter<R> {
     fn one_row(&mut self, block: &mut Block, line: u64) -> Result<(), Unsplittable> {
         let mut place = Place::CellStart;
         let mut quoted_cr = false;
-        let mut opened = line;
+        let (mut opened, mut has_delimiter) = (line, false);
         loop {
             if !self.has_more()? {
                 if place == Place::Quoted {
@@ -92,7 +95,7 @@ impl<R: Read> Splitter<R> {
             match place {
                 Place::CellStart if rest[0] == b'"' => {
                     self.at += 1;
-                    opened = self.line;
+                    (opened, has_delimiter) = (self.line, false);
                     place = Place::Quoted;
                 }
                 Place::QuoteSeen if rest[0] == b'"' => {
@@ -108,9 +111,14 @@ impl<R: Read> Splitter<R> {
                         self.line += u64::from(*byte == b'\r' || (*byte == b'\n' && !quoted_cr));
                         quoted_cr = *byte == b'\r';
                     }
+                    has_delimiter |= text.contains(&self.delimiter);
                     block.push(text);
                     self.at += text.len() + usize::from(close.is_some());
                     if close.is_some() {
+                        if has_delimiter && self.line > opened {
+                            self.long_quotes.add(opened);
+                            has_delimiter = false;
+                        }
                         place = Place::QuoteSeen;
                         quoted_cr = false;
                     }

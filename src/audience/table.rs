@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use super::beside::Beside;
 use super::block::{Block, Row};
@@ -14,7 +15,7 @@ use super::read::Reading;
 use super::sheet::{self, Errors, Files, Format, Unseen};
 use super::sniff::{self, Kind};
 use super::text::TextRows;
-use super::{Error, Note};
+use super::{Error, Note, note};
 
 /// Small enough to share out evenly and to hold a few of, large enough that handing over costs nothing.
 pub(super) const BLOCK_ROWS: usize = 1_000;
@@ -31,6 +32,11 @@ pub(super) trait Source {
 
     /// How many bytes of the file have been read.
     fn bytes_done(&self) -> u64;
+
+    /// Quoted cells over several lines with delimiters in them: a quote that lacks its other half makes such cells.
+    fn long_quotes(&self) -> note::Rows {
+        note::Rows::default()
+    }
 }
 
 /// What is known of a file before its columns are.
@@ -40,6 +46,7 @@ pub(super) struct Form {
     pub(super) digest: Beside<String>,
     pub(super) unseen: Beside<Unseen>,
     pub(super) errors: Errors,
+    pub(super) long_quotes: Arc<OnceLock<note::Rows>>,
     pub(super) encoding: Option<&'static str>,
     pub(super) delimiter: Option<char>,
     pub(super) sheet: Option<String>,
@@ -62,9 +69,11 @@ pub(super) fn feed_file(path: &Path, reading: &Reading<'_>, feed: &mut Feed) -> 
             let sample = sniff::sample(&mut file).map_err(|source| Error::Read { file: path.to_owned(), source })?;
             match sniff::kind(&sample) {
                 Kind::Empty => return Err(Error::Empty { file: path.to_owned() }),
-                Kind::Unknown => return Err(Error::NotText { file: path.to_owned() }),
+                Kind::Unknown if reading.options.encoding.is_none() => {
+                    return Err(Error::NotText { file: path.to_owned() });
+                }
                 Kind::Markup => return Err(Error::Markup { file: path.to_owned() }),
-                Kind::Text => return feed_text(path, file, &sample, form, reading, feed),
+                Kind::Text | Kind::Unknown => return feed_text(path, file, &sample, form, reading, feed),
                 Kind::OldBook => Format::Xls,
             }
         }
@@ -126,16 +135,24 @@ fn feed_table(
     let data = || rows.iter().skip(head.first);
     let header = head.header.and_then(|place| rows.iter().nth(place));
     let columns = Columns::find(header, &data, reading).map_err(|error| match error {
-        NoColumns::NoNumber(columns) => Error::NoNumberColumn { file: path.to_owned(), columns },
+        NoColumns::NoNumber(columns) => Error::NoNumberColumn { file: path.to_owned(), columns, sheets: Vec::new() },
         NoColumns::NoSuch(column, columns) => Error::NoSuchColumn { file: path.to_owned(), column, columns },
         NoColumns::Twice(name) => Error::MappedTwice { file: path.to_owned(), name },
     })?;
-    form.notes.extend(columns.named_by_us(header).map(|names| Note::NamedColumns { names }));
+    let columns = columns.of_sheet(form.sheet.is_some());
+    let names = columns.named_by_us(header, &reading.options.map);
+    form.notes.extend(names.map(|names| Note::NamedColumns { names }));
+    let others = columns.others();
+    let taken = columns.number().to_owned();
+    form.notes.extend((!others.is_empty()).then_some(Note::OtherNumbers { taken, columns: others }));
+    let long_quotes = form.long_quotes.clone();
     let mut more = feed.open(Opened { columns, form }) && feed.rows(rows.behind(head.first), source.bytes_done());
     while more {
         let rows = read_block(source, BLOCK_ROWS)?.seal().ok_or_else(changed)?;
         more = rows.len() > 0 && feed.rows(rows, source.bytes_done());
     }
+    // Told once the last row is read; nobody else does.
+    let _ = long_quotes.set(source.long_quotes());
     Ok(())
 }
 

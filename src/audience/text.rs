@@ -11,6 +11,7 @@ use super::block::Block;
 use super::charset::Text;
 use super::decode::{Tracked, decode};
 use super::delimiter;
+use super::note::Rows;
 use super::sniff::SAMPLE_BYTES;
 use super::split::{MAX_ROW_BYTES, Splitter, Unsplittable};
 use super::table::Source;
@@ -51,5 +52,9 @@ impl Source for TextRows<'_> {
 
     fn bytes_done(&self) -> u64 {
         self.at.get()
+    }
+
+    fn long_quotes(&self) -> Rows {
+        self.splitter.long_quotes
     }
 }

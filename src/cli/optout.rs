@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use serde::Serialize;
 
+use super::audience::Told;
 use super::exit::Usage;
 use super::noted::{by_all, sentence};
 use super::out::{self, Paint, To};
@@ -65,9 +66,8 @@ pub(super) struct Args {
     /// A file of them: a recipient file, or one number on each line; - reads lines from stdin.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Of which country numbers without a country code are, such as SG.
-    #[arg(long, value_name = "CC")]
-    country: Option<Country>,
+    #[command(flatten)]
+    told: Told,
     /// Why, for whoever wonders.
     #[arg(long)]
     reason: Option<String>,
@@ -144,9 +144,9 @@ struct ChangeShown {
 }
 
 async fn change(ground: &Ground, args: Args, wants: Keyword) -> anyhow::Result<Exit> {
-    let Args { numbers, file, country, reason, strict, json } = args;
+    let Args { numbers, file, told, reason, strict, json } = args;
     let label = file.clone().map(|file| Source::File(file).label());
-    let (people, summary) = people(numbers, file, country).await?;
+    let (people, summary) = people(numbers, file, told.options()).await?;
     if people.is_empty() {
         bail!("there is no number in it that can be read; {}", unreadable(&summary));
     }
@@ -184,6 +184,12 @@ async fn change(ground: &Ground, args: Args, wants: Keyword) -> anyhow::Result<E
             parts.push(format!("{} stood there twice", count(summary.duplicates)));
         }
         out::data(format_args!("{} ({}).", parts.join("; "), sentence(obeyed)))?;
+        if !summary.number_column.is_empty() {
+            out::talk(format_args!("Their numbers stand in column \"{}\".", summary.number_column));
+        }
+        for note in &summary.notes {
+            out::talk(note.text());
+        }
         if summary.invalid > 0 {
             out::talk(format_args!(
                 "{} could not be read: {}",
@@ -220,10 +226,10 @@ async fn write(
 async fn people(
     numbers: Vec<String>,
     file: Option<PathBuf>,
-    country: Option<Country>,
+    options: Options,
 ) -> anyhow::Result<(Vec<Msisdn>, Summary)> {
     // One sieve for all of them: whom an argument names is a duplicate in the file.
-    let (options, sieve) = (Options { country, ..Options::default() }, Sieve::new(Arc::default()));
+    let (options, sieve) = (Options { takes_all: true, ..options }, Sieve::new(Arc::default()));
     let read = async |source| audience::numbers(source, options.clone(), sieve.clone()).await;
     let (mut people, mut whole) = (Vec::new(), Summary::default());
     if !numbers.is_empty() {
@@ -242,6 +248,7 @@ async fn people(
         *whole.reasons.entry(reason).or_default() += number;
     }
     whole.examples.extend(summary.examples);
+    (whole.number_column, whole.notes) = (summary.number_column, summary.notes);
     Ok((people, whole))
 }
 
@@ -249,7 +256,7 @@ fn unreadable(summary: &Summary) -> String {
     let told =
         summary.examples.iter().filter(|example| !matches!(example.reason, Reason::Duplicate | Reason::Elsewhere));
     let told: Vec<String> =
-        told.take(3).map(|example| format!("\"{}\": {}", example.value, example.reason.sentence())).collect();
+        told.take(3).map(|it| format!("line {}, \"{}\": {}", it.line, it.value, it.reason.sentence())).collect();
     if told.is_empty() { "name at least one number".to_owned() } else { told.join("; ") }
 }
 
@@ -275,7 +282,7 @@ struct WishShown {
 }
 
 async fn show(ground: &Ground, number: &str, country: Option<Country>, json: bool) -> anyhow::Result<Exit> {
-    let (people, summary) = people(vec![number.to_owned()], None, country).await?;
+    let (people, summary) = people(vec![number.to_owned()], None, Options { country, ..Options::default() }).await?;
     let Some(person) = people.first().copied() else {
         return Err(Usage(format!("that is no number: {}", unreadable(&summary))).into());
     };

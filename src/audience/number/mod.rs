@@ -31,6 +31,10 @@ pub(super) struct Beside {
     /// Other numbers: this is the first of them that exists.
     pub(super) others: bool,
     pub(super) extension: bool,
+    /// Words and marks, which say nothing about it.
+    pub(super) words: bool,
+    /// Nothing: neither a `+`, nor a country that somebody has told. Its first digits were taken for a calling code.
+    pub(super) untold: bool,
 }
 
 /// Of which country a national number is.
@@ -39,6 +43,8 @@ pub(super) enum Home {
     Known(Region),
     /// Nothing says.
     Missing,
+    /// Nothing says, and most numbers of the file lack their country: none of them is taken for an international one.
+    National,
     /// Something says, in words we cannot read.
     Unreadable,
 }
@@ -52,10 +58,18 @@ impl Home {
 
     /// What a row's country cell says; `default` where it says nothing.
     pub(super) fn of_cell(cell: &str, default: Self) -> Self {
-        if cell.trim().is_empty() {
+        let cell = cell.trim();
+        if cell.is_empty() {
             return default;
         }
-        country_names::named(cell).and_then(Self::of).unwrap_or(Self::Unreadable)
+        let of_code = || Plans::shared().of_calling_code(cell).map(Self::Known);
+        // What people write where they know none.
+        let says_nothing = || {
+            !cell.chars().any(char::is_alphanumeric)
+                || ["n/a", "none", "null", "unknown"].iter().any(|word| cell.eq_ignore_ascii_case(word))
+        };
+        let untold = || if says_nothing() { default } else { Self::Unreadable };
+        country_names::named(cell).and_then(Self::of).or_else(of_code).unwrap_or_else(untold)
     }
 }
 
@@ -67,6 +81,14 @@ pub fn example(country: Country) -> Option<Msisdn> {
 /// Reads one cell: a number, with an extension or without, or the first of several that exists.
 pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
     let cell = bare(cell);
+    // Of what stands between such marks each is a number of its own, or none.
+    if cell.bytes().any(|byte| matches!(byte, b';' | b'|' | b'&' | b',' | b'\n' | 0xe3 | 0xef)) {
+        let extension = without_extension(cell).and_then(|cell| one(cell, home).ok());
+        let found = extension.map(|number| Number { beside: Beside { extension: true, ..number.beside }, ..number });
+        if let Some(number) = found.or_else(|| first_of(cell.split(LISTING), cell, home)) {
+            return Ok(number);
+        }
+    }
     let reason = match one(cell, home) {
         Ok(number) => return Ok(number),
         // What is left of the digits is nobody's number.
@@ -76,15 +98,43 @@ pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
     if let Some(number) = without_extension(cell).and_then(|cell| one(cell, home).ok()) {
         return Ok(Number { beside: Beside { extension: true, ..number.beside }, ..number });
     }
-    let mut several = pieces(cell).peekable();
-    several.next_if_eq(&cell);
-    for piece in several {
-        let number = one(piece, home).ok().or_else(|| one(without_extension(piece)?, home).ok());
-        if let Some(number) = number {
-            return Ok(Number { beside: Beside { others: true, extension: false }, ..number });
-        }
+    let pieces = pieces(cell).filter(|piece| *piece != cell);
+    let of_words = || first_of(cell.split_whitespace(), cell, home).filter(|_| reason == Reason::TooLong);
+    first_of(pieces, cell, home).or_else(of_words).ok_or(reason)
+}
+
+/// Marks that stand between numbers, and never within one but where it is written as a quantity: `6,591,234,567`.
+const LISTING: [char; 8] = [';', '|', '&', ',', '\n', '、', '，', '；'];
+
+/// The first of several pieces that is a number which exists, and what the others are.
+fn first_of<'a>(pieces: impl Iterator<Item = &'a str> + Clone, cell: &str, home: Home) -> Option<Number> {
+    // Parts of one number may be numbers somewhere as well, but short ones.
+    let is_long = |text: &str| digits(text) >= DIGITS_FOR_SURE;
+    let pieces = pieces.map(trimmed);
+    // What is behind a calling code of its own is no number without it.
+    if pieces.clone().any(|piece| !is_long(piece) && piece.contains('+')) {
+        return None;
     }
-    Err(reason)
+    let mut long = pieces.filter(|piece| is_long(piece));
+    let others = long.clone().count() > 1;
+    let (piece, number) = long.find_map(|piece| {
+        let number = one(piece, home).ok().or_else(|| one(without_extension(piece)?, home).ok());
+        number.map(|number| (piece, number))
+    })?;
+    let said = |text: &str| text.chars().filter(|char| char.is_alphanumeric()).count();
+    let words = !others && said(cell) > said(piece);
+    Some(Number { beside: Beside { others, words, ..number.beside }, ..number })
+}
+
+fn digits(text: &str) -> usize {
+    text.chars().filter(|char| char.is_numeric()).count()
+}
+
+/// Without words and marks around it that belong to no number.
+fn trimmed(piece: &str) -> &str {
+    piece.trim_matches(|char: char| {
+        char.is_alphabetic() || char.is_whitespace() || LISTING.contains(&char) || "/.:*<>=`\"#~!?".contains(char)
+    })
 }
 
 /// Reads one number. Without `+` it is tried as a national number of `home` first, then as an international one whose `+`
@@ -102,6 +152,9 @@ fn one(cell: &str, home: Home) -> Result<Number, Reason> {
             return Ok(number);
         }
     }
+    if is_date(cell) {
+        return Err(Reason::NotANumber);
+    }
     let national = match home {
         Home::Known(region) => {
             match Plans::shared().national(&digits.as_str()[1..], region) {
@@ -115,7 +168,8 @@ fn one(cell: &str, home: Home) -> Result<Number, Reason> {
                 Err(reason) => reason,
             }
         }
-        Home::Missing if digits.as_str().starts_with("+00") => Reason::NotValid,
+        Home::Missing | Home::National if digits.as_str().starts_with("+00") => Reason::NotValid,
+        Home::National => return Err(Reason::CountryMissing),
         Home::Missing => Reason::CountryMissing,
         Home::Unreadable => Reason::CountryUnknown,
     };
@@ -123,7 +177,30 @@ fn one(cell: &str, home: Home) -> Result<Number, Reason> {
     if digits.as_str().starts_with("+0") {
         Err(national)
     } else {
-        Plans::shared().international(digits.as_str()).map_err(|_| national)
+        let untold = home == Home::Missing;
+        let number = Plans::shared().international(digits.as_str()).map_err(|_| national)?;
+        Ok(Number { beside: Beside { untold, ..number.beside }, ..number })
+    }
+}
+
+/// Whether a cell is a day, as people and programs write days: nobody writes a number so.
+fn is_date(cell: &str) -> bool {
+    if !matches!(cell.as_bytes(), [_, _, b'-' | b'.' | b'/', ..] | [_, _, _, _, b'-' | b'.' | b'/', ..]) {
+        return false;
+    }
+    let mut parts = cell.splitn(4, ['-', '.', '/']);
+    let (Some(first), Some(month), Some(last), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    let last = last.split([' ', 'T']).next().unwrap_or_default();
+    let number = |text: &str, digits: usize| text.parse::<u32>().ok().filter(|_| text.len() == digits);
+    let is_year = |year: Option<u32>| year.is_some_and(|year| (1900..2100).contains(&year));
+    let is_day = |day: Option<u32>, up_to: u32| day.is_some_and(|day| (1..=up_to).contains(&day));
+    let (month, day) = (number(month, 2), number(first, 2));
+    match first.len() {
+        4 => is_year(number(first, 4)) && is_day(month, 12) && is_day(number(last, 2), 31),
+        2 => is_year(number(last, 4)) && is_day(day, 31) && is_day(month, 31) && (is_day(day, 12) || is_day(month, 12)),
+        _ => false,
     }
 }
 
@@ -139,18 +216,16 @@ fn without_extension(cell: &str) -> Option<&str> {
     let end = rest.find(|char: char| !is_word(char)).unwrap_or(rest.len());
     let (word, extension) = rest.split_at(end);
     let is_known = EXTENSIONS.iter().any(|known| word.to_lowercase() == *known);
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).count();
     let is_short = extension.chars().all(|char| char.is_ascii_digit() || " .:-=".contains(char));
     let fits = is_known && digits(number) >= DIGITS_FOR_SURE && is_short && (1..=7).contains(&digits(extension));
     fits.then(|| number.trim_end_matches([' ', ',', ';', '-', '.', '/', '(']))
 }
 
 /// What several numbers in one cell may be, cut at what people write between them.
-fn pieces(cell: &str) -> impl Iterator<Item = &str> {
-    let is_mark = |char: char| matches!(char, '/' | ',' | ';' | '|' | '&' | '\n' | '\r' | '、' | '，' | '；');
+fn pieces(cell: &str) -> impl Iterator<Item = &str> + Clone {
     // A plus begins a number, so the next one begins another.
     let before_plus = cell.char_indices().filter(|(_, char)| matches!(char, '+' | '＋')).map(|(place, _)| place);
-    let marks = cell.char_indices().filter(move |(_, char)| is_mark(*char)).map(|(place, _)| place);
+    let marks = cell.char_indices().filter(|(_, char)| *char == '/' || LISTING.contains(char)).map(|(place, _)| place);
     let words = cell.char_indices().zip(cell.chars().skip(1)).filter(|((_, one), next)| {
         // "or", "and", and their like in any language.
         one.is_alphabetic() && !next.is_alphabetic()
@@ -159,14 +234,8 @@ fn pieces(cell: &str) -> impl Iterator<Item = &str> {
     let mut cuts: Vec<usize> = before_plus.chain(marks).chain(words).collect();
     cuts.sort_unstable();
     cuts.push(cell.len());
-    let between = move |char: char| is_mark(char) || char.is_alphabetic() || char == '.' || char.is_whitespace();
-    let mut from = 0;
-    cuts.into_iter().filter_map(move |to| {
-        let piece = cell.get(from..to)?.trim_matches(between);
-        from = to;
-        // Parts of one number may be numbers somewhere as well, but short ones.
-        (piece.chars().filter(|char| char.is_numeric()).count() >= DIGITS_FOR_SURE).then_some(piece)
-    })
+    let from = std::iter::once(0).chain(cuts.clone()).collect::<Vec<_>>();
+    from.into_iter().zip(cuts).filter_map(|(from, to)| cell.get(from..to)).map(trimmed)
 }
 
 /// A number for sure, where nothing but the content speaks for it: some countries have numbers as short as a year.
@@ -238,17 +307,60 @@ mod tests {
             "81234567;91234567;",
             "81234567 or 91234567",
             "81234567\n91234567",
-            "123 / 81234567",
             "8123 4567 ext. 12 / 9123 4567",
-            "n/a, 81234567",
+            "81234567 91234567",
+            "81234567 - 91234567",
+            "81234567, 81234568 and 91234567",
         ] {
             let number = read(cell, home("SG")).unwrap();
             assert_eq!((number.msisdn.get(), number.beside.others), (6_581_234_567, true), "{cell:?}");
         }
+        for cell in [
+            "123 / 81234567",
+            "n/a, 81234567",
+            "+65 8123 4567 (Ann)",
+            "8123 4567 (HP)",
+            "HP: 8123 4567",
+            "p:81234567",
+            "https://wa.me/6581234567",
+            "Ann,81234567",
+            "81234567;1",
+            "81234567|x",
+        ] {
+            let number = read(cell, home("SG")).unwrap();
+            let Beside { others, words, .. } = number.beside;
+            assert_eq!((number.msisdn.get(), others, words), (6_581_234_567, false, true), "{cell:?}");
+        }
+        for cell in ["81234567;", "<81234567>", "`81234567", "81234567*", "6,581,234,567", "6581234567,0"] {
+            let number = read(cell, home("SG")).unwrap();
+            let is_alone = !number.beside.others && (!number.beside.words || cell.ends_with(",0"));
+            assert!(number.msisdn.get() == 6_581_234_567 && is_alone, "{cell:?}");
+        }
+        // A calling code of its own belongs to what is behind it.
+        assert_eq!(text("+49, 17612345678", "").unwrap(), "+4917612345678 DE");
         // One number that is written with such marks is one.
         for (cell, country) in [("0171/1234567", "DE"), ("+49 (0) 171 / 123 45 67", ""), ("81234567,", "SG")] {
             assert!(!read(cell, home(country)).unwrap().beside.others, "{cell:?}");
         }
+    }
+
+    #[test]
+    fn without_a_plus_and_a_country_a_number_is_guessed_and_that_is_told_or_refused() {
+        let number = read("13012345678", Home::Missing).unwrap();
+        assert_eq!((number.country.as_str(), number.beside.untold), ("US", true));
+        assert_eq!(read("13012345678", Home::National), Err(Reason::CountryMissing));
+        assert!(!read("+13012345678", Home::National).unwrap().beside.untold);
+        assert!(!read("0013012345678", Home::National).unwrap().beside.untold);
+        assert!(!read("4915123456010", home("SG")).unwrap().beside.untold, "somebody has told a country");
+    }
+
+    #[test]
+    fn a_country_may_be_said_by_its_calling_code_or_not_at_all() {
+        for (cell, country) in [("65", "SG"), ("+49", "DE"), ("0044", "GB"), ("1", "US"), ("SG - Singapore", "SG")] {
+            assert_eq!(Home::of_cell(cell, Home::Missing), home(country), "{cell}");
+        }
+        assert_eq!(["-", "n/a", "", "Unknown"].map(|cell| Home::of_cell(cell, home("SG"))), [home("SG"); 4]);
+        assert_eq!(["999", "north", "6 5"].map(|cell| Home::of_cell(cell, home("SG"))), [Home::Unreadable; 3]);
     }
 
     #[test]
@@ -304,6 +416,10 @@ mod tests {
             assert_eq!(text(cell, country), Err(reason), "{cell:?}");
         }
         assert_eq!(read("81234567", Home::Unreadable), Err(Reason::CountryUnknown));
+        for day in ["2024-11-20", "20.11.2024", "11/20/2024", "2024-11-20T09:00:00", "20/11/2024 09:00"] {
+            assert_eq!(text(day, "SG"), Err(Reason::NotANumber), "{day}");
+        }
+        assert!(text("06.12.34.56.78", "FR").is_ok() && text("22-33-4455", "SG") == Err(Reason::NotValid));
     }
 
     proptest! {

@@ -77,6 +77,15 @@ impl Plans {
         Region::from_code(country.as_str()).ok().filter(|region| self.regions.contains_key(region))
     }
 
+    /// Whose numbers begin with a calling code, written as `65`, `+65` or `0065`; the main one where several share it.
+    pub(super) fn of_calling_code(&self, code: &str) -> Option<Region> {
+        let digits = code.strip_prefix('+').or_else(|| code.strip_prefix("00")).unwrap_or(code);
+        let code = digits.parse::<u16>().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+        self.codes.get(usize::from(code))?.as_ref()?;
+        let region = PHONE_NUMBER_UTIL.get_region_for_country_code(code.into())?;
+        self.regions.contains_key(&region).then_some(region)
+    }
+
     pub(super) fn example(&self, country: Country) -> Option<Msisdn> {
         let region = self.region(country)?;
         let number = PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(region, PhoneNumberType::Mobile).ok()?;

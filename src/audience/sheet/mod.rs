@@ -87,21 +87,40 @@ pub(super) fn with_rows(
     let is_hidden =
         |name: &str| sheets.iter().any(|sheet| sheet.name == name && sheet.visible != SheetVisible::Visible);
     let candidates = chosen(path, &sheets, choice)?;
+    let mut without_numbers = None;
     for (tried, sheet) in candidates.iter().enumerate() {
         let failed = |source| Error::Sheet { file: path.to_owned(), sheet: sheet.clone(), after_row: 0, source };
         let Some(cells) = book.cells(sheet, Arc::clone(&form.errors)).map_err(failed)? else { continue };
         let mut rows = SheetRows::new(path, sheet, cells, at.clone());
-        if rows.fill()? {
-            let mut form = Form { sheet: Some(sheet.clone()), ..form.clone() };
-            form.notes.extend(is_hidden(sheet).then(|| Note::HiddenSheet { sheet: sheet.clone() }));
-            let others: Vec<String> = candidates[tried + 1..].to_vec();
-            let place = sheets.iter().position(|known| known.name == *sheet).unwrap_or_default();
-            form.unseen = looked.unseen(format, another, sheet.clone(), place);
-            form.notes.extend((!others.is_empty()).then_some(Note::OtherSheets { sheets: others }));
-            return then(&mut rows, form);
+        if !rows.fill()? {
+            continue;
+        }
+        let mut form = Form { sheet: Some(sheet.clone()), ..form.clone() };
+        form.notes.extend(is_hidden(sheet).then(|| Note::HiddenSheet { sheet: sheet.clone() }));
+        let place = sheets.iter().position(|known| known.name == *sheet).unwrap_or_default();
+        let another = another.try_clone().map_err(|source| Error::Read { file: path.to_owned(), source })?;
+        form.unseen = looked.unseen(format, another, sheet.clone(), place);
+        let others: Vec<String> = others_of(&candidates, tried);
+        form.notes.extend((!others.is_empty()).then_some(Note::OtherSheets { sheets: others }));
+        match then(&mut rows, form) {
+            // A cover, or how to fill in the list.
+            Err(error @ Error::NoNumberColumn { .. }) if candidates.len() > 1 => {
+                without_numbers.get_or_insert(error);
+            }
+            done => return done,
         }
     }
-    Err(Error::Empty { file: path.to_owned() })
+    Err(match without_numbers {
+        Some(Error::NoNumberColumn { file, columns, .. }) => {
+            Error::NoNumberColumn { file, columns, sheets: candidates.clone() }
+        }
+        Some(_) | None => Error::Empty { file: path.to_owned() },
+    })
+}
+
+/// The sheets that nobody reads: those that were passed over hold nothing, or no numbers.
+fn others_of(candidates: &[String], read: usize) -> Vec<String> {
+    candidates.iter().enumerate().filter(|(place, _)| *place > read).map(|(_, sheet)| sheet.clone()).collect()
 }
 
 /// What a look at a book before it is opened has shown of its sheets.
@@ -135,11 +154,11 @@ fn look(path: &Path, format: Format, file: &mut File) -> Result<Option<Looked>, 
 }
 
 impl Looked {
-    fn unseen(self, format: Format, file: File, sheet: String, place: usize) -> Beside<Unseen> {
+    fn unseen(&self, format: Format, file: File, sheet: String, place: usize) -> Beside<Unseen> {
         let known = match self {
             Self::Beside => return Beside::begin("audience unseen", move || package::unseen(format, file, &sheet)),
             Self::InOrder(all) => all.get(place).copied(),
-            Self::Named(all) => all.into_iter().find(|(name, _)| *name == sheet).map(|(_, unseen)| unseen),
+            Self::Named(all) => all.iter().find(|(name, _)| *name == sheet).map(|(_, unseen)| *unseen),
         };
         Beside::known(known.unwrap_or_default())
     }
@@ -345,12 +364,13 @@ mod tests {
         };
         let number = "<table:table-cell office:value-type=\"float\" office:value=\"6581234567\"/>";
         let day = "<table:table-cell office:value-type=\"date\" office:date-value=\"2025-12-09\"/>";
+        let time = "<table:table-cell office:value-type=\"time\" office:time-value=\"PT30H04M00S\"/>";
         let gap = "<table:table-cell table:number-columns-repeated=\"2\"/>";
         let tables = format!(
             "<table:table table:name=\"Cover\"/><table:table table:name=\"People\">\
              <table:table-row>{}{}{}</table:table-row>\
              <table:table-row table:number-rows-repeated=\"3\">{gap}</table:table-row>\
-             <table:table-row>{number}{gap}</table:table-row>\
+             <table:table-row>{number}{gap}{time}</table:table-row>\
              <table:table-row>{number}{}{day}</table:table-row></table:table>",
             cell("string", "Mobile"),
             cell("string", "Näme"),
@@ -360,7 +380,7 @@ mod tests {
         let (rows, form) = read(&made::ods(&tables), Format::Ods, None).unwrap();
         let expected = [
             row(1, &["Mobile", "Näme", "Since"]),
-            row(5, &["6581234567"]),
+            row(5, &["6581234567", "", "", "30:04:00"]),
             row(6, &["6581234567", "Zoë & Ann", "2025-12-09"]),
         ];
         assert_eq!((rows, form.sheet.as_deref()), (expected.to_vec(), Some("People")));

@@ -7,7 +7,8 @@ pub(super) fn borrowed(cell: &Data) -> DataRef<'_> {
     match cell {
         Data::Int(number) => DataRef::Int(*number),
         Data::Float(number) => DataRef::Float(*number),
-        Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => DataRef::SharedString(text),
+        Data::String(text) | Data::DateTimeIso(text) => DataRef::SharedString(text),
+        Data::DurationIso(text) => DataRef::DurationIso(text.clone()),
         Data::Bool(truth) => DataRef::Bool(*truth),
         Data::DateTime(at) => DataRef::DateTime(*at),
         Data::Error(error) => DataRef::Error(error.clone()),
@@ -21,7 +22,8 @@ pub(super) fn write_text(text: &mut String, value: &DataRef<'_>) -> bool {
     // Writing to a String cannot fail.
     let _ = match value {
         DataRef::Empty => Ok(()),
-        DataRef::String(string) | DataRef::DateTimeIso(string) | DataRef::DurationIso(string) => text.write_str(string),
+        DataRef::String(string) | DataRef::DateTimeIso(string) => text.write_str(string),
+        DataRef::DurationIso(duration) => text.write_str(&clock(duration).unwrap_or_else(|| duration.clone())),
         DataRef::SharedString(string) => text.write_str(string),
         DataRef::Int(number) => write!(text, "{number}"),
         DataRef::Float(number) => write_number(text, *number),
@@ -31,6 +33,15 @@ pub(super) fn write_text(text: &mut String, value: &DataRef<'_>) -> bool {
         DataRef::Error(_) => return false,
     };
     true
+}
+
+/// A time of day or a span as other formats have it: `PT03H04M00S` is `03:04:00`.
+fn clock(duration: &str) -> Option<String> {
+    let (hours, rest) = duration.strip_prefix("PT")?.split_once('H')?;
+    let (minutes, rest) = rest.split_once('M')?;
+    let seconds = rest.strip_suffix('S')?.split(['.', ',']).next()?;
+    let number = |text: &str| text.parse::<u32>().ok();
+    Some(format!("{:02}:{:02}:{:02}", number(hours)?, number(minutes)?, number(seconds)?))
 }
 
 /// What spreadsheet programs show where a formula came to nothing.

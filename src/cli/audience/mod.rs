@@ -81,26 +81,19 @@ Examples:
     },
 }
 
-/// How a file is to be read.
+/// What somebody says of a file, whatever it is for.
 #[derive(Debug, Args)]
-pub(super) struct Reading {
-    /// The recipient file: text of any common shape, XLSX, XLSM, XLSB, XLS or ODS, gzipped or in a ZIP if you like; `-`
-    /// reads standard input.
-    file: PathBuf,
+pub(in crate::cli) struct Told {
     /// Of which country numbers without a country code are, such as SG, where their row does not say.
     #[arg(long, value_name = "CC")]
     country: Option<Country>,
-    /// Accept a number as often as it stands there, instead of once. A campaign on several audiences still writes to a
-    /// number only from the first of them that has it.
-    #[arg(long)]
-    keep_duplicates: bool,
     /// What the text is written in, such as UTF-8, windows-1252 or Shift_JIS; found out otherwise.
     #[arg(long, value_name = "NAME", value_parser = audience::encoding)]
     encoding: Option<&'static encoding_rs::Encoding>,
     /// What stands between the cells of a text: , ; | or tab; found out otherwise.
     #[arg(long, value_name = "MARK", value_parser = audience::delimiter)]
     delimiter: Option<u8>,
-    /// The sheet of a spreadsheet, by its name or its number; otherwise the first that holds anything.
+    /// The sheet of a spreadsheet, by its name or its number; otherwise the first that holds numbers.
     #[arg(long, value_name = "NAME|N")]
     sheet: Option<SheetChoice>,
     /// The first row holds data; otherwise found out. Columns are then named by their place: Column 1, Column 2.
@@ -110,6 +103,34 @@ pub(super) struct Reading {
     /// FirstName=Vorname. May be given several times.
     #[arg(long, value_name = "NAME=COLUMN")]
     map: Vec<Mapping>,
+}
+
+impl Told {
+    pub(in crate::cli) fn options(&self) -> Options {
+        Options {
+            country: self.country,
+            encoding: self.encoding,
+            delimiter: self.delimiter,
+            sheet: self.sheet.clone(),
+            no_header: self.no_header,
+            map: self.map.clone(),
+            ..Options::default()
+        }
+    }
+}
+
+/// How a recipient file is to be read.
+#[derive(Debug, Args)]
+pub(super) struct Reading {
+    /// The recipient file: text of any common shape, XLSX, XLSM, XLSB, XLS or ODS, gzipped or in a ZIP if you like; `-`
+    /// reads standard input.
+    file: PathBuf,
+    #[command(flatten)]
+    told: Told,
+    /// Accept a number as often as it stands there, instead of once. A campaign on several audiences still writes to a
+    /// number only from the first of them that has it.
+    #[arg(long)]
+    keep_duplicates: bool,
     /// Which lines are accepted where their country tells them apart: any, or mobile, which leaves out fixed lines and
     /// service numbers.
     #[arg(long, value_name = "LINES", default_value = "any")]
@@ -124,16 +145,7 @@ pub(super) struct Reading {
 
 impl Reading {
     fn options(&self) -> Options {
-        Options {
-            country: self.country,
-            keep_duplicates: self.keep_duplicates,
-            encoding: self.encoding,
-            delimiter: self.delimiter,
-            sheet: self.sheet.clone(),
-            no_header: self.no_header,
-            lines: self.lines,
-            map: self.map.clone(),
-        }
+        Options { keep_duplicates: self.keep_duplicates, lines: self.lines, ..self.told.options() }
     }
 
     fn exit(&self, summary: &audience::Summary) -> Exit {
