@@ -1,10 +1,8 @@
 //! Which column is what.
 
-use super::Reason;
 use super::block::Row;
-use super::header::digits;
-use super::names;
-use super::number::{self, Home};
+use super::evidence::{Evidence, by_content, by_name};
+use super::number::Home;
 use super::read::Reading;
 use super::table::MAX_COLUMNS;
 use crate::domain::{Meaning, column_key};
@@ -98,7 +96,7 @@ impl Columns {
         self.names.len()
     }
 
-    fn cell<'a>(&self, row: &Row<'a>, place: usize) -> &'a str {
+    pub(super) fn cell<'a>(&self, row: &Row<'a>, place: usize) -> &'a str {
         row.cell(self.left + place)
     }
 
@@ -222,91 +220,6 @@ pub(super) fn place_of(column: &str, names: &[String]) -> Option<usize> {
     names.iter().position(|name| name == column).or_else(nearly)
 }
 
-/// The column whose name says that it holds numbers.
-fn by_name(names: &[String], evidence: &[Evidence]) -> Option<usize> {
-    let known = names.iter().zip(evidence).enumerate().filter_map(|(index, (name, evidence))| {
-        names::number_rank(name).map(|rank| (evidence.valid == 0, rank, index))
-    });
-    // A column whose first cells hold no number gives way to one that does; the names decide between equals.
-    known.min().map(|(_, _, index)| index)
-}
-
-/// The column whose first cells say so: what is written as people write phone numbers rather than what could be one.
-fn by_content(names: &[String], evidence: &[Evidence], client_message_id: Option<usize>) -> Option<usize> {
-    let likely = evidence
-        .iter()
-        .enumerate()
-        .filter(|(index, evidence)| evidence.mostly_numbers() && Some(*index) != client_message_id);
-    let best = likely.max_by_key(|(index, evidence)| {
-        let name = &names[*index];
-        let (is_apt, may_be) = (!names::speaks_against(name), names::may_be_number(name));
-        let is_dressed = evidence.dressed * 2 >= evidence.valid;
-        (is_apt, may_be, is_dressed, evidence.valid - evidence.fixed, evidence.digits, std::cmp::Reverse(*index))
-    });
-    best.map(|(index, _)| index)
-}
-
-/// What the first cells of a column say.
-struct Evidence {
-    filled: usize,
-    valid: usize,
-    /// Of these, fixed lines.
-    fixed: usize,
-    /// Of these, with a plus, a digit before them that one dials, or marks within: nobody writes an id so.
-    dressed: usize,
-    /// Of these, with neither plus nor country.
-    untold: usize,
-    /// Numbers that lack nothing but a country.
-    homeless: usize,
-    /// How long its numbers are together: between two columns of numbers the longer are the phone numbers.
-    digits: usize,
-}
-
-impl Evidence {
-    fn of<'a>(columns: &Columns, index: usize, data: impl Iterator<Item = Row<'a>>, default: Home) -> Self {
-        let mut evidence = Self { filled: 0, valid: 0, fixed: 0, dressed: 0, untold: 0, homeless: 0, digits: 0 };
-        for row in data {
-            let cell = columns.cell(&row, index);
-            evidence.filled += usize::from(!cell.trim().is_empty());
-            if digits(cell) < number::DIGITS_FOR_SURE {
-                continue;
-            }
-            match number::read(cell, columns.home(&row, default)) {
-                Ok(number) => {
-                    evidence.valid += 1;
-                    evidence.fixed += usize::from(number.is_fixed);
-                    evidence.dressed += usize::from(is_dressed(cell));
-                    evidence.untold += usize::from(number.beside.untold);
-                    evidence.digits += digits(cell);
-                }
-                Err(Reason::CountryMissing) => evidence.homeless += 1,
-                Err(_) => {}
-            }
-        }
-        evidence
-    }
-
-    fn mostly_numbers(&self) -> bool {
-        self.valid > 0 && self.valid * 2 >= self.filled
-    }
-
-    /// Whether they are numbers of a country that nobody has said: some of those could be of another one by chance.
-    const fn is_national(&self) -> bool {
-        self.homeless > 0 && self.homeless * 4 >= self.homeless + self.untold
-    }
-
-    /// Whether they are numbers of phones, and not of something else that could be one.
-    fn are_phones(&self, name: &str) -> bool {
-        names::number_rank(name).is_some() || (self.dressed * 2 >= self.valid && !names::speaks_against(name))
-    }
-}
-
-/// Whether a number is written as people write phone numbers, and programs no other ones.
-fn is_dressed(cell: &str) -> bool {
-    let cell = cell.trim();
-    cell.starts_with(['+', '0', '＋', '(']) || cell.contains([' ', '-', '(', '/'])
-}
-
 /// Every column's name: as written, and where that says nothing or says it twice, made to differ. Columns without a name
 /// exist only if they hold something: spreadsheets like to end every line with empty cells, and one row in a hundred that
 /// has a cell too many is a mistake in that row.
@@ -341,15 +254,11 @@ fn name_all<'a, I: Iterator<Item = Row<'a>>>(
     names
 }
 
-/// Where a table begins in a sheet that has room left of it: at its first name, or where most rows hold something.
+/// Where a table begins in a sheet that has room left of it: at its first name, or left of that where a row holds something.
 fn first_column<'a, I: Iterator<Item = Row<'a>>>(header: Option<Row<'a>>, data: &dyn Fn() -> I) -> usize {
     let is_used = |row: &Row<'_>, place: usize| !row.cell(place).trim().is_empty();
     let begin = |row: Row<'_>| (0..row.width()).find(|place| is_used(&row, *place));
-    let named = header.and_then(begin);
-    let rows = data().count();
-    let filled = |place: &usize| data().filter(|row| is_used(row, *place)).count() * 2 > rows;
-    let first_filled = data().filter_map(begin).min().and_then(|first| (first..MAX_COLUMNS).find(filled));
-    named.into_iter().chain(first_filled).min().unwrap_or(0)
+    header.into_iter().chain(data()).filter_map(begin).min().unwrap_or(0)
 }
 
 fn bare(name: &str) -> &str {
@@ -465,11 +374,12 @@ mod tests {
     }
 
     #[test]
-    fn a_table_begins_at_its_first_name_or_where_most_rows_hold_something() {
+    fn a_table_begins_where_anything_stands() {
         let columns = find(&[",Mobile,Name", "0,+6581234567,Ann", "1,+6581234568,Bob"], "").unwrap();
         assert_eq!((columns.names(), columns.left), (&["Column 1", "Mobile", "Name"].map(str::to_owned)[..], 0));
         let beside = [",Mobile,Name", ",+6581234567,Ann", "look,+6581234568,Bob", ",+6581234569,Eve"];
-        assert_eq!(find(&beside, "").unwrap().left, 1);
+        assert_eq!(find(&beside, "").unwrap().left, 0, "nothing is lost");
+        assert_eq!(find(&[",Mobile", ",+6581234567"], "").unwrap().left, 1);
     }
 
     #[test]

@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 
 use crate::domain::{Country, column_key as key};
 
-/// Names beside those of the standard: short ones, old ones, and what a country's own people and their neighbours say.
+/// What some forty languages call each country, as the Unicode consortium has gathered it.
+const TRANSLATED: &str = include_str!("country_names.txt");
+
+/// Names beside these: short ones, old ones, and what a country's own people and their neighbours say.
 const COMMON: &str = "\
 AE UAE, Emirates, الإمارات, Vereinigte Arabische Emirate
 AR Argentinien, Argentine
@@ -24,7 +27,7 @@ CG Congo Brazzaville, Republic of the Congo
 CH Schweiz, Suisse, Svizzera, Suiza
 CI Ivory Coast, Elfenbeinküste
 CL Chili
-CN 中国, 中國, PRC, Chine
+CN 中国, 中國, PRC, PR China, Mainland China, Chine
 CO Kolumbien, Colombie
 CV Cape Verde
 CZ Czech Republic, Česko, Česká republika, Tschechien
@@ -38,13 +41,13 @@ FI Suomi, Finnland
 FK Falklands
 FM Micronesia
 FR Frankreich, Francia, França, 法国, フランス
-GB UK, United Kingdom, Great Britain, Britain, England, Scotland, Wales, Northern Ireland, Großbritannien, Reino Unido, Royaume-Uni, 英国
+GB UK, United Kingdom, The UK, The United Kingdom, Grossbritannien, Inglaterra, Angleterre, Inghilterra, Great Britain, Britain, England, Scotland, Wales, Northern Ireland, Großbritannien, Reino Unido, Royaume-Uni, 英国
 GR Ελλάδα, Griechenland, Hellas, Grèce
 HK 香港, Hongkong, Hong Kong SAR
 HR Hrvatska, Kroatien
 HU Magyarország, Ungarn
 ID Indonesien
-IE Éire, Irland
+IE Éire, Irland, Republic of Ireland
 IL ישראל
 IN भारत, Bharat, Indien, Inde
 IR Iran, ایران
@@ -54,8 +57,8 @@ JP 日本, Japon, Japan
 KE Kenia
 KG Kyrgyz Republic
 KH កម្ពុជា, Kambodscha
-KP North Korea
-KR South Korea, Korea, 한국, 대한민국, 韩国, Südkorea, Republic of Korea
+KP North Korea, Korea North
+KR South Korea, Korea, Korea South, 한국, 대한민국, 韩国, Südkorea, Republic of Korea
 LA Laos
 LT Lietuva, Litauen
 LU Luxemburg
@@ -78,7 +81,7 @@ PS Palestine
 RE Reunion
 RO România, Rumänien
 RS Srbija, Serbien
-RU Russia, Россия, РФ, Russland, Russie
+RU Russia, Россия, РФ, Russian Federation, Russland, Russie
 SA KSA, Saudi, السعودية, Saudi-Arabien
 SE Sverige, Schweden
 SG 新加坡, Singapur, Singapour
@@ -93,7 +96,7 @@ TR Türkiye, Turkey, Türkei, Turquie
 TW 台灣, 台湾, 臺灣, Taiwan
 TZ Tanzania, Tansania
 UA Україна, Украина
-US USA, America, United States, U.S.A., U.S., Vereinigte Staaten, Estados Unidos, États-Unis, EEUU, 美国, アメリカ
+US USA, America, United States, The United States, The USA, U.S.A., U.S., Vereinigte Staaten, Estados Unidos, États-Unis, EEUU, США, 美国, アメリカ
 VA Vatican
 VE Venezuela
 VG British Virgin Islands
@@ -113,14 +116,22 @@ static NAMES: LazyLock<HashMap<String, Country>> = LazyLock::new(|| {
             names.entry(key(name)).or_insert(code);
         }
     }
-    for line in COMMON.lines() {
-        let Some((code, all)) = line.split_once(' ') else { continue };
-        let Ok(code) = code.parse::<Country>() else { continue };
-        names.extend(all.split(',').map(|name| (key(name), code)));
+    for (code, name) in listed(TRANSLATED) {
+        names.entry(key(name)).or_insert(code);
     }
+    names.extend(listed(COMMON).map(|(code, name)| (key(name), code)));
     names.remove("");
     names
 });
+
+/// The names of a list, each with its country.
+fn listed(list: &'static str) -> impl Iterator<Item = (Country, &'static str)> {
+    list.lines().flat_map(|line| {
+        let (code, all) = line.split_once(' ').unwrap_or_default();
+        let code = code.parse::<Country>().ok();
+        all.split(',').filter_map(move |name| Some((code?, name)))
+    })
+}
 
 /// The country that a cell names, by its code of two or three letters or its name.
 pub(super) fn named(cell: &str) -> Option<Country> {
@@ -168,6 +179,21 @@ mod tests {
             ("Gambia", "GM"),
             ("Iran", "IR"),
             ("Netherlands", "NL"),
+            ("Polonia", "PL"),
+            ("Alemanha", "DE"),
+            ("Regno Unito", "GB"),
+            ("Frankrijk", "FR"),
+            ("Niemcy", "DE"),
+            ("Германия", "DE"),
+            ("США", "US"),
+            ("イギリス", "GB"),
+            ("미국", "US"),
+            ("越南", "VN"),
+            ("Korea, South", "KR"),
+            ("Republic of Ireland", "IE"),
+            ("Vereinigtes Königreich", "GB"),
+            ("SG - Singapore", "SG"),
+            ("Singapore (SG)", "SG"),
         ] {
             assert_eq!(named(cell).map(|country| country.to_string()).as_deref(), Some(code), "{cell:?}");
         }

@@ -27,6 +27,7 @@ mod decode;
 mod delimiter;
 mod demo;
 mod error;
+mod evidence;
 mod header;
 mod import;
 mod known;

@@ -1,0 +1,93 @@
+//! What names and first cells say of which column holds the numbers.
+
+use super::Reason;
+use super::block::Row;
+use super::columns::Columns;
+use super::header::digits;
+use super::names;
+use super::number::{self, Home};
+
+/// The column whose name says that it holds numbers.
+pub(super) fn by_name(names: &[String], evidence: &[Evidence]) -> Option<usize> {
+    let known = names.iter().zip(evidence).enumerate().filter_map(|(index, (name, evidence))| {
+        names::number_rank(name).map(|rank| (evidence.valid == 0, rank, index))
+    });
+    // A column whose first cells hold no number gives way to one that does; the names decide between equals.
+    known.min().map(|(_, _, index)| index)
+}
+
+/// The column whose first cells say so: what is written as people write phone numbers rather than what could be one.
+pub(super) fn by_content(names: &[String], evidence: &[Evidence], client_message_id: Option<usize>) -> Option<usize> {
+    let likely = evidence
+        .iter()
+        .enumerate()
+        .filter(|(index, evidence)| evidence.mostly_numbers() && Some(*index) != client_message_id);
+    let best = likely.max_by_key(|(index, evidence)| {
+        let name = &names[*index];
+        let (is_apt, may_be) = (!names::speaks_against(name), names::may_be_number(name));
+        let is_dressed = evidence.dressed * 2 >= evidence.valid;
+        (is_apt, may_be, is_dressed, evidence.valid - evidence.fixed, evidence.digits, std::cmp::Reverse(*index))
+    });
+    best.map(|(index, _)| index)
+}
+
+/// What the first cells of a column say.
+pub(super) struct Evidence {
+    pub(super) filled: usize,
+    valid: usize,
+    /// Of these, fixed lines.
+    fixed: usize,
+    /// Of these, with a plus, a digit before them that one dials, or marks within: nobody writes an id so.
+    dressed: usize,
+    /// Of these, with neither plus nor country.
+    untold: usize,
+    /// Numbers that lack nothing but a country.
+    homeless: usize,
+    /// How long its numbers are together: between two columns of numbers the longer are the phone numbers.
+    digits: usize,
+}
+
+impl Evidence {
+    pub(super) fn of<'a>(columns: &Columns, index: usize, data: impl Iterator<Item = Row<'a>>, default: Home) -> Self {
+        let mut evidence = Self { filled: 0, valid: 0, fixed: 0, dressed: 0, untold: 0, homeless: 0, digits: 0 };
+        for row in data {
+            let cell = columns.cell(&row, index);
+            evidence.filled += usize::from(!cell.trim().is_empty());
+            if digits(cell) < number::DIGITS_FOR_SURE {
+                continue;
+            }
+            match number::read(cell, columns.home(&row, default)) {
+                Ok(number) => {
+                    evidence.valid += 1;
+                    evidence.fixed += usize::from(number.is_fixed);
+                    evidence.dressed += usize::from(is_dressed(cell));
+                    evidence.untold += usize::from(number.beside.untold);
+                    evidence.digits += digits(cell);
+                }
+                Err(Reason::CountryMissing) => evidence.homeless += 1,
+                Err(_) => {}
+            }
+        }
+        evidence
+    }
+
+    pub(super) fn mostly_numbers(&self) -> bool {
+        self.valid > 0 && self.valid * 2 >= self.filled
+    }
+
+    /// Whether they are numbers of a country that nobody has said: some of those could be of another one by chance.
+    pub(super) const fn is_national(&self) -> bool {
+        self.homeless > 0 && self.homeless * 4 >= self.homeless + self.untold
+    }
+
+    /// Whether they are numbers of phones, and not of something else that could be one.
+    pub(super) fn are_phones(&self, name: &str) -> bool {
+        names::number_rank(name).is_some() || (self.dressed * 2 >= self.valid && !names::speaks_against(name))
+    }
+}
+
+/// Whether a number is written as people write phone numbers, and programs no other ones.
+fn is_dressed(cell: &str) -> bool {
+    let cell = cell.trim();
+    cell.starts_with(['+', '0', '＋', '(']) || cell.contains([' ', '-', '(', '/'])
+}
