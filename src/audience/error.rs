@@ -37,6 +37,8 @@ pub enum Error {
     NoSuchSheet { file: PathBuf, sheets: Vec<String> },
     #[error("{} is text and has no sheets; leave out --sheet", file.display())]
     NoSheets { file: PathBuf },
+    #[error("{} is a spreadsheet, which has neither an encoding nor a delimiter to be told; leave them out", file.display())]
+    NoText { file: PathBuf },
     #[error("{} is no spreadsheet that can be read; save the recipients as XLSX or CSV", file.display())]
     NotSpreadsheet { file: PathBuf, source: BoxError },
     #[error(

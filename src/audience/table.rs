@@ -78,6 +78,9 @@ pub(super) fn feed_file(path: &Path, reading: &Reading<'_>, feed: &mut Feed) -> 
             }
         }
     };
+    if reading.options.encoding.is_some() || reading.options.delimiter.is_some() {
+        return Err(Error::NoText { file: path.to_owned() });
+    }
     let choice = reading.options.sheet.as_ref();
     let files = Files { file, another };
     sheet::with_rows(path, files, format, choice, &form, &mut |source, form| {

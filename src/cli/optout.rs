@@ -34,8 +34,8 @@ pub(super) enum Command {
     },
     /// Let people have nothing more, from any campaign, on any channel. What waits for them is taken back.
     #[command(after_help = "\
-Who is out already stays so, since when they were. What an operator puts here ends by `volley opt-out remove` alone, not
-by a person's START.
+Who is out already stays so, since when they were. What an operator puts here ends by
+`volley opt-out remove` alone, not by a person's START.
 
 Examples:
   volley opt-out add +6591234567

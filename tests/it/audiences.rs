@@ -80,12 +80,42 @@ fn other_columns_are_not_added_unless_somebody_says_what_they_are() {
     write(folder, "others.csv", "Vorname;Handy\nBob;+6581234568\n");
     run(folder, &["audience", "import", "people.csv", "--name", "people"]).ended(0);
     let append = ["audience", "import", "others.csv", "--append", "people"];
-    run(folder, &append).ended(1).says(&["others.csv", "people", "Vorname, Handy", "--map"]);
-    let mapped = [&append[..], &["--map", "Name=Vorname", "--map", "Mobile=Handy", "--json"]].concat();
+    run(folder, &append).ended(1).says(&["others.csv", "people", "has not: Vorname;", "--map"]);
+    // Whatever either calls its numbers, they are the numbers.
+    let mapped = [&append[..], &["--map", "Name=Vorname", "--json"]].concat();
     assert_eq!(run(folder, &mapped).ended(0).json()["added"], 1);
     let sample = run(folder, &["audience", "sample", "people", "--json"]).ended(0).stdout;
     assert!(sample.contains("\"Name\":\"Bob\"") && sample.contains("\"Mobile\":\"+6581234568\""), "{sample}");
     run(folder, &["audience", "import", "others.csv", "--append", "peple"]).ended(1).says(&["peple", "\"people\""]);
+}
+
+#[test]
+fn what_was_written_out_and_a_bare_list_are_added_to_an_audience() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    write(
+        folder,
+        "people.csv",
+        "Home Tel,Contact Tel,Name\n61234567,81234567,Ann\n61234568,81234560,Bob\n61234569,8123,Eve\n",
+    );
+    let import = |more: &[&str]| {
+        let all = [&["audience", "import"], more, &["--country", "SG", "--json"]].concat();
+        run(folder, &all).ended(0).json()["added"].as_u64().unwrap()
+    };
+    assert_eq!(import(&["people.csv", "--name", "people", "--map", "number=Contact Tel"]), 2);
+    // Mended rejects have their number where the audience has it.
+    write(folder, "rejects.csv", "Home Tel,Contact Tel,Name,line,reason\n61234569,81234569,Eve,4,too short\n");
+    assert_eq!(import(&["rejects.csv", "--append", "people"]), 1);
+    write(folder, "list.txt", "81234561\n81234562\n");
+    assert_eq!(import(&["list.txt", "--append", "people"]), 2);
+    run(folder, &["audience", "export", "people", "all.csv"]).ended(0);
+    let all = read(folder, "all.csv");
+    assert!(
+        all.contains("+6581234569,SG,61234569,81234569,Eve\n") && all.contains("+6581234561,SG,,81234561,\n"),
+        "{all}"
+    );
+    write(folder, "all.csv", &all.replace("81234567", "81234577"));
+    assert_eq!(import(&["all.csv", "--append", "people"]), 1);
 }
 
 #[test]
@@ -205,4 +235,28 @@ fn a_spreadsheet_that_breaks_off_is_told_in_one_sentence() {
             assert!(said.starts_with(&format!("volley: {name} ")) && said.lines().count() == 1, "{tenth}: {said}");
         }
     }
+}
+
+#[test]
+fn whoever_wants_no_more_is_found_in_a_file_of_any_shape() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    write(folder, "out.csv", "Kunde;Wohin;Fax\n1;81234567;61234567;will nicht\n2;81234568;;\n3;nie;;\n");
+    let add = ["opt-out", "add", "--file", "out.csv", "--country", "SG"];
+    let added = run(folder, &add).ended(0);
+    assert!(added.stdout.starts_with("2 people opted out"), "{}", added.stdout);
+    assert!(added.stderr.contains("column \"Wohin\"") && added.stderr.contains("line 4, \"nie\""), "{}", added.stderr);
+    let fax = run(folder, &[&add[..], &["--map", "number=Fax", "--json"]].concat()).ended(0).json();
+    assert_eq!((&fax["changed"], &fax["invalid"]), (&Value::from(1), &Value::from(2)));
+}
+
+#[test]
+fn what_does_not_fit_a_file_is_wrong_usage() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/recipients.xlsx");
+    std::fs::copy(book, folder.join("book.xlsx")).unwrap();
+    run(folder, &["audience", "check", "book.xlsx", "--encoding", "UTF-8"]).ended(2).says(&["neither an encoding"]);
+    run(folder, &["audience", "check", "book.xlsx", "--delimiter", ";"]).ended(2).says(&["nor a delimiter"]);
+    run(folder, &["audience", "check", "book.xlsx", "--rejects", "r.xlsx"]).ended(2).says(&["ends in .csv"]);
 }

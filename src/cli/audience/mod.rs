@@ -63,7 +63,8 @@ Examples:
         #[arg(long)]
         json: bool,
     },
-    /// Write all of its people into a file, which can be imported again.
+    /// Write all of its people into a file, which can be imported again. In CSV a cell that a spreadsheet program would take
+    /// for a formula gets a ' before it.
     Export {
         /// The name it was imported under.
         name: String,
@@ -159,13 +160,17 @@ impl Reading {
 
 /// What is wrong with what was typed, rather than with the file, is wrong usage.
 fn told(error: audience::Error) -> anyhow::Error {
-    use audience::Error::{MappedTwice, NoSheets, NoSuchColumn, NoSuchSheet, OneOutput, OverInput, UnknownCountry};
+    use audience::Error::{
+        MappedTwice, NoSheets, NoSuchColumn, NoSuchSheet, NoText, OneOutput, OnlyCsv, OverInput, UnknownCountry,
+    };
     match error {
         UnknownCountry(_)
         | OverInput { .. }
         | OneOutput { .. }
         | NoSuchSheet { .. }
         | NoSheets { .. }
+        | NoText { .. }
+        | OnlyCsv { .. }
         | NoSuchColumn { .. }
         | MappedTwice { .. } => Usage(error.to_string()).into(),
         error => error.into(),
