@@ -194,8 +194,9 @@ impl Note {
                 if *rows == 1 { "1 row has".to_owned() } else { format!("{rows} rows have") }
             ),
             Self::Damaged { characters, encoding } => format!(
-                "{characters} characters are none in {encoding} and became \u{fffd}; say what the file is written in with \
-                 --encoding."
+                "{} none in {encoding} and became \u{fffd}; say what the file is written in with \
+                 --encoding.",
+                if *characters == 1 { "1 character is".to_owned() } else { format!("{characters} characters are") }
             ),
         }
     }

@@ -210,25 +210,25 @@ fn collect(
                 Ok(recipient) => &recipient.fields,
                 Err((_, fields)) => fields,
             });
-            let verdict = row.verdict.and_then(|recipient| match judge(&recipient) {
-                None => Ok(recipient),
-                Some(reason) => Err((reason, recipient.fields)),
-            });
-            match verdict {
-                Ok(recipient) => {
-                    summary.count_valid(recipient.country);
-                    recipient.client_message_id.iter().for_each(|id| ids.note(id));
-                    accepted.push(recipient);
-                    if accepted.len() == CHUNK {
-                        let chunk = std::mem::replace(&mut accepted, Vec::with_capacity(CHUNK));
-                        sink.accepted(chunk).map_err(halted)?;
+            // Moved once: there are millions of them.
+            let (reason, fields) = match row.verdict {
+                Ok(recipient) => match judge(&recipient) {
+                    None => {
+                        summary.count_valid(recipient.country);
+                        recipient.client_message_id.iter().for_each(|id| ids.note(id));
+                        accepted.push(recipient);
+                        if accepted.len() == CHUNK {
+                            let chunk = std::mem::replace(&mut accepted, Vec::with_capacity(CHUNK));
+                            sink.accepted(chunk).map_err(halted)?;
+                        }
+                        continue;
                     }
-                }
-                Err((reason, fields)) => {
-                    summary.count_reject(row.line, reason, || number_cell(&columns, &fields));
-                    rejects.push(Reject { line: row.line, reason, fields });
-                }
-            }
+                    Some(reason) => (reason, recipient.fields),
+                },
+                Err(refused) => refused,
+            };
+            summary.count_reject(row.line, reason, || number_cell(&columns, &fields));
+            rejects.push(Reject { line: row.line, reason, fields });
         }
         if !rejects.is_empty() {
             sink.rejected(&rejects).map_err(halted)?;
@@ -283,6 +283,9 @@ struct Seen {
 
 impl Seen {
     fn count(&mut self, row: &Checked) {
+        if row.beside == Beside::default() && !row.is_fixed && !row.beside_table {
+            return;
+        }
         let Beside { others, extension, words, untold } = row.beside;
         let is_accepted = row.verdict.is_ok();
         for (rows, is_one) in [

@@ -79,10 +79,10 @@ impl Reason {
                 "The number has too many digits for its country; check for a doubled prefix or a typing error."
             }
             Self::CountryMissing => {
-                "The number is national and nothing says of which country; give a default country, a Country column, or write it with + and country code."
+                "The number is national and nothing says of which country; say it with --country or in a Country column, or write the number with + and country code."
             }
             Self::CountryUnknown => {
-                "The row's country is none that is known; write two letters, such as SG, or its English name, or write the number with + and country code."
+                "The row's country is none that is known; write two letters, such as SG, or its name, or write the number with + and country code."
             }
             Self::NotValid => "No such number exists in its country; check the digits and the country.",
             Self::FixedLine => {

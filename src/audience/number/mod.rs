@@ -81,14 +81,6 @@ pub fn example(country: Country) -> Option<Msisdn> {
 /// Reads one cell: a number, with an extension or without, or the first of several that exists.
 pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
     let cell = bare(cell);
-    // Of what stands between such marks each is a number of its own, or none.
-    if cell.bytes().any(|byte| matches!(byte, b';' | b'|' | b'&' | b',' | b'\n' | 0xe3 | 0xef)) {
-        let extension = without_extension(cell).and_then(|cell| one(cell, home).ok());
-        let found = extension.map(|number| Number { beside: Beside { extension: true, ..number.beside }, ..number });
-        if let Some(number) = found.or_else(|| first_of(cell.split(LISTING), cell, home)) {
-            return Ok(number);
-        }
-    }
     let reason = match one(cell, home) {
         Ok(number) => return Ok(number),
         // What is left of the digits is nobody's number.
@@ -100,10 +92,15 @@ pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
     }
     let pieces = pieces(cell).filter(|piece| *piece != cell);
     let of_words = || first_of(cell.split_whitespace(), cell, home).filter(|_| reason == Reason::TooLong);
-    first_of(pieces, cell, home).or_else(of_words).ok_or(reason)
+    match first_of(pieces, cell, home).or_else(of_words) {
+        Some(number) => Ok(number),
+        // It may be one number after all, written as a quantity: `6,591,234,567`.
+        None if reason == Reason::SeveralNumbers => existing(&Digits::of(cell)?, cell, home),
+        None => Err(reason),
+    }
 }
 
-/// Marks that stand between numbers, and never within one but where it is written as a quantity: `6,591,234,567`.
+/// Marks that stand between numbers, and hardly ever within one.
 const LISTING: [char; 8] = [';', '|', '&', ',', '\n', '、', '，', '；'];
 
 /// The first of several pieces that is a number which exists, and what the others are.
@@ -141,6 +138,10 @@ fn trimmed(piece: &str) -> &str {
 /// was lost, as spreadsheets lose it.
 fn one(cell: &str, home: Home) -> Result<Number, Reason> {
     let digits = Digits::of(cell)?;
+    if digits.listed { Err(Reason::SeveralNumbers) } else { existing(&digits, cell, home) }
+}
+
+fn existing(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reason> {
     if digits.plus {
         return Plans::shared().international(digits.as_str());
     }

@@ -10,11 +10,13 @@ pub(super) struct Digits {
     ascii: [u8; MAX_DIGITS + 1],
     len: usize,
     pub(super) plus: bool,
+    /// There is a mark among them that people write between two numbers.
+    pub(super) listed: bool,
 }
 
 impl Digits {
     fn new() -> Self {
-        Self { ascii: [b'+'; MAX_DIGITS + 1], len: 1, plus: false }
+        Self { ascii: [b'+'; MAX_DIGITS + 1], len: 1, plus: false, listed: false }
     }
 
     fn push(&mut self, digit: u8) -> Result<(), Reason> {
@@ -50,7 +52,8 @@ impl Digits {
                 }
                 '+' | '＋' if digits.len == 1 && !digits.plus => digits.plus = true,
                 '+' | '＋' => return Err(Reason::SeveralNumbers),
-                '/' | ',' | ';' | '|' | '&' | '\n' => between = true,
+                '/' => between = true,
+                ',' | ';' | '|' | '&' | '\n' => (between, digits.listed) = (true, true),
                 ' ' | '-' | '.' | '(' | ')' | '[' | ']' | '_' | '\t' | '\r' | '\'' => {}
                 other if !other.is_ascii() && is_silent(other) => {}
                 other => match foreign_digit(other) {

@@ -63,6 +63,7 @@ const ERRORS: [&str; 14] = [
 ];
 
 /// Whether a text is what such a program shows instead of a value.
+#[inline]
 pub(in crate::audience) fn is_error(text: &str) -> bool {
     match text.as_bytes() {
         [b'#', ..] => ERRORS.contains(&text.trim_end()),

@@ -289,15 +289,15 @@ fn lines(prepared: &Prepared, file: &str, ground: &Ground, paint: Paint) -> Vec<
 fn left_out(prepared: &Prepared) -> Option<String> {
     let people = &prepared.people;
     let parts: Vec<String> = [
-        (people.invalid, "invalid"),
-        (people.duplicates, "duplicates"),
-        (people.across, "duplicates across sources"),
-        (people.opted_out, "opted out"),
-        (people.excluded.numbers.len() as u64, "excluded by the campaign"),
+        (people.invalid, ("invalid", "invalid")),
+        (people.duplicates, ("duplicate", "duplicates")),
+        (people.across, ("duplicate across sources", "duplicates across sources")),
+        (people.opted_out, ("opted out", "opted out")),
+        (people.excluded.numbers.len() as u64, ("excluded by the campaign", "excluded by the campaign")),
     ]
     .into_iter()
     .filter(|(number, _)| *number > 0)
-    .map(|(number, why)| format!("{} {why}", count(number)))
+    .map(|(number, (one, several))| of(number, one, several))
     .collect();
     (!parts.is_empty()).then(|| format!("left out: {}", words::list(&parts)))
 }
