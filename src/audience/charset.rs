@@ -61,7 +61,7 @@ pub(super) fn find<R: Read + Seek>(file: &mut R, sample: &[u8], clue: Clue) -> i
 
 /// Digits, blanks and delimiters have a zero for their other half in UTF-16: always the same one of two, and there is no
 /// recipient file without them.
-fn utf16_without_mark(sample: &[u8]) -> Option<&'static Encoding> {
+pub(super) fn utf16_without_mark(sample: &[u8]) -> Option<&'static Encoding> {
     let zeros = |first: usize| sample.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
     let pairs = sample.len() / 2;
     match (zeros(0), zeros(1)) {

@@ -2,6 +2,7 @@
 
 use super::block::Row;
 use super::evidence::{Evidence, by_content, by_name};
+use super::names;
 use super::number::Home;
 use super::read::Reading;
 use super::table::MAX_COLUMNS;
@@ -16,6 +17,8 @@ pub struct Columns {
     number: usize,
     country: Option<usize>,
     client_message_id: Option<usize>,
+    /// It is called so, and names none that is known.
+    not_a_country: Option<usize>,
     /// Others that hold phone numbers as well.
     others: Vec<usize>,
     /// Numbers that nobody says a country of lack one, most of them: none is taken for an international one.
@@ -70,8 +73,8 @@ impl Columns {
     pub(super) fn of_numbers(names: Vec<String>, number: &str) -> Self {
         let number = names.iter().position(|name| name == number).unwrap_or(0);
         let (country, client_message_id) = (None, None);
-        let (others, is_national, is_of_sheet) = (Vec::new(), false, false);
-        Self { left: 0, names, number, country, client_message_id, others, is_national, is_of_sheet }
+        let (not_a_country, others, is_national, is_of_sheet) = (None, Vec::new(), false, false);
+        Self { left: 0, names, number, country, client_message_id, not_a_country, others, is_national, is_of_sheet }
     }
 
     /// The same columns in a sheet.
@@ -81,6 +84,16 @@ impl Columns {
 
     pub(super) const fn are_of_sheet(&self) -> bool {
         self.is_of_sheet
+    }
+
+    /// The column that is called a country's and is none.
+    pub(super) fn not_a_country(&self) -> Option<String> {
+        self.not_a_country.filter(|_| self.country.is_none()).and_then(|place| self.names.get(place).cloned())
+    }
+
+    /// Whether the column of the numbers is called so.
+    pub(super) fn says_numbers(&self) -> bool {
+        names::number_rank(self.number()).is_some()
     }
 
     /// The names of those that hold phone numbers beside the one that was taken.
@@ -137,12 +150,21 @@ impl Columns {
         let keys: Vec<String> = names.iter().map(|name| column_key(name)).collect();
         // What it says need not be understood: a number of a country that nobody knows is refused, and not taken for one of
         // another country.
-        let country = keys.iter().enumerate().position(|(index, key)| {
-            Meaning::of_key(key) == Some(Meaning::Country)
-                && data().any(|row| row.cell(left + index).chars().any(char::is_alphanumeric))
-        });
+        let is_country = |index: usize| {
+            let says = |row: Row<'_>| Home::of_cell(row.cell(left + index), Home::Missing);
+            let (known, unknown) = data().map(says).fold((false, false), |(known, unknown), home| {
+                (known || matches!(home, Home::Known(_)), unknown || home == Home::Unreadable)
+            });
+            // Where somebody has told a country, a column that names none says something else.
+            known || (unknown && reading.default == Home::Missing)
+        };
+        let called_so = || (0..keys.len()).filter(|index| Meaning::of_key(&keys[*index]) == Some(Meaning::Country));
+        let country = called_so().find(|index| is_country(*index));
+        let says_something =
+            |index: &usize| data().any(|row| row.cell(left + *index).chars().any(char::is_alphanumeric));
         let client_message_id = keys.iter().position(|key| Meaning::of_key(key) == Some(Meaning::ClientMessageId));
-        let mut found = Self { left, country, client_message_id, ..Self::of_numbers(names, "") };
+        let not_a_country = called_so().find(says_something).filter(|_| country.is_none());
+        let mut found = Self { left, country, client_message_id, not_a_country, ..Self::of_numbers(names, "") };
         let told = found.map(&reading.options.map)?;
         let default = reading.default;
         let evidence: Vec<Evidence> =
@@ -155,7 +177,10 @@ impl Columns {
         // A name says nothing of a column in which nothing stands.
         let is_blank = |place: &usize| told.is_none() && evidence.get(*place).is_none_or(|it| it.filled == 0);
         let by_content = || by_content(&found.names, &evidence, client_message_id);
-        let number = known.filter(|place| !is_blank(place)).or_else(by_content).or(known);
+        // Where no cell helps, a word of a name is all there is.
+        let ranks = || (0..keys.len()).filter_map(|place| Some((names::number_rank(&found.names[place])?, place)));
+        let by_word = || ranks().min().map(|(_, place)| place);
+        let number = known.filter(|place| !is_blank(place)).or_else(by_content).or(known).or_else(by_word);
         let Some(number) = number else { return Err(NoColumns::NoNumber(found.names)) };
         found.number = number;
         found.is_national = evidence.get(number).is_some_and(Evidence::is_national);

@@ -12,7 +12,7 @@ const TRANSLATED: &str = include_str!("country_names.txt");
 const COMMON: &str = "\
 AE UAE, Emirates, الإمارات, Vereinigte Arabische Emirate
 AR Argentinien, Argentine
-AT Österreich, Autriche, Oesterreich
+AT Österreich, Autriche, Oesterreich, A
 AU Australien, Australie
 BA Bosnia, Bosnien
 BD বাংলাদেশ, Bangladesch
@@ -31,16 +31,16 @@ CN 中国, 中國, PRC, PR China, Mainland China, Chine
 CO Kolumbien, Colombie
 CV Cape Verde
 CZ Czech Republic, Česko, Česká republika, Tschechien
-DE Deutschland, Allemagne, Alemania, Germania, BRD, 德国, ドイツ
+DE Deutschland, D, Allemagne, Alemania, Germania, BRD, 德国, ドイツ
 DK Danmark, Dänemark
 DZ الجزائر, Algerien, Algérie
 EE Eesti, Estland
 EG مصر, Ägypten, Égypte, Egipto
-ES España, Spanien, Espagne, Spagna
+ES España, E, Spanien, Espagne, Spagna
 FI Suomi, Finnland
 FK Falklands
 FM Micronesia
-FR Frankreich, Francia, França, 法国, フランス
+FR Frankreich, F, Francia, França, 法国, フランス
 GB UK, United Kingdom, The UK, The United Kingdom, Grossbritannien, Inglaterra, Angleterre, Inghilterra, Great Britain, Britain, England, Scotland, Wales, Northern Ireland, Großbritannien, Reino Unido, Royaume-Uni, 英国
 GR Ελλάδα, Griechenland, Hellas, Grèce
 HK 香港, Hongkong, Hong Kong SAR
@@ -52,7 +52,7 @@ IL ישראל
 IN भारत, Bharat, Indien, Inde
 IR Iran, ایران
 IS Ísland, Island
-IT Italia, Italien, Italie
+IT Italia, I, Italien, Italie
 JP 日本, Japon, Japan
 KE Kenia
 KG Kyrgyz Republic

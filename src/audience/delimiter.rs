@@ -2,7 +2,7 @@
 
 use super::block::{Block, Row};
 use super::names;
-use super::number::DIGITS_FOR_SURE;
+use super::number::{DIGITS_FOR_SURE, is_date};
 use super::split::Splitter;
 
 const DELIMITERS: [u8; 4] = *b",;\t|";
@@ -67,20 +67,26 @@ impl Way {
         let is_name = |row: &Row<'_>| row.cells().any(|cell| names::number_rank(cell).is_some());
         let named = rows.iter().take(HEADER_ROWS).find(is_name);
         let with_number = rows.iter().filter(|row| row.width() > 1 && row.cells().any(is_number)).count();
+        let is_first_cut = widths.first().is_some_and(|width| *width > 1);
         Self {
             delimiter,
             usual,
             agreement: agreeing * 1_000 / widths.len().max(1),
             names: named.map_or(0, |row| row.width()),
-            cuts_out_numbers: with_number > 0 && with_number * 2 >= widths.len(),
+            cuts_out_numbers: is_first_cut && with_number > 0 && with_number * 2 >= widths.len(),
         }
     }
 }
 
-/// Whether a cell holds a number and nothing else.
+/// Whether a cell holds a number and nothing else but a word before it; a day is none, nor is a quantity.
 fn is_number(cell: &str) -> bool {
+    let cell = cell.trim_start_matches(|char: char| char.is_alphabetic() || ":' ".contains(char)).trim_end();
     let digits = cell.bytes().filter(u8::is_ascii_digit).count();
-    digits >= DIGITS_FOR_SURE && cell.bytes().all(|byte| byte.is_ascii_digit() || b" +-.()/".contains(&byte))
+    let is_quantity = cell.matches('.').count() == 1 && !cell.contains([' ', '-', '(', '/']) && !cell.starts_with('+');
+    digits >= DIGITS_FOR_SURE
+        && cell.bytes().all(|byte| byte.is_ascii_digit() || b" +-.()/".contains(&byte))
+        && !is_date(cell)
+        && !is_quantity
 }
 
 fn named(sample: &[u8]) -> Option<u8> {
@@ -124,6 +130,12 @@ mod tests {
             ("+6581234567;Ann\n+6581234568;Bob\n", b';'),
             ("+436641234500;12,5\n+436641234501;13,5\n", b';'),
             ("0171 1234500;1,50;2,50;0,00\n0171 1234501;1,50;2,50;0,00\n", b';'),
+            (
+                "name,reach,visits\nA,tel:+6581234567,2024-11-20;2024-11-21\nB,tel:+6581234568,2024-11-20;2024-11-21\n",
+                b',',
+            ),
+            ("Kunde;Kontakt;Pos\nA;+49 171 2345678 priv;52.520008,13.404954\n", b';'),
+            ("Who;Reach\nA;+6581234567,+6591234567\nB;+6581234568,+6591234567\n", b';'),
             ("A\nB\nC\nD\nName;Handy\nx;0171 1\ny;0172 1\n", b';'),
             ("81234567\n81234568\n81234569\n81234561;81234562\n81234563\n", b','),
         ] {

@@ -3,14 +3,15 @@
 use super::Reason;
 use super::block::Row;
 use super::columns::Columns;
-use super::header::digits;
 use super::names;
-use super::number::{self, Home};
+use super::number::{self, Home, digits};
+use crate::domain::Country;
 
-/// The column whose name says that it holds numbers.
+/// The column whose name says that it holds numbers; a name that says so with one of its words only where they are there.
 pub(super) fn by_name(names: &[String], evidence: &[Evidence]) -> Option<usize> {
     let known = names.iter().zip(evidence).enumerate().filter_map(|(index, (name, evidence))| {
-        names::number_rank(name).map(|rank| (evidence.valid == 0, rank, index))
+        let rank = names::number_rank(name).filter(|_| names::is_known(name) || evidence.mostly_numbers())?;
+        Some((evidence.valid == 0, rank, index))
     });
     // A column whose first cells hold no number gives way to one that does; the names decide between equals.
     known.min().map(|(_, _, index)| index)
@@ -41,6 +42,8 @@ pub(super) struct Evidence {
     dressed: usize,
     /// Of these, with neither plus nor country.
     untold: usize,
+    /// Of which country the first of those would be, and whether all of them would.
+    whose: Option<(Country, bool)>,
     /// Numbers that lack nothing but a country.
     homeless: usize,
     /// How long its numbers are together: between two columns of numbers the longer are the phone numbers.
@@ -49,7 +52,8 @@ pub(super) struct Evidence {
 
 impl Evidence {
     pub(super) fn of<'a>(columns: &Columns, index: usize, data: impl Iterator<Item = Row<'a>>, default: Home) -> Self {
-        let mut evidence = Self { filled: 0, valid: 0, fixed: 0, dressed: 0, untold: 0, homeless: 0, digits: 0 };
+        let mut evidence =
+            Self { filled: 0, valid: 0, fixed: 0, dressed: 0, untold: 0, whose: None, homeless: 0, digits: 0 };
         for row in data {
             let cell = columns.cell(&row, index);
             evidence.filled += usize::from(!cell.trim().is_empty());
@@ -61,7 +65,11 @@ impl Evidence {
                     evidence.valid += 1;
                     evidence.fixed += usize::from(number.is_fixed);
                     evidence.dressed += usize::from(is_dressed(cell));
-                    evidence.untold += usize::from(number.beside.untold);
+                    if number.beside.untold {
+                        evidence.untold += 1;
+                        let (first, is_one) = evidence.whose.unwrap_or((number.country, true));
+                        evidence.whose = Some((first, is_one && first == number.country));
+                    }
                     evidence.digits += digits(cell);
                 }
                 Err(Reason::CountryMissing) => evidence.homeless += 1,
@@ -75,9 +83,11 @@ impl Evidence {
         self.valid > 0 && self.valid * 2 >= self.filled
     }
 
-    /// Whether they are numbers of a country that nobody has said: some of those could be of another one by chance.
-    pub(super) const fn is_national(&self) -> bool {
-        self.homeless > 0 && self.homeless * 4 >= self.homeless + self.untold
+    /// Whether they are numbers of a country that nobody has said: some of those could be of others by chance, but hardly
+    /// all of one.
+    pub(super) fn is_national(&self) -> bool {
+        let by_chance = self.homeless >= self.untold || self.whose.is_some_and(|(_, is_one)| !is_one);
+        self.homeless > 0 && self.homeless * 4 >= self.homeless + self.untold && by_chance
     }
 
     /// Whether they are numbers of phones, and not of something else that could be one.

@@ -32,13 +32,20 @@ pub(super) fn find(rows: &Rows, default: Home, none_is_told: bool) -> Head {
         |place: usize, column: usize| rows[place + 1..].iter().any(|row| is_like_a_number(row.cell(column), default));
     let first_data = rows.iter().take(TITLES_MAX).position(|row| is_full(row) && holds_number(row));
     for (place, row) in rows.iter().enumerate().take(TITLES_MAX).filter(|(_, row)| is_full(row)) {
-        // "mobile" may also be what a row of data says about its number; and what stands below numbers is a header only
-        // where they were part of a title.
+        // Titles are less full than a header, or say nothing of numbers where it does. Whatever stands below such rows is
+        // what a person says about a number, and no header.
+        let is_below_titles = |column: usize| {
+            rows[..place].iter().all(|above| {
+                let (less, equal) = (filled(above) < filled(row), filled(above) == filled(row));
+                let cell = above.cell(column);
+                less || (equal && names::is_known(row.cell(column)) && !is_like_a_number(cell, default))
+            })
+        };
         let is_sure = first_data.is_none_or(|first| place < first);
         let mut named = (0..row.width()).filter(|column| names::number_rank(row.cell(*column)).is_some());
         if named.any(|column| {
-            (is_sure && names::is_known(row.cell(column)))
-                || (!holds_number(row) || place == 0) && numbers_below(place, column)
+            let has_numbers = (!holds_number(row) || place == 0) && numbers_below(place, column);
+            is_below_titles(column) && (has_numbers || (is_sure && names::is_known(row.cell(column))))
         }) {
             return Head { header: Some(place), first: place + 1 };
         }
@@ -59,9 +66,15 @@ pub(super) fn find(rows: &Rows, default: Home, none_is_told: bool) -> Head {
         let cell = rows[*place].cell(column.unwrap_or_default());
         is_full(&rows[*place]) && !cell.trim().is_empty() && !is_wrong_number(&rows[*place])
     };
-    // The fullest of them; whoever lacks a number below it is a person.
-    let header = (0..above.map_or(0, |above| above + 1)).rev().filter(names).max_by_key(|place| filled(&rows[*place]));
-    let first = header.or(above).map_or(0, |place| place + 1);
+    // The topmost that is no title: whoever lacks a number below it is a person.
+    let mut candidates = (0..above.map_or(0, |above| above + 1)).filter(names).collect::<Vec<_>>();
+    candidates.retain(|place| filled(&rows[*place]) * 5 >= usual * 3);
+    let header = candidates.first().copied();
+    // Without one, only what is no row of the table is passed over.
+    let first = match header {
+        Some(header) => header + 1,
+        None => rows[..first].iter().position(is_full).unwrap_or(first),
+    };
     Head { header, first }
 }
 
@@ -78,11 +91,8 @@ fn filled(row: &Row<'_>) -> usize {
 
 /// A number, or one that lacks nothing but its country.
 pub(super) fn is_like_a_number(cell: &str, home: Home) -> bool {
-    digits(cell) >= number::DIGITS_FOR_SURE && matches!(number::read(cell, home), Ok(_) | Err(Reason::CountryMissing))
-}
-
-pub(super) fn digits(cell: &str) -> usize {
-    cell.chars().filter(|char| char.is_numeric()).count()
+    number::digits(cell) >= number::DIGITS_FOR_SURE
+        && matches!(number::read(cell, home), Ok(_) | Err(Reason::CountryMissing))
 }
 
 #[cfg(test)]
@@ -128,6 +138,21 @@ mod tests {
         assert_eq!(found(&["Kontakt,Name", ",Ann", "0171 1234567,Bob"], "DE"), (Some(0), 1));
         assert_eq!(found(&["Reach,Name", "n/a,Ann", "+6581234567,Bob"], ""), (Some(0), 1));
         assert_eq!(found(&["Name,Remark,Reach", "Ann,no phone,-", "Bob,,+6581234567"], ""), (Some(0), 1));
+    }
+
+    #[test]
+    fn what_is_said_of_a_number_is_no_header() {
+        for remark in ["kein Handy", "mobile", "no phone given", "Telefon defekt"] {
+            let row = format!("Bob,{remark},Bonn");
+            let table = ["Kunde,Kontakt,Ort", "Ann,0171 2345678,Köln", &row, "Carl,0171 2345679,Köln"];
+            assert_eq!(found(&table, "DE"), (Some(0), 1), "{remark}");
+            assert_eq!(found(&table[1..], "DE"), (None, 0), "{remark}");
+        }
+        let pref = ["Name,Reach,Pref", "Ann,,mobile", "Bob,+6581234568,+6591234568", "Cy,+6581234569,mobile"];
+        assert_eq!(found(&pref, ""), (Some(0), 1));
+        let unnamed = ["Who,Reach,City,,", "Ann,n/a,SG,x,y", "Bob,+6581234567,SG,x,y"];
+        assert_eq!(found(&unnamed, ""), (Some(0), 1));
+        assert_eq!(found(&["Ann,,SG", "Bob,+6581234568,SG", "Cy,+6581234569,SG"], ""), (None, 0));
     }
 
     #[test]

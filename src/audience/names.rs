@@ -100,6 +100,11 @@ const MAYBE_NUMBER: &[&str] = &[
     "numero",
     "num",
     "contact",
+    "contacto",
+    "contato",
+    "contatto",
+    "kontakt",
+    "kontaktnummer",
     "contactnumber",
     "contactno",
     "recipient",
@@ -194,9 +199,8 @@ const LESSER_WORDS: &[&str] = &[
     "alternative",
     "2",
 ];
-/// Words that say that a column is about something else, whatever else they stand beside.
-const OTHER_WORDS: &[&str] = &[
-    "fax",
+/// Words that speak of something else about a phone, so that what stands in the column has to decide.
+const DOUBTS: &[&str] = &[
     "type",
     "typ",
     "tipo",
@@ -211,6 +215,7 @@ const OTHER_WORDS: &[&str] = &[
     "prefijo",
     "landcode",
     "model",
+    "make",
     "brand",
     "os",
     "operator",
@@ -224,6 +229,7 @@ const OTHER_WORDS: &[&str] = &[
     "date",
     "datum",
     "fecha",
+    "joined",
     "time",
     "timestamp",
     "id",
@@ -237,14 +243,17 @@ const OTHER_WORDS: &[&str] = &[
     "price",
     "cost",
     "calls",
-    "order",
-    "orders",
-    "invoice",
-    "account",
-    "customer",
-    "kunde",
-    "kunden",
-    "member",
+    "has",
+    "is",
+    "y",
+    "n",
+    "landline",
+    "festnetz",
+];
+/// Words that say whose something is: of a phone nothing else.
+const WHOSE: &[&str] = &["customer", "kunde", "kunden", "member", "account", "order", "orders", "invoice"];
+/// Numbers of other kinds.
+const IDS: &[&str] = &[
     "iban",
     "ref",
     "reference",
@@ -256,11 +265,22 @@ const OTHER_WORDS: &[&str] = &[
     "vat",
     "amount",
     "points",
-    "landline",
-    "festnetz",
+    "cpf",
+    "cnpj",
+    "nit",
+    "rut",
+    "dni",
+    "nif",
+    "siren",
+    "siret",
+    "acn",
+    "abn",
+    "nip",
+    "regon",
+    "expediente",
 ];
-const OTHER_STEMS: &[&str] =
-    &["fax", "faks", "kundenn", "kundenid", "bestell", "rechnung", "auftrag", "konto", "datum", "ファックス", "传真"];
+const FAX: &[&str] = &["fax", "faks", "ファックス", "传真"];
+const OTHER_STEMS: &[&str] = &["kundenn", "kundenid", "bestell", "rechnung", "auftrag", "konto", "datum"];
 
 /// How telling a header name is for the number column: 0 is best. None when it says nothing.
 pub(super) fn number_rank(name: &str) -> Option<usize> {
@@ -276,9 +296,12 @@ pub(super) fn number_rank(name: &str) -> Option<usize> {
         () if has_word(PHONE_WORDS) || has_stem(PHONE_STEMS) => NUMBER.len() + 2,
         () => return None,
     };
-    let is_other =
-        words.iter().any(|word| OTHER_WORDS.contains(&word.as_str()) && !LESSER_WORDS.contains(&word.as_str()));
-    (!is_other && !has_stem(OTHER_STEMS)).then(|| kind + usize::from(has_word(LESSER_WORDS)))
+    if has_stem(FAX) {
+        return None;
+    }
+    let is_doubtful = has_word(DOUBTS) && !has_word(WHOSE);
+    let doubt = if is_doubtful { 4 } else { 0 };
+    Some(kind + doubt + usize::from(has_word(LESSER_WORDS)))
 }
 
 /// Whether a name is known in full, and not only by a word of it.
@@ -293,8 +316,9 @@ pub(super) fn may_be_number(name: &str) -> bool {
 /// Whether a name says that its column holds something else than the numbers to write to.
 pub(super) fn speaks_against(name: &str) -> bool {
     let key = column_key(name);
-    words(name).iter().any(|word| OTHER_WORDS.contains(&word.as_str()))
-        || OTHER_STEMS.iter().any(|stem| key.contains(stem))
+    let has = |known: &[&str]| words(name).iter().any(|word| known.contains(&word.as_str()));
+    let is_other = has(DOUBTS) || has(WHOSE) || has(IDS) || OTHER_STEMS.iter().any(|stem| key.contains(stem));
+    FAX.iter().any(|stem| key.contains(stem)) || (number_rank(name).is_none() && is_other)
 }
 
 fn words(name: &str) -> Vec<String> {
@@ -363,22 +387,26 @@ mod tests {
         for name in [
             "Fax",
             "Telefax",
-            "Phone type",
-            "Phone Country Code",
-            "Phone ext.",
-            "Phone model",
-            "Mobile banking ID",
+            "Phone / Fax",
             "E-mail",
             "Hotel",
             "Cancelled",
             "Automobile",
             "Kunden-ID",
             "Order ID",
-            "Telefon Vorwahl",
             "Name",
             "City",
         ] {
             assert_eq!(number_rank(name), None, "{name:?}");
+        }
+        for name in
+            ["Phone type", "Phone Country Code", "Phone ext.", "Phone model", "Mobile banking ID", "Has WhatsApp"]
+        {
+            assert!(number_rank(name).is_some_and(|rank| rank >= NUMBER.len() + 4), "{name:?}");
+        }
+        for name in ["Customer Phone", "customer_mobile", "Member Mobile", "Tel. Kunde", "Account Phone", "Order Phone"]
+        {
+            assert!(number_rank(name).is_some_and(|rank| rank < NUMBER.len() + 4) && !speaks_against(name), "{name:?}");
         }
         let ranks = ["Mobile", "Mobile (private)", "Mobile (work)", "Contact phone", "Home phone"].map(number_rank);
         assert!(ranks.is_sorted(), "{ranks:?}");

@@ -47,6 +47,10 @@ pub enum Note {
     UntoldCountry(Rows),
     /// Rows of a sheet with something right of the table.
     BesideTable(Rows),
+    /// It is called a country's, and names none that is known.
+    NotACountry {
+        column: String,
+    },
     /// Columns that hold numbers as well as the one that was taken.
     OtherNumbers {
         taken: String,
@@ -106,6 +110,7 @@ impl Note {
             Self::FixedLines(_) => "fixed_lines",
             Self::UntoldCountry(_) => "untold_country",
             Self::BesideTable(_) => "beside_table",
+            Self::NotACountry { .. } => "not_a_country",
             Self::OtherNumbers { .. } => "other_numbers",
             Self::LongQuotes { .. } => "long_quotes",
             Self::RepeatedIds { .. } => "repeated_ids",
@@ -180,12 +185,15 @@ impl Note {
             Self::BesideTable(rows) => {
                 format!("{} something beside the table{}, which was left out.", holding(*rows), from(*rows))
             }
+            Self::NotACountry { column } => {
+                format!("\"{column}\" names no country that is known, so that of --country was taken for every row.")
+            }
             Self::OtherNumbers { taken, columns } => format!(
                 "There are phone numbers in {} as well; those of \"{taken}\" were taken. --map number=Column takes others.",
                 listed(columns)
             ),
             Self::LongQuotes { cells, line } => format!(
-                "{} over several lines with delimiters in them{}; if rows are missing, a quote there lacks its other half.",
+                "{} over several lines that look like rows{}; if rows are missing, a quote there lacks its other half.",
                 if *cells == 1 { "1 cell in quotes goes".to_owned() } else { format!("{cells} cells in quotes go") },
                 from(Rows { number: *cells, line: *line })
             ),

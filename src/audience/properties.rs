@@ -125,6 +125,8 @@ fn a_number_of_which_nobody_says_whose_it_is_is_told_where_others_lack_their_cou
 fn a_cell_in_quotes_that_swallows_rows_is_told_with_its_line() {
     let (summary, _) = ok("Mobile,Name,City\n81234567,\"Nick,X\n81234568,Bob,Y\n81234569,Eve\",Z\n81234560,Dan,Z\n");
     assert_eq!((summary.rows, summary.notes), (2, vec![Note::LongQuotes { cells: 1, line: 2 }]));
+    let (summary, _) = ok("Phone,Address\n81234567,\"1 Main St,\nSingapore 049145, SG\"\n");
+    assert_eq!(summary.notes, []);
     let (summary, _) = ok("Mobile,Name\n81234567,\"Ann\nLee\"\n81234568,\"a,b\"\n");
     assert_eq!(summary.notes, []);
 }

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read, Seek};
 
+use super::charset::utf16_without_mark;
+
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Empty,
@@ -30,6 +32,7 @@ pub(super) fn kind(sample: &[u8]) -> Kind {
         [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, ..] => Kind::OldBook,
         [b'%', b'P', b'D', b'F', b'-', ..] => Kind::Unknown,
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Kind::Text,
+        sample if is_wide(sample) => Kind::Text,
         sample if is_markup(sample) => Kind::Markup,
         sample if is_binary(sample) => Kind::Unknown,
         _ => Kind::Text,
@@ -41,6 +44,15 @@ fn is_markup(sample: &[u8]) -> bool {
     [&b"<!doctype"[..], b"<html", b"<?xml", b"<table", b"<meta", b"<workbook"]
         .iter()
         .any(|tag| text.get(..tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(tag)))
+}
+
+/// Whether it is UTF-16 without a mark: its halves mean nothing by themselves.
+fn is_wide(sample: &[u8]) -> bool {
+    let Some(encoding) = utf16_without_mark(sample) else { return false };
+    let (text, _) = encoding.decode_without_bom_handling(sample);
+    let controls = text.chars().filter(|char| char.is_control() && !char.is_whitespace()).count();
+    let broken = text.matches('\u{fffd}').count();
+    (controls + broken) * 50 <= text.chars().count()
 }
 
 /// Text has hardly a control character beside those that move the pen, but UTF-16 is full of zeros at every other place.

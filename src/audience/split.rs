@@ -11,6 +11,7 @@ use std::io::{self, Read};
 
 use super::block::Block;
 use super::note::Rows;
+use super::number::DIGITS_FOR_SURE;
 
 /// What no honest row reaches and an open quote soon does. It bounds the memory of one row.
 pub(super) const MAX_ROW_BYTES: usize = 1 << 20;
@@ -41,6 +42,31 @@ pub(super) enum Unsplittable {
 impl From<io::Error> for Unsplittable {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
+    }
+}
+
+/// What a quoted cell holds behind its first line.
+#[derive(Default)]
+struct Inside {
+    is_behind: bool,
+    has_delimiter: bool,
+    digits: usize,
+    was_like_a_row: bool,
+}
+
+impl Inside {
+    fn takes(&mut self, byte: u8, delimiter: u8) {
+        if matches!(byte, b'\n' | b'\r') {
+            *self = Self { is_behind: true, was_like_a_row: self.is_like_a_row(), ..Self::default() };
+        } else {
+            self.has_delimiter |= byte == delimiter;
+            self.digits += usize::from(byte.is_ascii_digit());
+        }
+    }
+
+    /// Whether some line of it could be a row of its own: an address has delimiters as well, but no number.
+    const fn is_like_a_row(&self) -> bool {
+        self.was_like_a_row || (self.is_behind && self.has_delimiter && self.digits >= DIGITS_FOR_SURE)
     }
 }
 
@@ -82,7 +108,7 @@ impl<R: Read> Splitter<R> {
     fn one_row(&mut self, block: &mut Block, line: u64) -> Result<(), Unsplittable> {
         let mut place = Place::CellStart;
         let mut quoted_cr = false;
-        let (mut opened, mut has_delimiter) = (line, false);
+        let (mut opened, mut inside) = (line, Inside::default());
         loop {
             if !self.has_more()? {
                 if place == Place::Quoted {
@@ -95,7 +121,7 @@ impl<R: Read> Splitter<R> {
             match place {
                 Place::CellStart if rest[0] == b'"' => {
                     self.at += 1;
-                    (opened, has_delimiter) = (self.line, false);
+                    (opened, inside) = (self.line, Inside::default());
                     place = Place::Quoted;
                 }
                 Place::QuoteSeen if rest[0] == b'"' => {
@@ -110,14 +136,14 @@ impl<R: Read> Splitter<R> {
                         // CRLF counts once, with its CR.
                         self.line += u64::from(*byte == b'\r' || (*byte == b'\n' && !quoted_cr));
                         quoted_cr = *byte == b'\r';
+                        inside.takes(*byte, self.delimiter);
                     }
-                    has_delimiter |= text.contains(&self.delimiter);
                     block.push(text);
                     self.at += text.len() + usize::from(close.is_some());
                     if close.is_some() {
-                        if has_delimiter && self.line > opened {
+                        if inside.is_like_a_row() {
                             self.long_quotes.add(opened);
-                            has_delimiter = false;
+                            inside = Inside::default();
                         }
                         place = Place::QuoteSeen;
                         quoted_cr = false;

@@ -51,6 +51,8 @@ pub(super) struct Form {
     pub(super) delimiter: Option<char>,
     pub(super) sheet: Option<String>,
     pub(super) bytes_total: u64,
+    /// Numbers count only where their column says that it holds some.
+    pub(super) must_be_named: bool,
     /// Characters may stand in it that are none in its encoding.
     pub(super) may_be_damaged: bool,
     pub(super) notes: Vec<Note>,
@@ -142,9 +144,14 @@ fn feed_table(
         NoColumns::NoSuch(column, columns) => Error::NoSuchColumn { file: path.to_owned(), column, columns },
         NoColumns::Twice(name) => Error::MappedTwice { file: path.to_owned(), name },
     })?;
+    if form.must_be_named && (header.is_none() || !columns.says_numbers()) {
+        let columns = columns.names().to_vec();
+        return Err(Error::NoNumberColumn { file: path.to_owned(), columns, sheets: Vec::new() });
+    }
     let columns = columns.of_sheet(form.sheet.is_some());
     let names = columns.named_by_us(header, &reading.options.map);
     form.notes.extend(names.map(|names| Note::NamedColumns { names }));
+    form.notes.extend(columns.not_a_country().map(|column| Note::NotACountry { column }));
     let others = columns.others();
     let taken = columns.number().to_owned();
     form.notes.extend((!others.is_empty()).then_some(Note::OtherNumbers { taken, columns: others }));

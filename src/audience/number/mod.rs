@@ -4,11 +4,14 @@
 
 #[cfg(test)]
 mod agreement;
+mod cell;
 mod dialling;
 mod plans;
 mod rules;
 mod spelling;
 
+pub(super) use cell::{DIGITS_FOR_SURE, digits, is_date};
+use cell::{LISTING, pieces, trimmed, without_extension, without_remarks};
 use plans::{Plans, Region};
 use spelling::{Digits, bare};
 
@@ -90,18 +93,25 @@ pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
     if let Some(number) = without_extension(cell).and_then(|cell| one(cell, home).ok()) {
         return Ok(Number { beside: Beside { extension: true, ..number.beside }, ..number });
     }
-    let pieces = pieces(cell).filter(|piece| *piece != cell);
-    let of_words = || first_of(cell.split_whitespace(), cell, home).filter(|_| reason == Reason::TooLong);
+    let said = without_remarks(cell).ok_or(reason)?;
+    let is_listed = reason == Reason::SeveralNumbers;
+    // An area code of its own belongs to what is behind it.
+    if is_listed && said.split(LISTING).next().is_some_and(|first| (1..DIGITS_FOR_SURE).contains(&digits(first))) {
+        return existing(&Digits::of(&said)?, cell, home);
+    }
+    let pieces = pieces(&said).filter(|piece| *piece != cell);
+    let are_whole = || said.split_whitespace().all(|word| !(1..DIGITS_FOR_SURE).contains(&digits(word)));
+    let of_words = || {
+        let number = first_of(said.split_whitespace(), cell, home).filter(|_| reason == Reason::TooLong);
+        number.filter(|_| are_whole())
+    };
     match first_of(pieces, cell, home).or_else(of_words) {
         Some(number) => Ok(number),
         // It may be one number after all, written as a quantity: `6,591,234,567`.
-        None if reason == Reason::SeveralNumbers => existing(&Digits::of(cell)?, cell, home),
+        None if is_listed => existing(&Digits::of(&said)?, cell, home),
         None => Err(reason),
     }
 }
-
-/// Marks that stand between numbers, and hardly ever within one.
-const LISTING: [char; 8] = [';', '|', '&', ',', '\n', '、', '，', '；'];
 
 /// The first of several pieces that is a number which exists, and what the others are.
 fn first_of<'a>(pieces: impl Iterator<Item = &'a str> + Clone, cell: &str, home: Home) -> Option<Number> {
@@ -121,17 +131,6 @@ fn first_of<'a>(pieces: impl Iterator<Item = &'a str> + Clone, cell: &str, home:
     let said = |text: &str| text.chars().filter(|char| char.is_alphanumeric()).count();
     let words = !others && said(cell) > said(piece);
     Some(Number { beside: Beside { others, words, ..number.beside }, ..number })
-}
-
-fn digits(text: &str) -> usize {
-    text.chars().filter(|char| char.is_numeric()).count()
-}
-
-/// Without words and marks around it that belong to no number.
-fn trimmed(piece: &str) -> &str {
-    piece.trim_matches(|char: char| {
-        char.is_alphabetic() || char.is_whitespace() || LISTING.contains(&char) || "/.:*<>=`\"#~!?".contains(char)
-    })
 }
 
 /// Reads one number. Without `+` it is tried as a national number of `home` first, then as an international one whose `+`
@@ -183,64 +182,6 @@ fn existing(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reason> {
         Ok(Number { beside: Beside { untold, ..number.beside }, ..number })
     }
 }
-
-/// Whether a cell is a day, as people and programs write days: nobody writes a number so.
-fn is_date(cell: &str) -> bool {
-    if !matches!(cell.as_bytes(), [_, _, b'-' | b'.' | b'/', ..] | [_, _, _, _, b'-' | b'.' | b'/', ..]) {
-        return false;
-    }
-    let mut parts = cell.splitn(4, ['-', '.', '/']);
-    let (Some(first), Some(month), Some(last), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
-        return false;
-    };
-    let last = last.split([' ', 'T']).next().unwrap_or_default();
-    let number = |text: &str, digits: usize| text.parse::<u32>().ok().filter(|_| text.len() == digits);
-    let is_year = |year: Option<u32>| year.is_some_and(|year| (1900..2100).contains(&year));
-    let is_day = |day: Option<u32>, up_to: u32| day.is_some_and(|day| (1..=up_to).contains(&day));
-    let (month, day) = (number(month, 2), number(first, 2));
-    match first.len() {
-        4 => is_year(number(first, 4)) && is_day(month, 12) && is_day(number(last, 2), 31),
-        2 => is_year(number(last, 4)) && is_day(day, 31) && is_day(month, 31) && (is_day(day, 12) || is_day(month, 12)),
-        _ => false,
-    }
-}
-
-/// Words with which an extension begins, behind the number.
-const EXTENSIONS: [&str; 12] =
-    ["ext", "extn", "extension", "x", "#", "poste", "durchwahl", "dw", "anexo", "ramal", "int", "доб"];
-
-/// What stands before an extension. Nothing where there is none: a number comes first, then a word, then few digits.
-fn without_extension(cell: &str) -> Option<&str> {
-    let is_word = |char: char| char.is_alphabetic() || char == '#';
-    let (word, _) = cell.char_indices().find(|(_, char)| is_word(*char))?;
-    let (number, rest) = cell.split_at(word);
-    let end = rest.find(|char: char| !is_word(char)).unwrap_or(rest.len());
-    let (word, extension) = rest.split_at(end);
-    let is_known = EXTENSIONS.iter().any(|known| word.to_lowercase() == *known);
-    let is_short = extension.chars().all(|char| char.is_ascii_digit() || " .:-=".contains(char));
-    let fits = is_known && digits(number) >= DIGITS_FOR_SURE && is_short && (1..=7).contains(&digits(extension));
-    fits.then(|| number.trim_end_matches([' ', ',', ';', '-', '.', '/', '(']))
-}
-
-/// What several numbers in one cell may be, cut at what people write between them.
-fn pieces(cell: &str) -> impl Iterator<Item = &str> + Clone {
-    // A plus begins a number, so the next one begins another.
-    let before_plus = cell.char_indices().filter(|(_, char)| matches!(char, '+' | '＋')).map(|(place, _)| place);
-    let marks = cell.char_indices().filter(|(_, char)| *char == '/' || LISTING.contains(char)).map(|(place, _)| place);
-    let words = cell.char_indices().zip(cell.chars().skip(1)).filter(|((_, one), next)| {
-        // "or", "and", and their like in any language.
-        one.is_alphabetic() && !next.is_alphabetic()
-    });
-    let words = words.map(|((place, _), _)| place);
-    let mut cuts: Vec<usize> = before_plus.chain(marks).chain(words).collect();
-    cuts.sort_unstable();
-    cuts.push(cell.len());
-    let from = std::iter::once(0).chain(cuts.clone()).collect::<Vec<_>>();
-    from.into_iter().zip(cuts).filter_map(|(from, to)| cell.get(from..to)).map(trimmed)
-}
-
-/// A number for sure, where nothing but the content speaks for it: some countries have numbers as short as a year.
-pub(super) const DIGITS_FOR_SURE: usize = 7;
 
 #[cfg(test)]
 mod tests {
@@ -337,6 +278,31 @@ mod tests {
             let is_alone = !number.beside.others && (!number.beside.words || cell.ends_with(",0"));
             assert!(number.msisdn.get() == 6_581_234_567 && is_alone, "{cell:?}");
         }
+        for (cell, country, number) in [
+            ("01512, 3456571", "DE", "+4915123456571"),
+            ("0664 1234567 24h", "AT", "+436641234567"),
+            ("0664 1234567 2. Nummer", "AT", "+436641234567"),
+            ("0171 2345678 3x klingeln", "DE", "+491712345678"),
+            ("347 1234567 9am-5pm", "IT", "+393471234567"),
+            ("Tel91234567", "SG", "+6591234567"),
+        ] {
+            assert_eq!(
+                read(cell, home(country)).map(|number| number.msisdn.to_string()).as_deref(),
+                Ok(number),
+                "{cell}"
+            );
+        }
+        for (cell, country) in [
+            ("0l5123456571", "DE"),
+            ("984123526O", "NP"),
+            ("5123 523O", "EE"),
+            ("+43 664 12785O", "AT"),
+            ("0171 2345678 0151 23456789", "DE"),
+            ("060 1233949 060 1234567", "RS"),
+            ("8 029 491-64-48 8 029 491-22-94", "BY"),
+        ] {
+            assert!(read(cell, home(country)).is_err(), "{cell}: {:?}", read(cell, home(country)));
+        }
         // A calling code of its own belongs to what is behind it.
         assert_eq!(text("+49, 17612345678", "").unwrap(), "+4917612345678 DE");
         // One number that is written with such marks is one.
@@ -417,7 +383,15 @@ mod tests {
             assert_eq!(text(cell, country), Err(reason), "{cell:?}");
         }
         assert_eq!(read("81234567", Home::Unreadable), Err(Reason::CountryUnknown));
-        for day in ["2024-11-20", "20.11.2024", "11/20/2024", "2024-11-20T09:00:00", "20/11/2024 09:00"] {
+        for day in [
+            "2024-11-20",
+            "20.11.2024",
+            "11/20/2024",
+            "2024-11-20T09:00:00",
+            "20/11/2024 09:00",
+            "5/11/2024",
+            "11/5/2024",
+        ] {
             assert_eq!(text(day, "SG"), Err(Reason::NotANumber), "{day}");
         }
         assert!(text("06.12.34.56.78", "FR").is_ok() && text("22-33-4455", "SG") == Err(Reason::NotValid));

@@ -15,6 +15,7 @@ mod xml;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use calamine::SheetVisible;
 
@@ -87,27 +88,34 @@ pub(super) fn with_rows(
     let is_hidden =
         |name: &str| sheets.iter().any(|sheet| sheet.name == name && sheet.visible != SheetVisible::Visible);
     let candidates = chosen(path, &sheets, choice)?;
-    let mut without_numbers = None;
-    for (tried, sheet) in candidates.iter().enumerate() {
-        let failed = |source| Error::Sheet { file: path.to_owned(), sheet: sheet.clone(), after_row: 0, source };
-        let Some(cells) = book.cells(sheet, Arc::clone(&form.errors)).map_err(failed)? else { continue };
-        let mut rows = SheetRows::new(path, sheet, cells, at.clone());
-        if !rows.fill()? {
-            continue;
-        }
-        let mut form = Form { sheet: Some(sheet.clone()), ..form.clone() };
-        form.notes.extend(is_hidden(sheet).then(|| Note::HiddenSheet { sheet: sheet.clone() }));
-        let place = sheets.iter().position(|known| known.name == *sheet).unwrap_or_default();
-        let another = another.try_clone().map_err(|source| Error::Read { file: path.to_owned(), source })?;
-        form.unseen = looked.unseen(format, another, sheet.clone(), place);
-        let others: Vec<String> = others_of(&candidates, tried);
-        form.notes.extend((!others.is_empty()).then_some(Note::OtherSheets { sheets: others }));
-        match then(&mut rows, form) {
-            // A cover, or how to fill in the list.
-            Err(error @ Error::NoNumberColumn { .. }) if candidates.len() > 1 => {
-                without_numbers.get_or_insert(error);
+    // Of several the one that names its numbers goes first: a number may stand on a cover as well.
+    let passes = if candidates.len() > 1 { &[true, false][..] } else { &[false] };
+    let (mut without_numbers, mut blank) = (None, Vec::new());
+    for must_be_named in passes {
+        for sheet in &candidates {
+            let failed = |source| Error::Sheet { file: path.to_owned(), sheet: sheet.clone(), after_row: 0, source };
+            let errors = Arc::new(AtomicU64::new(0));
+            let Some(cells) = book.cells(sheet, Arc::clone(&errors)).map_err(failed)? else { continue };
+            let mut rows = SheetRows::new(path, sheet, cells, at.clone());
+            if !rows.fill()? {
+                blank.push(sheet);
+                continue;
             }
-            done => return done,
+            let mut form = Form { sheet: Some(sheet.clone()), errors, must_be_named: *must_be_named, ..form.clone() };
+            form.notes.extend(is_hidden(sheet).then(|| Note::HiddenSheet { sheet: sheet.clone() }));
+            let place = sheets.iter().position(|known| known.name == *sheet).unwrap_or_default();
+            let another = another.try_clone().map_err(|source| Error::Read { file: path.to_owned(), source })?;
+            form.unseen = looked.unseen(format, another, sheet.clone(), place);
+            let others = candidates.iter().filter(|other| *other != sheet && !blank.contains(other));
+            let others: Vec<String> = others.cloned().collect();
+            form.notes.extend((!others.is_empty()).then_some(Note::OtherSheets { sheets: others }));
+            match then(&mut rows, form) {
+                // A cover, or how to fill in the list.
+                Err(error @ Error::NoNumberColumn { .. }) if candidates.len() > 1 => {
+                    without_numbers.get_or_insert(error);
+                }
+                done => return done,
+            }
         }
     }
     Err(match without_numbers {
@@ -116,11 +124,6 @@ pub(super) fn with_rows(
         }
         Some(_) | None => Error::Empty { file: path.to_owned() },
     })
-}
-
-/// The sheets that nobody reads: those that were passed over hold nothing, or no numbers.
-fn others_of(candidates: &[String], read: usize) -> Vec<String> {
-    candidates.iter().enumerate().filter(|(place, _)| *place > read).map(|(_, sheet)| sheet.clone()).collect()
 }
 
 /// What a look at a book before it is opened has shown of its sheets.
@@ -305,6 +308,34 @@ mod tests {
         assert_eq!(unseen(&document, Format::Ods), Some(Unseen { hidden_rows: 1, merged: 0 }));
         let old = include_bytes!("../../../samples/recipients.xls");
         assert_eq!(unseen(old, Format::Xls), Some(Unseen::default()));
+    }
+
+    #[test]
+    fn the_sheet_that_names_its_numbers_goes_before_others_with_a_number() {
+        let book = |named: &str| {
+            xlsx(|book| {
+                write_row(book.add_worksheet().set_name("Info")?, 0, &["Hotline", "+6561234567"])?;
+                let sheet = book.add_worksheet().set_name("Recipients")?;
+                write_row(sheet, 0, &["Name", named])?;
+                write_row(sheet, 1, &["Ann", "+6581234567"])?;
+                write_row(book.add_worksheet().set_name("Notes")?, 0, &["nobody"])
+            })
+        };
+        let read = |book: &[u8]| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(book).unwrap();
+            let (mut known, mut outputs) = (crate::audience::Known::default(), crate::audience::Outputs::default());
+            let options = crate::audience::Options::default();
+            crate::audience::read(file.path(), &options, &|_| false, &mut known, &mut outputs)
+        };
+        assert_eq!(read(&book("Mobile")).unwrap().sheet.as_deref(), Some("Recipients"));
+        assert_eq!(read(&book("Wohin")).unwrap().sheet.as_deref(), Some("Info"));
+        let none = xlsx(|book| {
+            write_row(book.add_worksheet().set_name("Cover")?, 0, &["Campaign"])?;
+            write_row(book.add_worksheet().set_name("Notes")?, 0, &["nobody"])
+        });
+        let error = read(&none).unwrap_err().to_string();
+        assert!(error.contains("in none of its sheets: Cover, Notes") && error.contains("--map"), "{error}");
     }
 
     #[test]

@@ -1,0 +1,106 @@
+//! What stands in a cell beside a number or between several: words, marks, extensions, days.
+
+use std::borrow::Cow;
+
+/// A cell with marks instead of the digits that belong to words, such as `24h` or `2. Nummer`. Nothing where a letter stands
+/// in the middle of a number or against it: somebody meant a digit, and nobody knows which.
+pub(super) fn without_remarks(cell: &str) -> Option<Cow<'_, str>> {
+    if !cell.chars().any(char::is_alphabetic) {
+        return Some(Cow::Borrowed(cell));
+    }
+    let words: Vec<&str> = cell.split_whitespace().collect();
+    let mut said = Vec::with_capacity(words.len());
+    for (place, word) in words.iter().enumerate() {
+        let begins = |word: &str| word.chars().next().is_some_and(char::is_alphabetic);
+        let is_ordinal = word.ends_with('.') && words.get(place + 1).is_some_and(|next| begins(next));
+        let is_long = digits(word) >= DIGITS_FOR_SURE;
+        // Where letters touch digits; those of a word before a number are several.
+        let runs = word.char_indices().zip(word.chars().skip(1));
+        let mut touching = runs.filter(|((_, one), next)| {
+            (one.is_alphabetic() && next.is_numeric()) || (one.is_numeric() && next.is_alphabetic())
+        });
+        let first = touching.next();
+        let is_named = first.is_some_and(|((at, one), _)| {
+            one.is_alphabetic() && word[..at].chars().count() > 0 && word[..at].chars().all(char::is_alphabetic)
+        }) && touching.next().is_none();
+        said.push(match (first.is_some(), is_long) {
+            (true, true) if !is_named => return None,
+            (true, false) if !is_named => ";",
+            (false, false) if is_ordinal && digits(word) > 0 => ";",
+            _ => word,
+        });
+    }
+    Some(Cow::Owned(said.join(" ")))
+}
+
+/// Marks that stand between numbers, and hardly ever within one.
+pub(super) const LISTING: [char; 8] = [';', '|', '&', ',', '\n', '、', '，', '；'];
+
+pub(in crate::audience) fn digits(text: &str) -> usize {
+    text.chars().filter(|char| char.is_numeric()).count()
+}
+
+/// Without words and marks around it that belong to no number.
+pub(super) fn trimmed(piece: &str) -> &str {
+    piece.trim_matches(|char: char| {
+        char.is_alphabetic() || char.is_whitespace() || LISTING.contains(&char) || "/.:*<>=`\"#~!?".contains(char)
+    })
+}
+
+/// Whether a cell is a day, as people and programs write days: nobody writes a number so.
+pub(in crate::audience) fn is_date(cell: &str) -> bool {
+    let is_mark = |place: usize| cell.as_bytes().get(place).is_some_and(|byte| matches!(byte, b'-' | b'.' | b'/'));
+    if ![1, 2, 4].into_iter().any(is_mark) {
+        return false;
+    }
+    let mut parts = cell.splitn(4, ['-', '.', '/']);
+    let (Some(first), Some(month), Some(last), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    let last = last.split([' ', 'T']).next().unwrap_or_default();
+    let number = |text: &str, digits: usize| text.parse::<u32>().ok().filter(|_| text.len() <= digits);
+    let is_year = |year: Option<u32>| year.is_some_and(|year| (1900..2100).contains(&year));
+    let is_day = |day: Option<u32>, up_to: u32| day.is_some_and(|day| (1..=up_to).contains(&day));
+    let (month, day) = (number(month, 2), number(first, 2));
+    match first.len() {
+        3.. => is_year(number(first, 4)) && is_day(month, 12) && is_day(number(last, 2), 31),
+        _ => is_year(number(last, 4)) && is_day(day, 31) && is_day(month, 31) && (is_day(day, 12) || is_day(month, 12)),
+    }
+}
+
+/// Words with which an extension begins, behind the number.
+const EXTENSIONS: [&str; 12] =
+    ["ext", "extn", "extension", "x", "#", "poste", "durchwahl", "dw", "anexo", "ramal", "int", "доб"];
+
+/// What stands before an extension. Nothing where there is none: a number comes first, then a word, then few digits.
+pub(super) fn without_extension(cell: &str) -> Option<&str> {
+    let is_word = |char: char| char.is_alphabetic() || char == '#';
+    let (word, _) = cell.char_indices().find(|(_, char)| is_word(*char))?;
+    let (number, rest) = cell.split_at(word);
+    let end = rest.find(|char: char| !is_word(char)).unwrap_or(rest.len());
+    let (word, extension) = rest.split_at(end);
+    let is_known = EXTENSIONS.iter().any(|known| word.to_lowercase() == *known);
+    let is_short = extension.chars().all(|char| char.is_ascii_digit() || " .:-=".contains(char));
+    let fits = is_known && digits(number) >= DIGITS_FOR_SURE && is_short && (1..=7).contains(&digits(extension));
+    fits.then(|| number.trim_end_matches([' ', ',', ';', '-', '.', '/', '(']))
+}
+
+/// What several numbers in one cell may be, cut at what people write between them.
+pub(super) fn pieces(cell: &str) -> impl Iterator<Item = &str> + Clone {
+    // A plus begins a number, so the next one begins another.
+    let before_plus = cell.char_indices().filter(|(_, char)| matches!(char, '+' | '＋')).map(|(place, _)| place);
+    let marks = cell.char_indices().filter(|(_, char)| *char == '/' || LISTING.contains(char)).map(|(place, _)| place);
+    let words = cell.char_indices().zip(cell.chars().skip(1)).filter(|((_, one), next)| {
+        // "or", "and", and their like in any language.
+        one.is_alphabetic() && !next.is_alphabetic()
+    });
+    let words = words.map(|((place, _), _)| place);
+    let mut cuts: Vec<usize> = before_plus.chain(marks).chain(words).collect();
+    cuts.sort_unstable();
+    cuts.push(cell.len());
+    let from = std::iter::once(0).chain(cuts.clone()).collect::<Vec<_>>();
+    from.into_iter().zip(cuts).filter_map(|(from, to)| cell.get(from..to)).map(trimmed)
+}
+
+/// A number for sure, where nothing but the content speaks for it: some countries have numbers as short as a year.
+pub(in crate::audience) const DIGITS_FOR_SURE: usize = 7;
