@@ -199,33 +199,18 @@ const LESSER_WORDS: &[&str] = &[
     "alternative",
     "2",
 ];
-/// Words that speak of something else about a phone, so that what stands in the column has to decide.
-const DOUBTS: &[&str] = &[
+/// Words that speak of something else, where none of a phone stands beside them.
+const OTHER_WORDS: &[&str] = &[
     "type",
     "typ",
     "tipo",
     "status",
-    "verified",
-    "ext",
-    "extension",
-    "durchwahl",
     "code",
     "vorwahl",
     "prefix",
     "prefijo",
     "landcode",
     "model",
-    "make",
-    "brand",
-    "os",
-    "operator",
-    "carrier",
-    "provider",
-    "network",
-    "opt",
-    "optin",
-    "optout",
-    "consent",
     "date",
     "datum",
     "fecha",
@@ -236,24 +221,21 @@ const DOUBTS: &[&str] = &[
     "ids",
     "mail",
     "email",
-    "banking",
     "plan",
-    "tariff",
     "count",
     "price",
     "cost",
     "calls",
-    "has",
-    "is",
-    "y",
-    "n",
     "landline",
     "festnetz",
-];
-/// Words that say whose something is: of a phone nothing else.
-const WHOSE: &[&str] = &["customer", "kunde", "kunden", "member", "account", "order", "orders", "invoice"];
-/// Numbers of other kinds.
-const IDS: &[&str] = &[
+    "customer",
+    "kunde",
+    "kunden",
+    "member",
+    "account",
+    "order",
+    "orders",
+    "invoice",
     "iban",
     "ref",
     "reference",
@@ -299,9 +281,7 @@ pub(super) fn number_rank(name: &str) -> Option<usize> {
     if has_stem(FAX) {
         return None;
     }
-    let is_doubtful = has_word(DOUBTS) && !has_word(WHOSE);
-    let doubt = if is_doubtful { 4 } else { 0 };
-    Some(kind + doubt + usize::from(has_word(LESSER_WORDS)))
+    Some(kind + usize::from(has_word(LESSER_WORDS)))
 }
 
 /// Whether a name is known in full, and not only by a word of it.
@@ -317,7 +297,7 @@ pub(super) fn may_be_number(name: &str) -> bool {
 pub(super) fn speaks_against(name: &str) -> bool {
     let key = column_key(name);
     let has = |known: &[&str]| words(name).iter().any(|word| known.contains(&word.as_str()));
-    let is_other = has(DOUBTS) || has(WHOSE) || has(IDS) || OTHER_STEMS.iter().any(|stem| key.contains(stem));
+    let is_other = has(OTHER_WORDS) || OTHER_STEMS.iter().any(|stem| key.contains(stem));
     FAX.iter().any(|stem| key.contains(stem)) || (number_rank(name).is_none() && is_other)
 }
 
@@ -399,14 +379,9 @@ mod tests {
         ] {
             assert_eq!(number_rank(name), None, "{name:?}");
         }
-        for name in
-            ["Phone type", "Phone Country Code", "Phone ext.", "Phone model", "Mobile banking ID", "Has WhatsApp"]
-        {
-            assert!(number_rank(name).is_some_and(|rank| rank >= NUMBER.len() + 4), "{name:?}");
-        }
         for name in ["Customer Phone", "customer_mobile", "Member Mobile", "Tel. Kunde", "Account Phone", "Order Phone"]
         {
-            assert!(number_rank(name).is_some_and(|rank| rank < NUMBER.len() + 4) && !speaks_against(name), "{name:?}");
+            assert!(number_rank(name).is_some() && !speaks_against(name), "{name:?}");
         }
         let ranks = ["Mobile", "Mobile (private)", "Mobile (work)", "Contact phone", "Home phone"].map(number_rank);
         assert!(ranks.is_sorted(), "{ranks:?}");
