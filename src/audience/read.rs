@@ -182,13 +182,13 @@ fn collect(
         ..Summary::default()
     };
     let (mut seen, mut ids) = (Seen::default(), Repeats::default());
-    let mut judge = |recipient: &Recipient| {
-        if opted_out(recipient.msisdn) {
+    let mut judge = |msisdn: Msisdn| {
+        if opted_out(msisdn) {
             Some(Reason::OptedOut)
         } else if options.keep_duplicates {
             None
         } else {
-            match known.meet(recipient.msisdn) {
+            match known.meet(msisdn) {
                 Met::Never => None,
                 Met::Here => Some(Reason::Duplicate),
                 Met::Elsewhere => Some(Reason::Elsewhere),
@@ -212,10 +212,12 @@ fn collect(
             });
             // Moved once: there are millions of them.
             let (reason, fields) = match row.verdict {
-                Ok(recipient) => match judge(&recipient) {
+                Ok(recipient) => match judge(recipient.msisdn) {
                     None => {
                         summary.count_valid(recipient.country);
-                        recipient.client_message_id.iter().for_each(|id| ids.note(id));
+                        if let Some(id) = &recipient.client_message_id {
+                            ids.note(id);
+                        }
                         accepted.push(recipient);
                         if accepted.len() == CHUNK {
                             let chunk = std::mem::replace(&mut accepted, Vec::with_capacity(CHUNK));

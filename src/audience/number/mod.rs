@@ -90,6 +90,10 @@ pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
         Err(Reason::DigitsLost) => return Err(Reason::DigitsLost),
         Err(reason) => reason,
     };
+    // Too few digits for any number.
+    if digits(cell) < DIGITS_FOR_SURE {
+        return Err(reason);
+    }
     if let Some(number) = without_extension(cell).and_then(|cell| one(cell, home).ok()) {
         return Ok(Number { beside: Beside { extension: true, ..number.beside }, ..number });
     }
