@@ -17,7 +17,7 @@ use super::repeats::Repeats;
 use super::sheet::{SheetChoice, Unseen};
 use super::table::{self, BLOCK_ROWS, Form};
 use super::{Error, Field, Note, Reason, Summary};
-use crate::domain::{Country, Fields, Msisdn, Recipient};
+use crate::domain::{Country, Fields, Msisdn};
 
 /// Which lines of numbers are accepted, where their country tells them apart.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
