@@ -20,6 +20,12 @@ fn read(folder: &Path, name: &str) -> String {
     std::fs::read_to_string(folder.join(name)).unwrap()
 }
 
+/// An installation with one lane.
+fn with_lane(folder: &Path) {
+    let lane = "[[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1/s\"\n";
+    write(folder, "volley.toml", &format!("[provider]\nsub_account = \"acme\"\napi_key = \"k\"\n{lane}"));
+}
+
 /// The campaign that was launched, with how many messages it has.
 fn messages(folder: &Path, campaign: &str) -> u64 {
     run(folder, &["campaign", "report", campaign, "--json"]).ended(0).json()["audience"].as_u64().unwrap()
@@ -40,11 +46,7 @@ fn rejects_are_mended_and_added_and_what_was_launched_before_does_not_see_them()
             "name = \"{name}\"\naudience = \"people\"\nat = \"2030-01-01T00:00:00Z\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi {{{{Name}}}}\"\n"
         )
     };
-    write(
-        folder,
-        "volley.toml",
-        "[provider]\nsub_account = \"acme\"\napi_key = \"k\"\n[[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1/s\"\n",
-    );
+    with_lane(folder);
     write(folder, "before.toml", &campaign("before"));
     run(folder, &["campaign", "launch", "before.toml", "--json"]).ended(0);
 
@@ -124,11 +126,7 @@ fn a_report_says_who_was_left_out_of_what_it_was_launched_from() {
     let folder = place.path();
     write(folder, "people.csv", "Mobile\n+6581234567\n+658123\n+6581234569\n+6581234567\n+6581234570\n");
     write(folder, "more.csv", "Mobile\n+6581234570\n+6581234571\n");
-    write(
-        folder,
-        "volley.toml",
-        "[provider]\nsub_account = \"acme\"\napi_key = \"k\"\n[[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1/s\"\n",
-    );
+    with_lane(folder);
     let launch = |name: &str, audience: &str| {
         let step = "at = \"2030-01-01T00:00:00Z\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
         write(folder, "campaign.toml", &format!("name = \"{name}\"\naudience = {audience}\n{step}"));
@@ -149,8 +147,7 @@ fn a_report_says_who_was_left_out_of_what_it_was_launched_from() {
 /// An installation with one lane, and a campaign for later of what is imported as "people".
 fn with_campaign(folder: &Path, people: &str) {
     write(folder, "people.csv", people);
-    let lane = "[[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1/s\"\n";
-    write(folder, "volley.toml", &format!("[provider]\nsub_account = \"acme\"\napi_key = \"k\"\n{lane}"));
+    with_lane(folder);
     let step = "at = \"2030-01-01T00:00:00Z\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
     write(folder, "later.toml", &format!("name = \"later\"\naudience = \"people\"\n{step}"));
     run(folder, &["audience", "import", "people.csv", "--name", "people"]).ended(0);
