@@ -11,10 +11,21 @@ use sha2::{Digest as _, Sha256};
 #[derive(Debug)]
 pub(super) struct Beside<T>(Arc<Mutex<Option<Pending<T>>>>);
 
-#[derive(Debug)]
 enum Pending<T> {
+    /// Nobody has asked for it yet, and it may be that nobody does.
+    Planned(&'static str, Box<dyn FnOnce() -> io::Result<T> + Send>),
     Sought(JoinHandle<io::Result<T>>),
     Known(T),
+}
+
+impl<T> std::fmt::Debug for Pending<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Planned(..) => "planned",
+            Self::Sought(_) => "sought",
+            Self::Known(_) => "known",
+        })
+    }
 }
 
 impl<T> Clone for Beside<T> {
@@ -31,10 +42,20 @@ impl<T> Default for Beside<T> {
 }
 
 impl<T: Send + 'static> Beside<T> {
-    /// Where there is no thread for it, it is not found out.
-    pub(super) fn begin(name: &str, find: impl FnOnce() -> io::Result<T> + Send + 'static) -> Self {
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(find);
-        Self(Arc::new(Mutex::new(thread.ok().map(Pending::Sought))))
+    /// What is found out once it is begun.
+    pub(super) fn planned(name: &'static str, find: impl FnOnce() -> io::Result<T> + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Some(Pending::Planned(name, Box::new(find))))))
+    }
+
+    /// Begins to find out what is planned. Where there is no thread for it, it is not found out.
+    pub(super) fn begin(&self) {
+        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *pending = match pending.take() {
+            Some(Pending::Planned(name, find)) => {
+                thread::Builder::new().name(name.to_owned()).spawn(find).ok().map(Pending::Sought)
+            }
+            begun => begun,
+        };
     }
 
     /// What was found out before.
@@ -45,6 +66,7 @@ impl<T: Send + 'static> Beside<T> {
     /// Waits for the end of it. Nothing where the file could not be read to its end: the reading itself says so.
     pub(super) fn finish(&self) -> Option<T> {
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).take()? {
+            Pending::Planned(_, find) => find().ok(),
             Pending::Sought(thread) => thread.join().ok()?.ok(),
             Pending::Known(found) => Some(found),
         }
@@ -55,7 +77,7 @@ const BUFFER_BYTES: usize = 256 * 1024;
 
 /// The digest of a file as it was given: by it the same file is known again.
 pub(super) fn digest(mut file: File) -> Beside<String> {
-    Beside::begin("audience digest", move || {
+    let digest = Beside::planned("audience digest", move || {
         let mut digest = Sha256::new();
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
@@ -66,5 +88,7 @@ pub(super) fn digest(mut file: File) -> Beside<String> {
                 Err(error) => return Err(error),
             }
         }
-    })
+    });
+    digest.begin();
+    digest
 }

@@ -173,14 +173,13 @@ impl Columns {
             let wanted = reading.options.number.as_deref()?;
             place_of(wanted, &found.names).filter(|place| evidence.get(*place).is_some_and(|it| it.filled > 0))
         };
-        let known = told.or_else(wanted).or_else(|| by_name(&found.names, &evidence));
         // A name says nothing of a column in which nothing stands.
-        let is_blank = |place: &usize| told.is_none() && evidence.get(*place).is_none_or(|it| it.filled == 0);
+        let named = || by_name(&found.names, &evidence).filter(|place| evidence[*place].filled > 0);
         let by_content = || by_content(&found.names, &evidence, client_message_id);
-        // Where no cell helps, a word of a name is all there is.
+        // Where no cell helps, a name or a word of it is all there is.
         let ranks = || (0..keys.len()).filter_map(|place| Some((names::number_rank(&found.names[place])?, place)));
-        let by_word = || ranks().min().map(|(_, place)| place);
-        let number = known.filter(|place| !is_blank(place)).or_else(by_content).or(known).or_else(by_word);
+        let by_rank = || ranks().min().map(|(_, place)| place);
+        let number = told.or_else(wanted).or_else(named).or_else(by_content).or_else(by_rank);
         let Some(number) = number else { return Err(NoColumns::NoNumber(found.names)) };
         found.number = number;
         found.is_national = evidence.get(number).is_some_and(Evidence::is_national);

@@ -135,20 +135,21 @@ fn listed(list: &'static str) -> impl Iterator<Item = (Country, &'static str)> {
 
 /// The country that a cell names, by its code of two or three letters or its name.
 pub(super) fn named(cell: &str) -> Option<Country> {
-    match cell.trim().parse::<Country>() {
+    exactly(cell.trim()).or_else(|| one_of_several(cell))
+}
+
+fn exactly(name: &str) -> Option<Country> {
+    match name.parse::<Country>() {
         // "UK" is a name, and so may any code be that is none of the standard.
         Ok(code) if code.is_known() => Some(code),
-        Ok(_) | Err(_) => NAMES.get(&key(cell)).copied().or_else(|| one_of_several(cell)),
+        Ok(_) | Err(_) => NAMES.get(&key(name)).copied(),
     }
 }
 
 /// `SG - Singapore`, `Singapore (SG)`: several names of one country.
 fn one_of_several(cell: &str) -> Option<Country> {
     let parts = cell.split(['-', '–', '(', ')', '/', ',', ':', '|']).map(str::trim).filter(|part| !part.is_empty());
-    let mut named = parts.map(|part| match part.parse::<Country>() {
-        Ok(code) if code.is_known() => Some(code),
-        Ok(_) | Err(_) => NAMES.get(&key(part)).copied(),
-    });
+    let mut named = parts.map(exactly);
     let first = named.next()??;
     let mut others = named.peekable();
     (others.peek().is_some() && others.all(|other| other == Some(first))).then_some(first)

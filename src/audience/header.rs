@@ -61,15 +61,13 @@ pub(super) fn find(rows: &Rows, default: Home, none_is_told: bool) -> Head {
         let cell = row.cell(column.unwrap_or_default()).trim();
         !cell.is_empty() && !cell.chars().any(char::is_alphabetic)
     };
-    let above = rows[..first].iter().rposition(|row| !is_wrong_number(row));
     let names = |place: &usize| {
-        let cell = rows[*place].cell(column.unwrap_or_default());
-        is_full(&rows[*place]) && !cell.trim().is_empty() && !is_wrong_number(&rows[*place])
+        let row = &rows[*place];
+        let is_blank = row.cell(column.unwrap_or_default()).trim().is_empty();
+        is_full(row) && !is_blank && !is_wrong_number(row)
     };
     // The topmost that is no title: whoever lacks a number below it is a person.
-    let mut candidates = (0..above.map_or(0, |above| above + 1)).filter(names).collect::<Vec<_>>();
-    candidates.retain(|place| filled(&rows[*place]) * 5 >= usual * 3);
-    let header = candidates.first().copied();
+    let header = (0..first).filter(names).find(|place| filled(&rows[*place]) * 5 >= usual * 3);
     // Without one, only what is no row of the table is passed over.
     let first = match header {
         Some(header) => header + 1,

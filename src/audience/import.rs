@@ -11,7 +11,7 @@ use super::survey::Survey;
 use super::{Columns, Error, Halt, Options, Progress, Reject, Sieve, Sink, Summary, read, read_numbers};
 use crate::clock::Clock;
 use crate::domain::{AudienceId, Msisdn, Recipient};
-use crate::store::{self, Audience, KnownAs, NewAudience, Store};
+use crate::store::{self, Audience, AudiencePart, KnownAs, NewAudience, Store};
 
 /// Where recipients come from.
 #[derive(Debug, Clone)]
@@ -181,11 +181,15 @@ pub async fn import(
     published
 }
 
+/// What the import understood of the file that a part came from.
+pub fn understood(part: &AudiencePart) -> serde_json::Value {
+    let parsed = part.summary.as_deref().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    parsed.and_then(|mut value| value.get_mut("summary").map(serde_json::Value::take)).unwrap_or_default()
+}
+
 /// The column from which an audience's numbers were taken.
 fn number_column(audience: &Audience) -> Option<String> {
-    let understood = audience.parts.first()?.summary.as_deref()?;
-    let understood: serde_json::Value = serde_json::from_str(understood).ok()?;
-    understood["summary"]["number_column"].as_str().map(str::to_owned)
+    understood(audience.parts.first()?)["number_column"].as_str().map(str::to_owned)
 }
 
 /// Numbers of an audience that are read in one go.

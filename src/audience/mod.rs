@@ -63,7 +63,9 @@ pub use check::Reject;
 pub use columns::{Columns, Mapping};
 pub use demo::{MAX_DEMO_RECIPIENTS, write_demo};
 pub use error::{BoxError, Error};
-pub use import::{ImportError, Imported, Keep, OnProgress, STORING, Source, each_number, import, numbers, survey};
+pub use import::{
+    ImportError, Imported, Keep, OnProgress, STORING, Source, each_number, import, numbers, survey, understood,
+};
 pub use known::{Known, Met};
 pub use note::Note;
 pub use number::example as example_number;

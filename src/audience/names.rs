@@ -120,10 +120,8 @@ const MAYBE_NUMBER: &[&str] = &[
 
 /// Words of which one makes a header that of a number column, the more telling kind first. Those of scripts and languages
 /// that write words together count within longer ones.
-const MOBILE_WORDS: &[&str] = &[
-    "mobile", "mob", "mobil", "cell", "cel", "celular", "handy", "gsm", "hp", "wa", "whatsapp", "cep", "movil",
-    "msisdn",
-];
+const MOBILE_WORDS: &[&str] =
+    &["mobile", "mob", "mobil", "cell", "cel", "handy", "gsm", "hp", "wa", "cep", "movil", "msisdn"];
 const MOBILE_STEMS: &[&str] = &[
     "mobiltel",
     "mobilfunk",
@@ -156,7 +154,7 @@ const MOBILE_STEMS: &[&str] = &[
     "موبايل",
     "मोबाइल",
 ];
-const PHONE_WORDS: &[&str] = &["phone", "tel", "telf", "tlf", "tfno", "fon", "ph"];
+const PHONE_WORDS: &[&str] = &["tel", "telf", "tlf", "tfno", "fon", "ph"];
 const PHONE_STEMS: &[&str] = &[
     "phone",
     "telefon",

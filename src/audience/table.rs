@@ -156,6 +156,8 @@ fn feed_table(
     let taken = columns.number().to_owned();
     form.notes.extend((!others.is_empty()).then_some(Note::OtherNumbers { taken, columns: others }));
     let long_quotes = form.long_quotes.clone();
+    // Only of the sheet that is read: several may be tried.
+    form.unseen.begin();
     let mut more = feed.open(Opened { columns, form }) && feed.rows(rows.behind(head.first), source.bytes_done());
     while more {
         let rows = read_block(source, BLOCK_ROWS)?.seal().ok_or_else(changed)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::stranded::Stranded;
-use crate::audience::Reason;
+use crate::audience::{Reason, understood};
 use crate::domain::{
     BatchState, CampaignId, Channel, Count, MessageId, Msisdn, Outcome, Plan, SkipReason, StepIndex, Tallies, Zone,
 };
@@ -243,10 +243,9 @@ impl Report {
 fn left_out(parts: &[AudiencePart], messages: u32) -> BTreeMap<String, u64> {
     let mut reasons = BTreeMap::<String, u64>::new();
     for part in parts {
-        let kept = part.summary.as_deref().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
-        let rejected = kept.map(|mut kept| kept["summary"]["reasons"].take()).unwrap_or_default();
-        for (reason, rows) in serde_json::from_value::<BTreeMap<String, u64>>(rejected).unwrap_or_default() {
-            *reasons.entry(reason).or_default() += rows;
+        let understood = understood(part);
+        for (reason, rows) in understood["reasons"].as_object().into_iter().flatten() {
+            *reasons.entry(reason.clone()).or_default() += rows.as_u64().unwrap_or(0);
         }
     }
     let recipients: u64 = parts.iter().map(|part| u64::from(part.recipients)).sum();

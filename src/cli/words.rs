@@ -1,5 +1,6 @@
 //! Numbers, shares and times as people read them.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use crate::domain::Span;
@@ -129,6 +130,12 @@ pub(super) fn list<T: Display>(items: &[T]) -> String {
             format!("{} and {last}", first.join(", "))
         }
     }
+}
+
+/// How many there are of each kind: `2 opted out and 1 too short`.
+pub(super) fn each<K: Display, N: Copy + Into<i128>>(kinds: &BTreeMap<K, N>) -> String {
+    let kinds: Vec<String> = kinds.iter().map(|(kind, number)| format!("{} {kind}", count(*number))).collect();
+    list(&kinds)
 }
 
 /// In quotes where a shell would otherwise see more than one word.

@@ -26,6 +26,12 @@ fn with_lane(folder: &Path) {
     write(folder, "volley.toml", &format!("[provider]\nsub_account = \"acme\"\napi_key = \"k\"\n{lane}"));
 }
 
+/// A campaign that begins long after the test.
+fn later(name: &str, audience: &str) -> String {
+    let step = "at = \"2030-01-01T00:00:00Z\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
+    format!("name = \"{name}\"\naudience = {audience}\n{step}")
+}
+
 /// The campaign that was launched, with how many messages it has.
 fn messages(folder: &Path, campaign: &str) -> u64 {
     run(folder, &["campaign", "report", campaign, "--json"]).ended(0).json()["audience"].as_u64().unwrap()
@@ -128,8 +134,7 @@ fn a_report_says_who_was_left_out_of_what_it_was_launched_from() {
     write(folder, "more.csv", "Mobile\n+6581234570\n+6581234571\n");
     with_lane(folder);
     let launch = |name: &str, audience: &str| {
-        let step = "at = \"2030-01-01T00:00:00Z\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
-        write(folder, "campaign.toml", &format!("name = \"{name}\"\naudience = {audience}\n{step}"));
+        write(folder, "campaign.toml", &later(name, audience));
         run(folder, &["campaign", "launch", "campaign.toml"]).ended(0);
         run(folder, &["campaign", "report", name, "--json"]).ended(0).json()["left_out"].clone()
     };
@@ -148,8 +153,7 @@ fn a_report_says_who_was_left_out_of_what_it_was_launched_from() {
 fn with_campaign(folder: &Path, people: &str) {
     write(folder, "people.csv", people);
     with_lane(folder);
-    let step = "at = \"2030-01-01T00:00:00Z\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
-    write(folder, "later.toml", &format!("name = \"later\"\naudience = \"people\"\n{step}"));
+    write(folder, "later.toml", &later("later", "\"people\""));
     run(folder, &["audience", "import", "people.csv", "--name", "people"]).ended(0);
 }
 

@@ -99,29 +99,29 @@ pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
     }
     let said = without_remarks(cell).ok_or(reason)?;
     let is_listed = reason == Reason::SeveralNumbers;
+    let whole = || existing(&Digits::of(&said)?, cell, home);
     // An area code of its own belongs to what is behind it.
     if is_listed && said.split(LISTING).next().is_some_and(|first| (1..DIGITS_FOR_SURE).contains(&digits(first))) {
-        return existing(&Digits::of(&said)?, cell, home);
+        return whole();
     }
     let pieces = pieces(&said).filter(|piece| *piece != cell);
     let are_whole = || said.split_whitespace().all(|word| !(1..DIGITS_FOR_SURE).contains(&digits(word)));
     let of_words = || {
-        let number = first_of(said.split_whitespace(), cell, home).filter(|_| reason == Reason::TooLong);
-        number.filter(|_| are_whole())
+        let words = said.split_whitespace().map(trimmed);
+        (reason == Reason::TooLong && are_whole()).then(|| first_of(words, cell, home)).flatten()
     };
     match first_of(pieces, cell, home).or_else(of_words) {
         Some(number) => Ok(number),
         // It may be one number after all, written as a quantity: `6,591,234,567`.
-        None if is_listed => existing(&Digits::of(&said)?, cell, home),
+        None if is_listed => whole(),
         None => Err(reason),
     }
 }
 
-/// The first of several pieces that is a number which exists, and what the others are.
+/// The first of several pieces, each without what surrounds it, that is a number which exists, and what the others are.
 fn first_of<'a>(pieces: impl Iterator<Item = &'a str> + Clone, cell: &str, home: Home) -> Option<Number> {
     // Parts of one number may be numbers somewhere as well, but short ones.
     let is_long = |text: &str| digits(text) >= DIGITS_FOR_SURE;
-    let pieces = pieces.map(trimmed);
     // What is behind a calling code of its own is no number without it.
     if pieces.clone().any(|piece| !is_long(piece) && piece.contains('+')) {
         return None;

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufReader, Read};
 
+use encoding_rs::UTF_16LE;
+
 use super::Unseen;
 use super::compound::u32_at;
 
@@ -44,8 +46,8 @@ fn text(data: &[u8]) -> Option<(String, &[u8])> {
     let (length, rest) = data.split_first_chunk()?;
     let bytes = usize::try_from(u32::from_le_bytes(*length)).ok()?.checked_mul(2)?;
     let (text, rest) = rest.split_at_checked(bytes)?;
-    let units = text.as_chunks().0.iter().map(|unit| u16::from_le_bytes(*unit));
-    Some((char::decode_utf16(units).map(|char| char.unwrap_or('\u{fffd}')).collect(), rest))
+    let (text, _) = UTF_16LE.decode_without_bom_handling(text);
+    Some((text.into_owned(), rest))
 }
 
 /// Gives out the records of a part, until nobody wants more.

@@ -5,6 +5,8 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
+use encoding_rs::UTF_16LE;
+
 const HEADER_BYTES: usize = 512;
 /// From here on a number is no sector, but the end of a chain or a use of its own.
 const NO_SECTOR: u32 = 0xffff_fffa;
@@ -126,8 +128,8 @@ fn follow(chains: &[u32], start: u32) -> impl Iterator<Item = u32> {
 }
 
 fn entry_name(entry: &[u8]) -> String {
-    let units = entry[..64].as_chunks().0.iter().map(|unit| u16::from_le_bytes(*unit));
-    char::decode_utf16(units.take_while(|unit| *unit != 0)).map(|char| char.unwrap_or('?')).collect()
+    let (name, _) = UTF_16LE.decode_without_bom_handling(&entry[..64]);
+    name.split('\0').next().unwrap_or_default().to_owned()
 }
 
 pub(super) fn u16_at(bytes: &[u8], at: usize) -> u16 {

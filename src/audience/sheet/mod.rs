@@ -159,7 +159,7 @@ fn look(path: &Path, format: Format, file: &mut File) -> Result<Option<Looked>, 
 impl Looked {
     fn unseen(&self, format: Format, file: File, sheet: String, place: usize) -> Beside<Unseen> {
         let known = match self {
-            Self::Beside => return Beside::begin("audience unseen", move || package::unseen(format, file, &sheet)),
+            Self::Beside => return Beside::planned("audience unseen", move || package::unseen(format, file, &sheet)),
             Self::InOrder(all) => all.get(place).copied(),
             Self::Named(all) => all.iter().find(|(name, _)| *name == sheet).map(|(_, unseen)| *unseen),
         };

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::list::{named, understood};
+use super::list::named;
 use super::{Reading, summary, told};
-use crate::audience::{self, ImportError, Keep, Sieve, Source, Summary};
+use crate::audience::{self, ImportError, Keep, Sieve, Source, Summary, understood};
 use crate::campaign::moment;
 use crate::cli::{Exit, Ground, out, progress, words};
 use crate::domain::Timestamp;

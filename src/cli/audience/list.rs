@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::summary::country_lines;
+use crate::audience::understood;
 use crate::campaign::moment;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::out::Paint;
@@ -54,12 +55,6 @@ impl<'a> AudienceShown<'a> {
             parts: audience.parts.iter().map(part).collect(),
         }
     }
-}
-
-/// What the import understood of the file.
-pub(super) fn understood(part: &AudiencePart) -> Value {
-    let parsed = part.summary.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
-    parsed.and_then(|mut value| value.get_mut("summary").map(Value::take)).unwrap_or_default()
 }
 
 fn sources(audience: &Audience) -> String {

@@ -304,8 +304,6 @@ fn left_out(prepared: &Prepared) -> Option<String> {
 
 /// Why rows of a source get nothing, and where to look at each of them.
 fn rejected(left_out: &LeftOut, country: Option<Country>, paint: Paint) -> Vec<String> {
-    let reasons: Vec<String> =
-        left_out.reasons.iter().map(|(reason, number)| format!("{} {reason}", count(*number))).collect();
     let (row, told) = match &left_out.file {
         Some(file) => {
             let country = country.map(|country| format!(" --country {country}")).unwrap_or_default();
@@ -319,7 +317,7 @@ fn rejected(left_out: &LeftOut, country: Option<Country>, paint: Paint) -> Vec<S
         }
     };
     vec![
-        format!("{} {row} of {} left out: {}", paint.so_so("•"), left_out.source, words::list(&reasons)),
+        format!("{} {row} of {} left out: {}", paint.so_so("•"), left_out.source, words::each(&left_out.reasons)),
         paint.dim(format!("  {told}")),
     ]
 }

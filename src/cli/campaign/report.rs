@@ -9,7 +9,7 @@ use crate::campaign::{self, Breakdown, CodeReport, CountryReport, Report, StepRe
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
 use crate::cli::watch::{fell_back, outcome_notes, took};
-use crate::cli::words::{bar, count, count_or_dash, list, of, percent, shell, span};
+use crate::cli::words::{bar, count, count_or_dash, each, list, of, percent, shell, span};
 use crate::cli::{Exit, Ground, progress};
 use crate::domain::{BatchState, Outcome, Timestamp};
 use crate::store::Batch;
@@ -211,11 +211,9 @@ fn when(report: &Report, batch: &Batch, now: Timestamp) -> String {
         (None, Some(at)) => said.push(format!("begins {}", moment(at, report.zone))),
         (None, None) => {}
     }
-    let reasons: Vec<String> =
-        report.left_out.iter().map(|(reason, rows)| format!("{} {reason}", count(i128::from(*rows)))).collect();
-    if !reasons.is_empty() {
+    if !report.left_out.is_empty() {
         let rows = report.left_out.values().sum::<u64>();
-        said.push(format!("{} left out: {}", of(i128::from(rows), "row", "rows"), list(&reasons)));
+        said.push(format!("{} left out: {}", of(rows, "row", "rows"), each(&report.left_out)));
     }
     said.join(" · ")
 }
@@ -238,13 +236,11 @@ fn outcomes(report: &Report, paint: Paint) -> Vec<String> {
         if number == 0 && *outcome != Outcome::Reached {
             continue;
         }
-        let skipped: Vec<String> =
-            report.skipped.iter().map(|(reason, number)| format!("{} {reason}", count(*number))).collect();
         let note = match outcome {
             Outcome::Silent => "no word from the provider until the receipt window closed".to_owned(),
             Outcome::Unknown => "nobody knows whether the last hand-over happened".to_owned(),
             Outcome::Expired => "time ran out before the next step could leave".to_owned(),
-            Outcome::Skipped => list(&skipped),
+            Outcome::Skipped => each(&report.skipped),
             Outcome::Reached | Outcome::Undelivered | Outcome::Cancelled => String::new(),
         };
         row(outcome.as_str(), number, note);
