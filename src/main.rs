@@ -6,6 +6,12 @@ use clap::Parser;
 use volley::audience::hush_stumbling_readers;
 use volley::cli::{Cli, Exit};
 
+/// What one thread lays out another clears away, millions of times in an import: allocators that keep their memory by
+/// threads wait for each other there.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     hush_stumbling_readers();

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{Encoding, ISO_8859_2, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1250, WINDOWS_1252};
 
 use crate::domain::Country;
 
@@ -150,15 +150,50 @@ impl Seen {
         // The code of a country is the end of its names on the web, but for one.
         let country = country.map(|country| country.as_str().to_ascii_lowercase());
         let end = country.as_deref().map(|country| if country == "gb" { "uk" } else { country });
-        detector.guess(end.map(str::as_bytes), Utf8Detection::Deny)
+        let guess = detector.guess(end.map(str::as_bytes), Utf8Detection::Deny);
+        if guess.is_single_byte() {
+            return if is_pound_sign(&self.telling, guess) { WINDOWS_1252 } else { guess };
+        }
+        // Numbers of a country are no names of its people: where those are written with accents, the guess has to do
+        // without the country.
+        let without = || detector.guess(None, Utf8Detection::Deny);
+        if is_latin(&self.telling, guess) {
+            Some(without()).filter(|it| it.is_single_byte()).unwrap_or(WINDOWS_1252)
+        } else {
+            guess
+        }
     }
+}
+
+/// Whether a text that may be of East Asia has letters with accents instead: decoded as what it is not, they become
+/// characters that touch the Latin letters of the word they are in, such as `J黵gen`. Nobody writes so.
+fn is_latin(text: &[u8], guess: &'static Encoding) -> bool {
+    let (text, _) = guess.decode_without_bom_handling(text);
+    let is_foreign = |char: char| {
+        !char.is_ascii() && (char.is_alphanumeric() || matches!(char, '\u{e000}'..='\u{f8ff}' | '\u{fffd}'))
+    };
+    let chars: Vec<char> = [' '].into_iter().chain(text.chars()).chain([' ']).collect();
+    let foreign = || chars.windows(3).filter(|three| is_foreign(three[1]));
+    let touching = foreign().filter(|three| three[0].is_ascii_alphabetic() || three[2].is_ascii_lowercase());
+    touching.count() * 2 > foreign().count()
+}
+
+/// Whether a text is taken for one of Central Europe by nothing but its pound signs: they stand before digits, and the
+/// letter that is in their place there does not.
+fn is_pound_sign(text: &[u8], guess: &'static Encoding) -> bool {
+    const POUND: u8 = 0xa3;
+    let mut beyond = text.iter().enumerate().filter(|(_, byte)| !byte.is_ascii()).peekable();
+    let is_amount = |place: usize| text.get(place + 1).is_some_and(|next| next.is_ascii_digit() || *next == b' ');
+    [WINDOWS_1250, ISO_8859_2].contains(&guess)
+        && beyond.peek().is_some()
+        && beyond.all(|(place, byte)| *byte == POUND && is_amount(place))
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
 
-    use encoding_rs::{BIG5, EUC_KR, GBK, SHIFT_JIS, WINDOWS_1251, WINDOWS_1252, WINDOWS_1256};
+    use encoding_rs::{BIG5, EUC_KR, GBK, SHIFT_JIS, WINDOWS_1251, WINDOWS_1256};
 
     use super::*;
 
@@ -217,6 +252,40 @@ mod tests {
             late.extend(b"\nZo\xeb\n");
             assert_eq!(found(&late), WINDOWS_1252, "shifted by {shift}");
         }
+    }
+
+    #[test]
+    fn where_numbers_are_of_is_no_proof_of_what_names_are_written_in() {
+        let of =
+            |text: &[u8], country: &str| found_with(text, Clue { told: None, country: country.parse().ok() }).encoding;
+        for country in ["SG", "HK", "TW", "CN", "JP", "KR", "US"] {
+            for names in [
+                &b"J\xfcrgen M\xfcller,1\nG\xfcnther Vogt,2\n"[..],
+                b"Fran\xe7ois,1\n",
+                b"Nu\xf1ez,1\n",
+                b"M\xfcller\n",
+            ] {
+                assert_eq!(of(names, country), WINDOWS_1252, "{country} {names:?}");
+            }
+        }
+        for (text, encoding, country) in [
+            ("姓名,手机\nLily张伟,1\n王小明(VIP),2\n", GBK, "CN"),
+            ("陳怡君,1\n林志明,2\n", BIG5, "HK"),
+            ("山田太郎,1\n", SHIFT_JIS, "JP"),
+            ("김민준,1\n이서연,2\n", EUC_KR, "KR"),
+        ] {
+            assert_eq!(of(&encoding.encode(text).0, country), encoding, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pound_sign_is_one() {
+        let lines: Vec<u8> =
+            (0..50).flat_map(|n| format!("Ann{n},+447400123410,\u{a3}10.{n}\n").into_bytes()).collect();
+        let text = String::from_utf8(lines).unwrap();
+        assert_eq!(found(&WINDOWS_1252.encode(&text).0), WINDOWS_1252);
+        let polish = "\u{141}ukasz,1\nZbigniew \u{17b}y\u{142}a,2\nGra\u{17c}yna Wi\u{15b}niewska,3\n";
+        assert_eq!(found(&WINDOWS_1250.encode(polish).0), WINDOWS_1250);
     }
 
     #[test]

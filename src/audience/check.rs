@@ -3,8 +3,10 @@
 use super::Reason;
 use super::block::{Row, Rows};
 use super::columns::Columns;
-use super::number::{self, Beside, Home};
+use super::number::Home;
 use super::read::Lines;
+use super::repeats::Id;
+use super::seen::Seen;
 use super::sheet::is_error;
 use crate::domain::{Fields, Recipient};
 
@@ -21,17 +23,6 @@ pub struct Reject {
 /// Characters of a client's own id, as the provider has them.
 const CLIENT_ID_MAX: usize = 50;
 
-/// A row that has been looked at by itself.
-#[derive(Debug)]
-pub(super) struct Checked {
-    pub(super) line: u64,
-    pub(super) verdict: Result<Recipient, (Reason, Fields)>,
-    pub(super) beside: Beside,
-    pub(super) is_fixed: bool,
-    /// Something stands right of its table.
-    pub(super) beside_table: bool,
-}
-
 /// What every row is held against.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
@@ -42,61 +33,93 @@ pub(super) struct Rules {
     pub(super) takes_all: bool,
 }
 
-/// Rows that have been looked at.
+/// Rows that have been looked at, each by itself.
 #[derive(Debug, Default)]
 pub(super) struct CheckedRows {
-    pub(super) rows: Vec<Checked>,
-    /// For each column, how many of them have something in it.
+    /// Whoever can be written to, in the order of the file. They stand by themselves so that a whole block of them can be
+    /// handed on at once: there are millions.
+    pub(super) recipients: Vec<Recipient>,
+    /// Of each of them what else is asked.
+    pub(super) places: Vec<Place>,
+    /// The others, in the order of the file.
+    pub(super) refused: Vec<Reject>,
+    /// For each column, how many rows have something in it.
     pub(super) filled: Vec<u64>,
-    /// Cells that hold what a spreadsheet program shows where there is no value.
-    pub(super) errors: u64,
+    pub(super) seen: Seen,
+}
+
+/// Where somebody stands in the file, and what is remembered of their id.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) line: u64,
+    pub(super) id: Option<Id>,
+}
+
+impl CheckedRows {
+    /// The first few rows of the file that they are, accepted or not.
+    pub(super) fn first(&self, rows: usize) -> impl Iterator<Item = &Fields> {
+        let accepted = self.places.iter().map(|place| place.line).zip(self.recipients.iter().map(|it| &it.fields));
+        let refused = self.refused.iter().map(|reject| (reject.line, &reject.fields));
+        let mut first: Vec<_> = accepted.take(rows).chain(refused.take(rows)).collect();
+        first.sort_unstable_by_key(|(line, _)| *line);
+        first.into_iter().take(rows).map(|(_, fields)| fields)
+    }
 }
 
 pub(super) fn check(rows: &Rows, columns: &Columns, rules: Rules) -> CheckedRows {
-    let (mut filled, mut errors) = (vec![0; columns.len()], 0);
+    let mut checked = CheckedRows {
+        recipients: Vec::with_capacity(rows.len()),
+        places: Vec::with_capacity(rows.len()),
+        filled: vec![0; columns.len()],
+        ..CheckedRows::default()
+    };
     // Looked for once in all of the text, since hardly any file has one.
     let text = rows.text().as_bytes();
     let may_be_errors = memchr::memchr(b'#', text).is_some() || memchr::memmem::find(text, b"Err:").is_some();
-    let check = |row| {
-        for (filled, cell) in filled.iter_mut().zip(columns.cells(row)) {
-            *filled += u64::from(!cell.trim_start().is_empty());
-            errors += u64::from(may_be_errors && is_error(cell));
+    for row in rows.iter() {
+        for (filled, cell) in checked.filled.iter_mut().zip(columns.cells(row)) {
+            *filled += u64::from(!is_blank(cell));
+            checked.seen.error_texts += u64::from(may_be_errors && is_error(cell));
         }
-        check_row(row, columns, rules)
-    };
-    let rows = rows.iter().map(check).collect();
-    CheckedRows { rows, filled, errors }
+        let line = row.line;
+        match check_row(row, columns, rules, &mut checked.seen) {
+            Ok(recipient) => {
+                checked.places.push(Place { line, id: recipient.client_message_id.as_deref().map(Id::of) });
+                checked.recipients.push(recipient);
+            }
+            Err((reason, fields)) => checked.refused.push(Reject { line, reason, fields }),
+        }
+    }
+    checked
 }
 
-fn check_row(row: Row<'_>, columns: &Columns, rules: Rules) -> Checked {
-    let refused = |reason, fields| Checked {
-        line: row.line,
-        verdict: Err((reason, fields)),
-        beside: Beside::default(),
-        is_fixed: reason == Reason::FixedLine,
-        beside_table: false,
-    };
+/// Most cells begin with what is no blank: that need not be decoded to be seen.
+fn is_blank(cell: &str) -> bool {
+    !cell.as_bytes().first().is_some_and(u8::is_ascii_graphic) && cell.trim_start().is_empty()
+}
+
+fn check_row(row: Row<'_>, columns: &Columns, rules: Rules, seen: &mut Seen) -> Result<Recipient, (Reason, Fields)> {
     let beside_table = columns.behind(row).any(|cell| !cell.trim().is_empty());
     // Between marks nobody knows which cell is the one too many; a sheet says where each belongs.
     if beside_table && !columns.are_of_sheet() && !rules.takes_all {
-        return refused(Reason::TooManyCells, Fields::pack(columns.cells(row).chain(columns.behind(row))));
+        let fields = Fields::pack(columns.cells(row).chain(columns.behind(row)));
+        return Err((Reason::TooManyCells, fields));
     }
     let fields = Fields::pack(columns.cells(row));
-    let number = match number::read(columns.number_cell(&row), columns.home(&row, rules.default)) {
-        Ok(number) if number.is_fixed && rules.lines == Lines::Mobile => return refused(Reason::FixedLine, fields),
+    let number = match columns.read(&row, rules.default) {
+        Ok(number) if number.is_fixed && rules.lines == Lines::Mobile => return Err((Reason::FixedLine, fields)),
         Ok(number) => number,
-        Err(reason) => return refused(reason, fields),
+        Err(reason) => return Err((reason, fields)),
     };
     let client_message_id = columns.client_message_id(&row);
     if client_message_id.is_some_and(|id| id.chars().count() > CLIENT_ID_MAX) {
-        return refused(Reason::IdTooLong, fields);
+        return Err((Reason::IdTooLong, fields));
     }
-    let recipient = Recipient {
+    seen.note(row.line, number, beside_table);
+    Ok(Recipient {
         msisdn: number.msisdn,
         country: number.country,
         client_message_id: client_message_id.map(Into::into),
         fields,
-    };
-    let (beside, is_fixed) = (number.beside, number.is_fixed);
-    Checked { line: row.line, verdict: Ok(recipient), beside, is_fixed, beside_table }
+    })
 }

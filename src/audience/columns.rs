@@ -2,10 +2,9 @@
 
 use super::block::Row;
 use super::evidence::{Evidence, by_content, by_name};
-use super::names;
-use super::number::Home;
+use super::number::{self, Home, Number};
 use super::read::Reading;
-use super::table::MAX_COLUMNS;
+use super::{Reason, area, names};
 use crate::domain::{Meaning, column_key};
 
 /// The columns of a file, in its order, and which of them hold what the import itself needs.
@@ -17,6 +16,8 @@ pub struct Columns {
     number: usize,
     country: Option<usize>,
     client_message_id: Option<usize>,
+    /// Of the numbers, where it stands in a column of its own.
+    area_code: Option<usize>,
     /// It is called so, and names none that is known.
     not_a_country: Option<usize>,
     /// Others that hold phone numbers as well.
@@ -72,9 +73,18 @@ impl Columns {
     /// Those of numbers that come without a file: they stand in one column, and nothing stands in the others.
     pub(super) fn of_numbers(names: Vec<String>, number: &str) -> Self {
         let number = names.iter().position(|name| name == number).unwrap_or(0);
-        let (country, client_message_id) = (None, None);
-        let (not_a_country, others, is_national, is_of_sheet) = (None, Vec::new(), false, false);
-        Self { left: 0, names, number, country, client_message_id, not_a_country, others, is_national, is_of_sheet }
+        Self {
+            left: 0,
+            names,
+            number,
+            country: None,
+            client_message_id: None,
+            area_code: None,
+            not_a_country: None,
+            others: Vec::new(),
+            is_national: false,
+            is_of_sheet: false,
+        }
     }
 
     /// The same columns in a sheet.
@@ -93,7 +103,7 @@ impl Columns {
 
     /// Whether the column of the numbers is called so.
     pub(super) fn says_numbers(&self) -> bool {
-        names::number_rank(self.number()).is_some()
+        names::called(self.number()).is_some()
     }
 
     /// The names of those that hold phone numbers beside the one that was taken.
@@ -113,8 +123,18 @@ impl Columns {
         row.cell(self.left + place)
     }
 
-    pub(super) fn number_cell<'a>(&self, row: &Row<'a>) -> &'a str {
-        self.cell(row, self.number)
+    /// The number of a row, with its area code where that stands beside it.
+    pub(super) fn read(&self, row: &Row<'_>, default: Home) -> Result<Number, Reason> {
+        let (cell, home) = (self.cell(row, self.number), self.home(row, default));
+        match self.area_code.and_then(|place| area::joined(self.cell(row, place), cell)) {
+            Some(joined) => number::read(&joined, home),
+            None => number::read(cell, home),
+        }
+    }
+
+    /// The column of area codes, where those were put before the numbers.
+    pub(super) fn area_code(&self) -> Option<&str> {
+        self.area_code.and_then(|place| self.names.get(place)).map(String::as_str)
     }
 
     /// A row's cells, one for each column.
@@ -146,7 +166,7 @@ impl Columns {
         reading: &Reading<'_>,
     ) -> Result<Self, NoColumns> {
         let left = first_column(header, data);
-        let names = name_all(left, header, data);
+        let names = names::name_all(left, header, data);
         let keys: Vec<String> = names.iter().map(|name| column_key(name)).collect();
         // What it says need not be understood: a number of a country that nobody knows is refused, and not taken for one of
         // another country.
@@ -159,7 +179,14 @@ impl Columns {
             known || (unknown && reading.default == Home::Missing)
         };
         let called_so = || (0..keys.len()).filter(|index| Meaning::of_key(&keys[*index]) == Some(Meaning::Country));
-        let country = called_so().find(|index| is_country(*index));
+        // A word of a name is not enough: most of what stands there has to be a country.
+        let are_countries = |index: &usize| {
+            let cells = || data().map(|row| row.cell(left + *index)).filter(|cell| !cell.trim().is_empty());
+            let known = cells().filter(|cell| matches!(Home::of_cell(cell, Home::Missing), Home::Known(_))).count();
+            known > 0 && known * 2 >= cells().count()
+        };
+        let by_word = || (0..names.len()).filter(|index| names::may_be_country(&names[*index])).find(are_countries);
+        let country = called_so().find(|index| is_country(*index)).or_else(by_word);
         let says_something =
             |index: &usize| data().any(|row| row.cell(left + *index).chars().any(char::is_alphanumeric));
         let client_message_id = keys.iter().position(|key| Meaning::of_key(key) == Some(Meaning::ClientMessageId));
@@ -177,17 +204,30 @@ impl Columns {
         let named = || by_name(&found.names, &evidence).filter(|place| evidence[*place].filled > 0);
         let by_content = || by_content(&found.names, &evidence, client_message_id);
         // Where no cell helps, a name or a word of it is all there is.
-        let ranks = || (0..keys.len()).filter_map(|place| Some((names::number_rank(&found.names[place])?, place)));
+        let ranks = || (0..keys.len()).filter_map(|place| Some((names::called(&found.names[place])?, place)));
         let by_rank = || ranks().min().map(|(_, place)| place);
         let number = told.or_else(wanted).or_else(named).or_else(by_content).or_else(by_rank);
         let Some(number) = number else { return Err(NoColumns::NoNumber(found.names)) };
         found.number = number;
         found.is_national = evidence.get(number).is_some_and(Evidence::is_national);
+        // Where nothing but the content spoke for the one that was taken, it speaks for others as well.
+        let is_guess = told.is_none() && !found.says_numbers();
         let is_another = |place: &usize| {
-            let it = &evidence[*place];
-            *place != number && it.mostly_numbers() && it.are_phones(&found.names[*place])
+            *place != number
+                && Some(*place) != client_message_id
+                && evidence[*place].are_others(&found.names[*place], is_guess)
         };
         found.others = (0..evidence.len()).filter(is_another).collect();
+        // A name is not enough: most of the numbers that lack one have to exist with what stands there.
+        let completes = |place: &usize| {
+            let whole = |row| Some((area::joined(found.cell(&row, *place), found.cell(&row, number))?, row));
+            let exists = |(number, row): (String, Row<'_>)| number::read(&number, found.home(&row, default)).is_ok();
+            let (exist, all) =
+                data().filter_map(whole).fold((0, 0), |(n, all), it| (n + usize::from(exists(it)), all + 1));
+            exist > 0 && exist * 2 >= all
+        };
+        let are_area_codes = |place: &usize| *place != number && area::is_called_so(&found.names[*place]);
+        found.area_code = (0..found.len()).filter(are_area_codes).find(completes);
         Ok(found)
     }
 
@@ -231,7 +271,8 @@ impl Columns {
     /// Names that the header does not say, where there is one.
     pub(super) fn named_by_us(&self, header: Option<Row<'_>>, mappings: &[Mapping]) -> Option<Vec<String>> {
         let header = header?;
-        let said: Vec<&str> = header.cells().map(bare).chain(mappings.iter().map(|told| told.is.as_str())).collect();
+        let said: Vec<&str> =
+            header.cells().map(names::bare).chain(mappings.iter().map(|told| told.is.as_str())).collect();
         let ours = |name: &&String| !said.contains(&name.as_str());
         let names: Vec<String> = self.names.iter().filter(ours).cloned().collect();
         (!names.is_empty()).then_some(names)
@@ -244,49 +285,11 @@ pub(super) fn place_of(column: &str, names: &[String]) -> Option<usize> {
     names.iter().position(|name| name == column).or_else(nearly)
 }
 
-/// Every column's name: as written, and where that says nothing or says it twice, made to differ. Columns without a name
-/// exist only if they hold something: spreadsheets like to end every line with empty cells, and one row in a hundred that
-/// has a cell too many is a mistake in that row.
-fn name_all<'a, I: Iterator<Item = Row<'a>>>(
-    left: usize,
-    header: Option<Row<'a>>,
-    data: &dyn Fn() -> I,
-) -> Vec<String> {
-    let named: Vec<&str> = header.map(|row| row.cells().skip(left).collect()).unwrap_or_default();
-    let rows = data().count();
-    let used = |index: usize| data().filter(|row| !row.cell(left + index).trim().is_empty()).count();
-    let widest = data().map(|row| row.width().saturating_sub(left)).max().unwrap_or(0).min(MAX_COLUMNS);
-    let is_there = |index: &usize| match named.get(*index) {
-        Some(name) => !name.trim().is_empty() || used(*index) > 0,
-        None if header.is_some() => used(*index) * 2 > rows,
-        None => used(*index) > 0,
-    };
-    let width = (0..widest.max(named.len())).rev().find(is_there).map_or(0, |last| last + 1);
-    let mut names: Vec<String> = Vec::new();
-    let mut taken = std::collections::HashSet::new();
-    for index in 0..width {
-        let name = named.get(index).map_or("", |name| bare(name));
-        let base = if name.is_empty() { format!("Column {}", index + 1) } else { name.to_owned() };
-        let mut unique = base.clone();
-        let mut times = 1;
-        while !taken.insert(unique.clone()) {
-            times += 1;
-            unique = format!("{base} {times}");
-        }
-        names.push(unique);
-    }
-    names
-}
-
 /// Where a table begins in a sheet that has room left of it: at its first name, or left of that where a row holds something.
 fn first_column<'a, I: Iterator<Item = Row<'a>>>(header: Option<Row<'a>>, data: &dyn Fn() -> I) -> usize {
     let is_used = |row: &Row<'_>, place: usize| !row.cell(place).trim().is_empty();
     let begin = |row: Row<'_>| (0..row.width()).find(|place| is_used(&row, *place));
     header.into_iter().chain(data()).filter_map(begin).min().unwrap_or(0)
-}
-
-fn bare(name: &str) -> &str {
-    name.trim().trim_start_matches('\u{feff}')
 }
 
 #[cfg(test)]
@@ -344,9 +347,42 @@ mod tests {
     }
 
     #[test]
+    fn a_word_makes_a_country_column_where_countries_stand_in_it() {
+        for name in [
+            "Country/Region",
+            "Billing Country",
+            "Default Address Country Code",
+            "Country Code (Billing)",
+            "Phone Country Code",
+            "Dial Code",
+            "Landkürzel",
+            "País de residencia",
+        ] {
+            let header = format!("Name,{name},Phone");
+            let columns = find(&[&header, "Ann,SG,81234567", "Wong,+852,91234567"], "SG").unwrap();
+            assert_eq!((columns.country, columns.number()), (Some(1), "Phone"), "{name}");
+        }
+        for name in ["Country of Birth", "Country Club", "Account Manager Country"] {
+            let header = format!("Name,{name},Phone");
+            assert_eq!(find(&[&header, "Ann,SG,81234567", "Wong,HK,81234568"], "SG").unwrap().country, None, "{name}");
+        }
+        let regions = ["Name,Country/Region,Phone", "Ann,Texas,81234567", "Bob,Ohio,81234568", "Eve,SG,81234568"];
+        assert_eq!(find(&regions, "SG").unwrap().country, None);
+    }
+
+    #[test]
     fn a_country_column_is_one_whatever_it_says() {
         assert_eq!(find(&["Mobile,Country", "+6581234567,north"], "").unwrap().country, Some(1));
         assert_eq!(find(&["Mobile,Country", "+6581234567,", "+6581234568,-"], "").unwrap().country, None);
+    }
+
+    #[test]
+    fn an_area_code_beside_the_number_belongs_to_it() {
+        let columns = find(&["Name,Vorwahl,Handy", "Anna,0171,2345678", "Bert,0172,2345678"], "DE").unwrap();
+        assert_eq!((columns.number(), columns.area_code()), ("Handy", Some("Vorwahl")));
+        let columns = find(&["DDD,Telefone", "11,91234-5678", "21,98765-4321"], "BR").unwrap();
+        assert_eq!((columns.number(), columns.area_code()), ("Telefone", Some("DDD")));
+        assert_eq!(find(&["Area Code,Mobile", "101,81234567", "102,81234568"], "SG").unwrap().area_code(), None);
     }
 
     #[test]
@@ -371,6 +407,17 @@ mod tests {
         assert_eq!(number(&["Name,X,Reach", "A,12025550100,+6581234567", "B,12025550101,"], ""), "Reach");
         let two = find(&["Name,Mobile,Alt,Order ID", "A,+6581234567,+6581234568,6581234569"], "").unwrap();
         assert_eq!((two.number(), two.others()), ("Mobile", vec!["Alt".to_owned()]));
+        assert_eq!(
+            number(&["Member ID,Member Contact", "88001001,81234567", "88001002,91234567"], "SG"),
+            "Member Contact"
+        );
+        assert_eq!(number(&["P.IVA,Recapito", "01234567890,3471234567", "02345678901,3481234567"], "IT"), "Recapito");
+        let agents = ["Agent Mobile,Customer Phone", "+6581110000,+6581234567", "+6581110000,+6591234567"];
+        assert_eq!(number(&agents, ""), "Customer Phone");
+        let others = |lines: &[&str], country: &str| find(lines, country).unwrap().others();
+        assert_eq!(others(&["6581234567,6591234567", "6581234568,6591234568"], ""), ["Column 2"]);
+        assert_eq!(others(&["Name,Phone,Phone 2", "Ann,+6581234567,", "Bob,,81234568"], ""), ["Phone 2"]);
+        assert_eq!(others(&["P.IVA,Cellulare", "01234567890,3471234567"], "IT"), [""; 0]);
         // A name of which nothing is there.
         assert_eq!(number(&["Phone,Contact No", ",+6581234567", ",+6581234568"], ""), "Contact No");
     }

@@ -64,7 +64,7 @@ impl Way {
         let agreeing = widths.iter().filter(|width| **width == usual).count();
         // The sample may end in the middle of a character; nothing is known of its cells then, in any reading.
         let rows = rows.seal().unwrap_or_default();
-        let is_name = |row: &Row<'_>| row.cells().any(|cell| names::number_rank(cell).is_some());
+        let is_name = |row: &Row<'_>| row.cells().any(|cell| names::called(cell).is_some());
         let named = rows.iter().take(HEADER_ROWS).find(is_name);
         let with_number = rows.iter().filter(|row| row.width() > 1 && row.cells().any(is_number)).count();
         let is_first_cut = widths.first().is_some_and(|width| *width > 1);

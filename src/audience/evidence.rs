@@ -10,7 +10,7 @@ use crate::domain::Country;
 /// The column whose name says that it holds numbers; a name that says so with one of its words only where they are there.
 pub(super) fn by_name(names: &[String], evidence: &[Evidence]) -> Option<usize> {
     let known = names.iter().zip(evidence).enumerate().filter_map(|(index, (name, evidence))| {
-        let rank = names::number_rank(name).filter(|_| names::is_known(name) || evidence.mostly_numbers())?;
+        let rank = names::called(name).filter(|_| names::is_known(name) || evidence.mostly_numbers())?;
         Some((evidence.valid == 0, rank, index))
     });
     // A column whose first cells hold no number gives way to one that does; the names decide between equals.
@@ -90,9 +90,15 @@ impl Evidence {
         self.homeless > 0 && self.homeless * 4 >= self.homeless + self.untold && by_chance
     }
 
-    /// Whether they are numbers of phones, and not of something else that could be one.
-    pub(super) fn are_phones(&self, name: &str) -> bool {
-        names::number_rank(name).is_some() || (self.dressed * 2 >= self.valid && !names::speaks_against(name))
+    /// Whether they are numbers of phones as well, beside those of the column that was taken, and not of something else
+    /// that could be one. A name that says so is enough where they lack nothing but a country.
+    pub(super) fn are_others(&self, name: &str, is_guess: bool) -> bool {
+        if names::called(name).is_some() {
+            let numbers = self.valid + self.homeless;
+            return numbers > 0 && numbers * 2 >= self.filled;
+        }
+        let is_like_phones = is_guess || self.dressed * 2 >= self.valid;
+        self.mostly_numbers() && is_like_phones && !names::speaks_against(name)
     }
 }
 

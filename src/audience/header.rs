@@ -42,7 +42,7 @@ pub(super) fn find(rows: &Rows, default: Home, none_is_told: bool) -> Head {
             })
         };
         let is_sure = first_data.is_none_or(|first| place < first);
-        let mut named = (0..row.width()).filter(|column| names::number_rank(row.cell(*column)).is_some());
+        let mut named = (0..row.width()).filter(|column| names::called(row.cell(*column)).is_some());
         if named.any(|column| {
             let has_numbers = (!holds_number(row) || place == 0) && numbers_below(place, column);
             is_below_titles(column) && (has_numbers || (is_sure && names::is_known(row.cell(column))))

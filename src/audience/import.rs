@@ -137,8 +137,7 @@ pub async fn import(
         }
         Keep::Nameless | Keep::Named(_) => None,
     };
-    // Two pieces ahead: reading goes on while the store writes, and memory stays bounded.
-    let (sender, mut pieces) = mpsc::channel(2);
+    let (sender, mut pieces) = mpsc::channel(AHEAD);
     let reading = tokio::task::spawn_blocking(move || {
         let mut looking = Looking { survey: Survey::default(), pieces: Some(sender), progress, onto };
         let read = source.read(&options, &sieve, &mut looking);
@@ -222,8 +221,10 @@ async fn meet(store: &dyn Store, audience: &Audience, sieve: &Sieve) -> store::R
     Ok(())
 }
 
-/// Pieces that are given to the store at once: it has the next one at hand when it is done with one.
-pub const STORING: usize = 2;
+/// Pieces that are given to the store at once: it has the next ones at hand when it has committed some.
+pub const STORING: usize = 4;
+/// Pieces that wait for the store: reading goes on while it folds its log into the file, and memory stays bounded.
+const AHEAD: usize = 8;
 
 async fn take_in(
     store: &dyn Store,
@@ -318,6 +319,10 @@ impl Sink for Looking {
         }
         self.survey.look(&recipients);
         self.pass(Piece::Recipients(recipients))
+    }
+
+    fn threads(&self) -> usize {
+        usize::from(self.pieces.is_some())
     }
 
     fn rejected(&mut self, _: &[Reject]) -> Result<(), Halt> {

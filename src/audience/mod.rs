@@ -17,10 +17,12 @@
 //! May not: read a clock (the caller adds the seconds), block an async thread ([`read`] is blocking: call it from
 //! `spawn_blocking`), or know who opted out other than by asking.
 
+mod area;
 mod beside;
 mod block;
 mod charset;
 mod check;
+mod collect;
 mod columns;
 mod country_names;
 mod decode;
@@ -41,6 +43,7 @@ mod pipeline;
 mod read;
 mod reason;
 mod repeats;
+mod seen;
 mod sheet;
 mod sieve;
 mod sniff;
@@ -49,6 +52,7 @@ mod summary;
 mod survey;
 mod table;
 mod text;
+mod vocabulary;
 
 #[cfg(test)]
 mod fuzz;

@@ -1,306 +1,116 @@
-//! What people call the column of the numbers.
+//! What people call the columns of numbers, and of the countries they are of.
 
-use crate::domain::column_key;
+use super::block::Row;
+use super::table::MAX_COLUMNS;
+use super::vocabulary::{
+    CONTACT_WORDS, FAX, LESSER_WORDS, MAYBE_NUMBER, MOBILE, MOBILE_STEMS, MOBILE_WORDS, NO_HOME_WORDS, OF_WHOM,
+    OTHER_STEMS, OTHER_WORDS, PHONE, PHONE_STEMS, PHONE_WORDS, SOMEBODY_ELSES,
+};
+use crate::domain::{Meaning, column_key};
 
-/// Header names of the number column, most telling first. Compared without case, accents, blanks and punctuation.
-const NUMBER: &[&str] = &[
-    "msisdn",
-    "mobile",
-    "mobilenumber",
-    "mobileno",
-    "mobilenum",
-    "mobilephone",
-    "mobilephonenumber",
-    "mobil",
-    "mobiltelefon",
-    "mobilnummer",
-    "handy",
-    "handynummer",
-    "handynr",
-    "handphone",
-    "handphonenumber",
-    "cell",
-    "cellphone",
-    "cellphonenumber",
-    "cellnumber",
-    "celular",
-    "telefonocelular",
-    "telefonomovil",
-    "movil",
-    "telemovel",
-    "portable",
-    "telephoneportable",
-    "cellulare",
-    "gsm",
-    "whatsapp",
-    "whatsappnumber",
-    "whatsappno",
-    "viber",
-    "nohp",
-    "hp",
-    "nomorhp",
-    "nomorhandphone",
-    "phone",
-    "phonenumber",
-    "phoneno",
-    "phonenum",
-    "phonenr",
-    "tel",
-    "telno",
-    "telnr",
-    "telephone",
-    "telephonenumber",
-    "telephoneno",
-    "telefon",
-    "telefonnummer",
-    "telefono",
-    "telefone",
-    "numerotelefono",
-    "numerodetelefono",
-    "numerodetelephone",
-    "fon",
-    "rufnummer",
-    "telp",
-    "notelp",
-    "nomortelepon",
-    "sodienthoai",
-    "sdt",
-    "dienthoai",
-    "телефон",
-    "мобильный",
-    "номертелефона",
-    "手机",
-    "手机号",
-    "手机号码",
-    "手機",
-    "電話",
-    "電話番号",
-    "携帯電話",
-    "电话",
-    "电话号码",
-    "휴대폰",
-    "전화번호",
-    "เบอร์โทร",
-    "เบอร์โทรศัพท์",
-    "เบอร์มือถือ",
-    "موبايل",
-    "الهاتف",
-    "رقمالهاتف",
-    "फोन",
-    "मोबाइल",
-];
+/// How telling a header name is for the number column, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Called {
+    /// As a whole, which has this place among the names that are known.
+    Mobile(usize),
+    LikeMobile,
+    LesserMobile,
+    Phone(usize),
+    LikePhone,
+    LesserPhone,
+    SomebodyElses,
+}
 
-/// Names that number columns have, but other columns too: they count only where the content agrees.
-const MAYBE_NUMBER: &[&str] = &[
-    "number",
-    "numbers",
-    "no",
-    "nr",
-    "nummer",
-    "numero",
-    "num",
-    "contact",
-    "contacto",
-    "contato",
-    "contatto",
-    "kontakt",
-    "kontaktnummer",
-    "contactnumber",
-    "contactno",
-    "recipient",
-    "recipients",
-    "to",
-    "destination",
-    "user",
-    "userid",
-    "номер",
-    "号码",
-    "番号",
-];
-
-/// Words of which one makes a header that of a number column, the more telling kind first. Those of scripts and languages
-/// that write words together count within longer ones.
-const MOBILE_WORDS: &[&str] =
-    &["mobile", "mob", "mobil", "cell", "cel", "handy", "gsm", "hp", "wa", "cep", "movil", "msisdn"];
-const MOBILE_STEMS: &[&str] = &[
-    "mobiltel",
-    "mobilfunk",
-    "mobilnr",
-    "mobilnum",
-    "mobilrufnummer",
-    "mobiel",
-    "handynr",
-    "handynummer",
-    "cellulare",
-    "celular",
-    "telemovel",
-    "portable",
-    "whatsapp",
-    "matkapuhelin",
-    "komorkow",
-    "κινητο",
-    "נייד",
-    "мобильн",
-    "мобільн",
-    "мобилен",
-    "携帯",
-    "手机",
-    "手機",
-    "行動電話",
-    "핸드폰",
-    "휴대",
-    "มือถือ",
-    "جوال",
-    "موبايل",
-    "मोबाइल",
-];
-const PHONE_WORDS: &[&str] = &["tel", "telf", "tlf", "tfno", "fon", "ph"];
-const PHONE_STEMS: &[&str] = &[
-    "phone",
-    "telefon",
-    "telefoon",
-    "telepon",
-    "telp",
-    "puhelin",
-    "rufnummer",
-    "dienthoai",
-    "τηλεφων",
-    "טלפון",
-    "телефон",
-    "電話",
-    "电话",
-    "전화",
-    "연락처",
-    "โทร",
-    "هاتف",
-    "फोन",
-];
-/// Words beside these that say of whose phone it is: another column is asked first.
-const LESSER_WORDS: &[&str] = &[
-    "home",
-    "landline",
-    "festnetz",
-    "fijo",
-    "fixe",
-    "fisso",
-    "fixo",
-    "office",
-    "work",
-    "business",
-    "company",
-    "hotline",
-    "emergency",
-    "notfall",
-    "other",
-    "secondary",
-    "alt",
-    "alternative",
-    "2",
-];
-/// Words that speak of something else, where none of a phone stands beside them.
-const OTHER_WORDS: &[&str] = &[
-    "type",
-    "typ",
-    "tipo",
-    "status",
-    "code",
-    "vorwahl",
-    "prefix",
-    "prefijo",
-    "landcode",
-    "model",
-    "date",
-    "datum",
-    "fecha",
-    "joined",
-    "time",
-    "timestamp",
-    "id",
-    "ids",
-    "mail",
-    "email",
-    "plan",
-    "count",
-    "price",
-    "cost",
-    "calls",
-    "landline",
-    "festnetz",
-    "customer",
-    "kunde",
-    "kunden",
-    "member",
-    "account",
-    "order",
-    "orders",
-    "invoice",
-    "iban",
-    "ref",
-    "reference",
-    "sku",
-    "zip",
-    "plz",
-    "postal",
-    "tax",
-    "vat",
-    "amount",
-    "points",
-    "cpf",
-    "cnpj",
-    "nit",
-    "rut",
-    "dni",
-    "nif",
-    "siren",
-    "siret",
-    "acn",
-    "abn",
-    "nip",
-    "regon",
-    "expediente",
-];
-const FAX: &[&str] = &["fax", "faks", "ファックス", "传真"];
-const OTHER_STEMS: &[&str] = &["kundenn", "kundenid", "bestell", "rechnung", "auftrag", "konto", "datum"];
-
-/// How telling a header name is for the number column: 0 is best. None when it says nothing.
-pub(super) fn number_rank(name: &str) -> Option<usize> {
+/// What a name says of its column. None when that is nothing of a phone.
+pub(super) fn called(name: &str) -> Option<Called> {
     let key = column_key(name);
-    if let Some(known) = NUMBER.iter().position(|name| *name == key) {
-        return Some(known);
+    let known = |names: &[&str]| names.iter().position(|name| *name == key);
+    if let Some(called) = known(MOBILE).map(Called::Mobile).or_else(|| known(PHONE).map(Called::Phone)) {
+        return Some(called);
     }
     let words = words(name);
     let has_word = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
     let has_stem = |known: &[&str]| known.iter().any(|stem| key.contains(stem));
-    let kind = match () {
-        () if has_word(MOBILE_WORDS) || has_stem(MOBILE_STEMS) => NUMBER.len(),
-        () if has_word(PHONE_WORDS) || has_stem(PHONE_STEMS) => NUMBER.len() + 2,
-        () => return None,
-    };
-    if has_stem(FAX) {
+    let is_mobile = has_word(MOBILE_WORDS) || has_stem(MOBILE_STEMS);
+    if has_stem(FAX) || !(is_mobile || has_word(PHONE_WORDS) || has_stem(PHONE_STEMS)) {
         return None;
     }
-    Some(kind + usize::from(has_word(LESSER_WORDS)))
+    Some(match (is_mobile, has_word(LESSER_WORDS)) {
+        _ if has_word(SOMEBODY_ELSES) => Called::SomebodyElses,
+        (true, false) => Called::LikeMobile,
+        (true, true) => Called::LesserMobile,
+        (false, false) => Called::LikePhone,
+        (false, true) => Called::LesserPhone,
+    })
 }
 
 /// Whether a name is known in full, and not only by a word of it.
 pub(super) fn is_known(name: &str) -> bool {
-    NUMBER.contains(&column_key(name).as_str())
+    matches!(called(name), Some(Called::Mobile(_) | Called::Phone(_)))
 }
 
 pub(super) fn may_be_number(name: &str) -> bool {
-    MAYBE_NUMBER.contains(&column_key(name).as_str())
+    MAYBE_NUMBER.contains(&column_key(name).as_str()) || has_word(name, CONTACT_WORDS)
 }
 
 /// Whether a name says that its column holds something else than the numbers to write to.
 pub(super) fn speaks_against(name: &str) -> bool {
     let key = column_key(name);
-    let has = |known: &[&str]| words(name).iter().any(|word| known.contains(&word.as_str()));
-    let is_other = has(OTHER_WORDS) || OTHER_STEMS.iter().any(|stem| key.contains(stem));
-    FAX.iter().any(|stem| key.contains(stem)) || (number_rank(name).is_none() && is_other)
+    let is_of_somebody = has_word(name, OF_WHOM) && !has_word(name, CONTACT_WORDS);
+    let is_other = is_of_somebody || has_word(name, OTHER_WORDS) || OTHER_STEMS.iter().any(|stem| key.contains(stem));
+    FAX.iter().any(|stem| key.contains(stem)) || (called(name).is_none() && is_other)
+}
+
+/// Whether a name says with one of its words that its column holds countries, where people may be reached.
+pub(super) fn may_be_country(name: &str) -> bool {
+    let is_country = |word: &String| Meaning::of_key(word) == Some(Meaning::Country);
+    words(name).iter().any(is_country) && !has_word(name, NO_HOME_WORDS)
+}
+
+fn has_word(name: &str, known: &[&str]) -> bool {
+    words(name).iter().any(|word| known.contains(&word.as_str()))
 }
 
 fn words(name: &str) -> Vec<String> {
     name.split(|char: char| !char.is_alphanumeric()).map(column_key).filter(|word| !word.is_empty()).collect()
+}
+
+/// Every column's name: as written, and where that says nothing or says it twice, made to differ. Columns without a name
+/// exist only if they hold something: spreadsheets like to end every line with empty cells, and one row in a hundred that
+/// has a cell too many is a mistake in that row.
+pub(super) fn name_all<'a, I: Iterator<Item = Row<'a>>>(
+    left: usize,
+    header: Option<Row<'a>>,
+    data: &dyn Fn() -> I,
+) -> Vec<String> {
+    let named: Vec<&str> = header.map(|row| row.cells().skip(left).collect()).unwrap_or_default();
+    let rows = data().count();
+    let used = |index: usize| data().filter(|row| !row.cell(left + index).trim().is_empty()).count();
+    let widest = data().map(|row| row.width().saturating_sub(left)).max().unwrap_or(0).min(MAX_COLUMNS);
+    let is_there = |index: &usize| match named.get(*index) {
+        Some(name) => !name.trim().is_empty() || used(*index) > 0,
+        None if header.is_some() => used(*index) * 2 > rows,
+        None => used(*index) > 0,
+    };
+    let width = (0..widest.max(named.len())).rev().find(is_there).map_or(0, |last| last + 1);
+    let mut names: Vec<String> = Vec::new();
+    let mut taken = std::collections::HashSet::new();
+    for index in 0..width {
+        let name = named.get(index).map_or("", |name| bare(name));
+        let base = if name.is_empty() { format!("Column {}", index + 1) } else { name.to_owned() };
+        let mut unique = base.clone();
+        let mut times = 1;
+        while !taken.insert(unique.clone()) {
+            times += 1;
+            unique = format!("{base} {times}");
+        }
+        names.push(unique);
+    }
+    names
+}
+
+pub(super) fn bare(name: &str) -> &str {
+    name.trim().trim_start_matches('\u{feff}')
 }
 
 #[cfg(test)]
@@ -313,7 +123,7 @@ mod tests {
         for name in
             ["Mobile", "PHONE-NUMBER", "Teléfono", " Mobile No. ", "Số điện thoại", "Telefon (mobil)", "เบอร์โทร"]
         {
-            assert!(number_rank(name).is_some(), "{name:?}");
+            assert!(called(name).is_some(), "{name:?}");
         }
         assert!(may_be_number("No."));
     }
@@ -360,7 +170,7 @@ mod tests {
             "No WA",
             "Landline Phone",
         ] {
-            assert!(number_rank(name).is_some(), "{name:?}");
+            assert!(called(name).is_some(), "{name:?}");
         }
         for name in [
             "Fax",
@@ -375,23 +185,53 @@ mod tests {
             "Name",
             "City",
         ] {
-            assert_eq!(number_rank(name), None, "{name:?}");
+            assert_eq!(called(name), None, "{name:?}");
         }
         for name in ["Customer Phone", "customer_mobile", "Member Mobile", "Tel. Kunde", "Account Phone", "Order Phone"]
         {
-            assert!(number_rank(name).is_some() && !speaks_against(name), "{name:?}");
+            assert!(called(name).is_some() && !speaks_against(name), "{name:?}");
         }
-        let ranks = ["Mobile", "Mobile (private)", "Mobile (work)", "Contact phone", "Home phone"].map(number_rank);
-        assert!(ranks.is_sorted(), "{ranks:?}");
+        for names in [
+            ["Mobile", "Mobile (private)", "Mobile (work)", "Phone", "Contact phone", "Home phone", "Agent Mobile"],
+            [
+                "Handy",
+                "Mobilfunk",
+                "Handy-Nr. geschäftlich (work)",
+                "Telefon",
+                "Tel. 1",
+                "Telefon Festnetz",
+                "Tel. Berater",
+            ],
+        ] {
+            let ranks = names.map(called);
+            assert!(ranks.iter().all(Option::is_some) && ranks.is_sorted(), "{ranks:?}");
+        }
+        for (phone, mobile) in [
+            ("電話番号", "携帯電話番号"),
+            ("Telefon", "Cep Telefonu"),
+            ("Телефон", "Мобильный телефон"),
+            ("Telefono", "Telefono cellulare"),
+            ("Teléfono", "Tel. Celular"),
+            ("전화번호", "휴대폰번호"),
+            ("电话", "移动电话"),
+            ("الهاتف", "رقم الجوال"),
+            ("Điện thoại", "Di động"),
+            ("Phone Number", "Mobile / WhatsApp"),
+        ] {
+            assert!(called(mobile).is_some() && called(mobile) < called(phone), "{mobile}");
+        }
         assert!(
             ["Order ID", "Kundennummer", "Kunden-ID", "Faxnummer", "Landline"].iter().all(|name| speaks_against(name))
         );
-        assert!(!["Reach", "Rückruf", "Contact No", "Number"].iter().any(|name| speaks_against(name)));
+        assert!(["Member ID", "P.IVA", "Employee No", "Contact ID"].iter().all(|name| speaks_against(name)));
+        let apt = ["Reach", "Rückruf", "Contact No", "Number", "Member Contact", "Customer Contact", "Recapito"];
+        assert!(!apt.iter().any(|name| speaks_against(name)));
+        assert!(["Member Contact", "Contact Details", "Contatti"].iter().all(|name| may_be_number(name)));
     }
 
     #[test]
     fn every_known_name_is_its_own_key() {
-        for name in NUMBER.iter().chain(MAYBE_NUMBER) {
+        for name in MOBILE.iter().chain(PHONE).chain(MAYBE_NUMBER) {
             assert_eq!(&key(name), name);
         }
     }

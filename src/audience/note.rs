@@ -56,6 +56,11 @@ pub enum Note {
         taken: String,
         columns: Vec<String>,
     },
+    /// Numbers lacked it, and have got it.
+    AreaCodes {
+        column: String,
+        number: String,
+    },
     /// Quoted cells over several lines with delimiters in them.
     LongQuotes {
         cells: u64,
@@ -86,6 +91,14 @@ impl Rows {
         }
         self.number += 1;
     }
+
+    /// Adds rows that come behind these.
+    pub(super) fn take_in(&mut self, later: Self) {
+        if self.number == 0 {
+            self.line = later.line;
+        }
+        self.number += later.number;
+    }
 }
 
 /// Names and titles that are shown.
@@ -112,6 +125,7 @@ impl Note {
             Self::BesideTable(_) => "beside_table",
             Self::NotACountry { .. } => "not_a_country",
             Self::OtherNumbers { .. } => "other_numbers",
+            Self::AreaCodes { .. } => "area_codes",
             Self::LongQuotes { .. } => "long_quotes",
             Self::RepeatedIds { .. } => "repeated_ids",
             Self::Damaged { .. } => "damaged",
@@ -192,6 +206,9 @@ impl Note {
                 "There are phone numbers in {} as well; those of \"{taken}\" were taken. --map number=Column takes others.",
                 listed(columns)
             ),
+            Self::AreaCodes { column, number } => {
+                format!("The numbers begin in \"{column}\" and go on in \"{number}\"; they were put together.")
+            }
             Self::LongQuotes { cells, line } => format!(
                 "{} over several lines that look like rows{}; if rows are missing, a quote there lacks its other half.",
                 if *cells == 1 { "1 cell in quotes goes".to_owned() } else { format!("{cells} cells in quotes go") },

@@ -34,6 +34,11 @@ pub trait Sink {
         Ok(())
     }
 
+    /// Threads that are busy with what it is given, and need a processor as much as those that read.
+    fn threads(&self) -> usize {
+        0
+    }
+
     /// After every block of rows.
     fn progress(&mut self, progress: Progress) -> Result<(), Halt> {
         let _ = progress;
@@ -80,8 +85,6 @@ struct Job {
 
 pub(super) struct Done {
     pub(super) checked: CheckedRows,
-    /// Characters that are none in the encoding of the file.
-    pub(super) damaged: u64,
     pub(super) bytes_done: u64,
 }
 
@@ -135,13 +138,16 @@ const WAITING: usize = 2;
 const CHECKERS_MAX: usize = 6;
 
 /// Runs `read` on its own thread, checks what it feeds, and hands the results to `collect`. Ends when all threads have.
+/// Whoever stores what comes out, `busy` threads, is waited for at the end: its processors are not fought over.
 pub(super) fn run(
     file: &Path,
     rules: Rules,
+    busy: usize,
     read: impl FnOnce(&mut Feed) -> Result<(), Error> + Send,
     collect: impl FnOnce(Collected) -> Result<Summary, Error>,
 ) -> Result<Summary, Error> {
-    let checkers = std::thread::available_parallelism().map_or(2, usize::from).clamp(1, CHECKERS_MAX);
+    let processors = std::thread::available_parallelism().map_or(2, usize::from);
+    let checkers = processors.saturating_sub(busy).clamp(1, CHECKERS_MAX);
     std::thread::scope(|scope| {
         let (opened_sender, opened) = sync_channel(1);
         let mut feed = Feed { opened: opened_sender, columns: None, may_be_damaged: false, jobs: Vec::new(), turn: 0 };
@@ -154,9 +160,11 @@ pub(super) fn run(
             done.push(done_receiver);
             threads.push(spawn(scope, file, "audience check", move || {
                 for Job { columns, may_be_damaged, rows, bytes_done } in jobs {
-                    let damaged = if may_be_damaged { rows.text().matches('\u{fffd}').count() as u64 } else { 0 };
-                    let done = Done { checked: check(&rows, &columns, rules), damaged, bytes_done };
-                    if done_sender.send(done).is_err() {
+                    let mut checked = check(&rows, &columns, rules);
+                    if may_be_damaged {
+                        checked.seen.damaged = rows.text().matches('\u{fffd}').count() as u64;
+                    }
+                    if done_sender.send(Done { checked, bytes_done }).is_err() {
                         break;
                     }
                 }

@@ -240,7 +240,7 @@ fn a_long_file_keeps_its_order_and_comes_in_chunks() {
     assert_eq!(summary.rows, 23_000);
     assert!(kept.recipients.windows(2).all(|pair| pair[0].msisdn < pair[1].msisdn));
     assert!(kept.rejects.windows(2).all(|pair| pair[0].line < pair[1].line));
-    assert_eq!(kept.chunks.iter().max(), Some(&5_000));
+    assert_eq!(kept.chunks.iter().max(), Some(&4_096));
     let whole = text.len() as u64;
     assert_eq!(kept.progress, Some(Progress { bytes_done: whole, bytes_total: whole, rows: 23_000 }));
 }

@@ -1,23 +1,21 @@
 //! The room's two doors: a file, or numbers written inline.
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
 use encoding_rs::Encoding;
 
 use super::block::Block;
-use super::check::{Checked, Reject, Rules};
+use super::check::Rules;
+use super::collect::collect;
 use super::columns::{Columns, Mapping};
 use super::delimiter::is_delimiter;
-use super::known::{Known, Met};
-use super::note::Rows;
-use super::number::{Beside, Home};
-use super::pipeline::{self, Collected, Feed, Halt, Opened, Progress, Sink};
-use super::repeats::Repeats;
-use super::sheet::{SheetChoice, Unseen};
+use super::known::Known;
+use super::number::Home;
+use super::pipeline::{self, Feed, Opened, Sink};
+use super::sheet::SheetChoice;
 use super::table::{self, BLOCK_ROWS, Form};
-use super::{Error, Field, Note, Reason, Summary};
-use crate::domain::{Country, Fields, Msisdn};
+use super::{Error, Summary};
+use crate::domain::{Country, Msisdn};
 
 /// Which lines of numbers are accepted, where their country tells them apart.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -102,9 +100,6 @@ pub fn delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
-/// How many recipients a sink is given at once.
-const CHUNK: usize = 5_000;
-
 /// Reads a recipient file from beginning to end. Blocking; the rows go to `sink` while it reads. What is `known` from
 /// another source is a duplicate here.
 pub fn read(
@@ -116,7 +111,7 @@ pub fn read(
 ) -> Result<Summary, Error> {
     let reading = Reading::of(options)?;
     let read = |feed: &mut Feed| table::feed_file(file, &reading, feed);
-    pipeline::run(file, reading.rules(), read, |rows| collect(rows, options, opted_out, known, sink))
+    pipeline::run(file, reading.rules(), sink.threads(), read, |rows| collect(rows, options, opted_out, known, sink))
 }
 
 /// Reads numbers that stand in a campaign file itself: recipients with nothing but a number, in the columns of whatever
@@ -134,7 +129,9 @@ pub fn read_numbers(
         feed_numbers(numbers, columns, feed);
         Ok(())
     };
-    pipeline::run(Path::new("numbers"), reading.rules(), read, |rows| collect(rows, options, opted_out, known, sink))
+    pipeline::run(Path::new("numbers"), reading.rules(), sink.threads(), read, |rows| {
+        collect(rows, options, opted_out, known, sink)
+    })
 }
 
 fn feed_numbers(numbers: &[String], columns: &Columns, feed: &mut Feed) {
@@ -157,180 +154,5 @@ fn feed_numbers(numbers: &[String], columns: &Columns, feed: &mut Feed) {
         }
         // Rows made of Strings are UTF-8.
         more = more && block.seal().is_some_and(|rows| feed.rows(rows, bytes_done));
-    }
-}
-
-/// What needs to see all rows, in order: who opted out, which number came before, the counts.
-fn collect(
-    rows: Collected,
-    options: &Options,
-    opted_out: &dyn Fn(Msisdn) -> bool,
-    known: &mut Known,
-    sink: &mut dyn Sink,
-) -> Result<Summary, Error> {
-    let columns = std::sync::Arc::clone(&rows.columns);
-    let form = rows.form.clone();
-    let mut summary = Summary {
-        columns: columns.names().to_vec(),
-        fields: fields_of(&columns),
-        number_column: columns.number().to_owned(),
-        encoding: form.encoding,
-        delimiter: form.delimiter,
-        sheet: form.sheet,
-        packed: form.packed,
-        notes: form.notes,
-        ..Summary::default()
-    };
-    let (mut seen, mut ids) = (Seen::default(), Repeats::default());
-    let mut judge = |msisdn: Msisdn| {
-        if opted_out(msisdn) {
-            Some(Reason::OptedOut)
-        } else if options.keep_duplicates {
-            None
-        } else {
-            match known.meet(msisdn) {
-                Met::Never => None,
-                Met::Here => Some(Reason::Duplicate),
-                Met::Elsewhere => Some(Reason::Elsewhere),
-            }
-        }
-    };
-    let mut accepted = Vec::with_capacity(CHUNK);
-    let mut rejects = Vec::new();
-    sink.columns(&columns).map_err(halted)?;
-    for block in rows {
-        seen.damaged += block.damaged;
-        seen.error_texts += block.checked.errors;
-        for (field, filled) in summary.fields.iter_mut().zip(&block.checked.filled) {
-            field.filled += filled;
-        }
-        for row in block.checked.rows {
-            seen.count(&row);
-            summary.sample(match &row.verdict {
-                Ok(recipient) => &recipient.fields,
-                Err((_, fields)) => fields,
-            });
-            // Moved once: there are millions of them.
-            let (reason, fields) = match row.verdict {
-                Ok(recipient) => match judge(recipient.msisdn) {
-                    None => {
-                        summary.count_valid(recipient.country);
-                        if let Some(id) = &recipient.client_message_id {
-                            ids.note(id);
-                        }
-                        accepted.push(recipient);
-                        if accepted.len() == CHUNK {
-                            let chunk = std::mem::replace(&mut accepted, Vec::with_capacity(CHUNK));
-                            sink.accepted(chunk).map_err(halted)?;
-                        }
-                        continue;
-                    }
-                    Some(reason) => (reason, recipient.fields),
-                },
-                Err(refused) => refused,
-            };
-            summary.count_reject(row.line, reason, || number_cell(&columns, &fields));
-            rejects.push(Reject { line: row.line, reason, fields });
-        }
-        if !rejects.is_empty() {
-            sink.rejected(&rejects).map_err(halted)?;
-            rejects.clear();
-        }
-        let progress = Progress { bytes_done: block.bytes_done, bytes_total: form.bytes_total, rows: summary.rows };
-        sink.progress(progress).map_err(halted)?;
-    }
-    if !accepted.is_empty() {
-        sink.accepted(accepted).map_err(halted)?;
-    }
-    // Where none lacks its country, all of them have it.
-    if !summary.reasons.contains_key(&Reason::CountryMissing) {
-        seen.untold = Rows::default();
-    }
-    summary.notes.extend(seen.notes(summary.encoding));
-    let repeated = ids.count();
-    summary.notes.extend((repeated > 0).then_some(Note::RepeatedIds { rows: repeated }));
-    let Rows { number: cells, line } = form.long_quotes.get().copied().unwrap_or_default();
-    summary.notes.extend((cells > 0).then_some(Note::LongQuotes { cells, line }));
-    let errors = form.errors.load(Ordering::Relaxed);
-    summary.notes.extend((errors > 0).then_some(Note::ErrorCells { cells: errors }));
-    if let Some(Unseen { hidden_rows, merged }) = form.unseen.finish() {
-        summary.notes.extend((hidden_rows > 0).then_some(Note::HiddenRows { rows: hidden_rows }));
-        summary.notes.extend((merged > 0).then_some(Note::MergedCells { areas: merged }));
-    }
-    summary.sha256 = form.digest.finish();
-    Ok(summary)
-}
-
-fn fields_of(columns: &Columns) -> Vec<Field> {
-    let field = |(place, name): (usize, &String)| Field {
-        name: name.clone(),
-        meaning: columns.meaning(place),
-        ..Field::default()
-    };
-    columns.names().iter().enumerate().map(field).collect()
-}
-
-/// What is told of all rows together.
-#[derive(Default)]
-struct Seen {
-    damaged: u64,
-    error_texts: u64,
-    others: Rows,
-    words: Rows,
-    extensions: Rows,
-    fixed: Rows,
-    untold: Rows,
-    beside: Rows,
-}
-
-impl Seen {
-    fn count(&mut self, row: &Checked) {
-        if row.beside == Beside::default() && !row.is_fixed && !row.beside_table {
-            return;
-        }
-        let Beside { others, extension, words, untold } = row.beside;
-        let is_accepted = row.verdict.is_ok();
-        for (rows, is_one) in [
-            (&mut self.others, others),
-            (&mut self.words, words),
-            (&mut self.extensions, extension),
-            (&mut self.fixed, row.is_fixed && is_accepted),
-            (&mut self.untold, untold && is_accepted),
-            (&mut self.beside, row.beside_table && is_accepted),
-        ] {
-            if is_one {
-                rows.add(row.line);
-            }
-        }
-    }
-
-    fn notes(&self, encoding: Option<&'static str>) -> impl Iterator<Item = Note> {
-        let damaged = encoding.map(|encoding| Note::Damaged { characters: self.damaged, encoding });
-        let of = |rows: Rows, note: fn(Rows) -> Note| (rows.number > 0).then(|| note(rows));
-        [
-            damaged.filter(|_| self.damaged > 0),
-            (self.error_texts > 0).then_some(Note::ErrorTexts { cells: self.error_texts }),
-            of(self.untold, Note::UntoldCountry),
-            of(self.others, Note::SeveralNumbers),
-            of(self.words, Note::Words),
-            of(self.extensions, Note::Extensions),
-            of(self.fixed, Note::FixedLines),
-            of(self.beside, Note::BesideTable),
-        ]
-        .into_iter()
-        .flatten()
-    }
-}
-
-fn number_cell(columns: &Columns, fields: &Fields) -> String {
-    let place = columns.number_place();
-    let cells = fields.unpack().unwrap_or_default();
-    cells.get(place).map(|cell| cell.clone().into_owned()).unwrap_or_default()
-}
-
-fn halted(halt: Halt) -> Error {
-    match halt {
-        Halt::Stop => Error::Stopped,
-        Halt::Failed(source) => Error::Sink(source),
     }
 }

@@ -56,7 +56,7 @@ pub struct Field {
 /// Enough to recognise what is in a column.
 const SAMPLES: usize = 3;
 /// Rows in which they are looked for.
-const SAMPLED_ROWS: u64 = 100;
+pub(super) const SAMPLED_ROWS: usize = 100;
 
 /// A rejected row, for showing: where it is and what stood in its number cell, shortened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,9 +71,9 @@ const EXAMPLES_PER_REASON: u64 = 3;
 const EXAMPLE_CHARS: usize = 40;
 
 impl Summary {
-    /// Looks at a row for samples, where it is one of the first.
+    /// Looks at one of the first rows for samples.
     pub(super) fn sample(&mut self, fields: &Fields) {
-        if self.rows > SAMPLED_ROWS || self.fields.iter().all(|field| field.samples.len() == SAMPLES) {
+        if self.fields.iter().all(|field| field.samples.len() == SAMPLES) {
             return;
         }
         for (field, cell) in self.fields.iter_mut().zip(fields.unpack().unwrap_or_default()) {
@@ -84,10 +84,10 @@ impl Summary {
         }
     }
 
-    pub(super) fn count_valid(&mut self, country: Country) {
-        self.rows += 1;
-        self.valid += 1;
-        *self.countries.entry(country).or_default() += 1;
+    pub(super) fn count_valid(&mut self, rows: usize) {
+        let rows = u64::try_from(rows).unwrap_or(u64::MAX);
+        self.rows += rows;
+        self.valid += rows;
     }
 
     /// `value` is asked for only where it becomes an example.

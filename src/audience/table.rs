@@ -152,6 +152,8 @@ fn feed_table(
     let names = columns.named_by_us(header, &reading.options.map);
     form.notes.extend(names.map(|names| Note::NamedColumns { names }));
     form.notes.extend(columns.not_a_country().map(|column| Note::NotACountry { column }));
+    let area_codes = columns.area_code().map(str::to_owned);
+    form.notes.extend(area_codes.map(|column| Note::AreaCodes { column, number: columns.number().to_owned() }));
     let others = columns.others();
     let taken = columns.number().to_owned();
     form.notes.extend((!others.is_empty()).then_some(Note::OtherNumbers { taken, columns: others }));

@@ -68,6 +68,14 @@ pub(in crate::audience) fn is_date(cell: &str) -> bool {
     }
 }
 
+/// What stands behind the place in a list: `1. 0171 2345678`, `12) 81234567`.
+pub(super) fn behind_place(cell: &str) -> Option<&str> {
+    let place = cell.bytes().take(5).take_while(u8::is_ascii_digit).count();
+    let number = cell.get(place..)?.strip_prefix(['.', ')'])?;
+    let is_place = (1..=4).contains(&place) && number.starts_with([' ', '\t']) && digits(number) >= DIGITS_FOR_SURE;
+    is_place.then(|| number.trim_start())
+}
+
 /// Words with which an extension begins, behind the number.
 const EXTENSIONS: [&str; 12] =
     ["ext", "extn", "extension", "x", "#", "poste", "durchwahl", "dw", "anexo", "ramal", "int", "доб"];

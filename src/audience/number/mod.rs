@@ -11,7 +11,7 @@ mod rules;
 mod spelling;
 
 pub(super) use cell::{DIGITS_FOR_SURE, digits, is_date};
-use cell::{LISTING, pieces, trimmed, without_extension, without_remarks};
+use cell::{LISTING, behind_place, pieces, trimmed, without_extension, without_remarks};
 use plans::{Plans, Region};
 use spelling::{Digits, bare};
 
@@ -65,15 +65,30 @@ impl Home {
         if cell.is_empty() {
             return default;
         }
-        let of_code = || Plans::shared().of_calling_code(cell).map(Self::Known);
+        let of_code = |code: &str| Plans::shared().of_calling_code(code).map(Self::Known);
+        // What spreadsheets make of a code where other rows have none.
+        let whole = cell.strip_suffix(".0").unwrap_or(cell);
+        let of_both = || {
+            let (beside, code) = beside_code(cell)?;
+            country_names::named(&beside).and_then(Self::of).or_else(|| of_code(code))
+        };
         // What people write where they know none.
         let says_nothing = || {
             !cell.chars().any(char::is_alphanumeric)
                 || ["n/a", "none", "null", "unknown"].iter().any(|word| cell.eq_ignore_ascii_case(word))
         };
         let untold = || if says_nothing() { default } else { Self::Unreadable };
-        country_names::named(cell).and_then(Self::of).or_else(of_code).unwrap_or_else(untold)
+        country_names::named(cell).and_then(Self::of).or_else(|| of_code(whole)).or_else(of_both).unwrap_or_else(untold)
     }
+}
+
+/// `Singapore (+65)`, `+65 SG`, `(+65)`: what stands beside a calling code, and the code.
+fn beside_code(cell: &str) -> Option<(String, &str)> {
+    let (before, behind) = cell.split_once('+')?;
+    let end = behind.find(|char: char| !char.is_ascii_digit()).unwrap_or(behind.len());
+    let (code, behind) = behind.split_at(end);
+    let beside = format!("{before} {behind}");
+    Some((beside.trim_matches(|char: char| !char.is_alphanumeric()).to_owned(), code))
 }
 
 /// A mobile number that exists in a country.
@@ -84,6 +99,12 @@ pub fn example(country: Country) -> Option<Msisdn> {
 /// Reads one cell: a number, with an extension or without, or the first of several that exists.
 pub(super) fn read(cell: &str, home: Home) -> Result<Number, Reason> {
     let cell = bare(cell);
+    match behind_place(cell).map(|number| one(number, home)) {
+        Some(Ok(number)) => return Ok(Number { beside: Beside { words: true, ..number.beside }, ..number }),
+        // The place in the list is no calling code, which is all that is missing.
+        Some(Err(Reason::CountryMissing)) => return Err(Reason::CountryMissing),
+        Some(Err(_)) | None => {}
+    }
     let reason = match one(cell, home) {
         Ok(number) => return Ok(number),
         // What is left of the digits is nobody's number.
@@ -216,12 +237,42 @@ mod tests {
             "6581234567.0",
             "6.581234567E+09",
             "6.581234567e9",
+            "6,581234567E+9",
             "８１２３４５６７",
             "+٦٥٨١٢٣٤٥٦٧",
             "\u{202a}+65\u{a0}8123\u{2011}4567\u{202c}",
         ] {
             assert_eq!(text(spelling, "SG"), Ok("+6581234567 SG".to_owned()), "{spelling:?}");
         }
+    }
+
+    #[test]
+    fn what_a_country_cell_says_is_understood_with_its_calling_code_beside_it() {
+        for cell in
+            ["Singapore (+65)", "+65 (Singapore)", "SG +65", "(+65)", "65", "+65", "0065", "65.0", "Singapur +65"]
+        {
+            assert_eq!(Home::of_cell(cell, Home::Missing), home("SG"), "{cell}");
+        }
+        assert_eq!(Home::of_cell("Canada (+1)", Home::Missing), home("CA"));
+        for cell in ["+999", "65.5", "Atlantis"] {
+            assert_eq!(Home::of_cell(cell, Home::Missing), Home::Unreadable, "{cell}");
+        }
+    }
+
+    #[test]
+    fn a_place_in_a_list_is_no_part_of_the_number() {
+        for (cell, country, number) in [
+            ("2. 0172 2345678", "DE", "+491722345678 DE"),
+            ("12) 81234567", "SG", "+6581234567 SG"),
+            ("1. 5512345678", "MX", "+525512345678 MX"),
+            ("3. +6581234567", "", "+6581234567 SG"),
+        ] {
+            assert_eq!(text(cell, country), Ok(number.to_owned()), "{cell}");
+            assert!(read(cell, home(country)).unwrap().beside.words);
+        }
+        assert_eq!(text("1. 81234567", ""), Err(Reason::CountryMissing));
+        assert_eq!(text("1. 650 253 0000", "SG"), Ok("+16502530000 US".to_owned()));
+        assert_eq!(text("1.650.253.0000", ""), Ok("+16502530000 US".to_owned()));
     }
 
     #[test]

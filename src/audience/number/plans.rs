@@ -22,6 +22,8 @@ pub(super) struct Plans {
     /// By calling code. None where no country has it.
     codes: Vec<Option<Calling>>,
     regions: HashMap<Region, Home, FixedState>,
+    /// The regions once more, by what everybody else calls them.
+    countries: HashMap<Country, Region, FixedState>,
     takes_shortcuts: bool,
 }
 
@@ -59,7 +61,8 @@ impl Plans {
                 regions.insert(region, Home { code, country: country_of(region), dialling });
             }
         }
-        Self { codes, regions, takes_shortcuts }
+        let countries = regions.iter().map(|(region, home)| (home.country, *region)).collect();
+        Self { codes, regions, countries, takes_shortcuts }
     }
 
     #[cfg(test)]
@@ -74,7 +77,7 @@ impl Plans {
 
     /// None for a country that has no phone numbers.
     pub(super) fn region(&self, country: Country) -> Option<Region> {
-        Region::from_code(country.as_str()).ok().filter(|region| self.regions.contains_key(region))
+        self.countries.get(&country).copied()
     }
 
     /// Whose numbers begin with a calling code, written as `65`, `+65` or `0065`; the main one where several share it.

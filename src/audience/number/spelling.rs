@@ -1,5 +1,7 @@
 //! How people and programs write numbers: marks, digits of other scripts, what spreadsheets do to quantities.
 
+use std::borrow::Cow;
+
 use super::Reason;
 
 /// Fifteen digits, `00` or a doubled prefix before them, and a few more so that "too long" can be told.
@@ -39,9 +41,8 @@ impl Digits {
     }
 
     pub(super) fn of(cell: &str) -> Result<Self, Reason> {
-        let text = cell;
-        let text =
-            if text.bytes().any(|byte| matches!(byte, b'e' | b'E' | b'.' | b',')) { whole_number(text)? } else { text };
+        let may_be_quantity = cell.bytes().any(|byte| matches!(byte, b'e' | b'E' | b'.' | b','));
+        let text = if may_be_quantity { whole_number(cell)? } else { Cow::Borrowed(cell) };
         let mut digits = Self::new();
         // A mark that people write between two numbers, but also inside one: `0171/123456`.
         let mut between = false;
@@ -85,7 +86,7 @@ pub(super) fn bare(cell: &str) -> &str {
 
 /// Undoes what spreadsheets do to a number that they take for a quantity: `6591234567.0`, `6.591234567E+09`. Where
 /// they have rounded it, no digit may be guessed. Everything else is given back as it is.
-fn whole_number(text: &str) -> Result<&str, Reason> {
+fn whole_number(text: &str) -> Result<Cow<'_, str>, Reason> {
     let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, Some(exponent)),
@@ -93,17 +94,17 @@ fn whole_number(text: &str) -> Result<&str, Reason> {
     };
     let (whole, fraction) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, ""));
     if !all_digits(whole) || !all_digits(fraction) || whole.is_empty() {
-        return Ok(text);
+        return Ok(Cow::Borrowed(text));
     }
     let Some(exponent) = exponent else {
         let padded = whole.len() >= 7 && matches!(fraction, "0" | "00");
-        return Ok(if padded { whole } else { text });
+        return Ok(Cow::Borrowed(if padded { whole } else { text }));
     };
     match exponent.strip_prefix('+').unwrap_or(exponent).parse::<usize>() {
-        // All digits are there: only the point has moved. The marks go with the rest of them.
-        Ok(places) if places == fraction.len() => Ok(mantissa),
+        // All digits are there: only the point has moved.
+        Ok(places) if places == fraction.len() => Ok(Cow::Owned(format!("{whole}{fraction}"))),
         Ok(_) => Err(Reason::DigitsLost),
-        Err(_) => Ok(text),
+        Err(_) => Ok(Cow::Borrowed(text)),
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 
 /// Rows of one statement. SQLite's limit is 32,766 values. Few sizes, so that each statement has been prepared before
 /// and all of them stay prepared.
-const CHUNKS: [usize; 5] = [512, 128, 32, 8, 1];
+const CHUNKS: [usize; 6] = [2_048, 512, 128, 32, 8, 1];
 
 /// Runs `{before} VALUES (?, …), … {after}` over all rows, in as few statements as their number allows. Returns how
 /// many rows were touched.

@@ -1,0 +1,70 @@
+//! Numbers in two columns: the area code in one, the rest in the other.
+
+use super::number::digits;
+use crate::domain::column_key;
+
+/// What people call the column of area codes.
+const NAMES: &[&str] = &[
+    "areacode",
+    "stdcode",
+    "vorwahl",
+    "ortsvorwahl",
+    "netzvorwahl",
+    "vorwahlnummer",
+    "ddd",
+    "codigodearea",
+    "prefijo",
+    "lada",
+    "indicativo",
+    "indicatif",
+    "prefisso",
+    "prefixo",
+    "kierunkowy",
+    "netnummer",
+    "kodmiasta",
+    "кодгорода",
+    "市外局番",
+    "区号",
+    "區號",
+    "지역번호",
+];
+
+pub(super) fn is_called_so(name: &str) -> bool {
+    NAMES.contains(&column_key(name).as_str())
+}
+
+/// Digits of an area code, with what one dials before it, or with a calling code.
+const LONGEST: usize = 7;
+
+/// An area code and the rest of a number. None where there is none, or where the number has its own already.
+pub(super) fn joined(code: &str, number: &str) -> Option<String> {
+    let (code, number) = (code.trim(), number.trim());
+    let of = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let is_code = (1..=LONGEST).contains(&digits(code)) && !code.chars().any(char::is_alphabetic);
+    let is_rest = digits(number) > 0 && !number.starts_with(['+', '0', '＋']) && !of(number).starts_with(&of(code));
+    (is_code && is_rest).then(|| format!("{code} {number}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lacks_its_area_code_gets_it() {
+        for (code, number, whole) in [
+            ("0171", "2345678", Some("0171 2345678")),
+            (" (11) ", "91234-5678", Some("(11) 91234-5678")),
+            ("+49 171", "2345678", Some("+49 171 2345678")),
+            ("0171", "0171 2345678", None),
+            ("650", "650-253-0000", None),
+            ("650", "+16502530000", None),
+            ("", "2345678", None),
+            ("0171", "", None),
+            ("North 3", "2345678", None),
+            ("12345678", "2345678", None),
+        ] {
+            assert_eq!(joined(code, number).as_deref(), whole, "{code:?} {number:?}");
+        }
+        assert!(["Vorwahl", "DDD", "Area Code"].into_iter().all(is_called_so) && !is_called_so("Area"));
+    }
+}
