@@ -116,7 +116,9 @@ impl Seen {
                 Ok(_) => (rest.len(), None),
                 Err(error) => (error.valid_up_to(), Some(error.error_len())),
             };
-            self.whole += rest[..valid].iter().map(|byte| u64::from(*byte >= 0xc0)).sum::<u64>();
+            // As many at once as one byte can count.
+            let whole = |bytes: &[u8]| bytes.iter().map(|byte| u8::from(*byte >= 0xc0)).sum::<u8>();
+            self.whole += rest[..valid].chunks(usize::from(u8::MAX)).map(|bytes| u64::from(whole(bytes))).sum::<u64>();
             from += valid;
             match error_len {
                 None => return from,

@@ -32,6 +32,9 @@ pub(super) fn by_content(names: &[String], evidence: &[Evidence], client_message
     best.map(|(index, _)| index)
 }
 
+/// What no number is shorter than, without the noughts before it.
+const SHORTEST: usize = 4;
+
 /// What the first cells of a column say.
 pub(super) struct Evidence {
     pub(super) filled: usize,
@@ -57,7 +60,9 @@ impl Evidence {
         for row in data {
             let cell = columns.cell(&row, index);
             evidence.filled += usize::from(!cell.trim().is_empty());
-            if digits(cell) < number::DIGITS_FOR_SURE {
+            // Codes that are filled up with noughts would have the plans of all countries looked through.
+            let is_short = || cell.trim_start_matches(|char: char| char == '0' || !char.is_numeric()).len() < SHORTEST;
+            if digits(cell) < number::DIGITS_FOR_SURE || is_short() {
                 continue;
             }
             match number::read(cell, columns.home(&row, default)) {

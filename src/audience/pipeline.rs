@@ -14,7 +14,7 @@ use super::check::{CheckedRows, Reject, Rules, check};
 use super::columns::Columns;
 use super::error::BoxError;
 use super::table::Form;
-use super::{Error, Summary};
+use super::{Error, Summary, number};
 use crate::domain::Recipient;
 
 /// Receives what is read, in the order of the file.
@@ -159,6 +159,7 @@ pub(super) fn run(
             feed.jobs.push(job_sender);
             done.push(done_receiver);
             threads.push(spawn(scope, file, "audience check", move || {
+                number::warm_up();
                 for Job { columns, may_be_damaged, rows, bytes_done } in jobs {
                     let mut checked = check(&rows, &columns, rules);
                     if may_be_damaged {

@@ -91,6 +91,11 @@ fn beside_code(cell: &str) -> Option<(String, &str)> {
     Some((beside.trim_matches(|char: char| !char.is_alphanumeric()).to_owned(), code))
 }
 
+/// Has ready what every reading of a number needs, while nobody waits for it yet.
+pub(super) fn warm_up() {
+    let _ = (Plans::shared(), country_names::named(""));
+}
+
 /// A mobile number that exists in a country.
 pub fn example(country: Country) -> Option<Msisdn> {
     Plans::shared().example(country)
