@@ -84,7 +84,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The attempts that keys lead to, in the order of the keys. A number leads to an attempt where exactly one to it
     /// on that channel is unknown.
     async fn find(&self, keys: Vec<Key>) -> Result<Vec<Option<Found>>>;
-    /// Keeps receipts and applies what they decided, in one transaction. Returns the changes that came too late.
+    /// Keeps receipts and applies what they decided, in one transaction. Returns the changes that came too late, of which
+    /// the receipts are not kept: they come again with what is decided anew.
     async fn take_receipts(
         &self,
         receipts: Vec<Receipt>,

@@ -16,7 +16,7 @@ for_every_store!(
     what_is_unknown_once_more_is_unknown_once,
     a_receipt_for_an_attempt_told_in_the_same_call_teaches_its_umid,
     receipts_of_one_attempt_differ_in_anything_they_say,
-    a_receipt_that_came_too_late_is_kept_all_the_same,
+    a_receipt_is_kept_with_what_it_decided_and_not_before,
     strays_are_kept_by_kind_in_order_until_they_are_forgotten,
     strays_are_counted_and_forgotten_when_they_are_old,
 );
@@ -228,13 +228,22 @@ async fn receipts_of_one_attempt_differ_in_anything_they_say(desk: Desk) {
     assert_eq!(desk.receipts(first.key).await.unwrap(), all, "the same again is the same, whenever it came");
 }
 
-async fn a_receipt_that_came_too_late_is_kept_all_the_same(desk: Desk) {
-    let batch = handed_over(&desk, 1, true).await;
+async fn a_receipt_is_kept_with_what_it_decided_and_not_before(desk: Desk) {
+    let batch = handed_over(&desk, 3, true).await;
+    let [slow, quick, told] = [0, 1, 2].map(|n| MessageKey { batch, n });
     let now = desk.one(batch, 0).await;
     desk.record(vec![delivered(&now, at(3))]).await.unwrap();
-    let late = desk.take_receipts(vec![receipt(now.key, "sent")], Vec::new(), vec![delivered(&now, at(5))]).await;
-    assert_eq!(late.unwrap(), [now.key]);
-    assert_eq!(desk.receipts(now.key).await.unwrap().len(), 1);
+    let receipts = || [slow, quick, told].map(|key| receipt(key, "sent")).to_vec();
+    let changes = vec![delivered(&now, at(5)), delivered(&desk.one(batch, 1).await, at(5))];
+    let late = desk.take_receipts(receipts(), Vec::new(), changes).await;
+    assert_eq!(late.unwrap(), [slow]);
+    assert_eq!(desk.receipts(slow).await.unwrap(), [], "whoever died now would have a fact of which nothing came");
+    for key in [quick, told] {
+        assert_eq!(desk.receipts(key).await.unwrap(), [receipt(key, "sent")], "the others do not wait for it");
+    }
+    desk.counters_equal_rows(batch, 3).await;
+    assert_eq!(desk.take_receipts(receipts(), Vec::new(), Vec::new()).await.unwrap(), []);
+    assert_eq!(desk.receipts(slow).await.unwrap(), [receipt(slow, "sent")]);
 }
 
 async fn strays_are_kept_by_kind_in_order_until_they_are_forgotten(desk: Desk) {

@@ -3,7 +3,6 @@
 use tokio::sync::mpsc;
 
 use super::receipts::Lesson;
-use super::script::Script;
 use super::{
     Sqlite, aliases, asking, audiences, batches, facts, inbound, lanes, looks, messages, nodes, receipts, tiers, walk,
     wishes,
@@ -139,9 +138,7 @@ impl Store for Sqlite {
     async fn record(&self, changes: Vec<Change>) -> Result<Vec<MessageKey>> {
         let signals = signals_of(&changes);
         let stale = self
-            .write("record changes", move |c| {
-                Box::pin(async move { messages::record(c, Script::default(), &changes).await })
-            })
+            .write("record changes", move |c| Box::pin(async move { messages::record(c, &[], &changes).await }))
             .await?;
         self.signals.tell(&signals);
         Ok(stale)
@@ -174,13 +171,11 @@ impl Store for Sqlite {
             .write("take receipts", move |c| {
                 Box::pin(async move {
                     receipts::keep_strays(c, &strays).await?;
-                    let mut script = Script::default();
-                    receipts::keep(&mut script, &receipts);
-                    let stale = messages::record(c, script, &changes).await?;
+                    let stale = messages::record(c, &receipts, &changes).await?;
                     // Last, because the changes may have told of the attempts.
                     let learned: Vec<_> = receipts
                         .into_iter()
-                        .filter(|receipt| receipt.umid.is_some())
+                        .filter(|receipt| receipt.umid.is_some() && !stale.contains(&receipt.key))
                         .filter_map(|receipt| {
                             let Receipt { key, step, umid, tries, .. } = receipt;
                             Some(Lesson { key, step, tries: [tries?; 2], umid })

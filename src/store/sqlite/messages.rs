@@ -8,7 +8,7 @@ use sqlx::SqliteConnection;
 use super::Work;
 use super::looks::load;
 use super::numbers::{Numbers, OverNumbers, over_numbers};
-use super::receipts::{Lesson, learn};
+use super::receipts::{Lesson, keep, learn};
 use super::rows::{Line, lines, moment, packed};
 use super::script::Script;
 use super::shapes::{write_attempts, write_messages};
@@ -16,7 +16,7 @@ use super::tiers::Gate;
 use crate::domain::{
     BatchId, BatchState, Fields, LaneId, Marks, MessageKey, Present, State, StepIndex, Tallies, Timestamp,
 };
-use crate::store::{Change, Claim, Claimed, ClaimedSet, Drained, Loaded, Verdict};
+use crate::store::{Change, Claim, Claimed, ClaimedSet, Drained, Loaded, Receipt, Verdict};
 
 /// Counters of all batches that a group touches.
 pub(super) type Moves = HashMap<BatchId, Tallies>;
@@ -185,19 +185,23 @@ fn unclaimed(message: Loaded) -> Loaded {
     Loaded { version: message.version - 1, present: as_queued(&message.present), ..message }
 }
 
-/// Applies changes, each to the version it was decided on, behind what stands in the script already; returns those that
-/// came too late.
+/// Keeps receipts and applies changes, each to the version it was decided on; returns those that came too late. What their
+/// receipts say has not happened to the message yet, so those are not kept: whoever died now would leave facts behind that
+/// nothing came of.
 pub(super) async fn record(
     connection: &mut SqliteConnection,
-    mut script: Script,
+    receipts: &[Receipt],
     changes: &[Change],
 ) -> Work<Vec<MessageKey>> {
+    let mut script = Script::default();
     if changes.is_empty() {
+        keep(&mut script, receipts);
         script.run(connection).await?;
         return Ok(Vec::new());
     }
     let all: Vec<&Change> = changes.iter().collect();
     script.statement("SAVEPOINT changes");
+    keep(&mut script, receipts);
     let first = script.len();
     write_messages(&mut script, &all);
     let until = script.len();
@@ -213,6 +217,7 @@ pub(super) async fn record(
     sqlx::query("ROLLBACK TO changes; RELEASE changes").execute(&mut *connection).await?;
     let (fresh, late) = sort_out(connection, all).await?;
     let mut script = Script::default();
+    keep(&mut script, receipts.iter().filter(|receipt| !late.contains(&receipt.key)));
     write_messages(&mut script, &fresh);
     finish(&mut script, &fresh);
     script.run(&mut *connection).await?;

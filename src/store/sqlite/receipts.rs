@@ -157,8 +157,8 @@ const KEEP: &str = "INSERT INTO receipt (batch, n, step, stamp, state, detail, c
      FROM json_each(?2) WHERE true
      ON CONFLICT DO UPDATE SET tries = excluded.tries WHERE excluded.tries > coalesce(tries, -1)";
 
-pub(super) fn keep(script: &mut Script, receipts: &[Receipt]) {
-    let shapes = alike(receipts.iter().map(|receipt| {
+pub(super) fn keep<'a>(script: &mut Script, receipts: impl IntoIterator<Item = &'a Receipt>) {
+    let shapes = alike(receipts.into_iter().map(|receipt| {
         let Receipt { key, step, code, tries, .. } = *receipt;
         (Alike { batch: key.batch, step, state: &receipt.state, detail: &receipt.detail, code, tries }, receipt)
     }));
