@@ -1,36 +1,11 @@
 //! Numbers in two columns: the area code in one, the rest in the other.
 
 use super::number::digits;
+use super::vocabulary::AREA_CODE;
 use crate::domain::column_key;
 
-/// What people call the column of area codes.
-const NAMES: &[&str] = &[
-    "areacode",
-    "stdcode",
-    "vorwahl",
-    "ortsvorwahl",
-    "netzvorwahl",
-    "vorwahlnummer",
-    "ddd",
-    "codigodearea",
-    "prefijo",
-    "lada",
-    "indicativo",
-    "indicatif",
-    "prefisso",
-    "prefixo",
-    "kierunkowy",
-    "netnummer",
-    "kodmiasta",
-    "кодгорода",
-    "市外局番",
-    "区号",
-    "區號",
-    "지역번호",
-];
-
 pub(super) fn is_called_so(name: &str) -> bool {
-    NAMES.contains(&column_key(name).as_str())
+    AREA_CODE.contains(&column_key(name).as_str())
 }
 
 /// Digits of an area code, with what one dials before it, or with a calling code.

@@ -158,12 +158,11 @@ impl Seen {
         }
         // Numbers of a country are no names of its people: where those are written with accents, the guess has to do
         // without the country.
-        let without = || detector.guess(None, Utf8Detection::Deny);
-        if is_latin(&self.telling, guess) {
-            Some(without()).filter(|it| it.is_single_byte()).unwrap_or(WINDOWS_1252)
-        } else {
-            guess
+        if !is_latin(&self.telling, guess) {
+            return guess;
         }
+        let without = detector.guess(None, Utf8Detection::Deny);
+        if without.is_single_byte() { without } else { WINDOWS_1252 }
     }
 }
 

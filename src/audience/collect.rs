@@ -15,7 +15,7 @@ use super::repeats::Repeats;
 use super::seen::Seen;
 use super::sheet::Unseen;
 use super::summary::SAMPLED_ROWS;
-use super::table::Form;
+use super::table::{BLOCK_ROWS, Form};
 use super::{Error, Field, Note, Options, Reason, Summary};
 use crate::domain::{Country, Fields, Msisdn, Recipient};
 
@@ -122,18 +122,13 @@ fn turn_away(
     verdicts: &[Option<Reason>],
     refused: &mut Vec<Reject>,
 ) {
-    let mut judged = places.iter().zip(verdicts);
-    let mut reasons = places.iter().zip(verdicts).filter_map(|(place, reason)| Some((place.line, (*reason)?)));
-    let away = recipients.extract_if(.., |_| judged.next().is_some_and(|(_, reason)| reason.is_some()));
-    let before = refused.len();
-    refused.extend(away.zip(&mut reasons).map(|(Recipient { fields, .. }, (line, reason))| Reject {
-        line,
-        reason,
-        fields,
-    }));
-    if refused.len() > before {
-        refused.sort_by_key(|reject| reject.line);
-    }
+    let mut judged = verdicts.iter();
+    let away = recipients.extract_if(.., |_| judged.next().is_some_and(Option::is_some));
+    let reasons = places.iter().zip(verdicts).filter_map(|(place, reason)| Some((place.line, (*reason)?)));
+    let rejects =
+        away.zip(reasons).map(|(recipient, (line, reason))| Reject { line, reason, fields: recipient.fields });
+    refused.extend(rejects);
+    refused.sort_by_key(|reject| reject.line);
 }
 
 /// Recipients who wait until there are enough of them.
@@ -144,7 +139,8 @@ impl Accepted {
     fn take(&mut self, mut more: Vec<Recipient>, sink: &mut dyn Sink) -> Result<(), Halt> {
         self.0.append(&mut more);
         while self.0.len() >= PIECE {
-            let mut next = Vec::with_capacity(PIECE);
+            // With room for the block that makes it full.
+            let mut next = Vec::with_capacity(PIECE + BLOCK_ROWS);
             next.extend(self.0.drain(PIECE..));
             sink.accepted(std::mem::replace(&mut self.0, next))?;
         }

@@ -347,3 +347,29 @@ pub(super) const NO_HOME_WORDS: &[&str] = &[
     "naissance",
     "nascita",
 ];
+
+/// What people call the column of area codes.
+pub(super) const AREA_CODE: &[&str] = &[
+    "areacode",
+    "stdcode",
+    "vorwahl",
+    "ortsvorwahl",
+    "netzvorwahl",
+    "vorwahlnummer",
+    "ddd",
+    "codigodearea",
+    "prefijo",
+    "lada",
+    "indicativo",
+    "indicatif",
+    "prefisso",
+    "prefixo",
+    "kierunkowy",
+    "netnummer",
+    "kodmiasta",
+    "кодгорода",
+    "市外局番",
+    "区号",
+    "區號",
+    "지역번호",
+];
