@@ -156,13 +156,13 @@ impl Seen {
         if guess.is_single_byte() {
             return if is_pound_sign(&self.telling, guess) { WINDOWS_1252 } else { guess };
         }
-        // Numbers of a country are no names of its people: where those are written with accents, the guess has to do
-        // without the country.
-        if !is_latin(&self.telling, guess) {
-            return guess;
-        }
+        // Numbers of a country are no names of its people: where those are written with accents, or in Japanese, the guess
+        // has to do without the country.
         let without = detector.guess(None, Utf8Detection::Deny);
-        if without.is_single_byte() { without } else { WINDOWS_1252 }
+        if is_latin(&self.telling, guess) {
+            return if without.is_single_byte() { without } else { WINDOWS_1252 };
+        }
+        if guess != without && has_kana(&self.telling, without) { without } else { guess }
     }
 }
 
@@ -177,6 +177,12 @@ fn is_latin(text: &[u8], guess: &'static Encoding) -> bool {
     let foreign = || chars.windows(3).filter(|three| is_foreign(three[1]));
     let touching = foreign().filter(|three| three[0].is_ascii_alphabetic() || three[2].is_ascii_lowercase());
     touching.count() * 2 > foreign().count()
+}
+
+/// Whether a text reads as Japanese: what is written otherwise becomes its syllables hardly ever by mistake.
+fn has_kana(text: &[u8], guess: &'static Encoding) -> bool {
+    let (text, is_broken) = guess.decode_without_bom_handling(text);
+    !is_broken && text.chars().filter(|char| matches!(char, '\u{3041}'..='\u{30fe}')).count() > 1
 }
 
 /// Whether a text is taken for one of Central Europe by nothing but its pound signs: they stand before digits, and the
@@ -274,6 +280,7 @@ mod tests {
             ("陳怡君,1\n林志明,2\n", BIG5, "HK"),
             ("山田太郎,1\n", SHIFT_JIS, "JP"),
             ("김민준,1\n이서연,2\n", EUC_KR, "KR"),
+            ("会員リスト\n山田 太郎,日本,1\n佐藤 花子,日本,2\n", SHIFT_JIS, "SG"),
         ] {
             assert_eq!(of(&encoding.encode(text).0, country), encoding, "{text}");
         }
