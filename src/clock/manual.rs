@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::{Clock, Sleep};
+use super::{Clock, Sleep, Tick};
 use crate::domain::{Span, Timestamp};
 
 /// Time for tests and simulations. Sleepers wake in the order of their times, those of one time in the order in which
@@ -73,6 +73,14 @@ impl Clock for ManualClock {
             // The sender lives in the clock, which outlives its sleepers; an error would mean that it is gone.
             let _ = woken.await;
         })
+    }
+
+    fn tick(&self) -> Tick {
+        self.now().into()
+    }
+
+    fn sleep_exactly(&self, at: Tick) -> Sleep<'_> {
+        self.sleep_until(at.whole())
     }
 
     fn drift(&self) -> i64 {

@@ -7,6 +7,7 @@
 
 mod manual;
 mod real;
+mod tick;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,6 +17,7 @@ use crate::domain::{Span, Timestamp};
 
 pub use manual::ManualClock;
 pub use real::RealClock;
+pub use tick::Tick;
 
 /// A future that ends when its time has come.
 pub type Sleep<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -30,6 +32,13 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     fn sleep(&self, span: Span) -> Sleep<'_> {
         self.sleep_until(self.now() + span)
     }
+
+    /// The same time as `now`, finely: for whoever counts how long it is from one message to the next.
+    fn tick(&self) -> Tick;
+
+    /// Ends once `tick` has reached `at`, and a small part of a millisecond later at most: for whoever loses by each moment
+    /// that he is late. It costs more than the other sleep.
+    fn sleep_exactly(&self, at: Tick) -> Sleep<'_>;
 
     /// How many milliseconds the wall clock is ahead of this one: it changes by a jump, and by a sleep of the machine,
     /// in which this clock stands still.

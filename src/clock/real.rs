@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::{Clock, Sleep};
+use super::{Clock, Sleep, Tick};
 use crate::domain::{Span, Timestamp};
 
 /// Whoever asks for the time asks all the time. Where nobody has for longer than this, the process stood still: stopped
 /// by a signal, or swapped out.
 const STANDSTILL_MILLIS: i64 = 2_000;
+
+/// Timers of the runtime fire that much too late at most; a thread that sleeps wakes within a tenth of a millisecond.
+const COARSE: Duration = Duration::from_micros(2_200);
 
 /// The wall clock at the start, plus monotonic time since.
 #[derive(Debug, Clone)]
@@ -40,6 +43,11 @@ fn wall() -> Timestamp {
     Timestamp::from_millis(Span::from(since_1970).millis())
 }
 
+#[expect(clippy::disallowed_methods, reason = "the one place that sleeps by the thread")]
+fn asleep_for(rest: Duration) {
+    std::thread::sleep(rest);
+}
+
 impl Clock for RealClock {
     fn now(&self) -> Timestamp {
         let now = self.started_at + Span::from(self.started.elapsed());
@@ -52,6 +60,25 @@ impl Clock for RealClock {
 
     fn sleep_until(&self, at: Timestamp) -> Sleep<'_> {
         Box::pin(tokio::time::sleep(at.since(self.now()).std()))
+    }
+
+    fn tick(&self) -> Tick {
+        let since = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        Tick::from(self.started_at).later_by(since)
+    }
+
+    fn sleep_exactly(&self, at: Tick) -> Sleep<'_> {
+        Box::pin(async move {
+            let rest = || Duration::from_nanos(at.since(self.tick()));
+            if let Some(most) = rest().checked_sub(COARSE) {
+                tokio::time::sleep(most).await;
+            }
+            let rest = rest();
+            if !rest.is_zero() {
+                // It ends where the runtime does, and then nobody waits any more.
+                let _ = tokio::task::spawn_blocking(move || asleep_for(rest)).await;
+            }
+        })
     }
 
     fn drift(&self) -> i64 {

@@ -16,6 +16,7 @@ use super::job::{Job, Settled};
 use super::lane::Lane;
 use super::under_way::Begun;
 use crate::domain::Timestamp;
+use crate::throttle::Again;
 
 #[derive(Debug)]
 pub(super) struct Turnstile {
@@ -49,7 +50,7 @@ enum Next {
     /// May not leave now: to be handed back.
     Back(Vec<Job>),
     /// Not before then.
-    Wait(Timestamp),
+    Wait(Again),
     Empty,
     Closed,
 }
@@ -96,10 +97,10 @@ impl Turnstile {
             match self.look(true) {
                 Next::Go(request) => return Some(request),
                 Next::Back(jobs) => self.hand_back(jobs).await,
-                Next::Wait(at) => {
+                Next::Wait(again) => {
                     self.waiting_for(async {
                         tokio::select! {
-                            () = self.lane.clock.sleep_until(at) => {}
+                            () = self.sleep(again) => {}
                             () = self.stop.cancelled() => {}
                         }
                     })
@@ -130,6 +131,11 @@ impl Turnstile {
         }
     }
 
+    async fn sleep(&self, again: Again) {
+        let clock = &self.lane.clock;
+        if again.exactly { clock.sleep_exactly(again.at).await } else { clock.sleep_until(again.at.whole()).await }
+    }
+
     async fn waiting_for(&self, what: impl Future<Output = ()>) {
         self.waits.store(true, Ordering::Release);
         what.await;
@@ -158,9 +164,9 @@ impl Turnstile {
         }
         let jobs = self.gather(&mut inner, now);
         let Some(count) = u32::try_from(jobs.len()).ok().and_then(NonZeroU32::new) else { return Next::Empty };
-        if let Err(at) = lane.pace.take(count, lane.brake.slowness(now)) {
+        if let Err(again) = lane.pace.take(count, lane.brake.slowness(now)) {
             jobs.into_iter().rev().for_each(|job| inner.ready.push_front(job));
-            return Next::Wait(at);
+            return Next::Wait(again);
         }
         lane.lets_out(count.get());
         self.ask_for_more(inner.ready.len(), jobs.len());

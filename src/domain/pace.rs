@@ -45,6 +45,12 @@ impl Rate {
         self.per.std() / self.count.get()
     }
 
+    /// The same in nanoseconds, and never less.
+    pub fn nanos_between(self) -> u64 {
+        let per = u128::from(self.per.millis().unsigned_abs()) * 1_000_000;
+        u64::try_from(per.div_ceil(u128::from(self.count.get()))).unwrap_or(u64::MAX).max(1)
+    }
+
     /// How many fit into a span, rounded down.
     pub fn within(self, span: Span) -> u64 {
         let product = u128::from(self.count.get()) * u128::from(span.millis().unsigned_abs());

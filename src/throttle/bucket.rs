@@ -2,7 +2,8 @@
 
 use std::num::NonZeroU32;
 use std::ops::Add;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use governor::clock::Reference;
@@ -11,57 +12,68 @@ use governor::nanos::Nanos;
 use governor::state::{NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 
-use crate::clock::Clock;
-use crate::domain::{Rate, Span, Timestamp};
+use crate::clock::{Clock, Tick};
+use crate::domain::Rate;
 
-/// Our clock's instants as governor wants them.
+/// Our clock's moments as governor wants them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Instant(u64);
+struct Instant(Tick);
 
 impl Add<Nanos> for Instant {
     type Output = Self;
 
     fn add(self, nanos: Nanos) -> Self {
-        Self(self.0.saturating_add(nanos.as_u64()))
+        Self(self.0.later_by(nanos.as_u64()))
     }
 }
 
 impl Reference for Instant {
     fn duration_since(&self, earlier: Self) -> Nanos {
-        self.0.saturating_sub(earlier.0).into()
+        self.0.since(earlier.0).into()
     }
 
     fn saturating_sub(&self, duration: Nanos) -> Self {
-        Self(self.0.saturating_sub(duration.as_u64()))
+        Self(Tick::from_nanos(self.0.nanos().saturating_sub(duration.as_u64())))
     }
 }
 
-#[derive(Debug, Clone)]
-struct Ticks(Arc<dyn Clock>);
-
-impl Ticks {
-    fn at(now: Timestamp) -> Instant {
-        Instant(now.millis().unsigned_abs().saturating_mul(1_000_000))
-    }
+/// A limiter takes the first time that it is told for its beginning. That is 1970, so that what a bucket knows means the
+/// same whatever rate it has, and in every process.
+#[derive(Debug)]
+struct Ticks {
+    clock: Arc<dyn Clock>,
+    has_begun: AtomicBool,
 }
 
 impl governor::clock::Clock for Ticks {
     type Instant = Instant;
 
     fn now(&self) -> Instant {
-        Self::at(self.0.now())
+        let has_begun = self.has_begun.load(Ordering::Relaxed) || self.has_begun.swap(true, Ordering::Relaxed);
+        Instant(if has_begun { self.clock.tick() } else { Tick::default() })
+    }
+}
+
+impl Clone for Ticks {
+    fn clone(&self) -> Self {
+        let has_begun = AtomicBool::new(self.has_begun.load(Ordering::Relaxed));
+        Self { clock: Arc::clone(&self.clock), has_begun }
     }
 }
 
 /// What governor knows of a bucket: when it is full again, if nobody takes anything more. It lies here so that tokens can
-/// be given back, and owed.
+/// be given back, and owed, and so that it outlives a change of the rate.
 #[derive(Debug, Clone, Default)]
-struct FullAt(Arc<Mutex<Option<Nanos>>>);
+struct FullAt(Arc<Mutex<Nanos>>);
 
 impl FullAt {
     fn change(&self, change: impl FnOnce(Nanos) -> Nanos) {
         let mut full_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *full_at = full_at.map(change);
+        *full_at = change(*full_at);
+    }
+
+    fn get(&self) -> Tick {
+        Tick::from_nanos(self.0.lock().unwrap_or_else(PoisonError::into_inner).as_u64())
     }
 }
 
@@ -73,65 +85,135 @@ impl StateStore for FullAt {
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
         let mut full_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (measured, next) = measure(*full_at)?;
-        *full_at = Some(next);
+        let (measured, next) = measure(Some(*full_at))?;
+        *full_at = next;
         Ok(measured)
     }
 }
 
-/// One rate with its burst.
+/// A moment too late costs nothing worth counting where so many nanoseconds have been waited for.
+const LONG: u64 = 200_000_000;
+/// A bucket that takes so many nanoseconds to fill is worth noting for whoever comes next: an empty one in its place would
+/// cost that much of the rate.
+const SLOW: u64 = 1_000_000_000;
+
+/// When to ask again for tokens that are not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Again {
+    pub at: Tick,
+    /// The bucket is full by then, and what would come in afterwards is lost.
+    pub exactly: bool,
+}
+
+/// One rate with its burst; both may change while it is used.
 #[derive(Debug)]
 pub struct Bucket {
-    limiter: RateLimiter<NotKeyed, FullAt, Ticks, NoOpMiddleware<Instant>>,
+    shape: Mutex<Shape>,
     full_at: FullAt,
-    /// From one token to the next.
-    interval: Duration,
-    burst: NonZeroU32,
     clock: Arc<dyn Clock>,
+}
+
+#[derive(Debug)]
+struct Shape {
+    limiter: RateLimiter<NotKeyed, FullAt, Ticks, NoOpMiddleware<Instant>>,
+    rate: Rate,
+    burst: NonZeroU32,
+    /// Nanoseconds from one token to the next.
+    interval: u64,
+}
+
+impl Shape {
+    fn new(rate: Rate, burst: NonZeroU32, full_at: FullAt, clock: Arc<dyn Clock>) -> Self {
+        let interval = rate.nanos_between();
+        let quota = Quota::with_period(Duration::from_nanos(interval));
+        let quota = quota.unwrap_or(Quota::per_second(rate.count())).allow_burst(burst);
+        let ticks = Ticks { clock, has_begun: AtomicBool::new(false) };
+        Self { limiter: RateLimiter::new(quota, full_at, ticks), rate, burst, interval }
+    }
+
+    /// The time that so many tokens take to come in.
+    const fn tokens(&self, n: u32) -> u64 {
+        self.interval.saturating_mul(n as u64)
+    }
+
+    /// The time that an empty bucket takes to fill.
+    const fn whole(&self) -> u64 {
+        self.tokens(self.burst.get())
+    }
 }
 
 impl Bucket {
     /// Begins empty: what a process that died a moment ago has let go is not let go again.
     pub fn new(rate: Rate, burst: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
-        let interval = rate.interval().max(Duration::from_nanos(1));
-        let quota = Quota::with_period(interval).unwrap_or(Quota::per_second(rate.count())).allow_burst(burst);
         let full_at = FullAt::default();
-        let limiter = RateLimiter::new(quota, full_at.clone(), Ticks(Arc::clone(&clock)));
-        let _ = limiter.check_n(burst);
-        Self { limiter, full_at, interval, burst, clock }
+        let shape = Shape::new(rate, burst, full_at.clone(), Arc::clone(&clock));
+        full_at.change(|_| clock.tick().later_by(shape.whole()).nanos().into());
+        Self { shape: Mutex::new(shape), full_at, clock }
     }
 
-    pub const fn burst(&self) -> NonZeroU32 {
-        self.burst
+    /// Goes on from what was noted of it, with so many taken since by a process that is gone, nobody knows when. It is
+    /// never worse than empty, whatever became of the clock.
+    pub fn go_on_from(&self, noted: Tick, taken_since: u32) {
+        let (shape, now) = (self.lock(), self.clock.tick());
+        let full_at = noted.max(now).later_by(shape.tokens(taken_since)).min(now.later_by(shape.whole()));
+        let full_at = if taken_since == 0 && noted <= now { noted } else { full_at };
+        self.full_at.change(|_| full_at.nanos().into());
+    }
+
+    /// When it is full again, where that is worth noting.
+    pub fn to_note(&self) -> Option<Tick> {
+        let shape = self.lock();
+        (shape.whole() >= SLOW).then(|| self.full_at.get())
+    }
+
+    pub fn burst(&self) -> NonZeroU32 {
+        self.lock().burst
+    }
+
+    /// Changes its rate. What is in it stays in it, and no more than that: neither is a token made nor one lost.
+    pub fn turn(&self, rate: Rate, burst: NonZeroU32) {
+        let mut shape = self.lock();
+        if (shape.rate, shape.burst) == (rate, burst) {
+            return;
+        }
+        let now = self.clock.tick();
+        let missing = self.full_at.get().since(now);
+        let next = Shape::new(rate, burst, self.full_at.clone(), Arc::clone(&self.clock));
+        // Of the old burst so much was missing, in tokens; of the new one so much more, or less.
+        let wide = |nanos: u64| i128::from(nanos);
+        let missing = (wide(missing) * wide(next.interval)).div_euclid(wide(shape.interval)) + 1;
+        let more = wide(next.interval) * (i128::from(burst.get()) - i128::from(shape.burst.get()));
+        let missing = u64::try_from((missing + more).max(0)).unwrap_or(u64::MAX);
+        self.full_at.change(|_| now.later_by(missing).nanos().into());
+        *shape = next;
     }
 
     /// Takes `owed` tokens as soon as `n` are there, or says when they will be. What is owed and not there yet comes in
     /// before anybody else gets one. More than the burst are never there.
-    fn take(&self, n: NonZeroU32, owed: NonZeroU32) -> Result<(), Timestamp> {
-        let now = self.clock.now();
-        let n = n.min(self.burst);
-        match self.limiter.check_n(n) {
+    fn take(&self, n: NonZeroU32, owed: NonZeroU32) -> Result<(), Again> {
+        let shape = self.lock();
+        let n = n.min(shape.burst);
+        match shape.limiter.check_n(n) {
             Ok(Ok(())) | Err(_) => {
-                self.full_at.change(|full_at| full_at + self.tokens(owed.get().saturating_sub(n.get())));
+                let more = shape.tokens(owed.get().saturating_sub(n.get()));
+                self.full_at.change(|full_at| full_at + Nanos::from(more));
                 Ok(())
             }
             Ok(Err(not_until)) => {
-                // Timers fire in whole milliseconds, and one that fires early would only ask again.
-                let wait = not_until.wait_time_from(Ticks::at(now));
-                let millis = i64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
-                Err(now + Span::from_millis(millis.max(1)))
+                let Instant(at) = not_until.earliest_possible();
+                Err(Again { at, exactly: n == shape.burst && shape.whole() < LONG })
             }
         }
     }
 
     /// As if they had never been taken.
     fn give_back(&self, owed: NonZeroU32) {
-        self.full_at.change(|full_at| full_at.saturating_sub(self.tokens(owed.get())));
+        let back = self.lock().tokens(owed.get());
+        self.full_at.change(|full_at| full_at.saturating_sub(back.into()));
     }
 
-    /// The time that so many tokens take to come in.
-    fn tokens(&self, n: u32) -> Nanos {
-        self.interval.saturating_mul(n).into()
+    fn lock(&self) -> MutexGuard<'_, Shape> {
+        self.shape.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -155,7 +237,7 @@ impl Pace {
 
     /// Takes the tokens of `n` from both buckets, or says when to ask again, with nothing taken: whatever is saved up
     /// meanwhile is never more than a burst. A lane that has to go so many times slower owes that many tokens for each.
-    pub fn take(&self, n: NonZeroU32, slowness: NonZeroU32) -> Result<(), Timestamp> {
+    pub fn take(&self, n: NonZeroU32, slowness: NonZeroU32) -> Result<(), Again> {
         let owed = n.saturating_mul(slowness);
         self.lane.take(n, owed)?;
         let Some(account) = &self.account else { return Ok(()) };
@@ -167,7 +249,7 @@ impl Pace {
 mod tests {
     use super::*;
     use crate::clock::ManualClock;
-    use crate::domain::Span;
+    use crate::domain::{Span, Timestamp};
 
     const ONE: NonZeroU32 = NonZeroU32::MIN;
 
@@ -256,9 +338,85 @@ mod tests {
     #[test]
     fn a_refusal_says_when_to_come_back() {
         let (clock, bucket) = bucket("5/min", 1);
-        let at = bucket.take(ONE, ONE).unwrap_err();
-        clock.advance(at.since(clock.now()));
+        let again = bucket.take(ONE, ONE).unwrap_err();
+        assert!(!again.exactly, "twelve seconds are long");
+        clock.advance(again.at.whole().since(clock.now()));
         assert_eq!(bucket.take(ONE, ONE), Ok(()));
         assert!(bucket.take(ONE, ONE).is_err());
+    }
+
+    /// So many of a bucket's tokens are there now.
+    fn there(bucket: &Bucket) -> u32 {
+        let there = taken(bucket);
+        (0..there).for_each(|_| bucket.give_back(ONE));
+        there
+    }
+
+    #[test]
+    fn a_rate_that_changes_makes_no_token_and_loses_none() {
+        let n = |n: u32| NonZeroU32::new(n).unwrap();
+        let (clock, bucket) = bucket("10/s", 10);
+        clock.advance(Span::from_millis(600));
+        assert_eq!(there(&bucket), 6);
+        // Whatever it is turned to, there and back.
+        for (rate, burst) in [("1000/s", 50), ("1/min", 20), ("3/s", 10)] {
+            bucket.turn(rate.parse().unwrap(), n(burst));
+            assert!([5, 6].contains(&there(&bucket)), "{rate} has {}", there(&bucket));
+        }
+        bucket.turn("10/s".parse().unwrap(), n(2));
+        assert_eq!(taken(&bucket), 2, "what does not fit is lost");
+        bucket.turn("10/s".parse().unwrap(), n(10));
+        assert_eq!(there(&bucket), 0, "and does not come back");
+        clock.advance(Span::from_secs(1));
+        assert!([9, 10].contains(&there(&bucket)));
+    }
+
+    #[test]
+    fn what_is_owed_is_owed_at_another_rate_too() {
+        let (clock, bucket) = bucket("10/s", 1);
+        clock.advance(Span::from_secs(1));
+        // One left, eight times too fast.
+        bucket.take(ONE, NonZeroU32::new(8).unwrap()).unwrap();
+        bucket.turn("20/s".parse().unwrap(), ONE);
+        clock.advance(Span::from_millis(390));
+        assert_eq!(there(&bucket), 0);
+        clock.advance(Span::from_millis(11));
+        assert_eq!(there(&bucket), 1);
+    }
+
+    #[test]
+    fn whoever_comes_next_goes_on_from_what_was_noted() {
+        let next = |clock: &Arc<ManualClock>, noted: Option<Tick>, unknown| {
+            let bucket = Bucket::new("5/d".parse().unwrap(), NonZeroU32::new(2).unwrap(), Arc::clone(clock) as _);
+            if let Some(noted) = noted {
+                bucket.go_on_from(noted, unknown);
+            }
+            there(&bucket)
+        };
+        let (clock, bucket) = bucket("5/d", 2);
+        assert_eq!(next(&clock, None, 0), 0);
+        clock.advance(Span::from_secs(86_400));
+        assert_eq!(next(&clock, bucket.to_note(), 0), 2);
+        bucket.take(ONE, ONE).unwrap();
+        assert_eq!(next(&clock, bucket.to_note(), 0), 1);
+        assert_eq!(next(&clock, bucket.to_note(), 1), 0, "what may have left since counts");
+        assert_eq!(next(&clock, bucket.to_note(), 9), 0);
+        // A clock that was set back, by years.
+        let earlier = Arc::new(ManualClock::at(Timestamp::from_millis(1_000)));
+        assert_eq!(next(&earlier, bucket.to_note(), 0), 0);
+        earlier.advance(Span::from_secs(86_400));
+        assert_eq!(next(&earlier, Some(Tick::from(Timestamp::from_millis(9))), 0), 2);
+        assert_eq!(Bucket::new("80/s".parse().unwrap(), ONE, earlier).to_note(), None, "not worth noting");
+    }
+
+    #[test]
+    fn whoever_waits_for_a_full_bucket_is_told_to_be_exact() {
+        for (rate, burst, n, exactly) in
+            [("30/s", 1, 1, true), ("80/s", 4, 1, false), ("1000/s", 50, 50, true), ("1/s", 1, 1, false)]
+        {
+            let (_, bucket) = bucket(rate, burst);
+            let n = NonZeroU32::new(n).unwrap();
+            assert_eq!(bucket.take(n, n).unwrap_err().exactly, exactly, "{rate} with {burst}");
+        }
     }
 }

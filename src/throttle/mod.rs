@@ -16,6 +16,6 @@ mod properties;
 mod tier;
 
 pub use brake::{Brake, Cause, Complaint, Standstill};
-pub use bucket::{Bucket, Pace};
+pub use bucket::{Again, Bucket, Pace};
 pub use holds::Holds;
 pub use tier::{DAY, Reservation, TierWindow};
