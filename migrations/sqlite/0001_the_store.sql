@@ -226,30 +226,77 @@ CREATE TABLE tally (
     PRIMARY KEY (batch, step, count, writer)
 ) WITHOUT ROWID;
 
--- Why a lane or a template may not send now. `template` is empty for a hold on the lane. The codes of receipts are others
--- than those of answers, so `by_receipt` says which of the two a code is.
+-- Why a lane or a template may not send now. `template` is empty for a hold on the lane, `language` where it is on the
+-- template in all of them.
+--   held_by    0 a person, 1 an answer of the provider's, 2 a receipt, whose codes are others, 3 an event of the account
 CREATE TABLE hold (
     lane TEXT NOT NULL,
-    template TEXT NOT NULL DEFAULT '',
+    template TEXT NOT NULL,
+    language TEXT NOT NULL,
     by_person INTEGER NOT NULL,
-    by_receipt INTEGER NOT NULL,
+    held_by INTEGER NOT NULL,
     code INTEGER,
     reason TEXT NOT NULL,
     since INTEGER NOT NULL,
-    PRIMARY KEY (lane, template, by_person)
+    PRIMARY KEY (lane, template, language, by_person)
 ) WITHOUT ROWID;
 
 -- When each hold was lifted last: what the provider says of an earlier hand-over puts none anew.
 CREATE TABLE lifted (
     lane TEXT NOT NULL,
     template TEXT NOT NULL,
+    language TEXT NOT NULL,
     at INTEGER NOT NULL,
-    PRIMARY KEY (lane, template)
+    PRIMARY KEY (lane, template, language)
+) WITHOUT ROWID;
+
+-- What was changed of the configuration while it ran. It counts until the file says something else than it did then.
+--   what       see domain::Knob
+--   name       of the lane, or of the portfolio
+CREATE TABLE dial (
+    what INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    in_file TEXT NOT NULL,
+    by_person INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (what, name)
+) WITHOUT ROWID;
+
+-- When the bucket of a slow lane, or of a slow account, is full again if nobody takes anything more: nanoseconds since
+-- 1970. Whoever comes next goes on from there.
+CREATE TABLE bucket (
+    of_account INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    full_at INTEGER NOT NULL,
+    PRIMARY KEY (of_account, name)
+) WITHOUT ROWID;
+
+-- Events of the account, each kept once by the provider's own id, and what it said last of anything.
+CREATE TABLE business_event (
+    id TEXT PRIMARY KEY,
+    received INTEGER NOT NULL,
+    said INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    raw TEXT NOT NULL
+) WITHOUT ROWID;
+
+--   about      `lane promo-sg`, `template promo (en)`, `portfolio acme`
+--   what       `quality`, `status`, `category`, …
+CREATE TABLE said (
+    about TEXT NOT NULL,
+    what TEXT NOT NULL,
+    value TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (about, what)
 ) WITHOUT ROWID;
 
 -- How each lane goes, as the node that sends by it said with its last beat. Whoever is silent says nothing about now.
 --   slowness   so many times slower than its rate it goes, because it was throttled
 --   trouble    0 throttled, 1 outage; nothing where it has none
+--   free_at    where the tier is spent, when its next place comes free
+--   complaint  what the provider complained of last, however long ago
 CREATE TABLE lane_state (
     node INTEGER NOT NULL,
     lane TEXT NOT NULL,
@@ -260,6 +307,9 @@ CREATE TABLE lane_state (
     since INTEGER,
     until INTEGER,
     why TEXT,
+    free_at INTEGER,
+    complaint TEXT,
+    complained_at INTEGER,
     PRIMARY KEY (node, lane)
 ) WITHOUT ROWID;
 
@@ -271,6 +321,11 @@ CREATE TABLE tier_place (
     at INTEGER NOT NULL,
     before INTEGER,
     PRIMARY KEY (portfolio, msisdn)
+) WITHOUT ROWID;
+
+-- Portfolios whose people are counted. One that was unlimited is in here no more: nobody has counted them meanwhile.
+CREATE TABLE counted (
+    portfolio TEXT PRIMARY KEY
 ) WITHOUT ROWID;
 
 -- Who wants nothing more.

@@ -156,6 +156,7 @@ fn what_for(waiting: &Waiting, batch: BatchState, plan: &Plan) -> String {
             };
             let why = match (hold.by, hold.code) {
                 (HeldBy::Person, _) => hold.reason.clone(),
+                (HeldBy::Event, _) => format!("the provider says so ({})", hold.reason),
                 (HeldBy::Answer | HeldBy::Receipt, None) => format!("the provider refused it ({})", hold.reason),
                 (HeldBy::Answer | HeldBy::Receipt, Some(code)) => {
                     format!("the provider refused it (code {code}: {})", hold.reason)

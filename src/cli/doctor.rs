@@ -188,7 +188,7 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
     if holds.is_empty() {
         findings.fine("holds", "nothing is held");
     }
-    for slow in Slow::all(&ground.config, &ground.lane_states(store).await?, now) {
+    for slow in Slow::all(&ground.as_turned(store).await?.config, &ground.lane_states(store).await?, now) {
         let text = format!("{}{}", slow.what(), holds::wait_for_it(waiting.on_lane(&slow.lane)));
         findings.add("pace", Health::Warning, text, Some(&slow.what_to_do(now)));
     }

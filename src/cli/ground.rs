@@ -10,6 +10,7 @@ use crate::clock::{Chance, Clock, RealClock};
 use crate::config::{self, Config, Database, Loaded, Source};
 use crate::domain::{Plan, Span, Timestamp};
 use crate::store::{self, LaneState, Node, Store};
+use crate::throttle::turned;
 
 /// A node that has not been seen for so long does not run.
 const NODE_SILENT: Span = Span::from_secs(5);
@@ -99,6 +100,11 @@ impl Ground {
     /// How lanes go, as the servers that are running say.
     pub(super) async fn lane_states(&self, store: &dyn Store) -> store::Result<Vec<LaneState>> {
         store.lane_states(self.now() - NODE_SILENT).await
+    }
+
+    /// The same with everything that was turned while a server ran.
+    pub(super) async fn as_turned(&self, store: &dyn Store) -> store::Result<Self> {
+        Ok(Self { config: Arc::new(turned(&self.config, &store.dials().await?)), ..self.clone() })
     }
 
     /// What the lanes of a route may hand over in a second, each account once.

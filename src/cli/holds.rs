@@ -14,6 +14,8 @@ pub(super) struct HoldShown {
     pub(super) lane: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) template: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) language: Option<String>,
     pub(super) by_person: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) code: Option<u32>,
@@ -29,6 +31,7 @@ impl HoldShown {
         Self {
             lane: hold.lane.clone(),
             template: (!hold.template.is_empty()).then(|| hold.template.clone()),
+            language: (!hold.language.is_empty()).then(|| hold.language.clone()),
             by_person: hold.by == HeldBy::Person,
             code: hold.code,
             reason: hold.reason.clone(),
@@ -43,7 +46,8 @@ impl HoldShown {
 fn what(hold: &Hold) -> String {
     match hold.template.as_str() {
         "" => format!("lane {}", hold.lane),
-        template => format!("template {template} on lane {}", hold.lane),
+        template if hold.language.is_empty() => format!("template {template} on lane {}", hold.lane),
+        template => format!("template {template} ({}) on lane {}", hold.language, hold.lane),
     }
 }
 
@@ -79,6 +83,7 @@ pub(super) fn what_to_do(hold: &Hold) -> String {
     let code = hold.code.map_or(0, i64::from);
     let remedy: Remedy = match hold.by {
         HeldBy::Person => return format!("to go on: {resume}"),
+        HeldBy::Event => return format!("it goes on by itself once the provider says so; or, to try it now: {resume}"),
         HeldBy::Answer => remedies::of_answer(code),
         HeldBy::Receipt => remedies::of_receipt(code),
     };
@@ -91,7 +96,8 @@ mod tests {
 
     fn hold(by: HeldBy, code: Option<u32>, reason: &str) -> Hold {
         let (lane, template) = ("sms".to_owned(), String::new());
-        Hold { lane, template, by, code, reason: reason.to_owned(), since: Timestamp::default() }
+        let language = String::new();
+        Hold { lane, template, language, by, code, reason: reason.to_owned(), since: Timestamp::default() }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::words::{about, rate};
+use crate::campaign::moment;
 use crate::config::{Config, Lane};
 use crate::domain::{Tier, Timestamp};
 use crate::store::{LaneState, Standing, Trouble};
@@ -20,6 +21,18 @@ pub(super) struct PaceShown {
     standing: Option<StandingShown>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tier_spent: Option<bool>,
+    /// Then, when the next place comes free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tier_free_at: Option<String>,
+    /// What the provider complained of last, however long ago.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_complaint: Option<ComplaintShown>,
+}
+
+#[derive(Debug, Serialize)]
+struct ComplaintShown {
+    at: String,
+    why: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -41,7 +54,10 @@ impl PaceShown {
         });
         let tier_spent = lane.tiered().is_some().then_some(state.tier_spent);
         let allowed = lane.rate.each_second() / f64::from(state.slowness.max(1));
-        Self { pace: state.pace, allowed, slowness: state.slowness, standing, tier_spent }
+        let tier_free_at = state.free_at.filter(|_| state.tier_spent).map(Timestamp::rfc3339);
+        let complaint = state.complaint.as_ref();
+        let last_complaint = complaint.map(|(at, why)| ComplaintShown { at: at.rfc3339(), why: why.clone() });
+        Self { pace: state.pace, allowed, slowness: state.slowness, standing, tier_spent, tier_free_at, last_complaint }
     }
 }
 
@@ -63,7 +79,7 @@ pub(super) struct Slow {
 enum Why {
     Standing(Standing),
     Slowed { to: f64, of: f64 },
-    TierSpent { portfolio: String, tier: Tier },
+    TierSpent { portfolio: String, tier: Tier, free_at: Option<Timestamp> },
 }
 
 impl Slow {
@@ -80,7 +96,11 @@ impl Slow {
         let of = lane.rate.each_second();
         let slowed = (state.slowness > 1).then(|| Why::Slowed { to: of / f64::from(state.slowness), of });
         let spent = lane.tiered().filter(|_| state.tier_spent);
-        let spent = spent.map(|portfolio| Why::TierSpent { portfolio: portfolio.to_owned(), tier: lane.tier });
+        let spent = spent.map(|portfolio| Why::TierSpent {
+            portfolio: portfolio.to_owned(),
+            tier: lane.tier,
+            free_at: state.free_at,
+        });
         let all = standing.into_iter().chain(slowed).chain(spent);
         all.map(|why| Self { lane: lane.name.clone(), why }).collect()
     }
@@ -121,7 +141,7 @@ impl Slow {
             Why::Slowed { to, of } => {
                 format!("lane {lane} goes at {} of its {}: the provider throttled it", rate(*to), rate(*of))
             }
-            Why::TierSpent { portfolio, tier } => {
+            Why::TierSpent { portfolio, tier, .. } => {
                 format!("the tier of portfolio {portfolio} ({tier}) is spent: on lane {lane} nobody new is written to")
             }
         }
@@ -146,9 +166,14 @@ impl Slow {
             Why::Slowed { .. } => {
                 "nothing; it goes faster again by itself. Where it comes back, lower the lane's rate".to_owned()
             }
-            Why::TierSpent { .. } => {
-                "wait: a place comes free a day after it was taken; or set `tier` once the provider has raised it"
-                    .to_owned()
+            Why::TierSpent { free_at, .. } => {
+                let next = free_at
+                    .filter(|at| *at > now)
+                    .map(|at| format!(", the next at {} (in {})", moment(at, None), about(at.since(now))));
+                format!(
+                    "wait: a place comes free a day after it was taken{}; or set `tier` once the provider has raised it",
+                    next.unwrap_or_default()
+                )
             }
         }
     }

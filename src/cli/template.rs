@@ -16,7 +16,7 @@ use super::{Exit, Ground};
 use crate::campaign::{Waiting, noted};
 use crate::config::nearest;
 use crate::domain::{BatchState, Channel, Content};
-use crate::store::{HeldBy, Hold, Store};
+use crate::store::{Hold, Store};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -169,15 +169,8 @@ async fn hold(
     let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     let mut seq = 0;
     for lane in &lanes {
-        let hold = Hold {
-            lane: lane.clone(),
-            template: template.to_owned(),
-            by: HeldBy::Person,
-            code: None,
-            reason: format!("held by {}{why}", ground.by),
-            since: ground.now(),
-        };
-        let since = hold.since;
+        let since = ground.now();
+        let hold = Hold::of_person(lane, template, format!("held by {}{why}", ground.by), since);
         seq = store.hold(hold, since).await?;
     }
     let obeyed = noted(store.as_ref(), ground.clock.as_ref(), seq).await?;

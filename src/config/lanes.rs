@@ -18,6 +18,8 @@ pub struct Lane {
     pub rate: Rate,
     /// How many may leave at once after a rest.
     pub burst: NonZeroU32,
+    /// Whether somebody has said so; else it goes with the rate.
+    pub burst_is_said: bool,
     /// The account whose rate it shares.
     pub account: String,
     /// The portfolio that its account belongs to. Off WhatsApp only where one is stated; see [`Lane::tiered`].
@@ -33,6 +35,13 @@ pub struct Lane {
 }
 
 impl Lane {
+    /// The same at another rate, with the burst that goes with it unless another was said.
+    #[must_use]
+    pub fn at_rate(&self, rate: Rate) -> Self {
+        let burst = if self.burst_is_said { self.burst } else { burst_of(rate) };
+        Self { rate, burst, ..self.clone() }
+    }
+
     /// The portfolio whose tier counts the people of this lane: on WhatsApp alone.
     pub fn tiered(&self) -> Option<&str> {
         self.portfolio.as_deref().filter(|_| self.channel == Channel::WhatsApp)
@@ -89,12 +98,13 @@ fn lane(reader: &mut Reader<'_>, provider: &Provider) -> Result<Lane, Error> {
         return Err(Error::Missing { lane: name, key: "channel", advice });
     };
     let rate = reader.parsed_or("rate", LANE_RATE)?;
-    let burst = u32::try_from(rate.within(BURST)).unwrap_or(u32::MAX).max(1);
-    let burst = reader.whole("burst", 1..=u32::MAX, burst)?;
+    let burst_is_said = reader.says("burst");
+    let burst = reader.whole("burst", 1..=u32::MAX, burst_of(rate).get())?;
     Ok(Lane {
         channel,
         rate,
         burst: NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN),
+        burst_is_said,
         number: reader.parsed("number")?,
         channel_id: reader.text("channel_id")?,
         account: reader.parsed_or("account", name.clone())?,
@@ -104,6 +114,20 @@ fn lane(reader: &mut Reader<'_>, provider: &Provider) -> Result<Lane, Error> {
         provider: provider.of_lane(reader)?,
         name,
     })
+}
+
+fn burst_of(rate: Rate) -> NonZeroU32 {
+    let burst = u32::try_from(rate.within(BURST)).unwrap_or(u32::MAX);
+    NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN)
+}
+
+impl Account {
+    /// What it may let go at once: as much of its rate as a lane of its own, and no less than any of its lanes, since whole
+    /// batches have to fit through it too.
+    pub fn burst(&self, rate: Rate, lanes: &[Lane]) -> NonZeroU32 {
+        let of_lanes = lanes.iter().filter(|lane| lane.account == self.name).map(|lane| lane.burst);
+        of_lanes.max().map_or(burst_of(rate), |largest| largest.max(burst_of(rate)))
+    }
 }
 
 fn tier(reader: &mut Reader<'_>, channel: Channel) -> Result<Tier, Error> {

@@ -10,7 +10,7 @@ use super::lane::Lane;
 use super::turnstile::Turnstile;
 use crate::domain::{BatchId, Causes, OnTierSpent, Span, StepIndex, Timestamp, Told};
 use crate::engine::{Event, Standing, advance};
-use crate::store::{Claim, Claimed, Entry, Impatient, Loaded, Result, Store, TierUse, Verdict};
+use crate::store::{Claim, Claimed, Entry, Impatient, Loaded, Pass, Result, Store, TierUse, Verdict};
 
 /// How often every queue is looked at although nobody said so, in case a hint was lost.
 const LOOK_ANYWAY: Span = Span::from_secs(5);
@@ -41,6 +41,26 @@ fn impatient(queues: &[(BatchId, StepIndex)], in_play: &InPlay) -> Vec<Impatient
         falls_back.then_some(Impatient { queue: *queue, steps: plan.steps.len() })
     };
     queues.iter().filter_map(falls_back).collect()
+}
+
+/// Who goes first on a lane that several share. Those of one rank share it evenly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// Single messages that an API call has brought: somebody waits for each of them.
+    Single,
+    /// Whoever an earlier step has not reached has waited longest.
+    Fallback,
+    FirstStep,
+}
+
+impl Rank {
+    fn of(is_campaign: bool, step: StepIndex) -> Self {
+        match (is_campaign, step) {
+            (false, _) => Self::Single,
+            (true, StepIndex::FIRST) => Self::FirstStep,
+            (true, _) => Self::Fallback,
+        }
+    }
 }
 
 /// What to do after a claim.
@@ -103,10 +123,12 @@ impl Claimer {
             return Ok(Next::At(lane.queues.next_look().unwrap_or(Timestamp::MAX)));
         }
         let reserved = lane.tier.as_ref().map(|(portfolio, window)| (portfolio, window.reserve(wanted, now)));
-        let tier = reserved.as_ref().map(|(portfolio, reservation)| TierUse {
+        let counted = reserved.as_ref().filter(|(_, reservation)| reservation.is_counted());
+        let tier = counted.map(|(portfolio, reservation)| TierUse {
             portfolio: String::clone(portfolio),
             places: reservation.places(),
             since: reservation.since(),
+            sender: lane.sender(),
             impatient: if reservation.is_last() { impatient(&queues, &in_play) } else { Vec::new() },
         });
         let claim = Claim { lane: lane.id, queues: queues.clone(), limit: wanted, now, tier };
@@ -124,8 +146,7 @@ impl Claimer {
             }
         };
         if let Some((_, reservation)) = reserved {
-            // Who has opted out gets nothing, and so takes no place.
-            let people = set.messages.iter().filter(|claimed| !claimed.opted_out);
+            let people = set.messages.iter().filter(|claimed| claimed.pass == Pass::Place);
             reservation.fill(people.map(|claimed| claimed.message.msisdn));
         }
         // All who could leave are new to a tier that is full. They must not be looked at again and again meanwhile.
@@ -139,6 +160,9 @@ impl Claimer {
             if let Some(at) = next {
                 lane.queues.put_back(queue.0, queue.1, at);
             }
+        }
+        if let Some(last) = set.messages.last() {
+            lane.has_served(last.message.key.batch);
         }
         lane.claimed(u32::try_from(set.messages.len()).unwrap_or(u32::MAX));
         // Every queue came with its batch, so nothing that was claimed is left in nobody's hands.
@@ -168,13 +192,23 @@ impl Claimer {
         Ok(())
     }
 
-    /// The queues that are worth a look and may leave. The others wait for whoever stopped them to say so.
+    /// The queues that are worth a look and may leave, of those that come first. Who was stopped waits for whoever stopped
+    /// them to say so; who comes later has the next claim, where this one leaves room for it.
     fn ready(&self, now: Timestamp) -> Ready {
         let in_play: InPlay = self.lane.book.in_play().into_iter().map(|entry| (entry.id, entry)).collect();
         let may_leave = |(batch, step): &(BatchId, StepIndex)| {
             in_play.get(batch).is_some_and(|entry| self.lane.may_leave(entry, *step))
         };
-        let queues = self.lane.queues.take_ready(now).into_iter().filter(may_leave).collect();
+        let ready: Vec<_> = self.lane.queues.take_ready(now).into_iter().filter(may_leave).collect();
+        let rank = |(batch, step): &(BatchId, StepIndex)| {
+            in_play.get(batch).map_or(Rank::FirstStep, |entry| Rank::of(entry.name.is_some(), *step))
+        };
+        let first = ready.iter().map(rank).min();
+        let (mut queues, others): (Vec<_>, Vec<_>) = ready.into_iter().partition(|queue| Some(rank(queue)) == first);
+        for (batch, step) in others {
+            self.lane.queues.put_back(batch, step, now);
+        }
+        self.lane.in_turn(&mut queues);
         Ready { queues, in_play }
     }
 }

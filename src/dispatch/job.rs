@@ -6,7 +6,7 @@ use super::lane::Lane;
 use crate::domain::{Channel, Content, Present, State, StepIndex, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::Refusal;
-use crate::store::{Attempt, Claimed, Entry, Hush, Loaded, Verdict};
+use crate::store::{Attempt, Claimed, Entry, Hush, Loaded, Pass, Verdict};
 
 /// A claimed message with its batch.
 #[derive(Debug)]
@@ -46,6 +46,12 @@ impl Job {
             State::Sending { gives_up, .. } => gives_up.is_some_and(|at| at <= now),
             State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => false,
         }
+    }
+
+    /// Whether it was claimed because its person had a window open with us, which has closed since: it goes back, and the
+    /// next claim looks for a place.
+    pub(super) fn has_lost_its_pass(&self, now: Timestamp) -> bool {
+        matches!(self.claimed.pass, Pass::Window(until) if until <= now)
     }
 
     /// Whether something has been learned since its claim for which it stays. Whom the claim itself found to have opted out
@@ -115,7 +121,7 @@ impl Settled {
             detail: details.detail,
             umid: details.umid,
         });
-        let has_place = lane.tier.is_some() && !job.claimed.opted_out;
+        let has_place = job.claimed.pass == Pass::Place;
         let spare_place = claimed_at.filter(|_| has_place && !may_have_left(answer));
         Self { entry: job.entry, lane: Arc::clone(lane), message, step, answer, then: None, fact, spare_place }
     }

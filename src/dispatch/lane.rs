@@ -9,11 +9,11 @@ use super::compose::{Uncomposable, compose};
 use super::latency::Latency;
 use super::queues::Queues;
 use super::under_way::{Begun, UnderWay};
-use crate::clock::{Chance, Clock};
+use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, SendMode};
-use crate::domain::{BatchId, BatchState, Content, LaneId, MessageKey, Rate, Span, StepIndex, Timestamp};
+use crate::domain::{BatchId, BatchState, Content, LaneId, MessageKey, Rate, Span, StepIndex, Tier, Timestamp};
 use crate::provider::Client;
-use crate::store::{Book, Entry, Hold, Marked, Sender};
+use crate::store::{Book, BucketOf, Entry, Hold, Marked, NotedBucket, Sender};
 use crate::template::Pattern;
 use crate::throttle::{Brake, Holds, Pace, Standstill, TierWindow};
 
@@ -32,7 +32,7 @@ pub struct Lane {
     pub(super) client: Client,
     pub(super) pace: Pace,
     pub(super) brake: Brake,
-    /// The portfolio's name and its people, where its tier is limited.
+    /// The portfolio's name and its people, on WhatsApp.
     pub(super) tier: Option<(String, Arc<TierWindow>)>,
     pub(super) holds: Arc<Holds>,
     pub(super) queues: Queues,
@@ -46,6 +46,8 @@ pub struct Lane {
     /// Whether what has left cannot be recorded now: then nothing else leaves.
     unrecordable: AtomicBool,
     let_out: AtomicU64,
+    /// The batch that was served last: others have their turn before it.
+    served: AtomicU32,
     patterns: RwLock<HashMap<(BatchId, StepIndex), Arc<Pattern>>>,
     /// Messages of a batch that was refused because of one of them: each goes alone, so that it takes nobody along.
     alone: Marked<MessageKey>,
@@ -64,6 +66,8 @@ pub struct LaneStatus {
     pub tier: Option<TierUsed>,
     /// Messages that it has let out since the node's start.
     pub let_out: u64,
+    /// What the provider complained of last, however long ago.
+    pub complaint: Option<(Timestamp, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +75,15 @@ pub struct TierUsed {
     pub portfolio: String,
     pub people: u32,
     pub of: u32,
+    /// When the next place comes free.
+    pub free_at: Option<Timestamp>,
+}
+
+impl TierUsed {
+    /// Whether nobody new is let in.
+    pub const fn is_spent(&self) -> bool {
+        self.people >= self.of
+    }
 }
 
 /// The parts that a lane is made of.
@@ -107,6 +120,7 @@ impl Lane {
             unrecorded: AtomicU32::new(0),
             unrecordable: AtomicBool::new(false),
             let_out: AtomicU64::new(0),
+            served: AtomicU32::new(0),
             patterns: RwLock::default(),
             alone: Marked::default(),
         }
@@ -126,7 +140,7 @@ impl Lane {
 
     /// How many to claim in one go: 100 ms of the rate, and at least one request.
     pub(super) fn claim_size(&self) -> u32 {
-        let ahead = u32::try_from(self.config.rate.within(CLAIM_AHEAD)).unwrap_or(u32::MAX);
+        let ahead = u32::try_from(self.pace.rate().within(CLAIM_AHEAD)).unwrap_or(u32::MAX);
         ahead.clamp(1, CLAIM_MAX).max(self.request_size().get())
     }
 
@@ -152,6 +166,32 @@ impl Lane {
         if self.unrecordable.swap(!is_recordable, Ordering::AcqRel) && is_recordable {
             self.look_everywhere();
         }
+    }
+
+    /// Goes at another rate from now on.
+    pub fn turn(&self, rate: Rate, burst: NonZeroU32) {
+        self.pace.turn(rate, burst);
+        self.queues.nudge();
+    }
+
+    /// What is left in its buckets, where whoever comes next has to know.
+    pub(super) fn to_note(&self) -> impl Iterator<Item = NotedBucket> {
+        let [lane, account] = self.pace.to_note();
+        let noted = |of, full_at: Option<Tick>| full_at.map(|full_at| NotedBucket { of, full_at: full_at.nanos() });
+        let lane = noted(BucketOf::Lane(self.config.name.clone()), lane);
+        lane.into_iter().chain(noted(BucketOf::Account(self.config.account.clone()), account))
+    }
+
+    /// Puts queues into the order in which they have their turn: behind the batch that was served last.
+    pub(super) fn in_turn(&self, queues: &mut [(BatchId, StepIndex)]) {
+        let served = self.served.load(Ordering::Relaxed);
+        queues.sort_unstable();
+        let behind = queues.partition_point(|(batch, _)| batch.0 <= served);
+        queues.rotate_left(behind);
+    }
+
+    pub(super) fn has_served(&self, batch: BatchId) {
+        self.served.store(batch.0, Ordering::Relaxed);
     }
 
     pub(super) fn lets_out(&self, count: u32) {
@@ -198,7 +238,9 @@ impl Lane {
 
     pub(super) fn template_is_held(&self, entry: &Entry, step: StepIndex) -> bool {
         match entry.plan.step(step).map(|step| &step.content) {
-            Some(Content::Template(template)) => self.holds.on_template(&self.config.name, &template.name).is_some(),
+            Some(Content::Template(template)) => {
+                self.holds.on_template(&self.config.name, &template.name, &template.language).is_some()
+            }
             Some(Content::Text { .. }) | None => false,
         }
     }
@@ -238,16 +280,17 @@ impl Lane {
         let now = self.clock.now();
         LaneStatus {
             name: self.config.name.clone(),
-            rate: self.config.rate,
+            rate: self.pace.rate(),
             hold: self.holds.on_lane(&self.config.name),
             standstill: self.brake.standstill(),
             slowness: self.brake.slowness(now),
-            tier: self.tier.as_ref().map(|(portfolio, window)| TierUsed {
-                portfolio: portfolio.clone(),
-                people: window.used(now),
-                of: window.tier(),
+            tier: self.tier.as_ref().and_then(|(portfolio, window)| {
+                let Tier::People(of) = window.tier() else { return None };
+                let (portfolio, people) = (portfolio.clone(), window.used(now));
+                Some(TierUsed { portfolio, people, of, free_at: window.next_free(now) })
             }),
             let_out: self.let_out.load(Ordering::Relaxed),
+            complaint: self.brake.last_complaint(),
         }
     }
 }

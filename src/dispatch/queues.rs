@@ -36,14 +36,14 @@ impl Queues {
         self.changed.notify_one();
     }
 
-    /// Takes out the queues that are worth a look now: later steps first, because their people have waited longest.
+    /// Takes out the queues that are worth a look now.
     pub(super) fn take_ready(&self, now: Timestamp) -> Vec<(BatchId, StepIndex)> {
         let mut queues = self.lock();
         let mut ready: Vec<_> = queues.iter().filter(|(_, from)| **from <= now).map(|(queue, _)| *queue).collect();
         for queue in &ready {
             queues.remove(queue);
         }
-        ready.sort_unstable_by_key(|(batch, step)| (std::cmp::Reverse(*step), *batch));
+        ready.sort_unstable();
         ready
     }
 

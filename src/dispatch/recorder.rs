@@ -11,7 +11,7 @@ use super::lane::Lane;
 use crate::clock::Clock;
 use crate::domain::{Causes, Fault, LaneId, MessageKey, Msisdn, Span, State, StepIndex, Timestamp, Told, WishFrom};
 use crate::engine::{Answer, Event, Standing, advance};
-use crate::store::{Attempt, Change, Error, Loaded, OptOut, Result, Store};
+use crate::store::{Attempt, Change, Error, Loaded, NotedBucket, OptOut, Result, Store};
 
 /// Changes in one transaction: some 5 ms of writing.
 const GROUP_MAX: usize = 2_000;
@@ -147,10 +147,11 @@ async fn record(store: &dyn Store, group: &[Settled], now: Timestamp) -> Result<
         }
     }
     let mut arrived = HashSet::new();
+    let buckets: Vec<NotedBucket> = by_lane(group).iter().flat_map(|(lane, _)| lane.to_note()).collect();
     let mut rest: Vec<&Settled> = group.iter().collect();
     while !rest.is_empty() {
         let (firsts, others) = one_of_each(rest, |settled| settled.message.key);
-        arrived.extend(record_firsts(store, &firsts, now).await?);
+        arrived.extend(record_firsts(store, &firsts, &buckets, now).await?);
         rest = others;
     }
     for settled in group {
@@ -177,11 +178,12 @@ fn one_of_each<T, K: Eq + Hash>(all: Vec<T>, key: impl Fn(&T) -> K) -> (Vec<T>, 
 async fn record_firsts(
     store: &dyn Store,
     firsts: &[&Settled],
+    buckets: &[NotedBucket],
     now: Timestamp,
 ) -> Result<HashSet<(MessageKey, StepIndex)>> {
     let mut arrived = HashSet::new();
     let changes = firsts.iter().map(|settled| decide(settled, &settled.message, now)).collect();
-    let mut stale = store.record(changes).await?;
+    let mut stale = store.record_noting(changes, buckets.to_vec()).await?;
     while !stale.is_empty() {
         let current: HashMap<MessageKey, Loaded> =
             store.load(stale).await?.into_iter().map(|message| (message.key, message)).collect();

@@ -1,16 +1,30 @@
 //! After a crash: what the dead process had in its hands.
 
-use crate::domain::{State, Timestamp};
+use std::collections::BTreeMap;
+
+use crate::domain::{LaneId, Present, State, Timestamp};
 use crate::engine::{Answer, Event, Standing, advance};
 use crate::store::{Attempt, Book, Result, Store, Verdict};
+
+/// A provider that was slow to take it may have taken it just before the crash, however long before it was claimed: what
+/// it said of that fell into the gap, so no time that was up before the gap means anything.
+const fn not_due_before(present: Present, now: Timestamp) -> Present {
+    match present.state {
+        State::Awaiting { due } if due.millis() < now.millis() => {
+            Present { state: State::Awaiting { due: now }, ..present }
+        }
+        _ => present,
+    }
+}
 
 /// Messages settled in one transaction.
 const PAGE: u32 = 2_000;
 
 /// Counts every message that was claimed and never recorded as handed over at its intent, with nobody knowing whether
-/// it was (rule 7). Called before anything is claimed. Returns how many there were.
-pub async fn recover(store: &dyn Store, book: &Book, now: Timestamp) -> Result<u64> {
-    let mut recovered = 0;
+/// it was (rule 7). Called before anything is claimed.
+/// Returns how many there were of each lane.
+pub async fn recover(store: &dyn Store, book: &Book, now: Timestamp) -> Result<BTreeMap<LaneId, u32>> {
+    let mut recovered = BTreeMap::new();
     let mut after = None;
     loop {
         let in_flight = store.in_flight(after, PAGE).await?;
@@ -23,7 +37,9 @@ pub async fn recover(store: &dyn Store, book: &Book, now: Timestamp) -> Result<u
             let step = message.present.step;
             let event = Event::Answered { step, answer: Answer::Unknown };
             let decision = advance(&entry.plan, Standing::of(entry.state()), &message.present, event, now);
-            let Some(after) = decision.next() else { continue };
+            let Some(after) = decision.next().copied() else { continue };
+            let after = not_due_before(after, now);
+            *recovered.entry(message.lane).or_default() += 1;
             let fact = Attempt {
                 step,
                 lane: message.lane,
@@ -36,9 +52,8 @@ pub async fn recover(store: &dyn Store, book: &Book, now: Timestamp) -> Result<u
                 detail: Some("the server died while it was being handed over".to_owned()),
                 umid: None,
             };
-            changes.push(entry.change(message, *after, Some(fact)));
+            changes.push(entry.change(message, after, Some(fact)));
         }
-        recovered += u64::try_from(changes.len()).unwrap_or(u64::MAX);
         store.record(changes).await?;
     }
 }

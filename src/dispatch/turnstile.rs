@@ -176,7 +176,10 @@ impl Turnstile {
     /// On a slow lane a message may wait here for so long that its time is up, or that an earlier hand-over turns out to
     /// have arrived.
     fn may_go(&self, job: &Job, now: Timestamp) -> bool {
-        self.lane.may_leave(&job.entry, job.step()) && !job.is_too_late(now) && !job.is_recalled()
+        self.lane.may_leave(&job.entry, job.step())
+            && !job.is_too_late(now)
+            && !job.has_lost_its_pass(now)
+            && !job.is_recalled()
     }
 
     fn goes_alone(&self, job: &Job) -> bool {

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use super::Span;
-use super::word::serde_as_text;
+use super::word::{serde_as_text, words};
 
 /// So many hand-overs in such a time: `80/s`, `5/min`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,6 +19,18 @@ pub struct Rate {
 pub enum Tier {
     People(u32),
     Unlimited,
+}
+
+words! {
+    /// What may be changed of the configuration while a server runs.
+    Knob, "setting" {
+        /// Of a lane.
+        Rate = 0, "rate";
+        /// Of a lane.
+        Burst = 1, "burst";
+        /// Of a portfolio.
+        Tier = 2, "tier";
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

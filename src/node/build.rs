@@ -1,25 +1,29 @@
 //! Lanes from their configuration: who shares which bucket, and which tier.
 
-use std::collections::{BTreeMap, HashMap};
-use std::num::NonZeroU32;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::StartError;
 use crate::ask::{self, Asker};
-use crate::clock::{Chance, Clock};
+use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, Config};
 use crate::dispatch::{Lane, Parts};
-use crate::domain::{Span, Tier};
+use crate::domain::{LaneId, Tier};
 use crate::provider::{Client, Transport};
 use crate::receipts::Intake;
-use crate::store::{Book, Store};
+use crate::store::{Book, BucketOf, Store};
 use crate::throttle::{Bucket, DAY, Holds, Pace, TierWindow};
 use crate::timers::Gaps;
 
-/// How much of its rate an account may let go at once, as with lanes.
-const ACCOUNT_BURST: Span = Span::from_millis(50);
+/// Lanes, and what they share.
+pub(super) struct Built {
+    pub(super) lanes: Vec<Arc<Lane>>,
+    pub(super) accounts: BTreeMap<String, Arc<Bucket>>,
+    pub(super) windows: BTreeMap<String, Arc<TierWindow>>,
+}
 
 pub(super) struct Building<'a> {
+    /// With everything that was turned while an earlier server ran.
     pub(super) config: &'a Config,
     pub(super) store: &'a Arc<dyn Store>,
     pub(super) book: &'a Arc<Book>,
@@ -32,21 +36,38 @@ impl Building<'_> {
     pub(super) async fn lanes(
         &self,
         transport: &impl Fn(&config::Lane) -> Result<Box<dyn Transport>, StartError>,
-    ) -> Result<Vec<Arc<Lane>>, StartError> {
+        in_flight: &BTreeMap<LaneId, u32>,
+    ) -> Result<Built, StartError> {
         let names = self.config.lanes.iter().map(|lane| (lane.name.clone(), lane.channel)).collect();
-        let numbered = self.store.lanes(names).await?;
+        let numbered: BTreeMap<String, LaneId> =
+            self.store.lanes(names).await?.into_iter().map(|known| (known.name, known.id)).collect();
+        let noted: BTreeMap<BucketOf, u64> =
+            self.store.buckets().await?.into_iter().map(|noted| (noted.of, noted.full_at)).collect();
+        // What was in flight may have left at any time until now.
+        let unknown =
+            |lane: &config::Lane| numbered.get(&lane.name).and_then(|id| in_flight.get(id)).copied().unwrap_or(0);
+        let go_on = |bucket: &Bucket, of: BucketOf, unknown: u32| {
+            if let (Some(full_at), true) = (noted.get(&of), bucket.to_note().is_some()) {
+                bucket.go_on_from(Tick::from_nanos(*full_at), unknown);
+            }
+        };
         let accounts = self.accounts();
-        let tiers = self.tiers().await?;
+        for (name, bucket) in &accounts {
+            let lanes = self.config.lanes.iter().filter(|lane| lane.account == *name);
+            go_on(bucket, BucketOf::Account(name.clone()), lanes.map(unknown).sum());
+        }
+        let windows = self.windows(&numbered).await?;
         let mut lanes = Vec::with_capacity(self.config.lanes.len());
         for lane in &self.config.lanes {
-            let Some(known) = numbered.iter().find(|known| known.name == lane.name) else { continue };
+            let Some(id) = numbered.get(&lane.name).copied() else { continue };
             let bucket = Arc::new(Bucket::new(lane.rate, lane.burst, Arc::clone(self.clock)));
+            go_on(&bucket, BucketOf::Lane(lane.name.clone()), unknown(lane));
             let account = accounts.get(lane.account.as_str()).cloned();
             let tier = lane
                 .tiered()
-                .and_then(|portfolio| tiers.get(portfolio).map(|window| (portfolio.to_owned(), Arc::clone(window))));
+                .and_then(|portfolio| windows.get(portfolio).map(|window| (portfolio.to_owned(), Arc::clone(window))));
             lanes.push(Arc::new(Lane::new(Parts {
-                id: known.id,
+                id,
                 config: lane.clone(),
                 client: Client::new(transport(lane)?),
                 pace: Pace::new(bucket, account),
@@ -57,7 +78,7 @@ impl Building<'_> {
                 chance: Arc::clone(self.chance),
             })));
         }
-        Ok(lanes)
+        Ok(Built { lanes, accounts, windows })
     }
 
     /// One for each subaccount, with the key of its first lane.
@@ -89,27 +110,39 @@ impl Building<'_> {
         by_account.into_iter().filter_map(|entry| asker(entry).transpose()).collect()
     }
 
-    fn accounts(&self) -> HashMap<&str, Arc<Bucket>> {
-        let with_rate = self.config.accounts.iter().filter_map(|account| Some((account.name.as_str(), account.rate?)));
+    fn accounts(&self) -> BTreeMap<String, Arc<Bucket>> {
+        let with_rate = self.config.accounts.iter().filter_map(|account| Some((account, account.rate?)));
         with_rate
-            .map(|(name, rate)| {
-                // Whole batches have to fit through it too.
-                let largest = self.config.lanes.iter().filter(|lane| lane.account == name).map(|lane| lane.burst).max();
-                let burst = u32::try_from(rate.within(ACCOUNT_BURST)).unwrap_or(u32::MAX);
-                let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN).max(largest.unwrap_or(NonZeroU32::MIN));
-                (name, Arc::new(Bucket::new(rate, burst, Arc::clone(self.clock))))
+            .map(|(account, rate)| {
+                let burst = account.burst(rate, &self.config.lanes);
+                (account.name.clone(), Arc::new(Bucket::new(rate, burst, Arc::clone(self.clock))))
             })
             .collect()
     }
 
-    /// The people of the last day of each portfolio with a limited tier, as claims have written them.
-    async fn tiers(&self) -> Result<HashMap<String, Arc<TierWindow>>, StartError> {
-        let mut tiers = HashMap::new();
+    /// The people of the last day of each portfolio with a limited tier.
+    async fn windows(
+        &self,
+        numbered: &BTreeMap<String, LaneId>,
+    ) -> Result<BTreeMap<String, Arc<TierWindow>>, StartError> {
+        let mut windows = BTreeMap::new();
+        let since = self.clock.now() - DAY;
         for (portfolio, tier) in self.config.portfolios() {
-            let Tier::People(most) = tier else { continue };
-            let people = self.store.tier_places(portfolio, self.clock.now() - DAY).await?;
-            tiers.insert(portfolio.to_owned(), Arc::new(TierWindow::new(most, people)));
+            let people = if tier == Tier::Unlimited {
+                self.store.stop_counting_tier(portfolio).await?;
+                Vec::new()
+            } else {
+                self.store.count_tier(portfolio, lanes_of(self.config, portfolio, numbered), since).await?;
+                self.store.tier_places(portfolio, since).await?
+            };
+            windows.insert(portfolio.to_owned(), Arc::new(TierWindow::new(tier, people)));
         }
-        Ok(tiers)
+        Ok(windows)
     }
+}
+
+/// The numbers of a portfolio's lanes.
+pub(super) fn lanes_of(config: &Config, portfolio: &str, numbered: &BTreeMap<String, LaneId>) -> Vec<LaneId> {
+    let lanes = config.lanes.iter().filter(|lane| lane.tiered() == Some(portfolio));
+    lanes.filter_map(|lane| numbered.get(&lane.name).copied()).collect()
 }

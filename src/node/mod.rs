@@ -11,6 +11,7 @@
 mod build;
 #[cfg(test)]
 mod by_hand;
+mod dials;
 mod gaps;
 mod notices;
 mod rooms;

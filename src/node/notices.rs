@@ -19,7 +19,7 @@ const FREE_AGAIN: u32 = 10;
 /// What has been told.
 #[derive(Debug, Default)]
 pub(super) struct Notices {
-    held: BTreeMap<(String, String), Hold>,
+    held: BTreeMap<(String, String, String), Hold>,
     slowness: BTreeMap<String, u32>,
     outages: BTreeMap<String, Outage>,
     /// Portfolios whose tier is spent.
@@ -69,8 +69,10 @@ impl Notices {
 
     /// Whoever puts or lifts a hold writes that down, so it is only said here.
     fn holds(&mut self, holds: &[Hold], news: &mut Vec<Notice>) {
-        let held: BTreeMap<_, _> =
-            holds.iter().map(|hold| ((hold.lane.clone(), hold.template.clone()), hold.clone())).collect();
+        let held: BTreeMap<_, _> = holds
+            .iter()
+            .map(|hold| ((hold.lane.clone(), hold.template.clone(), hold.language.clone()), hold.clone()))
+            .collect();
         for (key, hold) in held.iter().filter(|(key, hold)| self.held.get(*key) != Some(*hold)) {
             let code = hold.code.map(|code| format!(" (code {code})")).unwrap_or_default();
             let text = format!(
@@ -131,10 +133,13 @@ impl Notices {
         for tier in lanes.iter().filter_map(|lane| lane.tier.as_ref()) {
             let subject = format!("portfolio {}", tier.portfolio);
             let told = self.spent.contains(&tier.portfolio);
-            if tier.people >= tier.of && !told {
+            if tier.is_spent() && !told {
                 self.spent.insert(tier.portfolio.clone());
+                let free_at =
+                    tier.free_at.map(|at| format!(", the next comes free at {}", at.rfc3339())).unwrap_or_default();
                 let text = format!(
-                    "its tier is spent: {} people in the last day; whoever is new waits for a place, or goes on to the next step where the step says so",
+                    "its tier is spent: {} people in the last day{free_at}; whoever is new waits for a place, or goes on to \
+                     the next step where the step says so",
                     tier.people
                 );
                 news.push(Notice { subject, text, is_bad: true, is_event: true });
@@ -170,6 +175,7 @@ mod tests {
             slowness: NonZeroU32::MIN,
             tier: None,
             let_out: 0,
+            complaint: None,
         }
     }
 
@@ -231,7 +237,7 @@ mod tests {
         let mut notices = Notices::default();
         let mut told = Vec::new();
         for (at, people) in [249, 250, 249, 250, 226, 225, 250].into_iter().enumerate() {
-            let tier = TierUsed { portfolio: "acme".to_owned(), people, of: 250 };
+            let tier = TierUsed { portfolio: "acme".to_owned(), people, of: 250, free_at: None };
             // Two lanes of one portfolio.
             let lanes = [1, 2].map(|_| LaneStatus { tier: Some(tier.clone()), ..lane() });
             told.extend(texts(&notices.tell(&lanes, &[], second(i64::try_from(at).unwrap()))));
@@ -245,6 +251,7 @@ mod tests {
         let hold = Hold {
             lane: "sms".to_owned(),
             template: String::new(),
+            language: String::new(),
             by: HeldBy::Answer,
             code: Some(1_200),
             reason: "the key was refused".to_owned(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::dials::{Dials, still_turned};
 use super::gaps::note_gap;
 use super::{HALF_DONE, Parts, StartError, build, watch};
 use crate::ask::Asker;
@@ -15,11 +16,13 @@ use crate::domain::Span;
 use crate::engine::Gap;
 use crate::optout::Words;
 use crate::provider::Transport;
-use crate::receipts::{Applier, Door, Intake, Listening, Proofs};
+use crate::receipts::{self, Applier, Door, Intake, Listening, Proofs, TellPlace};
 use crate::store::{Book, Event, Store};
-use crate::throttle::{DAY, Holds};
+use crate::throttle::{DAY, Holds, turned};
 use crate::timers::{Gaps, Timers};
 
+/// News of places that wait for the next look.
+const PLACES_MAX: usize = 10_000;
 /// How long what belongs to nobody is kept: longer than anybody asks about it.
 const STRAYS_KEPT: Span = Span::from_secs(30 * 86_400);
 
@@ -60,7 +63,8 @@ impl Rooms {
         }
         let book = Arc::new(Book::new(Arc::clone(&store)));
         book.refresh().await?;
-        let recovered = dispatch::recover(store.as_ref(), &book, now).await?;
+        let in_flight = dispatch::recover(store.as_ref(), &book, now).await?;
+        let recovered = in_flight.values().map(|messages| u64::from(*messages)).sum();
         if recovered > 0 {
             let text =
                 format!("{recovered} messages were in flight when the last server died; nobody knows which arrived");
@@ -69,15 +73,19 @@ impl Rooms {
         let holds = Arc::new(Holds::default());
         let seq = store.seq().await?;
         holds.replace(store.holds().await?, seq, now);
+        let dials = still_turned(store.as_ref(), &config, now).await?;
+        let now_turned = turned(&config, &dials);
         let building = build::Building {
-            config: &config,
+            config: &now_turned,
             store: &store,
             book: &book,
             holds: &holds,
             clock: &clock,
             chance: &chance,
         };
-        let lanes = building.lanes(&transport).await?;
+        let built = building.lanes(&transport, &in_flight).await?;
+        let lanes = built.lanes.clone();
+        let dials = Dials::new(Arc::clone(&config), built, dials);
         for lane in &lanes {
             lane.look_everywhere();
         }
@@ -87,15 +95,18 @@ impl Rooms {
             note_gap(store.as_ref(), &gaps, Gap { from, until: clock.now() }).await?;
         }
 
-        let subaccounts = config.lanes.iter().map(|lane| lane.provider.sub_account.clone());
-        let (applier, intake) = Applier::new(
-            Arc::clone(&store),
-            Arc::clone(&book),
-            subaccounts,
-            Words::with(&config.opt_out.stop, &config.opt_out.start, &config.opt_out.ignore),
-            Arc::clone(&clock),
-            Arc::clone(&chance),
-        );
+        // What does not fit is forgotten: a place that is not given back is taken for a day, and none is taken twice.
+        let (told, places) = mpsc::channel(PLACES_MAX);
+        let of = receipts::Of {
+            subaccounts: config.lanes.iter().map(|lane| lane.provider.sub_account.clone()).collect(),
+            lanes: config.lanes.clone(),
+            words: Words::with(&config.opt_out.stop, &config.opt_out.start, &config.opt_out.ignore),
+            tell_place: TellPlace::new(move |news| {
+                let _ = told.try_send(news);
+            }),
+        };
+        let (applier, intake) =
+            Applier::new(Arc::clone(&store), Arc::clone(&book), of, Arc::clone(&clock), Arc::clone(&chance));
         // It counts at once; the watch writes it down. One a minute would already be a disk that fills up again and again.
         let (found, missed) = mpsc::channel(64);
         let (told_gaps, told_clock) = (Arc::clone(&gaps), Arc::clone(&clock));
@@ -119,10 +130,12 @@ impl Rooms {
             store: Arc::clone(&store),
             book,
             holds,
+            dials,
             lanes: lanes.clone(),
             gaps: Arc::clone(&gaps),
             door: Arc::clone(&door),
             missed,
+            places,
             clock: Arc::clone(&clock),
         });
         Ok(Rooms {

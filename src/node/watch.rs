@@ -6,13 +6,14 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::dials::Dials;
 use super::gaps::{Ear, keep_gap, note_gap};
 use super::notices::Notices;
 use crate::clock::{Clock, Jumps};
-use crate::dispatch::{Lane, Leaving};
+use crate::dispatch::{Lane, Leaving, TierUsed};
 use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Told};
 use crate::engine::Gap;
-use crate::receipts::Door;
+use crate::receipts::{Door, PlaceNews};
 use crate::store::{Beat, Book, Deafness, Entry, Event, LaneState, Result, Standing, Store, Trouble};
 use crate::throttle::{Cause, Holds};
 use crate::timers::Gaps;
@@ -33,11 +34,14 @@ pub(super) struct Parts {
     pub(super) store: Arc<dyn Store>,
     pub(super) book: Arc<Book>,
     pub(super) holds: Arc<Holds>,
+    pub(super) dials: Dials,
     pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) gaps: Arc<Gaps>,
     pub(super) door: Arc<Door>,
     /// Gaps that others have found: they hold already, and are still to be written down.
     pub(super) missed: mpsc::Receiver<Missed>,
+    /// What receipts tell about places in tiers.
+    pub(super) places: mpsc::Receiver<PlaceNews>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -151,6 +155,9 @@ impl Watch {
             self.obeyed = seq;
         }
         let now = self.parts.clock.now();
+        self.parts.dials.count(self.parts.store.as_ref(), now).await?;
+        let places: Vec<_> = std::iter::from_fn(|| self.parts.places.try_recv().ok()).collect();
+        self.parts.dials.settle(self.parts.store.as_ref(), places, now).await?;
         let noted_before = self.noted;
         // Only now: whoever waits for the note may rely on it that nothing of what was begun before is on its way out.
         while let Some((seq, _)) = self.leaving.pop_front_if(|(_, leaving)| leaving.is_over(now)) {
@@ -198,6 +205,7 @@ impl Watch {
         let called_off = |entry: &Entry| {
             matches!(entry.state(), BatchState::Paused | BatchState::Cancelling | BatchState::Cancelled)
         };
+        self.parts.dials.obey(self.parts.store.as_ref()).await?;
         // Who has opted out lately is waited for as a cancel is: what was begun for them before goes out first.
         let hushing = self.parts.book.is_hushing();
         self.stopping = unsure || held || hushing || changed.iter().any(|entry| called_off(entry));
@@ -265,7 +273,9 @@ impl Watch {
                 LaneState {
                     pace: per_second(status.let_out.saturating_sub(before), seconds),
                     slowness: status.slowness.get(),
-                    tier_spent: status.tier.is_some_and(|tier| tier.people >= tier.of),
+                    tier_spent: status.tier.as_ref().is_some_and(TierUsed::is_spent),
+                    free_at: status.tier.filter(TierUsed::is_spent).and_then(|tier| tier.free_at),
+                    complaint: status.complaint,
                     standing: status.standstill.map(|standstill| Standing {
                         trouble: match standstill.cause {
                             Cause::Throttled => Trouble::Throttled,
@@ -289,6 +299,9 @@ fn per_second(count: u64, seconds: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::build::Built;
     use super::*;
     use crate::clock::{Chance, ManualClock};
     use crate::config::Config;
@@ -313,14 +326,7 @@ mod tests {
     }
 
     fn paused(lane: &str, since: Timestamp) -> Hold {
-        Hold {
-            lane: lane.to_owned(),
-            template: String::new(),
-            by: HeldBy::Person,
-            code: None,
-            reason: "paused by Ann".to_owned(),
-            since,
-        }
+        Hold::of_person(lane, "", "paused by Ann".to_owned(), since)
     }
 
     /// A watch over one lane, and a clock that only the test moves: whatever waits for time waits for ever.
@@ -348,13 +354,15 @@ mod tests {
             chance: Arc::new(Chance::seeded(1)),
         }));
         let (node, _) = store.start_node(clock.now()).await.unwrap();
-        let (_, missed) = mpsc::channel(1);
+        let ((_, missed), (_, places)) = (mpsc::channel(1), mpsc::channel(1));
         let gaps = Arc::new(Gaps::new(clock.now()));
         let proofs = Proofs::new(&whole.provider);
         let (to_look, dice) = (Arc::clone(&store), Arc::new(Chance::seeded(1)));
         let door = Arc::new(Door::new(proofs, to_look, Arc::clone(&clock), dice, Arc::new(|_| {})));
         let lanes = vec![Arc::clone(&lane)];
-        let watch = Watch::new(Parts { node, store, book, holds, lanes, gaps, door, missed, clock });
+        let built = Built { lanes: lanes.clone(), accounts: BTreeMap::new(), windows: BTreeMap::new() };
+        let dials = Dials::new(Arc::new(whole), built, Vec::new());
+        let watch = Watch::new(Parts { node, store, book, holds, dials, lanes, gaps, door, missed, places, clock });
         (watch, lane, manual)
     }
 

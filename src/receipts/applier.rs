@@ -13,7 +13,10 @@ use super::strays::Round;
 use super::tries::{Tries, Try};
 use super::working::{Working, hold, latest_of_each};
 use crate::clock::{Chance, Clock};
-use crate::domain::{Causes, MessageKey, Msisdn, Present, Span, State, Status, Timestamp, WishFrom};
+use crate::config::Lane;
+use crate::domain::{
+    Causes, Channel, MessageKey, Msisdn, Present, Span, State, Status, StepIndex, Timestamp, WishFrom,
+};
 use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
 use crate::optout::Words;
 use crate::store::{
@@ -43,6 +46,45 @@ pub enum Listening {
     Behind(Option<Timestamp>),
 }
 
+/// Something that a receipt tells about a place in a tier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceNews {
+    pub message: MessageKey,
+    pub step: StepIndex,
+    pub lane: String,
+    pub person: Msisdn,
+    /// Which try of the step it is about; the last one, where nobody had to know.
+    pub tries: Option<u16>,
+    /// What was taken for it is free again; else it has arrived after all, and takes a place now.
+    pub is_free: bool,
+}
+
+/// Whom places in tiers are told to.
+#[derive(Clone)]
+pub struct TellPlace(Arc<dyn Fn(PlaceNews) + Send + Sync>);
+
+impl TellPlace {
+    pub fn new(tell: impl Fn(PlaceNews) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+}
+
+impl std::fmt::Debug for TellPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TellPlace")
+    }
+}
+
+/// Whose receipts are applied: what is ours, and who has to hear of it.
+#[derive(Debug)]
+pub struct Of {
+    pub subaccounts: Vec<String>,
+    /// What events of the account may be about.
+    pub lanes: Vec<Lane>,
+    pub words: Words,
+    pub tell_place: TellPlace,
+}
+
 #[derive(Debug)]
 pub struct Applier {
     pub(super) store: Arc<dyn Store>,
@@ -52,6 +94,7 @@ pub struct Applier {
     queue: mpsc::Receiver<Waiting>,
     /// Since when nothing could be committed.
     failing_since: Option<Timestamp>,
+    tell_place: TellPlace,
     pub(super) round: Round,
 }
 
@@ -64,6 +107,7 @@ struct Outcome {
     holds: Vec<(Hold, Timestamp)>,
     opt_outs: Vec<OptOut>,
     aliases: Vec<Alias>,
+    places: Vec<PlaceNews>,
     strays: Vec<store::Stray>,
 }
 
@@ -71,14 +115,15 @@ impl Applier {
     pub fn new(
         store: Arc<dyn Store>,
         book: Arc<Book>,
-        subaccounts: impl IntoIterator<Item = String>,
-        words: Words,
+        of: Of,
         clock: Arc<dyn Clock>,
         chance: Arc<Chance>,
     ) -> (Self, Intake) {
-        let ours = Ours { subaccounts: subaccounts.into_iter().collect(), words };
+        let Of { subaccounts, lanes, words, tell_place } = of;
+        let ours = Ours { subaccounts: subaccounts.into_iter().collect(), lanes, words };
         let (intake, queue) = Intake::new(ours, Arc::clone(&clock));
-        (Self { store, book, clock, chance, queue, failing_since: None, round: Round::default() }, intake)
+        let (failing_since, round) = (None, Round::default());
+        (Self { store, book, clock, chance, queue, failing_since, tell_place, round }, intake)
     }
 
     /// Applies until every intake is gone. Tells of each failure at once, since deadlines that silence would decide have to
@@ -126,6 +171,7 @@ impl Applier {
             newest = newest.max(waits_since);
             all.receipts.extend(parsed.receipts);
             all.answers.extend(parsed.answers);
+            all.business.extend(parsed.business);
             all.strays.extend(parsed.strays);
             answers.push(done);
         }
@@ -182,17 +228,22 @@ impl Applier {
     }
 
     async fn take(&self, mut all: Parsed) -> store::Result<()> {
+        let business = std::mem::take(&mut all.business);
+        if !business.is_empty() {
+            self.store.take_business(business).await?;
+        }
         while !all.receipts.is_empty() || !all.answers.is_empty() || !all.strays.is_empty() {
             let receipts = first_of(&mut all.receipts);
             let answers = first_of(&mut all.answers);
-            self.apply(Parsed { receipts, answers, strays: std::mem::take(&mut all.strays) }).await?;
+            let strays = std::mem::take(&mut all.strays);
+            self.apply(Parsed { receipts, answers, strays, ..Parsed::default() }).await?;
         }
         Ok(())
     }
 
     /// Finds, decides, commits. Decisions that came too late are made again.
     pub(super) async fn apply(&self, parsed: Parsed) -> store::Result<()> {
-        let Parsed { mut receipts, mut answers, strays } = parsed;
+        let Parsed { mut receipts, mut answers, strays, .. } = parsed;
         let answered: Vec<(usize, Incoming)> =
             answers.iter().enumerate().filter_map(|(place, answer)| Some((place, answer.as_receipt()?))).collect();
         let first_answer = receipts.len();
@@ -247,6 +298,9 @@ impl Applier {
         // Before it is acknowledged: what was claimed for them until now, on whatever lane, does not leave any more.
         if !unwilling.is_empty() {
             self.book.hush(unwilling);
+        }
+        for news in outcome.places.into_iter().filter(|news| !stale.contains(&news.message)) {
+            (self.tell_place.0)(news);
         }
         if stopped().any(Vec::is_empty) {
             self.tell_of_a_nameless_stop().await?;
@@ -336,7 +390,9 @@ impl Applier {
                 message.umid = message.umid.take().or_else(|| incoming.umid.clone());
             }
             if let Some(report) = report {
+                let lived = message.now.marks.may_live(found.step);
                 advance_by(message, incoming, found, report, now, &mut outcome);
+                outcome.places.extend(place_news(message, found, told, lived));
             }
         }
         outcome.changes = working
@@ -382,6 +438,14 @@ fn advance_by(
         };
         outcome.holds.extend(hold(&message.entry, found, part, incoming, now).map(|hold| (hold, handed_over)));
     }
+}
+
+/// Whether a hand-over on WhatsApp has turned out not to have reached anybody, or to have after all.
+fn place_news(message: &Working, found: &Found, tries: Option<u16>, lived: bool) -> Option<PlaceNews> {
+    let (step, lives) = (found.step, message.now.marks.may_live(found.step));
+    let rules = message.entry.plan.step(step).filter(|rules| rules.channel == Channel::WhatsApp && lived != lives)?;
+    let (lane, person) = (rules.lane.clone(), message.loaded.msisdn);
+    Some(PlaceNews { message: message.loaded.key, step, lane, person, tries, is_free: !lives })
 }
 
 /// As many as fit one transaction.

@@ -8,15 +8,18 @@ use bytes::Bytes;
 use hashbrown::HashSet;
 
 use super::answers::{Answer, ways};
+use crate::config::Lane;
 use crate::domain::{AttemptId, Channel, Fault, Msisdn, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
-use crate::store::{Inbound, Key, Receipt, Stray, StrayKind};
+use crate::store::{BusinessEvent, Inbound, Key, Receipt, Stray, StrayKind};
 use crate::wire::{self, Event, Report, codes};
 
-/// What is known before anything comes: which subaccounts are ours, and which words mean a wish.
+/// What is known before anything comes: which subaccounts and lanes are ours, and which words mean a wish.
 #[derive(Debug, Default)]
 pub(super) struct Ours {
     pub(super) subaccounts: HashSet<String>,
+    /// What events of the account may be about.
+    pub(super) lanes: Vec<Lane>,
     pub(super) words: Words,
 }
 
@@ -74,11 +77,12 @@ impl Body {
     }
 }
 
-/// What a body holds: receipts of ours, what people wrote to us, and what is only kept.
+/// What a body holds: receipts of ours, what people wrote to us, what happens to the account, and what is only kept.
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
     pub(super) receipts: Vec<Incoming>,
     pub(super) answers: Vec<Answer>,
+    pub(super) business: Vec<BusinessEvent>,
     pub(super) strays: Vec<Stray>,
 }
 
@@ -110,9 +114,13 @@ pub(super) fn parse(bytes: Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed
                 }
                 _ => parsed.strays.push(stray(StrayKind::OtherSubaccount, inbound.umid.as_deref(), raw.to_owned())),
             },
-            Event::Business { raw, .. } | Event::Other { raw, .. } => {
-                parsed.strays.push(stray(StrayKind::OtherType, None, raw.to_owned()));
+            Event::Business { business, raw } => {
+                match ours.and_then(|ours| super::business::read(&business, raw, &ours.lanes, now)) {
+                    Some(event) => parsed.business.push(event),
+                    None => parsed.strays.push(stray(StrayKind::OtherType, None, raw.to_owned())),
+                }
             }
+            Event::Other { raw, .. } => parsed.strays.push(stray(StrayKind::OtherType, None, raw.to_owned())),
             Event::Unreadable { raw, .. } => parsed.strays.push(stray(StrayKind::Unreadable, None, raw.into_owned())),
         }
     }

@@ -9,6 +9,7 @@
 
 mod answers;
 mod applier;
+mod business;
 mod door;
 mod incoming;
 mod intake;
@@ -20,7 +21,7 @@ mod told;
 mod tries;
 mod working;
 
-pub use applier::{Applier, Listening};
+pub use applier::{Applier, Listening, Of, PlaceNews, TellPlace};
 pub use door::Door;
 pub use intake::{Failed, Intake};
 pub use proof::{Proofs, Unproven};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::applier::{Applier, Listening};
+use super::applier::{Applier, Listening, Of, TellPlace};
 use super::incoming::{Ours, parse};
 use super::intake::Intake;
 use crate::clock::{Chance, Clock, ManualClock};
@@ -107,8 +107,12 @@ impl Desk {
         let (applier, intake) = Applier::new(
             Arc::clone(&store),
             Arc::clone(&book),
-            ["acme".to_owned()],
-            Words::default(),
+            Of {
+                subaccounts: vec!["acme".to_owned()],
+                lanes: Vec::new(),
+                words: Words::default(),
+                tell_place: TellPlace::new(|_| {}),
+            },
             Arc::clone(&clock) as Arc<dyn Clock>,
             Arc::new(Chance::seeded(1)),
         );
@@ -258,6 +262,7 @@ async fn a_late_receipt_of_a_hand_over_from_before_does_not_undo_a_resume() {
     let refused = Hold {
         lane: "vb".to_owned(),
         template: String::new(),
+        language: String::new(),
         by: HeldBy::Receipt,
         code: Some(2_010),
         reason: "the sender may not send from here".to_owned(),
@@ -329,7 +334,7 @@ async fn an_answer_that_comes_before_its_umid_is_known_counts_once_it_is() {
     let claimed = desk.claim().await;
     // Only what they answer tells who they are.
     let nameless = written("in-1", "STOP").replace(r#""user":{"msisdn":"+6591000001"},"#, "");
-    let ours = Ours { subaccounts: ["acme".to_owned()].into(), words: Words::default() };
+    let ours = Ours { subaccounts: ["acme".to_owned()].into(), ..Ours::default() };
     desk.applier.apply(parse(nameless.into(), Some(&ours), desk.clock.now())).await.unwrap();
     desk.applier.retry_strays().await.unwrap();
     let person = person().msisdn;
@@ -353,7 +358,7 @@ async fn a_receipt_tells_who_it_was_that_said_stop_and_showed_no_number() {
     let user = |body: String| body.replace(r#""msisdn":"+6591000001""#, r#""channelUserId":"SG.13491208655302741918""#);
     let nameless = user(written("in-1", "STOP").replace(r#","replyToUmid":"first""#, ""));
     assert!(nameless.contains("SG.1349") && !nameless.contains("replyTo"), "{nameless}");
-    let ours = Ours { subaccounts: ["acme".to_owned()].into(), words: Words::default() };
+    let ours = Ours { subaccounts: ["acme".to_owned()].into(), ..Ours::default() };
     desk.applier.apply(parse(nameless.clone().into(), Some(&ours), desk.clock.now())).await.unwrap();
     let events = async |desk: &Desk| desk.store.events(0, 100).await.unwrap().len();
     let (person, told) = (person().msisdn, events(&desk).await);
@@ -381,7 +386,7 @@ async fn an_answer_and_bad_news_of_one_webhook_are_decided_together() {
     let failed = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"first","channel":"viber",
         "status":{"state":"undelivered","errorCode":2008}}}"#;
     let body = format!("[{failed},{}]", written("in-1", "got it"));
-    let ours = Ours { subaccounts: ["acme".to_owned()].into(), words: Words::default() };
+    let ours = Ours { subaccounts: ["acme".to_owned()].into(), ..Ours::default() };
     let parsed = parse(body.into(), Some(&ours), desk.clock.now());
     desk.applier.apply(parsed).await.unwrap();
     // Bad news, and then the proof that it was wrong: nobody falls back.

@@ -56,6 +56,25 @@ pub(super) enum Act {
         template: bool,
     },
     Release,
+    /// A person, or the provider's word, turns something of a lane, or back to what the file says.
+    Turn {
+        lane: usize,
+        to: Turned,
+        by_person: bool,
+    },
+    /// The provider says something of the template, perhaps twice.
+    Template {
+        word: &'static str,
+        twice: bool,
+    },
+}
+
+/// What is turned to what; nothing where the file's own value is to count.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Turned {
+    Rate(Option<&'static str>),
+    Burst(Option<&'static str>),
+    Tier(Option<&'static str>),
 }
 
 /// What the provider does wrong by itself.
@@ -125,12 +144,24 @@ pub(super) fn draw(seed: u64, number: u32, lanes: usize, alive: bool) -> Act {
 }
 
 fn person(dice: &mut fastrand::Rng, lanes: usize) -> Act {
-    match dice.u32(..28) {
+    match dice.u32(..34) {
         0..5 => Act::Pause(dice.usize(..2)),
         5..13 => Act::Resume(dice.usize(..2)),
         13 => Act::Cancel(dice.usize(..2)),
         14..17 => Act::OptOut(dice.u32(..PEOPLE)),
         17..19 => Act::Hold { lane: dice.usize(..lanes), template: dice.bool() },
+        19..23 => {
+            let to = match dice.u32(..4) {
+                0 => Turned::Tier(one_of(dice, &[None, None, Some("250"), Some("unlimited"), Some("unlimited")])),
+                1 => Turned::Burst(one_of(dice, &[None, Some("1"), Some("4"), Some("9")])),
+                _ => Turned::Rate(one_of(dice, &[None, Some("1/s"), Some("20/s"), Some("300/s"), Some("30/min")])),
+            };
+            Act::Turn { lane: dice.usize(..lanes), to, by_person: dice.bool() }
+        }
+        23..25 => Act::Template {
+            word: one_of(dice, &["PAUSED", "DISABLED", "APPROVED", "APPROVED", "FLAGGED", "SOMETHING"]),
+            twice: dice.bool(),
+        },
         _ => Act::Release,
     }
 }

@@ -7,12 +7,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
+    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies,
+    Timestamp,
 };
 use crate::store::{
-    Alias, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, Change, Claim, ClaimedSet, Error, Event, Found,
-    Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page,
-    Question, Receipt, Result, Scope, Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
+    Alias, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet, Dial,
+    Error, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node,
+    NotedBucket, OptIn, OptOut, Page, Question, Receipt, Result, Said, Scope, Sender, Signals, Spread, Store, Stray,
+    StrayCount, StrayKind, Turned, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -193,7 +195,7 @@ through! {
         now: Timestamp
     ) -> Option<u64>;
     changes claim(claim: Claim) -> ClaimedSet;
-    changes record(changes: Vec<Change>) -> Vec<MessageKey>;
+    changes record_noting(changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Vec<MessageKey>;
     reads in_flight(after: Option<MessageKey>, limit: u32) -> Vec<Loaded>;
     reads load(keys: Vec<MessageKey>) -> Vec<Loaded>;
     reads open_messages(batch: BatchId, after: Option<u32>, limit: u32) -> Vec<Loaded>;
@@ -225,6 +227,15 @@ through! {
     reads holds() -> Vec<Hold>;
     writes hold(hold: Hold, begun: Timestamp) -> u64;
     writes release(lane: String, template: String, now: Timestamp, by: String) -> u32;
+    reads dials() -> Vec<Dial>;
+    writes turn(dial: Dial, now: Timestamp) -> Option<u64>;
+    writes turn_back(knob: Knob, name: String, why: String, now: Timestamp) -> Option<u64>;
+    reads buckets() -> Vec<NotedBucket>;
+    writes take_business(events: Vec<BusinessEvent>) -> u32;
+    reads said() -> Vec<Said>;
+    writes count_tier(portfolio: &str, lanes: Vec<LaneId>, since: Timestamp) -> ();
+    writes stop_counting_tier(portfolio: &str) -> ();
+    writes take_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
     reads tier_places(portfolio: &str, since: Timestamp) -> Vec<(Msisdn, Timestamp)>;
     writes give_back_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
     writes forget_places(before: Timestamp) -> ();

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::net::{Missed, Net, Posted, Truth};
-use super::pace::Left;
+use super::pace::{HandedOver, Paces};
 use super::scene::country_of;
 use super::wishes::{Unwilling, Wish};
 use crate::campaign::audit;
@@ -14,7 +14,7 @@ use crate::domain::{
     OnUnknown, Outcome, Plan, Present, SkipReason, Span, State, Status, StepIndex, Tag, Tallies, Timestamp,
 };
 use crate::engine::met;
-use crate::store::{Hold, Loaded, Store};
+use crate::store::{Hold, Loaded, Sender, Store};
 
 /// How much later than promised a repeat may come.
 const MARGIN: Span = Span::from_secs(2);
@@ -25,7 +25,8 @@ pub(super) struct Holds {
     store: Arc<dyn Store>,
     net: Arc<Net>,
     campaigns: Vec<Campaign>,
-    left: Left,
+    config: Arc<Config>,
+    pub(super) paces: Paces,
     pub(super) unwilling: Unwilling,
     /// Lanes and templates that the node has said it holds.
     held: HashSet<(String, String)>,
@@ -71,8 +72,8 @@ impl Holds {
                 claimed_at: HashMap::new(),
             });
         }
-        let left = Left::new(config);
-        Self { store, net, campaigns, left, unwilling: Unwilling::default(), held: HashSet::new() }
+        let paces = Paces::new(&config, super::world::START);
+        Self { store, net, campaigns, config, paces, unwilling: Unwilling::default(), held: HashSet::new() }
     }
 
     pub(super) fn batches(&self) -> impl Iterator<Item = BatchId> + '_ {
@@ -148,7 +149,7 @@ impl Holds {
             let message = campaign.before.get(usize::try_from(posted.attempt.key.n).unwrap()).unwrap();
             self.check_post(campaign, &posted, message);
             let lane = &campaign.plan.step(posted.attempt.step).unwrap().lane;
-            self.left.on_lane(lane, posted.at);
+            self.paces.on_lane(&self.config, lane, posted.at);
         }
         for taken in self.net.accepted() {
             let of_it = |campaign: &&Campaign| campaign.batch == taken.attempt.key.batch;
@@ -157,9 +158,29 @@ impl Holds {
             let lane = &campaign.plan.step(taken.attempt.step).unwrap().lane;
             // A place counts from its claim.
             let State::Sending { intent, .. } = message.present.state else { continue };
-            self.left.of_person(lane, message.msisdn, intent);
+            let lane = self.config.lane(lane).unwrap();
+            let Some(portfolio) = lane.tiered() else { continue };
+            // Who has written to us lately needs no place.
+            let sender = Sender { sub_account: lane.provider.sub_account.clone(), channel_id: None };
+            let open = self.store.open_windows(vec![message.msisdn], sender, intent).await.unwrap();
+            if open.is_empty() {
+                let new = HandedOver { person: message.msisdn, at: intent, attempt: taken.attempt };
+                let lives = |attempt: AttemptId| {
+                    let of_it = |campaign: &&Campaign| campaign.batch == attempt.key.batch;
+                    let campaign = self.campaigns.iter().find(of_it).unwrap();
+                    let row = &campaign.before.get(usize::try_from(attempt.key.n).unwrap()).unwrap().present;
+                    // A claim that is under way has its place as well.
+                    row.marks.may_live(attempt.step) || matches!(row.state, State::Sending { .. })
+                };
+                self.paces.of_person(portfolio, new, lives);
+            }
         }
         changed
+    }
+
+    /// Somebody lets templates be sent again, as far as the provider is concerned.
+    pub(super) fn lifted(&mut self, template: &str) {
+        self.held.retain(|(_, held)| held != template);
     }
 
     async fn check_campaign(

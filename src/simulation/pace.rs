@@ -1,66 +1,153 @@
-//! How much has left when: rates of lanes and accounts, and the tier of a portfolio.
+//! How much has left when: rates of lanes and accounts, and the tier of a portfolio, whatever they are turned to.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
 
 use crate::config::Config;
-use crate::domain::{Msisdn, Rate, Span, Tier, Timestamp};
+use crate::domain::{AttemptId, Msisdn, Rate, Span, Tier, Timestamp};
 use crate::throttle::DAY;
 
 /// The windows in which requests are counted.
 const WINDOWS: [Span; 3] = [Span::from_millis(1), Span::from_secs(1), Span::from_secs(10)];
-/// How much of its rate an account may let go at once, and no less than the burst of any of its lanes.
-const ACCOUNT_BURST: Span = Span::from_millis(50);
+
+/// What could be let go at most since when. From a decision until the node obeys it, that is the more of both.
+#[derive(Debug, Default)]
+struct Allowed(Vec<(Timestamp, Rate, u64)>);
+
+impl Allowed {
+    fn is(&mut self, at: Timestamp, rate: Rate, burst: u64) {
+        if self.0.last().is_none_or(|(_, known, most)| (*known, *most) != (rate, burst)) {
+            self.0.push((at, rate, burst));
+        }
+    }
+
+    fn may_be(&mut self, at: Timestamp, rate: Rate, burst: u64) {
+        match self.0.last().copied() {
+            Some((_, known, most)) => {
+                let faster = if known.each_second() < rate.each_second() { rate } else { known };
+                self.is(at, faster, most.max(burst));
+            }
+            None => self.is(at, rate, burst),
+        }
+    }
+
+    /// How many may have left in a window that ends at `until`.
+    fn within(&self, window: Span, until: Timestamp) -> u64 {
+        let from = until - window;
+        let (mut most, mut burst, mut end) = (0.0, 0, until);
+        for (since, rate, of_it) in self.0.iter().rev() {
+            let begin = (*since).max(from);
+            most += rate.each_second() * end.since(begin).std().as_secs_f64();
+            burst = burst.max(*of_it);
+            end = end.min(*since);
+            if *since <= from {
+                break;
+            }
+        }
+        format!("{:.0}", most.floor()).parse::<u64>().unwrap() + burst + 1
+    }
+}
 
 #[derive(Debug)]
-pub(super) struct Left {
-    config: Arc<Config>,
-    by_lane: HashMap<String, VecDeque<Timestamp>>,
-    by_account: HashMap<String, VecDeque<Timestamp>>,
-    /// To whom a portfolio has handed something over within the last day, and when that was claimed.
-    people: HashMap<String, Vec<(Timestamp, Msisdn)>>,
+struct Left {
+    allowed: Allowed,
+    at: VecDeque<Timestamp>,
 }
 
 impl Left {
-    pub(super) fn new(config: Arc<Config>) -> Self {
-        Self { config, by_lane: HashMap::new(), by_account: HashMap::new(), people: HashMap::new() }
+    fn new() -> Self {
+        Self { allowed: Allowed::default(), at: VecDeque::new() }
     }
 
-    /// A message has left on a lane.
-    pub(super) fn on_lane(&mut self, lane: &str, at: Timestamp) {
-        let lane = self.config.lane(lane).unwrap();
-        let left = self.by_lane.entry(lane.name.clone()).or_default();
-        check(left, at, lane.rate, u64::from(lane.burst.get()), &lane.name);
-        let account = self.config.account(&lane.account);
-        let Some((account, rate)) = account.and_then(|account| Some((account, account.rate?))) else { return };
-        let lanes = self.config.lanes.iter().filter(|lane| lane.account == account.name);
-        let burst = lanes.map(|lane| u64::from(lane.burst.get())).max().unwrap_or(1).max(rate.within(ACCOUNT_BURST));
-        let left = self.by_account.entry(account.name.clone()).or_default();
-        check(left, at, rate, burst, &account.name);
-    }
-
-    /// The provider has taken something for a person that a lane had claimed at this time.
-    pub(super) fn of_person(&mut self, lane: &str, person: Msisdn, at: Timestamp) {
-        let lane = self.config.lane(lane).unwrap();
-        let (Some(portfolio), Tier::People(tier)) = (lane.tiered(), lane.tier) else { return };
-        let people = self.people.entry(portfolio.to_owned()).or_default();
-        people.push((at, person));
-        let latest = people.iter().map(|(then, _)| *then).max().unwrap_or(at);
-        people.retain(|(then, _)| *then + DAY > latest);
-        let different: HashSet<Msisdn> = people.iter().map(|(_, person)| *person).collect();
-        let most = usize::try_from(tier).unwrap();
-        assert!(different.len() <= most, "{} people in a day, on a tier of {tier}", different.len());
+    fn check(&mut self, at: Timestamp, who: &str) {
+        self.at.push_back(at);
+        while self.at.front().is_some_and(|then| *then + WINDOWS[WINDOWS.len() - 1] <= at) {
+            self.at.pop_front();
+        }
+        for window in WINDOWS {
+            let within = self.at.iter().rev().take_while(|left| **left + window > at).count();
+            let most = self.allowed.within(window, at);
+            assert!(
+                u64::try_from(within).unwrap() <= most,
+                "{within} have left within {window} on {who}, and {most} may"
+            );
+        }
     }
 }
 
-fn check(left: &mut VecDeque<Timestamp>, at: Timestamp, rate: Rate, burst: u64, who: &str) {
-    left.push_back(at);
-    while left.front().is_some_and(|then| *then + WINDOWS[WINDOWS.len() - 1] <= at) {
-        left.pop_front();
+/// Somebody to whom a portfolio has handed something over, and when that was claimed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HandedOver {
+    pub(super) person: Msisdn,
+    pub(super) at: Timestamp,
+    pub(super) attempt: AttemptId,
+}
+
+#[derive(Debug)]
+pub(super) struct Paces {
+    lanes: HashMap<String, Left>,
+    accounts: HashMap<String, Left>,
+    /// The largest that each tier can be now.
+    tiers: HashMap<String, Tier>,
+    people: HashMap<String, Vec<HandedOver>>,
+}
+
+impl Paces {
+    pub(super) fn new(config: &Config, now: Timestamp) -> Self {
+        let (lanes, accounts) = (HashMap::new(), HashMap::new());
+        let mut paces = Self { lanes, accounts, tiers: HashMap::new(), people: HashMap::new() };
+        paces.obeyed(config, now);
+        paces
     }
-    for window in WINDOWS {
-        let within = left.iter().rev().take_while(|left| **left + window > at).count();
-        let most = rate.within(window) + burst + 1;
-        assert!(u64::try_from(within).unwrap() <= most, "{within} have left within {window} on {who}, and {most} may");
+
+    /// Somebody has turned something, and the node may know it.
+    pub(super) fn turned(&mut self, config: &Config, now: Timestamp) {
+        self.set(config, |allowed, rate, burst| allowed.may_be(now, rate, burst));
+        for (portfolio, tier) in config.portfolios() {
+            let known = self.tiers.entry(portfolio.to_owned()).or_insert(tier);
+            *known = tier.max(*known);
+        }
+    }
+
+    /// The node obeys, and nothing else counts.
+    pub(super) fn obeyed(&mut self, config: &Config, now: Timestamp) {
+        self.set(config, |allowed, rate, burst| allowed.is(now, rate, burst));
+        self.tiers = config.portfolios().map(|(portfolio, tier)| (portfolio.to_owned(), tier)).collect();
+    }
+
+    fn set(&mut self, config: &Config, set: impl Fn(&mut Allowed, Rate, u64)) {
+        for lane in &config.lanes {
+            let left = self.lanes.entry(lane.name.clone()).or_insert_with(Left::new);
+            set(&mut left.allowed, lane.rate, u64::from(lane.burst.get()));
+        }
+        for account in &config.accounts {
+            if let Some(rate) = account.rate {
+                let left = self.accounts.entry(account.name.clone()).or_insert_with(Left::new);
+                set(&mut left.allowed, rate, u64::from(account.burst(rate, &config.lanes).get()));
+            }
+        }
+    }
+
+    /// A message has left on a lane.
+    pub(super) fn on_lane(&mut self, config: &Config, lane: &str, at: Timestamp) {
+        let lane = config.lane(lane).unwrap();
+        self.lanes.get_mut(&lane.name).unwrap().check(at, &lane.name);
+        if let Some(left) = self.accounts.get_mut(&lane.account) {
+            left.check(at, &lane.account);
+        }
+    }
+
+    /// The provider has taken something for a person who has no window open. `lives` says of what was handed over before
+    /// whether it may have reached somebody: what has not has given its place back, and whoever a phone that woke late has
+    /// put back into the tier only keeps others out.
+    pub(super) fn of_person(&mut self, portfolio: &str, new: HandedOver, lives: impl Fn(AttemptId) -> bool) {
+        let people = self.people.entry(portfolio.to_owned()).or_default();
+        people.retain(|known| known.at + DAY > new.at && lives(known.attempt));
+        let others: HashSet<Msisdn> = people.iter().map(|known| known.person).collect();
+        people.push(new);
+        let Some(Tier::People(tier)) = self.tiers.get(portfolio).copied() else { return };
+        if !others.contains(&new.person) {
+            let most = usize::try_from(tier).unwrap();
+            assert!(others.len() < most, "{} people in a day, on a tier of {tier}", others.len() + 1);
+        }
     }
 }

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
-use super::act::{self, Act, Fault};
+use super::act::{self, Act, Fault, Turned};
 use super::fate::{Fate, Mortal, Traffic};
 use super::holds::Holds;
 use super::net::{Hook, Line, Net, Trouble};
@@ -14,11 +14,12 @@ use super::scene::{COLUMNS, Campaign, Scene, has_name, person};
 use crate::campaign::{Draft, Launcher};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
-use crate::domain::{BatchId, BatchState, Present, Span, Timestamp, WishFrom};
+use crate::domain::{BatchId, BatchState, Knob, Present, Span, Timestamp, WishFrom};
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::Transport;
 use crate::simulator::{Faults, Model};
-use crate::store::{self, HeldBy, Hold, KnownAs, NewAudience, NewBatch, OptOut, Spread, Start, Store};
+use crate::store::{self, Dial, Hold, KnownAs, NewAudience, NewBatch, OptOut, Spread, Start, Store};
+use crate::throttle::{in_file, turned};
 
 /// When every world begins.
 pub(super) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -172,6 +173,7 @@ impl World {
                 self.note().await;
                 watched
             }
+            (Act::Template { word, twice }, Some(_)) => self.template(word, twice).await.then_some(true),
             (Act::Webhooks(seed), _) => self.webhooks(seed).await.then_some(true),
             (Act::Outage(span), Some(_)) => {
                 let was_failing = fate.is_failing();
@@ -236,12 +238,59 @@ impl World {
                 let template = if template { "promo".to_owned() } else { String::new() };
                 let lane = self.config.lanes[lane].name.clone();
                 let reason = PERSON.to_owned();
-                let hold = Hold { lane, template, by: HeldBy::Person, code: None, reason, since: now };
+                let hold = Hold::of_person(&lane, &template, reason, now);
                 self.store.hold(hold, now).await.unwrap();
             }
             Act::Release => self.release().await,
+            Act::Turn { lane, to, by_person } => self.turn(lane, to, by_person).await,
             _ => {}
         }
+    }
+
+    /// Changes something, as a command or an event of the account does.
+    async fn turn(&mut self, lane: usize, to: Turned, by_person: bool) {
+        let (now, lane) = (self.clock.now(), &self.config.lanes[lane]);
+        let (knob, name, value) = match to {
+            Turned::Rate(value) => (Knob::Rate, Some(lane.name.as_str()), value),
+            Turned::Burst(value) => (Knob::Burst, Some(lane.name.as_str()), value),
+            Turned::Tier(value) => (Knob::Tier, lane.tiered(), value),
+        };
+        let Some(name) = name.map(str::to_owned) else { return };
+        match value {
+            None => {
+                self.store.turn_back(knob, name, PERSON.to_owned(), now).await.unwrap();
+            }
+            Some(value) => {
+                let in_file = in_file(&self.config, knob, &name).unwrap();
+                let (value, why) = (value.to_owned(), PERSON.to_owned());
+                self.store.turn(Dial { knob, name, value, in_file, by_person, why, since: now }, now).await.unwrap();
+            }
+        }
+        let turned = self.turned().await;
+        self.holds.paces.turned(&turned, now);
+    }
+
+    /// The configuration as it has been turned by now.
+    async fn turned(&self) -> Config {
+        turned(&self.config, &self.store.dials().await.unwrap())
+    }
+
+    /// The provider says how it stands with the template. Returns whether the process has lived through it.
+    async fn template(&mut self, word: &str, twice: bool) -> bool {
+        let Some(node) = &mut self.node else { return true };
+        let event = serde_json::json!({
+            "eventId": format!("{word} {}", self.acts),
+            "timestamp": self.clock.now().rfc3339(),
+            "eventType": "template_status_update",
+            "eventDetails": { "templateName": "promo", "templateLanguage": "en", "meta": { "status": word } },
+        });
+        let event = event.to_string();
+        let bodies = vec![event.as_bytes(); if twice { 2 } else { 1 }];
+        let taken = self.fate.outlive(node.take(&bodies)).await;
+        if word == "APPROVED" {
+            self.holds.lifted("promo");
+        }
+        taken.is_some()
     }
 
     pub(super) async fn release(&mut self) {
@@ -333,6 +382,8 @@ impl World {
         let (seq, nodes) = (self.store.seq().await.unwrap(), self.store.nodes(Timestamp::default()).await.unwrap());
         if nodes.iter().any(|node| node.noted == seq) {
             self.holds.note().await;
+            let turned = self.turned().await;
+            self.holds.paces.obeyed(&turned, self.clock.now());
         }
     }
 
@@ -355,6 +406,8 @@ impl World {
         };
         self.node = Some(ByHand::start(parts, transport).await.unwrap());
         self.holds.note().await;
+        let turned = self.turned().await;
+        self.holds.paces.obeyed(&turned, self.clock.now());
     }
 
     fn die(&mut self) {

@@ -39,7 +39,7 @@ impl WebhookTarget {
             authorization: None,
             secret: None,
             group: 1,
-            connections: 32,
+            connections: 256,
             retries: REPEATS.to_vec(),
         }
     }

@@ -13,6 +13,7 @@ mod contract;
 mod error;
 mod fact;
 mod hushed;
+mod lanes;
 mod marked;
 mod model;
 mod people;
@@ -25,11 +26,14 @@ pub use book::{Book, Entry};
 pub use error::Error;
 pub use fact::{Attempt, Change, Receipt, Stray, StrayCount, StrayKind, Verdict};
 pub use hushed::Hush;
+pub use lanes::{
+    BucketOf, BusinessEvent, Dial, HeldBy, Hold, LaneState, NotedBucket, Said, Standing, Trouble, subject,
+};
 pub use marked::Marked;
 pub use model::{
     Asked, Asking, Audience, AudiencePart, Batch, Beat, Claim, Claimed, ClaimedSet, Deafness, Drained, Event, Found,
-    Heard, HeldBy, Hold, Impatient, Key, KnownAs, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, Question,
-    Spread, Standing, Start, TierUse, Trouble, Turned, TurnedAway,
+    Heard, Impatient, Key, KnownAs, Lane, Loaded, NewAudience, NewBatch, Node, Pass, Question, Spread, Start, TierUse,
+    Turned, TurnedAway,
 };
 pub use people::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use signal::{Signal, Signals};

@@ -1,8 +1,9 @@
 //! What the verbs take and give.
 
+use super::{LaneState, Sender};
 use crate::domain::{
-    AttemptId, AudienceId, BatchId, BatchState, Channel, Content, Country, Fields, LaneId, Marks, MessageKey, Msisdn,
-    Plan, Present, SenderPart, SkipReason, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
+    AttemptId, AudienceId, BatchId, BatchState, Channel, Country, Fields, LaneId, Marks, MessageKey, Msisdn, Plan,
+    Present, SkipReason, Span, State, StepIndex, Tag, Timestamp, Umid,
 };
 
 #[derive(Debug, Clone)]
@@ -134,9 +135,9 @@ pub struct Batch {
 #[derive(Debug, Clone)]
 pub struct Claim {
     pub lane: LaneId,
-    /// In the order in which they are served.
+    /// Equal among one another: what is taken is shared out evenly, and who has less leaves it to those behind.
     pub queues: Vec<(BatchId, StepIndex)>,
-    /// How many to take at most, and how many to look at in each queue.
+    /// How many to take at most.
     pub limit: u32,
     pub now: Timestamp,
     /// The portfolio in which the people claimed take a place, where its tier is limited.
@@ -150,6 +151,8 @@ pub struct TierUse {
     pub places: u32,
     /// Whoever has taken a place later than this holds it still.
     pub since: Timestamp,
+    /// To whom people write: who has a window open needs no place.
+    pub sender: Sender,
     /// Queues in which whoever gets no place does not wait for one. Named only where the tier is spent: a place that
     /// another claim holds for the moment may come back.
     pub impatient: Vec<Impatient>,
@@ -169,6 +172,19 @@ pub struct Claimed {
     pub message: Loaded,
     pub fields: Fields,
     pub opted_out: bool,
+    /// Where the tier is limited, what lets them pass it.
+    pub pass: Pass,
+}
+
+/// What lets a message pass the tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// Nobody counts, or the person gets nothing anyway.
+    Uncounted,
+    /// The person has written to us, and their window stays open until then.
+    Window(Timestamp),
+    /// A place in the tier, taken by this claim.
+    Place,
 }
 
 /// What a claim brought, and which of its queues it has emptied for now.
@@ -232,89 +248,6 @@ pub struct Lane {
     pub id: LaneId,
     pub name: String,
     pub channel: Channel,
-}
-
-/// Why a lane, or one template on it, may not send now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hold {
-    pub lane: String,
-    /// Empty for a hold on the lane itself.
-    pub template: String,
-    pub by: HeldBy,
-    pub code: Option<u32>,
-    pub reason: String,
-    pub since: Timestamp,
-}
-
-/// Who has put a hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HeldBy {
-    Person,
-    /// The provider, in its answer to a request.
-    Answer,
-    /// The provider, in a receipt, whose codes are others than those of answers.
-    Receipt,
-}
-
-impl Hold {
-    /// The hold that a fault of the sender's asks for: on the step's template where that is to blame and there is one,
-    /// else on the lane, since nothing smaller is.
-    pub fn for_fault(
-        step: &Step,
-        part: SenderPart,
-        by: HeldBy,
-        code: Option<u32>,
-        reason: String,
-        since: Timestamp,
-    ) -> Self {
-        let template = match (part, &step.content) {
-            (SenderPart::Template, Content::Template(template)) => template.name.clone(),
-            (SenderPart::Template | SenderPart::Lane, _) => String::new(),
-        };
-        Self { lane: step.lane.clone(), template, by, code, reason, since }
-    }
-}
-
-/// How a lane goes, as the node that sends by it says with each beat.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LaneState {
-    pub lane: String,
-    /// Messages a second that it let out.
-    pub pace: f64,
-    /// How many times slower than its rate it goes, because it was throttled.
-    pub slowness: u32,
-    /// Whether every place in the tier of its portfolio is taken.
-    pub tier_spent: bool,
-    pub standing: Option<Standing>,
-}
-
-/// Why a lane stands still and goes on by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    pub trouble: Trouble,
-    pub since: Timestamp,
-    /// When it is tried again.
-    pub until: Timestamp,
-    /// What the provider said.
-    pub why: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// It was too fast for the provider.
-    Throttled = 0,
-    /// The provider is not there, or breaks what it gets.
-    Outage = 1,
-}
-
-impl Trouble {
-    pub const fn from_code(code: i64) -> Option<Self> {
-        match code {
-            0 => Some(Self::Throttled),
-            1 => Some(Self::Outage),
-            _ => None,
-        }
-    }
 }
 
 /// A sign of life.

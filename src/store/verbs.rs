@@ -3,12 +3,14 @@
 use tokio::sync::mpsc;
 
 use super::{
-    Alias, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Heard,
-    Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question,
-    Receipt, Result, Scope, Sender, Spread, Stray, StrayCount, Turned, Wish,
+    Alias, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet, Dial,
+    Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node,
+    NotedBucket, OptIn, OptOut, Page, Question, Receipt, Result, Said, Scope, Sender, Spread, Stray, StrayCount,
+    Turned, Wish,
 };
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
+    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies,
+    Timestamp,
 };
 
 #[async_trait::async_trait]
@@ -65,13 +67,17 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Moves messages from their queues into `sending`; the write-ahead of every hand-over. Batches that do not run,
     /// and messages whose waiting is over, stay where they are; so does, where the tier is limited, whoever holds no place
-    /// in it and gets none. They come in the order of the queues named, and within
-    /// one in its own. Whoever stops waiting for the answer before the claim's turn has come has claimed nothing; later
+    /// in it and gets none. The queues named share what is taken
+    /// evenly; they come in their order, and what is of one in its own. Whoever stops waiting for the answer before the claim's turn has come has claimed nothing; later
     /// than that, what was claimed is in nobody's hands, so see the claim through.
     async fn claim(&self, claim: Claim) -> Result<ClaimedSet>;
     /// Applies decisions, each only to the version that it was made on, in their order: one may build on another.
     /// Returns those that came too late, and those about messages that are not there.
-    async fn record(&self, changes: Vec<Change>) -> Result<Vec<MessageKey>>;
+    async fn record(&self, changes: Vec<Change>) -> Result<Vec<MessageKey>> {
+        self.record_noting(changes, Vec::new()).await
+    }
+    /// The same for what has left, with what is left in the buckets that it has left by.
+    async fn record_noting(&self, changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Result<Vec<MessageKey>>;
     /// Messages in flight behind `after`, of all lanes, in order: after a crash, what the dead process had in its hands.
     async fn in_flight(&self, after: Option<MessageKey>, limit: u32) -> Result<Vec<Loaded>>;
     /// Messages by key, in the order of the keys; unknown ones are left out.
@@ -156,12 +162,31 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Holds, because of a person or of what came of a request that was begun at `begun`. What was begun before a hold
     /// on the same was lifted puts none: it knows nothing of what a person has put right since.
     async fn hold(&self, hold: Hold, begun: Timestamp) -> Result<u64>;
-    /// Lifts every hold on a lane (`template` empty) or on a template. Returns how many there were.
+    /// Lifts every hold on a lane (`template` empty) or on a template, in whatever language. Returns how many there were.
     async fn release(&self, lane: String, template: String, now: Timestamp, by: String) -> Result<u32>;
-    /// People handed over to in a portfolio since `since`, earliest first.
+    /// What was changed of the configuration while it ran.
+    async fn dials(&self) -> Result<Vec<Dial>>;
+    /// Changes something, unless it was changed by a later word. Returns the number of the decision, if it is one.
+    async fn turn(&self, dial: Dial, now: Timestamp) -> Result<Option<u64>>;
+    /// What the file says counts again. Returns the number of the decision, where it did not.
+    async fn turn_back(&self, knob: Knob, name: String, why: String, now: Timestamp) -> Result<Option<u64>>;
+    /// What was noted of buckets.
+    async fn buckets(&self) -> Result<Vec<NotedBucket>>;
+    /// Keeps events of the account, each once, with everything that comes of them. Returns how many were new.
+    async fn take_business(&self, events: Vec<BusinessEvent>) -> Result<u32>;
+    /// What the provider said last of lanes, portfolios and templates.
+    async fn said(&self) -> Result<Vec<Said>>;
+    /// Sees to it that the people of a portfolio are counted, and have been since `since`: where they were not, because it
+    /// was unlimited meanwhile, by what was handed over on these lanes. In pieces.
+    async fn count_tier(&self, portfolio: &str, lanes: Vec<LaneId>, since: Timestamp) -> Result<()>;
+    /// Nobody counts them any more.
+    async fn stop_counting_tier(&self, portfolio: &str) -> Result<()>;
+    /// People who have a place in a portfolio that was taken later than `since`, earliest first.
     async fn tier_places(&self, portfolio: &str, since: Timestamp) -> Result<Vec<(Msisdn, Timestamp)>>;
     /// Forgets, in pieces, the places that were taken at `before` or earlier: nobody counts them any more.
     async fn forget_places(&self, before: Timestamp) -> Result<()>;
+    /// Takes places for people at these times, whether or not there are any.
+    async fn take_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()>;
     /// Gives back the places that claims took at these times, for people to whom nothing was handed over after all. What
     /// a person had before counts again; a place that another claim has taken since stays.
     async fn give_back_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()>;

@@ -57,6 +57,8 @@ struct Inner {
     complaints: u32,
     /// The last complaint that was not followed by an acceptance, and since when there have been such.
     complaint: Option<(Cause, String)>,
+    /// The last of all, and when that was.
+    last: Option<(Timestamp, String)>,
     complained_since: Timestamp,
     halvings: i64,
     /// From when on nobody has complained of the pace.
@@ -89,6 +91,7 @@ impl Brake {
             inner.complained_since = now;
         }
         inner.complaint = Some((complaint.cause, complaint.reason.to_owned()));
+        inner.last = Some((now, complaint.reason.to_owned()));
         if complaint.cause == Cause::Throttled {
             inner.halvings = (inner.halvings(now) + i64::from(is_new)).min(HALVINGS_MAX);
             inner.content_since = until.max(now);
@@ -119,6 +122,11 @@ impl Brake {
         let inner = self.lock();
         let (cause, reason) = inner.complaint.clone()?;
         Some(Standstill { cause, reason, since: inner.complained_since, until: inner.until? })
+    }
+
+    /// What the provider complained of last, however long ago.
+    pub fn last_complaint(&self) -> Option<(Timestamp, String)> {
+        self.lock().last.clone()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {

@@ -166,6 +166,10 @@ impl Bucket {
         (shape.whole() >= SLOW).then(|| self.full_at.get())
     }
 
+    pub fn rate(&self) -> Rate {
+        self.lock().rate
+    }
+
     pub fn burst(&self) -> NonZeroU32 {
         self.lock().burst
     }
@@ -227,6 +231,21 @@ pub struct Pace {
 impl Pace {
     pub fn new(lane: Arc<Bucket>, account: Option<Arc<Bucket>>) -> Self {
         Self { lane, account }
+    }
+
+    /// The lane's own.
+    pub fn rate(&self) -> Rate {
+        self.lane.rate()
+    }
+
+    /// Changes the lane's own.
+    pub fn turn(&self, rate: Rate, burst: NonZeroU32) {
+        self.lane.turn(rate, burst);
+    }
+
+    /// When the lane's bucket and its account's are full again, where that is worth noting.
+    pub fn to_note(&self) -> [Option<Tick>; 2] {
+        [self.lane.to_note(), self.account.as_ref().and_then(|account| account.to_note())]
     }
 
     /// The most that can leave in one request.

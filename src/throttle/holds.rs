@@ -8,8 +8,8 @@ use arc_swap::ArcSwap;
 use crate::domain::Timestamp;
 use crate::store::Hold;
 
-/// A lane, and the template on it; no template where the lane itself is meant.
-type Key = (String, String);
+/// A lane, the template on it, and its language; no template where the lane itself is meant, and no language where all are.
+type Key = (String, String, String);
 
 #[derive(Debug, Clone)]
 struct Held {
@@ -59,7 +59,10 @@ impl Holds {
     pub fn put(&self, hold: Hold, begun: Timestamp) {
         let lifted = self.lifted.lock().unwrap_or_else(PoisonError::into_inner);
         let (before, key) = (self.held.load(), key(&hold));
-        if before.contains_key(&key) || lifted.get(&key).is_some_and(|lifted| begun < *lifted) {
+        // Who lifts a hold on a template means all of its languages.
+        let all = (key.0.clone(), key.1.clone(), String::new());
+        let is_lifted = |key: &Key| lifted.get(key).is_some_and(|lifted| begun < *lifted);
+        if before.contains_key(&key) || is_lifted(&key) || is_lifted(&all) {
             return;
         }
         let mut held = HashMap::clone(&before);
@@ -91,21 +94,25 @@ impl Holds {
 
     /// Why a lane may not send at all.
     pub fn on_lane(&self, lane: &str) -> Option<Hold> {
-        self.on_template(lane, "")
+        self.on(lane, "", "")
     }
 
-    /// Why a template may not be sent on a lane.
-    pub fn on_template(&self, lane: &str, template: &str) -> Option<Hold> {
+    /// Why a template may not be sent on a lane, in a language or in any.
+    pub fn on_template(&self, lane: &str, template: &str, language: &str) -> Option<Hold> {
+        self.on(lane, template, "").or_else(|| self.on(lane, template, language))
+    }
+
+    fn on(&self, lane: &str, template: &str, language: &str) -> Option<Hold> {
         let held = self.held.load();
         if held.is_empty() {
             return None;
         }
-        held.get(&(lane.to_owned(), template.to_owned())).map(|held| held.hold.clone())
+        held.get(&(lane.to_owned(), template.to_owned(), language.to_owned())).map(|held| held.hold.clone())
     }
 }
 
 fn key(hold: &Hold) -> Key {
-    (hold.lane.clone(), hold.template.clone())
+    (hold.lane.clone(), hold.template.clone(), hold.language.clone())
 }
 
 #[cfg(test)]
@@ -121,6 +128,7 @@ mod tests {
         Hold {
             lane: "wa".to_owned(),
             template: String::new(),
+            language: String::new(),
             by: HeldBy::Answer,
             code: Some(1200),
             reason: "the key was refused".to_owned(),
@@ -158,6 +166,17 @@ mod tests {
         assert_eq!(holds.on_lane("wa"), None);
         holds.put(refused(12), second(10));
         assert_eq!(holds.on_lane("wa"), Some(refused(12)), "the key is refused still");
+    }
+
+    #[test]
+    fn a_template_is_held_in_one_language_or_in_all() {
+        let holds = Holds::default();
+        let on = |language: &str| Hold { template: "promo".to_owned(), language: language.to_owned(), ..refused(1) };
+        holds.replace(vec![on("de")], 1, second(1));
+        let held = |language: &str| holds.on_template("wa", "promo", language).is_some();
+        assert_eq!((held("de"), held("en"), holds.on_lane("wa").is_some()), (true, false, false));
+        holds.replace(vec![on("")], 2, second(2));
+        assert_eq!((held("de"), held("en"), holds.on_template("wa", "other", "de")), (true, true, None));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 mod brake;
 mod bucket;
+mod dials;
 mod holds;
 #[cfg(test)]
 mod properties;
@@ -17,5 +18,6 @@ mod tier;
 
 pub use brake::{Brake, Cause, Complaint, Standstill};
 pub use bucket::{Again, Bucket, Pace};
+pub use dials::{in_file, is_over, turned};
 pub use holds::Holds;
 pub use tier::{DAY, Reservation, TierWindow};

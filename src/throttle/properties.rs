@@ -9,7 +9,7 @@ use proptest::sample::Index;
 
 use super::{Bucket, DAY, Pace, Reservation, TierWindow};
 use crate::clock::{Clock, ManualClock};
-use crate::domain::{Msisdn, Span, Timestamp};
+use crate::domain::{Msisdn, Span, Tier, Timestamp};
 
 const TIER: u32 = 4;
 
@@ -88,7 +88,7 @@ fn number(person: u8) -> Msisdn {
 fn live(ops: Vec<Op>) -> Vec<(u8, Timestamp)> {
     let mut now = Timestamp::from_millis(0);
     let mut places = Places::default();
-    let mut window = Arc::new(TierWindow::new(TIER, []));
+    let mut window = Arc::new(TierWindow::new(Tier::People(TIER), []));
     let (mut reserved, mut in_flight, mut handed_over) = (Vec::new(), Vec::new(), Vec::new());
     for op in ops {
         match op {
@@ -113,7 +113,8 @@ fn live(ops: Vec<Op>) -> Vec<(u8, Timestamp)> {
                 reserved.clear();
                 handed_over.append(&mut in_flight);
                 let held = places.0.iter().filter(|(_, (at, _))| *at > now - DAY);
-                window = Arc::new(TierWindow::new(TIER, held.map(|(person, (at, _))| (number(*person), *at))));
+                window =
+                    Arc::new(TierWindow::new(Tier::People(TIER), held.map(|(person, (at, _))| (number(*person), *at))));
             }
             Op::Claim(_) | Op::Sent(_) | Op::Unsent(_) => {}
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::domain::{Msisdn, Span, Timestamp};
+use crate::domain::{Msisdn, Span, Tier, Timestamp};
 
 /// How long a person counts after the latest hand-over.
 pub const DAY: Span = Span::from_secs(86_400);
@@ -12,9 +12,11 @@ const SOON: Span = Span::from_millis(100);
 
 /// The people of the last day. Loaded at the start from what claims have written, then kept beside it: the store is
 /// the truth, and this is its window. Where the two could differ for a moment, this one counts more people.
+///
+/// An unlimited tier counts nobody. Where it becomes limited nobody new is let in before it is known who was written to
+/// meanwhile.
 #[derive(Debug)]
 pub struct TierWindow {
-    tier: u32,
     inner: Mutex<Inner>,
 }
 
@@ -34,16 +36,35 @@ impl Place {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
+    tier: Tier,
+    /// Whether it is known whom the portfolio has written to in the last day.
+    is_counted: bool,
     people: HashMap<Msisdn, Place>,
     /// The same people, in order of time.
     order: BTreeSet<(Timestamp, Msisdn)>,
     /// Claims under way: as of when each counts, and the places held for it.
     claims: Vec<(Timestamp, u32)>,
+    /// Claims under way that nobody counts.
+    uncounted: u32,
 }
 
 impl Inner {
+    fn of(tier: Tier) -> Self {
+        let (people, order, claims) = (HashMap::new(), BTreeSet::new(), Vec::new());
+        Self { tier, is_counted: true, people, order, claims, uncounted: 0 }
+    }
+
+    /// How many there may be now.
+    const fn most(&self) -> u32 {
+        match self.tier {
+            Tier::People(people) if self.is_counted => people,
+            Tier::People(_) => 0,
+            Tier::Unlimited => u32::MAX,
+        }
+    }
+
     /// Nobody is forgotten whom a claim under way may still find holding a place.
     fn forget(&mut self, now: Timestamp) {
         let as_of = self.claims.iter().map(|(at, _)| *at).min().map_or(now, |earliest| earliest.min(now));
@@ -77,26 +98,81 @@ pub struct Reservation {
     at: Timestamp,
     places: u32,
     is_last: bool,
+    is_counted: bool,
 }
 
 impl TierWindow {
-    pub fn new(tier: u32, people: impl IntoIterator<Item = (Msisdn, Timestamp)>) -> Self {
-        let mut inner = Inner::default();
+    pub fn new(tier: Tier, people: impl IntoIterator<Item = (Msisdn, Timestamp)>) -> Self {
+        let mut inner = Inner::of(tier);
         for (person, at) in people {
             inner.take(person, at);
         }
-        Self { tier, inner: Mutex::new(inner) }
+        Self { inner: Mutex::new(inner) }
+    }
+
+    /// The tier is another from now on. Returns whether somebody has to count whom the portfolio has written to, since
+    /// nobody has.
+    pub fn turn(&self, tier: Tier) -> bool {
+        let mut inner = self.lock();
+        match (inner.tier, tier) {
+            (Tier::Unlimited, Tier::People(_)) => inner.is_counted = false,
+            (Tier::People(_), Tier::Unlimited) => {
+                inner.people.clear();
+                inner.order.clear();
+            }
+            (Tier::People(_), Tier::People(_)) | (Tier::Unlimited, Tier::Unlimited) => {}
+        }
+        inner.tier = tier;
+        tier != Tier::Unlimited && !inner.is_counted
+    }
+
+    pub fn is_limited(&self) -> bool {
+        self.tier() != Tier::Unlimited
+    }
+
+    /// Whether claims are under way of which nobody will know whom they have taken: those are to be counted afterwards.
+    pub fn is_waited_for(&self) -> bool {
+        self.lock().uncounted > 0
+    }
+
+    /// These are the people whom the portfolio has written to in the last day.
+    pub fn count(&self, people: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
+        let mut inner = self.lock();
+        for (person, at) in people {
+            inner.take(person, at);
+        }
+        inner.is_counted = true;
+    }
+
+    /// Somebody has a place after all.
+    pub fn take(&self, people: impl IntoIterator<Item = (Msisdn, Timestamp)>) {
+        let mut inner = self.lock();
+        if inner.tier != Tier::Unlimited {
+            people.into_iter().for_each(|(person, at)| inner.take(person, at));
+        }
     }
 
     /// Holds up to `wanted` places for people who have none, so that two lanes of the portfolio cannot both take the
     /// last one.
     pub fn reserve(self: &Arc<Self>, wanted: u32, now: Timestamp) -> Reservation {
         let mut inner = self.lock();
+        if inner.tier == Tier::Unlimited {
+            inner.uncounted += 1;
+            return Reservation {
+                window: Arc::clone(self),
+                at: now,
+                places: wanted,
+                is_last: false,
+                is_counted: false,
+            };
+        }
         inner.forget(now);
         let held: u32 = inner.claims.iter().map(|(_, places)| *places).sum();
-        let places = wanted.min(self.tier.saturating_sub(inner.used().saturating_add(held)));
+        let places = wanted.min(inner.most().saturating_sub(inner.used().saturating_add(held)));
         inner.claims.push((now, places));
-        Reservation { window: Arc::clone(self), at: now, places, is_last: places < wanted && held == 0 }
+        // Before it is known who has a place nobody goes on to another step for want of one.
+        let is_last = places < wanted && held == 0 && inner.is_counted;
+        Reservation { window: Arc::clone(self), at: now, places, is_last, is_counted: true }
     }
 
     /// Gives back places that were taken at these times for people to whom nothing was handed over after all. What a
@@ -116,8 +192,8 @@ impl TierWindow {
     }
 
     /// How many people there may be.
-    pub const fn tier(&self) -> u32 {
-        self.tier
+    pub fn tier(&self) -> Tier {
+        self.lock().tier
     }
 
     /// People counted now.
@@ -127,12 +203,16 @@ impl TierWindow {
         inner.used()
     }
 
-    /// When the next place may come free; never at once.
+    /// When the next place may come free; never at once. A tier that was lowered below what is used has none to give before
+    /// as many more are free.
     pub fn next_free(&self, now: Timestamp) -> Option<Timestamp> {
         let mut inner = self.lock();
         inner.forget(now);
-        let soon = (!inner.claims.is_empty()).then_some(now + SOON);
-        soon.or_else(|| inner.order.first().map(|(at, _)| *at + DAY))
+        let soon = (!inner.claims.is_empty() || !inner.is_counted).then_some(now + SOON);
+        soon.or_else(|| {
+            let too_many = usize::try_from(inner.used().saturating_sub(inner.most())).unwrap_or(usize::MAX);
+            inner.order.iter().nth(too_many).map(|(at, _)| *at + DAY)
+        })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -150,6 +230,11 @@ impl Reservation {
         self.is_last
     }
 
+    /// Whether people need places at all.
+    pub const fn is_counted(&self) -> bool {
+        self.is_counted
+    }
+
     /// Whoever took a place later than this holds it still.
     pub fn since(&self) -> Timestamp {
         self.at - DAY
@@ -158,6 +243,9 @@ impl Reservation {
     /// Notes whom the claim has taken, with a place of their own or one of these.
     pub fn fill(self, people: impl IntoIterator<Item = Msisdn>) {
         let mut inner = self.window.lock();
+        if !self.is_counted {
+            return;
+        }
         for person in people {
             inner.take(person, self.at);
         }
@@ -167,6 +255,10 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         let mut inner = self.window.lock();
+        if !self.is_counted {
+            inner.uncounted = inner.uncounted.saturating_sub(1);
+            return;
+        }
         if let Some(ours) = inner.claims.iter().position(|claim| *claim == (self.at, self.places)) {
             inner.claims.swap_remove(ours);
         }
@@ -188,7 +280,7 @@ mod tests {
     }
 
     fn window(people: impl IntoIterator<Item = (Msisdn, Timestamp)>) -> Arc<TierWindow> {
-        Arc::new(TierWindow::new(250, people))
+        Arc::new(TierWindow::new(Tier::People(250), people))
     }
 
     #[test]
@@ -252,6 +344,37 @@ mod tests {
         window.reserve(1, hour(0)).fill([person(1)]);
         window.give_back([(person(1), hour(0))]);
         assert_eq!(window.used(hour(0)), 1);
+    }
+
+    #[test]
+    fn a_tier_that_is_lowered_below_what_is_used_lets_nobody_new_in_before_enough_places_are_free() {
+        let window = window((0..10).map(|n| (person(n), hour(i64::try_from(n).unwrap()))));
+        assert!(!window.turn(Tier::People(4)));
+        assert_eq!((window.reserve(1, hour(10)).places(), window.used(hour(10))), (0, 10));
+        // Ten are counted and four may be, so the seventh has to go before there is a place.
+        assert_eq!(window.next_free(hour(10)), Some(hour(24 + 6)));
+        assert_eq!([29, 30].map(|at| window.reserve(1, hour(at)).places()), [0, 1]);
+        assert!(!window.turn(Tier::People(1_000)));
+        assert_eq!(window.reserve(2_000, hour(30)).places(), 997);
+    }
+
+    #[test]
+    fn a_tier_that_becomes_limited_lets_nobody_in_before_those_of_the_last_day_are_counted() {
+        let window = Arc::new(TierWindow::new(Tier::Unlimited, []));
+        let under_way = window.reserve(50, hour(0));
+        assert_eq!((under_way.places(), under_way.is_counted()), (50, false));
+        assert!(window.turn(Tier::People(250)));
+        let first = window.reserve(1, hour(1));
+        assert_eq!((first.places(), first.is_counted(), first.is_last()), (0, true, false));
+        drop(first);
+        assert!(window.is_waited_for(), "nobody knows yet whom the claim before has taken");
+        drop(under_way);
+        assert!(!window.is_waited_for());
+        assert_eq!(window.next_free(hour(1)), Some(hour(1) + SOON));
+        window.count((0..248).map(|n| (person(n), hour(0))));
+        assert_eq!((window.reserve(9, hour(1)).places(), window.tier()), (2, Tier::People(250)));
+        assert!(!window.turn(Tier::Unlimited));
+        assert_eq!((window.reserve(9, hour(1)).places(), window.used(hour(1))), (9, 0));
     }
 
     #[test]

@@ -178,6 +178,8 @@ impl Gaps {
     pub fn listening_until(&self, now: Timestamp) -> Timestamp {
         let inner = self.lock();
         let sure = if inner.in_doubt { inner.sure_until.min(now) } else { now };
+        // What has come since then is not taken yet, and whoever dies now has lost it.
+        let sure = inner.behind.map_or(sure, |behind| behind.min(sure));
         inner.deaf.map_or(sure, |deaf| deaf.since.min(sure))
     }
 

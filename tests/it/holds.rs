@@ -158,6 +158,7 @@ async fn while_a_lane_is_held_deadlines_go_on_and_other_channels_send() {
     let hold = Hold {
         lane: "viber".to_owned(),
         template: String::new(),
+        language: String::new(),
         by: HeldBy::Answer,
         code: Some(1_200),
         reason: "the key is not accepted".to_owned(),

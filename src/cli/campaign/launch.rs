@@ -146,6 +146,7 @@ pub(in crate::cli) async fn launch(
     draft: &Draft,
     quiet: bool,
 ) -> Result<(Launched, Vec<Warning>), LaunchError> {
+    let ground = &ground.as_turned(store).await?;
     let launcher = Launcher { store, clock: ground.clock.as_ref(), chance: &ground.chance, config: &ground.config };
     let mut bars = vec![progress::spinner("laying out the messages", quiet)];
     let launched = launcher

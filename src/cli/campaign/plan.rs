@@ -31,6 +31,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         Err(error) => return Err(error.into()),
     };
     let store = ground.store_to_look_into().await?;
+    let ground = &ground.as_turned(store.as_ref()).await?;
     let launcher = Launcher {
         store: store.as_ref(),
         clock: ground.clock.as_ref(),

@@ -31,14 +31,12 @@ pub(in crate::cli) struct Looking<'a> {
     store: &'a dyn Store,
     id: BatchId,
     plan: Plan,
-    allowed: f64,
 }
 
 impl<'a> Looking<'a> {
     pub(in crate::cli) async fn new(ground: &'a Ground, store: &'a dyn Store, id: BatchId) -> anyhow::Result<Self> {
         let plan = store.plan(id).await?.ok_or_else(|| anyhow::anyhow!("the campaign is gone"))?;
-        let allowed = ground.allowed(&plan);
-        Ok(Self { ground, store, id, plan, allowed })
+        Ok(Self { ground, store, id, plan })
     }
 
     pub(in crate::cli) async fn look(&mut self) -> anyhow::Result<Look> {
@@ -50,7 +48,9 @@ impl<'a> Looking<'a> {
         let nodes = self.ground.nodes(store).await?;
         let server = !nodes.is_empty();
         let stranded = Stranded::of(&batch, &self.plan, &tallies, &self.ground.config);
-        let mut show = Show::new(&batch, &tallies, self.allowed, stranded);
+        let turned = self.ground.as_turned(store).await?;
+        let allowed = turned.allowed(&self.plan);
+        let mut show = Show::new(&batch, &tallies, allowed, stranded);
         if !server {
             show.rate.now = 0.0;
         }
@@ -66,7 +66,7 @@ impl<'a> Looking<'a> {
         let mut obstacles: Vec<Obstacle> = holds.map(held).collect();
         if batch.state == BatchState::Running {
             // A slow lane is in nobody's way who does not wait for it.
-            let slow = Slow::all(&self.ground.config, &self.ground.lane_states(store).await?, at);
+            let slow = Slow::all(&turned.config, &self.ground.lane_states(store).await?, at);
             let slow = slow.into_iter().map(|slow| (waiting.on_lane(&slow.lane), slow));
             obstacles
                 .extend(slow.filter(|(waiting, _)| *waiting > 0).map(|(waiting, slow)| Obstacle::Slow(slow, waiting)));

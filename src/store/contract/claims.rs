@@ -7,7 +7,8 @@ use crate::store::{Drained, OptOut};
 for_every_store!(
     a_claim_moves_messages_into_flight_with_all_that_a_hand_over_needs,
     claims_come_in_order_of_the_queue_and_end_at_the_limit,
-    queues_are_served_in_the_order_named,
+    queues_share_a_claim_evenly_in_the_order_named,
+    a_claim_for_fewer_than_there_are_queues_serves_the_first_of_them,
     two_claims_at_once_share_no_message,
     what_may_not_leave_yet_stays,
     what_has_given_up_waiting_stays,
@@ -51,17 +52,26 @@ async fn claims_come_in_order_of_the_queue_and_end_at_the_limit(desk: Desk) {
     desk.counters_equal_rows(batch, 6).await;
 }
 
-async fn queues_are_served_in_the_order_named(desk: Desk) {
-    let (first, second) = (desk.batch_of(2).await, desk.batch_of(3).await);
-    let claim = desk.claim_of(first, 4).await;
-    let queues = vec![(second, StepIndex::FIRST), (first, step(1)), (first, StepIndex::FIRST)];
+async fn queues_share_a_claim_evenly_in_the_order_named(desk: Desk) {
+    let (big, small) = (desk.batch_of(90).await, desk.batch_of(3).await);
+    let claim = desk.claim_of(big, 10).await;
+    let queues = vec![(big, StepIndex::FIRST), (big, step(1)), (small, StepIndex::FIRST)];
     let set = desk.claim(Claim { queues, ..claim }).await.unwrap();
     let order: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
-    assert_eq!(order, [(second, 0), (second, 1), (second, 2), (first, 0)]);
-    assert_eq!(
-        set.drained.iter().map(|drained| drained.queue).collect::<Vec<_>>(),
-        [(second, StepIndex::FIRST), (first, step(1))]
-    );
+    // A third of ten, half of the rest for a queue that has nothing, and then whatever there is.
+    let expected: Vec<_> = (0..4).map(|n| (big, n)).chain((0..3).map(|n| (small, n))).collect();
+    assert_eq!(order, expected);
+    let drained: Vec<_> = set.drained.iter().map(|drained| drained.queue).collect();
+    assert_eq!(drained, [(big, step(1)), (small, StepIndex::FIRST)]);
+}
+
+async fn a_claim_for_fewer_than_there_are_queues_serves_the_first_of_them(desk: Desk) {
+    let (first, second) = (desk.batch_of(5).await, desk.batch_of(5).await);
+    let claim = desk.claim_of(first, 1).await;
+    let queues = vec![(second, StepIndex::FIRST), (first, StepIndex::FIRST)];
+    let set = desk.claim(Claim { queues, ..claim }).await.unwrap();
+    assert_eq!(messages(&set).iter().map(|message| message.key.batch).collect::<Vec<_>>(), [second]);
+    assert!(set.drained.is_empty());
 }
 
 async fn two_claims_at_once_share_no_message(desk: Desk) {

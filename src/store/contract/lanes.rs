@@ -27,8 +27,16 @@ async fn a_lane_keeps_its_number(desk: Desk) {
 }
 
 fn hold(template: &str, by: HeldBy, reason: &str, since: Timestamp) -> Hold {
-    let (lane, template) = ("wa".to_owned(), template.to_owned());
-    Hold { lane, template, by, code: (by != HeldBy::Person).then_some(1_003), reason: reason.to_owned(), since }
+    let (lane, template, language) = ("wa".to_owned(), template.to_owned(), String::new());
+    Hold {
+        lane,
+        template,
+        language,
+        by,
+        code: (by != HeldBy::Person).then_some(1_003),
+        reason: reason.to_owned(),
+        since,
+    }
 }
 
 async fn the_first_reason_of_a_hold_stays(desk: Desk) {

@@ -57,8 +57,15 @@ async fn a_node_that_fell_silent_is_not_among_the_living(desk: Desk) {
 
 async fn how_lanes_go_is_what_the_living_said_last(desk: Desk) {
     let standing = Standing { trouble: Trouble::Outage, since: at(1), until: at(9), why: "503".to_owned() };
-    let state =
-        |lane: &str, pace, standing| LaneState { lane: lane.to_owned(), pace, slowness: 4, tier_spent: true, standing };
+    let state = |lane: &str, pace, standing: Option<Standing>| LaneState {
+        lane: lane.to_owned(),
+        pace,
+        slowness: 4,
+        tier_spent: true,
+        free_at: Some(at(99)),
+        complaint: standing.as_ref().map(|standing| (at(2), standing.why.clone())),
+        standing,
+    };
     let (node, _) = desk.start_node(at(0)).await.unwrap();
     let said = vec![state("wa", 2.5, Some(standing)), state("sms", 0.0, None)];
     desk.beat(Beat { lanes: said.clone(), ..Beat::of(node, at(5), 0) }).await.unwrap();

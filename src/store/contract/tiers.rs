@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::WishFrom;
-use crate::store::{Drained, Impatient, OptOut, TierUse};
+use crate::store::{Drained, Impatient, OptOut, Sender, TierUse};
 
 for_every_store!(
     a_claim_writes_down_the_places_it_takes,
@@ -27,7 +27,8 @@ const DAY: Span = Span::from_secs(86_400);
 
 /// The portfolio "acme", in which everybody waits for a place.
 fn tier(places: u32, since: Timestamp) -> TierUse {
-    TierUse { portfolio: "acme".to_owned(), places, since, impatient: Vec::new() }
+    let sender = Sender { sub_account: "acme".to_owned(), channel_id: None };
+    TierUse { portfolio: "acme".to_owned(), places, since, sender, impatient: Vec::new() }
 }
 
 impl Desk {

@@ -4,17 +4,19 @@ use tokio::sync::mpsc;
 
 use super::receipts::Lesson;
 use super::{
-    Sqlite, aliases, asking, audiences, batches, facts, inbound, lanes, looks, messages, nodes, receipts, tiers, walk,
-    wishes,
+    Sqlite, aliases, asking, audiences, batches, dials, facts, inbound, lanes, looks, messages, nodes, receipts, tiers,
+    walk, wishes,
 };
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp,
+    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies,
+    Timestamp,
 };
 use crate::store::signal::signals_of;
 use crate::store::{
-    Alias, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, Change, Claim, ClaimedSet, Event, Found, Heard,
-    Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node, OptIn, OptOut, Page, Question,
-    Receipt, Result, Scope, Sender, Signals, Spread, Store, Stray, StrayCount, StrayKind, Turned, Wish,
+    Alias, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet, Dial,
+    Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node,
+    NotedBucket, OptIn, OptOut, Page, Question, Receipt, Result, Said, Scope, Sender, Signals, Spread, Store, Stray,
+    StrayCount, StrayKind, Turned, Wish,
 };
 
 #[async_trait::async_trait]
@@ -135,10 +137,12 @@ impl Store for Sqlite {
         self.hand_out("claim messages", move |c| Box::pin(messages::claim(c, claim))).await
     }
 
-    async fn record(&self, changes: Vec<Change>) -> Result<Vec<MessageKey>> {
+    async fn record_noting(&self, changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Result<Vec<MessageKey>> {
         let signals = signals_of(&changes);
         let stale = self
-            .write("record changes", move |c| Box::pin(async move { messages::record(c, &[], &changes).await }))
+            .write("record changes", move |c| {
+                Box::pin(async move { messages::record(c, &[], &changes, &buckets).await })
+            })
             .await?;
         self.signals.tell(&signals);
         Ok(stale)
@@ -171,7 +175,7 @@ impl Store for Sqlite {
             .write("take receipts", move |c| {
                 Box::pin(async move {
                     receipts::keep_strays(c, &strays).await?;
-                    let stale = messages::record(c, &receipts, &changes).await?;
+                    let stale = messages::record(c, &receipts, &changes, &[]).await?;
                     // Last, because the changes may have told of the attempts.
                     let learned: Vec<_> = receipts
                         .into_iter()
@@ -291,6 +295,69 @@ impl Store for Sqlite {
 
     async fn release(&self, lane: String, template: String, now: Timestamp, by: String) -> Result<u32> {
         self.write("lift a hold", move |c| Box::pin(lanes::release(c, lane, template, now, by))).await
+    }
+
+    async fn dials(&self) -> Result<Vec<Dial>> {
+        self.read("read what was turned", move |c| Box::pin(dials::dials(c))).await
+    }
+
+    async fn turn(&self, dial: Dial, now: Timestamp) -> Result<Option<u64>> {
+        self.write("turn a lane", move |c| Box::pin(dials::turn(c, dial, now))).await
+    }
+
+    async fn turn_back(&self, knob: Knob, name: String, why: String, now: Timestamp) -> Result<Option<u64>> {
+        self.write("turn a lane back", move |c| Box::pin(dials::turn_back(c, knob, name, why, now))).await
+    }
+
+    async fn buckets(&self) -> Result<Vec<NotedBucket>> {
+        self.read("read what was noted of buckets", move |c| Box::pin(dials::buckets(c))).await
+    }
+
+    async fn take_business(&self, events: Vec<BusinessEvent>) -> Result<u32> {
+        self.write("keep events of the account", move |c| Box::pin(dials::take_business(c, events))).await
+    }
+
+    async fn said(&self) -> Result<Vec<Said>> {
+        self.read("read what the provider says", move |c| Box::pin(dials::said(c))).await
+    }
+
+    async fn count_tier(&self, portfolio: &str, lanes: Vec<LaneId>, since: Timestamp) -> Result<()> {
+        let verb = "count the people of a tier";
+        let name = portfolio.to_owned();
+        if self.read(verb, move |c| Box::pin(async move { tiers::is_counted(c, &name).await })).await? {
+            return Ok(());
+        }
+        for (batch, messages) in self.read(verb, move |c| Box::pin(tiers::to_count(c, since))).await? {
+            let mut from = 0;
+            while from <= messages {
+                let (name, lanes, until) =
+                    (portfolio.to_owned(), lanes.clone(), from.saturating_add(tiers::COUNTED_AT_ONCE));
+                let piece = tiers::Piece { batch, from, until, since };
+                self.write(verb, move |c| Box::pin(async move { tiers::count(c, &name, &lanes, piece).await })).await?;
+                from = until;
+            }
+        }
+        let name = portfolio.to_owned();
+        self.write(verb, move |c| Box::pin(async move { tiers::set_counted(c, &name, true).await })).await
+    }
+
+    async fn stop_counting_tier(&self, portfolio: &str) -> Result<()> {
+        let (verb, name) = ("stop counting a tier", portfolio.to_owned());
+        if !self
+            .read(verb, {
+                let name = name.clone();
+                move |c| Box::pin(async move { tiers::is_counted(c, &name).await })
+            })
+            .await?
+        {
+            return Ok(());
+        }
+        self.write(verb, move |c| Box::pin(async move { tiers::set_counted(c, &name, false).await })).await
+    }
+
+    async fn take_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()> {
+        let (verb, portfolio) = ("take places of a tier", portfolio.to_owned());
+        self.write(verb, move |c| Box::pin(async move { tiers::take(c, &portfolio, &people).await })).await
     }
 
     async fn tier_places(&self, portfolio: &str, since: Timestamp) -> Result<Vec<(Msisdn, Timestamp)>> {

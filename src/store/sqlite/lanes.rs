@@ -35,17 +35,14 @@ pub(super) async fn known(connection: &mut SqliteConnection) -> Work<Vec<Lane>> 
 }
 
 pub(super) async fn holds(connection: &mut SqliteConnection) -> Work<Vec<Hold>> {
-    let rows = sqlx::query("SELECT * FROM hold ORDER BY lane, template, since").fetch_all(connection).await?;
+    let rows = sqlx::query("SELECT * FROM hold ORDER BY lane, template, language, since").fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
             Ok(Hold {
                 lane: row.try_get("lane")?,
                 template: row.try_get("template")?,
-                by: match (row.try_get("by_person")?, row.try_get("by_receipt")?) {
-                    (true, _) => HeldBy::Person,
-                    (false, true) => HeldBy::Receipt,
-                    (false, false) => HeldBy::Answer,
-                },
+                language: row.try_get("language")?,
+                by: word(row, "held_by", HeldBy::from_code)?,
                 code: maybe_small(row, "code")?,
                 reason: row.try_get("reason")?,
                 since: moment(row, "since")?,
@@ -54,19 +51,25 @@ pub(super) async fn holds(connection: &mut SqliteConnection) -> Work<Vec<Hold>> 
         .collect()
 }
 
+pub(super) async fn hold(connection: &mut SqliteConnection, hold: Hold, begun: Timestamp) -> Work<u64> {
+    put(connection, &hold, begun).await?;
+    bump(connection).await
+}
+
 /// The first reason stays: it is the one that tells when it began. A lift that lies before us is by another clock than
 /// ours, and keeps nothing from being held.
-pub(super) async fn hold(connection: &mut SqliteConnection, hold: Hold, begun: Timestamp) -> Work<u64> {
+pub(super) async fn put(connection: &mut SqliteConnection, hold: &Hold, begun: Timestamp) -> Work<()> {
     let added = sqlx::query(
-        "INSERT INTO hold (lane, template, by_person, by_receipt, code, reason, since)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT EXISTS (
-             SELECT 1 FROM lifted WHERE lane = ?1 AND template = ?2 AND at > ?8 AND at <= ?7)
+        "INSERT INTO hold (lane, template, language, by_person, held_by, code, reason, since)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE NOT EXISTS (
+             SELECT 1 FROM lifted WHERE lane = ?1 AND template = ?2 AND language IN (?3, '') AND at > ?9 AND at <= ?8)
          ON CONFLICT DO NOTHING",
     )
     .bind(&hold.lane)
     .bind(&hold.template)
+    .bind(&hold.language)
     .bind(hold.by == HeldBy::Person)
-    .bind(hold.by == HeldBy::Receipt)
+    .bind(hold.by as i64)
     .bind(hold.code)
     .bind(&hold.reason)
     .bind(hold.since.millis())
@@ -79,7 +82,49 @@ pub(super) async fn hold(connection: &mut SqliteConnection, hold: Hold, begun: T
         let event = Event { at: hold.since, subject: Event::of_lane(&hold.lane, &hold.template), text };
         super::nodes::note(connection, event).await?;
     }
-    bump(connection).await
+    Ok(())
+}
+
+/// The provider lets a template be sent again: what it has put itself is lifted, and no more.
+pub(super) async fn lift(
+    connection: &mut SqliteConnection,
+    (lane, template, language): &(String, String, String),
+    now: Timestamp,
+) -> Work<()> {
+    let lifted =
+        sqlx::query("DELETE FROM hold WHERE lane = ?1 AND template = ?2 AND language IN (?3, '') AND by_person = 0")
+            .bind(lane)
+            .bind(template)
+            .bind(language)
+            .execute(&mut *connection)
+            .await?
+            .rows_affected();
+    if lifted > 0 {
+        is_lifted(connection, lane, template, language, now).await?;
+        let text = "held no more: the provider lets it be sent again".to_owned();
+        super::nodes::note(connection, Event { at: now, subject: Event::of_lane(lane, template), text }).await?;
+    }
+    Ok(())
+}
+
+async fn is_lifted(
+    connection: &mut SqliteConnection,
+    lane: &str,
+    template: &str,
+    language: &str,
+    now: Timestamp,
+) -> Work<()> {
+    sqlx::query(
+        "INSERT INTO lifted (lane, template, language, at) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET at = excluded.at",
+    )
+    .bind(lane)
+    .bind(template)
+    .bind(language)
+    .bind(now.millis())
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 pub(super) async fn release(
@@ -96,14 +141,7 @@ pub(super) async fn release(
         .await?
         .rows_affected();
     if lifted > 0 {
-        sqlx::query(
-            "INSERT INTO lifted (lane, template, at) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET at = excluded.at",
-        )
-        .bind(&lane)
-        .bind(&template)
-        .bind(now.millis())
-        .execute(&mut *connection)
-        .await?;
+        is_lifted(connection, &lane, &template, "", now).await?;
         let event = Event { at: now, subject: Event::of_lane(&lane, &template), text: format!("resumed by {by}") };
         super::nodes::note(connection, event).await?;
         bump(connection).await?;

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use sqlx::SqliteConnection;
 
 use super::Work;
+use super::dials::note_buckets;
 use super::looks::load;
 use super::numbers::{Numbers, OverNumbers, over_numbers};
 use super::receipts::{Lesson, keep, learn};
@@ -16,7 +17,7 @@ use super::tiers::Gate;
 use crate::domain::{
     BatchId, BatchState, Fields, LaneId, Marks, MessageKey, Present, State, StepIndex, Tallies, Timestamp,
 };
-use crate::store::{Change, Claim, Claimed, ClaimedSet, Drained, Loaded, Receipt, Verdict};
+use crate::store::{Change, Claim, Claimed, ClaimedSet, Drained, Loaded, NotedBucket, Pass, Receipt, Verdict};
 
 /// Counters of all batches that a group touches.
 pub(super) type Moves = HashMap<BatchId, Tallies>;
@@ -33,19 +34,22 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     let mut gate = claim.tier.map(Gate::new);
     let mut left = usize::try_from(claim.limit).unwrap_or(usize::MAX);
     let mut patience = left.max(LOOKED_AT_MAX);
-    for (batch, step) in claim.queues {
+    let queues = claim.queues.len();
+    for (place, (batch, step)) in claim.queues.into_iter().enumerate() {
         if left == 0 || patience < left {
             break;
         }
+        // Who comes behind has as much of what is left as this one, and of what this one leaves.
+        let share = left.div_ceil(queues - place);
         let steps = gate.as_ref().and_then(|gate| gate.goes_on(&(batch, step)));
         // Whoever goes on to another step need not be claimed for it, so many of them go at once.
-        let look_at = if steps.is_some() { patience } else { left };
+        let look_at = if steps.is_some() { patience } else { share };
         let mut queue = look_at_queue(connection, claim.lane, batch, step, claim.now, look_at).await?;
         let seen = queue.len();
         patience = patience.saturating_sub(seen + A_LOOK);
         let mut out_of_turn = 0;
         if let Some(gate) = &mut gate {
-            let kept_out = gate.pass(connection, &mut queue, left).await?;
+            let kept_out = gate.pass(connection, &mut queue, share, claim.now).await?;
             if let Some(steps) = steps {
                 let goes_on = |message: &Loaded| message.present.marks.following(step, steps).is_some();
                 let kept_out = kept_out.into_iter().map(|claimed| unclaimed(claimed.message));
@@ -159,6 +163,7 @@ fn claimed(line: &mut Line<'_>, lane: LaneId, batch: BatchId, step: StepIndex, n
         message,
         fields: Fields::from_packed(line.rest().unwrap_or("[]").to_owned()),
         opted_out: opted_out != 0,
+        pass: Pass::Uncounted,
     })
 }
 
@@ -192,9 +197,11 @@ pub(super) async fn record(
     connection: &mut SqliteConnection,
     receipts: &[Receipt],
     changes: &[Change],
+    buckets: &[NotedBucket],
 ) -> Work<Vec<MessageKey>> {
     let mut script = Script::default();
     if changes.is_empty() {
+        note_buckets(&mut script, buckets);
         keep(&mut script, receipts);
         script.run(connection).await?;
         return Ok(Vec::new());
@@ -206,6 +213,7 @@ pub(super) async fn record(
     write_messages(&mut script, &all);
     let until = script.len();
     finish(&mut script, &all);
+    note_buckets(&mut script, buckets);
     let changed = script.run(&mut *connection).await?;
     let written: u64 = changed.get(first..until).unwrap_or_default().iter().sum();
     if written == u64::try_from(all.len()).unwrap_or(u64::MAX) {
@@ -220,6 +228,7 @@ pub(super) async fn record(
     keep(&mut script, receipts.iter().filter(|receipt| !late.contains(&receipt.key)));
     write_messages(&mut script, &fresh);
     finish(&mut script, &fresh);
+    note_buckets(&mut script, buckets);
     script.run(&mut *connection).await?;
     settle(connection, &fresh).await?;
     Ok(late)

@@ -8,6 +8,7 @@ mod answers;
 mod asking;
 mod audiences;
 mod batches;
+mod dials;
 mod facts;
 mod inbound;
 mod lanes;

@@ -56,11 +56,13 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
     }
     for_values(
         connection,
-        "INSERT INTO lane_state (node, lane, pace, slowness, tier_spent, trouble, since, until, why)",
+        "INSERT INTO lane_state (node, lane, pace, slowness, tier_spent, trouble, since, until, why, free_at, complaint,
+                                 complained_at)",
         "ON CONFLICT DO UPDATE SET pace = excluded.pace, slowness = excluded.slowness,
              tier_spent = excluded.tier_spent, trouble = excluded.trouble, since = excluded.since,
-             until = excluded.until, why = excluded.why",
-        9,
+             until = excluded.until, why = excluded.why, free_at = excluded.free_at, complaint = excluded.complaint,
+             complained_at = excluded.complained_at",
+        12,
         &beat.lanes,
         |query: Bound<'_>, state| {
             let standing = state.standing.as_ref();
@@ -74,6 +76,9 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
                 .bind(standing.map(|standing| standing.since.millis()))
                 .bind(standing.map(|standing| standing.until.millis()))
                 .bind(standing.map(|standing| standing.why.clone()))
+                .bind(state.free_at.map(Timestamp::millis))
+                .bind(state.complaint.as_ref().map(|(_, complaint)| complaint.clone()))
+                .bind(state.complaint.as_ref().map(|(at, _)| at.millis()))
         },
     )
     .await?;
@@ -105,7 +110,9 @@ pub(super) async fn lane_states(connection: &mut SqliteConnection, since: Timest
                 pace: row.try_get("pace")?,
                 slowness: small(row, "slowness")?,
                 tier_spent: row.try_get("tier_spent")?,
+                free_at: maybe_moment(row, "free_at")?,
                 standing,
+                complaint: maybe_moment(row, "complained_at")?.zip(row.try_get("complaint")?),
             })
         })
         .collect()

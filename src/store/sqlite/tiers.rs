@@ -6,9 +6,9 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::messages::number;
-use super::rows::{Bound, for_values, json_list, lines, moment, msisdn, packed};
-use crate::domain::{BatchId, Msisdn, StepIndex, Timestamp};
-use crate::store::{Claimed, TierUse};
+use super::rows::{Bound, for_values, json_list, lines, moment, msisdn, packed, small};
+use crate::domain::{BatchId, LaneId, Msisdn, Span, StepIndex, Timestamp};
+use crate::store::{Claimed, Pass, TierUse};
 
 /// Those of the people who hold a place.
 pub(super) const HOLDERS: &str =
@@ -44,6 +44,9 @@ pub(super) const FORGET: &str =
 
 pub(super) const FORGET_REST: &str = "DELETE FROM tier_place WHERE (portfolio, msisdn) > (?1, ?2) AND at <= ?3";
 
+/// A window that closes sooner than this may be closed by the time at which the message leaves.
+const LEAVES_WITHIN: Span = Span::from_secs(60);
+
 /// Lets people of one claim in, as far as its places go.
 pub(super) struct Gate {
     tier: TierUse,
@@ -63,8 +66,11 @@ impl Gate {
         connection: &mut SqliteConnection,
         queue: &mut Vec<Claimed>,
         most: usize,
+        now: Timestamp,
     ) -> Work<Vec<Claimed>> {
-        let people = || queue.iter().filter(|claimed| !claimed.opted_out).map(|claimed| claimed.message.msisdn);
+        self.look_for_windows(connection, queue, now).await?;
+        let counts = |claimed: &&Claimed| claimed.pass == Pass::Place;
+        let people = || queue.iter().filter(counts).map(|claimed| claimed.message.msisdn);
         let free = usize::try_from(self.tier.places).unwrap_or(usize::MAX).saturating_sub(self.newcomers.len());
         // Who holds a place already counts twice by this, until the claim is over. Where that sent somebody on to another
         // step for want of a place, it would be a lie.
@@ -81,7 +87,7 @@ impl Gate {
         let mut kept_out = Vec::new();
         for claimed in std::mem::take(queue) {
             let person = claimed.message.msisdn;
-            let needs_none = claimed.opted_out || holders.contains(number(person).to_string().as_str());
+            let needs_none = claimed.pass != Pass::Place || holders.contains(number(person).to_string().as_str());
             // Whose turn comes with the next claim has a place kept by this.
             if !needs_none && !self.lets_in(person) {
                 kept_out.push(claimed);
@@ -98,6 +104,23 @@ impl Gate {
         self.tier.impatient.iter().find(|impatient| impatient.queue == *queue).map(|impatient| impatient.steps)
     }
 
+    /// Who has written to us lately may be written to without a place.
+    async fn look_for_windows(
+        &self,
+        connection: &mut SqliteConnection,
+        queue: &mut [Claimed],
+        now: Timestamp,
+    ) -> Work<()> {
+        let people: Vec<Msisdn> = queue.iter().map(|claimed| claimed.message.msisdn).collect();
+        let open = super::inbound::windows(connection, &people, &self.tier.sender, now + LEAVES_WITHIN).await?;
+        let open: BTreeMap<Msisdn, Timestamp> = open.into_iter().collect();
+        for claimed in queue.iter_mut().filter(|claimed| !claimed.opted_out) {
+            let window = open.get(&claimed.message.msisdn);
+            claimed.pass = window.map_or(Pass::Place, |until| Pass::Window(*until));
+        }
+        Ok(())
+    }
+
     fn lets_in(&mut self, person: Msisdn) -> bool {
         let full = u32::try_from(self.newcomers.len()).is_ok_and(|newcomers| newcomers >= self.tier.places);
         self.newcomers.contains(&person) || !full && self.newcomers.insert(person)
@@ -110,20 +133,96 @@ impl Gate {
         claimed: &[Claimed],
         now: Timestamp,
     ) -> Work<()> {
-        let people: Vec<_> = claimed.iter().filter(|claimed| !claimed.opted_out).collect();
-        for_values(
-            connection,
-            "INSERT INTO tier_place (portfolio, msisdn, at)",
-            LATEST_TWO,
-            3,
-            &people,
-            |query: Bound<'_>, claimed| {
-                query.bind(self.tier.portfolio.clone()).bind(number(claimed.message.msisdn)).bind(now.millis())
-            },
-        )
-        .await?;
-        Ok(())
+        let with_place = claimed.iter().filter(|claimed| claimed.pass == Pass::Place);
+        let people: Vec<_> = with_place.map(|claimed| (claimed.message.msisdn, now)).collect();
+        take(connection, &self.tier.portfolio, &people).await
     }
+}
+
+pub(super) async fn take(
+    connection: &mut SqliteConnection,
+    portfolio: &str,
+    people: &[(Msisdn, Timestamp)],
+) -> Work<()> {
+    for_values(
+        connection,
+        "INSERT INTO tier_place (portfolio, msisdn, at)",
+        LATEST_TWO,
+        3,
+        people,
+        |query: Bound<'_>, (person, at)| query.bind(portfolio.to_owned()).bind(number(*person)).bind(at.millis()),
+    )
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn is_counted(connection: &mut SqliteConnection, portfolio: &str) -> Work<bool> {
+    let query = sqlx::query("SELECT 1 FROM counted WHERE portfolio = ?1").bind(portfolio);
+    Ok(query.fetch_optional(connection).await?.is_some())
+}
+
+pub(super) async fn set_counted(connection: &mut SqliteConnection, portfolio: &str, is_counted: bool) -> Work<()> {
+    let text = if is_counted {
+        "INSERT INTO counted (portfolio) VALUES (?1) ON CONFLICT DO NOTHING"
+    } else {
+        "DELETE FROM counted WHERE portfolio = ?1"
+    };
+    sqlx::query(text).bind(portfolio).execute(connection).await?;
+    Ok(())
+}
+
+/// Batches that may have handed something over since then, with their highest number.
+pub(super) async fn to_count(connection: &mut SqliteConnection, since: Timestamp) -> Work<Vec<(BatchId, u32)>> {
+    let rows = sqlx::query(
+        "SELECT batch.id, (SELECT max(n) FROM message WHERE batch = batch.id) AS last FROM batch
+         WHERE started_at IS NOT NULL AND coalesce(settled_at, ?1 + 1) > ?1 AND last IS NOT NULL",
+    )
+    .bind(since.millis())
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| Ok((BatchId(small(row, "id")?), small(row, "last")?))).collect()
+}
+
+/// Messages whose hand-overs are counted in one transaction.
+pub(super) const COUNTED_AT_ONCE: u32 = 5_000;
+
+/// A stretch of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece {
+    pub(super) batch: BatchId,
+    pub(super) from: u32,
+    pub(super) until: u32,
+    pub(super) since: Timestamp,
+}
+
+/// Whoever was handed something over, or is about to be.
+pub(super) const COUNT: &str = "INSERT INTO tier_place (portfolio, msisdn, at)
+     SELECT ?1, msisdn, max(at) FROM (
+         SELECT m.msisdn, a.intent AS at FROM attempt a JOIN message m ON m.batch = a.batch AND m.n = a.n
+         WHERE a.batch = ?2 AND a.n >= ?3 AND a.n < ?4 AND a.intent > ?5 AND a.verdict IN (0, 2)
+           AND a.lane IN (SELECT value FROM json_each(?6))
+         UNION ALL
+         SELECT msisdn, at FROM message WHERE batch = ?2 AND n >= ?3 AND n < ?4 AND state = 1
+           AND lane IN (SELECT value FROM json_each(?6)))
+     GROUP BY msisdn ON CONFLICT DO UPDATE SET at = max(at, excluded.at),
+     before = max(coalesce(before, min(at, excluded.at)), min(at, excluded.at))";
+
+pub(super) async fn count(
+    connection: &mut SqliteConnection,
+    portfolio: &str,
+    lanes: &[LaneId],
+    piece: Piece,
+) -> Work<()> {
+    sqlx::query(COUNT)
+        .bind(portfolio)
+        .bind(piece.batch.0)
+        .bind(piece.from)
+        .bind(piece.until)
+        .bind(piece.since.millis())
+        .bind(json_list(lanes.iter().map(|lane| i64::from(lane.0))))
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn places(

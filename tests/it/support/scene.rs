@@ -3,7 +3,7 @@
 use volley::campaign::Launched;
 use volley::clock::Clock;
 use volley::domain::{AttemptId, Channel, MessageKey, Present, Span, State, StepIndex, WishFrom};
-use volley::store::{HeldBy, Hold, OptOut};
+use volley::store::{Hold, OptOut};
 
 use super::by_hand::{ByHand, is_awaiting};
 
@@ -84,7 +84,7 @@ impl Scene {
 
     pub(crate) async fn hold_template(&self, lane: &str, template: &str) {
         let (lane, template, since) = (lane.to_owned(), template.to_owned(), self.world.clock.now());
-        let hold = Hold { lane, template, by: HeldBy::Person, code: None, reason: "paused by ann".to_owned(), since };
+        let hold = Hold::of_person(&lane, &template, "paused by ann".to_owned(), since);
         self.world.store.hold(hold, since).await.unwrap();
         self.pass(Span::from_secs(3)).await;
     }

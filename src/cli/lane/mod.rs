@@ -1,5 +1,8 @@
 //! `volley lane`: senders, how fast they may send, and what holds them.
 
+mod set;
+mod show;
+
 use anyhow::bail;
 use serde::Serialize;
 
@@ -8,13 +11,13 @@ use super::noted::{by_all, sentence};
 use super::out::{self, To};
 use super::pace::{PaceShown, Slow};
 use super::table::Table;
-use super::words::{count, count_or_dash, of};
+use super::words::{about, count, count_or_dash, of};
 use super::{Exit, Ground};
 use crate::campaign::{Waiting, noted};
 use crate::config::{Lane, hint};
-use crate::domain::Tier;
-use crate::store::{HeldBy, Hold, LaneState, Store};
-use crate::throttle::DAY;
+use crate::domain::{Knob, Tier, Timestamp};
+use crate::store::{Dial, HeldBy, Hold, LaneState, Said, Store};
+use crate::throttle::{DAY, is_over};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -24,6 +27,23 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// One lane: how it goes, what was changed on it, what waits for what, and what the provider says of it.
+    Show {
+        /// The lane's name in the configuration.
+        lane: String,
+        /// As an object: as of `lane list`, and the campaigns that wait.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change a lane's rate, its burst, or the tier of its portfolio, while it runs.
+    ///
+    /// It counts at once, outlives restarts, and ends when the file says something else than it does now.
+    #[command(after_help = "\
+Examples:
+  volley lane set promo-sg --rate 40/s --reason 'a gentle start'
+  volley lane set promo-sg --tier 10K
+  volley lane set promo-sg --rate file            what the file says counts again")]
+    Set(set::Args),
     /// Stop a lane for now. What would leave on it waits; nobody falls back for it.
     #[command(
         after_help = "Examples:\n  volley lane pause promo-sg\n  volley lane pause promo-sg --reason 'number moves to another account'"
@@ -51,6 +71,8 @@ pub(super) enum Command {
 pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {
     match command {
         Command::List { json } => list(ground, json).await?,
+        Command::Show { lane, json } => show::run(ground, &lane, json).await?,
+        Command::Set(args) => set::run(ground, args).await?,
         Command::Pause { lane, reason, json } => pause(ground, &lane, reason, json).await?,
         Command::Resume { lane, json } => resume(ground, &lane, json).await?,
     }
@@ -92,6 +114,61 @@ struct LaneShown<'a> {
     waiting: i64,
     /// How it goes now, where a server is running.
     now: Option<PaceShown>,
+    /// What was changed while it ran.
+    turned: Vec<DialShown>,
+    /// What the provider says of it.
+    says: Vec<SaidShown>,
+}
+
+#[derive(Serialize)]
+struct DialShown {
+    what: Knob,
+    value: String,
+    in_file: String,
+    by_person: bool,
+    why: String,
+    since: String,
+}
+
+#[derive(Serialize)]
+struct SaidShown {
+    about: String,
+    what: String,
+    value: String,
+    at: String,
+}
+
+/// Whether a dial is on this lane, or on its portfolio.
+fn is_of(dial: &Dial, lane: &Lane) -> bool {
+    match dial.knob {
+        Knob::Rate | Knob::Burst => dial.name == lane.name,
+        Knob::Tier => lane.tiered() == Some(&dial.name),
+    }
+}
+
+/// `rate of lane promo-sg is 40/s, in the file 80/s: set by ann: a gentle start (3 min ago)`.
+fn turned_sentence(dial: &Dial, now: Timestamp) -> String {
+    let Dial { knob, value, in_file, why, since, .. } = dial;
+    format!(
+        "the {knob} of {} is {value}, in the file {in_file}: {why}, {} ago",
+        dial.subject(),
+        about(now.since(*since))
+    )
+}
+
+/// What lets the file's value count again.
+fn turn_back(dial: &Dial, lane: &Lane) -> String {
+    format!("to go back to it: volley lane set {} --{} file", super::words::shell(&lane.name), dial.knob)
+}
+
+fn said_sentence(said: &Said, now: Timestamp) -> String {
+    format!(
+        "{}: its {} is {}, as the provider said {} ago",
+        said.about,
+        said.what,
+        said.value,
+        about(now.since(said.at))
+    )
 }
 
 /// What is known of all lanes.
@@ -99,12 +176,26 @@ struct Known {
     holds: Vec<Hold>,
     waiting: Waiting,
     states: Vec<LaneState>,
+    dials: Vec<Dial>,
+    says: Vec<Said>,
 }
 
 impl Known {
     async fn read(ground: &Ground, store: &dyn Store) -> anyhow::Result<Self> {
         let (holds, waiting) = (store.holds().await?, Waiting::everywhere(store).await?);
-        Ok(Self { holds, waiting, states: ground.lane_states(store).await? })
+        let counts = |dial: &Dial| !is_over(&ground.config, dial);
+        let dials = store.dials().await?.into_iter().filter(counts).collect();
+        let says = store.said().await?.into_iter().filter(|said| !said.value.is_empty()).collect();
+        Ok(Self { holds, waiting, states: ground.lane_states(store).await?, dials, says })
+    }
+
+    fn dials<'a>(&'a self, lane: &'a Lane) -> impl Iterator<Item = &'a Dial> {
+        self.dials.iter().filter(|dial| is_of(dial, lane))
+    }
+
+    fn says(&self, lane: &Lane) -> impl Iterator<Item = &Said> {
+        let about = format!("lane {}", lane.name);
+        self.says.iter().filter(move |said| said.about == about)
     }
 }
 
@@ -142,12 +233,33 @@ async fn shown<'a>(
             .collect(),
         waiting: known.waiting.on_lane(&lane.name),
         now: known.states.iter().find(|state| state.lane == lane.name).map(|state| PaceShown::new(lane, state)),
+        turned: known
+            .dials(lane)
+            .map(|dial| DialShown {
+                what: dial.knob,
+                value: dial.value.clone(),
+                in_file: dial.in_file.clone(),
+                by_person: dial.by_person,
+                why: dial.why.clone(),
+                since: dial.since.rfc3339(),
+            })
+            .collect(),
+        says: known
+            .says(lane)
+            .map(|said| SaidShown {
+                about: said.about.clone(),
+                what: said.what.clone(),
+                value: said.value.clone(),
+                at: said.at.rfc3339(),
+            })
+            .collect(),
     })
 }
 
 async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     let store = ground.store_to_look_into().await?;
     let known = Known::read(ground, store.as_ref()).await?;
+    let ground = &ground.as_turned(store.as_ref()).await?;
     let slow = Slow::all(&ground.config, &known.states, ground.now());
     let mut lanes = Vec::new();
     for lane in &ground.config.lanes {
@@ -205,6 +317,15 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
         out::data(format_args!("\n{}", slow.what()))?;
         out::data(paint.dim(format!("  {}", slow.what_to_do(now))))?;
     }
+    for dial in &known.dials {
+        if let Some(lane) = ground.config.lanes.iter().find(|lane| is_of(dial, lane)) {
+            out::data(format_args!("\n{}", turned_sentence(dial, now)))?;
+            out::data(paint.dim(format!("  {}", turn_back(dial, lane))))?;
+        }
+    }
+    for said in ground.config.lanes.iter().flat_map(|lane| known.says(lane)) {
+        out::data(format_args!("\n{}", said_sentence(said, now)))?;
+    }
     Ok(())
 }
 
@@ -230,9 +351,8 @@ async fn pause(ground: &Ground, name: &str, reason: Option<String>, json: bool) 
         None => {
             let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
             let reason = format!("paused by {}{why}", ground.by);
-            let (lane, template) = (lane.name.clone(), String::new());
-            let (by, since) = (HeldBy::Person, ground.now());
-            store.hold(Hold { lane, template, by, code: None, reason, since }, since).await?
+            let since = ground.now();
+            store.hold(Hold::of_person(&lane.name, "", reason, since), since).await?
         }
     };
     let obeyed = noted(store.as_ref(), ground.clock.as_ref(), seq).await?;

@@ -1,0 +1,157 @@
+//! `volley lane show`.
+
+use serde::Serialize;
+
+use super::{Known, LaneShown, named, said_sentence, shown, turn_back, turned_sentence};
+use crate::campaign::moment;
+use crate::cli::out::{self, To};
+use crate::cli::pace::Slow;
+use crate::cli::table::Table;
+use crate::cli::words::{about, count, of, rate};
+use crate::cli::{Ground, holds};
+use crate::config::Lane;
+use crate::domain::{BatchState, Content, Count, StepIndex, Tier};
+use crate::store::Store;
+
+/// What waits on a lane.
+#[derive(Serialize)]
+struct QueueShown {
+    campaign: String,
+    step: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template: Option<String>,
+    waiting: i64,
+    /// What for.
+    because: String,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    lane: LaneShown<'a>,
+    queues: Vec<QueueShown>,
+}
+
+pub(super) async fn run(ground: &Ground, name: &str, json: bool) -> anyhow::Result<()> {
+    named(ground, name)?;
+    let store = ground.store_to_look_into().await?;
+    let known = Known::read(ground, store.as_ref()).await?;
+    let turned = ground.as_turned(store.as_ref()).await?;
+    let lane = named(&turned, name)?;
+    let queues = queues(&turned, store.as_ref(), lane, &known).await?;
+    let shown = shown(&turned, store.as_ref(), lane, &known).await?;
+    store.close().await;
+    if json {
+        return out::json(&Shown { lane: shown, queues });
+    }
+    let (paint, now) = (To::Stdout.paint(), ground.now());
+    let number = lane.number.map(|number| format!("  {number}")).unwrap_or_default();
+    out::data(format_args!("{}  {}{}", paint.bold(name), lane.channel, paint.dim(number)))?;
+    let state = known.states.iter().find(|state| state.lane == lane.name);
+    let mut table = Table::new(&["", ""]);
+    let mut row = |what: &str, text: String| table.row([paint.dim(what), text]);
+    let pace = state.map_or_else(String::new, |state| format!("{} now, ", rate(state.pace)));
+    row("rate", format!("{pace}{} allowed, burst {}", lane.rate, count(lane.burst.get())));
+    let of_account =
+        shown.account_rate.as_ref().map(|rate| format!(", {rate} for all of its lanes")).unwrap_or_default();
+    row("account", format!("{}{of_account}", lane.account));
+    if let Some(tier) = &shown.tier {
+        let used = of(tier.used as u64, "person", "people");
+        let most = match lane.tier {
+            Tier::People(people) => format!("of {}", count(people)),
+            Tier::Unlimited => "unlimited".to_owned(),
+        };
+        let free = state.filter(|state| state.tier_spent).and_then(|state| state.free_at).filter(|at| *at > now);
+        let free =
+            free.map(|at| format!("; the next place comes free {} (in {})", moment(at, None), about(at.since(now))));
+        row(
+            "tier",
+            format!("{used} in the last day, {most} (portfolio {}){}", tier.portfolio, free.unwrap_or_default()),
+        );
+    }
+    row("waiting", of(shown.waiting, "message", "messages"));
+    if let Some((at, why)) = state.and_then(|state| state.complaint.as_ref()) {
+        row("last complaint", format!("{why}, {} ago", about(now.since(*at))));
+    }
+    if state.is_none() {
+        row("server", "none is running, so nothing leaves".to_owned());
+    }
+    out::lines(table.lines(paint).into_iter().map(|line| format!("  {line}")))?;
+    for hold in known.holds.iter().filter(|hold| hold.lane == lane.name) {
+        let waiting = known.waiting.on(&hold.lane, &hold.template);
+        out::data(format_args!("\n{} {}", paint.bad("!"), holds::sentence_since(hold, waiting, now)))?;
+        out::data(paint.dim(format!("  {}", holds::what_to_do(hold))))?;
+    }
+    for slow in Slow::all(&turned.config, &known.states, now).iter().filter(|slow| slow.lane == lane.name) {
+        out::data(format_args!("\n{} {}", paint.so_so("!"), slow.what()))?;
+        out::data(paint.dim(format!("  {}", slow.what_to_do(now))))?;
+    }
+    for dial in known.dials(lane) {
+        out::data(format_args!("\n{}", turned_sentence(dial, now)))?;
+        out::data(paint.dim(format!("  {}", turn_back(dial, lane))))?;
+    }
+    for said in known.says(lane) {
+        out::data(format_args!("\n{}", said_sentence(said, now)))?;
+    }
+    if !queues.is_empty() {
+        out::data("")?;
+        let mut table = Table::new(&["what waits", ">step", ">messages", "for"]);
+        for queue in queues {
+            table.row([queue.campaign, queue.step.to_string(), count(queue.waiting), queue.because]);
+        }
+        out::lines(table.lines(paint))?;
+    }
+    Ok(())
+}
+
+/// What waits on a lane, by campaign and step, and what for.
+async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) -> anyhow::Result<Vec<QueueShown>> {
+    let mut queues = Vec::new();
+    let states = [BatchState::Running, BatchState::Paused, BatchState::Scheduled];
+    for batch in store.batches(Some(states.to_vec())).await? {
+        let Some(plan) = store.plan(batch.id).await? else { continue };
+        let tallies = store.tallies(batch.id).await?;
+        for (index, step) in plan.places().filter(|(_, step)| step.lane == lane.name) {
+            let waiting = tallies.get(index, Count::Queued);
+            if waiting <= 0 {
+                continue;
+            }
+            let template = match &step.content {
+                Content::Template(template) => Some(template.name.clone()),
+                Content::Text { .. } => None,
+            };
+            let because = match batch.state {
+                BatchState::Paused => batch.why.clone().unwrap_or_else(|| "the campaign is paused".to_owned()),
+                BatchState::Scheduled => match batch.starts_at {
+                    Some(at) => format!("its time, {}", moment(at, plan.time_zone)),
+                    None => "its time".to_owned(),
+                },
+                _ => what_for(ground, lane, known, template.as_deref(), index),
+            };
+            queues.push(QueueShown {
+                campaign: crate::cli::campaign::name_of(&batch),
+                step: index.get() + 1,
+                template,
+                waiting,
+                because,
+            });
+        }
+    }
+    Ok(queues)
+}
+
+fn what_for(ground: &Ground, lane: &Lane, known: &Known, template: Option<&str>, step: StepIndex) -> String {
+    let concerns = |held: &str| held.is_empty() || Some(held) == template;
+    if let Some(hold) = known.holds.iter().find(|hold| hold.lane == lane.name && concerns(&hold.template)) {
+        return format!("a hold: {}", hold.reason);
+    }
+    if known.states.is_empty() {
+        return "a server".to_owned();
+    }
+    let slow = Slow::all(&ground.config, &known.states, ground.now());
+    match slow.iter().find(|slow| slow.lane == lane.name) {
+        Some(slow) => slow.state().to_owned(),
+        None if step == StepIndex::FIRST => "its turn at the lane's rate".to_owned(),
+        None => "its turn, before all first steps".to_owned(),
+    }
+}

@@ -1,0 +1,207 @@
+//! Where the owner of a number most likely lives, as far as the number tells.
+//!
+//! A guess and no more: people keep their numbers when they move, and most mobile numbers tell no more than a country.
+
+mod by_country;
+mod by_digits;
+
+use std::iter::successors;
+
+use chrono_tz::Tz;
+
+use super::{Country, Msisdn, Zone};
+use by_country::COUNTRIES;
+
+/// The countries of which the digits are looked at. A number of any other is not: Christmas Island has the digits of
+/// Perth, and another time.
+const TOLD_BY_DIGITS: [&str; 10] = ["AU", "BR", "CA", "CL", "ES", "ID", "MX", "PT", "RU", "US"];
+
+/// What numbers begin with, each with its zone, sorted to be searched.
+const BEGINNINGS: &[(u64, Tz)] = &sorted::<{ count(by_digits::BEGINNINGS) }>(by_digits::BEGINNINGS);
+
+/// No number has to be compared with more of its digits than the longest beginning has.
+const LAST_BEGINNING: u64 = BEGINNINGS[BEGINNINGS.len() - 1].0;
+
+const fn count(by_zone: &[(Tz, &[u64])]) -> usize {
+    let (mut count, mut at) = (0, 0);
+    while at < by_zone.len() {
+        count += by_zone[at].1.len();
+        at += 1;
+    }
+    count
+}
+
+const fn sorted<const N: usize>(by_zone: &[(Tz, &[u64])]) -> [(u64, Tz); N] {
+    let (mut sorted, mut filled, mut group) = ([(0, Tz::UTC); N], 0, 0);
+    while group < by_zone.len() {
+        let (zone, beginnings) = by_zone[group];
+        let mut next = 0;
+        while next < beginnings.len() {
+            let mut at = filled;
+            while at > 0 && sorted[at - 1].0 > beginnings[next] {
+                sorted[at] = sorted[at - 1];
+                at -= 1;
+            }
+            sorted[at] = (beginnings[next], zone);
+            filled += 1;
+            next += 1;
+        }
+        group += 1;
+    }
+    sorted
+}
+
+/// Where the owner of a number most likely lives: by the number's region where its digits tell one, else in the zone
+/// where most people of the country live. Numbers of no country are on UTC.
+pub fn zone_of(msisdn: Msisdn, country: Country) -> Zone {
+    let by_digits = if TOLD_BY_DIGITS.contains(&country.as_str()) { zone_of_digits(msisdn) } else { None };
+    by_digits.or_else(|| zone_of_country(country)).unwrap_or(Zone(Tz::UTC))
+}
+
+/// The zone where most people of a country live; nothing for numbers of no country (`ZZ`).
+pub fn zone_of_country(country: Country) -> Option<Zone> {
+    let at = COUNTRIES.binary_search_by_key(&country.as_str(), |&(code, _)| code).ok()?;
+    Some(Zone(COUNTRIES[at].1))
+}
+
+/// The countries whose numbers may tell more than the country. What they tell is in most of them the region of a
+/// landline alone; in Brazil, Canada, Mexico and the United States mobile numbers tell it too.
+pub fn told_by_digits() -> impl Iterator<Item = Country> {
+    TOLD_BY_DIGITS.into_iter().filter_map(|code| code.parse().ok())
+}
+
+/// Drops digit after digit from the end, so that the longest beginning is found first.
+fn zone_of_digits(msisdn: Msisdn) -> Option<Zone> {
+    successors(Some(msisdn.get()), |digits| (*digits > 9).then_some(digits / 10))
+        .skip_while(|&digits| digits > LAST_BEGINNING)
+        .find_map(|digits| BEGINNINGS.binary_search_by_key(&digits, |&(beginning, _)| beginning).ok())
+        .map(|at| Zone(BEGINNINGS[at].1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn country(code: &str) -> Country {
+        code.parse().unwrap()
+    }
+
+    fn zone(digits: u64, code: &str) -> String {
+        zone_of(Msisdn::try_from(digits).unwrap(), country(code)).to_string()
+    }
+
+    #[test]
+    fn every_country_has_a_zone_and_no_country_has_none() {
+        for code in Country::known() {
+            assert_eq!(zone_of_country(country(code)).is_some(), code != "ZZ", "{code}");
+        }
+        assert_eq!(COUNTRIES.len(), Country::known().count() - 1);
+        assert_eq!(zone_of_country(country("XX")), None);
+    }
+
+    #[test]
+    fn each_country_and_each_beginning_is_told_once_and_in_order() {
+        assert!(COUNTRIES.is_sorted_by(|one, next| one.0 < next.0));
+        for pair in BEGINNINGS.windows(2) {
+            assert!(pair[0].0 < pair[1].0, "{} {}", pair[0].0, pair[1].0);
+        }
+    }
+
+    #[test]
+    fn every_beginning_keeps_the_zone_it_was_given() {
+        for (zone, beginnings) in by_digits::BEGINNINGS {
+            for beginning in *beginnings {
+                assert!(BEGINNINGS.contains(&(*beginning, *zone)), "{beginning}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_digits_of_a_number_tell_its_region() {
+        for (digits, code, expected) in [
+            (12125550123, "US", "America/New_York"),
+            (13125550123, "US", "America/Chicago"),
+            (18505550123, "US", "America/Chicago"),
+            (13035550123, "US", "America/Denver"),
+            (19155550123, "US", "America/Denver"),
+            (16025550123, "US", "America/Phoenix"),
+            (12135550123, "US", "America/Los_Angeles"),
+            (19075550123, "US", "America/Anchorage"),
+            (18085550123, "US", "Pacific/Honolulu"),
+            (14165550123, "CA", "America/Toronto"),
+            (19025550123, "CA", "America/Halifax"),
+            (17095550123, "CA", "America/St_Johns"),
+            (12045550123, "CA", "America/Winnipeg"),
+            (13065550123, "CA", "America/Regina"),
+            (14035550123, "CA", "America/Edmonton"),
+            (16045550123, "CA", "America/Vancouver"),
+            (34922123456, "ES", "Atlantic/Canary"),
+            (34912345678, "ES", "Europe/Madrid"),
+            (351291123456, "PT", "Atlantic/Madeira"),
+            (351296123456, "PT", "Atlantic/Azores"),
+            (351211234567, "PT", "Europe/Lisbon"),
+            (526641234567, "MX", "America/Tijuana"),
+            (526621234567, "MX", "America/Hermosillo"),
+            (526941234567, "MX", "America/Mazatlan"),
+            (526561234567, "MX", "America/Ciudad_Juarez"),
+            (528991234567, "MX", "America/Matamoros"),
+            (529981234567, "MX", "America/Cancun"),
+            (525512345678, "MX", "America/Mexico_City"),
+            (5592991234567, "BR", "America/Manaus"),
+            (5568991234567, "BR", "America/Rio_Branco"),
+            (5511991234567, "BR", "America/Sao_Paulo"),
+            (56612212345, "CL", "America/Punta_Arenas"),
+            (56221234567, "CL", "America/Santiago"),
+            (62361123456, "ID", "Asia/Makassar"),
+            (62967123456, "ID", "Asia/Jayapura"),
+            (6281234567890, "ID", "Asia/Jakarta"),
+            (73831234567, "RU", "Asia/Novosibirsk"),
+            (74012123456, "RU", "Europe/Kaliningrad"),
+            (78461234567, "RU", "Europe/Samara"),
+            (73431234567, "RU", "Asia/Yekaterinburg"),
+            (74231234567, "RU", "Asia/Vladivostok"),
+            (74951234567, "RU", "Europe/Moscow"),
+        ] {
+            assert_eq!(zone(digits, code), expected, "{digits}");
+        }
+    }
+
+    #[test]
+    fn the_longest_beginning_counts() {
+        for (digits, expected) in [
+            (61391234567, "Australia/Melbourne"),
+            (61361234567, "Australia/Hobart"),
+            (61731234567, "Australia/Brisbane"),
+            (61861234567, "Australia/Perth"),
+            (61892123456, "Australia/Perth"),
+            (61871234567, "Australia/Adelaide"),
+            (61882123456, "Australia/Adelaide"),
+            (61889123456, "Australia/Darwin"),
+            (61879123456, "Australia/Darwin"),
+        ] {
+            assert_eq!(zone(digits, "AU"), expected, "{digits}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_tell_no_region_are_of_where_most_people_live() {
+        for (digits, code, expected) in [
+            (61412345678, "AU", "Australia/Sydney"),
+            (79161234567, "RU", "Europe/Moscow"),
+            (18005550123, "US", "America/New_York"),
+            (6591234567, "SG", "Asia/Singapore"),
+            (77011234567, "KZ", "Asia/Almaty"),
+            (17875550123, "PR", "America/Puerto_Rico"),
+            (61891641234, "CX", "Indian/Christmas"),
+            (881612345678, "ZZ", "UTC"),
+        ] {
+            assert_eq!(zone(digits, code), expected, "{digits}");
+        }
+    }
+
+    #[test]
+    fn the_countries_of_which_digits_are_looked_at_can_be_listed() {
+        assert_eq!(told_by_digits().count(), TOLD_BY_DIGITS.len());
+        assert!(told_by_digits().all(Country::is_known));
+    }
+}

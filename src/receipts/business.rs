@@ -1,0 +1,293 @@
+//! What happens to the account: what the provider changes by itself, and what it only says.
+//!
+//! An event is kept once, with everything that comes of it. Nothing here decides for a person: a rate that somebody has
+//! set stays, and so does a hold.
+
+use sha2::{Digest, Sha256};
+
+use crate::config::Lane;
+use crate::domain::{Channel, Knob, Msisdn, Rate, Timestamp, without_numbers};
+use crate::store::{BusinessEvent, Dial, HeldBy, Hold, Said};
+use crate::wire::{Business, instant};
+
+/// What a number may send once the provider has upgraded its throughput.
+const UPGRADED: &str = "1000/s";
+
+/// Statuses in which the provider takes nothing of a template.
+const HELD: [(&str, &str); 4] = [
+    ("PAUSED", "the provider has paused it"),
+    ("DISABLED", "the provider has disabled it for good"),
+    ("REJECTED", "the provider has rejected it"),
+    ("PENDING_DELETION", "it is being deleted at the provider"),
+];
+
+/// An event with what comes of it; nothing where it is of a type that nobody has taught us, or of somebody else's account.
+pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timestamp) -> Option<BusinessEvent> {
+    let lanes: Vec<&Lane> = lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp).collect();
+    if is_foreign(event, &lanes) {
+        return None;
+    }
+    let id = event.event_id.as_deref().filter(|id| !id.is_empty()).map_or_else(|| digest(raw), str::to_owned);
+    let mut reading = Reading {
+        event,
+        lanes,
+        kept: BusinessEvent {
+            id,
+            received: now,
+            said: event.at().unwrap_or(now),
+            kind: event.event_type.to_ascii_lowercase(),
+            raw: raw.to_owned(),
+            told: Vec::new(),
+            dials: Vec::new(),
+            holds: Vec::new(),
+            lifts: Vec::new(),
+            says: Vec::new(),
+        },
+    };
+    match reading.kept.kind.as_str() {
+        "phone_number_quality_update" => reading.number(),
+        "template_status_update" => reading.template_status(),
+        "template_quality_update" => reading.template_quality(),
+        "template_category_update" => reading.template_category(),
+        "template_correct_category_detection" => reading.template_advice(),
+        "account_update" => reading.account(),
+        _ => return None,
+    }
+    Some(reading.kept)
+}
+
+/// Whether all of our lanes are of other accounts, as far as they say.
+fn is_foreign(event: &Business<'_>, lanes: &[&Lane]) -> bool {
+    let Some(account) = event.account_id.as_deref().filter(|account| !account.is_empty()) else { return false };
+    let stated = || lanes.iter().filter_map(|lane| lane.provider.account_id.as_deref());
+    stated().count() == lanes.len() && !lanes.is_empty() && !stated().any(|ours| ours.eq_ignore_ascii_case(account))
+}
+
+/// A name for an event that brings none.
+fn digest(raw: &str) -> String {
+    Sha256::digest(raw).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+struct Reading<'a> {
+    event: &'a Business<'a>,
+    /// Ours on WhatsApp.
+    lanes: Vec<&'a Lane>,
+    kept: BusinessEvent,
+}
+
+impl<'a> Reading<'a> {
+    fn tell(&mut self, subject: impl Into<String>, text: impl Into<String>) {
+        self.kept.told.push((subject.into(), text.into()));
+    }
+
+    fn say(&mut self, about: &str, what: &str, value: &str) {
+        let (about, what, value) = (about.to_owned(), what.to_owned(), value.to_owned());
+        self.kept.says.push(Said { about, what, value, at: self.kept.said });
+    }
+
+    fn dial(&mut self, knob: Knob, name: &str, value: String, in_file: String, why: String) {
+        let (name, since) = (name.to_owned(), self.kept.said);
+        self.kept.dials.push(Dial { knob, name, value, in_file, by_person: false, why, since });
+    }
+
+    /// A number's limit, throughput or quality has changed.
+    fn number(&mut self) {
+        let event = self.event;
+        let shown = event.details.display_phone_number.as_deref().unwrap_or_default();
+        let word = event.details.meta.event.as_deref().unwrap_or_default().to_ascii_uppercase();
+        let lanes = self.lanes_of(shown);
+        if lanes.is_empty() {
+            let text = format!(
+                "the provider says {word} of {shown}, which is the `number` of no lane, so nothing changes; state it on the \
+                 lane that sends by it"
+            );
+            return self.tell("account", text);
+        }
+        match word.as_str() {
+            "UPGRADE" | "DOWNGRADE" => self.limit(&lanes, &word, shown),
+            "THROUGHPUT_UPGRADE" => lanes.into_iter().for_each(|lane| self.throughput(lane, shown)),
+            "FLAGGED" | "UNFLAGGED" | "ONBOARDING" => {
+                let means = match word.as_str() {
+                    "FLAGGED" => {
+                        "people block or report what it sends, and its limit goes down unless that gets better"
+                    }
+                    "UNFLAGGED" => "its quality is good again",
+                    _ => "it is still being registered",
+                };
+                for lane in lanes {
+                    let subject = format!("lane {}", lane.name);
+                    self.say(&subject, "quality", &word);
+                    self.tell(subject, format!("the provider says {word} of {shown}: {means}"));
+                }
+            }
+            _ => {
+                let text = format!("the provider says \"{word}\" of {shown}, which nobody knows here; nothing changes");
+                self.tell("account", text);
+            }
+        }
+    }
+
+    /// Lanes that send as this number.
+    fn lanes_of(&self, shown: &str) -> Vec<&'a Lane> {
+        let digits: String = shown.chars().filter(char::is_ascii_digit).collect();
+        let number = digits.parse::<u64>().ok().and_then(|digits| Msisdn::try_from(digits).ok());
+        self.lanes.iter().copied().filter(|lane| number.is_some() && lane.number == number).collect()
+    }
+
+    /// The tier is the portfolio's, for all of its numbers.
+    fn limit(&mut self, lanes: &[&'a Lane], word: &str, shown: &str) {
+        let meta = &self.event.details.meta;
+        let said = meta.max_daily_conversations_per_business.as_deref().or(meta.current_limit.as_deref());
+        let said = said.unwrap_or("no limit at all").to_owned();
+        let mut portfolios: Vec<(&str, &Lane)> =
+            lanes.iter().filter_map(|lane| Some((lane.tiered()?, *lane))).collect();
+        portfolios.dedup_by_key(|(portfolio, _)| *portfolio);
+        for (portfolio, lane) in portfolios {
+            match self.event.tier() {
+                Some(tier) => {
+                    let why = format!("the provider says {word} to {said} of {shown}");
+                    self.dial(Knob::Tier, portfolio, tier.to_string(), lane.tier.to_string(), why);
+                }
+                None => {
+                    let text = format!(
+                        "the provider says {word} of {shown} and names {said}, which is no tier that counts people; nothing \
+                         changes"
+                    );
+                    self.tell(format!("portfolio {portfolio}"), text);
+                }
+            }
+        }
+    }
+
+    /// A number may go faster; how many people a day it may begin with is another matter, whatever tier is named.
+    fn throughput(&mut self, lane: &Lane, shown: &str) {
+        let subject = format!("lane {}", lane.name);
+        self.say(&subject, "throughput", "UPGRADED");
+        let is_faster = |rate: Rate| rate.each_second() > lane.rate.each_second();
+        match UPGRADED.parse::<Rate>().ok().filter(|rate| is_faster(*rate)) {
+            Some(rate) => {
+                let why = format!("the provider says THROUGHPUT_UPGRADE of {shown}");
+                self.dial(Knob::Rate, &lane.name, rate.to_string(), lane.rate.to_string(), why);
+            }
+            None => {
+                let text = format!(
+                    "the provider says THROUGHPUT_UPGRADE of {shown}; its rate is {} already, so nothing changes",
+                    lane.rate
+                );
+                self.tell(subject, text);
+            }
+        }
+    }
+
+    /// `template promo (en)`, as what is said of it is kept.
+    fn template(&self) -> (String, String, String) {
+        let details = &self.event.details;
+        let name = details.template_name.as_deref().unwrap_or_default().to_owned();
+        let language = details.template_language.as_deref().unwrap_or_default().to_owned();
+        let about =
+            if language.is_empty() { format!("template {name}") } else { format!("template {name} ({language})") };
+        (about, name, language)
+    }
+
+    fn template_status(&mut self) {
+        let (about, name, language) = self.template();
+        let meta = &self.event.details.meta;
+        let status = meta.status.as_deref().unwrap_or_default().to_ascii_uppercase();
+        let other = meta.other_info.as_ref();
+        let title = other.and_then(|other| other.title.as_deref()).unwrap_or_default().to_ascii_uppercase();
+        let description = other.and_then(|other| other.description.as_deref()).unwrap_or_default();
+        let reason = meta.reason.as_deref().filter(|reason| !reason.eq_ignore_ascii_case("NONE")).unwrap_or_default();
+        let disabled_at = meta.disable_info.as_ref().and_then(|info| info.disable_date.as_deref()).unwrap_or_default();
+        let more: Vec<&str> =
+            [title.as_str(), reason, description].into_iter().filter(|part| !part.is_empty()).collect();
+        let more = if more.is_empty() { String::new() } else { format!(" ({})", without_numbers(&more.join(": "))) };
+        self.say(&about, "status", &status);
+        self.say(&about, "disable_date", disabled_at);
+        let held = HELD.iter().find(|(word, _)| *word == status || *word == title);
+        if title == "UNPAUSE" || status == "APPROVED" {
+            self.tell(about, format!("the provider says {status}{more}: it may be sent"));
+            let lane = |lane: &&Lane| (lane.name.clone(), name.clone(), language.clone());
+            self.kept.lifts = self.lanes.iter().map(lane).collect();
+        } else if let Some((word, means)) = held {
+            self.tell(
+                about,
+                format!("the provider says {word}{more}: what would be sent waits, and nobody falls back"),
+            );
+            let hold = |lane: &&Lane| Hold {
+                lane: lane.name.clone(),
+                template: name.clone(),
+                language: language.clone(),
+                by: HeldBy::Event,
+                code: None,
+                reason: format!("{means}{more}"),
+                since: self.kept.received,
+            };
+            self.kept.holds = self.lanes.iter().map(hold).collect();
+        } else if status == "FLAGGED" {
+            let until = instant(disabled_at).map_or_else(|| disabled_at.to_owned(), Timestamp::rfc3339);
+            let until = if until.is_empty() { String::new() } else { format!(" at {until}") };
+            let text =
+                format!("the provider says FLAGGED{more}: it will be disabled{until} unless its quality gets better");
+            self.tell(about, text);
+        } else {
+            self.tell(about, format!("the provider says {status}{more}"));
+        }
+    }
+
+    fn template_quality(&mut self) {
+        let (about, ..) = self.template();
+        let meta = &self.event.details.meta;
+        let quality = meta.new_quality_score.as_deref().unwrap_or("UNKNOWN").to_ascii_uppercase();
+        let before = meta.previous_quality_score.as_deref().unwrap_or("UNKNOWN").to_owned();
+        self.say(&about, "quality", &quality);
+        let means = if quality == "RED" { ": the provider pauses it next" } else { "" };
+        self.tell(about, format!("the provider says that its quality is {quality}, after {before}{means}"));
+    }
+
+    fn template_category(&mut self) {
+        let (about, ..) = self.template();
+        let meta = &self.event.details.meta;
+        let category = meta.new_category.as_deref().unwrap_or_default().to_owned();
+        let before = meta.previous_category.as_deref().unwrap_or_default().to_owned();
+        self.say(&about, "category", &category);
+        let text = format!(
+            "the provider has made it {category}, after {before}: it costs what that costs; write so in the campaigns that \
+             use it"
+        );
+        self.tell(about, text);
+    }
+
+    fn template_advice(&mut self) {
+        let (about, ..) = self.template();
+        let meta = &self.event.details.meta;
+        let correct = meta.correct_category.as_deref().unwrap_or_default().to_owned();
+        let category = meta.category.as_deref().unwrap_or_default().to_owned();
+        self.say(&about, "advised_category", &correct);
+        let text = format!("the provider takes it for {correct} instead of {category}; nothing has changed yet");
+        self.tell(about, text);
+    }
+
+    /// Shown, and no more: its restrictions concern calls and what is sent past the templates.
+    fn account(&mut self) {
+        let details = &self.event.details;
+        let word = details.event.as_deref().unwrap_or_default().to_ascii_uppercase();
+        let parts = [&details.business_verification_info, &details.violation_info, &details.restriction_info];
+        let mut words = Vec::new();
+        for part in parts.into_iter().flatten() {
+            words_of(part, &mut words);
+        }
+        let more = if words.is_empty() { String::new() } else { format!(": {}", without_numbers(&words.join(", "))) };
+        self.say("account", "update", &word);
+        self.tell("account", format!("the provider says {word}{more}; nothing changes for what is sent"));
+    }
+}
+
+/// What stands in a value, in its order.
+fn words_of(value: &serde_json::Value, words: &mut Vec<String>) {
+    match value {
+        serde_json::Value::String(text) => words.push(text.clone()),
+        serde_json::Value::Array(values) => values.iter().for_each(|value| words_of(value, words)),
+        serde_json::Value::Object(values) => values.values().for_each(|value| words_of(value, words)),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+    }
+}

@@ -1,0 +1,176 @@
+//! What is turned while a server runs, by people and by the provider, and what was noted of buckets.
+
+use sqlx::{Row, SqliteConnection};
+
+use super::batches::bump;
+use super::rows::{Bound, for_values, moment, small, word};
+use super::script::Script;
+use super::{Work, lanes, nodes};
+use crate::domain::{Knob, Timestamp};
+use crate::store::{BucketOf, BusinessEvent, Dial, Event, NotedBucket, Said, subject};
+
+pub(super) async fn dials(connection: &mut SqliteConnection) -> Work<Vec<Dial>> {
+    let rows = sqlx::query("SELECT * FROM dial ORDER BY what, name").fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Dial {
+                knob: word(row, "what", Knob::from_code)?,
+                name: row.try_get("name")?,
+                value: row.try_get("value")?,
+                in_file: row.try_get("in_file")?,
+                by_person: row.try_get("by_person")?,
+                why: row.try_get("why")?,
+                since: moment(row, "since")?,
+            })
+        })
+        .collect()
+}
+
+pub(super) async fn turn(connection: &mut SqliteConnection, dial: Dial, now: Timestamp) -> Work<Option<u64>> {
+    if put(connection, &dial, now).await? { bump(connection).await.map(Some) } else { Ok(None) }
+}
+
+/// Of two words the later one holds; but what a person has set a rate to is what they want, however much more the provider
+/// allows. Returns whether this one does.
+async fn put(connection: &mut SqliteConnection, dial: &Dial, now: Timestamp) -> Work<bool> {
+    let turned = sqlx::query(
+        "INSERT INTO dial (what, name, value, in_file, by_person, why, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT DO UPDATE SET value = excluded.value, in_file = excluded.in_file, by_person = excluded.by_person,
+             why = excluded.why, since = excluded.since
+         WHERE excluded.in_file <> in_file
+             OR excluded.since >= since AND NOT (what = ?8 AND by_person = 1 AND excluded.by_person = 0)",
+    )
+    .bind(dial.knob.code())
+    .bind(&dial.name)
+    .bind(&dial.value)
+    .bind(&dial.in_file)
+    .bind(dial.by_person)
+    .bind(&dial.why)
+    .bind(dial.since.millis())
+    .bind(Knob::Rate.code())
+    .execute(&mut *connection)
+    .await?
+    .rows_affected()
+        > 0;
+    let (knob, value, why) = (dial.knob, &dial.value, &dial.why);
+    let text = if turned {
+        format!("{knob} is {value} now, in the file {}: {why}", dial.in_file)
+    } else {
+        format!("{knob} does not become {value}, because what was set before stands: {why}")
+    };
+    nodes::note(connection, Event { at: now, subject: dial.subject(), text }).await?;
+    Ok(turned)
+}
+
+pub(super) async fn turn_back(
+    connection: &mut SqliteConnection,
+    knob: Knob,
+    name: String,
+    why: String,
+    now: Timestamp,
+) -> Work<Option<u64>> {
+    let was = sqlx::query("DELETE FROM dial WHERE what = ?1 AND name = ?2 RETURNING value")
+        .bind(knob.code())
+        .bind(&name)
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(was) = was else { return Ok(None) };
+    let was: String = was.try_get("value")?;
+    let text = format!("{knob} is what the file says again, instead of {was}: {why}");
+    nodes::note(connection, Event { at: now, subject: subject(knob, &name), text }).await?;
+    bump(connection).await.map(Some)
+}
+
+const NOTE: &str = "INSERT INTO bucket (of_account, name, full_at) VALUES (?1, ?2, ?3)
+     ON CONFLICT DO UPDATE SET full_at = excluded.full_at";
+
+/// Slow lanes alone have something to note, so a group brings a few of them at most.
+pub(super) fn note_buckets(script: &mut Script, buckets: &[NotedBucket]) {
+    for bucket in buckets {
+        let (of_account, name) = match &bucket.of {
+            BucketOf::Lane(name) => (0, name),
+            BucketOf::Account(name) => (1, name),
+        };
+        script.statement(NOTE).bind(of_account).bind(name.clone()).bind(bucket.full_at.cast_signed());
+    }
+}
+
+pub(super) async fn buckets(connection: &mut SqliteConnection) -> Work<Vec<NotedBucket>> {
+    let rows = sqlx::query("SELECT * FROM bucket ORDER BY of_account, name").fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            let name = row.try_get("name")?;
+            let of = if row.try_get("of_account")? { BucketOf::Account(name) } else { BucketOf::Lane(name) };
+            Ok(NotedBucket { of, full_at: small(row, "full_at")? })
+        })
+        .collect()
+}
+
+/// Rare: an account has some in a day.
+pub(super) async fn take_business(connection: &mut SqliteConnection, events: Vec<BusinessEvent>) -> Work<u32> {
+    let mut new = 0;
+    for event in events {
+        let kept = sqlx::query(
+            "INSERT INTO business_event (id, received, said, kind, raw) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(&event.id)
+        .bind(event.received.millis())
+        .bind(event.said.millis())
+        .bind(&event.kind)
+        .bind(&event.raw)
+        .execute(&mut *connection)
+        .await?;
+        if kept.rows_affected() > 0 {
+            new += 1;
+            obey(connection, event).await?;
+        }
+    }
+    if new > 0 {
+        bump(connection).await?;
+    }
+    Ok(new)
+}
+
+async fn obey(connection: &mut SqliteConnection, event: BusinessEvent) -> Work<()> {
+    let (at, said) = (event.received, event.said);
+    for (subject, text) in event.told {
+        nodes::note(connection, Event { at, subject, text }).await?;
+    }
+    for dial in &event.dials {
+        put(connection, dial, at).await?;
+    }
+    for hold in &event.holds {
+        // What the provider said before somebody has lifted it knows nothing of the time after.
+        lanes::put(connection, hold, said).await?;
+    }
+    for lift in &event.lifts {
+        lanes::lift(connection, lift, at).await?;
+    }
+    for_values(
+        connection,
+        "INSERT INTO said (about, what, value, at)",
+        "ON CONFLICT DO UPDATE SET value = excluded.value, at = excluded.at WHERE excluded.at >= at",
+        4,
+        &event.says,
+        |query: Bound<'_>, said| {
+            query.bind(said.about.clone()).bind(said.what.clone()).bind(said.value.clone()).bind(said.at.millis())
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn said(connection: &mut SqliteConnection) -> Work<Vec<Said>> {
+    let rows = sqlx::query("SELECT * FROM said ORDER BY about, what").fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Said {
+                about: row.try_get("about")?,
+                what: row.try_get("what")?,
+                value: row.try_get("value")?,
+                at: moment(row, "at")?,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,105 @@
+//! What is turned while it runs: the configuration as it counts now.
+
+use crate::config::{Config, Lane};
+use crate::domain::{Knob, Rate, Tier};
+use crate::store::Dial;
+
+/// What the file says of something that may be turned; nothing where there is no such thing.
+pub fn in_file(config: &Config, knob: Knob, name: &str) -> Option<String> {
+    match knob {
+        Knob::Rate => config.lane(name).map(|lane| lane.rate.to_string()),
+        Knob::Burst => config.lane(name).map(|lane| lane.burst.to_string()),
+        Knob::Tier => config.portfolios().find(|(known, _)| *known == name).map(|(_, tier)| tier.to_string()),
+    }
+}
+
+/// Whether what was turned counts no more, because the file says something else than it did then.
+pub fn is_over(config: &Config, dial: &Dial) -> bool {
+    in_file(config, dial.knob, &dial.name).is_none_or(|says| says != dial.in_file)
+}
+
+/// The configuration with everything that was turned. What cannot be read changes nothing.
+pub fn turned(config: &Config, dials: &[Dial]) -> Config {
+    let mut config = config.clone();
+    // A burst that nobody has turned goes with the rate.
+    let in_order = |knob: Knob| dials.iter().filter(move |dial| dial.knob == knob);
+    let counting: Vec<Dial> =
+        Knob::ALL.iter().flat_map(|knob| in_order(*knob)).filter(|dial| !is_over(&config, dial)).cloned().collect();
+    for dial in counting {
+        turn(&mut config, &dial);
+    }
+    config
+}
+
+fn turn(config: &mut Config, dial: &Dial) {
+    let lanes = config.lanes.iter_mut();
+    match dial.knob {
+        Knob::Rate => {
+            if let (Some(lane), Ok(rate)) = (named(lanes, &dial.name), dial.value.parse::<Rate>()) {
+                *lane = lane.at_rate(rate);
+            }
+        }
+        Knob::Burst => {
+            if let (Some(lane), Ok(burst)) = (named(lanes, &dial.name), dial.value.parse()) {
+                lane.burst = burst;
+            }
+        }
+        Knob::Tier => {
+            if let Ok(tier) = dial.value.parse::<Tier>() {
+                lanes.filter(|lane| lane.tiered() == Some(&dial.name)).for_each(|lane| lane.tier = tier);
+            }
+        }
+    }
+}
+
+fn named<'a>(mut lanes: impl Iterator<Item = &'a mut Lane>, name: &str) -> Option<&'a mut Lane> {
+    lanes.find(|lane| lane.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+
+    fn config(rate: &str) -> Config {
+        let text = format!(
+            "[provider]\nsub_account = \"acme\"\n\
+             [[lane]]\nname = \"one\"\nchannel = \"WhatsApp\"\nrate = \"{rate}\"\nportfolio = \"acme\"\n\
+             [[lane]]\nname = \"two\"\nchannel = \"WhatsApp\"\nburst = 7\nportfolio = \"acme\"\n"
+        );
+        let none = std::iter::empty::<(&str, String)>();
+        Config::read(Some((std::path::Path::new("volley.toml"), &text)), std::iter::empty(), none).unwrap().config
+    }
+
+    fn dial(knob: Knob, name: &str, value: &str, in_file: &str) -> Dial {
+        Dial {
+            knob,
+            name: name.to_owned(),
+            value: value.to_owned(),
+            in_file: in_file.to_owned(),
+            by_person: true,
+            why: "set by Ann".to_owned(),
+            since: Timestamp::default(),
+        }
+    }
+
+    fn shown(config: &Config) -> Vec<String> {
+        config.lanes.iter().map(|lane| format!("{} {} {}", lane.rate, lane.burst, lane.tier)).collect()
+    }
+
+    #[test]
+    fn what_was_turned_counts_until_the_file_says_something_else() {
+        let turned_to = [
+            dial(Knob::Burst, "one", "9", "4"),
+            dial(Knob::Rate, "one", "400/s", "80/s"),
+            dial(Knob::Rate, "two", "400/s", "80/s"),
+            dial(Knob::Tier, "acme", "10K", "250"),
+            dial(Knob::Rate, "gone", "1/s", "2/s"),
+        ];
+        assert_eq!(shown(&turned(&config("80/s"), &turned_to)), ["400/s 9 10K", "400/s 7 10K"]);
+        assert_eq!(shown(&turned(&config("80/s"), &turned_to[1..2]))[0], "400/s 20 250", "the burst goes with it");
+        assert_eq!(shown(&turned(&config("60/s"), &turned_to)), ["60/s 3 10K", "400/s 7 10K"]);
+        assert!(is_over(&config("60/s"), &turned_to[1]) && !is_over(&config("80/s"), &turned_to[1]));
+        assert!(is_over(&config("80/s"), &turned_to[4]));
+    }
+}
