@@ -17,11 +17,11 @@ use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{
     AfterGap, BatchId, BatchState, Channel, Country, Fault, Fields, MessageKey, Msisdn, Plan, Present, Recipient, Span,
-    Step, StepIndex, Tag, Timestamp,
+    State, Step, StepIndex, Tag, Timestamp,
 };
 use crate::engine::{Answer, Obstacle};
 use crate::provider::{Broken, Client, Endpoint, RawAnswer, Transport};
-use crate::store::{self, Book, Claim, KnownAs, NewAudience, NewBatch, Spread, Start, Store, Verdict};
+use crate::store::{self, Book, Claim, KnownAs, NewAudience, NewBatch, Pass, Spread, Start, Store, Verdict};
 use crate::throttle::{Bucket, Holds, Pace};
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -90,8 +90,16 @@ impl Desk {
         Self { clock, store, book, holds, lane, requests, turnstile: Arc::new(turnstile), sender, settled }
     }
 
+    async fn campaign(&self, name: &str, people: u32) -> BatchId {
+        self.named(Some(name), people, "Hello", None).await
+    }
+
     /// A running batch of so many people, each of whom gets this text.
     async fn batch(&self, people: u32, text: &str, gives_up: Option<Timestamp>) -> BatchId {
+        self.named(None, people, text, gives_up).await
+    }
+
+    async fn named(&self, name: Option<&str>, people: u32, text: &str, gives_up: Option<Timestamp>) -> BatchId {
         let (store, now) = (&self.store, self.clock.now());
         let recipients = (0..people).map(|n| Recipient {
             msisdn: person(n),
@@ -109,7 +117,7 @@ impl Desk {
         let new = NewBatch {
             tag: Tag::from_random(7),
             plan,
-            name: None,
+            name: name.map(str::to_owned),
             audience: String::new(),
             audience_ids: vec![audience],
             starts_at: None,
@@ -316,4 +324,69 @@ async fn what_is_claimed_and_not_recorded_has_a_bound_and_what_waits_to_leave_a_
     claims(&claimer).await;
     assert_eq!(in_flight().await, 2_040);
     assert_eq!(desk.lane.request_size(), NonZeroU32::MIN);
+}
+
+/// Whose messages a claimer brings to the turnstile, in order, claim by claim.
+async fn served(desk: &Desk, claims: usize) -> Vec<BatchId> {
+    desk.lane.look_everywhere();
+    let claimer = Claimer::new(Arc::clone(&desk.lane), Arc::clone(&desk.store), Arc::clone(&desk.turnstile));
+    let mut served = Vec::new();
+    for _ in 0..claims {
+        claimer.run_once().await.unwrap();
+        desk.clock.advance(Span::from_secs(60));
+        while let Some(Some(request)) = desk.turnstile.next().now_or_never() {
+            served.extend(request.jobs.iter().map(|job| job.claimed.message.key.batch));
+        }
+    }
+    served
+}
+
+#[tokio::test]
+async fn a_small_campaign_is_not_starved_by_a_big_one_however_slow_the_lane() {
+    for rate in ["rate = \"1/s\"\nburst = 50", "rate = \"400/s\"\nburst = 50"] {
+        let desk = Desk::new(rate, "", 200, "").await;
+        let (big, small) = (desk.campaign("big", 200).await, desk.campaign("small", 4).await);
+        let served = served(&desk, 12).await;
+        let place = served.iter().rposition(|batch| *batch == small).unwrap();
+        let before = served[..place].iter().filter(|batch| **batch == big).count();
+        assert_eq!(served.iter().filter(|batch| **batch == small).count(), 4, "{rate}: {served:?}");
+        assert!(before <= 40, "{rate}: {before} of the big one before the last of the small one");
+    }
+}
+
+#[tokio::test]
+async fn single_messages_of_an_api_go_before_campaigns() {
+    let desk = Desk::new("rate = \"20/s\"\nburst = 50", "", 200, "").await;
+    let campaign = desk.campaign("big", 50).await;
+    let single = desk.batch(5, "Hello", None).await;
+    let served = served(&desk, 4).await;
+    assert_eq!(served[..5], [single; 5]);
+    assert!(served[5..].iter().all(|batch| *batch == campaign) && served.len() > 5);
+}
+
+#[tokio::test]
+async fn whose_window_closes_while_it_waits_goes_back_for_a_place() {
+    let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
+    let batch = desk.batch(2, "Hello", None).await;
+    let mut jobs = desk.jobs(batch, 2).await;
+    jobs[0].claimed.pass = Pass::Window(START + Span::from_millis(100));
+    jobs[1].claimed.pass = Pass::Window(START + Span::from_secs(60));
+    desk.turnstile.fill(jobs);
+    desk.clock.advance(Span::from_millis(200));
+    let request = desk.turnstile.next().now_or_never().flatten().unwrap();
+    assert_eq!(request.jobs[0].claimed.message.key.n, 1);
+}
+
+#[tokio::test]
+async fn what_a_crash_left_unknown_is_due_no_earlier_than_its_gap() {
+    let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
+    let batch = desk.batch(1, "Hello", None).await;
+    desk.jobs(batch, 1).await;
+    // The provider was slow, and took it just before the crash.
+    desk.clock.advance(Span::from_secs(30 * 86_400));
+    let now = desk.clock.now();
+    let recovered = super::recover(desk.store.as_ref(), &desk.book, now).await.unwrap();
+    assert_eq!(recovered.into_iter().collect::<Vec<_>>(), [(desk.lane.id, 1)]);
+    let row = desk.store.load(vec![MessageKey { batch, n: 0 }]).await.unwrap().remove(0).present;
+    assert_eq!((row.state, row.accepted), (State::Awaiting { due: now }, Some(START)));
 }

@@ -1,5 +1,6 @@
 //! Receipts that come before what they belong to, on a database in memory and a clock that is moved by hand.
 
+mod business;
 mod door;
 mod samples;
 mod tries;

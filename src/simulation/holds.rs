@@ -170,7 +170,8 @@ impl Holds {
                     let campaign = self.campaigns.iter().find(of_it).unwrap();
                     let row = &campaign.before.get(usize::try_from(attempt.key.n).unwrap()).unwrap().present;
                     // A claim that is under way has its place as well.
-                    row.marks.may_live(attempt.step) || matches!(row.state, State::Sending { .. })
+                    let is_leaving = row.step == attempt.step && matches!(row.state, State::Sending { .. });
+                    is_leaving || row.marks.may_live(attempt.step)
                 };
                 self.paces.of_person(portfolio, new, lives);
             }

@@ -7,6 +7,7 @@ mod batches;
 mod changes;
 mod claims;
 mod counters;
+mod dials;
 mod lanes;
 mod nodes;
 mod people;

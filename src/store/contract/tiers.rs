@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::WishFrom;
-use crate::store::{Drained, Impatient, OptOut, Sender, TierUse};
+use crate::store::{Drained, Impatient, Inbound, OptOut, Pass, Sender, TierUse};
 
 for_every_store!(
     a_claim_writes_down_the_places_it_takes,
@@ -19,6 +19,9 @@ for_every_store!(
     a_place_that_is_given_back_is_free,
     what_was_before_a_place_that_is_given_back_counts_again,
     a_place_that_was_taken_anew_is_not_given_back,
+    who_has_written_to_us_lately_passes_a_full_tier_and_takes_no_place,
+    who_was_written_to_while_nobody_counted_is_counted_once_somebody_does,
+    a_place_may_be_taken_without_a_claim,
     a_place_that_was_taken_twice_at_once_is_not_given_back,
     a_claim_made_earlier_that_comes_late_does_not_hide_one_that_took_a_place_twice,
 );
@@ -189,6 +192,61 @@ async fn places_older_than_asked_are_forgotten(desk: Desk) {
     assert_eq!(desk.places().await.len(), 7_000);
     desk.forget_places(at(0)).await.unwrap();
     assert_eq!(desk.places().await, [(person(0), at(9)), (person(1), at(9))]);
+}
+
+async fn who_has_written_to_us_lately_passes_a_full_tier_and_takes_no_place(desk: Desk) {
+    let batch = desk.batch_of(6).await;
+    let wrote = |n: u32, sub_account: &str, until: i64| Inbound {
+        umid: format!("{n} {sub_account}"),
+        received: at(0),
+        said: at(0),
+        sub_account: sub_account.to_owned(),
+        channel: Some(Channel::WhatsApp),
+        channel_id: String::new(),
+        msisdn: Some(person(n)),
+        called: None,
+        kind: "text".to_owned(),
+        keyword: None,
+        window: Some(at(until)),
+        on: None,
+        raw: "{}".to_owned(),
+    };
+    // The second one's window closes too soon to rely on, and the third wrote to somebody else.
+    let all = vec![wrote(1, "acme", 3_600), wrote(2, "acme", 59), wrote(3, "other", 3_600)];
+    desk.take_inbound(all).await.unwrap();
+    let set = desk.claim_in_tier(batch, 9, 2).await;
+    let passed: Vec<_> = set.messages.iter().map(|claimed| (claimed.message.key.n, claimed.pass)).collect();
+    assert_eq!(passed, [(0, Pass::Place), (1, Pass::Window(at(3_600))), (2, Pass::Place)]);
+    assert_eq!(desk.places().await, [(person(0), at(0)), (person(2), at(0))]);
+}
+
+async fn who_was_written_to_while_nobody_counted_is_counted_once_somebody_does(desk: Desk) {
+    let lane = desk.lane("wa", Channel::WhatsApp).await;
+    let batch = desk.batch_of(6).await;
+    let count = |since| desk.count_tier("acme", vec![lane], since);
+    let early = messages(&desk.claimed(batch, 1).await);
+    desk.record(vec![accepted(&early[0], at(0))]).await.unwrap();
+    desk.clock.advance(Span::from_secs(100));
+    let late = messages(&desk.claimed(batch, 4).await);
+    let never =
+        Change { fact: Some(attempt(&late[1], at(100), Verdict::Rejected, None)), ..accepted(&late[1], at(100)) };
+    desk.record(vec![accepted(&late[0], at(100)), never, unknown(&late[2], at(100))]).await.unwrap();
+    // The last one is on its way.
+    count(at(50)).await.unwrap();
+    assert_eq!(desk.places().await, [1, 3, 4].map(|n| (person(n), at(100))));
+    // From then on claims do it, and nobody looks again.
+    desk.give_back(&[(1, 100), (3, 100), (4, 100)]).await;
+    count(at(50)).await.unwrap();
+    assert!(desk.places().await.is_empty());
+    desk.stop_counting_tier("acme").await.unwrap();
+    count(at(50)).await.unwrap();
+    assert_eq!(desk.places().await.len(), 3);
+}
+
+async fn a_place_may_be_taken_without_a_claim(desk: Desk) {
+    desk.take_places("acme", vec![(person(1), at(5)), (person(2), at(6))]).await.unwrap();
+    desk.take_places("acme", vec![(person(1), at(9))]).await.unwrap();
+    assert_eq!(desk.places().await, [(person(1), at(9)), (person(2), at(6))]);
 }
 
 async fn a_place_is_held_for_a_day(desk: Desk) {

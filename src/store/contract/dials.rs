@@ -1,0 +1,154 @@
+//! What is turned while a server runs, what the provider says of the account, and what is noted of buckets.
+
+use super::*;
+use crate::domain::Knob;
+use crate::store::{BucketOf, BusinessEvent, Dial, HeldBy, Hold, NotedBucket, Said};
+
+for_every_store!(
+    of_two_words_about_a_dial_the_later_one_holds,
+    what_a_person_has_set_a_rate_to_stands_whatever_the_provider_allows,
+    a_dial_that_is_turned_back_is_gone,
+    a_file_that_says_something_else_gives_way_to_a_new_word_however_old,
+    an_event_of_the_account_is_kept_and_obeyed_once,
+    the_provider_lifts_what_it_has_held_and_not_what_a_person_has,
+    what_the_provider_said_last_is_what_it_says,
+    a_bucket_is_noted_with_what_has_left_by_it,
+);
+
+fn dial(value: &str, by_person: bool, since: i64) -> Dial {
+    Dial {
+        knob: Knob::Tier,
+        name: "acme".to_owned(),
+        value: value.to_owned(),
+        in_file: "250".to_owned(),
+        by_person,
+        why: "set by Ann".to_owned(),
+        since: at(since),
+    }
+}
+
+fn event(id: &str, said: i64) -> BusinessEvent {
+    BusinessEvent {
+        id: id.to_owned(),
+        received: at(said + 1),
+        said: at(said),
+        kind: "template_status_update".to_owned(),
+        raw: "{}".to_owned(),
+        told: vec![("template promo (en)".to_owned(), "the provider says PAUSED".to_owned())],
+        dials: Vec::new(),
+        holds: Vec::new(),
+        lifts: Vec::new(),
+        says: Vec::new(),
+    }
+}
+
+fn held(language: &str, by: HeldBy) -> Hold {
+    Hold {
+        lane: "wa".to_owned(),
+        template: "promo".to_owned(),
+        language: language.to_owned(),
+        by,
+        code: None,
+        reason: "paused".to_owned(),
+        since: at(1),
+    }
+}
+
+async fn values(desk: &Desk) -> Vec<String> {
+    desk.dials().await.unwrap().into_iter().map(|dial| dial.value).collect()
+}
+
+async fn of_two_words_about_a_dial_the_later_one_holds(desk: Desk) {
+    let before = desk.seq().await.unwrap();
+    assert!(desk.turn(dial("10K", true, 5), at(5)).await.unwrap() > Some(before));
+    assert_eq!(desk.turn(dial("2K", false, 4), at(6)).await.unwrap(), None, "said before, and heard afterwards");
+    assert_eq!(values(&desk).await, ["10K"]);
+    assert!(desk.turn(dial("1K", false, 6), at(7)).await.unwrap().is_some());
+    assert_eq!(desk.dials().await.unwrap(), [dial("1K", false, 6)]);
+    let told: Vec<_> = desk.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(
+        told[1].contains("does not become 2K") && told[2].starts_with("tier is 1K now, in the file 250"),
+        "{told:?}"
+    );
+}
+
+async fn what_a_person_has_set_a_rate_to_stands_whatever_the_provider_allows(desk: Desk) {
+    let rate = |value, by_person, since| Dial { knob: Knob::Rate, ..dial(value, by_person, since) };
+    desk.turn(rate("40/s", true, 1), at(1)).await.unwrap();
+    assert_eq!(desk.turn(rate("1000/s", false, 2), at(2)).await.unwrap(), None);
+    desk.turn(rate("20/s", true, 3), at(3)).await.unwrap();
+    assert_eq!(values(&desk).await, ["20/s"]);
+}
+
+async fn a_dial_that_is_turned_back_is_gone(desk: Desk) {
+    desk.turn(dial("10K", true, 5), at(5)).await.unwrap();
+    let back = || desk.turn_back(Knob::Tier, "acme".to_owned(), "set by Ann".to_owned(), at(6));
+    assert!(back().await.unwrap().is_some());
+    assert_eq!((back().await.unwrap(), values(&desk).await.len()), (None, 0));
+}
+
+async fn a_file_that_says_something_else_gives_way_to_a_new_word_however_old(desk: Desk) {
+    desk.turn(dial("10K", true, 5), at(5)).await.unwrap();
+    let other = Dial { in_file: "1K".to_owned(), ..dial("2K", false, 1) };
+    assert!(desk.turn(other.clone(), at(6)).await.unwrap().is_some(), "what stands counts no more anyway");
+    assert_eq!(desk.dials().await.unwrap(), [other]);
+}
+
+async fn an_event_of_the_account_is_kept_and_obeyed_once(desk: Desk) {
+    let upgrade = BusinessEvent { dials: vec![dial("2K", false, 3)], ..event("e-1", 3) };
+    let paused = BusinessEvent { holds: vec![held("en", HeldBy::Event)], ..event("e-2", 4) };
+    assert_eq!(desk.take_business(vec![upgrade.clone(), paused.clone(), paused.clone()]).await.unwrap(), 2);
+    assert_eq!((values(&desk).await, desk.holds().await.unwrap()), (vec!["2K".to_owned()], paused.holds.clone()));
+    // Repeated after somebody has decided otherwise.
+    desk.turn_back(Knob::Tier, "acme".to_owned(), "set by Ann".to_owned(), at(6)).await.unwrap();
+    desk.release("wa".to_owned(), "promo".to_owned(), at(6), "Ann".to_owned()).await.unwrap();
+    let seq = desk.seq().await.unwrap();
+    assert_eq!(desk.take_business(vec![upgrade, paused.clone()]).await.unwrap(), 0);
+    assert!(values(&desk).await.is_empty() && desk.holds().await.unwrap().is_empty());
+    assert_eq!(desk.seq().await.unwrap(), seq);
+    // Another event, of before it was lifted, heard only now.
+    let holds = vec![Hold { since: at(9), ..held("en", HeldBy::Event) }];
+    let late = BusinessEvent { id: "e-3".to_owned(), received: at(9), said: at(5), holds, ..paused };
+    assert_eq!(desk.take_business(vec![late]).await.unwrap(), 1);
+    assert!(desk.holds().await.unwrap().is_empty());
+}
+
+async fn the_provider_lifts_what_it_has_held_and_not_what_a_person_has(desk: Desk) {
+    let (theirs, other, ours) = (held("en", HeldBy::Event), held("de", HeldBy::Answer), held("", HeldBy::Person));
+    for hold in [&theirs, &other, &ours] {
+        desk.hold(hold.clone(), at(1)).await.unwrap();
+    }
+    let lift = ("wa".to_owned(), "promo".to_owned(), "en".to_owned());
+    desk.take_business(vec![BusinessEvent { lifts: vec![lift], ..event("e-1", 3) }]).await.unwrap();
+    assert_eq!(desk.holds().await.unwrap(), [ours, other]);
+}
+
+async fn what_the_provider_said_last_is_what_it_says(desk: Desk) {
+    let said = |value: &str, second| Said {
+        about: "lane wa".to_owned(),
+        what: "quality".to_owned(),
+        value: value.to_owned(),
+        at: at(second),
+    };
+    let with = |id, value, second| BusinessEvent { says: vec![said(value, second)], ..event(id, second) };
+    desk.take_business(vec![with("e-1", "FLAGGED", 5), with("e-2", "ONBOARDING", 2)]).await.unwrap();
+    assert_eq!(desk.said().await.unwrap(), [said("FLAGGED", 5)]);
+    desk.take_business(vec![with("e-3", "UNFLAGGED", 6)]).await.unwrap();
+    assert_eq!(desk.said().await.unwrap(), [said("UNFLAGGED", 6)]);
+}
+
+async fn a_bucket_is_noted_with_what_has_left_by_it(desk: Desk) {
+    let batch = desk.batch_of(2).await;
+    let both = messages(&desk.claimed(batch, 2).await);
+    let noted = |of: BucketOf, full_at| NotedBucket { of, full_at };
+    let (lane, account) = (BucketOf::Lane("wa".to_owned()), BucketOf::Account("waba".to_owned()));
+    let first = vec![noted(lane.clone(), 7), noted(account.clone(), 9)];
+    assert!(desk.record_noting(vec![accepted(&both[0], at(1))], first.clone()).await.unwrap().is_empty());
+    assert_eq!(desk.buckets().await.unwrap(), first);
+    // Also where somebody was faster with the message: it has left all the same.
+    let stale = accepted(&both[0], at(2));
+    let late = desk.record_noting(vec![stale, accepted(&both[1], at(2))], vec![noted(lane.clone(), 8)]).await.unwrap();
+    assert_eq!(late, [both[0].key]);
+    assert_eq!(desk.buckets().await.unwrap(), [noted(lane, 8), noted(account, 9)]);
+}
