@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use chrono_tz::Tz;
+use chrono::NaiveDate;
 use serde_json::{Map, Value};
 
 use super::chosen::DraftRoute;
 use super::error::FileError;
 use crate::config::{NotBuilt, Problem, Table, nearest, steps, to_json};
-use crate::domain::{AfterGap, Country, OnOverlap, OnUnknown, Span};
+use crate::domain::{AfterGap, Country, Hours, OnMissed, OnOverlap, OnUnknown, Span, Zone};
 
 /// A campaign as it is written. Everything optional is still open.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +26,12 @@ pub struct Draft {
     /// As written; [`super::schedule`] reads them.
     pub at: Option<String>,
     pub end: Option<String>,
-    pub time_zone: Option<Tz>,
+    pub time_zone: Option<TimeZone>,
+    /// Over how long its beginning is spread.
+    pub over: Option<Span>,
+    /// When its steps may leave, where they do not say otherwise.
+    pub hours: Hours,
+    pub on_missed: Option<OnMissed>,
     pub on_overlap: OnOverlap,
     pub on_unknown: OnUnknown,
     pub after_gap: AfterGap,
@@ -35,19 +40,32 @@ pub struct Draft {
     pub folder: PathBuf,
 }
 
+/// Whose clock the times of a campaign are read by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeZone {
+    Of(Zone),
+    /// Each recipient's own.
+    Recipients,
+}
+
+impl TimeZone {
+    /// The one that there is for everybody.
+    pub const fn zone(self) -> Option<Zone> {
+        match self {
+            Self::Of(zone) => Some(zone),
+            Self::Recipients => None,
+        }
+    }
+}
+
 const REMOVE: &str = "remove it";
 
 /// Designed, not built, and therefore refused: a key that is ignored is a wish that nobody hears.
 const CAMPAIGN_NOT_BUILT: &[NotBuilt] = &[
-    ("quiet_hours", REMOVE),
-    ("send_window", REMOVE),
-    ("over", REMOVE),
     ("budget", REMOVE),
     ("max_messages", REMOVE),
-    ("on_missed", REMOVE),
     ("allow_countries", REMOVE),
     ("countries", REMOVE),
-    ("holidays", REMOVE),
     ("stop", REMOVE),
     ("stop_rules", REMOVE),
     ("stop_when", REMOVE),
@@ -109,6 +127,9 @@ fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {
         at: table.said("at"),
         end: table.said("end"),
         time_zone: time_zone(&mut table),
+        over: table.positive("over"),
+        hours: hours(&mut table),
+        on_missed: table.parsed("on_missed"),
         on_overlap: table.parsed("on_overlap").unwrap_or(OnOverlap::Warn),
         on_unknown: table.parsed("on_unknown").unwrap_or(OnUnknown::Keep),
         after_gap: table.parsed("after_gap").unwrap_or(AfterGap::Ask),
@@ -151,14 +172,13 @@ fn route(table: &mut Table<'_>) -> DraftRoute {
     }
 }
 
-fn time_zone(table: &mut Table<'_>) -> Option<Tz> {
+fn time_zone(table: &mut Table<'_>) -> Option<TimeZone> {
     let text = table.said("time_zone")?;
-    if text == "recipient" {
-        table.not_built("time_zone", "each recipient's own time", "write one zone, such as Asia/Singapore");
-        return None;
+    if text.eq_ignore_ascii_case("recipient") {
+        return Some(TimeZone::Recipients);
     }
-    if let Ok(zone) = Tz::from_str_insensitive(&text) {
-        return Some(zone);
+    if let Ok(zone) = text.parse() {
+        return Some(TimeZone::Of(zone));
     }
     let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
     match nearest(&text, known) {
@@ -166,4 +186,17 @@ fn time_zone(table: &mut Table<'_>) -> Option<Tz> {
         None => table.wrong("time_zone", format_args!("\"{text}\" is no time zone; write one such as Asia/Singapore")),
     }
     None
+}
+
+fn hours(table: &mut Table<'_>) -> Hours {
+    let quiet = table.parsed_all("quiet_hours").unwrap_or_default();
+    let windows = table.parsed_all("send_window").unwrap_or_default();
+    let mut hours = Hours { quiet, windows, ..Hours::default() };
+    for day in table.texts("holidays") {
+        match day.parse::<NaiveDate>() {
+            Ok(day) => hours.holidays.extend([day]),
+            Err(_) => table.wrong("holidays", format_args!("\"{day}\" is no day; write it as 2026-12-25")),
+        }
+    }
+    hours
 }

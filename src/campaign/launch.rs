@@ -1,7 +1,8 @@
 //! Plan and launch: what was planned is what is sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::beginnings::Beginnings;
 use super::file::Draft;
 use super::lint::{Facts, Warning, lint, named};
 use super::people::{Gathering, Part, People, PeopleError};
@@ -14,7 +15,7 @@ use crate::clock::{Chance, Clock};
 use crate::config::{Config, Problem};
 use crate::domain::{BatchId, BatchState, CampaignId, Countries, Country, Plan, Step, StepIndex, Tag, Timestamp, Zone};
 use crate::engine;
-use crate::store::{self, Lane, NewBatch, Spread, Start, Store};
+use crate::store::{self, Lane, NewBatch, Over, Spread, Start, Store};
 
 /// Messages laid out in one transaction: some 20 ms of writing.
 const PIECE: u32 = 5_000;
@@ -39,11 +40,21 @@ pub struct Prepared {
     pub people: People,
     pub plan: Plan,
     pub schedule: Schedule,
+    pub beginnings: Beginnings,
+    /// When it was looked over.
+    pub now: Timestamp,
     pub warnings: Vec<Warning>,
     /// For national numbers.
     pub country: Option<Country>,
     /// For each step of free text on WhatsApp, how many people have a 24-hour window open.
     pub windows: BTreeMap<StepIndex, u64>,
+}
+
+impl Prepared {
+    /// Whether nothing of it leaves at once.
+    pub fn waits(&self) -> bool {
+        self.beginnings.first > self.now
+    }
 }
 
 /// What a launch comes to.
@@ -111,14 +122,18 @@ impl Launcher<'_> {
         draft.route.choose(self.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
         let people = Gathering { store: self.store, clock: self.clock, keep }.gather(draft, progress).await?;
         let planned = route::plan(draft, &people.columns, self.config, &schedule);
-        let (plan, mut warnings) = match planned.and_then(|planned| for_somebody(&people, planned)) {
-            Ok(planned) => planned,
+        let begun = planned.and_then(|planned| for_somebody(&people, planned)).and_then(|(plan, warnings)| {
+            let beginnings = Beginnings::of(&plan, &schedule, &people.countries, now)?;
+            Ok((plan, beginnings, warnings))
+        });
+        let (plan, beginnings, mut warnings) = match begun {
+            Ok(begun) => begun,
             Err(problems) => {
                 people.discard(self.store).await;
                 return Err(LaunchError::Problems(problems));
             }
         };
-        let start = schedule.at.unwrap_or(now);
+        let start = beginnings.first;
         let windows = open_windows(self.store, self.config, &plan, &people, now).await;
         let windows = match windows {
             Ok(windows) => windows,
@@ -136,12 +151,14 @@ impl Launcher<'_> {
         };
         warnings.extend(lint(&plan, self.config, &facts));
         warnings.extend(people.excluded.warnings());
-        Ok(Prepared { name: draft.name.clone(), people, plan, schedule, warnings, country: draft.country, windows })
+        let (name, country) = (draft.name.clone(), draft.country);
+        Ok(Prepared { name, people, plan, schedule, beginnings, now, warnings, country, windows })
     }
 
     async fn lay_out(&self, prepared: &mut Prepared) -> Result<Launched, LaunchError> {
         let now = self.clock.now();
-        let Prepared { people, plan, schedule, .. } = prepared;
+        let Prepared { people, plan, schedule, beginnings, .. } = prepared;
+        let starts_at = Some(beginnings.first).filter(|at| *at > now);
         let name = prepared.name.take().unwrap_or_else(|| generated_name(&people.label, now));
         let names = plan.steps.iter().map(|step| (step.lane.clone(), step.channel)).collect();
         let lanes = self.store.lanes(names).await?;
@@ -152,13 +169,11 @@ impl Launcher<'_> {
             name: Some(name.clone()),
             audience: people.label.clone(),
             audience_ids: people.audiences.iter().map(|part| part.id).collect(),
-            starts_at: schedule.at,
+            starts_at: starts_at.or(schedule.at),
             now,
         };
         let batch = self.store.begin_batch(new).await?;
-        let starts_at = schedule.at.filter(|at| *at > now);
-        let not_before = starts_at.unwrap_or(now);
-        let messages = self.spread(batch, plan, people, &lanes, not_before).await?;
+        let messages = self.spread(batch, plan, people, &lanes, beginnings).await?;
         let state = if starts_at.is_some() { BatchState::Scheduled } else { BatchState::Running };
         self.store.publish_batch(batch, state, self.clock.now()).await?;
         let (rejected, across) = (people.rejected(), people.across);
@@ -172,19 +187,22 @@ impl Launcher<'_> {
         plan: &Plan,
         people: &People,
         lanes: &[Lane],
-        not_before: Timestamp,
+        beginnings: &Beginnings,
     ) -> Result<u32, LaunchError> {
         let begins = |country| {
-            let present = engine::begin(plan, plan.marks_at_first(country), not_before);
+            let present = engine::begin(plan, plan.marks_at_first(country), beginnings.in_country(country));
             let step = plan.step(present.step);
             let lane = lanes.iter().find(|lane| step.is_some_and(|step| step.lane == lane.name));
             lane.map(|lane| Start::of(&present, lane.id)).ok_or(LaunchError::NoLane)
         };
         let start = begins(None)?;
         let mut elsewhere = Vec::new();
-        for country in plan.named_countries() {
+        let countries: BTreeSet<Country> = plan.named_countries().into_iter().chain(beginnings.countries()).collect();
+        for country in countries {
             elsewhere.extend(Some((country, begins(Some(country))?)).filter(|(_, other)| *other != start));
         }
+        let all = people.audiences.iter().map(|part| part.recipients).sum();
+        let over = plan.over.map(|span| Over { span, messages: all, end: plan.end });
         let (mut base, mut messages) = (0, 0);
         for part in &people.audiences {
             let mut from = 0;
@@ -196,7 +214,7 @@ impl Launcher<'_> {
                     from,
                     until,
                     base,
-                    not_before,
+                    over,
                     start,
                     elsewhere: elsewhere.clone(),
                     excluded: self.excluded(people, part, from).await?,

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::moment::moment;
 use super::noted::{Noted, noted};
 use super::unwilling::Unwilling;
 use crate::clock::Clock;
-use crate::domain::{BatchId, BatchState, Timestamp};
+use crate::domain::{BatchId, BatchState, OnMissed, Plan, Span, Timestamp};
 use crate::engine::{CallOff, Event, Standing, advance};
 use crate::store::{Batch, Book, Entry, Result, Store};
 
@@ -57,6 +58,28 @@ async fn decide(
     Ok(Decided::Holds(noted(store, clock, seq).await?))
 }
 
+/// A start that is made up for later than this was missed.
+const PUNCTUAL: Span = Span::from_secs(60);
+/// How late a start is made up for where nobody said whether it should be.
+const STILL_WANTED: Span = Span::from_secs(3_600);
+
+/// What becomes of a campaign that was to begin at `at`, where it does not simply begin, and why.
+fn missed(plan: &Plan, at: Timestamp, now: Timestamp) -> Option<(BatchState, String)> {
+    let late = now.since(at);
+    let at = moment(at, plan.time_zone);
+    match plan.on_missed {
+        Some(OnMissed::Skip) if late > PUNCTUAL => Some((
+            BatchState::Cancelling,
+            format!("its start at {at} was missed, as no server ran, and on_missed = \"skip\""),
+        )),
+        None if late > STILL_WANTED => Some((
+            BatchState::Paused,
+            format!("its start at {at} was missed, as no server ran; resume it to begin now"),
+        )),
+        Some(OnMissed::Start | OnMissed::Skip) | None => None,
+    }
+}
+
 /// Moves batches on that nobody has to decide about any more.
 #[derive(Debug)]
 pub struct Housekeeper {
@@ -77,7 +100,7 @@ impl Housekeeper {
         let mut moved = 0;
         let scheduled = self.store.batches(Some(vec![BatchState::Scheduled])).await?;
         for batch in scheduled.into_iter().filter(|batch| batch.starts_at.is_none_or(|at| at <= now)) {
-            moved += self.shift(batch.id, BatchState::Scheduled, BatchState::Running, now).await?;
+            moved += self.start(&batch, now).await?;
         }
         for entry in self.book.in_play() {
             moved += match entry.state() {
@@ -119,6 +142,15 @@ impl Housekeeper {
         Ok(moved)
     }
 
+    /// Its time has come, or did while no server ran.
+    async fn start(&self, batch: &Batch, now: Timestamp) -> Result<u32> {
+        let entry = self.book.get(batch.id).await?;
+        let missed = entry.zip(batch.starts_at).and_then(|(entry, at)| missed(&entry.plan, at, now));
+        let (to, why) = missed.map_or((BatchState::Running, None), |(to, why)| (to, Some(why)));
+        let moved = self.store.move_batch(batch.id, vec![BatchState::Scheduled], to, why, now).await?;
+        Ok(u32::from(moved.is_some()))
+    }
+
     async fn shift(&self, batch: BatchId, from: BatchState, to: BatchState, now: Timestamp) -> Result<u32> {
         Ok(u32::from(self.store.move_batch(batch, vec![from], to, None, now).await?.is_some()))
     }
@@ -144,6 +176,29 @@ impl Housekeeper {
             self.shift(entry.id, BatchState::Cancelling, BatchState::Cancelled, now).await
         } else {
             Ok(0)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Channel, Step};
+
+    #[test]
+    fn a_missed_start_is_made_up_for_within_an_hour_and_otherwise_as_the_campaign_says() {
+        let at = Timestamp::from_millis(1_800_000_000_000);
+        let plan = |on_missed| Plan { on_missed, ..Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")]) };
+        let becomes = |on_missed, late: i64| missed(&plan(on_missed), at, at + Span::from_secs(late)).map(|(to, _)| to);
+        for (on_missed, late, expected) in [
+            (None, 0, None),
+            (None, 3_600, None),
+            (None, 3_601, Some(BatchState::Paused)),
+            (Some(OnMissed::Start), 86_400, None),
+            (Some(OnMissed::Skip), 60, None),
+            (Some(OnMissed::Skip), 61, Some(BatchState::Cancelling)),
+        ] {
+            assert_eq!(becomes(on_missed, late), expected, "{on_missed:?}, {late} s late");
         }
     }
 }

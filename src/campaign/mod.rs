@@ -11,6 +11,7 @@
 //! May not: send, or decide about a single message, which is the engine's alone.
 
 mod audit;
+mod beginnings;
 mod breakdown;
 mod chosen;
 mod claims;
@@ -45,6 +46,7 @@ mod windows;
 mod words;
 
 pub use audit::{Audit, Claim, Example, Strays, audit};
+pub use beginnings::Beginnings;
 pub use breakdown::{Breakdown, CodeReport, CountryReport, breakdown};
 pub use chosen::{Chosen, DraftRoute};
 pub use error::{FileError, lines};

@@ -292,7 +292,11 @@ impl<'a> Search<'a> {
         // Where it stood in its queue changes with every try that the provider gives back.
         let state = State::Queued { not_before: not_before.min(intent), gives_up };
         let before = Present { state, tries: place.now.tries.max(tries), ..place.now };
-        let decision = self.advance(&place, &before, Event::Claimed, intent);
+        // Where not everybody begins at once, each has their own time to leave, counted from a moment that no fact names.
+        let begins_apart = place.now.first_left.is_none() && self.life.plan.begins_apart();
+        let free = State::Queued { not_before: not_before.min(intent), gives_up: None };
+        let claimed = if begins_apart { Present { state: free, ..before } } else { before };
+        let decision = self.advance(&place, &claimed, Event::Claimed, intent);
         let Decision::Moved { mut next, rule } = decision else { return false };
         if let State::Sending { gives_up: kept, .. } = &mut next.state {
             *kept = gives_up;

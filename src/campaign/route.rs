@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::chosen::Chosen;
-use super::file::Draft;
+use super::file::{Draft, TimeZone};
 use super::lint::{Lint, Warning};
 use super::time::Schedule;
 use crate::config::{Config, DraftStep, Lane, Problem, hint};
-use crate::domain::{Channel, Content, OnOverlap, OnTierSpent, Plan, Span, Step, StepIndex, Zone};
+use crate::domain::{Channel, Content, Hours, OnOverlap, OnTierSpent, Plan, Span, Step, StepIndex};
 use crate::template::{self, Place};
 
 /// How far past a TTL `on_overlap = "wait"` moves a deadline, so that the provider's own word that it is over comes first.
@@ -27,7 +27,8 @@ pub fn plan(
 ) -> Result<(Plan, Vec<Warning>), Vec<Problem>> {
     let chosen = draft.route.choose(config).map_err(|problem| vec![problem])?;
     let (ttl, on_overlap) = (draft.ttl, draft.on_overlap);
-    let mut building = Building { columns: Some(columns), ttl, on_overlap, ..Building::of(chosen, config) };
+    let hours = Hours { since: schedule.since, ..draft.hours.clone() };
+    let mut building = Building { columns: Some(columns), ttl, on_overlap, hours, ..Building::of(chosen, config) };
     for note in &schedule.notes {
         building.warnings.push(Warning { code: Lint::ClockChange, step: None, sentence: note.clone() });
     }
@@ -42,7 +43,9 @@ pub fn plan(
         end: schedule.end,
         on_unknown: draft.on_unknown,
         after_gap: draft.after_gap,
-        time_zone: draft.time_zone.map(Zone),
+        on_missed: draft.on_missed,
+        over: schedule.over,
+        time_zone: draft.time_zone.and_then(TimeZone::zone),
     };
     Ok((plan, building.warnings))
 }
@@ -65,18 +68,21 @@ struct Building<'a> {
     columns: Option<&'a [String]>,
     ttl: Option<Span>,
     on_overlap: OnOverlap,
+    /// When a step may leave that does not say otherwise.
+    hours: Hours,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
 }
 
 impl<'a> Building<'a> {
-    const fn of(chosen: Chosen<'a>, config: &'a Config) -> Self {
+    fn of(chosen: Chosen<'a>, config: &'a Config) -> Self {
         Self {
             chosen,
             config,
             columns: None,
             ttl: None,
             on_overlap: OnOverlap::Warn,
+            hours: Hours::default(),
             problems: Vec::new(),
             warnings: Vec::new(),
         }
@@ -139,9 +145,20 @@ impl<'a> Building<'a> {
             ttl,
             leave_within: step.leave_within,
             on_tier_spent: step.on_tier_spent,
+            hours: self.hours(step),
             countries: step.countries.clone(),
             content: with_source(&step.content, lane),
         })
+    }
+
+    /// The campaign's, but for what the step says itself.
+    fn hours(&self, step: &DraftStep) -> Hours {
+        let ours = self.hours.clone();
+        Hours {
+            quiet: step.quiet_hours.clone().unwrap_or(ours.quiet),
+            windows: step.send_window.clone().unwrap_or(ours.windows),
+            ..ours
+        }
     }
 
     fn content(&mut self, index: StepIndex, step: &DraftStep) {

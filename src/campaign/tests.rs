@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::*;
 use crate::config::{Config, Problem};
-use crate::domain::{AfterGap, Content, OnUnknown, Plan, Span, Status, StepIndex, Timestamp};
+use crate::domain::{AfterGap, Content, OnMissed, OnUnknown, Plan, Span, Status, StepIndex, Stretch, Timestamp};
 
 const COLUMNS: [&str; 6] = ["Mobile", "FirstName", "Code", "Pic", "Slug", "Country"];
 
@@ -114,12 +114,12 @@ fn a_file_that_is_wrong_gets_a_sentence_for_everything_that_is() {
         (&with("ttl = 24", &[SMS]), "ttl: write a text in quotes instead of 24"),
         (&with("ttl = \"500ms\"", &[SMS]), "ttl: 500ms is less than a second"),
         (&with("name = \" \"", &[SMS]), "name: is empty; write a value or remove it"),
-        (&with("quiet_hours = \"21:00-08:00\"", &[SMS]), "`quiet_hours` is designed but not built yet; remove it"),
+        (&with("quiet_hours = \"21-08\"", &[SMS]), "quiet_hours: \"21\" is no time of day; write it as 09:00"),
+        (&with("quiet_hours = \"00:00-24:00\"", &[SMS]), "quiet_hours: \"00:00-24:00\" begins when it ends"),
+        (&with("send_window = \"Mo-Fr 09:00-18:00\"", &[SMS]), "send_window: \"Mo\" is no day of the week"),
+        (&with("holidays = [\"Christmas\"]", &[SMS]), "holidays: \"Christmas\" is no day; write it as 2026-12-25"),
+        (&with("on_missed = \"never\"", &[SMS]), "\"never\" is no on_missed; known are start, skip"),
         (&with("max_messages = 5", &[SMS]), "`max_messages` is designed but not built yet; remove it"),
-        (
-            &with("time_zone = \"recipient\"", &[SMS]),
-            "time_zone: each recipient's own time is designed but not built yet",
-        ),
         (&with("time_zone = \"Asia/Singapur\"", &[SMS]), "did you mean Asia/Singapore?"),
         (&with("on_overlap = \"maybe\"", &[SMS]), "\"maybe\" is no on_overlap; known are warn, wait, refuse"),
         (&with("", &["text = \"x\""]), "promo.toml, step 1, channel: is missing; write WhatsApp"),
@@ -294,11 +294,49 @@ fn a_route_that_cannot_work_is_refused() {
             "",
             "end: \"2026-12-01T09:00Z\" is not after `at`, so nothing could leave",
         ),
+        (
+            with("over = \"3h\"\nat = \"2026-12-01T09:00Z\"\nend = \"2026-12-01T10:30Z\"", &[SMS]),
+            "",
+            "over: 3h is longer than the 1h30m until `end`",
+        ),
+        (with("over = \"60d\"", &[SMS]), "", "over: 60d is longer than the 30d over which a beginning may be spread"),
+        (with("on_missed = \"skip\"", &[SMS]), "", "on_missed: a campaign that begins at once misses no start"),
+        (with("time_zone = \"recipient\"", &[SMS]), "", "time_zone: \"recipient\" says by whose clock `at` is read"),
+        (
+            with("time_zone = \"recipient\"\nat = \"2026-10-31T11:00\"", &[SMS]),
+            "",
+            "at: \"2026-10-31T11:00\" was 1h ago even in the last of all zones",
+        ),
+        (
+            with("time_zone = \"recipient\"\nat = \"2026-12-01T09:00\"\nend = \"2026-12-02T09:00\"", &[SMS]),
+            "",
+            "end: a campaign ends once for everybody; add an offset",
+        ),
     ];
     for (text, more, sentence) in cases {
         let error = through(&text, &config_with(more)).expect_err(&text);
         assert!(error.contains(sentence), "{text}\n  gave: {error}\n  want: {sentence}");
     }
+}
+
+#[test]
+fn hours_are_the_campaigns_but_for_what_a_step_says_itself() {
+    let head = "quiet_hours = \"21:00-08:00\"\nsend_window = [\"Mon-Fri 09:00-18:00\", \"Sat 10:00-14:00 Asia/Singapore\"]\n\
+                holidays = [\"2026-12-25\", 2026-12-26]\nat = \"2026-12-01T09:00\"\ntime_zone = \"recipient\"\nover = \"3h\"\n\
+                on_missed = \"skip\"";
+    let sms = format!("{SMS}\nquiet_hours = []\nsend_window = \"00:00-12:00\"");
+    let (plan, _) = through(&with(head, &[WHATSAPP, &sms]), &config_with("")).unwrap();
+    let said = |stretches: &[Stretch]| stretches.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let [whatsapp, sms] = &plan.steps[..] else { panic!("two steps") };
+    assert_eq!(said(&whatsapp.hours.quiet), ["21:00-08:00"]);
+    assert_eq!(said(&whatsapp.hours.windows), ["Mon-Fri 09:00-18:00", "Sat 10:00-14:00 Asia/Singapore"]);
+    assert_eq!((sms.hours.quiet.len(), said(&sms.hours.windows)), (0, vec!["00:00-12:00".to_owned()]));
+    let nine = "2026-12-01T09:00:00".parse().ok();
+    assert_eq!((whatsapp.hours.since, sms.hours.holidays.len()), (nine, 2));
+    assert_eq!((plan.over, plan.on_missed), (Some(Span::from_secs(3 * 3_600)), Some(OnMissed::Skip)));
+    // And it is the same once it has been kept.
+    let kept: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
+    assert_eq!(kept, plan);
 }
 
 #[test]

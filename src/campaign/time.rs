@@ -1,33 +1,42 @@
 //! When: from what people write to an instant.
 
-use chrono::{DateTime, LocalResult, NaiveDateTime, TimeZone};
-use chrono_tz::Tz;
+use chrono::{DateTime, LocalResult, NaiveDateTime, TimeZone as _};
 
-use super::file::Draft;
+use super::file::{Draft, TimeZone};
 use crate::config::Problem;
-use crate::domain::{Span, Timestamp};
+use crate::domain::{self, Span, Timestamp, Zone, local};
 
 /// When a campaign may begin, and when it may no longer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Schedule {
     /// `None`: at once.
     pub at: Option<Timestamp>,
+    /// What the clock of each recipient has to show first.
+    pub since: Option<NaiveDateTime>,
     /// The latest first hand-over.
     pub end: Option<Timestamp>,
+    /// Over how long its beginning is spread.
+    pub over: Option<Span>,
     /// What a clock change made of a time, one sentence each.
     pub notes: Vec<String>,
 }
 
 /// Times are written to the minute, so the present minute is not past yet.
 const PRESENT: Span = Span::from_secs(60);
+/// Nowhere do clocks show a time later than this behind UTC.
+const LAST_ZONE: Span = Span::from_secs(12 * 3_600);
+/// The longest over which a beginning may be spread: a month's mailing is several campaigns.
+const SPREAD_MAX: Span = Span::from_secs(30 * 86_400);
 
-/// Reads `at` and `end` of a campaign.
+/// Reads `at`, `end` and `over` of a campaign.
 pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>> {
+    let mut schedule = Schedule { over: draft.over, ..Schedule::default() };
     let mut problems = Vec::new();
+    let is_theirs = draft.time_zone == Some(TimeZone::Recipients);
     let mut notes = Vec::new();
     let mut read = |key: &str, text: &Option<String>| {
         let text = text.as_deref()?;
-        match instant(text, draft.time_zone) {
+        match instant(text, draft.time_zone.and_then(TimeZone::zone)) {
             Ok(Instant { at, note }) => {
                 notes.extend(note.map(|note| format!("{key}: {note}")));
                 Some(at)
@@ -38,19 +47,56 @@ pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>>
             }
         }
     };
-    let (at, end) = (read("at", &draft.at), read("end", &draft.end));
-    if let (Some(past), Some(text)) = (at.filter(|at| *at + PRESENT <= now), &draft.at) {
-        let ago = roughly(now.since(past));
-        let sentence = format!("\"{text}\" was {ago} ago; write a later time, or remove it to send at once");
-        problems.push(Problem::new(None, "at", sentence));
-    } else if let (Some(end), Some(text)) = (end, &draft.end)
-        && end <= at.unwrap_or(now).max(now)
-    {
-        let begin = if at.is_some() { "`at`" } else { "now" };
-        let sentence = format!("\"{text}\" is not after {begin}, so nothing could leave; write a later time");
-        problems.push(Problem::new(None, "end", sentence));
+    match draft.at.as_deref().filter(|_| is_theirs).and_then(shown) {
+        Some(since) => schedule.since = Some(since),
+        None => schedule.at = read("at", &draft.at),
     }
-    if problems.is_empty() { Ok(Schedule { at, end, notes }) } else { Err(problems) }
+    match draft.end.as_deref().filter(|_| is_theirs).and_then(shown) {
+        Some(_) => {
+            let sentence = "a campaign ends once for everybody; add an offset such as +08:00 to it";
+            problems.push(Problem::new(None, "end", sentence));
+        }
+        None => schedule.end = read("end", &draft.end),
+    }
+    schedule.notes = notes;
+    // Where it is by everybody's own clock, it is over once the last of them has shown it.
+    let last = schedule.since.map(|since| Timestamp::from_millis(since.and_utc().timestamp_millis()) + LAST_ZONE);
+    let begin = schedule.at.or(last);
+    if let (Some(past), Some(text)) = (begin.filter(|at| *at + PRESENT <= now), &draft.at) {
+        let ago = roughly(now.since(past));
+        let everywhere = if is_theirs { " even in the last of all zones" } else { "" };
+        let sentence =
+            format!("\"{text}\" was {ago} ago{everywhere}; write a later time, or remove it to send at once");
+        problems.push(Problem::new(None, "at", sentence));
+    } else if let (Some(end), Some(text)) = (schedule.end, &draft.end) {
+        let begin = schedule.at.unwrap_or(now).max(now);
+        if end <= begin {
+            let begin = if schedule.at.is_some() { "`at`" } else { "now" };
+            let sentence = format!("\"{text}\" is not after {begin}, so nothing could leave; write a later time");
+            problems.push(Problem::new(None, "end", sentence));
+        } else if let Some(over) = schedule.over
+            && begin + over > end
+        {
+            let room = end.since(begin);
+            let sentence = format!("{over} is longer than the {room} until `end`; shorten it, or write a later `end`");
+            problems.push(Problem::new(None, "over", sentence));
+        }
+    }
+    if let Some(over) = schedule.over.filter(|over| *over > SPREAD_MAX) {
+        let sentence =
+            format!("{over} is longer than the {SPREAD_MAX} over which a beginning may be spread; shorten it");
+        problems.push(Problem::new(None, "over", sentence));
+    }
+    if draft.on_missed.is_some() && draft.at.is_none() {
+        let sentence = "a campaign that begins at once misses no start; remove it, or write `at`";
+        problems.push(Problem::new(None, "on_missed", sentence));
+    }
+    if is_theirs && draft.at.is_none() {
+        let sentence = "\"recipient\" says by whose clock `at` is read, and there is none; write `at`, or remove it: quiet \
+                        hours and send windows go by each recipient's own clock anyway";
+        problems.push(Problem::new(None, "time_zone", sentence));
+    }
+    if problems.is_empty() { Ok(schedule) } else { Err(problems) }
 }
 
 /// In the largest unit that there is one of: what is long past is past to the second for nobody.
@@ -71,7 +117,7 @@ pub struct Instant {
 ///
 /// Where the clock is put forward, a time that it skips means as much later as the clock jumps: 02:30 is 03:30. Where it
 /// is put back, a time that it shows twice means the first.
-pub fn instant(text: &str, zone: Option<Tz>) -> Result<Instant, String> {
+pub fn instant(text: &str, zone: Option<Zone>) -> Result<Instant, String> {
     let text = text.trim();
     let exact = DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M%#z"))
@@ -80,9 +126,7 @@ pub fn instant(text: &str, zone: Option<Tz>) -> Result<Instant, String> {
     if let Ok(at) = exact {
         return Ok(Instant { at: Timestamp::from_millis(at.timestamp_millis()), note: None });
     }
-    let formats = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
-    let local = formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
-    let Some(local) = local else {
+    let Some(local) = shown(text) else {
         return Err(format!("\"{text}\" is no time; write it as 2026-12-01T09:00, with a time_zone or an offset"));
     };
     match zone {
@@ -100,23 +144,25 @@ fn zulu(text: &str) -> Result<DateTime<chrono::FixedOffset>, chrono::ParseError>
     NaiveDateTime::parse_from_str(bare, "%Y-%m-%dT%H:%M").map(|local| local.and_utc().fixed_offset())
 }
 
-fn in_zone(local: NaiveDateTime, zone: Tz) -> Option<Instant> {
-    let said = local.format("%Y-%m-%d %H:%M");
-    let (at, note) = match zone.from_local_datetime(&local) {
-        LocalResult::Single(at) => (at, None),
-        LocalResult::Ambiguous(first, _) => {
-            let note = format!("{said} comes twice in {zone}, as the clock is put back; the first is meant");
-            (first, Some(note))
-        }
-        LocalResult::None => {
-            // As if the clock had not been moved: with the offset that held before. No gap is longer than a day.
-            let before = zone.from_local_datetime(&(local - chrono::TimeDelta::days(1))).earliest()?;
-            let at = before + chrono::TimeDelta::days(1);
-            let shown = at.format("%H:%M");
-            (at, Some(format!("{said} does not exist in {zone}, as the clock is put forward; {shown} is meant")))
-        }
+/// What a clock shows, without a word of where it stands.
+fn shown(text: &str) -> Option<NaiveDateTime> {
+    let formats = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
+    formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text.trim(), format).ok())
+}
+
+fn in_zone(shown: NaiveDateTime, zone: Zone) -> Option<Instant> {
+    let at = domain::instant(shown, zone)?;
+    let said = shown.format("%Y-%m-%d %H:%M");
+    let comes = local(at, zone);
+    let note = if comes != shown {
+        let comes = comes.format("%H:%M");
+        Some(format!("{said} does not exist in {zone}, as the clock is put forward; {comes} is meant"))
+    } else if let LocalResult::Ambiguous(..) = zone.0.from_local_datetime(&shown) {
+        Some(format!("{said} comes twice in {zone}, as the clock is put back; the first is meant"))
+    } else {
+        None
     };
-    Some(Instant { at: Timestamp::from_millis(at.timestamp_millis()), note })
+    Some(Instant { at, note })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use crate::domain::Span;
+use crate::domain::{Hours, Span, Stretch};
 
 /// With thousands separators: `3,000`.
 pub(super) fn count(number: impl Into<i128>) -> String {
@@ -20,6 +20,32 @@ pub(super) fn count(number: impl Into<i128>) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+/// `Mon-Fri 09:00-18:00, never 21:00-08:00 or on 2 holidays, by each recipient's own clock`; nothing where at all hours.
+pub(super) fn hours(hours: &Hours) -> Option<String> {
+    if hours.windows.is_empty() && hours.quiet.is_empty() && hours.holidays.is_empty() {
+        return None;
+    }
+    let all = |stretches: &[Stretch]| stretches.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+    let mut said = Vec::new();
+    if !hours.windows.is_empty() {
+        said.push(all(&hours.windows));
+    }
+    let mut never = Vec::new();
+    if !hours.quiet.is_empty() {
+        never.push(all(&hours.quiet));
+    }
+    if !hours.holidays.is_empty() {
+        never.push(format!("on {}", of(hours.holidays.len() as i128, "holiday", "holidays")));
+    }
+    if !never.is_empty() {
+        said.push(format!("never {}", never.join(" or ")));
+    }
+    if hours.are_theirs() {
+        said.push("by each recipient's own clock".to_owned());
+    }
+    Some(said.join(", "))
 }
 
 /// A dash for nothing, so that a column of numbers shows where something is.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::job::Job;
-use super::lane::Lane;
+use super::lane::{CLAIM_AHEAD, Lane};
 use super::turnstile::Turnstile;
 use crate::domain::{BatchId, Causes, OnTierSpent, Span, StepIndex, Timestamp, Told};
 use crate::engine::{Event, Standing, advance};
@@ -131,7 +131,9 @@ impl Claimer {
             sender: lane.sender(),
             impatient: if reservation.is_last() { impatient(&queues, &in_play) } else { Vec::new() },
         });
-        let claim = Claim { lane: lane.id, queues: queues.clone(), limit: wanted, now, tier };
+        let timing = |queue: &(BatchId, StepIndex)| Some((*queue, Arc::clone(in_play.get(&queue.0)?.timing(queue.1)?)));
+        let hours = queues.iter().filter_map(timing).collect();
+        let claim = Claim { lane: lane.id, queues: queues.clone(), limit: wanted, now, tier, hours };
         let hush = lane.book.latest_hush();
         let set = match self.store.claim(claim).await {
             Ok(set) => {
@@ -151,9 +153,13 @@ impl Claimer {
         }
         // All who could leave are new to a tier that is full. They must not be looked at again and again meanwhile.
         let free = lane.tier.as_ref().and_then(|(_, window)| window.next_free(now)).unwrap_or(now);
+        for (message, until) in &set.out_of_hours {
+            lane.queues.put_back(message.key.batch, message.present.step, *until);
+        }
         for queue in queues {
             let next = match set.drained.iter().find(|drained| drained.queue == queue) {
-                Some(drained) => drained.next,
+                // What is spread over a time comes one by one, and goes in small groups.
+                Some(drained) => drained.next.map(|next| next.max(now + CLAIM_AHEAD)),
                 None if set.kept_back.contains(&queue) => Some(free),
                 None => Some(now),
             };
@@ -170,22 +176,30 @@ impl Claimer {
         let job = |claimed: Claimed| Some(Job { entry: entry(&claimed)?, claimed, hush });
         let jobs = set.messages.into_iter().filter_map(job).collect();
         self.turnstile.fill(jobs);
-        self.pass_over(&set.without_place, &in_play, now).await?;
+        let spent = set.without_place.iter().map(|message| (message, Event::TierSpent { step: message.present.step }));
+        let closed = set.out_of_hours.iter().map(|(message, until)| (message, Event::PutOff { until: *until }));
+        self.leave(spent.chain(closed), &in_play, now).await?;
         Ok(Next::Now)
     }
 
-    /// Sends on to their next step those who got no place in a tier that is spent and do not wait for one. They are in
-    /// their queues still, so a crash forgets nobody, and whoever is faster with one of them is right.
-    async fn pass_over(&self, people: &[Loaded], in_play: &InPlay, now: Timestamp) -> Result<()> {
-        let decide = |message: &Loaded| {
+    /// Says what happens to those who are not claimed although their turn has come: they go on to their next step because
+    /// the tier is spent, or wait for their hours. They are in their queues still, so a crash forgets nobody, and whoever
+    /// is faster with one of them is right.
+    async fn leave(
+        &self,
+        people: impl Iterator<Item = (&Loaded, Event)>,
+        in_play: &InPlay,
+        now: Timestamp,
+    ) -> Result<()> {
+        let decide = |(message, event): (&Loaded, Event)| {
             let entry = in_play.get(&message.key.batch)?;
             let standing = Standing::of(entry.state());
-            let event = Event::TierSpent { step: message.present.step };
             let after = *advance(&entry.plan, standing, &message.present, event, now).next()?;
-            let fact = entry.could_not_leave(message, Verdict::TierSpent, now);
+            let spent = matches!(event, Event::TierSpent { .. });
+            let fact = if spent { entry.could_not_leave(message, Verdict::TierSpent, now) } else { None };
             Some(entry.change(message, after, fact))
         };
-        let changes: Vec<_> = people.iter().filter_map(decide).collect();
+        let changes: Vec<_> = people.filter_map(decide).collect();
         if !changes.is_empty() {
             self.store.record(changes).await?;
         }
@@ -199,7 +213,17 @@ impl Claimer {
         let may_leave = |(batch, step): &(BatchId, StepIndex)| {
             in_play.get(batch).is_some_and(|entry| self.lane.may_leave(entry, *step))
         };
-        let ready: Vec<_> = self.lane.queues.take_ready(now).into_iter().filter(may_leave).collect();
+        let (ready, closed): (Vec<_>, Vec<_>) = {
+            let ready = self.lane.queues.take_ready(now).into_iter().filter(may_leave);
+            let until =
+                |(batch, step): &(BatchId, StepIndex)| in_play.get(batch)?.timing(*step)?.hours.closed_for_all(now);
+            ready.map(|queue| (queue, until(&queue))).partition(|(_, until)| until.is_none())
+        };
+        // Nobody in these may leave before, so nobody is looked at.
+        for ((batch, step), until) in closed {
+            self.lane.queues.put_back(batch, step, until.unwrap_or(now));
+        }
+        let ready: Vec<_> = ready.into_iter().map(|(queue, _)| queue).collect();
         let rank = |(batch, step): &(BatchId, StepIndex)| {
             in_play.get(batch).map_or(Rank::FirstStep, |entry| Rank::of(entry.name.is_some(), *step))
         };

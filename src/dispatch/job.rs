@@ -48,6 +48,11 @@ impl Job {
         }
     }
 
+    /// Whether its hours have ended since it was claimed: it goes back, and the next claim puts it off.
+    pub(super) fn is_out_of_hours(&self, now: Timestamp) -> bool {
+        self.entry.timing(self.step()).is_some_and(|timing| !timing.hours.are_open(now, self.claimed.zone()))
+    }
+
     /// Whether it was claimed because its person had a window open with us, which has closed since: it goes back, and the
     /// next claim looks for a place.
     pub(super) fn has_lost_its_pass(&self, now: Timestamp) -> bool {

@@ -22,7 +22,7 @@ const UNRECORDED_MAX: u32 = 2_000;
 /// The most that one claim takes: two of them fit the bound, so one can be sent while the other is fetched.
 const CLAIM_MAX: u32 = 1_000;
 /// A claim takes no more than leaves in this time.
-const CLAIM_AHEAD: Span = Span::from_millis(100);
+pub(super) const CLAIM_AHEAD: Span = Span::from_millis(100);
 
 /// One sender on one channel, at work in this node.
 #[derive(Debug)]

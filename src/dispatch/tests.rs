@@ -1,5 +1,6 @@
 //! A lane at work without a network: what its parts promise one another.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 
@@ -16,8 +17,8 @@ use super::{Lane, Parts};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{
-    AfterGap, BatchId, BatchState, Channel, Country, Fault, Fields, MessageKey, Msisdn, Plan, Present, Recipient, Span,
-    State, Step, StepIndex, Tag, Timestamp,
+    AfterGap, BatchId, BatchState, Channel, Country, Fault, Fields, Hours, MessageKey, Msisdn, Plan, Present,
+    Recipient, Span, State, Step, StepIndex, Tag, Timestamp,
 };
 use crate::engine::{Answer, Obstacle};
 use crate::provider::{Broken, Client, Endpoint, RawAnswer, Transport};
@@ -100,6 +101,10 @@ impl Desk {
     }
 
     async fn named(&self, name: Option<&str>, people: u32, text: &str, gives_up: Option<Timestamp>) -> BatchId {
+        self.of_step(name, people, Step::of_text(Channel::Sms, "sms", text), gives_up).await
+    }
+
+    async fn of_step(&self, name: Option<&str>, people: u32, step: Step, gives_up: Option<Timestamp>) -> BatchId {
         let (store, now) = (&self.store, self.clock.now());
         let recipients = (0..people).map(|n| Recipient {
             msisdn: person(n),
@@ -112,7 +117,6 @@ impl Desk {
         let audience = store.begin_audience(new).await.unwrap();
         store.add_recipients(audience, 0, recipients.collect()).await.unwrap();
         store.publish_audience(audience, people, "{}".to_owned()).await.unwrap();
-        let step = Step::of_text(Channel::Sms, "sms", text);
         let plan = Plan { columns: vec!["code".to_owned()], after_gap: AfterGap::Wait, ..Plan::of_steps(vec![step]) };
         let new = NewBatch {
             tag: Tag::from_random(7),
@@ -130,7 +134,7 @@ impl Desk {
             from: 0,
             until: people,
             base: 0,
-            not_before: now,
+            over: None,
             start: Start::of(&Present::queued(now, gives_up), self.lane.id),
             elsewhere: Vec::new(),
             excluded: Vec::new(),
@@ -145,7 +149,8 @@ impl Desk {
 
     async fn jobs(&self, batch: BatchId, limit: u32) -> Vec<Job> {
         let queues = vec![(batch, StepIndex::FIRST)];
-        let claim = Claim { lane: self.lane.id, queues, limit, now: self.clock.now(), tier: None };
+        let claim =
+            Claim { lane: self.lane.id, queues, limit, now: self.clock.now(), tier: None, hours: HashMap::new() };
         let entry = self.book.get(batch).await.unwrap().unwrap();
         let hush = self.book.latest_hush();
         let set = self.store.claim(claim).await.unwrap();
@@ -375,6 +380,34 @@ async fn whose_window_closes_while_it_waits_goes_back_for_a_place() {
     desk.clock.advance(Span::from_millis(200));
     let request = desk.turnstile.next().now_or_never().flatten().unwrap();
     assert_eq!(request.jobs[0].claimed.message.key.n, 1);
+}
+
+/// At the desk's start it is 16:00 in Singapore, where these people live.
+fn at_hours(window: &str) -> Step {
+    let windows = vec![window.parse().unwrap()];
+    Step { hours: Hours { windows, ..Hours::default() }, ..Step::of_text(Channel::Sms, "sms", "Hello") }
+}
+
+#[tokio::test]
+async fn whose_turn_comes_outside_the_hours_waits_for_the_next_and_leaves_then() {
+    for window in ["17:00-18:00", "17:00-18:00 Asia/Singapore"] {
+        let desk = Desk::new("rate = \"100/s\"\nburst = 50", "", 200, "").await;
+        let batch = desk.of_step(Some("office hours"), 30, at_hours(window), None).await;
+        assert!(served(&desk, 8).await.is_empty(), "{window}");
+        desk.clock.advance((START + Span::from_secs(3_600)).since(desk.clock.now()));
+        assert_eq!(served(&desk, 8).await, [batch; 30], "{window}");
+    }
+}
+
+#[tokio::test]
+async fn whose_hours_end_while_it_waits_for_its_turn_goes_back() {
+    let mut desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
+    let batch = desk.of_step(Some("office hours"), 1, at_hours("09:00-16:05"), None).await;
+    let jobs = desk.jobs(batch, 1).await;
+    desk.turnstile.fill(jobs);
+    desk.clock.advance(Span::from_secs(300));
+    assert!(desk.turnstile.next().now_or_never().flatten().is_none());
+    assert_eq!(answers(&desk.all_settled()), [Answer::NotBegun]);
 }
 
 #[tokio::test]

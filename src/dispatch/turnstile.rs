@@ -179,6 +179,7 @@ impl Turnstile {
         self.lane.may_leave(&job.entry, job.step())
             && !job.is_too_late(now)
             && !job.has_lost_its_pass(now)
+            && !job.is_out_of_hours(now)
             && !job.is_recalled()
     }
 

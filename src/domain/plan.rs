@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::word::words;
-use super::{Channel, Content, Countries, Country, Marks, Span, Status, StepIndex, Timestamp, Zone};
+use super::{Channel, Content, Countries, Country, Hours, Marks, Span, Status, StepIndex, Timestamp, Zone};
 
 words! {
     /// What to do where the provider may still deliver a template after its step has given way.
@@ -49,6 +49,16 @@ words! {
     }
 }
 
+words! {
+    /// What becomes of a start that was missed because no server ran.
+    OnMissed, "on_missed" {
+        /// It is made up for, however late.
+        Start = 0, "start";
+        /// It is not, and the campaign with it.
+        Skip = 1, "skip";
+    }
+}
+
 /// One step of a route. Everything optional in a campaign file has its value here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
@@ -67,6 +77,9 @@ pub struct Step {
     /// How long the step may wait to leave.
     pub leave_within: Option<Span>,
     pub on_tier_spent: OnTierSpent,
+    /// When it may leave.
+    #[serde(default, skip_serializing_if = "Hours::are_all")]
+    pub hours: Hours,
     /// For whom the step is; everybody else's messages pass it over.
     #[serde(default, skip_serializing_if = "Countries::is_everywhere")]
     pub countries: Countries,
@@ -85,6 +98,7 @@ impl Step {
             ttl: None,
             leave_within: None,
             on_tier_spent: OnTierSpent::Wait,
+            hours: Hours::default(),
             countries: Countries::Everywhere,
             content: Content::Text { text: text.to_owned(), source: None, encoding: None },
         }
@@ -112,6 +126,12 @@ pub struct Plan {
     pub end: Option<Timestamp>,
     pub on_unknown: OnUnknown,
     pub after_gap: AfterGap,
+    /// Nothing stands for the usual: made up for within an hour, and later left to a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_missed: Option<OnMissed>,
+    /// Over how long its beginning is spread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Span>,
     /// In which its times are shown to people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<Zone>,
@@ -127,6 +147,8 @@ impl Plan {
             end: None,
             on_unknown: OnUnknown::Keep,
             after_gap: AfterGap::Ask,
+            on_missed: None,
+            over: None,
             time_zone: None,
         }
     }
@@ -161,6 +183,11 @@ impl Plan {
     /// The countries that any step names. All others are alike.
     pub fn named_countries(&self) -> BTreeSet<Country> {
         self.steps.iter().flat_map(|step| step.countries.named()).collect()
+    }
+
+    /// Whether some of its messages begin later than others.
+    pub fn begins_apart(&self) -> bool {
+        self.over.is_some() || self.steps.iter().any(|step| !step.hours.are_all())
     }
 
     /// The steps with their places.

@@ -16,6 +16,8 @@ pub enum Event {
     Due { silence: Silence },
     /// Its turn came, and the tier has no place for the person; the step says not to wait for one (rule 10).
     TierSpent { step: StepIndex },
+    /// Its turn came outside the hours in which it may leave, which begin again then.
+    PutOff { until: Timestamp },
     /// Nobody wants it to go on.
     CalledOff(CallOff),
 }
@@ -102,6 +104,8 @@ pub enum Rule {
     Resent,
     /// Handed back unbegun.
     HandedBack,
+    /// Its turn came outside the hours in which it may leave: it waits for the next.
+    PutOff,
     /// In passing: the same step again (rule 2).
     TriedAgain,
     /// Refused because of the sender: no step is consumed (rule 2).

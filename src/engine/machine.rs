@@ -72,6 +72,7 @@ impl Machine<'_> {
             }
             Event::Due { silence } => self.due(*message, silence),
             Event::TierSpent { step } => self.tier_spent(*message, step),
+            Event::PutOff { until } => self.put_off(*message, until),
             Event::CalledOff(why) => self.called_off(*message, why),
         }
     }
@@ -166,6 +167,18 @@ impl Machine<'_> {
             return moved(self.done(message, Outcome::Expired, None), Rule::Expired);
         }
         self.cannot_leave(message, Ending::CouldNotLeave)
+    }
+
+    /// The step's turn came at an hour at which it may not leave. It keeps its place among those who wait as long.
+    fn put_off(self, message: Present, until: Timestamp) -> Decision {
+        match message.state {
+            State::Queued { gives_up: Some(at), .. } if at <= self.now => Decision::Ignored(Ignored::Stale),
+            State::Queued { not_before, .. } if not_before >= until => Decision::Ignored(Ignored::NothingNew),
+            State::Queued { gives_up, .. } => self.requeue(message, until, gives_up, Rule::PutOff),
+            State::Sending { .. } => Decision::Ignored(Ignored::InFlight),
+            State::Awaiting { .. } => Decision::Ignored(Ignored::Stale),
+            State::Done { .. } => Decision::Ignored(Ignored::Ended),
+        }
     }
 
     /// The step's turn came and there is no place in the tier.

@@ -109,6 +109,7 @@ fn pair(state: &'static str, event: &Event, present: StepIndex) -> Pair {
         Event::Receipt { step, report: Report::Failed { fault, .. } } => ("failed", of_fault(*fault), place(*step)),
         Event::Due { silence } => ("due", of_silence(silence), ""),
         Event::TierSpent { step } => ("tier spent", "", place(*step)),
+        Event::PutOff { .. } => ("put off", "", ""),
         Event::CalledOff(CallOff::Cancel) => ("called off", "cancel", ""),
         Event::CalledOff(CallOff::OptOut) => ("called off", "opt-out", ""),
     };
@@ -161,7 +162,7 @@ pub(crate) fn all_pairs() -> Vec<Pair> {
     let now = Timestamp::default();
     let (earlier, present, later) = (StepIndex::FIRST, StepIndex::new(1).unwrap(), StepIndex::new(2).unwrap());
     let places = [earlier, present, later];
-    let mut events = vec![Event::Claimed];
+    let mut events = vec![Event::Claimed, Event::PutOff { until: now }];
     for step in places {
         events.push(Event::TierSpent { step });
         events.extend(answers(now).into_iter().map(|answer| Event::Answered { step, answer }));

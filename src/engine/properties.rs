@@ -82,6 +82,7 @@ enum Kind {
     Receipt(Report),
     Due(Silence),
     TierSpent,
+    PutOff(Timestamp),
     CalledOff(CallOff),
 }
 
@@ -141,6 +142,7 @@ fn happenings() -> impl Strategy<Value = Happening> {
         8 => reports().prop_map(Kind::Receipt),
         3 => silences().prop_map(Kind::Due),
         1 => Just(Kind::TierSpent),
+        1 => moments().prop_map(Kind::PutOff),
         1 => prop_oneof![Just(CallOff::Cancel), Just(CallOff::OptOut)].prop_map(Kind::CalledOff),
     ];
     let of = prop_oneof![1 => Just(None), 1 => (0_u8..7).prop_map(StepIndex::new)];
@@ -174,6 +176,7 @@ fn shifted(event: Event, now: Timestamp) -> Event {
         Event::Due { silence: Silence::Held { until } } => {
             Event::Due { silence: Silence::Held { until: later(until) } }
         }
+        Event::PutOff { until } => Event::PutOff { until: later(until) },
         other => other,
     }
 }
@@ -226,6 +229,7 @@ impl Watched {
                         Kind::Receipt(report) => Event::Receipt { step, report },
                         Kind::Due(silence) => Event::Due { silence },
                         Kind::TierSpent => Event::TierSpent { step },
+                        Kind::PutOff(until) => Event::PutOff { until },
                         Kind::CalledOff(why) => Event::CalledOff(why),
                     }
                 }
@@ -282,7 +286,10 @@ impl Watched {
                 self.called_off |= fault == Fault::Person;
             }
             Event::CalledOff(_) => self.called_off = true,
-            Event::Receipt { report: Report::Reached(_), .. } | Event::Due { .. } | Event::TierSpent { .. } => {}
+            Event::Receipt { report: Report::Reached(_), .. }
+            | Event::Due { .. }
+            | Event::TierSpent { .. }
+            | Event::PutOff { .. } => {}
         }
     }
 
@@ -312,7 +319,10 @@ impl Watched {
                 Answer::CannotLeave(_) => false,
             },
             Event::Receipt { report: Report::Failed { fault, .. }, .. } => matches!(fault, Fault::Sender(_)),
-            Event::Receipt { report: Report::Reached(_), .. } | Event::Claimed | Event::CalledOff(_) => true,
+            Event::Receipt { report: Report::Reached(_), .. }
+            | Event::Claimed
+            | Event::PutOff { .. }
+            | Event::CalledOff(_) => true,
             Event::Due { .. } | Event::TierSpent { .. } => false,
         };
         assert!(next.step <= before.step || !no_fault_of_the_persons, "{event:?} brought the next step");

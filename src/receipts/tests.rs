@@ -5,6 +5,7 @@ mod door;
 mod samples;
 mod tries;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -95,7 +96,7 @@ impl Desk {
             from: 0,
             until: 1,
             base: 0,
-            not_before: now,
+            over: None,
             start: Start::of(&Present::queued(now, None), lane),
             elsewhere: Vec::new(),
             excluded: Vec::new(),
@@ -130,7 +131,8 @@ impl Desk {
 
     async fn claim(&self) -> Loaded {
         let queues = vec![(self.key.batch, StepIndex::FIRST)];
-        let claim = Claim { lane: self.lane, queues, limit: 1, now: self.clock.now(), tier: None };
+        let claim =
+            Claim { lane: self.lane, queues, limit: 1, now: self.clock.now(), tier: None, hours: HashMap::new() };
         self.store.claim(claim).await.unwrap().messages[0].message
     }
 
@@ -316,7 +318,14 @@ fn written(umid: &str, text: &str) -> String {
 #[tokio::test]
 async fn a_stop_is_on_disk_and_reaches_what_is_claimed_by_the_time_it_is_acknowledged() {
     let Desk { store, book, applier, intake, key, lane, clock, .. } = Desk::new().await;
-    let claim = Claim { lane, queues: vec![(key.batch, StepIndex::FIRST)], limit: 1, now: clock.now(), tier: None };
+    let claim = Claim {
+        lane,
+        queues: vec![(key.batch, StepIndex::FIRST)],
+        limit: 1,
+        now: clock.now(),
+        tier: None,
+        hours: HashMap::new(),
+    };
     assert!(!store.claim(claim).await.unwrap().messages[0].opted_out, "at that time nobody had said anything");
     let hush = book.latest_hush();
     tokio::spawn(applier.run(|_| {}));

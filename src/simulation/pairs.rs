@@ -19,7 +19,7 @@ fn impossible(pair: &Pair) -> Option<&'static str> {
         }
         (SENDING, "called off", "cancel", _) => Some("a sweep leaves alone what is being sent"),
         (DONE, "called off", "cancel", _) => Some("what has ended is called off no more"),
-        (SENDING | AWAITING | DONE, "tier spent", ..) | (_, "tier spent", _, "earlier" | "later") => {
+        (SENDING | AWAITING | DONE, "tier spent" | "put off", ..) | (_, "tier spent", _, "earlier" | "later") => {
             Some("a claim says so of what it has just found in its queue")
         }
         (_, "reached" | "failed", _, "later") => Some("a step that has not begun has no receipts"),

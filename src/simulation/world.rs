@@ -488,18 +488,7 @@ async fn die_launching(like: BatchId, store: &Arc<dyn Store>, clock: &ManualCloc
     let hidden = store.begin_batch(new).await.unwrap();
     let (elsewhere, excluded, left_out) = (Vec::new(), Vec::new(), Vec::new());
     let (from, until, base) = (0, 5, 0);
-    let spread = Spread {
-        batch: hidden,
-        audience,
-        from,
-        until,
-        base,
-        not_before: now,
-        start,
-        elsewhere,
-        excluded,
-        left_out,
-        now,
-    };
+    let spread =
+        Spread { batch: hidden, audience, from, until, base, over: None, start, elsewhere, excluded, left_out, now };
     assert_eq!(store.spread(spread).await.unwrap(), until);
 }

@@ -8,9 +8,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::hushed::{BY_NAME, Hush, Hushed};
 use super::{Batch, Change, Loaded, Marked, Result, Store};
 use crate::domain::{
-    AttemptId, BatchId, BatchState, LaneId, MessageKey, Msisdn, Plan, Present, State, StepIndex, Tag, Timestamp,
+    AttemptId, BatchId, BatchState, Hours, LaneId, MessageKey, Msisdn, Plan, Present, State, StepIndex, Tag, Timestamp,
 };
-use crate::store::{Attempt, Verdict};
+use crate::store::{Attempt, Timing, Verdict};
 
 /// One batch in play.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Entry {
     pub plan: Plan,
     /// The lane of each step.
     lanes: Vec<LaneId>,
+    /// Of each step, where it may not leave at all hours.
+    timings: Vec<Option<Arc<Timing>>>,
     state: AtomicU8,
     /// Hand-overs since the process began, for the pace that people see.
     handed_over: AtomicU64,
@@ -50,6 +52,11 @@ impl Entry {
 
     pub fn lane(&self, step: StepIndex) -> Option<LaneId> {
         self.lanes.get(step.index()).copied()
+    }
+
+    /// When a step may leave, where that is not at all hours.
+    pub fn timing(&self, step: StepIndex) -> Option<&Arc<Timing>> {
+        self.timings.get(step.index())?.as_ref()
     }
 
     /// The places of the route that a lane serves.
@@ -269,12 +276,16 @@ impl Book {
         let numbered = self.store.lanes(names).await?;
         let number = |name: &str| numbered.iter().find(|lane| lane.name == name).map(|lane| lane.id);
         let lanes = plan.steps.iter().filter_map(|step| number(&step.lane)).collect();
+        let launched = batch.created_at;
+        let timing = |hours: &Hours| (!hours.are_all()).then(|| Arc::new(Timing { hours: hours.clone(), launched }));
+        let timings = plan.steps.iter().map(|step| timing(&step.hours)).collect();
         Ok(Some(Arc::new(Entry {
             id: batch.id,
             tag: batch.tag,
             name: batch.name,
             plan,
             lanes,
+            timings,
             state: AtomicU8::new(batch.state.code()),
             handed_over: AtomicU64::new(0),
             recalled: Marked::default(),

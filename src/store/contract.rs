@@ -8,6 +8,7 @@ mod changes;
 mod claims;
 mod counters;
 mod dials;
+mod hours;
 mod lanes;
 mod nodes;
 mod people;
@@ -17,6 +18,7 @@ mod tiers;
 mod timers;
 mod walks;
 
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -127,7 +129,7 @@ impl Desk {
             from: 0,
             until,
             base: 0,
-            not_before: self.now(),
+            over: None,
             start: Start::of(&Present::queued(self.now(), None), lane),
             elsewhere: Vec::new(),
             excluded: Vec::new(),
@@ -148,7 +150,14 @@ impl Desk {
 
     async fn claim_of(&self, batch: BatchId, limit: u32) -> Claim {
         let lane = self.lane("wa", Channel::WhatsApp).await;
-        Claim { lane, queues: vec![(batch, StepIndex::FIRST)], limit, now: self.now(), tier: None }
+        Claim {
+            lane,
+            queues: vec![(batch, StepIndex::FIRST)],
+            limit,
+            now: self.now(),
+            tier: None,
+            hours: HashMap::new(),
+        }
     }
 
     async fn claimed(&self, batch: BatchId, limit: u32) -> ClaimedSet {

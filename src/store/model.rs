@@ -1,9 +1,12 @@
 //! What the verbs take and give.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use super::{LaneState, Sender};
 use crate::domain::{
-    AttemptId, AudienceId, BatchId, BatchState, Channel, Country, Fields, LaneId, Marks, MessageKey, Msisdn, Plan,
-    Present, SkipReason, Span, State, StepIndex, Tag, Timestamp, Umid,
+    AttemptId, AudienceId, BatchId, BatchState, Channel, Country, Fields, Hours, LaneId, Marks, MessageKey, Msisdn,
+    Plan, Present, SkipReason, Span, State, StepIndex, Tag, Timestamp, Umid, Zone, zone_of,
 };
 
 #[derive(Debug, Clone)]
@@ -77,7 +80,8 @@ pub struct Spread {
     pub from: u32,
     pub until: u32,
     pub base: u32,
-    pub not_before: Timestamp,
+    /// Over how long their beginnings are spread, evenly by their numbers.
+    pub over: Option<Over>,
     pub start: Start,
     /// Those of these countries begin otherwise: the route has steps that are not for everybody.
     pub elsewhere: Vec<(Country, Start)>,
@@ -88,24 +92,37 @@ pub struct Spread {
     pub now: Timestamp,
 }
 
+/// How a batch's messages begin one after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Over {
+    pub span: Span,
+    /// How many there are in all.
+    pub messages: u32,
+    /// However late one begins, it gives up then.
+    pub end: Option<Timestamp>,
+}
+
 /// How messages begin: as the engine says, in the queue of a lane, or skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Start {
     pub step: StepIndex,
     pub marks: Marks,
     pub lane: LaneId,
+    pub not_before: Timestamp,
     pub gives_up: Option<Timestamp>,
     pub skipped: Option<SkipReason>,
 }
 
 impl Start {
     pub const fn of(present: &Present, lane: LaneId) -> Self {
-        let (gives_up, skipped) = match present.state {
-            State::Queued { gives_up, .. } => (gives_up, None),
-            State::Done { skipped, .. } => (None, skipped),
-            State::Sending { .. } | State::Awaiting { .. } => (None, None),
+        let (not_before, gives_up, skipped) = match present.state {
+            State::Queued { not_before, gives_up } | State::Sending { not_before, gives_up, .. } => {
+                (not_before, gives_up, None)
+            }
+            State::Awaiting { due } => (due, None, None),
+            State::Done { skipped, at, .. } => (at, None, skipped),
         };
-        Self { step: present.step, marks: present.marks, lane, gives_up, skipped }
+        Self { step: present.step, marks: present.marks, lane, not_before, gives_up, skipped }
     }
 }
 
@@ -142,6 +159,16 @@ pub struct Claim {
     pub now: Timestamp,
     /// The portfolio in which the people claimed take a place, where its tier is limited.
     pub tier: Option<TierUse>,
+    /// Queues that are not open at all hours.
+    pub hours: HashMap<(BatchId, StepIndex), Arc<Timing>>,
+}
+
+/// When a queue's messages may leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    pub hours: Hours,
+    /// When the batch was launched.
+    pub launched: Timestamp,
 }
 
 #[derive(Debug, Clone)]
@@ -174,6 +201,15 @@ pub struct Claimed {
     pub opted_out: bool,
     /// Where the tier is limited, what lets them pass it.
     pub pass: Pass,
+    /// Of whose numbers theirs is.
+    pub country: Country,
+}
+
+impl Claimed {
+    /// By whose clock hours are counted for it.
+    pub fn zone(&self) -> Zone {
+        zone_of(self.message.msisdn, self.country)
+    }
 }
 
 /// What lets a message pass the tier.
@@ -195,6 +231,8 @@ pub struct ClaimedSet {
     /// Queues of which all that was looked at waits for a place in the tier. A queue that is named nowhere here may hold
     /// more for the next claim.
     pub kept_back: Vec<(BatchId, StepIndex)>,
+    /// Messages that may not leave at this hour, as they stand, and when they may: in their queues still.
+    pub out_of_hours: Vec<(Loaded, Timestamp)>,
     /// Messages of impatient queues that got no place and have a step to go on to, as they stand: in their queues still.
     pub without_place: Vec<Loaded>,
 }

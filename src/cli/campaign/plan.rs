@@ -138,6 +138,11 @@ struct PlanShown<'a> {
     left_out: &'a [LeftOut],
     countries: std::collections::BTreeMap<String, u64>,
     starts_at: Option<String>,
+    /// Where some countries begin later than others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_country_starts_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    over: Option<String>,
     allowed_rate: f64,
     steps: Vec<StepShown<'a>>,
     warnings: Vec<WarningShown<'a>>,
@@ -147,7 +152,7 @@ struct PlanShown<'a> {
 
 impl<'a> PlanShown<'a> {
     fn new(prepared: &'a Prepared, ground: &Ground) -> Self {
-        let Prepared { name, people, plan, schedule, warnings, windows, .. } = prepared;
+        let Prepared { name, people, plan, schedule, beginnings, warnings, windows, .. } = prepared;
         let shares = Shares::of(plan, &people.countries);
         let steps = plan.places().map(|(index, step)| StepShown {
             step: index.get() + 1,
@@ -185,7 +190,9 @@ impl<'a> PlanShown<'a> {
             opted_out: people.opted_out,
             left_out: &people.left_out,
             countries: people.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect(),
-            starts_at: schedule.at.map(|at| at.rfc3339()),
+            starts_at: (prepared.waits() || schedule.at.is_some()).then(|| beginnings.first.rfc3339()),
+            last_country_starts_at: (beginnings.last > beginnings.first).then(|| beginnings.last.rfc3339()),
+            over: plan.over.map(|over| over.to_string()),
             allowed_rate: ground.allowed(plan),
             steps: steps.collect(),
             warnings: warnings.iter().map(WarningShown::new).collect(),
@@ -215,7 +222,7 @@ fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
 }
 
 fn lines(prepared: &Prepared, file: &str, ground: &Ground, paint: Paint) -> Vec<String> {
-    let Prepared { name, people, plan, schedule, warnings, country, .. } = prepared;
+    let Prepared { name, people, plan, schedule, beginnings, warnings, country, .. } = prepared;
     let title = name.clone().unwrap_or_else(|| file.to_owned());
     let mut lines = vec![format!(
         "{}  {}",
@@ -223,10 +230,20 @@ fn lines(prepared: &Prepared, file: &str, ground: &Ground, paint: Paint) -> Vec<
         paint.dim(format!("{} from {}", of(people.recipients, "person", "people"), people.label))
     )];
     lines.extend(left_out(prepared).map(|said| format!("  {}", paint.dim(said))));
-    let when = match schedule.at {
-        Some(at) => format!("begins {}", moment(at, plan.time_zone)),
+    let mut when = match schedule.since {
+        Some(since) => format!("begins when each recipient's clock shows {}", since.format("%Y-%m-%d %H:%M")),
+        None if prepared.waits() => format!("begins {}", moment(beginnings.first, plan.time_zone)),
         None => "begins at once".to_owned(),
     };
+    if schedule.since.is_some() {
+        when += &format!(", first at {}", moment(beginnings.first, plan.time_zone));
+    }
+    if beginnings.last > beginnings.first {
+        when += &format!(", in the last country at {}", moment(beginnings.last, plan.time_zone));
+    }
+    if let Some(over) = plan.over {
+        when += &format!(", spread over {over}");
+    }
     let shares = Shares::of(plan, &people.countries);
     // Lanes send side by side, so the one that needs longest decides.
     let pace = plan.places().filter_map(|(index, step)| {
@@ -341,6 +358,7 @@ fn rule(step: &Step, has_next: bool) -> String {
         (true, None) => "; on failure the next step".to_owned(),
         (false, _) => format!("; receipts are waited for {}", step.receipt_window),
     };
+    let hours = words::hours(&step.hours).map(|said| format!("; leaves {said}")).unwrap_or_default();
     let dropped = step.ttl.map(|ttl| format!("; the provider drops it after {ttl}")).unwrap_or_default();
-    format!("lane {}, until {}{fall}{dropped}", step.lane, step.success)
+    format!("lane {}, until {}{fall}{dropped}{hours}", step.lane, step.success)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::content;
 use super::table::{NotBuilt, Table};
 use crate::config::nearest;
-use crate::domain::{Channel, Content, Countries, Country, OnTierSpent, Span, Status, StepIndex};
+use crate::domain::{Channel, Content, Countries, Country, OnTierSpent, Span, Status, StepIndex, Stretch};
 
 /// A step before anything is checked against lanes, columns or the other steps. Everything optional is still open.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,12 +18,14 @@ pub struct DraftStep {
     pub ttl: Option<Span>,
     pub leave_within: Option<Span>,
     pub on_tier_spent: OnTierSpent,
+    /// Instead of the campaign's.
+    pub quiet_hours: Option<Vec<Stretch>>,
+    pub send_window: Option<Vec<Stretch>>,
     pub countries: Countries,
     pub content: Content,
 }
 
-const STEP_NOT_BUILT: &[NotBuilt] =
-    &[("lanes", "name one `lane`"), ("countries", "write `only` or `skip_when`"), ("quiet_hours", "remove it")];
+const STEP_NOT_BUILT: &[NotBuilt] = &[("lanes", "name one `lane`"), ("countries", "write `only` or `skip_when`")];
 
 /// The steps of a campaign or of a route, in their order.
 pub fn steps(table: &mut Table<'_>) -> Vec<DraftStep> {
@@ -57,6 +59,8 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
     let ttl = table.positive("ttl");
     let leave_within = table.positive("leave_within");
     let on_tier_spent = table.parsed("on_tier_spent").unwrap_or(OnTierSpent::Wait);
+    let quiet_hours = table.parsed_all("quiet_hours");
+    let send_window = table.parsed_all("send_window");
     let countries = countries(&mut table);
     let content = content::read(&mut table);
     table.finish(STEP_NOT_BUILT);
@@ -69,6 +73,8 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
         ttl,
         leave_within,
         on_tier_spent,
+        quiet_hours,
+        send_window,
         countries,
         content: content?,
     })

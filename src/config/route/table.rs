@@ -129,6 +129,15 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// One, or a list of them, where the key is there.
+    pub fn parsed_all<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Option<Vec<T>> {
+        if !self.has(key) {
+            return None;
+        }
+        let texts = self.texts(key);
+        Some(texts.iter().filter_map(|text| text.parse().map_err(|error| self.wrong(key, error)).ok()).collect())
+    }
+
     pub fn truth(&mut self, key: &'static str) -> Option<bool> {
         match self.take(key)? {
             Value::Bool(truth) => Some(truth),

@@ -5,6 +5,7 @@
 mod by_country;
 mod by_digits;
 
+use std::collections::HashSet;
 use std::iter::successors;
 
 use chrono_tz::Tz;
@@ -14,7 +15,29 @@ use by_country::COUNTRIES;
 
 /// The countries of which the digits are looked at. A number of any other is not: Christmas Island has the digits of
 /// Perth, and another time.
-const TOLD_BY_DIGITS: [&str; 10] = ["AU", "BR", "CA", "CL", "ES", "ID", "MX", "PT", "RU", "US"];
+const TOLD_BY_DIGITS: [(&str, u64); 10] = [
+    ("AU", 61),
+    ("BR", 55),
+    ("CA", 1),
+    ("CL", 56),
+    ("ES", 34),
+    ("ID", 62),
+    ("MX", 52),
+    ("PT", 351),
+    ("RU", 7),
+    ("US", 1),
+];
+
+/// Of the zones of the area codes that Canada and the United States share, those in Canada. Eastern time is in both, and
+/// told by no area code.
+const CANADIAN: [Tz; 6] = [
+    Tz::America__Halifax,
+    Tz::America__St_Johns,
+    Tz::America__Winnipeg,
+    Tz::America__Regina,
+    Tz::America__Edmonton,
+    Tz::America__Vancouver,
+];
 
 /// What numbers begin with, each with its zone, sorted to be searched.
 const BEGINNINGS: &[(u64, Tz)] = &sorted::<{ count(by_digits::BEGINNINGS) }>(by_digits::BEGINNINGS);
@@ -54,7 +77,7 @@ const fn sorted<const N: usize>(by_zone: &[(Tz, &[u64])]) -> [(u64, Tz); N] {
 /// Where the owner of a number most likely lives: by the number's region where its digits tell one, else in the zone
 /// where most people of the country live. Numbers of no country are on UTC.
 pub fn zone_of(msisdn: Msisdn, country: Country) -> Zone {
-    let by_digits = if TOLD_BY_DIGITS.contains(&country.as_str()) { zone_of_digits(msisdn) } else { None };
+    let by_digits = calling_code(country).and_then(|_| zone_of_digits(msisdn));
     by_digits.or_else(|| zone_of_country(country)).unwrap_or(Zone(Tz::UTC))
 }
 
@@ -67,7 +90,27 @@ pub fn zone_of_country(country: Country) -> Option<Zone> {
 /// The countries whose numbers may tell more than the country. What they tell is in most of them the region of a
 /// landline alone; in Brazil, Canada, Mexico and the United States mobile numbers tell it too.
 pub fn told_by_digits() -> impl Iterator<Item = Country> {
-    TOLD_BY_DIGITS.into_iter().filter_map(|code| code.parse().ok())
+    TOLD_BY_DIGITS.into_iter().filter_map(|(code, _)| code.parse().ok())
+}
+
+/// Where a country's digits are looked at, what its numbers begin with.
+fn calling_code(country: Country) -> Option<u64> {
+    TOLD_BY_DIGITS.into_iter().find(|(code, _)| *code == country.as_str()).map(|(_, calling_code)| calling_code)
+}
+
+/// Every zone in which [`zone_of`] may see somebody of a country.
+pub fn zones_of(country: Country) -> HashSet<Zone> {
+    let usual = zone_of_country(country).unwrap_or(Zone(Tz::UTC));
+    let begins_with = |beginning: u64, code: u64| {
+        successors(Some(beginning), |rest| (*rest > 9).then_some(rest / 10)).any(|rest| rest == code)
+    };
+    let told = calling_code(country).into_iter().flat_map(move |code| {
+        let begins = BEGINNINGS.iter().filter(move |(beginning, _)| begins_with(*beginning, code));
+        begins
+            .filter(move |(_, zone)| CANADIAN.contains(zone) == (country.as_str() == "CA") || code != 1)
+            .map(|(_, zone)| Zone(*zone))
+    });
+    std::iter::once(usual).chain(told).collect()
 }
 
 /// Drops digit after digit from the end, so that the longest beginning is found first.
@@ -80,6 +123,8 @@ fn zone_of_digits(msisdn: Msisdn) -> Option<Zone> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn country(code: &str) -> Country {
@@ -88,6 +133,17 @@ mod tests {
 
     fn zone(digits: u64, code: &str) -> String {
         zone_of(Msisdn::try_from(digits).unwrap(), country(code)).to_string()
+    }
+
+    #[test]
+    fn the_zones_of_a_country_are_those_of_its_numbers_and_no_neighbours() {
+        let names = |code| zones_of(country(code)).into_iter().map(|zone| zone.to_string()).collect::<BTreeSet<_>>();
+        let of = |names: &[&str]| names.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+        assert_eq!(names("SG"), of(&["Asia/Singapore"]));
+        assert_eq!(names("US").len(), 7, "{:?}", names("US"));
+        assert!(names("US").is_superset(&of(&["America/New_York", "America/Los_Angeles", "Pacific/Honolulu"])));
+        assert_eq!(names("CA").len(), 7, "{:?}", names("CA"));
+        assert!(names("CA").is_superset(&of(&["America/Toronto", "America/St_Johns", "America/Vancouver"])));
     }
 
     #[test]

@@ -204,6 +204,29 @@ fn a_spent_tier_that_falls_back_gives_way_at_once() {
 }
 
 #[test]
+fn whoever_may_not_leave_at_this_hour_waits_for_the_next_and_loses_nothing() {
+    let mut story = Story::usual();
+    let until = at(HOUR);
+    let put_off = Event::PutOff { until };
+    assert_eq!(story.rule(put_off), Rule::PutOff);
+    assert_eq!(story.ignores(put_off), Ignored::NothingNew);
+    assert_eq!(story.ignores(Event::Claimed), Ignored::NotYet);
+    story.at(HOUR).claim();
+    assert!(matches!(story.message.state, State::Sending { .. }));
+    assert_eq!(story.ignores(put_off), Ignored::InFlight);
+}
+
+#[test]
+fn hours_put_nothing_off_that_is_called_off_or_out_of_time() {
+    let put_off = Event::PutOff { until: at(HOUR) };
+    let mut cancelled = Story::usual();
+    cancelled.standing = Standing::Cancelled;
+    assert_eq!(cancelled.rule(put_off), Rule::CalledOffPresentLast);
+    let mut late = Story::of(plan_with(|plan| plan.steps[0].leave_within = Some(Span::from_secs(MINUTE))));
+    assert_eq!(late.at(MINUTE).ignores(put_off), Ignored::Stale);
+}
+
+#[test]
 fn whoever_has_no_step_to_go_on_to_waits_for_the_tier() {
     let mut story = Story::of(plan_with(|plan| plan.steps.truncate(1)));
     assert_eq!(story.ignores(Event::TierSpent { step: place(1) }), Ignored::NotYet);

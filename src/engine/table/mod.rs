@@ -93,7 +93,8 @@ fn events(message: &Present, now: Timestamp) -> Vec<Event> {
         Some(Event::Answered { .. }) => Some(Event::Receipt { step, report: Report::Reached(Status::Sent) }),
         Some(Event::Receipt { .. }) => Some(Event::Due { silence: Silence::Trusted }),
         Some(Event::Due { .. }) => Some(Event::TierSpent { step }),
-        Some(Event::TierSpent { .. }) => Some(Event::CalledOff(CallOff::Cancel)),
+        Some(Event::TierSpent { .. }) => Some(Event::PutOff { until: now + Span::from_secs(HOUR) }),
+        Some(Event::PutOff { .. }) => Some(Event::CalledOff(CallOff::Cancel)),
         Some(Event::CalledOff(_)) => None,
     });
     let of_each = |event| match event {
@@ -109,7 +110,7 @@ fn events(message: &Present, now: Timestamp) -> Vec<Event> {
         Event::Due { .. } => {
             silences(now + Span::from_secs(92)).into_iter().map(|silence| Event::Due { silence }).collect()
         }
-        Event::TierSpent { .. } => vec![event],
+        Event::TierSpent { .. } | Event::PutOff { .. } => vec![event],
         Event::CalledOff(_) => call_offs().into_iter().map(Event::CalledOff).collect(),
     };
     kinds.into_iter().flat_map(of_each).collect()
@@ -335,7 +336,8 @@ pub(super) fn rules() -> Vec<Rule> {
         Some(Rule::HandedOver) => Some(Rule::CountedAsHandedOver),
         Some(Rule::CountedAsHandedOver) => Some(Rule::Resent),
         Some(Rule::Resent) => Some(Rule::HandedBack),
-        Some(Rule::HandedBack) => Some(Rule::TriedAgain),
+        Some(Rule::HandedBack) => Some(Rule::PutOff),
+        Some(Rule::PutOff) => Some(Rule::TriedAgain),
         Some(Rule::TriedAgain) => Some(Rule::KeptForSender(SenderPart::Lane)),
         Some(Rule::KeptForSender(_)) => Some(Rule::GaveWay(ending)),
         Some(Rule::GaveWay(_)) => Some(Rule::Ended(Ending::Undelivered)),

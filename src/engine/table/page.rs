@@ -14,6 +14,7 @@ enum Happens {
     /// News of the present step, or of the one before it.
     News(bool, Report),
     TierSpent,
+    PutOff,
     /// The time of the present step is up.
     Due(Silence),
     /// A gap has been filled that had waived a deadline.
@@ -22,7 +23,7 @@ enum Happens {
 }
 
 fn rows() -> Vec<(&'static str, Happens)> {
-    use Happens::{Answer as Says, CalledOff, Claimed, Due, Filled, News, TierSpent};
+    use Happens::{Answer as Says, CalledOff, Claimed, Due, Filled, News, PutOff, TierSpent};
     let at = Story::usual().now;
     let refused = |fault| Says(Answer::Refused { fault, again: at });
     let bad = |present, fault| News(present, failed(fault, at));
@@ -41,6 +42,7 @@ fn rows() -> Vec<(&'static str, Happens)> {
         ("it cannot leave: window", Says(Answer::CannotLeave(Obstacle::OutsideWindow))),
         ("it cannot leave: variable", Says(Answer::CannotLeave(Obstacle::MissingVariable))),
         ("no place in the tier, and it does not wait", TierSpent),
+        ("outside its hours", PutOff),
         ("receipt: sent", good(true, Status::Sent)),
         ("receipt: its success status", good(true, Status::Delivered)),
         ("receipt: failed, because of this recipient", bad(true, Fault::Recipient)),
@@ -97,6 +99,7 @@ fn event(happens: Happens, message: &Present) -> Event {
         Happens::News(true, report) => Event::Receipt { step, report },
         Happens::News(false, report) => Event::Receipt { step: place(step.get()), report },
         Happens::TierSpent => Event::TierSpent { step },
+        Happens::PutOff => Event::PutOff { until: Story::usual().now + Span::from_secs(7 * 86_400) },
         Happens::Due(silence) => Event::Due { silence },
         Happens::Filled => Event::Due { silence: Silence::Filled },
         Happens::CalledOff(why) => Event::CalledOff(why),

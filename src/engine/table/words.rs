@@ -188,6 +188,7 @@ fn event_name(event: Event) -> String {
         Event::Due { silence: Silence::Lost } => "due: receipts lost".to_owned(),
         Event::Due { silence: Silence::Filled } => "due: gap filled".to_owned(),
         Event::TierSpent { .. } => "tier spent".to_owned(),
+        Event::PutOff { .. } => "put off".to_owned(),
         Event::CalledOff(CallOff::Cancel) => "called off: cancel".to_owned(),
         Event::CalledOff(CallOff::OptOut) => "called off: opt-out".to_owned(),
     }

@@ -134,7 +134,8 @@ async fn everybody_begins_as_the_route_says_of_the_country(desk: Desk) {
     let not_for =
         |steps: &[u8]| steps.iter().fold(Marks::default(), |marks, index| marks.with_passed_over(step(*index)));
     let (china, malaysia, vietnam) = (not_for(&[0]), not_for(&[1]), not_for(&[0, 1, 2]));
-    let second = Start { step: step(1), marks: china, lane: viber, gives_up: Some(at(9)), skipped: None };
+    let second =
+        Start { step: step(1), marks: china, lane: viber, not_before: at(0), gives_up: Some(at(9)), skipped: None };
     let elsewhere = vec![
         ("CN".parse().unwrap(), second),
         ("MY".parse().unwrap(), Start { marks: malaysia, ..spread.start }),

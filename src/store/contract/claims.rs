@@ -88,7 +88,8 @@ async fn what_may_not_leave_yet_stays(desk: Desk) {
     let batch = desk.begin_batch_of(None, audience).await;
     let whole = desk.spread_of(batch, audience, 3).await;
     for (n, second) in [(0, 60), (1, 0), (2, 30)] {
-        desk.spread(Spread { from: n, until: n + 1, not_before: at(second), ..whole.clone() }).await.unwrap();
+        let start = Start { not_before: at(second), ..whole.start };
+        desk.spread(Spread { from: n, until: n + 1, start, ..whole.clone() }).await.unwrap();
     }
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
     assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [1]);

@@ -74,13 +74,14 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
     // What the engine says of each country is looked up by row; whose country has no word of its own begins as most do.
     // The limit that is none keeps SQLite from working out anew for each column why somebody is skipped.
     sqlx::query(
-        "WITH start (country, step, marks, lane, due, skipped) AS MATERIALIZED
-            (SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?6))
+        "WITH start (country, step, marks, lane, not_before, due, skipped) AS MATERIALIZED
+            (SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6 FROM json_each(?6))
          INSERT INTO message
             (batch, n, audience, recipient, msisdn, state, step, lane, not_before, due, at, outcome, skipped, marks)
-         SELECT ?1, ?5 + r.n, r.audience, r.n, r.msisdn, iif(skip IS NULL, 0, 3), r.step, r.lane, ?7,
-                iif(skip IS NULL, r.due, NULL), iif(skip IS NULL, NULL, ?8), iif(skip IS NULL, NULL, ?10), skip, r.marks
-         FROM (SELECT recipient.*, start.step, start.lane, start.due, start.marks,
+         SELECT ?1, ?5 + r.n, r.audience, r.n, r.msisdn, iif(skip IS NULL, 0, 3), r.step, r.lane, r.not_before + later,
+                iif(skip IS NULL, min(r.due + later, ifnull(?15, r.due + later)), NULL), iif(skip IS NULL, NULL, ?8), iif(skip IS NULL, NULL, ?10), skip, r.marks
+         FROM (SELECT recipient.*, start.step, start.lane, start.not_before, start.due, start.marks,
+                      (?5 + n) * ?7 / ?14 AS later,
                       CASE WHEN n IN (SELECT value FROM json_each(?9)) THEN ?12
                            WHEN EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = recipient.msisdn) THEN ?11
                            ELSE start.skipped END AS skip
@@ -96,13 +97,15 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
     .bind(spread.until)
     .bind(spread.base)
     .bind(starts(&spread))
-    .bind(spread.not_before.millis())
+    .bind(spread.over.map_or(0, |over| over.span.millis()))
     .bind(spread.now.millis())
     .bind(json_list(spread.excluded.iter().copied().map(i64::from)))
     .bind(Outcome::Skipped.code())
     .bind(SkipReason::OptedOut.code())
     .bind(SkipReason::Excluded.code())
     .bind(json_list(spread.left_out.iter().copied().map(i64::from)))
+    .bind(spread.over.map_or(1, |over| over.messages.max(1)))
+    .bind(spread.over.and_then(|over| over.end).map(Timestamp::millis))
     .execute(&mut *connection)
     .await?;
     let mut laid = laid_out(connection, piece, 1).await?;
@@ -128,7 +131,8 @@ fn starts(spread: &Spread) -> String {
     let line = |country: &str, start: &Start| {
         let skipped = start.skipped.map(SkipReason::code);
         let gives_up = start.gives_up.map(Timestamp::millis);
-        serde_json::json!([country, start.step.get(), start.marks.bits(), start.lane.0, gives_up, skipped])
+        let not_before = start.not_before.millis();
+        serde_json::json!([country, start.step.get(), start.marks.bits(), start.lane.0, not_before, gives_up, skipped])
     };
     let others = std::iter::once(line("", &spread.start));
     let named = spread.elsewhere.iter().map(|(country, start)| line(country.as_str(), start));

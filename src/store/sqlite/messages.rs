@@ -7,6 +7,7 @@ use sqlx::SqliteConnection;
 
 use super::Work;
 use super::dials::note_buckets;
+use super::hours::Doors;
 use super::looks::load;
 use super::numbers::{Numbers, OverNumbers, over_numbers};
 use super::receipts::{Lesson, keep, learn};
@@ -15,7 +16,7 @@ use super::script::Script;
 use super::shapes::{write_attempts, write_messages};
 use super::tiers::Gate;
 use crate::domain::{
-    BatchId, BatchState, Fields, LaneId, Marks, MessageKey, Present, State, StepIndex, Tallies, Timestamp,
+    BatchId, BatchState, Country, Fields, LaneId, Marks, MessageKey, Present, State, StepIndex, Tallies, Timestamp,
 };
 use crate::store::{Change, Claim, Claimed, ClaimedSet, Drained, Loaded, NotedBucket, Pass, Receipt, Verdict};
 
@@ -44,10 +45,30 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
         let steps = gate.as_ref().and_then(|gate| gate.goes_on(&(batch, step)));
         // Whoever goes on to another step need not be claimed for it, so many of them go at once.
         let look_at = if steps.is_some() { patience } else { share };
+        let mut look_at = look_at;
         let mut queue = look_at_queue(connection, claim.lane, batch, step, claim.now, look_at).await?;
+        let mut doors = claim.hours.get(&(batch, step)).map(|timing| Doors::new(timing, claim.now));
+        if let Some(doors) = &doors
+            && look_at < patience
+            && queue.len() == look_at
+            && queue.iter().any(|claimed| !doors.are_open_for(claimed))
+        {
+            // Who has to stay in stands in front of others who need not.
+            look_at = patience;
+            queue = look_at_queue(connection, claim.lane, batch, step, claim.now, look_at).await?;
+        }
         let seen = queue.len();
         patience = patience.saturating_sub(seen + A_LOOK);
         let mut out_of_turn = 0;
+        if let Some(doors) = &mut doors {
+            let before = set.out_of_hours.len();
+            set.out_of_hours.extend(doors.keep_in(&mut queue));
+            out_of_turn = set.out_of_hours.len() - before;
+            if steps.is_none() {
+                // Whose turn comes with the next claim stays as it is.
+                queue.truncate(share);
+            }
+        }
         if let Some(gate) = &mut gate {
             let kept_out = gate.pass(connection, &mut queue, share, claim.now).await?;
             if let Some(steps) = steps {
@@ -55,7 +76,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
                 let kept_out = kept_out.into_iter().map(|claimed| unclaimed(claimed.message));
                 let before = set.without_place.len();
                 set.without_place.extend(kept_out.filter(goes_on));
-                out_of_turn = set.without_place.len() - before;
+                out_of_turn += set.without_place.len() - before;
             }
         }
         let mut script = Script::default();
@@ -86,7 +107,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
 /// The state of the batch is read in the claim's own transaction: what a person has stopped cannot leave.
 pub(super) const CLAIM: &str = packed!(
     "concat_ws(' ', m.n, m.msisdn, version, not_before, ifnull(due, ''), ifnull(first_left, ''), ifnull(accepted, ''),
-               tries, marks, o.msisdn IS NOT NULL, r.fields)",
+               tries, marks, o.msisdn IS NOT NULL, ifnull(r.country, ''), r.fields)",
     "message m INDEXED BY message_queue
      LEFT JOIN recipient r ON r.audience = m.audience AND r.n = m.recipient
      LEFT JOIN opt_out o ON o.msisdn = m.msisdn
@@ -157,6 +178,7 @@ fn claimed(line: &mut Line<'_>, lane: LaneId, batch: BatchId, step: StepIndex, n
     let (tries, marks) = (line.small("tries")?, Marks::from_bits(line.small("marks")?));
     let present = Present { state, step, marks, first_left, accepted, tries };
     let opted_out: u8 = line.small("opted_out")?;
+    let country = line.word("country")?.parse().unwrap_or(Country::WORLD);
     let message = Loaded { key, msisdn, version: version + 1, lane, present };
     // Packed fields hold spaces, but no newline that is not escaped.
     Ok(Claimed {
@@ -164,11 +186,12 @@ fn claimed(line: &mut Line<'_>, lane: LaneId, batch: BatchId, step: StepIndex, n
         fields: Fields::from_packed(line.rest().unwrap_or("[]").to_owned()),
         opted_out: opted_out != 0,
         pass: Pass::Uncounted,
+        country,
     })
 }
 
 /// Where a claimed message stood in its queue.
-fn place(claimed: &Present) -> Option<Timestamp> {
+pub(super) fn place(claimed: &Present) -> Option<Timestamp> {
     match claimed.state {
         State::Sending { not_before, .. } => Some(not_before),
         State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => None,
@@ -186,7 +209,7 @@ fn as_queued(after: &Present) -> Present {
 }
 
 /// A message that was looked at and is not claimed after all.
-fn unclaimed(message: Loaded) -> Loaded {
+pub(super) fn unclaimed(message: Loaded) -> Loaded {
     Loaded { version: message.version - 1, present: as_queued(&message.present), ..message }
 }
 

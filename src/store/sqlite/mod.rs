@@ -10,6 +10,7 @@ mod audiences;
 mod batches;
 mod dials;
 mod facts;
+mod hours;
 mod inbound;
 mod lanes;
 mod looks;

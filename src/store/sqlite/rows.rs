@@ -158,18 +158,15 @@ impl<'a> Line<'a> {
         self.0
     }
 
-    pub(super) fn maybe<T: TryFrom<i64>>(&mut self, column: &'static str) -> Work<Option<T>> {
+    pub(super) fn word(&mut self, column: &'static str) -> Work<&'a str> {
         let line = self.0.ok_or_else(|| nonsense("nothing", column))?;
-        let text = match line.split_once(' ') {
-            Some((text, rest)) => {
-                self.0 = Some(rest);
-                text
-            }
-            None => {
-                self.0 = None;
-                line
-            }
-        };
+        let (text, rest) = line.split_once(' ').map_or((line, None), |(text, rest)| (text, Some(rest)));
+        self.0 = rest;
+        Ok(text)
+    }
+
+    pub(super) fn maybe<T: TryFrom<i64>>(&mut self, column: &'static str) -> Work<Option<T>> {
+        let text = self.word(column)?;
         if text.is_empty() {
             return Ok(None);
         }

@@ -1,0 +1,121 @@
+//! Beginnings: when a campaign's first steps may leave, country by country.
+
+use std::collections::BTreeMap;
+
+use super::lint::named;
+use super::time::Schedule;
+use crate::config::Problem;
+use crate::domain::{Country, Plan, Timestamp};
+
+/// When the first of each country may be handed something over. What the clock of a single person says is looked at when
+/// their turn comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beginnings {
+    /// Before which nobody's first message leaves.
+    pub first: Timestamp,
+    /// When the last country begins.
+    pub last: Timestamp,
+    by_country: BTreeMap<Country, Timestamp>,
+    /// How many people are of countries whose clocks all show a later time than the one at which they were to begin.
+    pub behind: u64,
+}
+
+impl Beginnings {
+    /// Of a plan for so many people of each country, or why some would never be sent anything.
+    pub fn of(
+        plan: &Plan,
+        schedule: &Schedule,
+        countries: &BTreeMap<Country, u64>,
+        now: Timestamp,
+    ) -> Result<Self, Vec<Problem>> {
+        let start = schedule.at.unwrap_or(now).max(now);
+        let (mut by_country, mut never, mut behind) = (BTreeMap::new(), BTreeMap::new(), 0);
+        for (country, people) in countries {
+            let step = plan.first(plan.marks_at_first(Some(*country))).and_then(|step| plan.step(step));
+            let Some(hours) = step.map(|step| &step.hours) else { continue };
+            if hours.since_in(*country).is_some_and(|since| since < now) {
+                behind += people;
+            }
+            match hours.open_in(*country, start) {
+                Some(at) if schedule.end.is_none_or(|end| at < end) => {
+                    by_country.insert(*country, at);
+                }
+                Some(_) | None => {
+                    never.insert(*country, *people);
+                }
+            }
+        }
+        if !never.is_empty() {
+            let sentence = format!(
+                "leaves no time at which anything could be sent to people of {}; widen it, or write a later `end`",
+                named(&never).join(", ")
+            );
+            return Err(vec![Problem::new(None, "send_window", sentence)]);
+        }
+        let first = by_country.values().min().copied().unwrap_or(start);
+        let last = by_country.values().max().copied().unwrap_or(start);
+        Ok(Self { first, last, by_country, behind })
+    }
+
+    /// When the first of a country begin; without one, the first of those for whom none is known.
+    pub fn in_country(&self, country: Option<Country>) -> Timestamp {
+        country.and_then(|country| self.by_country.get(&country).copied()).unwrap_or(self.first)
+    }
+
+    /// The countries that there are.
+    pub fn countries(&self) -> impl Iterator<Item = Country> {
+        self.by_country.keys().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Channel, Hours, Step};
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse_rfc3339(text).unwrap()
+    }
+
+    fn begins(hours: Hours, schedule: &Schedule) -> Result<Beginnings, String> {
+        let step = Step { hours, ..Step::of_text(Channel::Sms, "sms", "Hi") };
+        let countries = [("SG", 30), ("US", 20)].map(|(code, people)| (code.parse().unwrap(), people)).into();
+        let begins = Beginnings::of(&Plan::of_steps(vec![step]), schedule, &countries, at("2026-12-01T00:00:00Z"));
+        begins.map_err(|problems| problems[0].to_string())
+    }
+
+    fn of(begins: &Beginnings, country: &str) -> String {
+        begins.in_country(Some(country.parse().unwrap())).rfc3339()
+    }
+
+    #[test]
+    fn each_country_begins_when_the_first_of_its_clocks_says_so() {
+        let since = Some("2026-12-01T09:00:00".parse().unwrap());
+        let begins = begins(Hours { since, ..Hours::default() }, &Schedule::default()).unwrap();
+        assert_eq!(of(&begins, "SG"), "2026-12-01T01:00:00.000Z");
+        assert_eq!(of(&begins, "US"), "2026-12-01T14:00:00.000Z");
+        assert_eq!((begins.first.rfc3339(), begins.last.rfc3339()), (of(&begins, "SG"), of(&begins, "US")));
+        assert_eq!(begins.behind, 0);
+    }
+
+    #[test]
+    fn whose_clocks_are_past_the_time_begin_at_once_and_are_counted() {
+        let since = Some("2026-12-01T07:00:00".parse().unwrap());
+        let begins = begins(Hours { since, ..Hours::default() }, &Schedule::default()).unwrap();
+        assert_eq!((of(&begins, "SG").as_str(), begins.behind), ("2026-12-01T00:00:00.000Z", 30));
+    }
+
+    #[test]
+    fn hours_that_leave_no_time_until_the_end_are_refused_with_who_would_miss_it() {
+        let office = || Hours { windows: vec!["Mon-Fri 09:00-18:00".parse().unwrap()], ..Hours::default() };
+        let until = |end| Schedule { end: Some(at(end)), ..Schedule::default() };
+        assert!(begins(office(), &until("2026-12-01T15:00:00Z")).is_ok());
+        let sentence = begins(office(), &until("2026-12-01T00:30:00Z")).unwrap_err();
+        assert!(
+            sentence.starts_with("send_window: leaves no time at which anything could be sent to people of SG 30;"),
+            "{sentence}"
+        );
+        let never = Hours { quiet: vec!["08:00-20:00".parse().unwrap()], ..office() };
+        assert!(begins(never, &Schedule::default()).unwrap_err().contains("SG 30, US 20"));
+    }
+}

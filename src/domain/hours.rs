@@ -1,0 +1,494 @@
+//! Hours: when something may leave, by the clock of whoever gets it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Datelike, Days as Later, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Weekday};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use super::word::serde_as_text;
+use super::{Country, Span, Timestamp, Zone, zones_of};
+
+/// Days of the week, a bit each from Monday on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Weekdays(u8);
+
+impl Weekdays {
+    const ALL: Self = Self(0b111_1111);
+
+    fn of(day: Weekday) -> Self {
+        Self(1 << day.num_days_from_monday())
+    }
+
+    const fn has(self, day: Self) -> bool {
+        self.0 & day.0 != 0
+    }
+}
+
+/// A stretch of each of some days, from one time of day until another; one that ends before it begins ends the day after.
+/// `Mon-Fri 09:00-18:00`, with the zone whose clock counts behind it where that is not each recipient's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Stretch {
+    days: Weekdays,
+    /// Minutes of the day; the end is not in it.
+    from: u16,
+    until: u16,
+    zone: Option<Zone>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidStretch {
+    #[error(
+        "\"{0}\" is no stretch of time; write it as 21:00-08:00 or Mon-Fri 09:00-18:00, and a zone such as Asia/Singapore \
+         behind it where it does not mean each recipient's own clock"
+    )]
+    Shape(String),
+    #[error("\"{0}\" is no day of the week; write Mon, Tue, Wed, Thu, Fri, Sat or Sun")]
+    Day(String),
+    #[error("\"{0}\" is no time of day; write it as 09:00, from 00:00 to 24:00")]
+    Time(String),
+    #[error("\"{0}\" is no time zone; write one such as Asia/Singapore")]
+    Zone(String),
+    #[error("\"{0}\" begins when it ends, which could be no time at all or the whole day; write two different times")]
+    Whole(String),
+}
+
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const MINUTES: u16 = 24 * 60;
+
+impl Stretch {
+    /// Whether it holds at a moment, for somebody of this zone.
+    fn holds(&self, at: Timestamp, theirs: Zone) -> bool {
+        let local = local(at, self.zone.unwrap_or(theirs));
+        let minute = minute_of(local.time());
+        let on = |date: NaiveDate| self.days.has(Weekdays::of(date.weekday()));
+        if self.from < self.until {
+            return on(local.date()) && (self.from..self.until).contains(&minute);
+        }
+        let before = local.date().pred_opt().is_some_and(on);
+        (on(local.date()) && minute >= self.from) || (before && minute < self.until)
+    }
+
+    /// Moments of one day at which it may begin or end.
+    fn edges(&self, day: NaiveDate, theirs: Zone) -> impl Iterator<Item = Timestamp> + use<> {
+        let zone = self.zone.unwrap_or(theirs);
+        [self.from, self.until].into_iter().filter_map(move |minute| {
+            let day = if minute == MINUTES { day.succ_opt()? } else { day };
+            instant(day.and_hms_opt(u32::from(minute % MINUTES) / 60, u32::from(minute) % 60, 0)?, zone)
+        })
+    }
+}
+
+fn minute_of(time: NaiveTime) -> u16 {
+    u16::try_from(time.hour() * 60 + time.minute()).unwrap_or(0)
+}
+
+/// What a clock of the zone shows.
+pub fn local(at: Timestamp, Zone(zone): Zone) -> NaiveDateTime {
+    let utc = DateTime::from_timestamp_millis(at.millis()).unwrap_or_default();
+    utc.with_timezone(&zone).naive_local()
+}
+
+/// When a clock of the zone shows this. Where it is put forward past it, as much later as it is put forward; where it shows
+/// it twice, the first time.
+pub fn instant(shown: NaiveDateTime, Zone(zone): Zone) -> Option<Timestamp> {
+    use chrono::{LocalResult, TimeDelta, TimeZone};
+    let at = match zone.from_local_datetime(&shown) {
+        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at,
+        // As if the clock had not been moved: with the offset that held before. No gap is longer than a day.
+        LocalResult::None => zone.from_local_datetime(&(shown - TimeDelta::days(1))).earliest()? + TimeDelta::days(1),
+    };
+    Some(Timestamp::from_millis(at.timestamp_millis()))
+}
+
+impl fmt::Display for Stretch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        if self.days != Weekdays::ALL {
+            text = days_said(self.days) + " ";
+        }
+        let time = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+        text += &format!("{}-{}", time(self.from), time(self.until));
+        if let Some(zone) = self.zone {
+            text += &format!(" {zone}");
+        }
+        f.pad(&text)
+    }
+}
+
+/// `Mon-Fri`, `Sat,Sun`.
+fn days_said(days: Weekdays) -> String {
+    let has = |day: usize| days.0 & (1 << day) != 0;
+    let mut said = Vec::new();
+    let mut day = 0;
+    while day < 7 {
+        if !has(day) {
+            day += 1;
+            continue;
+        }
+        let last = (day..7).take_while(|day| has(*day)).last().unwrap_or(day);
+        match last - day {
+            0 => said.push(DAYS[day].to_owned()),
+            1 => said.extend([DAYS[day].to_owned(), DAYS[last].to_owned()]),
+            _ => said.push(format!("{}-{}", DAYS[day], DAYS[last])),
+        }
+        day = last + 1;
+    }
+    said.join(",")
+}
+
+impl FromStr for Stretch {
+    type Err = InvalidStretch;
+
+    fn from_str(text: &str) -> Result<Self, InvalidStretch> {
+        let shape = || InvalidStretch::Shape(text.to_owned());
+        // Whatever stands around a dash or a comma is one word with it.
+        let joined = text.replace(['–', '—'], "-").replace(" - ", "-").replace(", ", ",");
+        let words: Vec<&str> = joined.split_whitespace().collect();
+        let place = words.iter().position(|word| word.starts_with(|c: char| c.is_ascii_digit())).ok_or_else(shape)?;
+        let (before, behind) = words.split_at(place);
+        let [times, zone @ ..] = behind else { return Err(shape()) };
+        let (from, until) = times.split_once('-').ok_or_else(shape)?;
+        let days = match before {
+            [] => Weekdays::ALL,
+            [days] => weekdays(days)?,
+            [..] => return Err(shape()),
+        };
+        let zone = match zone {
+            [] => None,
+            [zone] => Some(zone.parse().map_err(|_| InvalidStretch::Zone((*zone).to_owned()))?),
+            [..] => return Err(shape()),
+        };
+        let (from, until) = (minute(from)?, minute(until)?);
+        if from % MINUTES == until % MINUTES {
+            return Err(InvalidStretch::Whole(text.to_owned()));
+        }
+        Ok(Self { days, from: from % MINUTES, until, zone })
+    }
+}
+
+fn weekdays(text: &str) -> Result<Weekdays, InvalidStretch> {
+    let day = |name: &str| {
+        let known =
+            |known: &&str| name.len() >= 3 && name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(known));
+        DAYS.iter().position(|day| known(&day)).ok_or_else(|| InvalidStretch::Day(name.to_owned()))
+    };
+    let mut days = 0;
+    if text.eq_ignore_ascii_case("daily") {
+        return Ok(Weekdays::ALL);
+    }
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (mut at, last) = (day(first.trim())?, day(last.trim())?);
+        loop {
+            days |= 1 << at;
+            if at == last {
+                break;
+            }
+            at = (at + 1) % 7;
+        }
+    }
+    Ok(Weekdays(days))
+}
+
+fn minute(text: &str) -> Result<u16, InvalidStretch> {
+    let wrong = || InvalidStretch::Time(text.to_owned());
+    let (hours, minutes) = text.trim().split_once(':').ok_or_else(wrong)?;
+    let (hours, minutes): (u16, u16) = (hours.parse().map_err(|_| wrong())?, minutes.parse().map_err(|_| wrong())?);
+    let minute = hours.saturating_mul(60).saturating_add(minutes);
+    if minutes < 60 && minute <= MINUTES { Ok(minute) } else { Err(wrong()) }
+}
+
+serde_as_text!(Stretch);
+
+/// When something may leave.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Hours {
+    /// Nothing leaves while one of these holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quiet: Vec<Stretch>,
+    /// Something leaves only while one of these holds, where there are any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Stretch>,
+    /// Days on which nothing leaves, by the clock of whoever gets it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub holidays: BTreeSet<NaiveDate>,
+    /// What the clock of whoever gets it has to show at the earliest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<NaiveDateTime>,
+}
+
+/// Days that are gone through for the next opening. Whoever lists more holidays in a row means never.
+const FORESIGHT: u64 = 400;
+
+impl Hours {
+    /// Whether they stand in nobody's way.
+    pub fn are_all(&self) -> bool {
+        self.quiet.is_empty() && self.windows.is_empty() && self.holidays.is_empty() && self.since.is_none()
+    }
+
+    /// Whether something may leave at a moment, for somebody of this zone.
+    pub fn are_open(&self, at: Timestamp, theirs: Zone) -> bool {
+        let in_window = || self.windows.is_empty() || self.windows.iter().any(|window| window.holds(at, theirs));
+        let is_quiet = || self.quiet.iter().any(|quiet| quiet.holds(at, theirs));
+        let is_dated = || {
+            let shown = local(at, theirs);
+            !self.holidays.contains(&shown.date()) && self.since.is_none_or(|since| shown >= since)
+        };
+        in_window() && !is_quiet() && ((self.holidays.is_empty() && self.since.is_none()) || is_dated())
+    }
+
+    /// The first moment from `at` on at which something may leave; nothing where that is never.
+    pub fn open_from(&self, at: Timestamp, theirs: Zone) -> Option<Timestamp> {
+        let since = self.since.and_then(|since| instant(since, theirs));
+        let at = since.map_or(at, |since| since.max(at));
+        self.edges(at, theirs, true)
+    }
+
+    /// The first moment behind `at` at which nothing may leave any more; nothing where that is never.
+    pub fn open_until(&self, at: Timestamp, theirs: Zone) -> Option<Timestamp> {
+        if self.quiet.is_empty() && self.windows.is_empty() && self.holidays.is_empty() {
+            return None;
+        }
+        self.edges(at, theirs, false)
+    }
+
+    /// The first moment from `at` on at which they are open, or not.
+    fn edges(&self, at: Timestamp, theirs: Zone, open: bool) -> Option<Timestamp> {
+        if self.are_open(at, theirs) == open {
+            return Some(at);
+        }
+        // A zone of its own may be a day ahead of theirs, or behind it.
+        let first = local(at, theirs).date().checked_sub_days(Later::new(2))?;
+        let on = |day: u64| {
+            let day = first.checked_add_days(Later::new(day))?;
+            let stretches = self.windows.iter().chain(&self.quiet);
+            let edges = stretches.flat_map(|stretch| stretch.edges(day, theirs));
+            let edges = edges.chain(instant(day.and_time(NaiveTime::MIN), theirs));
+            edges.filter(|edge| *edge > at && self.are_open(*edge, theirs) == open).min()
+        };
+        let found = (0..FORESIGHT).find(|day| on(*day).is_some())?;
+        // By another zone's clock the next days may have begun before.
+        (found..=found + 2).filter_map(on).min()
+    }
+
+    /// The first moment from `at` on at which something may leave for anybody of a country.
+    pub fn open_in(&self, country: Country, at: Timestamp) -> Option<Timestamp> {
+        zones_of(country).into_iter().filter_map(|theirs| self.open_from(at, theirs)).min()
+    }
+
+    /// When the first clocks of a country show what they have to show at the earliest.
+    pub fn since_in(&self, country: Country) -> Option<Timestamp> {
+        let since = self.since?;
+        zones_of(country).into_iter().filter_map(|theirs| instant(since, theirs)).min()
+    }
+
+    /// When somebody who was to leave at `planned` and may not at `now` does at the earliest. `earliest` is when the first
+    /// of their country were to leave: whoever was to come later than those comes as much later by a clock of their own.
+    pub fn put_off(
+        &self,
+        planned: Timestamp,
+        earliest: Option<Timestamp>,
+        now: Timestamp,
+        theirs: Zone,
+    ) -> Option<Timestamp> {
+        let since = self.since.and_then(|since| instant(since, theirs)).filter(|since| *since > now);
+        let later = earliest.map_or(Span::ZERO, |earliest| planned.since(earliest));
+        self.open_from(since.map_or(now, |since| since + later), theirs)
+    }
+
+    /// Whether the clock of whoever gets it decides.
+    pub fn are_theirs(&self) -> bool {
+        let mut stretches = self.windows.iter().chain(&self.quiet);
+        self.since.is_some() || !self.holidays.is_empty() || stretches.any(|stretch| stretch.zone.is_none())
+    }
+
+    /// Where they name zones of their own alone: until when they are closed for everybody.
+    pub fn closed_for_all(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.are_theirs() {
+            return None;
+        }
+        let anybody = Zone(Tz::UTC);
+        if self.are_open(now, anybody) { None } else { self.open_from(now, anybody) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn zone(name: &str) -> Zone {
+        name.parse().unwrap()
+    }
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse_rfc3339(text).unwrap()
+    }
+
+    fn stretch(text: &str) -> Stretch {
+        text.parse().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn hours(windows: &[&str], quiet: &[&str]) -> Hours {
+        let all = |texts: &[&str]| texts.iter().map(|text| stretch(text)).collect();
+        Hours { windows: all(windows), quiet: all(quiet), ..Hours::default() }
+    }
+
+    #[test]
+    fn a_stretch_is_read_as_people_write_it_and_printed_as_it_is_read() {
+        for (text, printed) in [
+            ("21:00-08:00", "21:00-08:00"),
+            ("Mon-Fri 09:00-18:00", "Mon-Fri 09:00-18:00"),
+            ("monday-friday 9:00 - 18:00", "Mon-Fri 09:00-18:00"),
+            ("Sat, Sun 10:00–14:00", "Sat,Sun 10:00-14:00"),
+            ("Fri-Mon 10:00-14:00", "Mon,Fri-Sun 10:00-14:00"),
+            ("daily 00:00-24:00", ""),
+            ("Mon-Wed,Fri 08:30-24:00 asia/singapore", "Mon-Wed,Fri 08:30-24:00 Asia/Singapore"),
+        ] {
+            match text.parse::<Stretch>() {
+                Ok(read) => assert_eq!(read.to_string(), printed, "{text}"),
+                Err(error) => assert!(printed.is_empty(), "{text}: {error}"),
+            }
+        }
+        for wrong in
+            ["", "21", "21:00", "21:00-", "25:00-08:00", "09:60-10:00", "Foo 09:00-10:00", "09:00-18:00 Mon-Fri"]
+        {
+            assert!(wrong.parse::<Stretch>().is_err(), "{wrong}");
+        }
+        assert!(matches!("08:00-08:00".parse::<Stretch>(), Err(InvalidStretch::Whole(_))));
+    }
+
+    #[test]
+    fn what_falls_into_quiet_hours_waits_for_their_end_by_the_clock_of_whoever_gets_it() {
+        let quiet = hours(&[], &["21:00-08:00"]);
+        // 15:00 UTC is 23:00 in Singapore and 10:00 in New York.
+        let now = at("2026-12-01T15:00:00Z");
+        assert_eq!(quiet.open_from(now, zone("Asia/Singapore")), Some(at("2026-12-02T00:00:00Z")));
+        assert_eq!(quiet.open_from(now, zone("America/New_York")), Some(now));
+        assert_eq!(quiet.open_until(now, zone("America/New_York")), Some(at("2026-12-02T02:00:00Z")));
+        // At the minute itself.
+        assert!(!quiet.are_open(at("2026-12-01T13:00:00Z"), zone("Asia/Singapore")));
+        assert!(quiet.are_open(at("2026-12-01T12:59:59.999Z"), zone("Asia/Singapore")));
+        assert!(quiet.are_open(at("2026-12-02T00:00:00Z"), zone("Asia/Singapore")));
+    }
+
+    #[test]
+    fn a_send_window_leaves_out_nights_weekends_and_holidays() {
+        let mut office = hours(&["Mon-Fri 09:00-18:00"], &[]);
+        let singapore = zone("Asia/Singapore");
+        // Friday the 4th, 18:30 there: Monday.
+        let friday = at("2026-12-04T10:30:00Z");
+        assert_eq!(office.open_from(friday, singapore), Some(at("2026-12-07T01:00:00Z")));
+        office.holidays.extend(["2026-12-07", "2026-12-08"].map(|day| day.parse::<NaiveDate>().unwrap()));
+        assert_eq!(office.open_from(friday, singapore), Some(at("2026-12-09T01:00:00Z")));
+        assert_eq!(office.open_until(at("2026-12-09T01:00:00Z"), singapore), Some(at("2026-12-09T10:00:00Z")));
+    }
+
+    #[test]
+    fn a_window_over_midnight_belongs_to_the_day_on_which_it_begins() {
+        let night = hours(&["Fri 22:00-02:00"], &[]);
+        let london = zone("Europe/London");
+        // Friday the 4th.
+        for (text, open) in [
+            ("2026-12-04T01:00:00Z", false),
+            ("2026-12-04T22:00:00Z", true),
+            ("2026-12-05T01:59:00Z", true),
+            ("2026-12-05T02:00:00Z", false),
+            ("2026-12-05T22:30:00Z", false),
+        ] {
+            assert_eq!(night.are_open(at(text), london), open, "{text}");
+        }
+    }
+
+    #[test]
+    fn where_the_clock_is_put_forward_or_back_hours_go_by_what_it_shows() {
+        let berlin = zone("Europe/Berlin");
+        // Put forward at 02:00 to 03:00 on 29 March: quiet until 02:30 is quiet until 03:30 would have been; the clock never
+        // shows 02:30, so it ends when it shows 03:00 at the latest.
+        let quiet = hours(&[], &["22:00-02:30"]);
+        assert_eq!(quiet.open_from(at("2026-03-29T00:30:00Z"), berlin), Some(at("2026-03-29T01:30:00Z")));
+        assert!(quiet.are_open(at("2026-03-29T01:00:00Z"), berlin), "it shows 03:00");
+        // Put back at 03:00 to 02:00 on 25 October: 02:00 to 02:30 is quiet both times.
+        assert_eq!(quiet.open_from(at("2026-10-25T00:10:00Z"), berlin), Some(at("2026-10-25T00:30:00Z")));
+        assert!(!quiet.are_open(at("2026-10-25T01:10:00Z"), berlin));
+    }
+
+    #[test]
+    fn hours_with_a_zone_of_their_own_hold_for_everybody_alike() {
+        let office = hours(&["Mon-Fri 09:00-18:00 Asia/Singapore"], &[]);
+        let now = at("2026-12-04T10:30:00Z");
+        assert_eq!(office.closed_for_all(now), Some(at("2026-12-07T01:00:00Z")));
+        assert_eq!(office.open_from(now, zone("America/New_York")), Some(at("2026-12-07T01:00:00Z")));
+        assert_eq!(office.closed_for_all(at("2026-12-04T09:30:00Z")), None);
+        assert_eq!(hours(&["Mon-Fri 09:00-18:00"], &[]).closed_for_all(now), None);
+    }
+
+    #[test]
+    fn hours_that_never_open_say_so() {
+        let never = hours(&["Mon-Fri 09:00-18:00"], &["08:00-20:00"]);
+        assert_eq!(never.open_from(at("2026-12-04T10:30:00Z"), zone("Asia/Singapore")), None);
+    }
+
+    #[test]
+    fn a_start_by_everybodys_own_clock_keeps_the_order_of_those_who_are_spread_over_a_time() {
+        let nine: NaiveDateTime = "2026-12-01T09:00:00".parse().unwrap();
+        let since = Hours { since: Some(nine), ..Hours::default() };
+        let (east, west) = (zone("America/New_York"), zone("America/Los_Angeles"));
+        let begins = at("2026-12-01T14:00:00Z");
+        assert_eq!(since.open_from(at("2026-11-30T00:00:00Z"), east), Some(begins));
+        // Somebody in Los Angeles who was to leave an hour after the first of the country does so an hour after nine.
+        let planned = begins + Span::from_secs(3_600);
+        assert_eq!(since.put_off(planned, Some(begins), planned, west), Some(at("2026-12-01T18:00:00Z")));
+        assert_eq!(
+            since.put_off(planned, Some(begins), at("2026-12-01T19:00:00Z"), west),
+            Some(at("2026-12-01T19:00:00Z"))
+        );
+    }
+
+    fn stretches() -> impl Strategy<Value = Vec<Stretch>> {
+        let zones = prop_oneof![
+            3 => Just(None),
+            1 => Just(Some("Asia/Singapore")),
+            1 => Just(Some("America/Los_Angeles")),
+            1 => Just(Some("Pacific/Kiritimati")),
+        ];
+        let one = (1_u8..128, 0_u16..48, 0_u16..48, zones).prop_filter_map("no time", |(days, from, until, zone)| {
+            let zone = zone.map(|name| name.parse().unwrap());
+            (from != until).then(|| Stretch { days: Weekdays(days), from: from * 30, until: until * 30, zone })
+        });
+        prop::collection::vec(one, 0..3)
+    }
+
+    proptest! {
+        #[test]
+        fn the_next_opening_and_closing_are_what_going_through_the_minutes_finds(
+            windows in stretches(),
+            quiet in stretches(),
+            // Around changes of the clock, too.
+            begin in 0_i64..366 * 24 * 4,
+            theirs in prop::sample::select(vec!["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Apia"]),
+        ) {
+            let (hours, theirs) = (Hours { windows, quiet, ..Hours::default() }, zone(theirs));
+            let minute = |minute: i64| at("2026-01-01T00:00:00Z") + Span::from_secs((begin * 15 + minute) * 60);
+            let (now, week) = (minute(0), 8 * 24 * 60);
+            for open in [true, false] {
+                let found = if open { hours.open_from(now, theirs) } else { hours.open_until(now, theirs) };
+                let searched = (0..week).map(minute).find(|at| hours.are_open(*at, theirs) == open);
+                match searched {
+                    Some(at) => prop_assert_eq!(found, Some(at)),
+                    None => prop_assert!(found.is_none_or(|found| found >= minute(week))),
+                }
+            }
+        }
+
+        #[test]
+        fn a_stretch_reads_what_it_prints(all in stretches()) {
+            for one in all {
+                prop_assert_eq!(one.to_string().parse::<Stretch>().map_err(|error| error.to_string()), Ok(one));
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Hours: a claim leaves in their queue those whose clocks say so. At the desk's start it is 16:00 in Singapore and 03:00 in
+//! New York, of Friday, 15 January 2027.
+
+use super::*;
+use crate::domain::{Hours, Stretch};
+use crate::store::{Drained, Over, Timing};
+
+for_every_store!(
+    who_may_not_leave_at_this_hour_stays_and_is_told_with_the_next,
+    who_has_to_stay_in_stands_in_nobodys_way,
+    whoever_begins_later_than_the_first_of_a_country_does_so_by_any_clock,
+    a_beginning_is_spread_evenly_and_gives_up_with_its_campaign,
+);
+
+/// So many people in New York, and behind them as many in Singapore, with hours.
+async fn claim_of(desk: &Desk, hours: Hours, limit: u32) -> Claim {
+    let audience = desk.begin(None).await;
+    let country = |n: u32| if n < 5 { "US" } else { "SG" }.parse::<Country>().unwrap();
+    let people = recipients(0..10).into_iter().zip(0..);
+    let people = people.map(|(person, n)| Recipient { country: country(n), ..person });
+    desk.add_recipients(audience, 0, people.collect()).await.unwrap();
+    desk.publish_audience(audience, 10, "{}".to_owned()).await.unwrap();
+    let batch = desk.begin_batch_of(None, audience).await;
+    let spread = desk.spread_of(batch, audience, 10).await;
+    desk.spread(spread).await.unwrap();
+    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    let timing = Arc::new(Timing { hours, launched: at(0) });
+    Claim { hours: [((batch, StepIndex::FIRST), timing)].into(), ..desk.claim_of(batch, limit).await }
+}
+
+fn window(text: &str) -> Hours {
+    Hours { windows: vec![text.parse::<Stretch>().unwrap()], ..Hours::default() }
+}
+
+async fn who_may_not_leave_at_this_hour_stays_and_is_told_with_the_next(desk: Desk) {
+    let claim = claim_of(&desk, window("Mon-Fri 09:00-18:00"), 100).await;
+    let queue = claim.queues[0];
+    let set = desk.claim(claim.clone()).await.unwrap();
+    assert_eq!(numbers(&messages(&set)), [5, 6, 7, 8, 9]);
+    assert_eq!(set.drained, [Drained { queue, next: None }]);
+    // Six hours later it is nine in New York.
+    let kept: Vec<(u32, Timestamp)> = set.out_of_hours.iter().map(|(message, until)| (message.key.n, *until)).collect();
+    assert_eq!(kept, (0..5).map(|n| (n, at(6 * 3_600))).collect::<Vec<_>>());
+    for (message, _) in &set.out_of_hours {
+        assert_eq!((message.version, message.present), (0, Present::queued(at(0), None)));
+    }
+    assert_eq!(desk.one(queue.0, 0).await.version, 0);
+    desk.clock.advance(Span::from_secs(6 * 3_600));
+    let set = desk.claim(Claim { now: desk.now(), ..claim }).await.unwrap();
+    assert_eq!((numbers(&messages(&set)), set.out_of_hours.len()), (vec![0, 1, 2, 3, 4], 0));
+}
+
+async fn who_has_to_stay_in_stands_in_nobodys_way(desk: Desk) {
+    let claim = claim_of(&desk, window("09:00-18:00"), 2).await;
+    let set = desk.claim(claim).await.unwrap();
+    assert_eq!((numbers(&messages(&set)), set.out_of_hours.len()), (vec![5, 6], 5));
+    assert!(set.drained.is_empty() && set.kept_back.is_empty());
+}
+
+async fn whoever_begins_later_than_the_first_of_a_country_does_so_by_any_clock(desk: Desk) {
+    // Nine in the morning of the 15th: past in Singapore, and in New York six hours from now.
+    let since = Some("2027-01-15T09:00:00".parse().unwrap());
+    let claim = claim_of(&desk, Hours { since, ..Hours::default() }, 100).await;
+    let set = desk.claim(claim).await.unwrap();
+    assert_eq!(numbers(&messages(&set)), [5, 6, 7, 8, 9]);
+    assert!(set.out_of_hours.iter().all(|(_, until)| *until == at(6 * 3_600)));
+}
+
+async fn a_beginning_is_spread_evenly_and_gives_up_with_its_campaign(desk: Desk) {
+    let audience = desk.audience(None, 6).await;
+    let batch = desk.begin_batch_of(None, audience).await;
+    let spread = desk.spread_of(batch, audience, 6).await;
+    let start = Start { gives_up: Some(at(30)), ..spread.start };
+    let over = Some(Over { span: Span::from_secs(60), messages: 6, end: Some(at(55)) });
+    // However it is cut into pieces.
+    for (from, until) in [(0, 2), (2, 6)] {
+        desk.spread(Spread { from, until, start, over, ..spread.clone() }).await.unwrap();
+    }
+    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    let rows = desk.all(batch, 6).await;
+    for (n, row) in (0..).zip(&rows) {
+        let gives_up = Some(at((30 + n * 10).min(55)));
+        assert_eq!(row.present.state, State::Queued { not_before: at(n * 10), gives_up });
+    }
+}
