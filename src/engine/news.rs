@@ -38,13 +38,12 @@ impl OnRecord {
 /// Whether news of one try of a step still says something about the step, which may have been tried again since: of
 /// what is told it is the try `told`, and `latest` is the one that left last, each counted from nought.
 ///
-/// Good news counts from every try, except where the step goes again because the try it speaks of came to nothing: that it
-/// had been accepted or sent is old, that it has arrived is not. Bad news is about one try alone.
+/// Good news counts from every try, except where the step goes again because the try it speaks of came to nothing, or was
+/// to and its time ran out: that it had been accepted or sent is old, that it has arrived is not. Bad news is about one try alone.
 pub fn counts(message: &Present, step: StepIndex, [told, latest]: [u16; 2], report: Report, success: Status) -> bool {
-    let goes_again = step == message.step && matches!(message.state, State::Queued { .. } | State::Sending { .. });
     match report {
         Report::Reached(status) => {
-            let is_old = goes_again && !message.marks.may_live(step) && told < message.tries;
+            let is_old = step == message.step && !message.marks.may_live(step) && told < message.tries;
             !is_old || status >= success.min(Status::Delivered)
         }
         Report::Failed { .. } => told >= latest,

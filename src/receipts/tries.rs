@@ -79,13 +79,15 @@ fn way<'a>(incoming: &'a Incoming, found: &Found, now: &Present) -> Way<'a> {
     let fault = incoming.fault();
     let unknown = now.marks.unknown(step);
     let waits = is_present && matches!(now.state, State::Queued { .. } | State::Sending { .. });
+    // Its time ran out before it could go again.
+    let came_to_nothing = is_present && !now.marks.handed_over(step);
     if is_present && now.tries == 0 && !matches!(now.state, State::Done { .. }) {
         // What sends it out again has to leave the name of this try behind.
         let goes_again = matches!(fault, Some(Fault::Passing | Fault::Sender(_)));
         return Way::Plain(Try::Of { told: 0, latest: 0, learns: unknown || waits || goes_again });
     }
     match &incoming.umid {
-        Some(umid) if fault.is_some() || unknown || waits => Way::Facts(umid),
+        Some(umid) if fault.is_some() || unknown || waits || came_to_nothing => Way::Facts(umid),
         Some(_) | None => Way::Plain(Try::Any),
     }
 }

@@ -11,7 +11,7 @@ use crate::campaign::audit;
 use crate::config::Config;
 use crate::domain::{
     AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Ending, Fault, MessageId, MessageKey, OnTierSpent,
-    OnUnknown, Outcome, Plan, Present, SkipReason, Span, State, Status, StepIndex, Tag, Tallies, Timestamp,
+    OnUnknown, Outcome, Plan, Present, SkipReason, Span, State, Status, StepIndex, Tag, Tallies, Timestamp, zone_of,
 };
 use crate::engine::met;
 use crate::store::{Hold, Loaded, Sender, Store};
@@ -44,6 +44,7 @@ struct Campaign {
     /// Whether anything was decided about it since.
     moved: bool,
     cancelled: bool,
+    begins_at: Option<Timestamp>,
     /// Since when each message has waited for its present step.
     waiting_since: HashMap<u32, Timestamp>,
     /// When each step was claimed first.
@@ -59,6 +60,11 @@ impl Holds {
             let keys: Vec<_> = (0..row.messages).map(|n| MessageKey { batch: *batch, n }).collect();
             let before = store.load(keys.clone()).await.unwrap();
             assert_eq!(before.len(), keys.len());
+            let waiting = |message: &Loaded| match message.present.state {
+                State::Queued { not_before, .. } => Some((message.key.n, not_before)),
+                State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => None,
+            };
+            let waiting_since = before.iter().filter_map(waiting).collect();
             campaigns.push(Campaign {
                 batch: *batch,
                 tag: row.tag,
@@ -68,7 +74,8 @@ impl Holds {
                 noted: row.state,
                 moved: false,
                 cancelled: false,
-                waiting_since: HashMap::new(),
+                begins_at: row.starts_at,
+                waiting_since,
                 claimed_at: HashMap::new(),
             });
         }
@@ -382,6 +389,10 @@ impl Holds {
         let leave = rules.leave_within.filter(|_| row.tries == 0 && !row.marks.handed_over(attempt.step));
         assert!(leave.is_none_or(|within| at < since + within), "left later than it might: {}", about());
         let country = Some(country_of(message.msisdn));
+        let theirs = zone_of(message.msisdn, country_of(message.msisdn));
+        assert!(rules.hours.are_open(at, theirs), "left outside its hours: {}", about());
+        let begun = campaign.begins_at.is_none_or(|begins| begins <= at);
+        assert!(begun, "left before its campaign began: {}", about());
         assert!(rules.countries.contain(country), "the step is not for this country: {}", about());
         // Nobody can take a cancel back. A pause is over as soon as somebody says so.
         let stopped = match campaign.noted {
@@ -410,7 +421,8 @@ impl Holds {
 
     /// Once everything that was due has been fired.
     pub(super) fn check_fired(&self, now: Timestamp) {
-        let obeyed = |campaign: &&Campaign| !campaign.moved && campaign.noted != BatchState::Paused;
+        let waits = |state| matches!(state, BatchState::Paused | BatchState::Scheduled);
+        let obeyed = |campaign: &&Campaign| !campaign.moved && !waits(campaign.noted);
         for message in self.campaigns.iter().filter(obeyed).flat_map(|campaign| &campaign.before) {
             let forgotten = timer(&message.present).is_some_and(|due| due <= now);
             assert!(!forgotten, "was due and has not been fired: {message:?}");

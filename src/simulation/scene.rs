@@ -150,13 +150,32 @@ fn campaign(dice: &mut fastrand::Rng, name: &str, channels: &[Channel], which: &
     text + &steps(dice, "step", channels, which, ttl, overlap)
 }
 
+/// Every world begins at 16:00 in Singapore and Malaysia, and at 09:00 in Germany. Whoever waits for hours is looked for every
+/// few, so there are some in each third of a day.
+const SCHEDULES: &[&str] = &[
+    "",
+    "",
+    "",
+    "quiet_hours = \"08:02-08:05 UTC\"\n",
+    "quiet_hours = [\"16:01-16:04\", \"09:06-09:07\"]\n",
+    "send_window = \"00:00-16:02\"\n",
+    "holidays = [\"2027-01-16\"]\nat = \"2027-01-15T16:02\"\ntime_zone = \"recipient\"\non_missed = \"start\"\n",
+    "at = \"2027-01-15T08:03Z\"\non_missed = \"start\"\n",
+    "at = \"2027-01-15T08:03Z\"\non_missed = \"start\"\nquiet_hours = \"16:00-16:04\"\n",
+];
+
 /// What stands in front of the steps.
 fn head(dice: &mut fastrand::Rng, name: &str, ttl: Option<i64>) -> String {
     let mut text = format!("name = \"{name}\"\naudience = \"{name}\"\n");
     if let Some(ttl) = ttl {
         let _ = writeln!(text, "ttl = \"{ttl}s\"");
     }
-    text += one_of(dice, &["", "", "", "", "end = \"2027-01-15T08:08Z\"\n"]);
+    text += one_of(dice, &["", "", "", "over = \"2m\"\n"]);
+    let end = one_of(dice, &["", "", "", "", "end = \"2027-01-15T08:08Z\"\n"]);
+    text += end;
+    if end.is_empty() {
+        text += one_of(dice, SCHEDULES);
+    }
     text += one_of(dice, &["", "on_unknown = \"resend\"\n"]);
     text + one_of(dice, &["", "", "after_gap = \"wait\"\n", "after_gap = \"fall_back\"\n"])
 }

@@ -2,8 +2,19 @@
 
 use super::*;
 use crate::domain::OnUnknown;
+use crate::engine::Silence;
 
 impl Desk {
+    /// What the message's timer does, as the node would.
+    async fn time_is_up(&self) {
+        let (row, now) = (self.message().await, self.clock.now());
+        let entry = self.book.get(self.key.batch).await.unwrap().unwrap();
+        let event = Event::Due { silence: Silence::Trusted };
+        let after = *advance(&entry.plan, Standing::Live, &row.present, event, now).next().unwrap();
+        let fact = entry.could_not_leave(&row, Verdict::CouldNotLeave, now);
+        assert!(self.store.record(vec![entry.change(&row, after, fact)]).await.unwrap().is_empty());
+    }
+
     /// The first try is accepted and throttled afterwards; the second one is under way.
     async fn second_try(&self) -> Loaded {
         let first = self.claim().await;
@@ -38,6 +49,27 @@ async fn bad_news_of_a_second_try_that_overtakes_its_answer_waits_for_it() {
     let message = desk.message().await;
     assert_eq!((message.present.step, desk.strays().await), (StepIndex::new(1).unwrap(), 0), "{message:?}");
     assert_eq!(desk.store.receipts(desk.key).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_the_provider_repeats_of_a_try_that_came_to_nothing_is_no_news_once_its_time_is_up() {
+    let mut plan = plan();
+    plan.steps.truncate(1);
+    plan.steps[0].leave_within = Some(Span::from_secs(30));
+    let desk = Desk::of(plan).await;
+    let first = desk.claim().await;
+    desk.answer(&first, "first").await;
+    desk.hear("first", "sent", None).await;
+    // For want of credit: it was never meant to be refused, and waits to go again.
+    desk.hear("first", "undelivered", Some(42)).await;
+    assert!(matches!(desk.message().await.present.state, State::Queued { .. }));
+    desk.wait(31);
+    desk.time_is_up().await;
+    let ended = desk.message().await.present;
+    assert_eq!(ended.outcome(), Some(Outcome::Expired));
+    desk.hear("first", "sent", None).await;
+    desk.hear("first", "undelivered", Some(42)).await;
+    assert_eq!(desk.message().await.present, ended);
 }
 
 #[tokio::test]
