@@ -11,7 +11,7 @@ use crate::dispatch::{Lane, Parts};
 use crate::domain::{LaneId, Tier};
 use crate::provider::{Client, Transport};
 use crate::receipts::Intake;
-use crate::store::{Book, BucketOf, Store};
+use crate::store::{Book, BucketOf, Store, TierPlace};
 use crate::throttle::{Bucket, DAY, Holds, Pace, TierWindow};
 use crate::timers::Gaps;
 
@@ -133,7 +133,8 @@ impl Building<'_> {
                 Vec::new()
             } else {
                 self.store.count_tier(portfolio, lanes_of(self.config, portfolio, numbered), since).await?;
-                self.store.tier_places(portfolio, since).await?
+                let places = self.store.tier_places(portfolio, since).await?;
+                places.into_iter().flat_map(TierPlace::times).collect()
             };
             windows.insert(portfolio.to_owned(), Arc::new(TierWindow::new(tier, people)));
         }

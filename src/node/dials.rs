@@ -8,7 +8,7 @@ use crate::config::{Config, Lane};
 use crate::dispatch;
 use crate::domain::{LaneId, Tier, Timestamp};
 use crate::receipts::PlaceNews;
-use crate::store::{Attempt, Dial, Result, Store};
+use crate::store::{Attempt, Dial, Result, Store, TierPlace};
 use crate::throttle::{Bucket, DAY, TierWindow, is_over, turned};
 
 /// What was turned and counts, as this node knows it.
@@ -118,7 +118,7 @@ impl Dials {
             self.lanes.iter().map(|lane| (lane.config.name.clone(), lane.id)).collect();
         let since = now - DAY;
         store.count_tier(&portfolio, lanes_of(&self.config, &portfolio, &numbered), since).await?;
-        window.count(store.tier_places(&portfolio, since).await?);
+        window.count(store.tier_places(&portfolio, since).await?.into_iter().flat_map(TierPlace::times));
         self.uncounted.remove(&portfolio);
         for lane in &self.lanes {
             lane.look_everywhere();

@@ -14,7 +14,7 @@ use crate::store::{
     Alias, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet, Dial,
     Error, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node,
     NotedBucket, OptIn, OptOut, Page, Question, Receipt, Result, Said, Scope, Sender, Signals, Spread, Store, Stray,
-    StrayCount, StrayKind, Turned, Wish,
+    StrayCount, StrayKind, TierPlace, Turned, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -236,7 +236,7 @@ through! {
     writes count_tier(portfolio: &str, lanes: Vec<LaneId>, since: Timestamp) -> ();
     writes stop_counting_tier(portfolio: &str) -> ();
     writes take_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
-    reads tier_places(portfolio: &str, since: Timestamp) -> Vec<(Msisdn, Timestamp)>;
+    reads tier_places(portfolio: &str, since: Timestamp) -> Vec<TierPlace>;
     writes give_back_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
     writes forget_places(before: Timestamp) -> ();
     opts opt_out(people: Vec<OptOut>) -> u32;

@@ -1,17 +1,18 @@
 //! What must hold after everything that happens.
 
+mod leaving;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::net::{Missed, Net, Posted, Truth};
+use super::net::{Missed, Net, Truth};
 use super::pace::{HandedOver, Paces};
-use super::scene::country_of;
 use super::wishes::{Unwilling, Wish};
 use crate::campaign::audit;
 use crate::config::Config;
 use crate::domain::{
     AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Ending, Fault, MessageId, MessageKey, OnTierSpent,
-    OnUnknown, Outcome, Plan, Present, SkipReason, Span, State, Status, StepIndex, Tag, Tallies, Timestamp, zone_of,
+    OnUnknown, Outcome, Plan, Present, SkipReason, Span, State, Status, StepIndex, Tag, Tallies, Timestamp,
 };
 use crate::engine::met;
 use crate::store::{Hold, Loaded, Sender, Store};
@@ -368,55 +369,6 @@ impl Holds {
                 Some(SkipReason::OutsideWindow | SkipReason::MissingVariable) => {}
             },
         }
-    }
-
-    /// Whether a request may have left.
-    fn check_post(&self, campaign: &Campaign, posted: &Posted, message: &Loaded) {
-        let Posted { attempt, channel, at } = *posted;
-        let (plan, row) = (&campaign.plan, &message.present);
-        let about = || format!("{posted:?} of {row:?}");
-        let State::Sending { intent, gives_up, .. } = row.state else {
-            panic!("sent what is not on disk as being sent: {}", about());
-        };
-        assert_eq!(row.step, attempt.step, "sent another step than the present one: {}", about());
-        let rules = plan.step(attempt.step).unwrap();
-        assert_eq!(rules.channel, channel);
-        assert!(gives_up.is_none_or(|gives_up| gives_up > at), "left after its time: {}", about());
-        let expires = plan.ttl.zip(row.first_left).map(|(ttl, first)| first + ttl);
-        let expires = expires.or(plan.end.filter(|_| row.first_left.is_none()));
-        assert!(expires.is_none_or(|expires| at < expires), "left after the campaign's time: {}", about());
-        let since = campaign.waiting_since.get(&attempt.key.n).copied().unwrap_or(super::world::START);
-        let leave = rules.leave_within.filter(|_| row.tries == 0 && !row.marks.handed_over(attempt.step));
-        assert!(leave.is_none_or(|within| at < since + within), "left later than it might: {}", about());
-        let country = Some(country_of(message.msisdn));
-        let theirs = zone_of(message.msisdn, country_of(message.msisdn));
-        assert!(rules.hours.are_open(at, theirs), "left outside its hours: {}", about());
-        let begun = campaign.begins_at.is_none_or(|begins| begins <= at);
-        assert!(begun, "left before its campaign began: {}", about());
-        assert!(rules.countries.contain(country), "the step is not for this country: {}", about());
-        // Nobody can take a cancel back. A pause is over as soon as somebody says so.
-        let stopped = match campaign.noted {
-            BatchState::Cancelling | BatchState::Cancelled => true,
-            BatchState::Paused => !campaign.moved,
-            _ => false,
-        };
-        assert!(!stopped, "left although the node had noted: {}", about());
-        let template = match &rules.content {
-            Content::Template(template) => template.name.clone(),
-            Content::Text { .. } => String::new(),
-        };
-        for held in [String::new(), template] {
-            assert!(!self.held.contains(&(rules.lane.clone(), held)), "left although it was held: {}", about());
-        }
-        let stopped = self.unwilling.since(message.msisdn).is_some_and(|since| since < intent);
-        assert!(!stopped, "left although the person had opted out before it was claimed: {}", about());
-        assert!(row.marks.reached_by().is_none(), "left although it had arrived: {}", about());
-
-        let truth = self.net.truth(attempt);
-        let most = if plan.on_unknown == OnUnknown::Resend { 2 } else { 1 };
-        let in_passing = truth.failed.iter().filter(|fault| !matches!(fault, Fault::Recipient)).count();
-        let taken = truth.accepted.len();
-        assert!(taken <= most + in_passing, "the provider has taken it {taken} times: {}", about());
     }
 
     /// Once everything that was due has been fired.

@@ -185,6 +185,21 @@ pub struct TierUse {
     pub impatient: Vec<Impatient>,
 }
 
+/// A person's place in a portfolio's tier: since when, and since when before that, should it be given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TierPlace {
+    pub person: Msisdn,
+    pub at: Timestamp,
+    pub before: Option<Timestamp>,
+}
+
+impl TierPlace {
+    /// Each time at which it was taken, as far as it is known.
+    pub fn times(self) -> impl Iterator<Item = (Msisdn, Timestamp)> {
+        self.before.into_iter().chain([self.at]).map(move |at| (self.person, at))
+    }
+}
+
 /// A queue whose people go on to the next step rather than wait for a place. Who has none to go on to waits all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Impatient {

@@ -6,7 +6,7 @@ use super::{
     Alias, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet, Dial,
     Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node,
     NotedBucket, OptIn, OptOut, Page, Question, Receipt, Result, Said, Scope, Sender, Spread, Stray, StrayCount,
-    Turned, Wish,
+    TierPlace, Turned, Wish,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies,
@@ -182,7 +182,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Nobody counts them any more.
     async fn stop_counting_tier(&self, portfolio: &str) -> Result<()>;
     /// People who have a place in a portfolio that was taken later than `since`, earliest first.
-    async fn tier_places(&self, portfolio: &str, since: Timestamp) -> Result<Vec<(Msisdn, Timestamp)>>;
+    async fn tier_places(&self, portfolio: &str, since: Timestamp) -> Result<Vec<TierPlace>>;
     /// Forgets, in pieces, the places that were taken at `before` or earlier: nobody counts them any more.
     async fn forget_places(&self, before: Timestamp) -> Result<()>;
     /// Takes places for people at these times, whether or not there are any.

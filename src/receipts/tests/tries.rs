@@ -152,7 +152,7 @@ async fn bad_news_of_an_earlier_try_of_an_earlier_step_is_not_of_its_last() {
     let before = desk.message().await;
     let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
     desk.wait(1_000);
-    let event = Event::Due { silence: crate::engine::Silence::Trusted };
+    let event = Event::Due { silence: Silence::Trusted };
     let decision = advance(&entry.plan, Standing::Live, &before.present, event, desk.clock.now());
     let change = entry.change(&before, *decision.next().unwrap(), None);
     assert!(desk.store.record(vec![change]).await.unwrap().is_empty());

@@ -44,9 +44,14 @@ impl Desk {
 
     /// Everybody who has ever taken a place, by number, with its time.
     async fn places(&self) -> Vec<(Msisdn, Timestamp)> {
-        let mut places = self.tier_places("acme", at(-1)).await.unwrap();
+        let mut places = self.taken_after(at(-1)).await;
         places.sort_unstable();
         places
+    }
+
+    async fn taken_after(&self, since: Timestamp) -> Vec<(Msisdn, Timestamp)> {
+        let places = self.tier_places("acme", since).await.unwrap();
+        places.into_iter().map(|place| (place.person, place.at)).collect()
     }
 
     async fn give_back(&self, people: &[(u32, i64)]) {
@@ -59,9 +64,9 @@ async fn a_claim_writes_down_the_places_it_takes(desk: Desk) {
     let batch = desk.batch_of(3).await;
     desk.claim_in_tier(batch, 2, 2).await;
     let places = vec![(person(0), at(0)), (person(1), at(0))];
-    assert_eq!(desk.tier_places("acme", at(-1)).await.unwrap(), places);
+    assert_eq!(desk.taken_after(at(-1)).await, places);
     assert!(desk.tier_places("other", at(-1)).await.unwrap().is_empty());
-    assert!(desk.tier_places("acme", at(0)).await.unwrap().is_empty(), "only those after the time named");
+    assert!(desk.taken_after(at(0)).await.is_empty(), "only those after the time named");
 
     // One of the same people again, later: one place each, the latest.
     desk.clock.advance(Span::from_secs(9));
@@ -281,6 +286,10 @@ async fn what_was_before_a_place_that_is_given_back_counts_again(desk: Desk) {
     desk.clock.advance(Span::from_secs(9));
     desk.claim_in_tier(second, 2, 1).await;
     assert_eq!(desk.places().await, [(person(0), at(9)), (person(1), at(9))]);
+    // Whoever reads them at a start has to know of it too, or gives somebody else the place that this one keeps.
+    let mut before = desk.tier_places("acme", at(-1)).await.unwrap();
+    before.sort_unstable_by_key(|place| place.person);
+    assert_eq!(before.iter().map(|place| place.before).collect::<Vec<_>>(), [Some(at(0)), None]);
     desk.give_back(&[(0, 9), (1, 9)]).await;
     assert_eq!(desk.places().await, [(person(0), at(0))]);
 }

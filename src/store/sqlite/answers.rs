@@ -16,7 +16,7 @@ use crate::store::{
     Alias, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet, Dial,
     Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node,
     NotedBucket, OptIn, OptOut, Page, Question, Receipt, Result, Said, Scope, Sender, Signals, Spread, Store, Stray,
-    StrayCount, StrayKind, Turned, Wish,
+    StrayCount, StrayKind, TierPlace, Turned, Wish,
 };
 
 #[async_trait::async_trait]
@@ -45,27 +45,7 @@ impl Store for Sqlite {
     }
 
     async fn sweep_unpublished(&self, before: Timestamp) -> Result<u32> {
-        let batches = self.read("look for half batches", move |c| Box::pin(batches::unpublished(c, before))).await?;
-        let mut swept = 0;
-        for batch in batches {
-            // Looked at again where nobody can touch it meanwhile.
-            if !self.write("sweep a batch", move |c| Box::pin(batches::abandon(c, batch, before))).await? {
-                continue;
-            }
-            swept += 1;
-            while !self.write("sweep a batch", move |c| Box::pin(batches::remove_piece(c, batch))).await? {}
-        }
-        // After the batches, because people whom only a half batch used are nobody's then.
-        let audiences =
-            self.read("look for half audiences", move |c| Box::pin(audiences::unpublished(c, before))).await?;
-        for audience in audiences {
-            if !self.write("sweep an audience", move |c| Box::pin(audiences::abandon(c, audience, before))).await? {
-                continue;
-            }
-            swept += 1;
-            while !self.write("sweep an audience", move |c| Box::pin(audiences::remove_piece(c, audience))).await? {}
-        }
-        Ok(swept)
+        self.sweep(before).await
     }
 
     async fn audiences(&self) -> Result<Vec<Audience>> {
@@ -360,7 +340,7 @@ impl Store for Sqlite {
         self.write(verb, move |c| Box::pin(async move { tiers::take(c, &portfolio, &people).await })).await
     }
 
-    async fn tier_places(&self, portfolio: &str, since: Timestamp) -> Result<Vec<(Msisdn, Timestamp)>> {
+    async fn tier_places(&self, portfolio: &str, since: Timestamp) -> Result<Vec<TierPlace>> {
         let portfolio = portfolio.to_owned();
         self.read("read a tier", move |c| Box::pin(async move { tiers::places(c, &portfolio, since).await })).await
     }

@@ -21,6 +21,7 @@ mod receipts;
 mod rows;
 mod script;
 mod shapes;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod tiers;

@@ -6,9 +6,9 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::messages::number;
-use super::rows::{Bound, for_values, json_list, lines, moment, msisdn, packed, small};
+use super::rows::{Bound, for_values, json_list, lines, maybe_moment, moment, msisdn, packed, small};
 use crate::domain::{BatchId, LaneId, Msisdn, Span, StepIndex, Timestamp};
-use crate::store::{Claimed, Pass, TierUse};
+use crate::store::{Claimed, Pass, TierPlace, TierUse};
 
 /// Those of the people who hold a place.
 pub(super) const HOLDERS: &str =
@@ -229,13 +229,17 @@ pub(super) async fn places(
     connection: &mut SqliteConnection,
     portfolio: &str,
     since: Timestamp,
-) -> Work<Vec<(Msisdn, Timestamp)>> {
-    let rows = sqlx::query("SELECT msisdn, at FROM tier_place WHERE portfolio = ?1 AND at > ?2 ORDER BY at")
+) -> Work<Vec<TierPlace>> {
+    let rows = sqlx::query("SELECT msisdn, at, before FROM tier_place WHERE portfolio = ?1 AND at > ?2 ORDER BY at")
         .bind(portfolio)
         .bind(since.millis())
         .fetch_all(connection)
         .await?;
-    rows.iter().map(|row| Ok((msisdn(row, "msisdn")?, moment(row, "at")?))).collect()
+    let place = |row| {
+        let (person, at) = (msisdn(row, "msisdn")?, moment(row, "at")?);
+        Ok(TierPlace { person, at, before: maybe_moment(row, "before")? })
+    };
+    rows.iter().map(place).collect()
 }
 
 /// Forgets those of one piece that were taken at `before` or earlier. Returns where the next piece begins.
