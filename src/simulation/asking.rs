@@ -1,16 +1,14 @@
 //! Asking, with every room by hand: on a database in memory, a clock that only the test moves, and a provider that answers
 //! what the test has written.
 
-mod world;
-
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::small::{Says, World, key_of};
 use crate::campaign::Launched;
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{BatchState, Channel, MessageKey, Outcome, Span, State, StepIndex};
 use crate::simulator::{Delivery, Model, Profile};
-use world::{Says, World, key_of};
 
 #[tokio::test]
 async fn after_a_long_gap_whoever_was_reached_is_reached_and_only_the_others_fall_back() {

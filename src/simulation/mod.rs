@@ -9,6 +9,7 @@
 mod act;
 mod asking;
 mod calm;
+mod days;
 mod fate;
 mod holds;
 mod mutations;
@@ -17,6 +18,7 @@ mod pace;
 mod pairs;
 mod scene;
 mod shrink;
+mod small;
 mod weather;
 mod wishes;
 mod world;

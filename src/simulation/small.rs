@@ -1,4 +1,4 @@
-//! The server, the provider and the clock that asking is tried on.
+//! A small world: a server by hand, a clock that only the test moves, and a provider that says what the test has written.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +32,8 @@ pub(super) struct Provider {
     pub(super) says: Mutex<HashMap<MessageKey, Says>>,
     pub(super) asked: Mutex<Vec<(Timestamp, MessageKey)>>,
     pub(super) sms: Mutex<Vec<MessageKey>>,
+    /// Whatever it took on other channels, and when.
+    pub(super) taken: Mutex<Vec<(Timestamp, MessageKey)>>,
     /// Whether connections break once a request has left.
     pub(super) breaks: AtomicBool,
     /// The practice provider, where nothing is written.
@@ -64,6 +66,8 @@ impl Transport for Line {
         let id = request["clientMessageId"].as_str().unwrap().to_owned();
         if request["channels"][0]["channel"] == "SMS" {
             self.0.sms.lock().unwrap().push(key_of(&id));
+        } else {
+            self.0.taken.lock().unwrap().push((self.0.clock.now(), key_of(&id)));
         }
         if self.0.breaks.load(Ordering::Relaxed) {
             return Err(Broken { may_have_left: true, why: "connection reset".to_owned() });
@@ -116,10 +120,14 @@ impl World {
     }
 
     pub(super) async fn beside(model: Option<Model>) -> Self {
+        Self::of(CONFIG, model).await
+    }
+
+    pub(super) async fn of(config: &str, model: Option<Model>) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let path = std::path::Path::new("volley.toml");
         let nothing = std::iter::empty::<(&str, String)>();
-        let config = Arc::new(Config::read(Some((path, CONFIG)), std::iter::empty(), nothing).unwrap().config);
+        let config = Arc::new(Config::read(Some((path, config)), std::iter::empty(), nothing).unwrap().config);
         let chance = Arc::new(Chance::seeded(5));
         let store = store::open("sqlite::memory:", Arc::clone(&clock) as _).await.unwrap();
         let provider = Arc::new(Provider {
@@ -127,6 +135,7 @@ impl World {
             says: Mutex::default(),
             asked: Mutex::default(),
             sms: Mutex::default(),
+            taken: Mutex::default(),
             breaks: AtomicBool::new(false),
             model: model.map(Mutex::new),
         });
@@ -172,7 +181,11 @@ impl World {
              [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n",
             numbers.join(",")
         );
-        let draft = Draft::parse("test.toml", &text).unwrap();
+        self.launch_of(&text).await
+    }
+
+    pub(super) async fn launch_of(&self, text: &str) -> Launched {
+        let draft = Draft::parse("test.toml", text).unwrap();
         let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
         let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config };
         launcher.launch(&draft, |_| None).await.unwrap().0

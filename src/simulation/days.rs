@@ -1,0 +1,189 @@
+//! Four days of a campaign of a thousand people on a tier of 250, with every room by hand.
+
+use std::collections::BTreeSet;
+
+use super::small::World;
+use crate::campaign::Launched;
+use crate::clock::Clock;
+use crate::domain::{Channel, MessageKey, Msisdn, Outcome, Span, State, StepIndex, Timestamp};
+use crate::store::Inbound;
+
+const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
+    webhook_authorization = \"hook\"\n\
+    [[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\nrate = \"80/s\"\ntier = \"250\"\nportfolio = \"acme\"\nnumber = \"+15550783881\"\n\
+    [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1000/s\"\nsource = \"ACME\"\n";
+const PEOPLE: u32 = 1_000;
+const HOUR: Span = Span::from_secs(3_600);
+const DAY: Span = Span::from_secs(86_400);
+
+async fn campaign(world: &World, of_first: &str, then: &str) -> Launched {
+    let numbers: Vec<String> = (0..PEOPLE).map(|n| format!("\"{}\"", person(n))).collect();
+    world
+        .launch_of(&format!(
+            "numbers = [{}]\n[[step]]\nchannel = \"WhatsApp\"\n{of_first}\n[step.template]\nname = \"promo\"\n\
+             language = \"en\"\ncategory = \"MARKETING\"\n{then}",
+            numbers.join(",")
+        ))
+        .await
+}
+
+fn person(n: u32) -> Msisdn {
+    format!("+659{:07}", 1_000_000 + n).parse().unwrap()
+}
+
+impl World {
+    fn left(&self) -> usize {
+        self.provider.taken.lock().unwrap().len() + self.provider.sms.lock().unwrap().len()
+    }
+
+    /// A person writes to us, and may be answered for a day.
+    async fn writes(&self, person: Msisdn) {
+        let now = self.clock.now();
+        let said = Inbound {
+            umid: person.to_string(),
+            received: now,
+            said: now,
+            sub_account: "acme".to_owned(),
+            channel: Some(Channel::WhatsApp),
+            channel_id: String::new(),
+            msisdn: Some(person),
+            called: None,
+            kind: "text".to_owned(),
+            keyword: None,
+            window: Some(now + DAY),
+            on: None,
+            raw: "{}".to_owned(),
+        };
+        self.store.take_inbound(vec![said]).await.unwrap();
+    }
+
+    /// The provider changes how many people a day there may be.
+    async fn is_told(&mut self, event: &str, limit: &str) {
+        let event = serde_json::json!({
+            "eventId": format!("{event} {limit}"),
+            "timestamp": self.clock.now().rfc3339(),
+            "eventType": "phone_number_quality_update",
+            "eventDetails": { "displayPhoneNumber": "15550783881", "meta": { "event": event, "currentLimit": limit } },
+        });
+        self.node.take(&[event.to_string().as_bytes()]).await[0].clone().unwrap();
+    }
+
+    /// How many different people WhatsApp has been handed something for.
+    fn people(&self) -> usize {
+        self.provider.taken.lock().unwrap().iter().map(|(_, key)| key.n).collect::<BTreeSet<_>>().len()
+    }
+
+    /// Lets an hour pass at whose beginning everything leaves that may.
+    async fn hour(&mut self) {
+        let until = self.clock.now() + HOUR;
+        loop {
+            let before = self.left();
+            self.send().await;
+            if self.left() == before {
+                break;
+            }
+        }
+        self.node.fire().await.unwrap();
+        self.node.keep_house().await.unwrap();
+        self.clock.advance(until.since(self.clock.now()));
+    }
+
+    async fn hours(&mut self, hours: u32) {
+        for _ in 0..hours {
+            self.hour().await;
+        }
+    }
+
+    async fn hears(&mut self, launched: &Launched, n: u32, state: &str) {
+        let key = MessageKey { batch: launched.batch, n };
+        let umid = self.store.attempts(vec![key]).await.unwrap().concat()[0].umid.clone().unwrap();
+        let code = (state == "undelivered").then_some(2_008);
+        let event = serde_json::json!({ "eventType": "outbound_message_status_changed", "payload": {
+            "umid": umid.as_str(), "subAccountId": "acme", "channel": "whatsapp",
+            "status": { "state": state, "errorCode": code }
+        } });
+        self.node.take(&[event.to_string().as_bytes()]).await[0].clone().unwrap();
+    }
+
+    /// In no rolling day does the provider see more people than the tier allows.
+    fn never_more_than(&self, tier: usize) {
+        let taken = self.provider.taken.lock().unwrap();
+        for (place, (at, _)) in taken.iter().enumerate() {
+            let day = taken[..=place].iter().filter(|(before, _)| *before + DAY > *at);
+            let people: BTreeSet<MessageKey> = day.map(|(_, key)| *key).collect();
+            assert!(people.len() <= tier, "{} people in the day before {}", people.len(), at.rfc3339());
+        }
+    }
+
+    fn free_at(&self) -> Option<Timestamp> {
+        self.node.lanes()[0].tier.as_ref().and_then(|tier| tier.free_at)
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_people_on_a_tier_of_250_are_written_to_from_day_one_to_day_four_and_not_one_too_many() {
+    let mut world = World::of(CONFIG, None).await;
+    let begun = world.clock.now();
+    let launched = campaign(&world, "", "").await;
+    for day in 1..=4 {
+        world.hour().await;
+        assert_eq!(world.people(), day * 250, "in the first hour of day {day}");
+        // It says until when it waits, and nothing leaves before.
+        let free_at = world.free_at().unwrap();
+        let next = begun + Span::from_millis(DAY.millis() * i64::try_from(day).unwrap());
+        assert!(free_at >= next && free_at.since(next) < HOUR, "day {day}: {}", free_at.rfc3339());
+        world.hours(11).await;
+        // In the middle of the day the server is another one, which knows what the first one did.
+        world.down_for(HOUR).await;
+        world.hours(11).await;
+        assert_eq!(world.people(), day * 250, "for the rest of day {day}");
+    }
+    world.never_more_than(250);
+    for n in 0..PEOPLE {
+        assert!(matches!(world.message(&launched, n).await.state, State::Awaiting { .. }), "{n}");
+    }
+}
+
+#[tokio::test]
+async fn who_wrote_to_us_costs_no_place_and_whom_it_did_not_reach_gives_one_back() {
+    let mut world = World::of(CONFIG, None).await;
+    let launched = campaign(&world, "", "").await;
+    for n in 0..5 {
+        world.writes(person(n)).await;
+    }
+    world.hour().await;
+    assert_eq!(world.people(), 255);
+    for n in 5..15 {
+        world.hears(&launched, n, "undelivered").await;
+    }
+    world.hour().await;
+    assert_eq!(world.people(), 265);
+    assert_eq!(world.message(&launched, 5).await.outcome(), Some(Outcome::Undelivered));
+}
+
+#[tokio::test]
+async fn who_does_not_wait_for_the_tier_takes_the_next_step_on_day_one() {
+    let mut world = World::of(CONFIG, None).await;
+    let steps = "[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n";
+    campaign(&world, "on_tier_spent = \"fall_back\"\nfallback_after = \"30d\"", steps).await;
+    world.hour().await;
+    assert_eq!((world.people(), world.provider.sms.lock().unwrap().len()), (250, 750));
+}
+
+#[tokio::test]
+async fn a_tier_that_is_raised_lets_the_rest_leave_at_once_and_one_that_is_lowered_nobody() {
+    let mut world = World::of(CONFIG, None).await;
+    let launched = campaign(&world, "", "").await;
+    world.hour().await;
+    world.is_told("UPGRADE", "TIER_2K").await;
+    world.hours(2).await;
+    assert_eq!(world.people(), 1_000);
+    // Below what is used: whoever comes next waits until as many more are free.
+    world.is_told("DOWNGRADE", "TIER_250").await;
+    let second = campaign(&world, "", "").await;
+    world.hours(3).await;
+    let again = world.provider.taken.lock().unwrap().iter().filter(|(_, key)| key.batch == second.batch).count();
+    // Those of the first day hold a place already, all of them.
+    assert_eq!((world.people(), again), (1_000, 1_000));
+    assert_eq!(world.message(&launched, 999).await.step, StepIndex::FIRST);
+}
