@@ -7,6 +7,7 @@ use crate::domain::{Channel, Content, Present, State, StepIndex, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::Refusal;
 use crate::store::{Attempt, Claimed, Entry, Hush, Loaded, Pass, Verdict};
+use crate::throttle::LEAVES_WITHIN;
 
 /// A claimed message with its batch.
 #[derive(Debug)]
@@ -53,10 +54,16 @@ impl Job {
         self.entry.timing(self.step()).is_some_and(|timing| !timing.hours.are_open(now, self.claimed.zone()))
     }
 
-    /// Whether it was claimed because its person had a window open with us, which has closed since: it goes back, and the
-    /// next claim looks for a place.
+    /// Whether it was claimed because its person had a window open with us, which has closed since, or with a place in the
+    /// tier that will be free before a day has passed since its hand-over: it goes back, and the next claim looks for a
+    /// place.
     pub(super) fn has_lost_its_pass(&self, now: Timestamp) -> bool {
-        matches!(self.claimed.pass, Pass::Window(until) if until <= now)
+        match self.claimed.pass {
+            Pass::Window(until) => until <= now,
+            Pass::Place => matches!(self.claimed.message.present.state, State::Sending { intent, .. }
+                if intent + LEAVES_WITHIN <= now),
+            Pass::Uncounted => false,
+        }
     }
 
     /// Whether something has been learned since its claim for which it stays. Whom the claim itself found to have opted out

@@ -18,7 +18,7 @@ use crate::optout::Words;
 use crate::provider::Transport;
 use crate::receipts::{self, Applier, Door, Intake, Listening, Proofs, TellPlace};
 use crate::store::{Book, Event, Store};
-use crate::throttle::{DAY, Holds, turned};
+use crate::throttle::{HELD, Holds, turned};
 use crate::timers::{Gaps, Timers};
 
 /// News of places that wait for the next look.
@@ -54,7 +54,7 @@ impl Rooms {
         let now = clock.now();
         let (id, listened_until) = store.start_node(now).await?;
         store.sweep_unpublished(now - HALF_DONE).await?;
-        store.forget_places(now - DAY).await?;
+        store.forget_places(now - HELD).await?;
         store.forget_old_strays(now - STRAYS_KEPT).await?;
         let gaps = Arc::new(Gaps::new(now));
         for (from, until) in store.gaps().await? {

@@ -76,11 +76,12 @@ impl World {
     /// Lets an hour pass at whose beginning everything leaves that may.
     async fn hour(&mut self) {
         let until = self.clock.now() + HOUR;
-        loop {
-            let before = self.left();
-            self.send().await;
-            if self.left() == before {
-                break;
+        // A place is held for somewhat more than a day, so each day begins somewhat later.
+        for wait in [0, 10, 10, 10] {
+            self.clock.advance(Span::from_secs(wait * 60));
+            let mut before = usize::MAX;
+            while std::mem::replace(&mut before, self.left()) != self.left() {
+                self.send().await;
             }
         }
         self.node.fire().await.unwrap();

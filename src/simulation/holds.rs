@@ -164,7 +164,6 @@ impl Holds {
             let campaign = self.campaigns.iter().find(of_it).unwrap();
             let message = campaign.before.get(usize::try_from(taken.attempt.key.n).unwrap()).unwrap();
             let lane = &campaign.plan.step(taken.attempt.step).unwrap().lane;
-            // A place counts from its claim.
             let State::Sending { intent, .. } = message.present.state else { continue };
             let lane = self.config.lane(lane).unwrap();
             let Some(portfolio) = lane.tiered() else { continue };
@@ -172,7 +171,7 @@ impl Holds {
             let sender = Sender { sub_account: lane.provider.sub_account.clone(), channel_id: None };
             let open = self.store.open_windows(vec![message.msisdn], sender, intent).await.unwrap();
             if open.is_empty() {
-                let new = HandedOver { person: message.msisdn, at: intent, attempt: taken.attempt };
+                let new = HandedOver { person: message.msisdn, at: taken.at, attempt: taken.attempt };
                 let lives = |attempt: AttemptId| {
                     let of_it = |campaign: &&Campaign| campaign.batch == attempt.key.batch;
                     let campaign = self.campaigns.iter().find(of_it).unwrap();

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::config::Config;
 use crate::domain::{AttemptId, Msisdn, Rate, Span, Tier, Timestamp};
-use crate::throttle::DAY;
+
+const DAY: Span = Span::from_secs(86_400);
 
 /// The windows in which requests are counted.
 const WINDOWS: [Span; 3] = [Span::from_millis(1), Span::from_secs(1), Span::from_secs(10)];

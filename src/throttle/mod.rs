@@ -20,4 +20,4 @@ pub use brake::{Brake, Cause, Complaint, Standstill};
 pub use bucket::{Again, Bucket, Pace};
 pub use dials::{in_file, is_over, turned};
 pub use holds::Holds;
-pub use tier::{DAY, Reservation, TierWindow};
+pub use tier::{HELD, LEAVES_WITHIN, Reservation, TierWindow};
