@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that fails should stop")]
 #![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -163,7 +164,7 @@ async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
             from,
             until: messages.min(from + SPREAD_AT_ONCE),
             base: 0,
-            not_before: now(),
+            over: None,
             start: Start::of(&Present::queued(now(), None), lane),
             elsewhere: Vec::new(),
             excluded: Vec::new(),
@@ -199,7 +200,14 @@ async fn claim_and_record(
     let mut left = messages;
     while left > 0 {
         let limit = claimed_at_once.min(left);
-        let claim = Claim { lane, queues: vec![(batch, StepIndex::FIRST)], limit, now: now(), tier: None };
+        let claim = Claim {
+            lane,
+            queues: vec![(batch, StepIndex::FIRST)],
+            limit,
+            now: now(),
+            tier: None,
+            hours: HashMap::new(),
+        };
         let set = claims.call(store.claim(claim)).await.unwrap();
         claims.count(set.messages.len());
         assert_eq!(set.messages.len(), limit as usize);

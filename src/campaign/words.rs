@@ -225,10 +225,7 @@ pub(super) fn decision(told: &Told<'_>, rule: Rule, plan: &Plan, fact: &str) -> 
             (text, "7: on_unknown = resend")
         }
         Rule::HandedBack => (format!("Step {step}, {on}: handed back before it left."), "handed back"),
-        Rule::PutOff => (
-            format!("Step {step}, {on}: its turn came outside the hours in which it may leave."),
-            "waits for its hours",
-        ),
+        Rule::PutOff => (format!("Step {step}, {on}: its turn came when it might not leave."), "put off"),
         Rule::TriedAgain => (
             format!("{}. That passes and is nobody's fault: {on} goes again, and no step is used up.", capital(fact)),
             "2: in passing, the same step again",

@@ -74,10 +74,11 @@ impl Job {
             || (!self.claimed.opted_out && self.entry.is_hushed(message.msisdn, self.hush))
     }
 
-    /// Given back unbegun.
-    pub(super) fn hand_back(self, lane: &Arc<Lane>) -> Settled {
+    /// Given back unbegun; not to leave before then, where that is said.
+    pub(super) fn hand_back(self, lane: &Arc<Lane>, not_before: Option<Timestamp>) -> Settled {
         self.entry.is_back(self.claimed.message.key, self.step());
-        Settled::new(self, lane, engine::Answer::NotBegun, None)
+        let answer = not_before.map_or(engine::Answer::NotBegun, |at| engine::Answer::Later { at });
+        Settled::new(self, lane, answer, None)
     }
 }
 
@@ -146,6 +147,7 @@ const fn may_have_left(answer: engine::Answer) -> bool {
         engine::Answer::Refused { .. }
         | engine::Answer::Unavailable { .. }
         | engine::Answer::NotBegun
+        | engine::Answer::Later { .. }
         | engine::Answer::CannotLeave(_) => false,
     }
 }

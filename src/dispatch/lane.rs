@@ -11,11 +11,13 @@ use super::queues::Queues;
 use super::under_way::{Begun, UnderWay};
 use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, SendMode};
-use crate::domain::{BatchId, BatchState, Content, LaneId, MessageKey, Rate, Span, StepIndex, Tier, Timestamp};
+use crate::domain::{
+    BatchId, BatchState, Channel, Content, LaneId, MessageKey, Msisdn, Rate, Span, StepIndex, Tier, Timestamp,
+};
 use crate::provider::Client;
 use crate::store::{Book, BucketOf, Entry, Hold, Marked, NotedBucket, Sender};
 use crate::template::Pattern;
-use crate::throttle::{Brake, Holds, Pace, Standstill, TierWindow};
+use crate::throttle::{Brake, Holds, Pace, Pairs, Standstill, TierWindow};
 
 /// The most that is claimed and not yet recorded, unless the requests under way need more: what a crash leaves unknown.
 const UNRECORDED_MAX: u32 = 2_000;
@@ -34,6 +36,8 @@ pub struct Lane {
     pub(super) brake: Brake,
     /// The portfolio's name and its people, on WhatsApp.
     pub(super) tier: Option<(String, Arc<TierWindow>)>,
+    /// Where the channel counts what each person gets.
+    pairs: Option<Pairs>,
     pub(super) holds: Arc<Holds>,
     pub(super) queues: Queues,
     pub(super) under_way: UnderWay,
@@ -103,8 +107,10 @@ pub struct Parts {
 impl Lane {
     pub fn new(parts: Parts) -> Self {
         let Parts { id, config, client, pace, tier, holds, book, clock, chance } = parts;
+        let counts = config.channel == Channel::WhatsApp;
         Self {
             id,
+            pairs: counts.then(|| Pairs::new(Arc::clone(&clock))),
             config,
             client,
             pace,
@@ -192,6 +198,18 @@ impl Lane {
 
     pub(super) fn has_served(&self, batch: BatchId) {
         self.served.store(batch.0, Ordering::Relaxed);
+    }
+
+    /// Counts a message to this person, or says when there may be one.
+    pub(super) fn counts(&self, person: Msisdn) -> Result<(), Timestamp> {
+        self.pairs.as_ref().map_or(Ok(()), |pairs| pairs.take(person))
+    }
+
+    /// It does not leave after all.
+    pub(super) fn uncounts(&self, person: Msisdn) {
+        if let Some(pairs) = &self.pairs {
+            pairs.give_back(person);
+        }
     }
 
     pub(super) fn lets_out(&self, count: u32) {

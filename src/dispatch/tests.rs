@@ -61,18 +61,22 @@ struct Desk {
 
 impl Desk {
     async fn new(lane: &str, provider: &str, status: u16, body: &'static str) -> Self {
+        Self::on(Channel::Sms, lane, provider, status, body).await
+    }
+
+    async fn on(channel: Channel, lane: &str, provider: &str, status: u16, body: &'static str) -> Self {
         let clock = Arc::new(ManualClock::at(START));
         let as_clock = || Arc::clone(&clock) as Arc<dyn Clock>;
         let store = store::open("sqlite::memory:", as_clock()).await.unwrap();
         let text = format!(
             "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n{provider}\n\
-             [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\n{lane}\n"
+             [[lane]]\nname = \"sms\"\nchannel = \"{channel}\"\n{lane}\n"
         );
         let none = std::iter::empty::<(&str, String)>();
         let path = std::path::Path::new("volley.toml");
         let config = Config::read(Some((path, &text)), std::iter::empty(), none).unwrap().config;
         let config = config.lane("sms").unwrap().clone();
-        let id = store.lanes(vec![("sms".to_owned(), Channel::Sms)]).await.unwrap()[0].id;
+        let id = store.lanes(vec![("sms".to_owned(), channel)]).await.unwrap()[0].id;
         let (book, holds) = (Arc::new(Book::new(Arc::clone(&store))), Arc::new(Holds::default()));
         let requests = Arc::default();
         let lane = Arc::new(Lane::new(Parts {
@@ -297,7 +301,7 @@ async fn the_recorder_ends_once_nothing_can_be_written_any_more() {
     let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let batch = desk.batch(1, "Hello", None).await;
     let jobs = desk.jobs(batch, 1).await;
-    let settled = jobs.into_iter().map(|job| job.hand_back(&desk.lane)).collect();
+    let settled = jobs.into_iter().map(|job| job.hand_back(&desk.lane, None)).collect();
     desk.store.close().await;
     desk.recorded(settled).await;
 }
@@ -408,6 +412,26 @@ async fn whose_hours_end_while_it_waits_for_its_turn_goes_back() {
     desk.clock.advance(Span::from_secs(300));
     assert!(desk.turnstile.next().now_or_never().flatten().is_none());
     assert_eq!(answers(&desk.all_settled()), [Answer::NotBegun]);
+}
+
+#[tokio::test]
+async fn a_person_gets_no_more_from_one_whatsapp_number_than_whatsapp_takes_and_what_is_over_waits() {
+    let mut desk = Desk::on(Channel::WhatsApp, "rate = \"1000/s\"\nburst = 200", "", 200, "").await;
+    let batch = desk.batch(60, "Hello", None).await;
+    let mut jobs = desk.jobs(batch, 60).await;
+    // All but the last are for one person, as an API call after the other would bring them.
+    for job in jobs.iter_mut().take(59) {
+        job.claimed.message.msisdn = person(0);
+    }
+    desk.turnstile.fill(jobs);
+    desk.clock.advance(Span::from_secs(1));
+    let mut left = Vec::new();
+    while let Some(request) = desk.turnstile.next_now().await {
+        left.extend(request.jobs.iter().map(|job| job.claimed.message.key.n));
+    }
+    assert_eq!(left, (0..45).chain([59]).collect::<Vec<_>>());
+    let later = Answer::Later { at: desk.clock.now() + Span::from_secs(6) };
+    assert_eq!(answers(&desk.all_settled()), [later; 14]);
 }
 
 #[tokio::test]

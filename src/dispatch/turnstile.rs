@@ -47,8 +47,8 @@ pub(super) struct Request {
 /// What there is for a worker.
 enum Next {
     Go(Request),
-    /// May not leave now: to be handed back.
-    Back(Vec<Job>),
+    /// May not leave now: to be handed back, and not to be tried before then, where that is known.
+    Back(Vec<Job>, Option<Timestamp>),
     /// Not before then.
     Wait(Again),
     Empty,
@@ -96,7 +96,7 @@ impl Turnstile {
         loop {
             match self.look(true) {
                 Next::Go(request) => return Some(request),
-                Next::Back(jobs) => self.hand_back(jobs).await,
+                Next::Back(jobs, not_before) => self.hand_back(jobs, not_before).await,
                 Next::Wait(again) => {
                     self.waiting_for(async {
                         tokio::select! {
@@ -118,16 +118,16 @@ impl Turnstile {
         loop {
             match self.look(true) {
                 Next::Go(request) => return Some(request),
-                Next::Back(jobs) => self.hand_back(jobs).await,
+                Next::Back(jobs, not_before) => self.hand_back(jobs, not_before).await,
                 Next::Wait(_) | Next::Empty | Next::Closed => return None,
             }
         }
     }
 
-    async fn hand_back(&self, jobs: Vec<Job>) {
+    async fn hand_back(&self, jobs: Vec<Job>, not_before: Option<Timestamp>) {
         for job in jobs {
             // The recorder outlives the turnstile.
-            let _ = self.settled.send(job.hand_back(&self.lane)).await;
+            let _ = self.settled.send(job.hand_back(&self.lane, not_before)).await;
         }
     }
 
@@ -160,11 +160,16 @@ impl Turnstile {
             while first_in_line && let Some(job) = inner.ready.pop_front_if(|job| stays(job)) {
                 back.push(job);
             }
-            return Next::Back(back);
+            return Next::Back(back, None);
         }
-        let jobs = self.gather(&mut inner, now);
-        let Some(count) = u32::try_from(jobs.len()).ok().and_then(NonZeroU32::new) else { return Next::Empty };
+        let (jobs, later) = self.gather(&mut inner, now);
+        let Some(count) = u32::try_from(jobs.len()).ok().and_then(NonZeroU32::new) else {
+            // This person has got too much from us lately; others behind have not.
+            let back = inner.ready.pop_front_if(|_| first_in_line);
+            return Next::Back(back.into_iter().collect(), later);
+        };
         if let Err(again) = lane.pace.take(count, lane.brake.slowness(now)) {
+            jobs.iter().for_each(|job| self.lane.uncounts(job.claimed.message.msisdn));
             jobs.into_iter().rev().for_each(|job| inner.ready.push_front(job));
             return Next::Wait(again);
         }
@@ -187,21 +192,31 @@ impl Turnstile {
         self.lane.goes_alone(job.claimed.message.key)
     }
 
-    /// As many as fit one request. Whoever may have spoiled a batch goes alone.
-    fn gather(&self, inner: &mut Inner, now: Timestamp) -> Vec<Job> {
+    /// As many as fit one request, or when the first of them may leave. Whoever may have spoiled a batch goes alone.
+    fn gather(&self, inner: &mut Inner, now: Timestamp) -> (Vec<Job>, Option<Timestamp>) {
         let size = usize::try_from(self.lane.request_size().get()).unwrap_or(1);
         let mut request = Vec::with_capacity(size.min(inner.ready.len()));
         while request.len() < size {
             let alone = request.is_empty();
             let fits = |job: &mut Job| alone || (!self.goes_alone(job) && self.may_go(job, now));
-            let Some(job) = inner.ready.pop_front_if(fits) else { break };
+            let mut later = None;
+            let mut may_get_it = |job: &mut Job| match self.lane.counts(job.claimed.message.msisdn) {
+                Ok(()) => true,
+                Err(at) => {
+                    later = Some(at);
+                    false
+                }
+            };
+            let Some(job) = inner.ready.pop_front_if(|job| fits(job) && may_get_it(job)) else {
+                return (request, later);
+            };
             let goes_alone = self.goes_alone(&job);
             request.push(job);
             if goes_alone {
                 break;
             }
         }
-        request
+        (request, None)
     }
 
     /// Tells the claimer when what waits here has become little enough for another claim.

@@ -41,7 +41,7 @@ impl Worker {
                 tracing::warn!(lane = self.lane.config.name, error = %Causes(&error), "cannot look for open windows");
                 for job in request.jobs {
                     self.lane.is_over_for(job.claimed.message.key);
-                    self.pass(job.hand_back(&self.lane)).await;
+                    self.pass(job.hand_back(&self.lane, None)).await;
                 }
                 return;
             }
@@ -155,7 +155,7 @@ impl Worker {
         self.lane.is_over_for(job.claimed.message.key);
         match why {
             Unsendable::OptedOut => {
-                let mut settled = job.hand_back(&self.lane);
+                let mut settled = job.hand_back(&self.lane, None);
                 settled.then = Some(CallOff::OptOut);
                 self.pass(settled).await;
             }

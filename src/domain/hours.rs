@@ -173,7 +173,7 @@ fn weekdays(text: &str) -> Result<Weekdays, InvalidStretch> {
     let day = |name: &str| {
         let known =
             |known: &&str| name.len() >= 3 && name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(known));
-        DAYS.iter().position(|day| known(&day)).ok_or_else(|| InvalidStretch::Day(name.to_owned()))
+        DAYS.iter().position(known).ok_or_else(|| InvalidStretch::Day(name.to_owned()))
     };
     let mut days = 0;
     if text.eq_ignore_ascii_case("daily") {

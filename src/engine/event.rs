@@ -35,6 +35,8 @@ pub enum Answer {
     Unknown,
     /// The request was never begun: the claim is given back.
     NotBegun,
+    /// Nor was this one, and it may not be before then.
+    Later { at: Timestamp },
     /// The step cannot be handed over at all.
     CannotLeave(Obstacle),
 }

@@ -114,6 +114,7 @@ impl Machine<'_> {
                 self.requeue(tried(message), again, gives_up, Rule::TriedAgain)
             }
             Answer::NotBegun => self.requeue(message, not_before, gives_up, Rule::HandedBack),
+            Answer::Later { at } => self.requeue(message, at.max(not_before), gives_up, Rule::PutOff),
             Answer::CannotLeave(obstacle) => self.cannot_leave(message, obstacle.ending()),
         }
     }

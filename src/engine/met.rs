@@ -123,6 +123,7 @@ const fn of_answer(answer: &Answer) -> &'static str {
         Answer::Unavailable { .. } => "unavailable",
         Answer::Unknown => "unknown",
         Answer::NotBegun => "not begun",
+        Answer::Later { .. } => "later",
         Answer::CannotLeave(Obstacle::CouldNotLeave) => "could not leave",
         Answer::CannotLeave(Obstacle::OutsideWindow) => "outside window",
         Answer::CannotLeave(Obstacle::MissingVariable) => "missing variable",

@@ -108,6 +108,7 @@ fn answers() -> impl Strategy<Value = Answer> {
         1 => moments().prop_map(|again| Answer::Unavailable { again }),
         2 => Just(Answer::Unknown),
         1 => Just(Answer::NotBegun),
+        1 => moments().prop_map(|at| Answer::Later { at }),
         1 => proptest::sample::select(&[Obstacle::CouldNotLeave, Obstacle::OutsideWindow, Obstacle::MissingVariable][..])
             .prop_map(Answer::CannotLeave),
     ]
@@ -175,6 +176,9 @@ fn shifted(event: Event, now: Timestamp) -> Event {
         }
         Event::Due { silence: Silence::Held { until } } => {
             Event::Due { silence: Silence::Held { until: later(until) } }
+        }
+        Event::Answered { step, answer: Answer::Later { at } } => {
+            Event::Answered { step, answer: Answer::Later { at: later(at) } }
         }
         Event::PutOff { until } => Event::PutOff { until: later(until) },
         other => other,
@@ -273,7 +277,7 @@ impl Watched {
             }
             Event::Answered { answer, .. } => {
                 let came_back = match answer {
-                    Answer::NotBegun | Answer::Unavailable { .. } => true,
+                    Answer::NotBegun | Answer::Later { .. } | Answer::Unavailable { .. } => true,
                     Answer::Refused { fault, .. } => matches!(fault, Fault::Passing | Fault::Sender(_)),
                     Answer::Unknown => rule == Rule::Resent && !before.marks.unknown(before.step),
                     Answer::Accepted | Answer::CannotLeave(_) => false,
@@ -314,7 +318,11 @@ impl Watched {
         }
         let no_fault_of_the_persons = match event {
             Event::Answered { answer, .. } => match answer {
-                Answer::NotBegun | Answer::Unavailable { .. } | Answer::Unknown | Answer::Accepted => true,
+                Answer::NotBegun
+                | Answer::Later { .. }
+                | Answer::Unavailable { .. }
+                | Answer::Unknown
+                | Answer::Accepted => true,
                 Answer::Refused { fault, .. } => matches!(fault, Fault::Passing | Fault::Sender(_)),
                 Answer::CannotLeave(_) => false,
             },

@@ -13,11 +13,18 @@ use governor::state::{NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 
 use crate::clock::{Clock, Tick};
-use crate::domain::Rate;
+use crate::domain::{Rate, Timestamp};
 
 /// Our clock's moments as governor wants them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Instant(Tick);
+pub(super) struct Instant(Tick);
+
+impl Instant {
+    /// To the millisecond, and not too early.
+    pub(super) fn whole(self) -> Timestamp {
+        self.0.whole()
+    }
+}
 
 impl Add<Nanos> for Instant {
     type Output = Self;
@@ -40,9 +47,15 @@ impl Reference for Instant {
 /// A limiter takes the first time that it is told for its beginning. That is 1970, so that what a bucket knows means the
 /// same whatever rate it has, and in every process.
 #[derive(Debug)]
-struct Ticks {
+pub(super) struct Ticks {
     clock: Arc<dyn Clock>,
     has_begun: AtomicBool,
+}
+
+impl Ticks {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, has_begun: AtomicBool::new(false) }
+    }
 }
 
 impl governor::clock::Clock for Ticks {
@@ -127,8 +140,7 @@ impl Shape {
         let interval = rate.nanos_between();
         let quota = Quota::with_period(Duration::from_nanos(interval));
         let quota = quota.unwrap_or(Quota::per_second(rate.count())).allow_burst(burst);
-        let ticks = Ticks { clock, has_begun: AtomicBool::new(false) };
-        Self { limiter: RateLimiter::new(quota, full_at, ticks), rate, burst, interval }
+        Self { limiter: RateLimiter::new(quota, full_at, Ticks::new(clock)), rate, burst, interval }
     }
 
     /// The time that so many tokens take to come in.
@@ -268,7 +280,7 @@ impl Pace {
 mod tests {
     use super::*;
     use crate::clock::ManualClock;
-    use crate::domain::{Span, Timestamp};
+    use crate::domain::Span;
 
     const ONE: NonZeroU32 = NonZeroU32::MIN;
 

@@ -12,6 +12,7 @@ mod brake;
 mod bucket;
 mod dials;
 mod holds;
+mod pairs;
 #[cfg(test)]
 mod properties;
 mod tier;
@@ -20,4 +21,5 @@ pub use brake::{Brake, Cause, Complaint, Standstill};
 pub use bucket::{Again, Bucket, Pace};
 pub use dials::{in_file, is_over, turned};
 pub use holds::Holds;
+pub use pairs::Pairs;
 pub use tier::{HELD, LEAVES_WITHIN, Reservation, TierWindow};

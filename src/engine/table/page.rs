@@ -38,6 +38,7 @@ fn rows() -> Vec<(&'static str, Happens)> {
         ("answer: no, in passing", refused(Fault::Passing)),
         ("answer: unavailable", Says(Answer::Unavailable { again: at })),
         ("handed back unbegun", Says(Answer::NotBegun)),
+        ("handed back until later", Says(Answer::Later { at })),
         ("it cannot leave: time", Says(Answer::CannotLeave(Obstacle::CouldNotLeave))),
         ("it cannot leave: window", Says(Answer::CannotLeave(Obstacle::OutsideWindow))),
         ("it cannot leave: variable", Says(Answer::CannotLeave(Obstacle::MissingVariable))),

@@ -201,6 +201,7 @@ fn answer_name(answer: Answer) -> String {
         Answer::Unavailable { .. } => "unavailable".to_owned(),
         Answer::Unknown => "unknown".to_owned(),
         Answer::NotBegun => "not begun".to_owned(),
+        Answer::Later { .. } => "later".to_owned(),
         Answer::CannotLeave(Obstacle::CouldNotLeave) => "could not leave".to_owned(),
         Answer::CannotLeave(Obstacle::OutsideWindow) => "outside window".to_owned(),
         Answer::CannotLeave(Obstacle::MissingVariable) => "missing variable".to_owned(),

@@ -1,0 +1,139 @@
+//! Pairs: how often one sender may write to one person, whatever the lane's rate.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::StateStore;
+use governor::{Quota, RateLimiter};
+
+use super::bucket::{Instant, Ticks};
+use crate::clock::{Clock, Tick};
+use crate::domain::{Msisdn, Timestamp};
+
+/// WhatsApp delivers one message in so long to a person from the same number,
+const INTERVAL: Duration = Duration::from_secs(6);
+/// and so many at once to whoever has not been written to for a while.
+const BURST: NonZeroU32 = NonZeroU32::new(45).unwrap();
+
+/// Those who were written to so lately that it counts, with when their bucket is full again. Whoever's is, is forgotten: of a
+/// campaign of millions these are the people of six seconds.
+#[derive(Debug, Clone, Default)]
+struct Lately(Arc<Mutex<HashMap<Msisdn, Nanos>>>);
+
+impl Lately {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Msisdn, Nanos>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl StateStore for Lately {
+    type Key = Msisdn;
+
+    fn measure_and_replace<T, F, E>(&self, person: &Msisdn, measure: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let mut people = self.lock();
+        let (measured, next) = measure(people.get(person).copied())?;
+        people.insert(*person, next);
+        Ok(measured)
+    }
+}
+
+/// The people of one sender.
+#[derive(Debug)]
+pub struct Pairs {
+    limiter: RateLimiter<Msisdn, Lately, Ticks, NoOpMiddleware<Instant>>,
+    lately: Lately,
+    clock: Arc<dyn Clock>,
+    /// So many are remembered before those are looked for who need not be.
+    look_at: Mutex<usize>,
+}
+
+/// The fewest that are worth looking through.
+const FEW: usize = 1_024;
+
+impl Pairs {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let quota = Quota::with_period(INTERVAL).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(BURST);
+        let lately = Lately::default();
+        let limiter = RateLimiter::new(quota, lately.clone(), Ticks::new(Arc::clone(&clock)));
+        Self { limiter, lately, clock, look_at: Mutex::new(FEW) }
+    }
+
+    /// Counts a message to this person, or says when there may be one.
+    pub fn take(&self, person: Msisdn) -> Result<(), Timestamp> {
+        self.forget();
+        self.limiter.check_key(&person).map_err(|not_until| not_until.earliest_possible().whole())
+    }
+
+    /// As if it had never been counted.
+    pub fn give_back(&self, person: Msisdn) {
+        if let Some(full_at) = self.lately.lock().get_mut(&person) {
+            *full_at = full_at.saturating_sub(Nanos::from(INTERVAL));
+        }
+    }
+
+    /// Each person is looked at about once, however many there are.
+    fn forget(&self) {
+        let mut look_at = self.look_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut people = self.lately.lock();
+        if people.len() >= *look_at {
+            let now = self.clock.tick();
+            people.retain(|_, full_at| Tick::from_nanos(full_at.as_u64()) > now);
+            *look_at = (people.len() * 2).max(FEW);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::domain::Span;
+
+    fn pairs() -> (Arc<ManualClock>, Pairs) {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let pairs = Pairs::new(Arc::clone(&clock) as _);
+        (clock, pairs)
+    }
+
+    fn person(n: u64) -> Msisdn {
+        Msisdn::try_from(6_591_000_000 + n).unwrap()
+    }
+
+    #[test]
+    fn a_person_gets_45_messages_at_once_and_then_one_in_six_seconds() {
+        let (clock, pairs) = pairs();
+        assert_eq!((0..100).filter(|_| pairs.take(person(1)).is_ok()).count(), 45);
+        let again = pairs.take(person(1)).unwrap_err();
+        assert_eq!(again, clock.now() + Span::from_secs(6));
+        assert!(pairs.take(person(2)).is_ok(), "others do not notice");
+        clock.advance(Span::from_secs(60));
+        assert_eq!((0..100).filter(|_| pairs.take(person(1)).is_ok()).count(), 10);
+    }
+
+    #[test]
+    fn what_is_given_back_may_leave_once_more() {
+        let (_, pairs) = pairs();
+        while pairs.take(person(1)).is_ok() {}
+        pairs.give_back(person(1));
+        assert!(pairs.take(person(1)).is_ok() && pairs.take(person(1)).is_err());
+    }
+
+    #[test]
+    fn whoever_has_not_been_written_to_lately_is_forgotten() {
+        let (clock, pairs) = pairs();
+        for n in 0..100_000 {
+            assert!(pairs.take(person(n)).is_ok());
+            if n % 100 == 0 {
+                clock.advance(Span::from_secs(1));
+            }
+        }
+        assert!(pairs.lately.lock().len() <= FEW + 1);
+    }
+}
