@@ -1,6 +1,7 @@
 //! The campaign file, in TOML or JSON, and the same JSON over the API: what a person wants, before anything is checked
 //! against lanes, columns or the time.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
@@ -8,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::chosen::DraftRoute;
 use super::error::FileError;
-use crate::config::{NotBuilt, Problem, Table, nearest, steps, to_json};
+use crate::config::{NotBuilt, Problem, Table, countries_named, nearest, steps, to_json};
 use crate::domain::{AfterGap, Country, Hours, OnMissed, OnOverlap, OnUnknown, Span, Zone};
 
 /// A campaign as it is written. Everything optional is still open.
@@ -22,6 +23,8 @@ pub struct Draft {
     pub exclude: Vec<String>,
     /// For national numbers.
     pub country: Option<Country>,
+    /// Whoever is of another gets nothing.
+    pub allow_countries: Option<BTreeSet<Country>>,
     pub ttl: Option<Span>,
     /// As written; [`super::schedule`] reads them.
     pub at: Option<String>,
@@ -64,8 +67,7 @@ const REMOVE: &str = "remove it";
 const CAMPAIGN_NOT_BUILT: &[NotBuilt] = &[
     ("budget", REMOVE),
     ("max_messages", REMOVE),
-    ("allow_countries", REMOVE),
-    ("countries", REMOVE),
+    ("countries", "write `allow_countries`, or `only` in a step"),
     ("stop", REMOVE),
     ("stop_rules", REMOVE),
     ("stop_when", REMOVE),
@@ -123,6 +125,7 @@ fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {
         numbers: table.texts("numbers"),
         exclude: table.texts("exclude"),
         country: table.parsed("country"),
+        allow_countries: countries_named(&mut table, "allow_countries"),
         ttl: table.positive("ttl"),
         at: table.said("at"),
         end: table.said("end"),

@@ -31,6 +31,10 @@ pub enum LaunchError {
     Store(#[from] store::Error),
     #[error("the route has no lane for one of its steps")]
     NoLane,
+    #[error("its steps are in this database no more, so it cannot go once more")]
+    NoPlan,
+    #[error("nobody came out of it so, so there is nobody to write to; `volley campaign report` says who came out how")]
+    NobodyAgain,
 }
 
 /// Everything that is decided before anything leaves.
@@ -155,7 +159,7 @@ impl Launcher<'_> {
         Ok(Prepared { name, people, plan, schedule, beginnings, now, warnings, country, windows })
     }
 
-    async fn lay_out(&self, prepared: &mut Prepared) -> Result<Launched, LaunchError> {
+    pub(super) async fn lay_out(&self, prepared: &mut Prepared) -> Result<Launched, LaunchError> {
         let now = self.clock.now();
         let Prepared { people, plan, schedule, beginnings, .. } = prepared;
         let starts_at = Some(beginnings.first).filter(|at| *at > now);

@@ -68,6 +68,8 @@ pub enum Lint {
     NobodyThere,
     /// A step gives way to others that are for nobody whom it is for.
     NothingFollows,
+    /// So few people are of a country that their numbers may be mistyped.
+    RareCountry,
     /// Rows of a file of those to leave out hold no number.
     UnreadableExclude,
 }
@@ -94,6 +96,7 @@ impl Lint {
             Self::ForNobody => "for_nobody",
             Self::NobodyThere => "nobody_there",
             Self::NothingFollows => "nothing_follows",
+            Self::RareCountry => "rare_country",
             Self::UnreadableExclude => "unreadable_exclude",
         }
     }
@@ -126,6 +129,7 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
         let sentence = nobodys(&shares.nobodys, facts.recipients);
         warnings.found.push(Warning { code: Lint::NoStep, step: None, sentence });
     }
+    warnings.found.extend(rare(&shares, facts));
     let mut deadlines = Span::ZERO;
     for (index, step) in plan.places() {
         warnings.step = index;
@@ -145,6 +149,26 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
         deadlines = Span::from_millis(deadlines.millis() + step.fallback_after.map_or(0, Span::millis));
     }
     warnings.found
+}
+
+/// Of a country with fewer than one in so many people it is worth a look whether they really live there.
+const RARE: u64 = 1_000;
+
+/// A digit too few or too many is a number of another country as often as it is none.
+fn rare(shares: &Shares, facts: &Facts<'_>) -> Option<Warning> {
+    let gets_something = |country: &Country| !shares.nobodys.contains_key(country);
+    let is_rare = |people: u64| people.saturating_mul(RARE) < facts.recipients;
+    let rare = facts.countries.iter().filter(|(country, people)| is_rare(**people) && gets_something(country));
+    let rare: BTreeMap<Country, u64> = rare.map(|(country, people)| (*country, *people)).collect();
+    if rare.is_empty() {
+        return None;
+    }
+    let sentence = format!(
+        "hardly anybody is of these countries, which may be mistyped numbers: {}; look at them, or name the countries that \
+         you write to: allow_countries = [\"SG\", …]",
+        named(&rare).join(", ")
+    );
+    Some(Warning { code: Lint::RareCountry, step: None, sentence })
 }
 
 /// Countries named at most: a world's worth of them is no sentence.

@@ -10,9 +10,11 @@
 //! against its facts ([`audit`]).
 //! May not: send, or decide about a single message, which is the engine's alone.
 
+mod again;
 mod audit;
 mod beginnings;
 mod breakdown;
+mod certificate;
 mod chosen;
 mod claims;
 mod dated;
@@ -45,9 +47,11 @@ mod waiting;
 mod windows;
 mod words;
 
+pub use again::Again;
 pub use audit::{Audit, Claim, Example, Strays, audit};
 pub use beginnings::Beginnings;
 pub use breakdown::{Breakdown, CodeReport, CountryReport, breakdown};
+pub use certificate::{Certificate, certify};
 pub use chosen::{Chosen, DraftRoute};
 pub use error::{FileError, lines};
 pub use excluded::{Excluded, NotExcluded};

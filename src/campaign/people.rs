@@ -283,6 +283,16 @@ struct Known<'a> {
 }
 
 impl People {
+    /// So many people of audiences that are in the store already.
+    pub(super) fn of_parts(
+        label: String,
+        audiences: Vec<Part>,
+        countries: BTreeMap<Country, u64>,
+        recipients: u64,
+    ) -> Self {
+        Self { label, audiences, countries, recipients, ..Self::default() }
+    }
+
     /// Rows of what was read for the campaign that become no messages.
     pub const fn rejected(&self) -> u64 {
         self.invalid + self.duplicates + self.across + self.opted_out

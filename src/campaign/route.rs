@@ -1,13 +1,13 @@
 //! From a draft to a plan: every rule of a route, checked once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::chosen::Chosen;
 use super::file::{Draft, TimeZone};
 use super::lint::{Lint, Warning};
 use super::time::Schedule;
 use crate::config::{Config, DraftStep, Lane, Problem, hint};
-use crate::domain::{Channel, Content, Hours, OnOverlap, OnTierSpent, Plan, Span, Step, StepIndex};
+use crate::domain::{Channel, Content, Country, Hours, OnOverlap, OnTierSpent, Plan, Span, Step, StepIndex};
 use crate::template::{self, Place};
 
 /// How far past a TTL `on_overlap = "wait"` moves a deadline, so that the provider's own word that it is over comes first.
@@ -28,7 +28,9 @@ pub fn plan(
     let chosen = draft.route.choose(config).map_err(|problem| vec![problem])?;
     let (ttl, on_overlap) = (draft.ttl, draft.on_overlap);
     let hours = Hours { since: schedule.since, ..draft.hours.clone() };
-    let mut building = Building { columns: Some(columns), ttl, on_overlap, hours, ..Building::of(chosen, config) };
+    let allowed = draft.allow_countries.as_ref();
+    let of = Building::of(chosen, config);
+    let mut building = Building { columns: Some(columns), ttl, on_overlap, hours, allowed, ..of };
     for note in &schedule.notes {
         building.warnings.push(Warning { code: Lint::ClockChange, step: None, sentence: note.clone() });
     }
@@ -70,6 +72,8 @@ struct Building<'a> {
     on_overlap: OnOverlap,
     /// When a step may leave that does not say otherwise.
     hours: Hours,
+    /// The only countries to which anything goes.
+    allowed: Option<&'a BTreeSet<Country>>,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
 }
@@ -83,6 +87,7 @@ impl<'a> Building<'a> {
             ttl: None,
             on_overlap: OnOverlap::Warn,
             hours: Hours::default(),
+            allowed: None,
             problems: Vec::new(),
             warnings: Vec::new(),
         }
@@ -146,7 +151,7 @@ impl<'a> Building<'a> {
             leave_within: step.leave_within,
             on_tier_spent: step.on_tier_spent,
             hours: self.hours(step),
-            countries: step.countries.clone(),
+            countries: self.allowed.map_or(step.countries.clone(), |allowed| step.countries.within(allowed)),
             content: with_source(&step.content, lane),
         })
     }

@@ -1,6 +1,7 @@
 mod conditions;
 mod routes;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
@@ -337,6 +338,36 @@ fn hours_are_the_campaigns_but_for_what_a_step_says_itself() {
     // And it is the same once it has been kept.
     let kept: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
     assert_eq!(kept, plan);
+}
+
+#[test]
+fn a_campaign_goes_to_the_countries_that_it_allows_and_to_no_others() {
+    let only = format!("{SMS}\nskip_when = [\"MY\"]");
+    let (plan, warnings) =
+        through(&with("allow_countries = [\"SG\", \"MY\"]", &[WHATSAPP, &only]), &config_with("")).unwrap();
+    let goes_to = |step: usize| ["SG", "MY", "CN"].map(|code| plan.steps[step].countries.contain(code.parse().ok()));
+    assert_eq!((goes_to(0), goes_to(1)), ([true, true, false], [true, false, false]));
+    assert!(warnings.iter().any(|warning| warning.code == Lint::NoStep && warning.sentence.contains("CN 100")));
+    let wrong = file(&with("allow_countries = [\"UK\"]", &[SMS])).unwrap_err();
+    assert!(wrong.contains("allow_countries: \"UK\" is no country; did you mean GB?"), "{wrong}");
+}
+
+#[test]
+fn countries_of_hardly_anybody_are_named_unless_they_get_nothing_anyway() {
+    let rare = |head: &str| {
+        let (draft, config) = (file(&with(head, &[SMS])).unwrap(), config_with(""));
+        let (plan, _) = plan(&draft, &columns(), &config, &schedule(&draft, now()).unwrap()).unwrap();
+        let countries =
+            [("SG", 99_990), ("BT", 9), ("MY", 1)].map(|(code, people)| (code.parse().unwrap(), people)).into();
+        let windows = BTreeMap::new();
+        let facts =
+            Facts { recipients: 100_000, countries: &countries, empty: &[0; 6], start: now(), windows: &windows };
+        let found = lint(&plan, &config, &facts).into_iter().find(|warning| warning.code == Lint::RareCountry);
+        found.map(|warning| warning.sentence)
+    };
+    let sentence = rare("").unwrap();
+    assert!(sentence.contains("BT 9, MY 1;"), "{sentence}");
+    assert_eq!(rare("allow_countries = [\"SG\"]"), None);
 }
 
 #[test]

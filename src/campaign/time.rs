@@ -22,7 +22,7 @@ pub struct Schedule {
 }
 
 /// Times are written to the minute, so the present minute is not past yet.
-const PRESENT: Span = Span::from_secs(60);
+pub(super) const PRESENT: Span = Span::from_secs(60);
 /// Nowhere do clocks show a time later than this behind UTC.
 const LAST_ZONE: Span = Span::from_secs(12 * 3_600);
 /// The longest over which a beginning may be spread: a month's mailing is several campaigns.

@@ -31,7 +31,7 @@ pub use lanes::{Account, Lane};
 pub use layers::Source;
 pub use provider::{LaneProvider, Provider, SendMode};
 pub use read::Setting;
-pub use route::{DraftStep, NotBuilt, Problem, Route, Table, steps, to_json};
+pub use route::{DraftStep, NotBuilt, Problem, Route, Table, countries_named, steps, to_json};
 pub use secret::Secret;
 pub use server::{Database, Server};
 

@@ -31,6 +31,11 @@ impl Countries {
         }
     }
 
+    /// Those of them that are among others too.
+    pub fn within(&self, others: &BTreeSet<Country>) -> Self {
+        Self::Only(others.iter().copied().filter(|country| self.contain(Some(*country))).collect())
+    }
+
     /// Those that are named, whether to be in or out.
     pub fn named(&self) -> impl Iterator<Item = Country> + '_ {
         match self {

@@ -7,6 +7,7 @@
 //! May not: be part of the program: it is compiled for tests alone.
 
 mod act;
+mod again;
 mod asking;
 mod calm;
 mod days;

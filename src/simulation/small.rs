@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::campaign::{Draft, Launched, Launcher};
+use crate::campaign::{Again, Draft, LaunchError, Launched, Launcher};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::{self, Config};
 use crate::domain::{BatchState, Count, MessageKey, Present, Span, Timestamp, Umid};
@@ -191,6 +191,12 @@ impl World {
         launcher.launch(&draft, |_| None).await.unwrap().0
     }
 
+    pub(super) async fn again(&self, launched: &Launched, again: &Again) -> Result<Launched, LaunchError> {
+        let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
+        let batch = store.batch(launched.batch).await.unwrap().unwrap();
+        Launcher { store, clock, chance: &self.chance, config: &self.config }.again(&batch, again).await
+    }
+
     /// Everything that may leave does, and is recorded.
     pub(super) async fn send(&mut self) {
         self.node.watch().await;
@@ -225,12 +231,19 @@ impl World {
 
     /// A webhook tells of the first step.
     pub(super) async fn receipt(&mut self, launched: &Launched, n: u32, state: &str) {
-        let key = MessageKey { batch: launched.batch, n };
-        let umid = self.store.attempts(vec![key]).await.unwrap().concat()[0].umid.clone().unwrap();
-        let event = serde_json::json!({ "eventType": "outbound_message_status_changed", "payload": {
-            "umid": umid.as_str(), "subAccountId": "acme", "channel": "viber", "status": { "state": state }
-        } });
-        self.node.take(&[event.to_string().as_bytes()]).await[0].clone().unwrap();
+        self.receipt_of_step(launched, &[n], 0, state).await;
+    }
+
+    pub(super) async fn receipt_of_step(&mut self, launched: &Launched, of: &[u32], step: usize, state: &str) {
+        for n in of {
+            let key = MessageKey { batch: launched.batch, n: *n };
+            let umid = self.store.attempts(vec![key]).await.unwrap().concat()[step].umid.clone().unwrap();
+            let event = serde_json::json!({ "eventType": "outbound_message_status_changed", "payload": {
+                "umid": umid.as_str(), "subAccountId": "acme", "channel": (["viber", "sms"][step]),
+                "status": { "state": state }
+            } });
+            self.node.take(&[event.to_string().as_bytes()]).await[0].clone().unwrap();
+        }
     }
 
     pub(super) async fn moves(&mut self, launched: &Launched, from: BatchState, to: BatchState) {

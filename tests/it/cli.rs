@@ -302,6 +302,29 @@ fn an_audience_is_kept_under_its_name() {
 }
 
 #[test]
+fn the_calendar_shows_what_is_to_come_by_when_it_begins_and_how() {
+    let folder = installation();
+    let at = folder.path();
+    assert!(run(at, &["campaign", "calendar"]).ended(1).stderr.contains("volley"), "there is no database yet");
+    run(at, &["campaign", "launch", "promo.toml", "--at", "2099-01-01T09:00+08:00"]).ended(0);
+    let advent = "name = \"Advent\"\nnumbers = [\"+6591234567\", \"+12125550123\"]\nat = \"2098-12-01T09:00\"\n\
+                  time_zone = \"recipient\"\nover = \"3h\"\nsend_window = \"09:00-18:00\"\n\
+                  [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n";
+    std::fs::write(at.join("advent.toml"), advent).unwrap();
+    run(at, &["campaign", "launch", "advent.toml"]).ended(0);
+    let calendar = run(at, &["campaign", "calendar", "--json"]).ended(0).json();
+    let names: Vec<&str> = calendar.as_array().unwrap().iter().filter_map(|one| one["name"].as_str()).collect();
+    assert_eq!(names, ["Advent", "November promo"]);
+    let advent = &calendar[0];
+    // Nine in Singapore comes before nine in New York.
+    assert_eq!(advent["starts_at"], "2098-12-01T01:00:00.000Z");
+    assert_eq!((&advent["local_start"], &advent["over"]), (&"2098-12-01 09:00".into(), &"3h".into()));
+    assert_eq!((&advent["state"], &advent["waiting"]), (&"scheduled".into(), &2.into()));
+    let shown = run(at, &["campaign", "calendar"]).ended(0).stdout;
+    assert!(shown.contains("2098-12-01 09:00 by each recipient's own clock, over 3h, 09:00-18:00"), "{shown}");
+}
+
+#[test]
 fn a_plan_and_a_launch_say_who_stands_in_two_sources() {
     let folder = installation();
     let at = folder.path();

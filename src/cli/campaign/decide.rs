@@ -1,9 +1,10 @@
 //! `volley campaign pause`, `resume` and `cancel`.
 
 use anyhow::bail;
+use serde::Serialize;
 
 use super::{find, id_of, name_of};
-use crate::campaign::{self, Counts, Decided};
+use crate::campaign::{self, Certificate, Counts, Decided};
 use crate::cli::words::{count, of};
 use crate::cli::{Exit, Ground, noted, out};
 use crate::domain::BatchState;
@@ -34,6 +35,17 @@ impl Decision {
     }
 }
 
+#[derive(Serialize)]
+struct Shown<'a> {
+    id: String,
+    name: &'a str,
+    state: BatchState,
+    counts: Counts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<Certificate>,
+    noted: Option<bool>,
+}
+
 pub(super) async fn run(ground: &Ground, decision: Decision, name: &str, json: bool) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
@@ -54,11 +66,21 @@ pub(super) async fn run(ground: &Ground, decision: Decision, name: &str, json: b
     };
     let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
     let counts = Counts::of(state, &store.tallies(batch.id).await?);
+    let certificate = match decision {
+        Decision::Cancel if !already => Some(campaign::certify(store.as_ref(), clock, &batch, obeyed).await?),
+        Decision::Pause | Decision::Resume | Decision::Cancel => None,
+    };
     store.close().await;
     if json {
-        let id = id_of(&batch).to_string();
-        let obeyed = noted::by_all(obeyed);
-        out::json(&serde_json::json!({ "id": id, "name": name, "state": state, "counts": counts, "noted": obeyed }))?;
+        let shown = Shown {
+            id: id_of(&batch).to_string(),
+            name: &name,
+            state,
+            counts,
+            certificate,
+            noted: noted::by_all(obeyed),
+        };
+        out::json(&shown)?;
         return Ok(Exit::Done);
     }
     let obeyed = noted::sentence(obeyed);
@@ -66,22 +88,14 @@ pub(super) async fn run(ground: &Ground, decision: Decision, name: &str, json: b
         Decision::Pause => format!("{} wait", of(counts.queued, "message", "messages")),
         Decision::Resume if state == BatchState::Scheduled => "it waits for its time".to_owned(),
         Decision::Resume => format!("{} to hand over", of(counts.queued, "message", "messages")),
-        Decision::Cancel => cancelled(counts),
+        Decision::Cancel => match certificate {
+            Some(certificate) => certificate.to_string(),
+            None => format!("{} may still bring receipts", count(counts.to_come(state))),
+        },
     };
     let already = if already { " already" } else { "" };
     out::data(format_args!("\"{name}\" is {}{already}: {effect} ({obeyed})", decision.participle()))?;
     Ok(Exit::Done)
-}
-
-/// Where every message is after a cancel; the parts sum to all of them.
-fn cancelled(counts: Counts) -> String {
-    let ended = of(counts.done, "message has an outcome", "messages have an outcome");
-    let left = counts.awaiting + counts.queued;
-    let mut said = format!("{ended}, {} that left may still bring receipts", count(left));
-    if counts.sending > 0 {
-        said.push_str(&format!(", {} being handed over just then", of(counts.sending, "was", "were")));
-    }
-    said
 }
 
 fn why_not(state: BatchState) -> String {
@@ -94,21 +108,5 @@ fn why_not(state: BatchState) -> String {
         | BatchState::Scheduled
         | BatchState::Running
         | BatchState::Paused => format!("it is {state}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn after_a_cancel_every_message_is_somewhere() {
-        let counts = Counts { queued: 2, sending: 1, awaiting: 17, done: 30 };
-        assert_eq!(
-            cancelled(counts),
-            "30 messages have an outcome, 19 that left may still bring receipts, 1 was being handed over just then"
-        );
-        let state = BatchState::Cancelling;
-        assert_eq!((counts.to_hand_over(state), counts.to_come(state) + counts.done), (0, 50));
     }
 }

@@ -49,7 +49,7 @@ pub(in crate::cli) struct Args {
 }
 
 #[derive(Serialize)]
-struct LaunchShown<'a> {
+pub(super) struct LaunchShown<'a> {
     id: String,
     name: &'a str,
     state: BatchState,
@@ -59,6 +59,21 @@ struct LaunchShown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     starts_at: Option<String>,
     warnings: Vec<WarningShown<'a>>,
+}
+
+impl<'a> LaunchShown<'a> {
+    pub(super) fn new(launched: &'a Launched, state: BatchState, warnings: &'a [Warning]) -> Self {
+        Self {
+            id: launched.id.to_string(),
+            name: &launched.name,
+            state,
+            messages: launched.messages,
+            rejected: launched.rejected,
+            duplicates_across: launched.across,
+            starts_at: launched.starts_at.map(|at| at.rfc3339()),
+            warnings: warnings.iter().map(WarningShown::new).collect(),
+        }
+    }
 }
 
 pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
@@ -109,16 +124,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         }
     }
     if args.json {
-        out::json(&LaunchShown {
-            id: launched.id.to_string(),
-            name: &launched.name,
-            state,
-            messages: launched.messages,
-            rejected: launched.rejected,
-            duplicates_across: launched.across,
-            starts_at: launched.starts_at.map(|at| at.rfc3339()),
-            warnings: warnings.iter().map(WarningShown::new).collect(),
-        })?;
+        out::json(&LaunchShown::new(&launched, state, &warnings))?;
         return Ok(exit);
     }
     if is_over {
@@ -180,7 +186,7 @@ fn told(error: LaunchError, args: &Args) -> anyhow::Error {
     }
 }
 
-fn headline(launched: &Launched, state: BatchState) -> String {
+pub(super) fn headline(launched: &Launched, state: BatchState) -> String {
     let begins = match launched.starts_at {
         Some(at) if state == BatchState::Scheduled => format!(" for {}", moment(at, launched.zone)),
         Some(_) | None => String::new(),

@@ -1,5 +1,7 @@
 //! `volley campaign`: planned, launched, watched, stopped, reported on.
 
+mod again;
+mod calendar;
 mod decide;
 mod export;
 pub(super) mod launch;
@@ -37,6 +39,12 @@ Examples:
     Launch(launch::Args),
     /// Every campaign, the latest last.
     List {
+        /// As a list of objects.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What is going on and what is to come, by when it begins.
+    Calendar {
         /// As a list of objects.
         #[arg(long)]
         json: bool,
@@ -82,6 +90,17 @@ Examples:
         #[arg(long)]
         json: bool,
     },
+    /// Send it once more to those who came out of it in some way, as a new campaign.
+    #[command(after_help = "\
+Examples:
+  volley campaign retry 'November promo' --outcome undelivered
+  volley campaign retry 'November promo' --outcome undelivered,expired --at 2026-12-02T09:00 --name 'Second try'")]
+    Retry(again::Retry),
+    /// Send it once more to everybody, as a new campaign.
+    ///
+    /// The steps are those of the first time, and so are their lanes, hours and texts; who was excluded is so again, and who has
+    /// opted out since gets nothing.
+    Clone(again::Args),
     /// What a campaign has come to: who was reached on which channel, and what became of the others.
     #[command(after_help = "\
 Examples:
@@ -115,11 +134,14 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
         Command::Plan(args) => plan::run(args, ground).await,
         Command::Launch(args) => launch::run(args, ground).await,
         Command::List { json } => list::list(ground, json).await,
+        Command::Calendar { json } => calendar::run(ground, json).await,
         Command::Show { campaign, json } => list::show(ground, &campaign, json).await,
         Command::Watch(args) => watch::run(args, ground).await,
         Command::Pause { campaign, json } => decide::run(ground, Decision::Pause, &campaign, json).await,
         Command::Resume { campaign, json } => decide::run(ground, Decision::Resume, &campaign, json).await,
         Command::Cancel { campaign, json } => decide::run(ground, Decision::Cancel, &campaign, json).await,
+        Command::Retry(args) => again::retry(ground, args).await,
+        Command::Clone(args) => again::clone(ground, args).await,
         Command::Report(args) => report::run(args, ground).await,
         Command::Export(args) => export::run(args, ground).await,
     }

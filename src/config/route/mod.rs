@@ -12,7 +12,7 @@ mod table;
 use serde_json::{Map, Value};
 
 pub use problem::Problem;
-pub use step::{DraftStep, steps};
+pub use step::{DraftStep, countries_named, steps};
 pub use table::{NotBuilt, Table};
 
 use super::Lane;

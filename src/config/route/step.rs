@@ -83,7 +83,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
 /// For whom a step is: those that `only` names, or all but those that `skip_when` names. An empty column is no reason of
 /// its own to leave a step out: a text that cannot be written for somebody gives way to the next step anyway.
 fn countries(table: &mut Table<'_>) -> Countries {
-    let (only, skipped) = (named(table, "only"), named(table, "skip_when"));
+    let (only, skipped) = (countries_named(table, "only"), countries_named(table, "skip_when"));
     match (only, skipped) {
         (Some(_), Some(_)) => {
             table.wrong("skip_when", "`only` says already for whom the step is; keep one of them");
@@ -96,7 +96,7 @@ fn countries(table: &mut Table<'_>) -> Countries {
 }
 
 /// Countries by their codes, where the key is there.
-fn named(table: &mut Table<'_>, key: &'static str) -> Option<BTreeSet<Country>> {
+pub fn countries_named(table: &mut Table<'_>, key: &'static str) -> Option<BTreeSet<Country>> {
     if !table.has(key) {
         return None;
     }

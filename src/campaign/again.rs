@@ -1,0 +1,122 @@
+//! Again: a campaign once more, for everybody whom it was for or for those who came out of it in some way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::beginnings::Beginnings;
+use super::launch::{LaunchError, Launched, Launcher, Prepared};
+use super::people::{PAGE, Part, People};
+use super::time::{PRESENT, Schedule, instant};
+use crate::config::Problem;
+use crate::domain::{Country, MessageKey, Outcome, Plan, Present, SkipReason, State, StepIndex};
+use crate::store::Batch;
+
+/// How a campaign goes once more.
+#[derive(Debug, Clone, Default)]
+pub struct Again {
+    /// Else the same with a number behind it.
+    pub name: Option<String>,
+    /// As people write it; at once where nothing is said.
+    pub at: Option<String>,
+    /// Only for those who came out of it so. Nothing stands for everybody.
+    pub outcomes: Option<BTreeSet<Outcome>>,
+}
+
+impl Again {
+    /// Whoever the campaign excluded is left out again.
+    fn is_for(&self, message: &Present) -> bool {
+        match (message.state, &self.outcomes) {
+            (State::Done { skipped: Some(SkipReason::Excluded), .. }, _) => false,
+            (_, None) => true,
+            (State::Done { outcome, .. }, Some(outcomes)) => outcomes.contains(&outcome),
+            (State::Queued { .. } | State::Sending { .. } | State::Awaiting { .. }, Some(_)) => false,
+        }
+    }
+}
+
+impl Launcher<'_> {
+    /// Launches a campaign once more: the same steps, as they were frozen, for the same people or some of them. It is a
+    /// campaign of its own, and knows nothing of the first.
+    pub async fn again(&self, batch: &Batch, again: &Again) -> Result<Launched, LaunchError> {
+        let now = self.clock.now();
+        let mut plan = self.store.plan(batch.id).await?.ok_or(LaunchError::NoPlan)?;
+        self.has_lanes(&plan)?;
+        let schedule = schedule(again, &plan, now)?;
+        // What was said of a time that is over is over with it.
+        plan.end = None;
+        plan.on_missed = None;
+        plan.steps.iter_mut().for_each(|step| step.hours.since = None);
+        let people = self.people_of(batch, again).await?;
+        let beginnings = Beginnings::of(&plan, &schedule, &people.countries, now).map_err(LaunchError::Problems)?;
+        let name = Some(self.name_of(batch, again).await?);
+        let (warnings, country, windows) = (Vec::new(), None, BTreeMap::new());
+        let mut prepared = Prepared { name, people, plan, schedule, beginnings, now, warnings, country, windows };
+        self.lay_out(&mut prepared).await
+    }
+
+    /// The lanes of the first time have to be there still.
+    fn has_lanes(&self, plan: &Plan) -> Result<(), LaunchError> {
+        let gone = |(index, lane): (StepIndex, &String)| {
+            let sentence =
+                format!("lane {lane} is in volley.toml no more; put it there again, or launch a campaign file");
+            Problem::new(Some(index), "lane", sentence)
+        };
+        let lanes = plan.places().map(|(index, step)| (index, &step.lane));
+        let problems: Vec<Problem> = lanes.filter(|(_, lane)| self.config.lane(lane).is_none()).map(gone).collect();
+        if problems.is_empty() { Ok(()) } else { Err(LaunchError::Problems(problems)) }
+    }
+
+    async fn people_of(&self, batch: &Batch, again: &Again) -> Result<People, LaunchError> {
+        let (mut parts, mut countries, mut chosen, mut base) = (Vec::new(), BTreeMap::<Country, u64>::new(), 0, 0);
+        for part in self.store.parts_of(batch.id).await? {
+            let mut left_out = Vec::new();
+            let mut from = 0;
+            while from < part.recipients {
+                let until = from.saturating_add(PAGE).min(part.recipients);
+                let keys = (from..until).map(|n| MessageKey { batch: batch.id, n: base + n }).collect();
+                // Who had no message of it has none of this one.
+                let messages = self.store.load(keys).await?;
+                let mut messages = messages.iter().filter(|message| again.is_for(&message.present)).peekable();
+                for (n, recipient) in (from..).zip(self.store.recipients(part.id, from, until - from).await?) {
+                    if messages.next_if(|message| message.key.n == base + n).is_some() {
+                        *countries.entry(recipient.country).or_default() += 1;
+                        chosen += 1;
+                    } else {
+                        left_out.push(n);
+                    }
+                }
+                from = until;
+            }
+            base += part.recipients;
+            parts.push(Part { id: part.id, recipients: part.recipients, left_out, own: false });
+        }
+        if chosen == 0 {
+            return Err(LaunchError::NobodyAgain);
+        }
+        Ok(People::of_parts(batch.audience.clone(), parts, countries, chosen))
+    }
+
+    async fn name_of(&self, batch: &Batch, again: &Again) -> Result<String, LaunchError> {
+        if let Some(name) = &again.name {
+            return Ok(name.clone());
+        }
+        let name = batch.name.as_deref().unwrap_or(&batch.audience);
+        let mut number = 2_u32;
+        loop {
+            let numbered = format!("{name} {number}");
+            if self.store.batch_named(&numbered).await?.is_none() {
+                return Ok(numbered);
+            }
+            number += 1;
+        }
+    }
+}
+
+fn schedule(again: &Again, plan: &Plan, now: crate::domain::Timestamp) -> Result<Schedule, LaunchError> {
+    let wrong = |sentence: String| LaunchError::Problems(vec![Problem::new(None, "at", sentence)]);
+    let at = again.at.as_deref().map(|text| instant(text, plan.time_zone)).transpose().map_err(wrong)?;
+    let Some(at) = at else { return Ok(Schedule::default()) };
+    if at.at + PRESENT <= now {
+        return Err(wrong("is over; write a later time, or nothing to send at once".to_owned()));
+    }
+    Ok(Schedule { at: Some(at.at), notes: at.note.into_iter().collect(), ..Schedule::default() })
+}

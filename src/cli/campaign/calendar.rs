@@ -1,0 +1,124 @@
+//! `volley campaign calendar`: what is going on and what is to come.
+
+use serde::Serialize;
+
+use super::{id_of, name_of};
+use crate::campaign::moment;
+use crate::cli::table::Table;
+use crate::cli::words::{count, hours};
+use crate::cli::{Exit, Ground, out};
+use crate::domain::{BatchState, Count, Plan, Timestamp};
+use crate::store::Batch;
+
+/// A campaign that has something left to hand over.
+struct Dated {
+    batch: Batch,
+    plan: Plan,
+    /// How many have not been handed their first message.
+    waiting: i64,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    name: String,
+    state: BatchState,
+    starts_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    local_start: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    over: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hours: Option<String>,
+    lanes: Vec<String>,
+    messages: u32,
+    waiting: i64,
+}
+
+impl Dated {
+    fn at(&self) -> Timestamp {
+        self.batch.started_at.or(self.batch.starts_at).unwrap_or(self.batch.created_at)
+    }
+
+    /// What the clock of each recipient shows at the beginning, where theirs decides.
+    fn local_start(&self) -> Option<String> {
+        let since = self.plan.steps.first()?.hours.since?;
+        Some(since.format("%Y-%m-%d %H:%M").to_string())
+    }
+
+    fn hours(&self) -> Option<String> {
+        hours(&self.plan.steps.first()?.hours)
+    }
+
+    fn lanes(&self) -> Vec<String> {
+        let mut lanes: Vec<String> = self.plan.steps.iter().map(|step| step.lane.clone()).collect();
+        lanes.dedup();
+        lanes
+    }
+
+    /// How its beginning goes, in words.
+    fn how(&self) -> String {
+        let mut said = Vec::new();
+        said.extend(self.local_start().map(|shown| format!("{shown} by each recipient's own clock")));
+        said.extend(self.plan.over.map(|over| format!("over {over}")));
+        said.extend(self.hours());
+        said.extend(self.plan.end.map(|end| format!("until {}", moment(end, self.plan.time_zone))));
+        said.join(", ")
+    }
+
+    fn shown(&self) -> Shown {
+        Shown {
+            id: id_of(&self.batch).to_string(),
+            name: name_of(&self.batch),
+            state: self.batch.state,
+            starts_at: Some(self.at().rfc3339()),
+            local_start: self.local_start(),
+            time_zone: self.plan.time_zone.map(|zone| zone.to_string()),
+            over: self.plan.over.map(|over| over.to_string()),
+            end: self.plan.end.map(Timestamp::rfc3339),
+            hours: self.hours(),
+            lanes: self.lanes(),
+            messages: self.batch.messages,
+            waiting: self.waiting,
+        }
+    }
+}
+
+pub(super) async fn run(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
+    let store = ground.existing_store().await?;
+    let states = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused];
+    let mut all = Vec::new();
+    for batch in store.batches(Some(states)).await? {
+        // Messages of the API are nobody's appointment.
+        let Some(plan) = store.plan(batch.id).await?.filter(|_| batch.name.is_some()) else { continue };
+        let waiting = store.tallies(batch.id).await?.total(Count::Queued);
+        all.push(Dated { batch, plan, waiting });
+    }
+    all.sort_by_key(|dated| (dated.at(), dated.batch.id));
+    if json {
+        out::json(&all.iter().map(Dated::shown).collect::<Vec<_>>())?;
+        return Ok(Exit::Done);
+    }
+    if all.is_empty() {
+        out::talk("Nothing is going on, and nothing is scheduled.");
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(&["begins", "campaign", "state", ">people", ">waiting", "lanes", "how"]);
+    for dated in &all {
+        table.row([
+            moment(dated.at(), dated.plan.time_zone),
+            name_of(&dated.batch),
+            dated.batch.state.to_string(),
+            count(dated.batch.messages),
+            count(dated.waiting),
+            dated.lanes().join(", "),
+            dated.how(),
+        ]);
+    }
+    out::lines(table.lines(out::To::Stdout.paint()))?;
+    Ok(Exit::Done)
+}

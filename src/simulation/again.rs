@@ -1,0 +1,59 @@
+//! Campaigns that go once more.
+
+use std::collections::BTreeSet;
+
+use super::small::World;
+use crate::campaign::{Again, LaunchError, Launched};
+use crate::domain::{MessageKey, Msisdn, Outcome};
+
+impl World {
+    /// Whom a campaign is for.
+    async fn whom(&self, launched: &Launched) -> BTreeSet<Msisdn> {
+        let keys = (0..100).map(|n| MessageKey { batch: launched.batch, n }).collect();
+        self.store.load(keys).await.unwrap().iter().map(|message| message.msisdn).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_campaign_goes_once_more_to_those_who_came_out_of_it_so_and_to_nobody_else() {
+    let mut world = World::begin().await;
+    let first = world.launch(10, "name = \"promo\"").await;
+    let all = world.whom(&first).await;
+    world.send().await;
+    for n in 0..10 {
+        world.receipt(&first, n, if n < 3 { "undelivered" } else { "delivered" }).await;
+    }
+    world.send().await;
+    let tried = Again { outcomes: Some([Outcome::Undelivered, Outcome::Expired].into()), ..Again::default() };
+    assert!(
+        matches!(world.again(&first, &tried).await, Err(LaunchError::NobodyAgain)),
+        "their second step is on its way"
+    );
+    world.receipt_of_step(&first, &[0, 2], 1, "undelivered").await;
+
+    let second = world.again(&first, &tried).await.unwrap();
+    assert_eq!((second.name.as_str(), second.messages), ("promo 2", 2));
+    let people =
+        |of: &[u32]| -> BTreeSet<Msisdn> { of.iter().map(|n| *all.iter().nth(*n as usize).unwrap()).collect() };
+    assert_eq!(world.whom(&second).await, people(&[0, 2]));
+    // Once more of what went once more already, and everybody.
+    let whole = world.again(&second, &Again::default()).await.unwrap();
+    assert_eq!((whole.name.as_str(), world.whom(&whole).await), ("promo 2 2", people(&[0, 2])));
+    let clone = world.again(&first, &Again { name: Some("another".to_owned()), ..Again::default() }).await.unwrap();
+    assert_eq!((clone.name.as_str(), world.whom(&clone).await), ("another", all.clone()));
+    let taken = world.again(&first, &Again { name: Some("another".to_owned()), ..Again::default() }).await;
+    assert!(matches!(taken, Err(LaunchError::Store(_))), "{taken:?}");
+}
+
+#[tokio::test]
+async fn what_was_said_of_a_time_that_is_over_is_over() {
+    let world = World::begin().await;
+    let first = world.launch(3, "at = \"2027-01-15T09:00Z\"\nend = \"2027-01-15T10:00Z\"").await;
+    let again = |at: &str| Again { at: Some(at.to_owned()), ..Again::default() };
+    let second = world.again(&first, &again("2027-01-20T09:00Z")).await.unwrap();
+    assert_eq!(second.starts_at.unwrap().rfc3339(), "2027-01-20T09:00:00.000Z");
+    assert_eq!(world.store.plan(second.batch).await.unwrap().unwrap().end, None);
+    for wrong in ["2027-01-15T07:00Z", "tomorrow"] {
+        assert!(matches!(world.again(&first, &again(wrong)).await, Err(LaunchError::Problems(_))), "{wrong}");
+    }
+}
