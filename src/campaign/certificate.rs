@@ -94,7 +94,7 @@ mod tests {
             "7 never sent, 2 in flight, 5 accepted, 5 reached, 3 over before; stopped after 40 ms"
         );
         let Certificate { never_sent, in_flight, accepted, reached, over_before, .. } = certificate;
-        let everybody = all.iter().map(|(times, _)| i64::from(*times)).sum::<i64>();
+        let everybody = all.iter().map(|(times, _)| *times).sum::<i64>();
         assert_eq!(never_sent + in_flight + accepted + reached + over_before, everybody);
     }
 }
