@@ -102,6 +102,9 @@ impl Default for Tier {
 impl Tier {
     /// The steps that the provider knows. New numbers start on the first.
     pub const KNOWN: [u32; 5] = [250, 1_000, 2_000, 10_000, 100_000];
+    /// How long a person counts after the latest claim: a day from the hand-over, which may come 45 seconds later than the
+    /// claim that has taken the place, and take some itself.
+    pub const HELD: Span = Span::from_secs(86_400 + 60);
 }
 
 impl fmt::Display for Tier {

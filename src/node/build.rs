@@ -12,7 +12,7 @@ use crate::domain::{LaneId, Tier};
 use crate::provider::{Client, Transport};
 use crate::receipts::Intake;
 use crate::store::{Book, BucketOf, Store, TierPlace};
-use crate::throttle::{Bucket, HELD, Holds, Pace, TierWindow};
+use crate::throttle::{Bucket, Holds, Pace, TierWindow};
 use crate::timers::Gaps;
 
 /// Lanes, and what they share.
@@ -126,7 +126,7 @@ impl Building<'_> {
         numbered: &BTreeMap<String, LaneId>,
     ) -> Result<BTreeMap<String, Arc<TierWindow>>, StartError> {
         let mut windows = BTreeMap::new();
-        let since = self.clock.now() - HELD;
+        let since = self.clock.now() - Tier::HELD;
         for (portfolio, tier) in self.config.portfolios() {
             let people = if tier == Tier::Unlimited {
                 self.store.stop_counting_tier(portfolio).await?;

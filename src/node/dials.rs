@@ -9,7 +9,7 @@ use crate::dispatch;
 use crate::domain::{LaneId, Tier, Timestamp};
 use crate::receipts::PlaceNews;
 use crate::store::{Attempt, Dial, Result, Store, TierPlace};
-use crate::throttle::{Bucket, HELD, TierWindow, is_over, turned};
+use crate::throttle::{Bucket, TierWindow, is_over, turned};
 
 /// What was turned and counts, as this node knows it.
 pub(super) struct Dials {
@@ -116,7 +116,7 @@ impl Dials {
         let Some(window) = self.windows.get(&portfolio).filter(|window| !window.is_waited_for()) else { return Ok(()) };
         let numbered: BTreeMap<String, LaneId> =
             self.lanes.iter().map(|lane| (lane.config.name.clone(), lane.id)).collect();
-        let since = now - HELD;
+        let since = now - Tier::HELD;
         store.count_tier(&portfolio, lanes_of(&self.config, &portfolio, &numbered), since).await?;
         window.count(store.tier_places(&portfolio, since).await?.into_iter().flat_map(TierPlace::times));
         self.uncounted.remove(&portfolio);

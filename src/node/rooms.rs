@@ -12,13 +12,13 @@ use crate::campaign::Housekeeper;
 use crate::clock::Clock;
 use crate::config;
 use crate::dispatch::{self, Lane};
-use crate::domain::Span;
+use crate::domain::{Span, Tier};
 use crate::engine::Gap;
 use crate::optout::Words;
 use crate::provider::Transport;
 use crate::receipts::{self, Applier, Door, Intake, Listening, Proofs, TellPlace};
 use crate::store::{Book, Event, Store};
-use crate::throttle::{HELD, Holds, turned};
+use crate::throttle::{Holds, turned};
 use crate::timers::{Gaps, Timers};
 
 /// News of places that wait for the next look.
@@ -54,7 +54,7 @@ impl Rooms {
         let now = clock.now();
         let (id, listened_until) = store.start_node(now).await?;
         store.sweep_unpublished(now - HALF_DONE).await?;
-        store.forget_places(now - HELD).await?;
+        store.forget_places(now - Tier::HELD).await?;
         store.forget_old_strays(now - STRAYS_KEPT).await?;
         let gaps = Arc::new(Gaps::new(now));
         for (from, until) in store.gaps().await? {

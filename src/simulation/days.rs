@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::small::World;
-use crate::campaign::Launched;
+use crate::campaign::{Bottleneck, Forecast, Launched};
 use crate::clock::Clock;
 use crate::domain::{Channel, MessageKey, Msisdn, Outcome, Span, State, StepIndex, Timestamp};
 use crate::store::Inbound;
@@ -17,14 +17,16 @@ const HOUR: Span = Span::from_secs(3_600);
 const DAY: Span = Span::from_secs(86_400);
 
 async fn campaign(world: &World, of_first: &str, then: &str) -> Launched {
-    let numbers: Vec<String> = (0..PEOPLE).map(|n| format!("\"{}\"", person(n))).collect();
-    world
-        .launch_of(&format!(
-            "numbers = [{}]\n[[step]]\nchannel = \"WhatsApp\"\n{of_first}\n[step.template]\nname = \"promo\"\n\
-             language = \"en\"\ncategory = \"MARKETING\"\n{then}",
-            numbers.join(",")
-        ))
-        .await
+    world.launch_of(&text(0..PEOPLE, of_first, then)).await
+}
+
+fn text(people: std::ops::Range<u32>, of_first: &str, then: &str) -> String {
+    let numbers: Vec<String> = people.map(|n| format!("\"{}\"", person(n))).collect();
+    format!(
+        "numbers = [{}]\n[[step]]\nchannel = \"WhatsApp\"\n{of_first}\n[step.template]\nname = \"promo\"\n\
+         language = \"en\"\ncategory = \"MARKETING\"\n{then}",
+        numbers.join(",")
+    )
 }
 
 fn person(n: u32) -> Msisdn {
@@ -143,6 +145,21 @@ async fn a_thousand_people_on_a_tier_of_250_are_written_to_from_day_one_to_day_f
     for n in 0..PEOPLE {
         assert!(matches!(world.message(&launched, n).await.state, State::Awaiting { .. }), "{n}");
     }
+}
+
+#[tokio::test]
+async fn a_forecast_knows_the_tier_what_is_used_of_it_and_who_else_waits_for_it() {
+    let mut world = World::of(CONFIG, None).await;
+    let tier = || Some(Bottleneck::Tier { portfolio: "acme".to_owned() });
+    let days = |forecast: &Forecast, since: Timestamp| forecast.done_at.since(since).millis() / DAY.millis();
+    let begun = world.clock.now();
+    let alone = world.forecast_of(&text(0..PEOPLE, "", "")).await;
+    assert_eq!((days(&alone, begun), alone.bottleneck), (3, tier()));
+    campaign(&world, "", "").await;
+    world.hour().await;
+    // Of the places of day two and of day three the others get half.
+    let beside = world.forecast_of(&text(PEOPLE..PEOPLE + 250, "", "")).await;
+    assert_eq!((days(&beside, begun), beside.bottleneck), (2, tier()));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::campaign::{Again, Draft, LaunchError, Launched, Launcher};
+use crate::campaign::{Again, Draft, Forecast, LaunchError, Launched, Launcher};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::{self, Config};
 use crate::domain::{BatchState, Count, MessageKey, Present, Span, Timestamp, Umid};
@@ -189,6 +189,14 @@ impl World {
         let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
         let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config };
         launcher.launch(&draft, |_| None).await.unwrap().0
+    }
+
+    /// When a campaign would have left, were it launched now.
+    pub(super) async fn forecast_of(&self, text: &str) -> Forecast {
+        let draft = Draft::parse("test.toml", text).unwrap();
+        let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
+        let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config };
+        launcher.forecast(&launcher.plan(&draft).await.unwrap()).await.unwrap().unwrap()
     }
 
     pub(super) async fn again(&self, launched: &Launched, again: &Again) -> Result<Launched, LaunchError> {

@@ -22,4 +22,4 @@ pub use bucket::{Again, Bucket, Pace};
 pub use dials::{in_file, is_over, turned};
 pub use holds::Holds;
 pub use pairs::Pairs;
-pub use tier::{HELD, LEAVES_WITHIN, Reservation, TierWindow};
+pub use tier::{LEAVES_WITHIN, Reservation, TierWindow};

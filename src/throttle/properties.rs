@@ -7,7 +7,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::{Bucket, HELD, Pace, Reservation, TierWindow};
+use super::{Bucket, Pace, Reservation, TierWindow};
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{Msisdn, Span, Tier, Timestamp};
 
@@ -112,7 +112,7 @@ fn live(ops: Vec<Op>) -> Vec<(u8, Timestamp)> {
             Op::Restart => {
                 reserved.clear();
                 handed_over.append(&mut in_flight);
-                let held = places.0.iter().filter(|(_, (at, _))| *at > now - HELD);
+                let held = places.0.iter().filter(|(_, (at, _))| *at > now - Tier::HELD);
                 window =
                     Arc::new(TierWindow::new(Tier::People(TIER), held.map(|(person, (at, _))| (number(*person), *at))));
             }
@@ -185,7 +185,7 @@ proptest! {
     fn no_rolling_day_sees_more_people_than_the_tier(ops in ops()) {
         let handed_over = live(ops);
         for (_, end) in &handed_over {
-            let day = handed_over.iter().filter(|(_, at)| *at <= *end && *at > *end - HELD);
+            let day = handed_over.iter().filter(|(_, at)| *at <= *end && *at > *end - Tier::HELD);
             let people: HashSet<u8> = day.map(|(person, _)| *person).collect();
             prop_assert!(people.len() <= 4, "{people:?} up to {end:?} in {handed_over:?}");
         }

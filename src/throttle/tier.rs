@@ -7,9 +7,7 @@ use crate::domain::{Msisdn, Span, Tier, Timestamp};
 
 /// How long a claimed message may take to leave: whoever has waited longer goes back, place and all.
 pub const LEAVES_WITHIN: Span = Span::from_secs(45);
-/// How long a person counts after the latest claim: a day from the hand-over, which may come so much later than the claim that
-/// has taken the place, and take some seconds itself.
-pub const HELD: Span = Span::from_secs(86_400 + 60);
+
 /// When to ask again while another lane's claim may leave a place over at any moment.
 const SOON: Span = Span::from_millis(100);
 
@@ -71,7 +69,7 @@ impl Inner {
     /// Nobody is forgotten whom a claim under way may still find holding a place.
     fn forget(&mut self, now: Timestamp) {
         let as_of = self.claims.iter().map(|(at, _)| *at).min().map_or(now, |earliest| earliest.min(now));
-        while let Some((at, person)) = self.order.first().copied().filter(|(at, _)| *at + HELD <= as_of) {
+        while let Some((at, person)) = self.order.first().copied().filter(|(at, _)| *at + Tier::HELD <= as_of) {
             self.order.remove(&(at, person));
             self.people.remove(&person);
         }
@@ -214,7 +212,7 @@ impl TierWindow {
         let soon = (!inner.claims.is_empty() || !inner.is_counted).then_some(now + SOON);
         soon.or_else(|| {
             let too_many = usize::try_from(inner.used().saturating_sub(inner.most())).unwrap_or(usize::MAX);
-            inner.order.iter().nth(too_many).map(|(at, _)| *at + HELD)
+            inner.order.iter().nth(too_many).map(|(at, _)| *at + Tier::HELD)
         })
     }
 
@@ -240,7 +238,7 @@ impl Reservation {
 
     /// Whoever took a place later than this holds it still.
     pub fn since(&self) -> Timestamp {
-        self.at - HELD
+        self.at - Tier::HELD
     }
 
     /// Notes whom the claim has taken, with a place of their own or one of these.
@@ -273,7 +271,7 @@ mod tests {
     use super::*;
 
     /// Of what a place is held for.
-    const HOUR: Span = Span::from_millis(HELD.millis() / 24);
+    const HOUR: Span = Span::from_millis(Tier::HELD.millis() / 24);
 
     fn person(n: u64) -> Msisdn {
         Msisdn::try_from(6_590_000_000 + n).unwrap()

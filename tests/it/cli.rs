@@ -162,6 +162,8 @@ fn a_plan_shows_what_would_be_sent_and_keeps_nothing() {
     let folder = installation();
     let plan = run(folder.path(), &["campaign", "plan", "promo.toml", "--json"]).ended(0).json();
     assert_eq!((&plan["ok"], &plan["recipients"]), (&Value::Bool(true), &Value::from(50)));
+    assert_eq!(plan["bottleneck"], "the rate of lane promo-sg");
+    assert!(plan["left_by"].is_string(), "{plan}");
     let steps = plan["steps"].as_array().unwrap();
     let channels: Vec<_> = steps.iter().map(|step| step["channel"].as_str().unwrap()).collect();
     assert_eq!(channels, ["WhatsApp", "Viber", "SMS"]);

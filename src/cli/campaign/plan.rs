@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::campaign::{Draft, FileError, LaunchError, Launcher, LeftOut, Prepared, Shares, Warning, moment};
+use crate::campaign::{
+    Bottleneck, Draft, FileError, Forecast, LaunchError, Launcher, LeftOut, Prepared, Shares, Warning, moment,
+};
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
@@ -39,12 +41,22 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         config: &ground.config,
     };
     let spinner = progress::spinner("reading the recipients", json);
-    let planned = launcher.plan(&draft).await;
+    let mut planned = launcher.plan(&draft).await;
+    let mut forecast = None;
+    if let Ok(prepared) = &planned {
+        match launcher.forecast(prepared).await {
+            Ok(known) => forecast = known,
+            Err(error) => planned = Err(error),
+        }
+    }
     spinner.finish_and_clear();
     store.close().await;
     match planned {
-        Ok(prepared) if json => out::json(&PlanShown::new(&prepared, ground))?,
-        Ok(prepared) => out::lines(lines(&prepared, &file.display().to_string(), ground, To::Stdout.paint()))?,
+        Ok(prepared) if json => out::json(&PlanShown::new(&prepared, forecast.as_ref(), ground))?,
+        Ok(prepared) => {
+            let file = file.display().to_string();
+            out::lines(lines(&prepared, forecast.as_ref(), &file, To::Stdout.paint()))?;
+        }
         Err(LaunchError::Problems(problems)) if json => return refused(&problems),
         Err(LaunchError::Problems(problems)) => {
             let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
@@ -143,6 +155,9 @@ struct PlanShown<'a> {
     last_country_starts_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     over: Option<String>,
+    /// When everybody's first message will have left.
+    left_by: Option<String>,
+    bottleneck: Option<String>,
     allowed_rate: f64,
     steps: Vec<StepShown<'a>>,
     warnings: Vec<WarningShown<'a>>,
@@ -151,7 +166,7 @@ struct PlanShown<'a> {
 }
 
 impl<'a> PlanShown<'a> {
-    fn new(prepared: &'a Prepared, ground: &Ground) -> Self {
+    fn new(prepared: &'a Prepared, forecast: Option<&Forecast>, ground: &Ground) -> Self {
         let Prepared { name, people, plan, schedule, beginnings, warnings, windows, .. } = prepared;
         let shares = Shares::of(plan, &people.countries);
         let steps = plan.places().map(|(index, step)| StepShown {
@@ -193,6 +208,8 @@ impl<'a> PlanShown<'a> {
             starts_at: (prepared.waits() || schedule.at.is_some()).then(|| beginnings.first.rfc3339()),
             last_country_starts_at: (beginnings.last > beginnings.first).then(|| beginnings.last.rfc3339()),
             over: plan.over.map(|over| over.to_string()),
+            left_by: forecast.map(|forecast| forecast.done_at.rfc3339()),
+            bottleneck: forecast.and_then(|forecast| forecast.bottleneck.as_ref()).map(limits),
             allowed_rate: ground.allowed(plan),
             steps: steps.collect(),
             warnings: warnings.iter().map(WarningShown::new).collect(),
@@ -221,7 +238,19 @@ fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
     lines.into_iter().flat_map(costs).collect()
 }
 
-fn lines(prepared: &Prepared, file: &str, ground: &Ground, paint: Paint) -> Vec<String> {
+/// What holds a campaign up, in words.
+fn limits(bottleneck: &Bottleneck) -> String {
+    match bottleneck {
+        Bottleneck::Rate { lane } => format!("the rate of lane {lane}"),
+        Bottleneck::Account { account } => format!("the rate of account {account}"),
+        Bottleneck::Tier { portfolio } => format!("the tier of portfolio {portfolio}"),
+        Bottleneck::Others { lane } => format!("other campaigns on lane {lane}"),
+        Bottleneck::Hours => "the hours at which it may leave".to_owned(),
+        Bottleneck::Over => "that it is spread".to_owned(),
+    }
+}
+
+fn lines(prepared: &Prepared, forecast: Option<&Forecast>, file: &str, paint: Paint) -> Vec<String> {
     let Prepared { name, people, plan, schedule, beginnings, warnings, country, .. } = prepared;
     let title = name.clone().unwrap_or_else(|| file.to_owned());
     let mut lines = vec![format!(
@@ -245,17 +274,21 @@ fn lines(prepared: &Prepared, file: &str, ground: &Ground, paint: Paint) -> Vec<
         when += &format!(", spread over {over}");
     }
     let shares = Shares::of(plan, &people.countries);
-    // Lanes send side by side, so the one that needs longest decides.
-    let pace = plan.places().filter_map(|(index, step)| {
-        let lane = ground.config.lane(&step.lane)?;
-        let beginning = shares.at(index).beginning;
-        let takes = words::time_for(small(beginning), lane.rate.each_second()).filter(|_| beginning > 0)?;
-        Some((takes, lane.rate))
-    });
-    let pace = pace
-        .max_by_key(|(takes, _)| *takes)
-        .map(|(takes, rate)| format!("; at {rate} everybody's first message has left after {}", words::about(takes)));
-    lines.push(format!("  {}", paint.dim(format!("{when}{}", pace.unwrap_or_default()))));
+    lines.push(format!("  {}", paint.dim(when)));
+    let left_by = match forecast {
+        Some(Forecast { done_at, bottleneck }) => {
+            let limits = bottleneck.as_ref().map(|found| format!("; what decides is {}", limits(found)));
+            let takes = done_at.since(beginnings.first);
+            format!(
+                "everybody's first message has left by {}, after {}{}",
+                moment(*done_at, plan.time_zone),
+                words::about(takes),
+                limits.unwrap_or_default()
+            )
+        }
+        None => "as things stand not everybody's first message would leave within years".to_owned(),
+    };
+    lines.push(format!("  {}", paint.dim(left_by)));
     let countries = people.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect();
     lines.extend(country_lines(countries, paint));
     for (index, step) in plan.places() {

@@ -17,7 +17,7 @@ use crate::campaign::{Waiting, noted};
 use crate::config::{Lane, hint};
 use crate::domain::{Knob, Tier, Timestamp};
 use crate::store::{Dial, HeldBy, Hold, LaneState, Said, Store};
-use crate::throttle::{HELD, is_over};
+use crate::throttle::is_over;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -209,7 +209,7 @@ async fn shown<'a>(
         Some(portfolio) => Some(TierShown {
             portfolio: portfolio.to_owned(),
             tier: lane.tier.to_string(),
-            used: store.tier_places(portfolio, ground.now() - HELD).await?.len(),
+            used: store.tier_places(portfolio, ground.now() - Tier::HELD).await?.len(),
         }),
         None => None,
     };

@@ -1,0 +1,322 @@
+//! Forecast: when everybody's first message will have left, by arithmetic over what holds it up: rates, tiers, hours, and
+//! whoever else is on the same lanes.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::domain::{Hours, Span, Timestamp, Zone};
+
+/// What holds a campaign up, for the most part of its time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bottleneck {
+    Rate {
+        lane: String,
+    },
+    Account {
+        account: String,
+    },
+    Tier {
+        portfolio: String,
+    },
+    /// Other campaigns on the same lane.
+    Others {
+        lane: String,
+    },
+    /// What may leave at no other hours.
+    Hours,
+    /// It was to be spread over a time.
+    Over,
+}
+
+/// When it will be done, and what decides that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forecast {
+    pub done_at: Timestamp,
+    /// Nothing where it is a matter of no time.
+    pub bottleneck: Option<Bottleneck>,
+}
+
+/// People who begin alike.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    pub lane: usize,
+    pub people: f64,
+    pub opens: Timestamp,
+    pub zone: Zone,
+    pub hours: Hours,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Road {
+    pub lane: String,
+    /// A second.
+    pub rate: f64,
+    pub account: Option<usize>,
+    pub portfolio: Option<usize>,
+    /// How many campaigns it has besides, and how many messages of them wait.
+    pub campaigns: f64,
+    pub others: f64,
+}
+
+impl Road {
+    /// How many campaigns it has, this one included.
+    fn sharing(&self) -> f64 {
+        if self.others > 0.0 { 1.0 + self.campaigns } else { 1.0 }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Account {
+    pub name: String,
+    pub rate: f64,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Portfolio {
+    pub name: String,
+    pub free: f64,
+    /// When taken places come free, earliest first.
+    pub coming: VecDeque<(Timestamp, f64)>,
+    /// For how long somebody takes one.
+    pub held: Span,
+}
+
+/// All that a forecast is made of.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Outlook {
+    pub groups: Vec<Group>,
+    pub roads: Vec<Road>,
+    pub accounts: Vec<Account>,
+    pub portfolios: Vec<Portfolio>,
+    pub over: Option<Span>,
+}
+
+/// Stretches of even pace that are gone through: what takes more of them takes years.
+const STRETCHES: u32 = 20_000;
+/// The longest of them, since places come free one by one.
+const LONGEST: f64 = 3_600.0;
+/// Fewer than this is nobody.
+const NOBODY: f64 = 0.001;
+
+impl Outlook {
+    /// Nothing where it would never be done.
+    pub(super) fn forecast(mut self, begins: Timestamp) -> Option<Forecast> {
+        let everybody: f64 = self.groups.iter().map(|group| group.people).sum();
+        let most = self.over.map_or(f64::INFINITY, |over| everybody / over.std().as_secs_f64());
+        let mut at = begins;
+        let mut held_up: BTreeMap<Bottleneck, f64> = BTreeMap::new();
+        for _ in 0..STRETCHES {
+            self.groups.retain(|group| group.people > NOBODY);
+            if self.groups.is_empty() {
+                let longest = held_up.into_iter().max_by(|one, other| one.1.total_cmp(&other.1));
+                return Some(Forecast { done_at: at, bottleneck: longest.map(|(bottleneck, _)| bottleneck) });
+            }
+            let (seconds, bottleneck) = self.stretch(at, most)?;
+            *held_up.entry(bottleneck).or_default() += seconds;
+            at = at + millis(seconds);
+        }
+        None
+    }
+
+    /// Goes on for as long as nothing changes. Returns how long that is, and what holds it up meanwhile.
+    fn stretch(&mut self, at: Timestamp, most: f64) -> Option<(f64, Bottleneck)> {
+        for portfolio in &mut self.portfolios {
+            while portfolio.coming.front().is_some_and(|(free_at, _)| *free_at <= at) {
+                portfolio.free += portfolio.coming.pop_front().map_or(0.0, |(_, people)| people);
+            }
+        }
+        let is_open = |group: &Group| group.opens <= at && group.hours.are_open(at, group.zone);
+        let open: Vec<bool> = self.groups.iter().map(is_open).collect();
+        let mut waiting = vec![0.0; self.roads.len()];
+        for (group, _) in self.groups.iter().zip(&open).filter(|(_, open)| **open) {
+            waiting[group.lane] += group.people;
+        }
+        let paces: Vec<(f64, Bottleneck)> = (0..self.roads.len()).map(|lane| self.pace(lane, &waiting, most)).collect();
+        let mut seconds = LONGEST;
+        let mut until = |at_most: f64| seconds = seconds.min(at_most.max(0.001));
+        for (group, open) in self.groups.iter().zip(&open) {
+            let changes = if *open {
+                group.hours.open_until(at, group.zone)
+            } else {
+                Some(group.hours.open_from(at.max(group.opens), group.zone)?)
+            };
+            changes.into_iter().for_each(|change| until(change.since(at).std().as_secs_f64()));
+        }
+        let mut taken = vec![0.0; self.portfolios.len()];
+        for ((road, people), (pace, _)) in self.roads.iter().zip(&waiting).zip(&paces) {
+            if *people > 0.0 && *pace > 0.0 {
+                until(people / pace);
+                if road.others > 0.0 {
+                    until(road.others / (pace * road.campaigns));
+                }
+            }
+            if let Some(portfolio) = road.portfolio.filter(|_| *people > 0.0) {
+                taken[portfolio] += pace * road.sharing();
+            }
+        }
+        for (portfolio, pace) in self.portfolios.iter().zip(&taken) {
+            if *pace > 0.0 && portfolio.free.is_finite() {
+                until(portfolio.free / pace);
+            }
+            portfolio.coming.front().into_iter().for_each(|(free_at, _)| until(free_at.since(at).std().as_secs_f64()));
+        }
+        // Whoever needs longest decides.
+        let needs = |lane: &usize| waiting[*lane] / paces[*lane].0.max(1e-9);
+        let slowest = (0..self.roads.len())
+            .filter(|lane| waiting[*lane] > 0.0)
+            .max_by(|one, other| needs(one).total_cmp(&needs(other)));
+        let bottleneck = slowest.map_or(Bottleneck::Hours, |lane| paces[lane].1.clone());
+        self.pass(at, seconds, &open, &waiting, &paces);
+        Some((seconds, bottleneck))
+    }
+
+    /// How fast a lane may go for us, and why no faster.
+    fn pace(&self, lane: usize, waiting: &[f64], most: f64) -> (f64, Bottleneck) {
+        let road = &self.roads[lane];
+        let name = || road.lane.clone();
+        if let Some(portfolio) = road.portfolio.map(|portfolio| &self.portfolios[portfolio])
+            && portfolio.free < 1.0
+        {
+            return (0.0, Bottleneck::Tier { portfolio: portfolio.name.clone() });
+        }
+        let mut pace = (road.rate, Bottleneck::Rate { lane: name() });
+        if let Some(account) = road.account {
+            let busy = |(other, people): (&Road, &f64)| other.account == Some(account) && *people > 0.0;
+            let sharing: f64 =
+                self.roads.iter().zip(waiting).filter(|pair| busy(*pair)).map(|(other, _)| other.rate).sum();
+            let Account { name, rate } = &self.accounts[account];
+            if sharing > *rate {
+                pace = (road.rate * rate / sharing, Bottleneck::Account { account: name.clone() });
+            }
+        }
+        if road.others > 0.0 {
+            pace = (pace.0 / road.sharing(), Bottleneck::Others { lane: name() });
+        }
+        let everybody: f64 = waiting.iter().sum();
+        let ours = most * (waiting[lane] / everybody.max(1.0));
+        if ours < pace.0 { (ours, Bottleneck::Over) } else { pace }
+    }
+
+    /// So long at this pace.
+    fn pass(&mut self, at: Timestamp, seconds: f64, open: &[bool], waiting: &[f64], paces: &[(f64, Bottleneck)]) {
+        for (group, _) in self.groups.iter_mut().zip(open).filter(|(_, open)| **open) {
+            let left = paces[group.lane].0 * seconds;
+            group.people -= left * (group.people / waiting[group.lane]);
+        }
+        for ((road, people), (pace, _)) in self.roads.iter().zip(waiting).zip(paces) {
+            let Some(portfolio) = road.portfolio.filter(|_| *people > 0.0 && *pace > 0.0) else { continue };
+            let portfolio = &mut self.portfolios[portfolio];
+            if portfolio.free.is_finite() {
+                let places = pace * road.sharing() * seconds;
+                portfolio.free -= places;
+                portfolio.coming.push_back((at + millis(seconds) + portfolio.held, places));
+            }
+        }
+        for ((road, _), (pace, _)) in
+            self.roads.iter_mut().zip(waiting).zip(paces).filter(|((_, people), _)| **people > 0.0)
+        {
+            road.others = (road.others - pace * road.campaigns * seconds).max(0.0);
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a stretch is an hour at most")]
+fn millis(seconds: f64) -> Span {
+    Span::from_millis((seconds * 1_000.0).ceil() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEGINS: &str = "2026-12-01T01:00:00Z";
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse_rfc3339(text).unwrap()
+    }
+
+    fn road(rate: f64) -> Road {
+        Road { lane: "wa".to_owned(), rate, account: None, portfolio: None, campaigns: 0.0, others: 0.0 }
+    }
+
+    fn group(people: f64) -> Group {
+        let (opens, zone) = (at(BEGINS), "Asia/Singapore".parse().unwrap());
+        Group { lane: 0, people, opens, zone, hours: Hours::default() }
+    }
+
+    fn forecast(outlook: Outlook) -> (String, Bottleneck) {
+        let Forecast { done_at, bottleneck } = outlook.forecast(at(BEGINS)).unwrap();
+        // To the minute: fractions of a second are nobody's.
+        (done_at.rfc3339()[..16].to_owned(), bottleneck.unwrap())
+    }
+
+    fn of_lane(what: fn(String) -> Bottleneck) -> Bottleneck {
+        what("wa".to_owned())
+    }
+
+    #[test]
+    fn at_a_rate_it_takes_what_the_rate_takes() {
+        let outlook = Outlook { groups: vec![group(36_000.0)], roads: vec![road(10.0)], ..Outlook::default() };
+        assert_eq!(forecast(outlook), ("2026-12-01T02:00".to_owned(), of_lane(|lane| Bottleneck::Rate { lane })));
+    }
+
+    #[test]
+    fn a_thousand_people_on_a_tier_of_250_take_until_day_four() {
+        let portfolio =
+            Portfolio { name: "acme".to_owned(), free: 250.0, coming: VecDeque::new(), held: Span::from_secs(86_400) };
+        let road = Road { portfolio: Some(0), ..road(80.0) };
+        let outlook = Outlook {
+            groups: vec![group(1_000.0)],
+            roads: vec![road],
+            portfolios: vec![portfolio],
+            ..Outlook::default()
+        };
+        assert_eq!(
+            forecast(outlook),
+            ("2026-12-04T01:00".to_owned(), Bottleneck::Tier { portfolio: "acme".to_owned() })
+        );
+    }
+
+    #[test]
+    fn what_leaves_in_office_hours_goes_on_the_next_day_and_over_the_weekend() {
+        let hours = Hours { windows: vec!["Mon-Fri 09:00-18:00".parse().unwrap()], ..Hours::default() };
+        // Nine hours a day, from Tuesday on: five days of them end on Monday evening.
+        let group = Group { hours, ..group(5.0 * 9.0 * 3_600.0) };
+        let outlook = Outlook { groups: vec![group], roads: vec![road(1.0)], ..Outlook::default() };
+        assert_eq!(forecast(outlook), ("2026-12-07T10:00".to_owned(), Bottleneck::Hours));
+    }
+
+    #[test]
+    fn others_on_the_lane_have_as_much_of_it_until_they_are_done() {
+        let road = Road { campaigns: 1.0, others: 3_600.0, ..road(2.0) };
+        let outlook = Outlook { groups: vec![group(5_400.0)], roads: vec![road], ..Outlook::default() };
+        // An hour side by side, and a quarter alone.
+        assert_eq!(forecast(outlook), ("2026-12-01T02:15".to_owned(), of_lane(|lane| Bottleneck::Others { lane })));
+    }
+
+    #[test]
+    fn what_is_spread_over_a_time_takes_that_time_and_lanes_share_an_account() {
+        let over = Some(Span::from_secs(3 * 3_600));
+        let outlook = Outlook { groups: vec![group(1_000.0)], roads: vec![road(80.0)], over, ..Outlook::default() };
+        assert_eq!(forecast(outlook), ("2026-12-01T04:00".to_owned(), Bottleneck::Over));
+        let on = |lane| Group { lane, ..group(3_600.0) };
+        let roads = vec![Road { account: Some(0), ..road(2.0) }; 2];
+        let accounts = vec![Account { name: "waba".to_owned(), rate: 2.0 }];
+        let outlook = Outlook { groups: vec![on(0), on(1)], roads, accounts, ..Outlook::default() };
+        assert_eq!(
+            forecast(outlook),
+            ("2026-12-01T02:00".to_owned(), Bottleneck::Account { account: "waba".to_owned() })
+        );
+    }
+
+    #[test]
+    fn hours_that_never_open_are_never_done() {
+        let hours = Hours {
+            windows: vec!["09:00-10:00".parse().unwrap()],
+            quiet: vec!["08:00-11:00".parse().unwrap()],
+            ..Hours::default()
+        };
+        let outlook =
+            Outlook { groups: vec![Group { hours, ..group(1.0) }], roads: vec![road(1.0)], ..Outlook::default() };
+        assert_eq!(outlook.forecast(at(BEGINS)), None);
+    }
+}
