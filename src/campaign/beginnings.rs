@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::lint::named;
+use super::lint::{Lint, Warning, named};
 use super::time::Schedule;
 use crate::config::Problem;
-use crate::domain::{Country, Plan, Timestamp};
+use crate::domain::{Country, Plan, Span, Timestamp};
 
 /// When the first of each country may be handed something over. What the clock of a single person says is looked at when
 /// their turn comes.
@@ -18,6 +18,8 @@ pub struct Beginnings {
     by_country: BTreeMap<Country, Timestamp>,
     /// How many people are of countries whose clocks all show a later time than the one at which they were to begin.
     pub behind: u64,
+    /// People of countries where some clocks open only after the campaign's end.
+    late: BTreeMap<Country, u64>,
 }
 
 impl Beginnings {
@@ -29,7 +31,9 @@ impl Beginnings {
         now: Timestamp,
     ) -> Result<Self, Vec<Problem>> {
         let start = schedule.at.unwrap_or(now).max(now);
-        let (mut by_country, mut never, mut behind) = (BTreeMap::new(), BTreeMap::new(), 0);
+        let (mut by_country, mut never, mut behind, mut late) = (BTreeMap::new(), BTreeMap::new(), 0, BTreeMap::new());
+        let over = schedule.over.unwrap_or(Span::ZERO);
+        let mut too_long = None;
         for (country, people) in countries {
             let step = plan.first(plan.marks_at_first(Some(*country))).and_then(|step| plan.step(step));
             let Some(hours) = step.map(|step| &step.hours) else { continue };
@@ -38,6 +42,11 @@ impl Beginnings {
             }
             match hours.open_in(*country, start) {
                 Some(at) if schedule.end.is_none_or(|end| at < end) => {
+                    too_long = too_long.max(schedule.end.filter(|end| at + over > *end).map(|_| at));
+                    let last = hours.last_open_in(*country, start);
+                    if schedule.end.is_some_and(|end| last.is_none_or(|last| last >= end)) {
+                        late.insert(*country, *people);
+                    }
                     by_country.insert(*country, at);
                 }
                 Some(_) | None => {
@@ -52,14 +61,34 @@ impl Beginnings {
             );
             return Err(vec![Problem::new(None, "send_window", sentence)]);
         }
+        if let (Some(at), Some(end)) = (too_long, schedule.end) {
+            let room = end.since(at);
+            let sentence = format!(
+                "{over} is longer than the {room} from the first hour at which it may leave until `end`; shorten it, or write a later `end`"
+            );
+            return Err(vec![Problem::new(None, "over", sentence)]);
+        }
         let first = by_country.values().min().copied().unwrap_or(start);
         let last = by_country.values().max().copied().unwrap_or(start);
-        Ok(Self { first, last, by_country, behind })
+        Ok(Self { first, last, by_country, behind, late })
     }
 
     /// When the first of a country begin; without one, the first of those for whom none is known.
     pub fn in_country(&self, country: Option<Country>) -> Timestamp {
         country.and_then(|country| self.by_country.get(&country).copied()).unwrap_or(self.first)
+    }
+
+    /// What some people will miss.
+    pub(super) fn warning(&self) -> Option<Warning> {
+        if self.late.is_empty() {
+            return None;
+        }
+        let sentence = format!(
+            "some of these people may be written to only after the campaign's `end`, by their own clocks, and get nothing: {}; \
+             write a later `end`",
+            named(&self.late).join(", ")
+        );
+        Some(Warning { code: Lint::EndTooSoon, step: None, sentence })
     }
 
     /// The countries that there are.

@@ -43,6 +43,24 @@ pub(super) struct Group {
     pub opens: Timestamp,
     pub zone: Zone,
     pub hours: Hours,
+    /// Whether they are open, and until when that stays so, once it has been looked up.
+    pub stays: Option<(bool, Timestamp)>,
+}
+
+impl Group {
+    /// Whether something may leave, and until when that stays so. Nothing where it never may again.
+    fn is_open(&mut self, at: Timestamp) -> Option<(bool, Timestamp)> {
+        if let Some(known) = self.stays.filter(|(_, until)| at < *until) {
+            return Some(known);
+        }
+        let stays = if self.opens <= at && self.hours.are_open(at, self.zone) {
+            (true, self.hours.open_until(at, self.zone).unwrap_or(Timestamp::MAX))
+        } else {
+            (false, self.hours.open_from(at.max(self.opens), self.zone)?)
+        };
+        self.stays = Some(stays);
+        Some(stays)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -91,7 +109,7 @@ pub(super) struct Outlook {
 }
 
 /// Stretches of even pace that are gone through: what takes more of them takes years.
-const STRETCHES: u32 = 20_000;
+const STRETCHES: u32 = 200_000;
 /// The longest of them, since places come free one by one.
 const LONGEST: f64 = 3_600.0;
 /// Fewer than this is nobody.
@@ -124,8 +142,8 @@ impl Outlook {
                 portfolio.free += portfolio.coming.pop_front().map_or(0.0, |(_, people)| people);
             }
         }
-        let is_open = |group: &Group| group.opens <= at && group.hours.are_open(at, group.zone);
-        let open: Vec<bool> = self.groups.iter().map(is_open).collect();
+        let stays = self.groups.iter_mut().map(|group| group.is_open(at)).collect::<Option<Vec<_>>>()?;
+        let open: Vec<bool> = stays.iter().map(|(open, _)| *open).collect();
         let mut waiting = vec![0.0; self.roads.len()];
         for (group, _) in self.groups.iter().zip(&open).filter(|(_, open)| **open) {
             waiting[group.lane] += group.people;
@@ -133,14 +151,7 @@ impl Outlook {
         let paces: Vec<(f64, Bottleneck)> = (0..self.roads.len()).map(|lane| self.pace(lane, &waiting, most)).collect();
         let mut seconds = LONGEST;
         let mut until = |at_most: f64| seconds = seconds.min(at_most.max(0.001));
-        for (group, open) in self.groups.iter().zip(&open) {
-            let changes = if *open {
-                group.hours.open_until(at, group.zone)
-            } else {
-                Some(group.hours.open_from(at.max(group.opens), group.zone)?)
-            };
-            changes.into_iter().for_each(|change| until(change.since(at).std().as_secs_f64()));
-        }
+        stays.iter().for_each(|(_, change)| until(change.since(at).std().as_secs_f64()));
         let mut taken = vec![0.0; self.portfolios.len()];
         for ((road, people), (pace, _)) in self.roads.iter().zip(&waiting).zip(&paces) {
             if *people > 0.0 && *pace > 0.0 {
@@ -240,7 +251,7 @@ mod tests {
 
     fn group(people: f64) -> Group {
         let (opens, zone) = (at(BEGINS), "Asia/Singapore".parse().unwrap());
-        Group { lane: 0, people, opens, zone, hours: Hours::default() }
+        Group { lane: 0, people, opens, zone, hours: Hours::default(), stays: None }
     }
 
     fn forecast(outlook: Outlook) -> (String, Bottleneck) {

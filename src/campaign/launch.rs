@@ -125,6 +125,8 @@ impl Launcher<'_> {
         }
         draft.route.choose(self.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
         let people = Gathering { store: self.store, clock: self.clock, keep }.gather(draft, progress).await?;
+        // To read the people may have taken long.
+        let now = self.clock.now();
         let planned = route::plan(draft, &people.columns, self.config, &schedule);
         let begun = planned.and_then(|planned| for_somebody(&people, planned)).and_then(|(plan, warnings)| {
             let beginnings = Beginnings::of(&plan, &schedule, &people.countries, now)?;
@@ -155,6 +157,7 @@ impl Launcher<'_> {
         };
         warnings.extend(lint(&plan, self.config, &facts));
         warnings.extend(people.excluded.warnings());
+        warnings.extend(beginnings.warning());
         let (name, country) = (draft.name.clone(), draft.country);
         Ok(Prepared { name, people, plan, schedule, beginnings, now, warnings, country, windows })
     }
@@ -177,9 +180,13 @@ impl Launcher<'_> {
             now,
         };
         let batch = self.store.begin_batch(new).await?;
-        let messages = self.spread(batch, plan, people, &lanes, beginnings).await?;
+        let begins = |country| beginnings.in_country(country).max(now);
+        let messages = self.spread(batch, plan, people, &lanes, (beginnings, &begins)).await?;
+        // Its time may have come meanwhile.
+        let published = self.clock.now();
+        let starts_at = starts_at.filter(|at| *at > published);
         let state = if starts_at.is_some() { BatchState::Scheduled } else { BatchState::Running };
-        self.store.publish_batch(batch, state, self.clock.now()).await?;
+        self.store.publish_batch(batch, state, published).await?;
         let (rejected, across) = (people.rejected(), people.across);
         let zone = plan.time_zone;
         Ok(Launched { id: CampaignId { batch, tag }, batch, name, state, messages, rejected, across, starts_at, zone })
@@ -191,10 +198,10 @@ impl Launcher<'_> {
         plan: &Plan,
         people: &People,
         lanes: &[Lane],
-        beginnings: &Beginnings,
+        (beginnings, at): (&Beginnings, &(dyn Fn(Option<Country>) -> Timestamp + Sync)),
     ) -> Result<u32, LaunchError> {
         let begins = |country| {
-            let present = engine::begin(plan, plan.marks_at_first(country), beginnings.in_country(country));
+            let present = engine::begin(plan, plan.marks_at_first(country), at(country));
             let step = plan.step(present.step);
             let lane = lanes.iter().find(|lane| step.is_some_and(|step| step.lane == lane.name));
             lane.map(|lane| Start::of(&present, lane.id)).ok_or(LaunchError::NoLane)

@@ -8,7 +8,7 @@ use crate::config::Lane;
 use crate::domain::{BatchState, Count, OnTierSpent, Span, StepIndex, Tier, Timestamp, Zone, zone_of_country};
 
 /// Places that come free within so long are looked at together.
-const TOGETHER: Span = Span::from_secs(600);
+const TOGETHER: Span = Span::from_secs(3_600);
 
 impl Launcher<'_> {
     /// When everybody's first message will have left, should the campaign be launched now. Nothing where that is never.
@@ -42,6 +42,7 @@ impl Launcher<'_> {
                 opens: beginnings.in_country(Some(*country)),
                 zone: zone_of_country(*country).unwrap_or(Zone(chrono_tz::Tz::UTC)),
                 hours: step.hours.clone(),
+                stays: None,
             });
         }
         Ok(outlook.forecast(beginnings.first.max(*now)))

@@ -294,7 +294,7 @@ impl<'a> Search<'a> {
         let before = Present { state, tries: place.now.tries.max(tries), ..place.now };
         // Where not everybody begins at once, each has their own time to leave, counted from a moment that no fact names.
         let begins_apart = place.now.first_left.is_none() && self.life.plan.begins_apart();
-        let free = State::Queued { not_before: not_before.min(intent), gives_up: None };
+        let free = State::Queued { not_before: not_before.min(intent), gives_up: self.life.plan.end };
         let claimed = if begins_apart { Present { state: free, ..before } } else { before };
         let decision = self.advance(&place, &claimed, Event::Claimed, intent);
         let Decision::Moved { mut next, rule } = decision else { return false };

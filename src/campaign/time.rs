@@ -1,6 +1,6 @@
 //! When: from what people write to an instant.
 
-use chrono::{DateTime, LocalResult, NaiveDateTime, TimeZone as _};
+use chrono::{DateTime, Datelike as _, LocalResult, NaiveDateTime, TimeZone as _};
 
 use super::file::{Draft, TimeZone};
 use crate::config::Problem;
@@ -144,10 +144,14 @@ fn zulu(text: &str) -> Result<DateTime<chrono::FixedOffset>, chrono::ParseError>
     NaiveDateTime::parse_from_str(bare, "%Y-%m-%dT%H:%M").map(|local| local.and_utc().fixed_offset())
 }
 
+/// Beyond these there is nothing to send, and clocks are hard to count.
+const YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
+
 /// What a clock shows, without a word of where it stands.
 fn shown(text: &str) -> Option<NaiveDateTime> {
     let formats = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
-    formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text.trim(), format).ok())
+    let shown = formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text.trim(), format).ok());
+    shown.filter(|shown| YEARS.contains(&shown.year()))
 }
 
 fn in_zone(shown: NaiveDateTime, zone: Zone) -> Option<Instant> {
@@ -201,7 +205,9 @@ mod tests {
     #[test]
     fn a_time_without_a_place_is_refused() {
         assert!(read("2026-12-01T09:00", None).unwrap_err().contains("add time_zone"));
-        for wrong in ["", "tomorrow", "2026-13-01T09:00", "09:00", "2026-12-01"] {
+        for wrong in
+            ["+262142-12-31T23:59", "-262143-01-01T00:00", "", "tomorrow", "2026-13-01T09:00", "09:00", "2026-12-01"]
+        {
             assert!(read(wrong, Some("Asia/Singapore")).unwrap_err().contains("is no time"), "{wrong}");
         }
     }

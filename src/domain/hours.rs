@@ -74,10 +74,13 @@ impl Stretch {
     /// Moments of one day at which it may begin or end.
     fn edges(&self, day: NaiveDate, theirs: Zone) -> impl Iterator<Item = Timestamp> + use<> {
         let zone = self.zone.unwrap_or(theirs);
-        [self.from, self.until].into_iter().filter_map(move |minute| {
-            let day = if minute == MINUTES { day.succ_opt()? } else { day };
-            instant(day.and_hms_opt(u32::from(minute % MINUTES) / 60, u32::from(minute) % 60, 0)?, zone)
-        })
+        [self.from, self.until]
+            .into_iter()
+            .filter_map(move |minute| {
+                let day = if minute == MINUTES { day.succ_opt()? } else { day };
+                Some(instants(day.and_hms_opt(u32::from(minute % MINUTES) / 60, u32::from(minute) % 60, 0)?, zone))
+            })
+            .flatten()
     }
 }
 
@@ -98,9 +101,20 @@ pub fn instant(shown: NaiveDateTime, Zone(zone): Zone) -> Option<Timestamp> {
     let at = match zone.from_local_datetime(&shown) {
         LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at,
         // As if the clock had not been moved: with the offset that held before. No gap is longer than a day.
-        LocalResult::None => zone.from_local_datetime(&(shown - TimeDelta::days(1))).earliest()? + TimeDelta::days(1),
+        LocalResult::None => {
+            let before = zone.from_local_datetime(&shown.checked_sub_signed(TimeDelta::days(1))?).earliest()?;
+            before.checked_add_signed(TimeDelta::days(1))?
+        }
     };
     Some(Timestamp::from_millis(at.timestamp_millis()))
+}
+
+/// Each time that a clock of the zone shows this.
+fn instants(shown: NaiveDateTime, zone: Zone) -> impl Iterator<Item = Timestamp> {
+    use chrono::TimeZone;
+    let again = zone.0.from_local_datetime(&shown).latest().map(|at| Timestamp::from_millis(at.timestamp_millis()));
+    let first = instant(shown, zone);
+    first.into_iter().chain(again.filter(|again| Some(*again) != first))
 }
 
 impl fmt::Display for Stretch {
@@ -235,7 +249,8 @@ impl Hours {
         let is_quiet = || self.quiet.iter().any(|quiet| quiet.holds(at, theirs));
         let is_dated = || {
             let shown = local(at, theirs);
-            !self.holidays.contains(&shown.date()) && self.since.is_none_or(|since| shown >= since)
+            let since = self.since.and_then(|since| instant(since, theirs));
+            !self.holidays.contains(&shown.date()) && since.is_none_or(|since| at >= since)
         };
         in_window() && !is_quiet() && ((self.holidays.is_empty() && self.since.is_none()) || is_dated())
     }
@@ -279,6 +294,14 @@ impl Hours {
         zones_of(country).into_iter().filter_map(|theirs| self.open_from(at, theirs)).min()
     }
 
+    /// The first moment from `at` on at which something may leave for the last of a country; nothing where that is never.
+    pub fn last_open_in(&self, country: Country, at: Timestamp) -> Option<Timestamp> {
+        zones_of(country)
+            .into_iter()
+            .map(|theirs| self.open_from(at, theirs))
+            .try_fold(at, |last, opens| Some(last.max(opens?)))
+    }
+
     /// When the first clocks of a country show what they have to show at the earliest.
     pub fn since_in(&self, country: Country) -> Option<Timestamp> {
         let since = self.since?;
@@ -316,179 +339,4 @@ impl Hours {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn zone(name: &str) -> Zone {
-        name.parse().unwrap()
-    }
-
-    fn at(text: &str) -> Timestamp {
-        Timestamp::parse_rfc3339(text).unwrap()
-    }
-
-    fn stretch(text: &str) -> Stretch {
-        text.parse().unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    fn hours(windows: &[&str], quiet: &[&str]) -> Hours {
-        let all = |texts: &[&str]| texts.iter().map(|text| stretch(text)).collect();
-        Hours { windows: all(windows), quiet: all(quiet), ..Hours::default() }
-    }
-
-    #[test]
-    fn a_stretch_is_read_as_people_write_it_and_printed_as_it_is_read() {
-        for (text, printed) in [
-            ("21:00-08:00", "21:00-08:00"),
-            ("Mon-Fri 09:00-18:00", "Mon-Fri 09:00-18:00"),
-            ("monday-friday 9:00 - 18:00", "Mon-Fri 09:00-18:00"),
-            ("Sat, Sun 10:00–14:00", "Sat,Sun 10:00-14:00"),
-            ("Fri-Mon 10:00-14:00", "Mon,Fri-Sun 10:00-14:00"),
-            ("daily 00:00-24:00", ""),
-            ("Mon-Wed,Fri 08:30-24:00 asia/singapore", "Mon-Wed,Fri 08:30-24:00 Asia/Singapore"),
-        ] {
-            match text.parse::<Stretch>() {
-                Ok(read) => assert_eq!(read.to_string(), printed, "{text}"),
-                Err(error) => assert!(printed.is_empty(), "{text}: {error}"),
-            }
-        }
-        for wrong in
-            ["", "21", "21:00", "21:00-", "25:00-08:00", "09:60-10:00", "Foo 09:00-10:00", "09:00-18:00 Mon-Fri"]
-        {
-            assert!(wrong.parse::<Stretch>().is_err(), "{wrong}");
-        }
-        assert!(matches!("08:00-08:00".parse::<Stretch>(), Err(InvalidStretch::Whole(_))));
-    }
-
-    #[test]
-    fn what_falls_into_quiet_hours_waits_for_their_end_by_the_clock_of_whoever_gets_it() {
-        let quiet = hours(&[], &["21:00-08:00"]);
-        // 15:00 UTC is 23:00 in Singapore and 10:00 in New York.
-        let now = at("2026-12-01T15:00:00Z");
-        assert_eq!(quiet.open_from(now, zone("Asia/Singapore")), Some(at("2026-12-02T00:00:00Z")));
-        assert_eq!(quiet.open_from(now, zone("America/New_York")), Some(now));
-        assert_eq!(quiet.open_until(now, zone("America/New_York")), Some(at("2026-12-02T02:00:00Z")));
-        // At the minute itself.
-        assert!(!quiet.are_open(at("2026-12-01T13:00:00Z"), zone("Asia/Singapore")));
-        assert!(quiet.are_open(at("2026-12-01T12:59:59.999Z"), zone("Asia/Singapore")));
-        assert!(quiet.are_open(at("2026-12-02T00:00:00Z"), zone("Asia/Singapore")));
-    }
-
-    #[test]
-    fn a_send_window_leaves_out_nights_weekends_and_holidays() {
-        let mut office = hours(&["Mon-Fri 09:00-18:00"], &[]);
-        let singapore = zone("Asia/Singapore");
-        // Friday the 4th, 18:30 there: Monday.
-        let friday = at("2026-12-04T10:30:00Z");
-        assert_eq!(office.open_from(friday, singapore), Some(at("2026-12-07T01:00:00Z")));
-        office.holidays.extend(["2026-12-07", "2026-12-08"].map(|day| day.parse::<NaiveDate>().unwrap()));
-        assert_eq!(office.open_from(friday, singapore), Some(at("2026-12-09T01:00:00Z")));
-        assert_eq!(office.open_until(at("2026-12-09T01:00:00Z"), singapore), Some(at("2026-12-09T10:00:00Z")));
-    }
-
-    #[test]
-    fn a_window_over_midnight_belongs_to_the_day_on_which_it_begins() {
-        let night = hours(&["Fri 22:00-02:00"], &[]);
-        let london = zone("Europe/London");
-        // Friday the 4th.
-        for (text, open) in [
-            ("2026-12-04T01:00:00Z", false),
-            ("2026-12-04T22:00:00Z", true),
-            ("2026-12-05T01:59:00Z", true),
-            ("2026-12-05T02:00:00Z", false),
-            ("2026-12-05T22:30:00Z", false),
-        ] {
-            assert_eq!(night.are_open(at(text), london), open, "{text}");
-        }
-    }
-
-    #[test]
-    fn where_the_clock_is_put_forward_or_back_hours_go_by_what_it_shows() {
-        let berlin = zone("Europe/Berlin");
-        // Put forward at 02:00 to 03:00 on 29 March: quiet until 02:30 is quiet until 03:30 would have been; the clock never
-        // shows 02:30, so it ends when it shows 03:00 at the latest.
-        let quiet = hours(&[], &["22:00-02:30"]);
-        assert_eq!(quiet.open_from(at("2026-03-29T00:30:00Z"), berlin), Some(at("2026-03-29T01:30:00Z")));
-        assert!(quiet.are_open(at("2026-03-29T01:00:00Z"), berlin), "it shows 03:00");
-        // Put back at 03:00 to 02:00 on 25 October: 02:00 to 02:30 is quiet both times.
-        assert_eq!(quiet.open_from(at("2026-10-25T00:10:00Z"), berlin), Some(at("2026-10-25T00:30:00Z")));
-        assert!(!quiet.are_open(at("2026-10-25T01:10:00Z"), berlin));
-    }
-
-    #[test]
-    fn hours_with_a_zone_of_their_own_hold_for_everybody_alike() {
-        let office = hours(&["Mon-Fri 09:00-18:00 Asia/Singapore"], &[]);
-        let now = at("2026-12-04T10:30:00Z");
-        assert_eq!(office.closed_for_all(now), Some(at("2026-12-07T01:00:00Z")));
-        assert_eq!(office.open_from(now, zone("America/New_York")), Some(at("2026-12-07T01:00:00Z")));
-        assert_eq!(office.closed_for_all(at("2026-12-04T09:30:00Z")), None);
-        assert_eq!(hours(&["Mon-Fri 09:00-18:00"], &[]).closed_for_all(now), None);
-    }
-
-    #[test]
-    fn hours_that_never_open_say_so() {
-        let never = hours(&["Mon-Fri 09:00-18:00"], &["08:00-20:00"]);
-        assert_eq!(never.open_from(at("2026-12-04T10:30:00Z"), zone("Asia/Singapore")), None);
-    }
-
-    #[test]
-    fn a_start_by_everybodys_own_clock_keeps_the_order_of_those_who_are_spread_over_a_time() {
-        let nine: NaiveDateTime = "2026-12-01T09:00:00".parse().unwrap();
-        let since = Hours { since: Some(nine), ..Hours::default() };
-        let (east, west) = (zone("America/New_York"), zone("America/Los_Angeles"));
-        let begins = at("2026-12-01T14:00:00Z");
-        assert_eq!(since.open_from(at("2026-11-30T00:00:00Z"), east), Some(begins));
-        // Somebody in Los Angeles who was to leave an hour after the first of the country does so an hour after nine.
-        let planned = begins + Span::from_secs(3_600);
-        assert_eq!(since.put_off(planned, Some(begins), planned, west), Some(at("2026-12-01T18:00:00Z")));
-        assert_eq!(
-            since.put_off(planned, Some(begins), at("2026-12-01T19:00:00Z"), west),
-            Some(at("2026-12-01T19:00:00Z"))
-        );
-    }
-
-    fn stretches() -> impl Strategy<Value = Vec<Stretch>> {
-        let zones = prop_oneof![
-            3 => Just(None),
-            1 => Just(Some("Asia/Singapore")),
-            1 => Just(Some("America/Los_Angeles")),
-            1 => Just(Some("Pacific/Kiritimati")),
-        ];
-        let one = (1_u8..128, 0_u16..48, 0_u16..48, zones).prop_filter_map("no time", |(days, from, until, zone)| {
-            let zone = zone.map(|name| name.parse().unwrap());
-            (from != until).then(|| Stretch { days: Weekdays(days), from: from * 30, until: until * 30, zone })
-        });
-        prop::collection::vec(one, 0..3)
-    }
-
-    proptest! {
-        #[test]
-        fn the_next_opening_and_closing_are_what_going_through_the_minutes_finds(
-            windows in stretches(),
-            quiet in stretches(),
-            // Around changes of the clock, too.
-            begin in 0_i64..366 * 24 * 4,
-            theirs in prop::sample::select(vec!["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Apia"]),
-        ) {
-            let (hours, theirs) = (Hours { windows, quiet, ..Hours::default() }, zone(theirs));
-            let minute = |minute: i64| at("2026-01-01T00:00:00Z") + Span::from_secs((begin * 15 + minute) * 60);
-            let (now, week) = (minute(0), 8 * 24 * 60);
-            for open in [true, false] {
-                let found = if open { hours.open_from(now, theirs) } else { hours.open_until(now, theirs) };
-                let searched = (0..week).map(minute).find(|at| hours.are_open(*at, theirs) == open);
-                match searched {
-                    Some(at) => prop_assert_eq!(found, Some(at)),
-                    None => prop_assert!(found.is_none_or(|found| found >= minute(week))),
-                }
-            }
-        }
-
-        #[test]
-        fn a_stretch_reads_what_it_prints(all in stretches()) {
-            for one in all {
-                prop_assert_eq!(one.to_string().parse::<Stretch>().map_err(|error| error.to_string()), Ok(one));
-            }
-        }
-    }
-}
+mod tests;

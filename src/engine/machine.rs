@@ -175,7 +175,14 @@ impl Machine<'_> {
         match message.state {
             State::Queued { gives_up: Some(at), .. } if at <= self.now => Decision::Ignored(Ignored::Stale),
             State::Queued { not_before, .. } if not_before >= until => Decision::Ignored(Ignored::NothingNew),
-            State::Queued { gives_up, .. } => self.requeue(message, until, gives_up, Rule::PutOff),
+            State::Queued { gives_up, .. } => {
+                // Whoever has not begun begins then, and has as long to leave as whoever could at once.
+                let begins = message.first_left.is_none() && message.tries == 0;
+                let is_first = self.plan.first(message.marks) == Some(message.step);
+                let then = Self { now: until, ..self };
+                let gives_up = if begins && is_first { then.gives_up(&message, message.step) } else { gives_up };
+                self.requeue(message, until, gives_up, Rule::PutOff)
+            }
             State::Sending { .. } => Decision::Ignored(Ignored::InFlight),
             State::Awaiting { .. } => Decision::Ignored(Ignored::Stale),
             State::Done { .. } => Decision::Ignored(Ignored::Ended),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::small::World;
 use crate::campaign::{Again, LaunchError, Launched};
-use crate::domain::{MessageKey, Msisdn, Outcome};
+use crate::domain::{BatchState, MessageKey, Msisdn, Outcome};
 
 impl World {
     /// Whom a campaign is for.
@@ -43,6 +43,17 @@ async fn a_campaign_goes_once_more_to_those_who_came_out_of_it_so_and_to_nobody_
     assert_eq!((clone.name.as_str(), world.whom(&clone).await), ("another", all.clone()));
     let taken = world.again(&first, &Again { name: Some("another".to_owned()), ..Again::default() }).await;
     assert!(matches!(taken, Err(LaunchError::Store(_))), "{taken:?}");
+}
+
+#[tokio::test]
+async fn who_was_cancelled_is_found_whether_or_not_the_rows_have_followed() {
+    let mut world = World::begin().await;
+    let first = world.launch(5, "name = \"promo\"").await;
+    world.moves(&first, BatchState::Running, BatchState::Cancelling).await;
+    let cancelled = Again { outcomes: Some([Outcome::Cancelled].into()), ..Again::default() };
+    assert_eq!(world.again(&first, &cancelled).await.unwrap().messages, 5);
+    world.node.keep_house().await.unwrap();
+    assert_eq!(world.again(&first, &cancelled).await.unwrap().messages, 5);
 }
 
 #[tokio::test]

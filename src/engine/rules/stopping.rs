@@ -1,6 +1,8 @@
 //! Rules 8 to 10: what is called off, when silence means nothing, what cannot leave.
 
-use crate::domain::{AfterGap, Count, Ending, Fault, OnUnknown, Outcome, SenderPart, SkipReason, Span, State, Status};
+use crate::domain::{
+    AfterGap, Count, Ending, Fault, OnUnknown, Outcome, Plan, SenderPart, SkipReason, Span, State, Status,
+};
 use crate::engine::story::{DAY, HOUR, MINUTE, Story, at, place, plan_with};
 use crate::engine::{Answer, CallOff, Event, Ignored, Obstacle, Report, Rule, Silence, Standing};
 
@@ -214,6 +216,26 @@ fn whoever_may_not_leave_at_this_hour_waits_for_the_next_and_loses_nothing() {
     story.at(HOUR).claim();
     assert!(matches!(story.message.state, State::Sending { .. }));
     assert_eq!(story.ignores(put_off), Ignored::InFlight);
+}
+
+#[test]
+fn whoever_is_put_off_before_the_first_step_has_as_long_to_leave_as_everybody() {
+    let impatient =
+        |plan: &mut Plan| plan.steps.iter_mut().for_each(|step| step.leave_within = Some(Span::from_secs(MINUTE)));
+    let mut story = Story::of(plan_with(|plan| {
+        impatient(plan);
+        plan.end = Some(at(2 * HOUR));
+    }));
+    assert_eq!(story.due_at(), Some(at(MINUTE)));
+    story.rule(Event::PutOff { until: at(HOUR) });
+    assert_eq!(story.due_at(), Some(at(HOUR + MINUTE)));
+    story.rule(Event::PutOff { until: at(3 * HOUR) });
+    assert_eq!(story.due_at(), Some(at(2 * HOUR)), "not beyond the end of the campaign");
+    // A later step has waited since it was queued.
+    let mut later = Story::of(plan_with(impatient));
+    later.falls_back_to(2);
+    later.rule(Event::PutOff { until: at(HOUR) });
+    assert_eq!(later.due_at(), Some(at(16 * MINUTE)));
 }
 
 #[test]

@@ -13,7 +13,7 @@ impl Holds {
         let Posted { attempt, channel, at } = *posted;
         let (plan, row) = (&campaign.plan, &message.present);
         let about = || format!("{posted:?} of {row:?}");
-        let State::Sending { intent, gives_up, .. } = row.state else {
+        let State::Sending { intent, not_before: begun_at, gives_up } = row.state else {
             panic!("sent what is not on disk as being sent: {}", about());
         };
         assert_eq!(row.step, attempt.step, "sent another step than the present one: {}", about());
@@ -24,6 +24,12 @@ impl Holds {
         let expires = expires.or(plan.end.filter(|_| row.first_left.is_none()));
         assert!(expires.is_none_or(|expires| at < expires), "left after the campaign's time: {}", about());
         let since = campaign.waiting_since.get(&attempt.key.n).copied().unwrap_or(START);
+        // Whoever had not begun, and was put off, has begun then.
+        let since = if row.first_left.is_none() && plan.first(row.marks) == Some(row.step) {
+            since.max(begun_at)
+        } else {
+            since
+        };
         let leave = rules.leave_within.filter(|_| row.tries == 0 && !row.marks.handed_over(attempt.step));
         assert!(leave.is_none_or(|within| at < since + within), "left later than it might: {}", about());
         let country = Some(country_of(message.msisdn));
