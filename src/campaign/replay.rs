@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use super::dated::{Dated, Fact, Life, STRAY, TURN, answer, facts};
 use super::words;
-use crate::domain::{Ending, Present, SkipReason, State, StepIndex, Timestamp};
+use crate::domain::{Ending, Present, SkipReason, Span, State, StepIndex, Timestamp};
 use crate::engine::{self, Decision, Event, Ignored, OnRecord, Report, Silence, Standing, advance};
 use crate::store::{Attempt, Batch, Receipt, Verdict};
 
@@ -453,11 +453,16 @@ impl<'a> Search<'a> {
         moments.retain(|moment| *moment >= earliest && *moment <= horizon);
         moments.dedup();
         let waives = self.life.row.marks.waived() && !place.now.marks.waived();
-        let silences = if waives { &[Silence::Lost, Silence::Trusted][..] } else { &[Silence::Trusted] };
+        // A second copy whose time to leave is up leaves the first to be waited for, be it only because the provider may still
+        // repeat something; and then a cancel may come before its deadline is looked at again.
+        let waits = matches!(place.now.state, State::Queued { .. }) && place.now.marks.unknown(place.now.step);
         moments.into_iter().any(|moment| {
+            let held = Silence::Held { until: moment + Span::from_millis(1) };
+            let silences = [(Silence::Lost, waives), (Silence::Trusted, true), (held, waits)];
             silences
-                .iter()
-                .any(|silence| self.moves(place, moment, place.now, Event::Due { silence: *silence }, Moment::Due))
+                .into_iter()
+                .filter(|(_, may_be)| *may_be)
+                .any(|(silence, _)| self.moves(place, moment, place.now, Event::Due { silence }, Moment::Due))
         })
     }
 }
