@@ -370,7 +370,7 @@ impl<'a> Search<'a> {
         {
             return true;
         }
-        false
+        self.claimed_in_vain(&place, at).is_some_and(|claimed| self.moves(place, at, claimed, event, moment))
     }
 
     /// Whether news of a try still counts: as it did when they came, by the tries that were on record then.

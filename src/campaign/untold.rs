@@ -4,6 +4,7 @@ use super::dated::Fact;
 use super::replay::{Moment, Place, Search, Told, sending};
 use crate::domain::{Present, State, Timestamp};
 use crate::engine::{Answer, CallOff, Decision, Event};
+use crate::store::{Attempt, Verdict};
 
 impl Search<'_> {
     /// The batch is called off: at once for the message too, or for it only later.
@@ -67,6 +68,18 @@ impl Search<'_> {
         }
         let place = Place { now: Present { tries, ..before }, ..place };
         self.tell(place, at, Told { at, before, moment: Moment::GivenBack, decision: None })
+    }
+
+    /// A message that was claimed for a step with nothing to say: of the claim there is no fact before what came of it, and
+    /// a receipt may have come in between.
+    pub(super) fn claimed_in_vain(&self, place: &Place, at: Timestamp) -> Option<Present> {
+        let now = place.now;
+        let timed = |verdict| matches!(verdict, Verdict::CouldNotLeave | Verdict::TierSpent);
+        let in_vain = |attempt: &&Attempt| {
+            attempt.step == now.step && attempt.intent.is_none() && attempt.answered >= at && !timed(attempt.verdict)
+        };
+        let attempt = self.unused_attempts(place).find(in_vain)?;
+        matches!(now.state, State::Queued { .. }).then(|| sending(&now, at, attempt.tries))
     }
 
     /// What a receipt makes of a message that was claimed to leave just then, and was handed back unbegun because its
