@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::forecast::{Account, Forecast, Group, Outlook, Portfolio, Road};
 use super::launch::{LaunchError, Launcher, Prepared};
 use crate::config::Lane;
-use crate::domain::{BatchState, Count, OnTierSpent, Span, StepIndex, Tier, Timestamp, Zone, zone_of_country};
+use crate::domain::{BatchState, Count, OnTierSpent, Span, StepIndex, Tier, Timestamp, usual_zone};
 
 /// Places that come free within so long are looked at together.
 const TOGETHER: Span = Span::from_secs(3_600);
@@ -40,7 +40,7 @@ impl Launcher<'_> {
                 lane: road,
                 people: whole(*people),
                 opens: beginnings.in_country(Some(*country)),
-                zone: zone_of_country(*country).unwrap_or(Zone(chrono_tz::Tz::UTC)),
+                zone: usual_zone(*country),
                 hours: step.hours.clone(),
                 stays: None,
             });

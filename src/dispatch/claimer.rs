@@ -213,17 +213,16 @@ impl Claimer {
         let may_leave = |(batch, step): &(BatchId, StepIndex)| {
             in_play.get(batch).is_some_and(|entry| self.lane.may_leave(entry, *step))
         };
-        let (ready, closed): (Vec<_>, Vec<_>) = {
-            let ready = self.lane.queues.take_ready(now).into_iter().filter(may_leave);
-            let until =
-                |(batch, step): &(BatchId, StepIndex)| in_play.get(batch)?.timing(*step)?.hours.closed_for_all(now);
-            ready.map(|queue| (queue, until(&queue))).partition(|(_, until)| until.is_none())
-        };
-        // Nobody in these may leave before, so nobody is looked at.
-        for ((batch, step), until) in closed {
-            self.lane.queues.put_back(batch, step, until.unwrap_or(now));
-        }
-        let ready: Vec<_> = ready.into_iter().map(|(queue, _)| queue).collect();
+        let mut ready: Vec<_> = self.lane.queues.take_ready(now).into_iter().filter(may_leave).collect();
+        ready.retain(|(batch, step)| {
+            let timing = in_play.get(batch).and_then(|entry| entry.timing(*step));
+            let closed = timing.and_then(|timing| timing.hours.closed_for_all(now));
+            if let Some(until) = closed {
+                // Nobody in it may leave before, so nobody is looked at.
+                self.lane.queues.put_back(*batch, *step, until);
+            }
+            closed.is_none()
+        });
         let rank = |(batch, step): &(BatchId, StepIndex)| {
             in_play.get(batch).map_or(Rank::FirstStep, |entry| Rank::of(entry.name.is_some(), *step))
         };

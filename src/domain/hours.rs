@@ -247,18 +247,18 @@ impl Hours {
     pub fn are_open(&self, at: Timestamp, theirs: Zone) -> bool {
         let in_window = || self.windows.is_empty() || self.windows.iter().any(|window| window.holds(at, theirs));
         let is_quiet = || self.quiet.iter().any(|quiet| quiet.holds(at, theirs));
-        let is_dated = || {
-            let shown = local(at, theirs);
-            let since = self.since.and_then(|since| instant(since, theirs));
-            !self.holidays.contains(&shown.date()) && since.is_none_or(|since| at >= since)
-        };
-        in_window() && !is_quiet() && ((self.holidays.is_empty() && self.since.is_none()) || is_dated())
+        let is_holiday = || !self.holidays.is_empty() && self.holidays.contains(&local(at, theirs).date());
+        in_window() && !is_quiet() && !is_holiday() && self.begins(theirs).is_none_or(|begins| at >= begins)
+    }
+
+    /// When the clock of this zone shows what it has to show at the earliest.
+    fn begins(&self, theirs: Zone) -> Option<Timestamp> {
+        instant(self.since?, theirs)
     }
 
     /// The first moment from `at` on at which something may leave; nothing where that is never.
     pub fn open_from(&self, at: Timestamp, theirs: Zone) -> Option<Timestamp> {
-        let since = self.since.and_then(|since| instant(since, theirs));
-        let at = since.map_or(at, |since| since.max(at));
+        let at = self.begins(theirs).map_or(at, |begins| begins.max(at));
         self.edges(at, theirs, true)
     }
 
@@ -304,8 +304,7 @@ impl Hours {
 
     /// When the first clocks of a country show what they have to show at the earliest.
     pub fn since_in(&self, country: Country) -> Option<Timestamp> {
-        let since = self.since?;
-        zones_of(country).into_iter().filter_map(|theirs| instant(since, theirs)).min()
+        zones_of(country).into_iter().filter_map(|theirs| self.begins(theirs)).min()
     }
 
     /// When somebody who was to leave at `planned` and may not at `now` does at the earliest. `earliest` is when the first
@@ -317,7 +316,7 @@ impl Hours {
         now: Timestamp,
         theirs: Zone,
     ) -> Option<Timestamp> {
-        let since = self.since.and_then(|since| instant(since, theirs)).filter(|since| *since > now);
+        let since = self.begins(theirs).filter(|begins| *begins > now);
         let later = earliest.map_or(Span::ZERO, |earliest| planned.since(earliest));
         self.open_from(since.map_or(now, |since| since + later), theirs)
     }

@@ -45,7 +45,7 @@ pub use pace::{InvalidPace, Knob, Rate, Tier};
 pub use phrase::{InvalidPhrase, Phrase};
 pub use plan::{AfterGap, OnMissed, OnOverlap, OnTierSpent, OnUnknown, Plan, Step};
 pub use recipient::Recipient;
-pub use region::{told_by_digits, zone_of, zone_of_country, zones_of};
+pub use region::{told_by_digits, usual_zone, zone_of, zones_of};
 pub use tally::{Count, Tallies};
 pub use time::{InvalidSpan, Span, Timestamp};
 pub use told::Told;

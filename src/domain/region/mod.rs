@@ -78,11 +78,16 @@ const fn sorted<const N: usize>(by_zone: &[(Tz, &[u64])]) -> [(u64, Tz); N] {
 /// where most people of the country live. Numbers of no country are on UTC.
 pub fn zone_of(msisdn: Msisdn, country: Country) -> Zone {
     let by_digits = calling_code(country).and_then(|_| zone_of_digits(msisdn));
-    by_digits.or_else(|| zone_of_country(country)).unwrap_or(Zone(Tz::UTC))
+    by_digits.unwrap_or_else(|| usual_zone(country))
+}
+
+/// Where most people of a country live; numbers of no country are on UTC.
+pub fn usual_zone(country: Country) -> Zone {
+    zone_of_country(country).unwrap_or(Zone(Tz::UTC))
 }
 
 /// The zone where most people of a country live; nothing for numbers of no country (`ZZ`).
-pub fn zone_of_country(country: Country) -> Option<Zone> {
+fn zone_of_country(country: Country) -> Option<Zone> {
     let at = COUNTRIES.binary_search_by_key(&country.as_str(), |&(code, _)| code).ok()?;
     Some(Zone(COUNTRIES[at].1))
 }
@@ -100,7 +105,6 @@ fn calling_code(country: Country) -> Option<u64> {
 
 /// Every zone in which [`zone_of`] may see somebody of a country.
 pub fn zones_of(country: Country) -> HashSet<Zone> {
-    let usual = zone_of_country(country).unwrap_or(Zone(Tz::UTC));
     let begins_with = |beginning: u64, code: u64| {
         successors(Some(beginning), |rest| (*rest > 9).then_some(rest / 10)).any(|rest| rest == code)
     };
@@ -110,7 +114,7 @@ pub fn zones_of(country: Country) -> HashSet<Zone> {
             .filter(move |(_, zone)| CANADIAN.contains(zone) == (country.as_str() == "CA") || code != 1)
             .map(|(_, zone)| Zone(*zone))
     });
-    std::iter::once(usual).chain(told).collect()
+    std::iter::once(usual_zone(country)).chain(told).collect()
 }
 
 /// Drops digit after digit from the end, so that the longest beginning is found first.
