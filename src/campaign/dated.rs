@@ -41,28 +41,22 @@ pub(super) struct Dated<'a> {
 pub(super) fn facts<'a>(life: &Life<'a>) -> Vec<Dated<'a>> {
     let mut facts = Vec::with_capacity(life.attempts.len() * 2 + life.receipts.len() + 1);
     let mut add = |at: Timestamp, until: Timestamp, fact| facts.push(Dated { at, until, fact });
-    for attempt in life.attempts {
+    let told: Vec<Timestamp> = life.attempts.iter().map(|attempt| told(life, attempt)).collect();
+    for (attempt, told) in life.attempts.iter().zip(&told) {
         if let Some(at) = attempt.intent {
             add(at, at + TURN, Fact::Left(attempt.step, attempt.tries));
         }
-        // While the disk is away answers wait for it, and what the provider repeats may be written down before them. In
-        // which order matters where it is bad, or where one try followed another.
-        let channel = life.plan.step(attempt.step).map(|step| step.channel);
-        let is_bad = |receipt: &&Receipt| matches!(words::report(receipt, channel), Some(Report::Failed { .. }));
-        let of_step = life.receipts.iter().filter(|receipt| receipt.step == attempt.step);
-        let of_step = of_step.filter(|receipt| attempt.tries > 0 || is_bad(receipt));
-        let repeated = of_step.map(|receipt| receipt.received).max().filter(|_| attempt.verdict.was_begun());
-        let until = repeated.map_or(attempt.answered, |at| at.max(attempt.answered)) + TURN;
-        add(attempt.answered, until, Fact::Answered(attempt));
+        add(attempt.answered, *told, Fact::Answered(attempt));
     }
     for receipt in life.receipts {
         let at = receipt.received;
-        let mut hand_overs = life.attempts.iter().filter(|attempt| attempt.step == receipt.step).peekable();
-        // Of whom no hand-over is on disk, an answer was waited for in vain.
-        let is_told_of = hand_overs.peek().is_some();
-        let until = match hand_overs.find(|attempt| attempt.answered >= at) {
-            Some(hand_over) => hand_over.answered + STRAY,
-            None => at + if is_told_of { TURN } else { STRAY },
+        let of_step = life.attempts.iter().zip(&told).filter(|(attempt, _)| attempt.step == receipt.step);
+        let until = match of_step.map(|(_, told)| *told).max() {
+            // What was answered, and written down, long before a receipt came keeps it waiting for its turn alone.
+            Some(told) if told < at => at + TURN,
+            Some(told) => told + STRAY,
+            // Of whom no hand-over is on disk, an answer was waited for in vain.
+            None => at + STRAY,
         };
         add(at, until, Fact::Receipt(receipt));
     }
@@ -78,6 +72,17 @@ pub(super) fn facts<'a>(life: &Life<'a>) -> Vec<Dated<'a>> {
         (dated.at, order)
     });
     facts
+}
+
+/// Until when an answer may have been written down. While the disk is away answers wait for it, and what the provider
+/// repeats may be written down before them. In which order matters where it is bad, or where one try followed another.
+fn told(life: &Life<'_>, attempt: &Attempt) -> Timestamp {
+    let channel = life.plan.step(attempt.step).map(|step| step.channel);
+    let is_bad = |receipt: &&Receipt| matches!(words::report(receipt, channel), Some(Report::Failed { .. }));
+    let of_step = life.receipts.iter().filter(|receipt| receipt.step == attempt.step);
+    let of_step = of_step.filter(|receipt| attempt.tries > 0 || is_bad(receipt));
+    let repeated = of_step.map(|receipt| receipt.received).max().filter(|_| attempt.verdict.was_begun());
+    repeated.map_or(attempt.answered, |at| at.max(attempt.answered)) + TURN
 }
 
 /// What a kept attempt says to the engine.
