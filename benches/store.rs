@@ -16,7 +16,8 @@ use volley::domain::{
     Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid, WishFrom,
 };
 use volley::store::{
-    Attempt, Change, Claim, Key, KnownAs, Loaded, NewAudience, NewBatch, OptOut, Receipt, Spread, Start, Store, Verdict,
+    Attempt, Change, Claim, Key, KnownAs, Loaded, NewAudience, NewBatch, OptOut, Queue, Receipt, Spread, Start, Store,
+    Verdict,
 };
 
 const IMPORTED_AT_ONCE: u32 = 5_000;
@@ -130,12 +131,11 @@ async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
     let new = NewAudience { known_as: KnownAs::Nothing, source: "bench".to_owned(), columns: Vec::new(), now: now() };
     let audience = store.begin_audience(new).await.unwrap();
     let mut lap = Lap::new("import, 5,000 a call");
-    let country: Country = "SG".parse().unwrap();
     for first in (0..messages).step_by(IMPORTED_AT_ONCE as usize) {
         let people: Vec<_> = (first..messages.min(first + IMPORTED_AT_ONCE))
             .map(|n| Recipient {
                 msisdn: person(n),
-                country,
+                country: country(),
                 client_message_id: None,
                 fields: Fields::pack([&*person(n).to_string(), "Annabel", "A1B2C3", "p/1.png", "spring", "SG"]),
             })
@@ -165,7 +165,7 @@ async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
             until: messages.min(from + SPREAD_AT_ONCE),
             base: 0,
             over: None,
-            start: Start::of(&Present::queued(now(), None), lane),
+            start: Start::of(&Present::queued(now(), None), vec![lane]),
             elsewhere: Vec::new(),
             excluded: Vec::new(),
             left_out: Vec::new(),
@@ -202,7 +202,7 @@ async fn claim_and_record(
         let limit = claimed_at_once.min(left);
         let claim = Claim {
             lane,
-            queues: vec![(batch, StepIndex::FIRST)],
+            queues: vec![Queue { batch, step: StepIndex::FIRST, lane }],
             limit,
             now: now(),
             tier: None,
@@ -226,13 +226,17 @@ async fn claim_and_record(
     waiting
 }
 
+fn country() -> Country {
+    "SG".parse().unwrap()
+}
+
 fn after(change: &Change) -> Loaded {
     let Change { key, msisdn, version, lane, after, .. } = *change;
-    Loaded { key, msisdn, version: version + 1, lane, present: after }
+    Loaded { key, msisdn, country: country(), version: version + 1, lane, present: after }
 }
 
 fn change(message: &Loaded, after: Present, fact: Option<Attempt>) -> Change {
-    let Loaded { key, msisdn, version, lane, present } = *message;
+    let Loaded { key, msisdn, version, lane, present, .. } = *message;
     Change { key, msisdn, version, before: present, after, lane, steps: 2, fact }
 }
 

@@ -118,6 +118,7 @@ CREATE TABLE message (
     audience INTEGER NOT NULL,
     recipient INTEGER NOT NULL,
     msisdn INTEGER NOT NULL,
+    country TEXT NOT NULL,
     version INTEGER NOT NULL DEFAULT 0,
     state INTEGER NOT NULL,
     step INTEGER NOT NULL,

@@ -330,9 +330,9 @@ impl Search {
         Ok(())
     }
 
-    /// Whether a step goes over a lane of the subaccount that is asked.
+    /// Whether a step may go over a lane of the subaccount that is asked.
     fn asks_for(&self, entry: &Entry, step: StepIndex) -> bool {
-        entry.lane(step).is_some_and(|lane| self.lanes.contains(&lane))
+        entry.pool(step).is_some_and(|(_, lanes)| lanes.iter().any(|lane| self.lanes.contains(lane)))
     }
 
     fn is_ours(&self, message: &Loaded) -> bool {

@@ -83,8 +83,7 @@ pub async fn fill(path: &Path, messages: u32, clock: Arc<dyn Clock>) -> Result<S
         NewAudience { known_as: KnownAs::Nothing, source: "bench".to_owned(), columns: plan.columns.clone(), now };
     let audience = store.begin_audience(new).await?;
     store.publish_audience(audience, messages, "{}".to_owned()).await?;
-    let lanes = plan.steps.iter().map(|step| (step.lane.clone(), step.channel)).collect();
-    let lanes = store.lanes(lanes).await?;
+    let lanes = store.lanes(plan.lanes()).await?;
     let lane = lanes.iter().find(|lane| lane.name == LANE).ok_or("the lane has no number")?.id;
     let batch = NewBatch {
         tag: TAG,
@@ -122,9 +121,9 @@ pub async fn fill(path: &Path, messages: u32, clock: Arc<dyn Clock>) -> Result<S
             .execute(&mut *transaction)
             .await?;
         let rows = format!(
-            "{numbers} INSERT INTO message (batch, n, audience, recipient, msisdn, version, state, step, lane, not_before,
+            "{numbers} INSERT INTO message (batch, n, audience, recipient, msisdn, country, version, state, step, lane, not_before,
                                             due, first_left, accepted, marks)
-             SELECT ?3, n, ?4, n, ?5 + n, 2, 2, 0, ?6, ?7, ?8 + n / 10, ?9 + n / 10, ?10 + n / 10, ?11 FROM piece"
+             SELECT ?3, n, ?4, n, ?5 + n, 'SG', 2, 2, 0, ?6, ?7, ?8 + n / 10, ?9 + n / 10, ?10 + n / 10, ?11 FROM piece"
         );
         sqlx::query(sqlx::AssertSqlSafe(rows))
             .bind(first)

@@ -58,13 +58,14 @@ impl Launcher<'_> {
 
     /// The lanes of the first time have to be there still.
     fn has_lanes(&self, plan: &Plan) -> Result<(), LaunchError> {
-        let gone = |(index, lane): (StepIndex, &String)| {
+        let gone = |index: StepIndex, lane: &str| {
             let sentence =
                 format!("lane {lane} is in volley.toml no more; put it there again, or launch a campaign file");
             Problem::new(Some(index), "lane", sentence)
         };
-        let lanes = plan.places().map(|(index, step)| (index, &step.lane));
-        let problems: Vec<Problem> = lanes.filter(|(_, lane)| self.config.lane(lane).is_none()).map(gone).collect();
+        let lanes = plan.places().flat_map(|(index, step)| step.lanes.names().map(move |lane| (index, lane)));
+        let missing = lanes.filter(|(_, lane)| self.config.lane(lane).is_none());
+        let problems: Vec<Problem> = missing.map(|(index, lane)| gone(index, lane)).collect();
         if problems.is_empty() { Ok(()) } else { Err(LaunchError::Problems(problems)) }
     }
 

@@ -36,9 +36,10 @@ impl Beside {
     }
 
     /// What happened to the campaign and to a lane of it while a step waited, and what stood in its way before.
-    fn meanwhile(&self, lane: &str, since: Timestamp, until: Timestamp, plan: &Plan) -> String {
-        let lane = Event::of_lane(lane, "");
-        let concerns = |event: &&Event| event.subject.ends_with(&lane) || !event.subject.contains("lane ");
+    fn meanwhile(&self, lanes: &[&str], since: Timestamp, until: Timestamp, plan: &Plan) -> String {
+        let lanes: Vec<String> = lanes.iter().map(|lane| Event::of_lane(lane, "")).collect();
+        let is_of_one = |event: &Event| lanes.iter().any(|lane| event.subject.ends_with(lane));
+        let concerns = |event: &&Event| is_of_one(event) || !event.subject.contains("lane ");
         let events: Vec<&Event> = self.events.iter().filter(concerns).collect();
         let stands = |place: usize, event: &Event| {
             let mut later = events.iter().skip(place + 1).filter(|later| later.subject == event.subject);
@@ -211,8 +212,8 @@ pub(super) fn gave_way(told: &Told<'_>, ending: Ending, plan: &Plan, fact: &str)
                 within.map_or("its time".to_owned(), |within| format!("{}, its `leave_within`", spoken(within)));
             let meanwhile = match before.state {
                 State::Queued { not_before, .. } => {
-                    let lane = rules.map_or("", |rules| rules.lane.as_str());
-                    told.beside.meanwhile(lane, not_before, told.at, plan)
+                    let lanes: Vec<&str> = rules.iter().flat_map(|rules| rules.lanes.names()).collect();
+                    told.beside.meanwhile(&lanes, not_before, told.at, plan)
                 }
                 State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => String::new(),
             };

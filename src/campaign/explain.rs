@@ -12,7 +12,7 @@ use super::replay::{Moment, PATIENCE, Replay, Told, replay};
 use super::unsent::{self, Waiting};
 use super::words;
 use crate::domain::{
-    Content, Country, Keyword, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, Span, State, Timestamp,
+    Content, Country, Keyword, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, Span, State, Step, Timestamp,
 };
 use crate::engine::{Decision, Ignored};
 use crate::store::{Batch, Entry, Event, Loaded, Receipt, Result, Store, Verdict, Wish};
@@ -79,7 +79,7 @@ pub async fn explain(
     let waiting = match message.present.state {
         State::Done { .. } => None,
         State::Queued { .. } | State::Sending { .. } | State::Awaiting { .. } => {
-            Some(unsent::of(store, batch, plan, &message.present, now).await?)
+            Some(unsent::of(store, batch, entry, &message, now).await?)
         }
     };
     let country = recipient.as_ref().map(|recipient| recipient.country);
@@ -92,7 +92,7 @@ pub async fn explain(
         step: message.present.step.get() + 1,
         outcome: message.present.outcome(),
         proven: replay.is_proven,
-        attempts: attempts.iter().map(|attempt| words::attempt(attempt, plan)).collect(),
+        attempts: attempts.iter().map(|attempt| words::attempt(attempt, entry)).collect(),
         receipts: receipts.iter().map(|receipt| words::receipt_line(receipt, plan)).collect(),
         asked: beside.asked.iter().map(words::asked).collect(),
         lines: {
@@ -115,13 +115,14 @@ const EVENTS: u32 = 5_000;
 
 /// Those of lanes and templates that the campaign goes by, and its own pauses.
 fn concerning(mut events: Vec<Event>, batch: &Batch, plan: &Plan) -> Vec<Event> {
-    let of_steps = plan.steps.iter().flat_map(|step| {
+    let of_lane = |step: &Step, lane: &str| {
         let template = match &step.content {
-            Content::Template(template) => Some(Event::of_lane(&step.lane, &template.name)),
+            Content::Template(template) => Some(Event::of_lane(lane, &template.name)),
             Content::Text { .. } => None,
         };
-        template.into_iter().chain([Event::of_lane(&step.lane, "")])
-    });
+        template.into_iter().chain([Event::of_lane(lane, "")]).collect::<Vec<_>>()
+    };
+    let of_steps = plan.steps.iter().flat_map(|step| step.lanes.names().flat_map(|lane| of_lane(step, lane)));
     let (lanes, campaign): (Vec<String>, _) = (of_steps.collect(), Event::of_campaign(batch.id, batch.name.as_deref()));
     let is_of_a_pause = |event: &Event| ["paused", "resumed"].iter().any(|word| event.text.starts_with(word));
     events.retain(|event| lanes.contains(&event.subject) || event.subject == campaign && is_of_a_pause(event));

@@ -167,8 +167,7 @@ impl Launcher<'_> {
         let Prepared { people, plan, schedule, beginnings, .. } = prepared;
         let starts_at = Some(beginnings.first).filter(|at| *at > now);
         let name = prepared.name.take().unwrap_or_else(|| generated_name(&people.label, now));
-        let names = plan.steps.iter().map(|step| (step.lane.clone(), step.channel)).collect();
-        let lanes = self.store.lanes(names).await?;
+        let lanes = self.store.lanes(plan.lanes()).await?;
         let tag = Tag::from_random(self.chance.bits());
         let new = NewBatch {
             tag,
@@ -202,9 +201,13 @@ impl Launcher<'_> {
     ) -> Result<u32, LaunchError> {
         let begins = |country| {
             let present = engine::begin(plan, plan.marks_at_first(country), at(country));
-            let step = plan.step(present.step);
-            let lane = lanes.iter().find(|lane| step.is_some_and(|step| step.lane == lane.name));
-            lane.map(|lane| Start::of(&present, lane.id)).ok_or(LaunchError::NoLane)
+            let pool = &plan.step(present.step).ok_or(LaunchError::NoLane)?.lanes;
+            let id = |place: usize| {
+                let name = pool.members().get(place).map(|member| &member.lane);
+                lanes.iter().find(|lane| Some(&lane.name) == name).map(|lane| lane.id).ok_or(LaunchError::NoLane)
+            };
+            let lanes = pool.places(country).into_iter().map(id).collect::<Result<_, LaunchError>>()?;
+            Ok::<_, LaunchError>(Start::of(&present, lanes))
         };
         let start = begins(None)?;
         let mut elsewhere = Vec::new();
@@ -226,7 +229,7 @@ impl Launcher<'_> {
                     until,
                     base,
                     over,
-                    start,
+                    start: start.clone(),
                     elsewhere: elsewhere.clone(),
                     excluded: self.excluded(people, part, from).await?,
                     left_out: part.left_out_between(from, until).to_vec(),

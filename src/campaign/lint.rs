@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::shares::{Share, Shares};
-use crate::config::{Config, SendMode};
+use crate::config::Config;
 use crate::domain::{
-    Category, Channel, Content, Countries, Country, OnTierSpent, Plan, SmsEncoding, Span, Step, StepIndex,
-    TemplateContent, Tier, Timestamp,
+    Category, Channel, Content, Countries, Country, Plan, SmsEncoding, Span, Step, StepIndex, TemplateContent,
+    Timestamp,
 };
 use crate::template::{self, Alphabet, Place};
 
@@ -58,6 +58,8 @@ pub enum Lint {
     SmallTier,
     /// The campaign ends before its lane could have sent it.
     EndTooSoon,
+    /// A lane of a pool has too many people for its rate.
+    UnevenPool,
     /// A time falls into a change of the clock.
     ClockChange,
     /// No step of the route is for some of the people.
@@ -91,6 +93,7 @@ impl Lint {
             Self::BatchOverBurst => "batch_over_burst",
             Self::SmallTier => "small_tier",
             Self::EndTooSoon => "end_too_soon",
+            Self::UnevenPool => "uneven_pool",
             Self::ClockChange => "clock_change",
             Self::NoStep => "no_step",
             Self::ForNobody => "for_nobody",
@@ -145,7 +148,7 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
         }
         warnings.content(step, facts);
         warnings.empty_cells(plan, step, facts, share);
-        warnings.pace(step, config, facts, share.beginning, plan.end);
+        warnings.pace((index, step), config, facts, &shares, plan.end);
         deadlines = Span::from_millis(deadlines.millis() + step.fallback_after.map_or(0, Span::millis));
     }
     warnings.found
@@ -195,13 +198,13 @@ fn nobodys(countries: &BTreeMap<Country, u64>, recipients: u64) -> String {
     )
 }
 
-struct Warnings {
+pub(super) struct Warnings {
     found: Vec<Warning>,
     step: StepIndex,
 }
 
 impl Warnings {
-    fn warn(&mut self, code: Lint, sentence: String) {
+    pub(super) fn warn(&mut self, code: Lint, sentence: String) {
         self.found.push(Warning { code, step: Some(self.step), sentence });
     }
 
@@ -290,7 +293,7 @@ impl Warnings {
             Content::Text { source, encoding, .. } if step.channel == Channel::Sms => {
                 let text: String = literals.into_iter().map(|(_, text)| text).collect();
                 self.sms(&text, encoding.unwrap_or(SmsEncoding::Auto));
-                if source.is_none() {
+                if source.is_empty() && step.lanes.members().iter().any(|member| member.source.is_none()) {
                     let sentence =
                         "has no source, so the provider chooses the sender; add source = \"…\" here or on the lane";
                     self.warn(Lint::NoSource, sentence.to_owned());
@@ -363,42 +366,6 @@ impl Warnings {
                  default: {{{{{name}|…}}}}"
             );
             self.warn(Lint::EmptyVariable, sentence);
-        }
-    }
-
-    /// Of those who come here from another step nobody knows yet how many they are; `beginning` are those who do not.
-    fn pace(&mut self, step: &Step, config: &Config, facts: &Facts<'_>, beginning: u64, end: Option<Timestamp>) {
-        let Some(lane) = config.lane(&step.lane) else { return };
-        if let SendMode::Batch { size } = lane.provider.send
-            && size > lane.burst
-        {
-            let sentence = format!(
-                "batch_size {size} is more than the burst {} of lane {}, so each request waits for its tokens to gather; \
-                 lower the one or raise the other",
-                lane.burst, lane.name
-            );
-            self.warn(Lint::BatchOverBurst, sentence);
-        }
-        if let (Some(portfolio), Tier::People(people)) = (lane.tiered(), lane.tier)
-            && beginning > u64::from(people)
-        {
-            let so = match step.on_tier_spent {
-                OnTierSpent::Wait => format!("it takes {} days", beginning.div_ceil(u64::from(people))),
-                OnTierSpent::FallBack => format!("{} or more go on to the next step", beginning - u64::from(people)),
-            };
-            let sentence = format!(
-                "portfolio {portfolio} may start with {people} people a day, and these are {beginning}, so {so}"
-            );
-            self.warn(Lint::SmallTier, sentence);
-        }
-        if let Some(end) = end
-            && lane.rate.within(end.since(facts.start)) < beginning
-        {
-            let sentence = format!(
-                "at {} lane {} cannot hand over {beginning} messages before `end`; the rest will expire",
-                lane.rate, lane.name
-            );
-            self.warn(Lint::EndTooSoon, sentence);
         }
     }
 }

@@ -30,6 +30,7 @@ mod launch;
 mod left_out;
 mod life;
 mod lint;
+mod lint_pace;
 mod lookup;
 mod moment;
 mod noted;

@@ -20,30 +20,39 @@ impl Launcher<'_> {
         for (country, people) in &people.countries {
             let Some(index) = plan.first(plan.marks_at_first(Some(*country))) else { continue };
             let Some(step) = plan.step(index) else { continue };
-            let Some(lane) = self.config.lane(&step.lane) else { continue };
-            let road = match lanes.iter().position(|known| known.name == lane.name) {
-                Some(road) => road,
-                None => {
-                    let waits = step.on_tier_spent == OnTierSpent::Wait;
-                    let tiered = lane.tiered().filter(|_| waits && lane.tier != Tier::Unlimited);
-                    let portfolio = self.portfolio(&mut outlook, tiered, lane.tier, *now).await?;
-                    let account = self.account(&mut outlook, &lane.account);
-                    let (campaigns, waiting) = others.get(&lane.name).copied().unwrap_or_default();
-                    let rate = lane.rate.each_second();
-                    let lane_name = lane.name.clone();
-                    outlook.roads.push(Road { lane: lane_name, rate, account, portfolio, campaigns, others: waiting });
-                    lanes.push(lane);
-                    lanes.len() - 1
-                }
-            };
-            outlook.groups.push(Group {
-                lane: road,
-                people: whole(*people),
-                opens: beginnings.in_country(Some(*country)),
-                zone: usual_zone(*country),
-                hours: step.hours.clone(),
-                stays: None,
-            });
+            for (member, share) in step.lanes.shares(*country) {
+                let Some(lane) = self.config.lane(&member.lane) else { continue };
+                let road = match lanes.iter().position(|known| known.name == lane.name) {
+                    Some(road) => road,
+                    None => {
+                        let waits = step.on_tier_spent == OnTierSpent::Wait;
+                        let tiered = lane.tiered().filter(|_| waits && lane.tier != Tier::Unlimited);
+                        let portfolio = self.portfolio(&mut outlook, tiered, lane.tier, *now).await?;
+                        let account = self.account(&mut outlook, &lane.account);
+                        let (campaigns, waiting) = others.get(&lane.name).copied().unwrap_or_default();
+                        let rate = lane.rate.each_second();
+                        let lane_name = lane.name.clone();
+                        outlook.roads.push(Road {
+                            lane: lane_name,
+                            rate,
+                            account,
+                            portfolio,
+                            campaigns,
+                            others: waiting,
+                        });
+                        lanes.push(lane);
+                        lanes.len() - 1
+                    }
+                };
+                outlook.groups.push(Group {
+                    lane: road,
+                    people: whole(*people) * share,
+                    opens: beginnings.in_country(Some(*country)),
+                    zone: usual_zone(*country),
+                    hours: step.hours.clone(),
+                    stays: None,
+                });
+            }
         }
         Ok(outlook.forecast(beginnings.first.max(*now)))
     }
@@ -88,10 +97,12 @@ impl Launcher<'_> {
             let tallies = self.store.tallies(batch.id).await?;
             for (index, step) in plan.places() {
                 let waiting = tallies.get(index, Count::Queued);
-                if waiting > 0 {
-                    let lane = others.entry(step.lane.clone()).or_default();
+                // Nobody counts by lanes; a pool shares out evenly.
+                let each = whole(waiting.unsigned_abs()) / step.lanes.members().len() as f64;
+                for lane in step.lanes.names().filter(|_| waiting > 0) {
+                    let lane = others.entry(lane.to_owned()).or_default();
                     lane.0 += if index == StepIndex::FIRST { 1.0 } else { 0.0 };
-                    lane.1 += whole(waiting.unsigned_abs());
+                    lane.1 += each;
                 }
             }
         }

@@ -84,7 +84,7 @@ pub struct Unknown {
 pub struct StepReport {
     pub step: u8,
     pub channel: Channel,
-    pub lane: String,
+    pub lanes: Vec<String>,
     /// Messages that the step is not for.
     pub passed_over: i64,
     pub handed_over: i64,
@@ -263,7 +263,7 @@ fn steps(plan: &Plan, tallies: &Tallies) -> Vec<StepReport> {
         Some(StepReport {
             step: index.get() + 1,
             channel: step.channel,
-            lane: step.lane.clone(),
+            lanes: step.lanes.names().map(str::to_owned).collect(),
             passed_over: count(Count::PassedOver),
             handed_over: count(Count::HandedOver),
             sent: count(Count::Sent),

@@ -7,7 +7,9 @@ use super::file::{Draft, TimeZone};
 use super::lint::{Lint, Warning};
 use super::time::Schedule;
 use crate::config::{Config, DraftStep, Lane, Problem, hint};
-use crate::domain::{Channel, Content, Country, Hours, OnOverlap, OnTierSpent, Plan, Span, Step, StepIndex};
+use crate::domain::{
+    Channel, Content, Countries, Country, Hours, Member, OnOverlap, OnTierSpent, Plan, Pool, Span, Step, StepIndex,
+};
 use crate::template::{self, Place};
 
 /// How far past a TTL `on_overlap = "wait"` moves a deadline, so that the provider's own word that it is over comes first.
@@ -135,14 +137,15 @@ impl<'a> Building<'a> {
         self.content(index, step);
         let fallback_after = self.fallback_after(index, step);
         let ttl = self.ttl(index, step);
-        let lane = self.lane(index, step)?;
+        let lanes = self.pool(index, step)?;
         let window = match &step.content {
             Content::Template(template) => template.effective_ttl(),
             Content::Text { .. } => ttl.map_or(channel.receipt_window(), past),
         };
         Some(Step {
             channel,
-            lane: lane.name.clone(),
+            countries: self.countries(step, &lanes),
+            lanes,
             fallback_after,
             success,
             // A deadline may have been moved past the TTL.
@@ -151,8 +154,7 @@ impl<'a> Building<'a> {
             leave_within: step.leave_within,
             on_tier_spent: step.on_tier_spent,
             hours: self.hours(step),
-            countries: self.allowed.map_or(step.countries.clone(), |allowed| step.countries.within(allowed)),
-            content: with_source(&step.content, lane),
+            content: step.content.clone(),
         })
     }
 
@@ -274,16 +276,50 @@ impl<'a> Building<'a> {
         Some(ttl)
     }
 
-    /// The lane that the step names, else its channel's only one; a route's are those of its subaccount.
-    fn lane(&mut self, index: StepIndex, step: &DraftStep) -> Option<&'a Lane> {
-        let (channel, whose) = (step.channel, self.chosen.sub_account);
+    /// For whom it is: those that it says, as far as the campaign and any of its lanes is for them.
+    fn countries(&self, step: &DraftStep, lanes: &Pool) -> Countries {
+        let allowed = self.allowed.map_or(step.countries.clone(), |allowed| step.countries.within(allowed));
+        lanes.countries().map_or(allowed.clone(), |served| allowed.within(&served))
+    }
+
+    /// The lanes that the step names, else its channel's only one; a route's are those of its subaccount.
+    fn pool(&mut self, index: StepIndex, step: &DraftStep) -> Option<Pool> {
+        let key = if step.lanes.len() > 1 { "lanes" } else { "lane" };
+        let named: Vec<Option<&str>> = match &step.lanes[..] {
+            [] => vec![None],
+            names => names.iter().map(|name| Some(name.as_str())).collect(),
+        };
+        let found: Vec<_> = named.into_iter().map(|name| self.lane(step.channel, name)).collect();
+        let (lanes, wrong): (Vec<_>, Vec<_>) = found.into_iter().partition(Result::is_ok);
+        for sentence in wrong.into_iter().filter_map(Result::err) {
+            self.wrong(index, key, sentence);
+        }
+        let lanes: Vec<&Lane> = lanes.into_iter().flatten().collect();
+        if lanes.len() < step.lanes.len() {
+            return None;
+        }
+        if lanes.len() > 1 && step.channel == Channel::WhatsApp && matches!(step.content, Content::Text { .. }) {
+            let sentence = "WhatsApp takes free text from the number alone that a person has written to; name one lane";
+            self.wrong(index, key, sentence);
+        }
+        let member = |lane: &Lane| Member {
+            lane: lane.name.clone(),
+            countries: lane.countries.clone(),
+            source: lane.source.clone(),
+        };
+        // More lanes than a pool has were refused where they were read.
+        Pool::try_from(lanes.into_iter().map(member).collect::<Vec<_>>()).ok()
+    }
+
+    fn lane(&self, channel: Channel, name: Option<&str>) -> Result<&'a Lane, String> {
+        let whose = self.chosen.sub_account;
         let is_ours = |lane: &&Lane| whose.is_none_or(|whose| lane.provider.sub_account == whose);
         let lanes: Vec<&Lane> = self.config.lanes_on(channel).filter(is_ours).collect();
         let names: Vec<&str> = lanes.iter().map(|lane| lane.name.as_str()).collect();
         let others = || if names.is_empty() { "add one to volley.toml".to_owned() } else { list(&names) };
-        let sentence = match (&step.lane, &lanes[..]) {
+        Err(match (name, &lanes[..]) {
             (Some(name), _) => match self.config.lane(name) {
-                Some(lane) if lane.channel == channel && is_ours(&lane) => return Some(lane),
+                Some(lane) if lane.channel == channel && is_ours(&lane) => return Ok(lane),
                 Some(lane) if lane.channel == channel => {
                     let (theirs, whose) = (&lane.provider.sub_account, whose.unwrap_or_default());
                     format!("lane {name} sends for {theirs}, and the route is for {whose}; {}", others())
@@ -292,14 +328,13 @@ impl<'a> Building<'a> {
                 None if names.is_empty() => no_lane(channel, whose),
                 None => format!("there is no lane {name}; {}", hint(name, names)),
             },
-            (None, [lane]) => return Some(lane),
+            (None, [lane]) => return Ok(lane),
             (None, []) => no_lane(channel, whose),
             (None, [first, ..]) => {
-                format!("{channel} has several lanes, {}; name one: lane = \"{}\"", names.join(", "), first.name)
+                let all = names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+                format!("{channel} has several lanes; name one: lane = \"{}\", or several: lanes = [{all}]", first.name)
             }
-        };
-        self.wrong(index, "lane", sentence);
-        None
+        })
     }
 }
 
@@ -322,15 +357,5 @@ fn key_of(place: Place) -> String {
     match place {
         Place::Text | Place::Source | Place::Encoding | Place::Template(_) => place.to_string(),
         Place::Header(_) | Place::Body(_) | Place::Button(_, _) => format!("template, {place}"),
-    }
-}
-
-/// An SMS without a sender of its own has its lane's, frozen with the rest.
-fn with_source(content: &Content, lane: &Lane) -> Content {
-    match content {
-        Content::Text { text, source: None, encoding } if lane.channel == Channel::Sms => {
-            Content::Text { text: text.clone(), source: lane.source.clone(), encoding: *encoding }
-        }
-        Content::Text { .. } | Content::Template(_) => content.clone(),
     }
 }

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use crate::domain::{Country, Plan, StepIndex};
 
 /// The people of a campaign, shared out among the steps of its route.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Shares {
     places: [Share; StepIndex::COUNT_MAX as usize],
     /// Those whom no step is for, by country.
     pub nobodys: BTreeMap<Country, u64>,
+    /// Those who begin with a step, by its lanes: about so many.
+    by_lane: BTreeMap<(StepIndex, String), f64>,
 }
 
 /// One step's part.
@@ -32,6 +34,12 @@ impl Shares {
             if first.is_none() {
                 shares.nobodys.insert(*country, *people);
             }
+            if let Some((index, step)) = first.and_then(|index| Some((index, plan.step(index)?))) {
+                for (member, share) in step.lanes.shares(*country) {
+                    let of_lane = shares.by_lane.entry((index, member.lane.clone())).or_default();
+                    *of_lane += as_float(*people) * share;
+                }
+            }
             for (index, _) in plan.places().filter(|(index, _)| !marks.passed_over(*index)) {
                 let share = &mut shares.places[index.index()];
                 share.people += people;
@@ -42,7 +50,22 @@ impl Shares {
         shares
     }
 
+    /// About how many begin with a step on one of its lanes.
+    pub fn on_lane(&self, index: StepIndex, lane: &str) -> u64 {
+        self.by_lane.get(&(index, lane.to_owned())).copied().map_or(0, as_count)
+    }
+
     pub const fn at(&self, index: StepIndex) -> Share {
         self.places[index.index()]
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+const fn as_float(people: u64) -> f64 {
+    people as f64
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate of a number of people")]
+fn as_count(people: f64) -> u64 {
+    people.round() as u64
 }

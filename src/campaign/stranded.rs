@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::domain::{BatchState, Channel, Count, Plan, Tallies};
+use crate::domain::{BatchState, Channel, Count, Member, Plan, Step, StepIndex, Tallies};
 use crate::store::{Batch, Result, Store};
 
-/// A step of a campaign whose lane is gone.
+/// A step of a campaign whose lane is gone, with nobody to stand in for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stranded {
     pub lane: String,
@@ -23,13 +23,21 @@ impl Stranded {
                 batch.state,
                 BatchState::Scheduled | BatchState::Running | BatchState::Paused | BatchState::Finished
             );
-        let gone = plan.places().filter(|(_, step)| goes_on && config.lane(&step.lane).is_none());
-        gone.map(|(index, step)| Self {
-            lane: step.lane.clone(),
-            channel: step.channel,
-            queued: tallies.get(index, Count::Queued),
-        })
-        .collect()
+        let is_gone = |member: &Member| config.lane(&member.lane).is_none();
+        let steps = plan.places().filter(|_| goes_on);
+        let of_step = |(index, step): (StepIndex, &Step)| {
+            let pool = &step.lanes;
+            let takes_over =
+                |member: &Member| pool.members().iter().any(|other| !is_gone(other) && pool.stands_in(other, member));
+            let gone = pool.members().iter().filter(|member| is_gone(member) && !takes_over(member));
+            gone.map(|member| Self {
+                lane: member.lane.clone(),
+                channel: step.channel,
+                queued: tallies.get(index, Count::Queued),
+            })
+            .collect::<Vec<_>>()
+        };
+        steps.flat_map(of_step).collect()
     }
 
     /// Those of every campaign in play, read from the counters.

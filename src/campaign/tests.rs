@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::*;
 use crate::config::{Config, Problem};
-use crate::domain::{AfterGap, Content, OnMissed, OnUnknown, Plan, Span, Status, StepIndex, Stretch, Timestamp};
+use crate::domain::{AfterGap, OnMissed, OnUnknown, Plan, Span, Status, StepIndex, Stretch, Timestamp};
 
 const COLUMNS: [&str; 6] = ["Mobile", "FirstName", "Code", "Pic", "Slug", "Country"];
 
@@ -64,7 +64,7 @@ const SMS: &str = "channel = \"SMS\"\ntext = \"Your code is {{Code}}.\"";
 fn the_samples_are_good_campaigns() {
     let config = config_with("");
     let (plan, warnings) = through(&sample("promo.toml"), &config).unwrap();
-    let lanes: Vec<&str> = plan.steps.iter().map(|step| step.lane.as_str()).collect();
+    let lanes: Vec<String> = plan.steps.iter().map(|step| step.lanes.to_string()).collect();
     assert_eq!(lanes, ["promo-sg", "viber", "sms"]);
     let [whatsapp, viber, sms] = &plan.steps[..] else { panic!("three steps") };
     assert_eq!(whatsapp.receipt_window, Span::from_secs(43_200));
@@ -89,7 +89,7 @@ fn the_samples_are_good_campaigns() {
         ]
     );
     let (plan, _) = through(&sample("sms.toml"), &config).unwrap();
-    assert!(matches!(&plan.steps[0].content, Content::Text { source: Some(source), .. } if source == "ACME"));
+    assert_eq!(plan.steps[0].source("sms", "SG".parse().unwrap()), Some("ACME"));
 }
 
 #[test]
@@ -127,10 +127,11 @@ fn a_file_that_is_wrong_gets_a_sentence_for_everything_that_is() {
         (&with("", &["channel = \"Pigeon\"\ntext = \"x\""]), "step 1, channel: \"Pigeon\" is no channel; known are"),
         (&with("", &["channel = \"SMS\""]), "step 1, text: a step needs something to say"),
         (&with("", &[SMS, &format!("{WHATSAPP}\ncolour = 1")]), "step 2, template, colour: there is no such key"),
-        (
-            &with("", &[&format!("{SMS}\nlanes = [\"a\"]")]),
-            "step 1, lanes: `lanes` is designed but not built yet; name one",
-        ),
+        (&with("", &[&format!("{SMS}\nlanes = []")]), "step 1, lanes: names no lane; write some"),
+        (&with("", &[&format!("{SMS}\nlanes = [\"a\", \"b\", \"a\"]")]), "step 1, lanes: names a twice"),
+        (&with("", &[&format!("{SMS}\nlane = \"a\"\nlanes = [\"b\"]")]), "lanes: `lane` names one already; keep one"),
+        (&with("", &[&format!("{SMS}\nsource = {{ UK = \"A\" }}")]), "source: \"UK\" is no country; did you mean GB?"),
+        (&with("", &[&format!("{SMS}\nsource = {{ SG = 5 }}")]), "source: SG: must be a text in quotes"),
         (
             &with("", &[&format!("{SMS}\nttl = \"900ms\"")]),
             "step 1, ttl: 900ms is less than a second; write 1s or more",
@@ -224,7 +225,21 @@ fn a_route_that_cannot_work_is_refused() {
             "step 1, template: Viber takes no WhatsApp template",
         ),
         (with("", &["channel = \"RCS\"\ntext = \"x\""]), "", "step 1, lane: there is no lane on RCS; add a [[lane]]"),
-        (with("", &[SMS]), two, "step 1, lane: SMS has several lanes, sms, sms-2; name one: lane = \"sms\""),
+        (
+            with("", &[SMS]),
+            two,
+            "step 1, lane: SMS has several lanes; name one: lane = \"sms\", or several: lanes = [\"sms\", \"sms-2\"]",
+        ),
+        (
+            with("", &[&format!("{SMS}\nlanes = [\"sms\", \"sms-3\", \"viber\"]")]),
+            two,
+            "step 1, lanes: there is no lane sms-3; did you mean `sms-2`?\npromo.toml, step 1, lanes: lane viber is on Viber",
+        ),
+        (
+            with("", &["channel = \"WhatsApp\"\nlanes = [\"promo-sg\", \"promo-my\"]\ntext = \"Hi\""]),
+            "\n[[lane]]\nname = \"promo-my\"\nchannel = \"WhatsApp\"",
+            "step 1, lanes: WhatsApp takes free text from the number alone that a person has written to; name one lane",
+        ),
         (
             with("", &[&format!("{SMS}\nlane = \"smss\"")]),
             "",

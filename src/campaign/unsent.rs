@@ -2,8 +2,8 @@
 
 use super::endings::{Beside, between};
 use super::words::{channel, clock};
-use crate::domain::{BatchState, Content, Count, Plan, Present, Span, State, StepIndex, Timestamp};
-use crate::store::{Batch, HeldBy, Hold, Node, Result, Store};
+use crate::domain::{BatchState, Count, Plan, Present, Span, State, StepIndex, Timestamp};
+use crate::store::{Batch, Entry, HeldBy, Hold, Loaded, Node, Result, Store};
 
 /// A server that has not been seen for so long does not run.
 const SILENT: Span = Span::from_secs(5);
@@ -26,29 +26,24 @@ pub(super) struct Waiting {
 pub(super) async fn of(
     store: &dyn Store,
     batch: &Batch,
-    plan: &Plan,
-    present: &Present,
+    entry: &Entry,
+    message: &Loaded,
     now: Timestamp,
 ) -> Result<Waiting> {
+    let (plan, present) = (&entry.plan, &message.present);
     let (since, gives_up) = match present.state {
         State::Queued { not_before, gives_up } => (not_before, gives_up),
         State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => (now, None),
     };
-    let step = plan.step(present.step);
-    let template = step.and_then(|step| match &step.content {
-        Content::Template(template) => Some(template.name.as_str()),
-        Content::Text { .. } => None,
-    });
-    let is_ours = |hold: &Hold| {
-        step.is_some_and(|step| step.lane == hold.lane)
-            && (hold.template.is_empty() || template == Some(hold.template.as_str()))
-    };
+    let holds = store.holds().await?;
+    let own = plan.step(present.step).zip(entry.lane_of(message, present.step));
+    let hold = own.and_then(|(step, lane)| Hold::keeping(&holds, step, step.lanes.member(lane)?)).cloned();
     let nodes = store.nodes(now - SILENT).await?;
     Ok(Waiting {
         since,
         now,
         gives_up,
-        hold: store.holds().await?.into_iter().find(is_ours),
+        hold,
         server: !nodes.is_empty(),
         deaf: Node::deaf_for_longest(&nodes).map(|(since, _)| since),
         queue: store.tallies(batch.id).await?.get(present.step, Count::Queued),

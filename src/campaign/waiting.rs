@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use crate::domain::{BatchState, Content, Count, Plan, Tallies};
 use crate::store::{Result, Store};
 
-/// Messages that are queued, by lane and template; texts stand under an empty name.
+/// Messages that are queued, by lane and template; texts stand under an empty name. Whatever several lanes share waits for
+/// each of them.
 #[derive(Debug, Default, Clone)]
 pub struct Waiting(HashMap<(String, String), i64>);
 
@@ -33,7 +34,10 @@ impl Waiting {
                 Content::Template(template) => template.name.as_str(),
                 Content::Text { .. } => "",
             };
-            *self.0.entry((step.lane.clone(), template.to_owned())).or_default() += tallies.get(index, Count::Queued);
+            for lane in step.lanes.names() {
+                let waiting = self.0.entry((lane.to_owned(), template.to_owned())).or_default();
+                *waiting += tallies.get(index, Count::Queued);
+            }
         }
     }
 

@@ -18,7 +18,8 @@ pub(super) async fn open_windows(
     let mut windows = BTreeMap::new();
     let is_free_text = |step: &Step| step.channel == Channel::WhatsApp && matches!(step.content, Content::Text { .. });
     for (index, step) in plan.places().filter(|(_, step)| is_free_text(step)) {
-        let Some(lane) = config.lane(&step.lane) else { continue };
+        // Such a step has one lane.
+        let Some(lane) = config.lanes_of(step).next() else { continue };
         let sender = Sender { sub_account: lane.provider.sub_account.clone(), channel_id: lane.channel_id.clone() };
         windows.insert(index, with(store, &sender, people, now).await?);
     }

@@ -7,7 +7,7 @@ use crate::domain::{
     Channel, Countries, Country, Fault, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp,
 };
 use crate::engine::{self, Ignored, Rule};
-use crate::store::{Asked, Attempt, Batch, Receipt, Verdict};
+use crate::store::{Asked, Attempt, Batch, Entry, Receipt, Verdict};
 use crate::wire::{self, codes};
 
 /// Where a message stands, in a word.
@@ -61,7 +61,10 @@ pub(super) fn skipped(reason: Option<SkipReason>, how: &str) -> String {
 pub(super) const TIER_SPENT: &str = "the portfolio had begun to talk to as many people that day as its tier allows";
 
 /// A hand-over as a fact, without what was decided about it.
-pub(super) fn attempt(attempt: &Attempt, plan: &Plan) -> FactLine {
+pub(super) fn attempt(attempt: &Attempt, entry: &Entry) -> FactLine {
+    let plan = &entry.plan;
+    let by = entry.member(attempt.step, attempt.lane).filter(|(pool, _)| pool.is_shared());
+    let by = by.map(|(_, member)| format!(" by lane {}", member.lane)).unwrap_or_default();
     let on = channel(plan, attempt.step);
     let left = attempt.intent.map(|at| format!(", left at {}", clock(at, plan))).unwrap_or_default();
     let what = match attempt.verdict {
@@ -73,7 +76,7 @@ pub(super) fn attempt(attempt: &Attempt, plan: &Plan) -> FactLine {
         Verdict::CouldNotLeave => "it could not leave".to_owned(),
         Verdict::TierSpent => format!("it could not leave: {TIER_SPENT}"),
     };
-    FactLine { step: attempt.step.get() + 1, at: attempt.answered, text: format!("{on}{left}: {what}") }
+    FactLine { step: attempt.step.get() + 1, at: attempt.answered, text: format!("{on}{by}{left}: {what}") }
 }
 
 pub(super) fn receipt_line(fact: &Receipt, plan: &Plan) -> FactLine {

@@ -1,6 +1,6 @@
 //! What a time in which no receipt could be taken has left behind: the same for everything that shows a campaign.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -157,8 +157,11 @@ fn seconds_for(questions: i64) -> i64 {
 fn questions<'a>(config: &'a Config, plan: &Plan, tallies: &Tallies) -> BTreeMap<&'a str, i64> {
     let mut questions = BTreeMap::new();
     for (place, step) in plan.places() {
-        if let Some(lane) = config.lane(&step.lane) {
-            *questions.entry(lane.provider.sub_account.as_str()).or_default() += tallies.to_ask(place);
+        let whose: BTreeSet<&str> = config.lanes_of(step).map(|lane| lane.provider.sub_account.as_str()).collect();
+        // Nobody counts them by lanes; a pool shares out evenly.
+        let each = tallies.to_ask(place) / i64::try_from(whose.len().max(1)).unwrap_or(1);
+        for sub_account in whose {
+            *questions.entry(sub_account).or_default() += each;
         }
     }
     questions

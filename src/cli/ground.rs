@@ -109,7 +109,7 @@ impl Ground {
 
     /// What the lanes of a route may hand over in a second, each account once.
     pub(super) fn allowed(&self, plan: &Plan) -> f64 {
-        let mut lanes: Vec<&config::Lane> = plan.steps.iter().filter_map(|step| self.config.lane(&step.lane)).collect();
+        let mut lanes: Vec<&config::Lane> = plan.steps.iter().flat_map(|step| self.config.lanes_of(step)).collect();
         lanes.sort_by(|a, b| (&a.account, &a.name).cmp(&(&b.account, &b.name)));
         lanes.dedup_by(|a, b| a.name == b.name);
         let of_account = |lanes: &[&config::Lane]| {

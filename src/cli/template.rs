@@ -87,7 +87,7 @@ async fn templates(store: &dyn Store, all: &[Hold], waiting: &Waiting) -> anyhow
             let Content::Template(template) = &step.content else { continue };
             let shown = found.entry(template.name.clone()).or_default();
             add(&mut shown.languages, &template.language);
-            add(&mut shown.lanes, &step.lane);
+            step.lanes.names().for_each(|lane| add(&mut shown.lanes, lane));
             add(&mut shown.campaigns, &super::campaign::name_of(&batch));
         }
     }

@@ -65,6 +65,7 @@ pub(super) static LANE: Section = Section {
         key("portfolio"),
         key("tier"),
         key("source"),
+        list("countries"),
         key("base_url"),
         key("sub_account"),
         key("account_id"),

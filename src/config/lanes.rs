@@ -1,6 +1,6 @@
 //! `[[lane]]` and `[[account]]`: who sends, how fast, and who shares a limit with whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 use super::error::Error;
@@ -8,7 +8,8 @@ use super::keys::{ACCOUNT, LANE, hint};
 use super::layers::{Entry, Layers};
 use super::provider::{LaneProvider, Provider};
 use super::read::{Reader, Setting};
-use crate::domain::{Channel, Msisdn, Rate, Span, Tier};
+use super::route::no_country;
+use crate::domain::{Channel, Country, Msisdn, Rate, Span, Tier};
 
 /// One sender on one channel.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct Lane {
     pub provider: LaneProvider,
     /// The SMS sender.
     pub source: Option<String>,
+    /// Of which countries' people it is; of everybody, where it names none.
+    pub countries: BTreeSet<Country>,
     /// Who we are in the provider's events.
     pub number: Option<Msisdn>,
     pub channel_id: Option<String>,
@@ -111,6 +114,7 @@ fn lane(reader: &mut Reader<'_>, provider: &Provider) -> Result<Lane, Error> {
         portfolio: reader.text("portfolio")?,
         tier: tier(reader, channel)?,
         source: source(reader, channel)?,
+        countries: countries(reader)?,
         provider: provider.of_lane(reader)?,
         name,
     })
@@ -160,6 +164,15 @@ fn source(reader: &mut Reader<'_>, channel: Channel) -> Result<Option<String>, E
         }
         Some(_) | None => Ok(source),
     }
+}
+
+fn countries(reader: &mut Reader<'_>) -> Result<BTreeSet<Country>, Error> {
+    let codes: Vec<String> = reader.parsed_list("countries")?;
+    let known = |code: String| {
+        let country = code.parse::<Country>().ok().filter(|country| country.is_known());
+        country.ok_or_else(|| reader.wrong("countries", no_country(&code)))
+    };
+    codes.into_iter().map(known).collect()
 }
 
 /// The portfolio that the lanes of each account state.

@@ -22,7 +22,7 @@ mod server;
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::{Channel, Tier};
+use crate::domain::{Channel, Step, Tier};
 
 pub use error::{At, Error};
 pub use keys::{hint, nearest};
@@ -122,6 +122,11 @@ impl Config {
 
     pub fn lane(&self, name: &str) -> Option<&Lane> {
         self.lanes.iter().find(|lane| lane.name == name)
+    }
+
+    /// Those lanes of a step that are configured still.
+    pub fn lanes_of<'a, 's>(&'a self, step: &'s Step) -> impl Iterator<Item = &'a Lane> + use<'a, 's> {
+        step.lanes.names().filter_map(|name| self.lane(name))
     }
 
     pub fn lanes_on(&self, channel: Channel) -> impl Iterator<Item = &Lane> {

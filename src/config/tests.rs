@@ -98,6 +98,7 @@ fn what_is_wrong_gets_a_sentence_with_what_where_and_what_to_do() {
         (&lane("tier = \"300\""), "known are 250, 1K, 2K, 10K, 100K and unlimited"),
         (&lane("number = \"12\""), "not an international phone number"),
         (&lane("source = \"ACME\""), "a source is the sender of an SMS; remove it"),
+        (&lane("countries = [\"SG\", \"UK\"]"), "\"UK\" is no country; did you mean GB?"),
         (&lane("teir = \"1K\""), "etc/volley.toml: lane x has no key `teir`; did you mean `tier`?"),
         (
             &lane("[[lane]]\nname = \"y\"\nchannel = \"SMS\"\ntier = \"1K\""),

@@ -10,7 +10,7 @@ use super::lane::{CLAIM_AHEAD, Lane};
 use super::turnstile::Turnstile;
 use crate::domain::{BatchId, Causes, OnTierSpent, Span, StepIndex, Timestamp, Told};
 use crate::engine::{Event, Standing, advance};
-use crate::store::{Claim, Claimed, Entry, Impatient, Loaded, Pass, Result, Store, TierUse, Verdict};
+use crate::store::{Claim, Claimed, Entry, Impatient, Loaded, Pass, Queue, Result, Store, TierUse, Verdict};
 
 /// How often every queue is looked at although nobody said so, in case a hint was lost.
 const LOOK_ANYWAY: Span = Span::from_secs(5);
@@ -27,17 +27,17 @@ pub(super) struct Claimer {
 
 /// Queues to claim from, and the batches that they belong to.
 struct Ready {
-    queues: Vec<(BatchId, StepIndex)>,
+    queues: Vec<Queue>,
     in_play: InPlay,
 }
 
 type InPlay = HashMap<BatchId, Arc<Entry>>;
 
 /// The queues of steps that do not wait where the tier is spent.
-fn impatient(queues: &[(BatchId, StepIndex)], in_play: &InPlay) -> Vec<Impatient> {
-    let falls_back = |queue: &(BatchId, StepIndex)| {
-        let plan = &in_play.get(&queue.0)?.plan;
-        let falls_back = plan.step(queue.1)?.on_tier_spent == OnTierSpent::FallBack;
+fn impatient(queues: &[Queue], in_play: &InPlay) -> Vec<Impatient> {
+    let falls_back = |queue: &Queue| {
+        let plan = &in_play.get(&queue.batch)?.plan;
+        let falls_back = plan.step(queue.step)?.on_tier_spent == OnTierSpent::FallBack;
         falls_back.then_some(Impatient { queue: *queue, steps: plan.steps.len() })
     };
     queues.iter().filter_map(falls_back).collect()
@@ -131,7 +131,10 @@ impl Claimer {
             sender: lane.sender(),
             impatient: if reservation.is_last() { impatient(&queues, &in_play) } else { Vec::new() },
         });
-        let timing = |queue: &(BatchId, StepIndex)| Some((*queue, Arc::clone(in_play.get(&queue.0)?.timing(queue.1)?)));
+        let timing = |queue: &Queue| {
+            let timing = in_play.get(&queue.batch)?.timing(queue.step)?;
+            Some(((queue.batch, queue.step), Arc::clone(timing)))
+        };
         let hours = queues.iter().filter_map(timing).collect();
         let claim = Claim { lane: lane.id, queues: queues.clone(), limit: wanted, now, tier, hours };
         let hush = lane.book.latest_hush();
@@ -141,8 +144,8 @@ impl Claimer {
                 set
             }
             Err(error) => {
-                for (batch, step) in queues {
-                    lane.queues.put_back(batch, step, now);
+                for queue in queues {
+                    lane.queues.put_back(queue, now);
                 }
                 return Err(error);
             }
@@ -154,7 +157,8 @@ impl Claimer {
         // All who could leave are new to a tier that is full. They must not be looked at again and again meanwhile.
         let free = lane.tier.as_ref().and_then(|(_, window)| window.next_free(now)).unwrap_or(now);
         for (message, until) in &set.out_of_hours {
-            lane.queues.put_back(message.key.batch, message.present.step, *until);
+            let queue = Queue { batch: message.key.batch, step: message.present.step, lane: message.lane };
+            lane.queues.put_back(queue, *until);
         }
         for queue in queues {
             let next = match set.drained.iter().find(|drained| drained.queue == queue) {
@@ -164,7 +168,7 @@ impl Claimer {
                 None => Some(now),
             };
             if let Some(at) = next {
-                lane.queues.put_back(queue.0, queue.1, at);
+                lane.queues.put_back(queue, at);
             }
         }
         if let Some(last) = set.messages.last() {
@@ -210,26 +214,25 @@ impl Claimer {
     /// them to say so; who comes later has the next claim, where this one leaves room for it.
     fn ready(&self, now: Timestamp) -> Ready {
         let in_play: InPlay = self.lane.book.in_play().into_iter().map(|entry| (entry.id, entry)).collect();
-        let may_leave = |(batch, step): &(BatchId, StepIndex)| {
-            in_play.get(batch).is_some_and(|entry| self.lane.may_leave(entry, *step))
-        };
-        let mut ready: Vec<_> = self.lane.queues.take_ready(now).into_iter().filter(may_leave).collect();
-        ready.retain(|(batch, step)| {
-            let timing = in_play.get(batch).and_then(|entry| entry.timing(*step));
+        let serves = |queue: &Queue| in_play.get(&queue.batch).is_some_and(|entry| self.lane.serves(entry, queue, now));
+        let mut ready: Vec<_> = self.lane.queues.take_ready(now).into_iter().filter(serves).collect();
+        ready.retain(|queue| {
+            let timing = in_play.get(&queue.batch).and_then(|entry| entry.timing(queue.step));
             let closed = timing.and_then(|timing| timing.hours.closed_for_all(now));
             if let Some(until) = closed {
                 // Nobody in it may leave before, so nobody is looked at.
-                self.lane.queues.put_back(*batch, *step, until);
+                self.lane.queues.put_back(*queue, until);
             }
             closed.is_none()
         });
-        let rank = |(batch, step): &(BatchId, StepIndex)| {
-            in_play.get(batch).map_or(Rank::FirstStep, |entry| Rank::of(entry.name.is_some(), *step))
+        let rank = |queue: &Queue| {
+            let is_campaign = in_play.get(&queue.batch).is_none_or(|entry| entry.name.is_some());
+            Rank::of(is_campaign, queue.step)
         };
         let first = ready.iter().map(rank).min();
         let (mut queues, others): (Vec<_>, Vec<_>) = ready.into_iter().partition(|queue| Some(rank(queue)) == first);
-        for (batch, step) in others {
-            self.lane.queues.put_back(batch, step, now);
+        for queue in others {
+            self.lane.queues.put_back(queue, now);
         }
         self.lane.in_turn(&mut queues);
         Ready { queues, in_play }

@@ -1,7 +1,6 @@
 //! A step's content as the body of the provider's request.
 
-use crate::config::Lane;
-use crate::domain::{ButtonAction, Channel, Content, Header, Step, StepIndex, TemplateContent};
+use crate::domain::{ButtonAction, Channel, Content, Country, Header, Step, StepIndex, TemplateContent};
 use crate::template::{self, ATTEMPT_MARK, MSISDN_MARK, Pattern, expiry_mark};
 use crate::wire;
 
@@ -18,25 +17,25 @@ pub enum Uncomposable {
 }
 
 /// Compiles a step's request: serialised once, through the one shape of the wire, with holes where people differ.
-pub fn compose(step: &Step, lane: &Lane, columns: &[String]) -> Result<Pattern, Uncomposable> {
+pub fn compose(step: &Step, lane: &str, country: Country, columns: &[String]) -> Result<Pattern, Uncomposable> {
     let (content, slots) = template::mark(&step.content, columns)?;
     let request = wire::SendRequest {
         expiry: step.ttl.map(|ttl| expiry_mark(ttl).into()),
-        ..request(step.channel, &content, lane)
+        ..request(step.channel, &content, step.source(lane, country))
     };
     let json = serde_json::to_string(&request)?;
     Ok(Pattern::new(&json, &slots)?)
 }
 
-fn request<'a>(channel: Channel, content: &'a Content, lane: &'a Lane) -> wire::SendRequest<'a> {
+fn request<'a>(channel: Channel, content: &'a Content, source: Option<&'a str>) -> wire::SendRequest<'a> {
     let (kind, content) = match content {
         Content::Template(template) => {
             ("template", wire::Content { template: Some(wire_template(template)), ..wire::Content::default() })
         }
-        Content::Text { text, source, encoding } => {
+        Content::Text { text, source: _, encoding } => {
             let sms = (channel == Channel::Sms).then(|| wire::Sms {
                 encoding: Some(encoding.map_or("AUTO", crate::domain::SmsEncoding::as_str).into()),
-                source: source.as_deref().or(lane.source.as_deref()).map(Into::into),
+                source: source.map(Into::into),
             });
             ("text", wire::Content { text: Some(text.as_str().into()), sms, ..wire::Content::default() })
         }

@@ -6,18 +6,19 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::compose::{Uncomposable, compose};
+use super::fleet::Fleet;
 use super::latency::Latency;
 use super::queues::Queues;
 use super::under_way::{Begun, UnderWay};
 use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, SendMode};
 use crate::domain::{
-    BatchId, BatchState, Channel, Content, LaneId, MessageKey, Msisdn, Rate, Span, StepIndex, Tier, Timestamp,
+    BatchId, BatchState, Channel, Content, Country, LaneId, MessageKey, Msisdn, Rate, Span, StepIndex, Tier, Timestamp,
 };
 use crate::provider::Client;
-use crate::store::{Book, BucketOf, Entry, Hold, Marked, NotedBucket, Sender};
+use crate::store::{Book, BucketOf, Entry, Hold, Marked, NotedBucket, Queue, Sender};
 use crate::template::Pattern;
-use crate::throttle::{Brake, Holds, Pace, Pairs, Standstill, TierWindow};
+use crate::throttle::{Brake, Cause, Holds, Pace, Pairs, Standstill, TierWindow};
 
 /// The most that is claimed and not yet recorded, unless the requests under way need more: what a crash leaves unknown.
 const UNRECORDED_MAX: u32 = 2_000;
@@ -25,6 +26,12 @@ const UNRECORDED_MAX: u32 = 2_000;
 const CLAIM_MAX: u32 = 1_000;
 /// A claim takes no more than leaves in this time.
 pub(super) const CLAIM_AHEAD: Span = Span::from_millis(100);
+
+/// How long a lane has to be out until others of its pool take over: its people keep their sender over a hiccup.
+const OTHERS_STAND_IN_AFTER: Span = Span::from_secs(10);
+
+/// Nothing stands for the countries in which a step says what it says to most.
+type PatternKey = (BatchId, StepIndex, Option<Country>);
 
 /// One sender on one channel, at work in this node.
 #[derive(Debug)]
@@ -39,6 +46,7 @@ pub struct Lane {
     /// Where the channel counts what each person gets.
     pairs: Option<Pairs>,
     pub(super) holds: Arc<Holds>,
+    fleet: Arc<Fleet>,
     pub(super) queues: Queues,
     pub(super) under_way: UnderWay,
     pub(super) book: Arc<Book>,
@@ -52,7 +60,8 @@ pub struct Lane {
     let_out: AtomicU64,
     /// The batch that was served last: others have their turn before it.
     served: AtomicU32,
-    patterns: RwLock<HashMap<(BatchId, StepIndex), Arc<Pattern>>>,
+    /// Compiled requests.
+    patterns: RwLock<HashMap<PatternKey, Arc<Pattern>>>,
     /// Messages of a batch that was refused because of one of them: each goes alone, so that it takes nobody along.
     alone: Marked<MessageKey>,
 }
@@ -99,16 +108,17 @@ pub struct Parts {
     pub pace: Pace,
     pub tier: Option<(String, Arc<TierWindow>)>,
     pub holds: Arc<Holds>,
+    pub fleet: Arc<Fleet>,
     pub book: Arc<Book>,
     pub clock: Arc<dyn Clock>,
     pub chance: Arc<Chance>,
 }
 
 impl Lane {
-    pub fn new(parts: Parts) -> Self {
-        let Parts { id, config, client, pace, tier, holds, book, clock, chance } = parts;
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts { id, config, client, pace, tier, holds, fleet, book, clock, chance } = parts;
         let counts = config.channel == Channel::WhatsApp;
-        Self {
+        let lane = Arc::new(Self {
             id,
             pairs: counts.then(|| Pairs::new(Arc::clone(&clock))),
             config,
@@ -117,6 +127,7 @@ impl Lane {
             brake: Brake::default(),
             tier,
             holds,
+            fleet,
             queues: Queues::default(),
             under_way: UnderWay::default(),
             book,
@@ -129,7 +140,9 @@ impl Lane {
             served: AtomicU32::new(0),
             patterns: RwLock::default(),
             alone: Marked::default(),
-        }
+        });
+        lane.fleet.join(&lane);
+        lane
     }
 
     pub(super) const fn connections(&self) -> u32 {
@@ -189,10 +202,10 @@ impl Lane {
     }
 
     /// Puts queues into the order in which they have their turn: behind the batch that was served last.
-    pub(super) fn in_turn(&self, queues: &mut [(BatchId, StepIndex)]) {
+    pub(super) fn in_turn(&self, queues: &mut [Queue]) {
         let served = self.served.load(Ordering::Relaxed);
         queues.sort_unstable();
-        let behind = queues.partition_point(|(batch, _)| batch.0 <= served);
+        let behind = queues.partition_point(|queue| queue.batch.0 <= served);
         queues.rotate_left(behind);
     }
 
@@ -254,6 +267,38 @@ impl Lane {
         entry.state() == BatchState::Running && !self.template_is_held(entry, step)
     }
 
+    /// Whether what waits in a queue may leave by this lane now: in its own, or in that of another which may not send.
+    pub(super) fn serves(&self, entry: &Entry, queue: &Queue, now: Timestamp) -> bool {
+        let stands_in = || self.fleet.lane(queue.lane).is_none_or(|other| other.is_away(entry, queue.step, now));
+        self.may_leave(entry, queue.step) && (queue.lane == self.id || stands_in())
+    }
+
+    /// Whether others of its pool have a step to themselves: it is held, or out for longer than a moment. Who is only
+    /// slow, or waits for a place in its tier, keeps its people.
+    fn is_away(&self, entry: &Entry, step: StepIndex, now: Timestamp) -> bool {
+        let is_out = |standstill: Standstill| {
+            standstill.cause == Cause::Outage && now.since(standstill.since) >= OTHERS_STAND_IN_AFTER
+        };
+        self.holds.on_lane(&self.config.name).is_some()
+            || self.template_is_held(entry, step)
+            || self.brake.standstill().is_some_and(is_out)
+    }
+
+    /// Whether what waits in this queue of its own is for whoever stands in for it.
+    pub(super) fn leaves_it_to_others(&self, queue: &Queue) -> bool {
+        let entry = self.book.entry(queue.batch);
+        let shared = entry.filter(|entry| entry.pool(queue.step).is_some_and(|(pool, _)| pool.is_shared()));
+        shared.is_some_and(|entry| self.is_away(&entry, queue.step, self.clock.now()))
+    }
+
+    /// Another's queue has got something, which is for this lane where it stands in for that one.
+    pub(super) fn look_for_another(&self, queue: Queue, at: Timestamp) {
+        let entry = self.book.entry(queue.batch).filter(|_| queue.lane != self.id);
+        if entry.is_some_and(|entry| entry.queues_of(self.id).any(|served| served == queue)) {
+            self.queues.look(queue, at);
+        }
+    }
+
     pub(super) fn template_is_held(&self, entry: &Entry, step: StepIndex) -> bool {
         match entry.plan.step(step).map(|step| &step.content) {
             Some(Content::Template(template)) => {
@@ -263,22 +308,28 @@ impl Lane {
         }
     }
 
-    /// The compiled request of a step.
-    pub(super) fn pattern(&self, entry: &Entry, step: StepIndex) -> Result<Arc<Pattern>, Uncomposable> {
-        let key = (entry.id, step);
+    /// The compiled request of a step to people of a country.
+    pub(super) fn pattern(
+        &self,
+        entry: &Entry,
+        step: StepIndex,
+        country: Country,
+    ) -> Result<Arc<Pattern>, Uncomposable> {
+        let differs = entry.plan.step(step).is_some_and(|step| step.differs_in(country));
+        let key = (entry.id, step, differs.then_some(country));
         if let Some(pattern) = self.patterns.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(Arc::clone(pattern));
         }
         let rules = entry.plan.step(step).ok_or(Uncomposable::NoStep { step })?;
-        let pattern = Arc::new(compose(rules, &self.config, &entry.plan.columns)?);
+        let pattern = Arc::new(compose(rules, &self.config.name, country, &entry.plan.columns)?);
         self.patterns.write().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&pattern));
         Ok(pattern)
     }
 
     /// A batch is new, or goes on: all of its queues here are worth a look.
     pub fn look_at(&self, entry: &Entry) {
-        for step in entry.steps_on(self.id) {
-            self.queues.look(entry.id, step, Timestamp::default());
+        for queue in entry.queues_of(self.id) {
+            self.queues.look(queue, Timestamp::default());
         }
     }
 
@@ -286,7 +337,7 @@ impl Lane {
     pub fn look_everywhere(&self) {
         let in_play = self.book.in_play();
         let goes_on = |batch: BatchId| in_play.iter().any(|entry| entry.id == batch && !entry.is_called_off());
-        self.patterns.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _), _| goes_on(*batch));
+        self.patterns.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _, _), _| goes_on(*batch));
         // Who was to go alone and never went, because the campaign was called off before.
         self.alone.retain(goes_on);
         for entry in in_play {

@@ -20,6 +20,7 @@ mod by_hand;
 mod claimer;
 mod compose;
 mod crew;
+mod fleet;
 mod job;
 mod lane;
 mod latency;
@@ -37,6 +38,7 @@ mod worker;
 pub(crate) use by_hand::ByHand;
 pub use compose::{Uncomposable, compose};
 pub use crew::{Crew, Panicked};
+pub use fleet::Fleet;
 pub use lane::{Lane, LaneStatus, Parts, TierUsed};
 pub use latency::Latency;
 pub use recover::recover;
@@ -115,9 +117,13 @@ async fn listen(lanes: Vec<Arc<Lane>>, mut signals: tokio::sync::broadcast::Rece
 }
 
 fn pass_on(lanes: &[Arc<Lane>], signal: Signal) {
-    if let Signal::Queued { lane, batch, step, at } = signal {
-        for lane in lanes.iter().filter(|known| known.id == lane) {
-            lane.queues.look(batch, step, at);
+    if let Signal::Queued { queue, at } = signal {
+        let own = lanes.iter().find(|lane| lane.id == queue.lane);
+        if let Some(own) = own {
+            own.queues.look(queue, at);
+        }
+        if own.is_none_or(|own| own.leaves_it_to_others(&queue)) {
+            lanes.iter().for_each(|lane| lane.look_for_another(queue, at));
         }
     }
 }

@@ -63,7 +63,8 @@ fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, begun: Timestamp) -> Se
         Fault::Sender(part) => {
             if let Some(step) = job.entry.plan.step(job.step()) {
                 // Counts at once; the node's watch writes it down.
-                let hold = Hold::for_fault(step, part, HeldBy::Answer, refusal.code, refusal.detail, now);
+                let hold =
+                    Hold::for_fault(step, &lane.config.name, part, HeldBy::Answer, refusal.code, refusal.detail, now);
                 lane.holds.put(hold, begun);
             }
             Settled::new(job, lane, answer, None)

@@ -22,7 +22,7 @@ use crate::domain::{
 };
 use crate::engine::{Answer, Obstacle};
 use crate::provider::{Broken, Client, Endpoint, RawAnswer, Transport};
-use crate::store::{self, Book, Claim, KnownAs, NewAudience, NewBatch, Pass, Spread, Start, Store, Verdict};
+use crate::store::{self, Book, Claim, KnownAs, NewAudience, NewBatch, Pass, Queue, Spread, Start, Store, Verdict};
 use crate::throttle::{Bucket, Holds, Pace};
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -79,17 +79,18 @@ impl Desk {
         let id = store.lanes(vec![("sms".to_owned(), channel)]).await.unwrap()[0].id;
         let (book, holds) = (Arc::new(Book::new(Arc::clone(&store))), Arc::new(Holds::default()));
         let requests = Arc::default();
-        let lane = Arc::new(Lane::new(Parts {
+        let lane = Lane::new(Parts {
             id,
             client: Client::new(Box::new(Says { status, body, requests: Arc::clone(&requests) })),
             pace: Pace::new(Arc::new(Bucket::new(config.rate, config.burst, as_clock())), None),
             config,
             tier: None,
             holds: Arc::clone(&holds),
+            fleet: Arc::default(),
             book: Arc::clone(&book),
             clock: as_clock(),
             chance: Arc::new(Chance::seeded(1)),
-        }));
+        });
         let (sender, settled) = mpsc::channel(10_000);
         let turnstile = Turnstile::new(Arc::clone(&lane), sender.clone(), CancellationToken::new());
         Self { clock, store, book, holds, lane, requests, turnstile: Arc::new(turnstile), sender, settled }
@@ -139,7 +140,7 @@ impl Desk {
             until: people,
             base: 0,
             over: None,
-            start: Start::of(&Present::queued(now, gives_up), self.lane.id),
+            start: Start::of(&Present::queued(now, gives_up), vec![self.lane.id]),
             elsewhere: Vec::new(),
             excluded: Vec::new(),
             left_out: Vec::new(),
@@ -152,7 +153,7 @@ impl Desk {
     }
 
     async fn jobs(&self, batch: BatchId, limit: u32) -> Vec<Job> {
-        let queues = vec![(batch, StepIndex::FIRST)];
+        let queues = vec![Queue { batch, step: StepIndex::FIRST, lane: self.lane.id }];
         let claim =
             Claim { lane: self.lane.id, queues, limit, now: self.clock.now(), tier: None, hours: HashMap::new() };
         let entry = self.book.get(batch).await.unwrap().unwrap();

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Span;
 use super::word::words;
+use super::{Sources, Span};
 
 /// What one step hands over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,8 +14,8 @@ pub enum Content {
     /// Plain words, on any channel; the last two matter to SMS alone.
     Text {
         text: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        source: Option<String>,
+        #[serde(default, skip_serializing_if = "Sources::is_empty")]
+        source: Sources,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         encoding: Option<SmsEncoding>,
     },

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::word::words;
-use super::{Channel, Content, Countries, Country, Hours, Marks, Span, Status, StepIndex, Timestamp, Zone};
+use super::{
+    Channel, Content, Countries, Country, Hours, Marks, Pool, Sources, Span, Status, StepIndex, Timestamp, Zone,
+};
 
 words! {
     /// What to do where the provider may still deliver a template after its step has given way.
@@ -63,8 +65,8 @@ words! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     pub channel: Channel,
-    /// The lane's name.
-    pub lane: String,
+    /// Who sends it.
+    pub lanes: Pool,
     /// Time from acceptance to the next step. Without it, the step gives way only on failure.
     pub fallback_after: Option<Span>,
     /// What ends the message well. Never more than the channel reports.
@@ -91,7 +93,7 @@ impl Step {
     pub fn of_text(channel: Channel, lane: &str, text: &str) -> Self {
         Self {
             channel,
-            lane: lane.to_owned(),
+            lanes: Pool::of_one(lane),
             fallback_after: None,
             success: channel.default_success(),
             receipt_window: channel.receipt_window(),
@@ -100,8 +102,19 @@ impl Step {
             on_tier_spent: OnTierSpent::Wait,
             hours: Hours::default(),
             countries: Countries::Everywhere,
-            content: Content::Text { text: text.to_owned(), source: None, encoding: None },
+            content: Content::Text { text: text.to_owned(), source: Sources::default(), encoding: None },
         }
+    }
+
+    /// The sender of an SMS to somebody of a country, by one of its lanes: what the step says, else what the lane does.
+    pub fn source(&self, lane: &str, country: Country) -> Option<&str> {
+        let Content::Text { source, .. } = &self.content else { return None };
+        source.of(country).or_else(|| self.lanes.member(lane)?.source.as_deref())
+    }
+
+    /// Whether what it hands over to people of a country differs from what it hands over to most.
+    pub fn differs_in(&self, country: Country) -> bool {
+        matches!(&self.content, Content::Text { source, .. } if source.by_country.contains_key(&country))
     }
 
     /// How long after its hand-over the provider may deliver it, as far as anything says so.
@@ -180,9 +193,15 @@ impl Plan {
         index.index() + 1 >= self.steps.len()
     }
 
-    /// The countries that any step names. All others are alike.
+    /// The countries that any step, or any lane of one, names. All others are alike.
     pub fn named_countries(&self) -> BTreeSet<Country> {
-        self.steps.iter().flat_map(|step| step.countries.named()).collect()
+        self.steps.iter().flat_map(|step| step.countries.named().chain(step.lanes.named_countries())).collect()
+    }
+
+    /// Every lane that a step may leave by.
+    pub fn lanes(&self) -> Vec<(String, Channel)> {
+        let named = |step: &Step| step.lanes.names().map(|name| (name.to_owned(), step.channel)).collect::<Vec<_>>();
+        self.steps.iter().flat_map(named).collect()
     }
 
     /// Whether some of its messages begin later than others.

@@ -7,7 +7,7 @@ use super::StartError;
 use crate::ask::{self, Asker};
 use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, Config};
-use crate::dispatch::{Lane, Parts};
+use crate::dispatch::{Fleet, Lane, Parts};
 use crate::domain::{LaneId, Tier};
 use crate::provider::{Client, Transport};
 use crate::receipts::Intake;
@@ -57,7 +57,7 @@ impl Building<'_> {
             go_on(bucket, BucketOf::Account(name.clone()), lanes.map(unknown).sum());
         }
         let windows = self.windows(&numbered).await?;
-        let mut lanes = Vec::with_capacity(self.config.lanes.len());
+        let (mut lanes, fleet) = (Vec::with_capacity(self.config.lanes.len()), Arc::new(Fleet::default()));
         for lane in &self.config.lanes {
             let Some(id) = numbered.get(&lane.name).copied() else { continue };
             let bucket = Arc::new(Bucket::new(lane.rate, lane.burst, Arc::clone(self.clock)));
@@ -66,17 +66,18 @@ impl Building<'_> {
             let tier = lane
                 .tiered()
                 .and_then(|portfolio| windows.get(portfolio).map(|window| (portfolio.to_owned(), Arc::clone(window))));
-            lanes.push(Arc::new(Lane::new(Parts {
+            lanes.push(Lane::new(Parts {
                 id,
                 config: lane.clone(),
                 client: Client::new(transport(lane)?),
                 pace: Pace::new(bucket, account),
                 tier,
                 holds: Arc::clone(self.holds),
+                fleet: Arc::clone(&fleet),
                 book: Arc::clone(self.book),
                 clock: Arc::clone(self.clock),
                 chance: Arc::clone(self.chance),
-            })));
+            }));
         }
         Ok(Built { lanes, accounts, windows })
     }

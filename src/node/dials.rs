@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::build::{Built, lanes_of};
-use crate::config::{Config, Lane};
+use crate::config::Config;
 use crate::dispatch;
 use crate::domain::{LaneId, Tier, Timestamp};
 use crate::receipts::PlaceNews;
@@ -75,26 +75,30 @@ impl Dials {
     /// Gives back the places of those whom nothing has reached, and takes some for those whom it has after all. Places of
     /// a group that cannot be written stay taken: too strict, never too much.
     pub(super) async fn settle(&self, store: &dyn Store, news: Vec<PlaceNews>, now: Timestamp) -> Result<()> {
-        let (mut free, mut taken) = (BTreeMap::<&str, Vec<&PlaceNews>>::new(), BTreeMap::<&str, Vec<_>>::new());
-        for news in &news {
-            let lane = self.config.lane(&news.lane);
-            let window = |portfolio: &&str| self.windows.get(*portfolio).is_some_and(|window| window.is_limited());
-            let Some(portfolio) = lane.and_then(Lane::tiered).filter(window) else { continue };
-            if news.is_free {
-                free.entry(portfolio).or_default().push(news);
-            } else {
+        let is_limited = |portfolio: &&str| self.windows.get(*portfolio).is_some_and(|window| window.is_limited());
+        if news.is_empty() || !self.windows.keys().any(|portfolio| is_limited(&portfolio.as_str())) {
+            return Ok(());
+        }
+        let (mut free, mut taken) = (BTreeMap::<&str, Vec<_>>::new(), BTreeMap::<&str, Vec<_>>::new());
+        let attempts = store.attempts(news.iter().map(|news| news.message).collect()).await?;
+        for (news, attempts) in news.iter().zip(attempts) {
+            let is_meant = |attempt: &Attempt| news.tries.is_none_or(|tries| tries == attempt.tries);
+            let mut of_step = attempts.into_iter().rev().filter(|attempt| attempt.step == news.step);
+            let attempt = of_step.find(is_meant);
+            let has_sent = |lane: &&Arc<dispatch::Lane>| match &attempt {
+                Some(attempt) => lane.id == attempt.lane,
+                None => lane.config.name == news.lane,
+            };
+            let lane = self.lanes.iter().find(has_sent);
+            let Some(portfolio) = lane.and_then(|lane| lane.config.tiered()).filter(is_limited) else { continue };
+            if !news.is_free {
                 taken.entry(portfolio).or_default().push((news.person, now));
+            } else if let Some(intent) = attempt.and_then(|attempt| attempt.intent) {
+                // A claim has taken the place at the time of its intent.
+                free.entry(portfolio).or_default().push((news.person, intent));
             }
         }
-        for (portfolio, news) in free {
-            let attempts = store.attempts(news.iter().map(|news| news.message).collect()).await?;
-            // A claim has taken the place at the time of its intent.
-            let intent = |(news, attempts): (&&PlaceNews, Vec<Attempt>)| {
-                let mut of_step = attempts.into_iter().rev().filter(|attempt| attempt.step == news.step);
-                let attempt = of_step.find(|attempt| news.tries.is_none_or(|tries| tries == attempt.tries))?;
-                Some((news.person, attempt.intent?))
-            };
-            let people: Vec<_> = news.iter().zip(attempts).filter_map(intent).collect();
+        for (portfolio, people) in free {
             store.give_back_places(portfolio, people.clone()).await?;
             if let Some(window) = self.windows.get(portfolio) {
                 window.give_back(people);

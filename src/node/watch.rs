@@ -342,17 +342,18 @@ mod tests {
         let config = whole.lane("sms").unwrap().clone();
         let id = store.lanes(vec![("sms".to_owned(), config.channel)]).await.unwrap()[0].id;
         let (book, holds) = (Arc::new(Book::new(Arc::clone(&store))), Arc::new(Holds::default()));
-        let lane = Arc::new(Lane::new(dispatch::Parts {
+        let lane = Lane::new(dispatch::Parts {
             id,
             client: Client::new(Box::new(NobodyThere)),
             pace: Pace::new(Arc::new(Bucket::new(config.rate, config.burst, Arc::clone(&clock))), None),
             config,
             tier: None,
             holds: Arc::clone(&holds),
+            fleet: Arc::default(),
             book: Arc::clone(&book),
             clock: Arc::clone(&clock),
             chance: Arc::new(Chance::seeded(1)),
-        }));
+        });
         let (node, _) = store.start_node(clock.now()).await.unwrap();
         let ((_, missed), (_, places)) = (mpsc::channel(1), mpsc::channel(1));
         let gaps = Arc::new(Gaps::new(clock.now()));

@@ -51,6 +51,7 @@ pub enum Listening {
 pub struct PlaceNews {
     pub message: MessageKey,
     pub step: StepIndex,
+    /// Whose it most likely was; the attempt knows for sure.
     pub lane: String,
     pub person: Msisdn,
     /// Which try of the step it is about; the last one, where nobody had to know.
@@ -436,15 +437,15 @@ fn advance_by(
             State::Sending { intent, .. } => intent,
             _ => before.accepted.unwrap_or(now),
         };
-        outcome.holds.extend(hold(&message.entry, found, part, incoming, now).map(|hold| (hold, handed_over)));
+        outcome.holds.extend(hold(message, found, part, incoming, now).map(|hold| (hold, handed_over)));
     }
 }
 
 /// Whether a hand-over on WhatsApp has turned out not to have reached anybody, or to have after all.
 fn place_news(message: &Working, found: &Found, tries: Option<u16>, lived: bool) -> Option<PlaceNews> {
     let (step, lives) = (found.step, message.now.marks.may_live(found.step));
-    let rules = message.entry.plan.step(step).filter(|rules| rules.channel == Channel::WhatsApp && lived != lives)?;
-    let (lane, person) = (rules.lane.clone(), message.loaded.msisdn);
+    message.entry.plan.step(step).filter(|rules| rules.channel == Channel::WhatsApp && lived != lives)?;
+    let (lane, person) = (message.entry.lane_of(&message.loaded, step)?.to_owned(), message.loaded.msisdn);
     Some(PlaceNews { message: message.loaded.key, step, lane, person, tries, is_free: !lives })
 }
 

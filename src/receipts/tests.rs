@@ -21,8 +21,8 @@ use crate::domain::{
 use crate::engine::{Answer, Event, Standing, advance};
 use crate::optout::Words;
 use crate::store::{
-    self, Attempt, Book, Claim, HeldBy, Hold, KnownAs, Loaded, NewAudience, NewBatch, Spread, Start, Store, Stray,
-    StrayKind, Verdict,
+    self, Attempt, Book, Claim, HeldBy, Hold, KnownAs, Loaded, NewAudience, NewBatch, Queue, Spread, Start, Store,
+    Stray, StrayKind, Verdict,
 };
 use crate::wire;
 
@@ -97,7 +97,7 @@ impl Desk {
             until: 1,
             base: 0,
             over: None,
-            start: Start::of(&Present::queued(now, None), lane),
+            start: Start::of(&Present::queued(now, None), vec![lane]),
             elsewhere: Vec::new(),
             excluded: Vec::new(),
             left_out: Vec::new(),
@@ -130,7 +130,7 @@ impl Desk {
     }
 
     async fn claim(&self) -> Loaded {
-        let queues = vec![(self.key.batch, StepIndex::FIRST)];
+        let queues = vec![Queue { batch: self.key.batch, step: StepIndex::FIRST, lane: self.lane }];
         let claim =
             Claim { lane: self.lane, queues, limit: 1, now: self.clock.now(), tier: None, hours: HashMap::new() };
         self.store.claim(claim).await.unwrap().messages[0].message
@@ -320,7 +320,7 @@ async fn a_stop_is_on_disk_and_reaches_what_is_claimed_by_the_time_it_is_acknowl
     let Desk { store, book, applier, intake, key, lane, clock, .. } = Desk::new().await;
     let claim = Claim {
         lane,
-        queues: vec![(key.batch, StepIndex::FIRST)],
+        queues: vec![Queue { batch: key.batch, step: StepIndex::FIRST, lane }],
         limit: 1,
         now: clock.now(),
         tier: None,

@@ -68,12 +68,14 @@ pub(super) fn latest_of_each(holds: Vec<(Hold, Timestamp)>) -> impl Iterator<Ite
 }
 
 pub(super) fn hold(
-    entry: &Entry,
+    message: &Working,
     found: &Found,
     part: SenderPart,
     incoming: &Incoming,
     now: Timestamp,
 ) -> Option<Hold> {
+    let (entry, step) = (&message.entry, found.step);
+    let lane = entry.lane_of(&message.loaded, step)?;
     let reason = codes::of_receipt(Some(i64::from(incoming.code))).meaning.to_owned();
-    Some(Hold::for_fault(entry.plan.step(found.step)?, part, HeldBy::Receipt, Some(incoming.code), reason, now))
+    Some(Hold::for_fault(entry.plan.step(step)?, lane, part, HeldBy::Receipt, Some(incoming.code), reason, now))
 }

@@ -156,16 +156,14 @@ impl Holds {
             let campaign = campaign.unwrap_or_else(|| panic!("left although it was never published: {posted:?}"));
             let message = campaign.before.get(usize::try_from(posted.attempt.key.n).unwrap()).unwrap();
             self.check_post(campaign, &posted, message);
-            let lane = &campaign.plan.step(posted.attempt.step).unwrap().lane;
-            self.paces.on_lane(&self.config, lane, posted.at);
+            self.paces.on_lane(&self.config, &self.config.lanes[posted.lane].name, posted.at);
         }
         for taken in self.net.accepted() {
             let of_it = |campaign: &&Campaign| campaign.batch == taken.attempt.key.batch;
             let campaign = self.campaigns.iter().find(of_it).unwrap();
             let message = campaign.before.get(usize::try_from(taken.attempt.key.n).unwrap()).unwrap();
-            let lane = &campaign.plan.step(taken.attempt.step).unwrap().lane;
             let State::Sending { intent, .. } = message.present.state else { continue };
-            let lane = self.config.lane(lane).unwrap();
+            let lane = &self.config.lanes[taken.lane];
             let Some(portfolio) = lane.tiered() else { continue };
             // Who has written to us lately needs no place.
             let sender = Sender { sub_account: lane.provider.sub_account.clone(), channel_id: None };

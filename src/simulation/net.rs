@@ -90,6 +90,8 @@ pub(super) struct Hook {
 pub(super) struct Posted {
     pub(super) attempt: AttemptId,
     pub(super) channel: Channel,
+    /// The place of the lane in the configuration.
+    pub(super) lane: usize,
     pub(super) at: Timestamp,
 }
 
@@ -129,18 +131,22 @@ impl std::fmt::Debug for Inner {
 
 /// One lane's end of it.
 #[derive(Debug)]
-pub(super) struct Line(pub(super) Arc<Net>);
+pub(super) struct Line {
+    pub(super) net: Arc<Net>,
+    /// The place of the lane in the configuration.
+    pub(super) lane: usize,
+}
 
 #[async_trait::async_trait]
 impl Transport for Line {
     async fn post(&self, to: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken> {
-        let answered = self.0.lock().post(to, &body);
+        let answered = self.net.lock().post(to, &body, self.lane);
         // Whoever goes on after the line is gone has died.
         answered.await.unwrap_or_else(|_| panic!("a request went on in a process that has died"))
     }
 
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
-        self.0.lock().details(umid)
+        self.net.lock().details(umid)
     }
 }
 
@@ -317,15 +323,15 @@ impl Inner {
         self.dice.f64() < share
     }
 
-    fn post(&mut self, to: Endpoint, body: &[u8]) -> oneshot::Receiver<Result<RawAnswer, Broken>> {
-        let with = self.carry(to, body);
+    fn post(&mut self, to: Endpoint, body: &[u8], lane: usize) -> oneshot::Receiver<Result<RawAnswer, Broken>> {
+        let with = self.carry(to, body, lane);
         let (answer, answered) = oneshot::channel();
         self.held.push(Held { answer, with });
         self.arrived.notify_one();
         answered
     }
 
-    fn carry(&mut self, to: Endpoint, body: &[u8]) -> Result<RawAnswer, Broken> {
+    fn carry(&mut self, to: Endpoint, body: &[u8], lane: usize) -> Result<RawAnswer, Broken> {
         let now = self.clock.now();
         let requests: Vec<wire::SendRequest<'_>> = match to {
             Endpoint::Messages => vec![serde_json::from_slice(body).unwrap()],
@@ -340,7 +346,7 @@ impl Inner {
             let [channel] = channels[..] else { panic!("not one channel: {channels:?}") };
             let fallback = request.content.as_ref().and_then(|content| content.fallback_text.as_ref());
             assert!(fallback.is_none(), "the provider must not fall back by itself");
-            self.posted.push(Posted { attempt: client_id(request), channel, at: now });
+            self.posted.push(Posted { attempt: client_id(request), channel, lane, at: now });
         }
         if self.hits(self.trouble.cut_before) {
             return Err(Broken { may_have_left: true, why: "connection reset".to_owned() });
@@ -354,7 +360,7 @@ impl Inner {
             Reply::Response { status, retry_after, body } => (status, retry_after, body),
             cut @ (Reply::CutBeforeReading | Reply::CutAfterReading) => panic!("the line cuts, not the model: {cut:?}"),
         };
-        self.note(to, status, &answer, &requests);
+        self.note(to, status, &answer, &requests, lane);
         if self.hits(self.trouble.cut_after) {
             return Err(Broken { may_have_left: true, why: "connection reset".to_owned() });
         }
@@ -381,7 +387,7 @@ impl Inner {
     }
 
     /// Keeps account of what the provider did with a request.
-    fn note(&mut self, to: Endpoint, status: u16, answer: &str, requests: &[wire::SendRequest<'_>]) {
+    fn note(&mut self, to: Endpoint, status: u16, answer: &str, requests: &[wire::SendRequest<'_>], lane: usize) {
         let now = self.clock.now();
         if status != 200 {
             let code = serde_json::from_str::<wire::ErrorBody<'_>>(answer).ok().and_then(|error| error.code);
@@ -403,7 +409,7 @@ impl Inner {
             } else {
                 truth.accepted.push(now);
                 let channel = request.known_channels().next().unwrap();
-                self.accepted.push(Posted { attempt, channel, at: now });
+                self.accepted.push(Posted { attempt, channel, lane, at: now });
                 let copy = truth.accepted.len();
                 self.of_umid.insert(answer.umid.as_deref().unwrap().to_owned(), (attempt, copy));
             }

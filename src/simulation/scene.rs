@@ -79,15 +79,17 @@ impl Scene {
         let mut second: Vec<Channel> = channels[..one_of(dice, &[1, 2, 2, 3, 3, 4, 7]).min(most)].to_vec();
         dice.shuffle(&mut second);
         let by_route = dice.u32(..3) == 0;
-        let mut config_text = config(dice, first, second.contains(&Channel::WhatsApp));
-        let mut campaigns = vec![Campaign { text: campaign(dice, "one", first, ""), people: 0..FIRST }];
+        let two_on_whatsapp = second.contains(&Channel::WhatsApp) || dice.bool();
+        let mut config_text = config(dice, first, two_on_whatsapp);
+        let pool = two_on_whatsapp && dice.bool();
+        let mut campaigns = vec![Campaign { text: campaign(dice, "one", first, "", pool), people: 0..FIRST }];
         if dice.u32(..4) > 0 {
             let text = if by_route {
                 config_text += "[[route]]\nname = \"usual\"\ndefault = true\n";
-                config_text += &steps(dice, "route.step", &second, "2", None, None);
+                config_text += &steps(dice, "route.step", &second, "2", pool, None, None);
                 head(dice, "two", None)
             } else {
-                campaign(dice, "two", &second, "2")
+                campaign(dice, "two", &second, "2", pool)
             };
             campaigns.push(Campaign { text, people: SECOND_FROM..PEOPLE });
         }
@@ -118,11 +120,16 @@ fn config(dice: &mut fastrand::Rng, channels: &[Channel], two_on_whatsapp: bool)
         "[provider]\nbase_url = \"http://127.0.0.1:9\"\nsub_account = \"acme\"\napi_key = \"test\"\nconnections = 4\n{send}\n"
     );
     let shared = one_of(dice, &["", "account = \"waba\"\n"]);
+    let other = if shared.is_empty() { one_of(dice, &["acme", "other"]) } else { "acme" };
     let mut add = |dice: &mut fastrand::Rng, name: &str, channel: Channel| {
         let rate = one_of(dice, &["1/s", "5/s", "100/s"]);
         let burst = one_of(dice, &["", "burst = 4\n"]);
         let more = match channel {
-            Channel::WhatsApp => format!("tier = \"unlimited\"\nportfolio = \"acme\"\n{shared}"),
+            Channel::WhatsApp => {
+                let portfolio = if name.ends_with('2') { other } else { "acme" };
+                let countries = one_of(dice, &["", "", "", "countries = [\"SG\", \"MY\"]\n"]);
+                format!("tier = \"unlimited\"\nportfolio = \"{portfolio}\"\n{shared}{countries}")
+            }
             Channel::Sms => "source = \"ACME\"\n".to_owned(),
             _ => String::new(),
         };
@@ -140,14 +147,14 @@ fn config(dice: &mut fastrand::Rng, channels: &[Channel], two_on_whatsapp: bool)
     text
 }
 
-fn campaign(dice: &mut fastrand::Rng, name: &str, channels: &[Channel], which: &str) -> String {
+fn campaign(dice: &mut fastrand::Rng, name: &str, channels: &[Channel], which: &str, pool: bool) -> String {
     let ttl = one_of(dice, &[None, None, None, Some(300), Some(1_800)]);
     let overlap = one_of(dice, &[None, None, Some("warn"), Some("wait"), Some("refuse")]);
     let mut text = head(dice, name, ttl);
     if let Some(overlap) = overlap {
         let _ = writeln!(text, "on_overlap = \"{overlap}\"");
     }
-    text + &steps(dice, "step", channels, which, ttl, overlap)
+    text + &steps(dice, "step", channels, which, pool, ttl, overlap)
 }
 
 /// Every world begins at 16:00 in Singapore and Malaysia, and at 09:00 in Germany. Whoever waits for hours is looked for every
@@ -185,6 +192,7 @@ fn steps(
     table: &str,
     channels: &[Channel],
     which: &str,
+    pool: bool,
     whole: Option<i64>,
     overlap: Option<&str>,
 ) -> String {
@@ -202,7 +210,12 @@ fn steps(
             (true, false) => Some(10),
             (false, false) => one_of(dice, &[None, Some(10)]),
         };
-        let _ = write!(text, "[[{table}]]\nchannel = \"{channel}\"\nlane = \"{}\"\n", lane(*channel, which));
+        let _ = writeln!(text, "[[{table}]]\nchannel = \"{channel}\"");
+        if is_template && pool {
+            let _ = writeln!(text, "lanes = [\"{}\", \"{}\"]", lane(*channel, ""), lane(*channel, "2"));
+        } else {
+            let _ = writeln!(text, "lane = \"{}\"", lane(*channel, which));
+        }
         let _ = writeln!(text, "receipt_window = \"{}\"", one_of(dice, &["3m", "20m"]));
         text += one_of(dice, &["", "", "leave_within = \"20s\"\n", "leave_within = \"2m\"\n"]);
         text += one_of(

@@ -1,6 +1,6 @@
 //! A small world: a server by hand, a clock that only the test moves, and a provider that says what the test has written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -34,6 +34,10 @@ pub(super) struct Provider {
     pub(super) sms: Mutex<Vec<MessageKey>>,
     /// Whatever it took on other channels, and when.
     pub(super) taken: Mutex<Vec<(Timestamp, MessageKey)>>,
+    /// The sender of each of them.
+    pub(super) sources: Mutex<HashMap<MessageKey, String>>,
+    /// Lanes whose requests never get there.
+    pub(super) out: Mutex<HashSet<String>>,
     /// Whether connections break once a request has left.
     pub(super) breaks: AtomicBool,
     /// The practice provider, where nothing is written.
@@ -56,23 +60,38 @@ pub(super) fn key_of(id: &str) -> MessageKey {
     id.parse::<crate::domain::AttemptId>().unwrap().key
 }
 
+fn read(config: &str) -> Arc<Config> {
+    let path = std::path::Path::new("volley.toml");
+    let nothing = std::iter::empty::<(&str, String)>();
+    Arc::new(Config::read(Some((path, config)), std::iter::empty(), nothing).unwrap().config)
+}
+
 #[derive(Debug)]
-struct Line(Arc<Provider>);
+struct Line {
+    provider: Arc<Provider>,
+    lane: String,
+}
 
 #[async_trait::async_trait]
 impl Transport for Line {
     async fn post(&self, _: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken> {
+        if self.provider.out.lock().unwrap().contains(&self.lane) {
+            return Err(Broken { may_have_left: false, why: "connection refused".to_owned() });
+        }
         let request: serde_json::Value = serde_json::from_slice(&body).unwrap();
         let id = request["clientMessageId"].as_str().unwrap().to_owned();
         if request["channels"][0]["channel"] == "SMS" {
-            self.0.sms.lock().unwrap().push(key_of(&id));
+            self.provider.sms.lock().unwrap().push(key_of(&id));
+            if let Some(source) = request["content"]["sms"]["source"].as_str() {
+                self.provider.sources.lock().unwrap().insert(key_of(&id), source.to_owned());
+            }
         } else {
-            self.0.taken.lock().unwrap().push((self.0.clock.now(), key_of(&id)));
+            self.provider.taken.lock().unwrap().push((self.provider.clock.now(), key_of(&id)));
         }
-        if self.0.breaks.load(Ordering::Relaxed) {
+        if self.provider.breaks.load(Ordering::Relaxed) {
             return Err(Broken { may_have_left: true, why: "connection reset".to_owned() });
         }
-        if let Some(answered) = self.0.call(Method::Post, "", &body) {
+        if let Some(answered) = self.provider.call(Method::Post, "", &body) {
             return answered;
         }
         let body = serde_json::json!({ "umid": id, "status": { "state": "queued" } });
@@ -80,13 +99,14 @@ impl Transport for Line {
     }
 
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
-        let now = self.0.clock.now();
-        if let Some(answered) = self.0.call(Method::Get, &format!("/{}", umid.as_str()), b"") {
+        let now = self.provider.clock.now();
+        if let Some(answered) = self.provider.call(Method::Get, &format!("/{}", umid.as_str()), b"") {
             return answered;
         }
         let key = key_of(umid.as_str());
-        self.0.asked.lock().unwrap().push((now, key));
-        let says = self.0.says.lock().unwrap().get(&key).copied().unwrap_or(Says::Status(404, r#"{"code":1300}"#));
+        self.provider.asked.lock().unwrap().push((now, key));
+        let says =
+            self.provider.says.lock().unwrap().get(&key).copied().unwrap_or(Says::Status(404, r#"{"code":1300}"#));
         let (status, body) = match says {
             Says::Status(status, body) => (status, body.to_owned()),
             Says::State(state) => {
@@ -125,9 +145,7 @@ impl World {
 
     pub(super) async fn of(config: &str, model: Option<Model>) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
-        let path = std::path::Path::new("volley.toml");
-        let nothing = std::iter::empty::<(&str, String)>();
-        let config = Arc::new(Config::read(Some((path, config)), std::iter::empty(), nothing).unwrap().config);
+        let config = read(config);
         let chance = Arc::new(Chance::seeded(5));
         let store = store::open("sqlite::memory:", Arc::clone(&clock) as _).await.unwrap();
         let provider = Arc::new(Provider {
@@ -135,6 +153,8 @@ impl World {
             says: Mutex::default(),
             asked: Mutex::default(),
             sms: Mutex::default(),
+            sources: Mutex::default(),
+            out: Mutex::default(),
             taken: Mutex::default(),
             breaks: AtomicBool::new(false),
             model: model.map(Mutex::new),
@@ -157,8 +177,8 @@ impl World {
             chance: Arc::clone(chance),
         };
         let provider = Arc::clone(provider);
-        let line = move |_: &config::Lane| -> Result<Box<dyn Transport>, StartError> {
-            Ok(Box::new(Line(Arc::clone(&provider))))
+        let line = move |lane: &config::Lane| -> Result<Box<dyn Transport>, StartError> {
+            Ok(Box::new(Line { provider: Arc::clone(&provider), lane: lane.name.clone() }))
         };
         ByHand::start(parts, line).await.unwrap()
     }
@@ -167,6 +187,12 @@ impl World {
     pub(super) async fn down_for(&mut self, span: Span) {
         self.node.watch().await;
         self.clock.advance(span);
+        self.start_again().await;
+    }
+
+    /// Another configuration, and the server that it takes to notice.
+    pub(super) async fn configured(&mut self, config: &str) {
+        self.config = read(config);
         self.start_again().await;
     }
 
@@ -209,7 +235,7 @@ impl World {
     pub(super) async fn send(&mut self) {
         self.node.watch().await;
         for _ in 0..10 {
-            for lane in 0..2 {
+            for lane in 0..self.config.lanes.len() {
                 self.node.claim(lane, true).await.unwrap();
                 while let Some(hand) = self.node.next(lane).await {
                     hand.await;

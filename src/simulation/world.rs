@@ -9,21 +9,21 @@ use futures_util::stream::FuturesUnordered;
 use super::act::{self, Act, Fault, Turned};
 use super::fate::{Fate, Mortal, Traffic};
 use super::holds::Holds;
+use super::laid_out::{die_launching, launch};
 use super::net::{Hook, Line, Net, Trouble};
-use super::scene::{COLUMNS, Campaign, Scene, has_name, person};
-use crate::campaign::{Draft, Launcher};
+use super::scene::{Scene, person};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
-use crate::domain::{BatchId, BatchState, Knob, Present, Span, Timestamp, WishFrom};
+use crate::domain::{BatchState, Knob, Span, Timestamp, WishFrom};
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::Transport;
 use crate::simulator::{Faults, Model};
-use crate::store::{self, Dial, Hold, KnownAs, NewAudience, NewBatch, OptOut, Spread, Start, Store};
+use crate::store::{self, Dial, Hold, OptOut, Store};
 use crate::throttle::{in_file, turned};
 
 /// When every world begins.
 pub(super) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
-const PERSON: &str = "a person";
+pub(super) const PERSON: &str = "a person";
 
 pub(super) struct World {
     pub(super) seed: u64,
@@ -401,8 +401,10 @@ impl World {
             chance: Arc::clone(&self.chance),
         };
         let net = Arc::clone(&self.net);
-        let transport = move |_: &crate::config::Lane| -> Result<Box<dyn Transport>, StartError> {
-            Ok(Box::new(Line(Arc::clone(&net))))
+        let config = Arc::clone(&self.config);
+        let transport = move |lane: &crate::config::Lane| -> Result<Box<dyn Transport>, StartError> {
+            let lane = config.lanes.iter().position(|known| known.name == lane.name).unwrap();
+            Ok(Box::new(Line { net: Arc::clone(&net), lane }))
         };
         self.node = Some(ByHand::start(parts, transport).await.unwrap());
         self.holds.note().await;
@@ -434,61 +436,4 @@ impl World {
             self.move_batch(which, &[BatchState::Paused], BatchState::Running).await;
         }
     }
-}
-
-/// Lays a campaign's people and messages out. People come without a file: reading files has tests of its own.
-async fn launch(
-    campaign: &Campaign,
-    store: &Arc<dyn Store>,
-    clock: &ManualClock,
-    chance: &Chance,
-    config: &Config,
-) -> BatchId {
-    let draft = Draft::parse("storm.toml", &campaign.text);
-    let draft = draft.unwrap_or_else(|error| panic!("{error}\n{}", campaign.text));
-    let columns = COLUMNS.map(str::to_owned).to_vec();
-    let known_as = draft.name.clone().map_or(KnownAs::Nothing, KnownAs::Name);
-    let new = NewAudience { known_as, source: PERSON.to_owned(), columns, now: clock.now() };
-    let audience = store.begin_audience(new).await.unwrap();
-    let people: Vec<_> = campaign.people.clone().map(person).collect();
-    let mut countries = std::collections::BTreeMap::<String, u32>::new();
-    for person in &people {
-        *countries.entry(person.country.to_string()).or_default() += 1;
-    }
-    let nameless = campaign.people.clone().filter(|person| !has_name(*person)).count();
-    let summary = serde_json::json!({
-        "summary": { "countries": countries, "number_column": COLUMNS[0] },
-        "empty": [0, nameless],
-    });
-    let count = u32::try_from(people.len()).unwrap();
-    store.add_recipients(audience, 0, people).await.unwrap();
-    store.publish_audience(audience, count, summary.to_string()).await.unwrap();
-    let launcher = Launcher { store: store.as_ref(), clock, chance, config };
-    let launched = launcher.launch(&draft, |_| None).await;
-    let (launched, _) = launched.unwrap_or_else(|error| panic!("{error:?}\n{}", campaign.text));
-    assert_eq!(launched.messages, count);
-    launched.batch
-}
-
-/// Lays out messages of a campaign whose launch never came to its end.
-async fn die_launching(like: BatchId, store: &Arc<dyn Store>, clock: &ManualClock) {
-    let (batch, plan) = (store.batch(like).await.unwrap().unwrap(), store.plan(like).await.unwrap().unwrap());
-    let (audience, now) = (batch.audience_ids[0], clock.now());
-    let lane = store.lanes(Vec::new()).await.unwrap().into_iter().find(|lane| lane.name == plan.steps[0].lane).unwrap();
-    let new = NewBatch {
-        tag: batch.tag,
-        plan,
-        name: None,
-        audience: PERSON.to_owned(),
-        audience_ids: batch.audience_ids,
-        starts_at: None,
-        now,
-    };
-    let start = Start::of(&Present::queued(now, None), lane.id);
-    let hidden = store.begin_batch(new).await.unwrap();
-    let (elsewhere, excluded, left_out) = (Vec::new(), Vec::new(), Vec::new());
-    let (from, until, base) = (0, 5, 0);
-    let spread =
-        Spread { batch: hidden, audience, from, until, base, over: None, start, elsewhere, excluded, left_out, now };
-    assert_eq!(store.spread(spread).await.unwrap(), until);
 }

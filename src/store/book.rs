@@ -8,9 +8,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::hushed::{BY_NAME, Hush, Hushed};
 use super::{Batch, Change, Loaded, Marked, Result, Store};
 use crate::domain::{
-    AttemptId, BatchId, BatchState, Hours, LaneId, MessageKey, Msisdn, Plan, Present, State, StepIndex, Tag, Timestamp,
+    AttemptId, BatchId, BatchState, Country, Hours, LaneId, Member, MessageKey, Msisdn, Plan, Pool, Present, State,
+    StepIndex, Tag, Timestamp,
 };
-use crate::store::{Attempt, Timing, Verdict};
+use crate::store::{Attempt, Queue, Timing, Verdict};
 
 /// One batch in play.
 #[derive(Debug)]
@@ -19,8 +20,8 @@ pub struct Entry {
     pub tag: Tag,
     pub name: Option<String>,
     pub plan: Plan,
-    /// The lane of each step.
-    lanes: Vec<LaneId>,
+    /// The lanes of each step, as its pool has them.
+    lanes: Vec<Vec<LaneId>>,
     /// Of each step, where it may not leave at all hours.
     timings: Vec<Option<Arc<Timing>>>,
     state: AtomicU8,
@@ -50,8 +51,32 @@ impl Entry {
         AttemptId { key: message, step, tag: self.tag }
     }
 
-    pub fn lane(&self, step: StepIndex) -> Option<LaneId> {
-        self.lanes.get(step.index()).copied()
+    /// The lanes of a step, with the pool that they make.
+    pub fn pool(&self, step: StepIndex) -> Option<(&Pool, &[LaneId])> {
+        Some((&self.plan.step(step)?.lanes, self.lanes.get(step.index())?))
+    }
+
+    /// One of the lanes of a step, with its pool.
+    pub fn member(&self, step: StepIndex, lane: LaneId) -> Option<(&Pool, &Member)> {
+        let (pool, lanes) = self.pool(step)?;
+        let place = lanes.iter().position(|id| *id == lane)?;
+        Some((pool, pool.members().get(place)?))
+    }
+
+    /// In whose queue somebody waits for a step.
+    fn lane(&self, step: StepIndex, person: Msisdn, country: Country) -> Option<LaneId> {
+        let (pool, lanes) = self.pool(step)?;
+        let place = if pool.is_shared() { pool.place(person, country) } else { 0 };
+        lanes.get(place).copied()
+    }
+
+    /// Which lane of a step's pool is somebody's: the one that has it where the message stands at that step, else the one
+    /// that most likely had it.
+    pub fn lane_of(&self, message: &Loaded, step: StepIndex) -> Option<&str> {
+        let present = self.member(step, message.lane).filter(|_| message.present.step == step);
+        let (pool, _) = self.pool(step)?;
+        let own = || pool.members().get(pool.place(message.msisdn, message.country));
+        present.map(|(_, member)| member).or_else(own).map(|member| member.lane.as_str())
     }
 
     /// When a step may leave, where that is not at all hours.
@@ -59,20 +84,32 @@ impl Entry {
         self.timings.get(step.index())?.as_ref()
     }
 
-    /// The places of the route that a lane serves.
-    pub fn steps_on(&self, lane: LaneId) -> impl DoubleEndedIterator<Item = StepIndex> + '_ {
-        StepIndex::all().filter(move |step| self.lane(*step) == Some(lane))
+    /// The queues that a lane serves: its own, and those of lanes that it may have to stand in for.
+    pub fn queues_of(&self, lane: LaneId) -> impl Iterator<Item = Queue> + '_ {
+        let at = move |step| self.pool(step).map(|(pool, lanes)| (step, pool, lanes));
+        StepIndex::all().filter_map(at).flat_map(move |(step, pool, lanes)| {
+            let members = pool.members().iter().zip(lanes);
+            let own = members.clone().find(|(_, id)| **id == lane).map(|(member, _)| member);
+            let serves = move |(other, id): &(&Member, &LaneId)| {
+                own.is_some_and(|own| **id == lane || pool.stands_in(own, other))
+            };
+            members.filter(serves).map(move |(_, id)| Queue { batch: self.id, step, lane: *id })
+        })
     }
 
     /// A decision about a message of this batch, ready for the store.
     pub fn change(&self, message: &Loaded, after: Present, fact: Option<Attempt>) -> Change {
+        // Who has handed a step over keeps it. Whoever goes back to a queue goes back to their own lane's, also where
+        // another had stood in for it.
+        let stays = after.step == message.present.step && !matches!(after.state, State::Queued { .. });
+        let lane = if stays { None } else { self.lane(after.step, message.msisdn, message.country) };
         Change {
             key: message.key,
             msisdn: message.msisdn,
             version: message.version,
             before: message.present,
             after,
-            lane: self.lane(after.step).unwrap_or(message.lane),
+            lane: lane.unwrap_or(message.lane),
             steps: u8::try_from(self.plan.steps.len()).unwrap_or(StepIndex::COUNT_MAX),
             fact,
         }
@@ -220,7 +257,7 @@ impl Book {
         let mut kept = BTreeMap::new();
         // A cancelled batch stays so; once its last message has an outcome it is as settled as any.
         for batch in batches.into_iter().filter(|batch| batch.settled_at.is_none()) {
-            let known = self.known(batch.id);
+            let known = self.entry(batch.id);
             let entry = match known {
                 Some(entry) => {
                     if entry.state.swap(batch.state.code(), Ordering::AcqRel) != batch.state.code() {
@@ -242,7 +279,7 @@ impl Book {
 
     /// A batch, also one that is settled: a late receipt may still lead to it.
     pub async fn get(&self, batch: BatchId) -> Result<Option<Arc<Entry>>> {
-        if let Some(entry) = self.known(batch) {
+        if let Some(entry) = self.entry(batch) {
             return Ok(Some(entry));
         }
         let settled = self.settled.read().unwrap_or_else(PoisonError::into_inner).get(&batch).cloned();
@@ -266,16 +303,16 @@ impl Book {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    fn known(&self, batch: BatchId) -> Option<Arc<Entry>> {
+    /// A batch that is in play.
+    pub fn entry(&self, batch: BatchId) -> Option<Arc<Entry>> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).get(&batch).cloned()
     }
 
     async fn read(&self, batch: Batch) -> Result<Option<Arc<Entry>>> {
         let Some(plan) = self.store.plan(batch.id).await? else { return Ok(None) };
-        let names = plan.steps.iter().map(|step| (step.lane.clone(), step.channel)).collect();
-        let numbered = self.store.lanes(names).await?;
+        let numbered = self.store.lanes(plan.lanes()).await?;
         let number = |name: &str| numbered.iter().find(|lane| lane.name == name).map(|lane| lane.id);
-        let lanes = plan.steps.iter().filter_map(|step| number(&step.lane)).collect();
+        let lanes = plan.steps.iter().map(|step| step.lanes.names().filter_map(number).collect()).collect();
         let launched = batch.created_at;
         let timing = |hours: &Hours| (!hours.are_all()).then(|| Arc::new(Timing { hours: hours.clone(), launched }));
         let timings = plan.steps.iter().map(|step| timing(&step.hours)).collect();

@@ -23,8 +23,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::{
-    Attempt, Change, Claim, Claimed, ClaimedSet, KnownAs, Loaded, NewAudience, NewBatch, Spread, Sqlite, Start, Store,
-    Verdict,
+    Attempt, Change, Claim, Claimed, ClaimedSet, KnownAs, Loaded, NewAudience, NewBatch, Queue, Spread, Sqlite, Start,
+    Store, Verdict,
 };
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{
@@ -130,7 +130,7 @@ impl Desk {
             until,
             base: 0,
             over: None,
-            start: Start::of(&Present::queued(self.now(), None), lane),
+            start: Start::of(&Present::queued(self.now(), None), vec![lane]),
             elsewhere: Vec::new(),
             excluded: Vec::new(),
             left_out: Vec::new(),
@@ -152,7 +152,7 @@ impl Desk {
         let lane = self.lane("wa", Channel::WhatsApp).await;
         Claim {
             lane,
-            queues: vec![(batch, StepIndex::FIRST)],
+            queues: vec![Queue { batch, step: StepIndex::FIRST, lane }],
             limit,
             now: self.now(),
             tier: None,
@@ -284,6 +284,11 @@ fn attempt(message: &Loaded, now: Timestamp, verdict: Verdict, umid: Option<Umid
 
 fn messages(set: &ClaimedSet) -> Vec<Loaded> {
     set.messages.iter().map(|claimed: &Claimed| claimed.message).collect()
+}
+
+/// A queue of the lane that claims.
+fn queue(claim: &Claim, batch: BatchId, index: u8) -> Queue {
+    Queue { batch, step: step(index), lane: claim.lane }
 }
 
 fn numbers(messages: &[Loaded]) -> Vec<u32> {

@@ -1,6 +1,6 @@
 //! Lanes: what holds them, what was turned on them, what the provider says of them, and how they go.
 
-use crate::domain::{Content, Knob, SenderPart, Step, Timestamp};
+use crate::domain::{Content, Knob, Member, SenderPart, Step, TemplateContent, Timestamp};
 
 /// Why a lane, or one template on it, may not send now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,9 +42,10 @@ impl HeldBy {
 
 impl Hold {
     /// The hold that a fault of the sender's asks for: on the step's template where that is to blame and there is one,
-    /// else on the lane, since nothing smaller is.
+    /// else on the lane that sent it, since nothing smaller is.
     pub fn for_fault(
         step: &Step,
+        lane: &str,
         part: SenderPart,
         by: HeldBy,
         code: Option<u32>,
@@ -55,7 +56,23 @@ impl Hold {
             (SenderPart::Template, Content::Template(template)) => (template.name.clone(), template.language.clone()),
             (SenderPart::Template | SenderPart::Lane, _) => (String::new(), String::new()),
         };
-        Self { lane: step.lane.clone(), template, language, by, code, reason, since }
+        Self { lane: lane.to_owned(), template, language, by, code, reason, since }
+    }
+
+    /// Whether it is on a lane, or on what a step hands over by it.
+    pub fn is_on(&self, lane: &str, step: &Step) -> bool {
+        let is_meant = |template: &TemplateContent| {
+            self.template == template.name && (self.language.is_empty() || self.language == template.language)
+        };
+        let on_content = matches!(&step.content, Content::Template(template) if is_meant(template));
+        self.lane == lane && (self.template.is_empty() || on_content)
+    }
+
+    /// Why people of a lane have to wait with a step: it is held, and so is each that would stand in for it.
+    pub fn keeping<'a>(holds: &'a [Self], step: &Step, member: &Member) -> Option<&'a Self> {
+        let on = |lane: &str| holds.iter().find(|hold| hold.is_on(lane, step));
+        let mut others = step.lanes.members().iter().filter(|other| step.lanes.stands_in(other, member));
+        on(&member.lane).filter(|_| others.all(|other| on(&other.lane).is_some()))
     }
 
     /// Of a person, on a lane (`template` empty) or on a template in whatever language.

@@ -32,8 +32,8 @@ pub use lanes::{
 pub use marked::Marked;
 pub use model::{
     Asked, Asking, Audience, AudiencePart, Batch, Beat, Claim, Claimed, ClaimedSet, Deafness, Drained, Event, Found,
-    Heard, Impatient, Key, KnownAs, Lane, Loaded, NewAudience, NewBatch, Node, Over, Pass, Question, Spread, Start,
-    TierPlace, TierUse, Timing, Turned, TurnedAway,
+    Heard, Impatient, Key, KnownAs, Lane, Loaded, NewAudience, NewBatch, Node, Over, Pass, Question, Queue, Spread,
+    Start, TierPlace, TierUse, Timing, Turned, TurnedAway,
 };
 pub use people::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use signal::{Signal, Signals};

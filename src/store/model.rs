@@ -103,18 +103,19 @@ pub struct Over {
 }
 
 /// How messages begin: as the engine says, in the queue of a lane, or skipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
     pub step: StepIndex,
     pub marks: Marks,
-    pub lane: LaneId,
+    /// Whose queue it is: the one at a person's number modulo the length of this.
+    pub lanes: Vec<LaneId>,
     pub not_before: Timestamp,
     pub gives_up: Option<Timestamp>,
     pub skipped: Option<SkipReason>,
 }
 
 impl Start {
-    pub const fn of(present: &Present, lane: LaneId) -> Self {
+    pub const fn of(present: &Present, lanes: Vec<LaneId>) -> Self {
         let (not_before, gives_up, skipped) = match present.state {
             State::Queued { not_before, gives_up } | State::Sending { not_before, gives_up, .. } => {
                 (not_before, gives_up, None)
@@ -122,7 +123,7 @@ impl Start {
             State::Awaiting { due } => (due, None, None),
             State::Done { skipped, at, .. } => (at, None, skipped),
         };
-        Self { step: present.step, marks: present.marks, lane, not_before, gives_up, skipped }
+        Self { step: present.step, marks: present.marks, lanes, not_before, gives_up, skipped }
     }
 }
 
@@ -148,18 +149,26 @@ pub struct Batch {
     pub pace: (f64, Timestamp),
 }
 
-/// What a lane takes from its queues in one go.
+/// What waits at a lane for one step of one batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Queue {
+    pub batch: BatchId,
+    pub step: StepIndex,
+    pub lane: LaneId,
+}
+
+/// What a lane takes from queues in one go: its own, and those of lanes that it stands in for.
 #[derive(Debug, Clone)]
 pub struct Claim {
     pub lane: LaneId,
     /// Equal among one another: what is taken is shared out evenly, and who has less leaves it to those behind.
-    pub queues: Vec<(BatchId, StepIndex)>,
+    pub queues: Vec<Queue>,
     /// How many to take at most.
     pub limit: u32,
     pub now: Timestamp,
     /// The portfolio in which the people claimed take a place, where its tier is limited.
     pub tier: Option<TierUse>,
-    /// Queues that are not open at all hours.
+    /// Steps that may not leave at all hours.
     pub hours: HashMap<(BatchId, StepIndex), Arc<Timing>>,
 }
 
@@ -203,7 +212,7 @@ impl TierPlace {
 /// A queue whose people go on to the next step rather than wait for a place. Who has none to go on to waits all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Impatient {
-    pub queue: (BatchId, StepIndex),
+    pub queue: Queue,
     /// How many steps the route has.
     pub steps: usize,
 }
@@ -216,14 +225,12 @@ pub struct Claimed {
     pub opted_out: bool,
     /// Where the tier is limited, what lets them pass it.
     pub pass: Pass,
-    /// Of whose numbers theirs is.
-    pub country: Country,
 }
 
 impl Claimed {
     /// By whose clock hours are counted for it.
     pub fn zone(&self) -> Zone {
-        zone_of(self.message.msisdn, self.country)
+        zone_of(self.message.msisdn, self.message.country)
     }
 }
 
@@ -245,7 +252,7 @@ pub struct ClaimedSet {
     pub drained: Vec<Drained>,
     /// Queues of which all that was looked at waits for a place in the tier. A queue that is named nowhere here may hold
     /// more for the next claim.
-    pub kept_back: Vec<(BatchId, StepIndex)>,
+    pub kept_back: Vec<Queue>,
     /// Messages that may not leave at this hour, as they stand, and when they may: in their queues still.
     pub out_of_hours: Vec<(Loaded, Timestamp)>,
     /// Messages of impatient queues that got no place and have a step to go on to, as they stand: in their queues still.
@@ -255,7 +262,7 @@ pub struct ClaimedSet {
 /// A queue with nothing left that might leave now: it held less than was asked for, and the tier kept nothing back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
-    pub queue: (BatchId, StepIndex),
+    pub queue: Queue,
     /// When the first of what must still wait may leave.
     pub next: Option<Timestamp>,
 }
@@ -265,7 +272,10 @@ pub struct Drained {
 pub struct Loaded {
     pub key: MessageKey,
     pub msisdn: Msisdn,
+    /// Of whose numbers it is.
+    pub country: Country,
     pub version: u32,
+    /// In whose queue it stands, or who has handed the present step over.
     pub lane: LaneId,
     pub present: Present,
 }

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 
 use tokio::sync::broadcast;
 
-use super::Change;
-use crate::domain::{BatchId, LaneId, State, StepIndex, Timestamp};
+use super::{Change, Queue};
+use crate::domain::{BatchId, State, Timestamp};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// Messages of a batch's step wait for a lane, the first of them from `at` on.
-    Queued { lane: LaneId, batch: BatchId, step: StepIndex, at: Timestamp },
+    /// Something waits in a queue, the first of it from `at` on.
+    Queued { queue: Queue, at: Timestamp },
     /// A message of a batch is due at `at`.
     Due { batch: BatchId, at: Timestamp },
 }
@@ -44,13 +44,14 @@ impl Signals {
 
 /// The few hints that a set of changes is worth.
 pub(super) fn signals_of(changes: &[Change]) -> Vec<Signal> {
-    let mut queued: HashMap<(LaneId, BatchId, StepIndex), Timestamp> = HashMap::new();
+    let mut queued: HashMap<Queue, Timestamp> = HashMap::new();
     let mut due: HashMap<BatchId, Timestamp> = HashMap::new();
     for change in changes {
         let batch = change.key.batch;
         let timer = match change.after.state {
             State::Queued { not_before, gives_up } => {
-                let first = queued.entry((change.lane, batch, change.after.step)).or_insert(not_before);
+                let queue = Queue { batch, step: change.after.step, lane: change.lane };
+                let first = queued.entry(queue).or_insert(not_before);
                 *first = not_before.min(*first);
                 gives_up
             }
@@ -62,6 +63,6 @@ pub(super) fn signals_of(changes: &[Change]) -> Vec<Signal> {
             *first = at.min(*first);
         }
     }
-    let queued = queued.into_iter().map(|((lane, batch, step), at)| Signal::Queued { lane, batch, step, at });
+    let queued = queued.into_iter().map(|(queue, at)| Signal::Queued { queue, at });
     queued.chain(due.into_iter().map(|(batch, at)| Signal::Due { batch, at })).collect()
 }

@@ -7,7 +7,7 @@ use super::mark::is_reserved;
 use super::preview::each_text;
 use super::sms::{PARTS_MAX, beyond_gsm7, segments};
 use super::text::{Piece, pieces};
-use crate::domain::{Button, ButtonAction, Category, Channel, Content, Header, SmsEncoding, TemplateContent};
+use crate::domain::{Button, ButtonAction, Category, Channel, Content, Header, SmsEncoding, Sources, TemplateContent};
 
 const BUTTONS_MAX: usize = 10;
 const HEADER_TEXT_MAX: usize = 60;
@@ -26,10 +26,10 @@ pub fn check(channel: Channel, content: &Content) -> Vec<Error> {
         Content::Template(template) => findings.template(template),
         Content::Text { text, source, encoding } => {
             if channel == Channel::Sms {
-                findings.sms(text, source.as_deref(), encoding.unwrap_or(SmsEncoding::Auto));
+                findings.sms(text, source, encoding.unwrap_or(SmsEncoding::Auto));
             } else {
                 findings.text(channel, text);
-                findings.only_sms(channel, Place::Source, source.is_some());
+                findings.only_sms(channel, Place::Source, !source.is_empty());
                 findings.only_sms(channel, Place::Encoding, encoding.is_some());
             }
         }
@@ -126,7 +126,7 @@ impl Findings {
         }
     }
 
-    fn sms(&mut self, text: &str, source: Option<&str>, encoding: SmsEncoding) {
+    fn sms(&mut self, text: &str, source: &Sources, encoding: SmsEncoding) {
         self.not_empty(Place::Text, text);
         let literal = bare(text).literal;
         let counted = segments(&literal, encoding);
@@ -141,9 +141,8 @@ impl Findings {
                 format!("'{c}' cannot be written in GSM7; replace it, or write encoding = \"AUTO\""),
             );
         }
-        let Some(source) = source else { return };
-        let len = source.chars().count();
-        if source.trim().is_empty() || len > SOURCE_MAX || source.contains("{{") {
+        let fits = |source: &str| (1..=SOURCE_MAX).contains(&source.trim().chars().count()) && !source.contains("{{");
+        if !source.all().all(fits) {
             let sentence = format!("a sender has from 1 to {SOURCE_MAX} characters and no variables; shorten it");
             self.rule(Place::Source, sentence);
         }

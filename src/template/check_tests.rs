@@ -8,7 +8,7 @@ fn template(more: &str) -> Content {
 }
 
 fn text(text: impl Into<String>) -> Content {
-    Content::Text { text: text.into(), source: None, encoding: None }
+    Content::Text { text: text.into(), source: Sources::default(), encoding: None }
 }
 
 fn found(channel: Channel, content: &Content) -> String {
@@ -61,17 +61,17 @@ fn what_a_channel_would_refuse_gets_a_sentence() {
         (Channel::Sms, text(format!("ş{}", "x".repeat(670))), "this is 11 parts, 671 characters in UCS-2"),
         (
             Channel::Sms,
-            Content::Text { text: "ş".to_owned(), source: None, encoding: Some(SmsEncoding::Gsm7) },
+            Content::Text { text: "ş".to_owned(), source: Sources::default(), encoding: Some(SmsEncoding::Gsm7) },
             "text: 'ş' cannot be written in GSM7",
         ),
         (
             Channel::Sms,
-            Content::Text { text: "a".to_owned(), source: Some("{{Name}}".to_owned()), encoding: None },
+            Content::Text { text: "a".to_owned(), source: Sources::of_all("{{Name}}"), encoding: None },
             "source: a sender has from 1 to 16 characters and no variables",
         ),
         (
             Channel::Viber,
-            Content::Text { text: "a".to_owned(), source: Some("A".to_owned()), encoding: Some(SmsEncoding::Auto) },
+            Content::Text { text: "a".to_owned(), source: Sources::of_all("A"), encoding: Some(SmsEncoding::Auto) },
             "source: belongs to an SMS, not to Viber; remove it\nencoding: belongs to an SMS",
         ),
         (Channel::WhatsApp, template(r#", "header": {"image": "media/a.png"}"#), "header image: must be a web address"),

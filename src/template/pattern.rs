@@ -105,7 +105,7 @@ fn part(marker: &str, slots: &Slots) -> Result<Part, InvalidPattern> {
 mod tests {
     use super::super::mark::{ATTEMPT_MARK, MSISDN_MARK, expiry_mark, mark};
     use super::*;
-    use crate::domain::{BatchId, Content, MessageKey, StepIndex, Tag};
+    use crate::domain::{BatchId, Content, MessageKey, Sources, StepIndex, Tag};
     use proptest::prelude::*;
 
     fn attempt() -> AttemptId {
@@ -124,7 +124,7 @@ mod tests {
     /// What the provider room does, in small: serialise the marked content within an envelope.
     fn pattern(text: &str, columns: &[&str]) -> Pattern {
         let columns: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();
-        let content = Content::Text { text: text.to_owned(), source: None, encoding: None };
+        let content = Content::Text { text: text.to_owned(), source: Sources::default(), encoding: None };
         let (marked, slots) = mark(&content, &columns).unwrap();
         let Content::Text { text, .. } = marked else { panic!("a text stays a text") };
         let expiry = expiry_mark(Span::from_secs(90));

@@ -38,9 +38,6 @@ pub fn preview<T: AsRef<str>>(content: &Content, columns: &[String], fields: &[T
         lines.push(Line { label: place.to_string(), text: filled_in });
         Ok(())
     })?;
-    if let Content::Text { source: Some(source), .. } = content {
-        lines.push(Line { label: Place::Source.to_string(), text: source.clone() });
-    }
     Ok(lines)
 }
 
@@ -76,6 +73,7 @@ pub(super) fn each_text(content: &Content, mut see: impl FnMut(Place, &str) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Sources;
 
     #[test]
     fn a_preview_reads_like_the_message() {
@@ -102,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_line_of_an_sms_says_what_it_costs() {
-        let content = Content::Text { text: "Hi {{A}}".to_owned(), source: None, encoding: None };
+        let content = Content::Text { text: "Hi {{A}}".to_owned(), source: Sources::default(), encoding: None };
         let lines = preview(&content, &["A".to_owned()], &["you"]).unwrap();
         let line = lines.into_iter().next().unwrap().with_segments(None);
         assert_eq!(line.label, "text (1 part, 6 characters in GSM-7)");

@@ -9,7 +9,7 @@ use crate::bench::{Begun, Error, Run};
 use crate::clock::{Chance, Clock};
 use crate::domain::{BatchState, State, StepIndex, Umid};
 use crate::engine::{Answer, Event, Standing, advance};
-use crate::store::{self, Attempt, Book, Claim, Verdict};
+use crate::store::{self, Attempt, Book, Claim, Queue, Verdict};
 
 /// Messages in one claim and in one record.
 const SET: u32 = 1_000;
@@ -25,18 +25,14 @@ pub async fn database(load: &Load, clock: Arc<dyn Clock>, chance: &Chance) -> Re
     if entry.state() != BatchState::Running {
         return Err("the batch does not run".into());
     }
-    let lane = entry.lane(StepIndex::FIRST).ok_or("the route has no lane")?;
+    let lane =
+        entry.pool(StepIndex::FIRST).and_then(|(_, lanes)| lanes.first().copied()).ok_or("the route has no lane")?;
+    let queue = Queue { batch, step: StepIndex::FIRST, lane };
     let begun = Begun::now(clock.as_ref());
     let mut done = 0_u64;
     loop {
-        let claim = Claim {
-            lane,
-            queues: vec![(batch, StepIndex::FIRST)],
-            limit: SET,
-            now: clock.now(),
-            tier: None,
-            hours: HashMap::new(),
-        };
+        let claim =
+            Claim { lane, queues: vec![queue], limit: SET, now: clock.now(), tier: None, hours: HashMap::new() };
         let set = store.claim(claim).await?;
         if set.messages.is_empty() {
             break;

@@ -93,6 +93,37 @@ fn a_step_that_somebody_begins_with_is_held_against_time_and_tier() {
 }
 
 #[test]
+fn a_pool_of_unlike_lanes_is_pointed_out_and_each_is_held_against_its_own_part() {
+    let more = "\n[[lane]]\nname = \"slow\"\nchannel = \"SMS\"\nrate = \"10/s\"\nsource = \"ACME\"\n";
+    let text = with("end = \"2026-11-01T00:00:20Z\"", &[&format!("{SMS}\nlanes = [\"sms\", \"slow\"]")]);
+    let (plan, warnings) = through(&text, &config_with(more)).unwrap();
+    assert_eq!(plan.steps[0].lanes.to_string(), "sms, slow");
+    let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let has = |part: &str| said.iter().any(|said| said.contains(part));
+    assert!(has("at 10/s lane slow cannot hand over 496") && !has("lane sms cannot"), "{said:#?}");
+    assert!(has("shares its people among lanes of unlike rates: lane slow has 496"), "{said:#?}");
+    let apart = "\n[[lane]]\nname = \"slow\"\nchannel = \"SMS\"\nrate = \"10/s\"\ncountries = [\"VN\"]\n";
+    let warnings =
+        through(&with("", &[&format!("{SMS}\nlanes = [\"sms\", \"slow\"]")]), &config_with(apart)).unwrap().1;
+    assert!(warnings.iter().all(|warning| warning.code != Lint::UnevenPool), "{warnings:#?}");
+}
+
+#[test]
+fn a_lane_of_some_countries_makes_its_step_one_for_them() {
+    let named =
+        |name: &str, codes: &str| format!("\n[[lane]]\nname = \"{name}\"\nchannel = \"RCS\"\ncountries = [{codes}]\n");
+    let config = config_with(&(named("a", "\"SG\", \"CN\"") + &named("b", "\"MY\"")));
+    for (step, expected) in [
+        ("lane = \"a\"", Countries::Only([country("SG"), country("CN")].into())),
+        ("lanes = [\"a\", \"b\"]", Countries::Only([country("SG"), country("CN"), country("MY")].into())),
+        ("lanes = [\"a\", \"b\"]\nskip_when = [\"CN\"]", Countries::Only([country("SG"), country("MY")].into())),
+    ] {
+        let text = with("", &[&format!("channel = \"RCS\"\ntext = \"Hi\"\n{step}"), SMS]);
+        assert_eq!(through(&text, &config).unwrap().0.steps[0].countries, expected, "{step}");
+    }
+}
+
+#[test]
 fn people_are_shared_out_among_the_steps() {
     let text =
         with("", &[&format!("{VIBER}\nonly = [\"SG\", \"MY\"]"), &format!("{SMS}\nskip_when = [\"SG\", \"VN\"]")]);

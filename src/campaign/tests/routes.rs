@@ -31,7 +31,7 @@ text = "Hi {{FirstName|there}}"
 
 fn lanes(text: &str) -> Vec<String> {
     let plan = through(text, &own_config(ROUTES)).unwrap().0;
-    plan.steps.into_iter().map(|step| step.lane).collect()
+    plan.steps.into_iter().map(|step| step.lanes.to_string()).collect()
 }
 
 /// The sample without its own routes.
@@ -135,7 +135,7 @@ fn the_sample_has_a_default_route_and_a_campaign_that_takes_it() {
     let config = config_with("");
     assert_eq!(check_routes(&config), []);
     let plan = through(&sample("codes.toml"), &config).unwrap().0;
-    assert_eq!(plan.steps.iter().map(|step| step.lane.as_str()).collect::<Vec<_>>(), ["viber", "sms"]);
+    assert_eq!(plan.steps.iter().map(|step| step.lanes.to_string()).collect::<Vec<_>>(), ["viber", "sms"]);
     let broken =
         include_str!("../../../samples/volley.toml").replace("[[route.step]]\nchannel", "[[route.step]]\nchanel");
     let refused = Config::read(Some((Path::new("volley.toml"), &broken)), std::iter::empty(), []).unwrap_err();

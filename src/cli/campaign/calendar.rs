@@ -55,7 +55,7 @@ impl Dated {
     }
 
     fn lanes(&self) -> Vec<String> {
-        let mut lanes: Vec<String> = self.plan.steps.iter().map(|step| step.lane.clone()).collect();
+        let mut lanes: Vec<String> = self.plan.lanes().into_iter().map(|(lane, _)| lane).collect();
         lanes.dedup();
         lanes
     }

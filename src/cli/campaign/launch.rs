@@ -210,7 +210,7 @@ async fn reach_providers(ground: &Ground, draft: &Draft) -> anyhow::Result<()> {
     let chosen = draft.route.choose(&ground.config);
     for step in chosen.iter().flat_map(|chosen| chosen.steps) {
         let lanes = ground.config.lanes_on(step.channel);
-        for lane in lanes.filter(|lane| step.lane.as_ref().is_none_or(|name| *name == lane.name)) {
+        for lane in lanes.filter(|lane| step.lanes.is_empty() || step.lanes.contains(&lane.name)) {
             doors.entry(&lane.provider.base_url).or_default().push(&lane.name);
         }
     }

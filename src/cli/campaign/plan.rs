@@ -108,7 +108,7 @@ impl<'a> WarningShown<'a> {
 struct StepShown<'a> {
     step: u8,
     channel: Channel,
-    lane: &'a str,
+    lanes: Vec<&'a str>,
     fallback_after: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl: Option<String>,
@@ -172,7 +172,7 @@ impl<'a> PlanShown<'a> {
         let steps = plan.places().map(|(index, step)| StepShown {
             step: index.get() + 1,
             channel: step.channel,
-            lane: &step.lane,
+            lanes: step.lanes.names().collect(),
             fallback_after: step.fallback_after.map(|after| after.to_string()),
             ttl: step.ttl.map(|ttl| ttl.to_string()),
             success_status: step.success.to_string(),
@@ -222,7 +222,12 @@ impl<'a> PlanShown<'a> {
 /// What one person would read. The plan has been checked, so there is nothing left that could be wrong with it.
 fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
     let fields = recipient.fields.unpack().unwrap_or_default();
-    let lines = template::preview(&step.content, &plan.columns, &fields).unwrap_or_default();
+    let mut lines = template::preview(&step.content, &plan.columns, &fields).unwrap_or_default();
+    let Recipient { msisdn, country, .. } = recipient;
+    let lane = step.lanes.members().get(step.lanes.place(*msisdn, *country));
+    if let Some(source) = lane.and_then(|member| step.source(&member.lane, *country)) {
+        lines.push(Line { label: "source".to_owned(), text: source.to_owned() });
+    }
     let encoding = match &step.content {
         Content::Text { encoding, .. } if step.channel == Channel::Sms => *encoding,
         Content::Text { .. } | Content::Template(_) => return lines,
@@ -393,5 +398,6 @@ fn rule(step: &Step, has_next: bool) -> String {
     };
     let hours = words::hours(&step.hours).map(|said| format!("; leaves {said}")).unwrap_or_default();
     let dropped = step.ttl.map(|ttl| format!("; the provider drops it after {ttl}")).unwrap_or_default();
-    format!("lane {}, until {}{fall}{dropped}{hours}", step.lane, step.success)
+    let lanes = if step.lanes.is_shared() { "lanes" } else { "lane" };
+    format!("{lanes} {}, until {}{fall}{dropped}{hours}", step.lanes, step.success)
 }

@@ -69,15 +69,15 @@ pub(super) async fn read(
     let report = Report::read(store, &batch).await?;
     let seen = reqwest::get(format!("{provider}/simulator/seen")).await?.bytes().await?;
     let seen: Seen = serde_json::from_slice(&seen)?;
-    let first = report.steps.first().and_then(|step| ground.config.lane(&step.lane));
+    let first = report.steps.first().and_then(|step| ground.config.lane(step.lanes.first()?));
     let average = average(store, &batch, first.map_or(0, |lane| lane.burst.get())).await?;
     let pace = |(place, step): (usize, &crate::campaign::StepReport)| {
-        let lane = ground.config.lane(&step.lane)?;
+        let lane = ground.config.lane(step.lanes.first()?)?;
         let peak =
             seen.channels.iter().find(|seen| seen.channel == step.channel).map_or(0, |seen| seen.peak_per_second);
         Some(Pace {
             channel: step.channel,
-            lane: step.lane.clone(),
+            lane: lane.name.clone(),
             allowed: lane.rate.each_second(),
             burst: lane.burst.get(),
             average: average.filter(|_| place == 0),

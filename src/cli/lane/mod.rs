@@ -15,7 +15,7 @@ use super::words::{about, count, count_or_dash, of};
 use super::{Exit, Ground};
 use crate::campaign::{Waiting, noted};
 use crate::config::{Lane, hint};
-use crate::domain::{Knob, Tier, Timestamp};
+use crate::domain::{Country, Knob, Tier, Timestamp};
 use crate::store::{Dial, HeldBy, Hold, LaneState, Said, Store};
 use crate::throttle::is_over;
 
@@ -109,8 +109,11 @@ struct LaneShown<'a> {
     account_rate: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tier: Option<TierShown>,
+    /// Of which countries' people it is; of everybody's, where it names none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    countries: Vec<Country>,
     holds: Vec<HoldShown>,
-    /// Messages that are queued on it.
+    /// Messages that are queued on it, and on lanes that share them.
     waiting: i64,
     /// How it goes now, where a server is running.
     now: Option<PaceShown>,
@@ -225,6 +228,7 @@ async fn shown<'a>(
             .and_then(|account| account.rate)
             .map(|rate| rate.to_string()),
         tier,
+        countries: lane.countries.iter().copied().collect(),
         holds: known
             .holds
             .iter()

@@ -7,11 +7,11 @@ use crate::campaign::moment;
 use crate::cli::out::{self, To};
 use crate::cli::pace::Slow;
 use crate::cli::table::Table;
-use crate::cli::words::{about, count, of, rate};
+use crate::cli::words::{about, count, list, of, rate};
 use crate::cli::{Ground, holds};
 use crate::config::Lane;
-use crate::domain::{BatchState, Content, Count, StepIndex, Tier};
-use crate::store::Store;
+use crate::domain::{BatchState, Content, Count, Step, StepIndex, Tier};
+use crate::store::{Hold, Store};
 
 /// What waits on a lane.
 #[derive(Serialize)]
@@ -69,6 +69,9 @@ pub(super) async fn run(ground: &Ground, name: &str, json: bool) -> anyhow::Resu
             format!("{used} in the last day, {most} (portfolio {}){}", tier.portfolio, free.unwrap_or_default()),
         );
     }
+    if !shown.countries.is_empty() {
+        row("countries", format!("{}; of no others", list(&shown.countries)));
+    }
     row("waiting", of(shown.waiting, "message", "messages"));
     if let Some((at, why)) = state.and_then(|state| state.complaint.as_ref()) {
         row("last complaint", format!("{why}, {} ago", about(now.since(*at))));
@@ -111,7 +114,7 @@ async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) 
     for batch in store.batches(Some(states.to_vec())).await? {
         let Some(plan) = store.plan(batch.id).await? else { continue };
         let tallies = store.tallies(batch.id).await?;
-        for (index, step) in plan.places().filter(|(_, step)| step.lane == lane.name) {
+        for (index, step) in plan.places().filter(|(_, step)| step.lanes.contains(&lane.name)) {
             let waiting = tallies.get(index, Count::Queued);
             if waiting <= 0 {
                 continue;
@@ -126,8 +129,11 @@ async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) 
                     Some(at) => format!("its time, {}", moment(at, plan.time_zone)),
                     None => "its time".to_owned(),
                 },
-                _ => what_for(ground, lane, known, template.as_deref(), index),
+                _ => what_for(ground, lane, known, step, index),
             };
+            let others: Vec<&str> = step.lanes.names().filter(|other| *other != lane.name).collect();
+            let because =
+                if others.is_empty() { because } else { format!("{because} (shared with {})", others.join(", ")) };
             queues.push(QueueShown {
                 campaign: crate::cli::campaign::name_of(&batch),
                 step: index.get() + 1,
@@ -140,10 +146,13 @@ async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) 
     Ok(queues)
 }
 
-fn what_for(ground: &Ground, lane: &Lane, known: &Known, template: Option<&str>, step: StepIndex) -> String {
-    let concerns = |held: &str| held.is_empty() || Some(held) == template;
-    if let Some(hold) = known.holds.iter().find(|hold| hold.lane == lane.name && concerns(&hold.template)) {
-        return format!("a hold: {}", hold.reason);
+fn what_for(ground: &Ground, lane: &Lane, known: &Known, step: &Step, index: StepIndex) -> String {
+    if let Some(hold) = known.holds.iter().find(|hold| hold.is_on(&lane.name, step)) {
+        let keeps = step.lanes.member(&lane.name).and_then(|member| Hold::keeping(&known.holds, step, member));
+        return match keeps {
+            Some(_) => format!("a hold: {}", hold.reason),
+            None => format!("others, who stand in for it because of a hold: {}", hold.reason),
+        };
     }
     if known.states.is_empty() {
         return "a server".to_owned();
@@ -151,7 +160,7 @@ fn what_for(ground: &Ground, lane: &Lane, known: &Known, template: Option<&str>,
     let slow = Slow::all(&ground.config, &known.states, ground.now());
     match slow.iter().find(|slow| slow.lane == lane.name) {
         Some(slow) => slow.state().to_owned(),
-        None if step == StepIndex::FIRST => "its turn at the lane's rate".to_owned(),
+        None if index == StepIndex::FIRST => "its turn at the lane's rate".to_owned(),
         None => "its turn, before all first steps".to_owned(),
     }
 }

@@ -5,7 +5,7 @@ use crate::cli::Ground;
 use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
 use crate::cli::pace::Slow;
-use crate::domain::{BatchId, BatchState, Content, Plan, Timestamp};
+use crate::domain::{BatchId, BatchState, Plan, Timestamp};
 use crate::store::{Batch, Hold, Store};
 
 #[derive(Debug)]
@@ -90,12 +90,6 @@ impl<'a> Looking<'a> {
     }
 
     fn concerns(&self, hold: &Hold) -> bool {
-        self.plan.steps.iter().any(|step| {
-            let template = match &step.content {
-                Content::Template(template) => template.name.as_str(),
-                Content::Text { .. } => "",
-            };
-            step.lane == hold.lane && (hold.template.is_empty() || hold.template == template)
-        })
+        self.plan.steps.iter().any(|step| step.lanes.contains(&hold.lane) && hold.is_on(&hold.lane, step))
     }
 }

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
+use super::step::no_country;
 use super::table::{NotBuilt, Table};
-use crate::domain::{Button, ButtonAction, Content, Header, SmsEncoding, TemplateContent};
+use crate::domain::{Button, ButtonAction, Content, Country, Header, SmsEncoding, Sources, TemplateContent};
 
 const TEMPLATE_NOT_BUILT: &[NotBuilt] =
     &[("carousel", "remove it"), ("footer", "remove it; a footer has no variables")];
@@ -12,7 +13,7 @@ const BUTTON_NOT_BUILT: &[NotBuilt] = &[("voice_call", "remove it")];
 /// The template or the text of a step: exactly one of them.
 pub(super) fn read(step: &mut Table<'_>) -> Option<Content> {
     let text = step.text("text");
-    let source = step.said("source");
+    let source = sources(step);
     let encoding: Option<SmsEncoding> = step.parsed("encoding");
     let says_template = step.has("template");
     let template = step.table("template").and_then(|keys| template(step.inner("template, ", keys)));
@@ -22,7 +23,7 @@ pub(super) fn read(step: &mut Table<'_>) -> Option<Content> {
             None
         }
         (Some(template), None) => {
-            for (key, given) in [("source", source.is_some()), ("encoding", encoding.is_some())] {
+            for (key, given) in [("source", !source.is_empty()), ("encoding", encoding.is_some())] {
                 if given {
                     step.wrong(key, "belongs to an SMS, not to a template; remove it");
                 }
@@ -37,6 +38,26 @@ pub(super) fn read(step: &mut Table<'_>) -> Option<Content> {
             None
         }
     }
+}
+
+/// `source = "ACME"`, or `source = { SG = "ACME", others = "68886" }`.
+fn sources(step: &mut Table<'_>) -> Sources {
+    if !step.is_table("source") {
+        return Sources { others: step.said("source"), ..Sources::default() };
+    }
+    let mut sources = Sources::default();
+    for (key, value) in step.table("source").into_iter().flatten() {
+        let Value::String(source) = value else {
+            step.wrong("source", format_args!("{key}: must be a text in quotes"));
+            continue;
+        };
+        match key.parse::<Country>().ok().filter(|country| country.is_known()) {
+            _ if key == "others" => sources.others = Some(source),
+            Some(country) => drop(sources.by_country.insert(country, source)),
+            None => step.wrong("source", no_country(&key)),
+        }
+    }
+    sources
 }
 
 fn template(mut table: Table<'_>) -> Option<TemplateContent> {

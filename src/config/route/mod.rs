@@ -12,6 +12,7 @@ mod table;
 use serde_json::{Map, Value};
 
 pub use problem::Problem;
+pub(super) use step::no_country;
 pub use step::{DraftStep, countries_named, steps};
 pub use table::{NotBuilt, Table};
 
@@ -131,7 +132,7 @@ fn note(route: &Route, source: &Source, settings: &mut Vec<Setting>) {
             Content::Template(template) => (None, Some(template.name.clone())),
         };
         for (key, value) in [
-            ("lane", step.lane.clone()),
+            ("lanes", (!step.lanes.is_empty()).then(|| step.lanes.join(", "))),
             ("only", only),
             ("skip_when", skip_when),
             ("fallback_after", span(step.fallback_after)),

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use super::content;
 use super::table::{NotBuilt, Table};
 use crate::config::nearest;
-use crate::domain::{Channel, Content, Countries, Country, OnTierSpent, Span, Status, StepIndex, Stretch};
+use crate::domain::{Channel, Content, Countries, Country, OnTierSpent, Pool, Span, Status, StepIndex, Stretch};
 
 /// A step before anything is checked against lanes, columns or the other steps. Everything optional is still open.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DraftStep {
     pub channel: Channel,
-    pub lane: Option<String>,
+    /// The lanes that it names, if any.
+    pub lanes: Vec<String>,
     pub fallback_after: Option<Span>,
     pub success_status: Option<Status>,
     pub receipt_window: Option<Span>,
@@ -25,7 +26,7 @@ pub struct DraftStep {
     pub content: Content,
 }
 
-const STEP_NOT_BUILT: &[NotBuilt] = &[("lanes", "name one `lane`"), ("countries", "write `only` or `skip_when`")];
+const STEP_NOT_BUILT: &[NotBuilt] = &[("countries", "write `only` or `skip_when`")];
 
 /// The steps of a campaign or of a route, in their order.
 pub fn steps(table: &mut Table<'_>) -> Vec<DraftStep> {
@@ -52,7 +53,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
         table.wrong("channel", "is missing; write WhatsApp, Viber, SMS or another");
     }
     let channel: Option<Channel> = table.parsed("channel");
-    let lane = table.said("lane");
+    let lanes = lanes(&mut table);
     let fallback_after = table.positive("fallback_after");
     let success_status = table.parsed("success_status");
     let receipt_window = table.positive("receipt_window");
@@ -66,7 +67,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
     table.finish(STEP_NOT_BUILT);
     Some(DraftStep {
         channel: channel?,
-        lane,
+        lanes,
         fallback_after,
         success_status,
         receipt_window,
@@ -78,6 +79,23 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
         countries,
         content: content?,
     })
+}
+
+/// One lane, or several that share the step's people.
+fn lanes(table: &mut Table<'_>) -> Vec<String> {
+    let (lane, is_pool, pool) = (table.said("lane"), table.has("lanes"), table.texts("lanes"));
+    if lane.is_some() && is_pool {
+        table.wrong("lanes", "`lane` names one already; keep one of them");
+    } else if is_pool && pool.is_empty() {
+        table.wrong("lanes", "names no lane; write some, such as [\"promo-1\", \"promo-2\"], or remove it");
+    } else if pool.len() > Pool::MOST {
+        table.wrong("lanes", format_args!("names {} lanes, and {} are the most; remove some", pool.len(), Pool::MOST));
+    }
+    let twice = pool.iter().enumerate().find(|(place, name)| pool.iter().take(*place).any(|other| other == *name));
+    if let Some((_, name)) = twice {
+        table.wrong("lanes", format_args!("names {name} twice; remove one"));
+    }
+    lane.into_iter().chain(pool).collect()
 }
 
 /// For whom a step is: those that `only` names, or all but those that `skip_when` names. An empty column is no reason of
@@ -114,7 +132,7 @@ pub fn countries_named(table: &mut Table<'_>, key: &'static str) -> Option<BTree
     Some(countries)
 }
 
-fn no_country(code: &str) -> String {
+pub(crate) fn no_country(code: &str) -> String {
     // A slip of the hand mostly leaves the first letter right.
     let first = code.trim().chars().next().map(|first| first.to_ascii_uppercase());
     let alike = Country::known().filter(|known| known.chars().next() == first);

@@ -56,6 +56,10 @@ impl<'a> Table<'a> {
         self.left.get(key).is_some_and(|value| !value.is_null())
     }
 
+    pub fn is_table(&self, key: &str) -> bool {
+        self.left.get(key).is_some_and(Value::is_object)
+    }
+
     /// Whether everything in it has been asked for.
     pub fn is_spent(&self) -> bool {
         self.left.is_empty()

@@ -39,7 +39,7 @@ fn a_route_is_steps_under_a_name() {
             "route codes: sub_account = acme",
             "route codes: default = true",
             "route codes, step 1: channel = WhatsApp",
-            "route codes, step 1: lane = promo",
+            "route codes, step 1: lanes = promo",
             "route codes, step 1: skip_when = CN",
             "route codes, step 1: fallback_after = 5m",
             "route codes, step 1: template = code",

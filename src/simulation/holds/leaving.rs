@@ -10,7 +10,8 @@ use crate::store::Loaded;
 impl Holds {
     /// Whether a request may have left.
     pub(super) fn check_post(&self, campaign: &Campaign, posted: &Posted, message: &Loaded) {
-        let Posted { attempt, channel, at } = *posted;
+        let Posted { attempt, channel, lane, at } = *posted;
+        let lane = &self.config.lanes[lane].name;
         let (plan, row) = (&campaign.plan, &message.present);
         let about = || format!("{posted:?} of {row:?}");
         let State::Sending { intent, not_before: begun_at, gives_up } = row.state else {
@@ -19,6 +20,10 @@ impl Holds {
         assert_eq!(row.step, attempt.step, "sent another step than the present one: {}", about());
         let rules = plan.step(attempt.step).unwrap();
         assert_eq!(rules.channel, channel);
+        let pool = &rules.lanes;
+        let own = &pool.members()[pool.place(message.msisdn, message.country)];
+        let may_send = pool.member(lane).is_some_and(|member| member == own || pool.stands_in(member, own));
+        assert!(may_send, "left by {lane}, which is not for it: {}", about());
         assert!(gives_up.is_none_or(|gives_up| gives_up > at), "left after its time: {}", about());
         let expires = plan.ttl.zip(row.first_left).map(|(ttl, first)| first + ttl);
         let expires = expires.or(plan.end.filter(|_| row.first_left.is_none()));
@@ -50,7 +55,7 @@ impl Holds {
             Content::Text { .. } => String::new(),
         };
         for held in [String::new(), template] {
-            assert!(!self.held.contains(&(rules.lane.clone(), held)), "left although it was held: {}", about());
+            assert!(!self.held.contains(&(lane.clone(), held)), "left although it was held: {}", about());
         }
         let stopped = self.unwilling.since(message.msisdn).is_some_and(|since| since < intent);
         assert!(!stopped, "left although the person had opted out before it was claimed: {}", about());

@@ -11,6 +11,7 @@ for_every_store!(
     publishing_twice_changes_nothing,
     everybody_gets_a_row_whoever_is_left_out_with_a_reason,
     everybody_begins_as_the_route_says_of_the_country,
+    whose_queue_it_is_goes_by_the_number,
     whoever_is_left_out_gets_no_row_and_moves_nobody_else,
     a_piece_laid_out_twice_counts_once,
     a_piece_that_overlaps_another_counts_what_is_new,
@@ -87,9 +88,10 @@ async fn everybody_gets_a_row_whoever_is_left_out_with_a_reason(desk: Desk) {
     let whole = desk.spread_of(batch, audience, 10).await;
     // Each piece is told of those in it, and of nobody else's place.
     let excluded = vec![3, 7, 4_000];
-    let start = Start { gives_up: Some(at(60)), ..whole.start };
+    let start = Start { gives_up: Some(at(60)), ..whole.start.clone() };
     for (from, until) in [(0, 4), (4, 10)] {
-        let piece = Spread { from, until, base: 100, excluded: excluded.clone(), start, ..whole.clone() };
+        let piece =
+            Spread { from, until, base: 100, excluded: excluded.clone(), start: start.clone(), ..whole.clone() };
         assert_eq!(desk.spread(piece).await.unwrap(), until - from);
     }
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
@@ -134,12 +136,18 @@ async fn everybody_begins_as_the_route_says_of_the_country(desk: Desk) {
     let not_for =
         |steps: &[u8]| steps.iter().fold(Marks::default(), |marks, index| marks.with_passed_over(step(*index)));
     let (china, malaysia, vietnam) = (not_for(&[0]), not_for(&[1]), not_for(&[0, 1, 2]));
-    let second =
-        Start { step: step(1), marks: china, lane: viber, not_before: at(0), gives_up: Some(at(9)), skipped: None };
+    let second = Start {
+        step: step(1),
+        marks: china,
+        lanes: vec![viber],
+        not_before: at(0),
+        gives_up: Some(at(9)),
+        skipped: None,
+    };
     let elsewhere = vec![
         ("CN".parse().unwrap(), second),
-        ("MY".parse().unwrap(), Start { marks: malaysia, ..spread.start }),
-        ("VN".parse().unwrap(), Start { marks: vietnam, skipped: Some(SkipReason::NoStep), ..spread.start }),
+        ("MY".parse().unwrap(), Start { marks: malaysia, ..spread.start.clone() }),
+        ("VN".parse().unwrap(), Start { marks: vietnam, skipped: Some(SkipReason::NoStep), ..spread.start.clone() }),
     ];
     let spread = Spread { elsewhere, excluded: vec![6], ..spread };
     for (from, until) in [(0, 3), (2, 7)] {
@@ -167,8 +175,25 @@ async fn everybody_begins_as_the_route_says_of_the_country(desk: Desk) {
     let kept = desk.tallies(batch).await.unwrap();
     assert_eq!((kept.total(Count::SkippedNoStep), kept.get(step(0), Count::PassedOver)), (1, 4));
     assert_eq!(numbers(&messages(&desk.claimed(batch, 9).await)), [0, 2, 3]);
-    let claim = Claim { lane: viber, queues: vec![(batch, step(1))], ..desk.claim_of(batch, 9).await };
+    let mut claim = Claim { lane: viber, ..desk.claim_of(batch, 9).await };
+    claim.queues = vec![queue(&claim, batch, 1)];
     assert_eq!(numbers(&messages(&desk.claim(claim).await.unwrap())), [1]);
+}
+
+async fn whose_queue_it_is_goes_by_the_number(desk: Desk) {
+    let audience = desk.audience(None, 9).await;
+    let batch = desk.begin_batch_of(None, audience).await;
+    let whole = desk.spread_of(batch, audience, 9).await;
+    let mut lanes = Vec::new();
+    for name in ["a", "b", "a", "a", "c"] {
+        lanes.push(desk.lane(name, Channel::WhatsApp).await);
+    }
+    let start = Start { lanes: lanes.clone(), ..whole.start.clone() };
+    desk.spread(Spread { start, ..whole }).await.unwrap();
+    for message in desk.all(batch, 9).await {
+        let place = usize::try_from(message.msisdn.get() % 5).unwrap();
+        assert_eq!((message.lane, message.country), (lanes[place], "SG".parse().unwrap()));
+    }
 }
 
 async fn whoever_is_left_out_gets_no_row_and_moves_nobody_else(desk: Desk) {

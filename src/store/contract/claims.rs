@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::WishFrom;
-use crate::store::{Drained, OptOut};
+use crate::store::{Drained, Impatient, OptOut, Sender, TierUse};
 
 for_every_store!(
     a_claim_moves_messages_into_flight_with_all_that_a_hand_over_needs,
@@ -13,7 +13,7 @@ for_every_store!(
     what_may_not_leave_yet_stays,
     what_has_given_up_waiting_stays,
     only_running_batches_leave,
-    a_lane_takes_from_its_own_queue_alone,
+    a_lane_takes_from_the_queues_named_alone_and_what_it_takes_is_its_own,
     a_queue_that_held_less_than_asked_is_told_as_drained,
     a_drained_queue_says_when_the_rest_of_it_may_leave,
     who_opted_out_after_the_launch_is_pointed_out,
@@ -55,20 +55,20 @@ async fn claims_come_in_order_of_the_queue_and_end_at_the_limit(desk: Desk) {
 async fn queues_share_a_claim_evenly_in_the_order_named(desk: Desk) {
     let (big, small) = (desk.batch_of(90).await, desk.batch_of(3).await);
     let claim = desk.claim_of(big, 10).await;
-    let queues = vec![(big, StepIndex::FIRST), (big, step(1)), (small, StepIndex::FIRST)];
-    let set = desk.claim(Claim { queues, ..claim }).await.unwrap();
+    let queues = vec![queue(&claim, big, 0), queue(&claim, big, 1), queue(&claim, small, 0)];
+    let set = desk.claim(Claim { queues: queues.clone(), ..claim }).await.unwrap();
     let order: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
     // A third of ten, half of the rest for a queue that has nothing, and then whatever there is.
     let expected: Vec<_> = (0..4).map(|n| (big, n)).chain((0..3).map(|n| (small, n))).collect();
     assert_eq!(order, expected);
     let drained: Vec<_> = set.drained.iter().map(|drained| drained.queue).collect();
-    assert_eq!(drained, [(big, step(1)), (small, StepIndex::FIRST)]);
+    assert_eq!(drained, queues[1..]);
 }
 
 async fn a_claim_for_fewer_than_there_are_queues_serves_the_first_of_them(desk: Desk) {
     let (first, second) = (desk.batch_of(5).await, desk.batch_of(5).await);
     let claim = desk.claim_of(first, 1).await;
-    let queues = vec![(second, StepIndex::FIRST), (first, StepIndex::FIRST)];
+    let queues = vec![queue(&claim, second, 0), queue(&claim, first, 0)];
     let set = desk.claim(Claim { queues, ..claim }).await.unwrap();
     assert_eq!(messages(&set).iter().map(|message| message.key.batch).collect::<Vec<_>>(), [second]);
     assert!(set.drained.is_empty());
@@ -88,7 +88,7 @@ async fn what_may_not_leave_yet_stays(desk: Desk) {
     let batch = desk.begin_batch_of(None, audience).await;
     let whole = desk.spread_of(batch, audience, 3).await;
     for (n, second) in [(0, 60), (1, 0), (2, 30)] {
-        let start = Start { not_before: at(second), ..whole.start };
+        let start = Start { not_before: at(second), ..whole.start.clone() };
         desk.spread(Spread { from: n, until: n + 1, start, ..whole.clone() }).await.unwrap();
     }
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
@@ -103,7 +103,7 @@ async fn what_has_given_up_waiting_stays(desk: Desk) {
     let batch = desk.begin_batch_of(None, audience).await;
     let whole = desk.spread_of(batch, audience, 2).await;
     for (n, gives_up) in [(0, Some(at(30))), (1, Some(at(31)))] {
-        let start = Start { gives_up, ..whole.start };
+        let start = Start { gives_up, ..whole.start.clone() };
         desk.spread(Spread { from: n, until: n + 1, start, ..whole.clone() }).await.unwrap();
     }
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
@@ -123,21 +123,33 @@ async fn only_running_batches_leave(desk: Desk) {
     }
 }
 
-async fn a_lane_takes_from_its_own_queue_alone(desk: Desk) {
-    let batch = desk.batch_of(2).await;
+async fn a_lane_takes_from_the_queues_named_alone_and_what_it_takes_is_its_own(desk: Desk) {
+    let batch = desk.batch_of(5).await;
     let lane = desk.lane("other", Channel::WhatsApp).await;
-    let claim = desk.claim_of(batch, 10).await;
-    assert!(desk.claim(Claim { lane, ..claim.clone() }).await.unwrap().messages.is_empty());
-    let queues = vec![(batch, step(1))];
-    assert!(desk.claim(Claim { queues, ..claim }).await.unwrap().messages.is_empty());
-    assert_eq!(desk.claimed(batch, 10).await.messages.len(), 2);
+    let claim = desk.claim_of(batch, 2).await;
+    for queue in [Queue { lane, ..claim.queues[0] }, queue(&claim, batch, 1)] {
+        assert!(desk.claim(Claim { queues: vec![queue], ..claim.clone() }).await.unwrap().messages.is_empty());
+    }
+    let stood_in = desk.claim(Claim { lane, ..claim.clone() }).await.unwrap();
+    assert_eq!(numbers(&messages(&stood_in)), [0, 1]);
+    for message in messages(&stood_in) {
+        assert_eq!((message.lane, desk.one(batch, message.key.n).await.lane), (lane, lane));
+    }
+    // Whoever is only looked at stays whose they were.
+    let sender = Sender { sub_account: "acme".to_owned(), channel_id: None };
+    let impatient = vec![Impatient { queue: claim.queues[0], steps: 2 }];
+    let tier = TierUse { portfolio: "acme".to_owned(), places: 0, since: desk.now(), sender, impatient };
+    let kept_out = desk.claim(Claim { lane, tier: Some(tier), ..claim.clone() }).await.unwrap().without_place;
+    assert_eq!(kept_out.iter().map(|message| message.lane).collect::<Vec<_>>(), [claim.lane; 3]);
+    assert_eq!(desk.claimed(batch, 10).await.messages.len(), 3);
 }
 
 async fn a_queue_that_held_less_than_asked_is_told_as_drained(desk: Desk) {
     let batch = desk.batch_of(4).await;
     assert!(desk.claimed(batch, 2).await.drained.is_empty());
     assert!(desk.claimed(batch, 2).await.drained.is_empty(), "as much as asked for: there may be more");
-    assert_eq!(desk.claimed(batch, 2).await.drained, [Drained { queue: (batch, StepIndex::FIRST), next: None }]);
+    let queue = desk.claim_of(batch, 2).await.queues[0];
+    assert_eq!(desk.claimed(batch, 2).await.drained, [Drained { queue, next: None }]);
 }
 
 async fn a_drained_queue_says_when_the_rest_of_it_may_leave(desk: Desk) {

@@ -44,7 +44,7 @@ async fn who_may_not_leave_at_this_hour_stays_and_is_told_with_the_next(desk: De
     for (message, _) in &set.out_of_hours {
         assert_eq!((message.version, message.present), (0, Present::queued(at(0), None)));
     }
-    assert_eq!(desk.one(queue.0, 0).await.version, 0);
+    assert_eq!(desk.one(queue.batch, 0).await.version, 0);
     desk.clock.advance(Span::from_secs(6 * 3_600));
     let set = desk.claim(Claim { now: desk.now(), ..claim }).await.unwrap();
     assert_eq!((numbers(&messages(&set)), set.out_of_hours.len()), (vec![0, 1, 2, 3, 4], 0));
@@ -70,11 +70,11 @@ async fn a_beginning_is_spread_evenly_and_gives_up_with_its_campaign(desk: Desk)
     let audience = desk.audience(None, 6).await;
     let batch = desk.begin_batch_of(None, audience).await;
     let spread = desk.spread_of(batch, audience, 6).await;
-    let start = Start { gives_up: Some(at(30)), ..spread.start };
+    let start = Start { gives_up: Some(at(30)), ..spread.start.clone() };
     let over = Some(Over { span: Span::from_secs(60), messages: 6, end: Some(at(55)) });
     // However it is cut into pieces.
     for (from, until) in [(0, 2), (2, 6)] {
-        desk.spread(Spread { from, until, start, over, ..spread.clone() }).await.unwrap();
+        desk.spread(Spread { from, until, start: start.clone(), over, ..spread.clone() }).await.unwrap();
     }
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
     let rows = desk.all(batch, 6).await;

@@ -140,7 +140,7 @@ async fn a_verb_that_fails_dooms_no_other_of_its_commit(desk: Desk) {
         columns: Vec::new(),
         now: desk.now(),
     };
-    let queues = vec![(batch, StepIndex::FIRST)];
+    let queues = vec![Queue { batch, step: StepIndex::FIRST, lane }];
     let claim = Claim { lane, queues, limit: 3, now: desk.now(), tier: None, hours: HashMap::new() };
     let event = Event { at: at(1), subject: "node".to_owned(), text: "awake".to_owned() };
     let (refused, begun, taken, again, noted, missing) = tokio::join!(

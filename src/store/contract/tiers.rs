@@ -86,7 +86,8 @@ async fn a_full_tier_lets_holders_pass_and_keeps_back_who_is_new(desk: Desk) {
     assert!(set.messages.is_empty() && set.drained.is_empty());
     let set = desk.claim_in_tier(second, 9, 2).await;
     assert_eq!(numbers(&messages(&set)), [2, 3]);
-    assert_eq!(set.drained, [Drained { queue: (second, StepIndex::FIRST), next: None }]);
+    let queue = desk.claim_of(second, 9).await.queues[0];
+    assert_eq!(set.drained, [Drained { queue, next: None }]);
     desk.counters_equal_rows(second, 4).await;
 }
 
@@ -94,7 +95,7 @@ async fn newcomers_pass_in_order_as_far_as_the_places_go(desk: Desk) {
     let (first, second) = (desk.batch_of(4).await, desk.batch_of(6).await);
     let claim = desk.claim_of(first, 9).await;
     let tier = Some(tier(5, at(-60)));
-    let queues = vec![(first, StepIndex::FIRST), (second, StepIndex::FIRST)];
+    let queues = vec![queue(&claim, first, 0), queue(&claim, second, 0)];
     let set = desk.claim(Claim { queues, tier, ..claim }).await.unwrap();
     // Four are new with the first batch; for the second they hold their places, and one more is let in.
     let passed: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
@@ -111,11 +112,11 @@ async fn who_is_kept_back_takes_nothing_away_from_the_queues_behind(desk: Desk) 
     let again = desk.batch_of(2).await;
     let claim = desk.claim_of(newcomers, 2).await;
     let tier = Some(tier(0, desk.now() - DAY));
-    let queues = vec![(newcomers, StepIndex::FIRST), (again, StepIndex::FIRST)];
-    let set = desk.claim(Claim { queues, tier, ..claim }).await.unwrap();
+    let queues = vec![queue(&claim, newcomers, 0), queue(&claim, again, 0)];
+    let set = desk.claim(Claim { queues: queues.clone(), tier, ..claim }).await.unwrap();
     let passed: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
     assert_eq!(passed, [(again, 0), (again, 1)]);
-    assert_eq!(set.kept_back, [(newcomers, StepIndex::FIRST)]);
+    assert_eq!(set.kept_back, queues[..1]);
     assert!(set.drained.is_empty(), "the second held as many as were asked for");
 }
 
@@ -126,9 +127,9 @@ async fn however_many_queues_are_kept_back_a_claim_looks_at_few_and_the_next_one
         let batch = desk.begin_batch_of(None, audience).await;
         desk.spread(desk.spread_of(batch, audience, 1).await).await.unwrap();
         desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
-        queues.push((batch, StepIndex::FIRST));
+        queues.extend(desk.claim_of(batch, 1).await.queues);
     }
-    let claim = desk.claim_of(queues[0].0, 1_000).await;
+    let claim = desk.claim_of(queues[0].batch, 1_000).await;
     let (mut left, mut claims) = (queues, 0);
     while !left.is_empty() {
         let tier = Some(tier(0, desk.now() - DAY));
@@ -146,10 +147,10 @@ async fn who_does_not_wait_for_a_place_is_named_and_stays_in_the_queue(desk: Des
     desk.claim_in_tier(holders, 2, 2).await;
     let (waits, hurries) = (desk.batch_of(5).await, desk.batch_of(5).await);
     let claim = desk.claim_of(waits, 9).await;
-    let queues = vec![(waits, StepIndex::FIRST), (hurries, StepIndex::FIRST)];
+    let queues = vec![queue(&claim, waits, 0), queue(&claim, hurries, 0)];
     let impatient = vec![Impatient { queue: queues[1], steps: 2 }];
     let tier = TierUse { impatient, ..tier(1, desk.now() - DAY) };
-    let set = desk.claim(Claim { queues, tier: Some(tier), ..claim }).await.unwrap();
+    let set = desk.claim(Claim { queues: queues.clone(), tier: Some(tier), ..claim }).await.unwrap();
     // Two hold a place, one gets the last, who then holds it in the second batch too.
     let passed: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
     assert_eq!(passed, [waits, hurries].map(|batch| [0, 1, 2].map(|n| (batch, n))).concat());
@@ -159,7 +160,7 @@ async fn who_does_not_wait_for_a_place_is_named_and_stays_in_the_queue(desk: Des
     for (told, row) in set.without_place.iter().zip(desk.load(keys).await.unwrap()) {
         assert_eq!((told.version, told.lane, told.present), (row.version, row.lane, row.present));
     }
-    assert_eq!(set.drained, [Drained { queue: (hurries, StepIndex::FIRST), next: None }], "nobody waits there");
+    assert_eq!(set.drained, [Drained { queue: queues[1], next: None }], "nobody waits there");
 }
 
 async fn whoever_does_not_wait_goes_at_once_however_few_are_claimed(desk: Desk) {

@@ -75,7 +75,10 @@ async fn a_commit_tells_what_it_has_queued_and_put_on_timers(desk: Desk) {
     let back = Present { state: State::Queued { not_before: at(7), gives_up: None }, ..all[1].present };
     desk.record(vec![accepted(&all[0], at(0)), change(&all[1], back)]).await.unwrap();
     let lane = all[1].lane;
-    assert_eq!(signals.try_recv().unwrap(), Signal::Queued { lane, batch, step: StepIndex::FIRST, at: at(7) });
+    assert_eq!(
+        signals.try_recv().unwrap(),
+        Signal::Queued { queue: Queue { batch, step: StepIndex::FIRST, lane }, at: at(7) }
+    );
     assert_eq!(signals.try_recv().unwrap(), Signal::Due { batch, at: at(900) });
     assert!(signals.try_recv().is_err());
 }

@@ -9,8 +9,8 @@ use super::messages::{Moves, count};
 use super::rows::{json_list, maybe_moment, moment, small, step, word};
 use super::{Error, Work};
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Count, Marks, Outcome, Plan, Present, SkipReason, State, StepIndex, Tag, Tallies,
-    Timestamp,
+    AudienceId, BatchId, BatchState, Count, LaneId, Marks, Outcome, Plan, Present, SkipReason, State, StepIndex, Tag,
+    Tallies, Timestamp,
 };
 use crate::store::{Batch, Event, NewBatch, Spread, Start};
 
@@ -74,13 +74,17 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
     // What the engine says of each country is looked up by row; whose country has no word of its own begins as most do.
     // The limit that is none keeps SQLite from working out anew for each column why somebody is skipped.
     sqlx::query(
-        "WITH start (country, step, marks, lane, not_before, due, skipped) AS MATERIALIZED
-            (SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6 FROM json_each(?6))
+        "WITH start (country, step, marks, lanes, places, not_before, due, skipped) AS MATERIALIZED
+            (SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7
+             FROM json_each(?6))
          INSERT INTO message
-            (batch, n, audience, recipient, msisdn, state, step, lane, not_before, due, at, outcome, skipped, marks)
-         SELECT ?1, ?5 + r.n, r.audience, r.n, r.msisdn, iif(skip IS NULL, 0, 3), r.step, r.lane, r.not_before + later,
-                iif(skip IS NULL, min(r.due + later, ifnull(?15, r.due + later)), NULL), iif(skip IS NULL, NULL, ?8), iif(skip IS NULL, NULL, ?10), skip, r.marks
-         FROM (SELECT recipient.*, start.step, start.lane, start.not_before, start.due, start.marks,
+            (batch, n, audience, recipient, msisdn, country, state, step, lane, not_before, due, at, outcome, skipped,
+             marks)
+         SELECT ?1, ?5 + r.n, r.audience, r.n, r.msisdn, r.country, iif(skip IS NULL, 0, 3), r.step,
+                r.lanes->>(unicode(substr(r.places, r.msisdn % length(r.places) + 1, 1)) - 65), r.not_before + later,
+                iif(skip IS NULL, min(r.due + later, ifnull(?15, r.due + later)), NULL), iif(skip IS NULL, NULL, ?8),
+                iif(skip IS NULL, NULL, ?10), skip, r.marks
+         FROM (SELECT recipient.*, start.step, start.lanes, start.places, start.not_before, start.due, start.marks,
                       (?5 + n) * ?7 / ?14 AS later,
                       CASE WHEN n IN (SELECT value FROM json_each(?9)) THEN ?12
                            WHEN EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = recipient.msisdn) THEN ?11
@@ -132,11 +136,27 @@ fn starts(spread: &Spread) -> String {
         let skipped = start.skipped.map(SkipReason::code);
         let gives_up = start.gives_up.map(Timestamp::millis);
         let not_before = start.not_before.millis();
-        serde_json::json!([country, start.step.get(), start.marks.bits(), start.lane.0, not_before, gives_up, skipped])
+        let (step, marks, (lanes, places)) = (start.step.get(), start.marks.bits(), lettered(&start.lanes));
+        serde_json::json!([country, step, marks, lanes, places, not_before, gives_up, skipped])
     };
     let others = std::iter::once(line("", &spread.start));
     let named = spread.elsewhere.iter().map(|(country, start)| line(country.as_str(), start));
     serde_json::Value::from_iter(others.chain(named)).to_string()
+}
+
+/// Lanes, each once, and for each place a letter that says which of them it is: looked up for each row, so kept short.
+fn lettered(places: &[LaneId]) -> (Vec<u32>, String) {
+    let mut lanes = Vec::new();
+    let letter = |lane: &LaneId| {
+        let at = lanes.iter().position(|known| *known == lane.0).unwrap_or_else(|| {
+            lanes.push(lane.0);
+            lanes.len() - 1
+        });
+        // No pool has more lanes than there are letters from here on.
+        char::from(b'A' + u8::try_from(at).unwrap_or_default())
+    };
+    let places = places.iter().map(letter).collect();
+    (lanes, places)
 }
 
 /// What stands in one piece of a batch is worth, `times` over. Counted before and after it is laid out, by one walk over

@@ -16,9 +16,9 @@ use super::script::Script;
 use super::shapes::{write_attempts, write_messages};
 use super::tiers::Gate;
 use crate::domain::{
-    BatchId, BatchState, Country, Fields, LaneId, Marks, MessageKey, Present, State, StepIndex, Tallies, Timestamp,
+    BatchId, BatchState, Fields, LaneId, Marks, MessageKey, Present, State, StepIndex, Tallies, Timestamp,
 };
-use crate::store::{Change, Claim, Claimed, ClaimedSet, Drained, Loaded, NotedBucket, Pass, Receipt, Verdict};
+use crate::store::{Change, Claim, Claimed, ClaimedSet, Drained, Loaded, NotedBucket, Pass, Queue, Receipt, Verdict};
 
 /// Counters of all batches that a group touches.
 pub(super) type Moves = HashMap<BatchId, Tallies>;
@@ -36,66 +36,67 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     let mut left = usize::try_from(claim.limit).unwrap_or(usize::MAX);
     let mut patience = left.max(LOOKED_AT_MAX);
     let queues = claim.queues.len();
-    for (place, (batch, step)) in claim.queues.into_iter().enumerate() {
+    for (place, queue) in claim.queues.into_iter().enumerate() {
+        let Queue { batch, step, lane: whose } = queue;
         if left == 0 || patience < left {
             break;
         }
         // Who comes behind has as much of what is left as this one, and of what this one leaves.
         let share = left.div_ceil(queues - place);
-        let steps = gate.as_ref().and_then(|gate| gate.goes_on(&(batch, step)));
+        let steps = gate.as_ref().and_then(|gate| gate.goes_on(&queue));
         // Whoever goes on to another step need not be claimed for it, so many of them go at once.
         let look_at = if steps.is_some() { patience } else { share };
         let mut look_at = look_at;
-        let mut queue = look_at_queue(connection, claim.lane, batch, step, claim.now, look_at).await?;
-        let mut doors = claim.hours.get(&(batch, step)).map(|timing| Doors::new(timing, claim.now));
+        let mut found = look_at_queue(connection, queue, claim.lane, claim.now, look_at).await?;
+        let mut doors = claim.hours.get(&(batch, step)).map(|timing| Doors::new(whose, timing, claim.now));
         if let Some(doors) = &doors
             && look_at < patience
-            && queue.len() == look_at
-            && queue.iter().any(|claimed| !doors.are_open_for(claimed))
+            && found.len() == look_at
+            && found.iter().any(|claimed| !doors.are_open_for(claimed))
         {
             // Who has to stay in stands in front of others who need not.
             look_at = patience;
-            queue = look_at_queue(connection, claim.lane, batch, step, claim.now, look_at).await?;
+            found = look_at_queue(connection, queue, claim.lane, claim.now, look_at).await?;
         }
-        let seen = queue.len();
+        let seen = found.len();
         patience = patience.saturating_sub(seen + A_LOOK);
         let mut out_of_turn = 0;
         if let Some(doors) = &mut doors {
             let before = set.out_of_hours.len();
-            set.out_of_hours.extend(doors.keep_in(&mut queue));
+            set.out_of_hours.extend(doors.keep_in(&mut found));
             out_of_turn = set.out_of_hours.len() - before;
             if steps.is_none() {
                 // Whose turn comes with the next claim stays as it is.
-                queue.truncate(share);
+                found.truncate(share);
             }
         }
         if let Some(gate) = &mut gate {
-            let kept_out = gate.pass(connection, &mut queue, share, claim.now).await?;
+            let kept_out = gate.pass(connection, &mut found, share, claim.now).await?;
             if let Some(steps) = steps {
                 let goes_on = |message: &Loaded| message.present.marks.following(step, steps).is_some();
-                let kept_out = kept_out.into_iter().map(|claimed| unclaimed(claimed.message));
+                let kept_out = kept_out.into_iter().map(|claimed| unclaimed(claimed.message, whose));
                 let before = set.without_place.len();
                 set.without_place.extend(kept_out.filter(goes_on));
                 out_of_turn += set.without_place.len() - before;
             }
         }
         let mut script = Script::default();
-        set_off(&mut script, batch, &queue, claim.now);
+        set_off(&mut script, batch, &found, claim.lane, claim.now);
         script.run(&mut *connection).await?;
-        if queue.len() + out_of_turn == seen && seen < look_at {
-            let next = next_in_queue(connection, claim.lane, batch, step, claim.now).await?;
-            set.drained.push(Drained { queue: (batch, step), next });
-        } else if queue.is_empty() && out_of_turn == 0 {
-            set.kept_back.push((batch, step));
+        if found.len() + out_of_turn == seen && seen < look_at {
+            let next = next_in_queue(connection, queue, claim.now).await?;
+            set.drained.push(Drained { queue, next });
+        } else if found.is_empty() && out_of_turn == 0 {
+            set.kept_back.push(queue);
         }
         // Who is kept back takes nothing away from the queues behind.
-        left -= queue.len();
+        left -= found.len();
         let tallies = moves.entry(batch).or_default();
-        for claimed in &queue {
+        for claimed in &found {
             let after = &claimed.message.present;
             tallies.moved(usize::from(StepIndex::COUNT_MAX), &as_queued(after), after);
         }
-        set.messages.extend(queue);
+        set.messages.extend(found);
     }
     count(connection, &moves).await?;
     if let Some(gate) = gate {
@@ -107,7 +108,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
 /// The state of the batch is read in the claim's own transaction: what a person has stopped cannot leave.
 pub(super) const CLAIM: &str = packed!(
     "concat_ws(' ', m.n, m.msisdn, version, not_before, ifnull(due, ''), ifnull(first_left, ''), ifnull(accepted, ''),
-               tries, marks, o.msisdn IS NOT NULL, ifnull(r.country, ''), r.fields)",
+               tries, marks, o.msisdn IS NOT NULL, m.country, r.fields)",
     "message m INDEXED BY message_queue
      LEFT JOIN recipient r ON r.audience = m.audience AND r.n = m.recipient
      LEFT JOIN opt_out o ON o.msisdn = m.msisdn
@@ -118,57 +119,52 @@ pub(super) const CLAIM: &str = packed!(
 
 /// Two statements, which nobody can come between: what leaves is read as one text, and then marked by its keys.
 pub(super) const SET_OFF: OverNumbers =
-    over_numbers!("UPDATE message SET state = 1, at = ?4, version = version + 1 WHERE", "");
+    over_numbers!("UPDATE message SET state = 1, at = ?4, lane = ?5, version = version + 1 WHERE", "");
 
-/// What stands first in a queue, as it will be once it is set off.
+/// What stands first in a queue, as it will be once a lane has set it off.
 async fn look_at_queue(
     connection: &mut SqliteConnection,
-    lane: LaneId,
-    batch: BatchId,
-    step: StepIndex,
+    queue: Queue,
+    by: LaneId,
     now: Timestamp,
     limit: usize,
 ) -> Work<Vec<Claimed>> {
     let query = sqlx::query(CLAIM)
-        .bind(lane.0)
-        .bind(batch.0)
-        .bind(step.get())
+        .bind(queue.lane.0)
+        .bind(queue.batch.0)
+        .bind(queue.step.get())
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .bind(now.millis())
         .bind(BatchState::Running.code());
     let lines = lines(connection, query).await?;
-    let claimed = |line| claimed(&mut Line::of(line), lane, batch, step, now);
-    let mut queue = lines.lines().map(claimed).collect::<Work<Vec<_>>>()?;
+    let claimed = |line| claimed(&mut Line::of(line), queue, by, now);
+    let mut found = lines.lines().map(claimed).collect::<Work<Vec<_>>>()?;
     // Nothing promises that lines are joined in the order of their rows.
-    queue.sort_unstable_by_key(|claimed| (place(&claimed.message.present), claimed.message.key.n));
-    Ok(queue)
+    found.sort_unstable_by_key(|claimed| (place(&claimed.message.present), claimed.message.key.n));
+    Ok(found)
 }
 
 pub(super) const NEXT: &str = "SELECT not_before FROM message INDEXED BY message_queue
      WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND not_before > ?4 ORDER BY not_before LIMIT 1";
 
-async fn next_in_queue(
-    connection: &mut SqliteConnection,
-    lane: LaneId,
-    batch: BatchId,
-    step: StepIndex,
-    now: Timestamp,
-) -> Work<Option<Timestamp>> {
+async fn next_in_queue(connection: &mut SqliteConnection, queue: Queue, now: Timestamp) -> Work<Option<Timestamp>> {
+    let Queue { batch, step, lane } = queue;
     let query = sqlx::query(NEXT).bind(lane.0).bind(batch.0).bind(step.get()).bind(now.millis());
     query.fetch_optional(connection).await?.map(|row| moment(&row, "not_before")).transpose()
 }
 
-fn set_off(script: &mut Script, batch: BatchId, queue: &[Claimed], now: Timestamp) {
-    if queue.is_empty() {
+fn set_off(script: &mut Script, batch: BatchId, claimed: &[Claimed], by: LaneId, now: Timestamp) {
+    if claimed.is_empty() {
         return;
     }
-    let mut numbers: Vec<u32> = queue.iter().map(|claimed| claimed.message.key.n).collect();
+    let mut numbers: Vec<u32> = claimed.iter().map(|claimed| claimed.message.key.n).collect();
     numbers.sort_unstable();
-    Numbers::of(&numbers).statement(script, &SET_OFF, batch).bind(now.millis());
+    Numbers::of(&numbers).statement(script, &SET_OFF, batch).bind(now.millis()).bind(by.0);
 }
 
-/// A message out of its queue, as it stands once it is set off.
-fn claimed(line: &mut Line<'_>, lane: LaneId, batch: BatchId, step: StepIndex, now: Timestamp) -> Work<Claimed> {
+/// A message out of its queue, as it stands once a lane has set it off.
+fn claimed(line: &mut Line<'_>, queue: Queue, lane: LaneId, now: Timestamp) -> Work<Claimed> {
+    let Queue { batch, step, .. } = queue;
     let key = MessageKey { batch, n: line.small("n")? };
     let msisdn = line.msisdn("msisdn")?;
     let version: u32 = line.small("version")?;
@@ -178,15 +174,14 @@ fn claimed(line: &mut Line<'_>, lane: LaneId, batch: BatchId, step: StepIndex, n
     let (tries, marks) = (line.small("tries")?, Marks::from_bits(line.small("marks")?));
     let present = Present { state, step, marks, first_left, accepted, tries };
     let opted_out: u8 = line.small("opted_out")?;
-    let country = line.word("country")?.parse().unwrap_or(Country::WORLD);
-    let message = Loaded { key, msisdn, version: version + 1, lane, present };
+    let country = line.country("country")?;
+    let message = Loaded { key, msisdn, country, version: version + 1, lane, present };
     // Packed fields hold spaces, but no newline that is not escaped.
     Ok(Claimed {
         message,
         fields: Fields::from_packed(line.rest().unwrap_or("[]").to_owned()),
         opted_out: opted_out != 0,
         pass: Pass::Uncounted,
-        country,
     })
 }
 
@@ -208,9 +203,9 @@ fn as_queued(after: &Present) -> Present {
     }
 }
 
-/// A message that was looked at and is not claimed after all.
-pub(super) fn unclaimed(message: Loaded) -> Loaded {
-    Loaded { version: message.version - 1, present: as_queued(&message.present), ..message }
+/// A message that was looked at in a lane's queue and is not claimed after all.
+pub(super) fn unclaimed(message: Loaded, whose: LaneId) -> Loaded {
+    Loaded { version: message.version - 1, lane: whose, present: as_queued(&message.present), ..message }
 }
 
 /// Keeps receipts and applies changes, each to the version it was decided on; returns those that came too late. What their

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection};
 
 use super::{Error, Work};
 use crate::domain::{
-    BatchId, LaneId, Marks, MessageKey, Msisdn, Outcome, Present, SkipReason, State, StepIndex, Timestamp,
+    BatchId, Country, LaneId, Marks, MessageKey, Msisdn, Outcome, Present, SkipReason, State, StepIndex, Timestamp,
 };
 use crate::store::Loaded;
 
@@ -130,7 +130,7 @@ pub(super) async fn lines(connection: &mut SqliteConnection, query: Bound<'_>) -
 /// What [`loaded`] reads, as a line.
 macro_rules! message_line {
     () => {
-        "concat_ws(' ', message.batch, message.n, message.msisdn, message.version, message.state, message.step,
+        "concat_ws(' ', message.batch, message.n, message.msisdn, message.country, message.version, message.state, message.step,
                    message.lane, message.not_before, ifnull(message.at, ''), ifnull(message.due, ''),
                    ifnull(message.outcome, ''), ifnull(message.skipped, ''), ifnull(message.first_left, ''),
                    ifnull(message.accepted, ''), message.tries, message.marks)"
@@ -187,6 +187,11 @@ impl<'a> Line<'a> {
         Ok(Msisdn::try_from(digits).map_err(|_| nonsense("a number that is none", column))?)
     }
 
+    pub(super) fn country(&mut self, column: &'static str) -> Work<Country> {
+        let code = self.word(column)?;
+        Ok(code.parse().map_err(|_| nonsense(code, column))?)
+    }
+
     pub(super) fn step(&mut self, column: &'static str) -> Work<StepIndex> {
         let index: u8 = self.small(column)?;
         Ok(StepIndex::new(index).ok_or_else(|| nonsense(&index.to_string(), column))?)
@@ -197,7 +202,7 @@ impl<'a> Line<'a> {
 pub(super) fn loaded(line: &mut Line<'_>) -> Work<Loaded> {
     let missing = |what: &str| nonsense(&format!("a message without {what}"), "message");
     let key = MessageKey { batch: BatchId(line.small("batch")?), n: line.small("n")? };
-    let msisdn = line.msisdn("msisdn")?;
+    let (msisdn, country) = (line.msisdn("msisdn")?, line.country("country")?);
     let version = line.small("version")?;
     let state: i64 = line.small("state")?;
     let step = line.step("step")?;
@@ -221,7 +226,8 @@ pub(super) fn loaded(line: &mut Line<'_>) -> Work<Loaded> {
     let (first_left, accepted) = (line.moment("first_left")?, line.moment("accepted")?);
     let tries = line.small("tries")?;
     let marks = Marks::from_bits(line.small("marks")?);
-    Ok(Loaded { key, msisdn, version, lane, present: Present { state, step, marks, first_left, accepted, tries } })
+    let present = Present { state, step, marks, first_left, accepted, tries };
+    Ok(Loaded { key, msisdn, country, version, lane, present })
 }
 
 pub(super) fn all_loaded(lines: &str) -> Work<Vec<Loaded>> {

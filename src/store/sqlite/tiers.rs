@@ -7,8 +7,8 @@ use sqlx::{Row, SqliteConnection};
 use super::Work;
 use super::messages::number;
 use super::rows::{Bound, for_values, json_list, lines, maybe_moment, moment, msisdn, packed, small};
-use crate::domain::{BatchId, LaneId, Msisdn, Span, StepIndex, Timestamp};
-use crate::store::{Claimed, Pass, TierPlace, TierUse};
+use crate::domain::{BatchId, LaneId, Msisdn, Span, Timestamp};
+use crate::store::{Claimed, Pass, Queue, TierPlace, TierUse};
 
 /// Those of the people who hold a place.
 pub(super) const HOLDERS: &str =
@@ -100,7 +100,7 @@ impl Gate {
 
     /// Whether who is kept out of this queue goes on to another step rather than wait for a place; and then, how many steps
     /// the route has.
-    pub(super) fn goes_on(&self, queue: &(BatchId, StepIndex)) -> Option<usize> {
+    pub(super) fn goes_on(&self, queue: &Queue) -> Option<usize> {
         self.tier.impatient.iter().find(|impatient| impatient.queue == *queue).map(|impatient| impatient.steps)
     }
 

@@ -1,0 +1,315 @@
+//! Who sends a step: one lane, or several that share its people.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Country, Msisdn};
+
+/// A lane that sends a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    pub lane: String,
+    /// Of which countries' people it is; of all whom no other lane of the pool names, where it names none.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub countries: BTreeSet<Country>,
+    /// The sender of its SMS, where the step names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+impl Member {
+    pub fn new(lane: &str) -> Self {
+        Self { lane: lane.to_owned(), countries: BTreeSet::new(), source: None }
+    }
+}
+
+/// The lanes of a step: at least one, each once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Member>", into = "Vec<Member>")]
+pub struct Pool(Vec<Member>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPool {
+    #[error("no lane is named; name at least one")]
+    Empty,
+    #[error("more than {} lanes are named; name fewer", Pool::MOST)]
+    TooMany,
+}
+
+impl TryFrom<Vec<Member>> for Pool {
+    type Error = InvalidPool;
+
+    fn try_from(members: Vec<Member>) -> Result<Self, InvalidPool> {
+        match members.len() {
+            0 => Err(InvalidPool::Empty),
+            1..=Self::MOST => Ok(Self(members)),
+            _ => Err(InvalidPool::TooMany),
+        }
+    }
+}
+
+impl From<Pool> for Vec<Member> {
+    fn from(pool: Pool) -> Self {
+        pool.0
+    }
+}
+
+impl Pool {
+    pub const MOST: usize = 64;
+    /// People of one remainder go together. A prime, so that no pattern in how numbers are given out favours a lane.
+    const SLOTS: u16 = 1_021;
+
+    pub fn of_one(lane: &str) -> Self {
+        Self(vec![Member::new(lane)])
+    }
+
+    pub fn members(&self) -> &[Member] {
+        &self.0
+    }
+
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
+        self.0.iter().map(|member| member.lane.as_str())
+    }
+
+    pub fn member(&self, lane: &str) -> Option<&Member> {
+        self.0.iter().find(|member| member.lane == lane)
+    }
+
+    pub fn contains(&self, lane: &str) -> bool {
+        self.member(lane).is_some()
+    }
+
+    pub const fn is_shared(&self) -> bool {
+        self.0.len() > 1
+    }
+
+    /// The countries whose people have a lane here; nothing where everybody has.
+    pub fn countries(&self) -> Option<BTreeSet<Country>> {
+        let names_some = self.0.iter().all(|member| !member.countries.is_empty());
+        names_some.then(|| self.named_countries().collect())
+    }
+
+    /// The countries that any of its lanes names.
+    pub fn named_countries(&self) -> impl Iterator<Item = Country> + '_ {
+        self.0.iter().flat_map(|member| member.countries.iter().copied())
+    }
+
+    /// Whether one lane may do another's work while that one may not send: it has to be for all whom that one is for.
+    pub fn stands_in(&self, member: &Member, other: &Member) -> bool {
+        member.lane != other.lane
+            && member.countries.is_empty() == other.countries.is_empty()
+            && member.countries.is_superset(&other.countries)
+    }
+
+    /// The place of the lane that a person's message is queued at: always the same one for the same person, and the people
+    /// of a country evenly on all that are for it. A lane that comes or goes moves no more people than it has to.
+    pub fn place(&self, person: Msisdn, country: Country) -> usize {
+        let choices = self.choices(Some(country));
+        let slot = u16::try_from(person.get() % u64::from(Self::SLOTS)).unwrap_or_default();
+        self.of_slot(&choices, slot)
+    }
+
+    /// [`Pool::place`] for all numbers at once: it is at the number modulo the length of this. `None` stands for a country
+    /// that no lane names.
+    pub fn places(&self, country: Option<Country>) -> Vec<usize> {
+        let choices = self.choices(country);
+        match choices[..] {
+            [only] => vec![only],
+            _ => (0..Self::SLOTS).map(|slot| self.of_slot(&choices, slot)).collect(),
+        }
+    }
+
+    /// Which part of the people of a country each lane that has any is for.
+    pub fn shares(&self, country: Country) -> impl Iterator<Item = (&Member, f64)> {
+        let places = self.places(Some(country));
+        let all = count(places.len());
+        let share = move |place: usize| count(places.iter().filter(|other| **other == place).count()) / all;
+        self.0.iter().enumerate().map(move |(place, member)| (member, share(place))).filter(|(_, share)| *share > 0.0)
+    }
+
+    fn choices(&self, country: Option<Country>) -> Vec<usize> {
+        let of = |fits: &dyn Fn(&Member) -> bool| {
+            self.0.iter().enumerate().filter(|(_, member)| fits(member)).map(|(place, _)| place).collect::<Vec<_>>()
+        };
+        let named = of(&|member| country.is_some_and(|country| member.countries.contains(&country)));
+        if named.is_empty() { of(&|member| member.countries.is_empty()) } else { named }
+    }
+
+    /// Whichever scores best: what the others are changes nothing of its score.
+    fn of_slot(&self, choices: &[usize], slot: u16) -> usize {
+        let score = |place: &usize| self.0.get(*place).map_or(0, |member| score(&member.lane, slot));
+        choices.iter().copied().max_by_key(score).unwrap_or_default()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are no more than slots")]
+const fn count(places: usize) -> f64 {
+    places as f64
+}
+
+/// FNV-1a over the name, then over the slot, stirred as in SplitMix64. Never to be changed: people would change their
+/// lanes.
+fn score(lane: &str, slot: u16) -> u64 {
+    let hash = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    let name = lane.bytes().chain(slot.to_be_bytes()).fold(0xcbf2_9ce4_8422_2325, hash);
+    let stirred = (name ^ (name >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let stirred = (stirred ^ (stirred >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    stirred ^ (stirred >> 31)
+}
+
+/// `promo-sg, promo-my`.
+impl fmt::Display for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, name) in self.names().enumerate() {
+            write!(f, "{}{name}", if place > 0 { ", " } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+/// The senders of an SMS: one for everybody, and others for people of some countries.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Sources {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others: Option<String>,
+    #[serde(flatten)]
+    pub by_country: BTreeMap<Country, String>,
+}
+
+impl Sources {
+    pub fn of_all(source: &str) -> Self {
+        Self { others: Some(source.to_owned()), by_country: BTreeMap::new() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.others.is_none() && self.by_country.is_empty()
+    }
+
+    pub fn of(&self, country: Country) -> Option<&str> {
+        self.by_country.get(&country).or(self.others.as_ref()).map(String::as_str)
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.others.iter().chain(self.by_country.values()).map(String::as_str)
+    }
+}
+
+/// `ACME`, or `SG ACME, others 68886`.
+impl fmt::Display for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (Some(others), true) = (&self.others, self.by_country.is_empty()) {
+            return f.write_str(others);
+        }
+        let of_others = self.others.iter().map(|source| format!("others {source}"));
+        let named = self.by_country.iter().map(|(country, source)| format!("{country} {source}"));
+        f.write_str(&named.chain(of_others).collect::<Vec<_>>().join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn country(code: &str) -> Country {
+        code.parse().unwrap()
+    }
+
+    fn pool(lanes: &[(&str, &[&str])]) -> Pool {
+        let member = |(lane, countries): &(&str, &[&str])| Member {
+            countries: countries.iter().map(|code| country(code)).collect(),
+            ..Member::new(lane)
+        };
+        Pool(lanes.iter().map(member).collect())
+    }
+
+    fn people() -> impl Iterator<Item = Msisdn> {
+        (0..10_000).map(|n| Msisdn::try_from(6_580_000_000_i64 + n * 7).unwrap())
+    }
+
+    fn counts(pool: &Pool, code: &str) -> Vec<usize> {
+        let mut counts = vec![0; pool.members().len()];
+        people().for_each(|person| counts[pool.place(person, country(code))] += 1);
+        counts
+    }
+
+    #[test]
+    fn the_people_of_a_step_are_shared_out_evenly_and_each_keeps_their_lane() {
+        let three = pool(&[("a", &[]), ("b", &[]), ("c", &[])]);
+        for count in counts(&three, "SG") {
+            assert!((2_900..3_800).contains(&count), "{count} of 10,000 on one of three lanes");
+        }
+        // What a lane is called says who it has, wherever it stands.
+        let turned = pool(&[("c", &[]), ("a", &[]), ("b", &[])]);
+        let lane = |pool: &Pool, person| pool.members()[pool.place(person, country("SG"))].lane.clone();
+        assert!(people().all(|person| lane(&three, person) == lane(&turned, person)));
+    }
+
+    #[test]
+    fn a_lane_that_goes_moves_its_own_people_alone() {
+        let three = pool(&[("a", &[]), ("b", &[]), ("c", &[])]);
+        let two = pool(&[("a", &[]), ("b", &[])]);
+        for person in people() {
+            let before = three.place(person, country("SG"));
+            assert!(before == 2 || before == two.place(person, country("SG")));
+        }
+    }
+
+    #[test]
+    fn people_of_a_named_country_have_a_lane_that_names_it_and_others_one_that_names_none() {
+        let mixed = pool(&[("sg", &["SG"]), ("asia", &["SG", "MY"]), ("rest", &[])]);
+        let counts = |code| counts(&mixed, code);
+        assert!(counts("SG")[0] > 4_000 && counts("SG")[1] > 4_000 && counts("SG")[2] == 0);
+        assert_eq!(counts("MY"), [0, 10_000, 0]);
+        assert_eq!(counts("DE"), [0, 0, 10_000]);
+        assert_eq!((mixed.countries(), mixed.named_countries().count()), (None, 3));
+        let shares: Vec<_> = mixed.shares(country("SG")).map(|(member, _)| member.lane.as_str()).collect();
+        assert_eq!(shares, ["sg", "asia"]);
+        assert!((mixed.shares(country("SG")).map(|(_, share)| share).sum::<f64>() - 1.0).abs() < 1e-9);
+        let named = pool(&[("sg", &["SG"]), ("my", &["MY"])]);
+        assert_eq!(named.countries(), Some(BTreeSet::from([country("SG"), country("MY")])));
+    }
+
+    #[test]
+    fn all_places_at_once_are_those_of_each_number() {
+        let mixed = pool(&[("sg", &["SG"]), ("asia", &["SG", "MY"]), ("rest", &[])]);
+        for code in ["SG", "MY", "DE"] {
+            let places = mixed.places(Some(country(code)));
+            for person in people() {
+                let at = usize::try_from(person.get()).unwrap() % places.len();
+                assert_eq!(places[at], mixed.place(person, country(code)));
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_is_for_all_of_anothers_people_may_stand_in_for_it() {
+        let mixed = pool(&[("sg", &["SG"]), ("asia", &["SG", "MY"]), ("rest", &[]), ("more", &[])]);
+        let [sg, asia, rest, more] = mixed.members() else { unreachable!() };
+        for (member, other, may) in
+            [(asia, sg, true), (sg, asia, false), (rest, more, true), (rest, sg, false), (asia, rest, false)]
+        {
+            assert_eq!(mixed.stands_in(member, other), may, "{} for {}", member.lane, other.lane);
+        }
+        assert!(!mixed.stands_in(sg, sg));
+    }
+
+    #[test]
+    fn pools_and_sources_are_kept_and_said() {
+        let mixed = pool(&[("sg", &["SG"]), ("rest", &[])]);
+        let json = serde_json::to_string(&mixed).unwrap();
+        assert_eq!(json, r#"[{"lane":"sg","countries":["SG"]},{"lane":"rest"}]"#);
+        assert_eq!(serde_json::from_str::<Pool>(&json).unwrap(), mixed);
+        assert!(serde_json::from_str::<Pool>("[]").is_err());
+        assert_eq!(mixed.to_string(), "sg, rest");
+        let mut sources = Sources::of_all("68886");
+        assert_eq!(sources.to_string(), "68886");
+        sources.by_country.insert(country("SG"), "ACME".to_owned());
+        assert_eq!((sources.of(country("SG")), sources.of(country("MY"))), (Some("ACME"), Some("68886")));
+        assert_eq!(sources.to_string(), "SG ACME, others 68886");
+        let json = serde_json::to_string(&sources).unwrap();
+        assert_eq!(json, r#"{"others":"68886","SG":"ACME"}"#);
+        assert_eq!(serde_json::from_str::<Sources>(&json).unwrap(), sources);
+    }
+}

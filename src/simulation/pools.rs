@@ -1,0 +1,214 @@
+//! Steps that several lanes send.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::small::World;
+use crate::campaign::Launched;
+use crate::clock::Clock;
+use crate::domain::{LaneId, MessageKey, Msisdn, Outcome, SkipReason, Span, State};
+use crate::store::Hold;
+
+const PROVIDER: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
+    webhook_authorization = \"hook\"\n";
+
+/// Lanes on SMS, each with what else is said of it.
+fn config(lanes: &[(&str, &str)]) -> String {
+    let lane = |(name, more): &(&str, &str)| {
+        format!("[[lane]]\nname = \"{name}\"\nchannel = \"SMS\"\nrate = \"1000/s\"\n{more}\n")
+    };
+    lanes.iter().map(lane).fold(PROVIDER.to_owned(), |text, lane| text + &lane)
+}
+
+const THREE: [(&str, &str); 3] = [("one", ""), ("two", ""), ("three", "")];
+
+fn campaign(numbers: impl Iterator<Item = u64>, step: &str) -> String {
+    let numbers: Vec<String> = numbers.map(|number| format!("\"+{number}\"")).collect();
+    format!("numbers = [{}]\n[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n{step}", numbers.join(","))
+}
+
+/// To 90 people in Singapore, by a pool of three.
+fn to_ninety() -> String {
+    campaign((0..90).map(|n| 6_591_000_000 + n * 3), "lanes = [\"one\", \"two\", \"three\"]")
+}
+
+impl World {
+    /// By which lane each person was written to.
+    async fn lanes_of(&self, launched: &Launched) -> BTreeMap<Msisdn, String> {
+        let keys: Vec<_> = (0..launched.messages).map(|n| MessageKey { batch: launched.batch, n }).collect();
+        let messages = self.store.load(keys.clone()).await.unwrap();
+        let attempts = self.store.attempts(keys).await.unwrap();
+        let names: BTreeMap<LaneId, String> =
+            self.store.lanes(Vec::new()).await.unwrap().into_iter().map(|lane| (lane.id, lane.name)).collect();
+        let told = messages.iter().zip(attempts);
+        told.filter_map(|(message, attempts)| Some((message.msisdn, names[&attempts.first()?.lane].clone()))).collect()
+    }
+
+    async fn is_held(&mut self, lane: &str) {
+        let now = self.clock.now();
+        self.store.hold(Hold::of_person(lane, "", "paused by Ann".to_owned(), now), now).await.unwrap();
+        self.node.watch().await;
+    }
+
+    async fn goes_on(&mut self, lane: &str) {
+        let now = self.clock.now();
+        self.store.release(lane.to_owned(), String::new(), now, "Ann".to_owned()).await.unwrap();
+        self.node.watch().await;
+    }
+}
+
+#[tokio::test]
+async fn a_pool_shares_its_people_out_and_the_same_person_has_the_same_sender_each_time() {
+    let mut world = World::of(&config(&THREE), None).await;
+    let first = world.launch_of(&to_ninety()).await;
+    world.send().await;
+    let lanes = world.lanes_of(&first).await;
+    assert_eq!(lanes.len(), 90);
+    for (lane, _) in THREE {
+        let people = lanes.values().filter(|sender| *sender == lane).count();
+        assert!((15..50).contains(&people), "{people} of 90 by one of three lanes");
+    }
+    world.start_again().await;
+    let second = world.launch_of(&to_ninety()).await;
+    world.send().await;
+    assert_eq!(world.lanes_of(&second).await, lanes);
+}
+
+#[tokio::test]
+async fn while_a_lane_of_a_pool_is_held_the_others_have_its_people_and_then_it_has_them_again() {
+    let mut world = World::of(&config(&THREE), None).await;
+    let first = world.launch_of(&to_ninety()).await;
+    world.is_held("two").await;
+    world.send().await;
+    let meanwhile = world.lanes_of(&first).await;
+    assert_eq!(meanwhile.len(), 90, "nobody waits for it");
+    assert!(meanwhile.values().all(|lane| lane != "two"));
+    world.goes_on("two").await;
+    let second = world.launch_of(&to_ninety()).await;
+    world.send().await;
+    let own = world.lanes_of(&second).await;
+    assert!(own.values().any(|lane| lane == "two"));
+    let moved: BTreeSet<&String> =
+        own.iter().filter(|(person, lane)| meanwhile[*person] != **lane).map(|(_, lane)| lane).collect();
+    assert_eq!(moved, BTreeSet::from([&"two".to_owned()]), "nobody else has changed their sender");
+    // All of them are held: then everybody waits.
+    for (lane, _) in THREE {
+        world.is_held(lane).await;
+    }
+    let third = world.launch_of(&to_ninety()).await;
+    world.send().await;
+    assert!(world.lanes_of(&third).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_lane_that_is_out_for_long_has_others_stand_in_for_it_and_after_a_moment_none() {
+    let mut world = World::of(&config(&THREE), None).await;
+    world.provider.out.lock().unwrap().insert("two".to_owned());
+    let launched = world.launch_of(&to_ninety()).await;
+    world.send().await;
+    let begun = world.lanes_of(&launched).await;
+    assert!(begun.len() < 90 && begun.values().all(|lane| lane != "two"), "its people wait for it");
+    for _ in 0..12 {
+        world.clock.advance(Span::from_secs(1));
+        world.send().await;
+    }
+    let lanes = world.lanes_of(&launched).await;
+    assert_eq!(lanes.len(), 90);
+    assert!(lanes.values().all(|lane| lane != "two"));
+    assert_eq!(world.provider.sms.lock().unwrap().len(), 90, "each once");
+}
+
+#[tokio::test]
+async fn a_lane_that_is_configured_no_more_leaves_its_people_to_its_pool() {
+    let mut world = World::of(&config(&THREE), None).await;
+    for (lane, _) in THREE {
+        world.is_held(lane).await;
+    }
+    let launched = world.launch_of(&to_ninety()).await;
+    world.send().await;
+    world.configured(&config(&[THREE[0], THREE[2]])).await;
+    for lane in ["one", "three"] {
+        world.goes_on(lane).await;
+    }
+    world.send().await;
+    let lanes = world.lanes_of(&launched).await;
+    assert_eq!(lanes.len(), 90);
+    assert!(lanes.values().all(|lane| lane != "two"));
+}
+
+#[tokio::test]
+async fn people_of_a_country_have_the_lanes_that_name_it_and_a_lane_for_others_does_not_stand_in() {
+    let lanes = [
+        ("sg", "countries = [\"SG\"]\nsource = \"ACME SG\""),
+        ("asia", "countries = [\"SG\", \"MY\"]\nsource = \"ACME\""),
+        ("rest", "source = \"68886\""),
+    ];
+    let mut world = World::of(&config(&lanes), None).await;
+    let numbers = || (0..30).flat_map(|n| [6_591_000_000 + n, 60_121_000_000 + n, 4_915_112_000_000 + n]);
+    let text = campaign(numbers(), "lanes = [\"sg\", \"asia\", \"rest\"]");
+    let launched = world.launch_of(&text).await;
+    world.send().await;
+    let country = |person: &Msisdn| person.to_string()[..3].to_owned();
+    let by_country = |lanes: BTreeMap<Msisdn, String>| {
+        lanes.iter().map(|(person, lane)| (country(person), lane.clone())).collect::<BTreeSet<_>>()
+    };
+    let pair = |country: &str, lane: &str| (country.to_owned(), lane.to_owned());
+    let all = [pair("+60", "asia"), pair("+49", "rest"), pair("+65", "asia"), pair("+65", "sg")];
+    assert_eq!(by_country(world.lanes_of(&launched).await), BTreeSet::from(all));
+    let sources: BTreeSet<String> = world.provider.sources.lock().unwrap().values().cloned().collect();
+    assert_eq!(sources, ["68886", "ACME", "ACME SG"].map(str::to_owned).into());
+    // One of Singapore's may be away; the only one of Malaysia's, and of the rest, may not.
+    for lane in ["sg", "rest"] {
+        world.is_held(lane).await;
+    }
+    let launched = world.launch_of(&text).await;
+    world.send().await;
+    let lanes = world.lanes_of(&launched).await;
+    assert_eq!(lanes.len(), 60);
+    assert_eq!(by_country(lanes), [pair("+60", "asia"), pair("+65", "asia")].into());
+}
+
+#[tokio::test]
+async fn whom_no_lane_of_a_step_is_for_is_passed_over_by_it() {
+    let lanes = [("sg", "countries = [\"SG\"]"), ("my", "countries = [\"MY\"]")];
+    let mut world = World::of(&config(&lanes), None).await;
+    let numbers = [6_591_000_000, 60_121_000_000, 4_915_112_000_000];
+    let launched = world.launch_of(&campaign(numbers.into_iter(), "lanes = [\"sg\", \"my\"]")).await;
+    world.send().await;
+    assert_eq!(world.lanes_of(&launched).await.len(), 2);
+    let german = world.store.load(vec![MessageKey { batch: launched.batch, n: 2 }]).await.unwrap().remove(0);
+    let State::Done { outcome, skipped, .. } = german.present.state else { panic!("{german:?}") };
+    assert_eq!((outcome, skipped), (Outcome::Skipped, Some(SkipReason::NoStep)));
+}
+
+#[tokio::test]
+async fn an_sms_has_the_sender_that_its_step_names_for_the_country() {
+    let mut world = World::of(&config(&[("sms", "source = \"LANE\"")]), None).await;
+    let numbers = [6_591_000_000, 60_121_000_000, 4_915_112_000_000];
+    let sender = |world: &World, launched: &Launched| {
+        let sources = world.provider.sources.lock().unwrap();
+        (0..3).map(|n| sources[&MessageKey { batch: launched.batch, n }].clone()).collect::<Vec<_>>()
+    };
+    for (step, expected) in [
+        ("source = { SG = \"ACME\", MY = \"68886\" }", ["ACME", "68886", "LANE"]),
+        ("source = { SG = \"ACME\", others = \"VOLLEY\" }", ["ACME", "VOLLEY", "VOLLEY"]),
+        ("source = \"VOLLEY\"", ["VOLLEY"; 3]),
+        ("", ["LANE"; 3]),
+    ] {
+        let launched = world.launch_of(&campaign(numbers.into_iter(), step)).await;
+        world.send().await;
+        assert_eq!(sender(&world, &launched), expected, "{step}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_stood_in_for_a_lane_is_the_one_that_a_refusal_holds() {
+    let mut world = World::of(&config(&[THREE[0], THREE[1]]), None).await;
+    world.is_held("one").await;
+    let launched = world.launch_of(&campaign((0..9).map(|n| 6_591_000_000 + n), "lanes = [\"one\", \"two\"]")).await;
+    world.send().await;
+    let lanes = world.lanes_of(&launched).await;
+    assert!(lanes.len() == 9 && lanes.values().all(|lane| lane == "two"));
+    let rows = world.store.load((0..9).map(|n| MessageKey { batch: launched.batch, n }).collect()).await.unwrap();
+    let two = world.store.lanes(Vec::new()).await.unwrap().into_iter().find(|lane| lane.name == "two").unwrap().id;
+    assert!(rows.iter().all(|row| row.lane == two), "who waits for receipts is told of the lane that sent it");
+}
