@@ -6,13 +6,12 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that fails should stop")]
 #![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use volley::clock::RealClock;
 use volley::domain::{
-    AttemptId, BatchId, BatchState, Channel, Country, Ending, Fields, LaneId, Msisdn, Outcome, Plan, Present,
+    AttemptId, BatchId, BatchState, Channel, Country, Ending, Fields, LaneId, Money, Msisdn, Outcome, Plan, Present,
     Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid, WishFrom,
 };
 use volley::store::{
@@ -200,14 +199,7 @@ async fn claim_and_record(
     let mut left = messages;
     while left > 0 {
         let limit = claimed_at_once.min(left);
-        let claim = Claim {
-            lane,
-            queues: vec![Queue { batch, step: StepIndex::FIRST, lane }],
-            limit,
-            now: now(),
-            tier: None,
-            hours: HashMap::new(),
-        };
+        let claim = Claim::of(lane, vec![Queue { batch, step: StepIndex::FIRST, lane }], limit, now());
         let set = claims.call(store.claim(claim)).await.unwrap();
         claims.count(set.messages.len());
         assert_eq!(set.messages.len(), limit as usize);
@@ -237,7 +229,7 @@ fn after(change: &Change) -> Loaded {
 
 fn change(message: &Loaded, after: Present, fact: Option<Attempt>) -> Change {
     let Loaded { key, msisdn, version, lane, present, .. } = *message;
-    Change { key, msisdn, version, before: present, after, lane, steps: 2, fact }
+    Change { key, msisdn, version, before: present, after, lane, steps: 2, fact, refund: Money::ZERO }
 }
 
 fn accepted(message: &Loaded) -> Change {

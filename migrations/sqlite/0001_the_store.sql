@@ -227,6 +227,27 @@ CREATE TABLE tally (
     PRIMARY KEY (batch, step, count, writer)
 ) WITHOUT ROWID;
 
+-- What a batch has spent on a step, in millionths, where it has prices. Counted with the claim, before anything leaves;
+-- what is not handed over after all is given back.
+CREATE TABLE spent (
+    batch INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    amount INTEGER NOT NULL,
+    PRIMARY KEY (batch, step)
+) WITHOUT ROWID;
+
+-- Steps of which nothing leaves although their campaign runs, and since when that is over.
+--   held_by    0 a person, 1 as much has left as may, 2 too much of what left before was in vain
+CREATE TABLE step_hold (
+    batch INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    held_by INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    lifted_at INTEGER,
+    PRIMARY KEY (batch, step, held_by)
+) WITHOUT ROWID;
+
 -- Why a lane or a template may not send now. `template` is empty for a hold on the lane, `language` where it is on the
 -- template in all of them.
 --   held_by    0 a person, 1 an answer of the provider's, 2 a receipt, whose codes are others, 3 an event of the account

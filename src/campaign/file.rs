@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 use super::chosen::DraftRoute;
 use super::error::FileError;
-use crate::config::{NotBuilt, Problem, Table, countries_named, nearest, steps, to_json};
-use crate::domain::{AfterGap, Country, Hours, OnMissed, OnOverlap, OnUnknown, Span, Zone};
+use crate::config::{NotBuilt, Problem, Table, Wanted, countries_named, nearest, steps, to_json};
+use crate::domain::{AfterGap, Country, Hours, OnMissed, OnOverlap, OnUnknown, Span, StopRule, Zone};
 
 /// A campaign as it is written. Everything optional is still open.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +35,10 @@ pub struct Draft {
     /// When its steps may leave, where they do not say otherwise.
     pub hours: Hours,
     pub on_missed: Option<OnMissed>,
+    /// What may leave at most.
+    pub wanted: Wanted,
+    pub pause_when: Option<StopRule>,
+    pub hold_paid_when: Option<StopRule>,
     pub on_overlap: OnOverlap,
     pub on_unknown: OnUnknown,
     pub after_gap: AfterGap,
@@ -65,12 +69,10 @@ const REMOVE: &str = "remove it";
 
 /// Designed, not built, and therefore refused: a key that is ignored is a wish that nobody hears.
 const CAMPAIGN_NOT_BUILT: &[NotBuilt] = &[
-    ("budget", REMOVE),
-    ("max_messages", REMOVE),
     ("countries", "write `allow_countries`, or `only` in a step"),
-    ("stop", REMOVE),
-    ("stop_rules", REMOVE),
-    ("stop_when", REMOVE),
+    ("stop", "write `pause_when`"),
+    ("stop_rules", "write `pause_when`"),
+    ("stop_when", "write `pause_when`"),
     ("repeat", REMOVE),
     ("mapping", "remove it, and let each variable name its column"),
 ];
@@ -133,6 +135,9 @@ fn campaign(table: Map<String, Value>, problems: &mut Vec<Problem>) -> Draft {
         over: table.positive("over"),
         hours: hours(&mut table),
         on_missed: table.parsed("on_missed"),
+        wanted: Wanted::read(&mut table),
+        pause_when: table.parsed("pause_when"),
+        hold_paid_when: table.parsed("hold_paid_when"),
         on_overlap: table.parsed("on_overlap").unwrap_or(OnOverlap::Warn),
         on_unknown: table.parsed("on_unknown").unwrap_or(OnUnknown::Keep),
         after_gap: table.parsed("after_gap").unwrap_or(AfterGap::Ask),

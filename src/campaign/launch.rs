@@ -6,6 +6,7 @@ use super::beginnings::Beginnings;
 use super::file::Draft;
 use super::lint::{Facts, Warning, lint, named};
 use super::people::{Gathering, Part, People, PeopleError};
+use super::prices::{PriceError, PriceList};
 use super::route;
 use super::shares::Shares;
 use super::time::{Schedule, schedule};
@@ -25,6 +26,8 @@ pub enum LaunchError {
     /// All that is wrong, each with its step and key.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Problems(Vec<Problem>),
+    #[error(transparent)]
+    Prices(#[from] PriceError),
     #[error(transparent)]
     People(#[from] PeopleError),
     #[error(transparent)]
@@ -123,12 +126,14 @@ impl Launcher<'_> {
         {
             return Err(store::Error::NameTaken { name: name.clone() }.into());
         }
+        let prices = self.config.prices.as_deref().map(PriceList::load).transpose()?;
         draft.route.choose(self.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
         let people = Gathering { store: self.store, clock: self.clock, keep }.gather(draft, progress).await?;
         // To read the people may have taken long.
         let now = self.clock.now();
-        let planned = route::plan(draft, &people.columns, self.config, &schedule);
-        let begun = planned.and_then(|planned| for_somebody(&people, planned)).and_then(|(plan, warnings)| {
+        let planned = route::plan(draft, &people.columns, self.config, &schedule, prices.as_ref());
+        let planned = planned.and_then(|planned| for_somebody(&people, planned));
+        let begun = planned.and_then(|planned| priced(&people, planned)).and_then(|(plan, warnings)| {
             let beginnings = Beginnings::of(&plan, &schedule, &people.countries, now)?;
             Ok((plan, beginnings, warnings))
         });
@@ -270,6 +275,32 @@ fn for_somebody<T>(people: &People, (plan, warnings): (Plan, T)) -> Result<(Plan
         Problem::new(Some(index), key, sentence)
     };
     Err(plan.places().map(problem).collect())
+}
+
+/// A budget is worth nothing where somebody's message costs nobody knows what.
+fn priced<T>(people: &People, (plan, rest): (Plan, T)) -> Result<(Plan, T), Vec<Problem>> {
+    let mut problems = Vec::new();
+    for (index, step) in plan.places() {
+        if plan.limits.budget.is_none() && step.limits.budget.is_none() {
+            continue;
+        }
+        let unpriced: BTreeMap<Country, u64> = people
+            .countries
+            .iter()
+            .filter(|(country, _)| step.countries.contain(Some(**country)) && step.prices.of(**country).is_none())
+            .map(|(country, people)| (*country, *people))
+            .collect();
+        if !unpriced.is_empty() {
+            let sentence = format!(
+                "the list of prices does not say what {} costs in: {}; add a line for each, or one without a country for all \
+                 others",
+                step.channel,
+                named(&unpriced).join(", ")
+            );
+            problems.push(Problem::new(Some(index), "budget", sentence));
+        }
+    }
+    if problems.is_empty() { Ok((plan, rest)) } else { Err(problems) }
 }
 
 fn generated_name(audience: &str, now: Timestamp) -> String {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::guards::Guards;
 use super::moment::moment;
 use super::noted::{Noted, noted};
 use super::unwilling::Unwilling;
 use crate::clock::Clock;
-use crate::domain::{BatchId, BatchState, OnMissed, Plan, Span, Timestamp};
+use crate::domain::{BatchId, BatchState, OnMissed, Plan, Span, StepIndex, Timestamp};
 use crate::engine::{CallOff, Event, Standing, advance};
-use crate::store::{Batch, Book, Entry, Result, Store};
+use crate::store::{Batch, Book, Entry, Result, StepHeldBy, StepHold, Store};
 
 /// Messages swept in one transaction.
 const PAGE: u32 = 2_000;
@@ -41,6 +42,32 @@ pub async fn cancel(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &st
     // Of one that is finished everything has been handed over; to call it cancelled would be a lie.
     let from = vec![BatchState::Running, BatchState::Scheduled, BatchState::Paused];
     decide(store, clock, batch, from, BatchState::Cancelling, format!("cancelled by {by}")).await
+}
+
+/// Nothing of a step leaves any more, although the campaign runs.
+pub async fn hold_step(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    batch: &Batch,
+    step: StepIndex,
+    by: &str,
+) -> Result<Option<Noted>> {
+    let hold =
+        StepHold { batch: batch.id, step, by: StepHeldBy::Person, why: format!("paused by {by}"), since: clock.now() };
+    let Some(seq) = store.hold_step(hold).await? else { return Ok(None) };
+    noted(store, clock, seq).await.map(Some)
+}
+
+/// Whatever holds a campaign's steps, or one of them, holds them no more. Nothing where nothing did.
+pub async fn release_steps(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    batch: &Batch,
+    only: Option<StepIndex>,
+    by: &str,
+) -> Result<Option<Noted>> {
+    let Some(seq) = store.release_steps(batch.id, only, by.to_owned(), clock.now()).await? else { return Ok(None) };
+    noted(store, clock, seq).await.map(Some)
 }
 
 async fn decide(
@@ -86,11 +113,12 @@ pub struct Housekeeper {
     store: Arc<dyn Store>,
     book: Arc<Book>,
     unwilling: Unwilling,
+    guards: Guards,
 }
 
 impl Housekeeper {
     pub fn new(store: Arc<dyn Store>, book: Arc<Book>) -> Self {
-        Self { store, book, unwilling: Unwilling::default() }
+        Self { store, book, unwilling: Unwilling::default(), guards: Guards::default() }
     }
 
     /// Looks at every batch in play once, and ends what waits for people who have opted out. Returns how many batches
@@ -105,11 +133,11 @@ impl Housekeeper {
         for entry in self.book.in_play() {
             moved += match entry.state() {
                 BatchState::Running => {
-                    let finished = self.store.tallies(entry.id).await?.is_finished();
-                    if finished {
+                    let tallies = self.store.tallies(entry.id).await?;
+                    if tallies.is_finished() {
                         self.shift(entry.id, BatchState::Running, BatchState::Finished, now).await?
                     } else {
-                        0
+                        u32::from(self.guards.look(self.store.as_ref(), &entry, &tallies, now).await?)
                     }
                 }
                 BatchState::Finished => {
@@ -132,11 +160,11 @@ impl Housekeeper {
                         0
                     }
                 }
-                BatchState::Launching
-                | BatchState::Draft
-                | BatchState::Scheduled
-                | BatchState::Paused
-                | BatchState::Settled => 0,
+                BatchState::Paused => {
+                    self.guards.rest(entry.id);
+                    0
+                }
+                BatchState::Launching | BatchState::Draft | BatchState::Scheduled | BatchState::Settled => 0,
             };
         }
         Ok(moved)

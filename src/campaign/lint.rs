@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::cost::Cost;
 use super::shares::{Share, Shares};
 use crate::config::Config;
 use crate::domain::{
@@ -60,6 +61,8 @@ pub enum Lint {
     EndTooSoon,
     /// A lane of a pool has too many people for its rate.
     UnevenPool,
+    /// A limit or a budget lets not everybody get their first message.
+    SmallLimit,
     /// A time falls into a change of the clock.
     ClockChange,
     /// No step of the route is for some of the people.
@@ -94,6 +97,7 @@ impl Lint {
             Self::SmallTier => "small_tier",
             Self::EndTooSoon => "end_too_soon",
             Self::UnevenPool => "uneven_pool",
+            Self::SmallLimit => "small_limit",
             Self::ClockChange => "clock_change",
             Self::NoStep => "no_step",
             Self::ForNobody => "for_nobody",
@@ -133,6 +137,7 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
         warnings.found.push(Warning { code: Lint::NoStep, step: None, sentence });
     }
     warnings.found.extend(rare(&shares, facts));
+    warnings.found.extend(limited(plan, &shares, facts));
     let mut deadlines = Span::ZERO;
     for (index, step) in plan.places() {
         warnings.step = index;
@@ -158,6 +163,33 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
 const RARE: u64 = 1_000;
 
 /// A digit too few or too many is a number of another country as often as it is none.
+/// Limits that keep somebody from getting even the first message.
+fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
+    let beginning: u64 = plan.places().map(|(index, _)| shares.at(index).beginning).sum();
+    let cost = Cost::of(plan, facts.countries);
+    let mut found = Vec::new();
+    let mut warn = |step, sentence| found.push(Warning { code: Lint::SmallLimit, step, sentence });
+    let steps = plan.places().map(|(index, step)| (Some(index), step.limits.messages, shares.at(index).beginning));
+    for (step, most, people) in steps.chain([(None, plan.limits.messages, beginning)]) {
+        if let Some(most) = most.filter(|most| *most < people) {
+            let sentence =
+                format!("max_messages is {most}, and {people} people begin here, so {} of them wait", people - most);
+            warn(step, sentence);
+        }
+    }
+    if let (Some(budget), Some(cost)) = (plan.limits.budget, cost.filter(|cost| plan.limits.budget < Some(cost.first)))
+    {
+        let currency = plan.currency.as_deref().map(|currency| format!(" {currency}")).unwrap_or_default();
+        let sentence = format!(
+            "everybody's first message costs about {}{currency} together, and the budget is {budget}{currency}, so not \
+             everybody gets one",
+            cost.first
+        );
+        warn(None, sentence);
+    }
+    found
+}
+
 fn rare(shares: &Shares, facts: &Facts<'_>) -> Option<Warning> {
     let gets_something = |country: &Country| !shares.nobodys.contains_key(country);
     let is_rare = |people: u64| people.saturating_mul(RARE) < facts.recipients;

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::stranded::Stranded;
 use crate::audience::{Reason, understood};
 use crate::domain::{
-    BatchState, CampaignId, Channel, Count, MessageId, Msisdn, Outcome, Plan, SkipReason, StepIndex, Tallies, Zone,
+    BatchState, CampaignId, Channel, Count, MessageId, Money, Msisdn, Outcome, Plan, SkipReason, StepIndex, Tallies,
+    Zone,
 };
 use crate::store::{AudiencePart, Batch, Result, Store};
 
@@ -68,6 +69,9 @@ pub struct Report {
     pub unknown: Vec<Unknown>,
     pub unknown_count: i64,
     pub steps: Vec<StepReport>,
+    /// Of what was spent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
     /// In which its times are shown to people.
     #[serde(skip)]
     pub zone: Option<Zone>,
@@ -106,6 +110,9 @@ pub struct StepReport {
     /// Messages that this step brought to their success first.
     pub reached: i64,
     pub fell_back: FellBack,
+    /// What its messages have cost, by the prices of the launch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spent: Option<Money>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -193,6 +200,11 @@ impl Report {
                 step.replied = i64::from(people);
             }
         }
+        for (step, spent) in store.spent(batch.id).await? {
+            if let Some(step) = report.steps.get_mut(step.index()) {
+                step.spent = Some(spent);
+            }
+        }
         report.left_out = left_out(&store.parts_of(batch.id).await?, batch.messages);
         report.unknown = unknown
             .into_iter()
@@ -205,7 +217,7 @@ impl Report {
         Ok(report)
     }
 
-    /// The report without what is no counter: the list of unknown attempts, the answers, and who was left out.
+    /// The report without what is no counter: the list of unknown attempts, the answers, what was spent, and who was left out.
     pub fn of(batch: &Batch, plan: Option<&Plan>, tallies: &Tallies) -> Self {
         let cancelled = cancelled_at_once(batch.state, tallies);
         let mut outcomes: BTreeMap<String, i64> =
@@ -230,6 +242,7 @@ impl Report {
             unknown: Vec::new(),
             unknown_count: tallies.total(Count::Unknown),
             steps: plan.map(|plan| steps(plan, tallies)).unwrap_or_default(),
+            currency: plan.and_then(|plan| plan.currency.clone()),
             zone: plan.and_then(|plan| plan.time_zone),
         }
     }
@@ -285,6 +298,7 @@ fn steps(plan: &Plan, tallies: &Tallies) -> Vec<StepReport> {
                 outside_window: count(Count::OutsideWindow),
                 missing_variable: count(Count::MissingVariable),
             },
+            spent: (!step.prices.is_empty()).then_some(Money::ZERO),
         })
     };
     plan.places().filter_map(|(index, _)| of(index)).collect()

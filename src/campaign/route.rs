@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::chosen::Chosen;
 use super::file::{Draft, TimeZone};
 use super::lint::{Lint, Warning};
+use super::prices::PriceList;
 use super::time::Schedule;
-use crate::config::{Config, DraftStep, Lane, Problem, hint};
+use crate::config::{Config, DraftStep, Lane, Problem, Wanted, hint};
 use crate::domain::{
-    Channel, Content, Countries, Country, Hours, Member, OnOverlap, OnTierSpent, Plan, Pool, Span, Step, StepIndex,
+    Channel, Content, Countries, Country, Hours, Limits, Member, OnOverlap, OnTierSpent, Plan, Pool, Span, Step,
+    StepIndex,
 };
 use crate::template::{self, Place};
 
@@ -26,17 +28,20 @@ pub fn plan(
     columns: &[String],
     config: &Config,
     schedule: &Schedule,
+    prices: Option<&PriceList>,
 ) -> Result<(Plan, Vec<Warning>), Vec<Problem>> {
     let chosen = draft.route.choose(config).map_err(|problem| vec![problem])?;
     let (ttl, on_overlap) = (draft.ttl, draft.on_overlap);
     let hours = Hours { since: schedule.since, ..draft.hours.clone() };
     let allowed = draft.allow_countries.as_ref();
     let of = Building::of(chosen, config);
-    let mut building = Building { columns: Some(columns), ttl, on_overlap, hours, allowed, ..of };
+    let mut building = Building { columns: Some(columns), ttl, on_overlap, hours, allowed, prices, ..of };
     for note in &schedule.notes {
         building.warnings.push(Warning { code: Lint::ClockChange, step: None, sentence: note.clone() });
     }
     let steps = building.steps();
+    let limits = building.limits(None, &draft.wanted);
+    building.rules(draft, &steps);
     if !building.problems.is_empty() {
         return Err(building.problems());
     }
@@ -48,6 +53,10 @@ pub fn plan(
         on_unknown: draft.on_unknown,
         after_gap: draft.after_gap,
         on_missed: draft.on_missed,
+        limits,
+        currency: prices.and_then(|prices| prices.currency.clone()),
+        pause_when: draft.pause_when,
+        hold_paid_when: draft.hold_paid_when,
         over: schedule.over,
         time_zone: draft.time_zone.and_then(TimeZone::zone),
     };
@@ -76,6 +85,8 @@ struct Building<'a> {
     hours: Hours,
     /// The only countries to which anything goes.
     allowed: Option<&'a BTreeSet<Country>>,
+    /// Nothing while nobody says what anything costs.
+    prices: Option<&'a PriceList>,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
 }
@@ -90,6 +101,7 @@ impl<'a> Building<'a> {
             on_overlap: OnOverlap::Warn,
             hours: Hours::default(),
             allowed: None,
+            prices: None,
             problems: Vec::new(),
             warnings: Vec::new(),
         }
@@ -146,6 +158,8 @@ impl<'a> Building<'a> {
             channel,
             countries: self.countries(step, &lanes),
             lanes,
+            limits: self.limits(Some(index), &step.wanted),
+            prices: self.prices.map(|prices| prices.of(channel, &step.content)).unwrap_or_default(),
             fallback_after,
             success,
             // A deadline may have been moved past the TTL.
@@ -274,6 +288,36 @@ impl<'a> Building<'a> {
             self.wrong(index, "ttl", sentence);
         }
         Some(ttl)
+    }
+
+    /// What may leave at most. Whoever looks a route over without a campaign does not know the prices.
+    fn limits(&mut self, step: Option<StepIndex>, wanted: &Wanted) -> Limits {
+        let sentence = match (wanted.budget, self.prices) {
+            (Some(_), None) if self.columns.is_some() => {
+                Some("what a message costs is not known; name a list of prices in volley.toml: [prices] file = \"prices.csv\"".to_owned())
+            }
+            (Some(budget), Some(prices)) if wanted.currency.is_some() && wanted.currency != prices.currency => {
+                let said = wanted.currency.as_deref().unwrap_or_default();
+                let theirs = prices.currency.as_deref().unwrap_or("none that is named");
+                Some(format!("is in {said}, and {} in {theirs}; write {budget} {theirs}", prices.file.display()))
+            }
+            _ => None,
+        };
+        if let Some(sentence) = sentence {
+            self.problems.push(Problem::new(step, "budget", sentence));
+        }
+        Limits { messages: wanted.messages, budget: wanted.budget }
+    }
+
+    /// Rules that could never hold anything up.
+    fn rules(&mut self, draft: &Draft, steps: &[Step]) {
+        if draft.hold_paid_when.is_some()
+            && !steps.iter().skip(1).any(Step::is_paid)
+            && steps.len() == self.chosen.steps.len()
+        {
+            let sentence = "no step behind the first costs anything, so there is nothing to hold; remove it";
+            self.problems.push(Problem::new(None, "hold_paid_when", sentence));
+        }
     }
 
     /// For whom it is: those that it says, as far as the campaign and any of its lanes is for them.

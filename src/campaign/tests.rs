@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::*;
 use crate::config::{Config, Problem};
-use crate::domain::{AfterGap, OnMissed, OnUnknown, Plan, Span, Status, StepIndex, Stretch, Timestamp};
+use crate::domain::{AfterGap, Money, OnMissed, OnUnknown, Plan, Span, Status, StepIndex, Stretch, Timestamp};
 
 const COLUMNS: [&str; 6] = ["Mobile", "FirstName", "Code", "Pic", "Slug", "Country"];
 
@@ -32,7 +32,10 @@ fn through(text: &str, config: &Config) -> Result<(Plan, Vec<Warning>), String> 
     let draft = file(text)?;
     let said = |problems: Vec<Problem>| lines("promo.toml", &problems);
     let schedule = schedule(&draft, now()).map_err(said)?;
-    let (plan, mut warnings) = plan(&draft, &columns(), config, &schedule).map_err(said)?;
+    // Wherever the configuration names a list of prices, this is what stands in it.
+    let list = "channel,country,price,currency\nSMS,,0.04,EUR\nViber,SG,0.02,EUR\n";
+    let prices = config.prices.as_ref().map(|file| PriceList::read(file, list).unwrap());
+    let (plan, mut warnings) = plan(&draft, &columns(), config, &schedule, prices.as_ref()).map_err(said)?;
     let countries = [("SG", 900), ("CN", 100)].map(|(code, people)| (code.parse().unwrap(), people)).into();
     let facts = Facts {
         recipients: 1_000,
@@ -120,7 +123,14 @@ fn a_file_that_is_wrong_gets_a_sentence_for_everything_that_is() {
         (&with("send_window = \"Mo-Fr 09:00-18:00\"", &[SMS]), "send_window: \"Mo\" is no day of the week"),
         (&with("holidays = [\"Christmas\"]", &[SMS]), "holidays: \"Christmas\" is no day; write it as 2026-12-25"),
         (&with("on_missed = \"never\"", &[SMS]), "\"never\" is no on_missed; known are start, skip"),
-        (&with("max_messages = 5", &[SMS]), "`max_messages` is designed but not built yet; remove it"),
+        (&with("max_messages = 0", &[SMS]), "max_messages: \"0\" is no number of messages from 1 on"),
+        (&with("budget = \"5,00\"", &[SMS]), "budget: \"5,00\" is no amount of money; write it as 25 or 0.0042"),
+        (&with("budget = 0", &[SMS]), "budget: is nothing, so nothing could leave"),
+        (
+            &with("pause_when = \"undelivered > 20%\"", &[SMS]),
+            "pause_when: \"undelivered > 20%\" is no rule; write it as",
+        ),
+        (&with("stop_when = \"x\"", &[SMS]), "`stop_when` is designed but not built yet; write `pause_when`"),
         (&with("time_zone = \"Asia/Singapur\"", &[SMS]), "did you mean Asia/Singapore?"),
         (&with("on_overlap = \"maybe\"", &[SMS]), "\"maybe\" is no on_overlap; known are warn, wait, refuse"),
         (&with("", &["text = \"x\""]), "promo.toml, step 1, channel: is missing; write WhatsApp"),
@@ -317,6 +327,21 @@ fn a_route_that_cannot_work_is_refused() {
         ),
         (with("over = \"60d\"", &[SMS]), "", "over: 60d is longer than the 30d over which a beginning may be spread"),
         (with("on_missed = \"skip\"", &[SMS]), "", "on_missed: a campaign that begins at once misses no start"),
+        (
+            with("budget = \"5 EUR\"", &[SMS]),
+            "",
+            "promo.toml, budget: what a message costs is not known; name a list of prices",
+        ),
+        (
+            with("", &[&format!("{SMS}\nbudget = \"5 usd\"")]),
+            "\n[prices]\nfile = \"prices.csv\"\n",
+            "promo.toml, step 1, budget: is in USD, and prices.csv in EUR; write 5.00 EUR",
+        ),
+        (
+            with("hold_paid_when = \"undelivered > 50% of the last 1000\"", &[SMS]),
+            "",
+            "hold_paid_when: no step behind the first costs anything, so there is nothing to hold; remove it",
+        ),
         (with("time_zone = \"recipient\"", &[SMS]), "", "time_zone: \"recipient\" says by whose clock `at` is read"),
         (
             with("time_zone = \"recipient\"\nat = \"2026-10-31T11:00\"", &[SMS]),
@@ -333,6 +358,29 @@ fn a_route_that_cannot_work_is_refused() {
         let error = through(&text, &config_with(more)).expect_err(&text);
         assert!(error.contains(sentence), "{text}\n  gave: {error}\n  want: {sentence}");
     }
+}
+
+#[test]
+fn limits_and_prices_are_frozen_with_the_steps() {
+    let head = "max_messages = 5_000\nbudget = \"100 EUR\"\npause_when = \"undelivered > 20% of the last 1000\"\n\
+                hold_paid_when = \"undelivered > 50% of the last 500\"";
+    let step = format!("{SMS}\nmax_messages = \"200\"\nbudget = 12.5");
+    let text = with(
+        &head.replace("5_000", "\"5_000\""),
+        &["channel = \"Viber\"\ntext = \"Hi\"\nfallback_after = \"10m\"", &step],
+    );
+    let (plan, _) = through(&text, &config_with("\n[prices]\nfile = \"prices.csv\"\n")).unwrap();
+    let money = |text: &str| Some(text.parse::<Money>().unwrap());
+    assert_eq!((plan.limits.messages, plan.limits.budget), (Some(5_000), money("100")));
+    let [viber, sms] = &plan.steps[..] else { panic!("two steps") };
+    assert_eq!((sms.limits.messages, sms.limits.budget), (Some(200), money("12.50")));
+    let [singapore, china] = ["SG", "CN"].map(|code| code.parse().unwrap());
+    assert_eq!(
+        (sms.prices.of(china), viber.prices.of(singapore), viber.prices.of(china)),
+        (money("0.04"), money("0.02"), None)
+    );
+    assert_eq!((plan.currency.as_deref(), plan.pause_when.unwrap().last()), (Some("EUR"), 1_000));
+    assert_eq!(plan.hold_paid_when.unwrap().to_string(), "undelivered > 50% of the last 500");
 }
 
 #[test]
@@ -371,7 +419,7 @@ fn a_campaign_goes_to_the_countries_that_it_allows_and_to_no_others() {
 fn countries_of_hardly_anybody_are_named_unless_they_get_nothing_anyway() {
     let rare = |head: &str| {
         let (draft, config) = (file(&with(head, &[SMS])).unwrap(), config_with(""));
-        let (plan, _) = plan(&draft, &columns(), &config, &schedule(&draft, now()).unwrap()).unwrap();
+        let (plan, _) = plan(&draft, &columns(), &config, &schedule(&draft, now()).unwrap(), None).unwrap();
         let countries =
             [("SG", 99_990), ("BT", 9), ("MY", 1)].map(|(code, people)| (code.parse().unwrap(), people)).into();
         let windows = BTreeMap::new();

@@ -3,7 +3,7 @@
 use super::endings::{Beside, between};
 use super::words::{channel, clock};
 use crate::domain::{BatchState, Count, Plan, Present, Span, State, StepIndex, Timestamp};
-use crate::store::{Batch, Entry, HeldBy, Hold, Loaded, Node, Result, Store};
+use crate::store::{Batch, Entry, HeldBy, Hold, Loaded, Node, Result, StepHold, Store};
 
 /// A server that has not been seen for so long does not run.
 const SILENT: Span = Span::from_secs(5);
@@ -16,6 +16,7 @@ pub(super) struct Waiting {
     pub(super) now: Timestamp,
     pub(super) gives_up: Option<Timestamp>,
     pub(super) hold: Option<Hold>,
+    pub(super) step_hold: Option<StepHold>,
     pub(super) server: bool,
     /// Since when a server does not hear the provider's webhooks.
     pub(super) deaf: Option<Timestamp>,
@@ -35,6 +36,8 @@ pub(super) async fn of(
         State::Queued { not_before, gives_up } => (not_before, gives_up),
         State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => (now, None),
     };
+    let of_step = |hold: &StepHold| (hold.batch, hold.step) == (batch.id, present.step);
+    let step_hold = store.step_holds().await?.into_iter().find(of_step);
     let holds = store.holds().await?;
     let own = plan.step(present.step).zip(entry.lane_of(message, present.step));
     let hold = own.and_then(|(step, lane)| Hold::keeping(&holds, step, step.lanes.member(lane)?)).cloned();
@@ -44,6 +47,7 @@ pub(super) async fn of(
         now,
         gives_up,
         hold,
+        step_hold,
         server: !nodes.is_empty(),
         deaf: Node::deaf_for_longest(&nodes).map(|(since, _)| since),
         queue: store.tallies(batch.id).await?.get(present.step, Count::Queued),
@@ -141,6 +145,11 @@ fn asked(now: &Present, step: StepIndex, plan: &Plan, beside: &Beside) -> String
 
 /// What keeps it from leaving, the surest reason first.
 fn what_for(waiting: &Waiting, batch: BatchState, plan: &Plan) -> String {
+    let may_leave = !matches!(batch, BatchState::Paused | BatchState::Scheduled);
+    if let Some(hold) = waiting.step_hold.as_ref().filter(|_| may_leave) {
+        let since = clock(hold.since, plan);
+        return format!("Step {} is held since {since}: {}. Waiting uses up no step.", hold.step, hold.why);
+    }
     match (batch, &waiting.hold) {
         (BatchState::Paused, _) => "The campaign is paused: nothing of it leaves before it is resumed.".to_owned(),
         (BatchState::Scheduled, _) => "The campaign has not begun.".to_owned(),
@@ -187,7 +196,8 @@ mod tests {
         present.state = state;
         present.marks = present.marks.with_handed_over(StepIndex::FIRST);
         let (since, now) = (at(0), at(960));
-        let waiting = Waiting { since, now, gives_up: None, hold: None, server, deaf: deaf.map(at), queue: 0 };
+        let waiting =
+            Waiting { since, now, gives_up: None, hold: None, step_hold: None, server, deaf: deaf.map(at), queue: 0 };
         let gaps = gaps.iter().map(|(from, until)| (at(*from), at(*until))).collect();
         let beside = Beside { gaps, ..Beside::default() };
         sentence(&present, &plan, BatchState::Running, Some(&waiting), &beside)

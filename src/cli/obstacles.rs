@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use super::pace::Slow;
-use super::words::about;
+use super::words::{about, shell};
 use super::{holds, stranded};
 use crate::campaign::Stranded;
-use crate::domain::Timestamp;
+use crate::domain::{Channel, Timestamp};
 use crate::node::{deaf, hear_again};
-use crate::store::{Deafness, Hold, Node};
+use crate::store::{Deafness, Hold, Node, StepHeldBy, StepHold};
 
 const NO_SERVER: &str = "no server is running on this database";
 const START: &str = "start `volley serve`";
@@ -17,6 +17,8 @@ const START: &str = "start `volley serve`";
 pub(super) enum Obstacle {
     /// A lane of it, or one of its templates, may not send, and so many of it wait for that.
     Held(Hold, i64),
+    /// Nothing of a step leaves, and so many of it wait for that.
+    StepHeld(StepHold, Channel, i64),
     /// A lane of it is not configured any more.
     Gone(Stranded),
     /// A lane of it goes more slowly than it could, and so many of it wait for that.
@@ -52,6 +54,10 @@ impl Obstacle {
     pub(super) fn what(&self) -> String {
         match self {
             Self::Held(hold, waiting) => format!("{}{}", holds::sentence(hold), holds::wait_for_it(*waiting)),
+            Self::StepHeld(hold, channel, waiting) => {
+                let is = if hold.by == StepHeldBy::Person { "is" } else { "is held:" };
+                format!("step {}, {channel}, {is} {}{}", hold.step, hold.why, holds::wait_for_it(*waiting))
+            }
             Self::Slow(slow, waiting) => format!("{}{}", slow.what(), holds::wait_for_it(*waiting)),
             Self::Gone(gone) => stranded::what(gone),
             Self::NoServer => NO_SERVER.to_owned(),
@@ -69,6 +75,7 @@ impl Obstacle {
                 }
                 None => self.what(),
             },
+            Self::StepHeld(hold, _, _) => format!("{}, for {}", self.what(), about(now.since(hold.since))),
             Self::Deaf { since, .. } => format!("{}, since {}", self.what(), about(now.since(*since))),
             Self::Gone(_) | Self::NoServer => self.what(),
         }
@@ -77,6 +84,9 @@ impl Obstacle {
     pub(super) fn what_to_do(&self, campaign: &str, now: Timestamp) -> String {
         match self {
             Self::Held(hold, _) => holds::what_to_do(hold),
+            Self::StepHeld(hold, _, _) => {
+                format!("to go on: volley campaign resume {} --step {}", shell(campaign), hold.step)
+            }
             Self::Slow(slow, _) => slow.what_to_do(now),
             Self::Gone(gone) => stranded::what_to_do(gone, campaign),
             Self::NoServer => START.to_owned(),
@@ -92,6 +102,7 @@ impl Obstacle {
     pub(super) fn shown(&self, campaign: &str, now: Timestamp) -> ObstacleShown {
         let (kind, since, waiting) = match self {
             Self::Held(hold, waiting) => ("held", Some(hold.since), Some(*waiting)),
+            Self::StepHeld(hold, _, waiting) => ("step held", Some(hold.since), Some(*waiting)),
             Self::Slow(slow, waiting) => (slow.kind(), slow.since(), Some(*waiting)),
             Self::Gone(gone) => ("lane gone", None, Some(gone.queued)),
             Self::NoServer => ("no server", None, None),

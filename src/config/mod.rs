@@ -31,7 +31,7 @@ pub use lanes::{Account, Lane};
 pub use layers::Source;
 pub use provider::{LaneProvider, Provider, SendMode};
 pub use read::Setting;
-pub use route::{DraftStep, NotBuilt, Problem, Route, Table, countries_named, steps, to_json};
+pub use route::{DraftStep, NotBuilt, Problem, Route, Table, Wanted, countries_named, steps, to_json};
 pub use secret::Secret;
 pub use server::{Database, Server};
 
@@ -55,6 +55,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// Words of one's own by which people opt out and in.
     pub opt_out: Keywords,
+    /// Where it stands what messages cost.
+    pub prices: Option<PathBuf>,
 }
 
 /// A configuration, and how it came about.
@@ -67,6 +69,11 @@ pub struct Loaded {
     pub settings: Vec<Setting>,
     /// What is allowed but probably not meant, one sentence each.
     pub warnings: Vec<String>,
+}
+
+/// `[prices]`: the list of what messages cost.
+fn prices(reader: &mut Reader<'_>) -> Result<Option<PathBuf>, Error> {
+    Ok(reader.text("file")?.map(|path| reader.resolve("file", &path)))
 }
 
 impl Config {
@@ -114,9 +121,11 @@ impl Config {
         let server = Server::read(&mut Reader::new(layers.plain(&keys::SERVER), &mut settings))?;
         let provider = Provider::read(&mut Reader::new(layers.plain(&keys::PROVIDER), &mut settings))?;
         let opt_out = Keywords::read(&mut Reader::new(layers.plain(&keys::OPT_OUT), &mut settings))?;
+        let prices = prices(&mut Reader::new(layers.plain(&keys::PRICES), &mut settings))?;
         let found = lanes::read(&layers, &provider, &mut settings)?;
         let routes = route::read(layers.routes(), provider.sub_account.as_deref(), &found.lanes, &mut settings)?;
-        let config = Self { database, server, provider, lanes: found.lanes, accounts: found.accounts, routes, opt_out };
+        let config =
+            Self { database, server, provider, lanes: found.lanes, accounts: found.accounts, routes, opt_out, prices };
         Ok(Loaded { config, file: file.map(|(path, _)| path.to_owned()), settings, warnings: found.warnings })
     }
 

@@ -8,9 +8,12 @@ use tokio_util::sync::CancellationToken;
 use super::job::Job;
 use super::lane::{CLAIM_AHEAD, Lane};
 use super::turnstile::Turnstile;
-use crate::domain::{BatchId, Causes, OnTierSpent, Span, StepIndex, Timestamp, Told};
+use crate::domain::{BatchId, BatchState, Causes, OnTierSpent, Span, StepIndex, Timestamp, Told};
 use crate::engine::{Event, Standing, advance};
-use crate::store::{Claim, Claimed, Entry, Impatient, Loaded, Pass, Queue, Result, Store, TierUse, Verdict};
+use crate::store::{
+    Capped, Claim, Claimed, Entry, Impatient, Loaded, Pass, Queue, Reached, Result, StepHeldBy, StepHold, Store,
+    TierUse, Verdict,
+};
 
 /// How often every queue is looked at although nobody said so, in case a hint was lost.
 const LOOK_ANYWAY: Span = Span::from_secs(5);
@@ -136,7 +139,9 @@ impl Claimer {
             Some(((queue.batch, queue.step), Arc::clone(timing)))
         };
         let hours = queues.iter().filter_map(timing).collect();
-        let claim = Claim { lane: lane.id, queues: queues.clone(), limit: wanted, now, tier, hours };
+        let cap = |queue: &Queue| Some(((queue.batch, queue.step), lane.cap(in_play.get(&queue.batch)?, queue.step)?));
+        let caps = queues.iter().filter_map(cap).collect();
+        let claim = Claim { lane: lane.id, queues: queues.clone(), limit: wanted, now, tier, hours, caps };
         let hush = lane.book.latest_hush();
         let set = match self.store.claim(claim).await {
             Ok(set) => {
@@ -165,7 +170,13 @@ impl Claimer {
                 // What is spread over a time comes one by one, and goes in small groups.
                 Some(drained) => drained.next.map(|next| next.max(now + CLAIM_AHEAD)),
                 None if set.kept_back.contains(&queue) => Some(free),
-                None => Some(now),
+                None => match set.capped.iter().find(|capped| capped.queue == queue) {
+                    // It is held now, until somebody says otherwise.
+                    Some(capped) if capped.is_final => None,
+                    // What is on its way may come back, and leave room.
+                    Some(_) => Some(now + CLAIM_AHEAD),
+                    None => Some(now),
+                },
             };
             if let Some(at) = next {
                 lane.queues.put_back(queue, at);
@@ -183,6 +194,9 @@ impl Claimer {
         let spent = set.without_place.iter().map(|message| (message, Event::TierSpent { step: message.present.step }));
         let closed = set.out_of_hours.iter().map(|(message, until)| (message, Event::PutOff { until: *until }));
         self.leave(spent.chain(closed), &in_play, now).await?;
+        for capped in set.capped.iter().filter(|capped| capped.is_final) {
+            self.stop(capped, &in_play, now).await?;
+        }
         Ok(Next::Now)
     }
 
@@ -206,6 +220,29 @@ impl Claimer {
         let changes: Vec<_> = people.filter_map(decide).collect();
         if !changes.is_empty() {
             self.store.record(changes).await?;
+        }
+        Ok(())
+    }
+
+    /// As much has left as may. What a limit of the whole campaign stops is paused, else the step is held: both until a
+    /// person says otherwise.
+    async fn stop(&self, capped: &Capped, in_play: &InPlay, now: Timestamp) -> Result<()> {
+        let Queue { batch, step, .. } = capped.queue;
+        let Some(entry) = in_play.get(&batch) else { return Ok(()) };
+        let currency = entry.plan.currency.as_deref().map(|currency| format!(" {currency}")).unwrap_or_default();
+        let whose = if capped.is_whole { "the campaign" } else { "the step" };
+        let why = match capped.by {
+            Reached::Messages(most) => {
+                format!("{whose} has handed over as many messages as max_messages allows, {most}")
+            }
+            Reached::Budget { spent, of } => {
+                format!("{whose} has spent {spent} of its budget of {of}{currency}, and the next message costs more")
+            }
+        };
+        if capped.is_whole {
+            self.store.move_batch(batch, vec![BatchState::Running], BatchState::Paused, Some(why), now).await?;
+        } else {
+            self.store.hold_step(StepHold { batch, step, by: StepHeldBy::Limit, why, since: now }).await?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::lane::Lane;
-use crate::domain::{Channel, Content, Present, State, StepIndex, Timestamp};
+use crate::domain::{Channel, Content, Money, Present, State, StepIndex, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::Refusal;
 use crate::store::{Attempt, Claimed, Entry, Hush, Loaded, Pass, Verdict};
@@ -108,6 +108,8 @@ pub(super) struct Settled {
     /// What else is to be said about the message once it is back in its queue.
     pub(super) then: Option<CallOff>,
     pub(super) fact: Option<Attempt>,
+    /// What the claim counted as spent, and was not: nothing was handed over.
+    pub(super) refund: Money,
     /// When the claim took a place in the tier for it, which nobody needs unless it was handed over after all.
     pub(super) spare_place: Option<Timestamp>,
 }
@@ -136,7 +138,9 @@ impl Settled {
         });
         let has_place = job.claimed.pass == Pass::Place;
         let spare_place = claimed_at.filter(|_| has_place && !may_have_left(answer));
-        Self { entry: job.entry, lane: Arc::clone(lane), message, step, answer, then: None, fact, spare_place }
+        let refund = if may_have_left(answer) { Money::ZERO } else { job.claimed.cost };
+        let lane = Arc::clone(lane);
+        Self { entry: job.entry, lane, message, step, answer, then: None, fact, refund, spare_place }
     }
 }
 

@@ -9,6 +9,7 @@ use super::compose::{Uncomposable, compose};
 use super::fleet::Fleet;
 use super::latency::Latency;
 use super::queues::Queues;
+use super::tariff;
 use super::under_way::{Begun, UnderWay};
 use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, SendMode};
@@ -16,7 +17,7 @@ use crate::domain::{
     BatchId, BatchState, Channel, Content, Country, LaneId, MessageKey, Msisdn, Rate, Span, StepIndex, Tier, Timestamp,
 };
 use crate::provider::Client;
-use crate::store::{Book, BucketOf, Entry, Hold, Marked, NotedBucket, Queue, Sender};
+use crate::store::{Book, BucketOf, Cap, Entry, Hold, Marked, NotedBucket, Queue, Sender};
 use crate::template::Pattern;
 use crate::throttle::{Brake, Cause, Holds, Pace, Pairs, Standstill, TierWindow};
 
@@ -32,6 +33,9 @@ const OTHERS_STAND_IN_AFTER: Span = Span::from_secs(10);
 
 /// Nothing stands for the countries in which a step says what it says to most.
 type PatternKey = (BatchId, StepIndex, Option<Country>);
+
+/// Nothing where all of a step may leave.
+type MaybeCap = Option<Arc<Cap>>;
 
 /// One sender on one channel, at work in this node.
 #[derive(Debug)]
@@ -62,6 +66,8 @@ pub struct Lane {
     served: AtomicU32,
     /// Compiled requests.
     patterns: RwLock<HashMap<PatternKey, Arc<Pattern>>>,
+    /// What may still leave of each step, once it was asked for.
+    caps: RwLock<HashMap<(BatchId, StepIndex), MaybeCap>>,
     /// Messages of a batch that was refused because of one of them: each goes alone, so that it takes nobody along.
     alone: Marked<MessageKey>,
 }
@@ -139,6 +145,7 @@ impl Lane {
             let_out: AtomicU64::new(0),
             served: AtomicU32::new(0),
             patterns: RwLock::default(),
+            caps: RwLock::default(),
             alone: Marked::default(),
         });
         lane.fleet.join(&lane);
@@ -264,7 +271,7 @@ impl Lane {
 
     /// Whether a batch's step may leave by this lane now.
     pub(super) fn may_leave(&self, entry: &Entry, step: StepIndex) -> bool {
-        entry.state() == BatchState::Running && !self.template_is_held(entry, step)
+        entry.state() == BatchState::Running && !entry.is_held(step) && !self.template_is_held(entry, step)
     }
 
     /// Whether what waits in a queue may leave by this lane now: in its own, or in that of another which may not send.
@@ -326,6 +333,17 @@ impl Lane {
         Ok(pattern)
     }
 
+    /// What of a step may still leave, where that is not all of it.
+    pub(super) fn cap(&self, entry: &Entry, step: StepIndex) -> Option<Arc<Cap>> {
+        let key = (entry.id, step);
+        if let Some(cap) = self.caps.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return cap.clone();
+        }
+        let cap = entry.plan.step(step).and_then(|rules| tariff::cap(&entry.plan, rules)).map(Arc::new);
+        self.caps.write().unwrap_or_else(PoisonError::into_inner).insert(key, cap.clone());
+        cap
+    }
+
     /// A batch is new, or goes on: all of its queues here are worth a look.
     pub fn look_at(&self, entry: &Entry) {
         for queue in entry.queues_of(self.id) {
@@ -338,6 +356,7 @@ impl Lane {
         let in_play = self.book.in_play();
         let goes_on = |batch: BatchId| in_play.iter().any(|entry| entry.id == batch && !entry.is_called_off());
         self.patterns.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _, _), _| goes_on(*batch));
+        self.caps.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _), _| goes_on(*batch));
         // Who was to go alone and never went, because the campaign was called off before.
         self.alone.retain(goes_on);
         for entry in in_play {

@@ -28,6 +28,7 @@ mod queues;
 mod recorder;
 mod recover;
 mod settle;
+mod tariff;
 #[cfg(test)]
 mod tests;
 mod turnstile;

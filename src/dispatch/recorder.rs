@@ -9,7 +9,9 @@ use tokio::sync::mpsc;
 use super::job::Settled;
 use super::lane::Lane;
 use crate::clock::Clock;
-use crate::domain::{Causes, Fault, LaneId, MessageKey, Msisdn, Span, State, StepIndex, Timestamp, Told, WishFrom};
+use crate::domain::{
+    Causes, Fault, LaneId, MessageKey, Money, Msisdn, Span, State, StepIndex, Timestamp, Told, WishFrom,
+};
 use crate::engine::{Answer, Event, Standing, advance};
 use crate::store::{Attempt, Change, Error, Loaded, NotedBucket, OptOut, Result, Store};
 
@@ -250,7 +252,11 @@ fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
         }
     }
     let fact = settled.fact.clone().map(|fact| Attempt { answered: now, ..fact });
-    settled.entry.change(message, after, fact)
+    // Where a receipt has proven it meanwhile, it was handed over whatever the answer said.
+    let was_handed_over = |message: &Loaded| message.present.marks.handed_over(settled.step);
+    let is_proven = was_handed_over(message) && !was_handed_over(&settled.message);
+    let refund = if is_proven { Money::ZERO } else { settled.refund };
+    Change { refund, ..settled.entry.change(message, after, fact) }
 }
 
 #[cfg(test)]

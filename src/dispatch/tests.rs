@@ -1,6 +1,5 @@
 //! A lane at work without a network: what its parts promise one another.
 
-use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 
@@ -154,8 +153,7 @@ impl Desk {
 
     async fn jobs(&self, batch: BatchId, limit: u32) -> Vec<Job> {
         let queues = vec![Queue { batch, step: StepIndex::FIRST, lane: self.lane.id }];
-        let claim =
-            Claim { lane: self.lane.id, queues, limit, now: self.clock.now(), tier: None, hours: HashMap::new() };
+        let claim = Claim::of(self.lane.id, queues, limit, self.clock.now());
         let entry = self.book.get(batch).await.unwrap().unwrap();
         let hush = self.book.latest_hush();
         let set = self.store.claim(claim).await.unwrap();

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::word::words;
 use super::{
-    Channel, Content, Countries, Country, Hours, Marks, Pool, Sources, Span, Status, StepIndex, Timestamp, Zone,
+    Channel, Content, Countries, Country, Hours, Limits, Marks, Pool, Prices, Sources, Span, Status, StepIndex,
+    StopRule, Timestamp, Zone,
 };
 
 words! {
@@ -82,6 +83,11 @@ pub struct Step {
     /// When it may leave.
     #[serde(default, skip_serializing_if = "Hours::are_all")]
     pub hours: Hours,
+    /// What of it may leave at most, and what each message costs, where that is known.
+    #[serde(default, skip_serializing_if = "Limits::are_none")]
+    pub limits: Limits,
+    #[serde(default, skip_serializing_if = "Prices::is_empty")]
+    pub prices: Prices,
     /// For whom the step is; everybody else's messages pass it over.
     #[serde(default, skip_serializing_if = "Countries::is_everywhere")]
     pub countries: Countries,
@@ -101,6 +107,8 @@ impl Step {
             leave_within: None,
             on_tier_spent: OnTierSpent::Wait,
             hours: Hours::default(),
+            limits: Limits::default(),
+            prices: Prices::default(),
             countries: Countries::Everywhere,
             content: Content::Text { text: text.to_owned(), source: Sources::default(), encoding: None },
         }
@@ -115,6 +123,11 @@ impl Step {
     /// Whether what it hands over to people of a country differs from what it hands over to most.
     pub fn differs_in(&self, country: Country) -> bool {
         matches!(&self.content, Content::Text { source, .. } if source.by_country.contains_key(&country))
+    }
+
+    /// Whether it costs money. Where nobody says what anything costs, an SMS does.
+    pub fn is_paid(&self) -> bool {
+        if self.prices.is_empty() { self.channel == Channel::Sms } else { self.prices.cost_something() }
     }
 
     /// How long after its hand-over the provider may deliver it, as far as anything says so.
@@ -142,6 +155,18 @@ pub struct Plan {
     /// Nothing stands for the usual: made up for within an hour, and later left to a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_missed: Option<OnMissed>,
+    /// What may leave at most, over all steps.
+    #[serde(default, skip_serializing_if = "Limits::are_none")]
+    pub limits: Limits,
+    /// Of its prices and budgets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// When it is paused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause_when: Option<StopRule>,
+    /// When the next step that costs something is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_paid_when: Option<StopRule>,
     /// Over how long its beginning is spread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<Span>,
@@ -161,6 +186,10 @@ impl Plan {
             on_unknown: OnUnknown::Keep,
             after_gap: AfterGap::Ask,
             on_missed: None,
+            limits: Limits::default(),
+            currency: None,
+            pause_when: None,
+            hold_paid_when: None,
             over: None,
             time_zone: None,
         }

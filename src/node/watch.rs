@@ -203,7 +203,8 @@ impl Watch {
         let changed = self.parts.book.refresh().await?;
         let held = self.parts.holds.replace(self.parts.store.holds().await?, seq, self.parts.clock.now());
         let called_off = |entry: &Entry| {
-            matches!(entry.state(), BatchState::Paused | BatchState::Cancelling | BatchState::Cancelled)
+            let state = entry.state();
+            matches!(state, BatchState::Paused | BatchState::Cancelling | BatchState::Cancelled) || entry.holds_a_step()
         };
         self.parts.dials.obey(self.parts.store.as_ref()).await?;
         // Who has opted out lately is waited for as a cancel is: what was begun for them before goes out first.

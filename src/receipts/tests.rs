@@ -5,7 +5,6 @@ mod door;
 mod samples;
 mod tries;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -131,8 +130,7 @@ impl Desk {
 
     async fn claim(&self) -> Loaded {
         let queues = vec![Queue { batch: self.key.batch, step: StepIndex::FIRST, lane: self.lane }];
-        let claim =
-            Claim { lane: self.lane, queues, limit: 1, now: self.clock.now(), tier: None, hours: HashMap::new() };
+        let claim = Claim::of(self.lane, queues, 1, self.clock.now());
         self.store.claim(claim).await.unwrap().messages[0].message
     }
 
@@ -318,14 +316,7 @@ fn written(umid: &str, text: &str) -> String {
 #[tokio::test]
 async fn a_stop_is_on_disk_and_reaches_what_is_claimed_by_the_time_it_is_acknowledged() {
     let Desk { store, book, applier, intake, key, lane, clock, .. } = Desk::new().await;
-    let claim = Claim {
-        lane,
-        queues: vec![Queue { batch: key.batch, step: StepIndex::FIRST, lane }],
-        limit: 1,
-        now: clock.now(),
-        tier: None,
-        hours: HashMap::new(),
-    };
+    let claim = Claim::of(lane, vec![Queue { batch: key.batch, step: StepIndex::FIRST, lane }], 1, clock.now());
     assert!(!store.claim(claim).await.unwrap().messages[0].opted_out, "at that time nobody had said anything");
     let hush = book.latest_hush();
     tokio::spawn(applier.run(|_| {}));

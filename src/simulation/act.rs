@@ -56,6 +56,11 @@ pub(super) enum Act {
         template: bool,
     },
     Release,
+    /// A person pauses a step of a campaign.
+    HoldStep {
+        which: usize,
+        step: u8,
+    },
     /// A person, or the provider's word, turns something of a lane, or back to what the file says.
     Turn {
         lane: usize,
@@ -144,7 +149,7 @@ pub(super) fn draw(seed: u64, number: u32, lanes: usize, alive: bool) -> Act {
 }
 
 fn person(dice: &mut fastrand::Rng, lanes: usize) -> Act {
-    match dice.u32(..34) {
+    match dice.u32(..36) {
         0..5 => Act::Pause(dice.usize(..2)),
         5..13 => Act::Resume(dice.usize(..2)),
         13 => Act::Cancel(dice.usize(..2)),
@@ -162,6 +167,7 @@ fn person(dice: &mut fastrand::Rng, lanes: usize) -> Act {
             word: one_of(dice, &["PAUSED", "DISABLED", "APPROVED", "APPROVED", "FLAGGED", "SOMETHING"]),
             twice: dice.bool(),
         },
+        25..27 => Act::HoldStep { which: dice.usize(..2), step: dice.u8(..3) },
         _ => Act::Release,
     }
 }

@@ -36,6 +36,7 @@ impl World {
     /// Everything that can be done now. Returns whether anything has left.
     async fn round(&mut self, look: bool) -> bool {
         if look {
+            self.give_up().await;
             self.release().await;
             self.go(Act::Watch, None).await;
             self.go(Act::Ask, None).await;

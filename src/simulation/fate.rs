@@ -7,14 +7,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies,
-    Timestamp,
+    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, StepIndex,
+    Tallies, Timestamp,
 };
 use crate::store::{
     Alias, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet, Dial,
     Error, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node,
-    NotedBucket, OptIn, OptOut, Page, Question, Receipt, Result, Said, Scope, Sender, Signals, Spread, Store, Stray,
-    StrayCount, StrayKind, TierPlace, Turned, Wish,
+    NotedBucket, OptIn, OptOut, Page, Question, Receipt, Result, Said, Scope, Sender, Signals, Spread, StepHold, Store,
+    Stray, StrayCount, StrayKind, TierPlace, Turned, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -227,6 +227,10 @@ through! {
     reads holds() -> Vec<Hold>;
     writes hold(hold: Hold, begun: Timestamp) -> u64;
     writes release(lane: String, template: String, now: Timestamp, by: String) -> u32;
+    reads step_holds() -> Vec<StepHold>;
+    writes hold_step(hold: StepHold) -> Option<u64>;
+    writes release_steps(batch: BatchId, only: Option<StepIndex>, by: String, now: Timestamp) -> Option<u64>;
+    reads spent(batch: BatchId) -> Vec<(StepIndex, Money)>;
     reads dials() -> Vec<Dial>;
     writes turn(dial: Dial, now: Timestamp) -> Option<u64>;
     writes turn_back(knob: Knob, name: String, why: String, now: Timestamp) -> Option<u64>;

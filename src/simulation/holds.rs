@@ -1,6 +1,7 @@
 //! What must hold after everything that happens.
 
 mod leaving;
+mod limits;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -45,6 +46,10 @@ struct Campaign {
     /// Whether anything was decided about it since.
     moved: bool,
     cancelled: bool,
+    /// Steps of which the node has noted that nothing leaves.
+    held_steps: HashSet<StepIndex>,
+    /// Messages that were found to have been handed over by news of a try that counted as come to nothing.
+    revived: u64,
     begins_at: Option<Timestamp>,
     /// Since when each message has waited for its present step.
     waiting_since: HashMap<u32, Timestamp>,
@@ -75,6 +80,8 @@ impl Holds {
                 noted: row.state,
                 moved: false,
                 cancelled: false,
+                held_steps: HashSet::new(),
+                revived: 0,
                 begins_at: row.starts_at,
                 waiting_since,
                 claimed_at: HashMap::new(),
@@ -109,6 +116,11 @@ impl Holds {
         }
     }
 
+    /// A person lets every step go on.
+    pub(super) fn released_steps(&mut self) {
+        self.campaigns.iter_mut().for_each(|campaign| campaign.held_steps.clear());
+    }
+
     pub(super) fn released(&mut self, hold: &Hold) {
         self.held.remove(&(hold.lane.clone(), hold.template.clone()));
     }
@@ -118,6 +130,11 @@ impl Holds {
         for campaign in &mut self.campaigns {
             campaign.noted = self.store.batch(campaign.batch).await.unwrap().unwrap().state;
             campaign.moved = false;
+        }
+        let steps = self.store.step_holds().await.unwrap();
+        for campaign in &mut self.campaigns {
+            let of_it = steps.iter().filter(|hold| hold.batch == campaign.batch);
+            campaign.held_steps = of_it.map(|hold| hold.step).collect();
         }
         let holds = self.store.holds().await.unwrap();
         self.held = holds.into_iter().map(|hold| (hold.lane, hold.template)).collect();
@@ -199,7 +216,7 @@ impl Holds {
         let campaign = &self.campaigns[place];
         assert_eq!(after.len(), campaign.keys.len(), "messages are missing");
         let mut counted = Tallies::default();
-        let (mut changed, mut claimed) = (Vec::new(), Vec::new());
+        let (mut changed, mut claimed, mut revived) = (Vec::new(), Vec::new(), 0);
         for (before, after) in campaign.before.iter().zip(&after) {
             counted.weigh(campaign.plan.steps.len(), &after.present, 1);
             if before.version == after.version {
@@ -210,6 +227,11 @@ impl Holds {
                 told.push(format!("    campaign {} message {}: {:?}", place + 1, after.key.n, after.present));
             }
             changed.push((after.key.n, after.present.step != before.present.step));
+            let is_proven = |step: StepIndex| {
+                let is_claimed = matches!(before.present.state, State::Sending { .. }) && before.present.step == step;
+                !is_claimed && !before.present.marks.handed_over(step) && after.present.marks.handed_over(step)
+            };
+            revived += StepIndex::all().filter(|step| is_proven(*step)).count() as u64;
             if let State::Sending { intent, .. } = after.present.state
                 && before.present.state != after.present.state
             {
@@ -220,6 +242,9 @@ impl Holds {
         let kept = self.store.tallies(campaign.batch).await.unwrap();
         let entries = |tallies: &Tallies| tallies.entries().filter(|(_, _, n)| *n != 0).collect::<Vec<_>>();
         assert_eq!(entries(&kept), entries(&counted), "the counters have left the rows");
+        self.campaigns[place].revived += revived;
+        let campaign = &self.campaigns[place];
+        self.check_limits(campaign, &counted).await;
         if !claimed.is_empty() {
             let state = self.store.batch(campaign.batch).await.unwrap().unwrap().state;
             let fresh = claimed.iter().any(|(_, intent)| *intent == now);

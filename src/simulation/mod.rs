@@ -12,6 +12,7 @@ mod asking;
 mod calm;
 mod days;
 mod fate;
+mod guards;
 mod holds;
 mod laid_out;
 mod mutations;

@@ -119,6 +119,8 @@ fn config(dice: &mut fastrand::Rng, channels: &[Channel], two_on_whatsapp: bool)
     let mut text = format!(
         "[provider]\nbase_url = \"http://127.0.0.1:9\"\nsub_account = \"acme\"\napi_key = \"test\"\nconnections = 4\n{send}\n"
     );
+    // What the sample says of prices holds here.
+    let _ = write!(text, "[prices]\nfile = \"{}/samples/prices.csv\"\n", env!("CARGO_MANIFEST_DIR"));
     let shared = one_of(dice, &["", "account = \"waba\"\n"]);
     let other = if shared.is_empty() { one_of(dice, &["acme", "other"]) } else { "acme" };
     let mut add = |dice: &mut fastrand::Rng, name: &str, channel: Channel| {
@@ -151,6 +153,7 @@ fn campaign(dice: &mut fastrand::Rng, name: &str, channels: &[Channel], which: &
     let ttl = one_of(dice, &[None, None, None, Some(300), Some(1_800)]);
     let overlap = one_of(dice, &[None, None, Some("warn"), Some("wait"), Some("refuse")]);
     let mut text = head(dice, name, ttl);
+    text += one_of(dice, &["", "", "", "", "", "", "max_messages = 9\n", "budget = \"0.70\"\n"]);
     if let Some(overlap) = overlap {
         let _ = writeln!(text, "on_overlap = \"{overlap}\"");
     }
@@ -170,6 +173,9 @@ const SCHEDULES: &[&str] = &[
     "at = \"2027-01-15T08:03Z\"\non_missed = \"start\"\n",
     "at = \"2027-01-15T08:03Z\"\non_missed = \"start\"\nquiet_hours = \"16:00-16:04\"\n",
 ];
+
+/// Few steps have one: what is limited comes to its end soon.
+const LIMITS: &[&str] = &["", "", "", "", "", "", "", "", "", "", "max_messages = 4\n", "budget = \"0.30 EUR\"\n"];
 
 /// What stands in front of the steps.
 fn head(dice: &mut fastrand::Rng, name: &str, ttl: Option<i64>) -> String {
@@ -217,6 +223,7 @@ fn steps(
             let _ = writeln!(text, "lane = \"{}\"", lane(*channel, which));
         }
         let _ = writeln!(text, "receipt_window = \"{}\"", one_of(dice, &["3m", "20m"]));
+        text += one_of(dice, LIMITS);
         text += one_of(dice, &["", "", "leave_within = \"20s\"\n", "leave_within = \"2m\"\n"]);
         text += one_of(
             dice,

@@ -12,13 +12,14 @@ use super::holds::Holds;
 use super::laid_out::{die_launching, launch};
 use super::net::{Hook, Line, Net, Trouble};
 use super::scene::{Scene, person};
+use super::wishes::Wish;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
-use crate::domain::{BatchState, Knob, Span, Timestamp, WishFrom};
+use crate::domain::{BatchId, BatchState, Knob, Span, StepIndex, Timestamp, WishFrom};
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::Transport;
 use crate::simulator::{Faults, Model};
-use crate::store::{self, Dial, Hold, OptOut, Store};
+use crate::store::{self, Dial, Hold, OptOut, StepHeldBy, StepHold, Store};
 use crate::throttle::{in_file, turned};
 
 /// When every world begins.
@@ -241,6 +242,12 @@ impl World {
                 let hold = Hold::of_person(&lane, &template, reason, now);
                 self.store.hold(hold, now).await.unwrap();
             }
+            Act::HoldStep { which, step } => {
+                let Some(batch) = self.holds.batches().nth(which) else { return };
+                let (step, by) = (StepIndex::new(step).unwrap(), StepHeldBy::Person);
+                let hold = StepHold { batch, step, by, why: PERSON.to_owned(), since: now };
+                self.store.hold_step(hold).await.unwrap();
+            }
             Act::Release => self.release().await,
             Act::Turn { lane, to, by_person } => self.turn(lane, to, by_person).await,
             _ => {}
@@ -300,6 +307,24 @@ impl World {
                 .await
                 .unwrap();
             self.holds.released(&hold);
+        }
+        for batch in self.holds.batches().collect::<Vec<_>>() {
+            self.store.release_steps(batch, None, PERSON.to_owned(), self.clock.now()).await.unwrap();
+        }
+        self.holds.released_steps();
+    }
+
+    /// People call off what has used up its limits: it would wait for ever.
+    pub(super) async fn give_up(&mut self) {
+        let holds = self.store.step_holds().await.unwrap();
+        let at_limit = holds.iter().filter(|hold| hold.by == StepHeldBy::Limit);
+        let at_limit: Vec<BatchId> = at_limit.map(|hold| hold.batch).collect();
+        for (which, batch) in self.holds.batches().collect::<Vec<_>>().into_iter().enumerate() {
+            let row = self.store.batch(batch).await.unwrap().unwrap();
+            let is_spent = row.state == BatchState::Paused || at_limit.contains(&batch);
+            if is_spent {
+                self.move_batch(which, &[BatchState::Running, BatchState::Paused], BatchState::Cancelling).await;
+            }
         }
     }
 
@@ -365,6 +390,9 @@ impl World {
         let taken = self.fate.outlive(node.take(&bodies)).await;
         let lived = taken.is_some();
         let mut wishes = Vec::new();
+        if !lived {
+            wishes.extend(self.kept(&group).await);
+        }
         for (place, hook) in group.into_iter().enumerate() {
             match taken.as_ref().and_then(|taken| taken.get(place)) {
                 Some(Ok(())) => wishes.extend(self.net.taken(&hook)),
@@ -375,6 +403,19 @@ impl World {
             self.holds.wish(wish, self.clock.now());
         }
         lived
+    }
+
+    /// Words by which people have come back, and which were on disk before anybody could tell the provider so.
+    async fn kept(&self, group: &[Hook]) -> Vec<Wish> {
+        let mut kept = Vec::new();
+        for wish in group.iter().filter_map(|hook| Wish::spoken(&hook.event)) {
+            if let Wish::Start { who, .. } = wish
+                && self.store.opted_out(vec![who]).await.unwrap().is_empty()
+            {
+                kept.push(wish);
+            }
+        }
+        kept
     }
 
     /// Whether the node says that it obeys, and what.

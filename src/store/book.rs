@@ -8,8 +8,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::hushed::{BY_NAME, Hush, Hushed};
 use super::{Batch, Change, Loaded, Marked, Result, Store};
 use crate::domain::{
-    AttemptId, BatchId, BatchState, Country, Hours, LaneId, Member, MessageKey, Msisdn, Plan, Pool, Present, State,
-    StepIndex, Tag, Timestamp,
+    AttemptId, BatchId, BatchState, Country, Hours, LaneId, Member, MessageKey, Money, Msisdn, Plan, Pool, Present,
+    State, StepIndex, Tag, Timestamp,
 };
 use crate::store::{Attempt, Queue, Timing, Verdict};
 
@@ -25,6 +25,8 @@ pub struct Entry {
     /// Of each step, where it may not leave at all hours.
     timings: Vec<Option<Arc<Timing>>>,
     state: AtomicU8,
+    /// Steps of which nothing leaves for the time being, a bit each.
+    held: AtomicU8,
     /// Hand-overs since the process began, for the pace that people see.
     handed_over: AtomicU64,
     /// Messages that wait in a lane's hands, and about which a receipt has decided meanwhile.
@@ -40,6 +42,16 @@ impl Entry {
     /// Whether nothing of it may leave ever again.
     pub fn is_called_off(&self) -> bool {
         matches!(self.state(), BatchState::Cancelling | BatchState::Cancelled)
+    }
+
+    /// Whether nothing of a step leaves for the time being, although the batch runs.
+    pub fn is_held(&self, step: StepIndex) -> bool {
+        self.held.load(Ordering::Acquire) & bit(step) != 0
+    }
+
+    /// Whether that is so of any step.
+    pub fn holds_a_step(&self) -> bool {
+        self.held.load(Ordering::Acquire) != 0
     }
 
     /// Whether its deadlines decide nothing for the time being: what a pause holds back, resuming applies.
@@ -112,6 +124,7 @@ impl Entry {
             lane: lane.unwrap_or(message.lane),
             steps: u8::try_from(self.plan.steps.len()).unwrap_or(StepIndex::COUNT_MAX),
             fact,
+            refund: Money::ZERO,
         }
     }
 
@@ -165,6 +178,10 @@ impl Entry {
     pub fn hand_overs(&self) -> u64 {
         self.handed_over.load(Ordering::Relaxed)
     }
+}
+
+const fn bit(step: StepIndex) -> u8 {
+    1 << step.get()
 }
 
 /// Every batch that may still change.
@@ -252,25 +269,30 @@ impl Book {
     /// Reads where every batch stands now, and who has opted out since the last look. Returns those batches that are new or stand elsewhere than before.
     pub async fn refresh(&self) -> Result<Vec<Arc<Entry>>> {
         self.look_for_stops().await?;
+        let mut held: HashMap<BatchId, u8> = HashMap::new();
+        for hold in self.store.step_holds().await? {
+            *held.entry(hold.batch).or_default() |= bit(hold.step);
+        }
         let batches = self.store.batches(Some(Self::IN_PLAY.to_vec())).await?;
         let mut changed = Vec::new();
         let mut kept = BTreeMap::new();
         // A cancelled batch stays so; once its last message has an outcome it is as settled as any.
         for batch in batches.into_iter().filter(|batch| batch.settled_at.is_none()) {
             let known = self.entry(batch.id);
+            let (held, state) = (held.get(&batch.id).copied().unwrap_or(0), batch.state.code());
+            let is_new = known.is_none();
             let entry = match known {
-                Some(entry) => {
-                    if entry.state.swap(batch.state.code(), Ordering::AcqRel) != batch.state.code() {
-                        changed.push(Arc::clone(&entry));
-                    }
-                    entry
-                }
+                Some(entry) => entry,
                 None => {
                     let Some(entry) = self.read(batch).await? else { continue };
-                    changed.push(Arc::clone(&entry));
                     entry
                 }
             };
+            let stood = entry.state.swap(state, Ordering::AcqRel) != state;
+            let held = entry.held.swap(held, Ordering::AcqRel) != held;
+            if is_new || stood || held {
+                changed.push(Arc::clone(&entry));
+            }
             kept.insert(entry.id, entry);
         }
         *self.entries.write().unwrap_or_else(PoisonError::into_inner) = kept;
@@ -324,6 +346,7 @@ impl Book {
             lanes,
             timings,
             state: AtomicU8::new(batch.state.code()),
+            held: AtomicU8::new(0),
             handed_over: AtomicU64::new(0),
             recalled: Marked::default(),
             hushed: Arc::clone(&self.hushed),

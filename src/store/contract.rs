@@ -10,6 +10,7 @@ mod counters;
 mod dials;
 mod hours;
 mod lanes;
+mod limits;
 mod nodes;
 mod people;
 mod receipts;
@@ -18,7 +19,6 @@ mod tiers;
 mod timers;
 mod walks;
 
-use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -28,8 +28,8 @@ use super::{
 };
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, Country, Fields, LaneId, MessageKey, Msisdn, Plan, Present, Recipient,
-    Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp, Umid,
+    AudienceId, BatchId, BatchState, Channel, Country, Fields, LaneId, MessageKey, Money, Msisdn, Plan, Present,
+    Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp, Umid,
 };
 
 /// Every claim about a store, once for each database that answers the contract.
@@ -150,14 +150,7 @@ impl Desk {
 
     async fn claim_of(&self, batch: BatchId, limit: u32) -> Claim {
         let lane = self.lane("wa", Channel::WhatsApp).await;
-        Claim {
-            lane,
-            queues: vec![Queue { batch, step: StepIndex::FIRST, lane }],
-            limit,
-            now: self.now(),
-            tier: None,
-            hours: HashMap::new(),
-        }
+        Claim::of(lane, vec![Queue { batch, step: StepIndex::FIRST, lane }], limit, self.now())
     }
 
     async fn claimed(&self, batch: BatchId, limit: u32) -> ClaimedSet {
@@ -241,6 +234,7 @@ fn change(message: &Loaded, after: Present) -> Change {
         lane: message.lane,
         steps: STEPS,
         fact: None,
+        refund: Money::ZERO,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Facts: what is written once and never changed. And changes: a decision with the version it was made on.
 
-use crate::domain::{LaneId, MessageKey, Msisdn, Present, StepIndex, Timestamp, Umid};
+use crate::domain::{LaneId, MessageKey, Money, Msisdn, Present, StepIndex, Timestamp, Umid};
 
 /// What came of a step, for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +83,8 @@ pub struct Change {
     /// How many steps the route has, for the counters.
     pub steps: u8,
     pub fact: Option<Attempt>,
+    /// What was counted as spent for the step that it was at, which was not handed over after all.
+    pub refund: Money,
 }
 
 /// What the provider said about an attempt.

@@ -14,6 +14,7 @@ mod error;
 mod fact;
 mod hushed;
 mod lanes;
+mod limits;
 mod marked;
 mod model;
 mod people;
@@ -29,6 +30,7 @@ pub use hushed::Hush;
 pub use lanes::{
     BucketOf, BusinessEvent, Dial, HeldBy, Hold, LaneState, NotedBucket, Said, Standing, Trouble, subject,
 };
+pub use limits::{Cap, Capped, Price, Reached, StepHeldBy, StepHold};
 pub use marked::Marked;
 pub use model::{
     Asked, Asking, Audience, AudiencePart, Batch, Beat, Claim, Claimed, ClaimedSet, Deafness, Drained, Event, Found,

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{LaneState, Sender};
+use super::{Cap, Capped, LaneState, Sender};
 use crate::domain::{
-    AttemptId, AudienceId, BatchId, BatchState, Channel, Country, Fields, Hours, LaneId, Marks, MessageKey, Msisdn,
-    Plan, Present, SkipReason, Span, State, StepIndex, Tag, Timestamp, Umid, Zone, zone_of,
+    AttemptId, AudienceId, BatchId, BatchState, Channel, Country, Fields, Hours, LaneId, Marks, MessageKey, Money,
+    Msisdn, Plan, Present, SkipReason, Span, State, StepIndex, Tag, Timestamp, Umid, Zone, zone_of,
 };
 
 #[derive(Debug, Clone)]
@@ -170,6 +170,15 @@ pub struct Claim {
     pub tier: Option<TierUse>,
     /// Steps that may not leave at all hours.
     pub hours: HashMap<(BatchId, StepIndex), Arc<Timing>>,
+    /// Steps of which no more than so much may leave.
+    pub caps: HashMap<(BatchId, StepIndex), Arc<Cap>>,
+}
+
+impl Claim {
+    /// Where nothing stands in the way.
+    pub fn of(lane: LaneId, queues: Vec<Queue>, limit: u32, now: Timestamp) -> Self {
+        Self { lane, queues, limit, now, tier: None, hours: HashMap::new(), caps: HashMap::new() }
+    }
 }
 
 /// When a queue's messages may leave.
@@ -225,6 +234,8 @@ pub struct Claimed {
     pub opted_out: bool,
     /// Where the tier is limited, what lets them pass it.
     pub pass: Pass,
+    /// What was counted as spent for it.
+    pub cost: Money,
 }
 
 impl Claimed {
@@ -253,6 +264,8 @@ pub struct ClaimedSet {
     /// Queues of which all that was looked at waits for a place in the tier. A queue that is named nowhere here may hold
     /// more for the next claim.
     pub kept_back: Vec<Queue>,
+    /// Queues whose limits are reached.
+    pub capped: Vec<Capped>,
     /// Messages that may not leave at this hour, as they stand, and when they may: in their queues still.
     pub out_of_hours: Vec<(Loaded, Timestamp)>,
     /// Messages of impatient queues that got no place and have a step to go on to, as they stand: in their queues still.

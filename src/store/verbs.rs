@@ -5,12 +5,12 @@ use tokio::sync::mpsc;
 use super::{
     Alias, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet, Dial,
     Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node,
-    NotedBucket, OptIn, OptOut, Page, Question, Receipt, Result, Said, Scope, Sender, Spread, Stray, StrayCount,
-    TierPlace, Turned, Wish,
+    NotedBucket, OptIn, OptOut, Page, Question, Receipt, Result, Said, Scope, Sender, Spread, StepHold, Stray,
+    StrayCount, TierPlace, Turned, Wish,
 };
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies,
-    Timestamp,
+    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, StepIndex,
+    Tallies, Timestamp,
 };
 
 #[async_trait::async_trait]
@@ -164,6 +164,21 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn hold(&self, hold: Hold, begun: Timestamp) -> Result<u64>;
     /// Lifts every hold on a lane (`template` empty) or on a template, in whatever language. Returns how many there were.
     async fn release(&self, lane: String, template: String, now: Timestamp, by: String) -> Result<u32>;
+    /// Steps of which nothing leaves for the time being.
+    async fn step_holds(&self) -> Result<Vec<StepHold>>;
+    /// Holds a step. Returns the number of the decision, or nothing where it was held so before, or a person has let it go
+    /// on in spite of a rule.
+    async fn hold_step(&self, hold: StepHold) -> Result<Option<u64>>;
+    /// Lifts whatever holds a batch's steps, or one of them. Nothing where there was nothing.
+    async fn release_steps(
+        &self,
+        batch: BatchId,
+        only: Option<StepIndex>,
+        by: String,
+        now: Timestamp,
+    ) -> Result<Option<u64>>;
+    /// What a batch has spent on its steps, where it has prices.
+    async fn spent(&self, batch: BatchId) -> Result<Vec<(StepIndex, Money)>>;
     /// What was changed of the configuration while it ran.
     async fn dials(&self) -> Result<Vec<Dial>>;
     /// Changes something, unless it was changed by a later word. Returns the number of the decision, if it is one.

@@ -11,6 +11,7 @@
 mod check;
 mod error;
 mod mark;
+mod parts;
 mod pattern;
 mod preview;
 mod sms;
@@ -19,6 +20,7 @@ mod text;
 pub use check::check;
 pub use error::{Error, InvalidPattern, Missing, Place, Problem};
 pub use mark::{ATTEMPT_MARK, MSISDN_MARK, Slot, Slots, expiry_mark, mark};
+pub use parts::PartsOf;
 pub use pattern::Pattern;
 pub use preview::{Line, literals, preview};
 pub use sms::{Alphabet, PARTS_MAX, Segments, beyond_gsm7, segments};

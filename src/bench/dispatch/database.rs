@@ -1,6 +1,5 @@
 //! The limit of batches: what the database alone can claim and record.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Load;
@@ -31,8 +30,7 @@ pub async fn database(load: &Load, clock: Arc<dyn Clock>, chance: &Chance) -> Re
     let begun = Begun::now(clock.as_ref());
     let mut done = 0_u64;
     loop {
-        let claim =
-            Claim { lane, queues: vec![queue], limit: SET, now: clock.now(), tier: None, hours: HashMap::new() };
+        let claim = Claim::of(lane, vec![queue], SET, clock.now());
         let set = store.claim(claim).await?;
         if set.messages.is_empty() {
             break;

@@ -109,6 +109,26 @@ fn a_pool_of_unlike_lanes_is_pointed_out_and_each_is_held_against_its_own_part()
 }
 
 #[test]
+fn limits_that_leave_somebody_out_are_pointed_out() {
+    let prices = config_with("\n[prices]\nfile = \"prices.csv\"\n");
+    for (head, step, sentence) in [
+        (
+            "",
+            "max_messages = 400",
+            "step 1: max_messages is 400, and 1000 people begin here, so 600 of them wait [small_limit]",
+        ),
+        ("max_messages = 999", "", "max_messages is 999, and 1000 people begin here, so 1 of them wait [small_limit]"),
+        ("budget = 39", "", "everybody's first message costs about 40.00 EUR together, and the budget is 39.00 EUR"),
+    ] {
+        let (_, warnings) = through(&with(head, &[&format!("{SMS}\n{step}")]), &prices).unwrap();
+        let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        assert!(said.iter().any(|said| said.contains(sentence)), "{said:#?}\n  want: {sentence}");
+    }
+    let (_, warnings) = through(&with("budget = 40\nmax_messages = 1000", &[SMS]), &prices).unwrap();
+    assert!(warnings.iter().all(|warning| warning.code != Lint::SmallLimit), "{warnings:#?}");
+}
+
+#[test]
 fn a_lane_of_some_countries_makes_its_step_one_for_them() {
     let named =
         |name: &str, codes: &str| format!("\n[[lane]]\nname = \"{name}\"\nchannel = \"RCS\"\ncountries = [{codes}]\n");

@@ -56,13 +56,19 @@ pub(super) async fn run(ground: &Ground, decision: Decision, name: &str, json: b
         Decision::Resume => campaign::resume(store.as_ref(), clock, &batch, by).await?,
         Decision::Cancel => campaign::cancel(store.as_ref(), clock, &batch, by).await?,
     };
-    let (obeyed, already) = match decided {
-        Decided::Holds(obeyed) => (obeyed, false),
+    // Whoever lets it go on means all of it.
+    let released = match decision {
+        Decision::Resume => campaign::release_steps(store.as_ref(), clock, &batch, None, by).await?,
+        Decision::Pause | Decision::Cancel => None,
+    };
+    let (obeyed, already) = match (decided, released) {
+        (Decided::Holds(_), Some(obeyed)) | (Decided::Holds(obeyed), None) => (obeyed, false),
+        (Decided::Refused(state), Some(obeyed)) if decision.is_so(state) => (obeyed, false),
         // Who gives a command twice has what was wanted.
-        Decided::Refused(state) if decision.is_so(state) => {
+        (Decided::Refused(state), None) if decision.is_so(state) => {
             (campaign::noted(store.as_ref(), clock, store.seq().await?).await?, true)
         }
-        Decided::Refused(state) => bail!("\"{name}\" cannot be {}: {}", decision.participle(), why_not(state)),
+        (Decided::Refused(state), _) => bail!("\"{name}\" cannot be {}: {}", decision.participle(), why_not(state)),
     };
     let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
     let counts = Counts::of(state, &store.tallies(batch.id).await?);

@@ -5,9 +5,11 @@ mod calendar;
 mod decide;
 mod export;
 pub(super) mod launch;
+mod limits;
 mod list;
 mod plan;
 pub(super) mod report;
+mod step;
 
 use anyhow::bail;
 use clap::ValueEnum;
@@ -15,7 +17,7 @@ use clap::ValueEnum;
 use super::{Exit, Ground, watch};
 use crate::campaign::moment;
 use crate::config::nearest;
-use crate::domain::{BatchState, CampaignId, Zone};
+use crate::domain::{BatchState, CampaignId, StepIndex, Zone};
 use crate::store::{Batch, Store};
 
 #[derive(Debug, clap::Subcommand)]
@@ -70,14 +72,20 @@ Examples:
     Pause {
         /// Its name or its id.
         campaign: String,
+        /// Only this step: nothing more of it leaves, and the others go on.
+        #[arg(long, value_name = "STEP", value_parser = step)]
+        step: Option<StepIndex>,
         /// As an object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
     },
-    /// Go on with a paused campaign.
+    /// Go on with a paused campaign, and with steps of it that are held.
     Resume {
         /// Its name or its id.
         campaign: String,
+        /// Only this step.
+        #[arg(long, value_name = "STEP", value_parser = step)]
+        step: Option<StepIndex>,
         /// As an object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
@@ -137,14 +145,22 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
         Command::Calendar { json } => calendar::run(ground, json).await,
         Command::Show { campaign, json } => list::show(ground, &campaign, json).await,
         Command::Watch(args) => watch::run(args, ground).await,
-        Command::Pause { campaign, json } => decide::run(ground, Decision::Pause, &campaign, json).await,
-        Command::Resume { campaign, json } => decide::run(ground, Decision::Resume, &campaign, json).await,
+        Command::Pause { campaign, step: Some(step), json } => step::hold(ground, &campaign, step, json).await,
+        Command::Pause { campaign, step: None, json } => decide::run(ground, Decision::Pause, &campaign, json).await,
+        Command::Resume { campaign, step: Some(step), json } => step::release(ground, &campaign, step, json).await,
+        Command::Resume { campaign, step: None, json } => decide::run(ground, Decision::Resume, &campaign, json).await,
         Command::Cancel { campaign, json } => decide::run(ground, Decision::Cancel, &campaign, json).await,
         Command::Retry(args) => again::retry(ground, args).await,
         Command::Clone(args) => again::clone(ground, args).await,
         Command::Report(args) => report::run(args, ground).await,
         Command::Export(args) => export::run(args, ground).await,
     }
+}
+
+/// A step as people count them.
+fn step(text: &str) -> Result<StepIndex, String> {
+    let step = text.parse::<u8>().ok().and_then(|step| StepIndex::new(step.checked_sub(1)?));
+    step.ok_or_else(|| format!("write a number from 1 to {}", StepIndex::COUNT_MAX))
 }
 
 /// The campaign of a name, or of a `cmp_…` id.

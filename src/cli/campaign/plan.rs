@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::limits;
 use crate::campaign::{
-    Bottleneck, Draft, FileError, Forecast, LaunchError, Launcher, LeftOut, Prepared, Shares, Warning, moment,
+    Bottleneck, Cost, Draft, FileError, Forecast, LaunchError, Launcher, LeftOut, Prepared, Shares, Warning, moment,
 };
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
@@ -13,7 +14,9 @@ use crate::cli::table::Table;
 use crate::cli::words::{self, count, of, shell};
 use crate::cli::{Exit, Ground, progress};
 use crate::config::Problem;
-use crate::domain::{Channel, Content, Countries, Country, Plan, Recipient, SmsEncoding, Step};
+use crate::domain::{
+    Channel, Content, Countries, Country, Limits, Money, Plan, Recipient, SmsEncoding, Step, StopRule,
+};
 use crate::template::{self, Line};
 
 #[derive(Debug, clap::Args)]
@@ -113,6 +116,8 @@ struct StepShown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl: Option<String>,
     success_status: String,
+    #[serde(flatten)]
+    limits: LimitsShown,
     /// How many of the recipients it is for.
     recipients: u64,
     #[serde(skip_serializing_if = "Countries::is_everywhere")]
@@ -159,10 +164,34 @@ struct PlanShown<'a> {
     left_by: Option<String>,
     bottleneck: Option<String>,
     allowed_rate: f64,
+    /// What it would cost, where a list of prices says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<Cost>,
+    #[serde(flatten)]
+    limits: LimitsShown,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pause_when: Option<StopRule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold_paid_when: Option<StopRule>,
     steps: Vec<StepShown<'a>>,
     warnings: Vec<WarningShown<'a>>,
     notes: &'a [String],
     problems: [ProblemShown<'a>; 0],
+}
+
+/// What may leave at most.
+#[derive(Serialize)]
+struct LimitsShown {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_messages: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget: Option<Money>,
+}
+
+impl From<&Limits> for LimitsShown {
+    fn from(limits: &Limits) -> Self {
+        Self { max_messages: limits.messages, budget: limits.budget }
+    }
 }
 
 impl<'a> PlanShown<'a> {
@@ -176,6 +205,7 @@ impl<'a> PlanShown<'a> {
             fallback_after: step.fallback_after.map(|after| after.to_string()),
             ttl: step.ttl.map(|ttl| ttl.to_string()),
             success_status: step.success.to_string(),
+            limits: LimitsShown::from(&step.limits),
             recipients: shares.at(index).people,
             countries: &step.countries,
             open_windows: windows.get(&index).copied(),
@@ -209,8 +239,12 @@ impl<'a> PlanShown<'a> {
             last_country_starts_at: (beginnings.last > beginnings.first).then(|| beginnings.last.rfc3339()),
             over: plan.over.map(|over| over.to_string()),
             left_by: forecast.map(|forecast| forecast.done_at.rfc3339()),
-            bottleneck: forecast.and_then(|forecast| forecast.bottleneck.as_ref()).map(limits),
+            bottleneck: forecast.and_then(|forecast| forecast.bottleneck.as_ref()).map(because_of),
             allowed_rate: ground.allowed(plan),
+            cost: Cost::of(plan, &people.countries),
+            limits: LimitsShown::from(&plan.limits),
+            pause_when: plan.pause_when,
+            hold_paid_when: plan.hold_paid_when,
             steps: steps.collect(),
             warnings: warnings.iter().map(WarningShown::new).collect(),
             notes: &schedule.notes,
@@ -244,7 +278,7 @@ fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
 }
 
 /// What holds a campaign up, in words.
-fn limits(bottleneck: &Bottleneck) -> String {
+fn because_of(bottleneck: &Bottleneck) -> String {
     match bottleneck {
         Bottleneck::Rate { lane } => format!("the rate of lane {lane}"),
         Bottleneck::Account { account } => format!("the rate of account {account}"),
@@ -282,7 +316,7 @@ fn lines(prepared: &Prepared, forecast: Option<&Forecast>, file: &str, paint: Pa
     lines.push(format!("  {}", paint.dim(when)));
     let left_by = match forecast {
         Some(Forecast { done_at, bottleneck }) => {
-            let limits = bottleneck.as_ref().map(|found| format!("; what decides is {}", limits(found)));
+            let limits = bottleneck.as_ref().map(|found| format!("; what decides is {}", because_of(found)));
             let takes = done_at.since(beginnings.first);
             format!(
                 "everybody's first message has left by {}, after {}{}",
@@ -294,6 +328,8 @@ fn lines(prepared: &Prepared, forecast: Option<&Forecast>, file: &str, paint: Pa
         None => "as things stand not everybody's first message would leave within years".to_owned(),
     };
     lines.push(format!("  {}", paint.dim(left_by)));
+    let cost = Cost::of(plan, &people.countries);
+    lines.extend(limits::of_campaign(plan, cost.as_ref()).into_iter().map(|said| format!("  {}", paint.dim(said))));
     let countries = people.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect();
     lines.extend(country_lines(countries, paint));
     for (index, step) in plan.places() {
@@ -301,7 +337,7 @@ fn lines(prepared: &Prepared, forecast: Option<&Forecast>, file: &str, paint: Pa
         lines.push(format!(
             "Step {index}: {}  {}",
             paint.bold(step.channel),
-            paint.dim(rule(step, !plan.ends_with(index)))
+            paint.dim(rule(step, plan, !plan.ends_with(index)))
         ));
         if !step.countries.is_everywhere() {
             lines.push(format!(
@@ -390,7 +426,7 @@ fn for_whom(countries: &Countries, people: u64, recipients: u64) -> String {
 }
 
 /// `on lane promo-sg, until Delivered; after 15m without it the next step`.
-fn rule(step: &Step, has_next: bool) -> String {
+fn rule(step: &Step, plan: &Plan, has_next: bool) -> String {
     let fall = match (has_next, step.fallback_after) {
         (true, Some(after)) => format!("; after {after} without it, or on failure, the next step"),
         (true, None) => "; on failure the next step".to_owned(),
@@ -398,6 +434,8 @@ fn rule(step: &Step, has_next: bool) -> String {
     };
     let hours = words::hours(&step.hours).map(|said| format!("; leaves {said}")).unwrap_or_default();
     let dropped = step.ttl.map(|ttl| format!("; the provider drops it after {ttl}")).unwrap_or_default();
+    let most =
+        limits::limits(&step.limits, plan.currency.as_deref()).map(|most| format!("; {most}")).unwrap_or_default();
     let lanes = if step.lanes.is_shared() { "lanes" } else { "lane" };
-    format!("{lanes} {}, until {}{fall}{dropped}{hours}", step.lanes, step.success)
+    format!("{lanes} {}, until {}{fall}{dropped}{hours}{most}", step.lanes, step.success)
 }

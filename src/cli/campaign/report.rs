@@ -11,7 +11,7 @@ use crate::cli::table::Table;
 use crate::cli::watch::{fell_back, outcome_notes, took};
 use crate::cli::words::{bar, count, count_or_dash, each, list, of, percent, shell, span};
 use crate::cli::{Exit, Ground, progress};
-use crate::domain::{BatchState, Outcome, Timestamp};
+use crate::domain::{BatchState, Channel, Money, Outcome, Timestamp};
 use crate::store::Batch;
 
 const BAR: usize = 32;
@@ -121,6 +121,7 @@ pub(in crate::cli) fn lines(report: &Report, batch: &Batch, now: Timestamp, pain
     lines.extend(outcomes(report, paint));
     lines.push(String::new());
     lines.extend(funnel(report, paint));
+    lines.extend(cost(report));
     lines.extend(beside(report, paint));
     lines.extend(saved(report, paint));
     let notes = outcome_notes(report);
@@ -299,6 +300,17 @@ fn funnel(report: &Report, paint: Paint) -> Vec<String> {
         lines.push(paint.dim(format!("by the conditions of the route: {}", list(&passed_over))));
     }
     lines
+}
+
+/// What was spent, by the prices of the launch.
+fn cost(report: &Report) -> Option<String> {
+    let spent: Vec<(Channel, Money)> =
+        report.steps.iter().filter_map(|step| Some((step.channel, step.spent?))).collect();
+    let whole: Money = spent.iter().map(|(_, spent)| *spent).sum();
+    let currency = report.currency.as_deref().map(|currency| format!(" {currency}")).unwrap_or_default();
+    let parts: Vec<String> = spent.iter().map(|(channel, spent)| format!("{spent} on {channel}")).collect();
+    let parts = if parts.len() > 1 { format!(": {}", list(&parts)) } else { String::new() };
+    (!spent.is_empty()).then(|| format!("cost: {whole}{currency}{parts}"))
 }
 
 /// What else became of steps: queued in vain, because the one before had arrived after all; or ended without falling back.

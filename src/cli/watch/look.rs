@@ -5,8 +5,8 @@ use crate::cli::Ground;
 use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
 use crate::cli::pace::Slow;
-use crate::domain::{BatchId, BatchState, Plan, Timestamp};
-use crate::store::{Batch, Hold, Store};
+use crate::domain::{BatchId, BatchState, Count, Plan, Timestamp};
+use crate::store::{Batch, Hold, StepHold, Store};
 
 #[derive(Debug)]
 pub(in crate::cli) struct Look {
@@ -64,6 +64,11 @@ impl<'a> Looking<'a> {
             Obstacle::Held(hold, waiting)
         };
         let mut obstacles: Vec<Obstacle> = holds.map(held).collect();
+        let of_it = |hold: &StepHold| sends && hold.batch == self.id;
+        obstacles.extend(store.step_holds().await?.into_iter().filter(of_it).filter_map(|hold| {
+            let (channel, waiting) = (self.plan.step(hold.step)?.channel, tallies.get(hold.step, Count::Queued));
+            Some(Obstacle::StepHeld(hold, channel, waiting))
+        }));
         if batch.state == BatchState::Running {
             // A slow lane is in nobody's way who does not wait for it.
             let slow = Slow::all(&turned.config, &self.ground.lane_states(store).await?, at);

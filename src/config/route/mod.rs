@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 pub use problem::Problem;
 pub(super) use step::no_country;
-pub use step::{DraftStep, countries_named, steps};
+pub use step::{DraftStep, Wanted, countries_named, steps};
 pub use table::{NotBuilt, Table};
 
 use super::Lane;

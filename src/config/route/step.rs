@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::content;
 use super::table::{NotBuilt, Table};
 use crate::config::nearest;
-use crate::domain::{Channel, Content, Countries, Country, OnTierSpent, Pool, Span, Status, StepIndex, Stretch};
+use crate::domain::{Channel, Content, Countries, Country, Money, OnTierSpent, Pool, Span, Status, StepIndex, Stretch};
 
 /// A step before anything is checked against lanes, columns or the other steps. Everything optional is still open.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +23,46 @@ pub struct DraftStep {
     pub quiet_hours: Option<Vec<Stretch>>,
     pub send_window: Option<Vec<Stretch>>,
     pub countries: Countries,
+    /// What of it may leave at most.
+    pub wanted: Wanted,
     pub content: Content,
+}
+
+/// What a person wants to leave at most, before it is known what anything costs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wanted {
+    pub messages: Option<u64>,
+    pub budget: Option<Money>,
+    /// Of the budget, where it is said.
+    pub currency: Option<String>,
+}
+
+impl Wanted {
+    pub fn read(table: &mut Table<'_>) -> Self {
+        let messages =
+            table.text_or_number("max_messages").and_then(|text| match text.replace(['_', ','], "").parse() {
+                Ok(messages) if messages > 0 => Some(messages),
+                Ok(_) | Err(_) => {
+                    table.wrong("max_messages", format_args!("\"{text}\" is no number of messages from 1 on"));
+                    None
+                }
+            });
+        let Some(text) = table.text_or_number("budget") else { return Self { messages, ..Self::default() } };
+        let (amount, currency) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+        let budget = match amount.parse::<Money>() {
+            Ok(budget) if !budget.is_zero() => Some(budget),
+            Ok(_) => {
+                table.wrong("budget", "is nothing, so nothing could leave; write an amount, or remove the step");
+                None
+            }
+            Err(error) => {
+                table.wrong("budget", error);
+                None
+            }
+        };
+        let currency = Some(currency.trim().to_uppercase()).filter(|currency| !currency.is_empty());
+        Self { messages, budget, currency }
+    }
 }
 
 const STEP_NOT_BUILT: &[NotBuilt] = &[("countries", "write `only` or `skip_when`")];
@@ -63,6 +102,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
     let quiet_hours = table.parsed_all("quiet_hours");
     let send_window = table.parsed_all("send_window");
     let countries = countries(&mut table);
+    let wanted = Wanted::read(&mut table);
     let content = content::read(&mut table);
     table.finish(STEP_NOT_BUILT);
     Some(DraftStep {
@@ -77,6 +117,7 @@ fn step(mut table: Table<'_>) -> Option<DraftStep> {
         quiet_hours,
         send_window,
         countries,
+        wanted,
         content: content?,
     })
 }

@@ -50,6 +50,7 @@ impl Holds {
             _ => false,
         };
         assert!(!stopped, "left although the node had noted: {}", about());
+        assert!(!campaign.held_steps.contains(&attempt.step), "left although its step was held: {}", about());
         let template = match &rules.content {
             Content::Template(template) => template.name.clone(),
             Content::Text { .. } => String::new(),

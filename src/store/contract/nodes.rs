@@ -141,7 +141,7 @@ async fn a_verb_that_fails_dooms_no_other_of_its_commit(desk: Desk) {
         now: desk.now(),
     };
     let queues = vec![Queue { batch, step: StepIndex::FIRST, lane }];
-    let claim = Claim { lane, queues, limit: 3, now: desk.now(), tier: None, hours: HashMap::new() };
+    let claim = Claim::of(lane, queues, 3, desk.now());
     let event = Event { at: at(1), subject: "node".to_owned(), text: "awake".to_owned() };
     let (refused, begun, taken, again, noted, missing) = tokio::join!(
         desk.begin_audience(named("taken")),

@@ -4,19 +4,19 @@ use tokio::sync::mpsc;
 
 use super::receipts::Lesson;
 use super::{
-    Sqlite, aliases, asking, audiences, batches, dials, facts, inbound, lanes, looks, messages, nodes, receipts, tiers,
-    walk, wishes,
+    Sqlite, aliases, asking, audiences, batches, dials, facts, inbound, lanes, limits, looks, messages, nodes,
+    receipts, tiers, walk, wishes,
 };
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies,
-    Timestamp,
+    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, StepIndex,
+    Tallies, Timestamp,
 };
 use crate::store::signal::signals_of;
 use crate::store::{
     Alias, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet, Dial,
     Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node,
-    NotedBucket, OptIn, OptOut, Page, Question, Receipt, Result, Said, Scope, Sender, Signals, Spread, Store, Stray,
-    StrayCount, StrayKind, TierPlace, Turned, Wish,
+    NotedBucket, OptIn, OptOut, Page, Question, Receipt, Result, Said, Scope, Sender, Signals, Spread, StepHold, Store,
+    Stray, StrayCount, StrayKind, TierPlace, Turned, Wish,
 };
 
 #[async_trait::async_trait]
@@ -277,6 +277,29 @@ impl Store for Sqlite {
         self.write("lift a hold", move |c| Box::pin(lanes::release(c, lane, template, now, by))).await
     }
 
+    async fn step_holds(&self) -> Result<Vec<StepHold>> {
+        self.read("read the steps that are held", move |c| Box::pin(limits::step_holds(c))).await
+    }
+
+    async fn hold_step(&self, hold: StepHold) -> Result<Option<u64>> {
+        self.write("hold a step", move |c| Box::pin(limits::hold_step(c, hold))).await
+    }
+
+    async fn release_steps(
+        &self,
+        batch: BatchId,
+        only: Option<StepIndex>,
+        by: String,
+        now: Timestamp,
+    ) -> Result<Option<u64>> {
+        let release = "let a step go on";
+        self.write(release, move |c| Box::pin(limits::release_steps(c, batch, only, by, now))).await
+    }
+
+    async fn spent(&self, batch: BatchId) -> Result<Vec<(StepIndex, Money)>> {
+        self.read("read what was spent", move |c| Box::pin(limits::spent(c, batch))).await
+    }
+
     async fn dials(&self) -> Result<Vec<Dial>> {
         self.read("read what was turned", move |c| Box::pin(dials::dials(c))).await
     }
@@ -302,37 +325,11 @@ impl Store for Sqlite {
     }
 
     async fn count_tier(&self, portfolio: &str, lanes: Vec<LaneId>, since: Timestamp) -> Result<()> {
-        let verb = "count the people of a tier";
-        let name = portfolio.to_owned();
-        if self.read(verb, move |c| Box::pin(async move { tiers::is_counted(c, &name).await })).await? {
-            return Ok(());
-        }
-        for (batch, messages) in self.read(verb, move |c| Box::pin(tiers::to_count(c, since))).await? {
-            let mut from = 0;
-            while from <= messages {
-                let (name, lanes, until) =
-                    (portfolio.to_owned(), lanes.clone(), from.saturating_add(tiers::COUNTED_AT_ONCE));
-                let piece = tiers::Piece { batch, from, until, since };
-                self.write(verb, move |c| Box::pin(async move { tiers::count(c, &name, &lanes, piece).await })).await?;
-                from = until;
-            }
-        }
-        let name = portfolio.to_owned();
-        self.write(verb, move |c| Box::pin(async move { tiers::set_counted(c, &name, true).await })).await
+        self.count_people(portfolio, lanes, since).await
     }
 
     async fn stop_counting_tier(&self, portfolio: &str) -> Result<()> {
-        let (verb, name) = ("stop counting a tier", portfolio.to_owned());
-        if !self
-            .read(verb, {
-                let name = name.clone();
-                move |c| Box::pin(async move { tiers::is_counted(c, &name).await })
-            })
-            .await?
-        {
-            return Ok(());
-        }
-        self.write(verb, move |c| Box::pin(async move { tiers::set_counted(c, &name, false).await })).await
+        self.stop_counting_people(portfolio).await
     }
 
     async fn take_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()> {

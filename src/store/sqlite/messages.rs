@@ -8,6 +8,7 @@ use sqlx::SqliteConnection;
 use super::Work;
 use super::dials::note_buckets;
 use super::hours::Doors;
+use super::limits::{Purse, give_back};
 use super::looks::load;
 use super::numbers::{Numbers, OverNumbers, over_numbers};
 use super::receipts::{Lesson, keep, learn};
@@ -16,7 +17,7 @@ use super::script::Script;
 use super::shapes::{write_attempts, write_messages};
 use super::tiers::Gate;
 use crate::domain::{
-    BatchId, BatchState, Fields, LaneId, Marks, MessageKey, Present, State, StepIndex, Tallies, Timestamp,
+    BatchId, BatchState, Fields, LaneId, Marks, MessageKey, Money, Present, State, StepIndex, Tallies, Timestamp,
 };
 use crate::store::{Change, Claim, Claimed, ClaimedSet, Drained, Loaded, NotedBucket, Pass, Queue, Receipt, Verdict};
 
@@ -33,6 +34,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     let mut set = ClaimedSet::default();
     let mut moves = Moves::new();
     let mut gate = claim.tier.map(Gate::new);
+    let mut purse = Purse::default();
     let mut left = usize::try_from(claim.limit).unwrap_or(usize::MAX);
     let mut patience = left.max(LOOKED_AT_MAX);
     let queues = claim.queues.len();
@@ -42,7 +44,17 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
             break;
         }
         // Who comes behind has as much of what is left as this one, and of what this one leaves.
-        let share = left.div_ceil(queues - place);
+        let mut share = left.div_ceil(queues - place);
+        let cap = claim.caps.get(&(batch, step));
+        if let Some(cap) = cap {
+            match purse.room(connection, queue, cap, &moves).await? {
+                Ok(room) => share = share.min(room),
+                Err(capped) => {
+                    set.capped.push(capped);
+                    continue;
+                }
+            }
+        }
         let steps = gate.as_ref().and_then(|gate| gate.goes_on(&queue));
         // Whoever goes on to another step need not be claimed for it, so many of them go at once.
         let look_at = if steps.is_some() { patience } else { share };
@@ -80,6 +92,10 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
                 out_of_turn += set.without_place.len() - before;
             }
         }
+        if let Some(capped) = cap.and_then(|cap| purse.pay(queue, cap, &mut found, &moves)) {
+            set.capped.push(capped);
+            continue;
+        }
         let mut script = Script::default();
         set_off(&mut script, batch, &found, claim.lane, claim.now);
         script.run(&mut *connection).await?;
@@ -99,6 +115,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
         set.messages.extend(found);
     }
     count(connection, &moves).await?;
+    purse.close(connection).await?;
     if let Some(gate) = gate {
         gate.close(connection, &set.messages, claim.now).await?;
     }
@@ -182,6 +199,7 @@ fn claimed(line: &mut Line<'_>, queue: Queue, lane: LaneId, now: Timestamp) -> W
         fields: Fields::from_packed(line.rest().unwrap_or("[]").to_owned()),
         opted_out: opted_out != 0,
         pass: Pass::Uncounted,
+        cost: Money::ZERO,
     })
 }
 
@@ -260,6 +278,7 @@ fn finish(script: &mut Script, changes: &[&Change]) {
         tallies.moved(usize::from(change.steps), &change.before, &change.after);
     }
     count_in(script, &moves);
+    give_back(script, changes);
     let facts: Vec<_> = changes.iter().filter_map(|change| change.fact.as_ref().map(|fact| (*change, fact))).collect();
     write_attempts(script, &facts);
 }

@@ -1,0 +1,76 @@
+//! What a campaign would cost, by its list of prices.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::domain::{Channel, Content, Country, Money, Plan, SmsEncoding, Step};
+use crate::template;
+
+/// About so much: an SMS is counted by what everybody gets of it, without what variables add.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cost {
+    /// If everybody's first step is their last.
+    pub first: Money,
+    /// If everybody goes through all that is for them.
+    pub at_most: Money,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+}
+
+impl Cost {
+    /// Nothing where nobody says what anything costs.
+    pub fn of(plan: &Plan, countries: &BTreeMap<Country, u64>) -> Option<Self> {
+        if plan.steps.iter().all(|step| step.prices.is_empty()) {
+            return None;
+        }
+        let (mut first, mut at_most) = (Money::ZERO, Money::ZERO);
+        for (country, people) in countries {
+            let marks = plan.marks_at_first(Some(*country));
+            let begins = plan.first(marks);
+            for (index, step) in plan.places().filter(|(index, _)| !marks.passed_over(*index)) {
+                let price = step.prices.of(*country).unwrap_or_default();
+                let whole = price.times(parts(step)).times(*people);
+                at_most = at_most.plus(whole);
+                if begins == Some(index) {
+                    first = first.plus(whole);
+                }
+            }
+        }
+        Some(Self { first, at_most, currency: plan.currency.clone() })
+    }
+}
+
+fn parts(step: &Step) -> u64 {
+    match &step.content {
+        Content::Text { encoding, .. } if step.channel == Channel::Sms => {
+            let literals = template::literals(&step.content).unwrap_or_default();
+            let text: String = literals.into_iter().map(|(_, text)| text).collect();
+            template::segments(&text, encoding.unwrap_or(SmsEncoding::Auto)).parts.max(1) as u64
+        }
+        Content::Text { .. } | Content::Template(_) => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Prices, StepIndex};
+
+    #[test]
+    fn what_it_costs_is_by_country_parts_and_the_steps_that_are_for_each() {
+        let price = |text: &str| Prices { others: Some(text.parse().unwrap()), ..Prices::default() };
+        let viber = Step { prices: price("0.02"), ..Step::of_text(Channel::Viber, "viber", "Hi") };
+        let mut sms = Step { prices: price("0.10"), ..Step::of_text(Channel::Sms, "sms", &"x".repeat(161)) };
+        let [singapore, germany] = ["SG", "DE"].map(|code| code.parse::<Country>().unwrap());
+        sms.prices.by_country.insert(germany, "0.20".parse().unwrap());
+        let mut plan = Plan::of_steps(vec![viber, sms]);
+        let people = [(singapore, 100), (germany, 10)].into();
+        let cost = |plan: &Plan| Cost::of(plan, &people).map(|cost| (cost.first.to_string(), cost.at_most.to_string()));
+        assert_eq!(cost(&plan), Some(("2.20".to_owned(), "26.20".to_owned())));
+        plan.steps[0].countries = crate::domain::Countries::Only([singapore].into());
+        assert_eq!(plan.first(plan.marks_at_first(Some(germany))), StepIndex::new(1));
+        assert_eq!(cost(&plan), Some(("6.00".to_owned(), "26.00".to_owned())));
+        assert_eq!(cost(&Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")])), None);
+    }
+}

@@ -1,0 +1,151 @@
+//! Rules that pause a campaign, or hold a step of it, where too much of what it hands over is in vain.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use crate::domain::{BatchId, BatchState, Count, Plan, Status, Step, StepIndex, StopRule, Tallies, Timestamp};
+use crate::store::{Entry, Result, StepHeldBy, StepHold, Store};
+
+/// Looks that are remembered of each step, spread over as many messages as its rule is about.
+const LOOKS: u64 = 100;
+
+/// What has been known of a step's hand-overs at some time: of how many, and how many of those were in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Known {
+    all: u64,
+    undelivered: u64,
+}
+
+impl Known {
+    fn of(index: StepIndex, step: &Step, tallies: &Tallies) -> Self {
+        let get = |count| u64::try_from(tallies.get(index, count)).unwrap_or(0);
+        let arrived = match step.channel.default_success() {
+            Status::Accepted => get(Count::HandedOver).saturating_sub(get(Count::Undelivered)),
+            Status::Sent => get(Count::Sent),
+            Status::Delivered | Status::Read => get(Count::Delivered),
+        };
+        let undelivered = get(Count::Undelivered) + get(Count::Rejected);
+        Self { all: arrived + undelivered, undelivered }
+    }
+
+    const fn since(self, before: Self) -> Self {
+        Self {
+            all: self.all.saturating_sub(before.all),
+            undelivered: self.undelivered.saturating_sub(before.undelivered),
+        }
+    }
+}
+
+/// What was seen of campaigns with rules. A server that starts, and a campaign that is resumed, look at what comes from
+/// then on.
+#[derive(Debug, Default)]
+pub(super) struct Guards {
+    seen: HashMap<(BatchId, StepIndex, Rule), VecDeque<Known>>,
+    held: HashSet<(BatchId, StepIndex)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Rule {
+    Pause,
+    HoldPaid,
+}
+
+impl Guards {
+    /// Looks at a campaign that runs. Returns whether it has been paused.
+    pub(super) async fn look(
+        &mut self,
+        store: &dyn Store,
+        entry: &Entry,
+        tallies: &Tallies,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let plan = &entry.plan;
+        for (index, step) in plan.places() {
+            let known = Known::of(index, step, tallies);
+            if let Some(rule) = plan.hold_paid_when
+                && let Some(paid) = next_paid(plan, index)
+                && !self.held.contains(&(entry.id, paid))
+                && let Some(broken) = self.broken((entry.id, index, Rule::HoldPaid), known, rule)
+            {
+                let why = format!("{}, and this step costs money (hold_paid_when)", in_words(index, step, broken));
+                store
+                    .hold_step(StepHold { batch: entry.id, step: paid, by: StepHeldBy::Rule, why, since: now })
+                    .await?;
+                self.held.insert((entry.id, paid));
+            }
+            if let Some(rule) = plan.pause_when
+                && let Some(broken) = self.broken((entry.id, index, Rule::Pause), known, rule)
+            {
+                let why = format!("{} (pause_when)", in_words(index, step, broken));
+                let from = vec![BatchState::Running];
+                store.move_batch(entry.id, from, BatchState::Paused, Some(why), now).await?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// A campaign does not run: should it ever again, what was is forgiven.
+    pub(super) fn rest(&mut self, batch: BatchId) {
+        self.seen.retain(|(of, _, _), _| *of != batch);
+    }
+
+    /// The latest so many, where they break a rule.
+    fn broken(&mut self, key: (BatchId, StepIndex, Rule), now: Known, rule: StopRule) -> Option<Known> {
+        let last = u64::from(rule.last());
+        let seen = self.seen.entry(key).or_default();
+        let is_far = |before: &Known| now.all >= before.all + last.div_ceil(LOOKS);
+        if seen.back().is_none_or(is_far) {
+            seen.push_back(now);
+        }
+        while seen.get(1).is_some_and(|next| now.since(*next).all >= last) {
+            seen.pop_front();
+        }
+        let latest = now.since(*seen.front()?);
+        rule.is_broken(latest.undelivered, latest.all).then_some(latest)
+    }
+}
+
+/// The next step behind one that costs something.
+fn next_paid(plan: &Plan, index: StepIndex) -> Option<StepIndex> {
+    plan.places().find(|(other, step)| *other > index && step.is_paid()).map(|(paid, _)| paid)
+}
+
+fn in_words(index: StepIndex, step: &Step, latest: Known) -> String {
+    format!("{} of the last {} on step {index}, {}, were undelivered", latest.undelivered, latest.all, step.channel)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn looks(rule: &str, seen: &[(u64, u64)]) -> Vec<bool> {
+        let (mut guards, rule) = (Guards::default(), rule.parse().unwrap());
+        let key = (BatchId(1), StepIndex::FIRST, Rule::Pause);
+        let look = |(all, undelivered): &(u64, u64)| {
+            guards.broken(key, Known { all: *all, undelivered: *undelivered }, rule).is_some()
+        };
+        seen.iter().map(look).collect()
+    }
+
+    #[test]
+    fn the_latest_so_many_count_and_no_earlier_ones() {
+        let rule = "undelivered > 20% of the last 100";
+        assert_eq!(looks(rule, &[(0, 0), (99, 99), (100, 100)]), [false, false, true]);
+        assert_eq!(looks(rule, &[(0, 0), (100, 20), (200, 41)]), [false, false, true]);
+        // What was bad at first has been good for long.
+        assert_eq!(looks(rule, &[(0, 0), (50, 15), (100, 20), (150, 25)]), [false; 4]);
+        // What was known before somebody looked counts for nothing.
+        assert_eq!(looks(rule, &[(1_000, 900), (1_050, 950), (1_100, 921)]), [false, false, true]);
+        assert_eq!(looks(rule, &[(1_000, 900), (1_100, 920)]), [false, false]);
+    }
+
+    #[test]
+    fn however_often_one_looks_few_looks_are_remembered() {
+        let (mut guards, rule) = (Guards::default(), "undelivered > 20% of the last 10000".parse().unwrap());
+        let key = (BatchId(1), StepIndex::FIRST, Rule::Pause);
+        for all in 0..50_000 {
+            assert!(guards.broken(key, Known { all, undelivered: all / 6 }, rule).is_none());
+        }
+        assert!(guards.seen[&key].len() <= 102, "{}", guards.seen[&key].len());
+    }
+}

@@ -1,0 +1,193 @@
+//! The list of what messages cost: a CSV file with a line for each channel, and perhaps country and category.
+
+use std::path::{Path, PathBuf};
+
+use crate::domain::{Category, Channel, Content, Country, Money, Prices};
+
+/// What a line of the list says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Line {
+    channel: Channel,
+    /// Of templates; every other where none is named.
+    category: Option<Category>,
+    country: Option<Country>,
+    price: Money,
+}
+
+/// A price list, as it stands in its file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PriceList {
+    pub file: PathBuf,
+    pub currency: Option<String>,
+    lines: Vec<Line>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PriceError {
+    #[error("the price list {} cannot be read; check `file` under [prices] in volley.toml", file.display())]
+    Read { file: PathBuf, source: std::io::Error },
+    #[error("{}, line {line}: {sentence}", file.display())]
+    Line { file: PathBuf, line: u64, sentence: String },
+}
+
+/// The columns that a list may have, in any order; the first and the last it has to.
+const COLUMNS: [&str; 5] = ["channel", "country", "category", "currency", "price"];
+
+impl PriceList {
+    pub fn load(file: &Path) -> Result<Self, PriceError> {
+        let text =
+            std::fs::read_to_string(file).map_err(|source| PriceError::Read { file: file.to_owned(), source })?;
+        Self::read(file, &text)
+    }
+
+    pub fn read(file: &Path, text: &str) -> Result<Self, PriceError> {
+        let wrong = |line: u64, sentence: String| PriceError::Line { file: file.to_owned(), line, sentence };
+        let text = text.trim_start_matches('\u{feff}');
+        let header = text.lines().next().unwrap_or_default();
+        let delimiter = [b',', b';', b'\t'].into_iter().find(|byte| header.as_bytes().contains(byte)).unwrap_or(b',');
+        let mut reader =
+            csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(text.as_bytes());
+        let broken = |error: &csv::Error| {
+            wrong(
+                error.position().map_or(1, csv::Position::line),
+                "has another number of columns than the first".to_owned(),
+            )
+        };
+        let names: Vec<String> =
+            reader.headers().map_err(|error| broken(&error))?.iter().map(str::to_lowercase).collect();
+        let strange = names.iter().find(|name| !COLUMNS.contains(&name.as_str()));
+        if let Some(strange) = strange {
+            return Err(wrong(1, format!("there is no column {strange}; known are {}", COLUMNS.join(", "))));
+        }
+        let place = |name: &str| names.iter().position(|known| known == name);
+        let (Some(channel), Some(price)) = (place("channel"), place("price")) else {
+            return Err(wrong(
+                1,
+                "a price list needs the columns channel and price, and may have country, category and currency"
+                    .to_owned(),
+            ));
+        };
+        let (country, category, currency) = (place("country"), place("category"), place("currency"));
+        let mut list = Self { file: file.to_owned(), ..Self::default() };
+        for row in reader.records() {
+            let row = row.map_err(|error| broken(&error))?;
+            let line = row.position().map_or(1, csv::Position::line);
+            let cell =
+                |place: Option<usize>| place.and_then(|place| row.get(place)).filter(|cell| !matches!(*cell, "" | "*"));
+            let wrong = |error: &dyn std::fmt::Display| wrong(line, error.to_string());
+            let read = Line {
+                channel: cell(Some(channel)).unwrap_or_default().parse().map_err(|error| wrong(&error))?,
+                category: cell(category).map(str::parse).transpose().map_err(|error| wrong(&error))?,
+                country: cell(country).map(country_of).transpose().map_err(|error| wrong(&error))?,
+                price: cell(Some(price)).unwrap_or_default().parse().map_err(|error| wrong(&error))?,
+            };
+            let twice = |other: &&Line| {
+                (other.channel, other.category, other.country) == (read.channel, read.category, read.country)
+            };
+            if list.lines.iter().any(|other| twice(&other)) {
+                return Err(wrong(&"says once more what an earlier line says; remove one of them"));
+            }
+            if let Some(said) = cell(currency).map(str::to_uppercase) {
+                match &list.currency {
+                    Some(other) if *other != said => {
+                        return Err(wrong(&format_args!(
+                            "is in {said}, and others are in {other}; a list has one currency"
+                        )));
+                    }
+                    Some(_) | None => list.currency = Some(said),
+                }
+            }
+            list.lines.push(read);
+        }
+        Ok(list)
+    }
+
+    /// What a step costs. A line that names the category says more than one that does not.
+    pub fn of(&self, channel: Channel, content: &Content) -> Prices {
+        let category = match content {
+            Content::Template(template) => Some(template.category),
+            Content::Text { .. } => None,
+        };
+        let mut prices = Prices::default();
+        for precise in [false, true] {
+            let fits = |line: &&Line| {
+                line.channel == channel
+                    && if precise {
+                        line.category.is_some() && line.category == category
+                    } else {
+                        line.category.is_none()
+                    }
+            };
+            if let Some(line) = self.lines.iter().filter(fits).find(|line| line.country.is_none()) {
+                // What is said of a country without the category is less than what is said of the category without the
+                // country.
+                prices = Prices { others: Some(line.price), ..Prices::default() };
+            }
+            let named = self.lines.iter().filter(fits).filter_map(|line| Some((line.country?, line.price)));
+            prices.by_country.extend(named);
+        }
+        prices
+    }
+}
+
+fn country_of(code: &str) -> Result<Country, String> {
+    let country = code.parse::<Country>().ok().filter(|country| country.is_known());
+    country.ok_or_else(|| format!("\"{code}\" is no country; write its two letters, such as SG"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Step;
+
+    fn list(text: &str) -> Result<PriceList, String> {
+        PriceList::read(Path::new("prices.csv"), text).map_err(|error| error.to_string())
+    }
+
+    fn template(category: &str) -> Content {
+        let text = format!(r#"{{"template": {{"name": "promo", "language": "en", "category": "{category}"}}}}"#);
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn the_line_that_says_most_counts() {
+        let list = list(
+            "Channel,Country,Category,Price,Currency\nSMS,SG,,0.04,EUR\nSMS,*,,0.09,eur\nWhatsApp,,MARKETING,0.07,\n\
+             WhatsApp,SG,marketing,0.05,\nWhatsApp,SG,,0.01,\nViber,,,0.02,\n",
+        );
+        let list = list.unwrap();
+        let of = |channel, content: &Content, code: &str| {
+            list.of(channel, content).of(code.parse().unwrap()).map(|price| price.to_string())
+        };
+        let text = Step::of_text(Channel::Sms, "sms", "Hi").content;
+        for (channel, content, code, price) in [
+            (Channel::Sms, &text, "MY", Some("0.09")),
+            (Channel::WhatsApp, &template("MARKETING"), "SG", Some("0.05")),
+            (Channel::WhatsApp, &template("MARKETING"), "MY", Some("0.07")),
+            (Channel::WhatsApp, &template("UTILITY"), "SG", Some("0.01")),
+            (Channel::WhatsApp, &template("UTILITY"), "MY", None),
+            (Channel::Viber, &text, "MY", Some("0.02")),
+            (Channel::Rcs, &text, "MY", None),
+        ] {
+            assert_eq!(of(channel, content, code).as_deref(), price, "{channel} {code}");
+        }
+        assert_eq!(list.currency.as_deref(), Some("EUR"));
+    }
+
+    #[test]
+    fn a_list_that_is_wrong_says_where() {
+        for (text, sentence) in [
+            ("", "prices.csv, line 1: a price list needs the columns channel and price"),
+            ("channel,prize\n", "line 1: there is no column prize; known are channel"),
+            ("channel;price\nSMS;0,04\n", "line 2: \"0,04\" is no amount of money"),
+            ("channel,price\nSMSS,0.04\n", "line 2: \"SMSS\" is no channel"),
+            ("channel,country,price\nSMS,UK,0.04\n", "line 2: \"UK\" is no country"),
+            ("channel,price\nSMS,0.04\nSMS,0.05\n", "line 3: says once more what an earlier line says"),
+            ("channel,price\nSMS\n", "line 2: has another number of columns"),
+            ("channel,price,currency\nSMS,1,EUR\nViber,1,USD\n", "line 3: is in USD, and others are in EUR"),
+        ] {
+            let error = list(text).unwrap_err();
+            assert!(error.contains(sentence), "{text}\n  gave: {error}\n  want: {sentence}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! `volley campaign pause --step` and `resume --step`.
+
+use anyhow::bail;
+use serde::Serialize;
+
+use super::{find, id_of, name_of};
+use crate::campaign::{self, Noted};
+use crate::cli::words::of;
+use crate::cli::{Exit, Ground, noted, out};
+use crate::domain::{Channel, Count, StepIndex};
+use crate::store::{Batch, Store};
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    id: String,
+    name: &'a str,
+    step: u8,
+    held: bool,
+    queued: i64,
+    noted: Option<bool>,
+}
+
+pub(super) async fn hold(ground: &Ground, name: &str, step: StepIndex, json: bool) -> anyhow::Result<Exit> {
+    let store = ground.existing_store().await?;
+    let batch = find(store.as_ref(), name).await?;
+    let channel = channel(store.as_ref(), &batch, step).await?;
+    let (clock, by) = (ground.clock.as_ref(), ground.by.as_str());
+    let held = campaign::hold_step(store.as_ref(), clock, &batch, step, by).await?;
+    let what = if held.is_some() { "is paused" } else { "is paused already" };
+    say(ground, store.as_ref(), &batch, (step, channel, what), held, json).await
+}
+
+pub(super) async fn release(ground: &Ground, name: &str, step: StepIndex, json: bool) -> anyhow::Result<Exit> {
+    let store = ground.existing_store().await?;
+    let batch = find(store.as_ref(), name).await?;
+    let channel = channel(store.as_ref(), &batch, step).await?;
+    let (clock, by) = (ground.clock.as_ref(), ground.by.as_str());
+    let released = campaign::release_steps(store.as_ref(), clock, &batch, Some(step), by).await?;
+    let what = if released.is_some() { "is resumed" } else { "was not held" };
+    say(ground, store.as_ref(), &batch, (step, channel, what), released, json).await
+}
+
+async fn channel(store: &dyn Store, batch: &Batch, step: StepIndex) -> anyhow::Result<Channel> {
+    let Some(plan) = store.plan(batch.id).await? else { bail!("the campaign is gone") };
+    match plan.step(step) {
+        Some(step) => Ok(step.channel),
+        None => {
+            bail!("\"{}\" has no step {step}; it has {}", name_of(batch), of(plan.steps.len() as u64, "step", "steps"))
+        }
+    }
+}
+
+async fn say(
+    ground: &Ground,
+    store: &dyn Store,
+    batch: &Batch,
+    (step, channel, what): (StepIndex, Channel, &str),
+    obeyed: Option<Noted>,
+    json: bool,
+) -> anyhow::Result<Exit> {
+    // What was so already is obeyed once everything before it is.
+    let obeyed = match obeyed {
+        Some(obeyed) => obeyed,
+        None => campaign::noted(store, ground.clock.as_ref(), store.seq().await?).await?,
+    };
+    let queued = store.tallies(batch.id).await?.get(step, Count::Queued);
+    let held = store.step_holds().await?.iter().any(|hold| hold.batch == batch.id && hold.step == step);
+    store.close().await;
+    let name = name_of(batch);
+    if json {
+        let noted = noted::by_all(obeyed);
+        out::json(&Shown { id: id_of(batch).to_string(), name: &name, step: step.get() + 1, held, queued, noted })?;
+    } else {
+        let waiting = of(queued, "message waits", "messages wait");
+        let for_it = if held { format!("{waiting} for it to go on") } else { format!("{waiting} there") };
+        out::data(format_args!(
+            "step {step}, {channel}, of \"{name}\" {what}: {for_it} ({})",
+            noted::sentence(obeyed)
+        ))?;
+    }
+    Ok(Exit::Done)
+}

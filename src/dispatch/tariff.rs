@@ -1,0 +1,54 @@
+//! What each message of a step costs.
+
+use std::sync::Arc;
+
+use crate::domain::{Channel, Content, Money, Plan, Prices, SmsEncoding, Step};
+use crate::store::{Cap, Claimed, Price};
+use crate::template::{PARTS_MAX, PartsOf};
+
+/// The prices of a step, by country.
+#[derive(Debug)]
+struct Tariff {
+    prices: Prices,
+    billed: Billed,
+}
+
+/// What is paid for.
+#[derive(Debug)]
+enum Billed {
+    Messages,
+    /// On SMS each part.
+    Parts(PartsOf),
+    /// A text that nobody could count: a launch lets none through, and a budget is not what lets one pass.
+    MostParts,
+}
+
+impl Price for Tariff {
+    fn of(&self, claimed: &Claimed) -> Money {
+        let price = self.prices.of(claimed.message.country).unwrap_or_default();
+        match &self.billed {
+            Billed::Messages => price,
+            Billed::Parts(parts) => {
+                // What cannot be read is not sent.
+                claimed.fields.unpack().map_or(Money::ZERO, |fields| price.times(parts.count(&fields)))
+            }
+            Billed::MostParts => price.times(PARTS_MAX as u64),
+        }
+    }
+}
+
+/// What of a step may still leave; nothing where all of it may, at a price that nobody has said.
+pub(super) fn cap(plan: &Plan, step: &Step) -> Option<Cap> {
+    if step.limits.are_none() && plan.limits.are_none() && step.prices.is_empty() {
+        return None;
+    }
+    let billed = match &step.content {
+        Content::Text { text, encoding, .. } if step.channel == Channel::Sms => {
+            let parts = PartsOf::new(text, encoding.unwrap_or(SmsEncoding::Auto), &plan.columns);
+            parts.map_or(Billed::MostParts, Billed::Parts)
+        }
+        Content::Text { .. } | Content::Template(_) => Billed::Messages,
+    };
+    let tariff = || Arc::new(Tariff { prices: step.prices.clone(), billed }) as Arc<dyn Price>;
+    Some(Cap { step: step.limits, batch: plan.limits, price: (!step.prices.is_empty()).then(tariff) })
+}

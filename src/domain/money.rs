@@ -1,0 +1,146 @@
+//! Money, in millionths of whatever currency the prices are in: a message may cost less than a cent.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Country;
+use super::word::serde_as_text;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Money(u64);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is no amount of money; write it as 25 or 0.0042, with at most six digits behind the point")]
+pub struct InvalidMoney(String);
+
+const ONE: u64 = 1_000_000;
+
+impl Money {
+    pub const ZERO: Self = Self(0);
+
+    pub const fn millionths(self) -> u64 {
+        self.0
+    }
+
+    pub const fn from_millionths(millionths: u64) -> Self {
+        Self(millionths)
+    }
+
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    #[must_use]
+    pub const fn times(self, times: u64) -> Self {
+        Self(self.0.saturating_mul(times))
+    }
+
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl std::iter::Sum for Money {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::ZERO, Self::plus)
+    }
+}
+
+impl FromStr for Money {
+    type Err = InvalidMoney;
+
+    fn from_str(text: &str) -> Result<Self, InvalidMoney> {
+        let wrong = || InvalidMoney(text.to_owned());
+        let (whole, part) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || part.len() > 6 || !digits(whole) || !digits(part) {
+            return Err(wrong());
+        }
+        let part: u64 = format!("{part:0<6}").parse().map_err(|_| wrong())?;
+        let whole: u64 = whole.parse().map_err(|_| wrong())?;
+        whole.checked_mul(ONE).and_then(|whole| whole.checked_add(part)).map(Self).ok_or_else(wrong)
+    }
+}
+
+/// `25.00`, `0.0042`: two digits behind the point, and as many more as it needs.
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = format!("{:06}", self.0 % ONE);
+        let needed = part.trim_end_matches('0').len().max(2);
+        write!(f, "{}.{}", self.0 / ONE, part.get(..needed).unwrap_or(&part))
+    }
+}
+
+serde_as_text!(Money);
+
+/// What one message of a step costs, and on SMS one part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Prices {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others: Option<Money>,
+    #[serde(flatten)]
+    pub by_country: BTreeMap<Country, Money>,
+}
+
+impl Prices {
+    pub fn of(&self, country: Country) -> Option<Money> {
+        self.by_country.get(&country).copied().or(self.others)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.others.is_none() && self.by_country.is_empty()
+    }
+
+    /// Whether anybody pays for it anywhere.
+    pub fn cost_something(&self) -> bool {
+        self.others.iter().chain(self.by_country.values()).any(|price| !price.is_zero())
+    }
+}
+
+/// How much may leave at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Limits {
+    /// Messages, however often each is tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Money>,
+}
+
+impl Limits {
+    pub const fn are_none(&self) -> bool {
+        self.messages.is_none() && self.budget.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_reads_as_it_prints() {
+        for (text, millionths, printed) in [
+            ("25", 25_000_000, "25.00"),
+            ("0.0042", 4_200, "0.0042"),
+            ("1.5", 1_500_000, "1.50"),
+            ("0.000001", 1, "0.000001"),
+            (" 12.340 ", 12_340_000, "12.34"),
+        ] {
+            let money: Money = text.parse().unwrap();
+            assert_eq!((money.millionths(), money.to_string().as_str()), (millionths, printed));
+            assert_eq!(money.to_string().parse::<Money>().unwrap(), money);
+        }
+        for wrong in ["", ".5", "1,50", "-1", "1.0000001", "99999999999999999999", "EUR 5", "1e3"] {
+            assert!(wrong.parse::<Money>().is_err(), "{wrong}");
+        }
+    }
+}

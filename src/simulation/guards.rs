@@ -1,0 +1,228 @@
+//! Limits, budgets, and rules that stop a campaign by itself.
+
+use super::small::World;
+use crate::campaign::{Launched, release_steps};
+use crate::clock::Clock;
+use crate::domain::{BatchState, Count, MessageKey, Money, StepIndex};
+use crate::store::StepHold;
+
+const LANES: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
+    webhook_authorization = \"hook\"\n\
+    [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"1000/s\"\n\
+    [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1000/s\"\nsource = \"ACME\"\n";
+
+/// A world with a list of prices, and where that lies.
+async fn with_prices(list: &str) -> (World, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("prices.csv");
+    std::fs::write(&file, list).unwrap();
+    let world = World::of(&format!("{LANES}[prices]\nfile = \"{}\"\n", file.display()), None).await;
+    (world, folder)
+}
+
+fn numbers(singapore: u64, germany: u64) -> String {
+    let numbers = (0..singapore).map(|n| 6_591_000_000 + n).chain((0..germany).map(|n| 4_915_112_000_000 + n));
+    let numbers: Vec<String> = numbers.map(|number| format!("\"+{number}\"")).collect();
+    format!("name = \"promo\"\nnumbers = [{}]\n", numbers.join(","))
+}
+
+impl World {
+    async fn state(&self, launched: &Launched) -> (BatchState, String) {
+        let batch = self.store.batch(launched.batch).await.unwrap().unwrap();
+        (batch.state, batch.why.unwrap_or_default())
+    }
+
+    async fn held(&self) -> Vec<StepHold> {
+        self.store.step_holds().await.unwrap()
+    }
+
+    async fn count_of(&self, launched: &Launched, step: u8, count: Count) -> i64 {
+        self.store.tallies(launched.batch).await.unwrap().get(StepIndex::new(step).unwrap(), count)
+    }
+
+    async fn spent(&self, launched: &Launched) -> String {
+        let spent = self.store.spent(launched.batch).await.unwrap();
+        spent.into_iter().map(|(_, spent)| spent).sum::<Money>().to_string()
+    }
+
+    fn sms(&self) -> usize {
+        self.provider.sms.lock().unwrap().len()
+    }
+
+    async fn lets_go_on(&mut self, launched: &Launched) {
+        let batch = self.store.batch(launched.batch).await.unwrap().unwrap();
+        // No server notes it before it looks.
+        let now = self.clock.now();
+        self.store.release_steps(batch.id, None, "Ann".to_owned(), now).await.unwrap();
+        self.node.watch().await;
+    }
+
+    /// So many of a step, from the first on, come to this.
+    async fn all_hear(&mut self, launched: &Launched, of: std::ops::Range<u32>, state: &str) {
+        self.receipt_of_step(launched, &of.collect::<Vec<_>>(), 0, state).await;
+        self.node.keep_house().await.unwrap();
+        self.node.watch().await;
+    }
+}
+
+#[tokio::test]
+async fn no_more_messages_of_a_step_leave_than_its_limit_and_then_it_waits_for_a_person() {
+    let mut world = World::of(LANES, None).await;
+    let text = format!("{}[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\nmax_messages = 7\n", numbers(20, 0));
+    let launched = world.launch_of(&text).await;
+    world.send().await;
+    assert_eq!(world.sms(), 7);
+    let [hold] = &world.held().await[..] else { panic!("one step is held") };
+    assert!(hold.why.contains("as many messages as max_messages allows, 7"), "{}", hold.why);
+    assert_eq!(world.state(&launched).await.0, BatchState::Running);
+    // It is no more than that after a restart, and where somebody lets it go on without another limit.
+    world.start_again().await;
+    world.send().await;
+    world.lets_go_on(&launched).await;
+    world.send().await;
+    assert_eq!((world.sms(), world.held().await.len()), (7, 1));
+    assert_eq!(world.count_of(&launched, 0, Count::Queued).await, 13, "nobody is forgotten");
+}
+
+#[tokio::test]
+async fn no_more_messages_of_a_campaign_leave_than_its_limit_on_all_steps_together() {
+    let mut world = World::of(LANES, None).await;
+    let steps = "[[step]]\nchannel = \"Viber\"\nfallback_after = \"15m\"\ntext = \"Hi\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
+    let launched = world.launch_of(&format!("max_messages = 12\n{}{steps}", numbers(8, 0))).await;
+    world.send().await;
+    world.all_hear(&launched, 0..8, "undelivered").await;
+    world.send().await;
+    assert_eq!((world.provider.taken.lock().unwrap().len(), world.sms()), (8, 4));
+    let (state, why) = world.state(&launched).await;
+    assert_eq!(state, BatchState::Paused);
+    assert!(why.contains("the campaign has handed over as many messages as max_messages allows, 12"), "{why}");
+}
+
+#[tokio::test]
+async fn a_budget_is_never_overdrawn_and_counts_what_each_message_costs_its_own_country_and_parts() {
+    let (mut world, _folder) = with_prices("channel,country,price,currency\nSMS,SG,0.04,EUR\nSMS,,0.10,EUR\n").await;
+    // Two parts for everybody: 0.08 in Singapore, 0.20 in Germany.
+    let step = format!("[[step]]\nchannel = \"SMS\"\ntext = \"{}\"\nbudget = \"1.30 EUR\"\n", "x".repeat(200));
+    let launched = world.launch_of(&format!("{}{step}", numbers(10, 10))).await;
+    world.send().await;
+    // Ten times 0.08 and twice 0.20 are 1.20; a third would be too much.
+    assert_eq!((world.sms(), world.spent(&launched).await.as_str()), (12, "1.20"));
+    let [hold] = &world.held().await[..] else { panic!("one step is held") };
+    assert!(hold.why.contains("the step has spent 1.20 of its budget of 1.30 EUR"), "{}", hold.why);
+}
+
+#[tokio::test]
+async fn what_is_not_handed_over_after_all_costs_nothing() {
+    let (mut world, _folder) = with_prices("channel,price\nSMS,0.10\n").await;
+    world.provider.out.lock().unwrap().insert("sms".to_owned());
+    let text = format!("budget = 0.55\n{}[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n", numbers(9, 0));
+    let launched = world.launch_of(&text).await;
+    for _ in 0..5 {
+        world.send().await;
+    }
+    assert_eq!((world.sms(), world.spent(&launched).await.as_str()), (0, "0.00"));
+    world.provider.out.lock().unwrap().clear();
+    for _ in 0..200 {
+        world.send().await;
+    }
+    assert_eq!((world.sms(), world.spent(&launched).await.as_str()), (5, "0.50"));
+    let (state, why) = world.state(&launched).await;
+    assert_eq!(state, BatchState::Paused);
+    assert!(why.contains("the campaign has spent 0.50 of its budget of 0.55"), "{why}");
+}
+
+#[tokio::test]
+async fn what_a_crash_leaves_unknown_stays_spent() {
+    let (mut world, _folder) = with_prices("channel,price\nSMS,0.10\n").await;
+    let text = format!("budget = \"0.30\"\n{}[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n", numbers(9, 0));
+    let launched = world.launch_of(&text).await;
+    world.node.watch().await;
+    world.node.claim(1, true).await.unwrap();
+    world.start_again().await;
+    world.send().await;
+    assert_eq!((world.sms(), world.spent(&launched).await.as_str()), (0, "0.30"));
+    assert_eq!(world.count_of(&launched, 0, Count::Unknown).await, 3);
+}
+
+#[tokio::test]
+async fn a_campaign_is_paused_where_too_much_of_the_latest_is_undelivered_and_forgiven_once_it_is_resumed() {
+    let mut world = World::of(LANES, None).await;
+    let head = "pause_when = \"undelivered > 20% of the last 50\"\n";
+    let steps = "[[step]]\nchannel = \"Viber\"\ntext = \"Hi\"\nfallback_after = \"15m\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
+    let launched = world.launch_of(&format!("{head}{}{steps}", numbers(200, 0))).await;
+    world.send().await;
+    world.node.keep_house().await.unwrap();
+    world.all_hear(&launched, 0..40, "delivered").await;
+    world.all_hear(&launched, 40..50, "undelivered").await;
+    assert_eq!(world.state(&launched).await.0, BatchState::Running, "a fifth is not more than a fifth");
+    world.all_hear(&launched, 50..51, "undelivered").await;
+    let (state, why) = world.state(&launched).await;
+    assert_eq!(state, BatchState::Paused);
+    assert!(why.contains("11 of the last 51 on step 1, Viber, were undelivered (pause_when)"), "{why}");
+    world.node.keep_house().await.unwrap();
+    world.moves(&launched, BatchState::Paused, BatchState::Running).await;
+    world.node.keep_house().await.unwrap();
+    world.all_hear(&launched, 51..60, "undelivered").await;
+    world.all_hear(&launched, 60..100, "delivered").await;
+    assert_eq!(world.state(&launched).await.0, BatchState::Running);
+    world.all_hear(&launched, 100..150, "undelivered").await;
+    assert_eq!(world.state(&launched).await.0, BatchState::Paused);
+}
+
+#[tokio::test]
+async fn before_money_flows_a_channel_that_fails_holds_the_next_step_that_costs_something() {
+    let (mut world, _folder) = with_prices("channel,price\nSMS,0.10\nViber,0\n").await;
+    let head = "hold_paid_when = \"undelivered > 50% of the last 20\"\n";
+    let steps = "[[step]]\nchannel = \"Viber\"\ntext = \"Hi\"\nfallback_after = \"15m\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
+    let launched = world.launch_of(&format!("{head}{}{steps}", numbers(60, 0))).await;
+    world.send().await;
+    world.node.keep_house().await.unwrap();
+    world.all_hear(&launched, 0..20, "undelivered").await;
+    world.send().await;
+    assert_eq!(world.sms(), 0, "nobody pays for what may be our own fault");
+    let [hold] = &world.held().await[..] else { panic!("one step is held") };
+    assert_eq!(hold.step.get(), 1);
+    assert!(
+        hold.why.contains("20 of the last 20 on step 1, Viber, were undelivered, and this step costs money"),
+        "{}",
+        hold.why
+    );
+    // The first step goes on meanwhile, and a person's word is not taken back by the same rule.
+    world.start_again().await;
+    world.lets_go_on(&launched).await;
+    world.send().await;
+    assert_eq!(world.sms(), 20);
+    world.node.keep_house().await.unwrap();
+    world.all_hear(&launched, 20..45, "undelivered").await;
+    world.send().await;
+    assert_eq!((world.sms(), world.held().await.len()), (45, 0));
+    let events = world.store.events(0, 100).await.unwrap();
+    let said: Vec<&str> = events.iter().map(|(_, event)| event.text.as_str()).collect();
+    assert!(said.iter().any(|text| text.starts_with("step 2 is held: 20 of the last 20")), "{said:?}");
+    assert!(said.contains(&"step 2 is resumed by Ann"), "{said:?}");
+    let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
+    let again = release_steps(world.store.as_ref(), world.clock.as_ref(), &batch, None, "Ann").await.unwrap();
+    assert_eq!(again, None, "nothing is held any more");
+}
+
+#[tokio::test]
+async fn nothing_of_a_step_that_a_person_has_paused_leaves_and_the_others_go_on() {
+    let mut world = World::of(LANES, None).await;
+    let steps = "[[step]]\nchannel = \"Viber\"\ntext = \"Hi\"\nfallback_after = \"15m\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
+    let launched = world.launch_of(&format!("{}{steps}", numbers(5, 0))).await;
+    let (batch, now) = (launched.batch, world.clock.now());
+    let (step, by) = (StepIndex::new(1).unwrap(), crate::store::StepHeldBy::Person);
+    let hold = StepHold { batch, step, by, why: "paused by Ann".to_owned(), since: now };
+    world.store.hold_step(hold.clone()).await.unwrap().unwrap();
+    assert_eq!(world.store.hold_step(hold).await.unwrap(), None, "it is held already");
+    world.node.watch().await;
+    world.send().await;
+    world.all_hear(&launched, 0..5, "undelivered").await;
+    world.send().await;
+    assert_eq!((world.provider.taken.lock().unwrap().len(), world.sms()), (5, 0));
+    world.lets_go_on(&launched).await;
+    world.send().await;
+    assert_eq!(world.sms(), 5);
+    let key = MessageKey { batch, n: 0 };
+    assert_eq!(world.store.attempts(vec![key]).await.unwrap()[0].len(), 2);
+}

@@ -1,0 +1,132 @@
+//! What may leave at most, what was spent, and steps that are held.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::domain::Limits;
+use crate::store::{Cap, Capped, Claimed, Price, Reached, StepHeldBy, StepHold};
+
+for_every_store!(
+    a_claim_takes_no_more_than_its_step_and_its_batch_may_hand_over,
+    a_claim_spends_no_more_than_the_budget_and_what_comes_back_is_given_back,
+    a_limit_is_reached_for_good_once_nothing_is_on_its_way,
+    a_step_is_held_once_and_what_a_person_has_let_go_on_in_spite_of_a_rule_goes_on,
+);
+
+/// Each message costs a cent more than the one before it.
+#[derive(Debug)]
+struct Rising;
+
+impl Price for Rising {
+    fn of(&self, claimed: &Claimed) -> Money {
+        cents(u64::from(claimed.message.key.n) + 1)
+    }
+}
+
+const fn cents(cents: u64) -> Money {
+    Money::from_millionths(cents * 10_000)
+}
+
+fn messages_of(step: Option<u64>, batch: Option<u64>) -> Cap {
+    let limits = |messages| Limits { messages, budget: None };
+    Cap { step: limits(step), batch: limits(batch), price: None }
+}
+
+fn budget_of(budget: Money) -> Cap {
+    let step = Limits { messages: None, budget: Some(budget) };
+    Cap { step, batch: Limits::default(), price: Some(Arc::new(Rising)) }
+}
+
+impl Desk {
+    async fn capped(&self, batch: BatchId, limit: u32, cap: Cap) -> ClaimedSet {
+        let mut claim = self.claim_of(batch, limit).await;
+        claim.caps.insert((batch, StepIndex::FIRST), Arc::new(cap));
+        self.claim(claim).await.unwrap()
+    }
+
+    async fn spent_on(&self, batch: BatchId) -> Money {
+        self.spent(batch).await.unwrap().into_iter().map(|(_, spent)| spent).sum()
+    }
+}
+
+async fn a_claim_takes_no_more_than_its_step_and_its_batch_may_hand_over(desk: Desk) {
+    for cap in [messages_of(Some(5), None), messages_of(None, Some(5)), messages_of(Some(5), Some(6))] {
+        let batch = desk.batch_of(9).await;
+        assert_eq!(numbers(&messages(&desk.capped(batch, 3, cap.clone()).await)), [0, 1, 2]);
+        let rest = desk.capped(batch, 9, cap.clone()).await;
+        assert_eq!(numbers(&messages(&rest)), [3, 4]);
+        let accepted: Vec<_> = messages(&rest).iter().map(|message| accepted(message, desk.now())).collect();
+        desk.record(accepted).await.unwrap();
+        let set = desk.capped(batch, 9, cap).await;
+        assert!(set.messages.is_empty() && set.drained.is_empty() && set.kept_back.is_empty());
+        let [capped] = &set.capped[..] else { panic!("one queue is at its limit: {set:?}") };
+        assert_eq!((capped.by, capped.is_final), (Reached::Messages(5), false), "three are on their way");
+        desk.counters_equal_rows(batch, 9).await;
+    }
+}
+
+async fn a_claim_spends_no_more_than_the_budget_and_what_comes_back_is_given_back(desk: Desk) {
+    let batch = desk.batch_of(9).await;
+    // One, two and three cents; the fourth would be too much.
+    let set = desk.capped(batch, 9, budget_of(cents(9))).await;
+    assert_eq!(set.messages.iter().map(|claimed| claimed.cost).collect::<Vec<_>>(), [cents(1), cents(2), cents(3)]);
+    assert!(set.capped.is_empty());
+    assert_eq!(desk.spent_on(batch).await, cents(6));
+    let set = desk.capped(batch, 9, budget_of(cents(9))).await;
+    let by = Reached::Budget { spent: cents(6), of: cents(9) };
+    let queue = desk.claim_of(batch, 9).await.queues[0];
+    assert_eq!(set.capped, [Capped { queue, by, is_whole: false, is_final: false }]);
+    assert!(set.messages.is_empty());
+    // The second was not handed over after all.
+    let [first, second] = [0, 1].map(|n| MessageKey { batch, n });
+    let claimed = desk.load(vec![first, second]).await.unwrap();
+    let back = Present { state: State::Queued { not_before: at(0), gives_up: None }, ..claimed[1].present };
+    let back = Change { refund: cents(2), ..change(&claimed[1], back) };
+    desk.record(vec![accepted(&claimed[0], desk.now()), back.clone()]).await.unwrap();
+    assert_eq!(desk.spent_on(batch).await, cents(4));
+    // Whoever decides too late gives nothing back.
+    assert_eq!(desk.record(vec![back]).await.unwrap(), [second]);
+    assert_eq!(desk.spent_on(batch).await, cents(4));
+    let set = desk.capped(batch, 9, budget_of(cents(10))).await;
+    assert_eq!(numbers(&messages(&set)), [1, 3]);
+    assert_eq!(desk.spent_on(batch).await, cents(10));
+    desk.counters_equal_rows(batch, 9).await;
+}
+
+async fn a_limit_is_reached_for_good_once_nothing_is_on_its_way(desk: Desk) {
+    let batch = desk.batch_of(3).await;
+    let set = desk.capped(batch, 9, messages_of(None, Some(2))).await;
+    let changes: Vec<_> = messages(&set).iter().map(|message| accepted(message, desk.now())).collect();
+    assert!(!desk.capped(batch, 9, messages_of(None, Some(2))).await.capped[0].is_final);
+    desk.record(changes).await.unwrap();
+    let [capped] = &desk.capped(batch, 9, messages_of(None, Some(2))).await.capped[..] else { panic!("one queue") };
+    assert_eq!((capped.by, capped.is_whole, capped.is_final), (Reached::Messages(2), true, true));
+}
+
+async fn a_step_is_held_once_and_what_a_person_has_let_go_on_in_spite_of_a_rule_goes_on(desk: Desk) {
+    let batch = desk.batch_of(1).await;
+    let of = |by, why: &str| StepHold { batch, step: step(1), by, why: why.to_owned(), since: at(0) };
+    let [person, rule] = [of(StepHeldBy::Person, "paused by Ann"), of(StepHeldBy::Rule, "9 of 10")];
+    let before = desk.seq().await.unwrap();
+    let seq = desk.hold_step(person.clone()).await.unwrap();
+    assert_eq!(seq, Some(before + 1));
+    assert_eq!(desk.hold_step(of(StepHeldBy::Person, "paused by Bob")).await.unwrap(), None, "the first reason stays");
+    desk.hold_step(rule.clone()).await.unwrap().unwrap();
+    assert_eq!(desk.step_holds().await.unwrap(), [person.clone(), rule.clone()]);
+    assert_eq!(desk.release_steps(batch, Some(step(0)), "Ann".to_owned(), at(1)).await.unwrap(), None);
+    assert!(desk.release_steps(batch, Some(step(1)), "Ann".to_owned(), at(1)).await.unwrap().is_some());
+    assert!(desk.step_holds().await.unwrap().is_empty());
+    assert_eq!(desk.hold_step(rule).await.unwrap(), None);
+    desk.hold_step(person.clone()).await.unwrap().unwrap();
+    assert_eq!(desk.step_holds().await.unwrap(), [person]);
+    let said: Vec<String> = desk.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
+    assert_eq!(
+        said[1..],
+        [
+            "step 2 is held: paused by Ann",
+            "step 2 is held: 9 of 10",
+            "step 2 is resumed by Ann",
+            "step 2 is held: paused by Ann"
+        ]
+    );
+}
