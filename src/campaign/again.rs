@@ -52,7 +52,8 @@ impl Launcher<'_> {
         let beginnings = Beginnings::of(&plan, &schedule, &people.countries, now).map_err(LaunchError::Problems)?;
         let name = Some(self.name_of(batch, again).await?);
         let (warnings, country, windows) = (Vec::new(), None, BTreeMap::new());
-        let mut prepared = Prepared { name, people, plan, schedule, beginnings, now, warnings, country, windows };
+        let mut prepared =
+            Prepared { name, people, plan, schedule, beginnings, now, warnings, country, windows, is_draft: false };
         self.lay_out(&mut prepared).await
     }
 
@@ -101,18 +102,20 @@ impl Launcher<'_> {
     }
 
     async fn name_of(&self, batch: &Batch, again: &Again) -> Result<String, LaunchError> {
-        if let Some(name) = &again.name {
-            return Ok(name.clone());
+        match &again.name {
+            Some(name) => Ok(name.clone()),
+            None => self.unused_name(batch.name.as_deref().unwrap_or(&batch.audience)).await,
         }
-        let name = batch.name.as_deref().unwrap_or(&batch.audience);
-        let mut number = 2_u32;
-        loop {
-            let numbered = format!("{name} {number}");
-            if self.store.batch_named(&numbered).await?.is_none() {
-                return Ok(numbered);
-            }
+    }
+
+    /// A name, or where somebody has it the same with a number behind it.
+    pub(super) async fn unused_name(&self, name: &str) -> Result<String, LaunchError> {
+        let (mut candidate, mut number) = (name.to_owned(), 2_u32);
+        while self.store.batch_named(&candidate).await?.is_some() {
+            candidate = format!("{name} {number}");
             number += 1;
         }
+        Ok(candidate)
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Prepared {
     pub country: Option<Country>,
     /// For each step of free text on WhatsApp, how many people have a 24-hour window open.
     pub windows: BTreeMap<StepIndex, u64>,
+    /// Whether a person is to start it.
+    pub is_draft: bool,
 }
 
 impl Prepared {
@@ -101,7 +103,22 @@ impl Launcher<'_> {
         draft: &Draft,
         progress: impl FnMut(&str) -> Option<OnProgress>,
     ) -> Result<(Launched, Vec<Warning>), LaunchError> {
+        self.launch_as(draft, false, progress).await
+    }
+
+    /// The same; what waits stands as a draft until a person starts it.
+    pub async fn launch_as(
+        &self,
+        draft: &Draft,
+        waits: bool,
+        progress: impl FnMut(&str) -> Option<OnProgress>,
+    ) -> Result<(Launched, Vec<Warning>), LaunchError> {
         let mut prepared = self.prepare(draft, true, progress).await?;
+        if let Some(problem) = counts_from_its_launch(&prepared.plan).filter(|_| waits) {
+            prepared.people.discard(self.store).await;
+            return Err(LaunchError::Problems(vec![problem]));
+        }
+        prepared.is_draft = waits;
         match self.lay_out(&mut prepared).await {
             Ok(launched) => Ok((launched, prepared.warnings)),
             Err(error) => {
@@ -164,7 +181,8 @@ impl Launcher<'_> {
         warnings.extend(people.excluded.warnings());
         warnings.extend(beginnings.warning());
         let (name, country) = (draft.name.clone(), draft.country);
-        Ok(Prepared { name, people, plan, schedule, beginnings, now, warnings, country, windows })
+        let is_draft = false;
+        Ok(Prepared { name, people, plan, schedule, beginnings, now, warnings, country, windows, is_draft })
     }
 
     pub(super) async fn lay_out(&self, prepared: &mut Prepared) -> Result<Launched, LaunchError> {
@@ -189,7 +207,11 @@ impl Launcher<'_> {
         // Its time may have come meanwhile.
         let published = self.clock.now();
         let starts_at = starts_at.filter(|at| *at > published);
-        let state = if starts_at.is_some() { BatchState::Scheduled } else { BatchState::Running };
+        let state = match starts_at {
+            _ if prepared.is_draft => BatchState::Draft,
+            Some(_) => BatchState::Scheduled,
+            None => BatchState::Running,
+        };
         self.store.publish_batch(batch, state, published).await?;
         let (rejected, across) = (people.rejected(), people.across);
         let zone = plan.time_zone;
@@ -258,6 +280,18 @@ impl Launcher<'_> {
         let excluded = (from..).zip(numbers).filter(|(_, msisdn)| people.excluded.numbers.contains(msisdn));
         Ok(excluded.map(|(n, _)| n).collect())
     }
+}
+
+/// What would be wrong by the time at which a draft is started: people's time to leave, and their place in a stretch, are
+/// laid out with their messages.
+fn counts_from_its_launch(plan: &Plan) -> Option<Problem> {
+    let sentence =
+        "counts from the launch, and a draft begins nobody knows when; leave it out, or launch with a time (--at)";
+    if plan.over.is_some() {
+        return Some(Problem::new(None, "over", sentence));
+    }
+    let short = plan.places().find(|(_, step)| step.leave_within.is_some())?;
+    Some(Problem::new(Some(short.0), "leave_within", sentence))
 }
 
 /// A route that is for none of these people would be launched to send nothing.

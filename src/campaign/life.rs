@@ -36,11 +36,18 @@ pub async fn resume(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &st
     decide(store, clock, batch, vec![BatchState::Paused], to, format!("resumed by {by}")).await
 }
 
+/// Lets a draft begin, at its time where it has one that is still to come.
+pub async fn start(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
+    let waits = batch.starts_at.is_some_and(|at| at > clock.now());
+    let to = if waits { BatchState::Scheduled } else { BatchState::Running };
+    decide(store, clock, batch, vec![BatchState::Draft], to, format!("started by {by}")).await
+}
+
 /// Calls it off. Once every server has noted it nothing more leaves, but what was begun before over a connection that
 /// takes longer than that to come about.
 pub async fn cancel(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
     // Of one that is finished everything has been handed over; to call it cancelled would be a lie.
-    let from = vec![BatchState::Running, BatchState::Scheduled, BatchState::Paused];
+    let from = vec![BatchState::Draft, BatchState::Running, BatchState::Scheduled, BatchState::Paused];
     decide(store, clock, batch, from, BatchState::Cancelling, format!("cancelled by {by}")).await
 }
 

@@ -44,7 +44,7 @@ pub struct People {
     pub label: String,
     pub columns: Vec<String>,
     /// Which of them holds the numbers.
-    number_column: String,
+    pub(super) number_column: String,
     pub recipients: u64,
     pub invalid: u64,
     /// In one file more than once.

@@ -23,6 +23,7 @@ mod pools;
 mod scene;
 mod shrink;
 mod small;
+mod trials;
 mod weather;
 mod wishes;
 mod world;

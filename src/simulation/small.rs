@@ -212,23 +212,24 @@ impl World {
 
     pub(super) async fn launch_of(&self, text: &str) -> Launched {
         let draft = Draft::parse("test.toml", text).unwrap();
+        self.launcher().launch(&draft, |_| None).await.unwrap().0
+    }
+
+    pub(super) fn launcher(&self) -> Launcher<'_> {
         let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
-        let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config };
-        launcher.launch(&draft, |_| None).await.unwrap().0
+        Launcher { store, clock, chance: &self.chance, config: &self.config }
     }
 
     /// When a campaign would have left, were it launched now.
     pub(super) async fn forecast_of(&self, text: &str) -> Forecast {
         let draft = Draft::parse("test.toml", text).unwrap();
-        let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
-        let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config };
+        let launcher = self.launcher();
         launcher.forecast(&launcher.plan(&draft).await.unwrap()).await.unwrap().unwrap()
     }
 
     pub(super) async fn again(&self, launched: &Launched, again: &Again) -> Result<Launched, LaunchError> {
-        let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
-        let batch = store.batch(launched.batch).await.unwrap().unwrap();
-        Launcher { store, clock, chance: &self.chance, config: &self.config }.again(&batch, again).await
+        let batch = self.store.batch(launched.batch).await.unwrap().unwrap();
+        self.launcher().again(&batch, again).await
     }
 
     /// Everything that may leave does, and is recorded.
@@ -236,7 +237,10 @@ impl World {
         self.node.watch().await;
         for _ in 0..10 {
             for lane in 0..self.config.lanes.len() {
-                self.node.claim(lane, true).await.unwrap();
+                // Queues of a higher rank come first, each time that all are looked at.
+                for anyway in [true, false, false] {
+                    self.node.claim(lane, anyway).await.unwrap();
+                }
                 while let Some(hand) = self.node.next(lane).await {
                     hand.await;
                 }

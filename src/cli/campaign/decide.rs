@@ -1,4 +1,4 @@
-//! `volley campaign pause`, `resume` and `cancel`.
+//! `volley campaign start`, `pause`, `resume` and `cancel`.
 
 use anyhow::bail;
 use serde::Serialize;
@@ -11,6 +11,7 @@ use crate::domain::BatchState;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Decision {
+    Start,
     Pause,
     Resume,
     Cancel,
@@ -20,6 +21,7 @@ impl Decision {
     /// Whether a campaign in this state is what the decision would make of it.
     const fn is_so(self, state: BatchState) -> bool {
         match self {
+            Self::Start => matches!(state, BatchState::Running | BatchState::Scheduled),
             Self::Pause => matches!(state, BatchState::Paused),
             Self::Resume => matches!(state, BatchState::Running),
             Self::Cancel => state.is_cancelled(),
@@ -28,6 +30,7 @@ impl Decision {
 
     const fn participle(self) -> &'static str {
         match self {
+            Self::Start => "started",
             Self::Pause => "paused",
             Self::Resume => "resumed",
             Self::Cancel => "cancelled",
@@ -52,6 +55,7 @@ pub(super) async fn run(ground: &Ground, decision: Decision, name: &str, json: b
     let name = name_of(&batch);
     let (clock, by) = (ground.clock.as_ref(), ground.by.as_str());
     let decided = match decision {
+        Decision::Start => campaign::start(store.as_ref(), clock, &batch, by).await?,
         Decision::Pause => campaign::pause(store.as_ref(), clock, &batch, by).await?,
         Decision::Resume => campaign::resume(store.as_ref(), clock, &batch, by).await?,
         Decision::Cancel => campaign::cancel(store.as_ref(), clock, &batch, by).await?,
@@ -59,7 +63,7 @@ pub(super) async fn run(ground: &Ground, decision: Decision, name: &str, json: b
     // Whoever lets it go on means all of it.
     let released = match decision {
         Decision::Resume => campaign::release_steps(store.as_ref(), clock, &batch, None, by).await?,
-        Decision::Pause | Decision::Cancel => None,
+        Decision::Start | Decision::Pause | Decision::Cancel => None,
     };
     let (obeyed, already) = match (decided, released) {
         (Decided::Holds(_), Some(obeyed)) | (Decided::Holds(obeyed), None) => (obeyed, false),
@@ -74,7 +78,7 @@ pub(super) async fn run(ground: &Ground, decision: Decision, name: &str, json: b
     let counts = Counts::of(state, &store.tallies(batch.id).await?);
     let certificate = match decision {
         Decision::Cancel if !already => Some(campaign::certify(store.as_ref(), clock, &batch, obeyed).await?),
-        Decision::Pause | Decision::Resume | Decision::Cancel => None,
+        Decision::Start | Decision::Pause | Decision::Resume | Decision::Cancel => None,
     };
     store.close().await;
     if json {
@@ -92,8 +96,8 @@ pub(super) async fn run(ground: &Ground, decision: Decision, name: &str, json: b
     let obeyed = noted::sentence(obeyed);
     let effect = match decision {
         Decision::Pause => format!("{} wait", of(counts.queued, "message", "messages")),
-        Decision::Resume if state == BatchState::Scheduled => "it waits for its time".to_owned(),
-        Decision::Resume => format!("{} to hand over", of(counts.queued, "message", "messages")),
+        Decision::Start | Decision::Resume if state == BatchState::Scheduled => "it waits for its time".to_owned(),
+        Decision::Start | Decision::Resume => format!("{} to hand over", of(counts.queued, "message", "messages")),
         Decision::Cancel => match certificate {
             Some(certificate) => certificate.to_string(),
             None => format!("{} may still bring receipts", count(counts.to_come(state))),
@@ -109,10 +113,9 @@ fn why_not(state: BatchState) -> String {
         BatchState::Finished => "nothing is left to hand over, only last receipts may still come".to_owned(),
         BatchState::Settled => "every message has its outcome".to_owned(),
         BatchState::Cancelling | BatchState::Cancelled => "it has been cancelled".to_owned(),
-        BatchState::Launching
-        | BatchState::Draft
-        | BatchState::Scheduled
-        | BatchState::Running
-        | BatchState::Paused => format!("it is {state}"),
+        BatchState::Draft => "it is a draft; let it begin with `volley campaign start`".to_owned(),
+        BatchState::Launching | BatchState::Scheduled | BatchState::Running | BatchState::Paused => {
+            format!("it is {state}")
+        }
     }
 }

@@ -31,6 +31,9 @@ pub(in crate::cli) struct Args {
     /// Begin then instead of at once: 2026-12-01T09:00, in the file's time_zone or with an offset.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
+    /// Lay everything out, and let nothing leave before `campaign start`.
+    #[arg(long, conflicts_with = "wait")]
+    draft: bool,
     /// Launch under this name instead of the file's.
     #[arg(long, value_parser = crate::cli::audience::name)]
     name: Option<String>,
@@ -86,11 +89,11 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     }
     // Before anything is opened or made for it.
     schedule(&draft, ground.now()).map_err(|problems| told(LaunchError::Problems(problems), &args))?;
-    if draft.at.is_none() && !args.unchecked {
+    if draft.at.is_none() && !args.unchecked && !args.draft {
         reach_providers(ground, &draft).await?;
     }
     let store = ground.store().await?;
-    let launched = launch(ground, store.as_ref(), &draft, args.json).await;
+    let launched = launch(ground, store.as_ref(), &draft, (args.draft, args.json)).await;
     let (launched, warnings) = launched.map_err(|error| told(error, &args))?;
     warn(&warnings);
     let mut is_over = true;
@@ -150,13 +153,13 @@ pub(in crate::cli) async fn launch(
     ground: &Ground,
     store: &dyn Store,
     draft: &Draft,
-    quiet: bool,
+    (waits, quiet): (bool, bool),
 ) -> Result<(Launched, Vec<Warning>), LaunchError> {
     let ground = &ground.as_turned(store).await?;
     let launcher = Launcher { store, clock: ground.clock.as_ref(), chance: &ground.chance, config: &ground.config };
     let mut bars = vec![progress::spinner("laying out the messages", quiet)];
     let launched = launcher
-        .launch(draft, |label| {
+        .launch_as(draft, waits, |label| {
             // One at a time; whoever reads a file last stays full while its messages are laid out.
             bars.iter().for_each(indicatif::ProgressBar::finish_and_clear);
             let bar = progress::bar(label, quiet);
@@ -189,6 +192,9 @@ fn told(error: LaunchError, args: &Args) -> anyhow::Error {
 pub(super) fn headline(launched: &Launched, state: BatchState) -> String {
     let begins = match launched.starts_at {
         Some(at) if state == BatchState::Scheduled => format!(" for {}", moment(at, launched.zone)),
+        _ if state == BatchState::Draft => {
+            format!(", to begin with `volley campaign start {}`", shell(&launched.name))
+        }
         Some(_) | None => String::new(),
     };
     let mut rejects = String::new();

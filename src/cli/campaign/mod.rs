@@ -10,6 +10,7 @@ mod list;
 mod plan;
 pub(super) mod report;
 mod step;
+mod test;
 
 use anyhow::bail;
 use clap::ValueEnum;
@@ -68,6 +69,20 @@ Examples:
   volley campaign watch 'November promo'
   volley campaign watch 'November promo' --wait settled")]
     Watch(watch::Args),
+    /// Let a draft begin, at its time where it has one that is still to come.
+    Start {
+        /// Its name or its id.
+        campaign: String,
+        /// As an object: id, name, state, counts, noted.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send what a campaign says to a few numbers of your own, as a small campaign of its own.
+    #[command(after_help = "\
+Examples:
+  volley campaign test promo.toml --to +6591234567
+  volley campaign test 'November promo' --to +6591234567,+6598765432 --step 2")]
+    Test(test::Args),
     /// Stop sending for now. What was handed over stays; fallbacks wait.
     Pause {
         /// Its name or its id.
@@ -145,6 +160,8 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
         Command::Calendar { json } => calendar::run(ground, json).await,
         Command::Show { campaign, json } => list::show(ground, &campaign, json).await,
         Command::Watch(args) => watch::run(args, ground).await,
+        Command::Start { campaign, json } => decide::run(ground, Decision::Start, &campaign, json).await,
+        Command::Test(args) => test::run(ground, args).await,
         Command::Pause { campaign, step: Some(step), json } => step::hold(ground, &campaign, step, json).await,
         Command::Pause { campaign, step: None, json } => decide::run(ground, Decision::Pause, &campaign, json).await,
         Command::Resume { campaign, step: Some(step), json } => step::release(ground, &campaign, step, json).await,

@@ -143,7 +143,7 @@ impl Stage {
         let begun = self.ground.now();
         let draft = Draft::load(campaign)?;
         // What is warned about is the compressed time, which is meant.
-        let (launched, _) = launch::launch(&self.ground, self.store.as_ref(), &draft, args.json).await?;
+        let (launched, _) = launch::launch(&self.ground, self.store.as_ref(), &draft, (false, args.json)).await?;
         if !args.json {
             let Launched { name, messages, .. } = &launched;
             out::talk(format_args!(

@@ -1,0 +1,157 @@
+//! A trial: what a campaign says, sent to a few numbers of one's own before anybody else reads it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::beginnings::Beginnings;
+use super::file::Draft;
+use super::launch::{LaunchError, Launched, Launcher, Prepared};
+use super::people::{Part, People};
+use super::time::Schedule;
+use crate::audience::{self, Keep, Options, Sieve, Source};
+use crate::config::Problem;
+use crate::domain::{Countries, Country, Fields, Hours, Limits, Plan, Recipient, StepIndex};
+use crate::optout::OptOuts;
+use crate::store::{Batch, KnownAs, NewAudience};
+
+/// More numbers than this are no trial.
+const MOST: usize = 10;
+
+/// To whom, and what of it.
+#[derive(Debug, Clone, Default)]
+pub struct Trial {
+    pub to: Vec<String>,
+    /// This step alone; the whole route where nothing is said.
+    pub only: Option<StepIndex>,
+    /// For national numbers.
+    pub country: Option<Country>,
+}
+
+/// What is tried out, with the rows whose words are taken.
+struct Tried {
+    name: String,
+    plan: Plan,
+    rows: Vec<Recipient>,
+    /// The place of the number among the columns.
+    number: Option<usize>,
+}
+
+impl Launcher<'_> {
+    /// Tries a campaign file out, with the words of its first recipients.
+    pub async fn try_file(&self, draft: &Draft, trial: &Trial) -> Result<Launched, LaunchError> {
+        let Prepared { name, people, plan, .. } = self.plan(draft).await?;
+        let number = people.columns.iter().position(|column| *column == people.number_column);
+        let name = name.unwrap_or_else(|| people.label.clone());
+        let country = trial.country.or(draft.country);
+        self.try_out(Tried { name, plan, rows: people.first, number }, &Trial { country, ..trial.clone() }).await
+    }
+
+    /// Tries out what was launched, or laid out as a draft.
+    pub async fn try_campaign(&self, batch: &Batch, trial: &Trial) -> Result<Launched, LaunchError> {
+        let plan = self.store.plan(batch.id).await?.ok_or(LaunchError::NoPlan)?;
+        let mut rows = Vec::new();
+        for part in self.store.parts_of(batch.id).await?.into_iter().take(1) {
+            rows = self.store.recipients(part.id, 0, 3).await?;
+        }
+        let name = batch.name.clone().unwrap_or_else(|| batch.audience.clone());
+        self.try_out(Tried { name, plan, rows, number: None }, trial).await
+    }
+
+    async fn try_out(&self, tried: Tried, trial: &Trial) -> Result<Launched, LaunchError> {
+        let plan = as_trial(tried.plan, trial.only).map_err(|problem| LaunchError::Problems(vec![problem]))?;
+        let people = self.own_numbers(&plan, &tried.rows, tried.number, trial).await?;
+        let now = self.clock.now();
+        let schedule = Schedule::default();
+        let beginnings = Beginnings::of(&plan, &schedule, &people.countries, now).map_err(LaunchError::Problems)?;
+        let name = Some(self.unused_name(&format!("{} (test)", tried.name)).await?);
+        let (warnings, country, windows) = (Vec::new(), None, BTreeMap::new());
+        let mut prepared =
+            Prepared { name, people, plan, schedule, beginnings, now, warnings, country, windows, is_draft: false };
+        let launched = self.lay_out(&mut prepared).await;
+        if launched.is_err() {
+            prepared.people.discard(self.store).await;
+        }
+        launched
+    }
+
+    /// The numbers of a trial as people, each with the words of a row.
+    async fn own_numbers(
+        &self,
+        plan: &Plan,
+        rows: &[Recipient],
+        number: Option<usize>,
+        trial: &Trial,
+    ) -> Result<People, LaunchError> {
+        let refused = |sentence: String| LaunchError::Problems(vec![Problem::new(None, "test", sentence)]);
+        if trial.to.is_empty() || trial.to.len() > MOST {
+            return Err(refused(format!("goes to 1 to {MOST} numbers; name some with --to")));
+        }
+        let sieve = Sieve::new(Arc::new(OptOuts::load(self.store).await?));
+        let options = Options { country: trial.country, ..Options::default() };
+        let source = Source::numbers(trial.to.clone());
+        let read = audience::import(self.store, self.clock, source, Keep::Nameless, options, sieve, None);
+        let read = read.await.map_err(super::people::PeopleError::from)?;
+        let found = self.store.recipients(read.id, 0, MOST as u32).await;
+        self.store.remove_audience(read.id).await?;
+        let found = found?;
+        if found.len() < trial.to.len() {
+            let reasons: Vec<String> = read.summary.reasons.iter().map(|(why, rows)| format!("{rows} {why}")).collect();
+            return Err(refused(format!(
+                "{} of {} numbers cannot be written to: {}",
+                trial.to.len() - found.len(),
+                trial.to.len(),
+                reasons.join(", ")
+            )));
+        }
+        let nobody = vec![""; plan.columns.len()];
+        let mut people = Vec::with_capacity(found.len());
+        for (place, recipient) in found.into_iter().enumerate() {
+            let row = rows.get(place % rows.len().max(1));
+            let mut fields: Vec<String> = match row.map(|row| row.fields.unpack()) {
+                Some(Ok(fields)) => fields.iter().map(|field| field.to_string()).collect(),
+                Some(Err(_)) | None => nobody.iter().map(|field| (*field).to_owned()).collect(),
+            };
+            if let Some(own) = number.and_then(|number| fields.get_mut(number)) {
+                *own = recipient.msisdn.to_string();
+            }
+            people.push(Recipient { fields: Fields::pack(fields.iter().map(String::as_str)), ..recipient });
+        }
+        self.bring_along(plan, people).await
+    }
+
+    async fn bring_along(&self, plan: &Plan, people: Vec<Recipient>) -> Result<People, LaunchError> {
+        let mut countries = BTreeMap::<Country, u64>::new();
+        people.iter().for_each(|recipient| *countries.entry(recipient.country).or_default() += 1);
+        let recipients = u32::try_from(people.len()).unwrap_or(u32::MAX);
+        let (known_as, source) = (KnownAs::Nothing, "test numbers".to_owned());
+        let new =
+            NewAudience { known_as, source: source.clone(), columns: plan.columns.clone(), now: self.clock.now() };
+        let id = self.store.begin_audience(new).await?;
+        self.store.add_recipients(id, 0, people).await?;
+        self.store.publish_audience(id, recipients, "{}".to_owned()).await?;
+        let part = Part { id, recipients, left_out: Vec::new(), own: true };
+        Ok(People::of_parts(source, vec![part], countries, u64::from(recipients)))
+    }
+}
+
+/// The plan for people who are to see it now, wherever they are.
+fn as_trial(plan: Plan, only: Option<StepIndex>) -> Result<Plan, Problem> {
+    let mut steps = plan.steps;
+    if let Some(only) = only {
+        let all = steps.len();
+        steps = steps.into_iter().nth(only.index()).into_iter().collect();
+        if steps.is_empty() {
+            return Err(Problem::new(Some(only), "test", format!("there is no such step; the route has {all}")));
+        }
+    }
+    if let Some(last) = steps.last_mut() {
+        last.fallback_after = None;
+    }
+    for step in &mut steps {
+        step.hours = Hours::default();
+        step.limits = Limits::default();
+        step.countries = step.lanes.countries().map_or(Countries::Everywhere, Countries::Only);
+    }
+    let limits = Limits::default();
+    Ok(Plan { steps, end: None, over: None, on_missed: None, limits, pause_when: None, hold_paid_when: None, ..plan })
+}

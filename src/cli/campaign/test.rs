@@ -1,0 +1,46 @@
+//! `volley campaign test`.
+
+use std::path::Path;
+
+use super::{find, launch};
+use crate::campaign::{Draft, Launcher, Trial};
+use crate::cli::{Exit, Ground, out};
+use crate::domain::{Country, StepIndex};
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// A campaign file, or the name or id of a campaign that was launched or stands as a draft.
+    campaign: String,
+    /// The numbers that get it, ten at most, each with the words of one of the first recipients.
+    #[arg(long, value_name = "NUMBER", value_delimiter = ',', required = true)]
+    to: Vec<String>,
+    /// Only this step, instead of the whole route.
+    #[arg(long, value_name = "STEP", value_parser = super::step)]
+    step: Option<StepIndex>,
+    /// Of national numbers: SG.
+    #[arg(long, value_name = "CC")]
+    country: Option<Country>,
+    /// The result as one object: id, name, state, messages.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<Exit> {
+    let trial = Trial { to: args.to, only: args.step, country: args.country };
+    let store = ground.store().await?;
+    let ground = &ground.as_turned(store.as_ref()).await?;
+    let (clock, chance, config) = (ground.clock.as_ref(), &ground.chance, &ground.config);
+    let launcher = Launcher { store: store.as_ref(), clock, chance, config };
+    let file = Path::new(&args.campaign);
+    let launched = if file.is_file() {
+        launcher.try_file(&Draft::load(file)?, &trial).await?
+    } else {
+        launcher.try_campaign(&find(store.as_ref(), &args.campaign).await?, &trial).await?
+    };
+    if args.json {
+        out::json(&launch::LaunchShown::new(&launched, launched.state, &[]))?;
+    } else {
+        out::data(launch::headline(&launched, launched.state))?;
+    }
+    Ok(Exit::Done)
+}

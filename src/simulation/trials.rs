@@ -1,0 +1,169 @@
+//! Campaigns before they begin: tried out on a few numbers, and laid out as a draft.
+
+use super::small::World;
+use crate::campaign::{Decided, Draft, LaunchError, Launched, Trial, cancel, start};
+use crate::clock::Clock;
+use crate::domain::{BatchState, Count, Msisdn, Span, StepIndex};
+use crate::store::OptOut;
+
+const PEOPLE: &str = "numbers = [\"+6591000001\", \"+6591000002\"]\n";
+const STEPS: &str = "[[step]]\nchannel = \"Viber\"\nfallback_after = \"15m\"\ntext = \"Hi {{Mobile}}\"\n\
+    [[step]]\nchannel = \"SMS\"\ntext = \"Hi {{Mobile}}\"\n";
+
+fn draft(head: &str) -> Draft {
+    Draft::parse("promo.toml", &format!("name = \"promo\"\n{head}{PEOPLE}{STEPS}")).unwrap()
+}
+
+fn to(numbers: &[&str]) -> Trial {
+    Trial { to: numbers.iter().map(|number| (*number).to_owned()).collect(), ..Trial::default() }
+}
+
+impl World {
+    async fn numbers_of(&self, launched: &Launched) -> Vec<String> {
+        let part = self.store.parts_of(launched.batch).await.unwrap().remove(0);
+        let people = self.store.recipients(part.id, 0, 100).await.unwrap();
+        people.iter().map(|recipient| recipient.msisdn.to_string()).collect()
+    }
+
+    async fn stands(&self, launched: &Launched) -> BatchState {
+        self.store.batch(launched.batch).await.unwrap().unwrap().state
+    }
+
+    /// A person decides; no server notes it, so that is waited for as long as it may take.
+    async fn decides(&self, decision: impl Future<Output = crate::store::Result<Decided>>) -> Decided {
+        tokio::pin!(decision);
+        loop {
+            tokio::select! {
+                decided = &mut decision => return decided.unwrap(),
+                () = tokio::task::yield_now() => self.clock.advance(Span::from_millis(1)),
+            }
+        }
+    }
+
+    async fn waits(&self, head: &str) -> Result<Launched, LaunchError> {
+        self.launcher().launch_as(&draft(head), true, |_| None).await.map(|(launched, _)| launched)
+    }
+}
+
+#[tokio::test]
+async fn a_trial_says_to_ones_own_numbers_what_the_campaign_says_and_nothing_to_anybody_else() {
+    let mut world = World::begin().await;
+    let head =
+        "at = \"2027-02-01T09:00Z\"\nquiet_hours = \"00:00-23:59\"\nmax_messages = 1\nallow_countries = [\"SG\"]\n";
+    let trial = to(&["+6598765432", "+60121234567"]);
+    let launched = world.launcher().try_file(&draft(head), &trial).await.unwrap();
+    assert_eq!((launched.name.as_str(), launched.state, launched.messages), ("promo (test)", BatchState::Running, 2));
+    assert_eq!(world.numbers_of(&launched).await, trial.to);
+    world.send().await;
+    assert_eq!(world.provider.taken.lock().unwrap().len(), 2, "now, wherever they are, whatever the limits");
+    // One step alone, and once more.
+    let sms = Trial { only: StepIndex::new(1), ..trial.clone() };
+    let again = world.launcher().try_file(&draft(head), &sms).await.unwrap();
+    assert_eq!(again.name, "promo (test) 2");
+    world.send().await;
+    assert_eq!(world.provider.sms.lock().unwrap().len(), 2);
+    let batches = world.store.batches(None).await.unwrap();
+    assert_eq!(batches.len(), 2, "nothing of the campaign itself is launched");
+}
+
+#[tokio::test]
+async fn a_trial_takes_its_words_from_the_first_rows_and_its_number_from_who_gets_it() {
+    let world = World::begin().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.csv"), "phone,Name\n+6591000001,Ann\n+6591000002,Bob\n").unwrap();
+    let text = "audience = \"a.csv\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi {{Name}}, {{phone}}\"\n";
+    let draft = Draft { folder: folder.path().to_owned(), ..Draft::parse("a.toml", text).unwrap() };
+    let trial = to(&["+6598765431", "+6598765432", "+6598765433"]);
+    let launched = world.launcher().try_file(&draft, &trial).await.unwrap();
+    let part = world.store.parts_of(launched.batch).await.unwrap().remove(0);
+    let people = world.store.recipients(part.id, 0, 9).await.unwrap();
+    let words: Vec<String> = people.iter().map(|recipient| recipient.fields.unpack().unwrap().join(" ")).collect();
+    assert_eq!(words, ["+6598765431 Ann", "+6598765432 Bob", "+6598765433 Ann"]);
+    // What is launched can be tried out too, with the words of its first rows.
+    let (whole, _) = world.launcher().launch(&draft, |_| None).await.unwrap();
+    let batch = world.store.batch(whole.batch).await.unwrap().unwrap();
+    let tried = world.launcher().try_campaign(&batch, &to(&["+6598765431"])).await.unwrap();
+    assert_eq!((tried.messages, world.numbers_of(&tried).await), (1, vec!["+6598765431".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_trial_that_cannot_be_is_refused() {
+    let world = World::begin().await;
+    let person: Msisdn = "+6598765432".parse().unwrap();
+    let wish = OptOut {
+        msisdn: person,
+        since: world.clock.now(),
+        from: crate::domain::WishFrom::Person,
+        source: "STOP".to_owned(),
+    };
+    world.store.opt_out(vec![wish]).await.unwrap();
+    let many: Vec<String> = (0..11).map(|n| format!("+65910000{n:02}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    for (trial, sentence) in [
+        (to(&[]), "goes to 1 to 10 numbers; name some with --to"),
+        (to(&many), "goes to 1 to 10 numbers"),
+        (to(&["+6598765432", "+6598765431"]), "1 of 2 numbers cannot be written to: 1 opted out"),
+        (to(&["hello"]), "1 of 1 numbers cannot be written to"),
+        (
+            Trial { only: StepIndex::new(4), ..to(&["+6598765431"]) },
+            "step 5, test: there is no such step; the route has 2",
+        ),
+    ] {
+        let error = world.launcher().try_file(&draft(""), &trial).await.unwrap_err().to_string();
+        assert!(error.contains(sentence), "{error}\n  want: {sentence}");
+    }
+    assert!(world.store.batches(None).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn nothing_of_a_draft_leaves_before_it_is_started_and_then_at_its_time() {
+    let mut world = World::begin().await;
+    let launched = world.waits("").await.unwrap();
+    assert_eq!((launched.state, launched.messages), (BatchState::Draft, 2));
+    world.send().await;
+    world.down_for(Span::from_secs(7_200)).await;
+    world.send().await;
+    assert!(world.provider.taken.lock().unwrap().is_empty());
+    let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
+    let started = world.decides(start(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann")).await;
+    assert!(matches!(started, Decided::Holds(_)));
+    world.send().await;
+    assert_eq!(world.provider.taken.lock().unwrap().len(), 2);
+    let again = start(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann").await.unwrap();
+    assert_eq!(again, Decided::Refused(BatchState::Running));
+}
+
+#[tokio::test]
+async fn a_draft_with_a_time_waits_for_it_once_it_is_started_and_one_that_is_called_off_is_over() {
+    let mut world = World::begin().await;
+    let timed = world.waits("at = \"2027-01-16T09:00Z\"\n").await.unwrap();
+    assert_eq!(timed.state, BatchState::Draft);
+    let batch = world.store.batch(timed.batch).await.unwrap().unwrap();
+    world.decides(start(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann")).await;
+    assert_eq!(world.stands(&timed).await, BatchState::Scheduled);
+    world.send().await;
+    assert!(world.provider.taken.lock().unwrap().is_empty());
+    world.clock.advance(Span::from_secs(30 * 3_600));
+    world.node.keep_house().await.unwrap();
+    assert_eq!(world.stands(&timed).await, BatchState::Paused, "a day late, it is left to a person");
+    let other =
+        world.launcher().launch_as(&Draft { name: Some("other".to_owned()), ..draft("") }, true, |_| None).await;
+    let other = other.unwrap().0;
+    let batch = world.store.batch(other.batch).await.unwrap().unwrap();
+    world.decides(cancel(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann")).await;
+    world.node.watch().await;
+    world.node.keep_house().await.unwrap();
+    let tallies = world.store.tallies(other.batch).await.unwrap();
+    assert_eq!(tallies.total(Count::OutcomeCancelled), 2);
+}
+
+#[tokio::test]
+async fn what_counts_from_the_launch_is_refused_in_a_draft() {
+    let world = World::begin().await;
+    for (head, sentence) in [("over = \"3h\"\n", "over: counts from the launch, and a draft begins nobody knows when")]
+    {
+        let error = world.waits(head).await.unwrap_err().to_string();
+        assert!(error.contains(sentence), "{error}");
+    }
+    assert!(world.store.batches(None).await.unwrap().is_empty());
+}
