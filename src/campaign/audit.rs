@@ -80,12 +80,13 @@ const CANNOT_TELL: &[&str] = &[
 /// Audits a batch. `seen` hears, now and then, how many messages of how many have been looked at. Nothing where there is
 /// no such batch.
 pub async fn audit(store: &dyn Store, batch: BatchId, mut seen: impl FnMut(u64, u64)) -> Result<Option<Audit>> {
+    let gaps = store.gaps().await?;
     let (sender, mut pages) = mpsc::channel(AHEAD);
     let walk = store.walk(batch, Scope::FactsAndTwins, sender);
     let check = async {
         let Some(Page::Batch(frame)) = pages.recv().await else { return None };
         let all = u64::from(frame.batch.messages);
-        let mut checks = Checks::new(*frame);
+        let mut checks = Checks::new(*frame, gaps);
         while let Some(page) = pages.recv().await {
             match page {
                 Page::Batch(_) => {}

@@ -11,6 +11,7 @@ use super::words;
 use crate::domain::{
     Country, Ending, Fault, Marks, MessageId, MessageKey, Outcome, State, StepIndex, Tallies, Timestamp,
 };
+use crate::engine::REPEATED_FOR;
 use crate::store::{Attempt, Frame, Verdict, Whole};
 
 /// Examples of each refuted claim.
@@ -68,6 +69,8 @@ struct Found {
 #[derive(Debug)]
 pub(super) struct Checks {
     pub(super) frame: Frame,
+    /// Times in which nothing that people said could be kept.
+    gaps: Vec<(Timestamp, Timestamp)>,
     found: [Found; ALL.len()],
     /// What the rows are worth, and what the facts come to.
     of_rows: Tallies,
@@ -84,9 +87,10 @@ pub(super) struct Checks {
 }
 
 impl Checks {
-    pub(super) fn new(frame: Frame) -> Self {
+    pub(super) fn new(frame: Frame, gaps: Vec<(Timestamp, Timestamp)>) -> Self {
         let mut checks = Self {
             frame,
+            gaps,
             found: Default::default(),
             of_rows: Tallies::default(),
             of_facts: Tallies::default(),
@@ -278,13 +282,19 @@ impl Checks {
                 format!("step {step} left {} after its `leave_within`", late(until))
             } else if let Some(until) = cancelled.filter(|until| intent > *until + TURN) {
                 format!("step {step} left {} after the campaign was cancelled", late(until))
-            } else if let Some(until) = opted_out.filter(|until| intent > *until + TURN) {
+            } else if let Some(until) = opted_out.filter(|until| intent > self.kept_by(*until) + TURN) {
                 format!("step {step} left {} after the person had opted out", late(until))
             } else {
                 continue;
             };
             self.refute(Of::InTime, Some(key), what);
         }
+    }
+
+    /// By when what was said then was on disk. What could not be kept at once the provider has repeated.
+    fn kept_by(&self, said: Timestamp) -> Timestamp {
+        let ends = self.gaps.iter().filter(|(from, until)| *from <= said && said <= *until).map(|(_, until)| *until);
+        ends.max().map_or(said, |until| until + REPEATED_FOR)
     }
 
     fn conditions(&mut self, whole: &Whole) {
