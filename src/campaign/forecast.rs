@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::domain::{Hours, Span, Timestamp, Zone};
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use crate::domain::{Hours, Span, Timestamp, Zone, local};
 
 /// What holds a campaign up, for the most part of its time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +36,25 @@ pub struct Forecast {
     pub done_at: Timestamp,
     /// Nothing where it is a matter of no time.
     pub bottleneck: Option<Bottleneck>,
+    /// Of each portfolio that it takes places of, what it takes from day to day.
+    pub bookings: Vec<Booking>,
+}
+
+/// The places that a campaign takes in a portfolio's tier, and what others take beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Booking {
+    pub portfolio: String,
+    /// People a day.
+    pub tier: u32,
+    pub days: Vec<BookedDay>,
+}
+
+/// People who are written to on a day by the campaign's clock, as things stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct BookedDay {
+    pub day: NaiveDate,
+    pub people: u64,
+    pub others: u64,
 }
 
 /// People who begin alike.
@@ -73,6 +95,8 @@ pub(super) struct Road {
     /// How many campaigns it has besides, and how many messages of them wait.
     pub campaigns: f64,
     pub others: f64,
+    /// Campaigns whose time is still to come: from when, and how many messages, earliest first.
+    pub coming: VecDeque<(Timestamp, f64)>,
 }
 
 impl Road {
@@ -91,11 +115,14 @@ pub(super) struct Account {
 #[derive(Debug, Clone)]
 pub(super) struct Portfolio {
     pub name: String,
+    pub most: u32,
     pub free: f64,
     /// When taken places come free, earliest first.
     pub coming: VecDeque<(Timestamp, f64)>,
     /// For how long somebody takes one.
     pub held: Span,
+    /// What is taken of it each day: by us, and by others.
+    pub days: BTreeMap<NaiveDate, (f64, f64)>,
 }
 
 /// All that a forecast is made of.
@@ -106,6 +133,8 @@ pub(super) struct Outlook {
     pub accounts: Vec<Account>,
     pub portfolios: Vec<Portfolio>,
     pub over: Option<Span>,
+    /// By whose clock a day is one.
+    pub zone: Option<Zone>,
 }
 
 /// Stretches of even pace that are gone through: what takes more of them takes years.
@@ -126,7 +155,9 @@ impl Outlook {
             self.groups.retain(|group| group.people > NOBODY);
             if self.groups.is_empty() {
                 let longest = held_up.into_iter().max_by(|one, other| one.1.total_cmp(&other.1));
-                return Some(Forecast { done_at: at, bottleneck: longest.map(|(bottleneck, _)| bottleneck) });
+                let bottleneck = longest.map(|(bottleneck, _)| bottleneck);
+                let bookings = self.portfolios.iter().map(Portfolio::booking).collect();
+                return Some(Forecast { done_at: at, bottleneck, bookings });
             }
             let (seconds, bottleneck) = self.stretch(at, most)?;
             *held_up.entry(bottleneck).or_default() += seconds;
@@ -140,6 +171,12 @@ impl Outlook {
         for portfolio in &mut self.portfolios {
             while portfolio.coming.front().is_some_and(|(free_at, _)| *free_at <= at) {
                 portfolio.free += portfolio.coming.pop_front().map_or(0.0, |(_, people)| people);
+            }
+        }
+        for road in &mut self.roads {
+            while road.coming.front().is_some_and(|(from, _)| *from <= at) {
+                road.others += road.coming.pop_front().map_or(0.0, |(_, messages)| messages);
+                road.campaigns += 1.0;
             }
         }
         let stays = self.groups.iter_mut().map(|group| group.is_open(at)).collect::<Option<Vec<_>>>()?;
@@ -160,6 +197,7 @@ impl Outlook {
                     until(road.others / (pace * road.campaigns));
                 }
             }
+            road.coming.front().into_iter().for_each(|(from, _)| until(from.since(at).std().as_secs_f64()));
             if let Some(portfolio) = road.portfolio.filter(|_| *people > 0.0) {
                 taken[portfolio] += pace * road.sharing();
             }
@@ -209,25 +247,43 @@ impl Outlook {
 
     /// So long at this pace.
     fn pass(&mut self, at: Timestamp, seconds: f64, open: &[bool], waiting: &[f64], paces: &[(f64, Bottleneck)]) {
+        let day = local(at, self.zone.unwrap_or(Zone(chrono_tz::Tz::UTC))).date();
         for (group, _) in self.groups.iter_mut().zip(open).filter(|(_, open)| **open) {
             let left = paces[group.lane].0 * seconds;
             group.people -= left * (group.people / waiting[group.lane]);
         }
-        for ((road, people), (pace, _)) in self.roads.iter().zip(waiting).zip(paces) {
-            let Some(portfolio) = road.portfolio.filter(|_| *people > 0.0 && *pace > 0.0) else { continue };
-            let portfolio = &mut self.portfolios[portfolio];
-            if portfolio.free.is_finite() {
-                let places = pace * road.sharing() * seconds;
+        let busy = self.roads.iter_mut().zip(waiting).zip(paces).filter(|((_, people), _)| **people > 0.0);
+        for ((road, _), (pace, _)) in busy {
+            let places = pace * road.sharing() * seconds;
+            if let Some(portfolio) = road.portfolio.map(|portfolio| &mut self.portfolios[portfolio])
+                && portfolio.free.is_finite()
+                && places > 0.0
+            {
                 portfolio.free -= places;
                 portfolio.coming.push_back((at + millis(seconds) + portfolio.held, places));
+                let (ours, others) = portfolio.days.entry(day).or_default();
+                *ours += pace * seconds;
+                *others += places - pace * seconds;
             }
-        }
-        for ((road, _), (pace, _)) in
-            self.roads.iter_mut().zip(waiting).zip(paces).filter(|((_, people), _)| **people > 0.0)
-        {
             road.others = (road.others - pace * road.campaigns * seconds).max(0.0);
         }
     }
+}
+
+impl Portfolio {
+    fn booking(&self) -> Booking {
+        let days = self.days.iter().map(|(day, (ours, others))| BookedDay {
+            day: *day,
+            people: round(*ours),
+            others: round(*others),
+        });
+        Booking { portfolio: self.name.clone(), tier: self.most, days: days.filter(|day| day.people > 0).collect() }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of people")]
+fn round(people: f64) -> u64 {
+    people.round() as u64
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a stretch is an hour at most")]
@@ -246,7 +302,15 @@ mod tests {
     }
 
     fn road(rate: f64) -> Road {
-        Road { lane: "wa".to_owned(), rate, account: None, portfolio: None, campaigns: 0.0, others: 0.0 }
+        Road {
+            lane: "wa".to_owned(),
+            rate,
+            account: None,
+            portfolio: None,
+            campaigns: 0.0,
+            others: 0.0,
+            coming: VecDeque::new(),
+        }
     }
 
     fn group(people: f64) -> Group {
@@ -255,7 +319,7 @@ mod tests {
     }
 
     fn forecast(outlook: Outlook) -> (String, Bottleneck) {
-        let Forecast { done_at, bottleneck } = outlook.forecast(at(BEGINS)).unwrap();
+        let Forecast { done_at, bottleneck, .. } = outlook.forecast(at(BEGINS)).unwrap();
         // To the minute: fractions of a second are nobody's.
         (done_at.rfc3339()[..16].to_owned(), bottleneck.unwrap())
     }
@@ -272,8 +336,14 @@ mod tests {
 
     #[test]
     fn a_thousand_people_on_a_tier_of_250_take_until_day_four() {
-        let portfolio =
-            Portfolio { name: "acme".to_owned(), free: 250.0, coming: VecDeque::new(), held: Span::from_secs(86_400) };
+        let portfolio = Portfolio {
+            name: "acme".to_owned(),
+            most: 250,
+            free: 250.0,
+            coming: VecDeque::new(),
+            held: Span::from_secs(86_400),
+            days: BTreeMap::new(),
+        };
         let road = Road { portfolio: Some(0), ..road(80.0) };
         let outlook = Outlook {
             groups: vec![group(1_000.0)],
@@ -285,6 +355,38 @@ mod tests {
             forecast(outlook),
             ("2026-12-04T01:00".to_owned(), Bottleneck::Tier { portfolio: "acme".to_owned() })
         );
+    }
+
+    #[test]
+    fn places_are_booked_by_day_and_shared_with_campaigns_that_come_later() {
+        let places = || Portfolio {
+            name: "acme".to_owned(),
+            most: 250,
+            free: 250.0,
+            coming: VecDeque::new(),
+            held: Span::from_secs(86_400),
+            days: BTreeMap::new(),
+        };
+        let alone = Road { portfolio: Some(0), ..road(80.0) };
+        // Another campaign of 400 begins on the second day.
+        let later = VecDeque::from([(at("2026-12-02T00:30:00Z"), 400.0)]);
+        let shared = Road { coming: later, ..alone.clone() };
+        let booked = |road: Road| {
+            let outlook = Outlook {
+                groups: vec![group(600.0)],
+                roads: vec![road],
+                portfolios: vec![places()],
+                ..Outlook::default()
+            };
+            let forecast = outlook.forecast(at(BEGINS)).unwrap();
+            let [booking] = &forecast.bookings[..] else { panic!("one portfolio") };
+            assert_eq!((booking.portfolio.as_str(), booking.tier), ("acme", 250));
+            let days = booking.days.iter().map(|day| (day.day.to_string(), day.people, day.others));
+            days.collect::<Vec<_>>()
+        };
+        let day = |day: u32, people, others| (format!("2026-12-{day:02}"), people, others);
+        assert_eq!(booked(alone), [day(1, 250, 0), day(2, 250, 0), day(3, 100, 0)]);
+        assert_eq!(booked(shared), [day(1, 250, 0), day(2, 125, 125), day(3, 125, 125), day(4, 100, 100)]);
     }
 
     #[test]

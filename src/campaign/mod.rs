@@ -66,7 +66,7 @@ pub use excluded::{Excluded, NotExcluded};
 pub use explain::{FactLine, Line, Story, explain};
 pub use export::{Columns, NoColumn, export};
 pub use file::Draft;
-pub use forecast::{Bottleneck, Forecast};
+pub use forecast::{BookedDay, Booking, Bottleneck, Forecast};
 pub use launch::{LaunchError, Launched, Launcher, Prepared};
 pub use left_out::LeftOut;
 pub use life::{Decided, Housekeeper, cancel, hold_step, pause, release_steps, resume, start};

@@ -4,79 +4,183 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::forecast::{Account, Forecast, Group, Outlook, Portfolio, Road};
 use super::launch::{LaunchError, Launcher, Prepared};
+use crate::audience::understood;
 use crate::config::Lane;
-use crate::domain::{BatchState, Count, OnTierSpent, Span, StepIndex, Tier, Timestamp, usual_zone};
+use crate::domain::{
+    BatchId, BatchState, Count, Country, OnTierSpent, Plan, Span, Step, StepIndex, Tallies, Tier, Timestamp, usual_zone,
+};
+use crate::store::Batch;
 
 /// Places that come free within so long are looked at together.
 const TOGETHER: Span = Span::from_secs(3_600);
+
+/// What other campaigns want of a lane.
+#[derive(Debug, Clone, Default)]
+struct Others {
+    /// How many have something waiting now, and how much.
+    campaigns: f64,
+    waiting: f64,
+    /// What will wait later: from when, and how much.
+    coming: Vec<(Timestamp, f64)>,
+}
+
+/// An outlook in the making.
+struct Gathering<'a> {
+    launcher: &'a Launcher<'a>,
+    outlook: Outlook,
+    lanes: Vec<&'a Lane>,
+    others: BTreeMap<String, Others>,
+    now: Timestamp,
+}
 
 impl Launcher<'_> {
     /// When everybody's first message will have left, should the campaign be launched now. Nothing where that is never.
     pub async fn forecast(&self, prepared: &Prepared) -> Result<Option<Forecast>, LaunchError> {
         let Prepared { plan, people, beginnings, now, .. } = prepared;
-        let mut outlook = Outlook { over: plan.over, ..Outlook::default() };
-        let mut lanes: Vec<&Lane> = Vec::new();
-        let others = self.others().await?;
+        let outlook = Outlook { over: plan.over, zone: plan.time_zone, ..Outlook::default() };
+        let mut gathering = self.gathering(outlook, None, *now).await?;
         for (country, people) in &people.countries {
             let Some(index) = plan.first(plan.marks_at_first(Some(*country))) else { continue };
             let Some(step) = plan.step(index) else { continue };
-            for (member, share) in step.lanes.shares(*country) {
-                let Some(lane) = self.config.lane(&member.lane) else { continue };
-                let road = match lanes.iter().position(|known| known.name == lane.name) {
-                    Some(road) => road,
-                    None => {
-                        let waits = step.on_tier_spent == OnTierSpent::Wait;
-                        let tiered = lane.tiered().filter(|_| waits && lane.tier != Tier::Unlimited);
-                        let portfolio = self.portfolio(&mut outlook, tiered, lane.tier, *now).await?;
-                        let account = self.account(&mut outlook, &lane.account);
-                        let (campaigns, waiting) = others.get(&lane.name).copied().unwrap_or_default();
-                        let rate = lane.rate.each_second();
-                        let lane_name = lane.name.clone();
-                        outlook.roads.push(Road {
-                            lane: lane_name,
-                            rate,
-                            account,
-                            portfolio,
-                            campaigns,
-                            others: waiting,
-                        });
-                        lanes.push(lane);
-                        lanes.len() - 1
-                    }
-                };
-                outlook.groups.push(Group {
-                    lane: road,
-                    people: whole(*people) * share,
-                    opens: beginnings.in_country(Some(*country)),
-                    zone: usual_zone(*country),
-                    hours: step.hours.clone(),
-                    stays: None,
-                });
-            }
+            gathering.add(step, *country, whole(*people), beginnings.in_country(Some(*country))).await?;
         }
-        Ok(outlook.forecast(beginnings.first.max(*now)))
+        Ok(gathering.outlook.forecast(beginnings.first.max(*now)))
     }
 
-    fn account(&self, outlook: &mut Outlook, name: &str) -> Option<usize> {
-        let rate = self.config.account(name)?.rate?.each_second();
-        Some(outlook.accounts.iter().position(|known| known.name == name).unwrap_or_else(|| {
-            outlook.accounts.push(Account { name: name.to_owned(), rate });
-            outlook.accounts.len() - 1
+    /// When everything of a campaign that waits now will have left. Where its people are is taken from the audience as a
+    /// whole: nobody counts by country who has been written to.
+    pub async fn forecast_of(
+        &self,
+        batch: &Batch,
+        plan: &Plan,
+        tallies: &Tallies,
+        now: Timestamp,
+    ) -> Result<Option<Forecast>, LaunchError> {
+        let mut countries = BTreeMap::<Country, u64>::new();
+        for part in self.store.parts_of(batch.id).await? {
+            for (country, people) in understood(&part)["countries"].as_object().into_iter().flatten() {
+                let country = country.parse().unwrap_or(Country::WORLD);
+                *countries.entry(country).or_default() += people.as_u64().unwrap_or(0);
+            }
+        }
+        if countries.is_empty() {
+            countries.insert(Country::WORLD, 1);
+        }
+        let opens = batch.starts_at.unwrap_or(now).max(now);
+        let mut gathering =
+            self.gathering(Outlook { zone: plan.time_zone, ..Outlook::default() }, Some(batch.id), now).await?;
+        for (index, step) in plan.places() {
+            let waiting = whole(u64::try_from(tallies.get(index, Count::Queued)).unwrap_or(0));
+            let of_step = countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)));
+            let all: u64 = of_step.clone().map(|(_, people)| people).sum();
+            for (country, people) in of_step.filter(|_| waiting > 0.0) {
+                gathering.add(step, *country, waiting * whole(*people) / whole(all.max(1)), opens).await?;
+            }
+        }
+        Ok(gathering.outlook.forecast(opens))
+    }
+
+    async fn gathering(
+        &self,
+        outlook: Outlook,
+        except: Option<BatchId>,
+        now: Timestamp,
+    ) -> Result<Gathering<'_>, LaunchError> {
+        Ok(Gathering { launcher: self, outlook, lanes: Vec::new(), others: self.others(except).await?, now })
+    }
+
+    /// For each lane, what other campaigns have waiting there now, and what those have whose time is still to come.
+    async fn others(&self, except: Option<BatchId>) -> Result<BTreeMap<String, Others>, LaunchError> {
+        let mut others: BTreeMap<String, Others> = BTreeMap::new();
+        let states = vec![BatchState::Running, BatchState::Scheduled];
+        for batch in self.store.batches(Some(states)).await?.into_iter().filter(|batch| Some(batch.id) != except) {
+            let Some(plan) = self.store.plan(batch.id).await? else { continue };
+            let tallies = self.store.tallies(batch.id).await?;
+            for (index, step) in plan.places() {
+                let waiting = tallies.get(index, Count::Queued);
+                if waiting <= 0 {
+                    continue;
+                }
+                // Nobody counts by lanes; a pool shares out evenly.
+                let each = whole(waiting.unsigned_abs()) / whole(step.lanes.members().len() as u64);
+                for lane in step.lanes.names() {
+                    let lane = others.entry(lane.to_owned()).or_default();
+                    match batch.starts_at.filter(|_| batch.state == BatchState::Scheduled) {
+                        Some(at) => lane.coming.push((at, each)),
+                        None => {
+                            lane.campaigns += if index == StepIndex::FIRST { 1.0 } else { 0.0 };
+                            lane.waiting += each;
+                        }
+                    }
+                }
+            }
+        }
+        for lane in others.values_mut() {
+            lane.coming.sort_by_key(|(at, _)| *at);
+            if lane.waiting > 0.0 {
+                lane.campaigns = lane.campaigns.max(1.0);
+            }
+        }
+        Ok(others)
+    }
+}
+
+impl<'a> Gathering<'a> {
+    /// So many people of a country who are to get a step, from then on.
+    async fn add(&mut self, step: &Step, country: Country, people: f64, opens: Timestamp) -> Result<(), LaunchError> {
+        for (member, share) in step.lanes.shares(country) {
+            let Some(lane) = self.launcher.config.lane(&member.lane) else { continue };
+            let known = self.lanes.iter().position(|known| known.name == lane.name);
+            let road = match known {
+                Some(road) => road,
+                None => self.road(lane, step.on_tier_spent).await?,
+            };
+            self.outlook.groups.push(Group {
+                lane: road,
+                people: people * share,
+                opens,
+                zone: usual_zone(country),
+                hours: step.hours.clone(),
+                stays: None,
+            });
+        }
+        Ok(())
+    }
+
+    async fn road(&mut self, lane: &'a Lane, on_tier_spent: OnTierSpent) -> Result<usize, LaunchError> {
+        let waits = on_tier_spent == OnTierSpent::Wait;
+        let tiered = lane.tiered().filter(|_| waits && lane.tier != Tier::Unlimited);
+        let portfolio = self.portfolio(tiered, lane.tier).await?;
+        let account = self.account(&lane.account);
+        let Others { campaigns, waiting, coming } = self.others.remove(&lane.name).unwrap_or_default();
+        self.outlook.roads.push(Road {
+            lane: lane.name.clone(),
+            rate: lane.rate.each_second(),
+            account,
+            portfolio,
+            campaigns,
+            others: waiting,
+            coming: coming.into(),
+        });
+        self.lanes.push(lane);
+        Ok(self.lanes.len() - 1)
+    }
+
+    fn account(&mut self, name: &str) -> Option<usize> {
+        let rate = self.launcher.config.account(name)?.rate?.each_second();
+        let accounts = &mut self.outlook.accounts;
+        Some(accounts.iter().position(|known| known.name == name).unwrap_or_else(|| {
+            accounts.push(Account { name: name.to_owned(), rate });
+            accounts.len() - 1
         }))
     }
 
-    async fn portfolio(
-        &self,
-        outlook: &mut Outlook,
-        name: Option<&str>,
-        tier: Tier,
-        now: Timestamp,
-    ) -> Result<Option<usize>, LaunchError> {
+    async fn portfolio(&mut self, name: Option<&str>, tier: Tier) -> Result<Option<usize>, LaunchError> {
         let (Some(name), Tier::People(most)) = (name, tier) else { return Ok(None) };
-        if let Some(known) = outlook.portfolios.iter().position(|known| known.name == name) {
+        if let Some(known) = self.outlook.portfolios.iter().position(|known| known.name == name) {
             return Ok(Some(known));
         }
-        let places = self.store.tier_places(name, now - Tier::HELD).await?;
+        let places = self.launcher.store.tier_places(name, self.now - Tier::HELD).await?;
         let mut coming: BTreeMap<i64, u32> = BTreeMap::new();
         for place in &places {
             let free_at = (place.at + Tier::HELD).millis();
@@ -84,34 +188,21 @@ impl Launcher<'_> {
         }
         let free_at = |together: i64| Timestamp::from_millis(together * TOGETHER.millis());
         let coming: VecDeque<_> = coming.into_iter().map(|(at, people)| (free_at(at), f64::from(people))).collect();
-        let free = f64::from(most) - whole(u64::try_from(places.len()).unwrap_or(u64::MAX));
-        outlook.portfolios.push(Portfolio { name: name.to_owned(), free, coming, held: Tier::HELD });
-        Ok(Some(outlook.portfolios.len() - 1))
-    }
-
-    /// For each lane, how many campaigns have something waiting there now, and how much.
-    async fn others(&self) -> Result<BTreeMap<String, (f64, f64)>, LaunchError> {
-        let mut others: BTreeMap<String, (f64, f64)> = BTreeMap::new();
-        for batch in self.store.batches(Some(vec![BatchState::Running])).await? {
-            let Some(plan) = self.store.plan(batch.id).await? else { continue };
-            let tallies = self.store.tallies(batch.id).await?;
-            for (index, step) in plan.places() {
-                let waiting = tallies.get(index, Count::Queued);
-                // Nobody counts by lanes; a pool shares out evenly.
-                let each = whole(waiting.unsigned_abs()) / step.lanes.members().len() as f64;
-                for lane in step.lanes.names().filter(|_| waiting > 0) {
-                    let lane = others.entry(lane.to_owned()).or_default();
-                    lane.0 += if index == StepIndex::FIRST { 1.0 } else { 0.0 };
-                    lane.1 += each;
-                }
-            }
-        }
-        others.values_mut().for_each(|(campaigns, _)| *campaigns = campaigns.max(1.0));
-        Ok(others)
+        let free = f64::from(most) - whole(places.len() as u64);
+        let held = Tier::HELD;
+        self.outlook.portfolios.push(Portfolio {
+            name: name.to_owned(),
+            most,
+            free,
+            coming,
+            held,
+            days: BTreeMap::new(),
+        });
+        Ok(Some(self.outlook.portfolios.len() - 1))
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a forecast of quadrillions may be a few people off")]
-fn whole(people: u64) -> f64 {
+const fn whole(people: u64) -> f64 {
     people as f64
 }

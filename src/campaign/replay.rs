@@ -450,10 +450,13 @@ impl<'a> Search<'a> {
             let goes_on = !place.cancelled && self.life.plan.after(place.now.step, place.now.marks).is_some();
             moments.insert(moments.len() - usize::from(!goes_on), ended);
         }
-        // Where nobody listened for long, a step's time may be looked at only when the message's is up too: then it ends.
+        // Where nobody listened for long, a step's time may be looked at only when the message's is up too, or the time in
+        // which receipts are waited for: then it ends.
         let ends_here = self.life.row.marks.late() && self.life.row.step == place.now.step;
         let whole = place.now.first_left.zip(self.life.plan.ttl).map(|(left, ttl)| left + ttl);
-        moments.extend(whole.filter(|whole| ends_here && *whole > earliest));
+        let window = self.life.plan.step(place.now.step).zip(place.now.accepted);
+        let window = window.map(|(step, accepted)| accepted + step.receipt_window);
+        moments.extend(whole.into_iter().chain(window).filter(|end| ends_here && *end > earliest));
         moments.retain(|moment| *moment >= earliest && *moment <= horizon);
         moments.dedup();
         let waives = self.life.row.marks.waived() && !place.now.marks.waived();

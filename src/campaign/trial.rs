@@ -15,7 +15,7 @@ use crate::optout::OptOuts;
 use crate::store::{Batch, KnownAs, NewAudience};
 
 /// More numbers than this are no trial.
-const MOST: usize = 10;
+const MOST: u32 = 10;
 
 /// To whom, and what of it.
 #[derive(Debug, Clone, Default)]
@@ -83,7 +83,7 @@ impl Launcher<'_> {
         trial: &Trial,
     ) -> Result<People, LaunchError> {
         let refused = |sentence: String| LaunchError::Problems(vec![Problem::new(None, "test", sentence)]);
-        if trial.to.is_empty() || trial.to.len() > MOST {
+        if trial.to.is_empty() || trial.to.len() > MOST as usize {
             return Err(refused(format!("goes to 1 to {MOST} numbers; name some with --to")));
         }
         let sieve = Sieve::new(Arc::new(OptOuts::load(self.store).await?));
@@ -91,7 +91,7 @@ impl Launcher<'_> {
         let source = Source::numbers(trial.to.clone());
         let read = audience::import(self.store, self.clock, source, Keep::Nameless, options, sieve, None);
         let read = read.await.map_err(super::people::PeopleError::from)?;
-        let found = self.store.recipients(read.id, 0, MOST as u32).await;
+        let found = self.store.recipients(read.id, 0, MOST).await;
         self.store.remove_audience(read.id).await?;
         let found = found?;
         if found.len() < trial.to.len() {

@@ -115,16 +115,6 @@ fn whole(number: f64) -> String {
     count(number.round() as i64)
 }
 
-/// How long so many take at a pace.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "an estimate for people; it saturates"
-)]
-pub(super) fn time_for(messages: i64, each_second: f64) -> Option<Span> {
-    (each_second > 0.0).then(|| Span::from_millis((messages as f64 * 1_000.0 / each_second) as i64))
-}
-
 /// A bar of so many columns of which a share is filled, to an eighth of a column.
 pub(super) fn bar(part: i64, whole: i64, columns: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];

@@ -1,7 +1,10 @@
 //! What a campaign may cost, and what stops it, in words.
 
-use crate::campaign::Cost;
-use crate::cli::words::{count, list};
+use crate::campaign::{BookedDay, Booking, Bottleneck, Cost};
+use crate::cli::audience::small;
+use crate::cli::out::Paint;
+use crate::cli::table::Table;
+use crate::cli::words::{count, list, of};
 use crate::domain::{Limits, Money, Plan};
 
 /// `at most 500 messages and 20.00 EUR`; nothing without limits.
@@ -29,6 +32,40 @@ pub(super) fn of_campaign(plan: &Plan, cost: Option<&Cost>) -> Vec<String> {
         plan.hold_paid_when
             .map(|rule| format!("holds the next step that costs something when {rule} on one before it")),
     );
+    lines
+}
+
+/// What holds a campaign up, in words.
+pub(in crate::cli) fn because_of(bottleneck: &Bottleneck) -> String {
+    match bottleneck {
+        Bottleneck::Rate { lane } => format!("the rate of lane {lane}"),
+        Bottleneck::Account { account } => format!("the rate of account {account}"),
+        Bottleneck::Tier { portfolio } => format!("the tier of portfolio {portfolio}"),
+        Bottleneck::Others { lane } => format!("other campaigns on lane {lane}"),
+        Bottleneck::Hours => "the hours at which it may leave".to_owned(),
+        Bottleneck::Over => "that it is spread".to_owned(),
+    }
+}
+
+/// Days that are shown of a booking.
+const DAYS: usize = 10;
+
+/// From day to day, whom a campaign takes places of tiers for. One that is done within a day says nothing new.
+pub(super) fn bookings(bookings: &[Booking], paint: Paint) -> Vec<String> {
+    let mut lines = Vec::new();
+    for Booking { portfolio, tier, days } in bookings.iter().filter(|booking| booking.days.len() > 1) {
+        lines.push(paint.dim(format!("portfolio {portfolio}, {} people a day:", count(*tier))));
+        let mut table = Table::new(&["", ">", ">"]);
+        for BookedDay { day, people, others } in days.iter().take(DAYS) {
+            let others =
+                if *others > 0 { format!("and {} of other campaigns", count(small(*others))) } else { String::new() };
+            table.row([format!("  {day}"), of(small(*people), "person", "people"), paint.dim(others)]);
+        }
+        lines.extend(table.lines(paint));
+        if let Some(last) = days.last().filter(|_| days.len() > DAYS) {
+            lines.push(paint.dim(format!("  … until {}, the day on which the last one fits", last.day)));
+        }
+    }
     lines
 }
 

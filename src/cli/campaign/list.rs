@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{find, id_of, name_of, state, why};
+use super::{because_of, find, id_of, name_of, state, why};
 use crate::campaign::moment;
 use crate::cli::table::Table;
 use crate::cli::watch::{Look, Looking, Shown};
@@ -21,7 +21,7 @@ pub(super) async fn list(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
     let mut looks: Vec<Look> = Vec::new();
     for batch in store.batches(None).await? {
-        looks.push(Looking::new(ground, store.as_ref(), batch.id).await?.look().await?);
+        looks.push(Looking::new(ground, store.as_ref(), batch.id).await?.briefly().look().await?);
     }
     if json {
         let listed = looks.iter().map(|look| Listed {
@@ -82,6 +82,11 @@ pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Res
     out::lines(table.lines(paint).into_iter().map(|line| format!("  {line}")))?;
     let pace = format!("  {} now, {} allowed", rate(show.rate.now), rate(show.rate.allowed));
     out::data(format_args!("{pace}; {} in all", of(batch.messages, "message", "messages")))?;
+    if let Some(forecast) = &look.forecast {
+        let why = forecast.bottleneck.as_ref().map(|found| format!("; what decides is {}", because_of(found)));
+        let by = moment(forecast.done_at, report.zone);
+        out::data(format_args!("  what waits has left by {by}{}", why.unwrap_or_default()))?;
+    }
     for obstacle in obstacles {
         out::data(format_args!("\n{} {}", paint.so_so("!"), obstacle.what_since(*at)))?;
         out::data(paint.dim(format!("  {}", obstacle.what_to_do(&show.name, *at))))?;

@@ -12,6 +12,8 @@ pub(super) mod report;
 mod step;
 mod test;
 
+pub(super) use limits::because_of;
+
 use anyhow::bail;
 use clap::ValueEnum;
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::limits;
 use crate::campaign::{
-    Bottleneck, Cost, Draft, FileError, Forecast, LaunchError, Launcher, LeftOut, Prepared, Shares, Warning, moment,
+    Booking, Cost, Draft, FileError, Forecast, LaunchError, Launcher, LeftOut, Prepared, Shares, Warning, moment,
 };
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
@@ -163,6 +163,9 @@ struct PlanShown<'a> {
     /// When everybody's first message will have left.
     left_by: Option<String>,
     bottleneck: Option<String>,
+    /// The places that it takes in tiers, by day.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    bookings: &'a [Booking],
     allowed_rate: f64,
     /// What it would cost, where a list of prices says so.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -195,7 +198,7 @@ impl From<&Limits> for LimitsShown {
 }
 
 impl<'a> PlanShown<'a> {
-    fn new(prepared: &'a Prepared, forecast: Option<&Forecast>, ground: &Ground) -> Self {
+    fn new(prepared: &'a Prepared, forecast: Option<&'a Forecast>, ground: &Ground) -> Self {
         let Prepared { name, people, plan, schedule, beginnings, warnings, windows, .. } = prepared;
         let shares = Shares::of(plan, &people.countries);
         let steps = plan.places().map(|(index, step)| StepShown {
@@ -239,7 +242,8 @@ impl<'a> PlanShown<'a> {
             last_country_starts_at: (beginnings.last > beginnings.first).then(|| beginnings.last.rfc3339()),
             over: plan.over.map(|over| over.to_string()),
             left_by: forecast.map(|forecast| forecast.done_at.rfc3339()),
-            bottleneck: forecast.and_then(|forecast| forecast.bottleneck.as_ref()).map(because_of),
+            bottleneck: forecast.and_then(|forecast| forecast.bottleneck.as_ref()).map(limits::because_of),
+            bookings: forecast.map(|forecast| &forecast.bookings[..]).unwrap_or_default(),
             allowed_rate: ground.allowed(plan),
             cost: Cost::of(plan, &people.countries),
             limits: LimitsShown::from(&plan.limits),
@@ -277,18 +281,6 @@ fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
     lines.into_iter().flat_map(costs).collect()
 }
 
-/// What holds a campaign up, in words.
-fn because_of(bottleneck: &Bottleneck) -> String {
-    match bottleneck {
-        Bottleneck::Rate { lane } => format!("the rate of lane {lane}"),
-        Bottleneck::Account { account } => format!("the rate of account {account}"),
-        Bottleneck::Tier { portfolio } => format!("the tier of portfolio {portfolio}"),
-        Bottleneck::Others { lane } => format!("other campaigns on lane {lane}"),
-        Bottleneck::Hours => "the hours at which it may leave".to_owned(),
-        Bottleneck::Over => "that it is spread".to_owned(),
-    }
-}
-
 fn lines(prepared: &Prepared, forecast: Option<&Forecast>, file: &str, paint: Paint) -> Vec<String> {
     let Prepared { name, people, plan, schedule, beginnings, warnings, country, .. } = prepared;
     let title = name.clone().unwrap_or_else(|| file.to_owned());
@@ -315,8 +307,8 @@ fn lines(prepared: &Prepared, forecast: Option<&Forecast>, file: &str, paint: Pa
     let shares = Shares::of(plan, &people.countries);
     lines.push(format!("  {}", paint.dim(when)));
     let left_by = match forecast {
-        Some(Forecast { done_at, bottleneck }) => {
-            let limits = bottleneck.as_ref().map(|found| format!("; what decides is {}", because_of(found)));
+        Some(Forecast { done_at, bottleneck, .. }) => {
+            let limits = bottleneck.as_ref().map(|found| format!("; what decides is {}", limits::because_of(found)));
             let takes = done_at.since(beginnings.first);
             format!(
                 "everybody's first message has left by {}, after {}{}",
@@ -328,6 +320,8 @@ fn lines(prepared: &Prepared, forecast: Option<&Forecast>, file: &str, paint: Pa
         None => "as things stand not everybody's first message would leave within years".to_owned(),
     };
     lines.push(format!("  {}", paint.dim(left_by)));
+    let bookings = forecast.map(|forecast| &forecast.bookings[..]).unwrap_or_default();
+    lines.extend(limits::bookings(bookings, paint).into_iter().map(|said| format!("  {said}")));
     let cost = Cost::of(plan, &people.countries);
     lines.extend(limits::of_campaign(plan, cost.as_ref()).into_iter().map(|said| format!("  {}", paint.dim(said))));
     let countries = people.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect();

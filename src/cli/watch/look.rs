@@ -1,11 +1,11 @@
 //! One look at a campaign: everything that a view shows, read at one time.
 
-use crate::campaign::{Report, Show, Stranded, Waiting};
+use crate::campaign::{Forecast, Launcher, Report, Show, Stranded, Waiting};
 use crate::cli::Ground;
 use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
 use crate::cli::pace::Slow;
-use crate::domain::{BatchId, BatchState, Count, Plan, Timestamp};
+use crate::domain::{BatchId, BatchState, Count, Plan, Span, Tallies, Timestamp};
 use crate::store::{Batch, Hold, StepHold, Store};
 
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(in crate::cli) struct Look {
     /// Whether a server is running on this database.
     pub(in crate::cli) server: bool,
     pub(in crate::cli) next_due: Option<Timestamp>,
+    /// When what waits now will have left, as things stand.
+    pub(in crate::cli) forecast: Option<Forecast>,
     /// Deadlines that fell into a time in which no receipt could be taken.
     pub(in crate::cli) waived: Option<Waived>,
     /// A time in which none could be taken, of which deadlines wait for what is still repeated.
@@ -31,12 +33,23 @@ pub(in crate::cli) struct Looking<'a> {
     store: &'a dyn Store,
     id: BatchId,
     plan: Plan,
+    foresees: bool,
+    /// The latest forecast, and when it was made.
+    forecast: Option<(Timestamp, Option<Forecast>)>,
 }
+
+/// How long a forecast stands: it looks at all campaigns.
+const FORECAST: Span = Span::from_secs(5);
 
 impl<'a> Looking<'a> {
     pub(in crate::cli) async fn new(ground: &'a Ground, store: &'a dyn Store, id: BatchId) -> anyhow::Result<Self> {
         let plan = store.plan(id).await?.ok_or_else(|| anyhow::anyhow!("the campaign is gone"))?;
-        Ok(Self { ground, store, id, plan })
+        Ok(Self { ground, store, id, plan, foresees: true, forecast: None })
+    }
+
+    /// Without a forecast, which looks at all campaigns: for whoever shows many.
+    pub(in crate::cli) fn briefly(self) -> Self {
+        Self { foresees: false, ..self }
     }
 
     pub(in crate::cli) async fn look(&mut self) -> anyhow::Result<Look> {
@@ -85,13 +98,33 @@ impl<'a> Looking<'a> {
         obstacles.extend((!server && !is_over).then_some(Obstacle::NoServer));
         obstacles.extend(Obstacle::deaf(&nodes).filter(|_| !is_over));
         let next_due = store.next_due(self.id).await?;
+        let is_to_leave = matches!(batch.state, BatchState::Running | BatchState::Scheduled) && show.counts.queued > 0;
+        let goes_on = self.foresees && is_to_leave;
+        let forecast = if goes_on { self.forecast(&turned, &batch, &tallies, at).await? } else { None };
         let waived = Waived::read(store, &self.ground.config, &self.plan, &tallies, at).await?;
         // Where nothing falls due any more, nothing waits.
         let repeated = match batch.started_at.filter(|_| next_due.is_some()) {
             Some(begun) => Repeated::read(store, begun, report.zone, at).await?,
             None => None,
         };
-        Ok(Look { at, batch, show, report, obstacles, server, next_due, waived, repeated })
+        Ok(Look { at, batch, show, report, obstacles, server, next_due, forecast, waived, repeated })
+    }
+
+    async fn forecast(
+        &mut self,
+        turned: &Ground,
+        batch: &Batch,
+        tallies: &Tallies,
+        at: Timestamp,
+    ) -> anyhow::Result<Option<Forecast>> {
+        if let Some((_, forecast)) = self.forecast.as_ref().filter(|(made, _)| at.since(*made) < FORECAST) {
+            return Ok(forecast.clone());
+        }
+        let (clock, chance, config) = (turned.clock.as_ref(), &turned.chance, &turned.config);
+        let launcher = Launcher { store: self.store, clock, chance, config };
+        let forecast = launcher.forecast_of(batch, &self.plan, tallies, at).await?;
+        self.forecast = Some((at, forecast.clone()));
+        Ok(forecast)
     }
 
     fn concerns(&self, hold: &Hold) -> bool {

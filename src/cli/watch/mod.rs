@@ -6,7 +6,7 @@ mod view;
 use serde::Serialize;
 
 use super::campaign::report::is_incomplete;
-use super::campaign::{Until, find};
+use super::campaign::{Until, because_of, find};
 use super::gap::{Repeated, Waived};
 use super::interrupt::Interrupts;
 use super::obstacles::{Obstacle, ObstacleShown};
@@ -197,6 +197,11 @@ pub(super) struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     starts_at: Option<String>,
     server: bool,
+    /// When what waits now will have left, as things stand, and what decides that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bottleneck: Option<String>,
     obstacles: Vec<ObstacleShown>,
     /// Deadlines that fell into a time in which no receipt could be taken.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -212,6 +217,8 @@ impl<'a> Shown<'a> {
             show: &look.show,
             starts_at: look.batch.starts_at.map(Timestamp::rfc3339),
             server: look.server,
+            left_by: look.forecast.as_ref().map(|forecast| forecast.done_at.rfc3339()),
+            bottleneck: look.forecast.as_ref().and_then(|forecast| forecast.bottleneck.as_ref()).map(because_of),
             obstacles: look.obstacles.iter().map(|obstacle| obstacle.shown(&look.show.name, look.at)).collect(),
             waived: look.waived.as_ref(),
             repeated: look.repeated.as_ref(),

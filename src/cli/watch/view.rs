@@ -3,13 +3,13 @@
 use console::measure_text_width;
 
 use super::{Look, took};
-use crate::campaign::{FellBack, Report, moment};
-use crate::cli::campaign::{state, why};
+use crate::campaign::{FellBack, Forecast, Report, moment};
+use crate::cli::campaign::{because_of, state, why};
 use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
-use crate::cli::words::{about, count, count_or_dash, of, percent, rate, span, time_for};
+use crate::cli::words::{about, count, count_or_dash, of, percent, rate, span};
 use crate::domain::BatchState;
 
 /// Columns that a bar may take.
@@ -161,6 +161,13 @@ pub(in crate::cli) fn fell_back(fell: &FellBack) -> String {
 }
 
 /// How fast it goes, and what comes next.
+/// `2026-12-01 14:30 (in 2 h), as the tier of portfolio acme allows`.
+fn by(forecast: &Forecast, look: &Look) -> String {
+    let limits = forecast.bottleneck.as_ref().map(|found| format!("; what decides is {}", because_of(found)));
+    let (at, left) = (moment(forecast.done_at, look.report.zone), about(forecast.done_at.since(look.at)));
+    format!("{at} (in {left}){}", limits.unwrap_or_default())
+}
+
 fn pace(look: &Look) -> String {
     let waits = look.show.counts.to_hand_over(look.batch.state);
     let mut said = Vec::new();
@@ -168,8 +175,8 @@ fn pace(look: &Look) -> String {
         said.push(format!("{} now, {} allowed", rate(look.show.rate.now), rate(look.show.rate.allowed)));
     }
     let is_moving = look.server && look.batch.state == BatchState::Running;
-    if let Some(left) = time_for(waits, look.show.rate.now).filter(|_| waits > 0 && is_moving) {
-        said.push(format!("about {} to hand over what waits", about(left)));
+    if let Some(forecast) = look.forecast.as_ref().filter(|_| is_moving) {
+        said.push(format!("what waits has left by {}", by(forecast, look)));
     }
     if let Some(due) = look.next_due.filter(|due| *due > look.at && waits == 0 && is_moving) {
         said.push(format!("next deadline in {}", about(due.since(look.at))));
