@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::small::World;
-use crate::campaign::{Bottleneck, Forecast, Launched};
+use crate::campaign::{Booking, Bottleneck, Forecast, Launched};
 use crate::clock::Clock;
 use crate::domain::{Channel, MessageKey, Msisdn, Outcome, Span, State, StepIndex, Timestamp};
 use crate::store::Inbound;
@@ -155,10 +155,20 @@ async fn a_forecast_knows_the_tier_what_is_used_of_it_and_who_else_waits_for_it(
     let begun = world.clock.now();
     let alone = world.forecast_of(&text(0..PEOPLE, "", "")).await;
     assert_eq!((days(&alone, begun), alone.bottleneck), (3, tier()));
-    campaign(&world, "", "").await;
+    let booked = |booking: &Booking| booking.days.iter().map(|day| (day.people, day.others)).collect::<Vec<_>>();
+    assert_eq!(booked(&alone.bookings[0]), [(250, 0); 4]);
+    let launched = campaign(&world, "", "").await;
     world.hour().await;
+    // What of a campaign that runs is still to leave, and when.
+    let (batch, plan) =
+        (world.store.batch(launched.batch).await.unwrap(), world.store.plan(launched.batch).await.unwrap());
+    let (tallies, now) = (world.store.tallies(launched.batch).await.unwrap(), world.clock.now());
+    let rest = world.launcher().forecast_of(&batch.unwrap(), &plan.unwrap(), &tallies, now).await.unwrap().unwrap();
+    assert_eq!((days(&rest, begun), rest.bottleneck), (3, tier()));
+    assert_eq!(booked(&rest.bookings[0]), [(250, 0); 3]);
     // Of the places of day two and of day three the others get half.
     let beside = world.forecast_of(&text(PEOPLE..PEOPLE + 250, "", "")).await;
+    assert_eq!(booked(&beside.bookings[0]), [(125, 125); 2]);
     assert_eq!((days(&beside, begun), beside.bottleneck), (2, tier()));
 }
 
