@@ -235,6 +235,44 @@ fn a_launch_into_the_void_is_refused_and_one_that_is_meant_is_kept() {
 }
 
 #[test]
+fn a_draft_is_tried_out_started_and_held_step_by_step() {
+    let folder = installation();
+    let at = folder.path();
+    std::fs::copy(samples().join("prices.csv"), at.join("prices.csv")).unwrap();
+    let config = std::fs::read_to_string(at.join("volley.toml")).unwrap();
+    std::fs::write(at.join("volley.toml"), format!("{config}\n[prices]\nfile = \"prices.csv\"\n")).unwrap();
+    let plan = run(at, &["campaign", "plan", "promo.toml", "--json"]).ended(0).json();
+    assert_eq!(plan["cost"]["currency"], "EUR");
+
+    let draft = run(at, &["campaign", "launch", "promo.toml", "--draft", "--json"]).ended(0).json();
+    assert_eq!((&draft["state"], &draft["messages"]), (&Value::from("draft"), &Value::from(50)));
+    let name = "November promo";
+    run(at, &["campaign", "pause", name]).ended(1).says(&["it is a draft", "volley campaign start"]);
+    let test = ["campaign", "test", name, "--to", "+6591234567,+6598765432", "--step", "3", "--json"];
+    let tried = run(at, &test).ended(0).json();
+    assert_eq!((&tried["name"], &tried["messages"]), (&Value::from("November promo (test)"), &Value::from(2)));
+    run(at, &["campaign", "test", "promo.toml", "--to", "12"]).ended(1).says(&["1 of 1 numbers cannot be written to"]);
+    assert_eq!(run(at, &["campaign", "start", name, "--json"]).ended(0).json()["state"], "running");
+
+    let held = run(at, &["campaign", "pause", name, "--step", "3", "--json"]).ended(0).json();
+    assert_eq!((&held["held"], &held["step"]), (&Value::Bool(true), &Value::from(3)));
+    run(at, &["campaign", "pause", name, "--step", "4"]).ended(1).says(&["has no step 4; it has 3 steps"]);
+    let none = run(at, &["campaign", "pause", name, "--step", "0"]).ended(2);
+    assert!(none.stderr.contains("write a number from 1 to 7"), "{}", none.stderr);
+    let shown = run(at, &["campaign", "show", name, "--json"]).ended(0).json();
+    let kinds: Vec<_> = shown["obstacles"].as_array().unwrap().iter().map(|found| found["kind"].clone()).collect();
+    assert!(kinds.contains(&Value::from("step held")), "{shown}");
+    assert!(shown["left_by"].is_string() && shown["bottleneck"].is_string(), "{shown}");
+    let said = run(at, &["campaign", "show", name]).ended(0).stdout;
+    assert!(said.contains("step 3, SMS, is paused by ann") && said.contains("--step 3"), "{said}");
+    // Whoever lets the campaign go on means all of it.
+    run(at, &["campaign", "resume", name]).ended(0);
+    assert!(!run(at, &["campaign", "show", name]).ended(0).stdout.contains("is paused"));
+    let report = run(at, &["campaign", "report", name, "--json"]).ended(0).json();
+    assert_eq!((&report["currency"], &report["steps"][2]["spent"]), (&Value::from("EUR"), &Value::from("0.00")));
+}
+
+#[test]
 fn lanes_and_templates_are_held_and_let_go() {
     let folder = installation();
     let at = folder.path();

@@ -139,7 +139,10 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         let file = shell(&args.file.display().to_string());
         out::talk(format_args!("Who was left out, and why: volley{config} campaign plan {file}"));
     }
-    if args.wait.is_some() {
+    if args.draft {
+        out::talk(format_args!("Try it on your own phone: volley{config} campaign test {name} --to NUMBER"));
+        out::talk(format_args!("Let it begin: volley{config} campaign start {name}"));
+    } else if args.wait.is_some() {
         out::talk(format_args!("All of it: volley{config} campaign report {name}"));
     } else {
         warn(&obstacles(ground, store.as_ref(), launched.batch).await?);
@@ -192,9 +195,6 @@ fn told(error: LaunchError, args: &Args) -> anyhow::Error {
 pub(super) fn headline(launched: &Launched, state: BatchState) -> String {
     let begins = match launched.starts_at {
         Some(at) if state == BatchState::Scheduled => format!(" for {}", moment(at, launched.zone)),
-        _ if state == BatchState::Draft => {
-            format!(", to begin with `volley campaign start {}`", shell(&launched.name))
-        }
         Some(_) | None => String::new(),
     };
     let mut rejects = String::new();
@@ -205,7 +205,8 @@ pub(super) fn headline(launched: &Launched, state: BatchState) -> String {
         rejects.push_str(&format!(" ({} across sources)", of(launched.across, "duplicate", "duplicates")));
     }
     let messages = of(launched.messages, "message", "messages");
-    format!("\"{}\" is {state}{begins}: {messages}{rejects}  {}", launched.name, launched.id)
+    let is = if state == BatchState::Draft { "is a" } else { "is" };
+    format!("\"{}\" {is} {state}{begins}: {messages}{rejects}  {}", launched.name, launched.id)
 }
 
 /// Knocks at the provider of each lane that the campaign would use, so that a launch into the void is refused while it
