@@ -276,7 +276,14 @@ impl<'a> Search<'a> {
             }
             let place = Place { used: place.used.with(index), ..place };
             match dated.fact {
-                Fact::Receipt(receipt) => self.receipt(place, at.max(dated.at), receipt, not_begun),
+                Fact::Receipt(receipt) => {
+                    // What waited for the answer took effect later, and a later step may say when.
+                    let at = at.max(dated.at);
+                    let mut moments = self.gave_way_by(&place);
+                    moments.retain(|moment| *moment > at && *moment <= dated.until);
+                    moments.insert(0, at);
+                    moments.into_iter().any(|at| self.receipt(place, at, receipt, not_begun))
+                }
                 Fact::Left(..) | Fact::Answered(_) if not_begun => false,
                 Fact::Left(step, tries) => self.left(place, at, dated.at, step, tries),
                 Fact::Answered(attempt) => self.answered(place, at, attempt),
