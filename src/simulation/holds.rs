@@ -242,7 +242,11 @@ impl Holds {
         let kept = self.store.tallies(campaign.batch).await.unwrap();
         let entries = |tallies: &Tallies| tallies.entries().filter(|(_, _, n)| *n != 0).collect::<Vec<_>>();
         assert_eq!(entries(&kept), entries(&counted), "the counters have left the rows");
-        self.campaigns[place].revived += revived;
+        let stands = self.store.batch(self.campaigns[place].batch).await.unwrap().unwrap().state;
+        let campaign = &mut self.campaigns[place];
+        campaign.revived += revived;
+        // What has used up its limit pauses by itself, and the node notes that as it notes a person's word.
+        campaign.moved |= stands == BatchState::Paused && campaign.noted != BatchState::Paused;
         let campaign = &self.campaigns[place];
         self.check_limits(campaign, &counted).await;
         if !claimed.is_empty() {
