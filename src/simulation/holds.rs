@@ -248,7 +248,7 @@ impl Holds {
         // What has used up its limit pauses by itself, and the node notes that as it notes a person's word.
         campaign.moved |= stands == BatchState::Paused && campaign.noted != BatchState::Paused;
         let campaign = &self.campaigns[place];
-        self.check_limits(campaign, &counted).await;
+        self.check_limits(campaign, &after).await;
         if !claimed.is_empty() {
             let state = self.store.batch(campaign.batch).await.unwrap().unwrap().state;
             let fresh = claimed.iter().any(|(_, intent)| *intent == now);

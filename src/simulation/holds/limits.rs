@@ -1,21 +1,28 @@
 //! Whether no more has left than may.
 
 use super::{Campaign, Holds};
-use crate::domain::{Count, Limits, Money, StepIndex, Tallies};
+use crate::domain::{Limits, Money, State, StepIndex};
+use crate::store::Loaded;
 
 impl Holds {
     /// Holds what is counted against the limits of a campaign and of its steps. More may count as handed over than was
     /// claimed: of a try that came to nothing news may tell that it has arrived after all.
-    pub(super) async fn check_limits(&self, campaign: &Campaign, counted: &Tallies) {
+    pub(super) async fn check_limits(&self, campaign: &Campaign, rows: &[Loaded]) {
         let plan = &campaign.plan;
         let spent = self.store.spent(campaign.batch).await.unwrap();
         let on = |step: Option<StepIndex>| -> Money {
             spent.iter().filter(|(of, _)| step.is_none_or(|step| *of == step)).map(|(_, spent)| *spent).sum()
         };
-        let left = |step: Option<StepIndex>| {
-            let of = |count| step.map_or_else(|| counted.total(count), |step| counted.get(step, count));
-            u64::try_from(of(Count::HandedOver) + of(Count::Sending)).unwrap()
+        // Whoever is on the way once more, or was overtaken by a receipt, has left once.
+        let left_on = |step: StepIndex| {
+            let has_left = |message: &&Loaded| {
+                let row = &message.present;
+                row.marks.handed_over(step) || (row.step == step && matches!(row.state, State::Sending { .. }))
+            };
+            rows.iter().filter(has_left).count() as u64
         };
+        let left =
+            |step: Option<StepIndex>| step.map_or_else(|| plan.places().map(|(step, _)| left_on(step)).sum(), left_on);
         let check = |limits: &Limits, step: Option<StepIndex>| {
             let (left, on) = (left(step), on(step));
             assert!(limits.messages.is_none_or(|most| left <= most + campaign.revived), "{left} left: {limits:?}");
