@@ -139,11 +139,8 @@ pub(super) fn named(cell: &str) -> Option<Country> {
 }
 
 fn exactly(name: &str) -> Option<Country> {
-    match name.parse::<Country>() {
-        // "UK" is a name, and so may any code be that is none of the standard.
-        Ok(code) if code.is_known() => Some(code),
-        Ok(_) | Err(_) => NAMES.get(&key(name)).copied(),
-    }
+    // "UK" is a name, and so may any code be that is none of the standard.
+    Country::by_code(name).or_else(|| NAMES.get(&key(name)).copied())
 }
 
 /// `SG - Singapore`, `Singapore (SG)`: several names of one country.

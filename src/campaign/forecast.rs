@@ -313,6 +313,17 @@ mod tests {
         }
     }
 
+    fn places_of_250() -> Portfolio {
+        Portfolio {
+            name: "acme".to_owned(),
+            most: 250,
+            free: 250.0,
+            coming: VecDeque::new(),
+            held: Span::from_secs(86_400),
+            days: BTreeMap::new(),
+        }
+    }
+
     fn group(people: f64) -> Group {
         let (opens, zone) = (at(BEGINS), "Asia/Singapore".parse().unwrap());
         Group { lane: 0, people, opens, zone, hours: Hours::default(), stays: None }
@@ -336,19 +347,11 @@ mod tests {
 
     #[test]
     fn a_thousand_people_on_a_tier_of_250_take_until_day_four() {
-        let portfolio = Portfolio {
-            name: "acme".to_owned(),
-            most: 250,
-            free: 250.0,
-            coming: VecDeque::new(),
-            held: Span::from_secs(86_400),
-            days: BTreeMap::new(),
-        };
         let road = Road { portfolio: Some(0), ..road(80.0) };
         let outlook = Outlook {
             groups: vec![group(1_000.0)],
             roads: vec![road],
-            portfolios: vec![portfolio],
+            portfolios: vec![places_of_250()],
             ..Outlook::default()
         };
         assert_eq!(
@@ -359,14 +362,6 @@ mod tests {
 
     #[test]
     fn places_are_booked_by_day_and_shared_with_campaigns_that_come_later() {
-        let places = || Portfolio {
-            name: "acme".to_owned(),
-            most: 250,
-            free: 250.0,
-            coming: VecDeque::new(),
-            held: Span::from_secs(86_400),
-            days: BTreeMap::new(),
-        };
         let alone = Road { portfolio: Some(0), ..road(80.0) };
         // Another campaign of 400 begins on the second day.
         let later = VecDeque::from([(at("2026-12-02T00:30:00Z"), 400.0)]);
@@ -375,7 +370,7 @@ mod tests {
             let outlook = Outlook {
                 groups: vec![group(600.0)],
                 roads: vec![road],
-                portfolios: vec![places()],
+                portfolios: vec![places_of_250()],
                 ..Outlook::default()
             };
             let forecast = outlook.forecast(at(BEGINS)).unwrap();

@@ -179,11 +179,10 @@ fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
     }
     if let (Some(budget), Some(cost)) = (plan.limits.budget, cost.filter(|cost| plan.limits.budget < Some(cost.first)))
     {
-        let currency = plan.currency.as_deref().map(|currency| format!(" {currency}")).unwrap_or_default();
+        let [first, budget] = [cost.first, budget].map(|money| money.in_currency(plan.currency.as_deref()));
         let sentence = format!(
-            "everybody's first message costs about {}{currency} together, and the budget is {budget}{currency}, so not \
-             everybody gets one",
-            cost.first
+            "everybody's first message costs about {first} together, and the budget is {budget}, so not everybody gets \
+             one"
         );
         warn(None, sentence);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::lint::{Facts, Lint, Warnings};
-use super::shares::Shares;
+use super::shares::{Shares, as_float};
 use crate::config::{Config, Lane, SendMode};
 use crate::domain::{OnTierSpent, Step, StepIndex, Tier, Timestamp};
 
@@ -70,7 +70,7 @@ impl Warnings {
 
     /// A pool shares its people out whatever the rates are.
     fn uneven(&mut self, config: &Config, step: &Step, on: &dyn Fn(&Lane) -> u64) {
-        let seconds = |lane: &Lane| people(on(lane)) / lane.rate.each_second();
+        let seconds = |lane: &Lane| as_float(on(lane)) / lane.rate.each_second();
         let busy: Vec<(&Lane, f64)> =
             config.lanes_of(step).map(|lane| (lane, seconds(lane))).filter(|(_, seconds)| *seconds > 0.0).collect();
         let slowest = busy.iter().max_by(|one, other| one.1.total_cmp(&other.1));
@@ -93,9 +93,4 @@ impl Warnings {
             self.warn(Lint::UnevenPool, sentence);
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a warning about quadrillions may be a few people off")]
-const fn people(count: u64) -> f64 {
-    count as f64
 }

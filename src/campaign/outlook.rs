@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::forecast::{Account, Forecast, Group, Outlook, Portfolio, Road};
 use super::launch::{LaunchError, Launcher, Prepared};
+use super::shares::as_float;
 use crate::audience::understood;
 use crate::config::Lane;
 use crate::domain::{
@@ -42,7 +43,7 @@ impl Launcher<'_> {
         for (country, people) in &people.countries {
             let Some(index) = plan.first(plan.marks_at_first(Some(*country))) else { continue };
             let Some(step) = plan.step(index) else { continue };
-            gathering.add(step, *country, whole(*people), beginnings.in_country(Some(*country))).await?;
+            gathering.add(step, *country, as_float(*people), beginnings.in_country(Some(*country))).await?;
         }
         Ok(gathering.outlook.forecast(beginnings.first.max(*now)))
     }
@@ -70,11 +71,11 @@ impl Launcher<'_> {
         let mut gathering =
             self.gathering(Outlook { zone: plan.time_zone, ..Outlook::default() }, Some(batch.id), now).await?;
         for (index, step) in plan.places() {
-            let waiting = whole(u64::try_from(tallies.get(index, Count::Queued)).unwrap_or(0));
+            let waiting = as_float(u64::try_from(tallies.get(index, Count::Queued)).unwrap_or(0));
             let of_step = countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)));
             let all: u64 = of_step.clone().map(|(_, people)| people).sum();
             for (country, people) in of_step.filter(|_| waiting > 0.0) {
-                gathering.add(step, *country, waiting * whole(*people) / whole(all.max(1)), opens).await?;
+                gathering.add(step, *country, waiting * as_float(*people) / as_float(all.max(1)), opens).await?;
             }
         }
         Ok(gathering.outlook.forecast(opens))
@@ -102,7 +103,7 @@ impl Launcher<'_> {
                     continue;
                 }
                 // Nobody counts by lanes; a pool shares out evenly.
-                let each = whole(waiting.unsigned_abs()) / whole(step.lanes.members().len() as u64);
+                let each = as_float(waiting.unsigned_abs()) / as_float(step.lanes.members().len() as u64);
                 for lane in step.lanes.names() {
                     let lane = others.entry(lane.to_owned()).or_default();
                     match batch.starts_at.filter(|_| batch.state == BatchState::Scheduled) {
@@ -188,7 +189,7 @@ impl<'a> Gathering<'a> {
         }
         let free_at = |together: i64| Timestamp::from_millis(together * TOGETHER.millis());
         let coming: VecDeque<_> = coming.into_iter().map(|(at, people)| (free_at(at), f64::from(people))).collect();
-        let free = f64::from(most) - whole(places.len() as u64);
+        let free = f64::from(most) - as_float(places.len() as u64);
         let held = Tier::HELD;
         self.outlook.portfolios.push(Portfolio {
             name: name.to_owned(),
@@ -200,9 +201,4 @@ impl<'a> Gathering<'a> {
         });
         Ok(Some(self.outlook.portfolios.len() - 1))
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a forecast of quadrillions may be a few people off")]
-const fn whole(people: u64) -> f64 {
-    people as f64
 }

@@ -131,8 +131,7 @@ impl PriceList {
 }
 
 fn country_of(code: &str) -> Result<Country, String> {
-    let country = code.parse::<Country>().ok().filter(|country| country.is_known());
-    country.ok_or_else(|| format!("\"{code}\" is no country; write its two letters, such as SG"))
+    Country::by_code(code).ok_or_else(|| format!("\"{code}\" is no country; write its two letters, such as SG"))
 }
 
 #[cfg(test)]

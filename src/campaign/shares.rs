@@ -60,8 +60,8 @@ impl Shares {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "an estimate")]
-const fn as_float(people: u64) -> f64 {
+#[expect(clippy::cast_precision_loss, reason = "an estimate of quadrillions may be a few people off")]
+pub(super) const fn as_float(people: u64) -> f64 {
     people as f64
 }
 

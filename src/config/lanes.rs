@@ -168,10 +168,7 @@ fn source(reader: &mut Reader<'_>, channel: Channel) -> Result<Option<String>, E
 
 fn countries(reader: &mut Reader<'_>) -> Result<BTreeSet<Country>, Error> {
     let codes: Vec<String> = reader.parsed_list("countries")?;
-    let known = |code: String| {
-        let country = code.parse::<Country>().ok().filter(|country| country.is_known());
-        country.ok_or_else(|| reader.wrong("countries", no_country(&code)))
-    };
+    let known = |code: String| Country::by_code(&code).ok_or_else(|| reader.wrong("countries", no_country(&code)));
     codes.into_iter().map(known).collect()
 }
 

@@ -229,14 +229,14 @@ impl Claimer {
     async fn stop(&self, capped: &Capped, in_play: &InPlay, now: Timestamp) -> Result<()> {
         let Queue { batch, step, .. } = capped.queue;
         let Some(entry) = in_play.get(&batch) else { return Ok(()) };
-        let currency = entry.plan.currency.as_deref().map(|currency| format!(" {currency}")).unwrap_or_default();
         let whose = if capped.is_whole { "the campaign" } else { "the step" };
         let why = match capped.by {
             Reached::Messages(most) => {
                 format!("{whose} has handed over as many messages as max_messages allows, {most}")
             }
             Reached::Budget { spent, of } => {
-                format!("{whose} has spent {spent} of its budget of {of}{currency}, and the next message costs more")
+                let of = of.in_currency(entry.plan.currency.as_deref());
+                format!("{whose} has spent {spent} of its budget of {of}, and the next message costs more")
             }
         };
         if capped.is_whole {

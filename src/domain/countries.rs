@@ -74,6 +74,11 @@ impl Country {
         Self::KNOWN.split(' ')
     }
 
+    /// The country that somebody names by its two letters.
+    pub fn by_code(code: &str) -> Option<Self> {
+        code.parse().ok().filter(|country: &Self| country.is_known())
+    }
+
     /// Asked for each row of a file.
     pub fn is_known(self) -> bool {
         KNOWN[usize::from(self.place())]

@@ -43,9 +43,9 @@ impl Money {
         Self(self.0.saturating_add(other.0))
     }
 
-    #[must_use]
-    pub const fn minus(self, other: Self) -> Self {
-        Self(self.0.saturating_sub(other.0))
+    /// As people read it: `20.00 EUR`; the amount alone where the prices name no currency.
+    pub fn in_currency(self, currency: Option<&str>) -> String {
+        currency.map_or_else(|| self.to_string(), |currency| format!("{self} {currency}"))
     }
 }
 

@@ -5,12 +5,12 @@ use crate::cli::audience::small;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::words::{count, list, of};
-use crate::domain::{Limits, Money, Plan};
+use crate::domain::{Limits, Plan};
 
 /// `at most 500 messages and 20.00 EUR`; nothing without limits.
 pub(super) fn limits(limits: &Limits, currency: Option<&str>) -> Option<String> {
     let messages = limits.messages.map(|messages| format!("{} messages", count(messages)));
-    let budget = limits.budget.map(|budget| amount(budget, currency));
+    let budget = limits.budget.map(|budget| budget.in_currency(currency));
     let all: Vec<String> = messages.into_iter().chain(budget).collect();
     (!all.is_empty()).then(|| format!("at most {}", list(&all)))
 }
@@ -20,7 +20,7 @@ pub(super) fn of_campaign(plan: &Plan, cost: Option<&Cost>) -> Vec<String> {
     let currency = plan.currency.as_deref();
     let mut lines = Vec::new();
     lines.extend(cost.map(|cost| {
-        let (first, at_most) = (amount(cost.first, currency), amount(cost.at_most, currency));
+        let (first, at_most) = (cost.first.in_currency(currency), cost.at_most.in_currency(currency));
         if cost.first == cost.at_most {
             return format!("costs about {first}");
         }
@@ -67,8 +67,4 @@ pub(super) fn bookings(bookings: &[Booking], paint: Paint) -> Vec<String> {
         }
     }
     lines
-}
-
-pub(super) fn amount(money: Money, currency: Option<&str>) -> String {
-    currency.map_or_else(|| money.to_string(), |currency| format!("{money} {currency}"))
 }

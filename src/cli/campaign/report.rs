@@ -307,10 +307,10 @@ fn cost(report: &Report) -> Option<String> {
     let spent: Vec<(Channel, Money)> =
         report.steps.iter().filter_map(|step| Some((step.channel, step.spent?))).collect();
     let whole: Money = spent.iter().map(|(_, spent)| *spent).sum();
-    let currency = report.currency.as_deref().map(|currency| format!(" {currency}")).unwrap_or_default();
+    let whole = whole.in_currency(report.currency.as_deref());
     let parts: Vec<String> = spent.iter().map(|(channel, spent)| format!("{spent} on {channel}")).collect();
     let parts = if parts.len() > 1 { format!(": {}", list(&parts)) } else { String::new() };
-    (!spent.is_empty()).then(|| format!("cost: {whole}{currency}{parts}"))
+    (!spent.is_empty()).then(|| format!("cost: {whole}{parts}"))
 }
 
 /// What else became of steps: queued in vain, because the one before had arrived after all; or ended without falling back.

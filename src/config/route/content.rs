@@ -51,7 +51,7 @@ fn sources(step: &mut Table<'_>) -> Sources {
             step.wrong("source", format_args!("{key}: must be a text in quotes"));
             continue;
         };
-        match key.parse::<Country>().ok().filter(|country| country.is_known()) {
+        match Country::by_code(&key) {
             _ if key == "others" => sources.others = Some(source),
             Some(country) => drop(sources.by_country.insert(country, source)),
             None => step.wrong("source", no_country(&key)),

@@ -165,7 +165,7 @@ pub fn countries_named(table: &mut Table<'_>, key: &'static str) -> Option<BTree
     }
     let mut countries = BTreeSet::new();
     for code in codes {
-        match code.parse::<Country>().ok().filter(|country| country.is_known()) {
+        match Country::by_code(&code) {
             Some(country) => countries.extend([country]),
             None => table.wrong(key, no_country(&code)),
         }
