@@ -85,6 +85,10 @@ CREATE TABLE batch (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     tag INTEGER NOT NULL,
     plan BLOB NOT NULL REFERENCES plan (digest),
+    -- How often the plan has been changed since the launch.
+    edition INTEGER NOT NULL DEFAULT 0,
+    -- The plan's `end`, for claims: whoever never left by then never leaves.
+    ends_at INTEGER,
     state INTEGER NOT NULL,
     state_why TEXT,
     name TEXT,
@@ -105,6 +109,16 @@ CREATE TABLE batch (
 -- A campaign is known by its name; what is still being laid out is known to nobody.
 CREATE UNIQUE INDEX batch_name ON batch (name) WHERE name IS NOT NULL AND state > 0;
 CREATE INDEX batch_open ON batch (state) WHERE state < 8;
+
+-- What a batch's plan was before it was changed, until when, and who changed what.
+CREATE TABLE edition (
+    batch INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    plan BLOB NOT NULL REFERENCES plan (digest),
+    until INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    PRIMARY KEY (batch, n)
+) WITHOUT ROWID;
 
 -- The present of a message. What led to it stands in attempt and receipt.
 --   state      0 queued, 1 sending, 2 awaiting, 3 done

@@ -45,6 +45,7 @@ impl Launcher<'_> {
         self.has_lanes(&plan)?;
         let schedule = schedule(again, &plan, now)?;
         // What was said of a time that is over is over with it.
+        plan.at = schedule.at;
         plan.end = None;
         plan.on_missed = None;
         plan.steps.iter_mut().for_each(|step| step.hours.since = None);

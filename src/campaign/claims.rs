@@ -159,8 +159,9 @@ impl Checks {
         self.looks(Of::Rules, 1);
         let row = &whole.message.present;
         let patience = if self.found(Of::Rules).refuted > ENOUGH { STRAIGHT } else { PATIENCE };
-        let Frame { batch, plan, .. } = &self.frame;
-        let told = replay(Life { batch, plan, row, attempts: &whole.attempts, receipts: &whole.receipts }, patience);
+        let Frame { batch, plan, editions, .. } = &self.frame;
+        let (attempts, receipts) = (&whole.attempts, &whole.receipts);
+        let told = replay(Life { batch, plan, editions, row, attempts, receipts }, patience);
         // What is proven may differ from its row in times, and in nothing that is counted.
         self.of_facts.weigh(plan.steps.len(), if told.is_proven { row } else { &told.end }, 1);
         if !told.is_proven {
@@ -256,7 +257,7 @@ impl Checks {
     fn in_time(&mut self, whole: &Whole) {
         let (key, row) = (whole.message.key, &whole.message.present);
         let cancelled = self.frame.batch.cancelled_at;
-        let (ttl, end, begun) = (self.frame.plan.ttl, self.frame.plan.end, begun_at(&self.frame.batch));
+        let (ttl, begun) = (self.frame.plan.ttl, begun_at(&self.frame.batch));
         for attempt in &whole.attempts {
             let Some(intent) = attempt.intent else { continue };
             self.looks(Of::InTime, 1);
@@ -271,7 +272,7 @@ impl Checks {
             // The hand-over that made it the first may have been undone with this one.
             let before = whole.attempts.iter().filter(|other| other.verdict.may_have_left());
             let is_again = row.first_left.is_none() && before.map(|other| other.intent).any(|at| at < Some(intent));
-            let end_up = end.filter(|_| intent <= first && !is_again);
+            let end_up = self.ends(intent).filter(|_| intent <= first && !is_again);
             let what = if intent < begun {
                 format!("step {step} left {} before the campaign began", begun.since(intent))
             } else if let Some(until) = ttl_up.filter(|until| intent >= *until) {
@@ -289,6 +290,14 @@ impl Checks {
             };
             self.refute(Of::InTime, Some(key), what);
         }
+    }
+
+    /// The latest end that held when a step was claimed to leave; nothing where it might at any time.
+    fn ends(&self, at: Timestamp) -> Option<Timestamp> {
+        // Whoever was claimed while a change waited for its turn left by the plan before.
+        let former = self.frame.editions.iter().filter(|edition| edition.until + TURN >= at);
+        let held = former.map(|edition| edition.plan.end).chain([self.frame.plan.end]);
+        held.map(|end| end.unwrap_or(Timestamp::MAX)).max().filter(|end| *end < Timestamp::MAX)
     }
 
     /// By when what was said then was on disk. What could not be kept at once the provider has repeated.

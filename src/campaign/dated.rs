@@ -3,7 +3,7 @@
 use super::words;
 use crate::domain::{Fault, Plan, Present, Span, State, StepIndex, Timestamp};
 use crate::engine::{Answer, Obstacle, Report};
-use crate::store::{Attempt, Batch, Receipt, Verdict};
+use crate::store::{Attempt, Batch, Edition, Receipt, Verdict};
 use crate::wire::codes;
 
 /// How long a writer may wait for its turn: facts of one message may be that much out of order.
@@ -16,9 +16,23 @@ pub(super) const STRAY: Span = Span::from_secs(75);
 pub(super) struct Life<'a> {
     pub(super) batch: &'a Batch,
     pub(super) plan: &'a Plan,
+    /// What the plan was before.
+    pub(super) editions: &'a [Edition],
     pub(super) row: &'a Present,
     pub(super) attempts: &'a [Attempt],
     pub(super) receipts: &'a [Receipt],
+}
+
+impl<'a> Life<'a> {
+    /// The plans that it was decided by, each with when it began to hold. Of what can be changed only the end decides
+    /// anything about a message.
+    pub(super) fn plans(&self) -> Vec<(Timestamp, &'a Plan)> {
+        let begins = std::iter::once(Timestamp::default()).chain(self.editions.iter().map(|edition| edition.until));
+        let plans = self.editions.iter().map(|edition| &edition.plan).chain(std::iter::once(self.plan));
+        let mut plans: Vec<_> = begins.zip(plans).collect();
+        plans.dedup_by_key(|(_, plan)| plan.end);
+        plans
+    }
 }
 
 #[derive(Debug, Clone, Copy)]

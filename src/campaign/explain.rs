@@ -74,7 +74,8 @@ pub async fn explain(
     let beside = Beside { gaps: store.gaps().await?, asked, events: concerning(events, batch, &entry.plan) };
     let recipient = store.recipient(key).await?;
     let plan = &entry.plan;
-    let life = Life { batch, plan, row: &message.present, attempts: &attempts, receipts: &receipts };
+    let editions = &store.editions(batch.id).await?;
+    let life = Life { batch, plan, editions, row: &message.present, attempts: &attempts, receipts: &receipts };
     let replay = replay(life, PATIENCE);
     let waiting = match message.present.state {
         State::Done { .. } => None,
@@ -216,7 +217,7 @@ fn lines(
 /// What a moment came to, where it came to anything.
 fn line(told: &Told<'_>, plan: &Plan, aside: &Aside<'_>) -> Option<(String, &'static str)> {
     let fact = match told.moment {
-        Moment::Claimed | Moment::GivenBack | Moment::Cancelled => return None,
+        Moment::Claimed | Moment::GivenBack | Moment::Cancelled | Moment::Changed => return None,
         Moment::Answered(attempt) => match attempt.verdict {
             Verdict::Accepted => words::accepted(attempt),
             Verdict::Unknown => words::broke(attempt),

@@ -199,12 +199,16 @@ fn time_zone(table: &mut Table<'_>) -> Option<TimeZone> {
 fn hours(table: &mut Table<'_>) -> Hours {
     let quiet = table.parsed_all("quiet_hours").unwrap_or_default();
     let windows = table.parsed_all("send_window").unwrap_or_default();
-    let mut hours = Hours { quiet, windows, ..Hours::default() };
+    Hours { quiet, windows, holidays: holidays(table), ..Hours::default() }
+}
+
+pub(super) fn holidays(table: &mut Table<'_>) -> BTreeSet<NaiveDate> {
+    let mut holidays = BTreeSet::new();
     for day in table.texts("holidays") {
         match day.parse::<NaiveDate>() {
-            Ok(day) => hours.holidays.extend([day]),
+            Ok(day) => holidays.extend([day]),
             Err(_) => table.wrong("holidays", format_args!("\"{day}\" is no day; write it as 2026-12-25")),
         }
     }
-    hours
+    holidays
 }

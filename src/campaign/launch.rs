@@ -150,7 +150,8 @@ impl Launcher<'_> {
         let now = self.clock.now();
         let planned = route::plan(draft, &people.columns, self.config, &schedule, prices.as_ref());
         let planned = planned.and_then(|planned| for_somebody(&people, planned));
-        let begun = planned.and_then(|planned| priced(&people, planned)).and_then(|(plan, warnings)| {
+        let begun = planned.and_then(|(plan, warnings)| {
+            priced(&people.countries, &plan)?;
             let beginnings = Beginnings::of(&plan, &schedule, &people.countries, now)?;
             Ok((plan, beginnings, warnings))
         });
@@ -243,7 +244,7 @@ impl Launcher<'_> {
             elsewhere.extend(Some((country, begins(Some(country))?)).filter(|(_, other)| *other != start));
         }
         let all = people.audiences.iter().map(|part| part.recipients).sum();
-        let over = plan.over.map(|span| Over { span, messages: all, end: plan.end });
+        let over = plan.over.map(|span| Over { span, messages: all });
         let (mut base, mut messages) = (0, 0);
         for part in &people.audiences {
             let mut from = 0;
@@ -312,14 +313,13 @@ fn for_somebody<T>(people: &People, (plan, warnings): (Plan, T)) -> Result<(Plan
 }
 
 /// A budget is worth nothing where somebody's message costs nobody knows what.
-fn priced<T>(people: &People, (plan, rest): (Plan, T)) -> Result<(Plan, T), Vec<Problem>> {
+pub(super) fn priced(countries: &BTreeMap<Country, u64>, plan: &Plan) -> Result<(), Vec<Problem>> {
     let mut problems = Vec::new();
     for (index, step) in plan.places() {
         if plan.limits.budget.is_none() && step.limits.budget.is_none() {
             continue;
         }
-        let unpriced: BTreeMap<Country, u64> = people
-            .countries
+        let unpriced: BTreeMap<Country, u64> = countries
             .iter()
             .filter(|(country, _)| step.countries.contain(Some(**country)) && step.prices.of(**country).is_none())
             .map(|(country, people)| (*country, *people))
@@ -334,7 +334,7 @@ fn priced<T>(people: &People, (plan, rest): (Plan, T)) -> Result<(Plan, T), Vec<
             problems.push(Problem::new(Some(index), "budget", sentence));
         }
     }
-    if problems.is_empty() { Ok((plan, rest)) } else { Err(problems) }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 fn generated_name(audience: &str, now: Timestamp) -> String {

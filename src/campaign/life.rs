@@ -7,9 +7,9 @@ use super::moment::moment;
 use super::noted::{Noted, noted};
 use super::unwilling::Unwilling;
 use crate::clock::Clock;
-use crate::domain::{BatchId, BatchState, OnMissed, Plan, Span, StepIndex, Timestamp};
-use crate::engine::{CallOff, Event, Standing, advance};
-use crate::store::{Batch, Book, Entry, Result, StepHeldBy, StepHold, Store};
+use crate::domain::{BatchId, BatchState, Count, OnMissed, Plan, Present, Span, StepIndex, Timestamp};
+use crate::engine::{CallOff, Event, Silence, Standing, advance};
+use crate::store::{self, Batch, Book, Entry, Loaded, Result, StepHeldBy, StepHold, Store};
 
 /// Messages swept in one transaction.
 const PAGE: u32 = 2_000;
@@ -143,6 +143,9 @@ impl Housekeeper {
                     let tallies = self.store.tallies(entry.id).await?;
                     if tallies.is_finished() {
                         self.shift(entry.id, BatchState::Running, BatchState::Finished, now).await?
+                    } else if tallies.total(Count::NeverLeft) > 0 && entry.plan.end.is_some_and(|end| end <= now) {
+                        self.expire(&entry, now).await?;
+                        0
                     } else {
                         u32::from(self.guards.look(self.store.as_ref(), &entry, &tallies, now).await?)
                     }
@@ -193,24 +196,54 @@ impl Housekeeper {
     /// The rows of a cancelled batch follow: those that never left are cancelled, for the others the present step
     /// becomes the last.
     async fn sweep(&self, entry: &Entry, now: Timestamp) -> Result<u32> {
-        let mut after = None;
-        loop {
-            let open = self.store.open_messages(entry.id, after, PAGE).await?;
-            let Some(last) = open.last() else { break };
-            after = Some(last.key.n);
-            let changes = open.iter().filter_map(|message| {
-                let event = Event::CalledOff(CallOff::Cancel);
-                let decision = advance(&entry.plan, Standing::Cancelled, &message.present, event, now);
-                Some(entry.change(message, *decision.next()?, None))
-            });
-            // Who was faster has moved its message on; the next round sweeps what is then left.
-            self.store.record(changes.collect()).await?;
-        }
+        self.tell_all(entry, Standing::Cancelled, |_| Some(Event::CalledOff(CallOff::Cancel)), now).await?;
         let nothing_leaves = self.store.tallies(entry.id).await?.is_finished();
         if nothing_leaves {
             self.shift(entry.id, BatchState::Cancelling, BatchState::Cancelled, now).await
         } else {
             Ok(0)
+        }
+    }
+
+    /// The rows follow an end that has come: whoever has not left by then has expired. Who comes back to a queue
+    /// meanwhile is seen by the next round, because it is counted.
+    async fn expire(&self, entry: &Entry, now: Timestamp) -> Result<()> {
+        // It may have been moved a moment ago.
+        if self.store.batch(entry.id).await?.is_none_or(|batch| batch.edition != entry.edition) {
+            return Ok(());
+        }
+        let due = Event::Due { silence: Silence::Trusted };
+        let unsent = |message: &Present| message.first_left.is_none().then_some(due);
+        let expired = self.tell_all(entry, Standing::Live, unsent, now).await?;
+        if expired > 0 {
+            let subject = store::Event::of_campaign(entry.id, entry.name.as_deref());
+            let text = format!("its end has come: {expired} had not left by then, and have expired");
+            self.store.note(store::Event { at: now, subject, text }).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells everybody who has no outcome and is not in flight. Returns how many were changed by it.
+    async fn tell_all(
+        &self,
+        entry: &Entry,
+        standing: Standing,
+        event: impl Fn(&Present) -> Option<Event>,
+        now: Timestamp,
+    ) -> Result<usize> {
+        let (mut after, mut told) = (None, 0);
+        loop {
+            let open = self.store.open_messages(entry.id, after, PAGE).await?;
+            let Some(last) = open.last() else { return Ok(told) };
+            after = Some(last.key.n);
+            let change = |message: &Loaded| {
+                let decision = advance(&entry.plan, standing, &message.present, event(&message.present)?, now);
+                Some(entry.change(message, *decision.next()?, None))
+            };
+            let changes: Vec<_> = open.iter().filter_map(change).collect();
+            let meant = changes.len();
+            // Who was faster has moved its message on; the next round finds what is then left.
+            told += meant - self.store.record(changes).await?.len();
         }
     }
 }

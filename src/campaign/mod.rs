@@ -11,6 +11,7 @@
 //! May not: send, or decide about a single message, which is the engine's alone.
 
 mod again;
+mod amend;
 mod audit;
 mod beginnings;
 mod breakdown;
@@ -55,6 +56,9 @@ mod windows;
 mod words;
 
 pub use again::Again;
+#[cfg(test)]
+pub(crate) use amend::bring_forward;
+pub use amend::{Amend, Amended, Changed};
 pub use audit::{Audit, Claim, Example, Strays, audit};
 pub use beginnings::Beginnings;
 pub use breakdown::{Breakdown, CodeReport, CountryReport, breakdown};

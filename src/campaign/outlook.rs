@@ -57,13 +57,7 @@ impl Launcher<'_> {
         tallies: &Tallies,
         now: Timestamp,
     ) -> Result<Option<Forecast>, LaunchError> {
-        let mut countries = BTreeMap::<Country, u64>::new();
-        for part in self.store.parts_of(batch.id).await? {
-            for (country, people) in understood(&part)["countries"].as_object().into_iter().flatten() {
-                let country = country.parse().unwrap_or(Country::WORLD);
-                *countries.entry(country).or_default() += people.as_u64().unwrap_or(0);
-            }
-        }
+        let mut countries = self.countries_of(batch).await?;
         if countries.is_empty() {
             countries.insert(Country::WORLD, 1);
         }
@@ -79,6 +73,18 @@ impl Launcher<'_> {
             }
         }
         Ok(gathering.outlook.forecast(opens))
+    }
+
+    /// How many people of each country its audience has.
+    pub(super) async fn countries_of(&self, batch: &Batch) -> Result<BTreeMap<Country, u64>, LaunchError> {
+        let mut countries = BTreeMap::<Country, u64>::new();
+        for part in self.store.parts_of(batch.id).await? {
+            for (country, people) in understood(&part)["countries"].as_object().into_iter().flatten() {
+                let country = country.parse().unwrap_or(Country::WORLD);
+                *countries.entry(country).or_default() += people.as_u64().unwrap_or(0);
+            }
+        }
+        Ok(countries)
     }
 
     async fn gathering(

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use super::dated::{Dated, Fact, Life, STRAY, TURN, answer, facts};
 use super::words;
-use crate::domain::{Ending, Present, SkipReason, Span, State, StepIndex, Timestamp};
+use crate::domain::{Ending, Plan, Present, SkipReason, Span, State, StepIndex, Timestamp};
 use crate::engine::{self, Decision, Event, Ignored, OnRecord, Report, Silence, Standing, advance};
 use crate::store::{Attempt, Batch, Receipt, Verdict};
 
@@ -48,6 +48,8 @@ pub(super) enum Moment<'a> {
     /// News of a try that another one had followed.
     OfAnEarlierTry(&'a Receipt),
     Due,
+    /// The campaign's end was moved.
+    Changed,
     /// The batch was called off; the message learns of it later.
     Cancelled,
     CalledOff,
@@ -78,10 +80,15 @@ pub(super) struct Place {
     pub(super) now: Present,
     pub(super) used: Used,
     pub(super) cancelled: bool,
+    /// Which of the plans holds.
+    pub(super) plan: usize,
 }
 
 pub(super) struct Search<'a> {
     pub(super) life: Life<'a>,
+    /// At least one, each with when it began to hold.
+    plans: Vec<(Timestamp, &'a Plan)>,
+    begins_apart: bool,
     facts: Vec<Dated<'a>>,
     patience: u32,
     tried: u32,
@@ -117,8 +124,10 @@ pub(super) fn replay(life: Life<'_>, patience: u32) -> Replay<'_> {
     }
     let facts = facts(&life);
     let (seen, told, best) = (HashSet::new(), Vec::with_capacity(facts.len() + 2), (Vec::new(), begun));
-    let mut search = Search { life, facts, patience, tried: 0, seen, told, best, end: begun };
-    let place = Place { now: begun, used: Used::default(), cancelled: false };
+    let plans = life.plans();
+    let begins_apart = life.editions.iter().map(|edition| &edition.plan).chain([life.plan]).any(Plan::begins_apart);
+    let mut search = Search { life, plans, begins_apart, facts, patience, tried: 0, seen, told, best, end: begun };
+    let place = Place { now: begun, used: Used::default(), cancelled: false, plan: 0 };
     let is_proven = search.facts.len() <= FACTS_MAX && search.leads(place, start);
     let (told, end) = if is_proven { (search.told, search.end) } else { search.best };
     Replay { told, end, is_proven }
@@ -156,11 +165,16 @@ impl<'a> Search<'a> {
         if was_cut && cancel.is_some_and(|cancel| cancel <= next) && self.cancel(place, at) {
             return true;
         }
+        let change = self.plans.get(place.plan + 1).map(|(since, _)| *since).filter(|since| *since <= horizon);
+        if change.is_some_and(|since| since <= next) && self.change(place, at) {
+            return true;
+        }
         (self.must_be_due_by(&place, next) && self.due(place, at, horizon))
             || self.fact(place, at, horizon, false)
             || self.due(place, at, horizon)
             || self.without_a_fact(place, at, horizon)
             || (cancel.is_some_and(|cancel| !was_cut || cancel > next) && self.cancel(place, at))
+            || (change.is_some_and(|since| since > next) && self.change(place, at))
             || self.fact(place, at, horizon, true)
     }
 
@@ -237,7 +251,8 @@ impl<'a> Search<'a> {
     }
 
     pub(super) fn advance(&self, place: &Place, before: &Present, event: Event, at: Timestamp) -> Decision {
-        advance(self.life.plan, Self::standing(place), before, event, at)
+        let plan = self.plans.get(place.plan).map_or(self.life.plan, |(_, plan)| plan);
+        advance(plan, Self::standing(place), before, event, at)
     }
 
     /// Tells a moment, and goes on from what the engine makes of it.
@@ -300,8 +315,8 @@ impl<'a> Search<'a> {
         let state = State::Queued { not_before: not_before.min(intent), gives_up };
         let before = Present { state, tries: place.now.tries.max(tries), ..place.now };
         // Where not everybody begins at once, each has their own time to leave, counted from a moment that no fact names.
-        let begins_apart = place.now.first_left.is_none() && self.life.plan.begins_apart();
-        let free = State::Queued { not_before: not_before.min(intent), gives_up: self.life.plan.end };
+        let begins_apart = place.now.first_left.is_none() && self.begins_apart;
+        let free = State::Queued { not_before: not_before.min(intent), gives_up: None };
         let claimed = if begins_apart { Present { state: free, ..before } } else { before };
         let decision = self.advance(&place, &claimed, Event::Claimed, intent);
         let Decision::Moved { mut next, rule } = decision else { return false };
@@ -418,9 +433,16 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// When the present step's time is up: its own, or the campaign's.
+    fn time_is_up(&self, place: &Place) -> Option<Timestamp> {
+        let unsent = matches!(place.now.state, State::Queued { .. }) && place.now.first_left.is_none();
+        let end = self.plans.get(place.plan).and_then(|(_, plan)| plan.end).filter(|_| unsent);
+        place.now.timer().into_iter().chain(end).min()
+    }
+
     /// Whether what comes next cannot have come before the present step's time was up.
     fn must_be_due_by(&self, place: &Place, next: Timestamp) -> bool {
-        let Some(due) = place.now.timer().filter(|due| *due <= next) else { return false };
+        let Some(due) = self.time_is_up(place).filter(|due| *due <= next) else { return false };
         let later = self.unused_attempts(place).any(|attempt| attempt.step > place.now.step && attempt.queued < next);
         let queued = self.life.row.step > place.now.step && self.row_waits_since().is_some_and(|at| at < next);
         later || queued || (self.life.row.marks.late() && due < next)
@@ -444,7 +466,7 @@ impl<'a> Search<'a> {
 
     /// The time of the present step is up, at one of the moments that are known to be after that.
     fn due(&mut self, place: Place, at: Timestamp, horizon: Timestamp) -> bool {
-        let Some(due) = place.now.timer() else { return false };
+        let Some(due) = self.time_is_up(&place) else { return false };
         let mut moments = self.gave_way_by(&place);
         moments.sort_unstable();
         let earliest = due.max(at);

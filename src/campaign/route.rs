@@ -49,6 +49,7 @@ pub fn plan(
         columns: columns.to_vec(),
         steps,
         ttl: draft.ttl,
+        at: schedule.at,
         end: schedule.end,
         on_unknown: draft.on_unknown,
         after_gap: draft.after_gap,

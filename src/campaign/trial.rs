@@ -153,5 +153,15 @@ fn as_trial(plan: Plan, only: Option<StepIndex>) -> Result<Plan, Problem> {
         step.countries = step.lanes.countries().map_or(Countries::Everywhere, Countries::Only);
     }
     let limits = Limits::default();
-    Ok(Plan { steps, end: None, over: None, on_missed: None, limits, pause_when: None, hold_paid_when: None, ..plan })
+    Ok(Plan {
+        steps,
+        at: None,
+        end: None,
+        over: None,
+        on_missed: None,
+        limits,
+        pause_when: None,
+        hold_paid_when: None,
+        ..plan
+    })
 }

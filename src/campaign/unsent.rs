@@ -33,7 +33,10 @@ pub(super) async fn of(
 ) -> Result<Waiting> {
     let (plan, present) = (&entry.plan, &message.present);
     let (since, gives_up) = match present.state {
-        State::Queued { not_before, gives_up } => (not_before, gives_up),
+        State::Queued { not_before, gives_up } => {
+            let end = plan.end.filter(|_| present.first_left.is_none());
+            (not_before, gives_up.into_iter().chain(end).min())
+        }
         State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => (now, None),
     };
     let of_step = |hold: &StepHold| (hold.batch, hold.step) == (batch.id, present.step);

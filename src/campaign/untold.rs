@@ -16,6 +16,12 @@ impl Search<'_> {
             || self.tell(place, at, Told { at, before, moment: Moment::Cancelled, decision: None })
     }
 
+    /// The campaign's end is moved; who has left by then does not notice.
+    pub(super) fn change(&mut self, place: Place, at: Timestamp) -> bool {
+        let place = Place { plan: place.plan + 1, ..place };
+        self.tell(place, at, Told { at, before: place.now, moment: Moment::Changed, decision: None })
+    }
+
     /// What leaves no fact.
     pub(super) fn without_a_fact(&mut self, place: Place, at: Timestamp, horizon: Timestamp) -> bool {
         let (now, row) = (place.now, self.life.row);

@@ -134,10 +134,7 @@ impl Claimer {
             sender: lane.sender(),
             impatient: if reservation.is_last() { impatient(&queues, &in_play) } else { Vec::new() },
         });
-        let timing = |queue: &Queue| {
-            let timing = in_play.get(&queue.batch)?.timing(queue.step)?;
-            Some(((queue.batch, queue.step), Arc::clone(timing)))
-        };
+        let timing = |queue: &Queue| Some(((queue.batch, queue.step), in_play.get(&queue.batch)?.timing(queue.step)?));
         let hours = queues.iter().filter_map(timing).collect();
         let cap = |queue: &Queue| Some(((queue.batch, queue.step), lane.cap(in_play.get(&queue.batch)?, queue.step)?));
         let caps = queues.iter().filter_map(cap).collect();

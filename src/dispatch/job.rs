@@ -43,8 +43,11 @@ impl Job {
 
     /// Whether its time to leave is up: it goes back, and the timer ends its waiting.
     pub(super) fn is_too_late(&self, now: Timestamp) -> bool {
-        match self.claimed.message.present.state {
-            State::Sending { gives_up, .. } => gives_up.is_some_and(|at| at <= now),
+        let present = &self.claimed.message.present;
+        match present.state {
+            State::Sending { gives_up, .. } => {
+                gives_up.is_some_and(|at| at <= now) || self.entry.has_ended_for(present, now)
+            }
             State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => false,
         }
     }

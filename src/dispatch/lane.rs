@@ -67,7 +67,7 @@ pub struct Lane {
     /// Compiled requests.
     patterns: RwLock<HashMap<PatternKey, Arc<Pattern>>>,
     /// What may still leave of each step, once it was asked for.
-    caps: RwLock<HashMap<(BatchId, StepIndex), MaybeCap>>,
+    caps: RwLock<HashMap<(BatchId, u32, StepIndex), MaybeCap>>,
     /// Messages of a batch that was refused because of one of them: each goes alone, so that it takes nobody along.
     alone: Marked<MessageKey>,
 }
@@ -335,7 +335,7 @@ impl Lane {
 
     /// What of a step may still leave, where that is not all of it.
     pub(super) fn cap(&self, entry: &Entry, step: StepIndex) -> Option<Arc<Cap>> {
-        let key = (entry.id, step);
+        let key = (entry.id, entry.edition, step);
         if let Some(cap) = self.caps.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return cap.clone();
         }
@@ -355,8 +355,14 @@ impl Lane {
     pub fn look_everywhere(&self) {
         let in_play = self.book.in_play();
         let goes_on = |batch: BatchId| in_play.iter().any(|entry| entry.id == batch && !entry.is_called_off());
+        let is_of_now = |batch: BatchId, edition: u32| {
+            in_play.iter().any(|entry| (entry.id, entry.edition) == (batch, edition) && !entry.is_called_off())
+        };
         self.patterns.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _, _), _| goes_on(*batch));
-        self.caps.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _), _| goes_on(*batch));
+        self.caps
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|(batch, edition, _), _| is_of_now(*batch, *edition));
         // Who was to go alone and never went, because the campaign was called off before.
         self.alone.retain(goes_on);
         for entry in in_play {

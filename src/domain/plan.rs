@@ -148,6 +148,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// From a message's first hand-over: no step leaves later than this.
     pub ttl: Option<Span>,
+    /// When it was to begin, whatever its hours make of that; nothing stands for its launch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
     /// The latest first hand-over.
     pub end: Option<Timestamp>,
     pub on_unknown: OnUnknown,
@@ -182,6 +185,7 @@ impl Plan {
             columns: Vec::new(),
             steps,
             ttl: None,
+            at: None,
             end: None,
             on_unknown: OnUnknown::Keep,
             after_gap: AfterGap::Ask,

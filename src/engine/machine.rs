@@ -23,14 +23,14 @@ impl Standing {
 }
 
 /// A message at the start of its life, of which `marks` say the steps that are not for it. The first that is may leave
-/// from `not_before` on, until the step's `leave_within` or the campaign's `end` is over. Where none is, the message has
+/// from `not_before` on, until the step's `leave_within` is over. Where none is, the message has
 /// ended before it began.
 pub fn begin(plan: &Plan, marks: Marks, not_before: Timestamp) -> Present {
     let message = Present { marks: marks.at_first(), ..Present::queued(not_before, None) };
     let machine = Machine { plan, standing: Standing::Live, now: not_before };
     match plan.first(marks) {
         Some(step) => {
-            let gives_up = machine.gives_up(&message, step);
+            let gives_up = machine.leaves_by(step, not_before);
             Present { step, state: State::Queued { not_before, gives_up }, ..message }
         }
         None => machine.done(message, Outcome::Skipped, Some(SkipReason::NoStep)),
@@ -81,7 +81,7 @@ impl Machine<'_> {
         match message.state {
             State::Queued { not_before, .. } if not_before > self.now => Decision::Ignored(Ignored::NotYet),
             // The batch is called off or the time is up: the sweep or the timer ends it, never a hand-over.
-            State::Queued { gives_up, .. } if self.is_cut(&message) || gives_up.is_some_and(|at| at <= self.now) => {
+            State::Queued { gives_up, .. } if self.is_cut(&message) || self.is_too_late(&message, gives_up) => {
                 Decision::Ignored(Ignored::Stale)
             }
             State::Queued { not_before, gives_up } => {
@@ -138,7 +138,9 @@ impl Machine<'_> {
 
     fn due(self, message: Present, silence: Silence) -> Decision {
         match message.state {
-            State::Queued { gives_up: Some(at), .. } if at <= self.now => self.queued_too_long(message, silence),
+            State::Queued { gives_up, .. } if self.is_too_late(&message, gives_up) => {
+                self.queued_too_long(message, silence)
+            }
             State::Awaiting { due } if due <= self.now => self.waited(message, silence),
             State::Awaiting { .. }
                 if silence == Silence::Filled && message.marks.waived() && self.may_go_on(&message) =>
@@ -173,14 +175,13 @@ impl Machine<'_> {
     /// The step's turn came at an hour at which it may not leave. It keeps its place among those who wait as long.
     fn put_off(self, message: Present, until: Timestamp) -> Decision {
         match message.state {
-            State::Queued { gives_up: Some(at), .. } if at <= self.now => Decision::Ignored(Ignored::Stale),
+            State::Queued { gives_up, .. } if self.is_too_late(&message, gives_up) => Decision::Ignored(Ignored::Stale),
             State::Queued { not_before, .. } if not_before >= until => Decision::Ignored(Ignored::NothingNew),
             State::Queued { gives_up, .. } => {
                 // Whoever has not begun begins then, and has as long to leave as whoever could at once.
                 let begins = message.first_left.is_none() && message.tries == 0;
                 let is_first = self.plan.first(message.marks) == Some(message.step);
-                let then = Self { now: until, ..self };
-                let gives_up = if begins && is_first { then.gives_up(&message, message.step) } else { gives_up };
+                let gives_up = if begins && is_first { self.leaves_by(message.step, until) } else { gives_up };
                 self.requeue(message, until, gives_up, Rule::PutOff)
             }
             State::Sending { .. } => Decision::Ignored(Ignored::InFlight),

@@ -67,9 +67,21 @@ impl Machine<'_> {
         self.expires(message).is_some_and(|at| at <= self.now)
     }
 
-    /// When waiting for `step` to leave ends.
+    /// When waiting for `step` to leave ends, as the message's row says it. The campaign's end stands in no row, so that
+    /// it can be moved at any time.
     pub(super) fn gives_up(self, message: &Present, step: StepIndex) -> Option<Timestamp> {
-        let leave_within = self.plan.step(step).and_then(|step| step.leave_within).map(|span| self.now + span);
-        [leave_within, self.expires(message)].into_iter().flatten().min()
+        let expires = message.first_left.and_then(|_| self.expires(message));
+        [self.leaves_by(step, self.now), expires].into_iter().flatten().min()
+    }
+
+    /// Until when a step may leave that waits from then on, where it says so.
+    pub(super) fn leaves_by(self, step: StepIndex, from: Timestamp) -> Option<Timestamp> {
+        Some(from + self.plan.step(step)?.leave_within?)
+    }
+
+    /// Whether a queued step may leave no more: its row says so, or the campaign has ended before the message ever left.
+    pub(super) fn is_too_late(self, message: &Present, gives_up: Option<Timestamp>) -> bool {
+        let is_over = message.first_left.is_none() && self.is_expired(message);
+        is_over || gives_up.is_some_and(|at| at <= self.now)
     }
 }

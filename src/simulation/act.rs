@@ -61,6 +61,11 @@ pub(super) enum Act {
         which: usize,
         step: u8,
     },
+    /// A person changes the plan of a campaign.
+    Amend {
+        which: usize,
+        to: Amended,
+    },
     /// A person, or the provider's word, turns something of a lane, or back to what the file says.
     Turn {
         lane: usize,
@@ -72,6 +77,15 @@ pub(super) enum Act {
         word: &'static str,
         twice: bool,
     },
+}
+
+/// What a person changes of a plan.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Amended {
+    /// From now on.
+    End(Option<Span>),
+    Quiet(Option<&'static str>),
+    Most(Option<u64>),
 }
 
 /// What is turned to what; nothing where the file's own value is to count.
@@ -149,7 +163,7 @@ pub(super) fn draw(seed: u64, number: u32, lanes: usize, alive: bool) -> Act {
 }
 
 fn person(dice: &mut fastrand::Rng, lanes: usize) -> Act {
-    match dice.u32(..36) {
+    match dice.u32(..39) {
         0..5 => Act::Pause(dice.usize(..2)),
         5..13 => Act::Resume(dice.usize(..2)),
         13 => Act::Cancel(dice.usize(..2)),
@@ -168,6 +182,14 @@ fn person(dice: &mut fastrand::Rng, lanes: usize) -> Act {
             twice: dice.bool(),
         },
         25..27 => Act::HoldStep { which: dice.usize(..2), step: dice.u8(..3) },
+        27..30 => {
+            let to = match dice.u32(..5) {
+                0..2 => Amended::End(one_of(dice, &[None, Some(5), Some(60), Some(600)]).map(Span::from_secs)),
+                2..4 => Amended::Quiet(one_of(dice, &[None, Some("08:01-08:04 UTC"), Some("08:03-08:20 UTC")])),
+                _ => Amended::Most(one_of(dice, &[None, Some(2), Some(8)])),
+            };
+            Act::Amend { which: dice.usize(..2), to }
+        }
         _ => Act::Release,
     }
 }

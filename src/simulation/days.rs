@@ -34,7 +34,7 @@ fn person(n: u32) -> Msisdn {
 }
 
 impl World {
-    fn left(&self) -> usize {
+    pub(super) fn left(&self) -> usize {
         self.provider.taken.lock().unwrap().len() + self.provider.sms.lock().unwrap().len()
     }
 

@@ -7,14 +7,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, StepIndex,
-    Tallies, Timestamp,
+    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, Span,
+    StepIndex, Tallies, Timestamp,
 };
 use crate::store::{
-    Alias, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet, Dial,
-    Error, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node,
-    NotedBucket, OptIn, OptOut, Page, Question, Receipt, Result, Said, Scope, Sender, Signals, Spread, StepHold, Store,
-    Stray, StrayCount, StrayKind, TierPlace, Turned, Wish,
+    Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
+    ClaimedSet, Dial, Edition, Error, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded,
+    NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Page, Question, Queue, Receipt, Result, Said, Scope,
+    Sender, Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -194,6 +194,9 @@ through! {
         why: Option<String>,
         now: Timestamp
     ) -> Option<u64>;
+    writes amend(amendment: Amendment) -> Option<u64>;
+    reads editions(batch: BatchId) -> Vec<Edition>;
+    changes bring_forward(queue: Queue, to: Timestamp, within: Option<Span>, limit: u32) -> u32;
     changes claim(claim: Claim) -> ClaimedSet;
     changes record_noting(changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Vec<MessageKey>;
     reads in_flight(after: Option<MessageKey>, limit: u32) -> Vec<Loaded>;

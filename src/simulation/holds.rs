@@ -39,6 +39,10 @@ struct Campaign {
     batch: BatchId,
     tag: Tag,
     plan: Plan,
+    /// Those before it which the node may still go by, because it has not noted since.
+    former: Vec<Plan>,
+    /// Whether its limits were changed: then what left by the ones before may be more than they allow.
+    has_other_limits: bool,
     keys: Vec<MessageKey>,
     before: Vec<Loaded>,
     /// Where it stood when the node last said that it obeys.
@@ -75,6 +79,8 @@ impl Holds {
                 batch: *batch,
                 tag: row.tag,
                 plan,
+                former: Vec::new(),
+                has_other_limits: false,
                 keys,
                 before,
                 noted: row.state,
@@ -116,6 +122,16 @@ impl Holds {
         }
     }
 
+    /// A person has changed its plan.
+    pub(super) fn amended(&mut self, batch: BatchId, plan: Plan) {
+        if let Some(campaign) = self.campaigns.iter_mut().find(|campaign| campaign.batch == batch) {
+            let limits = |plan: &Plan| plan.steps.iter().map(|step| step.limits).collect::<Vec<_>>();
+            campaign.has_other_limits |= limits(&campaign.plan) != limits(&plan);
+            let former = std::mem::replace(&mut campaign.plan, plan);
+            campaign.former.push(former);
+        }
+    }
+
     /// A person lets every step go on.
     pub(super) fn released_steps(&mut self) {
         self.campaigns.iter_mut().for_each(|campaign| campaign.held_steps.clear());
@@ -130,6 +146,7 @@ impl Holds {
         for campaign in &mut self.campaigns {
             campaign.noted = self.store.batch(campaign.batch).await.unwrap().unwrap().state;
             campaign.moved = false;
+            campaign.former.clear();
         }
         let steps = self.store.step_holds().await.unwrap();
         for campaign in &mut self.campaigns {
@@ -377,7 +394,7 @@ impl Holds {
             Outcome::Expired => {
                 let first = before.present.first_left;
                 let ttl = plan.ttl.zip(first).is_some_and(|(ttl, first)| first + ttl <= now);
-                let end = first.is_none() && plan.end.is_some_and(|end| end <= now);
+                let end = first.is_none() && campaign.plans().any(|plan| plan.end.is_some_and(|end| end <= now));
                 let waited = marks.ending(after.present.step) == Ending::CouldNotLeave;
                 assert!(ttl || end || waited, "its time was not up: {}", about());
             }
@@ -468,6 +485,11 @@ impl Holds {
 }
 
 impl Campaign {
+    /// Those by which something may be decided.
+    fn plans(&self) -> impl Iterator<Item = &Plan> {
+        self.former.iter().chain([&self.plan])
+    }
+
     fn attempt(&self, message: &Loaded, step: StepIndex) -> AttemptId {
         AttemptId { key: message.key, step, tag: self.tag }
     }

@@ -8,6 +8,7 @@
 
 mod act;
 mod again;
+mod amended;
 mod asking;
 mod calm;
 mod days;

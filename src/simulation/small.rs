@@ -284,6 +284,17 @@ impl World {
         }
     }
 
+    /// A person decides; no server notes it, so that is waited for as long as it may take.
+    pub(super) async fn decides<T>(&self, decision: impl Future<Output = T>) -> T {
+        tokio::pin!(decision);
+        loop {
+            tokio::select! {
+                decided = &mut decision => return decided,
+                () = tokio::task::yield_now() => self.clock.advance(Span::from_millis(1)),
+            }
+        }
+    }
+
     pub(super) async fn moves(&mut self, launched: &Launched, from: BatchState, to: BatchState) {
         let now = self.clock.now();
         self.store.move_batch(launched.batch, vec![from], to, None, now).await.unwrap();

@@ -29,17 +29,6 @@ impl World {
         self.store.batch(launched.batch).await.unwrap().unwrap().state
     }
 
-    /// A person decides; no server notes it, so that is waited for as long as it may take.
-    async fn decides(&self, decision: impl Future<Output = crate::store::Result<Decided>>) -> Decided {
-        tokio::pin!(decision);
-        loop {
-            tokio::select! {
-                decided = &mut decision => return decided.unwrap(),
-                () = tokio::task::yield_now() => self.clock.advance(Span::from_millis(1)),
-            }
-        }
-    }
-
     async fn waits(&self, head: &str) -> Result<Launched, LaunchError> {
         self.launcher().launch_as(&draft(head), true, |_| None).await.map(|(launched, _)| launched)
     }
@@ -126,7 +115,7 @@ async fn nothing_of_a_draft_leaves_before_it_is_started_and_then_at_its_time() {
     assert!(world.provider.taken.lock().unwrap().is_empty());
     let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
     let started = world.decides(start(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann")).await;
-    assert!(matches!(started, Decided::Holds(_)));
+    assert!(matches!(started.unwrap(), Decided::Holds(_)));
     world.send().await;
     assert_eq!(world.provider.taken.lock().unwrap().len(), 2);
     let again = start(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann").await.unwrap();
@@ -139,7 +128,7 @@ async fn a_draft_with_a_time_waits_for_it_once_it_is_started_and_one_that_is_cal
     let timed = world.waits("at = \"2027-01-16T09:00Z\"\n").await.unwrap();
     assert_eq!(timed.state, BatchState::Draft);
     let batch = world.store.batch(timed.batch).await.unwrap().unwrap();
-    world.decides(start(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann")).await;
+    world.decides(start(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann")).await.unwrap();
     assert_eq!(world.stands(&timed).await, BatchState::Scheduled);
     world.send().await;
     assert!(world.provider.taken.lock().unwrap().is_empty());
@@ -150,7 +139,7 @@ async fn a_draft_with_a_time_waits_for_it_once_it_is_started_and_one_that_is_cal
         world.launcher().launch_as(&Draft { name: Some("other".to_owned()), ..draft("") }, true, |_| None).await;
     let other = other.unwrap().0;
     let batch = world.store.batch(other.batch).await.unwrap().unwrap();
-    world.decides(cancel(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann")).await;
+    world.decides(cancel(world.store.as_ref(), world.clock.as_ref(), &batch, "Ann")).await.unwrap();
     world.node.watch().await;
     world.node.keep_house().await.unwrap();
     let tallies = world.store.tallies(other.batch).await.unwrap();

@@ -19,24 +19,40 @@ pub struct Entry {
     pub id: BatchId,
     pub tag: Tag,
     pub name: Option<String>,
+    /// As it is since it was changed last.
     pub plan: Plan,
+    /// How often it had been changed by then.
+    pub edition: u32,
     /// The lanes of each step, as its pool has them.
     lanes: Vec<Vec<LaneId>>,
-    /// Of each step, where it may not leave at all hours.
-    timings: Vec<Option<Arc<Timing>>>,
+    course: Arc<Course>,
+    hushed: Arc<Hushed>,
+}
+
+/// What is the same for every edition of a batch's plan: whoever still holds an entry with an earlier one hears of it.
+#[derive(Debug, Default)]
+struct Course {
     state: AtomicU8,
     /// Steps of which nothing leaves for the time being, a bit each.
     held: AtomicU8,
+    /// When nothing that has never left may leave any more, as the latest edition says.
+    ends_at: AtomicI64,
+    /// Of each step, where it may not leave at all hours, as the latest edition says.
+    timings: RwLock<Vec<Option<Arc<Timing>>>>,
     /// Hand-overs since the process began, for the pace that people see.
     handed_over: AtomicU64,
     /// Messages that wait in a lane's hands, and about which a receipt has decided meanwhile.
     recalled: Marked<(MessageKey, StepIndex)>,
-    hushed: Arc<Hushed>,
 }
 
 impl Entry {
     pub fn state(&self) -> BatchState {
-        BatchState::from_code(self.state.load(Ordering::Acquire)).unwrap_or(BatchState::Paused)
+        BatchState::from_code(self.course.state.load(Ordering::Acquire)).unwrap_or(BatchState::Paused)
+    }
+
+    /// Whether its end has come for a message that has never left.
+    pub fn has_ended_for(&self, message: &Present, now: Timestamp) -> bool {
+        message.first_left.is_none() && self.course.ends_at.load(Ordering::Acquire) <= now.millis()
     }
 
     /// Whether nothing of it may leave ever again.
@@ -46,12 +62,12 @@ impl Entry {
 
     /// Whether nothing of a step leaves for the time being, although the batch runs.
     pub fn is_held(&self, step: StepIndex) -> bool {
-        self.held.load(Ordering::Acquire) & bit(step) != 0
+        self.course.held.load(Ordering::Acquire) & bit(step) != 0
     }
 
     /// Whether that is so of any step.
     pub fn holds_a_step(&self) -> bool {
-        self.held.load(Ordering::Acquire) != 0
+        self.course.held.load(Ordering::Acquire) != 0
     }
 
     /// Whether its deadlines decide nothing for the time being: what a pause holds back, resuming applies.
@@ -92,8 +108,8 @@ impl Entry {
     }
 
     /// When a step may leave, where that is not at all hours.
-    pub fn timing(&self, step: StepIndex) -> Option<&Arc<Timing>> {
-        self.timings.get(step.index())?.as_ref()
+    pub fn timing(&self, step: StepIndex) -> Option<Arc<Timing>> {
+        self.course.timings.read().unwrap_or_else(PoisonError::into_inner).get(step.index())?.clone()
     }
 
     /// The queues that a lane serves: its own, and those of lanes that it may have to stand in for.
@@ -148,16 +164,16 @@ impl Entry {
     /// A message that was claimed for a step and has not left stays: a receipt of an earlier try or step has decided
     /// about it. It may go on meanwhile, and be claimed for a later step: that is another claim.
     pub fn recall(&self, message: MessageKey, step: StepIndex) {
-        self.recalled.insert((message, step));
+        self.course.recalled.insert((message, step));
     }
 
     pub fn is_recalled(&self, message: MessageKey, step: StepIndex) -> bool {
-        self.recalled.contains((message, step))
+        self.course.recalled.contains((message, step))
     }
 
     /// It is out of everybody's hands, and may be claimed anew.
     pub fn is_back(&self, message: MessageKey, step: StepIndex) {
-        self.recalled.remove((message, step));
+        self.course.recalled.remove((message, step));
     }
 
     /// Nothing that waits in a lane's hands for these people leaves any more, of whatever batch.
@@ -172,11 +188,11 @@ impl Entry {
     }
 
     pub fn count_hand_overs(&self, count: u64) {
-        self.handed_over.fetch_add(count, Ordering::Relaxed);
+        self.course.handed_over.fetch_add(count, Ordering::Relaxed);
     }
 
     pub fn hand_overs(&self) -> u64 {
-        self.handed_over.load(Ordering::Relaxed)
+        self.course.handed_over.load(Ordering::Relaxed)
     }
 }
 
@@ -266,7 +282,8 @@ impl Book {
         Ok(())
     }
 
-    /// Reads where every batch stands now, and who has opted out since the last look. Returns those batches that are new or stand elsewhere than before.
+    /// Reads where every batch stands now, and who has opted out since the last look. Returns those batches that are new,
+    /// stand elsewhere than before or have another plan.
     pub async fn refresh(&self) -> Result<Vec<Arc<Entry>>> {
         self.look_for_stops().await?;
         let mut held: HashMap<BatchId, u8> = HashMap::new();
@@ -280,16 +297,18 @@ impl Book {
         for batch in batches.into_iter().filter(|batch| batch.settled_at.is_none()) {
             let known = self.entry(batch.id);
             let (held, state) = (held.get(&batch.id).copied().unwrap_or(0), batch.state.code());
+            let course = known.as_ref().map(|entry| Arc::clone(&entry.course));
+            let known = known.filter(|entry| entry.edition == batch.edition);
             let is_new = known.is_none();
             let entry = match known {
                 Some(entry) => entry,
                 None => {
-                    let Some(entry) = self.read(batch).await? else { continue };
+                    let Some(entry) = self.read(batch, course.unwrap_or_default()).await? else { continue };
                     entry
                 }
             };
-            let stood = entry.state.swap(state, Ordering::AcqRel) != state;
-            let held = entry.held.swap(held, Ordering::AcqRel) != held;
+            let stood = entry.course.state.swap(state, Ordering::AcqRel) != state;
+            let held = entry.course.held.swap(held, Ordering::AcqRel) != held;
             if is_new || stood || held {
                 changed.push(Arc::clone(&entry));
             }
@@ -309,8 +328,9 @@ impl Book {
             return Ok(settled);
         }
         let Some(batch) = self.store.batch(batch).await? else { return Ok(None) };
-        let is_settled = batch.settled_at.is_some();
-        let entry = self.read(batch).await?;
+        let (is_settled, state) = (batch.settled_at.is_some(), batch.state);
+        let entry =
+            self.read(batch, Arc::new(Course { state: AtomicU8::new(state.code()), ..Course::default() })).await?;
         if let Some(entry) = entry.as_ref().filter(|_| is_settled) {
             let mut settled = self.settled.write().unwrap_or_else(PoisonError::into_inner);
             if settled.len() >= SETTLED_MAX {
@@ -330,7 +350,7 @@ impl Book {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).get(&batch).cloned()
     }
 
-    async fn read(&self, batch: Batch) -> Result<Option<Arc<Entry>>> {
+    async fn read(&self, batch: Batch, course: Arc<Course>) -> Result<Option<Arc<Entry>>> {
         let Some(plan) = self.store.plan(batch.id).await? else { return Ok(None) };
         let numbered = self.store.lanes(plan.lanes()).await?;
         let number = |name: &str| numbered.iter().find(|lane| lane.name == name).map(|lane| lane.id);
@@ -338,17 +358,16 @@ impl Book {
         let launched = batch.created_at;
         let timing = |hours: &Hours| (!hours.are_all()).then(|| Arc::new(Timing { hours: hours.clone(), launched }));
         let timings = plan.steps.iter().map(|step| timing(&step.hours)).collect();
+        *course.timings.write().unwrap_or_else(PoisonError::into_inner) = timings;
+        course.ends_at.store(plan.end.unwrap_or(Timestamp::MAX).millis(), Ordering::Release);
         Ok(Some(Arc::new(Entry {
             id: batch.id,
             tag: batch.tag,
             name: batch.name,
             plan,
+            edition: batch.edition,
             lanes,
-            timings,
-            state: AtomicU8::new(batch.state.code()),
-            held: AtomicU8::new(0),
-            handed_over: AtomicU64::new(0),
-            recalled: Marked::default(),
+            course,
             hushed: Arc::clone(&self.hushed),
         })))
     }

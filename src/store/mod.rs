@@ -7,6 +7,7 @@
 //! May not: decide. The engine does; the store keeps. Only `store::Store` is known outside: which database answers is
 //! settled once, in [`open`].
 
+mod batch;
 mod book;
 #[cfg(test)]
 mod contract;
@@ -23,6 +24,7 @@ mod sqlite;
 mod verbs;
 mod walk;
 
+pub use batch::{Amendment, Batch, Edition, NewBatch, Over, Spread, Start};
 pub use book::{Book, Entry};
 pub use error::Error;
 pub use fact::{Attempt, Change, Receipt, Stray, StrayCount, StrayKind, Verdict};
@@ -33,9 +35,9 @@ pub use lanes::{
 pub use limits::{Cap, Capped, Price, Reached, StepHeldBy, StepHold};
 pub use marked::Marked;
 pub use model::{
-    Asked, Asking, Audience, AudiencePart, Batch, Beat, Claim, Claimed, ClaimedSet, Deafness, Drained, Event, Found,
-    Heard, Impatient, Key, KnownAs, Lane, Loaded, NewAudience, NewBatch, Node, Over, Pass, Question, Queue, Spread,
-    Start, TierPlace, TierUse, Timing, Turned, TurnedAway,
+    Asked, Asking, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Deafness, Drained, Event, Found, Heard,
+    Impatient, Key, KnownAs, Lane, Loaded, NewAudience, Node, Pass, Question, Queue, TierPlace, TierUse, Timing,
+    Turned, TurnedAway,
 };
 pub use people::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use signal::{Signal, Signals};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{Cap, Capped, LaneState, Sender};
 use crate::domain::{
-    AttemptId, AudienceId, BatchId, BatchState, Channel, Country, Fields, Hours, LaneId, Marks, MessageKey, Money,
-    Msisdn, Plan, Present, SkipReason, Span, State, StepIndex, Tag, Timestamp, Umid, Zone, zone_of,
+    AttemptId, AudienceId, BatchId, Channel, Country, Fields, Hours, LaneId, MessageKey, Money, Msisdn, Present, Span,
+    StepIndex, Timestamp, Umid, Zone, zone_of,
 };
 
 #[derive(Debug, Clone)]
@@ -57,96 +57,6 @@ impl Audience {
     pub fn recipients(&self) -> u32 {
         self.parts.iter().map(|part| part.recipients).fold(0, u32::saturating_add)
     }
-}
-
-#[derive(Debug, Clone)]
-pub struct NewBatch {
-    pub tag: Tag,
-    pub plan: Plan,
-    pub name: Option<String>,
-    /// What people call the audience.
-    pub audience: String,
-    pub audience_ids: Vec<AudienceId>,
-    pub starts_at: Option<Timestamp>,
-    pub now: Timestamp,
-}
-
-/// A piece of an audience to lay out as messages: the `n`th recipient becomes the message `base + n`. Whom the lists name
-/// is named by his place in the audience.
-#[derive(Debug, Clone)]
-pub struct Spread {
-    pub batch: BatchId,
-    pub audience: AudienceId,
-    pub from: u32,
-    pub until: u32,
-    pub base: u32,
-    /// Over how long their beginnings are spread, evenly by their numbers.
-    pub over: Option<Over>,
-    pub start: Start,
-    /// Those of these countries begin otherwise: the route has steps that are not for everybody.
-    pub elsewhere: Vec<(Country, Start)>,
-    /// Those in this piece who become a message that is skipped.
-    pub excluded: Vec<u32>,
-    /// Those in this piece who become no message at all.
-    pub left_out: Vec<u32>,
-    pub now: Timestamp,
-}
-
-/// How a batch's messages begin one after another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Over {
-    pub span: Span,
-    /// How many there are in all.
-    pub messages: u32,
-    /// However late one begins, it gives up then.
-    pub end: Option<Timestamp>,
-}
-
-/// How messages begin: as the engine says, in the queue of a lane, or skipped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Start {
-    pub step: StepIndex,
-    pub marks: Marks,
-    /// Whose queue it is: the one at a person's number modulo the length of this.
-    pub lanes: Vec<LaneId>,
-    pub not_before: Timestamp,
-    pub gives_up: Option<Timestamp>,
-    pub skipped: Option<SkipReason>,
-}
-
-impl Start {
-    pub const fn of(present: &Present, lanes: Vec<LaneId>) -> Self {
-        let (not_before, gives_up, skipped) = match present.state {
-            State::Queued { not_before, gives_up } | State::Sending { not_before, gives_up, .. } => {
-                (not_before, gives_up, None)
-            }
-            State::Awaiting { due } => (due, None, None),
-            State::Done { skipped, at, .. } => (at, None, skipped),
-        };
-        Self { step: present.step, marks: present.marks, lanes, not_before, gives_up, skipped }
-    }
-}
-
-#[derive(Debug, Clone)]
-pub struct Batch {
-    pub id: BatchId,
-    pub tag: Tag,
-    pub state: BatchState,
-    /// Who or what brought it there, in words.
-    pub why: Option<String>,
-    pub name: Option<String>,
-    pub audience: String,
-    pub audience_ids: Vec<AudienceId>,
-    pub messages: u32,
-    pub starts_at: Option<Timestamp>,
-    pub created_at: Timestamp,
-    pub started_at: Option<Timestamp>,
-    /// When a person called it off. Messages notice somewhat later.
-    pub cancelled_at: Option<Timestamp>,
-    pub finished_at: Option<Timestamp>,
-    pub settled_at: Option<Timestamp>,
-    /// Hand-overs a second, and when that was measured.
-    pub pace: (f64, Timestamp),
 }
 
 /// What waits at a lane for one step of one batch.

@@ -3,14 +3,14 @@
 use tokio::sync::mpsc;
 
 use super::{
-    Alias, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet, Dial,
-    Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node,
-    NotedBucket, OptIn, OptOut, Page, Question, Receipt, Result, Said, Scope, Sender, Spread, StepHold, Stray,
-    StrayCount, TierPlace, Turned, Wish,
+    Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
+    ClaimedSet, Dial, Edition, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded,
+    NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Page, Question, Queue, Receipt, Result, Said, Scope,
+    Sender, Spread, StepHold, Stray, StrayCount, TierPlace, Turned, Wish,
 };
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, StepIndex,
-    Tallies, Timestamp,
+    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, Span,
+    StepIndex, Tallies, Timestamp,
 };
 
 #[async_trait::async_trait]
@@ -51,6 +51,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn batch(&self, id: BatchId) -> Result<Option<Batch>>;
     async fn batch_named(&self, name: &str) -> Result<Option<Batch>>;
     async fn plan(&self, batch: BatchId) -> Result<Option<Plan>>;
+    /// Changes the plan of a batch of that edition, of which something may still be to leave, and makes the nodes look.
+    /// Returns the number of the decision, or nothing where it is of another edition by now, is over or has ended.
+    async fn amend(&self, amendment: Amendment) -> Result<Option<u64>>;
+    /// What its plan was before, earliest first.
+    async fn editions(&self, batch: BatchId) -> Result<Vec<Edition>>;
+    /// Lets messages of a queue that are put off to later than that have their turn then, and whoever is to begin as long
+    /// to leave from then on as the step says: so many of them at most. Returns how many there were.
+    async fn bring_forward(&self, queue: Queue, to: Timestamp, leave_within: Option<Span>, limit: u32) -> Result<u32>;
     async fn tallies(&self, batch: BatchId) -> Result<Tallies>;
     /// Moves a batch on if it is in one of the states `from`, and makes the nodes look. Returns the sequence number
     /// that a node has noted once it obeys, or nothing where the batch was in none of them.

@@ -1,6 +1,6 @@
 //! Everything that is kept of a batch, page by page: what an audit, a report and an export look at.
 
-use super::{Attempt, Batch, Loaded, Receipt, StrayKind};
+use super::{Attempt, Batch, Edition, Loaded, Receipt, StrayKind};
 use crate::domain::{Country, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp, Umid};
 
 /// How much of it is wanted.
@@ -27,7 +27,9 @@ pub enum Page {
 pub struct Frame {
     pub batch: Batch,
     pub plan: Plan,
-    /// Whether the plan is still what its digest was made of.
+    /// What the plan was before, earliest first.
+    pub editions: Vec<Edition>,
+    /// Whether the plans are still what their digests were made of.
     pub plan_is_whole: bool,
     pub tallies: Tallies,
     /// Webhooks that belong to no attempt, of every batch: nobody can say of which.

@@ -108,7 +108,7 @@ pub(super) async fn run(ground: &Ground, decision: Decision, name: &str, json: b
     Ok(Exit::Done)
 }
 
-fn why_not(state: BatchState) -> String {
+pub(super) fn why_not(state: BatchState) -> String {
     match state {
         BatchState::Finished => "nothing is left to hand over, only last receipts may still come".to_owned(),
         BatchState::Settled => "every message has its outcome".to_owned(),

@@ -9,6 +9,7 @@ mod limits;
 mod list;
 mod plan;
 pub(super) mod report;
+mod set;
 mod step;
 mod test;
 
@@ -85,6 +86,16 @@ Examples:
   volley campaign test promo.toml --to +6591234567
   volley campaign test 'November promo' --to +6591234567,+6598765432 --step 2")]
     Test(test::Args),
+    /// Change a campaign that is launched: its end, its hours, its limits, and the rules that stop it.
+    ///
+    /// It counts at once, for everything that has not left. `none` takes something away. The rate is that of its lanes:
+    /// see `volley lane set`.
+    #[command(after_help = "\
+Examples:
+  volley campaign set 'November promo' --end 2026-12-02T18:00
+  volley campaign set 'November promo' --quiet-hours 22:00-07:00 --send-window none
+  volley campaign set 'November promo' --step 3 --budget 50 --max-messages none")]
+    Set(set::Args),
     /// Stop sending for now. What was handed over stays; fallbacks wait.
     Pause {
         /// Its name or its id.
@@ -163,6 +174,7 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
         Command::Show { campaign, json } => list::show(ground, &campaign, json).await,
         Command::Watch(args) => watch::run(args, ground).await,
         Command::Start { campaign, json } => decide::run(ground, Decision::Start, &campaign, json).await,
+        Command::Set(args) => set::run(ground, args).await,
         Command::Test(args) => test::run(ground, args).await,
         Command::Pause { campaign, step: Some(step), json } => step::hold(ground, &campaign, step, json).await,
         Command::Pause { campaign, step: None, json } => decide::run(ground, Decision::Pause, &campaign, json).await,

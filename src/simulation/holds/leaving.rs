@@ -1,7 +1,7 @@
 //! What has to be true of whatever leaves.
 
 use super::{Campaign, Holds};
-use crate::domain::{BatchState, Content, Fault, OnUnknown, State, zone_of};
+use crate::domain::{BatchState, Content, Fault, OnUnknown, State, Timestamp, zone_of};
 use crate::simulation::net::Posted;
 use crate::simulation::scene::country_of;
 use crate::simulation::world::START;
@@ -26,7 +26,8 @@ impl Holds {
         assert!(may_send, "left by {lane}, which is not for it: {}", about());
         assert!(gives_up.is_none_or(|gives_up| gives_up > at), "left after its time: {}", about());
         let expires = plan.ttl.zip(row.first_left).map(|(ttl, first)| first + ttl);
-        let expires = expires.or(plan.end.filter(|_| row.first_left.is_none()));
+        let ends = campaign.plans().map(|plan| plan.end.unwrap_or(Timestamp::MAX)).max();
+        let expires = expires.or(ends.filter(|_| row.first_left.is_none()));
         assert!(expires.is_none_or(|expires| at < expires), "left after the campaign's time: {}", about());
         let since = campaign.waiting_since.get(&attempt.key.n).copied().unwrap_or(START);
         // Whoever had not begun, and was put off, has begun then.
@@ -39,7 +40,9 @@ impl Holds {
         assert!(leave.is_none_or(|within| at < since + within), "left later than it might: {}", about());
         let country = Some(country_of(message.msisdn));
         let theirs = zone_of(message.msisdn, country_of(message.msisdn));
-        assert!(rules.hours.are_open(at, theirs), "left outside its hours: {}", about());
+        let of_step = campaign.plans().filter_map(|plan| plan.step(attempt.step));
+        let is_open = of_step.map(|rules| &rules.hours).any(|hours| hours.are_open(at, theirs));
+        assert!(is_open, "left outside its hours: {}", about());
         let begun = campaign.begins_at.is_none_or(|begins| begins <= at);
         assert!(begun, "left before its campaign began: {}", about());
         assert!(rules.countries.contain(country), "the step is not for this country: {}", about());

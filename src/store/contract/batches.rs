@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Count, Marks, Outcome, SkipReason, WishFrom};
-use crate::store::{Error, OptOut};
+use crate::store::{Amendment, Error, OptOut};
 
 for_every_store!(
     a_batch_is_hidden_until_it_is_published,
@@ -19,6 +19,9 @@ for_every_store!(
     times_are_set_on_the_way_in_and_never_again,
     batches_are_listed_by_state_in_order_of_launch,
     every_decision_about_a_batch_raises_the_sequence,
+    a_plan_is_changed_from_the_edition_that_was_meant_and_what_it_was_before_is_kept,
+    nothing_that_never_left_is_claimed_once_the_end_has_come,
+    who_is_put_off_is_brought_forward_with_as_much_time_to_leave,
 );
 
 async fn a_batch_is_hidden_until_it_is_published(desk: Desk) {
@@ -308,4 +311,68 @@ async fn every_decision_about_a_batch_raises_the_sequence(desk: Desk) {
     assert_eq!(desk.seq().await.unwrap(), published, "nothing was decided");
     desk.move_batch(batch, vec![BatchState::Running], BatchState::Paused, None, desk.now()).await.unwrap();
     assert!(desk.seq().await.unwrap() > published);
+}
+
+async fn a_plan_is_changed_from_the_edition_that_was_meant_and_what_it_was_before_is_kept(desk: Desk) {
+    let batch = desk.batch_of(2).await;
+    let seq = desk.seq().await.unwrap();
+    let amendment = |edition, end: i64| Amendment {
+        batch,
+        edition,
+        plan: Plan { end: Some(at(end)), ..plan() },
+        starts_at: Some(at(2)),
+        why: format!("its end is {end}"),
+        now: at(1),
+    };
+    assert!(desk.amend(amendment(0, 50)).await.unwrap().unwrap() > seq);
+    assert_eq!(desk.amend(amendment(0, 60)).await.unwrap(), None, "somebody else was faster");
+    assert!(desk.amend(amendment(1, 70)).await.unwrap().is_some());
+    assert_eq!(desk.plan(batch).await.unwrap().unwrap().end, Some(at(70)));
+    let told = desk.batch(batch).await.unwrap().unwrap();
+    assert_eq!((told.edition, told.starts_at), (2, Some(at(2))));
+    let kept = desk.editions(batch).await.unwrap();
+    let kept: Vec<_> = kept.iter().map(|edition| (edition.plan.end, edition.until, edition.why.as_str())).collect();
+    assert_eq!(kept, [(None, at(1), "its end is 50"), (Some(at(50)), at(1), "its end is 70")]);
+    // Behind its end there is nothing left to change, and of what is over neither.
+    let late = Amendment { now: at(70), ..amendment(2, 90) };
+    assert_eq!(desk.amend(late).await.unwrap(), None);
+    desk.move_batch(batch, vec![BatchState::Running], BatchState::Finished, None, at(2)).await.unwrap();
+    assert_eq!(desk.amend(amendment(2, 90)).await.unwrap(), None);
+    let other = desk.batch_of(1).await;
+    assert!(desk.editions(other).await.unwrap().is_empty());
+}
+
+async fn nothing_that_never_left_is_claimed_once_the_end_has_come(desk: Desk) {
+    let batch = desk.batch_of(3).await;
+    let first = messages(&desk.claimed(batch, 1).await).remove(0);
+    // The one that has left comes back to its queue: its time is another.
+    let state = State::Queued { not_before: at(0), gives_up: None };
+    let back = Present { state, first_left: Some(at(0)), ..first.present };
+    desk.record(vec![change(&first, back)]).await.unwrap();
+    let plan = Plan { end: Some(at(5)), ..plan() };
+    let amendment = Amendment { batch, edition: 0, plan, starts_at: None, why: String::new(), now: at(0) };
+    desk.amend(amendment).await.unwrap().unwrap();
+    desk.clock.advance(Span::from_secs(5));
+    assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [first.key.n]);
+}
+
+async fn who_is_put_off_is_brought_forward_with_as_much_time_to_leave(desk: Desk) {
+    let batch = desk.batch_of(4).await;
+    let within = Span::from_secs(10);
+    let all = desk.all(batch, 4).await;
+    let put_off = |to: i64, gives_up: i64| State::Queued { not_before: at(to), gives_up: Some(at(gives_up)) };
+    let places = [put_off(100, 110), put_off(100, 105), put_off(3, 13)];
+    let changes = all.iter().zip(places).map(|(row, state)| change(row, Present { state, ..row.present }));
+    desk.record(changes.collect()).await.unwrap();
+    let queue = desk.claim_of(batch, 1).await.queues[0];
+    let seq = desk.seq().await.unwrap();
+    assert_eq!(desk.bring_forward(queue, at(5), Some(within), 1).await.unwrap(), 1);
+    assert_eq!(desk.bring_forward(queue, at(5), Some(within), 9).await.unwrap(), 1);
+    assert!(desk.seq().await.unwrap() > seq, "so that lanes look");
+    assert_eq!(desk.bring_forward(queue, at(5), Some(within), 9).await.unwrap(), 0);
+    let rows = desk.all(batch, 4).await;
+    let is: Vec<_> = rows.iter().map(|row| (row.present.state, row.version)).collect();
+    // Who was to begin then has ten seconds; who has waited for longer keeps what is left.
+    let expected = [(put_off(5, 15), 2), (put_off(5, 105), 2), (put_off(3, 13), 1), (all[3].present.state, 0)];
+    assert_eq!(is, expected);
 }

@@ -9,7 +9,7 @@ for_every_store!(
     who_may_not_leave_at_this_hour_stays_and_is_told_with_the_next,
     who_has_to_stay_in_stands_in_nobodys_way,
     whoever_begins_later_than_the_first_of_a_country_does_so_by_any_clock,
-    a_beginning_is_spread_evenly_and_gives_up_with_its_campaign,
+    a_beginning_is_spread_evenly_and_gives_up_as_much_later,
 );
 
 /// So many people in New York, and behind them as many in Singapore, with hours.
@@ -66,12 +66,12 @@ async fn whoever_begins_later_than_the_first_of_a_country_does_so_by_any_clock(d
     assert!(set.out_of_hours.iter().all(|(_, until)| *until == at(6 * 3_600)));
 }
 
-async fn a_beginning_is_spread_evenly_and_gives_up_with_its_campaign(desk: Desk) {
+async fn a_beginning_is_spread_evenly_and_gives_up_as_much_later(desk: Desk) {
     let audience = desk.audience(None, 6).await;
     let batch = desk.begin_batch_of(None, audience).await;
     let spread = desk.spread_of(batch, audience, 6).await;
     let start = Start { gives_up: Some(at(30)), ..spread.start.clone() };
-    let over = Some(Over { span: Span::from_secs(60), messages: 6, end: Some(at(55)) });
+    let over = Some(Over { span: Span::from_secs(60), messages: 6 });
     // However it is cut into pieces.
     for (from, until) in [(0, 2), (2, 6)] {
         desk.spread(Spread { from, until, start: start.clone(), over, ..spread.clone() }).await.unwrap();
@@ -79,7 +79,7 @@ async fn a_beginning_is_spread_evenly_and_gives_up_with_its_campaign(desk: Desk)
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
     let rows = desk.all(batch, 6).await;
     for (n, row) in (0..).zip(&rows) {
-        let gives_up = Some(at((30 + n * 10).min(55)));
+        let gives_up = Some(at(30 + n * 10));
         assert_eq!(row.present.state, State::Queued { not_before: at(n * 10), gives_up });
     }
 }

@@ -4,19 +4,19 @@ use tokio::sync::mpsc;
 
 use super::receipts::Lesson;
 use super::{
-    Sqlite, aliases, asking, audiences, batches, dials, facts, inbound, lanes, limits, looks, messages, nodes,
-    receipts, tiers, walk, wishes,
+    Sqlite, aliases, asking, audiences, batches, dials, editions, facts, inbound, lanes, limits, looks, messages,
+    nodes, receipts, tiers, walk, wishes,
 };
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, StepIndex,
-    Tallies, Timestamp,
+    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, Span,
+    StepIndex, Tallies, Timestamp,
 };
 use crate::store::signal::signals_of;
 use crate::store::{
-    Alias, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet, Dial,
-    Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded, NewAudience, NewBatch, Node,
-    NotedBucket, OptIn, OptOut, Page, Question, Receipt, Result, Said, Scope, Sender, Signals, Spread, StepHold, Store,
-    Stray, StrayCount, StrayKind, TierPlace, Turned, Wish,
+    Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
+    ClaimedSet, Dial, Edition, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded,
+    NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Page, Question, Queue, Receipt, Result, Said, Scope,
+    Sender, Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Wish,
 };
 
 #[async_trait::async_trait]
@@ -96,6 +96,19 @@ impl Store for Sqlite {
 
     async fn plan(&self, batch: BatchId) -> Result<Option<Plan>> {
         self.read("read a plan", move |c| Box::pin(batches::plan(c, batch))).await
+    }
+
+    async fn amend(&self, amendment: Amendment) -> Result<Option<u64>> {
+        self.write("change a plan", move |c| Box::pin(editions::amend(c, amendment))).await
+    }
+
+    async fn editions(&self, batch: BatchId) -> Result<Vec<Edition>> {
+        self.read("read earlier plans", move |c| Box::pin(editions::editions(c, batch))).await
+    }
+
+    async fn bring_forward(&self, queue: Queue, to: Timestamp, within: Option<Span>, limit: u32) -> Result<u32> {
+        self.write("bring messages forward", move |c| Box::pin(editions::bring_forward(c, queue, to, within, limit)))
+            .await
     }
 
     async fn tallies(&self, batch: BatchId) -> Result<Tallies> {

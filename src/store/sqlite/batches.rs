@@ -19,17 +19,10 @@ pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> W
         name_is_free(connection, name).await?;
     }
     audiences_are_there(connection, &new.audience_ids).await?;
-    let body = serde_json::to_string(&new.plan)
-        .map_err(|error| Error::Nonsense { what: error.to_string(), place: "the plan".into() })?;
-    let digest = Sha256::digest(&body).to_vec();
-    sqlx::query("INSERT INTO plan (digest, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
-        .bind(&digest)
-        .bind(body)
-        .execute(&mut *connection)
-        .await?;
+    let digest = keep_plan(connection, &new.plan).await?;
     let row = sqlx::query(
-        "INSERT INTO batch (tag, plan, state, name, audience, audience_ids, starts_at, created_at, touched_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8) RETURNING id",
+        "INSERT INTO batch (tag, plan, state, name, audience, audience_ids, starts_at, created_at, touched_at, ends_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9) RETURNING id",
     )
     .bind(new.tag.get().cast_signed())
     .bind(digest)
@@ -39,9 +32,23 @@ pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> W
     .bind(json_list(new.audience_ids.iter().map(|id| i64::from(id.0))))
     .bind(new.starts_at.map(Timestamp::millis))
     .bind(new.now.millis())
+    .bind(new.plan.end.map(Timestamp::millis))
     .fetch_one(connection)
     .await?;
     Ok(BatchId(small(&row, "id")?))
+}
+
+/// Keeps a plan, once, and says by what digest it is found.
+pub(super) async fn keep_plan(connection: &mut SqliteConnection, plan: &Plan) -> Work<Vec<u8>> {
+    let body = serde_json::to_string(plan)
+        .map_err(|error| Error::Nonsense { what: error.to_string(), place: "the plan".into() })?;
+    let digest = Sha256::digest(&body).to_vec();
+    sqlx::query("INSERT INTO plan (digest, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+        .bind(&digest)
+        .bind(body)
+        .execute(connection)
+        .await?;
+    Ok(digest)
 }
 
 /// From here on they cannot be removed any more.
@@ -82,7 +89,7 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
              marks)
          SELECT ?1, ?5 + r.n, r.audience, r.n, r.msisdn, r.country, iif(skip IS NULL, 0, 3), r.step,
                 r.lanes->>(unicode(substr(r.places, r.msisdn % length(r.places) + 1, 1)) - 65), r.not_before + later,
-                iif(skip IS NULL, min(r.due + later, ifnull(?15, r.due + later)), NULL), iif(skip IS NULL, NULL, ?8),
+                iif(skip IS NULL, r.due + later, NULL), iif(skip IS NULL, NULL, ?8),
                 iif(skip IS NULL, NULL, ?10), skip, r.marks
          FROM (SELECT recipient.*, start.step, start.lanes, start.places, start.not_before, start.due, start.marks,
                       (?5 + n) * ?7 / ?14 AS later,
@@ -109,7 +116,6 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
     .bind(SkipReason::Excluded.code())
     .bind(json_list(spread.left_out.iter().copied().map(i64::from)))
     .bind(spread.over.map_or(1, |over| over.messages.max(1)))
-    .bind(spread.over.and_then(|over| over.end).map(Timestamp::millis))
     .execute(&mut *connection)
     .await?;
     let mut laid = laid_out(connection, piece, 1).await?;
@@ -234,7 +240,7 @@ pub(super) async fn publish(
 }
 
 /// What became of it stands among the events too, where people read what happened beside it.
-async fn tell(
+pub(super) async fn tell(
     connection: &mut SqliteConnection,
     batch: BatchId,
     name: Option<String>,
@@ -339,6 +345,7 @@ fn batch(row: &SqliteRow) -> Work<Batch> {
         state: word(row, "state", BatchState::from_code)?,
         why: row.try_get("state_why")?,
         name: row.try_get("name")?,
+        edition: small(row, "edition")?,
         audience: row.try_get("audience")?,
         audience_ids: ids.into_iter().map(AudienceId).collect(),
         messages: small(row, "messages")?,
@@ -358,10 +365,16 @@ pub(super) async fn plan(connection: &mut SqliteConnection, batch: BatchId) -> W
         .fetch_optional(connection)
         .await?;
     let Some(row) = row else { return Ok(None) };
+    read_plan(&row, batch).map(Some)
+}
+
+pub(super) fn read_plan(row: &SqliteRow, batch: BatchId) -> Work<Plan> {
     let body: String = row.try_get("body")?;
-    let plan = serde_json::from_str(&body)
-        .map_err(|error| Error::Nonsense { what: error.to_string(), place: format!("the plan of batch {batch}") })?;
-    Ok(Some(plan))
+    let nonsense = |error: serde_json::Error| Error::Nonsense {
+        what: error.to_string(),
+        place: format!("the plan of batch {batch}"),
+    };
+    serde_json::from_str(&body).map_err(|error| nonsense(error).into())
 }
 
 pub(super) async fn tallies(connection: &mut SqliteConnection, batch: BatchId) -> Work<Tallies> {

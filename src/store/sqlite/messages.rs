@@ -122,7 +122,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     Ok(set)
 }
 
-/// The state of the batch is read in the claim's own transaction: what a person has stopped cannot leave.
+/// The state of the batch and its end are read in the claim's own transaction: what a person has stopped cannot leave.
 pub(super) const CLAIM: &str = packed!(
     "concat_ws(' ', m.n, m.msisdn, version, not_before, ifnull(due, ''), ifnull(first_left, ''), ifnull(accepted, ''),
                tries, marks, o.msisdn IS NOT NULL, m.country, r.fields)",
@@ -131,6 +131,7 @@ pub(super) const CLAIM: &str = packed!(
      LEFT JOIN opt_out o ON o.msisdn = m.msisdn
      WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND not_before <= ?5 AND (due IS NULL OR due > ?5)
        AND (SELECT state FROM batch WHERE id = ?2) = ?6
+       AND (first_left IS NOT NULL OR (SELECT ends_at IS NULL OR ends_at > ?5 FROM batch WHERE id = ?2))
      ORDER BY not_before, m.n LIMIT ?4"
 );
 

@@ -10,6 +10,7 @@ mod audiences;
 mod batches;
 mod counting;
 mod dials;
+mod editions;
 mod facts;
 mod hours;
 mod inbound;

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::Work;
 use super::batches;
+use super::editions;
 use super::facts::{self, PART, bytes, nonsense};
 use super::receipts::stray_counts;
 use super::rows::{Line, lines, loaded, message_line, packed, small};
@@ -48,7 +49,8 @@ pub(super) const PEOPLE: &str = whole_messages!(
     "ifnull(r.country, '') || char(31) || json_array(r.client_message_id) || char(31) || ifnull(r.fields, '[]')"
 );
 
-const PLAN: &str = "SELECT digest, body FROM plan WHERE digest = (SELECT plan FROM batch WHERE id = ?1)";
+const PLANS: &str = "SELECT digest, body FROM plan
+     WHERE digest IN (SELECT plan FROM batch WHERE id = ?1 UNION SELECT plan FROM edition WHERE batch = ?1)";
 
 pub(super) const TWINS_OF: &str = "SELECT hex(umid) AS umid, batch, n, step FROM attempt INDEXED BY attempt_umid
      WHERE umid IN (SELECT umid FROM attempt INDEXED BY attempt_umid WHERE umid IS NOT NULL
@@ -86,12 +88,15 @@ pub(super) async fn walk(
 async fn frame(connection: &mut SqliteConnection, id: BatchId) -> Work<Option<Frame>> {
     let Some(batch) = batches::by_id(connection, id).await? else { return Ok(None) };
     let Some(plan) = batches::plan(connection, id).await? else { return Ok(None) };
-    let row = sqlx::query(PLAN).bind(id.0).fetch_one(&mut *connection).await?;
-    let (digest, body): (Vec<u8>, String) = (row.try_get("digest")?, row.try_get("body")?);
-    let plan_is_whole = Sha256::digest(&body).as_slice() == digest;
+    let editions = editions::editions(connection, id).await?;
+    let mut plan_is_whole = true;
+    for row in sqlx::query(PLANS).bind(id.0).fetch_all(&mut *connection).await? {
+        let (digest, body): (Vec<u8>, String) = (row.try_get("digest")?, row.try_get("body")?);
+        plan_is_whole &= Sha256::digest(&body).as_slice() == digest;
+    }
     let tallies = batches::tallies(connection, id).await?;
     let strays = stray_counts(connection).await?.into_iter().map(|stray| (stray.kind, stray.count)).collect();
-    Ok(Some(Frame { batch, plan, plan_is_whole, tallies, strays }))
+    Ok(Some(Frame { batch, plan, editions, plan_is_whole, tallies, strays }))
 }
 
 async fn page(connection: &mut SqliteConnection, batch: BatchId, after: i64, scope: Scope) -> Work<Vec<Whole>> {

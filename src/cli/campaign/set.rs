@@ -1,0 +1,139 @@
+//! `volley campaign set`.
+
+use anyhow::bail;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::decide::why_not;
+use super::{find, id_of, name_of};
+use crate::campaign::{Amend, Amended, Changed, Launcher, moment, noted};
+use crate::cli::exit::Usage;
+use crate::cli::noted::{by_all, sentence};
+use crate::cli::out::{self, To};
+use crate::cli::table::Table;
+use crate::cli::words::{of, shell};
+use crate::cli::{Exit, Ground};
+use crate::domain::{BatchState, StepIndex};
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// Its name or its id.
+    campaign: String,
+    /// Only this step's hours and limits.
+    #[arg(long, value_name = "STEP", value_parser = super::step)]
+    step: Option<StepIndex>,
+    /// The latest first hand-over: 2026-12-01T18:00, by the campaign's zone or with an offset.
+    #[arg(long, value_name = "TIME")]
+    end: Option<String>,
+    /// Nothing leaves at these hours: 21:00-08:00. May be repeated.
+    #[arg(long, value_name = "HOURS")]
+    quiet_hours: Vec<String>,
+    /// Something leaves at these hours alone: 'Mon-Fri 09:00-18:00'. May be repeated.
+    #[arg(long, value_name = "HOURS")]
+    send_window: Vec<String>,
+    /// Days on which nothing leaves: 2026-12-25,2026-12-26.
+    #[arg(long, value_name = "DAYS", value_delimiter = ',')]
+    holidays: Vec<String>,
+    /// So many messages and no more.
+    #[arg(long, value_name = "N")]
+    max_messages: Option<String>,
+    /// So much money and no more.
+    #[arg(long, value_name = "AMOUNT")]
+    budget: Option<String>,
+    /// Pause it by itself: 'undelivered > 20% of the last 1000'.
+    #[arg(long, value_name = "RULE")]
+    pause_when: Option<String>,
+    /// Hold the next step that costs something by itself: 'undelivered > 20% of the last 1000'.
+    #[arg(long, value_name = "RULE")]
+    hold_paid_when: Option<String>,
+    /// As an object: id, name, state, changed, brought_forward, noted.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    id: String,
+    name: &'a str,
+    state: BatchState,
+    changed: &'a [Changed],
+    brought_forward: u64,
+    noted: Option<bool>,
+}
+
+/// The flags as a campaign file has them.
+fn keys(args: &Args) -> Map<String, Value> {
+    let one = |text: &Option<String>| text.clone().map(Value::from);
+    let many = |texts: &[String]| (!texts.is_empty()).then(|| Value::from(texts.to_vec()));
+    let all = [
+        ("end", one(&args.end)),
+        ("quiet_hours", many(&args.quiet_hours)),
+        ("send_window", many(&args.send_window)),
+        ("holidays", many(&args.holidays)),
+        ("max_messages", one(&args.max_messages)),
+        ("budget", one(&args.budget)),
+        ("pause_when", one(&args.pause_when)),
+        ("hold_paid_when", one(&args.hold_paid_when)),
+    ];
+    all.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+}
+
+pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<Exit> {
+    let amend = Amend { step: args.step, keys: keys(&args) };
+    if amend.keys.is_empty() {
+        return Err(Usage(
+            "say what to change: --end, --quiet-hours, --send-window, --holidays, --max-messages, --budget, --pause-when or \
+             --hold-paid-when; the rate is its lanes': volley lane set"
+                .to_owned(),
+        )
+        .into());
+    }
+    let store = ground.existing_store().await?;
+    let batch = find(store.as_ref(), &args.campaign).await?;
+    let name = name_of(&batch);
+    let (clock, chance, config) = (ground.clock.as_ref(), &ground.chance, &ground.config);
+    let launcher = Launcher { store: store.as_ref(), clock, chance, config };
+    let (changed, obeyed, brought_forward) = match launcher.amend(&batch, &amend, &ground.by).await? {
+        Amended::Holds { changed, noted, brought_forward } => (changed, noted, brought_forward),
+        Amended::AsItWas => (Vec::new(), noted(store.as_ref(), clock, store.seq().await?).await?, 0),
+        Amended::Over(state) => bail!("\"{name}\" cannot be changed: {}", why_not(state)),
+        Amended::Ended(end) => {
+            let zone = store.plan(batch.id).await?.and_then(|plan| plan.time_zone);
+            bail!(
+                "\"{name}\" cannot be changed: its end came at {}; send it once more to those who missed it: volley campaign \
+                 retry {} --outcome expired",
+                moment(end, zone),
+                shell(&name)
+            )
+        }
+    };
+    let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
+    let held = store.step_holds().await?.iter().any(|hold| hold.batch == batch.id);
+    store.close().await;
+    if args.json {
+        let (id, noted) = (id_of(&batch).to_string(), by_all(obeyed));
+        let changed = changed.as_slice();
+        out::json(&Shown { id, name: &name, state, changed, brought_forward, noted })?;
+        return Ok(Exit::Done);
+    }
+    if changed.is_empty() {
+        out::data(format_args!("\"{name}\" is so already ({})", sentence(obeyed)))?;
+        return Ok(Exit::Done);
+    }
+    out::data(format_args!("\"{name}\" is changed ({})", sentence(obeyed)))?;
+    let mut table = Table::new(&["", "", "is", "was"]);
+    for Changed { step, key, before, after } in changed {
+        let whose = step.map_or_else(String::new, |step| format!("step {step}"));
+        table.row([whose, key.to_owned(), after, before]);
+    }
+    out::lines(table.lines(To::Stdout.paint()))?;
+    if brought_forward > 0 {
+        let waited = of(i128::from(brought_forward), "message that waited", "messages that waited");
+        out::data(format_args!("{waited} for an hour to come may leave as soon as the hours above allow it."))?;
+    }
+    if state == BatchState::Paused || held {
+        let what = if state == BatchState::Paused { "It is paused" } else { "A step of it is held" };
+        out::data(format_args!("{what} still; to go on: volley campaign resume {}", shell(&name)))?;
+    }
+    Ok(Exit::Done)
+}

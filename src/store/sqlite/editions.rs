@@ -1,0 +1,88 @@
+//! Plans that are changed after their launch.
+
+use sqlx::{Row, SqliteConnection};
+
+use super::Work;
+use super::batches::{bump, keep_plan, read_plan, tell};
+use super::rows::{json_list, moment};
+use crate::domain::{BatchId, BatchState, Span, Timestamp};
+use crate::store::{Amendment, Edition, Queue};
+
+/// States in which there is something left that a plan could change.
+const OPEN: [BatchState; 4] = [BatchState::Draft, BatchState::Scheduled, BatchState::Running, BatchState::Paused];
+
+pub(super) async fn amend(connection: &mut SqliteConnection, amendment: Amendment) -> Work<Option<u64>> {
+    let Amendment { batch, edition, plan, starts_at, why, now } = amendment;
+    let open = json_list(OPEN.iter().map(|state| i64::from(state.code())));
+    let found = sqlx::query(
+        "SELECT name, plan FROM batch WHERE id = ?1 AND edition = ?2 AND state IN (SELECT value FROM json_each(?3))
+           AND (ends_at IS NULL OR ends_at > ?4)",
+    )
+    .bind(batch.0)
+    .bind(edition)
+    .bind(open)
+    .bind(now.millis())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(found) = found else { return Ok(None) };
+    let digest = keep_plan(connection, &plan).await?;
+    sqlx::query("INSERT INTO edition (batch, n, plan, until, why) VALUES (?1, ?2, ?3, ?4, ?5)")
+        .bind(batch.0)
+        .bind(edition)
+        .bind(found.try_get::<Vec<u8>, _>("plan")?)
+        .bind(now.millis())
+        .bind(&why)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("UPDATE batch SET plan = ?2, ends_at = ?3, starts_at = ?4, edition = edition + 1 WHERE id = ?1")
+        .bind(batch.0)
+        .bind(digest)
+        .bind(plan.end.map(Timestamp::millis))
+        .bind(starts_at.map(Timestamp::millis))
+        .execute(&mut *connection)
+        .await?;
+    tell(connection, batch, found.try_get("name")?, &why, now).await?;
+    bump(connection).await.map(Some)
+}
+
+pub(super) async fn editions(connection: &mut SqliteConnection, batch: BatchId) -> Work<Vec<Edition>> {
+    let rows = sqlx::query(
+        "SELECT body, until, why FROM edition JOIN plan ON digest = edition.plan WHERE batch = ?1 ORDER BY n",
+    )
+    .bind(batch.0)
+    .fetch_all(connection)
+    .await?;
+    let edition =
+        |row| Ok(Edition { plan: read_plan(row, batch)?, until: moment(row, "until")?, why: row.try_get("why")? });
+    rows.iter().map(edition).collect()
+}
+
+/// Whoever was to begin then has as long to leave from the earlier time on.
+pub(super) const BRING_FORWARD: &str = "UPDATE message
+     SET not_before = ?2, version = version + 1, due = iif(due = not_before + ?6, ?2 + ?6, due)
+     WHERE batch = ?1 AND n IN (SELECT m.n FROM message m INDEXED BY message_queue
+         WHERE m.lane = ?3 AND m.batch = ?1 AND m.step = ?4 AND m.state = 0 AND m.not_before > ?2 LIMIT ?5)";
+
+pub(super) async fn bring_forward(
+    connection: &mut SqliteConnection,
+    queue: Queue,
+    to: Timestamp,
+    leave_within: Option<Span>,
+    limit: u32,
+) -> Work<u32> {
+    let brought = sqlx::query(BRING_FORWARD)
+        .bind(queue.batch.0)
+        .bind(to.millis())
+        .bind(queue.lane.0)
+        .bind(queue.step.get())
+        .bind(limit)
+        .bind(leave_within.map(Span::millis))
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    if brought > 0 {
+        // So that lanes look at the queue, which rests until the time to which they were put off.
+        bump(connection).await?;
+    }
+    Ok(u32::try_from(brought).unwrap_or(u32::MAX))
+}
