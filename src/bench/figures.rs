@@ -28,6 +28,12 @@ pub struct Run {
     /// Processor time, in milliseconds a second, while nothing was due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_ms: Option<f64>,
+    /// By how much the worst window of all passed more than rate and burst allow, as time at the rate; and what the worst
+    /// second passed of what they allow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_ms: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_second: Option<f64>,
     /// Processor time of the process for each message, in microseconds: what a shared machine changes least.
     #[serde(default)]
     pub cpu_us: f64,
@@ -58,6 +64,7 @@ pub enum Target {
     ReadyMs(i64),
     /// At most.
     PeakMib(f64),
+    IdleMs(f64),
 }
 
 /// Several runs of the same thing.
@@ -116,6 +123,7 @@ impl Target {
             Self::P99Ms(most) => format!("p99 < {most} ms"),
             Self::ReadyMs(most) => format!("ready < {most} ms"),
             Self::PeakMib(most) => format!("peak < {most:.0} MiB"),
+            Self::IdleMs(most) => format!("idle < {most:.0} ms/s"),
         }
     }
 
@@ -130,6 +138,7 @@ impl Target {
             Self::P99Ms(most) => below(most, |run| run.p99_ms),
             Self::ReadyMs(most) => below(most, |run| run.ready_ms),
             Self::PeakMib(most) => figures.median(|run| Some(run.peak_mib)).is_some_and(|median| median < most),
+            Self::IdleMs(most) => figures.median(|run| run.idle_ms).is_some_and(|median| median < most),
         }
     }
 }

@@ -9,13 +9,14 @@
 pub mod dispatch;
 mod figures;
 pub mod import;
+pub mod pace;
 pub mod receipts;
 mod sink;
 mod stock;
 pub mod timers;
 
 pub use figures::{Begun, Figures, Run, Target};
-pub use sink::{SinkProcess, run_sink};
+pub use sink::{SinkProcess, arrival_line, run_sink};
 pub use stock::{Stock, fill};
 
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

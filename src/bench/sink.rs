@@ -4,20 +4,22 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 use std::sync::Arc;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
-use crate::clock::Clock;
-use crate::simulator::{Sink, SinkOptions, WebhookTarget};
+use crate::clock::{Clock, Tick};
+use crate::simulator::{Arrival, Sink, SinkOptions, WebhookTarget};
 
 /// A sink that ends when this is dropped.
 #[derive(Debug)]
 pub struct SinkProcess {
     pub address: SocketAddr,
-    _child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    child: Child,
 }
 
 /// What webhooks prove themselves with in a benchmark.
@@ -26,27 +28,58 @@ pub(super) const AUTHORIZATION: &str = "Bearer bench";
 impl SinkProcess {
     /// Starts this program once more, as a sink. It says on its first line where it listens.
     pub async fn start(webhook: Option<&str>, receipts: usize) -> Result<Self, Error> {
+        let receipts = receipts.to_string();
+        let webhook = webhook.map(|webhook| ["--webhook", webhook]);
+        Self::start_with(["--receipts", &receipts].into_iter().chain(webhook.into_iter().flatten())).await
+    }
+
+    /// The same; then a line for each request.
+    pub async fn start_telling() -> Result<Self, Error> {
+        Self::start_with(["--arrivals"].into_iter()).await
+    }
+
+    async fn start_with(arguments: impl Iterator<Item = &str>) -> Result<Self, Error> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["bench", "sink", "--receipts", &receipts.to_string()]);
-        if let Some(webhook) = webhook {
-            command.args(["--webhook", webhook]);
-        }
+        command.args(["bench", "sink"]).args(arguments);
         let mut child = command.stdout(Stdio::piped()).stdin(Stdio::null()).kill_on_drop(true).spawn()?;
         let stdout = child.stdout.take().ok_or("the sink has no output")?;
-        let line = BufReader::new(stdout).lines().next_line().await?;
-        let address = line.ok_or("the sink did not start")?.parse()?;
-        Ok(Self { address, _child: child })
+        let mut lines = BufReader::new(stdout).lines();
+        let address = lines.next_line().await?.ok_or("the sink did not start")?.parse()?;
+        Ok(Self { address, lines, child })
     }
 
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
+
+    /// The next request that it tells of. Whoever waits in vain may stop waiting without losing one.
+    pub async fn arrival(&mut self) -> Result<Arrival, Error> {
+        let line = self.lines.next_line().await?.ok_or("the sink has ended")?;
+        let (at, messages) = line.split_once(' ').ok_or("the sink told nonsense")?;
+        Ok(Arrival { at: Tick::from_nanos(at.parse()?), messages: messages.parse()? })
+    }
+
+    /// Ends it, and returns what it has told that nobody has read.
+    pub async fn end(mut self) -> Result<Vec<Arrival>, Error> {
+        self.child.start_kill()?;
+        let mut arrivals = Vec::new();
+        while let Ok(arrival) = self.arrival().await {
+            arrivals.push(arrival);
+        }
+        Ok(arrivals)
+    }
+}
+
+/// A request as a line.
+pub fn arrival_line(arrival: &Arrival) -> String {
+    format!("{} {}", arrival.at.nanos(), arrival.messages)
 }
 
 /// The sink's side: listens on a free port, tells it through `started`, and serves until the process is killed.
 pub async fn run_sink(
     webhook: Option<String>,
     receipts: usize,
+    arrivals: Option<UnboundedSender<Arrival>>,
     clock: Arc<dyn Clock>,
     started: impl FnOnce(SocketAddr),
 ) -> Result<(), Error> {
@@ -58,7 +91,8 @@ pub async fn run_sink(
         target.group = 50;
         target
     });
-    let sink = Sink::start(listener, SinkOptions { webhook, receipts }, 1, clock, CancellationToken::new())?;
+    let options = SinkOptions { webhook, receipts, arrivals };
+    let sink = Sink::start(listener, options, 1, clock, CancellationToken::new())?;
     started(address);
     sink.stopped().await;
     Ok(())

@@ -1,6 +1,9 @@
 //! A campaign's life after its launch: paused, resumed, cancelled by people; begun, finished and settled by itself.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+use tokio::sync::broadcast::{self, error::TryRecvError};
 
 use super::guards::Guards;
 use super::moment::moment;
@@ -9,7 +12,7 @@ use super::unwilling::Unwilling;
 use crate::clock::Clock;
 use crate::domain::{BatchId, BatchState, Count, OnMissed, Plan, Present, Span, StepIndex, Timestamp};
 use crate::engine::{CallOff, Event, Silence, Standing, advance};
-use crate::store::{self, Batch, Book, Entry, Loaded, Result, StepHeldBy, StepHold, Store};
+use crate::store::{self, Batch, Book, Entry, Loaded, Result, Signal, StepHeldBy, StepHold, Store};
 
 /// Messages swept in one transaction.
 const PAGE: u32 = 2_000;
@@ -114,6 +117,9 @@ fn missed(plan: &Plan, at: Timestamp, now: Timestamp) -> Option<(BatchState, Str
     }
 }
 
+/// How often every batch is looked at although nothing has moved, in case a hint was lost.
+const LOOK_ANYWAY: Span = Span::from_secs(5);
+
 /// Moves batches on that nobody has to decide about any more.
 #[derive(Debug)]
 pub struct Housekeeper {
@@ -121,29 +127,60 @@ pub struct Housekeeper {
     book: Arc<Book>,
     unwilling: Unwilling,
     guards: Guards,
+    /// Which batches have moved: a hundred that wait are not counted again and again.
+    signals: broadcast::Receiver<Signal>,
+    seen: HashMap<BatchId, Seen>,
+    /// When every batch is looked at next.
+    look_anyway: Timestamp,
+    /// The decision up to which it is known what is scheduled, and what of that begins first.
+    scheduled: (Option<u64>, Option<Timestamp>),
+}
+
+/// A batch as it was when it was looked at last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    state: BatchState,
+    edition: u32,
+    /// Whether somebody waited who had never left.
+    is_unsent: bool,
 }
 
 impl Housekeeper {
     pub fn new(store: Arc<dyn Store>, book: Arc<Book>) -> Self {
-        Self { store, book, unwilling: Unwilling::default(), guards: Guards::default() }
+        let signals = store.signals().subscribe();
+        let (unwilling, guards) = (Unwilling::default(), Guards::default());
+        let (seen, look_anyway, scheduled) = (HashMap::new(), Timestamp::default(), (None, None));
+        Self { store, book, unwilling, guards, signals, seen, look_anyway, scheduled }
     }
 
-    /// Looks at every batch in play once, and ends what waits for people who have opted out. Returns how many batches
-    /// moved on.
+    /// When the first of the scheduled batches begins, as far as is known.
+    pub const fn next_start(&self) -> Option<Timestamp> {
+        self.scheduled.1
+    }
+
+    /// Looks at every batch that has moved or whose time has come, and ends what waits for people who have opted out.
+    /// Returns how many batches moved on.
     pub async fn run_once(&mut self, now: Timestamp) -> Result<u32> {
         self.unwilling.run_once(self.store.as_ref(), &self.book, now).await?;
-        let mut moved = 0;
-        let scheduled = self.store.batches(Some(vec![BatchState::Scheduled])).await?;
-        for batch in scheduled.into_iter().filter(|batch| batch.starts_at.is_none_or(|at| at <= now)) {
-            moved += self.start(&batch, now).await?;
-        }
-        for entry in self.book.in_play() {
-            moved += match entry.state() {
+        let mut moved = self.start_all(now).await?;
+        let touched = self.touched(now);
+        let in_play = self.book.in_play();
+        self.seen.retain(|batch, _| in_play.iter().any(|entry| entry.id == *batch));
+        for entry in in_play {
+            let is_touched = touched.as_ref().is_none_or(|touched| touched.contains(&entry.id));
+            if !is_touched && !self.is_due(&entry, now) {
+                continue;
+            }
+            let seen = Seen { state: entry.state(), edition: entry.edition, is_unsent: true };
+            self.seen.insert(entry.id, seen);
+            moved += match seen.state {
                 BatchState::Running => {
                     let tallies = self.store.tallies(entry.id).await?;
+                    let is_unsent = tallies.total(Count::NeverLeft) > 0;
+                    self.seen.insert(entry.id, Seen { is_unsent, ..seen });
                     if tallies.is_finished() {
                         self.shift(entry.id, BatchState::Running, BatchState::Finished, now).await?
-                    } else if tallies.total(Count::NeverLeft) > 0 && entry.plan.end.is_some_and(|end| end <= now) {
+                    } else if is_unsent && entry.plan.end.is_some_and(|end| end <= now) {
                         self.expire(&entry, now).await?;
                         0
                     } else {
@@ -178,6 +215,52 @@ impl Housekeeper {
             };
         }
         Ok(moved)
+    }
+
+    /// The batches that have moved since the last look; nothing where all of them are to be looked at.
+    fn touched(&mut self, now: Timestamp) -> Option<HashSet<BatchId>> {
+        let (mut touched, mut all) = (HashSet::new(), now >= self.look_anyway);
+        loop {
+            match self.signals.try_recv() {
+                Ok(Signal::Moved { batch }) => {
+                    touched.insert(batch);
+                }
+                Ok(Signal::Queued { .. } | Signal::Due { .. }) => {}
+                Err(TryRecvError::Lagged(_)) => all = true,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        if all {
+            self.look_anyway = now + LOOK_ANYWAY;
+        }
+        (!all).then_some(touched)
+    }
+
+    /// Whether a batch is worth a look although nothing of it has moved.
+    fn is_due(&self, entry: &Entry, now: Timestamp) -> bool {
+        let Some(seen) = self.seen.get(&entry.id) else { return true };
+        let is_another = (seen.state, seen.edition) != (entry.state(), entry.edition);
+        let has_ended = seen.is_unsent && entry.plan.end.is_some_and(|end| end <= now);
+        is_another || has_ended || seen.state == BatchState::Cancelling
+    }
+
+    /// Starts what is scheduled and whose time has come.
+    async fn start_all(&mut self, now: Timestamp) -> Result<u32> {
+        let seq = self.store.seq().await?;
+        let (known, first) = self.scheduled;
+        if known == Some(seq) && first.is_none_or(|at| at > now) {
+            return Ok(0);
+        }
+        let scheduled = self.store.batches(Some(vec![BatchState::Scheduled])).await?;
+        let (ready, later): (Vec<_>, Vec<_>) =
+            scheduled.into_iter().partition(|batch| batch.starts_at.is_none_or(|at| at <= now));
+        let mut started = 0;
+        for batch in ready {
+            started += self.start(&batch, now).await?;
+        }
+        // Whatever is decided from here on is looked at with the next round.
+        self.scheduled = (Some(seq), later.iter().filter_map(|batch| batch.starts_at).min());
+        Ok(started)
     }
 
     /// Its time has come, or did while no server ran.

@@ -47,11 +47,15 @@ pub use under_way::{Begun, Leaving};
 
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::store::{Signal, Store};
+use claimer::Claimer;
 use recorder::Recorder;
+use turnstile::Turnstile;
+use worker::Worker;
 
 /// Runs every lane until `stop`, then hands back what was not begun, finishes what was, and records all of it. A panic of
 /// any task is such a stop too, and the error at the end.
@@ -70,27 +74,30 @@ pub async fn run(
         let _at_its_end = at_its_end;
         recorder.run(clock).await;
     });
+    let (call, mut calls) = mpsc::unbounded_channel();
     for lane in &lanes {
         let name = &lane.config.name;
-        let turnstile = turnstile::Turnstile::new(Arc::clone(lane), settled.clone(), stop.clone());
-        let turnstile = Arc::new(turnstile);
-        let claimer = claimer::Claimer::new(Arc::clone(lane), Arc::clone(&store), Arc::clone(&turnstile));
+        let turnstile = Turnstile::new(Arc::clone(lane), settled.clone(), stop.clone()).calling(call.clone());
+        let claimer = Claimer::new(Arc::clone(lane), Arc::clone(&store), Arc::new(turnstile));
         crew.spawn(format!("the claimer of lane {name}"), claimer.run(stop.clone()));
-        for _ in 0..lane.connections() {
-            let worker = worker::Worker {
-                lane: Arc::clone(lane),
-                turnstile: Arc::clone(&turnstile),
-                settled: settled.clone(),
-                store: Arc::clone(&store),
-            };
-            crew.spawn(format!("a worker of lane {name}"), worker.run());
-        }
     }
-    // The recorder ends once the last worker has dropped its end and everything is on disk.
-    drop(settled);
+    drop(call);
     crew.spawn("the listener", listen(lanes, store.signals().subscribe(), stop.clone()));
+    // The recorder ends once the last worker has dropped its end, nobody can call for another, and everything is on disk.
+    let mut settled = Some(settled);
     let mut first = Ok(());
-    while let Some(ended) = crew.next().await {
+    loop {
+        let ended = tokio::select! {
+            turnstile = calls.recv(), if settled.is_some() => {
+                match turnstile.zip(settled.as_ref()) {
+                    Some((turnstile, settled)) => man(&mut crew, &turnstile, settled, &store),
+                    None => settled = None,
+                }
+                continue;
+            }
+            ended = crew.next() => ended,
+        };
+        let Some(ended) = ended else { break };
         if let Err(panicked) = ended {
             // Whatever it had in its hands is found in flight by the next start; the others end in good order.
             tracing::error!(error = %panicked, "sending stops");
@@ -99,6 +106,17 @@ pub async fn run(
         }
     }
     first
+}
+
+/// A worker for each connection of a lane, from its first message on.
+fn man(crew: &mut Crew, turnstile: &Arc<Turnstile>, settled: &mpsc::Sender<job::Settled>, store: &Arc<dyn Store>) {
+    let lane = turnstile.lane();
+    for _ in 0..lane.connections() {
+        let (lane, turnstile) = (Arc::clone(lane), Arc::clone(turnstile));
+        let name = format!("a worker of lane {}", lane.config.name);
+        let worker = Worker { lane, turnstile, settled: settled.clone(), store: Arc::clone(store) };
+        crew.spawn(name, worker.run());
+    }
 }
 
 /// Passes on which queues have got something to do.

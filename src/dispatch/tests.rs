@@ -163,9 +163,9 @@ impl Desk {
     /// What becomes of these jobs in the hands of a worker.
     async fn worked(&mut self, jobs: Vec<Job>) -> Vec<Settled> {
         let turnstile = Turnstile::new(Arc::clone(&self.lane), self.sender.clone(), CancellationToken::new());
+        let (lane, turnstile) = (Arc::clone(&self.lane), Arc::new(turnstile));
         turnstile.fill(jobs);
         turnstile.close();
-        let (lane, turnstile) = (Arc::clone(&self.lane), Arc::new(turnstile));
         Worker { lane, turnstile, settled: self.sender.clone(), store: Arc::clone(&self.store) }.run().await;
         self.all_settled()
     }

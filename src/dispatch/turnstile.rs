@@ -28,7 +28,12 @@ pub(super) struct Turnstile {
     filled: Notify,
     settled: mpsc::Sender<Settled>,
     stop: CancellationToken,
+    /// Who sends workers, until they are called for.
+    workers: Mutex<Option<CallsWorkers>>,
 }
+
+/// Where a turnstile says that it needs workers: with the first that it is given to let out. Most of many lanes wait.
+pub(super) type CallsWorkers = mpsc::UnboundedSender<Arc<Turnstile>>;
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -65,13 +70,30 @@ impl Turnstile {
             filled: Notify::new(),
             settled,
             stop,
+            workers: Mutex::default(),
         }
     }
 
+    #[must_use]
+    pub(super) fn calling(self, workers: CallsWorkers) -> Self {
+        Self { workers: Mutex::new(Some(workers)), ..self }
+    }
+
     /// Adds what has been claimed, in order.
-    pub(super) fn fill(&self, jobs: Vec<Job>) {
+    pub(super) fn fill(self: &Arc<Self>, jobs: Vec<Job>) {
+        if jobs.is_empty() {
+            return;
+        }
         self.lock().ready.extend(jobs);
         self.filled.notify_one();
+        if let Some(workers) = self.workers.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // Whoever sends them lives as long as anybody can call.
+            let _ = workers.send(Arc::clone(self));
+        }
+    }
+
+    pub(super) const fn lane(&self) -> &Arc<Lane> {
+        &self.lane
     }
 
     /// Nothing will be added any more.

@@ -23,6 +23,7 @@ pub use gaps::{deaf, hear_again};
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::campaign::Housekeeper;
@@ -108,6 +109,7 @@ impl Node {
             timers,
             askers,
             housekeeper,
+            decided,
             watch,
             recovered,
         } = opened;
@@ -118,7 +120,7 @@ impl Node {
             tokio::spawn(dispatch::run(lanes.clone(), Arc::clone(&store), Arc::clone(&clock), stop_dispatch.clone()));
         let mut rooms = Crew::default();
         rooms.spawn("timers", timers.run(stop.clone()));
-        rooms.spawn("housekeeping", keep_house(housekeeper, Arc::clone(&clock), stop.clone()));
+        rooms.spawn("housekeeping", keep_house(housekeeper, decided, Arc::clone(&clock), stop.clone()));
         rooms.spawn("watch", watch.run(stop.clone()));
         for asker in askers {
             rooms.spawn("asking", asker.run(stop.clone()));
@@ -218,21 +220,30 @@ async fn ended(rooms: &mut Crew) {
     }
 }
 
-async fn keep_house(mut housekeeper: Housekeeper, clock: Arc<dyn Clock>, stop: CancellationToken) {
+async fn keep_house(
+    mut housekeeper: Housekeeper,
+    decided: Arc<Notify>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) {
     let told = Told::default();
     while !stop.is_cancelled() {
         match housekeeper.run_once(clock.now()).await {
-            Ok(_) => {
+            Ok(moved) => {
                 told.ends();
+                if moved > 0 {
+                    decided.notify_one();
+                }
             }
             Err(error) if told.begins() => {
                 tracing::warn!(error = %Causes(&error), "cannot look after the campaigns; trying again");
             }
             Err(_) => {}
         }
+        let next = clock.now() + HOUSEKEEPING;
         tokio::select! {
             () = stop.cancelled() => {}
-            () = clock.sleep(HOUSEKEEPING) => {}
+            () = clock.sleep_until(housekeeper.next_start().map_or(next, |start| start.min(next))) => {}
         }
     }
 }

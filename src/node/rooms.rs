@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::dials::{Dials, still_turned};
 use super::gaps::note_gap;
@@ -40,6 +40,8 @@ pub(super) struct Rooms {
     pub(super) timers: Timers,
     pub(super) askers: Vec<Asker>,
     pub(super) housekeeper: Housekeeper,
+    /// The housekeeper has decided something that the watch need not wait to see.
+    pub(super) decided: Arc<Notify>,
     pub(super) watch: watch::Watch,
     pub(super) recovered: u64,
 }
@@ -125,6 +127,7 @@ impl Rooms {
         let askers = building.askers(&lanes, &gaps, &intake, &transport)?;
         let timers = Timers::new(Arc::clone(&store), Arc::clone(&book), Arc::clone(&clock), Arc::clone(&gaps));
         let housekeeper = Housekeeper::new(Arc::clone(&store), Arc::clone(&book));
+        let decided = Arc::new(Notify::new());
         let watch = watch::Watch::new(watch::Parts {
             node: id,
             store: Arc::clone(&store),
@@ -136,6 +139,7 @@ impl Rooms {
             door: Arc::clone(&door),
             missed,
             places,
+            decided: Arc::clone(&decided),
             clock: Arc::clone(&clock),
         });
         Ok(Rooms {
@@ -151,6 +155,7 @@ impl Rooms {
             timers,
             askers,
             housekeeper,
+            decided,
             watch,
             recovered,
         })

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::dials::Dials;
@@ -42,6 +42,8 @@ pub(super) struct Parts {
     pub(super) missed: mpsc::Receiver<Missed>,
     /// What receipts tell about places in tiers.
     pub(super) places: mpsc::Receiver<PlaceNews>,
+    /// Says that there is a decision to obey.
+    pub(super) decided: Arc<Notify>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -68,6 +70,10 @@ pub(super) struct Watch {
     events: Vec<Event>,
     /// What each lane had let out at the last beat.
     let_out: HashMap<String, u64>,
+    /// How each lane goes, as it is written down: a thousand that rest are not written each second.
+    written: HashMap<String, LaneState>,
+    /// When it was told last what has changed with the lanes.
+    told_at: Option<Timestamp>,
     told: Told,
     ear: Ear,
     deaf: Option<(Timestamp, Deafness)>,
@@ -90,6 +96,8 @@ impl Watch {
             notices: Notices::default(),
             events: Vec::new(),
             let_out: HashMap::new(),
+            written: HashMap::new(),
+            told_at: None,
             told: Told::default(),
             ear,
             deaf: None,
@@ -106,6 +114,7 @@ impl Watch {
                 () = stop.cancelled() => {}
                 () = clock.sleep_until(next) => {}
                 () = self.first_is_over() => {}
+                () = self.parts.decided.notified() => {}
             }
         }
         if let Err(error) = self.write_holds().await {
@@ -122,6 +131,7 @@ impl Watch {
 
     /// Looks once.
     pub(super) async fn look(&mut self) {
+        let obeyed = self.obeyed;
         match self.run_once().await {
             Ok(()) => {
                 if self.told.ends() {
@@ -135,8 +145,13 @@ impl Watch {
                 self.parts.gaps.doubt();
             }
         }
-        // What has happened is told also where it cannot be written.
-        self.tell();
+        // What has happened is told also where it cannot be written. What nobody has decided can wait for a moment: to look
+        // at a thousand lanes costs more than all else.
+        let now = self.parts.clock.now();
+        if obeyed != self.obeyed || self.told_at.is_none_or(|at| now.since(at) >= BEAT) {
+            self.told_at = Some(now);
+            self.tell();
+        }
     }
 
     /// Tells what has changed with the lanes since the last look.
@@ -241,6 +256,7 @@ impl Watch {
             }
             self.hand_overs = hand_overs;
             lanes = self.lane_states(seconds);
+            lanes.retain(|state| self.written.get(&state.lane) != Some(state));
             self.beaten_at = now;
         }
         let beat = Beat {
@@ -253,11 +269,12 @@ impl Watch {
             deaf: self.deaf,
             turned_away: self.parts.door.take_counts(),
         };
-        let counts = beat.turned_away.clone();
+        let (counts, lanes) = (beat.turned_away.clone(), beat.lanes.clone());
         if let Err(error) = self.parts.store.beat(beat).await {
             self.parts.door.put_back(&counts);
             return Err(error);
         }
+        self.written.extend(lanes.into_iter().map(|state| (state.lane.clone(), state)));
         // What can be written now can be read again by whoever comes next, receipts too.
         self.unwritten.extend(self.parts.gaps.sure(self.parts.clock.now()));
         Ok(())
@@ -357,6 +374,7 @@ mod tests {
         });
         let (node, _) = store.start_node(clock.now()).await.unwrap();
         let ((_, missed), (_, places)) = (mpsc::channel(1), mpsc::channel(1));
+        let decided = Arc::default();
         let gaps = Arc::new(Gaps::new(clock.now()));
         let proofs = Proofs::new(&whole.provider);
         let (to_look, dice) = (Arc::clone(&store), Arc::new(Chance::seeded(1)));
@@ -364,7 +382,8 @@ mod tests {
         let lanes = vec![Arc::clone(&lane)];
         let built = Built { lanes: lanes.clone(), accounts: BTreeMap::new(), windows: BTreeMap::new() };
         let dials = Dials::new(Arc::new(whole), built, Vec::new());
-        let watch = Watch::new(Parts { node, store, book, holds, dials, lanes, gaps, door, missed, places, clock });
+        let watch =
+            Watch::new(Parts { node, store, book, holds, dials, lanes, gaps, door, missed, places, decided, clock });
         (watch, lane, manual)
     }
 

@@ -23,4 +23,4 @@ pub use post::{REPEATS, WebhookTarget};
 pub use profile::{InvalidProfile, Profile, RouteStep};
 pub use reach::{Answers, Delivery, Latency};
 pub use server::{Journal, Options, ServeError, serve};
-pub use sink::{Sink, SinkCount, SinkError, SinkOptions};
+pub use sink::{Arrival, Sink, SinkCount, SinkError, SinkOptions};

@@ -1,7 +1,7 @@
 //! Hints that there may be something to do. They say "look now" and no more: the rows are the truth, and a hint that
 //! is lost costs a moment, never a message.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use tokio::sync::broadcast;
 
@@ -14,6 +14,8 @@ pub enum Signal {
     Queued { queue: Queue, at: Timestamp },
     /// A message of a batch is due at `at`.
     Due { batch: BatchId, at: Timestamp },
+    /// Messages of a batch stand elsewhere than before.
+    Moved { batch: BatchId },
 }
 
 /// Hints that may wait to be read. Whoever falls further behind looks at everything instead.
@@ -46,8 +48,10 @@ impl Signals {
 pub(super) fn signals_of(changes: &[Change]) -> Vec<Signal> {
     let mut queued: HashMap<Queue, Timestamp> = HashMap::new();
     let mut due: HashMap<BatchId, Timestamp> = HashMap::new();
+    let mut moved = BTreeSet::new();
     for change in changes {
         let batch = change.key.batch;
+        moved.insert(batch);
         let timer = match change.after.state {
             State::Queued { not_before, gives_up } => {
                 let queue = Queue { batch, step: change.after.step, lane: change.lane };
@@ -64,5 +68,6 @@ pub(super) fn signals_of(changes: &[Change]) -> Vec<Signal> {
         }
     }
     let queued = queued.into_iter().map(|(queue, at)| Signal::Queued { queue, at });
-    queued.chain(due.into_iter().map(|(batch, at)| Signal::Due { batch, at })).collect()
+    let due = due.into_iter().map(|(batch, at)| Signal::Due { batch, at });
+    queued.chain(due).chain(moved.into_iter().map(|batch| Signal::Moved { batch })).collect()
 }

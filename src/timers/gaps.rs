@@ -200,10 +200,13 @@ impl Gaps {
     /// What silence is worth for a step that was accepted at `accepted` and was due at `due`.
     pub(super) fn silence(&self, after_gap: AfterGap, accepted: Timestamp, due: Timestamp, now: Timestamp) -> Silence {
         let inner = self.lock();
-        if inner.in_doubt && due >= inner.sure_until {
+        // What an earlier gap has swallowed may have been repeated in vain since this one began.
+        let is_still_repeated = |since| matches!(inner.ended.silence(accepted, due, since), Silence::Held { .. });
+        let concerns = |since| due >= since || is_still_repeated(since);
+        if inner.in_doubt && concerns(inner.sure_until) {
             return Silence::Held { until: now + IN_DOUBT };
         }
-        match inner.deaf.filter(|deaf| due >= deaf.since) {
+        match inner.deaf.filter(|deaf| concerns(deaf.since)) {
             // A gap that goes on, and that somebody can end, is no gap to fall back after.
             Some(deaf) if after_gap == AfterGap::FallBack || now.since(deaf.since) <= REPEATED_FOR => {
                 Silence::Held { until: now + WHILE_DEAF }
@@ -230,6 +233,23 @@ mod tests {
         fn plain(&self, accepted: Timestamp, due: Timestamp, now: Timestamp) -> Silence {
             self.silence(AfterGap::Ask, accepted, due, now)
         }
+    }
+
+    #[test]
+    fn what_a_gap_has_swallowed_may_be_repeated_into_the_time_that_follows_it() {
+        let gaps = Gaps::new(second(90));
+        gaps.add(Gap { from: second(60), until: second(90) });
+        let (accepted, due) = (second(50), second(80));
+        assert!(matches!(gaps.plain(accepted, due, second(91)), Silence::Held { .. }));
+        // All that was missed has been repeated 41 s behind its end, but for what nobody could take.
+        assert_eq!(gaps.plain(accepted, due, second(140)), Silence::Trusted);
+        gaps.doubt_since(second(100));
+        assert_eq!(gaps.plain(accepted, due, second(140)), Silence::Held { until: second(141) });
+        assert_eq!(gaps.plain(second(10), second(50), second(140)), Silence::Trusted, "it was due before either");
+        let deaf = Gaps::new(second(90));
+        deaf.add(Gap { from: second(60), until: second(90) });
+        deaf.turned_away(second(100));
+        assert!(matches!(deaf.plain(accepted, due, second(140)), Silence::Held { .. }));
     }
 
     #[test]

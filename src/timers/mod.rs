@@ -95,7 +95,7 @@ impl Timers {
                             self.expect(batch, at);
                             wake = wake.min(at);
                         }
-                        Ok(Signal::Queued { .. }) => {}
+                        Ok(Signal::Queued { .. } | Signal::Moved { .. }) => {}
                         Err(RecvError::Lagged(_)) => {
                             self.next.clear();
                             wake = clock.now();

@@ -273,6 +273,32 @@ fn a_draft_is_tried_out_started_and_held_step_by_step() {
 }
 
 #[test]
+fn a_campaign_is_changed_after_its_launch() {
+    let folder = installation();
+    let at = folder.path();
+    run(at, &["campaign", "launch", "promo.toml"]).ended(0);
+    let set = |flags: &[&str]| run(at, &[&["campaign", "set", "November promo"], flags].concat());
+    let said = set(&["--end", "2099-12-02T18:00Z", "--quiet-hours", "22:00-07:00", "--quiet-hours", "12:00-13:00"]);
+    let said = said.ended(0).stdout;
+    for line in ["is changed", "2099-12-02", "22:00-07:00, 12:00-13:00", "step 3", "none"] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    let changed = set(&["--step", "3", "--max-messages", "20", "--json"]).ended(0).json();
+    let key = serde_json::json!({ "step": 3, "key": "max_messages", "before": "none", "after": "20" });
+    assert_eq!((&changed["changed"], &changed["state"]), (&Value::from(vec![key]), &Value::from("running")));
+    assert!(set(&["--step", "3", "--max-messages", "20"]).ended(0).stdout.contains("is so already"));
+    assert!(run(at, &["events"]).ended(0).stdout.contains("changed by ann: step 3, max_messages is 20, was none"));
+    let calendar = run(at, &["campaign", "calendar", "--json"]).ended(0).json();
+    assert_eq!(calendar[0]["end"], "2099-12-02T18:00:00.000Z");
+
+    set(&[]).ended(2).says(&["say what to change", "volley lane set"]);
+    set(&["--end", "2020-01-01T00:00Z"]).ended(1).says(&["is not after now"]);
+    set(&["--step", "3", "--end", "none"]).ended(1).says(&["cannot be changed of a step after its launch"]);
+    run(at, &["campaign", "cancel", "November promo"]).ended(0);
+    set(&["--max-messages", "none"]).ended(1).says(&["cannot be changed", "it has been cancelled"]);
+}
+
+#[test]
 fn lanes_and_templates_are_held_and_let_go() {
     let folder = installation();
     let at = folder.path();

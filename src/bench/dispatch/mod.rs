@@ -6,8 +6,8 @@ mod product;
 
 pub use database::database;
 pub use limit::limit;
-pub(super) use product::config;
 pub use product::product;
+pub(super) use product::{config, launch};
 
 use std::num::NonZeroU32;
 

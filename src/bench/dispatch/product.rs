@@ -98,7 +98,7 @@ body = ["{{Name}}", "{{Code}}"]
 /// Recipients stored in one transaction.
 const PIECE: u32 = 5_000;
 
-pub(super) async fn launch(
+pub(in crate::bench) async fn launch(
     load: &Load,
     store: &dyn Store,
     config: &Config,

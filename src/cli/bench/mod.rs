@@ -2,6 +2,7 @@
 
 mod dispatch;
 mod import;
+mod pace;
 mod part;
 mod receipts;
 mod table;
@@ -30,6 +31,8 @@ pub(super) enum Command {
     Timers(timers::Timers),
     /// Receipts over HTTP, on disk before they are acknowledged, against a handler that stores nothing
     Receipts(receipts::Receipts),
+    /// What of a rate is used and never exceeded, how late scheduled campaigns begin, what a server costs that waits
+    Pace(pace::Pace),
     /// A provider that takes everything: what the other commands send to
     #[command(hide = true)]
     Sink {
@@ -37,6 +40,9 @@ pub(super) enum Command {
         webhook: Option<String>,
         #[arg(long, default_value_t = 0)]
         receipts: usize,
+        /// Print when each request came, and with how many messages
+        #[arg(long)]
+        arrivals: bool,
     },
     /// A provider that posts receipts
     #[command(hide = true)]
@@ -117,10 +123,22 @@ pub(super) async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Dispatch(dispatch) => dispatch.run().await?,
         Command::Timers(timers) => timers.run(clock).await?,
         Command::Receipts(receipts) => receipts.run(clock).await?,
-        Command::Sink { webhook, receipts } => {
+        Command::Pace(pace) => pace.run().await?,
+        Command::Sink { webhook, receipts, arrivals } => {
             let mut told = Ok(());
-            let sink = bench::run_sink(webhook, receipts, clock, |address| told = out::data(address));
-            sink.await.map_err(anyhow::Error::from_boxed)?;
+            let (tell, mut requests) = tokio::sync::mpsc::unbounded_channel();
+            let sink = bench::run_sink(webhook, receipts, arrivals.then_some(tell), clock, |address| {
+                told = out::data(address)
+            });
+            let telling = async {
+                while let Some(request) = requests.recv().await {
+                    out::data(bench::arrival_line(&request))?;
+                }
+                anyhow::Ok(())
+            };
+            let (ended, lines) = tokio::join!(sink, telling);
+            ended.map_err(anyhow::Error::from_boxed)?;
+            lines?;
             told?;
         }
         Command::Load { address, load } => {

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use crate::bench::dispatch::{self, Load};
+use crate::bench::pace::{self, Paced};
 use crate::bench::{Error, Run, import, receipts, timers};
 use crate::clock::{Chance, Clock};
 use crate::domain::Timestamp;
@@ -40,6 +41,28 @@ pub(in crate::cli) enum Part {
         /// When this process was started, in milliseconds since 1970
         #[arg(long)]
         spawned: i64,
+    },
+    Pace {
+        #[arg(long)]
+        rate: NonZeroU32,
+        #[arg(long)]
+        burst: NonZeroU32,
+        #[arg(long)]
+        batch: NonZeroU32,
+        #[arg(long)]
+        connections: NonZeroU32,
+        #[arg(long)]
+        seconds: NonZeroU32,
+    },
+    Starts {
+        #[arg(long)]
+        count: u32,
+    },
+    Idle {
+        #[arg(long)]
+        lanes: u32,
+        #[arg(long)]
+        campaigns: u32,
     },
     Bare(ReceiptsArgs),
     Receipts {
@@ -139,6 +162,11 @@ impl Part {
             Self::Start { due: DueArgs { database, due }, spawned } => {
                 timers::start(&database, due, Timestamp::from_millis(spawned), clock, chance).await
             }
+            Self::Pace { rate, burst, batch, connections, seconds } => {
+                pace::pace(&Paced { rate, burst, batch, connections, seconds }, clock, chance).await
+            }
+            Self::Starts { count } => pace::starts(count, clock, chance).await,
+            Self::Idle { lanes, campaigns } => pace::idle(lanes, campaigns, clock, chance).await,
             Self::Bare(load) => receipts::bare(&load.load(), clock.as_ref()).await,
             Self::Receipts { database, load } => receipts::product(&database, &load.load(), clock, chance).await,
         }

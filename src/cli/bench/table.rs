@@ -21,6 +21,8 @@ pub(super) const P50: Column = Column { title: "p50 ms", digits: 0, of: |run| mi
 pub(super) const P99: Column = Column { title: "p99 ms", digits: 0, of: |run| millis(run.p99_ms) };
 pub(super) const READY: Column = Column { title: "ready ms", digits: 0, of: |run| millis(run.ready_ms) };
 pub(super) const IDLE: Column = Column { title: "idle ms/s", digits: 1, of: |run| run.idle_ms };
+pub(super) const EARLY: Column = Column { title: "early ms", digits: 2, of: |run| run.early_ms };
+pub(super) const WORST: Column = Column { title: "worst sec", digits: 2, of: |run| run.worst_second };
 pub(super) const PEAK: Column = Column { title: "peak MiB", digits: 0, of: |run| Some(run.peak_mib) };
 pub(super) const RECEIPTS: Column = Column { title: "receipts/s", digits: 0, of: |run| run.receipts_per_second };
 

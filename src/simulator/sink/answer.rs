@@ -90,7 +90,7 @@ impl<'a> Writer<'a> {
     }
 
     fn send(&mut self, path: &str, body: &str) {
-        let n = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        let n = self.shared.take(1);
         let id = texts(body, "\"clientMessageId\"").next();
         self.accepted(n, id);
         self.hand_over(path, body, n, id.into_iter());
@@ -100,7 +100,7 @@ impl<'a> Writer<'a> {
         let ids = || texts(body, "\"clientMessageId\"");
         // A message is known by its id, which Volley's client always gives; the first pass counts them.
         let count = u32::try_from(ids().count()).unwrap_or(u32::MAX);
-        let first = self.shared.next.fetch_add(count, Ordering::Relaxed);
+        let first = self.shared.take(count);
         self.body.push_str(r#"{"batchId":""#);
         self.push_id(self.shared.batches.of(first));
         self.body.push_str(r#"","acceptedCount":"#);

@@ -16,6 +16,7 @@ use bytes::{Buf, BytesMut};
 use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +25,7 @@ use self::http::Next;
 use self::receipts::Receipts;
 use super::post::{Post, WebhookTarget};
 use super::umid::Umids;
-use crate::clock::Clock;
+use crate::clock::{Clock, Tick};
 
 /// How the sink behaves.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +35,15 @@ pub struct SinkOptions {
     pub webhook: Option<WebhookTarget>,
     /// How many receipts a message gets: 1 is sent, 2 also delivered, 3 also read.
     pub receipts: usize,
+    /// Who is told of each request, where anybody is.
+    pub arrivals: Option<UnboundedSender<Arrival>>,
+}
+
+/// A request, when it was read and with how many messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    pub at: Tick,
+    pub messages: u32,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +82,7 @@ struct Shared {
     next: AtomicU32,
     requests: AtomicU64,
     receipts: Option<Receipts>,
+    arrivals: Option<UnboundedSender<Arrival>>,
     shutdown: CancellationToken,
 }
 
@@ -93,6 +104,7 @@ impl Sink {
             next: AtomicU32::new(0),
             requests: AtomicU64::new(0),
             receipts: post.map(|post| Receipts::new(post, per_message)),
+            arrivals: options.arrivals,
             shutdown,
         });
         let task = tokio::spawn(run(listener, Arc::clone(&shared)));
@@ -112,6 +124,15 @@ impl Sink {
 }
 
 impl Shared {
+    /// Takes so many messages; returns the number of the first.
+    fn take(&self, messages: u32) -> u32 {
+        if let Some(arrivals) = &self.arrivals {
+            // Whoever has stopped listening wants to know nothing more.
+            let _ = arrivals.send(Arrival { at: self.clock.tick(), messages });
+        }
+        self.next.fetch_add(messages, Ordering::Relaxed)
+    }
+
     // The counters stand alone: nobody reads one to conclude something about another.
     fn count(&self) -> SinkCount {
         let receipts = self.receipts.as_ref().map(Receipts::count).unwrap_or_default();

@@ -135,7 +135,7 @@ async fn every_message_gets_its_receipts_in_arrays() {
     tokio::spawn(async move { axum::serve(listener, router).await });
 
     let target = WebhookTarget { group: 30, connections: 2, ..WebhookTarget::new(url) };
-    let world = World::new(SinkOptions { webhook: Some(target), receipts: 3 }).await;
+    let world = World::new(SinkOptions { webhook: Some(target), receipts: 3, ..SinkOptions::default() }).await;
     let all: String = (0..100).map(|n| request("/api/v1/subaccounts/acme/messages", &message(n))).collect();
     world.exchange(&[all.as_bytes()], 100).await;
     let mut reports: HashMap<String, Vec<Report>> = HashMap::new();

@@ -80,5 +80,6 @@ async fn a_commit_tells_what_it_has_queued_and_put_on_timers(desk: Desk) {
         Signal::Queued { queue: Queue { batch, step: StepIndex::FIRST, lane }, at: at(7) }
     );
     assert_eq!(signals.try_recv().unwrap(), Signal::Due { batch, at: at(900) });
+    assert_eq!(signals.try_recv().unwrap(), Signal::Moved { batch });
     assert!(signals.try_recv().is_err());
 }

@@ -1,0 +1,99 @@
+//! `volley bench pace`.
+
+use std::num::NonZeroU32;
+
+use clap::Args;
+
+use super::Rounds;
+use super::part::apart;
+use super::table::{CPU, EARLY, IDLE, P50, P99, PEAK, WORST};
+use crate::bench::{Figures, Run, Target};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The table holds the medians of all runs. pace: messages a second that the provider read, behind the first \
+                  second; their ratio to the rate; by how much the worst window of all, however long or short, passed more \
+                  than rate and burst allow, as time at that rate, where the way to the provider counts too; what the worst \
+                  second passed of what they allow. starts: how late half of the scheduled campaigns and nearly all began, \
+                  until the provider had read the first message. idle: processor time a second of a server on which nothing \
+                  happens, and the most memory that it had. --json has every run."
+)]
+pub(in crate::cli) struct Pace {
+    /// Rates to keep to, in messages a second
+    #[arg(long, value_delimiter = ',', default_value = "1,20,80,1000,5000,20000")]
+    rates: Vec<NonZeroU32>,
+    /// How long each of them is kept
+    #[arg(long, default_value = "10")]
+    seconds: NonZeroU32,
+    /// Scheduled campaigns
+    #[arg(long, default_value_t = 50)]
+    starts: u32,
+    /// Lanes of the server that waits, and campaigns that wait on it
+    #[arg(long, default_value_t = 1_000)]
+    lanes: u32,
+    #[arg(long, default_value_t = 100)]
+    campaigns: u32,
+    #[command(flatten)]
+    rounds: Rounds,
+}
+
+/// Above this a real sender uses batches.
+const SINGLE_MAX: u32 = 1_000;
+/// Batches that make up a second.
+const BATCHES_A_SECOND: u32 = 100;
+/// What a server with one lane stands for.
+const ALONE: [u32; 2] = [1, 1];
+
+impl Pace {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let mut paces: Vec<(NonZeroU32, Vec<Run>)> = self.rates.iter().map(|rate| (*rate, Vec::new())).collect();
+        let (mut starts, mut alone, mut many) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in self.rounds.turns("pace") {
+            for (rate, runs) in &mut paces {
+                runs.push(self.pace(*rate).await?);
+            }
+            starts.push(part("starts", &[("count", self.starts)]).await?);
+            alone.push(idle(ALONE).await?);
+            many.push(idle([self.lanes.max(self.campaigns), self.campaigns]).await?);
+        }
+        let mut figures = Vec::new();
+        for (rate, runs) in paces {
+            let allowed = Run { per_second: f64::from(rate.get()), ..Run::default() };
+            let allowed = vec![allowed; runs.len()];
+            figures
+                .push(Figures::new(&format!("pace: {rate}/s"), runs, Some(&allowed)).held_against(Target::Ratio(0.99)));
+        }
+        let late = Figures::new(&format!("starts: {} campaigns", self.starts), starts, None);
+        figures.push(late.held_against(Target::P99Ms(100)));
+        figures.push(Figures::new("idle: 1 lane, 1 campaign", alone, None).held_against(Target::IdleMs(10.0)));
+        let name = format!("idle: {} lanes, {} campaigns", self.lanes.max(self.campaigns), self.campaigns);
+        figures.push(Figures::new(&name, many, None).held_against(Target::IdleMs(10.0)));
+        let sizes = [("seconds", self.seconds.get())];
+        self.rounds.print("pace", &sizes, &figures, "messages/s", &[EARLY, WORST, CPU, P50, P99, IDLE, PEAK])
+    }
+
+    async fn pace(&self, rate: NonZeroU32) -> anyhow::Result<Run> {
+        let single = rate.get() <= SINGLE_MAX;
+        let batch = if single { 1 } else { rate.get() / BATCHES_A_SECOND };
+        // A burst is what leaves in a tenth of a second, as it is where nobody says otherwise.
+        let burst = (rate.get() / 10).max(1).max(batch);
+        let connections = if single { 64 } else { 4 };
+        let said = [
+            ("rate", rate.get()),
+            ("burst", burst),
+            ("batch", batch),
+            ("connections", connections),
+            ("seconds", self.seconds.get()),
+        ];
+        part("pace", &said).await
+    }
+}
+
+async fn idle([lanes, campaigns]: [u32; 2]) -> anyhow::Result<Run> {
+    part("idle", &[("lanes", lanes), ("campaigns", campaigns)]).await
+}
+
+async fn part(name: &str, said: &[(&str, u32)]) -> anyhow::Result<Run> {
+    let said = said.iter().flat_map(|(flag, value)| [format!("--{flag}"), value.to_string()]);
+    apart(name, &std::iter::once(name.to_owned()).chain(said).collect::<Vec<_>>()).await
+}
