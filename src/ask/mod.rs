@@ -8,6 +8,7 @@
 //! there are; no deadline waits for its question.
 //! May not: decide about a message (the engine does), or apply news in any way but that of receipts.
 
+mod quiet;
 mod search;
 
 use std::collections::HashSet;

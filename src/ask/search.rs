@@ -13,6 +13,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use super::quiet::Quiet;
 use super::{Candidate, LOOK};
 use crate::clock::Clock;
 use crate::domain::{
@@ -54,6 +55,7 @@ pub(super) struct Search {
     gaps: Arc<Gaps>,
     clock: Arc<dyn Clock>,
     lanes: HashSet<LaneId>,
+    quiet: Quiet,
     waived: Walk,
     /// Those who fall back, of whom nothing was heard, or no more than that it was sent; and those who do not.
     silent: NearlyDue,
@@ -108,6 +110,7 @@ impl Search {
         lanes: HashSet<LaneId>,
     ) -> Self {
         Self {
+            quiet: Quiet::of(store.as_ref()),
             store,
             book,
             gaps,
@@ -130,6 +133,7 @@ impl Search {
     }
 
     pub(super) async fn next(&mut self, now: Timestamp) -> Result<Option<Candidate>> {
+        self.quiet.listen(now);
         // Whoever was found some time ago may have been heard of since.
         while let Some(candidate) = self.candidate(now).await? {
             // Meanwhile a person may have paused it: then the next walk finds it once it goes on.
@@ -182,13 +186,14 @@ impl Search {
         }
         let (mut all, mut to_ask) = (Vec::new(), 0);
         for entry in self.in_play() {
-            if entry.plan.after_gap != AfterGap::Ask {
+            if entry.plan.after_gap != AfterGap::Ask || self.quiet.is_nobody_waived(entry.id) {
                 continue;
             }
             let tallies = self.store.tallies(entry.id).await?;
             let steps = StepIndex::all().filter(|step| self.asks_for(&entry, *step));
             let waived: i64 = steps.map(|step| tallies.to_ask(step)).sum();
             if waived <= 0 {
+                self.quiet.saw_nobody_waived(entry.id);
                 self.waived.places.remove(&entry.id);
                 continue;
             }
@@ -244,7 +249,12 @@ impl Search {
         Ok(of(self).take(now))
     }
 
-    async fn look_for_nearly_due(&self, heard: Heard, is_last: bool, now: Timestamp) -> Result<VecDeque<Candidate>> {
+    async fn look_for_nearly_due(
+        &mut self,
+        heard: Heard,
+        is_last: bool,
+        now: Timestamp,
+    ) -> Result<VecDeque<Candidate>> {
         let until = now + BEFORE_DUE;
         let mut all = Vec::new();
         for entry in self.in_play() {
@@ -254,7 +264,7 @@ impl Search {
             }
             let steps = entry.plan.places().map(|(step, _)| step).filter(|step| self.asks_for(&entry, *step));
             let steps: Vec<StepIndex> = steps.filter(|step| entry.plan.ends_with(*step) == is_last).collect();
-            if steps.is_empty() {
+            if steps.is_empty() || self.first_due(entry.id, until).await? > until {
                 continue;
             }
             let mut page = self.store.silent(entry.id, steps, heard, now, until, NEARLY_DUE).await?;
@@ -274,6 +284,14 @@ impl Search {
         all.iter_mut().for_each(|candidate| candidate.is_overdue = heard == Heard::Nothing);
         all.sort_by_key(|candidate| (candidate.due, candidate.key));
         Ok(all.into())
+    }
+
+    /// When the first of a batch is due; looked for anew where that may be until then.
+    async fn first_due(&mut self, batch: BatchId, until: Timestamp) -> Result<Timestamp> {
+        match self.quiet.first_due(batch).filter(|first| *first > until) {
+            Some(first) => Ok(first),
+            None => Ok(self.quiet.saw_first_due(batch, self.store.next_due(batch).await?)),
+        }
     }
 
     /// Those whose receipts may be lost, although their time has not come: before it comes we have time.

@@ -118,7 +118,7 @@ fn missed(plan: &Plan, at: Timestamp, now: Timestamp) -> Option<(BatchState, Str
 }
 
 /// How often every batch is looked at although nothing has moved, in case a hint was lost.
-const LOOK_ANYWAY: Span = Span::from_secs(5);
+const LOOK_ANYWAY: Span = Span::from_secs(30);
 
 /// Moves batches on that nobody has to decide about any more.
 #[derive(Debug)]
@@ -161,8 +161,9 @@ impl Housekeeper {
     /// Looks at every batch that has moved or whose time has come, and ends what waits for people who have opted out.
     /// Returns how many batches moved on.
     pub async fn run_once(&mut self, now: Timestamp) -> Result<u32> {
-        self.unwilling.run_once(self.store.as_ref(), &self.book, now).await?;
-        let mut moved = self.start_all(now).await?;
+        let seq = self.store.seq().await?;
+        self.unwilling.run_once(self.store.as_ref(), &self.book, seq, now).await?;
+        let mut moved = self.start_all(seq, now).await?;
         let touched = self.touched(now);
         let in_play = self.book.in_play();
         self.seen.retain(|batch, _| in_play.iter().any(|entry| entry.id == *batch));
@@ -245,8 +246,7 @@ impl Housekeeper {
     }
 
     /// Starts what is scheduled and whose time has come.
-    async fn start_all(&mut self, now: Timestamp) -> Result<u32> {
-        let seq = self.store.seq().await?;
+    async fn start_all(&mut self, seq: u64, now: Timestamp) -> Result<u32> {
         let (known, first) = self.scheduled;
         if known == Some(seq) && first.is_none_or(|at| at > now) {
             return Ok(0);

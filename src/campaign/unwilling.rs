@@ -23,6 +23,8 @@ pub(super) struct Unwilling {
     /// The latest wish that all rows follow. Nothing before the first walk: the process before this one may have died
     /// between a wish and the rows.
     followed: Option<i64>,
+    /// The decision up to which that is known to be all of them: every wish is one.
+    followed_at: Option<u64>,
     walk: Option<Walk>,
 }
 
@@ -42,10 +44,11 @@ struct Walk {
 
 impl Unwilling {
     /// Goes on with the walk, or begins one where somebody has opted out since the last. Returns how many messages were
-    /// ended or cut short.
-    pub(super) async fn run_once(&mut self, store: &dyn Store, book: &Book, now: Timestamp) -> Result<u32> {
-        if self.walk.is_none() {
+    /// ended or cut short. `seq` is the latest decision of all.
+    pub(super) async fn run_once(&mut self, store: &dyn Store, book: &Book, seq: u64, now: Timestamp) -> Result<u32> {
+        if self.walk.is_none() && (self.followed_at != Some(seq) || book.is_hushing()) {
             self.walk = self.begin(store, book).await?;
+            self.followed_at = self.walk.is_none().then_some(seq);
         }
         let Some(walk) = &mut self.walk else { return Ok(0) };
         let mut ended = 0;
@@ -153,17 +156,17 @@ mod tests {
         };
         let mut unwilling = Unwilling::default();
         stop(1).await;
-        unwilling.run_once(store.as_ref(), &book, now).await.unwrap();
+        unwilling.run_once(store.as_ref(), &book, store.seq().await.unwrap(), now).await.unwrap();
         // Between the two something is claimed for them, in a batch that was walked over.
         let at = now + Span::from_secs(2);
         let start = OptIn { msisdn, at, from: WishFrom::Person, source: "start".to_owned() };
         store.opt_in(vec![start]).await.unwrap();
         let claimed = book.latest_hush();
         stop(3).await;
-        unwilling.run_once(store.as_ref(), &book, now).await.unwrap();
+        unwilling.run_once(store.as_ref(), &book, store.seq().await.unwrap(), now).await.unwrap();
         assert!(unwilling.walk.is_none() && entry.is_hushed(msisdn, claimed));
         for _ in 0..2 {
-            unwilling.run_once(store.as_ref(), &book, now).await.unwrap();
+            unwilling.run_once(store.as_ref(), &book, store.seq().await.unwrap(), now).await.unwrap();
         }
         assert!(unwilling.walk.is_none() && !book.is_hushing());
     }

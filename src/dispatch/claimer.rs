@@ -16,7 +16,7 @@ use crate::store::{
 };
 
 /// How often every queue is looked at although nobody said so, in case a hint was lost.
-const LOOK_ANYWAY: Span = Span::from_secs(5);
+const LOOK_ANYWAY: Span = Span::from_secs(30);
 /// Rest after a claim that failed, a full disk for example.
 const AFTER_FAILURE: Span = Span::from_millis(500);
 
