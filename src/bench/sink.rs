@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdout, Command};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
@@ -79,7 +79,7 @@ pub fn arrival_line(arrival: &Arrival) -> String {
 pub async fn run_sink(
     webhook: Option<String>,
     receipts: usize,
-    arrivals: Option<UnboundedSender<Arrival>>,
+    arrivals: Option<Sender<Arrival>>,
     clock: Arc<dyn Clock>,
     started: impl FnOnce(SocketAddr),
 ) -> Result<(), Error> {

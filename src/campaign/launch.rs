@@ -183,7 +183,16 @@ impl Launcher<'_> {
         warnings.extend(beginnings.warning());
         let (name, country) = (draft.name.clone(), draft.country);
         let is_draft = false;
-        Ok(Prepared { name, people, plan, schedule, beginnings, now, warnings, country, windows, is_draft })
+        let mut prepared =
+            Prepared { name, people, plan, schedule, beginnings, now, warnings, country, windows, is_draft };
+        match self.flagged(&prepared).await {
+            Ok(warnings) => prepared.warnings.extend(warnings),
+            Err(error) => {
+                prepared.people.discard(self.store).await;
+                return Err(error);
+            }
+        }
+        Ok(prepared)
     }
 
     pub(super) async fn lay_out(&self, prepared: &mut Prepared) -> Result<Launched, LaunchError> {

@@ -37,6 +37,8 @@ pub enum Lint {
     DeadlineMoved,
     /// A template's TTL is none that the provider would have let anyone set.
     TemplateTtl,
+    /// The provider will have disabled a template before the campaign is done.
+    TemplateFlagged,
     /// A step before the last gives way only on failure.
     NoDeadline,
     /// Receipts of a step are waited for no longer than its deadline.
@@ -85,6 +87,7 @@ impl Lint {
             Self::Overlap => "overlap",
             Self::DeadlineMoved => "deadline_moved",
             Self::TemplateTtl => "template_ttl",
+            Self::TemplateFlagged => "template_flagged",
             Self::NoDeadline => "no_deadline",
             Self::ShortWindow => "short_window",
             Self::AfterTtl => "after_ttl",

@@ -87,7 +87,7 @@ pub(super) struct Place {
 pub(super) struct Search<'a> {
     pub(super) life: Life<'a>,
     /// At least one, each with when it began to hold.
-    plans: Vec<(Timestamp, &'a Plan)>,
+    pub(super) plans: Vec<(Timestamp, &'a Plan)>,
     begins_apart: bool,
     facts: Vec<Dated<'a>>,
     patience: u32,
@@ -431,21 +431,6 @@ impl<'a> Search<'a> {
             State::Queued { not_before, .. } | State::Sending { not_before, .. } => Some(not_before),
             State::Awaiting { .. } | State::Done { .. } => None,
         }
-    }
-
-    /// When the present step's time is up: its own, or the campaign's.
-    fn time_is_up(&self, place: &Place) -> Option<Timestamp> {
-        let unsent = matches!(place.now.state, State::Queued { .. }) && place.now.first_left.is_none();
-        let end = self.plans.get(place.plan).and_then(|(_, plan)| plan.end).filter(|_| unsent);
-        place.now.timer().into_iter().chain(end).min()
-    }
-
-    /// Whether what comes next cannot have come before the present step's time was up.
-    fn must_be_due_by(&self, place: &Place, next: Timestamp) -> bool {
-        let Some(due) = self.time_is_up(place).filter(|due| *due <= next) else { return false };
-        let later = self.unused_attempts(place).any(|attempt| attempt.step > place.now.step && attempt.queued < next);
-        let queued = self.life.row.step > place.now.step && self.row_waits_since().is_some_and(|at| at < next);
-        later || queued || (self.life.row.marks.late() && due < next)
     }
 
     /// Moments at which the present step had given way, as later ones tell.

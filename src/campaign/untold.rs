@@ -16,6 +16,21 @@ impl Search<'_> {
             || self.tell(place, at, Told { at, before, moment: Moment::Cancelled, decision: None })
     }
 
+    /// When the present step's time is up: its own, or the campaign's.
+    pub(super) fn time_is_up(&self, place: &Place) -> Option<Timestamp> {
+        let unsent = matches!(place.now.state, State::Queued { .. }) && place.now.first_left.is_none();
+        let end = self.plans.get(place.plan).and_then(|(_, plan)| plan.end).filter(|_| unsent);
+        place.now.timer().into_iter().chain(end).min()
+    }
+
+    /// Whether what comes next cannot have come before the present step's time was up.
+    pub(super) fn must_be_due_by(&self, place: &Place, next: Timestamp) -> bool {
+        let Some(due) = self.time_is_up(place).filter(|due| *due <= next) else { return false };
+        let later = self.unused_attempts(place).any(|attempt| attempt.step > place.now.step && attempt.queued < next);
+        let queued = self.life.row.step > place.now.step && self.row_waits_since().is_some_and(|at| at < next);
+        later || queued || (self.life.row.marks.late() && due < next)
+    }
+
     /// The campaign's end is moved; who has left by then does not notice.
     pub(super) fn change(&mut self, place: Place, at: Timestamp) -> bool {
         let place = Place { plan: place.plan + 1, ..place };

@@ -10,7 +10,7 @@ use super::holds;
 use super::obstacles::Obstacle;
 use super::out::{self, Paint, To};
 use super::pace::Slow;
-use super::words::{count, list, of, span};
+use super::words::{count, list, of, shell, span};
 use super::{Exit, Ground, stranded};
 use crate::campaign::{Stranded, Waiting, check_routes};
 use crate::domain::{BatchState, Span, Timestamp};
@@ -214,6 +214,11 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
         let name = name_of(&batch);
         let text = format!("\"{name}\": {}", stranded::what(&gone));
         findings.add("campaigns", Health::Warning, text, Some(&stranded::what_to_do(&gone, &name)));
+    }
+    for (batch, _, sentence) in ground.launcher(store).flagged_everywhere().await? {
+        let name = name_of(&batch);
+        let advice = format!("put the template right at the provider, or: volley campaign cancel {}", shell(&name));
+        findings.add("campaigns", Health::Warning, format!("\"{name}\": {sentence}"), Some(&advice));
     }
     if let Some(deaf) = Obstacle::deaf(&running) {
         findings.add("webhooks", Health::Failed, deaf.what_since(now), Some(&deaf.what_to_do("", now)));

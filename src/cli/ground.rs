@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::bail;
 
 use super::exit::Usage;
+use crate::campaign::Launcher;
 use crate::clock::{Chance, Clock, RealClock};
 use crate::config::{self, Config, Database, Loaded, Source};
 use crate::domain::{Plan, Span, Timestamp};
@@ -98,6 +99,10 @@ impl Ground {
     }
 
     /// How lanes go, as the servers that are running say.
+    pub(super) fn launcher<'a>(&'a self, store: &'a dyn Store) -> Launcher<'a> {
+        Launcher { store, clock: self.clock.as_ref(), chance: &self.chance, config: &self.config }
+    }
+
     pub(super) async fn lane_states(&self, store: &dyn Store) -> store::Result<Vec<LaneState>> {
         store.lane_states(self.now() - NODE_SILENT).await
     }

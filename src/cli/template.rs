@@ -75,6 +75,26 @@ struct TemplateShown {
     /// Campaigns in play that use it.
     campaigns: Vec<String>,
     holds: Vec<HoldShown>,
+    /// What the provider says of it, by language.
+    says: Vec<SaidShown>,
+    /// Campaigns in play that would still send it when the provider disables it.
+    runs_past: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct SaidShown {
+    language: String,
+    what: String,
+    value: String,
+    at: String,
+}
+
+impl TemplateShown {
+    /// What the provider said of it last, in whatever language.
+    fn status(&self) -> Option<&str> {
+        let statuses = self.says.iter().filter(|said| said.what == "status");
+        statuses.max_by_key(|said| &said.at).map(|said| said.value.as_str())
+    }
 }
 
 /// By name, what is in use and what is held.
@@ -90,6 +110,14 @@ async fn templates(store: &dyn Store, all: &[Hold], waiting: &Waiting) -> anyhow
             step.lanes.names().for_each(|lane| add(&mut shown.lanes, lane));
             add(&mut shown.campaigns, &super::campaign::name_of(&batch));
         }
+    }
+    for said in store.said().await?.into_iter().filter(|said| !said.value.is_empty()) {
+        let Some(about) = said.about.strip_prefix("template ") else { continue };
+        let (name, language) = about.split_once(" (").unwrap_or((about, ""));
+        // Of what nobody sends here the provider may say a lot.
+        let Some(shown) = found.get_mut(name) else { continue };
+        let language = language.trim_end_matches(')').to_owned();
+        shown.says.push(SaidShown { language, what: said.what, value: said.value, at: said.at.rfc3339() });
     }
     for hold in all.iter().filter(|hold| !hold.template.is_empty()) {
         let shown = found.entry(hold.template.clone()).or_default();
@@ -109,7 +137,12 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     let store = ground.store_to_look_into().await?;
     let all = store.holds().await?;
     let waiting = Waiting::everywhere(store.as_ref()).await?;
-    let templates = templates(store.as_ref(), &all, &waiting).await?;
+    let mut templates = templates(store.as_ref(), &all, &waiting).await?;
+    let flagged = ground.launcher(store.as_ref()).flagged_everywhere().await?;
+    for template in &mut templates {
+        let runs_past = flagged.iter().filter(|(_, flagged, _)| flagged.template == template.name);
+        template.runs_past = runs_past.map(|(batch, ..)| super::campaign::name_of(batch)).collect();
+    }
     if json {
         return out::json(&templates);
     }
@@ -120,7 +153,11 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     let paint = To::Stdout.paint();
     let mut table = Table::new(&["template", "languages", "lanes", "campaigns in play", "state"]);
     for template in &templates {
-        let state = if template.holds.is_empty() { paint.good("may be sent") } else { paint.bad("held") };
+        let state = match template.status() {
+            _ if !template.holds.is_empty() => paint.bad("held"),
+            Some("FLAGGED") => paint.so_so("may be sent, FLAGGED"),
+            Some(_) | None => paint.good("may be sent"),
+        };
         table.row([
             template.name.clone(),
             template.languages.join(", "),
@@ -136,6 +173,19 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
             holds::sentence_since(hold, waiting.on(&hold.lane, &hold.template), ground.now())
         ))?;
         out::data(paint.dim(format!("  {}", holds::what_to_do(hold))))?;
+    }
+    for (template, said) in templates.iter().flat_map(|template| template.says.iter().map(move |said| (template, said)))
+    {
+        let SaidShown { language, what, value, at } = said;
+        let language = if language.is_empty() { String::new() } else { format!(" ({language})") };
+        out::data(format_args!(
+            "\ntemplate {}{language}: its {what} is {value}, as the provider said at {at}",
+            template.name
+        ))?;
+    }
+    for (batch, _, sentence) in flagged {
+        let name = super::campaign::name_of(&batch);
+        out::data(format_args!("\n{}", paint.so_so(format!("\"{name}\": {sentence}"))))?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::store::{
 };
 
 /// How often every queue is looked at although nobody said so, in case a hint was lost.
-const LOOK_ANYWAY: Span = Span::from_secs(30);
+const LOOK_ANYWAY: Span = Span::from_secs(60);
 /// Rest after a claim that failed, a full disk for example.
 const AFTER_FAILURE: Span = Span::from_millis(500);
 
@@ -143,6 +143,7 @@ impl Claimer {
         let set = match self.store.claim(claim).await {
             Ok(set) => {
                 self.told.ends();
+                lane.claim_took(lane.clock.now().since(now));
                 set
             }
             Err(error) => {

@@ -74,7 +74,8 @@ pub async fn run(
         let _at_its_end = at_its_end;
         recorder.run(clock).await;
     });
-    let (call, mut calls) = mpsc::unbounded_channel();
+    // Each lane calls once.
+    let (call, mut calls) = mpsc::channel(lanes.len().max(1));
     for lane in &lanes {
         let name = &lane.config.name;
         let turnstile = Turnstile::new(Arc::clone(lane), settled.clone(), stop.clone()).calling(call.clone());

@@ -33,7 +33,7 @@ pub(super) struct Turnstile {
 }
 
 /// Where a turnstile says that it needs workers: with the first that it is given to let out. Most of many lanes wait.
-pub(super) type CallsWorkers = mpsc::UnboundedSender<Arc<Turnstile>>;
+pub(super) type CallsWorkers = mpsc::Sender<Arc<Turnstile>>;
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -87,8 +87,8 @@ impl Turnstile {
         self.lock().ready.extend(jobs);
         self.filled.notify_one();
         if let Some(workers) = self.workers.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // Whoever sends them lives as long as anybody can call.
-            let _ = workers.send(Arc::clone(self));
+            // There is room for each lane, and whoever sends them lives as long as anybody can call.
+            let _ = workers.try_send(Arc::clone(self));
         }
     }
 

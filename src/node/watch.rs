@@ -10,7 +10,7 @@ use super::dials::Dials;
 use super::gaps::{Ear, keep_gap, note_gap};
 use super::notices::Notices;
 use crate::clock::{Clock, Jumps};
-use crate::dispatch::{Lane, Leaving, TierUsed};
+use crate::dispatch::{Lane, LaneStatus, Leaving, TierUsed};
 use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Told};
 use crate::engine::Gap;
 use crate::receipts::{Door, PlaceNews};
@@ -72,6 +72,8 @@ pub(super) struct Watch {
     let_out: HashMap<String, u64>,
     /// How each lane goes, as it is written down: a thousand that rest are not written each second.
     written: HashMap<String, LaneState>,
+    /// How the lanes go, where that was just looked at.
+    statuses: Option<Vec<LaneStatus>>,
     /// When it was told last what has changed with the lanes.
     told_at: Option<Timestamp>,
     told: Told,
@@ -97,6 +99,7 @@ impl Watch {
             events: Vec::new(),
             let_out: HashMap::new(),
             written: HashMap::new(),
+            statuses: None,
             told_at: None,
             told: Told::default(),
             ear,
@@ -154,9 +157,13 @@ impl Watch {
         }
     }
 
+    fn statuses(&self) -> Vec<LaneStatus> {
+        self.parts.lanes.iter().map(|lane| lane.status()).collect()
+    }
+
     /// Tells what has changed with the lanes since the last look.
     fn tell(&mut self) {
-        let statuses: Vec<_> = self.parts.lanes.iter().map(|lane| lane.status()).collect();
+        let statuses = self.statuses.take().unwrap_or_else(|| self.statuses());
         let events = self.notices.tell(&statuses, &self.parts.holds.all(), self.parts.clock.now());
         let room = EVENTS_MAX.saturating_sub(self.events.len());
         self.events.extend(events.into_iter().take(room));
@@ -255,7 +262,9 @@ impl Watch {
                 hand_overs.insert(entry.id, (total, is_moving));
             }
             self.hand_overs = hand_overs;
-            lanes = self.lane_states(seconds);
+            let statuses = self.statuses();
+            lanes = self.lane_states(&statuses, seconds);
+            self.statuses = Some(statuses);
             lanes.retain(|state| self.written.get(&state.lane) != Some(state));
             self.beaten_at = now;
         }
@@ -283,9 +292,10 @@ impl Watch {
 
 impl Watch {
     /// How each lane goes, and how many it let out in the last so many seconds.
-    fn lane_states(&mut self, seconds: f64) -> Vec<LaneState> {
-        let statuses = self.parts.lanes.iter().map(|lane| lane.status());
+    fn lane_states(&mut self, statuses: &[LaneStatus], seconds: f64) -> Vec<LaneState> {
         statuses
+            .iter()
+            .cloned()
             .map(|status| {
                 let before = self.let_out.insert(status.name.clone(), status.let_out).unwrap_or(0);
                 LaneState {

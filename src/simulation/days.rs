@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::small::World;
-use crate::campaign::{Booking, Bottleneck, Forecast, Launched};
+use crate::campaign::{Booking, Bottleneck, Draft, Forecast, Launched, Lint};
 use crate::clock::Clock;
 use crate::domain::{Channel, MessageKey, Msisdn, Outcome, Span, State, StepIndex, Timestamp};
 use crate::store::Inbound;
@@ -68,6 +68,26 @@ impl World {
             "eventDetails": { "displayPhoneNumber": "15550783881", "meta": { "event": event, "currentLimit": limit } },
         });
         self.node.take(&[event.to_string().as_bytes()]).await[0].clone().unwrap();
+    }
+
+    /// The provider means to disable the template, a day from now.
+    async fn is_flagged(&mut self) {
+        let at = (self.clock.now() + DAY).rfc3339();
+        let event = serde_json::json!({
+            "eventId": "flagged",
+            "timestamp": self.clock.now().rfc3339(),
+            "eventType": "template_status_update",
+            "eventDetails": { "templateName": "promo", "templateLanguage": "en",
+                "meta": { "status": "FLAGGED", "disableInfo": { "disableDate": at } } },
+        });
+        self.node.take(&[event.to_string().as_bytes()]).await[0].clone().unwrap();
+    }
+
+    /// What a plan warns of.
+    async fn warned(&self, people: std::ops::Range<u32>) -> Vec<Lint> {
+        let draft = Draft::parse("test.toml", &text(people, "", "")).unwrap();
+        let prepared = self.launcher().plan(&draft).await.unwrap();
+        prepared.warnings.iter().map(|warning| warning.code).collect()
     }
 
     /// How many different people WhatsApp has been handed something for.
@@ -170,6 +190,19 @@ async fn a_forecast_knows_the_tier_what_is_used_of_it_and_who_else_waits_for_it(
     let beside = world.forecast_of(&text(PEOPLE..PEOPLE + 250, "", "")).await;
     assert_eq!(booked(&beside.bookings[0]), [(125, 125); 2]);
     assert_eq!((days(&beside, begun), beside.bottleneck), (2, tier()));
+}
+
+#[tokio::test]
+async fn who_would_still_send_a_template_when_the_provider_disables_it_is_told_so() {
+    let mut world = World::of(CONFIG, None).await;
+    assert!(!world.warned(0..PEOPLE).await.contains(&Lint::TemplateFlagged));
+    world.is_flagged().await;
+    assert!(world.warned(0..PEOPLE).await.contains(&Lint::TemplateFlagged), "day four is later than tomorrow");
+    assert!(!world.warned(0..250).await.contains(&Lint::TemplateFlagged), "who is done today need not care");
+    let launched = campaign(&world, "", "").await;
+    let [(batch, flagged, sentence)] = &world.launcher().flagged_everywhere().await.unwrap()[..] else { panic!("one") };
+    assert_eq!((batch.id, flagged.step, flagged.template.as_str()), (launched.batch, StepIndex::FIRST, "promo"));
+    assert!(sentence.contains("FLAGGED of template promo (en)"), "{sentence}");
 }
 
 #[tokio::test]

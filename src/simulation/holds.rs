@@ -122,16 +122,6 @@ impl Holds {
         }
     }
 
-    /// A person has changed its plan.
-    pub(super) fn amended(&mut self, batch: BatchId, plan: Plan) {
-        if let Some(campaign) = self.campaigns.iter_mut().find(|campaign| campaign.batch == batch) {
-            let limits = |plan: &Plan| plan.steps.iter().map(|step| step.limits).collect::<Vec<_>>();
-            campaign.has_other_limits |= limits(&campaign.plan) != limits(&plan);
-            let former = std::mem::replace(&mut campaign.plan, plan);
-            campaign.former.push(former);
-        }
-    }
-
     /// A person lets every step go on.
     pub(super) fn released_steps(&mut self) {
         self.campaigns.iter_mut().for_each(|campaign| campaign.held_steps.clear());

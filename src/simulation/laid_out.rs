@@ -1,14 +1,15 @@
-//! Campaigns of a storm, launched before it begins.
+//! Campaigns of a storm, launched before it begins, and changed while it lasts.
 
 use std::sync::Arc;
 
+use super::act::Amended;
 use super::scene::{COLUMNS, Campaign, has_name, person};
-use super::world::PERSON;
-use crate::campaign::{Draft, Launcher};
+use super::world::{PERSON, World};
+use crate::campaign::{Draft, Launcher, bring_forward};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{BatchId, Present};
-use crate::store::{KnownAs, NewAudience, NewBatch, Spread, Start, Store};
+use crate::store::{Amendment, KnownAs, NewAudience, NewBatch, Spread, Start, Store};
 
 /// Lays a campaign's people and messages out. People come without a file: reading files has tests of its own.
 pub(super) async fn launch(
@@ -71,4 +72,29 @@ pub(super) async fn die_launching(like: BatchId, store: &Arc<dyn Store>, clock: 
     let spread =
         Spread { batch: hidden, audience, from, until, base, over: None, start, elsewhere, excluded, left_out, now };
     assert_eq!(store.spread(spread).await.unwrap(), until);
+}
+
+impl World {
+    /// Changes a plan, as a command does that nobody waits for.
+    pub(super) async fn amend(&mut self, which: usize, to: Amended) {
+        let now = self.clock.now();
+        let Some(id) = self.holds.batches().nth(which) else { return };
+        let batch = self.store.batch(id).await.unwrap().unwrap();
+        let before = self.store.plan(id).await.unwrap().unwrap();
+        let mut plan = before.clone();
+        match to {
+            Amended::End(after) => plan.end = after.map(|after| now + after),
+            Amended::Quiet(hours) => {
+                let quiet: Vec<_> = hours.iter().map(|hours| hours.parse().unwrap()).collect();
+                plan.steps.iter_mut().for_each(|step| step.hours.quiet.clone_from(&quiet));
+            }
+            Amended::Most(messages) => plan.steps[0].limits.messages = messages,
+        }
+        let (edition, why) = (batch.edition, PERSON.to_owned());
+        let amendment = Amendment { batch: id, edition, plan: plan.clone(), starts_at: batch.starts_at, why, now };
+        if self.store.amend(amendment).await.unwrap().is_some() {
+            self.holds.amended(id, plan.clone());
+            bring_forward(self.store.as_ref(), self.clock.as_ref(), &batch, &before, &plan).await.unwrap();
+        }
+    }
 }

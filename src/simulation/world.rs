@@ -6,21 +6,20 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
-use super::act::{self, Act, Amended, Fault, Turned};
+use super::act::{self, Act, Fault, Turned};
 use super::fate::{Fate, Mortal, Traffic};
 use super::holds::Holds;
 use super::laid_out::{die_launching, launch};
 use super::net::{Hook, Line, Net, Trouble};
 use super::scene::{Scene, person};
 use super::wishes::Wish;
-use crate::campaign::bring_forward;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{BatchId, BatchState, Knob, Span, StepIndex, Timestamp, WishFrom};
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::Transport;
 use crate::simulator::{Faults, Model};
-use crate::store::{self, Amendment, Dial, Hold, OptOut, StepHeldBy, StepHold, Store};
+use crate::store::{self, Dial, Hold, OptOut, StepHeldBy, StepHold, Store};
 use crate::throttle::{in_file, turned};
 
 /// When every world begins.
@@ -253,29 +252,6 @@ impl World {
             Act::Release => self.release().await,
             Act::Turn { lane, to, by_person } => self.turn(lane, to, by_person).await,
             _ => {}
-        }
-    }
-
-    /// Changes a plan, as a command does that nobody waits for.
-    async fn amend(&mut self, which: usize, to: Amended) {
-        let now = self.clock.now();
-        let Some(id) = self.holds.batches().nth(which) else { return };
-        let batch = self.store.batch(id).await.unwrap().unwrap();
-        let before = self.store.plan(id).await.unwrap().unwrap();
-        let mut plan = before.clone();
-        match to {
-            Amended::End(after) => plan.end = after.map(|after| now + after),
-            Amended::Quiet(hours) => {
-                let quiet: Vec<_> = hours.iter().map(|hours| hours.parse().unwrap()).collect();
-                plan.steps.iter_mut().for_each(|step| step.hours.quiet.clone_from(&quiet));
-            }
-            Amended::Most(messages) => plan.steps[0].limits.messages = messages,
-        }
-        let (edition, why) = (batch.edition, PERSON.to_owned());
-        let amendment = Amendment { batch: id, edition, plan: plan.clone(), starts_at: batch.starts_at, why, now };
-        if self.store.amend(amendment).await.unwrap().is_some() {
-            self.holds.amended(id, plan.clone());
-            bring_forward(self.store.as_ref(), self.clock.as_ref(), &batch, &before, &plan).await.unwrap();
         }
     }
 

@@ -113,6 +113,9 @@ struct Machine {
     memory_mib: u64,
 }
 
+/// Requests that may wait to be printed: a minute of the fastest pace that is measured.
+const ARRIVALS: usize = 60_000;
+
 const DURABILITY: &str = "WAL, synchronous = FULL";
 
 pub(super) async fn run(command: Command) -> anyhow::Result<Exit> {
@@ -126,9 +129,9 @@ pub(super) async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Pace(pace) => pace.run().await?,
         Command::Sink { webhook, receipts, arrivals } => {
             let mut told = Ok(());
-            let (tell, mut requests) = tokio::sync::mpsc::unbounded_channel();
+            let (tell, mut requests) = tokio::sync::mpsc::channel(ARRIVALS);
             let sink = bench::run_sink(webhook, receipts, arrivals.then_some(tell), clock, |address| {
-                told = out::data(address)
+                told = out::data(address);
             });
             let telling = async {
                 while let Some(request) = requests.recv().await {

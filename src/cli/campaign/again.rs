@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{find, launch};
-use crate::campaign::{Again, Launcher};
+use crate::campaign::Again;
 use crate::cli::{Exit, Ground, out};
 use crate::domain::Outcome;
 
@@ -49,8 +49,7 @@ async fn run(ground: &Ground, args: Args, outcomes: Option<BTreeSet<Outcome>>) -
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
     let ground = &ground.as_turned(store.as_ref()).await?;
-    let (clock, chance, config) = (ground.clock.as_ref(), &ground.chance, &ground.config);
-    let launcher = Launcher { store: store.as_ref(), clock, chance, config };
+    let launcher = ground.launcher(store.as_ref());
     let launched = launcher.again(&batch, &Again { name: args.name, at: args.at, outcomes }).await?;
     if args.json {
         out::json(&launch::LaunchShown::new(&launched, launched.state, &[]))?;

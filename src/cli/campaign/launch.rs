@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use super::Until;
 use super::plan::WarningShown;
 use super::report::is_incomplete;
-use crate::campaign::{Draft, FileError, LaunchError, Launched, Launcher, Warning, moment, schedule};
+use crate::campaign::{Draft, FileError, LaunchError, Launched, Warning, moment, schedule};
 use crate::cli::config::warn;
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
@@ -159,7 +159,7 @@ pub(in crate::cli) async fn launch(
     (waits, quiet): (bool, bool),
 ) -> Result<(Launched, Vec<Warning>), LaunchError> {
     let ground = &ground.as_turned(store).await?;
-    let launcher = Launcher { store, clock: ground.clock.as_ref(), chance: &ground.chance, config: &ground.config };
+    let launcher = ground.launcher(store);
     let mut bars = vec![progress::spinner("laying out the messages", quiet)];
     let launched = launcher
         .launch_as(draft, waits, |label| {

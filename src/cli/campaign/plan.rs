@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::limits;
 use crate::campaign::{
-    Booking, Cost, Draft, FileError, Forecast, LaunchError, Launcher, LeftOut, Prepared, Shares, Warning, moment,
+    Booking, Cost, Draft, FileError, Forecast, LaunchError, LeftOut, Prepared, Shares, Warning, moment,
 };
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
@@ -37,12 +37,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     };
     let store = ground.store_to_look_into().await?;
     let ground = &ground.as_turned(store.as_ref()).await?;
-    let launcher = Launcher {
-        store: store.as_ref(),
-        clock: ground.clock.as_ref(),
-        chance: &ground.chance,
-        config: &ground.config,
-    };
+    let launcher = ground.launcher(store.as_ref());
     let spinner = progress::spinner("reading the recipients", json);
     let mut planned = launcher.plan(&draft).await;
     let mut forecast = None;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::decide::why_not;
 use super::{find, id_of, name_of};
-use crate::campaign::{Amend, Amended, Changed, Launcher, moment, noted};
+use crate::campaign::{Amend, Amended, Changed, moment, noted};
 use crate::cli::exit::Usage;
 use crate::cli::noted::{by_all, sentence};
 use crate::cli::out::{self, To};
@@ -91,8 +91,7 @@ pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
     let name = name_of(&batch);
-    let (clock, chance, config) = (ground.clock.as_ref(), &ground.chance, &ground.config);
-    let launcher = Launcher { store: store.as_ref(), clock, chance, config };
+    let (clock, launcher) = (ground.clock.as_ref(), ground.launcher(store.as_ref()));
     let (changed, obeyed, brought_forward) = match launcher.amend(&batch, &amend, &ground.by).await? {
         Amended::Holds { changed, noted, brought_forward } => (changed, noted, brought_forward),
         Amended::AsItWas => (Vec::new(), noted(store.as_ref(), clock, store.seq().await?).await?, 0),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{find, launch};
-use crate::campaign::{Draft, Launcher, Trial};
+use crate::campaign::{Draft, Trial};
 use crate::cli::{Exit, Ground, out};
 use crate::domain::{Country, StepIndex};
 
@@ -29,8 +29,7 @@ pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<Exit> {
     let trial = Trial { to: args.to, only: args.step, country: args.country };
     let store = ground.store().await?;
     let ground = &ground.as_turned(store.as_ref()).await?;
-    let (clock, chance, config) = (ground.clock.as_ref(), &ground.chance, &ground.config);
-    let launcher = Launcher { store: store.as_ref(), clock, chance, config };
+    let launcher = ground.launcher(store.as_ref());
     let file = Path::new(&args.campaign);
     let launched = if file.is_file() {
         launcher.try_file(&Draft::load(file)?, &trial).await?

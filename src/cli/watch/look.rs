@@ -1,6 +1,6 @@
 //! One look at a campaign: everything that a view shows, read at one time.
 
-use crate::campaign::{Forecast, Launcher, Report, Show, Stranded, Waiting};
+use crate::campaign::{Forecast, Report, Show, Stranded, Waiting};
 use crate::cli::Ground;
 use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
@@ -120,9 +120,7 @@ impl<'a> Looking<'a> {
         if let Some((_, forecast)) = self.forecast.as_ref().filter(|(made, _)| at.since(*made) < FORECAST) {
             return Ok(forecast.clone());
         }
-        let (clock, chance, config) = (turned.clock.as_ref(), &turned.chance, &turned.config);
-        let launcher = Launcher { store: self.store, clock, chance, config };
-        let forecast = launcher.forecast_of(batch, &self.plan, tallies, at).await?;
+        let forecast = turned.launcher(self.store).forecast_of(batch, &self.plan, tallies, at).await?;
         self.forecast = Some((at, forecast.clone()));
         Ok(forecast)
     }

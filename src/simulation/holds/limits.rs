@@ -1,7 +1,7 @@
 //! Whether no more has left than may.
 
 use super::{Campaign, Holds};
-use crate::domain::{Limits, Money, State, StepIndex};
+use crate::domain::{BatchId, Limits, Money, Plan, State, StepIndex};
 use crate::store::Loaded;
 
 impl Holds {
@@ -33,5 +33,15 @@ impl Holds {
         };
         plan.places().for_each(|(index, step)| check(&step.limits, Some(index)));
         check(&plan.limits, None);
+    }
+
+    /// A person has changed its plan.
+    pub(in crate::simulation) fn amended(&mut self, batch: BatchId, plan: Plan) {
+        if let Some(campaign) = self.campaigns.iter_mut().find(|campaign| campaign.batch == batch) {
+            let limits = |plan: &Plan| plan.steps.iter().map(|step| step.limits).collect::<Vec<_>>();
+            campaign.has_other_limits |= limits(&campaign.plan) != limits(&plan);
+            let former = std::mem::replace(&mut campaign.plan, plan);
+            campaign.former.push(former);
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use tokio::sync::mpsc;
 
-use super::receipts::Lesson;
 use super::{
     Sqlite, aliases, asking, audiences, batches, dials, editions, facts, inbound, lanes, limits, looks, messages,
     nodes, receipts, tiers, walk, wishes,
@@ -164,25 +163,8 @@ impl Store for Sqlite {
         changes: Vec<Change>,
     ) -> Result<Vec<MessageKey>> {
         let signals = signals_of(&changes);
-        let stale = self
-            .write("take receipts", move |c| {
-                Box::pin(async move {
-                    receipts::keep_strays(c, &strays).await?;
-                    let stale = messages::record(c, &receipts, &changes, &[]).await?;
-                    // Last, because the changes may have told of the attempts.
-                    let learned: Vec<_> = receipts
-                        .into_iter()
-                        .filter(|receipt| receipt.umid.is_some() && !stale.contains(&receipt.key))
-                        .filter_map(|receipt| {
-                            let Receipt { key, step, umid, tries, .. } = receipt;
-                            Some(Lesson { key, step, tries: [tries?; 2], umid })
-                        })
-                        .collect();
-                    receipts::learn(c, &learned).await?;
-                    Ok(stale)
-                })
-            })
-            .await?;
+        let stale =
+            self.write("take receipts", move |c| Box::pin(receipts::take(c, receipts, strays, changes))).await?;
         self.signals.tell(&signals);
         Ok(stale)
     }

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::looks::load;
-use super::messages::number;
+use super::messages::{number, record};
 use super::rows::{
     Bound, Line, for_values, json_list, json_of, lines, loaded, message_line, moment, msisdn, small, step, word,
 };
@@ -15,7 +15,7 @@ use super::script::Script;
 use super::shapes::alike;
 use super::{Error, Work};
 use crate::domain::{AttemptId, BatchId, Channel, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
-use crate::store::{Found, Key, Loaded, Receipt, Stray, StrayCount, StrayKind};
+use crate::store::{Change, Found, Key, Loaded, Receipt, Stray, StrayCount, StrayKind};
 
 pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> Work<Vec<Option<Found>>> {
     let mut found = vec![None; keys.len()];
@@ -181,6 +181,28 @@ pub(super) fn keep<'a>(script: &mut Script, receipts: impl IntoIterator<Item = &
             .bind(shape.code)
             .bind(shape.tries);
     }
+}
+
+/// Keeps receipts with what they decided. Returns the changes that came too late.
+pub(super) async fn take(
+    connection: &mut SqliteConnection,
+    receipts: Vec<Receipt>,
+    strays: Vec<Stray>,
+    changes: Vec<Change>,
+) -> Work<Vec<MessageKey>> {
+    keep_strays(connection, &strays).await?;
+    let stale = record(connection, &receipts, &changes, &[]).await?;
+    // Last, because the changes may have told of the attempts.
+    let learned: Vec<_> = receipts
+        .into_iter()
+        .filter(|receipt| receipt.umid.is_some() && !stale.contains(&receipt.key))
+        .filter_map(|receipt| {
+            let Receipt { key, step, umid, tries, .. } = receipt;
+            Some(Lesson { key, step, tries: [tries?; 2], umid })
+        })
+        .collect();
+    learn(connection, &learned).await?;
+    Ok(stale)
 }
 
 pub(super) async fn keep_strays(connection: &mut SqliteConnection, strays: &[Stray]) -> Work<()> {

@@ -1,0 +1,99 @@
+//! Templates that the provider means to disable, and campaigns that would still send them then.
+
+use super::launch::{LaunchError, Launcher, Prepared};
+use super::lint::{Lint, Warning};
+use super::moment::moment;
+use super::time::instant;
+use crate::domain::{BatchState, Content, Plan, Step, StepIndex, TemplateContent, Timestamp, Zone};
+use crate::store::{Batch, Said};
+
+/// A template of a campaign that is flagged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flagged {
+    pub step: StepIndex,
+    pub template: String,
+    pub language: String,
+    /// When the provider will disable it, unless its quality gets better.
+    pub disabled_at: Timestamp,
+}
+
+impl Flagged {
+    /// Those of a plan, by what the provider said last of its templates.
+    pub fn of(plan: &Plan, says: &[Said]) -> Vec<Self> {
+        let of_step = |(step, rules): (StepIndex, &Step)| match &rules.content {
+            Content::Template(template) => disabled_at(template, says).map(|disabled_at| Self {
+                step,
+                template: template.name.clone(),
+                language: template.language.clone(),
+                disabled_at,
+            }),
+            Content::Text { .. } => None,
+        };
+        plan.places().filter_map(of_step).collect()
+    }
+
+    /// What becomes of a campaign that still sends it at `until`; nothing where it is done before.
+    pub fn sentence(&self, until: Timestamp, zone: Option<Zone>) -> Option<String> {
+        let Self { template, language, disabled_at, .. } = self;
+        (until > *disabled_at).then(|| {
+            format!(
+                "the provider says FLAGGED of template {template} ({language}) and will disable it at {} unless its quality gets \
+                 better; this campaign sends until {}, and what has not left by then would wait",
+                moment(*disabled_at, zone),
+                moment(until, zone)
+            )
+        })
+    }
+}
+
+/// What was said of a template in all languages counts for each of them.
+fn disabled_at(template: &TemplateContent, says: &[Said]) -> Option<Timestamp> {
+    let about = [format!("template {} ({})", template.name, template.language), format!("template {}", template.name)];
+    let says = |what: &str, about: &String| {
+        let said = says.iter().find(|said| said.what == what && said.about == *about);
+        said.map(|said| said.value.as_str())
+    };
+    let flagged = about.iter().find(|about| says("status", about) == Some("FLAGGED"))?;
+    instant(says("disable_date", flagged)?, Some(Zone(chrono_tz::UTC))).ok().map(|instant| instant.at)
+}
+
+impl Launcher<'_> {
+    /// What a plan says of templates that are flagged.
+    pub(super) async fn flagged(&self, prepared: &Prepared) -> Result<Vec<Warning>, LaunchError> {
+        let flagged = Flagged::of(&prepared.plan, &self.store.said().await?);
+        if flagged.is_empty() {
+            return Ok(Vec::new());
+        }
+        let until = self.forecast(prepared).await?.map_or(prepared.beginnings.last, |forecast| forecast.done_at);
+        let warning = |flagged: Flagged| {
+            let sentence = flagged.sentence(until, prepared.plan.time_zone)?;
+            Some(Warning { code: Lint::TemplateFlagged, step: Some(flagged.step), sentence })
+        };
+        Ok(flagged.into_iter().filter_map(warning).collect())
+    }
+
+    /// The campaigns in play that still send a flagged template when it will be disabled, each with what becomes of it.
+    pub async fn flagged_everywhere(&self) -> Result<Vec<(Batch, Flagged, String)>, LaunchError> {
+        let says = self.store.said().await?;
+        if !says.iter().any(|said| said.what == "status" && said.value == "FLAGGED") {
+            return Ok(Vec::new());
+        }
+        let (now, mut found) = (self.clock.now(), Vec::new());
+        let in_play = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused];
+        for batch in self.store.batches(Some(in_play)).await? {
+            let Some(plan) = self.store.plan(batch.id).await? else { continue };
+            let flagged = Flagged::of(&plan, &says);
+            if flagged.is_empty() {
+                continue;
+            }
+            let forecast = self.forecast_of(&batch, &plan, &self.store.tallies(batch.id).await?, now).await?;
+            let until = forecast.map_or(now, |forecast| forecast.done_at);
+            let runs_past = |flagged: Flagged| {
+                let sentence = flagged.sentence(until, plan.time_zone)?;
+                Some((batch.clone(), flagged, sentence))
+            };
+            found.extend(flagged.into_iter().filter_map(runs_past));
+        }
+        Ok(found)
+    }
+}
