@@ -35,7 +35,8 @@ const PATIENCE: Span = Span::from_secs(30);
 const LEAD: Span = Span::from_secs(3);
 const APART: Span = Span::from_millis(137);
 /// How long a server that waits is watched, and how long it may take until it does.
-const IDLE: Span = Span::from_secs(5);
+/// Long enough for everything that is looked at from time to time.
+const IDLE: Span = Span::from_secs(60);
 const SETTLES: Span = Span::from_secs(120);
 
 fn read(text: &str) -> Result<Arc<Config>, Error> {
@@ -75,7 +76,7 @@ pub async fn pace(paced: &Paced, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> 
     // A second more than is measured, and nothing that could run dry before.
     let messages = rate.get().saturating_mul(seconds.get() + 2).saturating_add(burst.get());
     let load = Load { messages, connections, batch, receipts: 0 };
-    launch(&load, store.as_ref(), &config, clock.as_ref(), &chance).await?;
+    let campaign = launch(&load, store.as_ref(), &config, clock.as_ref(), &chance).await?;
     let begun = Begun::now(clock.as_ref());
     let parts = Parts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance };
     let node = Node::start(parts).await?;
@@ -94,8 +95,14 @@ pub async fn pace(paced: &Paced, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> 
     run.p50_ms = Some(node.latency(50).millis());
     run.p99_ms = Some(node.latency(99).millis());
     node.stop().await?;
+    // What the sink has told has to be all that was handed over, or the figures are of something else.
+    let handed_over = store.tallies(campaign).await?.total(Count::HandedOver);
+    let mut told = i64::from(all);
+    while told < handed_over {
+        told += i64::from(tokio::time::timeout(PATIENCE.std(), sink.arrival()).await??.messages);
+    }
     store.close().await;
-    let seen = Seen::of(&arrivals, rate, burst);
+    let seen = Seen::of(&arrivals, rate, burst, seconds);
     (run.per_second, run.seconds) = (seen.per_second, seen.seconds);
     (run.early_ms, run.worst_second) = (Some(seen.early_ms), Some(seen.worst_second));
     Ok(run)
@@ -112,7 +119,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(arrivals: &[Arrival], rate: NonZeroU32, burst: NonZeroU32) -> Self {
+    fn of(arrivals: &[Arrival], rate: NonZeroU32, burst: NonZeroU32, measured: NonZeroU32) -> Self {
         let (rate, burst) = (f64::from(rate.get()), f64::from(burst.get()));
         let mut arrivals = arrivals.to_vec();
         arrivals.sort_unstable_by_key(|arrival| arrival.at);
@@ -138,7 +145,9 @@ impl Seen {
         }
         // A bucket may begin full, or not: what is used of its rate shows behind that.
         let steady = arrivals.iter().find(|arrival| since(first.at, arrival.at) >= 1.0).unwrap_or(&first).at;
-        let seconds = since(steady, last.at);
+        // To the last that came, or until the next had to come: a stall at the end counts.
+        let until = since(first.at, last.at).max(f64::from(measured.get()) - 1.0 / rate);
+        let seconds = until - since(first.at, steady);
         let later = arrivals.iter().filter(|arrival| arrival.at > steady).map(|arrival| f64::from(arrival.messages));
         let per_second = later.sum::<f64>() / seconds.max(1e-9);
         Self { per_second, seconds, early_ms: excess / rate * 1_000.0, worst_second: worst }
@@ -259,7 +268,8 @@ mod tests {
         let arrival =
             |(millis, messages): &(u64, u32)| Arrival { at: Tick::from_nanos(millis * 1_000_000), messages: *messages };
         let arrivals: Vec<_> = arrivals.iter().map(arrival).collect();
-        Seen::of(&arrivals, NonZeroU32::new(10).unwrap(), NonZeroU32::new(2).unwrap())
+        let number = |n| NonZeroU32::new(n).unwrap();
+        Seen::of(&arrivals, number(10), number(2), number(2))
     }
 
     #[test]
@@ -275,6 +285,9 @@ mod tests {
         // A lump of three behind a pause is one more than the burst.
         let lump = seen(&[(0, 1), (5_000, 3), (5_100, 1)]);
         assert!((lump.early_ms - 100.0).abs() < 1e-6, "{lump:?}");
+        // What stalls before the end has used less.
+        let stalls: Vec<_> = exact.iter().copied().filter(|(at, _)| *at <= 1_400).collect();
+        assert!((seen(&stalls).per_second - 4.0 / 0.9).abs() < 1e-6, "{:?}", seen(&stalls));
         assert_eq!(seen(&[]).per_second, 0.0);
     }
 }

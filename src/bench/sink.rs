@@ -19,7 +19,7 @@ use crate::simulator::{Arrival, Sink, SinkOptions, WebhookTarget};
 pub struct SinkProcess {
     pub address: SocketAddr,
     lines: Lines<BufReader<ChildStdout>>,
-    child: Child,
+    _child: Child,
 }
 
 /// What webhooks prove themselves with in a benchmark.
@@ -45,7 +45,7 @@ impl SinkProcess {
         let stdout = child.stdout.take().ok_or("the sink has no output")?;
         let mut lines = BufReader::new(stdout).lines();
         let address = lines.next_line().await?.ok_or("the sink did not start")?.parse()?;
-        Ok(Self { address, lines, child })
+        Ok(Self { address, lines, _child: child })
     }
 
     pub fn base_url(&self) -> String {
@@ -57,16 +57,6 @@ impl SinkProcess {
         let line = self.lines.next_line().await?.ok_or("the sink has ended")?;
         let (at, messages) = line.split_once(' ').ok_or("the sink told nonsense")?;
         Ok(Arrival { at: Tick::from_nanos(at.parse()?), messages: messages.parse()? })
-    }
-
-    /// Ends it, and returns what it has told that nobody has read.
-    pub async fn end(mut self) -> Result<Vec<Arrival>, Error> {
-        self.child.start_kill()?;
-        let mut arrivals = Vec::new();
-        while let Ok(arrival) = self.arrival().await {
-            arrivals.push(arrival);
-        }
-        Ok(arrivals)
     }
 }
 

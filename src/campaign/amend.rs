@@ -13,11 +13,14 @@ use super::noted::{Noted, noted};
 use super::time::{Schedule, instant};
 use crate::clock::Clock;
 use crate::config::{Problem, Table, Wanted, hint};
-use crate::domain::{BatchState, Country, Limits, Plan, Step, StepIndex, StopRule, Timestamp};
+use crate::domain::{BatchState, Country, Limits, Plan, Span, Step, StepIndex, StopRule, Timestamp};
 use crate::store::{self, Amendment, Batch, Queue, Store};
 
 /// Messages that are brought forward in one transaction.
 const PIECE: u32 = 5_000;
+/// Servers that were seen since then may be claiming, and how long a claim takes that was under way.
+const SERVER: Span = Span::from_secs(5);
+const SETTLES: Span = Span::from_millis(300);
 /// Keys that may be changed. Those of a step are the campaign's too, and mean all of its steps there.
 const OF_STEP: [&str; 4] = ["quiet_hours", "send_window", "max_messages", "budget"];
 const OF_CAMPAIGN: [&str; 4] = ["end", "holidays", "pause_when", "hold_paid_when"];
@@ -69,9 +72,11 @@ impl Launcher<'_> {
             if let Some(end) = before.end.filter(|end| *end <= now) {
                 return Ok(Amended::Ended(end));
             }
-            let (plan, begins) = amended(&before, amend, &countries, now).map_err(LaunchError::Problems)?;
+            let (plan, begins) = amended(&before, amend, &countries, &batch, now).map_err(LaunchError::Problems)?;
             let changed = differences(&before, &plan);
             if changed.is_empty() {
+                // Whoever gives it once more may have been interrupted the first time.
+                self.bring_forward(&batch, &plan, amend).await?;
                 return Ok(Amended::AsItWas);
             }
             let said: Vec<String> = changed.iter().map(Changed::said).collect();
@@ -83,11 +88,29 @@ impl Launcher<'_> {
             let amendment = Amendment { batch: id, edition, plan: plan.clone(), starts_at, why, now };
             // Somebody else was faster: what they have changed stands, and this comes on top of it.
             let Some(seq) = self.store.amend(amendment).await? else { continue };
-            // What a server decides by the hours before is decided by then.
             let noted = noted(self.store, self.clock, seq).await?;
-            let brought_forward = bring_forward(self.store, self.clock, &batch, &before, &plan).await?;
+            let brought_forward = self.bring_forward(&batch, &plan, amend).await?;
             return Ok(Amended::Holds { changed, noted, brought_forward });
         }
+    }
+
+    async fn bring_forward(&self, batch: &Batch, plan: &Plan, amend: &Amend) -> Result<u64, LaunchError> {
+        if !amend.names_hours() {
+            return Ok(0);
+        }
+        let mut brought = bring_forward(self.store, self.clock, batch, plan, amend.step).await?;
+        if !self.store.nodes(self.clock.now() - SERVER).await?.is_empty() {
+            // A claim that was under way may have put somebody off by the hours before.
+            self.clock.sleep(SETTLES).await;
+            brought += bring_forward(self.store, self.clock, batch, plan, amend.step).await?;
+        }
+        Ok(brought)
+    }
+}
+
+impl Amend {
+    fn names_hours(&self) -> bool {
+        ["quiet_hours", "send_window", "holidays"].iter().any(|key| self.keys.contains_key(*key))
     }
 }
 
@@ -97,16 +120,15 @@ pub(crate) async fn bring_forward(
     store: &dyn Store,
     clock: &dyn Clock,
     batch: &Batch,
-    before: &Plan,
     plan: &Plan,
+    only: Option<StepIndex>,
 ) -> store::Result<u64> {
     if is_placed(plan) {
         return Ok(0);
     }
     let lanes = store.lanes(plan.lanes()).await?;
-    let changed = plan.places().zip(&before.steps).filter(|((_, rules), former)| rules.hours != former.hours);
     let mut brought = 0;
-    for ((step, rules), _) in changed {
+    for (step, rules) in plan.places().filter(|(step, _)| only.is_none_or(|only| only == *step)) {
         for lane in lanes.iter().filter(|lane| rules.lanes.member(&lane.name).is_some()) {
             let queue = Queue { batch: batch.id, step, lane: lane.id };
             // Nothing comes before the campaign begins.
@@ -136,6 +158,7 @@ fn amended(
     before: &Plan,
     amend: &Amend,
     countries: &BTreeMap<Country, u64>,
+    batch: &Batch,
     now: Timestamp,
 ) -> Result<(Plan, Timestamp), Vec<Problem>> {
     let mut problems = Vec::new();
@@ -152,8 +175,10 @@ fn amended(
         return Err(problems);
     }
     priced(countries, &plan)?;
-    // Quiet hours around the clock, or a window that opens behind the end.
-    let schedule = Schedule { at: plan.at, end: plan.end, ..Schedule::default() };
+    // Quiet hours around the clock, or a window that opens behind the end. What has begun may end before it opens again.
+    let is_checked = amend.names_hours() || amend.keys.contains_key("end");
+    let end = plan.end.filter(|_| is_checked && batch.started_at.is_none());
+    let schedule = Schedule { at: plan.at, end, ..Schedule::default() };
     let begins = Beginnings::of(&plan, &schedule, countries, now)?.first;
     Ok((plan, begins))
 }

@@ -4,7 +4,7 @@ use super::launch::{LaunchError, Launcher, Prepared};
 use super::lint::{Lint, Warning};
 use super::moment::moment;
 use super::time::instant;
-use crate::domain::{BatchState, Content, Plan, Step, StepIndex, TemplateContent, Timestamp, Zone};
+use crate::domain::{BatchState, Content, Plan, Span, Step, StepIndex, TemplateContent, Timestamp, Zone};
 use crate::store::{Batch, Said};
 
 /// A template of a campaign that is flagged.
@@ -57,6 +57,12 @@ fn disabled_at(template: &TemplateContent, says: &[Said]) -> Option<Timestamp> {
     instant(says("disable_date", flagged)?, Some(Zone(chrono_tz::UTC))).ok().map(|instant| instant.at)
 }
 
+/// How long after a first step somebody may come to a later one, at most.
+fn falls_back_after(plan: &Plan, step: StepIndex) -> Span {
+    let before = plan.places().filter(|(index, _)| *index < step).filter_map(|(_, rules)| rules.fallback_after);
+    Span::from_millis(before.map(Span::millis).sum())
+}
+
 impl Launcher<'_> {
     /// What a plan says of templates that are flagged.
     pub(super) async fn flagged(&self, prepared: &Prepared) -> Result<Vec<Warning>, LaunchError> {
@@ -66,7 +72,8 @@ impl Launcher<'_> {
         }
         let until = self.forecast(prepared).await?.map_or(prepared.beginnings.last, |forecast| forecast.done_at);
         let warning = |flagged: Flagged| {
-            let sentence = flagged.sentence(until, prepared.plan.time_zone)?;
+            let sentence =
+                flagged.sentence(until + falls_back_after(&prepared.plan, flagged.step), prepared.plan.time_zone)?;
             Some(Warning { code: Lint::TemplateFlagged, step: Some(flagged.step), sentence })
         };
         Ok(flagged.into_iter().filter_map(warning).collect())
@@ -89,7 +96,7 @@ impl Launcher<'_> {
             let forecast = self.forecast_of(&batch, &plan, &self.store.tallies(batch.id).await?, now).await?;
             let until = forecast.map_or(now, |forecast| forecast.done_at);
             let runs_past = |flagged: Flagged| {
-                let sentence = flagged.sentence(until, plan.time_zone)?;
+                let sentence = flagged.sentence(until + falls_back_after(&plan, flagged.step), plan.time_zone)?;
                 Some((batch.clone(), flagged, sentence))
             };
             found.extend(flagged.into_iter().filter_map(runs_past));

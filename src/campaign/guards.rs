@@ -1,6 +1,6 @@
 //! Rules that pause a campaign, or hold a step of it, where too much of what it hands over is in vain.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use crate::domain::{BatchId, BatchState, Count, Plan, Status, Step, StepIndex, StopRule, Tallies, Timestamp};
 use crate::store::{Entry, Result, StepHeldBy, StepHold, Store};
@@ -40,7 +40,8 @@ impl Known {
 #[derive(Debug, Default)]
 pub(super) struct Guards {
     seen: HashMap<(BatchId, StepIndex, Rule), VecDeque<Known>>,
-    held: HashSet<(BatchId, StepIndex)>,
+    /// The rule by which a step was held last: it is held by that once.
+    held: HashMap<(BatchId, StepIndex), StopRule>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,14 +64,14 @@ impl Guards {
             let known = Known::of(index, step, tallies);
             if let Some(rule) = plan.hold_paid_when
                 && let Some(paid) = next_paid(plan, index)
-                && !self.held.contains(&(entry.id, paid))
+                && self.held.get(&(entry.id, paid)) != Some(&rule)
                 && let Some(broken) = self.broken((entry.id, index, Rule::HoldPaid), known, rule)
             {
                 let why = format!("{}, and this step costs money (hold_paid_when)", in_words(index, step, broken));
                 store
                     .hold_step(StepHold { batch: entry.id, step: paid, by: StepHeldBy::Rule, why, since: now })
                     .await?;
-                self.held.insert((entry.id, paid));
+                self.held.insert((entry.id, paid), rule);
             }
             if let Some(rule) = plan.pause_when
                 && let Some(broken) = self.broken((entry.id, index, Rule::Pause), known, rule)

@@ -14,8 +14,10 @@ use crate::domain::{BatchId, BatchState, Count, OnMissed, Plan, Present, Span, S
 use crate::engine::{CallOff, Event, Silence, Standing, advance};
 use crate::store::{self, Batch, Book, Entry, Loaded, Result, Signal, StepHeldBy, StepHold, Store};
 
-/// Messages swept in one transaction.
+/// Messages swept in one transaction, and transactions in one round: other campaigns are to begin, and to be paused, on
+/// time.
 const PAGE: u32 = 2_000;
+const PAGES: u32 = 10;
 
 /// What came of a person's decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +132,8 @@ pub struct Housekeeper {
     /// Which batches have moved: a hundred that wait are not counted again and again.
     signals: broadcast::Receiver<Signal>,
     seen: HashMap<BatchId, Seen>,
+    /// Where walks over batches have come to that took longer than a round.
+    walks: HashMap<BatchId, u32>,
     /// When every batch is looked at next.
     look_anyway: Timestamp,
     /// The decision up to which it is known what is scheduled, and what of that begins first.
@@ -149,8 +153,9 @@ impl Housekeeper {
     pub fn new(store: Arc<dyn Store>, book: Arc<Book>) -> Self {
         let signals = store.signals().subscribe();
         let (unwilling, guards) = (Unwilling::default(), Guards::default());
-        let (seen, look_anyway, scheduled) = (HashMap::new(), Timestamp::default(), (None, None));
-        Self { store, book, unwilling, guards, signals, seen, look_anyway, scheduled }
+        let (seen, walks) = (HashMap::new(), HashMap::new());
+        let (look_anyway, scheduled) = (Timestamp::default(), (None, None));
+        Self { store, book, unwilling, guards, signals, seen, walks, look_anyway, scheduled }
     }
 
     /// When the first of the scheduled batches begins, as far as is known.
@@ -167,12 +172,13 @@ impl Housekeeper {
         let touched = self.touched(now);
         let in_play = self.book.in_play();
         self.seen.retain(|batch, _| in_play.iter().any(|entry| entry.id == *batch));
+        self.walks.retain(|batch, _| self.seen.contains_key(batch));
         for entry in in_play {
             let is_touched = touched.as_ref().is_none_or(|touched| touched.contains(&entry.id));
             if !is_touched && !self.is_due(&entry, now) {
                 continue;
             }
-            let seen = Seen { state: entry.state(), edition: entry.edition, is_unsent: true };
+            let seen = Seen { state: entry.state(), edition: entry.edition, is_unsent: false };
             self.seen.insert(entry.id, seen);
             moved += match seen.state {
                 BatchState::Running => {
@@ -278,8 +284,12 @@ impl Housekeeper {
 
     /// The rows of a cancelled batch follow: those that never left are cancelled, for the others the present step
     /// becomes the last.
-    async fn sweep(&self, entry: &Entry, now: Timestamp) -> Result<u32> {
-        self.tell_all(entry, Standing::Cancelled, |_| Some(Event::CalledOff(CallOff::Cancel)), now).await?;
+    async fn sweep(&mut self, entry: &Entry, now: Timestamp) -> Result<u32> {
+        let (_, is_over) =
+            self.tell_all(entry, Standing::Cancelled, |_| Some(Event::CalledOff(CallOff::Cancel)), now).await?;
+        if !is_over {
+            return Ok(0);
+        }
         let nothing_leaves = self.store.tallies(entry.id).await?.is_finished();
         if nothing_leaves {
             self.shift(entry.id, BatchState::Cancelling, BatchState::Cancelled, now).await
@@ -290,14 +300,14 @@ impl Housekeeper {
 
     /// The rows follow an end that has come: whoever has not left by then has expired. Who comes back to a queue
     /// meanwhile is seen by the next round, because it is counted.
-    async fn expire(&self, entry: &Entry, now: Timestamp) -> Result<()> {
+    async fn expire(&mut self, entry: &Entry, now: Timestamp) -> Result<()> {
         // It may have been moved a moment ago.
         if self.store.batch(entry.id).await?.is_none_or(|batch| batch.edition != entry.edition) {
             return Ok(());
         }
         let due = Event::Due { silence: Silence::Trusted };
         let unsent = |message: &Present| message.first_left.is_none().then_some(due);
-        let expired = self.tell_all(entry, Standing::Live, unsent, now).await?;
+        let (expired, _) = self.tell_all(entry, Standing::Live, unsent, now).await?;
         if expired > 0 {
             let subject = store::Event::of_campaign(entry.id, entry.name.as_deref());
             let text = format!("its end has come: {expired} had not left by then, and have expired");
@@ -306,19 +316,23 @@ impl Housekeeper {
         Ok(())
     }
 
-    /// Tells everybody who has no outcome and is not in flight. Returns how many were changed by it.
+    /// Tells everybody who has no outcome and is not in flight, a good many in each round. Returns how many were changed by
+    /// it, and whether that was the end of the walk.
     async fn tell_all(
-        &self,
+        &mut self,
         entry: &Entry,
         standing: Standing,
         event: impl Fn(&Present) -> Option<Event>,
         now: Timestamp,
-    ) -> Result<usize> {
-        let (mut after, mut told) = (None, 0);
-        loop {
-            let open = self.store.open_messages(entry.id, after, PAGE).await?;
-            let Some(last) = open.last() else { return Ok(told) };
-            after = Some(last.key.n);
+    ) -> Result<(usize, bool)> {
+        let mut told = 0;
+        for _ in 0..PAGES {
+            let open = self.store.open_messages(entry.id, self.walks.get(&entry.id).copied(), PAGE).await?;
+            let Some(last) = open.last() else {
+                self.walks.remove(&entry.id);
+                return Ok((told, true));
+            };
+            self.walks.insert(entry.id, last.key.n);
             let change = |message: &Loaded| {
                 let decision = advance(&entry.plan, standing, &message.present, event(&message.present)?, now);
                 Some(entry.change(message, *decision.next()?, None))
@@ -328,6 +342,7 @@ impl Housekeeper {
             // Who was faster has moved its message on; the next round finds what is then left.
             told += meant - self.store.record(changes).await?.len();
         }
+        Ok((told, false))
     }
 }
 

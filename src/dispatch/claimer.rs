@@ -17,6 +17,8 @@ use crate::store::{
 
 /// How often every queue is looked at although nobody said so, in case a hint was lost.
 const LOOK_ANYWAY: Span = Span::from_secs(60);
+/// The same where some are another lane's: that it is away for long is said by nobody.
+const LOOK_FOR_OTHERS: Span = Span::from_secs(5);
 /// Rest after a claim that failed, a full disk for example.
 const AFTER_FAILURE: Span = Span::from_millis(500);
 
@@ -86,7 +88,8 @@ impl Claimer {
         while !stop.is_cancelled() {
             if clock.now() >= look_anyway {
                 self.lane.look_everywhere();
-                look_anyway = clock.now() + LOOK_ANYWAY;
+                let rest = if self.lane.shares_queues() { LOOK_FOR_OTHERS } else { LOOK_ANYWAY };
+                look_anyway = clock.now() + rest;
             }
             let next = match self.run_once().await {
                 Ok(next) => next,

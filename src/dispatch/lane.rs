@@ -363,6 +363,12 @@ impl Lane {
         }
     }
 
+    /// Whether it may have to stand in for other lanes.
+    pub(super) fn shares_queues(&self) -> bool {
+        let of_another = |entry: &Arc<Entry>| entry.queues_of(self.id).any(|queue| queue.lane != self.id);
+        self.book.in_play().iter().any(of_another)
+    }
+
     /// Every queue is worth a look, since nobody knows what was missed.
     pub fn look_everywhere(&self) {
         let in_play = self.book.in_play();

@@ -237,7 +237,10 @@ fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
         (Answer::Accepted, Some(fact)) => accepted_at(fact.answered, now),
         _ => now,
     };
-    let standing = Standing::of(settled.entry.state());
+    // By the plan as it is now, which is seldom another than when it was claimed.
+    let later = settled.entry.is_former().then(|| settled.lane.book.entry(settled.entry.id)).flatten();
+    let entry = later.as_ref().unwrap_or(&settled.entry);
+    let standing = Standing::of(entry.state());
     let answered = Event::Answered { step: settled.step, answer: settled.answer };
     // What was recorded before an error came in between may have been claimed anew: that claim has an answer of its own.
     let is_ours = match (settled.message.present.state, message.present.state) {
@@ -247,7 +250,7 @@ fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
     let events = [Some(answered).filter(|_| is_ours), settled.then.map(Event::CalledOff)];
     let mut after = message.present;
     for event in events.into_iter().flatten() {
-        if let Some(next) = advance(&settled.entry.plan, standing, &after, event, now).next() {
+        if let Some(next) = advance(&entry.plan, standing, &after, event, now).next() {
             after = *next;
         }
     }
@@ -256,7 +259,7 @@ fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
     let was_handed_over = |message: &Loaded| message.present.marks.handed_over(settled.step);
     let is_proven = was_handed_over(message) && !was_handed_over(&settled.message);
     let refund = if is_proven { Money::ZERO } else { settled.refund };
-    Change { refund, ..settled.entry.change(message, after, fact) }
+    Change { refund, ..entry.change(message, after, fact) }
 }
 
 #[cfg(test)]

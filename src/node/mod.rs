@@ -228,22 +228,25 @@ async fn keep_house(
 ) {
     let told = Told::default();
     while !stop.is_cancelled() {
-        match housekeeper.run_once(clock.now()).await {
+        let start = match housekeeper.run_once(clock.now()).await {
             Ok(moved) => {
                 told.ends();
                 if moved > 0 {
                     decided.notify_one();
                 }
+                housekeeper.next_start()
             }
-            Err(error) if told.begins() => {
-                tracing::warn!(error = %Causes(&error), "cannot look after the campaigns; trying again");
+            Err(error) => {
+                if told.begins() {
+                    tracing::warn!(error = %Causes(&error), "cannot look after the campaigns; trying again");
+                }
+                None
             }
-            Err(_) => {}
-        }
+        };
         let next = clock.now() + HOUSEKEEPING;
         tokio::select! {
             () = stop.cancelled() => {}
-            () = clock.sleep_until(housekeeper.next_start().map_or(next, |start| start.min(next))) => {}
+            () = clock.sleep_until(start.map_or(next, |start| start.min(next))) => {}
         }
     }
 }

@@ -91,6 +91,24 @@ async fn an_end_that_is_put_off_lets_those_leave_who_would_have_missed_it() {
 }
 
 #[tokio::test]
+async fn what_has_begun_may_end_before_its_hours_come_again() {
+    let mut world = World::begin().await;
+    let quiet = "time_zone = \"Asia/Singapore\"\nquiet_hours = \"16:10-20:00\"\nmax_messages = 1\n";
+    let launched = world.launch(3, quiet).await;
+    world.send().await;
+    world.moves(&launched, BatchState::Paused, BatchState::Running).await;
+    world.clock.advance(hours(1));
+    world.changes(&launched, json!({ "end": "2027-01-15T18:00" })).await;
+    world.changes(&launched, json!({ "max_messages": 5 })).await;
+    world.clock.advance(hours(2));
+    world.begins().await;
+    world.begins().await;
+    let outcomes = world.outcomes(&launched, 3).await;
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Some(Outcome::Expired)).count(), 2);
+    world.audit_holds(&launched).await;
+}
+
+#[tokio::test]
 async fn hours_that_are_changed_let_those_leave_who_waited_for_an_hour_to_come() {
     let mut world = World::begin().await;
     let text = "numbers = [\"+6591000001\", \"+6591000002\", \"+6591000003\"]\nsend_window = \"09:00-15:00\"\n\

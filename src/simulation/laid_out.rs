@@ -94,7 +94,7 @@ impl World {
         let amendment = Amendment { batch: id, edition, plan: plan.clone(), starts_at: batch.starts_at, why, now };
         if self.store.amend(amendment).await.unwrap().is_some() {
             self.holds.amended(id, plan.clone());
-            bring_forward(self.store.as_ref(), self.clock.as_ref(), &batch, &before, &plan).await.unwrap();
+            bring_forward(self.store.as_ref(), self.clock.as_ref(), &batch, &plan, None).await.unwrap();
         }
     }
 }

@@ -2,7 +2,7 @@
 //! stand, refreshed whenever a decision is noted.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::hushed::{BY_NAME, Hush, Hushed};
@@ -35,7 +35,9 @@ struct Course {
     state: AtomicU8,
     /// Steps of which nothing leaves for the time being, a bit each.
     held: AtomicU8,
-    /// When nothing that has never left may leave any more, as the latest edition says.
+    /// The latest edition.
+    edition: AtomicU32,
+    /// When nothing that has never left may leave any more, as it says.
     ends_at: AtomicI64,
     /// Of each step, where it may not leave at all hours, as the latest edition says.
     timings: RwLock<Vec<Option<Arc<Timing>>>>,
@@ -48,6 +50,11 @@ struct Course {
 impl Entry {
     pub fn state(&self) -> BatchState {
         BatchState::from_code(self.course.state.load(Ordering::Acquire)).unwrap_or(BatchState::Paused)
+    }
+
+    /// Whether its plan has been changed since this was read.
+    pub fn is_former(&self) -> bool {
+        self.course.edition.load(Ordering::Acquire) != self.edition
     }
 
     /// Whether its end has come for a message that has never left.
@@ -359,6 +366,7 @@ impl Book {
         let timing = |hours: &Hours| (!hours.are_all()).then(|| Arc::new(Timing { hours: hours.clone(), launched }));
         let timings = plan.steps.iter().map(|step| timing(&step.hours)).collect();
         *course.timings.write().unwrap_or_else(PoisonError::into_inner) = timings;
+        course.edition.store(batch.edition, Ordering::Release);
         course.ends_at.store(plan.end.unwrap_or(Timestamp::MAX).millis(), Ordering::Release);
         Ok(Some(Arc::new(Entry {
             id: batch.id,

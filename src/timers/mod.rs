@@ -26,7 +26,7 @@ pub const PAGE: u32 = 2_000;
 /// Pages that wait for their commit while another is read: enough for the writer never to wait for the reader.
 const PAGES_AHEAD: usize = 2;
 /// How often every batch is looked at although nobody said so, in case a hint was lost.
-const LOOK_ANYWAY: Span = Span::from_secs(30);
+const LOOK_ANYWAY: Span = Span::from_secs(5);
 /// Rest where receipts that have come are to be applied first.
 const BEHIND: Span = Span::from_millis(5);
 /// Rest after a failure of the store.

@@ -11,10 +11,10 @@ use crate::bench::{Figures, Run, Target};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The table holds the medians of all runs. pace: messages a second that the provider read, behind the first \
+    after_help = "The table holds the medians of all runs, and of `early` and `worst sec` the worst of all. pace: messages a second that the provider read, behind the first \
                   second; their ratio to the rate; by how much the worst window of all, however long or short, passed more \
                   than rate and burst allow, as time at that rate, where the way to the provider counts too; what the worst \
-                  second passed of what they allow. starts: how late half of the scheduled campaigns and nearly all began, \
+                  second passed of what they allow. starts: how late half of the scheduled campaigns and nearly all began, in their order, \
                   until the provider had read the first message. idle: processor time a second of a server on which nothing \
                   happens, and the most memory that it had. --json has every run."
 )]

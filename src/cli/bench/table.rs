@@ -9,6 +9,16 @@ pub(super) struct Column {
     pub(super) title: &'static str,
     pub(super) digits: usize,
     pub(super) of: fn(&Run) -> Option<f64>,
+    /// Whether the worst of all runs is shown instead of their median.
+    pub(super) worst: bool,
+}
+
+const fn median(title: &'static str, digits: usize, of: fn(&Run) -> Option<f64>) -> Column {
+    Column { title, digits, of, worst: false }
+}
+
+const fn worst(title: &'static str, digits: usize, of: fn(&Run) -> Option<f64>) -> Column {
+    Column { title, digits, of, worst: true }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds for people")]
@@ -16,15 +26,24 @@ fn millis(millis: Option<i64>) -> Option<f64> {
     millis.map(|millis| millis as f64)
 }
 
-pub(super) const CPU: Column = Column { title: "cpu µs", digits: 1, of: |run| Some(run.cpu_us) };
-pub(super) const P50: Column = Column { title: "p50 ms", digits: 0, of: |run| millis(run.p50_ms) };
-pub(super) const P99: Column = Column { title: "p99 ms", digits: 0, of: |run| millis(run.p99_ms) };
-pub(super) const READY: Column = Column { title: "ready ms", digits: 0, of: |run| millis(run.ready_ms) };
-pub(super) const IDLE: Column = Column { title: "idle ms/s", digits: 1, of: |run| run.idle_ms };
-pub(super) const EARLY: Column = Column { title: "early ms", digits: 2, of: |run| run.early_ms };
-pub(super) const WORST: Column = Column { title: "worst sec", digits: 2, of: |run| run.worst_second };
-pub(super) const PEAK: Column = Column { title: "peak MiB", digits: 0, of: |run| Some(run.peak_mib) };
-pub(super) const RECEIPTS: Column = Column { title: "receipts/s", digits: 0, of: |run| run.receipts_per_second };
+pub(super) const CPU: Column = median("cpu µs", 1, |run| Some(run.cpu_us));
+pub(super) const P50: Column = median("p50 ms", 0, |run| millis(run.p50_ms));
+pub(super) const P99: Column = median("p99 ms", 0, |run| millis(run.p99_ms));
+pub(super) const READY: Column = median("ready ms", 0, |run| millis(run.ready_ms));
+pub(super) const IDLE: Column = median("idle ms/s", 1, |run| run.idle_ms);
+pub(super) const EARLY: Column = worst("early ms", 2, |run| run.early_ms);
+pub(super) const WORST: Column = worst("worst sec", 2, |run| run.worst_second);
+pub(super) const PEAK: Column = median("peak MiB", 0, |run| Some(run.peak_mib));
+pub(super) const RECEIPTS: Column = median("receipts/s", 0, |run| run.receipts_per_second);
+
+impl Column {
+    fn figure(&self, figures: &Figures) -> Option<f64> {
+        if self.worst {
+            return figures.runs.iter().filter_map(self.of).max_by(f64::total_cmp);
+        }
+        figures.median(self.of)
+    }
+}
 
 /// Prints a table whose first figure is so many of `what` a second.
 pub(super) fn print(machine: &Machine, what: &str, columns: &[Column], all: &[Figures]) -> anyhow::Result<()> {
@@ -43,7 +62,7 @@ pub(super) fn print(machine: &Machine, what: &str, columns: &[Column], all: &[Fi
 /// The medians of some runs, each figure's own.
 fn row(figures: &Figures, columns: &[Column]) -> String {
     let told = |figure: Option<f64>, digits| figure.map_or_else(|| "-".to_owned(), |f| format!("{f:.digits$}"));
-    let cells = columns.iter().map(|column| format!(" {:>10}", told(figures.median(column.of), column.digits)));
+    let cells = columns.iter().map(|column| format!(" {:>10}", told(column.figure(figures), column.digits)));
     let met = match figures.met {
         Some(true) => "  met",
         Some(false) => "  MISSED",

@@ -3,10 +3,10 @@
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
-use super::batches::{bump, keep_plan, read_plan, tell};
+use super::batches::{self, bump, keep_plan, read_plan, tell};
 use super::rows::{json_list, moment};
 use crate::domain::{BatchId, BatchState, Span, Timestamp};
-use crate::store::{Amendment, Edition, Queue};
+use crate::store::{Amendment, Edition, Queue, StepHeldBy};
 
 /// States in which there is something left that a plan could change.
 const OPEN: [BatchState; 4] = [BatchState::Draft, BatchState::Scheduled, BatchState::Running, BatchState::Paused];
@@ -26,6 +26,15 @@ pub(super) async fn amend(connection: &mut SqliteConnection, amendment: Amendmen
     .await?;
     let Some(found) = found else { return Ok(None) };
     let digest = keep_plan(connection, &plan).await?;
+    let before = batches::plan(connection, batch).await?;
+    if before.is_none_or(|before| before.hold_paid_when != plan.hold_paid_when) {
+        // That a person has let a step go on in spite of a rule says nothing of another rule.
+        sqlx::query("DELETE FROM step_hold WHERE batch = ?1 AND held_by = ?2 AND lifted_at IS NOT NULL")
+            .bind(batch.0)
+            .bind(StepHeldBy::Rule as u8)
+            .execute(&mut *connection)
+            .await?;
+    }
     sqlx::query("INSERT INTO edition (batch, n, plan, until, why) VALUES (?1, ?2, ?3, ?4, ?5)")
         .bind(batch.0)
         .bind(edition)
