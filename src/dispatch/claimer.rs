@@ -146,7 +146,6 @@ impl Claimer {
         let set = match self.store.claim(claim).await {
             Ok(set) => {
                 self.told.ends();
-                lane.claim_took(lane.clock.now().since(now));
                 set
             }
             Err(error) => {

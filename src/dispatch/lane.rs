@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::compose::{Uncomposable, compose};
@@ -27,8 +27,6 @@ const UNRECORDED_MAX: u32 = 2_000;
 const CLAIM_MAX: u32 = 1_000;
 /// A claim takes no more than leaves in this time.
 pub(super) const CLAIM_AHEAD: Span = Span::from_millis(100);
-/// How far ahead at most, where claims wait for one another because many lanes send.
-const CLAIM_AHEAD_MAX: Span = Span::from_secs(1);
 
 /// How long a lane has to be out until others of its pool take over: its people keep their sender over a hiccup.
 const OTHERS_STAND_IN_AFTER: Span = Span::from_secs(10);
@@ -64,8 +62,6 @@ pub struct Lane {
     /// Whether what has left cannot be recorded now: then nothing else leaves.
     unrecordable: AtomicBool,
     let_out: AtomicU64,
-    /// How long the latest claim took, in milliseconds.
-    claim_took: AtomicI64,
     /// The batch that was served last: others have their turn before it.
     served: AtomicU32,
     /// Compiled requests.
@@ -147,7 +143,6 @@ impl Lane {
             unrecorded: AtomicU32::new(0),
             unrecordable: AtomicBool::new(false),
             let_out: AtomicU64::new(0),
-            claim_took: AtomicI64::new(0),
             served: AtomicU32::new(0),
             patterns: RwLock::default(),
             caps: RwLock::default(),
@@ -169,17 +164,10 @@ impl Lane {
         }
     }
 
-    /// How many to claim in one go: 100 ms of the rate, or what leaves while two claims are waited for, and at least one
-    /// request.
+    /// How many to claim in one go: 100 ms of the rate, and at least one request.
     pub(super) fn claim_size(&self) -> u32 {
-        let two_claims = Span::from_millis(self.claim_took.load(Ordering::Relaxed).saturating_mul(2));
-        let ahead = two_claims.clamp(CLAIM_AHEAD, CLAIM_AHEAD_MAX);
-        let ahead = u32::try_from(self.pace.rate().within(ahead)).unwrap_or(u32::MAX);
+        let ahead = u32::try_from(self.pace.rate().within(CLAIM_AHEAD)).unwrap_or(u32::MAX);
         ahead.clamp(1, CLAIM_MAX).max(self.request_size().get())
-    }
-
-    pub(super) fn claim_took(&self, span: Span) {
-        self.claim_took.store(span.millis(), Ordering::Relaxed);
     }
 
     /// How many more may be claimed now.
