@@ -3,50 +3,40 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tokio::sync::broadcast::{self, error::TryRecvError};
-
-use crate::domain::{BatchId, Span, Timestamp};
-use crate::store::{Signal, Store};
-
-/// How often everything is looked at anew, in case a hint was lost.
-const FORGOTTEN: Span = Span::from_secs(30);
+use crate::domain::{BatchId, Timestamp};
+use crate::store::{Hints, Signal, Store};
 
 #[derive(Debug)]
 pub(super) struct Quiet {
-    signals: broadcast::Receiver<Signal>,
+    hints: Hints,
     /// Those in which no deadline is waived.
     none_waived: HashSet<BatchId>,
     /// When the first of each is due.
     first_due: HashMap<BatchId, Timestamp>,
-    forgets_at: Timestamp,
 }
 
 impl Quiet {
     pub(super) fn of(store: &dyn Store) -> Self {
-        let (none_waived, first_due, forgets_at) = (HashSet::new(), HashMap::new(), Timestamp::default());
-        Self { signals: store.signals().subscribe(), none_waived, first_due, forgets_at }
+        Self { hints: Hints::of(store), none_waived: HashSet::new(), first_due: HashMap::new() }
     }
 
     /// Takes in what has happened since the last time.
     pub(super) fn listen(&mut self, now: Timestamp) {
-        let mut forgets = now >= self.forgets_at;
-        loop {
-            match self.signals.try_recv() {
-                Ok(Signal::Moved { batch }) => {
-                    self.none_waived.remove(&batch);
-                }
-                Ok(Signal::Due { batch, at }) => {
-                    self.first_due.entry(batch).and_modify(|first| *first = at.min(*first));
-                }
-                Ok(Signal::Queued { .. }) => {}
-                Err(TryRecvError::Lagged(_)) => forgets = true,
-                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
-            }
-        }
-        if forgets {
+        let Some(signals) = self.hints.take(now) else {
             self.none_waived.clear();
             self.first_due.clear();
-            self.forgets_at = now + FORGOTTEN;
+            return;
+        };
+        for signal in signals {
+            match signal {
+                Signal::Moved { batch } => {
+                    self.none_waived.remove(&batch);
+                }
+                Signal::Due { batch, at } => {
+                    self.first_due.entry(batch).and_modify(|first| *first = at.min(*first));
+                }
+                Signal::Queued { .. } => {}
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
-use crate::domain::Timestamp;
+use crate::domain::{Span, Timestamp};
 
 /// The figures of one run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -166,6 +166,13 @@ fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
     let mut figures: Vec<f64> = figures.collect();
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied()
+}
+
+/// What the process costs while nothing happens: processor time, in milliseconds a second, watched for so long.
+pub(super) async fn idle_ms(clock: &dyn Clock, span: Span) -> f64 {
+    let before = cpu_seconds();
+    clock.sleep(span).await;
+    (cpu_seconds() - before) * 1_000.0 / span.std().as_secs_f64()
 }
 
 /// Processor time of this process so far, of threads that have ended too.

@@ -5,17 +5,15 @@ use std::fmt::Write as _;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::dispatch::{Load, launch};
-use super::figures::{cpu_seconds, memory_peak, percentile};
-use super::sink::AUTHORIZATION;
+use super::dispatch::{Load, launch, provider, read};
+use super::figures::{idle_ms, memory_peak, percentile};
+use super::stock::scratch;
 use super::{Begun, Error, Run, SinkProcess};
 use crate::campaign::{Draft, Launcher};
 use crate::clock::{Chance, Clock, Tick};
-use crate::config::Config;
 use crate::domain::{Count, Span};
 use crate::node::{Node, Parts};
 use crate::simulator::Arrival;
-use crate::store::{self, Store};
 
 /// What one run is to keep to.
 #[derive(Debug, Clone)]
@@ -34,45 +32,20 @@ const PATIENCE: Span = Span::from_secs(30);
 /// From the launch of what is scheduled to the first start, and between two of them.
 const LEAD: Span = Span::from_secs(3);
 const APART: Span = Span::from_millis(137);
-/// How long a server that waits is watched, and how long it may take until it does.
-/// Long enough for everything that is looked at from time to time.
+/// How long a server that waits is watched: long enough for everything that is looked at from time to time.
 const IDLE: Span = Span::from_secs(60);
+/// How long it may take until it waits.
 const SETTLES: Span = Span::from_secs(120);
-
-fn read(text: &str) -> Result<Arc<Config>, Error> {
-    let path = std::path::Path::new("bench.toml");
-    let read = Config::read(Some((path, text)), std::iter::empty(), std::iter::empty::<(&str, String)>())?;
-    Ok(Arc::new(read.config))
-}
-
-fn provider(base_url: &str, connections: NonZeroU32, batch: NonZeroU32) -> String {
-    let send = match batch.get() {
-        1 => "send = \"single\"".to_owned(),
-        size => format!("send = \"batch\"\nbatch_size = {size}"),
-    };
-    format!(
-        "[provider]\nbase_url = \"{base_url}\"\nsub_account = \"bench\"\napi_key = \"bench\"\n\
-         webhook_authorization = \"{AUTHORIZATION}\"\n{send}\nconnections = {connections}\n"
-    )
-}
-
-/// A database in a folder that goes with what is returned first.
-async fn database(clock: &Arc<dyn Clock>) -> Result<(tempfile::TempDir, Arc<dyn Store>), Error> {
-    let folder = tempfile::tempdir()?;
-    let url = format!("sqlite://{}", folder.path().join("bench.db").display());
-    let store = store::open(&url, Arc::clone(clock)).await?;
-    Ok((folder, store))
-}
 
 /// A campaign that has more to send than its lane may for so long.
 pub async fn pace(paced: &Paced, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
     let Paced { rate, burst, batch, connections, seconds } = paced.clone();
     let mut sink = SinkProcess::start_telling().await?;
-    let config = read(&format!(
+    let config = Arc::new(read(&format!(
         "{}[[lane]]\nname = \"bench\"\nchannel = \"WhatsApp\"\nrate = \"{rate}/s\"\nburst = {burst}\ntier = \"unlimited\"\n",
         provider(&sink.base_url(), connections, batch)
-    ))?;
-    let (_folder, store) = database(&clock).await?;
+    ))?);
+    let (_folder, store) = scratch(&clock).await?;
     // A second more than is measured, and nothing that could run dry before.
     let messages = rate.get().saturating_mul(seconds.get() + 2).saturating_add(burst.get());
     let load = Load { messages, connections, batch, receipts: 0 };
@@ -163,11 +136,11 @@ fn nanos(nanos: u64) -> f64 {
 /// message of each was read by the provider.
 pub async fn starts(count: u32, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
     let mut sink = SinkProcess::start_telling().await?;
-    let config = read(&format!(
+    let config = Arc::new(read(&format!(
         "{}[[lane]]\nname = \"bench\"\nchannel = \"SMS\"\nrate = \"1000/s\"\nsource = \"BENCH\"\n",
         provider(&sink.base_url(), FEW, NonZeroU32::MIN)
-    ))?;
-    let (_folder, store) = database(&clock).await?;
+    ))?);
+    let (_folder, store) = scratch(&clock).await?;
     let begun = Begun::now(clock.as_ref());
     let parts = Parts {
         config: Arc::clone(&config),
@@ -222,8 +195,8 @@ pub async fn idle(lanes: u32, campaigns: u32, clock: Arc<dyn Clock>, chance: Arc
             "[[lane]]\nname = \"lane-{lane}\"\nchannel = \"WhatsApp\"\nrate = \"80/s\"\ntier = \"250\"\nportfolio = \"p{lane}\"\n"
         );
     }
-    let config = read(&text)?;
-    let (_folder, store) = database(&clock).await?;
+    let config = Arc::new(read(&text)?);
+    let (_folder, store) = scratch(&clock).await?;
     let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
     let mut batches = Vec::new();
     for campaign in 0..campaigns {
@@ -251,9 +224,7 @@ pub async fn idle(lanes: u32, campaigns: u32, clock: Arc<dyn Clock>, chance: Arc
     let mut run = Run::since(begun, u64::from(campaigns) * 250, clock.as_ref());
     // What has just been recorded is looked after.
     clock.sleep(Span::from_secs(2)).await;
-    let idle = cpu_seconds();
-    clock.sleep(IDLE).await;
-    run.idle_ms = Some((cpu_seconds() - idle) * 1_000.0 / IDLE.std().as_secs_f64());
+    run.idle_ms = Some(idle_ms(clock.as_ref(), IDLE).await);
     run.peak_mib = memory_peak();
     node.stop().await?;
     store.close().await;

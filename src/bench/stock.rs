@@ -14,7 +14,7 @@ use crate::domain::{
     Tag, Tallies, Timestamp,
 };
 use crate::engine::{Answer, Event, Standing, advance, begin};
-use crate::store::{self, KnownAs, NewAudience, NewBatch, Sqlite, Verdict};
+use crate::store::{self, KnownAs, NewAudience, NewBatch, Sqlite, Store, Verdict};
 
 /// Rows laid out in one transaction.
 const PIECE: u32 = 100_000;
@@ -174,6 +174,14 @@ pub async fn fill(path: &Path, messages: u32, clock: Arc<dyn Clock>) -> Result<S
     run(&mut connection, "PRAGMA wal_checkpoint(TRUNCATE)").await?;
     connection.close().await?;
     Ok(Stock { messages })
+}
+
+/// A database of its own, in a folder that goes with what is returned first.
+pub(super) async fn scratch(clock: &Arc<dyn Clock>) -> Result<(tempfile::TempDir, Arc<dyn Store>), Error> {
+    let folder = tempfile::tempdir()?;
+    let url = format!("sqlite://{}", folder.path().join("bench.db").display());
+    let store = store::open(&url, Arc::clone(clock)).await?;
+    Ok((folder, store))
 }
 
 /// Runs statements without values.

@@ -9,7 +9,7 @@ use sqlx::{Connection, Row};
 use tokio_util::sync::CancellationToken;
 
 use super::dispatch::{Load, config};
-use super::figures::{cpu_seconds, memory_peak, percentile};
+use super::figures::{idle_ms, memory_peak, percentile};
 use super::stock::run;
 use super::{Begun, Error, Run, Stock};
 use crate::clock::{Chance, Clock};
@@ -199,9 +199,7 @@ pub async fn start(
     let ready = clock.now().since(spawned);
     wait_until_queued(store.as_ref(), count, clock.as_ref()).await?;
     let mut measured = Run::since(begun, count.into(), clock.as_ref());
-    let idle = cpu_seconds();
-    clock.sleep(IDLE).await;
-    measured.idle_ms = Some((cpu_seconds() - idle) * 1_000.0 / IDLE.std().as_secs_f64());
+    measured.idle_ms = Some(idle_ms(clock.as_ref(), IDLE).await);
     measured.ready_ms = Some(ready.millis());
     measured.peak_mib = memory_peak();
     node.stop().await?;

@@ -10,6 +10,7 @@ use super::file::holidays;
 use super::launch::{LaunchError, Launcher, priced};
 use super::moment::moment;
 use super::noted::{Noted, noted};
+use super::route::{NOTHING_TO_HOLD, holds_nothing};
 use super::time::{Schedule, instant};
 use crate::clock::Clock;
 use crate::config::{Problem, Table, Wanted, hint};
@@ -18,8 +19,7 @@ use crate::store::{self, Amendment, Batch, Queue, Store};
 
 /// Messages that are brought forward in one transaction.
 const PIECE: u32 = 5_000;
-/// Servers that were seen since then may be claiming, and how long a claim takes that was under way.
-const SERVER: Span = Span::from_secs(5);
+/// How long a claim takes that was under way when a server noted it.
 const SETTLES: Span = Span::from_millis(300);
 /// Keys that may be changed. Those of a step are the campaign's too, and mean all of its steps there.
 const OF_STEP: [&str; 4] = ["quiet_hours", "send_window", "max_messages", "budget"];
@@ -51,7 +51,7 @@ pub enum Amended {
     /// It holds; so many messages that waited for an hour to come need not any more.
     Holds { changed: Vec<Changed>, noted: Noted, brought_forward: u64 },
     /// Nothing would have been otherwise.
-    AsItWas,
+    AsItWas(Noted),
     /// There is nothing left that could be changed.
     Over(BatchState),
     /// Its end has come.
@@ -66,7 +66,7 @@ impl Launcher<'_> {
             let now = self.clock.now();
             let batch = self.store.batch(batch.id).await?.ok_or(LaunchError::NoPlan)?;
             let before = self.store.plan(batch.id).await?.ok_or(LaunchError::NoPlan)?;
-            if !is_open(batch.state) {
+            if !BatchState::OPEN.contains(&batch.state) {
                 return Ok(Amended::Over(batch.state));
             }
             if let Some(end) = before.end.filter(|end| *end <= now) {
@@ -76,8 +76,9 @@ impl Launcher<'_> {
             let changed = differences(&before, &plan);
             if changed.is_empty() {
                 // Whoever gives it once more may have been interrupted the first time.
-                self.bring_forward(&batch, &plan, amend).await?;
-                return Ok(Amended::AsItWas);
+                let noted = noted(self.store, self.clock, self.store.seq().await?).await?;
+                self.bring_forward(&batch, &plan, amend, noted).await?;
+                return Ok(Amended::AsItWas(noted));
             }
             let said: Vec<String> = changed.iter().map(Changed::said).collect();
             let why = format!("changed by {by}: {}", said.join("; "));
@@ -89,17 +90,17 @@ impl Launcher<'_> {
             // Somebody else was faster: what they have changed stands, and this comes on top of it.
             let Some(seq) = self.store.amend(amendment).await? else { continue };
             let noted = noted(self.store, self.clock, seq).await?;
-            let brought_forward = self.bring_forward(&batch, &plan, amend).await?;
+            let brought_forward = self.bring_forward(&batch, &plan, amend, noted).await?;
             return Ok(Amended::Holds { changed, noted, brought_forward });
         }
     }
 
-    async fn bring_forward(&self, batch: &Batch, plan: &Plan, amend: &Amend) -> Result<u64, LaunchError> {
+    async fn bring_forward(&self, batch: &Batch, plan: &Plan, amend: &Amend, noted: Noted) -> Result<u64, LaunchError> {
         if !amend.names_hours() {
             return Ok(0);
         }
         let mut brought = bring_forward(self.store, self.clock, batch, plan, amend.step).await?;
-        if !self.store.nodes(self.clock.now() - SERVER).await?.is_empty() {
+        if matches!(noted, Noted::ByAll { .. } | Noted::NotYet) {
             // A claim that was under way may have put somebody off by the hours before.
             self.clock.sleep(SETTLES).await;
             brought += bring_forward(self.store, self.clock, batch, plan, amend.step).await?;
@@ -147,10 +148,6 @@ pub(crate) async fn bring_forward(
 
 fn is_placed(plan: &Plan) -> bool {
     plan.over.is_some() || plan.steps.iter().any(|step| step.hours.since.is_some())
-}
-
-const fn is_open(state: BatchState) -> bool {
-    matches!(state, BatchState::Draft | BatchState::Scheduled | BatchState::Running | BatchState::Paused)
 }
 
 /// The plan as it is to be, and when it begins where it has not; or everything that is wrong with it.
@@ -243,9 +240,8 @@ fn of_campaign(plan: &mut Plan, table: &mut Table<'_>, gone: &BTreeSet<String>, 
             *rule = Some(wanted);
         }
     }
-    if holds && !plan.steps.iter().skip(1).any(Step::is_paid) {
-        table
-            .wrong("hold_paid_when", "no step behind the first costs anything, so there is nothing to hold; remove it");
+    if holds && holds_nothing(&plan.steps) {
+        table.wrong("hold_paid_when", NOTHING_TO_HOLD);
     }
 }
 

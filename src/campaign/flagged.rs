@@ -1,8 +1,10 @@
 //! Templates that the provider means to disable, and campaigns that would still send them then.
 
-use super::launch::{LaunchError, Launcher, Prepared};
+use super::beginnings::Beginnings;
+use super::launch::{LaunchError, Launcher};
 use super::lint::{Lint, Warning};
 use super::moment::moment;
+use super::people::People;
 use super::time::instant;
 use crate::domain::{BatchState, Content, Plan, Span, Step, StepIndex, TemplateContent, Timestamp, Zone};
 use crate::store::{Batch, Said};
@@ -65,15 +67,21 @@ fn falls_back_after(plan: &Plan, step: StepIndex) -> Span {
 
 impl Launcher<'_> {
     /// What a plan says of templates that are flagged.
-    pub(super) async fn flagged(&self, prepared: &Prepared) -> Result<Vec<Warning>, LaunchError> {
-        let flagged = Flagged::of(&prepared.plan, &self.store.said().await?);
+    pub(super) async fn flagged(
+        &self,
+        plan: &Plan,
+        people: &People,
+        beginnings: &Beginnings,
+        now: Timestamp,
+    ) -> Result<Vec<Warning>, LaunchError> {
+        let flagged = Flagged::of(plan, &self.store.said().await?);
         if flagged.is_empty() {
             return Ok(Vec::new());
         }
-        let until = self.forecast(prepared).await?.map_or(prepared.beginnings.last, |forecast| forecast.done_at);
+        let forecast = self.forecast_for(plan, people, beginnings, now).await?;
+        let until = forecast.map_or(beginnings.last, |forecast| forecast.done_at);
         let warning = |flagged: Flagged| {
-            let sentence =
-                flagged.sentence(until + falls_back_after(&prepared.plan, flagged.step), prepared.plan.time_zone)?;
+            let sentence = flagged.sentence(until + falls_back_after(plan, flagged.step), plan.time_zone)?;
             Some(Warning { code: Lint::TemplateFlagged, step: Some(flagged.step), sentence })
         };
         Ok(flagged.into_iter().filter_map(warning).collect())

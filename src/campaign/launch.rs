@@ -66,6 +66,15 @@ impl Prepared {
     }
 }
 
+/// The same but for the people, who are given back where anything is wrong.
+struct LookedOver {
+    plan: Plan,
+    beginnings: Beginnings,
+    now: Timestamp,
+    warnings: Vec<Warning>,
+    windows: BTreeMap<StepIndex, u64>,
+}
+
 /// What a launch comes to.
 #[derive(Debug, Clone)]
 pub struct Launched {
@@ -146,53 +155,50 @@ impl Launcher<'_> {
         let prices = self.config.prices.as_deref().map(PriceList::load).transpose()?;
         draft.route.choose(self.config).map_err(|problem| LaunchError::Problems(vec![problem]))?;
         let people = Gathering { store: self.store, clock: self.clock, keep }.gather(draft, progress).await?;
-        // To read the people may have taken long.
-        let now = self.clock.now();
-        let planned = route::plan(draft, &people.columns, self.config, &schedule, prices.as_ref());
-        let planned = planned.and_then(|planned| for_somebody(&people, planned));
-        let begun = planned.and_then(|(plan, warnings)| {
-            priced(&people.countries, &plan)?;
-            let beginnings = Beginnings::of(&plan, &schedule, &people.countries, now)?;
-            Ok((plan, beginnings, warnings))
-        });
-        let (plan, beginnings, mut warnings) = match begun {
-            Ok(begun) => begun,
-            Err(problems) => {
-                people.discard(self.store).await;
-                return Err(LaunchError::Problems(problems));
+        match self.look_over(draft, &people, &schedule, prices.as_ref()).await {
+            Ok(looked) => {
+                let LookedOver { plan, beginnings, now, warnings, windows } = looked;
+                let (name, country, is_draft) = (draft.name.clone(), draft.country, false);
+                Ok(Prepared { name, people, plan, schedule, beginnings, now, warnings, country, windows, is_draft })
             }
-        };
-        let start = beginnings.first;
-        let windows = open_windows(self.store, self.config, &plan, &people, now).await;
-        let windows = match windows {
-            Ok(windows) => windows,
             Err(error) => {
                 people.discard(self.store).await;
-                return Err(error.into());
+                Err(error)
             }
-        };
+        }
+    }
+
+    /// What a campaign comes to for these people.
+    async fn look_over(
+        &self,
+        draft: &Draft,
+        people: &People,
+        schedule: &Schedule,
+        prices: Option<&PriceList>,
+    ) -> Result<LookedOver, LaunchError> {
+        // To read the people may have taken long.
+        let now = self.clock.now();
+        let planned = route::plan(draft, &people.columns, self.config, schedule, prices);
+        let planned = planned.and_then(|planned| for_somebody(people, planned));
+        let begun = planned.and_then(|(plan, warnings)| {
+            priced(&people.countries, &plan)?;
+            let beginnings = Beginnings::of(&plan, schedule, &people.countries, now)?;
+            Ok((plan, beginnings, warnings))
+        });
+        let (plan, beginnings, mut warnings) = begun.map_err(LaunchError::Problems)?;
+        let windows = open_windows(self.store, self.config, &plan, people, now).await?;
         let facts = Facts {
             recipients: people.recipients,
             countries: &people.countries,
             empty: &people.empty,
-            start,
+            start: beginnings.first,
             windows: &windows,
         };
         warnings.extend(lint(&plan, self.config, &facts));
         warnings.extend(people.excluded.warnings());
         warnings.extend(beginnings.warning());
-        let (name, country) = (draft.name.clone(), draft.country);
-        let is_draft = false;
-        let mut prepared =
-            Prepared { name, people, plan, schedule, beginnings, now, warnings, country, windows, is_draft };
-        match self.flagged(&prepared).await {
-            Ok(warnings) => prepared.warnings.extend(warnings),
-            Err(error) => {
-                prepared.people.discard(self.store).await;
-                return Err(error);
-            }
-        }
-        Ok(prepared)
+        warnings.extend(self.flagged(&plan, people, &beginnings, now).await?);
+        Ok(LookedOver { plan, beginnings, now, warnings, windows })
     }
 
     pub(super) async fn lay_out(&self, prepared: &mut Prepared) -> Result<Launched, LaunchError> {

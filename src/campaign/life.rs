@@ -3,8 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tokio::sync::broadcast::{self, error::TryRecvError};
-
 use super::guards::Guards;
 use super::moment::moment;
 use super::noted::{Noted, noted};
@@ -12,7 +10,7 @@ use super::unwilling::Unwilling;
 use crate::clock::Clock;
 use crate::domain::{BatchId, BatchState, Count, OnMissed, Plan, Present, Span, StepIndex, Timestamp};
 use crate::engine::{CallOff, Event, Silence, Standing, advance};
-use crate::store::{self, Batch, Book, Entry, Loaded, Result, Signal, StepHeldBy, StepHold, Store};
+use crate::store::{self, Batch, Book, Entry, Hints, Loaded, Result, Signal, StepHeldBy, StepHold, Store};
 
 /// Messages swept in one transaction, and transactions in one round: other campaigns are to begin, and to be paused, on
 /// time.
@@ -52,7 +50,7 @@ pub async fn start(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str
 /// takes longer than that to come about.
 pub async fn cancel(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
     // Of one that is finished everything has been handed over; to call it cancelled would be a lie.
-    let from = vec![BatchState::Draft, BatchState::Running, BatchState::Scheduled, BatchState::Paused];
+    let from = BatchState::OPEN.to_vec();
     decide(store, clock, batch, from, BatchState::Cancelling, format!("cancelled by {by}")).await
 }
 
@@ -119,9 +117,6 @@ fn missed(plan: &Plan, at: Timestamp, now: Timestamp) -> Option<(BatchState, Str
     }
 }
 
-/// How often every batch is looked at although nothing has moved, in case a hint was lost.
-const LOOK_ANYWAY: Span = Span::from_secs(30);
-
 /// Moves batches on that nobody has to decide about any more.
 #[derive(Debug)]
 pub struct Housekeeper {
@@ -130,12 +125,10 @@ pub struct Housekeeper {
     unwilling: Unwilling,
     guards: Guards,
     /// Which batches have moved: a hundred that wait are not counted again and again.
-    signals: broadcast::Receiver<Signal>,
+    hints: Hints,
     seen: HashMap<BatchId, Seen>,
     /// Where walks over batches have come to that took longer than a round.
     walks: HashMap<BatchId, u32>,
-    /// When every batch is looked at next.
-    look_anyway: Timestamp,
     /// The decision up to which it is known what is scheduled, and what of that begins first.
     scheduled: (Option<u64>, Option<Timestamp>),
 }
@@ -151,11 +144,10 @@ struct Seen {
 
 impl Housekeeper {
     pub fn new(store: Arc<dyn Store>, book: Arc<Book>) -> Self {
-        let signals = store.signals().subscribe();
+        let hints = Hints::of(store.as_ref());
         let (unwilling, guards) = (Unwilling::default(), Guards::default());
         let (seen, walks) = (HashMap::new(), HashMap::new());
-        let (look_anyway, scheduled) = (Timestamp::default(), (None, None));
-        Self { store, book, unwilling, guards, signals, seen, walks, look_anyway, scheduled }
+        Self { store, book, unwilling, guards, hints, seen, walks, scheduled: (None, None) }
     }
 
     /// When the first of the scheduled batches begins, as far as is known.
@@ -171,8 +163,11 @@ impl Housekeeper {
         let mut moved = self.start_all(seq, now).await?;
         let touched = self.touched(now);
         let in_play = self.book.in_play();
-        self.seen.retain(|batch, _| in_play.iter().any(|entry| entry.id == *batch));
-        self.walks.retain(|batch, _| self.seen.contains_key(batch));
+        if touched.is_none() {
+            // What is in play no more is forgotten now and then.
+            self.seen.retain(|batch, _| in_play.iter().any(|entry| entry.id == *batch));
+            self.walks.retain(|batch, _| self.seen.contains_key(batch));
+        }
         for entry in in_play {
             let is_touched = touched.as_ref().is_none_or(|touched| touched.contains(&entry.id));
             if !is_touched && !self.is_due(&entry, now) {
@@ -226,21 +221,11 @@ impl Housekeeper {
 
     /// The batches that have moved since the last look; nothing where all of them are to be looked at.
     fn touched(&mut self, now: Timestamp) -> Option<HashSet<BatchId>> {
-        let (mut touched, mut all) = (HashSet::new(), now >= self.look_anyway);
-        loop {
-            match self.signals.try_recv() {
-                Ok(Signal::Moved { batch }) => {
-                    touched.insert(batch);
-                }
-                Ok(Signal::Queued { .. } | Signal::Due { .. }) => {}
-                Err(TryRecvError::Lagged(_)) => all = true,
-                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
-            }
-        }
-        if all {
-            self.look_anyway = now + LOOK_ANYWAY;
-        }
-        (!all).then_some(touched)
+        let moved = |signal| match signal {
+            Signal::Moved { batch } => Some(batch),
+            Signal::Queued { .. } | Signal::Due { .. } => None,
+        };
+        Some(self.hints.take(now)?.into_iter().filter_map(moved).collect())
     }
 
     /// Whether a batch is worth a look although nothing of it has moved.

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::beginnings::Beginnings;
 use super::forecast::{Account, Forecast, Group, Outlook, Portfolio, Road};
 use super::launch::{LaunchError, Launcher, Prepared};
+use super::people::People;
 use super::shares::as_float;
 use crate::audience::understood;
 use crate::config::Lane;
@@ -37,15 +39,24 @@ struct Gathering<'a> {
 impl Launcher<'_> {
     /// When everybody's first message will have left, should the campaign be launched now. Nothing where that is never.
     pub async fn forecast(&self, prepared: &Prepared) -> Result<Option<Forecast>, LaunchError> {
-        let Prepared { plan, people, beginnings, now, .. } = prepared;
+        self.forecast_for(&prepared.plan, &prepared.people, &prepared.beginnings, prepared.now).await
+    }
+
+    pub(super) async fn forecast_for(
+        &self,
+        plan: &Plan,
+        people: &People,
+        beginnings: &Beginnings,
+        now: Timestamp,
+    ) -> Result<Option<Forecast>, LaunchError> {
         let outlook = Outlook { over: plan.over, zone: plan.time_zone, ..Outlook::default() };
-        let mut gathering = self.gathering(outlook, None, *now).await?;
+        let mut gathering = self.gathering(outlook, None, now).await?;
         for (country, people) in &people.countries {
             let Some(index) = plan.first(plan.marks_at_first(Some(*country))) else { continue };
             let Some(step) = plan.step(index) else { continue };
             gathering.add(step, *country, as_float(*people), beginnings.in_country(Some(*country))).await?;
         }
-        Ok(gathering.outlook.forecast(beginnings.first.max(*now)))
+        Ok(gathering.outlook.forecast(beginnings.first.max(now)))
     }
 
     /// When everything of a campaign that waits now will have left. Where its people are is taken from the audience as a

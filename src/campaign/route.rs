@@ -75,6 +75,14 @@ pub fn check_routes(config: &Config) -> Vec<Problem> {
     config.routes.iter().flat_map(check).collect()
 }
 
+pub(super) const NOTHING_TO_HOLD: &str =
+    "no step behind the first costs anything, so there is nothing to hold; remove it";
+
+/// Whether there is no step that `hold_paid_when` could hold.
+pub(super) fn holds_nothing(steps: &[Step]) -> bool {
+    !steps.iter().skip(1).any(Step::is_paid)
+}
+
 struct Building<'a> {
     chosen: Chosen<'a>,
     config: &'a Config,
@@ -312,12 +320,8 @@ impl<'a> Building<'a> {
 
     /// Rules that could never hold anything up.
     fn rules(&mut self, draft: &Draft, steps: &[Step]) {
-        if draft.hold_paid_when.is_some()
-            && !steps.iter().skip(1).any(Step::is_paid)
-            && steps.len() == self.chosen.steps.len()
-        {
-            let sentence = "no step behind the first costs anything, so there is nothing to hold; remove it";
-            self.problems.push(Problem::new(None, "hold_paid_when", sentence));
+        if draft.hold_paid_when.is_some() && holds_nothing(steps) && steps.len() == self.chosen.steps.len() {
+            self.problems.push(Problem::new(None, "hold_paid_when", NOTHING_TO_HOLD));
         }
     }
 

@@ -98,11 +98,12 @@ impl Ground {
         store.nodes(self.now() - NODE_SILENT).await
     }
 
-    /// How lanes go, as the servers that are running say.
+    /// Who plans, launches and changes campaigns.
     pub(super) fn launcher<'a>(&'a self, store: &'a dyn Store) -> Launcher<'a> {
         Launcher { store, clock: self.clock.as_ref(), chance: &self.chance, config: &self.config }
     }
 
+    /// How lanes go, as the servers that are running say.
     pub(super) async fn lane_states(&self, store: &dyn Store) -> store::Result<Vec<LaneState>> {
         store.lane_states(self.now() - NODE_SILENT).await
     }

@@ -111,14 +111,6 @@ async fn templates(store: &dyn Store, all: &[Hold], waiting: &Waiting) -> anyhow
             add(&mut shown.campaigns, &super::campaign::name_of(&batch));
         }
     }
-    for said in store.said().await?.into_iter().filter(|said| !said.value.is_empty()) {
-        let Some(about) = said.about.strip_prefix("template ") else { continue };
-        let (name, language) = about.split_once(" (").unwrap_or((about, ""));
-        // Of what nobody sends here the provider may say a lot.
-        let Some(shown) = found.get_mut(name) else { continue };
-        let language = language.trim_end_matches(')').to_owned();
-        shown.says.push(SaidShown { language, what: said.what, value: said.value, at: said.at.rfc3339() });
-    }
     for hold in all.iter().filter(|hold| !hold.template.is_empty()) {
         let shown = found.entry(hold.template.clone()).or_default();
         add(&mut shown.lanes, &hold.lane);
@@ -138,6 +130,14 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     let all = store.holds().await?;
     let waiting = Waiting::everywhere(store.as_ref()).await?;
     let mut templates = templates(store.as_ref(), &all, &waiting).await?;
+    for said in store.said().await?.into_iter().filter(|said| !said.value.is_empty()) {
+        let Some(about) = said.about.strip_prefix("template ") else { continue };
+        let (name, language) = about.split_once(" (").unwrap_or((about, ""));
+        // Of what nobody sends here the provider may say a lot.
+        let Some(shown) = templates.iter_mut().find(|shown| shown.name == name) else { continue };
+        let language = language.trim_end_matches(')').to_owned();
+        shown.says.push(SaidShown { language, what: said.what, value: said.value, at: said.at.rfc3339() });
+    }
     let flagged = ground.launcher(store.as_ref()).flagged_everywhere().await?;
     for template in &mut templates {
         let runs_past = flagged.iter().filter(|(_, flagged, _)| flagged.template == template.name);

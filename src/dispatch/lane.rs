@@ -66,8 +66,8 @@ pub struct Lane {
     served: AtomicU32,
     /// Compiled requests.
     patterns: RwLock<HashMap<PatternKey, Arc<Pattern>>>,
-    /// What may still leave of each step, once it was asked for.
-    caps: RwLock<HashMap<(BatchId, u32, StepIndex), MaybeCap>>,
+    /// What may still leave of each step, once it was asked for, by which edition of the plan.
+    caps: RwLock<HashMap<(BatchId, StepIndex), (u32, MaybeCap)>>,
     /// Messages of a batch that was refused because of one of them: each goes alone, so that it takes nobody along.
     alone: Marked<MessageKey>,
 }
@@ -335,12 +335,14 @@ impl Lane {
 
     /// What of a step may still leave, where that is not all of it.
     pub(super) fn cap(&self, entry: &Entry, step: StepIndex) -> Option<Arc<Cap>> {
-        let key = (entry.id, entry.edition, step);
-        if let Some(cap) = self.caps.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        let key = (entry.id, step);
+        if let Some((edition, cap)) = self.caps.read().unwrap_or_else(PoisonError::into_inner).get(&key)
+            && *edition == entry.edition
+        {
             return cap.clone();
         }
         let cap = entry.plan.step(step).and_then(|rules| tariff::cap(&entry.plan, rules)).map(Arc::new);
-        self.caps.write().unwrap_or_else(PoisonError::into_inner).insert(key, cap.clone());
+        self.caps.write().unwrap_or_else(PoisonError::into_inner).insert(key, (entry.edition, cap.clone()));
         cap
     }
 
@@ -361,14 +363,8 @@ impl Lane {
     pub fn look_everywhere(&self) {
         let in_play = self.book.in_play();
         let goes_on = |batch: BatchId| in_play.iter().any(|entry| entry.id == batch && !entry.is_called_off());
-        let is_of_now = |batch: BatchId, edition: u32| {
-            in_play.iter().any(|entry| (entry.id, entry.edition) == (batch, edition) && !entry.is_called_off())
-        };
         self.patterns.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _, _), _| goes_on(*batch));
-        self.caps
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|(batch, edition, _), _| is_of_now(*batch, *edition));
+        self.caps.write().unwrap_or_else(PoisonError::into_inner).retain(|(batch, _), _| goes_on(*batch));
         // Who was to go alone and never went, because the campaign was called off before.
         self.alone.retain(goes_on);
         for entry in in_play {

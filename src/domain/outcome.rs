@@ -54,6 +54,9 @@ words! {
 }
 
 impl BatchState {
+    /// Those in which something may still leave that nobody has called off.
+    pub const OPEN: [Self; 4] = [Self::Draft, Self::Scheduled, Self::Running, Self::Paused];
+
     /// Whether a person has called it off: nothing leaves, and every present step is the last.
     pub const fn is_cancelled(self) -> bool {
         matches!(self, Self::Cancelling | Self::Cancelled)

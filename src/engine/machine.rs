@@ -23,8 +23,7 @@ impl Standing {
 }
 
 /// A message at the start of its life, of which `marks` say the steps that are not for it. The first that is may leave
-/// from `not_before` on, until the step's `leave_within` is over. Where none is, the message has
-/// ended before it began.
+/// from `not_before` on, until the step's `leave_within` is over. Where none is, the message has ended before it began.
 pub fn begin(plan: &Plan, marks: Marks, not_before: Timestamp) -> Present {
     let message = Present { marks: marks.at_first(), ..Present::queued(not_before, None) };
     let machine = Machine { plan, standing: Standing::Live, now: not_before };

@@ -335,9 +335,8 @@ impl Book {
             return Ok(settled);
         }
         let Some(batch) = self.store.batch(batch).await? else { return Ok(None) };
-        let (is_settled, state) = (batch.settled_at.is_some(), batch.state);
-        let entry =
-            self.read(batch, Arc::new(Course { state: AtomicU8::new(state.code()), ..Course::default() })).await?;
+        let is_settled = batch.settled_at.is_some();
+        let entry = self.read(batch, Arc::default()).await?;
         if let Some(entry) = entry.as_ref().filter(|_| is_settled) {
             let mut settled = self.settled.write().unwrap_or_else(PoisonError::into_inner);
             if settled.len() >= SETTLED_MAX {
@@ -366,6 +365,7 @@ impl Book {
         let timing = |hours: &Hours| (!hours.are_all()).then(|| Arc::new(Timing { hours: hours.clone(), launched }));
         let timings = plan.steps.iter().map(|step| timing(&step.hours)).collect();
         *course.timings.write().unwrap_or_else(PoisonError::into_inner) = timings;
+        course.state.store(batch.state.code(), Ordering::Release);
         course.edition.store(batch.edition, Ordering::Release);
         course.ends_at.store(plan.end.unwrap_or(Timestamp::MAX).millis(), Ordering::Release);
         Ok(Some(Arc::new(Entry {

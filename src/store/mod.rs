@@ -40,7 +40,7 @@ pub use model::{
     Turned, TurnedAway,
 };
 pub use people::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
-pub use signal::{Signal, Signals};
+pub use signal::{Hints, Signal, Signals};
 pub use sqlite::Sqlite;
 pub use verbs::Store;
 pub use walk::{Frame, Page, Scope, Twin, Whole};

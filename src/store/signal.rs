@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use tokio::sync::broadcast;
+use tokio::sync::broadcast::{self, error::TryRecvError};
 
-use super::{Change, Queue};
-use crate::domain::{BatchId, State, Timestamp};
+use super::{Change, Queue, Store};
+use crate::domain::{BatchId, Span, State, Timestamp};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
@@ -41,6 +41,39 @@ impl Signals {
             // Nobody listens in a command, and that is fine.
             let _ = self.0.send(*signal);
         }
+    }
+}
+
+/// How often whoever goes by hints alone looks at everything, in case one was lost.
+const LOOK_ANYWAY: Span = Span::from_secs(30);
+
+/// The hints that have come since somebody looked last.
+#[derive(Debug)]
+pub struct Hints {
+    signals: broadcast::Receiver<Signal>,
+    /// When everything is looked at next.
+    look_anyway: Timestamp,
+}
+
+impl Hints {
+    pub fn of(store: &dyn Store) -> Self {
+        Self { signals: store.signals().subscribe(), look_anyway: Timestamp::default() }
+    }
+
+    /// What has come since the last time; nothing where everything is to be looked at.
+    pub fn take(&mut self, now: Timestamp) -> Option<Vec<Signal>> {
+        let (mut signals, mut all) = (Vec::new(), now >= self.look_anyway);
+        loop {
+            match self.signals.try_recv() {
+                Ok(signal) => signals.push(signal),
+                Err(TryRecvError::Lagged(_)) => all = true,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        if all {
+            self.look_anyway = now + LOOK_ANYWAY;
+        }
+        (!all).then_some(signals)
     }
 }
 

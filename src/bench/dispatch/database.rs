@@ -4,20 +4,19 @@ use std::sync::Arc;
 
 use super::Load;
 use super::product::{config, launch};
+use crate::bench::stock::scratch;
 use crate::bench::{Begun, Error, Run};
 use crate::clock::{Chance, Clock};
 use crate::domain::{BatchState, State, StepIndex, Umid};
 use crate::engine::{Answer, Event, Standing, advance};
-use crate::store::{self, Attempt, Book, Claim, Queue, Verdict};
+use crate::store::{Attempt, Book, Claim, Queue, Verdict};
 
 /// Messages in one claim and in one record.
 const SET: u32 = 1_000;
 
 /// Claims and records `load` without sending anything.
 pub async fn database(load: &Load, clock: Arc<dyn Clock>, chance: &Chance) -> Result<Run, Error> {
-    let folder = tempfile::tempdir()?;
-    let url = format!("sqlite://{}", folder.path().join("bench.db").display());
-    let store = store::open(&url, Arc::clone(&clock)).await?;
+    let (_folder, store) = scratch(&clock).await?;
     let config = config(load, "http://127.0.0.1:9")?;
     let batch = launch(load, store.as_ref(), &config, clock.as_ref(), chance).await?;
     let entry = Book::new(Arc::clone(&store)).get(batch).await?.ok_or("the batch is gone")?;

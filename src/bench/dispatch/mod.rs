@@ -7,7 +7,7 @@ mod product;
 pub use database::database;
 pub use limit::limit;
 pub use product::product;
-pub(super) use product::{config, launch};
+pub(super) use product::{config, launch, provider, read};
 
 use std::num::NonZeroU32;
 

@@ -1,5 +1,6 @@
 //! The product: a freshly launched campaign, from its first claim until everything is on disk.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -7,13 +8,14 @@ use tokio_util::sync::CancellationToken;
 use super::Load;
 use crate::api;
 use crate::bench::sink::AUTHORIZATION;
+use crate::bench::stock::scratch;
 use crate::bench::{Begun, Error, Run, SinkProcess};
 use crate::campaign::{Draft, Launcher};
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::domain::{Count, Country, Fields, Msisdn, Recipient, Span};
 use crate::node::{Node, Parts};
-use crate::store::{self, KnownAs, NewAudience, Store};
+use crate::store::{KnownAs, NewAudience, Store};
 
 /// How often progress is looked at. It costs one small read.
 const LOOK: Span = Span::from_millis(5);
@@ -21,13 +23,11 @@ const LOOK: Span = Span::from_millis(5);
 /// Launches `load` on a new database in a temporary folder and waits until all of it has been handed over and recorded,
 /// and all of its receipts, where there are any.
 pub async fn product(load: &Load, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
-    let folder = tempfile::tempdir()?;
-    let database = folder.path().join("bench.db");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let webhook = format!("http://{}/webhooks/8x8", listener.local_addr()?);
     let sink = SinkProcess::start((load.receipts > 0).then_some(webhook.as_str()), load.receipts).await?;
     let config = Arc::new(config(load, &sink.base_url())?);
-    let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
+    let (_folder, store) = scratch(&clock).await?;
     let batch = launch(load, store.as_ref(), &config, clock.as_ref(), &chance).await?;
 
     let begun = Begun::now(clock.as_ref());
@@ -68,18 +68,25 @@ pub async fn product(load: &Load, clock: Arc<dyn Clock>, chance: Arc<Chance>) ->
 }
 
 pub(in crate::bench) fn config(load: &Load, base_url: &str) -> Result<Config, Error> {
-    let send = match load.batch.get() {
+    let lane = "[[lane]]\nname = \"bench\"\nchannel = \"WhatsApp\"\nrate = \"10000000/s\"\ntier = \"unlimited\"\n";
+    read(&(provider(base_url, load.connections, load.batch) + lane))
+}
+
+/// What every configuration of a benchmark begins with.
+pub(in crate::bench) fn provider(base_url: &str, connections: NonZeroU32, batch: NonZeroU32) -> String {
+    let send = match batch.get() {
         1 => "send = \"single\"".to_owned(),
         size => format!("send = \"batch\"\nbatch_size = {size}"),
     };
-    let text = format!(
+    format!(
         "[provider]\nbase_url = \"{base_url}\"\nsub_account = \"bench\"\napi_key = \"bench\"\n\
-         webhook_authorization = \"{AUTHORIZATION}\"\n{send}\nconnections = {}\n\
-         [[lane]]\nname = \"bench\"\nchannel = \"WhatsApp\"\nrate = \"10000000/s\"\ntier = \"unlimited\"\n",
-        load.connections
-    );
+         webhook_authorization = \"{AUTHORIZATION}\"\n{send}\nconnections = {connections}\n"
+    )
+}
+
+pub(in crate::bench) fn read(text: &str) -> Result<Config, Error> {
     let path = std::path::Path::new("bench.toml");
-    Ok(Config::read(Some((path, &text)), std::iter::empty(), std::iter::empty::<(&str, String)>())?.config)
+    Ok(Config::read(Some((path, text)), std::iter::empty(), std::iter::empty::<(&str, String)>())?.config)
 }
 
 const CAMPAIGN: &str = r#"

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::decide::why_not;
 use super::{find, id_of, name_of};
-use crate::campaign::{Amend, Amended, Changed, moment, noted};
+use crate::campaign::{Amend, Amended, Changed, moment};
 use crate::cli::exit::Usage;
 use crate::cli::noted::{by_all, sentence};
 use crate::cli::out::{self, To};
@@ -91,10 +91,10 @@ pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
     let name = name_of(&batch);
-    let (clock, launcher) = (ground.clock.as_ref(), ground.launcher(store.as_ref()));
-    let (changed, obeyed, brought_forward) = match launcher.amend(&batch, &amend, &ground.by).await? {
+    let amended = ground.launcher(store.as_ref()).amend(&batch, &amend, &ground.by).await?;
+    let (changed, obeyed, brought_forward) = match amended {
         Amended::Holds { changed, noted, brought_forward } => (changed, noted, brought_forward),
-        Amended::AsItWas => (Vec::new(), noted(store.as_ref(), clock, store.seq().await?).await?, 0),
+        Amended::AsItWas(noted) => (Vec::new(), noted, 0),
         Amended::Over(state) => bail!("\"{name}\" cannot be changed: {}", why_not(state)),
         Amended::Ended(end) => {
             let zone = store.plan(batch.id).await?.and_then(|plan| plan.time_zone);

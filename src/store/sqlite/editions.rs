@@ -8,12 +8,9 @@ use super::rows::{json_list, moment};
 use crate::domain::{BatchId, BatchState, Span, Timestamp};
 use crate::store::{Amendment, Edition, Queue, StepHeldBy};
 
-/// States in which there is something left that a plan could change.
-const OPEN: [BatchState; 4] = [BatchState::Draft, BatchState::Scheduled, BatchState::Running, BatchState::Paused];
-
 pub(super) async fn amend(connection: &mut SqliteConnection, amendment: Amendment) -> Work<Option<u64>> {
     let Amendment { batch, edition, plan, starts_at, why, now } = amendment;
-    let open = json_list(OPEN.iter().map(|state| i64::from(state.code())));
+    let open = json_list(BatchState::OPEN.iter().map(|state| i64::from(state.code())));
     let found = sqlx::query(
         "SELECT name, plan FROM batch WHERE id = ?1 AND edition = ?2 AND state IN (SELECT value FROM json_each(?3))
            AND (ends_at IS NULL OR ends_at > ?4)",
