@@ -290,7 +290,10 @@ impl Search {
     async fn first_due(&mut self, batch: BatchId, until: Timestamp) -> Result<Timestamp> {
         match self.quiet.first_due(batch).filter(|first| *first > until) {
             Some(first) => Ok(first),
-            None => Ok(self.quiet.saw_first_due(batch, self.store.next_due(batch).await?)),
+            None => {
+                let first = self.store.next_due(vec![batch]).await?.remove(&batch);
+                Ok(self.quiet.saw_first_due(batch, first))
+            }
         }
     }
 

@@ -1,11 +1,10 @@
 //! Pace: what of a rate is used and whether ever more leaves than it allows, as the provider sees it; how late campaigns
 //! begin that were scheduled; and what a server costs that waits.
 
-use std::fmt::Write as _;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::dispatch::{Load, launch, provider, read};
+use super::dispatch::{LANE, lane, launch_on, people, provider, read};
 use super::figures::{idle_ms, memory_peak, percentile};
 use super::stock::scratch;
 use super::{Begun, Error, Run, SinkProcess};
@@ -18,7 +17,9 @@ use crate::simulator::Arrival;
 /// What one run is to keep to.
 #[derive(Debug, Clone)]
 pub struct Paced {
-    /// Messages a second, and at once after a rest.
+    /// Lanes, each with a campaign of its own.
+    pub lanes: NonZeroU32,
+    /// Messages a second of each lane, and at once after a rest.
     pub rate: NonZeroU32,
     pub burst: NonZeroU32,
     /// Messages in one request; one for single posts.
@@ -37,21 +38,29 @@ const IDLE: Span = Span::from_secs(60);
 /// How long it may take until it waits.
 const SETTLES: Span = Span::from_secs(120);
 
-/// A campaign that has more to send than its lane may for so long.
+/// Campaigns that have more to send than their lanes may for so long.
 pub async fn pace(paced: &Paced, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
-    let Paced { rate, burst, batch, connections, seconds } = paced.clone();
+    let Paced { lanes, rate, burst, batch, connections, seconds } = paced.clone();
     let mut sink = SinkProcess::start_telling().await?;
-    let config = Arc::new(read(&format!(
-        "{}[[lane]]\nname = \"bench\"\nchannel = \"WhatsApp\"\nrate = \"{rate}/s\"\nburst = {burst}\ntier = \"unlimited\"\n",
-        provider(&sink.base_url(), connections, batch)
-    ))?);
+    let names: Vec<String> = (0..lanes.get()).map(|n| format!("{LANE}-{n}")).collect();
+    let text = names.iter().map(|name| lane(name, &format!("{rate}/s"), "100K") + &format!("burst = {burst}\n"));
+    let text = provider(&sink.base_url(), connections, batch) + &text.collect::<String>();
+    let config = Arc::new(read(&text)?);
     let (_folder, store) = scratch(&clock).await?;
+    let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
     // A second more than is measured, and nothing that could run dry before.
-    let messages = rate.get().saturating_mul(seconds.get() + 2).saturating_add(burst.get());
-    let load = Load { messages, connections, batch, receipts: 0 };
-    let campaign = launch(&load, store.as_ref(), &config, clock.as_ref(), &chance).await?;
+    people(rate.get().saturating_mul(seconds.get() + 2).saturating_add(burst.get()), &launcher).await?;
+    let mut campaigns = Vec::new();
+    for name in names {
+        campaigns.push(launch_on(&name, &launcher).await?);
+    }
     let begun = Begun::now(clock.as_ref());
-    let parts = Parts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance };
+    let parts = Parts {
+        config: Arc::clone(&config),
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        chance: Arc::clone(&chance),
+    };
     let node = Node::start(parts).await?;
     let mut arrivals = vec![tokio::time::timeout(PATIENCE.std(), sink.arrival()).await??];
     let measured = Span::from_secs(i64::from(seconds.get()));
@@ -69,13 +78,17 @@ pub async fn pace(paced: &Paced, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> 
     run.p99_ms = Some(node.latency(99).millis());
     node.stop().await?;
     // What the sink has told has to be all that was handed over, or the figures are of something else.
-    let handed_over = store.tallies(campaign).await?.total(Count::HandedOver);
+    let mut handed_over = 0;
+    for campaign in campaigns {
+        handed_over += store.tallies(campaign).await?.total(Count::HandedOver);
+    }
     let mut told = i64::from(all);
     while told < handed_over {
         told += i64::from(tokio::time::timeout(PATIENCE.std(), sink.arrival()).await??.messages);
     }
     store.close().await;
-    let seen = Seen::of(&arrivals, rate, burst, seconds);
+    let of_all = |each: NonZeroU32| each.saturating_mul(lanes);
+    let seen = Seen::of(&arrivals, of_all(rate), of_all(burst), seconds);
     (run.per_second, run.seconds) = (seen.per_second, seen.seconds);
     (run.early_ms, run.worst_second) = (Some(seen.early_ms), Some(seen.worst_second));
     Ok(run)
@@ -189,11 +202,8 @@ const PEOPLE: u32 = 260;
 pub async fn idle(lanes: u32, campaigns: u32, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
     let sink = SinkProcess::start(None, 0).await?;
     let mut text = provider(&sink.base_url(), FEW, NonZeroU32::MIN);
-    for lane in 0..lanes {
-        let _ = write!(
-            text,
-            "[[lane]]\nname = \"lane-{lane}\"\nchannel = \"WhatsApp\"\nrate = \"80/s\"\ntier = \"250\"\nportfolio = \"p{lane}\"\n"
-        );
+    for n in 0..lanes {
+        text += &lane(&format!("lane-{n}"), "80/s", "250");
     }
     let config = Arc::new(read(&text)?);
     let (_folder, store) = scratch(&clock).await?;

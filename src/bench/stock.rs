@@ -205,7 +205,7 @@ mod tests {
         fill(&path, 25, Arc::clone(&clock)).await.unwrap();
         let store = store::open(&format!("sqlite://{}", path.display()), Arc::clone(&clock)).await.unwrap();
         let deadline = clock.now() + Stock::FALLBACK_AFTER;
-        assert_eq!(store.next_due(Stock::BATCH).await.unwrap(), Some(deadline));
+        assert_eq!(store.next_due(vec![Stock::BATCH]).await.unwrap().remove(&Stock::BATCH), Some(deadline));
         let due = store.due(Stock::BATCH, deadline + Span::from_millis(2), None, 100).await.unwrap();
         assert_eq!(due.len(), 25);
         let mut counted = Tallies::default();

@@ -158,7 +158,7 @@ impl Housekeeper {
     /// Looks at every batch that has moved or whose time has come, and ends what waits for people who have opted out.
     /// Returns how many batches moved on.
     pub async fn run_once(&mut self, now: Timestamp) -> Result<u32> {
-        let seq = self.store.seq().await?;
+        let seq = self.book.as_of();
         self.unwilling.run_once(self.store.as_ref(), &self.book, seq, now).await?;
         let mut moved = self.start_all(seq, now).await?;
         let touched = self.touched(now);

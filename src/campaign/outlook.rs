@@ -198,7 +198,8 @@ impl<'a> Gathering<'a> {
         if let Some(known) = self.outlook.portfolios.iter().position(|known| known.name == name) {
             return Ok(Some(known));
         }
-        let places = self.launcher.store.tier_places(name, self.now - Tier::HELD).await?;
+        let mut places = self.launcher.store.tier_places(vec![name.to_owned()], self.now - Tier::HELD).await?;
+        let places = places.remove(name).unwrap_or_default();
         let mut coming: BTreeMap<i64, u32> = BTreeMap::new();
         for place in &places {
             let free_at = (place.at + Tier::HELD).millis();

@@ -126,25 +126,30 @@ impl Building<'_> {
         &self,
         numbered: &BTreeMap<String, LaneId>,
     ) -> Result<BTreeMap<String, Arc<TierWindow>>, StartError> {
-        let mut windows = BTreeMap::new();
         let since = self.clock.now() - Tier::HELD;
-        for (portfolio, tier) in self.config.portfolios() {
-            let people = if tier == Tier::Unlimited {
-                self.store.stop_counting_tier(portfolio).await?;
-                Vec::new()
-            } else {
-                self.store.count_tier(portfolio, lanes_of(self.config, portfolio, numbered), since).await?;
-                let places = self.store.tier_places(portfolio, since).await?;
-                places.into_iter().flat_map(TierPlace::times).collect()
-            };
-            windows.insert(portfolio.to_owned(), Arc::new(TierWindow::new(tier, people)));
-        }
-        Ok(windows)
+        let tiers: BTreeMap<&str, Tier> = self.config.portfolios().collect();
+        let is_limited = |portfolio: &str| tiers.get(portfolio).is_some_and(|tier| *tier != Tier::Unlimited);
+        let (limited, unlimited): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            lanes_of(self.config, numbered).into_iter().partition(|(portfolio, _)| is_limited(portfolio));
+        let names = limited.keys().cloned().collect();
+        self.store.stop_counting_tiers(unlimited.into_keys().collect()).await?;
+        self.store.count_tiers(limited, since).await?;
+        let mut places = self.store.tier_places(names, since).await?;
+        let window = |(portfolio, tier): (&str, Tier)| {
+            let people = places.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierPlace::times);
+            (portfolio.to_owned(), Arc::new(TierWindow::new(tier, people)))
+        };
+        Ok(tiers.into_iter().map(window).collect())
     }
 }
 
-/// The numbers of a portfolio's lanes.
-pub(super) fn lanes_of(config: &Config, portfolio: &str, numbered: &BTreeMap<String, LaneId>) -> Vec<LaneId> {
-    let lanes = config.lanes.iter().filter(|lane| lane.tiered() == Some(portfolio));
-    lanes.filter_map(|lane| numbered.get(&lane.name).copied()).collect()
+/// The numbers of each portfolio's lanes.
+pub(super) fn lanes_of(config: &Config, numbered: &BTreeMap<String, LaneId>) -> BTreeMap<String, Vec<LaneId>> {
+    let mut of = BTreeMap::<String, Vec<LaneId>>::new();
+    for lane in &config.lanes {
+        if let Some((portfolio, number)) = lane.tiered().zip(numbered.get(&lane.name)) {
+            of.entry(portfolio.to_owned()).or_default().push(*number);
+        }
+    }
+    of
 }

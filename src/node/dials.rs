@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::build::{Built, lanes_of};
 use crate::config::Config;
 use crate::dispatch;
-use crate::domain::{LaneId, Tier, Timestamp};
+use crate::domain::{Tier, Timestamp};
 use crate::receipts::PlaceNews;
 use crate::store::{Attempt, Dial, Result, Store, TierPlace};
 use crate::throttle::{Bucket, TierWindow, is_over, turned};
@@ -55,14 +55,17 @@ impl Dials {
                 bucket.turn(rate, account.burst(rate, &config.lanes));
             }
         }
+        let unlimited = config.portfolios().filter(|(_, tier)| *tier == Tier::Unlimited);
+        let unlimited: Vec<String> = unlimited.map(|(portfolio, _)| portfolio.to_owned()).collect();
+        for portfolio in &unlimited {
+            self.uncounted.remove(portfolio);
+        }
+        // First on disk, so that nobody takes them for counted who finds them limited after a crash.
+        store.stop_counting_tiers(unlimited).await?;
         for (portfolio, tier) in config.portfolios() {
             let Some(window) = self.windows.get(portfolio) else { continue };
             if window.turn(tier) {
                 self.uncounted.insert(portfolio.to_owned());
-            }
-            if tier == Tier::Unlimited {
-                self.uncounted.remove(portfolio);
-                store.stop_counting_tier(portfolio).await?;
             }
         }
         for lane in &self.lanes {
@@ -103,7 +106,7 @@ impl Dials {
             if let Some(window) = self.windows.get(portfolio) {
                 window.give_back(people);
             }
-            self.lanes.iter().for_each(|lane| lane.look_everywhere());
+            self.look_on(|other| other == portfolio);
         }
         for (portfolio, people) in taken {
             store.take_places(portfolio, people.clone()).await?;
@@ -116,17 +119,30 @@ impl Dials {
 
     /// Counts the people of portfolios that have become limited, once every claim that nobody counts is over.
     pub(super) async fn count(&mut self, store: &dyn Store, now: Timestamp) -> Result<()> {
-        let Some(portfolio) = self.uncounted.first().cloned() else { return Ok(()) };
-        let Some(window) = self.windows.get(&portfolio).filter(|window| !window.is_waited_for()) else { return Ok(()) };
-        let numbered: BTreeMap<String, LaneId> =
-            self.lanes.iter().map(|lane| (lane.config.name.clone(), lane.id)).collect();
-        let since = now - Tier::HELD;
-        store.count_tier(&portfolio, lanes_of(&self.config, &portfolio, &numbered), since).await?;
-        window.count(store.tier_places(&portfolio, since).await?.into_iter().flat_map(TierPlace::times));
-        self.uncounted.remove(&portfolio);
-        for lane in &self.lanes {
-            lane.look_everywhere();
+        let is_ready = |portfolio: &String| self.windows.get(portfolio).is_some_and(|window| !window.is_waited_for());
+        let ready: BTreeSet<String> = self.uncounted.iter().filter(|portfolio| is_ready(portfolio)).cloned().collect();
+        if ready.is_empty() {
+            return Ok(());
         }
+        let numbered = self.lanes.iter().map(|lane| (lane.config.name.clone(), lane.id)).collect();
+        let mut of = lanes_of(&self.config, &numbered);
+        of.retain(|portfolio, _| ready.contains(portfolio));
+        let since = now - Tier::HELD;
+        store.count_tiers(of, since).await?;
+        let mut places = store.tier_places(ready.iter().cloned().collect(), since).await?;
+        for portfolio in &ready {
+            if let Some(window) = self.windows.get(portfolio) {
+                window.count(places.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierPlace::times));
+            }
+            self.uncounted.remove(portfolio);
+        }
+        self.look_on(|portfolio| ready.contains(portfolio));
         Ok(())
+    }
+
+    /// Lanes of these portfolios may have room again.
+    fn look_on(&self, is_meant: impl Fn(&str) -> bool) {
+        let lanes = self.lanes.iter().filter(|lane| lane.config.tiered().is_some_and(&is_meant));
+        lanes.for_each(|lane| lane.look_everywhere());
     }
 }

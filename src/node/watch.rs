@@ -14,7 +14,7 @@ use crate::dispatch::{Lane, LaneStatus, Leaving, TierUsed};
 use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Told};
 use crate::engine::Gap;
 use crate::receipts::{Door, PlaceNews};
-use crate::store::{Beat, Book, Deafness, Entry, Event, LaneState, Result, Standing, Store, Trouble};
+use crate::store::{Beat, Book, Deafness, Entry, Event, LaneState, Result, Signal, Standing, Store, Trouble};
 use crate::throttle::{Cause, Holds};
 use crate::timers::Gaps;
 
@@ -239,6 +239,11 @@ impl Watch {
             // A hold may have been lifted, on the lane or on one of its templates.
             lane.look_everywhere();
         }
+        // What a pause has held back may have come due meanwhile.
+        let go_on = changed.iter().filter(|entry| !entry.is_held_back());
+        let at = self.parts.clock.now();
+        let hints: Vec<_> = go_on.map(|entry| Signal::Due { batch: entry.id, at }).collect();
+        self.parts.store.signals().tell(&hints);
         // What stops nothing has nothing to wait for, but for those before it.
         let stopped: &[Arc<Lane>] = if self.stopping { &self.parts.lanes } else { &[] };
         self.leaving.push_back((seq, Leaving::of(stopped, self.parts.clock.now() + BEGUN_WAITS)));
@@ -331,6 +336,7 @@ mod tests {
 
     use super::super::build::Built;
     use super::*;
+    use crate::campaign::{Draft, Launcher};
     use crate::clock::{Chance, ManualClock};
     use crate::config::Config;
     use crate::dispatch;
@@ -357,16 +363,20 @@ mod tests {
         Hold::of_person(lane, "", "paused by Ann".to_owned(), since)
     }
 
+    fn config() -> Config {
+        let text = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
+                    [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"10/s\"\nsource = \"ACME\"\n";
+        let path = std::path::Path::new("volley.toml");
+        let none = std::iter::empty::<(&str, String)>();
+        Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config
+    }
+
     /// A watch over one lane, and a clock that only the test moves: whatever waits for time waits for ever.
     async fn watch() -> (Watch, Arc<Lane>, Arc<ManualClock>) {
         let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let clock = Arc::clone(&manual) as Arc<dyn Clock>;
         let store = store::open("sqlite::memory:", Arc::clone(&clock)).await.unwrap();
-        let text = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
-                    [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"10/s\"\n";
-        let path = std::path::Path::new("volley.toml");
-        let none = std::iter::empty::<(&str, String)>();
-        let whole = Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config;
+        let whole = config();
         let config = whole.lane("sms").unwrap().clone();
         let id = store.lanes(vec![("sms".to_owned(), config.channel)]).await.unwrap()[0].id;
         let (book, holds) = (Arc::new(Book::new(Arc::clone(&store))), Arc::new(Holds::default()));
@@ -419,6 +429,24 @@ mod tests {
         drop(begun);
         watch.run_once().await.unwrap();
         assert_eq!(noted(&watch).await, second);
+    }
+
+    #[tokio::test]
+    async fn what_came_due_in_a_pause_is_looked_at_as_soon_as_the_campaign_goes_on() {
+        let (mut watch, _, clock) = watch().await;
+        let (store, clock) = (Arc::clone(&watch.parts.store), clock as Arc<dyn Clock>);
+        let text = "name = \"a\"\nnumbers = [\"+6590000001\"]\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
+        let (chance, config) = (Chance::seeded(1), config());
+        let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
+        let batch = launcher.launch(&Draft::parse("a.toml", text).unwrap(), |_| None).await.unwrap().0.batch;
+        let shift = |from, to| store.move_batch(batch, vec![from], to, None, clock.now());
+        shift(BatchState::Running, BatchState::Paused).await.unwrap();
+        watch.run_once().await.unwrap();
+        let mut hints = store.signals().subscribe();
+        shift(BatchState::Paused, BatchState::Running).await.unwrap();
+        watch.run_once().await.unwrap();
+        let hints: Vec<_> = std::iter::from_fn(|| hints.try_recv().ok()).collect();
+        assert!(hints.contains(&Signal::Due { batch, at: clock.now() }), "{hints:?}");
     }
 
     #[tokio::test]

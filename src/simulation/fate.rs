@@ -1,5 +1,6 @@
 //! A store whose process dies between any two commits, and whose disk fails.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -209,7 +210,7 @@ through! {
     writes forget_old_strays(before: Timestamp) -> ();
     reads stray_counts() -> Vec<StrayCount>;
     reads due(batch: BatchId, until: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
-    reads next_due(batch: BatchId) -> Option<Timestamp>;
+    reads next_due(batches: Vec<BatchId>) -> BTreeMap<BatchId, Timestamp>;
     reads silent(
         batch: BatchId,
         steps: Vec<StepIndex>,
@@ -240,10 +241,11 @@ through! {
     reads buckets() -> Vec<NotedBucket>;
     writes take_business(events: Vec<BusinessEvent>) -> u32;
     reads said() -> Vec<Said>;
-    writes count_tier(portfolio: &str, lanes: Vec<LaneId>, since: Timestamp) -> ();
-    writes stop_counting_tier(portfolio: &str) -> ();
+    writes count_tiers(portfolios: BTreeMap<String, Vec<LaneId>>, since: Timestamp) -> ();
+    writes stop_counting_tiers(portfolios: Vec<String>) -> ();
     writes take_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
-    reads tier_places(portfolio: &str, since: Timestamp) -> Vec<TierPlace>;
+    reads tier_places(portfolios: Vec<String>, since: Timestamp) -> BTreeMap<String, Vec<TierPlace>>;
+    reads tiers_used(since: Timestamp) -> BTreeMap<String, u32>;
     writes give_back_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
     writes forget_places(before: Timestamp) -> ();
     opts opt_out(people: Vec<OptOut>) -> u32;

@@ -219,6 +219,8 @@ pub struct Book {
     hushed: Arc<Hushed>,
     /// The latest wish to be left alone that is known here, once any is.
     stops_seen: AtomicI64,
+    /// The latest decision when everything here was read.
+    as_of: AtomicU64,
 }
 
 /// Before the first look: nothing has been claimed by then.
@@ -245,6 +247,7 @@ impl Book {
             settled: RwLock::default(),
             hushed: Arc::default(),
             stops_seen: AtomicI64::new(NO_STOP_SEEN),
+            as_of: AtomicU64::new(0),
         }
     }
 
@@ -292,6 +295,7 @@ impl Book {
     /// Reads where every batch stands now, and who has opted out since the last look. Returns those batches that are new,
     /// stand elsewhere than before or have another plan.
     pub async fn refresh(&self) -> Result<Vec<Arc<Entry>>> {
+        let as_of = self.store.seq().await?;
         self.look_for_stops().await?;
         let mut held: HashMap<BatchId, u8> = HashMap::new();
         for hold in self.store.step_holds().await? {
@@ -322,7 +326,13 @@ impl Book {
             kept.insert(entry.id, entry);
         }
         *self.entries.write().unwrap_or_else(PoisonError::into_inner) = kept;
+        self.as_of.store(as_of, Ordering::Release);
         Ok(changed)
+    }
+
+    /// The latest decision that is known here.
+    pub fn as_of(&self) -> u64 {
+        self.as_of.load(Ordering::Acquire)
     }
 
     /// A batch, also one that is settled: a late receipt may still lead to it.

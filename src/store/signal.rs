@@ -35,8 +35,8 @@ impl Signals {
         self.0.subscribe()
     }
 
-    /// Tells of what committed changes have put into queues and onto timers.
-    pub(super) fn tell(&self, signals: &[Signal]) {
+    /// Tells of what committed changes have put into queues and onto timers, and of what a decision lets go on.
+    pub fn tell(&self, signals: &[Signal]) {
         for signal in signals {
             // Nobody listens in a command, and that is fine.
             let _ = self.0.send(*signal);

@@ -1,5 +1,7 @@
 //! The contract: everything that can be asked of a store. `contract.rs` holds whoever answers it.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::mpsc;
 
 use super::{
@@ -125,8 +127,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         after: Option<(Timestamp, u32)>,
         limit: u32,
     ) -> Result<Vec<Loaded>>;
-    /// When the batch's next message is due.
-    async fn next_due(&self, batch: BatchId) -> Result<Option<Timestamp>>;
+    /// When the next message of each of these batches is due, where any is.
+    async fn next_due(&self, batches: Vec<BatchId>) -> Result<BTreeMap<BatchId, Timestamp>>;
 
     // Asking the provider.
 
@@ -199,13 +201,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn take_business(&self, events: Vec<BusinessEvent>) -> Result<u32>;
     /// What the provider said last of lanes, portfolios and templates.
     async fn said(&self) -> Result<Vec<Said>>;
-    /// Sees to it that the people of a portfolio are counted, and have been since `since`: where they were not, because it
-    /// was unlimited meanwhile, by what was handed over on these lanes. In pieces.
-    async fn count_tier(&self, portfolio: &str, lanes: Vec<LaneId>, since: Timestamp) -> Result<()>;
+    /// Sees to it that the people of portfolios are counted, and have been since `since`: where they were not, because one
+    /// is new or was unlimited meanwhile, by what was handed over on its lanes. In pieces.
+    async fn count_tiers(&self, portfolios: BTreeMap<String, Vec<LaneId>>, since: Timestamp) -> Result<()>;
     /// Nobody counts them any more.
-    async fn stop_counting_tier(&self, portfolio: &str) -> Result<()>;
-    /// People who have a place in a portfolio that was taken later than `since`, earliest first.
-    async fn tier_places(&self, portfolio: &str, since: Timestamp) -> Result<Vec<TierPlace>>;
+    async fn stop_counting_tiers(&self, portfolios: Vec<String>) -> Result<()>;
+    /// People who have a place in these portfolios that was taken later than `since`, earliest first.
+    async fn tier_places(&self, portfolios: Vec<String>, since: Timestamp) -> Result<BTreeMap<String, Vec<TierPlace>>>;
+    /// How many they are in each portfolio that has any.
+    async fn tiers_used(&self, since: Timestamp) -> Result<BTreeMap<String, u32>>;
     /// Forgets, in pieces, the places that were taken at `before` or earlier: nobody counts them any more.
     async fn forget_places(&self, before: Timestamp) -> Result<()>;
     /// Takes places for people at these times, whether or not there are any.

@@ -124,24 +124,38 @@ impl Timers {
         let mut fired = 0;
         let mut next_due: Option<Timestamp> = None;
         let until = self.gaps.applied_until(now);
-        for entry in self.book.in_play() {
-            if entry.is_held_back() {
-                // What a pause holds back, resuming applies.
-                self.next.remove(&entry.id);
-                continue;
-            }
-            let known = self.next.get(&entry.id).copied();
-            if known.is_none_or(|next| next.is_some_and(|at| at <= until)) {
-                fired += self.fire(&entry, until, now).await?;
-                let next = self.store.next_due(entry.id).await?;
-                self.next.insert(entry.id, next);
-            }
+        // What a pause holds back, resuming applies.
+        let (held_back, in_play): (Vec<_>, Vec<_>) =
+            self.book.in_play().into_iter().partition(|entry| entry.is_held_back());
+        for entry in held_back {
+            self.next.remove(&entry.id);
+        }
+        let unknown = in_play.iter().map(|entry| entry.id).filter(|batch| !self.next.contains_key(batch));
+        self.find_out(unknown.collect()).await?;
+        let is_due =
+            |entry: &&Arc<Entry>| self.next.get(&entry.id).is_some_and(|next| next.is_some_and(|at| at <= until));
+        let due: Vec<_> = in_play.iter().filter(is_due).collect();
+        for entry in &due {
+            fired += self.fire(entry, until, now).await?;
+        }
+        self.find_out(due.into_iter().map(|entry| entry.id).collect()).await?;
+        for entry in in_play {
             if let Some(at) = self.next.get(&entry.id).copied().flatten() {
                 let at = if at <= now && until < now { now + BEHIND } else { at };
                 next_due = Some(next_due.map_or(at, |known| known.min(at)));
             }
         }
         Ok(Progress { fired, next_due })
+    }
+
+    /// Asks when these are next worth a look.
+    async fn find_out(&mut self, batches: Vec<BatchId>) -> Result<()> {
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let next = self.store.next_due(batches.clone()).await?;
+        self.next.extend(batches.into_iter().map(|batch| (batch, next.get(&batch).copied())));
+        Ok(())
     }
 
     /// Page after page, in order: while some are decided and written the next is read. Whoever was faster has moved its

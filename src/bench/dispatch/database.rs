@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::Load;
-use super::product::{config, launch};
+use super::product::{LANE, config, launch};
 use crate::bench::stock::scratch;
 use crate::bench::{Begun, Error, Run};
+use crate::campaign::Launcher;
 use crate::clock::{Chance, Clock};
 use crate::domain::{BatchState, State, StepIndex, Umid};
 use crate::engine::{Answer, Event, Standing, advance};
@@ -18,7 +19,8 @@ const SET: u32 = 1_000;
 pub async fn database(load: &Load, clock: Arc<dyn Clock>, chance: &Chance) -> Result<Run, Error> {
     let (_folder, store) = scratch(&clock).await?;
     let config = config(load, "http://127.0.0.1:9")?;
-    let batch = launch(load, store.as_ref(), &config, clock.as_ref(), chance).await?;
+    let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance, config: &config };
+    let batch = launch(load.messages, LANE, &launcher).await?;
     let entry = Book::new(Arc::clone(&store)).get(batch).await?.ok_or("the batch is gone")?;
     if entry.state() != BatchState::Running {
         return Err("the batch does not run".into());

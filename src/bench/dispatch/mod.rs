@@ -7,7 +7,7 @@ mod product;
 pub use database::database;
 pub use limit::limit;
 pub use product::product;
-pub(super) use product::{config, launch, provider, read};
+pub(super) use product::{LANE, config, lane, launch_on, people, provider, read};
 
 use std::num::NonZeroU32;
 

@@ -13,9 +13,9 @@ use crate::bench::{Begun, Error, Run, SinkProcess};
 use crate::campaign::{Draft, Launcher};
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
-use crate::domain::{Count, Country, Fields, Msisdn, Recipient, Span};
+use crate::domain::{BatchId, Count, Country, Fields, Msisdn, Recipient, Span};
 use crate::node::{Node, Parts};
-use crate::store::{KnownAs, NewAudience, Store};
+use crate::store::{KnownAs, NewAudience};
 
 /// How often progress is looked at. It costs one small read.
 const LOOK: Span = Span::from_millis(5);
@@ -28,7 +28,8 @@ pub async fn product(load: &Load, clock: Arc<dyn Clock>, chance: Arc<Chance>) ->
     let sink = SinkProcess::start((load.receipts > 0).then_some(webhook.as_str()), load.receipts).await?;
     let config = Arc::new(config(load, &sink.base_url())?);
     let (_folder, store) = scratch(&clock).await?;
-    let batch = launch(load, store.as_ref(), &config, clock.as_ref(), &chance).await?;
+    let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
+    let batch = launch(load.messages, LANE, &launcher).await?;
 
     let begun = Begun::now(clock.as_ref());
     let parts = Parts { config: Arc::clone(&config), store: Arc::clone(&store), clock: Arc::clone(&clock), chance };
@@ -68,8 +69,18 @@ pub async fn product(load: &Load, clock: Arc<dyn Clock>, chance: Arc<Chance>) ->
 }
 
 pub(in crate::bench) fn config(load: &Load, base_url: &str) -> Result<Config, Error> {
-    let lane = "[[lane]]\nname = \"bench\"\nchannel = \"WhatsApp\"\nrate = \"10000000/s\"\ntier = \"unlimited\"\n";
-    read(&(provider(base_url, load.connections, load.batch) + lane))
+    let lane = lane(LANE, "10000000/s", "unlimited");
+    read(&(provider(base_url, load.connections, load.batch) + &lane))
+}
+
+/// The one lane of a benchmark that needs no more.
+pub(in crate::bench) const LANE: &str = "bench";
+
+/// A number of its own portfolio.
+pub(in crate::bench) fn lane(name: &str, rate: &str, tier: &str) -> String {
+    format!(
+        "[[lane]]\nname = \"{name}\"\nchannel = \"WhatsApp\"\nrate = \"{rate}\"\ntier = \"{tier}\"\nportfolio = \"{name}\"\n"
+    )
 }
 
 /// What every configuration of a benchmark begins with.
@@ -89,45 +100,53 @@ pub(in crate::bench) fn read(text: &str) -> Result<Config, Error> {
     Ok(Config::read(Some((path, text)), std::iter::empty(), std::iter::empty::<(&str, String)>())?.config)
 }
 
-const CAMPAIGN: &str = r#"
-name = "bench"
+/// Recipients stored in one transaction.
+const PIECE: u32 = 5_000;
+
+/// Stores so many people and launches a campaign to them on a lane.
+pub(in crate::bench) async fn launch(messages: u32, lane: &str, launcher: &Launcher<'_>) -> Result<BatchId, Error> {
+    people(messages, launcher).await?;
+    launch_on(lane, launcher).await
+}
+
+/// The audience of every campaign.
+pub(in crate::bench) async fn people(count: u32, launcher: &Launcher<'_>) -> Result<(), Error> {
+    let new = NewAudience {
+        known_as: KnownAs::Name("bench".to_owned()),
+        source: "bench".to_owned(),
+        columns: vec!["Name".to_owned(), "Code".to_owned()],
+        now: launcher.clock.now(),
+    };
+    let store = launcher.store;
+    let audience = store.begin_audience(new).await?;
+    let mut first = 0;
+    while first < count {
+        let until = first.saturating_add(PIECE).min(count);
+        store.add_recipients(audience, first, (first..until).map(recipient).collect::<Result<_, _>>()?).await?;
+        first = until;
+    }
+    store.publish_audience(audience, count, "{}".to_owned()).await?;
+    Ok(())
+}
+
+/// A campaign to all of them on a lane, by whose name it goes.
+pub(in crate::bench) async fn launch_on(lane: &str, launcher: &Launcher<'_>) -> Result<BatchId, Error> {
+    let text = format!(
+        r#"
+name = "{lane}"
 audience = "bench"
 [[step]]
 channel = "WhatsApp"
+lane = "{lane}"
 success_status = "Read"
 [step.template]
 name = "promo"
 language = "en"
 category = "MARKETING"
-body = ["{{Name}}", "{{Code}}"]
-"#;
-
-/// Recipients stored in one transaction.
-const PIECE: u32 = 5_000;
-
-pub(in crate::bench) async fn launch(
-    load: &Load,
-    store: &dyn Store,
-    config: &Config,
-    clock: &dyn Clock,
-    chance: &Chance,
-) -> Result<crate::domain::BatchId, Error> {
-    let new = NewAudience {
-        known_as: KnownAs::Name("bench".to_owned()),
-        source: "bench".to_owned(),
-        columns: vec!["Name".to_owned(), "Code".to_owned()],
-        now: clock.now(),
-    };
-    let audience = store.begin_audience(new).await?;
-    let mut first = 0;
-    while first < load.messages {
-        let until = first.saturating_add(PIECE).min(load.messages);
-        store.add_recipients(audience, first, (first..until).map(recipient).collect::<Result<_, _>>()?).await?;
-        first = until;
-    }
-    store.publish_audience(audience, load.messages, "{}".to_owned()).await?;
-    let draft = Draft::parse("bench.toml", CAMPAIGN)?;
-    let (launched, _) = Launcher { store, clock, chance, config }.launch(&draft, |_| None).await?;
+body = ["{{{{Name}}}}", "{{{{Code}}}}"]
+"#
+    );
+    let (launched, _) = launcher.launch(&Draft::parse("bench.toml", &text)?, |_| None).await?;
     Ok(launched.batch)
 }
 

@@ -25,6 +25,9 @@ pub(in crate::cli) struct Pace {
     /// How long each of them is kept
     #[arg(long, default_value = "10")]
     seconds: NonZeroU32,
+    /// Lanes that send side by side, each a campaign of its own at 80 a second
+    #[arg(long, default_value = "100")]
+    busy: NonZeroU32,
     /// Scheduled campaigns
     #[arg(long, default_value_t = 50)]
     starts: u32,
@@ -41,28 +44,33 @@ pub(in crate::cli) struct Pace {
 const SINGLE_MAX: u32 = 1_000;
 /// Batches that make up a second.
 const BATCHES_A_SECOND: u32 = 100;
+/// What a number of WhatsApp may send to begin with.
+const SLOW: NonZeroU32 = NonZeroU32::MIN.saturating_add(79);
 /// What a server with one lane stands for.
 const ALONE: [u32; 2] = [1, 1];
 
 impl Pace {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let mut paces: Vec<(NonZeroU32, Vec<Run>)> = self.rates.iter().map(|rate| (*rate, Vec::new())).collect();
-        let (mut starts, mut alone, mut many) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut busy, mut starts, mut alone, mut many) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in self.rounds.turns("pace") {
             for (rate, runs) in &mut paces {
-                runs.push(self.pace(*rate).await?);
+                runs.push(self.pace(NonZeroU32::MIN, *rate).await?);
             }
+            busy.push(self.pace(self.busy, SLOW).await?);
             starts.push(part("starts", &[("count", self.starts)]).await?);
             alone.push(idle(ALONE).await?);
             many.push(idle([self.lanes.max(self.campaigns), self.campaigns]).await?);
         }
-        let mut figures = Vec::new();
-        for (rate, runs) in paces {
-            let allowed = Run { per_second: f64::from(rate.get()), ..Run::default() };
+        let held_against = |name: &str, allowed: u32, runs: Vec<Run>| {
+            let allowed = Run { per_second: f64::from(allowed), ..Run::default() };
             let allowed = vec![allowed; runs.len()];
-            figures
-                .push(Figures::new(&format!("pace: {rate}/s"), runs, Some(&allowed)).held_against(Target::Ratio(0.99)));
-        }
+            Figures::new(name, runs, Some(&allowed)).held_against(Target::Ratio(0.99))
+        };
+        let mut figures: Vec<_> =
+            paces.into_iter().map(|(rate, runs)| held_against(&format!("pace: {rate}/s"), rate.get(), runs)).collect();
+        let name = format!("pace: {} lanes of {SLOW}/s", self.busy);
+        figures.push(held_against(&name, self.busy.get().saturating_mul(SLOW.get()), busy));
         let late = Figures::new(&format!("starts: {} campaigns", self.starts), starts, None);
         figures.push(late.held_against(Target::P99Ms(100)));
         figures.push(Figures::new("idle: 1 lane, 1 campaign", alone, None).held_against(Target::IdleMs(10.0)));
@@ -72,13 +80,14 @@ impl Pace {
         self.rounds.print("pace", &sizes, &figures, "messages/s", &[EARLY, WORST, CPU, P50, P99, IDLE, PEAK])
     }
 
-    async fn pace(&self, rate: NonZeroU32) -> anyhow::Result<Run> {
+    async fn pace(&self, lanes: NonZeroU32, rate: NonZeroU32) -> anyhow::Result<Run> {
         let single = rate.get() <= SINGLE_MAX;
         let batch = if single { 1 } else { rate.get() / BATCHES_A_SECOND };
         // A burst is what leaves in a tenth of a second, as it is where nobody says otherwise.
         let burst = (rate.get() / 10).max(1).max(batch);
         let connections = if single { 64 } else { 4 };
         let said = [
+            ("lanes", lanes.get()),
             ("rate", rate.get()),
             ("burst", burst),
             ("batch", batch),

@@ -44,6 +44,8 @@ pub(in crate::cli) enum Part {
     },
     Pace {
         #[arg(long)]
+        lanes: NonZeroU32,
+        #[arg(long)]
         rate: NonZeroU32,
         #[arg(long)]
         burst: NonZeroU32,
@@ -162,8 +164,8 @@ impl Part {
             Self::Start { due: DueArgs { database, due }, spawned } => {
                 timers::start(&database, due, Timestamp::from_millis(spawned), clock, chance).await
             }
-            Self::Pace { rate, burst, batch, connections, seconds } => {
-                pace::pace(&Paced { rate, burst, batch, connections, seconds }, clock, chance).await
+            Self::Pace { lanes, rate, burst, batch, connections, seconds } => {
+                pace::pace(&Paced { lanes, rate, burst, batch, connections, seconds }, clock, chance).await
             }
             Self::Starts { count } => pace::starts(count, clock, chance).await,
             Self::Idle { lanes, campaigns } => pace::idle(lanes, campaigns, clock, chance).await,

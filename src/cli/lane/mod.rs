@@ -3,6 +3,8 @@
 mod set;
 mod show;
 
+use std::collections::BTreeMap;
+
 use anyhow::bail;
 use serde::Serialize;
 
@@ -96,7 +98,7 @@ struct TierShown {
     portfolio: String,
     tier: String,
     /// People handed over to in the last day.
-    used: usize,
+    used: u32,
 }
 
 #[derive(Serialize)]
@@ -181,6 +183,8 @@ struct Known {
     states: Vec<LaneState>,
     dials: Vec<Dial>,
     says: Vec<Said>,
+    /// People who count against the tier of their portfolio.
+    people: BTreeMap<String, u32>,
 }
 
 impl Known {
@@ -188,8 +192,9 @@ impl Known {
         let (holds, waiting) = (store.holds().await?, Waiting::everywhere(store).await?);
         let counts = |dial: &Dial| !is_over(&ground.config, dial);
         let dials = store.dials().await?.into_iter().filter(counts).collect();
+        let people = store.tiers_used(ground.now() - Tier::HELD).await?;
         let says = store.said().await?.into_iter().filter(|said| !said.value.is_empty()).collect();
-        Ok(Self { holds, waiting, states: ground.lane_states(store).await?, dials, says })
+        Ok(Self { holds, waiting, states: ground.lane_states(store).await?, dials, says, people })
     }
 
     fn dials<'a>(&'a self, lane: &'a Lane) -> impl Iterator<Item = &'a Dial> {
@@ -202,21 +207,13 @@ impl Known {
     }
 }
 
-async fn shown<'a>(
-    ground: &'a Ground,
-    store: &dyn Store,
-    lane: &'a Lane,
-    known: &Known,
-) -> anyhow::Result<LaneShown<'a>> {
-    let tier = match lane.tiered() {
-        Some(portfolio) => Some(TierShown {
-            portfolio: portfolio.to_owned(),
-            tier: lane.tier.to_string(),
-            used: store.tier_places(portfolio, ground.now() - Tier::HELD).await?.len(),
-        }),
-        None => None,
-    };
-    Ok(LaneShown {
+fn shown<'a>(ground: &'a Ground, lane: &'a Lane, known: &Known) -> LaneShown<'a> {
+    let tier = lane.tiered().map(|portfolio| TierShown {
+        portfolio: portfolio.to_owned(),
+        tier: lane.tier.to_string(),
+        used: known.people.get(portfolio).copied().unwrap_or(0),
+    });
+    LaneShown {
         name: &lane.name,
         channel: lane.channel,
         rate: lane.rate.to_string(),
@@ -257,7 +254,7 @@ async fn shown<'a>(
                 at: said.at.rfc3339(),
             })
             .collect(),
-    })
+    }
 }
 
 async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
@@ -265,10 +262,7 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     let known = Known::read(ground, store.as_ref()).await?;
     let ground = &ground.as_turned(store.as_ref()).await?;
     let slow = Slow::all(&ground.config, &known.states, ground.now());
-    let mut lanes = Vec::new();
-    for lane in &ground.config.lanes {
-        lanes.push(shown(ground, store.as_ref(), lane, &known).await?);
-    }
+    let lanes: Vec<_> = ground.config.lanes.iter().map(|lane| shown(ground, lane, &known)).collect();
     if json {
         return out::json(&lanes);
     }
@@ -285,7 +279,7 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
             None => lane.account.to_owned(),
         };
         let tier = lane.tier.as_ref().map(|tier| {
-            let used = count(tier.used as u64);
+            let used = count(tier.used);
             match config.tier {
                 Tier::People(people) => format!("{used} of {} ({})", count(people), tier.portfolio),
                 Tier::Unlimited => format!("{used}, unlimited ({})", tier.portfolio),
@@ -360,7 +354,7 @@ async fn pause(ground: &Ground, name: &str, reason: Option<String>, json: bool) 
         }
     };
     let obeyed = noted(store.as_ref(), ground.clock.as_ref(), seq).await?;
-    let shown = shown(ground, store.as_ref(), lane, &Known::read(ground, store.as_ref()).await?).await?;
+    let shown = shown(ground, lane, &Known::read(ground, store.as_ref()).await?);
     store.close().await;
     if json {
         return out::json(&DecidedShown { lane: shown, lifted: None, noted: by_all(obeyed) });
@@ -377,7 +371,7 @@ async fn resume(ground: &Ground, name: &str, json: bool) -> anyhow::Result<()> {
     let store = ground.store().await?;
     let lifted = store.release(lane.name.clone(), String::new(), ground.now(), ground.by.clone()).await?;
     let obeyed = noted(store.as_ref(), ground.clock.as_ref(), store.seq().await?).await?;
-    let shown = shown(ground, store.as_ref(), lane, &Known::read(ground, store.as_ref()).await?).await?;
+    let shown = shown(ground, lane, &Known::read(ground, store.as_ref()).await?);
     store.close().await;
     if json {
         return out::json(&DecidedShown { lane: shown, lifted: Some(lifted), noted: by_all(obeyed) });

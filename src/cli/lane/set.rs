@@ -88,7 +88,7 @@ pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<()> {
     let known = Known::read(ground, store.as_ref()).await?;
     let turned = ground.as_turned(store.as_ref()).await?;
     let now = named(&turned, &args.lane)?;
-    let shown = shown(&turned, store.as_ref(), now, &known).await?;
+    let shown = shown(&turned, now, &known);
     store.close().await;
     if args.json {
         return out::json(&DecidedShown { lane: shown, lifted: None, noted: by_all(obeyed) });

@@ -39,7 +39,7 @@ pub(super) async fn run(ground: &Ground, name: &str, json: bool) -> anyhow::Resu
     let turned = ground.as_turned(store.as_ref()).await?;
     let lane = named(&turned, name)?;
     let queues = queues(&turned, store.as_ref(), lane, &known).await?;
-    let shown = shown(&turned, store.as_ref(), lane, &known).await?;
+    let shown = shown(&turned, lane, &known);
     store.close().await;
     if json {
         return out::json(&Shown { lane: shown, queues });

@@ -97,7 +97,7 @@ impl<'a> Looking<'a> {
         };
         obstacles.extend((!server && !is_over).then_some(Obstacle::NoServer));
         obstacles.extend(Obstacle::deaf(&nodes).filter(|_| !is_over));
-        let next_due = store.next_due(self.id).await?;
+        let next_due = store.next_due(vec![self.id]).await?.remove(&self.id);
         let is_to_leave = matches!(batch.state, BatchState::Running | BatchState::Scheduled) && show.counts.queued > 0;
         let goes_on = self.foresees && is_to_leave;
         let forecast = if goes_on { self.forecast(&turned, &batch, &tallies, at).await? } else { None };

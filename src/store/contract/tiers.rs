@@ -1,8 +1,10 @@
 //! A tier lets in whoever holds a place, and so many more; what comes back unsent leaves its place free.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::domain::WishFrom;
-use crate::store::{Drained, Impatient, Inbound, OptOut, Pass, Sender, TierUse};
+use crate::store::{Drained, Impatient, Inbound, OptOut, Pass, Sender, TierPlace, TierUse};
 
 for_every_store!(
     a_claim_writes_down_the_places_it_takes,
@@ -21,6 +23,7 @@ for_every_store!(
     a_place_that_was_taken_anew_is_not_given_back,
     who_has_written_to_us_lately_passes_a_full_tier_and_takes_no_place,
     who_was_written_to_while_nobody_counted_is_counted_once_somebody_does,
+    the_people_of_many_portfolios_are_counted_each_where_they_belong,
     a_place_may_be_taken_without_a_claim,
     a_place_that_was_taken_twice_at_once_is_not_given_back,
     a_claim_made_earlier_that_comes_late_does_not_hide_one_that_took_a_place_twice,
@@ -50,8 +53,14 @@ impl Desk {
     }
 
     async fn taken_after(&self, since: Timestamp) -> Vec<(Msisdn, Timestamp)> {
-        let places = self.tier_places("acme", since).await.unwrap();
-        places.into_iter().map(|place| (place.person, place.at)).collect()
+        self.places_in("acme", since).await.into_iter().map(|place| (place.person, place.at)).collect()
+    }
+
+    async fn places_in(&self, portfolio: &str, since: Timestamp) -> Vec<TierPlace> {
+        let mut places = self.tier_places(vec![portfolio.to_owned()], since).await.unwrap();
+        let found = places.remove(portfolio).unwrap_or_default();
+        assert!(places.is_empty(), "only of those who were asked about");
+        found
     }
 
     async fn give_back(&self, people: &[(u32, i64)]) {
@@ -65,7 +74,7 @@ async fn a_claim_writes_down_the_places_it_takes(desk: Desk) {
     desk.claim_in_tier(batch, 2, 2).await;
     let places = vec![(person(0), at(0)), (person(1), at(0))];
     assert_eq!(desk.taken_after(at(-1)).await, places);
-    assert!(desk.tier_places("other", at(-1)).await.unwrap().is_empty());
+    assert!(desk.places_in("other", at(-1)).await.is_empty());
     assert!(desk.taken_after(at(0)).await.is_empty(), "only those after the time named");
 
     // One of the same people again, later: one place each, the latest.
@@ -229,7 +238,8 @@ async fn who_has_written_to_us_lately_passes_a_full_tier_and_takes_no_place(desk
 async fn who_was_written_to_while_nobody_counted_is_counted_once_somebody_does(desk: Desk) {
     let lane = desk.lane("wa", Channel::WhatsApp).await;
     let batch = desk.batch_of(6).await;
-    let count = |since| desk.count_tier("acme", vec![lane], since);
+    let acme = || "acme".to_owned();
+    let count = |since| desk.count_tiers(BTreeMap::from([(acme(), vec![lane])]), since);
     let early = messages(&desk.claimed(batch, 1).await);
     desk.record(vec![accepted(&early[0], at(0))]).await.unwrap();
     desk.clock.advance(Span::from_secs(100));
@@ -244,9 +254,37 @@ async fn who_was_written_to_while_nobody_counted_is_counted_once_somebody_does(d
     desk.give_back(&[(1, 100), (3, 100), (4, 100)]).await;
     count(at(50)).await.unwrap();
     assert!(desk.places().await.is_empty());
-    desk.stop_counting_tier("acme").await.unwrap();
+    desk.stop_counting_tiers(vec![acme()]).await.unwrap();
     count(at(50)).await.unwrap();
     assert_eq!(desk.places().await.len(), 3);
+}
+
+async fn the_people_of_many_portfolios_are_counted_each_where_they_belong(desk: Desk) {
+    let (lane, other) = (desk.lane("wa", Channel::WhatsApp).await, desk.lane("second", Channel::WhatsApp).await);
+    let batch = desk.batch_of(4).await;
+    desk.claimed(batch, 2).await;
+    let claim = desk.claim_of(batch, 1).await;
+    desk.claim(Claim { lane: other, ..claim }).await.unwrap();
+    let lanes = [("acme", vec![lane]), ("besides", vec![other]), ("idle", vec![])];
+    let lanes: BTreeMap<_, _> = lanes.into_iter().map(|(name, lanes)| (name.to_owned(), lanes)).collect();
+    desk.count_tiers(lanes.clone(), at(-50)).await.unwrap();
+    let names: Vec<String> = lanes.into_keys().collect();
+    let places = desk.tier_places(names.clone(), at(-1)).await.unwrap();
+    let people =
+        |name: &str| places.get(name).map(|places| places.iter().map(|place| place.person).collect::<Vec<_>>());
+    assert_eq!(people("acme"), Some(vec![person(0), person(1)]));
+    assert_eq!((people("besides"), people("idle")), (Some(vec![person(2)]), None));
+    let used = |used: &[(&str, u32)]| used.iter().map(|(name, people)| ((*name).to_owned(), *people)).collect();
+    assert_eq!(desk.tiers_used(at(-1)).await.unwrap(), used(&[("acme", 2), ("besides", 1)]));
+    assert_eq!(desk.tiers_used(at(0)).await.unwrap(), used(&[]));
+    // Only those that nobody counts any more are counted anew.
+    for (portfolio, n) in [("acme", 0), ("acme", 1), ("besides", 2)] {
+        desk.give_back_places(portfolio, vec![(person(n), at(0))]).await.unwrap();
+    }
+    desk.stop_counting_tiers(vec!["besides".to_owned(), "unknown".to_owned()]).await.unwrap();
+    let again = BTreeMap::from([("acme".to_owned(), vec![lane]), ("besides".to_owned(), vec![other])]);
+    desk.count_tiers(again, at(-50)).await.unwrap();
+    assert_eq!(desk.tiers_used(at(-1)).await.unwrap(), used(&[("besides", 1)]));
 }
 
 async fn a_place_may_be_taken_without_a_claim(desk: Desk) {
@@ -288,7 +326,7 @@ async fn what_was_before_a_place_that_is_given_back_counts_again(desk: Desk) {
     desk.claim_in_tier(second, 2, 1).await;
     assert_eq!(desk.places().await, [(person(0), at(9)), (person(1), at(9))]);
     // Whoever reads them at a start has to know of it too, or gives somebody else the place that this one keeps.
-    let mut before = desk.tier_places("acme", at(-1)).await.unwrap();
+    let mut before = desk.places_in("acme", at(-1)).await;
     before.sort_unstable_by_key(|place| place.person);
     assert_eq!(before.iter().map(|place| place.before).collect::<Vec<_>>(), [Some(at(0)), None]);
     desk.give_back(&[(0, 9), (1, 9)]).await;

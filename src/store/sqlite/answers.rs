@@ -1,5 +1,7 @@
 //! The contract, answered: each verb by the statements of its module.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::mpsc;
 
 use super::{
@@ -196,8 +198,8 @@ impl Store for Sqlite {
         self.read("read what is due", move |c| Box::pin(looks::due(c, batch, until, after, limit))).await
     }
 
-    async fn next_due(&self, batch: BatchId) -> Result<Option<Timestamp>> {
-        self.read("look for what is due next", move |c| Box::pin(looks::next_due(c, batch))).await
+    async fn next_due(&self, batches: Vec<BatchId>) -> Result<BTreeMap<BatchId, Timestamp>> {
+        self.read("look for what is due next", move |c| Box::pin(looks::next_due(c, batches))).await
     }
 
     async fn silent(
@@ -319,12 +321,12 @@ impl Store for Sqlite {
         self.read("read what the provider says", move |c| Box::pin(dials::said(c))).await
     }
 
-    async fn count_tier(&self, portfolio: &str, lanes: Vec<LaneId>, since: Timestamp) -> Result<()> {
-        self.count_people(portfolio, lanes, since).await
+    async fn count_tiers(&self, portfolios: BTreeMap<String, Vec<LaneId>>, since: Timestamp) -> Result<()> {
+        self.count_people(portfolios, since).await
     }
 
-    async fn stop_counting_tier(&self, portfolio: &str) -> Result<()> {
-        self.stop_counting_people(portfolio).await
+    async fn stop_counting_tiers(&self, portfolios: Vec<String>) -> Result<()> {
+        self.stop_counting_people(portfolios).await
     }
 
     async fn take_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()> {
@@ -332,9 +334,12 @@ impl Store for Sqlite {
         self.write(verb, move |c| Box::pin(async move { tiers::take(c, &portfolio, &people).await })).await
     }
 
-    async fn tier_places(&self, portfolio: &str, since: Timestamp) -> Result<Vec<TierPlace>> {
-        let portfolio = portfolio.to_owned();
-        self.read("read a tier", move |c| Box::pin(async move { tiers::places(c, &portfolio, since).await })).await
+    async fn tier_places(&self, portfolios: Vec<String>, since: Timestamp) -> Result<BTreeMap<String, Vec<TierPlace>>> {
+        self.read("read tiers", move |c| Box::pin(async move { tiers::places(c, &portfolios, since).await })).await
+    }
+
+    async fn tiers_used(&self, since: Timestamp) -> Result<BTreeMap<String, u32>> {
+        self.read("count the people of tiers", move |c| Box::pin(tiers::used(c, since))).await
     }
 
     async fn forget_places(&self, before: Timestamp) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Messages as they stand: by their keys, in flight, open, due.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::SqliteConnection;
 
@@ -96,10 +96,16 @@ pub(super) async fn due(
     Ok(all)
 }
 
-pub(super) const NEXT_DUE: &str = "SELECT min(due) AS due FROM message INDEXED BY message_due
-     WHERE batch = ?1 AND due IS NOT NULL AND state IN (0, 2)";
+pub(super) const NEXT_DUE: &str = "SELECT value AS batch, (SELECT min(due) FROM message INDEXED BY message_due
+     WHERE batch = value AND due IS NOT NULL AND state IN (0, 2)) AS due FROM json_each(?1)";
 
-pub(super) async fn next_due(connection: &mut SqliteConnection, batch: BatchId) -> Work<Option<Timestamp>> {
-    let row = sqlx::query(NEXT_DUE).bind(batch.0).fetch_one(connection).await?;
-    maybe_moment(&row, "due")
+pub(super) async fn next_due(
+    connection: &mut SqliteConnection,
+    batches: Vec<BatchId>,
+) -> Work<BTreeMap<BatchId, Timestamp>> {
+    let query = sqlx::query(NEXT_DUE).bind(json_list(batches.into_iter().map(|batch| batch.0.into())));
+    let rows = query.fetch_all(connection).await?;
+    let of_batch =
+        |row| Ok(maybe_moment(row, "due")?.map(|due| small(row, "batch").map(|batch| (BatchId(batch), due))));
+    rows.iter().filter_map(|row| of_batch(row).and_then(Option::transpose).transpose()).collect()
 }

@@ -1,7 +1,9 @@
 //! Tiers: whom a portfolio has handed something over to, and who may be next.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use futures_util::TryStreamExt;
+use serde_json::json;
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
@@ -156,18 +158,23 @@ pub(super) async fn take(
     Ok(())
 }
 
-pub(super) async fn is_counted(connection: &mut SqliteConnection, portfolio: &str) -> Work<bool> {
-    let query = sqlx::query("SELECT 1 FROM counted WHERE portfolio = ?1").bind(portfolio);
-    Ok(query.fetch_optional(connection).await?.is_some())
+/// The portfolios whose people are counted.
+pub(super) async fn counted(connection: &mut SqliteConnection) -> Work<BTreeSet<String>> {
+    let rows = sqlx::query("SELECT portfolio FROM counted").fetch_all(connection).await?;
+    rows.iter().map(|row| Ok(row.try_get("portfolio")?)).collect()
 }
 
-pub(super) async fn set_counted(connection: &mut SqliteConnection, portfolio: &str, is_counted: bool) -> Work<()> {
-    let text = if is_counted {
-        "INSERT INTO counted (portfolio) VALUES (?1) ON CONFLICT DO NOTHING"
+pub(super) async fn set_counted(
+    connection: &mut SqliteConnection,
+    portfolios: &[String],
+    are_counted: bool,
+) -> Work<()> {
+    let text = if are_counted {
+        "INSERT INTO counted (portfolio) SELECT value FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING"
     } else {
-        "DELETE FROM counted WHERE portfolio = ?1"
+        "DELETE FROM counted WHERE portfolio IN (SELECT value FROM json_each(?1))"
     };
-    sqlx::query(text).bind(portfolio).execute(connection).await?;
+    sqlx::query(text).bind(json!(portfolios).to_string()).execute(connection).await?;
     Ok(())
 }
 
@@ -195,51 +202,68 @@ pub(super) struct Piece {
     pub(super) since: Timestamp,
 }
 
+/// Which lane is which portfolio's, for [`COUNT`].
+pub(super) fn owners(portfolios: &BTreeMap<String, Vec<LaneId>>) -> String {
+    let owners = portfolios.iter().flat_map(|(portfolio, lanes)| lanes.iter().map(move |lane| (lane.0, portfolio)));
+    json!(owners.collect::<Vec<_>>()).to_string()
+}
+
 /// Whoever was handed something over, or is about to be.
-pub(super) const COUNT: &str = "INSERT INTO tier_place (portfolio, msisdn, at)
-     SELECT ?1, msisdn, max(at) FROM (
-         SELECT m.msisdn, a.intent AS at FROM attempt a JOIN message m ON m.batch = a.batch AND m.n = a.n
-         WHERE a.batch = ?2 AND a.n >= ?3 AND a.n < ?4 AND a.intent > ?5 AND a.verdict IN (0, 2)
-           AND a.lane IN (SELECT value FROM json_each(?6))
+pub(super) const COUNT: &str = "WITH owner (lane, portfolio) AS (SELECT value ->> 0, value ->> 1 FROM json_each(?5))
+     INSERT INTO tier_place (portfolio, msisdn, at)
+     SELECT portfolio, msisdn, max(at) FROM (
+         SELECT a.lane, m.msisdn, a.intent AS at FROM attempt a JOIN message m ON m.batch = a.batch AND m.n = a.n
+         WHERE a.batch = ?1 AND a.n >= ?2 AND a.n < ?3 AND a.intent > ?4 AND a.verdict IN (0, 2)
          UNION ALL
-         SELECT msisdn, at FROM message WHERE batch = ?2 AND n >= ?3 AND n < ?4 AND state = 1
-           AND lane IN (SELECT value FROM json_each(?6)))
-     GROUP BY msisdn ON CONFLICT DO UPDATE SET at = max(at, excluded.at),
+         SELECT lane, msisdn, at FROM message WHERE batch = ?1 AND n >= ?2 AND n < ?3 AND state = 1) AS begun
+     JOIN owner ON owner.lane = begun.lane
+     GROUP BY portfolio, msisdn ON CONFLICT DO UPDATE SET at = max(at, excluded.at),
      before = max(coalesce(before, min(at, excluded.at)), min(at, excluded.at))";
 
-pub(super) async fn count(
-    connection: &mut SqliteConnection,
-    portfolio: &str,
-    lanes: &[LaneId],
-    piece: Piece,
-) -> Work<()> {
+pub(super) async fn count(connection: &mut SqliteConnection, owners: String, piece: Piece) -> Work<()> {
     sqlx::query(COUNT)
-        .bind(portfolio)
         .bind(piece.batch.0)
         .bind(piece.from)
         .bind(piece.until)
         .bind(piece.since.millis())
-        .bind(json_list(lanes.iter().map(|lane| i64::from(lane.0))))
+        .bind(owners)
         .execute(connection)
         .await?;
     Ok(())
 }
 
+pub(super) const PLACES: &str = "SELECT portfolio, msisdn, at, before FROM tier_place
+     WHERE portfolio IN (SELECT value FROM json_each(?1)) AND at > ?2 ORDER BY at";
+
 pub(super) async fn places(
     connection: &mut SqliteConnection,
-    portfolio: &str,
+    portfolios: &[String],
     since: Timestamp,
-) -> Work<Vec<TierPlace>> {
-    let rows = sqlx::query("SELECT msisdn, at, before FROM tier_place WHERE portfolio = ?1 AND at > ?2 ORDER BY at")
-        .bind(portfolio)
+) -> Work<BTreeMap<String, Vec<TierPlace>>> {
+    let query = sqlx::query(PLACES).bind(json!(portfolios).to_string()).bind(since.millis());
+    let mut rows = query.fetch(connection);
+    let mut places = BTreeMap::<String, Vec<TierPlace>>::new();
+    while let Some(row) = rows.try_next().await? {
+        let place = TierPlace {
+            person: msisdn(&row, "msisdn")?,
+            at: moment(&row, "at")?,
+            before: maybe_moment(&row, "before")?,
+        };
+        let portfolio: &str = row.try_get("portfolio")?;
+        match places.get_mut(portfolio) {
+            Some(places) => places.push(place),
+            None => drop(places.insert(portfolio.to_owned(), vec![place])),
+        }
+    }
+    Ok(places)
+}
+
+pub(super) async fn used(connection: &mut SqliteConnection, since: Timestamp) -> Work<BTreeMap<String, u32>> {
+    let rows = sqlx::query("SELECT portfolio, count(*) AS people FROM tier_place WHERE at > ?1 GROUP BY portfolio")
         .bind(since.millis())
         .fetch_all(connection)
         .await?;
-    let place = |row| {
-        let (person, at) = (msisdn(row, "msisdn")?, moment(row, "at")?);
-        Ok(TierPlace { person, at, before: maybe_moment(row, "before")? })
-    };
-    rows.iter().map(place).collect()
+    rows.iter().map(|row| Ok((row.try_get("portfolio")?, small(row, "people")?))).collect()
 }
 
 /// Forgets those of one piece that were taken at `before` or earlier. Returns where the next piece begins.
