@@ -42,14 +42,17 @@ const SETTLES: Span = Span::from_secs(120);
 pub async fn pace(paced: &Paced, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
     let Paced { lanes, rate, burst, batch, connections, seconds } = paced.clone();
     let mut sink = SinkProcess::start_telling().await?;
+    // A second more than is measured, and nothing that could run dry before.
+    let count = rate.get().saturating_mul(seconds.get() + 2).saturating_add(burst.get());
+    // Places are counted, unless there are more people than the largest of tiers lets in.
+    let tier = if count < 100_000 { "100K" } else { "unlimited" };
     let names: Vec<String> = (0..lanes.get()).map(|n| format!("{LANE}-{n}")).collect();
-    let text = names.iter().map(|name| lane(name, &format!("{rate}/s"), "100K") + &format!("burst = {burst}\n"));
+    let text = names.iter().map(|name| lane(name, &format!("{rate}/s"), tier) + &format!("burst = {burst}\n"));
     let text = provider(&sink.base_url(), connections, batch) + &text.collect::<String>();
     let config = Arc::new(read(&text)?);
     let (_folder, store) = scratch(&clock).await?;
     let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
-    // A second more than is measured, and nothing that could run dry before.
-    people(rate.get().saturating_mul(seconds.get() + 2).saturating_add(burst.get()), &launcher).await?;
+    people(count, &launcher).await?;
     let mut campaigns = Vec::new();
     for name in names {
         campaigns.push(launch_on(&name, &launcher).await?);

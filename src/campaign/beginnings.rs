@@ -16,8 +16,8 @@ pub struct Beginnings {
     /// When the last country begins.
     pub last: Timestamp,
     by_country: BTreeMap<Country, Timestamp>,
-    /// How many people are of countries whose clocks all show a later time than the one at which they were to begin.
-    pub behind: u64,
+    /// People of countries where some clocks show a later time already than the one at which they were to begin.
+    behind: BTreeMap<Country, u64>,
     /// People of countries where some clocks open only after the campaign's end.
     late: BTreeMap<Country, u64>,
 }
@@ -31,14 +31,15 @@ impl Beginnings {
         now: Timestamp,
     ) -> Result<Self, Vec<Problem>> {
         let start = schedule.at.unwrap_or(now).max(now);
-        let (mut by_country, mut never, mut behind, mut late) = (BTreeMap::new(), BTreeMap::new(), 0, BTreeMap::new());
+        let (mut by_country, mut never) = (BTreeMap::new(), BTreeMap::new());
+        let (mut behind, mut late) = (BTreeMap::new(), BTreeMap::new());
         let over = schedule.over.unwrap_or(Span::ZERO);
         let mut too_long = None;
         for (country, people) in countries {
             let step = plan.first(plan.marks_at_first(Some(*country))).and_then(|step| plan.step(step));
             let Some(hours) = step.map(|step| &step.hours) else { continue };
             if hours.since_in(*country).is_some_and(|since| since < now) {
-                behind += people;
+                behind.insert(*country, *people);
             }
             match hours.open_in(*country, start) {
                 Some(at) if schedule.end.is_none_or(|end| at < end) => {
@@ -78,17 +79,25 @@ impl Beginnings {
         country.and_then(|country| self.by_country.get(&country).copied()).unwrap_or(self.first)
     }
 
-    /// What some people will miss.
-    pub(super) fn warning(&self) -> Option<Warning> {
-        if self.late.is_empty() {
-            return None;
-        }
-        let sentence = format!(
-            "some of these people may be written to only after the campaign's `end`, by their own clocks, and get nothing: {}; \
-             write a later `end`",
-            named(&self.late).join(", ")
-        );
-        Some(Warning { code: Lint::EndTooSoon, step: None, sentence })
+    /// What some people will miss, or get at another time than was meant.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = Warning> {
+        let about = |code, people: &BTreeMap<Country, u64>, sentence: fn(String) -> String| {
+            let sentence = (!people.is_empty()).then(|| sentence(named(people).join(", ")));
+            sentence.map(|sentence| Warning { code, step: None, sentence })
+        };
+        let late = about(Lint::EndTooSoon, &self.late, |people| {
+            format!(
+                "some of these people may be written to only after the campaign's `end`, by their own clocks, and get nothing: \
+                 {people}; write a later `end`"
+            )
+        });
+        let behind = about(Lint::StartPassed, &self.behind, |people| {
+            format!(
+                "`at` has passed already by the clocks of some of these people, who are sent theirs at once: {people}; write a \
+                 later `at`, or a `send_window` in which that may be"
+            )
+        });
+        late.into_iter().chain(behind)
     }
 
     /// The countries that there are.
@@ -124,14 +133,19 @@ mod tests {
         assert_eq!(of(&begins, "SG"), "2026-12-01T01:00:00.000Z");
         assert_eq!(of(&begins, "US"), "2026-12-01T14:00:00.000Z");
         assert_eq!((begins.first.rfc3339(), begins.last.rfc3339()), (of(&begins, "SG"), of(&begins, "US")));
-        assert_eq!(begins.behind, 0);
+        assert_eq!(begins.warnings().count(), 0);
     }
 
     #[test]
-    fn whose_clocks_are_past_the_time_begin_at_once_and_are_counted() {
+    fn whose_clocks_are_past_the_time_begin_at_once_and_are_named() {
         let since = Some("2026-12-01T07:00:00".parse().unwrap());
         let begins = begins(Hours { since, ..Hours::default() }, &Schedule::default()).unwrap();
-        assert_eq!((of(&begins, "SG").as_str(), begins.behind), ("2026-12-01T00:00:00.000Z", 30));
+        assert_eq!(of(&begins, "SG"), "2026-12-01T00:00:00.000Z");
+        let warnings: Vec<_> = begins.warnings().map(|warning| (warning.code, warning.sentence)).collect();
+        assert!(
+            matches!(&warnings[..], [(Lint::StartPassed, sentence)] if sentence.contains(": SG 30;")),
+            "{warnings:?}"
+        );
     }
 
     #[test]

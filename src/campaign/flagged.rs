@@ -1,6 +1,7 @@
 //! Templates that the provider means to disable, and campaigns that would still send them then.
 
 use super::beginnings::Beginnings;
+use super::forecast::Forecast;
 use super::launch::{LaunchError, Launcher};
 use super::lint::{Lint, Warning};
 use super::moment::moment;
@@ -34,17 +35,25 @@ impl Flagged {
         plan.places().filter_map(of_step).collect()
     }
 
-    /// What becomes of a campaign that still sends it at `until`; nothing where it is done before.
-    pub fn sentence(&self, until: Timestamp, zone: Option<Zone>) -> Option<String> {
+    /// What becomes of a campaign that still sends it at `until`; nothing where it is done before. Of a campaign without
+    /// an `until` nobody can tell when it will be done.
+    pub fn sentence(&self, until: Option<Timestamp>, zone: Option<Zone>) -> Option<String> {
         let Self { template, language, disabled_at, .. } = self;
-        (until > *disabled_at).then(|| {
-            format!(
-                "the provider says FLAGGED of template {template} ({language}) and will disable it at {} unless its quality gets \
-                 better; this campaign sends until {}, and what has not left by then would wait",
-                moment(*disabled_at, zone),
-                moment(until, zone)
-            )
-        })
+        let until = match until {
+            Some(until) if until <= *disabled_at => return None,
+            Some(until) => format!("sends until {}", moment(until, zone)),
+            None => "has no end that can be foreseen".to_owned(),
+        };
+        Some(format!(
+            "the provider says FLAGGED of template {template} ({language}) and will disable it at {} unless its quality gets \
+             better; this campaign {until}, and what has not left by then would wait",
+            moment(*disabled_at, zone)
+        ))
+    }
+
+    /// When the last of it may leave, where the last of a first step does at `done`.
+    fn until(&self, plan: &Plan, done: Option<&Forecast>) -> Option<Timestamp> {
+        done.map(|forecast| forecast.done_at + falls_back_after(plan, self.step))
     }
 }
 
@@ -79,9 +88,8 @@ impl Launcher<'_> {
             return Ok(Vec::new());
         }
         let forecast = self.forecast_for(plan, people, beginnings, now).await?;
-        let until = forecast.map_or(beginnings.last, |forecast| forecast.done_at);
         let warning = |flagged: Flagged| {
-            let sentence = flagged.sentence(until + falls_back_after(plan, flagged.step), plan.time_zone)?;
+            let sentence = flagged.sentence(flagged.until(plan, forecast.as_ref()), plan.time_zone)?;
             Some(Warning { code: Lint::TemplateFlagged, step: Some(flagged.step), sentence })
         };
         Ok(flagged.into_iter().filter_map(warning).collect())
@@ -102,9 +110,8 @@ impl Launcher<'_> {
                 continue;
             }
             let forecast = self.forecast_of(&batch, &plan, &self.store.tallies(batch.id).await?, now).await?;
-            let until = forecast.map_or(now, |forecast| forecast.done_at);
             let runs_past = |flagged: Flagged| {
-                let sentence = flagged.sentence(until + falls_back_after(&plan, flagged.step), plan.time_zone)?;
+                let sentence = flagged.sentence(flagged.until(&plan, forecast.as_ref()), plan.time_zone)?;
                 Some((batch.clone(), flagged, sentence))
             };
             found.extend(flagged.into_iter().filter_map(runs_past));

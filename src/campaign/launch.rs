@@ -196,7 +196,7 @@ impl Launcher<'_> {
         };
         warnings.extend(lint(&plan, self.config, &facts));
         warnings.extend(people.excluded.warnings());
-        warnings.extend(beginnings.warning());
+        warnings.extend(beginnings.warnings());
         warnings.extend(self.flagged(&plan, people, &beginnings, now).await?);
         Ok(LookedOver { plan, beginnings, now, warnings, windows })
     }

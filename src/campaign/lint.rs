@@ -61,6 +61,8 @@ pub enum Lint {
     SmallTier,
     /// The campaign ends before its lane could have sent it.
     EndTooSoon,
+    /// The time at which it begins has passed already by some people's clocks.
+    StartPassed,
     /// A lane of a pool has too many people for its rate.
     UnevenPool,
     /// A limit or a budget lets not everybody get their first message.
@@ -99,6 +101,7 @@ impl Lint {
             Self::BatchOverBurst => "batch_over_burst",
             Self::SmallTier => "small_tier",
             Self::EndTooSoon => "end_too_soon",
+            Self::StartPassed => "start_passed",
             Self::UnevenPool => "uneven_pool",
             Self::SmallLimit => "small_limit",
             Self::ClockChange => "clock_change",

@@ -47,7 +47,7 @@ pub(super) const FORGET: &str =
 pub(super) const FORGET_REST: &str = "DELETE FROM tier_place WHERE (portfolio, msisdn) > (?1, ?2) AND at <= ?3";
 
 /// A window that closes sooner than this may be closed by the time at which the message leaves.
-const LEAVES_WITHIN: Span = Span::from_secs(60);
+const CLOSES_TOO_SOON: Span = Span::from_secs(60);
 
 /// Lets people of one claim in, as far as its places go.
 pub(super) struct Gate {
@@ -114,7 +114,7 @@ impl Gate {
         now: Timestamp,
     ) -> Work<()> {
         let people: Vec<Msisdn> = queue.iter().map(|claimed| claimed.message.msisdn).collect();
-        let open = super::inbound::windows(connection, &people, &self.tier.sender, now + LEAVES_WITHIN).await?;
+        let open = super::inbound::windows(connection, &people, &self.tier.sender, now + CLOSES_TOO_SOON).await?;
         let open: BTreeMap<Msisdn, Timestamp> = open.into_iter().collect();
         for claimed in queue.iter_mut().filter(|claimed| !claimed.opted_out) {
             let window = open.get(&claimed.message.msisdn);
