@@ -337,7 +337,8 @@ CREATE TABLE lane_state (
     node INTEGER NOT NULL,
     lane TEXT NOT NULL,
     pace REAL NOT NULL,
-    slowness INTEGER NOT NULL,
+    -- In sixteenths of its rate.
+    portion INTEGER NOT NULL,
     tier_spent INTEGER NOT NULL,
     trouble INTEGER,
     since INTEGER,
@@ -359,9 +360,12 @@ CREATE TABLE tier_place (
     PRIMARY KEY (portfolio, msisdn)
 ) WITHOUT ROWID;
 
--- Portfolios whose people are counted. One that was unlimited is in here no more: nobody has counted them meanwhile.
+-- Portfolios whose people are counted, with the lanes on which they are. A lane that belonged to another meanwhile, or to
+-- one that was unlimited, is in here no more: nobody has counted its people for this one.
 CREATE TABLE counted (
-    portfolio TEXT PRIMARY KEY
+    portfolio TEXT NOT NULL,
+    lane INTEGER NOT NULL,
+    PRIMARY KEY (portfolio, lane)
 ) WITHOUT ROWID;
 
 -- Who wants nothing more.

@@ -85,6 +85,7 @@ impl Group {
     }
 }
 
+/// A lane: one of ours, or another that takes of the same account or portfolio.
 #[derive(Debug, Clone)]
 pub(super) struct Road {
     pub lane: String,
@@ -185,21 +186,21 @@ impl Outlook {
         for (group, _) in self.groups.iter().zip(&open).filter(|(_, open)| **open) {
             waiting[group.lane] += group.people;
         }
-        let paces: Vec<(f64, Bottleneck)> = (0..self.roads.len()).map(|lane| self.pace(lane, &waiting, most)).collect();
+        let paces: Vec<Pace> = (0..self.roads.len()).map(|lane| self.pace(lane, &waiting, most)).collect();
         let mut seconds = LONGEST;
         let mut until = |at_most: f64| seconds = seconds.min(at_most.max(0.001));
         stays.iter().for_each(|(_, change)| until(change.since(at).std().as_secs_f64()));
         let mut taken = vec![0.0; self.portfolios.len()];
-        for ((road, people), (pace, _)) in self.roads.iter().zip(&waiting).zip(&paces) {
-            if *people > 0.0 && *pace > 0.0 {
-                until(people / pace);
-                if road.others > 0.0 {
-                    until(road.others / (pace * road.campaigns));
-                }
+        for ((road, people), Pace { ours, theirs, .. }) in self.roads.iter().zip(&waiting).zip(&paces) {
+            if *people > 0.0 && *ours > 0.0 {
+                until(people / ours);
+            }
+            if *theirs > 0.0 {
+                until(road.others / theirs);
             }
             road.coming.front().into_iter().for_each(|(from, _)| until(from.since(at).std().as_secs_f64()));
-            if let Some(portfolio) = road.portfolio.filter(|_| *people > 0.0) {
-                taken[portfolio] += pace * road.sharing();
+            if let Some(portfolio) = road.portfolio {
+                taken[portfolio] += ours + theirs;
             }
         }
         for (portfolio, pace) in self.portfolios.iter().zip(&taken) {
@@ -209,65 +210,82 @@ impl Outlook {
             portfolio.coming.front().into_iter().for_each(|(free_at, _)| until(free_at.since(at).std().as_secs_f64()));
         }
         // Whoever needs longest decides.
-        let needs = |lane: &usize| waiting[*lane] / paces[*lane].0.max(1e-9);
+        let needs = |lane: &usize| waiting[*lane] / paces[*lane].ours.max(1e-9);
         let slowest = (0..self.roads.len())
             .filter(|lane| waiting[*lane] > 0.0)
             .max_by(|one, other| needs(one).total_cmp(&needs(other)));
-        let bottleneck = slowest.map_or(Bottleneck::Hours, |lane| paces[lane].1.clone());
+        let bottleneck = slowest.map_or(Bottleneck::Hours, |lane| paces[lane].because.clone());
         self.pass(at, seconds, &open, &waiting, &paces);
         Some((seconds, bottleneck))
     }
 
-    /// How fast a lane may go for us, and why no faster.
-    fn pace(&self, lane: usize, waiting: &[f64], most: f64) -> (f64, Bottleneck) {
+    /// How fast a lane goes, and why no faster for us.
+    fn pace(&self, lane: usize, waiting: &[f64], most: f64) -> Pace {
         let road = &self.roads[lane];
-        let name = || road.lane.clone();
         if let Some(portfolio) = road.portfolio.map(|portfolio| &self.portfolios[portfolio])
             && portfolio.free < 1.0
         {
-            return (0.0, Bottleneck::Tier { portfolio: portfolio.name.clone() });
+            return Pace { ours: 0.0, theirs: 0.0, because: Bottleneck::Tier { portfolio: portfolio.name.clone() } };
         }
-        let mut pace = (road.rate, Bottleneck::Rate { lane: name() });
+        let (mut rate, mut because) = (road.rate, Bottleneck::Rate { lane: road.lane.clone() });
         if let Some(account) = road.account {
-            let busy = |(other, people): (&Road, &f64)| other.account == Some(account) && *people > 0.0;
+            let busy = |(other, people): (&Road, &f64)| {
+                other.account == Some(account) && (*people > 0.0 || other.others > 0.0)
+            };
             let sharing: f64 =
                 self.roads.iter().zip(waiting).filter(|pair| busy(*pair)).map(|(other, _)| other.rate).sum();
-            let Account { name, rate } = &self.accounts[account];
-            if sharing > *rate {
-                pace = (road.rate * rate / sharing, Bottleneck::Account { account: name.clone() });
+            let Account { name, rate: of_all } = &self.accounts[account];
+            if sharing > *of_all {
+                rate = road.rate * of_all / sharing;
+                because = Bottleneck::Account { account: name.clone() };
             }
         }
+        if waiting[lane] <= 0.0 {
+            return Pace { ours: 0.0, theirs: if road.others > 0.0 { rate } else { 0.0 }, because };
+        }
+        let mut ours = rate / road.sharing();
+        let theirs = rate - ours;
         if road.others > 0.0 {
-            pace = (pace.0 / road.sharing(), Bottleneck::Others { lane: name() });
+            because = Bottleneck::Others { lane: road.lane.clone() };
         }
         let everybody: f64 = waiting.iter().sum();
-        let ours = most * (waiting[lane] / everybody.max(1.0));
-        if ours < pace.0 { (ours, Bottleneck::Over) } else { pace }
+        let spread = most * (waiting[lane] / everybody.max(1.0));
+        if spread < ours {
+            (ours, because) = (spread, Bottleneck::Over);
+        }
+        Pace { ours, theirs, because }
     }
 
     /// So long at this pace.
-    fn pass(&mut self, at: Timestamp, seconds: f64, open: &[bool], waiting: &[f64], paces: &[(f64, Bottleneck)]) {
+    fn pass(&mut self, at: Timestamp, seconds: f64, open: &[bool], waiting: &[f64], paces: &[Pace]) {
         let day = local(at, self.zone.unwrap_or(Zone(chrono_tz::Tz::UTC))).date();
         for (group, _) in self.groups.iter_mut().zip(open).filter(|(_, open)| **open) {
-            let left = paces[group.lane].0 * seconds;
+            let left = paces[group.lane].ours * seconds;
             group.people -= left * (group.people / waiting[group.lane]);
         }
-        let busy = self.roads.iter_mut().zip(waiting).zip(paces).filter(|((_, people), _)| **people > 0.0);
-        for ((road, _), (pace, _)) in busy {
-            let places = pace * road.sharing() * seconds;
+        for (road, Pace { ours, theirs, .. }) in self.roads.iter_mut().zip(paces) {
+            let (our_places, places) = (ours * seconds, (ours + theirs) * seconds);
             if let Some(portfolio) = road.portfolio.map(|portfolio| &mut self.portfolios[portfolio])
                 && portfolio.free.is_finite()
                 && places > 0.0
             {
                 portfolio.free -= places;
                 portfolio.coming.push_back((at + millis(seconds) + portfolio.held, places));
-                let (ours, others) = portfolio.days.entry(day).or_default();
-                *ours += pace * seconds;
-                *others += places - pace * seconds;
+                let (mine, others) = portfolio.days.entry(day).or_default();
+                *mine += our_places;
+                *others += places - our_places;
             }
-            road.others = (road.others - pace * road.campaigns * seconds).max(0.0);
+            road.others = (road.others - theirs * seconds).max(0.0);
         }
     }
+}
+
+/// How fast a lane goes: for us, for others, and why it is no faster for us.
+#[derive(Debug)]
+struct Pace {
+    ours: f64,
+    theirs: f64,
+    because: Bottleneck,
 }
 
 impl Portfolio {
@@ -366,10 +384,10 @@ mod tests {
         // Another campaign of 400 begins on the second day.
         let later = VecDeque::from([(at("2026-12-02T00:30:00Z"), 400.0)]);
         let shared = Road { coming: later, ..alone.clone() };
-        let booked = |road: Road| {
+        let booked = |roads: &[&Road]| {
             let outlook = Outlook {
                 groups: vec![group(600.0)],
-                roads: vec![road],
+                roads: roads.iter().copied().cloned().collect(),
                 portfolios: vec![places_of_250()],
                 ..Outlook::default()
             };
@@ -380,8 +398,10 @@ mod tests {
             days.collect::<Vec<_>>()
         };
         let day = |day: u32, people, others| (format!("2026-12-{day:02}"), people, others);
-        assert_eq!(booked(alone), [day(1, 250, 0), day(2, 250, 0), day(3, 100, 0)]);
-        assert_eq!(booked(shared), [day(1, 250, 0), day(2, 125, 125), day(3, 125, 125), day(4, 100, 100)]);
+        assert_eq!(booked(&[&alone]), [day(1, 250, 0), day(2, 250, 0), day(3, 100, 0)]);
+        let with_others = [day(1, 250, 0), day(2, 125, 125), day(3, 125, 125), day(4, 100, 100)];
+        assert_eq!(booked(&[&shared]), with_others);
+        assert_eq!(booked(&[&alone, &shared]), with_others, "it takes the same places on another lane");
     }
 
     #[test]
@@ -414,6 +434,14 @@ mod tests {
             forecast(outlook),
             ("2026-12-01T02:00".to_owned(), Bottleneck::Account { account: "waba".to_owned() })
         );
+        // Whoever else is on another lane of it takes half of it too.
+        let roads = vec![
+            Road { account: Some(0), ..road(2.0) },
+            Road { account: Some(0), campaigns: 1.0, others: 1_800.0, ..road(2.0) },
+        ];
+        let accounts = vec![Account { name: "waba".to_owned(), rate: 2.0 }];
+        let outlook = Outlook { groups: vec![group(3_600.0)], roads, accounts, ..Outlook::default() };
+        assert_eq!(forecast(outlook).0, "2026-12-01T01:45");
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl Launcher<'_> {
             let Some(step) = plan.step(index) else { continue };
             gathering.add(step, *country, as_float(*people), beginnings.in_country(Some(*country))).await?;
         }
-        Ok(gathering.outlook.forecast(beginnings.first.max(now)))
+        Ok(gathering.whole().forecast(beginnings.first.max(now)))
     }
 
     /// When everything of a campaign that waits now will have left. Where its people are is taken from the audience as a
@@ -73,8 +73,11 @@ impl Launcher<'_> {
             countries.insert(Country::WORLD, 1);
         }
         let opens = batch.starts_at.unwrap_or(now).max(now);
-        let mut gathering =
-            self.gathering(Outlook { zone: plan.time_zone, ..Outlook::default() }, Some(batch.id), now).await?;
+        // What is left of the time over which it is spread.
+        let begun = batch.started_at.or(batch.starts_at).unwrap_or(now);
+        let over = plan.over.map(|over| (begun + over).since(opens)).filter(|left| *left > Span::ZERO);
+        let outlook = Outlook { over, zone: plan.time_zone, ..Outlook::default() };
+        let mut gathering = self.gathering(outlook, Some(batch.id), now).await?;
         for (index, step) in plan.places() {
             let waiting = as_float(u64::try_from(tallies.get(index, Count::Queued)).unwrap_or(0));
             let of_step = countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)));
@@ -83,7 +86,7 @@ impl Launcher<'_> {
                 gathering.add(step, *country, waiting * as_float(*people) / as_float(all.max(1)), opens).await?;
             }
         }
-        Ok(gathering.outlook.forecast(opens))
+        Ok(gathering.whole().forecast(opens))
     }
 
     /// How many people of each country its audience has.
@@ -182,6 +185,28 @@ impl<'a> Gathering<'a> {
         });
         self.lanes.push(lane);
         Ok(self.lanes.len() - 1)
+    }
+
+    /// With the lanes on which others take of the accounts and the places that we need too.
+    fn whole(mut self) -> Outlook {
+        for (name, Others { campaigns, waiting, coming }) in self.others {
+            let Some(lane) = self.launcher.config.lane(&name) else { continue };
+            let account = self.outlook.accounts.iter().position(|known| known.name == lane.account);
+            let same = |known: &Portfolio| lane.tiered() == Some(known.name.as_str());
+            let portfolio = self.outlook.portfolios.iter().position(same);
+            if account.is_some() || portfolio.is_some() {
+                self.outlook.roads.push(Road {
+                    lane: name,
+                    rate: lane.rate.each_second(),
+                    account,
+                    portfolio,
+                    campaigns,
+                    others: waiting,
+                    coming: coming.into(),
+                });
+            }
+        }
+        self.outlook
     }
 
     fn account(&mut self, name: &str) -> Option<usize> {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::words::{about, rate};
 use crate::campaign::moment;
 use crate::config::{Config, Lane};
-use crate::domain::{Tier, Timestamp};
+use crate::domain::{Portion, Tier, Timestamp};
 use crate::store::{LaneState, Standing, Trouble};
 
 /// How a lane goes, for JSON.
@@ -15,8 +15,8 @@ pub(super) struct PaceShown {
     pace: f64,
     /// What it may: its rate, or less of it while it is throttled.
     allowed: f64,
-    /// How many times slower than its rate that is.
-    slowness: u32,
+    /// How much of its rate that is, from a sixteenth to 1.
+    portion: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     standing: Option<StandingShown>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,11 +53,12 @@ impl PaceShown {
             why: standing.why.clone(),
         });
         let tier_spent = lane.tiered().is_some().then_some(state.tier_spent);
-        let allowed = lane.rate.each_second() / f64::from(state.slowness.max(1));
+        let allowed = state.portion.of(lane.rate.each_second());
         let tier_free_at = state.free_at.filter(|_| state.tier_spent).map(Timestamp::rfc3339);
         let complaint = state.complaint.as_ref();
         let last_complaint = complaint.map(|(at, why)| ComplaintShown { at: at.rfc3339(), why: why.clone() });
-        Self { pace: state.pace, allowed, slowness: state.slowness, standing, tier_spent, tier_free_at, last_complaint }
+        let portion = state.portion.of(1.0);
+        Self { pace: state.pace, allowed, portion, standing, tier_spent, tier_free_at, last_complaint }
     }
 }
 
@@ -94,7 +95,7 @@ impl Slow {
         let stands = |standing: &&Standing| standing.trouble == Trouble::Outage || standing.until > now;
         let standing = state.standing.as_ref().filter(stands).cloned().map(Why::Standing);
         let of = lane.rate.each_second();
-        let slowed = (state.slowness > 1).then(|| Why::Slowed { to: of / f64::from(state.slowness), of });
+        let slowed = (state.portion < Portion::WHOLE).then(|| Why::Slowed { to: state.portion.of(of), of });
         let spent = lane.tiered().filter(|_| state.tier_spent);
         let spent = spent.map(|portfolio| Why::TierSpent {
             portfolio: portfolio.to_owned(),

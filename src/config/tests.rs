@@ -95,7 +95,7 @@ fn what_is_wrong_gets_a_sentence_with_what_where_and_what_to_do() {
         ),
         (&lane("rate = \"0/s\""), "\"0/s\" is not a rate; write a number of at least 1"),
         (&lane("burst = 0"), "not a whole number from 1"),
-        (&lane("tier = \"300\""), "known are 250, 1K, 2K, 10K, 100K and unlimited"),
+        (&lane("tier = \"300\""), "known are 50, 250, 1K, 2K, 10K, 100K and unlimited"),
         (&lane("number = \"12\""), "not an international phone number"),
         (&lane("source = \"ACME\""), "a source is the sender of an SMS; remove it"),
         (&lane("countries = [\"SG\", \"UK\"]"), "\"UK\" is no country; did you mean GB?"),

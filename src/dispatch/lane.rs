@@ -14,10 +14,11 @@ use super::under_way::{Begun, UnderWay};
 use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, SendMode};
 use crate::domain::{
-    BatchId, BatchState, Channel, Content, Country, LaneId, MessageKey, Msisdn, Rate, Span, StepIndex, Tier, Timestamp,
+    BatchId, BatchState, Channel, Content, Country, LaneId, MessageKey, Msisdn, Portion, Rate, Span, StepIndex, Tier,
+    Timestamp,
 };
 use crate::provider::Client;
-use crate::store::{Book, BucketOf, Cap, Entry, Hold, Marked, NotedBucket, Queue, Sender};
+use crate::store::{Book, BucketOf, Cap, Entry, Hold, LaneState, Marked, NotedBucket, Queue, Sender, Trouble};
 use crate::template::Pattern;
 use crate::throttle::{Brake, Cause, Holds, Pace, Pairs, Standstill, TierWindow};
 
@@ -79,8 +80,8 @@ pub struct LaneStatus {
     pub rate: Rate,
     pub hold: Option<Hold>,
     pub standstill: Option<Standstill>,
-    /// How many times slower than its rate it goes, because it was throttled.
-    pub slowness: NonZeroU32,
+    /// How much of its rate it goes at, because it was throttled.
+    pub portion: Portion,
     /// The people of its portfolio in the last day, where its tier is limited.
     pub tier: Option<TierUsed>,
     /// Messages that it has let out since the node's start.
@@ -150,6 +151,20 @@ impl Lane {
         });
         lane.fleet.join(&lane);
         lane
+    }
+
+    /// Goes on as an earlier process has left it.
+    pub fn go_on_from(&self, state: &LaneState) {
+        let standstill = state.standing.clone().map(|standing| Standstill {
+            cause: match standing.trouble {
+                Trouble::Throttled => Cause::Throttled,
+                Trouble::Outage => Cause::Outage,
+            },
+            reason: standing.why,
+            since: standing.since,
+            until: standing.until,
+        });
+        self.brake.go_on_from(standstill, state.portion, state.complaint.clone(), self.clock.now());
     }
 
     pub(super) const fn connections(&self) -> u32 {
@@ -379,7 +394,7 @@ impl Lane {
             rate: self.pace.rate(),
             hold: self.holds.on_lane(&self.config.name),
             standstill: self.brake.standstill(),
-            slowness: self.brake.slowness(now),
+            portion: self.brake.portion(now),
             tier: self.tier.as_ref().and_then(|(portfolio, window)| {
                 let Tier::People(of) = window.tier() else { return None };
                 let (portfolio, people) = (portfolio.clone(), window.used(now));

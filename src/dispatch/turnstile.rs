@@ -16,7 +16,7 @@ use super::job::{Job, Settled};
 use super::lane::Lane;
 use super::under_way::Begun;
 use crate::domain::Timestamp;
-use crate::throttle::Again;
+use crate::throttle::{Again, Pass, Probe};
 
 #[derive(Debug)]
 pub(super) struct Turnstile {
@@ -47,6 +47,8 @@ pub(super) struct Request {
     /// To be kept until its answer is there: whoever stops the lane waits for it.
     pub(super) begun: Begun,
     pub(super) at: Timestamp,
+    /// Where it tries whether the provider is there again: to be kept until the lane knows.
+    pub(super) probe: Option<Probe>,
 }
 
 /// What there is for a worker.
@@ -56,6 +58,8 @@ enum Next {
     Back(Vec<Job>, Option<Timestamp>),
     /// Not before then.
     Wait(Again),
+    /// Not before it is known whether the provider is there again.
+    Probed,
     Empty,
     Closed,
 }
@@ -128,6 +132,15 @@ impl Turnstile {
                     })
                     .await;
                 }
+                Next::Probed => {
+                    self.waiting_for(async {
+                        tokio::select! {
+                            () = self.lane.brake.probed() => {}
+                            () = self.stop.cancelled() => {}
+                        }
+                    })
+                    .await;
+                }
                 Next::Empty => self.waiting_for(self.filled.notified()).await,
                 Next::Closed => return None,
             }
@@ -141,7 +154,7 @@ impl Turnstile {
             match self.look(true) {
                 Next::Go(request) => return Some(request),
                 Next::Back(jobs, not_before) => self.hand_back(jobs, not_before).await,
-                Next::Wait(_) | Next::Empty | Next::Closed => return None,
+                Next::Wait(_) | Next::Probed | Next::Empty | Next::Closed => return None,
             }
         }
     }
@@ -184,20 +197,22 @@ impl Turnstile {
             }
             return Next::Back(back, None);
         }
-        let (jobs, later) = self.gather(&mut inner, now);
+        let Some(Pass { portion, probe }) = lane.brake.pass(now) else { return Next::Probed };
+        let most = if probe.is_some() { NonZeroU32::MIN } else { lane.request_size() };
+        let (jobs, later) = self.gather(&mut inner, most, now);
         let Some(count) = u32::try_from(jobs.len()).ok().and_then(NonZeroU32::new) else {
             // This person has got too much from us lately; others behind have not.
             let back = inner.ready.pop_front_if(|_| first_in_line);
             return Next::Back(back.into_iter().collect(), later);
         };
-        if let Err(again) = lane.pace.take(count, lane.brake.slowness(now)) {
+        if let Err(again) = lane.pace.take(count, portion) {
             jobs.iter().for_each(|job| self.lane.uncounts(job.claimed.message.msisdn));
             jobs.into_iter().rev().for_each(|job| inner.ready.push_front(job));
             return Next::Wait(again);
         }
         lane.lets_out(count.get());
         self.ask_for_more(inner.ready.len(), jobs.len());
-        Next::Go(Request { jobs, begun, at: now })
+        Next::Go(Request { jobs, begun, at: now, probe })
     }
 
     /// On a slow lane a message may wait here for so long that its time is up, or that an earlier hand-over turns out to
@@ -214,9 +229,9 @@ impl Turnstile {
         self.lane.goes_alone(job.claimed.message.key)
     }
 
-    /// As many as fit one request, or when the first of them may leave. Whoever may have spoiled a batch goes alone.
-    fn gather(&self, inner: &mut Inner, now: Timestamp) -> (Vec<Job>, Option<Timestamp>) {
-        let size = usize::try_from(self.lane.request_size().get()).unwrap_or(1);
+    /// As many as may be in one request, or when the first of them may leave. Whoever may have spoiled a batch goes alone.
+    fn gather(&self, inner: &mut Inner, most: NonZeroU32, now: Timestamp) -> (Vec<Job>, Option<Timestamp>) {
+        let size = usize::try_from(most.get()).unwrap_or(1);
         let mut request = Vec::with_capacity(size.min(inner.ready.len()));
         while request.len() < size {
             let alone = request.is_empty();

@@ -33,7 +33,7 @@ impl Worker {
         }
     }
 
-    pub(super) async fn hand_over(&self, request: Request) {
+    pub(super) async fn hand_over(&self, mut request: Request) {
         let windows = match self.windows(&request.jobs).await {
             Ok(windows) => windows,
             Err(error) => {
@@ -46,6 +46,7 @@ impl Worker {
                 return;
             }
         };
+        let _until_settled = request.probe.take();
         if self.lane.request_size().get() == 1 {
             self.send_each(request, &windows).await;
         } else {
@@ -80,7 +81,7 @@ impl Worker {
     }
 
     async fn send_together(&self, request: Request, windows: &Windows) {
-        let Request { jobs: claimed, begun, at } = request;
+        let Request { jobs: claimed, begun, at, .. } = request;
         let mut body = Vec::with_capacity(claimed.len() * 512);
         body.extend_from_slice(BATCH_OPEN);
         let mut jobs = Vec::with_capacity(claimed.len());

@@ -46,7 +46,7 @@ pub use message::{Ending, Marks, Present, State};
 pub use money::{InvalidMoney, Limits, Money, Prices};
 pub use number::{Country, InvalidCountry, InvalidMsisdn, Msisdn};
 pub use outcome::{BatchState, Fault, Outcome, SenderPart, SkipReason};
-pub use pace::{InvalidPace, Knob, Rate, Tier};
+pub use pace::{InvalidPace, Knob, Portion, Rate, Tier};
 pub use phrase::{InvalidPhrase, Phrase};
 pub use plan::{AfterGap, OnMissed, OnOverlap, OnTierSpent, OnUnknown, Plan, Step};
 pub use pool::{InvalidPool, Member, Pool, Sources};

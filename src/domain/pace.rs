@@ -1,7 +1,7 @@
 //! How fast, and how many people a day.
 
 use std::fmt;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU8, NonZeroU32};
 use std::str::FromStr;
 
 use super::Span;
@@ -13,6 +13,10 @@ pub struct Rate {
     count: NonZeroU32,
     per: Span,
 }
+
+/// How much of its rate a lane goes at, in sixteenths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Portion(NonZeroU8);
 
 /// People a portfolio may start a conversation with in any rolling day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,7 +41,7 @@ words! {
 pub enum InvalidPace {
     #[error("\"{0}\" is not a rate; write a number of at least 1 and a unit, such as 80/s, 5/min or 2000/h")]
     Rate(String),
-    #[error("\"{0}\" is not a messaging tier; known are 250, 1K, 2K, 10K, 100K and unlimited")]
+    #[error("\"{0}\" is not a messaging tier; known are 50, 250, 1K, 2K, 10K, 100K and unlimited")]
     Tier(String),
 }
 
@@ -93,6 +97,50 @@ impl FromStr for Rate {
     }
 }
 
+impl Portion {
+    pub const WHOLE: Self = Self(NonZeroU8::MIN.saturating_add(Self::PARTS - 1));
+    const PARTS: u8 = 16;
+
+    /// Nothing where that is no part of the whole.
+    pub fn of_sixteenths(parts: u8) -> Option<Self> {
+        NonZeroU8::new(parts).filter(|parts| parts.get() <= Self::PARTS).map(Self)
+    }
+
+    pub const fn sixteenths(self) -> u8 {
+        self.0.get()
+    }
+
+    /// Never less than a sixteenth.
+    #[must_use]
+    pub fn halved(self) -> Self {
+        Self(NonZeroU8::new(self.0.get() / 2).unwrap_or(NonZeroU8::MIN))
+    }
+
+    /// So many sixteenths more.
+    #[must_use]
+    pub fn and_sixteenths(self, more: u64) -> Self {
+        let parts = u64::from(self.0.get()).saturating_add(more);
+        u8::try_from(parts).ok().and_then(Self::of_sixteenths).unwrap_or(Self::WHOLE)
+    }
+
+    pub fn of(self, whole: f64) -> f64 {
+        whole * f64::from(self.0.get()) / f64::from(Self::PARTS)
+    }
+
+    /// How long takes what the whole would do in so many nanoseconds.
+    pub const fn stretched(self, nanos: u64) -> u64 {
+        nanos.saturating_mul(Self::PARTS as u64) / self.0.get() as u64
+    }
+}
+
+impl fmt::Display for Portion {
+    /// `1/2`, `3/16`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shared = self.0.get().trailing_zeros();
+        f.pad(&format!("{}/{}", self.0.get() >> shared, Self::PARTS >> shared))
+    }
+}
+
 impl Default for Tier {
     fn default() -> Self {
         Self::People(250)
@@ -100,8 +148,8 @@ impl Default for Tier {
 }
 
 impl Tier {
-    /// The steps that the provider knows. New numbers start on the first.
-    pub const KNOWN: [u32; 5] = [250, 1_000, 2_000, 10_000, 100_000];
+    /// The steps that the provider knows. New numbers start on the second; the first is for those who lost it.
+    pub const KNOWN: [u32; 6] = [50, 250, 1_000, 2_000, 10_000, 100_000];
     /// How long a person counts after the latest claim: a day from the hand-over, which may come 45 seconds later than the
     /// claim that has taken the place, and take some itself.
     pub const HELD: Span = Span::from_secs(86_400 + 60);
@@ -150,8 +198,18 @@ mod tests {
     }
 
     #[test]
+    fn a_portion_is_halved_down_to_a_sixteenth_and_grows_to_the_whole() {
+        let half = Portion::WHOLE.halved();
+        assert_eq!((half.to_string(), half.of(80.0), half.stretched(100)), ("1/2".to_owned(), 40.0, 200));
+        let least = (0..9).fold(half, |portion, _| portion.halved());
+        assert_eq!((least.to_string(), least.and_sixteenths(2).to_string()), ("1/16".to_owned(), "3/16".to_owned()));
+        assert_eq!((least.and_sixteenths(u64::MAX), Portion::WHOLE.to_string()), (Portion::WHOLE, "1/1".to_owned()));
+        assert_eq!((Portion::of_sixteenths(0), Portion::of_sixteenths(17)), (None, None));
+    }
+
+    #[test]
     fn tiers_are_the_providers_steps() {
-        for text in ["250", "1K", "2K", "10K", "100K", "unlimited"] {
+        for text in ["50", "250", "1K", "2K", "10K", "100K", "unlimited"] {
             assert_eq!(text.parse::<Tier>().unwrap().to_string(), text);
         }
         assert!("300".parse::<Tier>().is_err());

@@ -8,10 +8,10 @@ use crate::ask::{self, Asker};
 use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, Config};
 use crate::dispatch::{Fleet, Lane, Parts};
-use crate::domain::{LaneId, Tier};
+use crate::domain::{LaneId, Tier, Timestamp};
 use crate::provider::{Client, Transport};
 use crate::receipts::Intake;
-use crate::store::{Book, BucketOf, Store, TierPlace};
+use crate::store::{Book, BucketOf, LaneState, Store, TierPlace};
 use crate::throttle::{Bucket, Holds, Pace, TierWindow};
 use crate::timers::Gaps;
 
@@ -57,6 +57,9 @@ impl Building<'_> {
             go_on(bucket, BucketOf::Account(name.clone()), lanes.map(unknown).sum());
         }
         let windows = self.windows(&numbered).await?;
+        // What the server before this one said last of each.
+        let states = self.store.lane_states(Timestamp::default()).await?;
+        let states: BTreeMap<String, LaneState> = states.into_iter().map(|state| (state.lane.clone(), state)).collect();
         let (mut lanes, fleet) = (Vec::with_capacity(self.config.lanes.len()), Arc::new(Fleet::default()));
         for lane in &self.config.lanes {
             let Some(id) = numbered.get(&lane.name).copied() else { continue };
@@ -66,7 +69,7 @@ impl Building<'_> {
             let tier = lane
                 .tiered()
                 .and_then(|portfolio| windows.get(portfolio).map(|window| (portfolio.to_owned(), Arc::clone(window))));
-            lanes.push(Lane::new(Parts {
+            let built = Lane::new(Parts {
                 id,
                 config: lane.clone(),
                 client: Client::new(transport(lane)?),
@@ -77,7 +80,11 @@ impl Building<'_> {
                 book: Arc::clone(self.book),
                 clock: Arc::clone(self.clock),
                 chance: Arc::clone(self.chance),
-            }));
+            });
+            if let Some(state) = states.get(&lane.name) {
+                built.go_on_from(state);
+            }
+            lanes.push(built);
         }
         Ok(Built { lanes, accounts, windows })
     }
@@ -128,12 +135,13 @@ impl Building<'_> {
     ) -> Result<BTreeMap<String, Arc<TierWindow>>, StartError> {
         let since = self.clock.now() - Tier::HELD;
         let tiers: BTreeMap<&str, Tier> = self.config.portfolios().collect();
-        let is_limited = |portfolio: &str| tiers.get(portfolio).is_some_and(|tier| *tier != Tier::Unlimited);
-        let (limited, unlimited): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            lanes_of(self.config, numbered).into_iter().partition(|(portfolio, _)| is_limited(portfolio));
+        let limited = limited(self.config, numbered);
         let names = limited.keys().cloned().collect();
-        self.store.stop_counting_tiers(unlimited.into_keys().collect()).await?;
-        self.store.count_tiers(limited, since).await?;
+        self.store.count_no_others(limited.clone()).await?;
+        let mut counted = self.store.count_tiers(limited.clone(), since, None).await?;
+        while counted.is_some() {
+            counted = self.store.count_tiers(limited.clone(), since, counted).await?;
+        }
         let mut places = self.store.tier_places(names, since).await?;
         let window = |(portfolio, tier): (&str, Tier)| {
             let people = places.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierPlace::times);
@@ -143,10 +151,10 @@ impl Building<'_> {
     }
 }
 
-/// The numbers of each portfolio's lanes.
-pub(super) fn lanes_of(config: &Config, numbered: &BTreeMap<String, LaneId>) -> BTreeMap<String, Vec<LaneId>> {
+/// The portfolios whose tiers are limited, with the numbers of their lanes.
+pub(super) fn limited(config: &Config, numbered: &BTreeMap<String, LaneId>) -> BTreeMap<String, Vec<LaneId>> {
     let mut of = BTreeMap::<String, Vec<LaneId>>::new();
-    for lane in &config.lanes {
+    for lane in config.lanes.iter().filter(|lane| lane.tier != Tier::Unlimited) {
         if let Some((portfolio, number)) = lane.tiered().zip(numbered.get(&lane.name)) {
             of.entry(portfolio.to_owned()).or_default().push(*number);
         }

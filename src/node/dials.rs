@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::build::{Built, lanes_of};
+use super::build::{Built, limited};
 use crate::config::Config;
 use crate::dispatch;
-use crate::domain::{Tier, Timestamp};
+use crate::domain::{LaneId, MessageKey, Tier, Timestamp};
 use crate::receipts::PlaceNews;
 use crate::store::{Attempt, Dial, Result, Store, TierPlace};
 use crate::throttle::{Bucket, TierWindow, is_over, turned};
@@ -21,6 +21,15 @@ pub(super) struct Dials {
     obeyed: Vec<Dial>,
     /// Portfolios that were unlimited, and whose people of the last day are still to be counted.
     uncounted: BTreeSet<String>,
+    /// How far counting them has come.
+    walk: Option<Walk>,
+}
+
+/// A count of the people of portfolios that takes more than one look.
+struct Walk {
+    of: BTreeSet<String>,
+    since: Timestamp,
+    from: Option<MessageKey>,
 }
 
 /// What was turned while an earlier server ran and counts still. The rest ends here: the file says something else.
@@ -35,7 +44,7 @@ pub(super) async fn still_turned(store: &dyn Store, config: &Config, now: Timest
 impl Dials {
     pub(super) fn new(config: Arc<Config>, built: Built, obeyed: Vec<Dial>) -> Self {
         let Built { lanes, accounts, windows } = built;
-        Self { config, lanes, accounts, windows, obeyed, uncounted: BTreeSet::new() }
+        Self { config, lanes, accounts, windows, obeyed, uncounted: BTreeSet::new(), walk: None }
     }
 
     /// Makes lanes, accounts and tiers what they have been turned to.
@@ -55,13 +64,10 @@ impl Dials {
                 bucket.turn(rate, account.burst(rate, &config.lanes));
             }
         }
-        let unlimited = config.portfolios().filter(|(_, tier)| *tier == Tier::Unlimited);
-        let unlimited: Vec<String> = unlimited.map(|(portfolio, _)| portfolio.to_owned()).collect();
-        for portfolio in &unlimited {
-            self.uncounted.remove(portfolio);
-        }
         // First on disk, so that nobody takes them for counted who finds them limited after a crash.
-        store.stop_counting_tiers(unlimited).await?;
+        let limited = limited(&config, &self.numbered());
+        self.uncounted.retain(|portfolio| limited.contains_key(portfolio));
+        store.count_no_others(limited).await?;
         for (portfolio, tier) in config.portfolios() {
             let Some(window) = self.windows.get(portfolio) else { continue };
             if window.turn(tier) {
@@ -117,27 +123,40 @@ impl Dials {
         Ok(())
     }
 
-    /// Counts the people of portfolios that have become limited, once every claim that nobody counts is over.
+    /// Counts the people of portfolios that have become limited, once every claim that nobody counts is over: some in each
+    /// look, since decisions are to be obeyed meanwhile.
     pub(super) async fn count(&mut self, store: &dyn Store, now: Timestamp) -> Result<()> {
         let is_ready = |portfolio: &String| self.windows.get(portfolio).is_some_and(|window| !window.is_waited_for());
         let ready: BTreeSet<String> = self.uncounted.iter().filter(|portfolio| is_ready(portfolio)).cloned().collect();
         if ready.is_empty() {
             return Ok(());
         }
-        let numbered = self.lanes.iter().map(|lane| (lane.config.name.clone(), lane.id)).collect();
-        let mut of = lanes_of(&self.config, &numbered);
-        of.retain(|portfolio, _| ready.contains(portfolio));
-        let since = now - Tier::HELD;
-        store.count_tiers(of, since).await?;
-        let mut places = store.tier_places(ready.iter().cloned().collect(), since).await?;
-        for portfolio in &ready {
+        let walk = self.walk.take().filter(|walk| walk.of == ready);
+        let Walk { of, since, from } = walk.unwrap_or_else(|| Walk { of: ready, since: now - Tier::HELD, from: None });
+        let mut lanes = BTreeMap::<String, Vec<LaneId>>::new();
+        for lane in &self.lanes {
+            if let Some(portfolio) = lane.config.tiered().filter(|portfolio| of.contains(*portfolio)) {
+                lanes.entry(portfolio.to_owned()).or_default().push(lane.id);
+            }
+        }
+        let next = store.count_tiers(lanes, since, from).await?;
+        if next.is_some() {
+            self.walk = Some(Walk { of, since, from: next });
+            return Ok(());
+        }
+        let mut places = store.tier_places(of.iter().cloned().collect(), since).await?;
+        for portfolio in &of {
             if let Some(window) = self.windows.get(portfolio) {
                 window.count(places.remove(portfolio).unwrap_or_default().into_iter().flat_map(TierPlace::times));
             }
             self.uncounted.remove(portfolio);
         }
-        self.look_on(|portfolio| ready.contains(portfolio));
+        self.look_on(|portfolio| of.contains(portfolio));
         Ok(())
+    }
+
+    fn numbered(&self) -> BTreeMap<String, LaneId> {
+        self.lanes.iter().map(|lane| (lane.config.name.clone(), lane.id)).collect()
     }
 
     /// Lanes of these portfolios may have room again.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dispatch::LaneStatus;
-use crate::domain::{Span, Timestamp};
+use crate::domain::{Portion, Span, Timestamp};
 use crate::store::{Event, Hold};
 use crate::throttle::Cause;
 
@@ -20,7 +20,7 @@ const FREE_AGAIN: u32 = 10;
 #[derive(Debug, Default)]
 pub(super) struct Notices {
     held: BTreeMap<(String, String, String), Hold>,
-    slowness: BTreeMap<String, u32>,
+    portion: BTreeMap<String, Portion>,
     outages: BTreeMap<String, Outage>,
     /// Portfolios whose tier is spent.
     spent: BTreeSet<String>,
@@ -89,14 +89,14 @@ impl Notices {
     }
 
     fn pace(&mut self, lane: &LaneStatus, news: &mut Vec<Notice>) {
-        let slowness = lane.slowness.get();
-        let before = self.slowness.insert(lane.name.clone(), slowness).unwrap_or(1);
-        let is_bad = slowness > before;
-        let text = match slowness {
-            same if same == before => return,
-            1 => format!("goes at its whole rate of {} again", lane.rate),
-            _ if is_bad => format!("throttled by the provider; goes at 1/{slowness} of its rate of {}", lane.rate),
-            _ => format!("goes faster, at 1/{slowness} of its rate of {}", lane.rate),
+        let portion = lane.portion;
+        let before = self.portion.insert(lane.name.clone(), portion).unwrap_or(Portion::WHOLE);
+        let is_bad = portion < before;
+        // It comes back in many small steps, of which the last is worth a word.
+        let text = match portion {
+            Portion::WHOLE if before < portion => format!("goes at its whole rate of {} again", lane.rate),
+            _ if is_bad => format!("throttled by the provider; goes at {portion} of its rate of {}", lane.rate),
+            _ => return,
         };
         news.push(Notice { subject: Event::of_lane(&lane.name, ""), text, is_bad, is_event: true });
     }
@@ -172,7 +172,7 @@ mod tests {
             rate: Rate::per_second(NonZeroU32::new(80).unwrap()),
             hold: None,
             standstill: None,
-            slowness: NonZeroU32::MIN,
+            portion: Portion::WHOLE,
             tier: None,
             let_out: 0,
             complaint: None,
@@ -187,8 +187,8 @@ mod tests {
     fn each_change_of_pace_is_told_once() {
         let mut notices = Notices::default();
         let mut told = Vec::new();
-        for (at, slowness) in [(0, 1), (1, 2), (2, 2), (3, 4), (13, 2), (14, 2), (23, 1), (24, 1)] {
-            let lane = LaneStatus { slowness: NonZeroU32::new(slowness).unwrap(), ..lane() };
+        for (at, portion) in [(0, 16), (1, 8), (2, 8), (3, 4), (8, 5), (9, 5), (63, 16), (64, 16)] {
+            let lane = LaneStatus { portion: Portion::of_sixteenths(portion).unwrap(), ..lane() };
             told.extend(texts(&notices.tell(&[lane], &[], second(at))));
         }
         assert_eq!(
@@ -196,7 +196,6 @@ mod tests {
             [
                 "lane sms: throttled by the provider; goes at 1/2 of its rate of 80/s",
                 "lane sms: throttled by the provider; goes at 1/4 of its rate of 80/s",
-                "lane sms: goes faster, at 1/2 of its rate of 80/s",
                 "lane sms: goes at its whole rate of 80/s again",
             ]
         );

@@ -305,7 +305,7 @@ impl Watch {
                 let before = self.let_out.insert(status.name.clone(), status.let_out).unwrap_or(0);
                 LaneState {
                     pace: per_second(status.let_out.saturating_sub(before), seconds),
-                    slowness: status.slowness.get(),
+                    portion: status.portion,
                     tier_spent: status.tier.as_ref().is_some_and(TierUsed::is_spent),
                     free_at: status.tier.filter(TierUsed::is_spent).and_then(|tier| tier.free_at),
                     complaint: status.complaint,

@@ -241,8 +241,9 @@ through! {
     reads buckets() -> Vec<NotedBucket>;
     writes take_business(events: Vec<BusinessEvent>) -> u32;
     reads said() -> Vec<Said>;
-    writes count_tiers(portfolios: BTreeMap<String, Vec<LaneId>>, since: Timestamp) -> ();
-    writes stop_counting_tiers(portfolios: Vec<String>) -> ();
+    writes count_no_others(portfolios: BTreeMap<String, Vec<LaneId>>) -> ();
+    writes count_tiers(portfolios: BTreeMap<String, Vec<LaneId>>, since: Timestamp, from: Option<MessageKey>)
+        -> Option<MessageKey>;
     writes take_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
     reads tier_places(portfolios: Vec<String>, since: Timestamp) -> BTreeMap<String, Vec<TierPlace>>;
     reads tiers_used(since: Timestamp) -> BTreeMap<String, u32>;

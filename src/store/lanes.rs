@@ -1,6 +1,6 @@
 //! Lanes: what holds them, what was turned on them, what the provider says of them, and how they go.
 
-use crate::domain::{Content, Knob, Member, SenderPart, Step, TemplateContent, Timestamp};
+use crate::domain::{Content, Knob, Member, Portion, SenderPart, Step, TemplateContent, Timestamp};
 
 /// Why a lane, or one template on it, may not send now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,8 +164,8 @@ pub struct LaneState {
     pub lane: String,
     /// Messages a second that it let out.
     pub pace: f64,
-    /// How many times slower than its rate it goes, because it was throttled.
-    pub slowness: u32,
+    /// How much of its rate it goes at, because it was throttled.
+    pub portion: Portion,
     /// Whether every place in the tier of its portfolio is taken.
     pub tier_spent: bool,
     /// Then, when the next one comes free.

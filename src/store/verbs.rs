@@ -201,11 +201,17 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn take_business(&self, events: Vec<BusinessEvent>) -> Result<u32>;
     /// What the provider said last of lanes, portfolios and templates.
     async fn said(&self) -> Result<Vec<Said>>;
-    /// Sees to it that the people of portfolios are counted, and have been since `since`: where they were not, because one
-    /// is new or was unlimited meanwhile, by what was handed over on its lanes. In pieces.
-    async fn count_tiers(&self, portfolios: BTreeMap<String, Vec<LaneId>>, since: Timestamp) -> Result<()>;
-    /// Nobody counts them any more.
-    async fn stop_counting_tiers(&self, portfolios: Vec<String>) -> Result<()>;
+    /// Nobody counts the people of other portfolios than these any more, or on other lanes of theirs.
+    async fn count_no_others(&self, portfolios: BTreeMap<String, Vec<LaneId>>) -> Result<()>;
+    /// Sees to it that the people of portfolios are counted on these lanes, and have been since `since`: where they were
+    /// not, because the portfolio was unlimited or the lane another's, by what was handed over. Some pieces of that, from
+    /// one on; returns the next, or nothing once all of it is done.
+    async fn count_tiers(
+        &self,
+        portfolios: BTreeMap<String, Vec<LaneId>>,
+        since: Timestamp,
+        from: Option<MessageKey>,
+    ) -> Result<Option<MessageKey>>;
     /// People who have a place in these portfolios that was taken later than `since`, earliest first.
     async fn tier_places(&self, portfolios: Vec<String>, since: Timestamp) -> Result<BTreeMap<String, Vec<TierPlace>>>;
     /// How many they are in each portfolio that has any.

@@ -1,17 +1,17 @@
 //! A lane's brake: pressed by throttling and outages, released by acceptance and by time.
 
-use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
 
 use crate::clock::Chance;
-use crate::domain::{Span, Timestamp};
+use crate::domain::{Portion, Span, Timestamp};
 
 const SHORTEST: Span = Span::from_millis(250);
 const LONGEST: Span = Span::from_secs(60);
-/// A lane goes at no less than a sixteenth of its rate, however often it is throttled.
-const HALVINGS_MAX: i64 = 4;
-/// How long the provider has to be content until the lane goes twice as fast again.
-const CONTENT: Span = Span::from_secs(10);
+/// How long the provider has to be content until the lane goes faster by a sixteenth of its rate: from half of it to all
+/// of it in forty seconds.
+const CONTENT: Span = Span::from_secs(5);
 
 /// Why a lane has to stand still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,11 +45,19 @@ pub struct Standstill {
 }
 
 /// Until when a lane stands still, and how slowly it goes on. The rest doubles with every new complaint and starts over
-/// at the first acceptance; the pace halves with every throttling, and doubles as long as nobody complains.
+/// at the first acceptance; the pace halves with every throttling, and comes back in equal steps as long as nobody
+/// complains. After an outage one request at a time is let out until one is answered.
 #[derive(Debug, Default)]
-pub struct Brake(Mutex<Inner>);
+pub struct Brake(Arc<Shared>);
 
 #[derive(Debug, Default)]
+struct Shared {
+    inner: Mutex<Inner>,
+    /// Told when whoever waits for a probe should look again.
+    probed: Notify,
+}
+
+#[derive(Debug)]
 struct Inner {
     until: Option<Timestamp>,
     /// When the last complaint was heard that counted.
@@ -60,23 +68,87 @@ struct Inner {
     /// The last of all, and when that was.
     last: Option<(Timestamp, String)>,
     complained_since: Timestamp,
-    halvings: i64,
+    /// At which it went on after the last throttling.
+    portion: Portion,
     /// From when on nobody has complained of the pace.
     content_since: Timestamp,
+    /// Whether a request is on its way that tries if the provider is there again.
+    is_probing: bool,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            until: None,
+            heard: None,
+            complaints: 0,
+            complaint: None,
+            last: None,
+            complained_since: Timestamp::default(),
+            portion: Portion::WHOLE,
+            content_since: Timestamp::default(),
+            is_probing: false,
+        }
+    }
 }
 
 impl Inner {
-    fn halvings(&self, now: Timestamp) -> i64 {
-        let content = now.since(self.content_since).millis();
-        (self.halvings - content / CONTENT.millis()).max(0)
+    fn portion(&self, now: Timestamp) -> Portion {
+        let content = now.since(self.content_since).millis().max(0).unsigned_abs();
+        self.portion.and_sixteenths(content / CONTENT.millis().unsigned_abs())
+    }
+}
+
+/// Leave to let out a request.
+#[derive(Debug)]
+pub struct Pass {
+    /// At which the lane goes now.
+    pub portion: Portion,
+    /// Where the request tries whether the provider is there again: to be kept until it is known what came of it.
+    pub probe: Option<Probe>,
+}
+
+/// The one request that is let out after an outage.
+#[derive(Debug)]
+pub struct Probe(Arc<Shared>);
+
+impl Drop for Probe {
+    /// Also where it never left: somebody else has to try then.
+    fn drop(&mut self) {
+        self.0.lock().is_probing = false;
+        self.0.probed.notify_one();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Brake {
+    /// Goes on where another process has left off: standing still, for all that is known, and at so much of its rate.
+    pub fn go_on_from(
+        &self,
+        standstill: Option<Standstill>,
+        portion: Portion,
+        last: Option<(Timestamp, String)>,
+        now: Timestamp,
+    ) {
+        let mut inner = self.0.lock();
+        (inner.portion, inner.content_since, inner.last) = (portion, now, last);
+        if let Some(Standstill { cause, reason, since, until }) = standstill {
+            inner.until = Some(until);
+            (inner.complaints, inner.complained_since) = (1, since);
+            inner.complaint = Some((cause, reason));
+            inner.content_since = until.max(now);
+        }
+    }
+
     /// Stops the lane for as long as the provider asked for, else for longer each time. Requests that were under way
     /// together complain together: they count once. Returns when it may go on.
     pub fn press(&self, complaint: Complaint<'_>, now: Timestamp, chance: &Chance) -> Timestamp {
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         let is_new = inner.heard.is_none_or(|heard| complaint.begun > heard);
         if is_new {
             inner.heard = Some(now);
@@ -93,7 +165,8 @@ impl Brake {
         inner.complaint = Some((complaint.cause, complaint.reason.to_owned()));
         inner.last = Some((now, complaint.reason.to_owned()));
         if complaint.cause == Cause::Throttled {
-            inner.halvings = (inner.halvings(now) + i64::from(is_new)).min(HALVINGS_MAX);
+            let portion = inner.portion(now);
+            inner.portion = if is_new { portion.halved() } else { portion };
             inner.content_since = until.max(now);
         }
         until
@@ -101,42 +174,63 @@ impl Brake {
 
     /// The provider takes messages again.
     pub fn release(&self) {
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         inner.complaints = 0;
-        inner.complaint = None;
+        if inner.complaint.take().is_some() {
+            self.0.probed.notify_one();
+        }
     }
 
     /// When the lane may go on, where it may not now.
     pub fn until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.lock().until.filter(|until| *until > now)
+        self.0.lock().until.filter(|until| *until > now)
     }
 
-    /// How many times slower than its rate the lane goes.
-    pub fn slowness(&self, now: Timestamp) -> NonZeroU32 {
-        let slowness = 1_u32 << self.lock().halvings(now);
-        NonZeroU32::new(slowness).unwrap_or(NonZeroU32::MIN)
+    /// Leave for one request. Nothing while another tries whether the provider is there again.
+    pub fn pass(&self, now: Timestamp) -> Option<Pass> {
+        let mut inner = self.0.lock();
+        let is_out = matches!(inner.complaint, Some((Cause::Outage, _)));
+        if is_out && inner.is_probing {
+            return None;
+        }
+        inner.is_probing = is_out;
+        let portion = inner.portion(now);
+        drop(inner);
+        Some(Pass { portion, probe: is_out.then(|| Probe(Arc::clone(&self.0))) })
+    }
+
+    /// Ends once whoever was refused a pass should ask again.
+    pub async fn probed(&self) {
+        self.0.probed.notified().await;
+    }
+
+    /// How much of its rate the lane goes at.
+    pub fn portion(&self, now: Timestamp) -> Portion {
+        self.0.lock().portion(now)
     }
 
     /// Why the lane stands still, or stood until just now and nobody knows yet whether that helped.
     pub fn standstill(&self) -> Option<Standstill> {
-        let inner = self.lock();
+        let inner = self.0.lock();
         let (cause, reason) = inner.complaint.clone()?;
         Some(Standstill { cause, reason, since: inner.complained_since, until: inner.until? })
     }
 
     /// What the provider complained of last, however long ago.
     pub fn last_complaint(&self) -> Option<(Timestamp, String)> {
-        self.lock().last.clone()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().last.clone()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
+
+    fn parts(brake: &Brake, now: Timestamp) -> u8 {
+        brake.portion(now).sixteenths()
+    }
 
     /// A complaint about a request that was begun and answered at this time.
     fn complain(brake: &Brake, cause: Cause, now: Timestamp, retry_after: Option<Span>) -> Timestamp {
@@ -172,12 +266,12 @@ mod tests {
             brake.press(Complaint { cause: Cause::Throttled, begun, retry_after: None, reason: "429" }, now, &chance)
         };
         let until = press(second(0), second(1));
-        for late in [1, 1, 2, 9] {
+        for late in [1, 1, 2, 2] {
             assert_eq!(press(second(1), second(late)), until);
         }
-        assert_eq!((brake.until(second(2)), brake.slowness(second(9)).get()), (None, 2));
-        assert!(press(second(9), second(9)) > second(9));
-        assert_eq!(brake.slowness(second(10)).get(), 4);
+        assert_eq!((brake.until(second(2)), parts(&brake, second(2))), (None, 8));
+        assert!(press(second(3), second(3)) > second(3));
+        assert_eq!(parts(&brake, second(4)), 4);
     }
 
     #[test]
@@ -187,18 +281,60 @@ mod tests {
     }
 
     #[test]
-    fn each_throttling_halves_the_pace_which_doubles_with_every_ten_seconds_of_content() {
+    fn each_throttling_halves_the_pace_which_comes_back_in_equal_steps() {
         let brake = Brake::default();
         let mut now = second(0);
-        let mut slowness = Vec::new();
+        let mut pace = Vec::new();
         for _ in 0..6 {
             now = complain(&brake, Cause::Throttled, now, Some(Span::from_secs(60)));
-            slowness.push(brake.slowness(now).get());
+            pace.push(parts(&brake, now));
         }
-        assert_eq!(slowness, [2, 4, 8, 16, 16, 16], "standing still is no sign of content");
+        assert_eq!(pace, [8, 4, 2, 1, 1, 1], "standing still is no sign of content");
         brake.release();
-        let content = [0, 9, 10, 19, 20, 30, 40, 400].map(|secs| brake.slowness(now + Span::from_secs(secs)).get());
-        assert_eq!(content, [16, 16, 8, 8, 4, 2, 1, 1]);
+        let content = [0, 4, 5, 9, 10, 35, 40, 75, 400].map(|secs| parts(&brake, now + Span::from_secs(secs)));
+        assert_eq!(content, [1, 1, 2, 2, 3, 8, 9, 16, 16]);
+        // Half of what it has come back to.
+        now = complain(&brake, Cause::Throttled, now + Span::from_secs(45), None);
+        assert_eq!(parts(&brake, now), 5);
+    }
+
+    #[test]
+    fn after_an_outage_one_request_at_a_time_tries_whether_the_provider_is_there_again() {
+        let brake = Brake::default();
+        assert!(brake.pass(second(0)).is_some_and(|pass| pass.probe.is_none()));
+        let until = complain(&brake, Cause::Outage, second(0), None);
+        let first = brake.pass(until).unwrap();
+        assert!(first.probe.is_some() && brake.pass(until).is_none());
+        // It comes to nothing: somebody who wants no more, for example.
+        drop(first);
+        assert!(brake.probed().now_or_never().is_some(), "whoever waits is told");
+        let second_try = brake.pass(until).unwrap();
+        let until = complain(&brake, Cause::Outage, until + Span::from_millis(1), None);
+        drop(second_try);
+        let third = brake.pass(until).unwrap();
+        brake.release();
+        assert!(
+            brake.pass(until).is_some_and(|pass| pass.probe.is_none()),
+            "closed again before the probe is put away"
+        );
+        drop(third);
+        assert!(brake.pass(until).is_some_and(|pass| pass.probe.is_none()));
+        // Too fast is another matter: a slower pace is the probe.
+        let until = complain(&brake, Cause::Throttled, until, None);
+        assert!(brake.pass(until).is_some_and(|pass| pass.probe.is_none() && pass.portion < Portion::WHOLE));
+    }
+
+    #[test]
+    fn a_process_goes_on_in_the_middle_of_its_predecessors_back_off() {
+        let (brake, next) = (Brake::default(), Brake::default());
+        let until = complain(&brake, Cause::Throttled, second(0), Some(Span::from_secs(3_600)));
+        next.go_on_from(brake.standstill(), brake.portion(second(60)), brake.last_complaint(), second(60));
+        assert_eq!((next.until(second(60)), parts(&next, until)), (Some(until), 8));
+        assert_eq!((next.standstill(), next.last_complaint()), (brake.standstill(), brake.last_complaint()));
+        // Where it stands still no more it goes on at the pace at which that one went.
+        let later = Brake::default();
+        later.go_on_from(None, Portion::of_sixteenths(3).unwrap(), None, second(60));
+        assert_eq!((later.until(second(60)), parts(&later, second(64)), parts(&later, second(65))), (None, 3, 4));
     }
 
     #[test]
@@ -222,6 +358,6 @@ mod tests {
     fn an_outage_stops_a_lane_and_does_not_slow_it() {
         let brake = Brake::default();
         let until = complain(&brake, Cause::Outage, second(0), None);
-        assert_eq!(brake.slowness(until).get(), 1);
+        assert_eq!(brake.portion(until), Portion::WHOLE);
     }
 }

@@ -17,7 +17,7 @@ mod pairs;
 mod properties;
 mod tier;
 
-pub use brake::{Brake, Cause, Complaint, Standstill};
+pub use brake::{Brake, Cause, Complaint, Pass, Probe, Standstill};
 pub use bucket::{Again, Bucket, Pace};
 pub use dials::{in_file, is_over, turned};
 pub use holds::Holds;

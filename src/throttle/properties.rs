@@ -9,7 +9,7 @@ use proptest::sample::Index;
 
 use super::{Bucket, Pace, Reservation, TierWindow};
 use crate::clock::{Clock, ManualClock};
-use crate::domain::{Msisdn, Span, Tier, Timestamp};
+use crate::domain::{Msisdn, Portion, Span, Tier, Timestamp};
 
 const TIER: u32 = 4;
 
@@ -129,17 +129,17 @@ struct Ask {
     rest: Span,
     lane: usize,
     n: u32,
-    slowness: u32,
+    portion: Portion,
 }
 
 fn asks() -> impl Strategy<Value = Vec<Ask>> {
     let rest = prop_oneof![4 => Just(0_i64), 4 => 1_i64..20, 1 => 100_i64..2_000];
-    let slowness = prop_oneof![3 => Just(1_u32), 1 => Just(2), 1 => Just(16)];
-    let ask = (rest, 0_usize..2, 1_u32..6, slowness).prop_map(|(rest, lane, n, slowness)| Ask {
+    let portion = prop_oneof![3 => Just(16_u8), 2 => 1_u8..16];
+    let ask = (rest, 0_usize..2, 1_u32..6, portion).prop_map(|(rest, lane, n, portion)| Ask {
         rest: Span::from_millis(rest),
         lane,
         n,
-        slowness,
+        portion: Portion::of_sixteenths(portion).unwrap(),
     });
     prop::collection::vec(ask, 1..200)
 }
@@ -153,10 +153,10 @@ fn passed(rates: [(&str, u32); 3], asks: &[Ask]) -> Vec<(Timestamp, usize, u32)>
     });
     let lanes = [first, second].map(|lane| Pace::new(lane, Some(Arc::clone(&account))));
     let mut passed = Vec::new();
-    for Ask { rest, lane, n, slowness } in asks {
+    for Ask { rest, lane, n, portion } in asks {
         clock.advance(*rest);
-        let (n, slowness) = (NonZeroU32::new(*n).unwrap(), NonZeroU32::new(*slowness).unwrap());
-        if lanes[*lane].take(n.min(lanes[*lane].most_at_once()), slowness).is_ok() {
+        let n = NonZeroU32::new(*n).unwrap();
+        if lanes[*lane].take(n.min(lanes[*lane].most_at_once()), *portion).is_ok() {
             passed.push((clock.now(), *lane, n.min(lanes[*lane].most_at_once()).get()));
         }
     }

@@ -113,7 +113,7 @@ impl Business<'_> {
     }
 
     /// The portfolio's new tier, where the event names one that counts people. A throughput upgrade says
-    /// `TIER_UNLIMITED` and means the number's speed, so it says nothing here; `TIER_50` is no tier a sender can have.
+    /// `TIER_UNLIMITED` and means the number's speed, so it says nothing here.
     pub fn tier(&self) -> Option<Tier> {
         let meta = &self.details.meta;
         if meta.event.as_deref().is_some_and(|event| event.eq_ignore_ascii_case("THROUGHPUT_UPGRADE")) {

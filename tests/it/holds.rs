@@ -110,7 +110,7 @@ async fn what_slows_a_lane_is_said_once_shown_to_others_and_kept() {
     site.server().says("lane sms: throttled by the provider; goes at 1/2 of its rate of 100/s").await;
     let slowed = obstacle(&site, Some("slowed")).await;
     assert!(slowed["waiting"].as_i64() > Some(0), "{slowed}");
-    assert!(lane(&site).await["now"]["slowness"].as_i64() > Some(1));
+    assert!(lane(&site).await["now"]["portion"].as_f64() < Some(1.0));
     assert_eq!(doctor(&site, "pace").await["health"], "warning");
 
     site.provider.faults(&json!({ "throttle": 0.0, "cut_before": 1.0 })).await;

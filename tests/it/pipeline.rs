@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use volley::campaign::{self, Decided, Noted};
-use volley::domain::{BatchState, Count, MessageKey, Outcome, Span, StepIndex};
+use volley::domain::{BatchState, Count, MessageKey, Outcome, Portion, Span, StepIndex};
 use volley::simulator::Profile;
 use volley::store::{Book, StrayKind};
 
@@ -152,7 +152,7 @@ async fn a_throttled_lane_slows_and_loses_nobody() {
     world
         .when("the lane to go more slowly", || async {
             let lanes = world.lanes();
-            if lanes.iter().any(|lane| lane.name == "wa" && lane.slowness.get() > 1) {
+            if lanes.iter().any(|lane| lane.name == "wa" && lane.portion < Portion::WHOLE) {
                 Ok(())
             } else {
                 Err(format!("{lanes:?}"))

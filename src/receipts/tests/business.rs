@@ -58,6 +58,7 @@ fn a_limit_that_the_provider_changes_is_the_portfolios_by_whichever_name_it_come
         (r#"{"event":"UPGRADE","currentLimit":"TIER_10K","oldLimit":"TIER_1K"}"#, "10K"),
         (r#"{"event":"UPGRADE","maxDailyConversationsPerBusiness":"TIER_2K"}"#, "2K"),
         (r#"{"event":"DOWNGRADE","maxDailyConversationsPerBusiness":"TIER_250","currentLimit":"TIER_1K"}"#, "250"),
+        (r#"{"event":"DOWNGRADE","maxDailyConversationsPerBusiness":"TIER_50"}"#, "50"),
         (r#"{"event":"upgrade","maxDailyConversationsPerBusiness":"TIER_UNLIMITED"}"#, "unlimited"),
         (r#"{"event":"UPGRADE","currentLimit":"UNLIMITED"}"#, "unlimited"),
     ] {
@@ -72,7 +73,6 @@ fn a_limit_that_the_provider_changes_is_the_portfolios_by_whichever_name_it_come
 #[test]
 fn what_is_no_tier_that_counts_people_and_what_nobody_knows_changes_nothing_and_is_shown() {
     for meta in [
-        r#"{"event":"DOWNGRADE","currentLimit":"TIER_50"}"#,
         r#"{"event":"UPGRADE","maxDailyConversationsPerBusiness":"TIER_NOT_SET"}"#,
         r#"{"event":"UPGRADE","maxDailyConversationsPerBusiness":"TIER_9000"}"#,
         r#"{"event":"UPGRADE"}"#,

@@ -1,6 +1,7 @@
 //! Nodes, what they noted, what is told about them; and verbs that share a commit.
 
 use super::*;
+use crate::domain::Portion;
 use crate::store::{Beat, Deafness, Error, Event, LaneState, Standing, Trouble, Turned, TurnedAway};
 
 for_every_store!(
@@ -60,7 +61,7 @@ async fn how_lanes_go_is_what_the_living_said_last(desk: Desk) {
     let state = |lane: &str, pace, standing: Option<Standing>| LaneState {
         lane: lane.to_owned(),
         pace,
-        slowness: 4,
+        portion: Portion::WHOLE.halved(),
         tier_spent: true,
         free_at: Some(at(99)),
         complaint: standing.as_ref().map(|standing| (at(2), standing.why.clone())),
@@ -74,10 +75,13 @@ async fn how_lanes_go_is_what_the_living_said_last(desk: Desk) {
     assert_eq!(known, said);
     let over = state("wa", 80.0, None);
     desk.beat(Beat { lanes: vec![over.clone()], ..Beat::of(node, at(6), 0) }).await.unwrap();
-    assert_eq!(desk.lane_states(at(6)).await.unwrap(), [said[1].clone(), over]);
+    assert_eq!(desk.lane_states(at(6)).await.unwrap(), [said[1].clone(), over.clone()]);
     assert!(desk.lane_states(at(7)).await.unwrap().is_empty(), "what a silent node said is not how they go now");
     desk.stop_node(node, at(8)).await.unwrap();
     assert!(desk.lane_states(at(0)).await.unwrap().is_empty());
+    // Whoever comes next goes on from there.
+    desk.start_node(at(9)).await.unwrap();
+    assert_eq!(desk.lane_states(at(9)).await.unwrap(), [said[1].clone(), over]);
 }
 
 async fn a_deaf_node_says_since_when_and_its_watermark_stands(desk: Desk) {

@@ -24,6 +24,7 @@ for_every_store!(
     who_has_written_to_us_lately_passes_a_full_tier_and_takes_no_place,
     who_was_written_to_while_nobody_counted_is_counted_once_somebody_does,
     the_people_of_many_portfolios_are_counted_each_where_they_belong,
+    a_long_count_is_broken_off_and_gone_on_with,
     a_place_may_be_taken_without_a_claim,
     a_place_that_was_taken_twice_at_once_is_not_given_back,
     a_claim_made_earlier_that_comes_late_does_not_hide_one_that_took_a_place_twice,
@@ -238,8 +239,8 @@ async fn who_has_written_to_us_lately_passes_a_full_tier_and_takes_no_place(desk
 async fn who_was_written_to_while_nobody_counted_is_counted_once_somebody_does(desk: Desk) {
     let lane = desk.lane("wa", Channel::WhatsApp).await;
     let batch = desk.batch_of(6).await;
-    let acme = || "acme".to_owned();
-    let count = |since| desk.count_tiers(BTreeMap::from([(acme(), vec![lane])]), since);
+    let acme = || BTreeMap::from([("acme".to_owned(), vec![lane])]);
+    let count = |since| desk.count_tiers(acme(), since, None);
     let early = messages(&desk.claimed(batch, 1).await);
     desk.record(vec![accepted(&early[0], at(0))]).await.unwrap();
     desk.clock.advance(Span::from_secs(100));
@@ -254,7 +255,15 @@ async fn who_was_written_to_while_nobody_counted_is_counted_once_somebody_does(d
     desk.give_back(&[(1, 100), (3, 100), (4, 100)]).await;
     count(at(50)).await.unwrap();
     assert!(desk.places().await.is_empty());
-    desk.stop_counting_tiers(vec![acme()]).await.unwrap();
+    desk.count_no_others(BTreeMap::new()).await.unwrap();
+    count(at(50)).await.unwrap();
+    assert_eq!(desk.places().await.len(), 3);
+    // Nor has anybody while the lane was another portfolio's.
+    desk.give_back(&[(1, 100), (3, 100), (4, 100)]).await;
+    let others = BTreeMap::from([("other".to_owned(), vec![lane]), ("acme".to_owned(), Vec::new())]);
+    desk.count_no_others(others.clone()).await.unwrap();
+    desk.count_tiers(others, at(50), None).await.unwrap();
+    desk.count_no_others(acme()).await.unwrap();
     count(at(50)).await.unwrap();
     assert_eq!(desk.places().await.len(), 3);
 }
@@ -267,7 +276,7 @@ async fn the_people_of_many_portfolios_are_counted_each_where_they_belong(desk: 
     desk.claim(Claim { lane: other, ..claim }).await.unwrap();
     let lanes = [("acme", vec![lane]), ("besides", vec![other]), ("idle", vec![])];
     let lanes: BTreeMap<_, _> = lanes.into_iter().map(|(name, lanes)| (name.to_owned(), lanes)).collect();
-    desk.count_tiers(lanes.clone(), at(-50)).await.unwrap();
+    desk.count_tiers(lanes.clone(), at(-50), None).await.unwrap();
     let names: Vec<String> = lanes.into_keys().collect();
     let places = desk.tier_places(names.clone(), at(-1)).await.unwrap();
     let people =
@@ -281,10 +290,36 @@ async fn the_people_of_many_portfolios_are_counted_each_where_they_belong(desk: 
     for (portfolio, n) in [("acme", 0), ("acme", 1), ("besides", 2)] {
         desk.give_back_places(portfolio, vec![(person(n), at(0))]).await.unwrap();
     }
-    desk.stop_counting_tiers(vec!["besides".to_owned(), "unknown".to_owned()]).await.unwrap();
+    desk.count_no_others(BTreeMap::from([("acme".to_owned(), vec![lane])])).await.unwrap();
     let again = BTreeMap::from([("acme".to_owned(), vec![lane]), ("besides".to_owned(), vec![other])]);
-    desk.count_tiers(again, at(-50)).await.unwrap();
+    desk.count_tiers(again, at(-50), None).await.unwrap();
     assert_eq!(desk.tiers_used(at(-1)).await.unwrap(), used(&[("besides", 1)]));
+    // A lane that joins a portfolio brings those whom it has written to.
+    let joined = BTreeMap::from([("acme".to_owned(), vec![lane, other])]);
+    desk.count_no_others(joined.clone()).await.unwrap();
+    desk.count_tiers(joined, at(-50), None).await.unwrap();
+    assert_eq!(desk.places().await, [(person(2), at(0))]);
+}
+
+async fn a_long_count_is_broken_off_and_gone_on_with(desk: Desk) {
+    let lane = desk.lane("wa", Channel::WhatsApp).await;
+    for n in 0..20 {
+        let batch = desk.batch_of(n + 1).await;
+        desk.claimed(batch, n + 1).await;
+        desk.clock.advance(Span::from_secs(1));
+    }
+    let acme = BTreeMap::from([("acme".to_owned(), vec![lane])]);
+    let (mut calls, mut from) = (1, desk.count_tiers(acme.clone(), at(-50), None).await.unwrap());
+    while from.is_some() {
+        calls += 1;
+        from = desk.count_tiers(acme.clone(), at(-50), from).await.unwrap();
+    }
+    assert!(calls > 1, "other decisions are to be obeyed in between");
+    let mut places = desk.places_in("acme", at(-1)).await;
+    places.sort_unstable_by_key(|place| place.person);
+    // The first person was in all of them, and the last one only in the last.
+    let times: Vec<_> = places.iter().map(|place| (place.at, place.before)).collect();
+    assert_eq!((times[0], times[19]), ((at(19), Some(at(18))), (at(19), None)));
 }
 
 async fn a_place_may_be_taken_without_a_claim(desk: Desk) {

@@ -321,12 +321,17 @@ impl Store for Sqlite {
         self.read("read what the provider says", move |c| Box::pin(dials::said(c))).await
     }
 
-    async fn count_tiers(&self, portfolios: BTreeMap<String, Vec<LaneId>>, since: Timestamp) -> Result<()> {
-        self.count_people(portfolios, since).await
+    async fn count_no_others(&self, portfolios: BTreeMap<String, Vec<LaneId>>) -> Result<()> {
+        self.count_people_of(portfolios).await
     }
 
-    async fn stop_counting_tiers(&self, portfolios: Vec<String>) -> Result<()> {
-        self.stop_counting_people(portfolios).await
+    async fn count_tiers(
+        &self,
+        portfolios: BTreeMap<String, Vec<LaneId>>,
+        since: Timestamp,
+        from: Option<MessageKey>,
+    ) -> Result<Option<MessageKey>> {
+        self.count_people(portfolios, since, from).await
     }
 
     async fn take_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()> {

@@ -1,44 +1,64 @@
 //! Counting the people of portfolios anew, in pieces, where nobody has counted them meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Sqlite, tiers};
-use crate::domain::{LaneId, Timestamp};
+use crate::domain::{LaneId, MessageKey, Timestamp};
 use crate::store::Result;
+
+/// Pieces that are counted in one call: whoever counts has other things to do too.
+const PIECES: u32 = 8;
+
+type Pairs = BTreeSet<(String, LaneId)>;
 
 impl Sqlite {
     /// All of them in one walk: there may be a thousand, and each is in any batch.
     pub(super) async fn count_people(
         &self,
-        mut portfolios: BTreeMap<String, Vec<LaneId>>,
+        portfolios: BTreeMap<String, Vec<LaneId>>,
         since: Timestamp,
-    ) -> Result<()> {
+        from: Option<MessageKey>,
+    ) -> Result<Option<MessageKey>> {
         let verb = "count the people of tiers";
         let counted = self.read(verb, |c| Box::pin(tiers::counted(c))).await?;
-        portfolios.retain(|portfolio, _| !counted.contains(portfolio));
-        if portfolios.is_empty() {
-            return Ok(());
+        let new: Pairs = pairs(portfolios).difference(&counted).cloned().collect();
+        if new.is_empty() {
+            return Ok(None);
         }
-        let owners = tiers::owners(&portfolios);
-        for (batch, messages) in self.read(verb, move |c| Box::pin(tiers::to_count(c, since))).await? {
-            let mut from = 0;
-            while from <= messages {
-                let (owners, until) = (owners.clone(), from.saturating_add(tiers::COUNTED_AT_ONCE));
-                let piece = tiers::Piece { batch, from, until, since };
-                self.write(verb, move |c| Box::pin(async move { tiers::count(c, owners, piece).await })).await?;
-                from = until;
+        let mut pieces = PIECES;
+        for (batch, last) in self.read(verb, move |c| Box::pin(tiers::to_count(c, since))).await? {
+            let mut n = match from {
+                Some(from) if batch < from.batch => continue,
+                Some(from) if batch == from.batch => from.n,
+                Some(_) | None => 0,
+            };
+            while n <= last {
+                if pieces == 0 {
+                    return Ok(Some(MessageKey { batch, n }));
+                }
+                pieces -= 1;
+                let (new, until) = (new.clone(), n.saturating_add(tiers::COUNTED_AT_ONCE));
+                let piece = tiers::Piece { batch, from: n, until, since };
+                self.write(verb, move |c| Box::pin(async move { tiers::count(c, &new, piece).await })).await?;
+                n = until;
             }
         }
-        let names: Vec<String> = portfolios.into_keys().collect();
-        self.write(verb, move |c| Box::pin(async move { tiers::set_counted(c, &names, true).await })).await
+        self.write(verb, move |c| Box::pin(async move { tiers::set_counted(c, &new, true).await })).await?;
+        Ok(None)
     }
 
-    pub(super) async fn stop_counting_people(&self, portfolios: Vec<String>) -> Result<()> {
+    pub(super) async fn count_people_of(&self, portfolios: BTreeMap<String, Vec<LaneId>>) -> Result<()> {
         let verb = "stop counting tiers";
         let counted = self.read(verb, |c| Box::pin(tiers::counted(c))).await?;
-        if !portfolios.iter().any(|portfolio| counted.contains(portfolio)) {
+        let others: Pairs = counted.difference(&pairs(portfolios)).cloned().collect();
+        if others.is_empty() {
             return Ok(());
         }
-        self.write(verb, move |c| Box::pin(async move { tiers::set_counted(c, &portfolios, false).await })).await
+        self.write(verb, move |c| Box::pin(async move { tiers::set_counted(c, &others, false).await })).await
     }
+}
+
+fn pairs(portfolios: BTreeMap<String, Vec<LaneId>>) -> Pairs {
+    let of = |(portfolio, lanes): (String, Vec<LaneId>)| lanes.into_iter().map(move |lane| (portfolio.clone(), lane));
+    portfolios.into_iter().flat_map(of).collect()
 }

@@ -4,7 +4,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::rows::{Bound, for_values, maybe_moment, moment, small, word};
-use crate::domain::{Span, Timestamp};
+use crate::domain::{Portion, Span, Timestamp};
 use crate::store::{Beat, Deafness, Event, LaneState, Node, Standing, Trouble, Turned, TurnedAway};
 
 pub(super) async fn start(connection: &mut SqliteConnection, now: Timestamp) -> Work<(i64, Option<Timestamp>)> {
@@ -12,16 +12,18 @@ pub(super) async fn start(connection: &mut SqliteConnection, now: Timestamp) -> 
     let listened_until = maybe_moment(&row, "until")?;
     // Only the newest few are of interest; the watermark is taken over by the new row.
     sqlx::query("DELETE FROM node").execute(&mut *connection).await?;
-    sqlx::query("DELETE FROM lane_state").execute(&mut *connection).await?;
     let row = sqlx::query(
         "INSERT INTO node (started_at, seen_at, noted_seq, listening_until)
          VALUES (?1, ?1, 0, coalesce(?2, ?1)) RETURNING id",
     )
     .bind(now.millis())
     .bind(listened_until.map(Timestamp::millis))
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
-    Ok((row.try_get("id")?, listened_until))
+    let id = row.try_get("id")?;
+    // It goes on where they left off.
+    sqlx::query("UPDATE lane_state SET node = ?1").bind(id).execute(connection).await?;
+    Ok((id, listened_until))
 }
 
 pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<()> {
@@ -56,9 +58,9 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
     }
     for_values(
         connection,
-        "INSERT INTO lane_state (node, lane, pace, slowness, tier_spent, trouble, since, until, why, free_at, complaint,
+        "INSERT INTO lane_state (node, lane, pace, portion, tier_spent, trouble, since, until, why, free_at, complaint,
                                  complained_at)",
-        "ON CONFLICT DO UPDATE SET pace = excluded.pace, slowness = excluded.slowness,
+        "ON CONFLICT DO UPDATE SET pace = excluded.pace, portion = excluded.portion,
              tier_spent = excluded.tier_spent, trouble = excluded.trouble, since = excluded.since,
              until = excluded.until, why = excluded.why, free_at = excluded.free_at, complaint = excluded.complaint,
              complained_at = excluded.complained_at",
@@ -70,7 +72,7 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
                 .bind(beat.node)
                 .bind(state.lane.clone())
                 .bind(state.pace)
-                .bind(state.slowness)
+                .bind(state.portion.sixteenths())
                 .bind(state.tier_spent)
                 .bind(standing.map(|standing| standing.trouble as i64))
                 .bind(standing.map(|standing| standing.since.millis()))
@@ -108,7 +110,7 @@ pub(super) async fn lane_states(connection: &mut SqliteConnection, since: Timest
             Ok(LaneState {
                 lane: row.try_get("lane")?,
                 pace: row.try_get("pace")?,
-                slowness: small(row, "slowness")?,
+                portion: word(row, "portion", Portion::of_sixteenths)?,
                 tier_spent: row.try_get("tier_spent")?,
                 free_at: maybe_moment(row, "free_at")?,
                 standing,

@@ -158,31 +158,36 @@ pub(super) async fn take(
     Ok(())
 }
 
-/// The portfolios whose people are counted.
-pub(super) async fn counted(connection: &mut SqliteConnection) -> Work<BTreeSet<String>> {
-    let rows = sqlx::query("SELECT portfolio FROM counted").fetch_all(connection).await?;
-    rows.iter().map(|row| Ok(row.try_get("portfolio")?)).collect()
+/// The portfolios whose people are counted, with the lanes on which they are.
+pub(super) async fn counted(connection: &mut SqliteConnection) -> Work<BTreeSet<(String, LaneId)>> {
+    let rows = sqlx::query("SELECT portfolio, lane FROM counted").fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get("portfolio")?, LaneId(small(row, "lane")?)))).collect()
 }
 
 pub(super) async fn set_counted(
     connection: &mut SqliteConnection,
-    portfolios: &[String],
+    pairs: &BTreeSet<(String, LaneId)>,
     are_counted: bool,
 ) -> Work<()> {
     let text = if are_counted {
-        "INSERT INTO counted (portfolio) SELECT value FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING"
+        "INSERT INTO counted (portfolio, lane) SELECT value ->> 0, value ->> 1 FROM json_each(?1) WHERE true
+         ON CONFLICT DO NOTHING"
     } else {
-        "DELETE FROM counted WHERE portfolio IN (SELECT value FROM json_each(?1))"
+        "DELETE FROM counted WHERE (portfolio, lane) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))"
     };
-    sqlx::query(text).bind(json!(portfolios).to_string()).execute(connection).await?;
+    sqlx::query(text).bind(as_json(pairs)).execute(connection).await?;
     Ok(())
+}
+
+fn as_json(pairs: &BTreeSet<(String, LaneId)>) -> String {
+    json!(pairs.iter().map(|(portfolio, lane)| (portfolio, lane.0)).collect::<Vec<_>>()).to_string()
 }
 
 /// Batches that may have handed something over since then, with their highest number.
 pub(super) async fn to_count(connection: &mut SqliteConnection, since: Timestamp) -> Work<Vec<(BatchId, u32)>> {
     let rows = sqlx::query(
         "SELECT batch.id, (SELECT max(n) FROM message WHERE batch = batch.id) AS last FROM batch
-         WHERE started_at IS NOT NULL AND coalesce(settled_at, ?1 + 1) > ?1 AND last IS NOT NULL",
+         WHERE started_at IS NOT NULL AND coalesce(settled_at, ?1 + 1) > ?1 AND last IS NOT NULL ORDER BY id",
     )
     .bind(since.millis())
     .fetch_all(connection)
@@ -202,31 +207,29 @@ pub(super) struct Piece {
     pub(super) since: Timestamp,
 }
 
-/// Which lane is which portfolio's, for [`COUNT`].
-pub(super) fn owners(portfolios: &BTreeMap<String, Vec<LaneId>>) -> String {
-    let owners = portfolios.iter().flat_map(|(portfolio, lanes)| lanes.iter().map(move |lane| (lane.0, portfolio)));
-    json!(owners.collect::<Vec<_>>()).to_string()
-}
-
-/// Whoever was handed something over, or is about to be.
-pub(super) const COUNT: &str = "WITH owner (lane, portfolio) AS (SELECT value ->> 0, value ->> 1 FROM json_each(?5))
+/// Whoever was handed something over, or is about to be. Row by row: whoever was twice keeps both times.
+pub(super) const COUNT: &str = "WITH owner (portfolio, lane) AS (SELECT value ->> 0, value ->> 1 FROM json_each(?5))
      INSERT INTO tier_place (portfolio, msisdn, at)
-     SELECT portfolio, msisdn, max(at) FROM (
+     SELECT portfolio, msisdn, at FROM (
          SELECT a.lane, m.msisdn, a.intent AS at FROM attempt a JOIN message m ON m.batch = a.batch AND m.n = a.n
          WHERE a.batch = ?1 AND a.n >= ?2 AND a.n < ?3 AND a.intent > ?4 AND a.verdict IN (0, 2)
          UNION ALL
          SELECT lane, msisdn, at FROM message WHERE batch = ?1 AND n >= ?2 AND n < ?3 AND state = 1) AS begun
-     JOIN owner ON owner.lane = begun.lane
-     GROUP BY portfolio, msisdn ON CONFLICT DO UPDATE SET at = max(at, excluded.at),
+     JOIN owner ON owner.lane = begun.lane WHERE true
+     ON CONFLICT DO UPDATE SET at = max(at, excluded.at),
      before = max(coalesce(before, min(at, excluded.at)), min(at, excluded.at))";
 
-pub(super) async fn count(connection: &mut SqliteConnection, owners: String, piece: Piece) -> Work<()> {
+pub(super) async fn count(
+    connection: &mut SqliteConnection,
+    pairs: &BTreeSet<(String, LaneId)>,
+    piece: Piece,
+) -> Work<()> {
     sqlx::query(COUNT)
         .bind(piece.batch.0)
         .bind(piece.from)
         .bind(piece.until)
         .bind(piece.since.millis())
-        .bind(owners)
+        .bind(as_json(pairs))
         .execute(connection)
         .await?;
     Ok(())
