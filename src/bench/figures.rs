@@ -176,7 +176,11 @@ pub(super) async fn idle_ms(clock: &dyn Clock, span: Span) -> f64 {
 }
 
 /// Processor time of this process so far, of threads that have ended too.
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::disallowed_methods,
+    reason = "a figure for people; what it costs is no time"
+)]
 pub(super) fn cpu_seconds() -> f64 {
     let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     used.tv_sec as f64 + used.tv_nsec as f64 / 1e9

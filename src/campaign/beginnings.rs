@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::lint::{Lint, Warning, named};
 use super::time::Schedule;
 use crate::config::Problem;
-use crate::domain::{Country, Plan, Span, Timestamp};
+use crate::domain::{Country, Plan, Span, Step, StepIndex, Timestamp};
 
 /// When the first of each country may be handed something over. What the clock of a single person says is looked at when
 /// their turn comes.
@@ -62,6 +62,10 @@ impl Beginnings {
             );
             return Err(vec![Problem::new(None, "send_window", sentence)]);
         }
+        let closed = closed_for_good(plan, countries, start);
+        if !closed.is_empty() {
+            return Err(closed);
+        }
         if let (Some(at), Some(end)) = (too_long, schedule.end) {
             let room = end.since(at);
             let sentence = format!(
@@ -104,6 +108,23 @@ impl Beginnings {
     pub fn countries(&self) -> impl Iterator<Item = Country> {
         self.by_country.keys().copied()
     }
+}
+
+/// Steps that could never leave for some of their people, whoever gives way to them.
+fn closed_for_good(plan: &Plan, countries: &BTreeMap<Country, u64>, start: Timestamp) -> Vec<Problem> {
+    let problem = |(index, step): (StepIndex, &Step)| {
+        let theirs = countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)));
+        let never = theirs.filter(|(country, _)| step.hours.open_in(**country, start).is_none());
+        let never: BTreeMap<Country, u64> = never.map(|(country, people)| (*country, *people)).collect();
+        let sentence = || {
+            format!(
+                "leaves no time at which the step could be sent to people of {}; widen it, or shorten the quiet hours",
+                named(&never).join(", ")
+            )
+        };
+        (!never.is_empty()).then(|| Problem::new(Some(index), "send_window", sentence()))
+    };
+    plan.places().filter_map(problem).collect()
 }
 
 #[cfg(test)]
@@ -159,6 +180,13 @@ mod tests {
             "{sentence}"
         );
         let never = Hours { quiet: vec!["08:00-20:00".parse().unwrap()], ..office() };
-        assert!(begins(never, &Schedule::default()).unwrap_err().contains("SG 30, US 20"));
+        assert!(begins(never.clone(), &Schedule::default()).unwrap_err().contains("SG 30, US 20"));
+        // Nor may a later step have hours in which nobody could ever be sent it.
+        let [first, second] = [office(), never].map(|hours| Step { hours, ..Step::of_text(Channel::Sms, "sms", "Hi") });
+        let countries = [("SG".parse().unwrap(), 30)].into();
+        let now = at("2026-12-01T00:00:00Z");
+        let problems = Beginnings::of(&Plan::of_steps(vec![first, second]), &Schedule::default(), &countries, now);
+        let sentence = problems.unwrap_err()[0].to_string();
+        assert!(sentence.contains("step 2") && sentence.contains("to people of SG 30;"), "{sentence}");
     }
 }

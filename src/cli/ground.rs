@@ -49,6 +49,11 @@ impl Ground {
         }
     }
 
+    /// The same by a clock that begins anew.
+    pub(super) fn by_the_clock_of_now(self) -> Self {
+        Self { clock: Arc::new(RealClock::new()), ..self }
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -1,6 +1,7 @@
 //! `volley serve`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -12,6 +13,7 @@ use super::words::{list, of};
 use super::{Exit, Ground, stranded};
 use crate::api;
 use crate::campaign::Stranded;
+use crate::clock::set_by;
 use crate::domain::Span;
 use crate::store::Store;
 
@@ -49,25 +51,58 @@ struct Listening {
     pid: u32,
 }
 
+/// What has ended a server.
+enum End {
+    Asked,
+    Failed(anyhow::Error),
+    /// Somebody has set the wall clock by so much: times that people have written are meant by the new one.
+    ClockSet(Span),
+}
+
 pub(super) async fn run(args: Args, file: Option<&Path>) -> anyhow::Result<Exit> {
     let flags = args.listen.map(|listen| ("server.listen", listen)).into_iter().collect();
-    let ground = Ground::new(file, flags)?;
+    let mut ground = Ground::new(file, flags)?;
     ground.config.check_serve()?;
     super::config::warn(&ground.loaded.warnings);
     // From here on a Ctrl-C waits for its turn instead of tearing something apart.
     let mut interrupts = Interrupts::listen();
-    let store = ground.store().await?;
-    let listener = api::listen(ground.config.server.listen).await?;
-    warn_of_stranded(&ground, store.as_ref()).await?;
-    let mut server = Server::start(&ground, store.clone(), listener).await?;
-    listening(&ground, &server, args.json)?;
-    let failed = tokio::select! {
-        () = interrupts.next() => None,
-        error = server.failed() => Some(error),
+    let mut address = None;
+    loop {
+        let store = ground.store().await?;
+        let listener = api::listen(address.unwrap_or(ground.config.server.listen)).await?;
+        let server = Server::start(&ground, store.clone(), listener).await?;
+        if address.is_none() {
+            warn_of_stranded(&ground, store.as_ref()).await?;
+            listening(&ground, &server, args.json)?;
+        }
+        address = Some(server.address);
+        match until_its_end(&ground, server, store, &mut interrupts).await? {
+            Some(exit) => return Ok(exit),
+            None => ground = ground.by_the_clock_of_now(),
+        }
+    }
+}
+
+/// Serves until it is asked to stop or has failed; nothing where it is to start anew.
+async fn until_its_end(
+    ground: &Ground,
+    mut server: Server,
+    store: Arc<dyn Store>,
+    interrupts: &mut Interrupts,
+) -> anyhow::Result<Option<Exit>> {
+    let end = tokio::select! {
+        () = interrupts.next() => End::Asked,
+        error = server.failed() => End::Failed(error),
+        by = set_by(ground.clock.as_ref()) => End::ClockSet(by),
     };
-    match &failed {
-        None => out::talk("Stopping; a second Ctrl-C stops at once."),
-        Some(error) => out::talk(format_args!("{error:#}; stopping what still works")),
+    match &end {
+        End::Asked => out::talk("Stopping; a second Ctrl-C stops at once."),
+        End::Failed(error) => out::talk(format_args!("{error:#}; stopping what still works")),
+        End::ClockSet(by) => {
+            let way = if *by < Span::ZERO { "back" } else { "forward" };
+            let by = Span::from_millis(by.millis().abs()).rounded();
+            out::talk(format_args!("The wall clock was set {way} by {by}; starting anew by it."));
+        }
     }
     let stopped = async {
         server.stop(|what| out::talk(format_args!("  {what}"))).await?;
@@ -76,9 +111,9 @@ pub(super) async fn run(args: Args, file: Option<&Path>) -> anyhow::Result<Exit>
     };
     // What has failed may be just what the others wait for.
     let at_the_latest = async {
-        match &failed {
-            Some(_) => ground.clock.sleep(STOP_AFTER_FAILURE).await,
-            None => std::future::pending().await,
+        match &end {
+            End::Failed(_) => ground.clock.sleep(STOP_AFTER_FAILURE).await,
+            End::Asked | End::ClockSet(_) => std::future::pending().await,
         }
     };
     let stopped = tokio::select! {
@@ -86,16 +121,17 @@ pub(super) async fn run(args: Args, file: Option<&Path>) -> anyhow::Result<Exit>
         () = interrupts.next() => None,
         () = at_the_latest => None,
     };
-    match (failed, stopped) {
-        (Some(error), _) => Err(error),
-        (None, Some(stopped)) => {
+    match (end, stopped) {
+        (End::Failed(error), _) => Err(error),
+        (End::Asked, Some(stopped)) => {
             stopped?;
             out::talk("Stopped.");
-            Ok(Exit::Done)
+            Ok(Some(Exit::Done))
         }
-        (None, None) => {
+        (End::ClockSet(_), Some(stopped)) => stopped.map(|()| None),
+        (End::Asked | End::ClockSet(_), None) => {
             out::talk("Stopped at once; what was under way is found again by the next start.");
-            Ok(Exit::Failed)
+            Ok(Some(Exit::Failed))
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Now, sleep and chance: the only real ones.
 //!
 //! In: nothing. Out: a [`Clock`] and a [`Chance`], passed to whoever needs them.
-//! Promises: while the process runs, time is the wall clock at its start plus monotonic time, so it never runs
-//! backwards; tests move a [`ManualClock`] by hand and nothing in them sleeps.
+//! Promises: while the process runs, time is the wall clock at its start plus what has passed since, also while the machine
+//! slept, so it never runs backwards and nobody can set it; tests move a [`ManualClock`] by hand and nothing in them sleeps.
 //! May not: be reached around. `clippy.toml` bans the real clock and thread randomness everywhere else.
 
 mod manual;
@@ -40,11 +40,11 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     /// that he is late. It costs more than the other sleep.
     fn sleep_exactly(&self, at: Tick) -> Sleep<'_>;
 
-    /// How many milliseconds the wall clock is ahead of this one: it changes by a jump, and by a sleep of the machine,
-    /// in which this clock stands still.
+    /// How many milliseconds the wall clock is ahead of this one: it changes where somebody sets that clock.
     fn drift(&self) -> i64;
 
-    /// For how many milliseconds in all nothing ran here while this clock went on, as after a signal that stops the process.
+    /// For how many milliseconds in all nothing ran here while this clock went on, as after a signal that stops the process
+    /// and while the machine sleeps.
     fn stood_still(&self) -> i64;
 }
 
@@ -63,8 +63,8 @@ impl Jumps {
         Self { drift: clock.drift(), stood_still: clock.stood_still() }
     }
 
-    /// Where it has: how much of it did not pass here, because the machine slept or the wall clock was set forward. Nobody
-    /// can tell the two apart.
+    /// Where it has: how much of it did not pass here, because the wall clock was set forward. It may have been wrong
+    /// before, or is now: nobody can tell the two apart.
     pub fn jumped(&mut self, clock: &dyn Clock) -> Option<Span> {
         let (drift, stood_still) = (clock.drift(), clock.stood_still());
         let ahead = drift - self.drift;
@@ -74,6 +74,21 @@ impl Jumps {
         *self = Self { drift, stood_still };
         // Less is two clocks that tick apart.
         Some(if ahead > JUMP_MILLIS { Span::from_millis(ahead) } else { Span::ZERO })
+    }
+}
+
+/// How often it is looked whether somebody has set the wall clock.
+const LOOK: Span = Span::from_secs(1);
+
+/// Ends once somebody has set the wall clock, and says how far: this clock goes on as if nobody had.
+pub async fn set_by(clock: &dyn Clock) -> Span {
+    let before = clock.drift();
+    loop {
+        clock.sleep(LOOK).await;
+        let by = clock.drift() - before;
+        if by.abs() > JUMP_MILLIS {
+            return Span::from_millis(by);
+        }
     }
 }
 
@@ -124,4 +139,26 @@ impl Chance {
 fn entropy() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_sets_the_wall_clock_is_noticed_and_clocks_that_tick_apart_are_not() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let watched = Arc::clone(&clock);
+        let set = tokio::spawn(async move { set_by(watched.as_ref()).await });
+        for by in [JUMP_MILLIS, -JUMP_MILLIS, -3_600_000] {
+            while clock.next_sleeper().is_none() {
+                tokio::task::yield_now().await;
+            }
+            clock.jump(by);
+            clock.advance(LOOK);
+        }
+        assert_eq!(set.await.unwrap(), Span::from_secs(-3_600));
+    }
 }

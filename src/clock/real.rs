@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
 
 use super::{Clock, Sleep, Tick};
 use crate::domain::{Span, Timestamp};
@@ -14,10 +16,16 @@ const STANDSTILL_MILLIS: i64 = 2_000;
 /// Timers of the runtime fire that much too late at most; a thread that sleeps wakes within a tenth of a millisecond.
 const COARSE: Duration = Duration::from_micros(2_200);
 
-/// The wall clock at the start, plus monotonic time since.
+/// The clock that nobody can set, and that goes on while the machine sleeps.
+#[cfg(target_os = "linux")]
+const STEADY: ClockId = ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const STEADY: ClockId = ClockId::Monotonic;
+
+/// The wall clock at the start, plus what has passed since.
 #[derive(Debug, Clone)]
 pub struct RealClock {
-    started: Instant,
+    started: Duration,
     started_at: Timestamp,
     /// When it was last asked, and for how long it has stood still in all.
     asked: Arc<AtomicI64>,
@@ -25,16 +33,23 @@ pub struct RealClock {
 }
 
 impl RealClock {
-    #[expect(
-        clippy::new_without_default,
-        clippy::disallowed_methods,
-        reason = "the one place that starts the real clock"
-    )]
+    #[expect(clippy::new_without_default, reason = "the one place that starts the real clock")]
     pub fn new() -> Self {
         let started_at = wall();
         let asked = Arc::new(AtomicI64::new(started_at.millis()));
-        Self { started: Instant::now(), started_at, asked, stood_still: Arc::default() }
+        Self { started: steady(), started_at, asked, stood_still: Arc::default() }
     }
+
+    fn elapsed(&self) -> Duration {
+        steady().saturating_sub(self.started)
+    }
+}
+
+/// What has passed since the machine's start.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the real clock")]
+fn steady() -> Duration {
+    let now = clock_gettime(STEADY);
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
@@ -50,7 +65,7 @@ fn asleep_for(rest: Duration) {
 
 impl Clock for RealClock {
     fn now(&self) -> Timestamp {
-        let now = self.started_at + Span::from(self.started.elapsed());
+        let now = self.started_at + Span::from(self.elapsed());
         let pause = now.millis() - self.asked.fetch_max(now.millis(), Ordering::Relaxed);
         if pause > STANDSTILL_MILLIS {
             self.stood_still.fetch_add(pause, Ordering::Relaxed);
@@ -63,7 +78,7 @@ impl Clock for RealClock {
     }
 
     fn tick(&self) -> Tick {
-        let since = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let since = u64::try_from(self.elapsed().as_nanos()).unwrap_or(u64::MAX);
         Tick::from(self.started_at).later_by(since)
     }
 

@@ -109,12 +109,29 @@ pub fn instant(shown: NaiveDateTime, Zone(zone): Zone) -> Option<Timestamp> {
     Some(Timestamp::from_millis(at.timestamp_millis()))
 }
 
-/// Each time that a clock of the zone shows this.
+/// Each time from which on a clock of the zone shows this or more: twice where it is put back over it, and from the jump on
+/// where it is put forward over it.
 fn instants(shown: NaiveDateTime, zone: Zone) -> impl Iterator<Item = Timestamp> {
-    use chrono::TimeZone;
-    let again = zone.0.from_local_datetime(&shown).latest().map(|at| Timestamp::from_millis(at.timestamp_millis()));
-    let first = instant(shown, zone);
-    first.into_iter().chain(again.filter(|again| Some(*again) != first))
+    use chrono::{LocalResult, TimeZone};
+    let millis = |at: DateTime<Tz>| Timestamp::from_millis(at.timestamp_millis());
+    let (first, again) = match zone.0.from_local_datetime(&shown) {
+        LocalResult::Single(at) => (Some(millis(at)), None),
+        LocalResult::Ambiguous(first, again) => (Some(millis(first)), Some(millis(again))),
+        LocalResult::None => (jump_over(shown, zone), None),
+    };
+    first.into_iter().chain(again)
+}
+
+/// When a clock of the zone is put forward past this.
+fn jump_over(shown: NaiveDateTime, zone: Zone) -> Option<Timestamp> {
+    // With the offset that held before it is later than the jump, by less than a day.
+    let mut after = instant(shown, zone)?.millis();
+    let mut before = after - 86_400_000;
+    while after - before > 1 {
+        let between = before + (after - before) / 2;
+        if local(Timestamp::from_millis(between), zone) < shown { before = between } else { after = between }
+    }
+    Some(Timestamp::from_millis(after))
 }
 
 impl fmt::Display for Stretch {
@@ -281,7 +298,7 @@ impl Hours {
             let day = first.checked_add_days(Later::new(day))?;
             let stretches = self.windows.iter().chain(&self.quiet);
             let edges = stretches.flat_map(|stretch| stretch.edges(day, theirs));
-            let edges = edges.chain(instant(day.and_time(NaiveTime::MIN), theirs));
+            let edges = edges.chain(instants(day.and_time(NaiveTime::MIN), theirs));
             edges.filter(|edge| *edge > at && self.are_open(*edge, theirs) == open).min()
         };
         let found = (0..FORESIGHT).find(|day| on(*day).is_some())?;

@@ -87,11 +87,14 @@ fn a_window_over_midnight_belongs_to_the_day_on_which_it_begins() {
 #[test]
 fn where_the_clock_is_put_forward_or_back_hours_go_by_what_it_shows() {
     let berlin = zone("Europe/Berlin");
-    // Put forward at 02:00 to 03:00 on 29 March: quiet until 02:30 is quiet until 03:30 would have been; the clock never
-    // shows 02:30, so it ends when it shows 03:00 at the latest.
+    // Put forward at 02:00 to 03:00 on 29 March: the clock never shows 02:30, so what is quiet until then ends when it
+    // shows 03:00.
     let quiet = hours(&[], &["22:00-02:30"]);
-    assert_eq!(quiet.open_from(at("2026-03-29T00:30:00Z"), berlin), Some(at("2026-03-29T01:30:00Z")));
-    assert!(quiet.are_open(at("2026-03-29T01:00:00Z"), berlin), "it shows 03:00");
+    let jump = at("2026-03-29T01:00:00Z");
+    assert_eq!(quiet.open_from(at("2026-03-29T00:30:00Z"), berlin), Some(jump));
+    assert!(quiet.are_open(jump, berlin) && !quiet.are_open(jump - Span::from_millis(1), berlin));
+    let window = hours(&["02:30-09:00"], &[]);
+    assert_eq!(window.open_from(at("2026-03-29T00:30:00Z"), berlin), Some(jump));
     // Put back at 03:00 to 02:00 on 25 October: 02:00 to 02:30 is quiet both times.
     assert_eq!(quiet.open_from(at("2026-10-25T00:10:00Z"), berlin), Some(at("2026-10-25T00:30:00Z")));
     assert!(!quiet.are_open(at("2026-10-25T01:10:00Z"), berlin));
