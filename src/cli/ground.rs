@@ -49,6 +49,14 @@ impl Ground {
         }
     }
 
+    /// Who does something, and why: `ann: the text is wrong`.
+    pub(super) fn by_because(&self, reason: Option<&str>) -> String {
+        match reason.map(str::trim).filter(|reason| !reason.is_empty()) {
+            Some(reason) => format!("{}: {reason}", self.by),
+            None => self.by.clone(),
+        }
+    }
+
     /// The same by a clock that begins anew.
     pub(super) fn by_the_clock_of_now(self) -> Self {
         Self { clock: Arc::new(RealClock::new()), ..self }

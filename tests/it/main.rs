@@ -18,6 +18,7 @@ mod hostile;
 mod interrupt;
 mod kill;
 mod kill_commands;
+mod lanes;
 mod look_back;
 mod mishaps;
 mod parts;

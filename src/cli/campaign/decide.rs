@@ -49,11 +49,17 @@ struct Shown<'a> {
     noted: Option<bool>,
 }
 
-pub(super) async fn run(ground: &Ground, decision: Decision, name: &str, json: bool) -> anyhow::Result<Exit> {
+pub(super) async fn run(
+    ground: &Ground,
+    decision: Decision,
+    name: &str,
+    reason: Option<&str>,
+    json: bool,
+) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
     let name = name_of(&batch);
-    let (clock, by) = (ground.clock.as_ref(), ground.by.as_str());
+    let (clock, by) = (ground.clock.as_ref(), &ground.by_because(reason));
     let decided = match decision {
         Decision::Start => campaign::start(store.as_ref(), clock, &batch, by).await?,
         Decision::Pause => campaign::pause(store.as_ref(), clock, &batch, by).await?,

@@ -103,6 +103,9 @@ Examples:
         /// Only this step: nothing more of it leaves, and the others go on.
         #[arg(long, value_name = "STEP", value_parser = step)]
         step: Option<StepIndex>,
+        /// Why, for whoever wonders.
+        #[arg(long)]
+        reason: Option<String>,
         /// As an object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
@@ -122,6 +125,9 @@ Examples:
     Cancel {
         /// Its name or its id.
         campaign: String,
+        /// Why, for whoever wonders.
+        #[arg(long)]
+        reason: Option<String>,
         /// As an object: id, name, state, counts, noted.
         #[arg(long)]
         json: bool,
@@ -173,14 +179,22 @@ pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exi
         Command::Calendar { json } => calendar::run(ground, json).await,
         Command::Show { campaign, json } => list::show(ground, &campaign, json).await,
         Command::Watch(args) => watch::run(args, ground).await,
-        Command::Start { campaign, json } => decide::run(ground, Decision::Start, &campaign, json).await,
+        Command::Start { campaign, json } => decide::run(ground, Decision::Start, &campaign, None, json).await,
         Command::Set(args) => set::run(ground, args).await,
         Command::Test(args) => test::run(ground, args).await,
-        Command::Pause { campaign, step: Some(step), json } => step::hold(ground, &campaign, step, json).await,
-        Command::Pause { campaign, step: None, json } => decide::run(ground, Decision::Pause, &campaign, json).await,
+        Command::Pause { campaign, step: Some(step), reason, json } => {
+            step::hold(ground, &campaign, step, reason.as_deref(), json).await
+        }
+        Command::Pause { campaign, step: None, reason, json } => {
+            decide::run(ground, Decision::Pause, &campaign, reason.as_deref(), json).await
+        }
         Command::Resume { campaign, step: Some(step), json } => step::release(ground, &campaign, step, json).await,
-        Command::Resume { campaign, step: None, json } => decide::run(ground, Decision::Resume, &campaign, json).await,
-        Command::Cancel { campaign, json } => decide::run(ground, Decision::Cancel, &campaign, json).await,
+        Command::Resume { campaign, step: None, json } => {
+            decide::run(ground, Decision::Resume, &campaign, None, json).await
+        }
+        Command::Cancel { campaign, reason, json } => {
+            decide::run(ground, Decision::Cancel, &campaign, reason.as_deref(), json).await
+        }
         Command::Retry(args) => again::retry(ground, args).await,
         Command::Clone(args) => again::clone(ground, args).await,
         Command::Report(args) => report::run(args, ground).await,

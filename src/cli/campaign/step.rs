@@ -20,11 +20,17 @@ struct Shown<'a> {
     noted: Option<bool>,
 }
 
-pub(super) async fn hold(ground: &Ground, name: &str, step: StepIndex, json: bool) -> anyhow::Result<Exit> {
+pub(super) async fn hold(
+    ground: &Ground,
+    name: &str,
+    step: StepIndex,
+    reason: Option<&str>,
+    json: bool,
+) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
     let channel = channel(store.as_ref(), &batch, step).await?;
-    let (clock, by) = (ground.clock.as_ref(), ground.by.as_str());
+    let (clock, by) = (ground.clock.as_ref(), &ground.by_because(reason));
     let held = campaign::hold_step(store.as_ref(), clock, &batch, step, by).await?;
     let what = if held.is_some() { "is paused" } else { "is paused already" };
     say(ground, store.as_ref(), &batch, (step, channel, what), held, json).await

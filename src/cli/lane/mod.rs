@@ -13,12 +13,12 @@ use super::noted::{by_all, sentence};
 use super::out::{self, To};
 use super::pace::{PaceShown, Slow};
 use super::table::Table;
-use super::words::{about, count, count_or_dash, of};
+use super::words::{about, count, count_or_dash, of, rate};
 use super::{Exit, Ground};
 use crate::campaign::{Waiting, noted};
 use crate::config::{Lane, hint};
 use crate::domain::{Country, Knob, Tier, Timestamp};
-use crate::store::{Dial, HeldBy, Hold, LaneState, Said, Store};
+use crate::store::{Dial, HeldBy, Hold, LaneState, Said, StepHold, Store};
 use crate::throttle::is_over;
 
 #[derive(Debug, clap::Subcommand)]
@@ -183,6 +183,7 @@ struct Known {
     states: Vec<LaneState>,
     dials: Vec<Dial>,
     says: Vec<Said>,
+    step_holds: Vec<StepHold>,
     /// People who count against the tier of their portfolio.
     people: BTreeMap<String, u32>,
 }
@@ -192,9 +193,10 @@ impl Known {
         let (holds, waiting) = (store.holds().await?, Waiting::everywhere(store).await?);
         let counts = |dial: &Dial| !is_over(&ground.config, dial);
         let dials = store.dials().await?.into_iter().filter(counts).collect();
+        let step_holds = store.step_holds().await?;
         let people = store.tiers_used(ground.now() - Tier::HELD).await?;
         let says = store.said().await?.into_iter().filter(|said| !said.value.is_empty()).collect();
-        Ok(Self { holds, waiting, states: ground.lane_states(store).await?, dials, says, people })
+        Ok(Self { holds, waiting, states: ground.lane_states(store).await?, dials, says, step_holds, people })
     }
 
     fn dials<'a>(&'a self, lane: &'a Lane) -> impl Iterator<Item = &'a Dial> {
@@ -271,8 +273,17 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let paint = To::Stdout.paint();
-    let mut table =
-        Table::new(&["lane", "channel", ">rate", ">burst", "account", "people today, of tier", ">waiting", "state"]);
+    let mut table = Table::new(&[
+        "lane",
+        "channel",
+        ">rate",
+        ">now",
+        ">burst",
+        "account",
+        "people today, of tier",
+        ">waiting",
+        "state",
+    ]);
     for (lane, config) in lanes.iter().zip(&ground.config.lanes) {
         let account = match &lane.account_rate {
             Some(rate) => format!("{} ({rate})", lane.account),
@@ -297,6 +308,7 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
             lane.name.to_owned(),
             lane.channel.to_string(),
             lane.rate.clone(),
+            now_of(&known, config),
             count(lane.burst),
             account,
             tier.unwrap_or_else(|| "–".to_owned()),
@@ -315,6 +327,12 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
         out::data(format_args!("\n{}", slow.what()))?;
         out::data(paint.dim(format!("  {}", slow.what_to_do(now))))?;
     }
+    for state in known.states.iter().filter(|state| ground.config.lane(&state.lane).is_some()) {
+        if let Some((at, why)) = &state.complaint {
+            let ago = about(now.since(*at));
+            out::data(format_args!("\nlane {}: the provider complained last {ago} ago: {why}", state.lane))?;
+        }
+    }
     for dial in &known.dials {
         if let Some(lane) = ground.config.lanes.iter().find(|lane| is_of(dial, lane)) {
             out::data(format_args!("\n{}", turned_sentence(dial, now)))?;
@@ -325,6 +343,12 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
         out::data(format_args!("\n{}", said_sentence(said, now)))?;
     }
     Ok(())
+}
+
+/// What a lane lets out now; a dash where no server says.
+fn now_of(known: &Known, lane: &Lane) -> String {
+    let state = known.states.iter().find(|state| state.lane == lane.name);
+    state.map_or_else(|| "–".to_owned(), |state| rate(state.pace))
 }
 
 /// A lane after a decision about it, for JSON.

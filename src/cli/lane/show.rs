@@ -10,8 +10,8 @@ use crate::cli::table::Table;
 use crate::cli::words::{about, count, list, of, rate};
 use crate::cli::{Ground, holds};
 use crate::config::Lane;
-use crate::domain::{BatchState, Content, Count, Step, StepIndex, Tier};
-use crate::store::{Hold, Store};
+use crate::domain::{BatchState, Content, Count, Plan, Step, StepIndex, Tier};
+use crate::store::{Batch, Hold, Store};
 
 /// What waits on a lane.
 #[derive(Serialize)]
@@ -129,7 +129,7 @@ async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) 
                     Some(at) => format!("its time, {}", moment(at, plan.time_zone)),
                     None => "its time".to_owned(),
                 },
-                _ => what_for(ground, lane, known, step, index),
+                _ => what_for(ground, lane, known, (&batch, &plan), (index, step)),
             };
             let others: Vec<&str> = step.lanes.names().filter(|other| *other != lane.name).collect();
             let because =
@@ -146,7 +146,13 @@ async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) 
     Ok(queues)
 }
 
-fn what_for(ground: &Ground, lane: &Lane, known: &Known, step: &Step, index: StepIndex) -> String {
+fn what_for(
+    ground: &Ground,
+    lane: &Lane,
+    known: &Known,
+    (batch, plan): (&Batch, &Plan),
+    (index, step): (StepIndex, &Step),
+) -> String {
     if let Some(hold) = known.holds.iter().find(|hold| hold.is_on(&lane.name, step)) {
         let keeps = step.lanes.member(&lane.name).and_then(|member| Hold::keeping(&known.holds, step, member));
         return match keeps {
@@ -154,13 +160,27 @@ fn what_for(ground: &Ground, lane: &Lane, known: &Known, step: &Step, index: Ste
             None => format!("others, who stand in for it because of a hold: {}", hold.reason),
         };
     }
+    if let Some(hold) = known.step_holds.iter().find(|hold| (hold.batch, hold.step) == (batch.id, index)) {
+        return format!("the step, which is held: {}", hold.why);
+    }
     if known.states.is_empty() {
         return "a server".to_owned();
     }
-    let slow = Slow::all(&ground.config, &known.states, ground.now());
-    match slow.iter().find(|slow| slow.lane == lane.name) {
-        Some(slow) => slow.state().to_owned(),
-        None if index == StepIndex::FIRST => "its turn at the lane's rate".to_owned(),
-        None => "its turn, before all first steps".to_owned(),
+    let now = ground.now();
+    if let Some(opens) = step.hours.closed_for_all(now) {
+        return format!("its hours: nothing of it leaves before {}", moment(opens, plan.time_zone));
+    }
+    let slow = Slow::all(&ground.config, &known.states, now);
+    let turn = match slow.iter().find(|slow| slow.lane == lane.name) {
+        Some(slow) => slow.state(),
+        None if index == StepIndex::FIRST => "its turn at the lane's rate",
+        None => "its turn, before all first steps",
+    };
+    if !step.hours.are_all() {
+        return format!("{turn}, in the hours of each recipient");
+    }
+    match plan.over.filter(|_| index == StepIndex::FIRST) {
+        Some(over) => format!("{turn}, spread over {over}"),
+        None => turn.to_owned(),
     }
 }

@@ -1,0 +1,108 @@
+//! Lanes as operators see and turn them, and what becomes of a campaign that is stopped: by the commands themselves.
+
+use serde_json::{Value, json};
+use volley::domain::Span;
+
+use crate::cli::{installation, run};
+use crate::support::{ALONE, Installation, Shape, until};
+
+#[test]
+fn a_lane_is_shown_with_what_waits_on_it_and_for_what() {
+    let folder = installation();
+    let at = folder.path();
+    run(at, &["campaign", "launch", "promo.toml", "--unchecked"]).ended(0);
+    let shown = || run(at, &["lane", "show", "promo-sg", "--json"]).ended(0).json();
+    let because = || shown()["queues"][0]["because"].as_str().unwrap().to_owned();
+    let queue = shown()["queues"][0].clone();
+    assert_eq!((&queue["campaign"], &queue["step"]), (&json!("November promo"), &json!(1)), "{queue}");
+    assert_eq!((shown()["waiting"].clone(), because()), (queue["waiting"].clone(), "a server".to_owned()));
+
+    let pause = ["campaign", "pause", "November promo", "--reason", "the text is wrong"];
+    run(at, &[&pause[..], &["--step", "1"]].concat()).ended(0);
+    assert_eq!(because(), "the step, which is held: paused by ann: the text is wrong");
+    run(at, &["lane", "pause", "promo-sg"]).ended(0);
+    assert_eq!(because(), "a hold: paused by ann");
+    run(at, &pause).ended(0);
+    assert_eq!(because(), "paused by ann: the text is wrong");
+    let text = run(at, &["lane", "show", "promo-sg"]).ended(0).stdout;
+    assert!(text.contains("November promo") && text.contains("volley lane resume promo-sg"), "{text}");
+    run(at, &["lane", "show", "promo-gs"]).ended(1).says(&["promo-gs", "did you mean `promo-sg`?"]);
+}
+
+#[test]
+fn rates_bursts_and_tiers_are_turned_by_command_and_back_to_what_the_file_says() {
+    let folder = installation();
+    let at = folder.path();
+    let shown = || run(at, &["lane", "show", "promo-sg", "--json"]).ended(0).json();
+    let set = |flags: &[&str]| run(at, &[&["lane", "set", "promo-sg"][..], flags].concat());
+    let before = shown();
+    set(&["--rate", "5/min", "--burst", "2", "--tier", "50", "--reason", "new number"]).ended(0);
+    let now = shown();
+    assert_eq!((&now["rate"], &now["burst"], &now["tier"]["tier"]), (&json!("5/min"), &json!(2), &json!("50")));
+    let turned: Vec<_> = now["turned"].as_array().unwrap().iter().map(|dial| dial["why"].as_str().unwrap()).collect();
+    assert_eq!(turned.len(), 3);
+    assert!(turned.iter().all(|why| why.contains("ann") && why.contains("new number")), "{turned:?}");
+    assert!(run(at, &["lane", "list"]).ended(0).stdout.contains("5/min"));
+    set(&["--rate", "file", "--burst", "file", "--tier", "file"]).ended(0);
+    let after = shown();
+    for key in ["rate", "burst", "tier", "turned"] {
+        assert_eq!(after[key], before[key], "{key}");
+    }
+
+    set(&[]).ended(2).says(&["say what to change: --rate, --burst or --tier"]);
+    set(&["--rate", "0/s"]).ended(2).says(&["--rate: \"0/s\" is not a rate"]);
+    set(&["--burst", "0"]).ended(2).says(&["--burst: \"0\" is not a whole number of at least 1"]);
+    set(&["--tier", "300"]).ended(2).says(&["\"300\" is not a messaging tier; known are 50, 250"]);
+    run(at, &["lane", "set", "sms", "--tier", "1K"]).ended(1).says(&["only WhatsApp has messaging tiers"]);
+}
+
+const PEOPLE: u64 = 400;
+const PATIENCE: Span = Span::from_secs(60);
+
+const ROUTE: &str = r#"
+name = "promo"
+audience = "people.csv"
+[[step]]
+channel = "SMS"
+text = "Hi {{FirstName}}"
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_campaign_is_certified_told_and_retried_for_those_it_left_out() {
+    let _alone = ALONE.lock().await;
+    let shape = Shape { seed: 7, profile: String::new(), rate: 100, batch: None, connections: 8 };
+    let mut site = Installation::new(&shape).await;
+    site.write_people("people.csv", 0..PEOPLE);
+    std::fs::write(site.path("promo.toml"), ROUTE).unwrap();
+    site.serve().await;
+    assert!(site.volley(&["lane", "pause", "sms"]).await.status.success());
+    site.volley(&["campaign", "launch", "promo.toml", "--json"]).await.json();
+    let cancelled = site.volley(&["campaign", "cancel", "promo", "--reason", "wrong text", "--json"]).await.json();
+    let certificate = &cancelled["certificate"];
+    let counts = ["never_sent", "in_flight", "accepted", "reached", "over_before"].map(|count| &certificate[count]);
+    assert_eq!(counts, [PEOPLE, 0, 0, 0, 0].map(Value::from).each_ref(), "{cancelled}");
+    assert!(certificate["stopped_after_ms"].is_i64(), "{cancelled}");
+
+    until("everybody to be cancelled", PATIENCE, || async {
+        let show = site.show("promo").await;
+        if show["state"] == "cancelled" { Ok(()) } else { Err(show) }
+    })
+    .await;
+    let events = site.volley(&["events", "--json"]).await;
+    assert!(events.stdout.contains("cancelled by") && events.stdout.contains("wrong text"), "{}", events.stdout);
+    assert!(events.stdout.contains("never sent"), "{}", events.stdout);
+
+    let retried = site.volley(&["campaign", "retry", "promo", "--outcome", "cancelled", "--json"]).await.json();
+    assert_eq!((&retried["messages"], &retried["name"]), (&json!(PEOPLE), &json!("promo 2")), "{retried}");
+    let nobody = site.volley(&["campaign", "retry", "promo", "--outcome", "undelivered"]).await;
+    assert!(!nobody.status.success() && nobody.stderr.contains("nobody"), "{}", nobody.stderr);
+    let cloned = site.volley(&["campaign", "clone", "promo", "--name", "again", "--json"]).await.json();
+    assert_eq!((&cloned["messages"], &cloned["name"]), (&json!(PEOPLE), &json!("again")), "{cloned}");
+    site.volley(&["lane", "resume", "sms"]).await;
+    until("both to be sent", PATIENCE, || async {
+        let shows = [site.show("promo 2").await, site.show("again").await];
+        let sent = |show: &Value| matches!(show["state"].as_str(), Some("finished" | "settled"));
+        if shows.iter().all(sent) { Ok(()) } else { Err(json!(shows)) }
+    })
+    .await;
+}
