@@ -334,6 +334,9 @@ impl Housekeeper {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::campaign::{Draft, Launcher};
+    use crate::clock::{Chance, ManualClock};
+    use crate::config::Config;
     use crate::domain::{Channel, Step};
 
     #[test]
@@ -351,5 +354,43 @@ mod tests {
         ] {
             assert_eq!(becomes(on_missed, late), expected, "{on_missed:?}, {late} s late");
         }
+    }
+
+    /// A campaign that was to begin an hour from now, as it stands once a server looks so many seconds later.
+    async fn begun(on_missed: &str, late: i64) -> (BatchState, Option<String>) {
+        let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let clock = Arc::clone(&manual) as Arc<dyn Clock>;
+        let store = store::open("sqlite::memory:", Arc::clone(&clock)).await.unwrap();
+        let text = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
+                    [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nsource = \"ACME\"\n";
+        let none = std::iter::empty::<(&str, String)>();
+        let path = std::path::Path::new("volley.toml");
+        let config = Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config;
+        let at = clock.now() + Span::from_secs(3_600);
+        let text = format!(
+            "name = \"a\"\nnumbers = [\"+6590000001\"]\nat = \"{}\"\n{on_missed}\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n",
+            at.rfc3339()
+        );
+        let chance = Chance::seeded(1);
+        let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
+        let batch = launcher.launch(&Draft::parse("a.toml", &text).unwrap(), |_| None).await.unwrap().0.batch;
+        manual.advance(Timestamp::from_millis(at.millis() + late * 1_000).since(clock.now()));
+        let book = Arc::new(Book::new(Arc::clone(&store)));
+        book.refresh().await.unwrap();
+        Housekeeper::new(Arc::clone(&store), book).run_once(clock.now()).await.unwrap();
+        let batch = store.batch(batch).await.unwrap().unwrap();
+        (batch.state, batch.why)
+    }
+
+    #[tokio::test]
+    async fn a_start_that_was_slept_through_begins_within_an_hour_and_later_waits_for_a_person() {
+        let (early, short, long) = (-1, 600, 3_700);
+        assert_eq!(begun("", early).await.0, BatchState::Scheduled);
+        assert_eq!(begun("", short).await, (BatchState::Running, None));
+        let (state, why) = begun("", long).await;
+        assert!(state == BatchState::Paused && why.as_ref().is_some_and(|why| why.contains("was missed")), "{why:?}");
+        assert_eq!(begun("on_missed = \"start\"", long).await.0, BatchState::Running);
+        assert_eq!(begun("on_missed = \"skip\"", 30).await.0, BatchState::Running);
+        assert_eq!(begun("on_missed = \"skip\"", short).await.0, BatchState::Cancelling);
     }
 }

@@ -13,7 +13,7 @@ use super::words::{list, of};
 use super::{Exit, Ground, stranded};
 use crate::api;
 use crate::campaign::Stranded;
-use crate::clock::set_by;
+use crate::clock::{Set, set};
 use crate::domain::Span;
 use crate::store::Store;
 
@@ -55,8 +55,8 @@ struct Listening {
 enum End {
     Asked,
     Failed(anyhow::Error),
-    /// Somebody has set the wall clock by so much: times that people have written are meant by the new one.
-    ClockSet(Span),
+    /// Somebody has set the wall clock: times that people have written are meant by the new one.
+    ClockSet(Set),
 }
 
 pub(super) async fn run(args: Args, file: Option<&Path>) -> anyhow::Result<Exit> {
@@ -93,14 +93,16 @@ async fn until_its_end(
     let end = tokio::select! {
         () = interrupts.next() => End::Asked,
         error = server.failed() => End::Failed(error),
-        by = set_by(ground.clock.as_ref()) => End::ClockSet(by),
+        set = set(ground.clock.as_ref()) => End::ClockSet(set),
     };
     match &end {
         End::Asked => out::talk("Stopping; a second Ctrl-C stops at once."),
         End::Failed(error) => out::talk(format_args!("{error:#}; stopping what still works")),
-        End::ClockSet(by) => {
-            let way = if *by < Span::ZERO { "back" } else { "forward" };
-            let by = Span::from_millis(by.millis().abs()).rounded();
+        End::ClockSet(set) => {
+            let (way, by) = match set {
+                Set::Forward(by) => ("forward", by.rounded()),
+                Set::Back(by) => ("back", by.rounded()),
+            };
             out::talk(format_args!("The wall clock was set {way} by {by}; starting anew by it."));
         }
     }

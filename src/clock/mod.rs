@@ -80,14 +80,21 @@ impl Jumps {
 /// How often it is looked whether somebody has set the wall clock.
 const LOOK: Span = Span::from_secs(1);
 
-/// Ends once somebody has set the wall clock, and says how far: this clock goes on as if nobody had.
-pub async fn set_by(clock: &dyn Clock) -> Span {
+/// How far somebody has set the wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Set {
+    Forward(Span),
+    Back(Span),
+}
+
+/// Ends once somebody has set the wall clock: this clock goes on as if nobody had.
+pub async fn set(clock: &dyn Clock) -> Set {
     let before = clock.drift();
     loop {
         clock.sleep(LOOK).await;
         let by = clock.drift() - before;
         if by.abs() > JUMP_MILLIS {
-            return Span::from_millis(by);
+            return if by > 0 { Set::Forward(Span::from_millis(by)) } else { Set::Back(Span::from_millis(-by)) };
         }
     }
 }
@@ -151,7 +158,7 @@ mod tests {
     async fn whoever_sets_the_wall_clock_is_noticed_and_clocks_that_tick_apart_are_not() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let watched = Arc::clone(&clock);
-        let set = tokio::spawn(async move { set_by(watched.as_ref()).await });
+        let noticed = tokio::spawn(async move { set(watched.as_ref()).await });
         for by in [JUMP_MILLIS, -JUMP_MILLIS, -3_600_000] {
             while clock.next_sleeper().is_none() {
                 tokio::task::yield_now().await;
@@ -159,6 +166,6 @@ mod tests {
             clock.jump(by);
             clock.advance(LOOK);
         }
-        assert_eq!(set.await.unwrap(), Span::from_secs(-3_600));
+        assert_eq!(noticed.await.unwrap(), Set::Back(Span::from_secs(3_600)));
     }
 }

@@ -1,6 +1,6 @@
 //! The claimer: keeps a little work ready, and no more.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -48,7 +48,8 @@ fn impatient(queues: &[Queue], in_play: &InPlay) -> Vec<Impatient> {
     queues.iter().filter_map(falls_back).collect()
 }
 
-/// Who goes first on a lane that several share. Those of one rank share it evenly.
+/// Who goes first on a lane that several share. Those of one rank share it evenly, and each tenth claim is for another
+/// rank than the first, so that nobody waits for all that one big campaign has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     /// Single messages that an API call has brought: somebody waits for each of them.
@@ -266,8 +267,9 @@ impl Claimer {
             let is_campaign = in_play.get(&queue.batch).is_none_or(|entry| entry.name.is_some());
             Rank::of(is_campaign, queue.step)
         };
-        let first = ready.iter().map(rank).min();
-        let (mut queues, others): (Vec<_>, Vec<_>) = ready.into_iter().partition(|queue| Some(rank(queue)) == first);
+        let ranks: Vec<Rank> = ready.iter().map(rank).collect::<BTreeSet<_>>().into_iter().collect();
+        let turn = self.lane.rank_in_turn(&ranks);
+        let (mut queues, others): (Vec<_>, Vec<_>) = ready.into_iter().partition(|queue| Some(&rank(queue)) == turn);
         for queue in others {
             self.lane.queues.put_back(queue, now);
         }

@@ -29,6 +29,9 @@ const CLAIM_MAX: u32 = 1_000;
 /// A claim takes no more than leaves in this time.
 pub(super) const CLAIM_AHEAD: Span = Span::from_millis(100);
 
+/// Of so many claims one is for those who come after others.
+const OTHERS_EACH: u32 = 10;
+
 /// How long a lane has to be out until others of its pool take over: its people keep their sender over a hiccup.
 const OTHERS_STAND_IN_AFTER: Span = Span::from_secs(10);
 
@@ -65,6 +68,8 @@ pub struct Lane {
     let_out: AtomicU64,
     /// The batch that was served last: others have their turn before it.
     served: AtomicU32,
+    /// Claims for which several ranks were ready.
+    turns: AtomicU32,
     /// Compiled requests.
     patterns: RwLock<HashMap<PatternKey, Arc<Pattern>>>,
     /// What may still leave of each step, once it was asked for, by which edition of the plan.
@@ -145,6 +150,7 @@ impl Lane {
             unrecordable: AtomicBool::new(false),
             let_out: AtomicU64::new(0),
             served: AtomicU32::new(0),
+            turns: AtomicU32::new(0),
             patterns: RwLock::default(),
             caps: RwLock::default(),
             alone: Marked::default(),
@@ -229,6 +235,16 @@ impl Lane {
         queues.sort_unstable();
         let behind = queues.partition_point(|queue| queue.batch.0 <= served);
         queues.rotate_left(behind);
+    }
+
+    /// Which of these has the next claim: the first of them, but for each tenth claim, which goes round all of them.
+    pub(super) fn rank_in_turn<'a, T>(&self, ranks: &'a [T]) -> Option<&'a T> {
+        if ranks.len() < 2 {
+            return ranks.first();
+        }
+        let turn = self.turns.fetch_add(1, Ordering::Relaxed);
+        let of_all = usize::try_from(turn / OTHERS_EACH).unwrap_or(0) % (ranks.len() - 1) + 1;
+        ranks.get(if turn % OTHERS_EACH == OTHERS_EACH - 1 { of_all } else { 0 })
     }
 
     pub(super) fn has_served(&self, batch: BatchId) {

@@ -24,6 +24,8 @@ use crate::provider::{Broken, Client, Endpoint, RawAnswer, Transport};
 use crate::store::{self, Book, Claim, KnownAs, NewAudience, NewBatch, Pass, Queue, Spread, Start, Store, Verdict};
 use crate::throttle::{Bucket, Holds, Pace};
 
+mod order;
+
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 /// A provider that says the same to everybody.
@@ -109,6 +111,12 @@ impl Desk {
     }
 
     async fn of_step(&self, name: Option<&str>, people: u32, step: Step, gives_up: Option<Timestamp>) -> BatchId {
+        let queued = Present::queued(self.clock.now(), gives_up);
+        self.of_steps(name, people, vec![step], &queued).await
+    }
+
+    /// A running batch of so many people who stand so.
+    async fn of_steps(&self, name: Option<&str>, people: u32, steps: Vec<Step>, stands: &Present) -> BatchId {
         let (store, now) = (&self.store, self.clock.now());
         let recipients = (0..people).map(|n| Recipient {
             msisdn: person(n),
@@ -121,7 +129,7 @@ impl Desk {
         let audience = store.begin_audience(new).await.unwrap();
         store.add_recipients(audience, 0, recipients.collect()).await.unwrap();
         store.publish_audience(audience, people, "{}".to_owned()).await.unwrap();
-        let plan = Plan { columns: vec!["code".to_owned()], after_gap: AfterGap::Wait, ..Plan::of_steps(vec![step]) };
+        let plan = Plan { columns: vec!["code".to_owned()], after_gap: AfterGap::Wait, ..Plan::of_steps(steps) };
         let new = NewBatch {
             tag: Tag::from_random(7),
             plan,
@@ -139,7 +147,7 @@ impl Desk {
             until: people,
             base: 0,
             over: None,
-            start: Start::of(&Present::queued(now, gives_up), vec![self.lane.id]),
+            start: Start::of(stands, vec![self.lane.id]),
             elsewhere: Vec::new(),
             excluded: Vec::new(),
             left_out: Vec::new(),

@@ -94,7 +94,7 @@ impl Default for Inner {
 
 impl Inner {
     fn portion(&self, now: Timestamp) -> Portion {
-        let content = now.since(self.content_since).millis().max(0).unsigned_abs();
+        let content = now.since(self.content_since).millis().unsigned_abs();
         self.portion.and_sixteenths(content / CONTENT.millis().unsigned_abs())
     }
 }
