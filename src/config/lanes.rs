@@ -253,5 +253,18 @@ fn warnings(lanes: &[Lane], accounts: &[Account]) -> Vec<String> {
             ));
         }
     }
+    let nameless: Vec<&str> = lanes
+        .iter()
+        .filter(|lane| lane.channel == Channel::WhatsApp && lane.number.is_none())
+        .map(|lane| lane.name.as_str())
+        .collect();
+    if !nameless.is_empty() {
+        let more = if nameless.len() > 3 { ", …" } else { "" };
+        let which = nameless.iter().take(3).copied().collect::<Vec<_>>().join(", ") + more;
+        warnings.push(format!(
+            "no `number` stands with WhatsApp lane {which}; the provider's events name a lane by it, so a lower tier or a \
+             higher throughput that they tell of changes nothing here"
+        ));
+    }
     warnings
 }

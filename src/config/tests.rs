@@ -187,8 +187,18 @@ fn a_shared_whatsapp_account_has_the_providers_rate_unless_it_says_otherwise() {
         read_env(&text, &[("VOLLEY_ACCOUNT_WABA_RATE", "3000/s")]).unwrap(),
     ] {
         assert_eq!(loaded.config.account("waba").unwrap().rate.unwrap().to_string(), "3000/s");
-        assert!(loaded.warnings.is_empty());
+        assert!(!loaded.warnings.iter().any(|warning| warning.contains("its account")), "{:?}", loaded.warnings);
     }
+}
+
+#[test]
+fn a_whatsapp_lane_without_its_number_is_pointed_out_since_no_event_of_the_provider_names_it() {
+    let warned = |text: &str| {
+        let warnings = read(text).unwrap().warnings;
+        warnings.into_iter().find(|warning| warning.contains("`number`"))
+    };
+    assert!(warned(TWO).unwrap().contains("no `number` stands with WhatsApp lane promo;"));
+    assert_eq!(warned(&TWO.replace("\"WhatsApp\"", "\"WhatsApp\"\nnumber = \"+6591234567\"")), None);
 }
 
 #[test]

@@ -83,8 +83,8 @@ impl Pace {
     async fn pace(&self, lanes: NonZeroU32, rate: NonZeroU32) -> anyhow::Result<Run> {
         let single = rate.get() <= SINGLE_MAX;
         let batch = if single { 1 } else { rate.get() / BATCHES_A_SECOND };
-        // A burst is what leaves in a tenth of a second, as it is where nobody says otherwise.
-        let burst = (rate.get() / 10).max(1).max(batch);
+        // What leaves in 50 ms, as it is where nobody says otherwise.
+        let burst = (rate.get() / 20).max(1).max(batch);
         let connections = if single { 64 } else { 4 };
         let said = [
             ("lanes", lanes.get()),

@@ -28,7 +28,7 @@ pub(in crate::cli) struct Args {
     /// So many at once after a rest. `file` for what the file says, or for what goes with the rate.
     #[arg(long)]
     burst: Option<String>,
-    /// People a day, of the whole portfolio: 250, 1K, 2K, 10K, 100K, unlimited. `file` for what the file says.
+    /// People a day, of the whole portfolio: 50, 250, 1K, 2K, 10K, 100K, unlimited. `file` for what the file says.
     #[arg(long)]
     tier: Option<String>,
     /// Why, for whoever wonders.
