@@ -170,6 +170,7 @@ webhook_secret_file = "hook.key"
 name = "whatsapp"
 channel = "WhatsApp"
 rate = "{rate}/s"
+number = "+6531234567"
 tier = "unlimited"
 
 [[lane]]
