@@ -329,7 +329,7 @@ CREATE TABLE said (
 ) WITHOUT ROWID;
 
 -- How each lane goes, as the node that sends by it said with its last beat. Whoever is silent says nothing about now.
---   slowness   so many times slower than its rate it goes, because it was throttled
+--   portion    sixteenths of its rate at which it goes, because it was throttled; the next server goes on from there
 --   trouble    0 throttled, 1 outage; nothing where it has none
 --   free_at    where the tier is spent, when its next place comes free
 --   complaint  what the provider complained of last, however long ago
@@ -337,7 +337,6 @@ CREATE TABLE lane_state (
     node INTEGER NOT NULL,
     lane TEXT NOT NULL,
     pace REAL NOT NULL,
-    -- In sixteenths of its rate.
     portion INTEGER NOT NULL,
     tier_spent INTEGER NOT NULL,
     trouble INTEGER,

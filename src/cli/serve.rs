@@ -1,5 +1,6 @@
 //! `volley serve`.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -42,6 +43,9 @@ pub(super) struct Args {
 /// How long a server that has failed may take to stop in good order.
 const STOP_AFTER_FAILURE: Span = Span::from_secs(10);
 
+/// Rest where a server cannot start anew.
+const TRY_AGAIN: Span = Span::from_secs(1);
+
 #[derive(Serialize)]
 struct Listening {
     listen: String,
@@ -68,11 +72,19 @@ pub(super) async fn run(args: Args, file: Option<&Path>) -> anyhow::Result<Exit>
     let mut interrupts = Interrupts::listen();
     let mut address = None;
     loop {
-        let store = ground.store().await?;
-        let listener = api::listen(address.unwrap_or(ground.config.server.listen)).await?;
-        let server = Server::start(&ground, store.clone(), listener).await?;
+        let (server, store) = match start(&ground, address).await {
+            Ok(started) => started,
+            // It ran until now, and would have gone on.
+            Err(error) if address.is_some() => {
+                out::talk(format_args!("{error:#}; trying again"));
+                tokio::select! {
+                    () = ground.clock.sleep(TRY_AGAIN) => continue,
+                    () = interrupts.next() => return Ok(Exit::Done),
+                }
+            }
+            Err(error) => return Err(error),
+        };
         if address.is_none() {
-            warn_of_stranded(&ground, store.as_ref()).await?;
             listening(&ground, &server, args.json)?;
         }
         address = Some(server.address);
@@ -83,6 +95,16 @@ pub(super) async fn run(args: Args, file: Option<&Path>) -> anyhow::Result<Exit>
     }
 }
 
+/// Starts a server, where an earlier one has listened if there was one.
+async fn start(ground: &Ground, address: Option<SocketAddr>) -> anyhow::Result<(Server, Arc<dyn Store>)> {
+    let store = ground.store().await?;
+    let listener = api::listen(address.unwrap_or(ground.config.server.listen)).await?;
+    if address.is_none() {
+        warn_of_stranded(ground, store.as_ref()).await?;
+    }
+    Ok((Server::start(ground, Arc::clone(&store), listener).await?, store))
+}
+
 /// Serves until it is asked to stop or has failed; nothing where it is to start anew.
 async fn until_its_end(
     ground: &Ground,
@@ -90,7 +112,7 @@ async fn until_its_end(
     store: Arc<dyn Store>,
     interrupts: &mut Interrupts,
 ) -> anyhow::Result<Option<Exit>> {
-    let end = tokio::select! {
+    let mut end = tokio::select! {
         () = interrupts.next() => End::Asked,
         error = server.failed() => End::Failed(error),
         set = set(ground.clock.as_ref()) => End::ClockSet(set),
@@ -112,16 +134,23 @@ async fn until_its_end(
         anyhow::Ok(())
     };
     // What has failed may be just what the others wait for.
-    let at_the_latest = async {
-        match &end {
-            End::Failed(_) => ground.clock.sleep(STOP_AFTER_FAILURE).await,
-            End::Asked | End::ClockSet(_) => std::future::pending().await,
+    let has_failed = matches!(end, End::Failed(_));
+    let at_the_latest =
+        async { if has_failed { ground.clock.sleep(STOP_AFTER_FAILURE).await } else { std::future::pending().await } };
+    tokio::pin!(stopped, at_the_latest);
+    let stopped = loop {
+        tokio::select! {
+            stopped = &mut stopped => break Some(stopped),
+            () = interrupts.next() => match end {
+                // The first, of whoever is asked.
+                End::ClockSet(_) => {
+                    out::talk("Stopping; a second Ctrl-C stops at once.");
+                    end = End::Asked;
+                }
+                End::Asked | End::Failed(_) => break None,
+            },
+            () = &mut at_the_latest => break None,
         }
-    };
-    let stopped = tokio::select! {
-        stopped = stopped => Some(stopped),
-        () = interrupts.next() => None,
-        () = at_the_latest => None,
     };
     match (end, stopped) {
         (End::Failed(error), _) => Err(error),

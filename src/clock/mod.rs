@@ -79,6 +79,8 @@ impl Jumps {
 
 /// How often it is looked whether somebody has set the wall clock.
 const LOOK: Span = Span::from_secs(1);
+/// For how long it has to have stayed so: what was a slip of the hand is put right by then.
+const STAYS: Span = Span::from_secs(60);
 
 /// How far somebody has set the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,13 +89,16 @@ pub enum Set {
     Back(Span),
 }
 
-/// Ends once somebody has set the wall clock: this clock goes on as if nobody had.
+/// Ends once somebody has set the wall clock since this one began, and left it so: this clock goes on as if nobody had.
 pub async fn set(clock: &dyn Clock) -> Set {
-    let before = clock.drift();
+    let (mut last, mut since) = (0, clock.now());
     loop {
         clock.sleep(LOOK).await;
-        let by = clock.drift() - before;
-        if by.abs() > JUMP_MILLIS {
+        let (by, now) = (clock.drift(), clock.now());
+        if (by - last).abs() > JUMP_MILLIS {
+            (last, since) = (by, now);
+        }
+        if by.abs() > JUMP_MILLIS && now.since(since) >= STAYS {
             return if by > 0 { Set::Forward(Span::from_millis(by)) } else { Set::Back(Span::from_millis(-by)) };
         }
     }
@@ -159,8 +164,11 @@ mod tests {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let watched = Arc::clone(&clock);
         let noticed = tokio::spawn(async move { set(watched.as_ref()).await });
-        for by in [JUMP_MILLIS, -JUMP_MILLIS, -3_600_000] {
+        // What is put right again within a minute is nobody's concern.
+        let slip = [86_400_000, 0, -86_400_000].into_iter().chain([0; 70]);
+        for by in slip.chain([JUMP_MILLIS, -JUMP_MILLIS, -3_600_000]).chain([0; 60]) {
             while clock.next_sleeper().is_none() {
+                assert!(!noticed.is_finished());
                 tokio::task::yield_now().await;
             }
             clock.jump(by);

@@ -13,6 +13,9 @@ use crate::domain::{Span, Timestamp};
 /// by a signal, or swapped out.
 const STANDSTILL_MILLIS: i64 = 2_000;
 
+/// Timers of the runtime stand still while the machine sleeps: whoever waits looks at the time this often.
+const LONGEST: Span = Span::from_secs(60);
+
 /// Timers of the runtime fire that much too late at most; a thread that sleeps wakes within a tenth of a millisecond.
 const COARSE: Duration = Duration::from_micros(2_200);
 
@@ -74,7 +77,15 @@ impl Clock for RealClock {
     }
 
     fn sleep_until(&self, at: Timestamp) -> Sleep<'_> {
-        Box::pin(tokio::time::sleep(at.since(self.now()).std()))
+        Box::pin(async move {
+            loop {
+                let rest = at.since(self.now());
+                tokio::time::sleep(rest.min(LONGEST).std()).await;
+                if rest <= LONGEST {
+                    return;
+                }
+            }
+        })
     }
 
     fn tick(&self) -> Tick {

@@ -25,7 +25,7 @@ pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestam
     };
     match answer {
         Answer::Accepted { umid } => {
-            lane.brake.release();
+            lane.brake.release(begun);
             let details = Details { umid, ..Details::default() };
             Settled::new(job, lane, engine::Answer::Accepted, Some((Verdict::Accepted, details)))
         }
@@ -56,7 +56,7 @@ fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, begun: Timestamp) -> Se
     match fault {
         Fault::Recipient | Fault::Person => {
             // A clear no about one person also says that the provider takes requests.
-            lane.brake.release();
+            lane.brake.release(begun);
             Settled::new(job, lane, answer, Some((Verdict::Rejected, refusal.into())))
         }
         Fault::Passing => Settled::new(job, lane, answer, None),

@@ -15,8 +15,11 @@ use tokio_util::sync::CancellationToken;
 use super::job::{Job, Settled};
 use super::lane::Lane;
 use super::under_way::Begun;
-use crate::domain::Timestamp;
+use crate::domain::{Span, Timestamp};
 use crate::throttle::{Again, Pass, Probe};
+
+/// How often it is looked for decisions while a request tries whether the provider is there again.
+const LOOK: Span = Span::from_millis(250);
 
 #[derive(Debug)]
 pub(super) struct Turnstile {
@@ -136,6 +139,8 @@ impl Turnstile {
                     self.waiting_for(async {
                         tokio::select! {
                             () = self.lane.brake.probed() => {}
+                            // Meanwhile somebody may have stopped what waits here.
+                            () = self.lane.clock.sleep(LOOK) => {}
                             () = self.stop.cancelled() => {}
                         }
                     })

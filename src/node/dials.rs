@@ -26,6 +26,7 @@ pub(super) struct Dials {
 }
 
 /// A count of the people of portfolios that takes more than one look.
+#[derive(Clone)]
 struct Walk {
     of: BTreeSet<String>,
     since: Timestamp,
@@ -67,6 +68,8 @@ impl Dials {
         // First on disk, so that nobody takes them for counted who finds them limited after a crash.
         let limited = limited(&config, &self.numbered());
         self.uncounted.retain(|portfolio| limited.contains_key(portfolio));
+        // Who was unlimited meanwhile is counted from the beginning, once that is so no more.
+        self.walk.take_if(|walk| !walk.of.is_subset(&self.uncounted));
         store.count_no_others(limited).await?;
         for (portfolio, tier) in config.portfolios() {
             let Some(window) = self.windows.get(portfolio) else { continue };
@@ -131,7 +134,8 @@ impl Dials {
         if ready.is_empty() {
             return Ok(());
         }
-        let walk = self.walk.take().filter(|walk| walk.of == ready);
+        // Who has become limited since it began is counted by the next.
+        let walk = self.walk.clone().filter(|walk| walk.of.is_subset(&ready));
         let Walk { of, since, from } = walk.unwrap_or_else(|| Walk { of: ready, since: now - Tier::HELD, from: None });
         let mut lanes = BTreeMap::<String, Vec<LaneId>>::new();
         for lane in &self.lanes {
@@ -151,6 +155,7 @@ impl Dials {
             }
             self.uncounted.remove(portfolio);
         }
+        self.walk = None;
         self.look_on(|portfolio| of.contains(portfolio));
         Ok(())
     }

@@ -177,7 +177,6 @@ impl Watch {
             self.obeyed = seq;
         }
         let now = self.parts.clock.now();
-        self.parts.dials.count(self.parts.store.as_ref(), now).await?;
         let places: Vec<_> = std::iter::from_fn(|| self.parts.places.try_recv().ok()).collect();
         self.parts.dials.settle(self.parts.store.as_ref(), places, now).await?;
         let noted_before = self.noted;
@@ -205,7 +204,8 @@ impl Watch {
         if has_news || now.since(self.beaten_at) >= BEAT {
             self.beat(now).await?;
         }
-        Ok(())
+        // At last, since it may take a while.
+        self.parts.dials.count(self.parts.store.as_ref(), now).await
     }
 
     /// Writes down what this node holds because of the provider's answers, until it is written.

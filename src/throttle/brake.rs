@@ -13,6 +13,11 @@ const LONGEST: Span = Span::from_secs(60);
 /// of it in forty seconds.
 const CONTENT: Span = Span::from_secs(5);
 
+/// What a lane went through so long ago says nothing of how it goes after a restart.
+const FORGOTTEN: Span = Span::from_secs(600);
+/// What an earlier process has written down keeps a lane for no longer; then it is tried.
+const BELIEVED: Span = Span::from_secs(3_600);
+
 /// Why a lane has to stand still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
@@ -72,8 +77,9 @@ struct Inner {
     portion: Portion,
     /// From when on nobody has complained of the pace.
     content_since: Timestamp,
-    /// Whether a request is on its way that tries if the provider is there again.
-    is_probing: bool,
+    /// Which request is on its way that tries if the provider is there again, and how many there have been.
+    probe: Option<u64>,
+    probes: u64,
 }
 
 impl Default for Inner {
@@ -87,7 +93,8 @@ impl Default for Inner {
             complained_since: Timestamp::default(),
             portion: Portion::WHOLE,
             content_since: Timestamp::default(),
-            is_probing: false,
+            probe: None,
+            probes: 0,
         }
     }
 }
@@ -110,12 +117,14 @@ pub struct Pass {
 
 /// The one request that is let out after an outage.
 #[derive(Debug)]
-pub struct Probe(Arc<Shared>);
+pub struct Probe(Arc<Shared>, u64);
 
 impl Drop for Probe {
     /// Also where it never left: somebody else has to try then.
     fn drop(&mut self) {
-        self.0.lock().is_probing = false;
+        let mut inner = self.0.lock();
+        inner.probe.take_if(|probe| *probe == self.1);
+        drop(inner);
         self.0.probed.notify_one();
     }
 }
@@ -127,7 +136,9 @@ impl Shared {
 }
 
 impl Brake {
-    /// Goes on where another process has left off: standing still, for all that is known, and at so much of its rate.
+    /// Goes on where another process has left off: standing still, for all that is known, and at so much of its rate. What
+    /// is long over counts no more; and nothing stands still for much longer because of what was written down, whatever has
+    /// become of the clock or of the configuration since.
     pub fn go_on_from(
         &self,
         standstill: Option<Standstill>,
@@ -136,12 +147,19 @@ impl Brake {
         now: Timestamp,
     ) {
         let mut inner = self.0.lock();
-        (inner.portion, inner.content_since, inner.last) = (portion, now, last);
-        if let Some(Standstill { cause, reason, since, until }) = standstill {
+        let is_late = |at: Timestamp| now.since(at) > FORGOTTEN;
+        if last.as_ref().is_some_and(|(at, _)| !is_late(*at)) {
+            (inner.portion, inner.content_since) = (portion, now);
+        }
+        inner.last = last;
+        if let Some(Standstill { cause, reason, since, until }) =
+            standstill.filter(|standstill| !is_late(standstill.until))
+        {
+            let until = until.min(now + BELIEVED);
             inner.until = Some(until);
-            (inner.complaints, inner.complained_since) = (1, since);
+            (inner.complaints, inner.complained_since) = (1, since.min(now));
             inner.complaint = Some((cause, reason));
-            inner.content_since = until.max(now);
+            (inner.portion, inner.content_since) = (portion, until.max(now));
         }
     }
 
@@ -172,9 +190,13 @@ impl Brake {
         until
     }
 
-    /// The provider takes messages again.
-    pub fn release(&self) {
+    /// The provider has taken a message whose request was begun then. What it took before its last complaint says nothing
+    /// of what it takes now.
+    pub fn release(&self, begun: Timestamp) {
         let mut inner = self.0.lock();
+        if inner.heard.is_some_and(|heard| begun < heard) {
+            return;
+        }
         inner.complaints = 0;
         if inner.complaint.take().is_some() {
             self.0.probed.notify_one();
@@ -190,13 +212,16 @@ impl Brake {
     pub fn pass(&self, now: Timestamp) -> Option<Pass> {
         let mut inner = self.0.lock();
         let is_out = matches!(inner.complaint, Some((Cause::Outage, _)));
-        if is_out && inner.is_probing {
+        if is_out && inner.probe.is_some() {
             return None;
         }
-        inner.is_probing = is_out;
         let portion = inner.portion(now);
-        drop(inner);
-        Some(Pass { portion, probe: is_out.then(|| Probe(Arc::clone(&self.0))) })
+        if !is_out {
+            return Some(Pass { portion, probe: None });
+        }
+        inner.probes += 1;
+        inner.probe = Some(inner.probes);
+        Some(Pass { portion, probe: Some(Probe(Arc::clone(&self.0), inner.probes)) })
     }
 
     /// Ends once whoever was refused a pass should ask again.
@@ -255,7 +280,7 @@ mod tests {
         }
         assert!(rests[0] <= 250 && rests[0] >= 125, "{rests:?}");
         assert!(rests.iter().all(|rest| *rest <= 60_000) && rests[11] >= 30_000, "{rests:?}");
-        brake.release();
+        brake.release(now);
         assert!(complain(&brake, Cause::Outage, now, None).since(now).millis() <= 250);
     }
 
@@ -290,7 +315,7 @@ mod tests {
             pace.push(parts(&brake, now));
         }
         assert_eq!(pace, [8, 4, 2, 1, 1, 1], "standing still is no sign of content");
-        brake.release();
+        brake.release(now);
         let content = [0, 4, 5, 9, 10, 35, 40, 75, 400].map(|secs| parts(&brake, now + Span::from_secs(secs)));
         assert_eq!(content, [1, 1, 2, 2, 3, 8, 9, 16, 16]);
         // Half of what it has come back to.
@@ -312,7 +337,9 @@ mod tests {
         let until = complain(&brake, Cause::Outage, until + Span::from_millis(1), None);
         drop(second_try);
         let third = brake.pass(until).unwrap();
-        brake.release();
+        brake.release(second(0));
+        assert!(brake.pass(until).is_none(), "taken before the last complaint");
+        brake.release(until);
         assert!(
             brake.pass(until).is_some_and(|pass| pass.probe.is_none()),
             "closed again before the probe is put away"
@@ -332,9 +359,17 @@ mod tests {
         assert_eq!((next.until(second(60)), parts(&next, until)), (Some(until), 8));
         assert_eq!((next.standstill(), next.last_complaint()), (brake.standstill(), brake.last_complaint()));
         // Where it stands still no more it goes on at the pace at which that one went.
+        let slow = Portion::of_sixteenths(3).unwrap();
         let later = Brake::default();
-        later.go_on_from(None, Portion::of_sixteenths(3).unwrap(), None, second(60));
+        later.go_on_from(None, slow, brake.last_complaint(), second(60));
         assert_eq!((later.until(second(60)), parts(&later, second(64)), parts(&later, second(65))), (None, 3, 4));
+        // What is long over is over, and what was to last for ever, by a clock that was wrong, does not.
+        let weeks = Brake::default();
+        weeks.go_on_from(brake.standstill(), slow, brake.last_complaint(), second(9_000));
+        assert_eq!((weeks.standstill(), weeks.until(second(9_000)), parts(&weeks, second(9_000))), (None, None, 16));
+        let year = Standstill { until: second(31_536_000), ..brake.standstill().unwrap() };
+        weeks.go_on_from(Some(year), slow, None, second(9_000));
+        assert_eq!(weeks.until(second(9_000)), Some(second(12_600)));
     }
 
     #[test]
@@ -345,7 +380,7 @@ mod tests {
         let until = complain(&brake, Cause::Outage, second(9), Some(Span::from_secs(5)));
         let standing = Standstill { cause: Cause::Outage, reason: "429".to_owned(), since: second(1), until };
         assert_eq!(brake.standstill(), Some(standing));
-        brake.release();
+        brake.release(until);
         assert_eq!(brake.standstill(), None);
         complain(&brake, Cause::Throttled, second(20), None);
         assert_eq!(

@@ -72,7 +72,7 @@ async fn after_an_outage_a_single_message_tries_and_the_others_wait_for_its_answ
         let waits = desk.turnstile.next();
         tokio::pin!(waits);
         assert!(waits.as_mut().now_or_never().is_none());
-        desk.lane.brake.release();
+        desk.lane.brake.release(desk.clock.now());
         assert_eq!(waits.now_or_never().flatten().unwrap().jobs.len(), 10, "whoever waited is told");
     }
     drop(second);

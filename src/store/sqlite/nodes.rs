@@ -22,7 +22,10 @@ pub(super) async fn start(connection: &mut SqliteConnection, now: Timestamp) -> 
     .await?;
     let id = row.try_get("id")?;
     // It goes on where they left off.
-    sqlx::query("UPDATE lane_state SET node = ?1").bind(id).execute(connection).await?;
+    sqlx::query("UPDATE lane_state SET node = ?1, pace = 0, tier_spent = 0, free_at = NULL")
+        .bind(id)
+        .execute(connection)
+        .await?;
     Ok((id, listened_until))
 }
 
