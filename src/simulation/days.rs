@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::small::World;
 use crate::campaign::{Booking, Bottleneck, Draft, Forecast, Launched, Lint};
 use crate::clock::Clock;
-use crate::domain::{Channel, MessageKey, Msisdn, Outcome, Span, State, StepIndex, Timestamp};
-use crate::store::Inbound;
+use crate::domain::{BatchState, Channel, Knob, MessageKey, Msisdn, Outcome, Span, State, StepIndex, Timestamp};
+use crate::store::{Dial, Inbound};
 
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
     webhook_authorization = \"hook\"\n\
@@ -247,4 +247,36 @@ async fn a_tier_that_is_raised_lets_the_rest_leave_at_once_and_one_that_is_lower
     // Those of the first day hold a place already, all of them.
     assert_eq!((world.people(), again), (1_000, 1_000));
     assert_eq!(world.message(&launched, 999).await.step, StepIndex::FIRST);
+}
+
+async fn turn(world: &mut World, tier: &str) {
+    let (name, why, now) = ("acme".to_owned(), "a test".to_owned(), world.clock.now());
+    let (value, in_file) = (tier.to_owned(), "unlimited".to_owned());
+    let dial = Dial { knob: Knob::Tier, name, value, in_file, by_person: true, why, since: now };
+    world.store.turn(dial, now).await.unwrap();
+    world.node.watch().await;
+    world.clock.advance(Span::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_count_that_a_portfolio_was_unlimited_in_the_middle_of_begins_anew() {
+    let mut world = World::of(&CONFIG.replace("tier = \"250\"", "tier = \"unlimited\""), None).await;
+    // More campaigns than are counted in one look, the first of which waits.
+    let named = |n: u32| format!("name = \"{n}\"\n{}", text(n..n + 1, "", ""));
+    let first = world.launch_of(&named(0)).await;
+    for n in 1..30 {
+        world.launch_of(&named(n)).await;
+    }
+    world.moves(&first, BatchState::Running, BatchState::Paused).await;
+    world.send().await;
+    turn(&mut world, "250").await;
+    turn(&mut world, "unlimited").await;
+    world.moves(&first, BatchState::Paused, BatchState::Running).await;
+    world.send().await;
+    assert_eq!(world.left(), 30);
+    turn(&mut world, "250").await;
+    for _ in 0..9 {
+        world.node.watch().await;
+    }
+    assert_eq!(world.store.tiers_used(world.clock.now() - DAY).await.unwrap()["acme"], 30);
 }
