@@ -81,6 +81,7 @@ pub(crate) fn installation() -> tempfile::TempDir {
         [[lane]]
         name = "promo-sg"
         channel = "WhatsApp"
+        number = "+6531234567"
         [[lane]]
         name = "viber"
         channel = "Viber"
