@@ -27,6 +27,21 @@ struct Others {
     coming: Vec<(Timestamp, f64)>,
 }
 
+impl Others {
+    /// The lane that they share.
+    fn on(self, lane: &Lane, account: Option<usize>, portfolio: Option<usize>) -> Road {
+        Road {
+            lane: lane.name.clone(),
+            rate: lane.rate.each_second(),
+            account,
+            portfolio,
+            campaigns: self.campaigns,
+            others: self.waiting,
+            coming: self.coming.into(),
+        }
+    }
+}
+
 /// An outlook in the making.
 struct Gathering<'a> {
     launcher: &'a Launcher<'a>,
@@ -173,37 +188,21 @@ impl<'a> Gathering<'a> {
         let tiered = lane.tiered().filter(|_| waits && lane.tier != Tier::Unlimited);
         let portfolio = self.portfolio(tiered, lane.tier).await?;
         let account = self.account(&lane.account);
-        let Others { campaigns, waiting, coming } = self.others.remove(&lane.name).unwrap_or_default();
-        self.outlook.roads.push(Road {
-            lane: lane.name.clone(),
-            rate: lane.rate.each_second(),
-            account,
-            portfolio,
-            campaigns,
-            others: waiting,
-            coming: coming.into(),
-        });
+        let others = self.others.remove(&lane.name).unwrap_or_default();
+        self.outlook.roads.push(others.on(lane, account, portfolio));
         self.lanes.push(lane);
         Ok(self.lanes.len() - 1)
     }
 
     /// With the lanes on which others take of the accounts and the places that we need too.
     fn whole(mut self) -> Outlook {
-        for (name, Others { campaigns, waiting, coming }) in self.others {
+        for (name, others) in self.others {
             let Some(lane) = self.launcher.config.lane(&name) else { continue };
             let account = self.outlook.accounts.iter().position(|known| known.name == lane.account);
             let same = |known: &Portfolio| lane.tiered() == Some(known.name.as_str());
             let portfolio = self.outlook.portfolios.iter().position(same);
             if account.is_some() || portfolio.is_some() {
-                self.outlook.roads.push(Road {
-                    lane: name,
-                    rate: lane.rate.each_second(),
-                    account,
-                    portfolio,
-                    campaigns,
-                    others: waiting,
-                    coming: coming.into(),
-                });
+                self.outlook.roads.push(others.on(lane, account, portfolio));
             }
         }
         self.outlook

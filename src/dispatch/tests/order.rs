@@ -10,27 +10,12 @@ async fn fallbacks(desk: &Desk, name: &str, people: u32) -> BatchId {
     desk.of_steps(Some(name), people, vec![step(), step()], &stands).await
 }
 
-/// Claims of one message each, and whose they were.
-async fn claimed_one_by_one(desk: &Desk, claims: usize) -> Vec<BatchId> {
-    desk.lane.look_everywhere();
-    let claimer = Claimer::new(Arc::clone(&desk.lane), Arc::clone(&desk.store), Arc::clone(&desk.turnstile));
-    let mut claimed = Vec::new();
-    for _ in 0..claims {
-        claimer.run_once().await.unwrap();
-        desk.clock.advance(Span::from_secs(60));
-        while let Some(Some(request)) = desk.turnstile.next().now_or_never() {
-            claimed.extend(request.jobs.iter().map(|job| job.claimed.message.key.batch));
-        }
-    }
-    claimed
-}
-
 #[tokio::test]
 async fn fallback_steps_go_before_first_steps_and_leave_them_a_tenth_of_the_lane() {
     let desk = Desk::new("rate = \"1/s\"", "", 200, "").await;
     let first = desk.campaign("first", 50).await;
     let fallback = fallbacks(&desk, "fallback", 100).await;
-    let claimed = claimed_one_by_one(&desk, 40).await;
+    let claimed = served(&desk, 40).await;
     assert_eq!(claimed.len(), 40);
     assert_eq!(claimed[..9], [fallback; 9]);
     assert_eq!(claimed.iter().filter(|batch| **batch == first).count(), 4, "{claimed:?}");
@@ -42,7 +27,7 @@ async fn where_three_wait_each_of_the_later_ones_has_its_turn() {
     let single = desk.batch(200, "Hello", None).await;
     let fallback = fallbacks(&desk, "fallback", 100).await;
     let first = desk.campaign("first", 50).await;
-    let claimed = claimed_one_by_one(&desk, 40).await;
+    let claimed = served(&desk, 40).await;
     let of = |meant: BatchId| claimed.iter().filter(|batch| **batch == meant).count();
     assert_eq!((of(single), of(fallback), of(first)), (36, 2, 2), "{claimed:?}");
 }

@@ -105,7 +105,11 @@ pub(super) async fn next_due(
 ) -> Work<BTreeMap<BatchId, Timestamp>> {
     let query = sqlx::query(NEXT_DUE).bind(json_list(batches.into_iter().map(|batch| batch.0.into())));
     let rows = query.fetch_all(connection).await?;
-    let of_batch =
-        |row| Ok(maybe_moment(row, "due")?.map(|due| small(row, "batch").map(|batch| (BatchId(batch), due))));
-    rows.iter().filter_map(|row| of_batch(row).and_then(Option::transpose).transpose()).collect()
+    let mut next = BTreeMap::new();
+    for row in &rows {
+        if let Some(due) = maybe_moment(row, "due")? {
+            next.insert(BatchId(small(row, "batch")?), due);
+        }
+    }
+    Ok(next)
 }
