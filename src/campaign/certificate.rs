@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::noted::Noted;
 use super::report::Counts;
 use crate::clock::Clock;
-use crate::domain::{BatchState, Count, Tallies};
+use crate::domain::{BatchState, Count, Tallies, grouped};
 use crate::store::{Batch, Event, Result, Store};
 
 /// Where every message stood; the parts sum to all of them.
@@ -42,9 +42,13 @@ impl Certificate {
 impl fmt::Display for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { never_sent, in_flight, accepted, reached, over_before, stopped_after_ms } = self;
-        write!(f, "{never_sent} never sent, {in_flight} in flight, {accepted} accepted, {reached} reached")?;
+        let parts =
+            [(never_sent, "never sent"), (in_flight, "in flight"), (accepted, "accepted"), (reached, "reached")];
+        let [never_sent, in_flight, accepted, reached] =
+            parts.map(|(count, what)| format!("{} {what}", grouped(*count)));
+        write!(f, "{never_sent}, {in_flight}, {accepted}, {reached}")?;
         if *over_before > 0 {
-            write!(f, ", {over_before} over before")?;
+            write!(f, ", {} over before", grouped(*over_before))?;
         }
         match stopped_after_ms {
             Some(millis) => write!(f, "; stopped after {millis} ms"),

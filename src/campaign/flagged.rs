@@ -59,12 +59,13 @@ impl Flagged {
 
 /// What was said of a template in all languages counts for each of them.
 fn disabled_at(template: &TemplateContent, says: &[Said]) -> Option<Timestamp> {
-    let about = [format!("template {} ({})", template.name, template.language), format!("template {}", template.name)];
-    let says = |what: &str, about: &String| {
-        let said = says.iter().find(|said| said.what == what && said.about == *about);
+    let says = |what: &str, language: &str| {
+        let about = Some((template.name.as_str(), language));
+        let said = says.iter().find(|said| said.what == what && said.template() == about);
         said.map(|said| said.value.as_str())
     };
-    let flagged = about.iter().find(|about| says("status", about) == Some("FLAGGED"))?;
+    let flagged =
+        [template.language.as_str(), ""].into_iter().find(|spoken| says("status", spoken) == Some("FLAGGED"))?;
     instant(says("disable_date", flagged)?, Some(Zone(chrono_tz::UTC))).ok().map(|instant| instant.at)
 }
 

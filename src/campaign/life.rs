@@ -8,7 +8,7 @@ use super::moment::moment;
 use super::noted::{Noted, noted};
 use super::unwilling::Unwilling;
 use crate::clock::Clock;
-use crate::domain::{BatchId, BatchState, Count, OnMissed, Plan, Present, Span, StepIndex, Timestamp};
+use crate::domain::{BatchId, BatchState, Count, OnMissed, Plan, Present, Span, StepIndex, Timestamp, grouped};
 use crate::engine::{CallOff, Event, Silence, Standing, advance};
 use crate::store::{self, Batch, Book, Entry, Hints, Loaded, Result, Signal, StepHeldBy, StepHold, Store};
 
@@ -127,10 +127,19 @@ pub struct Housekeeper {
     /// Which batches have moved: a hundred that wait are not counted again and again.
     hints: Hints,
     seen: HashMap<BatchId, Seen>,
-    /// Where walks over batches have come to that took longer than a round.
-    walks: HashMap<BatchId, u32>,
+    /// Walks over batches that take longer than a round.
+    walks: HashMap<BatchId, Walk>,
     /// The decision up to which it is known what is scheduled, and what of that begins first.
     scheduled: (Option<u64>, Option<Timestamp>),
+}
+
+/// A walk over the messages of a batch.
+#[derive(Debug, Clone, Copy, Default)]
+struct Walk {
+    /// The last that it has come past.
+    behind: Option<u32>,
+    /// How many were changed by it.
+    told: u64,
 }
 
 /// A batch as it was when it was looked at last.
@@ -270,9 +279,8 @@ impl Housekeeper {
     /// The rows of a cancelled batch follow: those that never left are cancelled, for the others the present step
     /// becomes the last.
     async fn sweep(&mut self, entry: &Entry, now: Timestamp) -> Result<u32> {
-        let (_, is_over) =
-            self.tell_all(entry, Standing::Cancelled, |_| Some(Event::CalledOff(CallOff::Cancel)), now).await?;
-        if !is_over {
+        let called_off = |_: &Present| Some(Event::CalledOff(CallOff::Cancel));
+        if self.tell_all(entry, Standing::Cancelled, called_off, now).await?.is_none() {
             return Ok(0);
         }
         let nothing_leaves = self.store.tallies(entry.id).await?.is_finished();
@@ -292,32 +300,32 @@ impl Housekeeper {
         }
         let due = Event::Due { silence: Silence::Trusted };
         let unsent = |message: &Present| message.first_left.is_none().then_some(due);
-        let (expired, _) = self.tell_all(entry, Standing::Live, unsent, now).await?;
-        if expired > 0 {
+        let expired = self.tell_all(entry, Standing::Live, unsent, now).await?;
+        if let Some(expired) = expired.filter(|expired| *expired > 0) {
             let subject = store::Event::of_campaign(entry.id, entry.name.as_deref());
-            let text = format!("its end has come: {expired} had not left by then, and have expired");
+            let text = format!("its end has come: {} had not left by then, and have expired", grouped(expired));
             self.store.note(store::Event { at: now, subject, text }).await?;
         }
         Ok(())
     }
 
-    /// Tells everybody who has no outcome and is not in flight, a good many in each round. Returns how many were changed by
-    /// it, and whether that was the end of the walk.
+    /// Tells everybody who has no outcome and is not in flight, a good many in each round. At the end of the walk, returns
+    /// how many were changed by it.
     async fn tell_all(
         &mut self,
         entry: &Entry,
         standing: Standing,
         event: impl Fn(&Present) -> Option<Event>,
         now: Timestamp,
-    ) -> Result<(usize, bool)> {
-        let mut told = 0;
+    ) -> Result<Option<u64>> {
         for _ in 0..PAGES {
-            let open = self.store.open_messages(entry.id, self.walks.get(&entry.id).copied(), PAGE).await?;
+            let walk = self.walks.get(&entry.id).copied().unwrap_or_default();
+            let open = self.store.open_messages(entry.id, walk.behind, PAGE).await?;
             let Some(last) = open.last() else {
                 self.walks.remove(&entry.id);
-                return Ok((told, true));
+                return Ok(Some(walk.told));
             };
-            self.walks.insert(entry.id, last.key.n);
+            let behind = Some(last.key.n);
             let change = |message: &Loaded| {
                 let decision = advance(&entry.plan, standing, &message.present, event(&message.present)?, now);
                 Some(entry.change(message, *decision.next()?, None))
@@ -325,9 +333,11 @@ impl Housekeeper {
             let changes: Vec<_> = open.iter().filter_map(change).collect();
             let meant = changes.len();
             // Who was faster has moved its message on; the next round finds what is then left.
-            told += meant - self.store.record(changes).await?.len();
+            let changed = meant - self.store.record(changes).await?.len();
+            let told = walk.told + u64::try_from(changed).unwrap_or(u64::MAX);
+            self.walks.insert(entry.id, Walk { behind, told });
         }
-        Ok((told, false))
+        Ok(None)
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::words;
 use crate::campaign::Waiting;
 use crate::domain::Timestamp;
-use crate::store::{HeldBy, Hold};
+use crate::store::{HeldBy, Hold, Said};
 use crate::wire::codes::remedies::{self, Remedy};
 
 /// A hold, for JSON.
@@ -46,8 +46,7 @@ impl HoldShown {
 fn what(hold: &Hold) -> String {
     match hold.template.as_str() {
         "" => format!("lane {}", hold.lane),
-        template if hold.language.is_empty() => format!("template {template} on lane {}", hold.lane),
-        template => format!("template {template} ({}) on lane {}", hold.language, hold.lane),
+        template => format!("{} on lane {}", Said::about_template(template, &hold.language), hold.lane),
     }
 }
 

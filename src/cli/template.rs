@@ -131,11 +131,10 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     let waiting = Waiting::everywhere(store.as_ref()).await?;
     let mut templates = templates(store.as_ref(), &all, &waiting).await?;
     for said in store.said().await?.into_iter().filter(|said| !said.value.is_empty()) {
-        let Some(about) = said.about.strip_prefix("template ") else { continue };
-        let (name, language) = about.split_once(" (").unwrap_or((about, ""));
+        let Some((name, language)) = said.template() else { continue };
         // Of what nobody sends here the provider may say a lot.
         let Some(shown) = templates.iter_mut().find(|shown| shown.name == name) else { continue };
-        let language = language.trim_end_matches(')').to_owned();
+        let language = language.to_owned();
         shown.says.push(SaidShown { language, what: said.what, value: said.value, at: said.at.rfc3339() });
     }
     let flagged = ground.launcher(store.as_ref()).flagged_everywhere().await?;

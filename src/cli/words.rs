@@ -3,24 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+pub(super) use crate::domain::grouped as count;
 use crate::domain::{Hours, Span, Stretch};
-
-/// With thousands separators: `3,000`.
-pub(super) fn count(number: impl Into<i128>) -> String {
-    let number = number.into();
-    let digits = number.unsigned_abs().to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3 + 1);
-    if number < 0 {
-        grouped.push('-');
-    }
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
 
 /// `Mon-Fri 09:00-18:00, never 21:00-08:00 or on 2 holidays, by each recipient's own clock`; nothing where at all hours.
 pub(super) fn hours(hours: &Hours) -> Option<String> {

@@ -184,9 +184,7 @@ impl<'a> Reading<'a> {
         let details = &self.event.details;
         let name = details.template_name.as_deref().unwrap_or_default().to_owned();
         let language = details.template_language.as_deref().unwrap_or_default().to_owned();
-        let about =
-            if language.is_empty() { format!("template {name}") } else { format!("template {name} ({language})") };
-        (about, name, language)
+        (Said::about_template(&name, &language), name, language)
     }
 
     fn template_status(&mut self) {

@@ -158,6 +158,21 @@ pub struct Said {
     pub at: Timestamp,
 }
 
+/// What a template is called where something is said of it.
+impl Said {
+    /// `template promo (en)`; without a language all of them are meant.
+    pub fn about_template(name: &str, language: &str) -> String {
+        if language.is_empty() { format!("template {name}") } else { format!("template {name} ({language})") }
+    }
+
+    /// The name and the language of the template that this is about.
+    pub fn template(&self) -> Option<(&str, &str)> {
+        let template = self.about.strip_prefix("template ")?;
+        let spoken = template.strip_suffix(')').and_then(|template| template.rsplit_once(" ("));
+        Some(spoken.unwrap_or((template, "")))
+    }
+}
+
 /// How a lane goes, as the node that sends by it says with each beat.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LaneState {
@@ -201,5 +216,24 @@ impl Trouble {
             1 => Some(Self::Outage),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_template_names_it_with_its_language() {
+        let said = |about: String| Said {
+            about,
+            what: "status".to_owned(),
+            value: "PAUSED".to_owned(),
+            at: Timestamp::from_millis(0),
+        };
+        for (name, language) in [("promo", "en"), ("promo", "")] {
+            assert_eq!(said(Said::about_template(name, language)).template(), Some((name, language)));
+        }
+        assert_eq!(said("lane promo (en)".to_owned()).template(), None);
     }
 }

@@ -182,11 +182,12 @@ pub struct ClaimedSet {
     pub without_place: Vec<Loaded>,
 }
 
-/// A queue with nothing left that might leave now: it held less than was asked for, and the tier kept nothing back.
+/// A queue with nothing left that might leave now: it held less than was asked for, and the tier kept nothing back; or its
+/// batch does not run; or so many stand in front whose time is over that they have to be ended first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
     pub queue: Queue,
-    /// When the first of what must still wait may leave.
+    /// When the first of what must still wait may leave, or when it is worth another look.
     pub next: Option<Timestamp>,
 }
 

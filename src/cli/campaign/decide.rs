@@ -1,6 +1,6 @@
 //! `volley campaign start`, `pause`, `resume` and `cancel`.
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::{find, id_of, name_of};
@@ -83,7 +83,12 @@ pub(super) async fn run(
     let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
     let counts = Counts::of(state, &store.tallies(batch.id).await?);
     let certificate = match decision {
-        Decision::Cancel if !already => Some(campaign::certify(store.as_ref(), clock, &batch, obeyed).await?),
+        Decision::Cancel if !already => {
+            let certificate = campaign::certify(store.as_ref(), clock, &batch, obeyed).await;
+            Some(certificate.with_context(|| {
+                format!("\"{name}\" is cancelled, but where every message stood then could not be written down")
+            })?)
+        }
         Decision::Start | Decision::Pause | Decision::Resume | Decision::Cancel => None,
     };
     store.close().await;

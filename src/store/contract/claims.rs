@@ -12,6 +12,7 @@ for_every_store!(
     two_claims_at_once_share_no_message,
     what_may_not_leave_yet_stays,
     what_has_given_up_waiting_stays,
+    whoever_stands_behind_those_whose_time_is_over_leaves_in_turn_and_no_more_than_asked,
     only_running_batches_leave,
     a_lane_takes_from_the_queues_named_alone_and_what_it_takes_is_its_own,
     a_queue_that_held_less_than_asked_is_told_as_drained,
@@ -110,6 +111,24 @@ async fn what_has_given_up_waiting_stays(desk: Desk) {
     desk.clock.advance(Span::from_secs(30));
     assert_eq!(numbers(&messages(&desk.claimed(batch, 10).await)), [1]);
     assert_eq!(numbers(&desk.due(batch, desk.now(), None, 10).await.unwrap()), [0]);
+}
+
+async fn whoever_stands_behind_those_whose_time_is_over_leaves_in_turn_and_no_more_than_asked(desk: Desk) {
+    let audience = desk.audience(None, 9).await;
+    let batch = desk.begin_batch_of(None, audience).await;
+    let whole = desk.spread_of(batch, audience, 9).await;
+    for (from, until, gives_up) in [(0, 4, Some(at(30))), (4, 9, None)] {
+        let start = Start { gives_up, ..whole.start.clone() };
+        desk.spread(Spread { from, until, start, ..whole.clone() }).await.unwrap();
+    }
+    desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
+    desk.clock.advance(Span::from_secs(30));
+    let first = desk.claimed(batch, 3).await;
+    assert_eq!((numbers(&messages(&first)), &first.drained[..]), (vec![4, 5, 6], &[][..]));
+    let rest = desk.claimed(batch, 3).await;
+    let queue = desk.claim_of(batch, 3).await.queues[0];
+    assert_eq!((numbers(&messages(&rest)), &rest.drained[..]), (vec![7, 8], &[Drained { queue, next: None }][..]));
+    desk.counters_equal_rows(batch, 9).await;
 }
 
 async fn only_running_batches_leave(desk: Desk) {

@@ -12,7 +12,7 @@ use super::limits::{Purse, give_back};
 use super::looks::load;
 use super::numbers::{Numbers, OverNumbers, over_numbers};
 use super::receipts::{Lesson, keep, learn};
-use super::rows::{Line, lines, moment, packed};
+use super::rows::{Line, json_list, lines, maybe_moment, moment, packed, small};
 use super::script::Script;
 use super::shapes::{write_attempts, write_messages};
 use super::tiers::Gate;
@@ -24,8 +24,8 @@ use crate::store::{Change, Claim, Claimed, ClaimedSet, Drained, Loaded, NotedBuc
 /// Counters of all batches that a group touches.
 pub(super) type Moves = HashMap<BatchId, Tallies>;
 
-/// Messages that one claim looks at, unless it may take more: what a full tier keeps back is looked at in vain, and no
-/// transaction may last for long because of it.
+/// Messages that one claim looks at, unless it may take more: what a full tier keeps back or what is over is looked at in
+/// vain, and no transaction may last for long because of it.
 const LOOKED_AT_MAX: usize = 4_000;
 /// A queue costs as much as so many messages, however few there are in it.
 const A_LOOK: usize = 20;
@@ -38,11 +38,18 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     let mut left = usize::try_from(claim.limit).unwrap_or(usize::MAX);
     let mut patience = left.max(LOOKED_AT_MAX);
     let queues = claim.queues.len();
+    let running = running(&mut *connection, &claim.queues).await?;
     for (place, queue) in claim.queues.into_iter().enumerate() {
         let Queue { batch, step, lane: whose } = queue;
         if left == 0 || patience < left {
             break;
         }
+        let Some(ends_at) = running.get(&batch).copied() else {
+            // It may go on before anybody has seen that it stood.
+            set.drained.push(Drained { queue, next: Some(claim.now) });
+            continue;
+        };
+        let is_over = |claimed: &Claimed| is_over(claimed, ends_at, claim.now);
         // Who comes behind has as much of what is left as this one, and of what this one leaves.
         let mut share = left.div_ceil(queues - place);
         let cap = claim.caps.get(&(batch, step));
@@ -61,26 +68,28 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
         let mut look_at = look_at;
         let mut found = look_at_queue(connection, queue, claim.lane, claim.now, look_at).await?;
         let mut doors = claim.hours.get(&(batch, step)).map(|timing| Doors::new(whose, timing, claim.now));
-        if let Some(doors) = &doors
-            && look_at < patience
+        let is_kept_in = |claimed: &Claimed| doors.as_ref().is_some_and(|doors| !doors.are_open_for(claimed));
+        if look_at < patience
             && found.len() == look_at
-            && found.iter().any(|claimed| !doors.are_open_for(claimed))
+            && found.iter().any(|claimed| is_over(claimed) || is_kept_in(claimed))
         {
             // Who has to stay in stands in front of others who need not.
             look_at = patience;
             found = look_at_queue(connection, queue, claim.lane, claim.now, look_at).await?;
         }
         let seen = found.len();
+        found.retain(|claimed| !is_over(claimed));
+        let over = seen - found.len();
         patience = patience.saturating_sub(seen + A_LOOK);
         let mut out_of_turn = 0;
         if let Some(doors) = &mut doors {
             let before = set.out_of_hours.len();
             set.out_of_hours.extend(doors.keep_in(&mut found));
             out_of_turn = set.out_of_hours.len() - before;
-            if steps.is_none() {
-                // Whose turn comes with the next claim stays as it is.
-                found.truncate(share);
-            }
+        }
+        if steps.is_none() {
+            // Whose turn comes with the next claim stays as it is.
+            found.truncate(share);
         }
         if let Some(gate) = &mut gate {
             let kept_out = gate.pass(connection, &mut found, share, claim.now).await?;
@@ -99,9 +108,12 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
         let mut script = Script::default();
         set_off(&mut script, batch, &found, claim.lane, claim.now);
         script.run(&mut *connection).await?;
-        if found.len() + out_of_turn == seen && seen < look_at {
+        if found.len() + out_of_turn + over == seen && seen < look_at {
             let next = next_in_queue(connection, queue, claim.now).await?;
             set.drained.push(Drained { queue, next });
+        } else if over == seen {
+            // Whoever ends them has to come first: however many there are, nobody waits for a claim to go past them.
+            set.drained.push(Drained { queue, next: Some(claim.now) });
         } else if found.is_empty() && out_of_turn == 0 {
             set.kept_back.push(queue);
         }
@@ -122,16 +134,37 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     Ok(set)
 }
 
-/// The state of the batch and its end are read in the claim's own transaction: what a person has stopped cannot leave.
+/// Batches that run, and when they end.
+type Running = HashMap<BatchId, Option<Timestamp>>;
+
+/// Read in the claim's own transaction: what a person has stopped cannot leave. And apart from its rows, because as a
+/// condition on each of them it would go through all ten million of a batch that has just been cancelled.
+pub(super) const RUNNING: &str =
+    "SELECT id, ends_at FROM batch WHERE id IN (SELECT value FROM json_each(?1)) AND state = ?2";
+
+async fn running(connection: &mut SqliteConnection, queues: &[Queue]) -> Work<Running> {
+    let batches = json_list(queues.iter().map(|queue| queue.batch.0.into()));
+    let query = sqlx::query(RUNNING).bind(batches).bind(BatchState::Running.code());
+    let rows = query.fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((BatchId(small(row, "id")?), maybe_moment(row, "ends_at")?))).collect()
+}
+
+/// Whether it must not leave any more: its waiting is over, or it had never left when its batch ended. It is ended by
+/// others; to go past it in the statement would mean to go past however many there are.
+fn is_over(claimed: &Claimed, ends_at: Option<Timestamp>, now: Timestamp) -> bool {
+    let is_past = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+    let Present { state, first_left, .. } = claimed.message.present;
+    let gives_up = if let State::Sending { gives_up, .. } = state { gives_up } else { None };
+    is_past(gives_up) || first_left.is_none() && is_past(ends_at)
+}
+
 pub(super) const CLAIM: &str = packed!(
     "concat_ws(' ', m.n, m.msisdn, version, not_before, ifnull(due, ''), ifnull(first_left, ''), ifnull(accepted, ''),
                tries, marks, o.msisdn IS NOT NULL, m.country, r.fields)",
     "message m INDEXED BY message_queue
      LEFT JOIN recipient r ON r.audience = m.audience AND r.n = m.recipient
      LEFT JOIN opt_out o ON o.msisdn = m.msisdn
-     WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND not_before <= ?5 AND (due IS NULL OR due > ?5)
-       AND (SELECT state FROM batch WHERE id = ?2) = ?6
-       AND (first_left IS NOT NULL OR (SELECT ends_at IS NULL OR ends_at > ?5 FROM batch WHERE id = ?2))
+     WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND not_before <= ?5
      ORDER BY not_before, m.n LIMIT ?4"
 );
 
@@ -152,8 +185,7 @@ async fn look_at_queue(
         .bind(queue.batch.0)
         .bind(queue.step.get())
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .bind(now.millis())
-        .bind(BatchState::Running.code());
+        .bind(now.millis());
     let lines = lines(connection, query).await?;
     let claimed = |line| claimed(&mut Line::of(line), queue, by, now);
     let mut found = lines.lines().map(claimed).collect::<Work<Vec<_>>>()?;

@@ -1,5 +1,6 @@
 //! What is SQLite's own: its files, its plans, its lock.
 
+mod effort;
 mod failures;
 mod plans;
 mod turns;

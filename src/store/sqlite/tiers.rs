@@ -25,8 +25,12 @@ pub(super) const FREE: &str = "DELETE FROM tier_place
 
 /// A place that is taken once more keeps the two latest times: claims of two lanes may be made in another order than their
 /// times, and one of them may have taken the place for two messages.
-const LATEST_TWO: &str = "ON CONFLICT DO UPDATE SET at = max(at, excluded.at),
-     before = max(coalesce(before, min(at, excluded.at)), min(at, excluded.at))";
+macro_rules! latest_two {
+    () => {
+        "ON CONFLICT DO UPDATE SET at = max(at, excluded.at),
+     before = max(coalesce(before, min(at, excluded.at)), min(at, excluded.at))"
+    };
+}
 
 /// A place by its key.
 pub(super) type Place = (String, i64);
@@ -149,7 +153,7 @@ pub(super) async fn take(
     for_values(
         connection,
         "INSERT INTO tier_place (portfolio, msisdn, at)",
-        LATEST_TWO,
+        latest_two!(),
         3,
         people,
         |query: Bound<'_>, (person, at)| query.bind(portfolio.to_owned()).bind(number(*person)).bind(at.millis()),
@@ -208,16 +212,17 @@ pub(super) struct Piece {
 }
 
 /// Whoever was handed something over, or is about to be. Row by row: whoever was twice keeps both times.
-pub(super) const COUNT: &str = "WITH owner (portfolio, lane) AS (SELECT value ->> 0, value ->> 1 FROM json_each(?5))
+pub(super) const COUNT: &str = concat!(
+    "WITH owner (portfolio, lane) AS (SELECT value ->> 0, value ->> 1 FROM json_each(?5))
      INSERT INTO tier_place (portfolio, msisdn, at)
      SELECT portfolio, msisdn, at FROM (
          SELECT a.lane, m.msisdn, a.intent AS at FROM attempt a JOIN message m ON m.batch = a.batch AND m.n = a.n
          WHERE a.batch = ?1 AND a.n >= ?2 AND a.n < ?3 AND a.intent > ?4 AND a.verdict IN (0, 2)
          UNION ALL
          SELECT lane, msisdn, at FROM message WHERE batch = ?1 AND n >= ?2 AND n < ?3 AND state = 1) AS begun
-     JOIN owner ON owner.lane = begun.lane WHERE true
-     ON CONFLICT DO UPDATE SET at = max(at, excluded.at),
-     before = max(coalesce(before, min(at, excluded.at)), min(at, excluded.at))";
+     JOIN owner ON owner.lane = begun.lane WHERE true ",
+    latest_two!()
+);
 
 pub(super) async fn count(
     connection: &mut SqliteConnection,

@@ -23,6 +23,8 @@ use crate::store::{Error, Result};
 const GROUP_MAX: usize = 64;
 /// A group takes no further verb once it has lasted this long, so that none lasts much longer than 50 ms.
 const GROUP_LONGEST: Span = Span::from_millis(15);
+/// A verb that has the lock for so long has kept everybody else from writing: that is worth a line in the log.
+const SLOW: Span = Span::from_secs(1);
 /// Verbs that may wait. Callers wait in turn beyond it, which is the back-pressure on import and dispatch.
 const QUEUE: usize = 256;
 
@@ -33,6 +35,7 @@ trait Job: Send {
     /// What the database said where the verb failed by it.
     fn failure(&self) -> Option<Failure>;
     fn only_looks(&self) -> bool;
+    fn verb(&self) -> &'static str;
     fn answer(self: Box<Self>, committed: std::result::Result<(), &Failure>);
 }
 
@@ -80,6 +83,10 @@ where
 
     fn only_looks(&self) -> bool {
         self.wanted == Wanted::ToLook
+    }
+
+    fn verb(&self) -> &'static str {
+        self.verb
     }
 
     fn answer(self: Box<Self>, committed: std::result::Result<(), &Failure>) {
@@ -197,17 +204,21 @@ impl Loop {
     /// Runs verb after verb, and commits. The first needs no savepoint: undoing it is beginning anew.
     async fn run_all(&mut self, group: &mut Vec<Box<dyn Job>>) -> std::result::Result<(), Failure> {
         let begun = self.clock.now();
-        let mut ran = 0;
+        let (mut ran, mut last) = (0, begun);
         while let Some(job) = group.get_mut(ran) {
             let worked = job.run(&mut self.connection).await;
             let failure = job.failure();
+            let since = std::mem::replace(&mut last, self.clock.now());
+            if last.since(since) >= SLOW {
+                tracing::warn!(verb = job.verb(), took = %last.since(since), "the database was slow; nobody else could write");
+            }
             let is_first = ran == 0;
             if !worked {
                 let undo = if is_first { "ROLLBACK; BEGIN IMMEDIATE" } else { "ROLLBACK TO verb" };
                 self.sql(undo).await.map_err(|undone| failure.unwrap_or(undone))?;
             }
             ran += 1;
-            if group.len() < GROUP_MAX && self.clock.now().since(begun) < GROUP_LONGEST {
+            if group.len() < GROUP_MAX && last.since(begun) < GROUP_LONGEST {
                 group.extend(self.jobs.try_recv().ok());
             }
             // What stands between two verbs goes to the database in one piece.

@@ -1,0 +1,66 @@
+//! What a claim costs does not depend on how much waits: nobody else can write meanwhile.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
+
+use super::{Place, now};
+use crate::domain::{BatchId, BatchState, LaneId, Span, StepIndex};
+use crate::store::sqlite::messages;
+use crate::store::{Claim, Drained, Queue};
+
+const QUEUE: Queue = Queue { batch: BatchId(1), step: StepIndex::FIRST, lane: LaneId(1) };
+
+/// A file with so many messages in one queue.
+async fn waiting(place: &Place, people: u32, state: BatchState, ends_at: &str, due: &str) -> SqliteConnection {
+    let _schema = place.open().await.unwrap();
+    let options = SqliteConnectOptions::new().filename(place.path()).foreign_keys(false);
+    let mut connection = options.connect().await.unwrap();
+    let rows = format!(
+        "INSERT INTO batch (id, tag, plan, state, ends_at, audience, audience_ids, created_at, touched_at)
+         VALUES (1, 1, x'00', {}, {ends_at}, 'all', '[1]', 0, 0);
+         WITH RECURSIVE person (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM person WHERE n + 1 < {people})
+         INSERT INTO message (batch, n, audience, recipient, msisdn, country, state, step, lane, not_before, due)
+         SELECT 1, n, 1, n, 6590000000 + n, 'SG', 0, 0, 1, 0, {due} FROM person",
+        state.code()
+    );
+    sqlx::raw_sql(AssertSqlSafe(rows)).execute(&mut connection).await.unwrap();
+    connection
+}
+
+/// How many hundreds of its steps SQLite takes for a claim that finds nobody.
+async fn effort(people: u32, state: BatchState, ends_at: &str, due: &str) -> u64 {
+    let place = Place::new();
+    let mut connection = waiting(&place, people, state, ends_at, due).await;
+    let steps = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&steps);
+    connection.lock_handle().await.unwrap().set_progress_handler(100, move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+        true
+    });
+    let set = messages::claim(&mut connection, Claim::of(QUEUE.lane, vec![QUEUE], 50, now())).await.ok().unwrap();
+    assert!(set.messages.is_empty());
+    assert_eq!(set.drained, [Drained { queue: QUEUE, next: Some(now()) }], "it is looked at again");
+    steps.load(Ordering::Relaxed)
+}
+
+#[tokio::test]
+async fn a_claim_of_a_batch_that_was_just_stopped_goes_past_none_of_its_rows() {
+    for state in [BatchState::Cancelling, BatchState::Paused] {
+        let steps = effort(20_000, state, "NULL", "NULL").await;
+        assert!(steps < 20, "{steps} hundred steps for {state}");
+    }
+}
+
+#[tokio::test]
+async fn however_many_stand_in_front_whose_time_is_over_a_claim_looks_at_few() {
+    let past = (now() - Span::from_secs(1)).millis().to_string();
+    for (ends_at, due) in [("NULL", past.as_str()), (past.as_str(), "NULL")] {
+        let (fewer, more) = (
+            effort(10_000, BatchState::Running, ends_at, due).await,
+            effort(40_000, BatchState::Running, ends_at, due).await,
+        );
+        assert!(more < fewer + fewer / 10, "{fewer} hundred steps past 10,000, {more} past 40,000");
+    }
+}
