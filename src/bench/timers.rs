@@ -105,8 +105,15 @@ pub async fn burst(database: &Path, count: u32, clock: Arc<dyn Clock>) -> Result
     let store = store::open(&url(database), Arc::clone(&clock)).await?;
     let mut timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now()))).await?;
     let begun = Begun::now(clock.as_ref());
-    let progress = timers.run_once(clock.now()).await?;
-    let measured = Run::since(begun, progress.fired, clock.as_ref());
+    let mut fired = 0;
+    loop {
+        let progress = timers.run_once(clock.now()).await?;
+        fired += progress.fired;
+        if progress.next_due.is_none() {
+            break;
+        }
+    }
+    let measured = Run::since(begun, fired, clock.as_ref());
     wait_until_queued(store.as_ref(), count, clock.as_ref()).await?;
     store.close().await;
     Ok(measured)
@@ -222,19 +229,19 @@ mod tests {
     use crate::domain::MessageKey;
 
     /// A stock of 7,000, and its clock. The folder is gone with what is returned first.
-    async fn stock() -> (tempfile::TempDir, Arc<ManualClock>, Arc<dyn Clock>, Arc<dyn Store>) {
+    async fn stock(people: u32) -> (tempfile::TempDir, Arc<ManualClock>, Arc<dyn Clock>, Arc<dyn Store>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("timers.db");
         let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let clock = Arc::clone(&manual) as Arc<dyn Clock>;
-        fill(&path, 7_000, Arc::clone(&clock)).await.unwrap();
+        fill(&path, people, Arc::clone(&clock)).await.unwrap();
         let store = store::open(&url(&path), Arc::clone(&clock)).await.unwrap();
         (folder, manual, clock, store)
     }
 
     #[tokio::test]
     async fn however_many_are_due_each_fires_once_and_none_early() {
-        let (_folder, manual, clock, store) = stock().await;
+        let (_folder, manual, clock, store) = stock(7_000).await;
         let mut timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now()))).await.unwrap();
         assert_eq!(timers.run_once(clock.now()).await.unwrap().fired, 0);
 
@@ -264,8 +271,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn however_many_of_a_batch_are_due_others_have_their_turn_in_between() {
+        let (_folder, manual, clock, store) = stock(25_000).await;
+        let mut timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now()))).await.unwrap();
+        manual.advance(Stock::FALLBACK_AFTER);
+        manual.advance(Span::from_secs(86_400));
+        let first = timers.run_once(clock.now()).await.unwrap();
+        assert!(first.fired == 20_000 && first.next_due.is_some_and(|at| at < clock.now()), "{first:?}");
+        let rest = timers.run_once(clock.now()).await.unwrap();
+        assert_eq!((rest.fired, rest.next_due), (5_000, None));
+    }
+
+    #[tokio::test]
     async fn no_deadline_wins_over_a_receipt_that_came_before_it_and_waits() {
-        let (_folder, manual, clock, store) = stock().await;
+        let (_folder, manual, clock, store) = stock(7_000).await;
         let gaps = Arc::new(Gaps::new(clock.now()));
         let mut timers = timers(&store, &clock, Arc::clone(&gaps)).await.unwrap();
 

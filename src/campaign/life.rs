@@ -140,6 +140,8 @@ struct Walk {
     behind: Option<u32>,
     /// How many were changed by it.
     told: u64,
+    /// It has come past everybody.
+    is_over: bool,
 }
 
 /// A batch as it was when it was looked at last.
@@ -183,21 +185,13 @@ impl Housekeeper {
                 continue;
             }
             let seen = Seen { state: entry.state(), edition: entry.edition, is_unsent: false };
-            self.seen.insert(entry.id, seen);
+            let before = self.seen.insert(entry.id, seen);
+            if before.is_some_and(|before| (before.state, before.edition) != (seen.state, seen.edition)) {
+                // What everybody was being told is not so any more.
+                self.walks.remove(&entry.id);
+            }
             moved += match seen.state {
-                BatchState::Running => {
-                    let tallies = self.store.tallies(entry.id).await?;
-                    let is_unsent = tallies.total(Count::NeverLeft) > 0;
-                    self.seen.insert(entry.id, Seen { is_unsent, ..seen });
-                    if tallies.is_finished() {
-                        self.shift(entry.id, BatchState::Running, BatchState::Finished, now).await?
-                    } else if is_unsent && entry.plan.end.is_some_and(|end| end <= now) {
-                        self.expire(&entry, now).await?;
-                        0
-                    } else {
-                        u32::from(self.guards.look(self.store.as_ref(), &entry, &tallies, now).await?)
-                    }
-                }
+                BatchState::Running => self.go_on(&entry, seen, now).await?,
                 BatchState::Finished => {
                     let tallies = self.store.tallies(entry.id).await?;
                     if tallies.is_settled() {
@@ -242,7 +236,8 @@ impl Housekeeper {
         let Some(seen) = self.seen.get(&entry.id) else { return true };
         let is_another = (seen.state, seen.edition) != (entry.state(), entry.edition);
         let has_ended = seen.is_unsent && entry.plan.end.is_some_and(|end| end <= now);
-        is_another || has_ended || seen.state == BatchState::Cancelling
+        let is_walked = self.walks.contains_key(&entry.id);
+        is_another || has_ended || is_walked || seen.state == BatchState::Cancelling
     }
 
     /// Starts what is scheduled and whose time has come.
@@ -279,53 +274,81 @@ impl Housekeeper {
     /// The rows of a cancelled batch follow: those that never left are cancelled, for the others the present step
     /// becomes the last.
     async fn sweep(&mut self, entry: &Entry, now: Timestamp) -> Result<u32> {
-        let called_off = |_: &Present| Some(Event::CalledOff(CallOff::Cancel));
-        if self.tell_all(entry, Standing::Cancelled, called_off, now).await?.is_none() {
+        let mut tallies = self.store.tallies(entry.id).await?;
+        let is_over = self.walks.get(&entry.id).is_some_and(|walk| walk.is_over);
+        let is_open = [Count::Queued, Count::AwaitingOpen].into_iter().any(|count| tallies.total(count) > 0);
+        // What is on its way is only waited for: to go past all who are done again would say nothing about it.
+        if !is_over || is_open {
+            if is_over {
+                self.walks.remove(&entry.id);
+            }
+            let called_off = |_: &Present| Some(Event::CalledOff(CallOff::Cancel));
+            if !self.tell_all(entry, Standing::Cancelled, called_off, now).await?.is_over {
+                return Ok(0);
+            }
+            tallies = self.store.tallies(entry.id).await?;
+        }
+        if !tallies.is_finished() {
             return Ok(0);
         }
-        let nothing_leaves = self.store.tallies(entry.id).await?.is_finished();
-        if nothing_leaves {
-            self.shift(entry.id, BatchState::Cancelling, BatchState::Cancelled, now).await
-        } else {
-            Ok(0)
+        self.walks.remove(&entry.id);
+        self.shift(entry.id, BatchState::Cancelling, BatchState::Cancelled, now).await
+    }
+
+    /// One that runs ends what its end has come for, and is finished once nothing is left to hand over.
+    async fn go_on(&mut self, entry: &Entry, seen: Seen, now: Timestamp) -> Result<u32> {
+        let mut tallies = self.store.tallies(entry.id).await?;
+        let is_unsent = tallies.total(Count::NeverLeft) > 0;
+        self.seen.insert(entry.id, Seen { is_unsent, ..seen });
+        let waits = is_unsent && tallies.total(Count::Queued) > 0 || self.walks.contains_key(&entry.id);
+        if waits && entry.plan.end.is_some_and(|end| end <= now) {
+            if !self.expire(entry, now).await? {
+                return Ok(0);
+            }
+            tallies = self.store.tallies(entry.id).await?;
         }
+        if tallies.is_finished() {
+            return self.shift(entry.id, BatchState::Running, BatchState::Finished, now).await;
+        }
+        Ok(u32::from(self.guards.look(self.store.as_ref(), entry, &tallies, now).await?))
     }
 
     /// The rows follow an end that has come: whoever has not left by then has expired. Who comes back to a queue
-    /// meanwhile is seen by the next round, because it is counted.
-    async fn expire(&mut self, entry: &Entry, now: Timestamp) -> Result<()> {
+    /// meanwhile is seen by the next round, because it is counted. Returns whether it has come past everybody.
+    async fn expire(&mut self, entry: &Entry, now: Timestamp) -> Result<bool> {
         // It may have been moved a moment ago.
         if self.store.batch(entry.id).await?.is_none_or(|batch| batch.edition != entry.edition) {
-            return Ok(());
+            return Ok(false);
         }
         let due = Event::Due { silence: Silence::Trusted };
         let unsent = |message: &Present| message.first_left.is_none().then_some(due);
-        let expired = self.tell_all(entry, Standing::Live, unsent, now).await?;
-        if let Some(expired) = expired.filter(|expired| *expired > 0) {
+        let walk = self.tell_all(entry, Standing::Live, unsent, now).await?;
+        if !walk.is_over {
+            return Ok(false);
+        }
+        if walk.told > 0 {
             let subject = store::Event::of_campaign(entry.id, entry.name.as_deref());
-            let text = format!("its end has come: {} had not left by then, and have expired", grouped(expired));
+            let text = format!("its end has come: {} had not left by then, and have expired", grouped(walk.told));
             self.store.note(store::Event { at: now, subject, text }).await?;
         }
-        Ok(())
+        self.walks.remove(&entry.id);
+        Ok(true)
     }
 
-    /// Tells everybody who has no outcome and is not in flight, a good many in each round. At the end of the walk, returns
-    /// how many were changed by it.
+    /// Tells everybody who has no outcome and is not in flight, a good many in each round. Returns how far it has come.
     async fn tell_all(
         &mut self,
         entry: &Entry,
         standing: Standing,
         event: impl Fn(&Present) -> Option<Event>,
         now: Timestamp,
-    ) -> Result<Option<u64>> {
+    ) -> Result<Walk> {
+        let mut walk = self.walks.get(&entry.id).copied().unwrap_or_default();
         for _ in 0..PAGES {
-            let walk = self.walks.get(&entry.id).copied().unwrap_or_default();
+            if walk.is_over {
+                break;
+            }
             let open = self.store.open_messages(entry.id, walk.behind, PAGE).await?;
-            let Some(last) = open.last() else {
-                self.walks.remove(&entry.id);
-                return Ok(Some(walk.told));
-            };
-            let behind = Some(last.key.n);
             let change = |message: &Loaded| {
                 let decision = advance(&entry.plan, standing, &message.present, event(&message.present)?, now);
                 Some(entry.change(message, *decision.next()?, None))
@@ -334,10 +357,13 @@ impl Housekeeper {
             let meant = changes.len();
             // Who was faster has moved its message on; the next round finds what is then left.
             let changed = meant - self.store.record(changes).await?.len();
+            let behind = open.last().map(|last| last.key.n).or(walk.behind);
             let told = walk.told + u64::try_from(changed).unwrap_or(u64::MAX);
-            self.walks.insert(entry.id, Walk { behind, told });
+            let is_over = u32::try_from(open.len()).is_ok_and(|seen| seen < PAGE);
+            walk = Walk { behind, told, is_over };
+            self.walks.insert(entry.id, walk);
         }
-        Ok(None)
+        Ok(walk)
     }
 }
 
@@ -366,28 +392,38 @@ mod tests {
         }
     }
 
-    /// A campaign that was to begin an hour from now, as it stands once a server looks so many seconds later.
-    async fn begun(on_missed: &str, late: i64) -> (BatchState, Option<String>) {
-        let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
-        let clock = Arc::clone(&manual) as Arc<dyn Clock>;
-        let store = store::open("sqlite::memory:", Arc::clone(&clock)).await.unwrap();
+    const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+    /// What a campaign file launches.
+    async fn launched(store: &dyn Store, clock: &dyn Clock, text: &str) -> BatchId {
+        let draft = Draft::parse("a.toml", text).unwrap();
         let text = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
                     [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nsource = \"ACME\"\n";
         let none = std::iter::empty::<(&str, String)>();
         let path = std::path::Path::new("volley.toml");
         let config = Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config;
-        let at = clock.now() + Span::from_secs(3_600);
+        let launcher = Launcher { store, clock, chance: &Chance::seeded(1), config: &config };
+        launcher.launch(&draft, |_| None).await.unwrap().0.batch
+    }
+
+    async fn housekeeper(store: &Arc<dyn Store>) -> Housekeeper {
+        let book = Arc::new(Book::new(Arc::clone(store)));
+        book.refresh().await.unwrap();
+        Housekeeper::new(Arc::clone(store), book)
+    }
+
+    /// A campaign that was to begin an hour from now, as it stands once a server looks so many seconds later.
+    async fn begun(on_missed: &str, late: i64) -> (BatchState, Option<String>) {
+        let clock = Arc::new(ManualClock::at(NOW));
+        let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
+        let at = NOW + Span::from_secs(3_600);
         let text = format!(
             "name = \"a\"\nnumbers = [\"+6590000001\"]\nat = \"{}\"\n{on_missed}\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n",
             at.rfc3339()
         );
-        let chance = Chance::seeded(1);
-        let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
-        let batch = launcher.launch(&Draft::parse("a.toml", &text).unwrap(), |_| None).await.unwrap().0.batch;
-        manual.advance(Timestamp::from_millis(at.millis() + late * 1_000).since(clock.now()));
-        let book = Arc::new(Book::new(Arc::clone(&store)));
-        book.refresh().await.unwrap();
-        Housekeeper::new(Arc::clone(&store), book).run_once(clock.now()).await.unwrap();
+        let batch = launched(store.as_ref(), clock.as_ref(), &text).await;
+        clock.advance(Timestamp::from_millis(at.millis() + late * 1_000).since(NOW));
+        housekeeper(&store).await.run_once(clock.now()).await.unwrap();
         let batch = store.batch(batch).await.unwrap().unwrap();
         (batch.state, batch.why)
     }
@@ -402,5 +438,26 @@ mod tests {
         assert_eq!(begun("on_missed = \"start\"", long).await.0, BatchState::Running);
         assert_eq!(begun("on_missed = \"skip\"", 30).await.0, BatchState::Running);
         assert_eq!(begun("on_missed = \"skip\"", short).await.0, BatchState::Cancelling);
+    }
+
+    #[tokio::test]
+    async fn an_end_tells_once_how_many_had_not_left_also_where_they_are_more_than_a_round() {
+        let clock = Arc::new(ManualClock::at(NOW));
+        let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
+        // As many as a round goes through, to the last.
+        let numbers: Vec<_> =
+            (0..PAGE as usize * PAGES as usize).map(|n| format!("\"+65{}\"", 91_000_000 + n)).collect();
+        let end = (NOW + Span::from_secs(60)).rfc3339();
+        let step = "[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
+        let text = format!("name = \"a\"\nnumbers = [{}]\nend = \"{end}\"\n{step}", numbers.join(","));
+        let batch = launched(store.as_ref(), clock.as_ref(), &text).await;
+        let mut housekeeper = housekeeper(&store).await;
+        clock.advance(Span::from_secs(60));
+        while housekeeper.run_once(clock.now()).await.unwrap() == 0 {}
+        assert_eq!(store.batch(batch).await.unwrap().unwrap().state, BatchState::Finished);
+        let events = store.events(0, 100).await.unwrap();
+        let told: Vec<_> =
+            events.iter().map(|(_, event)| &event.text).filter(|text| text.contains("end has come")).collect();
+        assert_eq!(told, ["its end has come: 20,000 had not left by then, and have expired"]);
     }
 }

@@ -19,6 +19,8 @@ use crate::store::{
 const LOOK_ANYWAY: Span = Span::from_secs(60);
 /// The same where some are another lane's: that it is away for long is said by nobody.
 const LOOK_FOR_OTHERS: Span = Span::from_secs(5);
+/// Rest of a queue of which nothing may leave before others have done their part.
+const STUCK: Span = Span::from_secs(1);
 /// Rest after a claim that failed, a full disk for example.
 const AFTER_FAILURE: Span = Span::from_millis(500);
 
@@ -171,6 +173,8 @@ impl Claimer {
                 // What is spread over a time comes one by one, and goes in small groups.
                 Some(drained) => drained.next.map(|next| next.max(now + CLAIM_AHEAD)),
                 None if set.kept_back.contains(&queue) => Some(free),
+                // Once the claim is over, which may have waited for its turn.
+                None if set.stuck.contains(&queue) => Some(lane.clock.now() + STUCK),
                 None => match set.capped.iter().find(|capped| capped.queue == queue) {
                     // It is held now, until somebody says otherwise.
                     Some(capped) if capped.is_final => None,

@@ -174,6 +174,9 @@ pub struct ClaimedSet {
     /// Queues of which all that was looked at waits for a place in the tier. A queue that is named nowhere here may hold
     /// more for the next claim.
     pub kept_back: Vec<Queue>,
+    /// Queues of which nothing may leave before others have done their part: their batch does not run, or all who stand in
+    /// front have to be ended, because their time is over.
+    pub stuck: Vec<Queue>,
     /// Queues whose limits are reached.
     pub capped: Vec<Capped>,
     /// Messages that may not leave at this hour, as they stand, and when they may: in their queues still.
@@ -182,12 +185,11 @@ pub struct ClaimedSet {
     pub without_place: Vec<Loaded>,
 }
 
-/// A queue with nothing left that might leave now: it held less than was asked for, and the tier kept nothing back; or its
-/// batch does not run; or so many stand in front whose time is over that they have to be ended first.
+/// A queue with nothing left that might leave now: it held less than was asked for, and the tier kept nothing back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
     pub queue: Queue,
-    /// When the first of what must still wait may leave, or when it is worth another look.
+    /// When the first of what must still wait may leave.
     pub next: Option<Timestamp>,
 }
 

@@ -25,6 +25,8 @@ pub use gaps::{Deaf, Gaps};
 pub const PAGE: u32 = 2_000;
 /// Pages that wait for their commit while another is read: enough for the writer never to wait for the reader.
 const PAGES_AHEAD: usize = 2;
+/// Pages of one batch until the others have their turn: some of theirs may be about to come too late.
+const PAGES_IN_TURN: usize = 10;
 /// How often every batch is looked at although nobody said so, in case a hint was lost.
 const LOOK_ANYWAY: Span = Span::from_secs(5);
 /// Rest where receipts that have come are to be applied first.
@@ -119,7 +121,7 @@ impl Timers {
         }
     }
 
-    /// Fires everything that is due, a page at a time.
+    /// Fires what is due, a page at a time; of a batch of which much is, what has its turn.
     pub async fn run_once(&mut self, now: Timestamp) -> Result<Progress> {
         let mut fired = 0;
         let mut next_due: Option<Timestamp> = None;
@@ -164,7 +166,7 @@ impl Timers {
         let (mut fired, mut writes) = (0, FuturesUnordered::new());
         let walk = async {
             let mut after = None;
-            loop {
+            for _ in 0..PAGES_IN_TURN {
                 let mut read = self.store.due(entry.id, until, after, PAGE);
                 let page = loop {
                     tokio::select! {
@@ -180,6 +182,7 @@ impl Timers {
                     fired += writes.try_next().await?.unwrap_or_default();
                 }
             }
+            Ok(())
         };
         let walked: Result<()> = walk.await;
         // What was begun is done also where something else has failed, and its lanes are told of it.

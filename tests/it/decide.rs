@@ -55,6 +55,7 @@ fn every_decision_waits_for_the_server_and_says_whether_it_is_obeyed() {
     // Only the first cancel is one.
     let cancelled = run(at, DECISIONS[6]).ended(0).stdout;
     assert!(cancelled.starts_with("\"November promo\" is cancelled"), "{cancelled}");
+    assert!(cancelled.contains("; stopped after ") || cancelled.contains("not said within a second"), "{cancelled}");
     interrupt(&server);
     assert_eq!(server.wait().unwrap().code(), Some(0));
 }

@@ -104,7 +104,8 @@ pub(super) async fn run(
         out::json(&shown)?;
         return Ok(Exit::Done);
     }
-    let obeyed = noted::sentence(obeyed);
+    let is_told = certificate.is_some_and(|certificate| certificate.stopped_after_ms.is_some());
+    let obeyed = if is_told { String::new() } else { format!(" ({})", noted::sentence(obeyed)) };
     let effect = match decision {
         Decision::Pause => format!("{} wait", of(counts.queued, "message", "messages")),
         Decision::Start | Decision::Resume if state == BatchState::Scheduled => "it waits for its time".to_owned(),
@@ -115,7 +116,7 @@ pub(super) async fn run(
         },
     };
     let already = if already { " already" } else { "" };
-    out::data(format_args!("\"{name}\" is {}{already}: {effect} ({obeyed})", decision.participle()))?;
+    out::data(format_args!("\"{name}\" is {}{already}: {effect}{obeyed}", decision.participle()))?;
     Ok(Exit::Done)
 }
 

@@ -33,6 +33,22 @@ async fn where_three_wait_each_of_the_later_ones_has_its_turn() {
 }
 
 #[tokio::test]
+async fn a_queue_full_of_those_whose_time_is_over_keeps_no_other_campaign_waiting() {
+    let desk = Desk::new("rate = \"20/s\"", "", 200, "").await;
+    let soon = Some(desk.clock.now() + Span::from_secs(1));
+    for name in ["yesterday", "today"] {
+        desk.named(Some(name), 5_000, "Hello", soon).await;
+    }
+    let live = desk.campaign("live", 4).await;
+    desk.clock.advance(Span::from_secs(2));
+    assert_eq!(served(&desk, 4).await, [live; 4]);
+    // Nothing is worth a look before the timers have ended somebody.
+    let claimer = Claimer::new(Arc::clone(&desk.lane), Arc::clone(&desk.store), Arc::clone(&desk.turnstile));
+    claims(&claimer).await;
+    assert_eq!(desk.lane.queues.next_look(), Some(desk.clock.now() + Span::from_secs(1)));
+}
+
+#[tokio::test]
 async fn after_an_outage_a_single_message_tries_and_the_others_wait_for_its_answer() {
     let mut desk = Desk::new("rate = \"2000/s\"", TEN_AT_ONCE, 200, "").await;
     let batch = desk.batch(30, "Hello", None).await;

@@ -45,8 +45,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
             break;
         }
         let Some(ends_at) = running.get(&batch).copied() else {
-            // It may go on before anybody has seen that it stood.
-            set.drained.push(Drained { queue, next: Some(claim.now) });
+            set.stuck.push(queue);
             continue;
         };
         let is_over = |claimed: &Claimed| is_over(claimed, ends_at, claim.now);
@@ -64,17 +63,17 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
         }
         let steps = gate.as_ref().and_then(|gate| gate.goes_on(&queue));
         // Whoever goes on to another step need not be claimed for it, so many of them go at once.
-        let look_at = if steps.is_some() { patience } else { share };
-        let mut look_at = look_at;
+        let mut look_at = if steps.is_some() { patience } else { share };
         let mut found = look_at_queue(connection, queue, claim.lane, claim.now, look_at).await?;
         let mut doors = claim.hours.get(&(batch, step)).map(|timing| Doors::new(whose, timing, claim.now));
         let is_kept_in = |claimed: &Claimed| doors.as_ref().is_some_and(|doors| !doors.are_open_for(claimed));
-        if look_at < patience
+        let further = patience.div_ceil(queues - place);
+        if look_at < further
             && found.len() == look_at
             && found.iter().any(|claimed| is_over(claimed) || is_kept_in(claimed))
         {
             // Who has to stay in stands in front of others who need not.
-            look_at = patience;
+            look_at = further;
             found = look_at_queue(connection, queue, claim.lane, claim.now, look_at).await?;
         }
         let seen = found.len();
@@ -111,11 +110,10 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
         if found.len() + out_of_turn + over == seen && seen < look_at {
             let next = next_in_queue(connection, queue, claim.now).await?;
             set.drained.push(Drained { queue, next });
-        } else if over == seen {
-            // Whoever ends them has to come first: however many there are, nobody waits for a claim to go past them.
-            set.drained.push(Drained { queue, next: Some(claim.now) });
         } else if found.is_empty() && out_of_turn == 0 {
-            set.kept_back.push(queue);
+            // Behind those who are over some may stand who need no place.
+            let list = if over > 0 && seen == look_at { &mut set.stuck } else { &mut set.kept_back };
+            list.push(queue);
         }
         // Who is kept back takes nothing away from the queues behind.
         left -= found.len();

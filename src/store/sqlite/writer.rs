@@ -23,7 +23,7 @@ use crate::store::{Error, Result};
 const GROUP_MAX: usize = 64;
 /// A group takes no further verb once it has lasted this long, so that none lasts much longer than 50 ms.
 const GROUP_LONGEST: Span = Span::from_millis(15);
-/// A verb that has the lock for so long has kept everybody else from writing: that is worth a line in the log.
+/// Whatever takes so long keeps everybody else from writing: that is worth a line in the log.
 const SLOW: Span = Span::from_secs(1);
 /// Verbs that may wait. Callers wait in turn beyond it, which is the back-pressure on import and dispatch.
 const QUEUE: usize = 256;
@@ -187,7 +187,9 @@ impl Loop {
 
     /// Writes one group: what is in it, and whatever waits behind. Whoever was taken is in `group`, whatever happens.
     async fn write(&mut self, group: &mut Vec<Box<dyn Job>>) -> std::result::Result<(), Failure> {
+        let asked = self.clock.now();
         let begun = self.sql("BEGIN IMMEDIATE").await;
+        self.notice("wait for another process", self.clock.now().since(asked));
         if let Some(turn) = &mut self.turn {
             turn.begun();
         }
@@ -209,9 +211,7 @@ impl Loop {
             let worked = job.run(&mut self.connection).await;
             let failure = job.failure();
             let since = std::mem::replace(&mut last, self.clock.now());
-            if last.since(since) >= SLOW {
-                tracing::warn!(verb = job.verb(), took = %last.since(since), "the database was slow; nobody else could write");
-            }
+            self.notice(job.verb(), last.since(since));
             let is_first = ran == 0;
             if !worked {
                 let undo = if is_first { "ROLLBACK; BEGIN IMMEDIATE" } else { "ROLLBACK TO verb" };
@@ -230,7 +230,14 @@ impl Loop {
             };
             self.sql(next).await?;
         }
+        self.notice("commit", self.clock.now().since(last));
         Ok(())
+    }
+
+    fn notice(&self, what: &'static str, took: Span) {
+        if took >= SLOW {
+            tracing::warn!(what, %took, "the database was slow, or the machine stood still; nothing else was written meanwhile");
+        }
     }
 
     async fn sql(&mut self, text: &'static str) -> std::result::Result<(), Failure> {

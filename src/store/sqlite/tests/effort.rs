@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection, sqlite::SqliteConnec
 use super::{Place, now};
 use crate::domain::{BatchId, BatchState, LaneId, Span, StepIndex};
 use crate::store::sqlite::messages;
-use crate::store::{Claim, Drained, Queue};
+use crate::store::{Claim, Queue};
 
 const QUEUE: Queue = Queue { batch: BatchId(1), step: StepIndex::FIRST, lane: LaneId(1) };
 
@@ -41,7 +41,7 @@ async fn effort(people: u32, state: BatchState, ends_at: &str, due: &str) -> u64
     });
     let set = messages::claim(&mut connection, Claim::of(QUEUE.lane, vec![QUEUE], 50, now())).await.ok().unwrap();
     assert!(set.messages.is_empty());
-    assert_eq!(set.drained, [Drained { queue: QUEUE, next: Some(now()) }], "it is looked at again");
+    assert_eq!(set.stuck, [QUEUE], "it is looked at again");
     steps.load(Ordering::Relaxed)
 }
 
