@@ -109,7 +109,7 @@ pub async fn burst(database: &Path, count: u32, clock: Arc<dyn Clock>) -> Result
     loop {
         let progress = timers.run_once(clock.now()).await?;
         fired += progress.fired;
-        if progress.next_due.is_none() {
+        if progress.next_due.is_none_or(|at| at > clock.now()) {
             break;
         }
     }
