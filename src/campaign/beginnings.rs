@@ -97,8 +97,8 @@ impl Beginnings {
         });
         let behind = about(Lint::StartPassed, &self.behind, |people| {
             format!(
-                "`at` has passed already by the clocks of some of these people, who are sent theirs at once: {people}; write a \
-                 later `at`, or a `send_window` in which that may be"
+                "`at` has passed already by some clocks of these countries, and whoever lives by them is sent theirs at once: \
+                 {people}; write a later `at`, or a `send_window` in which that may be"
             )
         });
         late.into_iter().chain(behind)

@@ -113,6 +113,8 @@ fn a_file_that_is_wrong_gets_a_sentence_for_everything_that_is() {
         ("name = \"x\"", "promo.toml, audience: a campaign needs people; add audience = \"recipients.csv\""),
         ("audience = \"a\"\nstep = []", "promo.toml, step: there is none; add one with a channel and what to say"),
         (&with("titel = 1", &[SMS]), "promo.toml, titel: there is no such key; known are name, audience"),
+        (&with("send_windows = 1", &[SMS]), "send_windows: there is no such key; did you mean `send_window`?"),
+        (&with("allow_country = 1", &[SMS]), "allow_country: there is no such key; did you mean `allow_countries`?"),
         (&with("contry = \"SG\"", &[SMS]), "contry: there is no such key; did you mean `country`?"),
         (&with("country = \"Singapore\"", &[SMS]), "country: \"Singapore\" is not a country code"),
         (&with("ttl = 24", &[SMS]), "ttl: write a text in quotes instead of 24"),

@@ -13,7 +13,7 @@ use super::pace::Slow;
 use super::words::{count, list, of, shell, span};
 use super::{Exit, Ground, stranded};
 use crate::campaign::{Stranded, Waiting, check_routes};
-use crate::domain::{BatchState, Span, Timestamp};
+use crate::domain::{BatchState, Count, Span, Timestamp};
 use crate::engine::Gap;
 use crate::store::{Store, StrayKind, TurnedAway};
 
@@ -205,11 +205,42 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
         }
         (None, None) => findings.add("server", Health::Warning, "none is running", Some("start `volley serve`")),
     }
-    let in_play = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused, BatchState::Cancelling];
-    let in_play = store.batches(Some(in_play)).await?.len();
-    let in_play =
-        if in_play == 0 { "none is in play".to_owned() } else { of(in_play as u64, "is in play", "are in play") };
-    findings.fine("campaigns", in_play);
+    campaigns(ground, store, now, findings).await?;
+    if let Some(deaf) = Obstacle::deaf(&running) {
+        findings.add("webhooks", Health::Failed, deaf.what_since(now), Some(&deaf.what_to_do("", now)));
+    }
+    gaps(store, now, findings).await?;
+    webhooks(ground, store, now, findings).await
+}
+
+/// What keeps a campaign from moving, but for lanes and templates, which are everybody's.
+async fn campaigns(ground: &Ground, store: &dyn Store, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
+    let states = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused, BatchState::Cancelling];
+    let in_play = store.batches(Some(states)).await?;
+    let number = in_play.len() as u64;
+    let text = if number == 0 { "none is in play".to_owned() } else { of(number, "is in play", "are in play") };
+    findings.fine("campaigns", text);
+    let step_holds = store.step_holds().await?;
+    for batch in &in_play {
+        let name = name_of(batch);
+        if batch.state == BatchState::Paused {
+            let why = batch.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+            let advice = format!("to go on: volley campaign resume {}", shell(&name));
+            findings.add("campaigns", Health::Warning, format!("\"{name}\" is paused{why}"), Some(&advice));
+        }
+        let held: Vec<_> = step_holds.iter().filter(|hold| hold.batch == batch.id).collect();
+        if held.is_empty() || batch.state == BatchState::Cancelling {
+            continue;
+        }
+        let Some(plan) = store.plan(batch.id).await? else { continue };
+        let tallies = store.tallies(batch.id).await?;
+        for hold in held {
+            let Some(step) = plan.step(hold.step) else { continue };
+            let held = Obstacle::StepHeld(hold.clone(), step.channel, tallies.get(hold.step, Count::Queued));
+            let text = format!("\"{name}\": {}", held.what_since(now));
+            findings.add("campaigns", Health::Warning, text, Some(&held.what_to_do(&name, now)));
+        }
+    }
     for (batch, gone) in Stranded::everywhere(store, &ground.config).await? {
         let name = name_of(&batch);
         let text = format!("\"{name}\": {}", stranded::what(&gone));
@@ -220,11 +251,7 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
         let advice = format!("put the template right at the provider, or: volley campaign cancel {}", shell(&name));
         findings.add("campaigns", Health::Warning, format!("\"{name}\": {sentence}"), Some(&advice));
     }
-    if let Some(deaf) = Obstacle::deaf(&running) {
-        findings.add("webhooks", Health::Failed, deaf.what_since(now), Some(&deaf.what_to_do("", now)));
-    }
-    gaps(store, now, findings).await?;
-    webhooks(ground, store, now, findings).await
+    Ok(())
 }
 
 /// Times of the last day in which no receipt could be taken, and what keeps us from asking about them.

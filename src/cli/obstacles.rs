@@ -85,7 +85,15 @@ impl Obstacle {
         match self {
             Self::Held(hold, _) => holds::what_to_do(hold),
             Self::StepHeld(hold, _, _) => {
-                format!("to go on: volley campaign resume {} --step {}", shell(campaign), hold.step)
+                let (campaign, step) = (shell(campaign), hold.step);
+                let resume = format!("volley campaign resume {campaign} --step {step}");
+                match hold.by {
+                    StepHeldBy::Person | StepHeldBy::Rule => format!("to go on: {resume}"),
+                    StepHeldBy::Limit => format!(
+                        "to go on: volley campaign set {campaign} --step {step} with a higher --max-messages or --budget, \
+                         then {resume}"
+                    ),
+                }
             }
             Self::Slow(slow, _) => slow.what_to_do(now),
             Self::Gone(gone) => stranded::what_to_do(gone, campaign),

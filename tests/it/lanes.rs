@@ -24,6 +24,14 @@ fn a_lane_is_shown_with_what_waits_on_it_and_for_what() {
     assert_eq!(because(), "a hold: paused by ann");
     run(at, &pause).ended(0);
     assert_eq!(because(), "paused by ann: the text is wrong");
+    let doctor = run(at, &["doctor"]).stdout;
+    for found in [
+        "\"November promo\" is paused: paused by ann: the text is wrong",
+        "\"November promo\": step 1, WhatsApp, is paused by ann: the text is wrong",
+        "to go on: volley campaign resume 'November promo' --step 1",
+    ] {
+        assert!(doctor.contains(found), "{found}: {doctor}");
+    }
     let text = run(at, &["lane", "show", "promo-sg"]).ended(0).stdout;
     assert!(text.contains("November promo") && text.contains("volley lane resume promo-sg"), "{text}");
     run(at, &["lane", "show", "promo-gs"]).ended(1).says(&["promo-gs", "did you mean `promo-sg`?"]);

@@ -37,6 +37,8 @@ fn a_condition_that_cannot_be_meant_is_refused_with_its_step_and_key() {
         ("only = [65]", "step 2, only: write a text in quotes instead of 65"),
         ("only = [\"SG\"]\nskip_when = [\"CN\"]", "step 2, skip_when: `only` says already for whom the step is"),
         ("skip_if = [\"CN\"]", "step 2, skip_if: there is no such key"),
+        ("quiet_hour = \"21:00-08:00\"", "step 2, quiet_hour: there is no such key; did you mean `quiet_hours`?"),
+        ("skip_wen = [\"CN\"]", "step 2, skip_wen: there is no such key; did you mean `skip_when`?"),
         ("countries = [\"CN\"]", "step 2, countries: `countries` is designed but not built yet; write `only`"),
     ] {
         let error = file(&with("", &[VIBER, &format!("{SMS}\n{condition}")])).expect_err(condition);

@@ -52,8 +52,15 @@ impl<'a> Table<'a> {
         Table::new(Some(index), "", left, self.problems)
     }
 
-    pub fn has(&self, key: &str) -> bool {
+    pub fn has(&mut self, key: &'static str) -> bool {
+        self.asked(key);
         self.left.get(key).is_some_and(|value| !value.is_null())
+    }
+
+    fn asked(&mut self, key: &'static str) {
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
     }
 
     pub fn is_table(&self, key: &str) -> bool {
@@ -66,7 +73,7 @@ impl<'a> Table<'a> {
     }
 
     pub fn take(&mut self, key: &'static str) -> Option<Value> {
-        self.known.push(key);
+        self.asked(key);
         self.left.remove(key).filter(|value| !value.is_null())
     }
 

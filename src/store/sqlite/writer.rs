@@ -189,11 +189,13 @@ impl Loop {
     async fn write(&mut self, group: &mut Vec<Box<dyn Job>>) -> std::result::Result<(), Failure> {
         let asked = self.clock.now();
         let begun = self.sql("BEGIN IMMEDIATE").await;
-        self.notice("wait for another process", self.clock.now().since(asked));
+        let waited = self.clock.now().since(asked);
         if let Some(turn) = &mut self.turn {
             turn.begun();
         }
+        // Where it waited in vain, the error says so.
         begun?;
+        self.notice("wait for another process", waited);
         let committed = self.run_all(group).await;
         if committed.is_err() {
             // A full disk or a failed read may have ended the transaction by itself; then there is nothing to undo.
