@@ -190,6 +190,7 @@ fn lines(
     // What ended before its campaign began waits for no beginning.
     let start = match row.state {
         State::Done { at, .. } if at < began(batch) => batch.created_at,
+        _ if batch.started_at.is_none() => batch.created_at,
         _ => began(batch),
     };
     say(start, words::launched(batch, plan), "launched");

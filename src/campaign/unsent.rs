@@ -80,7 +80,7 @@ pub(super) fn sentence(
             };
             format!(
                 "Waiting for {on} to leave, {since}. {}{}",
-                what_for(waiting, batch, plan),
+                what_for(waiting, batch, plan, now.tries),
                 gives_up.unwrap_or_default()
             )
         }
@@ -147,7 +147,7 @@ fn asked(now: &Present, step: StepIndex, plan: &Plan, beside: &Beside) -> String
 }
 
 /// What keeps it from leaving, the surest reason first.
-fn what_for(waiting: &Waiting, batch: BatchState, plan: &Plan) -> String {
+fn what_for(waiting: &Waiting, batch: BatchState, plan: &Plan, tries: u16) -> String {
     let may_leave = !matches!(batch, BatchState::Paused | BatchState::Scheduled);
     if let Some(hold) = waiting.step_hold.as_ref().filter(|_| may_leave) {
         let since = clock(hold.since, plan);
@@ -172,7 +172,12 @@ fn what_for(waiting: &Waiting, batch: BatchState, plan: &Plan) -> String {
             format!("{what} is held since {}: {why}. Waiting uses up no step.", clock(hold.since, plan))
         }
         _ if !waiting.server => "No server is running, so nothing leaves.".to_owned(),
-        _ if waiting.since > waiting.now => "Until then it rests after a try that was given back.".to_owned(),
+        _ if waiting.since > waiting.now && tries > 0 => {
+            "Until then it rests after a try that was given back.".to_owned()
+        }
+        _ if waiting.since > waiting.now => {
+            "Its time has not come yet: the campaign's `at`, `over`, windows and quiet hours say when.".to_owned()
+        }
         _ => {
             let others = match waiting.queue {
                 ..=1 => "It is the only one of the campaign that waits for this step".to_owned(),
@@ -220,5 +225,26 @@ mod tests {
         ] {
             assert!(said.contains(part), "{said}");
         }
+    }
+
+    #[test]
+    fn who_waits_for_an_hour_to_come_is_not_said_to_have_been_tried() {
+        let plan = Plan::of_steps(vec![Step::of_text(Channel::Viber, "viber", "Hi")]);
+        let waiting = Waiting {
+            since: at(960),
+            now: at(0),
+            gives_up: None,
+            hold: None,
+            step_hold: None,
+            server: true,
+            deaf: None,
+            queue: 1,
+        };
+        let says = |tries| {
+            let present = Present { tries, ..Present::queued(at(960), None) };
+            sentence(&present, &plan, BatchState::Running, Some(&waiting), &Beside::default())
+        };
+        assert!(says(0).contains("Its time has not come yet"), "{}", says(0));
+        assert!(says(1).contains("rests after a try"), "{}", says(1));
     }
 }
