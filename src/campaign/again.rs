@@ -52,9 +52,20 @@ impl Launcher<'_> {
         let people = self.people_of(batch, again).await?;
         let beginnings = Beginnings::of(&plan, &schedule, &people.countries, now).map_err(LaunchError::Problems)?;
         let name = Some(self.name_of(batch, again).await?);
-        let (warnings, country, windows) = (Vec::new(), None, BTreeMap::new());
-        let mut prepared =
-            Prepared { name, people, plan, schedule, beginnings, now, warnings, country, windows, is_draft: false };
+        let (forecast, warnings, country, windows) = (None, Vec::new(), None, BTreeMap::new());
+        let mut prepared = Prepared {
+            name,
+            people,
+            plan,
+            schedule,
+            beginnings,
+            now,
+            forecast,
+            warnings,
+            country,
+            windows,
+            is_draft: false,
+        };
         self.lay_out(&mut prepared).await
     }
 

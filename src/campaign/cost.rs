@@ -29,8 +29,7 @@ impl Cost {
             let marks = plan.marks_at_first(Some(*country));
             let begins = plan.first(marks);
             for (index, step) in plan.places().filter(|(index, _)| !marks.passed_over(*index)) {
-                let price = step.prices.of(*country).unwrap_or_default();
-                let whole = price.times(parts(step)).times(*people);
+                let whole = each(step, *country).times(*people);
                 at_most = at_most.plus(whole);
                 if begins == Some(index) {
                     first = first.plus(whole);
@@ -39,6 +38,11 @@ impl Cost {
         }
         Some(Self { first, at_most, currency: plan.currency.clone() })
     }
+}
+
+/// What one message of a step costs.
+pub(super) fn each(step: &Step, country: Country) -> Money {
+    step.prices.of(country).unwrap_or_default().times(parts(step))
 }
 
 fn parts(step: &Step) -> u64 {

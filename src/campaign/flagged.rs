@@ -1,11 +1,9 @@
 //! Templates that the provider means to disable, and campaigns that would still send them then.
 
-use super::beginnings::Beginnings;
 use super::forecast::Forecast;
 use super::launch::{LaunchError, Launcher};
 use super::lint::{Lint, Warning};
 use super::moment::moment;
-use super::people::People;
 use super::time::instant;
 use crate::domain::{BatchState, Content, Plan, Span, Step, StepIndex, TemplateContent, Timestamp, Zone};
 use crate::store::{Batch, Said};
@@ -77,20 +75,10 @@ fn falls_back_after(plan: &Plan, step: StepIndex) -> Span {
 
 impl Launcher<'_> {
     /// What a plan says of templates that are flagged.
-    pub(super) async fn flagged(
-        &self,
-        plan: &Plan,
-        people: &People,
-        beginnings: &Beginnings,
-        now: Timestamp,
-    ) -> Result<Vec<Warning>, LaunchError> {
+    pub(super) async fn flagged(&self, plan: &Plan, forecast: Option<&Forecast>) -> Result<Vec<Warning>, LaunchError> {
         let flagged = Flagged::of(plan, &self.store.said().await?);
-        if flagged.is_empty() {
-            return Ok(Vec::new());
-        }
-        let forecast = self.forecast_for(plan, people, beginnings, now).await?;
         let warning = |flagged: Flagged| {
-            let sentence = flagged.sentence(flagged.until(plan, forecast.as_ref()), plan.time_zone)?;
+            let sentence = flagged.sentence(flagged.until(plan, forecast), plan.time_zone)?;
             Some(Warning { code: Lint::TemplateFlagged, step: Some(flagged.step), sentence })
         };
         Ok(flagged.into_iter().filter_map(warning).collect())

@@ -2,11 +2,12 @@
 //! whoever else is on the same lanes.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use crate::domain::{Hours, Span, Timestamp, Zone, local};
+use crate::domain::{Hours, Span, StepIndex, Timestamp, Zone, local};
 
 /// What holds a campaign up, for the most part of its time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,14 +27,49 @@ pub enum Bottleneck {
     },
     /// What may leave at no other hours.
     Hours,
+    /// It begins when the clock of each recipient says so.
+    Clocks,
     /// It was to be spread over a time.
     Over,
+}
+
+impl fmt::Display for Bottleneck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rate { lane } => write!(f, "the rate of lane {lane}"),
+            Self::Account { account } => write!(f, "the rate of account {account}"),
+            Self::Tier { portfolio } => write!(f, "the tier of portfolio {portfolio}"),
+            Self::Others { lane } => write!(f, "other campaigns on lane {lane}"),
+            Self::Hours => f.write_str("the hours at which it may leave"),
+            Self::Clocks => f.write_str("that it begins by each recipient's own clock"),
+            Self::Over => f.write_str("that it is spread"),
+        }
+    }
+}
+
+/// What stops a campaign although somebody's first message has not left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    End,
+    MaxMessages,
+    Budget,
+}
+
+/// So many that do not leave, and what stops them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct LeftBehind {
+    pub messages: u64,
+    pub by: Stop,
 }
 
 /// When it will be done, and what decides that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forecast {
+    /// When the last of what leaves has left.
     pub done_at: Timestamp,
+    /// Who does not.
+    pub left_behind: Vec<LeftBehind>,
     /// Nothing where it is a matter of no time.
     pub bottleneck: Option<Bottleneck>,
     /// Of each portfolio that it takes places of, what it takes from day to day.
@@ -60,8 +96,13 @@ pub struct BookedDay {
 /// People who begin alike.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
+    pub step: StepIndex,
     pub lane: usize,
     pub people: f64,
+    /// So many of them a second at most, where they are spread over a time.
+    pub spread: f64,
+    /// What a message to one of them costs.
+    pub cost: f64,
     pub opens: Timestamp,
     pub zone: Zone,
     pub hours: Hours,
@@ -83,6 +124,44 @@ impl Group {
         self.stays = Some(stays);
         Some(stays)
     }
+
+    /// What keeps them from leaving while they are closed.
+    fn closed_by(&self, at: Timestamp) -> Bottleneck {
+        match self.hours.begins(self.zone) {
+            Some(begins) if at < begins => Bottleneck::Clocks,
+            Some(_) | None => Bottleneck::Hours,
+        }
+    }
+}
+
+/// How much may still leave of a step, or of the whole campaign.
+#[derive(Debug, Clone)]
+pub(super) struct Cap {
+    pub step: Option<StepIndex>,
+    pub by: Stop,
+    /// Messages, or money.
+    pub left: f64,
+}
+
+impl Cap {
+    fn is_on(&self, group: &Group) -> bool {
+        self.step.is_none_or(|step| step == group.step)
+    }
+
+    /// What a message of a group takes of it.
+    fn takes(&self, group: &Group) -> f64 {
+        match self.by {
+            Stop::Budget if self.is_on(group) => group.cost,
+            Stop::MaxMessages if self.is_on(group) => 1.0,
+            Stop::Budget | Stop::MaxMessages | Stop::End => 0.0,
+        }
+    }
+
+    /// Whether not even the cheapest message may leave any more.
+    fn is_used_up(&self, groups: &[Group]) -> bool {
+        let takes = groups.iter().map(|group| self.takes(group)).filter(|takes| *takes > 0.0);
+        takes.min_by(f64::total_cmp).is_some_and(|least| self.left < least * ALMOST)
+    }
 }
 
 /// A lane: one of ours, or another that takes of the same account or portfolio.
@@ -96,8 +175,17 @@ pub(super) struct Road {
     /// How many campaigns it has besides, and how many messages of them wait.
     pub campaigns: f64,
     pub others: f64,
-    /// Campaigns whose time is still to come: from when, and how many messages, earliest first.
-    pub coming: VecDeque<(Timestamp, f64)>,
+    /// What is still to come, earliest first.
+    pub coming: VecDeque<Coming>,
+}
+
+/// Messages of other campaigns whose time has not come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Coming {
+    pub from: Timestamp,
+    pub messages: f64,
+    /// How many campaigns they add to those that there are.
+    pub campaigns: f64,
 }
 
 impl Road {
@@ -133,7 +221,9 @@ pub(super) struct Outlook {
     pub roads: Vec<Road>,
     pub accounts: Vec<Account>,
     pub portfolios: Vec<Portfolio>,
-    pub over: Option<Span>,
+    pub caps: Vec<Cap>,
+    /// Nobody's first message leaves from then on.
+    pub end: Option<Timestamp>,
     /// By whose clock a day is one.
     pub zone: Option<Zone>,
 }
@@ -144,61 +234,88 @@ const STRETCHES: u32 = 200_000;
 const LONGEST: f64 = 3_600.0;
 /// Fewer than this is nobody.
 const NOBODY: f64 = 0.001;
+/// So much of a message is one, where fractions were added up.
+const ALMOST: f64 = 0.999;
 
 impl Outlook {
     /// Nothing where it would never be done.
     pub(super) fn forecast(mut self, begins: Timestamp) -> Option<Forecast> {
-        let everybody: f64 = self.groups.iter().map(|group| group.people).sum();
-        let most = self.over.map_or(f64::INFINITY, |over| everybody / over.std().as_secs_f64());
         let mut at = begins;
         let mut held_up: BTreeMap<Bottleneck, f64> = BTreeMap::new();
+        let mut stopped: BTreeMap<Stop, f64> = BTreeMap::new();
         for _ in 0..STRETCHES {
-            self.groups.retain(|group| group.people > NOBODY);
+            self.leave_behind(at, &mut stopped);
             if self.groups.is_empty() {
                 let longest = held_up.into_iter().max_by(|one, other| one.1.total_cmp(&other.1));
                 let bottleneck = longest.map(|(bottleneck, _)| bottleneck);
                 let bookings = self.portfolios.iter().map(Portfolio::booking).collect();
-                return Some(Forecast { done_at: at, bottleneck, bookings });
+                let left_behind =
+                    stopped.into_iter().map(|(by, messages)| LeftBehind { messages: round(messages), by });
+                let left_behind = left_behind.filter(|left| left.messages > 0).collect();
+                return Some(Forecast { done_at: at, bottleneck, left_behind, bookings });
             }
-            let (seconds, bottleneck) = self.stretch(at, most)?;
+            let (seconds, bottleneck) = self.stretch(at)?;
             *held_up.entry(bottleneck).or_default() += seconds;
             at = at + millis(seconds);
         }
         None
     }
 
+    /// Who has left by now is out of it, and so is whoever may not any more.
+    fn leave_behind(&mut self, at: Timestamp, stopped: &mut BTreeMap<Stop, f64>) {
+        self.groups.retain(|group| group.people > NOBODY);
+        let is_over = self.end.is_some_and(|end| at >= end);
+        // It stops everybody whom it is about, with the first who may not leave.
+        let used_up: Vec<&Cap> = self.caps.iter().filter(|cap| cap.is_used_up(&self.groups)).collect();
+        self.groups.retain(|group| {
+            let cap = || used_up.iter().find(|cap| cap.is_on(group)).map(|cap| cap.by);
+            let Some(by) = is_over.then_some(Stop::End).or_else(cap) else { return true };
+            *stopped.entry(by).or_default() += group.people;
+            false
+        });
+    }
+
     /// Goes on for as long as nothing changes. Returns how long that is, and what holds it up meanwhile.
-    fn stretch(&mut self, at: Timestamp, most: f64) -> Option<(f64, Bottleneck)> {
+    fn stretch(&mut self, at: Timestamp) -> Option<(f64, Bottleneck)> {
         for portfolio in &mut self.portfolios {
             while portfolio.coming.front().is_some_and(|(free_at, _)| *free_at <= at) {
                 portfolio.free += portfolio.coming.pop_front().map_or(0.0, |(_, people)| people);
             }
         }
         for road in &mut self.roads {
-            while road.coming.front().is_some_and(|(from, _)| *from <= at) {
-                road.others += road.coming.pop_front().map_or(0.0, |(_, messages)| messages);
-                road.campaigns += 1.0;
+            while let Some(coming) = road.coming.front().copied().filter(|coming| coming.from <= at) {
+                road.coming.pop_front();
+                road.others += coming.messages;
+                road.campaigns += coming.campaigns;
             }
         }
         let stays = self.groups.iter_mut().map(|group| group.is_open(at)).collect::<Option<Vec<_>>>()?;
-        let open: Vec<bool> = stays.iter().map(|(open, _)| *open).collect();
         let mut waiting = vec![0.0; self.roads.len()];
-        for (group, _) in self.groups.iter().zip(&open).filter(|(_, open)| **open) {
+        for (group, _) in self.groups.iter().zip(&stays).filter(|(_, (open, _))| *open) {
             waiting[group.lane] += group.people;
         }
-        let paces: Vec<Pace> = (0..self.roads.len()).map(|lane| self.pace(lane, &waiting, most)).collect();
+        let mut paces: Vec<Pace> = (0..self.roads.len()).map(|lane| self.pace(lane, &waiting)).collect();
+        let leaves = self.leaves(&stays, &waiting, &mut paces);
         let mut seconds = LONGEST;
         let mut until = |at_most: f64| seconds = seconds.min(at_most.max(0.001));
-        stays.iter().for_each(|(_, change)| until(change.since(at).std().as_secs_f64()));
-        let mut taken = vec![0.0; self.portfolios.len()];
-        for ((road, people), Pace { ours, theirs, .. }) in self.roads.iter().zip(&waiting).zip(&paces) {
-            if *people > 0.0 && *ours > 0.0 {
-                until(people / ours);
+        let in_seconds = |then: Timestamp| then.since(at).std().as_secs_f64();
+        stays.iter().for_each(|(_, change)| until(in_seconds(*change)));
+        self.end.into_iter().for_each(|end| until(in_seconds(end)));
+        for (group, pace) in self.groups.iter().zip(&leaves).filter(|(_, pace)| **pace > 0.0) {
+            until(group.people / pace);
+        }
+        for cap in &self.caps {
+            let taken: f64 = self.groups.iter().zip(&leaves).map(|(group, pace)| cap.takes(group) * pace).sum();
+            if taken > 0.0 {
+                until(cap.left / taken);
             }
+        }
+        let mut taken = vec![0.0; self.portfolios.len()];
+        for (road, Pace { ours, theirs, .. }) in self.roads.iter().zip(&paces) {
             if *theirs > 0.0 {
                 until(road.others / theirs);
             }
-            road.coming.front().into_iter().for_each(|(from, _)| until(from.since(at).std().as_secs_f64()));
+            road.coming.front().into_iter().for_each(|coming| until(in_seconds(coming.from)));
             if let Some(portfolio) = road.portfolio {
                 taken[portfolio] += ours + theirs;
             }
@@ -207,20 +324,42 @@ impl Outlook {
             if *pace > 0.0 && portfolio.free.is_finite() {
                 until(portfolio.free / pace);
             }
-            portfolio.coming.front().into_iter().for_each(|(free_at, _)| until(free_at.since(at).std().as_secs_f64()));
+            portfolio.coming.front().into_iter().for_each(|(free_at, _)| until(in_seconds(*free_at)));
         }
         // Whoever needs longest decides.
         let needs = |lane: &usize| waiting[*lane] / paces[*lane].ours.max(1e-9);
         let slowest = (0..self.roads.len())
             .filter(|lane| waiting[*lane] > 0.0)
             .max_by(|one, other| needs(one).total_cmp(&needs(other)));
-        let bottleneck = slowest.map_or(Bottleneck::Hours, |lane| paces[lane].because.clone());
-        self.pass(at, seconds, &open, &waiting, &paces);
+        let closed = || self.groups.first().map_or(Bottleneck::Hours, |group| group.closed_by(at));
+        let bottleneck = slowest.map_or_else(closed, |lane| paces[lane].because.clone());
+        self.pass(at, seconds, &leaves, &paces);
         Some((seconds, bottleneck))
     }
 
+    /// How many of each group leave a second: their part of what the lane does, and no more than they are spread to. A
+    /// lane has no use for what they do not take.
+    fn leaves(&self, stays: &[(bool, Timestamp)], waiting: &[f64], paces: &mut [Pace]) -> Vec<f64> {
+        let mut leaves = vec![0.0; self.groups.len()];
+        let mut of_lanes = vec![0.0; self.roads.len()];
+        for ((group, (open, _)), leaves) in self.groups.iter().zip(stays).zip(&mut leaves) {
+            if *open {
+                let part = paces[group.lane].ours * group.people / waiting[group.lane];
+                *leaves = part.min(group.spread);
+                of_lanes[group.lane] += *leaves;
+            }
+        }
+        for (pace, ours) in paces.iter_mut().zip(of_lanes) {
+            if ours < pace.ours * ALMOST {
+                pace.because = Bottleneck::Over;
+            }
+            pace.ours = ours;
+        }
+        leaves
+    }
+
     /// How fast a lane goes, and why no faster for us.
-    fn pace(&self, lane: usize, waiting: &[f64], most: f64) -> Pace {
+    fn pace(&self, lane: usize, waiting: &[f64]) -> Pace {
         let road = &self.roads[lane];
         if let Some(portfolio) = road.portfolio.map(|portfolio| &self.portfolios[portfolio])
             && portfolio.free < 1.0
@@ -243,25 +382,22 @@ impl Outlook {
         if waiting[lane] <= 0.0 {
             return Pace { ours: 0.0, theirs: if road.others > 0.0 { rate } else { 0.0 }, because };
         }
-        let mut ours = rate / road.sharing();
-        let theirs = rate - ours;
+        let ours = rate / road.sharing();
         if road.others > 0.0 {
             because = Bottleneck::Others { lane: road.lane.clone() };
         }
-        let everybody: f64 = waiting.iter().sum();
-        let spread = most * (waiting[lane] / everybody.max(1.0));
-        if spread < ours {
-            (ours, because) = (spread, Bottleneck::Over);
-        }
-        Pace { ours, theirs, because }
+        Pace { ours, theirs: rate - ours, because }
     }
 
     /// So long at this pace.
-    fn pass(&mut self, at: Timestamp, seconds: f64, open: &[bool], waiting: &[f64], paces: &[Pace]) {
+    fn pass(&mut self, at: Timestamp, seconds: f64, leaves: &[f64], paces: &[Pace]) {
         let day = local(at, self.zone.unwrap_or(Zone(chrono_tz::Tz::UTC))).date();
-        for (group, _) in self.groups.iter_mut().zip(open).filter(|(_, open)| **open) {
-            let left = paces[group.lane].ours * seconds;
-            group.people -= left * (group.people / waiting[group.lane]);
+        for (group, pace) in self.groups.iter_mut().zip(leaves).filter(|(_, pace)| **pace > 0.0) {
+            let left = pace * seconds;
+            group.people -= left;
+            for cap in &mut self.caps {
+                cap.left -= left * cap.takes(group);
+            }
         }
         for (road, Pace { ours, theirs, .. }) in self.roads.iter_mut().zip(paces) {
             let (our_places, places) = (ours * seconds, (ours + theirs) * seconds);
@@ -310,149 +446,4 @@ fn millis(seconds: f64) -> Span {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BEGINS: &str = "2026-12-01T01:00:00Z";
-
-    fn at(text: &str) -> Timestamp {
-        Timestamp::parse_rfc3339(text).unwrap()
-    }
-
-    fn road(rate: f64) -> Road {
-        Road {
-            lane: "wa".to_owned(),
-            rate,
-            account: None,
-            portfolio: None,
-            campaigns: 0.0,
-            others: 0.0,
-            coming: VecDeque::new(),
-        }
-    }
-
-    fn places_of_250() -> Portfolio {
-        Portfolio {
-            name: "acme".to_owned(),
-            most: 250,
-            free: 250.0,
-            coming: VecDeque::new(),
-            held: Span::from_secs(86_400),
-            days: BTreeMap::new(),
-        }
-    }
-
-    fn group(people: f64) -> Group {
-        let (opens, zone) = (at(BEGINS), "Asia/Singapore".parse().unwrap());
-        Group { lane: 0, people, opens, zone, hours: Hours::default(), stays: None }
-    }
-
-    fn forecast(outlook: Outlook) -> (String, Bottleneck) {
-        let Forecast { done_at, bottleneck, .. } = outlook.forecast(at(BEGINS)).unwrap();
-        // To the minute: fractions of a second are nobody's.
-        (done_at.rfc3339()[..16].to_owned(), bottleneck.unwrap())
-    }
-
-    fn of_lane(what: fn(String) -> Bottleneck) -> Bottleneck {
-        what("wa".to_owned())
-    }
-
-    #[test]
-    fn at_a_rate_it_takes_what_the_rate_takes() {
-        let outlook = Outlook { groups: vec![group(36_000.0)], roads: vec![road(10.0)], ..Outlook::default() };
-        assert_eq!(forecast(outlook), ("2026-12-01T02:00".to_owned(), of_lane(|lane| Bottleneck::Rate { lane })));
-    }
-
-    #[test]
-    fn a_thousand_people_on_a_tier_of_250_take_until_day_four() {
-        let road = Road { portfolio: Some(0), ..road(80.0) };
-        let outlook = Outlook {
-            groups: vec![group(1_000.0)],
-            roads: vec![road],
-            portfolios: vec![places_of_250()],
-            ..Outlook::default()
-        };
-        assert_eq!(
-            forecast(outlook),
-            ("2026-12-04T01:00".to_owned(), Bottleneck::Tier { portfolio: "acme".to_owned() })
-        );
-    }
-
-    #[test]
-    fn places_are_booked_by_day_and_shared_with_campaigns_that_come_later() {
-        let alone = Road { portfolio: Some(0), ..road(80.0) };
-        // Another campaign of 400 begins on the second day.
-        let later = VecDeque::from([(at("2026-12-02T00:30:00Z"), 400.0)]);
-        let shared = Road { coming: later, ..alone.clone() };
-        let booked = |roads: &[&Road]| {
-            let outlook = Outlook {
-                groups: vec![group(600.0)],
-                roads: roads.iter().copied().cloned().collect(),
-                portfolios: vec![places_of_250()],
-                ..Outlook::default()
-            };
-            let forecast = outlook.forecast(at(BEGINS)).unwrap();
-            let [booking] = &forecast.bookings[..] else { panic!("one portfolio") };
-            assert_eq!((booking.portfolio.as_str(), booking.tier), ("acme", 250));
-            let days = booking.days.iter().map(|day| (day.day.to_string(), day.people, day.others));
-            days.collect::<Vec<_>>()
-        };
-        let day = |day: u32, people, others| (format!("2026-12-{day:02}"), people, others);
-        assert_eq!(booked(&[&alone]), [day(1, 250, 0), day(2, 250, 0), day(3, 100, 0)]);
-        let with_others = [day(1, 250, 0), day(2, 125, 125), day(3, 125, 125), day(4, 100, 100)];
-        assert_eq!(booked(&[&shared]), with_others);
-        assert_eq!(booked(&[&alone, &shared]), with_others, "it takes the same places on another lane");
-    }
-
-    #[test]
-    fn what_leaves_in_office_hours_goes_on_the_next_day_and_over_the_weekend() {
-        let hours = Hours { windows: vec!["Mon-Fri 09:00-18:00".parse().unwrap()], ..Hours::default() };
-        // Nine hours a day, from Tuesday on: five days of them end on Monday evening.
-        let group = Group { hours, ..group(5.0 * 9.0 * 3_600.0) };
-        let outlook = Outlook { groups: vec![group], roads: vec![road(1.0)], ..Outlook::default() };
-        assert_eq!(forecast(outlook), ("2026-12-07T10:00".to_owned(), Bottleneck::Hours));
-    }
-
-    #[test]
-    fn others_on_the_lane_have_as_much_of_it_until_they_are_done() {
-        let road = Road { campaigns: 1.0, others: 3_600.0, ..road(2.0) };
-        let outlook = Outlook { groups: vec![group(5_400.0)], roads: vec![road], ..Outlook::default() };
-        // An hour side by side, and a quarter alone.
-        assert_eq!(forecast(outlook), ("2026-12-01T02:15".to_owned(), of_lane(|lane| Bottleneck::Others { lane })));
-    }
-
-    #[test]
-    fn what_is_spread_over_a_time_takes_that_time_and_lanes_share_an_account() {
-        let over = Some(Span::from_secs(3 * 3_600));
-        let outlook = Outlook { groups: vec![group(1_000.0)], roads: vec![road(80.0)], over, ..Outlook::default() };
-        assert_eq!(forecast(outlook), ("2026-12-01T04:00".to_owned(), Bottleneck::Over));
-        let on = |lane| Group { lane, ..group(3_600.0) };
-        let roads = vec![Road { account: Some(0), ..road(2.0) }; 2];
-        let accounts = vec![Account { name: "waba".to_owned(), rate: 2.0 }];
-        let outlook = Outlook { groups: vec![on(0), on(1)], roads, accounts, ..Outlook::default() };
-        assert_eq!(
-            forecast(outlook),
-            ("2026-12-01T02:00".to_owned(), Bottleneck::Account { account: "waba".to_owned() })
-        );
-        // Whoever else is on another lane of it takes half of it too.
-        let roads = vec![
-            Road { account: Some(0), ..road(2.0) },
-            Road { account: Some(0), campaigns: 1.0, others: 1_800.0, ..road(2.0) },
-        ];
-        let accounts = vec![Account { name: "waba".to_owned(), rate: 2.0 }];
-        let outlook = Outlook { groups: vec![group(3_600.0)], roads, accounts, ..Outlook::default() };
-        assert_eq!(forecast(outlook).0, "2026-12-01T01:45");
-    }
-
-    #[test]
-    fn hours_that_never_open_are_never_done() {
-        let hours = Hours {
-            windows: vec!["09:00-10:00".parse().unwrap()],
-            quiet: vec!["08:00-11:00".parse().unwrap()],
-            ..Hours::default()
-        };
-        let outlook =
-            Outlook { groups: vec![Group { hours, ..group(1.0) }], roads: vec![road(1.0)], ..Outlook::default() };
-        assert_eq!(outlook.forecast(at(BEGINS)), None);
-    }
-}
+mod tests;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::beginnings::Beginnings;
 use super::file::Draft;
-use super::lint::{Facts, Warning, lint, named};
+use super::forecast::{Forecast, Stop};
+use super::lint::{Facts, Lint, Warning, lint, named};
 use super::people::{Gathering, Part, People, PeopleError};
 use super::prices::{PriceError, PriceList};
 use super::route;
@@ -14,7 +15,9 @@ use super::windows::open_windows;
 use crate::audience::OnProgress;
 use crate::clock::{Chance, Clock};
 use crate::config::{Config, Problem};
-use crate::domain::{BatchId, BatchState, CampaignId, Countries, Country, Plan, Step, StepIndex, Tag, Timestamp, Zone};
+use crate::domain::{
+    BatchId, BatchState, CampaignId, Countries, Country, Plan, Step, StepIndex, Tag, Timestamp, Zone, grouped,
+};
 use crate::engine;
 use crate::store::{self, Lane, NewBatch, Over, Spread, Start, Store};
 
@@ -50,6 +53,8 @@ pub struct Prepared {
     pub beginnings: Beginnings,
     /// When it was looked over.
     pub now: Timestamp,
+    /// When everybody's first message will have left; nothing where that is never.
+    pub forecast: Option<Forecast>,
     pub warnings: Vec<Warning>,
     /// For national numbers.
     pub country: Option<Country>,
@@ -71,6 +76,7 @@ struct LookedOver {
     plan: Plan,
     beginnings: Beginnings,
     now: Timestamp,
+    forecast: Option<Forecast>,
     warnings: Vec<Warning>,
     windows: BTreeMap<StepIndex, u64>,
 }
@@ -157,9 +163,20 @@ impl Launcher<'_> {
         let people = Gathering { store: self.store, clock: self.clock, keep }.gather(draft, progress).await?;
         match self.look_over(draft, &people, &schedule, prices.as_ref()).await {
             Ok(looked) => {
-                let LookedOver { plan, beginnings, now, warnings, windows } = looked;
-                let (name, country, is_draft) = (draft.name.clone(), draft.country, false);
-                Ok(Prepared { name, people, plan, schedule, beginnings, now, warnings, country, windows, is_draft })
+                let LookedOver { plan, beginnings, now, forecast, warnings, windows } = looked;
+                Ok(Prepared {
+                    name: draft.name.clone(),
+                    people,
+                    plan,
+                    schedule,
+                    beginnings,
+                    now,
+                    forecast,
+                    warnings,
+                    country: draft.country,
+                    windows,
+                    is_draft: false,
+                })
             }
             Err(error) => {
                 people.discard(self.store).await;
@@ -191,14 +208,16 @@ impl Launcher<'_> {
             recipients: people.recipients,
             countries: &people.countries,
             empty: &people.empty,
-            start: beginnings.first,
             windows: &windows,
         };
+        let forecast = self.forecast(&plan, &people.countries, &beginnings, now).await?;
         warnings.extend(lint(&plan, self.config, &facts));
         warnings.extend(people.excluded.warnings());
         warnings.extend(beginnings.warnings());
-        warnings.extend(self.flagged(&plan, people, &beginnings, now).await?);
-        Ok(LookedOver { plan, beginnings, now, warnings, windows })
+        warnings.extend(forecast.as_ref().and_then(|forecast| too_soon(forecast, people.recipients)));
+        warnings.extend(self.flagged(&plan, forecast.as_ref()).await?);
+        warnings.extend(self.held(&plan).await?);
+        Ok(LookedOver { plan, beginnings, now, forecast, warnings, windows })
     }
 
     pub(super) async fn lay_out(&self, prepared: &mut Prepared) -> Result<Launched, LaunchError> {
@@ -296,6 +315,19 @@ impl Launcher<'_> {
         let excluded = (from..).zip(numbers).filter(|(_, msisdn)| people.excluded.numbers.contains(msisdn));
         Ok(excluded.map(|(n, _)| n).collect())
     }
+}
+
+/// What will have expired by the campaign's end.
+fn too_soon(forecast: &Forecast, recipients: u64) -> Option<Warning> {
+    let late = forecast.left_behind.iter().find(|left| left.by == Stop::End)?;
+    let because = forecast.bottleneck.as_ref().map(|found| format!(", as things stand because of {found}"));
+    let sentence = format!(
+        "{} of {} first messages will not have left by `end`{}, and expire then; write a later `end`",
+        grouped(late.messages),
+        grouped(recipients),
+        because.unwrap_or_default()
+    );
+    Some(Warning { code: Lint::EndTooSoon, step: None, sentence })
 }
 
 /// What would be wrong by the time at which a draft is started: people's time to leave, and their place in a stretch, are

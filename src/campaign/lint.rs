@@ -7,8 +7,7 @@ use super::cost::Cost;
 use super::shares::{Share, Shares};
 use crate::config::Config;
 use crate::domain::{
-    Category, Channel, Content, Countries, Country, Plan, SmsEncoding, Span, Step, StepIndex, TemplateContent,
-    Timestamp,
+    Category, Channel, Content, Countries, Country, Plan, SmsEncoding, Span, Step, StepIndex, TemplateContent, grouped,
 };
 use crate::template::{self, Alphabet, Place};
 
@@ -59,7 +58,7 @@ pub enum Lint {
     BatchOverBurst,
     /// The audience is larger than the portfolio's tier.
     SmallTier,
-    /// The campaign ends before its lane could have sent it.
+    /// The campaign ends before everybody's first message has left.
     EndTooSoon,
     /// The time at which it begins has passed already by some people's clocks.
     StartPassed,
@@ -81,6 +80,8 @@ pub enum Lint {
     RareCountry,
     /// Rows of a file of those to leave out hold no number.
     UnreadableExclude,
+    /// A lane, or a template on it, may not send now.
+    Held,
 }
 
 impl Lint {
@@ -111,6 +112,7 @@ impl Lint {
             Self::NothingFollows => "nothing_follows",
             Self::RareCountry => "rare_country",
             Self::UnreadableExclude => "unreadable_exclude",
+            Self::Held => "held",
         }
     }
 }
@@ -128,8 +130,6 @@ pub struct Facts<'a> {
     pub countries: &'a BTreeMap<Country, u64>,
     /// For each of the plan's columns, how many recipients have nothing in it.
     pub empty: &'a [u64],
-    /// When the campaign would begin.
-    pub start: Timestamp,
     /// For each step of free text on WhatsApp, how many recipients have a 24-hour window open now.
     pub windows: &'a BTreeMap<StepIndex, u64>,
 }
@@ -159,7 +159,7 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
         }
         warnings.content(step, facts);
         warnings.empty_cells(plan, step, facts, share);
-        warnings.pace((index, step), config, facts, &shares, plan.end);
+        warnings.pace((index, step), config, &shares);
         deadlines = Span::from_millis(deadlines.millis() + step.fallback_after.map_or(0, Span::millis));
     }
     warnings.found
@@ -168,7 +168,6 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
 /// Of a country with fewer than one in so many people it is worth a look whether they really live there.
 const RARE: u64 = 1_000;
 
-/// A digit too few or too many is a number of another country as often as it is none.
 /// Limits that keep somebody from getting even the first message.
 fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
     let beginning: u64 = plan.places().map(|(index, _)| shares.at(index).beginning).sum();
@@ -178,8 +177,10 @@ fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
     let steps = plan.places().map(|(index, step)| (Some(index), step.limits.messages, shares.at(index).beginning));
     for (step, most, people) in steps.chain([(None, plan.limits.messages, beginning)]) {
         if let Some(most) = most.filter(|most| *most < people) {
-            let sentence =
-                format!("max_messages is {most}, and {people} people begin here, so {} of them wait", people - most);
+            let sentence = {
+                let [most, people, wait] = [most, people, people - most].map(grouped);
+                format!("max_messages is {most}, and {people} people begin here, so {wait} of them wait")
+            };
             warn(step, sentence);
         }
     }
@@ -195,6 +196,7 @@ fn limited(plan: &Plan, shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
     found
 }
 
+/// A digit too few or too many is a number of another country as often as it is none.
 fn rare(shares: &Shares, facts: &Facts<'_>) -> Option<Warning> {
     let gets_something = |country: &Country| !shares.nobodys.contains_key(country);
     let is_rare = |people: u64| people.saturating_mul(RARE) < facts.recipients;

@@ -2,41 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use super::lint::{Facts, Lint, Warnings};
+use super::lint::{Lint, Warnings};
 use super::shares::{Shares, as_float};
 use crate::config::{Config, Lane, SendMode};
-use crate::domain::{OnTierSpent, Step, StepIndex, Tier, Timestamp};
+use crate::domain::{OnTierSpent, Step, StepIndex, Tier};
 
 /// A lane of a pool that needs so many times as long as the quickest holds the campaign up.
 const UNEVEN: f64 = 2.0;
 
 impl Warnings {
     /// Of those who come here from another step nobody knows yet how many they are; looked at are those who begin here.
-    pub(super) fn pace(
-        &mut self,
-        (index, step): (StepIndex, &Step),
-        config: &Config,
-        facts: &Facts<'_>,
-        shares: &Shares,
-        end: Option<Timestamp>,
-    ) {
+    pub(super) fn pace(&mut self, (index, step): (StepIndex, &Step), config: &Config, shares: &Shares) {
         let on = |lane: &Lane| shares.on_lane(index, &lane.name);
         let mut portfolios: BTreeMap<&str, (u32, u64)> = BTreeMap::new();
         for lane in config.lanes_of(step) {
             self.batch(lane);
             if let (Some(portfolio), Tier::People(people)) = (lane.tiered(), lane.tier) {
                 portfolios.entry(portfolio).or_insert((people, 0)).1 += on(lane);
-            }
-            if let Some(end) = end
-                && lane.rate.within(end.since(facts.start)) < on(lane)
-            {
-                let sentence = format!(
-                    "at {} lane {} cannot hand over {} messages before `end`; the rest will expire",
-                    lane.rate,
-                    lane.name,
-                    on(lane)
-                );
-                self.warn(Lint::EndTooSoon, sentence);
             }
         }
         for (portfolio, (people, beginning)) in portfolios {

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::beginnings::Beginnings;
-use super::forecast::{Account, Forecast, Group, Outlook, Portfolio, Road};
-use super::launch::{LaunchError, Launcher, Prepared};
-use super::people::People;
+use super::cost;
+use super::forecast::{Account, Cap, Coming, Forecast, Group, Outlook, Portfolio, Road, Stop};
+use super::launch::{LaunchError, Launcher};
 use super::shares::as_float;
 use crate::audience::understood;
 use crate::config::Lane;
 use crate::domain::{
-    BatchId, BatchState, Count, Country, OnTierSpent, Plan, Span, Step, StepIndex, Tallies, Tier, Timestamp, usual_zone,
+    BatchId, BatchState, Count, Country, Money, OnTierSpent, Plan, Span, Step, StepIndex, Tallies, Tier, Timestamp,
+    usual_zone,
 };
 use crate::store::Batch;
 
@@ -23,8 +24,8 @@ struct Others {
     /// How many have something waiting now, and how much.
     campaigns: f64,
     waiting: f64,
-    /// What will wait later: from when, and how much.
-    coming: Vec<(Timestamp, f64)>,
+    /// What will wait later.
+    coming: Vec<Coming>,
 }
 
 impl Others {
@@ -51,25 +52,31 @@ struct Gathering<'a> {
     now: Timestamp,
 }
 
-impl Launcher<'_> {
-    /// When everybody's first message will have left, should the campaign be launched now. Nothing where that is never.
-    pub async fn forecast(&self, prepared: &Prepared) -> Result<Option<Forecast>, LaunchError> {
-        self.forecast_for(&prepared.plan, &prepared.people, &prepared.beginnings, prepared.now).await
-    }
+/// People of one country who are to get a step.
+struct Waiting {
+    country: Country,
+    people: f64,
+    /// From when on.
+    opens: Timestamp,
+    /// Over how long they are spread.
+    over: Option<Span>,
+}
 
-    pub(super) async fn forecast_for(
+impl Launcher<'_> {
+    /// When everybody's first message will have left, should a campaign be launched now. Nothing where that is never.
+    pub(super) async fn forecast(
         &self,
         plan: &Plan,
-        people: &People,
+        people: &BTreeMap<Country, u64>,
         beginnings: &Beginnings,
         now: Timestamp,
     ) -> Result<Option<Forecast>, LaunchError> {
-        let outlook = Outlook { over: plan.over, zone: plan.time_zone, ..Outlook::default() };
+        let outlook = Outlook { caps: caps(plan, &Tallies::default(), &[]), ..Outlook::of(plan) };
         let mut gathering = self.gathering(outlook, None, now).await?;
-        for (country, people) in &people.countries {
+        for (country, people) in people {
             let Some(index) = plan.first(plan.marks_at_first(Some(*country))) else { continue };
-            let Some(step) = plan.step(index) else { continue };
-            gathering.add(step, *country, as_float(*people), beginnings.in_country(Some(*country))).await?;
+            let (opens, people) = (beginnings.in_country(Some(*country)), as_float(*people));
+            gathering.add(plan, index, Waiting { country: *country, people, opens, over: plan.over }).await?;
         }
         Ok(gathering.whole().forecast(beginnings.first.max(now)))
     }
@@ -88,17 +95,22 @@ impl Launcher<'_> {
             countries.insert(Country::WORLD, 1);
         }
         let opens = batch.starts_at.unwrap_or(now).max(now);
-        // What is left of the time over which it is spread.
         let begun = batch.started_at.or(batch.starts_at).unwrap_or(now);
-        let over = plan.over.map(|over| (begun + over).since(opens)).filter(|left| *left > Span::ZERO);
-        let outlook = Outlook { over, zone: plan.time_zone, ..Outlook::default() };
+        let has_budget = caps(plan, tallies, &[]).iter().any(|cap| cap.by == Stop::Budget);
+        let spent = if has_budget { self.store.spent(batch.id).await? } else { Vec::new() };
+        let outlook = Outlook { caps: caps(plan, tallies, &spent), ..Outlook::of(plan) };
         let mut gathering = self.gathering(outlook, Some(batch.id), now).await?;
         for (index, step) in plan.places() {
-            let waiting = as_float(u64::try_from(tallies.get(index, Count::Queued)).unwrap_or(0));
+            let waiting = as_float(tallies.get(index, Count::Queued).try_into().unwrap_or(0));
             let of_step = countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)));
             let all: u64 = of_step.clone().map(|(_, people)| people).sum();
             for (country, people) in of_step.filter(|_| waiting > 0.0) {
-                gathering.add(step, *country, waiting * as_float(*people) / as_float(all.max(1)), opens).await?;
+                // What is left of the time over which those who begin here are spread.
+                let begins = step.hours.open_in(*country, begun).unwrap_or(begun);
+                let is_first = plan.first(plan.marks_at_first(Some(*country))) == Some(index);
+                let over = plan.over.filter(|_| is_first).map(|over| (begins + over).since(opens.max(begins)));
+                let people = waiting * as_float(*people) / as_float(all.max(1));
+                gathering.add(plan, index, Waiting { country: *country, people, opens, over }).await?;
             }
         }
         Ok(gathering.whole().forecast(opens))
@@ -122,11 +134,11 @@ impl Launcher<'_> {
         except: Option<BatchId>,
         now: Timestamp,
     ) -> Result<Gathering<'_>, LaunchError> {
-        Ok(Gathering { launcher: self, outlook, lanes: Vec::new(), others: self.others(except).await?, now })
+        Ok(Gathering { launcher: self, outlook, lanes: Vec::new(), others: self.others(except, now).await?, now })
     }
 
-    /// For each lane, what other campaigns have waiting there now, and what those have whose time is still to come.
-    async fn others(&self, except: Option<BatchId>) -> Result<BTreeMap<String, Others>, LaunchError> {
+    /// For each lane, what other campaigns have waiting there that may leave now, and what will later.
+    async fn others(&self, except: Option<BatchId>, now: Timestamp) -> Result<BTreeMap<String, Others>, LaunchError> {
         let mut others: BTreeMap<String, Others> = BTreeMap::new();
         let states = vec![BatchState::Running, BatchState::Scheduled];
         for batch in self.store.batches(Some(states)).await?.into_iter().filter(|batch| Some(batch.id) != except) {
@@ -137,33 +149,85 @@ impl Launcher<'_> {
                 if waiting <= 0 {
                     continue;
                 }
+                let parts = self.parts(&batch, step, now).await?;
                 // Nobody counts by lanes; a pool shares out evenly.
                 let each = as_float(waiting.unsigned_abs()) / as_float(step.lanes.members().len() as u64);
                 for lane in step.lanes.names() {
-                    let lane = others.entry(lane.to_owned()).or_default();
-                    match batch.starts_at.filter(|_| batch.state == BatchState::Scheduled) {
-                        Some(at) => lane.coming.push((at, each)),
-                        None => {
-                            lane.campaigns += if index == StepIndex::FIRST { 1.0 } else { 0.0 };
-                            lane.waiting += each;
-                        }
-                    }
+                    others.entry(lane.to_owned()).or_default().add(index, each, &parts, now);
                 }
             }
         }
         for lane in others.values_mut() {
-            lane.coming.sort_by_key(|(at, _)| *at);
+            lane.coming.sort_by_key(|coming| coming.from);
             if lane.waiting > 0.0 {
                 lane.campaigns = lane.campaigns.max(1.0);
             }
         }
         Ok(others)
     }
+
+    /// When what waits for a step may leave, and which part of it then.
+    async fn parts(&self, batch: &Batch, step: &Step, now: Timestamp) -> Result<Vec<(Timestamp, f64)>, LaunchError> {
+        let begins = batch.starts_at.filter(|_| batch.state == BatchState::Scheduled).unwrap_or(now).max(now);
+        if step.hours.are_all() {
+            return Ok(vec![(begins, 1.0)]);
+        }
+        let countries = self.countries_of(batch).await?;
+        let of_step = countries.into_iter().filter(|(country, _)| step.countries.contain(Some(*country)));
+        let mut parts: BTreeMap<Timestamp, u64> = BTreeMap::new();
+        for (country, people) in of_step {
+            *parts.entry(step.hours.open_in(country, begins).unwrap_or(begins)).or_default() += people;
+        }
+        let all = as_float(parts.values().sum::<u64>().max(1));
+        Ok(parts.into_iter().map(|(from, people)| (from, as_float(people) / all)).collect())
+    }
+}
+
+impl Others {
+    /// Messages of one campaign's step, of which each part may leave from some time on.
+    fn add(&mut self, index: StepIndex, messages: f64, parts: &[(Timestamp, f64)], now: Timestamp) {
+        let mut campaigns = if index == StepIndex::FIRST { 1.0 } else { 0.0 };
+        for (from, part) in parts {
+            let messages = messages * part;
+            if *from > now {
+                self.coming.push(Coming { from: *from, messages, campaigns });
+            } else {
+                self.campaigns += campaigns;
+                self.waiting += messages;
+            }
+            // The campaign comes with the first of them.
+            campaigns = 0.0;
+        }
+    }
+}
+
+impl Outlook {
+    fn of(plan: &Plan) -> Self {
+        Self { end: plan.end, zone: plan.time_zone, ..Self::default() }
+    }
+}
+
+/// What limits and budgets leave of a campaign.
+fn caps(plan: &Plan, tallies: &Tallies, spent: &[(StepIndex, Money)]) -> Vec<Cap> {
+    let of_steps = plan.places().map(|(index, step)| (Some(index), step.limits));
+    let mut caps = Vec::new();
+    for (step, limits) in of_steps.chain([(None, plan.limits)]) {
+        let count = |count| step.map_or_else(|| tallies.total(count), |step| tallies.get(step, count));
+        let used = (count(Count::HandedOver) + count(Count::Sending)).try_into().unwrap_or(0);
+        let of_it = spent.iter().filter(|(index, _)| step.is_none_or(|step| step == *index));
+        let spent: Money = of_it.map(|(_, spent)| *spent).sum();
+        let messages = limits.messages.map(|most| (Stop::MaxMessages, most.saturating_sub(used)));
+        let budget = limits.budget.map(|of| (Stop::Budget, of.millionths().saturating_sub(spent.millionths())));
+        caps.extend([messages, budget].into_iter().flatten().map(|(by, left)| Cap { step, by, left: as_float(left) }));
+    }
+    caps
 }
 
 impl<'a> Gathering<'a> {
-    /// So many people of a country who are to get a step, from then on.
-    async fn add(&mut self, step: &Step, country: Country, people: f64, opens: Timestamp) -> Result<(), LaunchError> {
+    async fn add(&mut self, plan: &Plan, index: StepIndex, waiting: Waiting) -> Result<(), LaunchError> {
+        let Some(step) = plan.step(index) else { return Ok(()) };
+        let Waiting { country, people, opens, over } = waiting;
+        let over = over.filter(|over| *over > Span::ZERO).map(|over| over.std().as_secs_f64());
         for (member, share) in step.lanes.shares(country) {
             let Some(lane) = self.launcher.config.lane(&member.lane) else { continue };
             let known = self.lanes.iter().position(|known| known.name == lane.name);
@@ -171,9 +235,13 @@ impl<'a> Gathering<'a> {
                 Some(road) => road,
                 None => self.road(lane, step.on_tier_spent).await?,
             };
+            let people = people * share;
             self.outlook.groups.push(Group {
+                step: index,
                 lane: road,
-                people: people * share,
+                people,
+                spread: over.map_or(f64::INFINITY, |over| people / over),
+                cost: as_float(cost::each(step, country).millionths()),
                 opens,
                 zone: usual_zone(country),
                 hours: step.hours.clone(),

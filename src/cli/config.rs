@@ -118,7 +118,7 @@ fn check(ground: &Ground, json: bool) -> anyhow::Result<()> {
 }
 
 /// Warnings as they look everywhere.
-pub(super) fn warn<T: std::fmt::Display>(warnings: &[T]) {
+pub(super) fn warn(warnings: impl IntoIterator<Item: std::fmt::Display>) {
     let paint = To::Stderr.paint();
     for warning in warnings {
         out::talk(format_args!("{} {warning}", paint.so_so("warning:")));

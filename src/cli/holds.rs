@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::words;
-use crate::campaign::Waiting;
+use crate::campaign::{Waiting, held};
 use crate::domain::Timestamp;
-use crate::store::{HeldBy, Hold, Said};
+use crate::store::{HeldBy, Hold};
 use crate::wire::codes::remedies::{self, Remedy};
 
 /// A hold, for JSON.
@@ -42,25 +42,9 @@ impl HoldShown {
     }
 }
 
-/// `lane sms` or `template promo on lane promo-sg`.
-fn what(hold: &Hold) -> String {
-    match hold.template.as_str() {
-        "" => format!("lane {}", hold.lane),
-        template => format!("{} on lane {}", Said::about_template(template, &hold.language), hold.lane),
-    }
-}
-
-/// `lane sms is paused by ann`; `lane sms is held: ` and what the provider said, with its code.
-pub(super) fn sentence(hold: &Hold) -> String {
-    let code = hold.code.map(|code| format!(" (code {code})")).unwrap_or_default();
-    // What a person decided says itself that it holds.
-    let is = if hold.by == HeldBy::Person { "is" } else { "is held:" };
-    format!("{} {is} {}{code}", what(hold), hold.reason)
-}
-
-/// The same, with since when, and how many messages wait for it.
+/// What is held and why, since when, and how many messages wait for it.
 pub(super) fn sentence_since(hold: &Hold, waiting: i64, now: Timestamp) -> String {
-    format!("{}, {} ago{}", sentence(hold), words::about(now.since(hold.since)), wait_for_it(waiting))
+    format!("{}, {} ago{}", held(hold), words::about(now.since(hold.since)), wait_for_it(waiting))
 }
 
 /// `; 1,200 messages wait for it`; nothing where none does.
@@ -102,10 +86,10 @@ mod tests {
     #[test]
     fn a_hold_is_told_once_and_with_what_lifts_it() {
         let paused = hold(HeldBy::Person, None, "paused by ann: moving");
-        assert_eq!(sentence(&paused), "lane sms is paused by ann: moving");
+        assert_eq!(held(&paused), "lane sms is paused by ann: moving");
         assert_eq!(what_to_do(&paused), "to go on: volley lane resume sms");
         let unknown = hold(HeldBy::Answer, Some(1_005), "invalid source");
-        assert_eq!(sentence(&unknown), "lane sms is held: invalid source (code 1005)");
+        assert_eq!(held(&unknown), "lane sms is held: invalid source (code 1005)");
         assert!(what_to_do(&unknown).starts_with("register the sender at the provider"));
         let waits = |waiting| sentence_since(&paused, waiting, Timestamp::from_millis(9_000));
         let said = "lane sms is paused by ann: moving, 9 s ago";

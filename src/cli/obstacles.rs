@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::pace::Slow;
 use super::words::{about, shell};
 use super::{holds, stranded};
-use crate::campaign::Stranded;
+use crate::campaign::{Stranded, held};
 use crate::domain::{Channel, Timestamp};
 use crate::node::{deaf, hear_again};
 use crate::store::{Deafness, Hold, Node, StepHeldBy, StepHold};
@@ -53,7 +53,7 @@ impl Obstacle {
 
     pub(super) fn what(&self) -> String {
         match self {
-            Self::Held(hold, waiting) => format!("{}{}", holds::sentence(hold), holds::wait_for_it(*waiting)),
+            Self::Held(hold, waiting) => format!("{}{}", held(hold), holds::wait_for_it(*waiting)),
             Self::StepHeld(hold, channel, waiting) => {
                 let is = if hold.by == StepHeldBy::Person { "is" } else { "is held:" };
                 format!("step {}, {channel}, {is} {}{}", hold.step, hold.why, holds::wait_for_it(*waiting))

@@ -174,7 +174,7 @@ async fn warn_of_stranded(ground: &Ground, store: &dyn Store) -> anyhow::Result<
         let name = name_of(batch);
         format!("campaign \"{name}\": {}; {}", stranded::what(gone), stranded::what_to_do(gone, &name))
     });
-    super::config::warn(&told.collect::<Vec<_>>());
+    super::config::warn(told.collect::<Vec<_>>());
     Ok(())
 }
 

@@ -269,7 +269,7 @@ impl Hours {
     }
 
     /// When the clock of this zone shows what it has to show at the earliest.
-    fn begins(&self, theirs: Zone) -> Option<Timestamp> {
+    pub fn begins(&self, theirs: Zone) -> Option<Timestamp> {
         instant(self.since?, theirs)
     }
 

@@ -224,7 +224,7 @@ impl World {
     pub(super) async fn forecast_of(&self, text: &str) -> Forecast {
         let draft = Draft::parse("test.toml", text).unwrap();
         let launcher = self.launcher();
-        launcher.forecast(&launcher.plan(&draft).await.unwrap()).await.unwrap().unwrap()
+        launcher.plan(&draft).await.unwrap().forecast.unwrap()
     }
 
     pub(super) async fn again(&self, launched: &Launched, again: &Again) -> Result<Launched, LaunchError> {

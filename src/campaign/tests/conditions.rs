@@ -82,27 +82,13 @@ fn a_condition_that_reaches_nobody_or_not_everybody_gets_a_warning() {
 }
 
 #[test]
-fn a_step_that_somebody_begins_with_is_held_against_time_and_tier() {
-    let slow = format!("{SMS}\nskip_when = [\"SG\"]");
-    let text = with("end = \"2026-11-01T00:00:00.500Z\"", &[&format!("{VIBER}\nonly = [\"SG\"]"), &slow]);
-    let said: Vec<String> = through(&text, &config_with("")).unwrap().1.iter().map(ToString::to_string).collect();
-    for sentence in [
-        "step 1: at 50/s lane viber cannot hand over 900 messages before `end`",
-        "step 2: at 100/s lane sms cannot hand over 100 messages before `end`",
-    ] {
-        assert!(said.iter().any(|said| said.contains(sentence)), "{said:#?}");
-    }
-}
-
-#[test]
 fn a_pool_of_unlike_lanes_is_pointed_out_and_each_is_held_against_its_own_part() {
     let more = "\n[[lane]]\nname = \"slow\"\nchannel = \"SMS\"\nrate = \"10/s\"\nsource = \"ACME\"\n";
-    let text = with("end = \"2026-11-01T00:00:20Z\"", &[&format!("{SMS}\nlanes = [\"sms\", \"slow\"]")]);
+    let text = with("", &[&format!("{SMS}\nlanes = [\"sms\", \"slow\"]")]);
     let (plan, warnings) = through(&text, &config_with(more)).unwrap();
     assert_eq!(plan.steps[0].lanes.to_string(), "sms, slow");
     let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     let has = |part: &str| said.iter().any(|said| said.contains(part));
-    assert!(has("at 10/s lane slow cannot hand over 496") && !has("lane sms cannot"), "{said:#?}");
     assert!(has("shares its people among lanes of unlike rates: lane slow has 496"), "{said:#?}");
     let apart = "\n[[lane]]\nname = \"slow\"\nchannel = \"SMS\"\nrate = \"10/s\"\ncountries = [\"VN\"]\n";
     let warnings =
@@ -117,9 +103,9 @@ fn limits_that_leave_somebody_out_are_pointed_out() {
         (
             "",
             "max_messages = 400",
-            "step 1: max_messages is 400, and 1000 people begin here, so 600 of them wait [small_limit]",
+            "step 1: max_messages is 400, and 1,000 people begin here, so 600 of them wait [small_limit]",
         ),
-        ("max_messages = 999", "", "max_messages is 999, and 1000 people begin here, so 1 of them wait [small_limit]"),
+        ("max_messages = 999", "", "max_messages is 999, and 1,000 people begin here, so 1 of them wait [small_limit]"),
         ("budget = 39", "", "everybody's first message costs about 40.00 EUR together, and the budget is 39.00 EUR"),
     ] {
         let (_, warnings) = through(&with(head, &[&format!("{SMS}\n{step}")]), &prices).unwrap();

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use super::Until;
 use super::plan::WarningShown;
 use super::report::is_incomplete;
-use crate::campaign::{Draft, FileError, LaunchError, Launched, Warning, moment, schedule};
+use crate::campaign::{Draft, FileError, LaunchError, Launched, Lint, Warning, moment, schedule};
 use crate::cli::config::warn;
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
@@ -95,7 +95,9 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let store = ground.store().await?;
     let launched = launch(ground, store.as_ref(), &draft, (args.draft, args.json)).await;
     let (launched, warnings) = launched.map_err(|error| told(error, &args))?;
-    warn(&warnings);
+    // What is held is told below, with what to do, where nothing else comes in between.
+    let is_told_below = args.wait.is_none() && !args.draft;
+    warn(warnings.iter().filter(|warning| !(is_told_below && warning.code == Lint::Held)));
     let mut is_over = true;
     let mut state = launched.state;
     let mut exit = if args.strict && launched.rejected > 0 { Exit::Incomplete } else { Exit::Done };

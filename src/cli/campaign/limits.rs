@@ -1,6 +1,6 @@
 //! What a campaign may cost, and what stops it, in words.
 
-use crate::campaign::{BookedDay, Booking, Bottleneck, Cost};
+use crate::campaign::{BookedDay, Booking, Cost, Forecast, LeftBehind, Stop};
 use crate::cli::audience::small;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
@@ -35,16 +35,18 @@ pub(super) fn of_campaign(plan: &Plan, cost: Option<&Cost>) -> Vec<String> {
     lines
 }
 
-/// What holds a campaign up, in words.
-pub(in crate::cli) fn because_of(bottleneck: &Bottleneck) -> String {
-    match bottleneck {
-        Bottleneck::Rate { lane } => format!("the rate of lane {lane}"),
-        Bottleneck::Account { account } => format!("the rate of account {account}"),
-        Bottleneck::Tier { portfolio } => format!("the tier of portfolio {portfolio}"),
-        Bottleneck::Others { lane } => format!("other campaigns on lane {lane}"),
-        Bottleneck::Hours => "the hours at which it may leave".to_owned(),
-        Bottleneck::Over => "that it is spread".to_owned(),
-    }
+/// `; what decides is the rate of lane sms`, and what does not leave at all.
+pub(in crate::cli) fn decides(forecast: &Forecast) -> String {
+    let decides = forecast.bottleneck.as_ref().map(|found| format!("; what decides is {found}"));
+    let behind = forecast.left_behind.iter().map(|LeftBehind { messages, by }| {
+        let stops = match by {
+            Stop::End => "its end comes first",
+            Stop::MaxMessages => "max_messages stops it",
+            Stop::Budget => "the budget stops it",
+        };
+        format!("; {} not leave: {stops}", of(small(*messages), "message does", "messages do"))
+    });
+    decides.into_iter().chain(behind).collect()
 }
 
 /// Days that are shown of a booking.

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::{because_of, find, id_of, name_of, state, why};
+use super::{find, id_of, name_of, state, why};
 use crate::campaign::moment;
 use crate::cli::table::Table;
-use crate::cli::watch::{Look, Looking, Shown};
+use crate::cli::watch::{Look, Looking, Shown, foreseen};
 use crate::cli::words::{count, of, percent, rate};
 use crate::cli::{Exit, Ground, out};
 
@@ -83,9 +83,7 @@ pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Res
     let pace = format!("  {} now, {} allowed", rate(show.rate.now), rate(show.rate.allowed));
     out::data(format_args!("{pace}; {} in all", of(batch.messages, "message", "messages")))?;
     if let Some(forecast) = &look.forecast {
-        let why = forecast.bottleneck.as_ref().map(|found| format!("; what decides is {}", because_of(found)));
-        let by = moment(forecast.done_at, report.zone);
-        out::data(format_args!("  what waits has left by {by}{}", why.unwrap_or_default()))?;
+        out::data(format_args!("  {}", foreseen(forecast, &look)))?;
     }
     for obstacle in obstacles {
         out::data(format_args!("\n{} {}", paint.so_so("!"), obstacle.what_since(*at)))?;

@@ -13,7 +13,7 @@ mod set;
 mod step;
 mod test;
 
-pub(super) use limits::because_of;
+pub(super) use limits::decides;
 
 use anyhow::bail;
 use clap::ValueEnum;

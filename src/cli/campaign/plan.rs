@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::limits;
 use crate::campaign::{
-    Booking, Cost, Draft, FileError, Forecast, LaunchError, LeftOut, Prepared, Shares, Warning, moment,
+    Booking, Cost, Draft, FileError, LaunchError, LeftBehind, LeftOut, Lint, Prepared, Shares, Warning, moment,
 };
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
@@ -39,21 +39,14 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let ground = &ground.as_turned(store.as_ref()).await?;
     let launcher = ground.launcher(store.as_ref());
     let spinner = progress::spinner("reading the recipients", json);
-    let mut planned = launcher.plan(&draft).await;
-    let mut forecast = None;
-    if let Ok(prepared) = &planned {
-        match launcher.forecast(prepared).await {
-            Ok(known) => forecast = known,
-            Err(error) => planned = Err(error),
-        }
-    }
+    let planned = launcher.plan(&draft).await;
     spinner.finish_and_clear();
     store.close().await;
     match planned {
-        Ok(prepared) if json => out::json(&PlanShown::new(&prepared, forecast.as_ref(), ground))?,
+        Ok(prepared) if json => out::json(&PlanShown::new(&prepared, ground))?,
         Ok(prepared) => {
             let file = file.display().to_string();
-            out::lines(lines(&prepared, forecast.as_ref(), &file, To::Stdout.paint()))?;
+            out::lines(lines(&prepared, &file, To::Stdout.paint()))?;
         }
         Err(LaunchError::Problems(problems)) if json => return refused(&problems),
         Err(LaunchError::Problems(problems)) => {
@@ -155,9 +148,12 @@ struct PlanShown<'a> {
     last_country_starts_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     over: Option<String>,
-    /// When everybody's first message will have left.
+    /// When everybody's first message will have left; nothing where that is never, or something has to be lifted first.
     left_by: Option<String>,
     bottleneck: Option<String>,
+    /// What does not leave, and what stops it.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    left_behind: &'a [LeftBehind],
     /// The places that it takes in tiers, by day.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     bookings: &'a [Booking],
@@ -193,8 +189,10 @@ impl From<&Limits> for LimitsShown {
 }
 
 impl<'a> PlanShown<'a> {
-    fn new(prepared: &'a Prepared, forecast: Option<&'a Forecast>, ground: &Ground) -> Self {
+    fn new(prepared: &'a Prepared, ground: &Ground) -> Self {
         let Prepared { name, people, plan, schedule, beginnings, warnings, windows, .. } = prepared;
+        let forecast = prepared.forecast.as_ref();
+        let foreseen = forecast.filter(|_| !begins_held(prepared));
         let shares = Shares::of(plan, &people.countries);
         let steps = plan.places().map(|(index, step)| StepShown {
             step: index.get() + 1,
@@ -236,8 +234,9 @@ impl<'a> PlanShown<'a> {
             starts_at: (prepared.waits() || schedule.at.is_some()).then(|| beginnings.first.rfc3339()),
             last_country_starts_at: (beginnings.last > beginnings.first).then(|| beginnings.last.rfc3339()),
             over: plan.over.map(|over| over.to_string()),
-            left_by: forecast.map(|forecast| forecast.done_at.rfc3339()),
-            bottleneck: forecast.and_then(|forecast| forecast.bottleneck.as_ref()).map(limits::because_of),
+            left_by: foreseen.filter(|foreseen| foreseen.left_behind.is_empty()).map(|all| all.done_at.rfc3339()),
+            bottleneck: foreseen.and_then(|forecast| forecast.bottleneck.as_ref()).map(ToString::to_string),
+            left_behind: forecast.map(|forecast| &forecast.left_behind[..]).unwrap_or_default(),
             bookings: forecast.map(|forecast| &forecast.bookings[..]).unwrap_or_default(),
             allowed_rate: ground.allowed(plan),
             cost: Cost::of(plan, &people.countries),
@@ -276,8 +275,31 @@ fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
     lines.into_iter().flat_map(costs).collect()
 }
 
-fn lines(prepared: &Prepared, forecast: Option<&Forecast>, file: &str, paint: Paint) -> Vec<String> {
-    let Prepared { name, people, plan, schedule, beginnings, warnings, country, .. } = prepared;
+/// Whether a step that somebody begins with waits for a hold to be lifted.
+fn begins_held(prepared: &Prepared) -> bool {
+    let shares = Shares::of(&prepared.plan, &prepared.people.countries);
+    let mut held = prepared.warnings.iter().filter(|warning| warning.code == Lint::Held);
+    held.any(|warning| warning.step.is_some_and(|step| shares.at(step).beginning > 0))
+}
+
+/// When the first messages leave, and what decides that.
+fn left_by(prepared: &Prepared) -> String {
+    let Some(forecast) = &prepared.forecast else {
+        return "as things stand not everybody's first message would leave within years".to_owned();
+    };
+    let what = match (begins_held(prepared), &forecast.left_behind[..]) {
+        (false, []) => "everybody's first message has left by",
+        (false, [_, ..]) => "the first messages that may leave have left by",
+        (true, []) => "were nothing held, everybody's first message would have left by",
+        (true, [_, ..]) => "were nothing held, the first messages that may leave would have left by",
+    };
+    let takes = words::about(forecast.done_at.since(prepared.beginnings.first));
+    let by = moment(forecast.done_at, prepared.plan.time_zone);
+    format!("{what} {by}, after {takes}{}", limits::decides(forecast))
+}
+
+fn lines(prepared: &Prepared, file: &str, paint: Paint) -> Vec<String> {
+    let Prepared { name, people, plan, schedule, beginnings, forecast, warnings, country, .. } = prepared;
     let title = name.clone().unwrap_or_else(|| file.to_owned());
     let mut lines = vec![format!(
         "{}  {}",
@@ -301,21 +323,8 @@ fn lines(prepared: &Prepared, forecast: Option<&Forecast>, file: &str, paint: Pa
     }
     let shares = Shares::of(plan, &people.countries);
     lines.push(format!("  {}", paint.dim(when)));
-    let left_by = match forecast {
-        Some(Forecast { done_at, bottleneck, .. }) => {
-            let limits = bottleneck.as_ref().map(|found| format!("; what decides is {}", limits::because_of(found)));
-            let takes = done_at.since(beginnings.first);
-            format!(
-                "everybody's first message has left by {}, after {}{}",
-                moment(*done_at, plan.time_zone),
-                words::about(takes),
-                limits.unwrap_or_default()
-            )
-        }
-        None => "as things stand not everybody's first message would leave within years".to_owned(),
-    };
-    lines.push(format!("  {}", paint.dim(left_by)));
-    let bookings = forecast.map(|forecast| &forecast.bookings[..]).unwrap_or_default();
+    lines.push(format!("  {}", paint.dim(left_by(prepared))));
+    let bookings = forecast.as_ref().map(|forecast| &forecast.bookings[..]).unwrap_or_default();
     lines.extend(limits::bookings(bookings, paint).into_iter().map(|said| format!("  {said}")));
     let cost = Cost::of(plan, &people.countries);
     lines.extend(limits::of_campaign(plan, cost.as_ref()).into_iter().map(|said| format!("  {}", paint.dim(said))));

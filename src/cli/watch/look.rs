@@ -27,6 +27,17 @@ pub(in crate::cli) struct Look {
     pub(in crate::cli) repeated: Option<Repeated>,
 }
 
+impl Look {
+    /// Whether somebody has to do something before all that waits may leave.
+    pub(in crate::cli) fn is_kept(&self) -> bool {
+        self.obstacles.iter().any(|obstacle| match obstacle {
+            Obstacle::Held(_, waiting) | Obstacle::StepHeld(_, _, waiting) => *waiting > 0,
+            Obstacle::Gone(gone) => gone.queued > 0,
+            Obstacle::Slow(..) | Obstacle::NoServer | Obstacle::Deaf { .. } => false,
+        })
+    }
+}
+
 /// Looks again and again; what never changes is read once.
 pub(in crate::cli) struct Looking<'a> {
     ground: &'a Ground,

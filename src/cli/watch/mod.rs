@@ -6,18 +6,18 @@ mod view;
 use serde::Serialize;
 
 use super::campaign::report::is_incomplete;
-use super::campaign::{Until, because_of, find};
+use super::campaign::{Until, find};
 use super::gap::{Repeated, Waived};
 use super::interrupt::Interrupts;
 use super::obstacles::{Obstacle, ObstacleShown};
 use super::out::{self, Screen, To};
 use super::{Exit, Ground};
-use crate::campaign::time_of_day;
+use crate::campaign::{LeftBehind, time_of_day};
 use crate::domain::{BatchId, BatchState, Span, Timestamp};
 use crate::store::{Batch, Store};
 
 pub(super) use look::{Look, Looking};
-pub(super) use view::{fell_back, outcome_notes};
+pub(super) use view::{fell_back, foreseen, outcome_notes};
 
 /// How often the store is looked into.
 const LOOK: Span = Span::from_millis(250);
@@ -197,11 +197,14 @@ pub(super) struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     starts_at: Option<String>,
     server: bool,
-    /// When what waits now will have left, as things stand, and what decides that.
+    /// When what waits now will have left, as things stand, what decides that, and what will not leave. Nobody knows while
+    /// it is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     left_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bottleneck: Option<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    left_behind: &'a [LeftBehind],
     obstacles: Vec<ObstacleShown>,
     /// Deadlines that fell into a time in which no receipt could be taken.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -213,12 +216,14 @@ pub(super) struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     pub(super) fn new(look: &'a Look) -> Self {
+        let foreseen = look.forecast.as_ref().filter(|_| !look.is_kept());
         Self {
             show: &look.show,
             starts_at: look.batch.starts_at.map(Timestamp::rfc3339),
             server: look.server,
-            left_by: look.forecast.as_ref().map(|forecast| forecast.done_at.rfc3339()),
-            bottleneck: look.forecast.as_ref().and_then(|forecast| forecast.bottleneck.as_ref()).map(because_of),
+            left_by: foreseen.map(|forecast| forecast.done_at.rfc3339()),
+            bottleneck: foreseen.and_then(|forecast| forecast.bottleneck.as_ref()).map(ToString::to_string),
+            left_behind: foreseen.map(|forecast| &forecast.left_behind[..]).unwrap_or_default(),
             obstacles: look.obstacles.iter().map(|obstacle| obstacle.shown(&look.show.name, look.at)).collect(),
             waived: look.waived.as_ref(),
             repeated: look.repeated.as_ref(),

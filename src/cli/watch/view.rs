@@ -4,7 +4,7 @@ use console::measure_text_width;
 
 use super::{Look, took};
 use crate::campaign::{FellBack, Forecast, Report, moment};
-use crate::cli::campaign::{because_of, state, why};
+use crate::cli::campaign::{decides, state, why};
 use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
 use crate::cli::out::Paint;
@@ -160,14 +160,19 @@ pub(in crate::cli) fn fell_back(fell: &FellBack) -> String {
     said.map(|(number, why)| format!("{} {why}", count(number))).collect::<Vec<_>>().join(" · ")
 }
 
-/// How fast it goes, and what comes next.
-/// `2026-12-01 14:30 (in 2 h), as the tier of portfolio acme allows`.
-fn by(forecast: &Forecast, look: &Look) -> String {
-    let limits = forecast.bottleneck.as_ref().map(|found| format!("; what decides is {}", because_of(found)));
+/// `what waits has left by 2026-12-01 14:30 (in 2 h); what decides is the tier of portfolio acme`.
+pub(in crate::cli) fn foreseen(forecast: &Forecast, look: &Look) -> String {
     let (at, left) = (moment(forecast.done_at, look.report.zone), about(forecast.done_at.since(look.at)));
-    format!("{at} (in {left}){}", limits.unwrap_or_default())
+    let what = match (look.is_kept(), &forecast.left_behind[..]) {
+        (true, []) => "were nothing held, what waits would have left by",
+        (true, [_, ..]) => "were nothing held, what may leave would have left by",
+        (false, []) => "what waits has left by",
+        (false, [_, ..]) => "what may leave has left by",
+    };
+    format!("{what} {at} (in {left}){}", decides(forecast))
 }
 
+/// How fast it goes, and what comes next.
 fn pace(look: &Look) -> String {
     let waits = look.show.counts.to_hand_over(look.batch.state);
     let mut said = Vec::new();
@@ -176,7 +181,7 @@ fn pace(look: &Look) -> String {
     }
     let is_moving = look.server && look.batch.state == BatchState::Running;
     if let Some(forecast) = look.forecast.as_ref().filter(|_| is_moving) {
-        said.push(format!("what waits has left by {}", by(forecast, look)));
+        said.push(foreseen(forecast, look));
     }
     if let Some(due) = look.next_due.filter(|due| *due > look.at && waits == 0 && is_moving) {
         said.push(format!("next deadline in {}", about(due.since(look.at))));

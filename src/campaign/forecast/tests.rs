@@ -1,0 +1,181 @@
+use super::*;
+
+const BEGINS: &str = "2026-12-01T01:00:00Z";
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).unwrap()
+}
+
+fn road(rate: f64) -> Road {
+    Road {
+        lane: "wa".to_owned(),
+        rate,
+        account: None,
+        portfolio: None,
+        campaigns: 0.0,
+        others: 0.0,
+        coming: VecDeque::new(),
+    }
+}
+
+fn places_of_250() -> Portfolio {
+    Portfolio {
+        name: "acme".to_owned(),
+        most: 250,
+        free: 250.0,
+        coming: VecDeque::new(),
+        held: Span::from_secs(86_400),
+        days: BTreeMap::new(),
+    }
+}
+
+fn group(people: f64) -> Group {
+    let (opens, zone) = (at(BEGINS), "Asia/Singapore".parse().unwrap());
+    let (step, spread, cost) = (StepIndex::FIRST, f64::INFINITY, 0.0);
+    Group { step, lane: 0, people, spread, cost, opens, zone, hours: Hours::default(), stays: None }
+}
+
+fn forecast(outlook: Outlook) -> (String, Bottleneck) {
+    let Forecast { done_at, bottleneck, .. } = outlook.forecast(at(BEGINS)).unwrap();
+    // To the minute: fractions of a second are nobody's.
+    (done_at.rfc3339()[..16].to_owned(), bottleneck.unwrap())
+}
+
+fn of_lane(what: fn(String) -> Bottleneck) -> Bottleneck {
+    what("wa".to_owned())
+}
+
+#[test]
+fn at_a_rate_it_takes_what_the_rate_takes() {
+    let outlook = Outlook { groups: vec![group(36_000.0)], roads: vec![road(10.0)], ..Outlook::default() };
+    assert_eq!(forecast(outlook), ("2026-12-01T02:00".to_owned(), of_lane(|lane| Bottleneck::Rate { lane })));
+}
+
+#[test]
+fn a_thousand_people_on_a_tier_of_250_take_until_day_four() {
+    let road = Road { portfolio: Some(0), ..road(80.0) };
+    let outlook = Outlook {
+        groups: vec![group(1_000.0)],
+        roads: vec![road],
+        portfolios: vec![places_of_250()],
+        ..Outlook::default()
+    };
+    assert_eq!(forecast(outlook), ("2026-12-04T01:00".to_owned(), Bottleneck::Tier { portfolio: "acme".to_owned() }));
+}
+
+#[test]
+fn places_are_booked_by_day_and_shared_with_campaigns_that_come_later() {
+    let alone = Road { portfolio: Some(0), ..road(80.0) };
+    // Another campaign of 400 begins on the second day.
+    let later = Coming { from: at("2026-12-02T00:30:00Z"), messages: 400.0, campaigns: 1.0 };
+    let later = VecDeque::from([later]);
+    let shared = Road { coming: later, ..alone.clone() };
+    let booked = |roads: &[&Road]| {
+        let outlook = Outlook {
+            groups: vec![group(600.0)],
+            roads: roads.iter().copied().cloned().collect(),
+            portfolios: vec![places_of_250()],
+            ..Outlook::default()
+        };
+        let forecast = outlook.forecast(at(BEGINS)).unwrap();
+        let [booking] = &forecast.bookings[..] else { panic!("one portfolio") };
+        assert_eq!((booking.portfolio.as_str(), booking.tier), ("acme", 250));
+        let days = booking.days.iter().map(|day| (day.day.to_string(), day.people, day.others));
+        days.collect::<Vec<_>>()
+    };
+    let day = |day: u32, people, others| (format!("2026-12-{day:02}"), people, others);
+    assert_eq!(booked(&[&alone]), [day(1, 250, 0), day(2, 250, 0), day(3, 100, 0)]);
+    let with_others = [day(1, 250, 0), day(2, 125, 125), day(3, 125, 125), day(4, 100, 100)];
+    assert_eq!(booked(&[&shared]), with_others);
+    assert_eq!(booked(&[&alone, &shared]), with_others, "it takes the same places on another lane");
+}
+
+#[test]
+fn what_leaves_in_office_hours_goes_on_the_next_day_and_over_the_weekend() {
+    let hours = Hours { windows: vec!["Mon-Fri 09:00-18:00".parse().unwrap()], ..Hours::default() };
+    // Nine hours a day, from Tuesday on: five days of them end on Monday evening.
+    let group = Group { hours, ..group(5.0 * 9.0 * 3_600.0) };
+    let outlook = Outlook { groups: vec![group], roads: vec![road(1.0)], ..Outlook::default() };
+    assert_eq!(forecast(outlook), ("2026-12-07T10:00".to_owned(), Bottleneck::Hours));
+}
+
+#[test]
+fn others_on_the_lane_have_as_much_of_it_until_they_are_done() {
+    let road = Road { campaigns: 1.0, others: 3_600.0, ..road(2.0) };
+    let outlook = Outlook { groups: vec![group(5_400.0)], roads: vec![road], ..Outlook::default() };
+    // An hour side by side, and a quarter alone.
+    assert_eq!(forecast(outlook), ("2026-12-01T02:15".to_owned(), of_lane(|lane| Bottleneck::Others { lane })));
+}
+
+#[test]
+fn what_is_spread_over_a_time_takes_that_time_and_lanes_share_an_account() {
+    let spread = Group { spread: 1_000.0 / (3.0 * 3_600.0), ..group(1_000.0) };
+    let outlook = Outlook { groups: vec![spread], roads: vec![road(80.0)], ..Outlook::default() };
+    assert_eq!(forecast(outlook), ("2026-12-01T04:00".to_owned(), Bottleneck::Over));
+    let on = |lane| Group { lane, ..group(3_600.0) };
+    let roads = vec![Road { account: Some(0), ..road(2.0) }; 2];
+    let accounts = vec![Account { name: "waba".to_owned(), rate: 2.0 }];
+    let outlook = Outlook { groups: vec![on(0), on(1)], roads, accounts, ..Outlook::default() };
+    assert_eq!(forecast(outlook), ("2026-12-01T02:00".to_owned(), Bottleneck::Account { account: "waba".to_owned() }));
+    // Whoever else is on another lane of it takes half of it too.
+    let roads = vec![
+        Road { account: Some(0), ..road(2.0) },
+        Road { account: Some(0), campaigns: 1.0, others: 1_800.0, ..road(2.0) },
+    ];
+    let accounts = vec![Account { name: "waba".to_owned(), rate: 2.0 }];
+    let outlook = Outlook { groups: vec![group(3_600.0)], roads, accounts, ..Outlook::default() };
+    assert_eq!(forecast(outlook).0, "2026-12-01T01:45");
+}
+
+#[test]
+fn hours_that_never_open_are_never_done() {
+    let hours = Hours {
+        windows: vec!["09:00-10:00".parse().unwrap()],
+        quiet: vec!["08:00-11:00".parse().unwrap()],
+        ..Hours::default()
+    };
+    let outlook = Outlook { groups: vec![Group { hours, ..group(1.0) }], roads: vec![road(1.0)], ..Outlook::default() };
+    assert_eq!(outlook.forecast(at(BEGINS)), None);
+}
+
+#[test]
+fn what_begins_by_the_clocks_of_its_people_waits_for_them_and_for_no_hours() {
+    let since = Some("2026-12-01T12:00:00".parse().unwrap());
+    let group = Group { hours: Hours { since, ..Hours::default() }, ..group(1.0) };
+    let outlook = Outlook { groups: vec![group], roads: vec![road(1.0)], ..Outlook::default() };
+    assert_eq!(forecast(outlook), ("2026-12-01T04:00".to_owned(), Bottleneck::Clocks));
+}
+
+fn left_behind(outlook: Outlook) -> (String, Vec<(u64, Stop)>) {
+    let forecast = outlook.forecast(at(BEGINS)).unwrap();
+    let left_behind = forecast.left_behind.iter().map(|left| (left.messages, left.by)).collect();
+    (forecast.done_at.rfc3339()[..16].to_owned(), left_behind)
+}
+
+#[test]
+fn what_has_not_left_by_the_end_stays_behind() {
+    let end = Some(at("2026-12-01T01:30:00Z"));
+    let outlook = Outlook { groups: vec![group(36_000.0)], roads: vec![road(10.0)], end, ..Outlook::default() };
+    assert_eq!(left_behind(outlook.clone()), ("2026-12-01T01:30".to_owned(), vec![(18_000, Stop::End)]));
+    let later = Outlook { end: Some(at("2026-12-01T02:00:01Z")), ..outlook };
+    assert_eq!(left_behind(later), ("2026-12-01T02:00".to_owned(), Vec::new()));
+}
+
+#[test]
+fn a_limit_stops_its_step_a_budget_everybody_and_whoever_comes_first_has_it() {
+    let capped = |step, by, left| Outlook {
+        groups: vec![group(1_000.0), Group { opens: at("2026-12-01T03:00:00Z"), ..group(3_600.0) }],
+        roads: vec![road(1.0)],
+        caps: vec![Cap { step, by, left }],
+        ..Outlook::default()
+    };
+    let messages = |left| left_behind(capped(Some(StepIndex::FIRST), Stop::MaxMessages, left));
+    assert_eq!(messages(600.0), ("2026-12-01T01:10".to_owned(), vec![(4_000, Stop::MaxMessages)]));
+    assert_eq!(messages(2_800.0), ("2026-12-01T03:30".to_owned(), vec![(1_800, Stop::MaxMessages)]));
+    assert_eq!(messages(4_600.0), ("2026-12-01T04:00".to_owned(), Vec::new()));
+    let mut dear = capped(None, Stop::Budget, 60.0);
+    dear.groups[0].cost = 0.1;
+    assert_eq!(left_behind(dear), ("2026-12-01T01:10".to_owned(), vec![(4_000, Stop::Budget)]));
+    let other = StepIndex::all().nth(1);
+    assert_eq!(left_behind(capped(other, Stop::MaxMessages, 0.0)).1, Vec::new());
+}

@@ -1,0 +1,105 @@
+//! When a campaign will be done, and what of it never leaves: foreseen by the launcher, with a store full of others.
+
+use super::small::World;
+use crate::campaign::{Bottleneck, Draft, Forecast, LeftBehind, Lint, Stop};
+use crate::clock::Clock;
+use crate::domain::{Count, Span, Timestamp};
+use crate::store::Hold;
+
+const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
+    webhook_authorization = \"hook\"\n\
+    [[lane]]\nname = \"a\"\nchannel = \"SMS\"\nrate = \"1/s\"\nburst = 1\nsource = \"ACME\"\n\
+    [[lane]]\nname = \"b\"\nchannel = \"SMS\"\nrate = \"1/s\"\nburst = 1\nsource = \"ACME\"\n";
+/// In Singapore it is 16:00 when the clock starts.
+const BEGINS: &str = "2027-01-15T08:00:00Z";
+
+/// A campaign for so many people, with its steps' lanes.
+fn text(people: u32, head: &str, step: &str) -> String {
+    let numbers: Vec<String> = (0..people).map(|n| format!("\"+659{:07}\"", 1_000_000 + n)).collect();
+    format!("numbers = [{}]\n{head}\n[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n{step}\n", numbers.join(","))
+}
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).unwrap()
+}
+
+fn after(forecast: &Forecast) -> Span {
+    forecast.done_at.since(at(BEGINS))
+}
+
+impl World {
+    async fn warnings(&self, text: &str) -> Vec<(Lint, String)> {
+        let prepared = self.launcher().plan(&Draft::parse("test.toml", text).unwrap()).await.unwrap();
+        prepared.warnings.into_iter().map(|warning| (warning.code, warning.sentence)).collect()
+    }
+
+    async fn pauses_lane(&self, lane: &str) {
+        let now = self.clock.now();
+        self.store.hold(Hold::of_person(lane, "", "paused by ann".to_owned(), now), now).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_will_not_have_left_by_the_end_is_foreseen_and_warned_of() {
+    let world = World::of(CONFIG, None).await;
+    let until = |end: &str| text(600, &format!("end = \"2027-01-15T{end}Z\""), "lane = \"a\"");
+    let forecast = world.forecast_of(&until("08:05:00")).await;
+    assert_eq!(after(&forecast), Span::from_secs(300));
+    assert_eq!(forecast.left_behind, [LeftBehind { messages: 300, by: Stop::End }]);
+    let warnings = world.warnings(&until("08:05:00")).await;
+    let sentence = "300 of 600 first messages will not have left by `end`, as things stand because of the rate of lane a, \
+                    and expire then; write a later `end`";
+    assert_eq!(warnings, [(Lint::EndTooSoon, sentence.to_owned())]);
+    assert_eq!(world.warnings(&until("08:10:01")).await, []);
+}
+
+#[tokio::test]
+async fn limits_and_budgets_end_a_forecast_and_of_a_campaign_that_runs_what_is_left_of_them() {
+    let mut world = World::of(CONFIG, None).await;
+    let forecast = world.forecast_of(&text(600, "", "lane = \"a\"\nmax_messages = 60")).await;
+    assert_eq!(after(&forecast), Span::from_secs(60));
+    assert_eq!(forecast.left_behind, [LeftBehind { messages: 540, by: Stop::MaxMessages }]);
+    let launched = world.launch_of(&text(600, "max_messages = 60", "lane = \"a\"")).await;
+    for _ in 0..20 {
+        world.clock.advance(Span::from_secs(1));
+        world.send().await;
+    }
+    let (batch, plan) =
+        (world.store.batch(launched.batch).await.unwrap(), world.store.plan(launched.batch).await.unwrap());
+    let (tallies, now) = (world.store.tallies(launched.batch).await.unwrap(), world.clock.now());
+    let rest = world.launcher().forecast_of(&batch.unwrap(), &plan.unwrap(), &tallies, now).await.unwrap().unwrap();
+    assert_eq!(rest.left_behind, [LeftBehind { messages: 540, by: Stop::MaxMessages }]);
+    let used = tallies.total(Count::HandedOver) + tallies.total(Count::Sending);
+    assert!((15..=25).contains(&used), "{used}");
+    assert_eq!(rest.done_at.since(now), Span::from_secs(60 - used));
+}
+
+#[tokio::test]
+async fn others_who_may_not_leave_yet_are_in_nobodys_way_until_they_may() {
+    let world = World::of(CONFIG, None).await;
+    let by_clock = "at = \"2027-01-15T16:30\"\ntime_zone = \"recipient\"";
+    // They begin within half an hour, at their own time, and take ten minutes.
+    world.launch_of(&text(600, by_clock, "lane = \"a\"")).await;
+    let quick = world.forecast_of(&text(300, "name = \"quick\"", "lane = \"a\"")).await;
+    assert_eq!((after(&quick), quick.bottleneck), (Span::from_secs(300), Some(Bottleneck::Rate { lane: "a".into() })));
+    // Half of the lane from then on.
+    let long = world.forecast_of(&text(2_400, "", "lane = \"a\"")).await;
+    assert_eq!(after(&long), Span::from_secs(3_000));
+    // In London the same hour comes eight hours later.
+    let far = text(1, by_clock, "lane = \"b\"").replace("numbers = [", "numbers = [\"+447911123456\",");
+    let waits = world.forecast_of(&far).await;
+    assert_eq!(after(&waits), Span::from_secs(8 * 3_600 + 1_801));
+    assert_eq!(waits.bottleneck, Some(Bottleneck::Clocks));
+}
+
+#[tokio::test]
+async fn a_plan_for_a_lane_that_is_paused_says_so_unless_another_stands_in() {
+    let world = World::of(CONFIG, None).await;
+    world.pauses_lane("a").await;
+    let held = "lane a is paused by ann; what would leave on it waits until that is lifted";
+    assert_eq!(world.warnings(&text(2, "", "lane = \"a\"")).await, [(Lint::Held, held.to_owned())]);
+    assert_eq!(world.warnings(&text(2, "", "lane = \"b\"")).await, []);
+    assert_eq!(world.warnings(&text(2, "", "lanes = [\"a\", \"b\"]")).await, []);
+    world.pauses_lane("b").await;
+    assert_eq!(world.warnings(&text(2, "", "lanes = [\"a\", \"b\"]")).await.len(), 2);
+}
