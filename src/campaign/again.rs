@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::beginnings::Beginnings;
-use super::launch::{LaunchError, Launched, Launcher, Prepared};
+use super::launch::{LaunchError, Launched, Launcher, Prepared, counts_from_its_launch};
 use super::people::{PAGE, Part, People};
-use super::time::{PRESENT, Schedule, instant};
+use super::time::{PRESENT, Schedule, instant, roughly};
 use crate::config::Problem;
 use crate::domain::{BatchState, Country, MessageKey, Outcome, Plan, Present, SkipReason, State, StepIndex};
 use crate::store::Batch;
@@ -19,6 +19,8 @@ pub struct Again {
     pub at: Option<String>,
     /// Only for those who came out of it so. Nothing stands for everybody.
     pub outcomes: Option<BTreeSet<Outcome>>,
+    /// Whether it waits for a person to start it.
+    pub is_draft: bool,
 }
 
 impl Again {
@@ -48,24 +50,17 @@ impl Launcher<'_> {
         plan.at = schedule.at;
         plan.end = None;
         plan.on_missed = None;
+        plan.is_again = true;
         plan.steps.iter_mut().for_each(|step| step.hours.since = None);
+        if let Some(problem) = counts_from_its_launch(&plan).filter(|_| again.is_draft) {
+            return Err(LaunchError::Problems(vec![problem]));
+        }
         let people = self.people_of(batch, again).await?;
         let beginnings = Beginnings::of(&plan, &schedule, &people.countries, now).map_err(LaunchError::Problems)?;
-        let name = Some(self.name_of(batch, again).await?);
+        let (name, is_draft) = (Some(self.name_of(batch, again).await?), again.is_draft);
         let (forecast, warnings, country, windows) = (None, Vec::new(), None, BTreeMap::new());
-        let mut prepared = Prepared {
-            name,
-            people,
-            plan,
-            schedule,
-            beginnings,
-            now,
-            forecast,
-            warnings,
-            country,
-            windows,
-            is_draft: false,
-        };
+        let mut prepared =
+            Prepared { name, people, plan, schedule, beginnings, now, forecast, warnings, country, windows, is_draft };
         self.lay_out(&mut prepared).await
     }
 
@@ -133,10 +128,16 @@ impl Launcher<'_> {
 
 fn schedule(again: &Again, plan: &Plan, now: crate::domain::Timestamp) -> Result<Schedule, LaunchError> {
     let wrong = |sentence: String| LaunchError::Problems(vec![Problem::new(None, "at", sentence)]);
-    let at = again.at.as_deref().map(|text| instant(text, plan.time_zone)).transpose().map_err(wrong)?;
+    let at = again
+        .at
+        .as_deref()
+        .map(|text| instant(text, plan.time_zone))
+        .transpose()
+        .map_err(|error| wrong(error.to_string()))?;
     let Some(at) = at else { return Ok(Schedule::default()) };
-    if at.at + PRESENT <= now {
-        return Err(wrong("is over; write a later time, or nothing to send at once".to_owned()));
+    if let (true, Some(text)) = (at.at + PRESENT <= now, &again.at) {
+        let ago = roughly(now.since(at.at));
+        return Err(wrong(format!("\"{text}\" was {ago} ago; write a later time, or leave it out to send at once")));
     }
     Ok(Schedule { at: Some(at.at), notes: at.note.into_iter().collect(), ..Schedule::default() })
 }

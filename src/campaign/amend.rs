@@ -213,7 +213,7 @@ fn of_campaign(plan: &mut Plan, table: &mut Table<'_>, gone: &BTreeSet<String>, 
         plan.end = None;
     } else if let Some(text) = table.said("end") {
         match instant(&text, plan.time_zone) {
-            Err(sentence) => table.wrong("end", sentence),
+            Err(error) => table.wrong("end", error),
             Ok(end) if end.at <= now => table.wrong(
                 "end",
                 format_args!(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::lint::{Lint, Warning, named};
 use super::time::Schedule;
 use crate::config::Problem;
-use crate::domain::{Country, Plan, Span, Step, StepIndex, Timestamp};
+use crate::domain::{Country, Hours, Plan, Span, Step, StepIndex, Timestamp};
 
 /// When the first of each country may be handed something over. What the clock of a single person says is looked at when
 /// their turn comes.
@@ -56,11 +56,13 @@ impl Beginnings {
             }
         }
         if !never.is_empty() {
-            let sentence = format!(
-                "leaves no time at which anything could be sent to people of {}; widen it, or write a later `end`",
-                named(&never).join(", ")
-            );
-            return Err(vec![Problem::new(None, "send_window", sentence)]);
+            let hours = plan.steps.first().map(|step| step.hours.clone()).unwrap_or_default();
+            let (key, remedy) = to_blame(&hours);
+            let later = if schedule.end.is_some() && key != "end" { ", or write a later `end`" } else { "" };
+            let people = named(&never).join(", ");
+            let sentence =
+                format!("leaves no time at which anything could be sent to people of {people}; {remedy}{later}");
+            return Err(vec![Problem::new(None, key, sentence)]);
         }
         let closed = closed_for_good(plan, countries, start);
         if !closed.is_empty() {
@@ -110,19 +112,29 @@ impl Beginnings {
     }
 }
 
+/// The key that closes hours, and what to do about it.
+fn to_blame(hours: &Hours) -> (&'static str, &'static str) {
+    match (hours.windows.is_empty(), hours.quiet.is_empty(), hours.holidays.is_empty()) {
+        (false, true, _) => ("send_window", "widen it"),
+        (false, false, _) => ("send_window", "widen it, or shorten the quiet hours"),
+        (true, false, _) => ("quiet_hours", "shorten them"),
+        (true, true, false) => ("holidays", "list fewer"),
+        (true, true, true) => ("end", "write a later one"),
+    }
+}
+
 /// Steps that could never leave for some of their people, whoever gives way to them.
 fn closed_for_good(plan: &Plan, countries: &BTreeMap<Country, u64>, start: Timestamp) -> Vec<Problem> {
     let problem = |(index, step): (StepIndex, &Step)| {
         let theirs = countries.iter().filter(|(country, _)| step.countries.contain(Some(**country)));
         let never = theirs.filter(|(country, _)| step.hours.open_in(**country, start).is_none());
         let never: BTreeMap<Country, u64> = never.map(|(country, people)| (*country, *people)).collect();
+        let (key, remedy) = to_blame(&step.hours);
         let sentence = || {
-            format!(
-                "leaves no time at which the step could be sent to people of {}; widen it, or shorten the quiet hours",
-                named(&never).join(", ")
-            )
+            let people = named(&never).join(", ");
+            format!("leaves no time at which the step could be sent to people of {people}; {remedy}")
         };
-        (!never.is_empty()).then(|| Problem::new(Some(index), "send_window", sentence()))
+        (!never.is_empty()).then(|| Problem::new(Some(index), key, sentence()))
     };
     plan.places().filter_map(problem).collect()
 }
@@ -130,7 +142,7 @@ fn closed_for_good(plan: &Plan, countries: &BTreeMap<Country, u64>, start: Times
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Channel, Hours, Step};
+    use crate::domain::{Channel, Step};
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse_rfc3339(text).unwrap()

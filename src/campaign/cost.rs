@@ -45,6 +45,12 @@ pub(super) fn each(step: &Step, country: Country) -> Money {
     step.prices.of(country).unwrap_or_default().times(parts(step))
 }
 
+/// What one costs at least, wherever it goes.
+pub(super) fn least(step: &Step) -> Money {
+    let prices = step.prices.by_country.values().copied().chain(step.prices.others);
+    prices.min().unwrap_or_default().times(parts(step))
+}
+
 fn parts(step: &Step) -> u64 {
     match &step.content {
         Content::Text { encoding, .. } if step.channel == Channel::Sms => {

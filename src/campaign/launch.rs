@@ -196,7 +196,7 @@ impl Launcher<'_> {
         // To read the people may have taken long.
         let now = self.clock.now();
         let planned = route::plan(draft, &people.columns, self.config, schedule, prices);
-        let planned = planned.and_then(|planned| for_somebody(people, planned));
+        let planned = planned.and_then(|planned| for_somebody(draft, people, planned));
         let begun = planned.and_then(|(plan, warnings)| {
             priced(&people.countries, &plan)?;
             let beginnings = Beginnings::of(&plan, schedule, &people.countries, now)?;
@@ -208,6 +208,7 @@ impl Launcher<'_> {
             recipients: people.recipients,
             countries: &people.countries,
             empty: &people.empty,
+            allowed: draft.allow_countries.as_ref(),
             windows: &windows,
         };
         let forecast = self.forecast(&plan, &people.countries, &beginnings, now).await?;
@@ -332,7 +333,7 @@ fn too_soon(forecast: &Forecast, recipients: u64) -> Option<Warning> {
 
 /// What would be wrong by the time at which a draft is started: people's time to leave, and their place in a stretch, are
 /// laid out with their messages.
-fn counts_from_its_launch(plan: &Plan) -> Option<Problem> {
+pub(super) fn counts_from_its_launch(plan: &Plan) -> Option<Problem> {
     let sentence =
         "counts from the launch, and a draft begins nobody knows when; leave it out, or launch with a time (--at)";
     if plan.over.is_some() {
@@ -343,12 +344,18 @@ fn counts_from_its_launch(plan: &Plan) -> Option<Problem> {
 }
 
 /// A route that is for none of these people would be launched to send nothing.
-fn for_somebody<T>(people: &People, (plan, warnings): (Plan, T)) -> Result<(Plan, T), Vec<Problem>> {
+fn for_somebody<T>(draft: &Draft, people: &People, (plan, warnings): (Plan, T)) -> Result<(Plan, T), Vec<Problem>> {
     let nobodys = Shares::of(&plan, &people.countries).nobodys;
     if people.recipients == 0 || nobodys.values().sum::<u64>() < people.recipients {
         return Ok((plan, warnings));
     }
     let from = named(&nobodys).join(", ");
+    if let Some(allowed) = &draft.allow_countries
+        && nobodys.keys().all(|country| !allowed.contains(country))
+    {
+        let sentence = format!("names no country of these people, so nothing would be sent; they are of: {from}");
+        return Err(vec![Problem::new(None, "allow_countries", sentence)]);
+    }
     let problem = |(index, step): (StepIndex, &Step)| {
         let key = if matches!(step.countries, Countries::AllBut(_)) { "skip_when" } else { "only" };
         let sentence = format!(

@@ -1,99 +1,19 @@
-//! A campaign's life after its launch: paused, resumed, cancelled by people; begun, finished and settled by itself.
+//! A campaign's life after its launch: begun, finished and settled by itself.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::guards::Guards;
 use super::moment::moment;
-use super::noted::{Noted, noted};
 use super::unwilling::Unwilling;
-use crate::clock::Clock;
-use crate::domain::{BatchId, BatchState, Count, OnMissed, Plan, Present, Span, StepIndex, Timestamp, grouped};
+use crate::domain::{BatchId, BatchState, Count, OnMissed, Plan, Present, Span, Timestamp, grouped};
 use crate::engine::{CallOff, Event, Silence, Standing, advance};
-use crate::store::{self, Batch, Book, Entry, Hints, Loaded, Result, Signal, StepHeldBy, StepHold, Store};
+use crate::store::{self, Batch, Book, Entry, Hints, Loaded, Result, Signal, Store};
 
 /// Messages swept in one transaction, and transactions in one round: other campaigns are to begin, and to be paused, on
 /// time.
 const PAGE: u32 = 2_000;
 const PAGES: u32 = 10;
-
-/// What came of a person's decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decided {
-    /// It holds, and so many obey it.
-    Holds(Noted),
-    /// It was in no state for that.
-    Refused(BatchState),
-}
-
-/// Stops claims and holds back what deadlines would do. What has been begun leaves, as with [`cancel`].
-pub async fn pause(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
-    let from = vec![BatchState::Running, BatchState::Scheduled];
-    decide(store, clock, batch, from, BatchState::Paused, format!("paused by {by}")).await
-}
-
-/// Goes on, and applies what came due meanwhile. One that was scheduled and whose time has not come waits for it.
-pub async fn resume(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
-    let waits = batch.started_at.is_none() && batch.starts_at.is_some_and(|at| at > clock.now());
-    let to = if waits { BatchState::Scheduled } else { BatchState::Running };
-    decide(store, clock, batch, vec![BatchState::Paused], to, format!("resumed by {by}")).await
-}
-
-/// Lets a draft begin, at its time where it has one that is still to come.
-pub async fn start(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
-    let waits = batch.starts_at.is_some_and(|at| at > clock.now());
-    let to = if waits { BatchState::Scheduled } else { BatchState::Running };
-    decide(store, clock, batch, vec![BatchState::Draft], to, format!("started by {by}")).await
-}
-
-/// Calls it off. Once every server has noted it nothing more leaves, but what was begun before over a connection that
-/// takes longer than that to come about.
-pub async fn cancel(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
-    // Of one that is finished everything has been handed over; to call it cancelled would be a lie.
-    let from = BatchState::OPEN.to_vec();
-    decide(store, clock, batch, from, BatchState::Cancelling, format!("cancelled by {by}")).await
-}
-
-/// Nothing of a step leaves any more, although the campaign runs.
-pub async fn hold_step(
-    store: &dyn Store,
-    clock: &dyn Clock,
-    batch: &Batch,
-    step: StepIndex,
-    by: &str,
-) -> Result<Option<Noted>> {
-    let hold =
-        StepHold { batch: batch.id, step, by: StepHeldBy::Person, why: format!("paused by {by}"), since: clock.now() };
-    let Some(seq) = store.hold_step(hold).await? else { return Ok(None) };
-    noted(store, clock, seq).await.map(Some)
-}
-
-/// Whatever holds a campaign's steps, or one of them, holds them no more. Nothing where nothing did.
-pub async fn release_steps(
-    store: &dyn Store,
-    clock: &dyn Clock,
-    batch: &Batch,
-    only: Option<StepIndex>,
-    by: &str,
-) -> Result<Option<Noted>> {
-    let Some(seq) = store.release_steps(batch.id, only, by.to_owned(), clock.now()).await? else { return Ok(None) };
-    noted(store, clock, seq).await.map(Some)
-}
-
-async fn decide(
-    store: &dyn Store,
-    clock: &dyn Clock,
-    batch: &Batch,
-    from: Vec<BatchState>,
-    to: BatchState,
-    why: String,
-) -> Result<Decided> {
-    let Some(seq) = store.move_batch(batch.id, from, to, Some(why), clock.now()).await? else {
-        let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
-        return Ok(Decided::Refused(state));
-    };
-    Ok(Decided::Holds(noted(store, clock, seq).await?))
-}
 
 /// A start that is made up for later than this was missed.
 const PUNCTUAL: Span = Span::from_secs(60);
@@ -371,7 +291,7 @@ impl Housekeeper {
 mod tests {
     use super::*;
     use crate::campaign::{Draft, Launcher};
-    use crate::clock::{Chance, ManualClock};
+    use crate::clock::{Chance, Clock, ManualClock};
     use crate::config::Config;
     use crate::domain::{Channel, Step};
 

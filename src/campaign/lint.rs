@@ -1,6 +1,6 @@
 //! What a campaign may do, but probably does not mean to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::cost::Cost;
@@ -130,6 +130,8 @@ pub struct Facts<'a> {
     pub countries: &'a BTreeMap<Country, u64>,
     /// For each of the plan's columns, how many recipients have nothing in it.
     pub empty: &'a [u64],
+    /// Whoever is of another country is to get nothing, where that is said.
+    pub allowed: Option<&'a BTreeSet<Country>>,
     /// For each step of free text on WhatsApp, how many recipients have a 24-hour window open now.
     pub windows: &'a BTreeMap<StepIndex, u64>,
 }
@@ -138,10 +140,7 @@ pub struct Facts<'a> {
 pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
     let mut warnings = Warnings { found: Vec::new(), step: StepIndex::FIRST };
     let shares = Shares::of(plan, facts.countries);
-    if !shares.nobodys.is_empty() {
-        let sentence = nobodys(&shares.nobodys, facts.recipients);
-        warnings.found.push(Warning { code: Lint::NoStep, step: None, sentence });
-    }
+    warnings.found.extend(nobodys(&shares, facts));
     warnings.found.extend(rare(&shares, facts));
     warnings.found.extend(limited(plan, &shares, facts));
     let mut deadlines = Span::ZERO;
@@ -219,7 +218,7 @@ const NAMED: usize = 8;
 /// People by their countries: `CN 4`.
 pub(super) fn named(countries: &BTreeMap<Country, u64>) -> Vec<String> {
     let mut named: Vec<String> =
-        countries.iter().take(NAMED).map(|(country, people)| format!("{country} {people}")).collect();
+        countries.iter().take(NAMED).map(|(country, people)| format!("{country} {}", grouped(*people))).collect();
     match countries.len().saturating_sub(NAMED) {
         0 => {}
         1 => named.push("1 other country".to_owned()),
@@ -228,13 +227,27 @@ pub(super) fn named(countries: &BTreeMap<Country, u64>) -> Vec<String> {
     named
 }
 
-fn nobodys(countries: &BTreeMap<Country, u64>, recipients: u64) -> String {
-    let people: u64 = countries.values().sum();
-    format!(
-        "{people} of {recipients} recipients get nothing, because no step is for their country: {}; let a step be for them, \
-         or leave them out of the audience",
-        named(countries).join(", ")
-    )
+/// Who gets nothing for being of their country: because that is not allowed, or no step is for it.
+fn nobodys(shares: &Shares, facts: &Facts<'_>) -> Vec<Warning> {
+    let is_allowed = |country: &Country| facts.allowed.is_none_or(|allowed| allowed.contains(country));
+    let (no_step, not_allowed): (BTreeMap<Country, u64>, BTreeMap<Country, u64>) = shares
+        .nobodys
+        .iter()
+        .map(|(country, people)| (*country, *people))
+        .partition(|(country, _)| is_allowed(country));
+    let said = |countries: BTreeMap<Country, u64>, because: &str, remedy: &str| {
+        let sentence = format!(
+            "{} of {} recipients get nothing, because {because}: {}; {remedy}",
+            grouped(countries.values().sum::<u64>()),
+            grouped(facts.recipients),
+            named(&countries).join(", ")
+        );
+        (!countries.is_empty()).then_some(Warning { code: Lint::NoStep, step: None, sentence })
+    };
+    let remedy = "let a step be for them, or leave them out of the audience";
+    let no_step = said(no_step, "no step is for their country", remedy);
+    let not_allowed = said(not_allowed, "allow_countries does not name their country", "nothing, if that is meant");
+    no_step.into_iter().chain(not_allowed).collect()
 }
 
 pub(super) struct Warnings {

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::beginnings::Beginnings;
 use super::cost;
-use super::forecast::{Account, Cap, Coming, Forecast, Group, Outlook, Portfolio, Road, Stop};
+use super::forecast::{Account, Coming, Forecast, Group, Outlook, Portfolio, Road, Stop};
 use super::launch::{LaunchError, Launcher};
 use super::shares::as_float;
+use super::used_up::caps;
 use crate::audience::understood;
 use crate::config::Lane;
 use crate::domain::{
-    BatchId, BatchState, Count, Country, Money, OnTierSpent, Plan, Span, Step, StepIndex, Tallies, Tier, Timestamp,
-    usual_zone,
+    BatchId, BatchState, Count, Country, OnTierSpent, Plan, Span, Step, StepIndex, Tallies, Tier, Timestamp, usual_zone,
 };
 use crate::store::Batch;
 
@@ -166,6 +166,12 @@ impl Launcher<'_> {
         Ok(others)
     }
 
+    /// When the first of those who wait for a step may be sent it.
+    pub async fn opens(&self, batch: &Batch, step: &Step, now: Timestamp) -> Result<Timestamp, LaunchError> {
+        let parts = self.parts(batch, step, now).await?;
+        Ok(parts.into_iter().map(|(from, _)| from).min().unwrap_or(now))
+    }
+
     /// When what waits for a step may leave, and which part of it then.
     async fn parts(&self, batch: &Batch, step: &Step, now: Timestamp) -> Result<Vec<(Timestamp, f64)>, LaunchError> {
         let begins = batch.starts_at.filter(|_| batch.state == BatchState::Scheduled).unwrap_or(now).max(now);
@@ -205,22 +211,6 @@ impl Outlook {
     fn of(plan: &Plan) -> Self {
         Self { end: plan.end, zone: plan.time_zone, ..Self::default() }
     }
-}
-
-/// What limits and budgets leave of a campaign.
-fn caps(plan: &Plan, tallies: &Tallies, spent: &[(StepIndex, Money)]) -> Vec<Cap> {
-    let of_steps = plan.places().map(|(index, step)| (Some(index), step.limits));
-    let mut caps = Vec::new();
-    for (step, limits) in of_steps.chain([(None, plan.limits)]) {
-        let count = |count| step.map_or_else(|| tallies.total(count), |step| tallies.get(step, count));
-        let used = (count(Count::HandedOver) + count(Count::Sending)).try_into().unwrap_or(0);
-        let of_it = spent.iter().filter(|(index, _)| step.is_none_or(|step| step == *index));
-        let spent: Money = of_it.map(|(_, spent)| *spent).sum();
-        let messages = limits.messages.map(|most| (Stop::MaxMessages, most.saturating_sub(used)));
-        let budget = limits.budget.map(|of| (Stop::Budget, of.millionths().saturating_sub(spent.millionths())));
-        caps.extend([messages, budget].into_iter().flatten().map(|(by, left)| Cap { step, by, left: as_float(left) }));
-    }
-    caps
 }
 
 impl<'a> Gathering<'a> {

@@ -205,7 +205,9 @@ impl Report {
                 step.spent = Some(spent);
             }
         }
-        report.left_out = left_out(&store.parts_of(batch.id).await?, batch.messages);
+        if plan.as_ref().is_none_or(|plan| !plan.is_again) {
+            report.left_out = left_out(&store.parts_of(batch.id).await?, batch.messages);
+        }
         report.unknown = unknown
             .into_iter()
             .map(|(key, msisdn, step)| Unknown {

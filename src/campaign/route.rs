@@ -60,6 +60,7 @@ pub fn plan(
         hold_paid_when: draft.hold_paid_when,
         over: schedule.over,
         time_zone: draft.time_zone.and_then(TimeZone::zone),
+        is_again: false,
     };
     Ok((plan, building.warnings))
 }

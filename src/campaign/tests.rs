@@ -41,6 +41,7 @@ fn through(text: &str, config: &Config) -> Result<(Plan, Vec<Warning>), String> 
         recipients: 1_000,
         countries: &countries,
         empty: &[0, 40, 2, 0, 0, 0],
+        allowed: draft.allow_countries.as_ref(),
         windows: &[(StepIndex::FIRST, 12)].into(),
     };
     warnings.extend(lint(&plan, config, &facts));
@@ -424,7 +425,13 @@ fn countries_of_hardly_anybody_are_named_unless_they_get_nothing_anyway() {
         let countries =
             [("SG", 99_990), ("BT", 9), ("MY", 1)].map(|(code, people)| (code.parse().unwrap(), people)).into();
         let windows = BTreeMap::new();
-        let facts = Facts { recipients: 100_000, countries: &countries, empty: &[0; 6], windows: &windows };
+        let facts = Facts {
+            recipients: 100_000,
+            countries: &countries,
+            empty: &[0; 6],
+            allowed: draft.allow_countries.as_ref(),
+            windows: &windows,
+        };
         let found = lint(&plan, &config, &facts).into_iter().find(|warning| warning.code == Lint::RareCountry);
         found.map(|warning| warning.sentence)
     };

@@ -41,8 +41,11 @@ pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>>
                 notes.extend(note.map(|note| format!("{key}: {note}")));
                 Some(at)
             }
-            Err(sentence) => {
-                problems.push(Problem::new(None, key, sentence));
+            Err(error) => {
+                // Whose clock it is may be said once for all times of the file.
+                let name_it = "; or say whose clock it is: time_zone = \"Asia/Singapore\"";
+                let is_open = matches!(error, NoInstant::Placeless(_)) && draft.time_zone.is_none();
+                problems.push(Problem::new(None, key, format!("{error}{}", if is_open { name_it } else { "" })));
                 None
             }
         }
@@ -51,6 +54,7 @@ pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>>
         Some(since) => schedule.since = Some(since),
         None => schedule.at = read("at", &draft.at),
     }
+    let names_a_moment = is_theirs && schedule.at.is_some();
     match draft.end.as_deref().filter(|_| is_theirs).and_then(shown) {
         Some(_) => {
             let sentence = "a campaign ends once for everybody; add an offset such as +08:00 to it";
@@ -59,6 +63,13 @@ pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>>
         None => schedule.end = read("end", &draft.end),
     }
     schedule.notes = notes;
+    if let Some(text) = draft.at.as_deref().filter(|_| names_a_moment) {
+        let sentence = format!(
+            "\"{text}\" is one moment for everybody, and time_zone = \"recipient\" means each recipient's own clock; write it \
+             without an offset, or remove time_zone"
+        );
+        problems.push(Problem::new(None, "at", sentence));
+    }
     // Where it is by everybody's own clock, it is over once the last of them has shown it.
     let last = schedule.since.map(|since| Timestamp::from_millis(since.and_utc().timestamp_millis()) + LAST_ZONE);
     let begin = schedule.at.or(last);
@@ -100,7 +111,7 @@ pub fn schedule(draft: &Draft, now: Timestamp) -> Result<Schedule, Vec<Problem>>
 }
 
 /// In the largest unit that there is one of: what is long past is past to the second for nobody.
-fn roughly(ago: Span) -> Span {
+pub(super) fn roughly(ago: Span) -> Span {
     let seconds = ago.millis() / 1_000;
     let unit = [86_400, 3_600, 60].into_iter().find(|unit| seconds >= *unit).unwrap_or(1);
     Span::from_secs(seconds / unit * unit)
@@ -113,11 +124,22 @@ pub struct Instant {
     pub note: Option<String>,
 }
 
+/// Why a text is no instant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoInstant {
+    #[error("\"{0}\" is no time; write it as 2026-12-01T09:00, or with an offset: 2026-12-01T09:00+08:00")]
+    Shape(String),
+    #[error("\"{0}\" is out of reach; write a nearer time")]
+    Reach(String),
+    #[error("\"{0}\" could be any of a day's hours somewhere; add an offset such as {0}+08:00")]
+    Placeless(String),
+}
+
 /// Reads `2026-12-01T09:00`, with seconds or without, with `Z` or an offset or else in `zone`.
 ///
 /// Where the clock is put forward, a time that it skips means as much later as the clock jumps: 02:30 is 03:30. Where it
 /// is put back, a time that it shows twice means the first.
-pub fn instant(text: &str, zone: Option<Zone>) -> Result<Instant, String> {
+pub fn instant(text: &str, zone: Option<Zone>) -> Result<Instant, NoInstant> {
     let text = text.trim();
     let exact = DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M%#z"))
@@ -126,15 +148,10 @@ pub fn instant(text: &str, zone: Option<Zone>) -> Result<Instant, String> {
     if let Ok(at) = exact {
         return Ok(Instant { at: Timestamp::from_millis(at.timestamp_millis()), note: None });
     }
-    let Some(local) = shown(text) else {
-        return Err(format!("\"{text}\" is no time; write it as 2026-12-01T09:00, with a time_zone or an offset"));
-    };
+    let Some(local) = shown(text) else { return Err(NoInstant::Shape(text.to_owned())) };
     match zone {
-        Some(zone) => in_zone(local, zone).ok_or_else(|| format!("\"{text}\" is out of reach; write a nearer time")),
-        None => Err(format!(
-            "\"{text}\" could be any of a day's hours somewhere; add time_zone = \"Asia/Singapore\" or an offset such as \
-             {text}+08:00"
-        )),
+        Some(zone) => in_zone(local, zone).ok_or_else(|| NoInstant::Reach(text.to_owned())),
+        None => Err(NoInstant::Placeless(text.to_owned())),
     }
 }
 
@@ -175,7 +192,8 @@ mod tests {
 
     fn read(text: &str, zone: Option<&str>) -> Result<(String, bool), String> {
         let zone = zone.map(|zone| zone.parse().unwrap());
-        instant(text, zone).map(|read| (read.at.rfc3339(), read.note.is_some()))
+        let read = instant(text, zone).map_err(|error| error.to_string());
+        read.map(|read| (read.at.rfc3339(), read.note.is_some()))
     }
 
     #[test]
@@ -204,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_time_without_a_place_is_refused() {
-        assert!(read("2026-12-01T09:00", None).unwrap_err().contains("add time_zone"));
+        assert!(read("2026-12-01T09:00", None).unwrap_err().contains("add an offset such as 2026-12-01T09:00+08:00"));
         for wrong in
             ["+262142-12-31T23:59", "-262143-01-01T00:00", "", "tomorrow", "2026-13-01T09:00", "09:00", "2026-12-01"]
         {

@@ -34,6 +34,7 @@ mod simulate;
 mod stranded;
 mod table;
 mod template;
+mod used_up;
 mod watch;
 mod words;
 

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::pace::Slow;
 use super::words::{about, shell};
-use super::{holds, stranded};
-use crate::campaign::{Stranded, held};
+use super::{holds, stranded, used_up};
+use crate::campaign::{Stranded, UsedUp, held};
 use crate::domain::{Channel, Timestamp};
 use crate::node::{deaf, hear_again};
 use crate::store::{Deafness, Hold, Node, StepHeldBy, StepHold};
@@ -24,6 +24,8 @@ pub(super) enum Obstacle {
     /// A lane of it goes more slowly than it could, and so many of it wait for that.
     Slow(Slow, i64),
     NoServer,
+    /// It is paused, and a limit of it has to be raised before it goes on.
+    UsedUp(UsedUp),
     /// The provider's receipts do not get to the server, so what became of messages is not known.
     Deaf {
         since: Timestamp,
@@ -61,6 +63,7 @@ impl Obstacle {
             Self::Slow(slow, waiting) => format!("{}{}", slow.what(), holds::wait_for_it(*waiting)),
             Self::Gone(gone) => stranded::what(gone),
             Self::NoServer => NO_SERVER.to_owned(),
+            Self::UsedUp(limit) => used_up::what(limit),
             Self::Deaf { how, .. } => deaf(*how).to_owned(),
         }
     }
@@ -77,7 +80,7 @@ impl Obstacle {
             },
             Self::StepHeld(hold, _, _) => format!("{}, for {}", self.what(), about(now.since(hold.since))),
             Self::Deaf { since, .. } => format!("{}, since {}", self.what(), about(now.since(*since))),
-            Self::Gone(_) | Self::NoServer => self.what(),
+            Self::Gone(_) | Self::NoServer | Self::UsedUp(_) => self.what(),
         }
     }
 
@@ -91,13 +94,14 @@ impl Obstacle {
                     StepHeldBy::Person | StepHeldBy::Rule => format!("to go on: {resume}"),
                     StepHeldBy::Limit => format!(
                         "to go on: volley campaign set {campaign} --step {step} with a higher --max-messages or --budget, \
-                         then {resume}"
+                         then: {resume}"
                     ),
                 }
             }
             Self::Slow(slow, _) => slow.what_to_do(now),
             Self::Gone(gone) => stranded::what_to_do(gone, campaign),
             Self::NoServer => START.to_owned(),
+            Self::UsedUp(limit) => used_up::what_to_do(limit, campaign),
             Self::Deaf { how, .. } => hear_again(*how).to_owned(),
         }
     }
@@ -114,6 +118,7 @@ impl Obstacle {
             Self::Slow(slow, waiting) => (slow.kind(), slow.since(), Some(*waiting)),
             Self::Gone(gone) => ("lane gone", None, Some(gone.queued)),
             Self::NoServer => ("no server", None, None),
+            Self::UsedUp(_) => ("limit used up", None, None),
             Self::Deaf { since, how: Deafness::TurnedAway } => ("receipts turned away", Some(*since), None),
             Self::Deaf { since, how: Deafness::Unheard } => ("receipts do not come", Some(*since), None),
         };

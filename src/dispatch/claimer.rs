@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::job::Job;
 use super::lane::{CLAIM_AHEAD, Lane};
 use super::turnstile::Turnstile;
-use crate::domain::{BatchId, BatchState, Causes, OnTierSpent, Span, StepIndex, Timestamp, Told};
+use crate::domain::{BatchId, BatchState, Causes, OnTierSpent, Span, StepIndex, Timestamp, Told, grouped};
 use crate::engine::{Event, Standing, advance};
 use crate::store::{
     Capped, Claim, Claimed, Entry, Impatient, Loaded, Pass, Queue, Reached, Result, StepHeldBy, StepHold, Store,
@@ -236,8 +236,9 @@ impl Claimer {
         let Some(entry) = in_play.get(&batch) else { return Ok(()) };
         let whose = if capped.is_whole { "the campaign" } else { "the step" };
         let why = match capped.by {
-            Reached::Messages(most) => {
-                format!("{whose} has handed over as many messages as max_messages allows, {most}")
+            Reached::Messages { handed_over, of } => {
+                let (handed_over, of) = (grouped(handed_over), grouped(of));
+                format!("{whose} has handed over {handed_over} messages, and max_messages allows {of}")
             }
             Reached::Budget { spent, of } => {
                 let of = of.in_currency(entry.plan.currency.as_deref());

@@ -176,6 +176,10 @@ pub struct Plan {
     /// In which its times are shown to people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<Zone>,
+    /// Whether its people are those of an earlier campaign, or were chosen among them: who of their files got nothing is
+    /// that one's to tell.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_again: bool,
 }
 
 impl Plan {
@@ -196,6 +200,7 @@ impl Plan {
             hold_paid_when: None,
             over: None,
             time_zone: None,
+            is_again: false,
         }
     }
 

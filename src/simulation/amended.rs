@@ -15,7 +15,12 @@ const fn hours(hours: i64) -> Span {
 }
 
 impl World {
-    async fn amend(&self, launched: &Launched, step: Option<u8>, keys: Value) -> Result<Amended, LaunchError> {
+    pub(super) async fn amend(
+        &self,
+        launched: &Launched,
+        step: Option<u8>,
+        keys: Value,
+    ) -> Result<Amended, LaunchError> {
         let Value::Object(keys) = keys else { panic!("keys and values") };
         let batch = self.store.batch(launched.batch).await.unwrap().unwrap();
         let amend = Amend { step: step.and_then(StepIndex::new), keys };

@@ -1,7 +1,11 @@
 //! Limits, budgets, and rules that stop a campaign by itself.
 
+use std::sync::Arc;
+
+use serde_json::json;
+
 use super::small::World;
-use crate::campaign::{Launched, release_steps};
+use crate::campaign::{Decided, Launched, Released, Stop, UsedUp, release_steps, resume, used_up};
 use crate::clock::Clock;
 use crate::domain::{BatchState, Count, MessageKey, Money, StepIndex};
 use crate::store::StepHold;
@@ -73,7 +77,7 @@ async fn no_more_messages_of_a_step_leave_than_its_limit_and_then_it_waits_for_a
     world.send().await;
     assert_eq!(world.sms(), 7);
     let [hold] = &world.held().await[..] else { panic!("one step is held") };
-    assert!(hold.why.contains("as many messages as max_messages allows, 7"), "{}", hold.why);
+    assert!(hold.why.contains("has handed over 7 messages, and max_messages allows 7"), "{}", hold.why);
     assert_eq!(world.state(&launched).await.0, BatchState::Running);
     // It is no more than that after a restart, and where somebody lets it go on without another limit.
     world.start_again().await;
@@ -95,7 +99,29 @@ async fn no_more_messages_of_a_campaign_leave_than_its_limit_on_all_steps_togeth
     assert_eq!((world.provider.taken.lock().unwrap().len(), world.sms()), (8, 4));
     let (state, why) = world.state(&launched).await;
     assert_eq!(state, BatchState::Paused);
-    assert!(why.contains("the campaign has handed over as many messages as max_messages allows, 12"), "{why}");
+    assert!(why.contains("the campaign has handed over 12 messages, and max_messages allows 12"), "{why}");
+}
+
+#[tokio::test]
+async fn what_has_used_up_a_limit_is_resumed_once_that_is_raised() {
+    let mut world = World::of(LANES, None).await;
+    let step = "[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
+    let whole = world.launch_of(&format!("max_messages = 3\n{}{step}", numbers(6, 0))).await;
+    let of_step = format!("{}{step}max_messages = 2\n", numbers(6, 0).replace("promo", "other"));
+    let of_step = world.launch_of(&of_step).await;
+    world.send().await;
+    assert_eq!(world.sms(), 5);
+    let (store, clock) = (Arc::clone(&world.store), Arc::clone(&world.clock));
+    let batch = async |launched: &Launched| store.batch(launched.batch).await.unwrap().unwrap();
+    let kept = |step| UsedUp { step, by: Stop::MaxMessages };
+    let refused = resume(store.as_ref(), clock.as_ref(), &batch(&whole).await, "Ann").await.unwrap();
+    assert_eq!(refused, Decided::UsedUp(kept(None)));
+    let batch = batch(&of_step).await;
+    let released = release_steps(store.as_ref(), clock.as_ref(), &batch, None, "Ann").await.unwrap();
+    assert_eq!(released, Released { noted: None, used_up: vec![kept(Some(StepIndex::FIRST))] });
+    assert_eq!(world.held().await.len(), 1);
+    world.amend(&of_step, Some(0), json!({ "max_messages": 4 })).await.unwrap();
+    assert_eq!(used_up(store.as_ref(), &batch).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -202,7 +228,7 @@ async fn before_money_flows_a_channel_that_fails_holds_the_next_step_that_costs_
     assert!(said.contains(&"step 2 is resumed by Ann"), "{said:?}");
     let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
     let again = release_steps(world.store.as_ref(), world.clock.as_ref(), &batch, None, "Ann").await.unwrap();
-    assert_eq!(again, None, "nothing is held any more");
+    assert_eq!((again.noted, again.used_up), (None, Vec::new()), "nothing is held any more");
 }
 
 #[tokio::test]

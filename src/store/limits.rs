@@ -34,7 +34,7 @@ pub struct Capped {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reached {
-    Messages(u64),
+    Messages { handed_over: u64, of: u64 },
     Budget { spent: Money, of: Money },
 }
 

@@ -52,7 +52,7 @@ fn a_condition_that_reaches_nobody_or_not_everybody_gets_a_warning() {
     for (conditions, sentence) in [
         (
             ["only = [\"SG\"]", "only = [\"SG\"]"],
-            "100 of 1000 recipients get nothing, because no step is for their country: CN 100; let a step be for them, or \
+            "100 of 1,000 recipients get nothing, because no step is for their country: CN 100; let a step be for them, or \
              leave them out of the audience [no_step]",
         ),
         (["only = [\"MY\"]", ""], "step 1: is for nobody among the recipients: none of them is from MY [for_nobody]"),

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::{find, launch};
-use crate::campaign::Again;
+use crate::campaign::{Again, LaunchError};
+use crate::cli::exit::Usage;
+use crate::cli::words::shell;
 use crate::cli::{Exit, Ground, out};
-use crate::domain::Outcome;
+use crate::domain::{Outcome, Plan};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -17,6 +19,9 @@ pub(in crate::cli) struct Args {
     /// Begin then instead of at once: 2026-12-01T09:00, in the campaign's time zone or with an offset.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
+    /// Lay everything out, and let nothing leave before `campaign start`.
+    #[arg(long)]
+    draft: bool,
     /// The result as one object: id, name, state, messages.
     #[arg(long)]
     json: bool,
@@ -26,7 +31,8 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) struct Retry {
     #[command(flatten)]
     args: Args,
-    /// How people have to have come out of it: undelivered, silent, unknown, expired, cancelled, skipped.
+    /// How people have to have come out of it: undelivered, silent, unknown, expired, cancelled,
+    /// skipped, reached.
     #[arg(long = "outcome", value_name = "OUTCOME", value_delimiter = ',', required = true)]
     outcomes: Vec<Outcome>,
 }
@@ -36,6 +42,12 @@ pub(super) async fn retry(ground: &Ground, retry: Retry) -> anyhow::Result<Exit>
     let outcomes: BTreeSet<Outcome> = retry.outcomes.into_iter().collect();
     if outcomes.contains(&Outcome::Silent) || outcomes.contains(&Outcome::Unknown) {
         out::talk("Who is silent or unknown may have got it: some may get it twice.");
+    }
+    if outcomes.contains(&Outcome::Reached) {
+        out::talk("Who was reached has got it, and gets it once more.");
+    }
+    if outcomes.contains(&Outcome::Skipped) {
+        out::talk("Who was skipped is so again, unless what stood in the way is gone.");
     }
     run(ground, retry.args, Some(outcomes)).await
 }
@@ -50,11 +62,33 @@ async fn run(ground: &Ground, args: Args, outcomes: Option<BTreeSet<Outcome>>) -
     let batch = find(store.as_ref(), &args.campaign).await?;
     let ground = &ground.as_turned(store.as_ref()).await?;
     let launcher = ground.launcher(store.as_ref());
-    let launched = launcher.again(&batch, &Again { name: args.name, at: args.at, outcomes }).await?;
+    let again = Again { name: args.name, at: args.at, outcomes, is_draft: args.draft };
+    let launched = launcher.again(&batch, &again).await.map_err(|error| match error {
+        LaunchError::Problems(problems) if problems.iter().all(|problem| problem.key == "at") => {
+            let said: Vec<String> = problems.into_iter().map(|problem| problem.sentence).collect();
+            Usage(format!("--at: {}", said.join("; "))).into()
+        }
+        error => anyhow::Error::from(error),
+    })?;
+    let before = store.plan(batch.id).await?;
     if args.json {
         out::json(&launch::LaunchShown::new(&launched, launched.state, &[]))?;
     } else {
         out::data(launch::headline(&launched, launched.state))?;
+        before.iter().flat_map(|before| what_is_over(before, &launched.name)).for_each(out::talk);
     }
     Ok(Exit::Done)
+}
+
+/// What was said of the first time alone.
+fn what_is_over(before: &Plan, name: &str) -> impl Iterator<Item = String> {
+    let end = before.end.map(|_| {
+        format!(
+            "The end of the first time does not count; to give it one: volley campaign set {} --end TIME",
+            shell(name)
+        )
+    });
+    let is_theirs = before.steps.iter().any(|step| step.hours.since.is_some());
+    let since = is_theirs.then(|| "It begins for everybody at once, and not by each recipient's own clock.".to_owned());
+    end.into_iter().chain(since)
 }

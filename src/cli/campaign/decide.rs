@@ -4,10 +4,10 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::{find, id_of, name_of};
-use crate::campaign::{self, Certificate, Counts, Decided};
+use crate::campaign::{self, Certificate, Counts, Decided, Released};
 use crate::cli::words::{count, of};
-use crate::cli::{Exit, Ground, noted, out};
-use crate::domain::BatchState;
+use crate::cli::{Exit, Ground, noted, out, used_up};
+use crate::domain::{BatchState, Count};
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Decision {
@@ -60,6 +60,8 @@ pub(super) async fn run(
     let batch = find(store.as_ref(), name).await?;
     let name = name_of(&batch);
     let (clock, by) = (ground.clock.as_ref(), &ground.by_because(reason));
+    // Of what goes on, the first have been claimed before it is known that all have noted it.
+    let waited = store.tallies(batch.id).await?.total(Count::Queued);
     let decided = match decision {
         Decision::Start => campaign::start(store.as_ref(), clock, &batch, by).await?,
         Decision::Pause => campaign::pause(store.as_ref(), clock, &batch, by).await?,
@@ -67,9 +69,12 @@ pub(super) async fn run(
         Decision::Cancel => campaign::cancel(store.as_ref(), clock, &batch, by).await?,
     };
     // Whoever lets it go on means all of it.
-    let released = match decision {
-        Decision::Resume => campaign::release_steps(store.as_ref(), clock, &batch, None, by).await?,
-        Decision::Start | Decision::Pause | Decision::Cancel => None,
+    let (released, kept) = match decision {
+        Decision::Resume => {
+            let Released { noted, used_up } = campaign::release_steps(store.as_ref(), clock, &batch, None, by).await?;
+            (noted, used_up)
+        }
+        Decision::Start | Decision::Pause | Decision::Cancel => (None, Vec::new()),
     };
     let (obeyed, already) = match (decided, released) {
         (Decided::Holds(_), Some(obeyed)) | (Decided::Holds(obeyed), None) => (obeyed, false),
@@ -78,6 +83,7 @@ pub(super) async fn run(
         (Decided::Refused(state), None) if decision.is_so(state) => {
             (campaign::noted(store.as_ref(), clock, store.seq().await?).await?, true)
         }
+        (Decided::UsedUp(used_up), _) => bail!("\"{name}\" cannot be resumed: {}", used_up::sentence(&used_up, &name)),
         (Decided::Refused(state), _) => bail!("\"{name}\" cannot be {}: {}", decision.participle(), why_not(state)),
     };
     let state = store.batch(batch.id).await?.map_or(batch.state, |batch| batch.state);
@@ -109,7 +115,7 @@ pub(super) async fn run(
     let effect = match decision {
         Decision::Pause => format!("{} wait", of(counts.queued, "message", "messages")),
         Decision::Start | Decision::Resume if state == BatchState::Scheduled => "it waits for its time".to_owned(),
-        Decision::Start | Decision::Resume => format!("{} to hand over", of(counts.queued, "message", "messages")),
+        Decision::Start | Decision::Resume => format!("{} to hand over", of(waited, "message", "messages")),
         Decision::Cancel => match certificate {
             Some(certificate) => certificate.to_string(),
             None => format!("{} may still bring receipts", count(counts.to_come(state))),
@@ -117,6 +123,9 @@ pub(super) async fn run(
     };
     let already = if already { " already" } else { "" };
     out::data(format_args!("\"{name}\" is {}{already}: {effect}{obeyed}", decision.participle()))?;
+    for kept in &kept {
+        out::talk(used_up::sentence(kept, &name));
+    }
     Ok(Exit::Done)
 }
 

@@ -4,9 +4,9 @@ use anyhow::bail;
 use serde::Serialize;
 
 use super::{find, id_of, name_of};
-use crate::campaign::{self, Noted};
+use crate::campaign::{self, Noted, Released};
 use crate::cli::words::of;
-use crate::cli::{Exit, Ground, noted, out};
+use crate::cli::{Exit, Ground, noted, out, used_up};
 use crate::domain::{Channel, Count, StepIndex};
 use crate::store::{Batch, Store};
 
@@ -41,9 +41,14 @@ pub(super) async fn release(ground: &Ground, name: &str, step: StepIndex, json: 
     let batch = find(store.as_ref(), name).await?;
     let channel = channel(store.as_ref(), &batch, step).await?;
     let (clock, by) = (ground.clock.as_ref(), ground.by.as_str());
-    let released = campaign::release_steps(store.as_ref(), clock, &batch, Some(step), by).await?;
-    let what = if released.is_some() { "is resumed" } else { "was not held" };
-    say(ground, store.as_ref(), &batch, (step, channel, what), released, json).await
+    let Released { noted: obeyed, used_up: kept } =
+        campaign::release_steps(store.as_ref(), clock, &batch, Some(step), by).await?;
+    if let Some(kept) = kept.first() {
+        let name = name_of(&batch);
+        bail!("step {step} of \"{name}\" cannot be resumed: {}", used_up::sentence(kept, &name));
+    }
+    let what = if obeyed.is_some() { "is resumed" } else { "was not held" };
+    say(ground, store.as_ref(), &batch, (step, channel, what), obeyed, json).await
 }
 
 async fn channel(store: &dyn Store, batch: &Batch, step: StepIndex) -> anyhow::Result<Channel> {

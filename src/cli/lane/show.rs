@@ -10,7 +10,7 @@ use crate::cli::table::Table;
 use crate::cli::words::{about, count, list, of, rate};
 use crate::cli::{Ground, holds};
 use crate::config::Lane;
-use crate::domain::{BatchState, Content, Count, Plan, Step, StepIndex, Tier};
+use crate::domain::{BatchState, Content, Count, Plan, Step, StepIndex, Tier, Timestamp};
 use crate::store::{Batch, Hold, Store};
 
 /// What waits on a lane.
@@ -21,6 +21,8 @@ struct QueueShown {
     #[serde(skip_serializing_if = "Option::is_none")]
     template: Option<String>,
     waiting: i64,
+    /// Of the campaign: what is paused or scheduled does not wait for the lane.
+    state: BatchState,
     /// What for.
     because: String,
 }
@@ -72,7 +74,9 @@ pub(super) async fn run(ground: &Ground, name: &str, json: bool) -> anyhow::Resu
     if !shown.countries.is_empty() {
         row("countries", format!("{}; of no others", list(&shown.countries)));
     }
-    row("waiting", of(shown.waiting, "message", "messages"));
+    let others: i64 = queues.iter().filter(|queue| queue.state != BatchState::Running).map(|queue| queue.waiting).sum();
+    let others = (others > 0).then(|| format!(", and {} of campaigns that are paused or scheduled", count(others)));
+    row("waiting", of(shown.waiting, "message", "messages") + &others.unwrap_or_default());
     if let Some((at, why)) = state.and_then(|state| state.complaint.as_ref()) {
         row("last complaint", format!("{why}, {} ago", about(now.since(*at))));
     }
@@ -129,7 +133,10 @@ async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) 
                     Some(at) => format!("its time, {}", moment(at, plan.time_zone)),
                     None => "its time".to_owned(),
                 },
-                _ => what_for(ground, lane, known, (&batch, &plan), (index, step)),
+                _ => {
+                    let opens = ground.launcher(store).opens(&batch, step, ground.now()).await?;
+                    what_for(ground, lane, known, (&batch, &plan), (index, step), opens)
+                }
             };
             let others: Vec<&str> = step.lanes.names().filter(|other| *other != lane.name).collect();
             let because =
@@ -139,6 +146,7 @@ async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) 
                 step: index.get() + 1,
                 template,
                 waiting,
+                state: batch.state,
                 because,
             });
         }
@@ -152,6 +160,7 @@ fn what_for(
     known: &Known,
     (batch, plan): (&Batch, &Plan),
     (index, step): (StepIndex, &Step),
+    opens: Timestamp,
 ) -> String {
     if let Some(hold) = known.holds.iter().find(|hold| hold.is_on(&lane.name, step)) {
         let keeps = step.lanes.member(&lane.name).and_then(|member| Hold::keeping(&known.holds, step, member));
@@ -167,7 +176,7 @@ fn what_for(
         return "a server".to_owned();
     }
     let now = ground.now();
-    if let Some(opens) = step.hours.closed_for_all(now) {
+    if opens > now {
         return format!("its hours: nothing of it leaves before {}", moment(opens, plan.time_zone));
     }
     let slow = Slow::all(&ground.config, &known.states, now);

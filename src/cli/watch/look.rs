@@ -1,6 +1,6 @@
 //! One look at a campaign: everything that a view shows, read at one time.
 
-use crate::campaign::{Forecast, Report, Show, Stranded, Waiting};
+use crate::campaign::{Forecast, Report, Show, Stranded, Waiting, used_up};
 use crate::cli::Ground;
 use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
@@ -33,7 +33,7 @@ impl Look {
         self.obstacles.iter().any(|obstacle| match obstacle {
             Obstacle::Held(_, waiting) | Obstacle::StepHeld(_, _, waiting) => *waiting > 0,
             Obstacle::Gone(gone) => gone.queued > 0,
-            Obstacle::Slow(..) | Obstacle::NoServer | Obstacle::Deaf { .. } => false,
+            Obstacle::Slow(..) | Obstacle::NoServer | Obstacle::UsedUp(_) | Obstacle::Deaf { .. } => false,
         })
     }
 }
@@ -101,6 +101,10 @@ impl<'a> Looking<'a> {
                 .extend(slow.filter(|(waiting, _)| *waiting > 0).map(|(waiting, slow)| Obstacle::Slow(slow, waiting)));
         }
         obstacles.extend(show.stranded.iter().cloned().map(Obstacle::Gone));
+        if batch.state == BatchState::Paused {
+            let used_up = used_up(store, &batch).await?.into_iter().filter(|used_up| used_up.step.is_none());
+            obstacles.extend(used_up.map(Obstacle::UsedUp));
+        }
         let is_over = match batch.state {
             BatchState::Settled => true,
             BatchState::Cancelled => report.open == 0,

@@ -60,7 +60,11 @@ async fn a_claim_takes_no_more_than_its_step_and_its_batch_may_hand_over(desk: D
         let set = desk.capped(batch, 9, cap).await;
         assert!(set.messages.is_empty() && set.drained.is_empty() && set.kept_back.is_empty());
         let [capped] = &set.capped[..] else { panic!("one queue is at its limit: {set:?}") };
-        assert_eq!((capped.by, capped.is_final), (Reached::Messages(5), false), "three are on their way");
+        assert_eq!(
+            (capped.by, capped.is_final),
+            (Reached::Messages { handed_over: 2, of: 5 }, false),
+            "three are on their way"
+        );
         desk.counters_equal_rows(batch, 9).await;
     }
 }
@@ -100,7 +104,10 @@ async fn a_limit_is_reached_for_good_once_nothing_is_on_its_way(desk: Desk) {
     assert!(!desk.capped(batch, 9, messages_of(None, Some(2))).await.capped[0].is_final);
     desk.record(changes).await.unwrap();
     let [capped] = &desk.capped(batch, 9, messages_of(None, Some(2))).await.capped[..] else { panic!("one queue") };
-    assert_eq!((capped.by, capped.is_whole, capped.is_final), (Reached::Messages(2), true, true));
+    assert_eq!(
+        (capped.by, capped.is_whole, capped.is_final),
+        (Reached::Messages { handed_over: 2, of: 2 }, true, true)
+    );
 }
 
 async fn a_step_is_held_once_and_what_a_person_has_let_go_on_in_spite_of_a_rule_goes_on(desk: Desk) {

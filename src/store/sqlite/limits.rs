@@ -52,7 +52,8 @@ impl Purse {
                 let handed_over: i64 = count(step, Count::HandedOver);
                 let left = most.saturating_sub(u64::try_from(handed_over + sending).unwrap_or(0));
                 if left == 0 {
-                    return capped(Reached::Messages(most));
+                    let handed_over = u64::try_from(handed_over).unwrap_or(0);
+                    return capped(Reached::Messages { handed_over, of: most });
                 }
                 room = room.min(left);
             }

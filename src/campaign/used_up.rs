@@ -1,0 +1,54 @@
+//! What limits and budgets leave of a campaign, and those that leave nothing.
+
+use super::cost;
+use super::forecast::{Cap, Stop};
+use super::shares::as_float;
+use crate::domain::{Count, Money, Plan, StepIndex, Tallies};
+use crate::store::{Batch, Result, Store};
+
+/// A limit that lets nothing more leave of what waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsedUp {
+    /// Whose it is; the whole campaign's where nothing is said.
+    pub step: Option<StepIndex>,
+    pub by: Stop,
+}
+
+/// The limits of a campaign that have to be raised before anything more leaves.
+pub async fn used_up(store: &dyn Store, batch: &Batch) -> Result<Vec<UsedUp>> {
+    let Some(plan) = store.plan(batch.id).await? else { return Ok(Vec::new()) };
+    if plan.limits.are_none() && plan.steps.iter().all(|step| step.limits.are_none()) {
+        return Ok(Vec::new());
+    }
+    let (tallies, spent) = (store.tallies(batch.id).await?, store.spent(batch.id).await?);
+    let caps = caps(&plan, &tallies, &spent).into_iter();
+    let used_up = caps.filter(|cap| is_used_up(cap, &plan, &tallies));
+    Ok(used_up.map(|Cap { step, by, .. }| UsedUp { step, by }).collect())
+}
+
+/// Whether not even the cheapest of those that wait may leave. Where nothing waits nothing is kept.
+fn is_used_up(cap: &Cap, plan: &Plan, tallies: &Tallies) -> bool {
+    let of_it = plan.places().filter(|(index, _)| cap.step.is_none_or(|step| step == *index));
+    let waiting = of_it.filter(|(index, _)| tallies.get(*index, Count::Queued) > 0);
+    let least = waiting.map(|(_, step)| match cap.by {
+        Stop::Budget => as_float(cost::least(step).millionths()),
+        Stop::MaxMessages | Stop::End => 1.0,
+    });
+    least.min_by(f64::total_cmp).is_some_and(|least| cap.left < least)
+}
+
+/// What limits and budgets leave of a campaign that has handed over and spent so much.
+pub(super) fn caps(plan: &Plan, tallies: &Tallies, spent: &[(StepIndex, Money)]) -> Vec<Cap> {
+    let of_steps = plan.places().map(|(index, step)| (Some(index), step.limits));
+    let mut caps = Vec::new();
+    for (step, limits) in of_steps.chain([(None, plan.limits)]) {
+        let count = |count| step.map_or_else(|| tallies.total(count), |step| tallies.get(step, count));
+        let used = (count(Count::HandedOver) + count(Count::Sending)).try_into().unwrap_or(0);
+        let of_it = spent.iter().filter(|(index, _)| step.is_none_or(|step| step == *index));
+        let spent: Money = of_it.map(|(_, spent)| *spent).sum();
+        let messages = limits.messages.map(|most| (Stop::MaxMessages, most.saturating_sub(used)));
+        let budget = limits.budget.map(|of| (Stop::Budget, of.millionths().saturating_sub(spent.millionths())));
+        caps.extend([messages, budget].into_iter().flatten().map(|(by, left)| Cap { step, by, left: as_float(left) }));
+    }
+    caps
+}
