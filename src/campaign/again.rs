@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::beginnings::Beginnings;
 use super::launch::{LaunchError, Launched, Launcher, Prepared, counts_from_its_launch};
 use super::people::{PAGE, Part, People};
+use super::report::as_counted;
 use super::time::{PRESENT, Schedule, instant, roughly};
 use crate::config::Problem;
-use crate::domain::{BatchState, Country, MessageKey, Outcome, Plan, Present, SkipReason, State, StepIndex};
+use crate::domain::{Country, MessageKey, Outcome, Plan, Present, SkipReason, State, StepIndex};
 use crate::store::Batch;
 
 /// How a campaign goes once more.
@@ -25,15 +26,12 @@ pub struct Again {
 
 impl Again {
     /// Whoever the campaign excluded is left out again.
-    fn is_for(&self, message: &Present, state: BatchState) -> bool {
-        // The rows of a cancel follow it.
-        let is_cancelled = state.is_cancelled() && message.first_left.is_none();
-        match (message.state, &self.outcomes) {
+    fn is_for(&self, batch: &Batch, message: &Present) -> bool {
+        match (as_counted(batch, message).state, &self.outcomes) {
             (State::Done { skipped: Some(SkipReason::Excluded), .. }, _) => false,
             (_, None) => true,
             (State::Done { outcome, .. }, Some(outcomes)) => outcomes.contains(&outcome),
-            (State::Queued { .. }, Some(outcomes)) => is_cancelled && outcomes.contains(&Outcome::Cancelled),
-            (State::Sending { .. } | State::Awaiting { .. }, Some(_)) => false,
+            (State::Queued { .. } | State::Sending { .. } | State::Awaiting { .. }, Some(_)) => false,
         }
     }
 }
@@ -87,8 +85,7 @@ impl Launcher<'_> {
                 let keys = (from..until).map(|n| MessageKey { batch: batch.id, n: base + n }).collect();
                 // Who had no message of it has none of this one.
                 let messages = self.store.load(keys).await?;
-                let mut messages =
-                    messages.iter().filter(|message| again.is_for(&message.present, batch.state)).peekable();
+                let mut messages = messages.iter().filter(|message| again.is_for(batch, &message.present)).peekable();
                 for (n, recipient) in (from..).zip(self.store.recipients(part.id, from, until - from).await?) {
                     if messages.next_if(|message| message.key.n == base + n).is_some() {
                         *countries.entry(recipient.country).or_default() += 1;

@@ -354,9 +354,10 @@ impl Warnings {
             Content::Text { .. } if step.channel == Channel::WhatsApp => {
                 let open = facts.windows.get(&self.step).copied().unwrap_or(0);
                 let sentence = format!(
-                    "is free text, which WhatsApp takes only within 24 hours of a person's last message: {open} of {} have \
+                    "is free text, which WhatsApp takes only within 24 hours of a person's last message: {} of {} have \
                      written so lately as of now, and for whoever has not when it is to leave the next step has its turn",
-                    facts.recipients
+                    grouped(open),
+                    grouped(facts.recipients)
                 );
                 self.warn(Lint::FreeText, sentence);
             }
@@ -408,14 +409,15 @@ impl Warnings {
         for (name, empty) in columns.into_values() {
             // What stands in the columns is not counted by country.
             let (up_to, of) = match &step.countries {
-                Countries::Everywhere => (empty.to_string(), facts.recipients),
+                Countries::Everywhere => (grouped(empty), facts.recipients),
                 Countries::Only(_) | Countries::AllBut(_) => {
-                    (format!("up to {}", empty.min(share.people)), share.people)
+                    (format!("up to {}", grouped(empty.min(share.people))), share.people)
                 }
             };
             let sentence = format!(
-                "{up_to} of {of} recipients have nothing in {name}, so it cannot be written for them; give the variable a \
-                 default: {{{{{name}|…}}}}"
+                "{up_to} of {} recipients have nothing in {name}, so it cannot be written for them; give the variable a \
+                 default: {{{{{name}|…}}}}",
+                grouped(of)
             );
             self.warn(Lint::EmptyVariable, sentence);
         }

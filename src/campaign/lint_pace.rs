@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::lint::{Lint, Warnings};
 use super::shares::{Shares, as_float};
 use crate::config::{Config, Lane, SendMode};
-use crate::domain::{OnTierSpent, Step, StepIndex, Tier};
+use crate::domain::{OnTierSpent, Step, StepIndex, Tier, grouped};
 
 /// A lane of a pool that needs so many times as long as the quickest holds the campaign up.
 const UNEVEN: f64 = 2.0;
@@ -26,11 +26,15 @@ impl Warnings {
                 continue;
             }
             let so = match step.on_tier_spent {
-                OnTierSpent::Wait => format!("it takes {} days", beginning.div_ceil(u64::from(people))),
-                OnTierSpent::FallBack => format!("{} or more go on to the next step", beginning - u64::from(people)),
+                OnTierSpent::Wait => format!("it takes {} days or more", beginning.div_ceil(u64::from(people))),
+                OnTierSpent::FallBack => {
+                    format!("{} or more go on to the next step", grouped(beginning - u64::from(people)))
+                }
             };
             let sentence = format!(
-                "portfolio {portfolio} may start with {people} people a day, and these are {beginning}, so {so}"
+                "portfolio {portfolio} may start with {} people a day, and these are {}, so {so}",
+                grouped(people),
+                grouped(beginning)
             );
             self.warn(Lint::SmallTier, sentence);
         }

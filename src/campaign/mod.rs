@@ -87,7 +87,7 @@ pub use moment::{moment, moment_exactly, time_of_day};
 pub use noted::{Noted, noted};
 pub use people::{People, PeopleError};
 pub use prices::{PriceError, PriceList};
-pub use report::{Counts, FellBack, Outcomes, RateNow, Report, Show, StepReport, Unknown};
+pub use report::{Counts, FellBack, Outcomes, RateNow, Report, Show, StepReport, Unknown, as_counted};
 pub use route::{check_routes, plan};
 pub use shares::{Share, Shares};
 pub use sheets::{Sheets, WriteError};

@@ -2,12 +2,15 @@
 //! always with the offset that the clock has there and then.
 
 use chrono::{DateTime, Local, Offset, TimeZone};
+use chrono_tz::Tz;
 
 use crate::domain::{Timestamp, Zone};
 
 /// `2026-12-01 09:00 +08 (Asia/Singapore)`; on this machine's clock `2026-12-01 09:00:12 UTC`.
 pub fn moment(at: Timestamp, zone: Option<Zone>) -> String {
-    let name = zone.map(|zone| format!(" ({zone})")).unwrap_or_default();
+    // Of UTC the offset is the name.
+    let named = zone.filter(|Zone(zone)| !matches!(zone, Tz::UTC | Tz::Etc__UTC));
+    let name = named.map(|zone| format!(" ({zone})")).unwrap_or_default();
     format!("{}{name}", moment_within(at, zone))
 }
 
@@ -66,6 +69,7 @@ mod tests {
         assert_eq!(moment(at("2026-12-01T01:00:07Z"), singapore), "2026-12-01 09:00:07 +08 (Asia/Singapore)");
         assert_eq!(moment(at("2026-12-01T01:00:00Z"), there("Asia/Kolkata")), "2026-12-01 06:30 +05:30 (Asia/Kolkata)");
         assert_eq!(moment(at("2026-12-01T01:00:00Z"), there("europe/london")), "2026-12-01 01:00 UTC (Europe/London)");
+        assert_eq!(moment(at("2026-12-01T01:00:00Z"), there("UTC")), "2026-12-01 01:00 UTC");
         assert_eq!(moment_exactly(at("2026-12-01T01:00:00.250Z"), singapore), "2026-12-01 09:00:00.250 +08");
         assert_eq!(time_of_day(at("2026-07-01T01:00:00Z"), there("America/New_York")), "21:00:00 -04");
     }

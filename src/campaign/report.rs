@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::stranded::Stranded;
 use crate::audience::{Reason, understood};
 use crate::domain::{
-    BatchState, CampaignId, Channel, Count, MessageId, Money, Msisdn, Outcome, Plan, SkipReason, StepIndex, Tallies,
-    Zone,
+    BatchState, CampaignId, Channel, Count, MessageId, Money, Msisdn, Outcome, Plan, Present, SkipReason, State,
+    StepIndex, Tallies, Zone,
 };
 use crate::store::{AudiencePart, Batch, Result, Store};
 
@@ -163,6 +163,18 @@ impl Counts {
 /// Messages that are as good as cancelled: queued, never handed over, in a batch that was called off.
 fn cancelled_at_once(state: BatchState, tallies: &Tallies) -> i64 {
     if state.is_cancelled() { tallies.total(Count::NeverLeft) } else { 0 }
+}
+
+/// A message as it counts: whoever was called off before anything left is over, before the row says so.
+pub fn as_counted(batch: &Batch, message: &Present) -> Present {
+    let is_over = batch.state.is_cancelled() && message.first_left.is_none();
+    match message.state {
+        State::Queued { .. } if is_over => {
+            let at = batch.cancelled_at.unwrap_or(batch.created_at);
+            Present { state: State::Done { outcome: Outcome::Cancelled, skipped: None, at }, ..*message }
+        }
+        _ => *message,
+    }
 }
 
 fn public_id(batch: &Batch) -> String {

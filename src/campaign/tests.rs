@@ -83,11 +83,11 @@ fn the_samples_are_good_campaigns() {
         [
             "step 1: the provider may deliver the template for 12h, and the step gives way after 20s, so a person may get both; \
          set a shorter template.ttl, as it is at the provider, or on_overlap = \"wait\" [overlap]",
-            "step 1: 2 of 1000 recipients have nothing in Code, so it cannot be written for them; give the variable a default: \
+            "step 1: 2 of 1,000 recipients have nothing in Code, so it cannot be written for them; give the variable a default: \
          {{Code|…}} [empty_variable]",
-            "step 2: 2 of 1000 recipients have nothing in Code, so it cannot be written for them; give the variable a default: \
+            "step 2: 2 of 1,000 recipients have nothing in Code, so it cannot be written for them; give the variable a default: \
          {{Code|…}} [empty_variable]",
-            "step 3: 2 of 1000 recipients have nothing in Code, so it cannot be written for them; give the variable a default: \
+            "step 3: 2 of 1,000 recipients have nothing in Code, so it cannot be written for them; give the variable a default: \
          {{Code|…}} [empty_variable]",
         ]
     );
@@ -505,7 +505,7 @@ fn what_is_probably_not_meant_gets_a_warning_with_a_stable_code() {
         (
             with("", &["channel = \"WhatsApp\"\ntext = \"Hi\""]),
             usual(),
-            "step 1: is free text, which WhatsApp takes only within 24 hours of a person's last message: 12 of 1000 have",
+            "step 1: is free text, which WhatsApp takes only within 24 hours of a person's last message: 12 of 1,000 have",
         ),
         (
             with("", &[&WHATSAPP.replace("{{code}}", "100%"), SMS]),
@@ -520,7 +520,7 @@ fn what_is_probably_not_meant_gets_a_warning_with_a_stable_code() {
         (
             with("", &[WHATSAPP, SMS]),
             tiny("tier", "250"),
-            "step 1: portfolio acme may start with 250 people a day, and these are 1000, so it takes 4 days",
+            "step 1: portfolio acme may start with 250 people a day, and these are 1,000, so it takes 4 days or more",
         ),
         (
             with("at = \"2027-03-28T02:30\"\ntime_zone = \"Europe/Berlin\"", &[SMS]),

@@ -95,7 +95,8 @@ impl Launcher<'_> {
     ) -> Result<People, LaunchError> {
         let refused = |sentence: String| LaunchError::Problems(vec![Problem::new(None, "test", sentence)]);
         if trial.to.is_empty() || trial.to.len() > MOST as usize {
-            return Err(refused(format!("goes to 1 to {MOST} numbers; name some with --to")));
+            let named = trial.to.len();
+            return Err(refused(format!("goes to 1 to {MOST} numbers, and {named} are named")));
         }
         let sieve = Sieve::new(Arc::new(OptOuts::load(self.store).await?));
         let options = Options { country: trial.country, ..Options::default() };

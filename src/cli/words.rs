@@ -26,7 +26,8 @@ pub(super) fn hours(hours: &Hours) -> Option<String> {
     if !never.is_empty() {
         said.push(format!("never {}", never.join(" or ")));
     }
-    if hours.are_theirs() {
+    // By whose clock it begins is said elsewhere.
+    if (Hours { since: None, ..hours.clone() }).are_theirs() {
         said.push("by each recipient's own clock".to_owned());
     }
     Some(said.join(", "))
@@ -85,12 +86,16 @@ pub(super) fn about(left: Span) -> String {
     }
 }
 
-/// `498/s`, and with one digit behind the point where it is slow.
+/// `498/s`; with one digit behind the point where it is slow and not even, and of what is slower still a minute or an hour.
 pub(super) fn rate(each_second: f64) -> String {
-    if each_second > 0.0 && each_second < 9.95 {
-        format!("{each_second:.1}/s")
-    } else {
-        format!("{}/s", whole(each_second))
+    let units = [(1.0, "s"), (60.0, "min"), (3_600.0, "h")];
+    let (each, unit) = units.into_iter().find(|(seconds, _)| each_second * seconds >= 0.095).unwrap_or((1.0, "s"));
+    let each = each_second * each;
+    let tenths = format!("{each:.1}");
+    match tenths.strip_suffix(".0") {
+        Some(_) => format!("{}/{unit}", whole(each)),
+        None if each < 9.95 => format!("{tenths}/{unit}"),
+        None => format!("{}/{unit}", whole(each)),
     }
 }
 
@@ -161,7 +166,8 @@ mod tests {
             shares.map(|(part, whole)| percent(part, whole)),
             ["0 %", "100 %", "< 0.1 %", "99.9 %", "33.3 %", "–"]
         );
-        assert_eq!([0.0, 0.4, 497.6, 12_000.2].map(rate), ["0/s", "0.4/s", "498/s", "12,000/s"]);
+        assert_eq!([0.0, 0.4, 5.01, 497.6, 12_000.2].map(rate), ["0/s", "0.4/s", "5/s", "498/s", "12,000/s"]);
+        assert_eq!([5.0 / 60.0, 1.0 / 60.0, 1.0 / 3_600.0].map(rate), ["5/min", "1/min", "1/h"]);
     }
 
     #[test]

@@ -14,8 +14,17 @@ pub struct StopRule {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no rule; write it as \"undelivered > 20% of the last 1000\"")]
-pub struct InvalidStopRule(String);
+pub enum InvalidStopRule {
+    #[error("\"{0}\" is no rule; write it as \"undelivered > 20% of the last 1000\"")]
+    Shape(String),
+    #[error("\"{0}\" is never broken, as nothing is more than all; write a share under 100%")]
+    Share(String),
+    #[error("\"{0}\" looks at too few or too many; write the last 10 to 1000000")]
+    Last(String),
+}
+
+/// Fewer are chance, and more are a campaign's worth.
+const LAST: std::ops::RangeInclusive<u32> = 10..=1_000_000;
 
 impl StopRule {
     /// Those who are looked at: the latest so many.
@@ -33,15 +42,20 @@ impl FromStr for StopRule {
     type Err = InvalidStopRule;
 
     fn from_str(text: &str) -> Result<Self, InvalidStopRule> {
-        let wrong = || InvalidStopRule(text.to_owned());
+        let wrong = || InvalidStopRule::Shape(text.to_owned());
         let rest = text.trim().strip_prefix("undelivered").ok_or_else(wrong)?.trim_start();
         let (share, rest) = rest.strip_prefix('>').and_then(|rest| rest.split_once('%')).ok_or_else(wrong)?;
         let last = rest.trim_start().strip_prefix("of the last").ok_or_else(wrong)?.trim().replace([',', '_'], "");
         let (whole, part) = share.trim().split_once('.').unwrap_or((share.trim(), "0"));
         let (whole, part): (u16, u16) =
             whole.parse().ok().zip(part.parse().ok().filter(|_| part.len() == 1)).ok_or_else(wrong)?;
-        let share = whole.checked_mul(10).map(|whole| whole + part).filter(|share| *share < 1_000).ok_or_else(wrong)?;
-        let last = last.parse().ok().filter(|last| (10..=1_000_000).contains(last)).ok_or_else(wrong)?;
+        let share = whole.checked_mul(10).map(|whole| whole + part).filter(|share| *share < 1_000);
+        let share = share.ok_or_else(|| InvalidStopRule::Share(text.to_owned()))?;
+        if last.is_empty() || !last.bytes().all(|digit| digit.is_ascii_digit()) {
+            return Err(wrong());
+        }
+        let last = last.parse().ok().filter(|last| LAST.contains(last));
+        let last = last.ok_or_else(|| InvalidStopRule::Last(text.to_owned()))?;
         Ok(Self { share, last })
     }
 }
@@ -82,5 +96,9 @@ mod tests {
         ] {
             assert!(wrong.parse::<StopRule>().is_err(), "{wrong}");
         }
+        let why = |wrong: &str| wrong.parse::<StopRule>().unwrap_err();
+        assert!(matches!(why("undelivered > 120% of the last 1000"), InvalidStopRule::Share(_)));
+        assert!(matches!(why("undelivered > 20% of the last 5"), InvalidStopRule::Last(_)));
+        assert!(matches!(why("undelivered > 20% of the last few"), InvalidStopRule::Shape(_)));
     }
 }

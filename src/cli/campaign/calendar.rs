@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{id_of, name_of};
+use super::{id_of, name_of, rules};
 use crate::campaign::moment;
 use crate::cli::table::Table;
 use crate::cli::words::{count, hours};
@@ -40,14 +40,18 @@ struct Shown {
 }
 
 impl Dated {
-    fn at(&self) -> Timestamp {
-        self.batch.started_at.or(self.batch.starts_at).unwrap_or(self.batch.created_at)
+    /// When it began, or is to begin; nothing of a draft that has no time.
+    fn at(&self) -> Option<Timestamp> {
+        let at = self.batch.started_at.or(self.batch.starts_at);
+        at.or(Some(self.batch.created_at).filter(|_| self.batch.state != BatchState::Draft))
     }
 
-    /// What the clock of each recipient shows at the beginning, where theirs decides.
-    fn local_start(&self) -> Option<String> {
-        let since = self.plan.steps.first()?.hours.since?;
-        Some(since.format("%Y-%m-%d %H:%M").to_string())
+    fn begins(&self) -> String {
+        match (self.at(), self.batch.state) {
+            (Some(at), BatchState::Draft) => format!("{}, once started", moment(at, self.plan.time_zone)),
+            (Some(at), _) => moment(at, self.plan.time_zone),
+            (None, _) => "once started".to_owned(),
+        }
     }
 
     fn hours(&self) -> Option<String> {
@@ -63,9 +67,7 @@ impl Dated {
     /// How its beginning goes, in words.
     fn how(&self) -> String {
         let mut said = Vec::new();
-        said.extend(self.local_start().map(|shown| format!("{shown} by each recipient's own clock")));
-        said.extend(self.plan.over.map(|over| format!("over {over}")));
-        said.extend(self.hours());
+        said.extend(rules::beginning(&self.plan));
         said.extend(self.plan.end.map(|end| format!("until {}", moment(end, self.plan.time_zone))));
         said.join(", ")
     }
@@ -75,8 +77,8 @@ impl Dated {
             id: id_of(&self.batch).to_string(),
             name: name_of(&self.batch),
             state: self.batch.state,
-            starts_at: Some(self.at().rfc3339()),
-            local_start: self.local_start(),
+            starts_at: self.at().map(Timestamp::rfc3339),
+            local_start: rules::local_start(&self.plan),
             time_zone: self.plan.time_zone.map(|zone| zone.to_string()),
             over: self.plan.over.map(|over| over.to_string()),
             end: self.plan.end.map(Timestamp::rfc3339),
@@ -90,7 +92,7 @@ impl Dated {
 
 pub(super) async fn run(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
-    let states = vec![BatchState::Scheduled, BatchState::Running, BatchState::Paused];
+    let states = vec![BatchState::Draft, BatchState::Scheduled, BatchState::Running, BatchState::Paused];
     let mut all = Vec::new();
     for batch in store.batches(Some(states)).await? {
         // Messages of the API are nobody's appointment.
@@ -98,7 +100,7 @@ pub(super) async fn run(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
         let waiting = store.tallies(batch.id).await?.total(Count::Queued);
         all.push(Dated { batch, plan, waiting });
     }
-    all.sort_by_key(|dated| (dated.at(), dated.batch.id));
+    all.sort_by_key(|dated| (dated.at().is_none(), dated.at(), dated.batch.id));
     if json {
         out::json(&all.iter().map(Dated::shown).collect::<Vec<_>>())?;
         return Ok(Exit::Done);
@@ -110,7 +112,7 @@ pub(super) async fn run(ground: &Ground, json: bool) -> anyhow::Result<Exit> {
     let mut table = Table::new(&["begins", "campaign", "state", ">people", ">waiting", "lanes", "how"]);
     for dated in &all {
         table.row([
-            moment(dated.at(), dated.plan.time_zone),
+            dated.begins(),
             name_of(&dated.batch),
             dated.batch.state.to_string(),
             count(dated.batch.messages),

@@ -187,9 +187,10 @@ fn told(error: LaunchError, args: &Args) -> anyhow::Error {
             let file = args.file.file_name().unwrap_or(args.file.as_os_str()).to_string_lossy().into_owned();
             FileError::Problems { file, problems }.into()
         }
-        LaunchError::Store(error @ store::Error::NameTaken { .. }) => {
-            anyhow::Error::from(error).context("a campaign is launched once under its name (--name gives it another)")
-        }
+        LaunchError::Store(store::Error::NameTaken { name }) => anyhow::anyhow!(
+            "nothing was launched: there is a campaign \"{name}\" already, and none goes out twice under its name; to send it \
+             once more, launch it under another with --name"
+        ),
         error => error.into(),
     }
 }

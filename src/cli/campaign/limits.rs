@@ -1,11 +1,11 @@
-//! What a campaign may cost, and what stops it, in words.
+//! What limits a campaign, and what holds it up, in words.
 
-use crate::campaign::{BookedDay, Booking, Cost, Forecast, LeftBehind, Stop};
+use crate::campaign::{BookedDay, Booking, Forecast, LeftBehind, Stop};
 use crate::cli::audience::small;
 use crate::cli::out::Paint;
 use crate::cli::table::Table;
 use crate::cli::words::{count, list, of};
-use crate::domain::{Limits, Plan};
+use crate::domain::Limits;
 
 /// `at most 500 messages and 20.00 EUR`; nothing without limits.
 pub(super) fn limits(limits: &Limits, currency: Option<&str>) -> Option<String> {
@@ -13,26 +13,6 @@ pub(super) fn limits(limits: &Limits, currency: Option<&str>) -> Option<String> 
     let budget = limits.budget.map(|budget| budget.in_currency(currency));
     let all: Vec<String> = messages.into_iter().chain(budget).collect();
     (!all.is_empty()).then(|| format!("at most {}", list(&all)))
-}
-
-/// Lines of a plan: what it would cost, and what stops it.
-pub(super) fn of_campaign(plan: &Plan, cost: Option<&Cost>) -> Vec<String> {
-    let currency = plan.currency.as_deref();
-    let mut lines = Vec::new();
-    lines.extend(cost.map(|cost| {
-        let (first, at_most) = (cost.first.in_currency(currency), cost.at_most.in_currency(currency));
-        if cost.first == cost.at_most {
-            return format!("costs about {first}");
-        }
-        format!("costs about {first} for everybody's first message, and {at_most} if everybody goes through all steps")
-    }));
-    lines.extend(limits(&plan.limits, currency).map(|limits| format!("hands over {limits}, and is paused then")));
-    lines.extend(plan.pause_when.map(|rule| format!("is paused when {rule} on a step")));
-    lines.extend(
-        plan.hold_paid_when
-            .map(|rule| format!("holds the next step that costs something when {rule} on one before it")),
-    );
-    lines
 }
 
 /// `; what decides is the rate of lane sms`, and what does not leave at all.

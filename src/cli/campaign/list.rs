@@ -2,12 +2,24 @@
 
 use serde::Serialize;
 
+use super::rules::{self, Rules};
 use super::{find, id_of, name_of, state, why};
 use crate::campaign::moment;
 use crate::cli::table::Table;
 use crate::cli::watch::{Look, Looking, Shown, foreseen};
 use crate::cli::words::{count, of, percent, rate};
 use crate::cli::{Exit, Ground, out};
+use crate::domain::Plan;
+use crate::store::Batch;
+
+/// Where it stands, and what it goes by.
+#[derive(Serialize)]
+struct Stands<'a> {
+    #[serde(flatten)]
+    shown: Shown<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rules: Option<Rules<'a>>,
+}
 
 #[derive(Serialize)]
 struct Listed<'a> {
@@ -60,8 +72,9 @@ pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Res
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), name).await?;
     let look = Looking::new(ground, store.as_ref(), batch.id).await?.look().await?;
+    let plan = store.plan(batch.id).await?;
     if json {
-        out::json(&Shown::new(&look))?;
+        out::json(&Stands { shown: Shown::new(&look), rules: plan.as_ref().map(Rules::of) })?;
         return Ok(Exit::Done);
     }
     let Look { at, batch, show, report, obstacles, .. } = &look;
@@ -85,9 +98,28 @@ pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Res
     if let Some(forecast) = &look.forecast {
         out::data(format_args!("  {}", foreseen(forecast, &look)))?;
     }
+    if let Some(plan) = &plan {
+        out::data("")?;
+        out::lines(goes_by(plan, batch, paint))?;
+    }
     for obstacle in obstacles {
         out::data(format_args!("\n{} {}", paint.so_so("!"), obstacle.what_since(*at)))?;
         out::data(paint.dim(format!("  {}", obstacle.what_to_do(&show.name, *at))))?;
     }
     Ok(Exit::Done)
+}
+
+/// What a campaign goes by: as it was launched, and as it has been changed since.
+fn goes_by(plan: &Plan, batch: &Batch, paint: out::Paint) -> Vec<String> {
+    let mut lines = Vec::new();
+    if batch.edition > 0 {
+        lines.push(format!("changed {} since its launch", of(batch.edition, "time", "times")));
+    }
+    lines.extend(rules::beginning(plan).map(|how| format!("begins {how}")));
+    lines.extend(rules::of_campaign(plan, None));
+    for (index, step) in plan.places() {
+        let whom = rules::for_whom(&step.countries).map(|whom| format!("; {whom}")).unwrap_or_default();
+        lines.push(format!("step {index}, {}: {}{whom}", step.channel, rules::of_step((index, step), plan)));
+    }
+    lines.into_iter().map(|line| format!("  {}", paint.dim(line))).collect()
 }

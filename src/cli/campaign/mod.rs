@@ -9,6 +9,7 @@ mod limits;
 mod list;
 mod plan;
 pub(super) mod report;
+mod rules;
 mod set;
 mod step;
 mod test;
@@ -55,11 +56,11 @@ Examples:
         #[arg(long)]
         json: bool,
     },
-    /// Where a campaign stands now, in a few lines.
+    /// Where a campaign stands now, and what it goes by.
     Show {
         /// Its name or its id.
         campaign: String,
-        /// As an object: id, name, state, counts, rate.
+        /// As an object: id, name, state, counts, rate, obstacles, rules.
         #[arg(long)]
         json: bool,
     },

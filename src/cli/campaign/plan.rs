@@ -5,18 +5,17 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::limits;
+use super::rules::{self, LimitsShown, StepRules};
 use crate::campaign::{
     Booking, Cost, Draft, FileError, LaunchError, LeftBehind, LeftOut, Lint, Prepared, Shares, Warning, moment,
 };
 use crate::cli::audience::{country_lines, small};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::table::Table;
-use crate::cli::words::{self, count, of, shell};
+use crate::cli::words::{self, of, shell};
 use crate::cli::{Exit, Ground, progress};
 use crate::config::Problem;
-use crate::domain::{
-    Channel, Content, Countries, Country, Limits, Money, Plan, Recipient, SmsEncoding, Step, StopRule,
-};
+use crate::domain::{Channel, Content, Country, Plan, Recipient, SmsEncoding, Step, StopRule};
 use crate::template::{self, Line};
 
 #[derive(Debug, clap::Args)]
@@ -97,19 +96,10 @@ impl<'a> WarningShown<'a> {
 
 #[derive(Serialize)]
 struct StepShown<'a> {
-    step: u8,
-    channel: Channel,
-    lanes: Vec<&'a str>,
-    fallback_after: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ttl: Option<String>,
-    success_status: String,
     #[serde(flatten)]
-    limits: LimitsShown,
+    rules: StepRules<'a>,
     /// How many of the recipients it is for.
     recipients: u64,
-    #[serde(skip_serializing_if = "Countries::is_everywhere")]
-    countries: &'a Countries,
     /// Of free text on WhatsApp: recipients who have a 24-hour window open now.
     #[serde(skip_serializing_if = "Option::is_none")]
     open_windows: Option<u64>,
@@ -173,21 +163,6 @@ struct PlanShown<'a> {
     problems: [ProblemShown<'a>; 0],
 }
 
-/// What may leave at most.
-#[derive(Serialize)]
-struct LimitsShown {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_messages: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    budget: Option<Money>,
-}
-
-impl From<&Limits> for LimitsShown {
-    fn from(limits: &Limits) -> Self {
-        Self { max_messages: limits.messages, budget: limits.budget }
-    }
-}
-
 impl<'a> PlanShown<'a> {
     fn new(prepared: &'a Prepared, ground: &Ground) -> Self {
         let Prepared { name, people, plan, schedule, beginnings, warnings, windows, .. } = prepared;
@@ -195,15 +170,8 @@ impl<'a> PlanShown<'a> {
         let foreseen = forecast.filter(|_| !begins_held(prepared));
         let shares = Shares::of(plan, &people.countries);
         let steps = plan.places().map(|(index, step)| StepShown {
-            step: index.get() + 1,
-            channel: step.channel,
-            lanes: step.lanes.names().collect(),
-            fallback_after: step.fallback_after.map(|after| after.to_string()),
-            ttl: step.ttl.map(|ttl| ttl.to_string()),
-            success_status: step.success.to_string(),
-            limits: LimitsShown::from(&step.limits),
+            rules: StepRules::of((index, step)),
             recipients: shares.at(index).people,
-            countries: &step.countries,
             open_windows: windows.get(&index).copied(),
             messages: people
                 .first
@@ -264,15 +232,15 @@ fn preview(step: &Step, plan: &Plan, recipient: &Recipient) -> Vec<Line> {
         Content::Text { encoding, .. } if step.channel == Channel::Sms => *encoding,
         Content::Text { .. } | Content::Template(_) => return lines,
     };
-    // The label stays short; what it costs stands on a line of its own.
-    let costs = |line: Line| match line.label.as_str() {
+    // The label stays short; how long it is stands on a line of its own.
+    let measured = |line: Line| match line.label.as_str() {
         "text" => {
-            let cost = template::segments(&line.text, encoding.unwrap_or(SmsEncoding::Auto)).to_string();
-            vec![line, Line { label: "costs".to_owned(), text: cost }]
+            let length = template::segments(&line.text, encoding.unwrap_or(SmsEncoding::Auto)).to_string();
+            vec![line, Line { label: "length".to_owned(), text: length }]
         }
         _ => vec![line],
     };
-    lines.into_iter().flat_map(costs).collect()
+    lines.into_iter().flat_map(measured).collect()
 }
 
 /// Whether a step that somebody begins with waits for a hold to be lifted.
@@ -327,7 +295,7 @@ fn lines(prepared: &Prepared, file: &str, paint: Paint) -> Vec<String> {
     let bookings = forecast.as_ref().map(|forecast| &forecast.bookings[..]).unwrap_or_default();
     lines.extend(limits::bookings(bookings, paint).into_iter().map(|said| format!("  {said}")));
     let cost = Cost::of(plan, &people.countries);
-    lines.extend(limits::of_campaign(plan, cost.as_ref()).into_iter().map(|said| format!("  {}", paint.dim(said))));
+    lines.extend(rules::of_campaign(plan, cost.as_ref()).into_iter().map(|said| format!("  {}", paint.dim(said))));
     let countries = people.countries.iter().map(|(country, number)| (country.to_string(), *number)).collect();
     lines.extend(country_lines(countries, paint));
     for (index, step) in plan.places() {
@@ -335,14 +303,10 @@ fn lines(prepared: &Prepared, file: &str, paint: Paint) -> Vec<String> {
         lines.push(format!(
             "Step {index}: {}  {}",
             paint.bold(step.channel),
-            paint.dim(rule(step, plan, !plan.ends_with(index)))
+            paint.dim(rules::of_step((index, step), plan))
         ));
-        if !step.countries.is_everywhere() {
-            lines.push(format!(
-                "  {}",
-                paint.dim(for_whom(&step.countries, shares.at(index).people, people.recipients))
-            ));
-        }
+        let whom = rules::for_how_many(&step.countries, shares.at(index).people, people.recipients);
+        lines.extend(whom.map(|whom| format!("  {}", paint.dim(whom))));
         for recipient in people.first.iter().filter(|recipient| step.countries.contain(Some(recipient.country))) {
             lines.push(format!("  to {}", recipient.msisdn));
             let mut table = Table::new(&["", ""]);
@@ -410,30 +374,4 @@ fn rejected(left_out: &LeftOut, country: Option<Country>, paint: Paint) -> Vec<S
         format!("{} {row} of {} left out: {}", paint.so_so("•"), left_out.source, words::each(&left_out.reasons)),
         paint.dim(format!("  {told}")),
     ]
-}
-
-/// `only SG, MY: for 800 of 1,000 people`.
-fn for_whom(countries: &Countries, people: u64, recipients: u64) -> String {
-    let named: Vec<String> = countries.named().map(|country| country.to_string()).collect();
-    let who = match countries {
-        Countries::Everywhere => "everywhere".to_owned(),
-        Countries::Only(_) => format!("only {}", named.join(", ")),
-        Countries::AllBut(_) => format!("not {}", named.join(", ")),
-    };
-    format!("{who}: for {} of {}", count(people), of(recipients, "person", "people"))
-}
-
-/// `on lane promo-sg, until Delivered; after 15m without it the next step`.
-fn rule(step: &Step, plan: &Plan, has_next: bool) -> String {
-    let fall = match (has_next, step.fallback_after) {
-        (true, Some(after)) => format!("; after {after} without it, or on failure, the next step"),
-        (true, None) => "; on failure the next step".to_owned(),
-        (false, _) => format!("; receipts are waited for {}", step.receipt_window),
-    };
-    let hours = words::hours(&step.hours).map(|said| format!("; leaves {said}")).unwrap_or_default();
-    let dropped = step.ttl.map(|ttl| format!("; the provider drops it after {ttl}")).unwrap_or_default();
-    let most =
-        limits::limits(&step.limits, plan.currency.as_deref()).map(|most| format!("; {most}")).unwrap_or_default();
-    let lanes = if step.lanes.is_shared() { "lanes" } else { "lane" };
-    format!("{lanes} {}, until {}{fall}{dropped}{hours}{most}", step.lanes, step.success)
 }

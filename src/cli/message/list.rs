@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::campaign::{Pages, state_of};
+use crate::campaign::{Pages, as_counted, state_of};
 use crate::cli::campaign::find;
 use crate::cli::out::{self, Paint, To};
 use crate::cli::{Exit, Ground};
@@ -67,7 +67,7 @@ struct Shown {
 
 impl Shown {
     fn new(message: &Loaded, batch: &Batch, plan: Option<&Plan>) -> Self {
-        let present = &message.present;
+        let present = &as_counted(batch, &message.present);
         let skipped = match present.state {
             State::Done { skipped, .. } => skipped,
             State::Queued { .. } | State::Sending { .. } | State::Awaiting { .. } => None,
@@ -115,9 +115,10 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let mut headed = args.json;
     while let Some(page) = pages.next().await? {
         let wanted = page.iter().filter(|message| {
-            args.state.is_none_or(|state| state == Stands::of(message.present.state))
-                && args.outcome.is_none_or(|outcome| message.present.outcome() == Some(outcome))
-                && (!args.unknown || StepIndex::all().any(|step| message.present.marks.unknown(step)))
+            let present = as_counted(&batch, &message.present);
+            args.state.is_none_or(|state| state == Stands::of(present.state))
+                && args.outcome.is_none_or(|outcome| present.outcome() == Some(outcome))
+                && (!args.unknown || StepIndex::all().any(|step| present.marks.unknown(step)))
         });
         let shown = wanted.map(|message| Shown::new(message, &batch, plan.as_ref()));
         if args.json {

@@ -11,6 +11,7 @@ use super::gap::{Repeated, Waived};
 use super::interrupt::Interrupts;
 use super::obstacles::{Obstacle, ObstacleShown};
 use super::out::{self, Screen, To};
+use super::words::shell;
 use super::{Exit, Ground};
 use crate::campaign::{LeftBehind, time_of_day};
 use crate::domain::{BatchId, BatchState, Span, Timestamp};
@@ -120,6 +121,10 @@ pub(super) async fn unwatched(
     let said = match (batch.state, &obstacles[..]) {
         (state @ (BatchState::Settled | BatchState::Cancelled), _) => format!("It is {state}."),
         (state, [first, ..]) => format!("It is {state}, but {}.", first.sentence(&show.name, at)),
+        (BatchState::Draft, []) => {
+            format!("It is a draft; let it begin: volley campaign start {}", shell(&show.name))
+        }
+        (BatchState::Paused, []) => format!("It is paused; to go on: volley campaign resume {}", shell(&show.name)),
         (state, []) => format!("It goes on without being watched; it is {state}."),
     };
     Ok((batch.state, said))
