@@ -9,11 +9,11 @@ use super::launch::{LaunchError, Launcher};
 use super::shares::as_float;
 use super::used_up::caps;
 use crate::audience::understood;
-use crate::config::Lane;
+use crate::config;
 use crate::domain::{
-    BatchId, BatchState, Count, Country, OnTierSpent, Plan, Span, Step, StepIndex, Tallies, Tier, Timestamp, usual_zone,
+    BatchId, BatchState, Count, Country, OnTierSpent, Plan, Span, StepIndex, Tallies, Tier, Timestamp, usual_zone,
 };
-use crate::store::Batch;
+use crate::store::{Batch, Lane, Queue, Turns};
 
 /// Places that come free within so long are looked at together.
 const TOGETHER: Span = Span::from_secs(3_600);
@@ -30,7 +30,7 @@ struct Others {
 
 impl Others {
     /// The lane that they share.
-    fn on(self, lane: &Lane, account: Option<usize>, portfolio: Option<usize>) -> Road {
+    fn on(self, lane: &config::Lane, account: Option<usize>, portfolio: Option<usize>) -> Road {
         Road {
             lane: lane.name.clone(),
             rate: lane.rate.each_second(),
@@ -47,7 +47,7 @@ impl Others {
 struct Gathering<'a> {
     launcher: &'a Launcher<'a>,
     outlook: Outlook,
-    lanes: Vec<&'a Lane>,
+    lanes: Vec<&'a config::Lane>,
     others: BTreeMap<String, Others>,
     now: Timestamp,
 }
@@ -144,16 +144,21 @@ impl Launcher<'_> {
         for batch in self.store.batches(Some(states)).await?.into_iter().filter(|batch| Some(batch.id) != except) {
             let Some(plan) = self.store.plan(batch.id).await? else { continue };
             let tallies = self.store.tallies(batch.id).await?;
+            let lanes = self.store.lanes(plan.lanes()).await?;
             for (index, step) in plan.places() {
                 let waiting = tallies.get(index, Count::Queued);
                 if waiting <= 0 {
                     continue;
                 }
-                let parts = self.parts(&batch, step, now).await?;
+                let queue = |lane: &Lane| Queue { batch: batch.id, step: index, lane: lane.id };
+                let of_step: Vec<&Lane> = lanes.iter().filter(|lane| step.lanes.contains(&lane.name)).collect();
+                let turns = self.store.turns(of_step.iter().map(|lane| queue(lane)).collect()).await?;
                 // Nobody counts by lanes; a pool shares out evenly.
-                let each = as_float(waiting.unsigned_abs()) / as_float(step.lanes.members().len() as u64);
-                for lane in step.lanes.names() {
-                    others.entry(lane.to_owned()).or_default().add(index, each, &parts, now);
+                let each = as_float(waiting.unsigned_abs()) / as_float(turns.len().max(1) as u64);
+                for lane in of_step {
+                    if let Some(turns) = turns.get(&queue(lane)) {
+                        others.entry(lane.name.clone()).or_default().add(index, each, *turns, now);
+                    }
                 }
             }
         }
@@ -165,41 +170,25 @@ impl Launcher<'_> {
         }
         Ok(others)
     }
-
-    /// When the first of those who wait for a step may be sent it.
-    pub async fn opens(&self, batch: &Batch, step: &Step, now: Timestamp) -> Result<Timestamp, LaunchError> {
-        let parts = self.parts(batch, step, now).await?;
-        Ok(parts.into_iter().map(|(from, _)| from).min().unwrap_or(now))
-    }
-
-    /// When what waits for a step may leave, and which part of it then.
-    async fn parts(&self, batch: &Batch, step: &Step, now: Timestamp) -> Result<Vec<(Timestamp, f64)>, LaunchError> {
-        let begins = batch.starts_at.filter(|_| batch.state == BatchState::Scheduled).unwrap_or(now).max(now);
-        if step.hours.are_all() {
-            return Ok(vec![(begins, 1.0)]);
-        }
-        let countries = self.countries_of(batch).await?;
-        let of_step = countries.into_iter().filter(|(country, _)| step.countries.contain(Some(*country)));
-        let mut parts: BTreeMap<Timestamp, u64> = BTreeMap::new();
-        for (country, people) in of_step {
-            *parts.entry(step.hours.open_in(country, begins).unwrap_or(begins)).or_default() += people;
-        }
-        let all = as_float(parts.values().sum::<u64>().max(1));
-        Ok(parts.into_iter().map(|(from, people)| (from, as_float(people) / all)).collect())
-    }
 }
 
+/// What has its turn over a time is looked at in so many parts.
+const PARTS: i32 = 24;
+
 impl Others {
-    /// Messages of one campaign's step, of which each part may leave from some time on.
-    fn add(&mut self, index: StepIndex, messages: f64, parts: &[(Timestamp, f64)], now: Timestamp) {
+    /// Messages of one campaign's step, as they have their turns.
+    fn add(&mut self, index: StepIndex, messages: f64, Turns { first, last }: Turns, now: Timestamp) {
         let mut campaigns = if index == StepIndex::FIRST { 1.0 } else { 0.0 };
-        for (from, part) in parts {
-            let messages = messages * part;
-            if *from > now {
-                self.coming.push(Coming { from: *from, messages, campaigns });
+        let parts = if first < last { PARTS } else { 1 };
+        let each = messages / f64::from(parts);
+        for part in 0..parts {
+            let later = last.since(first).millis() * i64::from(part) / i64::from(PARTS - 1);
+            let from = first + Span::from_millis(later);
+            if from > now {
+                self.coming.push(Coming { from, messages: each, campaigns });
             } else {
                 self.campaigns += campaigns;
-                self.waiting += messages;
+                self.waiting += each;
             }
             // The campaign comes with the first of them.
             campaigns = 0.0;
@@ -241,7 +230,7 @@ impl<'a> Gathering<'a> {
         Ok(())
     }
 
-    async fn road(&mut self, lane: &'a Lane, on_tier_spent: OnTierSpent) -> Result<usize, LaunchError> {
+    async fn road(&mut self, lane: &'a config::Lane, on_tier_spent: OnTierSpent) -> Result<usize, LaunchError> {
         let waits = on_tier_spent == OnTierSpent::Wait;
         let tiered = lane.tiered().filter(|_| waits && lane.tier != Tier::Unlimited);
         let portfolio = self.portfolio(tiered, lane.tier).await?;

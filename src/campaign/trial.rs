@@ -95,8 +95,11 @@ impl Launcher<'_> {
     ) -> Result<People, LaunchError> {
         let refused = |sentence: String| LaunchError::Problems(vec![Problem::new(None, "test", sentence)]);
         if trial.to.is_empty() || trial.to.len() > MOST as usize {
-            let named = trial.to.len();
-            return Err(refused(format!("goes to 1 to {MOST} numbers, and {named} are named")));
+            let named = match trial.to.len() {
+                0 => "name some with --to".to_owned(),
+                named => format!("{named} are named"),
+            };
+            return Err(refused(format!("goes to 1 to {MOST} numbers; {named}")));
         }
         let sieve = Sieve::new(Arc::new(OptOuts::load(self.store).await?));
         let options = Options { country: trial.country, ..Options::default() };

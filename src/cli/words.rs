@@ -6,6 +6,9 @@ use std::fmt::Display;
 pub(super) use crate::domain::grouped as count;
 use crate::domain::{Hours, Span, Stretch};
 
+/// Whose clock it is where no zone is named.
+pub(super) const OWN_CLOCK: &str = "by each recipient's own clock";
+
 /// `Mon-Fri 09:00-18:00, never 21:00-08:00 or on 2 holidays, by each recipient's own clock`; nothing where at all hours.
 pub(super) fn hours(hours: &Hours) -> Option<String> {
     if hours.windows.is_empty() && hours.quiet.is_empty() && hours.holidays.is_empty() {
@@ -28,7 +31,7 @@ pub(super) fn hours(hours: &Hours) -> Option<String> {
     }
     // By whose clock it begins is said elsewhere.
     if (Hours { since: None, ..hours.clone() }).are_theirs() {
-        said.push("by each recipient's own clock".to_owned());
+        said.push(OWN_CLOCK.to_owned());
     }
     Some(said.join(", "))
 }

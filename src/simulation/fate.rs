@@ -15,7 +15,7 @@ use crate::store::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
     ClaimedSet, Dial, Edition, Error, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded,
     NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Page, Question, Queue, Receipt, Result, Said, Scope,
-    Sender, Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Wish,
+    Sender, Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -211,6 +211,7 @@ through! {
     reads stray_counts() -> Vec<StrayCount>;
     reads due(batch: BatchId, until: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
     reads next_due(batches: Vec<BatchId>) -> BTreeMap<BatchId, Timestamp>;
+    reads turns(queues: Vec<Queue>) -> BTreeMap<Queue, Turns>;
     reads silent(
         batch: BatchId,
         steps: Vec<StepIndex>,

@@ -37,7 +37,7 @@ pub use marked::Marked;
 pub use model::{
     Asked, Asking, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Deafness, Drained, Event, Found, Heard,
     Impatient, Key, KnownAs, Lane, Loaded, NewAudience, Node, Pass, Question, Queue, TierPlace, TierUse, Timing,
-    Turned, TurnedAway,
+    Turned, TurnedAway, Turns,
 };
 pub use people::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use signal::{Hints, Signal, Signals};

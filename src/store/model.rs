@@ -67,6 +67,13 @@ pub struct Queue {
     pub lane: LaneId,
 }
 
+/// When those in a queue have their turn, at the earliest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turns {
+    pub first: Timestamp,
+    pub last: Timestamp,
+}
+
 /// What a lane takes from queues in one go: its own, and those of lanes that it stands in for.
 #[derive(Debug, Clone)]
 pub struct Claim {

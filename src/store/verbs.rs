@@ -8,7 +8,7 @@ use super::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
     ClaimedSet, Dial, Edition, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded,
     NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Page, Question, Queue, Receipt, Result, Said, Scope,
-    Sender, Spread, StepHold, Stray, StrayCount, TierPlace, Turned, Wish,
+    Sender, Spread, StepHold, Stray, StrayCount, TierPlace, Turned, Turns, Wish,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, Span,
@@ -129,6 +129,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     ) -> Result<Vec<Loaded>>;
     /// When the next message of each of these batches is due, where any is.
     async fn next_due(&self, batches: Vec<BatchId>) -> Result<BTreeMap<BatchId, Timestamp>>;
+    /// When those in each of these queues have their turn, of the queues that anybody is in.
+    async fn turns(&self, queues: Vec<Queue>) -> Result<BTreeMap<Queue, Turns>>;
 
     // Asking the provider.
 

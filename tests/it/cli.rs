@@ -214,7 +214,9 @@ fn a_launch_into_the_void_is_refused_and_one_that_is_meant_is_kept() {
     assert!(launched.stderr.contains("[overlap]"), "{}", launched.stderr);
     let launched = launched.json();
     assert_eq!((&launched["state"], &launched["messages"]), (&Value::from("running"), &Value::from(50)));
-    run(at, &["campaign", "launch", "promo.toml", "--unchecked"]).ended(1).says(&["November promo", "is taken"]);
+    run(at, &["campaign", "launch", "promo.toml", "--unchecked"])
+        .ended(1)
+        .says(&["a campaign \"November promo\" already", "--name"]);
 
     let id = launched["id"].as_str().unwrap();
     let shown = run(at, &["campaign", "show", id, "--json"]).ended(0).json();
@@ -366,29 +368,6 @@ fn an_audience_is_kept_under_its_name() {
     run(at, &["audience", "delete", "member"]).ended(1).says(&["did you mean \"members\"?"]);
     run(at, &["audience", "delete", "members"]).ended(0);
     assert_eq!(run(at, &["audience", "list", "--json"]).ended(0).json(), Value::Array(Vec::new()));
-}
-
-#[test]
-fn the_calendar_shows_what_is_to_come_by_when_it_begins_and_how() {
-    let folder = installation();
-    let at = folder.path();
-    assert!(run(at, &["campaign", "calendar"]).ended(1).stderr.contains("volley"), "there is no database yet");
-    run(at, &["campaign", "launch", "promo.toml", "--at", "2099-01-01T09:00+08:00"]).ended(0);
-    let advent = "name = \"Advent\"\nnumbers = [\"+6591234567\", \"+12125550123\"]\nat = \"2098-12-01T09:00\"\n\
-                  time_zone = \"recipient\"\nover = \"3h\"\nsend_window = \"09:00-18:00\"\n\
-                  [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n";
-    std::fs::write(at.join("advent.toml"), advent).unwrap();
-    run(at, &["campaign", "launch", "advent.toml"]).ended(0);
-    let calendar = run(at, &["campaign", "calendar", "--json"]).ended(0).json();
-    let names: Vec<&str> = calendar.as_array().unwrap().iter().filter_map(|one| one["name"].as_str()).collect();
-    assert_eq!(names, ["Advent", "November promo"]);
-    let advent = &calendar[0];
-    // Nine in Singapore comes before nine in New York.
-    assert_eq!(advent["starts_at"], "2098-12-01T01:00:00.000Z");
-    assert_eq!((&advent["local_start"], &advent["over"]), (&"2098-12-01 09:00".into(), &"3h".into()));
-    assert_eq!((&advent["state"], &advent["waiting"]), (&"scheduled".into(), &2.into()));
-    let shown = run(at, &["campaign", "calendar"]).ended(0).stdout;
-    assert!(shown.contains("2098-12-01 09:00 by each recipient's own clock, over 3h, 09:00-18:00"), "{shown}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod architecture;
 mod asking;
 mod audiences;
 mod audit;
+mod campaigns;
 mod cli;
 mod deaf;
 mod decide;

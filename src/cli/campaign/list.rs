@@ -115,7 +115,8 @@ fn goes_by(plan: &Plan, batch: &Batch, paint: out::Paint) -> Vec<String> {
     if batch.edition > 0 {
         lines.push(format!("changed {} since its launch", of(batch.edition, "time", "times")));
     }
-    lines.extend(rules::beginning(plan).map(|how| format!("begins {how}")));
+    lines.extend(rules::local_start(plan).map(|shown| format!("begins when each recipient's clock shows {shown}")));
+    lines.extend(plan.over.map(|over| format!("its beginning is spread over {over}")));
     lines.extend(rules::of_campaign(plan, None));
     for (index, step) in plan.places() {
         let whom = rules::for_whom(&step.countries).map(|whom| format!("; {whom}")).unwrap_or_default();

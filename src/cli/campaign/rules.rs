@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::limits;
 use crate::campaign::{Cost, moment};
-use crate::cli::words::{self, count, of};
+use crate::cli::words::{self, OWN_CLOCK, count, of};
 use crate::domain::{Channel, Countries, Limits, Money, Plan, Step, StepIndex, StopRule, Timestamp};
 
 /// What may leave at most, for JSON.
@@ -166,11 +166,9 @@ pub(super) fn for_how_many(countries: &Countries, people: u64, recipients: u64) 
 pub(super) fn beginning(plan: &Plan) -> Option<String> {
     let hours = plan.steps.first().and_then(|step| words::hours(&step.hours));
     let mut said = Vec::new();
-    said.extend(local_start(plan).map(|shown| match hours {
-        // Which ends with whose clock it is.
-        Some(_) => shown,
-        None => format!("{shown} by each recipient's own clock"),
-    }));
+    // Whose clock it is, is said once.
+    let is_said = hours.as_ref().is_some_and(|hours| hours.ends_with(OWN_CLOCK));
+    said.extend(local_start(plan).map(|shown| if is_said { shown } else { format!("{shown} {OWN_CLOCK}") }));
     said.extend(plan.over.map(|over| format!("over {over}")));
     said.extend(hours);
     (!said.is_empty()).then(|| said.join(", "))

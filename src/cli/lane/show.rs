@@ -1,5 +1,7 @@
 //! `volley lane show`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{Known, LaneShown, named, said_sentence, shown, turn_back, turned_sentence};
@@ -10,8 +12,8 @@ use crate::cli::table::Table;
 use crate::cli::words::{about, count, list, of, rate};
 use crate::cli::{Ground, holds};
 use crate::config::Lane;
-use crate::domain::{BatchState, Content, Count, Plan, Step, StepIndex, Tier, Timestamp};
-use crate::store::{Batch, Hold, Store};
+use crate::domain::{BatchState, Content, Count, Plan, Span, Step, StepIndex, Tier, Timestamp};
+use crate::store::{Batch, Hold, Queue, Store, Turns};
 
 /// What waits on a lane.
 #[derive(Serialize)]
@@ -118,6 +120,7 @@ async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) 
     for batch in store.batches(Some(states.to_vec())).await? {
         let Some(plan) = store.plan(batch.id).await? else { continue };
         let tallies = store.tallies(batch.id).await?;
+        let turns = turns(store, &batch, &plan, lane).await?;
         for (index, step) in plan.places().filter(|(_, step)| step.lanes.contains(&lane.name)) {
             let waiting = tallies.get(index, Count::Queued);
             if waiting <= 0 {
@@ -134,8 +137,8 @@ async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) 
                     None => "its time".to_owned(),
                 },
                 _ => {
-                    let opens = ground.launcher(store).opens(&batch, step, ground.now()).await?;
-                    what_for(ground, lane, known, (&batch, &plan), (index, step), opens)
+                    let begins = turns.get(&index).map(|turns| turns.first);
+                    what_for(ground, lane, known, (&batch, &plan), (index, step), begins)
                 }
             };
             let others: Vec<&str> = step.lanes.names().filter(|other| *other != lane.name).collect();
@@ -154,13 +157,29 @@ async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) 
     Ok(queues)
 }
 
+/// What comes so soon waits for its turn as others do.
+const SOON: Span = Span::from_secs(2);
+
+/// When those who wait on the lane have their turns, step by step.
+async fn turns(
+    store: &dyn Store,
+    batch: &Batch,
+    plan: &Plan,
+    lane: &Lane,
+) -> anyhow::Result<BTreeMap<StepIndex, Turns>> {
+    let lanes = store.lanes(plan.lanes()).await?;
+    let Some(lane) = lanes.iter().find(|known| known.name == lane.name) else { return Ok(BTreeMap::new()) };
+    let steps = plan.places().map(|(step, _)| Queue { batch: batch.id, step, lane: lane.id }).collect();
+    Ok(store.turns(steps).await?.into_iter().map(|(queue, turns)| (queue.step, turns)).collect())
+}
+
 fn what_for(
     ground: &Ground,
     lane: &Lane,
     known: &Known,
     (batch, plan): (&Batch, &Plan),
     (index, step): (StepIndex, &Step),
-    opens: Timestamp,
+    begins: Option<Timestamp>,
 ) -> String {
     if let Some(hold) = known.holds.iter().find(|hold| hold.is_on(&lane.name, step)) {
         let keeps = step.lanes.member(&lane.name).and_then(|member| Hold::keeping(&known.holds, step, member));
@@ -176,8 +195,9 @@ fn what_for(
         return "a server".to_owned();
     }
     let now = ground.now();
-    if opens > now {
-        return format!("its hours: nothing of it leaves before {}", moment(opens, plan.time_zone));
+    let closed = step.hours.closed_for_all(now);
+    if let Some(opens) = closed.max(begins.filter(|begins| begins.since(now) > SOON)) {
+        return format!("its time: nothing of it leaves before {}", moment(opens, plan.time_zone));
     }
     let slow = Slow::all(&ground.config, &known.states, now);
     let turn = match slow.iter().find(|slow| slow.lane == lane.name) {

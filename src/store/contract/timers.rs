@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::Outcome;
-use crate::store::Signal;
+use crate::store::{Signal, Turns};
 
 for_every_store!(
     what_is_due_comes_earliest_first_in_pages,
     the_next_due_time_is_the_earliest_of_those_that_wait,
     what_waits_to_leave_is_due_when_it_gives_up,
+    whoever_waits_in_a_queue_has_a_turn_and_nobody_else,
     a_commit_tells_what_it_has_queued_and_put_on_timers,
 );
 
@@ -75,6 +76,20 @@ async fn what_waits_to_leave_is_due_when_it_gives_up(desk: Desk) {
     assert_eq!(numbers(&desk.due(batch, at(30), None, 10).await.unwrap()), [1]);
     desk.claimed(batch, 1).await;
     assert_eq!(desk.first_due(batch).await, None);
+}
+
+async fn whoever_waits_in_a_queue_has_a_turn_and_nobody_else(desk: Desk) {
+    let batch = desk.batch_of(3).await;
+    let all = messages(&desk.claimed(batch, 3).await);
+    let queue = Queue { batch, step: StepIndex::FIRST, lane: all[0].lane };
+    let empty = Queue { batch: BatchId(999), ..queue };
+    let turns = async || desk.turns(vec![queue, empty]).await.unwrap();
+    assert_eq!(turns().await, BTreeMap::new(), "who is in flight waits in none");
+    let back = |message: &Loaded, seconds| {
+        change(message, Present { state: State::Queued { not_before: at(seconds), gives_up: None }, ..message.present })
+    };
+    desk.record(vec![back(&all[0], 30), back(&all[1], 7), back(&all[2], 12)]).await.unwrap();
+    assert_eq!(turns().await, BTreeMap::from([(queue, Turns { first: at(7), last: at(30) })]));
 }
 
 async fn a_commit_tells_what_it_has_queued_and_put_on_timers(desk: Desk) {

@@ -17,7 +17,7 @@ use crate::store::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
     ClaimedSet, Dial, Edition, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded,
     NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Page, Question, Queue, Receipt, Result, Said, Scope,
-    Sender, Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Wish,
+    Sender, Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Wish,
 };
 
 #[async_trait::async_trait]
@@ -28,10 +28,7 @@ impl Store for Sqlite {
 
     async fn add_recipients(&self, audience: AudienceId, first: u32, recipients: Vec<Recipient>) -> Result<()> {
         let now = self.clock.now();
-        self.write("add recipients", move |c| {
-            Box::pin(async move { audiences::add(c, audience, first, &recipients, now).await })
-        })
-        .await
+        self.write("add recipients", move |c| Box::pin(audiences::add(c, audience, first, recipients, now))).await
     }
 
     async fn publish_audience(&self, audience: AudienceId, recipients: u32, summary: String) -> Result<()> {
@@ -200,6 +197,10 @@ impl Store for Sqlite {
 
     async fn next_due(&self, batches: Vec<BatchId>) -> Result<BTreeMap<BatchId, Timestamp>> {
         self.read("look for what is due next", move |c| Box::pin(looks::next_due(c, batches))).await
+    }
+
+    async fn turns(&self, queues: Vec<Queue>) -> Result<BTreeMap<Queue, Turns>> {
+        self.read("look whose turn comes when", move |c| Box::pin(looks::turns(c, queues))).await
     }
 
     async fn silent(

@@ -55,7 +55,7 @@ pub(super) async fn add(
     connection: &mut SqliteConnection,
     audience: AudienceId,
     first: u32,
-    recipients: &[Recipient],
+    recipients: Vec<Recipient>,
     now: Timestamp,
 ) -> Work<()> {
     let touched = sqlx::query("UPDATE audience SET touched_at = ?2 WHERE id = ?1 AND touched_at >= 0")
@@ -67,7 +67,7 @@ pub(super) async fn add(
     if touched == 0 {
         return Err(gone(audience).into());
     }
-    let numbered: Vec<(i64, &Recipient)> = (i64::from(first)..).zip(recipients).collect();
+    let numbered: Vec<(i64, &Recipient)> = (i64::from(first)..).zip(&recipients).collect();
     for_values(
         connection,
         "INSERT INTO recipient (audience, n, msisdn, country, client_message_id, fields)",

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use super::Work;
 use super::rows::{all_loaded, json_list, lines, maybe_moment, message_line, packed, small};
 use crate::domain::{BatchId, Count, MessageKey, Timestamp};
-use crate::store::Loaded;
+use crate::store::{Loaded, Queue, Turns};
 
 pub(super) const LOAD: &str =
     packed!(message_line!(), "message WHERE batch = ?1 AND n IN (SELECT value FROM json_each(?2))");
@@ -98,6 +98,24 @@ pub(super) async fn due(
 
 pub(super) const NEXT_DUE: &str = "SELECT value AS batch, (SELECT min(due) FROM message INDEXED BY message_due
      WHERE batch = value AND due IS NOT NULL AND state IN (0, 2)) AS due FROM json_each(?1)";
+
+pub(super) const TURNS: &str = "SELECT
+     (SELECT min(not_before) FROM message INDEXED BY message_queue
+          WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0) AS first,
+     (SELECT max(not_before) FROM message INDEXED BY message_queue
+          WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0) AS last";
+
+pub(super) async fn turns(connection: &mut SqliteConnection, queues: Vec<Queue>) -> Work<BTreeMap<Queue, Turns>> {
+    let mut turns = BTreeMap::new();
+    for queue in queues {
+        let query = sqlx::query(TURNS).bind(queue.lane.0).bind(queue.batch.0).bind(queue.step.get());
+        let row = query.fetch_one(&mut *connection).await?;
+        if let (Some(first), Some(last)) = (maybe_moment(&row, "first")?, maybe_moment(&row, "last")?) {
+            turns.insert(queue, Turns { first, last });
+        }
+    }
+    Ok(turns)
+}
 
 pub(super) async fn next_due(
     connection: &mut SqliteConnection,

@@ -1,0 +1,138 @@
+//! Campaigns as those who run them see them: what is to come, what they go by, and what stands in their way.
+
+use serde_json::{Value, json};
+use volley::domain::Span;
+
+use crate::cli::{installation, run};
+use crate::support::{ALONE, Installation, Shape, until};
+
+const PATIENCE: Span = Span::from_secs(60);
+
+#[test]
+fn the_calendar_shows_what_is_to_come_by_when_it_begins_and_how() {
+    let folder = installation();
+    let at = folder.path();
+    assert!(run(at, &["campaign", "calendar"]).ended(1).stderr.contains("volley"), "there is no database yet");
+    run(at, &["campaign", "launch", "promo.toml", "--at", "2099-01-01T09:00+08:00"]).ended(0);
+    let advent = "name = \"Advent\"\nnumbers = [\"+6591234567\", \"+12125550123\"]\nat = \"2098-12-01T09:00\"\n\
+                  time_zone = \"recipient\"\nover = \"3h\"\nsend_window = \"09:00-18:00\"\n\
+                  [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n";
+    std::fs::write(at.join("advent.toml"), advent).unwrap();
+    run(at, &["campaign", "launch", "advent.toml"]).ended(0);
+    let calendar = run(at, &["campaign", "calendar", "--json"]).ended(0).json();
+    let names: Vec<&str> = calendar.as_array().unwrap().iter().filter_map(|one| one["name"].as_str()).collect();
+    assert_eq!(names, ["Advent", "November promo"]);
+    let advent = &calendar[0];
+    // Nine in Singapore comes before nine in New York.
+    assert_eq!(advent["starts_at"], "2098-12-01T01:00:00.000Z");
+    assert_eq!((&advent["local_start"], &advent["over"]), (&"2098-12-01 09:00".into(), &"3h".into()));
+    assert_eq!((&advent["state"], &advent["waiting"]), (&"scheduled".into(), &2.into()));
+    let shown = run(at, &["campaign", "calendar"]).ended(0).stdout;
+    assert!(shown.contains("2098-12-01 09:00, over 3h, 09:00-18:00, by each recipient's own clock"), "{shown}");
+}
+
+#[test]
+fn what_a_campaign_goes_by_is_shown_and_a_clone_of_it_may_wait_as_a_draft() {
+    let folder = installation();
+    let at = folder.path();
+    let text = std::fs::read_to_string(at.join("promo.toml")).unwrap();
+    let head = "end = \"2099-12-01T18:00+08:00\"\nmax_messages = 500\nquiet_hours = \"21:00-08:00\"\n";
+    std::fs::write(at.join("promo.toml"), format!("{head}{text}")).unwrap();
+    run(at, &["campaign", "launch", "promo.toml", "--unchecked"]).ended(0);
+    let name = "November promo";
+    run(at, &["campaign", "set", name, "--step", "3", "--max-messages", "20"]).ended(0);
+    let rules = run(at, &["campaign", "show", name, "--json"]).ended(0).json()["rules"].clone();
+    assert_eq!((&rules["end"], &rules["max_messages"]), (&json!("2099-12-01T10:00:00.000Z"), &json!(500)), "{rules}");
+    let step = &rules["steps"][2];
+    assert_eq!((&step["channel"], &step["lanes"], &step["max_messages"]), (&json!("SMS"), &json!(["sms"]), &json!(20)));
+    let shown = run(at, &["campaign", "show", name]).ended(0).stdout;
+    for said in [
+        "changed 1 time since its launch",
+        "ends 2099-12-01 ",
+        "hands over at most 500 messages, and is paused then",
+        "step 3, SMS: lane sms, until Delivered",
+        "; leaves never 21:00-08:00, by each recipient's own clock; at most 20 messages",
+    ] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
+
+    let cloned = run(at, &["campaign", "clone", name, "--draft"]).ended(0);
+    assert!(cloned.stdout.contains("\"November promo 2\" is a draft: 50 messages"), "{}", cloned.stdout);
+    assert!(cloned.stderr.contains("The end of the first time does not count"), "{}", cloned.stderr);
+    let calendar = run(at, &["campaign", "calendar", "--json"]).ended(0).json();
+    assert_eq!((&calendar[1]["name"], &calendar[1]["starts_at"]), (&json!("November promo 2"), &Value::Null));
+    assert!(run(at, &["campaign", "calendar"]).ended(0).stdout.contains("once started"));
+    let past = run(at, &["campaign", "clone", name, "--at", "2020-01-01T09:00+08:00"]).ended(2).stderr;
+    assert!(past.contains("--at: \"2020-01-01T09:00+08:00\" was") && past.contains("ago"), "{past}");
+
+    // Of whom a retry is not for, it knows nothing.
+    run(at, &["campaign", "cancel", name]).ended(0);
+    let listed = run(at, &["message", "list", name, "--outcome", "cancelled", "--json"]).ended(0).stdout;
+    assert_eq!(listed.lines().count(), 50, "before a row of it has changed");
+    let retried = run(at, &["campaign", "retry", name, "--outcome", "cancelled", "--draft", "--json"]).ended(0).json();
+    let report = run(at, &["campaign", "report", retried["id"].as_str().unwrap(), "--json"]).ended(0).json();
+    assert_eq!((&report["audience"], &report["left_out"]), (&json!(50), &json!({})), "{report}");
+}
+
+#[test]
+fn a_plan_for_a_lane_that_is_paused_says_so_and_promises_no_time() {
+    let folder = installation();
+    let at = folder.path();
+    run(at, &["lane", "pause", "promo-sg", "--reason", "moving"]).ended(0);
+    let plan = run(at, &["campaign", "plan", "promo.toml", "--json"]).ended(0).json();
+    assert_eq!(plan["left_by"], Value::Null, "{plan}");
+    let held = |warning: &&Value| warning["code"] == "held";
+    let warning = plan["warnings"].as_array().unwrap().iter().find(held).unwrap()["sentence"].clone();
+    assert_eq!(warning, "lane promo-sg is paused by ann: moving; what would leave on it waits until that is lifted");
+    let shown = run(at, &["campaign", "plan", "promo.toml"]).ended(0).stdout;
+    assert!(shown.contains("were nothing held, everybody's first message would have left by"), "{shown}");
+    let launched = run(at, &["campaign", "launch", "promo.toml", "--unchecked"]).ended(0).stderr;
+    assert_eq!(launched.matches("lane promo-sg is paused by ann: moving").count(), 1, "{launched}");
+    assert!(launched.contains("volley lane resume promo-sg"), "{launched}");
+    let shown = run(at, &["campaign", "show", "November promo", "--json"]).ended(0).json();
+    assert_eq!(shown["left_by"], Value::Null, "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_campaign_at_its_limit_is_resumed_once_the_limit_is_raised() {
+    let _alone = ALONE.lock().await;
+    let shape = Shape { seed: 9, profile: String::new(), rate: 100, batch: None, connections: 8 };
+    let mut site = Installation::new(&shape).await;
+    site.write_people("people.csv", 0..20);
+    let promo = "name = \"promo\"\naudience = \"people.csv\"\nmax_messages = 5\n[[step]]\nchannel = \"SMS\"\n\
+                 text = \"Hi {{FirstName}}\"\n";
+    std::fs::write(site.path("promo.toml"), promo).unwrap();
+    site.serve().await;
+    site.volley(&["campaign", "launch", "promo.toml", "--json"]).await.json();
+    until("its limit to stop it", PATIENCE, || async {
+        let show = site.show("promo").await;
+        if show["state"] == "paused" { Ok(()) } else { Err(show) }
+    })
+    .await;
+    let show = site.show("promo").await;
+    assert_eq!(show["why"], "the campaign has handed over 5 messages, and max_messages allows 5", "{show}");
+    assert_eq!(show["obstacles"][0]["kind"], "limit used up", "{show}");
+    let refused = site.volley(&["campaign", "resume", "promo"]).await;
+    assert!(!refused.status.success(), "{}", refused.stdout);
+    assert!(refused.stderr.contains("volley campaign set promo --max-messages MORE"), "{}", refused.stderr);
+    site.volley(&["campaign", "set", "promo", "--max-messages", "none", "--json"]).await.json();
+    let resumed = site.volley(&["campaign", "resume", "promo"]).await;
+    assert!(resumed.stdout.contains("\"promo\" is resumed: 15 messages to hand over"), "{}", resumed.stdout);
+
+    // What is spread over hours waits for its time, and not for the lane.
+    std::fs::write(
+        site.path("long.toml"),
+        promo.replace("\"promo\"", "\"long\"").replace("max_messages = 5", "over = \"10h\""),
+    )
+    .unwrap();
+    site.volley(&["campaign", "launch", "long.toml", "--json"]).await.json();
+    until("the first of many hours to leave", PATIENCE, || async {
+        let lane = site.volley(&["lane", "show", "sms", "--json"]).await.json();
+        let mut queues = lane["queues"].as_array().unwrap().iter();
+        let long = queues.find(|queue| queue["campaign"] == "long").cloned().unwrap_or_default();
+        let is_so =
+            long["because"].as_str().is_some_and(|said| said.starts_with("its time: nothing of it leaves before"));
+        if is_so { Ok(()) } else { Err(lane) }
+    })
+    .await;
+}
