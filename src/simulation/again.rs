@@ -1,9 +1,9 @@
 //! Campaigns that go once more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::small::World;
-use crate::campaign::{Again, LaunchError, Launched};
+use crate::campaign::{Again, LaunchError, Launched, Report};
 use crate::domain::{BatchState, MessageKey, Msisdn, Outcome};
 
 impl World {
@@ -36,6 +36,9 @@ async fn a_campaign_goes_once_more_to_those_who_came_out_of_it_so_and_to_nobody_
     let people =
         |of: &[u32]| -> BTreeSet<Msisdn> { of.iter().map(|n| *all.iter().nth(*n as usize).unwrap()).collect() };
     assert_eq!(world.whom(&second).await, people(&[0, 2]));
+    let batch = world.store.batch(second.batch).await.unwrap().unwrap();
+    let report = Report::read(world.store.as_ref(), &batch).await.unwrap();
+    assert_eq!((report.audience, report.left_out), (2, BTreeMap::new()), "who was not chosen is no reject of its");
     // Once more of what went once more already, and everybody.
     let whole = world.again(&second, &Again::default()).await.unwrap();
     assert_eq!((whole.name.as_str(), world.whom(&whole).await), ("promo 2 2", people(&[0, 2])));

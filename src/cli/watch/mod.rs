@@ -120,10 +120,10 @@ pub(super) async fn unwatched(
     let Look { at, batch, show, obstacles, .. } = Looking::new(ground, store, batch).await?.look().await?;
     let said = match (batch.state, &obstacles[..]) {
         (state @ (BatchState::Settled | BatchState::Cancelled), _) => format!("It is {state}."),
-        (state, [first, ..]) => format!("It is {state}, but {}.", first.sentence(&show.name, at)),
-        (BatchState::Draft, []) => {
+        (BatchState::Draft, _) => {
             format!("It is a draft; let it begin: volley campaign start {}", shell(&show.name))
         }
+        (state, [first, ..]) => format!("It is {state}, but {}.", first.sentence(&show.name, at)),
         (BatchState::Paused, []) => format!("It is paused; to go on: volley campaign resume {}", shell(&show.name)),
         (state, []) => format!("It goes on without being watched; it is {state}."),
     };
