@@ -10,6 +10,7 @@ use super::file::holidays;
 use super::launch::{LaunchError, Launcher, priced};
 use super::moment::moment;
 use super::noted::{Noted, noted};
+use super::outlook::countries_of;
 use super::route::{NOTHING_TO_HOLD, holds_nothing};
 use super::time::{Schedule, instant};
 use crate::clock::Clock;
@@ -61,7 +62,7 @@ pub enum Amended {
 impl Launcher<'_> {
     /// Changes a campaign's plan, and waits until every running server obeys it.
     pub async fn amend(&self, batch: &Batch, amend: &Amend, by: &str) -> Result<Amended, LaunchError> {
-        let countries = self.countries_of(batch).await?;
+        let countries = countries_of(self.store, batch).await?;
         loop {
             let now = self.clock.now();
             let batch = self.store.batch(batch.id).await?.ok_or(LaunchError::NoPlan)?;

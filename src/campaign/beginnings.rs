@@ -31,13 +31,13 @@ impl Beginnings {
         now: Timestamp,
     ) -> Result<Self, Vec<Problem>> {
         let start = schedule.at.unwrap_or(now).max(now);
-        let (mut by_country, mut never) = (BTreeMap::new(), BTreeMap::new());
+        let (mut by_country, mut never, mut closed_by) = (BTreeMap::new(), BTreeMap::new(), None);
         let (mut behind, mut late) = (BTreeMap::new(), BTreeMap::new());
         let over = schedule.over.unwrap_or(Span::ZERO);
         let mut too_long = None;
         for (country, people) in countries {
-            let step = plan.first(plan.marks_at_first(Some(*country))).and_then(|step| plan.step(step));
-            let Some(hours) = step.map(|step| &step.hours) else { continue };
+            let Some(index) = plan.first(plan.marks_at_first(Some(*country))) else { continue };
+            let Some(hours) = plan.step(index).map(|step| &step.hours) else { continue };
             if hours.since_in(*country).is_some_and(|since| since < now) {
                 behind.insert(*country, *people);
             }
@@ -52,17 +52,19 @@ impl Beginnings {
                 }
                 Some(_) | None => {
                     never.insert(*country, *people);
+                    closed_by.get_or_insert((index, hours));
                 }
             }
         }
-        if !never.is_empty() {
-            let hours = plan.steps.first().map(|step| step.hours.clone()).unwrap_or_default();
-            let (key, remedy) = to_blame(&hours);
+        if let Some((index, hours)) = closed_by {
+            let (key, remedy) = to_blame(hours);
             let later = if schedule.end.is_some() && key != "end" { ", or write a later `end`" } else { "" };
             let people = named(&never).join(", ");
             let sentence =
                 format!("leaves no time at which anything could be sent to people of {people}; {remedy}{later}");
-            return Err(vec![Problem::new(None, key, sentence)]);
+            // What is said of the whole campaign is each step's.
+            let step = Some(index).filter(|_| key != "end" && plan.steps.iter().any(|step| step.hours != *hours));
+            return Err(vec![Problem::new(step, key, sentence)]);
         }
         let closed = closed_for_good(plan, countries, start);
         if !closed.is_empty() {
@@ -142,7 +144,7 @@ fn closed_for_good(plan: &Plan, countries: &BTreeMap<Country, u64>, start: Times
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Channel, Step};
+    use crate::domain::{Channel, Countries, Step};
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse_rfc3339(text).unwrap()
@@ -193,6 +195,16 @@ mod tests {
         );
         let never = Hours { quiet: vec!["08:00-20:00".parse().unwrap()], ..office() };
         assert!(begins(never.clone(), &Schedule::default()).unwrap_err().contains("SG 30, US 20"));
+        // It is the step's own whose hours are to blame, be it another than the first.
+        let malaysia = Step {
+            countries: Countries::Only(["MY".parse().unwrap()].into()),
+            ..Step::of_text(Channel::Sms, "sms", "Hi")
+        };
+        let singapore = Step { hours: never.clone(), ..Step::of_text(Channel::Sms, "sms", "Hi") };
+        let (plan, now) = (Plan::of_steps(vec![malaysia, singapore]), at("2026-12-01T00:00:00Z"));
+        let countries = [("SG".parse().unwrap(), 5)].into();
+        let sentence = Beginnings::of(&plan, &Schedule::default(), &countries, now).unwrap_err()[0].to_string();
+        assert!(sentence.starts_with("step 2, send_window: ") && !sentence.contains("`end`"), "{sentence}");
         // Nor may a later step have hours in which nobody could ever be sent it.
         let [first, second] = [office(), never].map(|hours| Step { hours, ..Step::of_text(Channel::Sms, "sms", "Hi") });
         let countries = [("SG".parse().unwrap(), 30)].into();

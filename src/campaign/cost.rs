@@ -45,10 +45,10 @@ pub(super) fn each(step: &Step, country: Country) -> Money {
     step.prices.of(country).unwrap_or_default().times(parts(step))
 }
 
-/// What one costs at least, wherever it goes.
-pub(super) fn least(step: &Step) -> Money {
-    let prices = step.prices.by_country.values().copied().chain(step.prices.others);
-    prices.min().unwrap_or_default().times(parts(step))
+/// What one costs at least, to people of these countries.
+pub(super) fn least(step: &Step, countries: &BTreeMap<Country, u64>) -> Money {
+    let theirs = countries.keys().filter(|country| step.countries.contain(Some(**country)));
+    theirs.map(|country| each(step, *country)).min().unwrap_or_default()
 }
 
 fn parts(step: &Step) -> u64 {

@@ -1,8 +1,10 @@
 //! Holds in words, and what a campaign has to wait for because of them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::launch::{LaunchError, Launcher};
 use super::lint::{Lint, Warning};
-use crate::domain::{Plan, Step, StepIndex};
+use crate::domain::{Country, Plan, Step, StepIndex};
 use crate::store::{HeldBy, Hold, Said};
 
 /// `lane sms is paused by ann`; `lane sms is held: ` and what the provider said, with its code.
@@ -23,11 +25,16 @@ fn what(hold: &Hold) -> String {
 
 impl Launcher<'_> {
     /// What a plan has to wait for as long as nobody lifts it.
-    pub(super) async fn held(&self, plan: &Plan) -> Result<Vec<Warning>, LaunchError> {
+    pub(super) async fn held(&self, plan: &Plan, people: &BTreeMap<Country, u64>) -> Result<Vec<Warning>, LaunchError> {
         let holds = self.store.holds().await?;
         let of_step = |(index, step): (StepIndex, &Step)| {
-            let mut keeps: Vec<&Hold> =
-                step.lanes.members().iter().filter_map(|member| Hold::keeping(&holds, step, member)).collect();
+            let theirs = people.keys().filter(|country| step.countries.contain(Some(**country)));
+            let sends: BTreeSet<&str> = theirs
+                .flat_map(|country| step.lanes.shares(*country))
+                .map(|(member, _)| member.lane.as_str())
+                .collect();
+            let members = step.lanes.members().iter().filter(|member| sends.contains(member.lane.as_str()));
+            let mut keeps: Vec<&Hold> = members.filter_map(|member| Hold::keeping(&holds, step, member)).collect();
             keeps.dedup();
             let warning = |hold: &Hold| {
                 let sentence = format!("{}; what would leave on it waits until that is lifted", held(hold));

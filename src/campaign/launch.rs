@@ -217,7 +217,7 @@ impl Launcher<'_> {
         warnings.extend(beginnings.warnings());
         warnings.extend(forecast.as_ref().and_then(|forecast| too_soon(forecast, people.recipients)));
         warnings.extend(self.flagged(&plan, forecast.as_ref()).await?);
-        warnings.extend(self.held(&plan).await?);
+        warnings.extend(self.held(&plan, &people.countries).await?);
         Ok(LookedOver { plan, beginnings, now, forecast, warnings, windows })
     }
 
@@ -321,9 +321,9 @@ impl Launcher<'_> {
 /// What will have expired by the campaign's end.
 fn too_soon(forecast: &Forecast, recipients: u64) -> Option<Warning> {
     let late = forecast.left_behind.iter().find(|left| left.by == Stop::End)?;
-    let because = forecast.bottleneck.as_ref().map(|found| format!(", as things stand because of {found}"));
+    let because = forecast.bottleneck.as_ref().map(|found| format!("; what decides is {found}"));
     let sentence = format!(
-        "{} of {} first messages will not have left by `end`{}, and expire then; write a later `end`",
+        "{} of {} first messages will not have left by `end` as things stand, and expire then{}; write a later `end`",
         grouped(late.messages),
         grouped(recipients),
         because.unwrap_or_default()
@@ -334,8 +334,8 @@ fn too_soon(forecast: &Forecast, recipients: u64) -> Option<Warning> {
 /// What would be wrong by the time at which a draft is started: people's time to leave, and their place in a stretch, are
 /// laid out with their messages.
 pub(super) fn counts_from_its_launch(plan: &Plan) -> Option<Problem> {
-    let sentence =
-        "counts from the launch, and a draft begins nobody knows when; leave it out, or launch with a time (--at)";
+    let sentence = "counts from the launch, and a draft begins nobody knows when; leave it out, or give the campaign a time \
+                    (--at) and lay out no draft";
     if plan.over.is_some() {
         return Some(Problem::new(None, "over", sentence));
     }

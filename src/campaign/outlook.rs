@@ -1,6 +1,6 @@
 //! What a forecast of a campaign is made of, as things stand.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::beginnings::Beginnings;
 use super::cost;
@@ -11,9 +11,10 @@ use super::used_up::caps;
 use crate::audience::understood;
 use crate::config;
 use crate::domain::{
-    BatchId, BatchState, Count, Country, OnTierSpent, Plan, Span, StepIndex, Tallies, Tier, Timestamp, usual_zone,
+    BatchId, BatchState, Count, Country, Member, OnTierSpent, Plan, Span, Step, StepIndex, Tallies, Tier, Timestamp,
+    usual_zone,
 };
-use crate::store::{Batch, Lane, Queue, Turns};
+use crate::store::{self, Batch, Hold, Lane, Queue, Store, Turns};
 
 /// Places that come free within so long are looked at together.
 const TOGETHER: Span = Span::from_secs(3_600);
@@ -49,6 +50,7 @@ struct Gathering<'a> {
     outlook: Outlook,
     lanes: Vec<&'a config::Lane>,
     others: BTreeMap<String, Others>,
+    holds: Vec<Hold>,
     now: Timestamp,
 }
 
@@ -60,6 +62,8 @@ struct Waiting {
     opens: Timestamp,
     /// Over how long they are spread.
     over: Option<Span>,
+    /// From when on nobody of them leaves.
+    ends: Option<Timestamp>,
 }
 
 impl Launcher<'_> {
@@ -76,7 +80,8 @@ impl Launcher<'_> {
         for (country, people) in people {
             let Some(index) = plan.first(plan.marks_at_first(Some(*country))) else { continue };
             let (opens, people) = (beginnings.in_country(Some(*country)), as_float(*people));
-            gathering.add(plan, index, Waiting { country: *country, people, opens, over: plan.over }).await?;
+            let waiting = Waiting { country: *country, people, opens, over: plan.over, ends: plan.end };
+            gathering.add(plan, index, waiting).await?;
         }
         Ok(gathering.whole().forecast(beginnings.first.max(now)))
     }
@@ -90,7 +95,7 @@ impl Launcher<'_> {
         tallies: &Tallies,
         now: Timestamp,
     ) -> Result<Option<Forecast>, LaunchError> {
-        let mut countries = self.countries_of(batch).await?;
+        let mut countries = countries_of(self.store, batch).await?;
         if countries.is_empty() {
             countries.insert(Country::WORLD, 1);
         }
@@ -109,23 +114,13 @@ impl Launcher<'_> {
                 let begins = step.hours.open_in(*country, begun).unwrap_or(begun);
                 let is_first = plan.first(plan.marks_at_first(Some(*country))) == Some(index);
                 let over = plan.over.filter(|_| is_first).map(|over| (begins + over).since(opens.max(begins)));
+                // Whoever has had a first message is sent the next one after the end too.
+                let ends = plan.end.filter(|_| is_first);
                 let people = waiting * as_float(*people) / as_float(all.max(1));
-                gathering.add(plan, index, Waiting { country: *country, people, opens, over }).await?;
+                gathering.add(plan, index, Waiting { country: *country, people, opens, over, ends }).await?;
             }
         }
         Ok(gathering.whole().forecast(opens))
-    }
-
-    /// How many people of each country its audience has.
-    pub(super) async fn countries_of(&self, batch: &Batch) -> Result<BTreeMap<Country, u64>, LaunchError> {
-        let mut countries = BTreeMap::<Country, u64>::new();
-        for part in self.store.parts_of(batch.id).await? {
-            for (country, people) in understood(&part)["countries"].as_object().into_iter().flatten() {
-                let country = country.parse().unwrap_or(Country::WORLD);
-                *countries.entry(country).or_default() += people.as_u64().unwrap_or(0);
-            }
-        }
-        Ok(countries)
     }
 
     async fn gathering(
@@ -134,81 +129,121 @@ impl Launcher<'_> {
         except: Option<BatchId>,
         now: Timestamp,
     ) -> Result<Gathering<'_>, LaunchError> {
-        Ok(Gathering { launcher: self, outlook, lanes: Vec::new(), others: self.others(except, now).await?, now })
+        let others = self.others(except, now).await?;
+        let holds = self.store.holds().await?;
+        Ok(Gathering { launcher: self, outlook, lanes: Vec::new(), others, holds, now })
     }
 
     /// For each lane, what other campaigns have waiting there that may leave now, and what will later.
     async fn others(&self, except: Option<BatchId>, now: Timestamp) -> Result<BTreeMap<String, Others>, LaunchError> {
         let mut others: BTreeMap<String, Others> = BTreeMap::new();
         let states = vec![BatchState::Running, BatchState::Scheduled];
+        let lanes = self.store.lanes(Vec::new()).await?;
+        let held = self.store.step_holds().await?;
         for batch in self.store.batches(Some(states)).await?.into_iter().filter(|batch| Some(batch.id) != except) {
             let Some(plan) = self.store.plan(batch.id).await? else { continue };
             let tallies = self.store.tallies(batch.id).await?;
-            let lanes = self.store.lanes(plan.lanes()).await?;
-            for (index, step) in plan.places() {
-                let waiting = tallies.get(index, Count::Queued);
-                if waiting <= 0 {
-                    continue;
-                }
-                let queue = |lane: &Lane| Queue { batch: batch.id, step: index, lane: lane.id };
-                let of_step: Vec<&Lane> = lanes.iter().filter(|lane| step.lanes.contains(&lane.name)).collect();
-                let turns = self.store.turns(of_step.iter().map(|lane| queue(lane)).collect()).await?;
+            let waits = |step| tallies.get(step, Count::Queued) > 0;
+            let is_held = |step| held.iter().any(|hold| (hold.batch, hold.step) == (batch.id, step));
+            let steps: Vec<_> = plan.places().filter(|(index, _)| waits(*index) && !is_held(*index)).collect();
+            let queue = |step, lane: &Lane| Queue { batch: batch.id, step, lane: lane.id };
+            let of_step = |step: &Step| lanes.iter().filter(|lane| step.lanes.contains(&lane.name)).collect::<Vec<_>>();
+            let queues =
+                steps.iter().flat_map(|(index, step)| of_step(step).into_iter().map(|lane| queue(*index, lane)));
+            let turns = self.store.turns(queues.collect()).await?;
+            let mut known = BTreeSet::new();
+            for (index, step) in steps {
+                let lanes: Vec<_> = of_step(step)
+                    .into_iter()
+                    .filter_map(|lane| Some((lane, *turns.get(&queue(index, lane))?)))
+                    .collect();
                 // Nobody counts by lanes; a pool shares out evenly.
-                let each = as_float(waiting.unsigned_abs()) / as_float(turns.len().max(1) as u64);
-                for lane in of_step {
-                    if let Some(turns) = turns.get(&queue(lane)) {
-                        others.entry(lane.name.clone()).or_default().add(index, each, *turns, now);
-                    }
+                let messages = as_float(tallies.get(index, Count::Queued).try_into().unwrap_or(0));
+                let each = messages / as_float(lanes.len().max(1) as u64);
+                for (lane, turns) in lanes {
+                    let parts = self.parts(&batch, (&plan, step), turns, now).await?;
+                    others.entry(lane.name.clone()).or_default().add(each, &parts, known.insert(lane.id), now);
                 }
             }
         }
-        for lane in others.values_mut() {
-            lane.coming.sort_by_key(|coming| coming.from);
-            if lane.waiting > 0.0 {
-                lane.campaigns = lane.campaigns.max(1.0);
+        others.values_mut().for_each(|lane| lane.coming.sort_by_key(|coming| coming.from));
+        Ok(others)
+    }
+
+    /// When those who wait for a step may leave, and which part of them then.
+    async fn parts(
+        &self,
+        batch: &Batch,
+        (plan, step): (&Plan, &Step),
+        Turns { first, last }: Turns,
+        now: Timestamp,
+    ) -> Result<Vec<(Timestamp, f64)>, LaunchError> {
+        if plan.over.is_some() && first < last {
+            let each = last.since(first).millis() / i64::from(PARTS - 1);
+            let part = |part: u32| (first + Span::from_millis(each * i64::from(part)), 1.0 / f64::from(PARTS));
+            return Ok((0..PARTS).map(part).collect());
+        }
+        let from = first.max(now);
+        if step.hours.are_all() {
+            return Ok(vec![(from, 1.0)]);
+        }
+        // Rows do not say when their hours open before they have had their turn.
+        let mut parts: BTreeMap<Timestamp, u64> = BTreeMap::new();
+        for (country, people) in countries_of(self.store, batch).await? {
+            if step.countries.contain(Some(country)) {
+                *parts.entry(step.hours.open_in(country, from).unwrap_or(from)).or_default() += people;
             }
         }
-        Ok(others)
+        let all = as_float(parts.values().sum::<u64>().max(1));
+        Ok(parts.into_iter().map(|(from, people)| (from, as_float(people) / all)).collect())
     }
 }
 
-/// What has its turn over a time is looked at in so many parts.
-const PARTS: i32 = 24;
+/// How many people of each country a campaign's audience has.
+pub(super) async fn countries_of(store: &dyn Store, batch: &Batch) -> store::Result<BTreeMap<Country, u64>> {
+    let mut countries = BTreeMap::<Country, u64>::new();
+    for part in store.parts_of(batch.id).await? {
+        for (country, people) in understood(&part)["countries"].as_object().into_iter().flatten() {
+            let country = country.parse().unwrap_or(Country::WORLD);
+            *countries.entry(country).or_default() += people.as_u64().unwrap_or(0);
+        }
+    }
+    Ok(countries)
+}
+
+/// What is spread over a time is looked at in so many parts.
+const PARTS: u32 = 24;
 
 impl Others {
-    /// Messages of one campaign's step, as they have their turns.
-    fn add(&mut self, index: StepIndex, messages: f64, Turns { first, last }: Turns, now: Timestamp) {
-        let mut campaigns = if index == StepIndex::FIRST { 1.0 } else { 0.0 };
-        let parts = if first < last { PARTS } else { 1 };
-        let each = messages / f64::from(parts);
-        for part in 0..parts {
-            let later = last.since(first).millis() * i64::from(part) / i64::from(PARTS - 1);
-            let from = first + Span::from_millis(later);
-            if from > now {
-                self.coming.push(Coming { from, messages: each, campaigns });
+    /// Messages of one campaign's step, of which each part may leave from some time on. The first step of a campaign on
+    /// the lane adds it to those that share it, once the first of them may leave.
+    fn add(&mut self, messages: f64, parts: &[(Timestamp, f64)], mut adds: bool, now: Timestamp) {
+        for (from, part) in parts {
+            let messages = messages * part;
+            if *from > now {
+                self.coming.push(Coming { from: *from, messages, adds });
             } else {
-                self.campaigns += campaigns;
-                self.waiting += each;
+                self.campaigns += if adds { 1.0 } else { 0.0 };
+                self.waiting += messages;
             }
-            // The campaign comes with the first of them.
-            campaigns = 0.0;
+            adds = false;
         }
     }
 }
 
 impl Outlook {
     fn of(plan: &Plan) -> Self {
-        Self { end: plan.end, zone: plan.time_zone, ..Self::default() }
+        Self { zone: plan.time_zone, ..Self::default() }
     }
 }
 
 impl<'a> Gathering<'a> {
     async fn add(&mut self, plan: &Plan, index: StepIndex, waiting: Waiting) -> Result<(), LaunchError> {
         let Some(step) = plan.step(index) else { return Ok(()) };
-        let Waiting { country, people, opens, over } = waiting;
+        let Waiting { country, people, opens, over, ends } = waiting;
         let over = over.filter(|over| *over > Span::ZERO).map(|over| over.std().as_secs_f64());
-        for (member, share) in step.lanes.shares(country) {
-            let Some(lane) = self.launcher.config.lane(&member.lane) else { continue };
+        for (name, share) in self.who_sends(step, country) {
+            let Some(lane) = self.launcher.config.lane(&name) else { continue };
             let known = self.lanes.iter().position(|known| known.name == lane.name);
             let road = match known {
                 Some(road) => road,
@@ -221,6 +256,7 @@ impl<'a> Gathering<'a> {
                 people,
                 spread: over.map_or(f64::INFINITY, |over| people / over),
                 cost: as_float(cost::each(step, country).millionths()),
+                ends,
                 opens,
                 zone: usual_zone(country),
                 hours: step.hours.clone(),
@@ -228,6 +264,24 @@ impl<'a> Gathering<'a> {
             });
         }
         Ok(())
+    }
+
+    /// Which lanes send a step to people of a country, and which part of them: those that stand in for one that is held do
+    /// so in equal parts. What nobody stands in for is reckoned with as if it were lifted now.
+    fn who_sends(&self, step: &Step, country: Country) -> Vec<(String, f64)> {
+        let is_held = |lane: &str| self.holds.iter().any(|hold| hold.is_on(lane, step));
+        let mut all = Vec::new();
+        for (member, share) in step.lanes.shares(country) {
+            let others = step.lanes.members().iter().filter(|other| step.lanes.stands_in(other, member));
+            let stand_in: Vec<&Member> = others.filter(|other| !is_held(&other.lane)).collect();
+            if is_held(&member.lane) && !stand_in.is_empty() {
+                let each = share / as_float(stand_in.len() as u64);
+                all.extend(stand_in.into_iter().map(|other| (other.lane.clone(), each)));
+            } else {
+                all.push((member.lane.clone(), share));
+            }
+        }
+        all
     }
 
     async fn road(&mut self, lane: &'a config::Lane, on_tier_spent: OnTierSpent) -> Result<usize, LaunchError> {

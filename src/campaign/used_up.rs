@@ -1,9 +1,12 @@
 //! What limits and budgets leave of a campaign, and those that leave nothing.
 
+use std::collections::BTreeMap;
+
 use super::cost;
 use super::forecast::{Cap, Stop};
+use super::outlook::countries_of;
 use super::shares::as_float;
-use crate::domain::{Count, Money, Plan, StepIndex, Tallies};
+use crate::domain::{Count, Country, Money, Plan, StepIndex, Tallies};
 use crate::store::{Batch, Result, Store};
 
 /// A limit that lets nothing more leave of what waits.
@@ -21,20 +24,21 @@ pub async fn used_up(store: &dyn Store, batch: &Batch) -> Result<Vec<UsedUp>> {
         return Ok(Vec::new());
     }
     let (tallies, spent) = (store.tallies(batch.id).await?, store.spent(batch.id).await?);
+    let countries = countries_of(store, batch).await?;
     let caps = caps(&plan, &tallies, &spent).into_iter();
-    let used_up = caps.filter(|cap| is_used_up(cap, &plan, &tallies));
+    let used_up = caps.filter(|cap| is_used_up(cap, &plan, &tallies, &countries));
     Ok(used_up.map(|Cap { step, by, .. }| UsedUp { step, by }).collect())
 }
 
 /// Whether not even the cheapest of those that wait may leave. Where nothing waits nothing is kept.
-fn is_used_up(cap: &Cap, plan: &Plan, tallies: &Tallies) -> bool {
+fn is_used_up(cap: &Cap, plan: &Plan, tallies: &Tallies, countries: &BTreeMap<Country, u64>) -> bool {
     let of_it = plan.places().filter(|(index, _)| cap.step.is_none_or(|step| step == *index));
     let waiting = of_it.filter(|(index, _)| tallies.get(*index, Count::Queued) > 0);
     let least = waiting.map(|(_, step)| match cap.by {
-        Stop::Budget => as_float(cost::least(step).millionths()),
+        Stop::Budget => as_float(cost::least(step, countries).millionths()),
         Stop::MaxMessages | Stop::End => 1.0,
     });
-    least.min_by(f64::total_cmp).is_some_and(|least| cap.left < least)
+    least.min_by(f64::total_cmp).is_some_and(|least| cap.left < least || cap.left <= 0.0)
 }
 
 /// What limits and budgets leave of a campaign that has handed over and spent so much.

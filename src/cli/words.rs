@@ -6,10 +6,12 @@ use std::fmt::Display;
 pub(super) use crate::domain::grouped as count;
 use crate::domain::{Hours, Span, Stretch};
 
+/// Holidays that are named one by one.
+const NAMED: usize = 4;
 /// Whose clock it is where no zone is named.
 pub(super) const OWN_CLOCK: &str = "by each recipient's own clock";
 
-/// `Mon-Fri 09:00-18:00, never 21:00-08:00 or on 2 holidays, by each recipient's own clock`; nothing where at all hours.
+/// `Mon-Fri 09:00-18:00, never 21:00-08:00 or on 2026-12-25, by each recipient's own clock`; nothing where at all hours.
 pub(super) fn hours(hours: &Hours) -> Option<String> {
     if hours.windows.is_empty() && hours.quiet.is_empty() && hours.holidays.is_empty() {
         return None;
@@ -24,7 +26,10 @@ pub(super) fn hours(hours: &Hours) -> Option<String> {
         never.push(all(&hours.quiet));
     }
     if !hours.holidays.is_empty() {
-        never.push(format!("on {}", of(hours.holidays.len() as i128, "holiday", "holidays")));
+        never.push(match hours.holidays.len() {
+            ..=NAMED => format!("on {}", list(&hours.holidays.iter().collect::<Vec<_>>())),
+            many => format!("on {}", of(many as i128, "holiday", "holidays")),
+        });
     }
     if !never.is_empty() {
         said.push(format!("never {}", never.join(" or ")));

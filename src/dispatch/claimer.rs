@@ -237,11 +237,13 @@ impl Claimer {
         let whose = if capped.is_whole { "the campaign" } else { "the step" };
         let why = match capped.by {
             Reached::Messages { handed_over, of } => {
+                let messages = if handed_over == 1 { "message" } else { "messages" };
                 let (handed_over, of) = (grouped(handed_over), grouped(of));
-                format!("{whose} has handed over {handed_over} messages, and max_messages allows {of}")
+                format!("{whose} has handed over {handed_over} {messages}, and max_messages allows {of}")
             }
             Reached::Budget { spent, of } => {
                 let of = of.in_currency(entry.plan.currency.as_deref());
+                let spent = spent.in_currency(None);
                 format!("{whose} has spent {spent} of its budget of {of}, and the next message costs more")
             }
         };

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Country;
 use super::word::serde_as_text;
+use super::{Country, grouped};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Money(u64);
@@ -43,9 +43,12 @@ impl Money {
         Self(self.0.saturating_add(other.0))
     }
 
-    /// As people read it: `20.00 EUR`; the amount alone where the prices name no currency.
+    /// As people read it: `1,020.00 EUR`; the amount alone where the prices name no currency.
     pub fn in_currency(self, currency: Option<&str>) -> String {
-        currency.map_or_else(|| self.to_string(), |currency| format!("{self} {currency}"))
+        let text = self.to_string();
+        let (_, part) = text.split_once('.').unwrap_or((&text, "00"));
+        let currency = currency.map(|currency| format!(" {currency}")).unwrap_or_default();
+        format!("{}.{part}{currency}", grouped(self.0 / ONE))
     }
 }
 
@@ -142,5 +145,7 @@ mod tests {
         for wrong in ["", ".5", "1,50", "-1", "1.0000001", "99999999999999999999", "EUR 5", "1e3"] {
             assert!(wrong.parse::<Money>().is_err(), "{wrong}");
         }
+        let much = Money::from_millionths(39_600_004_200);
+        assert_eq!([much.in_currency(Some("EUR")), Money::ZERO.in_currency(None)], ["39,600.0042 EUR", "0.00"]);
     }
 }

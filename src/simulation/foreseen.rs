@@ -3,12 +3,13 @@
 use super::small::World;
 use crate::campaign::{Bottleneck, Draft, Forecast, LeftBehind, Lint, Stop};
 use crate::clock::Clock;
-use crate::domain::{Count, Span, Timestamp};
-use crate::store::Hold;
+use crate::domain::{Count, MessageKey, Money, Present, Span, State, StepIndex, Timestamp};
+use crate::store::{Change, Hold, Loaded, StepHeldBy, StepHold};
 
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
     webhook_authorization = \"hook\"\n\
     [[lane]]\nname = \"a\"\nchannel = \"SMS\"\nrate = \"1/s\"\nburst = 1\nsource = \"ACME\"\n\
+    [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"10/s\"\n\
     [[lane]]\nname = \"b\"\nchannel = \"SMS\"\nrate = \"1/s\"\nburst = 1\nsource = \"ACME\"\n";
 /// In Singapore it is 16:00 when the clock starts.
 const BEGINS: &str = "2027-01-15T08:00:00Z";
@@ -47,8 +48,8 @@ async fn what_will_not_have_left_by_the_end_is_foreseen_and_warned_of() {
     assert_eq!(after(&forecast), Span::from_secs(300));
     assert_eq!(forecast.left_behind, [LeftBehind { messages: 300, by: Stop::End }]);
     let warnings = world.warnings(&until("08:05:00")).await;
-    let sentence = "300 of 600 first messages will not have left by `end`, as things stand because of the rate of lane a, \
-                    and expire then; write a later `end`";
+    let sentence = "300 of 600 first messages will not have left by `end` as things stand, and expire then; what decides \
+                    is the rate of lane a; write a later `end`";
     assert_eq!(warnings, [(Lint::EndTooSoon, sentence.to_owned())]);
     assert_eq!(world.warnings(&until("08:10:01")).await, []);
 }
@@ -90,6 +91,65 @@ async fn others_who_may_not_leave_yet_are_in_nobodys_way_until_they_may() {
     let waits = world.forecast_of(&far).await;
     assert_eq!(after(&waits), Span::from_secs(8 * 3_600 + 1_801));
     assert_eq!(waits.bottleneck, Some(Bottleneck::Clocks));
+}
+
+#[tokio::test]
+async fn who_is_closed_or_held_is_in_nobodys_way_and_a_straggler_hides_no_crowd() {
+    let world = World::of(CONFIG, None).await;
+    // At 16:00 in Singapore it may leave no more, and no row of it says so.
+    let begun = world.launch_of(&text(6_000, "", "lane = \"a\"\nsend_window = \"09:00-17:00 Asia/Singapore\"")).await;
+    world.clock.advance(Span::from_secs(2 * 3_600));
+    let free = world.forecast_of(&text(300, "name = \"free\"", "lane = \"a\"")).await;
+    assert_eq!(free.done_at.since(world.clock.now()), Span::from_secs(300));
+    let by = StepHeldBy::Person;
+    let held = world.launch_of(&text(6_000, "name = \"held\"", "lane = \"b\"")).await;
+    let slow = world.forecast_of(&text(300, "name = \"slow\"", "lane = \"b\"")).await;
+    assert_eq!(slow.bottleneck, Some(Bottleneck::Others { lane: "b".to_owned() }));
+    let (step, since) = (StepIndex::FIRST, world.clock.now());
+    let hold = StepHold { batch: held.batch, step, by, why: "paused by ann".to_owned(), since };
+    world.store.hold_step(hold).await.unwrap();
+    let free = world.forecast_of(&text(300, "name = \"free\"", "lane = \"b\"")).await;
+    assert_eq!(free.done_at.since(world.clock.now()), Span::from_secs(300));
+    world.store.release_steps(held.batch, None, "ann".to_owned(), since).await.unwrap();
+    // One of them is put off to tomorrow; the others wait now.
+    let message = world.store.load(vec![MessageKey { batch: held.batch, n: 0 }]).await.unwrap().remove(0);
+    let state = State::Queued { not_before: since + Span::from_secs(86_400), gives_up: None };
+    let Loaded { key, msisdn, version, lane, present: before, .. } = message;
+    let after = Present { state, ..before };
+    let change = Change { key, msisdn, version, before, after, lane, steps: 1, fact: None, refund: Money::ZERO };
+    world.store.record(vec![change]).await.unwrap();
+    let slow = world.forecast_of(&text(300, "name = \"slow\"", "lane = \"b\"")).await;
+    assert_eq!(slow.done_at.since(since), Span::from_secs(600));
+    assert_eq!(begun.messages, 6_000);
+}
+
+#[tokio::test]
+async fn the_end_is_that_of_first_messages_and_fallbacks_are_foreseen_behind_it() {
+    let mut world = World::of(CONFIG, None).await;
+    let viber = "[[step]]\nchannel = \"Viber\"\ntext = \"Hello\"\nfallback_after = \"1m\"\n[[step]]";
+    let text = text(60, "end = \"2027-01-15T08:02:00Z\"", "lane = \"b\"").replace("[[step]]", viber);
+    let launched = world.launch_of(&text).await;
+    world.pauses_lane("b").await;
+    while world.clock.now() < at("2027-01-15T08:02:30Z") {
+        world.node.fire().await.unwrap();
+        world.send().await;
+    }
+    let (batch, plan) =
+        (world.store.batch(launched.batch).await.unwrap(), world.store.plan(launched.batch).await.unwrap());
+    let (tallies, now) = (world.store.tallies(launched.batch).await.unwrap(), world.clock.now());
+    let waiting = tallies.get(StepIndex::all().nth(1).unwrap(), Count::Queued);
+    assert!(waiting > 30, "{waiting}");
+    let rest = world.launcher().forecast_of(&batch.unwrap(), &plan.unwrap(), &tallies, now).await.unwrap().unwrap();
+    assert_eq!((rest.done_at.since(now), rest.left_behind), (Span::from_secs(waiting), Vec::new()));
+}
+
+#[tokio::test]
+async fn of_a_pool_whose_lane_is_held_the_others_have_its_people() {
+    let world = World::of(CONFIG, None).await;
+    let both = world.forecast_of(&text(600, "", "lanes = [\"a\", \"b\"]")).await;
+    assert!((290..=320).contains(&(after(&both).millis() / 1_000)), "{}", after(&both));
+    world.pauses_lane("a").await;
+    assert_eq!(after(&world.forecast_of(&text(600, "", "lanes = [\"a\", \"b\"]")).await), Span::from_secs(600));
 }
 
 #[tokio::test]

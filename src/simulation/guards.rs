@@ -125,6 +125,19 @@ async fn what_has_used_up_a_limit_is_resumed_once_that_is_raised() {
 }
 
 #[tokio::test]
+async fn what_is_left_of_a_budget_is_held_against_what_those_who_wait_cost() {
+    let (mut world, _folder) = with_prices("channel,country,price\nSMS,SG,0.08\nSMS,MY,0.005\nSMS,,0\n").await;
+    let step = "[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
+    let launched = world.launch_of(&format!("budget = 0.30\n{}{step}", numbers(9, 0))).await;
+    world.send().await;
+    assert_eq!((world.sms(), world.state(&launched).await.0), (3, BatchState::Paused));
+    let batch = world.store.batch(launched.batch).await.unwrap().unwrap();
+    // Of the 0.06 that are left nobody in Singapore is sent anything, however cheap it is elsewhere.
+    let used_up = used_up(world.store.as_ref(), &batch).await.unwrap();
+    assert_eq!(used_up, [UsedUp { step: None, by: Stop::Budget }]);
+}
+
+#[tokio::test]
 async fn a_budget_is_never_overdrawn_and_counts_what_each_message_costs_its_own_country_and_parts() {
     let (mut world, _folder) = with_prices("channel,country,price,currency\nSMS,SG,0.04,EUR\nSMS,,0.10,EUR\n").await;
     // Two parts for everybody: 0.08 in Singapore, 0.20 in Germany.

@@ -111,9 +111,12 @@ async fn a_campaign_at_its_limit_is_resumed_once_the_limit_is_raised() {
     let show = site.show("promo").await;
     assert_eq!(show["why"], "the campaign has handed over 5 messages, and max_messages allows 5", "{show}");
     assert_eq!(show["obstacles"][0]["kind"], "limit used up", "{show}");
+    site.volley(&["campaign", "pause", "promo", "--step", "1", "--json"]).await.json();
     let refused = site.volley(&["campaign", "resume", "promo"]).await;
     assert!(!refused.status.success(), "{}", refused.stdout);
     assert!(refused.stderr.contains("volley campaign set promo --max-messages MORE"), "{}", refused.stderr);
+    let show = site.show("promo").await;
+    assert!(show["obstacles"].to_string().contains("step held"), "what is refused changes nothing: {show}");
     site.volley(&["campaign", "set", "promo", "--max-messages", "none", "--json"]).await.json();
     let resumed = site.volley(&["campaign", "resume", "promo"]).await;
     assert!(resumed.stdout.contains("\"promo\" is resumed: 15 messages to hand over"), "{}", resumed.stdout);

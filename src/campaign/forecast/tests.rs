@@ -1,4 +1,7 @@
+use std::collections::{BTreeMap, VecDeque};
+
 use super::*;
+use crate::domain::{Hours, Span, StepIndex};
 
 const BEGINS: &str = "2026-12-01T01:00:00Z";
 
@@ -32,7 +35,7 @@ fn places_of_250() -> Portfolio {
 fn group(people: f64) -> Group {
     let (opens, zone) = (at(BEGINS), "Asia/Singapore".parse().unwrap());
     let (step, spread, cost) = (StepIndex::FIRST, f64::INFINITY, 0.0);
-    Group { step, lane: 0, people, spread, cost, opens, zone, hours: Hours::default(), stays: None }
+    Group { step, lane: 0, people, spread, cost, ends: None, opens, zone, hours: Hours::default(), stays: None }
 }
 
 fn forecast(outlook: Outlook) -> (String, Bottleneck) {
@@ -67,7 +70,7 @@ fn a_thousand_people_on_a_tier_of_250_take_until_day_four() {
 fn places_are_booked_by_day_and_shared_with_campaigns_that_come_later() {
     let alone = Road { portfolio: Some(0), ..road(80.0) };
     // Another campaign of 400 begins on the second day.
-    let later = Coming { from: at("2026-12-02T00:30:00Z"), messages: 400.0, campaigns: 1.0 };
+    let later = Coming { from: at("2026-12-02T00:30:00Z"), messages: 400.0, adds: true };
     let later = VecDeque::from([later]);
     let shared = Road { coming: later, ..alone.clone() };
     let booked = |roads: &[&Road]| {
@@ -153,12 +156,41 @@ fn left_behind(outlook: Outlook) -> (String, Vec<(u64, Stop)>) {
 }
 
 #[test]
-fn what_has_not_left_by_the_end_stays_behind() {
-    let end = Some(at("2026-12-01T01:30:00Z"));
-    let outlook = Outlook { groups: vec![group(36_000.0)], roads: vec![road(10.0)], end, ..Outlook::default() };
-    assert_eq!(left_behind(outlook.clone()), ("2026-12-01T01:30".to_owned(), vec![(18_000, Stop::End)]));
-    let later = Outlook { end: Some(at("2026-12-01T02:00:01Z")), ..outlook };
-    assert_eq!(left_behind(later), ("2026-12-01T02:00".to_owned(), Vec::new()));
+fn what_has_not_left_by_the_end_stays_behind_but_what_is_no_first_message_leaves() {
+    let until = |end: &str| Group { ends: Some(at(end)), ..group(36_000.0) };
+    let of = |groups| Outlook { groups, roads: vec![road(10.0)], ..Outlook::default() };
+    let ends = until("2026-12-01T01:30:00Z");
+    assert_eq!(left_behind(of(vec![ends.clone()])), ("2026-12-01T01:30".to_owned(), vec![(18_000, Stop::End)]));
+    assert_eq!(left_behind(of(vec![until("2026-12-01T02:00:01Z")])), ("2026-12-01T02:00".to_owned(), Vec::new()));
+    let fallbacks = Group { step: StepIndex::all().nth(1).unwrap(), ..group(9_000.0) };
+    let (done_at, behind) = left_behind(of(vec![ends, fallbacks]));
+    assert_eq!(done_at, "2026-12-01T01:39");
+    assert!(matches!(behind[..], [(21_000..=22_000, Stop::End)]), "{behind:?}");
+}
+
+#[test]
+fn what_takes_longer_than_weeks_goes_on_as_in_the_weeks_before() {
+    let on_a_tier = |group| Outlook {
+        groups: vec![group],
+        roads: vec![Road { portfolio: Some(0), ..road(80.0) }],
+        portfolios: vec![places_of_250()],
+        ..Outlook::default()
+    };
+    let days = |forecast: &Forecast| forecast.done_at.since(at(BEGINS)).millis() / 86_400_000;
+    let long = on_a_tier(group(100_000.0)).forecast(at(BEGINS)).unwrap();
+    assert!((398..=401).contains(&days(&long)), "{}", days(&long));
+    assert_eq!(long.bottleneck, Some(Bottleneck::Tier { portfolio: "acme".to_owned() }));
+    let [booking] = &long.bookings[..] else { panic!("one portfolio") };
+    assert!((33..=37).contains(&booking.days.len()) && booking.until.to_string().starts_with("2028-01"), "{booking:?}");
+    // An end, or a limit, behind those weeks.
+    let ends = Some(at(BEGINS) + Span::from_secs(100 * 86_400));
+    let (_, behind) = left_behind(on_a_tier(Group { ends, ..group(100_000.0) }));
+    assert!(matches!(behind[..], [(74_500..=75_500, Stop::End)]), "{behind:?}");
+    let cap = Cap { step: None, by: Stop::MaxMessages, left: 25_000.0 };
+    let limited = Outlook { caps: vec![cap], ..on_a_tier(group(100_000.0)) }.forecast(at(BEGINS)).unwrap();
+    assert!((98..=101).contains(&days(&limited)), "{}", days(&limited));
+    assert_eq!(limited.left_behind, [LeftBehind { messages: 75_000, by: Stop::MaxMessages }]);
+    assert_eq!(on_a_tier(group(10_000_000.0)).forecast(at(BEGINS)), None, "a hundred years are never");
 }
 
 #[test]

@@ -89,6 +89,7 @@ fn what_is_over(before: &Plan, name: &str) -> impl Iterator<Item = String> {
         )
     });
     let is_theirs = before.steps.iter().any(|step| step.hours.since.is_some());
-    let since = is_theirs.then(|| "It begins for everybody at once, and not by each recipient's own clock.".to_owned());
+    let since = is_theirs
+        .then(|| "It begins for everybody at the same moment, and not by each recipient's own clock.".to_owned());
     end.into_iter().chain(since)
 }

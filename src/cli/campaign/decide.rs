@@ -47,6 +47,9 @@ struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<Certificate>,
     noted: Option<bool>,
+    /// Steps that stay held, because a limit of theirs is used up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    used_up: Vec<u8>,
 }
 
 pub(super) async fn run(
@@ -61,7 +64,7 @@ pub(super) async fn run(
     let name = name_of(&batch);
     let (clock, by) = (ground.clock.as_ref(), &ground.by_because(reason));
     // Of what goes on, the first have been claimed before it is known that all have noted it.
-    let waited = store.tallies(batch.id).await?.total(Count::Queued);
+    let waited = store.tallies(batch.id).await?;
     let decided = match decision {
         Decision::Start => campaign::start(store.as_ref(), clock, &batch, by).await?,
         Decision::Pause => campaign::pause(store.as_ref(), clock, &batch, by).await?,
@@ -69,16 +72,24 @@ pub(super) async fn run(
         Decision::Cancel => campaign::cancel(store.as_ref(), clock, &batch, by).await?,
     };
     // Whoever lets it go on means all of it.
+    let goes_on = match decided {
+        Decided::Holds(_) => true,
+        Decided::Refused(state) => decision.is_so(state),
+        Decided::UsedUp(_) => false,
+    };
     let (released, kept) = match decision {
-        Decision::Resume => {
+        Decision::Resume if goes_on => {
             let Released { noted, used_up } = campaign::release_steps(store.as_ref(), clock, &batch, None, by).await?;
             (noted, used_up)
         }
-        Decision::Start | Decision::Pause | Decision::Cancel => (None, Vec::new()),
+        Decision::Start | Decision::Pause | Decision::Resume | Decision::Cancel => (None, Vec::new()),
     };
     let (obeyed, already) = match (decided, released) {
         (Decided::Holds(_), Some(obeyed)) | (Decided::Holds(obeyed), None) => (obeyed, false),
         (Decided::Refused(state), Some(obeyed)) if decision.is_so(state) => (obeyed, false),
+        (Decided::Refused(_), None) if let [kept, ..] = &kept[..] => {
+            bail!("nothing of \"{name}\" was resumed: {}", used_up::sentence(kept, &name))
+        }
         // Who gives a command twice has what was wanted.
         (Decided::Refused(state), None) if decision.is_so(state) => {
             (campaign::noted(store.as_ref(), clock, store.seq().await?).await?, true)
@@ -106,6 +117,7 @@ pub(super) async fn run(
             counts,
             certificate,
             noted: noted::by_all(obeyed),
+            used_up: kept.iter().filter_map(|kept| Some(kept.step?.get() + 1)).collect(),
         };
         out::json(&shown)?;
         return Ok(Exit::Done);
@@ -115,7 +127,11 @@ pub(super) async fn run(
     let effect = match decision {
         Decision::Pause => format!("{} wait", of(counts.queued, "message", "messages")),
         Decision::Start | Decision::Resume if state == BatchState::Scheduled => "it waits for its time".to_owned(),
-        Decision::Start | Decision::Resume => format!("{} to hand over", of(waited, "message", "messages")),
+        Decision::Start | Decision::Resume => {
+            let kept = kept.iter().filter_map(|kept| Some(waited.get(kept.step?, Count::Queued)));
+            let to_hand_over = waited.total(Count::Queued) - kept.sum::<i64>();
+            format!("{} to hand over", of(to_hand_over, "message", "messages"))
+        }
         Decision::Cancel => match certificate {
             Some(certificate) => certificate.to_string(),
             None => format!("{} may still bring receipts", count(counts.to_come(state))),

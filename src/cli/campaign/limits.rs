@@ -9,7 +9,7 @@ use crate::domain::Limits;
 
 /// `at most 500 messages and 20.00 EUR`; nothing without limits.
 pub(super) fn limits(limits: &Limits, currency: Option<&str>) -> Option<String> {
-    let messages = limits.messages.map(|messages| format!("{} messages", count(messages)));
+    let messages = limits.messages.map(|messages| of(messages, "message", "messages"));
     let budget = limits.budget.map(|budget| budget.in_currency(currency));
     let all: Vec<String> = messages.into_iter().chain(budget).collect();
     (!all.is_empty()).then(|| format!("at most {}", list(&all)))
@@ -35,7 +35,7 @@ const DAYS: usize = 10;
 /// From day to day, whom a campaign takes places of tiers for. One that is done within a day says nothing new.
 pub(super) fn bookings(bookings: &[Booking], paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
-    for Booking { portfolio, tier, days } in bookings.iter().filter(|booking| booking.days.len() > 1) {
+    for Booking { portfolio, tier, days, until } in bookings.iter().filter(|booking| booking.days.len() > 1) {
         lines.push(paint.dim(format!("portfolio {portfolio}, {} people a day:", count(*tier))));
         let mut table = Table::new(&["", ">", ">"]);
         for BookedDay { day, people, others } in days.iter().take(DAYS) {
@@ -44,8 +44,8 @@ pub(super) fn bookings(bookings: &[Booking], paint: Paint) -> Vec<String> {
             table.row([format!("  {day}"), of(small(*people), "person", "people"), paint.dim(others)]);
         }
         lines.extend(table.lines(paint));
-        if let Some(last) = days.last().filter(|_| days.len() > DAYS) {
-            lines.push(paint.dim(format!("  … until {}, the day on which the last one fits", last.day)));
+        if days.len() > DAYS {
+            lines.push(paint.dim(format!("  … until {until}, the day on which the last one fits")));
         }
     }
     lines

@@ -308,7 +308,8 @@ fn cost(report: &Report) -> Option<String> {
         report.steps.iter().filter_map(|step| Some((step.channel, step.spent?))).collect();
     let whole: Money = spent.iter().map(|(_, spent)| *spent).sum();
     let whole = whole.in_currency(report.currency.as_deref());
-    let parts: Vec<String> = spent.iter().map(|(channel, spent)| format!("{spent} on {channel}")).collect();
+    let parts: Vec<String> =
+        spent.iter().map(|(channel, spent)| format!("{} on {channel}", spent.in_currency(None))).collect();
     let parts = if parts.len() > 1 { format!(": {}", list(&parts)) } else { String::new() };
     (!spent.is_empty()).then(|| format!("cost: {whole}{parts}"))
 }

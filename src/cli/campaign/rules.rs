@@ -1,11 +1,14 @@
 //! What a campaign goes by, in words: when it begins and ends, what stops it, and the rules of its steps.
 
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::limits;
 use crate::campaign::{Cost, moment};
 use crate::cli::words::{self, OWN_CLOCK, count, of};
-use crate::domain::{Channel, Countries, Limits, Money, Plan, Step, StepIndex, StopRule, Timestamp};
+use crate::domain::{Channel, Countries, Limits, Money, Plan, Step, StepIndex, StopRule, Stretch, Timestamp};
 
 /// What may leave at most, for JSON.
 #[derive(Serialize)]
@@ -29,6 +32,7 @@ pub(super) struct StepRules<'a> {
     channel: Channel,
     lanes: Vec<&'a str>,
     fallback_after: Option<String>,
+    receipt_window: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,8 +42,12 @@ pub(super) struct StepRules<'a> {
     limits: LimitsShown,
     #[serde(skip_serializing_if = "Countries::is_everywhere")]
     countries: &'a Countries,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hours: Option<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    send_window: &'a [Stretch],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    quiet_hours: &'a [Stretch],
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    holidays: &'a BTreeSet<NaiveDate>,
 }
 
 impl<'a> StepRules<'a> {
@@ -49,12 +57,15 @@ impl<'a> StepRules<'a> {
             channel: step.channel,
             lanes: step.lanes.names().collect(),
             fallback_after: step.fallback_after.map(|after| after.to_string()),
+            receipt_window: step.receipt_window.to_string(),
             ttl: step.ttl.map(|ttl| ttl.to_string()),
             leave_within: step.leave_within.map(|within| within.to_string()),
             success_status: step.success.to_string(),
             limits: LimitsShown::from(&step.limits),
             countries: &step.countries,
-            hours: words::hours(&step.hours),
+            send_window: &step.hours.windows,
+            quiet_hours: &step.hours.quiet,
+            holidays: &step.hours.holidays,
         }
     }
 }

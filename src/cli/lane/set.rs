@@ -8,7 +8,7 @@ use super::{DecidedShown, Known, named, shown};
 use crate::campaign::noted;
 use crate::cli::exit::Usage;
 use crate::cli::noted::{by_all, sentence};
-use crate::cli::words::list;
+use crate::cli::words::{count, list};
 use crate::cli::{Ground, out};
 use crate::config::Lane;
 use crate::domain::{Knob, Rate, Tier};
@@ -93,15 +93,22 @@ pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<()> {
     if args.json {
         return out::json(&DecidedShown { lane: shown, lifted: None, noted: by_all(obeyed) });
     }
+    let names_burst = wanted.iter().any(|want| want.knob == Knob::Burst);
+    let from_file = wanted.iter().all(|want| want.value.is_none());
     let said: Vec<String> = wanted
         .iter()
-        .map(|Wanted { knob, value, .. }| match knob {
-            Knob::Rate => format!("its rate is {} (burst {})", now.rate, now.burst),
-            Knob::Burst => format!("its burst is {}", now.burst),
-            Knob::Tier => format!("the tier of portfolio {} is {}", now.tiered().unwrap_or_default(), now.tier),
-        } + if value.is_none() { ", as the file says" } else { "" })
+        .map(|Wanted { knob, value, .. }| {
+            let is = match knob {
+                Knob::Rate if names_burst => format!("its rate is {}", now.rate),
+                Knob::Rate => format!("its rate is {} (burst {})", now.rate, count(now.burst.get())),
+                Knob::Burst => format!("its burst is {}", count(now.burst.get())),
+                Knob::Tier => format!("the tier of portfolio {} is {}", now.tiered().unwrap_or_default(), now.tier),
+            };
+            if value.is_none() && !from_file { format!("{is} as in the file") } else { is }
+        })
         .collect();
-    out::data(format_args!("Lane {}: {} ({}).", args.lane, list(&said), sentence(obeyed)))
+    let said = format!("{}{}", list(&said), if from_file { ", as the file says" } else { "" });
+    out::data(format_args!("Lane {}: {said} ({}).", args.lane, sentence(obeyed)))
 }
 
 async fn turn(ground: &Ground, store: &dyn Store, want: &Wanted, reason: Option<&str>) -> anyhow::Result<()> {

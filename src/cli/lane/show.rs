@@ -120,7 +120,10 @@ async fn queues(ground: &Ground, store: &dyn Store, lane: &Lane, known: &Known) 
     for batch in store.batches(Some(states.to_vec())).await? {
         let Some(plan) = store.plan(batch.id).await? else { continue };
         let tallies = store.tallies(batch.id).await?;
-        let turns = turns(store, &batch, &plan, lane).await?;
+        let turns = match batch.state {
+            BatchState::Running => turns(store, &batch, &plan, lane).await?,
+            _ => BTreeMap::new(),
+        };
         for (index, step) in plan.places().filter(|(_, step)| step.lanes.contains(&lane.name)) {
             let waiting = tallies.get(index, Count::Queued);
             if waiting <= 0 {
@@ -167,7 +170,7 @@ async fn turns(
     plan: &Plan,
     lane: &Lane,
 ) -> anyhow::Result<BTreeMap<StepIndex, Turns>> {
-    let lanes = store.lanes(plan.lanes()).await?;
+    let lanes = store.lanes(Vec::new()).await?;
     let Some(lane) = lanes.iter().find(|known| known.name == lane.name) else { return Ok(BTreeMap::new()) };
     let steps = plan.places().map(|(step, _)| Queue { batch: batch.id, step, lane: lane.id }).collect();
     Ok(store.turns(steps).await?.into_iter().map(|(queue, turns)| (queue.step, turns)).collect())

@@ -5,7 +5,7 @@ use crate::cli::Ground;
 use crate::cli::gap::{Repeated, Waived};
 use crate::cli::obstacles::Obstacle;
 use crate::cli::pace::Slow;
-use crate::domain::{BatchId, BatchState, Count, Plan, Span, Tallies, Timestamp};
+use crate::domain::{BatchId, BatchState, Count, Plan, Span, Step, StepIndex, Tallies, Timestamp};
 use crate::store::{Batch, Hold, StepHold, Store};
 
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(in crate::cli) struct Look {
     pub(in crate::cli) report: Report,
     /// What keeps it from moving.
     pub(in crate::cli) obstacles: Vec<Obstacle>,
+    /// Whether somebody has to do something before all that waits may leave.
+    pub(in crate::cli) is_kept: bool,
     /// Whether a server is running on this database.
     pub(in crate::cli) server: bool,
     pub(in crate::cli) next_due: Option<Timestamp>,
@@ -25,17 +27,6 @@ pub(in crate::cli) struct Look {
     pub(in crate::cli) waived: Option<Waived>,
     /// A time in which none could be taken, of which deadlines wait for what is still repeated.
     pub(in crate::cli) repeated: Option<Repeated>,
-}
-
-impl Look {
-    /// Whether somebody has to do something before all that waits may leave.
-    pub(in crate::cli) fn is_kept(&self) -> bool {
-        self.obstacles.iter().any(|obstacle| match obstacle {
-            Obstacle::Held(_, waiting) | Obstacle::StepHeld(_, _, waiting) => *waiting > 0,
-            Obstacle::Gone(gone) => gone.queued > 0,
-            Obstacle::Slow(..) | Obstacle::NoServer | Obstacle::UsedUp(_) | Obstacle::Deaf { .. } => false,
-        })
-    }
 }
 
 /// Looks again and again; what never changes is read once.
@@ -81,7 +72,8 @@ impl<'a> Looking<'a> {
         let report = Report::of(&batch, Some(&self.plan), &tallies);
         // What has left already waits for no lane.
         let sends = matches!(batch.state, BatchState::Scheduled | BatchState::Running | BatchState::Paused);
-        let holds = store.holds().await?.into_iter().filter(|hold| sends && self.concerns(hold));
+        let all_holds = store.holds().await?;
+        let holds = all_holds.iter().filter(|hold| sends && self.concerns(hold)).cloned();
         let waiting = Waiting::of(&self.plan, &tallies);
         let held = |hold: Hold| {
             let waiting = waiting.on(&hold.lane, &hold.template);
@@ -89,7 +81,9 @@ impl<'a> Looking<'a> {
         };
         let mut obstacles: Vec<Obstacle> = holds.map(held).collect();
         let of_it = |hold: &StepHold| sends && hold.batch == self.id;
-        obstacles.extend(store.step_holds().await?.into_iter().filter(of_it).filter_map(|hold| {
+        let step_holds: Vec<StepHold> = store.step_holds().await?.into_iter().filter(of_it).collect();
+        let is_kept = self.keeps(&all_holds, &step_holds, &show.stranded, &tallies);
+        obstacles.extend(step_holds.into_iter().filter_map(|hold| {
             let (channel, waiting) = (self.plan.step(hold.step)?.channel, tallies.get(hold.step, Count::Queued));
             Some(Obstacle::StepHeld(hold, channel, waiting))
         }));
@@ -122,7 +116,7 @@ impl<'a> Looking<'a> {
             Some(begun) => Repeated::read(store, begun, report.zone, at).await?,
             None => None,
         };
-        Ok(Look { at, batch, show, report, obstacles, server, next_due, forecast, waived, repeated })
+        Ok(Look { at, batch, show, report, obstacles, is_kept, server, next_due, forecast, waived, repeated })
     }
 
     async fn forecast(
@@ -138,6 +132,15 @@ impl<'a> Looking<'a> {
         let forecast = turned.launcher(self.store).forecast_of(batch, &self.plan, tallies, at).await?;
         self.forecast = Some((at, forecast.clone()));
         Ok(forecast)
+    }
+
+    /// Whether something that waits may not leave before somebody lets it. Whom another lane stands in for waits for nobody.
+    fn keeps(&self, holds: &[Hold], step_holds: &[StepHold], gone: &[Stranded], tallies: &Tallies) -> bool {
+        let is_kept = |(index, step): (StepIndex, &Step)| {
+            let on_lane = || step.lanes.members().iter().any(|member| Hold::keeping(holds, step, member).is_some());
+            tallies.get(index, Count::Queued) > 0 && (step_holds.iter().any(|hold| hold.step == index) || on_lane())
+        };
+        self.plan.places().any(is_kept) || gone.iter().any(|gone| gone.queued > 0)
     }
 
     fn concerns(&self, hold: &Hold) -> bool {

@@ -221,12 +221,12 @@ pub(super) struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     pub(super) fn new(look: &'a Look) -> Self {
-        let foreseen = look.forecast.as_ref().filter(|_| !look.is_kept());
+        let foreseen = look.forecast.as_ref().filter(|_| !look.is_kept);
         Self {
             show: &look.show,
             starts_at: look.batch.starts_at.map(Timestamp::rfc3339),
             server: look.server,
-            left_by: foreseen.map(|forecast| forecast.done_at.rfc3339()),
+            left_by: foreseen.filter(|all| all.left_behind.is_empty()).map(|all| all.done_at.rfc3339()),
             bottleneck: foreseen.and_then(|forecast| forecast.bottleneck.as_ref()).map(ToString::to_string),
             left_behind: foreseen.map(|forecast| &forecast.left_behind[..]).unwrap_or_default(),
             obstacles: look.obstacles.iter().map(|obstacle| obstacle.shown(&look.show.name, look.at)).collect(),

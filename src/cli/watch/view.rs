@@ -163,7 +163,7 @@ pub(in crate::cli) fn fell_back(fell: &FellBack) -> String {
 /// `what waits has left by 2026-12-01 14:30 (in 2 h); what decides is the tier of portfolio acme`.
 pub(in crate::cli) fn foreseen(forecast: &Forecast, look: &Look) -> String {
     let (at, left) = (moment(forecast.done_at, look.report.zone), about(forecast.done_at.since(look.at)));
-    let what = match (look.is_kept(), &forecast.left_behind[..]) {
+    let what = match (look.is_kept, &forecast.left_behind[..]) {
         (true, []) => "were nothing held, what waits would have left by",
         (true, [_, ..]) => "were nothing held, what may leave would have left by",
         (false, []) => "what waits has left by",
