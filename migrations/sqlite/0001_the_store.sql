@@ -265,6 +265,7 @@ CREATE TABLE step_hold (
 -- Why a lane or a template may not send now. `template` is empty for a hold on the lane, `language` where it is on the
 -- template in all of them.
 --   held_by    0 a person, 1 an answer of the provider's, 2 a receipt, whose codes are others, 3 an event of the account
+--   begun      when the latest of what put it began, or was said
 CREATE TABLE hold (
     lane TEXT NOT NULL,
     template TEXT NOT NULL,
@@ -274,6 +275,7 @@ CREATE TABLE hold (
     code INTEGER,
     reason TEXT NOT NULL,
     since INTEGER NOT NULL,
+    begun INTEGER NOT NULL,
     PRIMARY KEY (lane, template, language, by_person)
 ) WITHOUT ROWID;
 

@@ -55,11 +55,9 @@ impl Launcher<'_> {
         }
         let people = self.people_of(batch, again).await?;
         let beginnings = Beginnings::of(&plan, &schedule, &people.countries, now).map_err(LaunchError::Problems)?;
-        let (name, is_draft) = (Some(self.name_of(batch, again).await?), again.is_draft);
-        let (forecast, warnings, country, windows) = (None, Vec::new(), None, BTreeMap::new());
-        let mut prepared =
-            Prepared { name, people, plan, schedule, beginnings, now, forecast, warnings, country, windows, is_draft };
-        self.lay_out(&mut prepared).await
+        let name = self.name_of(batch, again).await?;
+        let prepared = Prepared::unwarned(name, people, plan, schedule, beginnings, now);
+        self.lay_out(&mut Prepared { is_draft: again.is_draft, ..prepared }).await
     }
 
     /// The lanes of the first time have to be there still.

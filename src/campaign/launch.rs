@@ -6,6 +6,7 @@ use super::beginnings::Beginnings;
 use super::file::Draft;
 use super::forecast::{Forecast, Stop};
 use super::lint::{Facts, Lint, Warning, lint, named};
+use super::lint_hours::out_of_reach;
 use super::people::{Gathering, Part, People, PeopleError};
 use super::prices::{PriceError, PriceList};
 use super::route;
@@ -65,6 +66,20 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// What was looked over once before: nobody is warned of it again.
+    pub(super) fn unwarned(
+        name: String,
+        people: People,
+        plan: Plan,
+        schedule: Schedule,
+        beginnings: Beginnings,
+        now: Timestamp,
+    ) -> Self {
+        let (forecast, warnings, windows) = (None, Vec::new(), BTreeMap::new());
+        let (name, country, is_draft) = (Some(name), None, false);
+        Self { name, people, plan, schedule, beginnings, now, forecast, warnings, country, windows, is_draft }
+    }
+
     /// Whether nothing of it leaves at once.
     pub fn waits(&self) -> bool {
         self.beginnings.first > self.now
@@ -215,6 +230,7 @@ impl Launcher<'_> {
         warnings.extend(lint(&plan, self.config, &facts));
         warnings.extend(people.excluded.warnings());
         warnings.extend(beginnings.warnings());
+        warnings.extend(out_of_reach(&plan, &people.countries, &beginnings));
         warnings.extend(forecast.as_ref().and_then(|forecast| too_soon(forecast, people.recipients)));
         warnings.extend(self.flagged(&plan, forecast.as_ref()).await?);
         warnings.extend(self.held(&plan, &people.countries).await?);

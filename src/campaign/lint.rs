@@ -42,7 +42,7 @@ pub enum Lint {
     NoDeadline,
     /// Receipts of a step are waited for no longer than its deadline.
     ShortWindow,
-    /// A deadline lies behind the campaign's TTL.
+    /// A deadline, or the next hour at which it may leave, lies behind the campaign's TTL.
     AfterTtl,
     /// A variable without default is empty for some recipients.
     EmptyVariable,

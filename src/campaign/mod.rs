@@ -36,6 +36,7 @@ mod launch;
 mod left_out;
 mod life;
 mod lint;
+mod lint_hours;
 mod lint_pace;
 mod lookup;
 mod moment;

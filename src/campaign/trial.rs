@@ -63,21 +63,8 @@ impl Launcher<'_> {
         let now = self.clock.now();
         let schedule = Schedule::default();
         let beginnings = Beginnings::of(&plan, &schedule, &people.countries, now).map_err(LaunchError::Problems)?;
-        let name = Some(self.unused_name(&format!("{} (test)", tried.name)).await?);
-        let (forecast, warnings, country, windows) = (None, Vec::new(), None, BTreeMap::new());
-        let mut prepared = Prepared {
-            name,
-            people,
-            plan,
-            schedule,
-            beginnings,
-            now,
-            forecast,
-            warnings,
-            country,
-            windows,
-            is_draft: false,
-        };
+        let name = self.unused_name(&format!("{} (test)", tried.name)).await?;
+        let mut prepared = Prepared::unwarned(name, people, plan, schedule, beginnings, now);
         let launched = self.lay_out(&mut prepared).await;
         if launched.is_err() {
             prepared.people.discard(self.store).await;

@@ -20,7 +20,7 @@ use crate::domain::{
 use crate::provider::Client;
 use crate::store::{Book, BucketOf, Cap, Entry, Hold, LaneState, Marked, NotedBucket, Queue, Sender, Trouble};
 use crate::template::Pattern;
-use crate::throttle::{Brake, Cause, Holds, Pace, Pairs, Standstill, TierWindow};
+use crate::throttle::{Brake, Cause, Complaint, Holds, Pace, Pairs, Standstill, TierWindow};
 
 /// The most that is claimed and not yet recorded, unless the requests under way need more: what a crash leaves unknown.
 const UNRECORDED_MAX: u32 = 2_000;
@@ -213,6 +213,12 @@ impl Lane {
         if self.unrecordable.swap(!is_recordable, Ordering::AcqRel) && is_recordable {
             self.look_everywhere();
         }
+    }
+
+    /// What left was too much for the provider, which says so afterwards, in a receipt.
+    pub fn is_too_fast(&self, begun: Timestamp, reason: &str) {
+        let complaint = Complaint { cause: Cause::Throttled, begun, retry_after: None, reason };
+        self.brake.press(complaint, self.clock.now(), &self.chance);
     }
 
     /// Goes at another rate from now on.

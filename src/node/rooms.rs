@@ -16,7 +16,7 @@ use crate::domain::{Span, Tier};
 use crate::engine::Gap;
 use crate::optout::Words;
 use crate::provider::Transport;
-use crate::receipts::{self, Applier, Door, Intake, Listening, Proofs, TellPlace};
+use crate::receipts::{self, Applier, Door, Intake, Listening, Proofs, Tell};
 use crate::store::{Book, Event, Store};
 use crate::throttle::{Holds, turned};
 use crate::timers::{Gaps, Timers};
@@ -99,12 +99,18 @@ impl Rooms {
 
         // What does not fit is forgotten: a place that is not given back is taken for a day, and none is taken twice.
         let (told, places) = mpsc::channel(PLACES_MAX);
+        let senders = lanes.clone();
         let of = receipts::Of {
             subaccounts: config.lanes.iter().map(|lane| lane.provider.sub_account.clone()).collect(),
             lanes: config.lanes.clone(),
             words: Words::with(&config.opt_out.stop, &config.opt_out.start, &config.opt_out.ignore),
-            tell_place: TellPlace::new(move |news| {
+            tell_place: Tell::new(move |news| {
                 let _ = told.try_send(news);
+            }),
+            tell_too_fast: Tell::new(move |news: receipts::TooFast| {
+                if let Some(lane) = senders.iter().find(|lane| lane.config.name == news.lane) {
+                    lane.is_too_fast(news.begun, news.reason);
+                }
             }),
         };
         let (applier, intake) =

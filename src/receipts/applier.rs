@@ -10,18 +10,18 @@ use super::answers::Answer;
 use super::incoming::{Incoming, Ours, Parsed};
 use super::intake::{Failed, Intake, Waiting};
 use super::strays::Round;
+use super::tell::{PlaceNews, Tell, TooFast};
 use super::tries::{Tries, Try};
 use super::working::{Working, hold, latest_of_each};
 use crate::clock::{Chance, Clock};
 use crate::config::Lane;
-use crate::domain::{
-    Causes, Channel, MessageKey, Msisdn, Present, Span, State, Status, StepIndex, Timestamp, WishFrom,
-};
+use crate::domain::{Causes, Channel, MessageKey, Msisdn, Present, Span, State, Status, Timestamp, WishFrom};
 use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
 use crate::optout::Words;
 use crate::store::{
     self, Alias, Book, Change, Entry, Found, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind,
 };
+use crate::wire::codes;
 
 /// Events in one transaction.
 const GROUP_MAX: usize = 2_000;
@@ -46,36 +46,6 @@ pub enum Listening {
     Behind(Option<Timestamp>),
 }
 
-/// Something that a receipt tells about a place in a tier.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlaceNews {
-    pub message: MessageKey,
-    pub step: StepIndex,
-    /// Whose it most likely was; the attempt knows for sure.
-    pub lane: String,
-    pub person: Msisdn,
-    /// Which try of the step it is about; the last one, where nobody had to know.
-    pub tries: Option<u16>,
-    /// What was taken for it is free again; else it has arrived after all, and takes a place now.
-    pub is_free: bool,
-}
-
-/// Whom places in tiers are told to.
-#[derive(Clone)]
-pub struct TellPlace(Arc<dyn Fn(PlaceNews) + Send + Sync>);
-
-impl TellPlace {
-    pub fn new(tell: impl Fn(PlaceNews) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(tell))
-    }
-}
-
-impl std::fmt::Debug for TellPlace {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TellPlace")
-    }
-}
-
 /// Whose receipts are applied: what is ours, and who has to hear of it.
 #[derive(Debug)]
 pub struct Of {
@@ -83,7 +53,8 @@ pub struct Of {
     /// What events of the account may be about.
     pub lanes: Vec<Lane>,
     pub words: Words,
-    pub tell_place: TellPlace,
+    pub tell_place: Tell<PlaceNews>,
+    pub tell_too_fast: Tell<TooFast>,
 }
 
 #[derive(Debug)]
@@ -95,7 +66,8 @@ pub struct Applier {
     queue: mpsc::Receiver<Waiting>,
     /// Since when nothing could be committed.
     failing_since: Option<Timestamp>,
-    tell_place: TellPlace,
+    tell_place: Tell<PlaceNews>,
+    tell_too_fast: Tell<TooFast>,
     pub(super) round: Round,
 }
 
@@ -109,6 +81,7 @@ struct Outcome {
     opt_outs: Vec<OptOut>,
     aliases: Vec<Alias>,
     places: Vec<PlaceNews>,
+    too_fast: Vec<TooFast>,
     strays: Vec<store::Stray>,
 }
 
@@ -120,11 +93,12 @@ impl Applier {
         clock: Arc<dyn Clock>,
         chance: Arc<Chance>,
     ) -> (Self, Intake) {
-        let Of { subaccounts, lanes, words, tell_place } = of;
+        let Of { subaccounts, lanes, words, tell_place, tell_too_fast } = of;
         let ours = Ours { subaccounts: subaccounts.into_iter().collect(), lanes, words };
         let (intake, queue) = Intake::new(ours, Arc::clone(&clock));
         let (failing_since, round) = (None, Round::default());
-        (Self { store, book, clock, chance, queue, failing_since, tell_place, round }, intake)
+        let applier = Self { store, book, clock, chance, queue, failing_since, tell_place, tell_too_fast, round };
+        (applier, intake)
     }
 
     /// Applies until every intake is gone. Tells of each failure at once, since deadlines that silence would decide have to
@@ -301,8 +275,9 @@ impl Applier {
             self.book.hush(unwilling);
         }
         for news in outcome.places.into_iter().filter(|news| !stale.contains(&news.message)) {
-            (self.tell_place.0)(news);
+            self.tell_place.tell(news);
         }
+        outcome.too_fast.into_iter().for_each(|news| self.tell_too_fast.tell(news));
         if stopped().any(Vec::is_empty) {
             self.tell_of_a_nameless_stop().await?;
         }
@@ -432,13 +407,27 @@ fn advance_by(
         return;
     };
     let before = std::mem::replace(&mut message.now, next);
+    outcome.too_fast.extend(too_fast(message, found, incoming, handed_over(&before, now)));
     if let Rule::KeptForSender(part) = rule {
-        let handed_over = match before.state {
-            State::Sending { intent, .. } => intent,
-            _ => before.accepted.unwrap_or(now),
-        };
-        outcome.holds.extend(hold(message, found, part, incoming, now).map(|hold| (hold, handed_over)));
+        let begun = handed_over(&before, now);
+        outcome.holds.extend(hold(message, found, part, incoming, now).map(|hold| (hold, begun)));
     }
+}
+
+/// When a message was handed over last.
+fn handed_over(message: &Present, now: Timestamp) -> Timestamp {
+    match message.state {
+        State::Sending { intent, .. } => intent,
+        _ => message.accepted.unwrap_or(now),
+    }
+}
+
+/// Whether a receipt says that its lane is too fast: the provider took the message, and found that out afterwards.
+fn too_fast(message: &Working, found: &Found, incoming: &Incoming, begun: Timestamp) -> Option<TooFast> {
+    let code =
+        incoming.fault().map(|_| codes::of_receipt(Some(i64::from(incoming.code)))).filter(|code| code.throttles)?;
+    let lane = message.entry.lane_of(&message.loaded, found.step)?.to_owned();
+    Some(TooFast { lane, begun, reason: code.meaning })
 }
 
 /// Whether a hand-over on WhatsApp has turned out not to have reached anybody, or to have after all.

@@ -23,8 +23,9 @@ const HELD: [(&str, &str); 4] = [
 
 /// An event with what comes of it; nothing where it is of a type that nobody has taught us, or of somebody else's account.
 pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timestamp) -> Option<BusinessEvent> {
-    let lanes: Vec<&Lane> = lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp).collect();
-    if is_foreign(event, &lanes) {
+    let all: Vec<&Lane> = lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp).collect();
+    let lanes: Vec<&Lane> = all.iter().copied().filter(|lane| is_of(event, lane)).collect();
+    if lanes.is_empty() && !all.is_empty() {
         return None;
     }
     let id = event.event_id.as_deref().filter(|id| !id.is_empty()).map_or_else(|| digest(raw), str::to_owned);
@@ -56,11 +57,10 @@ pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timesta
     Some(reading.kept)
 }
 
-/// Whether all of our lanes are of other accounts, as far as they say.
-fn is_foreign(event: &Business<'_>, lanes: &[&Lane]) -> bool {
-    let Some(account) = event.account_id.as_deref().filter(|account| !account.is_empty()) else { return false };
-    let stated = || lanes.iter().filter_map(|lane| lane.provider.account_id.as_deref());
-    stated().count() == lanes.len() && !lanes.is_empty() && !stated().any(|ours| ours.eq_ignore_ascii_case(account))
+/// Whether a lane is of the account that an event is about, as far as both say.
+fn is_of(event: &Business<'_>, lane: &Lane) -> bool {
+    let Some(account) = event.account_id.as_deref().filter(|account| !account.is_empty()) else { return true };
+    lane.provider.account_id.as_deref().is_none_or(|ours| ours.eq_ignore_ascii_case(account))
 }
 
 /// A name for an event that brings none.
@@ -70,7 +70,7 @@ fn digest(raw: &str) -> String {
 
 struct Reading<'a> {
     event: &'a Business<'a>,
-    /// Ours on WhatsApp.
+    /// Ours on WhatsApp, of the account that it is about.
     lanes: Vec<&'a Lane>,
     kept: BusinessEvent,
 }

@@ -15,14 +15,16 @@ mod incoming;
 mod intake;
 mod proof;
 mod strays;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod told;
 mod tries;
 mod working;
 
-pub use applier::{Applier, Listening, Of, PlaceNews, TellPlace};
+pub use applier::{Applier, Listening, Of};
 pub use door::Door;
 pub use intake::{Failed, Intake};
 pub use proof::{Proofs, Unproven};
+pub use tell::{PlaceNews, Tell, TooFast};
 pub use told::News;

@@ -5,13 +5,14 @@ mod door;
 mod samples;
 mod tries;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use super::applier::{Applier, Listening, Of, TellPlace};
+use super::applier::{Applier, Listening, Of};
 use super::incoming::{Ours, parse};
 use super::intake::Intake;
+use super::tell::{Tell, TooFast};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::domain::{
     AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Fields, LaneId, MessageKey, Msisdn, Outcome, Plan,
@@ -35,6 +36,8 @@ struct Desk {
     intake: Intake,
     lane: LaneId,
     key: MessageKey,
+    /// What lanes were told.
+    too_fast: Arc<Mutex<Vec<TooFast>>>,
 }
 
 fn step(channel: Channel, lane: &str) -> Step {
@@ -105,6 +108,8 @@ impl Desk {
         store.spread(spread).await.unwrap();
         store.publish_batch(batch, BatchState::Running, now).await.unwrap();
         let book = Arc::new(Book::new(Arc::clone(&store)));
+        let too_fast = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&too_fast);
         let (applier, intake) = Applier::new(
             Arc::clone(&store),
             Arc::clone(&book),
@@ -112,12 +117,13 @@ impl Desk {
                 subaccounts: vec!["acme".to_owned()],
                 lanes: Vec::new(),
                 words: Words::default(),
-                tell_place: TellPlace::new(|_| {}),
+                tell_place: Tell::new(|_| {}),
+                tell_too_fast: Tell::new(move |news| told.lock().unwrap().push(news)),
             },
             Arc::clone(&clock) as Arc<dyn Clock>,
             Arc::new(Chance::seeded(1)),
         );
-        Self { store, book, clock, applier, intake, lane, key: MessageKey { batch, n: 0 } }
+        Self { store, book, clock, applier, intake, lane, key: MessageKey { batch, n: 0 }, too_fast }
     }
 
     fn wait(&self, seconds: i64) {

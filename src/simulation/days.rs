@@ -1,11 +1,12 @@
 //! Four days of a campaign of a thousand people on a tier of 250, with every room by hand.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use super::small::World;
 use crate::campaign::{Booking, Bottleneck, Draft, Forecast, Launched, Lint};
 use crate::clock::Clock;
-use crate::domain::{BatchState, Channel, Knob, MessageKey, Msisdn, Outcome, Span, State, StepIndex, Timestamp};
+use crate::domain::{BatchState, Channel, Count, Knob, MessageKey, Msisdn, Outcome, Span, State, StepIndex, Timestamp};
 use crate::store::{Dial, Inbound};
 
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
@@ -88,6 +89,11 @@ impl World {
         let draft = Draft::parse("test.toml", &text(people, "", "")).unwrap();
         let prepared = self.launcher().plan(&draft).await.unwrap();
         prepared.warnings.iter().map(|warning| warning.code).collect()
+    }
+
+    /// How many messages of a campaign WhatsApp has been handed.
+    fn left_of(&self, launched: &Launched) -> usize {
+        self.provider.taken.lock().unwrap().iter().filter(|(_, key)| key.batch == launched.batch).count()
     }
 
     /// How many different people WhatsApp has been handed something for.
@@ -243,10 +249,27 @@ async fn a_tier_that_is_raised_lets_the_rest_leave_at_once_and_one_that_is_lower
     world.is_told("DOWNGRADE", "TIER_250").await;
     let second = campaign(&world, "", "").await;
     world.hours(3).await;
-    let again = world.provider.taken.lock().unwrap().iter().filter(|(_, key)| key.batch == second.batch).count();
     // Those of the first day hold a place already, all of them.
-    assert_eq!((world.people(), again), (1_000, 1_000));
+    assert_eq!((world.people(), world.left_of(&second)), (1_000, 1_000));
     assert_eq!(world.message(&launched, 999).await.step, StepIndex::FIRST);
+    let newcomers = world.launch_of(&text(PEOPLE..PEOPLE + 100, "", "")).await;
+    world.hours(15).await;
+    assert_eq!(world.left_of(&newcomers), 0, "a thousand hold places, and there are 250");
+    world.hours(30).await;
+    assert_eq!(world.left_of(&newcomers), 100);
+}
+
+#[tokio::test]
+async fn of_whom_nobody_knows_whether_they_got_it_keep_their_places() {
+    let mut world = World::of(CONFIG, None).await;
+    let launched = campaign(&world, "", "").await;
+    world.provider.breaks.store(true, Ordering::Relaxed);
+    world.hour().await;
+    world.provider.breaks.store(false, Ordering::Relaxed);
+    let unknown = world.store.tallies(launched.batch).await.unwrap().total(Count::Unknown);
+    assert!(unknown > 0);
+    world.hours(6).await;
+    assert_eq!(world.people(), 250, "{unknown} of them are unknown");
 }
 
 async fn turn(world: &mut World, tier: &str) {

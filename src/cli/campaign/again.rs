@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use super::{find, launch};
 use crate::campaign::{Again, LaunchError};
+use crate::cli::config::warn;
 use crate::cli::exit::Usage;
+use crate::cli::watch::obstacles;
 use crate::cli::words::shell;
 use crate::cli::{Exit, Ground, out};
-use crate::domain::{Outcome, Plan};
+use crate::domain::{BatchState, Outcome, Plan};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -76,6 +78,9 @@ async fn run(ground: &Ground, args: Args, outcomes: Option<BTreeSet<Outcome>>) -
     } else {
         out::data(launch::headline(&launched, launched.state))?;
         before.iter().flat_map(|before| what_is_over(before, &launched.name)).for_each(out::talk);
+        if launched.state != BatchState::Draft {
+            warn(&obstacles(ground, store.as_ref(), launched.batch).await?);
+        }
     }
     Ok(Exit::Done)
 }

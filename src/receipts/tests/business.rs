@@ -194,6 +194,14 @@ fn an_event_of_another_account_or_of_an_unknown_type_is_nobodys() {
     assert!(heard_by(&stated("another"), &body(kind, details)).is_none());
     assert!(heard_by(&stated("ACME-account"), &body(kind, details)).is_some());
     assert!(heard_by(&lanes(""), &body("flow_update", details)).is_none());
+    // Of two accounts it concerns the lanes of one, and those that do not say whose they are.
+    let mut both = stated("ACME-account");
+    both[1].provider.account_id = Some("another".to_owned());
+    both[2].provider.account_id = None;
+    let paused = r#"{"templateName":"promo","templateLanguage":"en","meta":{"status":"PAUSED"}}"#;
+    let event = heard_by(&both, &body("template_status_update", paused)).unwrap();
+    let held: Vec<&str> = event.holds.iter().map(|hold| hold.lane.as_str()).collect();
+    assert_eq!(held, ["one", "fast"]);
     let nameless = body(kind, details).replace("0f88f5c4-fae7-4dcf-8ff2-b2990133edea", "");
     let id = |body: &str| heard_by(&lanes(""), body).unwrap().id;
     assert_eq!((id(&nameless).len(), id(&nameless) == id(&nameless.replace("10K", "2K"))), (32, false));

@@ -33,6 +33,25 @@ impl Desk {
 }
 
 #[tokio::test]
+async fn a_receipt_that_says_too_fast_is_told_to_its_lane_once_and_any_other_is_not() {
+    let desk = Desk::new().await;
+    let claimed = desk.claim().await;
+    let begun = desk.clock.now();
+    desk.answer(&claimed, "first").await;
+    desk.wait(5);
+    for _ in 0..2 {
+        desk.hear("first", "undelivered", Some(50)).await;
+    }
+    let news = TooFast { lane: "vb".to_owned(), begun, reason: "throttled" };
+    assert_eq!(*desk.too_fast.lock().unwrap(), [news]);
+    desk.wait(60);
+    let second = desk.claim().await;
+    desk.answer(&second, "second").await;
+    desk.hear("second", "undelivered", Some(40)).await;
+    assert_eq!(desk.too_fast.lock().unwrap().len(), 1, "in passing, and not for being fast");
+}
+
+#[tokio::test]
 async fn bad_news_of_a_second_try_that_overtakes_its_answer_waits_for_it() {
     let mut desk = Desk::new().await;
     let second = desk.second_try().await;

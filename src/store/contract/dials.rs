@@ -10,6 +10,7 @@ for_every_store!(
     a_dial_that_is_turned_back_is_gone,
     a_file_that_says_something_else_gives_way_to_a_new_word_however_old,
     an_event_of_the_account_is_kept_and_obeyed_once,
+    of_two_words_about_a_template_the_later_one_holds_in_whatever_order_they_come,
     the_provider_lifts_what_it_has_held_and_not_what_a_person_has,
     what_the_provider_said_last_is_what_it_says,
     a_bucket_is_noted_with_what_has_left_by_it,
@@ -112,6 +113,28 @@ async fn an_event_of_the_account_is_kept_and_obeyed_once(desk: Desk) {
     let late = BusinessEvent { id: "e-3".to_owned(), received: at(9), said: at(5), holds, ..paused };
     assert_eq!(desk.take_business(vec![late]).await.unwrap(), 1);
     assert!(desk.holds().await.unwrap().is_empty());
+}
+
+async fn of_two_words_about_a_template_the_later_one_holds_in_whatever_order_they_come(desk: Desk) {
+    let lift = ("wa".to_owned(), "promo".to_owned(), "en".to_owned());
+    let paused = |id, said, received| {
+        let holds = vec![Hold { since: at(received), ..held("en", HeldBy::Event) }];
+        BusinessEvent { holds, received: at(received), ..event(id, said) }
+    };
+    let approved =
+        |id, said, received| BusinessEvent { lifts: vec![lift.clone()], received: at(received), ..event(id, said) };
+    let is_held = async || !desk.holds().await.unwrap().is_empty();
+    desk.take_business(vec![approved("e-1", 50, 51), paused("e-2", 10, 60)]).await.unwrap();
+    assert!(!is_held().await, "it was paused before it was approved, and that is repeated");
+    desk.take_business(vec![paused("e-3", 70, 71), approved("e-4", 55, 80)]).await.unwrap();
+    assert!(is_held().await, "it was approved before it was paused");
+    // A later word on the same counts for the hold that stands.
+    desk.take_business(vec![paused("e-5", 90, 91), approved("e-6", 80, 95)]).await.unwrap();
+    assert!(is_held().await);
+    desk.take_business(vec![approved("e-7", 100, 101)]).await.unwrap();
+    assert!(!is_held().await);
+    desk.take_business(vec![paused("e-8", 102, 103)]).await.unwrap();
+    assert!(is_held().await);
 }
 
 async fn the_provider_lifts_what_it_has_held_and_not_what_a_person_has(desk: Desk) {

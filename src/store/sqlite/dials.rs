@@ -145,7 +145,7 @@ async fn obey(connection: &mut SqliteConnection, event: BusinessEvent) -> Work<(
         lanes::put(connection, hold, said).await?;
     }
     for lift in &event.lifts {
-        lanes::lift(connection, lift, at).await?;
+        lanes::lift(connection, lift, said, at).await?;
     }
     for_values(
         connection,

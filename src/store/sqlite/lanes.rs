@@ -59,9 +59,16 @@ pub(super) async fn hold(connection: &mut SqliteConnection, hold: Hold, begun: T
 /// The first reason stays: it is the one that tells when it began. A lift that lies before us is by another clock than
 /// ours, and keeps nothing from being held.
 pub(super) async fn put(connection: &mut SqliteConnection, hold: &Hold, begun: Timestamp) -> Work<()> {
+    sqlx::query("UPDATE hold SET begun = max(begun, ?4) WHERE lane = ?1 AND template = ?2 AND language = ?3")
+        .bind(&hold.lane)
+        .bind(&hold.template)
+        .bind(&hold.language)
+        .bind(begun.millis())
+        .execute(&mut *connection)
+        .await?;
     let added = sqlx::query(
-        "INSERT INTO hold (lane, template, language, by_person, held_by, code, reason, since)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE NOT EXISTS (
+        "INSERT INTO hold (lane, template, language, by_person, held_by, code, reason, since, begun)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (
              SELECT 1 FROM lifted WHERE lane = ?1 AND template = ?2 AND language IN (?3, '') AND at > ?9 AND at <= ?8)
          ON CONFLICT DO NOTHING",
     )
@@ -85,22 +92,28 @@ pub(super) async fn put(connection: &mut SqliteConnection, hold: &Hold, begun: T
     Ok(())
 }
 
-/// The provider lets a template be sent again: what it has put itself is lifted, and no more.
+/// The provider lets a template be sent again: what it has put itself is lifted, and no more. It repeats what was not
+/// acknowledged, so that its words may come in another order than it said them: of two the later one holds.
 pub(super) async fn lift(
     connection: &mut SqliteConnection,
     (lane, template, language): &(String, String, String),
+    said: Timestamp,
     now: Timestamp,
 ) -> Work<()> {
-    let lifted =
-        sqlx::query("DELETE FROM hold WHERE lane = ?1 AND template = ?2 AND language IN (?3, '') AND by_person = 0")
-            .bind(lane)
-            .bind(template)
-            .bind(language)
-            .execute(&mut *connection)
-            .await?
-            .rows_affected();
+    let lifted = sqlx::query(
+        "DELETE FROM hold WHERE lane = ?1 AND template = ?2 AND language IN (?3, '') AND by_person = 0
+             AND NOT (held_by = ?4 AND begun > ?5)",
+    )
+    .bind(lane)
+    .bind(template)
+    .bind(language)
+    .bind(HeldBy::Event as i64)
+    .bind(said.millis())
+    .execute(&mut *connection)
+    .await?
+    .rows_affected();
+    is_lifted(connection, lane, template, language, said).await?;
     if lifted > 0 {
-        is_lifted(connection, lane, template, language, now).await?;
         let text = "held no more: the provider lets it be sent again".to_owned();
         super::nodes::note(connection, Event { at: now, subject: Event::of_lane(lane, template), text }).await?;
     }
@@ -112,16 +125,16 @@ async fn is_lifted(
     lane: &str,
     template: &str,
     language: &str,
-    now: Timestamp,
+    at: Timestamp,
 ) -> Work<()> {
     sqlx::query(
         "INSERT INTO lifted (lane, template, language, at) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT DO UPDATE SET at = excluded.at",
+         ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
     )
     .bind(lane)
     .bind(template)
     .bind(language)
-    .bind(now.millis())
+    .bind(at.millis())
     .execute(connection)
     .await?;
     Ok(())

@@ -11,8 +11,8 @@ pub(super) const GENERAL: &[i64] = &[0, 7, 8, 14, 18, 27, 29, 40, 41, 48, 57, 1_
 
 #[rustfmt::skip]
 pub(super) const TABLE: &[Entry] = &[
-    Entry::new(80_007, PASSING, "rate limit of the business account"),
-    Entry::new(130_429, PASSING, "the number's throughput is reached"),
+    Entry::throttled(80_007, "rate limit of the business account"),
+    Entry::throttled(130_429, "the number's throughput is reached"),
     Entry::new(130_472, RECIPIENT, "the person is part of an experiment"),
     Entry::new(130_497, RECIPIENT, "the account may not write to this country"),
     Entry::new(131_000, PASSING, "something went wrong at WhatsApp"),
@@ -44,7 +44,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(132_015, TEMPLATE, "the template is paused"),
     Entry::new(132_016, TEMPLATE, "the template is disabled"),
     Entry::new(132_068, TEMPLATE, "the template's flow is blocked"),
-    Entry::new(132_069, PASSING, "the template's flow is throttled"),
+    Entry::throttled(132_069, "the template's flow is throttled"),
     Entry::new(133_004, PASSING, "the server is away for now"),
     Entry::new(133_010, LANE, "the number is not registered"),
 ];

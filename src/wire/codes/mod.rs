@@ -35,15 +35,22 @@ pub struct Entry {
     pub meaning: &'static str,
     /// Whether the code stood in the table; else the fault is our best reading.
     pub known: bool,
+    /// Whether it says that the sender is too fast: then its lane goes more slowly.
+    pub throttles: bool,
 }
 
 impl Entry {
     const fn new(code: i64, fault: Fault, meaning: &'static str) -> Self {
-        Self { code, fault, meaning, known: true }
+        Self { code, fault, meaning, known: true, throttles: false }
+    }
+
+    /// In passing, because the sender is too fast.
+    const fn throttled(code: i64, meaning: &'static str) -> Self {
+        Self { throttles: true, ..Self::new(code, PASSING, meaning) }
     }
 
     const fn unknown(fault: Fault, meaning: &'static str) -> Self {
-        Self { code: 0, fault, meaning, known: false }
+        Self { code: 0, fault, meaning, known: false, throttles: false }
     }
 }
 

@@ -1,0 +1,84 @@
+//! Steps whose hours come only after whoever gives way to them has run out of time.
+
+use std::collections::BTreeMap;
+
+use super::beginnings::Beginnings;
+use super::lint::{Lint, Warning, named};
+use crate::domain::{Country, Hours, Plan, Span, Timestamp, Zone, usual_zone};
+
+/// Openings of a first step that are looked at: a week of days, and one.
+const OPENINGS: u32 = 8;
+
+/// Later steps that could leave for nobody of a country before the campaign's `ttl` is over.
+pub(super) fn out_of_reach(plan: &Plan, people: &BTreeMap<Country, u64>, beginnings: &Beginnings) -> Vec<Warning> {
+    let Some(ttl) = plan.ttl else { return Vec::new() };
+    let mut found = Vec::new();
+    for (index, step) in plan.places().filter(|(_, step)| !step.hours.are_all()) {
+        let is_out = |country: &Country| {
+            let marks = plan.marks_at_first(Some(*country));
+            let first = plan.first(marks).filter(|first| *first < index && !marks.passed_over(index));
+            let first = first.and_then(|first| plan.step(first));
+            let (from, zone) = (beginnings.in_country(Some(*country)), usual_zone(*country));
+            first.is_some_and(|first| !is_in_reach(&first.hours, &step.hours, ttl, from, zone))
+        };
+        let theirs: BTreeMap<Country, u64> =
+            people.iter().filter(|(country, _)| is_out(country)).map(|(country, people)| (*country, *people)).collect();
+        if !theirs.is_empty() {
+            let sentence = format!(
+                "its hours begin more than the campaign's ttl, {ttl}, after those of the first step are over, so it never leaves \
+                 for people of {}; widen them, or lengthen ttl",
+                named(&theirs).join(", ")
+            );
+            found.push(Warning { code: Lint::AfterTtl, step: Some(index), sentence });
+        }
+    }
+    found
+}
+
+/// Whether a step may leave within `ttl` of a first hand-over, whenever that is.
+fn is_in_reach(first: &Hours, step: &Hours, ttl: Span, from: Timestamp, zone: Zone) -> bool {
+    let mut opens = from;
+    for _ in 0..OPENINGS {
+        let Some(begins) = first.open_from(opens, zone) else { return true };
+        let Some(closes) = first.open_until(begins, zone) else { return true };
+        let Some(next) = step.open_from(begins, zone) else { return true };
+        if next < closes + ttl {
+            return true;
+        }
+        opens = closes;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaign::Schedule;
+    use crate::domain::{Channel, Step};
+
+    fn warned(first: &str, then: &str, ttl: i64) -> bool {
+        let step = |window: &str| {
+            let hours = Hours { windows: vec![window.parse().unwrap()], ..Hours::default() };
+            Step { hours, ..Step::of_text(Channel::Sms, "sms", "Hi") }
+        };
+        let ttl = Some(Span::from_secs(ttl * 3_600));
+        let plan = Plan { ttl, ..Plan::of_steps(vec![step(first), step(then)]) };
+        let people = [("SG".parse().unwrap(), 30)].into();
+        let now = Timestamp::parse_rfc3339("2026-12-01T00:00:00Z").unwrap();
+        let beginnings = Beginnings::of(&plan, &Schedule::default(), &people, now).unwrap();
+        let found = out_of_reach(&plan, &people, &beginnings);
+        found.iter().for_each(|warning| assert!(warning.sentence.contains("people of SG 30"), "{}", warning.sentence));
+        !found.is_empty()
+    }
+
+    #[test]
+    fn a_step_whose_hours_come_after_the_ttl_of_all_that_give_way_to_it_is_pointed_out() {
+        let (morning, evening) = ("09:00-12:00", "18:00-20:00");
+        assert!(warned(morning, evening, 6), "who leaves before noon has no time left at six");
+        assert!(!warned(morning, evening, 7));
+        assert!(!warned(morning, "11:00-12:00", 1));
+        // On Monday alone it comes too late; on Friday it does not.
+        assert!(!warned(morning, "Fri 12:30-13:00", 1));
+        assert!(warned("Mon 09:00-12:00", "Fri 12:30-13:00", 24));
+    }
+}
