@@ -7,6 +7,7 @@ use super::file::Draft;
 use super::forecast::{Forecast, Stop};
 use super::lint::{Facts, Lint, Warning, lint, named};
 use super::lint_hours::out_of_reach;
+use super::passes::passes;
 use super::people::{Gathering, Part, People, PeopleError};
 use super::prices::{PriceError, PriceList};
 use super::route;
@@ -219,14 +220,16 @@ impl Launcher<'_> {
         });
         let (plan, beginnings, mut warnings) = begun.map_err(LaunchError::Problems)?;
         let windows = open_windows(self.store, self.config, &plan, people, now).await?;
+        let passes = passes(self.store, self.config, &plan, people, now).await?;
         let facts = Facts {
             recipients: people.recipients,
             countries: &people.countries,
             empty: &people.empty,
             allowed: draft.allow_countries.as_ref(),
             windows: &windows,
+            passes: &passes,
         };
-        let forecast = self.forecast(&plan, &people.countries, &beginnings, now).await?;
+        let forecast = self.forecast(&plan, &people.countries, &passes, &beginnings, now).await?;
         warnings.extend(lint(&plan, self.config, &facts));
         warnings.extend(people.excluded.warnings());
         warnings.extend(beginnings.warnings());

@@ -134,6 +134,8 @@ pub struct Facts<'a> {
     pub allowed: Option<&'a BTreeSet<Country>>,
     /// For each step of free text on WhatsApp, how many recipients have a 24-hour window open now.
     pub windows: &'a BTreeMap<StepIndex, u64>,
+    /// For each limited portfolio, how many recipients take no place in its tier.
+    pub passes: &'a BTreeMap<String, u64>,
 }
 
 /// Looks a plan over.
@@ -158,7 +160,7 @@ pub fn lint(plan: &Plan, config: &Config, facts: &Facts<'_>) -> Vec<Warning> {
         }
         warnings.content(step, facts);
         warnings.empty_cells(plan, step, facts, share);
-        warnings.pace((index, step), config, &shares);
+        warnings.pace((index, step), config, facts, &shares);
         deadlines = Span::from_millis(deadlines.millis() + step.fallback_after.map_or(0, Span::millis));
     }
     warnings.found

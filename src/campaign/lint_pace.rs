@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::lint::{Lint, Warnings};
+use super::lint::{Facts, Lint, Warnings};
 use super::shares::{Shares, as_float};
 use crate::config::{Config, Lane, SendMode};
 use crate::domain::{OnTierSpent, Step, StepIndex, Tier, grouped};
@@ -12,7 +12,13 @@ const UNEVEN: f64 = 2.0;
 
 impl Warnings {
     /// Of those who come here from another step nobody knows yet how many they are; looked at are those who begin here.
-    pub(super) fn pace(&mut self, (index, step): (StepIndex, &Step), config: &Config, shares: &Shares) {
+    pub(super) fn pace(
+        &mut self,
+        (index, step): (StepIndex, &Step),
+        config: &Config,
+        facts: &Facts<'_>,
+        shares: &Shares,
+    ) {
         let on = |lane: &Lane| shares.on_lane(index, &lane.name);
         let mut portfolios: BTreeMap<&str, (u32, u64)> = BTreeMap::new();
         for lane in config.lanes_of(step) {
@@ -22,6 +28,7 @@ impl Warnings {
             }
         }
         for (portfolio, (people, beginning)) in portfolios {
+            let beginning = beginning.saturating_sub(facts.passes.get(portfolio).copied().unwrap_or(0));
             if beginning <= u64::from(people) {
                 continue;
             }
@@ -32,7 +39,7 @@ impl Warnings {
                 }
             };
             let sentence = format!(
-                "portfolio {portfolio} may start with {} people a day, and these are {}, so {so}",
+                "portfolio {portfolio} may start with {} people a day, and these are {} who need a place, so {so}",
                 grouped(people),
                 grouped(beginning)
             );

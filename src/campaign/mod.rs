@@ -42,6 +42,7 @@ mod lookup;
 mod moment;
 mod noted;
 mod outlook;
+mod passes;
 mod people;
 mod prices;
 mod replay;

@@ -72,6 +72,7 @@ impl Launcher<'_> {
         &self,
         plan: &Plan,
         people: &BTreeMap<Country, u64>,
+        passes: &BTreeMap<String, u64>,
         beginnings: &Beginnings,
         now: Timestamp,
     ) -> Result<Option<Forecast>, LaunchError> {
@@ -83,7 +84,11 @@ impl Launcher<'_> {
             let waiting = Waiting { country: *country, people, opens, over: plan.over, ends: plan.end };
             gathering.add(plan, index, waiting).await?;
         }
-        Ok(gathering.whole().forecast(beginnings.first.max(now)))
+        let mut outlook = gathering.whole();
+        for portfolio in &mut outlook.portfolios {
+            portfolio.passes = passes.get(&portfolio.name).copied().map_or(0.0, as_float);
+        }
+        Ok(outlook.forecast(beginnings.first.max(now)))
     }
 
     /// When everything of a campaign that waits now will have left. Where its people are is taken from the audience as a
@@ -338,6 +343,7 @@ impl<'a> Gathering<'a> {
             name: name.to_owned(),
             most,
             free,
+            passes: 0.0,
             coming,
             held,
             days: BTreeMap::new(),

@@ -43,6 +43,7 @@ fn through(text: &str, config: &Config) -> Result<(Plan, Vec<Warning>), String> 
         empty: &[0, 40, 2, 0, 0, 0],
         allowed: draft.allow_countries.as_ref(),
         windows: &[(StepIndex::FIRST, 12)].into(),
+        passes: &BTreeMap::new(),
     };
     warnings.extend(lint(&plan, config, &facts));
     Ok((plan, warnings))
@@ -431,6 +432,7 @@ fn countries_of_hardly_anybody_are_named_unless_they_get_nothing_anyway() {
             empty: &[0; 6],
             allowed: draft.allow_countries.as_ref(),
             windows: &windows,
+            passes: &BTreeMap::new(),
         };
         let found = lint(&plan, &config, &facts).into_iter().find(|warning| warning.code == Lint::RareCountry);
         found.map(|warning| warning.sentence)
@@ -520,7 +522,7 @@ fn what_is_probably_not_meant_gets_a_warning_with_a_stable_code() {
         (
             with("", &[WHATSAPP, SMS]),
             tiny("tier", "250"),
-            "step 1: portfolio acme may start with 250 people a day, and these are 1,000, so it takes 4 days or more",
+            "step 1: portfolio acme may start with 250 people a day, and these are 1,000 who need a place, so it takes 4 days or more",
         ),
         (
             with("at = \"2027-03-28T02:30\"\ntime_zone = \"Europe/Berlin\"", &[SMS]),

@@ -252,6 +252,11 @@ async fn a_tier_that_is_raised_lets_the_rest_leave_at_once_and_one_that_is_lower
     // Those of the first day hold a place already, all of them.
     assert_eq!((world.people(), world.left_of(&second)), (1_000, 1_000));
     assert_eq!(world.message(&launched, 999).await.step, StepIndex::FIRST);
+    // So a plan for them foresees no day, and one for others that they wait.
+    let foreseen = world.forecast_of(&text(0..PEOPLE, "", "")).await;
+    assert!(foreseen.bookings[0].days.is_empty(), "{foreseen:?}");
+    assert!(!world.warned(0..PEOPLE).await.contains(&Lint::SmallTier));
+    assert!(world.warned(PEOPLE..2 * PEOPLE).await.contains(&Lint::SmallTier));
     let newcomers = world.launch_of(&text(PEOPLE..PEOPLE + 100, "", "")).await;
     world.hours(15).await;
     assert_eq!(world.left_of(&newcomers), 0, "a thousand hold places, and there are 250");

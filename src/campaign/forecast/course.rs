@@ -122,6 +122,8 @@ pub(in crate::campaign) struct Portfolio {
     pub name: String,
     pub most: u32,
     pub free: f64,
+    /// How many of ours take no place: they hold one, or wrote to us.
+    pub passes: f64,
     /// When taken places come free, earliest first.
     pub coming: VecDeque<(Timestamp, f64)>,
     /// For how long somebody takes one.
@@ -280,19 +282,24 @@ impl Outlook {
                 until(cap.left / taken);
             }
         }
-        let mut taken = vec![0.0; self.portfolios.len()];
+        let (mut taken, mut passing) = (vec![0.0; self.portfolios.len()], vec![0.0; self.portfolios.len()]);
         for (road, Pace { ours, theirs, .. }) in self.roads.iter().zip(&paces) {
             if *theirs > 0.0 {
                 until(road.others / theirs);
             }
             road.coming.front().into_iter().for_each(|coming| until(in_seconds(coming.from)));
             if let Some(portfolio) = road.portfolio {
-                taken[portfolio] += ours + theirs;
+                let pass = self.portfolios[portfolio].passes > NOBODY;
+                passing[portfolio] += if pass { *ours } else { 0.0 };
+                taken[portfolio] += if pass { *theirs } else { ours + theirs };
             }
         }
-        for (portfolio, pace) in self.portfolios.iter().zip(&taken) {
-            if *pace > 0.0 && portfolio.free.is_finite() {
-                until(portfolio.free / pace);
+        for ((portfolio, taken), passing) in self.portfolios.iter().zip(&taken).zip(&passing) {
+            if *taken > 0.0 {
+                until(portfolio.free / taken);
+            }
+            if *passing > 0.0 {
+                until(portfolio.passes / passing);
             }
             portfolio.coming.front().into_iter().for_each(|(free_at, _)| until(in_seconds(*free_at)));
         }
@@ -331,9 +338,9 @@ impl Outlook {
     /// How fast a lane goes, and why no faster for us.
     fn pace(&self, lane: usize, waiting: &[f64]) -> Pace {
         let road = &self.roads[lane];
-        if let Some(portfolio) = road.portfolio.map(|portfolio| &self.portfolios[portfolio])
-            && portfolio.free < 1.0
-        {
+        let portfolio = road.portfolio.map(|portfolio| &self.portfolios[portfolio]);
+        let is_spent = portfolio.is_some_and(|portfolio| portfolio.free < 1.0);
+        if let Some(portfolio) = portfolio.filter(|portfolio| is_spent && portfolio.passes <= NOBODY) {
             return Pace { ours: 0.0, theirs: 0.0, because: Bottleneck::Tier { portfolio: portfolio.name.clone() } };
         }
         let (mut rate, mut because) = (road.rate, Bottleneck::Rate { lane: road.lane.clone() });
@@ -350,7 +357,12 @@ impl Outlook {
             }
         }
         if waiting[lane] <= 0.0 {
-            return Pace { ours: 0.0, theirs: if road.others > 0.0 { rate } else { 0.0 }, because };
+            let theirs = if road.others > 0.0 && !is_spent { rate } else { 0.0 };
+            return Pace { ours: 0.0, theirs, because };
+        }
+        if is_spent {
+            // Whoever of the others would need a place is in nobody's way.
+            return Pace { ours: rate, theirs: 0.0, because };
         }
         let ours = rate / road.sharing();
         if road.others > 0.0 {
@@ -370,16 +382,8 @@ impl Outlook {
             }
         }
         for (road, Pace { ours, theirs, .. }) in self.roads.iter_mut().zip(paces) {
-            let (our_places, places) = (ours * seconds, (ours + theirs) * seconds);
-            if let Some(portfolio) = road.portfolio.map(|portfolio| &mut self.portfolios[portfolio])
-                && portfolio.free.is_finite()
-                && places > 0.0
-            {
-                portfolio.free -= places;
-                portfolio.coming.push_back((at + millis(seconds) + portfolio.held, places));
-                let (mine, others) = portfolio.days.entry(day).or_default();
-                *mine += our_places;
-                *others += places - our_places;
+            if let Some(portfolio) = road.portfolio.map(|portfolio| &mut self.portfolios[portfolio]) {
+                portfolio.take(ours * seconds, theirs * seconds, (day, at + millis(seconds)));
             }
             road.others = (road.others - theirs * seconds).max(0.0);
         }
@@ -395,6 +399,23 @@ struct Pace {
 }
 
 impl Portfolio {
+    /// Hand-overs of ours and of others by the end of a stretch, of which some take no places.
+    fn take(&mut self, ours: f64, theirs: f64, (day, at): (NaiveDate, Timestamp)) {
+        let ours = if self.passes > NOBODY {
+            self.passes -= ours;
+            0.0
+        } else {
+            ours
+        };
+        if ours + theirs > 0.0 {
+            self.free -= ours + theirs;
+            self.coming.push_back((at + self.held, ours + theirs));
+            let (mine, others) = self.days.entry(day).or_default();
+            *mine += ours;
+            *others += theirs;
+        }
+    }
+
     fn booking(&self, until: NaiveDate) -> Booking {
         let days = self.days.iter().map(|(day, (ours, others))| BookedDay {
             day: *day,

@@ -26,6 +26,7 @@ fn places_of_250() -> Portfolio {
         name: "acme".to_owned(),
         most: 250,
         free: 250.0,
+        passes: 0.0,
         coming: VecDeque::new(),
         held: Span::from_secs(86_400),
         days: BTreeMap::new(),
@@ -91,6 +92,25 @@ fn places_are_booked_by_day_and_shared_with_campaigns_that_come_later() {
     let with_others = [day(1, 250, 0), day(2, 125, 125), day(3, 125, 125), day(4, 100, 100)];
     assert_eq!(booked(&[&shared]), with_others);
     assert_eq!(booked(&[&alone, &shared]), with_others, "it takes the same places on another lane");
+}
+
+#[test]
+fn who_holds_a_place_or_wrote_to_us_leaves_at_the_rate_however_full_the_tier_is() {
+    let portfolio = Portfolio { free: 0.0, passes: 800.0, ..places_of_250() };
+    let coming = VecDeque::from([(at("2026-12-01T13:00:00Z"), 250.0)]);
+    let of = |people, portfolio| Outlook {
+        groups: vec![group(people)],
+        roads: vec![Road { portfolio: Some(0), ..road(1.0) }],
+        portfolios: vec![portfolio],
+        ..Outlook::default()
+    };
+    let all = of(800.0, portfolio.clone()).forecast(at(BEGINS)).unwrap();
+    assert_eq!(all.done_at.since(at(BEGINS)), Span::from_secs(800));
+    assert_eq!((all.bottleneck, all.bookings[0].days.len()), (Some(of_lane(|lane| Bottleneck::Rate { lane })), 0));
+    // The others wait until places come free at noon.
+    let some = of(1_000.0, Portfolio { coming, ..portfolio }).forecast(at(BEGINS)).unwrap();
+    assert_eq!(some.done_at, at("2026-12-01T13:00:00Z") + Span::from_secs(200));
+    assert_eq!(some.bookings[0].days[0].people, 200);
 }
 
 #[test]
