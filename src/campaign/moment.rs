@@ -1,17 +1,29 @@
 //! Moments as people read them: on the clock of the campaign's zone where it has one, else on that of this machine, and
 //! always with the offset that the clock has there and then.
 
+use std::sync::OnceLock;
+
 use chrono::{DateTime, Local, Offset, TimeZone};
 use chrono_tz::Tz;
 
 use crate::domain::{Timestamp, Zone};
 
-/// `2026-12-01 09:00 +08 (Asia/Singapore)`; on this machine's clock `2026-12-01 09:00:12 UTC`.
+/// `2026-12-01 09:00 +08 (Asia/Singapore)`; where nobody said in which zone, in that of this machine.
 pub fn moment(at: Timestamp, zone: Option<Zone>) -> String {
     // Of UTC the offset is the name.
-    let named = zone.filter(|Zone(zone)| !matches!(zone, Tz::UTC | Tz::Etc__UTC));
+    let named = zone.or_else(machine_zone).filter(|Zone(zone)| !matches!(zone, Tz::UTC | Tz::Etc__UTC));
     let name = named.map(|zone| format!(" ({zone})")).unwrap_or_default();
     format!("{}{name}", moment_within(at, zone))
+}
+
+/// The zone of this machine's clock, where it has a name.
+fn machine_zone() -> Option<Zone> {
+    static ZONE: OnceLock<Option<Zone>> = OnceLock::new();
+    *ZONE.get_or_init(|| {
+        // What goes before the system's is whatever the clock goes by as well.
+        let name = std::env::var("TZ").ok().or_else(|| iana_time_zone::get_timezone().ok());
+        name?.trim_start_matches(':').parse().ok()
+    })
 }
 
 /// The same where the zone's name has been said: `2026-12-01 09:00 +08`.

@@ -13,9 +13,9 @@ use super::out::{self, To};
 use super::table::Table;
 use super::words::{list as listed, of};
 use super::{Exit, Ground};
-use crate::campaign::{Waiting, noted};
+use crate::campaign::{Waiting, moment, noted};
 use crate::config::nearest;
-use crate::domain::{BatchState, Channel, Content};
+use crate::domain::{BatchState, Channel, Content, Timestamp};
 use crate::store::{Hold, Store};
 
 #[derive(Debug, clap::Subcommand)]
@@ -177,6 +177,7 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
     {
         let SaidShown { language, what, value, at } = said;
         let language = if language.is_empty() { String::new() } else { format!(" ({language})") };
+        let at = Timestamp::parse_rfc3339(at).map_or_else(|| at.clone(), |at| moment(at, None));
         out::data(format_args!(
             "\ntemplate {}{language}: its {what} is {value}, as the provider said at {at}",
             template.name

@@ -13,6 +13,8 @@ use crate::throttle::{Cause, Complaint};
 /// Tries after which a message that is given back again and again goes to the end of its queue, so that it does not
 /// stand in everybody's way.
 const PATIENT_TRIES: u16 = 3;
+/// The status, and the code, that answers one request too many.
+const TOO_MANY: u32 = 429;
 /// How far behind the end it goes: longer from try to try.
 const SHORTEST_REST: Span = Span::from_secs(8);
 const LONGEST_REST: Span = Span::from_secs(600);
@@ -51,7 +53,11 @@ pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestam
 
 fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, begun: Timestamp) -> Settled {
     let (fault, now) = (refusal.fault, lane.clock.now());
-    let again = place(&job, lane, now);
+    // That there were too many requests is no message's own, however often it was one of them.
+    let again = match job.claimed.message.present.state {
+        State::Sending { not_before, .. } if refusal.code == Some(TOO_MANY) => not_before,
+        _ => place(&job, lane, now),
+    };
     let answer = engine::Answer::Refused { fault, again };
     match fault {
         Fault::Recipient | Fault::Person => {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::campaign::moment;
 use crate::domain::{Span, Timestamp};
 use crate::engine::Gap;
 use crate::store::{self, Deafness, Event, Store};
@@ -53,7 +54,7 @@ pub(super) async fn keep_gap(store: &dyn Store, gap: Gap, filled: Option<Timesta
             .to_owned(),
     };
     let text = match filled {
-        Some(filled) => format!("{taken}; deadlines wait until {} for their repeats", filled.rfc3339()),
+        Some(filled) => format!("{taken}; deadlines wait until {} for their repeats", moment(filled, None)),
         None => format!(
             "{taken}; what the provider said meanwhile is lost; deadlines that fell into it do as the campaign's \
              after_gap says (the provider is asked, unless it says otherwise)"
@@ -106,7 +107,8 @@ impl Ear {
             );
         }
         if !self.noted {
-            let text = format!("since {} {what}; no deadline fires for want of them; {what_to_do}", since.rfc3339());
+            let since = moment(since, None);
+            let text = format!("since {since} {what}; no deadline fires for want of them; {what_to_do}");
             note(store, now, text).await?;
             self.noted = true;
         }

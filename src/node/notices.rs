@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::campaign::moment;
 use crate::dispatch::LaneStatus;
 use crate::domain::{Portion, Span, Timestamp};
 use crate::store::{Event, Hold};
@@ -136,7 +137,7 @@ impl Notices {
             if tier.is_spent() && !told {
                 self.spent.insert(tier.portfolio.clone());
                 let free_at =
-                    tier.free_at.map(|at| format!(", the next comes free at {}", at.rfc3339())).unwrap_or_default();
+                    tier.free_at.map(|at| format!(", the next comes free at {}", moment(at, None))).unwrap_or_default();
                 let text = format!(
                     "its tier is spent: {} people in the last day{free_at}; whoever is new waits for a place, or goes on to \
                      the next step where the step says so",

@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::config::Lane;
-use crate::domain::{Channel, Knob, Msisdn, Rate, Timestamp, without_numbers};
+use crate::domain::{Channel, Knob, Msisdn, Rate, Timestamp, Zone, local, without_numbers};
 use crate::store::{BusinessEvent, Dial, HeldBy, Hold, Said};
 use crate::wire::{Business, instant};
 
@@ -61,6 +61,11 @@ pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timesta
 fn is_of(event: &Business<'_>, lane: &Lane) -> bool {
     let Some(account) = event.account_id.as_deref().filter(|account| !account.is_empty()) else { return true };
     lane.provider.account_id.as_deref().is_none_or(|ours| ours.eq_ignore_ascii_case(account))
+}
+
+/// Of events there is one for everybody, whatever their clock.
+fn in_utc(at: Timestamp) -> String {
+    local(at, Zone(chrono_tz::UTC)).format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// A name for an event that brings none.
@@ -222,7 +227,7 @@ impl<'a> Reading<'a> {
             };
             self.kept.holds = self.lanes.iter().map(hold).collect();
         } else if status == "FLAGGED" {
-            let until = instant(disabled_at).map_or_else(|| disabled_at.to_owned(), Timestamp::rfc3339);
+            let until = instant(disabled_at).map_or_else(|| disabled_at.to_owned(), in_utc);
             let until = if until.is_empty() { String::new() } else { format!(" at {until}") };
             let text =
                 format!("the provider says FLAGGED{more}: it will be disabled{until} unless its quality gets better");
