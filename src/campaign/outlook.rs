@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::beginnings::Beginnings;
 use super::cost;
 use super::forecast::{Account, Coming, Forecast, Group, Outlook, Portfolio, Road, Stop};
-use super::launch::{LaunchError, Launcher};
+use super::launch::{LaunchError, Launcher, Prepared};
 use super::shares::as_float;
 use super::used_up::caps;
 use crate::audience::understood;
@@ -126,6 +126,77 @@ impl Launcher<'_> {
             }
         }
         Ok(gathering.whole().forecast(opens))
+    }
+
+    /// When nothing is left to hand over at the latest: should everybody fall back at every step. Nothing where nobody can,
+    /// or where that is never.
+    pub async fn finished_by(&self, prepared: &Prepared) -> Result<Option<Timestamp>, LaunchError> {
+        let Prepared { plan, people, beginnings, forecast, now, .. } = prepared;
+        let Some(first) = forecast.as_ref().filter(|first| first.left_behind.is_empty()) else { return Ok(None) };
+        let begins_before =
+            |country: &Country, step| plan.first(plan.marks_at_first(Some(*country))).is_some_and(|first| first < step);
+        let coming = |step| {
+            let theirs = people.countries.iter().filter(|(country, _)| begins_before(country, step));
+            theirs.map(|(country, people)| (*country, as_float(*people))).collect()
+        };
+        self.latest(plan, first.done_at, (beginnings.first.max(*now), true), coming, None).await
+    }
+
+    /// The same of a campaign that runs.
+    pub async fn finished_by_of(
+        &self,
+        batch: &Batch,
+        plan: &Plan,
+        tallies: &Tallies,
+        (first, now): (&Forecast, Timestamp),
+    ) -> Result<Option<Timestamp>, LaunchError> {
+        if !first.left_behind.is_empty() {
+            return Ok(None);
+        }
+        let countries = countries_of(self.store, batch).await?;
+        let all = as_float(countries.values().sum::<u64>().max(1));
+        let coming = |step| {
+            let before = plan.places().filter(|(index, _)| *index < step);
+            let open = [Count::Queued, Count::Sending, Count::AwaitingOpen];
+            let open = before.flat_map(|(index, _)| open.map(|count| tallies.get(index, count))).sum::<i64>();
+            let open = as_float(open.try_into().unwrap_or(0));
+            countries.iter().map(|(country, people)| (*country, open * as_float(*people) / all)).collect()
+        };
+        self.latest(plan, first.done_at, (now, false), coming, Some(batch.id)).await
+    }
+
+    /// Step by step: whoever comes to one has left by the one before and its deadline, and no faster than its lanes.
+    async fn latest(
+        &self,
+        plan: &Plan,
+        done_at: Timestamp,
+        (mut begins, is_new): (Timestamp, bool),
+        coming: impl Fn(StepIndex) -> Vec<(Country, f64)>,
+        except: Option<BatchId>,
+    ) -> Result<Option<Timestamp>, LaunchError> {
+        let (mut latest, mut before, mut falls_back) = (done_at, None::<&Step>, false);
+        for (index, step) in plan.places() {
+            let deadline = before.map(|before| before.fallback_after.unwrap_or(before.receipt_window));
+            before = Some(step);
+            let Some(deadline) = deadline else { continue };
+            let for_them = |(country, people): &(Country, f64)| *people > 0.0 && step.countries.contain(Some(*country));
+            let theirs: Vec<_> = coming(index).into_iter().filter(for_them).collect();
+            if theirs.is_empty() {
+                continue;
+            }
+            falls_back = true;
+            // The first of those who have left already may fall back at any moment.
+            begins = if is_new { begins + deadline } else { begins };
+            let mut gathering = self.gathering(Outlook::of(plan), except, begins).await?;
+            for (country, people) in theirs {
+                let waiting = Waiting { country, people, opens: begins, over: None, ends: None };
+                gathering.add(plan, index, waiting).await?;
+            }
+            let Some(course) = gathering.whole().forecast(begins) else { return Ok(None) };
+            latest = course.done_at.max(latest + deadline);
+        }
+        let latest = plan.ttl.map_or(latest, |ttl| latest.min(done_at + ttl));
+        Ok(falls_back.then_some(latest))
     }
 
     async fn gathering(

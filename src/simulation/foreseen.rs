@@ -144,6 +144,39 @@ async fn the_end_is_that_of_first_messages_and_fallbacks_are_foreseen_behind_it(
 }
 
 #[tokio::test]
+async fn a_campaign_is_finished_at_the_latest_when_everybody_has_gone_through_all_its_steps() {
+    let mut world = World::of(CONFIG, None).await;
+    let viber = "[[step]]\nchannel = \"Viber\"\ntext = \"Hello\"\nfallback_after = \"1m\"\n[[step]]";
+    let text = |people, head: &str| text(people, head, "lane = \"b\"").replace("[[step]]", viber);
+    let seconds = async |text: &str| {
+        let prepared = world.launcher().plan(&Draft::parse("test.toml", text).unwrap()).await.unwrap();
+        let finished_by = world.launcher().finished_by(&prepared).await.unwrap();
+        finished_by.map(|by| by.since(at(BEGINS)).millis() / 1_000)
+    };
+    // A minute after ten a second by Viber the first come to one a second by SMS: that decides.
+    assert_eq!(seconds(&text(600, "")).await, Some(660));
+    assert_eq!(seconds(&text(600, "ttl = \"5m\"")).await, Some(360));
+    // One step has nothing behind it.
+    assert_eq!(
+        seconds("numbers = [\"+6591234567\"]\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\nlane = \"b\"").await,
+        None
+    );
+    let launched = world.launch_of(&text(600, "")).await;
+    for _ in 0..30 {
+        world.clock.advance(Span::from_secs(1));
+        world.send().await;
+    }
+    let (batch, plan) = (
+        world.store.batch(launched.batch).await.unwrap().unwrap(),
+        world.store.plan(launched.batch).await.unwrap().unwrap(),
+    );
+    let (tallies, now) = (world.store.tallies(launched.batch).await.unwrap(), world.clock.now());
+    let rest = world.launcher().forecast_of(&batch, &plan, &tallies, now).await.unwrap().unwrap();
+    let by = world.launcher().finished_by_of(&batch, &plan, &tallies, (&rest, now)).await.unwrap().unwrap();
+    assert_eq!(by.since(now), Span::from_secs(600), "nobody has come to the second step, and all may");
+}
+
+#[tokio::test]
 async fn of_a_pool_whose_lane_is_held_the_others_have_its_people() {
     let world = World::of(CONFIG, None).await;
     let both = world.forecast_of(&text(600, "", "lanes = [\"a\", \"b\"]")).await;

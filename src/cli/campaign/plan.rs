@@ -15,7 +15,7 @@ use crate::cli::table::Table;
 use crate::cli::words::{self, of, shell};
 use crate::cli::{Exit, Ground, progress};
 use crate::config::Problem;
-use crate::domain::{Channel, Content, Country, Plan, Recipient, SmsEncoding, Step, StopRule};
+use crate::domain::{Channel, Content, Country, Plan, Recipient, SmsEncoding, Step, StopRule, Timestamp};
 use crate::template::{self, Line};
 
 #[derive(Debug, clap::Args)]
@@ -39,13 +39,17 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let launcher = ground.launcher(store.as_ref());
     let spinner = progress::spinner("reading the recipients", json);
     let planned = launcher.plan(&draft).await;
+    let finished_by = match &planned {
+        Ok(prepared) => launcher.finished_by(prepared).await?,
+        Err(_) => None,
+    };
     spinner.finish_and_clear();
     store.close().await;
     match planned {
-        Ok(prepared) if json => out::json(&PlanShown::new(&prepared, ground))?,
+        Ok(prepared) if json => out::json(&PlanShown::new(&prepared, finished_by, ground))?,
         Ok(prepared) => {
             let file = file.display().to_string();
-            out::lines(lines(&prepared, &file, To::Stdout.paint()))?;
+            out::lines(lines(&prepared, finished_by, &file, To::Stdout.paint()))?;
         }
         Err(LaunchError::Problems(problems)) if json => return refused(&problems),
         Err(LaunchError::Problems(problems)) => {
@@ -141,6 +145,9 @@ struct PlanShown<'a> {
     /// When everybody's first message will have left; nothing where that is never, or something has to be lifted first.
     left_by: Option<String>,
     bottleneck: Option<String>,
+    /// When nothing will be left to hand over, should everybody fall back at every step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished_by: Option<String>,
     /// What does not leave, and what stops it.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     left_behind: &'a [LeftBehind],
@@ -164,7 +171,7 @@ struct PlanShown<'a> {
 }
 
 impl<'a> PlanShown<'a> {
-    fn new(prepared: &'a Prepared, ground: &Ground) -> Self {
+    fn new(prepared: &'a Prepared, finished_by: Option<Timestamp>, ground: &Ground) -> Self {
         let Prepared { name, people, plan, schedule, beginnings, warnings, windows, .. } = prepared;
         let forecast = prepared.forecast.as_ref();
         let foreseen = forecast.filter(|_| !begins_held(prepared));
@@ -204,6 +211,7 @@ impl<'a> PlanShown<'a> {
             over: plan.over.map(|over| over.to_string()),
             left_by: foreseen.filter(|foreseen| foreseen.left_behind.is_empty()).map(|all| all.done_at.rfc3339()),
             bottleneck: foreseen.and_then(|forecast| forecast.bottleneck.as_ref()).map(ToString::to_string),
+            finished_by: finished_by.filter(|_| foreseen.is_some()).map(Timestamp::rfc3339),
             left_behind: forecast.map(|forecast| &forecast.left_behind[..]).unwrap_or_default(),
             bookings: forecast.map(|forecast| &forecast.bookings[..]).unwrap_or_default(),
             allowed_rate: ground.allowed(plan),
@@ -266,7 +274,7 @@ fn left_by(prepared: &Prepared) -> String {
     format!("{what} {by}, after {takes}{}", limits::decides(forecast))
 }
 
-fn lines(prepared: &Prepared, file: &str, paint: Paint) -> Vec<String> {
+fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint: Paint) -> Vec<String> {
     let Prepared { name, people, plan, schedule, beginnings, forecast, warnings, country, .. } = prepared;
     let title = name.clone().unwrap_or_else(|| file.to_owned());
     let mut lines = vec![format!(
@@ -292,6 +300,14 @@ fn lines(prepared: &Prepared, file: &str, paint: Paint) -> Vec<String> {
     let shares = Shares::of(plan, &people.countries);
     lines.push(format!("  {}", paint.dim(when)));
     lines.push(format!("  {}", paint.dim(left_by(prepared))));
+    if let Some(at) = finished_by {
+        let by = moment(at, plan.time_zone);
+        let would = if begins_held(prepared) { "would have" } else { "has" };
+        lines.push(format!(
+            "  {}",
+            paint.dim(format!("should everybody fall back at every step, the last message {would} left by {by}"))
+        ));
+    }
     let bookings = forecast.as_ref().map(|forecast| &forecast.bookings[..]).unwrap_or_default();
     lines.extend(limits::bookings(bookings, paint).into_iter().map(|said| format!("  {said}")));
     let cost = Cost::of(plan, &people.countries);

@@ -23,6 +23,8 @@ pub(in crate::cli) struct Look {
     pub(in crate::cli) next_due: Option<Timestamp>,
     /// When what waits now will have left, as things stand.
     pub(in crate::cli) forecast: Option<Forecast>,
+    /// When nothing will be left to hand over, should everybody fall back at every step.
+    pub(in crate::cli) finished_by: Option<Timestamp>,
     /// Deadlines that fell into a time in which no receipt could be taken.
     pub(in crate::cli) waived: Option<Waived>,
     /// A time in which none could be taken, of which deadlines wait for what is still repeated.
@@ -37,8 +39,11 @@ pub(in crate::cli) struct Looking<'a> {
     plan: Plan,
     foresees: bool,
     /// The latest forecast, and when it was made.
-    forecast: Option<(Timestamp, Option<Forecast>)>,
+    forecast: Option<(Timestamp, Foreseen)>,
 }
+
+/// What waits now, and when all of it is finished at the latest.
+type Foreseen = (Option<Forecast>, Option<Timestamp>);
 
 /// How long a forecast stands: it looks at all campaigns.
 const FORECAST: Span = Span::from_secs(5);
@@ -109,14 +114,28 @@ impl<'a> Looking<'a> {
         let next_due = store.next_due(vec![self.id]).await?.remove(&self.id);
         let is_to_leave = matches!(batch.state, BatchState::Running | BatchState::Scheduled) && show.counts.queued > 0;
         let goes_on = self.foresees && is_to_leave;
-        let forecast = if goes_on { self.forecast(&turned, &batch, &tallies, at).await? } else { None };
+        let foreseen = if goes_on { self.forecast(&turned, &batch, &tallies, at).await? } else { (None, None) };
+        let (forecast, finished_by) = foreseen;
         let waived = Waived::read(store, &self.ground.config, &self.plan, &tallies, at).await?;
         // Where nothing falls due any more, nothing waits.
         let repeated = match batch.started_at.filter(|_| next_due.is_some()) {
             Some(begun) => Repeated::read(store, begun, report.zone, at).await?,
             None => None,
         };
-        Ok(Look { at, batch, show, report, obstacles, is_kept, server, next_due, forecast, waived, repeated })
+        Ok(Look {
+            at,
+            batch,
+            show,
+            report,
+            obstacles,
+            is_kept,
+            server,
+            next_due,
+            forecast,
+            finished_by,
+            waived,
+            repeated,
+        })
     }
 
     async fn forecast(
@@ -125,13 +144,19 @@ impl<'a> Looking<'a> {
         batch: &Batch,
         tallies: &Tallies,
         at: Timestamp,
-    ) -> anyhow::Result<Option<Forecast>> {
-        if let Some((_, forecast)) = self.forecast.as_ref().filter(|(made, _)| at.since(*made) < FORECAST) {
-            return Ok(forecast.clone());
+    ) -> anyhow::Result<Foreseen> {
+        if let Some((_, foreseen)) = self.forecast.as_ref().filter(|(made, _)| at.since(*made) < FORECAST) {
+            return Ok(foreseen.clone());
         }
-        let forecast = turned.launcher(self.store).forecast_of(batch, &self.plan, tallies, at).await?;
-        self.forecast = Some((at, forecast.clone()));
-        Ok(forecast)
+        let launcher = turned.launcher(self.store);
+        let forecast = launcher.forecast_of(batch, &self.plan, tallies, at).await?;
+        let finished_by = match &forecast {
+            Some(first) => launcher.finished_by_of(batch, &self.plan, tallies, (first, at)).await?,
+            None => None,
+        };
+        let foreseen = (forecast, finished_by);
+        self.forecast = Some((at, foreseen.clone()));
+        Ok(foreseen)
     }
 
     /// Whether something that waits may not leave before somebody lets it. Whom another lane stands in for waits for nobody.

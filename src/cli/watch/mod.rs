@@ -208,6 +208,9 @@ pub(super) struct Shown<'a> {
     left_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bottleneck: Option<String>,
+    /// When nothing will be left to hand over, should everybody fall back at every step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished_by: Option<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     left_behind: &'a [LeftBehind],
     obstacles: Vec<ObstacleShown>,
@@ -228,6 +231,7 @@ impl<'a> Shown<'a> {
             server: look.server,
             left_by: foreseen.filter(|all| all.left_behind.is_empty()).map(|all| all.done_at.rfc3339()),
             bottleneck: foreseen.and_then(|forecast| forecast.bottleneck.as_ref()).map(ToString::to_string),
+            finished_by: look.finished_by.filter(|_| foreseen.is_some()).map(Timestamp::rfc3339),
             left_behind: foreseen.map(|forecast| &forecast.left_behind[..]).unwrap_or_default(),
             obstacles: look.obstacles.iter().map(|obstacle| obstacle.shown(&look.show.name, look.at)).collect(),
             waived: look.waived.as_ref(),

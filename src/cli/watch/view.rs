@@ -169,7 +169,11 @@ pub(in crate::cli) fn foreseen(forecast: &Forecast, look: &Look) -> String {
         (false, []) => "what waits has left by",
         (false, [_, ..]) => "what may leave has left by",
     };
-    format!("{what} {at} (in {left}){}", decides(forecast))
+    let finished = look.finished_by.filter(|_| !look.is_kept).map(|by| {
+        let by = moment(by, look.report.zone);
+        format!("; should everybody fall back at every step, the last message by {by}")
+    });
+    format!("{what} {at} (in {left}){}{}", decides(forecast), finished.unwrap_or_default())
 }
 
 /// How fast it goes, and what comes next.
