@@ -14,8 +14,7 @@ use super::under_way::{Begun, UnderWay};
 use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, SendMode};
 use crate::domain::{
-    BatchId, BatchState, Channel, Content, Country, LaneId, MessageKey, Msisdn, Portion, Rate, Span, StepIndex, Tier,
-    Timestamp,
+    BatchId, BatchState, Content, Country, LaneId, MessageKey, Msisdn, Portion, Rate, Span, StepIndex, Tier, Timestamp,
 };
 use crate::provider::Client;
 use crate::store::{Book, BucketOf, Cap, Entry, Hold, LaneState, Marked, NotedBucket, Queue, Sender, Trouble};
@@ -52,7 +51,7 @@ pub struct Lane {
     /// The portfolio's name and its people, on WhatsApp.
     pub(super) tier: Option<(String, Arc<TierWindow>)>,
     /// Where the channel counts what each person gets.
-    pairs: Option<Pairs>,
+    pairs: Option<Arc<Pairs>>,
     pub(super) holds: Arc<Holds>,
     fleet: Arc<Fleet>,
     pub(super) queues: Queues,
@@ -118,6 +117,8 @@ pub struct Parts {
     pub config: config::Lane,
     pub client: Client,
     pub pace: Pace,
+    /// On WhatsApp, what each person gets from its number.
+    pub pairs: Option<Arc<Pairs>>,
     pub tier: Option<(String, Arc<TierWindow>)>,
     pub holds: Arc<Holds>,
     pub fleet: Arc<Fleet>,
@@ -128,11 +129,10 @@ pub struct Parts {
 
 impl Lane {
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { id, config, client, pace, tier, holds, fleet, book, clock, chance } = parts;
-        let counts = config.channel == Channel::WhatsApp;
+        let Parts { id, config, client, pace, pairs, tier, holds, fleet, book, clock, chance } = parts;
         let lane = Arc::new(Self {
             id,
-            pairs: counts.then(|| Pairs::new(Arc::clone(&clock))),
+            pairs,
             config,
             client,
             pace,

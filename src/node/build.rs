@@ -8,11 +8,11 @@ use crate::ask::{self, Asker};
 use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, Config};
 use crate::dispatch::{Fleet, Lane, Parts};
-use crate::domain::{LaneId, Tier, Timestamp};
+use crate::domain::{Channel, LaneId, Tier, Timestamp};
 use crate::provider::{Client, Transport};
 use crate::receipts::Intake;
 use crate::store::{Book, BucketOf, LaneState, Store, TierPlace};
-use crate::throttle::{Bucket, Holds, Pace, TierWindow};
+use crate::throttle::{Bucket, Holds, Pace, Pairs, TierWindow};
 use crate::timers::Gaps;
 
 /// Lanes, and what they share.
@@ -60,6 +60,7 @@ impl Building<'_> {
         // What the server before this one said last of each.
         let states = self.store.lane_states(Timestamp::default()).await?;
         let states: BTreeMap<String, LaneState> = states.into_iter().map(|state| (state.lane.clone(), state)).collect();
+        let mut pairs: BTreeMap<String, Arc<Pairs>> = BTreeMap::new();
         let (mut lanes, fleet) = (Vec::with_capacity(self.config.lanes.len()), Arc::new(Fleet::default()));
         for lane in &self.config.lanes {
             let Some(id) = numbered.get(&lane.name).copied() else { continue };
@@ -74,6 +75,12 @@ impl Building<'_> {
                 config: lane.clone(),
                 client: Client::new(transport(lane)?),
                 pace: Pace::new(bucket, account),
+                pairs: (lane.channel == Channel::WhatsApp).then(|| {
+                    // A number is one sender, on however many lanes.
+                    let sender = lane.number.map_or_else(|| lane.name.clone(), |number| number.to_string());
+                    let new = || Arc::new(Pairs::new(Arc::clone(self.clock)));
+                    Arc::clone(pairs.entry(sender).or_insert_with(new))
+                }),
                 tier,
                 holds: Arc::clone(self.holds),
                 fleet: Arc::clone(&fleet),

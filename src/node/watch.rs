@@ -385,6 +385,7 @@ mod tests {
             client: Client::new(Box::new(NobodyThere)),
             pace: Pace::new(Arc::new(Bucket::new(config.rate, config.burst, Arc::clone(&clock))), None),
             config,
+            pairs: None,
             tier: None,
             holds: Arc::clone(&holds),
             fleet: Arc::default(),

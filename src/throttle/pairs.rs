@@ -21,12 +21,23 @@ const BURST: NonZeroU32 = NonZeroU32::new(45).unwrap();
 
 /// Those who were written to so lately that it counts, with when their bucket is full again. Whoever's is, is forgotten: of a
 /// campaign of millions these are the people of six seconds.
-#[derive(Debug, Clone, Default)]
-struct Lately(Arc<Mutex<HashMap<Msisdn, Nanos>>>);
+#[derive(Debug, Clone)]
+struct Lately {
+    people: Arc<Mutex<HashMap<Msisdn, Nanos>>>,
+    /// When the bucket of whoever is not known is full: nobody knows what the server before this one sent them, so they have
+    /// one message when it starts, and the others as time goes on.
+    unknown: Nanos,
+}
 
 impl Lately {
+    fn since(start: Tick) -> Self {
+        let refills = INTERVAL * (BURST.get() - 1);
+        let full_at = start.later_by(u64::try_from(refills.as_nanos()).unwrap_or(u64::MAX));
+        Self { people: Arc::default(), unknown: full_at.nanos().into() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Msisdn, Nanos>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.people.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -38,13 +49,13 @@ impl StateStore for Lately {
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
         let mut people = self.lock();
-        let (measured, next) = measure(people.get(person).copied())?;
+        let (measured, next) = measure(Some(people.get(person).copied().unwrap_or(self.unknown)))?;
         people.insert(*person, next);
         Ok(measured)
     }
 }
 
-/// The people of one sender.
+/// The people of one sender, be it on several lanes.
 #[derive(Debug)]
 pub struct Pairs {
     limiter: RateLimiter<Msisdn, Lately, Ticks, NoOpMiddleware<Instant>>,
@@ -60,7 +71,7 @@ const FEW: usize = 1_024;
 impl Pairs {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let quota = Quota::with_period(INTERVAL).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(BURST);
-        let lately = Lately::default();
+        let lately = Lately::since(clock.tick());
         let limiter = RateLimiter::new(quota, lately.clone(), Ticks::new(Arc::clone(&clock)));
         Self { limiter, lately, clock, look_at: Mutex::new(FEW) }
     }
@@ -99,7 +110,23 @@ mod tests {
     fn pairs() -> (Arc<ManualClock>, Pairs) {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let pairs = Pairs::new(Arc::clone(&clock) as _);
+        // Whatever was sent before it began is long ago.
+        clock.advance(Span::from_secs(270));
         (clock, pairs)
+    }
+
+    #[test]
+    fn a_server_that_starts_gives_nobody_a_second_burst() {
+        let (clock, pairs) = pairs();
+        while pairs.take(person(1)).is_ok() {}
+        let next = Pairs::new(Arc::clone(&clock) as _);
+        assert_eq!((0..100).filter(|_| next.take(person(1)).is_ok()).count(), 1);
+        assert_eq!(next.take(person(1)).unwrap_err(), clock.now() + Span::from_secs(6));
+        clock.advance(Span::from_secs(60));
+        assert_eq!((0..100).filter(|_| next.take(person(1)).is_ok()).count(), 10);
+        assert_eq!((0..100).filter(|_| next.take(person(2)).is_ok()).count(), 11, "as time goes on");
+        clock.advance(Span::from_secs(270));
+        assert_eq!((0..100).filter(|_| next.take(person(3)).is_ok()).count(), 45);
     }
 
     fn person(n: u64) -> Msisdn {

@@ -75,6 +75,58 @@ channel = "SMS"
 text = "Hi {{FirstName}}"
 "#;
 
+/// An event of the account, as the provider posts it.
+fn event(id: &str, said: &str, kind: &str, details: &Value) -> String {
+    json!({ "eventId": id, "timestamp": said, "provider": "WhatsApp", "businessAccountId": "950", "accountId": "acme",
+        "eventType": kind, "eventDetails": details })
+    .to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_provider_changes_is_obeyed_shown_by_the_lanes_and_kept_as_an_event() {
+    let _alone = ALONE.lock().await;
+    let shape = Shape { seed: 8, profile: String::new(), rate: 100, batch: None, connections: 8 };
+    let mut site = Installation::new(&shape).await;
+    let config = std::fs::read_to_string(site.path("volley.toml")).unwrap();
+    let promo = "\n[[lane]]\nname = \"promo\"\nchannel = \"WhatsApp\"\nrate = \"80/s\"\nnumber = \"+15550783881\"\n\
+                 portfolio = \"acme\"\ntier = \"1K\"\n";
+    std::fs::write(site.path("volley.toml"), config + promo).unwrap();
+    site.serve().await;
+    let number = |word: &str, tier: &str| json!({ "displayPhoneNumber": "15550783881", "meta": { "event": word, "maxDailyConversationsPerBusiness": tier } });
+    let template =
+        |status: &str| json!({ "templateName": "promo", "templateLanguage": "en", "meta": { "status": status } });
+    let quality = "phone_number_quality_update";
+    let client = reqwest::Client::new();
+    for (id, said, kind, details) in [
+        ("e-1", "2026-01-01T00:00:01Z", quality, number("UPGRADE", "TIER_10K")),
+        ("e-2", "2026-01-01T00:00:02Z", quality, number("THROUGHPUT_UPGRADE", "TIER_UNLIMITED")),
+        ("e-3", "2026-01-01T00:00:03Z", quality, number("FLAGGED", "TIER_NOT_SET")),
+        ("e-4", "2026-01-01T00:00:05Z", "template_status_update", template("PAUSED")),
+        // Said before that, and repeated after it.
+        ("e-5", "2026-01-01T00:00:04Z", "template_status_update", template("APPROVED")),
+        ("e-6", "2026-01-01T00:00:06Z", "account_update", json!({ "event": "ACCOUNT_RESTRICTION" })),
+    ] {
+        let post =
+            client.post(format!("http://{}/webhooks/8x8", site.webhooks())).header("Authorization", "Bearer practice");
+        let posted = post.body(event(id, said, kind, &details)).send().await.unwrap();
+        assert!(posted.status().is_success(), "{id}: {}", posted.status());
+    }
+    let lanes = site.volley(&["lane", "list", "--json"]).await.json();
+    let lane = lanes.as_array().unwrap().iter().find(|lane| lane["name"] == "promo").unwrap().clone();
+    assert_eq!((&lane["rate"], &lane["tier"]["tier"]), (&json!("1000/s"), &json!("10K")), "{lane}");
+    assert_eq!(lane["holds"][0]["template"], "promo", "{lane}");
+    let says: Vec<_> = lane["says"].as_array().unwrap().iter().map(|said| said["value"].clone()).collect();
+    assert!(says.contains(&json!("FLAGGED")) && says.contains(&json!("ACCOUNT_RESTRICTION")), "{lane}");
+    let shown = site.volley(&["lane", "list"]).await.stdout;
+    for said in ["1000/s", "10K", "FLAGGED", "ACCOUNT_RESTRICTION", "the provider has paused it"] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
+    let events = site.volley(&["events"]).await.stdout;
+    for said in ["tier is 10K now", "rate is 1000/s now", "FLAGGED of 15550783881", "PAUSED", "ACCOUNT_RESTRICTION"] {
+        assert!(events.contains(said), "{said}: {events}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancelled_campaign_is_certified_told_and_retried_for_those_it_left_out() {
     let _alone = ALONE.lock().await;

@@ -17,7 +17,7 @@ use super::words::{about, count, count_or_dash, of, rate};
 use super::{Exit, Ground};
 use crate::campaign::{Waiting, noted};
 use crate::config::{Lane, hint};
-use crate::domain::{Country, Knob, Tier, Timestamp};
+use crate::domain::{Channel, Country, Knob, Tier, Timestamp};
 use crate::store::{Dial, HeldBy, Hold, LaneState, Said, StepHold, Store};
 use crate::throttle::is_over;
 
@@ -104,7 +104,7 @@ struct TierShown {
 #[derive(Serialize)]
 struct LaneShown<'a> {
     name: &'a str,
-    channel: crate::domain::Channel,
+    channel: Channel,
     rate: String,
     burst: u32,
     account: &'a str,
@@ -205,7 +205,9 @@ impl Known {
 
     fn says(&self, lane: &Lane) -> impl Iterator<Item = &Said> {
         let about = format!("lane {}", lane.name);
-        self.says.iter().filter(move |said| said.about == about)
+        // What the provider says of the account concerns all that send on WhatsApp.
+        let is_whatsapp = lane.channel == Channel::WhatsApp;
+        self.says.iter().filter(move |said| said.about == about || is_whatsapp && said.about == "account")
     }
 }
 
@@ -339,7 +341,13 @@ async fn list(ground: &Ground, json: bool) -> anyhow::Result<()> {
             out::data(paint.dim(format!("  {}", turn_back(dial, lane))))?;
         }
     }
+    let mut says: Vec<&Said> = Vec::new();
     for said in ground.config.lanes.iter().flat_map(|lane| known.says(lane)) {
+        if !says.contains(&said) {
+            says.push(said);
+        }
+    }
+    for said in says {
         out::data(format_args!("\n{}", said_sentence(said, now)))?;
     }
     Ok(())
