@@ -34,6 +34,19 @@ words! {
         Burst = 1, "burst";
         /// Of a portfolio.
         Tier = 2, "tier";
+        /// Of an account, for all of its lanes together.
+        AccountRate = 3, "account-rate";
+    }
+}
+
+impl Knob {
+    /// What it is of that which it is about.
+    pub const fn what(self) -> &'static str {
+        match self {
+            Self::Rate | Self::AccountRate => "rate",
+            Self::Burst => "burst",
+            Self::Tier => "tier",
+        }
     }
 }
 

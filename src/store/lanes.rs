@@ -110,6 +110,7 @@ impl Dial {
 pub fn subject(knob: Knob, name: &str) -> String {
     match knob {
         Knob::Rate | Knob::Burst => format!("lane {name}"),
+        Knob::AccountRate => format!("account {name}"),
         Knob::Tier => format!("portfolio {name}"),
     }
 }

@@ -9,6 +9,7 @@ pub fn in_file(config: &Config, knob: Knob, name: &str) -> Option<String> {
     match knob {
         Knob::Rate => config.lane(name).map(|lane| lane.rate.to_string()),
         Knob::Burst => config.lane(name).map(|lane| lane.burst.to_string()),
+        Knob::AccountRate => config.account(name)?.rate.map(|rate| rate.to_string()),
         Knob::Tier => config.portfolios().find(|(known, _)| *known == name).map(|(_, tier)| tier.to_string()),
     }
 }
@@ -44,6 +45,12 @@ fn turn(config: &mut Config, dial: &Dial) {
                 lane.burst = burst;
             }
         }
+        Knob::AccountRate => {
+            let account = config.accounts.iter_mut().find(|account| account.name == dial.name);
+            if let (Some(account), Ok(rate)) = (account, dial.value.parse::<Rate>()) {
+                account.rate = Some(rate);
+            }
+        }
         Knob::Tier => {
             if let Ok(tier) = dial.value.parse::<Tier>() {
                 lanes.filter(|lane| lane.tiered() == Some(&dial.name)).for_each(|lane| lane.tier = tier);
@@ -64,7 +71,8 @@ mod tests {
     fn config(rate: &str) -> Config {
         let text = format!(
             "[provider]\nsub_account = \"acme\"\n\
-             [[lane]]\nname = \"one\"\nchannel = \"WhatsApp\"\nrate = \"{rate}\"\nportfolio = \"acme\"\n\
+             [[account]]\nname = \"waba\"\nrate = \"100/s\"\n\
+             [[lane]]\nname = \"one\"\nchannel = \"WhatsApp\"\nrate = \"{rate}\"\nportfolio = \"acme\"\naccount = \"waba\"\n\
              [[lane]]\nname = \"two\"\nchannel = \"WhatsApp\"\nburst = 7\nportfolio = \"acme\"\n"
         );
         let none = std::iter::empty::<(&str, String)>();
@@ -101,5 +109,9 @@ mod tests {
         assert_eq!(shown(&turned(&config("60/s"), &turned_to)), ["60/s 3 10K", "400/s 7 10K"]);
         assert!(is_over(&config("60/s"), &turned_to[1]) && !is_over(&config("80/s"), &turned_to[1]));
         assert!(is_over(&config("80/s"), &turned_to[4]));
+        let account = dial(Knob::AccountRate, "waba", "20/s", "100/s");
+        let rate = turned(&config("80/s"), &[account]).account("waba").unwrap().rate;
+        assert_eq!(rate, Some("20/s".parse().unwrap()));
+        assert_eq!(in_file(&config("80/s"), Knob::AccountRate, "another"), None);
     }
 }

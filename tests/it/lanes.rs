@@ -57,7 +57,20 @@ fn rates_bursts_and_tiers_are_turned_by_command_and_back_to_what_the_file_says()
         assert_eq!(after[key], before[key], "{key}");
     }
 
-    set(&[]).ended(2).says(&["say what to change: --rate, --burst or --tier"]);
+    set(&["--account-rate", "7/s"]).ended(1).says(&["account promo-sg has no rate of its own"]);
+    let config = std::fs::read_to_string(at.join("volley.toml")).unwrap();
+    let account = "\n[[account]]\nname = \"promo-sg\"\nrate = \"100/s\"\n";
+    std::fs::write(at.join("volley.toml"), config + account).unwrap();
+    let account = || shown()["account_rate"].clone();
+    assert_eq!(account(), "100/s");
+    let said = set(&["--account-rate", "7/s", "--reason", "another sender shares it"]).ended(0).stdout;
+    assert!(said.contains("the rate of account promo-sg is 7/s"), "{said}");
+    assert_eq!((account(), shown()["turned"][0]["what"].clone()), (json!("7/s"), json!("account-rate")));
+    assert!(run(at, &["events"]).ended(0).stdout.contains("rate is 7/s now"));
+    set(&["--account-rate", "file"]).ended(0);
+    assert_eq!(account(), "100/s");
+
+    set(&[]).ended(2).says(&["say what to change: --rate, --burst, --account-rate or --tier"]);
     set(&["--rate", "0/s"]).ended(2).says(&["--rate: \"0/s\" is not a rate"]);
     set(&["--burst", "0"]).ended(2).says(&["--burst: \"0\" is not a whole number of at least 1"]);
     set(&["--tier", "300"]).ended(2).says(&["\"300\" is not a messaging tier; known are 50, 250"]);

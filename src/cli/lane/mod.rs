@@ -147,6 +147,7 @@ struct SaidShown {
 fn is_of(dial: &Dial, lane: &Lane) -> bool {
     match dial.knob {
         Knob::Rate | Knob::Burst => dial.name == lane.name,
+        Knob::AccountRate => dial.name == lane.account,
         Knob::Tier => lane.tiered() == Some(&dial.name),
     }
 }
@@ -155,7 +156,8 @@ fn is_of(dial: &Dial, lane: &Lane) -> bool {
 fn turned_sentence(dial: &Dial, now: Timestamp) -> String {
     let Dial { knob, value, in_file, why, since, .. } = dial;
     format!(
-        "the {knob} of {} is {value}, in the file {in_file}: {why}, {} ago",
+        "the {} of {} is {value}, in the file {in_file}: {why}, {} ago",
+        knob.what(),
         dial.subject(),
         about(now.since(*since))
     )

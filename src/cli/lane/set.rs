@@ -10,7 +10,7 @@ use crate::cli::exit::Usage;
 use crate::cli::noted::{by_all, sentence};
 use crate::cli::words::{count, list};
 use crate::cli::{Ground, out};
-use crate::config::Lane;
+use crate::config::{Config, Lane};
 use crate::domain::{Knob, Rate, Tier};
 use crate::store::{Dial, Store};
 use crate::throttle::in_file;
@@ -28,6 +28,9 @@ pub(in crate::cli) struct Args {
     /// So many at once after a rest. `file` for what the file says, or for what goes with the rate.
     #[arg(long)]
     burst: Option<String>,
+    /// What all lanes of its account may hand over together: 1000/s. `file` for what the file says.
+    #[arg(long)]
+    account_rate: Option<String>,
     /// People a day, of the whole portfolio: 50, 250, 1K, 2K, 10K, 100K, unlimited. `file` for what the file says.
     #[arg(long)]
     tier: Option<String>,
@@ -46,7 +49,7 @@ struct Wanted {
     value: Option<String>,
 }
 
-fn wanted(args: &Args, lane: &Lane) -> anyhow::Result<Vec<Wanted>> {
+fn wanted(args: &Args, lane: &Lane, config: &Config) -> anyhow::Result<Vec<Wanted>> {
     let mut all = Vec::new();
     let mut want = |knob, name: &str, value: Option<String>| all.push(Wanted { knob, name: name.to_owned(), value });
     let is_file = |text: &str| text.eq_ignore_ascii_case(FILE);
@@ -60,6 +63,17 @@ fn wanted(args: &Args, lane: &Lane) -> anyhow::Result<Vec<Wanted>> {
         let value = if is_file(text) { None } else { Some(whole().map_err(usage("--burst"))?.to_string()) };
         want(Knob::Burst, &lane.name, value);
     }
+    if let Some(text) = &args.account_rate {
+        if config.account(&lane.account).is_none_or(|account| account.rate.is_none()) {
+            bail!(
+                "account {} has no rate of its own to change; write one in volley.toml, in its [[account]]",
+                lane.account
+            );
+        }
+        let value =
+            if is_file(text) { None } else { Some(text.parse::<Rate>().map_err(usage("--account-rate"))?.to_string()) };
+        want(Knob::AccountRate, &lane.account, value);
+    }
     if let Some(text) = &args.tier {
         let Some(portfolio) = lane.tiered() else {
             bail!("lane {} is on {}, and only WhatsApp has messaging tiers", lane.name, lane.channel);
@@ -68,7 +82,7 @@ fn wanted(args: &Args, lane: &Lane) -> anyhow::Result<Vec<Wanted>> {
         want(Knob::Tier, portfolio, value);
     }
     if all.is_empty() {
-        return Err(Usage("say what to change: --rate, --burst or --tier".to_owned()).into());
+        return Err(Usage("say what to change: --rate, --burst, --account-rate or --tier".to_owned()).into());
     }
     Ok(all)
 }
@@ -79,7 +93,7 @@ fn usage<E: std::fmt::Display>(flag: &'static str) -> impl Fn(E) -> Usage {
 
 pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<()> {
     let lane = named(ground, &args.lane)?;
-    let wanted = wanted(&args, lane)?;
+    let wanted = wanted(&args, lane, &ground.config)?;
     let store = ground.store().await?;
     for want in &wanted {
         turn(ground, store.as_ref(), want, args.reason.as_deref()).await?;
@@ -102,6 +116,14 @@ pub(super) async fn run(ground: &Ground, args: Args) -> anyhow::Result<()> {
                 Knob::Rate if names_burst => format!("its rate is {}", now.rate),
                 Knob::Rate => format!("its rate is {} (burst {})", now.rate, count(now.burst.get())),
                 Knob::Burst => format!("its burst is {}", count(now.burst.get())),
+                Knob::AccountRate => {
+                    let rate = turned.config.account(&now.account).and_then(|account| account.rate);
+                    format!(
+                        "the rate of account {} is {}",
+                        now.account,
+                        rate.map_or_else(String::new, |rate| rate.to_string())
+                    )
+                }
                 Knob::Tier => format!("the tier of portfolio {} is {}", now.tiered().unwrap_or_default(), now.tier),
             };
             if value.is_none() && !from_file { format!("{is} as in the file") } else { is }

@@ -52,7 +52,7 @@ async fn put(connection: &mut SqliteConnection, dial: &Dial, now: Timestamp) -> 
     .await?
     .rows_affected()
         > 0;
-    let (knob, value, why) = (dial.knob, &dial.value, &dial.why);
+    let (knob, value, why) = (dial.knob.what(), &dial.value, &dial.why);
     let text = if turned {
         format!("{knob} is {value} now, in the file {}: {why}", dial.in_file)
     } else {
@@ -76,7 +76,7 @@ pub(super) async fn turn_back(
         .await?;
     let Some(was) = was else { return Ok(None) };
     let was: String = was.try_get("value")?;
-    let text = format!("{knob} is what the file says again, instead of {was}: {why}");
+    let text = format!("{} is what the file says again, instead of {was}: {why}", knob.what());
     nodes::note(connection, Event { at: now, subject: subject(knob, &name), text }).await?;
     bump(connection).await.map(Some)
 }
