@@ -28,6 +28,11 @@ pub struct Run {
     /// Processor time, in milliseconds a second, while nothing was due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_ms: Option<f64>,
+    /// After how long nothing left any more of what was cancelled, and until that was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_ms: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_ms: Option<i64>,
     /// By how much the worst window of all passed more than rate and burst allow, as time at the rate; and what the worst
     /// second passed of what they allow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,6 +67,7 @@ pub enum Target {
     PerSecond(f64),
     P99Ms(i64),
     ReadyMs(i64),
+    AnsweredMs(i64),
     /// At most.
     PeakMib(f64),
     IdleMs(f64),
@@ -122,6 +128,7 @@ impl Target {
             Self::PerSecond(least) => format!(">= {least:.0}/s"),
             Self::P99Ms(most) => format!("p99 < {most} ms"),
             Self::ReadyMs(most) => format!("ready < {most} ms"),
+            Self::AnsweredMs(most) => format!("answered < {most} ms"),
             Self::PeakMib(most) => format!("peak < {most:.0} MiB"),
             Self::IdleMs(most) => format!("idle < {most:.0} ms/s"),
         }
@@ -137,6 +144,7 @@ impl Target {
             Self::PerSecond(least) => figures.median_per_second >= least,
             Self::P99Ms(most) => below(most, |run| run.p99_ms),
             Self::ReadyMs(most) => below(most, |run| run.ready_ms),
+            Self::AnsweredMs(most) => below(most, |run| run.answered_ms),
             Self::PeakMib(most) => figures.median(|run| Some(run.peak_mib)).is_some_and(|median| median < most),
             Self::IdleMs(most) => figures.median(|run| run.idle_ms).is_some_and(|median| median < most),
         }

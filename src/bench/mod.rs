@@ -6,6 +6,7 @@
 //! ratios.
 //! May not: leave out the durable part, or keep anything when it is done.
 
+pub mod cancel;
 pub mod dispatch;
 mod figures;
 pub mod import;
@@ -17,6 +18,6 @@ pub mod timers;
 
 pub use figures::{Begun, Figures, Run, Target};
 pub use sink::{SinkProcess, arrival_line, run_sink};
-pub use stock::{Stock, fill};
+pub use stock::{Laid, Stock, fill};
 
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

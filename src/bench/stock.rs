@@ -30,6 +30,15 @@ pub struct Stock {
     pub messages: u32,
 }
 
+/// How far its messages have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Laid {
+    /// Accepted by the provider; receipts are waited for.
+    HandedOver,
+    /// Nobody has been handed anything.
+    Waiting,
+}
+
 impl Stock {
     /// A new database has no other batch.
     pub(super) const BATCH: BatchId = BatchId(1);
@@ -43,6 +52,12 @@ impl Stock {
             after_gap: AfterGap::Wait,
             ..Plan::of_steps(vec![first, step(Channel::Sms, "nobody serves it")])
         }
+    }
+
+    /// A single step on the lane, for those who wait to leave.
+    fn plan_to_leave() -> Plan {
+        let columns = vec!["Name".to_owned(), "Code".to_owned()];
+        Plan { columns, ..Plan::of_steps(vec![Step::of_text(Channel::Sms, LANE, "Your code is {{Code}}")]) }
     }
 
     /// A message as it waits for its deadline, accepted at `now`.
@@ -74,11 +89,13 @@ const MIX: u64 = 2_654_435_761;
 const MIXED: u64 = (1 << 48) - 1;
 const TIME: u64 = 0xb46d_0000_0000;
 
-/// Lays out `messages` that were all accepted at `now`, a few of them in each millisecond, in a new database at `path`.
-pub async fn fill(path: &Path, messages: u32, clock: Arc<dyn Clock>) -> Result<Stock, Error> {
+/// Lays out `messages` in a new database at `path`: those that were handed over have been accepted since `now`, a few of
+/// them in each millisecond.
+pub async fn fill(path: &Path, messages: u32, laid: Laid, clock: Arc<dyn Clock>) -> Result<Stock, Error> {
     let now = clock.now();
+    let has_left = laid == Laid::HandedOver;
     let store = store::open(&format!("sqlite://{}", path.display()), clock).await?;
-    let plan = Stock::plan();
+    let plan = if has_left { Stock::plan() } else { Stock::plan_to_leave() };
     let new =
         NewAudience { known_as: KnownAs::Nothing, source: "bench".to_owned(), columns: plan.columns.clone(), now };
     let audience = store.begin_audience(new).await?;
@@ -100,8 +117,12 @@ pub async fn fill(path: &Path, messages: u32, clock: Arc<dyn Clock>) -> Result<S
     store.publish_batch(Stock::BATCH, BatchState::Running, now).await?;
     store.close().await;
 
-    let present = Stock::handed_over(&plan, now)?;
-    let State::Awaiting { due } = present.state else { return Err("a message does not wait".into()) };
+    let present = if has_left { Stock::handed_over(&plan, now)? } else { begin(&plan, Marks::default(), now) };
+    let (state, version, due) = match present.state {
+        State::Awaiting { due } => (2, 2, Some(due)),
+        State::Queued { .. } => (0, 1, None),
+        State::Sending { .. } | State::Done { .. } => return Err("a message does not wait".into()),
+    };
     let mut connection = Sqlite::bare(path).await?;
     // Nobody loses anything should the power fail now.
     run(&mut connection, "PRAGMA synchronous = OFF").await?;
@@ -123,7 +144,8 @@ pub async fn fill(path: &Path, messages: u32, clock: Arc<dyn Clock>) -> Result<S
         let rows = format!(
             "{numbers} INSERT INTO message (batch, n, audience, recipient, msisdn, country, version, state, step, lane, not_before,
                                             due, first_left, accepted, marks)
-             SELECT ?3, n, ?4, n, ?5 + n, 'SG', 2, 2, 0, ?6, ?7, ?8 + n / 10, ?9 + n / 10, ?10 + n / 10, ?11 FROM piece"
+             SELECT ?3, n, ?4, n, ?5 + n, 'SG', {version}, {state}, 0, ?6, ?7, ?8 + n / 10, ?9 + n / 10, ?10 + n / 10, ?11
+             FROM piece"
         );
         sqlx::query(sqlx::AssertSqlSafe(rows))
             .bind(first)
@@ -133,12 +155,16 @@ pub async fn fill(path: &Path, messages: u32, clock: Arc<dyn Clock>) -> Result<S
             .bind(FIRST_NUMBER.cast_signed())
             .bind(lane.0)
             .bind(now.millis())
-            .bind(due.millis())
+            .bind(due.map(Timestamp::millis))
             .bind(present.first_left.map(Timestamp::millis))
             .bind(present.accepted.map(Timestamp::millis))
             .bind(present.marks.bits())
             .execute(&mut *transaction)
             .await?;
+        if !has_left {
+            transaction.commit().await?;
+            continue;
+        }
         let facts = format!(
             "{numbers} INSERT INTO attempt (batch, n, step, lane, queued, intent, answered, verdict, tries, umid)
              SELECT ?3, n, 0, ?4, ?5, ?5 + n / 10, ?5 + n / 10, ?6, 0,
@@ -198,11 +224,27 @@ mod tests {
     use crate::store::Key;
 
     #[tokio::test]
+    async fn a_stock_that_waits_is_claimed_as_any_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stock.db");
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000))) as Arc<dyn Clock>;
+        fill(&path, 25, Laid::Waiting, Arc::clone(&clock)).await.unwrap();
+        let store = store::open(&format!("sqlite://{}", path.display()), Arc::clone(&clock)).await.unwrap();
+        let keys = (0..30).map(|n| MessageKey { batch: Stock::BATCH, n }).collect();
+        let (waiting, mut counted) =
+            (begin(&Stock::plan_to_leave(), Marks::default(), clock.now()), Tallies::default());
+        let messages = store.load(keys).await.unwrap();
+        assert!(messages.iter().all(|message| message.present == waiting && message.version == 1), "{:?}", messages[0]);
+        messages.iter().for_each(|message| counted.weigh(1, &message.present, 1));
+        assert_eq!((messages.len(), store.tallies(Stock::BATCH).await.unwrap()), (25, counted));
+    }
+
+    #[tokio::test]
     async fn a_stock_is_what_the_product_makes_of_as_many_messages() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("stock.db");
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000))) as Arc<dyn Clock>;
-        fill(&path, 25, Arc::clone(&clock)).await.unwrap();
+        fill(&path, 25, Laid::HandedOver, Arc::clone(&clock)).await.unwrap();
         let store = store::open(&format!("sqlite://{}", path.display()), Arc::clone(&clock)).await.unwrap();
         let deadline = clock.now() + Stock::FALLBACK_AFTER;
         assert_eq!(store.next_due(vec![Stock::BATCH]).await.unwrap().remove(&Stock::BATCH), Some(deadline));

@@ -224,7 +224,7 @@ pub async fn prepare_start(database: &Path, count: u32, clock: &dyn Clock) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::fill;
+    use crate::bench::{Laid, fill};
     use crate::clock::ManualClock;
     use crate::domain::MessageKey;
 
@@ -234,7 +234,7 @@ mod tests {
         let path = folder.path().join("timers.db");
         let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let clock = Arc::clone(&manual) as Arc<dyn Clock>;
-        fill(&path, people, Arc::clone(&clock)).await.unwrap();
+        fill(&path, people, Laid::HandedOver, Arc::clone(&clock)).await.unwrap();
         let store = store::open(&url(&path), Arc::clone(&clock)).await.unwrap();
         (folder, manual, clock, store)
     }

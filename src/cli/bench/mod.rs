@@ -1,5 +1,6 @@
 //! `volley bench`: figures, not adjectives.
 
+mod cancel;
 mod dispatch;
 mod import;
 mod pace;
@@ -33,6 +34,8 @@ pub(super) enum Command {
     Receipts(receipts::Receipts),
     /// What of a rate is used and never exceeded, how late scheduled campaigns begin, what a server costs that waits
     Pace(pace::Pace),
+    /// How long it takes to stop a campaign of millions, and what memory its server needs
+    Cancel(cancel::Cancel),
     /// A provider that takes everything: what the other commands send to
     #[command(hide = true)]
     Sink {
@@ -127,6 +130,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Timers(timers) => timers.run(clock).await?,
         Command::Receipts(receipts) => receipts.run(clock).await?,
         Command::Pace(pace) => pace.run().await?,
+        Command::Cancel(cancel) => cancel.run(clock).await?,
         Command::Sink { webhook, receipts, arrivals } => {
             let mut told = Ok(());
             let (tell, mut requests) = tokio::sync::mpsc::channel(ARRIVALS);
@@ -159,10 +163,10 @@ struct Stock {
 }
 
 impl Stock {
-    async fn new(messages: u32, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    async fn new(messages: u32, laid: bench::Laid, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let stock = Self { folder: tempfile::tempdir()? };
         out::talk(format!("laying out {messages} messages"));
-        bench::fill(&stock.original(), messages, clock).await.map_err(anyhow::Error::from_boxed)?;
+        bench::fill(&stock.original(), messages, laid, clock).await.map_err(anyhow::Error::from_boxed)?;
         Ok(stock)
     }
 

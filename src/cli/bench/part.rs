@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 
 use crate::bench::dispatch::{self, Load};
 use crate::bench::pace::{self, Paced};
-use crate::bench::{Error, Run, import, receipts, timers};
+use crate::bench::{Error, Run, cancel, import, receipts, timers};
 use crate::clock::{Chance, Clock};
 use crate::domain::Timestamp;
 
@@ -65,6 +65,10 @@ pub(in crate::cli) enum Part {
         lanes: u32,
         #[arg(long)]
         campaigns: u32,
+    },
+    Cancel {
+        #[arg(long)]
+        database: PathBuf,
     },
     Bare(ReceiptsArgs),
     Receipts {
@@ -169,6 +173,7 @@ impl Part {
             }
             Self::Starts { count } => pace::starts(count, clock, chance).await,
             Self::Idle { lanes, campaigns } => pace::idle(lanes, campaigns, clock, chance).await,
+            Self::Cancel { database } => cancel::cancel(&database, clock, chance).await,
             Self::Bare(load) => receipts::bare(&load.load(), clock.as_ref()).await,
             Self::Receipts { database, load } => receipts::product(&database, &load.load(), clock, chance).await,
         }

@@ -9,7 +9,7 @@ use super::part::apart;
 use super::table::{CPU, P50, P99, PEAK};
 use super::{Rounds, Stock, text};
 use crate::bench::receipts::Load;
-use crate::bench::{Figures, Run, Target};
+use crate::bench::{Figures, Laid, Run, Target};
 use crate::clock::Clock;
 
 /// Receipts in one body, and connections that carry such bodies.
@@ -76,7 +76,7 @@ impl Receipts {
     pub(super) async fn run(self, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
         // Three for each message at the most, and arrays are twice as many.
         let messages = self.messages.max(self.receipts);
-        let stock = Stock::new(messages, clock).await?;
+        let stock = Stock::new(messages, Laid::HandedOver, clock).await?;
         let load = Load {
             receipts: self.receipts,
             connections: self.connections,

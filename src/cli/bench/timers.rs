@@ -8,7 +8,7 @@ use clap::Args;
 use super::part::apart;
 use super::table::{CPU, IDLE, P50, P99, PEAK, READY};
 use super::{Rounds, Stock, text};
-use crate::bench::{Figures, Run, Target};
+use crate::bench::{Figures, Laid, Run, Target};
 use crate::clock::Clock;
 
 /// Few enough to say what memory a server needs that has next to nothing pending.
@@ -43,7 +43,8 @@ const SECONDS: u32 = 10;
 impl Timers {
     pub(super) async fn run(self, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
         let pending = self.pending.max(self.burst).max(self.steady.saturating_mul(SECONDS)).max(DUE_AT_START);
-        let (few, many) = (Stock::new(FEW, Arc::clone(&clock)).await?, Stock::new(pending, Arc::clone(&clock)).await?);
+        let stock = async |messages| Stock::new(messages, Laid::HandedOver, Arc::clone(&clock)).await;
+        let (few, many) = (stock(FEW).await?, stock(pending).await?);
         let (mut limits, mut bursts, mut steady) = (Vec::new(), Vec::new(), Vec::new());
         let (mut starts_few, mut starts_many) = (Vec::new(), Vec::new());
         let burst = self.burst.to_string();

@@ -1,0 +1,66 @@
+//! A campaign of millions on a slow lane: what memory its server needs, and how long it takes to stop all of it.
+
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::dispatch::{provider, read};
+use super::figures::memory_peak;
+use super::stock::LANE;
+use super::{Begun, Error, Run, SinkProcess, Stock};
+use crate::campaign::{self, Decided};
+use crate::clock::{Chance, Clock};
+use crate::domain::{Count, Span};
+use crate::node::{Node, Parts};
+use crate::store::{self, Store};
+
+/// What the lane lets out a second.
+const SLOW: u32 = 100;
+const CONNECTIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(7);
+/// What leaves before it is cancelled.
+const LEAVES: i64 = 50;
+/// How long nothing more is waited for afterwards.
+const STILL: Span = Span::from_secs(2);
+const PATIENCE: Span = Span::from_secs(60);
+
+/// Of a [`Stock`] that waits: some of it leaves, and then it is called off.
+pub async fn cancel(database: &Path, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
+    let sink = SinkProcess::start(None, 0).await?;
+    let lane = format!("[[lane]]\nname = \"{LANE}\"\nchannel = \"SMS\"\nrate = \"{SLOW}/s\"\nsource = \"bench\"\n");
+    let config = Arc::new(read(&(provider(&sink.base_url(), CONNECTIONS, NonZeroU32::MIN) + &lane))?);
+    let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
+    let begun = Begun::now(clock.as_ref());
+    let parts = Parts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance };
+    let node = Node::start(parts).await?;
+    let patience = clock.now() + PATIENCE;
+    while handed_over(store.as_ref()).await? < LEAVES {
+        if clock.now() > patience {
+            return Err("the campaign never began".into());
+        }
+        clock.sleep(Span::from_millis(50)).await;
+    }
+    let batch = store.batch(Stock::BATCH).await?.ok_or("the campaign is gone")?;
+    let asked = clock.now();
+    let Decided::Holds(noted) = campaign::cancel(store.as_ref(), clock.as_ref(), &batch, "a benchmark").await? else {
+        return Err("the campaign could not be cancelled".into());
+    };
+    let certificate = campaign::certify(store.as_ref(), clock.as_ref(), &batch, noted).await?;
+    let answered = clock.now().since(asked);
+    let left = handed_over(store.as_ref()).await?;
+    let mut run = Run::since(begun, batch.messages.into(), clock.as_ref());
+    // Rows follow meanwhile, and nothing leaves.
+    clock.sleep(STILL).await;
+    if handed_over(store.as_ref()).await? > left + certificate.in_flight {
+        return Err("something left after the cancel was answered".into());
+    }
+    run.stopped_ms = certificate.stopped_after_ms;
+    run.answered_ms = Some(answered.millis());
+    run.peak_mib = memory_peak();
+    node.stop().await?;
+    store.close().await;
+    Ok(run)
+}
+
+async fn handed_over(store: &dyn Store) -> Result<i64, Error> {
+    Ok(store.tallies(Stock::BATCH).await?.total(Count::HandedOver))
+}

@@ -1,0 +1,47 @@
+//! `volley bench cancel`.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::part::apart;
+use super::table::{ANSWERED, PEAK, STOPPED};
+use super::{Rounds, Stock, text};
+use crate::bench::{Figures, Laid, Target};
+use crate::clock::Clock;
+
+/// Few enough to say what memory a server needs that has next to nothing pending.
+const FEW: u32 = 10_000;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The table holds the medians of all runs. A campaign leaves at 100 a second, and is cancelled: after how                   long nothing of it left any more, how long the command took with its certificate, and the most memory that                   the server had, also while its rows followed."
+)]
+pub(in crate::cli) struct Cancel {
+    /// Messages pending; ten million take a minute to lay out, and 3 GB
+    #[arg(long, default_value_t = 1_000_000)]
+    pending: u32,
+    #[command(flatten)]
+    rounds: Rounds,
+}
+
+impl Cancel {
+    pub(super) async fn run(self, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
+        let stock = async |messages| Stock::new(messages, Laid::Waiting, Arc::clone(&clock)).await;
+        let (few, many) = (stock(FEW).await?, stock(self.pending.max(FEW)).await?);
+        let (mut of_few, mut of_many) = (Vec::new(), Vec::new());
+        for _ in self.rounds.turns("cancel") {
+            for (stock, runs) in [(&few, &mut of_few), (&many, &mut of_many)] {
+                let arguments = ["cancel".to_owned(), "--database".to_owned(), text(&stock.copy().await?)];
+                runs.push(apart("cancel", &arguments).await?);
+            }
+        }
+        let name = format!("cancel: {} pending", self.pending.max(FEW));
+        let figures = vec![
+            Figures::new(&format!("cancel: {FEW} pending"), of_few, None),
+            Figures::new(&name, of_many, None).held_against(Target::AnsweredMs(1_000)),
+        ];
+        let sizes = [("pending", self.pending)];
+        self.rounds.print("cancel", &sizes, &figures, "messages/s", &[STOPPED, ANSWERED, PEAK])
+    }
+}
