@@ -47,7 +47,7 @@ pub async fn cancel(database: &Path, clock: Arc<dyn Clock>, chance: Arc<Chance>)
     let certificate = campaign::certify(store.as_ref(), clock.as_ref(), &batch, noted).await?;
     let answered = clock.now().since(asked);
     let left = handed_over(store.as_ref()).await?;
-    let mut run = Run::since(begun, batch.messages.into(), clock.as_ref());
+    let mut run = Run::since(begun, left.try_into()?, clock.as_ref());
     // Rows follow meanwhile, and nothing leaves.
     clock.sleep(STILL).await;
     if handed_over(store.as_ref()).await? > left + certificate.in_flight {
