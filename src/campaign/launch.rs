@@ -244,7 +244,11 @@ impl Launcher<'_> {
         let now = self.clock.now();
         let Prepared { people, plan, schedule, beginnings, .. } = prepared;
         let starts_at = Some(beginnings.first).filter(|at| *at > now);
-        let name = prepared.name.take().unwrap_or_else(|| generated_name(&people.label, now));
+        let name = match prepared.name.take() {
+            Some(name) => name,
+            // Several may begin in one second.
+            None => self.unused_name(&generated_name(&people.label, now)).await?,
+        };
         let lanes = self.store.lanes(plan.lanes()).await?;
         let tag = Tag::from_random(self.chance.bits());
         let new = NewBatch {

@@ -118,6 +118,31 @@ async fn a_lane_that_is_out_for_long_has_others_stand_in_for_it_and_after_a_mome
 }
 
 #[tokio::test]
+async fn while_the_provider_is_out_for_one_lane_others_do_not_notice_and_nobody_falls_back_or_is_forgotten() {
+    let viber = "[[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"1000/s\"\n";
+    let mut world = World::of(&(config(&[THREE[0]]) + viber), None).await;
+    world.provider.out.lock().unwrap().insert("viber".to_owned());
+    let first = "channel = \"Viber\"\ntext = \"Hello\"\nfallback_after = \"15m\"\n[[step]]\nchannel = \"SMS\"";
+    let out = campaign((0..20).map(|n| 6_591_000_000 + n), "").replace("channel = \"SMS\"", first);
+    let out = world.launch_of(&out).await;
+    let other = world.launch_of(&campaign((100..120).map(|n| 6_591_000_000 + n), "")).await;
+    for _ in 0..5 {
+        world.send().await;
+    }
+    assert_eq!((world.lanes_of(&other).await.len(), world.provider.sms.lock().unwrap().len()), (20, 20));
+    assert_eq!(world.provider.taken.lock().unwrap().len(), 0);
+    for n in 0..20 {
+        assert!(matches!(world.message(&out, n).await.state, State::Queued { .. } | State::Sending { .. }), "{n}");
+    }
+    world.provider.out.lock().unwrap().clear();
+    for _ in 0..120 {
+        world.send().await;
+    }
+    assert_eq!(world.lanes_of(&out).await.values().filter(|lane| *lane == "viber").count(), 20);
+    assert_eq!(world.provider.sms.lock().unwrap().len(), 20, "nobody fell back");
+}
+
+#[tokio::test]
 async fn a_lane_that_is_configured_no_more_leaves_its_people_to_its_pool() {
     let mut world = World::of(&config(&THREE), None).await;
     for (lane, _) in THREE {

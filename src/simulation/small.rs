@@ -79,6 +79,8 @@ impl Transport for Line {
             return Err(Broken { may_have_left: false, why: "connection refused".to_owned() });
         }
         let request: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        // Volley keeps all times itself, so that a cancel has nothing to call off at the provider.
+        assert!(request["scheduled"].is_null(), "{request}");
         let id = request["clientMessageId"].as_str().unwrap().to_owned();
         if request["channels"][0]["channel"] == "SMS" {
             self.provider.sms.lock().unwrap().push(key_of(&id));

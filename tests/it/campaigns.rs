@@ -92,6 +92,37 @@ fn a_plan_for_a_lane_that_is_paused_says_so_and_promises_no_time() {
     assert_eq!(shown["left_by"], Value::Null, "{shown}");
 }
 
+/// A campaign of as many people on the sample's WhatsApp lane.
+fn of_people(name: &str, people: std::ops::Range<u32>) -> String {
+    let numbers: Vec<String> = people.map(|n| format!("\"+659{}\"", 1_000_000 + n)).collect();
+    format!(
+        "name = \"{name}\"\nnumbers = [{}]\n[[step]]\nchannel = \"WhatsApp\"\n[step.template]\nname = \"promo\"\n\
+         language = \"en\"\ncategory = \"MARKETING\"\n",
+        numbers.join(", ")
+    )
+}
+
+#[test]
+fn a_plan_above_the_tier_names_its_days_and_who_else_has_booked_and_refuses_nothing() {
+    let folder = installation();
+    let at = folder.path();
+    run(at, &["lane", "set", "promo-sg", "--tier", "250"]).ended(0);
+    std::fs::write(at.join("big.toml"), of_people("big", 0..300)).unwrap();
+    let plan = run(at, &["campaign", "plan", "big.toml", "--json"]).ended(0).json();
+    let days = plan["bookings"][0]["days"].as_array().unwrap();
+    let people: i64 = days.iter().map(|day| day["people"].as_i64().unwrap()).sum();
+    assert!(days.len() >= 2 && people == 300, "{plan}");
+    assert_eq!(plan["bookings"][0]["until"], days[days.len() - 1]["day"], "the day on which the last one fits");
+    let warnings = plan["warnings"].as_array().unwrap();
+    assert!(warnings.iter().any(|warning| warning["code"] == "small_tier"), "{plan}");
+    let shown = run(at, &["campaign", "plan", "big.toml"]).ended(0).stdout;
+    assert!(shown.contains("portfolio acme, 250 people a day:"), "{shown}");
+    run(at, &["campaign", "launch", "big.toml", "--unchecked"]).ended(0);
+    std::fs::write(at.join("other.toml"), of_people("other", 300..400)).unwrap();
+    let shown = run(at, &["campaign", "plan", "other.toml"]).ended(0).stdout;
+    assert!(shown.contains("of other campaigns"), "{shown}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_campaign_at_its_limit_is_resumed_once_the_limit_is_raised() {
     let _alone = ALONE.lock().await;
