@@ -45,7 +45,8 @@ impl fmt::Display for Phrase {
 }
 
 fn plain(text: &str) -> String {
-    let composed = ComposingNormalizerBorrowed::new_nfkc().normalize(text);
+    let normalizer = ComposingNormalizerBorrowed::new_nfkc();
+    let composed = normalizer.normalize(text);
     let lower = composed.to_lowercase();
     let mut plain = String::with_capacity(lower.len());
     for letter in lower.chars() {
@@ -68,6 +69,8 @@ fn plain(text: &str) -> String {
             letter => plain.push(letter),
         }
     }
+    // What stood on both sides of something unseen is side by side now, and may compose or change places.
+    let plain = normalizer.normalize(&plain);
     let bare = plain.trim_matches(|letter: char| letter == ' ' || is_punctuation(letter));
     bare.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
@@ -90,7 +93,14 @@ mod tests {
         assert_eq!(" Stop, please! ".parse::<Phrase>().unwrap().as_str(), "stop, please");
     }
 
+    #[test]
+    fn what_stood_around_something_unseen_is_composed_as_if_it_had_never_been_there() {
+        assert_eq!(plain("\u{e48}\u{fe71}"), "\u{64b}\u{e48}");
+        assert_eq!(plain("e\u{200d}\u{301}"), "é");
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
         #[test]
         fn what_is_plain_stays_as_it_is(text in "\\PC{0,30}") {
             let once = plain(&text);
