@@ -35,8 +35,9 @@ pub async fn pause(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str
 /// Goes on, and applies what came due meanwhile. One that was scheduled and whose time has not come waits for it. What has
 /// used up a limit would be paused again before a person has looked away, so that is raised first.
 pub async fn resume(store: &dyn Store, clock: &dyn Clock, batch: &Batch, by: &str) -> Result<Decided> {
-    let whole = used_up(store, batch).await?.into_iter().find(|used_up| used_up.step.is_none());
-    if let Some(used_up) = whole.filter(|_| batch.state == BatchState::Paused) {
+    if batch.state == BatchState::Paused
+        && let Some(used_up) = used_up(store, batch).await?.into_iter().find(|used_up| used_up.step.is_none())
+    {
         return Ok(Decided::UsedUp(used_up));
     }
     let waits = batch.started_at.is_none() && batch.starts_at.is_some_and(|at| at > clock.now());
@@ -86,6 +87,9 @@ pub async fn release_steps(
     let held = holds.iter().filter(|hold| hold.batch == batch.id && only.is_none_or(|only| only == hold.step));
     let mut held: Vec<StepIndex> = held.map(|hold| hold.step).collect();
     held.dedup();
+    if held.is_empty() {
+        return Ok(Released { noted: None, used_up: Vec::new() });
+    }
     let mut used_up = used_up(store, batch).await?;
     used_up.retain(|used_up| used_up.step.is_some_and(|step| held.contains(&step)));
     held.retain(|held| used_up.iter().all(|used_up| used_up.step != Some(*held)));

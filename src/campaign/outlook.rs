@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::beginnings::Beginnings;
 use super::cost;
-use super::forecast::{Account, Coming, Forecast, Group, Outlook, Portfolio, Road, Stop};
+use super::forecast::{Account, Coming, Forecast, Group, Outlook, Portfolio, Road};
 use super::launch::{LaunchError, Launcher, Prepared};
 use super::shares::as_float;
 use super::used_up::caps;
@@ -106,8 +106,7 @@ impl Launcher<'_> {
         }
         let opens = batch.starts_at.unwrap_or(now).max(now);
         let begun = batch.started_at.or(batch.starts_at).unwrap_or(now);
-        let has_budget = caps(plan, tallies, &[]).iter().any(|cap| cap.by == Stop::Budget);
-        let spent = if has_budget { self.store.spent(batch.id).await? } else { Vec::new() };
+        let spent = self.store.spent(batch.id).await?;
         let outlook = Outlook { caps: caps(plan, tallies, &spent), ..Outlook::of(plan) };
         let mut gathering = self.gathering(outlook, Some(batch.id), now).await?;
         for (index, step) in plan.places() {

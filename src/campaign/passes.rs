@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::people::{PAGE, People};
+use super::people::People;
+use super::windows::{Numbers, WindowHolders, sender_of};
 use crate::config::{Config, Lane};
 use crate::domain::{Msisdn, Plan, Tier, Timestamp};
-use crate::store::{Result, Sender, Store};
+use crate::store::{Result, Store};
 
 /// For each limited portfolio that a first step takes places in, how many of these people take none.
 pub(super) async fn passes(
@@ -37,12 +38,8 @@ async fn holders(store: &dyn Store, portfolio: &str, lanes: &[&Lane], now: Times
     let places = store.tier_places(vec![portfolio.to_owned()], now - Tier::HELD).await?;
     let mut holders: HashSet<Msisdn> = places.into_values().flatten().map(|place| place.person).collect();
     for lane in lanes {
-        let sender = Sender { sub_account: lane.provider.sub_account.clone(), channel_id: lane.channel_id.clone() };
-        let mut after = None;
-        loop {
-            let page = store.window_holders(sender.clone(), now, after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(*last);
+        let mut windows = WindowHolders::of(sender_of(lane), now);
+        while let Some(page) = windows.next(store).await? {
             holders.extend(page);
         }
     }
@@ -54,18 +51,9 @@ async fn among(store: &dyn Store, people: &People, these: &HashSet<Msisdn>) -> R
     if let Some(sieve) = &people.sieve {
         return Ok(these.iter().filter(|person| sieve.knows(**person)).count() as u64);
     }
-    // A single audience that was imported before: nobody has read its numbers yet.
-    let mut found = 0;
-    for part in &people.audiences {
-        let mut from = 0;
-        loop {
-            let page = store.numbers(part.id, from, PAGE).await?;
-            if page.is_empty() {
-                break;
-            }
-            from += PAGE;
-            found += page.iter().filter(|person| these.contains(*person)).count() as u64;
-        }
+    let (mut found, mut numbers) = (0, Numbers::of(people));
+    while let Some(page) = numbers.next(store).await? {
+        found += page.iter().filter(|person| these.contains(*person)).count() as u64;
     }
     Ok(found)
 }

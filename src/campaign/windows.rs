@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::people::{PAGE, People};
-use crate::config::Config;
+use super::people::{PAGE, Part, People};
+use crate::config::{Config, Lane};
 use crate::domain::{Channel, Content, Msisdn, Plan, Step, StepIndex, Timestamp};
 use crate::store::{Result, Sender, Store};
 
@@ -20,35 +20,74 @@ pub(super) async fn open_windows(
     for (index, step) in plan.places().filter(|(_, step)| is_free_text(step)) {
         // Such a step has one lane.
         let Some(lane) = config.lanes_of(step).next() else { continue };
-        let sender = Sender { sub_account: lane.provider.sub_account.clone(), channel_id: lane.channel_id.clone() };
-        windows.insert(index, with(store, &sender, people, now).await?);
+        windows.insert(index, with(store, &sender_of(lane), people, now).await?);
     }
     Ok(windows)
+}
+
+/// Whom people write to who write to a lane.
+pub(super) fn sender_of(lane: &Lane) -> Sender {
+    Sender { sub_account: lane.provider.sub_account.clone(), channel_id: lane.channel_id.clone() }
 }
 
 async fn with(store: &dyn Store, sender: &Sender, people: &People, now: Timestamp) -> Result<u64> {
     let mut found = 0;
     let Some(sieve) = &people.sieve else {
-        // A single audience that was imported before: nobody has read its numbers yet.
-        for part in &people.audiences {
-            let mut from = 0;
-            loop {
-                let page = store.numbers(part.id, from, PAGE).await?;
-                if page.is_empty() {
-                    break;
-                }
-                from += PAGE;
-                found += store.open_windows(page, sender.clone(), now).await?.len() as u64;
-            }
+        let mut numbers = Numbers::of(people);
+        while let Some(page) = numbers.next(store).await? {
+            found += store.open_windows(page, sender.clone(), now).await?.len() as u64;
         }
         return Ok(found);
     };
     // Far fewer people write to us than are written to.
-    let mut after: Option<Msisdn> = None;
-    loop {
-        let page = store.window_holders(sender.clone(), now, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(found) };
-        after = Some(*last);
+    let mut holders = WindowHolders::of(sender.clone(), now);
+    while let Some(page) = holders.next(store).await? {
         found += page.iter().filter(|person| sieve.knows(**person)).count() as u64;
+    }
+    Ok(found)
+}
+
+/// Whom WhatsApp takes free text to from a sender, page by page.
+pub(super) struct WindowHolders {
+    sender: Sender,
+    now: Timestamp,
+    after: Option<Msisdn>,
+}
+
+impl WindowHolders {
+    pub(super) const fn of(sender: Sender, now: Timestamp) -> Self {
+        Self { sender, now, after: None }
+    }
+
+    pub(super) async fn next(&mut self, store: &dyn Store) -> Result<Option<Vec<Msisdn>>> {
+        let page = store.window_holders(self.sender.clone(), self.now, self.after, PAGE).await?;
+        self.after = page.last().copied().or(self.after);
+        Ok(Some(page).filter(|page| !page.is_empty()))
+    }
+}
+
+/// The numbers of a single audience that was imported before, page by page: nobody has read them yet.
+pub(super) struct Numbers<'a> {
+    parts: std::slice::Iter<'a, Part>,
+    part: Option<&'a Part>,
+    from: u32,
+}
+
+impl<'a> Numbers<'a> {
+    pub(super) fn of(people: &'a People) -> Self {
+        let mut parts = people.audiences.iter();
+        Self { part: parts.next(), parts, from: 0 }
+    }
+
+    pub(super) async fn next(&mut self, store: &dyn Store) -> Result<Option<Vec<Msisdn>>> {
+        while let Some(part) = self.part {
+            let page = store.numbers(part.id, self.from, PAGE).await?;
+            if !page.is_empty() {
+                self.from += PAGE;
+                return Ok(Some(page));
+            }
+            (self.part, self.from) = (self.parts.next(), 0);
+        }
+        Ok(None)
     }
 }

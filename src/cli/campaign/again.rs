@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::{find, launch};
 use crate::campaign::{Again, LaunchError};
 use crate::cli::config::warn;
-use crate::cli::exit::Usage;
 use crate::cli::watch::obstacles;
 use crate::cli::words::shell;
 use crate::cli::{Exit, Ground, out};
@@ -67,8 +66,7 @@ async fn run(ground: &Ground, args: Args, outcomes: Option<BTreeSet<Outcome>>) -
     let again = Again { name: args.name, at: args.at, outcomes, is_draft: args.draft };
     let launched = launcher.again(&batch, &again).await.map_err(|error| match error {
         LaunchError::Problems(problems) if problems.iter().all(|problem| problem.key == "at") => {
-            let said: Vec<String> = problems.into_iter().map(|problem| problem.sentence).collect();
-            Usage(format!("--at: {}", said.join("; "))).into()
+            launch::wrong_at(problems).into()
         }
         error => anyhow::Error::from(error),
     })?;

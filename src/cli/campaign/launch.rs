@@ -18,6 +18,7 @@ use crate::cli::out::{self, To};
 use crate::cli::watch::{How, follow, obstacles, unwatched};
 use crate::cli::words::{list, of, shell};
 use crate::cli::{Exit, Ground, progress};
+use crate::config::Problem;
 use crate::domain::{BatchState, Span};
 use crate::store::{self, Store};
 
@@ -176,12 +177,17 @@ pub(in crate::cli) async fn launch(
     launched
 }
 
+/// What is wrong with the time that was typed.
+pub(super) fn wrong_at(problems: Vec<Problem>) -> Usage {
+    let said: Vec<String> = problems.into_iter().map(|problem| problem.sentence).collect();
+    Usage(format!("--at: {}", said.join("; ")))
+}
+
 /// What a launch failed of, under the names that were typed.
 fn told(error: LaunchError, args: &Args) -> anyhow::Error {
     match error {
         LaunchError::Problems(problems) if args.at.is_some() && problems.iter().all(|problem| problem.key == "at") => {
-            let said: Vec<String> = problems.into_iter().map(|problem| problem.sentence).collect();
-            Usage(format!("--at: {}", said.join("; "))).into()
+            wrong_at(problems).into()
         }
         LaunchError::Problems(problems) => {
             let file = args.file.file_name().unwrap_or(args.file.as_os_str()).to_string_lossy().into_owned();
