@@ -12,7 +12,7 @@ use super::out::{self, Paint, To};
 use super::pace::Slow;
 use super::words::{count, list, of, shell, span};
 use super::{Exit, Ground, stranded};
-use crate::campaign::{Stranded, Waiting, check_routes};
+use crate::campaign::{Stranded, Waiting, check_routes, used_up};
 use crate::domain::{BatchState, Count, Span, Timestamp};
 use crate::engine::Gap;
 use crate::store::{Store, StrayKind, TurnedAway};
@@ -225,7 +225,11 @@ async fn campaigns(ground: &Ground, store: &dyn Store, now: Timestamp, findings:
         let name = name_of(batch);
         if batch.state == BatchState::Paused {
             let why = batch.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
-            let advice = format!("to go on: volley campaign resume {}", shell(&name));
+            let used_up = used_up(store, batch).await?.into_iter().find(|used_up| used_up.step.is_none());
+            let advice = match used_up {
+                Some(limit) => Obstacle::UsedUp(limit).what_to_do(&name, now),
+                None => format!("to go on: volley campaign resume {}", shell(&name)),
+            };
             findings.add("campaigns", Health::Warning, format!("\"{name}\" is paused{why}"), Some(&advice));
         }
         let held: Vec<_> = step_holds.iter().filter(|hold| hold.batch == batch.id).collect();
