@@ -6,11 +6,10 @@ use clap::Parser;
 use volley::audience::hush_stumbling_readers;
 use volley::cli::{Cli, Exit};
 
-/// What one thread lays out another clears away, millions of times in an import: allocators that keep their memory by
-/// threads wait for each other there.
-#[cfg(not(target_env = "msvc"))]
+/// An import allocates on one thread and frees on another, millions of times. Allocators whose threads share arenas
+/// wait for each other there.
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

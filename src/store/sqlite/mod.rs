@@ -37,19 +37,27 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Row, SqliteConnection};
+use sqlx::{ConnectOptions, Row, SqlStr, SqliteConnection};
 
 use super::{Error, Result, Signals};
 use crate::clock::Clock;
 use turn::Turn;
 use writer::{Wanted, Writer};
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+/// The schema, one file for each of its versions.
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let files = [(1, "the store", include_str!("../../../migrations/sqlite/0001_the_store.sql"))];
+    let migrations = files.map(|(version, description, sql)| {
+        Migration::new(version, description.into(), MigrationType::Simple, SqlStr::from_static(sql), false)
+    });
+    Migrator::with_migrations(migrations.into())
+});
 
 /// Readers beside the writer: a page, a report and a look of the dispatcher at the same time.
 const READERS: u32 = 4;
@@ -262,9 +270,9 @@ async fn migrate(connection: &mut SqliteConnection, url: &str) -> Result<()> {
         });
     }
     MIGRATIONS.run(connection).await.map_err(|error| match error {
-        sqlx::migrate::MigrateError::VersionMissing(_) => Error::Newer { place: url.to_owned() },
-        sqlx::migrate::MigrateError::VersionMismatch(_) => Error::OtherBuild { place: url.to_owned() },
-        sqlx::migrate::MigrateError::Execute(source) | sqlx::migrate::MigrateError::ExecuteMigration(source, _) => {
+        MigrateError::VersionMissing(_) => Error::Newer { place: url.to_owned() },
+        MigrateError::VersionMismatch(_) => Error::OtherBuild { place: url.to_owned() },
+        MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => {
             open_error(url, source)
         }
         other => open_error(url, other.into()),
