@@ -8,8 +8,9 @@ use volley::cli::{Cli, Exit};
 
 /// An import allocates on one thread and frees on another, millions of times. Allocators whose threads share arenas
 /// wait for each other there.
+#[cfg(not(target_env = "msvc"))]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
