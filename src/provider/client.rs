@@ -181,7 +181,7 @@ fn broken(error: &reqwest::Error) -> Broken {
 
 /// Hands over for one lane.
 #[derive(Debug)]
-pub struct Client(Box<dyn Transport>);
+pub struct Client(pub(super) Box<dyn Transport>);
 
 impl Client {
     pub fn new(transport: Box<dyn Transport>) -> Self {

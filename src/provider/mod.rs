@@ -2,7 +2,7 @@
 //!
 //! In: rendered bodies, one message or many; a umid to ask about. Out: for each message one [`Answer`]: accepted;
 //! refused, with whose fault that is; unavailable, where nothing can have been processed; unknown, where something may
-//! have been. For each question one [`Told`].
+//! have been. For each question one [`Told`]. To each observer: whether the provider itself has answered ([`Reach`]).
 //! Promises: each request names exactly one channel, without `fallbackAfter` and `fallbackText`; nothing is ever sent
 //! twice in here, followed elsewhere or tried again; what an answer means is read from `wire::codes`, never guessed.
 //! May not: decide about messages, wait for a pace, or touch the store.
@@ -10,9 +10,11 @@
 mod answer;
 mod client;
 mod details;
+mod reach;
 
 pub use answer::{Answer, BatchAnswers, Refusal, batch_answers, single_answer};
 pub use client::{
     BATCH_CLOSE, BATCH_OPEN, Broken, Client, Endpoint, Http, RawAnswer, Transport, Unusable, install_tls,
 };
 pub use details::{Told, told};
+pub use reach::{Observed, Observer, Reach};
