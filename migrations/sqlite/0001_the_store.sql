@@ -333,6 +333,7 @@ CREATE TABLE said (
 -- How each lane goes, as the node that sends by it said with its last beat. Whoever is silent says nothing about now.
 --   portion    sixteenths of its rate at which it goes, because it was throttled; the next server goes on from there
 --   trouble    0 throttled, 1 outage; nothing where it has none
+--   in_flight  requests that were under way when an outage began
 --   free_at    where the tier is spent, when its next place comes free
 --   complaint  what the provider complained of last, however long ago
 CREATE TABLE lane_state (
@@ -345,6 +346,7 @@ CREATE TABLE lane_state (
     since INTEGER,
     until INTEGER,
     why TEXT,
+    in_flight INTEGER NOT NULL DEFAULT 0,
     free_at INTEGER,
     complaint TEXT,
     complained_at INTEGER,

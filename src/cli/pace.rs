@@ -133,8 +133,13 @@ impl Slow {
     pub(super) fn what(&self) -> String {
         let lane = &self.lane;
         match &self.why {
-            Why::Standing(Standing { trouble: Trouble::Outage, why, .. }) => {
-                format!("lane {lane} stands still: trouble at the provider: {why}")
+            Why::Standing(Standing { trouble: Trouble::Outage, why, in_flight, .. }) => {
+                let in_flight = match in_flight {
+                    0 => String::new(),
+                    1 => "; 1 request was in flight when it began".to_owned(),
+                    many => format!("; {many} requests were in flight when it began"),
+                };
+                format!("lane {lane} stands still: trouble at the provider: {why}{in_flight}")
             }
             Why::Standing(Standing { why, .. }) => {
                 format!("lane {lane} stands still: it was too fast for the provider: {why}")

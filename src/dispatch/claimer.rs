@@ -11,8 +11,8 @@ use super::turnstile::Turnstile;
 use crate::domain::{BatchId, BatchState, Causes, OnTierSpent, Span, StepIndex, Timestamp, Told, grouped};
 use crate::engine::{Event, Standing, advance};
 use crate::store::{
-    Capped, Claim, Claimed, Entry, Impatient, Loaded, Pass, Queue, Reached, Result, StepHeldBy, StepHold, Store,
-    TierUse, Verdict,
+    Capped, Claim, Claimed, Entry, Error, Hush, Impatient, Loaded, Pass, Queue, Reached, Result, StepHeldBy, StepHold,
+    Store, TierUse, Verdict,
 };
 
 /// How often every queue is looked at although nobody said so, in case a hint was lost.
@@ -191,11 +191,7 @@ impl Claimer {
             lane.has_served(last.message.key.batch);
         }
         lane.claimed(u32::try_from(set.messages.len()).unwrap_or(u32::MAX));
-        // Every queue came with its batch, so nothing that was claimed is left in nobody's hands.
-        let entry = |claimed: &Claimed| Some(Arc::clone(in_play.get(&claimed.message.key.batch)?));
-        let job = |claimed: Claimed| Some(Job { entry: entry(&claimed)?, claimed, hush });
-        let jobs = set.messages.into_iter().filter_map(job).collect();
-        self.turnstile.fill(jobs);
+        self.turnstile.fill(jobs_of(set.messages, &in_play, hush)?);
         let spent = set.without_place.iter().map(|message| (message, Event::TierSpent { step: message.present.step }));
         let closed = set.out_of_hours.iter().map(|(message, until)| (message, Event::PutOff { until: *until }));
         self.leave(spent.chain(closed), &in_play, now).await?;
@@ -283,6 +279,19 @@ impl Claimer {
         self.lane.in_turn(&mut queues);
         Ready { queues, in_play }
     }
+}
+
+/// Each claimed message with its batch. A claim that returns one of a batch that it was not asked for breaks the store's
+/// contract; dropped, the message would stay in flight and be forgotten until the next start.
+fn jobs_of(messages: Vec<Claimed>, in_play: &InPlay, hush: Hush) -> Result<Vec<Job>> {
+    let job = |claimed: Claimed| {
+        let batch = claimed.message.key.batch;
+        let entry = in_play.get(&batch).map(Arc::clone);
+        let nonsense =
+            || Error::Nonsense { what: format!("a claim of batch {}", batch.0), place: "the claim".to_owned() };
+        Ok(Job { entry: entry.ok_or_else(nonsense)?, claimed, hush })
+    };
+    messages.into_iter().map(job).collect()
 }
 
 impl Drop for Claimer {

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::compose::{Uncomposable, compose};
 use super::fleet::Fleet;
+use super::job::Job;
 use super::latency::Latency;
 use super::queues::Queues;
 use super::tariff;
@@ -16,10 +17,10 @@ use crate::config::{self, SendMode};
 use crate::domain::{
     BatchId, BatchState, Content, Country, LaneId, MessageKey, Msisdn, Portion, Rate, Span, StepIndex, Tier, Timestamp,
 };
-use crate::provider::Client;
+use crate::provider::{Client, Reach};
 use crate::store::{Book, BucketOf, Cap, Entry, Hold, LaneState, Marked, NotedBucket, Queue, Sender, Trouble};
 use crate::template::Pattern;
-use crate::throttle::{Brake, Cause, Complaint, Holds, Pace, Pairs, Standstill, TierWindow};
+use crate::throttle::{Brake, Cause, Circuit, Complaint, Holds, Pace, Pairs, Read, Standstill, TierWindow};
 
 /// The most that is claimed and not yet recorded, unless the requests under way need more: what a crash leaves unknown.
 const UNRECORDED_MAX: u32 = 2_000;
@@ -48,6 +49,7 @@ pub struct Lane {
     pub(super) client: Client,
     pub(super) pace: Pace,
     pub(super) brake: Brake,
+    pub(super) circuit: Circuit,
     /// The portfolio's name and its people, on WhatsApp.
     pub(super) tier: Option<(String, Arc<TierWindow>)>,
     /// Where the channel counts what each person gets.
@@ -130,6 +132,7 @@ pub struct Parts {
 impl Lane {
     pub fn new(parts: Parts) -> Arc<Self> {
         let Parts { id, config, client, pace, pairs, tier, holds, fleet, book, clock, chance } = parts;
+        let circuit = Circuit::new(config.provider.connections.get());
         let lane = Arc::new(Self {
             id,
             pairs,
@@ -137,6 +140,7 @@ impl Lane {
             client,
             pace,
             brake: Brake::default(),
+            circuit,
             tier,
             holds,
             fleet,
@@ -161,6 +165,7 @@ impl Lane {
 
     /// Goes on as an earlier process has left it.
     pub fn go_on_from(&self, state: &LaneState) {
+        let now = self.clock.now();
         let standstill = state.standing.clone().map(|standing| Standstill {
             cause: match standing.trouble {
                 Trouble::Throttled => Cause::Throttled,
@@ -169,8 +174,16 @@ impl Lane {
             reason: standing.why,
             since: standing.since,
             until: standing.until,
+            in_flight: standing.in_flight,
         });
-        self.brake.go_on_from(standstill, state.portion, state.complaint.clone(), self.clock.now());
+        let (outage, throttled) = match standstill {
+            Some(standstill) if standstill.cause == Cause::Outage => (Some(standstill), None),
+            throttled => (None, throttled),
+        };
+        if let Some(outage) = outage {
+            self.circuit.go_on_from(outage, now);
+        }
+        self.brake.go_on_from(throttled, state.portion, state.complaint.clone(), now);
     }
 
     pub(super) const fn connections(&self) -> u32 {
@@ -217,7 +230,7 @@ impl Lane {
 
     /// What left was too much for the provider, which says so afterwards, in a receipt.
     pub fn is_too_fast(&self, begun: Timestamp, reason: &str) {
-        let complaint = Complaint { cause: Cause::Throttled, begun, retry_after: None, reason };
+        let complaint = Complaint { begun, retry_after: None, reason };
         self.brake.press(complaint, self.clock.now(), &self.chance);
     }
 
@@ -292,7 +305,7 @@ impl Lane {
         self.alone.remove(message);
     }
 
-    /// Counts a request as begun until what this returns is dropped. To be called before looking whether it may leave:
+    /// Counts a request as sent until what this returns is dropped. To be called before looking whether it may be sent:
     /// then it either sees what stops it, or is waited for by whoever has stopped it.
     pub fn begin(&self) -> Begun {
         self.under_way.begin()
@@ -303,7 +316,33 @@ impl Lane {
         if self.unrecordable.load(Ordering::Acquire) || self.holds.on_lane(&self.config.name).is_some() {
             return Some(None);
         }
-        self.brake.until(now).map(Some)
+        self.brake.until(now).max(self.circuit.rests_until(now)).map(Some)
+    }
+
+    /// Why the lane stands still, where it does: an outage outweighs a throttling.
+    fn standstill(&self) -> Option<Standstill> {
+        self.circuit.standstill().or_else(|| self.brake.standstill())
+    }
+
+    /// Tells its circuit whether the provider answers.
+    pub(super) async fn read(&self, read: Read) {
+        let reach = self.fleet.reach(self).await;
+        let now = self.clock.now();
+        match reach {
+            Reach::Proven => read.answered(),
+            Reach::Failed { why } => read.failed(&why, now, &self.chance),
+            Reach::Unclear => read.failed("an answer that may not be the provider's", now, &self.chance),
+        }
+    }
+
+    /// Whether a message that was claimed may be sent now. On a slow lane it may have waited for so long that its time is
+    /// up, or that an earlier hand-over turns out to have arrived.
+    pub(super) fn may_send(&self, job: &Job, now: Timestamp) -> bool {
+        self.may_leave(&job.entry, job.step())
+            && !job.is_too_late(now)
+            && !job.has_lost_its_pass(now)
+            && !job.is_out_of_hours(now)
+            && !job.is_recalled()
     }
 
     /// Whether a batch's step may leave by this lane now.
@@ -320,12 +359,10 @@ impl Lane {
     /// Whether others of its pool have a step to themselves: it is held, or out for longer than a moment. Who is only
     /// slow, or waits for a place in its tier, keeps its people.
     fn is_away(&self, entry: &Entry, step: StepIndex, now: Timestamp) -> bool {
-        let is_out = |standstill: Standstill| {
-            standstill.cause == Cause::Outage && now.since(standstill.since) >= OTHERS_STAND_IN_AFTER
-        };
+        let is_out = |outage: Standstill| now.since(outage.since) >= OTHERS_STAND_IN_AFTER;
         self.holds.on_lane(&self.config.name).is_some()
             || self.template_is_held(entry, step)
-            || self.brake.standstill().is_some_and(is_out)
+            || self.circuit.standstill().is_some_and(is_out)
     }
 
     /// Whether what waits in this queue of its own is for whoever stands in for it.
@@ -415,7 +452,7 @@ impl Lane {
             name: self.config.name.clone(),
             rate: self.pace.rate(),
             hold: self.holds.on_lane(&self.config.name),
-            standstill: self.brake.standstill(),
+            standstill: self.standstill(),
             portion: self.brake.portion(now),
             tier: self.tier.as_ref().and_then(|(portfolio, window)| {
                 let Tier::People(of) = window.tier() else { return None };
@@ -423,7 +460,7 @@ impl Lane {
                 Some(TierUsed { portfolio, people, of, free_at: window.next_free(now) })
             }),
             let_out: self.let_out.load(Ordering::Relaxed),
-            complaint: self.brake.last_complaint(),
+            complaint: self.brake.last_complaint().max(self.circuit.last_complaint()),
         }
     }
 }

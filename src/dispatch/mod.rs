@@ -20,6 +20,7 @@ mod by_hand;
 mod claimer;
 mod compose;
 mod crew;
+mod departure;
 mod fleet;
 mod job;
 mod lane;

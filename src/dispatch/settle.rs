@@ -1,4 +1,6 @@
 //! From the provider's answer to the engine's: who is held, who brakes, and what the facts will say.
+//!
+//! What an end says about the provider itself, the lane's circuit hears from the worker.
 
 use std::sync::Arc;
 
@@ -8,7 +10,7 @@ use crate::domain::{Fault, Span, State, Timestamp};
 use crate::engine;
 use crate::provider::{Answer, Refusal};
 use crate::store::{HeldBy, Hold, Verdict};
-use crate::throttle::{Cause, Complaint};
+use crate::throttle::Complaint;
 
 /// Tries after which a message that is given back again and again goes to the end of its queue, so that it does not
 /// stand in everybody's way.
@@ -22,29 +24,26 @@ const LONGEST_REST: Span = Span::from_secs(600);
 /// What the answer to a request that was begun at `begun` means for its message, and for its lane.
 pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestamp) -> Settled {
     let now = lane.clock.now();
-    let brake = |cause, reason: &str, retry_after| {
-        lane.brake.press(Complaint { cause, begun, retry_after, reason }, now, &lane.chance);
-    };
     match answer {
         Answer::Accepted { umid } => {
             lane.brake.release(begun);
-            let details = Details { umid, ..Details::default() };
+            let details = Details { umid: Some(umid), ..Details::default() };
             Settled::new(job, lane, engine::Answer::Accepted, Some((Verdict::Accepted, details)))
         }
-        Answer::Unknown { detail } => {
-            // A provider that breaks every request would otherwise make a whole campaign unknown.
-            brake(Cause::Outage, &detail, None);
+        Answer::Unknown { detail, .. } => {
             let details = Details { detail: Some(detail), ..Details::default() };
             Settled::new(job, lane, engine::Answer::Unknown, Some((Verdict::Unknown, details)))
         }
-        Answer::Unavailable { detail, retry_after } => {
-            brake(Cause::Outage, &detail, retry_after);
+        Answer::NotOffered { .. } => {
             let again = place(&job, lane, now);
             Settled::new(job, lane, engine::Answer::Unavailable { again }, None)
         }
+        Answer::Withdrawn => job.hand_back(lane, None),
         Answer::Refused(refusal) => {
             if refusal.fault == Fault::Passing {
-                brake(Cause::Throttled, &refusal.detail, refusal.retry_after);
+                let Refusal { detail, retry_after, .. } = &refusal;
+                let complaint = Complaint { begun, retry_after: *retry_after, reason: detail };
+                lane.brake.press(complaint, now, &lane.chance);
             }
             refused(job, lane, refusal, begun)
         }

@@ -1,6 +1,7 @@
 //! A lane at work without a network: what its parts promise one another.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt;
@@ -20,9 +21,9 @@ use crate::domain::{
     Recipient, Span, State, Step, StepIndex, Tag, Timestamp,
 };
 use crate::engine::{Answer, Obstacle};
-use crate::provider::{Broken, Client, Endpoint, RawAnswer, Transport};
+use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
 use crate::store::{self, Book, Claim, KnownAs, NewAudience, NewBatch, Pass, Queue, Spread, Start, Store, Verdict};
-use crate::throttle::{Bucket, Holds, Pace, Pairs};
+use crate::throttle::{Bucket, End, Holds, Pace, Pairs};
 
 mod order;
 
@@ -34,17 +35,28 @@ struct Says {
     status: u16,
     body: &'static str,
     requests: Arc<Mutex<u32>>,
+    reads: Arc<Mutex<u32>>,
+    /// Whether reads are answered at all.
+    answers_reads: Arc<AtomicBool>,
 }
 
 #[async_trait::async_trait]
 impl Transport for Says {
-    async fn post(&self, _: Endpoint, _: Vec<u8>) -> Result<RawAnswer, Broken> {
+    async fn post(&self, _: Endpoint, _: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken> {
+        if !gate.open() {
+            return Err(Broken::Withdrawn);
+        }
         *self.requests.lock().unwrap() += 1;
         Ok(RawAnswer { status: self.status, retry_after: None, body: self.body.into() })
     }
 
     async fn details(&self, _: &crate::domain::Umid) -> Result<RawAnswer, Broken> {
-        panic!("dispatch asks nothing")
+        *self.reads.lock().unwrap() += 1;
+        if !self.answers_reads.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        let body = br#"{"code":1300,"message":"Object wasn't found or is already expired"}"#;
+        Ok(RawAnswer { status: 404, retry_after: None, body: body[..].into() })
     }
 }
 
@@ -55,6 +67,8 @@ struct Desk {
     holds: Arc<Holds>,
     lane: Arc<Lane>,
     requests: Arc<Mutex<u32>>,
+    reads: Arc<Mutex<u32>>,
+    answers_reads: Arc<AtomicBool>,
     turnstile: Arc<Turnstile>,
     sender: mpsc::Sender<Settled>,
     settled: mpsc::Receiver<Settled>,
@@ -79,10 +93,17 @@ impl Desk {
         let config = config.lane("sms").unwrap().clone();
         let id = store.lanes(vec![("sms".to_owned(), channel)]).await.unwrap()[0].id;
         let (book, holds) = (Arc::new(Book::new(Arc::clone(&store))), Arc::new(Holds::default()));
-        let requests = Arc::default();
+        let (requests, reads, answers_reads) = (Arc::default(), Arc::default(), Arc::new(AtomicBool::new(true)));
+        let says = Says {
+            status,
+            body,
+            requests: Arc::clone(&requests),
+            reads: Arc::clone(&reads),
+            answers_reads: Arc::clone(&answers_reads),
+        };
         let lane = Lane::new(Parts {
             id,
-            client: Client::new(Box::new(Says { status, body, requests: Arc::clone(&requests) })),
+            client: Client::new(Box::new(says)),
             pace: Pace::new(Arc::new(Bucket::new(config.rate, config.burst, as_clock())), None),
             config,
             pairs: (channel == Channel::WhatsApp).then(|| Arc::new(Pairs::new(as_clock()))),
@@ -95,7 +116,8 @@ impl Desk {
         });
         let (sender, settled) = mpsc::channel(10_000);
         let turnstile = Turnstile::new(Arc::clone(&lane), sender.clone(), CancellationToken::new());
-        Self { clock, store, book, holds, lane, requests, turnstile: Arc::new(turnstile), sender, settled }
+        let turnstile = Arc::new(turnstile);
+        Self { clock, store, book, holds, lane, requests, reads, answers_reads, turnstile, sender, settled }
     }
 
     async fn campaign(&self, name: &str, people: u32) -> BatchId {
@@ -225,6 +247,7 @@ async fn whose_time_is_up_while_it_waits_for_its_turn_goes_back() {
     desk.clock.advance(Span::from_millis(999));
     let first = desk.turnstile.next().now_or_never().flatten().unwrap();
     assert_eq!((first.jobs.len(), first.jobs[0].claimed.message.key.batch), (1, short));
+    first.tokens.spend().unwrap();
     desk.clock.advance(Span::from_millis(101));
     let next = desk.turnstile.next().now_or_never().flatten().unwrap();
     assert_eq!(next.jobs[0].claimed.message.key.batch, long, "the others no longer stand in its way");
@@ -329,14 +352,18 @@ async fn what_is_claimed_and_not_recorded_has_a_bound_and_what_waits_to_leave_a_
     claims(&claimer).await;
     // Two claims of 100 ms of the rate.
     assert_eq!(in_flight().await, 80);
-    // Requests leave and are never answered.
-    let mut begun = Vec::new();
+    // Requests are sent and answered, and never recorded.
+    let mut jobs = Vec::new();
     for _ in 0..2_500 {
         desk.clock.advance(Span::from_millis(3));
-        begun.extend(desk.turnstile.next().now_or_never().flatten());
+        if let Some(request) = desk.turnstile.next().now_or_never().flatten() {
+            request.tokens.spend().unwrap();
+            request.permit.ended(End::Good, desk.clock.now(), &desk.lane.chance);
+            jobs.extend(request.jobs);
+        }
         claims(&claimer).await;
     }
-    assert_eq!((begun.len(), in_flight().await), (2_000, 2_000));
+    assert_eq!((jobs.len(), in_flight().await), (2_000, 2_000));
     desk.lane.recorded(40);
     claims(&claimer).await;
     assert_eq!(in_flight().await, 2_040);

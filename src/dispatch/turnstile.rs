@@ -1,8 +1,9 @@
 //! The turnstile: lets out one request's worth at a time, when everything says that it may go.
 //!
-//! Only a worker that is free to send comes here, so a token is taken for a request that leaves at once, and a slow
-//! provider never makes a burst of saved-up grants. While there is work and pace, a worker passes without waiting for
-//! anybody; otherwise one of them waits for tokens or work, and the others stand in line behind it.
+//! Only a worker that is free to send comes here. Tokens are promised here and taken when a connection takes the request
+//! (see `departure`), so neither a slow provider nor a slow connection makes a burst of saved-up grants. While there is
+//! work and pace, a worker passes without waiting for another; otherwise one of them waits for tokens, work or the
+//! provider, and the others stand in line behind it.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -12,13 +13,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use super::departure::Departure;
 use super::job::{Job, Settled};
 use super::lane::Lane;
-use super::under_way::Begun;
 use crate::domain::{Span, Timestamp};
-use crate::throttle::{Again, Pass, Probe};
+use crate::throttle::{Again, Entry, Permit, Read, Reserved};
 
-/// How often it is looked for decisions while a request tries whether the provider is there again.
+/// How often the first in line looks for decisions while it waits for the provider.
 const LOOK: Span = Span::from_millis(250);
 
 #[derive(Debug)]
@@ -44,14 +45,13 @@ struct Inner {
     closed: bool,
 }
 
-/// The messages of one request that may leave now.
+/// The messages of one request that may be sent now.
 pub(super) struct Request {
     pub(super) jobs: Vec<Job>,
-    /// To be kept until its answer is there: whoever stops the lane waits for it.
-    pub(super) begun: Begun,
+    pub(super) tokens: Reserved,
+    /// Leave of the lane's circuit, which wants to know how it ends.
+    pub(super) permit: Permit,
     pub(super) at: Timestamp,
-    /// Where it tries whether the provider is there again: to be kept until the lane knows.
-    pub(super) probe: Option<Probe>,
 }
 
 /// What there is for a worker.
@@ -61,8 +61,10 @@ enum Next {
     Back(Vec<Job>, Option<Timestamp>),
     /// Not before then.
     Wait(Again),
-    /// Not before it is known whether the provider is there again.
-    Probed,
+    /// Not before a request of the lane has ended.
+    Full,
+    /// Not before a read has told whether the provider answers again.
+    Read(Read),
     Empty,
     Closed,
 }
@@ -103,6 +105,11 @@ impl Turnstile {
         &self.lane
     }
 
+    /// A request on its way to a connection.
+    pub(super) fn departure(&self, jobs: Vec<Job>, tokens: Reserved) -> Arc<Departure> {
+        Departure::new(&self.lane, self.stop.clone(), jobs, tokens)
+    }
+
     /// Nothing will be added any more.
     pub(super) fn close(&self) {
         self.lock().closed = true;
@@ -135,10 +142,10 @@ impl Turnstile {
                     })
                     .await;
                 }
-                Next::Probed => {
+                Next::Full => {
                     self.waiting_for(async {
                         tokio::select! {
-                            () = self.lane.brake.probed() => {}
+                            () = self.lane.circuit.changed() => {}
                             // Meanwhile somebody may have stopped what waits here.
                             () = self.lane.clock.sleep(LOOK) => {}
                             () = self.stop.cancelled() => {}
@@ -146,6 +153,7 @@ impl Turnstile {
                     })
                     .await;
                 }
+                Next::Read(read) => self.waiting_for(self.reading(read)).await,
                 Next::Empty => self.waiting_for(self.filled.notified()).await,
                 Next::Closed => return None,
             }
@@ -159,8 +167,24 @@ impl Turnstile {
             match self.look(true) {
                 Next::Go(request) => return Some(request),
                 Next::Back(jobs, not_before) => self.hand_back(jobs, not_before).await,
-                Next::Wait(_) | Next::Probed | Next::Empty | Next::Closed => return None,
+                Next::Read(read) => self.lane.read(read).await,
+                Next::Wait(_) | Next::Full | Next::Empty | Next::Closed => return None,
             }
+        }
+    }
+
+    /// Finds out whether the provider answers again. What is stopped meanwhile goes back without waiting for that.
+    async fn reading(&self, read: Read) {
+        let reading = self.lane.read(read);
+        tokio::pin!(reading);
+        loop {
+            tokio::select! {
+                () = &mut reading => return,
+                () = self.stop.cancelled() => return,
+                () = self.lane.clock.sleep(LOOK) => {}
+            }
+            let stopped = self.stopped(self.lane.clock.now());
+            self.hand_back(stopped, None).await;
         }
     }
 
@@ -186,48 +210,60 @@ impl Turnstile {
     fn look(&self, first_in_line: bool) -> Next {
         let lane = &self.lane;
         let now = lane.clock.now();
+        if first_in_line {
+            // Others behind them may go all the same.
+            let back = self.stopped(now);
+            if !back.is_empty() {
+                return Next::Back(back, None);
+            }
+        }
         let mut inner = self.lock();
         if inner.ready.is_empty() {
             return if inner.closed { Next::Closed } else { Next::Empty };
         }
-        // Before the look at what stops it.
-        let begun = lane.begin();
-        let blocked = self.stop.is_cancelled() || lane.blocked(now).is_some();
-        let stays = |job: &Job| blocked || !self.may_go(job, now);
-        if inner.ready.front().is_some_and(stays) {
-            // Paused, cancelled, held by their template, or out of time: others behind them may go all the same.
-            let mut back = Vec::new();
-            while first_in_line && let Some(job) = inner.ready.pop_front_if(|job| stays(job)) {
-                back.push(job);
-            }
-            return Next::Back(back, None);
+        if self.is_stopped(&inner, now) {
+            return Next::Back(Vec::new(), None);
         }
-        let Some(Pass { portion, probe }) = lane.brake.pass(now) else { return Next::Probed };
-        let most = if probe.is_some() { NonZeroU32::MIN } else { lane.request_size() };
+        let permit = match lane.circuit.enter(now) {
+            Entry::Go(permit) => permit,
+            Entry::Full => return Next::Full,
+            Entry::Read(read) if first_in_line => return Next::Read(read),
+            // Told by the next look, which finds that nothing may be sent.
+            Entry::Read(_) | Entry::Rest(_) => return Next::Full,
+        };
+        let most = if permit.is_alone() { NonZeroU32::MIN } else { lane.request_size() };
         let (jobs, later) = self.gather(&mut inner, most, now);
         let Some(count) = u32::try_from(jobs.len()).ok().and_then(NonZeroU32::new) else {
-            // This person has got too much from us lately; others behind have not.
+            // This recipient has got too much from us lately; others behind have not.
             let back = inner.ready.pop_front_if(|_| first_in_line);
             return Next::Back(back.into_iter().collect(), later);
         };
-        if let Err(again) = lane.pace.take(count, portion) {
-            jobs.iter().for_each(|job| self.lane.uncounts(job.claimed.message.msisdn));
-            jobs.into_iter().rev().for_each(|job| inner.ready.push_front(job));
-            return Next::Wait(again);
-        }
-        lane.lets_out(count.get());
+        let tokens = match lane.pace.reserve(count, lane.brake.portion(now)) {
+            Ok(tokens) => tokens,
+            Err(again) => {
+                jobs.iter().for_each(|job| self.lane.uncounts(job.claimed.message.msisdn));
+                jobs.into_iter().rev().for_each(|job| inner.ready.push_front(job));
+                return Next::Wait(again);
+            }
+        };
         self.ask_for_more(inner.ready.len(), jobs.len());
-        Next::Go(Request { jobs, begun, at: now, probe })
+        Next::Go(Request { jobs, tokens, permit, at: now })
     }
 
-    /// On a slow lane a message may wait here for so long that its time is up, or that an earlier hand-over turns out to
-    /// have arrived.
-    fn may_go(&self, job: &Job, now: Timestamp) -> bool {
-        self.lane.may_leave(&job.entry, job.step())
-            && !job.is_too_late(now)
-            && !job.has_lost_its_pass(now)
-            && !job.is_out_of_hours(now)
-            && !job.is_recalled()
+    /// Whether what comes first may not be sent: paused, cancelled, held, out of time, or nothing may.
+    fn is_stopped(&self, inner: &Inner, now: Timestamp) -> bool {
+        let blocked = self.stop.is_cancelled() || self.lane.blocked(now).is_some();
+        inner.ready.front().is_some_and(|job| blocked || !self.lane.may_send(job, now))
+    }
+
+    /// Takes out what comes first and may not be sent.
+    fn stopped(&self, now: Timestamp) -> Vec<Job> {
+        let mut inner = self.lock();
+        let mut stopped = Vec::new();
+        while self.is_stopped(&inner, now) {
+            stopped.extend(inner.ready.pop_front());
+        }
+        stopped
     }
 
     fn goes_alone(&self, job: &Job) -> bool {
@@ -240,7 +276,7 @@ impl Turnstile {
         let mut request = Vec::with_capacity(size.min(inner.ready.len()));
         while request.len() < size {
             let alone = request.is_empty();
-            let fits = |job: &mut Job| alone || (!self.goes_alone(job) && self.may_go(job, now));
+            let fits = |job: &mut Job| alone || (!self.goes_alone(job) && self.lane.may_send(job, now));
             let mut later = None;
             let mut may_get_it = |job: &mut Job| match self.lane.counts(job.claimed.message.msisdn) {
                 Ok(()) => true,

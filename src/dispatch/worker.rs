@@ -11,8 +11,9 @@ use super::settle::settle;
 use super::turnstile::{Request, Turnstile};
 use crate::domain::{AttemptId, Causes, Fault, Msisdn, SenderPart, Timestamp};
 use crate::engine::{self, CallOff};
-use crate::provider::{Answer, BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Refusal};
+use crate::provider::{Answer, BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Gate, Refusal};
 use crate::store::{Store, Verdict};
+use crate::throttle::{End, Permit};
 
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -33,7 +34,7 @@ impl Worker {
         }
     }
 
-    pub(super) async fn hand_over(&self, mut request: Request) {
+    pub(super) async fn hand_over(&self, request: Request) {
         let windows = match self.windows(&request.jobs).await {
             Ok(windows) => windows,
             Err(error) => {
@@ -46,7 +47,6 @@ impl Worker {
                 return;
             }
         };
-        let _until_settled = request.probe.take();
         if self.lane.request_size().get() == 1 {
             self.send_each(request, &windows).await;
         } else {
@@ -66,22 +66,24 @@ impl Worker {
     }
 
     async fn send_each(&self, request: Request, windows: &Windows) {
-        let mut begun = Some(request.begun);
-        for job in request.jobs {
-            let mut body = Vec::with_capacity(512);
-            match self.render(&job, windows, &mut body) {
-                Ok(_) => {
-                    let answer = self.lane.client.send(body).await;
-                    drop(begun.take());
-                    self.finish(job, answer, request.at).await;
-                }
-                Err(why) => self.turn_away(job, why, request.at).await,
-            }
+        let Request { jobs, tokens, permit, at } = request;
+        // A lane that sends one message a request gets one from its turnstile.
+        let Some(job) = jobs.into_iter().next() else { return };
+        let mut body = Vec::with_capacity(512);
+        if let Err(why) = self.render(&job, windows, &mut body) {
+            return self.turn_away(job, why, at).await;
+        }
+        let departure = self.turnstile.departure(vec![job], tokens);
+        let answer = self.lane.client.send(body, Arc::clone(&departure) as Arc<dyn Gate>).await;
+        let jobs = departure.end();
+        self.tell(permit, end_of(&answer));
+        for job in jobs {
+            self.finish(job, answer.clone(), at).await;
         }
     }
 
     async fn send_together(&self, request: Request, windows: &Windows) {
-        let Request { jobs: claimed, begun, at, .. } = request;
+        let Request { jobs: claimed, tokens, permit, at } = request;
         let mut body = Vec::with_capacity(claimed.len() * 512);
         body.extend_from_slice(BATCH_OPEN);
         let mut jobs = Vec::with_capacity(claimed.len());
@@ -106,8 +108,14 @@ impl Worker {
             return;
         }
         body.extend_from_slice(BATCH_CLOSE);
-        let answers = self.lane.client.send_batch(body, &attempts).await;
-        drop(begun);
+        let departure = self.turnstile.departure(jobs, tokens);
+        let answers = self.lane.client.send_batch(body, &attempts, Arc::clone(&departure) as Arc<dyn Gate>).await;
+        let jobs = departure.end();
+        let end = match &answers {
+            BatchAnswers::Each(_) => Some(End::Good),
+            BatchAnswers::Whole(answer) => end_of(answer),
+        };
+        self.tell(permit, end);
         match answers {
             BatchAnswers::Each(answers) => {
                 for (job, answer) in jobs.into_iter().zip(answers) {
@@ -127,6 +135,13 @@ impl Worker {
                     self.finish(job, answer.clone(), at).await;
                 }
             }
+        }
+    }
+
+    /// Tells the circuit how a request ended; nothing where it was never sent.
+    fn tell(&self, permit: Permit, end: Option<End<'_>>) {
+        if let Some(end) = end {
+            permit.ended(end, self.lane.clock.now(), &self.lane.chance);
         }
     }
 
@@ -180,15 +195,37 @@ impl Worker {
     }
 
     async fn finish(&self, job: Job, answer: Answer, begun: Timestamp) {
-        self.lane.is_over_for(job.claimed.message.key);
-        // It had left before anybody recalled it.
-        job.entry.is_back(job.claimed.message.key, job.step());
+        let message = &job.claimed.message;
+        match answer {
+            // It was not sent, so it still goes alone where it had to, and counts as none of its recipient's.
+            Answer::Withdrawn | Answer::NotOffered { .. } => self.lane.uncounts(message.msisdn),
+            Answer::Accepted { .. } | Answer::Refused(_) | Answer::Unknown { .. } => {
+                self.lane.is_over_for(message.key);
+            }
+        }
+        // Whatever was recalled meanwhile was sent before, or is decided anew.
+        job.entry.is_back(message.key, job.step());
         self.pass(settle(job, &self.lane, answer, begun)).await;
     }
 
     async fn pass(&self, settled: Settled) {
         // The recorder outlives the workers.
         let _ = self.settled.send(settled).await;
+    }
+}
+
+/// What an answer tells the lane's circuit; nothing where the request was withdrawn.
+fn end_of(answer: &Answer) -> Option<End<'_>> {
+    match answer {
+        Answer::Accepted { .. } => Some(End::Good),
+        Answer::Refused(refusal) => match refusal.fault {
+            // A clear no about one recipient also says that the provider takes requests.
+            Fault::Recipient | Fault::Person => Some(End::Good),
+            Fault::Sender(_) | Fault::Passing => Some(End::Answered),
+        },
+        Answer::NotOffered { detail } => Some(End::Unanswered { reason: detail, retry_after: None }),
+        Answer::Unknown { detail, retry_after } => Some(End::Unanswered { reason: detail, retry_after: *retry_after }),
+        Answer::Withdrawn => None,
     }
 }
 

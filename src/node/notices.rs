@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::campaign::moment;
 use crate::dispatch::LaneStatus;
-use crate::domain::{Portion, Span, Timestamp};
+use crate::domain::{Portion, Span, Timestamp, grouped};
 use crate::store::{Event, Hold};
 use crate::throttle::Cause;
 
@@ -114,8 +114,10 @@ impl Notices {
             if !outage.is_told && now.since(outage.since) >= LASTS {
                 outage.is_told = true;
                 let text = format!(
-                    "trouble at the provider: {}; nobody falls back for it, and it is tried again by itself",
-                    standstill.reason
+                    "trouble at the provider: {}; {} in flight when it began; nobody falls back for it, and it is tried \
+                     again by itself",
+                    standstill.reason,
+                    requests(standstill.in_flight),
                 );
                 say(text, true);
             }
@@ -150,6 +152,14 @@ impl Notices {
                 news.push(Notice { subject, text, is_bad: false, is_event: true });
             }
         }
+    }
+}
+
+fn requests(count: u32) -> String {
+    match count {
+        0 => "no requests were".to_owned(),
+        1 => "1 request was".to_owned(),
+        many => format!("{} requests were", grouped(u64::from(many))),
     }
 }
 
@@ -214,19 +224,29 @@ mod tests {
                 reason: "503".to_owned(),
                 since: second(if at < 20 { 0 } else { at }),
                 until: second(at + 1),
+                in_flight: 3,
             };
             let lane = LaneStatus { standstill: out.then_some(standstill), ..lane() };
             told.extend(texts(&notices.tell(&[lane], &[], second(at))));
         }
         assert_eq!(told.len(), 2, "{told:?}");
-        assert!(told[0].contains("trouble at the provider: 503") && told[1].ends_with("again, after 58s"), "{told:?}");
+        assert!(
+            told[0].contains("trouble at the provider: 503; 3 requests were in flight")
+                && told[1].ends_with("again, after 58s"),
+            "{told:?}"
+        );
     }
 
     #[test]
     fn a_hiccup_is_no_outage() {
         let mut notices = Notices::default();
-        let standstill =
-            Standstill { cause: Cause::Outage, reason: "503".to_owned(), since: second(1), until: second(2) };
+        let standstill = Standstill {
+            cause: Cause::Outage,
+            reason: "503".to_owned(),
+            since: second(1),
+            until: second(2),
+            in_flight: 0,
+        };
         let out = LaneStatus { standstill: Some(standstill), ..lane() };
         assert!(notices.tell(&[out], &[], second(1)).is_empty());
         assert!((2..60).all(|at| notices.tell(&[lane()], &[], second(at)).is_empty()));

@@ -317,6 +317,7 @@ impl Watch {
                         since: standstill.since,
                         until: standstill.until,
                         why: standstill.reason,
+                        in_flight: standstill.in_flight,
                     }),
                     lane: status.name,
                 }
@@ -340,7 +341,7 @@ mod tests {
     use crate::clock::{Chance, ManualClock};
     use crate::config::Config;
     use crate::dispatch;
-    use crate::provider::{Broken, Client, Endpoint, RawAnswer, Transport};
+    use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
     use crate::receipts::Proofs;
     use crate::store::{self, HeldBy, Hold};
     use crate::throttle::{Bucket, Pace};
@@ -350,12 +351,12 @@ mod tests {
 
     #[async_trait::async_trait]
     impl Transport for NobodyThere {
-        async fn post(&self, _: Endpoint, _: Vec<u8>) -> std::result::Result<RawAnswer, Broken> {
-            Err(Broken { may_have_left: false, why: "nobody is there".to_owned() })
+        async fn post(&self, _: Endpoint, _: Vec<u8>, _: Arc<dyn Gate>) -> std::result::Result<RawAnswer, Broken> {
+            Err(Broken::NotOffered { why: "nobody is there".to_owned() })
         }
 
         async fn details(&self, _: &crate::domain::Umid) -> std::result::Result<RawAnswer, Broken> {
-            Err(Broken { may_have_left: false, why: "nobody is there".to_owned() })
+            Err(Broken::NotOffered { why: "nobody is there".to_owned() })
         }
     }
 

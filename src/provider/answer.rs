@@ -7,17 +7,19 @@ use crate::domain::{AttemptId, Fault, Span, Umid, without_numbers};
 use crate::wire::codes::{self, Entry};
 use crate::wire::{BatchAnswer, ErrorBody, MessageAnswer};
 
-/// What came of a hand-over.
+/// What came of sending a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// The provider took it, and mostly says under which id.
-    Accepted { umid: Option<Umid> },
-    /// It did not, and says why.
+    /// The provider took it, under this id.
+    Accepted { umid: Umid },
+    /// It did not, and says why: nothing was processed.
     Refused(Refusal),
-    /// Nothing can have been processed: the same attempt may go again.
-    Unavailable { detail: String, retry_after: Option<Span> },
-    /// It may have been taken. Never sent again blindly.
-    Unknown { detail: String },
+    /// No connection took it: the same attempt may be sent again.
+    NotOffered { detail: String },
+    /// Its gate was closed when a connection was there: nothing was sent.
+    Withdrawn,
+    /// It may have been processed: never sent again by itself.
+    Unknown { detail: String, retry_after: Option<Span> },
 }
 
 /// A clear no.
@@ -28,6 +30,12 @@ pub struct Refusal {
     /// The provider's words, or ours for its code.
     pub detail: String,
     pub retry_after: Option<Span>,
+}
+
+impl Answer {
+    fn unknown(detail: impl Into<String>) -> Self {
+        Self::Unknown { detail: detail.into(), retry_after: None }
+    }
 }
 
 /// Characters kept of what a provider says about a refusal: enough to act on, too few to fill a disk with.
@@ -51,29 +59,62 @@ fn refusal(entry: &Entry, code: Option<i64>, said: Option<&str>, retry_after: Op
 }
 
 /// What a whole answer means for every message of its request; nothing where it has to be read message by message.
+///
+/// Only a refusal proves that nothing was processed: every 3xx and every 4xx but 408. A gateway answers 502, 503 and 504
+/// also after it has passed the request on, so the 5xx prove nothing.
 fn whole(answer: &Result<RawAnswer, Broken>) -> Option<Answer> {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(Broken { may_have_left: false, why }) => {
-            return Some(Answer::Unavailable { detail: heard(why), retry_after: None });
-        }
-        Err(Broken { may_have_left: true, why }) => return Some(Answer::Unknown { detail: heard(why) }),
+        Err(Broken::NotOffered { why }) => return Some(Answer::NotOffered { detail: heard(why) }),
+        Err(Broken::Withdrawn) => return Some(Answer::Withdrawn),
+        Err(Broken::Sent { why }) => return Some(Answer::unknown(heard(why))),
     };
     match answer.status {
         200..=299 => None,
-        503 => {
-            Some(Answer::Unavailable { detail: "503 service unavailable".to_owned(), retry_after: answer.retry_after })
-        }
-        // Whether a request that broke inside the provider was carried out, nobody outside can tell.
-        408 | 500.. => Some(Answer::Unknown { detail: format!("HTTP status {}", answer.status) }),
+        300..=407 | 409..=499 => Some(refused(answer)),
         status => {
             let body: ErrorBody<'_> = serde_json::from_slice(&answer.body).unwrap_or_default();
-            let entry = codes::of_answer(status, body.code);
             let retry_after = answer.retry_after.or_else(|| body.retry_after());
-            let code = body.code.or(Some(i64::from(status)));
-            Some(refusal(entry, code, body.message.as_deref(), retry_after))
+            Some(Answer::Unknown { detail: format!("HTTP status {status}"), retry_after })
         }
     }
+}
+
+/// A refusal of the whole request. One without a code that the provider documents may come from anybody on the way, so
+/// it holds the lane and shows what was answered.
+fn refused(answer: &RawAnswer) -> Answer {
+    let RawAnswer { status, .. } = *answer;
+    let body: ErrorBody<'_> = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let entry = codes::of_answer(status, body.code);
+    let retry_after = answer.retry_after.or_else(|| body.retry_after());
+    let words = match body.message.as_deref().filter(|message| !message.is_empty()) {
+        Some(message) => Some(message.to_owned()),
+        None if entry.known => None,
+        None => {
+            let text = without_tags(&String::from_utf8_lossy(&answer.body));
+            let said = if text.is_empty() { entry.meaning } else { &text };
+            Some(format!("HTTP status {status}: {said}"))
+        }
+    };
+    refusal(entry, body.code.or(Some(i64::from(status))), words.as_deref(), retry_after)
+}
+
+/// The text of an error page.
+fn without_tags(page: &str) -> String {
+    let mut text = String::new();
+    for part in page.split('<') {
+        let shown = part.split_once('>').map_or(part, |(_, shown)| shown);
+        for word in shown.split_whitespace() {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(word);
+        }
+        if text.len() > 4 * DETAIL_MAX {
+            break;
+        }
+    }
+    text
 }
 
 /// Reads the answer to the request of one message.
@@ -89,7 +130,7 @@ pub fn single_answer(answer: &Result<RawAnswer, Broken>) -> Answer {
 }
 
 fn unreadable() -> Answer {
-    Answer::Unknown { detail: "the provider's answer was a success that cannot be read".to_owned() }
+    Answer::unknown("the provider's answer was a success that cannot be read")
 }
 
 fn of_message(message: &MessageAnswer<'_>) -> Answer {
@@ -98,7 +139,11 @@ fn of_message(message: &MessageAnswer<'_>) -> Answer {
         return unreadable();
     }
     if message.is_accepted() {
-        return Answer::Accepted { umid: message.umid.as_deref().map(Umid::new) };
+        return match message.umid.as_deref().filter(|umid| !umid.is_empty()) {
+            Some(umid) => Answer::Accepted { umid: Umid::new(umid) },
+            // The provider documents one for every message that it takes.
+            None => Answer::unknown("the provider's answer was a success without a umid"),
+        };
     }
     let code = message.status.error_code;
     refusal(codes::of_answer(200, code), code, message.status.error_message.as_deref(), None)
@@ -129,7 +174,7 @@ pub fn batch_answers(answer: &Result<RawAnswer, Broken>, attempts: &[AttemptId])
             named.insert(id, of_message(message));
         }
     }
-    let missing = || Answer::Unknown { detail: "the provider's answer does not name the message".to_owned() };
+    let missing = || Answer::unknown("the provider's answer does not name the message");
     BatchAnswers::Each(attempts.iter().map(|id| named.remove(id).unwrap_or_else(missing)).collect())
 }
 
@@ -150,7 +195,8 @@ mod tests {
             Answer::Refused(Refusal { fault: Fault::Sender(SenderPart::Template), .. }) => "held: template",
             Answer::Refused(Refusal { fault: Fault::Person, .. }) => "suppressed",
             Answer::Refused(Refusal { fault: Fault::Passing, .. }) => "throttled",
-            Answer::Unavailable { .. } => "unavailable",
+            Answer::NotOffered { .. } => "not offered",
+            Answer::Withdrawn => "withdrawn",
             Answer::Unknown { .. } => "unknown",
         }
     }
@@ -168,18 +214,46 @@ mod tests {
             (400, "not JSON", "held: lane"),
             (401, r#"{"code":1200}"#, "held: lane"),
             (403, "", "held: lane"),
+            (200, r#"{"status":{"state":"queued"}}"#, "unknown"),
+            (200, r#"{"umid":"","status":{"state":"queued"}}"#, "unknown"),
+            (204, "", "unknown"),
+            (300, r#"{"code":1002}"#, "held: lane"),
             (302, "", "held: lane"),
+            (399, r#"{"umid":"u-1","status":{"state":"queued"}}"#, "held: lane"),
+            (404, "<html>", "held: lane"),
+            (408, r#"{"code":1002}"#, "unknown"),
+            (425, "", "throttled"),
+            (499, "", "held: lane"),
             (429, r#"{"code":429,"message":"Quota exceeded. Please try again in 2 second(s)."}"#, "throttled"),
             (500, r#"{"code":2000}"#, "unknown"),
             (502, "", "unknown"),
-            (503, "", "unavailable"),
+            (503, "", "unknown"),
+            (503, r#"{"code":1002}"#, "unknown"),
             (504, "", "unknown"),
+            (520, "", "unknown"),
         ] {
             assert_eq!(class(&single_answer(&raw(status, body))), expected, "{status} {body}");
         }
-        for (may_have_left, expected) in [(false, "unavailable"), (true, "unknown")] {
-            let broken = Err(Broken { may_have_left, why: "it broke".to_owned() });
-            assert_eq!(class(&single_answer(&broken)), expected);
+        let why = || "it broke".to_owned();
+        for (broken, expected) in [
+            (Broken::NotOffered { why: why() }, "not offered"),
+            (Broken::Withdrawn, "withdrawn"),
+            (Broken::Sent { why: why() }, "unknown"),
+        ] {
+            assert_eq!(class(&single_answer(&Err(broken))), expected);
+        }
+    }
+
+    #[test]
+    fn a_refusal_without_a_code_shows_what_was_answered() {
+        for (status, body, expected) in [
+            (404, "<html><h1>404 Not Found</h1>\n<p>nginx</html>", "HTTP status 404: 404 Not Found nginx"),
+            (302, "", "HTTP status 302: the address redirects elsewhere; check base_url"),
+            (400, r#"{"code":3999,"message":"Try +6591234567"}"#, "Try +***67"),
+            (400, r#"{"code":1002}"#, "invalid phone number"),
+        ] {
+            let Answer::Refused(Refusal { detail, .. }) = single_answer(&raw(status, body)) else { panic!("{status}") };
+            assert_eq!(detail, expected);
         }
     }
 
@@ -187,9 +261,9 @@ mod tests {
     fn the_providers_words_come_in_without_the_numbers_of_people() {
         let words = format!("Forbidden for +6591234567\n{}6591234568", "x".repeat(DETAIL_MAX - 30));
         let body = serde_json::json!({ "code": 1200, "message": words }).to_string();
-        let broken = Err(Broken { may_have_left: false, why: words.clone() });
+        let broken = Err(Broken::NotOffered { why: words.clone() });
         for answer in [single_answer(&raw(401, &body)), single_answer(&broken)] {
-            let (Answer::Refused(Refusal { detail, .. }) | Answer::Unavailable { detail, .. }) = answer else {
+            let (Answer::Refused(Refusal { detail, .. }) | Answer::NotOffered { detail }) = answer else {
                 panic!("{answer:?}")
             };
             assert!(detail.starts_with("Forbidden for +***67 xxx"), "{detail}");
@@ -203,6 +277,13 @@ mod tests {
         assert!(
             matches!(answer, Answer::Refused(Refusal { retry_after: Some(span), .. }) if span == Span::from_secs(2))
         );
+    }
+
+    #[test]
+    fn an_unknown_end_says_for_how_long_the_provider_wants_rest() {
+        let rest = Some(Span::from_secs(7));
+        let answer = Ok(RawAnswer { status: 503, retry_after: rest, body: "".into() });
+        assert!(matches!(single_answer(&answer), Answer::Unknown { retry_after, .. } if retry_after == rest));
     }
 
     #[test]
@@ -222,7 +303,7 @@ mod tests {
             panic!("read as a whole")
         };
         assert_eq!(answers.iter().map(class).collect::<Vec<_>>(), ["accepted", "rejected", "unknown"]);
-        assert_eq!(answers[0], Answer::Accepted { umid: Some(Umid::new("a")) });
+        assert_eq!(answers[0], Answer::Accepted { umid: Umid::new("a") });
         let whole = batch_answers(&raw(401, ""), &[id(1), id(2)]);
         assert!(matches!(whole, BatchAnswers::Whole(answer) if class(&answer) == "held: lane"));
     }

@@ -1,11 +1,16 @@
 //! One lane's way to the provider.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Request, Url};
+use tokio::time::Instant;
 
 use super::answer::{Answer, BatchAnswers, batch_answers, single_answer};
 use super::details::{Told, told};
+use super::offer::{Gate, GatedBody, Offer, Progress};
 use crate::config::LaneProvider;
 use crate::domain::{AttemptId, Span, Umid};
 
@@ -23,11 +28,14 @@ pub struct RawAnswer {
 }
 
 /// No answer.
-#[derive(Debug, Clone)]
-pub struct Broken {
-    /// Whether any byte of the request may have been read by the provider.
-    pub may_have_left: bool,
-    pub why: String,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Broken {
+    /// No connection took the request: the provider cannot have seen it.
+    NotOffered { why: String },
+    /// Its gate was closed when a connection was there: nothing was sent.
+    Withdrawn,
+    /// A connection took it. Whether the provider has read it, nobody here can tell.
+    Sent { why: String },
 }
 
 /// Where a lane's requests go.
@@ -40,8 +48,8 @@ pub enum Endpoint {
 /// The seam to the world: HTTP in a server, the simulator's model in a simulation.
 #[async_trait::async_trait]
 pub trait Transport: Send + Sync + std::fmt::Debug {
-    /// Posts once. Never follows, never repeats.
-    async fn post(&self, to: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken>;
+    /// Posts once: never follows, never repeats. The gate is asked when a live connection takes the body.
+    async fn post(&self, to: Endpoint, body: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken>;
 
     /// Asks once what became of a message.
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken>;
@@ -49,12 +57,14 @@ pub trait Transport: Send + Sync + std::fmt::Debug {
 
 /// Answers are read up to here. A batch of ten thousand is some 3 MB; more is not an answer.
 const ANSWER_MAX: usize = 32 << 20;
-/// How long a connection may take to come about. Nothing has left by then.
-const CONNECT: std::time::Duration = std::time::Duration::from_secs(10);
+/// How long a connection may take: DNS, TCP and TLS together. Nothing is sent before it is there.
+const CONNECT: Duration = Duration::from_secs(10);
+/// After so long a request is given up for which there is no connection, should none of the above have ended.
+const OFFER: Duration = Duration::from_secs(12);
 
 /// How long an unused connection is kept. A gateway that closes one in the moment in which we write to it leaves an
 /// attempt unknown, so ours go before the shortest keep-alive that gateways commonly have.
-const IDLE: std::time::Duration = std::time::Duration::from_secs(4);
+const IDLE: Duration = Duration::from_secs(4);
 
 /// The provider over HTTP, with one lane's key.
 #[derive(Debug, Clone)]
@@ -63,6 +73,8 @@ pub struct Http {
     /// Parsed once: it costs as much as rendering a message.
     messages: Url,
     batch: Url,
+    /// For an answer, counted from when the request was sent.
+    timeout: Duration,
 }
 
 /// Chooses the TLS library, once for the process; every later call finds it chosen.
@@ -106,27 +118,31 @@ impl Http {
             .http1_only()
             .pool_max_idle_per_host(usize::try_from(provider.connections.get()).unwrap_or(usize::MAX))
             .pool_idle_timeout(IDLE)
-            .connect_timeout(CONNECT.min(provider.timeout.std()))
-            .timeout(provider.timeout.std())
+            // The answer's own time runs from the gate, so that no connection that is slow to come about becomes unknown.
+            .connect_timeout(CONNECT)
             // A redirect is somebody's mistake; following one could hand a message over twice.
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .build()
             .map_err(|source| Unusable::Client { lane: lane.to_owned(), source })?;
-        Ok(Self { client, messages, batch })
+        Ok(Self { client, messages, batch, timeout: provider.timeout.std() })
     }
 }
 
 #[async_trait::async_trait]
 impl Transport for Http {
-    async fn post(&self, to: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken> {
+    async fn post(&self, to: Endpoint, body: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken> {
         let url = match to {
             Endpoint::Messages => &self.messages,
             Endpoint::Batch => &self.batch,
         };
+        let offer = Offer::new(gate);
         let mut request = Request::new(Method::POST, url.clone());
-        *request.body_mut() = Some(body.into());
-        self.execute(request).await
+        *request.body_mut() = Some(reqwest::Body::wrap(GatedBody::new(body.into(), Arc::clone(&offer))));
+        tokio::select! {
+            answer = self.exchange(request) => answer.map_err(|failed| failed.of(&offer)),
+            () = self.given_up(&offer) => Err(Failed::timed_out().of(&offer)),
+        }
     }
 
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
@@ -135,13 +151,61 @@ impl Transport for Http {
             // Whatever a umid holds, it is one part of the path.
             path.push(umid.as_str());
         }
-        self.execute(Request::new(Method::GET, url)).await
+        let asked = self.exchange(Request::new(Method::GET, url));
+        let answered = tokio::time::timeout(self.timeout, asked).await.unwrap_or_else(|_| Err(Failed::timed_out()));
+        answered.map_err(|Failed { why }| Broken::Sent { why })
+    }
+}
+
+/// Why an exchange ended without an answer. How far it had come, its offer knows.
+struct Failed {
+    why: String,
+}
+
+impl Failed {
+    fn timed_out() -> Self {
+        Self { why: "timed out".to_owned() }
+    }
+
+    fn of(self, offer: &Offer) -> Broken {
+        match offer.revoke() {
+            Progress::NotOffered => Broken::NotOffered { why: self.why },
+            Progress::Withdrawn => Broken::Withdrawn,
+            Progress::Sent(_) => Broken::Sent { why: self.why },
+        }
+    }
+}
+
+impl From<reqwest::Error> for Failed {
+    /// The outermost text repeats the address, which the log line has already; the innermost says what happened.
+    fn from(error: reqwest::Error) -> Self {
+        let mut cause: &dyn std::error::Error = &error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        Self { why: cause.to_string() }
     }
 }
 
 impl Http {
-    async fn execute(&self, request: Request) -> Result<RawAnswer, Broken> {
-        let mut response = self.client.execute(request).await.map_err(|error| broken(&error))?;
+    /// Ends once nobody has to wait for an answer any more: a while after the request was sent, or where no connection
+    /// was there for it.
+    async fn given_up(&self, offer: &Offer) {
+        #[expect(clippy::disallowed_methods, reason = "sleeps on tokio's own clock")]
+        let begun = Instant::now();
+        let mut until = begun + self.timeout.min(OFFER);
+        loop {
+            tokio::time::sleep_until(until).await;
+            let end = offer.sent_at().map_or(begun + OFFER, |sent_at| sent_at + self.timeout);
+            if end <= until {
+                return;
+            }
+            until = end;
+        }
+    }
+
+    async fn exchange(&self, request: Request) -> Result<RawAnswer, Failed> {
+        let mut response = self.client.execute(request).await?;
         let retry_after =
             response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let status = response.status().as_u16();
@@ -153,10 +217,10 @@ impl Http {
                     return Ok(RawAnswer { status, retry_after: retry_after.map(Span::from_secs), body: chunk });
                 }
                 Ok(Some(chunk)) if whole.len() + chunk.len() <= ANSWER_MAX => whole.extend_from_slice(&chunk),
-                Ok(Some(_)) => return Err(Broken { may_have_left: true, why: "the answer is too long".to_owned() }),
+                Ok(Some(_)) => return Err(Failed { why: "the answer is too long".to_owned() }),
                 Ok(None) => break,
                 // The status is known, but a success without its body is no answer yet.
-                Err(error) if (200..300).contains(&status) => return Err(broken(&error)),
+                Err(error) if (200..300).contains(&status) => return Err(error.into()),
                 Err(_) => break,
             }
         }
@@ -164,22 +228,7 @@ impl Http {
     }
 }
 
-/// Refused, unresolved, no TLS: nothing has left. Everything later may have.
-fn broken(error: &reqwest::Error) -> Broken {
-    let mut why = String::new();
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = cause {
-        // The outermost text repeats the address, which the log line has already; the innermost says what happened.
-        why = error.to_string();
-        cause = error.source();
-    }
-    if error.is_timeout() && !error.is_connect() {
-        "timed out".clone_into(&mut why);
-    }
-    Broken { may_have_left: !(error.is_connect() || error.is_builder()), why }
-}
-
-/// Hands over for one lane.
+/// Sends for one lane.
 #[derive(Debug)]
 pub struct Client(pub(super) Box<dyn Transport>);
 
@@ -188,9 +237,9 @@ impl Client {
         Self(transport)
     }
 
-    /// Hands one message over.
-    pub async fn send(&self, body: Vec<u8>) -> Answer {
-        single_answer(&self.0.post(Endpoint::Messages, body).await)
+    /// Sends one message, if its gate is open once a connection is there.
+    pub async fn send(&self, body: Vec<u8>, gate: Arc<dyn Gate>) -> Answer {
+        single_answer(&self.0.post(Endpoint::Messages, body, gate).await)
     }
 
     /// Asks what became of a message.
@@ -198,8 +247,8 @@ impl Client {
         told(self.0.details(umid).await)
     }
 
-    /// Hands many over; one answer for each attempt, in their order.
-    pub async fn send_batch(&self, body: Vec<u8>, attempts: &[AttemptId]) -> BatchAnswers {
-        batch_answers(&self.0.post(Endpoint::Batch, body).await, attempts)
+    /// Sends many, if their gate is open once a connection is there; one answer for each attempt, in their order.
+    pub async fn send_batch(&self, body: Vec<u8>, attempts: &[AttemptId], gate: Arc<dyn Gate>) -> BatchAnswers {
+        batch_answers(&self.0.post(Endpoint::Batch, body, gate).await, attempts)
     }
 }

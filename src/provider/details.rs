@@ -29,7 +29,9 @@ const NOT_OURS: i64 = 1_001;
 pub fn told(answer: Result<RawAnswer, Broken>) -> Told {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(Broken { why, .. }) => return Told::Unavailable { detail: heard(&why) },
+        Err(Broken::NotOffered { why } | Broken::Sent { why }) => return Told::Unavailable { detail: heard(&why) },
+        // Questions have no gate.
+        Err(Broken::Withdrawn) => return Told::Unavailable { detail: "it was not asked".to_owned() },
     };
     if (200..300).contains(&answer.status) {
         let knows = serde_json::from_slice::<Details<'_>>(&answer.body).map(|details| !details.data.is_empty());
@@ -93,7 +95,7 @@ mod tests {
         ] {
             assert_eq!(class(status, body), expected, "{status} {body}");
         }
-        let broken = Broken { may_have_left: true, why: "timed out for +6591234567".to_owned() };
+        let broken = Broken::Sent { why: "timed out for +6591234567".to_owned() };
         assert_eq!(told(Err(broken)), Told::Unavailable { detail: "timed out for +***67".to_owned() });
     }
 }

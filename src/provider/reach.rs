@@ -1,9 +1,12 @@
 //! Whether the provider itself answers: which ends of a request prove that it can be reached, and which do not.
 
+use std::sync::Arc;
+
 use serde::de::IgnoredAny;
 
 use super::answer::heard;
 use super::client::{Broken, Client, Endpoint, RawAnswer, Transport};
+use super::offer::Gate;
 use crate::domain::{Timestamp, Umid};
 use crate::wire::{BatchAnswer, ErrorBody, MessageAnswer};
 
@@ -50,14 +53,17 @@ impl<O: Observer> Observed<O> {
 
 #[async_trait::async_trait]
 impl<O: Observer> Transport for Observed<O> {
-    async fn post(&self, to: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken> {
+    async fn post(&self, to: Endpoint, body: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken> {
         let begun = self.observer.now();
-        let answer = self.inner.post(to, body).await;
+        let answer = self.inner.post(to, body, gate).await;
         let is_success = match to {
             Endpoint::Messages => is_message,
             Endpoint::Batch => is_batch,
         };
-        self.observer.ended(begun, &reach(&answer, is_success));
+        // What was withdrawn says nothing about the way: we stopped it ourselves.
+        if !matches!(answer, Err(Broken::Withdrawn)) {
+            self.observer.ended(begun, &reach(&answer, is_success));
+        }
         answer
     }
 
@@ -76,7 +82,8 @@ fn reach_of_details(answer: &Result<RawAnswer, Broken>) -> Reach {
 fn reach(answer: &Result<RawAnswer, Broken>, is_success: impl Fn(&[u8]) -> bool) -> Reach {
     let RawAnswer { status, body, .. } = match answer {
         Ok(answer) => answer,
-        Err(Broken { why, .. }) => return Reach::Failed { why: heard(why) },
+        Err(Broken::Withdrawn) => return Reach::Unclear,
+        Err(Broken::NotOffered { why } | Broken::Sent { why }) => return Reach::Failed { why: heard(why) },
     };
     match status {
         200..=299 if is_success(body) => Reach::Proven,
@@ -146,8 +153,8 @@ mod tests {
         }
         let absent = raw(404, r#"{"code":1300,"message":"Object wasn't found or is already expired"}"#);
         assert_eq!(reach_of_details(&absent), Reach::Proven);
-        for may_have_left in [false, true] {
-            let broken = Err(Broken { may_have_left, why: "timed out for +6591234567".to_owned() });
+        let why = || "timed out for +6591234567".to_owned();
+        for broken in [Err(Broken::NotOffered { why: why() }), Err(Broken::Sent { why: why() })] {
             assert_eq!(reach_of_details(&broken), Reach::Failed { why: "timed out for +***67".to_owned() });
         }
     }

@@ -198,6 +198,7 @@ fn trouble(dice: &mut fastrand::Rng) -> Trouble {
     let mut share = || if dice.bool() { 0.0 } else { dice.f64() * 0.3 };
     Trouble {
         refused: share(),
+        slow_connection: share(),
         cut_before: share(),
         cut_after: share(),
         broken_answer: share(),

@@ -11,7 +11,7 @@ use super::wishes::Wish;
 use super::{act, scene};
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{AttemptId, Channel, Fault, Span, Status, Timestamp, Umid};
-use crate::provider::{Broken, Endpoint, RawAnswer, Transport};
+use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use crate::simulator::{Call, Method, Model, REPEATS, Reply};
 use crate::wire::{self, Report, codes};
 
@@ -20,11 +20,13 @@ use crate::wire::{self, Report, codes};
 pub(super) struct Trouble {
     /// The connection is refused: nothing leaves.
     pub(super) refused: f64,
+    /// The connection takes its time to come about.
+    pub(super) slow_connection: f64,
     /// It breaks before the provider has read the request.
     pub(super) cut_before: f64,
     /// It breaks after the provider has carried the request out.
     pub(super) cut_after: f64,
-    /// The provider carries it out and answers 500.
+    /// The provider carries it out, and what comes back proves nothing.
     pub(super) broken_answer: f64,
     /// The webhook never sets out.
     pub(super) webhook_lost: f64,
@@ -71,7 +73,14 @@ const PUNCTUAL: Span = Span::from_secs(2);
 /// A request that has reached the line and is not answered yet.
 struct Held {
     answer: oneshot::Sender<Result<RawAnswer, Broken>>,
-    with: Result<RawAnswer, Broken>,
+    stands: Stands,
+}
+
+enum Stands {
+    /// Its connection is still coming about: nothing has been sent.
+    Connecting { to: Endpoint, body: Vec<u8>, lane: usize, gate: Arc<dyn Gate> },
+    /// Sent, and to be answered so.
+    Answered(Result<RawAnswer, Broken>),
 }
 
 /// A webhook on its way to us.
@@ -139,8 +148,8 @@ pub(super) struct Line {
 
 #[async_trait::async_trait]
 impl Transport for Line {
-    async fn post(&self, to: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken> {
-        let answered = self.net.lock().post(to, &body, self.lane);
+    async fn post(&self, to: Endpoint, body: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken> {
+        let answered = self.net.lock().post(to, body, self.lane, gate);
         // Whoever goes on after the line is gone has died.
         answered.await.unwrap_or_else(|_| panic!("a request went on in a process that has died"))
     }
@@ -192,13 +201,24 @@ impl Net {
         Arc::clone(&self.lock().arrived)
     }
 
-    /// Lets one of the answers through.
-    pub(super) fn answer(&self, which: usize) {
+    /// Lets one of the requests go on: to its connection, or to its answer. Returns whether it was answered.
+    pub(super) fn answer(&self, which: usize) -> bool {
         let mut inner = self.lock();
-        if which < inner.held.len() {
-            let held = inner.held.swap_remove(which);
-            // Whoever has died takes no answer.
-            let _ = held.answer.send(held.with);
+        if which >= inner.held.len() {
+            return false;
+        }
+        let Held { answer, stands } = inner.held.swap_remove(which);
+        match stands {
+            Stands::Connecting { to, body, lane, gate } => {
+                let stands = Stands::Answered(inner.carry(to, &body, lane, gate.as_ref()));
+                inner.held.push(Held { answer, stands });
+                false
+            }
+            Stands::Answered(with) => {
+                // Whoever has died takes no answer.
+                drop(answer.send(with));
+                true
+            }
         }
     }
 
@@ -302,6 +322,13 @@ fn without_name(event: &[u8]) -> Vec<u8> {
     serde_json::to_vec(&event).unwrap()
 }
 
+fn requests_of(to: Endpoint, body: &[u8]) -> Vec<wire::SendRequest<'_>> {
+    match to {
+        Endpoint::Messages => vec![serde_json::from_slice(body).unwrap()],
+        Endpoint::Batch => serde_json::from_slice::<wire::BatchRequest<'_>>(body).unwrap().into_messages(),
+    }
+}
+
 /// One message of a request, as far as it matters here.
 fn client_id(request: &wire::SendRequest<'_>) -> AttemptId {
     let id = request.client_message_id.as_deref().and_then(|id| id.parse().ok());
@@ -323,24 +350,35 @@ impl Inner {
         self.dice.f64() < share
     }
 
-    fn post(&mut self, to: Endpoint, body: &[u8], lane: usize) -> oneshot::Receiver<Result<RawAnswer, Broken>> {
-        let with = self.carry(to, body, lane);
+    fn post(
+        &mut self,
+        to: Endpoint,
+        body: Vec<u8>,
+        lane: usize,
+        gate: Arc<dyn Gate>,
+    ) -> oneshot::Receiver<Result<RawAnswer, Broken>> {
+        self.take_dice(client_id(&requests_of(to, &body)[0]));
+        let stands = if self.hits(self.trouble.refused) {
+            Stands::Answered(Err(Broken::NotOffered { why: "connection refused".to_owned() }))
+        } else if self.hits(self.trouble.slow_connection) {
+            Stands::Connecting { to, body, lane, gate }
+        } else {
+            Stands::Answered(self.carry(to, &body, lane, gate.as_ref()))
+        };
         let (answer, answered) = oneshot::channel();
-        self.held.push(Held { answer, with });
+        self.held.push(Held { answer, stands });
         self.arrived.notify_one();
         answered
     }
 
-    fn carry(&mut self, to: Endpoint, body: &[u8], lane: usize) -> Result<RawAnswer, Broken> {
-        let now = self.clock.now();
-        let requests: Vec<wire::SendRequest<'_>> = match to {
-            Endpoint::Messages => vec![serde_json::from_slice(body).unwrap()],
-            Endpoint::Batch => serde_json::from_slice::<wire::BatchRequest<'_>>(body).unwrap().into_messages(),
-        };
-        self.take_dice(client_id(&requests[0]));
-        if self.hits(self.trouble.refused) {
-            return Err(Broken { may_have_left: false, why: "connection refused".to_owned() });
+    /// A connection takes the request, if its gate is open.
+    fn carry(&mut self, to: Endpoint, body: &[u8], lane: usize, gate: &dyn Gate) -> Result<RawAnswer, Broken> {
+        if !gate.open() {
+            return Err(Broken::Withdrawn);
         }
+        let now = self.clock.now();
+        let requests = requests_of(to, body);
+        self.take_dice(client_id(&requests[0]));
         for request in &requests {
             let channels: Vec<Channel> = request.known_channels().collect();
             let [channel] = channels[..] else { panic!("not one channel: {channels:?}") };
@@ -349,7 +387,10 @@ impl Inner {
             self.posted.push(Posted { attempt: client_id(request), channel, lane, at: now });
         }
         if self.hits(self.trouble.cut_before) {
-            return Err(Broken { may_have_left: true, why: "connection reset".to_owned() });
+            if self.dice.bool() {
+                return Ok(self.proves_nothing());
+            }
+            return Err(Broken::Sent { why: "connection reset".to_owned() });
         }
         let path = match to {
             Endpoint::Messages => "/api/v1/subaccounts/acme/messages",
@@ -362,26 +403,43 @@ impl Inner {
         };
         self.note(to, status, &answer, &requests, lane);
         if self.hits(self.trouble.cut_after) {
-            return Err(Broken { may_have_left: true, why: "connection reset".to_owned() });
+            return Err(Broken::Sent { why: "connection reset".to_owned() });
         }
         if self.hits(self.trouble.broken_answer) {
-            return Ok(RawAnswer { status: 500, retry_after: None, body: Bytes::from_static(b"{\"code\":2000}") });
+            return Ok(self.proves_nothing());
         }
         let retry_after = retry_after.map(|seconds| Span::from_secs(i64::from(seconds)));
         Ok(RawAnswer { status, retry_after, body: answer.into() })
     }
 
+    /// An answer that comes with a message carried out as well as with one that was not.
+    fn proves_nothing(&mut self) -> RawAnswer {
+        let (status, body) = [
+            (200, "<html>welcome</html>"),
+            (200, r#"{"status":{"state":"queued"}}"#),
+            (204, ""),
+            (408, r#"{"code":1002}"#),
+            (500, r#"{"code":2000}"#),
+            (502, "<html>bad gateway</html>"),
+            (503, ""),
+            (504, r#"{"message":"Endpoint request timed out"}"#),
+            (520, ""),
+        ][self.dice.usize(..9)];
+        let retry_after = (status == 503 && self.dice.bool()).then(|| Span::from_secs(self.dice.i64(1..20)));
+        RawAnswer { status, retry_after, body: Bytes::from_static(body.as_bytes()) }
+    }
+
     /// What the provider knows of a message, unless the line fails.
     fn details(&mut self, umid: &Umid) -> Result<RawAnswer, Broken> {
         if self.hits(self.trouble.refused) {
-            return Err(Broken { may_have_left: false, why: "connection refused".to_owned() });
+            return Err(Broken::NotOffered { why: "connection refused".to_owned() });
         }
         let (now, path) = (self.clock.now(), format!("/api/v1/subaccounts/acme/messages/{}", umid.as_str()));
         let call = Call { method: Method::Get, path: &path, authorization: Some("Bearer test"), body: b"" };
         match self.model.call(&call, now).reply {
             Reply::Response { status, body, .. } => Ok(RawAnswer { status, retry_after: None, body: body.into() }),
             Reply::CutBeforeReading | Reply::CutAfterReading => {
-                Err(Broken { may_have_left: true, why: "connection reset".to_owned() })
+                Err(Broken::Sent { why: "connection reset".to_owned() })
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::{self, Config};
 use crate::domain::{BatchState, Count, MessageKey, Present, Span, Timestamp, Umid};
 use crate::node::{ByHand, Parts, StartError};
-use crate::provider::{Broken, Endpoint, RawAnswer, Transport};
+use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use crate::simulator::{Call, Method, Model, Reply};
 use crate::store::{self, Store};
 
@@ -74,9 +74,12 @@ struct Line {
 
 #[async_trait::async_trait]
 impl Transport for Line {
-    async fn post(&self, _: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken> {
+    async fn post(&self, _: Endpoint, body: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken> {
         if self.provider.out.lock().unwrap().contains(&self.lane) {
-            return Err(Broken { may_have_left: false, why: "connection refused".to_owned() });
+            return Err(Broken::NotOffered { why: "connection refused".to_owned() });
+        }
+        if !gate.open() {
+            return Err(Broken::Withdrawn);
         }
         let request: serde_json::Value = serde_json::from_slice(&body).unwrap();
         // Volley keeps all times itself, so that a cancel has nothing to call off at the provider.
@@ -91,7 +94,7 @@ impl Transport for Line {
             self.provider.taken.lock().unwrap().push((self.provider.clock.now(), key_of(&id)));
         }
         if self.provider.breaks.load(Ordering::Relaxed) {
-            return Err(Broken { may_have_left: true, why: "connection reset".to_owned() });
+            return Err(Broken::Sent { why: "connection reset".to_owned() });
         }
         if let Some(answered) = self.provider.call(Method::Post, "", &body) {
             return answered;
@@ -101,9 +104,16 @@ impl Transport for Line {
     }
 
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
+        if self.provider.out.lock().unwrap().contains(&self.lane) {
+            return Err(Broken::NotOffered { why: "connection refused".to_owned() });
+        }
         let now = self.provider.clock.now();
         if let Some(answered) = self.provider.call(Method::Get, &format!("/{}", umid.as_str()), b"") {
             return answered;
+        }
+        if umid.as_str().parse::<crate::domain::AttemptId>().is_err() {
+            let body = r#"{"code":1300,"message":"Object wasn't found or is already expired"}"#;
+            return Ok(RawAnswer { status: 404, retry_after: None, body: body.into() });
         }
         let key = key_of(umid.as_str());
         self.provider.asked.lock().unwrap().push((now, key));

@@ -159,10 +159,8 @@ impl World {
             }
             (Act::Answer(which), Some(_)) => match self.net.held() {
                 0 => Some(true),
-                held => {
-                    self.net.answer(which % held);
-                    fate.outlive(self.hands.next()).await.map(|_| true)
-                }
+                held if self.net.answer(which % held) => fate.outlive(self.hands.next()).await.map(|_| true),
+                _ => Some(true),
             },
             (Act::Record, Some(node)) => fate.outlive(node.record()).await.map(|done| done.is_ok()),
             (Act::Fire, Some(node)) => fate.outlive(node.fire()).await.map(|done| done.is_ok()),

@@ -200,6 +200,8 @@ pub struct Standing {
     pub until: Timestamp,
     /// What the provider said.
     pub why: String,
+    /// Requests that were under way when an outage began: at most so many messages may be unknown by it.
+    pub in_flight: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
-//! A lane's brake: pressed by throttling and outages, released by acceptance and by time.
+//! A lane's brake: pressed by throttling, released by acceptance and by time.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
-
+use super::standstill::FORGOTTEN;
+use super::{Cause, Standstill};
 use crate::clock::Chance;
 use crate::domain::{Portion, Span, Timestamp};
 
@@ -13,24 +13,9 @@ const LONGEST: Span = Span::from_secs(60);
 /// of it in forty seconds.
 const CONTENT: Span = Span::from_secs(5);
 
-/// What a lane went through so long ago says nothing of how it goes after a restart.
-const FORGOTTEN: Span = Span::from_secs(600);
-/// What an earlier process has written down keeps a lane for no longer; then it is tried.
-const BELIEVED: Span = Span::from_secs(3_600);
-
-/// Why a lane has to stand still.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// It was too fast for the provider, and goes on more slowly.
-    Throttled,
-    /// The provider is not there, or breaks what it gets; that is no matter of pace.
-    Outage,
-}
-
-/// What the provider answered instead of taking a message.
+/// The provider said that it gets too many requests.
 #[derive(Debug, Clone, Copy)]
 pub struct Complaint<'a> {
-    pub cause: Cause,
     /// When the request was begun.
     pub begun: Timestamp,
     /// How long it asked us to wait.
@@ -38,29 +23,11 @@ pub struct Complaint<'a> {
     pub reason: &'a str,
 }
 
-/// A standstill that no acceptance has ended yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standstill {
-    pub cause: Cause,
-    /// What the provider said last.
-    pub reason: String,
-    pub since: Timestamp,
-    /// When it was, or will be, tried again.
-    pub until: Timestamp,
-}
-
 /// Until when a lane stands still, and how slowly it goes on. The rest doubles with every new complaint and starts over
 /// at the first acceptance; the pace halves with every throttling, and comes back in equal steps as long as nobody
-/// complains. After an outage one request at a time is let out until one is answered.
+/// complains.
 #[derive(Debug, Default)]
-pub struct Brake(Arc<Shared>);
-
-#[derive(Debug, Default)]
-struct Shared {
-    inner: Mutex<Inner>,
-    /// Told when whoever waits for a probe should look again.
-    probed: Notify,
-}
+pub struct Brake(Mutex<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -69,7 +36,7 @@ struct Inner {
     heard: Option<Timestamp>,
     complaints: u32,
     /// The last complaint that was not followed by an acceptance, and since when there have been such.
-    complaint: Option<(Cause, String)>,
+    complaint: Option<String>,
     /// The last of all, and when that was.
     last: Option<(Timestamp, String)>,
     complained_since: Timestamp,
@@ -77,9 +44,6 @@ struct Inner {
     portion: Portion,
     /// From when on nobody has complained of the pace.
     content_since: Timestamp,
-    /// Which request is on its way that tries if the provider is there again, and how many there have been.
-    probe: Option<u64>,
-    probes: u64,
 }
 
 impl Default for Inner {
@@ -93,8 +57,6 @@ impl Default for Inner {
             complained_since: Timestamp::default(),
             portion: Portion::WHOLE,
             content_since: Timestamp::default(),
-            probe: None,
-            probes: 0,
         }
     }
 }
@@ -106,39 +68,8 @@ impl Inner {
     }
 }
 
-/// Leave to let out a request.
-#[derive(Debug)]
-pub struct Pass {
-    /// At which the lane goes now.
-    pub portion: Portion,
-    /// Where the request tries whether the provider is there again: to be kept until it is known what came of it.
-    pub probe: Option<Probe>,
-}
-
-/// The one request that is let out after an outage.
-#[derive(Debug)]
-pub struct Probe(Arc<Shared>, u64);
-
-impl Drop for Probe {
-    /// Also where it never left: somebody else has to try then.
-    fn drop(&mut self) {
-        let mut inner = self.0.lock();
-        inner.probe.take_if(|probe| *probe == self.1);
-        drop(inner);
-        self.0.probed.notify_one();
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Brake {
-    /// Goes on where another process has left off: standing still, for all that is known, and at so much of its rate. What
-    /// is long over counts no more; and nothing stands still for much longer because of what was written down, whatever has
-    /// become of the clock or of the configuration since.
+    /// Goes on where another process has left off: standing still, for all that is known, and at so much of its rate.
     pub fn go_on_from(
         &self,
         standstill: Option<Standstill>,
@@ -146,19 +77,15 @@ impl Brake {
         last: Option<(Timestamp, String)>,
         now: Timestamp,
     ) {
-        let mut inner = self.0.lock();
-        let is_late = |at: Timestamp| now.since(at) > FORGOTTEN;
-        if last.as_ref().is_some_and(|(at, _)| !is_late(*at)) {
+        let mut inner = self.lock();
+        if last.as_ref().is_some_and(|(at, _)| now.since(*at) <= FORGOTTEN) {
             (inner.portion, inner.content_since) = (portion, now);
         }
         inner.last = last;
-        if let Some(Standstill { cause, reason, since, until }) =
-            standstill.filter(|standstill| !is_late(standstill.until))
-        {
-            let until = until.min(now + BELIEVED);
+        if let Some(Standstill { reason, since, until, .. }) = standstill.and_then(|it| it.still_counts(now)) {
             inner.until = Some(until);
-            (inner.complaints, inner.complained_since) = (1, since.min(now));
-            inner.complaint = Some((cause, reason));
+            (inner.complaints, inner.complained_since) = (1, since);
+            inner.complaint = Some(reason);
             (inner.portion, inner.content_since) = (portion, until.max(now));
         }
     }
@@ -166,7 +93,7 @@ impl Brake {
     /// Stops the lane for as long as the provider asked for, else for longer each time. Requests that were under way
     /// together complain together: they count once. Returns when it may go on.
     pub fn press(&self, complaint: Complaint<'_>, now: Timestamp, chance: &Chance) -> Timestamp {
-        let mut inner = self.0.lock();
+        let mut inner = self.lock();
         let is_new = inner.heard.is_none_or(|heard| complaint.begun > heard);
         if is_new {
             inner.heard = Some(now);
@@ -180,77 +107,60 @@ impl Brake {
         if inner.complaint.is_none() {
             inner.complained_since = now;
         }
-        inner.complaint = Some((complaint.cause, complaint.reason.to_owned()));
+        inner.complaint = Some(complaint.reason.to_owned());
         inner.last = Some((now, complaint.reason.to_owned()));
-        if complaint.cause == Cause::Throttled {
-            let portion = inner.portion(now);
-            inner.portion = if is_new { portion.halved() } else { portion };
-            inner.content_since = until.max(now);
-        }
+        let portion = inner.portion(now);
+        inner.portion = if is_new { portion.halved() } else { portion };
+        inner.content_since = until.max(now);
         until
     }
 
     /// The provider has taken a message whose request was begun then. What it took before its last complaint says nothing
     /// of what it takes now.
     pub fn release(&self, begun: Timestamp) {
-        let mut inner = self.0.lock();
+        let mut inner = self.lock();
         if inner.heard.is_some_and(|heard| begun < heard) {
             return;
         }
         inner.complaints = 0;
-        if inner.complaint.take().is_some() {
-            self.0.probed.notify_one();
-        }
+        inner.complaint = None;
     }
 
     /// When the lane may go on, where it may not now.
     pub fn until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.0.lock().until.filter(|until| *until > now)
-    }
-
-    /// Leave for one request. Nothing while another tries whether the provider is there again.
-    pub fn pass(&self, now: Timestamp) -> Option<Pass> {
-        let mut inner = self.0.lock();
-        let is_out = matches!(inner.complaint, Some((Cause::Outage, _)));
-        if is_out && inner.probe.is_some() {
-            return None;
-        }
-        let portion = inner.portion(now);
-        if !is_out {
-            return Some(Pass { portion, probe: None });
-        }
-        inner.probes += 1;
-        inner.probe = Some(inner.probes);
-        Some(Pass { portion, probe: Some(Probe(Arc::clone(&self.0), inner.probes)) })
-    }
-
-    /// Ends once whoever was refused a pass should ask again.
-    pub async fn probed(&self) {
-        self.0.probed.notified().await;
+        self.lock().until.filter(|until| *until > now)
     }
 
     /// How much of its rate the lane goes at.
     pub fn portion(&self, now: Timestamp) -> Portion {
-        self.0.lock().portion(now)
+        self.lock().portion(now)
     }
 
     /// Why the lane stands still, or stood until just now and nobody knows yet whether that helped.
     pub fn standstill(&self) -> Option<Standstill> {
-        let inner = self.0.lock();
-        let (cause, reason) = inner.complaint.clone()?;
-        Some(Standstill { cause, reason, since: inner.complained_since, until: inner.until? })
+        let inner = self.lock();
+        let reason = inner.complaint.clone()?;
+        Some(Standstill {
+            cause: Cause::Throttled,
+            reason,
+            since: inner.complained_since,
+            until: inner.until?,
+            in_flight: 0,
+        })
     }
 
     /// What the provider complained of last, however long ago.
     pub fn last_complaint(&self) -> Option<(Timestamp, String)> {
-        self.0.lock().last.clone()
+        self.lock().last.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
-
     use super::*;
 
     fn parts(brake: &Brake, now: Timestamp) -> u8 {
@@ -258,9 +168,9 @@ mod tests {
     }
 
     /// A complaint about a request that was begun and answered at this time.
-    fn complain(brake: &Brake, cause: Cause, now: Timestamp, retry_after: Option<Span>) -> Timestamp {
+    fn complain(brake: &Brake, now: Timestamp, retry_after: Option<Span>) -> Timestamp {
         let chance = Chance::seeded(u64::try_from(now.millis()).unwrap());
-        brake.press(Complaint { cause, begun: now, retry_after, reason: "429" }, now, &chance)
+        brake.press(Complaint { begun: now, retry_after, reason: "429" }, now, &chance)
     }
 
     fn second(second: i64) -> Timestamp {
@@ -273,7 +183,7 @@ mod tests {
         let mut now = second(0);
         let mut rests = Vec::new();
         for _ in 0..12 {
-            let until = complain(&brake, Cause::Outage, now, None);
+            let until = complain(&brake, now, None);
             rests.push(until.since(now).millis());
             assert_eq!(brake.until(now), Some(until));
             now = until;
@@ -281,15 +191,13 @@ mod tests {
         assert!(rests[0] <= 250 && rests[0] >= 125, "{rests:?}");
         assert!(rests.iter().all(|rest| *rest <= 60_000) && rests[11] >= 30_000, "{rests:?}");
         brake.release(now);
-        assert!(complain(&brake, Cause::Outage, now, None).since(now).millis() <= 250);
+        assert!(complain(&brake, now, None).since(now).millis() <= 250);
     }
 
     #[test]
     fn requests_that_complain_together_count_once_also_when_the_last_answer_comes_late() {
         let (brake, chance) = (Brake::default(), Chance::seeded(1));
-        let press = |begun, now| {
-            brake.press(Complaint { cause: Cause::Throttled, begun, retry_after: None, reason: "429" }, now, &chance)
-        };
+        let press = |begun, now| brake.press(Complaint { begun, retry_after: None, reason: "429" }, now, &chance);
         let until = press(second(0), second(1));
         for late in [1, 1, 2, 2] {
             assert_eq!(press(second(1), second(late)), until);
@@ -302,7 +210,7 @@ mod tests {
     #[test]
     fn what_the_provider_asks_for_is_what_it_gets() {
         let (brake, week) = (Brake::default(), Span::from_secs(7 * 86_400));
-        assert_eq!(complain(&brake, Cause::Throttled, second(0), Some(week)), second(0) + week);
+        assert_eq!(complain(&brake, second(0), Some(week)), second(0) + week);
     }
 
     #[test]
@@ -311,7 +219,7 @@ mod tests {
         let mut now = second(0);
         let mut pace = Vec::new();
         for _ in 0..6 {
-            now = complain(&brake, Cause::Throttled, now, Some(Span::from_secs(60)));
+            now = complain(&brake, now, Some(Span::from_secs(60)));
             pace.push(parts(&brake, now));
         }
         assert_eq!(pace, [8, 4, 2, 1, 1, 1], "standing still is no sign of content");
@@ -319,42 +227,14 @@ mod tests {
         let content = [0, 4, 5, 9, 10, 35, 40, 75, 400].map(|secs| parts(&brake, now + Span::from_secs(secs)));
         assert_eq!(content, [1, 1, 2, 2, 3, 8, 9, 16, 16]);
         // Half of what it has come back to.
-        now = complain(&brake, Cause::Throttled, now + Span::from_secs(45), None);
+        now = complain(&brake, now + Span::from_secs(45), None);
         assert_eq!(parts(&brake, now), 5);
-    }
-
-    #[test]
-    fn after_an_outage_one_request_at_a_time_tries_whether_the_provider_is_there_again() {
-        let brake = Brake::default();
-        assert!(brake.pass(second(0)).is_some_and(|pass| pass.probe.is_none()));
-        let until = complain(&brake, Cause::Outage, second(0), None);
-        let first = brake.pass(until).unwrap();
-        assert!(first.probe.is_some() && brake.pass(until).is_none());
-        // It comes to nothing: somebody who wants no more, for example.
-        drop(first);
-        assert!(brake.probed().now_or_never().is_some(), "whoever waits is told");
-        let second_try = brake.pass(until).unwrap();
-        let until = complain(&brake, Cause::Outage, until + Span::from_millis(1), None);
-        drop(second_try);
-        let third = brake.pass(until).unwrap();
-        brake.release(second(0));
-        assert!(brake.pass(until).is_none(), "taken before the last complaint");
-        brake.release(until);
-        assert!(
-            brake.pass(until).is_some_and(|pass| pass.probe.is_none()),
-            "closed again before the probe is put away"
-        );
-        drop(third);
-        assert!(brake.pass(until).is_some_and(|pass| pass.probe.is_none()));
-        // Too fast is another matter: a slower pace is the probe.
-        let until = complain(&brake, Cause::Throttled, until, None);
-        assert!(brake.pass(until).is_some_and(|pass| pass.probe.is_none() && pass.portion < Portion::WHOLE));
     }
 
     #[test]
     fn a_process_goes_on_in_the_middle_of_its_predecessors_back_off() {
         let (brake, next) = (Brake::default(), Brake::default());
-        let until = complain(&brake, Cause::Throttled, second(0), Some(Span::from_secs(3_600)));
+        let until = complain(&brake, second(0), Some(Span::from_secs(3_600)));
         next.go_on_from(brake.standstill(), brake.portion(second(60)), brake.last_complaint(), second(60));
         assert_eq!((next.until(second(60)), parts(&next, until)), (Some(until), 8));
         assert_eq!((next.standstill(), next.last_complaint()), (brake.standstill(), brake.last_complaint()));
@@ -376,23 +256,14 @@ mod tests {
     fn a_standstill_lasts_from_the_first_complaint_to_the_first_acceptance() {
         let brake = Brake::default();
         assert_eq!(brake.standstill(), None);
-        complain(&brake, Cause::Outage, second(1), None);
-        let until = complain(&brake, Cause::Outage, second(9), Some(Span::from_secs(5)));
-        let standing = Standstill { cause: Cause::Outage, reason: "429".to_owned(), since: second(1), until };
+        complain(&brake, second(1), None);
+        let until = complain(&brake, second(9), Some(Span::from_secs(5)));
+        let (cause, reason, since) = (Cause::Throttled, "429".to_owned(), second(1));
+        let standing = Standstill { cause, reason, since, until, in_flight: 0 };
         assert_eq!(brake.standstill(), Some(standing));
         brake.release(until);
         assert_eq!(brake.standstill(), None);
-        complain(&brake, Cause::Throttled, second(20), None);
-        assert_eq!(
-            brake.standstill().map(|standing| (standing.cause, standing.since)),
-            Some((Cause::Throttled, second(20)))
-        );
-    }
-
-    #[test]
-    fn an_outage_stops_a_lane_and_does_not_slow_it() {
-        let brake = Brake::default();
-        let until = complain(&brake, Cause::Outage, second(0), None);
-        assert_eq!(brake.portion(until), Portion::WHOLE);
+        complain(&brake, second(20), None);
+        assert_eq!(brake.standstill().map(|standing| standing.since), Some(second(20)));
     }
 }

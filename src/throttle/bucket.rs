@@ -133,6 +133,14 @@ struct Shape {
     burst: NonZeroU32,
     /// Nanoseconds from one token to the next.
     interval: u64,
+    promised: Promised,
+}
+
+/// Tokens that requests will take which wait for a connection.
+#[derive(Debug, Clone, Copy, Default)]
+struct Promised {
+    requests: u32,
+    nanos: u64,
 }
 
 impl Shape {
@@ -140,7 +148,13 @@ impl Shape {
         let interval = rate.nanos_between();
         let quota = Quota::with_period(Duration::from_nanos(interval));
         let quota = quota.unwrap_or(Quota::per_second(rate.count())).allow_burst(burst);
-        Self { limiter: RateLimiter::new(quota, full_at, Ticks::new(clock)), rate, burst, interval }
+        Self {
+            limiter: RateLimiter::new(quota, full_at, Ticks::new(clock)),
+            rate,
+            burst,
+            interval,
+            promised: Promised::default(),
+        }
     }
 
     /// The time that so many tokens take to come in.
@@ -201,7 +215,37 @@ impl Bucket {
         let more = wide(next.interval) * (i128::from(burst.get()) - i128::from(shape.burst.get()));
         let missing = u64::try_from((missing + more).max(0)).unwrap_or(u64::MAX);
         self.full_at.change(|_| now.later_by(missing).nanos().into());
-        *shape = next;
+        let Promised { requests, nanos } = shape.promised;
+        let nanos = (wide(nanos) * wide(next.interval)).div_euclid(wide(shape.interval));
+        let promised = Promised { requests, nanos: u64::try_from(nanos).unwrap_or(u64::MAX) };
+        *shape = Shape { promised, ..next };
+    }
+
+    /// Promises `n` tokens as soon as they are there beside all that is promised already, or says when they will be. What
+    /// is promised is never more than a burst, so what is taken later is never more at once either.
+    fn promise(&self, n: NonZeroU32, portion: Portion) -> Result<(), Again> {
+        let mut shape = self.lock();
+        let (now, n) = (self.clock.tick(), n.min(shape.burst));
+        let missing = self.full_at.get().since(now);
+        let wanted = missing.saturating_add(shape.promised.nanos).saturating_add(shape.tokens(n.get()));
+        let lacking = wanted.saturating_sub(shape.whole());
+        if lacking > 0 {
+            return Err(Again { at: now.later_by(lacking), exactly: n == shape.burst && shape.whole() < LONG });
+        }
+        let owed = portion.stretched(shape.tokens(n.get()));
+        shape.promised.requests += 1;
+        shape.promised.nanos = shape.promised.nanos.saturating_add(owed);
+        Ok(())
+    }
+
+    /// The promise is kept, or needed no more.
+    fn end_promise(&self, n: NonZeroU32, portion: Portion) {
+        let mut shape = self.lock();
+        let owed = portion.stretched(shape.tokens(n.min(shape.burst).get()));
+        shape.promised.requests = shape.promised.requests.saturating_sub(1);
+        let nanos = shape.promised.nanos.saturating_sub(owed);
+        // A rate that was turned meanwhile leaves no rest behind.
+        shape.promised.nanos = if shape.promised.requests == 0 { 0 } else { nanos };
     }
 
     /// Takes `n` tokens as soon as they are there, or says when they will be. At a portion of the rate more are owed for
@@ -267,12 +311,49 @@ impl Pace {
         self.lane.burst().min(account)
     }
 
+    /// Promises the tokens of `n` in both buckets, or says when to ask again, with nothing promised. They are taken when the
+    /// request is sent: a connection that is slow to come about never bunches what waits for it.
+    pub fn reserve(&self, n: NonZeroU32, portion: Portion) -> Result<Reserved, Again> {
+        self.lane.promise(n, portion)?;
+        if let Some(account) = &self.account {
+            account.promise(n, Portion::WHOLE).inspect_err(|_| self.lane.end_promise(n, portion))?;
+        }
+        Ok(Reserved { pace: self.clone(), n, portion })
+    }
+
     /// Takes the tokens of `n` from both buckets, or says when to ask again, with nothing taken: whatever is saved up
     /// meanwhile is never more than a burst. A lane that goes at half its rate owes two tokens for each.
-    pub fn take(&self, n: NonZeroU32, portion: Portion) -> Result<(), Again> {
+    pub(super) fn take(&self, n: NonZeroU32, portion: Portion) -> Result<(), Again> {
         self.lane.take(n, portion)?;
         let Some(account) = &self.account else { return Ok(()) };
         account.take(n, Portion::WHOLE).inspect_err(|_| self.lane.give_back(n, portion))
+    }
+}
+
+/// Tokens that are promised to one request. Dropped, they are anybody's again.
+#[derive(Debug)]
+pub struct Reserved {
+    pace: Pace,
+    n: NonZeroU32,
+    portion: Portion,
+}
+
+impl Reserved {
+    /// Takes the tokens, now that the request is sent. Refused where the rate was turned down meanwhile.
+    pub fn spend(self) -> Result<(), Again> {
+        let (pace, n, portion) = (self.pace.clone(), self.n, self.portion);
+        drop(self);
+        pace.take(n, portion)
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        let Self { pace, n, portion } = self;
+        pace.lane.end_promise(*n, *portion);
+        if let Some(account) = &pace.account {
+            account.end_promise(*n, Portion::WHOLE);
+        }
     }
 }
 
@@ -318,6 +399,48 @@ mod tests {
             clock.advance(Span::from_secs(60));
             assert_eq!(taken(&bucket), burst, "{rate}: a rest saves up a burst and no more");
         }
+    }
+
+    #[test]
+    fn no_more_than_a_burst_waits_for_connections_and_bunches_when_they_come() {
+        for (rate, burst, per_second) in [("5/s", 1, 5), ("80/s", 4, 80), ("1000/s", 50, 1_000)] {
+            let (clock, bucket) = bucket(rate, burst);
+            let pace = Pace::new(Arc::new(bucket), None);
+            let mut waiting = Vec::new();
+            for _ in 0..10_000 {
+                clock.advance(Span::from_millis(1));
+                while let Ok(reserved) = pace.reserve(ONE, Portion::WHOLE) {
+                    waiting.push(reserved);
+                }
+            }
+            assert_eq!(waiting.len(), usize::try_from(burst).unwrap(), "{rate}");
+            // All of them come at once, and so does everything behind them.
+            let mut sent: u32 = waiting.drain(..).map(|reserved| u32::from(reserved.spend().is_ok())).sum();
+            assert_eq!(sent, burst, "{rate}: what is promised is there");
+            for _ in 0..1_000 {
+                clock.advance(Span::from_millis(1));
+                while let Ok(reserved) = pace.reserve(ONE, Portion::WHOLE) {
+                    sent += u32::from(reserved.spend().is_ok());
+                }
+            }
+            assert!(sent <= burst + per_second && sent >= per_second, "{rate}: {sent}");
+        }
+    }
+
+    #[test]
+    fn a_dropped_reservation_leaves_its_tokens_also_after_the_rate_was_turned() {
+        let (clock, bucket) = bucket("10/s", 10);
+        let bucket = Arc::new(bucket);
+        let account =
+            Arc::new(Bucket::new("5/s".parse().unwrap(), NonZeroU32::new(5).unwrap(), Arc::clone(&clock) as _));
+        let pace = Pace::new(Arc::clone(&bucket), Some(Arc::clone(&account)));
+        clock.advance(Span::from_secs(2));
+        let reserved: Vec<_> = (0..5).map(|_| pace.reserve(ONE, Portion::WHOLE).unwrap()).collect();
+        assert!(pace.reserve(ONE, Portion::WHOLE).is_err(), "the account has five");
+        pace.turn("1000/s".parse().unwrap(), NonZeroU32::new(10).unwrap());
+        drop(reserved);
+        assert!([9, 10].contains(&there(&bucket)) && there(&account) == 5);
+        assert_eq!((0..9).filter_map(|_| pace.reserve(ONE, Portion::WHOLE).ok()).map(Reserved::spend).count(), 5);
     }
 
     #[test]

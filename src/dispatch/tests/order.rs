@@ -1,7 +1,10 @@
-//! Who leaves first, and who tries first whether a provider is there again.
+//! Who is sent first, who tries first whether the provider is there again, and what stops a request at the last moment.
+
+use std::sync::atomic::Ordering;
 
 use super::*;
-use crate::throttle::{Cause, Complaint};
+use crate::store::Hold;
+use crate::throttle::Entry;
 
 /// Waits for the second of two steps: the first has not reached them.
 async fn fallbacks(desk: &Desk, name: &str, people: u32) -> BatchId {
@@ -48,35 +51,85 @@ async fn a_queue_full_of_those_whose_time_is_over_keeps_no_other_campaign_waitin
     assert_eq!(desk.lane.queues.next_look(), Some(desk.clock.now() + Span::from_secs(1)));
 }
 
+/// The provider does not answer three times: nothing is sent before a read has told that it does.
+fn opened(desk: &Desk) {
+    let now = desk.clock.now();
+    for _ in 0..3 {
+        let Entry::Go(permit) = desk.lane.circuit.enter(now) else { panic!("{:?}", desk.lane.circuit) };
+        permit.ended(End::Unanswered { reason: "503", retry_after: None }, now, &desk.lane.chance);
+    }
+}
+
 #[tokio::test]
-async fn after_an_outage_a_single_message_tries_and_the_others_wait_for_its_answer() {
+async fn after_an_outage_one_message_alone_tries_and_the_others_wait() {
     let mut desk = Desk::new("rate = \"2000/s\"", TEN_AT_ONCE, 200, "").await;
-    let batch = desk.batch(30, "Hello", None).await;
+    let batch = desk.batch(50, "Hello", None).await;
     desk.clock.advance(Span::from_secs(1));
-    desk.turnstile.fill(desk.jobs(batch, 30).await);
-    let complaint =
-        |begun| Complaint { cause: Cause::Outage, begun, retry_after: Some(Span::from_secs(5)), reason: "503" };
-    let press = || {
-        let now = desk.clock.now();
-        desk.lane.brake.press(complaint(now), now, &desk.lane.chance);
-        desk.clock.advance(Span::from_secs(5));
-    };
-    press();
+    desk.turnstile.fill(desk.jobs(batch, 50).await);
+    opened(&desk);
+    desk.clock.advance(Span::from_secs(5));
     let first = desk.turnstile.next().now_or_never().flatten().unwrap();
-    assert_eq!(first.jobs.len(), 1, "not a whole batch, which might become unknown");
+    assert_eq!((first.jobs.len(), *desk.reads.lock().unwrap()), (1, 1), "not a batch, which might become unknown");
     assert!(desk.turnstile.next().now_or_never().is_none());
-    press();
     drop(first);
     let second = desk.turnstile.next().now_or_never().flatten().unwrap();
-    assert_eq!(second.jobs.len(), 1);
+    assert_eq!((second.jobs.len(), *desk.reads.lock().unwrap()), (1, 1));
     {
         let waits = desk.turnstile.next();
         tokio::pin!(waits);
         assert!(waits.as_mut().now_or_never().is_none());
-        desk.lane.brake.release(desk.clock.now());
+        second.permit.ended(End::Good, desk.clock.now(), &desk.lane.chance);
         assert_eq!(waits.now_or_never().flatten().unwrap().jobs.len(), 10, "whoever waited is told");
     }
-    drop(second);
-    assert_eq!(desk.turnstile.next().now_or_never().flatten().unwrap().jobs.len(), 10);
-    assert!(desk.all_settled().is_empty(), "nobody has lost their place");
+    let two: Vec<_> = std::iter::from_fn(|| desk.turnstile.next().now_or_never().flatten()).collect();
+    assert_eq!(two.len(), 2, "slow start");
+    assert!(desk.all_settled().is_empty(), "no message has lost its place");
+}
+
+#[tokio::test]
+async fn what_is_stopped_while_the_provider_is_read_goes_back_at_once() {
+    let mut desk = Desk::new("rate = \"2000/s\"", "", 200, "").await;
+    let batch = desk.batch(3, "Hello", None).await;
+    desk.clock.advance(Span::from_secs(1));
+    desk.turnstile.fill(desk.jobs(batch, 3).await);
+    opened(&desk);
+    desk.clock.advance(Span::from_secs(5));
+    desk.answers_reads.store(false, Ordering::Relaxed);
+    let waits = Arc::clone(&desk.turnstile);
+    let waits = waits.next();
+    tokio::pin!(waits);
+    assert!(waits.as_mut().now_or_never().is_none());
+    desk.store.move_batch(batch, vec![BatchState::Running], BatchState::Paused, None, START).await.unwrap();
+    desk.book.refresh().await.unwrap();
+    desk.clock.advance(Span::from_secs(1));
+    assert!(waits.now_or_never().is_none());
+    assert_eq!(answers(&desk.all_settled()), [Answer::NotBegun; 3]);
+}
+
+#[tokio::test]
+async fn a_request_that_is_stopped_before_its_connection_is_there_goes_back() {
+    for stop in ["pause", "hold", "hour", "outage"] {
+        let mut desk = Desk::new("rate = \"1000/s\"", "", 200, "").await;
+        let batch = desk.batch(1, "Hello", Some(START + Span::from_secs(9))).await;
+        desk.clock.advance(Span::from_secs(1));
+        let jobs = desk.jobs(batch, 1).await;
+        desk.turnstile.fill(jobs);
+        let request = desk.turnstile.next().now_or_never().flatten().unwrap();
+        match stop {
+            "pause" => {
+                let (from, to) = (vec![BatchState::Running], BatchState::Paused);
+                desk.store.move_batch(batch, from, to, None, desk.clock.now()).await.unwrap();
+                desk.book.refresh().await.unwrap();
+            }
+            "hold" => desk.holds.put(Hold::of_person("sms", "", "by Ann".to_owned(), desk.clock.now()), START),
+            "outage" => opened(&desk),
+            _ => desk.clock.advance(Span::from_secs(10)),
+        }
+        let (lane, turnstile, settled) = (Arc::clone(&desk.lane), Arc::clone(&desk.turnstile), desk.sender.clone());
+        Worker { lane, turnstile, settled, store: Arc::clone(&desk.store) }.hand_over(request).await;
+        assert_eq!(answers(&desk.all_settled()), [Answer::NotBegun], "{stop}");
+        assert_eq!(*desk.requests.lock().unwrap(), 0, "{stop}");
+        // Nothing was taken for it.
+        assert!(desk.lane.pace.reserve(NonZeroU32::MIN, crate::domain::Portion::WHOLE).is_ok(), "{stop}");
+    }
 }

@@ -57,7 +57,8 @@ async fn a_node_that_fell_silent_is_not_among_the_living(desk: Desk) {
 }
 
 async fn how_lanes_go_is_what_the_living_said_last(desk: Desk) {
-    let standing = Standing { trouble: Trouble::Outage, since: at(1), until: at(9), why: "503".to_owned() };
+    let (trouble, why) = (Trouble::Outage, "503".to_owned());
+    let standing = Standing { trouble, since: at(1), until: at(9), why, in_flight: 3 };
     let state = |lane: &str, pace, standing: Option<Standing>| LaneState {
         lane: lane.to_owned(),
         pace,

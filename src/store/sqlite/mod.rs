@@ -272,9 +272,7 @@ async fn migrate(connection: &mut SqliteConnection, url: &str) -> Result<()> {
     MIGRATIONS.run(connection).await.map_err(|error| match error {
         MigrateError::VersionMissing(_) => Error::Newer { place: url.to_owned() },
         MigrateError::VersionMismatch(_) => Error::OtherBuild { place: url.to_owned() },
-        MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => {
-            open_error(url, source)
-        }
+        MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => open_error(url, source),
         other => open_error(url, other.into()),
     })
 }

@@ -61,13 +61,13 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
     }
     for_values(
         connection,
-        "INSERT INTO lane_state (node, lane, pace, portion, tier_spent, trouble, since, until, why, free_at, complaint,
-                                 complained_at)",
+        "INSERT INTO lane_state (node, lane, pace, portion, tier_spent, trouble, since, until, why, in_flight,
+                                 free_at, complaint, complained_at)",
         "ON CONFLICT DO UPDATE SET pace = excluded.pace, portion = excluded.portion,
              tier_spent = excluded.tier_spent, trouble = excluded.trouble, since = excluded.since,
-             until = excluded.until, why = excluded.why, free_at = excluded.free_at, complaint = excluded.complaint,
-             complained_at = excluded.complained_at",
-        12,
+             until = excluded.until, why = excluded.why, in_flight = excluded.in_flight, free_at = excluded.free_at,
+             complaint = excluded.complaint, complained_at = excluded.complained_at",
+        13,
         &beat.lanes,
         |query: Bound<'_>, state| {
             let standing = state.standing.as_ref();
@@ -81,6 +81,7 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
                 .bind(standing.map(|standing| standing.since.millis()))
                 .bind(standing.map(|standing| standing.until.millis()))
                 .bind(standing.map(|standing| standing.why.clone()))
+                .bind(standing.map_or(0, |standing| standing.in_flight))
                 .bind(state.free_at.map(Timestamp::millis))
                 .bind(state.complaint.as_ref().map(|(_, complaint)| complaint.clone()))
                 .bind(state.complaint.as_ref().map(|(at, _)| at.millis()))
@@ -107,6 +108,7 @@ pub(super) async fn lane_states(connection: &mut SqliteConnection, since: Timest
                     since: moment(row, "since")?,
                     until: moment(row, "until")?,
                     why: row.try_get("why")?,
+                    in_flight: small(row, "in_flight")?,
                 }),
                 None => None,
             };

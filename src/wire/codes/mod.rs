@@ -61,6 +61,7 @@ const PERSON: Fault = Fault::Person;
 const PASSING: Fault = Fault::Passing;
 
 static REFUSED: Entry = Entry::unknown(LANE, "refused with a code that we do not know");
+static ELSEWHERE: Entry = Entry::unknown(LANE, "the address redirects elsewhere; check base_url");
 static NOT_ALLOWED: Entry = Entry::unknown(LANE, "the key is not accepted, or may not do this");
 static NOT_THERE: Entry = Entry::unknown(LANE, "no such address at the provider");
 static THROTTLED: Entry = Entry::unknown(PASSING, "too many requests");
@@ -79,6 +80,8 @@ pub fn of_answer(status: u16, code: Option<i64>) -> &'static Entry {
     match status {
         401 | 403 => with_fault(LANE, &NOT_ALLOWED),
         429 => with_fault(PASSING, &THROTTLED),
+        // Nobody takes messages at an address that sends us elsewhere, whatever its page says.
+        300..=399 => &ELSEWHERE,
         408 | 425 | 500.. => with_fault(PASSING, &BROKEN),
         404 | 405 | 410 => coded.unwrap_or(&NOT_THERE),
         _ => coded.unwrap_or(&REFUSED),

@@ -12,7 +12,7 @@ use volley::clock::{Chance, Clock, ManualClock};
 use volley::config::{self, Config};
 use volley::domain::{AttemptId, Channel, MessageKey, Present, Span, State, StepIndex, Timestamp, Umid};
 use volley::node::{Node, Parts, StartError};
-use volley::provider::{Broken, Endpoint, RawAnswer, Transport};
+use volley::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use volley::receipts::{Failed, Intake};
 use volley::store::{self, Batch, Book, Loaded, Store};
 
@@ -59,7 +59,10 @@ struct Provider {
 
 #[async_trait::async_trait]
 impl Transport for Provider {
-    async fn post(&self, _: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken> {
+    async fn post(&self, _: Endpoint, body: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken> {
+        if !gate.open() {
+            return Err(Broken::Withdrawn);
+        }
         let request: Value = serde_json::from_slice(&body).unwrap();
         let id = request["clientMessageId"].as_str().unwrap().to_owned();
         let says = *self.says.clone().wait_for(|says| *says != Says::Later).await.unwrap();
@@ -68,7 +71,7 @@ impl Transport for Provider {
             Says::No => (400, json!({ "code": 1002, "message": "Invalid MSISDN" })),
             Says::Refuses(status, code) => (status, json!({ "code": code, "message": "No" })),
             Says::Nothing | Says::Later => {
-                return Err(Broken { may_have_left: true, why: "the connection broke".to_owned() });
+                return Err(Broken::Sent { why: "the connection broke".to_owned() });
             }
         };
         Ok(RawAnswer { status, retry_after: None, body: body.to_string().into() })

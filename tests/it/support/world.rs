@@ -14,7 +14,7 @@ use volley::config::{self, Config};
 use volley::dispatch::LaneStatus;
 use volley::domain::{Count, Outcome, Span, Tallies, Umid};
 use volley::node::{Node, Parts, StartError};
-use volley::provider::{Broken, Endpoint, Http, RawAnswer, Transport, install_tls};
+use volley::provider::{Broken, Endpoint, Gate, Http, RawAnswer, Transport, install_tls};
 use volley::simulator::{self, Model, Profile, WebhookTarget};
 use volley::store::{self, Batch, Store};
 
@@ -103,12 +103,12 @@ struct Behind {
 
 #[async_trait::async_trait]
 impl Transport for Behind {
-    async fn post(&self, to: Endpoint, body: Vec<u8>) -> Result<RawAnswer, Broken> {
+    async fn post(&self, to: Endpoint, body: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken> {
         match self.way {
             Way::Takes(span) => self.clock.sleep(span).await,
             Way::Panics => panic!("lost on the way"),
         }
-        self.http.post(to, body).await
+        self.http.post(to, body, gate).await
     }
 
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
