@@ -89,7 +89,8 @@ impl ByHand {
 
     pub(crate) async fn keep_house(&mut self) -> Result<()> {
         let now = self.rooms.clock.now();
-        self.rooms.housekeeper.run_once(now).await.map(|_| ())
+        self.rooms.housekeeper.run_once(now).await?;
+        self.rooms.pruner.run_once(now).await.map(|_| ())
     }
 
     pub(crate) async fn watch(&mut self) {

@@ -14,6 +14,7 @@ mod by_hand;
 mod dials;
 mod gaps;
 mod notices;
+mod prune;
 mod rooms;
 mod watch;
 
@@ -109,6 +110,7 @@ impl Node {
             timers,
             askers,
             housekeeper,
+            pruner,
             decided,
             watch,
             recovered,
@@ -122,6 +124,7 @@ impl Node {
         rooms.spawn("timers", timers.run(stop.clone()));
         rooms.spawn("housekeeping", keep_house(housekeeper, decided, Arc::clone(&clock), stop.clone()));
         rooms.spawn("watch", watch.run(stop.clone()));
+        rooms.spawn("pruning", pruner.run(Arc::clone(&clock), stop.clone()));
         for asker in askers {
             rooms.spawn("asking", asker.run(stop.clone()));
         }
@@ -255,6 +258,8 @@ async fn keep_house(
 mod tests {
     use super::*;
     use crate::clock::ManualClock;
+    use crate::domain::Msisdn;
+    use crate::store::{Stray, StrayKind};
 
     async fn started() -> (Arc<dyn Store>, Arc<ManualClock>, Node) {
         let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
@@ -273,6 +278,37 @@ mod tests {
         store.close().await;
         assert_eq!(node.failed().await, "the writer of the database has ended");
         assert!(matches!(node.stop().await, Err(store::Error::Closed { .. })));
+    }
+
+    #[tokio::test]
+    async fn old_strays_and_tier_slots_go_a_day_later_without_a_restart() {
+        let (store, manual, node) = started().await;
+        let now = manual.now();
+        let stray = |received| Stray { kind: StrayKind::OtherType, received, umid: None, raw: "{}".to_owned() };
+        // Too young at the start, and too old a day later; the others are not.
+        let strays = vec![stray(now - prune::STRAYS_KEPT + Span::from_secs(1)), stray(now)];
+        store.take_receipts(Vec::new(), strays, Vec::new()).await.unwrap();
+        let slots = [1, 2].map(|n| Msisdn::try_from(6_591_000_000_u64 + n).unwrap());
+        let [old, young] = slots;
+        store.take_places("acme", vec![(old, now), (young, now + Span::from_secs(120))]).await.unwrap();
+        let kept = async || {
+            let strays = store.strays(StrayKind::OtherType, None, 10).await.unwrap();
+            let slots = store.tier_places(vec!["acme".to_owned()], Timestamp::default()).await.unwrap();
+            let slots = slots.values().flatten().map(|slot| slot.person).collect::<Vec<_>>();
+            (strays.iter().map(|(_, stray)| stray.received).collect::<Vec<_>>(), slots)
+        };
+
+        let mut seen = kept().await;
+        assert_eq!(seen, (vec![now - prune::STRAYS_KEPT + Span::from_secs(1), now], vec![old, young]));
+        manual.advance(Span::from_secs(86_400 + 90));
+        let pruned = async {
+            while seen != (vec![now], vec![young]) {
+                tokio::task::yield_now().await;
+                seen = kept().await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), pruned).await.unwrap();
+        node.stop().await.unwrap();
     }
 
     #[tokio::test]

@@ -6,13 +6,13 @@ use tokio::sync::{Notify, mpsc};
 
 use super::dials::{Dials, still_turned};
 use super::gaps::note_gap;
+use super::prune::Pruner;
 use super::{HALF_DONE, Parts, StartError, build, watch};
 use crate::ask::Asker;
 use crate::campaign::Housekeeper;
 use crate::clock::Clock;
 use crate::config;
 use crate::dispatch::{self, Lane};
-use crate::domain::{Span, Tier};
 use crate::engine::Gap;
 use crate::optout::Words;
 use crate::provider::Transport;
@@ -23,8 +23,6 @@ use crate::timers::{Gaps, Timers};
 
 /// News of places that wait for the next look.
 const PLACES_MAX: usize = 10_000;
-/// How long what belongs to nobody is kept: longer than anybody asks about it.
-const STRAYS_KEPT: Span = Span::from_secs(30 * 86_400);
 
 pub(super) struct Rooms {
     pub(super) id: i64,
@@ -40,6 +38,7 @@ pub(super) struct Rooms {
     pub(super) timers: Timers,
     pub(super) askers: Vec<Asker>,
     pub(super) housekeeper: Housekeeper,
+    pub(super) pruner: Pruner,
     /// The housekeeper has decided something that the watch need not wait to see.
     pub(super) decided: Arc<Notify>,
     pub(super) watch: watch::Watch,
@@ -56,8 +55,8 @@ impl Rooms {
         let now = clock.now();
         let (id, listened_until) = store.start_node(now).await?;
         store.sweep_unpublished(now - HALF_DONE).await?;
-        store.forget_places(now - Tier::HELD).await?;
-        store.forget_old_strays(now - STRAYS_KEPT).await?;
+        let mut pruner = Pruner::new(Arc::clone(&store), now);
+        pruner.run_once(now).await?;
         let gaps = Arc::new(Gaps::new(now));
         for (from, until) in store.gaps().await? {
             // What the nodes before this one have missed is as doubtful as it was to them.
@@ -161,6 +160,7 @@ impl Rooms {
             timers,
             askers,
             housekeeper,
+            pruner,
             decided,
             watch,
             recovered,

@@ -21,10 +21,8 @@ const PAGES: u32 = 10;
 /// Where the trying again is.
 #[derive(Debug, Default)]
 pub(super) struct Round {
-    /// Strays up to here are too old to be tried again.
-    behind: i64,
-    /// Those up to here have been tried, since the last time that they were begun with from the front.
-    tried: i64,
+    /// When the last stray came that this round has tried, and its id; nothing where the next round begins.
+    tried: Option<(Timestamp, i64)>,
     pages: u32,
     /// What people wrote up to here is too old to be tried again.
     answers_behind: i64,
@@ -34,24 +32,16 @@ impl Applier {
     /// Tries one page of the last minute's strays. Returns when to try the next.
     pub(crate) async fn retry_strays(&mut self) -> crate::store::Result<Timestamp> {
         let now = self.clock.now();
-        let after = self.round.tried.max(self.round.behind);
+        // However many older ones are kept, no look goes past them.
+        let after = self.round.tried.max(Some((now - TRIED_FOR, 0)));
         let limit = u32::try_from(PAGE).unwrap_or(u32::MAX);
         let page = self.store.strays(StrayKind::NoAttempt, after, limit).await?;
-        let (last, is_full) = (page.last().map(|(id, _)| *id), page.len() == PAGE);
-        let mut all_old = after == self.round.behind;
+        let (last, is_full) = (page.last().map(|(id, stray)| (stray.received, *id)), page.len() == PAGE);
         let (mut receipts, mut ids) = (Vec::new(), Vec::new());
         for (id, stray) in page {
-            if now.since(stray.received) > TRIED_FOR {
-                if all_old {
-                    self.round.behind = id;
-                }
-                continue;
-            }
-            all_old = false;
             let parsed = parse(stray.raw.into(), None, stray.received);
             receipts.extend(parsed.receipts.into_iter().next().inspect(|_| ids.push(id)));
         }
-        let were_tried = !receipts.is_empty();
         let found = find(self.store.as_ref(), &receipts).await?;
         let store = Arc::clone(&self.store);
         let mut tries = Tries::read(store.as_ref(), receipts.iter().zip(&found)).await?;
@@ -68,9 +58,8 @@ impl Applier {
             self.store.forget_strays(forgotten).await?;
         }
         // Only now: what an error has kept from being tried is tried by the next round.
-        self.round.tried = last.filter(|_| is_full).unwrap_or(self.round.behind);
-        // A page of nothing but old ones was read and no more.
-        self.round.pages += u32::from(were_tried);
+        self.round.tried = last.filter(|_| is_full);
+        self.round.pages += 1;
         if is_full && self.round.pages < PAGES {
             return Ok(now);
         }

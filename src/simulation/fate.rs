@@ -205,7 +205,7 @@ through! {
     reads open_messages(batch: BatchId, after: Option<u32>, limit: u32) -> Vec<Loaded>;
     reads find(keys: Vec<Key>) -> Vec<Option<Found>>;
     changes take_receipts(receipts: Vec<Receipt>, strays: Vec<Stray>, changes: Vec<Change>) -> Vec<MessageKey>;
-    reads strays(kind: StrayKind, after: i64, limit: u32) -> Vec<(i64, Stray)>;
+    reads strays(kind: StrayKind, after: Option<(Timestamp, i64)>, limit: u32) -> Vec<(i64, Stray)>;
     writes forget_strays(ids: Vec<i64>) -> ();
     writes forget_old_strays(before: Timestamp) -> ();
     reads stray_counts() -> Vec<StrayCount>;

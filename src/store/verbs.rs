@@ -108,8 +108,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         strays: Vec<Stray>,
         changes: Vec<Change>,
     ) -> Result<Vec<MessageKey>>;
-    /// Strays of a kind behind `after`, in order of arrival.
-    async fn strays(&self, kind: super::StrayKind, after: i64, limit: u32) -> Result<Vec<(i64, Stray)>>;
+    /// Strays of a kind in order of arrival: those after `after` (when the last one of the page before came, and its
+    /// id). Costs what it returns, however many others there are.
+    async fn strays(
+        &self,
+        kind: super::StrayKind,
+        after: Option<(Timestamp, i64)>,
+        limit: u32,
+    ) -> Result<Vec<(i64, Stray)>>;
     async fn forget_strays(&self, ids: Vec<i64>) -> Result<()>;
     /// Forgets, in pieces, those that came before `before`: nobody looks for what they belong to any more.
     async fn forget_old_strays(&self, before: Timestamp) -> Result<()>;

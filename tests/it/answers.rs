@@ -258,7 +258,7 @@ async fn what_is_written_to_another_subaccount_is_kept_and_does_nothing() {
     let world = ByHand::start("").await;
     world.write("in-1", Channel::WhatsApp, "STOP", |event| event["subAccountId"] = "another".into()).await;
     assert!(world.store.opt_outs(None, 10).await.unwrap().is_empty());
-    let strays = world.store.strays(volley::store::StrayKind::OtherSubaccount, 0, 10).await.unwrap();
+    let strays = world.store.strays(volley::store::StrayKind::OtherSubaccount, None, 10).await.unwrap();
     assert_eq!(strays.len(), 1);
     assert!(strays[0].1.raw.contains("in-1"));
     world.stop().await;

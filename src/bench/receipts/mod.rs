@@ -65,7 +65,7 @@ pub async fn product(database: &Path, load: &Load, clock: Arc<dyn Clock>, chance
     node.stop().await?;
     // All that was acknowledged has to be there, and nothing of it among the strays.
     let tallies = store.tallies(Stock::BATCH).await?;
-    let strays = store.strays(StrayKind::NoAttempt, 0, 1).await?;
+    let strays = store.strays(StrayKind::NoAttempt, None, 1).await?;
     store.close().await;
     let told = load.arrivals().counts();
     let applied = [Count::Sent, Count::Delivered, Count::Read].map(|count| tallies.total(count));

@@ -37,12 +37,12 @@ struct Shown {
 pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
     let mut latest = std::collections::VecDeque::new();
-    let (mut after, mut all) = (0, 0_u64);
+    let (mut after, mut all) = (None, 0_u64);
     loop {
         // Only their ids are kept: what they hold may be anybody's.
         let page = store.strays(StrayKind::NoAttempt, after, PAGE).await?;
-        let Some((last, _)) = page.last() else { break };
-        after = *last;
+        let Some((id, last)) = page.last() else { break };
+        after = Some((last.received, *id));
         for (_, stray) in page {
             all += 1;
             latest.push_back(Shown { received: stray.received.rfc3339(), at: stray.received, umid: stray.umid });

@@ -168,7 +168,12 @@ impl Store for Sqlite {
         Ok(stale)
     }
 
-    async fn strays(&self, kind: StrayKind, after: i64, limit: u32) -> Result<Vec<(i64, Stray)>> {
+    async fn strays(
+        &self,
+        kind: StrayKind,
+        after: Option<(Timestamp, i64)>,
+        limit: u32,
+    ) -> Result<Vec<(i64, Stray)>> {
         self.read("read strays", move |c| Box::pin(receipts::strays(c, kind, after, limit))).await
     }
 
@@ -177,7 +182,7 @@ impl Store for Sqlite {
     }
 
     async fn forget_old_strays(&self, before: Timestamp) -> Result<()> {
-        while self.write("forget old strays", move |c| Box::pin(receipts::forget_old_strays(c, before))).await? {}
+        while self.write("forget old strays", move |c| Box::pin(receipts::forget_old_strays(c, before))).await? > 0 {}
         Ok(())
     }
 

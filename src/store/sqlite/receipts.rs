@@ -255,18 +255,19 @@ pub(super) async fn learn(connection: &mut SqliteConnection, lessons: &[Lesson])
     Ok(())
 }
 
+/// Along the index from its first row to the last: by the id alone, every look would sort all strays of the kind.
+pub(super) const STRAYS: &str = "SELECT * FROM stray INDEXED BY stray_kind
+     WHERE kind = ?1 AND (received, id) > (?2, ?3) ORDER BY received, id LIMIT ?4";
+
 pub(super) async fn strays(
     connection: &mut SqliteConnection,
     kind: StrayKind,
-    after: i64,
+    after: Option<(Timestamp, i64)>,
     limit: u32,
 ) -> Work<Vec<(i64, Stray)>> {
-    let rows = sqlx::query("SELECT * FROM stray WHERE kind = ?1 AND id > ?2 ORDER BY id LIMIT ?3")
-        .bind(kind as i64)
-        .bind(after)
-        .bind(limit)
-        .fetch_all(connection)
-        .await?;
+    let (received, id) = after.map_or((i64::MIN, 0), |(received, id)| (received.millis(), id));
+    let query = sqlx::query(STRAYS).bind(kind as i64).bind(received).bind(id).bind(limit);
+    let rows = query.fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
             let stray = Stray {
@@ -281,22 +282,36 @@ pub(super) async fn strays(
 }
 
 pub(super) async fn forget_strays(connection: &mut SqliteConnection, ids: Vec<i64>) -> Work<()> {
-    sqlx::query("DELETE FROM stray WHERE id IN (SELECT value FROM json_each(?1))")
-        .bind(json_list(ids))
-        .execute(connection)
-        .await?;
+    sqlx::query(FORGET).bind(json_list(ids)).execute(connection).await?;
     Ok(())
 }
 
-/// Strays that are forgotten in one transaction.
-const PIECE: i64 = 2_000;
-pub(super) const FORGET_OLD: &str = "DELETE FROM stray WHERE id IN
-     (SELECT id FROM stray INDEXED BY stray_kind WHERE kind IN (0, 1, 2, 3) AND received < ?1 LIMIT ?2)";
+pub(super) const FORGET: &str = "DELETE FROM stray WHERE id IN (SELECT value FROM json_each(?1))";
 
-/// Returns whether there may be more.
-pub(super) async fn forget_old_strays(connection: &mut SqliteConnection, before: Timestamp) -> Work<bool> {
-    let query = sqlx::query(FORGET_OLD).bind(before.millis()).bind(PIECE);
-    Ok(query.execute(connection).await?.rows_affected() >= PIECE.unsigned_abs())
+/// Strays that are forgotten in one transaction, and bytes of them: what could not be read is kept whole, and to free a
+/// long row takes as long as it has pages.
+const PIECE: i64 = 2_000;
+const PIECE_BYTES: i64 = 4 << 20;
+pub(super) const OLD: &str = "SELECT id, octet_length(raw) AS bytes FROM stray INDEXED BY stray_kind
+     WHERE kind IN (0, 1, 2, 3) AND received < ?1 LIMIT ?2";
+
+/// Forgets one piece of those that came before `before`. Returns how many there were; none is the end.
+pub(super) async fn forget_old_strays(connection: &mut SqliteConnection, before: Timestamp) -> Work<usize> {
+    let query = sqlx::query(OLD).bind(before.millis()).bind(PIECE);
+    let (mut ids, mut bytes) = (Vec::new(), 0_i64);
+    for row in &query.fetch_all(&mut *connection).await? {
+        bytes = bytes.saturating_add(row.try_get("bytes")?);
+        // However long it is, the first goes, or nothing ever would.
+        if bytes > PIECE_BYTES && !ids.is_empty() {
+            break;
+        }
+        ids.push(row.try_get("id")?);
+    }
+    let forgotten = ids.len();
+    if forgotten > 0 {
+        forget_strays(connection, ids).await?;
+    }
+    Ok(forgotten)
 }
 
 pub(super) async fn stray_counts(connection: &mut SqliteConnection) -> Work<Vec<StrayCount>> {

@@ -7,8 +7,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection, sqlite::SqliteConnec
 
 use super::{Place, now};
 use crate::domain::{BatchId, BatchState, LaneId, Span, StepIndex};
-use crate::store::sqlite::messages;
-use crate::store::{Claim, Queue};
+use crate::store::sqlite::{messages, receipts};
+use crate::store::{Claim, Queue, Store, Stray, StrayKind};
 
 const QUEUE: Queue = Queue { batch: BatchId(1), step: StepIndex::FIRST, lane: LaneId(1) };
 
@@ -63,4 +63,23 @@ async fn however_many_stand_in_front_whose_time_is_over_a_claim_looks_at_few() {
         );
         assert!(more < fewer + fewer / 10, "{fewer} hundred steps past 10,000, {more} past 40,000");
     }
+}
+
+#[tokio::test]
+async fn a_piece_of_old_strays_is_bounded_by_their_bytes() {
+    let place = Place::new();
+    let store = place.open().await.unwrap();
+    let stray = |raw: usize| Stray { kind: StrayKind::Unreadable, received: now(), umid: None, raw: "x".repeat(raw) };
+    let strays = vec![stray(9 << 20), stray(1 << 20), stray(1 << 20), stray(1 << 20), stray(1 << 20), stray(1)];
+    store.take_receipts(Vec::new(), strays, Vec::new()).await.unwrap();
+    let mut pieces = Vec::new();
+    loop {
+        let before = now() + Span::from_secs(1);
+        let piece = store.write("forget", move |c| Box::pin(receipts::forget_old_strays(c, before))).await.unwrap();
+        if piece == 0 {
+            break;
+        }
+        pieces.push(piece);
+    }
+    assert_eq!(pieces, [1, 4, 1], "the longest alone, then no more than 4 MiB at once");
 }
