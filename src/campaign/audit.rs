@@ -4,15 +4,12 @@
 //! and the first messages that refute it. A message is in memory for as long as it is looked at, and no longer.
 
 use serde::Serialize;
-use tokio::sync::mpsc;
 
 use super::claims::Checks;
+use super::copied::{Progress, copied};
 use super::report::Unknown;
 use crate::domain::{BatchId, BatchState, CampaignId};
-use crate::store::{Page, Result, Scope, Store, StrayKind};
-
-/// Pages on their way from the disk.
-const AHEAD: usize = 2;
+use crate::store::{Result, Scope, Store, StrayKind};
 
 /// What an audit has found.
 #[derive(Debug, Clone, Serialize)]
@@ -77,31 +74,19 @@ const CANNOT_TELL: &[&str] = &[
     "in which order facts of the same few seconds happened, where the order of their times does not lead to the row",
 ];
 
-/// Audits a batch. `seen` hears, now and then, how many messages of how many have been looked at. Nothing where there is
-/// no such batch.
-pub async fn audit(store: &dyn Store, batch: BatchId, mut seen: impl FnMut(u64, u64)) -> Result<Option<Audit>> {
+/// Audits a batch. `seen` hears, now and then, how many messages of how many have been copied, and then looked at. Nothing
+/// where there is no such batch.
+pub async fn audit(store: &dyn Store, batch: BatchId, mut seen: impl FnMut(Progress, u64)) -> Result<Option<Audit>> {
     let gaps = store.gaps().await?;
-    let (sender, mut pages) = mpsc::channel(AHEAD);
-    let walk = store.walk(batch, Scope::FactsAndTwins, sender);
-    let check = async {
-        let Some(Page::Batch(frame)) = pages.recv().await else { return None };
-        let all = u64::from(frame.batch.messages);
-        let mut checks = Checks::new(*frame, gaps);
-        while let Some(page) = pages.recv().await {
-            match page {
-                Page::Batch(_) => {}
-                Page::Messages(page) => {
-                    page.iter().for_each(|whole| checks.message(whole));
-                    seen(checks.messages, all);
-                }
-                Page::Twins(twins) => checks.twins(&twins),
-            }
-        }
-        Some(checks)
-    };
-    let (walked, checks) = tokio::join!(walk, check);
-    walked?;
-    Ok(checks.map(of))
+    let Some(mut walk) = copied(store, batch, Scope::FactsAndTwins, &mut seen).await? else { return Ok(None) };
+    let all = u64::from(walk.frame.batch.messages);
+    let mut checks = Checks::new(walk.frame.clone(), gaps);
+    while let Some(page) = walk.next().await? {
+        page.iter().for_each(|whole| checks.message(whole));
+        seen(Progress::Seen(checks.messages), all);
+    }
+    checks.twins(&walk.twins);
+    Ok(Some(of(checks)))
 }
 
 fn of(mut checks: Checks) -> Audit {

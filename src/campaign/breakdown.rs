@@ -4,16 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use tokio::sync::mpsc;
 
+use super::copied::{Progress, copied};
 use super::report::{Outcomes, Report, StepReport};
 use super::words;
 use crate::domain::{BatchId, Channel, Country, Ending, Fault, StepIndex, Tallies};
-use crate::store::{Frame, Page, Result, Scope, Store, Verdict, Whole};
+use crate::store::{Frame, Result, Scope, Store, Verdict, Whole};
 use crate::wire::codes;
-
-/// Pages on their way from the disk.
-const AHEAD: usize = 2;
 
 /// A report in parts.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -66,26 +63,22 @@ struct Counted {
     codes: BTreeMap<Key, (i64, i64)>,
 }
 
-/// Counts a batch. `seen` hears, now and then, how many messages of how many have been counted. Nothing where there is no
-/// such batch.
-pub async fn breakdown(store: &dyn Store, batch: BatchId, mut seen: impl FnMut(u64, u64)) -> Result<Option<Breakdown>> {
-    let (sender, mut pages) = mpsc::channel(AHEAD);
-    let walk = store.walk(batch, Scope::Facts, sender);
-    let count = async {
-        let Some(Page::Batch(frame)) = pages.recv().await else { return None };
-        let (all, mut so_far) = (u64::from(frame.batch.messages), 0);
-        let mut counted = Counted::default();
-        while let Some(page) = pages.recv().await {
-            let Page::Messages(page) = page else { continue };
-            page.iter().for_each(|whole| counted.add(&frame, whole));
-            so_far += page.len() as u64;
-            seen(so_far, all);
-        }
-        Some(counted.told(&frame))
-    };
-    let (walked, breakdown) = tokio::join!(walk, count);
-    walked?;
-    Ok(breakdown)
+/// Counts a batch. `seen` hears, now and then, how many messages of how many have been copied, and then counted. Nothing
+/// where there is no such batch.
+pub async fn breakdown(
+    store: &dyn Store,
+    batch: BatchId,
+    mut seen: impl FnMut(Progress, u64),
+) -> Result<Option<Breakdown>> {
+    let Some(mut walk) = copied(store, batch, Scope::Facts, &mut seen).await? else { return Ok(None) };
+    let (all, mut so_far) = (u64::from(walk.frame.batch.messages), 0);
+    let mut counted = Counted::default();
+    while let Some(page) = walk.next().await? {
+        page.iter().for_each(|whole| counted.add(&walk.frame, whole));
+        so_far += page.len() as u64;
+        seen(Progress::Seen(so_far), all);
+    }
+    Ok(Some(counted.told(&walk.frame)))
 }
 
 impl Counted {

@@ -5,16 +5,13 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use tokio::sync::mpsc;
 
+use super::copied::{Progress, copied};
 use super::words;
 use crate::domain::{BatchId, Ending, MessageId, Plan, Present, State, Status, Step, StepIndex, Tag, Timestamp, Zone};
 use crate::engine::Report;
-use crate::store::{Page, Result, Scope, Store, Verdict, Whole};
+use crate::store::{Result, Scope, Store, Verdict, Whole};
 use crate::wire::codes;
-
-/// Pages on their way from the disk.
-const AHEAD: usize = 2;
 
 /// What is known of each step, after its number and channel.
 const OF_STEP: [&str; 10] =
@@ -206,34 +203,25 @@ const fn ended(ending: Ending) -> &'static str {
 }
 
 /// Gives out every message of a batch as a row, in order; ends with the first row that could not be taken. `seen` hears,
-/// now and then, how many of how many have been given out.
+/// now and then, how many of how many have been copied, and then given out. Rows come from the copy, so a slow reader holds
+/// no transaction open.
 pub async fn export<E>(
     store: &dyn Store,
     batch: BatchId,
     columns: &Columns,
     mut row: impl FnMut(Vec<String>) -> std::result::Result<(), E>,
-    mut seen: impl FnMut(u64, u64),
+    mut seen: impl FnMut(Progress, u64),
 ) -> Result<std::result::Result<u64, E>> {
-    let (sender, mut pages) = mpsc::channel(AHEAD);
-    let walk = store.walk(batch, Scope::People, sender);
-    let give = async move {
-        let (mut all, mut so_far) = (0, 0);
-        while let Some(page) = pages.recv().await {
-            match page {
-                Page::Batch(frame) => all = u64::from(frame.batch.messages),
-                Page::Messages(page) => {
-                    for whole in &page {
-                        row(columns.row(whole))?;
-                    }
-                    so_far += page.len() as u64;
-                    seen(so_far, all);
-                }
-                Page::Twins(_) => {}
+    let Some(mut walk) = copied(store, batch, Scope::People, &mut seen).await? else { return Ok(Ok(0)) };
+    let (all, mut so_far) = (u64::from(walk.frame.batch.messages), 0);
+    while let Some(page) = walk.next().await? {
+        for whole in &page {
+            if let Err(error) = row(columns.row(whole)) {
+                return Ok(Err(error));
             }
         }
-        Ok(so_far)
-    };
-    let (walked, given) = tokio::join!(walk, give);
-    walked?;
-    Ok(given)
+        so_far += page.len() as u64;
+        seen(Progress::Seen(so_far), all);
+    }
+    Ok(Ok(so_far))
 }

@@ -33,9 +33,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let bar = progress::bar("audit", args.json);
     let began = ground.now();
     let audit = campaign::audit(store.as_ref(), batch.id, |seen, all| {
-        bar.set_length(all);
-        bar.set_position(seen);
-        bar.set_message(of(i128::from(seen), "message", "messages"));
+        progress::over_messages(&bar, seen, all, "message", "messages");
     });
     let audit = audit.await;
     bar.finish_and_clear();

@@ -5,6 +5,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::out::To;
 use super::words;
 use crate::audience::{OnProgress, Progress};
+use crate::campaign;
 use crate::domain::Span;
 
 /// A bar on stderr; nothing where nobody could see it.
@@ -58,6 +59,17 @@ fn so_far(progress: Progress, seconds: f64) -> String {
         said.push(format!("{} left", words::about(Span::from_millis((left * 1_000.0) as i64))));
     }
     said.join(" · ")
+}
+
+/// Moves a bar over the messages of a campaign, which are copied first.
+pub(super) fn over_messages(bar: &ProgressBar, progress: campaign::Progress, all: u64, one: &str, many: &str) {
+    let (done, said) = match progress {
+        campaign::Progress::Copied(done) => (done, format!("{} copied", words::of(done, "message", "messages"))),
+        campaign::Progress::Seen(done) => (done, words::of(done, one, many)),
+    };
+    bar.set_length(all);
+    bar.set_position(done);
+    bar.set_message(said);
 }
 
 /// A bar for the audience room's own hook.

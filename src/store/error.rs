@@ -34,6 +34,13 @@ pub enum Error {
         #[source]
         source: sqlx::Error,
     },
+    #[error(
+        "a copy of the campaign needs some {} in {folder} while it is read, and the disk has {} to spare beside what the \
+         database needs; free some space there and try again, nothing was changed",
+        megabytes(*needs),
+        megabytes(*spare)
+    )]
+    NoRoom { folder: String, needs: u64, spare: u64 },
     #[error("the database cannot be written; check the permissions of its file and folder")]
     ReadOnly {
         verb: &'static str,
@@ -76,6 +83,14 @@ impl Error {
     /// Whether the same call may succeed in a moment.
     pub const fn is_passing(&self) -> bool {
         matches!(self, Self::Locked { .. } | Self::Full { .. })
+    }
+}
+
+/// Rounded up, so that as much is enough.
+fn megabytes(bytes: u64) -> String {
+    match bytes.div_ceil(1_000_000) {
+        mega @ ..10_000 => format!("{mega} MB"),
+        mega => format!("{} GB", mega.div_ceil(1_000)),
     }
 }
 

@@ -43,7 +43,7 @@ pub use people::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use signal::{Hints, Signal, Signals};
 pub use sqlite::Sqlite;
 pub use verbs::Store;
-pub use walk::{Frame, Page, Scope, Twin, Whole};
+pub use walk::{Copied, Frame, Scope, Twin, Walk, Whole};
 
 use std::sync::Arc;
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use tokio::sync::mpsc;
+use tokio::sync::watch;
 
 use super::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
-    ClaimedSet, Dial, Edition, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded,
-    NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Page, Question, Queue, Receipt, Result, Said, Scope,
-    Sender, Spread, StepHold, Stray, StrayCount, TierPlace, Turned, Turns, Wish,
+    ClaimedSet, Copied, Dial, Edition, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded,
+    NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope, Sender,
+    Spread, StepHold, Stray, StrayCount, TierPlace, Turned, Turns, Walk, Wish,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, Span,
@@ -168,9 +168,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Attempts of a batch of which nobody knows whether they happened.
     async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, Msisdn, StepIndex)>>;
 
-    /// Everything that is kept of a batch, as it all stood at one moment: first the batch, then its messages with their
-    /// facts in order, a page at a time. Ends early where nobody takes the pages any more.
-    async fn walk(&self, batch: BatchId, scope: Scope, pages: mpsc::Sender<Page>) -> Result<()>;
+    /// Copies everything that is kept of a batch, as it all stands at one moment; nothing where there is no such batch.
+    ///
+    /// - The pages are read from the copy: no transaction is open once this returns, so no reader keeps the log of the
+    ///   database from being folded.
+    /// - A large copy goes into an unnamed file beside the database. Fails with [`super::Error::NoRoom`] before it
+    ///   writes anything where the disk has too little room.
+    /// - `copied` is told how far it is.
+    async fn walk(&self, batch: BatchId, scope: Scope, copied: watch::Sender<Copied>) -> Result<Option<Walk>>;
 
     // Lanes, holds, tiers, opt-outs.
 

@@ -1,6 +1,10 @@
 //! Everything that is kept of a batch, page by page: what an audit, a report and an export look at.
 
-use super::{Attempt, Batch, Edition, Loaded, Receipt, StrayKind};
+use std::fmt;
+
+use futures_util::stream::{BoxStream, Stream, TryStreamExt};
+
+use super::{Attempt, Batch, Edition, Loaded, Receipt, Result, StrayKind};
 use crate::domain::{Country, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp, Umid};
 
 /// How much of it is wanted.
@@ -8,18 +12,48 @@ use crate::domain::{Country, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tal
 pub enum Scope {
     /// Messages with their facts.
     Facts,
-    /// The same, and at the end whose ids from the provider name more than one attempt.
+    /// The same, and whose ids from the provider name more than one attempt.
     FactsAndTwins,
     /// Messages with their facts and all that is known of the people.
     People,
 }
 
-/// A piece of a walk. The first is the batch, then come its messages in order.
-#[derive(Debug)]
-pub enum Page {
-    Batch(Box<Frame>),
-    Messages(Vec<Whole>),
-    Twins(Vec<Twin>),
+/// How far the copy of a batch has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Copied {
+    pub messages: u64,
+    pub of: u64,
+}
+
+/// A copy of a batch with every fact, as it all stood at one moment.
+///
+/// No transaction is open while its pages are read, however long that takes.
+pub struct Walk {
+    pub frame: Frame,
+    /// Empty unless twins were asked for; the first hundred.
+    pub twins: Vec<Twin>,
+    pages: BoxStream<'static, Result<Vec<Whole>>>,
+}
+
+impl Walk {
+    pub(super) fn new(
+        frame: Frame,
+        twins: Vec<Twin>,
+        pages: impl Stream<Item = Result<Vec<Whole>>> + Send + 'static,
+    ) -> Self {
+        Self { frame, twins, pages: Box::pin(pages) }
+    }
+
+    /// The next messages, in order; nothing after the last.
+    pub async fn next(&mut self) -> Result<Option<Vec<Whole>>> {
+        self.pages.try_next().await
+    }
+}
+
+impl fmt::Debug for Walk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Walk").field("frame", &self.frame).field("twins", &self.twins).finish_non_exhaustive()
+    }
 }
 
 /// What is kept once for a batch.

@@ -24,6 +24,7 @@ mod look_back;
 mod mishaps;
 mod parts;
 mod pipeline;
+mod readers;
 mod route_commands;
 mod routes;
 mod sources;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 
 use super::{find, name_of};
-use crate::campaign::{self, Columns};
+use crate::campaign::{self, Columns, Progress};
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
 use crate::cli::words::of;
@@ -38,23 +38,27 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let header = columns.names().map(str::to_owned).collect();
     let to_stdout = out::is_stdout(&args.file);
     let mut sheets = out::table_into(&args.file, header)?;
-    let bar = progress::bar("export", to_stdout);
+    let (copying, bar) = (progress::bar("copy", false), progress::bar("export", to_stdout));
     let mut interrupts = Interrupts::listen();
     let exporting = campaign::export(
         store.as_ref(),
         batch.id,
         &columns,
         |cells| sheets.row(&cells),
-        |seen, all| {
-            bar.set_length(all);
-            bar.set_position(seen);
-            bar.set_message(of(i128::from(seen), "row", "rows"));
+        |seen, all| match seen {
+            // Nothing goes to standard output before the copy is whole, so this bar is in nobody's way.
+            Progress::Copied(copied) if copied < all => {
+                progress::over_messages(&copying, seen, all, "row", "rows");
+            }
+            Progress::Copied(_) => copying.finish_and_clear(),
+            Progress::Seen(_) => progress::over_messages(&bar, seen, all, "row", "rows"),
         },
     );
     let exported = tokio::select! {
         exported = exporting => Some(exported),
         () = interrupts.next() => None,
     };
+    copying.finish_and_clear();
     bar.finish_and_clear();
     let Some(exported) = exported else { bail!("stopped before the export was whole") };
     let rows = exported??;

@@ -87,9 +87,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
         _ => {
             let bar = progress::bar("report", args.json);
             let counted = campaign::breakdown(store.as_ref(), batch.id, |seen, all| {
-                bar.set_length(all);
-                bar.set_position(seen);
-                bar.set_message(of(i128::from(seen), "message", "messages"));
+                progress::over_messages(&bar, seen, all, "message", "messages");
             });
             let counted = counted.await;
             bar.finish_and_clear();

@@ -1,42 +1,43 @@
 //! A walk shows everything of a batch, once, in order.
 
-use tokio::sync::mpsc;
+use tokio::sync::watch;
 
 use super::*;
 use crate::domain::WishFrom;
-use crate::store::{Frame, OptOut, Page, Receipt, Scope, Stray, StrayKind, Twin, Whole};
+use crate::store::{Copied, Frame, OptOut, Receipt, Scope, Stray, StrayKind, Twin, Walk, Whole};
 
 for_every_store!(
     a_walk_shows_every_message_once_with_all_its_facts,
     a_walk_with_people_shows_what_their_file_says,
     an_id_of_the_providers_that_two_attempts_carry_is_pointed_out,
+    an_id_that_an_attempt_of_another_batch_carries_is_pointed_out,
     two_tries_of_one_step_are_no_twins,
-    a_walk_ends_where_nobody_takes_its_pages,
+    a_walk_shows_one_moment_however_late_it_is_read,
+    a_walk_says_how_much_of_it_is_copied,
     a_walk_over_what_is_not_there_shows_nothing,
 );
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Seen {
-    frame: Option<Frame>,
+    frame: Frame,
     messages: Vec<Whole>,
     twins: Vec<Twin>,
 }
 
+async fn walk(desk: &Desk, batch: BatchId, scope: Scope) -> Option<Walk> {
+    desk.walk(batch, scope, watch::channel(Copied::default()).0).await.unwrap()
+}
+
+async fn read(mut walk: Walk) -> Seen {
+    let mut messages = Vec::new();
+    while let Some(page) = walk.next().await.unwrap() {
+        messages.extend(page);
+    }
+    Seen { frame: walk.frame, messages, twins: walk.twins }
+}
+
 async fn walked(desk: &Desk, batch: BatchId, scope: Scope) -> Seen {
-    let (sender, mut pages) = mpsc::channel(1);
-    let mut seen = Seen::default();
-    let look = async {
-        while let Some(page) = pages.recv().await {
-            match page {
-                Page::Batch(frame) => seen.frame = Some(*frame),
-                Page::Messages(page) => seen.messages.extend(page),
-                Page::Twins(twins) => seen.twins.extend(twins),
-            }
-        }
-    };
-    let (walk, ()) = tokio::join!(desk.walk(batch, scope, sender), look);
-    walk.unwrap();
-    seen
+    read(walk(desk, batch, scope).await.unwrap()).await
 }
 
 fn receipt(message: &Loaded, second: i64) -> Receipt {
@@ -70,7 +71,7 @@ async fn a_walk_shows_every_message_once_with_all_its_facts(desk: Desk) {
         .unwrap();
 
     let seen = walked(&desk, batch, Scope::Facts).await;
-    let frame = seen.frame.unwrap();
+    let frame = seen.frame;
     assert_eq!((frame.batch.id, frame.batch.messages, frame.plan_is_whole), (batch, people, true));
     assert_eq!((frame.plan, frame.tallies), (plan(), desk.tallies(batch).await.unwrap()));
     assert_eq!(frame.strays, [(StrayKind::OtherType, 1)]);
@@ -126,14 +127,49 @@ async fn two_tries_of_one_step_are_no_twins(desk: Desk) {
     assert_eq!((seen.messages[0].attempts.len(), seen.twins), (2, Vec::new()));
 }
 
-async fn a_walk_ends_where_nobody_takes_its_pages(desk: Desk) {
-    let batch = desk.batch_of(3).await;
-    let (sender, pages) = mpsc::channel(1);
-    drop(pages);
-    desk.walk(batch, Scope::People, sender).await.unwrap();
+async fn an_id_that_an_attempt_of_another_batch_carries_is_pointed_out(desk: Desk) {
+    let (batch, other, third) = (desk.batch_of(2).await, desk.batch_of(2).await, desk.batch_of(1).await);
+    for batch in [batch, other] {
+        let all = messages(&desk.claimed(batch, 2).await);
+        // The first of each are 0, the second of each their own.
+        let own = |message: &Loaded| if message.key.n == 0 { umid(0) } else { umid(batch.0) };
+        let told = |message: &Loaded| {
+            let fact = attempt(message, at(1), Verdict::Accepted, Some(own(message)));
+            Change { fact: Some(fact), ..accepted(message, at(1)) }
+        };
+        desk.record(all.iter().map(told).collect()).await.unwrap();
+    }
+    let twin = |batch| Twin { umid: umid(0), key: MessageKey { batch, n: 0 }, step: StepIndex::FIRST };
+    for looked_at in [batch, other] {
+        assert_eq!(walked(&desk, looked_at, Scope::FactsAndTwins).await.twins, [twin(batch), twin(other)]);
+    }
+    assert!(walked(&desk, third, Scope::FactsAndTwins).await.twins.is_empty(), "they are none of its own");
+}
+
+async fn a_walk_shows_one_moment_however_late_it_is_read(desk: Desk) {
+    let people = 4_500;
+    let batch = desk.batch_of(people).await;
+    let before = desk.all(batch, people).await;
+    let copy = walk(&desk, batch, Scope::People).await.unwrap();
+    // Nobody has read a page of it yet, and others write.
+    let some = messages(&desk.claimed(batch, 3_000).await);
+    desk.record(some.iter().map(|message| accepted(message, at(1))).collect()).await.unwrap();
+    let seen = read(copy).await;
+    assert_eq!(seen.messages.len(), before.len());
+    for (whole, before) in seen.messages.iter().zip(&before) {
+        assert_eq!((whole.message.present, whole.attempts.len()), (before.present, 0));
+    }
+    let now = walked(&desk, batch, Scope::People).await;
+    assert_eq!(now.messages.iter().filter(|whole| !whole.attempts.is_empty()).count(), some.len());
+}
+
+async fn a_walk_says_how_much_of_it_is_copied(desk: Desk) {
+    let batch = desk.batch_of(4_500).await;
+    let (tell, told) = watch::channel(Copied::default());
+    desk.walk(batch, Scope::Facts, tell).await.unwrap();
+    assert_eq!(*told.borrow(), Copied { messages: 4_500, of: 4_500 });
 }
 
 async fn a_walk_over_what_is_not_there_shows_nothing(desk: Desk) {
-    let seen = walked(&desk, BatchId(99), Scope::FactsAndTwins).await;
-    assert!(seen.frame.is_none() && seen.messages.is_empty());
+    assert!(walk(&desk, BatchId(99), Scope::FactsAndTwins).await.is_none());
 }

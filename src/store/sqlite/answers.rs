@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tokio::sync::mpsc;
+use tokio::sync::watch;
 
 use super::{
     Sqlite, aliases, asking, audiences, batches, dials, editions, facts, inbound, lanes, limits, looks, messages,
@@ -15,9 +15,9 @@ use crate::domain::{
 use crate::store::signal::signals_of;
 use crate::store::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
-    ClaimedSet, Dial, Edition, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded,
-    NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Page, Question, Queue, Receipt, Result, Said, Scope,
-    Sender, Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Wish,
+    ClaimedSet, Copied, Dial, Edition, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded,
+    NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope, Sender,
+    Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Walk, Wish,
 };
 
 #[async_trait::async_trait]
@@ -168,12 +168,7 @@ impl Store for Sqlite {
         Ok(stale)
     }
 
-    async fn strays(
-        &self,
-        kind: StrayKind,
-        after: Option<(Timestamp, i64)>,
-        limit: u32,
-    ) -> Result<Vec<(i64, Stray)>> {
+    async fn strays(&self, kind: StrayKind, after: Option<(Timestamp, i64)>, limit: u32) -> Result<Vec<(i64, Stray)>> {
         self.read("read strays", move |c| Box::pin(receipts::strays(c, kind, after, limit))).await
     }
 
@@ -250,11 +245,14 @@ impl Store for Sqlite {
         self.read("list unknown attempts", move |c| Box::pin(receipts::unknown(c, batch, limit))).await
     }
 
-    async fn walk(&self, batch: BatchId, scope: Scope, pages: mpsc::Sender<Page>) -> Result<()> {
-        self.read_at_once("walk over a batch", move |c| {
-            Box::pin(async move { walk::walk(c, batch, scope, &pages).await })
-        })
-        .await
+    async fn walk(&self, batch: BatchId, scope: Scope, copied: watch::Sender<Copied>) -> Result<Option<Walk>> {
+        let spool = self.spool();
+        let copy =
+            self.read_at_once("copy a batch", move |c| Box::pin(walk::copy(c, batch, scope, spool, copied))).await?;
+        match copy {
+            Some(copy) => Ok(Some(copy.opened().await?)),
+            None => Ok(None),
+        }
     }
 
     async fn lanes(&self, lanes: Vec<(String, Channel)>) -> Result<Vec<Lane>> {

@@ -60,7 +60,10 @@ pub(super) async fn receipts(connection: &mut SqliteConnection, message: Message
 
 /// In the order of the messages, and of a message in the order of its steps and tries.
 pub(super) async fn attempts_in(connection: &mut SqliteConnection, query: Bound<'_>) -> Work<Vec<(u32, Attempt)>> {
-    let text = lines(connection, query).await?;
+    attempts_of(&lines(connection, query).await?)
+}
+
+pub(super) fn attempts_of(text: &str) -> Work<Vec<(u32, Attempt)>> {
     let mut attempts = text.lines().map(attempt).collect::<Work<Vec<_>>>()?;
     // Nothing promises that lines are joined in the order of their rows.
     attempts.sort_unstable_by_key(|(n, attempt)| (*n, attempt.step, attempt.tries));
@@ -73,7 +76,10 @@ pub(super) async fn receipts_in(
     query: Bound<'_>,
     batch: BatchId,
 ) -> Work<Vec<Receipt>> {
-    let text = lines(connection, query).await?;
+    receipts_of(&lines(connection, query).await?, batch)
+}
+
+pub(super) fn receipts_of(text: &str, batch: BatchId) -> Work<Vec<Receipt>> {
     let mut receipts = text.lines().map(|line| receipt(line, batch)).collect::<Work<Vec<_>>>()?;
     receipts.sort_by_key(|receipt| (receipt.key.n, receipt.received, receipt.stamp, receipt.step));
     Ok(receipts)

@@ -24,6 +24,7 @@ mod receipts;
 mod rows;
 mod script;
 mod shapes;
+mod spool;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,7 @@ use sqlx::{ConnectOptions, Row, SqlStr, SqliteConnection};
 
 use super::{Error, Result, Signals};
 use crate::clock::Clock;
+use spool::{Disk, Spool};
 use turn::Turn;
 use writer::{Wanted, Writer};
 
@@ -191,15 +193,26 @@ impl Sqlite {
     }
 
     /// Reads in one transaction, so that everything is as it stood at one moment, whoever writes meanwhile.
-    async fn read_at_once<W>(&self, verb: &'static str, work: W) -> Result<()>
+    /// Nothing in `work` may wait for whoever asked: while the transaction is open, the log of the database grows.
+    async fn read_at_once<T, W>(&self, verb: &'static str, work: W) -> Result<T>
     where
-        W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Work<()>> + Send + 'static,
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Work<T>> + Send + 'static,
     {
         let Some(readers) = &self.readers else {
-            return self.writer.run(verb, Wanted::ByCaller, work).await;
+            return self.writer.run(verb, Wanted::ToLook, work).await;
         };
         let mut transaction = readers.begin().await.map_err(|source| Error::of(verb, source))?;
-        work(&mut transaction).await.map_err(|fault| fault.during(verb))
+        let worked = work(&mut transaction).await.map_err(|fault| fault.during(verb));
+        // Ended before anybody goes on, not some time later.
+        transaction.rollback().await.map_err(|source| Error::of(verb, source))?;
+        worked
+    }
+
+    /// Where a copy of something goes that may be large.
+    fn spool(&self) -> Spool {
+        let folder = self.path.as_deref().map(|path| path.parent().unwrap_or(Path::new("")).to_owned());
+        Spool::new(Disk::at(folder.unwrap_or_else(std::env::temp_dir)))
     }
 
     /// Becomes the file's server: there is one at most, for as long as its process lives.

@@ -1,24 +1,31 @@
-//! A batch with every fact, page by page in the order of its messages: three statements a page, each along a key.
+//! A batch with every fact, copied page by page in the order of its messages: some statements a page, each along a key.
+//!
+//! The copy is what the statements say, unread: it is taken apart once the transaction is over.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
+use futures_util::stream;
 use sha2::{Digest, Sha256};
 use sqlx::{Row, SqliteConnection};
-use tokio::sync::mpsc;
+use tokio::sync::watch;
 
-use super::Work;
 use super::batches;
 use super::editions;
 use super::facts::{self, PART, bytes, nonsense};
 use super::receipts::stray_counts;
-use super::rows::{Line, lines, loaded, message_line, packed, small};
+use super::rows::{Line, lines, loaded, message_line, packed, small, step};
+use super::spool::{Parts, Spool};
+use super::{Fault, Work};
 use crate::domain::{BatchId, Fields, MessageKey, Msisdn, Recipient, StepIndex, Umid};
-use crate::store::{Frame, Page, Scope, Twin, Whole};
+use crate::store::{Copied, Frame, Result, Scope, Twin, Walk, Whole};
 
 /// Messages in a page.
 const PAGE: u32 = 2_000;
+/// How long the copy of a larger batch will be is measured before, by so many stretches of it with so many messages each.
+const STRETCHES: u32 = 8;
+const STRETCH: u32 = 250;
 /// Twins that are named.
-const TWINS: u32 = 100;
+const TWINS: usize = 100;
 /// From when on nothing more may leave: a person's own word counts from when it came, which may be after it was said.
 macro_rules! since {
     () => {
@@ -52,37 +59,123 @@ pub(super) const PEOPLE: &str = whole_messages!(
 const PLANS: &str = "SELECT digest, body FROM plan
      WHERE digest IN (SELECT plan FROM batch WHERE id = ?1 UNION SELECT plan FROM edition WHERE batch = ?1)";
 
-pub(super) const TWINS_OF: &str = "SELECT hex(umid) AS umid, batch, n, step FROM attempt INDEXED BY attempt_umid
-     WHERE umid IN (SELECT umid FROM attempt INDEXED BY attempt_umid WHERE umid IS NOT NULL
-                    GROUP BY umid HAVING count(DISTINCT concat_ws(' ', batch, n, step)) > 1 AND max(batch = ?1))
-     ORDER BY attempt.umid, batch, n, step LIMIT ?2";
+/// Of a range of messages the attempts whose id another attempt carries too, with that one.
+pub(super) const TWINS_OF: &str = "SELECT hex(mine.umid) AS umid, mine.n AS my_n, mine.step AS my_step,
+         other.batch AS batch, other.n AS n, other.step AS step
+     FROM attempt mine CROSS JOIN attempt other INDEXED BY attempt_umid ON other.umid = mine.umid
+     WHERE mine.batch = ?1 AND mine.n BETWEEN ?2 AND ?3 AND mine.umid IS NOT NULL
+         AND (other.batch, other.n, other.step) <> (mine.batch, mine.n, mine.step) LIMIT ?4";
 
-/// Walks over it for as long as somebody takes what comes.
-pub(super) async fn walk(
+/// A batch as it stood at one moment.
+#[derive(Debug)]
+pub(super) struct Copy {
+    frame: Frame,
+    twins: Vec<Twin>,
+    spool: Spool,
+    scope: Scope,
+}
+
+/// What the statements of one page say.
+pub(super) struct Texts {
+    messages: String,
+    attempts: String,
+    receipts: String,
+    /// How many messages, and the first and the last of them.
+    count: u32,
+    pub(super) range: (u32, u32),
+}
+
+impl Texts {
+    pub(super) const fn bytes(&self) -> u64 {
+        (self.messages.len() + self.attempts.len() + self.receipts.len()) as u64
+    }
+}
+
+pub(super) async fn copy(
     connection: &mut SqliteConnection,
     batch: BatchId,
     scope: Scope,
-    pages: &mpsc::Sender<Page>,
-) -> Work<()> {
-    let Some(frame) = frame(connection, batch).await? else { return Ok(()) };
-    if pages.send(Page::Batch(Box::new(frame))).await.is_err() {
-        return Ok(());
-    }
-    let mut after = -1;
-    loop {
-        let page = page(connection, batch, after, scope).await?;
-        let Some(last) = page.last() else { break };
-        after = i64::from(last.message.key.n);
-        if pages.send(Page::Messages(page)).await.is_err() {
-            return Ok(());
+    mut spool: Spool,
+    copied: watch::Sender<Copied>,
+) -> Work<Option<Copy>> {
+    let Some(frame) = frame(connection, batch).await? else { return Ok(None) };
+    let of = u64::from(frame.batch.messages);
+    spool.expect(length(connection, batch, frame.batch.messages, scope).await?)?;
+    let (mut after, mut messages, mut twins) = (-1, 0, BTreeMap::new());
+    while let Some(texts) = texts(connection, batch, after, PAGE, scope).await? {
+        for text in [&texts.messages, &texts.attempts, &texts.receipts] {
+            spool.push(text).await?;
         }
+        if scope == Scope::FactsAndTwins && twins.len() < TWINS {
+            look_for_twins(connection, batch, texts.range, &mut twins).await?;
+        }
+        after = i64::from(texts.range.1);
+        messages += u64::from(texts.count);
+        copied.send_replace(Copied { messages, of });
     }
-    if scope == Scope::FactsAndTwins {
-        let twins = twins(connection, batch).await?;
-        // Whoever has gone has seen enough.
-        let _ = pages.send(Page::Twins(twins)).await;
+    let twins = twins.into_values().take(TWINS).collect();
+    Ok(Some(Copy { frame, twins, spool, scope }))
+}
+
+/// How many bytes the copy of so many messages will have, as stretches of the batch say.
+pub(super) async fn length(connection: &mut SqliteConnection, batch: BatchId, all: u32, scope: Scope) -> Work<u64> {
+    if all <= PAGE {
+        return Ok(0);
     }
-    Ok(())
+    let (mut bytes, mut messages) = (0, 0);
+    for place in 0..STRETCHES {
+        let after = i64::from(all / STRETCHES * place) - 1;
+        let Some(texts) = texts(connection, batch, after, STRETCH, scope).await? else { continue };
+        bytes += texts.bytes();
+        messages += u64::from(texts.count);
+    }
+    // With something for what the stretches have missed.
+    Ok((bytes * u64::from(all)).div_ceil(messages.max(1)) / 8 * 9)
+}
+
+pub(super) async fn texts(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    after: i64,
+    limit: u32,
+    scope: Scope,
+) -> Work<Option<Texts>> {
+    let statement = if scope == Scope::People { PEOPLE } else { MESSAGES };
+    let messages = lines(connection, sqlx::query(statement).bind(batch.0).bind(after).bind(limit)).await?;
+    let (mut count, mut range) = (0, (u32::MAX, 0));
+    for line in messages.lines() {
+        let mut line = Line::of(line);
+        line.word("batch")?;
+        let n = line.small("n")?;
+        // Nothing promises that lines are joined in the order of their rows.
+        range = (range.0.min(n), range.1.max(n));
+        count += 1;
+    }
+    if count == 0 {
+        return Ok(None);
+    }
+    let of = |statement: &'static str| sqlx::query(statement).bind(batch.0).bind(range.0).bind(range.1);
+    let attempts = lines(connection, of(facts::ATTEMPTS)).await?;
+    let receipts = lines(connection, of(facts::RECEIPTS)).await?;
+    Ok(Some(Texts { messages, attempts, receipts, count, range }))
+}
+
+impl Copy {
+    /// Opens the copy for reading.
+    pub(super) async fn opened(self) -> Result<Walk> {
+        let Self { frame, twins, spool, scope } = self;
+        let (batch, people) = (frame.batch.id, scope == Scope::People);
+        let parts = spool.read().await.map_err(of_copy)?;
+        let pages = stream::try_unfold(parts, move |mut parts| async move {
+            let page = page(&mut parts, batch, people).await.map_err(of_copy)?;
+            Ok(page.map(|page| (page, parts)))
+        });
+        Ok(Walk::new(frame, twins, pages))
+    }
+}
+
+fn of_copy(fault: Fault) -> crate::store::Error {
+    fault.during("read its copy of a batch")
 }
 
 async fn frame(connection: &mut SqliteConnection, id: BatchId) -> Work<Option<Frame>> {
@@ -99,19 +192,15 @@ async fn frame(connection: &mut SqliteConnection, id: BatchId) -> Work<Option<Fr
     Ok(Some(Frame { batch, plan, editions, plan_is_whole, tallies, strays }))
 }
 
-async fn page(connection: &mut SqliteConnection, batch: BatchId, after: i64, scope: Scope) -> Work<Vec<Whole>> {
-    let people = scope == Scope::People;
-    let query = sqlx::query(if people { PEOPLE } else { MESSAGES }).bind(batch.0).bind(after).bind(PAGE);
-    let text = lines(connection, query).await?;
-    let mut page = text.lines().map(|line| whole(line, people)).collect::<Work<Vec<_>>>()?;
-    // Nothing promises that lines are joined in the order of their rows.
+/// The messages of the next page, each with its facts.
+async fn page(parts: &mut Parts, batch: BatchId, people: bool) -> Work<Option<Vec<Whole>>> {
+    let Some(messages) = parts.next().await? else { return Ok(None) };
+    let attempts = parts.next().await?.unwrap_or_default();
+    let receipts = parts.next().await?.unwrap_or_default();
+    let mut page = messages.lines().map(|line| whole(line, people)).collect::<Work<Vec<_>>>()?;
     page.sort_unstable_by_key(|whole| whole.message.key);
-    let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(page) };
-    let (first, last) = (first.message.key.n, last.message.key.n);
-    let of = |statement: &'static str| sqlx::query(statement).bind(batch.0).bind(first).bind(last);
-    let attempts = facts::attempts_in(connection, of(facts::ATTEMPTS)).await?;
-    let receipts = facts::receipts_in(connection, of(facts::RECEIPTS), batch).await?;
-    let (mut attempts, mut receipts) = (VecDeque::from(attempts), VecDeque::from(receipts));
+    let mut attempts = VecDeque::from(facts::attempts_of(&attempts)?);
+    let mut receipts = VecDeque::from(facts::receipts_of(&receipts, batch)?);
     for whole in &mut page {
         let n = whole.message.key.n;
         // What belongs to no message is passed by.
@@ -122,7 +211,7 @@ async fn page(connection: &mut SqliteConnection, batch: BatchId, after: i64, sco
             whole.receipts.extend((receipt.key.n == n).then_some(receipt));
         }
     }
-    Ok(page)
+    Ok(Some(page))
 }
 
 fn whole(line: &str, people: bool) -> Work<Whole> {
@@ -152,17 +241,22 @@ fn whole(line: &str, people: bool) -> Work<Whole> {
     Ok(Whole { message, country, number, recipient, opted_out, attempts: Vec::new(), receipts: Vec::new() })
 }
 
-async fn twins(connection: &mut SqliteConnection, batch: BatchId) -> Work<Vec<Twin>> {
-    let rows = sqlx::query(TWINS_OF).bind(batch.0).bind(TWINS).fetch_all(connection).await?;
-    rows.iter()
-        .map(|row| {
-            let umid: String = row.try_get("umid")?;
-            let step: u8 = small(row, "step")?;
-            Ok(Twin {
-                umid: bytes(&umid).and_then(|umid| Umid::from_bytes(&umid)).ok_or_else(|| nonsense("attempt.umid"))?,
-                key: MessageKey { batch: BatchId(small(row, "batch")?), n: small(row, "n")? },
-                step: StepIndex::new(step).ok_or_else(|| nonsense("attempt.step"))?,
-            })
-        })
-        .collect()
+/// Adds both of each pair, in the order of their ids.
+async fn look_for_twins(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+    (first, last): (u32, u32),
+    twins: &mut BTreeMap<(String, MessageKey, StepIndex), Twin>,
+) -> Work<()> {
+    let query = sqlx::query(TWINS_OF).bind(batch.0).bind(first).bind(last).bind(TWINS as i64);
+    for row in &query.fetch_all(connection).await? {
+        let hex: String = row.try_get("umid")?;
+        let umid = bytes(&hex).and_then(|umid| Umid::from_bytes(&umid)).ok_or_else(|| nonsense("attempt.umid"))?;
+        let mine = (MessageKey { batch, n: small(row, "my_n")? }, step(row, "my_step")?);
+        let other = (MessageKey { batch: BatchId(small(row, "batch")?), n: small(row, "n")? }, step(row, "step")?);
+        for (key, step) in [mine, other] {
+            twins.insert((hex.clone(), key, step), Twin { umid: umid.clone(), key, step });
+        }
+    }
+    Ok(())
 }

@@ -7,8 +7,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection, sqlite::SqliteConnec
 
 use super::{Place, now};
 use crate::domain::{BatchId, BatchState, LaneId, Span, StepIndex};
-use crate::store::sqlite::{messages, receipts};
-use crate::store::{Claim, Queue, Store, Stray, StrayKind};
+use crate::store::sqlite::{messages, receipts, walk};
+use crate::store::{Claim, Queue, Scope, Store, Stray, StrayKind};
 
 const QUEUE: Queue = Queue { batch: BatchId(1), step: StepIndex::FIRST, lane: LaneId(1) };
 
@@ -82,4 +82,17 @@ async fn a_piece_of_old_strays_is_bounded_by_their_bytes() {
         pieces.push(piece);
     }
     assert_eq!(pieces, [1, 4, 1], "the longest alone, then no more than 4 MiB at once");
+}
+
+#[tokio::test]
+async fn the_length_of_a_copy_is_known_before_it_is_made() {
+    let (place, people) = (Place::new(), 20_000);
+    let mut connection = waiting(&place, people, BatchState::Running, "NULL", "NULL").await;
+    let foreseen = walk::length(&mut connection, QUEUE.batch, people, Scope::Facts).await.ok().unwrap();
+    let (mut after, mut copied) = (-1, 0);
+    while let Some(page) = walk::texts(&mut connection, QUEUE.batch, after, 2_000, Scope::Facts).await.ok().unwrap() {
+        after = i64::from(page.range.1);
+        copied += page.bytes();
+    }
+    assert!(copied > 0 && (copied..copied * 5 / 4).contains(&foreseen), "{foreseen} foreseen, {copied} copied");
 }

@@ -64,6 +64,10 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
             &["message USING PRIMARY KEY (batch=? AND n>?)", "r USING PRIMARY KEY", "o USING INTEGER PRIMARY KEY"],
         ),
         (walk::PEOPLE, &["message USING PRIMARY KEY (batch=? AND n>?)", "r USING PRIMARY KEY"]),
+        (
+            walk::TWINS_OF,
+            &["SEARCH mine USING PRIMARY KEY (batch=? AND n>? AND n<?)", "SEARCH other USING", "attempt_umid (umid=?)"],
+        ),
         (facts::ATTEMPTS_OF, &["SEARCH attempt USING PRIMARY KEY (batch=? AND n=?)"]),
         (facts::ATTEMPTS, &["SEARCH attempt USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (facts::RECEIPTS_OF, &["SEARCH receipt USING PRIMARY KEY (batch=? AND n=?)"]),

@@ -1,0 +1,210 @@
+//! A copy that its reader takes at its own pace: in memory where it is small, else in an unnamed file.
+//!
+//! The file lies beside the database: numbers of recipients stay on the disk that holds them anyway, and a temporary
+//! folder is often memory. What the disk has to keep free for the database itself stays free.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufReader};
+
+use super::{Error, Work};
+
+/// Bytes in memory before they go into the file.
+const HELD: usize = 8 << 20;
+/// Bytes that are read at once.
+const READ: usize = 1 << 20;
+/// What stays free: a log of its usual length several times over, so that no copy stops a server.
+const RESERVE: u64 = 256 << 20;
+
+/// Where a file goes.
+#[derive(Debug, Clone)]
+pub(super) struct Disk {
+    folder: PathBuf,
+    /// How many bytes are free there.
+    free: fn(&Path) -> io::Result<u64>,
+}
+
+impl Disk {
+    pub(super) fn at(folder: PathBuf) -> Self {
+        let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
+        Self { folder, free: free_at }
+    }
+
+    /// What a copy may take of it.
+    fn spare(&self) -> io::Result<u64> {
+        Ok((self.free)(&self.folder)?.saturating_sub(RESERVE))
+    }
+
+    fn no_room(&self, needs: u64, spare: u64) -> Error {
+        let folder = self.folder.canonicalize().unwrap_or_else(|_| self.folder.clone());
+        Error::NoRoom { folder: folder.display().to_string(), needs, spare }
+    }
+}
+
+fn free_at(folder: &Path) -> io::Result<u64> {
+    let found = rustix::fs::statvfs(folder)?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// Parts in the order in which they were pushed, each a text.
+#[derive(Debug)]
+pub(super) struct Spool {
+    disk: Disk,
+    held: Vec<u8>,
+    file: Option<File>,
+    written: u64,
+    /// How long the whole will be.
+    expected: u64,
+}
+
+impl Spool {
+    pub(super) const fn new(disk: Disk) -> Self {
+        Self { disk, held: Vec::new(), file: None, written: 0, expected: 0 }
+    }
+
+    /// Fails where the disk has no room for so many bytes, before the first is written.
+    pub(super) fn expect(&mut self, bytes: u64) -> Work<()> {
+        self.expected = bytes;
+        if bytes <= HELD as u64 {
+            return Ok(());
+        }
+        let spare = self.disk.spare().map_err(failed)?;
+        if bytes > spare { Err(self.disk.no_room(bytes, spare).into()) } else { Ok(()) }
+    }
+
+    pub(super) async fn push(&mut self, part: &str) -> Work<()> {
+        self.held.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        self.held.extend_from_slice(part.as_bytes());
+        if self.held.len() > HELD { self.write().await } else { Ok(()) }
+    }
+
+    /// Puts what is held into the file.
+    async fn write(&mut self) -> Work<()> {
+        let length = self.held.len() as u64;
+        // It may become longer than was foreseen, and others write to the disk too.
+        let spare = self.disk.spare().map_err(failed)?;
+        if length > spare {
+            let needs = self.expected.max(self.written + length);
+            return Err(self.disk.no_room(needs, self.written + spare).into());
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(File::from_std(tempfile::tempfile_in(&self.disk.folder).map_err(failed)?)),
+        };
+        // The file writes behind: flushed, it has said what went wrong.
+        let written = async { file.write_all(&self.held).await.and(file.flush().await) }.await;
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                Err(self.disk.no_room(self.expected.max(self.written + length), self.written).into())
+            }
+            Err(error) => Err(failed(error)),
+            Ok(()) => {
+                self.written += length;
+                self.held.clear();
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends the writing.
+    pub(super) async fn read(mut self) -> Work<Parts> {
+        if self.file.is_none() {
+            return Ok(Parts::Held(io::Cursor::new(self.held)));
+        }
+        if !self.held.is_empty() {
+            self.write().await?;
+        }
+        let Some(mut file) = self.file else { return Ok(Parts::Held(io::Cursor::new(self.held))) };
+        file.rewind().await.map_err(failed)?;
+        Ok(Parts::File(Box::new(BufReader::with_capacity(READ, file))))
+    }
+}
+
+/// What was pushed, to be read once.
+#[derive(Debug)]
+pub(super) enum Parts {
+    Held(io::Cursor<Vec<u8>>),
+    File(Box<BufReader<File>>),
+}
+
+impl Parts {
+    /// The next part; nothing after the last.
+    pub(super) async fn next(&mut self) -> Work<Option<String>> {
+        let read = match self {
+            Self::Held(bytes) => part(bytes).await,
+            Self::File(file) => part(file).await,
+        };
+        read.map_err(failed)
+    }
+}
+
+async fn part(from: &mut (impl AsyncReadExt + Unpin)) -> io::Result<Option<String>> {
+    let length = match from.read_u64_le().await {
+        Ok(length) => usize::try_from(length).map_err(io::Error::other)?,
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = vec![0; length];
+    from.read_exact(&mut bytes).await?;
+    String::from_utf8(bytes).map(Some).map_err(io::Error::other)
+}
+
+fn failed(error: io::Error) -> super::Fault {
+    sqlx::Error::Io(error).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::Fault;
+
+    fn spool(free: fn(&Path) -> io::Result<u64>) -> (tempfile::TempDir, Spool) {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk { folder: folder.path().to_owned(), free };
+        (folder, Spool::new(disk))
+    }
+
+    async fn all(spool: Spool) -> Vec<String> {
+        let mut parts = spool.read().await.ok().unwrap();
+        let mut all = Vec::new();
+        while let Some(part) = parts.next().await.ok().unwrap() {
+            all.push(part);
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn parts_come_back_in_order_from_memory_and_from_a_file() {
+        for length in [10, 3 << 20] {
+            let (folder, mut spool) = spool(free_at);
+            let parts: Vec<String> = ["a", "", "ü", "d", "e"].map(|part| part.repeat(length)).to_vec();
+            for part in &parts {
+                spool.push(part).await.ok().unwrap();
+            }
+            assert_eq!(spool.file.is_some(), length > 10);
+            assert!(spool.held.len() <= HELD + 8, "memory is bounded");
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the file has no name");
+            assert_eq!(all(spool).await, parts);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_disk_without_room_is_refused_with_a_sentence() {
+        let (folder, mut spool) = spool(|_| Ok(RESERVE + 100_000_000));
+        assert!(spool.expect(100_000_000).is_ok());
+        let Err(Fault::Ours(error)) = spool.expect(5_100_000_001) else { panic!("it has no room") };
+        let folder = folder.path().canonicalize().unwrap().display().to_string();
+        let wanted = format!("needs some 5101 MB in {folder} while it is read, and the disk has 100 MB to spare");
+        assert!(error.to_string().contains(&wanted), "{error}");
+        assert!(spool.file.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_copy_longer_than_foreseen_leaves_the_database_its_room() {
+        let (_folder, mut spool) = spool(|_| Ok(RESERVE + 1_000));
+        let Err(Fault::Ours(error)) = spool.push(&"x".repeat(HELD)).await else { panic!("it has no room") };
+        assert!(matches!(error, Error::NoRoom { needs: 8_388_616, spare: 1_000, .. }), "{error:?}");
+    }
+}
