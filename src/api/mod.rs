@@ -2,10 +2,12 @@
 //!
 //! In: requests. Out: answers, and proven webhooks in the receipts room's intake.
 //! Promises: a webhook is answered with 200 once it is on disk, and with something else when it is not, so that the
-//! provider comes again; every address but the health checks wants its proof; bodies are bounded.
+//! provider comes again; every address but the health checks wants its proof; bodies are bounded, and those that nothing
+//! has proven yet are bounded together.
 //! May not: decide anything, or build SQL.
 
 mod guard;
+mod unproven;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,10 +23,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::receipts::{Door, Intake};
+use crate::receipts::{Door, FromHeaders, Intake};
 use crate::store::Store;
 use crate::wire::SIGNATURE_HEADER;
 use guard::Guarded;
+use unproven::{Budget, Held, NotRead};
 
 /// The largest webhook: an array of some ten thousand events.
 const WEBHOOK_MAX: usize = 8 << 20;
@@ -51,6 +54,7 @@ struct Shared {
     intake: Intake,
     door: Arc<Door>,
     store: Arc<dyn Store>,
+    unproven: Budget,
 }
 
 /// Takes an address, or says what to do where that is not to be had.
@@ -75,7 +79,8 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
-    let shared = Arc::new(Shared { intake, door, store });
+    let unproven = Budget::new(Arc::clone(&clock));
+    let shared = Arc::new(Shared { intake, door, store, unproven });
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -98,30 +103,49 @@ async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, String) {
     }
 }
 
-/// Whether a body says by itself that it is too large: nobody waits for it then.
-fn says_too_large(headers: &HeaderMap) -> bool {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    length.is_some_and(|length| length > WEBHOOK_MAX as u64)
+/// How long a body says that it is.
+fn declared(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok())
 }
 
 async fn webhook(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    if says_too_large(request.headers()) {
+    let declared = declared(request.headers());
+    // A body that declares too great a length is refused before it comes.
+    if declared.is_some_and(|length| length > WEBHOOK_MAX as u64) {
         return too_large(&shared.door);
     }
+    let declared = declared.and_then(|length| usize::try_from(length).ok());
     // The whole of the headers is worth no copy.
     let authorization = request.headers().get(header::AUTHORIZATION).cloned();
     let signature = request.headers().get(SIGNATURE_HEADER).cloned();
-    let body = match Bytes::from_request(request, &()).await {
-        Ok(body) => body,
-        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => return too_large(&shared.door),
-        Err(rejection) => return rejection.into_response(),
-    };
     let authorization = authorization.as_ref().map(HeaderValue::as_bytes);
     let signature = signature.as_ref().map(|value| value.to_str().unwrap_or(""));
-    if let Err(unproven) = shared.door.check(authorization, signature, &body).await {
+    let held = match shared.door.told_by_headers(authorization, signature) {
+        FromHeaders::Proven => match Bytes::from_request(request, &()).await {
+            Ok(body) => Ok(Held::without_part(body)),
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(NotRead::TooLong),
+            Err(rejection) => return rejection.into_response(),
+        },
+        FromHeaders::ByBody => shared.unproven.read(request.into_body(), declared, WEBHOOK_MAX).await,
+        // Read only to find out whether the provider sends another proof than the agreed one; a longer one is left unread.
+        FromHeaders::Unproven => match shared.unproven.read(request.into_body(), declared, Door::LOOKED_INTO).await {
+            Err(NotRead::TooLong) => Ok(Held::without_part(Bytes::new())),
+            read => read,
+        },
+    };
+    let held = match held {
+        Ok(held) => held,
+        Err(NotRead::TooLong) => return too_large(&shared.door),
+        Err(NotRead::Busy) => {
+            let why = "too many webhooks without the agreed Authorization at once; come again\n";
+            return (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
+        }
+        Err(NotRead::Broken) => return StatusCode::BAD_REQUEST.into_response(),
+    };
+    if let Err(unproven) = shared.door.check(authorization, signature, &held.body).await {
         return (StatusCode::UNAUTHORIZED, format!("{unproven}\n")).into_response();
     }
-    match shared.intake.take(body).await {
+    match shared.intake.take(held.into_body()).await {
         Ok(()) => StatusCode::OK.into_response(),
         Err(failed) => (StatusCode::SERVICE_UNAVAILABLE, format!("{failed}\n")).into_response(),
     }

@@ -12,19 +12,18 @@ use bytes::Bytes;
 
 use super::applier::{Listening, find};
 use super::incoming::signs;
-use super::{Proofs, Unproven};
+use super::{FromHeaders, Proofs, Unproven};
 use crate::clock::{Chance, Clock};
 use crate::domain::{Causes, Span, Timestamp};
 use crate::store::{Store, Turned, TurnedAway};
 
 /// How often at most it is told how many there were.
 const TELL: Span = Span::from_secs(60);
-/// How long at most the database is left alone after it was asked whose receipts a body holds, how many events of each
-/// are read, and how long it may be: whoever sends rubbish must not make us work. The rest is drawn anew each time, so
-/// nobody can always be there first.
+/// How long at most the database is left alone after it was asked whose receipts a body holds, and how many events of each
+/// are read: whoever sends rubbish must not make us work. The rest is drawn anew each time, so nobody can always be there
+/// first.
 const REST: Span = Span::from_millis(200);
 const EVENTS: usize = 20;
-const LENGTH: usize = 256 << 10;
 
 /// Whom it tells what it has heard.
 type Tell = Arc<dyn Fn(Listening) + Send + Sync>;
@@ -55,8 +54,16 @@ impl fmt::Debug for Door {
 }
 
 impl Door {
+    /// Bytes of the longest body without proof that is looked into: of a longer one nobody needs to read more.
+    pub const LOOKED_INTO: usize = 256 << 10;
+
     pub fn new(proofs: Proofs, store: Arc<dyn Store>, clock: Arc<dyn Clock>, chance: Arc<Chance>, tell: Tell) -> Self {
         Self { proofs, store, clock, chance, tell, counted: Mutex::default() }
+    }
+
+    /// What the headers alone tell, before anything of the body is read.
+    pub fn told_by_headers(&self, authorization: Option<&[u8]>, signature: Option<&str>) -> FromHeaders {
+        self.proofs.told_by_headers(authorization, signature)
     }
 
     /// Holds a body against the headers it came with. What is turned away is counted, and looked into.
@@ -112,7 +119,7 @@ impl Door {
     }
 
     async fn look_into(&self, body: &Bytes) {
-        if body.len() > LENGTH {
+        if body.len() > Self::LOOKED_INTO {
             return;
         }
         let receipts = signs(body, EVENTS, self.clock.now());

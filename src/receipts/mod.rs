@@ -25,6 +25,6 @@ mod working;
 pub use applier::{Applier, Listening, Of};
 pub use door::Door;
 pub use intake::{Failed, Intake};
-pub use proof::{Proofs, Unproven};
+pub use proof::{FromHeaders, Proofs, Unproven};
 pub use tell::{PlaceNews, Tell, TooFast};
 pub use told::News;

@@ -10,6 +10,17 @@ pub struct Proofs {
     secret: Option<crate::config::Secret>,
 }
 
+/// How far the headers of a webhook prove it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FromHeaders {
+    /// It carries the agreed `Authorization`.
+    Proven,
+    /// It carries a signature, which only its body can confirm.
+    ByBody,
+    /// No body can prove it.
+    Unproven,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unproven {
     #[error("the signature does not match the body")]
@@ -23,6 +34,15 @@ impl Proofs {
         Self { authorization: provider.webhook_authorization.clone(), secret: provider.webhook_secret.clone() }
     }
 
+    /// What the headers alone tell, before anything of the body is read.
+    pub fn told_by_headers(&self, authorization: Option<&[u8]>, signature: Option<&str>) -> FromHeaders {
+        match self.is_authorized(authorization) {
+            true => FromHeaders::Proven,
+            false if self.secret.is_some() && signature.is_some() => FromHeaders::ByBody,
+            false => FromHeaders::Unproven,
+        }
+    }
+
     /// Holds a body against the headers it came with. A signature that is there and wrong outweighs everything.
     pub fn check(&self, authorization: Option<&[u8]>, signature: Option<&str>, body: &[u8]) -> Result<(), Unproven> {
         if let (Some(secret), Some(signature)) = (&self.secret, signature) {
@@ -31,11 +51,15 @@ impl Proofs {
                 false => Err(Unproven::Signature),
             };
         }
+        if self.is_authorized(authorization) { Ok(()) } else { Err(Unproven::Nothing) }
+    }
+
+    fn is_authorized(&self, authorization: Option<&[u8]>) -> bool {
         match (&self.authorization, authorization) {
-            (Some(expected), Some(given)) if same_secret(given, expected.expose().as_bytes()) => Ok(()),
+            (Some(expected), Some(given)) => same_secret(given, expected.expose().as_bytes()),
             // `serve` refuses to start like this, unless only this machine can reach it.
-            (None, _) if self.secret.is_none() => Ok(()),
-            (Some(_) | None, _) => Err(Unproven::Nothing),
+            (None, _) => self.secret.is_none(),
+            (Some(_), None) => false,
         }
     }
 }
@@ -61,6 +85,22 @@ mod tests {
         assert_eq!(both.check(Some(b"Bearer hook"), Some(&wrong), body), Err(Unproven::Signature));
         assert_eq!(both.check(Some(b"Bearer nobody"), None, body), Err(Unproven::Nothing));
         assert_eq!(both.check(None, None, body), Err(Unproven::Nothing));
+    }
+
+    #[test]
+    fn headers_tell_what_they_can_before_the_body_is_read() {
+        let both = proofs(Some("Bearer hook"), Some("key"));
+        assert_eq!(both.told_by_headers(Some(b"Bearer hook"), None), FromHeaders::Proven);
+        assert_eq!(both.told_by_headers(Some(b"Bearer hook"), Some("sha256=00")), FromHeaders::Proven);
+        assert_eq!(both.told_by_headers(Some(b"Bearer nobody"), Some("sha256=00")), FromHeaders::ByBody);
+        assert_eq!(both.told_by_headers(None, None), FromHeaders::Unproven);
+        // A signature proves nothing where no secret was agreed on.
+        let header = proofs(Some("Bearer hook"), None);
+        assert_eq!(header.told_by_headers(Some(b"Bearer nobody"), Some("sha256=00")), FromHeaders::Unproven);
+        let secret = proofs(None, Some("key"));
+        assert_eq!(secret.told_by_headers(Some(b"Bearer hook"), None), FromHeaders::Unproven);
+        assert_eq!(secret.told_by_headers(None, Some("sha256=00")), FromHeaders::ByBody);
+        assert_eq!(proofs(None, None).told_by_headers(None, Some("sha256=00")), FromHeaders::Proven);
     }
 
     #[test]

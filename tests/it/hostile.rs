@@ -2,12 +2,14 @@
 //! off for it.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use volley::domain::Span;
+use volley::wire::sign;
 
 use crate::support::{ALONE, Installation, Shape, clock, until};
 
@@ -75,8 +77,12 @@ async fn post(address: &str, headers: &str, body: &[u8]) -> Option<u16> {
 
 /// What everybody can read of how much memory a process has in use.
 fn memory_kib(site: &Installation) -> u64 {
+    status_kib(site, "VmRSS:")
+}
+
+fn status_kib(site: &Installation, of: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", site.server().id())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(of)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
@@ -184,4 +190,48 @@ async fn whatever_is_thrown_at_the_webhooks_is_answered_and_harms_nobody() {
     let said = site.server().said();
     assert!(said.lines().count() < 40, "no flood: {said}");
     assert!(!said.contains("panicked"), "{said}");
+}
+
+/// Whoever signs something, and sends nearly all of the largest body that there may be.
+async fn nearly_whole(address: String, body: Arc<Vec<u8>>) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = request("POST", "X-8x8-Signature: sha256=00\r\n", LARGEST);
+    stream.write_all(&head).await.unwrap();
+    // Who is told to come again is cut off.
+    let _ = stream.write_all(&body).await;
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg(target_os = "linux")]
+async fn large_unproven_bodies_cost_little_memory_and_delay_no_proven_one() {
+    let _alone = ALONE.lock().await;
+    let shape = Shape { seed: 48, profile: PROFILE.to_owned(), rate: 200, batch: None, connections: 16 };
+    let mut site = Installation::new(&shape).await;
+    let config = std::fs::read_to_string(site.path("volley.toml")).unwrap();
+    let signed = "webhook_secret_file = \"hook.key\"\nwebhook_authorization";
+    std::fs::write(site.path("volley.toml"), config.replace("webhook_authorization", signed)).unwrap();
+    std::fs::write(site.path("hook.key"), "secret").unwrap();
+    site.serve().await;
+    let address = site.webhooks();
+    let before = status_kib(&site, "VmHWM:");
+
+    let body = Arc::new(vec![b'x'; LARGEST - 1]);
+    let mut strangers = JoinSet::new();
+    for _ in 0..40 {
+        strangers.spawn(nearly_whole(address.clone(), Arc::clone(&body)));
+    }
+    let mut streams = vec![strangers.join_next().await.unwrap().unwrap()];
+    let proven = tokio::time::timeout(std::time::Duration::from_secs(60), post(&address, PROOF, b"{}"));
+    assert_eq!(proven.await.unwrap(), Some(200));
+    // Each has sent all of it, or was told to come again.
+    streams.extend(strangers.join_all().await);
+    let grown = (status_kib(&site, "VmHWM:") - before) >> 10;
+    assert!(grown < 160, "{grown} MiB for {} bodies", streams.len());
+    let signed = sign(b"secret", b"{}");
+    assert_eq!(
+        post(&address, &format!("X-8x8-Signature: {signed}\r\n"), b"{}").await,
+        Some(200),
+        "small ones do not wait"
+    );
 }
