@@ -197,6 +197,14 @@ CREATE TABLE receipt (
     PRIMARY KEY (batch, n, step, stamp, state, detail, code)
 ) WITHOUT ROWID;
 
+-- Lanes whose receipts carry our ids: one did since then, while this was the lane's subaccount and address.
+CREATE TABLE naming_lane (
+    lane TEXT PRIMARY KEY,
+    sub_account TEXT NOT NULL,
+    base_url TEXT NOT NULL,
+    since INTEGER NOT NULL
+) WITHOUT ROWID;
+
 -- What the provider was asked about: attempts of which too little was heard.
 --   tries      how often
 --   at         the latest time

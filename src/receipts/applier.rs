@@ -1,5 +1,6 @@
 //! The applier: takes what has come together, decides, commits, and only then lets the acknowledgements go.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -9,6 +10,7 @@ use tokio::sync::mpsc;
 use super::answers::Answer;
 use super::incoming::{Incoming, Ours, Parsed};
 use super::intake::{Failed, Intake, Waiting};
+use super::naming::Naming;
 use super::strays::Round;
 use super::tell::{PlaceNews, Tell, TooFast};
 use super::tries::{Tries, Try};
@@ -68,6 +70,7 @@ pub struct Applier {
     failing_since: Option<Timestamp>,
     tell_place: Tell<PlaceNews>,
     tell_too_fast: Tell<TooFast>,
+    pub(super) naming: Naming,
     pub(super) round: Round,
 }
 
@@ -80,6 +83,8 @@ struct Outcome {
     holds: Vec<(Hold, Timestamp)>,
     opt_outs: Vec<OptOut>,
     aliases: Vec<Alias>,
+    /// Lanes whose receipts turned out to carry our ids.
+    naming: BTreeSet<String>,
     places: Vec<PlaceNews>,
     too_fast: Vec<TooFast>,
     strays: Vec<store::Stray>,
@@ -94,10 +99,12 @@ impl Applier {
         chance: Arc<Chance>,
     ) -> (Self, Intake) {
         let Of { subaccounts, lanes, words, tell_place, tell_too_fast } = of;
+        let naming = Naming::of(&lanes);
         let ours = Ours { subaccounts: subaccounts.into_iter().collect(), lanes, words };
         let (intake, queue) = Intake::new(ours, Arc::clone(&clock));
         let (failing_since, round) = (None, Round::default());
-        let applier = Self { store, book, clock, chance, queue, failing_since, tell_place, tell_too_fast, round };
+        let applier =
+            Self { store, book, clock, chance, queue, failing_since, tell_place, tell_too_fast, naming, round };
         (applier, intake)
     }
 
@@ -224,7 +231,7 @@ impl Applier {
         let first_answer = receipts.len();
         let (places, of_answers): (Vec<usize>, Vec<Incoming>) = answered.into_iter().unzip();
         receipts.extend(of_answers);
-        let mut found = find(self.store.as_ref(), &receipts).await?;
+        let mut found = self.find(&receipts).await?;
         for (place, (incoming, found)) in places.into_iter().zip(receipts.iter().zip(&mut found).skip(first_answer)) {
             match found {
                 Some(attempt) if self.is_answered_by(incoming, attempt).await? => answers[place].is_on(attempt),
@@ -252,6 +259,10 @@ impl Applier {
         Ok(())
     }
 
+    pub(super) async fn find(&self, receipts: &[Incoming]) -> store::Result<Vec<Option<Found>>> {
+        find(self.store.as_ref(), receipts, &self.naming.known(self.store.as_ref()).await?).await
+    }
+
     /// Writes a group down: one commit, unless the writer is given something else in between. Each part may stand alone:
     /// should one fail, all of it comes again. Returns the changes that came too late.
     async fn keep(&self, outcome: Outcome, answers: Vec<Answer>) -> store::Result<Vec<MessageKey>> {
@@ -266,8 +277,11 @@ impl Applier {
         let named = async { if aliases.is_empty() { Ok(vec![]) } else { store.learn_aliases(aliases).await } };
         let wishes = async { if opt_outs.is_empty() { Ok(0) } else { store.opt_out(opt_outs).await } };
         let written = async { if answers.is_empty() { Ok(vec![]) } else { store.take_inbound(answers).await } };
+        let (naming, now) = (outcome.naming, self.clock.now());
+        let learned =
+            async { if naming.is_empty() { Ok(()) } else { self.naming.learn(naming, now, store.as_ref()).await } };
         let told = store.take_receipts(outcome.receipts, outcome.strays, outcome.changes);
-        let (named, _, writers, stale) = tokio::try_join!(named, wishes, written, told)?;
+        let (named, _, writers, (), stale) = tokio::try_join!(named, wishes, written, learned, told)?;
         let stopped = || writers.iter().zip(&are_stops).filter(|(_, is_stop)| **is_stop).map(|(numbers, _)| numbers);
         unwilling.extend(stopped().flatten().copied().chain(named));
         // Before it is acknowledged: what was claimed for them until now, on whatever lane, does not leave any more.
@@ -305,6 +319,7 @@ impl Applier {
         let now = self.clock.now();
         let mut outcome = Outcome::default();
         let mut tries = Tries::read(self.store.as_ref(), receipts.iter().zip(found)).await?;
+        let naming = self.naming.known(self.store.as_ref()).await?;
         let mut working: HashMap<MessageKey, Working> = HashMap::with_capacity(receipts.len());
         // Most of a group belongs to one batch.
         let mut latest: Option<Arc<Entry>> = None;
@@ -339,6 +354,7 @@ impl Applier {
             if let Some((called, channel)) = incoming.called.clone().zip(on_channel) {
                 outcome.aliases.push(Alias { channel, called, msisdn: message.loaded.msisdn });
             }
+            outcome.naming.extend(self.naming.taught(&naming, incoming, found, message));
             let of_try = tries.told_by(incoming, found, &message.now).await?;
             if incoming.wants_no_more() {
                 // Whatever it means for this message, the person has said it.
@@ -445,9 +461,14 @@ fn first_of<T>(all: &mut Vec<T>) -> Vec<T> {
 }
 
 /// The attempts that receipts belong to, asked for by the surest key first and by the next where that led nowhere.
-pub(super) async fn find(store: &dyn Store, receipts: &[Incoming]) -> store::Result<Vec<Option<Found>>> {
+/// Those of `naming` lanes are found by our ids or by umids alone.
+pub(super) async fn find(
+    store: &dyn Store,
+    receipts: &[Incoming],
+    naming: &Arc<BTreeSet<String>>,
+) -> store::Result<Vec<Option<Found>>> {
     let mut found: Vec<Option<Found>> = vec![None; receipts.len()];
-    let mut ways: Vec<_> = receipts.iter().map(|incoming| incoming.keys()).collect();
+    let mut ways: Vec<_> = receipts.iter().map(|incoming| incoming.keys(naming)).collect();
     loop {
         let lost = ways.iter_mut().enumerate().filter(|(place, _)| found[*place].is_none());
         let (places, keys): (Vec<usize>, Vec<Key>) = lost.filter_map(|(place, way)| Some((place, way.next()?))).unzip();

@@ -127,7 +127,7 @@ impl Door {
         if receipts.is_empty() || !self.may_look() {
             return;
         }
-        match find(self.store.as_ref(), &receipts).await {
+        match find(self.store.as_ref(), &receipts, &Arc::default()).await {
             Ok(found) if found.iter().any(Option::is_some) => (self.tell)(Listening::TurnedAway),
             Ok(_) => {}
             Err(error) => {

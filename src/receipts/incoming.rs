@@ -1,5 +1,6 @@
 //! A webhook's events, as far as they matter here: owned, so that they can wait for their group.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -9,10 +10,13 @@ use hashbrown::HashSet;
 
 use super::answers::{Answer, ways};
 use crate::config::Lane;
-use crate::domain::{AttemptId, Channel, Fault, Msisdn, Timestamp, Umid, without_numbers};
+use crate::domain::{AttemptId, Channel, Fault, Msisdn, Span, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
-use crate::store::{BusinessEvent, Inbound, Key, Receipt, Stray, StrayKind};
+use crate::store::{BusinessEvent, Inbound, Key, Nameless, Receipt, Stray, StrayKind};
 use crate::wire::{self, Event, Report, codes};
+
+/// How far the clock of the provider may be behind ours.
+const CLOCKS_APART: Span = Span::from_secs(120);
 
 /// What is known before anything comes: which subaccounts and lanes are ours, and which words mean a wish.
 #[derive(Debug, Default)]
@@ -202,13 +206,29 @@ impl Incoming {
         self.reply_to.is_some()
     }
 
-    /// The keys to look for it with, surest first.
-    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
+    /// The keys to look for it with, surest first. It cannot speak of attempts of `naming` lanes, whose receipts carry
+    /// our ids, unless it carries one.
+    pub(super) fn keys(&self, naming: &Arc<BTreeSet<String>>) -> impl Iterator<Item = Key> + use<> {
         let answered = self.reply_to.as_deref().map(ways).into_iter().flatten();
         let named = self.attempt.map(Key::Attempt).into_iter().chain(self.umid.clone().map(Key::Umid));
-        // What names its message, and not ours, must not adopt one of ours by its number; nor does an answer.
-        let by_number = self.msisdn.zip(self.channel).filter(|_| !self.named && !self.is_answer());
-        answered.chain(named).chain(by_number.map(|(msisdn, channel)| Key::Number(msisdn, channel)))
+        answered.chain(named).chain(self.nameless(naming).map(Key::Number))
+    }
+
+    /// What may lead to its attempt by the number alone. A receipt that names another's message, or that came or was
+    /// stamped before the attempt was begun, is another sender's; an answer names what it answers.
+    fn nameless(&self, naming: &Arc<BTreeSet<String>>) -> Option<Nameless> {
+        let (msisdn, channel) = self.msisdn.zip(self.channel).filter(|_| !self.named && !self.is_answer())?;
+        let begun_before = self.received.min(self.stamp + CLOCKS_APART);
+        Some(Nameless { msisdn, channel, begun_before, except: Arc::clone(naming) })
+    }
+
+    /// Whether a webhook of this subaccount brought it, as far as it says so. What the provider is asked by our id says
+    /// nothing of what it posts.
+    pub(super) fn was_posted_by(&self, sub_account: &str) -> bool {
+        let Raw::In(body, place) = &self.raw else { return false };
+        let event = body.event(*place);
+        let receipts = wire::first_receipts(event.as_bytes(), 1);
+        receipts.first().is_some_and(|receipt| receipt.sub_account_id.as_deref().is_none_or(|id| id == sub_account))
     }
 
     /// Whose fault it says that it did not arrive; nothing where it is no bad news.

@@ -13,6 +13,7 @@ mod business;
 mod door;
 mod incoming;
 mod intake;
+mod naming;
 mod proof;
 mod strays;
 mod tell;

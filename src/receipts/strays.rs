@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::answers::Answer;
-use super::applier::{Applier, find};
+use super::applier::Applier;
 use super::incoming::{Parsed, parse};
 use super::tries::{Tries, Try};
 use crate::domain::{Span, Timestamp};
@@ -42,7 +42,7 @@ impl Applier {
             let parsed = parse(stray.raw.into(), None, stray.received);
             receipts.extend(parsed.receipts.into_iter().next().inspect(|_| ids.push(id)));
         }
-        let found = find(self.store.as_ref(), &receipts).await?;
+        let found = self.find(&receipts).await?;
         let store = Arc::clone(&self.store);
         let mut tries = Tries::read(store.as_ref(), receipts.iter().zip(&found)).await?;
         let (mut ours, mut forgotten) = (Vec::new(), Vec::new());
@@ -85,7 +85,7 @@ impl Applier {
                 }
             }
             let receipts: Vec<_> = answers.iter().filter_map(Answer::as_receipt).collect();
-            let mut found = find(self.store.as_ref(), &receipts).await?.into_iter();
+            let mut found = self.find(&receipts).await?.into_iter();
             answers.retain(|_| found.next().flatten().is_some());
             if !answers.is_empty() {
                 self.apply(Parsed { answers, ..Parsed::default() }).await?;

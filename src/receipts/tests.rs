@@ -2,6 +2,7 @@
 
 mod business;
 mod door;
+mod naming;
 mod samples;
 mod tries;
 
@@ -61,6 +62,29 @@ fn person() -> Recipient {
     }
 }
 
+/// The applier of a server.
+fn applier(
+    store: &Arc<dyn Store>,
+    book: &Arc<Book>,
+    clock: &Arc<ManualClock>,
+    lanes: Vec<crate::config::Lane>,
+    tell_too_fast: Tell<TooFast>,
+) -> (Applier, Intake) {
+    Applier::new(
+        Arc::clone(store),
+        Arc::clone(book),
+        Of {
+            subaccounts: vec!["acme".to_owned()],
+            lanes,
+            words: Words::default(),
+            tell_place: Tell::new(|_| {}),
+            tell_too_fast,
+        },
+        Arc::clone(clock) as Arc<dyn Clock>,
+        Arc::new(Chance::seeded(1)),
+    )
+}
+
 impl Desk {
     /// One message in the queue of its first step.
     async fn new() -> Self {
@@ -68,6 +92,11 @@ impl Desk {
     }
 
     async fn of(plan: Plan) -> Self {
+        Self::with(plan, Vec::new()).await
+    }
+
+    /// With lanes that the configuration names.
+    async fn with(plan: Plan, lanes: Vec<crate::config::Lane>) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         let now = clock.now();
@@ -90,8 +119,8 @@ impl Desk {
             now,
         };
         let batch: BatchId = store.begin_batch(new).await.unwrap();
-        let lanes = vec![("vb".to_owned(), Channel::Viber), ("sms".to_owned(), Channel::Sms)];
-        let lane = store.lanes(lanes).await.unwrap()[0].id;
+        let numbered = vec![("vb".to_owned(), Channel::Viber), ("sms".to_owned(), Channel::Sms)];
+        let lane = store.lanes(numbered).await.unwrap()[0].id;
         let spread = Spread {
             batch,
             audience,
@@ -110,19 +139,8 @@ impl Desk {
         let book = Arc::new(Book::new(Arc::clone(&store)));
         let too_fast = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&too_fast);
-        let (applier, intake) = Applier::new(
-            Arc::clone(&store),
-            Arc::clone(&book),
-            Of {
-                subaccounts: vec!["acme".to_owned()],
-                lanes: Vec::new(),
-                words: Words::default(),
-                tell_place: Tell::new(|_| {}),
-                tell_too_fast: Tell::new(move |news| told.lock().unwrap().push(news)),
-            },
-            Arc::clone(&clock) as Arc<dyn Clock>,
-            Arc::new(Chance::seeded(1)),
-        );
+        let tell = Tell::new(move |news| told.lock().unwrap().push(news));
+        let (applier, intake) = applier(&store, &book, &clock, lanes, tell);
         Self { store, book, clock, applier, intake, lane, key: MessageKey { batch, n: 0 }, too_fast }
     }
 

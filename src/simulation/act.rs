@@ -24,6 +24,8 @@ pub(super) enum Act {
     Record,
     /// Some of the webhooks that are due, in an order that this seed picks.
     Webhooks(u64),
+    /// A receipt of a message that another program has sent on our subaccount, which this seed picks.
+    Foreign(u64),
     Fire,
     KeepHouse,
     Watch,
@@ -137,7 +139,8 @@ pub(super) fn draw(seed: u64, number: u32, lanes: usize, alive: bool) -> Act {
         755..785 => Act::Watch,
         785..795 => Act::Ask,
         795..805 => Act::Strays,
-        805..857 => Act::Wait(Span::from_millis(one_of(dice, &[1, 20, 300, 2_000, 30_000]))),
+        805..842 => Act::Wait(Span::from_millis(one_of(dice, &[1, 20, 300, 2_000, 30_000]))),
+        842..857 => Act::Foreign(dice.u64(..)),
         857..865 => Act::Outage(Span::from_secs(dice.i64(1..60))),
         865..905 => Act::WaitForNext,
         905..911 => Act::Kill,

@@ -14,8 +14,9 @@ use crate::domain::{
 use crate::store::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
     ClaimedSet, Copied, Dial, Edition, Error, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState,
-    Loaded, NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope,
-    Sender, Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Walk, Wish,
+    Loaded, NamingLane, NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result,
+    Said, Scope, Sender, Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns,
+    Walk, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -204,6 +205,8 @@ through! {
     reads load(keys: Vec<MessageKey>) -> Vec<Loaded>;
     reads open_messages(batch: BatchId, after: Option<u32>, limit: u32) -> Vec<Loaded>;
     reads find(keys: Vec<Key>) -> Vec<Option<Found>>;
+    writes keep_naming_lanes(lanes: Vec<NamingLane>) -> ();
+    reads naming_lanes() -> Vec<NamingLane>;
     changes take_receipts(receipts: Vec<Receipt>, strays: Vec<Stray>, changes: Vec<Change>) -> Vec<MessageKey>;
     reads strays(kind: StrayKind, after: Option<(Timestamp, i64)>, limit: u32) -> Vec<(i64, Stray)>;
     writes forget_strays(ids: Vec<i64>) -> ();

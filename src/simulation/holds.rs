@@ -12,8 +12,9 @@ use super::wishes::{Unwilling, Wish};
 use crate::campaign::audit;
 use crate::config::Config;
 use crate::domain::{
-    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Ending, Fault, MessageId, MessageKey, OnTierSpent,
-    OnUnknown, Outcome, Plan, Present, SkipReason, Span, State, Status, StepIndex, Tag, Tallies, Timestamp,
+    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Ending, Fault, MessageId, MessageKey, Msisdn,
+    OnTierSpent, OnUnknown, Outcome, Plan, Present, SkipReason, Span, State, Status, StepIndex, Tag, Tallies,
+    Timestamp,
 };
 use crate::engine::met;
 use crate::store::{Hold, Loaded, Sender, Store};
@@ -107,6 +108,33 @@ impl Holds {
 
     pub(super) fn steps(&self) -> usize {
         self.campaigns.iter().map(|campaign| campaign.plan.steps.len()).max().unwrap_or(0)
+    }
+
+    /// Recipients with the channel on which an attempt to them is unknown, or may become so.
+    pub(super) fn in_question(&self) -> impl Iterator<Item = (Msisdn, Channel)> + '_ {
+        self.campaigns.iter().flat_map(|campaign| {
+            let of_message = |message: &Loaded| {
+                let (present, msisdn) = (message.present, message.msisdn);
+                let may_be_unknown = move |step: StepIndex| {
+                    let is_leaving = matches!(present.state, State::Queued { .. } | State::Sending { .. });
+                    present.marks.unknown(step) || is_leaving && present.step == step
+                };
+                let places = campaign.plan.places().filter(move |(step, _)| may_be_unknown(*step));
+                places.map(move |(_, rules)| (msisdn, rules.channel)).collect::<Vec<_>>()
+            };
+            campaign.before.iter().flat_map(of_message)
+        })
+    }
+
+    /// Whether all that was begun to a recipient on a channel was begun too late for a receipt with this stamp: the
+    /// clock of the provider may be two minutes behind ours.
+    pub(super) fn begun_too_late_for(&self, stamp: Timestamp, msisdn: Msisdn, channel: Channel) -> bool {
+        self.campaigns.iter().all(|campaign| {
+            let Some(step) = campaign.plan.on_channel(channel) else { return true };
+            let begun = |message: &Loaded| campaign.claimed_at.get(&(message.key.n, step)).copied();
+            let to_them = campaign.before.iter().filter(|message| message.msisdn == msisdn);
+            to_them.filter_map(begun).all(|begun| begun >= stamp + Span::from_secs(120))
+        })
     }
 
     /// When something is due next in a message.
@@ -290,6 +318,11 @@ impl Holds {
             let kept = !was.marks.handed_over(step) || is.marks.handed_over(step);
             assert!(kept || undone, "a hand-over was forgotten: {was:?} to {is:?}");
             assert_eq!(was.marks.passed_over(step), is.marks.passed_over(step), "another's step: {was:?} to {is:?}");
+            if was.marks.unknown(step) && !is.marks.unknown(step) {
+                let truth = self.net.truth(campaign.attempt(after, step));
+                let is_known = !truth.accepted.is_empty() || !truth.refused.is_empty();
+                assert!(is_known, "the provider never had it, and it was adopted: {was:?} to {is:?}");
+            }
             if was.marks.ending(step) != is.marks.ending(step) {
                 self.check_ending(campaign, before, after, step, now);
             }

@@ -13,6 +13,7 @@ mod asking;
 mod calm;
 mod days;
 mod fate;
+mod foreign;
 mod foreseen;
 mod guards;
 mod holds;

@@ -1,7 +1,7 @@
 //! The world outside: the provider's pure model, the ways in which requests and webhooks get lost between it and us, and
 //! an account of what truly happened.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -125,6 +125,8 @@ struct Inner {
     truths: HashMap<AttemptId, Truth>,
     /// The attempt of each umid, and which of its copies that is.
     of_umid: HashMap<String, (AttemptId, usize)>,
+    /// Channels of which we have acknowledged a receipt with our id.
+    naming: HashSet<Channel>,
     /// Told of each request that reaches the line.
     arrived: Arc<Notify>,
 }
@@ -175,6 +177,7 @@ impl Net {
             accepted: Vec::new(),
             truths: HashMap::new(),
             of_umid: HashMap::new(),
+            naming: HashSet::new(),
             arrived: Arc::default(),
         }))
     }
@@ -270,12 +273,18 @@ impl Net {
         }
         let mut inner = self.lock();
         let (attempt, _, report) = inner.news(&hook.event)?;
+        inner.naming.extend(channel_of(&hook.event));
         let truth = inner.truths.entry(attempt).or_default();
         truth.told = truth.told.max(report.status());
         match report {
             Report::Negative { code } if codes::of_receipt(code).fault == Fault::Person => Some(Wish::NoMore(attempt)),
             _ => None,
         }
+    }
+
+    /// Whether we have acknowledged a receipt of this channel with our id.
+    pub(super) fn names_ours(&self, channel: Channel) -> bool {
+        self.lock().naming.contains(&channel)
     }
 
     /// It was not: the provider repeats it, or gives up.
@@ -327,6 +336,13 @@ fn requests_of(to: Endpoint, body: &[u8]) -> Vec<wire::SendRequest<'_>> {
         Endpoint::Messages => vec![serde_json::from_slice(body).unwrap()],
         Endpoint::Batch => serde_json::from_slice::<wire::BatchRequest<'_>>(body).unwrap().into_messages(),
     }
+}
+
+fn channel_of(event: &[u8]) -> Option<Channel> {
+    wire::parse_events(event).into_iter().find_map(|event| match event {
+        wire::Event::Receipt(receipt) => receipt.known_channel(),
+        _ => None,
+    })
 }
 
 /// One message of a request, as far as it matters here.

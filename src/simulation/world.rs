@@ -30,10 +30,10 @@ pub(super) struct World {
     pub(super) seed: u64,
     pub(super) clock: Arc<ManualClock>,
     chance: Arc<Chance>,
-    config: Arc<Config>,
+    pub(super) config: Arc<Config>,
     pub(super) store: Arc<dyn Store>,
     pub(super) net: Arc<Net>,
-    fate: Arc<Fate>,
+    pub(super) fate: Arc<Fate>,
     traffic: Arc<Traffic>,
     /// Nothing while the process is dead.
     pub(super) node: Option<ByHand>,
@@ -174,6 +174,7 @@ impl World {
             }
             (Act::Template { word, twice }, Some(_)) => self.template(word, twice).await.then_some(true),
             (Act::Webhooks(seed), _) => self.webhooks(seed).await.then_some(true),
+            (Act::Foreign(seed), Some(_)) => self.foreign(seed).await.then_some(true),
             (Act::Outage(span), Some(_)) => {
                 let was_failing = fate.is_failing();
                 fate.set_failing(true);

@@ -1,6 +1,9 @@
 //! Facts: what is written once and never changed. And changes: a decision with the version it was made on.
 
-use crate::domain::{LaneId, MessageKey, Money, Msisdn, Present, StepIndex, Timestamp, Umid};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::domain::{Channel, LaneId, MessageKey, Money, Msisdn, Present, StepIndex, Timestamp, Umid};
 
 /// What came of a step, for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +110,26 @@ pub struct Receipt {
 impl Receipt {
     /// The detail of a receipt that no provider sent: the person has answered the message, and so has read it.
     pub const ANSWERED: &str = "answered";
+}
+
+/// A receipt that names neither our id nor a umid that is known.
+#[derive(Debug, Clone)]
+pub struct Nameless {
+    pub msisdn: Msisdn,
+    pub channel: Channel,
+    /// It can speak of no attempt with this intent, or a later one.
+    pub begun_before: Timestamp,
+    /// Lanes of whose attempts it cannot speak.
+    pub except: Arc<BTreeSet<String>>,
+}
+
+/// A lane whose receipts carry our ids: one did, while this was its subaccount and its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamingLane {
+    pub lane: String,
+    pub sub_account: String,
+    pub base_url: String,
+    pub since: Timestamp,
 }
 
 /// Why a webhook belongs to no attempt.

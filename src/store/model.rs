@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Cap, Capped, LaneState, Sender};
+use super::{Cap, Capped, LaneState, Nameless, Sender};
 use crate::domain::{
     AttemptId, AudienceId, BatchId, Channel, Country, Fields, Hours, LaneId, MessageKey, Money, Msisdn, Present, Span,
     StepIndex, Timestamp, Umid, Zone, zone_of,
@@ -228,8 +228,8 @@ pub enum Key {
     Umid(Umid),
     /// The id of something that a person wrote, which leads to what that is on.
     Inbound(String),
-    /// Nothing but a number and a channel: the only unknown attempt there adopts it.
-    Number(Msisdn, Channel),
+    /// Nothing but a number and a channel: the only unknown attempt there may adopt it.
+    Number(Nameless),
 }
 
 /// The attempt that a key led to.

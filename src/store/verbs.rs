@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use super::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
     ClaimedSet, Copied, Dial, Edition, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded,
-    NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope, Sender,
-    Spread, StepHold, Stray, StrayCount, TierPlace, Turned, Turns, Walk, Wish,
+    NamingLane, NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope,
+    Sender, Spread, StepHold, Stray, StrayCount, TierPlace, Turned, Turns, Walk, Wish,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, Span,
@@ -98,8 +98,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     // Receipts.
 
     /// The attempts that keys lead to, in the order of the keys. A number leads to an attempt where exactly one to it
-    /// on that channel is unknown.
+    /// on that channel is unknown, and the key rules out neither its intent nor its lane.
     async fn find(&self, keys: Vec<Key>) -> Result<Vec<Option<Found>>>;
+    /// Keeps that receipts of these lanes carry our ids.
+    async fn keep_naming_lanes(&self, lanes: Vec<NamingLane>) -> Result<()>;
+    /// Every lane of which that was kept, each with what it was to the provider then.
+    async fn naming_lanes(&self) -> Result<Vec<NamingLane>>;
     /// Keeps receipts and applies what they decided, in one transaction. Returns the changes that came too late, of which
     /// the receipts are not kept: they come again with what is decided anew.
     async fn take_receipts(

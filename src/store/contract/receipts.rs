@@ -2,13 +2,16 @@
 
 use super::*;
 use crate::domain::{AttemptId, Ending, Outcome};
-use crate::store::{Found, Key, Receipt, Stray, StrayKind};
+use crate::store::{Found, Key, Nameless, NamingLane, Receipt, Stray, StrayKind};
 
 for_every_store!(
     an_attempt_is_found_by_our_own_id_of_our_own_making,
     an_attempt_is_found_by_its_umid_whatever_that_looks_like,
     a_number_finds_the_only_unknown_attempt_on_its_channel,
     of_two_unknown_attempts_a_number_finds_none_however_many_others_there_are,
+    a_number_finds_no_attempt_that_was_begun_too_late,
+    a_number_finds_no_attempt_of_an_excepted_lane,
+    a_naming_lane_is_kept_until_it_is_another_to_the_provider,
     keys_of_all_kinds_are_answered_in_their_order,
     taking_receipts_twice_is_taking_them_once,
     a_receipt_teaches_the_umid_that_its_attempt_lacks,
@@ -51,6 +54,11 @@ async fn handed_over(desk: &Desk, messages: u32, known: bool) -> BatchId {
     batch
 }
 
+/// What may lead to an attempt that was begun at any time, by any lane.
+fn by_number(msisdn: Msisdn, channel: Channel) -> Key {
+    Key::Number(Nameless { msisdn, channel, begun_before: Timestamp::MAX, except: Arc::default() })
+}
+
 fn keys(found: &[Option<Found>]) -> Vec<Option<(BatchId, u32, u8)>> {
     let key = |found: Found| (found.message.key.batch, found.message.key.n, found.step.get());
     found.iter().map(|found| found.map(key)).collect()
@@ -85,10 +93,10 @@ async fn an_attempt_is_found_by_its_umid_whatever_that_looks_like(desk: Desk) {
 async fn a_number_finds_the_only_unknown_attempt_on_its_channel(desk: Desk) {
     let batch = handed_over(&desk, 2, false).await;
     let asked = vec![
-        Key::Number(person(1), Channel::WhatsApp),
-        Key::Number(person(1), Channel::Sms),
-        Key::Number(person(50), Channel::WhatsApp),
-        Key::Number(person(0), Channel::WhatsApp),
+        by_number(person(1), Channel::WhatsApp),
+        by_number(person(1), Channel::Sms),
+        by_number(person(50), Channel::WhatsApp),
+        by_number(person(0), Channel::WhatsApp),
     ];
     let found = desk.find(asked.clone()).await.unwrap();
     assert_eq!(keys(&found), [Some((batch, 1, 0)), None, None, Some((batch, 0, 0))]);
@@ -108,10 +116,50 @@ async fn of_two_unknown_attempts_a_number_finds_none_however_many_others_there_a
         desk.record(vec![Change { before: first[0].present, ..unknown(&viber, at(1)) }]).await.unwrap();
     }
     desk.record(vec![unknown(&claimed[0], at(1))]).await.unwrap();
-    let whatsapp = vec![Key::Number(person(0), Channel::WhatsApp)];
+    let whatsapp = vec![by_number(person(0), Channel::WhatsApp)];
     assert_eq!(keys(&desk.find(whatsapp.clone()).await.unwrap()), [Some((batch, 0, 0))]);
     handed_over(&desk, 1, false).await;
     assert_eq!(keys(&desk.find(whatsapp).await.unwrap()), [None]);
+}
+
+async fn a_number_finds_no_attempt_that_was_begun_too_late(desk: Desk) {
+    let batch = handed_over(&desk, 1, false).await;
+    let nameless = |begun_before| {
+        Key::Number(Nameless { msisdn: person(0), channel: Channel::WhatsApp, begun_before, except: Arc::default() })
+    };
+    let asked = vec![nameless(at(1)), nameless(at(1) + Span::from_millis(1))];
+    assert_eq!(keys(&desk.find(asked).await.unwrap()), [None, Some((batch, 0, 0))]);
+}
+
+async fn a_number_finds_no_attempt_of_an_excepted_lane(desk: Desk) {
+    let batch = handed_over(&desk, 1, false).await;
+    let except = |lane: &str| Nameless {
+        msisdn: person(0),
+        channel: Channel::WhatsApp,
+        begun_before: Timestamp::MAX,
+        except: Arc::new([lane.to_owned()].into()),
+    };
+    let asked = vec![Key::Number(except("wa")), Key::Number(except("vb"))];
+    assert_eq!(keys(&desk.find(asked).await.unwrap()), [None, Some((batch, 0, 0))]);
+}
+
+async fn a_naming_lane_is_kept_until_it_is_another_to_the_provider(desk: Desk) {
+    let lane = |sub_account: &str, base_url: &str, since| NamingLane {
+        lane: "wa".to_owned(),
+        sub_account: sub_account.to_owned(),
+        base_url: base_url.to_owned(),
+        since: at(since),
+    };
+    assert_eq!(desk.naming_lanes().await.unwrap(), []);
+    for (kept, stands) in [
+        (lane("acme", "https://a.example", 1), lane("acme", "https://a.example", 1)),
+        (lane("acme", "https://a.example", 2), lane("acme", "https://a.example", 1)),
+        (lane("other", "https://a.example", 3), lane("other", "https://a.example", 3)),
+        (lane("other", "https://b.example", 4), lane("other", "https://b.example", 4)),
+    ] {
+        desk.keep_naming_lanes(vec![kept]).await.unwrap();
+        assert_eq!(desk.naming_lanes().await.unwrap(), [stands]);
+    }
 }
 
 async fn keys_of_all_kinds_are_answered_in_their_order(desk: Desk) {
@@ -120,7 +168,7 @@ async fn keys_of_all_kinds_are_answered_in_their_order(desk: Desk) {
     let id = AttemptId { key: MessageKey { batch: lost, n: 2 }, step: StepIndex::FIRST, tag: tag() };
     let asked = vec![
         Key::Umid(umid(2)),
-        Key::Number(person(0), Channel::WhatsApp),
+        by_number(person(0), Channel::WhatsApp),
         Key::Attempt(id),
         Key::Umid(umid(77)),
         Key::Umid(umid(0)),
@@ -152,7 +200,7 @@ async fn a_receipt_teaches_the_umid_that_its_attempt_lacks(desk: Desk) {
     assert_eq!(desk.attempts(vec![lost]).await.unwrap().concat()[0].umid, Some(umid(40)));
     assert_eq!(desk.attempts(vec![known]).await.unwrap().concat()[0].umid, Some(umid(0)), "what is known stays");
     assert_eq!(keys(&desk.find(vec![Key::Umid(umid(40))]).await.unwrap()), [Some((lost.batch, 1, 0))]);
-    assert_eq!(keys(&desk.find(vec![Key::Number(person(1), Channel::WhatsApp)]).await.unwrap()), [None]);
+    assert_eq!(keys(&desk.find(vec![by_number(person(1), Channel::WhatsApp)]).await.unwrap()), [None]);
     assert_eq!(desk.unknown(lost.batch, 10).await.unwrap().len(), 1);
 }
 
@@ -189,7 +237,7 @@ async fn what_is_unknown_once_more_is_unknown_once(desk: Desk) {
     let key = gone_again(&desk, unknown).await;
     assert_eq!(desk.attempts(vec![key]).await.unwrap().concat().len(), 2);
     assert_eq!(desk.unknown(key.batch, 9).await.unwrap(), [(key, person(0), StepIndex::FIRST)]);
-    let number = vec![Key::Number(person(0), Channel::WhatsApp)];
+    let number = vec![by_number(person(0), Channel::WhatsApp)];
     assert_eq!(keys(&desk.find(number.clone()).await.unwrap()), [Some((key.batch, 0, 0))]);
     // Where the second one was accepted nothing is.
     let known = gone_again(&desk, |message, now| {

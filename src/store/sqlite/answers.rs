@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::{
     Sqlite, aliases, asking, audiences, batches, dials, editions, facts, inbound, lanes, limits, looks, messages,
-    nodes, receipts, tiers, walk, wishes,
+    naming, nodes, receipts, tiers, walk, wishes,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, Span,
@@ -16,8 +16,8 @@ use crate::store::signal::signals_of;
 use crate::store::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
     ClaimedSet, Copied, Dial, Edition, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded,
-    NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope, Sender,
-    Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Walk, Wish,
+    NamingLane, NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope,
+    Sender, Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Walk, Wish,
 };
 
 #[async_trait::async_trait]
@@ -153,6 +153,14 @@ impl Store for Sqlite {
 
     async fn find(&self, keys: Vec<Key>) -> Result<Vec<Option<Found>>> {
         self.read("find attempts", move |c| Box::pin(receipts::find(c, keys))).await
+    }
+
+    async fn keep_naming_lanes(&self, lanes: Vec<NamingLane>) -> Result<()> {
+        self.write("keep that receipts carry our ids", move |c| Box::pin(naming::keep(c, lanes))).await
+    }
+
+    async fn naming_lanes(&self) -> Result<Vec<NamingLane>> {
+        self.read("list lanes whose receipts carry our ids", move |c| Box::pin(naming::all(c))).await
     }
 
     async fn take_receipts(

@@ -18,6 +18,7 @@ mod lanes;
 mod limits;
 mod looks;
 mod messages;
+mod naming;
 mod nodes;
 mod numbers;
 mod receipts;

@@ -14,8 +14,8 @@ use super::rows::{
 use super::script::Script;
 use super::shapes::alike;
 use super::{Error, Work};
-use crate::domain::{AttemptId, BatchId, Channel, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
-use crate::store::{Change, Found, Key, Loaded, Receipt, Stray, StrayCount, StrayKind};
+use crate::domain::{AttemptId, BatchId, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
+use crate::store::{Change, Found, Key, Loaded, Nameless, Receipt, Stray, StrayCount, StrayKind};
 
 pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> Work<Vec<Option<Found>>> {
     let mut found = vec![None; keys.len()];
@@ -26,7 +26,7 @@ pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> W
             Key::Attempt(id) => ids.push((place, id)),
             Key::Umid(umid) => umids.push((place, umid)),
             Key::Inbound(umid) => inbound.push((place, umid)),
-            Key::Number(msisdn, channel) => numbers.push((place, msisdn, channel)),
+            Key::Number(nameless) => numbers.push((place, nameless)),
         }
     }
     by_id_and_umid(connection, &ids, &umids, &mut found).await?;
@@ -112,27 +112,31 @@ fn key(row: &SqliteRow) -> Work<MessageKey> {
 }
 
 /// The plan says on which channel a step is.
-pub(super) const BY_NUMBER: &str = "SELECT asked.key AS place, batch, n, step FROM json_each(?1) asked
+pub(super) const BY_NUMBER: &str = "SELECT asked.key AS place, batch, n, step, intent, lane.name AS lane
+     FROM json_each(?1) asked
      CROSS JOIN attempt INDEXED BY attempt_adoptable ON adoptable = asked.value ->> 0
+     JOIN lane ON lane.id = attempt.lane
      JOIN batch b ON b.id = attempt.batch JOIN plan ON plan.digest = b.plan
      WHERE plan.body ->> ('$.steps[' || step || '].channel') = asked.value ->> 1
      GROUP BY asked.key HAVING count(*) = 1";
 
-/// The unknown attempts to numbers on channels, where there is exactly one.
+/// The unknown attempts to numbers on channels, where there is exactly one and the receipt may speak of it.
 async fn by_number(
     connection: &mut SqliteConnection,
-    numbers: &[(usize, Msisdn, Channel)],
+    numbers: &[(usize, Nameless)],
     targets: &mut [Option<(MessageKey, StepIndex)>],
 ) -> Work<()> {
     if numbers.is_empty() {
         return Ok(());
     }
     let asked: Vec<(i64, &str)> =
-        numbers.iter().map(|(_, msisdn, channel)| (number(*msisdn), channel.as_str())).collect();
+        numbers.iter().map(|(_, nameless)| (number(nameless.msisdn), nameless.channel.as_str())).collect();
     let rows = sqlx::query(BY_NUMBER).bind(json_of(&asked, "the numbers asked")?).fetch_all(connection).await?;
     for row in &rows {
         let place: usize = small(row, "place")?;
-        if let Some((target, ..)) = numbers.get(place) {
+        let Some((target, nameless)) = numbers.get(place) else { continue };
+        let lane: String = row.try_get("lane")?;
+        if moment(row, "intent")? < nameless.begun_before && !nameless.except.contains(&lane) {
             targets[*target] = Some((key(row)?, step(row, "step")?));
         }
     }

@@ -1,0 +1,88 @@
+//! Which lanes' receipts carry our ids: a receipt without one is another sender's there, and adopts nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
+
+use super::incoming::Incoming;
+use super::working::Working;
+use crate::config::Lane;
+use crate::domain::{State, StepIndex, Timestamp};
+use crate::store::{self, Found, NamingLane, Store};
+
+/// The lanes whose receipts carry our ids: since one did, until the lane's subaccount or address changes.
+#[derive(Debug)]
+pub(super) struct Naming {
+    /// The subaccount and the address of each lane.
+    identities: BTreeMap<String, (String, String)>,
+    /// Read from the store once.
+    known: OnceCell<Mutex<Arc<BTreeSet<String>>>>,
+}
+
+impl Naming {
+    pub(super) fn of(lanes: &[Lane]) -> Self {
+        let identity = |lane: &Lane| (lane.provider.sub_account.clone(), lane.provider.base_url.clone());
+        let identities = lanes.iter().map(|lane| (lane.name.clone(), identity(lane))).collect();
+        Self { identities, known: OnceCell::new() }
+    }
+
+    pub(super) async fn known(&self, store: &dyn Store) -> store::Result<Arc<BTreeSet<String>>> {
+        let known = self.loaded(store).await?.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(&known))
+    }
+
+    async fn loaded(&self, store: &dyn Store) -> store::Result<&Mutex<Arc<BTreeSet<String>>>> {
+        let is_the_same = |lane: &NamingLane| {
+            let identity = self.identities.get(&lane.lane);
+            identity
+                .is_some_and(|(sub_account, base_url)| (sub_account, base_url) == (&lane.sub_account, &lane.base_url))
+        };
+        let load = || async {
+            let lanes = store.naming_lanes().await?.into_iter().filter(is_the_same).map(|lane| lane.lane);
+            Ok(Mutex::new(Arc::new(lanes.collect())))
+        };
+        self.known.get_or_try_init(load).await
+    }
+
+    /// The lane of which only this receipt tells that its receipts carry our ids.
+    pub(super) fn taught(
+        &self,
+        known: &BTreeSet<String>,
+        incoming: &Incoming,
+        found: &Found,
+        message: &Working,
+    ) -> Option<String> {
+        if incoming.attempt != Some(message.entry.attempt(found.message.key, found.step)) {
+            return None;
+        }
+        let lane = lane_that_sent(message, found.step).filter(|lane| !known.contains(*lane))?;
+        let (sub_account, _) = self.identities.get(lane)?;
+        incoming.was_posted_by(sub_account).then(|| lane.to_owned())
+    }
+
+    /// Keeps that receipts of these lanes carry our ids.
+    pub(super) async fn learn(&self, lanes: BTreeSet<String>, now: Timestamp, store: &dyn Store) -> store::Result<()> {
+        let kept = lanes.iter().filter_map(|lane| {
+            let (sub_account, base_url) = self.identities.get(lane)?.clone();
+            Some(NamingLane { lane: lane.clone(), sub_account, base_url, since: now })
+        });
+        store.keep_naming_lanes(kept.collect()).await?;
+        let mut known = self.loaded(store).await?.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut known).extend(lanes);
+        Ok(())
+    }
+}
+
+/// The lane that sent a step, where that is certain: a message that is queued again may have been sent by a lane that
+/// stood in for its own.
+fn lane_that_sent(message: &Working, step: StepIndex) -> Option<&str> {
+    let (pool, _) = message.entry.pool(step)?;
+    if let [only] = pool.members() {
+        return Some(&only.lane);
+    }
+    let present = &message.loaded.present;
+    let has_it = present.step == step && !matches!(present.state, State::Queued { .. });
+    let (_, member) = message.entry.member(step, message.loaded.lane).filter(|_| has_it)?;
+    Some(&member.lane)
+}
