@@ -1,10 +1,13 @@
 //! What tests share: a world within this process, an installation of processes that can be killed, and waiting.
 
 pub(crate) mod by_hand;
+pub(crate) mod fake_provider;
+mod http1;
 mod installation;
 mod process;
 mod provider;
 pub(crate) mod scene;
+pub(crate) mod sending;
 mod wait;
 pub(crate) mod world;
 
