@@ -23,6 +23,7 @@ mod kill_commands;
 mod lanes;
 mod look_back;
 mod mishaps;
+mod network;
 mod parts;
 mod pipeline;
 mod readers;

@@ -6,6 +6,7 @@ mod http1;
 mod installation;
 mod process;
 mod provider;
+pub(crate) mod proxy;
 pub(crate) mod scene;
 pub(crate) mod sending;
 mod wait;

@@ -1,0 +1,263 @@
+//! A real network's ways to fail, between the server and its provider: connects that stall, partitions, connections that
+//! lead nowhere. Rates and submissions are judged where the network begins, deeds by the provider's own journal.
+
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use volley::domain::Span;
+
+use crate::support::fake_provider::{FakeProvider, Reply};
+use crate::support::proxy::{AUTHORITY, Body, Partition, Proxy};
+use crate::support::sending::{Became, Lanes, Sending};
+use crate::support::{Process, clock, until};
+
+const PATIENCE: Span = Span::from_secs(60);
+/// How long the provider works on a message.
+const WORK: Span = Span::from_millis(30);
+
+/// An installation that speaks TLS to its provider: the binary itself, since it alone can be told whom to trust.
+struct Site(TempDir);
+
+const CONNECTIONS: u32 = 16;
+const RATE: i64 = 5;
+
+impl Site {
+    fn new(provider: &Proxy, recipients: u32) -> Self {
+        let folder = TempDir::new().unwrap();
+        let numbers: Vec<String> = (0..recipients).map(|n| format!("\"+659{:07}\"", 1_000_000 + n)).collect();
+        let config = format!(
+            "[database]\nurl = \"sqlite://volley.db\"\n[server]\nlisten = \"127.0.0.1:0\"\n\
+             [provider]\nbase_url = \"{}\"\nsub_account = \"acme\"\napi_key = \"test\"\n\
+             webhook_authorization = \"Bearer test\"\nconnections = {CONNECTIONS}\n\
+             [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"{RATE}/s\"\nburst = 1\n",
+            provider.url()
+        );
+        let campaign = format!(
+            "name = \"promo\"\nnumbers = [{}]\n[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n",
+            numbers.join(",")
+        );
+        std::fs::write(folder.path().join("volley.toml"), config).unwrap();
+        std::fs::write(folder.path().join("promo.toml"), campaign).unwrap();
+        Self(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    async fn serve(&self) -> Process {
+        let trust = format!("SSL_CERT_FILE={AUTHORITY}");
+        let mut server = Process::start_by(self.path(), &["env", &trust], &["serve", "--json"]);
+        server.first_line().await;
+        server
+    }
+
+    async fn volley(&self, arguments: &[&str]) -> Value {
+        Process::start(self.path(), arguments).ended().await.json()
+    }
+
+    async fn report(&self) -> Value {
+        self.volley(&["campaign", "report", "promo", "--json"]).await
+    }
+}
+
+/// In no window more than rate and burst allow. One more is let pass: a request is seen a moment after it was sent, and
+/// each a moment of its own.
+fn judge_rate(bodies: &[Body]) {
+    let mut at: Vec<i64> = bodies.iter().map(|body| body.at.millis()).collect();
+    at.sort_unstable();
+    for (from, first) in at.iter().enumerate() {
+        for (to, last) in at.iter().enumerate().skip(from) {
+            let (count, window) = (i64::try_from(to - from).unwrap() + 1, last - first);
+            let allowed = 1 + window * RATE / 1_000 + 1;
+            assert!(count <= allowed, "{count} requests in {window} ms, where {allowed} may be: {at:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn handshakes_released_at_once_submit_no_faster_than_the_lane() {
+    const RECIPIENTS: u32 = 24;
+    /// For so long nothing of TLS comes back.
+    const STALL: Span = Span::from_secs(4);
+    let provider = FakeProvider::start().await;
+    let proxy = Proxy::with_tls(provider.address).await;
+    proxy.hold_handshakes();
+    let site = Site::new(&proxy, RECIPIENTS);
+    let server = site.serve().await;
+    site.volley(&["campaign", "launch", "promo.toml", "--json"]).await;
+    until("a connect stalls", PATIENCE, || async { if proxy.accepted() > 0 { Ok(()) } else { Err("none") } }).await;
+    clock().sleep(STALL).await;
+    assert!(proxy.bodies().is_empty());
+    proxy.heal();
+    until("everything is read", PATIENCE, || async {
+        let read = provider.by_id().len();
+        if read == RECIPIENTS as usize { Ok(()) } else { Err(read) }
+    })
+    .await;
+    judge_rate(&proxy.bodies());
+    assert!(provider.by_id().values().all(|deeds| deeds.carried_out == 1), "{:?}", provider.by_id());
+    let report = until("everything is recorded", PATIENCE, || async {
+        let report = site.report().await;
+        if report["steps"][0]["handed_over"] == RECIPIENTS { Ok(report) } else { Err(report) }
+    })
+    .await;
+    assert_eq!(report["unknown_count"], 0, "{report}");
+    server.interrupt();
+    server.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_cancel_connects_that_had_stalled_submit_nothing() {
+    const RECIPIENTS: u32 = 24;
+    let provider = FakeProvider::start().await;
+    let proxy = Proxy::with_tls(provider.address).await;
+    proxy.hold_handshakes();
+    let site = Site::new(&proxy, RECIPIENTS);
+    let server = site.serve().await;
+    site.volley(&["campaign", "launch", "promo.toml", "--json"]).await;
+    until("a connect stalls", PATIENCE, || async { if proxy.accepted() > 0 { Ok(()) } else { Err("none") } }).await;
+    site.volley(&["campaign", "cancel", "promo", "--json"]).await;
+    assert!(proxy.bodies().is_empty());
+    proxy.heal();
+    let report = until("everything is cancelled", PATIENCE, || async {
+        let report = site.report().await;
+        if report["open"] == 0 || !proxy.bodies().is_empty() { Ok(report) } else { Err(report) }
+    })
+    .await;
+    assert!(proxy.bodies().is_empty(), "submitted after the cancel: {:?}", proxy.bodies());
+    assert_eq!(report["outcomes"]["cancelled"], RECIPIENTS, "{report}");
+    // A server that ends in good order has seen through whatever it had begun.
+    server.interrupt();
+    server.ended().await;
+    assert!(
+        proxy.bodies().is_empty() && provider.by_id().is_empty(),
+        "submitted after the cancel: {:?}",
+        proxy.bodies()
+    );
+}
+
+/// A server in this process that sends through a network to a provider.
+struct Way {
+    provider: FakeProvider,
+    proxy: Proxy,
+    sending: Sending,
+}
+
+impl Way {
+    async fn over(provider: FakeProvider, proxy: Proxy, settings: &str, rate: &'static str) -> Self {
+        let lanes = Lanes { name: "a".to_owned(), url: proxy.url(), rate };
+        let sending = Sending::start(settings, &[lanes]).await;
+        Self { provider, proxy, sending }
+    }
+
+    async fn start(settings: &str, rate: &'static str) -> Self {
+        let provider = FakeProvider::start().await;
+        provider.posts(|_| Reply::after(WORK));
+        let proxy = Proxy::before(provider.address).await;
+        Self::over(provider, proxy, settings, rate).await
+    }
+
+    async fn has_read(&self, count: usize) {
+        until(&format!("{count} messages are read"), PATIENCE, || async {
+            let read = self.provider.by_id().len();
+            if read >= count { Ok(()) } else { Err(read) }
+        })
+        .await;
+    }
+}
+
+/// Each was offered once at most and fell back for nothing. Unknown is only what was offered, everything else was carried out.
+fn judge(became: &[Became], bodies: &[Body]) -> usize {
+    for one in became {
+        let [whatsapp, sms] = &one.deeds;
+        let offered = bodies.iter().filter(|body| body.ids.contains(&one.id)).count();
+        assert!(
+            sms.reads.is_empty() && one.attempts.iter().all(|attempt| attempt.step.get() == 0),
+            "a needless SMS: {one}"
+        );
+        assert!(whatsapp.carried_out <= 1 && offered <= 1, "offered {offered} times: {one}");
+        assert!(!one.is_unknown() || offered == 1, "unknown, and was never offered: {one}");
+        assert!(one.is_unknown() || whatsapp.carried_out == 1, "never carried out: {one}");
+    }
+    became.iter().filter(|one| one.is_unknown()).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg(target_os = "linux")]
+async fn a_provider_out_of_reach_leaves_nothing_unknown() {
+    const RECIPIENTS: u32 = 12;
+    /// Long enough for several connects to give up.
+    const OUTAGE: Span = Span::from_secs(7);
+    let provider = FakeProvider::start().await;
+    let proxy = Proxy::deaf(provider.address).await;
+    let mut way = Way::over(provider, proxy, "timeout = \"2s\"\nconnections = 4", "100/s").await;
+    let launched = way.sending.launch("a", 0..RECIPIENTS).await;
+    clock().sleep(OUTAGE).await;
+    let became = way.sending.became(&launched, &way.provider).await;
+    assert!(!became.iter().any(Became::is_submitted), "submitted to nobody: {}", became[0]);
+    way.proxy.comes_up().await;
+    let became = way.sending.submitted(&launched, &way.provider).await;
+    assert_eq!(judge(&became, &way.proxy.bodies()), 0, "unknown");
+    way.sending.stop().await;
+}
+
+/// Cuts one or both directions once some were read, for longer than several requests wait, and heals it.
+async fn partition(which: Partition) {
+    const RECIPIENTS: u32 = 60;
+    const CONNECTIONS: usize = 6;
+    const OUTAGE: Span = Span::from_secs(9);
+    let way = Way::start(&format!("timeout = \"2s\"\nconnections = {CONNECTIONS}"), "300/s").await;
+    let launched = way.sending.launch("a", 0..RECIPIENTS).await;
+    way.has_read(10).await;
+    way.proxy.part(which);
+    clock().sleep(OUTAGE).await;
+    let unknown = way.sending.became(&launched, &way.provider).await.iter().filter(|one| one.is_unknown()).count();
+    assert!(unknown <= CONNECTIONS, "{which:?}: {unknown} unknown over {CONNECTIONS} connections");
+    way.proxy.heal();
+    let became = way.sending.submitted(&launched, &way.provider).await;
+    let unknown = judge(&became, &way.proxy.bodies());
+    assert!(unknown <= CONNECTIONS, "{which:?}: {unknown} unknown over {CONNECTIONS} connections");
+    // What the network held back has arrived by now, also of those whose requests had given up.
+    let read = way.provider.by_id().values().filter(|deeds| deeds.carried_out > 0).count();
+    assert!(read >= became.len() - unknown, "{which:?}: {read} carried out");
+    way.sending.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_do_not_come_leave_no_more_unknown_than_connections() {
+    partition(Partition::Answers).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_do_not_arrive_leave_no_more_unknown_than_connections() {
+    partition(Partition::Requests).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_leaves_no_more_unknown_than_connections() {
+    partition(Partition::Both).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_open_connections_leave_unknown_what_they_took_and_no_more() {
+    const POOLED: u32 = 6;
+    const RECIPIENTS: u32 = 30;
+    let way = Way::start(&format!("timeout = \"2s\"\nconnections = {POOLED}"), "300/s").await;
+    let first = way.sending.launch("a", 0..POOLED).await;
+    let became = way.sending.submitted(&first, &way.provider).await;
+    assert_eq!(judge(&became, &way.proxy.bodies()), 0, "unknown");
+    // Nobody tells the server that its pooled connections lead nowhere.
+    way.proxy.forget();
+    let second = way.sending.launch("a", POOLED..POOLED + RECIPIENTS).await;
+    let became = way.sending.submitted(&second, &way.provider).await;
+    let bodies = way.proxy.bodies();
+    let unknown = judge(&became, &bodies);
+    let lost = bodies.iter().filter(|body| body.is_lost).count();
+    assert_eq!(unknown, lost, "what was offered to a dead connection, and nothing else: {bodies:#?}");
+    let connections: std::collections::BTreeSet<usize> =
+        bodies.iter().filter(|body| body.is_lost).map(|body| body.connection).collect();
+    assert_eq!(connections.len(), lost, "each dead connection took one");
+    way.sending.stop().await;
+}

@@ -1,0 +1,268 @@
+//! A network that a test can break: it passes bytes on, holds them back in either direction, answers no connect, finishes no
+//! handshake or forgets what is connected, and writes down what it sees at its near side.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use volley::domain::Timestamp;
+use volley::provider::install_tls;
+
+use super::http1::Incoming;
+use super::wait::clock;
+
+/// Who vouches for the key with which [`Proxy::with_tls`] answers. That key is for tests, and everybody knows it.
+pub(crate) const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/tls/authority.pem");
+const CERTIFICATE: &[u8] = include_bytes!("tls/provider.pem");
+const KEY: &[u8] = include_bytes!("tls/provider.key");
+
+/// Reads of one connection that may wait while nothing passes. A test holds back a few.
+const HELD_MOST: usize = 1_024;
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Weather {
+    holds_handshakes: bool,
+    holds_requests: bool,
+    holds_answers: bool,
+    /// Connections before this one lead nowhere any more.
+    forgotten: usize,
+}
+
+/// Which bytes do not get through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Partition {
+    Requests,
+    Answers,
+    Both,
+}
+
+/// A request whose body has begun to come in at the near side.
+#[derive(Debug, Clone)]
+pub(crate) struct Body {
+    pub(crate) at: Timestamp,
+    pub(crate) connection: usize,
+    /// Our ids in it, once it was whole.
+    pub(crate) ids: Vec<String>,
+    /// Whether it came over a connection that was forgotten.
+    pub(crate) is_lost: bool,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    accepted: usize,
+    bodies: Vec<Body>,
+}
+
+struct Shared {
+    upstream: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    weather: watch::Sender<Weather>,
+    seen: Mutex<Seen>,
+}
+
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
+    shared: Arc<Shared>,
+    accepting: Option<JoinHandle<()>>,
+    /// Where it answers no connect: the listener, and the connection that fills its queue.
+    deaf: Option<(TcpListener, TcpStream)>,
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        if let Some(accepting) = &self.accepting {
+            accepting.abort();
+        }
+    }
+}
+
+impl Proxy {
+    pub(crate) async fn before(upstream: SocketAddr) -> Self {
+        Self::accepting(upstream, None).await
+    }
+
+    /// One that is spoken to by TLS, and speaks plainly on its far side.
+    pub(crate) async fn with_tls(upstream: SocketAddr) -> Self {
+        install_tls();
+        let certificates = vec![CertificateDer::from_pem_slice(CERTIFICATE).unwrap()];
+        let key = PrivateKeyDer::from_pem_slice(KEY).unwrap();
+        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(certificates, key).unwrap();
+        Self::accepting(upstream, Some(TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    /// One whose system drops every SYN until it comes up, as a firewall does: the queue of its listener is full.
+    #[cfg(target_os = "linux")]
+    pub(crate) async fn deaf(upstream: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let filler = TcpStream::connect(address).await.unwrap();
+        let shared = Shared::of(upstream, None);
+        Self { address, shared, accepting: None, deaf: Some((listener, filler)) }
+    }
+
+    async fn accepting(upstream: SocketAddr, tls: Option<TlsAcceptor>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Shared::of(upstream, tls);
+        let accepting = Some(tokio::spawn(accept(listener, Arc::clone(&shared))));
+        Self { address, shared, accepting, deaf: None }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        let scheme = if self.shared.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Answers connects from now on. Those that were not answered are repeated by their systems.
+    pub(crate) async fn comes_up(&mut self) {
+        let (listener, filler) = self.deaf.take().unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        drop((accepted, filler));
+        self.accepting = Some(tokio::spawn(accept(listener, Arc::clone(&self.shared))));
+    }
+
+    pub(crate) fn hold_handshakes(&self) {
+        self.shared.weather.send_modify(|weather| weather.holds_handshakes = true);
+    }
+
+    pub(crate) fn part(&self, which: Partition) {
+        self.shared.weather.send_modify(|weather| {
+            weather.holds_requests |= which != Partition::Answers;
+            weather.holds_answers |= which != Partition::Requests;
+        });
+    }
+
+    /// What was held gets through, in its order, also where whoever sent it has hung up since.
+    pub(crate) fn heal(&self) {
+        self.shared.weather.send_modify(|weather| {
+            *weather = Weather { forgotten: weather.forgotten, ..Weather::default() };
+        });
+    }
+
+    /// Whoever is connected is not told that nothing gets through any more; new connections do.
+    pub(crate) fn forget(&self) {
+        let accepted = self.accepted();
+        self.shared.weather.send_modify(|weather| weather.forgotten = accepted);
+    }
+
+    /// Connections that were accepted.
+    pub(crate) fn accepted(&self) -> usize {
+        self.shared.seen.lock().unwrap().accepted
+    }
+
+    pub(crate) fn bodies(&self) -> Vec<Body> {
+        self.shared.seen.lock().unwrap().bodies.clone()
+    }
+}
+
+impl Shared {
+    fn of(upstream: SocketAddr, tls: Option<TlsAcceptor>) -> Arc<Self> {
+        Arc::new(Self { upstream, tls, weather: watch::Sender::default(), seen: Mutex::default() })
+    }
+
+    async fn until(&self, is: impl FnMut(&Weather) -> bool) {
+        let _ = self.weather.subscribe().wait_for(is).await;
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        let (near, _) = listener.accept().await.unwrap();
+        near.set_nodelay(true).unwrap();
+        let number = {
+            let mut seen = shared.seen.lock().unwrap();
+            seen.accepted += 1;
+            seen.accepted - 1
+        };
+        tokio::spawn(connection(near, number, Arc::clone(&shared)));
+    }
+}
+
+async fn connection(near: TcpStream, number: usize, shared: Arc<Shared>) {
+    shared.until(|weather| !weather.holds_handshakes).await;
+    let Ok(far) = TcpStream::connect(shared.upstream).await else { return };
+    far.set_nodelay(true).unwrap();
+    match &shared.tls {
+        // Whoever has hung up meanwhile does not finish.
+        Some(tls) => {
+            if let Ok(near) = tls.accept(near).await {
+                pass(near, far, number, &shared).await;
+            }
+        }
+        None => pass(near, far, number, &shared).await,
+    }
+}
+
+/// Passes bytes between the two until both have ended, or one has been forgotten and the other ends.
+async fn pass(near: impl AsyncRead + AsyncWrite, far: TcpStream, number: usize, shared: &Shared) {
+    let (mut near_read, mut near_write) = split(near);
+    let (mut far_read, mut far_write) = far.into_split();
+    let (chunks, mut held) = mpsc::channel::<Vec<u8>>(HELD_MOST);
+    let passing = async {
+        let up = async {
+            while let Some(chunk) = held.recv().await {
+                shared.until(|weather| !weather.holds_requests).await;
+                if far_write.write_all(&chunk).await.is_err() {
+                    break;
+                }
+            }
+            let _ = far_write.shutdown().await;
+        };
+        let down = async {
+            let mut some = vec![0; 16_384];
+            while let Ok(length @ 1..) = far_read.read(&mut some).await {
+                shared.until(|weather| !weather.holds_answers).await;
+                if near_write.write_all(&some[..length]).await.is_err() {
+                    break;
+                }
+            }
+            shared.until(|weather| !weather.holds_answers).await;
+            let _ = near_write.shutdown().await;
+        };
+        tokio::join!(up, down);
+    };
+    let passing = async {
+        tokio::select! {
+            () = passing => {}
+            () = shared.until(|weather| number < weather.forgotten) => {}
+        }
+    };
+    tokio::join!(watch_near(&mut near_read, chunks, number, shared), passing);
+}
+
+/// Reads what comes, notes what requests it is, and passes it on while somebody takes it.
+async fn watch_near(
+    near: &mut (impl AsyncRead + Unpin),
+    chunks: mpsc::Sender<Vec<u8>>,
+    number: usize,
+    shared: &Shared,
+) {
+    let (mut incoming, mut noted) = (Incoming::default(), None);
+    let mut some = vec![0; 16_384];
+    while let Ok(length @ 1..) = near.read(&mut some).await {
+        incoming.push(&some[..length]);
+        if noted.is_none() && incoming.of_body() > 0 {
+            let is_lost = number < shared.weather.borrow().forgotten;
+            let body = Body { at: clock().now(), connection: number, ids: Vec::new(), is_lost };
+            let mut seen = shared.seen.lock().unwrap();
+            noted = Some(seen.bodies.len());
+            seen.bodies.push(body);
+        }
+        if let Some(request) = incoming.take()
+            && let Some(body) = noted.take()
+        {
+            shared.seen.lock().unwrap().bodies[body].ids = request.ids();
+        }
+        // Nobody takes it any more where the connection was forgotten.
+        let _ = chunks.send(some[..length].to_vec()).await;
+    }
+}
