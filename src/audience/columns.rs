@@ -24,6 +24,8 @@ pub struct Columns {
     others: Vec<usize>,
     /// Numbers that nobody says a country of lack one, most of them: none is taken for an international one.
     is_national: bool,
+    /// Numbers without a `+` may be of another country than the one that is told: they begin with their calling code.
+    is_coded: bool,
     /// Each cell of a row is where it belongs: no mark within another has moved it.
     is_of_sheet: bool,
 }
@@ -83,8 +85,22 @@ impl Columns {
             not_a_country: None,
             others: Vec::new(),
             is_national: false,
+            is_coded: false,
             is_of_sheet: false,
         }
+    }
+
+    /// The same columns, with numbers that are written as the first of them are.
+    pub(super) fn judged_by<'a>(mut self, first: impl Iterator<Item = Row<'a>>, reading: &Reading<'_>) -> Self {
+        let evidence = Evidence::of(&self, self.number, first, reading.default);
+        self.judge(&evidence, reading);
+        self
+    }
+
+    fn judge(&mut self, evidence: &Evidence, reading: &Reading<'_>) {
+        self.is_national = evidence.is_national();
+        // Whoever wants nothing more is not to be passed over: nobody is written to by mistake for it.
+        self.is_coded = reading.options.takes_all || evidence.is_coded();
     }
 
     /// The same columns in a sheet.
@@ -155,6 +171,7 @@ impl Columns {
     pub(super) fn home(&self, row: &Row<'_>, default: Home) -> Home {
         match self.country.map_or(default, |index| Home::of_cell(self.cell(row, index), default)) {
             Home::Missing if self.is_national => Home::National,
+            home if self.is_coded => home.coded(),
             home => home,
         }
     }
@@ -209,7 +226,9 @@ impl Columns {
         let number = told.or_else(wanted).or_else(named).or_else(by_content).or_else(by_rank);
         let Some(number) = number else { return Err(NoColumns::NoNumber(found.names)) };
         found.number = number;
-        found.is_national = evidence.get(number).is_some_and(Evidence::is_national);
+        if let Some(evidence) = evidence.get(number) {
+            found.judge(evidence, reading);
+        }
         // Where nothing but the content spoke for the one that was taken, it speaks for others as well.
         let is_guess = told.is_none() && !found.says_numbers();
         let is_another = |place: &usize| {

@@ -2,6 +2,7 @@
 
 use super::Reason;
 use super::block::Row;
+use super::codes::Codes;
 use super::columns::Columns;
 use super::names;
 use super::number::{self, Home, digits};
@@ -36,6 +37,7 @@ pub(super) fn by_content(names: &[String], evidence: &[Evidence], client_message
 const SHORTEST: usize = 4;
 
 /// What the first cells of a column say.
+#[derive(Default)]
 pub(super) struct Evidence {
     pub(super) filled: usize,
     valid: usize,
@@ -49,14 +51,14 @@ pub(super) struct Evidence {
     whose: Option<(Country, bool)>,
     /// Numbers that lack nothing but a country.
     homeless: usize,
+    codes: Codes,
     /// How long its numbers are together: between two columns of numbers the longer are the phone numbers.
     digits: usize,
 }
 
 impl Evidence {
     pub(super) fn of<'a>(columns: &Columns, index: usize, data: impl Iterator<Item = Row<'a>>, default: Home) -> Self {
-        let mut evidence =
-            Self { filled: 0, valid: 0, fixed: 0, dressed: 0, untold: 0, whose: None, homeless: 0, digits: 0 };
+        let mut evidence = Self::default();
         for row in data {
             let cell = columns.cell(&row, index);
             evidence.filled += usize::from(!cell.trim().is_empty());
@@ -65,7 +67,9 @@ impl Evidence {
             if digits(cell) < number::DIGITS_FOR_SURE || is_short() {
                 continue;
             }
-            match number::read(cell, columns.home(&row, default)) {
+            let read = number::read(cell, columns.home(&row, default).coded());
+            evidence.codes.look_at(cell, read.ok());
+            match read {
                 Ok(number) => {
                     evidence.valid += 1;
                     evidence.fixed += usize::from(number.is_fixed);
@@ -93,6 +97,11 @@ impl Evidence {
     pub(super) fn is_national(&self) -> bool {
         let by_chance = self.homeless >= self.untold || self.whose.is_some_and(|(_, is_one)| !is_one);
         self.homeless > 0 && self.homeless * 4 >= self.homeless + self.untold && by_chance
+    }
+
+    /// Whether those without a `+` begin with their calling code.
+    pub(super) fn is_coded(&self) -> bool {
+        self.codes.are_written()
     }
 
     /// Whether they are numbers of phones as well, beside those of the column that was taken, and not of something else

@@ -22,6 +22,7 @@ mod beside;
 mod block;
 mod charset;
 mod check;
+mod codes;
 mod collect;
 mod columns;
 mod country_names;

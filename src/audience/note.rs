@@ -45,6 +45,8 @@ pub enum Note {
     FixedLines(Rows),
     /// Numbers of which neither a `+` nor a country says whose they are.
     UntoldCountry(Rows),
+    /// Numbers without a `+` of another country than the one that is told.
+    OtherCountry(Rows),
     /// Rows of a sheet with something right of the table.
     BesideTable(Rows),
     /// It is called a country's, and names none that is known.
@@ -122,6 +124,7 @@ impl Note {
             Self::Extensions(_) => "extensions",
             Self::FixedLines(_) => "fixed_lines",
             Self::UntoldCountry(_) => "untold_country",
+            Self::OtherCountry(_) => "other_country",
             Self::BesideTable(_) => "beside_table",
             Self::NotACountry { .. } => "not_a_country",
             Self::OtherNumbers { .. } => "other_numbers",
@@ -193,6 +196,12 @@ impl Note {
             Self::UntoldCountry(rows) => format!(
                 "{} a number without + and without a country{}: its first digits were taken for a calling code. If the \
                  numbers are national, say of where with --country.",
+                holding(*rows),
+                from(*rows)
+            ),
+            Self::OtherCountry(rows) => format!(
+                "{} a number of another country without its +{}; most numbers of the column begin with their calling code, \
+                 so these were accepted.",
                 holding(*rows),
                 from(*rows)
             ),

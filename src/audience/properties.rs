@@ -122,6 +122,55 @@ fn a_number_of_which_nobody_says_whose_it_is_is_told_where_others_lack_their_cou
 }
 
 #[test]
+fn a_bare_number_of_another_country_counts_only_in_a_column_of_such_numbers() {
+    let with = |country: &str, text: &str| {
+        let options = Options { country: Some(country.parse().unwrap()), ..Options::default() };
+        let (summary, kept) = read_with(text, &options, &[]).unwrap();
+        (numbers(&kept), rejects(&kept), summary.notes.iter().map(Note::kind).collect::<Vec<_>>())
+    };
+    let (accepted, rejected, notes) = with("NP", "Mobile\n984-1230691\n984-123069\n9841230692\n");
+    assert_eq!(accepted, ["+9779841230691", "+9779841230692"]);
+    assert_eq!((rejected, notes), (vec![(3, Reason::PlusMissing)], vec![]));
+    let (accepted, rejected, notes) = with("SG", "Mobile\n6591234567\n6591234568\n6581234569\n4915123456789\n");
+    assert_eq!((accepted.len(), rejected.len(), notes), (4, 0, vec!["other_country"]));
+    let (accepted, rejected, _) = with("SG", "Mobile\n4915123456789\n8801712345678\n447400123456\n81234567\n");
+    assert_eq!((accepted.len(), rejected.len()), (4, 0), "a mixed list");
+    let (accepted, rejected, _) = with("SG", "Mobile\n4915123456789\n4915123456780\n");
+    assert_eq!((accepted.len(), rejected), (0, vec![(2, Reason::PlusMissing), (3, Reason::PlusMissing)]));
+    // The country of each row is one that is told as well.
+    let (accepted, rejected, _) = with("NP", "Mobile,Country\n91234567,SG\n81234567,SG\n4915123456789,SG\n,\n");
+    assert_eq!((accepted.len(), rejected), (2, vec![(4, Reason::PlusMissing)]));
+}
+
+/// What the first 120 rows show holds for the whole file, whatever comes below them.
+#[test]
+fn the_first_rows_decide_how_a_column_writes_its_numbers() {
+    let file = |first: &str, then: &str| format!("Mobile\n{}{then}\n4915123456789\n", first.repeat(120));
+    let accepted = |text: String| {
+        let options = Options { keep_duplicates: true, ..in_singapore() };
+        read_with(text, &options, &[]).unwrap().0.valid
+    };
+    assert_eq!(accepted(file("6591234567\n", "81234567")), 122);
+    assert_eq!(accepted(file("81234567\n", &["6591234567"; 500].join("\n"))), 620);
+}
+
+#[test]
+fn a_list_of_numbers_is_judged_like_a_column() {
+    let read = |list: &[&str], options: Options| {
+        let list: Vec<String> = list.iter().map(|number| (*number).to_owned()).collect();
+        let columns = Columns::of_numbers(vec!["Mobile".to_owned()], "Mobile");
+        let mut kept = Kept::default();
+        read_numbers(&list, &columns, &options, &|_| false, &mut Known::default(), &mut kept).unwrap();
+        (numbers(&kept).len(), rejects(&kept))
+    };
+    assert_eq!(read(&["4915123456789"], in_singapore()), (0, vec![(1, Reason::PlusMissing)]));
+    assert_eq!(read(&["81234567", "91234567", "4915123456789"], in_singapore()), (2, vec![(3, Reason::PlusMissing)]));
+    assert_eq!(read(&["6591234567", "4915123456789"], in_singapore()), (2, vec![]));
+    // An opt-out counts all the same: nobody is written to for it.
+    assert_eq!(read(&["4915123456789"], Options { takes_all: true, ..in_singapore() }), (1, vec![]));
+}
+
+#[test]
 fn a_cell_in_quotes_that_swallows_rows_is_told_with_its_line() {
     let (summary, _) = ok("Mobile,Name,City\n81234567,\"Nick,X\n81234568,Bob,Y\n81234569,Eve\",Z\n81234560,Dan,Z\n");
     assert_eq!((summary.rows, summary.notes), (2, vec![Note::LongQuotes { cells: 1, line: 2 }]));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use encoding_rs::Encoding;
 
-use super::block::Block;
+use super::block::{Block, Rows};
 use super::check::Rules;
 use super::collect::collect;
 use super::columns::{Columns, Mapping};
@@ -13,7 +13,7 @@ use super::known::Known;
 use super::number::Home;
 use super::pipeline::{self, Feed, Opened, Sink};
 use super::sheet::SheetChoice;
-use super::table::{self, BLOCK_ROWS, Form};
+use super::table::{self, BLOCK_ROWS, Form, HEAD_ROWS};
 use super::{Error, Summary};
 use crate::domain::{Country, Msisdn};
 
@@ -54,7 +54,8 @@ pub struct Options {
     pub map: Vec<Mapping>,
     /// What the column of the numbers is called where it is there, as far as nothing is mapped to it.
     pub number: Option<String>,
-    /// Also rows that have a cell too many: whoever wants nothing more is not to be passed over for that.
+    /// Also rows that have a cell too many, and numbers of another country without a `+`: whoever wants nothing more is not
+    /// to be passed over for that.
     pub takes_all: bool,
 }
 
@@ -126,7 +127,7 @@ pub fn read_numbers(
 ) -> Result<Summary, Error> {
     let reading = Reading::of(options)?;
     let read = |feed: &mut Feed| {
-        feed_numbers(numbers, columns, feed);
+        feed_numbers(numbers, columns, &reading, feed);
         Ok(())
     };
     pipeline::run(Path::new("numbers"), reading.rules(), sink.threads(), read, |rows| {
@@ -134,25 +135,31 @@ pub fn read_numbers(
     })
 }
 
-fn feed_numbers(numbers: &[String], columns: &Columns, feed: &mut Feed) {
+fn feed_numbers(numbers: &[String], columns: &Columns, reading: &Reading<'_>, feed: &mut Feed) {
     let bytes_total = numbers.iter().map(|number| number.len() as u64).sum();
+    let first = rows_of(&numbers[..numbers.len().min(HEAD_ROWS)], columns, 0);
+    let columns = columns.clone().judged_by(first.iter(), reading);
     let mut more = feed.open(Opened { columns: columns.clone(), form: Form { bytes_total, ..Form::default() } });
-    let mut line = 0;
-    let mut bytes_done = 0;
+    let (mut line, mut bytes_done) = (0, 0);
     for numbers in numbers.chunks(BLOCK_ROWS) {
-        let mut block = Block::default();
-        for number in numbers {
-            line += 1;
-            bytes_done += number.len() as u64;
-            for place in 0..columns.len() {
-                if place == columns.number_place() {
-                    block.push(number.as_bytes());
-                }
-                block.end_cell();
-            }
-            block.end_row(line);
-        }
-        // Rows made of Strings are UTF-8.
-        more = more && block.seal().is_some_and(|rows| feed.rows(rows, bytes_done));
+        bytes_done += numbers.iter().map(|number| number.len() as u64).sum::<u64>();
+        more = more && feed.rows(rows_of(numbers, &columns, line), bytes_done);
+        line += numbers.len() as u64;
     }
+}
+
+/// Numbers as rows that hold nothing else, behind so many others.
+fn rows_of(numbers: &[String], columns: &Columns, before: u64) -> Rows {
+    let mut block = Block::default();
+    for (line, number) in (before + 1..).zip(numbers) {
+        for place in 0..columns.len() {
+            if place == columns.number_place() {
+                block.push(number.as_bytes());
+            }
+            block.end_cell();
+        }
+        block.end_row(line);
+    }
+    // Rows made of Strings are UTF-8.
+    block.seal().unwrap_or_default()
 }

@@ -15,6 +15,7 @@ pub enum Reason {
     TooLong,
     CountryMissing,
     CountryUnknown,
+    PlusMissing,
     NotValid,
     FixedLine,
     IdTooLong,
@@ -34,6 +35,7 @@ impl Reason {
         Self::TooLong,
         Self::CountryMissing,
         Self::CountryUnknown,
+        Self::PlusMissing,
         Self::NotValid,
         Self::FixedLine,
         Self::IdTooLong,
@@ -53,6 +55,7 @@ impl Reason {
             Self::TooLong => "too long",
             Self::CountryMissing => "country missing",
             Self::CountryUnknown => "country unknown",
+            Self::PlusMissing => "plus missing",
             Self::NotValid => "not valid",
             Self::FixedLine => "fixed line",
             Self::IdTooLong => "id too long",
@@ -83,6 +86,9 @@ impl Reason {
             }
             Self::CountryUnknown => {
                 "The row's country is none that is known; write two letters, such as SG, or its name, or write the number with + and country code."
+            }
+            Self::PlusMissing => {
+                "No such number exists in its country; with + it would be another country's. The other numbers do not show that they begin with calling codes, so check the digits or write it with +."
             }
             Self::NotValid => "No such number exists in its country; check the digits and the country.",
             Self::FixedLine => {

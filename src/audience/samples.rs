@@ -203,6 +203,7 @@ fn the_messy_sample_has_one_of_everything() {
         let elsewhere = [
             Reason::OptedOut,
             Reason::CountryMissing,
+            Reason::PlusMissing,
             Reason::Elsewhere,
             Reason::SeveralNumbers,
             Reason::FixedLine,

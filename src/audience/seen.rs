@@ -16,6 +16,7 @@ pub(super) struct Seen {
     extensions: Rows,
     fixed: Rows,
     pub(super) untold: Rows,
+    foreign: Rows,
     beside: Rows,
 }
 
@@ -26,13 +27,14 @@ impl Seen {
         if beside == Beside::default() && !is_fixed && !beside_table {
             return;
         }
-        let Beside { others, extension, words, untold } = beside;
+        let Beside { others, extension, words, untold, foreign } = beside;
         for (rows, is_one) in [
             (&mut self.others, others),
             (&mut self.words, words),
             (&mut self.extensions, extension),
             (&mut self.fixed, is_fixed),
             (&mut self.untold, untold),
+            (&mut self.foreign, foreign),
             (&mut self.beside, beside_table),
         ] {
             if is_one {
@@ -43,7 +45,7 @@ impl Seen {
 
     /// Takes in what came up in later rows.
     pub(super) fn take_in(&mut self, later: &Self) {
-        let Self { damaged, error_texts, others, words, extensions, fixed, untold, beside } = later;
+        let Self { damaged, error_texts, others, words, extensions, fixed, untold, foreign, beside } = later;
         self.damaged += damaged;
         self.error_texts += error_texts;
         self.others.take_in(*others);
@@ -51,6 +53,7 @@ impl Seen {
         self.extensions.take_in(*extensions);
         self.fixed.take_in(*fixed);
         self.untold.take_in(*untold);
+        self.foreign.take_in(*foreign);
         self.beside.take_in(*beside);
     }
 
@@ -61,6 +64,7 @@ impl Seen {
             damaged.filter(|_| self.damaged > 0),
             (self.error_texts > 0).then_some(Note::ErrorTexts { cells: self.error_texts }),
             of(self.untold, Note::UntoldCountry),
+            of(self.foreign, Note::OtherCountry),
             of(self.others, Note::SeveralNumbers),
             of(self.words, Note::Words),
             of(self.extensions, Note::Extensions),

@@ -21,7 +21,7 @@ use super::{Error, Note, note};
 pub(super) const BLOCK_ROWS: usize = 1_000;
 const BLOCK_BYTES: usize = 256 * 1024;
 /// How many rows are looked at to find the header and to tell the columns apart.
-const HEAD_ROWS: usize = 120;
+pub(super) const HEAD_ROWS: usize = 120;
 /// No recipient file has as many, and each costs memory in every row.
 pub(super) const MAX_COLUMNS: usize = 1_024;
 

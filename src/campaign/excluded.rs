@@ -63,7 +63,7 @@ impl Gathering<'_> {
     pub(super) async fn excluded(&self, draft: &Draft, opted_out: &Arc<OptOuts>) -> Result<Excluded, PeopleError> {
         let mut excluded = Excluded::default();
         // A number is read as those of the audience are, national ones in the campaign's country.
-        let options = Options { country: draft.country, ..Options::default() };
+        let options = Options { country: draft.country, takes_all: true, ..Options::default() };
         let read = async |source| audience::numbers(source, options.clone(), Sieve::new(Arc::clone(opted_out))).await;
         for entry in &draft.exclude {
             match self.origin(draft, entry).await? {

@@ -38,12 +38,28 @@ pub(super) struct Beside {
     pub(super) words: bool,
     /// Nothing: neither a `+`, nor a country that somebody has told. Its first digits were taken for a calling code.
     pub(super) untold: bool,
+    /// Its country is told, and it is another country's number, by a calling code without a `+`.
+    pub(super) foreign: bool,
+}
+
+/// How a cell says of which country its number is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    /// With a `+`, or with the digits that people dial to get out of their country.
+    International,
+    /// With a calling code, and nothing before it.
+    Coded,
+    /// Not at all.
+    National,
 }
 
 /// Of which country a national number is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Home {
+    /// A number without `+` is of this country. One that is not would be a stranger's: mostly it lacks a digit.
     Known(Region),
+    /// The column's numbers have their calling codes: what is not of this country, where it is known, may be of another.
+    Coded(Option<Region>),
     /// Nothing says.
     Missing,
     /// Nothing says, and most numbers of the file lack their country: none of them is taken for an international one.
@@ -57,6 +73,15 @@ impl Home {
     pub(super) fn of(country: Country) -> Option<Self> {
         let country = if country.is_known() { country } else { country_names::named(country.as_str())? };
         Plans::shared().region(country).map(Self::Known)
+    }
+
+    /// The same, where numbers have their calling codes.
+    pub(super) fn coded(self) -> Self {
+        match self {
+            Self::Known(region) => Self::Coded(Some(region)),
+            Self::Unreadable => Self::Coded(None),
+            Self::Coded(_) | Self::Missing | Self::National => self,
+        }
     }
 
     /// What a row's country cell says; `default` where it says nothing.
@@ -163,8 +188,25 @@ fn first_of<'a>(pieces: impl Iterator<Item = &'a str> + Clone, cell: &str, home:
     Some(Number { beside: Beside { others, words, ..number.beside }, ..number })
 }
 
+/// How the number of a cell is written. None where more stands there than one number.
+pub(super) fn written(cell: &str, number: Msisdn) -> Option<Written> {
+    let digits = Digits::of(bare(cell)).ok()?;
+    let (typed, whole) = (&digits.as_str()[1..], number.get().to_string());
+    Some(match typed.strip_suffix(whole.as_str()) {
+        _ if digits.plus => Written::International,
+        Some("") => Written::Coded,
+        Some(_) => Written::International,
+        None => Written::National,
+    })
+}
+
+/// Whether a cell holds the digits of one number, without a `+`.
+pub(super) fn is_bare(cell: &str) -> bool {
+    Digits::of(bare(cell)).is_ok_and(|digits| !digits.plus)
+}
+
 /// Reads one number. Without `+` it is tried as a national number of `home` first, then as an international one whose `+`
-/// was lost, as spreadsheets lose it.
+/// was lost, as spreadsheets lose it, where `home` lets it be one.
 fn one(cell: &str, home: Home) -> Result<Number, Reason> {
     let digits = Digits::of(cell)?;
     if digits.listed { Err(Reason::SeveralNumbers) } else { existing(&digits, cell, home) }
@@ -174,43 +216,59 @@ fn existing(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reason> {
     if digits.plus {
         return Plans::shared().international(digits.as_str());
     }
-    // The ways out of most countries, and out of America.
-    for way_out in ["+00", "+011"] {
-        if let Some(rest) = digits.as_str().strip_prefix(way_out)
-            && let Ok(number) = Plans::shared().international(Digits::from_ascii(rest).as_str())
-        {
-            return Ok(number);
-        }
-    }
     if is_date(cell) {
         return Err(Reason::NotANumber);
     }
-    let national = match home {
-        Home::Known(region) => {
-            match Plans::shared().national(&digits.as_str()[1..], region) {
-                // Some numbers with their country's code are fixed lines without it: people mean the mobile.
-                Ok(number) if number.is_fixed => {
-                    let international = Plans::shared().international(digits.as_str()).ok();
-                    let is_mobile = |other: &Number| !other.is_fixed && other.country == number.country;
-                    return Ok(international.filter(is_mobile).unwrap_or(number));
-                }
-                Ok(number) => return Ok(number),
-                Err(reason) => reason,
-            }
-        }
-        Home::Missing | Home::National if digits.as_str().starts_with("+00") => Reason::NotValid,
-        Home::National => return Err(Reason::CountryMissing),
-        Home::Missing => Reason::CountryMissing,
-        Home::Unreadable => Reason::CountryUnknown,
+    let region = match home {
+        Home::Known(region) => Some(region),
+        Home::Coded(region) => region,
+        Home::Missing | Home::National | Home::Unreadable => None,
     };
-    // What failed for its country and has no valid international reading either failed for its country.
-    if digits.as_str().starts_with("+0") {
-        Err(national)
-    } else {
-        let untold = home == Home::Missing;
-        let number = Plans::shared().international(digits.as_str()).map_err(|_| national)?;
-        Ok(Number { beside: Beside { untold, ..number.beside }, ..number })
+    if let Some(number) = behind_way_out(digits, region) {
+        return Ok(number);
     }
+    let no_such = match region.map(|region| existing_at_home(digits, region)) {
+        Some(Ok(number)) => return Ok(number),
+        Some(Err(reason)) => Some(reason),
+        None => None,
+    };
+    let begins_with = |zeros| digits.as_str().starts_with(zeros);
+    let coded = || Plans::shared().international(digits.as_str()).ok().filter(|_| !begins_with("+0"));
+    match home {
+        Home::Known(_) if coded().is_some() => Err(Reason::PlusMissing),
+        Home::Coded(_) => {
+            let foreign = |number: Number| Number { beside: Beside { foreign: true, ..number.beside }, ..number };
+            coded().map(foreign).ok_or(no_such.unwrap_or(Reason::CountryUnknown))
+        }
+        Home::Known(_) => Err(no_such.unwrap_or(Reason::NotValid)),
+        Home::Unreadable => Err(Reason::CountryUnknown),
+        Home::Missing | Home::National if begins_with("+00") => Err(Reason::NotValid),
+        Home::National => Err(Reason::CountryMissing),
+        Home::Missing => {
+            let untold = |number: Number| Number { beside: Beside { untold: true, ..number.beside }, ..number };
+            coded().map(untold).ok_or(Reason::CountryMissing)
+        }
+    }
+}
+
+/// A number as people dial it in its own country, or with its calling code.
+fn existing_at_home(digits: &Digits, region: Region) -> Result<Number, Reason> {
+    let number = Plans::shared().national(&digits.as_str()[1..], region)?;
+    if !number.is_fixed {
+        return Ok(number);
+    }
+    // Some numbers with their country's code are fixed lines without it: people mean the mobile.
+    let international = Plans::shared().international(digits.as_str()).ok();
+    let is_mobile = |other: &Number| !other.is_fixed && other.country == number.country;
+    Ok(international.filter(is_mobile).unwrap_or(number))
+}
+
+/// A number behind the way out of most countries, or out of America. Where a country is told, the latter may be an area: it
+/// is Buenos Aires.
+fn behind_way_out(digits: &Digits, region: Option<Region>) -> Option<Number> {
+    let ways_out: &[&str] = if region.is_some() { &["+00"] } else { &["+00", "+011"] };
+    let rests = ways_out.iter().filter_map(|way_out| digits.as_str().strip_prefix(way_out));
+    rests.map(Digits::from_ascii).find_map(|rest| Plans::shared().international(rest.as_str()).ok())
 }
 
 #[cfg(test)]
@@ -276,14 +334,13 @@ mod tests {
             assert!(read(cell, home(country)).unwrap().beside.words);
         }
         assert_eq!(text("1. 81234567", ""), Err(Reason::CountryMissing));
-        assert_eq!(text("1. 650 253 0000", "SG"), Ok("+16502530000 US".to_owned()));
+        assert_eq!(text("1. 650 253 0000", "SG"), Err(Reason::PlusMissing));
         assert_eq!(text("1.650.253.0000", ""), Ok("+16502530000 US".to_owned()));
     }
 
     #[test]
     fn the_country_is_that_of_the_number_not_of_the_default() {
         assert_eq!(text("+49 1512 3456789", "SG"), Ok("+4915123456789 DE".to_owned()));
-        assert_eq!(text("491512 3456789", "SG"), Ok("+4915123456789 DE".to_owned()));
         assert_eq!(text("01512/3456789", "DE"), Ok("+4915123456789 DE".to_owned()));
         assert_eq!(text("+44 (0)7400 123456", ""), Ok("+447400123456 GB".to_owned()));
         assert_eq!(text("07400123456", "UK"), Ok("+447400123456 GB".to_owned()));
@@ -378,7 +435,52 @@ mod tests {
         assert_eq!(read("13012345678", Home::National), Err(Reason::CountryMissing));
         assert!(!read("+13012345678", Home::National).unwrap().beside.untold);
         assert!(!read("0013012345678", Home::National).unwrap().beside.untold);
-        assert!(!read("4915123456010", home("SG")).unwrap().beside.untold, "somebody has told a country");
+        assert!(!read("4915123456010", home("SG").coded()).unwrap().beside.untold, "somebody has told a country");
+    }
+
+    #[test]
+    fn a_national_number_that_lost_a_digit_is_no_strangers() {
+        for (cell, country) in [("984-123069", "NP"), ("(49) 231-4982", "TC"), ("491512 3456789", "SG")] {
+            assert_eq!(text(cell, country), Err(Reason::PlusMissing), "{cell}");
+            let number = read(cell, home(country).coded()).unwrap();
+            assert!(number.beside.foreign && number.country.as_str() != country, "{cell}");
+        }
+        assert_eq!(text("49 1512", "SG"), Err(Reason::TooShort));
+        assert_eq!(read("4915123456789", Home::Unreadable), Err(Reason::CountryUnknown));
+        assert_eq!(read("4915123456789", Home::Unreadable.coded()).unwrap().country.as_str(), "DE");
+        assert!(!read("6581234567", home("SG").coded()).unwrap().beside.foreign);
+    }
+
+    #[test]
+    fn what_people_dial_to_leave_their_country_is_read() {
+        for way_out in ["8~10 ", "8~10-", "8 ~ 10 ", "8\u{223c}10", "8～10 "] {
+            for country in ["BY", "RU", "TJ", "SG", ""] {
+                let cell = format!("{way_out}375 29 491-19-11");
+                assert_eq!(text(&cell, country), Ok("+375294911911 BY".to_owned()), "{cell} in {country:?}");
+            }
+        }
+        assert_eq!(text("8 10 375 29 491-19-11", "RU"), Ok("+375294911911 BY".to_owned()));
+        assert_eq!(text("011 4312-3456", "AR"), Ok("+541143123456 AR".to_owned()));
+        assert!(text("011 15-22345-0729", "AR").is_err(), "a digit is wrong, and 011 is an area");
+        for country in ["US", "SG", ""] {
+            assert_eq!(text("011 49 151 23456789", country), Ok("+4915123456789 DE".to_owned()), "{country}");
+        }
+    }
+
+    #[test]
+    fn a_cell_says_how_its_number_is_written() {
+        for (cell, expected) in [
+            ("+65 8123 4567", Written::International),
+            ("0065 8123 4567", Written::International),
+            ("8~10 65 8123 4567", Written::International),
+            ("6581234567", Written::Coded),
+            ("'65 8123-4567", Written::Coded),
+            ("8123 4567", Written::National),
+        ] {
+            assert_eq!(written(cell, "+6581234567".parse().unwrap()), Some(expected), "{cell}");
+        }
+        assert_eq!(written("81234567 / 91234567", "+6581234567".parse().unwrap()), Some(Written::National));
+        assert!(is_bare("8123 4567") && !is_bare("+65 8123") && !is_bare("n/a"));
     }
 
     #[test]

@@ -46,6 +46,8 @@ impl Digits {
         let mut digits = Self::new();
         // A mark that people write between two numbers, but also inside one: `0171/123456`.
         let mut between = false;
+        // The way out of Belarus, Russia and Tajikistan: `8~10`, with a pause for the second tone.
+        let mut pauses = false;
         for char in text.chars() {
             match char {
                 '0'..='9' => {
@@ -54,6 +56,7 @@ impl Digits {
                 '+' | '＋' if digits.len == 1 && !digits.plus => digits.plus = true,
                 '+' | '＋' => return Err(Reason::SeveralNumbers),
                 '/' => between = true,
+                '~' | '\u{2053}' | '\u{223c}' | '～' => pauses |= digits.as_str() == "+8",
                 ',' | ';' | '|' | '&' | '\n' => (between, digits.listed) = (true, true),
                 ' ' | '-' | '.' | '(' | ')' | '[' | ']' | '_' | '\t' | '\r' | '\'' => {}
                 other if !other.is_ascii() && is_silent(other) => {}
@@ -66,6 +69,10 @@ impl Digits {
         // The longest number has fifteen digits, seventeen with its 00.
         if between && digits.len > 18 {
             return Err(Reason::SeveralNumbers);
+        }
+        if pauses && let Some(rest) = digits.as_str().strip_prefix("+810") {
+            let rest = Self::from_ascii(rest);
+            digits = Self { plus: true, listed: digits.listed, ..rest };
         }
         if digits.len == 1 { Err(Reason::Empty) } else { Ok(digits) }
     }
