@@ -8,7 +8,7 @@ use super::out::{self, To};
 use super::table::Table;
 use super::words;
 use super::{Exit, Ground};
-use crate::campaign::{FileError, check_routes};
+use crate::campaign::{FileError, PriceList, check_routes};
 use crate::config::{DEFAULT_PATH, Setting, Source};
 
 #[derive(Debug, clap::Subcommand)]
@@ -99,6 +99,8 @@ fn check(ground: &Ground, json: bool) -> anyhow::Result<()> {
         let file = ground.loaded.file.as_deref().unwrap_or(Path::new(DEFAULT_PATH)).display().to_string();
         return Err(FileError::Problems { file, problems }.into());
     }
+    // Every plan and every launch needs it.
+    ground.config.prices.as_deref().map(PriceList::load).transpose()?;
     let mut warnings = ground.loaded.warnings.clone();
     if ground.config.lanes.is_empty() {
         warnings

@@ -1,6 +1,7 @@
 //! `volley doctor`: looks over the installation, and says what to do.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -10,9 +11,10 @@ use super::holds;
 use super::obstacles::Obstacle;
 use super::out::{self, Paint, To};
 use super::pace::Slow;
+use super::room::{Room, room_beside};
 use super::words::{count, list, of, shell, span};
 use super::{Exit, Ground, stranded};
-use crate::campaign::{Stranded, Waiting, check_routes, used_up};
+use crate::campaign::{PriceList, Stranded, Waiting, check_routes, used_up};
 use crate::domain::{BatchState, Count, Span, Timestamp};
 use crate::engine::Gap;
 use crate::store::{Store, StrayKind, TurnedAway};
@@ -114,12 +116,37 @@ async fn examine(ground: &Ground, findings: &mut Findings) {
         }
         Some(Ok(store)) => {
             findings.fine("database", format!("{} can be reached, and its schema is this version's", path.display()));
+            disk(path, findings);
             if let Err(error) = stored(ground, store.as_ref(), findings).await {
                 findings.add("database", Health::Failed, error.to_string(), None);
             }
             store.close().await;
         }
-        Some(Err(error)) => findings.add("database", Health::Failed, format!("{error:#}"), None),
+        Some(Err(error)) => {
+            findings.add("database", Health::Failed, format!("{error:#}"), None);
+            disk(path, findings);
+        }
+    }
+}
+
+/// Whether there is room for what a server writes.
+fn disk(database: &Path, findings: &mut Findings) {
+    let megabytes = |bytes: u64| count(bytes / 1_000_000);
+    match room_beside(database) {
+        Room::Enough(bytes) => findings.fine("disk", format!("{} MB are free beside the database", megabytes(bytes))),
+        Room::Little(bytes) => {
+            let text = format!("only {} MB are free beside the database", megabytes(bytes));
+            findings.add(
+                "disk",
+                Health::Warning,
+                text,
+                Some("free some space: a server that cannot write sends nothing"),
+            );
+        }
+        Room::Nothing(error) => {
+            let text = format!("nothing can be written beside the database: {error}");
+            findings.add("disk", Health::Failed, text, Some("free some space, or make the folder writable"));
+        }
     }
 }
 
@@ -139,6 +166,9 @@ fn configuration(ground: &Ground, beside: bool, findings: &mut Findings) {
     }
     for problem in check_routes(&ground.config) {
         findings.add("configuration", Health::Failed, problem.to_string(), None);
+    }
+    if let Some(Err(error)) = ground.config.prices.as_deref().map(PriceList::load) {
+        findings.add("configuration", Health::Failed, format!("nothing can be launched: {error}"), None);
     }
     match ground.config.check_serve() {
         Err(error) if beside => {
@@ -194,16 +224,21 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
     }
     let running = ground.nodes(store).await?;
     let last = store.nodes(Timestamp::default()).await?.into_iter().max_by_key(|node| node.seen_at);
-    match (running.last(), last) {
-        (Some(node), _) => {
+    let unwritable = ground.unwritable(store).await?;
+    match (unwritable.map(Obstacle::Unwritable), running.last(), last) {
+        // It runs, whenever it was seen last: its beat cannot be written either.
+        (Some(stuck), _, _) => {
+            findings.add("server", Health::Failed, stuck.what_since(now), Some(&stuck.what_to_do("", now)));
+        }
+        (None, Some(node), _) => {
             findings.fine("server", format!("one is running, seen {} ago", span(now.since(node.seen_at))));
         }
-        (None, Some(node)) => {
+        (None, None, Some(node)) => {
             let text =
                 format!("none is running; the last one was killed, and seen {} ago", span(now.since(node.seen_at)));
             findings.add("server", Health::Warning, text, Some("start `volley serve`"));
         }
-        (None, None) => findings.add("server", Health::Warning, "none is running", Some("start `volley serve`")),
+        (None, None, None) => findings.add("server", Health::Warning, "none is running", Some("start `volley serve`")),
     }
     campaigns(ground, store, now, findings).await?;
     if let Some(deaf) = Obstacle::deaf(&running) {

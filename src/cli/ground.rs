@@ -10,7 +10,7 @@ use crate::campaign::Launcher;
 use crate::clock::{Chance, Clock, RealClock};
 use crate::config::{self, Config, Database, Loaded, Source};
 use crate::domain::{Plan, Span, Timestamp};
-use crate::store::{self, LaneState, Node, Store};
+use crate::store::{self, LaneState, Node, Store, Unwritable};
 use crate::throttle::turned;
 
 /// A node that has not been seen for so long does not run.
@@ -109,6 +109,11 @@ impl Ground {
     /// The servers that are running on this database.
     pub(super) async fn nodes(&self, store: &dyn Store) -> store::Result<Vec<Node>> {
         store.nodes(self.now() - NODE_SILENT).await
+    }
+
+    /// Whether the server that is running cannot write to this database.
+    pub(super) async fn unwritable(&self, store: &dyn Store) -> store::Result<Option<Unwritable>> {
+        store.unwritable(self.now() - NODE_SILENT).await
     }
 
     /// Who plans, launches and changes campaigns.

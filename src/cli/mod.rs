@@ -28,6 +28,7 @@ mod out;
 mod pace;
 mod progress;
 mod reply;
+mod room;
 mod serve;
 mod server;
 mod simulate;

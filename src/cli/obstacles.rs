@@ -8,7 +8,7 @@ use super::{holds, stranded, used_up};
 use crate::campaign::{Stranded, UsedUp, held};
 use crate::domain::{Channel, Timestamp};
 use crate::node::{deaf, hear_again};
-use crate::store::{Deafness, Hold, Node, StepHeldBy, StepHold};
+use crate::store::{Deafness, DiskTrouble, Hold, Node, StepHeldBy, StepHold, Unwritable};
 
 const NO_SERVER: &str = "no server is running on this database";
 const START: &str = "start `volley serve`";
@@ -24,6 +24,8 @@ pub(super) enum Obstacle {
     /// A lane of it goes more slowly than it could, and so many of it wait for that.
     Slow(Slow, i64),
     NoServer,
+    /// The server cannot write to the database.
+    Unwritable(Unwritable),
     /// It is paused, and a limit of it has to be raised before it goes on.
     UsedUp(UsedUp),
     /// The provider's receipts do not get to the server, so what became of messages is not known.
@@ -31,6 +33,28 @@ pub(super) enum Obstacle {
         since: Timestamp,
         how: Deafness,
     },
+}
+
+/// What it means that the server cannot write.
+const fn unwritable(trouble: DiskTrouble) -> &'static str {
+    match trouble {
+        DiskTrouble::Full => "the server cannot write, because the disk of the database is full: nothing is sent",
+        DiskTrouble::ReadOnly => "the server cannot write, because the database is read-only: nothing is sent",
+        DiskTrouble::Failing => "the server cannot write, because the disk of the database fails: nothing is sent",
+    }
+}
+
+/// What to do about it.
+const fn write_again(trouble: DiskTrouble) -> &'static str {
+    match trouble {
+        DiskTrouble::Full => "free some space on that disk; the server then goes on by itself",
+        DiskTrouble::ReadOnly => {
+            "make the database's file and folder writable for the server; it then goes on by itself"
+        }
+        DiskTrouble::Failing => {
+            "check that disk, its quota and the size that the server's files may have; the server then goes on by itself"
+        }
+    }
 }
 
 /// An obstacle, for JSON.
@@ -63,6 +87,7 @@ impl Obstacle {
             Self::Slow(slow, waiting) => format!("{}{}", slow.what(), holds::wait_for_it(*waiting)),
             Self::Gone(gone) => stranded::what(gone),
             Self::NoServer => NO_SERVER.to_owned(),
+            Self::Unwritable(Unwritable { trouble, .. }) => unwritable(*trouble).to_owned(),
             Self::UsedUp(limit) => used_up::what(limit),
             Self::Deaf { how, .. } => deaf(*how).to_owned(),
         }
@@ -80,6 +105,7 @@ impl Obstacle {
             },
             Self::StepHeld(hold, _, _) => format!("{}, for {}", self.what(), about(now.since(hold.since))),
             Self::Deaf { since, .. } => format!("{}, since {}", self.what(), about(now.since(*since))),
+            Self::Unwritable(Unwritable { since, .. }) => format!("{}, for {}", self.what(), about(now.since(*since))),
             Self::Gone(_) | Self::NoServer | Self::UsedUp(_) => self.what(),
         }
     }
@@ -101,6 +127,7 @@ impl Obstacle {
             Self::Slow(slow, _) => slow.what_to_do(now),
             Self::Gone(gone) => stranded::what_to_do(gone, campaign),
             Self::NoServer => START.to_owned(),
+            Self::Unwritable(Unwritable { trouble, .. }) => write_again(*trouble).to_owned(),
             Self::UsedUp(limit) => used_up::what_to_do(limit, campaign),
             Self::Deaf { how, .. } => hear_again(*how).to_owned(),
         }
@@ -118,6 +145,7 @@ impl Obstacle {
             Self::Slow(slow, waiting) => (slow.kind(), slow.since(), Some(*waiting)),
             Self::Gone(gone) => ("lane gone", None, Some(gone.queued)),
             Self::NoServer => ("no server", None, None),
+            Self::Unwritable(Unwritable { since, .. }) => ("database not writable", Some(*since), None),
             Self::UsedUp(_) => ("limit used up", None, None),
             Self::Deaf { since, how: Deafness::TurnedAway } => ("receipts turned away", Some(*since), None),
             Self::Deaf { since, how: Deafness::Unheard } => ("receipts do not come", Some(*since), None),

@@ -16,7 +16,7 @@ use crate::store::{
     ClaimedSet, Copied, Dial, Edition, Error, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState,
     Loaded, NamingLane, NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result,
     Said, Scope, Sender, Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns,
-    Walk, Wish,
+    Unwritable, Walk, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -275,6 +275,7 @@ through! {
     writes keep_gap(from: Timestamp, until: Timestamp, forget: Timestamp) -> ();
     reads gaps() -> Vec<(Timestamp, Timestamp)>;
     reads nodes(since: Timestamp) -> Vec<Node>;
+    reads unwritable(since: Timestamp) -> Option<Unwritable>;
     reads lane_states(since: Timestamp) -> Vec<LaneState>;
     reads seq() -> u64;
     writes note(event: Event) -> ();

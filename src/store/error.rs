@@ -1,5 +1,7 @@
 //! What can go wrong with the database, each with what to do about it.
 
+use serde::{Deserialize, Serialize};
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("cannot open the database {place}: {hint}")]
@@ -76,7 +78,7 @@ impl Error {
             Cause::ReadOnly => Self::ReadOnly { verb, source },
             Cause::Full => Self::Full { verb, source },
             Cause::Closed => Self::Closed { verb },
-            Cause::Other => Self::Failed { verb, source },
+            Cause::Disk | Cause::Other => Self::Failed { verb, source },
         }
     }
 
@@ -99,8 +101,19 @@ enum Cause {
     Locked,
     ReadOnly,
     Full,
+    /// The file system has failed it in another way.
+    Disk,
     Closed,
     Other,
+}
+
+/// What keeps a server from writing to its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiskTrouble {
+    Full,
+    ReadOnly,
+    Failing,
 }
 
 impl Cause {
@@ -113,6 +126,7 @@ impl Cause {
         match code.and_then(|code| code.parse::<i64>().ok()).map(|code| code & 0xff) {
             Some(5 | 6) => Self::Locked,
             Some(8) => Self::ReadOnly,
+            Some(10) => Self::Disk,
             Some(13) => Self::Full,
             _ => Self::Other,
         }
@@ -142,6 +156,16 @@ impl Failure {
         }
     }
 
+    /// What is wrong with the disk, where that is why.
+    pub(super) const fn of_the_disk(&self) -> Option<DiskTrouble> {
+        match self.cause {
+            Cause::Full => Some(DiskTrouble::Full),
+            Cause::ReadOnly => Some(DiskTrouble::ReadOnly),
+            Cause::Disk => Some(DiskTrouble::Failing),
+            Cause::Locked | Cause::Closed | Cause::Other => None,
+        }
+    }
+
     pub(super) fn told_to(&self, verb: &'static str) -> Error {
         let source = || sqlx::Error::Protocol(self.reason.clone());
         match self.cause {
@@ -149,7 +173,7 @@ impl Failure {
             Cause::ReadOnly => Error::ReadOnly { verb, source: source() },
             Cause::Full => Error::Full { verb, source: source() },
             Cause::Closed => Error::Closed { verb },
-            Cause::Other => Error::Commit { reason: self.reason.clone() },
+            Cause::Disk | Cause::Other => Error::Commit { reason: self.reason.clone() },
         }
     }
 }

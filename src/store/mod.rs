@@ -26,7 +26,7 @@ mod walk;
 
 pub use batch::{Amendment, Batch, Edition, NewBatch, Over, Spread, Start};
 pub use book::{Book, Entry};
-pub use error::Error;
+pub use error::{DiskTrouble, Error};
 pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Stray, StrayCount, StrayKind, Verdict};
 pub use hushed::Hush;
 pub use lanes::{
@@ -37,7 +37,7 @@ pub use marked::Marked;
 pub use model::{
     Asked, Asking, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Deafness, Drained, Event, Found, Heard,
     Impatient, Key, KnownAs, Lane, Loaded, NewAudience, Node, Pass, Question, Queue, TierPlace, TierUse, Timing,
-    Turned, TurnedAway, Turns,
+    Turned, TurnedAway, Turns, Unwritable,
 };
 pub use people::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use signal::{Hints, Signal, Signals};

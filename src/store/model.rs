@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Cap, Capped, LaneState, Nameless, Sender};
+use super::{Cap, Capped, DiskTrouble, LaneState, Nameless, Sender};
 use crate::domain::{
     AttemptId, AudienceId, BatchId, Channel, Country, Fields, Hours, LaneId, MessageKey, Money, Msisdn, Present, Span,
     StepIndex, Timestamp, Umid, Zone, zone_of,
@@ -325,6 +325,13 @@ pub struct Turned {
     pub count: u64,
     pub since: Timestamp,
     pub latest: Timestamp,
+}
+
+/// That a running server cannot write to its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unwritable {
+    pub since: Timestamp,
+    pub trouble: DiskTrouble,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -8,7 +8,7 @@ use super::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
     ClaimedSet, Copied, Dial, Edition, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded,
     NamingLane, NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope,
-    Sender, Spread, StepHold, Stray, StrayCount, TierPlace, Turned, Turns, Walk, Wish,
+    Sender, Spread, StepHold, Stray, StrayCount, TierPlace, Turned, Turns, Unwritable, Walk, Wish,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, Span,
@@ -310,6 +310,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn gaps(&self) -> Result<Vec<(Timestamp, Timestamp)>>;
     /// Nodes seen since `since` that have not stopped.
     async fn nodes(&self, since: Timestamp) -> Result<Vec<Node>>;
+    /// Whether the running server could not write at its latest try, and that was since `since`.
+    async fn unwritable(&self, since: Timestamp) -> Result<Option<Unwritable>>;
     /// Rises with every decision of a person or of the throttle.
     async fn seq(&self) -> Result<u64>;
     async fn note(&self, event: Event) -> Result<()>;

@@ -10,12 +10,14 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
+use volley::domain::Span;
 
 use crate::cli::{installation, run};
-use crate::support::number;
+use crate::support::{ALONE, Installation, Shape, number, until};
 
 /// More than fits into a small disk.
 const PEOPLE: u64 = 40_000;
+const PATIENCE: Span = Span::from_secs(60);
 const LAUNCH: [&str; 5] = ["campaign", "launch", "promo.toml", "--unchecked", "--json"];
 
 fn names(list: &Value) -> Vec<&str> {
@@ -110,6 +112,7 @@ fn a_full_disk_fails_commands_with_a_sentence_and_once_there_is_room_they_do_wha
         run launch limited "$volley" campaign launch big.toml --unchecked
         run audiences "$volley" audience list --json
         run campaigns "$volley" campaign list --json
+        run doctor "$volley" doctor --json
         export TMPDIR=$PWD/disk
         run unpack limited "$volley" audience check people.csv.gz
         free
@@ -137,7 +140,54 @@ fn a_full_disk_fails_commands_with_a_sentence_and_once_there_is_room_they_do_wha
     ended("unpack_again", "0");
     assert_eq!(names(&serde_json::from_str(&ended("audiences", "0")).unwrap()), ["first"]);
     assert_eq!(ended("campaigns", "0").trim(), "[]");
+    let doctor: Value = serde_json::from_str(&read("doctor.out".to_owned())).unwrap();
+    let disk = doctor["findings"].as_array().unwrap().iter().find(|finding| finding["what"] == "disk").unwrap();
+    assert!(!is_full || disk["health"] != "ok", "{disk}");
     ended("import_again", "0");
     let launched: Value = serde_json::from_str(&ended("launch_again", "0")).unwrap();
     assert_eq!(launched["messages"], PEOPLE);
+}
+
+/// Its process may write no further than into the first page of a file, which is what a full disk does to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg(unix)]
+async fn while_the_server_cannot_write_commands_say_so_and_promise_no_time() {
+    let _alone = ALONE.lock().await;
+    let shape = Shape { seed: 47, profile: String::new(), rate: 40, batch: None, connections: 8 };
+    let mut site = Installation::new(&shape).await;
+    site.write_people("people.csv", 0..3_000);
+    let promo =
+        "name = \"promo\"\naudience = \"people.csv\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi {{FirstName}}\"\n";
+    std::fs::write(site.path("promo.toml"), promo).unwrap();
+    site.serve_by(&["/bin/sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).await;
+    site.volley(&["campaign", "launch", "promo.toml", "--json"]).await.json();
+    assert!(site.provider.saw("messages=20", 60).await.is_some());
+    assert!(site.show("promo").await["left_by"].is_string());
+    let limit = |bytes: &str| {
+        let (server, size) = (site.server().id().to_string(), format!("--fsize={bytes}:"));
+        assert!(Command::new("prlimit").args(["--pid", &server, &size]).status().unwrap().success());
+    };
+    limit("4096");
+    let is_told = |show: &Value| {
+        show["obstacles"].as_array().unwrap().iter().any(|obstacle| obstacle["kind"] == "database not writable")
+    };
+    let show = until("the campaign says so", PATIENCE, || async {
+        let show = site.show("promo").await;
+        if is_told(&show) { Ok(show) } else { Err(show) }
+    })
+    .await;
+    assert_eq!((&show["left_by"], &show["finished_by"], &show["server"]), (&Value::Null, &Value::Null, &json!(true)));
+    let shown = site.volley(&["campaign", "show", "promo"]).await.stdout;
+    assert!(shown.contains("the server cannot write") && !shown.contains("has left by"), "{shown}");
+    let doctor = site.volley(&["doctor", "--json"]).await.json();
+    let server: Vec<&Value> =
+        doctor["findings"].as_array().unwrap().iter().filter(|finding| finding["what"] == "server").collect();
+    assert_eq!((&doctor["ok"], server.len(), &server[0]["health"]), (&json!(false), 1, &json!("failed")), "{doctor}");
+    assert!(server[0]["text"].as_str().unwrap().contains("nothing is sent"), "{doctor}");
+    limit("unlimited");
+    until("the campaign goes on", PATIENCE, || async {
+        let show = site.show("promo").await;
+        if !is_told(&show) && show["left_by"].is_string() { Ok(()) } else { Err(show) }
+    })
+    .await;
 }

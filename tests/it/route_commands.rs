@@ -144,3 +144,14 @@ fn a_campaign_without_steps_takes_the_default_route_and_the_commands_show_it() {
     let read = run(folder.path(), &["lane", "list"]).ended(1);
     assert!(read.stderr.contains("route late, step 1, fallback_afterwards: there is no such key"), "{}", read.stderr);
 }
+
+#[test]
+fn a_price_list_that_is_not_there_fails_the_check_and_the_doctor() {
+    let folder = installation();
+    extend_config(folder.path(), "[prices]\nfile = \"gone.csv\"\n");
+    run(folder.path(), &["config", "check"]).ended(1).says(&["the price list", "gone.csv", "[prices] in volley.toml"]);
+    let doctor = run(folder.path(), &["doctor"]).ended(1).stdout;
+    assert!(doctor.contains("nothing can be launched: the price list"), "{doctor}");
+    std::fs::write(folder.path().join("gone.csv"), "channel,price\nSMS,0.05\n").unwrap();
+    run(folder.path(), &["config", "check"]).ended(0);
+}

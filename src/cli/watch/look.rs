@@ -20,6 +20,8 @@ pub(in crate::cli) struct Look {
     pub(in crate::cli) is_kept: bool,
     /// Whether a server is running on this database.
     pub(in crate::cli) server: bool,
+    /// Whether that server cannot write, and so does nothing.
+    pub(in crate::cli) is_unwritable: bool,
     pub(in crate::cli) next_due: Option<Timestamp>,
     /// When what waits now will have left, as things stand.
     pub(in crate::cli) forecast: Option<Forecast>,
@@ -66,12 +68,14 @@ impl<'a> Looking<'a> {
         let tallies = store.tallies(self.id).await?;
         let at = self.ground.now();
         let nodes = self.ground.nodes(store).await?;
-        let server = !nodes.is_empty();
+        let unwritable = self.ground.unwritable(store).await?;
+        // What cannot be written is its beat as well.
+        let server = !nodes.is_empty() || unwritable.is_some();
         let stranded = Stranded::of(&batch, &self.plan, &tallies, &self.ground.config);
         let turned = self.ground.as_turned(store).await?;
         let allowed = turned.allowed(&self.plan);
         let mut show = Show::new(&batch, &tallies, allowed, stranded);
-        if !server {
+        if !server || unwritable.is_some() {
             show.rate.now = 0.0;
         }
         let report = Report::of(&batch, Some(&self.plan), &tallies);
@@ -110,10 +114,13 @@ impl<'a> Looking<'a> {
             _ => false,
         };
         obstacles.extend((!server && !is_over).then_some(Obstacle::NoServer));
+        let is_unwritable = unwritable.is_some();
+        obstacles.extend(unwritable.filter(|_| !is_over).map(Obstacle::Unwritable));
         obstacles.extend(Obstacle::deaf(&nodes).filter(|_| !is_over));
         let next_due = store.next_due(vec![self.id]).await?.remove(&self.id);
         let is_to_leave = matches!(batch.state, BatchState::Running | BatchState::Scheduled) && show.counts.queued > 0;
-        let goes_on = self.foresees && is_to_leave;
+        // Nobody knows when there will be room on a full disk.
+        let goes_on = self.foresees && is_to_leave && !is_unwritable;
         let foreseen = if goes_on { self.forecast(&turned, &batch, &tallies, at).await? } else { (None, None) };
         let (forecast, finished_by) = foreseen;
         let waived = Waived::read(store, &self.ground.config, &self.plan, &tallies, at).await?;
@@ -130,6 +137,7 @@ impl<'a> Looking<'a> {
             obstacles,
             is_kept,
             server,
+            is_unwritable,
             next_due,
             forecast,
             finished_by,

@@ -183,7 +183,7 @@ fn pace(look: &Look) -> String {
     if waits > 0 || look.show.rate.now > 0.0 {
         said.push(format!("{} now, {} allowed", rate(look.show.rate.now), rate(look.show.rate.allowed)));
     }
-    let is_moving = look.server && look.batch.state == BatchState::Running;
+    let is_moving = look.server && !look.is_unwritable && look.batch.state == BatchState::Running;
     if let Some(forecast) = look.forecast.as_ref().filter(|_| is_moving) {
         said.push(foreseen(forecast, look));
     }

@@ -17,7 +17,8 @@ use crate::store::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
     ClaimedSet, Copied, Dial, Edition, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded,
     NamingLane, NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope,
-    Sender, Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Walk, Wish,
+    Sender, Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Unwritable, Walk,
+    Wish,
 };
 
 #[async_trait::async_trait]
@@ -450,7 +451,7 @@ impl Store for Sqlite {
     }
 
     async fn start_node(&self, now: Timestamp) -> Result<(i64, Option<Timestamp>)> {
-        self.become_server()?;
+        self.serving.begin(self.path.as_deref())?;
         self.write("start a node", move |c| Box::pin(nodes::start(c, now))).await
     }
 
@@ -460,7 +461,7 @@ impl Store for Sqlite {
 
     async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()> {
         self.write("stop a node", move |c| Box::pin(nodes::stop(c, node, listening_until))).await?;
-        self.stop_serving();
+        self.serving.end();
         Ok(())
     }
 
@@ -482,6 +483,10 @@ impl Store for Sqlite {
 
     async fn lane_states(&self, since: Timestamp) -> Result<Vec<LaneState>> {
         self.read("read how lanes go", move |c| Box::pin(nodes::lane_states(c, since))).await
+    }
+
+    async fn unwritable(&self, since: Timestamp) -> Result<Option<Unwritable>> {
+        Ok(self.serving.trouble(since))
     }
 
     async fn seq(&self) -> Result<u64> {

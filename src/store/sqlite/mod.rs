@@ -24,6 +24,7 @@ mod numbers;
 mod receipts;
 mod rows;
 mod script;
+mod serving;
 mod shapes;
 mod spool;
 mod sweep;
@@ -35,11 +36,9 @@ mod walk;
 mod wishes;
 mod writer;
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -49,6 +48,7 @@ use sqlx::{ConnectOptions, Row, SqlStr, SqliteConnection};
 
 use super::{Error, Result, Signals};
 use crate::clock::Clock;
+use serving::Serving;
 use spool::{Disk, Spool};
 use turn::Turn;
 use writer::{Wanted, Writer};
@@ -108,14 +108,12 @@ type Work<T> = std::result::Result<T, Fault>;
 #[derive(Debug)]
 pub struct Sqlite {
     writer: Writer,
-    hosting: Arc<AtomicBool>,
     clock: Arc<dyn Clock>,
     signals: Signals,
     /// Nothing for a database in memory, which only its one connection can see.
     readers: Option<SqlitePool>,
     path: Option<PathBuf>,
-    /// Held while this process is the server.
-    serving: Mutex<Option<File>>,
+    serving: Arc<Serving>,
 }
 
 impl Sqlite {
@@ -131,8 +129,8 @@ impl Sqlite {
         };
         let options = settings(options);
         let mut connection = options.connect().await.map_err(|source| open_error(url, source))?;
-        let hosting = Arc::new(AtomicBool::new(false));
-        let turn = path.as_deref().map(|path| Turn::open(path, Arc::clone(&hosting), Arc::clone(&clock)));
+        let serving = Arc::new(Serving::beside(path.as_deref()));
+        let turn = path.as_deref().map(|path| Turn::open(path, Arc::clone(&serving.hosting), Arc::clone(&clock)));
         let mut turn = turn.transpose().map_err(|source| open_error(url, source.into()))?;
         // Two processes that open a new file at the same moment lay out one schema.
         if let Some(turn) = &mut turn {
@@ -153,8 +151,8 @@ impl Sqlite {
                 Some(readers.map_err(|source| open_error(url, source))?)
             }
         };
-        let writer = Writer::start(connection, turn, Arc::clone(&clock));
-        Ok(Self { writer, hosting, clock, signals: Signals::default(), readers, path, serving: Mutex::new(None) })
+        let writer = Writer::start(connection, turn, Arc::clone(&serving), Arc::clone(&clock));
+        Ok(Self { writer, clock, signals: Signals::default(), readers, path, serving })
     }
 
     /// A connection past the verbs, with the store's own settings: for whoever measures what the database can do.
@@ -216,34 +214,12 @@ impl Sqlite {
         Spool::new(Disk::at(folder.unwrap_or_else(std::env::temp_dir)))
     }
 
-    /// Becomes the file's server: there is one at most, for as long as its process lives.
-    fn become_server(&self) -> Result<()> {
-        let Some(path) = &self.path else { return Ok(()) };
-        let place = beside(path, "-serve");
-        let file = File::options().create(true).truncate(false).write(true).open(&place);
-        let file = file.map_err(|source| open_error(&place.display().to_string(), source.into()))?;
-        match file.try_lock() {
-            Ok(()) => {
-                *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
-                self.hosting.store(true, Ordering::Relaxed);
-                Ok(())
-            }
-            Err(TryLockError::WouldBlock) => Err(Error::SecondServer { place: path.display().to_string() }),
-            Err(TryLockError::Error(source)) => Err(open_error(&place.display().to_string(), source.into())),
-        }
-    }
-
-    fn stop_serving(&self) {
-        self.hosting.store(false, Ordering::Relaxed);
-        self.serving.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-
     async fn shut(&self) {
         if let Some(readers) = &self.readers {
             readers.close().await;
         }
         self.writer.close().await;
-        self.stop_serving();
+        self.serving.end();
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Fault;
+use super::serving::Serving;
 use super::turn::Turn;
 use crate::clock::Clock;
 use crate::domain::Span;
@@ -113,13 +114,18 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: SqliteConnection, turn: Option<Turn>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn start(
+        connection: SqliteConnection,
+        turn: Option<Turn>,
+        serving: Arc<Serving>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let ended = CancellationToken::new();
         let at_the_end = ended.clone().drop_guard();
         let task = tokio::spawn(async move {
             let _at_the_end = at_the_end;
-            Loop { connection, jobs, turn, clock }.run().await;
+            Loop { connection, jobs, turn, serving, clock }.run().await;
         });
         Self { queue: Mutex::new(Some(queue)), task: Mutex::new(Some(task)), ended }
     }
@@ -157,6 +163,7 @@ struct Loop {
     connection: SqliteConnection,
     jobs: mpsc::Receiver<Box<dyn Job>>,
     turn: Option<Turn>,
+    serving: Arc<Serving>,
     clock: Arc<dyn Clock>,
 }
 
@@ -177,12 +184,24 @@ impl Loop {
             if let Some(turn) = &mut self.turn {
                 turn.give();
             }
+            self.leave_word(&committed, &group);
             for job in group.drain(..) {
                 job.answer(committed.as_ref().copied());
             }
         }
         // A connection that closes cleanly folds its log into the file; one that does not is as safe.
         let _ = self.connection.close().await;
+    }
+
+    /// Where the disk has failed a server, other commands have to be able to see it.
+    fn leave_word(&self, committed: &std::result::Result<(), Failure>, group: &[Box<dyn Job>]) {
+        let trouble = match committed {
+            Err(failure) => failure.of_the_disk(),
+            Ok(()) => group.iter().find_map(|job| job.failure()?.of_the_disk()),
+        };
+        if let Some(trouble) = trouble {
+            self.serving.cannot_write(self.clock.now(), trouble);
+        }
     }
 
     /// Writes one group: what is in it, and whatever waits behind. Whoever was taken is in `group`, whatever happens.

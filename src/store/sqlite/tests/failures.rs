@@ -6,10 +6,10 @@ use futures_util::FutureExt;
 use sqlx::{Connection, SqliteConnection};
 
 use super::{Place, event};
-use crate::clock::RealClock;
-use crate::domain::{AudienceId, Country, Fields, Msisdn, Recipient};
+use crate::clock::{Clock, ManualClock, RealClock};
+use crate::domain::{AudienceId, Country, Fields, Msisdn, Recipient, Span};
 use crate::store::sqlite::Sqlite;
-use crate::store::{Error, KnownAs, NewAudience, Store};
+use crate::store::{DiskTrouble, Error, KnownAs, NewAudience, Store, Unwritable};
 
 /// Something about the writer's connection that only a test changes.
 async fn pragma(store: &Sqlite, text: &'static str) {
@@ -123,6 +123,40 @@ async fn a_full_disk_fails_what_needs_room_and_passes() {
     pragma(&store, "PRAGMA max_page_count = 1000000").await;
     store.add_recipients(audience, 0, many()).await.unwrap();
     assert_eq!(store.recipients(audience, 0, 10_000).await.unwrap(), many());
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_write_leaves_word_for_other_processes() {
+    let place = Place::new();
+    let clock = Arc::new(ManualClock::at(super::now()));
+    let server = place.open_by(clock.clone()).await.unwrap();
+    let command = place.open().await.unwrap();
+    let word = async || command.unwritable(clock.now() - Span::from_secs(5)).await.unwrap();
+    let audience = audience(&server).await;
+    let fails = async || {
+        pragma(&server, "PRAGMA max_page_count = 1").await;
+        server.add_recipients(audience, 0, many()).await.unwrap_err();
+        pragma(&server, "PRAGMA max_page_count = 1000000").await;
+    };
+    fails().await;
+    assert_eq!(word().await, None, "it is no server");
+    let (node, _) = server.start_node(clock.now()).await.unwrap();
+    assert_eq!(word().await, None);
+    let since = clock.now();
+    fails().await;
+    let full = |since| Some(Unwritable { since, trouble: DiskTrouble::Full });
+    assert_eq!(word().await, full(since));
+    // It is one time of trouble, although something could be written between two failures.
+    clock.advance(Span::from_secs(4));
+    server.note(event()).await.unwrap();
+    fails().await;
+    assert_eq!(word().await, full(since));
+    clock.advance(Span::from_secs(6));
+    assert_eq!(word().await, None, "it has not failed lately");
+    fails().await;
+    assert_eq!(word().await, full(clock.now()));
+    server.stop_node(node, clock.now()).await.unwrap();
+    assert_eq!(word().await, None);
 }
 
 #[tokio::test]
