@@ -15,11 +15,14 @@ use super::room::{Room, room_beside};
 use super::words::{count, list, of, shell, span};
 use super::{Exit, Ground, stranded};
 use crate::campaign::{PriceList, Stranded, Waiting, check_routes, used_up};
-use crate::domain::{BatchState, Count, Span, Timestamp};
+use crate::config::Lane;
+use crate::domain::{BatchState, Channel, Count, Span, Timestamp};
 use crate::engine::Gap;
 use crate::store::{Store, StrayKind, TurnedAway};
 
 const A_DAY: Span = Span::from_secs(86_400);
+/// What the provider said longer ago is not told any more.
+const A_MONTH: Span = Span::from_secs(30 * 86_400);
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -245,6 +248,7 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
         findings.add("webhooks", Health::Failed, deaf.what_since(now), Some(&deaf.what_to_do("", now)));
     }
     gaps(store, now, findings).await?;
+    account_events(ground, store, now, findings).await?;
     webhooks(ground, store, now, findings).await
 }
 
@@ -352,6 +356,12 @@ async fn webhooks(ground: &Ground, store: &dyn Store, now: Timestamp, findings: 
             "check what the provider posts here",
         ),
         (
+            StrayKind::OtherType,
+            "webhook is of a type that Volley does not know",
+            "webhooks are of a type that Volley does not know",
+            "they are kept for 30 days; choose at the provider which events it posts here",
+        ),
+        (
             StrayKind::Unreadable,
             "webhook could not be read",
             "webhooks could not be read",
@@ -362,6 +372,40 @@ async fn webhooks(ground: &Ground, store: &dyn Store, now: Timestamp, findings: 
         let (since, latest) = (span(now.since(found.earliest)), span(now.since(found.latest)));
         let text = format!("{}, in the last {since}, the latest {latest} ago", of(found.count, one, many));
         findings.add("webhooks", Health::Warning, text, Some(advice));
+    }
+    Ok(())
+}
+
+/// Events of accounts and numbers that are those of no lane now.
+async fn account_events(
+    ground: &Ground,
+    store: &dyn Store,
+    now: Timestamp,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let lanes: Vec<&Lane> = ground.config.lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp).collect();
+    let ours: Vec<&str> = lanes.iter().filter_map(|lane| lane.provider.account_id.as_deref()).collect();
+    for said in store.said().await?.iter().filter(|said| now.since(said.at) <= A_MONTH) {
+        let (ago, kind) = (span(now.since(said.at)), &said.value);
+        // Where no lane says of which account it is, each takes every event for its own.
+        let is_unknown =
+            |account: &&str| !ours.is_empty() && !ours.iter().any(|ours| ours.eq_ignore_ascii_case(account));
+        if let Some(account) = said.unknown_account().filter(is_unknown) {
+            let text = format!(
+                "account \"{account}\" is the account_id of no lane; of its events only restrictions are obeyed \
+                 (the latest: {kind}, {ago} ago)"
+            );
+            let advice = "if it is your account, put that name into account_id, or leave account_id out; `volley events` shows \
+                          what it said";
+            findings.add("account events", Health::Warning, text, Some(advice));
+        }
+        let is_ours =
+            |digits: &str| lanes.iter().any(|lane| lane.number.is_some_and(|ours| ours.get().to_string() == digits));
+        if let Some(digits) = said.unknown_number().filter(|digits| !is_ours(digits)) {
+            let text = format!("+{digits} is the number of no lane, and the provider tells of it ({kind}, {ago} ago)");
+            let advice = "if a lane sends by it, state it there: number = \"+…\"";
+            findings.add("account events", Health::Warning, text, Some(advice));
+        }
     }
     Ok(())
 }

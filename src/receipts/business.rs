@@ -21,17 +21,23 @@ const HELD: [(&str, &str); 4] = [
     ("PENDING_DELETION", "it is being deleted at the provider"),
 ];
 
-/// An event with what comes of it; nothing where it is of a type that nobody has taught us, or of somebody else's account.
+/// An event with what comes of it; nothing where it is of a type that is not known.
+///
+/// The provider may call an account otherwise in its events than in its API. So an event of an account that is none of ours
+/// is kept and shown all the same, and obeyed where it restricts: to stop for another's template costs a look, to send what
+/// is paused costs the number.
 pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timestamp) -> Option<BusinessEvent> {
-    let all: Vec<&Lane> = lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp).collect();
-    let lanes: Vec<&Lane> = all.iter().copied().filter(|lane| is_of(event, lane)).collect();
-    if lanes.is_empty() && !all.is_empty() {
-        return None;
-    }
+    let all = || lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp);
+    let account = event.account_id.as_deref().filter(|account| !account.is_empty());
+    let is_ours = |lane: &&Lane| account.is_some_and(|account| states(lane, account));
+    let doubted =
+        account.filter(|_| all().any(|lane| lane.provider.account_id.is_some()) && !all().any(|lane| is_ours(&lane)));
+    let concerns = |lane: &&Lane| doubted.is_some() || account.is_none() || is_ours(lane) || !has_account(lane);
     let id = event.event_id.as_deref().filter(|id| !id.is_empty()).map_or_else(|| digest(raw), str::to_owned);
     let mut reading = Reading {
         event,
-        lanes,
+        lanes: all().filter(concerns).collect(),
+        doubted,
         kept: BusinessEvent {
             id,
             received: now,
@@ -54,13 +60,20 @@ pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timesta
         "account_update" => reading.account(),
         _ => return None,
     }
+    if let Some(account) = doubted {
+        reading.kept.says.push(Said::of_unknown_account(account, &reading.kept.kind, now));
+    }
     Some(reading.kept)
 }
 
-/// Whether a lane is of the account that an event is about, as far as both say.
-fn is_of(event: &Business<'_>, lane: &Lane) -> bool {
-    let Some(account) = event.account_id.as_deref().filter(|account| !account.is_empty()) else { return true };
-    lane.provider.account_id.as_deref().is_none_or(|ours| ours.eq_ignore_ascii_case(account))
+/// Whether a lane says that it is of this account.
+fn states(lane: &Lane, account: &str) -> bool {
+    lane.provider.account_id.as_deref().is_some_and(|ours| ours.eq_ignore_ascii_case(account))
+}
+
+/// Whether a lane says of which account it is.
+const fn has_account(lane: &Lane) -> bool {
+    lane.provider.account_id.is_some()
 }
 
 /// Of events there is one for everybody, whatever their clock.
@@ -77,15 +90,37 @@ struct Reading<'a> {
     event: &'a Business<'a>,
     /// Ours on WhatsApp, of the account that it is about.
     lanes: Vec<&'a Lane>,
+    /// The account that it is about, where that is none of ours.
+    doubted: Option<&'a str>,
     kept: BusinessEvent,
 }
 
 impl<'a> Reading<'a> {
     fn tell(&mut self, subject: impl Into<String>, text: impl Into<String>) {
-        self.kept.told.push((subject.into(), text.into()));
+        let mut text = text.into();
+        if let Some(account) = self.doubted {
+            text.push_str(&format!(
+                "; the event is of account \"{}\", which is the `account_id` of no lane, so only restrictions are obeyed",
+                without_numbers(account)
+            ));
+        }
+        self.kept.told.push((subject.into(), text));
     }
 
+    /// Whether it counts for a lane whatever it says, and not only where it restricts.
+    fn trusts(&self, lane: &Lane) -> bool {
+        self.doubted.is_none() || !has_account(lane)
+    }
+
+    /// Keeps what it says of something, where it is of an account of ours.
     fn say(&mut self, about: &str, what: &str, value: &str) {
+        if self.doubted.is_none() || self.lanes.iter().any(|lane| self.trusts(lane)) {
+            self.say_restriction(about, what, value);
+        }
+    }
+
+    /// Keeps what it says of something, whosever account it is of.
+    fn say_restriction(&mut self, about: &str, what: &str, value: &str) {
         let (about, what, value) = (about.to_owned(), what.to_owned(), value.to_owned());
         self.kept.says.push(Said { about, what, value, at: self.kept.said });
     }
@@ -106,6 +141,7 @@ impl<'a> Reading<'a> {
                 "the provider says {word} of {shown}, which is the `number` of no lane, so nothing changes; state it on the \
                  lane that sends by it"
             );
+            self.kept.says.extend(Said::of_unknown_number(shown, &word, self.kept.received));
             return self.tell("account", text);
         }
         match word.as_str() {
@@ -121,7 +157,11 @@ impl<'a> Reading<'a> {
                 };
                 for lane in lanes {
                     let subject = format!("lane {}", lane.name);
-                    self.say(&subject, "quality", &word);
+                    if word == "FLAGGED" {
+                        self.say_restriction(&subject, "quality", &word);
+                    } else {
+                        self.say(&subject, "quality", &word);
+                    }
                     self.tell(subject, format!("the provider says {word} of {shown}: {means}"));
                 }
             }
@@ -148,7 +188,12 @@ impl<'a> Reading<'a> {
             lanes.iter().filter_map(|lane| Some((lane.tiered()?, *lane))).collect();
         portfolios.dedup_by_key(|(portfolio, _)| *portfolio);
         for (portfolio, lane) in portfolios {
+            let is_trusted = lanes.iter().any(|other| other.tiered() == Some(portfolio) && self.trusts(other));
             match self.event.tier() {
+                Some(tier) if !is_trusted && (word != "DOWNGRADE" || tier >= lane.tier) => {
+                    let text = format!("the provider says {word} to {said} of {shown}; nothing changes");
+                    self.tell(format!("portfolio {portfolio}"), text);
+                }
                 Some(tier) => {
                     let why = format!("the provider says {word} to {said} of {shown}");
                     self.dial(Knob::Tier, portfolio, tier.to_string(), lane.tier.to_string(), why);
@@ -167,6 +212,9 @@ impl<'a> Reading<'a> {
     /// A number may go faster; how many people a day it may begin with is another matter, whatever tier is named.
     fn throughput(&mut self, lane: &Lane, shown: &str) {
         let subject = format!("lane {}", lane.name);
+        if !self.trusts(lane) {
+            return self.tell(subject, format!("the provider says THROUGHPUT_UPGRADE of {shown}; nothing changes"));
+        }
         self.say(&subject, "throughput", "UPGRADED");
         let is_faster = |rate: Rate| rate.each_second() > lane.rate.each_second();
         match UPGRADED.parse::<Rate>().ok().filter(|rate| is_faster(*rate)) {
@@ -204,13 +252,20 @@ impl<'a> Reading<'a> {
         let more: Vec<&str> =
             [title.as_str(), reason, description].into_iter().filter(|part| !part.is_empty()).collect();
         let more = if more.is_empty() { String::new() } else { format!(" ({})", without_numbers(&more.join(": "))) };
-        self.say(&about, "status", &status);
-        self.say(&about, "disable_date", disabled_at);
-        let held = HELD.iter().find(|(word, _)| *word == status || *word == title);
-        if title == "UNPAUSE" || status == "APPROVED" {
+        let may_be_sent = title == "UNPAUSE" || status == "APPROVED";
+        let held = HELD.iter().find(|(word, _)| *word == status || *word == title).filter(|_| !may_be_sent);
+        if held.is_some() || status == "FLAGGED" {
+            self.say_restriction(&about, "status", &status);
+            self.say_restriction(&about, "disable_date", disabled_at);
+        } else {
+            self.say(&about, "status", &status);
+            self.say(&about, "disable_date", disabled_at);
+        }
+        if may_be_sent {
             self.tell(about, format!("the provider says {status}{more}: it may be sent"));
+            let trusting = self.lanes.iter().filter(|lane| self.trusts(lane));
             let lane = |lane: &&Lane| (lane.name.clone(), name.clone(), language.clone());
-            self.kept.lifts = self.lanes.iter().map(lane).collect();
+            self.kept.lifts = trusting.map(lane).collect();
         } else if let Some((word, means)) = held {
             self.tell(
                 about,

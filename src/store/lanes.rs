@@ -172,6 +172,31 @@ impl Said {
         let spoken = template.strip_suffix(')').and_then(|template| template.rsplit_once(" ("));
         Some(spoken.unwrap_or((template, "")))
     }
+
+    const OF_NO_LANE: &str = "of no lane";
+
+    /// That an event of this kind named an account which is none of ours.
+    pub fn of_unknown_account(account: &str, kind: &str, at: Timestamp) -> Self {
+        let (about, value) = (format!("account {account}"), kind.to_owned());
+        Self { about, what: Self::OF_NO_LANE.to_owned(), value, at }
+    }
+
+    /// That an event with this word named a number which is none of ours. None where it named no number.
+    pub fn of_unknown_number(shown: &str, word: &str, at: Timestamp) -> Option<Self> {
+        let digits: String = shown.chars().filter(char::is_ascii_digit).collect();
+        let about = (!digits.is_empty()).then(|| format!("number {digits}"))?;
+        Some(Self { about, what: Self::OF_NO_LANE.to_owned(), value: word.to_owned(), at })
+    }
+
+    /// The account that was none of ours when this was said.
+    pub fn unknown_account(&self) -> Option<&str> {
+        self.about.strip_prefix("account ").filter(|_| self.what == Self::OF_NO_LANE)
+    }
+
+    /// The digits of the number that was none of ours when this was said.
+    pub fn unknown_number(&self) -> Option<&str> {
+        self.about.strip_prefix("number ").filter(|_| self.what == Self::OF_NO_LANE)
+    }
 }
 
 /// How a lane goes, as the node that sends by it says with each beat.

@@ -179,3 +179,49 @@ async fn a_cancelled_campaign_is_certified_told_and_retried_for_those_it_left_ou
     })
     .await;
 }
+
+/// The documents show an account by a UUID in the API's addresses, and by another name in its events.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_name_the_account_otherwise_are_shown_and_restrict() {
+    let _alone = ALONE.lock().await;
+    let shape = Shape { seed: 9, profile: String::new(), rate: 100, batch: None, connections: 8 };
+    let mut site = Installation::new(&shape).await;
+    let config = std::fs::read_to_string(site.path("volley.toml")).unwrap();
+    let file = site.path("volley.toml");
+    let with = |account: &str| {
+        let promo = format!(
+            "\n[[lane]]\nname = \"promo\"\nchannel = \"WhatsApp\"\nnumber = \"+15550783881\"\naccount_id = \"{account}\"\n"
+        );
+        std::fs::write(&file, format!("{config}{promo}")).unwrap();
+    };
+    with("91b106f0-c0da-4aba-a43a-7af9c5893a80");
+    site.serve().await;
+    let template =
+        |status: &str| json!({ "templateName": "promo", "templateLanguage": "en", "meta": { "status": status } });
+    let client = reqwest::Client::new();
+    for (id, said, kind, details) in [
+        ("e-1", "2026-01-01T00:00:01Z", "template_status_update", template("PAUSED")),
+        ("e-2", "2026-01-01T00:00:02Z", "template_status_update", template("APPROVED")),
+        ("e-3", "2026-01-01T00:00:03Z", "account_update", json!({ "event": "ACCOUNT_VIOLATION" })),
+        ("e-4", "2026-01-01T00:00:04Z", "flow_update", json!({})),
+    ] {
+        let post =
+            client.post(format!("http://{}/webhooks/8x8", site.webhooks())).header("Authorization", "Bearer practice");
+        let posted = post.body(event(id, said, kind, &details)).send().await.unwrap();
+        assert!(posted.status().is_success(), "{id}: {}", posted.status());
+    }
+    let lanes = site.volley(&["lane", "list", "--json"]).await.json();
+    let lane = lanes.as_array().unwrap().iter().find(|lane| lane["name"] == "promo").unwrap().clone();
+    assert_eq!(lane["holds"][0]["template"], "promo", "{lane}");
+    let events = site.volley(&["events"]).await.stdout;
+    for said in ["PAUSED", "APPROVED", "ACCOUNT_VIOLATION", "account \"acme\""] {
+        assert!(events.contains(said), "{said}: {events}");
+    }
+    let doctor = site.volley(&["doctor"]).await.stdout;
+    for said in ["account \"acme\" is the account_id of no lane", "1 webhook is of a type that Volley does not know"] {
+        assert!(doctor.contains(said), "{said}: {doctor}");
+    }
+    with("acme");
+    let doctor = site.volley(&["doctor"]).await.stdout;
+    assert!(!doctor.contains("of no lane"), "{doctor}");
+}

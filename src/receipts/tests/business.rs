@@ -4,7 +4,7 @@ use super::*;
 use crate::config::{Config, Lane};
 use crate::domain::Knob;
 use crate::receipts::business::read;
-use crate::store::BusinessEvent;
+use crate::store::{BusinessEvent, Said};
 
 fn lanes(more: &str) -> Vec<Lane> {
     let text = format!(
@@ -186,13 +186,93 @@ fn quality_category_and_account_are_shown_and_change_nothing() {
     }
 }
 
+/// What the documents show: the API knows the account by a UUID, and its events by another name.
+const OURS: &str = "account_id = \"91b106f0-c0da-4aba-a43a-7af9c5893a80\"";
+
+fn doubted(kind: &str, details: &str) -> BusinessEvent {
+    let event = heard_by(&lanes(OURS), &body(kind, details)).unwrap();
+    assert!(event.told.iter().all(|(_, text)| text.contains("\"acme-account\"")), "{:?}", event.told);
+    let unknown: Vec<_> = event.says.iter().filter_map(Said::unknown_account).collect();
+    assert_eq!(unknown, ["acme-account"]);
+    event
+}
+
 #[test]
-fn an_event_of_another_account_or_of_an_unknown_type_is_nobodys() {
+fn restrictions_of_an_account_with_another_name_are_obeyed() {
+    let number = |meta: &str| {
+        let details = format!(r#"{{"displayPhoneNumber":"15550783881","meta":{meta}}}"#);
+        doubted("phone_number_quality_update", &details)
+    };
+    let template = |meta: &str| {
+        let details = format!(r#"{{"templateName":"promo","templateLanguage":"en","meta":{meta}}}"#);
+        doubted("template_status_update", &details)
+    };
+    let says = |event: &BusinessEvent, value: &str| event.says.iter().any(|said| said.value == value);
+    for status in ["PAUSED", "DISABLED", "REJECTED", "PENDING_DELETION"] {
+        let event = template(&format!(r#"{{"status":"{status}"}}"#));
+        assert!(event.holds.len() == 3 && says(&event, status), "{status}: {event:?}");
+    }
+    let flagged = template(r#"{"status":"FLAGGED","disableInfo":{"disableDate":"2025-02-01T00:00:00.00Z"}}"#);
+    assert!(says(&flagged, "FLAGGED") && says(&flagged, "2025-02-01T00:00:00.00Z"), "{flagged:?}");
+    assert!(says(&number(r#"{"event":"FLAGGED"}"#), "FLAGGED"));
+    let down = number(r#"{"event":"DOWNGRADE","currentLimit":"TIER_250"}"#);
+    assert_eq!(turned(&down), [(Knob::Tier, "acme", "250", "1K")]);
+}
+
+#[test]
+fn nothing_is_released_or_raised_for_an_account_with_another_name() {
+    let nothing = |event: &BusinessEvent| {
+        let says = event.says.iter().filter(|said| said.unknown_account().is_none()).count();
+        event.dials.is_empty() && event.holds.is_empty() && event.lifts.is_empty() && says == 0
+    };
+    for meta in [
+        r#"{"event":"UPGRADE","currentLimit":"TIER_10K"}"#,
+        r#"{"event":"UPGRADE","currentLimit":"TIER_250"}"#,
+        r#"{"event":"DOWNGRADE","currentLimit":"TIER_10K"}"#,
+        r#"{"event":"THROUGHPUT_UPGRADE","currentLimit":"TIER_UNLIMITED"}"#,
+        r#"{"event":"UNFLAGGED"}"#,
+    ] {
+        let details = format!(r#"{{"displayPhoneNumber":"15550783881","meta":{meta}}}"#);
+        let event = doubted("phone_number_quality_update", &details);
+        assert!(nothing(&event) && event.told.len() == 1, "{meta}: {event:?}");
+    }
+    for (kind, meta) in [
+        ("template_status_update", r#"{"status":"APPROVED"}"#),
+        ("template_status_update", r#"{"status":"PAUSED","otherInfo":{"title":"UNPAUSE"}}"#),
+        ("template_quality_update", r#"{"newQualityScore":"GREEN"}"#),
+        ("template_category_update", r#"{"newCategory":"UTILITY"}"#),
+    ] {
+        let details = format!(r#"{{"templateName":"promo","templateLanguage":"en","meta":{meta}}}"#);
+        let event = doubted(kind, &details);
+        assert!(nothing(&event) && event.told.len() == 1, "{kind} {meta}: {event:?}");
+    }
+    let violation =
+        r#"{"event":"ACCOUNT_VIOLATION","phoneNumber":"16505552771","violationInfo":{"violationType":"SPAM"}}"#;
+    let event = doubted("account_update", violation);
+    assert!(event.told[0].1.contains("ACCOUNT_VIOLATION: SPAM"), "{:?}", event.told);
+    // A lane that does not say of which account it is takes every event for its own.
+    let mut some = lanes(OURS);
+    some[0].provider.account_id = None;
+    let approved = r#"{"templateName":"promo","templateLanguage":"en","meta":{"status":"APPROVED"}}"#;
+    let event = heard_by(&some, &body("template_status_update", approved)).unwrap();
+    assert_eq!(event.lifts.iter().map(|lift| lift.0.as_str()).collect::<Vec<_>>(), ["one"]);
+}
+
+#[test]
+fn a_number_of_no_lane_is_noted_as_that() {
+    let event = number("+1 555-999-9999", r#"{"event":"FLAGGED"}"#);
+    assert_eq!(event.says.iter().filter_map(Said::unknown_number).collect::<Vec<_>>(), ["15559999999"]);
+    assert!(number("15550783881", r#"{"event":"FLAGGED"}"#).says.iter().all(|said| said.unknown_number().is_none()));
+}
+
+#[test]
+fn an_event_of_one_of_two_accounts_concerns_its_lanes_and_an_unknown_type_none() {
     let details = r#"{"displayPhoneNumber":"15550783881","meta":{"event":"UPGRADE","currentLimit":"TIER_10K"}}"#;
     let kind = "phone_number_quality_update";
     let stated = |account: &str| lanes(&format!("account_id = \"{account}\""));
-    assert!(heard_by(&stated("another"), &body(kind, details)).is_none());
-    assert!(heard_by(&stated("ACME-account"), &body(kind, details)).is_some());
+    let event = heard_by(&stated("ACME-account"), &body(kind, details)).unwrap();
+    assert_eq!(turned(&event), [(Knob::Tier, "acme", "10K", "1K")]);
+    assert!(event.says.iter().all(|said| said.unknown_account().is_none()));
     assert!(heard_by(&lanes(""), &body("flow_update", details)).is_none());
     // Of two accounts it concerns the lanes of one, and those that do not say whose they are.
     let mut both = stated("ACME-account");
