@@ -224,14 +224,15 @@ fn existing(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reason> {
         Home::Coded(region) => region,
         Home::Missing | Home::National | Home::Unreadable => None,
     };
-    if let Some(number) = behind_way_out(digits, region) {
-        return Ok(number);
-    }
     let no_such = match region.map(|region| existing_at_home(digits, region)) {
         Some(Ok(number)) => return Ok(number),
         Some(Err(reason)) => Some(reason),
         None => None,
     };
+    // Behind what the country itself dials: `0011` leads out of Australia, and not to America.
+    if let Some(number) = behind_way_out(digits, region) {
+        return Ok(number);
+    }
     let begins_with = |zeros| digits.as_str().starts_with(zeros);
     let coded = || Plans::shared().international(digits.as_str()).ok().filter(|_| !begins_with("+0"));
     match home {
@@ -461,6 +462,7 @@ mod tests {
         }
         assert_eq!(text("8 10 375 29 491-19-11", "RU"), Ok("+375294911911 BY".to_owned()));
         assert_eq!(text("011 4312-3456", "AR"), Ok("+541143123456 AR".to_owned()));
+        assert_eq!(text("0011 423 220 56 78", "AU"), Ok("+4232205678 LI".to_owned()));
         assert!(text("011 15-22345-0729", "AR").is_err(), "a digit is wrong, and 011 is an area");
         for country in ["US", "SG", ""] {
             assert_eq!(text("011 49 151 23456789", country), Ok("+4915123456789 DE".to_owned()), "{country}");
