@@ -1,0 +1,290 @@
+//! Spellings of people and programs, and what they are read as.
+
+use super::*;
+use proptest::prelude::*;
+
+fn home(country: &str) -> Home {
+    country.parse().ok().and_then(Home::of).unwrap_or(Home::Missing)
+}
+
+fn text(cell: &str, country: &str) -> Result<String, Reason> {
+    read(cell, home(country)).map(|number| format!("{} {}", number.msisdn, number.country))
+}
+
+#[test]
+fn every_spelling_of_a_number_is_that_number() {
+    for spelling in [
+        "+6581234567",
+        "6581234567",
+        "006581234567",
+        "81234567",
+        " +65 8123-4567 ",
+        "(+65) 8123.4567",
+        "'+6581234567",
+        "=\"+6581234567\"",
+        "tel:+65-8123-4567",
+        "011 65 8123 4567",
+        "6581234567.0",
+        "6.581234567E+09",
+        "6.581234567e9",
+        "6,581234567E+9",
+        "８１２３４５６７",
+        "+٦٥٨١٢٣٤٥٦٧",
+        "\u{202a}+65\u{a0}8123\u{2011}4567\u{202c}",
+    ] {
+        assert_eq!(text(spelling, "SG"), Ok("+6581234567 SG".to_owned()), "{spelling:?}");
+    }
+}
+
+#[test]
+fn what_a_country_cell_says_is_understood_with_its_calling_code_beside_it() {
+    for cell in ["Singapore (+65)", "+65 (Singapore)", "SG +65", "(+65)", "65", "+65", "0065", "65.0", "Singapur +65"] {
+        assert_eq!(Home::of_cell(cell, Home::Missing), home("SG"), "{cell}");
+    }
+    assert_eq!(Home::of_cell("Canada (+1)", Home::Missing), home("CA"));
+    for cell in ["+999", "65.5", "Atlantis"] {
+        assert_eq!(Home::of_cell(cell, Home::Missing), Home::Unreadable, "{cell}");
+    }
+}
+
+#[test]
+fn a_place_in_a_list_is_no_part_of_the_number() {
+    for (cell, country, number) in [
+        ("2. 0172 2345678", "DE", "+491722345678 DE"),
+        ("12) 81234567", "SG", "+6581234567 SG"),
+        ("1. 5512345678", "MX", "+525512345678 MX"),
+        ("3. +6581234567", "", "+6581234567 SG"),
+    ] {
+        assert_eq!(text(cell, country), Ok(number.to_owned()), "{cell}");
+        assert!(read(cell, home(country)).unwrap().beside.words);
+    }
+    assert_eq!(text("1. 81234567", ""), Err(Reason::CountryMissing));
+    assert_eq!(text("1. 650 253 0000", "SG"), Err(Reason::PlusMissing));
+    assert_eq!(text("1.650.253.0000", ""), Ok("+16502530000 US".to_owned()));
+}
+
+#[test]
+fn the_country_is_that_of_the_number_not_of_the_default() {
+    assert_eq!(text("+49 1512 3456789", "SG"), Ok("+4915123456789 DE".to_owned()));
+    assert_eq!(text("01512/3456789", "DE"), Ok("+4915123456789 DE".to_owned()));
+    assert_eq!(text("+44 (0)7400 123456", ""), Ok("+447400123456 GB".to_owned()));
+    assert_eq!(text("07400123456", "UK"), Ok("+447400123456 GB".to_owned()));
+    assert_eq!(text("(204) 234-5678", "US"), Ok("+12042345678 CA".to_owned()));
+}
+
+#[test]
+fn zeros_that_belong_to_the_number_stay() {
+    assert_eq!(text("+39 02 1234 5678", ""), Ok("+390212345678 IT".to_owned()));
+}
+
+#[test]
+fn numbers_of_no_country_have_the_world_for_theirs() {
+    assert_eq!(text("+800 1234 5678", ""), Ok("+80012345678 ZZ".to_owned()));
+}
+
+#[test]
+fn of_several_numbers_the_first_that_exists_counts() {
+    for cell in [
+        "81234567 / 91234567",
+        "+6581234567 +6591234567",
+        "+65 8123 4567, +65 9123 4567",
+        "81234567;91234567;",
+        "81234567 or 91234567",
+        "81234567\n91234567",
+        "8123 4567 ext. 12 / 9123 4567",
+        "81234567 91234567",
+        "81234567 - 91234567",
+        "81234567, 81234568 and 91234567",
+    ] {
+        let number = read(cell, home("SG")).unwrap();
+        assert_eq!((number.msisdn.get(), number.beside.others), (6_581_234_567, true), "{cell:?}");
+    }
+    for cell in [
+        "123 / 81234567",
+        "n/a, 81234567",
+        "+65 8123 4567 (Ann)",
+        "8123 4567 (HP)",
+        "HP: 8123 4567",
+        "p:81234567",
+        "https://wa.me/6581234567",
+        "Ann,81234567",
+        "81234567;1",
+        "81234567|x",
+    ] {
+        let number = read(cell, home("SG")).unwrap();
+        let Beside { others, words, .. } = number.beside;
+        assert_eq!((number.msisdn.get(), others, words), (6_581_234_567, false, true), "{cell:?}");
+    }
+    for cell in ["81234567;", "<81234567>", "`81234567", "81234567*", "6,581,234,567", "6581234567,0"] {
+        let number = read(cell, home("SG")).unwrap();
+        let is_alone = !number.beside.others && (!number.beside.words || cell.ends_with(",0"));
+        assert!(number.msisdn.get() == 6_581_234_567 && is_alone, "{cell:?}");
+    }
+    for (cell, country, number) in [
+        ("01512, 3456571", "DE", "+4915123456571"),
+        ("0664 1234567 24h", "AT", "+436641234567"),
+        ("0664 1234567 2. Nummer", "AT", "+436641234567"),
+        ("0171 2345678 3x klingeln", "DE", "+491712345678"),
+        ("347 1234567 9am-5pm", "IT", "+393471234567"),
+        ("Tel91234567", "SG", "+6591234567"),
+    ] {
+        assert_eq!(read(cell, home(country)).map(|number| number.msisdn.to_string()).as_deref(), Ok(number), "{cell}");
+    }
+    for (cell, country) in [
+        ("0l5123456571", "DE"),
+        ("984123526O", "NP"),
+        ("5123 523O", "EE"),
+        ("+43 664 12785O", "AT"),
+        ("0171 2345678 0151 23456789", "DE"),
+        ("060 1233949 060 1234567", "RS"),
+        ("8 029 491-64-48 8 029 491-22-94", "BY"),
+    ] {
+        assert!(read(cell, home(country)).is_err(), "{cell}: {:?}", read(cell, home(country)));
+    }
+    // A calling code of its own belongs to what is behind it.
+    assert_eq!(text("+49, 17612345678", "").unwrap(), "+4917612345678 DE");
+    // One number that is written with such marks is one.
+    for (cell, country) in [("0171/1234567", "DE"), ("+49 (0) 171 / 123 45 67", ""), ("81234567,", "SG")] {
+        assert!(!read(cell, home(country)).unwrap().beside.others, "{cell:?}");
+    }
+}
+
+#[test]
+fn without_a_plus_and_a_country_a_number_is_guessed_and_that_is_told_or_refused() {
+    let number = read("13012345678", Home::Missing).unwrap();
+    assert_eq!((number.country.as_str(), number.beside.untold), ("US", true));
+    assert_eq!(read("13012345678", Home::National), Err(Reason::CountryMissing));
+    assert!(!read("+13012345678", Home::National).unwrap().beside.untold);
+    assert!(!read("0013012345678", Home::National).unwrap().beside.untold);
+    assert!(!read("4915123456010", home("SG").coded()).unwrap().beside.untold, "somebody has told a country");
+}
+
+#[test]
+fn a_national_number_that_lost_a_digit_is_no_strangers() {
+    for (cell, country) in [("984-123069", "NP"), ("(49) 231-4982", "TC"), ("491512 3456789", "SG")] {
+        assert_eq!(text(cell, country), Err(Reason::PlusMissing), "{cell}");
+        let number = read(cell, home(country).coded()).unwrap();
+        assert!(number.beside.foreign && number.country.as_str() != country, "{cell}");
+    }
+    assert_eq!(text("49 1512", "SG"), Err(Reason::TooShort));
+    assert_eq!(read("4915123456789", Home::Unreadable), Err(Reason::CountryUnknown));
+    assert_eq!(read("4915123456789", Home::Unreadable.coded()).unwrap().country.as_str(), "DE");
+    assert!(!read("6581234567", home("SG").coded()).unwrap().beside.foreign);
+}
+
+#[test]
+fn what_people_dial_to_leave_their_country_is_read() {
+    for way_out in ["8~10 ", "8~10-", "8 ~ 10 ", "8\u{223c}10", "8～10 "] {
+        for country in ["BY", "RU", "TJ", "SG", ""] {
+            let cell = format!("{way_out}375 29 491-19-11");
+            assert_eq!(text(&cell, country), Ok("+375294911911 BY".to_owned()), "{cell} in {country:?}");
+        }
+    }
+    assert_eq!(text("8 10 375 29 491-19-11", "RU"), Ok("+375294911911 BY".to_owned()));
+    assert_eq!(text("011 4312-3456", "AR"), Ok("+541143123456 AR".to_owned()));
+    assert_eq!(text("0011 423 220 56 78", "AU"), Ok("+4232205678 LI".to_owned()));
+    assert!(text("011 15-22345-0729", "AR").is_err(), "a digit is wrong, and 011 is an area");
+    for country in ["US", "SG", ""] {
+        assert_eq!(text("011 49 151 23456789", country), Ok("+4915123456789 DE".to_owned()), "{country}");
+    }
+}
+
+#[test]
+fn a_cell_says_how_its_number_is_written() {
+    for (cell, expected) in [
+        ("+65 8123 4567", Written::International),
+        ("0065 8123 4567", Written::International),
+        ("8~10 65 8123 4567", Written::International),
+        ("6581234567", Written::Coded),
+        ("'65 8123-4567", Written::Coded),
+        ("8123 4567", Written::National),
+    ] {
+        assert_eq!(written(cell, "+6581234567".parse().unwrap()), Some(expected), "{cell}");
+    }
+    assert_eq!(written("81234567 / 91234567", "+6581234567".parse().unwrap()), Some(Written::National));
+    assert!(is_bare("8123 4567") && !is_bare("+65 8123") && !is_bare("n/a"));
+}
+
+#[test]
+fn a_country_may_be_said_by_its_calling_code_or_not_at_all() {
+    for (cell, country) in [("65", "SG"), ("+49", "DE"), ("0044", "GB"), ("1", "US"), ("SG - Singapore", "SG")] {
+        assert_eq!(Home::of_cell(cell, Home::Missing), home(country), "{cell}");
+    }
+    assert_eq!(["-", "n/a", "", "Unknown"].map(|cell| Home::of_cell(cell, home("SG"))), [home("SG"); 4]);
+    assert_eq!(["999", "north", "6 5"].map(|cell| Home::of_cell(cell, home("SG"))), [Home::Unreadable; 3]);
+}
+
+#[test]
+fn an_extension_is_left_out() {
+    for cell in [
+        "+1 650-253-0000 ext. 12",
+        "(650) 253-0000 x12",
+        "6502530000;ext=12",
+        "650 253 0000 #3",
+        "6502530000, Extension 1234",
+    ] {
+        let number = read(cell, home("US")).unwrap();
+        assert_eq!((number.msisdn.get(), number.beside.extension), (16_502_530_000, true), "{cell:?}");
+    }
+    assert!(!read("+16502530000", Home::Missing).unwrap().beside.extension);
+}
+
+#[test]
+fn a_mobile_without_its_plus_is_no_fixed_line_of_its_own_country() {
+    assert_eq!(text("4915123456010", "DE"), Ok("+4915123456010 DE".to_owned()));
+    assert_eq!(text("030901820", "DE"), Ok("+4930901820 DE".to_owned()));
+}
+
+#[test]
+fn fixed_lines_are_told_apart_where_their_country_does() {
+    let is_fixed = |cell: &str| read(cell, Home::Missing).unwrap().is_fixed;
+    assert_eq!(["+6561234567", "+6581234567", "+4930123456", "+16502530000"].map(is_fixed), [true, false, true, false]);
+    assert!(is_fixed("+18002530000"), "toll-free");
+}
+
+#[test]
+fn what_is_no_number_says_why() {
+    for (cell, country, reason) in [
+        ("", "SG", Reason::Empty),
+        (" - ", "SG", Reason::Empty),
+        ("n/a", "SG", Reason::NotANumber),
+        ("1-800-FLOWERS", "US", Reason::NotANumber),
+        ("8123x567", "SG", Reason::NotANumber),
+        ("6.58E+09", "SG", Reason::DigitsLost),
+        ("6,58E+09", "SG", Reason::DigitsLost),
+        ("8123 / 8124 / 91234567890123", "SG", Reason::SeveralNumbers),
+        ("+652123 +652124", "SG", Reason::SeveralNumbers),
+        ("8123", "SG", Reason::TooShort),
+        ("+65812345678901", "SG", Reason::TooLong),
+        ("1234567890123456789012345678", "SG", Reason::TooLong),
+        ("81234567", "", Reason::CountryMissing),
+        ("+6521234567", "SG", Reason::NotValid),
+        ("+999123456789", "SG", Reason::NotValid),
+    ] {
+        assert_eq!(text(cell, country), Err(reason), "{cell:?}");
+    }
+    assert_eq!(read("81234567", Home::Unreadable), Err(Reason::CountryUnknown));
+    for day in
+        ["2024-11-20", "20.11.2024", "11/20/2024", "2024-11-20T09:00:00", "20/11/2024 09:00", "5/11/2024", "11/5/2024"]
+    {
+        assert_eq!(text(day, "SG"), Err(Reason::NotANumber), "{day}");
+    }
+    assert!(text("06.12.34.56.78", "FR").is_ok() && text("22-33-4455", "SG") == Err(Reason::NotValid));
+}
+
+proptest! {
+    #[test]
+    fn no_cell_panics(cell in any::<String>(), digits in "[+0-9 ./eE()-]{0,30}") {
+        for home in [home("DE"), Home::Missing] {
+            let _ = read(&cell, home);
+            let _ = read(&digits, home);
+        }
+    }
+
+    #[test]
+    fn a_number_reads_as_itself_again(digits in "[1-9][0-9]{6,14}") {
+        if let Ok(number) = read(&format!("+{digits}"), Home::Missing) {
+            prop_assert_eq!(read(&number.msisdn.to_string(), Home::Missing), Ok(number));
+        }
+    }
+}
