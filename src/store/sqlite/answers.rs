@@ -407,10 +407,8 @@ impl Store for Sqlite {
     }
 
     async fn unwilling(&self, batch: BatchId, from: u32, span: u32) -> Result<(Vec<Loaded>, Option<u32>)> {
-        self.read("look for messages to people who opted out", move |c| {
-            Box::pin(wishes::unwilling(c, batch, from, span))
-        })
-        .await
+        let verb = "look for messages to people who opted out";
+        self.read(verb, move |c| Box::pin(wishes::unwilling(c, batch, from, span))).await
     }
 
     async fn take_inbound(&self, inbound: Vec<Inbound>) -> Result<Vec<Vec<Msisdn>>> {
