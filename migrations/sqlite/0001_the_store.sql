@@ -23,8 +23,24 @@ CREATE TABLE node (
     -- Since when receipts of ours do not get to us, where they do not, and how: 0 they are turned away, 1 they never come.
     deaf_since INTEGER,
     deaf_how INTEGER,
+    -- Its process, so that the next server can tell whether that is gone: see store::Holder.
+    machine TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    process_started INTEGER NOT NULL,
     stopped INTEGER NOT NULL DEFAULT 0
 );
+
+-- Which server may send. A claim commits only under the present epoch, and the next server begins the next one. There is
+-- one unit for now: everything that this database sends.
+--   holder     the node; nothing where it has given the lease back
+--   renewed    when the holder renewed it last, by its own clock
+CREATE TABLE lease (
+    unit INTEGER PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    holder INTEGER,
+    renewed INTEGER NOT NULL
+);
+INSERT INTO lease (unit, epoch, holder, renewed) VALUES (0, 0, NULL, 0);
 
 -- Webhooks that were turned away: of each reason how many since the last day without any.
 --   why        0 a wrong signature, 1 no proof, 2 too large
@@ -124,6 +140,7 @@ CREATE TABLE edition (
 --   state      0 queued, 1 sending, 2 awaiting, 3 done
 --   not_before since when the present step has been queued, or when it may go at the earliest
 --   at         sending: the intent; done: when it ended
+--   epoch      that of the latest claim: of the server that has it in its hands, while it is sending
 --   due        queued and sending: when it gives up waiting; awaiting: its deadline, or the close of its window
 --   marks      what is known of each step: see domain::Marks
 CREATE TABLE message (
@@ -139,6 +156,7 @@ CREATE TABLE message (
     lane INTEGER NOT NULL,
     not_before INTEGER NOT NULL,
     at INTEGER,
+    epoch INTEGER NOT NULL DEFAULT 0,
     due INTEGER,
     outcome INTEGER,
     skipped INTEGER,

@@ -11,7 +11,7 @@ use super::{Begun, Error, Run, SinkProcess, Stock};
 use crate::campaign::{self, Decided};
 use crate::clock::{Chance, Clock};
 use crate::domain::{Count, Span};
-use crate::node::{Node, Parts};
+use crate::node::{Node, Os, Parts};
 use crate::store::{self, Store};
 
 /// What the lane lets out a second.
@@ -30,7 +30,8 @@ pub async fn cancel(database: &Path, clock: Arc<dyn Clock>, chance: Arc<Chance>)
     let config = Arc::new(read(&(provider(&sink.base_url(), CONNECTIONS, NonZeroU32::MIN) + &lane))?);
     let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
     let begun = Begun::now(clock.as_ref());
-    let parts = Parts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance };
+    let processes = Arc::new(Os);
+    let parts = Parts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance, processes };
     let node = Node::start(parts).await?;
     let patience = clock.now() + PATIENCE;
     while handed_over(store.as_ref()).await? < LEAVES {

@@ -11,7 +11,7 @@ use super::{Begun, Error, Run, SinkProcess};
 use crate::campaign::{Draft, Launcher};
 use crate::clock::{Chance, Clock, Tick};
 use crate::domain::{Count, Span};
-use crate::node::{Node, Parts};
+use crate::node::{Node, Os, Parts};
 use crate::simulator::Arrival;
 
 /// What one run is to keep to.
@@ -63,6 +63,7 @@ pub async fn pace(paced: &Paced, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> 
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
         chance: Arc::clone(&chance),
+        processes: Arc::new(Os),
     };
     let node = Node::start(parts).await?;
     let mut arrivals = vec![tokio::time::timeout(PATIENCE.std(), sink.arrival()).await??];
@@ -163,6 +164,7 @@ pub async fn starts(count: u32, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> R
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
         chance: Arc::clone(&chance),
+        processes: Arc::new(Os),
     };
     let node = Node::start(parts).await?;
     let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
@@ -223,7 +225,9 @@ pub async fn idle(lanes: u32, campaigns: u32, clock: Arc<dyn Clock>, chance: Arc
         batches.push(launcher.launch(&Draft::parse("bench.toml", &text)?, |_| None).await?.0.batch);
     }
     let begun = Begun::now(clock.as_ref());
-    let parts = Parts { config: Arc::clone(&config), store: Arc::clone(&store), clock: Arc::clone(&clock), chance };
+    let processes = Arc::new(Os);
+    let parts =
+        Parts { config: Arc::clone(&config), store: Arc::clone(&store), clock: Arc::clone(&clock), chance, processes };
     let node = Node::start(parts).await?;
     let patience = clock.now() + SETTLES;
     for batch in batches {

@@ -15,7 +15,7 @@ use super::{Begun, Error, Run, Stock};
 use crate::clock::{Chance, Clock};
 use crate::domain::{Count, Ending, LaneId, Span, StepIndex, Timestamp};
 use crate::engine::{Event, Silence, Standing, advance};
-use crate::node::{Node, Parts};
+use crate::node::{Node, Os, Parts};
 use crate::store::{self, Book, Signal, Sqlite, Store};
 use crate::timers::{Gaps, PAGE, Timers};
 
@@ -200,7 +200,8 @@ pub async fn start(
     let load = Load { messages: 0, connections: ONE, batch: ONE, receipts: 0 };
     let config = Arc::new(config(&load, "http://127.0.0.1:9")?);
     let begun = Begun::now(clock.as_ref());
-    let parts = Parts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance };
+    let processes = Arc::new(Os);
+    let parts = Parts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance, processes };
     let node = Node::start(parts).await?;
     while !matches!(signals.recv().await?, Signal::Queued { .. }) {}
     let ready = clock.now().since(spawned);

@@ -75,7 +75,7 @@ mod tests {
             }
         };
         assert_eq!(waited(7).await, Noted::NobodyThere);
-        let (node, _) = store.start_node(clock.now()).await.unwrap();
+        let node = store::started(store, clock.now()).await.node;
         let begun = clock.now();
         assert_eq!(waited(7).await, Noted::NotYet);
         assert_eq!(clock.now().since(begun), WAITS);

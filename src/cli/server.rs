@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Ground;
 use crate::api;
-use crate::node::{Node, Parts};
+use crate::node::{Node, Os, Parts};
 use crate::store::Store;
 
 #[derive(Debug)]
@@ -30,6 +30,7 @@ impl Server {
             store: Arc::clone(&store),
             clock: Arc::clone(&ground.clock),
             chance: Arc::clone(&ground.chance),
+            processes: Arc::new(Os),
         });
         let node = node.await?;
         let intake = node.intake().context("the server takes no webhooks any more")?;
@@ -48,7 +49,7 @@ impl Server {
     /// Ends only if something does that should not, and says what.
     pub(super) async fn failed(&mut self) -> anyhow::Error {
         tokio::select! {
-            why = self.node.failed() => anyhow::anyhow!("the server has failed: {why}"),
+            why = self.node.failed() => why.into(),
             ended = ended(&mut self.api) => match ended {
                 Ok(Err(error)) => error.into(),
                 Ok(Ok(())) => anyhow::anyhow!("the server has failed: nobody takes webhooks any more"),

@@ -96,6 +96,8 @@ impl Claimer {
             }
             let next = match self.run_once().await {
                 Ok(next) => next,
+                // The node ends, and says why.
+                Err(Error::Superseded) => return,
                 Err(error) => {
                     let lane = self.lane.config.name.as_str();
                     if self.told.begins() {
@@ -144,7 +146,8 @@ impl Claimer {
         let hours = queues.iter().filter_map(timing).collect();
         let cap = |queue: &Queue| Some(((queue.batch, queue.step), lane.cap(in_play.get(&queue.batch)?, queue.step)?));
         let caps = queues.iter().filter_map(cap).collect();
-        let claim = Claim { lane: lane.id, queues: queues.clone(), limit: wanted, now, tier, hours, caps };
+        let epoch = lane.tenure.epoch();
+        let claim = Claim { lane: lane.id, queues: queues.clone(), limit: wanted, now, epoch, tier, hours, caps };
         let hush = lane.book.latest_hush();
         let set = match self.store.claim(claim).await {
             Ok(set) => {
@@ -152,6 +155,9 @@ impl Claimer {
                 set
             }
             Err(error) => {
+                if matches!(error, Error::Superseded) {
+                    lane.tenure.end();
+                }
                 for queue in queues {
                     lane.queues.put_back(queue, now);
                 }

@@ -20,7 +20,7 @@ use crate::domain::{
 use crate::provider::{Client, Reach};
 use crate::store::{Book, BucketOf, Cap, Entry, Hold, LaneState, Marked, NotedBucket, Queue, Sender, Trouble};
 use crate::template::Pattern;
-use crate::throttle::{Brake, Cause, Circuit, Complaint, Holds, Pace, Pairs, Read, Standstill, TierWindow};
+use crate::throttle::{Brake, Cause, Circuit, Complaint, Holds, Pace, Pairs, Read, Standstill, Tenure, TierWindow};
 
 /// The most that is claimed and not yet recorded, unless the requests under way need more: what a crash leaves unknown.
 const UNRECORDED_MAX: u32 = 2_000;
@@ -55,6 +55,8 @@ pub struct Lane {
     /// Where the channel counts what each person gets.
     pairs: Option<Arc<Pairs>>,
     pub(super) holds: Arc<Holds>,
+    /// Whether this server may send at all.
+    pub(super) tenure: Arc<Tenure>,
     fleet: Arc<Fleet>,
     pub(super) queues: Queues,
     pub(super) under_way: UnderWay,
@@ -123,6 +125,7 @@ pub struct Parts {
     pub pairs: Option<Arc<Pairs>>,
     pub tier: Option<(String, Arc<TierWindow>)>,
     pub holds: Arc<Holds>,
+    pub tenure: Arc<Tenure>,
     pub fleet: Arc<Fleet>,
     pub book: Arc<Book>,
     pub clock: Arc<dyn Clock>,
@@ -131,7 +134,7 @@ pub struct Parts {
 
 impl Lane {
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { id, config, client, pace, pairs, tier, holds, fleet, book, clock, chance } = parts;
+        let Parts { id, config, client, pace, pairs, tier, holds, tenure, fleet, book, clock, chance } = parts;
         let circuit = Circuit::new(config.provider.connections.get());
         let lane = Arc::new(Self {
             id,
@@ -143,6 +146,7 @@ impl Lane {
             circuit,
             tier,
             holds,
+            tenure,
             fleet,
             queues: Queues::default(),
             under_way: UnderWay::default(),
@@ -240,12 +244,13 @@ impl Lane {
         self.queues.nudge();
     }
 
-    /// What is left in its buckets, where whoever comes next has to know.
+    /// What is left in its buckets, where whoever comes next has to know. Of a superseded server nobody goes on from there.
     pub(super) fn to_note(&self) -> impl Iterator<Item = NotedBucket> {
         let [lane, account] = self.pace.to_note();
         let noted = |of, full_at: Option<Tick>| full_at.map(|full_at| NotedBucket { of, full_at: full_at.nanos() });
         let lane = noted(BucketOf::Lane(self.config.name.clone()), lane);
-        lane.into_iter().chain(noted(BucketOf::Account(self.config.account.clone()), account))
+        let both = lane.into_iter().chain(noted(BucketOf::Account(self.config.account.clone()), account));
+        both.filter(|_| !self.tenure.has_ended())
     }
 
     /// Puts queues into the order in which they have their turn: behind the batch that was served last.
@@ -313,7 +318,10 @@ impl Lane {
 
     /// Until when nothing may leave, where that is so now; a hold has no end that we know.
     pub(super) fn blocked(&self, now: Timestamp) -> Option<Option<Timestamp>> {
-        if self.unrecordable.load(Ordering::Acquire) || self.holds.on_lane(&self.config.name).is_some() {
+        if self.unrecordable.load(Ordering::Acquire)
+            || !self.tenure.is_current(now)
+            || self.holds.on_lane(&self.config.name).is_some()
+        {
             return Some(None);
         }
         self.brake.until(now).max(self.circuit.rests_until(now)).map(Some)

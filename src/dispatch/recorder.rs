@@ -13,7 +13,7 @@ use crate::domain::{
     Causes, Fault, LaneId, MessageKey, Money, Msisdn, Span, State, StepIndex, Timestamp, Told, WishFrom,
 };
 use crate::engine::{Answer, Event, Standing, advance};
-use crate::store::{Attempt, Change, Error, Loaded, NotedBucket, OptOut, Result, Store};
+use crate::store::{Attempt, Change, Error, Loaded, NotedBucket, OptOut, Result, Store, Verdict};
 
 /// Changes in one transaction: some 5 ms of writing.
 const GROUP_MAX: usize = 2_000;
@@ -255,6 +255,14 @@ fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
         }
     }
     let fact = settled.fact.clone().map(|fact| Attempt { answered: now, ..fact });
+    // The next epoch has counted it as unknown, and that stays so, in the row and in its fact. All that we add to it is
+    // what the provider calls it, by which receipts find it.
+    let is_counted = |message: &Loaded| message.present.marks.unknown(settled.step);
+    let is_late = is_counted(message) && !is_counted(&settled.message);
+    let fact = match fact {
+        Some(fact) if is_late => Some(Attempt { verdict: Verdict::Unknown, ..fact }).filter(|fact| fact.umid.is_some()),
+        fact => fact,
+    };
     // Where a receipt has proven it meanwhile, it was handed over whatever the answer said.
     let was_handed_over = |message: &Loaded| message.present.marks.handed_over(settled.step);
     let is_proven = was_handed_over(message) && !was_handed_over(&settled.message);

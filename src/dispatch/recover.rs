@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{LaneId, Present, State, Timestamp};
 use crate::engine::{Answer, Event, Standing, advance};
-use crate::store::{Attempt, Book, Result, Store, Verdict};
+use crate::store::{Attempt, Book, Epoch, Result, Store, Verdict};
 
 /// A provider that was slow to take it may have taken it just before the crash, however long before it was claimed: what
 /// it said of that fell into the gap, so no time that was up before the gap means anything.
@@ -20,14 +20,15 @@ const fn not_due_before(present: Present, now: Timestamp) -> Present {
 /// Messages settled in one transaction.
 const PAGE: u32 = 2_000;
 
-/// Counts every message that was claimed and never recorded as handed over at its intent, with nobody knowing whether
-/// it was (rule 7). Called before anything is claimed.
+/// Counts every message that an earlier epoch has claimed and not recorded as handed over at its intent, with nobody
+/// knowing whether it was (rule 7). Called before anything is claimed in this one. A server of an earlier epoch that is
+/// alive after all may record what it sent meanwhile: whatever is written first counts.
 /// Returns how many there were of each lane.
-pub async fn recover(store: &dyn Store, book: &Book, now: Timestamp) -> Result<BTreeMap<LaneId, u32>> {
+pub async fn recover(store: &dyn Store, book: &Book, epoch: Epoch, now: Timestamp) -> Result<BTreeMap<LaneId, u32>> {
     let mut recovered = BTreeMap::new();
     let mut after = None;
     loop {
-        let in_flight = store.in_flight(after, PAGE).await?;
+        let in_flight = store.in_flight(epoch, after, PAGE).await?;
         let Some(last) = in_flight.last() else { return Ok(recovered) };
         after = Some(last.key);
         let mut changes = Vec::with_capacity(in_flight.len());

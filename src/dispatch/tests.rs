@@ -22,9 +22,12 @@ use crate::domain::{
 };
 use crate::engine::{Answer, Obstacle};
 use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
-use crate::store::{self, Book, Claim, KnownAs, NewAudience, NewBatch, Pass, Queue, Spread, Start, Store, Verdict};
-use crate::throttle::{Bucket, End, Holds, Pace, Pairs};
+use crate::store::{
+    self, Book, Claim, Epoch, KnownAs, NewAudience, NewBatch, Pass, Queue, Spread, Start, Store, Verdict,
+};
+use crate::throttle::{Bucket, End, Holds, Pace, Pairs, Tenure};
 
+mod epochs;
 mod order;
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -109,6 +112,7 @@ impl Desk {
             pairs: (channel == Channel::WhatsApp).then(|| Arc::new(Pairs::new(as_clock()))),
             tier: None,
             holds: Arc::clone(&holds),
+            tenure: Arc::new(Tenure::unending()),
             fleet: Arc::default(),
             book: Arc::clone(&book),
             clock: as_clock(),
@@ -324,7 +328,7 @@ async fn whoever_is_said_to_want_no_more_by_an_answer_is_opted_out() {
     });
     desk.recorded(settled.collect()).await;
     assert_eq!(desk.store.opted_out(vec![person(0), person(1)]).await.unwrap(), [person(0)]);
-    assert!(desk.store.in_flight(None, 10).await.unwrap().is_empty());
+    assert!(desk.store.in_flight(Epoch(1), None, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -348,7 +352,7 @@ async fn what_is_claimed_and_not_recorded_has_a_bound_and_what_waits_to_leave_a_
     desk.batch(2_500, "Hello", None).await;
     desk.lane.look_everywhere();
     let claimer = Claimer::new(Arc::clone(&desk.lane), Arc::clone(&desk.store), Arc::clone(&desk.turnstile));
-    let in_flight = async || desk.store.in_flight(None, 10_000).await.unwrap().len();
+    let in_flight = async || desk.store.in_flight(Epoch(1), None, 10_000).await.unwrap().len();
     claims(&claimer).await;
     // Two claims of 100 ms of the rate.
     assert_eq!(in_flight().await, 80);
@@ -479,7 +483,7 @@ async fn what_a_crash_left_unknown_is_due_no_earlier_than_its_gap() {
     // The provider was slow, and took it just before the crash.
     desk.clock.advance(Span::from_secs(30 * 86_400));
     let now = desk.clock.now();
-    let recovered = super::recover(desk.store.as_ref(), &desk.book, now).await.unwrap();
+    let recovered = super::recover(desk.store.as_ref(), &desk.book, Epoch(1), now).await.unwrap();
     assert_eq!(recovered.into_iter().collect::<Vec<_>>(), [(desk.lane.id, 1)]);
     let row = desk.store.load(vec![MessageKey { batch, n: 0 }]).await.unwrap().remove(0).present;
     assert_eq!((row.state, row.accepted), (State::Awaiting { due: now }, Some(START)));

@@ -65,6 +65,9 @@ enum Next {
     Full,
     /// Not before a read has told whether the provider answers again.
     Read(Read),
+    /// This server may not send, for now or ever. What waits belongs to its epoch: it is not handed back, since a
+    /// successor may be settling it.
+    Lapsed,
     Empty,
     Closed,
 }
@@ -154,6 +157,15 @@ impl Turnstile {
                     .await;
                 }
                 Next::Read(read) => self.waiting_for(self.reading(read)).await,
+                Next::Lapsed => {
+                    self.waiting_for(async {
+                        tokio::select! {
+                            () = self.lane.clock.sleep(LOOK) => {}
+                            () = self.stop.cancelled() => {}
+                        }
+                    })
+                    .await;
+                }
                 Next::Empty => self.waiting_for(self.filled.notified()).await,
                 Next::Closed => return None,
             }
@@ -168,7 +180,7 @@ impl Turnstile {
                 Next::Go(request) => return Some(request),
                 Next::Back(jobs, not_before) => self.hand_back(jobs, not_before).await,
                 Next::Read(read) => self.lane.read(read).await,
-                Next::Wait(_) | Next::Full | Next::Empty | Next::Closed => return None,
+                Next::Wait(_) | Next::Full | Next::Lapsed | Next::Empty | Next::Closed => return None,
             }
         }
     }
@@ -183,12 +195,19 @@ impl Turnstile {
                 () = self.stop.cancelled() => return,
                 () = self.lane.clock.sleep(LOOK) => {}
             }
-            let stopped = self.stopped(self.lane.clock.now());
-            self.hand_back(stopped, None).await;
+            let now = self.lane.clock.now();
+            if self.has_lapsed(now) {
+                return;
+            }
+            self.hand_back(self.stopped(now), None).await;
         }
     }
 
     async fn hand_back(&self, jobs: Vec<Job>, not_before: Option<Timestamp>) {
+        if self.lane.tenure.has_ended() {
+            // The next epoch counts them as unknown: they are not ours to put back.
+            return;
+        }
         for job in jobs {
             // The recorder outlives the turnstile.
             let _ = self.settled.send(job.hand_back(&self.lane, not_before)).await;
@@ -210,6 +229,10 @@ impl Turnstile {
     fn look(&self, first_in_line: bool) -> Next {
         let lane = &self.lane;
         let now = lane.clock.now();
+        if self.has_lapsed(now) {
+            let inner = self.lock();
+            return if inner.ready.is_empty() && inner.closed { Next::Closed } else { Next::Lapsed };
+        }
         if first_in_line {
             // Others behind them may go all the same.
             let back = self.stopped(now);
@@ -248,6 +271,11 @@ impl Turnstile {
         };
         self.ask_for_more(inner.ready.len(), jobs.len());
         Next::Go(Request { jobs, tokens, permit, at: now })
+    }
+
+    /// Whether another server may send meanwhile. What waits here is not ours to put back then, unless we stop in order.
+    fn has_lapsed(&self, now: Timestamp) -> bool {
+        !self.stop.is_cancelled() && !self.lane.tenure.is_current(now)
     }
 
     /// Whether what comes first may not be sent: paused, cancelled, held, out of time, or nothing may.

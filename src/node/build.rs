@@ -12,7 +12,7 @@ use crate::domain::{Channel, LaneId, Tier, Timestamp};
 use crate::provider::{Client, Transport};
 use crate::receipts::Intake;
 use crate::store::{Book, BucketOf, LaneState, Store, TierPlace};
-use crate::throttle::{Bucket, Holds, Pace, Pairs, TierWindow};
+use crate::throttle::{Bucket, Holds, Pace, Pairs, Tenure, TierWindow};
 use crate::timers::Gaps;
 
 /// Lanes, and what they share.
@@ -28,6 +28,7 @@ pub(super) struct Building<'a> {
     pub(super) store: &'a Arc<dyn Store>,
     pub(super) book: &'a Arc<Book>,
     pub(super) holds: &'a Arc<Holds>,
+    pub(super) tenure: &'a Arc<Tenure>,
     pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) chance: &'a Arc<Chance>,
 }
@@ -83,6 +84,7 @@ impl Building<'_> {
                 }),
                 tier,
                 holds: Arc::clone(self.holds),
+                tenure: Arc::clone(self.tenure),
                 fleet: Arc::clone(&fleet),
                 book: Arc::clone(self.book),
                 clock: Arc::clone(self.clock),

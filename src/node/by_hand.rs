@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, join_all};
 
+use super::lease::RENEWED_EACH;
 use super::rooms::Rooms;
 use super::{Parts, StartError};
 use crate::config;
@@ -33,10 +34,12 @@ impl ByHand {
     }
 
     pub(crate) async fn claim(&mut self, lane: usize, anyway: bool) -> Result<()> {
+        self.renew().await;
         self.sending.claim(lane, anyway).await
     }
 
     pub(crate) async fn next(&mut self, lane: usize) -> Option<BoxFuture<'static, ()>> {
+        self.renew().await;
         self.sending.next(lane).await
     }
 
@@ -95,5 +98,12 @@ impl ByHand {
 
     pub(crate) async fn watch(&mut self) {
         self.rooms.watch.look().await;
+    }
+
+    /// Renews the lease where that is due: it happens by itself, whatever else the server does.
+    async fn renew(&self) {
+        if self.rooms.clock.now().since(self.rooms.tenure.renewed()) >= RENEWED_EACH {
+            self.rooms.keeper.renew().await;
+        }
     }
 }

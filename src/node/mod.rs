@@ -2,9 +2,9 @@
 //!
 //! In: a configuration, a store, a clock, chance, and a way to the provider for each lane. Out: a [`Node`] with its
 //! webhook intake; later, its orderly end.
-//! Promises: nothing is claimed before what a dead predecessor had in its hands is settled; a decision that a command
-//! has committed is obeyed within a quarter of a second, and noted once what was begun before is out, or has had its
-//! time; if a room ends that should not have, any of its tasks panics, or the store writes no more, the whole node stops
+//! Promises: one server sends at a time, and one that was superseded sends nothing more; nothing is claimed before what
+//! a dead predecessor had in its hands is settled; a decision that a command has committed is obeyed within a quarter of
+//! a second, and noted once what was begun before is out, or has had its time; if a room ends that should not have, any of its tasks panics, or the store writes no more, the whole node stops
 //! loudly; a graceful stop hands back what was not begun and records what was.
 //! May not: know what the rooms do inside.
 
@@ -13,7 +13,9 @@ mod build;
 mod by_hand;
 mod dials;
 mod gaps;
+mod lease;
 mod notices;
+mod process;
 mod prune;
 mod rooms;
 mod watch;
@@ -21,7 +23,9 @@ mod watch;
 #[cfg(test)]
 pub(crate) use by_hand::ByHand;
 pub use gaps::{deaf, hear_again};
+pub use process::{Os, Processes};
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -35,6 +39,7 @@ use crate::domain::{Causes, Span, Timestamp, Told};
 use crate::provider::{Http, Transport};
 use crate::receipts::{Door, Intake};
 use crate::store::{self, Store};
+use crate::throttle::{LEASE, Tenure};
 use crate::timers::Gaps;
 use rooms::Rooms;
 
@@ -49,6 +54,26 @@ pub enum StartError {
     Store(#[from] store::Error),
     #[error(transparent)]
     Provider(#[from] crate::provider::Unusable),
+    /// Another server has just shown that it lives.
+    #[error(
+        "another volley serve is running on {} (process {pid}, since {}); stop it, or start this one with another database",
+        place.display(),
+        since.rfc3339()
+    )]
+    Held { place: PathBuf, pid: u32, since: Timestamp },
+}
+
+/// Why a server ends by itself.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failed {
+    #[error(
+        "another volley serve has taken over the database, because this one did not renew its lease for {LEASE}: its \
+         process was stopped, or could not write; this one sends nothing any more, so leave the other one running, or stop \
+         it and start this one again"
+    )]
+    Superseded,
+    #[error("the server has failed: {0}")]
+    Room(String),
 }
 
 /// What a node is made of.
@@ -58,12 +83,14 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub chance: Arc<Chance>,
+    pub processes: Arc<dyn Processes>,
 }
 
 /// A server at work.
 #[derive(Debug)]
 pub struct Node {
     id: i64,
+    tenure: Arc<Tenure>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     intake: Option<Intake>,
@@ -99,6 +126,8 @@ impl Node {
         let opened = Rooms::open(parts, transport).await?;
         let Rooms {
             id,
+            tenure,
+            keeper,
             store,
             clock,
             intake,
@@ -125,11 +154,13 @@ impl Node {
         rooms.spawn("housekeeping", keep_house(housekeeper, decided, Arc::clone(&clock), stop.clone()));
         rooms.spawn("watch", watch.run(stop.clone()));
         rooms.spawn("pruning", pruner.run(Arc::clone(&clock), stop.clone()));
+        rooms.spawn("the lease", keeper.run(stop.clone()));
         for asker in askers {
             rooms.spawn("asking", asker.run(stop.clone()));
         }
         Ok(Self {
             id,
+            tenure,
             store,
             clock,
             intake: Some(intake),
@@ -165,8 +196,22 @@ impl Node {
         self.lanes.iter().map(|lane| lane.status()).collect()
     }
 
-    /// Waits until a room ends that should not have, and says which.
-    pub async fn failed(&mut self) -> String {
+    /// Waits until the server cannot go on, and says why: another has taken over, or a room has ended that should not.
+    pub async fn failed(&mut self) -> Failed {
+        let tenure = Arc::clone(&self.tenure);
+        tokio::select! {
+            // First: a room that is about the lease ends with it.
+            biased;
+            () = tenure.ended() => {
+                // What is due, asked and looked after is the other's now.
+                self.stop.cancel();
+                Failed::Superseded
+            }
+            why = self.room_ended() => Failed::Room(why),
+        }
+    }
+
+    async fn room_ended(&mut self) -> String {
         let of_room = |ended| match ended {
             Some(Ok(room)) => format!("{room} has ended"),
             Some(Err(panicked)) => Panicked::to_string(&panicked),
@@ -268,7 +313,8 @@ mod tests {
         let none = std::iter::empty::<(&str, String)>();
         let config = Arc::new(Config::read(None, std::iter::empty(), none).unwrap().config);
         let chance = Arc::new(Chance::seeded(1));
-        let node = Node::start(Parts { config, store: Arc::clone(&store), clock, chance }).await.unwrap();
+        let processes = Arc::new(Os);
+        let node = Node::start(Parts { config, store: Arc::clone(&store), clock, chance, processes }).await.unwrap();
         (store, manual, node)
     }
 
@@ -276,7 +322,7 @@ mod tests {
     async fn a_store_that_writes_no_more_is_told_and_the_stop_does_not_hang() {
         let (store, _, mut node) = started().await;
         store.close().await;
-        assert_eq!(node.failed().await, "the writer of the database has ended");
+        assert_eq!(node.failed().await, Failed::Room("the writer of the database has ended".to_owned()));
         assert!(matches!(node.stop().await, Err(store::Error::Closed { .. })));
     }
 
@@ -320,7 +366,6 @@ mod tests {
         // The last webhooks take their time, and so does whatever comes after them.
         manual.advance(Span::from_secs(30));
         node.stop().await.unwrap();
-        let (_, listened_until) = store.start_node(manual.now()).await.unwrap();
-        assert_eq!(listened_until, Some(closing));
+        assert_eq!(store::started(store.as_ref(), manual.now()).await.listened_until, Some(closing));
     }
 }

@@ -7,18 +7,19 @@ use tokio::sync::{Notify, mpsc};
 use super::dials::{Dials, still_turned};
 use super::gaps::note_gap;
 use super::prune::Pruner;
-use super::{HALF_DONE, Parts, StartError, build, watch};
+use super::{HALF_DONE, Parts, StartError, build, lease, watch};
 use crate::ask::Asker;
 use crate::campaign::Housekeeper;
 use crate::clock::Clock;
 use crate::config;
 use crate::dispatch::{self, Lane};
+use crate::domain::Told;
 use crate::engine::Gap;
 use crate::optout::Words;
 use crate::provider::Transport;
 use crate::receipts::{self, Applier, Door, Intake, Listening, Proofs, Tell};
-use crate::store::{Book, Event, Store};
-use crate::throttle::{Holds, turned};
+use crate::store::{Book, Event, Started, Store};
+use crate::throttle::{Holds, Tenure, turned};
 use crate::timers::{Gaps, Timers};
 
 /// News of places that wait for the next look.
@@ -26,6 +27,8 @@ const PLACES_MAX: usize = 10_000;
 
 pub(super) struct Rooms {
     pub(super) id: i64,
+    pub(super) tenure: Arc<Tenure>,
+    pub(super) keeper: lease::Keeper,
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) intake: Intake,
@@ -51,9 +54,24 @@ impl Rooms {
         parts: Parts,
         transport: impl Fn(&config::Lane) -> Result<Box<dyn Transport>, StartError>,
     ) -> Result<Self, StartError> {
-        let Parts { config, store, clock, chance } = parts;
-        let now = clock.now();
-        let (id, listened_until) = store.start_node(now).await?;
+        let (started, tenure) = lease::take(&parts).await?;
+        let (store, now) = (Arc::clone(&parts.store), parts.clock.now());
+        let opened = Self::open_under(started, Arc::new(tenure), parts, transport).await;
+        if opened.is_err() {
+            // Whoever tries again does not wait for a server that never was. Its own error is the one to tell.
+            let _ = store.stop_node(started.node, started.listened_until.unwrap_or(now)).await;
+        }
+        opened
+    }
+
+    async fn open_under(
+        started: Started,
+        tenure: Arc<Tenure>,
+        parts: Parts,
+        transport: impl Fn(&config::Lane) -> Result<Box<dyn Transport>, StartError>,
+    ) -> Result<Self, StartError> {
+        let Parts { config, store, clock, chance, .. } = parts;
+        let (now, listened_until) = (clock.now(), started.listened_until);
         store.sweep_unpublished(now - HALF_DONE).await?;
         let mut pruner = Pruner::new(Arc::clone(&store), now);
         pruner.run_once(now).await?;
@@ -64,7 +82,7 @@ impl Rooms {
         }
         let book = Arc::new(Book::new(Arc::clone(&store)));
         book.refresh().await?;
-        let in_flight = dispatch::recover(store.as_ref(), &book, now).await?;
+        let in_flight = dispatch::recover(store.as_ref(), &book, started.epoch, now).await?;
         let recovered = in_flight.values().map(|messages| u64::from(*messages)).sum();
         if recovered > 0 {
             let text =
@@ -81,6 +99,7 @@ impl Rooms {
             store: &store,
             book: &book,
             holds: &holds,
+            tenure: &tenure,
             clock: &clock,
             chance: &chance,
         };
@@ -134,7 +153,7 @@ impl Rooms {
         let housekeeper = Housekeeper::new(Arc::clone(&store), Arc::clone(&book));
         let decided = Arc::new(Notify::new());
         let watch = watch::Watch::new(watch::Parts {
-            node: id,
+            node: started.node,
             store: Arc::clone(&store),
             book,
             holds,
@@ -147,8 +166,17 @@ impl Rooms {
             decided: Arc::clone(&decided),
             clock: Arc::clone(&clock),
         });
+        let keeper = lease::Keeper {
+            store: Arc::clone(&store),
+            tenure: Arc::clone(&tenure),
+            lanes: lanes.clone(),
+            clock: Arc::clone(&clock),
+            told: Told::default(),
+        };
         Ok(Rooms {
-            id,
+            id: started.node,
+            tenure,
+            keeper,
             store,
             clock,
             intake,

@@ -14,7 +14,7 @@ use crate::dispatch::{Lane, LaneStatus, Leaving, TierUsed};
 use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Told};
 use crate::engine::Gap;
 use crate::receipts::{Door, PlaceNews};
-use crate::store::{Beat, Book, Deafness, Entry, Event, LaneState, Result, Signal, Standing, Store, Trouble};
+use crate::store::{Beat, Book, Deafness, Entry, Error, Event, LaneState, Result, Signal, Standing, Store, Trouble};
 use crate::throttle::{Cause, Holds};
 use crate::timers::Gaps;
 
@@ -142,7 +142,7 @@ impl Watch {
                 }
             }
             Err(error) => {
-                if self.told.begins() {
+                if !matches!(error, Error::Superseded) && self.told.begins() {
                     tracing::error!(error = %Causes(&error), "the database cannot be read or written; trying again");
                 }
                 self.parts.gaps.doubt();
@@ -344,7 +344,7 @@ mod tests {
     use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
     use crate::receipts::Proofs;
     use crate::store::{self, HeldBy, Hold};
-    use crate::throttle::{Bucket, Pace};
+    use crate::throttle::{Bucket, Pace, Tenure};
 
     #[derive(Debug)]
     struct NobodyThere;
@@ -389,12 +389,13 @@ mod tests {
             pairs: None,
             tier: None,
             holds: Arc::clone(&holds),
+            tenure: Arc::new(Tenure::unending()),
             fleet: Arc::default(),
             book: Arc::clone(&book),
             clock: Arc::clone(&clock),
             chance: Arc::new(Chance::seeded(1)),
         });
-        let (node, _) = store.start_node(clock.now()).await.unwrap();
+        let node = store::started(store.as_ref(), clock.now()).await.node;
         let ((_, missed), (_, places)) = (mpsc::channel(1), mpsc::channel(1));
         let decided = Arc::default();
         let gaps = Arc::new(Gaps::new(clock.now()));

@@ -11,12 +11,13 @@ use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, Span,
     StepIndex, Tallies, Timestamp,
 };
+use crate::node::Processes;
 use crate::store::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
-    ClaimedSet, Copied, Dial, Edition, Error, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState,
-    Loaded, NamingLane, NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result,
-    Said, Scope, Sender, Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns,
-    Unwritable, Walk, Wish,
+    ClaimedSet, Copied, Dial, Edition, Epoch, Error, Event, Found, Heard, Hold, Holder, Inbound, InboundOf, Key, Lane,
+    LaneState, Lease, Loaded, NamingLane, NewAudience, NewBatch, Node, NodeStart, NotedBucket, OptIn, OptOut, Question,
+    Queue, Receipt, Result, Said, Scope, Sender, Signals, Spread, Started, StepHold, Store, Stray, StrayCount,
+    StrayKind, TierPlace, Turned, Turns, Unwritable, Walk, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -93,6 +94,20 @@ impl Fate {
     async fn die(&self) -> ! {
         self.dead.cancel();
         std::future::pending().await
+    }
+}
+
+/// Processes of which each has died before the next one starts.
+#[derive(Debug)]
+pub(super) struct AllGone;
+
+impl Processes for AllGone {
+    fn own(&self) -> Holder {
+        Holder { machine: String::new(), pid: 1, started: 0 }
+    }
+
+    fn is_gone(&self, _: &Holder) -> bool {
+        true
     }
 }
 
@@ -201,7 +216,7 @@ through! {
     changes bring_forward(queue: Queue, to: Timestamp, within: Option<Span>, limit: u32) -> u32;
     changes claim(claim: Claim) -> ClaimedSet;
     changes record_noting(changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Vec<MessageKey>;
-    reads in_flight(after: Option<MessageKey>, limit: u32) -> Vec<Loaded>;
+    reads in_flight(epoch: Epoch, after: Option<MessageKey>, limit: u32) -> Vec<Loaded>;
     reads load(keys: Vec<MessageKey>) -> Vec<Loaded>;
     reads open_messages(batch: BatchId, after: Option<u32>, limit: u32) -> Vec<Loaded>;
     reads find(keys: Vec<Key>) -> Vec<Option<Found>>;
@@ -268,7 +283,9 @@ through! {
     reads replied(batch: BatchId) -> Vec<(StepIndex, u32)>;
     reads window_holders(sender: Sender, now: Timestamp, after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
     reads open_windows(people: Vec<Msisdn>, sender: Sender, now: Timestamp) -> Vec<(Msisdn, Timestamp)>;
-    writes start_node(now: Timestamp) -> (i64, Option<Timestamp>);
+    reads lease() -> Lease;
+    writes start_node(start: NodeStart) -> Option<Started>;
+    reads renew(epoch: Epoch, now: Timestamp) -> ();
     writes beat(beat: Beat) -> ();
     writes stop_node(node: i64, listening_until: Timestamp) -> ();
     reads turned_away() -> Vec<Turned>;

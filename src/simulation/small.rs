@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::fate::AllGone;
 use crate::campaign::{Again, Draft, Forecast, LaunchError, Launched, Launcher};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::{self, Config};
@@ -187,6 +188,7 @@ impl World {
             store: Arc::clone(store),
             clock: Arc::clone(clock) as _,
             chance: Arc::clone(chance),
+            processes: Arc::new(AllGone),
         };
         let provider = Arc::clone(provider);
         let line = move |lane: &config::Lane| -> Result<Box<dyn Transport>, StartError> {

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
 use super::act::{self, Act, Fault, Turned};
-use super::fate::{Fate, Mortal, Traffic};
+use super::fate::{AllGone, Fate, Mortal, Traffic};
 use super::holds::Holds;
 use super::laid_out::{die_launching, launch};
 use super::net::{Hook, Line, Net, Trouble};
@@ -440,6 +440,7 @@ impl World {
             store,
             clock: Arc::clone(&self.clock) as _,
             chance: Arc::clone(&self.chance),
+            processes: Arc::new(AllGone),
         };
         let net = Arc::clone(&self.net);
         let config = Arc::clone(&self.config);

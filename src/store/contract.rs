@@ -10,6 +10,7 @@ mod counters;
 mod dials;
 mod hours;
 mod lanes;
+mod leases;
 mod limits;
 mod nodes;
 mod people;
@@ -23,8 +24,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::{
-    Attempt, Change, Claim, Claimed, ClaimedSet, KnownAs, Loaded, NewAudience, NewBatch, Queue, Spread, Sqlite, Start,
-    Store, Verdict,
+    Attempt, Change, Claim, Claimed, ClaimedSet, Epoch, KnownAs, Loaded, NewAudience, NewBatch, Queue, Spread, Sqlite,
+    Start, Store, Verdict,
 };
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{

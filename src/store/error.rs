@@ -13,8 +13,14 @@ pub enum Error {
     },
     #[error("cannot open the database {place}: {hint}")]
     Unopened { place: String, hint: &'static str },
-    #[error("another volley serve is running on {place}; stop it, or start this one with another database")]
-    SecondServer { place: String },
+    #[error(
+        "the database {place} has {links} names (hard links), and its log stands beside only one of them, so two names \
+         would tear it apart; remove all names but one"
+    )]
+    HardLinked { place: String, links: u64 },
+    /// Another server has begun the next epoch.
+    #[error("another volley serve has taken over the database")]
+    Superseded,
     #[error("{url} is not a database that Volley can use; write sqlite:// and a path, such as sqlite://volley.db")]
     Url { url: String },
     #[error("the database {place} is of a newer Volley; use that version, or another file")]

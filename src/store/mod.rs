@@ -15,6 +15,7 @@ mod error;
 mod fact;
 mod hushed;
 mod lanes;
+mod lease;
 mod limits;
 mod marked;
 mod model;
@@ -32,6 +33,9 @@ pub use hushed::Hush;
 pub use lanes::{
     BucketOf, BusinessEvent, Dial, HeldBy, Hold, LaneState, NotedBucket, Said, Standing, Trouble, subject,
 };
+#[cfg(test)]
+pub(crate) use lease::started;
+pub use lease::{Epoch, Holder, Lease, NodeStart, Started};
 pub use limits::{Cap, Capped, Price, Reached, StepHeldBy, StepHold};
 pub use marked::Marked;
 pub use model::{

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Cap, Capped, DiskTrouble, LaneState, Nameless, Sender};
+use super::{Cap, Capped, DiskTrouble, Epoch, LaneState, Nameless, Sender};
 use crate::domain::{
     AttemptId, AudienceId, BatchId, Channel, Country, Fields, Hours, LaneId, MessageKey, Money, Msisdn, Present, Span,
     StepIndex, Timestamp, Umid, Zone, zone_of,
@@ -83,6 +83,8 @@ pub struct Claim {
     /// How many to take at most.
     pub limit: u32,
     pub now: Timestamp,
+    /// The epoch of the server that claims.
+    pub epoch: Epoch,
     /// The portfolio in which the people claimed take a place, where its tier is limited.
     pub tier: Option<TierUse>,
     /// Steps that may not leave at all hours.
@@ -92,9 +94,10 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Where nothing stands in the way.
+    /// Where nothing stands in the way, and no server has ever started.
     pub fn of(lane: LaneId, queues: Vec<Queue>, limit: u32, now: Timestamp) -> Self {
-        Self { lane, queues, limit, now, tier: None, hours: HashMap::new(), caps: HashMap::new() }
+        let epoch = Epoch::default();
+        Self { lane, queues, limit, now, epoch, tier: None, hours: HashMap::new(), caps: HashMap::new() }
     }
 }
 

@@ -6,9 +6,10 @@ use tokio::sync::watch;
 
 use super::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
-    ClaimedSet, Copied, Dial, Edition, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded,
-    NamingLane, NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope,
-    Sender, Spread, StepHold, Stray, StrayCount, TierPlace, Turned, Turns, Unwritable, Walk, Wish,
+    ClaimedSet, Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState,
+    Lease, Loaded, NamingLane, NewAudience, NewBatch, Node, NodeStart, NotedBucket, OptIn, OptOut, Question, Queue,
+    Receipt, Result, Said, Scope, Sender, Spread, Started, StepHold, Stray, StrayCount, TierPlace, Turned, Turns,
+    Unwritable, Walk, Wish,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, Span,
@@ -79,7 +80,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// and messages whose waiting is over, stay where they are; so does, where the tier is limited, whoever holds no place
     /// in it and gets none. The queues named share what is taken
     /// evenly; they come in their order, and what is of one in its own. Whoever stops waiting for the answer before the claim's turn has come has claimed nothing; later
-    /// than that, what was claimed is in nobody's hands, so see the claim through.
+    /// than that, what was claimed is in nobody's hands, so see the claim through. Fails with [`super::Error::Superseded`],
+    /// and claims nothing, under any epoch but the present one.
     async fn claim(&self, claim: Claim) -> Result<ClaimedSet>;
     /// Applies decisions, each only to the version that it was made on, in their order: one may build on another.
     /// Returns those that came too late, and those about messages that are not there.
@@ -88,8 +90,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     }
     /// The same for what has left, with what is left in the buckets that it has left by.
     async fn record_noting(&self, changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Result<Vec<MessageKey>>;
-    /// Messages in flight behind `after`, of all lanes, in order: after a crash, what the dead process had in its hands.
-    async fn in_flight(&self, after: Option<MessageKey>, limit: u32) -> Result<Vec<Loaded>>;
+    /// Messages in flight behind `after` that were claimed in an epoch before `epoch`, of all lanes, in order: what the
+    /// servers of those epochs had in their hands when they ended.
+    async fn in_flight(&self, epoch: Epoch, after: Option<MessageKey>, limit: u32) -> Result<Vec<Loaded>>;
     /// Messages by key, in the order of the keys; unknown ones are left out.
     async fn load(&self, keys: Vec<MessageKey>) -> Result<Vec<Loaded>>;
     /// Messages of a batch behind `after` that have no outcome and are not in flight, in order.
@@ -293,12 +296,17 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     // Nodes and what is told about them.
 
-    /// Registers a server; returns its id and the previous watermark of when receipts could last be committed.
-    async fn start_node(&self, now: Timestamp) -> Result<(i64, Option<Timestamp>)>;
+    /// The lease as it stands.
+    async fn lease(&self) -> Result<Lease>;
+    /// Registers a server and begins its epoch, in one transaction. Nothing happens, and nothing is returned, where the
+    /// lease stands no longer as it stood in `start.over`.
+    async fn start_node(&self, start: NodeStart) -> Result<Option<Started>>;
+    /// Renews the lease. Fails with [`super::Error::Superseded`] once another epoch has begun.
+    async fn renew(&self, epoch: Epoch, now: Timestamp) -> Result<()>;
     /// Says that the node lives, up to when it has listened, what it has turned away, and that it has noted the
-    /// decisions up to `noted`.
+    /// decisions up to `noted`. Fails with [`super::Error::Superseded`] once another node has started.
     async fn beat(&self, beat: Beat) -> Result<()>;
-    /// The node's last word: it has listened up to then.
+    /// The node's last word: it has listened up to then. Gives its lease back, if it holds it still.
     async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()>;
     /// What was turned away, for each reason since the last day without any.
     async fn turned_away(&self) -> Result<Vec<Turned>>;

@@ -14,7 +14,7 @@ use crate::campaign::{Draft, Launcher};
 use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::domain::{BatchId, Count, Country, Fields, Msisdn, Recipient, Span};
-use crate::node::{Node, Parts};
+use crate::node::{Node, Os, Parts};
 use crate::store::{KnownAs, NewAudience};
 
 /// How often progress is looked at. It costs one small read.
@@ -32,7 +32,9 @@ pub async fn product(load: &Load, clock: Arc<dyn Clock>, chance: Arc<Chance>) ->
     let batch = launch(load.messages, LANE, &launcher).await?;
 
     let begun = Begun::now(clock.as_ref());
-    let parts = Parts { config: Arc::clone(&config), store: Arc::clone(&store), clock: Arc::clone(&clock), chance };
+    let processes = Arc::new(Os);
+    let parts =
+        Parts { config: Arc::clone(&config), store: Arc::clone(&store), clock: Arc::clone(&clock), chance, processes };
     let mut node = Node::start(parts).await?;
     let stop_api = CancellationToken::new();
     let intake = node.intake().ok_or("the node takes no receipts")?;

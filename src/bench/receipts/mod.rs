@@ -23,7 +23,7 @@ use super::{Error, Stock};
 use crate::api;
 use crate::clock::{Chance, Clock};
 use crate::domain::Count;
-use crate::node::{Node, Parts};
+use crate::node::{Node, Os, Parts};
 use crate::store::{self, StrayKind};
 use crate::wire;
 
@@ -50,7 +50,8 @@ pub async fn product(database: &Path, load: &Load, clock: Arc<dyn Clock>, chance
     let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
     let nothing = dispatch::Load { messages: 0, connections: ONE, batch: ONE, receipts: 0 };
     let config = Arc::new(config(&nothing, "http://127.0.0.1:9")?);
-    let parts = Parts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance };
+    let processes = Arc::new(Os);
+    let parts = Parts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance, processes };
     let mut node = Node::start(parts).await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

@@ -164,9 +164,9 @@ async fn what_is_in_flight_is_found_after_a_crash(desk: Desk) {
     desk.claimed(second, 1).await;
     desk.record(vec![accepted(&all[1], at(1))]).await.unwrap();
     let keys = |found: Vec<Loaded>| found.iter().map(|found| (found.key.batch, found.key.n)).collect::<Vec<_>>();
-    assert_eq!(keys(desk.in_flight(None, 100).await.unwrap()), [(first, 0), (first, 2), (second, 0)]);
-    let page = desk.in_flight(None, 2).await.unwrap();
-    let behind = desk.in_flight(page.last().map(|last| last.key), 2).await.unwrap();
+    assert_eq!(keys(desk.in_flight(Epoch(1), None, 100).await.unwrap()), [(first, 0), (first, 2), (second, 0)]);
+    let page = desk.in_flight(Epoch(1), None, 2).await.unwrap();
+    let behind = desk.in_flight(Epoch(1), page.last().map(|last| last.key), 2).await.unwrap();
     assert_eq!((keys(page), keys(behind)), (vec![(first, 0), (first, 2)], vec![(second, 0)]));
 }
 

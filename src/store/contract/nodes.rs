@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::Portion;
-use crate::store::{Beat, Deafness, Error, Event, LaneState, Standing, Trouble, Turned, TurnedAway};
+use crate::store::{Beat, Deafness, Error, Event, LaneState, Standing, Started, Trouble, Turned, TurnedAway, started};
 
 for_every_store!(
     a_node_lives_from_its_start_to_its_stop,
@@ -21,8 +21,8 @@ for_every_store!(
 
 async fn a_node_lives_from_its_start_to_its_stop(desk: Desk) {
     assert!(desk.nodes(at(0)).await.unwrap().is_empty());
-    let (node, before) = desk.start_node(at(0)).await.unwrap();
-    assert_eq!(before, None);
+    let Started { node, listened_until, .. } = started(&*desk, at(0)).await;
+    assert_eq!(listened_until, None);
     let living = desk.nodes(at(0)).await.unwrap();
     assert_eq!(living.iter().map(|node| (node.id, node.seen_at, node.noted)).collect::<Vec<_>>(), [(node, at(0), 0)]);
     desk.stop_node(node, at(5)).await.unwrap();
@@ -30,10 +30,10 @@ async fn a_node_lives_from_its_start_to_its_stop(desk: Desk) {
 }
 
 async fn a_node_finds_the_watermark_of_the_one_before(desk: Desk) {
-    let (first, _) = desk.start_node(at(0)).await.unwrap();
+    let first = started(&*desk, at(0)).await.node;
     desk.beat(Beat::of(first, at(7), 0)).await.unwrap();
     desk.stop_node(first, at(9)).await.unwrap();
-    let (second, listened) = desk.start_node(at(100)).await.unwrap();
+    let Started { node: second, listened_until: listened, .. } = started(&*desk, at(100)).await;
     assert_eq!(listened, Some(at(9)));
     assert_ne!(first, second, "what a late word of the first says is not taken for the second's");
     desk.stop_node(second, at(100)).await.unwrap();
@@ -41,7 +41,7 @@ async fn a_node_finds_the_watermark_of_the_one_before(desk: Desk) {
 
 async fn a_beat_notes_decisions_and_pace(desk: Desk) {
     let batch = desk.batch_of(1).await;
-    let (node, _) = desk.start_node(at(0)).await.unwrap();
+    let node = started(&*desk, at(0)).await.node;
     let noted = desk.seq().await.unwrap();
     desk.beat(Beat { pace: vec![(batch, 79.5), (BatchId(999), 1.0)], ..Beat::of(node, at(2), noted) }).await.unwrap();
     let living = desk.nodes(at(2)).await.unwrap();
@@ -50,7 +50,7 @@ async fn a_beat_notes_decisions_and_pace(desk: Desk) {
 }
 
 async fn a_node_that_fell_silent_is_not_among_the_living(desk: Desk) {
-    let (node, _) = desk.start_node(at(0)).await.unwrap();
+    let node = started(&*desk, at(0)).await.node;
     desk.beat(Beat::of(node, at(10), 0)).await.unwrap();
     assert_eq!(desk.nodes(at(10)).await.unwrap().len(), 1);
     assert!(desk.nodes(at(11)).await.unwrap().is_empty());
@@ -68,7 +68,7 @@ async fn how_lanes_go_is_what_the_living_said_last(desk: Desk) {
         complaint: standing.as_ref().map(|standing| (at(2), standing.why.clone())),
         standing,
     };
-    let (node, _) = desk.start_node(at(0)).await.unwrap();
+    let node = started(&*desk, at(0)).await.node;
     let said = vec![state("wa", 2.5, Some(standing)), state("sms", 0.0, None)];
     desk.beat(Beat { lanes: said.clone(), ..Beat::of(node, at(5), 0) }).await.unwrap();
     let mut known = desk.lane_states(at(5)).await.unwrap();
@@ -81,13 +81,13 @@ async fn how_lanes_go_is_what_the_living_said_last(desk: Desk) {
     desk.stop_node(node, at(8)).await.unwrap();
     assert!(desk.lane_states(at(0)).await.unwrap().is_empty());
     // Whoever comes next goes on from there.
-    desk.start_node(at(9)).await.unwrap();
+    started(&*desk, at(9)).await;
     let left = |state: LaneState| LaneState { pace: 0.0, tier_spent: false, free_at: None, ..state };
     assert_eq!(desk.lane_states(at(9)).await.unwrap(), [left(said[1].clone()), left(over)]);
 }
 
 async fn a_deaf_node_says_since_when_and_its_watermark_stands(desk: Desk) {
-    let (node, _) = desk.start_node(at(0)).await.unwrap();
+    let node = started(&*desk, at(0)).await.node;
     desk.beat(Beat { listening_until: at(3), deaf: Some((at(3), Deafness::Unheard)), ..Beat::of(node, at(9), 0) })
         .await
         .unwrap();
@@ -95,14 +95,14 @@ async fn a_deaf_node_says_since_when_and_its_watermark_stands(desk: Desk) {
     let deaf = Some((at(3), Deafness::Unheard));
     assert_eq!(living.iter().map(|node| (node.seen_at, node.deaf)).collect::<Vec<_>>(), [(at(9), deaf)]);
     desk.stop_node(node, at(3)).await.unwrap();
-    let (next, listened) = desk.start_node(at(20)).await.unwrap();
+    let Started { node: next, listened_until: listened, .. } = started(&*desk, at(20)).await;
     assert_eq!(listened, Some(at(3)));
     desk.beat(Beat::of(next, at(21), 0)).await.unwrap();
     assert_eq!(desk.nodes(at(21)).await.unwrap()[0].deaf, None);
 }
 
 async fn what_is_turned_away_is_counted_until_a_day_without_any(desk: Desk) {
-    let (node, _) = desk.start_node(at(0)).await.unwrap();
+    let node = started(&*desk, at(0)).await.node;
     let turned = |why, count, since, latest| Turned { why, count, since: at(since), latest: at(latest) };
     let beat = |turned_away| Beat { turned_away, ..Beat::of(node, at(1), 0) };
     desk.beat(beat(vec![turned(TurnedAway::Nothing, 3, 10, 12)])).await.unwrap();

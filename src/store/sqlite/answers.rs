@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 use super::{
-    Sqlite, aliases, asking, audiences, batches, dials, editions, facts, inbound, lanes, limits, looks, messages,
-    naming, nodes, receipts, tiers, walk, wishes,
+    Sqlite, aliases, asking, audiences, batches, dials, editions, facts, inbound, lanes, leases, limits, looks,
+    messages, naming, nodes, receipts, tiers, walk, wishes,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, Span,
@@ -15,10 +15,10 @@ use crate::domain::{
 use crate::store::signal::signals_of;
 use crate::store::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
-    ClaimedSet, Copied, Dial, Edition, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState, Loaded,
-    NamingLane, NewAudience, NewBatch, Node, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope,
-    Sender, Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Unwritable, Walk,
-    Wish,
+    ClaimedSet, Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState,
+    Lease, Loaded, NamingLane, NewAudience, NewBatch, Node, NodeStart, NotedBucket, OptIn, OptOut, Question, Queue,
+    Receipt, Result, Said, Scope, Sender, Signals, Spread, Started, StepHold, Store, Stray, StrayCount, StrayKind,
+    TierPlace, Turned, Turns, Unwritable, Walk, Wish,
 };
 
 #[async_trait::async_trait]
@@ -140,8 +140,8 @@ impl Store for Sqlite {
         Ok(stale)
     }
 
-    async fn in_flight(&self, after: Option<MessageKey>, limit: u32) -> Result<Vec<Loaded>> {
-        self.read("look for messages in flight", move |c| Box::pin(looks::in_flight(c, after, limit))).await
+    async fn in_flight(&self, epoch: Epoch, after: Option<MessageKey>, limit: u32) -> Result<Vec<Loaded>> {
+        self.read("look for messages in flight", move |c| Box::pin(looks::in_flight(c, epoch, after, limit))).await
     }
 
     async fn load(&self, keys: Vec<MessageKey>) -> Result<Vec<Loaded>> {
@@ -448,9 +448,20 @@ impl Store for Sqlite {
         self.read(verb, move |c| Box::pin(async move { inbound::holders(c, &sender, now, after, limit).await })).await
     }
 
-    async fn start_node(&self, now: Timestamp) -> Result<(i64, Option<Timestamp>)> {
-        self.serving.begin(self.path.as_deref())?;
-        self.write("start a node", move |c| Box::pin(nodes::start(c, now))).await
+    async fn lease(&self) -> Result<Lease> {
+        self.read("read the lease", move |c| Box::pin(leases::lease(c))).await
+    }
+
+    async fn start_node(&self, start: NodeStart) -> Result<Option<Started>> {
+        let started = self.write("start a node", move |c| Box::pin(nodes::start(c, start))).await?;
+        if started.is_some() {
+            self.serving.begin()?;
+        }
+        Ok(started)
+    }
+
+    async fn renew(&self, epoch: Epoch, now: Timestamp) -> Result<()> {
+        self.write("renew the lease", move |c| Box::pin(leases::renew(c, epoch, now))).await
     }
 
     async fn beat(&self, beat: Beat) -> Result<()> {

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use super::Work;
 use super::rows::{all_loaded, json_list, lines, maybe_moment, message_line, packed, small};
 use crate::domain::{BatchId, Count, MessageKey, Timestamp};
-use crate::store::{Loaded, Queue, Turns};
+use crate::store::{Epoch, Loaded, Queue, Turns};
 
 pub(super) const LOAD: &str =
     packed!(message_line!(), "message WHERE batch = ?1 AND n IN (SELECT value FROM json_each(?2))");
@@ -35,10 +35,11 @@ const SENDING_BATCHES: &str =
 
 /// Walks over a batch, once after a crash: an index that saves it would cost two writes for each message that is sent.
 pub(super) const IN_FLIGHT: &str =
-    packed!(message_line!(), "message WHERE batch = ?1 AND n > ?2 AND state = 1 ORDER BY n LIMIT ?3");
+    packed!(message_line!(), "message WHERE batch = ?1 AND n > ?2 AND state = 1 AND epoch < ?4 ORDER BY n LIMIT ?3");
 
 pub(super) async fn in_flight(
     connection: &mut SqliteConnection,
+    epoch: Epoch,
     after: Option<MessageKey>,
     limit: u32,
 ) -> Work<Vec<Loaded>> {
@@ -54,6 +55,7 @@ pub(super) async fn in_flight(
         };
         let room = i64::from(limit) - i64::try_from(all.len()).unwrap_or(i64::MAX);
         let query = sqlx::query(IN_FLIGHT).bind(batch.0).bind(behind).bind(room.max(0));
+        let query = query.bind(epoch.0.cast_signed());
         all.extend(all_loaded(&lines(connection, query).await?)?);
     }
     all.sort_unstable_by_key(|message| message.key);

@@ -8,6 +8,7 @@ use sqlx::SqliteConnection;
 use super::Work;
 use super::dials::note_buckets;
 use super::hours::Doors;
+use super::leases::is_present;
 use super::limits::{Purse, give_back};
 use super::looks::load;
 use super::numbers::{Numbers, OverNumbers, over_numbers};
@@ -19,7 +20,9 @@ use super::tiers::Gate;
 use crate::domain::{
     BatchId, BatchState, Fields, LaneId, Marks, MessageKey, Money, Present, State, StepIndex, Tallies, Timestamp,
 };
-use crate::store::{Change, Claim, Claimed, ClaimedSet, Drained, Loaded, NotedBucket, Pass, Queue, Receipt, Verdict};
+use crate::store::{
+    Change, Claim, Claimed, ClaimedSet, Drained, Epoch, Error, Loaded, NotedBucket, Pass, Queue, Receipt, Verdict,
+};
 
 /// Counters of all batches that a group touches.
 pub(super) type Moves = HashMap<BatchId, Tallies>;
@@ -31,6 +34,9 @@ const LOOKED_AT_MAX: usize = 4_000;
 const A_LOOK: usize = 20;
 
 pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Work<ClaimedSet> {
+    if !is_present(connection, claim.epoch).await? {
+        return Err(Error::Superseded.into());
+    }
     let mut set = ClaimedSet::default();
     let mut moves = Moves::new();
     let mut gate = claim.tier.map(Gate::new);
@@ -105,7 +111,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
             continue;
         }
         let mut script = Script::default();
-        set_off(&mut script, batch, &found, claim.lane, claim.now);
+        set_off(&mut script, batch, &found, claim.lane, claim.epoch, claim.now);
         script.run(&mut *connection).await?;
         if found.len() + out_of_turn + over == seen && seen < look_at {
             let next = next_in_queue(connection, queue, claim.now).await?;
@@ -168,7 +174,7 @@ pub(super) const CLAIM: &str = packed!(
 
 /// Two statements, which nobody can come between: what leaves is read as one text, and then marked by its keys.
 pub(super) const SET_OFF: OverNumbers =
-    over_numbers!("UPDATE message SET state = 1, at = ?4, lane = ?5, version = version + 1 WHERE", "");
+    over_numbers!("UPDATE message SET state = 1, at = ?4, lane = ?5, epoch = ?6, version = version + 1 WHERE", "");
 
 /// What stands first in a queue, as it will be once a lane has set it off.
 async fn look_at_queue(
@@ -201,13 +207,14 @@ async fn next_in_queue(connection: &mut SqliteConnection, queue: Queue, now: Tim
     query.fetch_optional(connection).await?.map(|row| moment(&row, "not_before")).transpose()
 }
 
-fn set_off(script: &mut Script, batch: BatchId, claimed: &[Claimed], by: LaneId, now: Timestamp) {
+fn set_off(script: &mut Script, batch: BatchId, claimed: &[Claimed], by: LaneId, epoch: Epoch, now: Timestamp) {
     if claimed.is_empty() {
         return;
     }
     let mut numbers: Vec<u32> = claimed.iter().map(|claimed| claimed.message.key.n).collect();
     numbers.sort_unstable();
-    Numbers::of(&numbers).statement(script, &SET_OFF, batch).bind(now.millis()).bind(by.0);
+    let statement = Numbers::of(&numbers).statement(script, &SET_OFF, batch);
+    statement.bind(now.millis()).bind(by.0).bind(epoch.0.cast_signed());
 }
 
 /// A message out of its queue, as it stands once a lane has set it off.

@@ -15,12 +15,14 @@ mod facts;
 mod hours;
 mod inbound;
 mod lanes;
+mod leases;
 mod limits;
 mod looks;
 mod messages;
 mod naming;
 mod nodes;
 mod numbers;
+mod place;
 mod receipts;
 mod rows;
 mod script;
@@ -120,7 +122,7 @@ impl Sqlite {
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self> {
         let path = match url.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//")) {
             Some(":memory:") => None,
-            Some(path) if !path.is_empty() => Some(PathBuf::from(path)),
+            Some(path) if !path.is_empty() => Some(place::true_path(Path::new(path))?),
             Some(_) | None => return Err(Error::Url { url: url.to_owned() }),
         };
         let options = match &path {
@@ -236,12 +238,6 @@ fn settings(options: SqliteConnectOptions) -> SqliteConnectOptions {
         .pragma("journal_size_limit", "67108864")
         .pragma("wal_autocheckpoint", WAL_PAGES)
         .disable_statement_logging()
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 /// Brings the schema up to date, unless the file is somebody else's.

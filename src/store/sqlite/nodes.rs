@@ -2,35 +2,44 @@
 
 use sqlx::{Row, SqliteConnection};
 
-use super::Work;
 use super::rows::{Bound, for_values, maybe_moment, moment, small, word};
+use super::{Work, leases};
 use crate::domain::{Portion, Span, Timestamp};
-use crate::store::{Beat, Deafness, Event, LaneState, Node, Standing, Trouble, Turned, TurnedAway};
+use crate::store::{
+    Beat, Deafness, Error, Event, LaneState, Node, NodeStart, Standing, Started, Trouble, Turned, TurnedAway,
+};
 
-pub(super) async fn start(connection: &mut SqliteConnection, now: Timestamp) -> Work<(i64, Option<Timestamp>)> {
+/// Nothing is done where the lease has changed hands, or was renewed, since it was looked at.
+pub(super) async fn start(connection: &mut SqliteConnection, start: NodeStart) -> Work<Option<Started>> {
+    let NodeStart { now, holder, over } = start;
+    let Some(epoch) = leases::take(&mut *connection, &over, now).await? else { return Ok(None) };
     let row = sqlx::query("SELECT max(listening_until) AS until FROM node").fetch_one(&mut *connection).await?;
     let listened_until = maybe_moment(&row, "until")?;
     // Only the newest few are of interest; the watermark is taken over by the new row.
     sqlx::query("DELETE FROM node").execute(&mut *connection).await?;
     let row = sqlx::query(
-        "INSERT INTO node (started_at, seen_at, noted_seq, listening_until)
-         VALUES (?1, ?1, 0, coalesce(?2, ?1)) RETURNING id",
+        "INSERT INTO node (started_at, seen_at, noted_seq, listening_until, machine, pid, process_started)
+         VALUES (?1, ?1, 0, coalesce(?2, ?1), ?3, ?4, ?5) RETURNING id",
     )
     .bind(now.millis())
     .bind(listened_until.map(Timestamp::millis))
+    .bind(holder.machine)
+    .bind(holder.pid)
+    .bind(holder.started.cast_signed())
     .fetch_one(&mut *connection)
     .await?;
-    let id = row.try_get("id")?;
+    let node = row.try_get("id")?;
+    leases::hand_to(&mut *connection, node).await?;
     // It goes on where they left off.
     sqlx::query("UPDATE lane_state SET node = ?1, pace = 0, tier_spent = 0, free_at = NULL")
-        .bind(id)
+        .bind(node)
         .execute(connection)
         .await?;
-    Ok((id, listened_until))
+    Ok(Some(Started { node, epoch, listened_until }))
 }
 
 pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<()> {
-    sqlx::query("UPDATE node SET seen_at = ?2, noted_seq = ?3, listening_until = ?4, deaf_since = ?5, deaf_how = ?6 WHERE id = ?1")
+    let seen = sqlx::query("UPDATE node SET seen_at = ?2, noted_seq = ?3, listening_until = ?4, deaf_since = ?5, deaf_how = ?6 WHERE id = ?1")
         .bind(beat.node)
         .bind(beat.now.millis())
         .bind(beat.noted.cast_signed())
@@ -39,6 +48,10 @@ pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<
         .bind(beat.deaf.map(|(_, how)| how as i64))
         .execute(&mut *connection)
         .await?;
+    if seen.rows_affected() == 0 {
+        // A node that has started since has taken its row away.
+        return Err(Error::Superseded.into());
+    }
     for turned in beat.turned_away {
         // One row for each reason: a handful.
         sqlx::query(TURN_AWAY)
@@ -149,9 +162,9 @@ pub(super) async fn stop(connection: &mut SqliteConnection, node: i64, listening
     sqlx::query("UPDATE node SET stopped = 1, seen_at = ?2, listening_until = ?2 WHERE id = ?1")
         .bind(node)
         .bind(listening_until.millis())
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-    Ok(())
+    leases::give_back(connection, node).await
 }
 
 pub(super) async fn keep_gap(

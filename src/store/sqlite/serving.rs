@@ -1,9 +1,9 @@
-//! The file that a server holds for as long as it lives, and its word there while the database cannot be written.
+//! The server's word, in a file beside the database, while the database cannot be written.
 //!
 //! A full disk keeps out of the database what other commands have to know. The file gets its size when the server starts,
 //! so that writing over it needs no room.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::{beside, open_error};
+use super::open_error;
+use super::place::beside;
 use crate::domain::{Span, Timestamp};
 use crate::store::error::DiskTrouble;
-use crate::store::{Error, Result, Unwritable};
+use crate::store::{Result, Unwritable};
 
 /// Room for a word in the file.
 const BYTES: usize = 256;
@@ -54,20 +55,16 @@ impl Serving {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Becomes the file's server: there is one at most, for as long as its process lives.
-    pub(super) fn begin(&self, database: Option<&Path>) -> Result<()> {
-        let (Some(place), Some(database)) = (&self.place, database) else { return Ok(()) };
-        let fails = |source: io::Error| open_error(&place.display().to_string(), source.into());
-        let file = File::options().create(true).truncate(false).write(true).open(place).map_err(fails)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::SecondServer { place: database.display().to_string() }),
-            Err(TryLockError::Error(source)) => return Err(fails(source)),
+    /// This process is the server from now on. That it is the only one, its lease says and not this file.
+    pub(super) fn begin(&self) -> Result<()> {
+        if let Some(place) = &self.place {
+            let fails = |source: io::Error| open_error(&place.display().to_string(), source.into());
+            let file = File::options().create(true).truncate(false).write(true).open(place).map_err(fails)?;
+            let mut held = Held { file, trouble: None };
+            // Where that fails, nothing can be told later, and the start itself fails sooner.
+            let _ = held.write(b"");
+            *self.held() = Some(held);
         }
-        let mut held = Held { file, trouble: None };
-        // Where that fails, nothing can be told later, and the start itself fails sooner.
-        let _ = held.write(b"");
-        *self.held() = Some(held);
         self.hosting.store(true, Ordering::Relaxed);
         Ok(())
     }

@@ -2,6 +2,8 @@
 
 mod effort;
 mod failures;
+#[cfg(unix)]
+mod names;
 mod plans;
 mod turns;
 

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::beside;
+use super::place::beside;
 use crate::clock::Clock;
 use crate::domain::Span;
 

@@ -11,7 +11,7 @@ use volley::campaign::{self, Decided, Draft, Launched, Launcher, Report, Story};
 use volley::clock::{Chance, Clock, ManualClock};
 use volley::config::{self, Config};
 use volley::domain::{AttemptId, Channel, MessageKey, Present, Span, State, StepIndex, Timestamp, Umid};
-use volley::node::{Node, Parts, StartError};
+use volley::node::{Node, Os, Parts, StartError};
 use volley::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use volley::receipts::{Failed, Intake};
 use volley::store::{self, Batch, Book, Loaded, Store};
@@ -137,6 +137,7 @@ impl ByHand {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             chance: Arc::clone(&chance),
+            processes: Arc::new(Os),
         };
         let transport = |_: &config::Lane| -> Result<Box<dyn Transport>, StartError> {
             Ok(Box::new(Provider { says: heard.clone(), knows: known.clone() }))

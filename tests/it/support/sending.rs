@@ -10,7 +10,7 @@ use volley::campaign::{Draft, Launched, Launcher};
 use volley::clock::{Chance, Clock};
 use volley::config::Config;
 use volley::domain::{AttemptId, MessageKey, Present, Span, State, StepIndex};
-use volley::node::{Node, Parts};
+use volley::node::{Node, Os, Parts};
 use volley::provider::install_tls;
 use volley::store::{self, Attempt, Hold, Store, Verdict};
 
@@ -123,6 +123,7 @@ impl Sending {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
             chance: Arc::clone(&chance),
+            processes: Arc::new(Os),
         };
         let node = Node::start(parts).await.unwrap();
         Self { store, clock, chance, config, node, _folder: folder }

@@ -13,10 +13,10 @@ use volley::clock::{Chance, Clock, RealClock};
 use volley::config::{self, Config};
 use volley::dispatch::LaneStatus;
 use volley::domain::{Count, Outcome, Span, Tallies, Umid};
-use volley::node::{Node, Parts, StartError};
+use volley::node::{Failed, Node, Os, Parts, StartError};
 use volley::provider::{Broken, Endpoint, Gate, Http, RawAnswer, Transport, install_tls};
 use volley::simulator::{self, Model, Profile, WebhookTarget};
-use volley::store::{self, Batch, Store};
+use volley::store::{self, Batch, Epoch, Store};
 
 pub(crate) const SECRET: &str = "hook-secret";
 
@@ -185,6 +185,7 @@ impl World {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             chance: Arc::clone(&self.chance),
+            processes: Arc::new(Os),
         };
         let transport = |lane: &config::Lane| -> Result<Box<dyn Transport>, StartError> {
             let http = Http::new(&lane.name, &lane.provider)?;
@@ -207,7 +208,10 @@ impl World {
     /// Waits until the node says why it cannot go on.
     pub(crate) async fn failed(&mut self) -> String {
         let failed = self.node.as_mut().unwrap().failed();
-        tokio::time::timeout(PATIENCE, failed).await.unwrap()
+        match tokio::time::timeout(PATIENCE, failed).await.unwrap() {
+            Failed::Room(why) => why,
+            Failed::Superseded => panic!("nobody has taken over"),
+        }
     }
 
     /// Stops everything in order.
@@ -279,7 +283,7 @@ impl World {
         let tallies = self.tallies(launched).await;
         let counts: Vec<_> = tallies.entries().map(|(step, count, n)| format!("{step} {count}: {n}")).collect();
         let open = self.store.open_messages(launched.batch, None, 1).await.unwrap();
-        let in_flight = self.store.in_flight(None, 1).await.unwrap();
+        let in_flight = self.store.in_flight(Epoch(u64::from(u32::MAX)), None, 1).await.unwrap();
         let lanes = self.node.as_ref().map(Node::lanes);
         format!("{} {counts:?}; first open {open:?}; first in flight {in_flight:?}; {lanes:?}", batch.state)
     }

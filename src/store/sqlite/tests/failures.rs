@@ -140,7 +140,7 @@ async fn a_server_that_cannot_write_leaves_word_for_other_processes() {
     };
     fails().await;
     assert_eq!(word().await, None, "it is no server");
-    let (node, _) = server.start_node(clock.now()).await.unwrap();
+    let node = crate::store::lease::started(&server, clock.now()).await.node;
     assert_eq!(word().await, None);
     let since = clock.now();
     fails().await;

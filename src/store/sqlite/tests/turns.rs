@@ -1,4 +1,4 @@
-//! One server on a file, and a fair turn for everyone who writes to it.
+//! A fair turn for everyone who writes to a file.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -9,31 +9,8 @@ use tokio::task::JoinSet;
 use super::{Place, event, now};
 use crate::clock::{Clock, ManualClock};
 use crate::domain::Span;
-use crate::store::sqlite::{Sqlite, beside};
-use crate::store::{Error, Store};
-
-#[tokio::test]
-async fn a_second_server_on_one_file_is_refused_until_the_first_has_stopped() {
-    let place = Place::new();
-    let (first, second) = (place.open().await.unwrap(), place.open().await.unwrap());
-    let (node, _) = first.start_node(now()).await.unwrap();
-    assert!(matches!(second.start_node(now()).await, Err(Error::SecondServer { .. })));
-    second.note(event()).await.unwrap();
-    first.stop_node(node, now()).await.unwrap();
-    second.start_node(now()).await.unwrap();
-    assert!(matches!(first.start_node(now()).await, Err(Error::SecondServer { .. })));
-    second.close().await;
-    first.start_node(now()).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_process_that_is_gone_leaves_no_server_behind() {
-    let place = Place::new();
-    let first = place.open().await.unwrap();
-    first.start_node(now()).await.unwrap();
-    drop(first);
-    place.open().await.unwrap().start_node(now()).await.unwrap();
-}
+use crate::store::sqlite::{Sqlite, place::beside};
+use crate::store::{Store, started};
 
 /// Writes without a pause, two verbs at any time, so that its queue is never empty.
 fn write_on(store: &Arc<Sqlite>, written: &Arc<AtomicU32>) -> JoinSet<()> {
@@ -76,7 +53,7 @@ async fn written_meanwhile(busy: &Arc<Sqlite>, other: &Sqlite) -> u32 {
 async fn a_command_gets_its_turn_beside_a_busy_server() {
     let place = Place::new();
     let (server, command) = (Arc::new(place.open().await.unwrap()), place.open().await.unwrap());
-    server.start_node(now()).await.unwrap();
+    started(&*server, now()).await;
     let most = written_meanwhile(&server, &command).await;
     assert!(most <= FAIR, "the server wrote {most} times meanwhile");
 }
@@ -85,7 +62,7 @@ async fn a_command_gets_its_turn_beside_a_busy_server() {
 async fn the_server_gets_its_turn_beside_a_busy_command() {
     let place = Place::new();
     let (server, command) = (place.open().await.unwrap(), Arc::new(place.open().await.unwrap()));
-    server.start_node(now()).await.unwrap();
+    started(&server, now()).await;
     let most = written_meanwhile(&command, &server).await;
     assert!(most <= FAIR, "the command wrote {most} times meanwhile");
 }
@@ -95,7 +72,7 @@ async fn a_command_that_was_stopped_in_its_turn_stops_the_server_once_and_not_fo
     let place = Place::new();
     let clock = Arc::new(ManualClock::at(now()));
     let server = Arc::new(place.open_by(Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap());
-    server.start_node(now()).await.unwrap();
+    started(&*server, now()).await;
     let stopped = File::options().write(true).open(beside(&place.path(), "-turn")).unwrap();
     stopped.lock().unwrap();
 

@@ -1,0 +1,72 @@
+//! One epoch sends: what a server does once another has taken over from it.
+
+use super::*;
+use crate::dispatch::recover;
+use crate::domain::Umid;
+use crate::store::{Error, started};
+
+fn umid() -> Umid {
+    Umid::new("5f1d3c2e-0000-4000-8000-000000000007")
+}
+
+#[tokio::test]
+async fn a_claim_of_a_superseded_server_takes_nothing_and_ends_its_sending() {
+    let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
+    let batch = desk.batch(1, "Hello", None).await;
+    desk.lane.look_everywhere();
+    started(desk.store.as_ref(), START).await;
+    let claimer = Claimer::new(Arc::clone(&desk.lane), Arc::clone(&desk.store), Arc::clone(&desk.turnstile));
+    assert!(matches!(claimer.run_once().await, Err(Error::Superseded)));
+    assert!(!desk.lane.tenure.is_current(START));
+    let row = desk.store.load(vec![MessageKey { batch, n: 0 }]).await.unwrap().remove(0);
+    assert_eq!((row.version, row.present.state), (0, State::Queued { not_before: START, gives_up: None }));
+}
+
+#[tokio::test]
+async fn what_waits_when_another_epoch_begins_is_neither_sent_nor_handed_back() {
+    let mut desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
+    let batch = desk.batch(3, "Hello", None).await;
+    let stop = CancellationToken::new();
+    let turnstile = Arc::new(Turnstile::new(Arc::clone(&desk.lane), desk.sender.clone(), stop.clone()));
+    turnstile.fill(desk.jobs(batch, 3).await);
+    desk.clock.advance(Span::from_secs(1));
+    assert_eq!(turnstile.next().now_or_never().flatten().map(|request| request.jobs.len()), Some(1));
+    desk.lane.tenure.end();
+    desk.clock.advance(Span::from_secs(1));
+    assert!(turnstile.next().now_or_never().is_none(), "it waits for the end");
+    stop.cancel();
+    turnstile.close();
+    assert!(turnstile.next().await.is_none());
+    assert!(desk.all_settled().is_empty(), "they are the next epoch's");
+}
+
+#[tokio::test]
+async fn an_answer_after_the_next_epoch_counted_it_adds_the_umid_alone() {
+    let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
+    let batch = desk.batch(2, "Hello", None).await;
+    let jobs = desk.jobs(batch, 2).await;
+    let epoch = started(desk.store.as_ref(), START).await.epoch;
+    recover(desk.store.as_ref(), &desk.book, epoch, START).await.unwrap();
+    let keys = vec![MessageKey { batch, n: 0 }, MessageKey { batch, n: 1 }];
+    let rows = async || -> Vec<_> {
+        desk.store.load(keys.clone()).await.unwrap().into_iter().map(|message| message.present).collect()
+    };
+    let counted = rows().await;
+    assert!(counted.iter().all(|present| present.marks.unknown(StepIndex::FIRST)), "{counted:?}");
+
+    desk.clock.advance(Span::from_secs(1));
+    let again = desk.clock.now();
+    let settled = jobs.into_iter().map(|job| match job.claimed.message.key.n {
+        0 => {
+            let details = Details { umid: Some(umid()), ..Details::default() };
+            Settled::new(job, &desk.lane, Answer::Accepted, Some((Verdict::Accepted, details)))
+        }
+        // It was not taken, and goes again in no case: who has counted it cannot know.
+        _ => Settled::new(job, &desk.lane, Answer::Unavailable { again }, None),
+    });
+    desk.recorded(settled.collect()).await;
+    assert_eq!(rows().await, counted);
+    let facts = desk.store.attempts(keys.clone()).await.unwrap().concat();
+    let facts: Vec<_> = facts.iter().map(|fact| (fact.verdict, fact.umid.clone())).collect();
+    assert_eq!(facts, [(Verdict::Unknown, Some(umid())), (Verdict::Unknown, None)]);
+}

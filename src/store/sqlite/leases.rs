@@ -1,0 +1,74 @@
+//! The lease: taken by compare and swap, renewed under its own epoch, checked by each claim.
+
+use sqlx::{Row, SqliteConnection};
+
+use super::Work;
+use super::rows::{maybe_moment, moment, small};
+use crate::domain::Timestamp;
+use crate::store::{Epoch, Error, Holder, Lease};
+
+/// The one unit there is: everything that this database sends. Many nodes will have one for each portfolio.
+const UNIT: i64 = 0;
+
+pub(super) async fn lease(connection: &mut SqliteConnection) -> Work<Lease> {
+    let row = sqlx::query(
+        "SELECT epoch, renewed, started_at, machine, pid, process_started
+         FROM lease LEFT JOIN node ON node.id = lease.holder WHERE unit = ?1",
+    )
+    .bind(UNIT)
+    .fetch_one(connection)
+    .await?;
+    let held = match maybe_moment(&row, "started_at")? {
+        Some(since) => {
+            let (machine, pid) = (row.try_get("machine")?, small(&row, "pid")?);
+            Some((Holder { machine, pid, started: small(&row, "process_started")? }, since))
+        }
+        None => None,
+    };
+    Ok(Lease { epoch: Epoch(small(&row, "epoch")?), renewed: moment(&row, "renewed")?, held })
+}
+
+/// Begins the next epoch, if the lease stands as it stood in `over`.
+pub(super) async fn take(connection: &mut SqliteConnection, over: &Lease, now: Timestamp) -> Work<Option<Epoch>> {
+    let row = sqlx::query(
+        "UPDATE lease SET epoch = epoch + 1, renewed = ?2
+         WHERE unit = ?1 AND epoch = ?3 AND renewed = ?4 AND (holder IS NULL) = ?5 RETURNING epoch",
+    )
+    .bind(UNIT)
+    .bind(now.millis())
+    .bind(over.epoch.0.cast_signed())
+    .bind(over.renewed.millis())
+    .bind(over.held.is_none())
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| Ok(Epoch(small(&row, "epoch")?))).transpose()
+}
+
+pub(super) async fn hand_to(connection: &mut SqliteConnection, node: i64) -> Work<()> {
+    let query = sqlx::query("UPDATE lease SET holder = ?2 WHERE unit = ?1").bind(UNIT).bind(node);
+    query.execute(connection).await?;
+    Ok(())
+}
+
+pub(super) async fn renew(connection: &mut SqliteConnection, epoch: Epoch, now: Timestamp) -> Work<()> {
+    let renewed = sqlx::query("UPDATE lease SET renewed = ?3 WHERE unit = ?1 AND epoch = ?2")
+        .bind(UNIT)
+        .bind(epoch.0.cast_signed())
+        .bind(now.millis())
+        .execute(connection)
+        .await?;
+    if renewed.rows_affected() == 0 { Err(Error::Superseded.into()) } else { Ok(()) }
+}
+
+/// Gives the lease back, if this node holds it still.
+pub(super) async fn give_back(connection: &mut SqliteConnection, node: i64) -> Work<()> {
+    let query = sqlx::query("UPDATE lease SET holder = NULL WHERE unit = ?1 AND holder = ?2").bind(UNIT).bind(node);
+    query.execute(connection).await?;
+    Ok(())
+}
+
+/// Whether this epoch is the present one: nobody can begin another before the transaction ends.
+pub(super) async fn is_present(connection: &mut SqliteConnection, epoch: Epoch) -> Work<bool> {
+    let query = sqlx::query("SELECT epoch FROM lease WHERE unit = ?1").bind(UNIT);
+    Ok(Epoch(small(&query.fetch_one(connection).await?, "epoch")?) == epoch)
+}

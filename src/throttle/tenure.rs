@@ -1,0 +1,90 @@
+//! The right to send: one server has it, in its epoch, for as long as it renews its lease in time.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{Span, Timestamp};
+use crate::store::Epoch;
+
+/// After so long without a renewal another server may take the lease over.
+pub const LEASE: Span = Span::from_secs(5);
+/// After so long without one its holder sends nothing: it has stopped before another may begin.
+const HELD: Span = Span::from_secs(4);
+
+/// The epoch of this server, and until when it is its own.
+#[derive(Debug)]
+pub struct Tenure {
+    epoch: Epoch,
+    /// When the latest renewal that succeeded was begun.
+    renewed: AtomicI64,
+    ended: CancellationToken,
+}
+
+impl Tenure {
+    /// Of a lease that was taken at `since`, or later.
+    pub fn new(epoch: Epoch, since: Timestamp) -> Self {
+        Self { epoch, renewed: AtomicI64::new(since.millis()), ended: CancellationToken::new() }
+    }
+
+    /// Of a server that is alone, whatever its clock does.
+    #[cfg(test)]
+    pub(crate) fn unending() -> Self {
+        Self::new(Epoch::default(), Timestamp::MAX)
+    }
+
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Whether this server may send now. A process that stood still, and one that cannot write, has not renewed its lease
+    /// meanwhile: it may not, whether or not it has heard of a successor.
+    pub fn is_current(&self, now: Timestamp) -> bool {
+        !self.has_ended() && now.since(self.renewed()) < HELD
+    }
+
+    pub fn renewed(&self) -> Timestamp {
+        Timestamp::from_millis(self.renewed.load(Ordering::Acquire))
+    }
+
+    /// Notes a renewal that was begun at `begun` and has succeeded.
+    pub fn renew(&self, begun: Timestamp) {
+        self.renewed.fetch_max(begun.millis(), Ordering::AcqRel);
+    }
+
+    /// Whether another epoch has begun.
+    pub fn has_ended(&self) -> bool {
+        self.ended.is_cancelled()
+    }
+
+    /// Another epoch has begun: this server never sends again.
+    pub fn end(&self) {
+        self.ended.cancel();
+    }
+
+    /// Waits until another epoch has begun.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_that_is_not_renewed_lapses_before_another_may_take_it() {
+        let at = |seconds: i64| Timestamp::from_millis(1_800_000_000_000 + seconds * 1_000);
+        let tenure = Tenure::new(Epoch(3), at(0));
+        assert!(tenure.is_current(at(3)) && !tenure.is_current(at(4)) && !tenure.is_current(at(9_999)));
+        tenure.renew(at(5));
+        assert!(tenure.is_current(at(8)) && !tenure.is_current(at(9)));
+        // One that took long says nothing about a later time.
+        tenure.renew(at(2));
+        assert!(tenure.is_current(at(8)));
+        tenure.end();
+        tenure.renew(at(9));
+        assert!(!tenure.is_current(at(9)) && tenure.has_ended());
+        assert!(HELD < LEASE);
+    }
+}
