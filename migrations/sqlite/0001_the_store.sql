@@ -20,9 +20,6 @@ CREATE TABLE node (
     seen_at INTEGER NOT NULL,
     noted_seq INTEGER NOT NULL,
     listening_until INTEGER NOT NULL,
-    -- Since when receipts of ours do not get to us, where they do not, and how: 0 they are turned away, 1 they never come.
-    deaf_since INTEGER,
-    deaf_how INTEGER,
     -- Its process, so that the next server can tell whether that is gone: see store::Holder.
     machine TEXT NOT NULL,
     pid INTEGER NOT NULL,
@@ -51,12 +48,28 @@ CREATE TABLE turned_away (
     latest INTEGER NOT NULL
 );
 
--- Times in which no receipt could be kept: what silence is worth afterwards depends on all of them.
+-- Times in which no receipt could be kept, or, of one provider address, in which proof was missing that it can be reached
+-- or can reach us: what silence is worth afterwards depends on all of them. One without an address concerns every lane.
 CREATE TABLE gap (
     id INTEGER PRIMARY KEY,
     begins INTEGER NOT NULL,
-    ends INTEGER NOT NULL
+    ends INTEGER NOT NULL,
+    address TEXT
 );
+
+-- One direction between this installation and a provider address: when it was last proven to work, and since when that is
+-- in doubt.
+--   direction  0 out (requests get there), 1 in (its webhooks get here)
+--   cause      0 receipts are turned away, 1 they never come, 2 requests get no answer of the provider itself
+CREATE TABLE link (
+    address TEXT NOT NULL,
+    direction INTEGER NOT NULL,
+    proven_at INTEGER NOT NULL,
+    doubt_since INTEGER,
+    cause INTEGER,
+    PRIMARY KEY (address, direction),
+    CONSTRAINT cause_of_a_doubt CHECK ((doubt_since IS NULL) = (cause IS NULL))
+) WITHOUT ROWID;
 
 CREATE TABLE lane (
     id INTEGER PRIMARY KEY,

@@ -17,17 +17,19 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::domain::{Causes, LaneId, MessageKey, Span, StepIndex, Timestamp, Umid};
+use crate::domain::{Causes, LaneId, Marks, MessageKey, Span, StepIndex, Timestamp, Umid};
 use crate::engine::{Event, Silence, Standing, advance};
-use crate::provider::{Client, Told};
+use crate::provider::{Client, Reach, Told};
 use crate::receipts::{Intake, News};
 use crate::store::{Asked, Asking, Book, Entry, Result, Store};
 use crate::timers::Gaps;
-use search::Search;
+use search::{Found, Search};
 
 /// The provider answers one question a second for each subaccount; a little more, since the way there is not always
 /// equally long.
 const SPACING: Span = Span::from_millis(1_020);
+/// A webhook may be on its way for so long.
+const ON_ITS_WAY: Span = Span::from_secs(3);
 /// How often it is looked whether there is anybody to ask about.
 const LOOK: Span = Span::from_secs(5);
 /// The first rest where nobody answers; it doubles up to the second.
@@ -60,6 +62,8 @@ pub struct Parts {
     pub gaps: Arc<Gaps>,
     pub intake: Intake,
     pub client: Client,
+    /// The provider address that the client asks, among those of `gaps`.
+    pub address: Option<usize>,
     pub sub_account: String,
     /// Whose attempts the subaccount knows.
     pub lanes: HashSet<LaneId>,
@@ -77,6 +81,10 @@ struct Candidate {
     due: Timestamp,
     /// Whether webhooks should have told by now what is asked.
     is_overdue: bool,
+    /// Whether others wait for the answer.
+    is_inquiry: bool,
+    /// What was known when it was asked about.
+    known: Marks,
 }
 
 /// Asks for one subaccount.
@@ -89,6 +97,7 @@ pub struct Asker {
     sub_account: String,
     search: Search,
     gaps: Arc<Gaps>,
+    address: Option<usize>,
     /// Before that nothing may be asked.
     free_at: Timestamp,
     /// Questions in a row to which there was no answer, and the message that they were about.
@@ -99,8 +108,8 @@ pub struct Asker {
 
 impl Asker {
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, book, clock, gaps, intake, client, sub_account, lanes } = parts;
-        let search = Search::new(Arc::clone(&store), book, Arc::clone(&gaps), Arc::clone(&clock), lanes);
+        let Parts { store, book, clock, gaps, intake, client, address, sub_account, lanes } = parts;
+        let search = Search::new(Arc::clone(&store), book, Arc::clone(&gaps), Arc::clone(&clock), (lanes, address));
         Self {
             store,
             clock,
@@ -109,6 +118,7 @@ impl Asker {
             sub_account,
             search,
             gaps,
+            address,
             free_at: Timestamp::default(),
             failures: 0,
             failed_on: None,
@@ -132,6 +142,7 @@ impl Asker {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = clock.sleep_until(next) => {}
+                () = self.gaps.inquires() => {}
             }
         }
     }
@@ -142,10 +153,45 @@ impl Asker {
         if now < self.free_at {
             return Ok(self.free_at);
         }
-        let Some(candidate) = self.search.next(now).await? else { return Ok(now + LOOK) };
+        let candidate = match self.inquiry(now).await? {
+            Some(candidate) => Some(candidate),
+            None => self.search.next(now).await?,
+        };
+        let Some(candidate) = candidate else { return self.keep_proof(now).await };
         self.free_at = now + SPACING;
         self.ask(candidate).await?;
         Ok(self.free_at)
+    }
+
+    /// Whom to ask about before many others fall back.
+    async fn inquiry(&self, now: Timestamp) -> Result<Option<Candidate>> {
+        let Some(address) = self.address else { return Ok(None) };
+        while let Some((key, step)) = self.gaps.inquiry(address) {
+            match self.search.about(key, step).await? {
+                Found::Candidate(candidate) => return Ok(Some(candidate)),
+                Found::OfAnother => return Ok(None),
+                Found::Nothing => self.gaps.inquired(address, key, false, now),
+            }
+        }
+        Ok(None)
+    }
+
+    /// While deadlines are pending, a harmless read now and then keeps the proof of the way out fresh, so that one request
+    /// that fails puts little time in doubt; and it ends a doubt soon after the provider is there again.
+    async fn keep_proof(&mut self, now: Timestamp) -> Result<Timestamp> {
+        let next = now + LOOK;
+        let Some(address) = self.address.filter(|address| self.gaps.wants_proof(*address, now)) else {
+            return Ok(next);
+        };
+        if !self.gaps.is_unreachable(address) && !self.search.is_any_pending(address).await? {
+            self.gaps.note_idle(address, now);
+            return Ok(next);
+        }
+        self.free_at = now + SPACING;
+        if let Reach::Failed { why } = self.client.probe().await {
+            tracing::debug!(sub_account = self.sub_account, why, "the provider does not answer a harmless read");
+        }
+        Ok(next)
     }
 
     async fn ask(&mut self, candidate: Candidate) -> Result<()> {
@@ -160,23 +206,26 @@ impl Asker {
                         Ok(news) => news,
                         Err(error) => {
                             tracing::warn!(%error, "what the provider answered cannot be kept; asking again");
-                            self.search.put_back(candidate);
+                            self.put_back(candidate);
                             return Ok(());
                         }
                     };
-                if let Some(since) = known_since.filter(|_| candidate.is_overdue) {
-                    self.gaps.unheard(since, now);
-                }
+                self.compare(&candidate, known_since, now).await?;
                 if said {
                     self.fill(&candidate).await?;
                 }
                 self.answered(candidate, said, now).await
             }
-            Told::NotKnown => self.answered(candidate, false, now).await,
+            Told::NotKnown => {
+                if let Some(address) = self.address.filter(|_| candidate.is_inquiry) {
+                    self.gaps.inquired(address, candidate.key, false, now);
+                }
+                self.answered(candidate, false, now).await
+            }
             Told::Throttled { retry_after } => {
                 let asked_for = retry_after.unwrap_or(SPACING).max(SPACING);
                 self.free_at = now + asked_for.min(LONGEST_THROTTLE);
-                self.search.put_back(candidate);
+                self.put_back(candidate);
                 if asked_for <= COMMON_THROTTLE {
                     return Ok(());
                 }
@@ -184,10 +233,38 @@ impl Asker {
             }
             Told::Refused { detail } => {
                 self.free_at = now + REFUSED_REST;
-                self.search.put_back(candidate);
+                self.put_back(candidate);
                 self.in_trouble(detail, now).await
             }
             Told::Unavailable { detail } => self.unavailable(candidate, detail, now).await,
+        }
+    }
+
+    /// Holds what the provider has told against what webhooks have told before.
+    async fn compare(&self, candidate: &Candidate, known_since: Option<Timestamp>, now: Timestamp) -> Result<()> {
+        let Some(address) = self.address else { return Ok(()) };
+        let Candidate { key, step, known, tries, is_overdue, is_inquiry, .. } = *candidate;
+        let is_news = self.store.load(vec![key]).await?.pop().is_some_and(|message| {
+            let marks = message.present.marks;
+            marks.status(step) > known.status(step) || marks.failed(step) != known.failed(step)
+        });
+        if is_inquiry {
+            let is_old = known_since.is_none_or(|since| now.since(since) >= ON_ITS_WAY);
+            self.gaps.inquired(address, key, is_news && is_old, now);
+        }
+        match known_since {
+            Some(since) if is_news && is_overdue => self.gaps.unheard(address, since, now),
+            // Nobody has asked before, so a webhook has told it: one came then.
+            Some(since) if !is_news && tries == 0 => self.gaps.heard_from(address, since.min(now)),
+            Some(_) | None => {}
+        }
+        Ok(())
+    }
+
+    /// Comes again first; what others wait for is found again by itself.
+    fn put_back(&mut self, candidate: Candidate) {
+        if !candidate.is_inquiry {
+            self.search.put_back(candidate);
         }
     }
 
@@ -198,7 +275,7 @@ impl Asker {
         let before = self.failed_on.filter(|(key, _)| *key == candidate.key).map_or(0, |(_, times)| times);
         self.failed_on = Some((candidate.key, before + 1));
         if before + 1 < PATIENCE {
-            self.search.put_back(candidate);
+            self.put_back(candidate);
         } else {
             // It may be this one that cannot be answered, and the others wait behind it.
             self.note(&candidate, false, now, Some(detail.clone())).await?;

@@ -17,7 +17,7 @@ use super::quiet::Quiet;
 use super::{Candidate, LOOK};
 use crate::clock::Clock;
 use crate::domain::{
-    AfterGap, BatchId, Channel, LaneId, Marks, MessageKey, Present, Span, State, StepIndex, Timestamp,
+    AfterGap, BatchId, Channel, Count, LaneId, Marks, MessageKey, Present, Span, State, StepIndex, Timestamp,
 };
 use crate::store::{Book, Entry, Event, Heard, Loaded, Result, Store};
 use crate::timers::Gaps;
@@ -45,6 +45,15 @@ const fn overdue_after(channel: Channel) -> Span {
     }
 }
 
+/// What comes of looking for one attempt.
+pub(super) enum Found {
+    Candidate(Candidate),
+    /// Another asker knows it.
+    OfAnother,
+    /// It waits for nothing any more, or cannot be asked about.
+    Nothing,
+}
+
 /// A place along the index of what is due.
 type Place = (Timestamp, u32);
 
@@ -55,6 +64,8 @@ pub(super) struct Search {
     gaps: Arc<Gaps>,
     clock: Arc<dyn Clock>,
     lanes: HashSet<LaneId>,
+    /// The provider address that is asked.
+    address: Option<usize>,
     quiet: Quiet,
     waived: Walk,
     /// Those who fall back, of whom nothing was heard, or no more than that it was sent; and those who do not.
@@ -107,7 +118,7 @@ impl Search {
         book: Arc<Book>,
         gaps: Arc<Gaps>,
         clock: Arc<dyn Clock>,
-        lanes: HashSet<LaneId>,
+        (lanes, address): (HashSet<LaneId>, Option<usize>),
     ) -> Self {
         Self {
             quiet: Quiet::of(store.as_ref()),
@@ -116,6 +127,7 @@ impl Search {
             gaps,
             clock,
             lanes,
+            address,
             waived: Walk::default(),
             silent: NearlyDue::of(Heard::Nothing, false),
             sent: NearlyDue::of(Heard::Sent, false),
@@ -141,12 +153,48 @@ impl Search {
                 continue;
             }
             let message = self.store.load(vec![candidate.key]).await?.pop();
-            let waits = |message: &Loaded| asks_about(&message.present) == Some(candidate.step);
-            if message.as_ref().is_some_and(waits) {
-                return Ok(Some(candidate));
+            let waits = message.filter(|message| asks_about(&message.present) == Some(candidate.step));
+            if let Some(message) = waits {
+                return Ok(Some(Candidate { known: message.present.marks, ..candidate }));
             }
         }
         Ok(None)
+    }
+
+    /// The attempt of a message that others wait for.
+    pub(super) async fn about(&self, key: MessageKey, step: StepIndex) -> Result<Found> {
+        let (Some(message), Some(entry)) = (self.store.load(vec![key]).await?.pop(), self.book.entry(key.batch)) else {
+            return Ok(Found::Nothing);
+        };
+        if !self.is_ours(&message) {
+            return Ok(Found::OfAnother);
+        }
+        if asks_about(&message.present) != Some(step) {
+            return Ok(Found::Nothing);
+        }
+        let known = message.present.marks;
+        let candidate = self.candidates(&entry, vec![message], |_| true).await?.pop();
+        Ok(candidate
+            .map_or(Found::Nothing, |candidate| Found::Candidate(Candidate { is_inquiry: true, known, ..candidate })))
+    }
+
+    /// Whether any message of an address waits for a deadline.
+    pub(super) async fn is_any_pending(&self, address: usize) -> Result<bool> {
+        for entry in self.book.in_play() {
+            let is_of = |lane: &LaneId| self.gaps.address_of(*lane) == Some(address);
+            let of_address = |step: &StepIndex| entry.pool(*step).is_some_and(|(_, lanes)| lanes.iter().any(is_of));
+            let falls_back =
+                |step: &StepIndex| entry.plan.step(*step).is_some_and(|step| step.fallback_after.is_some());
+            let steps: Vec<StepIndex> = StepIndex::all().filter(of_address).filter(falls_back).collect();
+            if steps.is_empty() {
+                continue;
+            }
+            let tallies = self.store.tallies(entry.id).await?;
+            if steps.into_iter().any(|step| tallies.get(step, Count::AwaitingOpen) > 0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn candidate(&mut self, now: Timestamp) -> Result<Option<Candidate>> {
@@ -300,7 +348,8 @@ impl Search {
     /// Those whose receipts may be lost, although their time has not come: before it comes we have time.
     async fn walk_missed(&mut self, now: Timestamp) -> Result<()> {
         // What is due from now on was missed by every gap since its acceptance: the latest one says enough.
-        let Some(lost_until) = self.gaps.lost().into_iter().map(|gap| gap.end()).max() else { return Ok(()) };
+        let lost = self.address.map(|address| self.gaps.lost(address)).unwrap_or_default();
+        let Some(lost_until) = lost.into_iter().map(|gap| gap.end()).max() else { return Ok(()) };
         for is_last in [false, true] {
             for entry in self.in_play() {
                 let walk = (entry.id, lost_until, is_last);
@@ -384,6 +433,8 @@ impl Search {
                 tries: question.asked.map_or(0, |asked| asked.tries),
                 due: *dues.get(&question.key)?,
                 is_overdue: false,
+                is_inquiry: false,
+                known: Marks::default(),
             })
         });
         let mut found: Vec<Candidate> = found.collect();

@@ -17,7 +17,7 @@ use crate::domain::{Count, Ending, LaneId, Span, StepIndex, Timestamp};
 use crate::engine::{Event, Silence, Standing, advance};
 use crate::node::{Node, Os, Parts};
 use crate::store::{self, Book, Signal, Sqlite, Store};
-use crate::timers::{Gaps, PAGE, Timers};
+use crate::timers::{Addresses, Gaps, PAGE, Timers};
 
 /// How long a server that has nothing to do is watched.
 const IDLE: Span = Span::from_secs(3);
@@ -103,7 +103,7 @@ pub async fn bulk_update(database: &Path, count: u32, clock: &dyn Clock) -> Resu
 pub async fn burst(database: &Path, count: u32, clock: Arc<dyn Clock>) -> Result<Run, Error> {
     let_be_overdue(database, count, clock.as_ref()).await?;
     let store = store::open(&url(database), Arc::clone(&clock)).await?;
-    let mut timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now()))).await?;
+    let mut timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now(), Addresses::default()))).await?;
     let begun = Begun::now(clock.as_ref());
     let mut fired = 0;
     loop {
@@ -143,7 +143,7 @@ pub async fn steady(database: &Path, per_second: u32, seconds: u32, clock: Arc<d
     let first = clock.now() + LEAD;
     let_be_due(database, count, first, per_second).await?;
     let store = store::open(&url(database), Arc::clone(&clock)).await?;
-    let timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now()))).await?;
+    let timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now(), Addresses::default()))).await?;
     let mut signals = store.signals().subscribe();
     let stop = CancellationToken::new();
     let begun = Begun::now(clock.as_ref());
@@ -243,7 +243,7 @@ mod tests {
     #[tokio::test]
     async fn however_many_are_due_each_fires_once_and_none_early() {
         let (_folder, manual, clock, store) = stock(7_000).await;
-        let mut timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now()))).await.unwrap();
+        let mut timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now(), Addresses::default()))).await.unwrap();
         assert_eq!(timers.run_once(clock.now()).await.unwrap().fired, 0);
 
         // Ten are due in each millisecond; pages end in the middle of one.
@@ -274,7 +274,7 @@ mod tests {
     #[tokio::test]
     async fn however_many_of_a_batch_are_due_others_have_their_turn_in_between() {
         let (_folder, manual, clock, store) = stock(25_000).await;
-        let mut timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now()))).await.unwrap();
+        let mut timers = timers(&store, &clock, Arc::new(Gaps::new(clock.now(), Addresses::default()))).await.unwrap();
         manual.advance(Stock::FALLBACK_AFTER);
         manual.advance(Span::from_secs(86_400));
         let first = timers.run_once(clock.now()).await.unwrap();
@@ -286,7 +286,7 @@ mod tests {
     #[tokio::test]
     async fn no_deadline_wins_over_a_receipt_that_came_before_it_and_waits() {
         let (_folder, manual, clock, store) = stock(7_000).await;
-        let gaps = Arc::new(Gaps::new(clock.now()));
+        let gaps = Arc::new(Gaps::new(clock.now(), Addresses::default()));
         let mut timers = timers(&store, &clock, Arc::clone(&gaps)).await.unwrap();
 
         manual.advance(Stock::FALLBACK_AFTER);

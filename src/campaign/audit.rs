@@ -9,7 +9,7 @@ use super::claims::Checks;
 use super::copied::{Progress, copied};
 use super::report::Unknown;
 use crate::domain::{BatchId, BatchState, CampaignId};
-use crate::store::{Result, Scope, Store, StrayKind};
+use crate::store::{KeptGap, Result, Scope, Store, StrayKind};
 
 /// What an audit has found.
 #[derive(Debug, Clone, Serialize)]
@@ -77,7 +77,7 @@ const CANNOT_TELL: &[&str] = &[
 /// Audits a batch. `seen` hears, now and then, how many messages of how many have been copied, and then looked at. Nothing
 /// where there is no such batch.
 pub async fn audit(store: &dyn Store, batch: BatchId, mut seen: impl FnMut(Progress, u64)) -> Result<Option<Audit>> {
-    let gaps = store.gaps().await?;
+    let gaps = store.gaps().await?.iter().map(KeptGap::span).collect();
     let Some(mut walk) = copied(store, batch, Scope::FactsAndTwins, &mut seen).await? else { return Ok(None) };
     let all = u64::from(walk.frame.batch.messages);
     let mut checks = Checks::new(walk.frame.clone(), gaps);

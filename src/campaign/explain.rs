@@ -15,7 +15,7 @@ use crate::domain::{
     Content, Country, Keyword, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, Span, State, Step, Timestamp,
 };
 use crate::engine::{Decision, Ignored};
-use crate::store::{Batch, Entry, Event, Loaded, Receipt, Result, Store, Verdict, Wish};
+use crate::store::{Batch, Entry, Event, KeptGap, Loaded, Receipt, Result, Store, Verdict, Wish};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,7 +71,8 @@ pub async fn explain(
     about.dedup();
     let asked = store.questions(about).await?.into_iter().filter_map(|question| question.asked).collect();
     let events = store.events(0, EVENTS).await?.into_iter().map(|(_, event)| event).collect();
-    let beside = Beside { gaps: store.gaps().await?, asked, events: concerning(events, batch, &entry.plan) };
+    let gaps = store.gaps().await?.iter().map(KeptGap::span).collect();
+    let beside = Beside { gaps, asked, events: concerning(events, batch, &entry.plan) };
     let recipient = store.recipient(key).await?;
     let plan = &entry.plan;
     let editions = &store.editions(batch.id).await?;

@@ -3,7 +3,7 @@
 use super::endings::{Beside, between};
 use super::words::{channel, clock};
 use crate::domain::{BatchState, Count, Plan, Present, Span, State, StepIndex, Timestamp};
-use crate::store::{Batch, Entry, HeldBy, Hold, Loaded, Node, Result, StepHold, Store};
+use crate::store::{Batch, Entry, HeldBy, Hold, Loaded, Result, StepHold, Store};
 
 /// A server that has not been seen for so long does not run.
 const SILENT: Span = Span::from_secs(5);
@@ -52,7 +52,7 @@ pub(super) async fn of(
         hold,
         step_hold,
         server: !nodes.is_empty(),
-        deaf: Node::deaf_for_longest(&nodes).map(|(since, _)| since),
+        deaf: store.links().await?.iter().filter_map(|link| link.doubt).map(|(since, _)| since).min(),
         queue: store.tallies(batch.id).await?.get(present.step, Count::Queued),
     })
 }
@@ -118,7 +118,7 @@ fn undecided(waiting: &Waiting, due: Timestamp, plan: &Plan, beside: &Beside) ->
     }
     if let Some(since) = waiting.deaf {
         return format!(
-            "The provider's webhooks have not been heard since {}, so silence proves nothing and nothing is decided; \
+            "Proof that the provider can be reached and can reach us is missing since {}, so nothing is decided by silence; \
              `volley doctor` says what to do.",
             clock(since, plan)
         );
@@ -217,7 +217,7 @@ mod tests {
         for (said, part) in [
             (says(State::Awaiting { due: at(961) }, Some(1), false, &[]), "Waiting for Viber's receipts, until"),
             (says(due, None, false, &[]), "No server is running, so nothing is decided"),
-            (says(due, Some(800), true, &[(890, 910)]), "have not been heard since"),
+            (says(due, Some(800), true, &[(890, 910)]), "is missing since"),
             (says(due, None, true, &[(890, 910)]), "may still repeat what it said then"),
             (says(due, None, true, &[(10, 20)]), "It is decided in a moment"),
             (says(State::Sending { intent: at(1), not_before: at(0), gives_up: None }, None, true, &[]), "on its way"),

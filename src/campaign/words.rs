@@ -254,6 +254,10 @@ pub(super) fn decision(told: &Told<'_>, rule: Rule, plan: &Plan, fact: &str) -> 
             (format!("{}.{}", capital(fact), still_open(before, after, plan)), "2: a receipt ranks upwards")
         }
         Rule::Noted => (format!("{}; the step had given way already.", capital(fact)), "6: kept, decides nothing"),
+        Rule::TakenBack => (
+            format!("{on} had not been submitted and was taken back: the deadline before it is in doubt."),
+            "9: silence is only news while we listen",
+        ),
         Rule::Recalled => (
             format!("{}. {on} had not left yet and was taken back: done.", capital(fact)),
             "6: late truth recalls what is queued",

@@ -1,6 +1,6 @@
 //! `volley doctor`: looks over the installation, and says what to do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -18,7 +18,7 @@ use crate::campaign::{PriceList, Stranded, Waiting, check_routes, used_up};
 use crate::config::Lane;
 use crate::domain::{BatchState, Channel, Count, Span, Timestamp};
 use crate::engine::Gap;
-use crate::store::{Store, StrayKind, TurnedAway};
+use crate::store::{KeptGap, Store, StrayKind, TurnedAway};
 
 const A_DAY: Span = Span::from_secs(86_400);
 /// What the provider said longer ago is not told any more.
@@ -244,8 +244,11 @@ async fn stored(ground: &Ground, store: &dyn Store, findings: &mut Findings) -> 
         (None, None, None) => findings.add("server", Health::Warning, "none is running", Some("start `volley serve`")),
     }
     campaigns(ground, store, now, findings).await?;
-    if let Some(deaf) = Obstacle::deaf(&running) {
-        findings.add("webhooks", Health::Failed, deaf.what_since(now), Some(&deaf.what_to_do("", now)));
+    if !running.is_empty() {
+        let states = vec![BatchState::Running, BatchState::Paused, BatchState::Finished];
+        for doubt in Obstacle::doubts(store, &ground.config, &store.batches(Some(states)).await?).await? {
+            findings.add("doubt", Health::Failed, doubt.what_since(now), Some(&doubt.what_to_do("", now)));
+        }
     }
     gaps(store, now, findings).await?;
     account_events(ground, store, now, findings).await?;
@@ -300,13 +303,21 @@ async fn campaigns(ground: &Ground, store: &dyn Store, now: Timestamp, findings:
 /// Times of the last day in which no receipt could be taken, and what keeps us from asking about them.
 async fn gaps(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> anyhow::Result<()> {
     let gaps = store.gaps().await?;
-    let recent: Vec<_> = gaps.iter().filter(|(_, until)| now.since(*until) <= A_DAY).collect();
-    let lengths = recent.iter().map(|(from, until)| (Gap { from: *from, until: *until }.length(), *until));
-    // One of which nobody knows may be the longest of all.
-    if let Some((length, until)) = lengths.max_by_key(|(length, _)| (length.is_none(), *length)) {
+    let mut recent: BTreeMap<Option<&str>, Vec<&KeptGap>> = BTreeMap::new();
+    for gap in gaps.iter().filter(|gap| now.since(gap.until) <= A_DAY) {
+        recent.entry(gap.address.as_deref()).or_default().push(gap);
+    }
+    for (address, recent) in recent {
+        let what = match address {
+            None => "no receipt could be taken".to_owned(),
+            Some(address) => format!("the provider at {address} was not proven to be reachable both ways"),
+        };
+        let lengths = recent.iter().map(|gap| (Gap { from: gap.from, until: gap.until }.length(), gap.until));
+        // One of which nobody knows may be the longest of all.
+        let Some((length, until)) = lengths.max_by_key(|(length, _)| (length.is_none(), *length)) else { continue };
         let length = length.map_or_else(|| "nobody knows how long (the clock was set back)".to_owned(), span);
         let text = format!(
-            "{} in the last day in which no receipt could be taken, the longest of {length}, {} ago",
+            "{} in the last day in which {what}, the longest of {length}, {} ago",
             of(recent.len() as u64, "time", "times"),
             span(now.since(until))
         );

@@ -10,7 +10,7 @@ use crate::campaign::time_of_day;
 use crate::config::Config;
 use crate::domain::{AfterGap, BatchState, Count, Plan, Span, Tallies, Timestamp, Zone};
 use crate::engine::{Gap, Gaps};
-use crate::store::{Result, Store};
+use crate::store::{KeptGap, Result, Store};
 
 /// A short time without receipts, whose receipts the provider still repeats: deadlines wait for them.
 #[derive(Debug, Clone, Serialize)]
@@ -30,13 +30,18 @@ impl Repeated {
     /// Nothing where no deadline of a campaign that has sent since `begun` waits for such a time.
     pub(super) async fn read(
         store: &dyn Store,
-        begun: Timestamp,
-        zone: Option<Zone>,
+        config: &Config,
+        plan: &Plan,
+        (begun, zone): (Timestamp, Option<Zone>),
         now: Timestamp,
     ) -> Result<Option<Self>> {
         let mut gaps = Gaps::default();
-        for (from, until) in store.gaps().await? {
-            gaps.add(Gap { from, until });
+        let lanes: Vec<_> = plan.steps.iter().flat_map(|step| config.lanes_of(step)).collect();
+        let concerns = |address: &str| lanes.iter().any(|lane| lane.provider.base_url == address);
+        for KeptGap { from, until, address } in store.gaps().await? {
+            if address.as_deref().is_none_or(concerns) {
+                gaps.add(Gap { from, until });
+            }
         }
         let repeated = gaps.repeated(begun, now);
         Ok(repeated.map(|(Gap { from, until }, held_until)| Self { from, until, held_until, zone }))

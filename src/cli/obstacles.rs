@@ -3,12 +3,14 @@
 use serde::Serialize;
 
 use super::pace::Slow;
-use super::words::{about, shell};
+use super::words::{about, of, shell};
 use super::{holds, stranded, used_up};
+use crate::ask;
 use crate::campaign::{Stranded, UsedUp, held};
-use crate::domain::{Channel, Timestamp};
-use crate::node::{deaf, hear_again};
-use crate::store::{Deafness, DiskTrouble, Hold, Node, StepHeldBy, StepHold, Unwritable};
+use crate::config::{self, Config};
+use crate::domain::{Channel, Count, Timestamp};
+use crate::node::{doubt, end_doubt};
+use crate::store::{Batch, DiskTrouble, DoubtCause, Hold, Result, StepHeldBy, StepHold, Store, Unwritable};
 
 const NO_SERVER: &str = "no server is running on this database";
 const START: &str = "start `volley serve`";
@@ -28,10 +30,13 @@ pub(super) enum Obstacle {
     Unwritable(Unwritable),
     /// It is paused, and a limit of it has to be raised before it goes on.
     UsedUp(UsedUp),
-    /// The provider's receipts do not get to the server, so what became of messages is not known.
-    Deaf {
+    /// Proof is missing that a provider address can be reached or can reach us, so silence decides nothing; and so many
+    /// wait for a deadline on its lanes.
+    Doubt {
+        address: String,
+        cause: DoubtCause,
         since: Timestamp,
-        how: Deafness,
+        waiting: i64,
     },
 }
 
@@ -71,10 +76,29 @@ pub(super) struct ObstacleShown {
 }
 
 impl Obstacle {
-    /// Of the servers that receipts do not get to, the one that has missed them for longest.
-    pub(super) fn deaf(nodes: &[Node]) -> Option<Self> {
-        let (since, how) = Node::deaf_for_longest(nodes)?;
-        Some(Self::Deaf { since, how })
+    /// Addresses in doubt to which lanes of these batches submit, with the messages that wait for a deadline there.
+    pub(super) async fn doubts(store: &dyn Store, config: &Config, batches: &[Batch]) -> Result<Vec<Self>> {
+        let mut doubts = Vec::new();
+        for link in store.links().await? {
+            let Some((since, cause)) = link.doubt else { continue };
+            let is_of = |lane: &config::Lane| lane.provider.base_url == link.address;
+            if !config.lanes.iter().any(is_of) {
+                continue;
+            }
+            let (mut waiting, mut concerns) = (0, false);
+            for batch in batches {
+                let Some(plan) = store.plan(batch.id).await? else { continue };
+                let tallies = store.tallies(batch.id).await?;
+                for (place, step) in plan.places().filter(|(_, step)| config.lanes_of(step).any(is_of)) {
+                    concerns = true;
+                    waiting += if step.fallback_after.is_some() { tallies.get(place, Count::AwaitingOpen) } else { 0 };
+                }
+            }
+            if concerns || batches.is_empty() {
+                doubts.push(Self::Doubt { address: link.address, cause, since, waiting });
+            }
+        }
+        Ok(doubts)
     }
 
     pub(super) fn what(&self) -> String {
@@ -89,7 +113,15 @@ impl Obstacle {
             Self::NoServer => NO_SERVER.to_owned(),
             Self::Unwritable(Unwritable { trouble, .. }) => unwritable(*trouble).to_owned(),
             Self::UsedUp(limit) => used_up::what(limit),
-            Self::Deaf { how, .. } => deaf(*how).to_owned(),
+            Self::Doubt { address, cause, waiting, .. } => {
+                let waiting = waiting.unsigned_abs();
+                let wait = of(waiting, "deadline is", "deadlines are");
+                let takes = about(ask::takes(waiting));
+                format!(
+                    "{}; {wait} held; should receipts be lost, asking about them one a second takes {takes}",
+                    doubt(address, *cause)
+                )
+            }
         }
     }
 
@@ -104,7 +136,7 @@ impl Obstacle {
                 None => self.what(),
             },
             Self::StepHeld(hold, _, _) => format!("{}, for {}", self.what(), about(now.since(hold.since))),
-            Self::Deaf { since, .. } => format!("{}, since {}", self.what(), about(now.since(*since))),
+            Self::Doubt { since, .. } => format!("for {}: {}", about(now.since(*since)), self.what()),
             Self::Unwritable(Unwritable { since, .. }) => format!("{}, for {}", self.what(), about(now.since(*since))),
             Self::Gone(_) | Self::NoServer | Self::UsedUp(_) => self.what(),
         }
@@ -129,7 +161,7 @@ impl Obstacle {
             Self::NoServer => START.to_owned(),
             Self::Unwritable(Unwritable { trouble, .. }) => write_again(*trouble).to_owned(),
             Self::UsedUp(limit) => used_up::what_to_do(limit, campaign),
-            Self::Deaf { how, .. } => hear_again(*how).to_owned(),
+            Self::Doubt { cause, .. } => end_doubt(*cause).to_owned(),
         }
     }
 
@@ -147,8 +179,14 @@ impl Obstacle {
             Self::NoServer => ("no server", None, None),
             Self::Unwritable(Unwritable { since, .. }) => ("database not writable", Some(*since), None),
             Self::UsedUp(_) => ("limit used up", None, None),
-            Self::Deaf { since, how: Deafness::TurnedAway } => ("receipts turned away", Some(*since), None),
-            Self::Deaf { since, how: Deafness::Unheard } => ("receipts do not come", Some(*since), None),
+            Self::Doubt { since, cause, waiting, .. } => {
+                let kind = match cause {
+                    DoubtCause::TurnedAway => "receipts turned away",
+                    DoubtCause::Unheard => "receipts do not come",
+                    DoubtCause::Unreachable => "provider not reached",
+                };
+                (kind, Some(*since), Some(*waiting))
+            }
         };
         let (what, what_to_do) = (self.what(), self.what_to_do(campaign, now));
         ObstacleShown { kind, what, waiting, since: since.map(Timestamp::rfc3339), what_to_do }

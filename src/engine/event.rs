@@ -18,6 +18,9 @@ pub enum Event {
     TierSpent { step: StepIndex },
     /// Its turn came outside the hours in which it may leave, which begin again then.
     PutOff { until: Timestamp },
+    /// The silence by which the step before has given way is worth this by what is known now; that step's attempt was
+    /// submitted after so many tries.
+    Doubted { silence: Silence, tries: u16 },
     /// Nobody wants it to go on.
     CalledOff(CallOff),
 }
@@ -122,6 +125,8 @@ pub enum Rule {
     Progressed,
     /// Bad news of a step that has given way, or of a message that has ended: kept and counted, it decides nothing.
     Noted,
+    /// The deadline of the step before is in doubt, and the present one has not been claimed: back to awaiting (rule 9).
+    TakenBack,
     /// Success of an earlier step took back a later one that was still queued (rule 6).
     Recalled,
     /// Success of an earlier step while a later one is under way (rule 6).

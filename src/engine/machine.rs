@@ -72,6 +72,7 @@ impl Machine<'_> {
             Event::Due { silence } => self.due(*message, silence),
             Event::TierSpent { step } => self.tier_spent(*message, step),
             Event::PutOff { until } => self.put_off(*message, until),
+            Event::Doubted { silence, tries } => self.doubted(*message, silence, tries),
             Event::CalledOff(why) => self.called_off(*message, why),
         }
     }
@@ -234,6 +235,26 @@ impl Machine<'_> {
             return moved(Present { state: State::Awaiting { due }, ..message }, Rule::DeadlineWaived);
         }
         self.give_way(message, Ending::Deadline)
+    }
+
+    /// The step before has given way by a silence that is in doubt now. What is not claimed yet goes back to awaiting, and
+    /// its deadline is looked at again there.
+    fn doubted(self, message: Present, silence: Silence, tries: u16) -> Decision {
+        let is_in_doubt = match silence {
+            Silence::Held { until } => until > self.now,
+            Silence::Lost => self.plan.after_gap != AfterGap::FallBack,
+            Silence::Trusted | Silence::Filled => false,
+        };
+        match message.state {
+            State::Queued { .. } if !is_in_doubt => Decision::Ignored(Ignored::NothingNew),
+            State::Queued { .. } => match self.before_fallback(&message, Ending::Deadline) {
+                Some(before) => moved(self.awaiting(Present { tries, ..before }), Rule::TakenBack),
+                None => Decision::Ignored(Ignored::Stale),
+            },
+            State::Sending { .. } => Decision::Ignored(Ignored::InFlight),
+            State::Awaiting { .. } => Decision::Ignored(Ignored::Stale),
+            State::Done { .. } => Decision::Ignored(Ignored::Ended),
+        }
     }
 
     pub(super) fn called_off(self, message: Present, why: CallOff) -> Decision {

@@ -110,6 +110,7 @@ fn pair(state: &'static str, event: &Event, present: StepIndex) -> Pair {
         Event::Due { silence } => ("due", of_silence(silence), ""),
         Event::TierSpent { step } => ("tier spent", "", place(*step)),
         Event::PutOff { .. } => ("put off", "", ""),
+        Event::Doubted { silence, .. } => ("doubted", of_silence(silence), ""),
         Event::CalledOff(CallOff::Cancel) => ("called off", "cancel", ""),
         Event::CalledOff(CallOff::OptOut) => ("called off", "opt-out", ""),
     };
@@ -170,6 +171,7 @@ pub(crate) fn all_pairs() -> Vec<Pair> {
         events.extend(reports(now).into_iter().map(|report| Event::Receipt { step, report }));
     }
     events.extend(silences(now).into_iter().map(|silence| Event::Due { silence }));
+    events.extend(silences(now).into_iter().map(|silence| Event::Doubted { silence, tries: 0 }));
     events.extend(call_offs().into_iter().map(Event::CalledOff));
     let states = [QUEUED, SENDING, AWAITING, DONE];
     let pairs: BTreeSet<Pair> =

@@ -83,6 +83,7 @@ enum Kind {
     Due(Silence),
     TierSpent,
     PutOff(Timestamp),
+    Doubted(Silence),
     CalledOff(CallOff),
 }
 
@@ -144,6 +145,7 @@ fn happenings() -> impl Strategy<Value = Happening> {
         3 => silences().prop_map(Kind::Due),
         1 => Just(Kind::TierSpent),
         1 => moments().prop_map(Kind::PutOff),
+        2 => silences().prop_map(Kind::Doubted),
         1 => prop_oneof![Just(CallOff::Cancel), Just(CallOff::OptOut)].prop_map(Kind::CalledOff),
     ];
     let of = prop_oneof![1 => Just(None), 1 => (0_u8..7).prop_map(StepIndex::new)];
@@ -181,6 +183,9 @@ fn shifted(event: Event, now: Timestamp) -> Event {
             Event::Answered { step, answer: Answer::Later { at: later(at) } }
         }
         Event::PutOff { until } => Event::PutOff { until: later(until) },
+        Event::Doubted { silence: Silence::Held { until }, tries } => {
+            Event::Doubted { silence: Silence::Held { until: later(until) }, tries }
+        }
         other => other,
     }
 }
@@ -234,6 +239,7 @@ impl Watched {
                         Kind::Due(silence) => Event::Due { silence },
                         Kind::TierSpent => Event::TierSpent { step },
                         Kind::PutOff(until) => Event::PutOff { until },
+                        Kind::Doubted(silence) => Event::Doubted { silence, tries: 0 },
                         Kind::CalledOff(why) => Event::CalledOff(why),
                     }
                 }
@@ -293,7 +299,8 @@ impl Watched {
             Event::Receipt { report: Report::Reached(_), .. }
             | Event::Due { .. }
             | Event::TierSpent { .. }
-            | Event::PutOff { .. } => {}
+            | Event::PutOff { .. }
+            | Event::Doubted { .. } => {}
         }
     }
 
@@ -309,7 +316,9 @@ impl Watched {
     /// Steps follow one another, and only for a reason.
     fn order(&self, before: &Present, event: Event, next: &Present, rule: Rule) {
         if next.step < before.step {
-            assert_eq!((rule, next.outcome()), (Rule::Recalled, Some(Outcome::Reached)));
+            let is_taken_back = (rule, next.outcome()) == (Rule::TakenBack, None);
+            assert!(is_taken_back || (rule, next.outcome()) == (Rule::Recalled, Some(Outcome::Reached)));
+            assert!(!before.marks.handed_over(before.step), "it has left: {before:?}");
         }
         if next.step > before.step {
             let following = before.marks.following(before.step, self.story.plan.steps.len());
@@ -330,6 +339,7 @@ impl Watched {
             Event::Receipt { report: Report::Reached(_), .. }
             | Event::Claimed
             | Event::PutOff { .. }
+            | Event::Doubted { .. }
             | Event::CalledOff(_) => true,
             Event::Due { .. } | Event::TierSpent { .. } => false,
         };

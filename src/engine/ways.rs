@@ -84,6 +84,16 @@ impl Machine<'_> {
         moved(self.done(Present { step, tries: 0, ..message }, Outcome::Reached, None), rule)
     }
 
+    /// The message as it was before the present step followed one that gave way with `ending`. Nothing where the present
+    /// one has been submitted, or something else has been decided since.
+    pub(super) fn before_fallback(self, message: &Present, ending: Ending) -> Option<Present> {
+        let marks = message.marks;
+        let step = marks.preceding(message.step)?;
+        let is_undecided = marks.ending(step) == ending && marks.may_live(step) && !marks.handed_over(message.step);
+        let may = is_undecided && !self.has_reached(message) && !self.is_cut(message);
+        may.then(|| Present { step, marks: marks.with_ending(step, Ending::Open), ..*message })
+    }
+
     /// The present step cannot leave: its turn is over, unless it has left before.
     pub(super) fn cannot_leave(self, message: Present, ending: Ending) -> Decision {
         let step = message.step;

@@ -9,11 +9,11 @@ use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, Config};
 use crate::dispatch::{Fleet, Lane, Parts};
 use crate::domain::{Channel, LaneId, Tier, Timestamp};
-use crate::provider::{Client, Transport};
+use crate::provider::{Client, Observed, Observer, Reach, Transport};
 use crate::receipts::Intake;
-use crate::store::{Book, BucketOf, LaneState, Store, TierPlace};
+use crate::store::{self, Book, BucketOf, LaneState, Store, TierPlace};
 use crate::throttle::{Bucket, Holds, Pace, Pairs, Tenure, TierWindow};
-use crate::timers::Gaps;
+use crate::timers::{Addresses, Gaps};
 
 /// Lanes, and what they share.
 pub(super) struct Built {
@@ -31,6 +31,41 @@ pub(super) struct Building<'a> {
     pub(super) tenure: &'a Arc<Tenure>,
     pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) chance: &'a Arc<Chance>,
+    pub(super) gaps: &'a Arc<Gaps>,
+}
+
+/// Tells how requests to one address end.
+#[derive(Debug)]
+struct Proving {
+    gaps: Arc<Gaps>,
+    clock: Arc<dyn Clock>,
+    address: usize,
+}
+
+impl Observer for Proving {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn ended(&self, begun: Timestamp, reach: &Reach) {
+        match reach {
+            Reach::Proven => self.gaps.reached(self.address, self.clock.now()),
+            Reach::Failed { .. } => self.gaps.not_reached(self.address, begun),
+            Reach::Unclear => {}
+        }
+    }
+}
+
+/// Which lanes share which provider address.
+pub(super) async fn addresses(config: &Config, store: &dyn Store) -> store::Result<Addresses> {
+    let names = config.lanes.iter().map(|lane| (lane.name.clone(), lane.channel)).collect();
+    let mut addresses = Addresses::default();
+    for known in store.lanes(names).await? {
+        if let Some(lane) = config.lane(&known.name) {
+            addresses.add(known.id, &lane.provider.base_url, &lane.provider.sub_account);
+        }
+    }
+    Ok(addresses)
 }
 
 impl Building<'_> {
@@ -74,7 +109,7 @@ impl Building<'_> {
             let built = Lane::new(Parts {
                 id,
                 config: lane.clone(),
-                client: Client::new(transport(lane)?),
+                client: self.client(id, transport(lane)?),
                 pace: Pace::new(bucket, account),
                 pairs: (lane.channel == Channel::WhatsApp).then(|| {
                     // A number is one sender, on however many lanes.
@@ -102,7 +137,6 @@ impl Building<'_> {
     pub(super) fn askers(
         &self,
         lanes: &[Arc<Lane>],
-        gaps: &Arc<Gaps>,
         intake: &Intake,
         transport: &impl Fn(&config::Lane) -> Result<Box<dyn Transport>, StartError>,
     ) -> Result<Vec<Asker>, StartError> {
@@ -117,14 +151,22 @@ impl Building<'_> {
                 store: Arc::clone(self.store),
                 book: Arc::clone(self.book),
                 clock: Arc::clone(self.clock),
-                gaps: Arc::clone(gaps),
+                gaps: Arc::clone(self.gaps),
                 intake: intake.clone(),
-                client: Client::new(transport(&first.config)?),
+                client: self.client(first.id, transport(&first.config)?),
+                address: self.gaps.address_of(first.id),
                 sub_account: sub_account.to_owned(),
                 lanes: lanes.iter().map(|lane| lane.id).collect(),
             })))
         };
         by_account.into_iter().filter_map(|entry| asker(entry).transpose()).collect()
+    }
+
+    /// A lane's way to its provider, each use of which proves something about its address.
+    fn client(&self, lane: LaneId, transport: Box<dyn Transport>) -> Client {
+        let Some(address) = self.gaps.address_of(lane) else { return Client::new(transport) };
+        let proving = Proving { gaps: Arc::clone(self.gaps), clock: Arc::clone(self.clock), address };
+        Client::new(Box::new(Observed::new(transport, proving)))
     }
 
     fn accounts(&self) -> BTreeMap<String, Arc<Bucket>> {

@@ -1,40 +1,50 @@
-//! What a node tells about times in which nobody listened: to whoever comes next, and to people.
+//! What a node tells about times in which nobody listened, and about provider addresses of which proof is missing: to
+//! whoever comes next, and to people.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::campaign::moment;
 use crate::domain::{Span, Timestamp};
 use crate::engine::Gap;
-use crate::store::{self, Deafness, Event, Store};
-use crate::timers::{Deaf, Gaps};
+use crate::store::{self, Direction, DoubtCause, Event, KeptGap, Store};
+use crate::timers::{Doubt, Gaps, Over};
 
 /// How long a gap is remembered: longer than any message waits for its receipts.
 const GAP_REMEMBERED: Span = Span::from_secs(60 * 86_400);
+/// How long the provider does not answer before that is said.
+const LASTS: Span = Span::from_secs(40);
 /// How often it is said that receipts do not get to us.
 const SAY_AGAIN: Span = Span::from_secs(60);
 
-/// What is said where receipts do not get to us.
-pub const fn deaf(how: Deafness) -> &'static str {
-    match how {
-        Deafness::TurnedAway => {
-            "the provider's receipts are turned away, because their proof is not what was agreed on"
+/// What is said where proof is missing that a provider address can be reached or can reach us.
+pub fn doubt(address: &str, cause: DoubtCause) -> String {
+    match cause {
+        DoubtCause::TurnedAway => {
+            format!(
+                "receipts of the provider at {address} are turned away, because their proof is not what was agreed on"
+            )
         }
-        Deafness::Unheard => {
-            "the provider has news that it says it has sent, and none of its receipts comes to /webhooks/8x8"
-        }
+        DoubtCause::Unheard => format!(
+            "the provider at {address} has news that it says it has sent, and none of its receipts comes to /webhooks/8x8"
+        ),
+        DoubtCause::Unreachable => format!("the provider at {address} does not answer"),
     }
 }
 
 /// What to do about it.
-pub const fn hear_again(how: Deafness) -> &'static str {
-    match how {
-        Deafness::TurnedAway => {
+pub const fn end_doubt(cause: DoubtCause) -> &'static str {
+    match cause {
+        DoubtCause::TurnedAway => {
             "tell the provider what webhook_authorization or webhook_secret_file says, or put there what the provider was \
              told, and start the server again"
         }
-        Deafness::Unheard => {
+        DoubtCause::Unheard => {
             "check that the provider was told server.public_url, and that a request from outside gets through to it: its \
              name, its certificate, a proxy or a firewall before it"
+        }
+        DoubtCause::Unreachable => {
+            "check the network, a proxy before the provider, and base_url; the server goes on trying by itself"
         }
     }
 }
@@ -42,76 +52,111 @@ pub const fn hear_again(how: Deafness) -> &'static str {
 /// Holds what a time in which nobody listened has made doubtful, and writes it down, so that whoever comes next holds
 /// it too.
 pub(super) async fn note_gap(store: &dyn Store, gaps: &Gaps, gap: Gap) -> store::Result<()> {
-    let filled = gaps.add(gap);
+    let filled = gaps.add(gap, None);
     keep_gap(store, gap, filled).await
 }
 
 pub(super) async fn keep_gap(store: &dyn Store, gap: Gap, filled: Option<Timestamp>) -> store::Result<()> {
-    store.keep_gap(gap.from, gap.until, gap.until - GAP_REMEMBERED).await?;
     let taken = match gap.length() {
         Some(length) => format!("no receipts could be taken for {}", length.rounded()),
         None => "no receipts could be taken, and nobody knows for how long, because the clock was set back meanwhile"
             .to_owned(),
     };
+    keep(store, gap, None, taken, filled).await
+}
+
+/// Writes a doubt down that has ended.
+async fn keep_doubt(store: &dyn Store, over: &Over) -> store::Result<()> {
+    let Over { gap, address, cause, filled } = over;
+    let lasted = gap.length().unwrap_or_default().rounded();
+    let what = match cause.direction() {
+        Direction::Out => "was not proven to be reachable",
+        Direction::In => "was not proven to reach us",
+    };
+    keep(store, *gap, Some(address.clone()), format!("the provider at {address} {what} for {lasted}"), *filled).await
+}
+
+async fn keep(
+    store: &dyn Store,
+    gap: Gap,
+    address: Option<String>,
+    what: String,
+    filled: Option<Timestamp>,
+) -> store::Result<()> {
+    let Gap { from, until } = gap;
+    store.keep_gap(KeptGap { from, until, address }, until - GAP_REMEMBERED).await?;
     let text = match filled {
-        Some(filled) => format!("{taken}; deadlines wait until {} for their repeats", moment(filled, None)),
+        Some(filled) => format!("{what}; deadlines wait until {} for their repeats", moment(filled, None)),
         None => format!(
-            "{taken}; what the provider said meanwhile is lost; deadlines that fell into it do as the campaign's \
+            "{what}; what the provider said meanwhile is lost; deadlines that fell into it do as the campaign's \
              after_gap says (the provider is asked, unless it says otherwise)"
         ),
     };
-    note(store, gap.until, text).await
+    note(store, until, text).await
 }
 
 async fn note(store: &dyn Store, at: Timestamp, text: String) -> store::Result<()> {
     store.note(Event { at, subject: "node".to_owned(), text }).await
 }
 
-/// Looks whether receipts of ours get to us, and says so where they do not.
+/// Looks whether proof of any provider address is missing, and says so where it is.
 pub(super) struct Ear {
     gaps: Arc<Gaps>,
-    said: Option<Timestamp>,
-    noted: bool,
-    /// A gap that holds already, and is still to be written down.
-    unwritten: Option<(Gap, Option<Timestamp>)>,
+    /// When each doubt that goes on was said last, and which of them are on record.
+    said: BTreeMap<(String, DoubtCause), Timestamp>,
+    noted: BTreeSet<(String, DoubtCause)>,
+    /// What holds already, and is still to be written down.
+    unwritten: Vec<Over>,
 }
 
 impl Ear {
     pub(super) const fn new(gaps: Arc<Gaps>) -> Self {
-        Self { gaps, said: None, noted: false, unwritten: None }
+        Self { gaps, said: BTreeMap::new(), noted: BTreeSet::new(), unwritten: Vec::new() }
     }
 
-    /// Returns since when the node is deaf, where it is.
-    pub(super) async fn look(
-        &mut self,
-        store: &dyn Store,
-        now: Timestamp,
-    ) -> store::Result<Option<(Timestamp, Deafness)>> {
-        let found = self.gaps.deaf(now);
-        if let Some(Deaf::Over(gap, filled)) = found {
-            tracing::info!(since = %gap.from.rfc3339(), "the provider's receipts are taken again");
-            self.unwritten = Some((gap, filled));
-            (self.said, self.noted) = (None, false);
+    pub(super) async fn look(&mut self, store: &dyn Store, now: Timestamp) -> store::Result<()> {
+        let (doubts, over) = self.gaps.look(now);
+        for over in &over {
+            let key = (over.address.clone(), over.cause);
+            if self.said.remove(&key).is_some() {
+                let since = over.gap.from.rfc3339();
+                tracing::info!(address = over.address, since, "the provider is proven to be there again");
+            }
+            self.noted.remove(&key);
         }
-        if let Some((gap, filled)) = self.unwritten {
-            keep_gap(store, gap, filled).await?;
-            self.unwritten = None;
+        self.unwritten.extend(over);
+        while let Some(over) = self.unwritten.first() {
+            keep_doubt(store, over).await?;
+            self.unwritten.remove(0);
         }
-        let Some(Deaf::Since(since, how)) = found else { return Ok(None) };
-        let (what, what_to_do) = (deaf(how), hear_again(how));
-        if self.said.is_none_or(|said| now.since(said) >= SAY_AGAIN) {
-            self.said = Some(now);
+        for doubt in doubts {
+            self.say(store, doubt, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn say(&mut self, store: &dyn Store, of: Doubt, now: Timestamp) -> store::Result<()> {
+        let Doubt { address, cause, since } = of;
+        // One request that fails is no news: the next one may get through.
+        if cause == DoubtCause::Unreachable && now.since(since) < LASTS {
+            return Ok(());
+        }
+        let (what, what_to_do) = (doubt(&address, cause), end_doubt(cause));
+        let key = (address, cause);
+        if self.said.get(&key).is_none_or(|said| now.since(*said) >= SAY_AGAIN) {
+            self.said.insert(key.clone(), now);
             tracing::error!(
                 since = %since.rfc3339(),
-                "{what}; until that is put right no deadline fires for want of them; {what_to_do}"
+                "{what}; until that is put right no deadline of its lanes fires for want of receipts; {what_to_do}"
             );
         }
-        if !self.noted {
+        if !self.noted.contains(&key) {
             let since = moment(since, None);
-            let text = format!("since {since} {what}; no deadline fires for want of them; {what_to_do}");
+            let text =
+                format!("since {since} {what}; no deadline of its lanes fires for want of receipts; {what_to_do}");
             note(store, now, text).await?;
-            self.noted = true;
+            self.noted.insert(key);
         }
-        Ok(Some((since, how)))
+        Ok(())
     }
 }

@@ -22,7 +22,7 @@ mod watch;
 
 #[cfg(test)]
 pub(crate) use by_hand::ByHand;
-pub use gaps::{deaf, hear_again};
+pub use gaps::{doubt, end_doubt};
 pub use process::{Os, Processes};
 
 use std::path::PathBuf;

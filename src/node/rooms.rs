@@ -18,7 +18,7 @@ use crate::engine::Gap;
 use crate::optout::Words;
 use crate::provider::Transport;
 use crate::receipts::{self, Applier, Door, Intake, Listening, Proofs, Tell};
-use crate::store::{Book, Event, Started, Store};
+use crate::store::{Book, Event, KeptGap, Started, Store};
 use crate::throttle::{Holds, Tenure, turned};
 use crate::timers::{Gaps, Timers};
 
@@ -75,10 +75,13 @@ impl Rooms {
         store.sweep_unpublished(now - HALF_DONE).await?;
         let mut pruner = Pruner::new(Arc::clone(&store), now);
         pruner.run_once(now).await?;
-        let gaps = Arc::new(Gaps::new(now));
-        for (from, until) in store.gaps().await? {
+        let gaps = Arc::new(Gaps::new(now, build::addresses(&config, store.as_ref()).await?));
+        for KeptGap { from, until, address } in store.gaps().await? {
             // What the nodes before this one have missed is as doubtful as it was to them.
-            gaps.add(Gap { from, until });
+            gaps.add(Gap { from, until }, address.as_deref());
+        }
+        for link in store.links().await? {
+            gaps.go_on_from(&link, now);
         }
         let book = Arc::new(Book::new(Arc::clone(&store)));
         book.refresh().await?;
@@ -102,6 +105,7 @@ impl Rooms {
             tenure: &tenure,
             clock: &clock,
             chance: &chance,
+            gaps: &gaps,
         };
         let built = building.lanes(&transport, &in_flight).await?;
         let lanes = built.lanes.clone();
@@ -130,6 +134,10 @@ impl Rooms {
                     lane.is_too_fast(news.begun, news.reason);
                 }
             }),
+            tell_heard: Tell::new({
+                let gaps = Arc::clone(&gaps);
+                move |heard: receipts::Heard| gaps.heard(&heard.subaccounts, heard.at)
+            }),
         };
         let (applier, intake) =
             Applier::new(Arc::clone(&store), Arc::clone(&book), of, Arc::clone(&clock), Arc::clone(&chance));
@@ -139,16 +147,15 @@ impl Rooms {
         let tell: Arc<dyn Fn(Listening) + Send + Sync> = Arc::new(move |told| match told {
             Listening::Doubtful { since } => told_gaps.doubt_since(since),
             Listening::Resumed(gap) => {
-                let _ = found.try_send((gap, told_gaps.add(gap)));
+                let _ = found.try_send((gap, told_gaps.add(gap, None)));
             }
-            Listening::TurnedAway => told_gaps.turned_away(told_clock.now()),
-            Listening::Proven => told_gaps.heard(told_clock.now()),
+            Listening::TurnedAway(lane) => told_gaps.turned_away(lane, told_clock.now()),
             Listening::Behind(since) => told_gaps.behind(since),
         });
         let proofs = Proofs::new(&config.provider);
         let (to_look, dice) = (Arc::clone(&store), Arc::clone(&chance));
         let door = Arc::new(Door::new(proofs, to_look, Arc::clone(&clock), dice, Arc::clone(&tell)));
-        let askers = building.askers(&lanes, &gaps, &intake, &transport)?;
+        let askers = building.askers(&lanes, &intake, &transport)?;
         let timers = Timers::new(Arc::clone(&store), Arc::clone(&book), Arc::clone(&clock), Arc::clone(&gaps));
         let housekeeper = Housekeeper::new(Arc::clone(&store), Arc::clone(&book));
         let decided = Arc::new(Notify::new());

@@ -14,7 +14,7 @@ use crate::dispatch::{Lane, LaneStatus, Leaving, TierUsed};
 use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Told};
 use crate::engine::Gap;
 use crate::receipts::{Door, PlaceNews};
-use crate::store::{Beat, Book, Deafness, Entry, Error, Event, LaneState, Result, Signal, Standing, Store, Trouble};
+use crate::store::{Beat, Book, Entry, Error, Event, LaneState, LinkState, Result, Signal, Standing, Store, Trouble};
 use crate::throttle::{Cause, Holds};
 use crate::timers::Gaps;
 
@@ -78,7 +78,8 @@ pub(super) struct Watch {
     told_at: Option<Timestamp>,
     told: Told,
     ear: Ear,
-    deaf: Option<(Timestamp, Deafness)>,
+    /// What was said last of provider addresses.
+    links: Vec<LinkState>,
 }
 
 impl Watch {
@@ -103,7 +104,7 @@ impl Watch {
             told_at: None,
             told: Told::default(),
             ear,
-            deaf: None,
+            links: Vec::new(),
         }
     }
 
@@ -200,7 +201,7 @@ impl Watch {
             self.parts.store.note(event.clone()).await?;
             self.events.remove(0);
         }
-        self.deaf = self.ear.look(self.parts.store.as_ref(), now).await?;
+        self.ear.look(self.parts.store.as_ref(), now).await?;
         if has_news || now.since(self.beaten_at) >= BEAT {
             self.beat(now).await?;
         }
@@ -273,6 +274,7 @@ impl Watch {
             lanes.retain(|state| self.written.get(&state.lane) != Some(state));
             self.beaten_at = now;
         }
+        let links = self.changed_links();
         let beat = Beat {
             node: self.parts.node,
             now,
@@ -280,7 +282,7 @@ impl Watch {
             pace,
             lanes,
             listening_until: self.parts.gaps.listening_until(now),
-            deaf: self.deaf,
+            links: links.clone(),
             turned_away: self.parts.door.take_counts(),
         };
         let (counts, lanes) = (beat.turned_away.clone(), beat.lanes.clone());
@@ -288,6 +290,8 @@ impl Watch {
             self.parts.door.put_back(&counts);
             return Err(error);
         }
+        self.links.retain(|known| !links.iter().any(|link| is_same_way(link, known)));
+        self.links.extend(links);
         self.written.extend(lanes.into_iter().map(|state| (state.lane.clone(), state)));
         // What can be written now can be read again by whoever comes next, receipts too.
         self.unwritten.extend(self.parts.gaps.sure(self.parts.clock.now()));
@@ -295,7 +299,25 @@ impl Watch {
     }
 }
 
+/// How much later than it is on record the last proof may be: a way that works is written down now and then.
+const PROOF_NOTED: Span = Span::from_secs(5);
+
+fn is_same_way(one: &LinkState, other: &LinkState) -> bool {
+    (&one.address, one.direction) == (&other.address, other.direction)
+}
+
 impl Watch {
+    /// What the next node has to know of provider addresses, and does not know yet.
+    fn changed_links(&self) -> Vec<LinkState> {
+        let is_known = |link: &LinkState| {
+            let known = self.links.iter().find(|known| is_same_way(link, known));
+            known.is_some_and(|known| known.doubt == link.doubt && link.proven.since(known.proven) < PROOF_NOTED)
+        };
+        let mut links = self.parts.gaps.links();
+        links.retain(|link| !is_known(link));
+        links
+    }
+
     /// How each lane goes, and how many it let out in the last so many seconds.
     fn lane_states(&mut self, statuses: &[LaneStatus], seconds: f64) -> Vec<LaneState> {
         statuses
@@ -345,6 +367,7 @@ mod tests {
     use crate::receipts::Proofs;
     use crate::store::{self, HeldBy, Hold};
     use crate::throttle::{Bucket, Pace, Tenure};
+    use crate::timers::Addresses;
 
     #[derive(Debug)]
     struct NobodyThere;
@@ -398,7 +421,7 @@ mod tests {
         let node = store::started(store.as_ref(), clock.now()).await.node;
         let ((_, missed), (_, places)) = (mpsc::channel(1), mpsc::channel(1));
         let decided = Arc::default();
-        let gaps = Arc::new(Gaps::new(clock.now()));
+        let gaps = Arc::new(Gaps::new(clock.now(), Addresses::default()));
         let proofs = Proofs::new(&whole.provider);
         let (to_look, dice) = (Arc::clone(&store), Arc::new(Chance::seeded(1)));
         let door = Arc::new(Door::new(proofs, to_look, Arc::clone(&clock), dice, Arc::new(|_| {})));
@@ -473,15 +496,17 @@ mod tests {
         clock.advance(BEAT);
         watch.run_once().await.unwrap();
         let gap = Gap { from: fell_asleep - slept, until: clock.now() };
-        assert_eq!(watch.parts.gaps.lost(), [gap]);
-        assert_eq!(watch.parts.store.gaps().await.unwrap(), [(gap.from, gap.until)]);
+        let store = Arc::clone(&watch.parts.store);
+        let kept = async || store.gaps().await.unwrap().iter().map(store::KeptGap::span).collect::<Vec<_>>();
+        assert_eq!(watch.parts.gaps.lost_everywhere(), [gap]);
+        assert_eq!(kept().await, [(gap.from, gap.until)]);
         // Where the wall clock is set back, no more time passed elsewhere than here.
         clock.jump(-slept.millis());
         clock.advance(BEAT);
         watch.run_once().await.unwrap();
         let short = (clock.now() - BEAT, clock.now());
-        assert_eq!(watch.parts.store.gaps().await.unwrap().last(), Some(&short));
-        assert_eq!(watch.parts.gaps.lost(), [gap]);
+        assert_eq!(kept().await.last(), Some(&short));
+        assert_eq!(watch.parts.gaps.lost_everywhere(), [gap]);
     }
 
     #[tokio::test]

@@ -12,12 +12,12 @@ use super::incoming::{Incoming, Ours, Parsed};
 use super::intake::{Failed, Intake, Waiting};
 use super::naming::Naming;
 use super::strays::Round;
-use super::tell::{PlaceNews, Tell, TooFast};
+use super::tell::{Heard, PlaceNews, Tell, TooFast};
 use super::tries::{Tries, Try};
 use super::working::{Working, hold, latest_of_each};
 use crate::clock::{Chance, Clock};
 use crate::config::Lane;
-use crate::domain::{Causes, Channel, MessageKey, Msisdn, Present, Span, State, Status, Timestamp, WishFrom};
+use crate::domain::{Causes, Channel, LaneId, MessageKey, Msisdn, Present, Span, State, Status, Timestamp, WishFrom};
 use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
 use crate::optout::Words;
 use crate::store::{
@@ -40,10 +40,8 @@ pub enum Listening {
     Doubtful { since: Timestamp },
     /// It can be again; nothing could in this time.
     Resumed(Gap),
-    /// A receipt of an attempt of ours was turned away, because its proof is not what was agreed on.
-    TurnedAway,
-    /// A webhook came with its proof.
-    Proven,
+    /// A receipt of an attempt that this lane has submitted was turned away, because its proof is not what was agreed on.
+    TurnedAway(LaneId),
     /// What has come since then is still to be applied; nothing where all of it is.
     Behind(Option<Timestamp>),
 }
@@ -57,6 +55,7 @@ pub struct Of {
     pub words: Words,
     pub tell_place: Tell<PlaceNews>,
     pub tell_too_fast: Tell<TooFast>,
+    pub tell_heard: Tell<Heard>,
 }
 
 #[derive(Debug)]
@@ -98,10 +97,10 @@ impl Applier {
         clock: Arc<dyn Clock>,
         chance: Arc<Chance>,
     ) -> (Self, Intake) {
-        let Of { subaccounts, lanes, words, tell_place, tell_too_fast } = of;
+        let Of { subaccounts, lanes, words, tell_place, tell_too_fast, tell_heard } = of;
         let naming = Naming::of(&lanes);
         let ours = Ours { subaccounts: subaccounts.into_iter().collect(), lanes, words };
-        let (intake, queue) = Intake::new(ours, Arc::clone(&clock));
+        let (intake, queue) = Intake::new(ours, Arc::clone(&clock), tell_heard);
         let (failing_since, round) = (None, Round::default());
         let applier =
             Self { store, book, clock, chance, queue, failing_since, tell_place, tell_too_fast, naming, round };

@@ -74,16 +74,13 @@ impl Door {
         body: &Bytes,
     ) -> Result<(), Unproven> {
         let checked = self.proofs.check(authorization, signature, body);
-        match &checked {
-            Ok(()) => (self.tell)(Listening::Proven),
-            Err(unproven) => {
-                let why = match unproven {
-                    Unproven::Signature => TurnedAway::Signature,
-                    Unproven::Nothing => TurnedAway::Nothing,
-                };
-                self.note(why, unproven);
-                self.look_into(body).await;
-            }
+        if let Err(unproven) = &checked {
+            let why = match unproven {
+                Unproven::Signature => TurnedAway::Signature,
+                Unproven::Nothing => TurnedAway::Nothing,
+            };
+            self.note(why, unproven);
+            self.look_into(body).await;
         }
         checked
     }
@@ -128,8 +125,12 @@ impl Door {
             return;
         }
         match find(self.store.as_ref(), &receipts, &Arc::default()).await {
-            Ok(found) if found.iter().any(Option::is_some) => (self.tell)(Listening::TurnedAway),
-            Ok(_) => {}
+            Ok(found) => {
+                let mut lanes: Vec<_> = found.iter().flatten().map(|found| found.message.lane).collect();
+                lanes.sort_unstable();
+                lanes.dedup();
+                lanes.into_iter().for_each(|lane| (self.tell)(Listening::TurnedAway(lane)));
+            }
             Err(error) => {
                 tracing::warn!(error = %Causes(&error), "cannot look whose receipts are turned away");
             }

@@ -88,6 +88,16 @@ pub(super) struct Parsed {
     pub(super) answers: Vec<Answer>,
     pub(super) business: Vec<BusinessEvent>,
     pub(super) strays: Vec<Stray>,
+    /// The subaccounts that its receipts and messages name, each once.
+    pub(super) subaccounts: Vec<String>,
+}
+
+impl Parsed {
+    fn names(&mut self, subaccount: Option<&str>) {
+        if let Some(named) = subaccount.filter(|named| !self.subaccounts.iter().any(|known| known == named)) {
+            self.subaccounts.push(named.to_owned());
+        }
+    }
 }
 
 /// Reads a body. Nothing in it is lost: what is not for us becomes a stray with its reason. Each stray is its event and no
@@ -106,18 +116,22 @@ pub(super) fn parse(bytes: Bytes, ours: Option<&Ours>, now: Timestamp) -> Parsed
         match event {
             Event::Receipt(receipt) => {
                 let umid = receipt.umid.as_deref();
+                parsed.names(receipt.sub_account_id.as_deref());
                 if foreign(receipt.sub_account_id.as_deref()) {
                     parsed.strays.push(stray(StrayKind::OtherSubaccount, umid, whole.event(place)));
                 } else {
                     parsed.receipts.push(Incoming::of(&receipt, now, Raw::In(Arc::clone(&whole), place)));
                 }
             }
-            Event::Inbound { inbound, raw } => match ours {
-                Some(ours) if !foreign(inbound.sub_account_id.as_deref()) => {
-                    parsed.answers.push(Answer::new(&inbound, raw, &ours.words, now));
+            Event::Inbound { inbound, raw } => {
+                parsed.names(inbound.sub_account_id.as_deref());
+                match ours {
+                    Some(ours) if !foreign(inbound.sub_account_id.as_deref()) => {
+                        parsed.answers.push(Answer::new(&inbound, raw, &ours.words, now));
+                    }
+                    _ => parsed.strays.push(stray(StrayKind::OtherSubaccount, inbound.umid.as_deref(), raw.to_owned())),
                 }
-                _ => parsed.strays.push(stray(StrayKind::OtherSubaccount, inbound.umid.as_deref(), raw.to_owned())),
-            },
+            }
             Event::Business { business, raw } => {
                 match ours.and_then(|ours| super::business::read(&business, raw, &ours.lanes, now)) {
                     Some(event) => parsed.business.push(event),

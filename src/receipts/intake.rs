@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::incoming::{Ours, Parsed, parse};
+use super::tell::{Heard, Tell};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 
@@ -39,19 +40,22 @@ pub struct Intake {
     queue: mpsc::Sender<Waiting>,
     ours: Arc<Ours>,
     clock: Arc<dyn Clock>,
+    tell_heard: Tell<Heard>,
 }
 
 impl Intake {
     /// With the end from which they are taken.
-    pub(super) fn new(ours: Ours, clock: Arc<dyn Clock>) -> (Self, mpsc::Receiver<Waiting>) {
+    pub(super) fn new(ours: Ours, clock: Arc<dyn Clock>, tell_heard: Tell<Heard>) -> (Self, mpsc::Receiver<Waiting>) {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
-        (Self { queue, ours: Arc::new(ours), clock }, waiting)
+        (Self { queue, ours: Arc::new(ours), clock, tell_heard }, waiting)
     }
 
     /// Keeps and applies a body that has been proven. Returns once it is on disk.
     pub async fn take(&self, body: Bytes) -> Result<(), Failed> {
         let since = self.now();
-        self.keep(parse(body, Some(&self.ours), since), since).await
+        let mut parsed = parse(body, Some(&self.ours), since);
+        self.tell_heard.tell(Heard { subaccounts: std::mem::take(&mut parsed.subaccounts), at: since });
+        self.keep(parsed, since).await
     }
 
     pub(super) fn now(&self) -> Timestamp {

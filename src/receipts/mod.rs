@@ -27,5 +27,5 @@ pub use applier::{Applier, Listening, Of};
 pub use door::Door;
 pub use intake::{Failed, Intake};
 pub use proof::{FromHeaders, Proofs, Unproven};
-pub use tell::{PlaceNews, Tell, TooFast};
+pub use tell::{Heard, PlaceNews, Tell, TooFast};
 pub use told::News;

@@ -1,4 +1,4 @@
-//! What receipts say to those who hand over: about places in tiers, and about lanes that are too fast.
+//! What receipts say to others: about places in tiers, about lanes that are too fast, and that webhooks come.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,8 +28,21 @@ pub struct TooFast {
     pub reason: &'static str,
 }
 
+/// An authentic webhook has come. It names these subaccounts, or none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    pub subaccounts: Vec<String>,
+    pub at: Timestamp,
+}
+
 /// Whom something is told to.
 pub struct Tell<T>(Arc<dyn Fn(T) + Send + Sync>);
+
+impl<T> Clone for Tell<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
 
 impl<T> Tell<T> {
     pub fn new(tell: impl Fn(T) + Send + Sync + 'static) -> Self {

@@ -78,6 +78,7 @@ fn applier(
             lanes,
             words: Words::default(),
             tell_place: Tell::new(|_| {}),
+            tell_heard: Tell::new(|_| {}),
             tell_too_fast,
         },
         Arc::clone(clock) as Arc<dyn Clock>,

@@ -179,7 +179,7 @@ async fn where_the_clock_was_set_back_while_no_server_ran_whoever_was_out_is_ask
     world.clock = Arc::new(ManualClock::at(listened_until - Span::from_secs(600)));
     world.start_again().await;
     let gaps = world.store.gaps().await.unwrap();
-    assert!(matches!(gaps[..], [(from, until)] if from > until), "{gaps:?}");
+    assert!(matches!(&gaps[..], [gap] if gap.from > gap.until), "{gaps:?}");
     world.seconds(10).await;
     assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
     let texts: Vec<String> = world.store.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event.text).collect();

@@ -14,10 +14,10 @@ use crate::domain::{
 use crate::node::Processes;
 use crate::store::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
-    ClaimedSet, Copied, Dial, Edition, Epoch, Error, Event, Found, Heard, Hold, Holder, Inbound, InboundOf, Key, Lane,
-    LaneState, Lease, Loaded, NamingLane, NewAudience, NewBatch, Node, NodeStart, NotedBucket, OptIn, OptOut, Question,
-    Queue, Receipt, Result, Said, Scope, Sender, Signals, Spread, Started, StepHold, Store, Stray, StrayCount,
-    StrayKind, TierPlace, Turned, Turns, Unwritable, Walk, Wish,
+    ClaimedSet, Copied, Dial, Edition, Epoch, Error, Event, Found, Heard, Hold, Holder, Inbound, InboundOf, KeptGap,
+    Key, Lane, LaneState, Lease, LinkState, Loaded, NamingLane, NewAudience, NewBatch, Node, NodeStart, NotedBucket,
+    OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope, Sender, Signals, Spread, Started, StepHold, Store,
+    Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Unwritable, Walk, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -228,6 +228,7 @@ through! {
     writes forget_old_strays(before: Timestamp) -> ();
     reads stray_counts() -> Vec<StrayCount>;
     reads due(batch: BatchId, until: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
+    reads fallbacks(queue: Queue, accepted: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
     reads next_due(batches: Vec<BatchId>) -> BTreeMap<BatchId, Timestamp>;
     reads turns(queues: Vec<Queue>) -> BTreeMap<Queue, Turns>;
     reads silent(
@@ -289,8 +290,9 @@ through! {
     writes beat(beat: Beat) -> ();
     writes stop_node(node: i64, listening_until: Timestamp) -> ();
     reads turned_away() -> Vec<Turned>;
-    writes keep_gap(from: Timestamp, until: Timestamp, forget: Timestamp) -> ();
-    reads gaps() -> Vec<(Timestamp, Timestamp)>;
+    writes keep_gap(gap: KeptGap, forget: Timestamp) -> ();
+    reads gaps() -> Vec<KeptGap>;
+    reads links() -> Vec<LinkState>;
     reads nodes(since: Timestamp) -> Vec<Node>;
     reads unwritable(since: Timestamp) -> Option<Unwritable>;
     reads lane_states(since: Timestamp) -> Vec<LaneState>;

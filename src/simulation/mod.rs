@@ -12,6 +12,7 @@ mod amended;
 mod asking;
 mod calm;
 mod days;
+mod doubt;
 mod fate;
 mod foreign;
 mod foreseen;

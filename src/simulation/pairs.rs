@@ -22,6 +22,7 @@ fn impossible(pair: &Pair) -> Option<&'static str> {
         (SENDING | AWAITING | DONE, "tier spent" | "put off", ..) | (_, "tier spent", _, "earlier" | "later") => {
             Some("a claim says so of what it has just found in its queue")
         }
+        (SENDING | AWAITING | DONE, "doubted", ..) => Some("what has fallen back is looked for in its queue"),
         (_, "reached" | "failed", _, "later") => Some("a step that has not begun has no receipts"),
         _ => None,
     }
@@ -34,6 +35,7 @@ fn seldom(pair: &Pair) -> bool {
     matches!(
         (pair.state, pair.event, pair.what, pair.step),
         (QUEUED, "due", "filled", _)
+            | (QUEUED, "doubted", ..)
             | (SENDING, "answered", "too late" | "later", _)
             | (SENDING, "failed", "by the template", "earlier")
     )

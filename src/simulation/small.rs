@@ -39,6 +39,8 @@ pub(super) struct Provider {
     pub(super) sources: Mutex<HashMap<MessageKey, String>>,
     /// Lanes whose requests never get there.
     pub(super) out: Mutex<HashSet<String>>,
+    /// Lanes of which neither requests nor questions get there.
+    pub(super) cut: Mutex<HashSet<String>>,
     /// Whether connections break once a request has left.
     pub(super) breaks: AtomicBool,
     /// The practice provider, where nothing is written.
@@ -73,9 +75,19 @@ struct Line {
     lane: String,
 }
 
+impl Line {
+    fn get_there(&self) -> Result<(), Broken> {
+        if self.provider.cut.lock().unwrap().contains(&self.lane) {
+            return Err(Broken::NotOffered { why: "no route to host".to_owned() });
+        }
+        Ok(())
+    }
+}
+
 #[async_trait::async_trait]
 impl Transport for Line {
     async fn post(&self, _: Endpoint, body: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken> {
+        self.get_there()?;
         if self.provider.out.lock().unwrap().contains(&self.lane) {
             return Err(Broken::NotOffered { why: "connection refused".to_owned() });
         }
@@ -108,6 +120,7 @@ impl Transport for Line {
         if self.provider.out.lock().unwrap().contains(&self.lane) {
             return Err(Broken::NotOffered { why: "connection refused".to_owned() });
         }
+        self.get_there()?;
         let now = self.provider.clock.now();
         if let Some(answered) = self.provider.call(Method::Get, &format!("/{}", umid.as_str()), b"") {
             return answered;
@@ -115,6 +128,11 @@ impl Transport for Line {
         if umid.as_str().parse::<crate::domain::AttemptId>().is_err() {
             let body = r#"{"code":1300,"message":"Object wasn't found or is already expired"}"#;
             return Ok(RawAnswer { status: 404, retry_after: None, body: body.into() });
+        }
+        if umid.as_str().starts_with("00000000") {
+            // A harmless read of no message.
+            let body = r#"{"code":1300}"#.into();
+            return Ok(RawAnswer { status: 404, retry_after: None, body });
         }
         let key = key_of(umid.as_str());
         self.provider.asked.lock().unwrap().push((now, key));
@@ -168,6 +186,7 @@ impl World {
             sms: Mutex::default(),
             sources: Mutex::default(),
             out: Mutex::default(),
+            cut: Mutex::default(),
             taken: Mutex::default(),
             breaks: AtomicBool::new(false),
             model: model.map(Mutex::new),
@@ -261,6 +280,18 @@ impl World {
             }
             self.node.record().await.unwrap();
             self.clock.advance(Span::from_millis(100));
+        }
+    }
+
+    /// Nothing gets to the provider from these lanes any more, or again.
+    pub(super) fn cuts(&self, lanes: &[&str], is_cut: bool) {
+        let mut cut = self.provider.cut.lock().unwrap();
+        for lane in lanes {
+            if is_cut {
+                cut.insert((*lane).to_owned())
+            } else {
+                cut.remove(*lane)
+            };
         }
     }
 

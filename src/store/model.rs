@@ -261,8 +261,8 @@ pub struct Beat {
     pub lanes: Vec<LaneState>,
     /// The watermark: everything that the provider said up to then was taken.
     pub listening_until: Timestamp,
-    /// Since when receipts of ours do not get to us.
-    pub deaf: Option<(Timestamp, Deafness)>,
+    /// What is known of provider addresses, where that has changed.
+    pub links: Vec<LinkState>,
     /// What was turned away since the last beat.
     pub turned_away: Vec<Turned>,
 }
@@ -277,28 +277,83 @@ impl Beat {
             pace: Vec::new(),
             lanes: Vec::new(),
             listening_until: now,
-            deaf: None,
+            links: Vec::new(),
             turned_away: Vec::new(),
         }
     }
 }
 
-/// How receipts of ours do not get to us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deafness {
-    /// They are turned away, because their proof is not what was agreed on.
+/// One direction between this installation and a provider address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkState {
+    /// The `base_url` of its lanes.
+    pub address: String,
+    pub direction: Direction,
+    /// When it was last proven to work.
+    pub proven: Timestamp,
+    /// Since when that is in doubt, and why.
+    pub doubt: Option<(Timestamp, DoubtCause)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Direction {
+    /// Requests get to the provider.
+    Out = 0,
+    /// Its webhooks get to us.
+    In = 1,
+}
+
+impl Direction {
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Out),
+            1 => Some(Self::In),
+            _ => None,
+        }
+    }
+}
+
+/// Why proof of a direction is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DoubtCause {
+    /// Receipts of ours are turned away, because their proof is not what was agreed on.
     TurnedAway = 0,
     /// They never come to the door.
     Unheard = 1,
+    /// Requests get no answer of the provider itself.
+    Unreachable = 2,
 }
 
-impl Deafness {
+impl DoubtCause {
+    pub const fn direction(self) -> Direction {
+        match self {
+            Self::TurnedAway | Self::Unheard => Direction::In,
+            Self::Unreachable => Direction::Out,
+        }
+    }
+
     pub const fn from_code(code: u8) -> Option<Self> {
         match code {
             0 => Some(Self::TurnedAway),
             1 => Some(Self::Unheard),
+            2 => Some(Self::Unreachable),
             _ => None,
         }
+    }
+}
+
+/// A time in which no receipt could be kept, or, of one provider address, in which proof was missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptGap {
+    pub from: Timestamp,
+    pub until: Timestamp,
+    /// Nothing where it concerns every lane.
+    pub address: Option<String>,
+}
+
+impl KeptGap {
+    pub const fn span(&self) -> (Timestamp, Timestamp) {
+        (self.from, self.until)
     }
 }
 
@@ -342,15 +397,6 @@ pub struct Node {
     pub id: i64,
     pub seen_at: Timestamp,
     pub noted: u64,
-    /// Since when receipts of ours do not get to it.
-    pub deaf: Option<(Timestamp, Deafness)>,
-}
-
-impl Node {
-    /// Since when receipts of ours do not get to one of these, and how: of several the one that has missed them longest.
-    pub fn deaf_for_longest(nodes: &[Self]) -> Option<(Timestamp, Deafness)> {
-        nodes.iter().filter_map(|node| node.deaf).min_by_key(|(since, _)| *since)
-    }
 }
 
 /// That the provider was asked about an attempt.

@@ -6,10 +6,10 @@ use tokio::sync::watch;
 
 use super::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
-    ClaimedSet, Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState,
-    Lease, Loaded, NamingLane, NewAudience, NewBatch, Node, NodeStart, NotedBucket, OptIn, OptOut, Question, Queue,
-    Receipt, Result, Said, Scope, Sender, Spread, Started, StepHold, Stray, StrayCount, TierPlace, Turned, Turns,
-    Unwritable, Walk, Wish,
+    ClaimedSet, Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, KeptGap, Key, Lane,
+    LaneState, Lease, LinkState, Loaded, NamingLane, NewAudience, NewBatch, Node, NodeStart, NotedBucket, OptIn,
+    OptOut, Question, Queue, Receipt, Result, Said, Scope, Sender, Spread, Started, StepHold, Stray, StrayCount,
+    TierPlace, Turned, Turns, Unwritable, Walk, Wish,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, Span,
@@ -137,6 +137,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         &self,
         batch: BatchId,
         until: Timestamp,
+        after: Option<(Timestamp, u32)>,
+        limit: u32,
+    ) -> Result<Vec<Loaded>>;
+    /// Messages of a queue whose last submission was accepted from `accepted` on, in the order of their turns: those after
+    /// `after` (the turn and the number of the last one of the page before).
+    async fn fallbacks(
+        &self,
+        queue: Queue,
+        accepted: Timestamp,
         after: Option<(Timestamp, u32)>,
         limit: u32,
     ) -> Result<Vec<Loaded>>;
@@ -312,10 +321,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn turned_away(&self) -> Result<Vec<Turned>>;
     /// How lanes go, as nodes seen since `since` that have not stopped said last.
     async fn lane_states(&self, since: Timestamp) -> Result<Vec<LaneState>>;
-    /// Keeps a time in which no receipt could be committed, and forgets those that ended before `forget`.
-    async fn keep_gap(&self, from: Timestamp, until: Timestamp, forget: Timestamp) -> Result<()>;
-    /// The times in which no receipt could be committed, earliest first.
-    async fn gaps(&self) -> Result<Vec<(Timestamp, Timestamp)>>;
+    /// Keeps a time in which no receipt could be committed or proof of an address was missing, and forgets those that ended before `forget`.
+    async fn keep_gap(&self, gap: KeptGap, forget: Timestamp) -> Result<()>;
+    /// The times in which no receipt could be committed or proof of an address was missing, earliest first.
+    async fn gaps(&self) -> Result<Vec<KeptGap>>;
+    /// What is known of each direction of each provider address, as the last node has said it.
+    async fn links(&self) -> Result<Vec<LinkState>>;
     /// Nodes seen since `since` that have not stopped.
     async fn nodes(&self, since: Timestamp) -> Result<Vec<Node>>;
     /// Whether the running server could not write at its latest try, and that was since `since`.

@@ -1,16 +1,21 @@
-//! Times in which nobody listened, as this node knows them: those that are over, and the one that goes on now.
+//! Times in which nobody listened, and in which proof is missing that a provider address can be reached or can reach us,
+//! as this node knows them: those that are over, and those that go on now.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::domain::{AfterGap, Span, Timestamp};
+use tokio::sync::Notify;
+
+use super::inquiry::{Due, Inquiry};
+use super::link::{Addresses, Link};
+use crate::domain::{AfterGap, LaneId, MessageKey, Span, StepIndex, Timestamp};
 use crate::engine::{self, Gap, REPEATED_FOR, Silence};
-use crate::store::Deafness;
+use crate::store::{Direction, DoubtCause, LinkState};
 
-/// How long a deadline rests while nobody knows whether receipts can be kept.
+/// How long a deadline rests while nobody knows whether receipts can be kept, or while some are asked about first.
 const IN_DOUBT: Span = Span::from_secs(1);
-/// How long it rests while receipts are turned away: its row is written anew each time, and there may be many.
-const WHILE_DEAF: Span = Span::from_secs(10);
+/// How long it rests while proof of an address is missing: its row is written anew each time, and there may be many.
+const WHILE_UNPROVEN: Span = Span::from_secs(10);
 /// For so long no receipt of ours may have been turned away before a proven one counts: what was fixed for one of two
 /// senders is not fixed.
 const QUIET: Span = Span::from_secs(10);
@@ -23,65 +28,178 @@ const FORGOTTEN: Span = Span::from_secs(3_600);
 const OVERDUE: Span = Span::from_secs(45);
 /// So many of them say that webhooks do not get to us; one may be lost by itself.
 const PROOF: u32 = 3;
+/// After so long without proof, a harmless read brings a new one.
+const SILENT: Span = Span::from_secs(30);
+/// How often fallbacks are taken back while a doubt lasts.
+const TAKE_BACK: Span = Span::from_secs(5);
+/// Doubts that were over sooner are not written down: they may be many, and a restart needs none of them.
+const BRIEF: Span = Span::from_secs(1);
 
+/// What this node knows about times in which silence proves nothing.
+///
+/// A gap of ours concerns every lane. A doubt concerns the lanes of one address, and has two directions: *out*, which only
+/// an answer of the provider itself proves, and *in*, which only an authentic webhook proves.
 #[derive(Debug)]
 pub struct Gaps {
+    addresses: Addresses,
+    signs: Vec<Signs>,
     inner: Mutex<Inner>,
-    /// Read for every webhook that is taken.
+    /// A doubt has begun or ended: fallbacks that were decided in it are to be taken back.
+    doubted: Notify,
+    /// Somebody is to be asked about before others fall back.
+    inquires: Notify,
+}
+
+/// What is looked at for every webhook and every answer, without a lock.
+#[derive(Debug)]
+struct Signs {
+    /// Whether webhooks of the address do not get to us.
     is_deaf: AtomicBool,
-    /// When the last proven webhook came, or this node began to listen.
+    /// When the last authentic webhook of it came.
     heard_at: AtomicI64,
+    /// Whether the way out is in doubt.
+    is_unreachable: AtomicBool,
+    /// When the provider itself answered last.
+    reached_at: AtomicI64,
 }
 
 #[derive(Debug)]
 struct Inner {
-    ended: engine::Gaps,
     /// Up to when it is sure that receipts could be kept.
     sure_until: Timestamp,
     in_doubt: bool,
     /// Since when receipts have come that are not applied yet.
     behind: Option<Timestamp>,
+    /// Our own gaps alone, for lanes that are not configured any more.
+    ours: engine::Gaps,
+    known: Vec<Known>,
+    /// Doubts that have ended, and are to be told and written down.
+    over: Vec<Over>,
+    /// Addresses of which fallbacks since then are to be taken back.
+    to_take_back: Vec<(usize, Timestamp)>,
+    /// When all that are in doubt were named last.
+    taken_back_at: Timestamp,
+}
+
+/// What is known of one address.
+#[derive(Debug, Default)]
+struct Known {
+    /// Its own gaps and ours: what was missed in one may be repeated into the other.
+    ended: engine::Gaps,
+    out: Link,
     deaf: Option<Turning>,
     /// News in a row that only asking brought.
     unheard: u32,
+    inquiry: Inquiry,
+    /// When the last brief doubt ended that is remembered.
+    brief_at: Timestamp,
 }
 
 /// Receipts of ours do not get to us.
 #[derive(Debug, Clone, Copy)]
 struct Turning {
-    how: Deafness,
+    how: DoubtCause,
     since: Timestamp,
     last: Timestamp,
     /// When one with a proof came, behind the last sign that they do not.
     heard: Option<Timestamp>,
 }
 
-/// What becomes of a deafness.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deaf {
-    /// It goes on since then.
-    Since(Timestamp, Deafness),
-    /// It is over, and until then the gap that it has left holds deadlines; nothing where what was missed is lost.
-    Over(Gap, Option<Timestamp>),
+/// A doubt about one direction of one address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    pub address: String,
+    pub cause: DoubtCause,
+    pub since: Timestamp,
+}
+
+/// One that has ended, and until when the gap that it has left holds deadlines; nothing where what was missed is lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Over {
+    pub gap: Gap,
+    pub address: String,
+    pub cause: DoubtCause,
+    pub filled: Option<Timestamp>,
+}
+
+impl Signs {
+    fn new(now: Timestamp) -> Self {
+        let at = || AtomicI64::new(now.millis());
+        let no = || AtomicBool::new(false);
+        Self { is_deaf: no(), heard_at: at(), is_unreachable: no(), reached_at: at() }
+    }
+
+    fn heard_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.heard_at.load(Ordering::Acquire))
+    }
+
+    fn reached_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.reached_at.load(Ordering::Acquire))
+    }
+}
+
+impl Known {
+    /// Since when proof of either direction is missing.
+    fn unproven_since(&self) -> Option<Timestamp> {
+        let deaf = self.deaf.map(|deaf| deaf.since);
+        deaf.into_iter().chain(self.out.doubt()).min()
+    }
 }
 
 impl Gaps {
-    pub fn new(now: Timestamp) -> Self {
+    pub fn new(now: Timestamp, addresses: Addresses) -> Self {
+        let signs: Vec<Signs> = addresses.all().iter().map(|_| Signs::new(now)).collect();
         let inner = Inner {
-            ended: engine::Gaps::default(),
             sure_until: now,
             in_doubt: false,
             behind: None,
-            deaf: None,
-            unheard: 0,
+            ours: engine::Gaps::default(),
+            known: signs.iter().map(|_| Known::default()).collect(),
+            over: Vec::new(),
+            to_take_back: Vec::new(),
+            taken_back_at: now,
         };
-        let (is_deaf, heard_at) = (AtomicBool::new(false), AtomicI64::new(now.millis()));
-        Self { inner: Mutex::new(inner), is_deaf, heard_at }
+        Self { addresses, signs, inner: Mutex::new(inner), doubted: Notify::new(), inquires: Notify::new() }
     }
 
-    /// Holds from now on what a gap has made doubtful. Returns until when; nothing where it is lost for good.
-    pub fn add(&self, gap: Gap) -> Option<Timestamp> {
-        self.lock().ended.add(gap)
+    /// Goes on from where the node before this one was: its proofs, and the doubts that had not ended.
+    pub fn go_on_from(&self, link: &LinkState, now: Timestamp) {
+        let Some(place) = self.addresses.named(&link.address) else { return };
+        let proven = link.proven.min(now).millis();
+        let (signs, mut inner) = (&self.signs[place], self.lock());
+        match link.direction {
+            Direction::Out => {
+                signs.reached_at.store(proven, Ordering::Release);
+                let doubt = link.doubt.map(|(since, _)| since);
+                signs.is_unreachable.store(doubt.is_some(), Ordering::Release);
+                inner.known[place].out = Link::in_doubt_since(doubt);
+            }
+            Direction::In => {
+                signs.heard_at.store(proven, Ordering::Release);
+                signs.is_deaf.store(link.doubt.is_some(), Ordering::Release);
+                let turning = |(since, how)| Turning { how, since, last: now, heard: None };
+                inner.known[place].deaf = link.doubt.map(turning);
+            }
+        }
+    }
+
+    /// Which address a lane's requests go to, where it is configured.
+    pub fn address_of(&self, lane: LaneId) -> Option<usize> {
+        self.addresses.of(lane)
+    }
+
+    /// Holds from now on what a gap has made doubtful: of one address, or of all. Returns until when; nothing where it is
+    /// lost for good.
+    pub fn add(&self, gap: Gap, address: Option<&str>) -> Option<Timestamp> {
+        let mut inner = self.lock();
+        let Some(address) = address else {
+            for known in &mut inner.known {
+                known.ended.add(gap);
+            }
+            return inner.ours.add(gap);
+        };
+        // Nobody waits for news of an address that is not configured any more.
+        self.addresses.named(address).and_then(|place| inner.known[place].ended.add(gap))
     }
 
     /// Something could not be written, so receipts cannot be kept either. No deadline fires until it is known again
@@ -100,9 +218,12 @@ impl Gaps {
     /// Something has been written at `now`. Returns the gap that has ended by it, if there was one, and until when it
     /// holds deadlines.
     pub fn sure(&self, now: Timestamp) -> Option<(Gap, Option<Timestamp>)> {
-        let mut inner = self.lock();
-        let gap = Gap { from: std::mem::replace(&mut inner.sure_until, now), until: now };
-        std::mem::take(&mut inner.in_doubt).then(|| (gap, inner.ended.add(gap)))
+        let gap = {
+            let mut inner = self.lock();
+            let gap = Gap { from: std::mem::replace(&mut inner.sure_until, now), until: now };
+            std::mem::take(&mut inner.in_doubt).then_some(gap)?
+        };
+        Some((gap, self.add(gap, None)))
     }
 
     /// What has come since then is still to be applied; nothing where all of it is.
@@ -117,60 +238,166 @@ impl Gaps {
         behind.map_or(now, |since| now.min(since - Span::from_millis(1)))
     }
 
-    /// A receipt of an attempt of ours has just been turned away: what the provider says does not get to us.
-    pub fn turned_away(&self, now: Timestamp) {
-        self.not_heard(&mut self.lock(), Deafness::TurnedAway, now, now);
+    /// The provider at an address itself has answered a request.
+    pub fn reached(&self, address: usize, now: Timestamp) {
+        let signs = &self.signs[address];
+        signs.reached_at.fetch_max(now.millis(), Ordering::AcqRel);
+        if !signs.is_unreachable.load(Ordering::Acquire) {
+            return;
+        }
+        let mut inner = self.lock();
+        signs.is_unreachable.store(false, Ordering::Release);
+        if let Some(gap) = inner.known[address].out.proves(now) {
+            self.end(&mut inner, address, gap, DoubtCause::Unreachable);
+        }
+    }
+
+    /// A request to it that was begun at `begun` has failed: nothing answered, or not the provider itself.
+    pub fn not_reached(&self, address: usize, begun: Timestamp) {
+        let (signs, mut inner) = (&self.signs[address], self.lock());
+        if inner.known[address].out.fails(begun, signs.reached_at()) {
+            signs.is_unreachable.store(true, Ordering::Release);
+            self.begin(&mut inner, address);
+        }
+    }
+
+    /// Nothing waits for news of an address: a doubt that begins later need not reach back before now.
+    pub fn note_idle(&self, address: usize, now: Timestamp) {
+        self.lock().known[address].out.note_idle(now);
+    }
+
+    /// Whether a harmless read is due, because no request has proven the way out for long, or the last has failed.
+    pub fn wants_proof(&self, address: usize, now: Timestamp) -> bool {
+        self.is_unreachable(address) || now.since(self.signs[address].reached_at()) >= SILENT
+    }
+
+    /// Whether the way to an address is in doubt.
+    pub fn is_unreachable(&self, address: usize) -> bool {
+        self.signs[address].is_unreachable.load(Ordering::Acquire)
+    }
+
+    /// A receipt of an attempt of that lane has just been turned away: what the provider says does not get to us.
+    pub fn turned_away(&self, lane: LaneId, now: Timestamp) {
+        if let Some(address) = self.address_of(lane) {
+            self.not_heard(&mut self.lock(), address, DoubtCause::TurnedAway, now, now);
+        }
     }
 
     /// The provider was asked, and has news that it says it had at `said`, of which no webhook has told. Where none at all
     /// has come since, and this happens again and again, they do not get to us: a wrong address, a certificate that has
     /// expired, a proxy that answers for us.
-    pub fn unheard(&self, said: Timestamp, now: Timestamp) {
-        let heard_at = Timestamp::from_millis(self.heard_at.load(Ordering::Acquire));
+    pub fn unheard(&self, address: usize, said: Timestamp, now: Timestamp) {
+        let heard_at = self.signs[address].heard_at();
         let mut inner = self.lock();
+        let known = &mut inner.known[address];
         if heard_at >= said || now.since(said) < OVERDUE {
-            inner.unheard = 0;
+            known.unheard = 0;
             return;
         }
-        inner.unheard += 1;
-        if inner.unheard >= PROOF {
-            self.not_heard(&mut inner, Deafness::Unheard, heard_at, now);
+        known.unheard += 1;
+        if known.unheard >= PROOF {
+            self.not_heard(&mut inner, address, DoubtCause::Unheard, heard_at, now);
         }
     }
 
-    fn not_heard(&self, inner: &mut Inner, how: Deafness, since: Timestamp, now: Timestamp) {
-        let (since, how) = inner.deaf.map_or((since, how), |deaf| (deaf.since, deaf.how));
-        inner.deaf = Some(Turning { how, since, last: now, heard: None });
-        self.is_deaf.store(true, Ordering::Release);
+    fn not_heard(&self, inner: &mut Inner, address: usize, how: DoubtCause, since: Timestamp, now: Timestamp) {
+        let known = &mut inner.known[address];
+        let begins = known.deaf.is_none();
+        let (since, how) = known.deaf.map_or((since, how), |deaf| (deaf.since, deaf.how));
+        known.deaf = Some(Turning { how, since, last: now, heard: None });
+        known.inquiry.close();
+        self.signs[address].is_deaf.store(true, Ordering::Release);
+        if begins {
+            self.begin(inner, address);
+        }
     }
 
-    /// A webhook with its proof has come.
-    pub fn heard(&self, now: Timestamp) {
-        self.heard_at.store(now.millis(), Ordering::Release);
-        if !self.is_deaf.load(Ordering::Acquire) {
+    /// An authentic webhook has come that names these subaccounts.
+    pub fn heard(&self, subaccounts: &[String], now: Timestamp) {
+        for address in self.addresses.of_webhook(subaccounts) {
+            self.heard_from(address, now);
+        }
+    }
+
+    /// The provider was asked and said what a webhook had told before: that one came, at `at`.
+    pub fn heard_from(&self, address: usize, at: Timestamp) {
+        let signs = &self.signs[address];
+        signs.heard_at.fetch_max(at.millis(), Ordering::AcqRel);
+        if !signs.is_deaf.load(Ordering::Acquire) {
             return;
         }
-        if let Some(deaf) = &mut self.lock().deaf {
-            deaf.heard.get_or_insert(now);
+        if let Some(deaf) = self.lock().known[address].deaf.as_mut().filter(|deaf| at > deaf.since) {
+            deaf.heard.get_or_insert(at);
         }
     }
 
-    /// Whether receipts of ours do not get to us now, or did not until just now.
-    pub fn deaf(&self, now: Timestamp) -> Option<Deaf> {
-        if !self.is_deaf.load(Ordering::Acquire) {
-            return None;
+    /// A doubt has begun: what fell back since then is to be taken back.
+    fn begin(&self, inner: &mut Inner, address: usize) {
+        if let Some(since) = inner.known[address].unproven_since() {
+            inner.to_take_back.push((address, since));
+            self.doubted.notify_one();
         }
+    }
+
+    /// A doubt has ended with that gap.
+    fn end(&self, inner: &mut Inner, address: usize, gap: Gap, cause: DoubtCause) {
+        let is_brief = gap.length().is_some_and(|length| length < BRIEF);
+        let known = &mut inner.known[address];
+        if is_brief {
+            // A way that fails again and again for a moment must not fill the memory.
+            if gap.until.since(known.brief_at) < BRIEF {
+                return;
+            }
+            known.brief_at = gap.until;
+        }
+        let filled = known.ended.add(gap);
+        inner.to_take_back.push((address, gap.from));
+        self.doubted.notify_one();
+        if !is_brief {
+            let address = self.addresses.all()[address].base_url.clone();
+            inner.over.push(Over { gap, address, cause, filled });
+        }
+    }
+
+    /// Whether proof of an address is missing now, and why; and what has ended since the last look.
+    pub fn look(&self, now: Timestamp) -> (Vec<Doubt>, Vec<Over>) {
         let mut inner = self.lock();
-        let Turning { how, since, last, heard } = inner.deaf?;
+        for address in 0..self.signs.len() {
+            self.look_at_deafness(&mut inner, address, now);
+        }
+        let doubts = inner.known.iter().zip(self.addresses.all()).flat_map(|(known, address)| {
+            let of = |cause, since| Doubt { address: address.base_url.clone(), cause, since };
+            let out = known.out.doubt().map(|since| of(DoubtCause::Unreachable, since));
+            out.into_iter().chain(known.deaf.map(|deaf| of(deaf.how, deaf.since)))
+        });
+        let doubts = doubts.collect();
+        (doubts, std::mem::take(&mut inner.over))
+    }
+
+    fn look_at_deafness(&self, inner: &mut Inner, address: usize, now: Timestamp) {
+        let Some(Turning { how, since, last, heard }) = inner.known[address].deaf else { return };
         let until = match heard {
             Some(heard) if now.since(last) >= QUIET => heard,
             None if now.since(last) >= FORGOTTEN => now,
-            Some(_) | None => return Some(Deaf::Since(since, how)),
+            Some(_) | None => return,
         };
-        inner.deaf = None;
-        self.is_deaf.store(false, Ordering::Release);
-        let gap = Gap { from: since, until };
-        Some(Deaf::Over(gap, inner.ended.add(gap)))
+        inner.known[address].deaf = None;
+        self.signs[address].is_deaf.store(false, Ordering::Release);
+        self.end(inner, address, Gap { from: since, until }, how);
+    }
+
+    /// What the next node has to know of each direction of each address.
+    pub fn links(&self) -> Vec<LinkState> {
+        let inner = self.lock();
+        let both = inner.known.iter().zip(self.addresses.all()).zip(&self.signs);
+        both.flat_map(|((known, address), signs)| {
+            let link =
+                |direction, proven, doubt| LinkState { address: address.base_url.clone(), direction, proven, doubt };
+            let out = known.out.doubt().map(|since| (since, DoubtCause::Unreachable));
+            let heard = known.deaf.map(|deaf| (deaf.since, deaf.how));
+            [link(Direction::Out, signs.reached_at(), out), link(Direction::In, signs.heard_at(), heard)]
+        })
+        .collect()
     }
 
     /// Up to when everything that the provider said was taken, where something can be written at `now`. In doubt that is
@@ -179,44 +406,111 @@ impl Gaps {
         let inner = self.lock();
         let sure = if inner.in_doubt { inner.sure_until.min(now) } else { now };
         // What has come since then is not taken yet, and whoever dies now has lost it.
-        let sure = inner.behind.map_or(sure, |behind| behind.min(sure));
-        inner.deaf.map_or(sure, |deaf| deaf.since.min(sure))
+        inner.behind.map_or(sure, |behind| behind.min(sure))
     }
 
-    /// The gaps that are over, and of which the provider has given up on something.
-    pub fn lost(&self) -> Vec<Gap> {
-        self.lock().ended.lost().collect()
+    /// Those of ours of which the provider has given up on something.
+    #[cfg(test)]
+    pub(crate) fn lost_everywhere(&self) -> Vec<Gap> {
+        self.lock().ours.lost().collect()
     }
 
-    /// Whether the provider was asked late enough, at `asked`, about a step that was accepted at `accepted` and was due
-    /// at `due`: at its due time, or since everything is heard that is said of it.
-    pub(super) fn is_filled(&self, accepted: Timestamp, due: Timestamp, asked: Timestamp) -> bool {
+    /// The gaps of one address that are over, and of which the provider has given up on something.
+    pub fn lost(&self, address: usize) -> Vec<Gap> {
+        self.lock().known[address].ended.lost().collect()
+    }
+
+    /// Whether the provider was asked late enough, at `asked`, about a step of a lane that was accepted at `accepted` and
+    /// was due at `due`: at its due time, or since everything is heard that is said of it.
+    pub(super) fn is_filled(&self, lane: LaneId, accepted: Timestamp, due: Timestamp, asked: Timestamp) -> bool {
         let inner = self.lock();
-        let is_deaf = inner.deaf.is_some_and(|deaf| due >= deaf.since);
-        let heard_since = inner.ended.heard_since(accepted, due).filter(|_| !is_deaf);
+        let known = self.address_of(lane).map(|address| &inner.known[address]);
+        let is_unproven = known.and_then(Known::unproven_since).is_some_and(|since| due >= since);
+        let ended = known.map_or(&inner.ours, |known| &known.ended);
+        let heard_since = ended.heard_since(accepted, due).filter(|_| !is_unproven);
         asked >= due || heard_since.is_some_and(|since| asked >= since)
     }
 
-    /// What silence is worth for a step that was accepted at `accepted` and was due at `due`.
-    pub(super) fn silence(&self, after_gap: AfterGap, accepted: Timestamp, due: Timestamp, now: Timestamp) -> Silence {
+    /// What silence is worth for a step of a lane that was accepted at `accepted` and was due at `due`.
+    pub(super) fn silence(
+        &self,
+        lane: LaneId,
+        after_gap: AfterGap,
+        (accepted, due): (Timestamp, Timestamp),
+        now: Timestamp,
+    ) -> Silence {
         let inner = self.lock();
+        let known = self.address_of(lane).map(|address| &inner.known[address]);
+        let ended = known.map_or(&inner.ours, |known| &known.ended);
         // What an earlier gap has swallowed may have been repeated in vain since this one began.
-        let is_still_repeated = |since| matches!(inner.ended.silence(accepted, due, since), Silence::Held { .. });
+        let is_still_repeated = |since| matches!(ended.silence(accepted, due, since), Silence::Held { .. });
         let concerns = |since| due >= since || is_still_repeated(since);
         if inner.in_doubt && concerns(inner.sure_until) {
             return Silence::Held { until: now + IN_DOUBT };
         }
-        match inner.deaf.filter(|deaf| concerns(deaf.since)) {
-            // A gap that goes on, and that somebody can end, is no gap to fall back after.
-            Some(deaf) if after_gap == AfterGap::FallBack || now.since(deaf.since) <= REPEATED_FOR => {
-                Silence::Held { until: now + WHILE_DEAF }
+        match known.and_then(Known::unproven_since).filter(|since| concerns(*since)) {
+            // A doubt that goes on, and that somebody can end, is no gap to fall back after.
+            Some(since) if after_gap == AfterGap::FallBack || now.since(since) <= REPEATED_FOR => {
+                Silence::Held { until: now + WHILE_UNPROVEN }
             }
             Some(_) => Silence::Lost,
-            None => inner.ended.silence(accepted, due, now),
+            None => ended.silence(accepted, due, now),
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+    /// Holds these, whose silence is news by all that is known, until some of them were asked about; nothing where they
+    /// may fall back at once.
+    pub(super) fn hold_for_questions(&self, address: usize, due: &[Due], now: Timestamp) -> Option<Silence> {
+        let heard_at = self.signs[address].heard_at();
+        if self.lock().known[address].inquiry.may_fall_back(due, heard_at, now) {
+            return None;
+        }
+        self.inquires.notify_one();
+        Some(Silence::Held { until: now + IN_DOUBT })
+    }
+
+    /// Whom to ask about first, because others wait for it.
+    pub fn inquiry(&self, address: usize) -> Option<(MessageKey, StepIndex)> {
+        self.lock().known[address].inquiry.next()
+    }
+
+    /// The provider was asked about one of those. News of which no webhook has told say that none comes.
+    pub fn inquired(&self, address: usize, key: MessageKey, has_news: bool, now: Timestamp) {
+        let heard_at = self.signs[address].heard_at();
+        let mut inner = self.lock();
+        if has_news {
+            self.not_heard(&mut inner, address, DoubtCause::Unheard, heard_at, now);
+        } else {
+            inner.known[address].inquiry.answered(key, now);
+        }
+    }
+
+    /// The addresses of which fallbacks are to be taken back, and since when: each when a doubt begins and when it ends,
+    /// and now and then while it lasts, since what was claimed may have come back to its queue.
+    pub(super) fn to_take_back(&self, now: Timestamp) -> Vec<(usize, Timestamp)> {
+        let mut inner = self.lock();
+        let mut all = std::mem::take(&mut inner.to_take_back);
+        if now.since(inner.taken_back_at) >= TAKE_BACK {
+            inner.taken_back_at = now;
+            let doubts = inner.known.iter().enumerate();
+            all.extend(doubts.filter_map(|(address, known)| Some((address, known.unproven_since()?))));
+        }
+        all.sort_unstable();
+        all.dedup_by_key(|(address, _)| *address);
+        all
+    }
+
+    /// Waits until fallbacks are to be taken back.
+    pub(super) async fn doubted(&self) {
+        self.doubted.notified().await;
+    }
+
+    /// Waits until somebody is to be asked about at once.
+    pub async fn inquires(&self) {
+        self.inquires.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -225,20 +519,51 @@ impl Gaps {
 mod tests {
     use super::*;
 
+    const LANE: LaneId = LaneId(1);
+    const OTHER: LaneId = LaneId(2);
+
+    /// Two lanes at one address, one at another.
+    fn at_one_address(now: Timestamp) -> Gaps {
+        let mut addresses = Addresses::default();
+        addresses.add(LANE, "https://one", "acme");
+        addresses.add(OTHER, "https://other", "beta");
+        Gaps::new(now, addresses)
+    }
+
     fn second(second: i64) -> Timestamp {
         Timestamp::from_millis(second * 1_000)
     }
 
+    /// What becomes of a doubt about the first address.
+    #[derive(Debug, PartialEq, Eq)]
+    enum Deaf {
+        Since(Timestamp, DoubtCause),
+        Over(Gap, Option<Timestamp>),
+    }
+
     impl Gaps {
+        fn deaf(&self, now: Timestamp) -> Option<Deaf> {
+            let (doubts, over) = self.look(now);
+            let since = doubts.into_iter().map(|doubt| Deaf::Since(doubt.since, doubt.cause));
+            since.chain(over.into_iter().map(|over| Deaf::Over(over.gap, over.filled))).next()
+        }
+
+        /// As the next node finds it.
+        fn handed_on(&self, now: Timestamp) -> Self {
+            let next = at_one_address(now);
+            self.links().iter().for_each(|link| next.go_on_from(link, now));
+            next
+        }
+
         fn plain(&self, accepted: Timestamp, due: Timestamp, now: Timestamp) -> Silence {
-            self.silence(AfterGap::Ask, accepted, due, now)
+            self.silence(LANE, AfterGap::Ask, (accepted, due), now)
         }
     }
 
     #[test]
     fn what_a_gap_has_swallowed_may_be_repeated_into_the_time_that_follows_it() {
-        let gaps = Gaps::new(second(90));
-        gaps.add(Gap { from: second(60), until: second(90) });
+        let gaps = at_one_address(second(90));
+        gaps.add(Gap { from: second(60), until: second(90) }, None);
         let (accepted, due) = (second(50), second(80));
         assert!(matches!(gaps.plain(accepted, due, second(91)), Silence::Held { .. }));
         // All that was missed has been repeated 41 s behind its end, but for what nobody could take.
@@ -246,15 +571,15 @@ mod tests {
         gaps.doubt_since(second(100));
         assert_eq!(gaps.plain(accepted, due, second(140)), Silence::Held { until: second(141) });
         assert_eq!(gaps.plain(second(10), second(50), second(140)), Silence::Trusted, "it was due before either");
-        let deaf = Gaps::new(second(90));
-        deaf.add(Gap { from: second(60), until: second(90) });
-        deaf.turned_away(second(100));
+        let deaf = at_one_address(second(90));
+        deaf.add(Gap { from: second(60), until: second(90) }, None);
+        deaf.turned_away(LANE, second(100));
         assert!(matches!(deaf.plain(accepted, due, second(140)), Silence::Held { .. }));
     }
 
     #[test]
     fn while_nothing_can_be_written_no_deadline_fires_and_then_its_repeats_are_waited_for() {
-        let gaps = Gaps::new(second(90));
+        let gaps = at_one_address(second(90));
         assert_eq!(gaps.sure(second(100)), None);
         assert_eq!(gaps.plain(second(50), second(103), second(105)), Silence::Trusted);
         gaps.doubt();
@@ -271,7 +596,7 @@ mod tests {
 
     #[test]
     fn receipts_that_were_not_kept_are_doubtful_from_when_they_came() {
-        let gaps = Gaps::new(second(90));
+        let gaps = at_one_address(second(90));
         gaps.sure(second(100));
         // They waited for ten seconds while others could still write.
         gaps.doubt_since(second(95));
@@ -282,69 +607,165 @@ mod tests {
     }
 
     #[test]
-    fn while_receipts_are_turned_away_silence_decides_nothing_and_the_watermark_stands() {
-        let gaps = Gaps::new(second(0));
-        assert_eq!((gaps.deaf(second(1)), gaps.listening_until(second(1))), (None, second(1)));
-        gaps.turned_away(second(100));
-        gaps.turned_away(second(150));
-        assert_eq!(gaps.deaf(second(160)), Some(Deaf::Since(second(100), Deafness::TurnedAway)));
-        assert_eq!(gaps.listening_until(second(160)), second(100));
+    fn while_receipts_are_turned_away_silence_decides_nothing_nor_for_the_next_node() {
+        let gaps = at_one_address(second(0));
+        assert_eq!(gaps.deaf(second(1)), None);
+        gaps.turned_away(LANE, second(100));
+        gaps.turned_away(LANE, second(150));
+        assert_eq!(gaps.deaf(second(160)), Some(Deaf::Since(second(100), DoubtCause::TurnedAway)));
+        assert_eq!(
+            gaps.handed_on(second(161)).deaf(second(161)),
+            Some(Deaf::Since(second(100), DoubtCause::TurnedAway))
+        );
         assert_eq!(gaps.plain(second(50), second(99), second(160)), Silence::Trusted, "due while we listened");
         assert!(matches!(gaps.plain(second(50), second(120), second(160)), Silence::Held { .. }));
         // Their repeats are turned away as well, so what they said has to be asked for.
         assert_eq!(gaps.plain(second(50), second(120), second(232)), Silence::Lost);
         // Who wants to fall back after a gap waits for its end.
-        let falls_back = gaps.silence(AfterGap::FallBack, second(50), second(120), second(9_999));
+        let falls_back = gaps.silence(LANE, AfterGap::FallBack, (second(50), second(120)), second(9_999));
         assert!(matches!(falls_back, Silence::Held { .. }));
     }
 
     #[test]
     fn a_proven_webhook_ends_the_deafness_unless_others_are_still_turned_away() {
-        let gaps = Gaps::new(second(0));
-        gaps.turned_away(second(100));
-        gaps.heard(second(101));
-        gaps.turned_away(second(102));
-        gaps.heard(second(104));
+        let gaps = at_one_address(second(0));
+        gaps.turned_away(LANE, second(100));
+        gaps.heard(&[], second(101));
+        gaps.turned_away(LANE, second(102));
+        gaps.heard(&[], second(104));
         assert_eq!(
             gaps.deaf(second(111)),
-            Some(Deaf::Since(second(100), Deafness::TurnedAway)),
+            Some(Deaf::Since(second(100), DoubtCause::TurnedAway)),
             "some are taken, and some are not"
         );
         let Some(Deaf::Over(gap, filled)) = gaps.deaf(second(112)) else { panic!("still deaf") };
         assert_eq!((gap.from, gap.until), (second(100), second(104)));
         assert!(filled.is_some_and(|filled| filled > second(104)), "the repeats are waited for");
-        assert_eq!((gaps.deaf(second(113)), gaps.listening_until(second(113))), (None, second(113)));
+        assert_eq!(gaps.deaf(second(113)), None);
         assert_eq!(gaps.plain(second(105), second(120), second(130)), Silence::Trusted);
     }
 
     #[test]
     fn news_that_only_asking_brings_again_and_again_say_that_webhooks_do_not_come() {
-        let gaps = Gaps::new(second(0));
-        gaps.heard(second(100));
-        gaps.unheard(second(110), second(160));
-        gaps.unheard(second(112), second(161));
-        gaps.unheard(second(130), second(162));
+        let gaps = at_one_address(second(0));
+        gaps.heard(&[], second(100));
+        gaps.unheard(0, second(110), second(160));
+        gaps.unheard(0, second(112), second(161));
+        gaps.unheard(0, second(130), second(162));
         assert_eq!(gaps.deaf(second(163)), None, "one is young enough to be repeated");
         for said in [110, 111, 112] {
             assert_eq!(gaps.deaf(second(164)), None);
-            gaps.unheard(second(said), second(164));
+            gaps.unheard(0, second(said), second(164));
         }
-        assert_eq!(gaps.deaf(second(165)), Some(Deaf::Since(second(100), Deafness::Unheard)));
+        assert_eq!(gaps.deaf(second(165)), Some(Deaf::Since(second(100), DoubtCause::Unheard)));
         assert!(matches!(gaps.plain(second(50), second(120), second(165)), Silence::Held { .. }));
-        assert_eq!(gaps.listening_until(second(165)), second(100));
-        gaps.heard(second(170));
+        gaps.heard(&[], second(170));
         assert!(matches!(gaps.deaf(second(175)), Some(Deaf::Over(gap, _)) if gap.until == second(170)));
         for said in [110, 111, 112] {
-            gaps.unheard(second(said), second(180));
+            gaps.unheard(0, second(said), second(180));
         }
         assert_eq!(gaps.deaf(second(180)), None, "webhooks come, and some were lost");
     }
 
     #[test]
     fn a_deafness_of_which_nothing_more_is_heard_is_over_some_time() {
-        let gaps = Gaps::new(second(0));
-        gaps.turned_away(second(100));
-        assert_eq!(gaps.deaf(second(3_699)), Some(Deaf::Since(second(100), Deafness::TurnedAway)));
+        let gaps = at_one_address(second(0));
+        gaps.turned_away(LANE, second(100));
+        assert_eq!(gaps.deaf(second(3_699)), Some(Deaf::Since(second(100), DoubtCause::TurnedAway)));
         assert!(matches!(gaps.deaf(second(3_700)), Some(Deaf::Over(gap, None)) if gap.until == second(3_700)));
+    }
+
+    #[test]
+    fn a_failed_request_holds_the_deadlines_of_its_address_since_the_last_proof() {
+        let gaps = at_one_address(second(0));
+        gaps.reached(0, second(100));
+        gaps.reached(1, second(130));
+        gaps.not_reached(0, second(130));
+        let of = |lane, due| gaps.silence(lane, AfterGap::Ask, (second(50), second(due)), second(140));
+        assert!(matches!(of(LANE, 100), Silence::Held { .. }), "from the last proof on, not from the failure");
+        assert_eq!(of(LANE, 99), Silence::Trusted, "due before");
+        assert_eq!(of(OTHER, 135), Silence::Trusted, "another address");
+        assert_eq!(of(LaneId(9), 135), Silence::Trusted, "a lane that is not configured any more");
+        gaps.reached(1, second(150));
+        assert!(matches!(of(LANE, 135), Silence::Held { .. }), "proof of another address ends nothing");
+        let (doubts, _) = gaps.look(second(150));
+        let unreachable =
+            Doubt { address: "https://one".to_owned(), cause: DoubtCause::Unreachable, since: second(100) };
+        assert_eq!(doubts, [unreachable]);
+        gaps.reached(0, second(160));
+        let (doubts, over) = gaps.look(second(160));
+        let gap = Gap { from: second(100), until: second(160) };
+        assert_eq!(doubts, []);
+        assert_eq!(
+            over.iter().map(|over| (over.gap, over.filled)).collect::<Vec<_>>(),
+            [(gap, Some(second(160 + 92)))]
+        );
+        // Like any other gap: the repeats have their time first.
+        assert!(matches!(of(LANE, 135), Silence::Held { until } if until == second(252)));
+        assert_eq!(gaps.plain(second(50), second(135), second(252)), Silence::Trusted);
+    }
+
+    #[test]
+    fn a_long_doubt_loses_receipts_and_a_restart_forgets_no_doubt() {
+        let gaps = at_one_address(second(0));
+        gaps.reached(0, second(100));
+        gaps.not_reached(0, second(130));
+        let next = gaps.handed_on(second(150));
+        assert!(matches!(next.plain(second(50), second(120), second(150)), Silence::Held { .. }));
+        assert_eq!(next.plain(second(50), second(120), second(240)), Silence::Lost);
+        next.reached(0, second(250));
+        assert_eq!(next.plain(second(50), second(120), second(250)), Silence::Lost);
+        assert_eq!(next.lost(0), [Gap { from: second(100), until: second(250) }]);
+        assert_eq!(next.lost(1), []);
+        // The last proof is known to the next node, too.
+        let next = gaps.handed_on(second(150)).handed_on(second(160));
+        next.reached(0, second(170));
+        let next = next.handed_on(second(200));
+        next.not_reached(0, second(201));
+        assert_eq!(next.deaf(second(201)), Some(Deaf::Since(second(170), DoubtCause::Unreachable)));
+    }
+
+    #[test]
+    fn fallbacks_are_taken_back_since_the_beginning_of_each_doubt_and_once_it_has_ended() {
+        let gaps = at_one_address(second(0));
+        assert_eq!(gaps.to_take_back(second(5)), []);
+        gaps.reached(0, second(100));
+        gaps.not_reached(0, second(130));
+        gaps.turned_away(OTHER, second(140));
+        assert_eq!(gaps.to_take_back(second(140)), [(0, second(100)), (1, second(140))]);
+        assert_eq!(gaps.to_take_back(second(144)), []);
+        assert_eq!(gaps.to_take_back(second(145)), [(0, second(100)), (1, second(140))]);
+        gaps.reached(0, second(146));
+        assert_eq!(gaps.to_take_back(second(146)), [(0, second(100))], "claims may have come back meanwhile");
+        assert_eq!(gaps.to_take_back(second(150)), [(1, second(140))]);
+    }
+
+    #[test]
+    fn a_moment_without_proof_is_waited_for_and_not_written_down() {
+        let gaps = at_one_address(second(0));
+        let at = |millis| Timestamp::from_millis(millis);
+        gaps.reached(0, at(100_000));
+        gaps.not_reached(0, at(100_200));
+        gaps.reached(0, at(100_400));
+        assert_eq!(gaps.look(at(100_400)), (Vec::new(), Vec::new()));
+        let silence = gaps.plain(second(50), at(100_300), at(100_400));
+        assert_eq!(silence, Silence::Held { until: at(103_400) });
+    }
+
+    #[test]
+    fn news_in_answer_to_the_three_questions_is_a_doubt_at_once() {
+        let gaps = at_one_address(second(0));
+        gaps.heard(&["acme".to_owned()], second(99));
+        gaps.heard(&["beta".to_owned()], second(110));
+        let key = |n| MessageKey { batch: crate::domain::BatchId(1), n };
+        let due: Vec<Due> = (0..30)
+            .map(|n| Due { key: key(n), step: StepIndex::FIRST, accepted: second(100), can_be_asked: true })
+            .collect();
+        assert_eq!(gaps.hold_for_questions(1, &due, second(120)), None, "its webhooks come");
+        assert!(matches!(gaps.hold_for_questions(0, &due, second(120)), Some(Silence::Held { .. })));
+        let (asked, _) = gaps.inquiry(0).unwrap();
+        gaps.inquired(0, asked, true, second(122));
+        assert_eq!(gaps.deaf(second(122)), Some(Deaf::Since(second(99), DoubtCause::Unheard)));
+        assert!(matches!(gaps.plain(second(100), second(120), second(123)), Silence::Held { .. }));
     }
 }

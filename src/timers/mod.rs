@@ -1,12 +1,16 @@
 //! What is due now goes through the engine.
 //!
-//! In: rows whose due time has come, and the gaps in which receipts could not be kept. Out: messages moved on.
+//! In: rows whose due time has come, the gaps in which receipts could not be kept, and the times in which proof of a
+//! provider address is missing. Out: messages moved on, and fallbacks of such a time taken back.
 //! Promises: timers are rows: memory holds a few pages and one sleeper, and a restart re-arms them at once; due rows fire
 //! in order, page by page; nothing fires early; a paused batch holds its deadlines until it is resumed;
 //! silence decides nothing while nobody listened (rule 9).
 //! May not: decide (the engine does), or keep anything in memory that is not also a row.
 
 mod gaps;
+mod inquiry;
+mod link;
+mod take_back;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,11 +19,13 @@ use futures_util::stream::{FuturesUnordered, StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Jumps};
-use crate::domain::{AfterGap, BatchId, Causes, Span, State, Timestamp, Told};
-use crate::engine::{Event, Silence, Standing, advance};
+use crate::domain::{AfterGap, BatchId, Causes, Ending, Present, Span, State, Timestamp, Told};
+use crate::engine::{Decision, Event, Rule, Silence, Standing, advance};
 use crate::store::{Book, Entry, Loaded, Result, Signal, Store, Verdict};
 
-pub use gaps::{Deaf, Gaps};
+pub use gaps::{Doubt, Gaps, Over};
+use inquiry::Due;
+pub use link::Addresses;
 
 /// Messages in one transaction.
 pub const PAGE: u32 = 2_000;
@@ -92,6 +98,7 @@ impl Timers {
                 tokio::select! {
                     () = stop.cancelled() => {}
                     () = clock.sleep_until(wake) => {}
+                    () = self.gaps.doubted() => wake = clock.now(),
                     signal = signals.recv() => match signal {
                         Ok(Signal::Due { batch, at }) => {
                             self.expect(batch, at);
@@ -123,6 +130,7 @@ impl Timers {
 
     /// Fires what is due, a page at a time; of a batch of which much is, what has its turn.
     pub async fn run_once(&mut self, now: Timestamp) -> Result<Progress> {
+        self.take_back(now).await?;
         let mut fired = 0;
         let mut next_due: Option<Timestamp> = None;
         let until = self.gaps.applied_until(now);
@@ -196,6 +204,7 @@ impl Timers {
     async fn write(&self, entry: &Entry, due: Vec<Loaded>, now: Timestamp) -> Result<u64> {
         let mut silences: Vec<Silence> = due.iter().map(|message| self.silence(entry, message, now)).collect();
         self.ask_what_was_asked(entry, &due, &mut silences).await?;
+        self.hold_for_questions(entry, &due, &mut silences, now);
         let decided =
             due.iter().zip(silences).filter_map(|(message, silence)| self.decide(entry, message, silence, now));
         let changes: Vec<_> = decided.collect();
@@ -207,16 +216,8 @@ impl Timers {
     }
 
     fn silence(&self, entry: &Entry, message: &Loaded, now: Timestamp) -> Silence {
-        match (message.present.state, message.present.accepted) {
-            (State::Awaiting { due }, Some(accepted)) => self.gaps.silence(entry.plan.after_gap, accepted, due, now),
-            // Its second copy could not leave, so the deadline of the first decides, of which nothing may have been heard.
-            (State::Queued { gives_up: Some(at), .. }, Some(accepted))
-                if message.present.marks.unknown(message.present.step) =>
-            {
-                self.gaps.silence(entry.plan.after_gap, accepted, at, now)
-            }
-            _ => Silence::Trusted,
-        }
+        waits_since(entry, message)
+            .map_or(Silence::Trusted, |times| self.gaps.silence(message.lane, entry.plan.after_gap, times, now))
     }
 
     /// What is lost to us is none the less known where the provider has been asked about it since.
@@ -231,12 +232,39 @@ impl Timers {
             return Ok(());
         }
         let about = lost.iter().map(|(place, ..)| (due[*place].key, due[*place].present.step)).collect();
-        for ((place, accepted, due), question) in lost.into_iter().zip(self.store.questions(about).await?) {
-            if question.asked.is_some_and(|asked| asked.said && self.gaps.is_filled(accepted, due, asked.at)) {
+        for ((place, accepted, at), question) in lost.into_iter().zip(self.store.questions(about).await?) {
+            let lane = due[place].lane;
+            if question.asked.is_some_and(|asked| asked.said && self.gaps.is_filled(lane, accepted, at, asked.at)) {
                 silences[place] = Silence::Filled;
             }
         }
         Ok(())
+    }
+
+    /// Before many fall back at once while no webhook comes, some of them are asked about, however young they are.
+    fn hold_for_questions(&self, entry: &Entry, due: &[Loaded], silences: &mut [Silence], now: Timestamp) {
+        let mut by_address: HashMap<usize, (Vec<usize>, Vec<Due>)> = HashMap::new();
+        for (place, message) in due.iter().enumerate().filter(|(place, _)| silences[*place] == Silence::Trusted) {
+            let Present { step, marks, .. } = message.present;
+            let falls_back = || {
+                let event = Event::Due { silence: Silence::Trusted };
+                let decision = advance(&entry.plan, Standing::of(entry.state()), &message.present, event, now);
+                matches!(decision, Decision::Moved { rule: Rule::GaveWay(Ending::Deadline), .. })
+            };
+            if let (Some(address), State::Awaiting { .. }, Some(accepted)) =
+                (self.gaps.address_of(message.lane), message.present.state, message.present.accepted)
+                && falls_back()
+            {
+                let (places, due) = by_address.entry(address).or_default();
+                places.push(place);
+                due.push(Due { key: message.key, step, accepted, can_be_asked: !marks.unknown(step) });
+            }
+        }
+        for (address, (places, due)) in by_address {
+            if let Some(held) = self.gaps.hold_for_questions(address, &due, now) {
+                places.into_iter().for_each(|place| silences[place] = held);
+            }
+        }
     }
 
     fn decide(
@@ -254,4 +282,25 @@ impl Timers {
             (after.step != present.step).then(|| entry.could_not_leave(message, Verdict::CouldNotLeave, now)).flatten();
         Some(entry.change(message, after, fact))
     }
+}
+
+/// When the attempt that a message waits for was accepted, and when its silence was to decide.
+///
+/// A deadline that was held keeps its own time: what a later gap swallows came too late for it, and a way that fails now
+/// and then would hold it for ever.
+fn waits_since(entry: &Entry, message: &Loaded) -> Option<(Timestamp, Timestamp)> {
+    let Present { state, step, accepted, marks, .. } = message.present;
+    let accepted = accepted?;
+    let due = match state {
+        State::Awaiting { due } if marks.waived() => due,
+        State::Awaiting { due } => {
+            let deadline = entry.plan.step(step).and_then(|step| step.fallback_after).map(|after| accepted + after);
+            let goes_on = !marks.cut() && entry.plan.after(step, marks).is_some();
+            deadline.filter(|_| goes_on).map_or(due, |deadline| deadline.min(due))
+        }
+        // Its second copy could not leave, so the deadline of the first decides, of which nothing may have been heard.
+        State::Queued { gives_up: Some(at), .. } if marks.unknown(step) => at,
+        State::Queued { .. } | State::Sending { .. } | State::Done { .. } => return None,
+    };
+    Some((accepted, due))
 }

@@ -1,7 +1,6 @@
 //! A provider that was told another secret than we were: each of its receipts is turned away, and nobody falls back for it.
 
 use reqwest::StatusCode;
-use volley::clock::Clock;
 use volley::domain::{Channel, MessageKey, Outcome, Present, Span, State, StepIndex};
 use volley::store::TurnedAway;
 
@@ -32,7 +31,7 @@ async fn receipts_that_are_turned_away_hold_every_deadline_until_a_proven_one_ha
 
     let delivered = world.receipt(&launched, (told, 0), Channel::Viber, "delivered", None);
     assert_eq!(post(&door, "Bearer another", delivered.clone()).await, StatusCode::UNAUTHORIZED);
-    let deaf_since = async || world.store.nodes(world.clock.now() - Span::from_secs(3)).await.unwrap()[0].deaf;
+    let deaf_since = async || world.store.links().await.unwrap().into_iter().find_map(|link| link.doubt);
     world.when("the node says that it is deaf", async || deaf_since().await.ok_or_else(|| "not yet".to_owned())).await;
     world.leap_to(due + Span::from_secs(1)).await;
     for key in [told, silent] {
@@ -51,7 +50,7 @@ async fn receipts_that_are_turned_away_hold_every_deadline_until_a_proven_one_ha
         })
         .await;
     let gaps = world.store.gaps().await.unwrap();
-    assert!(gaps.iter().any(|(from, until)| *from < due && *until >= due), "{gaps:?}");
+    assert!(gaps.iter().any(|gap| gap.from < due && gap.until >= due), "{gaps:?}");
     let texts: Vec<_> = world.store.events(0, 10).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
     assert!(
         texts.iter().any(|text| text.contains("turned away") && text.contains("webhook_authorization")),
@@ -91,7 +90,7 @@ async fn what_a_stranger_posts_is_counted_and_holds_nothing_up() {
             if counts == whole { Ok(()) } else { Err(format!("{counts:?}")) }
         })
         .await;
-    assert_eq!(world.store.nodes(world.clock.now() - Span::from_secs(3)).await.unwrap()[0].deaf, None);
+    assert!(world.store.links().await.unwrap().iter().all(|link| link.doubt.is_none()));
     world.leap_to(due).await;
     world.until(key, "fallen back", |present| present.step > StepIndex::FIRST).await;
     world.stop().await;

@@ -30,7 +30,7 @@ async fn a_receipt_that_cannot_be_kept_holds_the_deadline_until_it_is_repeated()
     world
         .when("the gap is on disk", async || {
             let gaps = world.store.gaps().await.unwrap();
-            let is_whole = gaps.iter().any(|(from, until)| *from <= failed_at && *until > failed_at);
+            let is_whole = gaps.iter().any(|gap| gap.from <= failed_at && gap.until > failed_at);
             if is_whole { Ok(()) } else { Err(format!("{gaps:?}")) }
         })
         .await;

@@ -12,6 +12,7 @@ mod circuit;
 mod cli;
 mod deaf;
 mod decide;
+mod doubt;
 mod epochs;
 mod explain;
 mod full_load;

@@ -6,7 +6,7 @@ use super::rules::{self, Rules};
 use super::{find, id_of, name_of, state, why};
 use crate::campaign::moment;
 use crate::cli::table::Table;
-use crate::cli::watch::{Look, Looking, Shown, foreseen};
+use crate::cli::watch::{Look, Looking, Shown, foreseen, gaps};
 use crate::cli::words::{count, of, percent, rate};
 use crate::cli::{Exit, Ground, out};
 use crate::domain::Plan;
@@ -101,6 +101,9 @@ pub(super) async fn show(ground: &Ground, name: &str, json: bool) -> anyhow::Res
     if let Some(plan) = &plan {
         out::data("")?;
         out::lines(goes_by(plan, batch, paint))?;
+    }
+    for said in gaps(&look) {
+        out::data(format_args!("\n{} {said}", paint.so_so("!")))?;
     }
     for obstacle in obstacles {
         out::data(format_args!("\n{} {}", paint.so_so("!"), obstacle.what_since(*at)))?;

@@ -114,9 +114,11 @@ impl<'a> Looking<'a> {
             _ => false,
         };
         obstacles.extend((!server && !is_over).then_some(Obstacle::NoServer));
+        if server && !is_over {
+            obstacles.extend(Obstacle::doubts(store, &self.ground.config, std::slice::from_ref(&batch)).await?);
+        }
         let is_unwritable = unwritable.is_some();
         obstacles.extend(unwritable.filter(|_| !is_over).map(Obstacle::Unwritable));
-        obstacles.extend(Obstacle::deaf(&nodes).filter(|_| !is_over));
         let next_due = store.next_due(vec![self.id]).await?.remove(&self.id);
         let is_to_leave = matches!(batch.state, BatchState::Running | BatchState::Scheduled) && show.counts.queued > 0;
         // Nobody knows when there will be room on a full disk.
@@ -126,7 +128,7 @@ impl<'a> Looking<'a> {
         let waived = Waived::read(store, &self.ground.config, &self.plan, &tallies, at).await?;
         // Where nothing falls due any more, nothing waits.
         let repeated = match batch.started_at.filter(|_| next_due.is_some()) {
-            Some(begun) => Repeated::read(store, begun, report.zone, at).await?,
+            Some(begun) => Repeated::read(store, &self.ground.config, &self.plan, (begun, report.zone), at).await?,
             None => None,
         };
         Ok(Look {

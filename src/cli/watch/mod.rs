@@ -18,7 +18,7 @@ use crate::domain::{BatchId, BatchState, Span, Timestamp};
 use crate::store::{Batch, Store};
 
 pub(super) use look::{Look, Looking};
-pub(super) use view::{fell_back, foreseen, outcome_notes};
+pub(super) use view::{fell_back, foreseen, gaps, outcome_notes};
 
 /// How often the store is looked into.
 const LOOK: Span = Span::from_millis(250);

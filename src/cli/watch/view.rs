@@ -30,8 +30,8 @@ pub(super) fn frame(look: &Look, width: usize, paint: Paint) -> Vec<String> {
     lines
 }
 
-/// What times without receipts mean for it.
-fn gaps(look: &Look) -> impl Iterator<Item = String> {
+/// What times without receipts mean for it, and how long it takes to ask about them.
+pub(in crate::cli) fn gaps(look: &Look) -> impl Iterator<Item = String> {
     let repeated = look.repeated.as_ref().map(Repeated::sentence);
     repeated.into_iter().chain(look.waived.as_ref().map(Waived::sentence))
 }

@@ -1,8 +1,8 @@
 //! Rules 6 and 7: what comes late, and what is unknown.
 
-use crate::domain::{Count, Ending, Fault, OnUnknown, Outcome, SenderPart, Span, State, Status};
+use crate::domain::{AfterGap, Count, Ending, Fault, OnUnknown, Outcome, SenderPart, Span, State, Status};
 use crate::engine::story::{DAY, HOUR, MINUTE, Story, at, place, plan_with};
-use crate::engine::{Answer, Event, Ignored, Obstacle, Report, Rule, Silence, counts};
+use crate::engine::{Answer, Decision, Event, Ignored, Obstacle, Report, Rule, Silence, counts};
 
 // Rule 6: late truth.
 
@@ -320,4 +320,39 @@ fn a_refused_template_of_an_earlier_step_does_not_stop_the_one_that_leaves() {
     assert!(matches!(story.message.state, State::Sending { .. }));
     assert_eq!(story.answer(Answer::Accepted), Rule::HandedOver);
     assert!(story.message.marks.failed(place(1)));
+}
+
+#[test]
+fn a_fallback_in_doubt_returns_to_awaiting_until_it_is_claimed() {
+    let mut story = Story::usual();
+    story.falls_back_to(2);
+    let doubted = |silence| Event::Doubted { silence, tries: 0 };
+    for certain in [Silence::Trusted, Silence::Filled, Silence::Held { until: story.now }] {
+        assert_eq!(story.ignores(doubted(certain)), Ignored::NothingNew);
+    }
+    let mut claimed = story.clone();
+    assert_eq!(claimed.claim().ignores(doubted(Silence::Lost)), Ignored::InFlight);
+    let Decision::Moved { next, rule } = story.decide(Event::Doubted { silence: Silence::Lost, tries: 3 }) else {
+        panic!("it stays queued")
+    };
+    assert_eq!((rule, next.step, next.tries), (Rule::TakenBack, place(1), 3));
+    assert_eq!((next.state, next.marks.ending(place(1))), (State::Awaiting { due: at(15 * MINUTE) }, Ending::Open));
+    // Its deadline decides anew, as if it had not fired.
+    story.event(doubted(Silence::Lost));
+    story.time_is_up();
+    assert!(story.is_queued(2));
+}
+
+#[test]
+fn a_fallback_for_another_reason_than_silence_is_not_taken_back() {
+    let doubted = Event::Doubted { silence: Silence::Lost, tries: 0 };
+    let mut undelivered = Story::usual();
+    undelivered.leave().fail(1, Fault::Recipient);
+    assert_eq!(undelivered.ignores(doubted), Ignored::Stale);
+    let mut told_since = Story::usual();
+    told_since.falls_back_to(2).fail(1, Fault::Recipient);
+    assert_eq!(told_since.ignores(doubted), Ignored::Stale);
+    let mut falls_back_anyway = Story::of(plan_with(|plan| plan.after_gap = AfterGap::FallBack));
+    falls_back_anyway.falls_back_to(2);
+    assert_eq!(falls_back_anyway.ignores(doubted), Ignored::NothingNew);
 }

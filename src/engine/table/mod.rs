@@ -95,7 +95,8 @@ fn events(message: &Present, now: Timestamp) -> Vec<Event> {
         Some(Event::Receipt { .. }) => Some(Event::Due { silence: Silence::Trusted }),
         Some(Event::Due { .. }) => Some(Event::TierSpent { step }),
         Some(Event::TierSpent { .. }) => Some(Event::PutOff { until: now + Span::from_secs(HOUR) }),
-        Some(Event::PutOff { .. }) => Some(Event::CalledOff(CallOff::Cancel)),
+        Some(Event::PutOff { .. }) => Some(Event::Doubted { silence: Silence::Trusted, tries: 0 }),
+        Some(Event::Doubted { .. }) => Some(Event::CalledOff(CallOff::Cancel)),
         Some(Event::CalledOff(_)) => None,
     });
     let of_each = |event| match event {
@@ -112,6 +113,9 @@ fn events(message: &Present, now: Timestamp) -> Vec<Event> {
             silences(now + Span::from_secs(92)).into_iter().map(|silence| Event::Due { silence }).collect()
         }
         Event::TierSpent { .. } | Event::PutOff { .. } => vec![event],
+        Event::Doubted { tries, .. } => {
+            silences(now + Span::from_secs(92)).into_iter().map(|silence| Event::Doubted { silence, tries }).collect()
+        }
         Event::CalledOff(_) => call_offs().into_iter().map(Event::CalledOff).collect(),
     };
     kinds.into_iter().flat_map(of_each).collect()
@@ -345,7 +349,8 @@ pub(super) fn rules() -> Vec<Rule> {
         Some(Rule::Ended(_)) => Some(Rule::Reached),
         Some(Rule::Reached) => Some(Rule::Progressed),
         Some(Rule::Progressed) => Some(Rule::Noted),
-        Some(Rule::Noted) => Some(Rule::Recalled),
+        Some(Rule::Noted) => Some(Rule::TakenBack),
+        Some(Rule::TakenBack) => Some(Rule::Recalled),
         Some(Rule::Recalled) => Some(Rule::ReachedEarlier),
         Some(Rule::ReachedEarlier) => Some(Rule::DeliveredTwice),
         Some(Rule::DeliveredTwice) => Some(Rule::Late),

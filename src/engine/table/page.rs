@@ -15,6 +15,8 @@ enum Happens {
     News(bool, Report),
     TierSpent,
     PutOff,
+    /// The silence by which the step before gave way is in doubt.
+    Doubted,
     /// The time of the present step is up.
     Due(Silence),
     /// A gap has been filled that had waived a deadline.
@@ -23,7 +25,7 @@ enum Happens {
 }
 
 fn rows() -> Vec<(&'static str, Happens)> {
-    use Happens::{Answer as Says, CalledOff, Claimed, Due, Filled, News, PutOff, TierSpent};
+    use Happens::{Answer as Says, CalledOff, Claimed, Doubted, Due, Filled, News, PutOff, TierSpent};
     let at = Story::usual().now;
     let refused = |fault| Says(Answer::Refused { fault, again: at });
     let bad = |present, fault| News(present, failed(fault, at));
@@ -56,6 +58,7 @@ fn rows() -> Vec<(&'static str, Happens)> {
         ("time is up, the provider still repeats", Due(Silence::Held { until: at + Span::from_secs(7 * 86_400) })),
         ("time is up, receipts are lost", Due(Silence::Lost)),
         ("a gap is filled, the deadline was waived", Filled),
+        ("the deadline of the step before is in doubt", Doubted),
         ("cancel", CalledOff(CallOff::Cancel)),
         ("opt-out", CalledOff(CallOff::OptOut)),
     ]
@@ -103,6 +106,7 @@ fn event(happens: Happens, message: &Present) -> Event {
         Happens::PutOff => Event::PutOff { until: Story::usual().now + Span::from_secs(7 * 86_400) },
         Happens::Due(silence) => Event::Due { silence },
         Happens::Filled => Event::Due { silence: Silence::Filled },
+        Happens::Doubted => Event::Doubted { silence: Silence::Lost, tries: 0 },
         Happens::CalledOff(why) => Event::CalledOff(why),
     }
 }

@@ -189,6 +189,10 @@ fn event_name(event: Event) -> String {
         Event::Due { silence: Silence::Filled } => "due: gap filled".to_owned(),
         Event::TierSpent { .. } => "tier spent".to_owned(),
         Event::PutOff { .. } => "put off".to_owned(),
+        Event::Doubted { silence: Silence::Trusted, .. } => "fallback doubted: silence trusted".to_owned(),
+        Event::Doubted { silence: Silence::Held { .. }, .. } => "fallback doubted: silence held".to_owned(),
+        Event::Doubted { silence: Silence::Lost, .. } => "fallback doubted: receipts lost".to_owned(),
+        Event::Doubted { silence: Silence::Filled, .. } => "fallback doubted: gap filled".to_owned(),
         Event::CalledOff(CallOff::Cancel) => "called off: cancel".to_owned(),
         Event::CalledOff(CallOff::OptOut) => "called off: opt-out".to_owned(),
     }

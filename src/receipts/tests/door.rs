@@ -53,7 +53,7 @@ async fn whatever_comes_without_its_proof_takes_no_look_away_from_a_receipt_of_o
     }
     assert_eq!(*told.lock().unwrap(), []);
     turned_away(&door, of_ours(&desk)).await;
-    assert_eq!(*told.lock().unwrap(), [Listening::TurnedAway]);
+    assert_eq!(*told.lock().unwrap(), [Listening::TurnedAway(desk.lane)]);
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn whoever_posts_all_the_time_does_not_hide_that_receipts_of_ours_are_turn
         turned_away(&door, of_ours(&desk)).await;
         desk.clock.advance(Span::from_millis(600));
     }
-    assert_eq!(*told.lock().unwrap(), [Listening::TurnedAway; 10]);
+    assert_eq!(*told.lock().unwrap(), [Listening::TurnedAway(desk.lane); 10]);
 }
 
 #[tokio::test]

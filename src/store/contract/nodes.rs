@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::domain::Portion;
-use crate::store::{Beat, Deafness, Error, Event, LaneState, Standing, Started, Trouble, Turned, TurnedAway, started};
+use crate::store::{
+    Beat, Direction, DoubtCause, Error, Event, KeptGap, LaneState, LinkState, Standing, Started, Trouble, Turned,
+    TurnedAway, started,
+};
 
 for_every_store!(
     a_node_lives_from_its_start_to_its_stop,
@@ -10,7 +13,7 @@ for_every_store!(
     a_beat_notes_decisions_and_pace,
     a_node_that_fell_silent_is_not_among_the_living,
     how_lanes_go_is_what_the_living_said_last,
-    a_deaf_node_says_since_when_and_its_watermark_stands,
+    what_a_node_says_of_an_address_outlives_it,
     what_is_turned_away_is_counted_until_a_day_without_any,
     gaps_are_kept_until_they_are_forgotten,
     the_latest_events_come_latest_last,
@@ -86,19 +89,19 @@ async fn how_lanes_go_is_what_the_living_said_last(desk: Desk) {
     assert_eq!(desk.lane_states(at(9)).await.unwrap(), [left(said[1].clone()), left(over)]);
 }
 
-async fn a_deaf_node_says_since_when_and_its_watermark_stands(desk: Desk) {
+async fn what_a_node_says_of_an_address_outlives_it(desk: Desk) {
     let node = started(&*desk, at(0)).await.node;
-    desk.beat(Beat { listening_until: at(3), deaf: Some((at(3), Deafness::Unheard)), ..Beat::of(node, at(9), 0) })
-        .await
-        .unwrap();
-    let living = desk.nodes(at(9)).await.unwrap();
-    let deaf = Some((at(3), Deafness::Unheard));
-    assert_eq!(living.iter().map(|node| (node.seen_at, node.deaf)).collect::<Vec<_>>(), [(at(9), deaf)]);
-    desk.stop_node(node, at(3)).await.unwrap();
-    let Started { node: next, listened_until: listened, .. } = started(&*desk, at(20)).await;
-    assert_eq!(listened, Some(at(3)));
-    desk.beat(Beat::of(next, at(21), 0)).await.unwrap();
-    assert_eq!(desk.nodes(at(21)).await.unwrap()[0].deaf, None);
+    let link = |direction, proven, doubt| LinkState { address: "https://one".to_owned(), direction, proven, doubt };
+    let doubt = Some((at(3), DoubtCause::Unreachable));
+    let said = vec![link(Direction::Out, at(3), doubt), link(Direction::In, at(8), None)];
+    desk.beat(Beat { links: said.clone(), ..Beat::of(node, at(9), 0) }).await.unwrap();
+    assert_eq!(desk.links().await.unwrap(), said);
+    desk.stop_node(node, at(9)).await.unwrap();
+    let next = started(&*desk, at(20)).await.node;
+    assert_eq!(desk.links().await.unwrap(), said);
+    let again = link(Direction::Out, at(21), None);
+    desk.beat(Beat { links: vec![again.clone()], ..Beat::of(next, at(21), 0) }).await.unwrap();
+    assert_eq!(desk.links().await.unwrap(), [again, said[1].clone()]);
 }
 
 async fn what_is_turned_away_is_counted_until_a_day_without_any(desk: Desk) {
@@ -117,11 +120,16 @@ async fn what_is_turned_away_is_counted_until_a_day_without_any(desk: Desk) {
 
 async fn gaps_are_kept_until_they_are_forgotten(desk: Desk) {
     assert!(desk.gaps().await.unwrap().is_empty());
-    desk.keep_gap(at(1), at(2), at(0)).await.unwrap();
-    desk.keep_gap(at(3), at(5), at(0)).await.unwrap();
-    assert_eq!(desk.gaps().await.unwrap(), [(at(1), at(2)), (at(3), at(5))]);
-    desk.keep_gap(at(90), at(91), at(5)).await.unwrap();
-    assert_eq!(desk.gaps().await.unwrap(), [(at(3), at(5)), (at(90), at(91))]);
+    let gap = |from, until, address: Option<&str>| KeptGap {
+        from: at(from),
+        until: at(until),
+        address: address.map(str::to_owned),
+    };
+    desk.keep_gap(gap(1, 2, None), at(0)).await.unwrap();
+    desk.keep_gap(gap(3, 5, Some("https://one")), at(0)).await.unwrap();
+    assert_eq!(desk.gaps().await.unwrap(), [gap(1, 2, None), gap(3, 5, Some("https://one"))]);
+    desk.keep_gap(gap(90, 91, None), at(5)).await.unwrap();
+    assert_eq!(desk.gaps().await.unwrap(), [gap(3, 5, Some("https://one")), gap(90, 91, None)]);
 }
 
 async fn the_latest_events_come_latest_last(desk: Desk) {

@@ -15,10 +15,10 @@ use crate::domain::{
 use crate::store::signal::signals_of;
 use crate::store::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
-    ClaimedSet, Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, LaneState,
-    Lease, Loaded, NamingLane, NewAudience, NewBatch, Node, NodeStart, NotedBucket, OptIn, OptOut, Question, Queue,
-    Receipt, Result, Said, Scope, Sender, Signals, Spread, Started, StepHold, Store, Stray, StrayCount, StrayKind,
-    TierPlace, Turned, Turns, Unwritable, Walk, Wish,
+    ClaimedSet, Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, KeptGap, Key, Lane,
+    LaneState, Lease, LinkState, Loaded, NamingLane, NewAudience, NewBatch, Node, NodeStart, NotedBucket, OptIn,
+    OptOut, Question, Queue, Receipt, Result, Said, Scope, Sender, Signals, Spread, Started, StepHold, Store, Stray,
+    StrayCount, StrayKind, TierPlace, Turned, Turns, Unwritable, Walk, Wish,
 };
 
 #[async_trait::async_trait]
@@ -202,6 +202,17 @@ impl Store for Sqlite {
         limit: u32,
     ) -> Result<Vec<Loaded>> {
         self.read("read what is due", move |c| Box::pin(looks::due(c, batch, until, after, limit))).await
+    }
+
+    async fn fallbacks(
+        &self,
+        queue: Queue,
+        accepted: Timestamp,
+        after: Option<(Timestamp, u32)>,
+        limit: u32,
+    ) -> Result<Vec<Loaded>> {
+        self.read("look who has fallen back", move |c| Box::pin(looks::fallbacks(c, queue, accepted, after, limit)))
+            .await
     }
 
     async fn next_due(&self, batches: Vec<BatchId>) -> Result<BTreeMap<BatchId, Timestamp>> {
@@ -478,12 +489,16 @@ impl Store for Sqlite {
         self.read("read what was turned away", move |c| Box::pin(nodes::turned_away(c))).await
     }
 
-    async fn keep_gap(&self, from: Timestamp, until: Timestamp, forget: Timestamp) -> Result<()> {
-        self.write("keep a gap", move |c| Box::pin(nodes::keep_gap(c, from, until, forget))).await
+    async fn keep_gap(&self, gap: KeptGap, forget: Timestamp) -> Result<()> {
+        self.write("keep a gap", move |c| Box::pin(nodes::keep_gap(c, gap, forget))).await
     }
 
-    async fn gaps(&self) -> Result<Vec<(Timestamp, Timestamp)>> {
+    async fn gaps(&self) -> Result<Vec<KeptGap>> {
         self.read("read gaps", move |c| Box::pin(nodes::gaps(c))).await
+    }
+
+    async fn links(&self) -> Result<Vec<LinkState>> {
+        self.read("read links", move |c| Box::pin(nodes::links(c))).await
     }
 
     async fn nodes(&self, since: Timestamp) -> Result<Vec<Node>> {

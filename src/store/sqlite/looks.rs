@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 
 use super::Work;
 use super::rows::{all_loaded, json_list, lines, maybe_moment, message_line, packed, small};
-use crate::domain::{BatchId, Count, MessageKey, Timestamp};
+use crate::domain::{BatchId, Count, MessageKey, State, Timestamp};
 use crate::store::{Epoch, Loaded, Queue, Turns};
 
 pub(super) const LOAD: &str =
@@ -95,6 +95,31 @@ pub(super) async fn due(
     let query = sqlx::query(DUE).bind(batch.0).bind(until.millis()).bind(limit).bind(due).bind(n);
     let mut all = all_loaded(&lines(connection, query).await?)?;
     all.sort_unstable_by_key(|message| (message.present.timer(), message.key.n));
+    Ok(all)
+}
+
+pub(super) const FALLBACKS: &str = packed!(
+    message_line!(),
+    "message INDEXED BY message_queue
+     WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND (not_before, n) > (?4, ?5) AND accepted >= ?6
+     ORDER BY not_before, n LIMIT ?7"
+);
+
+pub(super) async fn fallbacks(
+    connection: &mut SqliteConnection,
+    queue: Queue,
+    accepted: Timestamp,
+    after: Option<(Timestamp, u32)>,
+    limit: u32,
+) -> Work<Vec<Loaded>> {
+    let (turn, n) = after.map_or((i64::MIN, -1), |(turn, n)| (turn.millis(), i64::from(n)));
+    let query = sqlx::query(FALLBACKS).bind(queue.lane.0).bind(queue.batch.0).bind(queue.step.get()).bind(turn).bind(n);
+    let mut all = all_loaded(&lines(connection, query.bind(accepted.millis()).bind(limit)).await?)?;
+    let turn = |message: &Loaded| match message.present.state {
+        State::Queued { not_before, .. } => Some(not_before),
+        State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => None,
+    };
+    all.sort_unstable_by_key(|message| (turn(message), message.key.n));
     Ok(all)
 }
 

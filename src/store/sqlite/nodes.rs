@@ -6,7 +6,8 @@ use super::rows::{Bound, for_values, maybe_moment, moment, small, word};
 use super::{Work, leases};
 use crate::domain::{Portion, Span, Timestamp};
 use crate::store::{
-    Beat, Deafness, Error, Event, LaneState, Node, NodeStart, Standing, Started, Trouble, Turned, TurnedAway,
+    Beat, Direction, DoubtCause, Error, Event, KeptGap, LaneState, LinkState, Node, NodeStart, Standing, Started,
+    Trouble, Turned, TurnedAway,
 };
 
 /// Nothing is done where the lease has changed hands, or was renewed, since it was looked at.
@@ -39,18 +40,27 @@ pub(super) async fn start(connection: &mut SqliteConnection, start: NodeStart) -
 }
 
 pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<()> {
-    let seen = sqlx::query("UPDATE node SET seen_at = ?2, noted_seq = ?3, listening_until = ?4, deaf_since = ?5, deaf_how = ?6 WHERE id = ?1")
+    let seen = sqlx::query("UPDATE node SET seen_at = ?2, noted_seq = ?3, listening_until = ?4 WHERE id = ?1")
         .bind(beat.node)
         .bind(beat.now.millis())
         .bind(beat.noted.cast_signed())
         .bind(beat.listening_until.millis())
-        .bind(beat.deaf.map(|(since, _)| since.millis()))
-        .bind(beat.deaf.map(|(_, how)| how as i64))
         .execute(&mut *connection)
         .await?;
     if seen.rows_affected() == 0 {
         // A node that has started since has taken its row away.
         return Err(Error::Superseded.into());
+    }
+    for link in beat.links {
+        // Two rows for each address: a handful.
+        sqlx::query(KEEP_LINK)
+            .bind(link.address)
+            .bind(link.direction as i64)
+            .bind(link.proven.millis())
+            .bind(link.doubt.map(|(since, _)| since.millis()))
+            .bind(link.doubt.map(|(_, cause)| cause as i64))
+            .execute(&mut *connection)
+            .await?;
     }
     for turned in beat.turned_away {
         // One row for each reason: a handful.
@@ -138,6 +148,11 @@ pub(super) async fn lane_states(connection: &mut SqliteConnection, since: Timest
         .collect()
 }
 
+const KEEP_LINK: &str =
+    "INSERT INTO link (address, direction, proven_at, doubt_since, cause) VALUES (?1, ?2, ?3, ?4, ?5)
+     ON CONFLICT DO UPDATE SET proven_at = excluded.proven_at, doubt_since = excluded.doubt_since,
+     cause = excluded.cause";
+
 /// After a day without any, counting begins anew.
 const A_DAY: Span = Span::from_secs(86_400);
 const TURN_AWAY: &str = "INSERT INTO turned_away (why, n, since, latest) VALUES (?1, ?2, ?3, ?4)
@@ -167,40 +182,51 @@ pub(super) async fn stop(connection: &mut SqliteConnection, node: i64, listening
     leases::give_back(connection, node).await
 }
 
-pub(super) async fn keep_gap(
-    connection: &mut SqliteConnection,
-    from: Timestamp,
-    until: Timestamp,
-    forget: Timestamp,
-) -> Work<()> {
+pub(super) async fn keep_gap(connection: &mut SqliteConnection, gap: KeptGap, forget: Timestamp) -> Work<()> {
     sqlx::query("DELETE FROM gap WHERE ends < ?1").bind(forget.millis()).execute(&mut *connection).await?;
-    sqlx::query("INSERT INTO gap (begins, ends) VALUES (?1, ?2)")
-        .bind(from.millis())
-        .bind(until.millis())
+    sqlx::query("INSERT INTO gap (begins, ends, address) VALUES (?1, ?2, ?3)")
+        .bind(gap.from.millis())
+        .bind(gap.until.millis())
+        .bind(gap.address)
         .execute(connection)
         .await?;
     Ok(())
 }
 
-pub(super) async fn gaps(connection: &mut SqliteConnection) -> Work<Vec<(Timestamp, Timestamp)>> {
-    let rows = sqlx::query("SELECT begins, ends FROM gap ORDER BY ends, id").fetch_all(connection).await?;
-    rows.iter().map(|row| Ok((moment(row, "begins")?, moment(row, "ends")?))).collect()
+pub(super) async fn gaps(connection: &mut SqliteConnection) -> Work<Vec<KeptGap>> {
+    let rows = sqlx::query("SELECT begins, ends, address FROM gap ORDER BY ends, id").fetch_all(connection).await?;
+    let gap = |row: &sqlx::sqlite::SqliteRow| {
+        Ok(KeptGap { from: moment(row, "begins")?, until: moment(row, "ends")?, address: row.try_get("address")? })
+    };
+    rows.iter().map(gap).collect()
+}
+
+pub(super) async fn links(connection: &mut SqliteConnection) -> Work<Vec<LinkState>> {
+    let rows = sqlx::query("SELECT * FROM link ORDER BY address, direction").fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            let doubt = match maybe_moment(row, "doubt_since")? {
+                Some(since) => Some((since, word(row, "cause", DoubtCause::from_code)?)),
+                None => None,
+            };
+            Ok(LinkState {
+                address: row.try_get("address")?,
+                direction: word(row, "direction", Direction::from_code)?,
+                proven: moment(row, "proven_at")?,
+                doubt,
+            })
+        })
+        .collect()
 }
 
 pub(super) async fn live(connection: &mut SqliteConnection, since: Timestamp) -> Work<Vec<Node>> {
-    let rows = sqlx::query(
-        "SELECT id, seen_at, noted_seq, deaf_since, deaf_how FROM node WHERE stopped = 0 AND seen_at >= ?1 ORDER BY id",
-    )
-    .bind(since.millis())
-    .fetch_all(connection)
-    .await?;
+    let rows = sqlx::query("SELECT id, seen_at, noted_seq FROM node WHERE stopped = 0 AND seen_at >= ?1 ORDER BY id")
+        .bind(since.millis())
+        .fetch_all(connection)
+        .await?;
     rows.iter()
         .map(|row| {
-            let deaf = match maybe_moment(row, "deaf_since")? {
-                Some(since) => Some((since, word(row, "deaf_how", Deafness::from_code)?)),
-                None => None,
-            };
-            Ok(Node { id: row.try_get("id")?, seen_at: moment(row, "seen_at")?, noted: small(row, "noted_seq")?, deaf })
+            Ok(Node { id: row.try_get("id")?, seen_at: moment(row, "seen_at")?, noted: small(row, "noted_seq")? })
         })
         .collect()
 }

@@ -214,6 +214,11 @@ impl World {
         }
     }
 
+    /// Nothing listens at the provider's address any more.
+    pub(crate) fn cut_provider(&self) {
+        self.stop_simulator.cancel();
+    }
+
     /// Stops everything in order.
     pub(crate) async fn stop(mut self) {
         let mut node = self.node.take().unwrap();

@@ -18,6 +18,10 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
     let learn = format!("{before} VALUES (1, 2, 3, 0, 0, NULL), (1, 3, 3, 0, 9, NULL) {after}");
     for (text, wanted) in [
         (messages::CLAIM, &["m USING INDEX message_queue", "r USING PRIMARY KEY", "o USING INTEGER PRIMARY KEY"][..]),
+        (
+            looks::FALLBACKS,
+            &["SEARCH message USING INDEX message_queue (lane=? AND batch=? AND step=? AND not_before>?)"],
+        ),
         (messages::RUNNING, &["SEARCH batch USING INTEGER PRIMARY KEY"]),
         (messages::SET_OFF.list, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
         (messages::SET_OFF.run, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),

@@ -1,0 +1,133 @@
+//! A provider that cannot be reached or cannot reach us, with every room by hand: nobody falls back for that.
+
+use super::small::{Says, World};
+use crate::campaign::Launched;
+use crate::domain::{Outcome, Span, State, StepIndex};
+
+const ALL: [&str; 2] = ["viber", "sms"];
+
+/// Viber for so long, then SMS.
+fn steps(people: u32, fallback_after: &str, lane: &str) -> String {
+    let numbers: Vec<String> = (0..people).map(|n| format!("\"+659{:07}\"", 1_000_000 + n)).collect();
+    format!(
+        "numbers = [{}]\n[[step]]\nchannel = \"Viber\"\nlane = \"{lane}\"\nfallback_after = \"{fallback_after}\"\n\
+         text = \"Hello\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n",
+        numbers.join(",")
+    )
+}
+
+async fn outcomes(world: &World, launched: &Launched, people: u32) -> Vec<Option<Outcome>> {
+    let mut outcomes = Vec::new();
+    for n in 0..people {
+        outcomes.push(world.message(launched, n).await.outcome());
+    }
+    outcomes
+}
+
+#[tokio::test]
+async fn an_outage_both_ways_past_the_last_repeat_makes_no_delivered_message_fall_back() {
+    let mut world = World::begin().await;
+    let launched = world.launch(100, "").await;
+    world.send().await;
+    world.seconds(800).await;
+    // Delivered in the moment in which the line is cut: each of its webhooks finds nobody.
+    (0..100).for_each(|n| world.says(&launched, n, Says::State("delivered")));
+    world.cuts(&ALL, true);
+    world.seconds(150).await;
+    for n in 0..100 {
+        let present = world.message(&launched, n).await;
+        assert!(
+            matches!(present.state, State::Awaiting { .. }) && present.step == StepIndex::FIRST,
+            "{n}: {present:?}"
+        );
+    }
+    let links = world.store.links().await.unwrap();
+    assert!(links.iter().any(|link| link.doubt.is_some()), "{links:?}");
+    world.cuts(&ALL, false);
+    world.seconds(120).await;
+    assert_eq!(outcomes(&world, &launched, 100).await, vec![Some(Outcome::Reached); 100]);
+    world.send().await;
+    assert_eq!(*world.provider.sms.lock().unwrap(), []);
+    world.never_more_than_one_a_second();
+    // The reads kept the proof fresh: the doubt is no longer than the outage and one rest between reads.
+    let gaps = world.store.gaps().await.unwrap();
+    let of_address: Vec<_> = gaps.iter().filter(|gap| gap.address.is_some()).collect();
+    assert_eq!(of_address.len(), 1, "{gaps:?}");
+    let length = of_address[0].until.since(of_address[0].from);
+    assert!(length >= Span::from_secs(150) && length <= Span::from_secs(200), "{length}");
+}
+
+#[tokio::test]
+async fn fallbacks_decided_before_the_failure_was_seen_return_to_awaiting() {
+    let mut world = World::begin().await;
+    let launched = world.launch(5, "").await;
+    world.send().await;
+    (0..5).for_each(|n| world.says(&launched, n, Says::State("delivered")));
+    world.cuts(&ALL, true);
+    // No request is made meanwhile, so nothing tells that the line is cut.
+    for _ in 0..901 {
+        world.clock.advance(Span::from_secs(1));
+        world.node.watch().await;
+    }
+    world.node.fire().await.unwrap();
+    let second = StepIndex::new(1).unwrap();
+    assert_eq!(world.message(&launched, 0).await.step, second, "silence was news as far as anybody knew");
+    // The first of them fails to leave.
+    world.send().await;
+    world.seconds(1).await;
+    for n in 0..5 {
+        let present = world.message(&launched, n).await;
+        assert!(
+            matches!(present.state, State::Awaiting { .. }) && present.step == StepIndex::FIRST,
+            "{n}: {present:?}"
+        );
+    }
+    world.cuts(&ALL, false);
+    world.seconds(60).await;
+    assert_eq!(outcomes(&world, &launched, 5).await, vec![Some(Outcome::Reached); 5]);
+    world.send().await;
+    assert_eq!(*world.provider.sms.lock().unwrap(), []);
+}
+
+#[tokio::test]
+async fn where_only_webhooks_are_lost_three_are_asked_about_before_sixty_fall_back() {
+    let mut world = World::begin().await;
+    let launched = world.launch_of(&steps(60, "20s", "viber")).await;
+    world.send().await;
+    (0..60).for_each(|n| world.says(&launched, n, Says::State("delivered")));
+    world.seconds(30).await;
+    assert!(!world.asked().is_empty(), "before anybody falls back");
+    world.seconds(300).await;
+    assert_eq!(outcomes(&world, &launched, 60).await, vec![Some(Outcome::Reached); 60]);
+    world.send().await;
+    assert_eq!(*world.provider.sms.lock().unwrap(), []);
+}
+
+#[tokio::test]
+async fn where_three_answers_confirm_the_silence_all_sixty_fall_back_soon() {
+    let mut world = World::begin().await;
+    let launched = world.launch_of(&steps(60, "20s", "viber")).await;
+    world.send().await;
+    (0..60).for_each(|n| world.says(&launched, n, Says::State("queued")));
+    world.seconds(40).await;
+    for n in 0..60 {
+        assert_eq!(world.message(&launched, n).await.step, StepIndex::new(1).unwrap(), "{n}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_fails_holds_its_own_deadlines_and_no_others() {
+    let config = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
+        webhook_authorization = \"hook\"\n\
+        [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"1000/s\"\n\
+        [[lane]]\nname = \"far\"\nchannel = \"Viber\"\nrate = \"1000/s\"\nbase_url = \"http://127.0.0.1:2\"\n\
+        [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1000/s\"\nsource = \"ACME\"\n";
+    let mut world = World::of(config, None).await;
+    let near = world.launch_of(&steps(2, "60s", "viber")).await;
+    let far = world.launch_of(&steps(2, "60s", "far")).await;
+    world.send().await;
+    world.cuts(&ALL, true);
+    world.seconds(80).await;
+    assert_eq!(world.message(&near, 0).await.step, StepIndex::FIRST);
+    assert_eq!(world.message(&far, 0).await.step, StepIndex::new(1).unwrap(), "its provider is there");
+}

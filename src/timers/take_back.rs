@@ -1,0 +1,100 @@
+//! Takes back fallbacks that silence has decided at a time that turns out to be in doubt.
+
+use super::{PAGE, Timers, waits_since};
+use crate::domain::{Count, Ending, Present, Span, State, StepIndex, Timestamp};
+use crate::engine::{Event, Silence, Standing, advance};
+use crate::store::{Attempt, Change, Entry, Loaded, Queue, Result};
+
+impl Timers {
+    /// Returns what has fallen back in a doubt and is not claimed to awaiting, where its deadline is looked at again.
+    pub(super) async fn take_back(&self, now: Timestamp) -> Result<()> {
+        let doubts = self.gaps.to_take_back(now);
+        if doubts.is_empty() {
+            return Ok(());
+        }
+        for entry in self.book.in_play() {
+            if entry.is_called_off() {
+                continue;
+            }
+            for (address, since) in &doubts {
+                self.take_back_of(&entry, *address, *since, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_back_of(&self, entry: &Entry, address: usize, since: Timestamp, now: Timestamp) -> Result<()> {
+        // The longest wait of the steps before on that address.
+        let mut waited: Option<Span> = None;
+        for step in StepIndex::all() {
+            let Some((_, lanes)) = entry.pool(step) else { break };
+            if let Some(waited) = waited
+                && self.store.tallies(entry.id).await?.get(step, Count::Queued) > 0
+            {
+                for lane in lanes {
+                    let queue = Queue { batch: entry.id, step, lane: *lane };
+                    self.take_back_in(entry, queue, since - waited, now).await?;
+                }
+            }
+            if lanes.iter().any(|lane| self.gaps.address_of(*lane) == Some(address)) {
+                waited = waited.max(entry.plan.step(step).and_then(|step| step.fallback_after));
+            }
+        }
+        Ok(())
+    }
+
+    /// A page at a time; what is claimed meanwhile stays claimed.
+    async fn take_back_in(&self, entry: &Entry, queue: Queue, accepted: Timestamp, now: Timestamp) -> Result<()> {
+        let mut after = None;
+        loop {
+            let page = self.store.fallbacks(queue, accepted, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = match last.present.state {
+                State::Queued { not_before, .. } => Some((not_before, last.key.n)),
+                State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => return Ok(()),
+            };
+            let changes = self.taken_back(entry, page, now).await?;
+            if !changes.is_empty() {
+                self.store.record(changes).await?;
+            }
+        }
+    }
+
+    async fn taken_back(&self, entry: &Entry, mut page: Vec<Loaded>, now: Timestamp) -> Result<Vec<Change>> {
+        page.retain(|message| fell_back_from(message).is_some());
+        if page.is_empty() {
+            return Ok(Vec::new());
+        }
+        let attempts = self.store.attempts(page.iter().map(|message| message.key).collect()).await?;
+        let before = page.iter().zip(&attempts).map(|(message, attempts)| before_fallback(entry, message, attempts));
+        let (page, before): (Vec<&Loaded>, Vec<Loaded>) =
+            page.iter().zip(before).filter_map(|(message, before)| Some((message, before?))).unzip();
+        let mut silences: Vec<Silence> = before.iter().map(|message| self.silence(entry, message, now)).collect();
+        self.ask_what_was_asked(entry, &before, &mut silences).await?;
+        let standing = Standing::of(entry.state());
+        let changes = page.into_iter().zip(before).zip(silences).filter_map(|((message, before), silence)| {
+            let event = Event::Doubted { silence, tries: before.present.tries };
+            let after = *advance(&entry.plan, standing, &message.present, event, now).next()?;
+            // Under the lane that has submitted it, also where that stood in for another.
+            Some(Change { lane: before.lane, ..entry.change(message, after, None) })
+        });
+        Ok(changes.collect())
+    }
+}
+
+/// The step whose deadline has queued the present one.
+fn fell_back_from(message: &Loaded) -> Option<StepIndex> {
+    let Present { step, marks, .. } = message.present;
+    marks.preceding(step).filter(|previous| marks.ending(*previous) == Ending::Deadline)
+}
+
+/// A message as it stood when its deadline came, by the try that was submitted.
+fn before_fallback(entry: &Entry, message: &Loaded, attempts: &[Attempt]) -> Option<Loaded> {
+    let step = fell_back_from(message)?;
+    let submitted = attempts.iter().rev().find(|attempt| attempt.step == step && attempt.intent.is_some())?;
+    let due = message.present.accepted? + entry.plan.step(step)?.fallback_after?;
+    let marks = message.present.marks.with_ending(step, Ending::Open);
+    let present = Present { step, marks, state: State::Awaiting { due }, tries: submitted.tries, ..message.present };
+    let before = Loaded { lane: submitted.lane, present, ..*message };
+    waits_since(entry, &before).is_some().then_some(before)
+}

@@ -1,0 +1,62 @@
+//! A provider that cannot be reached or cannot reach us, over real sockets: nobody falls back for that.
+
+use serde_json::json;
+use volley::campaign::Launched;
+use volley::domain::{Count, StepIndex};
+use volley::store::{DoubtCause, LinkState};
+
+use crate::support::world::{DELIVERED, Setup, World, fates};
+
+fn steps(fallback_after: &str) -> String {
+    format!(
+        "[[step]]\nchannel = \"Viber\"\nfallback_after = \"{fallback_after}\"\ntext = \"Hello\"\n\
+         [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n"
+    )
+}
+
+async fn in_doubt(world: &World, cause: DoubtCause) -> LinkState {
+    world
+        .when("the doubt on disk", || async {
+            let links = world.store.links().await.unwrap();
+            let found = links.iter().find(|link| link.doubt.is_some_and(|(_, known)| known == cause)).cloned();
+            found.ok_or_else(|| format!("{links:?}"))
+        })
+        .await
+}
+
+async fn everybody_awaits(world: &World, launched: &Launched, people: i64) {
+    world
+        .when("everybody awaiting on Viber", || async {
+            let tallies = world.tallies(launched).await;
+            let of = |count| tallies.get(StepIndex::FIRST, count);
+            let stand = [of(Count::AwaitingOpen), of(Count::FellDeadline), tallies.total(Count::Queued)];
+            if stand == [people, 0, 0] { Ok(()) } else { Err(format!("{stand:?}")) }
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_only_webhooks_are_lost_young_deadlines_wait_for_three_answers() {
+    let world = Setup { profile: fates(&[("viber", DELIVERED)]), ..Setup::default() }.start().await;
+    world.faults(json!({ "silent_receipts": true })).await;
+    let launched = world.launch(60, &steps("5s")).await;
+    world.until(&launched, Count::HandedOver, 60).await;
+    let link = in_doubt(&world, DoubtCause::Unheard).await;
+    assert_eq!(Some(&link.address), world.config.lanes.first().map(|lane| &lane.provider.base_url));
+    let tallies = world.tallies(&launched).await;
+    assert_eq!(tallies.get(StepIndex::FIRST, Count::FellDeadline), 0, "nobody has fallen back unasked");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fallbacks_that_find_nobody_at_the_provider_return_to_awaiting() {
+    let world = Setup::default().start().await;
+    world.faults(json!({ "silent_receipts": true })).await;
+    let launched = world.launch(10, &steps("4s")).await;
+    world.until(&launched, Count::HandedOver, 10).await;
+    world.cut_provider();
+    // The deadlines fire, and the first SMS finds that nothing answers.
+    in_doubt(&world, DoubtCause::Unreachable).await;
+    everybody_awaits(&world, &launched, 10).await;
+    world.stop().await;
+}
