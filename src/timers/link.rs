@@ -113,9 +113,12 @@ mod tests {
     }
     use Told::{Failure, Idle, Proof};
 
+    /// What is told, the doubts that have ended by it, and since when one goes on.
+    type Case<'a> = (&'a [Told], &'a [(i64, i64)], Option<i64>);
+
     #[test]
     fn a_doubt_lasts_from_the_last_proof_to_the_first_proof_after_the_failures() {
-        let cases: [(&[Told], &[(i64, i64)], Option<i64>); 8] = [
+        let cases: [Case<'_>; 8] = [
             (&[Proof(10), Proof(20)], &[], None),
             (&[Proof(10), Failure(15)], &[], Some(10)),
             (&[Proof(10), Failure(15), Failure(30), Proof(40)], &[(10, 40)], None),

@@ -20,7 +20,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (messages::CLAIM, &["m USING INDEX message_queue", "r USING PRIMARY KEY", "o USING INTEGER PRIMARY KEY"][..]),
         (
             looks::FALLBACKS,
-            &["SEARCH message USING INDEX message_queue (lane=? AND batch=? AND step=? AND not_before>?)"],
+            &["SEARCH message USING INDEX message_queue (lane=? AND batch=? AND step=? AND (not_before,n)>(?,?))"],
         ),
         (messages::RUNNING, &["SEARCH batch USING INTEGER PRIMARY KEY"]),
         (messages::SET_OFF.list, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
