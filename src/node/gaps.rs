@@ -7,11 +7,13 @@ use std::sync::Arc;
 use crate::campaign::moment;
 use crate::domain::{Span, Timestamp};
 use crate::engine::Gap;
-use crate::store::{self, Direction, DoubtCause, Event, KeptGap, Store};
+use crate::store::{self, Direction, DoubtCause, Event, KeptGap, LinkState, Store};
 use crate::timers::{Doubt, Gaps, Over};
 
 /// How long a gap is remembered: longer than any message waits for its receipts.
 const GAP_REMEMBERED: Span = Span::from_secs(60 * 86_400);
+/// How much later than it is on record the last proof may be: a way that works is written down now and then.
+const PROOF_NOTED: Span = Span::from_secs(5);
 /// How long the provider does not answer before that is said.
 const LASTS: Span = Span::from_secs(40);
 /// How often it is said that receipts do not get to us.
@@ -107,11 +109,13 @@ pub(super) struct Ear {
     noted: BTreeSet<(String, DoubtCause)>,
     /// What holds already, and is still to be written down.
     unwritten: Vec<Over>,
+    /// What is on record of each direction of each address.
+    links: Vec<LinkState>,
 }
 
 impl Ear {
     pub(super) const fn new(gaps: Arc<Gaps>) -> Self {
-        Self { gaps, said: BTreeMap::new(), noted: BTreeSet::new(), unwritten: Vec::new() }
+        Self { gaps, said: BTreeMap::new(), noted: BTreeSet::new(), unwritten: Vec::new(), links: Vec::new() }
     }
 
     pub(super) async fn look(&mut self, store: &dyn Store, now: Timestamp) -> store::Result<()> {
@@ -133,6 +137,22 @@ impl Ear {
             self.say(store, doubt, now).await?;
         }
         Ok(())
+    }
+
+    /// What the next node has to know of provider addresses, and is not on record yet.
+    pub(super) fn changed_links(&self) -> Vec<LinkState> {
+        let is_known = |link: &LinkState| {
+            let known = self.links.iter().find(|known| is_same_way(link, known));
+            known.is_some_and(|known| known.doubt == link.doubt && link.proven.since(known.proven) < PROOF_NOTED)
+        };
+        let mut links = self.gaps.links();
+        links.retain(|link| !is_known(link));
+        links
+    }
+
+    pub(super) fn written(&mut self, links: Vec<LinkState>) {
+        self.links.retain(|known| !links.iter().any(|link| is_same_way(link, known)));
+        self.links.extend(links);
     }
 
     async fn say(&mut self, store: &dyn Store, of: Doubt, now: Timestamp) -> store::Result<()> {
@@ -159,4 +179,8 @@ impl Ear {
         }
         Ok(())
     }
+}
+
+fn is_same_way(one: &LinkState, other: &LinkState) -> bool {
+    (&one.address, one.direction) == (&other.address, other.direction)
 }

@@ -14,7 +14,7 @@ use crate::dispatch::{Lane, LaneStatus, Leaving, TierUsed};
 use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Told};
 use crate::engine::Gap;
 use crate::receipts::{Door, PlaceNews};
-use crate::store::{Beat, Book, Entry, Error, Event, LaneState, LinkState, Result, Signal, Standing, Store, Trouble};
+use crate::store::{Beat, Book, Entry, Error, Event, LaneState, Result, Signal, Standing, Store, Trouble};
 use crate::throttle::{Cause, Holds};
 use crate::timers::Gaps;
 
@@ -78,8 +78,6 @@ pub(super) struct Watch {
     told_at: Option<Timestamp>,
     told: Told,
     ear: Ear,
-    /// What was said last of provider addresses.
-    links: Vec<LinkState>,
 }
 
 impl Watch {
@@ -104,7 +102,6 @@ impl Watch {
             told_at: None,
             told: Told::default(),
             ear,
-            links: Vec::new(),
         }
     }
 
@@ -274,7 +271,6 @@ impl Watch {
             lanes.retain(|state| self.written.get(&state.lane) != Some(state));
             self.beaten_at = now;
         }
-        let links = self.changed_links();
         let beat = Beat {
             node: self.parts.node,
             now,
@@ -282,16 +278,15 @@ impl Watch {
             pace,
             lanes,
             listening_until: self.parts.gaps.listening_until(now),
-            links: links.clone(),
+            links: self.ear.changed_links(),
             turned_away: self.parts.door.take_counts(),
         };
-        let (counts, lanes) = (beat.turned_away.clone(), beat.lanes.clone());
+        let (counts, lanes, links) = (beat.turned_away.clone(), beat.lanes.clone(), beat.links.clone());
         if let Err(error) = self.parts.store.beat(beat).await {
             self.parts.door.put_back(&counts);
             return Err(error);
         }
-        self.links.retain(|known| !links.iter().any(|link| is_same_way(link, known)));
-        self.links.extend(links);
+        self.ear.written(links);
         self.written.extend(lanes.into_iter().map(|state| (state.lane.clone(), state)));
         // What can be written now can be read again by whoever comes next, receipts too.
         self.unwritten.extend(self.parts.gaps.sure(self.parts.clock.now()));
@@ -299,25 +294,7 @@ impl Watch {
     }
 }
 
-/// How much later than it is on record the last proof may be: a way that works is written down now and then.
-const PROOF_NOTED: Span = Span::from_secs(5);
-
-fn is_same_way(one: &LinkState, other: &LinkState) -> bool {
-    (&one.address, one.direction) == (&other.address, other.direction)
-}
-
 impl Watch {
-    /// What the next node has to know of provider addresses, and does not know yet.
-    fn changed_links(&self) -> Vec<LinkState> {
-        let is_known = |link: &LinkState| {
-            let known = self.links.iter().find(|known| is_same_way(link, known));
-            known.is_some_and(|known| known.doubt == link.doubt && link.proven.since(known.proven) < PROOF_NOTED)
-        };
-        let mut links = self.parts.gaps.links();
-        links.retain(|link| !is_known(link));
-        links
-    }
-
     /// How each lane goes, and how many it let out in the last so many seconds.
     fn lane_states(&mut self, statuses: &[LaneStatus], seconds: f64) -> Vec<LaneState> {
         statuses
@@ -367,7 +344,6 @@ mod tests {
     use crate::receipts::Proofs;
     use crate::store::{self, HeldBy, Hold};
     use crate::throttle::{Bucket, Pace, Tenure};
-    use crate::timers::Addresses;
 
     #[derive(Debug)]
     struct NobodyThere;
@@ -421,7 +397,7 @@ mod tests {
         let node = store::started(store.as_ref(), clock.now()).await.node;
         let ((_, missed), (_, places)) = (mpsc::channel(1), mpsc::channel(1));
         let decided = Arc::default();
-        let gaps = Arc::new(Gaps::new(clock.now(), Addresses::default()));
+        let gaps = Arc::new(Gaps::new(clock.now(), crate::timers::Addresses::default()));
         let proofs = Proofs::new(&whole.provider);
         let (to_look, dice) = (Arc::clone(&store), Arc::new(Chance::seeded(1)));
         let door = Arc::new(Door::new(proofs, to_look, Arc::clone(&clock), dice, Arc::new(|_| {})));

@@ -228,7 +228,7 @@ through! {
     writes forget_old_strays(before: Timestamp) -> ();
     reads stray_counts() -> Vec<StrayCount>;
     reads due(batch: BatchId, until: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
-    reads fallbacks(queue: Queue, accepted: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
+    reads fallbacks(of: Queue, since: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
     reads next_due(batches: Vec<BatchId>) -> BTreeMap<BatchId, Timestamp>;
     reads turns(queues: Vec<Queue>) -> BTreeMap<Queue, Turns>;
     reads silent(

@@ -311,7 +311,10 @@ impl Holds {
             assert!(stays, "an end became something else than reached: {was:?} to {is:?}");
         }
         let recalled = is.step < was.step && is.outcome() == Some(Outcome::Reached);
-        assert!(is.step >= was.step || recalled || is_taken_back(was, is), "a step came back: {was:?} to {is:?}");
+        assert!(
+            is.step >= was.step || recalled || leaving::is_taken_back(was, is),
+            "a step came back: {was:?} to {is:?}"
+        );
         for step in StepIndex::all().take(campaign.plan.steps.len()) {
             // A fault of the sender's, said by receipt, undoes the hand-over: the message goes back to its queue.
             let undone = is.step == step && matches!(is.state, State::Queued { .. });
@@ -516,13 +519,6 @@ impl Campaign {
     fn attempt(&self, message: &Loaded, step: StepIndex) -> AttemptId {
         AttemptId { key: message.key, step, tag: self.tag }
     }
-}
-
-/// Whether what fell back by a deadline, and was not submitted, has returned to awaiting.
-fn is_taken_back(was: &Present, is: &Present) -> bool {
-    let waits = matches!((was.state, is.state), (State::Queued { .. }, State::Awaiting { .. }));
-    let fell_back = was.marks.ending(is.step) == Ending::Deadline && is.marks.ending(is.step) == Ending::Open;
-    waits && fell_back && was.marks.preceding(was.step) == Some(is.step) && !was.marks.handed_over(was.step)
 }
 
 /// When a message that waits is due.

@@ -39,7 +39,7 @@ pub use lease::{Epoch, Holder, Lease, NodeStart, Started};
 pub use limits::{Cap, Capped, Price, Reached, StepHeldBy, StepHold};
 pub use marked::Marked;
 pub use model::{
-    Asked, Asking, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, DoubtCause, Drained, Event,
+    Along, Asked, Asking, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, DoubtCause, Drained, Event,
     Found, Heard, Impatient, KeptGap, Key, KnownAs, Lane, LinkState, Loaded, NewAudience, Node, Pass, Question, Queue,
     TierPlace, TierUse, Timing, Turned, TurnedAway, Turns, Unwritable,
 };

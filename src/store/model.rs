@@ -74,6 +74,9 @@ pub struct Turns {
     pub last: Timestamp,
 }
 
+/// A place along the timers, or in a queue: its time, and the number of the message that stands there.
+pub type Along = (Timestamp, u32);
+
 /// What a lane takes from queues in one go: its own, and those of lanes that it stands in for.
 #[derive(Debug, Clone)]
 pub struct Claim {

@@ -140,12 +140,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         after: Option<(Timestamp, u32)>,
         limit: u32,
     ) -> Result<Vec<Loaded>>;
-    /// Messages of a queue whose last submission was accepted from `accepted` on, in the order of their turns: those after
+    /// Messages of a queue whose last submission was accepted from `since` on, in the order of their turns: those after
     /// `after` (the turn and the number of the last one of the page before).
     async fn fallbacks(
         &self,
-        queue: Queue,
-        accepted: Timestamp,
+        of: Queue,
+        since: Timestamp,
         after: Option<(Timestamp, u32)>,
         limit: u32,
     ) -> Result<Vec<Loaded>>;

@@ -1,12 +1,13 @@
 //! Times in which nobody listened, and in which proof is missing that a provider address can be reached or can reach us,
 //! as this node knows them: those that are over, and those that go on now.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::inquiry::{Due, Inquiry};
+use super::address::{Known, Signs, Turning};
+use super::inquiry::Due;
 use super::link::{Addresses, Link};
 use crate::domain::{AfterGap, LaneId, MessageKey, Span, StepIndex, Timestamp};
 use crate::engine::{self, Gap, REPEATED_FOR, Silence};
@@ -50,19 +51,6 @@ pub struct Gaps {
     inquires: Notify,
 }
 
-/// What is looked at for every webhook and every answer, without a lock.
-#[derive(Debug)]
-struct Signs {
-    /// Whether webhooks of the address do not get to us.
-    is_deaf: AtomicBool,
-    /// When the last authentic webhook of it came.
-    heard_at: AtomicI64,
-    /// Whether the way out is in doubt.
-    is_unreachable: AtomicBool,
-    /// When the provider itself answered last.
-    reached_at: AtomicI64,
-}
-
 #[derive(Debug)]
 struct Inner {
     /// Up to when it is sure that receipts could be kept.
@@ -81,30 +69,6 @@ struct Inner {
     taken_back_at: Timestamp,
 }
 
-/// What is known of one address.
-#[derive(Debug, Default)]
-struct Known {
-    /// Its own gaps and ours: what was missed in one may be repeated into the other.
-    ended: engine::Gaps,
-    out: Link,
-    deaf: Option<Turning>,
-    /// News in a row that only asking brought.
-    unheard: u32,
-    inquiry: Inquiry,
-    /// When the last brief doubt ended that is remembered.
-    brief_at: Timestamp,
-}
-
-/// Receipts of ours do not get to us.
-#[derive(Debug, Clone, Copy)]
-struct Turning {
-    how: DoubtCause,
-    since: Timestamp,
-    last: Timestamp,
-    /// When one with a proof came, behind the last sign that they do not.
-    heard: Option<Timestamp>,
-}
-
 /// A doubt about one direction of one address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
@@ -120,30 +84,6 @@ pub struct Over {
     pub address: String,
     pub cause: DoubtCause,
     pub filled: Option<Timestamp>,
-}
-
-impl Signs {
-    fn new(now: Timestamp) -> Self {
-        let at = || AtomicI64::new(now.millis());
-        let no = || AtomicBool::new(false);
-        Self { is_deaf: no(), heard_at: at(), is_unreachable: no(), reached_at: at() }
-    }
-
-    fn heard_at(&self) -> Timestamp {
-        Timestamp::from_millis(self.heard_at.load(Ordering::Acquire))
-    }
-
-    fn reached_at(&self) -> Timestamp {
-        Timestamp::from_millis(self.reached_at.load(Ordering::Acquire))
-    }
-}
-
-impl Known {
-    /// Since when proof of either direction is missing.
-    fn unproven_since(&self) -> Option<Timestamp> {
-        let deaf = self.deaf.map(|deaf| deaf.since);
-        deaf.into_iter().chain(self.out.doubt()).min()
-    }
 }
 
 impl Gaps {
@@ -516,256 +456,4 @@ impl Gaps {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LANE: LaneId = LaneId(1);
-    const OTHER: LaneId = LaneId(2);
-
-    /// Two lanes at one address, one at another.
-    fn at_one_address(now: Timestamp) -> Gaps {
-        let mut addresses = Addresses::default();
-        addresses.add(LANE, "https://one", "acme");
-        addresses.add(OTHER, "https://other", "beta");
-        Gaps::new(now, addresses)
-    }
-
-    fn second(second: i64) -> Timestamp {
-        Timestamp::from_millis(second * 1_000)
-    }
-
-    /// What becomes of a doubt about the first address.
-    #[derive(Debug, PartialEq, Eq)]
-    enum Deaf {
-        Since(Timestamp, DoubtCause),
-        Over(Gap, Option<Timestamp>),
-    }
-
-    impl Gaps {
-        fn deaf(&self, now: Timestamp) -> Option<Deaf> {
-            let (doubts, over) = self.look(now);
-            let since = doubts.into_iter().map(|doubt| Deaf::Since(doubt.since, doubt.cause));
-            since.chain(over.into_iter().map(|over| Deaf::Over(over.gap, over.filled))).next()
-        }
-
-        /// As the next node finds it.
-        fn handed_on(&self, now: Timestamp) -> Self {
-            let next = at_one_address(now);
-            self.links().iter().for_each(|link| next.go_on_from(link, now));
-            next
-        }
-
-        fn plain(&self, accepted: Timestamp, due: Timestamp, now: Timestamp) -> Silence {
-            self.silence(LANE, AfterGap::Ask, (accepted, due), now)
-        }
-    }
-
-    #[test]
-    fn what_a_gap_has_swallowed_may_be_repeated_into_the_time_that_follows_it() {
-        let gaps = at_one_address(second(90));
-        gaps.add(Gap { from: second(60), until: second(90) }, None);
-        let (accepted, due) = (second(50), second(80));
-        assert!(matches!(gaps.plain(accepted, due, second(91)), Silence::Held { .. }));
-        // All that was missed has been repeated 41 s behind its end, but for what nobody could take.
-        assert_eq!(gaps.plain(accepted, due, second(140)), Silence::Trusted);
-        gaps.doubt_since(second(100));
-        assert_eq!(gaps.plain(accepted, due, second(140)), Silence::Held { until: second(141) });
-        assert_eq!(gaps.plain(second(10), second(50), second(140)), Silence::Trusted, "it was due before either");
-        let deaf = at_one_address(second(90));
-        deaf.add(Gap { from: second(60), until: second(90) }, None);
-        deaf.turned_away(LANE, second(100));
-        assert!(matches!(deaf.plain(accepted, due, second(140)), Silence::Held { .. }));
-    }
-
-    #[test]
-    fn while_nothing_can_be_written_no_deadline_fires_and_then_its_repeats_are_waited_for() {
-        let gaps = at_one_address(second(90));
-        assert_eq!(gaps.sure(second(100)), None);
-        assert_eq!(gaps.plain(second(50), second(103), second(105)), Silence::Trusted);
-        gaps.doubt();
-        assert!(matches!(gaps.plain(second(50), second(103), second(105)), Silence::Held { .. }));
-        assert_eq!(gaps.plain(second(50), second(99), second(105)), Silence::Trusted, "due while we listened");
-        assert_eq!(gaps.listening_until(second(105)), second(100), "whoever dies now has listened no longer");
-        let (gap, filled) = gaps.sure(second(110)).unwrap();
-        assert_eq!((gap.from, gap.until), (second(100), second(110)));
-        let filled = filled.unwrap();
-        assert_eq!(gaps.plain(second(50), second(103), second(111)), Silence::Held { until: filled });
-        assert_eq!(gaps.plain(second(50), second(103), filled), Silence::Trusted);
-        assert_eq!(gaps.sure(second(120)), None);
-    }
-
-    #[test]
-    fn receipts_that_were_not_kept_are_doubtful_from_when_they_came() {
-        let gaps = at_one_address(second(90));
-        gaps.sure(second(100));
-        // They waited for ten seconds while others could still write.
-        gaps.doubt_since(second(95));
-        assert!(matches!(gaps.plain(second(50), second(96), second(105)), Silence::Held { .. }));
-        assert_eq!(gaps.plain(second(50), second(94), second(105)), Silence::Trusted);
-        let (gap, _) = gaps.sure(second(106)).unwrap();
-        assert_eq!((gap.from, gap.until), (second(95), second(106)));
-    }
-
-    #[test]
-    fn while_receipts_are_turned_away_silence_decides_nothing_nor_for_the_next_node() {
-        let gaps = at_one_address(second(0));
-        assert_eq!(gaps.deaf(second(1)), None);
-        gaps.turned_away(LANE, second(100));
-        gaps.turned_away(LANE, second(150));
-        assert_eq!(gaps.deaf(second(160)), Some(Deaf::Since(second(100), DoubtCause::TurnedAway)));
-        assert_eq!(
-            gaps.handed_on(second(161)).deaf(second(161)),
-            Some(Deaf::Since(second(100), DoubtCause::TurnedAway))
-        );
-        assert_eq!(gaps.plain(second(50), second(99), second(160)), Silence::Trusted, "due while we listened");
-        assert!(matches!(gaps.plain(second(50), second(120), second(160)), Silence::Held { .. }));
-        // Their repeats are turned away as well, so what they said has to be asked for.
-        assert_eq!(gaps.plain(second(50), second(120), second(232)), Silence::Lost);
-        // Who wants to fall back after a gap waits for its end.
-        let falls_back = gaps.silence(LANE, AfterGap::FallBack, (second(50), second(120)), second(9_999));
-        assert!(matches!(falls_back, Silence::Held { .. }));
-    }
-
-    #[test]
-    fn a_proven_webhook_ends_the_deafness_unless_others_are_still_turned_away() {
-        let gaps = at_one_address(second(0));
-        gaps.turned_away(LANE, second(100));
-        gaps.heard(&[], second(101));
-        gaps.turned_away(LANE, second(102));
-        gaps.heard(&[], second(104));
-        assert_eq!(
-            gaps.deaf(second(111)),
-            Some(Deaf::Since(second(100), DoubtCause::TurnedAway)),
-            "some are taken, and some are not"
-        );
-        let Some(Deaf::Over(gap, filled)) = gaps.deaf(second(112)) else { panic!("still deaf") };
-        assert_eq!((gap.from, gap.until), (second(100), second(104)));
-        assert!(filled.is_some_and(|filled| filled > second(104)), "the repeats are waited for");
-        assert_eq!(gaps.deaf(second(113)), None);
-        assert_eq!(gaps.plain(second(105), second(120), second(130)), Silence::Trusted);
-    }
-
-    #[test]
-    fn news_that_only_asking_brings_again_and_again_say_that_webhooks_do_not_come() {
-        let gaps = at_one_address(second(0));
-        gaps.heard(&[], second(100));
-        gaps.unheard(0, second(110), second(160));
-        gaps.unheard(0, second(112), second(161));
-        gaps.unheard(0, second(130), second(162));
-        assert_eq!(gaps.deaf(second(163)), None, "one is young enough to be repeated");
-        for said in [110, 111, 112] {
-            assert_eq!(gaps.deaf(second(164)), None);
-            gaps.unheard(0, second(said), second(164));
-        }
-        assert_eq!(gaps.deaf(second(165)), Some(Deaf::Since(second(100), DoubtCause::Unheard)));
-        assert!(matches!(gaps.plain(second(50), second(120), second(165)), Silence::Held { .. }));
-        gaps.heard(&[], second(170));
-        assert!(matches!(gaps.deaf(second(175)), Some(Deaf::Over(gap, _)) if gap.until == second(170)));
-        for said in [110, 111, 112] {
-            gaps.unheard(0, second(said), second(180));
-        }
-        assert_eq!(gaps.deaf(second(180)), None, "webhooks come, and some were lost");
-    }
-
-    #[test]
-    fn a_deafness_of_which_nothing_more_is_heard_is_over_some_time() {
-        let gaps = at_one_address(second(0));
-        gaps.turned_away(LANE, second(100));
-        assert_eq!(gaps.deaf(second(3_699)), Some(Deaf::Since(second(100), DoubtCause::TurnedAway)));
-        assert!(matches!(gaps.deaf(second(3_700)), Some(Deaf::Over(gap, None)) if gap.until == second(3_700)));
-    }
-
-    #[test]
-    fn a_failed_request_holds_the_deadlines_of_its_address_since_the_last_proof() {
-        let gaps = at_one_address(second(0));
-        gaps.reached(0, second(100));
-        gaps.reached(1, second(130));
-        gaps.not_reached(0, second(130));
-        let of = |lane, due| gaps.silence(lane, AfterGap::Ask, (second(50), second(due)), second(140));
-        assert!(matches!(of(LANE, 100), Silence::Held { .. }), "from the last proof on, not from the failure");
-        assert_eq!(of(LANE, 99), Silence::Trusted, "due before");
-        assert_eq!(of(OTHER, 135), Silence::Trusted, "another address");
-        assert_eq!(of(LaneId(9), 135), Silence::Trusted, "a lane that is not configured any more");
-        gaps.reached(1, second(150));
-        assert!(matches!(of(LANE, 135), Silence::Held { .. }), "proof of another address ends nothing");
-        let (doubts, _) = gaps.look(second(150));
-        let unreachable =
-            Doubt { address: "https://one".to_owned(), cause: DoubtCause::Unreachable, since: second(100) };
-        assert_eq!(doubts, [unreachable]);
-        gaps.reached(0, second(160));
-        let (doubts, over) = gaps.look(second(160));
-        let gap = Gap { from: second(100), until: second(160) };
-        assert_eq!(doubts, []);
-        assert_eq!(
-            over.iter().map(|over| (over.gap, over.filled)).collect::<Vec<_>>(),
-            [(gap, Some(second(160 + 92)))]
-        );
-        // Like any other gap: the repeats have their time first.
-        assert!(matches!(of(LANE, 135), Silence::Held { until } if until == second(252)));
-        assert_eq!(gaps.plain(second(50), second(135), second(252)), Silence::Trusted);
-    }
-
-    #[test]
-    fn a_long_doubt_loses_receipts_and_a_restart_forgets_no_doubt() {
-        let gaps = at_one_address(second(0));
-        gaps.reached(0, second(100));
-        gaps.not_reached(0, second(130));
-        let next = gaps.handed_on(second(150));
-        assert!(matches!(next.plain(second(50), second(120), second(150)), Silence::Held { .. }));
-        assert_eq!(next.plain(second(50), second(120), second(240)), Silence::Lost);
-        next.reached(0, second(250));
-        assert_eq!(next.plain(second(50), second(120), second(250)), Silence::Lost);
-        assert_eq!(next.lost(0), [Gap { from: second(100), until: second(250) }]);
-        assert_eq!(next.lost(1), []);
-        // The last proof is known to the next node, too.
-        let next = gaps.handed_on(second(150)).handed_on(second(160));
-        next.reached(0, second(170));
-        let next = next.handed_on(second(200));
-        next.not_reached(0, second(201));
-        assert_eq!(next.deaf(second(201)), Some(Deaf::Since(second(170), DoubtCause::Unreachable)));
-    }
-
-    #[test]
-    fn fallbacks_are_taken_back_since_the_beginning_of_each_doubt_and_once_it_has_ended() {
-        let gaps = at_one_address(second(0));
-        assert_eq!(gaps.to_take_back(second(5)), []);
-        gaps.reached(0, second(100));
-        gaps.not_reached(0, second(130));
-        gaps.turned_away(OTHER, second(140));
-        assert_eq!(gaps.to_take_back(second(140)), [(0, second(100)), (1, second(140))]);
-        assert_eq!(gaps.to_take_back(second(144)), []);
-        assert_eq!(gaps.to_take_back(second(145)), [(0, second(100)), (1, second(140))]);
-        gaps.reached(0, second(146));
-        assert_eq!(gaps.to_take_back(second(146)), [(0, second(100))], "claims may have come back meanwhile");
-        assert_eq!(gaps.to_take_back(second(150)), [(1, second(140))]);
-    }
-
-    #[test]
-    fn a_moment_without_proof_is_waited_for_and_not_written_down() {
-        let gaps = at_one_address(second(0));
-        let at = |millis| Timestamp::from_millis(millis);
-        gaps.reached(0, at(100_000));
-        gaps.not_reached(0, at(100_200));
-        gaps.reached(0, at(100_400));
-        assert_eq!(gaps.look(at(100_400)), (Vec::new(), Vec::new()));
-        let silence = gaps.plain(second(50), at(100_300), at(100_400));
-        assert_eq!(silence, Silence::Held { until: at(103_400) });
-    }
-
-    #[test]
-    fn news_in_answer_to_the_three_questions_is_a_doubt_at_once() {
-        let gaps = at_one_address(second(0));
-        gaps.heard(&["acme".to_owned()], second(99));
-        gaps.heard(&["beta".to_owned()], second(110));
-        let key = |n| MessageKey { batch: crate::domain::BatchId(1), n };
-        let due: Vec<Due> = (0..30)
-            .map(|n| Due { key: key(n), step: StepIndex::FIRST, accepted: second(100), can_be_asked: true })
-            .collect();
-        assert_eq!(gaps.hold_for_questions(1, &due, second(120)), None, "its webhooks come");
-        assert!(matches!(gaps.hold_for_questions(0, &due, second(120)), Some(Silence::Held { .. })));
-        let (asked, _) = gaps.inquiry(0).unwrap();
-        gaps.inquired(0, asked, true, second(122));
-        assert_eq!(gaps.deaf(second(122)), Some(Deaf::Since(second(99), DoubtCause::Unheard)));
-        assert!(matches!(gaps.plain(second(100), second(120), second(123)), Silence::Held { .. }));
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@
 //! silence decides nothing while nobody listened (rule 9).
 //! May not: decide (the engine does), or keep anything in memory that is not also a row.
 
+mod address;
 mod gaps;
 mod inquiry;
 mod link;

@@ -1,7 +1,7 @@
 //! What has to be true of whatever leaves.
 
 use super::{Campaign, Holds};
-use crate::domain::{BatchState, Content, Fault, OnUnknown, State, Timestamp, zone_of};
+use crate::domain::{BatchState, Content, Ending, Fault, OnUnknown, Present, State, Timestamp, zone_of};
 use crate::simulation::net::Posted;
 use crate::simulation::scene::country_of;
 use crate::simulation::world::START;
@@ -71,4 +71,11 @@ impl Holds {
         let taken = truth.accepted.len();
         assert!(taken <= most + in_passing, "the provider has taken it {taken} times: {}", about());
     }
+}
+
+/// Whether what fell back by a deadline, and was not submitted, has returned to awaiting.
+pub(super) fn is_taken_back(was: &Present, is: &Present) -> bool {
+    let waits = matches!((was.state, is.state), (State::Queued { .. }, State::Awaiting { .. }));
+    let fell_back = was.marks.ending(is.step) == Ending::Deadline && is.marks.ending(is.step) == Ending::Open;
+    waits && fell_back && was.marks.preceding(was.step) == Some(is.step) && !was.marks.handed_over(was.step)
 }

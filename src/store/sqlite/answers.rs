@@ -14,11 +14,7 @@ use crate::domain::{
 };
 use crate::store::signal::signals_of;
 use crate::store::{
-    Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
-    ClaimedSet, Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, KeptGap, Key, Lane,
-    LaneState, Lease, LinkState, Loaded, NamingLane, NewAudience, NewBatch, Node, NodeStart, NotedBucket, OptIn,
-    OptOut, Question, Queue, Receipt, Result, Said, Scope, Sender, Signals, Spread, Started, StepHold, Store, Stray,
-    StrayCount, StrayKind, TierPlace, Turned, Turns, Unwritable, Walk, Wish,
+    Alias, Along, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet, Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, KeptGap, Key, Lane, LaneState, Lease, LinkState, Loaded, NamingLane, NewAudience, NewBatch, Node, NodeStart, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope, Sender, Signals, Spread, Started, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Unwritable, Walk, Wish,
 };
 
 #[async_trait::async_trait]
@@ -194,25 +190,12 @@ impl Store for Sqlite {
         self.read("count strays", move |c| Box::pin(receipts::stray_counts(c))).await
     }
 
-    async fn due(
-        &self,
-        batch: BatchId,
-        until: Timestamp,
-        after: Option<(Timestamp, u32)>,
-        limit: u32,
-    ) -> Result<Vec<Loaded>> {
+    async fn due(&self, batch: BatchId, until: Timestamp, after: Option<Along>, limit: u32) -> Result<Vec<Loaded>> {
         self.read("read what is due", move |c| Box::pin(looks::due(c, batch, until, after, limit))).await
     }
 
-    async fn fallbacks(
-        &self,
-        queue: Queue,
-        accepted: Timestamp,
-        after: Option<(Timestamp, u32)>,
-        limit: u32,
-    ) -> Result<Vec<Loaded>> {
-        self.read("look who has fallen back", move |c| Box::pin(looks::fallbacks(c, queue, accepted, after, limit)))
-            .await
+    async fn fallbacks(&self, of: Queue, since: Timestamp, after: Option<Along>, limit: u32) -> Result<Vec<Loaded>> {
+        self.read("read fallbacks", move |c| Box::pin(looks::fallbacks(c, of, since, after, limit))).await
     }
 
     async fn next_due(&self, batches: Vec<BatchId>) -> Result<BTreeMap<BatchId, Timestamp>> {
@@ -232,8 +215,7 @@ impl Store for Sqlite {
         until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Loaded>> {
-        self.read("look who is silent", move |c| Box::pin(asking::silent(c, batch, steps, heard, (from, until), limit)))
-            .await
+        self.read("read silent", move |c| Box::pin(asking::silent(c, batch, steps, heard, (from, until), limit))).await
     }
 
     async fn questions(&self, about: Vec<(MessageKey, StepIndex)>) -> Result<Vec<Question>> {
