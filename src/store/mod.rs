@@ -39,9 +39,7 @@ pub use lease::{Epoch, Holder, Lease, NodeStart, Started};
 pub use limits::{Cap, Capped, Price, Reached, StepHeldBy, StepHold};
 pub use marked::Marked;
 pub use model::{
-    Along, Asked, Asking, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, DoubtCause, Drained, Event,
-    Found, Heard, Impatient, KeptGap, Key, KnownAs, Lane, LinkState, Loaded, NewAudience, Node, Pass, Question, Queue,
-    TierPlace, TierUse, Timing, Turned, TurnedAway, Turns, Unwritable,
+    Along, Asked, Asking, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, DoubtCause, Drained, Event, Found, Heard, Impatient, KeptGap, Key, KnownAs, Lane, LinkState, Loaded, NewAudience, Node, Pass, Question, Queue, TierPlace, TierUse, Timing, Turned, TurnedAway, Turns, Unwritable,
 };
 pub use people::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use signal::{Hints, Signal, Signals};
