@@ -73,9 +73,9 @@ impl Holds {
     }
 }
 
-/// Whether what fell back by a deadline, and was not submitted, has returned to awaiting.
+/// Whether what fell back by a deadline, and was not submitted, has returned to awaiting; there its window may have closed.
 pub(super) fn is_taken_back(was: &Present, is: &Present) -> bool {
-    let waits = matches!((was.state, is.state), (State::Queued { .. }, State::Awaiting { .. }));
+    let waits = matches!((was.state, is.state), (State::Queued { .. }, State::Awaiting { .. } | State::Done { .. }));
     let fell_back = was.marks.ending(is.step) == Ending::Deadline && is.marks.ending(is.step) == Ending::Open;
     waits && fell_back && was.marks.preceding(was.step) == Some(is.step) && !was.marks.handed_over(was.step)
 }
