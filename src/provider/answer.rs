@@ -222,7 +222,7 @@ mod tests {
             (399, r#"{"umid":"u-1","status":{"state":"queued"}}"#, "held: lane"),
             (404, "<html>", "held: lane"),
             (408, r#"{"code":1002}"#, "unknown"),
-            (425, "", "throttled"),
+            (425, "", "held: lane"),
             (499, "", "held: lane"),
             (429, r#"{"code":429,"message":"Quota exceeded. Please try again in 2 second(s)."}"#, "throttled"),
             (500, r#"{"code":2000}"#, "unknown"),

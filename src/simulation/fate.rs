@@ -15,9 +15,9 @@ use crate::node::Processes;
 use crate::store::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
     ClaimedSet, Copied, Dial, Edition, Epoch, Error, Event, Found, Heard, Hold, Holder, Inbound, InboundOf, KeptGap,
-    Key, Lane, LaneState, Lease, LinkState, Loaded, NamingLane, NewAudience, NewBatch, Node, NodeStart, NotedBucket,
-    OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope, Sender, Signals, Spread, Started, StepHold, Store,
-    Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Unwritable, Walk, Wish,
+    Key, Lane, LaneState, Lease, LinkState, Loaded, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes,
+    NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope, Sender, Signals, Spread, Started,
+    StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Unwritable, Walk, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -161,142 +161,150 @@ impl Mortal {
 
 /// Each verb goes through to the store below, as a read or a write.
 macro_rules! through {
-    ($($kind:ident $verb:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+    ($contract:ident { $($kind:ident $verb:ident($($argument:ident: $type:ty),*) -> $answer:ty;)* } $($more:item)*) => {
         #[async_trait::async_trait]
-        impl Store for Mortal {
+        impl $contract for Mortal {
             $(
                 async fn $verb(&self, $($argument: $type),*) -> Result<$answer> {
                     self.$kind(self.store.$verb($($argument),*)).await
                 }
             )*
-
-            fn signals(&self) -> &Signals {
-                self.store.signals()
-            }
-
-            async fn ended(&self) {
-                self.store.ended().await;
-            }
-
-            async fn close(&self) {
-                self.store.close().await;
-            }
+            $($more)*
         }
     };
 }
 
 through! {
-    writes begin_audience(new: NewAudience) -> AudienceId;
-    writes add_recipients(audience: AudienceId, first: u32, recipients: Vec<Recipient>) -> ();
-    writes publish_audience(audience: AudienceId, recipients: u32, summary: String) -> ();
-    writes remove_audience(audience: AudienceId) -> ();
-    writes sweep_unpublished(before: Timestamp) -> u32;
-    reads audiences() -> Vec<Audience>;
-    reads audience_named(name: &str) -> Option<Audience>;
-    reads parts_of(batch: BatchId) -> Vec<AudiencePart>;
-    reads recipients(audience: AudienceId, from: u32, limit: u32) -> Vec<Recipient>;
-    reads numbers(audience: AudienceId, from: u32, limit: u32) -> Vec<Msisdn>;
-    writes begin_batch(new: NewBatch) -> BatchId;
-    writes spread(spread: Spread) -> u32;
-    writes publish_batch(batch: BatchId, state: BatchState, now: Timestamp) -> ();
-    reads batches(states: Option<Vec<BatchState>>) -> Vec<Batch>;
-    reads batch(id: BatchId) -> Option<Batch>;
-    reads batch_named(name: &str) -> Option<Batch>;
-    reads plan(batch: BatchId) -> Option<Plan>;
-    reads tallies(batch: BatchId) -> Tallies;
-    writes move_batch(
-        batch: BatchId,
-        from: Vec<BatchState>,
-        to: BatchState,
-        why: Option<String>,
-        now: Timestamp
-    ) -> Option<u64>;
-    writes amend(amendment: Amendment) -> Option<u64>;
-    reads editions(batch: BatchId) -> Vec<Edition>;
-    changes bring_forward(queue: Queue, to: Timestamp, within: Option<Span>, limit: u32) -> u32;
-    changes claim(claim: Claim) -> ClaimedSet;
-    changes record_noting(changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Vec<MessageKey>;
-    reads in_flight(epoch: Epoch, after: Option<MessageKey>, limit: u32) -> Vec<Loaded>;
-    reads load(keys: Vec<MessageKey>) -> Vec<Loaded>;
-    reads open_messages(batch: BatchId, after: Option<u32>, limit: u32) -> Vec<Loaded>;
-    reads find(keys: Vec<Key>) -> Vec<Option<Found>>;
-    writes keep_naming_lanes(lanes: Vec<NamingLane>) -> ();
-    reads naming_lanes() -> Vec<NamingLane>;
-    changes take_receipts(receipts: Vec<Receipt>, strays: Vec<Stray>, changes: Vec<Change>) -> Vec<MessageKey>;
-    reads strays(kind: StrayKind, after: Option<(Timestamp, i64)>, limit: u32) -> Vec<(i64, Stray)>;
-    writes forget_strays(ids: Vec<i64>) -> ();
-    writes forget_old_strays(before: Timestamp) -> ();
-    reads stray_counts() -> Vec<StrayCount>;
-    reads due(batch: BatchId, until: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
-    reads fallbacks(of: Queue, since: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
-    reads next_due(batches: Vec<BatchId>) -> BTreeMap<BatchId, Timestamp>;
-    reads turns(queues: Vec<Queue>) -> BTreeMap<Queue, Turns>;
-    reads silent(
-        batch: BatchId,
-        steps: Vec<StepIndex>,
-        heard: Heard,
-        from: Timestamp,
-        until: Timestamp,
-        limit: u32
-    ) -> Vec<Loaded>;
-    reads questions(about: Vec<(MessageKey, StepIndex)>) -> Vec<Question>;
-    writes note_asked(asked: Vec<Asked>, asking: Asking) -> ();
-    reads asking() -> Vec<Asking>;
-    reads attempts(messages: Vec<MessageKey>) -> Vec<Vec<Attempt>>;
-    reads receipts(message: MessageKey) -> Vec<Receipt>;
-    reads recipient(message: MessageKey) -> Option<Recipient>;
-    reads unknown(batch: BatchId, limit: u32) -> Vec<(MessageKey, Msisdn, StepIndex)>;
-    reads walk(batch: BatchId, scope: Scope, copied: watch::Sender<Copied>) -> Option<Walk>;
-    reads lanes(lanes: Vec<(String, Channel)>) -> Vec<Lane>;
-    reads holds() -> Vec<Hold>;
-    writes hold(hold: Hold, begun: Timestamp) -> u64;
-    writes release(lane: String, template: String, now: Timestamp, by: String) -> u32;
-    reads step_holds() -> Vec<StepHold>;
-    writes hold_step(hold: StepHold) -> Option<u64>;
-    writes release_steps(batch: BatchId, only: Option<StepIndex>, by: String, now: Timestamp) -> Option<u64>;
-    reads spent(batch: BatchId) -> Vec<(StepIndex, Money)>;
-    reads dials() -> Vec<Dial>;
-    writes turn(dial: Dial, now: Timestamp) -> Option<u64>;
-    writes turn_back(knob: Knob, name: String, why: String, now: Timestamp) -> Option<u64>;
-    reads buckets() -> Vec<NotedBucket>;
-    writes take_business(events: Vec<BusinessEvent>) -> u32;
-    reads said() -> Vec<Said>;
-    writes count_no_others(portfolios: BTreeMap<String, Vec<LaneId>>) -> ();
-    writes count_tiers(portfolios: BTreeMap<String, Vec<LaneId>>, since: Timestamp, from: Option<MessageKey>)
-        -> Option<MessageKey>;
-    writes take_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
-    reads tier_places(portfolios: Vec<String>, since: Timestamp) -> BTreeMap<String, Vec<TierPlace>>;
-    reads tiers_used(since: Timestamp) -> BTreeMap<String, u32>;
-    writes give_back_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
-    writes forget_places(before: Timestamp) -> ();
-    opts opt_out(people: Vec<OptOut>) -> u32;
-    writes opt_in(people: Vec<OptIn>) -> u32;
-    reads opted_out(people: Vec<Msisdn>) -> Vec<Msisdn>;
-    reads opt_outs(after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
-    reads opt_out_list(after: Option<Msisdn>, limit: u32) -> Vec<OptOut>;
-    reads wishes(person: Msisdn) -> Vec<Wish>;
-    reads last_stop() -> i64;
-    reads stops(after: i64, limit: u32) -> Vec<(i64, Msisdn)>;
-    reads unwilling(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);
-    opts take_inbound(inbound: Vec<Inbound>) -> Vec<Vec<Msisdn>>;
-    opts learn_aliases(aliases: Vec<Alias>) -> Vec<Msisdn>;
-    reads inbound(of: InboundOf, after: i64, limit: u32) -> Vec<(i64, Inbound)>;
-    reads replied(batch: BatchId) -> Vec<(StepIndex, u32)>;
-    reads window_holders(sender: Sender, now: Timestamp, after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
-    reads open_windows(people: Vec<Msisdn>, sender: Sender, now: Timestamp) -> Vec<(Msisdn, Timestamp)>;
-    reads lease() -> Lease;
-    writes start_node(start: NodeStart) -> Option<Started>;
-    reads renew(epoch: Epoch, now: Timestamp) -> ();
-    writes beat(beat: Beat) -> ();
-    writes stop_node(node: i64, listening_until: Timestamp) -> ();
-    reads turned_away() -> Vec<Turned>;
-    writes keep_gap(gap: KeptGap, forget: Timestamp) -> ();
-    reads gaps() -> Vec<KeptGap>;
-    reads links() -> Vec<LinkState>;
-    reads nodes(since: Timestamp) -> Vec<Node>;
-    reads unwritable(since: Timestamp) -> Option<Unwritable>;
-    reads lane_states(since: Timestamp) -> Vec<LaneState>;
-    reads seq() -> u64;
-    writes note(event: Event) -> ();
-    reads events(after: i64, limit: u32) -> Vec<(i64, Event)>;
+    Nodes {
+        reads lease() -> Lease;
+        writes start_node(start: NodeStart) -> Option<Started>;
+        reads renew(epoch: Epoch, now: Timestamp) -> ();
+        writes beat(beat: Beat) -> ();
+        writes stop_node(node: i64, listening_until: Timestamp) -> ();
+        reads turned_away() -> Vec<Turned>;
+        writes keep_gap(gap: KeptGap, forget: Timestamp) -> ();
+        reads gaps() -> Vec<KeptGap>;
+        reads links() -> Vec<LinkState>;
+        reads nodes(since: Timestamp) -> Vec<Node>;
+        reads unwritable(since: Timestamp) -> Option<Unwritable>;
+        reads lane_states(since: Timestamp) -> Vec<LaneState>;
+    }
+}
+
+through! {
+    Store {
+        writes begin_audience(new: NewAudience) -> AudienceId;
+        writes add_recipients(audience: AudienceId, first: u32, recipients: Vec<Recipient>) -> ();
+        writes publish_audience(audience: AudienceId, recipients: u32, summary: String) -> ();
+        writes remove_audience(audience: AudienceId) -> ();
+        writes sweep_unpublished(before: Timestamp) -> u32;
+        reads audiences() -> Vec<Audience>;
+        reads audience_named(name: &str) -> Option<Audience>;
+        reads parts_of(batch: BatchId) -> Vec<AudiencePart>;
+        reads recipients(audience: AudienceId, from: u32, limit: u32) -> Vec<Recipient>;
+        reads numbers(audience: AudienceId, from: u32, limit: u32) -> Vec<Msisdn>;
+        writes begin_batch(new: NewBatch) -> BatchId;
+        writes spread(spread: Spread) -> u32;
+        writes publish_batch(batch: BatchId, state: BatchState, now: Timestamp) -> ();
+        reads batches(states: Option<Vec<BatchState>>) -> Vec<Batch>;
+        reads batch(id: BatchId) -> Option<Batch>;
+        reads batch_named(name: &str) -> Option<Batch>;
+        reads plan(batch: BatchId) -> Option<Plan>;
+        reads tallies(batch: BatchId) -> Tallies;
+        writes move_batch(
+            batch: BatchId,
+            from: Vec<BatchState>,
+            to: BatchState,
+            why: Option<String>,
+            now: Timestamp
+        ) -> Option<u64>;
+        writes amend(amendment: Amendment) -> Option<u64>;
+        reads editions(batch: BatchId) -> Vec<Edition>;
+        changes bring_forward(queue: Queue, to: Timestamp, within: Option<Span>, limit: u32) -> u32;
+        changes claim(claim: Claim) -> ClaimedSet;
+        changes record_noting(changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Vec<MessageKey>;
+        reads in_flight(epoch: Epoch, after: Option<MessageKey>, limit: u32) -> Vec<Loaded>;
+        reads load(keys: Vec<MessageKey>) -> Vec<Loaded>;
+        reads open_messages(batch: BatchId, after: Option<u32>, limit: u32) -> Vec<Loaded>;
+        reads find(keys: Vec<Key>) -> Vec<Option<Found>>;
+        writes keep_naming_lanes(lanes: Vec<NamingLane>) -> ();
+        reads naming_lanes() -> Vec<NamingLane>;
+        changes take_receipts(receipts: Vec<Receipt>, strays: Vec<Stray>, changes: Vec<Change>) -> Vec<MessageKey>;
+        reads strays(kind: StrayKind, after: Option<(Timestamp, i64)>, limit: u32) -> Vec<(i64, Stray)>;
+        writes forget_strays(ids: Vec<i64>) -> ();
+        writes forget_old_strays(before: Timestamp) -> ();
+        reads stray_counts() -> Vec<StrayCount>;
+        reads due(batch: BatchId, until: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
+        reads fallbacks(of: Queue, since: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
+        reads next_due(batches: Vec<BatchId>) -> BTreeMap<BatchId, Timestamp>;
+        reads turns(queues: Vec<Queue>) -> BTreeMap<Queue, Turns>;
+        reads silent(
+            batch: BatchId,
+            steps: Vec<StepIndex>,
+            heard: Heard,
+            from: Timestamp,
+            until: Timestamp,
+            limit: u32
+        ) -> Vec<Loaded>;
+        reads questions(about: Vec<(MessageKey, StepIndex)>) -> Vec<Question>;
+        writes note_asked(asked: Vec<Asked>, asking: Asking) -> ();
+        reads asking() -> Vec<Asking>;
+        reads attempts(messages: Vec<MessageKey>) -> Vec<Vec<Attempt>>;
+        reads receipts(message: MessageKey) -> Vec<Receipt>;
+        reads recipient(message: MessageKey) -> Option<Recipient>;
+        reads unknown(batch: BatchId, limit: u32) -> Vec<(MessageKey, Msisdn, StepIndex)>;
+        reads walk(batch: BatchId, scope: Scope, copied: watch::Sender<Copied>) -> Option<Walk>;
+        reads lanes(lanes: Vec<(String, Channel)>) -> Vec<Lane>;
+        reads holds() -> Vec<Hold>;
+        writes hold(hold: Hold, begun: Timestamp) -> u64;
+        writes release(lane: String, template: String, now: Timestamp, by: String) -> u32;
+        reads step_holds() -> Vec<StepHold>;
+        writes hold_step(hold: StepHold) -> Option<u64>;
+        writes release_steps(batch: BatchId, only: Option<StepIndex>, by: String, now: Timestamp) -> Option<u64>;
+        reads spent(batch: BatchId) -> Vec<(StepIndex, Money)>;
+        reads dials() -> Vec<Dial>;
+        writes turn(dial: Dial, now: Timestamp) -> Option<u64>;
+        writes turn_back(knob: Knob, name: String, why: String, now: Timestamp) -> Option<u64>;
+        reads buckets() -> Vec<NotedBucket>;
+        writes take_business(events: Vec<BusinessEvent>) -> u32;
+        reads said() -> Vec<Said>;
+        writes count_no_others(portfolios: BTreeMap<String, Vec<LaneId>>) -> ();
+        writes count_tiers(portfolios: BTreeMap<String, Vec<LaneId>>, since: Timestamp, from: Option<MessageKey>)
+            -> Option<MessageKey>;
+        writes take_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
+        reads tier_places(portfolios: Vec<String>, since: Timestamp) -> BTreeMap<String, Vec<TierPlace>>;
+        reads tiers_used(since: Timestamp) -> BTreeMap<String, u32>;
+        writes give_back_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
+        writes forget_places(before: Timestamp) -> ();
+        opts opt_out(people: Vec<OptOut>) -> u32;
+        writes opt_in(people: Vec<OptIn>) -> u32;
+        reads opted_out(people: Vec<Msisdn>) -> Vec<Msisdn>;
+        reads opt_outs(after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
+        reads opt_out_list(after: Option<Msisdn>, limit: u32) -> Vec<OptOut>;
+        reads wishes(person: Msisdn) -> Vec<Wish>;
+        reads last_stop() -> i64;
+        reads stops(after: i64, limit: u32) -> Vec<(i64, Msisdn)>;
+        reads unwilling(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);
+        opts take_inbound(inbound: Vec<Inbound>) -> Vec<Vec<Msisdn>>;
+        opts learn_aliases(aliases: Vec<Alias>) -> Vec<Msisdn>;
+        reads inbound(of: InboundOf, after: i64, limit: u32) -> Vec<(i64, Inbound)>;
+        reads replied(batch: BatchId) -> Vec<(StepIndex, u32)>;
+        reads window_holders(sender: Sender, now: Timestamp, after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;
+        reads open_windows(people: Vec<Msisdn>, sender: Sender, now: Timestamp) -> Vec<(Msisdn, Timestamp)>;
+        reads seq() -> u64;
+        writes note(event: Event) -> ();
+        reads events(after: i64, limit: u32) -> Vec<(i64, Event)>;
+    }
+
+    fn signals(&self) -> &Signals {
+        self.store.signals()
+    }
+
+    async fn ended(&self) {
+        self.store.ended().await;
+    }
+
+    async fn close(&self) {
+        self.store.close().await;
+    }
 }

@@ -1,71 +1,23 @@
 //! The world outside: the provider's pure model, the ways in which requests and webhooks get lost between it and us, and
 //! an account of what truly happened.
 
+mod account;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::{Notify, oneshot};
 
+pub(super) use account::{Missed, Trouble, Truth};
+
 use super::wishes::Wish;
 use super::{act, scene};
 use crate::clock::{Clock, ManualClock};
-use crate::domain::{AttemptId, Channel, Fault, Span, Status, Timestamp, Umid};
+use crate::domain::{AttemptId, Channel, Fault, Span, Timestamp, Umid};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use crate::simulator::{Call, Method, Model, REPEATS, Reply};
 use crate::wire::{self, Report, codes};
-
-/// How often what goes wrong. Shares of requests, or of webhooks.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Trouble {
-    /// The connection is refused: nothing leaves.
-    pub(super) refused: f64,
-    /// The connection takes its time to come about.
-    pub(super) slow_connection: f64,
-    /// It breaks before the provider has read the request.
-    pub(super) cut_before: f64,
-    /// It breaks after the provider has carried the request out.
-    pub(super) cut_after: f64,
-    /// The provider carries it out, and what comes back proves nothing.
-    pub(super) broken_answer: f64,
-    /// The webhook never sets out.
-    pub(super) webhook_lost: f64,
-    pub(super) webhook_twice: f64,
-    pub(super) webhook_late: f64,
-    /// It carries no id of ours.
-    pub(super) webhook_nameless: f64,
-}
-
-/// What the provider truly knows of one attempt.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Truth {
-    /// When it took the attempt, each time.
-    pub(super) accepted: Vec<Timestamp>,
-    /// Whose fault the provider's refusals were.
-    pub(super) refused: Vec<Fault>,
-    /// Whose fault its bad news were.
-    pub(super) failed: Vec<Fault>,
-    /// The best that it has ever reported, whether that reached us or not.
-    pub(super) best: Option<Status>,
-    /// The best status of which we have acknowledged a webhook.
-    pub(super) told: Option<Status>,
-    /// Good news that found us deaf.
-    pub(super) missed: Vec<Missed>,
-}
-
-/// Good news that could not be taken when the provider tried first.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Missed {
-    hook: u64,
-    /// Of which of the attempt's copies, by the order in which the provider took them: one where all went well.
-    pub(super) copy: usize,
-    pub(super) tried: Timestamp,
-    pub(super) status: Status,
-    /// When the provider tries again; nothing where it has given up.
-    pub(super) again: Option<Timestamp>,
-    /// It was longer on its way than the provider takes, so nobody can rely on when it comes.
-    pub(super) late: bool,
-}
 
 /// How much later than it set out a webhook arrives at most, unless it is late.
 const PUNCTUAL: Span = Span::from_secs(2);

@@ -19,6 +19,7 @@ mod lease;
 mod limits;
 mod marked;
 mod model;
+mod node_verbs;
 mod people;
 mod signal;
 mod sqlite;
@@ -39,8 +40,11 @@ pub use lease::{Epoch, Holder, Lease, NodeStart, Started};
 pub use limits::{Cap, Capped, Price, Reached, StepHeldBy, StepHold};
 pub use marked::Marked;
 pub use model::{
-    Along, Asked, Asking, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, DoubtCause, Drained, Event, Found, Heard, Impatient, KeptGap, Key, KnownAs, Lane, LinkState, Loaded, NewAudience, Node, Pass, Question, Queue, TierPlace, TierUse, Timing, Turned, TurnedAway, Turns, Unwritable,
+    Along, Asked, Asking, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, DoubtCause, Drained,
+    Event, Found, Heard, Impatient, KeptGap, Key, KnownAs, Lane, LinkState, Loaded, NewAudience, Node, Pass, Question,
+    Queue, TierPlace, TierUse, Timing, Turned, TurnedAway, Turns, Unwritable,
 };
+pub use node_verbs::Nodes;
 pub use people::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use signal::{Hints, Signal, Signals};
 pub use sqlite::Sqlite;

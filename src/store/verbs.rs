@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 use super::{
-    Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
-    ClaimedSet, Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, KeptGap, Key, Lane,
-    LaneState, Lease, LinkState, Loaded, NamingLane, NewAudience, NewBatch, Node, NodeStart, NotedBucket, OptIn,
-    OptOut, Question, Queue, Receipt, Result, Said, Scope, Sender, Spread, Started, StepHold, Stray, StrayCount,
-    TierPlace, Turned, Turns, Unwritable, Walk, Wish,
+    Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, BusinessEvent, Change, Claim, ClaimedSet,
+    Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, Loaded, NamingLane,
+    NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope, Sender, Spread,
+    StepHold, Stray, StrayCount, TierPlace, Turns, Walk, Wish,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, Span,
@@ -17,7 +16,7 @@ use crate::domain::{
 };
 
 #[async_trait::async_trait]
-pub trait Store: Send + Sync + std::fmt::Debug {
+pub trait Store: super::Nodes + Send + Sync + std::fmt::Debug {
     // Audiences: hidden while they grow, then visible at once and for ever the same.
 
     async fn begin_audience(&self, new: NewAudience) -> Result<AudienceId>;
@@ -303,34 +302,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         limit: u32,
     ) -> Result<Vec<Msisdn>>;
 
-    // Nodes and what is told about them.
+    // Decisions and what is told about them.
 
-    /// The lease as it stands.
-    async fn lease(&self) -> Result<Lease>;
-    /// Registers a server and begins its epoch, in one transaction. Nothing happens, and nothing is returned, where the
-    /// lease stands no longer as it stood in `start.over`.
-    async fn start_node(&self, start: NodeStart) -> Result<Option<Started>>;
-    /// Renews the lease. Fails with [`super::Error::Superseded`] once another epoch has begun.
-    async fn renew(&self, epoch: Epoch, now: Timestamp) -> Result<()>;
-    /// Says that the node lives, up to when it has listened, what it has turned away, and that it has noted the
-    /// decisions up to `noted`. Fails with [`super::Error::Superseded`] once another node has started.
-    async fn beat(&self, beat: Beat) -> Result<()>;
-    /// The node's last word: it has listened up to then. Gives its lease back, if it holds it still.
-    async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()>;
-    /// What was turned away, for each reason since the last day without any.
-    async fn turned_away(&self) -> Result<Vec<Turned>>;
-    /// How lanes go, as nodes seen since `since` that have not stopped said last.
-    async fn lane_states(&self, since: Timestamp) -> Result<Vec<LaneState>>;
-    /// Keeps a time in which no receipt could be committed or proof of an address was missing, and forgets those that ended before `forget`.
-    async fn keep_gap(&self, gap: KeptGap, forget: Timestamp) -> Result<()>;
-    /// The times in which no receipt could be committed or proof of an address was missing, earliest first.
-    async fn gaps(&self) -> Result<Vec<KeptGap>>;
-    /// What is known of each direction of each provider address, as the last node has said it.
-    async fn links(&self) -> Result<Vec<LinkState>>;
-    /// Nodes seen since `since` that have not stopped.
-    async fn nodes(&self, since: Timestamp) -> Result<Vec<Node>>;
-    /// Whether the running server could not write at its latest try, and that was since `since`.
-    async fn unwritable(&self, since: Timestamp) -> Result<Option<Unwritable>>;
     /// Rises with every decision of a person or of the throttle.
     async fn seq(&self) -> Result<u64>;
     async fn note(&self, event: Event) -> Result<()>;

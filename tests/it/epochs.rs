@@ -104,7 +104,12 @@ async fn a_second_server_is_refused_under_any_name_and_without_lock_files() {
 async fn a_server_that_was_stopped_and_superseded_sends_nothing_when_it_goes_on() {
     let mut site = sending().await;
     let first = site.take_server();
+    // Between two commits: in the middle of one it would keep the database's own lock, and no other could write.
     first.signal("STOP");
+    while !site.can_be_written().await {
+        first.signal("CONT");
+        first.signal("STOP");
+    }
     let mut next = site.begin(&["serve", "--json", "--listen", "127.0.0.1:0"]);
     next.first_line().await;
     let counted = site.look("SELECT count(*) FROM attempt WHERE verdict = 2").await;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 use super::{
-    Sqlite, aliases, asking, audiences, batches, dials, editions, facts, inbound, lanes, leases, limits, looks,
-    messages, naming, nodes, receipts, tiers, walk, wishes,
+    Sqlite, aliases, asking, audiences, batches, dials, editions, facts, inbound, lanes, limits, looks, messages,
+    naming, nodes, receipts, tiers, walk, wishes,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, Span,
@@ -14,7 +14,10 @@ use crate::domain::{
 };
 use crate::store::signal::signals_of;
 use crate::store::{
-    Alias, Along, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet, Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, KeptGap, Key, Lane, LaneState, Lease, LinkState, Loaded, NamingLane, NewAudience, NewBatch, Node, NodeStart, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope, Sender, Signals, Spread, Started, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Unwritable, Walk, Wish,
+    Alias, Along, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, BusinessEvent, Change, Claim,
+    ClaimedSet, Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, Loaded,
+    NamingLane, NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope,
+    Sender, Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turns, Walk, Wish,
 };
 
 #[async_trait::async_trait]
@@ -439,60 +442,6 @@ impl Store for Sqlite {
     ) -> Result<Vec<Msisdn>> {
         let verb = "list open windows";
         self.read(verb, move |c| Box::pin(async move { inbound::holders(c, &sender, now, after, limit).await })).await
-    }
-
-    async fn lease(&self) -> Result<Lease> {
-        self.read("read the lease", move |c| Box::pin(leases::lease(c))).await
-    }
-
-    async fn start_node(&self, start: NodeStart) -> Result<Option<Started>> {
-        let started = self.write("start a node", move |c| Box::pin(nodes::start(c, start))).await?;
-        if started.is_some() {
-            self.serving.begin()?;
-        }
-        Ok(started)
-    }
-
-    async fn renew(&self, epoch: Epoch, now: Timestamp) -> Result<()> {
-        self.write("renew the lease", move |c| Box::pin(leases::renew(c, epoch, now))).await
-    }
-
-    async fn beat(&self, beat: Beat) -> Result<()> {
-        self.write("beat", move |c| Box::pin(nodes::beat(c, beat))).await
-    }
-
-    async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()> {
-        self.write("stop a node", move |c| Box::pin(nodes::stop(c, node, listening_until))).await?;
-        self.serving.end();
-        Ok(())
-    }
-
-    async fn turned_away(&self) -> Result<Vec<Turned>> {
-        self.read("read what was turned away", move |c| Box::pin(nodes::turned_away(c))).await
-    }
-
-    async fn keep_gap(&self, gap: KeptGap, forget: Timestamp) -> Result<()> {
-        self.write("keep a gap", move |c| Box::pin(nodes::keep_gap(c, gap, forget))).await
-    }
-
-    async fn gaps(&self) -> Result<Vec<KeptGap>> {
-        self.read("read gaps", move |c| Box::pin(nodes::gaps(c))).await
-    }
-
-    async fn links(&self) -> Result<Vec<LinkState>> {
-        self.read("read links", move |c| Box::pin(nodes::links(c))).await
-    }
-
-    async fn nodes(&self, since: Timestamp) -> Result<Vec<Node>> {
-        self.read("list nodes", move |c| Box::pin(nodes::live(c, since))).await
-    }
-
-    async fn lane_states(&self, since: Timestamp) -> Result<Vec<LaneState>> {
-        self.read("read how lanes go", move |c| Box::pin(nodes::lane_states(c, since))).await
-    }
-
-    async fn unwritable(&self, since: Timestamp) -> Result<Option<Unwritable>> {
-        Ok(self.serving.trouble(since))
     }
 
     async fn seq(&self) -> Result<u64> {

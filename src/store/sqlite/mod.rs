@@ -20,6 +20,7 @@ mod limits;
 mod looks;
 mod messages;
 mod naming;
+mod node_answers;
 mod nodes;
 mod numbers;
 mod place;

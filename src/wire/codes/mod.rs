@@ -82,7 +82,7 @@ pub fn of_answer(status: u16, code: Option<i64>) -> &'static Entry {
         429 => with_fault(PASSING, &THROTTLED),
         // Nobody takes messages at an address that sends us elsewhere, whatever its page says.
         300..=399 => &ELSEWHERE,
-        408 | 425 | 500.. => with_fault(PASSING, &BROKEN),
+        408 | 500.. => with_fault(PASSING, &BROKEN),
         404 | 405 | 410 => coded.unwrap_or(&NOT_THERE),
         _ => coded.unwrap_or(&REFUSED),
     }

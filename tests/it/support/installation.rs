@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use sqlx::Row;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use sqlx::{ConnectOptions, Row};
 use tempfile::TempDir;
 use volley::domain::{Channel, Msisdn};
 
@@ -195,6 +195,14 @@ impl Installation {
             self.reader = Some(SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap());
         }
         self.reader.clone().unwrap()
+    }
+
+    /// Whether somebody can write now: no process holds the database's own lock.
+    pub(crate) async fn can_be_written(&self) -> bool {
+        let options = SqliteConnectOptions::new().filename(self.path("volley.db"));
+        let mut connection = options.busy_timeout(std::time::Duration::ZERO).connect().await.unwrap();
+        let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await;
+        begun.is_ok() && sqlx::query("ROLLBACK").execute(&mut connection).await.is_ok()
     }
 
     /// One number out of the database; nothing where there is no row.

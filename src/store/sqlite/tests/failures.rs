@@ -9,7 +9,7 @@ use super::{Place, event};
 use crate::clock::{Clock, ManualClock, RealClock};
 use crate::domain::{AudienceId, Country, Fields, Msisdn, Recipient, Span};
 use crate::store::sqlite::Sqlite;
-use crate::store::{DiskTrouble, Error, KnownAs, NewAudience, Store, Unwritable};
+use crate::store::{DiskTrouble, Error, KnownAs, NewAudience, Nodes, Store, Unwritable};
 
 /// Something about the writer's connection that only a test changes.
 async fn pragma(store: &Sqlite, text: &'static str) {

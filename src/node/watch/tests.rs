@@ -1,0 +1,166 @@
+use std::collections::BTreeMap;
+
+use super::super::build::Built;
+use super::*;
+use crate::campaign::{Draft, Launcher};
+use crate::clock::{Chance, ManualClock};
+use crate::config::Config;
+use crate::dispatch;
+use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
+use crate::receipts::Proofs;
+use crate::store::{self, HeldBy, Hold};
+use crate::throttle::{Bucket, Pace, Tenure};
+
+#[derive(Debug)]
+struct NobodyThere;
+
+#[async_trait::async_trait]
+impl Transport for NobodyThere {
+    async fn post(&self, _: Endpoint, _: Vec<u8>, _: Arc<dyn Gate>) -> std::result::Result<RawAnswer, Broken> {
+        Err(Broken::NotOffered { why: "nobody is there".to_owned() })
+    }
+
+    async fn details(&self, _: &crate::domain::Umid) -> std::result::Result<RawAnswer, Broken> {
+        Err(Broken::NotOffered { why: "nobody is there".to_owned() })
+    }
+}
+
+fn paused(lane: &str, since: Timestamp) -> Hold {
+    Hold::of_person(lane, "", "paused by Ann".to_owned(), since)
+}
+
+fn config() -> Config {
+    let text = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
+                [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"10/s\"\nsource = \"ACME\"\n";
+    let path = std::path::Path::new("volley.toml");
+    let none = std::iter::empty::<(&str, String)>();
+    Config::read(Some((path, text)), std::iter::empty(), none).unwrap().config
+}
+
+/// A watch over one lane, and a clock that only the test moves: whatever waits for time waits for ever.
+async fn watch() -> (Watch, Arc<Lane>, Arc<ManualClock>) {
+    let manual = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+    let clock = Arc::clone(&manual) as Arc<dyn Clock>;
+    let store = store::open("sqlite::memory:", Arc::clone(&clock)).await.unwrap();
+    let whole = config();
+    let config = whole.lane("sms").unwrap().clone();
+    let id = store.lanes(vec![("sms".to_owned(), config.channel)]).await.unwrap()[0].id;
+    let (book, holds) = (Arc::new(Book::new(Arc::clone(&store))), Arc::new(Holds::default()));
+    let lane = Lane::new(dispatch::Parts {
+        id,
+        client: Client::new(Box::new(NobodyThere)),
+        pace: Pace::new(Arc::new(Bucket::new(config.rate, config.burst, Arc::clone(&clock))), None),
+        config,
+        pairs: None,
+        tier: None,
+        holds: Arc::clone(&holds),
+        tenure: Arc::new(Tenure::unending()),
+        fleet: Arc::default(),
+        book: Arc::clone(&book),
+        clock: Arc::clone(&clock),
+        chance: Arc::new(Chance::seeded(1)),
+    });
+    let node = store::started(store.as_ref(), clock.now()).await.node;
+    let ((_, missed), (_, places)) = (mpsc::channel(1), mpsc::channel(1));
+    let decided = Arc::default();
+    let gaps = Arc::new(Gaps::new(clock.now(), crate::timers::Addresses::default()));
+    let proofs = Proofs::new(&whole.provider);
+    let (to_look, dice) = (Arc::clone(&store), Arc::new(Chance::seeded(1)));
+    let door = Arc::new(Door::new(proofs, to_look, Arc::clone(&clock), dice, Arc::new(|_| {})));
+    let lanes = vec![Arc::clone(&lane)];
+    let built = Built { lanes: lanes.clone(), accounts: BTreeMap::new(), windows: BTreeMap::new() };
+    let dials = Dials::new(Arc::new(whole), built, Vec::new());
+    let watch =
+        Watch::new(Parts { node, store, book, holds, dials, lanes, gaps, door, missed, places, decided, clock });
+    (watch, lane, manual)
+}
+
+async fn noted(watch: &Watch) -> u64 {
+    watch.parts.store.nodes(Timestamp::from_millis(0)).await.unwrap()[0].noted
+}
+
+#[tokio::test]
+async fn while_requests_of_one_decision_are_waited_for_the_next_is_obeyed_and_noted_behind_it() {
+    let (mut watch, lane, _) = watch().await;
+    let begun = lane.begin();
+    let first = watch.parts.store.hold(paused("sms", watch.parts.clock.now()), watch.parts.clock.now()).await.unwrap();
+    watch.run_once().await.unwrap();
+    assert!(watch.parts.holds.on_lane("sms").is_some());
+    let second =
+        watch.parts.store.hold(paused("viber", watch.parts.clock.now()), watch.parts.clock.now()).await.unwrap();
+    watch.run_once().await.unwrap();
+    assert!(watch.parts.holds.on_lane("viber").is_some(), "obeyed while the first is waited for");
+    assert!(noted(&watch).await < first);
+    // What begins now is nobody's concern any more.
+    let _later = lane.begin();
+    drop(begun);
+    watch.run_once().await.unwrap();
+    assert_eq!(noted(&watch).await, second);
+}
+
+#[tokio::test]
+async fn what_came_due_in_a_pause_is_looked_at_as_soon_as_the_campaign_goes_on() {
+    let (mut watch, _, clock) = watch().await;
+    let (store, clock) = (Arc::clone(&watch.parts.store), clock as Arc<dyn Clock>);
+    let text = "name = \"a\"\nnumbers = [\"+6590000001\"]\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n";
+    let (chance, config) = (Chance::seeded(1), config());
+    let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
+    let batch = launcher.launch(&Draft::parse("a.toml", text).unwrap(), |_| None).await.unwrap().0.batch;
+    let shift = |from, to| store.move_batch(batch, vec![from], to, None, clock.now());
+    shift(BatchState::Running, BatchState::Paused).await.unwrap();
+    watch.run_once().await.unwrap();
+    let mut hints = store.signals().subscribe();
+    shift(BatchState::Paused, BatchState::Running).await.unwrap();
+    watch.run_once().await.unwrap();
+    let hints: Vec<_> = std::iter::from_fn(|| hints.try_recv().ok()).collect();
+    assert!(hints.contains(&Signal::Due { batch, at: clock.now() }), "{hints:?}");
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_holds_up_no_note_for_ever() {
+    let (mut watch, lane, clock) = watch().await;
+    let _begun = lane.begin();
+    let seq = watch.parts.store.hold(paused("sms", clock.now()), clock.now()).await.unwrap();
+    watch.run_once().await.unwrap();
+    assert!(noted(&watch).await < seq);
+    clock.advance(BEGUN_WAITS);
+    watch.run_once().await.unwrap();
+    assert_eq!(noted(&watch).await, seq);
+}
+
+#[tokio::test]
+async fn what_was_said_while_the_machine_slept_is_lost_although_the_time_did_not_pass_here() {
+    let (mut watch, _, clock) = watch().await;
+    watch.run_once().await.unwrap();
+    let (fell_asleep, slept) = (clock.now(), Span::from_secs(3_600));
+    clock.jump(slept.millis());
+    clock.advance(BEAT);
+    watch.run_once().await.unwrap();
+    let gap = Gap { from: fell_asleep - slept, until: clock.now() };
+    let store = Arc::clone(&watch.parts.store);
+    let kept = async || store.gaps().await.unwrap().iter().map(store::KeptGap::span).collect::<Vec<_>>();
+    assert_eq!(watch.parts.gaps.lost_everywhere(), [gap]);
+    assert_eq!(kept().await, [(gap.from, gap.until)]);
+    // Where the wall clock is set back, no more time passed elsewhere than here.
+    clock.jump(-slept.millis());
+    clock.advance(BEAT);
+    watch.run_once().await.unwrap();
+    let short = (clock.now() - BEAT, clock.now());
+    assert_eq!(kept().await.last(), Some(&short));
+    assert_eq!(watch.parts.gaps.lost_everywhere(), [gap]);
+}
+
+#[tokio::test]
+async fn what_the_provider_holds_counts_at_once_and_is_written_by_the_next_look() {
+    let (mut watch, _, clock) = watch().await;
+    watch.run_once().await.unwrap();
+    let refused = Hold { by: HeldBy::Answer, ..paused("sms", clock.now()) };
+    watch.parts.holds.put(refused.clone(), clock.now());
+    watch.run_once().await.unwrap();
+    assert_eq!(watch.parts.store.holds().await.unwrap(), [refused]);
+    clock.advance(LOOK);
+    let (lane, none) = ("sms".to_owned(), String::new());
+    watch.parts.store.release(lane, none, clock.now(), "Ann".to_owned()).await.unwrap();
+    watch.run_once().await.unwrap();
+    assert_eq!((watch.parts.holds.on_lane("sms"), watch.parts.store.holds().await.unwrap()), (None, Vec::new()));
+}

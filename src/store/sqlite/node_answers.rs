@@ -1,0 +1,64 @@
+//! The part of the contract that is about servers, answered.
+
+use super::{Sqlite, leases, nodes};
+use crate::domain::Timestamp;
+use crate::store::{
+    Beat, Epoch, KeptGap, LaneState, Lease, LinkState, Node, NodeStart, Nodes, Result, Started, Turned, Unwritable,
+};
+
+#[async_trait::async_trait]
+impl Nodes for Sqlite {
+    async fn lease(&self) -> Result<Lease> {
+        self.read("read the lease", move |c| Box::pin(leases::lease(c))).await
+    }
+
+    async fn start_node(&self, start: NodeStart) -> Result<Option<Started>> {
+        let started = self.write("start a node", move |c| Box::pin(nodes::start(c, start))).await?;
+        if started.is_some() {
+            self.serving.begin()?;
+        }
+        Ok(started)
+    }
+
+    async fn renew(&self, epoch: Epoch, now: Timestamp) -> Result<()> {
+        self.write("renew the lease", move |c| Box::pin(leases::renew(c, epoch, now))).await
+    }
+
+    async fn beat(&self, beat: Beat) -> Result<()> {
+        self.write("beat", move |c| Box::pin(nodes::beat(c, beat))).await
+    }
+
+    async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()> {
+        self.write("stop a node", move |c| Box::pin(nodes::stop(c, node, listening_until))).await?;
+        self.serving.end();
+        Ok(())
+    }
+
+    async fn turned_away(&self) -> Result<Vec<Turned>> {
+        self.read("read what was turned away", move |c| Box::pin(nodes::turned_away(c))).await
+    }
+
+    async fn keep_gap(&self, gap: KeptGap, forget: Timestamp) -> Result<()> {
+        self.write("keep a gap", move |c| Box::pin(nodes::keep_gap(c, gap, forget))).await
+    }
+
+    async fn gaps(&self) -> Result<Vec<KeptGap>> {
+        self.read("read gaps", move |c| Box::pin(nodes::gaps(c))).await
+    }
+
+    async fn links(&self) -> Result<Vec<LinkState>> {
+        self.read("read links", move |c| Box::pin(nodes::links(c))).await
+    }
+
+    async fn nodes(&self, since: Timestamp) -> Result<Vec<Node>> {
+        self.read("list nodes", move |c| Box::pin(nodes::live(c, since))).await
+    }
+
+    async fn lane_states(&self, since: Timestamp) -> Result<Vec<LaneState>> {
+        self.read("read how lanes go", move |c| Box::pin(nodes::lane_states(c, since))).await
+    }
+
+    async fn unwritable(&self, since: Timestamp) -> Result<Option<Unwritable>> {
+        Ok(self.serving.trouble(since))
+    }
+}

@@ -1,0 +1,215 @@
+use super::*;
+use crate::clock::ManualClock;
+use crate::domain::Span;
+
+const ONE: NonZeroU32 = NonZeroU32::MIN;
+
+fn taken(bucket: &Bucket) -> u32 {
+    let mut count = 0;
+    while bucket.take(ONE, Portion::WHOLE).is_ok() {
+        count += 1;
+    }
+    count
+}
+
+fn bucket(rate: &str, burst: u32) -> (Arc<ManualClock>, Bucket) {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
+    let bucket = Bucket::new(rate.parse().unwrap(), NonZeroU32::new(burst).unwrap(), Arc::clone(&clock) as _);
+    (clock, bucket)
+}
+
+#[test]
+fn a_new_bucket_is_empty() {
+    let (_, bucket) = bucket("80/s", 4);
+    assert_eq!(taken(&bucket), 0);
+}
+
+#[test]
+fn no_window_passes_more_than_rate_and_burst() {
+    for (rate, burst, per_second) in [("80/s", 4, 80), ("1000/s", 50, 1_000), ("20000/s", 1_000, 20_000)] {
+        let (clock, bucket) = bucket(rate, burst);
+        let mut total = 0;
+        for _ in 0..1_000 {
+            clock.advance(Span::from_millis(1));
+            total += taken(&bucket);
+        }
+        assert!(total <= per_second + burst, "{rate}: {total}");
+        assert!(total * 100 >= per_second * 99, "{rate}: {total}");
+        clock.advance(Span::from_secs(60));
+        assert_eq!(taken(&bucket), burst, "{rate}: a rest saves up a burst and no more");
+    }
+}
+
+#[test]
+fn no_more_than_a_burst_waits_for_connections_and_bunches_when_they_come() {
+    for (rate, burst, per_second) in [("5/s", 1, 5), ("80/s", 4, 80), ("1000/s", 50, 1_000)] {
+        let (clock, bucket) = bucket(rate, burst);
+        let pace = Pace::new(Arc::new(bucket), None);
+        let mut waiting = Vec::new();
+        for _ in 0..10_000 {
+            clock.advance(Span::from_millis(1));
+            while let Ok(reserved) = pace.reserve(ONE, Portion::WHOLE) {
+                waiting.push(reserved);
+            }
+        }
+        assert_eq!(waiting.len(), usize::try_from(burst).unwrap(), "{rate}");
+        // All of them come at once, and so does everything behind them.
+        let mut sent: u32 = waiting.drain(..).map(|reserved| u32::from(reserved.spend().is_ok())).sum();
+        assert_eq!(sent, burst, "{rate}: what is promised is there");
+        for _ in 0..1_000 {
+            clock.advance(Span::from_millis(1));
+            while let Ok(reserved) = pace.reserve(ONE, Portion::WHOLE) {
+                sent += u32::from(reserved.spend().is_ok());
+            }
+        }
+        assert!(sent <= burst + per_second && sent >= per_second, "{rate}: {sent}");
+    }
+}
+
+#[test]
+fn a_dropped_reservation_leaves_its_tokens_also_after_the_rate_was_turned() {
+    let (clock, bucket) = bucket("10/s", 10);
+    let bucket = Arc::new(bucket);
+    let account = Arc::new(Bucket::new("5/s".parse().unwrap(), NonZeroU32::new(5).unwrap(), Arc::clone(&clock) as _));
+    let pace = Pace::new(Arc::clone(&bucket), Some(Arc::clone(&account)));
+    clock.advance(Span::from_secs(2));
+    let reserved: Vec<_> = (0..5).map(|_| pace.reserve(ONE, Portion::WHOLE).unwrap()).collect();
+    assert!(pace.reserve(ONE, Portion::WHOLE).is_err(), "the account has five");
+    pace.turn("1000/s".parse().unwrap(), NonZeroU32::new(10).unwrap());
+    drop(reserved);
+    assert!([9, 10].contains(&there(&bucket)) && there(&account) == 5);
+    assert_eq!((0..9).filter_map(|_| pace.reserve(ONE, Portion::WHOLE).ok()).map(Reserved::spend).count(), 5);
+}
+
+#[test]
+fn an_account_holds_its_lanes_together_and_no_token_is_lost() {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
+    let bucket = |rate: &str, burst| {
+        Arc::new(Bucket::new(rate.parse().unwrap(), NonZeroU32::new(burst).unwrap(), Arc::clone(&clock) as _))
+    };
+    let account = bucket("100/s", 5);
+    let lanes = [0, 1].map(|_| Pace::new(bucket("80/s", 4), Some(Arc::clone(&account))));
+    let mut left = [0, 0];
+    for _ in 0..2_000 {
+        clock.advance(Span::from_millis(1));
+        for lane in [0, 1] {
+            while lanes[lane].take(ONE, Portion::WHOLE).is_ok() {
+                left[lane] += 1;
+            }
+        }
+    }
+    let total: u32 = left.iter().sum();
+    assert!((198..=205).contains(&total), "{left:?}");
+    assert!(left.iter().all(|left| *left <= 164), "{left:?}");
+}
+
+#[test]
+fn a_slowed_lane_passes_its_part_of_the_rate_and_no_burst_when_it_is_slowed_no_more() {
+    for (rate, per_second, burst, n) in [("80/s", 80, 4, 1), ("1000/s", 1_000, 50, 50), ("2000/s", 2_000, 1, 1)] {
+        let (clock, bucket) = bucket(rate, burst);
+        let pace = Pace::new(Arc::new(bucket), None);
+        let n = NonZeroU32::new(n).unwrap();
+        let pass = |sixteenths: u8, millis: i64| {
+            let portion = Portion::of_sixteenths(sixteenths).unwrap();
+            let mut passed = 0;
+            for _ in 0..millis {
+                clock.advance(Span::from_millis(1));
+                while pace.take(n, portion).is_ok() {
+                    passed += n.get();
+                }
+            }
+            passed
+        };
+        // This clock has milliseconds alone: without a burst to save up, what does not end on one waits for the next.
+        for sixteenths in [8, 1, if burst > 1 { 5 } else { 4 }] {
+            let (part, expected) = (pass(sixteenths, 16_000), u32::from(sixteenths) * per_second);
+            assert!(part <= expected + burst && part + burst >= expected, "{sixteenths}/16 of {rate}: {part}");
+        }
+        assert!(pass(16, 1) <= burst, "{rate}");
+    }
+}
+
+#[test]
+fn a_refusal_says_when_to_come_back() {
+    let (clock, bucket) = bucket("5/min", 1);
+    let again = bucket.take(ONE, Portion::WHOLE).unwrap_err();
+    assert!(!again.exactly, "twelve seconds are long");
+    clock.advance(again.at.whole().since(clock.now()));
+    assert_eq!(bucket.take(ONE, Portion::WHOLE), Ok(()));
+    assert!(bucket.take(ONE, Portion::WHOLE).is_err());
+}
+
+/// So many of a bucket's tokens are there now.
+fn there(bucket: &Bucket) -> u32 {
+    let there = taken(bucket);
+    (0..there).for_each(|_| bucket.give_back(ONE, Portion::WHOLE));
+    there
+}
+
+#[test]
+fn a_rate_that_changes_makes_no_token_and_loses_none() {
+    let n = |n: u32| NonZeroU32::new(n).unwrap();
+    let (clock, bucket) = bucket("10/s", 10);
+    clock.advance(Span::from_millis(600));
+    assert_eq!(there(&bucket), 6);
+    // Whatever it is turned to, there and back.
+    for (rate, burst) in [("1000/s", 50), ("1/min", 20), ("3/s", 10)] {
+        bucket.turn(rate.parse().unwrap(), n(burst));
+        assert!([5, 6].contains(&there(&bucket)), "{rate} has {}", there(&bucket));
+    }
+    bucket.turn("10/s".parse().unwrap(), n(2));
+    assert_eq!(taken(&bucket), 2, "what does not fit is lost");
+    bucket.turn("10/s".parse().unwrap(), n(10));
+    assert_eq!(there(&bucket), 0, "and does not come back");
+    clock.advance(Span::from_secs(1));
+    assert!([9, 10].contains(&there(&bucket)));
+}
+
+#[test]
+fn what_is_owed_is_owed_at_another_rate_too() {
+    let (clock, bucket) = bucket("10/s", 1);
+    clock.advance(Span::from_secs(1));
+    // One left, eight times too fast.
+    bucket.take(ONE, Portion::of_sixteenths(2).unwrap()).unwrap();
+    bucket.turn("20/s".parse().unwrap(), ONE);
+    clock.advance(Span::from_millis(390));
+    assert_eq!(there(&bucket), 0);
+    clock.advance(Span::from_millis(11));
+    assert_eq!(there(&bucket), 1);
+}
+
+#[test]
+fn whoever_comes_next_goes_on_from_what_was_noted() {
+    let next = |clock: &Arc<ManualClock>, noted: Option<Tick>, unknown| {
+        let bucket = Bucket::new("5/d".parse().unwrap(), NonZeroU32::new(2).unwrap(), Arc::clone(clock) as _);
+        if let Some(noted) = noted {
+            bucket.go_on_from(noted, unknown);
+        }
+        there(&bucket)
+    };
+    let (clock, bucket) = bucket("5/d", 2);
+    assert_eq!(next(&clock, None, 0), 0);
+    clock.advance(Span::from_secs(86_400));
+    assert_eq!(next(&clock, bucket.to_note(), 0), 2);
+    bucket.take(ONE, Portion::WHOLE).unwrap();
+    assert_eq!(next(&clock, bucket.to_note(), 0), 1);
+    assert_eq!(next(&clock, bucket.to_note(), 1), 0, "what may have left since counts");
+    assert_eq!(next(&clock, bucket.to_note(), 9), 0);
+    // A clock that was set back, by years.
+    let earlier = Arc::new(ManualClock::at(Timestamp::from_millis(1_000)));
+    assert_eq!(next(&earlier, bucket.to_note(), 0), 0);
+    earlier.advance(Span::from_secs(86_400));
+    assert_eq!(next(&earlier, Some(Tick::from(Timestamp::from_millis(9))), 0), 2);
+    assert_eq!(Bucket::new("80/s".parse().unwrap(), ONE, earlier).to_note(), None, "not worth noting");
+}
+
+#[test]
+fn whoever_waits_for_a_full_bucket_is_told_to_be_exact() {
+    for (rate, burst, n, exactly) in
+        [("30/s", 1, 1, true), ("80/s", 4, 1, false), ("1000/s", 50, 50, true), ("1/s", 1, 1, false)]
+    {
+        let (_, bucket) = bucket(rate, burst);
+        let n = NonZeroU32::new(n).unwrap();
+        assert_eq!(bucket.take(n, Portion::WHOLE).unwrap_err().exactly, exactly, "{rate} with {burst}");
+    }
+}

@@ -1,0 +1,185 @@
+use futures_util::FutureExt;
+
+use super::*;
+
+const BROKEN: End<'static> = End::Unanswered { reason: "HTTP status 503", retry_after: None };
+
+fn second(second: i64) -> Timestamp {
+    Timestamp::from_millis(second * 1_000)
+}
+
+fn chance() -> Chance {
+    Chance::seeded(7)
+}
+
+/// As many permits as there are.
+fn permits(circuit: &Circuit, now: Timestamp) -> Vec<Permit> {
+    let permit = || match circuit.enter(now) {
+        Entry::Go(permit) => Some(permit),
+        Entry::Full | Entry::Rest(_) | Entry::Read(_) => None,
+    };
+    std::iter::from_fn(permit).collect()
+}
+
+fn one(circuit: &Circuit, now: Timestamp) -> Permit {
+    let Entry::Go(permit) = circuit.enter(now) else { panic!("{circuit:?}") };
+    permit
+}
+
+fn end(circuit: &Circuit, end: End<'_>, now: Timestamp) {
+    one(circuit, now).ended(end, now, &chance());
+}
+
+fn opened(circuit: &Circuit, now: Timestamp) {
+    for _ in 0..3 {
+        end(circuit, BROKEN, now);
+    }
+    assert!(circuit.rests_until(now).is_some());
+}
+
+fn read(circuit: &Circuit, now: Timestamp) -> Read {
+    let Entry::Read(read) = circuit.enter(now) else { panic!("{circuit:?}") };
+    read
+}
+
+#[test]
+fn a_lone_unanswered_request_halves_the_limit_which_grows_again() {
+    let circuit = Circuit::new(64);
+    assert_eq!(permits(&circuit, second(0)).len(), 64);
+    end(&circuit, BROKEN, second(0));
+    assert_eq!(permits(&circuit, second(0)).len(), 32);
+    for _ in 0..5 {
+        end(&circuit, End::Good, second(0));
+    }
+    end(&circuit, End::Answered, second(0));
+    assert_eq!(permits(&circuit, second(0)).len(), 37, "only good answers let it grow");
+    for _ in 0..100 {
+        end(&circuit, End::Good, second(0));
+    }
+    assert_eq!(permits(&circuit, second(0)).len(), 64);
+}
+
+#[test]
+fn one_unanswered_request_in_a_hundred_never_opens_it() {
+    let circuit = Circuit::new(64);
+    for request in 0..2_000 {
+        end(&circuit, if request % 100 == 0 { BROKEN } else { End::Good }, second(0));
+    }
+    assert!(circuit.standstill().is_none());
+}
+
+#[test]
+fn three_of_the_last_ten_open_it_and_two_of_them_do_not() {
+    for (between, opens) in [(3, true), (4, false)] {
+        let circuit = Circuit::new(64);
+        for _ in 0..3 {
+            end(&circuit, BROKEN, second(0));
+            if circuit.rests_until(second(0)).is_none() {
+                (0..between).for_each(|_| end(&circuit, End::Answered, second(0)));
+            }
+        }
+        assert_eq!(circuit.rests_until(second(0)).is_some(), opens, "{between} answers between");
+    }
+}
+
+#[test]
+fn an_open_circuit_sends_nothing_counts_what_was_in_flight_and_ignores_its_ends() {
+    let circuit = Circuit::new(8);
+    let mut under_way = permits(&circuit, second(0));
+    for _ in 0..3 {
+        under_way.pop().unwrap().ended(BROKEN, second(0), &chance());
+    }
+    let Entry::Rest(until) = circuit.enter(second(0)) else { panic!("{circuit:?}") };
+    assert_eq!(circuit.standstill().unwrap().in_flight, 5);
+    under_way.pop().unwrap().ended(End::Good, second(0), &chance());
+    for permit in under_way {
+        permit.ended(BROKEN, second(0), &chance());
+    }
+    assert_eq!(circuit.rests_until(second(0)), Some(until), "late ends neither close it nor make it rest longer");
+}
+
+#[test]
+fn a_read_then_one_message_then_slow_start_close_it() {
+    let circuit = Circuit::new(8);
+    opened(&circuit, second(0));
+    let first = read(&circuit, second(1));
+    assert!(matches!(circuit.enter(second(1)), Entry::Full), "one read at a time");
+    first.answered();
+    let trial = one(&circuit, second(1));
+    assert!(trial.is_alone() && matches!(circuit.enter(second(1)), Entry::Full));
+    drop(trial);
+    assert!(circuit.changed().now_or_never().is_some(), "who waits is told");
+    end(&circuit, End::Good, second(1));
+    assert!(circuit.standstill().is_none());
+    let mut round = permits(&circuit, second(1));
+    for expected in [2, 4, 8, 8] {
+        assert_eq!(round.len(), expected);
+        for permit in round {
+            assert!(!permit.is_alone());
+            permit.ended(End::Good, second(1), &chance());
+        }
+        round = permits(&circuit, second(1));
+    }
+}
+
+#[test]
+fn backoff_survives_a_read_that_succeeds() {
+    let circuit = Circuit::new(8);
+    opened(&circuit, second(0));
+    let mut now = second(1);
+    let mut rests = Vec::new();
+    for _ in 0..12 {
+        read(&circuit, now).answered();
+        end(&circuit, BROKEN, now);
+        let until = circuit.rests_until(now).unwrap();
+        rests.push(until.since(now).millis());
+        now = until;
+    }
+    assert!(rests[0] >= 250 && rests[11] >= 30_000, "{rests:?}");
+    read(&circuit, now).failed("connection refused", now, &chance());
+    assert!(circuit.rests_until(now).unwrap().since(now).millis() >= 30_000);
+    now = circuit.rests_until(now).unwrap();
+    read(&circuit, now).answered();
+    end(&circuit, End::Good, now);
+    opened(&circuit, now);
+    assert!(circuit.rests_until(now).unwrap().since(now).millis() <= 250, "a good answer begins it again");
+}
+
+#[test]
+fn a_dropped_read_is_made_by_the_next_and_any_answer_ends_the_trial() {
+    let circuit = Circuit::new(8);
+    opened(&circuit, second(0));
+    drop(read(&circuit, second(1)));
+    read(&circuit, second(1)).answered();
+    end(&circuit, End::Answered, second(1));
+    assert!(circuit.standstill().is_none());
+    assert_eq!(permits(&circuit, second(1)).len(), 1);
+}
+
+#[test]
+fn the_provider_gets_the_rest_that_it_asks_for() {
+    let circuit = Circuit::new(1);
+    let week = Span::from_secs(7 * 86_400);
+    for _ in 0..3 {
+        end(&circuit, End::Unanswered { reason: "503", retry_after: Some(week) }, second(0));
+    }
+    assert_eq!(circuit.rests_until(second(0)), Some(second(0) + week));
+}
+
+#[test]
+fn a_process_goes_on_in_the_middle_of_an_outage() {
+    let circuit = Circuit::new(8);
+    let standstill = Standstill {
+        cause: Cause::Outage,
+        reason: "HTTP status 503".to_owned(),
+        since: second(0),
+        until: second(60),
+        in_flight: 4,
+    };
+    circuit.go_on_from(standstill.clone(), second(1));
+    assert_eq!((circuit.rests_until(second(1)), circuit.standstill()), (Some(second(60)), Some(standstill.clone())));
+    drop(read(&circuit, second(60)));
+    let next = Circuit::new(8);
+    next.go_on_from(standstill, second(900));
+    assert!(next.standstill().is_none(), "what is long over counts no more");
+}
