@@ -14,7 +14,7 @@ use volley::domain::{AttemptId, Channel, MessageKey, Present, Span, State, StepI
 use volley::node::{Node, Os, Parts, StartError};
 use volley::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use volley::receipts::{Failed, Intake};
-use volley::store::{self, Batch, Book, Loaded, Store};
+use volley::store::{self, Batch, Book, Direction, LinkState, Loaded, Store};
 
 use super::until;
 
@@ -179,6 +179,18 @@ impl ByHand {
             if is(&present) { Ok(present) } else { Err(format!("{present:?}")) }
         })
         .await
+    }
+
+    /// Lets time go on until a harmless read has proven the way to the provider, which a broken request has put in doubt.
+    pub(crate) async fn until_reachable(&self) {
+        let since = self.clock.now();
+        let is_proven =
+            |link: &LinkState| link.direction == Direction::Out && link.doubt.is_none() && link.proven > since;
+        self.when("the way out is proven", async || {
+            let links = self.store.links().await.unwrap();
+            if links.iter().any(is_proven) { Ok(()) } else { Err(format!("{links:?}")) }
+        })
+        .await;
     }
 
     /// Lets time go on a little at a time until something is so.
