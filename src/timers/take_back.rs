@@ -91,7 +91,12 @@ fn fell_back_from(message: &Loaded) -> Option<StepIndex> {
 /// A message as it stood when its deadline came, by the try that was submitted.
 fn before_fallback(entry: &Entry, message: &Loaded, attempts: &[Attempt]) -> Option<Loaded> {
     let step = fell_back_from(message)?;
-    let submitted = attempts.iter().rev().find(|attempt| attempt.step == step && attempt.intent.is_some())?;
+    let mut of_step = attempts.iter().filter(|attempt| attempt.step == step);
+    let submitted = of_step.next()?;
+    // Where a second copy was tried, its facts say what became of the first: such a fallback stands.
+    if submitted.intent.is_none() || of_step.next().is_some() {
+        return None;
+    }
     let due = message.present.accepted? + entry.plan.step(step)?.fallback_after?;
     let marks = message.present.marks.with_ending(step, Ending::Open);
     let present = Present { step, marks, state: State::Awaiting { due }, tries: submitted.tries, ..message.present };
