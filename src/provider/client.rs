@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use reqwest::dns::Resolve;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Request, Url};
 use tokio::time::Instant;
@@ -62,6 +63,10 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// After so long a request is given up for which there is no connection, should none of the above have ended.
 const OFFER: Duration = Duration::from_secs(12);
 
+/// How long a question waits for its answer at most, whatever `timeout` says. A read that fails is how an outage is
+/// noticed, and deadlines must not fire before that; to ask again costs nothing.
+const READ: Duration = Duration::from_secs(10);
+
 /// How long an unused connection is kept. A gateway that closes one in the moment in which we write to it leaves an
 /// attempt unknown, so ours go before the shortest keep-alive that gateways commonly have.
 const IDLE: Duration = Duration::from_secs(4);
@@ -97,7 +102,18 @@ pub enum Unusable {
 }
 
 impl Http {
+    /// The system resolves the provider's name.
     pub fn new(lane: &str, provider: &LaneProvider) -> Result<Self, Unusable> {
+        Self::over(lane, provider, reqwest::Client::builder())
+    }
+
+    /// Another resolver than the system's resolves the provider's name. It is part of opening a connection: until it has
+    /// answered nothing is sent.
+    pub fn resolving_by(lane: &str, provider: &LaneProvider, resolver: Arc<dyn Resolve>) -> Result<Self, Unusable> {
+        Self::over(lane, provider, reqwest::Client::builder().dns_resolver(resolver))
+    }
+
+    fn over(lane: &str, provider: &LaneProvider, client: reqwest::ClientBuilder) -> Result<Self, Unusable> {
         install_tls();
         let address = |path: &str| {
             let url = format!("{}/api/v1/subaccounts/{}/{path}", provider.base_url, provider.sub_account);
@@ -112,7 +128,7 @@ impl Http {
             bearer.set_sensitive(true);
             headers.insert(AUTHORIZATION, bearer);
         }
-        let client = reqwest::Client::builder()
+        let client = client
             .default_headers(headers)
             // Many connections of HTTP/1.1 carry more single posts than the one connection of HTTP/2.
             .http1_only()
@@ -152,7 +168,8 @@ impl Transport for Http {
             path.push(umid.as_str());
         }
         let asked = self.exchange(Request::new(Method::GET, url));
-        let answered = tokio::time::timeout(self.timeout, asked).await.unwrap_or_else(|_| Err(Failed::timed_out()));
+        let answered =
+            tokio::time::timeout(self.timeout.min(READ), asked).await.unwrap_or_else(|_| Err(Failed::timed_out()));
         answered.map_err(|Failed { why }| Broken::Sent { why })
     }
 }
@@ -252,3 +269,6 @@ impl Client {
         batch_answers(&self.0.post(Endpoint::Batch, body, gate).await, attempts)
     }
 }
+
+#[cfg(test)]
+mod tests;
