@@ -290,7 +290,11 @@ CREATE TABLE spent (
 ) WITHOUT ROWID;
 
 -- Steps of which nothing leaves although their campaign runs, and since when that is over.
---   held_by    0 a person, 1 as much has left as may, 2 too much of what left before was in vain
+--   held_by        0 an operator, 1 as much has left as may, 2 too much of what left before was in vain, 3 the provider
+--                  refuses what the step sends
+--   told_by, code  the refusal whose fallbacks are taken back, where there are any: 0 an answer, 1 a receipt, and its code
+--   refused_since  when the first of these refusals came
+--   refused_until  when the one came that showed whose fault they are
 CREATE TABLE step_hold (
     batch INTEGER NOT NULL,
     step INTEGER NOT NULL,
@@ -298,6 +302,10 @@ CREATE TABLE step_hold (
     why TEXT NOT NULL,
     since INTEGER NOT NULL,
     lifted_at INTEGER,
+    told_by INTEGER,
+    code INTEGER,
+    refused_since INTEGER,
+    refused_until INTEGER,
     PRIMARY KEY (batch, step, held_by)
 ) WITHOUT ROWID;
 

@@ -95,10 +95,10 @@ impl Counted {
         for step in whole.receipts.iter().map(|receipt| receipt.step).collect::<BTreeSet<_>>() {
             let ended = row.marks.ending(step) == Ending::Undelivered || row.marks.failed(step);
             let of_step =
-                || whole.receipts.iter().filter(|receipt| receipt.step == step && words::fault(receipt).is_some());
+                || whole.receipts.iter().filter(|receipt| receipt.step == step && words::failure(receipt).is_some());
+            let is_theirs = |code: &codes::Entry| matches!(code.fault, Fault::Recipient | Fault::Person);
             // What was the recipient's fault, or their wish, ended it; where nothing was, the last that was said.
-            let final_one =
-                of_step().find(|receipt| matches!(words::fault(receipt), Some(Fault::Recipient | Fault::Person)));
+            let final_one = of_step().find(|receipt| words::failure(receipt).is_some_and(is_theirs));
             let final_one = final_one.or(of_step().next_back()).filter(|_| ended).map(|receipt| receipt.code);
             for receipt in of_step() {
                 if said.insert((step, receipt.code)) {

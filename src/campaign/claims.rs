@@ -228,7 +228,7 @@ impl Checks {
         while let Some(attempt) = tries.next() {
             first = Some(attempt);
             let failed =
-                |before: &&Attempt| hand_overs::fault(&whole.receipts, before, |fault| fault == Fault::Passing);
+                |before: &&Attempt| hand_overs::failed(&whole.receipts, before, |code| code.fault == Fault::Passing);
             if tries.peek().is_none_or(|before| !failed(before)) {
                 break;
             }

@@ -91,8 +91,8 @@ pub(super) fn facts<'a>(life: &Life<'a>) -> Vec<Dated<'a>> {
 /// Until when an answer may have been written down. While the disk is away answers wait for it, and what the provider
 /// repeats may be written down before them. In which order matters where it is bad, or where one try followed another.
 fn told(life: &Life<'_>, attempt: &Attempt) -> Timestamp {
-    let channel = life.plan.step(attempt.step).map(|step| step.channel);
-    let is_bad = |receipt: &&Receipt| matches!(words::report(receipt, channel), Some(Report::Failed { .. }));
+    let rules = life.plan.step(attempt.step);
+    let is_bad = |receipt: &&Receipt| matches!(words::report(receipt, rules), Some(Report::Failed { .. }));
     let of_step = life.receipts.iter().filter(|receipt| receipt.step == attempt.step);
     let of_step = of_step.filter(|receipt| attempt.tries > 0 || is_bad(receipt));
     let repeated = of_step.map(|receipt| receipt.received).max().filter(|_| attempt.verdict.was_begun());

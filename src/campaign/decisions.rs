@@ -68,9 +68,15 @@ pub async fn hold_step(
     step: StepIndex,
     by: &str,
 ) -> Result<Option<Noted>> {
-    let hold =
-        StepHold { batch: batch.id, step, by: StepHeldBy::Person, why: format!("paused by {by}"), since: clock.now() };
-    let Some(seq) = store.hold_step(hold).await? else { return Ok(None) };
+    let hold = StepHold {
+        batch: batch.id,
+        step,
+        by: StepHeldBy::Person,
+        why: format!("paused by {by}"),
+        since: clock.now(),
+        recall: None,
+    };
+    let Some(seq) = store.hold_step(hold, clock.now()).await? else { return Ok(None) };
     noted(store, clock, seq).await.map(Some)
 }
 

@@ -235,7 +235,7 @@ fn line(told: &Told<'_>, plan: &Plan, aside: &Aside<'_>) -> Option<(String, &'st
         }
         // A cancel says itself that it is one.
         Moment::CalledOff => aside.how_stopped.to_owned(),
-        Moment::Due => String::new(),
+        Moment::Due | Moment::Recalled => String::new(),
     };
     Some(match (told.moment, told.decision) {
         (_, Some(Decision::Moved { next, rule })) => {

@@ -121,7 +121,7 @@ impl Columns {
         let left = tries.clone().rfind(|attempt| attempt.verdict.was_begun());
         let refused = tries.rfind(|attempt| attempt.verdict == Verdict::Rejected);
         let receipts = || whole.receipts.iter().filter(|receipt| receipt.step == index);
-        let report = |receipt| words::report(receipt, Some(step.channel));
+        let report = |receipt| words::report(receipt, Some(step));
         // What ranks higher says that the lower has happened too, and nothing of when.
         let reached = |wanted: Status| {
             let of_it = receipts().filter(|receipt| report(receipt) == Some(Report::Reached(wanted)));

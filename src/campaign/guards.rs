@@ -69,7 +69,10 @@ impl Guards {
             {
                 let why = format!("{}, and this step costs money (hold_paid_when)", in_words(index, step, broken));
                 store
-                    .hold_step(StepHold { batch: entry.id, step: paid, by: StepHeldBy::Rule, why, since: now })
+                    .hold_step(
+                        StepHold { batch: entry.id, step: paid, by: StepHeldBy::Rule, why, since: now, recall: None },
+                        now,
+                    )
                     .await?;
                 self.held.insert((entry.id, paid), rule);
             }

@@ -4,20 +4,27 @@ use super::claims::{Checks, Of};
 use super::words;
 use crate::domain::{Fault, OnUnknown, StepIndex};
 use crate::store::{Attempt, Receipt, Twin, Verdict, Whole};
+use crate::wire::codes;
 
 /// Whether a receipt speaks of this try, as far as anybody had to know.
 pub(super) fn is_of(receipt: &Receipt, attempt: &Attempt) -> bool {
     receipt.step == attempt.step && receipt.tries.is_none_or(|tries| tries == attempt.tries)
 }
 
-/// Whether a receipt says that this try failed because of such a fault.
-pub(super) fn fault(receipts: &[Receipt], attempt: &Attempt, such: impl Fn(Fault) -> bool) -> bool {
-    receipts.iter().filter(|receipt| is_of(receipt, attempt)).filter_map(words::fault).any(such)
+/// Whether a receipt with such a code says that this try failed.
+pub(super) fn failed(receipts: &[Receipt], attempt: &Attempt, such: impl Fn(&codes::Entry) -> bool) -> bool {
+    receipts.iter().filter(|receipt| is_of(receipt, attempt)).filter_map(words::failure).any(such)
 }
 
-/// Whether the provider took a try and undid it, because of the sender: then it counts as never handed over.
+/// Whether the provider took a try and undid it, because of the sender: then it counts as never submitted.
 fn is_undone(receipts: &[Receipt], attempt: &Attempt) -> bool {
-    fault(receipts, attempt, |fault| matches!(fault, Fault::Sender(_)))
+    failed(receipts, attempt, codes::Entry::may_be_senders)
+}
+
+/// Whether the provider refused a try, which may be the sender's fault.
+fn was_refused(attempt: &Attempt) -> bool {
+    let code = attempt.code.map(i64::from);
+    attempt.verdict == Verdict::Rejected && codes::of_answer(400, code).may_be_senders()
 }
 
 impl Checks {
@@ -62,13 +69,13 @@ impl Checks {
         }
     }
 
-    /// Whether a step may leave once more after these tries of it: each failed in passing or because of the sender, or
-    /// nobody knows of it and the route says to send again, which it does once.
+    /// Whether a step may be submitted once more after these tries of it: each failed in passing or because of the sender,
+    /// or is unknown and the route says to resend, which it does once.
     fn may_follow<'a>(&self, whole: &'a Whole, earlier: impl Iterator<Item = &'a Attempt>) -> bool {
-        let goes_again = |fault| matches!(fault, Fault::Passing | Fault::Sender(_));
+        let goes_again = |code: &codes::Entry| code.fault == Fault::Passing || code.may_be_senders();
         let mut follows_unknown = false;
         earlier.into_iter().all(|attempt| {
-            let came_to_nothing = fault(&whole.receipts, attempt, goes_again);
+            let came_to_nothing = was_refused(attempt) || failed(&whole.receipts, attempt, goes_again);
             let resent = attempt.verdict == Verdict::Unknown && self.frame.plan.on_unknown == OnUnknown::Resend;
             let may = came_to_nothing || resent && !follows_unknown;
             follows_unknown = !came_to_nothing;

@@ -48,6 +48,8 @@ pub(super) enum Moment<'a> {
     /// News of a try that another one had followed.
     OfAnEarlierTry(&'a Receipt),
     Due,
+    /// A refusal turned out to be the sender's fault.
+    Recalled,
     /// The campaign's end was moved.
     Changed,
     /// The batch was called off; the message learns of it later.
@@ -151,6 +153,9 @@ impl<'a> Search<'a> {
             return true;
         }
         self.tried += 1;
+        if self.tried <= self.patience && self.recall(place, at) {
+            return true;
+        }
         if self.tried > self.patience
             || self.has_passed_by(&place)
             || (self.tried > STRAIGHT && (self.contradicts(&place) || !self.seen.insert(place)))
@@ -183,7 +188,7 @@ impl<'a> Search<'a> {
         self.facts.iter().enumerate().filter(move |(index, _)| !used.has(*index)).map(|(_, dated)| dated)
     }
 
-    fn used_attempts(&self, place: &Place) -> impl Iterator<Item = &'a Attempt> {
+    pub(super) fn used_attempts(&self, place: &Place) -> impl Iterator<Item = &'a Attempt> {
         let used = place.used;
         self.facts.iter().enumerate().filter(move |(index, _)| used.has(*index)).filter_map(|(_, dated)| {
             match dated.fact {
@@ -368,9 +373,8 @@ impl<'a> Search<'a> {
 
     fn receipt(&mut self, place: Place, at: Timestamp, receipt: &'a Receipt, not_begun: bool) -> bool {
         let (step, now) = (receipt.step, place.now);
-        let channel = self.life.plan.step(step).map(|step| step.channel);
         let moment = Moment::Receipt(receipt);
-        let Some(report) = words::report(receipt, channel) else {
+        let Some(report) = words::report(receipt, self.life.plan.step(step)) else {
             return !not_begun && self.tell(place, at, Told { at, before: now, moment, decision: None });
         };
         if !self.counts(&place, receipt, report) {
@@ -385,6 +389,9 @@ impl<'a> Search<'a> {
         if self.may_be(&decision, receipt)
             && self.tell(place, at, Told { at, before: now, moment, decision: Some(decision) })
         {
+            return true;
+        }
+        if self.was_the_senders(&place, receipt, report, at) {
             return true;
         }
         if let Some(decision) = self.met_a_claim(&place, event, at)

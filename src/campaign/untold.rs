@@ -2,9 +2,11 @@
 
 use super::dated::Fact;
 use super::replay::{Moment, Place, Search, Told, sending};
-use crate::domain::{Present, State, Timestamp};
-use crate::engine::{Answer, CallOff, Decision, Event};
-use crate::store::{Attempt, Verdict};
+use super::words;
+use crate::domain::{Ending, Fault, Present, SenderPart, State, Timestamp};
+use crate::engine::{Answer, CallOff, Decision, Event, Report};
+use crate::store::{Attempt, Receipt, Verdict};
+use crate::wire::codes::Entry;
 
 impl Search<'_> {
     /// The batch is called off: at once for the message too, or for it only later.
@@ -14,6 +16,43 @@ impl Search<'_> {
         let was_cut = self.life.row.marks.cut();
         was_cut && self.moves(place, at, before, Event::CalledOff(CallOff::Cancel), Moment::CalledOff)
             || self.tell(place, at, Told { at, before, moment: Moment::Cancelled, decision: None })
+    }
+
+    /// The refusal by which the step before has given way was the sender's fault: told by what that step did afterwards, or
+    /// by the row, which has it end in another way.
+    pub(super) fn recall(&mut self, place: Place, at: Timestamp) -> bool {
+        let (now, row) = (place.now, self.life.row);
+        let Some(step) = now.marks.preceding(now.step).filter(|_| matches!(now.state, State::Queued { .. })) else {
+            return false;
+        };
+        let ending = now.marks.ending(step);
+        let goes_again = || self.unused(&place).any(|dated| matches!(dated.fact, Fact::Left(of, _) if of == step));
+        let was_refused = matches!(ending, Ending::Rejected | Ending::Undelivered);
+        if !was_refused || (row.marks.ending(step) == ending && !goes_again()) {
+            return false;
+        }
+        let of_step = |attempt: &&Attempt| attempt.step == step;
+        let Some(tries) = self.used_attempts(&place).filter(of_step).map(|attempt| attempt.tries).max() else {
+            return false;
+        };
+        // From then on it waits in its queue.
+        let queued = self.unused_attempts(&place).filter(of_step).map(|attempt| attempt.queued);
+        let waits = self.row_waits_since().filter(|_| row.step == step);
+        let mut moments: Vec<Timestamp> = queued.chain(waits).filter(|moment| *moment > at).collect();
+        moments.push(at);
+        let event = Event::RefusalRecalled { step, tries };
+        moments.into_iter().any(|moment| self.moves(place, moment, now, event, Moment::Recalled))
+    }
+
+    /// Bad news that was one too many alike to be its recipient's fault, which only the row tells.
+    pub(super) fn was_the_senders(&mut self, place: &Place, receipt: &Receipt, report: Report, at: Timestamp) -> bool {
+        let Report::Failed { fault: Fault::Recipient, again } = report else { return false };
+        if !words::failure(receipt).is_some_and(Entry::may_be_senders) {
+            return false;
+        }
+        let report = Report::Failed { fault: Fault::Sender(SenderPart::Step), again };
+        let event = Event::Receipt { step: receipt.step, report };
+        self.moves(*place, at, place.now, event, Moment::Recalled)
     }
 
     /// When the present step's time is up: its own, or the campaign's.

@@ -4,7 +4,7 @@ use super::endings::{self, Told};
 use super::explain::FactLine;
 use super::moment::moment_within;
 use crate::domain::{
-    Channel, Countries, Country, Fault, Plan, Present, SkipReason, Span, State, Status, StepIndex, Timestamp,
+    Channel, Countries, Country, Plan, Present, SkipReason, Span, State, Status, Step, StepIndex, Timestamp,
 };
 use crate::engine::{self, Ignored, Rule};
 use crate::store::{Asked, Attempt, Batch, Entry, Receipt, Verdict};
@@ -138,28 +138,34 @@ pub(super) fn told(fact: &Receipt, channel: Option<Channel>) -> String {
     format!("the provider was asked what became of it: {}", receipt(fact, channel))
 }
 
-/// What a kept receipt says to the engine.
-pub(super) fn report(receipt: &Receipt, channel: Option<Channel>) -> Option<engine::Report> {
+/// What a recorded receipt says to the engine.
+pub(super) fn report(receipt: &Receipt, step: Option<&Step>) -> Option<engine::Report> {
+    match reported(receipt, step.map(|step| step.channel)) {
+        wire::Report::Negative { code } => {
+            let codes::Entry { fault, subject, .. } = *codes::of_receipt(code);
+            let fault = step.map_or(fault, |step| codes::fault_in(step, fault, subject));
+            Some(engine::Report::Failed { fault, again: receipt.received })
+        }
+        positive => positive.status().map(engine::Report::Reached),
+    }
+}
+
+/// The code of a recorded receipt; nothing where it is good news.
+pub(super) fn failure(receipt: &Receipt) -> Option<&'static codes::Entry> {
+    match reported(receipt, None) {
+        wire::Report::Negative { code } => Some(codes::of_receipt(code)),
+        _ => None,
+    }
+}
+
+fn reported(receipt: &Receipt, channel: Option<Channel>) -> wire::Report {
     let status = wire::StatusBody {
         state: receipt.state.as_str().into(),
         detail: Some(receipt.detail.as_str().into()),
         error_code: (receipt.code != 0).then_some(i64::from(receipt.code)),
         ..wire::StatusBody::default()
     };
-    match wire::Report::of(channel, &status) {
-        wire::Report::Negative { code } => {
-            Some(engine::Report::Failed { fault: codes::of_receipt(code).fault, again: receipt.received })
-        }
-        positive => positive.status().map(engine::Report::Reached),
-    }
-}
-
-/// Whose fault a kept receipt says it is; nothing where it is good news.
-pub(super) fn fault(receipt: &Receipt) -> Option<Fault> {
-    match report(receipt, None) {
-        Some(engine::Report::Failed { fault, .. }) => Some(fault),
-        Some(engine::Report::Reached(_)) | None => None,
-    }
+    wire::Report::of(channel, &status)
 }
 
 pub(super) const fn ignored(why: Ignored) -> &'static str {
@@ -257,6 +263,10 @@ pub(super) fn decision(told: &Told<'_>, rule: Rule, plan: &Plan, fact: &str) -> 
         Rule::TakenBack => (
             format!("{on} had not been submitted and was taken back: the deadline before it is in doubt."),
             "9: silence is only news while we listen",
+        ),
+        Rule::RefusalRecalled => (
+            format!("{on} had not been submitted and was taken back: the refusal before it was the sender's fault."),
+            "2: whose fault",
         ),
         Rule::Recalled => (
             format!("{}. {on} had not left yet and was taken back: done.", capital(fact)),

@@ -150,6 +150,10 @@ impl Obstacle {
                 let resume = format!("volley campaign resume {campaign} --step {step}");
                 match hold.by {
                     StepHeldBy::Person | StepHeldBy::Rule => format!("to go on: {resume}"),
+                    StepHeldBy::Refusal => format!(
+                        "put right at the provider what it says, then: {resume}; or cancel the campaign and launch it with \
+                         content that the provider takes"
+                    ),
                     StepHeldBy::Limit => format!(
                         "to go on: volley campaign set {campaign} --step {step} with a higher --max-messages or --budget, \
                          then: {resume}"

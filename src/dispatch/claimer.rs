@@ -252,7 +252,9 @@ impl Claimer {
         if capped.is_whole {
             self.store.move_batch(batch, vec![BatchState::Running], BatchState::Paused, Some(why), now).await?;
         } else {
-            self.store.hold_step(StepHold { batch, step, by: StepHeldBy::Limit, why, since: now }).await?;
+            self.store
+                .hold_step(StepHold { batch, step, by: StepHeldBy::Limit, why, since: now, recall: None }, now)
+                .await?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::lane::Lane;
 use crate::domain::{Channel, Content, Money, Present, State, StepIndex, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::Refusal;
-use crate::store::{Attempt, Claimed, Entry, Hush, Loaded, Pass, Verdict};
+use crate::store::{Attempt, Claimed, Entry, Hush, Loaded, Pass, StepHold, Verdict};
 use crate::throttle::LEAVES_WITHIN;
 
 /// A claimed message with its batch.
@@ -113,6 +113,8 @@ pub(super) struct Settled {
     pub(super) fact: Option<Attempt>,
     /// What the claim counted as spent, and was not: nothing was handed over.
     pub(super) refund: Money,
+    /// Why nothing more of the step is to be sent, and when the request was begun that tells so.
+    pub(super) hold: Option<(StepHold, Timestamp)>,
     /// When the claim took a place in the tier for it, which nobody needs unless it was handed over after all.
     pub(super) spare_place: Option<Timestamp>,
 }
@@ -143,7 +145,7 @@ impl Settled {
         let spare_place = claimed_at.filter(|_| has_place && !may_have_left(answer));
         let refund = if may_have_left(answer) { Money::ZERO } else { job.claimed.cost };
         let lane = Arc::clone(lane);
-        Self { entry: job.entry, lane, message, step, answer, then: None, fact, refund, spare_place }
+        Self { entry: job.entry, lane, message, step, answer, then: None, fact, refund, hold: None, spare_place }
     }
 }
 

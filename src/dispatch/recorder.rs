@@ -10,10 +10,10 @@ use super::job::Settled;
 use super::lane::Lane;
 use crate::clock::Clock;
 use crate::domain::{
-    Causes, Fault, LaneId, MessageKey, Money, Msisdn, Span, State, StepIndex, Timestamp, Told, WishFrom,
+    Causes, Fault, LaneId, MessageKey, Money, Msisdn, SenderPart, Span, State, StepIndex, Timestamp, Told, WishFrom,
 };
 use crate::engine::{Answer, Event, Standing, advance};
-use crate::store::{Attempt, Change, Error, Loaded, NotedBucket, OptOut, Result, Store, Verdict};
+use crate::store::{Attempt, Change, Error, Loaded, NotedBucket, OptOut, Result, Store, ToldBy, Verdict};
 
 /// Changes in one transaction: some 5 ms of writing.
 const GROUP_MAX: usize = 2_000;
@@ -148,6 +148,11 @@ async fn record(store: &dyn Store, group: &[Settled], now: Timestamp) -> Result<
             settled.entry.hush(&people);
         }
     }
+    let mut holds: Vec<_> = group.iter().filter_map(|settled| Some((settled, settled.hold.as_ref()?))).collect();
+    holds.sort_by_key(|(_, (_, begun))| std::cmp::Reverse(*begun));
+    for (settled, (hold, begun)) in one_of_each(holds, |(_, (hold, _))| (hold.batch, hold.step)).0 {
+        settled.lane.book.hold_step(hold.clone(), *begun).await?;
+    }
     let mut arrived = HashSet::new();
     let buckets: Vec<NotedBucket> = by_lane(group).iter().flat_map(|(lane, _)| lane.to_note()).collect();
     let mut rest: Vec<&Settled> = group.iter().collect();
@@ -231,6 +236,13 @@ fn accepted_at(answered: Timestamp, now: Timestamp) -> Timestamp {
     Timestamp::from_millis(coarse).min(now)
 }
 
+/// Whether a refusal that was taken for its recipient's fault is the sender's by now: it need not fall back first.
+fn is_recalled(settled: &Settled) -> bool {
+    let refused = settled.fact.as_ref().filter(|fact| fact.verdict == Verdict::Rejected);
+    let code = refused.and_then(|fact| fact.code);
+    code.is_some_and(|code| settled.entry.are_senders(settled.step, ToldBy::Answer, code).is_some())
+}
+
 /// What the engine makes of a settled job. An answer that changes nothing any more still leaves its fact: the umid.
 fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
     let now = match (settled.answer, &settled.fact) {
@@ -241,10 +253,20 @@ fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
     let later = settled.entry.is_former().then(|| settled.lane.book.entry(settled.entry.id)).flatten();
     let entry = later.as_ref().unwrap_or(&settled.entry);
     let standing = Standing::of(entry.state());
-    let answered = Event::Answered { step: settled.step, answer: settled.answer };
+    let is_recalled = is_recalled(settled);
+    let answer = match settled.answer {
+        Answer::Refused { again, .. } if is_recalled => {
+            Answer::Refused { fault: Fault::Sender(SenderPart::Step), again }
+        }
+        answer => answer,
+    };
+    let answered = Event::Answered { step: settled.step, answer };
     // What was recorded before an error came in between may have been claimed anew: that claim has an answer of its own.
-    let is_ours = match (settled.message.present.state, message.present.state) {
-        (State::Sending { intent: ours, .. }, State::Sending { intent, .. }) => ours == intent,
+    let ours = &settled.message.present;
+    let is_ours = match (ours.state, message.present.state) {
+        (State::Sending { intent: claimed, .. }, State::Sending { intent, .. }) => {
+            (claimed, ours.tries) == (intent, message.present.tries)
+        }
         _ => true,
     };
     let events = [Some(answered).filter(|_| is_ours), settled.then.map(Event::CalledOff)];
@@ -254,11 +276,12 @@ fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
             after = *next;
         }
     }
-    let fact = settled.fact.clone().map(|fact| Attempt { answered: now, ..fact });
+    let fact = settled.fact.clone().filter(|_| !is_recalled).map(|fact| Attempt { answered: now, ..fact });
     // The next epoch has counted it as unknown, and that stays so, in the row and in its fact. All that we add to it is
     // what the provider calls it, by which receipts find it.
-    let is_counted = |message: &Loaded| message.present.marks.unknown(settled.step);
-    let is_late = is_counted(message) && !is_counted(&settled.message);
+    // A second copy is unknown before its own answer too.
+    let is_in_our_hands = (message.present.state, message.present.tries) == (ours.state, ours.tries);
+    let is_late = message.present.marks.unknown(settled.step) && !is_in_our_hands;
     let fact = match fact {
         Some(fact) if is_late => Some(Attempt { verdict: Verdict::Unknown, ..fact }).filter(|fact| fact.umid.is_some()),
         fact => fact,

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use super::job::{Details, Job, Settled};
 use super::lane::Lane;
-use crate::domain::{Fault, Span, State, Timestamp};
+use crate::domain::{Fault, SenderPart, Span, State, Subject, Timestamp};
 use crate::engine;
 use crate::provider::{Answer, Refusal};
-use crate::store::{HeldBy, Hold, Verdict};
+use crate::store::{HeldBy, Hold, Recall, StepHold, ToldBy, Verdict};
 use crate::throttle::Complaint;
+use crate::wire::codes;
 
 /// Tries after which a message that is given back again and again goes to the end of its queue, so that it does not
 /// stand in everybody's way.
@@ -27,6 +28,7 @@ pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestam
     match answer {
         Answer::Accepted { umid } => {
             lane.brake.release(begun);
+            job.entry.taken(job.step(), ToldBy::Answer);
             let details = Details { umid: Some(umid), ..Details::default() };
             Settled::new(job, lane, engine::Answer::Accepted, Some((Verdict::Accepted, details)))
         }
@@ -51,10 +53,13 @@ pub(super) fn settle(job: Job, lane: &Arc<Lane>, answer: Answer, begun: Timestam
 }
 
 fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, begun: Timestamp) -> Settled {
-    let (fault, now) = (refusal.fault, lane.clock.now());
+    let now = lane.clock.now();
+    let (fault, recall) = fault_of(&job, &refusal, now);
     // That there were too many requests is no message's own, however often it was one of them.
     let again = match job.claimed.message.present.state {
         State::Sending { not_before, .. } if refusal.code == Some(TOO_MANY) => not_before,
+        // Behind the others: where the step is resumed, one bad value must not be the first that is tried each time.
+        _ if recall.is_some() => now,
         _ => place(&job, lane, now),
     };
     let answer = engine::Answer::Refused { fault, again };
@@ -65,16 +70,36 @@ fn refused(job: Job, lane: &Arc<Lane>, refusal: Refusal, begun: Timestamp) -> Se
             Settled::new(job, lane, answer, Some((Verdict::Rejected, refusal.into())))
         }
         Fault::Passing => Settled::new(job, lane, answer, None),
+        Fault::Sender(SenderPart::Step) => {
+            let place = (job.entry.id, job.step());
+            let Refusal { subject, code, detail, .. } = refusal;
+            let hold = StepHold::for_refusal(place, subject, code, &detail, recall, now);
+            Settled { hold: Some((hold, begun)), ..Settled::new(job, lane, answer, None) }
+        }
         Fault::Sender(part) => {
-            if let Some(step) = job.entry.plan.step(job.step()) {
+            let (lane_name, code) = (&lane.config.name, refusal.code);
+            let step = job.entry.plan.step(job.step());
+            let hold =
+                step.and_then(|step| Hold::for_fault(step, lane_name, part, HeldBy::Answer, code, refusal.detail, now));
+            if let Some(hold) = hold {
                 // Counts at once; the node's watch writes it down.
-                let hold =
-                    Hold::for_fault(step, &lane.config.name, part, HeldBy::Answer, refusal.code, refusal.detail, now);
                 lane.holds.put(hold, begun);
             }
             Settled::new(job, lane, answer, None)
         }
     }
+}
+
+/// Whose fault a refusal is in this step, and what to recall where that shows only now: a value may be wrong for one
+/// recipient, and for twenty in a row it is the sender's.
+fn fault_of(job: &Job, refusal: &Refusal, now: Timestamp) -> (Fault, Option<Recall>) {
+    let Refusal { fault, subject, code, .. } = *refusal;
+    let Some(step) = job.entry.plan.step(job.step()) else { return (fault, None) };
+    let fault = codes::fault_in(step, fault, subject);
+    let counted = code.filter(|_| fault == Fault::Recipient && subject != Subject::Number);
+    let message = &job.claimed.message;
+    let recall = counted.and_then(|code| job.entry.refused(message, job.step(), ToldBy::Answer, code, now));
+    (recall.map_or(fault, |_| Fault::Sender(SenderPart::Step)), recall)
 }
 
 /// Where a message that may go again stands in its queue: where it stood, unless it keeps coming back.

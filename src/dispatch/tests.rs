@@ -276,6 +276,7 @@ async fn a_refused_batch_puts_one_hold_and_its_late_companions_none() {
     desk.holds.replace(Vec::new(), seq + 1, desk.clock.now());
     let refusal = crate::provider::Refusal {
         fault: Fault::Sender(crate::domain::SenderPart::Lane),
+        subject: crate::domain::Subject::Account,
         code: Some(1200),
         detail: "no".to_owned(),
         retry_after: None,

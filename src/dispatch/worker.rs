@@ -9,7 +9,7 @@ use super::job::{Details, Job, Settled};
 use super::lane::Lane;
 use super::settle::settle;
 use super::turnstile::{Request, Turnstile};
-use crate::domain::{AttemptId, Causes, Fault, Msisdn, SenderPart, Timestamp};
+use crate::domain::{AttemptId, Causes, Fault, Msisdn, SenderPart, Subject, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::{Answer, BATCH_CLOSE, BATCH_OPEN, BatchAnswers, Gate, Refusal};
 use crate::store::{Store, Verdict};
@@ -112,7 +112,13 @@ impl Worker {
         let answers = self.lane.client.send_batch(body, &attempts, Arc::clone(&departure) as Arc<dyn Gate>).await;
         let jobs = departure.end();
         let end = match &answers {
-            BatchAnswers::Each(_) => Some(End::Good),
+            // A success that names none of them says as little as no answer.
+            BatchAnswers::Each(answers) => {
+                match answers.iter().find(|answer| !matches!(answer, Answer::Unknown { .. })) {
+                    Some(_) => Some(End::Good),
+                    None => answers.first().and_then(end_of),
+                }
+            }
             BatchAnswers::Whole(answer) => end_of(answer),
         };
         self.tell(permit, end);
@@ -188,7 +194,7 @@ impl Worker {
             Unsendable::Uncomposable(detail) => {
                 // Launch has checked the content, so this is a fault of ours: it must not make anybody fall back.
                 let fault = Fault::Sender(SenderPart::Lane);
-                let refusal = Refusal { fault, code: None, detail, retry_after: None };
+                let refusal = Refusal { fault, subject: Subject::Account, code: None, detail, retry_after: None };
                 self.finish(job, Answer::Refused(refusal), begun).await;
             }
         }
@@ -232,7 +238,7 @@ fn end_of(answer: &Answer) -> Option<End<'_>> {
 /// Whether a refusal of a whole batch is about one of its messages, or about one of its templates.
 const fn concerns_one(refusal: &Refusal) -> bool {
     match refusal.fault {
-        Fault::Recipient | Fault::Person | Fault::Sender(SenderPart::Template) => true,
+        Fault::Recipient | Fault::Person | Fault::Sender(SenderPart::Template | SenderPart::Step) => true,
         Fault::Sender(SenderPart::Lane) | Fault::Passing => false,
     }
 }

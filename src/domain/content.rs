@@ -21,6 +21,33 @@ pub enum Content {
     },
 }
 
+impl Content {
+    /// Whether any of it is filled from the recipient's fields.
+    pub fn has_variables(&self) -> bool {
+        match self {
+            Self::Text { text, .. } => is_variable(text),
+            Self::Template(TemplateContent { header, body, buttons, .. }) => {
+                header.as_ref().is_some_and(|header| header.texts().any(is_variable))
+                    || body.iter().any(|text| is_variable(text))
+                    || buttons.iter().any(|button| is_variable(button.action.text()))
+            }
+        }
+    }
+
+    /// Whether its media are.
+    pub fn has_variable_media(&self) -> bool {
+        match self {
+            Self::Text { .. } | Self::Template(TemplateContent { header: None | Some(Header::Text(_)), .. }) => false,
+            Self::Template(TemplateContent { header: Some(header), .. }) => header.texts().any(is_variable),
+        }
+    }
+}
+
+/// Whether a text differs between recipients. A campaign is refused where one opens a variable and does not close it.
+fn is_variable(text: &str) -> bool {
+    text.contains("{{")
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateContent {
@@ -59,6 +86,16 @@ pub enum Header {
     Location { latitude: String, longitude: String, name: String, address: String },
 }
 
+impl Header {
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let texts = match self {
+            Self::Text(text) | Self::Image(text) | Self::Video(text) | Self::Document(text) => [text, "", "", ""],
+            Self::Location { latitude, longitude, name, address } => [latitude.as_str(), longitude, name, address],
+        };
+        texts.into_iter()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Button {
     pub index: u8,
@@ -77,6 +114,14 @@ pub enum ButtonAction {
     CopyCode(String),
     /// Opens a flow; the text is its token or empty.
     Flow(String),
+}
+
+impl ButtonAction {
+    fn text(&self) -> &str {
+        match self {
+            Self::Url(text) | Self::Payload(text) | Self::CopyCode(text) | Self::Flow(text) => text,
+        }
+    }
 }
 
 words! {

@@ -55,6 +55,11 @@ impl StepIndex {
         self.0
     }
 
+    /// Its bit in a byte that has one for each step.
+    pub const fn bit(self) -> u8 {
+        1 << self.0
+    }
+
     pub const fn index(self) -> usize {
         self.0 as usize
     }

@@ -47,7 +47,7 @@ pub use meaning::{Meaning, column_key};
 pub use message::{Ending, Marks, Present, State};
 pub use money::{InvalidMoney, Limits, Money, Prices};
 pub use number::{Country, InvalidCountry, InvalidMsisdn, Msisdn};
-pub use outcome::{BatchState, Fault, Outcome, SenderPart, SkipReason};
+pub use outcome::{BatchState, Fault, Outcome, SenderPart, SkipReason, Subject};
 pub use pace::{InvalidPace, Knob, Portion, Rate, Tier};
 pub use phrase::{InvalidPhrase, Phrase};
 pub use plan::{AfterGap, OnMissed, OnOverlap, OnTierSpent, OnUnknown, Plan, Step};

@@ -68,6 +68,25 @@ impl BatchState {
 pub enum SenderPart {
     Lane,
     Template,
+    /// One step of one campaign: what it sends is alike for every recipient, and the provider does not take it.
+    Step,
+}
+
+/// What a refusal is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// The recipient: their number, their account on the channel, or what they want.
+    Number,
+    /// What the recipient's network or device makes of the message.
+    Operator,
+    Text,
+    /// An image, a video, a document, or a place on the map.
+    Media,
+    /// A value that fills a variable.
+    Parameter,
+    Template,
+    /// The account, its key, its sender, or the shape of our requests.
+    Account,
 }
 
 /// Whose fault a refusal is. Decides who pays: nobody falls back for a fault of the sender's.

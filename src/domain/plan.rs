@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::word::words;
 use super::{
     Channel, Content, Countries, Country, Hours, Limits, Marks, Pool, Prices, Sources, Span, Status, StepIndex,
-    StopRule, Timestamp, Zone,
+    StopRule, Subject, Timestamp, Zone,
 };
 
 words! {
@@ -123,6 +123,16 @@ impl Step {
     /// Whether what it hands over to people of a country differs from what it hands over to most.
     pub fn differs_in(&self, country: Country) -> bool {
         matches!(&self.content, Content::Text { source, .. } if source.by_country.contains_key(&country))
+    }
+
+    /// Whether what it sends differs between recipients, as far as a refusal with this subject is concerned.
+    pub fn varies_in(&self, subject: Subject) -> bool {
+        match subject {
+            Subject::Number | Subject::Operator => true,
+            Subject::Text | Subject::Parameter => self.content.has_variables(),
+            Subject::Media => self.content.has_variable_media(),
+            Subject::Template | Subject::Account => false,
+        }
     }
 
     /// Whether it costs money. Where nobody says what anything costs, an SMS does.

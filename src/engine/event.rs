@@ -21,6 +21,9 @@ pub enum Event {
     /// The silence by which the step before has given way is worth this by what is known now; that step's attempt was
     /// submitted after so many tries.
     Doubted { silence: Silence, tries: u16 },
+    /// The refusal by which the step has given way is the sender's fault after all; it answered an attempt after so many
+    /// tries.
+    RefusalRecalled { step: StepIndex, tries: u16 },
     /// Nobody wants it to go on.
     CalledOff(CallOff),
 }
@@ -127,6 +130,9 @@ pub enum Rule {
     Noted,
     /// The deadline of the step before is in doubt, and the present one has not been claimed: back to awaiting (rule 9).
     TakenBack,
+    /// The refusal of the step before is the sender's fault, and the present one has not been submitted: the step before
+    /// waits in its queue again (rule 2).
+    RefusalRecalled,
     /// Success of an earlier step took back a later one that was still queued (rule 6).
     Recalled,
     /// Success of an earlier step while a later one is under way (rule 6).

@@ -4,8 +4,8 @@
 use super::event::{Answer, CallOff, Decision, Event, Ignored, Report, Rule, Silence};
 use super::ways::lives;
 use crate::domain::{
-    AfterGap, BatchState, Ending, Fault, Marks, OnUnknown, Outcome, Plan, Present, SkipReason, State, StepIndex,
-    Timestamp,
+    AfterGap, BatchState, Ending, Fault, Marks, OnUnknown, Outcome, Plan, Present, SenderPart, SkipReason, State,
+    StepIndex, Timestamp,
 };
 
 /// Where the message's batch stands, as far as the machine cares.
@@ -73,6 +73,7 @@ impl Machine<'_> {
             Event::TierSpent { step } => self.tier_spent(*message, step),
             Event::PutOff { until } => self.put_off(*message, until),
             Event::Doubted { silence, tries } => self.doubted(*message, silence, tries),
+            Event::RefusalRecalled { step, tries } => self.refusal_recalled(*message, step, tries),
             Event::CalledOff(why) => self.called_off(*message, why),
         }
     }
@@ -107,8 +108,9 @@ impl Machine<'_> {
             Answer::Unknown => self.unknown(message, intent),
             Answer::Refused { fault: Fault::Recipient, .. } => self.give_way(message, Ending::Rejected),
             Answer::Refused { fault: Fault::Person, .. } => self.suppress(message, Ending::Rejected),
-            Answer::Refused { fault: Fault::Sender(part), .. } => {
-                self.requeue(tried(message), not_before, gives_up, Rule::KeptForSender(part))
+            Answer::Refused { fault: Fault::Sender(part), again } => {
+                let at = if part == SenderPart::Step { again } else { not_before };
+                self.requeue(tried(message), at, gives_up, Rule::KeptForSender(part))
             }
             Answer::Refused { fault: Fault::Passing, again } | Answer::Unavailable { again } => {
                 self.requeue(tried(message), again, gives_up, Rule::TriedAgain)
@@ -249,6 +251,27 @@ impl Machine<'_> {
             State::Queued { .. } if !is_in_doubt => Decision::Ignored(Ignored::NothingNew),
             State::Queued { .. } => match self.before_fallback(&message, Ending::Deadline) {
                 Some(before) => moved(self.awaiting(Present { tries, ..before }), Rule::TakenBack),
+                None => Decision::Ignored(Ignored::Stale),
+            },
+            State::Sending { .. } => Decision::Ignored(Ignored::InFlight),
+            State::Awaiting { .. } => Decision::Ignored(Ignored::Stale),
+            State::Done { .. } => Decision::Ignored(Ignored::Ended),
+        }
+    }
+
+    /// The step before was refused by the fault of the sender. What has not been submitted since returns to its queue, as
+    /// if that had been known at once.
+    fn refusal_recalled(self, message: Present, step: StepIndex, tries: u16) -> Decision {
+        match message.state {
+            State::Queued { .. } if message.marks.preceding(message.step) != Some(step) => {
+                Decision::Ignored(Ignored::Stale)
+            }
+            State::Queued { .. } => match self.before_refusal(&message) {
+                Some(before) => {
+                    let before = self.undone(Present { tries, ..before });
+                    let gives_up = self.gives_up(&before, before.step);
+                    self.requeue(before, self.now, gives_up, Rule::RefusalRecalled)
+                }
                 None => Decision::Ignored(Ignored::Stale),
             },
             State::Sending { .. } => Decision::Ignored(Ignored::InFlight),

@@ -111,6 +111,7 @@ fn pair(state: &'static str, event: &Event, present: StepIndex) -> Pair {
         Event::TierSpent { step } => ("tier spent", "", place(*step)),
         Event::PutOff { .. } => ("put off", "", ""),
         Event::Doubted { silence, .. } => ("doubted", of_silence(silence), ""),
+        Event::RefusalRecalled { step, .. } => ("refusal recalled", "", place(*step)),
         Event::CalledOff(CallOff::Cancel) => ("called off", "cancel", ""),
         Event::CalledOff(CallOff::OptOut) => ("called off", "opt-out", ""),
     };
@@ -136,6 +137,7 @@ const fn of_fault(fault: Fault) -> &'static str {
         Fault::Recipient => "by the recipient",
         Fault::Sender(SenderPart::Lane) => "by the lane",
         Fault::Sender(SenderPart::Template) => "by the template",
+        Fault::Sender(SenderPart::Step) => "by the step",
         Fault::Person => "by the person",
         Fault::Passing => "in passing",
     }
@@ -172,6 +174,7 @@ pub(crate) fn all_pairs() -> Vec<Pair> {
     }
     events.extend(silences(now).into_iter().map(|silence| Event::Due { silence }));
     events.extend(silences(now).into_iter().map(|silence| Event::Doubted { silence, tries: 0 }));
+    events.extend(places.map(|step| Event::RefusalRecalled { step, tries: 0 }));
     events.extend(call_offs().into_iter().map(Event::CalledOff));
     let states = [QUEUED, SENDING, AWAITING, DONE];
     let pairs: BTreeSet<Pair> =

@@ -200,7 +200,7 @@ impl<'a> Machine<'a> {
 
     /// The hand-over of the present step is undone, as if the provider had refused it at once (rule 2): where it was
     /// the only one, the message has never left.
-    fn undone(self, message: Present) -> Present {
+    pub(super) fn undone(self, message: Present) -> Present {
         let marks = message.marks.without_hand_over(message.step).with_waived(false);
         let tries = message.tries.saturating_add(1);
         match marks.last_handed_over() {

@@ -84,6 +84,7 @@ enum Kind {
     TierSpent,
     PutOff(Timestamp),
     Doubted(Silence),
+    RefusalRecalled,
     CalledOff(CallOff),
 }
 
@@ -92,6 +93,7 @@ fn faults() -> impl Strategy<Value = Fault> {
         4 => Just(Fault::Recipient),
         1 => Just(Fault::Sender(SenderPart::Lane)),
         1 => Just(Fault::Sender(SenderPart::Template)),
+        1 => Just(Fault::Sender(SenderPart::Step)),
         1 => Just(Fault::Person),
         4 => Just(Fault::Passing),
     ]
@@ -146,6 +148,7 @@ fn happenings() -> impl Strategy<Value = Happening> {
         1 => Just(Kind::TierSpent),
         1 => moments().prop_map(Kind::PutOff),
         2 => silences().prop_map(Kind::Doubted),
+        2 => Just(Kind::RefusalRecalled),
         1 => prop_oneof![Just(CallOff::Cancel), Just(CallOff::OptOut)].prop_map(Kind::CalledOff),
     ];
     let of = prop_oneof![1 => Just(None), 1 => (0_u8..7).prop_map(StepIndex::new)];
@@ -240,6 +243,10 @@ impl Watched {
                         Kind::TierSpent => Event::TierSpent { step },
                         Kind::PutOff(until) => Event::PutOff { until },
                         Kind::Doubted(silence) => Event::Doubted { silence, tries: 0 },
+                        Kind::RefusalRecalled => Event::RefusalRecalled {
+                            step: self.story.message.marks.preceding(step).unwrap_or(step),
+                            tries: 0,
+                        },
                         Kind::CalledOff(why) => Event::CalledOff(why),
                     }
                 }
@@ -295,6 +302,7 @@ impl Watched {
                 self.may_leave[step] |= came_back;
                 self.called_off |= fault == Fault::Person;
             }
+            Event::RefusalRecalled { step, .. } => self.may_leave[step.index()] = true,
             Event::CalledOff(_) => self.called_off = true,
             Event::Receipt { report: Report::Reached(_), .. }
             | Event::Due { .. }
@@ -316,7 +324,7 @@ impl Watched {
     /// Steps follow one another, and only for a reason.
     fn order(&self, before: &Present, event: Event, next: &Present, rule: Rule) {
         if next.step < before.step {
-            let is_taken_back = (rule, next.outcome()) == (Rule::TakenBack, None);
+            let is_taken_back = matches!(rule, Rule::TakenBack | Rule::RefusalRecalled) && next.outcome().is_none();
             assert!(is_taken_back || (rule, next.outcome()) == (Rule::Recalled, Some(Outcome::Reached)));
             assert!(!before.marks.handed_over(before.step), "it has left: {before:?}");
         }
@@ -340,6 +348,7 @@ impl Watched {
             | Event::Claimed
             | Event::PutOff { .. }
             | Event::Doubted { .. }
+            | Event::RefusalRecalled { .. }
             | Event::CalledOff(_) => true,
             Event::Due { .. } | Event::TierSpent { .. } => false,
         };

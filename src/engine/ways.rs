@@ -94,6 +94,17 @@ impl Machine<'_> {
         may.then(|| Present { step, marks: marks.with_ending(step, Ending::Open), ..*message })
     }
 
+    /// The message as it was before the present step followed one that was refused, in the answer or by a receipt.
+    /// Nothing where the present one has been submitted, or where a copy of the one before may be on its way.
+    pub(super) fn before_refusal(self, message: &Present) -> Option<Present> {
+        let marks = message.marks;
+        let step = marks.preceding(message.step)?;
+        let was_refused = matches!(marks.ending(step), Ending::Rejected | Ending::Undelivered);
+        let is_alone = !marks.unknown(step) && !marks.may_live(step) && !marks.handed_over(message.step);
+        let may = was_refused && is_alone && !self.has_reached(message) && !self.is_cut(message);
+        may.then(|| Present { step, marks: marks.with_ending(step, Ending::Open).without_failed(step), ..*message })
+    }
+
     /// The present step cannot leave: its turn is over, unless it has left before.
     pub(super) fn cannot_leave(self, message: Present, ending: Ending) -> Decision {
         let step = message.step;

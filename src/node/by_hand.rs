@@ -12,7 +12,7 @@ use crate::config;
 use crate::dispatch;
 use crate::provider::Transport;
 use crate::receipts::Failed;
-use crate::store::Result;
+use crate::store::{Book, Result};
 
 pub(crate) struct ByHand {
     rooms: Rooms,
@@ -40,6 +40,15 @@ impl ByHand {
 
     pub(crate) async fn next(&mut self, lane: usize) -> Option<BoxFuture<'static, ()>> {
         self.renew().await;
+        self.sending.next(lane).await
+    }
+
+    /// The same, before anything has happened by itself: of a process that was stopped a moment ago.
+    pub(crate) async fn claim_at_once(&mut self, lane: usize) -> Result<()> {
+        self.sending.claim(lane, true).await
+    }
+
+    pub(crate) async fn next_at_once(&mut self, lane: usize) -> Option<BoxFuture<'static, ()>> {
         self.sending.next(lane).await
     }
 
@@ -98,8 +107,22 @@ impl ByHand {
         self.rooms.watch.look().await;
     }
 
+    /// Looks whether another server has taken over.
+    pub(crate) async fn look_for_successor(&self) {
+        self.rooms.keeper.look().await;
+    }
+
+    /// Does what its start had still to do where it was stopped after it had taken the lease: it settles what the servers
+    /// before it had in their hands.
+    pub(crate) async fn go_on_starting(&self) -> Result<()> {
+        let book = Book::new(Arc::clone(&self.rooms.store));
+        book.refresh().await?;
+        let (epoch, now) = (self.rooms.tenure.epoch(), self.rooms.clock.now());
+        dispatch::recover(self.rooms.store.as_ref(), &book, epoch, now).await.map(|_| ())
+    }
+
     /// Renews the lease where that is due: it happens by itself, whatever else the server does.
-    async fn renew(&self) {
+    pub(crate) async fn renew(&self) {
         if self.rooms.clock.now().since(self.rooms.tenure.renewed()) >= RENEWED_EACH {
             self.rooms.keeper.renew().await;
         }

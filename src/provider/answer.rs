@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::client::{Broken, RawAnswer};
-use crate::domain::{AttemptId, Fault, Span, Umid, without_numbers};
+use crate::domain::{AttemptId, Fault, Span, Subject, Umid, without_numbers};
 use crate::wire::codes::{self, Entry};
 use crate::wire::{BatchAnswer, ErrorBody, MessageAnswer};
 
@@ -26,6 +26,7 @@ pub enum Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub fault: Fault,
+    pub subject: Subject,
     pub code: Option<u32>,
     /// The provider's words, or ours for its code.
     pub detail: String,
@@ -52,6 +53,7 @@ fn refusal(entry: &Entry, code: Option<i64>, said: Option<&str>, retry_after: Op
     let detail = said.filter(|said| !said.is_empty()).map_or_else(|| entry.meaning.to_owned(), heard);
     Answer::Refused(Refusal {
         fault: entry.fault,
+        subject: entry.subject,
         code: code.and_then(|code| u32::try_from(code).ok()),
         detail,
         retry_after,
@@ -193,6 +195,7 @@ mod tests {
             Answer::Refused(Refusal { fault: Fault::Recipient, .. }) => "rejected",
             Answer::Refused(Refusal { fault: Fault::Sender(SenderPart::Lane), .. }) => "held: lane",
             Answer::Refused(Refusal { fault: Fault::Sender(SenderPart::Template), .. }) => "held: template",
+            Answer::Refused(Refusal { fault: Fault::Sender(SenderPart::Step), .. }) => "held: step",
             Answer::Refused(Refusal { fault: Fault::Person, .. }) => "suppressed",
             Answer::Refused(Refusal { fault: Fault::Passing, .. }) => "throttled",
             Answer::NotOffered { .. } => "not offered",

@@ -11,18 +11,17 @@ use super::answers::Answer;
 use super::incoming::{Incoming, Ours, Parsed};
 use super::intake::{Failed, Intake, Waiting};
 use super::naming::Naming;
+use super::outcome::{Outcome, advance_by, place_news};
 use super::strays::Round;
 use super::tell::{Heard, PlaceNews, Tell, TooFast};
 use super::tries::{Tries, Try};
-use super::working::{Working, hold, latest_of_each};
+use super::working::{Working, latest_of_each};
 use crate::clock::{Chance, Clock};
 use crate::config::Lane;
-use crate::domain::{Causes, Channel, LaneId, MessageKey, Msisdn, Present, Span, State, Status, Timestamp, WishFrom};
-use crate::engine::{self, Decision, Event, Gap, Rule, Standing, advance};
+use crate::domain::{Causes, LaneId, MessageKey, Msisdn, Span, Status, StepIndex, Timestamp, WishFrom};
+use crate::engine::{self, Gap};
 use crate::optout::Words;
-use crate::store::{
-    self, Alias, Book, Change, Entry, Found, Hold, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind,
-};
+use crate::store::{self, Alias, Book, Entry, Found, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind};
 use crate::wire::codes;
 
 /// Events in one transaction.
@@ -71,22 +70,6 @@ pub struct Applier {
     tell_too_fast: Tell<TooFast>,
     pub(super) naming: Naming,
     pub(super) round: Round,
-}
-
-/// What a group of receipts comes to.
-#[derive(Default)]
-struct Outcome {
-    receipts: Vec<Receipt>,
-    changes: Vec<Change>,
-    /// Each with the time of the hand-over that it is about.
-    holds: Vec<(Hold, Timestamp)>,
-    opt_outs: Vec<OptOut>,
-    aliases: Vec<Alias>,
-    /// Lanes whose receipts turned out to carry our ids.
-    naming: BTreeSet<String>,
-    places: Vec<PlaceNews>,
-    too_fast: Vec<TooFast>,
-    strays: Vec<store::Stray>,
 }
 
 impl Applier {
@@ -238,6 +221,10 @@ impl Applier {
             }
         }
         let mut outcome = self.decide(&receipts, &found).await?;
+        if outcome.step_holds.values().any(|(hold, _)| hold.recall.is_some()) {
+            // By now it is known of all of them whose fault they are: none need fall back first.
+            outcome = self.decide(&receipts, &found).await?;
+        }
         outcome.strays.extend(strays);
         let mut stale = self.keep(outcome, answers).await?;
         while !stale.is_empty() {
@@ -267,6 +254,9 @@ impl Applier {
     async fn keep(&self, outcome: Outcome, answers: Vec<Answer>) -> store::Result<Vec<MessageKey>> {
         for (hold, handed_over) in latest_of_each(outcome.holds) {
             self.store.hold(hold, handed_over).await?;
+        }
+        for (hold, begun) in outcome.step_holds.into_values() {
+            self.book.hold_step(hold, begun).await?;
         }
         let (store, opt_outs, mut aliases) = (&self.store, outcome.opt_outs, outcome.aliases);
         aliases.extend(answers.iter().filter_map(Answer::alias));
@@ -370,7 +360,7 @@ impl Applier {
                 }
             };
             outcome.receipts.push(receipt(incoming, found, told, learns));
-            let report = self.report(incoming, &message.now, now);
+            let report = self.report(incoming, message, found.step, now);
             let success = message.entry.plan.step(found.step).map_or(Status::Delivered, |step| step.success);
             if let (Try::Of { told, latest, .. }, Some(report)) = (of_try, report)
                 && !engine::counts(&message.now, found.step, [told, latest], report, success)
@@ -401,56 +391,19 @@ impl Applier {
     }
 
     /// What a receipt says to the engine, where it says anything.
-    fn report(&self, incoming: &Incoming, message: &Present, now: Timestamp) -> Option<engine::Report> {
-        let Some(fault) = incoming.fault() else { return incoming.report.status().map(engine::Report::Reached) };
-        let again = now + self.chance.back_off(SHORTEST_REST, message.tries.into(), LONGEST_REST);
+    fn report(
+        &self,
+        incoming: &Incoming,
+        message: &Working,
+        step: StepIndex,
+        now: Timestamp,
+    ) -> Option<engine::Report> {
+        let Some(failure) = incoming.failure() else { return incoming.report.status().map(engine::Report::Reached) };
+        let rules = message.entry.plan.step(step);
+        let fault = rules.map_or(failure.fault, |rules| codes::fault_in(rules, failure.fault, failure.subject));
+        let again = now + self.chance.back_off(SHORTEST_REST, message.now.tries.into(), LONGEST_REST);
         Some(engine::Report::Failed { fault, again })
     }
-}
-
-fn advance_by(
-    message: &mut Working,
-    incoming: &Incoming,
-    found: &Found,
-    report: engine::Report,
-    now: Timestamp,
-    outcome: &mut Outcome,
-) {
-    let standing = Standing::of(message.entry.state());
-    let event = Event::Receipt { step: found.step, report };
-    let Decision::Moved { next, rule } = advance(&message.entry.plan, standing, &message.now, event, now) else {
-        return;
-    };
-    let before = std::mem::replace(&mut message.now, next);
-    outcome.too_fast.extend(too_fast(message, found, incoming, handed_over(&before, now)));
-    if let Rule::KeptForSender(part) = rule {
-        let begun = handed_over(&before, now);
-        outcome.holds.extend(hold(message, found, part, incoming, now).map(|hold| (hold, begun)));
-    }
-}
-
-/// When a message was handed over last.
-fn handed_over(message: &Present, now: Timestamp) -> Timestamp {
-    match message.state {
-        State::Sending { intent, .. } => intent,
-        _ => message.accepted.unwrap_or(now),
-    }
-}
-
-/// Whether a receipt says that its lane is too fast: the provider took the message, and found that out afterwards.
-fn too_fast(message: &Working, found: &Found, incoming: &Incoming, begun: Timestamp) -> Option<TooFast> {
-    let code =
-        incoming.fault().map(|_| codes::of_receipt(Some(i64::from(incoming.code)))).filter(|code| code.throttles)?;
-    let lane = message.entry.lane_of(&message.loaded, found.step)?.to_owned();
-    Some(TooFast { lane, begun, reason: code.meaning })
-}
-
-/// Whether a hand-over on WhatsApp has turned out not to have reached anybody, or to have after all.
-fn place_news(message: &Working, found: &Found, tries: Option<u16>, lived: bool) -> Option<PlaceNews> {
-    let (step, lives) = (found.step, message.now.marks.may_live(found.step));
-    message.entry.plan.step(step).filter(|rules| rules.channel == Channel::WhatsApp && lived != lives)?;
-    let (lane, person) = (message.entry.lane_of(&message.loaded, step)?.to_owned(), message.loaded.msisdn);
-    Some(PlaceNews { message: message.loaded.key, step, lane, person, tries, is_free: !lives })
 }
 
 /// As many as fit one transaction.

@@ -245,17 +245,17 @@ impl Incoming {
         receipts.first().is_some_and(|receipt| receipt.sub_account_id.as_deref().is_none_or(|id| id == sub_account))
     }
 
-    /// Whose fault it says that it did not arrive; nothing where it is no bad news.
-    pub(super) fn fault(&self) -> Option<Fault> {
+    /// What it says of why it did not arrive; nothing where it is no bad news.
+    pub(super) fn failure(&self) -> Option<&'static codes::Entry> {
         match self.report {
-            Report::Negative { code } => Some(codes::of_receipt(code).fault),
+            Report::Negative { code } => Some(codes::of_receipt(code)),
             _ => None,
         }
     }
 
     /// Whether it says that the person wants nothing more.
     pub(super) fn wants_no_more(&self) -> bool {
-        self.fault() == Some(Fault::Person)
+        self.failure().is_some_and(|failure| failure.fault == Fault::Person)
     }
 
     pub(super) fn into_stray(self, kind: StrayKind) -> Stray {

@@ -14,6 +14,7 @@ mod door;
 mod incoming;
 mod intake;
 mod naming;
+mod outcome;
 mod proof;
 mod strays;
 mod tell;

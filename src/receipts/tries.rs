@@ -68,7 +68,7 @@ impl<'a> Tries<'a> {
                     self.load(vec![key]).await?;
                 }
                 let facts = self.known.get(&key).map(Vec::as_slice).unwrap_or_default();
-                Ok(named(umid, incoming.fault().is_some(), facts, found, now))
+                Ok(named(umid, incoming.failure().is_some(), facts, found, now))
             }
         }
     }
@@ -76,18 +76,18 @@ impl<'a> Tries<'a> {
 
 fn way<'a>(incoming: &'a Incoming, found: &Found, now: &Present) -> Way<'a> {
     let (step, is_present) = (found.step, found.step == now.step);
-    let fault = incoming.fault();
+    let failure = incoming.failure();
     let unknown = now.marks.unknown(step);
     let waits = is_present && matches!(now.state, State::Queued { .. } | State::Sending { .. });
     // Its time ran out before it could go again.
     let came_to_nothing = is_present && !now.marks.handed_over(step);
     if is_present && now.tries == 0 && !matches!(now.state, State::Done { .. }) {
         // What sends it out again has to leave the name of this try behind.
-        let goes_again = matches!(fault, Some(Fault::Passing | Fault::Sender(_)));
+        let goes_again = failure.is_some_and(|it| it.fault == Fault::Passing || it.may_be_senders());
         return Way::Plain(Try::Of { told: 0, latest: 0, learns: unknown || waits || goes_again });
     }
     match &incoming.umid {
-        Some(umid) if fault.is_some() || unknown || waits || came_to_nothing => Way::Facts(umid),
+        Some(umid) if failure.is_some() || unknown || waits || came_to_nothing => Way::Facts(umid),
         Some(_) | None => Way::Plain(Try::Any),
     }
 }

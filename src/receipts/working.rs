@@ -5,9 +5,8 @@ use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
 use super::incoming::Incoming;
-use crate::domain::{Present, SenderPart, State, Timestamp, Umid};
-use crate::store::{Attempt, Entry, Found, HeldBy, Hold, Loaded, Verdict};
-use crate::wire::codes;
+use crate::domain::{BatchId, Present, SenderPart, State, StepIndex, Timestamp, Umid};
+use crate::store::{Attempt, Entry, Found, HeldBy, Hold, Loaded, Recall, StepHold, Verdict};
 
 /// A message on its way through the receipts of one group.
 pub(super) struct Working {
@@ -76,6 +75,19 @@ pub(super) fn hold(
 ) -> Option<Hold> {
     let (entry, step) = (&message.entry, found.step);
     let lane = entry.lane_of(&message.loaded, step)?;
-    let reason = codes::of_receipt(Some(i64::from(incoming.code))).meaning.to_owned();
-    Some(Hold::for_fault(entry.plan.step(step)?, lane, part, HeldBy::Receipt, Some(incoming.code), reason, now))
+    let reason = incoming.failure()?.meaning.to_owned();
+    Hold::for_fault(entry.plan.step(step)?, lane, part, HeldBy::Receipt, Some(incoming.code), reason, now)
+}
+
+/// The hold on a step whose message was refused after it was submitted, by the fault of the sender.
+pub(super) fn step_hold(
+    message: &Working,
+    found: &Found,
+    incoming: &Incoming,
+    recall: Option<Recall>,
+    now: Timestamp,
+) -> Option<((BatchId, StepIndex), StepHold)> {
+    let (place, failure) = ((message.entry.id, found.step), incoming.failure()?);
+    let code = Some(incoming.code);
+    Some((place, StepHold::for_refusal(place, failure.subject, code, failure.meaning, recall, now)))
 }

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio::sync::{Mutex, Notify};
+
 use super::hushed::{BY_NAME, Hush, Hushed};
-use super::{Batch, Change, Loaded, Marked, Result, Store};
+use super::refusals::Refusals;
+use super::{Batch, Change, Loaded, Marked, Recall, Result, StepHold, Store, ToldBy};
 use crate::domain::{
     AttemptId, BatchId, BatchState, Country, Hours, LaneId, Member, MessageKey, Money, Msisdn, Plan, Pool, Present,
     State, StepIndex, Tag, Timestamp,
@@ -41,6 +44,10 @@ struct Course {
     ends_at: AtomicI64,
     /// Of each step, where it may not leave at all hours, as the latest edition says.
     timings: RwLock<Vec<Option<Arc<Timing>>>>,
+    /// What the provider refused of each step lately.
+    refusals: Refusals,
+    /// What is to be taken back, by the refused step.
+    recalls: RwLock<BTreeMap<StepIndex, Recall>>,
     /// Hand-overs since the process began, for the pace that people see.
     handed_over: AtomicU64,
     /// Messages that wait in a lane's hands, and about which a receipt has decided meanwhile.
@@ -69,7 +76,7 @@ impl Entry {
 
     /// Whether nothing of a step leaves for the time being, although the batch runs.
     pub fn is_held(&self, step: StepIndex) -> bool {
-        self.course.held.load(Ordering::Acquire) & bit(step) != 0
+        self.course.held.load(Ordering::Acquire) & step.bit() != 0
     }
 
     /// Whether that is so of any step.
@@ -194,6 +201,27 @@ impl Entry {
         self.hushed.is_hushed(person, since)
     }
 
+    /// A submission of a step was refused, for a reason that is not about the recipient's number. Returns what to recall
+    /// where so many were refused alike that it is the sender's fault.
+    pub fn refused(&self, message: &Loaded, step: StepIndex, by: ToldBy, code: u32, at: Timestamp) -> Option<Recall> {
+        self.course.refusals.refused(step, by, code, message.key.n, at)
+    }
+
+    /// What to recall, where refusals of a step with this code are the sender's fault by now.
+    pub fn are_senders(&self, step: StepIndex, by: ToldBy, code: u32) -> Option<Recall> {
+        self.course.refusals.are_senders(step, by, code)
+    }
+
+    /// A submission of a step was taken, or arrived.
+    pub fn taken(&self, step: StepIndex, by: ToldBy) {
+        self.course.refusals.taken(step, by);
+    }
+
+    /// The steps that are held because of refusals that had been taken for their recipients' fault.
+    pub fn recalls(&self) -> BTreeMap<StepIndex, Recall> {
+        self.course.recalls.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub fn count_hand_overs(&self, count: u64) {
         self.course.handed_over.fetch_add(count, Ordering::Relaxed);
     }
@@ -201,10 +229,6 @@ impl Entry {
     pub fn hand_overs(&self) -> u64 {
         self.course.handed_over.load(Ordering::Relaxed)
     }
-}
-
-const fn bit(step: StepIndex) -> u8 {
-    1 << step.get()
 }
 
 /// Every batch that may still change.
@@ -221,6 +245,10 @@ pub struct Book {
     stops_seen: AtomicI64,
     /// The latest decision when everything here was read.
     as_of: AtomicU64,
+    /// Whoever changes what is held here has this.
+    refreshing: Mutex<()>,
+    /// That a step is held, and something of it is to be taken back.
+    recalls: Notify,
 }
 
 /// Before the first look: nothing has been claimed by then.
@@ -248,6 +276,8 @@ impl Book {
             hushed: Arc::default(),
             stops_seen: AtomicI64::new(NO_STOP_SEEN),
             as_of: AtomicU64::new(0),
+            refreshing: Mutex::new(()),
+            recalls: Notify::new(),
         }
     }
 
@@ -295,11 +325,14 @@ impl Book {
     /// Reads where every batch stands now, and who has opted out since the last look. Returns those batches that are new,
     /// stand elsewhere than before or have another plan.
     pub async fn refresh(&self) -> Result<Vec<Arc<Entry>>> {
+        let _one_at_a_time = self.refreshing.lock().await;
         let as_of = self.store.seq().await?;
         self.look_for_stops().await?;
-        let mut held: HashMap<BatchId, u8> = HashMap::new();
+        let mut held: HashMap<BatchId, (u8, BTreeMap<StepIndex, Recall>)> = HashMap::new();
         for hold in self.store.step_holds().await? {
-            *held.entry(hold.batch).or_default() |= bit(hold.step);
+            let (steps, recalls) = held.entry(hold.batch).or_default();
+            *steps |= hold.step.bit();
+            recalls.extend(hold.recall.map(|recall| (hold.step, recall)));
         }
         let batches = self.store.batches(Some(Self::IN_PLAY.to_vec())).await?;
         let mut changed = Vec::new();
@@ -307,7 +340,7 @@ impl Book {
         // A cancelled batch stays so; once its last message has an outcome it is as settled as any.
         for batch in batches.into_iter().filter(|batch| batch.settled_at.is_none()) {
             let known = self.entry(batch.id);
-            let (held, state) = (held.get(&batch.id).copied().unwrap_or(0), batch.state.code());
+            let ((held, recalls), state) = (held.remove(&batch.id).unwrap_or_default(), batch.state.code());
             let course = known.as_ref().map(|entry| Arc::clone(&entry.course));
             let known = known.filter(|entry| entry.edition == batch.edition);
             let is_new = known.is_none();
@@ -320,6 +353,7 @@ impl Book {
             };
             let stood = entry.course.state.swap(state, Ordering::AcqRel) != state;
             let held = entry.course.held.swap(held, Ordering::AcqRel) != held;
+            *entry.course.recalls.write().unwrap_or_else(PoisonError::into_inner) = recalls;
             if is_new || stood || held {
                 changed.push(Arc::clone(&entry));
             }
@@ -328,6 +362,27 @@ impl Book {
         *self.entries.write().unwrap_or_else(PoisonError::into_inner) = kept;
         self.as_of.store(as_of, Ordering::Release);
         Ok(changed)
+    }
+
+    /// Holds a step because of a request that was begun at `begun`: on disk, and then at once for everything that this
+    /// process sends.
+    pub async fn hold_step(&self, hold: StepHold, begun: Timestamp) -> Result<Option<u64>> {
+        let (batch, step, recall) = (hold.batch, hold.step, hold.recall);
+        let _not_while_refreshing = self.refreshing.lock().await;
+        let seq = self.store.hold_step(hold, begun).await?;
+        if let Some(entry) = self.entry(batch).filter(|_| seq.is_some()) {
+            entry.course.held.fetch_or(step.bit(), Ordering::AcqRel);
+            if let Some(recall) = recall {
+                entry.course.recalls.write().unwrap_or_else(PoisonError::into_inner).insert(step, recall);
+                self.recalls.notify_one();
+            }
+        }
+        Ok(seq)
+    }
+
+    /// Waits until something is to be taken back that was not before.
+    pub async fn recalls(&self) {
+        self.recalls.notified().await;
     }
 
     /// The latest decision that is known here.

@@ -42,7 +42,7 @@ impl HeldBy {
 
 impl Hold {
     /// The hold that a fault of the sender's asks for: on the step's template where that is to blame and there is one,
-    /// else on the lane that sent it, since nothing smaller is.
+    /// else on the lane that sent it. Nothing where the step itself is to blame (see [`super::StepHold::for_refusal`]).
     pub fn for_fault(
         step: &Step,
         lane: &str,
@@ -51,12 +51,13 @@ impl Hold {
         code: Option<u32>,
         reason: String,
         since: Timestamp,
-    ) -> Self {
+    ) -> Option<Self> {
         let (template, language) = match (part, &step.content) {
+            (SenderPart::Step, _) => return None,
             (SenderPart::Template, Content::Template(template)) => (template.name.clone(), template.language.clone()),
             (SenderPart::Template | SenderPart::Lane, _) => (String::new(), String::new()),
         };
-        Self { lane: lane.to_owned(), template, language, by, code, reason, since }
+        Some(Self { lane: lane.to_owned(), template, language, by, code, reason, since })
     }
 
     /// Whether it is on a lane, or on what a step hands over by it.

@@ -21,6 +21,7 @@ mod marked;
 mod model;
 mod node_verbs;
 mod people;
+mod refusals;
 mod signal;
 mod sqlite;
 mod verbs;
@@ -37,7 +38,7 @@ pub use lanes::{
 #[cfg(test)]
 pub(crate) use lease::started;
 pub use lease::{Epoch, Holder, Lease, NodeStart, Started};
-pub use limits::{Cap, Capped, Price, Reached, StepHeldBy, StepHold};
+pub use limits::{Cap, Capped, Price, Reached, Recall, StepHeldBy, StepHold, ToldBy};
 pub use marked::Marked;
 pub use model::{
     Along, Asked, Asking, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, DoubtCause, Drained,

@@ -139,9 +139,9 @@ pub trait Store: super::Nodes + Send + Sync + std::fmt::Debug {
         after: Option<(Timestamp, u32)>,
         limit: u32,
     ) -> Result<Vec<Loaded>>;
-    /// Messages of a queue whose last submission was accepted from `since` on, in the order of their turns: those after
-    /// `after` (the turn and the number of the last one of the page before).
-    async fn fallbacks(
+    /// Messages of a queue that have their turn at `since` or later, in that order: those after `after` (the turn and the
+    /// number of the last one of the page before).
+    async fn queued_since(
         &self,
         of: Queue,
         since: Timestamp,
@@ -204,9 +204,10 @@ pub trait Store: super::Nodes + Send + Sync + std::fmt::Debug {
     async fn release(&self, lane: String, template: String, now: Timestamp, by: String) -> Result<u32>;
     /// Steps of which nothing leaves for the time being.
     async fn step_holds(&self) -> Result<Vec<StepHold>>;
-    /// Holds a step. Returns the number of the decision, or nothing where it was held so before, or a person has let it go
-    /// on in spite of a rule.
-    async fn hold_step(&self, hold: StepHold) -> Result<Option<u64>>;
+    /// Holds a step, because of a decision or of what came of a request that was begun at `begun`. Returns the number of the
+    /// decision. Returns nothing where the step is held so already, where an operator has released it in spite of a rule, or
+    /// where one has released it after `begun`.
+    async fn hold_step(&self, hold: StepHold, begun: Timestamp) -> Result<Option<u64>>;
     /// Lifts whatever holds a batch's steps, or one of them. Nothing where there was nothing.
     async fn release_steps(
         &self,

@@ -1,7 +1,8 @@
 //! What is due now goes through the engine.
 //!
 //! In: rows whose due time has come, the gaps in which receipts could not be kept, and the times in which proof of a
-//! provider address is missing. Out: messages moved on, and fallbacks of such a time taken back.
+//! provider address is missing. Out: messages moved on, and fallbacks of such a time, or of a refusal that is the sender's
+//! fault, taken back.
 //! Promises: timers are rows: memory holds a few pages and one sleeper, and a restart re-arms them at once; due rows fire
 //! in order, page by page; nothing fires early; a paused batch holds its deadlines until it is resumed;
 //! silence decides nothing while nobody listened (rule 9).
@@ -11,6 +12,8 @@ mod address;
 mod gaps;
 mod inquiry;
 mod link;
+mod queues;
+mod recall;
 mod take_back;
 
 use std::collections::HashMap;
@@ -20,13 +23,14 @@ use futures_util::stream::{FuturesUnordered, StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Jumps};
-use crate::domain::{AfterGap, BatchId, Causes, Ending, Present, Span, State, Timestamp, Told};
+use crate::domain::{AfterGap, BatchId, Causes, Ending, MessageKey, Present, Span, State, StepIndex, Timestamp, Told};
 use crate::engine::{Decision, Event, Rule, Silence, Standing, advance};
 use crate::store::{Book, Entry, Loaded, Result, Signal, Store, Verdict};
 
 pub use gaps::{Doubt, Gaps, Over};
 use inquiry::Due;
 pub use link::Addresses;
+use recall::Recalls;
 
 /// Messages in one transaction.
 pub const PAGE: u32 = 2_000;
@@ -56,11 +60,12 @@ pub struct Timers {
     gaps: Arc<Gaps>,
     /// When each batch is next worth a look; nothing is known of a batch that is not in here.
     next: HashMap<BatchId, Option<Timestamp>>,
+    recalls: Recalls,
 }
 
 impl Timers {
     pub fn new(store: Arc<dyn Store>, book: Arc<Book>, clock: Arc<dyn Clock>, gaps: Arc<Gaps>) -> Self {
-        Self { store, book, clock, gaps, next: HashMap::new() }
+        Self { store, book, clock, gaps, next: HashMap::new(), recalls: Recalls::default() }
     }
 
     /// Fires until `stop`, sleeping until the next due row in between.
@@ -100,6 +105,7 @@ impl Timers {
                     () = stop.cancelled() => {}
                     () = clock.sleep_until(wake) => {}
                     () = self.gaps.doubted() => wake = clock.now(),
+                    () = self.book.recalls() => wake = clock.now(),
                     signal = signals.recv() => match signal {
                         Ok(Signal::Due { batch, at }) => {
                             self.expect(batch, at);
@@ -132,8 +138,8 @@ impl Timers {
     /// Fires what is due, a page at a time; of a batch of which much is, what has its turn.
     pub async fn run_once(&mut self, now: Timestamp) -> Result<Progress> {
         self.take_back(now).await?;
+        let mut next_due = self.recall(now).await?;
         let mut fired = 0;
-        let mut next_due: Option<Timestamp> = None;
         let until = self.gaps.applied_until(now);
         // What a pause holds back, resuming applies.
         let (held_back, in_play): (Vec<_>, Vec<_>) =
@@ -203,7 +209,9 @@ impl Timers {
     }
 
     async fn write(&self, entry: &Entry, due: Vec<Loaded>, now: Timestamp) -> Result<u64> {
-        let mut silences: Vec<Silence> = due.iter().map(|message| self.silence(entry, message, now)).collect();
+        let counted = self.counted_as_unknown(&due).await?;
+        let silence = |message: &Loaded| self.silence(entry, message, counted.get(&message.key).copied(), now);
+        let mut silences: Vec<Silence> = due.iter().map(silence).collect();
         self.ask_what_was_asked(entry, &due, &mut silences).await?;
         self.hold_for_questions(entry, &due, &mut silences, now);
         let decided =
@@ -216,9 +224,27 @@ impl Timers {
         self.store.record(changes).await.map(|_| count)
     }
 
-    fn silence(&self, entry: &Entry, message: &Loaded, now: Timestamp) -> Silence {
-        waits_since(entry, message)
-            .map_or(Silence::Trusted, |times| self.gaps.silence(message.lane, entry.plan.after_gap, times, now))
+    /// When attempts that nobody knows of were counted as such. Until then each was being sent, and may have been taken: a
+    /// crash leaves some of which the deadline had passed before.
+    async fn counted_as_unknown(&self, due: &[Loaded]) -> Result<HashMap<MessageKey, Timestamp>> {
+        let unknown = due.iter().filter(|message| message.present.marks.unknown(message.present.step));
+        let unknown: Vec<(MessageKey, StepIndex)> =
+            unknown.map(|message| (message.key, message.present.step)).collect();
+        if unknown.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let attempts = self.store.attempts(unknown.iter().map(|(key, _)| *key).collect()).await?;
+        let counted = unknown.into_iter().zip(attempts).filter_map(|((key, step), attempts)| {
+            let of_step = attempts.iter().filter(|attempt| attempt.step == step);
+            Some((key, of_step.map(|attempt| attempt.answered).max()?))
+        });
+        Ok(counted.collect())
+    }
+
+    fn silence(&self, entry: &Entry, message: &Loaded, counted: Option<Timestamp>, now: Timestamp) -> Silence {
+        let Some((accepted, due)) = waits_since(entry, message) else { return Silence::Trusted };
+        let due = counted.map_or(due, |counted| counted.max(due));
+        self.gaps.silence(message.lane, entry.plan.after_gap, (accepted, due), now)
     }
 
     /// What is lost to us is none the less known where the provider has been asked about it since.

@@ -1,9 +1,10 @@
 //! Takes back fallbacks that silence has decided at a time that turns out to be in doubt.
 
-use super::{PAGE, Timers, waits_since};
-use crate::domain::{Count, Ending, Present, Span, State, StepIndex, Timestamp};
+use super::queues::Queues;
+use super::{Timers, waits_since};
+use crate::domain::{Ending, Present, State, StepIndex, Timestamp};
 use crate::engine::{Event, Silence, Standing, advance};
-use crate::store::{Attempt, Change, Entry, Loaded, Queue, Result};
+use crate::store::{Attempt, Change, Entry, Loaded, Result};
 
 impl Timers {
     /// Returns what has fallen back in a doubt and is not claimed to awaiting, where its deadline is looked at again.
@@ -24,40 +25,22 @@ impl Timers {
     }
 
     async fn take_back_of(&self, entry: &Entry, address: usize, since: Timestamp, now: Timestamp) -> Result<()> {
-        // The longest wait of the steps before on that address.
-        let mut waited: Option<Span> = None;
-        for step in StepIndex::all() {
-            let Some((_, lanes)) = entry.pool(step) else { break };
-            if let Some(waited) = waited
-                && self.store.tallies(entry.id).await?.get(step, Count::Queued) > 0
-            {
-                for lane in lanes {
-                    let queue = Queue { batch: entry.id, step, lane: *lane };
-                    self.take_back_in(entry, queue, since - waited, now).await?;
-                }
-            }
-            if lanes.iter().any(|lane| self.gaps.address_of(*lane) == Some(address)) {
-                waited = waited.max(entry.plan.step(step).and_then(|step| step.fallback_after));
-            }
-        }
-        Ok(())
-    }
-
-    /// A page at a time; what is claimed meanwhile stays claimed.
-    async fn take_back_in(&self, entry: &Entry, queue: Queue, accepted: Timestamp, now: Timestamp) -> Result<()> {
-        let mut after = None;
-        loop {
-            let page = self.store.fallbacks(queue, accepted, after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = match last.present.state {
-                State::Queued { not_before, .. } => Some((not_before, last.key.n)),
-                State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => return Ok(()),
-            };
+        let is_of = |step: StepIndex| {
+            let lanes = entry.pool(step).map(|(_, lanes)| lanes).unwrap_or_default();
+            lanes.iter().any(|lane| self.gaps.address_of(*lane) == Some(address))
+        };
+        let Some(first) = StepIndex::all().take(entry.plan.steps.len()).find(|step| is_of(*step)) else {
+            return Ok(());
+        };
+        // A deadline that fired in the doubt has queued the next step in it.
+        let mut queues = Queues::behind(entry, first, since);
+        while let Some(page) = queues.next_page(self.store.as_ref()).await? {
             let changes = self.taken_back(entry, page, now).await?;
             if !changes.is_empty() {
                 self.store.record(changes).await?;
             }
         }
+        Ok(())
     }
 
     async fn taken_back(&self, entry: &Entry, mut page: Vec<Loaded>, now: Timestamp) -> Result<Vec<Change>> {
@@ -69,7 +52,9 @@ impl Timers {
         let before = page.iter().zip(&attempts).map(|(message, attempts)| before_fallback(entry, message, attempts));
         let (page, before): (Vec<&Loaded>, Vec<Loaded>) =
             page.iter().zip(before).filter_map(|(message, before)| Some((message, before?))).unzip();
-        let mut silences: Vec<Silence> = before.iter().map(|message| self.silence(entry, message, now)).collect();
+        let counted = self.counted_as_unknown(&before).await?;
+        let silence = |message: &Loaded| self.silence(entry, message, counted.get(&message.key).copied(), now);
+        let mut silences: Vec<Silence> = before.iter().map(silence).collect();
         self.ask_what_was_asked(entry, &before, &mut silences).await?;
         let standing = Standing::of(entry.state());
         let changes = page.into_iter().zip(before).zip(silences).filter_map(|((message, before), silence)| {

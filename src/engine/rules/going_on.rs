@@ -365,3 +365,46 @@ fn a_failure_in_passing_does_not_outlive_the_ttl() {
     story.time_is_up();
     assert_eq!(story.outcome(), Some(Outcome::Expired));
 }
+
+// Rule 2: a refusal that is the sender's fault after all.
+
+#[test]
+fn a_recalled_refusal_returns_its_fallback_to_the_queue() {
+    let mut story = Story::usual();
+    story.claim().answer(Answer::Refused { fault: Fault::Recipient, again: at(0) });
+    assert!(story.is_queued(2));
+    story.at(MINUTE).event(Event::RefusalRecalled { step: place(1), tries: 0 });
+    assert!(story.is_queued(1));
+    assert_eq!((story.message.tries, story.message.first_left), (1, None));
+    let of = |count| story.tallies().get(place(1), count);
+    assert_eq!((of(Count::Queued), of(Count::FellRejected), of(Count::Rejected)), (1, 0, 0));
+    story.leave().hear(1, Status::Delivered);
+    assert_eq!(story.outcome(), Some(Outcome::Reached));
+}
+
+#[test]
+fn a_recalled_receipt_undoes_its_submission() {
+    let mut story = Story::usual();
+    story.leave().fail(1, Fault::Recipient);
+    assert!(story.is_queued(2));
+    story.event(Event::RefusalRecalled { step: place(1), tries: 0 });
+    assert!(story.is_queued(1));
+    assert_eq!((story.message.first_left, story.message.accepted), (None, None));
+    let of = |count| story.tallies().get(place(1), count);
+    assert_eq!((of(Count::HandedOver), of(Count::FellUndelivered), of(Count::Undelivered)), (0, 0, 0));
+}
+
+#[test]
+fn a_refusal_is_not_recalled_after_its_fallback_was_claimed_or_for_another_step() {
+    let recall = |number| Event::RefusalRecalled { step: place(number), tries: 0 };
+    let mut story = Story::usual();
+    story.claim().answer(Answer::Refused { fault: Fault::Recipient, again: at(0) });
+    assert_eq!(story.ignores(recall(2)), Ignored::Stale);
+    story.claim();
+    assert_eq!(story.ignores(recall(1)), Ignored::InFlight);
+    story.answer(Answer::Accepted);
+    assert_eq!(story.ignores(recall(1)), Ignored::Stale);
+    let mut by_deadline = Story::usual();
+    by_deadline.falls_back_to(2);
+    assert_eq!(by_deadline.ignores(recall(1)), Ignored::Stale);
+}

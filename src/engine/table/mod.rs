@@ -27,7 +27,8 @@ pub(super) fn faults() -> Vec<Fault> {
         None => Some(Fault::Recipient),
         Some(Fault::Recipient) => Some(Fault::Sender(SenderPart::Lane)),
         Some(Fault::Sender(SenderPart::Lane)) => Some(Fault::Sender(SenderPart::Template)),
-        Some(Fault::Sender(SenderPart::Template)) => Some(Fault::Person),
+        Some(Fault::Sender(SenderPart::Template)) => Some(Fault::Sender(SenderPart::Step)),
+        Some(Fault::Sender(SenderPart::Step)) => Some(Fault::Person),
         Some(Fault::Person) => Some(Fault::Passing),
         Some(Fault::Passing) => None,
     })
@@ -96,7 +97,8 @@ fn events(message: &Present, now: Timestamp) -> Vec<Event> {
         Some(Event::Due { .. }) => Some(Event::TierSpent { step }),
         Some(Event::TierSpent { .. }) => Some(Event::PutOff { until: now + Span::from_secs(HOUR) }),
         Some(Event::PutOff { .. }) => Some(Event::Doubted { silence: Silence::Trusted, tries: 0 }),
-        Some(Event::Doubted { .. }) => Some(Event::CalledOff(CallOff::Cancel)),
+        Some(Event::Doubted { .. }) => Some(Event::RefusalRecalled { step, tries: 0 }),
+        Some(Event::RefusalRecalled { .. }) => Some(Event::CalledOff(CallOff::Cancel)),
         Some(Event::CalledOff(_)) => None,
     });
     let of_each = |event| match event {
@@ -113,6 +115,10 @@ fn events(message: &Present, now: Timestamp) -> Vec<Event> {
             silences(now + Span::from_secs(92)).into_iter().map(|silence| Event::Due { silence }).collect()
         }
         Event::TierSpent { .. } | Event::PutOff { .. } => vec![event],
+        Event::RefusalRecalled { tries, .. } => {
+            let before = (1..step.get() + 1).map(place);
+            before.map(|step| Event::RefusalRecalled { step, tries }).collect()
+        }
         Event::Doubted { tries, .. } => {
             silences(now + Span::from_secs(92)).into_iter().map(|silence| Event::Doubted { silence, tries }).collect()
         }
@@ -350,7 +356,8 @@ pub(super) fn rules() -> Vec<Rule> {
         Some(Rule::Reached) => Some(Rule::Progressed),
         Some(Rule::Progressed) => Some(Rule::Noted),
         Some(Rule::Noted) => Some(Rule::TakenBack),
-        Some(Rule::TakenBack) => Some(Rule::Recalled),
+        Some(Rule::TakenBack) => Some(Rule::RefusalRecalled),
+        Some(Rule::RefusalRecalled) => Some(Rule::Recalled),
         Some(Rule::Recalled) => Some(Rule::ReachedEarlier),
         Some(Rule::ReachedEarlier) => Some(Rule::DeliveredTwice),
         Some(Rule::DeliveredTwice) => Some(Rule::Late),

@@ -17,6 +17,8 @@ enum Happens {
     PutOff,
     /// The silence by which the step before gave way is in doubt.
     Doubted,
+    /// The refusal by which the step before gave way is the sender's.
+    RefusalRecalled,
     /// The time of the present step is up.
     Due(Silence),
     /// A gap has been filled that had waived a deadline.
@@ -25,7 +27,7 @@ enum Happens {
 }
 
 fn rows() -> Vec<(&'static str, Happens)> {
-    use Happens::{Answer as Says, CalledOff, Claimed, Doubted, Due, Filled, News, PutOff, TierSpent};
+    use Happens::{Answer as Says, CalledOff, Claimed, Doubted, Due, Filled, News, PutOff, RefusalRecalled, TierSpent};
     let at = Story::usual().now;
     let refused = |fault| Says(Answer::Refused { fault, again: at });
     let bad = |present, fault| News(present, failed(fault, at));
@@ -59,6 +61,7 @@ fn rows() -> Vec<(&'static str, Happens)> {
         ("time is up, receipts are lost", Due(Silence::Lost)),
         ("a gap is filled, the deadline was waived", Filled),
         ("the deadline of the step before is in doubt", Doubted),
+        ("the step before was refused by the fault of the sender", RefusalRecalled),
         ("cancel", CalledOff(CallOff::Cancel)),
         ("opt-out", CalledOff(CallOff::OptOut)),
     ]
@@ -76,7 +79,11 @@ fn states(happens: Happens) -> [Story; 4] {
     let at = |early: i64, up: i64| if late { up * MINUTE } else { early * MINUTE };
     [
         told(&|story| {
-            story.falls_back_to(2).at(at(20, 45));
+            if matches!(happens, Happens::RefusalRecalled) {
+                story.leave().fail(1, Fault::Recipient);
+            } else {
+                story.falls_back_to(2).at(at(20, 45));
+            }
         }),
         told(&|story| {
             story.falls_back_to(2).claim().at(at(16, 45));
@@ -107,6 +114,7 @@ fn event(happens: Happens, message: &Present) -> Event {
         Happens::Due(silence) => Event::Due { silence },
         Happens::Filled => Event::Due { silence: Silence::Filled },
         Happens::Doubted => Event::Doubted { silence: Silence::Lost, tries: 0 },
+        Happens::RefusalRecalled => Event::RefusalRecalled { step: place(1), tries: 0 },
         Happens::CalledOff(why) => Event::CalledOff(why),
     }
 }

@@ -193,6 +193,7 @@ fn event_name(event: Event) -> String {
         Event::Doubted { silence: Silence::Held { .. }, .. } => "fallback doubted: silence held".to_owned(),
         Event::Doubted { silence: Silence::Lost, .. } => "fallback doubted: receipts lost".to_owned(),
         Event::Doubted { silence: Silence::Filled, .. } => "fallback doubted: gap filled".to_owned(),
+        Event::RefusalRecalled { step, .. } => format!("refusal of {} recalled", channel(step)),
         Event::CalledOff(CallOff::Cancel) => "called off: cancel".to_owned(),
         Event::CalledOff(CallOff::OptOut) => "called off: opt-out".to_owned(),
     }
@@ -217,6 +218,7 @@ const fn fault_name(fault: Fault) -> &'static str {
         Fault::Recipient => "recipient",
         Fault::Sender(SenderPart::Lane) => "lane",
         Fault::Sender(SenderPart::Template) => "template",
+        Fault::Sender(SenderPart::Step) => "step",
         Fault::Person => "person",
         Fault::Passing => "passing",
     }

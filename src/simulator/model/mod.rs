@@ -138,6 +138,12 @@ impl Model {
         self.faults = faults;
     }
 
+    /// Another profile from now on; what has been accepted keeps its fate.
+    #[cfg(test)]
+    pub(crate) fn change_profile(&mut self, change: impl FnOnce(&mut Profile)) {
+        change(&mut self.profile);
+    }
+
     /// One request over the wire: the key, the faults, the address, then the verb.
     pub fn call(&mut self, call: &Call<'_>, now: Timestamp) -> Answer {
         self.started.get_or_insert(now);

@@ -11,6 +11,7 @@ for_every_store!(
     a_claim_under_another_epoch_is_refused_and_takes_nothing,
     in_flight_is_what_ended_epochs_left_and_nothing_of_the_present_one,
     a_superseded_server_may_still_record_what_it_sent,
+    a_late_answer_adds_only_its_umid_to_an_attempt_that_was_counted_as_unknown,
 );
 
 fn holder(pid: u32) -> Holder {
@@ -97,4 +98,27 @@ async fn a_superseded_server_may_still_record_what_it_sent(desk: Desk) {
     assert!(desk.record(vec![accepted(&sent, at(2))]).await.unwrap().is_empty());
     assert!(desk.in_flight(second.epoch, None, 9).await.unwrap().is_empty());
     desk.counters_equal_rows(batch, 1).await;
+}
+
+async fn a_late_answer_adds_only_its_umid_to_an_attempt_that_was_counted_as_unknown(desk: Desk) {
+    let batch = desk.batch_of(1).await;
+    let sent = desk.claim(desk.claim_of(batch, 1).await).await.unwrap();
+    let sent = messages(&sent)[0];
+    let counted = unknown(&sent, at(2));
+    let fact = counted.fact.clone().unwrap();
+    assert!(desk.record(vec![counted]).await.unwrap().is_empty());
+    // A receipt may have proven the attempt meanwhile.
+    let row = desk.all(batch, 1).await.remove(0);
+    let answer = Attempt {
+        verdict: Verdict::Accepted,
+        answered: at(9),
+        code: None,
+        detail: None,
+        umid: Some(umid(sent.key.n)),
+        ..fact.clone()
+    };
+    let late = Change { fact: Some(answer.clone()), ..change(&row, accepted(&row, at(9)).after) };
+    assert!(desk.record(vec![late]).await.unwrap().is_empty());
+    let known = desk.attempts(vec![sent.key]).await.unwrap().concat();
+    assert_eq!(known, [Attempt { umid: answer.umid, ..fact }]);
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::*;
 use crate::domain::Limits;
-use crate::store::{Cap, Capped, Claimed, Price, Reached, StepHeldBy, StepHold};
+use crate::store::{Cap, Capped, Claimed, Price, Reached, Recall, StepHeldBy, StepHold, ToldBy};
 
 for_every_store!(
     a_claim_takes_no_more_than_its_step_and_its_batch_may_hand_over,
     a_claim_spends_no_more_than_the_budget_and_what_comes_back_is_given_back,
     a_limit_is_reached_for_good_once_nothing_is_on_its_way,
     a_step_is_held_once_and_what_a_person_has_let_go_on_in_spite_of_a_rule_goes_on,
+    a_refusal_of_a_request_begun_before_a_resume_does_not_hold_its_step_again,
 );
 
 /// Each message costs a cent more than the one before it.
@@ -110,21 +111,46 @@ async fn a_limit_is_reached_for_good_once_nothing_is_on_its_way(desk: Desk) {
     );
 }
 
+async fn a_refusal_of_a_request_begun_before_a_resume_does_not_hold_its_step_again(desk: Desk) {
+    let batch = desk.batch_of(1).await;
+    let hold = StepHold {
+        batch,
+        step: step(0),
+        by: StepHeldBy::Refusal,
+        why: "refused".to_owned(),
+        since: at(11),
+        recall: None,
+    };
+    desk.hold_step(hold.clone(), at(2)).await.unwrap().unwrap();
+    desk.release_steps(batch, None, "Ann".to_owned(), at(10)).await.unwrap().unwrap();
+    assert_eq!(desk.hold_step(hold.clone(), at(9)).await.unwrap(), None);
+    desk.hold_step(hold.clone(), at(10)).await.unwrap().unwrap();
+    assert_eq!(desk.hold_step(hold.clone(), at(11)).await.unwrap(), None, "held already");
+    // What a later one has to recall is not lost.
+    let recall = Some(Recall { by: ToldBy::Receipt, code: 3_041, since: at(1), until: at(12) });
+    desk.hold_step(StepHold { recall, ..hold.clone() }, at(12)).await.unwrap().unwrap();
+    assert_eq!(desk.step_holds().await.unwrap(), [StepHold { recall, ..hold }]);
+}
+
 async fn a_step_is_held_once_and_what_a_person_has_let_go_on_in_spite_of_a_rule_goes_on(desk: Desk) {
     let batch = desk.batch_of(1).await;
-    let of = |by, why: &str| StepHold { batch, step: step(1), by, why: why.to_owned(), since: at(0) };
+    let of = |by, why: &str| StepHold { batch, step: step(1), by, why: why.to_owned(), since: at(0), recall: None };
     let [person, rule] = [of(StepHeldBy::Person, "paused by Ann"), of(StepHeldBy::Rule, "9 of 10")];
     let before = desk.seq().await.unwrap();
-    let seq = desk.hold_step(person.clone()).await.unwrap();
+    let seq = desk.hold_step(person.clone(), at(0)).await.unwrap();
     assert_eq!(seq, Some(before + 1));
-    assert_eq!(desk.hold_step(of(StepHeldBy::Person, "paused by Bob")).await.unwrap(), None, "the first reason stays");
-    desk.hold_step(rule.clone()).await.unwrap().unwrap();
+    assert_eq!(
+        desk.hold_step(of(StepHeldBy::Person, "paused by Bob"), at(0)).await.unwrap(),
+        None,
+        "the first reason stays"
+    );
+    desk.hold_step(rule.clone(), at(0)).await.unwrap().unwrap();
     assert_eq!(desk.step_holds().await.unwrap(), [person.clone(), rule.clone()]);
     assert_eq!(desk.release_steps(batch, Some(step(0)), "Ann".to_owned(), at(1)).await.unwrap(), None);
     assert!(desk.release_steps(batch, Some(step(1)), "Ann".to_owned(), at(1)).await.unwrap().is_some());
     assert!(desk.step_holds().await.unwrap().is_empty());
-    assert_eq!(desk.hold_step(rule).await.unwrap(), None);
-    desk.hold_step(person.clone()).await.unwrap().unwrap();
+    assert_eq!(desk.hold_step(rule, at(2)).await.unwrap(), None);
+    desk.hold_step(person.clone(), at(2)).await.unwrap().unwrap();
     assert_eq!(desk.step_holds().await.unwrap(), [person]);
     let said: Vec<String> = desk.events(0, 9).await.unwrap().into_iter().map(|(_, event)| event.text).collect();
     assert_eq!(

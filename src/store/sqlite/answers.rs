@@ -197,8 +197,8 @@ impl Store for Sqlite {
         self.read("read what is due", move |c| Box::pin(looks::due(c, batch, until, after, limit))).await
     }
 
-    async fn fallbacks(&self, of: Queue, since: Timestamp, after: Option<Along>, limit: u32) -> Result<Vec<Loaded>> {
-        self.read("read fallbacks", move |c| Box::pin(looks::fallbacks(c, of, since, after, limit))).await
+    async fn queued_since(&self, of: Queue, since: Timestamp, after: Option<Along>, limit: u32) -> Result<Vec<Loaded>> {
+        self.read("read what is queued", move |c| Box::pin(looks::queued_since(c, of, since, after, limit))).await
     }
 
     async fn next_due(&self, batches: Vec<BatchId>) -> Result<BTreeMap<BatchId, Timestamp>> {
@@ -287,8 +287,8 @@ impl Store for Sqlite {
         self.read("read the steps that are held", move |c| Box::pin(limits::step_holds(c))).await
     }
 
-    async fn hold_step(&self, hold: StepHold) -> Result<Option<u64>> {
-        self.write("hold a step", move |c| Box::pin(limits::hold_step(c, hold))).await
+    async fn hold_step(&self, hold: StepHold, begun: Timestamp) -> Result<Option<u64>> {
+        self.write("hold a step", move |c| Box::pin(limits::hold_step(c, hold, begun))).await
     }
 
     async fn release_steps(

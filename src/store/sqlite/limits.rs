@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::batches::{bump, tallies};
 use super::messages::Moves;
-use super::rows::{moment, small, step, word};
+use super::rows::{maybe_moment, moment, small, step, word};
 use super::script::Script;
 use crate::domain::{BatchId, Count, Money, StepIndex, Tallies, Timestamp};
-use crate::store::{Cap, Capped, Change, Claimed, Event, Queue, Reached, StepHeldBy, StepHold};
+use crate::store::{Cap, Capped, Change, Claimed, Event, Queue, Reached, Recall, StepHeldBy, StepHold, ToldBy};
 
 /// What has been spent of each step. Most batches have no budget, and so no rows.
 type Spent = HashMap<StepIndex, Money>;
@@ -165,24 +166,44 @@ pub(super) async fn step_holds(connection: &mut SqliteConnection) -> Work<Vec<St
                 by: word(row, "held_by", StepHeldBy::from_code)?,
                 why: row.try_get("why")?,
                 since: moment(row, "since")?,
+                recall: recall(row)?,
             })
         })
         .collect()
 }
 
-/// The first reason stays. Nothing where it was held so already, or a person has let it go on in spite of the rule.
-pub(super) async fn hold_step(connection: &mut SqliteConnection, hold: StepHold) -> Work<Option<u64>> {
+fn recall(row: &SqliteRow) -> Work<Option<Recall>> {
+    let Some(since) = maybe_moment(row, "refused_since")? else { return Ok(None) };
+    let until = moment(row, "refused_until")?;
+    Ok(Some(Recall { by: word(row, "told_by", ToldBy::from_code)?, code: small(row, "code")?, since, until }))
+}
+
+/// The first reason stays, unless a later one has something to recall. Nothing where it was held so already, where an operator has let it go on in spite of the rule,
+/// or where one has let it go on since the request was begun that was refused.
+pub(super) async fn hold_step(
+    connection: &mut SqliteConnection,
+    hold: StepHold,
+    begun: Timestamp,
+) -> Work<Option<u64>> {
     let held = sqlx::query(
-        "INSERT INTO step_hold (batch, step, held_by, why, since) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT DO UPDATE SET why = excluded.why, since = excluded.since, lifted_at = NULL
-         WHERE lifted_at IS NOT NULL AND held_by <> ?6",
+        "INSERT INTO step_hold (batch, step, held_by, why, since, told_by, code, refused_since, refused_until)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT DO UPDATE SET why = excluded.why, since = excluded.since, lifted_at = NULL, told_by = excluded.told_by,
+             code = excluded.code, refused_since = excluded.refused_since, refused_until = excluded.refused_until
+         WHERE CASE WHEN lifted_at IS NULL THEN told_by IS NULL AND excluded.told_by IS NOT NULL
+             ELSE held_by <> ?10 AND lifted_at <= ?11 END",
     )
     .bind(hold.batch.0)
     .bind(hold.step.get())
     .bind(hold.by as u8)
     .bind(&hold.why)
     .bind(hold.since.millis())
+    .bind(hold.recall.map(|recall| recall.by as u8))
+    .bind(hold.recall.map(|recall| recall.code))
+    .bind(hold.recall.map(|recall| recall.since.millis()))
+    .bind(hold.recall.map(|recall| recall.until.millis()))
     .bind(StepHeldBy::Rule as u8)
+    .bind(begun.millis())
     .execute(&mut *connection)
     .await?
     .rows_affected();

@@ -98,23 +98,24 @@ pub(super) async fn due(
     Ok(all)
 }
 
-pub(super) const FALLBACKS: &str = packed!(
+pub(super) const QUEUED_SINCE: &str = packed!(
     message_line!(),
     "message INDEXED BY message_queue
-     WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND (not_before, n) > (?4, ?5) AND accepted >= ?6
-     ORDER BY not_before, n LIMIT ?7"
+     WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND (not_before, n) > (?4, ?5)
+     ORDER BY not_before, n LIMIT ?6"
 );
 
-pub(super) async fn fallbacks(
+pub(super) async fn queued_since(
     connection: &mut SqliteConnection,
     queue: Queue,
-    accepted: Timestamp,
+    since: Timestamp,
     after: Option<(Timestamp, u32)>,
     limit: u32,
 ) -> Work<Vec<Loaded>> {
-    let (turn, n) = after.map_or((i64::MIN, -1), |(turn, n)| (turn.millis(), i64::from(n)));
-    let query = sqlx::query(FALLBACKS).bind(queue.lane.0).bind(queue.batch.0).bind(queue.step.get()).bind(turn).bind(n);
-    let mut all = all_loaded(&lines(connection, query.bind(accepted.millis()).bind(limit)).await?)?;
+    let (turn, n) = after.map_or((since.millis(), -1), |(turn, n)| (turn.millis(), i64::from(n)));
+    let query =
+        sqlx::query(QUEUED_SINCE).bind(queue.lane.0).bind(queue.batch.0).bind(queue.step.get()).bind(turn).bind(n);
+    let mut all = all_loaded(&lines(connection, query.bind(limit)).await?)?;
     let turn = |message: &Loaded| match message.present.state {
         State::Queued { not_before, .. } => Some(not_before),
         State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => None,

@@ -178,6 +178,13 @@ struct AttemptShape<'a> {
 /// A umid as it is kept, where it is a UUID.
 type Slot = [u8; 16];
 
+/// Of a fact that the next epoch has written as unknown the late answer of the same claim adds the umid alone.
+macro_rules! unless_unknown {
+    ($column:literal) => {
+        concat!($column, " = iif(verdict = 2 AND intent IS excluded.intent, ", $column, ", excluded.", $column, ")")
+    };
+}
+
 /// Rows of a set insert, from where the numbers come from. Umids lie in slots of sixteen bytes beside the numbers; a
 /// slot of noughts means none.
 macro_rules! insert_attempts {
@@ -194,10 +201,16 @@ macro_rules! insert_attempts {
             ", NULL) FROM ",
             $from,
             " ON CONFLICT DO UPDATE SET lane = excluded.lane, queued = excluded.queued, intent = excluded.intent,
-                  answered = iif(intent IS excluded.intent AND verdict = excluded.verdict,
-                                 min(answered, excluded.answered), excluded.answered),
-                  verdict = excluded.verdict, code = excluded.code, detail = excluded.detail, umid = coalesce(excluded.umid, umid),
-                  adoptable = excluded.adoptable"
+                  answered = iif(intent IS excluded.intent AND verdict IN (2, excluded.verdict),
+                                 min(answered, excluded.answered), excluded.answered), ",
+            unless_unknown!("verdict"),
+            ", ",
+            unless_unknown!("code"),
+            ", ",
+            unless_unknown!("detail"),
+            ", ",
+            unless_unknown!("adoptable"),
+            ", umid = coalesce(excluded.umid, umid)"
         )
     };
 }

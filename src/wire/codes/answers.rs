@@ -1,6 +1,6 @@
 //! Codes of answers to requests, from the provider's list of API errors.
 
-use super::{Entry, LANE, PASSING, RECIPIENT, TEMPLATE};
+use super::{Entry, LANE, MEDIA, PARAMETER, PASSING, RECIPIENT, TEMPLATE, TEXT};
 
 #[rustfmt::skip]
 pub(super) const TABLE: &[Entry] = &[
@@ -10,7 +10,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(1001, LANE, "the subaccount is not this account's"),
     Entry::new(1002, RECIPIENT, "invalid phone number"),
     Entry::new(1003, LANE, "invalid encoding"),
-    Entry::new(1004, RECIPIENT, "invalid text"),
+    Entry::about(1004, TEXT, "invalid text"),
     Entry::new(1005, LANE, "invalid source"),
     Entry::new(1006, LANE, "invalid expiry"),
     Entry::new(1007, TEMPLATE, "invalid SMS template"),
@@ -35,10 +35,10 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(3002, RECIPIENT, "the phone number is missing"),
     Entry::new(3003, RECIPIENT, "invalid phone number"),
     Entry::new(3004, LANE, "the request has no content"),
-    Entry::new(3005, RECIPIENT, "the text is missing"),
-    Entry::new(3006, RECIPIENT, "the text is too long"),
-    Entry::new(3007, RECIPIENT, "the media address is missing"),
-    Entry::new(3008, RECIPIENT, "invalid media address"),
+    Entry::about(3005, TEXT, "the text is missing"),
+    Entry::about(3006, TEXT, "the text is too long"),
+    Entry::about(3007, MEDIA, "the media address is missing"),
+    Entry::about(3008, MEDIA, "invalid media address"),
     Entry::new(3009, LANE, "the client's message id is too long"),
     Entry::new(3010, LANE, "invalid type of content"),
     Entry::new(3011, LANE, "the SMS source is too long"),
@@ -51,7 +51,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(3018, RECIPIENT, "invalid country code"),
     Entry::new(3019, RECIPIENT, "the Facebook user is missing"),
     Entry::new(3020, LANE, "invalid address for receipts"),
-    Entry::new(3021, RECIPIENT, "empty or invalid location"),
+    Entry::about(3021, MEDIA, "empty or invalid location"),
     Entry::new(3022, LANE, "invalid channel"),
     Entry::new(3023, LANE, "fallbackAfter is out of range"),
     Entry::new(3024, LANE, "invalid successStatus"),
@@ -71,16 +71,16 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(3037, TEMPLATE, "the template does not have this language"),
     Entry::new(3038, TEMPLATE, "the template does not exist"),
     Entry::new(3039, TEMPLATE, "invalid type of a template component"),
-    Entry::new(3040, RECIPIENT, "a template parameter is empty"),
-    Entry::new(3041, RECIPIENT, "invalid template parameter"),
+    Entry::about(3040, PARAMETER, "a template parameter is empty"),
+    Entry::about(3041, PARAMETER, "invalid template parameter"),
     Entry::new(3042, TEMPLATE, "invalid type of a template parameter"),
-    Entry::new(3043, RECIPIENT, "a template parameter is too long"),
-    Entry::new(3044, RECIPIENT, "the template's location is empty"),
+    Entry::about(3043, PARAMETER, "a template parameter is too long"),
+    Entry::about(3044, MEDIA, "the template's location is empty"),
     Entry::new(3045, TEMPLATE, "the template does not take this parameter"),
-    Entry::new(3046, RECIPIENT, "invalid address in a template parameter"),
+    Entry::about(3046, PARAMETER, "invalid address in a template parameter"),
     Entry::new(3047, RECIPIENT, "the WhatsApp user is missing"),
     Entry::new(3048, LANE, "a group and a user cannot be addressed at once"),
-    Entry::new(3049, RECIPIENT, "invalid parameter of a button"),
+    Entry::about(3049, PARAMETER, "invalid parameter of a button"),
     Entry::new(3050, RECIPIENT, "the Kakao user is missing"),
     Entry::new(3051, LANE, "invalid channel id"),
     Entry::new(3052, TEMPLATE, "invalid subtype of a template component"),

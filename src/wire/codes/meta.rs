@@ -1,7 +1,7 @@
 //! WhatsApp's own codes, as the provider passes them on beside its own: the second key, where the first says little.
 //! They begin far above every number of the provider's, so one code is enough to tell which table it is from.
 
-use super::{Entry, LANE, PASSING, PERSON, RECIPIENT, TEMPLATE};
+use super::{Entry, LANE, PARAMETER, PASSING, PERSON, RECIPIENT, TEMPLATE, TEXT};
 
 /// From here on a receipt's code is WhatsApp's.
 pub(super) const FIRST: i64 = 80_000;
@@ -17,8 +17,8 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(130_497, RECIPIENT, "the account may not write to this country"),
     Entry::new(131_000, PASSING, "something went wrong at WhatsApp"),
     Entry::new(131_005, LANE, "the account may not do this"),
-    Entry::new(131_008, RECIPIENT, "a parameter is missing"),
-    Entry::new(131_009, RECIPIENT, "a parameter is not valid"),
+    Entry::about(131_008, PARAMETER, "a parameter is missing"),
+    Entry::about(131_009, PARAMETER, "a parameter is not valid"),
     Entry::new(131_016, PASSING, "WhatsApp is down"),
     Entry::new(131_021, RECIPIENT, "the person is the sender"),
     Entry::new(131_026, RECIPIENT, "undeliverable"),
@@ -30,7 +30,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(131_048, LANE, "the number's spam limit is reached"),
     Entry::new(131_049, RECIPIENT, "withheld: the person gets enough marketing"),
     Entry::new(131_050, PERSON, "the person wants no more marketing"),
-    Entry::new(131_051, RECIPIENT, "the type of message is not supported"),
+    Entry::about(131_051, TEXT, "the type of message is not supported"),
     Entry::new(131_052, PASSING, "the media could not be fetched"),
     Entry::new(131_053, PASSING, "the media could not be passed on"),
     Entry::new(131_056, PASSING, "too many messages to this person"),
@@ -38,7 +38,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(131_062, RECIPIENT, "this kind of user id cannot get this message"),
     Entry::new(132_000, TEMPLATE, "the number of parameters is not the template's"),
     Entry::new(132_001, TEMPLATE, "the template does not exist in this language"),
-    Entry::new(132_005, RECIPIENT, "the text with its values is too long"),
+    Entry::about(132_005, TEXT, "the text with its values is too long"),
     Entry::new(132_007, TEMPLATE, "the template breaks a policy"),
     Entry::new(132_012, TEMPLATE, "the parameters' format is not the template's"),
     Entry::new(132_015, TEMPLATE, "the template is paused"),

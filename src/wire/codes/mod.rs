@@ -3,8 +3,9 @@
 //!
 //! The rule behind both (a fault of ours or of the sender's never turns into messages on another channel):
 //!
-//! * `Recipient` only where the code speaks about this person, or about a value that differs from person to person
-//!   (an empty parameter, a text too long, a media address).
+//! * `Recipient` only where the code speaks about this recipient, or about a value that differs between recipients
+//!   (an empty parameter, a text too long, a media address). Each of these codes has a subject: where nothing of that
+//!   subject differs between the recipients of a step, the fault is the sender's after all ([`fault_in`]).
 //! * `Sender` where the next message would get the same answer: the key, the subaccount, the template, the shape of
 //!   our request. A hold is seen and can be lifted; a wave of needless SMS cannot be called back.
 //! * `Passing` where the same request may well succeed later.
@@ -24,7 +25,7 @@ mod meta;
 mod receipts;
 pub mod remedies;
 
-use crate::domain::{Fault, SenderPart};
+use crate::domain::{Fault, SenderPart, Step, Subject};
 
 /// A code, what the provider means by it, and whose fault that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Entry {
     /// 0 in the entries for codes that are not in the table.
     pub code: i64,
     pub fault: Fault,
+    /// What it is about.
+    pub subject: Subject,
     pub meaning: &'static str,
     /// Whether the code stood in the table; else the fault is our best reading.
     pub known: bool,
@@ -41,7 +44,17 @@ pub struct Entry {
 
 impl Entry {
     const fn new(code: i64, fault: Fault, meaning: &'static str) -> Self {
-        Self { code, fault, meaning, known: true, throttles: false }
+        let subject = match fault {
+            Fault::Recipient | Fault::Person => Subject::Number,
+            Fault::Sender(SenderPart::Template | SenderPart::Step) => Subject::Template,
+            Fault::Sender(SenderPart::Lane) | Fault::Passing => Subject::Account,
+        };
+        Self { code, fault, subject, meaning, known: true, throttles: false }
+    }
+
+    /// About what is sent to one recipient. Whose fault that is, the step tells (see [`fault_in`]).
+    const fn about(code: i64, subject: Subject, meaning: &'static str) -> Self {
+        Self { subject, ..Self::new(code, RECIPIENT, meaning) }
     }
 
     /// In passing, because the sender is too fast.
@@ -49,8 +62,17 @@ impl Entry {
         Self { throttles: true, ..Self::new(code, PASSING, meaning) }
     }
 
+    /// Whether it may be the sender's fault: always, or where what it is about is alike for every recipient.
+    pub fn may_be_senders(&self) -> bool {
+        match self.fault {
+            Fault::Sender(_) => true,
+            Fault::Recipient => self.subject != Subject::Number,
+            Fault::Person | Fault::Passing => false,
+        }
+    }
+
     const fn unknown(fault: Fault, meaning: &'static str) -> Self {
-        Self { code: 0, fault, meaning, known: false, throttles: false }
+        Self { known: false, ..Self::new(0, fault, meaning) }
     }
 }
 
@@ -59,6 +81,10 @@ const LANE: Fault = Fault::Sender(SenderPart::Lane);
 const TEMPLATE: Fault = Fault::Sender(SenderPart::Template);
 const PERSON: Fault = Fault::Person;
 const PASSING: Fault = Fault::Passing;
+const TEXT: Subject = Subject::Text;
+const MEDIA: Subject = Subject::Media;
+const OPERATOR: Subject = Subject::Operator;
+const PARAMETER: Subject = Subject::Parameter;
 
 static REFUSED: Entry = Entry::unknown(LANE, "refused with a code that we do not know");
 static ELSEWHERE: Entry = Entry::unknown(LANE, "the address redirects elsewhere; check base_url");
@@ -122,6 +148,14 @@ pub fn receipts() -> &'static [Entry] {
     receipts::TABLE
 }
 
+/// Whose fault a refusal is in one step: what does not differ between its recipients is the sender's (rule 2).
+pub fn fault_in(step: &Step, fault: Fault, subject: Subject) -> Fault {
+    match fault {
+        Fault::Recipient if !step.varies_in(subject) => Fault::Sender(SenderPart::Step),
+        Fault::Recipient | Fault::Sender(_) | Fault::Person | Fault::Passing => fault,
+    }
+}
+
 fn find(table: &'static [Entry], code: i64) -> Option<&'static Entry> {
     table.binary_search_by_key(&code, |entry| entry.code).ok().map(|at| &table[at])
 }
@@ -129,6 +163,7 @@ fn find(table: &'static [Entry], code: i64) -> Option<&'static Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Channel, Content};
 
     #[test]
     fn both_tables_are_sorted_without_doubles() {
@@ -195,6 +230,37 @@ mod tests {
             assert_eq!(of_receipt(Some(code)).fault, Fault::Recipient, "{code}");
         }
         assert_eq!(of_receipt(Some(1051)).fault, Fault::Person);
+    }
+
+    #[test]
+    fn what_does_not_differ_between_recipients_is_the_senders_fault() {
+        let text = |text: &str| Step::of_text(Channel::Viber, "vb", text);
+        let template = |rest: serde_json::Value| {
+            let mut content = serde_json::json!({ "name": "promo", "language": "en", "category": "MARKETING" });
+            content.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+            let content = Content::Template(serde_json::from_value(content).unwrap());
+            Step { content, ..text("") }
+        };
+        let image = |image: &str| template(serde_json::json!({ "header": { "image": image }, "body": ["{{Name}}"] }));
+        let step = Fault::Sender(SenderPart::Step);
+        for (code, sent, fault) in [
+            (3_006, text("Hello"), step),
+            (3_006, text("Hello {{Name}}"), Fault::Recipient),
+            // Another recipient's number may be a good one.
+            (3_003, text("Hello"), Fault::Recipient),
+            (3_008, image("https://media.example/one.png"), step),
+            (3_008, image("https://media.example/{{Picture}}"), Fault::Recipient),
+            (3_041, image("https://media.example/one.png"), Fault::Recipient),
+            (3_041, template(serde_json::json!({ "body": ["Ann"] })), step),
+            (3_049, template(serde_json::json!({ "buttons": [{ "index": 0, "url": "{{slug}}" }] })), Fault::Recipient),
+            (3_038, text("Hello"), TEMPLATE),
+        ] {
+            let entry = of_answer(400, Some(code));
+            assert_eq!(fault_in(&sent, entry.fault, entry.subject), fault, "{code} of {sent:?}");
+        }
+        // A network or a device may take what another does not.
+        let entry = of_receipt(Some(38));
+        assert_eq!(fault_in(&text("Hello"), entry.fault, entry.subject), Fault::Recipient);
     }
 
     #[test]

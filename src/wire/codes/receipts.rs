@@ -1,14 +1,14 @@
 //! Codes of receipts. Up to 61 they are common to all channels and come from SMS, from 1001 on they are WhatsApp's,
 //! from 2001 on Viber's; Meta's own numbers stand in brackets.
 
-use super::{Entry, LANE, PASSING, PERSON, RECIPIENT, TEMPLATE};
+use super::{Entry, LANE, OPERATOR, PASSING, PERSON, RECIPIENT, TEMPLATE, TEXT};
 
 #[rustfmt::skip]
 pub(super) const TABLE: &[Entry] = &[
     Entry::new(0, RECIPIENT, "no reason given"),
     Entry::new(1, RECIPIENT, "not on this channel, or absent"),
-    Entry::new(2, RECIPIENT, "the channel does not take this content"),
-    Entry::new(3, RECIPIENT, "data is missing"),
+    Entry::about(2, OPERATOR, "the channel does not take this content"),
+    Entry::about(3, OPERATOR, "data is missing"),
     // 4, 5 and 22 say that the operator goes on trying; a report with them decides nothing and never gets here.
     Entry::new(7, RECIPIENT, "delivery failed"),
     Entry::new(8, RECIPIENT, "denied"),
@@ -20,9 +20,9 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(14, PASSING, "internal error"),
     // Also a number on the provider's own blacklist; it does not say which, so the person is not suppressed by it.
     Entry::new(15, RECIPIENT, "invalid destination, or on the provider's blacklist"),
-    Entry::new(16, RECIPIENT, "invalid format"),
-    Entry::new(17, RECIPIENT, "invalid length"),
-    Entry::new(18, RECIPIENT, "invalid parameter"),
+    Entry::about(16, OPERATOR, "invalid format"),
+    Entry::about(17, OPERATOR, "invalid length"),
+    Entry::about(18, OPERATOR, "invalid parameter"),
     Entry::new(19, LANE, "invalid source address"),
     Entry::new(20, RECIPIENT, "cancelled on the way"),
     Entry::new(21, RECIPIENT, "the handset's memory is full"),
@@ -41,7 +41,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(35, PASSING, "the operator is congested"),
     Entry::new(36, RECIPIENT, "expired before it could be delivered"),
     Entry::new(37, RECIPIENT, "the phone has no SMS"),
-    Entry::new(38, RECIPIENT, "malformed for this operator"),
+    Entry::about(38, OPERATOR, "malformed for this operator"),
     Entry::new(39, RECIPIENT, "cancelled by the operator"),
     Entry::new(40, PASSING, "error at the operator"),
     Entry::new(41, RECIPIENT, "rejected by the operator or the channel"),
@@ -77,7 +77,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(1029, PASSING, "maintenance [131057]"),
     Entry::new(1030, TEMPLATE, "the number of parameters is not the template's [132000]"),
     Entry::new(1031, TEMPLATE, "the template does not exist in this language [132001]"),
-    Entry::new(1032, RECIPIENT, "the text with its values is too long [132005]"),
+    Entry::about(1032, TEXT, "the text with its values is too long [132005]"),
     Entry::new(1033, TEMPLATE, "the template breaks a policy [132007]"),
     Entry::new(1034, TEMPLATE, "the parameters' format is not the template's [132012]"),
     Entry::new(1035, TEMPLATE, "the template is paused [132015]"),
@@ -90,9 +90,9 @@ pub(super) const TABLE: &[Entry] = &[
     // Viber. 2000 is its success.
     Entry::new(2001, PASSING, "internal failure at Viber"),
     Entry::new(2002, LANE, "Viber does not know the sender"),
-    Entry::new(2003, RECIPIENT, "the request makes no sense to Viber"),
-    Entry::new(2004, RECIPIENT, "the type of message is not supported"),
-    Entry::new(2005, RECIPIENT, "parameters are missing or wrong"),
+    Entry::about(2003, TEXT, "the request makes no sense to Viber"),
+    Entry::about(2004, OPERATOR, "the type of message is not supported"),
+    Entry::about(2005, TEXT, "parameters are missing or wrong"),
     Entry::new(2006, PASSING, "Viber timed out"),
     // Who blocks a sender there has said something about that sender on that channel, and not about the others.
     Entry::new(2007, RECIPIENT, "the person has blocked the sender on Viber"),
@@ -100,17 +100,17 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(2009, RECIPIENT, "no device that can show it"),
     Entry::new(2010, LANE, "the sender may not send from here"),
     Entry::new(2012, LANE, "the sender is not permitted to send"),
-    Entry::new(2013, RECIPIENT, "invalid label or lifetime"),
+    Entry::about(2013, OPERATOR, "invalid label or lifetime"),
     Entry::new(2014, RECIPIENT, "ten messages without an answer; the person must write first"),
-    Entry::new(2015, RECIPIENT, "invalid content"),
-    Entry::new(2016, RECIPIENT, "invalid content"),
-    Entry::new(2017, RECIPIENT, "invalid content"),
-    Entry::new(2018, RECIPIENT, "invalid content"),
-    Entry::new(2019, RECIPIENT, "invalid content"),
+    Entry::about(2015, TEXT, "invalid content"),
+    Entry::about(2016, TEXT, "invalid content"),
+    Entry::about(2017, TEXT, "invalid content"),
+    Entry::about(2018, TEXT, "invalid content"),
+    Entry::about(2019, TEXT, "invalid content"),
     Entry::new(2020, TEMPLATE, "the template does not exist, or does not fit"),
     Entry::new(2021, TEMPLATE, "the template does not exist, or does not fit"),
-    Entry::new(2022, RECIPIENT, "invalid content"),
+    Entry::about(2022, TEXT, "invalid content"),
     Entry::new(2023, RECIPIENT, "invalid number"),
-    Entry::new(2024, RECIPIENT, "invalid content"),
-    Entry::new(2025, RECIPIENT, "invalid content"),
+    Entry::about(2024, TEXT, "invalid content"),
+    Entry::about(2025, TEXT, "invalid content"),
 ];

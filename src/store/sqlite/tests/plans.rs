@@ -19,7 +19,7 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
     for (text, wanted) in [
         (messages::CLAIM, &["m USING INDEX message_queue", "r USING PRIMARY KEY", "o USING INTEGER PRIMARY KEY"][..]),
         (
-            looks::FALLBACKS,
+            looks::QUEUED_SINCE,
             &["SEARCH message USING INDEX message_queue (lane=? AND batch=? AND step=? AND (not_before,n)>(?,?))"],
         ),
         (messages::RUNNING, &["SEARCH batch USING INTEGER PRIMARY KEY"]),

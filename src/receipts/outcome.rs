@@ -1,0 +1,103 @@
+//! What a group of receipts comes to: changes of messages, and what they mean for lanes, steps, tiers and recipients.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::incoming::Incoming;
+use super::tell::{PlaceNews, TooFast};
+use super::working::{Working, hold, step_hold};
+use crate::domain::{BatchId, Channel, Ending, Fault, Present, SenderPart, State, Status, StepIndex, Timestamp};
+use crate::engine::{self, Decision, Event, Rule, Standing, advance};
+use crate::store::{self, Alias, Change, Found, Hold, OptOut, Receipt, StepHold, ToldBy};
+use crate::wire::codes;
+
+/// What a group of receipts comes to.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub(super) receipts: Vec<Receipt>,
+    pub(super) changes: Vec<Change>,
+    /// Each with the time of the hand-over that it is about.
+    pub(super) holds: Vec<(Hold, Timestamp)>,
+    /// Each with the time of the submission that it is about.
+    pub(super) step_holds: BTreeMap<(BatchId, StepIndex), (StepHold, Timestamp)>,
+    pub(super) opt_outs: Vec<OptOut>,
+    pub(super) aliases: Vec<Alias>,
+    /// Lanes whose receipts turned out to carry our ids.
+    pub(super) naming: BTreeSet<String>,
+    pub(super) places: Vec<PlaceNews>,
+    pub(super) too_fast: Vec<TooFast>,
+    pub(super) strays: Vec<store::Stray>,
+}
+
+/// Takes one report in: what the engine makes of it, and what follows from that beyond the message.
+pub(super) fn advance_by(
+    message: &mut Working,
+    incoming: &Incoming,
+    found: &Found,
+    report: engine::Report,
+    now: Timestamp,
+    outcome: &mut Outcome,
+) {
+    let standing = Standing::of(message.entry.state());
+    let step = found.step;
+    let decide = |report| advance(&message.entry.plan, standing, &message.now, Event::Receipt { step, report }, now);
+    let Decision::Moved { mut next, mut rule } = decide(report) else { return };
+    let recall = is_counted(incoming, report, rule)
+        .and_then(|code| message.entry.refused(&message.loaded, step, ToldBy::Receipt, code, now));
+    if let (Some(_), engine::Report::Failed { again, .. }) = (recall, report) {
+        // Too many alike to be their recipients' fault.
+        let fault = Fault::Sender(SenderPart::Step);
+        if let Decision::Moved { next: kept, rule: by } = decide(engine::Report::Failed { fault, again }) {
+            (next, rule) = (kept, by);
+        }
+    }
+    if matches!(report, engine::Report::Reached(status) if status >= Status::Sent) {
+        message.entry.taken(step, ToldBy::Receipt);
+    }
+    let before = std::mem::replace(&mut message.now, next);
+    outcome.too_fast.extend(too_fast(message, found, incoming, handed_over(&before, now)));
+    if let Rule::KeptForSender(part) = rule {
+        let begun = handed_over(&before, now);
+        if part == SenderPart::Step {
+            if let Some((place, hold)) = step_hold(message, found, incoming, recall, now) {
+                let held = outcome.step_holds.entry(place).or_insert((hold.clone(), begun));
+                if held.1 < begun {
+                    *held = (hold, begun);
+                }
+            }
+        } else {
+            outcome.holds.extend(hold(message, found, part, incoming, now).map(|hold| (hold, begun)));
+        }
+    }
+}
+
+/// The code of bad news that ends a step and is not about the recipient's number: many of these in a row are the
+/// sender's fault.
+fn is_counted(incoming: &Incoming, report: engine::Report, rule: Rule) -> Option<u32> {
+    let of_recipient = matches!(report, engine::Report::Failed { fault: Fault::Recipient, .. });
+    let ends = matches!(rule, Rule::GaveWay(Ending::Undelivered) | Rule::Ended(Ending::Undelivered));
+    let may_be_senders = incoming.failure().is_some_and(codes::Entry::may_be_senders);
+    (of_recipient && ends && may_be_senders).then_some(incoming.code)
+}
+
+/// When a message was handed over last.
+fn handed_over(message: &Present, now: Timestamp) -> Timestamp {
+    match message.state {
+        State::Sending { intent, .. } => intent,
+        _ => message.accepted.unwrap_or(now),
+    }
+}
+
+/// Whether a receipt says that its lane is too fast: the provider took the message, and found that out afterwards.
+fn too_fast(message: &Working, found: &Found, incoming: &Incoming, begun: Timestamp) -> Option<TooFast> {
+    let code = incoming.failure().filter(|code| code.throttles)?;
+    let lane = message.entry.lane_of(&message.loaded, found.step)?.to_owned();
+    Some(TooFast { lane, begun, reason: code.meaning })
+}
+
+/// Whether a hand-over on WhatsApp has turned out not to have reached anybody, or to have after all.
+pub(super) fn place_news(message: &Working, found: &Found, tries: Option<u16>, lived: bool) -> Option<PlaceNews> {
+    let (step, lives) = (found.step, message.now.marks.may_live(found.step));
+    message.entry.plan.step(step).filter(|rules| rules.channel == Channel::WhatsApp && lived != lives)?;
+    let (lane, person) = (message.entry.lane_of(&message.loaded, step)?.to_owned(), message.loaded.msisdn);
+    Some(PlaceNews { message: message.loaded.key, step, lane, person, tries, is_free: !lives })
+}

@@ -1,0 +1,122 @@
+//! Takes back what refusals have queued that turned out to be the sender's fault.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::Timers;
+use super::queues::Queues;
+use crate::domain::{BatchId, Ending, MessageKey, Span, State, StepIndex, Timestamp};
+use crate::engine::{Event, Standing, advance};
+use crate::store::{Attempt, Change, Entry, Loaded, Recall, Receipt, Result, ToldBy, Verdict};
+
+/// How long after one look for fallbacks of refusals the next one is. A claimed one may come back to its queue, and one that
+/// was decided just before the hold may be written after the look: both soon or hardly ever, so the time between two looks
+/// grows.
+const SOON: Span = Span::from_secs(1);
+const LATER: Span = Span::from_secs(60);
+/// Nothing of a hold comes back to its queue so long after the first look.
+const LOOKS_FOR: Span = Span::from_secs(600);
+
+/// When the queues behind each refused step were looked at first, and are to be next.
+#[derive(Debug, Default)]
+pub(super) struct Recalls(BTreeMap<(BatchId, StepIndex), Looks>);
+
+#[derive(Debug)]
+struct Looks {
+    recall: Recall,
+    first: Timestamp,
+    /// Nothing stands for no more.
+    next: Option<Timestamp>,
+}
+
+impl Timers {
+    /// Recalls for every step that refusals hold. Returns when to look again.
+    pub(super) async fn recall(&mut self, now: Timestamp) -> Result<Option<Timestamp>> {
+        let mut looks = BTreeMap::new();
+        for entry in self.book.in_play().into_iter().filter(|entry| !entry.is_called_off()) {
+            for (step, recall) in entry.recalls() {
+                let known = self.recalls.0.remove(&(entry.id, step)).filter(|known| known.recall == recall);
+                let mut known = known.unwrap_or(Looks { recall, first: now, next: Some(now) });
+                if known.next.is_some_and(|next| next <= now) {
+                    self.recall_behind(&entry, step, recall, now).await?;
+                    let looked_for = now.since(known.first);
+                    known.next = (looked_for < LOOKS_FOR).then(|| now + looked_for.clamp(SOON, LATER));
+                }
+                looks.insert((entry.id, step), known);
+            }
+        }
+        self.recalls.0 = looks;
+        Ok(self.recalls.0.values().filter_map(|looks| looks.next).min())
+    }
+
+    async fn recall_behind(&self, entry: &Entry, step: StepIndex, recall: Recall, now: Timestamp) -> Result<()> {
+        let mut queues = Queues::behind(entry, step, recall.since);
+        while let Some(mut page) = queues.next_page(self.store.as_ref()).await? {
+            if page.first().is_some_and(|message| is_beyond(entry, message, recall)) {
+                // The pages are in order.
+                queues.skip_rest_of_queue();
+                continue;
+            }
+            page.retain(|message| has_given_way(message, step) && !is_beyond(entry, message, recall));
+            let refused = self.refused(&page, step, recall).await?;
+            let standing = Standing::of(entry.state());
+            let changes: Vec<Change> = page
+                .iter()
+                .filter_map(|message| {
+                    let event = Event::RefusalRecalled { step, tries: *refused.get(&message.key)? };
+                    let after = *advance(&entry.plan, standing, &message.present, event, now).next()?;
+                    Some(entry.change(message, after, None))
+                })
+                .collect();
+            if !changes.is_empty() {
+                self.store.record(changes).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Which of these messages were refused so, with the tries before that.
+    async fn refused(&self, page: &[Loaded], step: StepIndex, recall: Recall) -> Result<HashMap<MessageKey, u16>> {
+        if page.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let keys: Vec<MessageKey> = page.iter().map(|message| message.key).collect();
+        let attempts = self.store.attempts(keys.clone()).await?;
+        let latest = keys.iter().zip(&attempts).filter_map(|(key, attempts)| Some((*key, latest_of(attempts, step)?)));
+        let mut refused = HashMap::new();
+        for (key, attempt) in latest {
+            let is_refused = match recall.by {
+                ToldBy::Answer => {
+                    let is_one = attempt.verdict == Verdict::Rejected && attempt.code == Some(recall.code);
+                    is_one && attempt.answered <= recall.until
+                }
+                // One by one: they are those that have given way in the short time in which nothing of the step arrived.
+                ToldBy::Receipt => {
+                    let receipts = self.store.receipts(key).await?;
+                    let is_one = |receipt: &Receipt| (receipt.step, receipt.code) == (step, recall.code);
+                    receipts.iter().any(|receipt| is_one(receipt) && receipt.received <= recall.until)
+                }
+            };
+            if is_refused {
+                refused.insert(key, attempt.tries);
+            }
+        }
+        Ok(refused)
+    }
+}
+
+/// Whether the present step has its turn later than any that these refusals have queued. Hours put it off.
+fn is_beyond(entry: &Entry, message: &Loaded, recall: Recall) -> bool {
+    let later = matches!(message.present.state, State::Queued { not_before, .. } if not_before > recall.until);
+    later && entry.timing(message.present.step).is_none()
+}
+
+/// Whether the present step follows this one, which came to nothing.
+fn has_given_way(message: &Loaded, step: StepIndex) -> bool {
+    let marks = message.present.marks;
+    let ending = marks.ending(step);
+    marks.preceding(message.present.step) == Some(step) && matches!(ending, Ending::Rejected | Ending::Undelivered)
+}
+
+fn latest_of(attempts: &[Attempt], step: StepIndex) -> Option<&Attempt> {
+    attempts.iter().filter(|attempt| attempt.step == step).max_by_key(|attempt| attempt.tries)
+}
