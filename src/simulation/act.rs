@@ -47,11 +47,24 @@ pub(super) enum Act {
     /// The wall clock jumps by so many milliseconds.
     Jump(i64),
     Trouble(Trouble),
+    /// The line to the provider is cut for so long.
+    Cut {
+        what: Way,
+        lasts: Span,
+    },
     Fault(Fault),
     Pause(usize),
     Resume(usize),
     Cancel(usize),
+    /// Of the world's recipients, or, beyond their number, of those who are about to be sent something.
     OptOut(u32),
+    /// Another server starts on the same store. The one before it was stopped for so long that its lease has lapsed, or
+    /// does not know yet.
+    Supersede {
+        was_stopped: bool,
+    },
+    /// What the server before it does meanwhile.
+    Former(Former),
     /// A person pauses a lane, or a template on it.
     Hold {
         lane: usize,
@@ -79,6 +92,29 @@ pub(super) enum Act {
         word: &'static str,
         twice: bool,
     },
+}
+
+/// What no longer gets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Out,
+    /// The provider carries out what it gets, and its answers are lost.
+    Answers,
+    In,
+    Both,
+    AnswersAndIn,
+}
+
+/// What a superseded server does.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Former {
+    Claim(usize),
+    HandOver(usize),
+    Record,
+    Watch,
+    /// It was stopped in the middle of its start, and goes on with it.
+    GoOnStarting,
+    End,
 }
 
 /// What a person changes of a plan.
@@ -115,8 +151,18 @@ pub(super) fn dice(seed: u64, thing: u64) -> fastrand::Rng {
 }
 
 /// The act of that number.
-pub(super) fn draw(seed: u64, number: u32, lanes: usize, alive: bool) -> Act {
+pub(super) fn draw(seed: u64, number: u32, lanes: usize, alive: bool, has_former: bool) -> Act {
     let dice = &mut dice(seed, u64::from(number) + 1);
+    if has_former && dice.u32(..3) == 0 {
+        return Act::Former(match dice.u32(..20) {
+            0..4 => Former::Claim(dice.usize(..lanes)),
+            4..11 => Former::HandOver(dice.usize(..lanes)),
+            11..15 => Former::Record,
+            15..17 => Former::Watch,
+            17..19 => Former::GoOnStarting,
+            _ => Former::End,
+        });
+    }
     if !alive {
         return match dice.u32(..20) {
             0..10 => Act::Start,
@@ -129,7 +175,8 @@ pub(super) fn draw(seed: u64, number: u32, lanes: usize, alive: bool) -> Act {
         };
     }
     match dice.u32(..1_000) {
-        0..150 => Act::Claim { lane: dice.usize(..lanes), anyway: dice.u32(..4) == 0 },
+        0..8 => Act::Supersede { was_stopped: dice.u32(..4) == 0 },
+        8..150 => Act::Claim { lane: dice.usize(..lanes), anyway: dice.u32(..4) == 0 },
         150..330 => Act::HandOver { lane: dice.usize(..lanes), requests: dice.u32(1..=4) },
         330..490 => Act::Answer(dice.usize(..64)),
         490..580 => Act::Record,
@@ -139,7 +186,11 @@ pub(super) fn draw(seed: u64, number: u32, lanes: usize, alive: bool) -> Act {
         755..785 => Act::Watch,
         785..795 => Act::Ask,
         795..805 => Act::Strays,
-        805..842 => Act::Wait(Span::from_millis(one_of(dice, &[1, 20, 300, 2_000, 30_000]))),
+        805..813 => Act::Cut {
+            what: one_of(dice, &[Way::Out, Way::Answers, Way::In, Way::Both, Way::Both, Way::AnswersAndIn]),
+            lasts: Span::from_secs(one_of(dice, &[3, 20, 70, 150, 150, 600, 3_600])),
+        },
+        813..842 => Act::Wait(Span::from_millis(one_of(dice, &[1, 20, 300, 2_000, 30_000]))),
         842..857 => Act::Foreign(dice.u64(..)),
         857..865 => Act::Outage(Span::from_secs(dice.i64(1..60))),
         865..905 => Act::WaitForNext,
@@ -170,7 +221,7 @@ fn person(dice: &mut fastrand::Rng, lanes: usize) -> Act {
         0..5 => Act::Pause(dice.usize(..2)),
         5..13 => Act::Resume(dice.usize(..2)),
         13 => Act::Cancel(dice.usize(..2)),
-        14..17 => Act::OptOut(dice.u32(..PEOPLE)),
+        14..17 => Act::OptOut(dice.u32(..3 * PEOPLE)),
         17..19 => Act::Hold { lane: dice.usize(..lanes), template: dice.bool() },
         19..23 => {
             let to = match dice.u32(..4) {
@@ -202,9 +253,11 @@ fn trouble(dice: &mut fastrand::Rng) -> Trouble {
     Trouble {
         refused: share(),
         slow_connection: share(),
+        slow_way: 2.0 * share(),
         cut_before: share(),
         cut_after: share(),
         broken_answer: share(),
+        batch_forgets: share(),
         webhook_lost: share(),
         webhook_twice: share(),
         webhook_late: share(),

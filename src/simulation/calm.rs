@@ -100,6 +100,8 @@ impl World {
         let next = next.map_or(pace, |at| at.since(now)).max(Span::from_millis(50));
         let waits = |state: State| matches!(state, State::Queued { .. } | State::Sending { .. });
         let someone_waits = self.holds.messages().any(|message| waits(message.present.state));
+        // Whoever waits for a slot of a tier gets it as soon as it is free.
+        let pace = self.holds.paces.next_free(now).map_or(pace, |at| at.since(now).min(pace));
         self.wait(if someone_waits { next.min(pace) } else { next });
     }
 

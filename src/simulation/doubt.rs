@@ -137,3 +137,18 @@ async fn an_address_that_fails_holds_its_own_deadlines_and_no_others() {
     assert_eq!(world.message(&near, 0).await.step, StepIndex::FIRST);
     assert_eq!(world.message(&far, 0).await.step, StepIndex::new(1).unwrap(), "its provider is there");
 }
+
+#[tokio::test]
+async fn a_crash_while_a_message_is_sent_past_its_deadline_makes_it_not_fall_back() {
+    let mut world = World::begin().await;
+    let launched = world.launch(1, "").await;
+    world.node.watch().await;
+    world.node.claim(0, true).await.unwrap();
+    world.clock.advance(Span::from_secs(901));
+    // The provider takes it, and the server dies before it has written that down.
+    world.node.next(0).await.unwrap().await;
+    world.down_for(Span::from_secs(3_600)).await;
+    world.seconds(10).await;
+    let present = world.message(&launched, 0).await;
+    assert!(matches!(present.state, State::Awaiting { .. }) && present.step == StepIndex::FIRST, "{present:?}");
+}

@@ -235,7 +235,7 @@ through! {
         writes forget_old_strays(before: Timestamp) -> ();
         reads stray_counts() -> Vec<StrayCount>;
         reads due(batch: BatchId, until: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
-        reads fallbacks(of: Queue, since: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
+        reads queued_since(of: Queue, since: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
         reads next_due(batches: Vec<BatchId>) -> BTreeMap<BatchId, Timestamp>;
         reads turns(queues: Vec<Queue>) -> BTreeMap<Queue, Turns>;
         reads silent(
@@ -259,7 +259,7 @@ through! {
         writes hold(hold: Hold, begun: Timestamp) -> u64;
         writes release(lane: String, template: String, now: Timestamp, by: String) -> u32;
         reads step_holds() -> Vec<StepHold>;
-        writes hold_step(hold: StepHold) -> Option<u64>;
+        writes hold_step(hold: StepHold, begun: Timestamp) -> Option<u64>;
         writes release_steps(batch: BatchId, only: Option<StepIndex>, by: String, now: Timestamp) -> Option<u64>;
         reads spent(batch: BatchId) -> Vec<(StepIndex, Money)>;
         reads dials() -> Vec<Dial>;

@@ -106,8 +106,8 @@ async fn who_is_closed_or_held_is_in_nobodys_way_and_a_straggler_hides_no_crowd(
     let slow = world.forecast_of(&text(300, "name = \"slow\"", "lane = \"b\"")).await;
     assert_eq!(slow.bottleneck, Some(Bottleneck::Others { lane: "b".to_owned() }));
     let (step, since) = (StepIndex::FIRST, world.clock.now());
-    let hold = StepHold { batch: held.batch, step, by, why: "paused by ann".to_owned(), since };
-    world.store.hold_step(hold).await.unwrap();
+    let hold = StepHold { batch: held.batch, step, by, why: "paused by ann".to_owned(), since, recall: None };
+    world.store.hold_step(hold, since).await.unwrap();
     let free = world.forecast_of(&text(300, "name = \"free\"", "lane = \"b\"")).await;
     assert_eq!(free.done_at.since(world.clock.now()), Span::from_secs(300));
     world.store.release_steps(held.batch, None, "ann".to_owned(), since).await.unwrap();

@@ -251,9 +251,9 @@ async fn nothing_of_a_step_that_a_person_has_paused_leaves_and_the_others_go_on(
     let launched = world.launch_of(&format!("{}{steps}", numbers(5, 0))).await;
     let (batch, now) = (launched.batch, world.clock.now());
     let (step, by) = (StepIndex::new(1).unwrap(), crate::store::StepHeldBy::Person);
-    let hold = StepHold { batch, step, by, why: "paused by Ann".to_owned(), since: now };
-    world.store.hold_step(hold.clone()).await.unwrap().unwrap();
-    assert_eq!(world.store.hold_step(hold).await.unwrap(), None, "it is held already");
+    let hold = StepHold { batch, step, by, why: "paused by Ann".to_owned(), since: now, recall: None };
+    world.store.hold_step(hold.clone(), now).await.unwrap().unwrap();
+    assert_eq!(world.store.hold_step(hold, now).await.unwrap(), None, "it is held already");
     world.node.watch().await;
     world.send().await;
     world.all_hear(&launched, 0..5, "undelivered").await;

@@ -1,25 +1,23 @@
 //! What must hold after everything that happens.
 
 mod at_end;
+mod ending;
 mod leaving;
 mod limits;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::net::{Missed, Net, Truth};
+use super::net::Net;
 use super::pace::{HandedOver, Paces};
 use super::wishes::{Unwilling, Wish};
 use crate::config::Config;
 use crate::domain::{
-    AfterGap, AttemptId, BatchId, BatchState, Channel, Content, Ending, Fault, MessageKey, Msisdn, OnTierSpent,
-    Outcome, Plan, Present, SkipReason, Span, State, Status, StepIndex, Tag, Tallies, Timestamp,
+    AttemptId, BatchId, BatchState, Channel, MessageKey, Msisdn, Outcome, Plan, Present, Span, State, StepIndex, Tag,
+    Tallies, Timestamp,
 };
 use crate::engine::met;
 use crate::store::{Hold, Loaded, Sender, Store};
-
-/// How much later than promised a repeat may come.
-const MARGIN: Span = Span::from_secs(2);
 
 /// What is known of a run, and what it was before the latest act.
 #[derive(Debug)]
@@ -32,6 +30,12 @@ pub(super) struct Holds {
     pub(super) unwilling: Unwilling,
     /// Lanes and templates that the node has said it holds.
     held: HashSet<(String, String)>,
+    /// Whether the node could write down what was answered when it tried last.
+    pub(super) can_record: bool,
+    /// Servers that were superseded, and until when each may send what it had claimed.
+    superseded: HashMap<usize, Timestamp>,
+    /// Whether the latest act was a receipt of another program's message.
+    pub(super) is_foreign: bool,
 }
 
 #[derive(Debug)]
@@ -47,6 +51,8 @@ struct Campaign {
     before: Vec<Loaded>,
     /// Where it stood when the node last said that it obeys.
     noted: BatchState,
+    /// Since when the node has said so of a pause or a cancel that goes on.
+    stopped_at: Option<Timestamp>,
     /// Whether anything was decided about it since.
     moved: bool,
     cancelled: bool,
@@ -59,6 +65,8 @@ struct Campaign {
     waiting_since: HashMap<u32, Timestamp>,
     /// When each step was claimed first.
     claimed_at: HashMap<(u32, StepIndex), Timestamp>,
+    /// When each step became unknown: until then it was being sent.
+    unknown_since: HashMap<(u32, StepIndex), Timestamp>,
 }
 
 impl Holds {
@@ -84,6 +92,7 @@ impl Holds {
                 keys,
                 before,
                 noted: row.state,
+                stopped_at: None,
                 moved: false,
                 cancelled: false,
                 held_steps: HashSet::new(),
@@ -91,10 +100,22 @@ impl Holds {
                 begins_at: row.starts_at,
                 waiting_since,
                 claimed_at: HashMap::new(),
+                unknown_since: HashMap::new(),
             });
         }
         let paces = Paces::new(&config, super::world::START);
-        Self { store, net, campaigns, config, paces, unwilling: Unwilling::default(), held: HashSet::new() }
+        Self {
+            store,
+            net,
+            campaigns,
+            config,
+            paces,
+            unwilling: Unwilling::default(),
+            held: HashSet::new(),
+            can_record: true,
+            superseded: HashMap::new(),
+            is_foreign: false,
+        }
     }
 
     pub(super) fn batches(&self) -> impl Iterator<Item = BatchId> + '_ {
@@ -123,6 +144,25 @@ impl Holds {
             };
             campaign.before.iter().flat_map(of_message)
         })
+    }
+
+    /// Recipients of messages that are claimed.
+    pub(super) fn in_hand(&self) -> Vec<Msisdn> {
+        let is_claimed = |message: &&Loaded| matches!(message.present.state, State::Sending { .. });
+        self.messages().filter(is_claimed).map(|message| message.msisdn).collect()
+    }
+
+    /// Recipients with a channel on which several attempts to them are unknown.
+    pub(super) fn ambiguous(&self) -> Vec<(Msisdn, Channel)> {
+        let (mut once, mut several) = (HashSet::new(), Vec::new());
+        for campaign in &self.campaigns {
+            for message in &campaign.before {
+                let unknown = campaign.plan.places().filter(|(step, _)| message.present.marks.unknown(*step));
+                let unknown = unknown.map(|(_, rules)| (message.msisdn, rules.channel));
+                several.extend(unknown.filter(|of| !once.insert(*of)));
+            }
+        }
+        several
     }
 
     /// Whether all that was begun to a recipient on a channel was begun too late for a receipt with this stamp: the
@@ -154,14 +194,23 @@ impl Holds {
         self.campaigns.iter_mut().for_each(|campaign| campaign.held_steps.clear());
     }
 
+    /// Another server has taken over from that one.
+    pub(super) fn superseded(&mut self, life: usize, sends_until: Timestamp) {
+        self.superseded.insert(life, sends_until);
+    }
+
     pub(super) fn released(&mut self, hold: &Hold) {
         self.held.remove(&(hold.lane.clone(), hold.template.clone()));
     }
 
     /// The node says that it obeys everything up to now.
-    pub(super) async fn note(&mut self) {
+    pub(super) async fn note(&mut self, now: Timestamp) {
+        self.unwilling.note();
         for campaign in &mut self.campaigns {
             campaign.noted = self.store.batch(campaign.batch).await.unwrap().unwrap().state;
+            let is_stopped =
+                matches!(campaign.noted, BatchState::Paused | BatchState::Cancelling | BatchState::Cancelled);
+            campaign.stopped_at = campaign.stopped_at.or(Some(now)).filter(|_| is_stopped);
             campaign.moved = false;
             campaign.former.clear();
         }
@@ -175,7 +224,16 @@ impl Holds {
     }
 
     /// What the provider passed on of a person's wishes is on disk.
-    pub(super) fn wish(&mut self, wish: Wish, now: Timestamp) {
+    pub(super) fn wish(&mut self, wish: Wish, now: Timestamp, lives: bool) {
+        let before = self.unwilling.clone();
+        self.take_wish(wish, now);
+        if lives {
+            // The node itself has taken it, and need not look for it.
+            self.unwilling.note_since(&before);
+        }
+    }
+
+    fn take_wish(&mut self, wish: Wish, now: Timestamp) {
         match wish {
             Wish::NoMore(attempt) => {
                 let of_it = |message: &&Loaded| message.key == attempt.key;
@@ -206,8 +264,15 @@ impl Holds {
             let campaign = self.campaigns.iter().find(|campaign| campaign.batch == posted.attempt.key.batch);
             let campaign = campaign.unwrap_or_else(|| panic!("left although it was never published: {posted:?}"));
             let message = campaign.before.get(usize::try_from(posted.attempt.key.n).unwrap()).unwrap();
+            if let Some(until) = self.superseded.get(&posted.life) {
+                self.check_late_post(campaign, &posted, message, *until);
+                continue;
+            }
             self.check_post(campaign, &posted, message);
             self.paces.on_lane(&self.config, &self.config.lanes[posted.lane].name, posted.at);
+        }
+        for arrived in self.net.arrived() {
+            self.check_arrival(&arrived);
         }
         for taken in self.net.accepted() {
             let of_it = |campaign: &&Campaign| campaign.batch == taken.attempt.key.batch;
@@ -218,9 +283,10 @@ impl Holds {
             let Some(portfolio) = lane.tiered() else { continue };
             // Who has written to us lately needs no place.
             let sender = Sender { sub_account: lane.provider.sub_account.clone(), channel_id: None };
-            let open = self.store.open_windows(vec![message.msisdn], sender, intent).await.unwrap();
+            let open = self.store.open_windows(vec![message.msisdn], sender, taken.at).await.unwrap();
             if open.is_empty() {
-                let new = HandedOver { person: message.msisdn, at: taken.at, attempt: taken.attempt };
+                let (person, claimed) = (message.msisdn, intent);
+                let new = HandedOver { person, claimed, at: taken.at, attempt: taken.attempt };
                 let lives = |attempt: AttemptId| {
                     let of_it = |campaign: &&Campaign| campaign.batch == attempt.key.batch;
                     let campaign = self.campaigns.iter().find(of_it).unwrap();
@@ -250,7 +316,7 @@ impl Holds {
         let campaign = &self.campaigns[place];
         assert_eq!(after.len(), campaign.keys.len(), "messages are missing");
         let mut counted = Tallies::default();
-        let (mut changed, mut claimed, mut revived) = (Vec::new(), Vec::new(), 0);
+        let (mut changed, mut claimed, mut unknown, mut revived) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for (before, after) in campaign.before.iter().zip(&after) {
             counted.weigh(campaign.plan.steps.len(), &after.present, 1);
             if before.version == after.version {
@@ -265,6 +331,12 @@ impl Holds {
                 let is_claimed = matches!(before.present.state, State::Sending { .. }) && before.present.step == step;
                 !is_claimed && !before.present.marks.handed_over(step) && after.present.marks.handed_over(step)
             };
+            let steps = StepIndex::all();
+            unknown.extend(
+                steps
+                    .filter(|step| after.present.marks.unknown(*step) && !before.present.marks.unknown(*step))
+                    .map(|step| (after.key.n, step)),
+            );
             revived += StepIndex::all().filter(|step| is_proven(*step)).count() as u64;
             if let State::Sending { intent, .. } = after.present.state
                 && before.present.state != after.present.state
@@ -293,6 +365,7 @@ impl Holds {
         for (attempt, intent) in claimed {
             campaign.claimed_at.entry(attempt).or_insert(intent);
         }
+        campaign.unknown_since.extend(unknown.into_iter().map(|of| (of, now)));
         for (n, _) in changed.iter().filter(|(_, moved_on)| *moved_on) {
             campaign.waiting_since.insert(*n, now);
         }
@@ -311,7 +384,7 @@ impl Holds {
         }
         let recalled = is.step < was.step && is.outcome() == Some(Outcome::Reached);
         assert!(
-            is.step >= was.step || recalled || leaving::is_taken_back(was, is),
+            is.step >= was.step || recalled || leaving::is_taken_back(was, is) || leaving::is_refusal_recalled(was, is),
             "a step came back: {was:?} to {is:?}"
         );
         for step in StepIndex::all().take(campaign.plan.steps.len()) {
@@ -321,6 +394,7 @@ impl Holds {
             assert!(kept || undone, "a hand-over was forgotten: {was:?} to {is:?}");
             assert_eq!(was.marks.passed_over(step), is.marks.passed_over(step), "another's step: {was:?} to {is:?}");
             if was.marks.unknown(step) && !is.marks.unknown(step) {
+                assert!(!self.is_foreign, "another program's receipt was taken for ours: {was:?} to {is:?}");
                 let truth = self.net.truth(campaign.attempt(after, step));
                 let is_known = !truth.accepted.is_empty() || !truth.refused.is_empty();
                 assert!(is_known, "the provider never had it, and it was adopted: {was:?} to {is:?}");
@@ -331,111 +405,6 @@ impl Holds {
         }
         if was.outcome() != is.outcome() {
             self.check_outcome(campaign, before, after, now);
-        }
-    }
-
-    /// Whether a step may have ended so at this time.
-    fn check_ending(&self, campaign: &Campaign, before: &Loaded, after: &Loaded, step: StepIndex, now: Timestamp) {
-        let plan = &campaign.plan;
-        let truth = self.net.truth(campaign.attempt(after, step));
-        let rules = plan.step(step).unwrap();
-        let about =
-            || format!("step {step} of {:?}: {:?} to {:?}, {truth:?}", after.key, before.present, after.present);
-        match after.present.marks.ending(step) {
-            Ending::Open | Ending::Success => {}
-            Ending::OutsideWindow => {
-                let is_free = rules.channel == Channel::WhatsApp && matches!(rules.content, Content::Text { .. });
-                assert!(is_free, "only free text on WhatsApp needs a window: {}", about());
-            }
-            Ending::MissingVariable => {
-                let wants_name = matches!(&rules.content, Content::Text { text, .. } if text.contains("{{name}}"));
-                assert!(wants_name, "nothing is missing: {}", about());
-            }
-            Ending::Deadline => {
-                let accepted = before.present.accepted.unwrap_or(now);
-                let due = accepted + rules.fallback_after.unwrap_or(Span::ZERO);
-                assert!(now >= due, "fell back early: {}", about());
-                // Whatever the row says, it was never accepted before it was claimed.
-                let claimed = campaign.claimed_at.get(&(after.key.n, step)).copied().unwrap_or(now);
-                assert!(now >= claimed + rules.fallback_after.unwrap_or(Span::ZERO), "fell back too soon: {}", about());
-                // A repeat that takes longer than its margin is the way's fault, and no longer ours.
-                let to_come = |missed: &Missed| !missed.late && missed.again.is_none_or(|again| now < again + MARGIN);
-                // What came before the answer that it belongs to was missed before we knew that it had been accepted.
-                let then = accepted..=due;
-                let good = |missed: &&Missed| then.contains(&missed.tried) && missed.status >= rules.success;
-                // Of a copy whose answer never came nobody knows an id to ask by: whoever sends again has chosen that.
-                let copies = truth.accepted.len();
-                let known = |missed: &&Missed| missed.again.is_some() || missed.copy == copies;
-                let hidden = truth.missed.iter().filter(good).filter(known).any(to_come);
-                let told = truth.told.is_some_and(|status| status >= rules.success);
-                // Where its time is up nothing goes out instead, and news that come late count all the same.
-                let expired = after.present.outcome() == Some(Outcome::Expired);
-                let waits = plan.after_gap != AfterGap::FallBack && !expired;
-                assert!(!(waits && hidden && !told), "fell back because we were deaf: {}", about());
-            }
-            Ending::Undelivered => {
-                // What was called off cannot go again: whoever's fault it was, it did not arrive.
-                let theirs = |fault: &Fault| after.present.marks.cut() || !matches!(fault, Fault::Sender(_));
-                assert!(truth.failed.iter().any(theirs), "fell back for a fault of the sender's: {}", about());
-            }
-            Ending::Rejected => {
-                let theirs = |fault: &Fault| matches!(fault, Fault::Recipient | Fault::Person);
-                assert!(truth.refused.iter().any(theirs), "fell back for a refusal of the sender's: {}", about());
-            }
-            Ending::CouldNotLeave => {
-                let impatient = rules.leave_within.is_some() || rules.on_tier_spent == OnTierSpent::FallBack;
-                assert!(impatient, "gave up waiting without being told to: {}", about());
-                assert!(!before.present.marks.handed_over(step), "it did leave: {}", about());
-            }
-        }
-    }
-
-    /// Whether a message may have ended so at this time.
-    fn check_outcome(&self, campaign: &Campaign, before: &Loaded, after: &Loaded, now: Timestamp) {
-        let plan = &campaign.plan;
-        let about = || format!("{:?}: {:?} to {:?}", after.key, before.present, after.present);
-        let Present { state: State::Done { outcome, skipped, .. }, marks, .. } = after.present else { return };
-        let truths = || plan.places().map(|(step, rules)| (rules, self.net.truth(campaign.attempt(after, step))));
-        let heard = |wanted: fn(&Truth) -> bool| truths().any(|(_, truth)| wanted(&truth));
-        match outcome {
-            Outcome::Reached => {
-                let arrived = truths().any(|(rules, truth)| {
-                    let taken = rules.success == Status::Accepted && !truth.accepted.is_empty();
-                    taken || truth.best.is_some_and(|best| best >= rules.success)
-                });
-                assert!(arrived, "the provider never said that it arrived: {}", about());
-            }
-            Outcome::Undelivered => {
-                let no = heard(|truth| !truth.failed.is_empty() || !truth.refused.is_empty());
-                assert!(no, "the provider never said no: {}", about());
-            }
-            Outcome::Silent | Outcome::Unknown => {
-                let last = marks.last_handed_over().unwrap_or_else(|| panic!("nothing had left: {}", about()));
-                let window = plan.step(last).unwrap().receipt_window;
-                let accepted = before.present.accepted.unwrap_or(now);
-                assert!(now >= accepted + window, "its window is still open: {}", about());
-                assert_eq!(outcome == Outcome::Unknown, marks.unknown(last), "known or not: {}", about());
-            }
-            Outcome::Expired => {
-                let first = before.present.first_left;
-                let ttl = plan.ttl.zip(first).is_some_and(|(ttl, first)| first + ttl <= now);
-                let end = first.is_none() && campaign.plans().any(|plan| plan.end.is_some_and(|end| end <= now));
-                let waited = marks.ending(after.present.step) == Ending::CouldNotLeave;
-                assert!(ttl || end || waited, "its time was not up: {}", about());
-            }
-            Outcome::Cancelled => {
-                assert!(campaign.cancelled, "nobody has cancelled this campaign: {}", about());
-                assert!(marks.last_handed_over().is_none(), "it had left: {}", about());
-            }
-            Outcome::Skipped => match skipped {
-                Some(SkipReason::OptedOut) => {
-                    let said =
-                        self.unwilling.ever(after.msisdn) || heard(|truth| truth.failed.contains(&Fault::Person));
-                    assert!(said, "the person has not said so: {}", about());
-                }
-                Some(SkipReason::NoStep | SkipReason::Excluded) | None => panic!("skipped too late: {}", about()),
-                Some(SkipReason::OutsideWindow | SkipReason::MissingVariable) => {}
-            },
         }
     }
 

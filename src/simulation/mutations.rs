@@ -21,6 +21,9 @@ struct Mutation {
     new: Option<String>,
     /// Instead, where more than an expression changes: the whole of it, with `{mutated}` for whether it is awake.
     whole: Option<String>,
+    /// The test inside `src` that finds it, where no storm can.
+    #[serde(default)]
+    test: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,6 +72,7 @@ fn every_mutation_has_its_place_in_the_sources() {
     }
     let lib = std::fs::read_to_string(root.join("src/lib.rs")).unwrap();
     std::fs::write(copy.join("src/lib.rs"), lib + AWAKE).unwrap();
-    let list: Vec<String> = all.iter().map(|mutation| format!("{}\t{}\n", mutation.name, mutation.breaks)).collect();
+    let line = |mutation: &Mutation| format!("{}|{}|{}\n", mutation.name, mutation.breaks, mutation.test);
+    let list: Vec<String> = all.iter().map(line).collect();
     std::fs::write(copy.join("mutations.list"), list.concat()).unwrap();
 }

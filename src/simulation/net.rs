@@ -2,22 +2,30 @@
 //! an account of what truly happened.
 
 mod account;
+mod cut;
+mod hooks;
+mod way;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use tokio::sync::{Notify, oneshot};
 
 pub(super) use account::{Missed, Trouble, Truth};
+pub(super) use cut::Cut;
+use cut::Proof;
+use way::Asker;
 
+use super::act;
+use super::blame::No;
+use super::circuits::Circuits;
+use super::lately::Lately;
 use super::wishes::Wish;
-use super::{act, scene};
 use crate::clock::{Clock, ManualClock};
-use crate::domain::{AttemptId, Channel, Fault, Span, Timestamp, Umid};
+use crate::domain::{AttemptId, Channel, MessageKey, Span, Timestamp, Umid};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
-use crate::simulator::{Call, Method, Model, REPEATS, Reply};
-use crate::wire::{self, Report, codes};
+use crate::simulator::{Model, REPEATS};
+use crate::wire::{self, Report};
 
 /// How much later than it set out a webhook arrives at most, unless it is late.
 const PUNCTUAL: Span = Span::from_secs(2);
@@ -25,13 +33,29 @@ const PUNCTUAL: Span = Span::from_secs(2);
 /// A request that has reached the line and is not answered yet.
 struct Held {
     answer: oneshot::Sender<Result<RawAnswer, Broken>>,
+    request: Request,
     stands: Stands,
+}
+
+/// One request, and what has to be known of it at its end.
+#[derive(Clone)]
+struct Request {
+    to: Endpoint,
+    body: Arc<Vec<u8>>,
+    lane: usize,
+    /// Of which server.
+    life: usize,
+    begun: Timestamp,
+    /// How often its lane had found the provider out before.
+    openings: u32,
 }
 
 enum Stands {
     /// Its connection is still coming about: nothing has been sent.
-    Connecting { to: Endpoint, body: Vec<u8>, lane: usize, gate: Arc<dyn Gate> },
-    /// Sent, and to be answered so.
+    Connecting(Arc<dyn Gate>),
+    /// Sent at that time, and not arrived yet.
+    OnItsWay(Timestamp),
+    /// To be answered so.
     Answered(Result<RawAnswer, Broken>),
 }
 
@@ -46,6 +70,15 @@ pub(super) struct Hook {
     nameless: bool,
 }
 
+/// A message that has got to the provider in a request that was sent at `at`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrived {
+    pub(super) message: MessageKey,
+    pub(super) life: usize,
+    pub(super) sent: Timestamp,
+    pub(super) at: Timestamp,
+}
+
 /// A message in a request that has just left.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Posted {
@@ -53,6 +86,8 @@ pub(super) struct Posted {
     pub(super) channel: Channel,
     /// The place of the lane in the configuration.
     pub(super) lane: usize,
+    /// Of which server.
+    pub(super) life: usize,
     pub(super) at: Timestamp,
 }
 
@@ -69,18 +104,25 @@ struct Inner {
     dice: fastrand::Rng,
     throws: HashMap<AttemptId, u64>,
     trouble: Trouble,
+    cut: Option<Cut>,
     held: Vec<Held>,
     hooks: Vec<Hook>,
     webhooks: u64,
     posted: Vec<Posted>,
+    arrived: Vec<Arrived>,
     accepted: Vec<Posted>,
     truths: HashMap<AttemptId, Truth>,
     /// The attempt of each umid, and which of its copies that is.
     of_umid: HashMap<String, (AttemptId, usize)>,
     /// Channels of which we have acknowledged a receipt with our id.
     naming: HashSet<Channel>,
+    /// Of each server that has been, by its lanes.
+    circuits: Vec<Circuits>,
+    lately: Vec<Lately>,
+    proofs: Vec<Proof>,
+    connections: Vec<u32>,
     /// Told of each request that reaches the line.
-    arrived: Arc<Notify>,
+    has_begun: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -98,23 +140,32 @@ pub(super) struct Line {
     pub(super) net: Arc<Net>,
     /// The place of the lane in the configuration.
     pub(super) lane: usize,
+    /// Of which server.
+    pub(super) life: usize,
+    /// Whether it is for questions alone.
+    pub(super) is_of_asker: bool,
 }
 
 #[async_trait::async_trait]
 impl Transport for Line {
     async fn post(&self, to: Endpoint, body: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken> {
-        let answered = self.net.lock().post(to, body, self.lane, gate);
+        let answered = self.net.lock().post(to, body, (self.life, self.lane), gate);
         // Whoever goes on after the line is gone has died.
         answered.await.unwrap_or_else(|_| panic!("a request went on in a process that has died"))
     }
 
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
-        self.net.lock().details(umid)
+        self.net.lock().details(umid, Asker { life: self.life, lane: Some(self.lane).filter(|_| !self.is_of_asker) })
     }
 }
 
 impl Net {
-    pub(super) fn new(model: Model, clock: Arc<ManualClock>, seed: u64) -> Self {
+    pub(super) fn new(
+        model: Model,
+        clock: Arc<ManualClock>,
+        seed: u64,
+        connections: impl Iterator<Item = u32>,
+    ) -> Self {
         Self(Mutex::new(Inner {
             model,
             clock,
@@ -122,20 +173,43 @@ impl Net {
             dice: fastrand::Rng::with_seed(seed),
             throws: HashMap::new(),
             trouble: Trouble::default(),
+            cut: None,
             held: Vec::new(),
             hooks: Vec::new(),
             webhooks: 0,
             posted: Vec::new(),
+            arrived: Vec::new(),
             accepted: Vec::new(),
             truths: HashMap::new(),
             of_umid: HashMap::new(),
             naming: HashSet::new(),
-            arrived: Arc::default(),
+            circuits: Vec::new(),
+            lately: Vec::new(),
+            proofs: Vec::new(),
+            connections: connections.collect(),
+            has_begun: Arc::default(),
         }))
     }
 
     pub(super) fn set_trouble(&self, trouble: Trouble) {
         self.lock().trouble = trouble;
+    }
+
+    /// Cuts the line, or mends it.
+    pub(super) fn cut(&self, cut: Option<Cut>) {
+        self.lock().cut = cut;
+    }
+
+    /// Until when no webhook gets through, where that is so.
+    pub(super) fn is_deaf_until(&self) -> Option<Timestamp> {
+        let inner = self.lock();
+        inner.cut_now().filter(|cut| cut.webhooks).map(|cut| cut.until)
+    }
+
+    /// Whether the present server knows that what the provider has said at each of these times may not have got through.
+    pub(super) fn was_missing(&self, said: &[Timestamp], now: Timestamp) -> bool {
+        let inner = self.lock();
+        inner.proofs.last().is_some_and(|proof| said.iter().all(|said| proof.was_missing(*said, now)))
     }
 
     /// Changes what the provider does wrong by itself.
@@ -146,40 +220,71 @@ impl Net {
         inner.model.set_faults(faults);
     }
 
+    /// From now on the provider refuses numbers alone.
+    pub(super) fn takes_every_text(&self) {
+        let refuses_numbers = |profile: &mut crate::simulator::Profile| {
+            profile.channels.values_mut().for_each(|delivery| delivery.reject_codes = vec![3_003]);
+        };
+        self.lock().model.change_profile(refuses_numbers);
+    }
+
     /// Requests that wait for their answer.
     pub(super) fn held(&self) -> usize {
         self.lock().held.len()
     }
 
-    /// Told of each request that reaches the line.
-    pub(super) fn arrived(&self) -> Arc<Notify> {
-        Arc::clone(&self.lock().arrived)
+    /// Those of one server.
+    pub(super) fn held_by(&self, life: usize) -> usize {
+        self.lock().held.iter().filter(|held| held.request.life == life).count()
     }
 
-    /// Lets one of the requests go on: to its connection, or to its answer. Returns whether it was answered.
-    pub(super) fn answer(&self, which: usize) -> bool {
+    /// Told of each request that reaches the line.
+    pub(super) fn has_begun(&self) -> Arc<Notify> {
+        Arc::clone(&self.lock().has_begun)
+    }
+
+    /// Lets one of the requests go on: to its connection, or to its answer. Returns whose request was answered.
+    pub(super) fn answer(&self, which: usize) -> Option<usize> {
         let mut inner = self.lock();
         if which >= inner.held.len() {
-            return false;
+            return None;
         }
-        let Held { answer, stands } = inner.held.swap_remove(which);
-        match stands {
-            Stands::Connecting { to, body, lane, gate } => {
-                let stands = Stands::Answered(inner.carry(to, &body, lane, gate.as_ref()));
-                inner.held.push(Held { answer, stands });
-                false
-            }
+        let Held { answer, request, stands } = inner.held.swap_remove(which);
+        let stands = match stands {
+            Stands::Connecting(gate) => inner.leave(&request, gate.as_ref()),
+            Stands::OnItsWay(sent) => Stands::Answered(inner.arrive(&request, sent)),
             Stands::Answered(with) => {
+                inner.ends(&request, &with);
                 // Whoever has died takes no answer.
                 drop(answer.send(with));
-                true
+                return Some(request.life);
             }
-        }
+        };
+        inner.held.push(Held { answer, request, stands });
+        None
     }
 
-    /// Forgets the answers to a process that has died.
-    pub(super) fn hang_up(&self) {
-        self.lock().held.clear();
+    /// A server begins. Returns by which number its requests are known.
+    pub(super) fn starts(&self) -> usize {
+        let mut inner = self.lock();
+        let (circuits, now) = (Circuits::new(&inner.connections), inner.clock.now());
+        inner.circuits.push(circuits);
+        inner.lately.push(Lately::since(now));
+        inner.proofs.push(Proof::since(now));
+        inner.lately.len() - 1
+    }
+
+    /// Forgets the answers to a server that has died. What it had sent may get to the provider all the same.
+    pub(super) fn hang_up(&self, life: usize) {
+        let mut inner = self.lock();
+        let all = std::mem::take(&mut inner.held);
+        let (gone, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|held| held.request.life == life);
+        inner.held = others;
+        for Held { request, stands, .. } in gone {
+            if let Stands::OnItsWay(sent) = stands {
+                drop(inner.arrive(&request, sent));
+            }
+        }
     }
 
     /// What has left since the last time.
@@ -187,13 +292,19 @@ impl Net {
         std::mem::take(&mut self.lock().posted)
     }
 
+    /// What has got to the provider since the last time.
+    pub(super) fn arrived(&self) -> Vec<Arrived> {
+        std::mem::take(&mut self.lock().arrived)
+    }
+
     /// What the provider has taken since the last time.
     pub(super) fn accepted(&self) -> Vec<Posted> {
         std::mem::take(&mut self.lock().accepted)
     }
 
-    pub(super) fn has_posted(&self) -> bool {
-        !self.lock().posted.is_empty()
+    pub(super) fn has_moved(&self) -> bool {
+        let inner = self.lock();
+        !inner.posted.is_empty() || !inner.arrived.is_empty()
     }
 
     pub(super) fn truth(&self, attempt: AttemptId) -> Truth {
@@ -229,7 +340,7 @@ impl Net {
         let truth = inner.truths.entry(attempt).or_default();
         truth.told = truth.told.max(report.status());
         match report {
-            Report::Negative { code } if codes::of_receipt(code).fault == Fault::Person => Some(Wish::NoMore(attempt)),
+            Report::Negative { code } if (No::Receipt { code }).is_a_wish() => Some(Wish::NoMore(attempt)),
             _ => None,
         }
     }
@@ -239,8 +350,8 @@ impl Net {
         self.lock().naming.contains(&channel)
     }
 
-    /// It was not: the provider repeats it, or gives up.
-    pub(super) fn missed(&self, mut hook: Hook) {
+    /// It was not: the provider repeats it, or gives up. `is_cut` is whether it never got to us.
+    pub(super) fn missed(&self, mut hook: Hook, is_cut: bool) {
         let mut inner = self.lock();
         let now = inner.clock.now();
         let again = REPEATS.get(hook.tried).map(|rest| now + *rest);
@@ -250,10 +361,13 @@ impl Net {
         {
             let missed = &mut inner.truths.entry(attempt).or_default().missed;
             let late = now > hook.at + PUNCTUAL;
-            match missed.iter_mut().find(|known| known.hook == hook.id) {
-                Some(known) => (known.again, known.late) = (again, known.late || late),
-                None => missed.push(Missed { hook: hook.id, copy, tried: now, status, again, late }),
-            }
+            let place = missed.iter().position(|known| known.hook == hook.id).unwrap_or_else(|| {
+                missed.push(Missed { hook: hook.id, copy, tried: now, status, again, late, cut: Vec::new() });
+                missed.len() - 1
+            });
+            let known = &mut missed[place];
+            (known.again, known.late) = (again, known.late || late);
+            known.cut.extend(is_cut.then_some(now));
         }
         if let Some(at) = again {
             hook.tried += 1;
@@ -318,108 +432,21 @@ impl Inner {
         self.dice.f64() < share
     }
 
-    fn post(
+    /// Keeps account of what the provider did with a request.
+    fn note(
         &mut self,
         to: Endpoint,
-        body: Vec<u8>,
-        lane: usize,
-        gate: Arc<dyn Gate>,
-    ) -> oneshot::Receiver<Result<RawAnswer, Broken>> {
-        self.take_dice(client_id(&requests_of(to, &body)[0]));
-        let stands = if self.hits(self.trouble.refused) {
-            Stands::Answered(Err(Broken::NotOffered { why: "connection refused".to_owned() }))
-        } else if self.hits(self.trouble.slow_connection) {
-            Stands::Connecting { to, body, lane, gate }
-        } else {
-            Stands::Answered(self.carry(to, &body, lane, gate.as_ref()))
-        };
-        let (answer, answered) = oneshot::channel();
-        self.held.push(Held { answer, stands });
-        self.arrived.notify_one();
-        answered
-    }
-
-    /// A connection takes the request, if its gate is open.
-    fn carry(&mut self, to: Endpoint, body: &[u8], lane: usize, gate: &dyn Gate) -> Result<RawAnswer, Broken> {
-        if !gate.open() {
-            return Err(Broken::Withdrawn);
-        }
-        let now = self.clock.now();
-        let requests = requests_of(to, body);
-        self.take_dice(client_id(&requests[0]));
-        for request in &requests {
-            let channels: Vec<Channel> = request.known_channels().collect();
-            let [channel] = channels[..] else { panic!("not one channel: {channels:?}") };
-            let fallback = request.content.as_ref().and_then(|content| content.fallback_text.as_ref());
-            assert!(fallback.is_none(), "the provider must not fall back by itself");
-            self.posted.push(Posted { attempt: client_id(request), channel, lane, at: now });
-        }
-        if self.hits(self.trouble.cut_before) {
-            if self.dice.bool() {
-                return Ok(self.proves_nothing());
-            }
-            return Err(Broken::Sent { why: "connection reset".to_owned() });
-        }
-        let path = match to {
-            Endpoint::Messages => "/api/v1/subaccounts/acme/messages",
-            Endpoint::Batch => "/api/v1/subaccounts/acme/messages/batch",
-        };
-        let call = Call { method: Method::Post, path, authorization: Some("Bearer test"), body };
-        let (status, retry_after, answer) = match self.model.call(&call, now).reply {
-            Reply::Response { status, retry_after, body } => (status, retry_after, body),
-            cut @ (Reply::CutBeforeReading | Reply::CutAfterReading) => panic!("the line cuts, not the model: {cut:?}"),
-        };
-        self.note(to, status, &answer, &requests, lane);
-        if self.hits(self.trouble.cut_after) {
-            return Err(Broken::Sent { why: "connection reset".to_owned() });
-        }
-        if self.hits(self.trouble.broken_answer) {
-            return Ok(self.proves_nothing());
-        }
-        let retry_after = retry_after.map(|seconds| Span::from_secs(i64::from(seconds)));
-        Ok(RawAnswer { status, retry_after, body: answer.into() })
-    }
-
-    /// An answer that comes with a message carried out as well as with one that was not.
-    fn proves_nothing(&mut self) -> RawAnswer {
-        let (status, body) = [
-            (200, "<html>welcome</html>"),
-            (200, r#"{"status":{"state":"queued"}}"#),
-            (204, ""),
-            (408, r#"{"code":1002}"#),
-            (500, r#"{"code":2000}"#),
-            (502, "<html>bad gateway</html>"),
-            (503, ""),
-            (504, r#"{"message":"Endpoint request timed out"}"#),
-            (520, ""),
-        ][self.dice.usize(..9)];
-        let retry_after = (status == 503 && self.dice.bool()).then(|| Span::from_secs(self.dice.i64(1..20)));
-        RawAnswer { status, retry_after, body: Bytes::from_static(body.as_bytes()) }
-    }
-
-    /// What the provider knows of a message, unless the line fails.
-    fn details(&mut self, umid: &Umid) -> Result<RawAnswer, Broken> {
-        if self.hits(self.trouble.refused) {
-            return Err(Broken::NotOffered { why: "connection refused".to_owned() });
-        }
-        let (now, path) = (self.clock.now(), format!("/api/v1/subaccounts/acme/messages/{}", umid.as_str()));
-        let call = Call { method: Method::Get, path: &path, authorization: Some("Bearer test"), body: b"" };
-        match self.model.call(&call, now).reply {
-            Reply::Response { status, body, .. } => Ok(RawAnswer { status, retry_after: None, body: body.into() }),
-            Reply::CutBeforeReading | Reply::CutAfterReading => {
-                Err(Broken::Sent { why: "connection reset".to_owned() })
-            }
-        }
-    }
-
-    /// Keeps account of what the provider did with a request.
-    fn note(&mut self, to: Endpoint, status: u16, answer: &str, requests: &[wire::SendRequest<'_>], lane: usize) {
+        status: u16,
+        answer: &str,
+        requests: &[wire::SendRequest<'_>],
+        (life, lane): (usize, usize),
+        sent: Timestamp,
+    ) {
         let now = self.clock.now();
         if status != 200 {
             let code = serde_json::from_str::<wire::ErrorBody<'_>>(answer).ok().and_then(|error| error.code);
-            let fault = codes::of_answer(status, code).fault;
             for request in requests {
-                self.truths.entry(client_id(request)).or_default().refused.push(fault);
+                self.truths.entry(client_id(request)).or_default().refused.push(No::Answer { status, code });
             }
             return;
         }
@@ -431,48 +458,14 @@ impl Inner {
             let attempt = client_id(request);
             let truth = self.truths.entry(attempt).or_default();
             if answer.status.error_code.is_some() {
-                truth.refused.push(codes::of_answer(200, answer.status.error_code).fault);
+                truth.refused.push(No::Answer { status, code: answer.status.error_code });
             } else {
                 truth.accepted.push(now);
                 let channel = request.known_channels().next().unwrap();
-                self.accepted.push(Posted { attempt, channel, lane, at: now });
+                self.accepted.push(Posted { attempt, channel, lane, life, at: sent });
                 let copy = truth.accepted.len();
                 self.of_umid.insert(answer.umid.as_deref().unwrap().to_owned(), (attempt, copy));
             }
-        }
-    }
-
-    /// Takes what the model has to tell and sends it on its way.
-    fn tick(&mut self) {
-        let now = self.clock.now();
-        for mut webhook in self.model.tick(now) {
-            let news = self.news(&webhook.event);
-            if let Some((attempt, _, report)) = news {
-                let truth = self.truths.entry(attempt).or_default();
-                match report {
-                    Report::Negative { code } => truth.failed.push(codes::of_receipt(code).fault),
-                    good => truth.best = truth.best.max(good.status()),
-                }
-                self.take_dice(attempt);
-            }
-            let (lost, nameless) = (self.hits(self.trouble.webhook_lost), self.hits(self.trouble.webhook_nameless));
-            let (late, twice) = (self.hits(self.trouble.webhook_late), self.hits(self.trouble.webhook_twice));
-            let (later, again) = (self.dice.i64(1..120_000), self.dice.i64(0..60_000));
-            if lost {
-                continue;
-            }
-            // To whom two campaigns write, somebody else's receipt may look like ours.
-            let nameless = nameless && news.is_some_and(|(attempt, ..)| scene::gets_one(attempt.key));
-            if nameless {
-                webhook.event = without_name(&webhook.event);
-            }
-            let at = if late { now + Span::from_millis(later) } else { now };
-            self.webhooks += 1;
-            let hook = Hook { event: webhook.event, at, id: self.webhooks, tried: 0, nameless };
-            if twice {
-                self.hooks.push(Hook { at: at + Span::from_millis(again), ..hook.clone() });
-            }
-            self.hooks.push(hook);
         }
     }
 

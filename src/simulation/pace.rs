@@ -6,6 +6,8 @@ use crate::config::Config;
 use crate::domain::{AttemptId, Msisdn, Rate, Span, Tier, Timestamp};
 
 const DAY: Span = Span::from_secs(86_400);
+/// A slot is held for so much longer than a day.
+const SLOT_MARGIN: Span = Span::from_millis(60_100);
 
 /// The windows in which requests are counted.
 const WINDOWS: [Span; 3] = [Span::from_millis(1), Span::from_secs(1), Span::from_secs(10)];
@@ -79,6 +81,7 @@ impl Left {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HandedOver {
     pub(super) person: Msisdn,
+    pub(super) claimed: Timestamp,
     pub(super) at: Timestamp,
     pub(super) attempt: AttemptId,
 }
@@ -135,6 +138,12 @@ impl Paces {
         if let Some(left) = self.accounts.get_mut(&lane.account) {
             left.check(at, &lane.account);
         }
+    }
+
+    /// When the next slot of a tier is free that was taken then, at the latest.
+    pub(super) fn next_free(&self, now: Timestamp) -> Option<Timestamp> {
+        let free_at = |known: &HandedOver| known.claimed + DAY + SLOT_MARGIN;
+        self.people.values().flatten().map(free_at).filter(|at| *at > now).min()
     }
 
     /// The provider has taken something for a person who has no window open. `lives` says of what was handed over before

@@ -17,6 +17,12 @@ pub(super) fn gets_one(message: MessageKey) -> bool {
     if batch.0 == 1 { n < SECOND_FROM } else { n >= FIRST - SECOND_FROM }
 }
 
+/// Whom a message is for.
+pub(super) fn recipient_of(message: MessageKey) -> Msisdn {
+    let MessageKey { batch, n } = message;
+    person(if batch.0 == 1 { n } else { SECOND_FROM + n }).msisdn
+}
+
 /// The columns of every audience.
 pub(super) const COLUMNS: [&str; 2] = ["Mobile", "name"];
 

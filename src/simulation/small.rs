@@ -11,7 +11,7 @@ use crate::config::{self, Config};
 use crate::domain::{BatchState, Count, MessageKey, Present, Span, Timestamp, Umid};
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
-use crate::simulator::{Call, Method, Model, Reply};
+use crate::simulator::{Call, Method, Model, Reply, Webhook};
 use crate::store::{self, Store};
 
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
@@ -41,18 +41,22 @@ pub(super) struct Provider {
     pub(super) out: Mutex<HashSet<String>>,
     /// Lanes of which neither requests nor questions get there.
     pub(super) cut: Mutex<HashSet<String>>,
+    /// The code that everything but an SMS is refused with.
+    pub(super) refuses: Mutex<Option<u32>>,
     /// Whether connections break once a request has left.
     pub(super) breaks: AtomicBool,
     /// The practice provider, where nothing is written.
     pub(super) model: Option<Mutex<Model>>,
+    /// Its webhooks that nobody has posted yet.
+    pub(super) webhooks: Mutex<Vec<Webhook>>,
 }
 
 impl Provider {
-    /// What the practice provider answers. Its webhooks find nobody.
+    /// What the practice provider answers. Its webhooks wait for a test to post them.
     fn call(&self, method: Method, path: &str, body: &[u8]) -> Option<Result<RawAnswer, Broken>> {
         let mut model = self.model.as_ref()?.lock().unwrap();
         let (now, path) = (self.clock.now(), format!("/api/v1/subaccounts/acme/messages{path}"));
-        model.tick(now);
+        self.webhooks.lock().unwrap().extend(model.tick(now));
         let call = Call { method, path: &path, authorization: Some("Bearer k"), body };
         let Reply::Response { status, body, .. } = model.call(&call, now).reply else { panic!("cut") };
         Some(Ok(RawAnswer { status, retry_after: None, body: body.into() }))
@@ -105,6 +109,11 @@ impl Transport for Line {
             }
         } else {
             self.provider.taken.lock().unwrap().push((self.provider.clock.now(), key_of(&id)));
+        }
+        if let Some(code) = self.provider.refuses.lock().unwrap().filter(|_| request["channels"][0]["channel"] != "SMS")
+        {
+            let body = serde_json::json!({ "code": code, "message": "refused" }).to_string();
+            return Ok(RawAnswer { status: 400, retry_after: None, body: body.into() });
         }
         if self.provider.breaks.load(Ordering::Relaxed) {
             return Err(Broken::Sent { why: "connection reset".to_owned() });
@@ -175,10 +184,15 @@ impl World {
     }
 
     pub(super) async fn of(config: &str, model: Option<Model>) -> Self {
+        Self::on("sqlite::memory:", config, model).await
+    }
+
+    /// On another database than one in memory.
+    pub(super) async fn on(database: &str, config: &str, model: Option<Model>) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let config = read(config);
         let chance = Arc::new(Chance::seeded(5));
-        let store = store::open("sqlite::memory:", Arc::clone(&clock) as _).await.unwrap();
+        let store = store::open(database, Arc::clone(&clock) as _).await.unwrap();
         let provider = Arc::new(Provider {
             clock: Arc::clone(&clock),
             says: Mutex::default(),
@@ -188,8 +202,10 @@ impl World {
             out: Mutex::default(),
             cut: Mutex::default(),
             taken: Mutex::default(),
+            refuses: Mutex::default(),
             breaks: AtomicBool::new(false),
             model: model.map(Mutex::new),
+            webhooks: Mutex::default(),
         });
         let node = Self::start(&clock, &config, &chance, &store, &provider).await;
         Self { clock, config, chance, store, provider, node }
@@ -321,12 +337,22 @@ impl World {
         for n in of {
             let key = MessageKey { batch: launched.batch, n: *n };
             let umid = self.store.attempts(vec![key]).await.unwrap().concat()[step].umid.clone().unwrap();
-            let event = serde_json::json!({ "eventType": "outbound_message_status_changed", "payload": {
-                "umid": umid.as_str(), "subAccountId": "acme", "channel": (["viber", "sms"][step]),
-                "status": { "state": state }
-            } });
-            self.node.take(&[event.to_string().as_bytes()]).await[0].clone().unwrap();
+            self.webhook(umid.as_str(), ["viber", "sms"][step], state).await;
         }
+    }
+
+    async fn webhook(&mut self, umid: &str, channel: &str, state: &str) {
+        let event = serde_json::json!({ "eventType": "outbound_message_status_changed", "payload": {
+            "umid": umid, "subAccountId": "acme", "channel": channel, "status": { "state": state }
+        } });
+        self.node.take(&[event.to_string().as_bytes()]).await[0].clone().unwrap();
+    }
+
+    /// A webhook tells of the latest try of the only step that was tried.
+    pub(super) async fn receipt_of_try(&mut self, launched: &Launched, n: u32, state: &str) {
+        let key = MessageKey { batch: launched.batch, n };
+        let umid = self.store.attempts(vec![key]).await.unwrap().concat().last().unwrap().umid.clone().unwrap();
+        self.webhook(umid.as_str(), "viber", state).await;
     }
 
     /// A person decides; no server notes it, so that is waited for as long as it may take.

@@ -36,10 +36,12 @@ impl Wish {
 }
 
 /// Who wants nothing.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Unwilling {
     /// Since when it is known of each.
     since: HashMap<Msisdn, Timestamp>,
+    /// Of whom the node has noted it.
+    noted: HashSet<Msisdn>,
     /// Whoever has said so, be it that they came back later.
     ever: HashSet<Msisdn>,
     /// When each has last said that they come back.
@@ -73,7 +75,22 @@ impl Unwilling {
         if !self.for_good.contains(&person) {
             // Whether a later word of theirs holds all the same is looked up.
             self.since.remove(&person);
+            self.noted.remove(&person);
         }
+    }
+
+    /// The node says that it obeys everything up to now.
+    pub(super) fn note(&mut self) {
+        self.noted.extend(self.since.keys());
+    }
+
+    /// The same of those alone who had not said so before.
+    pub(super) fn note_since(&mut self, before: &Self) {
+        self.noted.extend(self.since.keys().filter(|person| !before.since.contains_key(person)));
+    }
+
+    pub(super) fn is_noted(&self, person: Msisdn) -> bool {
+        self.noted.contains(&person)
     }
 
     pub(super) fn since(&self, person: Msisdn) -> Option<Timestamp> {

@@ -1,26 +1,27 @@
 //! One seed's world: acts, one after the other, in the order that the seed picks.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
-use super::act::{self, Act, Fault, Turned};
+use super::act::{self, Act, Fault, Way};
 use super::fate::{AllGone, Fate, Mortal, Traffic};
+use super::former::Former;
 use super::holds::Holds;
 use super::laid_out::{die_launching, launch};
-use super::net::{Hook, Line, Net, Trouble};
-use super::scene::{Scene, person};
+use super::net::{Cut, Hook, Line, Net, Trouble};
+use super::scene::{PEOPLE, Scene, person};
 use super::wishes::Wish;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
-use crate::domain::{BatchId, BatchState, Knob, Span, StepIndex, Timestamp, WishFrom};
+use crate::domain::{BatchState, Span, StepIndex, Timestamp, WishFrom};
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::Transport;
 use crate::simulator::{Faults, Model};
-use crate::store::{self, Dial, Hold, OptOut, StepHeldBy, StepHold, Store};
-use crate::throttle::{in_file, turned};
+use crate::store::{self, Hold, OptOut, StepHeldBy, StepHold, Store};
 
 /// When every world begins.
 pub(super) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -37,7 +38,11 @@ pub(super) struct World {
     traffic: Arc<Traffic>,
     /// Nothing while the process is dead.
     pub(super) node: Option<ByHand>,
-    hands: FuturesUnordered<BoxFuture<'static, ()>>,
+    /// Which of all servers that have been it is.
+    pub(super) life: usize,
+    /// The one before it, where it was superseded and lives on.
+    pub(super) former: Option<Former>,
+    pub(super) hands: FuturesUnordered<BoxFuture<'static, ()>>,
     pub(super) holds: Holds,
     pub(super) deaths: u32,
     pub(super) changed: u64,
@@ -56,7 +61,8 @@ impl World {
         let config = Arc::new(scene.config);
         let store = store::open("sqlite::memory:", Arc::clone(&clock) as _).await.unwrap();
         let model = Model::new(scene.profile, dice.u64(..)).with_key(Some("test".to_owned()));
-        let net = Arc::new(Net::new(model, Arc::clone(&clock), dice.u64(..)));
+        let connections = config.lanes.iter().map(|lane| lane.provider.connections.get());
+        let net = Arc::new(Net::new(model, Arc::clone(&clock), dice.u64(..), connections));
         let lanes = config.lanes.iter().map(|lane| (lane.name.clone(), lane.channel)).collect();
         store.lanes(lanes).await.unwrap();
         let mut batches = Vec::new();
@@ -80,6 +86,8 @@ impl World {
             fate: Arc::default(),
             traffic: Arc::default(),
             node: None,
+            life: 0,
+            former: None,
             hands: FuturesUnordered::new(),
             holds,
             deaths: 0,
@@ -97,7 +105,7 @@ impl World {
 
     /// The act of that number, and what must hold after it.
     pub(super) async fn storm(&mut self, number: u32) {
-        let act = act::draw(self.seed, number, self.lanes(), self.node.is_some());
+        let act = act::draw(self.seed, number, self.lanes(), self.node.is_some(), self.former.is_some());
         self.go(act, Some(number)).await;
     }
 
@@ -110,6 +118,7 @@ impl World {
         }
         self.acts += 1;
         let fired = matches!(act, Act::Fire);
+        self.holds.is_foreign = matches!(act, Act::Foreign(_));
         let done = self.act(act).await;
         self.check().await;
         if fired && done && self.node.is_some() {
@@ -122,7 +131,7 @@ impl World {
         if self.traffic.has_opted() {
             self.holds.learn_opt_outs(self.clock.now()).await;
         }
-        if !self.traffic.has_changed() && !self.net.has_posted() {
+        if !self.traffic.has_changed() && !self.net.has_moved() {
             return;
         }
         let changed = self.holds.check(self.clock.now(), &mut self.told).await;
@@ -131,7 +140,7 @@ impl World {
 
     /// Does it. Returns whether it came to its end as it should.
     async fn act(&mut self, act: Act) -> bool {
-        let (fate, now) = (Arc::clone(&self.fate), self.clock.now());
+        let (fate, now, life) = (Arc::clone(&self.fate), self.clock.now(), self.life);
         // Nothing where the process has died of it.
         let done = match (act, &mut self.node) {
             (Act::Claim { lane, anyway }, Some(node)) => {
@@ -139,17 +148,17 @@ impl World {
             }
             (Act::HandOver { lane, requests }, Some(node)) => {
                 let (hands, net) = (&mut self.hands, &self.net);
-                let arrived = net.arrived();
+                let has_begun = net.has_begun();
                 let handing_over = async {
                     for _ in 0..requests {
                         let Some(hand) = node.next(lane).await else { break };
                         hands.push(hand);
                         // As far as the line, where it waits for its answer.
-                        while hands.len() > net.held() {
+                        while hands.len() > net.held_by(life) {
                             tokio::select! {
                                 biased;
                                 _ = hands.next() => {}
-                                () = arrived.notified() => {}
+                                () = has_begun.notified() => {}
                             }
                         }
                     }
@@ -157,12 +166,27 @@ impl World {
                 };
                 fate.outlive(handing_over).await
             }
-            (Act::Answer(which), Some(_)) => match self.net.held() {
-                0 => Some(true),
-                held if self.net.answer(which % held) => fate.outlive(self.hands.next()).await.map(|_| true),
-                _ => Some(true),
-            },
-            (Act::Record, Some(node)) => fate.outlive(node.record()).await.map(|done| done.is_ok()),
+            (Act::Answer(which), Some(node)) => {
+                let renewed = fate.outlive(node.renew()).await;
+                self.former_looks().await;
+                match (renewed, self.net.held()) {
+                    (None, _) => None,
+                    (Some(()), 0) => Some(true),
+                    (Some(()), held) => match self.net.answer(which % held) {
+                        Some(of) if of == life => fate.outlive(self.hands.next()).await.map(|_| true),
+                        Some(of) => {
+                            self.answered_former(of).await;
+                            Some(true)
+                        }
+                        None => Some(true),
+                    },
+                }
+            }
+            (Act::Record, Some(node)) => {
+                let recorded = fate.outlive(node.record()).await.map(|done| done.is_ok());
+                self.holds.can_record = recorded != Some(false);
+                recorded
+            }
             (Act::Fire, Some(node)) => fate.outlive(node.fire()).await.map(|done| done.is_ok()),
             (Act::KeepHouse, Some(node)) => fate.outlive(node.keep_house()).await.map(|done| done.is_ok()),
             (Act::Ask, Some(node)) => fate.outlive(node.ask()).await.map(|done| done.is_ok()),
@@ -181,6 +205,14 @@ impl World {
                 let lived = self.outage(now + span).await;
                 fate.set_failing(was_failing);
                 lived.then_some(true)
+            }
+            (Act::Supersede { was_stopped }, Some(_)) => {
+                self.supersede(was_stopped).await;
+                Some(true)
+            }
+            (Act::Former(act), _) => {
+                self.act_of_former(act).await;
+                Some(true)
             }
             (Act::Start, None) => {
                 self.start().await;
@@ -211,6 +243,12 @@ impl World {
             Act::Disk { full } => self.fate.set_failing(full),
             Act::Jump(millis) => self.clock.jump(millis),
             Act::Trouble(trouble) => self.net.set_trouble(trouble),
+            Act::Cut { what, lasts } => self.net.cut(Some(Cut {
+                requests: matches!(what, Way::Out | Way::Both),
+                answers: matches!(what, Way::Answers | Way::AnswersAndIn),
+                webhooks: matches!(what, Way::In | Way::Both | Way::AnswersAndIn),
+                until: now + lasts,
+            })),
             Act::Fault(fault) => self.net.change_faults(|faults| {
                 *faults = Faults::default();
                 match fault {
@@ -229,7 +267,12 @@ impl World {
                 self.move_batch(which, &from, BatchState::Cancelling).await;
             }
             Act::OptOut(who) => {
-                let msisdn = person(who).msisdn;
+                let claimed = self.holds.in_hand();
+                let place = usize::try_from(who).unwrap();
+                let msisdn = match who.checked_sub(PEOPLE) {
+                    Some(_) if !claimed.is_empty() => claimed[place % claimed.len()],
+                    _ => person(who % PEOPLE).msisdn,
+                };
                 let person = OptOut { msisdn, since: now, from: WishFrom::Operator, source: PERSON.to_owned() };
                 self.store.opt_out(vec![person]).await.unwrap();
                 self.holds.unwilling.stops_for_good(msisdn, now);
@@ -244,8 +287,8 @@ impl World {
             Act::HoldStep { which, step } => {
                 let Some(batch) = self.holds.batches().nth(which) else { return };
                 let (step, by) = (StepIndex::new(step).unwrap(), StepHeldBy::Person);
-                let hold = StepHold { batch, step, by, why: PERSON.to_owned(), since: now };
-                self.store.hold_step(hold).await.unwrap();
+                let hold = StepHold { batch, step, by, why: PERSON.to_owned(), since: now, recall: None };
+                self.store.hold_step(hold, now).await.unwrap();
             }
             Act::Amend { which, to } => self.amend(which, to).await,
             Act::Release => self.release().await,
@@ -254,97 +297,21 @@ impl World {
         }
     }
 
-    /// Changes something, as a command or an event of the account does.
-    async fn turn(&mut self, lane: usize, to: Turned, by_person: bool) {
-        let (now, lane) = (self.clock.now(), &self.config.lanes[lane]);
-        let (knob, name, value) = match to {
-            Turned::Rate(value) => (Knob::Rate, Some(lane.name.as_str()), value),
-            Turned::Burst(value) => (Knob::Burst, Some(lane.name.as_str()), value),
-            Turned::Tier(value) => (Knob::Tier, lane.tiered(), value),
-        };
-        let Some(name) = name.map(str::to_owned) else { return };
-        match value {
-            None => {
-                self.store.turn_back(knob, name, PERSON.to_owned(), now).await.unwrap();
-            }
-            Some(value) => {
-                let in_file = in_file(&self.config, knob, &name).unwrap();
-                let (value, why) = (value.to_owned(), PERSON.to_owned());
-                self.store.turn(Dial { knob, name, value, in_file, by_person, why, since: now }, now).await.unwrap();
-            }
-        }
-        let turned = self.turned().await;
-        self.holds.paces.turned(&turned, now);
-    }
-
-    /// The configuration as it has been turned by now.
-    async fn turned(&self) -> Config {
-        turned(&self.config, &self.store.dials().await.unwrap())
-    }
-
-    /// The provider says how it stands with the template. Returns whether the process has lived through it.
-    async fn template(&mut self, word: &str, twice: bool) -> bool {
-        let Some(node) = &mut self.node else { return true };
-        let event = serde_json::json!({
-            "eventId": format!("{word} {}", self.acts),
-            "timestamp": self.clock.now().rfc3339(),
-            "eventType": "template_status_update",
-            "eventDetails": { "templateName": "promo", "templateLanguage": "en", "meta": { "status": word } },
-        });
-        let event = event.to_string();
-        let bodies = vec![event.as_bytes(); if twice { 2 } else { 1 }];
-        let taken = self.fate.outlive(node.take(&bodies)).await;
-        if word == "APPROVED" {
-            self.holds.lifted("promo");
-        }
-        taken.is_some()
-    }
-
-    pub(super) async fn release(&mut self) {
-        for hold in self.store.holds().await.unwrap() {
-            self.store
-                .release(hold.lane.clone(), hold.template.clone(), self.clock.now(), PERSON.to_owned())
-                .await
-                .unwrap();
-            self.holds.released(&hold);
-        }
-        for batch in self.holds.batches().collect::<Vec<_>>() {
-            self.store.release_steps(batch, None, PERSON.to_owned(), self.clock.now()).await.unwrap();
-        }
-        self.holds.released_steps();
-    }
-
-    /// People call off what has used up its limits: it would wait for ever.
-    pub(super) async fn give_up(&mut self) {
-        let holds = self.store.step_holds().await.unwrap();
-        let at_limit = holds.iter().filter(|hold| hold.by == StepHeldBy::Limit);
-        let at_limit: Vec<BatchId> = at_limit.map(|hold| hold.batch).collect();
-        for (which, batch) in self.holds.batches().collect::<Vec<_>>().into_iter().enumerate() {
-            let row = self.store.batch(batch).await.unwrap().unwrap();
-            let is_spent = row.state == BatchState::Paused || at_limit.contains(&batch);
-            if is_spent {
-                self.move_batch(which, &[BatchState::Running, BatchState::Paused], BatchState::Cancelling).await;
-            }
-        }
-    }
-
-    pub(super) async fn move_batch(&mut self, which: usize, from: &[BatchState], to: BatchState) {
-        let Some(batch) = self.holds.batches().nth(which) else { return };
-        let why = Some(PERSON.to_owned());
-        let moved = self.store.move_batch(batch, from.to_vec(), to, why, self.clock.now()).await.unwrap();
-        if moved.is_some() {
-            self.holds.moved(batch, to);
-        }
-    }
-
-    /// Lets time pass. Webhooks that fall due find nobody while the process is dead.
+    /// Lets time pass. Webhooks that fall due find nobody while the process is dead, and do not get through while the line
+    /// is cut.
     pub(super) fn wait(&mut self, span: Span) {
         let until = self.clock.now() + span;
-        while self.node.is_none() {
-            for hook in self.net.due() {
-                self.net.missed(hook);
+        loop {
+            let deaf_until = self.net.is_deaf_until();
+            if self.node.is_some() && deaf_until.is_none() {
+                break;
             }
-            let Some(next) = self.net.next().filter(|next| *next <= until) else { break };
+            for hook in self.net.due() {
+                self.net.missed(hook, self.node.is_some());
+            }
+            let deaf_until = deaf_until.filter(|_| self.node.is_some());
+            let next = self.net.next().into_iter().chain(deaf_until).min();
+            let Some(next) = next.filter(|next| *next <= until) else { break };
             self.clock.advance(next.since(self.clock.now()));
         }
         self.clock.advance(until.since(self.clock.now()));
@@ -379,8 +346,9 @@ impl World {
     }
 
     pub(super) async fn take(&mut self, group: Vec<Hook>) -> bool {
-        let Some(node) = &mut self.node else {
-            group.into_iter().for_each(|hook| self.net.missed(hook));
+        let is_cut = self.net.is_deaf_until().is_some();
+        let Some(node) = self.node.as_mut().filter(|_| !is_cut) else {
+            group.into_iter().for_each(|hook| self.net.missed(hook, is_cut));
             return true;
         };
         if group.is_empty() {
@@ -396,11 +364,11 @@ impl World {
         for (place, hook) in group.into_iter().enumerate() {
             match taken.as_ref().and_then(|taken| taken.get(place)) {
                 Some(Ok(())) => wishes.extend(self.net.taken(&hook)),
-                Some(Err(_)) | None => self.net.missed(hook),
+                Some(Err(_)) | None => self.net.missed(hook, false),
             }
         }
         for wish in wishes {
-            self.holds.wish(wish, self.clock.now());
+            self.holds.wish(wish, self.clock.now(), lived);
         }
         lived
     }
@@ -422,7 +390,7 @@ impl World {
     async fn note(&mut self) {
         let (seq, nodes) = (self.store.seq().await.unwrap(), self.store.nodes(Timestamp::default()).await.unwrap());
         if nodes.iter().any(|node| node.noted == seq) {
-            self.holds.note().await;
+            self.holds.note(self.clock.now()).await;
             let turned = self.turned().await;
             self.holds.paces.obeyed(&turned, self.clock.now());
         }
@@ -430,6 +398,8 @@ impl World {
 
     pub(super) async fn start(&mut self) {
         self.fate = Arc::default();
+        self.holds.can_record = true;
+        self.life = self.net.starts();
         let store: Arc<dyn Store> = Arc::new(Mortal {
             store: Arc::clone(&self.store),
             fate: Arc::clone(&self.fate),
@@ -442,14 +412,17 @@ impl World {
             chance: Arc::clone(&self.chance),
             processes: Arc::new(AllGone),
         };
-        let net = Arc::clone(&self.net);
+        let (net, life) = (Arc::clone(&self.net), self.life);
         let config = Arc::clone(&self.config);
+        // First each lane gets its own, then who asks.
+        let made = AtomicUsize::new(0);
         let transport = move |lane: &crate::config::Lane| -> Result<Box<dyn Transport>, StartError> {
             let lane = config.lanes.iter().position(|known| known.name == lane.name).unwrap();
-            Ok(Box::new(Line { net: Arc::clone(&net), lane }))
+            let is_of_asker = made.fetch_add(1, Ordering::Relaxed) >= config.lanes.len();
+            Ok(Box::new(Line { net: Arc::clone(&net), lane, life, is_of_asker }))
         };
         self.node = Some(ByHand::start(parts, transport).await.unwrap());
-        self.holds.note().await;
+        self.holds.note(self.clock.now()).await;
         let turned = self.turned().await;
         self.holds.paces.obeyed(&turned, self.clock.now());
     }
@@ -458,15 +431,19 @@ impl World {
         self.deaths += 1;
         self.node = None;
         self.hands.clear();
-        self.net.hang_up();
+        self.net.hang_up(self.life);
     }
 
     /// Nothing goes wrong by itself any more, and everybody lets it go on.
     pub(super) async fn clear_up(&mut self) {
         self.net.set_trouble(Trouble::default());
+        self.net.cut(None);
         self.net.change_faults(|faults| *faults = Faults::default());
+        // The text of a launched campaign stays what it is, so a refused one has to be accepted at the provider.
+        self.net.takes_every_text();
         self.fate.set_failing(false);
         self.fate.die_at_write(0, false);
+        self.finish_former().await;
         if self.deaths == 0 {
             self.go(Act::Kill, None).await;
         }

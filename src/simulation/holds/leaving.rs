@@ -1,16 +1,46 @@
 //! What has to be true of whatever leaves.
 
 use super::{Campaign, Holds};
-use crate::domain::{BatchState, Content, Ending, Fault, OnUnknown, Present, State, Timestamp, zone_of};
-use crate::simulation::net::Posted;
+use crate::domain::{BatchState, Content, Ending, Fault, OnUnknown, Present, Span, State, Timestamp, zone_of};
+use crate::simulation::net::{Arrived, Posted};
 use crate::simulation::scene::country_of;
 use crate::simulation::world::START;
 use crate::store::Loaded;
 
+/// So long a decision waits for the requests that were sent before it; then it answers all the same.
+const SENT_BEFORE: Span = Span::from_millis(700);
+
 impl Holds {
+    /// Whether what was sent may have got to the provider now: what an operator has been told is stopped is stopped there
+    /// too.
+    pub(super) fn check_arrival(&self, arrived: &Arrived) {
+        if self.superseded.contains_key(&arrived.life) {
+            // The one that has noted knows nothing of what the one before it had under way.
+            return;
+        }
+        let of_it = |campaign: &&Campaign| campaign.batch == arrived.message.batch;
+        let stopped_at = self.campaigns.iter().find(of_it).and_then(|campaign| campaign.stopped_at);
+        if let Some(stopped_at) = stopped_at.filter(|at| (arrived.sent..=arrived.at).contains(at)) {
+            assert!(
+                stopped_at >= arrived.sent + SENT_BEFORE,
+                "arrived at the provider after the node had noted: {arrived:?}"
+            );
+        }
+    }
+
+    /// Whether a server that was superseded may have sent this: for a moment it does not know, and what it sends then its
+    /// successor has counted already.
+    pub(super) fn check_late_post(&self, campaign: &Campaign, posted: &Posted, message: &Loaded, until: Timestamp) {
+        let (marks, step) = (message.present.marks, posted.attempt.step);
+        let about = || format!("{posted:?} of {:?}", message.present);
+        assert!(posted.at < until, "sent by a server that was superseded, after {until:?}: {}", about());
+        assert!(marks.handed_over(step) || marks.unknown(step), "sent by two servers: {}", about());
+        self.check_copies(campaign, posted, message);
+    }
+
     /// Whether a request may have left.
     pub(super) fn check_post(&self, campaign: &Campaign, posted: &Posted, message: &Loaded) {
-        let Posted { attempt, channel, lane, at } = *posted;
+        let Posted { attempt, channel, lane, at, .. } = *posted;
         let lane = &self.config.lanes[lane].name;
         let (plan, row) = (&campaign.plan, &message.present);
         let about = || format!("{posted:?} of {row:?}");
@@ -63,11 +93,22 @@ impl Holds {
         }
         let stopped = self.unwilling.since(message.msisdn).is_some_and(|since| since < intent);
         assert!(!stopped, "left although the person had opted out before it was claimed: {}", about());
+        let has_noted = self.unwilling.is_noted(message.msisdn);
+        assert!(!has_noted, "left although the node had noted that its recipient opted out: {}", about());
+        assert!(self.can_record, "left although nothing could be recorded: {}", about());
         assert!(row.marks.reached_by().is_none(), "left although it had arrived: {}", about());
 
-        let truth = self.net.truth(attempt);
+        self.check_copies(campaign, posted, message);
+    }
+
+    /// Whether the provider has taken no more copies of a step than it may.
+    fn check_copies(&self, campaign: &Campaign, posted: &Posted, message: &Loaded) {
+        let plan = &campaign.plan;
+        let about = || format!("{posted:?} of {:?}", message.present);
+        let truth = self.net.truth(posted.attempt);
         let most = if plan.on_unknown == OnUnknown::Resend { 2 } else { 1 };
-        let in_passing = truth.failed.iter().filter(|fault| !matches!(fault, Fault::Recipient)).count();
+        let content = &plan.step(posted.attempt.step).unwrap().content;
+        let in_passing = truth.failed.iter().filter(|no| no.fault(content) != Fault::Recipient).count();
         let taken = truth.accepted.len();
         assert!(taken <= most + in_passing, "the provider has taken it {taken} times: {}", about());
     }
@@ -78,4 +119,12 @@ pub(super) fn is_taken_back(was: &Present, is: &Present) -> bool {
     let waits = matches!((was.state, is.state), (State::Queued { .. }, State::Awaiting { .. } | State::Done { .. }));
     let fell_back = was.marks.ending(is.step) == Ending::Deadline && is.marks.ending(is.step) == Ending::Open;
     waits && fell_back && was.marks.preceding(was.step) == Some(is.step) && !was.marks.handed_over(was.step)
+}
+
+/// Whether a fallback that was not submitted has returned to the queue of the step whose refusal had caused it.
+pub(super) fn is_refusal_recalled(was: &Present, is: &Present) -> bool {
+    let wait = matches!((was.state, is.state), (State::Queued { .. }, State::Queued { .. }));
+    let was_refused = matches!(was.marks.ending(is.step), Ending::Rejected | Ending::Undelivered);
+    let undone = was_refused && is.marks.ending(is.step) == Ending::Open && is.tries > 0;
+    wait && undone && was.marks.preceding(was.step) == Some(is.step) && !was.marks.handed_over(was.step)
 }

@@ -1,6 +1,7 @@
 //! What goes wrong on the line, and what the provider truly knows.
 
-use crate::domain::{Fault, Status, Timestamp};
+use crate::domain::{Status, Timestamp};
+use crate::simulation::blame::No;
 
 /// How often what goes wrong. Shares of requests, or of webhooks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -9,12 +10,16 @@ pub(in crate::simulation) struct Trouble {
     pub(in crate::simulation) refused: f64,
     /// The connection takes its time to come about.
     pub(in crate::simulation) slow_connection: f64,
+    /// What was sent takes its time to get to the provider.
+    pub(in crate::simulation) slow_way: f64,
     /// It breaks before the provider has read the request.
     pub(in crate::simulation) cut_before: f64,
     /// It breaks after the provider has carried the request out.
     pub(in crate::simulation) cut_after: f64,
     /// The provider carries it out, and what comes back proves nothing.
     pub(in crate::simulation) broken_answer: f64,
+    /// The answer to a batch does not name one of its messages.
+    pub(in crate::simulation) batch_forgets: f64,
     /// The webhook never sets out.
     pub(in crate::simulation) webhook_lost: f64,
     pub(in crate::simulation) webhook_twice: f64,
@@ -28,10 +33,10 @@ pub(in crate::simulation) struct Trouble {
 pub(in crate::simulation) struct Truth {
     /// When it took the attempt, each time.
     pub(in crate::simulation) accepted: Vec<Timestamp>,
-    /// Whose fault the provider's refusals were.
-    pub(in crate::simulation) refused: Vec<Fault>,
-    /// Whose fault its bad news were.
-    pub(in crate::simulation) failed: Vec<Fault>,
+    /// Its refusals.
+    pub(in crate::simulation) refused: Vec<No>,
+    /// Its bad news.
+    pub(in crate::simulation) failed: Vec<No>,
     /// The best that it has ever reported, whether that reached us or not.
     pub(in crate::simulation) best: Option<Status>,
     /// The best status of which we have acknowledged a webhook.
@@ -41,7 +46,7 @@ pub(in crate::simulation) struct Truth {
 }
 
 /// Good news that could not be taken when the provider tried first.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(in crate::simulation) struct Missed {
     pub(super) hook: u64,
     /// Of which of the attempt's copies, by the order in which the provider took them: one where all went well.
@@ -52,4 +57,6 @@ pub(in crate::simulation) struct Missed {
     pub(in crate::simulation) again: Option<Timestamp>,
     /// It was longer on its way than the provider takes, so nobody can rely on when it comes.
     pub(in crate::simulation) late: bool,
+    /// When it was tried although the line was cut.
+    pub(in crate::simulation) cut: Vec<Timestamp>,
 }

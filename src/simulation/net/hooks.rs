@@ -1,0 +1,44 @@
+//! Webhooks of the provider, as they set out.
+
+use super::{Hook, Inner, without_name};
+use crate::clock::Clock;
+use crate::domain::Span;
+use crate::simulation::blame::No;
+use crate::simulation::scene;
+use crate::wire::Report;
+
+impl Inner {
+    /// Takes what the model has to tell and sends it on its way.
+    pub(super) fn tick(&mut self) {
+        let now = self.clock.now();
+        for mut webhook in self.model.tick(now) {
+            let news = self.news(&webhook.event);
+            if let Some((attempt, _, report)) = news {
+                let truth = self.truths.entry(attempt).or_default();
+                match report {
+                    Report::Negative { code } => truth.failed.push(No::Receipt { code }),
+                    good => truth.best = truth.best.max(good.status()),
+                }
+                self.take_dice(attempt);
+            }
+            let (lost, nameless) = (self.hits(self.trouble.webhook_lost), self.hits(self.trouble.webhook_nameless));
+            let (late, twice) = (self.hits(self.trouble.webhook_late), self.hits(self.trouble.webhook_twice));
+            let (later, again) = (self.dice.i64(1..120_000), self.dice.i64(0..60_000));
+            if lost {
+                continue;
+            }
+            // To whom two campaigns write, somebody else's receipt may look like ours.
+            let nameless = nameless && news.is_some_and(|(attempt, ..)| scene::gets_one(attempt.key));
+            if nameless {
+                webhook.event = without_name(&webhook.event);
+            }
+            let at = if late { now + Span::from_millis(later) } else { now };
+            self.webhooks += 1;
+            let hook = Hook { event: webhook.event, at, id: self.webhooks, tried: 0, nameless };
+            if twice {
+                self.hooks.push(Hook { at: at + Span::from_millis(again), ..hook.clone() });
+            }
+            self.hooks.push(hook);
+        }
+    }
+}

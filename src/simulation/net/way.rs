@@ -1,0 +1,209 @@
+//! The way of a request to the provider, of its answer back, and of questions.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::{Arrived, Cut, Held, Inner, Posted, Request, Stands, client_id, requests_of};
+use crate::clock::Clock;
+use crate::domain::{Channel, Span, Timestamp, Umid};
+use crate::provider::{Broken, Endpoint, Gate, RawAnswer};
+use crate::simulation::scene;
+use crate::simulator::{Call, Method, Reply};
+
+/// What is asked about to find out whether the provider answers at all.
+const NO_MESSAGE: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Which server asks, and for which lane, where that wants to know whether the provider answers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asker {
+    pub(super) life: usize,
+    pub(super) lane: Option<usize>,
+}
+
+impl Inner {
+    /// What is cut now.
+    pub(super) fn cut_now(&self) -> Option<Cut> {
+        self.cut.filter(|cut| self.clock.now() < cut.until)
+    }
+
+    pub(super) fn post(
+        &mut self,
+        to: Endpoint,
+        body: Vec<u8>,
+        (life, lane): (usize, usize),
+        gate: Arc<dyn Gate>,
+    ) -> oneshot::Receiver<Result<RawAnswer, Broken>> {
+        let now = self.clock.now();
+        let requests = requests_of(to, &body);
+        let openings = self.circuits[life].sets_out(lane, requests.len());
+        for request in requests.iter().filter(|request| request.known_channels().any(|it| it == Channel::WhatsApp)) {
+            self.lately[life].sets_out(lane, scene::recipient_of(client_id(request).key), now);
+        }
+        self.take_dice(client_id(&requests[0]));
+        let request = Request { to, body: Arc::new(body), lane, life, begun: now, openings };
+        let stands = if self.hits(self.trouble.refused) {
+            Stands::Answered(Err(Broken::NotOffered { why: "connection refused".to_owned() }))
+        } else if self.cut_now().is_some_and(|cut| cut.requests) && self.dice.u32(..4) > 0 {
+            Stands::Answered(Err(Broken::NotOffered { why: "no route to host".to_owned() }))
+        } else if self.hits(self.trouble.slow_connection) {
+            Stands::Connecting(gate)
+        } else {
+            self.leave(&request, gate.as_ref())
+        };
+        let (answer, answered) = oneshot::channel();
+        self.held.push(Held { answer, request, stands });
+        self.has_begun.notify_one();
+        answered
+    }
+
+    /// A connection takes the request, if its gate is open.
+    pub(super) fn leave(&mut self, request: &Request, gate: &dyn Gate) -> Stands {
+        if !gate.open() {
+            return Stands::Answered(Err(Broken::Withdrawn));
+        }
+        let now = self.clock.now();
+        let requests = requests_of(request.to, &request.body);
+        self.take_dice(client_id(&requests[0]));
+        for message in &requests {
+            let channels: Vec<Channel> = message.known_channels().collect();
+            let [channel] = channels[..] else { panic!("not one channel: {channels:?}") };
+            let fallback = message.content.as_ref().and_then(|content| content.fallback_text.as_ref());
+            assert!(fallback.is_none(), "the provider must not fall back by itself");
+            let Request { lane, life, .. } = *request;
+            self.posted.push(Posted { attempt: client_id(message), channel, lane, life, at: now });
+        }
+        if self.hits(self.trouble.slow_way) {
+            return Stands::OnItsWay(now);
+        }
+        Stands::Answered(self.arrive(request, now))
+    }
+
+    /// What was sent then gets to the provider, which answers.
+    pub(super) fn arrive(&mut self, request: &Request, sent: Timestamp) -> Result<RawAnswer, Broken> {
+        let now = self.clock.now();
+        let requests = requests_of(request.to, &request.body);
+        self.take_dice(client_id(&requests[0]));
+        let cut = self.cut_now();
+        if cut.is_some_and(|cut| cut.requests) {
+            return Err(Broken::Sent { why: "timed out".to_owned() });
+        }
+        if self.hits(self.trouble.cut_before) {
+            if self.dice.bool() {
+                return Ok(self.proves_nothing());
+            }
+            return Err(Broken::Sent { why: "connection reset".to_owned() });
+        }
+        let life = request.life;
+        let arrived = requests.iter().map(|message| Arrived { message: client_id(message).key, life, sent, at: now });
+        self.arrived.extend(arrived);
+        let path = match request.to {
+            Endpoint::Messages => "/api/v1/subaccounts/acme/messages",
+            Endpoint::Batch => "/api/v1/subaccounts/acme/messages/batch",
+        };
+        let call = Call { method: Method::Post, path, authorization: Some("Bearer test"), body: &request.body };
+        let (status, retry_after, answer) = match self.model.call(&call, now).reply {
+            Reply::Response { status, retry_after, body } => (status, retry_after, body),
+            cut @ (Reply::CutBeforeReading | Reply::CutAfterReading) => panic!("the line cuts, not the model: {cut:?}"),
+        };
+        self.note(request.to, status, &answer, &requests, (request.life, request.lane), sent);
+        if self.hits(self.trouble.cut_after) || cut.is_some_and(|cut| cut.answers) {
+            return Err(Broken::Sent { why: "connection reset".to_owned() });
+        }
+        if self.hits(self.trouble.broken_answer) {
+            return Ok(self.proves_nothing());
+        }
+        let answer = match request.to {
+            Endpoint::Batch if status == 200 => self.in_any_order(&answer),
+            Endpoint::Batch | Endpoint::Messages => answer,
+        };
+        let retry_after = retry_after.map(|seconds| Span::from_secs(i64::from(seconds)));
+        Ok(RawAnswer { status, retry_after, body: answer.into() })
+    }
+
+    /// The provider promises no order of a batch's entries, and may forget one.
+    fn in_any_order(&mut self, answer: &str) -> String {
+        let mut answer: serde_json::Value = serde_json::from_str(answer).unwrap();
+        let forgets = self.hits(self.trouble.batch_forgets);
+        let entries = answer["messages"].as_array_mut().unwrap();
+        self.dice.shuffle(entries);
+        if forgets {
+            entries.pop();
+        }
+        answer.to_string()
+    }
+
+    /// The sender of a request is told how it ended.
+    pub(super) fn ends(&mut self, request: &Request, answer: &Result<RawAnswer, Broken>) {
+        let now = self.clock.now();
+        self.proofs[request.life].ended(request.begun, answer, now);
+        self.circuits[request.life].ended(request.lane, request.openings, answer, now);
+        if let Err(Broken::NotOffered { .. } | Broken::Withdrawn) = answer {
+            for message in requests_of(request.to, &request.body) {
+                let to = scene::recipient_of(client_id(&message).key);
+                self.lately[request.life].comes_back(request.lane, to, request.begun);
+            }
+        }
+    }
+
+    /// An answer that comes with a message carried out as well as with one that was not.
+    fn proves_nothing(&mut self) -> RawAnswer {
+        let (status, body) = [
+            (200, "<html>welcome</html>"),
+            (200, r#"{"status":{"state":"queued"}}"#),
+            (204, ""),
+            (408, r#"{"code":1002}"#),
+            (500, r#"{"code":2000}"#),
+            (502, "<html>bad gateway</html>"),
+            (503, ""),
+            (504, r#"{"message":"Endpoint request timed out"}"#),
+            (520, ""),
+        ][self.dice.usize(..9)];
+        let retry_after = (status == 503 && self.dice.bool()).then(|| Span::from_secs(self.dice.i64(1..20)));
+        RawAnswer { status, retry_after, body: Bytes::from_static(body.as_bytes()) }
+    }
+
+    /// What the provider knows of a message, unless the line fails or another answers in its place.
+    pub(super) fn details(&mut self, umid: &Umid, of: Asker) -> Result<RawAnswer, Broken> {
+        let now = self.clock.now();
+        let (answer, is_proven) = self.asked(umid, now);
+        let Asker { life, lane } = of;
+        self.proofs[life].ended(now, &answer, now);
+        if let Some(lane) = lane.filter(|_| umid.as_str() == NO_MESSAGE) {
+            self.circuits[life].reads(lane, now, is_proven);
+        }
+        answer
+    }
+
+    /// Returns also whether it was the provider that answered.
+    fn asked(&mut self, umid: &Umid, now: Timestamp) -> (Result<RawAnswer, Broken>, bool) {
+        if self.hits(self.trouble.refused) {
+            return (Err(Broken::NotOffered { why: "connection refused".to_owned() }), false);
+        }
+        if self.cut_now().is_some_and(|cut| cut.requests || cut.answers) {
+            return (Err(Broken::Sent { why: "timed out".to_owned() }), false);
+        }
+        if self.hits(self.trouble.broken_answer) {
+            let (status, body) = [
+                (200, "<html>log in</html>"),
+                (302, ""),
+                (403, "<html>forbidden</html>"),
+                (404, "<html>not here</html>"),
+                (502, "<html>bad gateway</html>"),
+            ][self.dice.usize(..5)];
+            let body = Bytes::from_static(body.as_bytes());
+            return (Ok(RawAnswer { status, retry_after: None, body }), false);
+        }
+        let path = format!("/api/v1/subaccounts/acme/messages/{}", umid.as_str());
+        let call = Call { method: Method::Get, path: &path, authorization: Some("Bearer test"), body: b"" };
+        match self.model.call(&call, now).reply {
+            Reply::Response { status, body, .. } => {
+                (Ok(RawAnswer { status, retry_after: None, body: body.into() }), true)
+            }
+            Reply::CutBeforeReading | Reply::CutAfterReading => {
+                (Err(Broken::Sent { why: "connection reset".to_owned() }), false)
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Partitions of an hour between server and provider, on a clock that only the test moves: of the way out, of the way in, and
+//! of both.
+//!
+//! The oracle asks the practice provider alone: a recipient whom it delivered to before the deadline gets nothing on another
+//! channel, each other recipient gets one message there, and none gets two.
+
+use std::collections::BTreeMap;
+
+use super::small::{World, key_of};
+use crate::campaign::Launched;
+use crate::clock::Clock;
+use crate::domain::{Channel, MessageKey, Span, Timestamp};
+use crate::simulator::{MessageSeen, Model, Profile, REPEATS};
+
+/// Viber takes its time: some are delivered at once, some after their deadline, some never.
+const PROFILE: &str = r#"
+[channel.Viber]
+reject = 0.0
+undelivered = 0.15
+silent = 0.1
+delivered = 0.65
+sent_after = { median = "2s", spread = 2.0 }
+delivered_after = { median = "150s", spread = 16.0 }
+undelivered_after = { median = "150s", spread = 16.0 }
+undelivered_codes = [2008]
+[channel.SMS]
+undelivered = 0.0
+silent = 0.0
+delivered = 1.0
+"#;
+
+/// A little less than until the deadline: a webhook takes a moment to be posted and written down.
+const IN_TIME: Span = Span::from_secs(900 - 3);
+/// One step of the test.
+const STEP: Span = Span::from_millis(1_020);
+
+/// A webhook that was not taken yet.
+struct Waiting {
+    event: Vec<u8>,
+    at: Timestamp,
+    tried: usize,
+}
+
+/// A server and a provider that posts webhooks, with ways between them that can be cut.
+pub(super) struct Parted {
+    pub(super) world: World,
+    waiting: Vec<Waiting>,
+    is_deaf: bool,
+}
+
+impl Parted {
+    pub(super) fn new(world: World) -> Self {
+        Self { world, waiting: Vec::new(), is_deaf: false }
+    }
+
+    pub(super) fn practice(seed: u64) -> Model {
+        Model::new(Profile::from_toml(PROFILE).unwrap(), seed)
+    }
+
+    /// Webhooks find nobody from now on, or somebody again.
+    pub(super) fn cut_way_in(&mut self, is_cut: bool) {
+        self.is_deaf = is_cut;
+    }
+
+    /// Everything happens that is due, and then some time passes.
+    async fn step(&mut self) {
+        self.world.node.fire().await.unwrap();
+        self.world.node.watch().await;
+        self.world.node.ask().await.unwrap();
+        self.post_webhooks().await;
+        self.send().await;
+        self.world.clock.advance(STEP);
+    }
+
+    pub(super) async fn pass(&mut self, span: Span) {
+        let until = self.world.clock.now() + span;
+        while self.world.clock.now() < until {
+            self.step().await;
+        }
+    }
+
+    /// What is not taken is repeated after 1, 10, 30 and 90 s, and then dropped.
+    async fn post_webhooks(&mut self) {
+        let now = self.world.clock.now();
+        let model = self.world.provider.model.as_ref().unwrap();
+        let mut told = model.lock().unwrap().tick(now);
+        told.extend(self.world.provider.webhooks.lock().unwrap().drain(..));
+        self.waiting.extend(told.into_iter().map(|webhook| Waiting { event: webhook.event, at: now, tried: 0 }));
+        let (due, later): (Vec<Waiting>, Vec<Waiting>) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|waiting| waiting.at <= now);
+        self.waiting = later;
+        if self.is_deaf {
+            let again = due.into_iter().filter_map(|Waiting { event, tried, .. }| {
+                REPEATS.get(tried).map(|pause| Waiting { event, at: now + *pause, tried: tried + 1 })
+            });
+            self.waiting.extend(again);
+            return;
+        }
+        let bodies: Vec<&[u8]> = due.iter().map(|waiting| waiting.event.as_slice()).collect();
+        for taken in self.world.node.take(&bodies).await {
+            taken.unwrap();
+        }
+    }
+
+    async fn send(&mut self) {
+        for lane in 0..2 {
+            self.world.node.claim(lane, false).await.unwrap();
+            while let Some(request) = self.world.node.next(lane).await {
+                request.await;
+            }
+        }
+        self.world.node.record().await.unwrap();
+    }
+
+    /// Everything that the provider took.
+    pub(super) fn taken(&self) -> Vec<MessageSeen> {
+        let model = self.world.provider.model.as_ref().unwrap().lock().unwrap();
+        (0..model.message_count()).filter_map(|n| model.message(n)).collect()
+    }
+}
+
+/// What the provider knows of one recipient's messages.
+#[derive(Debug, Default)]
+struct Got {
+    viber: Vec<MessageSeen>,
+    sms: Vec<MessageSeen>,
+}
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).unwrap()
+}
+
+impl Got {
+    /// When Viber delivered it, counted from its acceptance.
+    fn delivered_after(&self) -> Option<Span> {
+        let viber = &self.viber[0];
+        viber.steps[0].delivered_at.as_deref().map(|delivered| at(delivered).since(at(&viber.accepted_at)))
+    }
+}
+
+/// Returns how many were sent an SMS for nothing.
+fn judge(parted: &Parted, launched: &[&Launched], what: &str) -> usize {
+    let mut got: BTreeMap<MessageKey, Got> = BTreeMap::new();
+    for message in parted.taken() {
+        let of = got.entry(key_of(message.client_message_id.as_deref().unwrap())).or_default();
+        let list = if message.steps[0].channel == Channel::Viber { &mut of.viber } else { &mut of.sms };
+        list.push(message);
+    }
+    let (mut needless, mut kinds) = (0, [0_u32; 3]);
+    for launched in launched {
+        for n in 0..launched.messages {
+            let of = got.remove(&MessageKey { batch: launched.batch, n }).unwrap_or_default();
+            assert_eq!(of.viber.len(), 1, "{what}: {n}: {of:?}");
+            match of.delivered_after() {
+                Some(after) if after < IN_TIME => {
+                    kinds[0] += 1;
+                    needless += of.sms.len();
+                }
+                // It came too late: the SMS may have been on its way, and need not have been.
+                Some(_) => {
+                    kinds[1] += 1;
+                    assert!(of.sms.len() <= 1, "{what}: {n}: {of:?}");
+                }
+                None => {
+                    kinds[2] += 1;
+                    assert_eq!(of.sms.len(), 1, "{what}: {n}: {of:?}");
+                }
+            }
+        }
+    }
+    assert!(got.is_empty(), "{what}: {got:?}");
+    assert!(kinds.iter().all(|count| *count > 0), "{what}: delivered, late and not at all: {kinds:?}");
+    needless
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Out,
+    In,
+    Both,
+}
+
+/// Cuts for an hour once the first campaign has been out for so long. The second is launched meanwhile. Returns how many
+/// fell back for nothing.
+async fn an_hour(cut: Cut, begins: u32, after_gap: &str, seed: u64) -> usize {
+    let mut parted = Parted::new(World::beside(Some(Parted::practice(seed))).await);
+    let first = parted.world.launch(80, &format!("name = \"first\"\nafter_gap = \"{after_gap}\"")).await;
+    parted.pass(Span::from_secs(i64::from(begins))).await;
+    let lanes = ["viber", "sms"];
+    parted.world.cuts(&lanes, cut != Cut::In);
+    parted.cut_way_in(cut != Cut::Out);
+    parted.pass(Span::from_secs(1_200)).await;
+    let second = parted.world.launch(40, &format!("name = \"second\"\nafter_gap = \"{after_gap}\"")).await;
+    parted.pass(Span::from_secs(2_400)).await;
+    parted.world.cuts(&lanes, false);
+    parted.cut_way_in(false);
+    parted.pass(Span::from_secs(2_400)).await;
+    judge(&parted, &[&first, &second], &format!("{cut:?} from {begins} s on, seed {seed}"))
+}
+
+#[tokio::test]
+async fn an_hour_without_a_way_out_causes_no_needless_fallback() {
+    for (begins, seed) in [(2, 1), (600, 2)] {
+        assert_eq!(an_hour(Cut::Out, begins, "ask", seed).await, 0, "from {begins} s on");
+    }
+}
+
+#[tokio::test]
+async fn an_hour_without_a_way_in_causes_no_needless_fallback() {
+    for (begins, seed) in [(2, 3), (600, 4)] {
+        assert_eq!(an_hour(Cut::In, begins, "ask", seed).await, 0, "from {begins} s on");
+    }
+}
+
+#[tokio::test]
+async fn an_hour_without_either_way_causes_no_needless_fallback() {
+    for (begins, seed) in [(2, 5), (600, 6)] {
+        assert_eq!(an_hour(Cut::Both, begins, "ask", seed).await, 0, "from {begins} s on");
+    }
+}
+
+#[tokio::test]
+async fn an_operator_who_chose_to_fall_back_after_gaps_sees_needless_fallbacks() {
+    // What the others show is not that nothing can be found.
+    assert!(an_hour(Cut::Both, 2, "fall_back", 7).await > 20);
+}

@@ -1,0 +1,138 @@
+//! A provider that refuses every message of a step alike: its fallbacks come back, also after a crash, and each recipient
+//! gets the message once.
+
+use super::small::World;
+use crate::campaign::{Launched, audit};
+use crate::clock::Clock;
+use crate::domain::{Count, Outcome, Span, State, StepIndex};
+use crate::store::{Hold, StepHeldBy};
+
+const RECIPIENTS: u32 = 30;
+
+/// Launches with a text that differs between recipients, while the SMS lane is paused.
+async fn launch_to(world: &World, recipients: u32) -> Launched {
+    let now = world.clock.now();
+    world.store.hold(Hold::of_person("sms", "", "paused by ann".to_owned(), now), now).await.unwrap();
+    let numbers: Vec<String> = (0..recipients).map(|n| format!("\"+659{:07}\"", 1_000_000 + n)).collect();
+    let steps = "[[step]]\nchannel = \"Viber\"\nlane = \"viber\"\ntext = \"Hello {{Mobile}}\"\n\
+                 [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n";
+    world.launch_of(&format!("numbers = [{}]\n{steps}", numbers.join(","))).await
+}
+
+/// Sends so many messages on Viber, and records what came of them.
+async fn send_first(world: &mut World, count: u32) {
+    world.node.watch().await;
+    let mut sent = 0;
+    while sent < count {
+        world.node.claim(0, true).await.unwrap();
+        while sent < count
+            && let Some(hand) = world.node.next(0).await
+        {
+            hand.await;
+            sent += 1;
+        }
+        world.clock.advance(Span::from_millis(100));
+    }
+    world.node.record().await.unwrap();
+}
+
+async fn release(world: &mut World, launched: &Launched) {
+    let now = world.clock.now();
+    world.store.release("sms".to_owned(), String::new(), now, "ann".to_owned()).await.unwrap();
+    world.store.release_steps(launched.batch, None, "ann".to_owned(), now).await.unwrap();
+    world.node.watch().await;
+}
+
+async fn fell_back(world: &World, launched: &Launched) -> i64 {
+    world.store.tallies(launched.batch).await.unwrap().total(Count::FellRejected)
+}
+
+/// Each recipient gets the message on Viber, once the provider takes it, and nothing else.
+async fn reached_on_viber(world: &mut World, launched: &Launched) {
+    for n in 0..RECIPIENTS {
+        let present = world.message(launched, n).await;
+        assert!(matches!(present.state, State::Queued { .. }) && present.step == StepIndex::FIRST, "{n}: {present:?}");
+    }
+    *world.provider.refuses.lock().unwrap() = None;
+    let refused = world.provider.taken.lock().unwrap().len();
+    release(world, launched).await;
+    world.send().await;
+    assert_eq!(world.provider.taken.lock().unwrap().len() - refused, RECIPIENTS as usize);
+    assert_eq!(*world.provider.sms.lock().unwrap(), []);
+    for n in 0..RECIPIENTS {
+        world.receipt_of_try(launched, n, "delivered").await;
+        assert_eq!(world.message(launched, n).await.outcome(), Some(Outcome::Reached));
+    }
+    let audit = audit(world.store.as_ref(), launched.batch, |_, _| {}).await.unwrap().unwrap();
+    assert!(audit.holds, "{audit:?}");
+}
+
+#[tokio::test]
+async fn fallbacks_of_twenty_refusals_alike_are_recalled_and_reach_their_recipients() {
+    let mut world = World::begin().await;
+    *world.provider.refuses.lock().unwrap() = Some(3_041);
+    let launched = launch_to(&world, RECIPIENTS).await;
+    send_first(&mut world, 19).await;
+    assert_eq!(fell_back(&world, &launched).await, 19);
+    world.send().await;
+    let holds = world.store.step_holds().await.unwrap();
+    assert_eq!(holds.iter().map(|hold| hold.by).collect::<Vec<_>>(), [StepHeldBy::Refusal], "{holds:?}");
+    world.seconds(1).await;
+    assert_eq!(fell_back(&world, &launched).await, 0);
+    reached_on_viber(&mut world, &launched).await;
+}
+
+#[tokio::test]
+async fn a_crash_between_a_hold_and_its_recall_forgets_neither() {
+    let mut world = World::begin().await;
+    *world.provider.refuses.lock().unwrap() = Some(3_041);
+    let launched = launch_to(&world, RECIPIENTS).await;
+    send_first(&mut world, 19).await;
+    world.send().await;
+    assert_eq!(fell_back(&world, &launched).await, 19, "the twentieth tells that it is not their fault");
+    world.start_again().await;
+    world.seconds(1).await;
+    assert_eq!(fell_back(&world, &launched).await, 0);
+    reached_on_viber(&mut world, &launched).await;
+}
+
+#[tokio::test]
+async fn refusals_that_are_recorded_together_cause_no_fallback() {
+    let mut world = World::begin().await;
+    *world.provider.refuses.lock().unwrap() = Some(3_041);
+    let launched = launch_to(&world, RECIPIENTS).await;
+    send_first(&mut world, 20).await;
+    // What had been claimed goes back.
+    world.send().await;
+    assert_eq!(fell_back(&world, &launched).await, 0);
+    reached_on_viber(&mut world, &launched).await;
+}
+
+#[tokio::test]
+async fn one_bad_value_in_front_does_not_hold_the_others_for_ever() {
+    let mut world = World::begin().await;
+    *world.provider.refuses.lock().unwrap() = Some(3_041);
+    let launched = launch_to(&world, RECIPIENTS).await;
+    send_first(&mut world, 20).await;
+    // What had been claimed goes back.
+    world.send().await;
+    // Where an operator resumes the step, those that were never tried go first.
+    let tried = world.message(&launched, 19).await;
+    let untried = world.message(&launched, 25).await;
+    let turn = |present: &crate::domain::Present| match present.state {
+        State::Queued { not_before, .. } => not_before,
+        state => panic!("{state:?}"),
+    };
+    assert!(turn(&tried) > turn(&untried), "{tried:?} {untried:?}");
+}
+
+#[tokio::test]
+async fn nineteen_refusals_alike_hold_nothing() {
+    let mut world = World::begin().await;
+    *world.provider.refuses.lock().unwrap() = Some(3_041);
+    let launched = launch_to(&world, 19).await;
+    world.send().await;
+    world.seconds(1).await;
+    assert_eq!(world.store.step_holds().await.unwrap(), []);
+    assert_eq!(fell_back(&world, &launched).await, 19);
+}
