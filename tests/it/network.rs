@@ -1,7 +1,8 @@
-//! A real network's ways to fail, between the server and its provider: connects that stall, partitions, connections that
-//! lead nowhere. Rates and submissions are judged where the network begins, deeds by the provider's own journal.
+//! A real network's ways to fail, between the server and its provider: names that do not resolve, connects that stall,
+//! partitions, connections that lead nowhere. Rates and submissions are judged where the network begins, deeds by the provider's own journal.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -9,6 +10,7 @@ use volley::domain::Span;
 
 use crate::support::fake_provider::{FakeProvider, Reply};
 use crate::support::proxy::{AUTHORITY, Body, Partition, Proxy};
+use crate::support::resolver::{Mood, Resolver};
 use crate::support::sending::{Became, Lanes, Sending};
 use crate::support::{Process, clock, until};
 
@@ -64,13 +66,13 @@ impl Site {
 
 /// In no window more than rate and burst allow. One more is let pass: a request is seen a moment after it was sent, and
 /// each a moment of its own.
-fn judge_rate(bodies: &[Body]) {
+fn judge_rate(bodies: &[Body], burst: i64) {
     let mut at: Vec<i64> = bodies.iter().map(|body| body.at.millis()).collect();
     at.sort_unstable();
     for (from, first) in at.iter().enumerate() {
         for (to, last) in at.iter().enumerate().skip(from) {
             let (count, window) = (i64::try_from(to - from).unwrap() + 1, last - first);
-            let allowed = 1 + window * RATE / 1_000 + 1;
+            let allowed = burst + window * RATE / 1_000 + 1;
             assert!(count <= allowed, "{count} requests in {window} ms, where {allowed} may be: {at:?}");
         }
     }
@@ -96,7 +98,7 @@ async fn handshakes_released_at_once_submit_no_faster_than_the_lane() {
         if read == RECIPIENTS as usize { Ok(()) } else { Err(read) }
     })
     .await;
-    judge_rate(&proxy.bodies());
+    judge_rate(&proxy.bodies(), 1);
     assert!(provider.by_id().values().all(|deeds| deeds.carried_out == 1), "{:?}", provider.by_id());
     let report = until("everything is recorded", PATIENCE, || async {
         let report = site.report().await;
@@ -104,6 +106,31 @@ async fn handshakes_released_at_once_submit_no_faster_than_the_lane() {
     })
     .await;
     assert_eq!(report["unknown_count"], 0, "{report}");
+    server.interrupt();
+    server.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn handshakes_that_are_given_up_leave_nothing_unknown() {
+    const RECIPIENTS: u32 = 6;
+    let provider = FakeProvider::start().await;
+    let proxy = Proxy::with_tls(provider.address).await;
+    proxy.hold_handshakes();
+    let site = Site::new(&proxy, RECIPIENTS);
+    let server = site.serve().await;
+    site.volley(&["campaign", "launch", "promo.toml", "--json"]).await;
+    // One request waits for a connection at a time, so the next connects once the one before was given up.
+    until("another connect", PATIENCE, || async { if proxy.accepted() > 1 { Ok(()) } else { Err("none") } }).await;
+    assert!(proxy.bodies().is_empty());
+    proxy.heal();
+    let report = until("everything is recorded", PATIENCE, || async {
+        let report = site.report().await;
+        if report["steps"][0]["handed_over"] == RECIPIENTS { Ok(report) } else { Err(report) }
+    })
+    .await;
+    assert_eq!(report["unknown_count"], 0, "{report}");
+    assert_eq!(provider.by_id().len(), RECIPIENTS as usize);
+    assert!(provider.by_id().values().all(|deeds| deeds.carried_out == 1), "{:?}", provider.by_id());
     server.interrupt();
     server.ended().await;
 }
@@ -188,19 +215,89 @@ fn judge(became: &[Became], bodies: &[Body]) -> usize {
 #[cfg(target_os = "linux")]
 async fn a_provider_out_of_reach_leaves_nothing_unknown() {
     const RECIPIENTS: u32 = 12;
-    /// Long enough for several connects to give up.
-    const OUTAGE: Span = Span::from_secs(7);
     let provider = FakeProvider::start().await;
     let proxy = Proxy::deaf(provider.address).await;
     let mut way = Way::over(provider, proxy, "timeout = \"2s\"\nconnections = 4", "100/s").await;
     let launched = way.sending.launch("a", 0..RECIPIENTS).await;
-    clock().sleep(OUTAGE).await;
+    // Which begins with a connect that was given up.
+    until("a doubt", PATIENCE, || async {
+        let links = way.sending.store.links().await.unwrap();
+        if links.iter().any(|link| link.doubt.is_some()) { Ok(()) } else { Err(format!("{links:?}")) }
+    })
+    .await;
     let became = way.sending.became(&launched, &way.provider).await;
     assert!(!became.iter().any(Became::is_submitted), "submitted to nobody: {}", became[0]);
     way.proxy.comes_up().await;
     let became = way.sending.submitted(&launched, &way.provider).await;
     assert_eq!(judge(&became, &way.proxy.bodies()), 0, "unknown");
     way.sending.stop().await;
+}
+
+/// A server that has to ask a resolver where its provider is.
+struct Named {
+    resolver: Arc<Resolver>,
+    way: Way,
+}
+
+impl Named {
+    async fn start(mood: Mood, settings: &str, rate: &'static str) -> Self {
+        let provider = FakeProvider::start().await;
+        let proxy = Proxy::before(provider.address).await;
+        let resolver = Resolver::of(proxy.address, mood);
+        let lanes = Lanes { name: "a".to_owned(), url: resolver.url(), rate };
+        let sending = Sending::start_resolving_by(settings, &[lanes], Arc::clone(&resolver) as _).await;
+        Self { resolver, way: Way { provider, proxy, sending } }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_resolved_at_once_submit_no_faster_than_the_lane() {
+    const RECIPIENTS: u32 = 24;
+    const BURST: i64 = 4;
+    /// Long enough for the bucket to be full, and for as many tokens again as there are connections.
+    const STALL: Span = Span::from_secs(4);
+    let Named { resolver, way } =
+        Named::start(Mood::Stalls, &format!("connections = {CONNECTIONS}"), "5/s burst 4").await;
+    let launched = way.sending.launch("a", 0..RECIPIENTS).await;
+    until("a name is asked for", PATIENCE, || async { if resolver.asked() > 0 { Ok(()) } else { Err("none") } }).await;
+    clock().sleep(STALL).await;
+    assert!(way.proxy.bodies().is_empty());
+    resolver.becomes(Mood::Answers);
+    let became = way.sending.submitted(&launched, &way.provider).await;
+    let bodies = way.proxy.bodies();
+    judge_rate(&bodies, BURST);
+    assert_eq!((judge(&became, &bodies), bodies.len()), (0, became.len()), "unknown, and submitted");
+    way.sending.stop().await;
+}
+
+/// Nothing is resolved until the client has noticed, and then everything is.
+async fn unresolved(mood: Mood, settings: &str, has_noticed: impl Fn(&Resolver) -> bool) {
+    const RECIPIENTS: u32 = 12;
+    let Named { resolver, way } = Named::start(mood, &format!("connections = 4\n{settings}"), "100/s").await;
+    let launched = way.sending.launch("a", 0..RECIPIENTS).await;
+    until("the client notices", PATIENCE, || async {
+        let seen = format!("{} asked, {} given up", resolver.asked(), resolver.given_up());
+        if has_noticed(&resolver) { Ok(()) } else { Err(seen) }
+    })
+    .await;
+    let became = way.sending.became(&launched, &way.provider).await;
+    assert!(!became.iter().any(Became::is_submitted), "submitted: {}", became[0]);
+    assert!(!became.iter().any(Became::is_unknown), "unknown: {}", became[0]);
+    resolver.becomes(Mood::Answers);
+    let became = way.sending.submitted(&launched, &way.provider).await;
+    assert_eq!(judge(&became, &way.proxy.bodies()), 0, "unknown");
+    way.sending.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resolver_that_does_not_answer_leaves_nothing_unknown() {
+    // An answer has less time than a connection.
+    unresolved(Mood::Stalls, "timeout = \"2s\"", |resolver| resolver.given_up() >= 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_does_not_resolve_leaves_nothing_unknown() {
+    unresolved(Mood::Fails, "", |resolver| resolver.asked() >= 8).await;
 }
 
 /// Cuts one or both directions once some were read, for longer than several requests wait, and heals it.
@@ -259,5 +356,35 @@ async fn half_open_connections_leave_unknown_what_they_took_and_no_more() {
     let connections: std::collections::BTreeSet<usize> =
         bodies.iter().filter(|body| body.is_lost).map(|body| body.connection).collect();
     assert_eq!(connections.len(), lost, "each dead connection took one");
+    way.sending.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_swallow_everything_leave_no_more_unknown_than_there_are() {
+    const RECIPIENTS: u32 = 60;
+    const CONNECTIONS: usize = 6;
+    let way = Way::start(&format!("timeout = \"2s\"\nconnections = {CONNECTIONS}"), "300/s").await;
+    let launched = way.sending.launch("a", 0..RECIPIENTS).await;
+    way.has_read(10).await;
+    // Connects come about, and nothing behind them: a load balancer before a provider that is gone.
+    way.proxy.swallow();
+    let unknown =
+        async || way.sending.became(&launched, &way.provider).await.iter().filter(|one| one.is_unknown()).count();
+    until("the circuit opens", PATIENCE, async || {
+        let unknown = unknown().await;
+        if unknown >= 3 { Ok(()) } else { Err(unknown) }
+    })
+    .await;
+    let accepted = way.proxy.accepted();
+    until("more connects", PATIENCE, || async {
+        let more = way.proxy.accepted() - accepted;
+        if more >= 2 { Ok(()) } else { Err(more) }
+    })
+    .await;
+    assert!(unknown().await <= CONNECTIONS, "{} unknown over {CONNECTIONS} connections", unknown().await);
+    way.proxy.heal();
+    let became = way.sending.submitted(&launched, &way.provider).await;
+    let unknown = judge(&became, &way.proxy.bodies());
+    assert!(unknown <= CONNECTIONS, "{unknown} unknown over {CONNECTIONS} connections");
     way.sending.stop().await;
 }

@@ -169,16 +169,17 @@ async fn a_throttled_lane_slows_and_loses_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_breaks_after_the_first_byte_is_never_sent_again() {
     let world = Setup { rate: "500/s", ..Setup::default() }.start().await;
-    world.faults(json!({ "cut_after": 0.2, "error_500_after": 0.2, "silent_receipts": true })).await;
+    // More of them, and the outage would be long enough for the provider to be asked about what was missed.
+    world.faults(json!({ "cut_after": 0.05, "error_500_after": 0.05, "silent_receipts": true })).await;
     let step = WHATSAPP.replace("fallback_after = \"1h\"", "receipt_window = \"2s\"");
-    let launched = world.launch(200, &step).await;
+    let launched = world.launch(400, &step).await;
     let report = world.until_state(&launched, BatchState::Settled).await;
     let (unknown, silent) = (report.outcome(Outcome::Unknown), report.outcome(Outcome::Silent));
-    assert_eq!(unknown + silent, 200, "{report:?}");
+    assert_eq!(unknown + silent, 400, "{report:?}");
     assert!(unknown > 20, "{report:?}");
     assert_eq!(report.unknown_count, unknown);
     assert_eq!(i64::try_from(report.unknown.len()).unwrap(), unknown);
-    assert_eq!(world.seen().await["messages"], json!(200), "each exactly once");
+    assert_eq!(world.seen().await["messages"], json!(400), "each exactly once");
     world.stop().await;
 }
 

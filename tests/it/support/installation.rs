@@ -1,7 +1,7 @@
 //! A whole installation in a folder of its own: a configuration, a practice provider, a server that comes and goes.
 
 use std::fmt::Write as _;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -13,6 +13,7 @@ use volley::domain::{Channel, Msisdn};
 
 use super::process::{Ended, Process};
 use super::provider::{Arrived, Provider, arrived};
+use super::proxy::Proxy;
 
 /// Ports that no operating system hands out for outgoing connections, so that nobody takes ours while the server is
 /// down and its port is free.
@@ -45,36 +46,67 @@ pub(crate) struct Installation {
     reader: Option<SqlitePool>,
 }
 
-fn free_port(rng: &mut fastrand::Rng) -> u16 {
+/// Where server and provider listen.
+struct Ends {
+    server: SocketAddr,
+    provider: SocketAddr,
+}
+
+/// Server and provider reach each other through these.
+pub(crate) struct Networks {
+    pub(crate) way_out: Proxy,
+    pub(crate) way_in: Proxy,
+}
+
+fn free_port(rng: &mut fastrand::Rng) -> SocketAddr {
     loop {
-        let port = rng.u16(PORTS);
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, rng.u16(PORTS)));
+        if TcpListener::bind(address).is_ok() {
+            return address;
         }
+    }
+}
+
+impl Ends {
+    fn new(seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        Self { server: free_port(&mut rng), provider: free_port(&mut rng) }
     }
 }
 
 impl Installation {
     /// With a provider that runs and a server that does not.
     pub(crate) async fn new(shape: &Shape) -> Self {
+        let ends = Ends::new(shape.seed);
+        Self::between(shape, &ends, &ends, "").await
+    }
+
+    /// The same, with a network for each direction between the two; `settings` are added to `[provider]`.
+    pub(crate) async fn apart(shape: &Shape, settings: &str) -> (Self, Networks) {
+        let ends = Ends::new(shape.seed);
+        let networks =
+            Networks { way_out: Proxy::before(ends.provider).await, way_in: Proxy::before(ends.server).await };
+        let seen = Ends { server: networks.way_in.address, provider: networks.way_out.address };
+        (Self::between(shape, &ends, &seen, settings).await, networks)
+    }
+
+    /// `seen` is where each is for the other.
+    async fn between(shape: &Shape, ends: &Ends, seen: &Ends, settings: &str) -> Self {
         let folder = TempDir::new().unwrap();
-        let mut rng = fastrand::Rng::with_seed(shape.seed);
-        let (port, simulator) = (free_port(&mut rng), free_port(&mut rng));
         std::fs::write(folder.path().join("profile.toml"), &shape.profile).unwrap();
-        let webhook = format!("http://127.0.0.1:{port}/webhooks/8x8");
-        let listen = format!("127.0.0.1:{simulator}");
+        let webhook = format!("http://{}/webhooks/8x8", seen.server);
+        let listen = ends.provider.to_string();
         let simulate = ["simulate", "--json", "--listen", &listen, "--profile", "profile.toml", "--journal", JOURNAL]
             .iter()
             .chain(&["--webhook", &webhook, "--webhook-authorization", "Bearer practice", "--seed"])
             .map(|argument| (*argument).to_owned())
             .collect();
-        let url = format!("http://{listen}");
         let mut config = format!(
             "[database]\nurl = \"sqlite://volley.db\"\n\
-             [server]\nlisten = \"127.0.0.1:{port}\"\n\
-             [provider]\nbase_url = \"{url}\"\nsub_account = \"acme\"\napi_key = \"practice\"\n\
-             webhook_authorization = \"Bearer practice\"\nconnections = {}\n",
-            shape.connections
+             [server]\nlisten = \"{}\"\n\
+             [provider]\nbase_url = \"http://{}\"\nsub_account = \"acme\"\napi_key = \"practice\"\n\
+             webhook_authorization = \"Bearer practice\"\nconnections = {}\n{settings}\n",
+            ends.server, seen.provider, shape.connections
         );
         if let Some(size) = shape.batch {
             writeln!(config, "send = \"batch\"\nbatch_size = {size}").unwrap();
@@ -87,7 +119,7 @@ impl Installation {
                 .unwrap();
         }
         std::fs::write(folder.path().join("volley.toml"), config).unwrap();
-        let provider = Provider::at(&url);
+        let provider = Provider::at(&format!("http://{listen}"));
         let mut site = Self { provider, folder, simulator: None, simulate, server: None, reader: None };
         site.simulate(shape.seed).await;
         site

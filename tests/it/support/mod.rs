@@ -7,12 +7,13 @@ mod installation;
 mod process;
 mod provider;
 pub(crate) mod proxy;
+pub(crate) mod resolver;
 pub(crate) mod scene;
 pub(crate) mod sending;
 mod wait;
 pub(crate) mod world;
 
-pub(crate) use installation::{Installation, Shape, number};
+pub(crate) use installation::{Installation, Networks, Shape, number};
 pub(crate) use process::Process;
 pub(crate) use provider::{Arrived, Seen};
 pub(crate) use wait::{clock, until};

@@ -31,8 +31,16 @@ struct Weather {
     holds_handshakes: bool,
     holds_requests: bool,
     holds_answers: bool,
+    /// What is written on any connection is taken, and leads nowhere.
+    swallows: bool,
     /// Connections before this one lead nowhere any more.
     forgotten: usize,
+}
+
+impl Weather {
+    const fn leads_nowhere(&self, connection: usize) -> bool {
+        self.swallows || connection < self.forgotten
+    }
 }
 
 /// Which bytes do not get through.
@@ -141,11 +149,19 @@ impl Proxy {
         });
     }
 
-    /// What was held gets through, in its order, also where whoever sent it has hung up since.
+    /// What was held gets through, in its order, also where whoever sent it has hung up since. What was swallowed is lost,
+    /// and so is every connection on which that happened.
     pub(crate) fn heal(&self) {
+        let accepted = self.accepted();
         self.shared.weather.send_modify(|weather| {
-            *weather = Weather { forgotten: weather.forgotten, ..Weather::default() };
+            let forgotten = if weather.swallows { accepted } else { weather.forgotten };
+            *weather = Weather { forgotten, ..Weather::default() };
         });
+    }
+
+    /// Whoever is connected, or connects, is not told that nothing gets through any more.
+    pub(crate) fn swallow(&self) {
+        self.shared.weather.send_modify(|weather| weather.swallows = true);
     }
 
     /// Whoever is connected is not told that nothing gets through any more; new connections do.
@@ -233,7 +249,7 @@ async fn pass(near: impl AsyncRead + AsyncWrite, far: TcpStream, number: usize, 
     let passing = async {
         tokio::select! {
             () = passing => {}
-            () = shared.until(|weather| number < weather.forgotten) => {}
+            () = shared.until(|weather| weather.leads_nowhere(number)) => {}
         }
     };
     tokio::join!(watch_near(&mut near_read, chunks, number, shared), passing);
@@ -251,7 +267,7 @@ async fn watch_near(
     while let Ok(length @ 1..) = near.read(&mut some).await {
         incoming.push(&some[..length]);
         if noted.is_none() && incoming.of_body() > 0 {
-            let is_lost = number < shared.weather.borrow().forgotten;
+            let is_lost = shared.weather.borrow().leads_nowhere(number);
             let body = Body { at: clock().now(), connection: number, ids: Vec::new(), is_lost };
             let mut seen = shared.seen.lock().unwrap();
             noted = Some(seen.bodies.len());

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use reqwest::dns::Resolve;
 use tempfile::TempDir;
 use volley::campaign::{Draft, Launched, Launcher};
 use volley::clock::{Chance, Clock};
-use volley::config::Config;
+use volley::config::{self, Config};
 use volley::domain::{AttemptId, MessageKey, Present, Span, State, StepIndex};
-use volley::node::{Node, Os, Parts};
-use volley::provider::install_tls;
+use volley::node::{Node, Os, Parts, StartError};
+use volley::provider::{Http, Transport, install_tls};
 use volley::store::{self, Attempt, Hold, Store, Verdict};
 
 use super::fake_provider::{Deeds, FakeProvider};
@@ -51,6 +52,7 @@ pub(crate) struct Lanes {
     pub(crate) name: String,
     /// Where the provider is.
     pub(crate) url: String,
+    /// `5/s`, or with a burst: `5/s burst 4`.
     pub(crate) rate: &'static str,
 }
 
@@ -98,17 +100,35 @@ impl std::fmt::Display for Became {
 impl Sending {
     /// `provider` is added to `[provider]`.
     pub(crate) async fn start(provider: &str, lanes: &[Lanes]) -> Self {
+        Self::start_over(provider, lanes, |lane| Ok(Box::new(Http::new(&lane.name, &lane.provider)?))).await
+    }
+
+    /// The same, where `resolver` resolves the providers' names.
+    pub(crate) async fn start_resolving_by(provider: &str, lanes: &[Lanes], resolver: Arc<dyn Resolve>) -> Self {
+        let transport = |lane: &config::Lane| -> Result<Box<dyn Transport>, StartError> {
+            Ok(Box::new(Http::resolving_by(&lane.name, &lane.provider, Arc::clone(&resolver))?))
+        };
+        Self::start_over(provider, lanes, transport).await
+    }
+
+    async fn start_over(
+        provider: &str,
+        lanes: &[Lanes],
+        transport: impl Fn(&config::Lane) -> Result<Box<dyn Transport>, StartError>,
+    ) -> Self {
         install_tls();
         let (clock, chance, folder) = (wait::clock(), Arc::new(Chance::seeded(7)), tempfile::tempdir().unwrap());
         let mut text = format!(
             "[provider]\nbase_url = \"http://127.0.0.1:9\"\nsub_account = \"none\"\napi_key = \"test\"\n{provider}\n"
         );
         for Lanes { name, url, rate } in lanes {
+            let (rate, burst) = rate.split_once(" burst ").unwrap_or((rate, ""));
+            let burst = if burst.is_empty() { String::new() } else { format!("burst = {burst}") };
             for (channel, more) in [("WhatsApp", "tier = \"unlimited\""), ("SMS", "source = \"ACME\"")] {
                 writeln!(
                     text,
                     "[[lane]]\nname = \"{channel}-{name}\"\nchannel = \"{channel}\"\nrate = \"{rate}\"\n\
-                     base_url = \"{url}\"\nsub_account = \"sub-{name}\"\n{more}"
+                     base_url = \"{url}\"\nsub_account = \"sub-{name}\"\n{burst}\n{more}"
                 )
                 .unwrap();
             }
@@ -125,7 +145,7 @@ impl Sending {
             chance: Arc::clone(&chance),
             processes: Arc::new(Os),
         };
-        let node = Node::start(parts).await.unwrap();
+        let node = Node::start_over(parts, transport).await.unwrap();
         Self { store, clock, chance, config, node, _folder: folder }
     }
 

@@ -1,0 +1,91 @@
+//! A resolver of names that stalls, fails or answers, as a test says.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::watch;
+
+/// A name that no system resolves.
+pub(crate) const NAME: &str = "provider.test";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    /// Questions wait, and are answered once it answers or fails.
+    Stalls,
+    Fails,
+    Answers,
+}
+
+#[derive(Debug)]
+pub(crate) struct Resolver {
+    to: SocketAddr,
+    mood: watch::Sender<Mood>,
+    asked: AtomicUsize,
+    given_up: Arc<AtomicUsize>,
+}
+
+/// A question without an answer so far.
+struct Question {
+    given_up: Arc<AtomicUsize>,
+    is_answered: bool,
+}
+
+impl Question {
+    fn ends(mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.given_up.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
+
+impl Resolver {
+    /// One that resolves every name to this address.
+    pub(crate) fn of(to: SocketAddr, mood: Mood) -> Arc<Self> {
+        let (asked, given_up) = (AtomicUsize::default(), Arc::default());
+        Arc::new(Self { to, mood: watch::Sender::new(mood), asked, given_up })
+    }
+
+    /// Where to send requests for which it is asked.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{NAME}:{}", self.to.port())
+    }
+
+    pub(crate) fn becomes(&self, mood: Mood) {
+        self.mood.send_replace(mood);
+    }
+
+    /// Questions so far.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::Acquire)
+    }
+
+    /// Questions for whose answer the client has not waited.
+    pub(crate) fn given_up(&self) -> usize {
+        self.given_up.load(Ordering::Acquire)
+    }
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        assert_eq!(name.as_str(), NAME);
+        self.asked.fetch_add(1, Ordering::AcqRel);
+        let question = Question { given_up: Arc::clone(&self.given_up), is_answered: false };
+        let (mut mood, to) = (self.mood.subscribe(), self.to);
+        Box::pin(async move {
+            let mood = *mood.wait_for(|mood| *mood != Mood::Stalls).await?;
+            question.ends();
+            if mood == Mood::Fails {
+                return Err("no such name".into());
+            }
+            Ok(Box::new(std::iter::once(to)) as Addrs)
+        })
+    }
+}
