@@ -489,3 +489,22 @@ async fn what_a_crash_left_unknown_is_due_no_earlier_than_its_gap() {
     let row = desk.store.load(vec![MessageKey { batch, n: 0 }]).await.unwrap().remove(0).present;
     assert_eq!((row.state, row.accepted), (State::Awaiting { due: now }, Some(START)));
 }
+
+#[tokio::test]
+async fn an_answer_of_the_claim_before_says_nothing_of_the_one_that_follows() {
+    let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
+    let batch = desk.batch(1, "Hello", None).await;
+    let of =
+        |jobs: &[Job]| Job { entry: Arc::clone(&jobs[0].entry), claimed: jobs[0].claimed.clone(), hush: jobs[0].hush };
+    let not_begun = |job| Settled::new(job, &desk.lane, Answer::NotBegun, None);
+    let first = desk.jobs(batch, 1).await;
+    desk.recorded(vec![not_begun(of(&first))]).await;
+    desk.clock.advance(Span::from_millis(100));
+    desk.jobs(batch, 1).await;
+    let claimed = desk.store.load(vec![MessageKey { batch, n: 0 }]).await.unwrap().remove(0).present;
+    assert!(matches!(claimed.state, State::Sending { .. }), "{claimed:?}");
+    // The commit was done and its answer lost, so it is recorded once more.
+    desk.recorded(vec![not_begun(of(&first))]).await;
+    let row = desk.store.load(vec![MessageKey { batch, n: 0 }]).await.unwrap().remove(0).present;
+    assert_eq!(row.state, claimed.state);
+}

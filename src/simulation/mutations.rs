@@ -21,7 +21,7 @@ struct Mutation {
     new: Option<String>,
     /// Instead, where more than an expression changes: the whole of it, with `{mutated}` for whether it is awake.
     whole: Option<String>,
-    /// The test inside `src` that finds it, where no storm can.
+    /// The test inside `src` that finds it, where storms do so too seldom or not at all.
     #[serde(default)]
     test: String,
 }

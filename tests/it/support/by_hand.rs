@@ -1,7 +1,7 @@
 //! A server on a clock that is moved by hand, and a provider that says what a test tells it to: for what takes hours, or
 //! depends on what comes first.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
@@ -53,6 +53,8 @@ pub(crate) enum Says {
 #[derive(Debug)]
 struct Provider {
     says: watch::Receiver<Says>,
+    /// What it says to one request, before it says anything else.
+    says_first: Arc<Mutex<Option<Says>>>,
     /// What it knows of every message, for whoever asks; nothing at all, unless a test says so.
     knows: watch::Receiver<Option<&'static str>>,
 }
@@ -65,7 +67,11 @@ impl Transport for Provider {
         }
         let request: Value = serde_json::from_slice(&body).unwrap();
         let id = request["clientMessageId"].as_str().unwrap().to_owned();
-        let says = *self.says.clone().wait_for(|says| *says != Says::Later).await.unwrap();
+        let first = self.says_first.lock().unwrap().take();
+        let says = match first {
+            Some(says) => says,
+            None => *self.says.clone().wait_for(|says| *says != Says::Later).await.unwrap(),
+        };
         let (status, body) = match says {
             Says::Yes => (200, json!({ "umid": id, "status": { "state": "queued" } })),
             Says::No => (400, json!({ "code": 1002, "message": "Invalid MSISDN" })),
@@ -99,6 +105,7 @@ pub(crate) struct ByHand {
     node: Node,
     intake: Intake,
     says: watch::Sender<Says>,
+    says_first: Arc<Mutex<Option<Says>>>,
     knows: watch::Sender<Option<&'static str>>,
     closing: CancellationToken,
     folder: tempfile::TempDir,
@@ -132,6 +139,8 @@ impl ByHand {
         let url = format!("sqlite://{}", folder.path().join("volley.db").display());
         let store = store::open(&url, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         let ((says, heard), (knows, known)) = (watch::channel(Says::Yes), watch::channel(None));
+        let says_first = Arc::<Mutex<Option<Says>>>::default();
+        let first = Arc::clone(&says_first);
         let parts = Parts {
             config: Arc::clone(&config),
             store: Arc::clone(&store),
@@ -140,16 +149,21 @@ impl ByHand {
             processes: Arc::new(Os),
         };
         let transport = |_: &config::Lane| -> Result<Box<dyn Transport>, StartError> {
-            Ok(Box::new(Provider { says: heard.clone(), knows: known.clone() }))
+            Ok(Box::new(Provider { says: heard.clone(), says_first: Arc::clone(&first), knows: known.clone() }))
         };
         let node = Node::start_over(parts, transport).await.unwrap();
         let intake = node.intake().unwrap();
         let closing = CancellationToken::new();
-        Self { store, clock, chance, config, node, intake, says, knows, closing, folder }
+        Self { store, clock, chance, config, node, intake, says, says_first, knows, closing, folder }
     }
 
     pub(crate) fn provider(&self, says: Says) {
         self.says.send_replace(says);
+    }
+
+    /// What it says to the next request alone.
+    pub(crate) fn provider_first(&self, says: Says) {
+        *self.says_first.lock().unwrap() = Some(says);
     }
 
     /// What it answers from now on to questions about messages.
