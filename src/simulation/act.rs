@@ -71,6 +71,8 @@ pub(super) enum Act {
         template: bool,
     },
     Release,
+    /// Somebody exports or audits a campaign: begins with it, or reads on where they stopped.
+    Read(usize),
     /// A person pauses a step of a campaign.
     HoldStep {
         which: usize,
@@ -191,7 +193,8 @@ pub(super) fn draw(seed: u64, number: u32, lanes: usize, alive: bool, has_former
             lasts: Span::from_secs(one_of(dice, &[3, 20, 70, 150, 150, 600, 3_600])),
         },
         813..842 => Act::Wait(Span::from_millis(one_of(dice, &[1, 20, 300, 2_000, 30_000]))),
-        842..857 => Act::Foreign(dice.u64(..)),
+        842..853 => Act::Foreign(dice.u64(..)),
+        853..857 => Act::Read(dice.usize(..2)),
         857..865 => Act::Outage(Span::from_secs(dice.i64(1..60))),
         865..905 => Act::WaitForNext,
         905..911 => Act::Kill,

@@ -175,6 +175,8 @@ const SCHEDULES: &[&str] = &[
     "quiet_hours = \"08:02-08:05 UTC\"\n",
     "quiet_hours = [\"16:01-16:04\", \"09:06-09:07\"]\n",
     "send_window = \"00:00-16:02\"\n",
+    // Where it ends at midnight, it holds in Germany until the day after.
+    "quiet_hours = [\"Fri 16:01-16:04\", \"Sat 09:00-10:00\", \"Thu 23:00-09:02\"]\n",
     "holidays = [\"2027-01-16\"]\nat = \"2027-01-15T16:02\"\ntime_zone = \"recipient\"\non_missed = \"start\"\n",
     "at = \"2027-01-15T08:03Z\"\non_missed = \"start\"\n",
     "at = \"2027-01-15T08:03Z\"\non_missed = \"start\"\nquiet_hours = \"16:00-16:04\"\n",

@@ -13,6 +13,7 @@ use super::former::Former;
 use super::holds::Holds;
 use super::laid_out::{die_launching, launch};
 use super::net::{Cut, Hook, Line, Net, Trouble};
+use super::reader::Reader;
 use super::scene::{PEOPLE, Scene, person};
 use super::wishes::Wish;
 use crate::clock::{Chance, Clock, ManualClock};
@@ -42,6 +43,8 @@ pub(super) struct World {
     pub(super) life: usize,
     /// The one before it, where it was superseded and lives on.
     pub(super) former: Option<Former>,
+    /// Who looks at a campaign and has stopped.
+    pub(super) reader: Option<Reader>,
     pub(super) hands: FuturesUnordered<BoxFuture<'static, ()>>,
     pub(super) holds: Holds,
     pub(super) deaths: u32,
@@ -88,6 +91,7 @@ impl World {
             node: None,
             life: 0,
             former: None,
+            reader: None,
             hands: FuturesUnordered::new(),
             holds,
             deaths: 0,
@@ -292,6 +296,7 @@ impl World {
             }
             Act::Amend { which, to } => self.amend(which, to).await,
             Act::Release => self.release().await,
+            Act::Read(which) => self.read(which).await,
             Act::Turn { lane, to, by_person } => self.turn(lane, to, by_person).await,
             _ => {}
         }
@@ -444,6 +449,7 @@ impl World {
         self.fate.set_failing(false);
         self.fate.die_at_write(0, false);
         self.finish_former().await;
+        self.read_on().await;
         if self.deaths == 0 {
             self.go(Act::Kill, None).await;
         }

@@ -1,7 +1,8 @@
 //! What has to be true of whatever leaves.
 
 use super::{Campaign, Holds};
-use crate::domain::{BatchState, Content, Ending, Fault, OnUnknown, Present, Span, State, Timestamp, zone_of};
+use crate::domain::{BatchState, Content, Ending, Fault, OnUnknown, Present, Span, State, Timestamp};
+use crate::simulation::hours;
 use crate::simulation::net::{Arrived, Posted};
 use crate::simulation::scene::country_of;
 use crate::simulation::world::START;
@@ -68,14 +69,13 @@ impl Holds {
         };
         let leave = rules.leave_within.filter(|_| row.tries == 0 && !row.marks.handed_over(attempt.step));
         assert!(leave.is_none_or(|within| at < since + within), "left later than it might: {}", about());
-        let country = Some(country_of(message.msisdn));
-        let theirs = zone_of(message.msisdn, country_of(message.msisdn));
+        let country = country_of(message.msisdn);
         let of_step = campaign.plans().filter_map(|plan| plan.step(attempt.step));
-        let is_open = of_step.map(|rules| &rules.hours).any(|hours| hours.are_open(at, theirs));
+        let is_open = of_step.map(|rules| &rules.hours).any(|hours| hours::are_open(hours, at, country.as_str()));
         assert!(is_open, "left outside its hours: {}", about());
         let begun = campaign.begins_at.is_none_or(|begins| begins <= at);
         assert!(begun, "left before its campaign began: {}", about());
-        assert!(rules.countries.contain(country), "the step is not for this country: {}", about());
+        assert!(rules.countries.contain(Some(country)), "the step is not for this country: {}", about());
         // Nobody can take a cancel back. A pause is over as soon as somebody says so.
         let stopped = match campaign.noted {
             BatchState::Cancelling | BatchState::Cancelled => true,

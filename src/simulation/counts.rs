@@ -1,0 +1,89 @@
+//! What each figure counts, written down a second time: by the meaning of each word, and not by how counters are kept.
+
+use crate::domain::{Count, Ending, Outcome, Present, SkipReason, State, Status, StepIndex, Tallies};
+
+/// Holds the counters of a batch of so many steps against its messages.
+pub(super) fn check(kept: &Tallies, messages: &[Present], steps: usize) {
+    for (step, count, n) in kept.entries().filter(|(step, ..)| step.index() >= steps) {
+        panic!("{n} {count} at {step:?}, of a route of {steps} steps");
+    }
+    for step in StepIndex::all().take(steps) {
+        for count in Count::ALL {
+            let counted = messages.iter().filter(|message| is_counted(*count, step, message, steps)).count();
+            let kept = kept.get(step, *count);
+            assert_eq!(usize::try_from(kept).ok(), Some(counted), "{count} at {step:?}: {messages:?}");
+        }
+    }
+}
+
+fn is_counted(count: Count, step: StepIndex, message: &Present, steps: usize) -> bool {
+    let Present { state, step: present, marks, first_left, .. } = *message;
+    let is_present = step == present;
+    // A step that was queued and taken back has nothing to tell.
+    let has_come = step <= present;
+    let has_status = |status: Status| has_come && marks.status(step).is_some_and(|known| known >= status);
+    let ended = |ending: Ending| has_come && marks.ending(step) == ending;
+    let gave_way = |ending: Ending| step < present && marks.ending(step) == ending;
+    let awaits = is_present && matches!(state, State::Awaiting { .. });
+    let is_queued = is_present && matches!(state, State::Queued { .. });
+    let may_follow = !marks.cut() && (step.index() + 1..steps).any(|later| !passed_over(message, later));
+    let has_outcome = |wanted: Outcome| is_present && matches!(state, State::Done { outcome, .. } if outcome == wanted);
+    let was_skipped = |reason: SkipReason| {
+        has_outcome(Outcome::Skipped) && matches!(state, State::Done { skipped, .. } if skipped == Some(reason))
+    };
+    match count {
+        Count::Queued => is_queued,
+        Count::NeverLeft => is_queued && first_left.is_none(),
+        Count::Sending => is_present && matches!(state, State::Sending { .. }),
+        Count::AwaitingOpen => awaits && may_follow,
+        Count::AwaitingLast => awaits && !may_follow,
+        Count::Waived => awaits && marks.waived(),
+        Count::WaivedUnknown => awaits && marks.waived() && marks.unknown(step),
+        Count::HandedOver => has_come && marks.handed_over(step),
+        Count::Sent => has_status(Status::Sent),
+        Count::Delivered => has_status(Status::Delivered),
+        Count::Read => has_status(Status::Read),
+        Count::Undelivered => has_come && marks.failed(step),
+        Count::Rejected => ended(Ending::Rejected),
+        Count::Unknown => has_come && marks.unknown(step),
+        Count::FellDeadline => gave_way(Ending::Deadline),
+        Count::FellUndelivered => gave_way(Ending::Undelivered),
+        Count::FellRejected => gave_way(Ending::Rejected),
+        Count::CouldNotLeave => ended(Ending::CouldNotLeave),
+        Count::OutsideWindow => ended(Ending::OutsideWindow),
+        Count::MissingVariable => ended(Ending::MissingVariable),
+        Count::ReachedBy => marks.reached_by() == Some(step),
+        Count::OutcomeReached => has_outcome(Outcome::Reached),
+        Count::OutcomeUndelivered => has_outcome(Outcome::Undelivered),
+        Count::OutcomeSilent => has_outcome(Outcome::Silent),
+        Count::OutcomeUnknown => has_outcome(Outcome::Unknown),
+        Count::OutcomeExpired => has_outcome(Outcome::Expired),
+        Count::OutcomeCancelled => has_outcome(Outcome::Cancelled),
+        Count::SkippedOptedOut => was_skipped(SkipReason::OptedOut),
+        Count::SkippedMissingVariable => was_skipped(SkipReason::MissingVariable),
+        Count::SkippedOutsideWindow => was_skipped(SkipReason::OutsideWindow),
+        Count::SkippedExcluded => was_skipped(SkipReason::Excluded),
+        Count::SkippedNoStep => was_skipped(SkipReason::NoStep),
+        // Of the message as a whole.
+        Count::DeliveredTwice => step == StepIndex::FIRST && marks.delivered_twice(),
+        Count::Late => step == StepIndex::FIRST && marks.late(),
+        Count::PassedOver => passed_over(message, step.index()),
+        Count::Recalled => was_recalled(message, step),
+    }
+}
+
+fn passed_over(message: &Present, step: usize) -> bool {
+    StepIndex::all().nth(step).is_some_and(|step| message.marks.passed_over(step))
+}
+
+/// Whether this step was queued because the one before it had given way, which then reached its recipient after all.
+fn was_recalled(message: &Present, step: StepIndex) -> bool {
+    let Present { state, step: present, marks, .. } = *message;
+    let is_reached = matches!(state, State::Done { outcome: Outcome::Reached, .. }) && !marks.late();
+    let by_present = is_reached && marks.reached_by() == Some(present);
+    let had_given_way = !matches!(marks.ending(present), Ending::Open | Ending::Success);
+    let between = present.index() + 1..step.index();
+    let follows =
+        present < step && !marks.passed_over(step) && between.into_iter().all(|one| passed_over(message, one));
+    by_present && had_given_way && follows
+}
