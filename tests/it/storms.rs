@@ -29,7 +29,7 @@ const CLAIMED_MAX: usize = 2 * (2 * RATE as usize / 10 + CONNECTIONS as usize);
 /// Longer than a deadline, and than what a process that is merely busy takes.
 const STANDSTILL: u64 = 8;
 const SETTLE_MAX: Span = Span::from_secs(240);
-const PATIENCE: Span = Span::from_secs(60);
+const PATIENCE: Span = Span::from_secs(180);
 
 const PROFILE: &str = r#"
 answer_after = { median = "15ms", spread = 3.0 }
