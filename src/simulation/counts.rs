@@ -4,9 +4,8 @@ use crate::domain::{Count, Ending, Outcome, Present, SkipReason, State, Status, 
 
 /// Holds the counters of a batch of so many steps against its messages.
 pub(super) fn check(kept: &Tallies, messages: &[Present], steps: usize) {
-    for (step, count, n) in kept.entries().filter(|(step, ..)| step.index() >= steps) {
-        panic!("{n} {count} at {step:?}, of a route of {steps} steps");
-    }
+    let beyond = kept.entries().find(|(step, ..)| step.index() >= steps);
+    assert_eq!(beyond, None, "behind a route of {steps} steps");
     for step in StepIndex::all().take(steps) {
         for count in Count::ALL {
             let counted = messages.iter().filter(|message| is_counted(*count, step, message, steps)).count();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use super::small::World;
+use super::small::{World, numbers, recipient};
 use crate::campaign::{Booking, Bottleneck, Draft, Forecast, Launched, Lint};
 use crate::clock::Clock;
 use crate::domain::{BatchState, Channel, Count, Knob, MessageKey, Msisdn, Outcome, Span, State, StepIndex, Timestamp};
@@ -22,16 +22,11 @@ async fn campaign(world: &World, of_first: &str, then: &str) -> Launched {
 }
 
 fn text(people: std::ops::Range<u32>, of_first: &str, then: &str) -> String {
-    let numbers: Vec<String> = people.map(|n| format!("\"{}\"", person(n))).collect();
     format!(
-        "numbers = [{}]\n[[step]]\nchannel = \"WhatsApp\"\n{of_first}\n[step.template]\nname = \"promo\"\n\
+        "{}\n[[step]]\nchannel = \"WhatsApp\"\n{of_first}\n[step.template]\nname = \"promo\"\n\
          language = \"en\"\ncategory = \"MARKETING\"\n{then}",
-        numbers.join(",")
+        numbers(people)
     )
-}
-
-fn person(n: u32) -> Msisdn {
-    format!("+659{:07}", 1_000_000 + n).parse().unwrap()
 }
 
 impl World {
@@ -216,7 +211,7 @@ async fn who_wrote_to_us_costs_no_place_and_whom_it_did_not_reach_gives_one_back
     let mut world = World::of(CONFIG, None).await;
     let launched = campaign(&world, "", "").await;
     for n in 0..5 {
-        world.writes(person(n)).await;
+        world.writes(recipient(n)).await;
     }
     world.hour().await;
     assert_eq!(world.people(), 255);

@@ -1,6 +1,6 @@
 //! A provider that cannot be reached or cannot reach us, with every room by hand: nobody falls back for that.
 
-use super::small::{Says, World};
+use super::small::{Says, World, numbers};
 use crate::campaign::Launched;
 use crate::domain::{Outcome, Span, State, StepIndex};
 
@@ -8,11 +8,10 @@ const ALL: [&str; 2] = ["viber", "sms"];
 
 /// Viber for so long, then SMS.
 fn steps(people: u32, fallback_after: &str, lane: &str) -> String {
-    let numbers: Vec<String> = (0..people).map(|n| format!("\"+659{:07}\"", 1_000_000 + n)).collect();
     format!(
-        "numbers = [{}]\n[[step]]\nchannel = \"Viber\"\nlane = \"{lane}\"\nfallback_after = \"{fallback_after}\"\n\
+        "{}\n[[step]]\nchannel = \"Viber\"\nlane = \"{lane}\"\nfallback_after = \"{fallback_after}\"\n\
          text = \"Hello\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n",
-        numbers.join(",")
+        numbers(0..people)
     )
 }
 

@@ -1,6 +1,6 @@
 //! When a campaign will be done, and what of it never leaves: foreseen by the launcher, with a store full of others.
 
-use super::small::World;
+use super::small::{World, numbers};
 use crate::campaign::{Bottleneck, Draft, Forecast, LeftBehind, Lint, Stop};
 use crate::clock::Clock;
 use crate::domain::{Count, MessageKey, Money, Present, Span, State, StepIndex, Timestamp};
@@ -16,8 +16,7 @@ const BEGINS: &str = "2027-01-15T08:00:00Z";
 
 /// A campaign for so many people, with its steps' lanes.
 fn text(people: u32, head: &str, step: &str) -> String {
-    let numbers: Vec<String> = (0..people).map(|n| format!("\"+659{:07}\"", 1_000_000 + n)).collect();
-    format!("numbers = [{}]\n{head}\n[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n{step}\n", numbers.join(","))
+    format!("{}\n{head}\n[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n{step}\n", numbers(0..people))
 }
 
 fn at(text: &str) -> Timestamp {

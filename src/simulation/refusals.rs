@@ -1,7 +1,7 @@
 //! A provider that refuses every message of a step alike: its fallbacks come back, also after a crash, and each recipient
 //! gets the message once.
 
-use super::small::World;
+use super::small::{World, numbers};
 use crate::campaign::{Launched, audit};
 use crate::clock::Clock;
 use crate::domain::{Count, Outcome, Span, State, StepIndex};
@@ -13,10 +13,9 @@ const RECIPIENTS: u32 = 30;
 async fn launch_to(world: &World, recipients: u32) -> Launched {
     let now = world.clock.now();
     world.store.hold(Hold::of_person("sms", "", "paused by ann".to_owned(), now), now).await.unwrap();
-    let numbers: Vec<String> = (0..recipients).map(|n| format!("\"+659{:07}\"", 1_000_000 + n)).collect();
     let steps = "[[step]]\nchannel = \"Viber\"\nlane = \"viber\"\ntext = \"Hello {{Mobile}}\"\n\
                  [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n";
-    world.launch_of(&format!("numbers = [{}]\n{steps}", numbers.join(","))).await
+    world.launch_of(&format!("{}\n{steps}", numbers(0..recipients))).await
 }
 
 /// Sends so many messages on Viber, and records what came of them.

@@ -1,6 +1,7 @@
 //! A small world: a server by hand, a clock that only the test moves, and a provider that says what the test has written.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +9,7 @@ use super::fate::AllGone;
 use crate::campaign::{Again, Draft, Forecast, LaunchError, Launched, Launcher};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::{self, Config};
-use crate::domain::{BatchState, Count, MessageKey, Present, Span, Timestamp, Umid};
+use crate::domain::{BatchState, Count, MessageKey, Msisdn, Present, Span, Timestamp, Umid};
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use crate::simulator::{Call, Method, Model, Reply, Webhook};
@@ -61,6 +62,17 @@ impl Provider {
         let Reply::Response { status, body, .. } = model.call(&call, now).reply else { panic!("cut") };
         Some(Ok(RawAnswer { status, retry_after: None, body: body.into() }))
     }
+}
+
+/// One of the recipients, all of whom live in Singapore.
+pub(super) fn recipient(n: u32) -> Msisdn {
+    format!("+659{:07}", 1_000_000 + n).parse().unwrap()
+}
+
+/// These of them, as a campaign file lists them.
+pub(super) fn numbers(recipients: Range<u32>) -> String {
+    let listed: Vec<String> = recipients.map(|n| format!("\"{}\"", recipient(n))).collect();
+    format!("numbers = [{}]", listed.join(","))
 }
 
 pub(super) fn key_of(id: &str) -> MessageKey {
@@ -250,11 +262,10 @@ impl World {
     }
 
     pub(super) async fn launch(&self, people: u32, keys: &str) -> Launched {
-        let numbers: Vec<String> = (0..people).map(|n| format!("\"+659{:07}\"", 1_000_000 + n)).collect();
         let text = format!(
-            "numbers = [{}]\n{keys}\n[[step]]\nchannel = \"Viber\"\nfallback_after = \"15m\"\ntext = \"Hello\"\n\
+            "{}\n{keys}\n[[step]]\nchannel = \"Viber\"\nfallback_after = \"15m\"\ntext = \"Hello\"\n\
              [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n",
-            numbers.join(",")
+            numbers(0..people)
         );
         self.launch_of(&text).await
     }

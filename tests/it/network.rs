@@ -12,7 +12,7 @@ use crate::support::fake_provider::{FakeProvider, Reply};
 use crate::support::proxy::{AUTHORITY, Body, Partition, Proxy};
 use crate::support::resolver::{Mood, Resolver};
 use crate::support::sending::{Became, Lanes, Sending};
-use crate::support::{Process, clock, until};
+use crate::support::{Process, clock, numbers, until};
 
 const PATIENCE: Span = Span::from_secs(60);
 /// How long the provider works on a message.
@@ -27,7 +27,6 @@ const RATE: i64 = 5;
 impl Site {
     fn new(provider: &Proxy, recipients: u32) -> Self {
         let folder = TempDir::new().unwrap();
-        let numbers: Vec<String> = (0..recipients).map(|n| format!("\"+659{:07}\"", 1_000_000 + n)).collect();
         let config = format!(
             "[database]\nurl = \"sqlite://volley.db\"\n[server]\nlisten = \"127.0.0.1:0\"\n\
              [provider]\nbase_url = \"{}\"\nsub_account = \"acme\"\napi_key = \"test\"\n\
@@ -35,10 +34,8 @@ impl Site {
              [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"{RATE}/s\"\nburst = 1\n",
             provider.url()
         );
-        let campaign = format!(
-            "name = \"promo\"\nnumbers = [{}]\n[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n",
-            numbers.join(",")
-        );
+        let campaign =
+            format!("name = \"promo\"\n{}\n[[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n", numbers(0..recipients));
         std::fs::write(folder.path().join("volley.toml"), config).unwrap();
         std::fs::write(folder.path().join("promo.toml"), campaign).unwrap();
         Self(folder)

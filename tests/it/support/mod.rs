@@ -18,5 +18,11 @@ pub(crate) use process::Process;
 pub(crate) use provider::{Arrived, Seen};
 pub(crate) use wait::{clock, until};
 
+/// So many recipients of Singapore, as a campaign file lists them.
+pub(crate) fn numbers(recipients: std::ops::Range<u32>) -> String {
+    let listed: Vec<String> = recipients.map(|n| format!("\"+659{:07}\"", 1_000_000 + n)).collect();
+    format!("numbers = [{}]", listed.join(","))
+}
+
 /// Held by tests that want the machine's whole attention, so that none of them measures another.
 pub(crate) static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

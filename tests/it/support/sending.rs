@@ -16,7 +16,7 @@ use volley::provider::{Http, Transport, install_tls};
 use volley::store::{self, Attempt, Hold, Store, Verdict};
 
 use super::fake_provider::{Deeds, FakeProvider};
-use super::wait;
+use super::{numbers, wait};
 
 /// Far longer than anything here takes, in real time.
 const PATIENCE: Span = Span::from_secs(60);
@@ -153,11 +153,8 @@ impl Sending {
     pub(crate) async fn launch(&self, lanes: &str, recipients: std::ops::Range<u32>) -> Launched {
         // Two campaigns that are launched in one moment would make the same name for themselves.
         let name = format!("{lanes} from {}", recipients.start);
-        let numbers: Vec<String> = recipients.map(|n| format!("\"+659{:07}\"", 1_000_000 + n)).collect();
         let steps = STEPS.replace("{wa}", &format!("WhatsApp-{lanes}")).replace("{sms}", &format!("SMS-{lanes}"));
-        let draft =
-            Draft::parse("test.toml", &format!("name = \"{name}\"\nnumbers = [{}]\n{steps}", numbers.join(",")))
-                .unwrap();
+        let draft = Draft::parse("test.toml", &format!("name = \"{name}\"\n{}\n{steps}", numbers(recipients))).unwrap();
         let launcher = Launcher {
             store: self.store.as_ref(),
             clock: self.clock.as_ref(),

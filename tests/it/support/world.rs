@@ -18,6 +18,8 @@ use volley::provider::{Broken, Endpoint, Gate, Http, RawAnswer, Transport, insta
 use volley::simulator::{self, Model, Profile, WebhookTarget};
 use volley::store::{self, Batch, Epoch, Store};
 
+use super::numbers;
+
 pub(crate) const SECRET: &str = "hook-secret";
 
 /// How long a condition may take to come true before the test gives up and says what it saw last. Far longer than
@@ -234,8 +236,7 @@ impl World {
 
     /// Launches a campaign to so many people of Singapore, with these steps.
     pub(crate) async fn launch(&self, people: u32, steps: &str) -> Launched {
-        let numbers: Vec<String> = (0..people).map(|n| format!("\"+659{:07}\"", 1_000_000 + n)).collect();
-        self.launch_text(&format!("numbers = [{}]\n{steps}", numbers.join(","))).await
+        self.launch_text(&format!("{}\n{steps}", numbers(0..people))).await
     }
 
     pub(crate) async fn launch_text(&self, text: &str) -> Launched {
