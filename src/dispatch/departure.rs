@@ -11,12 +11,13 @@ use super::job::Job;
 use super::lane::Lane;
 use super::under_way::Begun;
 use crate::provider::Gate;
-use crate::throttle::Reserved;
+use crate::throttle::{Era, Reserved};
 
 #[derive(Debug)]
 pub(super) struct Departure {
     lane: Arc<Lane>,
     stop: CancellationToken,
+    era: Era,
     waiting: Mutex<Waiting>,
 }
 
@@ -31,9 +32,15 @@ struct Waiting {
 }
 
 impl Departure {
-    pub(super) fn new(lane: &Arc<Lane>, stop: CancellationToken, jobs: Vec<Job>, tokens: Reserved) -> Arc<Self> {
+    pub(super) fn new(
+        lane: &Arc<Lane>,
+        stop: CancellationToken,
+        era: Era,
+        jobs: Vec<Job>,
+        tokens: Reserved,
+    ) -> Arc<Self> {
         let waiting = Mutex::new(Waiting { jobs, tokens: Some(tokens), begun: None });
-        Arc::new(Self { lane: Arc::clone(lane), stop, waiting })
+        Arc::new(Self { lane: Arc::clone(lane), stop, era, waiting })
     }
 
     /// Takes the messages back at the end of the request. It cannot be sent any more.
@@ -58,7 +65,7 @@ impl Gate for Departure {
         if waiting.jobs.is_empty() || self.stop.is_cancelled() || lane.blocked(now).is_some() {
             return false;
         }
-        if waiting.jobs.iter().any(stays) {
+        if !self.era.goes_on() || waiting.jobs.iter().any(stays) {
             return false;
         }
         let is_paid = waiting.tokens.take().is_some_and(|tokens| tokens.spend().is_ok());

@@ -109,8 +109,8 @@ impl Turnstile {
     }
 
     /// A request on its way to a connection.
-    pub(super) fn departure(&self, jobs: Vec<Job>, tokens: Reserved) -> Arc<Departure> {
-        Departure::new(&self.lane, self.stop.clone(), jobs, tokens)
+    pub(super) fn departure(&self, permit: &Permit, jobs: Vec<Job>, tokens: Reserved) -> Arc<Departure> {
+        Departure::new(&self.lane, self.stop.clone(), permit.era(), jobs, tokens)
     }
 
     /// Nothing will be added any more.

@@ -73,7 +73,7 @@ impl Worker {
         if let Err(why) = self.render(&job, windows, &mut body) {
             return self.turn_away(job, why, at).await;
         }
-        let departure = self.turnstile.departure(vec![job], tokens);
+        let departure = self.turnstile.departure(&permit, vec![job], tokens);
         let answer = self.lane.client.send(body, Arc::clone(&departure) as Arc<dyn Gate>).await;
         let jobs = departure.end();
         self.tell(permit, end_of(&answer));
@@ -108,7 +108,7 @@ impl Worker {
             return;
         }
         body.extend_from_slice(BATCH_CLOSE);
-        let departure = self.turnstile.departure(jobs, tokens);
+        let departure = self.turnstile.departure(&permit, jobs, tokens);
         let answers = self.lane.client.send_batch(body, &attempts, Arc::clone(&departure) as Arc<dyn Gate>).await;
         let jobs = departure.end();
         let end = match &answers {

@@ -87,6 +87,8 @@ pub enum Subject {
     Template,
     /// The account, its key, its sender, or the shape of our requests.
     Account,
+    /// Nothing says what: something of this recipient, or of what everybody gets.
+    Unsaid,
 }
 
 /// Whose fault a refusal is. Decides who pays: nobody falls back for a fault of the sender's.

@@ -128,7 +128,7 @@ impl Step {
     /// Whether what it sends differs between recipients, as far as a refusal with this subject is concerned.
     pub fn varies_in(&self, subject: Subject) -> bool {
         match subject {
-            Subject::Number | Subject::Operator => true,
+            Subject::Number | Subject::Operator | Subject::Unsaid => true,
             Subject::Text | Subject::Parameter => self.content.has_variables(),
             Subject::Media => self.content.has_variable_media(),
             Subject::Template | Subject::Account => false,

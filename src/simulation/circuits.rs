@@ -79,6 +79,14 @@ impl Circuits {
         circuit.openings
     }
 
+    /// A connection takes a request that was begun in that opening: the circuit has not opened since.
+    pub(super) fn leaves(&self, lane: usize, begun: u32) {
+        assert_eq!(
+            self.0[lane].openings, begun,
+            "left on lane {lane}, of which the provider did not answer since it was begun"
+        );
+    }
+
     /// The lane has read something to find out whether the provider answers.
     pub(super) fn reads(&mut self, lane: usize, now: Timestamp, is_proven: bool) {
         let circuit = &mut self.0[lane];

@@ -82,6 +82,37 @@ async fn fallbacks_of_twenty_refusals_alike_are_recalled_and_reach_their_recipie
 }
 
 #[tokio::test]
+async fn twenty_receipts_without_a_known_reason_hold_the_step() {
+    // None at all, one that nobody has taught us, and one that says nothing.
+    for reason in [0, 1_999, 41] {
+        let mut world = World::begin().await;
+        let launched = launch_to(&world, RECIPIENTS).await;
+        world.send().await;
+        for n in 0..20 {
+            world.receipt_for(&launched, n, "undelivered", reason).await;
+        }
+        let holds = world.store.step_holds().await.unwrap();
+        assert_eq!(holds.iter().map(|hold| hold.by).collect::<Vec<_>>(), [StepHeldBy::Refusal], "{reason}: {holds:?}");
+        world.seconds(1).await;
+        let fell_back = world.store.tallies(launched.batch).await.unwrap().total(Count::FellUndelivered);
+        assert_eq!(fell_back, 0, "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn twenty_receipts_about_their_recipients_hold_nothing() {
+    let mut world = World::begin().await;
+    let launched = launch_to(&world, RECIPIENTS).await;
+    world.send().await;
+    for n in 0..RECIPIENTS {
+        world.receipt_for(&launched, n, "undelivered", 2_008).await;
+    }
+    assert_eq!(world.store.step_holds().await.unwrap(), []);
+    let tallies = world.store.tallies(launched.batch).await.unwrap();
+    assert_eq!(tallies.total(Count::FellUndelivered), i64::from(RECIPIENTS));
+}
+
+#[tokio::test]
 async fn a_crash_between_a_hold_and_its_recall_forgets_neither() {
     let mut world = World::begin().await;
     *world.provider.refuses.lock().unwrap() = Some(3_041);

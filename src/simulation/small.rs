@@ -64,6 +64,9 @@ impl Provider {
     }
 }
 
+/// Why a message did not arrive: something of its recipient's.
+const NOT_REACHED: u32 = 46;
+
 /// One of the recipients, all of whom live in Singapore.
 pub(super) fn recipient(n: u32) -> Msisdn {
     format!("+659{:07}", 1_000_000 + n).parse().unwrap()
@@ -348,22 +351,29 @@ impl World {
         for n in of {
             let key = MessageKey { batch: launched.batch, n: *n };
             let umid = self.store.attempts(vec![key]).await.unwrap().concat()[step].umid.clone().unwrap();
-            self.webhook(umid.as_str(), ["viber", "sms"][step], state).await;
+            self.webhook(umid.as_str(), ["viber", "sms"][step], state, NOT_REACHED).await;
         }
     }
 
-    async fn webhook(&mut self, umid: &str, channel: &str, state: &str) {
+    /// `reason` is the code of bad news.
+    async fn webhook(&mut self, umid: &str, channel: &str, state: &str, reason: u32) {
+        let code = if state == "undelivered" { reason } else { 0 };
         let event = serde_json::json!({ "eventType": "outbound_message_status_changed", "payload": {
-            "umid": umid, "subAccountId": "acme", "channel": channel, "status": { "state": state }
+            "umid": umid, "subAccountId": "acme", "channel": channel, "status": { "state": state, "errorCode": code }
         } });
         self.node.take(&[event.to_string().as_bytes()]).await[0].clone().unwrap();
     }
 
     /// A webhook tells of the latest try of the only step that was tried.
     pub(super) async fn receipt_of_try(&mut self, launched: &Launched, n: u32, state: &str) {
+        self.receipt_for(launched, n, state, NOT_REACHED).await;
+    }
+
+    /// The same, with the reason why it did not arrive.
+    pub(super) async fn receipt_for(&mut self, launched: &Launched, n: u32, state: &str, reason: u32) {
         let key = MessageKey { batch: launched.batch, n };
         let umid = self.store.attempts(vec![key]).await.unwrap().concat().last().unwrap().umid.clone().unwrap();
-        self.webhook(umid.as_str(), "viber", state).await;
+        self.webhook(umid.as_str(), "viber", state, reason).await;
     }
 
     /// A person decides; no server notes it, so that is waited for as long as it may take.

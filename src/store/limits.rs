@@ -67,7 +67,9 @@ impl StepHold {
             Subject::Text => "its text, which is the same for every recipient",
             Subject::Media => "its media, which are the same for every recipient",
             Subject::Parameter => "its parameters, which are the same for every recipient",
-            Subject::Number | Subject::Operator | Subject::Template | Subject::Account => "what it sends",
+            Subject::Number | Subject::Operator | Subject::Template | Subject::Account | Subject::Unsaid => {
+                "what it sends"
+            }
         };
         let why = match recall {
             Some(_) => format!("the provider refused the last {ALIKE} messages alike: {detail}{code}"),

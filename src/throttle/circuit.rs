@@ -122,7 +122,9 @@ impl Circuit {
     pub fn go_on_from(&self, standstill: Standstill, now: Timestamp) {
         let Some(Standstill { reason, since, until, in_flight, .. }) = standstill.still_counts(now) else { return };
         let mut inner = self.0.lock();
-        inner.openings = 1;
+        // As often as it takes to rest for so long.
+        let is_less = |doubled: &u32| (SHORTEST_REST.millis() << *doubled) < until.since(now).millis();
+        inner.openings = (0..20).take_while(is_less).last().map_or(1, |doubled| doubled + 1);
         inner.state = State::Open { until };
         inner.outage = Some(Outage { since, until, reason, in_flight });
     }
@@ -207,11 +209,12 @@ impl Inner {
     fn answered(&mut self, is_good: bool) {
         if matches!(self.state, State::Trial { .. }) {
             self.state = State::Closed;
-            (self.limit, self.openings, self.outage) = (1, 0, None);
+            (self.limit, self.outage) = (1, None);
             self.ends.clear();
         }
         self.note(false);
         if is_good {
+            self.openings = 0;
             self.limit = self.limit.saturating_add(1).min(self.most);
         }
     }
@@ -240,6 +243,12 @@ impl Permit {
     /// Whether the request tries out, with one message alone, if the provider takes messages again.
     pub const fn is_alone(&self) -> bool {
         self.is_alone
+    }
+
+    /// In which the request was begun. Where the circuit has opened since, a request that no connection has taken yet must
+    /// not leave: what is tried then is one message alone.
+    pub fn era(&self) -> Era {
+        Era { shared: Arc::clone(&self.shared), era: self.era }
     }
 
     /// Tells how the request ended. What was begun before the circuit opened changes nothing more.
@@ -271,6 +280,20 @@ impl Drop for Permit {
         }
         drop(inner);
         self.shared.changed.notify_one();
+    }
+}
+
+/// The time between two openings of a circuit.
+#[derive(Debug)]
+pub struct Era {
+    shared: Arc<Shared>,
+    era: u64,
+}
+
+impl Era {
+    /// Whether the circuit has not opened since.
+    pub fn goes_on(&self) -> bool {
+        self.shared.lock().era == self.era
     }
 }
 

@@ -22,7 +22,7 @@ mod tier;
 
 pub use brake::{Brake, Complaint};
 pub use bucket::{Again, Bucket, Pace, Reserved};
-pub use circuit::{Circuit, End, Entry, Permit, Read};
+pub use circuit::{Circuit, End, Entry, Era, Permit, Read};
 pub use dials::{in_file, is_over, turned};
 pub use holds::Holds;
 pub use pairs::Pairs;

@@ -108,7 +108,7 @@ async fn what_is_stopped_while_the_provider_is_read_goes_back_at_once() {
 
 #[tokio::test]
 async fn a_request_that_is_stopped_before_its_connection_is_there_goes_back() {
-    for stop in ["pause", "hold", "hour", "outage"] {
+    for stop in ["pause", "hold", "hour", "outage", "trial"] {
         let mut desk = Desk::new("rate = \"1000/s\"", "", 200, "").await;
         let batch = desk.batch(1, "Hello", Some(START + Span::from_secs(9))).await;
         desk.clock.advance(Span::from_secs(1));
@@ -123,6 +123,13 @@ async fn a_request_that_is_stopped_before_its_connection_is_there_goes_back() {
             }
             "hold" => desk.holds.put(Hold::of_person("sms", "", "by Ann".to_owned(), desk.clock.now()), START),
             "outage" => opened(&desk),
+            // The provider was out in between, and now one message alone is to try.
+            "trial" => {
+                opened(&desk);
+                desk.clock.advance(Span::from_secs(2));
+                let Entry::Read(read) = desk.lane.circuit.enter(desk.clock.now()) else { panic!("no read is due") };
+                read.answered();
+            }
             _ => desk.clock.advance(Span::from_secs(10)),
         }
         let (lane, turnstile, settled) = (Arc::clone(&desk.lane), Arc::clone(&desk.turnstile), desk.sender.clone());

@@ -63,6 +63,7 @@ impl Inner {
         if !gate.open() {
             return Stands::Answered(Err(Broken::Withdrawn));
         }
+        self.circuits[request.life].leaves(request.lane, request.openings);
         let now = self.clock.now();
         let requests = requests_of(request.to, &request.body);
         self.take_dice(client_id(&requests[0]));

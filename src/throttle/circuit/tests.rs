@@ -140,6 +140,12 @@ fn backoff_survives_a_read_that_succeeds() {
     assert!(circuit.rests_until(now).unwrap().since(now).millis() >= 30_000);
     now = circuit.rests_until(now).unwrap();
     read(&circuit, now).answered();
+    end(&circuit, End::Answered, now);
+    opened(&circuit, now);
+    let until = circuit.rests_until(now).unwrap();
+    assert!(until.since(now).millis() >= 30_000, "a refusal closes it and begins nothing again");
+    now = until;
+    read(&circuit, now).answered();
     end(&circuit, End::Good, now);
     opened(&circuit, now);
     assert!(circuit.rests_until(now).unwrap().since(now).millis() <= 250, "a good answer begins it again");
@@ -178,7 +184,11 @@ fn a_process_goes_on_in_the_middle_of_an_outage() {
     };
     circuit.go_on_from(standstill.clone(), second(1));
     assert_eq!((circuit.rests_until(second(1)), circuit.standstill()), (Some(second(60)), Some(standstill.clone())));
-    drop(read(&circuit, second(60)));
+    read(&circuit, second(60)).failed("connection refused", second(60), &chance());
+    assert!(
+        circuit.rests_until(second(60)).unwrap().since(second(60)).millis() >= 30_000,
+        "it rests for as long as before"
+    );
     let next = Circuit::new(8);
     next.go_on_from(standstill, second(900));
     assert!(next.standstill().is_none(), "what is long over counts no more");

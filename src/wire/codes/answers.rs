@@ -1,6 +1,6 @@
 //! Codes of answers to requests, from the provider's list of API errors.
 
-use super::{Entry, LANE, MEDIA, PARAMETER, PASSING, RECIPIENT, TEMPLATE, TEXT};
+use super::{Entry, LANE, MEDIA, PARAMETER, PASSING, RECIPIENT, TEMPLATE, TEXT, UNSAID};
 
 #[rustfmt::skip]
 pub(super) const TABLE: &[Entry] = &[
@@ -32,7 +32,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(2003, LANE, "the product is not supported"),
     // Messaging apps.
     Entry::new(3001, LANE, "the request names no user"),
-    Entry::new(3002, RECIPIENT, "the phone number is missing"),
+    Entry::about(3002, UNSAID, "the phone number is missing"),
     Entry::new(3003, RECIPIENT, "invalid phone number"),
     Entry::new(3004, LANE, "the request has no content"),
     Entry::about(3005, TEXT, "the text is missing"),
@@ -45,11 +45,11 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(3012, LANE, "the batch has no messages"),
     Entry::new(3013, LANE, "the batch has too many messages"),
     Entry::new(3014, LANE, "the client's batch id is too long"),
-    Entry::new(3015, RECIPIENT, "the user id is missing"),
-    Entry::new(3016, RECIPIENT, "the WeChat user is missing"),
+    Entry::about(3015, UNSAID, "the user id is missing"),
+    Entry::about(3016, UNSAID, "the WeChat user is missing"),
     Entry::new(3017, LANE, "the fallback text is too long"),
     Entry::new(3018, RECIPIENT, "invalid country code"),
-    Entry::new(3019, RECIPIENT, "the Facebook user is missing"),
+    Entry::about(3019, UNSAID, "the Facebook user is missing"),
     Entry::new(3020, LANE, "invalid address for receipts"),
     Entry::about(3021, MEDIA, "empty or invalid location"),
     Entry::new(3022, LANE, "invalid channel"),
@@ -58,7 +58,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(3025, LANE, "the channel does not report Delivered"),
     Entry::new(3026, LANE, "the channel does not report Read"),
     Entry::new(3027, LANE, "the subaccount does not have the channel"),
-    Entry::new(3028, RECIPIENT, "the Zalo user is missing"),
+    Entry::about(3028, UNSAID, "the Zalo user is missing"),
     Entry::new(3029, LANE, "the umid is missing"),
     // Templates: what is wrong with the template or with how we fill it hits everyone; a value only its recipient.
     Entry::new(3030, TEMPLATE, "the template is empty"),
@@ -78,10 +78,10 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::about(3044, MEDIA, "the template's location is empty"),
     Entry::new(3045, TEMPLATE, "the template does not take this parameter"),
     Entry::about(3046, PARAMETER, "invalid address in a template parameter"),
-    Entry::new(3047, RECIPIENT, "the WhatsApp user is missing"),
+    Entry::about(3047, UNSAID, "the WhatsApp user is missing"),
     Entry::new(3048, LANE, "a group and a user cannot be addressed at once"),
     Entry::about(3049, PARAMETER, "invalid parameter of a button"),
-    Entry::new(3050, RECIPIENT, "the Kakao user is missing"),
+    Entry::about(3050, UNSAID, "the Kakao user is missing"),
     Entry::new(3051, LANE, "invalid channel id"),
     Entry::new(3052, TEMPLATE, "invalid subtype of a template component"),
     Entry::new(3053, TEMPLATE, "invalid index of a button"),

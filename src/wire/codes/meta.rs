@@ -1,7 +1,7 @@
 //! WhatsApp's own codes, as the provider passes them on beside its own: the second key, where the first says little.
 //! They begin far above every number of the provider's, so one code is enough to tell which table it is from.
 
-use super::{Entry, LANE, PARAMETER, PASSING, PERSON, RECIPIENT, TEMPLATE, TEXT};
+use super::{Entry, LANE, PARAMETER, PASSING, PERSON, RECIPIENT, TEMPLATE, TEXT, UNSAID};
 
 /// From here on a receipt's code is WhatsApp's.
 pub(super) const FIRST: i64 = 80_000;
@@ -14,7 +14,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::throttled(80_007, "rate limit of the business account"),
     Entry::throttled(130_429, "the number's throughput is reached"),
     Entry::new(130_472, RECIPIENT, "the person is part of an experiment"),
-    Entry::new(130_497, RECIPIENT, "the account may not write to this country"),
+    Entry::about(130_497, UNSAID, "the account may not write to this country"),
     Entry::new(131_000, PASSING, "something went wrong at WhatsApp"),
     Entry::new(131_005, LANE, "the account may not do this"),
     Entry::about(131_008, PARAMETER, "a parameter is missing"),

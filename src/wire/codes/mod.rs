@@ -13,8 +13,8 @@
 //! Codes that nobody has taught us follow from that. An **answer** with an unknown code in the 400s holds the lane:
 //! such an answer is as good as always about the request, and requests of one lane look alike. A **receipt** with an
 //! unknown code is the recipient's: the provider has accepted the request, so its shape was right, and what it says
-//! afterwards is about one person far more often than about us. Both say so (`known` is false), so that whoever
-//! counts them can tell.
+//! afterwards is about one person far more often than about us. Where it is not, many in a row show that: what a receipt
+//! without a known reason is about, nothing says. Both say so (`known` is false), so that whoever counts them can tell.
 //!
 //! Behind a code of the provider's that says no more than that it failed may stand WhatsApp's own, which a receipt
 //! carries in its newer formats. It is the second key ([`telling`]), with a table of its own; its numbers are far above
@@ -72,7 +72,9 @@ impl Entry {
     }
 
     const fn unknown(fault: Fault, meaning: &'static str) -> Self {
-        Self { known: false, ..Self::new(0, fault, meaning) }
+        let known = Self::new(0, fault, meaning);
+        let subject = if matches!(fault, Fault::Recipient) { UNSAID } else { known.subject };
+        Self { known: false, subject, ..known }
     }
 }
 
@@ -85,6 +87,7 @@ const TEXT: Subject = Subject::Text;
 const MEDIA: Subject = Subject::Media;
 const OPERATOR: Subject = Subject::Operator;
 const PARAMETER: Subject = Subject::Parameter;
+const UNSAID: Subject = Subject::Unsaid;
 
 static REFUSED: Entry = Entry::unknown(LANE, "refused with a code that we do not know");
 static ELSEWHERE: Entry = Entry::unknown(LANE, "the address redirects elsewhere; check base_url");
@@ -261,6 +264,22 @@ mod tests {
         // A network or a device may take what another does not.
         let entry = of_receipt(Some(38));
         assert_eq!(fault_in(&text("Hello"), entry.fault, entry.subject), Fault::Recipient);
+    }
+
+    #[test]
+    fn what_may_be_everybodys_counts_where_it_comes_again_and_again() {
+        for code in [None, Some(1999), Some(0), Some(7), Some(41), Some(38), Some(2015)] {
+            assert!(of_receipt(code).may_be_senders(), "{code:?}");
+        }
+        for code in [1, 12, 21, 36, 46, 1018, 1024, 2007, 2008, 2023, 131_026] {
+            assert!(!of_receipt(Some(code)).may_be_senders(), "{code}: of a number");
+        }
+        for code in [3002, 3015, 3028, 3047] {
+            assert!(of_answer(400, Some(code)).may_be_senders(), "{code}: no user is named");
+        }
+        for code in [1002, 1009, 3003, 3018] {
+            assert!(!of_answer(400, Some(code)).may_be_senders(), "{code}: of a number");
+        }
     }
 
     #[test]

@@ -1,17 +1,17 @@
 //! Codes of receipts. Up to 61 they are common to all channels and come from SMS, from 1001 on they are WhatsApp's,
 //! from 2001 on Viber's; Meta's own numbers stand in brackets.
 
-use super::{Entry, LANE, OPERATOR, PASSING, PERSON, RECIPIENT, TEMPLATE, TEXT};
+use super::{Entry, LANE, OPERATOR, PASSING, PERSON, RECIPIENT, TEMPLATE, TEXT, UNSAID};
 
 #[rustfmt::skip]
 pub(super) const TABLE: &[Entry] = &[
-    Entry::new(0, RECIPIENT, "no reason given"),
+    Entry::about(0, UNSAID, "no reason given"),
     Entry::new(1, RECIPIENT, "not on this channel, or absent"),
     Entry::about(2, OPERATOR, "the channel does not take this content"),
     Entry::about(3, OPERATOR, "data is missing"),
     // 4, 5 and 22 say that the operator goes on trying; a report with them decides nothing and never gets here.
-    Entry::new(7, RECIPIENT, "delivery failed"),
-    Entry::new(8, RECIPIENT, "denied"),
+    Entry::about(7, UNSAID, "delivery failed"),
+    Entry::about(8, UNSAID, "denied"),
     Entry::new(9, RECIPIENT, "the person's app is too old"),
     Entry::new(10, PASSING, "an error between the provider and the operator"),
     Entry::new(11, PASSING, "too many messages to this person in a short time"),
@@ -30,7 +30,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::new(24, RECIPIENT, "the age check failed"),
     Entry::new(25, RECIPIENT, "aborted by the network or the person"),
     Entry::new(26, RECIPIENT, "barred"),
-    Entry::new(27, RECIPIENT, "permanent error at the operator"),
+    Entry::about(27, UNSAID, "permanent error at the operator"),
     Entry::new(28, RECIPIENT, "permanent error of the phone"),
     Entry::new(29, RECIPIENT, "error of the phone, or an invalid value"),
     Entry::new(30, RECIPIENT, "portability error"),
@@ -44,7 +44,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry::about(38, OPERATOR, "malformed for this operator"),
     Entry::new(39, RECIPIENT, "cancelled by the operator"),
     Entry::new(40, PASSING, "error at the operator"),
-    Entry::new(41, RECIPIENT, "rejected by the operator or the channel"),
+    Entry::about(41, UNSAID, "rejected by the operator or the channel"),
     Entry::new(42, LANE, "no credit is left"),
     Entry::new(43, PASSING, "caught by a spam filter"),
     Entry::new(44, RECIPIENT, "a billing problem of the person's"),
