@@ -38,7 +38,7 @@ struct Ready {
     in_play: InPlay,
 }
 
-type InPlay = HashMap<BatchId, Arc<Entry>>;
+pub(super) type InPlay = HashMap<BatchId, Arc<Entry>>;
 
 /// The queues of steps that do not wait where the tier is spent.
 fn impatient(queues: &[Queue], in_play: &InPlay) -> Vec<Impatient> {
@@ -291,7 +291,7 @@ impl Claimer {
 
 /// Each claimed message with its batch. A claim that returns one of a batch that it was not asked for breaks the store's
 /// contract; dropped, the message would stay in flight and be forgotten until the next start.
-fn jobs_of(messages: Vec<Claimed>, in_play: &InPlay, hush: Hush) -> Result<Vec<Job>> {
+pub(super) fn jobs_of(messages: Vec<Claimed>, in_play: &InPlay, hush: Hush) -> Result<Vec<Job>> {
     let job = |claimed: Claimed| {
         let batch = claimed.message.key.batch;
         let entry = in_play.get(&batch).map(Arc::clone);

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::claimer::{Claimer, Next};
+use super::claimer::{Claimer, InPlay, Next};
 use super::job::{Details, Job, Settled};
 use super::recorder::Recorder;
 use super::turnstile::Turnstile;
@@ -507,4 +507,15 @@ async fn an_answer_of_the_claim_before_says_nothing_of_the_one_that_follows() {
     desk.recorded(vec![not_begun(of(&first))]).await;
     let row = desk.store.load(vec![MessageKey { batch, n: 0 }]).await.unwrap().remove(0).present;
     assert_eq!(row.state, claimed.state);
+}
+
+#[tokio::test]
+async fn a_claimed_message_of_a_batch_that_is_not_in_play_is_an_error() {
+    let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
+    let batch = desk.batch(1, "Hello", None).await;
+    let job = desk.jobs(batch, 1).await.remove(0);
+    let jobs = |in_play| super::claimer::jobs_of(vec![job.claimed.clone()], &in_play, job.hush);
+    assert_eq!(jobs(InPlay::from([(batch, Arc::clone(&job.entry))])).unwrap().len(), 1);
+    let error = jobs(InPlay::new()).unwrap_err().to_string();
+    assert!(error.contains(&format!("batch {}", batch.0)), "{error}");
 }

@@ -139,7 +139,10 @@ impl Gaps {
             return inner.ours.add(gap);
         };
         // Nobody waits for news of an address that is not configured any more.
-        self.addresses.named(address).and_then(|place| inner.known[place].ended.add(gap))
+        let place = self.addresses.named(address)?;
+        // The node before this one may have died before it took back what had fallen back in it.
+        inner.to_take_back.push((place, gap.from));
+        inner.known[place].ended.add(gap)
     }
 
     /// Something could not be written, so receipts cannot be kept either. No deadline fires until it is known again
@@ -438,6 +441,11 @@ impl Gaps {
         all.sort_unstable();
         all.dedup_by_key(|(address, _)| *address);
         all
+    }
+
+    /// They could not be taken back yet.
+    pub(super) fn not_taken_back(&self, doubts: Vec<(usize, Timestamp)>) {
+        self.lock().to_take_back.extend(doubts);
     }
 
     /// Waits until fallbacks are to be taken back.

@@ -13,12 +13,17 @@ impl Timers {
         if doubts.is_empty() {
             return Ok(());
         }
-        for entry in self.book.in_play() {
-            if entry.is_called_off() {
-                continue;
-            }
-            for (address, since) in &doubts {
-                self.take_back_of(&entry, *address, *since, now).await?;
+        let taken_back = self.take_back_of_each(&doubts, now).await;
+        if taken_back.is_err() {
+            self.gaps.not_taken_back(doubts);
+        }
+        taken_back
+    }
+
+    async fn take_back_of_each(&self, doubts: &[(usize, Timestamp)], now: Timestamp) -> Result<()> {
+        for entry in self.book.in_play().iter().filter(|entry| !entry.is_called_off()) {
+            for (address, since) in doubts {
+                self.take_back_of(entry, *address, *since, now).await?;
             }
         }
         Ok(())

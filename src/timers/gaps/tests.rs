@@ -244,3 +244,17 @@ fn news_in_answer_to_the_three_questions_is_a_doubt_at_once() {
     assert_eq!(gaps.deaf(second(122)), Some(Deaf::Since(second(99), DoubtCause::Unheard)));
     assert!(matches!(gaps.plain(second(100), second(120), second(123)), Silence::Held { .. }));
 }
+
+#[test]
+fn what_could_not_be_taken_back_is_named_again_and_so_is_what_a_node_before_has_left() {
+    let gaps = at_one_address(second(90));
+    gaps.not_reached(0, second(100));
+    gaps.reached(0, second(110));
+    let named = gaps.to_take_back(second(111));
+    assert_eq!(named, [(0, second(90))]);
+    gaps.not_taken_back(named.clone());
+    assert_eq!(gaps.to_take_back(second(112)), named);
+    assert_eq!(gaps.to_take_back(second(113)), []);
+    gaps.add(Gap { from: second(20), until: second(60) }, Some("https://other"));
+    assert_eq!(gaps.to_take_back(second(114)), [(1, second(20))]);
+}
