@@ -267,6 +267,17 @@ mod tests {
     }
 
     #[test]
+    fn without_variables_one_refusal_queues_a_second_step_only_where_recipients_may_differ() {
+        let constant = Step::of_text(Channel::Viber, "vb", "Hello");
+        for entry in answers().iter().chain(receipts()).chain(whatsapps()) {
+            let falls_back = fault_in(&constant, entry.fault, entry.subject) == Fault::Recipient;
+            let may_differ = matches!(entry.subject, Subject::Number | Subject::Operator | Subject::Unsaid);
+            assert!(!falls_back || may_differ, "{entry:?}");
+            assert!(!falls_back || entry.subject == Subject::Number || entry.may_be_senders(), "{entry:?}");
+        }
+    }
+
+    #[test]
     fn what_may_be_everybodys_counts_where_it_comes_again_and_again() {
         for code in [None, Some(1999), Some(0), Some(7), Some(41), Some(38), Some(2015)] {
             assert!(of_receipt(code).may_be_senders(), "{code:?}");
