@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::claimer::{Claimer, InPlay, Next};
+use super::claimer::{Claimer, Next};
 use super::job::{Details, Job, Settled};
 use super::recorder::Recorder;
 use super::turnstile::Turnstile;
@@ -27,6 +27,7 @@ use crate::store::{
 };
 use crate::throttle::{Bucket, End, Holds, Pace, Pairs, Tenure};
 
+mod claims;
 mod epochs;
 mod order;
 
@@ -488,34 +489,4 @@ async fn what_a_crash_left_unknown_is_due_no_earlier_than_its_gap() {
     assert_eq!(recovered.into_iter().collect::<Vec<_>>(), [(desk.lane.id, 1)]);
     let row = desk.store.load(vec![MessageKey { batch, n: 0 }]).await.unwrap().remove(0).present;
     assert_eq!((row.state, row.accepted), (State::Awaiting { due: now }, Some(START)));
-}
-
-#[tokio::test]
-async fn an_answer_of_the_claim_before_says_nothing_of_the_one_that_follows() {
-    let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
-    let batch = desk.batch(1, "Hello", None).await;
-    let of =
-        |jobs: &[Job]| Job { entry: Arc::clone(&jobs[0].entry), claimed: jobs[0].claimed.clone(), hush: jobs[0].hush };
-    let not_begun = |job| Settled::new(job, &desk.lane, Answer::NotBegun, None);
-    let first = desk.jobs(batch, 1).await;
-    desk.recorded(vec![not_begun(of(&first))]).await;
-    desk.clock.advance(Span::from_millis(100));
-    desk.jobs(batch, 1).await;
-    let claimed = desk.store.load(vec![MessageKey { batch, n: 0 }]).await.unwrap().remove(0).present;
-    assert!(matches!(claimed.state, State::Sending { .. }), "{claimed:?}");
-    // The commit was done and its answer lost, so it is recorded once more.
-    desk.recorded(vec![not_begun(of(&first))]).await;
-    let row = desk.store.load(vec![MessageKey { batch, n: 0 }]).await.unwrap().remove(0).present;
-    assert_eq!(row.state, claimed.state);
-}
-
-#[tokio::test]
-async fn a_claimed_message_of_a_batch_that_is_not_in_play_is_an_error() {
-    let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
-    let batch = desk.batch(1, "Hello", None).await;
-    let job = desk.jobs(batch, 1).await.remove(0);
-    let jobs = |in_play| super::claimer::jobs_of(vec![job.claimed.clone()], &in_play, job.hush);
-    assert_eq!(jobs(InPlay::from([(batch, Arc::clone(&job.entry))])).unwrap().len(), 1);
-    let error = jobs(InPlay::new()).unwrap_err().to_string();
-    assert!(error.contains(&format!("batch {}", batch.0)), "{error}");
 }

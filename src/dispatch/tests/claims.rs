@@ -1,0 +1,34 @@
+//! What is claimed, and what an answer to it still counts for.
+
+use super::*;
+use crate::dispatch::claimer::{InPlay, jobs_of};
+
+#[tokio::test]
+async fn an_answer_of_the_claim_before_says_nothing_of_the_one_that_follows() {
+    let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
+    let batch = desk.batch(1, "Hello", None).await;
+    let of =
+        |jobs: &[Job]| Job { entry: Arc::clone(&jobs[0].entry), claimed: jobs[0].claimed.clone(), hush: jobs[0].hush };
+    let not_begun = |job| Settled::new(job, &desk.lane, Answer::NotBegun, None);
+    let first = desk.jobs(batch, 1).await;
+    desk.recorded(vec![not_begun(of(&first))]).await;
+    desk.clock.advance(Span::from_millis(100));
+    desk.jobs(batch, 1).await;
+    let claimed = desk.store.load(vec![MessageKey { batch, n: 0 }]).await.unwrap().remove(0).present;
+    assert!(matches!(claimed.state, State::Sending { .. }), "{claimed:?}");
+    // The commit was done and its answer lost, so it is recorded once more.
+    desk.recorded(vec![not_begun(of(&first))]).await;
+    let row = desk.store.load(vec![MessageKey { batch, n: 0 }]).await.unwrap().remove(0).present;
+    assert_eq!(row.state, claimed.state);
+}
+
+#[tokio::test]
+async fn a_claimed_message_of_a_batch_that_is_not_in_play_is_an_error() {
+    let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
+    let batch = desk.batch(1, "Hello", None).await;
+    let job = desk.jobs(batch, 1).await.remove(0);
+    let jobs = |in_play| jobs_of(vec![job.claimed.clone()], &in_play, job.hush);
+    assert_eq!(jobs(InPlay::from([(batch, Arc::clone(&job.entry))])).unwrap().len(), 1);
+    let error = jobs(InPlay::new()).unwrap_err().to_string();
+    assert!(error.contains(&format!("batch {}", batch.0)), "{error}");
+}
