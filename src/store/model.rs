@@ -471,3 +471,17 @@ impl Event {
         if template.is_empty() { format!("lane {lane}") } else { format!("template {template} on lane {lane}") }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_was_taken_at_its_time_and_at_the_one_before_it() {
+        let [before, at] = [100, 200].map(Timestamp::from_millis);
+        let person = Msisdn::try_from(6_591_234_567_u64).unwrap();
+        let times = |before| TierPlace { person, at, before }.times().collect::<Vec<_>>();
+        assert_eq!(times(None), [(person, at)]);
+        assert_eq!(times(Some(before)), [(person, before), (person, at)]);
+    }
+}
