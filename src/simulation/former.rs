@@ -105,7 +105,8 @@ impl World {
         former.fate.set_failing(false);
         former.fate.die_at_write(0, false);
         let life = former.life;
-        while self.net.held_by(life) > 0 {
+        // Answers come while there is a server; where the one after it has died, it dies with what it has under way.
+        while self.node.is_some() && self.net.held_by(life) > 0 {
             self.go(act::Act::Answer(0), None).await;
         }
         self.go(act::Act::Former(act::Former::Record), None).await;
