@@ -89,6 +89,6 @@ fn no_arrow_that_messages_go_along_takes_any_memory() {
         assert!(matches!(message.state, State::Done { .. }), "{life} ends at {message:?}");
         assert_eq!(taken.count_total, 0, "{life} takes memory");
     }
-    // What counts can see what it counts.
-    assert_ne!(allocation_counter::measure(|| drop(Box::new(std::hint::black_box(7)))).count_total, 0);
+    // The counter sees an allocation, where the optimizer may not leave it out.
+    assert_ne!(allocation_counter::measure(|| drop(std::hint::black_box(Box::new(7)))).count_total, 0);
 }
