@@ -37,7 +37,7 @@ impl World {
         turned(&self.config, &self.store.dials().await.unwrap())
     }
 
-    /// The provider says how it stands with the template. Returns whether the process has lived through it.
+    /// The provider says how it stands with the template. Returns whether the process still lives.
     pub(super) async fn template(&mut self, word: &str, twice: bool) -> bool {
         let Some(node) = &mut self.node else { return true };
         let event = serde_json::json!({

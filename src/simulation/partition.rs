@@ -57,7 +57,7 @@ impl Parted {
         Model::new(Profile::from_toml(PROFILE).unwrap(), seed)
     }
 
-    /// Webhooks find nobody from now on, or somebody again.
+    /// Webhooks do not get to us from now on, or do again.
     pub(super) fn cut_way_in(&mut self, is_cut: bool) {
         self.is_deaf = is_cut;
     }

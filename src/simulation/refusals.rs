@@ -83,7 +83,7 @@ async fn fallbacks_of_twenty_refusals_alike_are_recalled_and_reach_their_recipie
 
 #[tokio::test]
 async fn twenty_receipts_without_a_known_reason_hold_the_step() {
-    // None at all, one that nobody has taught us, and one that says nothing.
+    // No code, an unknown one, and one that says nothing.
     for reason in [0, 1_999, 41] {
         let mut world = World::begin().await;
         let launched = launch_to(&world, RECIPIENTS).await;

@@ -48,7 +48,7 @@ pub(super) struct Provider {
     pub(super) breaks: AtomicBool,
     /// The practice provider, where nothing is written.
     pub(super) model: Option<Mutex<Model>>,
-    /// Its webhooks that nobody has posted yet.
+    /// Its webhooks that are not posted yet.
     pub(super) webhooks: Mutex<Vec<Webhook>>,
 }
 

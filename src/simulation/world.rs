@@ -302,7 +302,7 @@ impl World {
         }
     }
 
-    /// Lets time pass. Webhooks that fall due find nobody while the process is dead, and do not get through while the line
+    /// Lets time pass. Webhooks that fall due are lost while the process is dead, and do not get through while the line
     /// is cut.
     pub(super) fn wait(&mut self, span: Span) {
         let until = self.clock.now() + span;
@@ -322,7 +322,7 @@ impl World {
         self.clock.advance(until.since(self.clock.now()));
     }
 
-    /// Until then each webhook comes in its time. Returns whether the process has lived through it.
+    /// Until then each webhook comes in its time. Returns whether the process still lives.
     async fn outage(&mut self, until: Timestamp) -> bool {
         loop {
             let now = self.clock.now();
@@ -338,7 +338,7 @@ impl World {
         }
     }
 
-    /// Some of the webhooks that are due, in any order. Returns whether the process has lived through it.
+    /// Some of the webhooks that are due, in any order. Returns whether the process still lives.
     async fn webhooks(&mut self, seed: u64) -> bool {
         let mut dice = fastrand::Rng::with_seed(seed);
         let mut due = self.net.due();

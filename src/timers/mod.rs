@@ -224,7 +224,7 @@ impl Timers {
         self.store.record(changes).await.map(|_| count)
     }
 
-    /// When attempts that nobody knows of were counted as such. Until then each was being sent, and may have been taken: a
+    /// When unknown attempts were counted as unknown. Until then each was being sent, and may have been taken: a
     /// crash leaves some of which the deadline had passed before.
     async fn counted_as_unknown(&self, due: &[Loaded]) -> Result<HashMap<MessageKey, Timestamp>> {
         let unknown = due.iter().filter(|message| message.present.marks.unknown(message.present.step));

@@ -59,6 +59,15 @@ impl Site {
     async fn report(&self) -> Value {
         self.volley(&["campaign", "report", "promo", "--json"]).await
     }
+
+    /// The report, once the provider has taken a message to each recipient.
+    async fn all_recorded(&self, recipients: u32) -> Value {
+        until("everything is recorded", PATIENCE, || async {
+            let report = self.report().await;
+            if report["steps"][0]["handed_over"] == recipients { Ok(report) } else { Err(report) }
+        })
+        .await
+    }
 }
 
 /// In no window more than rate and burst allow. One more is let pass: a request is seen a moment after it was sent, and
@@ -97,11 +106,7 @@ async fn handshakes_released_at_once_submit_no_faster_than_the_lane() {
     .await;
     judge_rate(&proxy.bodies(), 1);
     assert!(provider.by_id().values().all(|deeds| deeds.carried_out == 1), "{:?}", provider.by_id());
-    let report = until("everything is recorded", PATIENCE, || async {
-        let report = site.report().await;
-        if report["steps"][0]["handed_over"] == RECIPIENTS { Ok(report) } else { Err(report) }
-    })
-    .await;
+    let report = site.all_recorded(RECIPIENTS).await;
     assert_eq!(report["unknown_count"], 0, "{report}");
     server.interrupt();
     server.ended().await;
@@ -120,11 +125,7 @@ async fn handshakes_that_are_given_up_leave_nothing_unknown() {
     until("another connect", PATIENCE, || async { if proxy.accepted() > 1 { Ok(()) } else { Err("none") } }).await;
     assert!(proxy.bodies().is_empty());
     proxy.heal();
-    let report = until("everything is recorded", PATIENCE, || async {
-        let report = site.report().await;
-        if report["steps"][0]["handed_over"] == RECIPIENTS { Ok(report) } else { Err(report) }
-    })
-    .await;
+    let report = site.all_recorded(RECIPIENTS).await;
     assert_eq!(report["unknown_count"], 0, "{report}");
     assert_eq!(provider.by_id().len(), RECIPIENTS as usize);
     assert!(provider.by_id().values().all(|deeds| deeds.carried_out == 1), "{:?}", provider.by_id());
