@@ -101,24 +101,26 @@ async fn a_superseded_server_may_still_record_what_it_sent(desk: Desk) {
 }
 
 async fn a_late_answer_adds_only_its_umid_to_an_attempt_that_was_counted_as_unknown(desk: Desk) {
-    let batch = desk.batch_of(1).await;
-    let sent = desk.claim(desk.claim_of(batch, 1).await).await.unwrap();
-    let sent = messages(&sent)[0];
-    let counted = unknown(&sent, at(2));
-    let fact = counted.fact.clone().unwrap();
-    assert!(desk.record(vec![counted]).await.unwrap().is_empty());
-    // A receipt may have proven the attempt meanwhile.
-    let row = desk.all(batch, 1).await.remove(0);
-    let answer = Attempt {
-        verdict: Verdict::Accepted,
-        answered: at(9),
-        code: None,
-        detail: None,
-        umid: Some(umid(sent.key.n)),
-        ..fact.clone()
-    };
-    let late = Change { fact: Some(answer.clone()), ..change(&row, accepted(&row, at(9)).after) };
-    assert!(desk.record(vec![late]).await.unwrap().is_empty());
-    let known = desk.attempts(vec![sent.key]).await.unwrap().concat();
-    assert_eq!(known, [Attempt { umid: answer.umid, ..fact }]);
+    let batch = desk.batch_of(2).await;
+    let sent = desk.claim(desk.claim_of(batch, 2).await).await.unwrap();
+    // What was heard before it was counted as unknown, and after.
+    for (sent, heard) in messages(&sent).iter().zip([at(1), at(9)]) {
+        let counted = unknown(sent, at(2));
+        let fact = counted.fact.clone().unwrap();
+        assert!(desk.record(vec![counted]).await.unwrap().is_empty());
+        // A receipt may have proven the attempt meanwhile.
+        let row = desk.load(vec![sent.key]).await.unwrap().remove(0);
+        let answer = Attempt {
+            verdict: Verdict::Accepted,
+            answered: heard,
+            code: None,
+            detail: None,
+            umid: Some(umid(sent.key.n)),
+            ..fact.clone()
+        };
+        let late = Change { fact: Some(answer.clone()), ..change(&row, accepted(&row, heard).after) };
+        assert!(desk.record(vec![late]).await.unwrap().is_empty());
+        let known = desk.attempts(vec![sent.key]).await.unwrap().concat();
+        assert_eq!(known, [Attempt { umid: answer.umid, ..fact }]);
+    }
 }

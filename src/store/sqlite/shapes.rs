@@ -201,8 +201,10 @@ macro_rules! insert_attempts {
             ", NULL) FROM ",
             $from,
             " ON CONFLICT DO UPDATE SET lane = excluded.lane, queued = excluded.queued, intent = excluded.intent,
-                  answered = iif(intent IS excluded.intent AND verdict IN (2, excluded.verdict),
-                                 min(answered, excluded.answered), excluded.answered), ",
+                  answered = CASE WHEN intent IS NOT excluded.intent THEN excluded.answered
+                                  WHEN verdict = 2 THEN answered
+                                  WHEN verdict = excluded.verdict THEN min(answered, excluded.answered)
+                                  ELSE excluded.answered END, ",
             unless_unknown!("verdict"),
             ", ",
             unless_unknown!("code"),
