@@ -265,5 +265,6 @@ fn trouble(dice: &mut fastrand::Rng) -> Trouble {
         webhook_twice: share(),
         webhook_late: share(),
         webhook_nameless: share(),
+        turned_away: 0.5 * share(),
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::counts;
 use super::net::Net;
 use super::pace::{HandedOver, Paces};
+use super::windows::Windows;
 use super::wishes::{Unwilling, Wish};
 use crate::config::Config;
 use crate::domain::{
@@ -18,7 +19,7 @@ use crate::domain::{
     Timestamp,
 };
 use crate::engine::met;
-use crate::store::{Hold, Loaded, Sender, Store};
+use crate::store::{Hold, Loaded, Store};
 
 /// What is known of a run, and what it was before the latest act.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ pub(super) struct Holds {
     config: Arc<Config>,
     pub(super) paces: Paces,
     pub(super) unwilling: Unwilling,
+    pub(super) windows: Windows,
     /// Lanes and templates that the node has said it holds.
     held: HashSet<(String, String)>,
     /// Whether the node could write down what was answered when it tried last.
@@ -112,6 +114,7 @@ impl Holds {
             config,
             paces,
             unwilling: Unwilling::default(),
+            windows: Windows::default(),
             held: HashSet::new(),
             can_record: true,
             superseded: HashMap::new(),
@@ -275,28 +278,18 @@ impl Holds {
         for arrived in self.net.arrived() {
             self.check_arrival(&arrived);
         }
-        for taken in self.net.accepted() {
+        for (taken, copy) in self.net.accepted() {
             let of_it = |campaign: &&Campaign| campaign.batch == taken.attempt.key.batch;
             let campaign = self.campaigns.iter().find(of_it).unwrap();
             let message = campaign.before.get(usize::try_from(taken.attempt.key.n).unwrap()).unwrap();
             let State::Sending { intent, .. } = message.present.state else { continue };
-            let lane = &self.config.lanes[taken.lane];
-            let Some(portfolio) = lane.tiered() else { continue };
+            let Some(portfolio) = self.config.lanes[taken.lane].tiered() else { continue };
             // Who has written to us lately needs no place.
-            let sender = Sender { sub_account: lane.provider.sub_account.clone(), channel_id: None };
-            let open = self.store.open_windows(vec![message.msisdn], sender, taken.at).await.unwrap();
-            if open.is_empty() {
+            if !self.windows.is_open(message.msisdn, taken.at) {
                 let (person, claimed) = (message.msisdn, intent);
-                let new = HandedOver { person, claimed, at: taken.at, attempt: taken.attempt };
-                let lives = |attempt: AttemptId| {
-                    let of_it = |campaign: &&Campaign| campaign.batch == attempt.key.batch;
-                    let campaign = self.campaigns.iter().find(of_it).unwrap();
-                    let row = &campaign.before.get(usize::try_from(attempt.key.n).unwrap()).unwrap().present;
-                    // A claim that is under way has its place as well.
-                    let is_leaving = row.step == attempt.step && matches!(row.state, State::Sending { .. });
-                    is_leaving || row.marks.may_live(attempt.step)
-                };
-                self.paces.of_person(portfolio, new, lives);
+                let new = HandedOver { person, claimed, at: taken.at, attempt: taken.attempt, copy };
+                let has_failed = |of: &HandedOver| self.net.truth(of.attempt).failed_copies.contains(&of.copy);
+                self.paces.of_person(portfolio, new, has_failed);
             }
         }
         changed

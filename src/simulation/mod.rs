@@ -39,7 +39,9 @@ mod scene;
 mod shrink;
 mod small;
 mod trials;
+mod turned_away;
 mod weather;
+mod windows;
 mod wishes;
 mod world;
 

@@ -20,6 +20,7 @@ use super::act;
 use super::blame::No;
 use super::circuits::Circuits;
 use super::lately::Lately;
+use super::turned_away::TurnedAway;
 use super::wishes::Wish;
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{AttemptId, Channel, MessageKey, Span, Timestamp, Umid};
@@ -110,7 +111,8 @@ struct Inner {
     webhooks: u64,
     posted: Vec<Posted>,
     arrived: Vec<Arrived>,
-    accepted: Vec<Posted>,
+    /// With which of its attempt's copies each is.
+    accepted: Vec<(Posted, usize)>,
     truths: HashMap<AttemptId, Truth>,
     /// The attempt of each umid, and which of its copies that is.
     of_umid: HashMap<String, (AttemptId, usize)>,
@@ -118,6 +120,7 @@ struct Inner {
     naming: HashSet<Channel>,
     /// Of each server that has been, by its lanes.
     circuits: Vec<Circuits>,
+    turned_away: Vec<TurnedAway>,
     lately: Vec<Lately>,
     proofs: Vec<Proof>,
     connections: Vec<u32>,
@@ -184,6 +187,7 @@ impl Net {
             of_umid: HashMap::new(),
             naming: HashSet::new(),
             circuits: Vec::new(),
+            turned_away: Vec::new(),
             lately: Vec::new(),
             proofs: Vec::new(),
             connections: connections.collect(),
@@ -269,9 +273,18 @@ impl Net {
         let mut inner = self.lock();
         let (circuits, now) = (Circuits::new(&inner.connections), inner.clock.now());
         inner.circuits.push(circuits);
+        let turned_away = inner.turned_away.last().map(TurnedAway::of_successor).unwrap_or_default();
+        inner.turned_away.push(turned_away);
         inner.lately.push(Lately::since(now));
         inner.proofs.push(Proof::since(now));
         inner.lately.len() - 1
+    }
+
+    /// A person lets a lane go on.
+    pub(super) fn lets_go_on(&self, lane: usize) {
+        let mut inner = self.lock();
+        let now = inner.clock.now();
+        inner.turned_away.iter_mut().for_each(|of_life| of_life.lets_go_on(lane, now));
     }
 
     /// Forgets the answers to a server that has died. What it had sent may get to the provider all the same.
@@ -297,8 +310,8 @@ impl Net {
         std::mem::take(&mut self.lock().arrived)
     }
 
-    /// What the provider has taken since the last time.
-    pub(super) fn accepted(&self) -> Vec<Posted> {
+    /// What the provider has taken since the last time, and which of its attempt's copies each is.
+    pub(super) fn accepted(&self) -> Vec<(Posted, usize)> {
         std::mem::take(&mut self.lock().accepted)
     }
 
@@ -462,8 +475,8 @@ impl Inner {
             } else {
                 truth.accepted.push(now);
                 let channel = request.known_channels().next().unwrap();
-                self.accepted.push(Posted { attempt, channel, lane, life, at: sent });
                 let copy = truth.accepted.len();
+                self.accepted.push((Posted { attempt, channel, lane, life, at: sent }, copy));
                 self.of_umid.insert(answer.umid.as_deref().unwrap().to_owned(), (attempt, copy));
             }
         }

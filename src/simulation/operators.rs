@@ -62,6 +62,10 @@ impl World {
                 .await
                 .unwrap();
             self.holds.released(&hold);
+            let lane = self.config.lanes.iter().position(|lane| lane.name == hold.lane);
+            if let Some(lane) = lane.filter(|_| hold.template.is_empty()) {
+                self.net.lets_go_on(lane);
+            }
         }
         for batch in self.holds.batches().collect::<Vec<_>>() {
             self.store.release_steps(batch, None, PERSON.to_owned(), self.clock.now()).await.unwrap();

@@ -84,6 +84,8 @@ pub(super) struct HandedOver {
     pub(super) claimed: Timestamp,
     pub(super) at: Timestamp,
     pub(super) attempt: AttemptId,
+    /// Which of its copies it is.
+    pub(super) copy: usize,
 }
 
 #[derive(Debug)]
@@ -146,12 +148,11 @@ impl Paces {
         self.people.values().flatten().map(free_at).filter(|at| *at > now).min()
     }
 
-    /// The provider has taken something for a person who has no window open. `lives` says of what was handed over before
-    /// whether it may have reached somebody: what has not has given its place back, and whoever a phone that woke late has
-    /// put back into the tier only keeps others out.
-    pub(super) fn of_person(&mut self, portfolio: &str, new: HandedOver, lives: impl Fn(AttemptId) -> bool) {
+    /// The provider has taken something for a person who has no window open. What has failed, as it has said, has given its
+    /// place back.
+    pub(super) fn of_person(&mut self, portfolio: &str, new: HandedOver, has_failed: impl Fn(&HandedOver) -> bool) {
         let people = self.people.entry(portfolio.to_owned()).or_default();
-        people.retain(|known| known.at + DAY > new.at && lives(known.attempt));
+        people.retain(|known| known.at + DAY > new.at && !has_failed(known));
         let others: HashSet<Msisdn> = people.iter().map(|known| known.person).collect();
         people.push(new);
         let Some(Tier::People(tier)) = self.tiers.get(portfolio).copied() else { return };

@@ -367,7 +367,11 @@ impl World {
             wishes.extend(self.kept(&group).await);
         }
         for (place, hook) in group.into_iter().enumerate() {
-            match taken.as_ref().and_then(|taken| taken.get(place)) {
+            let answer = taken.as_ref().and_then(|taken| taken.get(place));
+            if !matches!(answer, Some(Err(_))) {
+                self.holds.windows.hears(&hook.event, self.clock.now());
+            }
+            match answer {
                 Some(Ok(())) => wishes.extend(self.net.taken(&hook)),
                 Some(Err(_)) | None => self.net.missed(hook, false),
             }

@@ -1,5 +1,7 @@
 //! What goes wrong on the line, and what the provider truly knows.
 
+use std::collections::HashSet;
+
 use crate::domain::{Status, Timestamp};
 use crate::simulation::blame::No;
 
@@ -16,6 +18,8 @@ pub(in crate::simulation) struct Trouble {
     pub(in crate::simulation) cut_before: f64,
     /// It breaks after the provider has carried the request out.
     pub(in crate::simulation) cut_after: f64,
+    /// Something on the way answers that it goes elsewhere or nowhere: the provider never has it.
+    pub(in crate::simulation) turned_away: f64,
     /// The provider carries it out, and what comes back proves nothing.
     pub(in crate::simulation) broken_answer: f64,
     /// The answer to a batch does not name one of its messages.
@@ -37,6 +41,8 @@ pub(in crate::simulation) struct Truth {
     pub(in crate::simulation) refused: Vec<No>,
     /// Its bad news.
     pub(in crate::simulation) failed: Vec<No>,
+    /// The copies that these were about, by the order in which it took them.
+    pub(in crate::simulation) failed_copies: HashSet<usize>,
     /// The best that it has ever reported, whether that reached us or not.
     pub(in crate::simulation) best: Option<Status>,
     /// The best status of which we have acknowledged a webhook.

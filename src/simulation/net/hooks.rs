@@ -13,10 +13,13 @@ impl Inner {
         let now = self.clock.now();
         for mut webhook in self.model.tick(now) {
             let news = self.news(&webhook.event);
-            if let Some((attempt, _, report)) = news {
+            if let Some((attempt, copy, report)) = news {
                 let truth = self.truths.entry(attempt).or_default();
                 match report {
-                    Report::Negative { code } => truth.failed.push(No::Receipt { code }),
+                    Report::Negative { code } => {
+                        truth.failed.push(No::Receipt { code });
+                        truth.failed_copies.insert(copy);
+                    }
                     good => truth.best = truth.best.max(good.status()),
                 }
                 self.take_dice(attempt);

@@ -38,6 +38,7 @@ impl Inner {
         let now = self.clock.now();
         let requests = requests_of(to, &body);
         let openings = self.circuits[life].sets_out(lane, requests.len());
+        self.turned_away[life].sets_out(lane);
         for request in requests.iter().filter(|request| request.known_channels().any(|it| it == Channel::WhatsApp)) {
             self.lately[life].sets_out(lane, scene::recipient_of(client_id(request).key), now);
         }
@@ -96,6 +97,9 @@ impl Inner {
             }
             return Err(Broken::Sent { why: "connection reset".to_owned() });
         }
+        if self.hits(self.trouble.turned_away) {
+            return Ok(self.turns_away());
+        }
         let life = request.life;
         let arrived = requests.iter().map(|message| Arrived { message: client_id(message).key, life, sent, at: now });
         self.arrived.extend(arrived);
@@ -140,6 +144,7 @@ impl Inner {
         let now = self.clock.now();
         self.proofs[request.life].ended(request.begun, answer, now);
         self.circuits[request.life].ended(request.lane, request.openings, answer, now);
+        self.turned_away[request.life].ended(request.lane, request.begun, answer);
         if let Err(Broken::NotOffered { .. } | Broken::Withdrawn) = answer {
             for message in requests_of(request.to, &request.body) {
                 let to = scene::recipient_of(client_id(&message).key);
@@ -163,6 +168,24 @@ impl Inner {
         ][self.dice.usize(..9)];
         let retry_after = (status == 503 && self.dice.bool()).then(|| Span::from_secs(self.dice.i64(1..20)));
         RawAnswer { status, retry_after, body: Bytes::from_static(body.as_bytes()) }
+    }
+
+    /// An answer by which nothing was processed, and which says no more: a wrong address, or a gateway's own rules.
+    fn turns_away(&mut self) -> RawAnswer {
+        let (status, body) = [
+            (301, ""),
+            (302, "<html>log in</html>"),
+            (308, r#"{"message":"moved"}"#),
+            (400, "<html>bad request</html>"),
+            (404, "<html>not here</html>"),
+            (405, ""),
+            (407, ""),
+            (413, "<html>too large</html>"),
+            (425, ""),
+            (451, r#"{"message":"not from there"}"#),
+            (499, ""),
+        ][self.dice.usize(..11)];
+        RawAnswer { status, retry_after: None, body: Bytes::from_static(body.as_bytes()) }
     }
 
     /// What the provider knows of a message, unless the line fails or another answers in its place.
