@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::lane::Lane;
-use crate::domain::{Channel, Content, Money, Present, State, StepIndex, Timestamp};
+use crate::domain::{Channel, Content, Present, State, StepIndex, Timestamp};
 use crate::engine::{self, CallOff};
 use crate::provider::Refusal;
-use crate::store::{Attempt, Claimed, Entry, Hush, Loaded, Pass, StepHold, Verdict};
+use crate::store::{Attempt, Claimed, Entry, Hush, Loaded, Pass, Refund, StepHold, Verdict};
 use crate::throttle::LEAVES_WITHIN;
 
 /// A claimed message with its batch.
@@ -112,7 +112,7 @@ pub(super) struct Settled {
     pub(super) then: Option<CallOff>,
     pub(super) fact: Option<Attempt>,
     /// What the claim counted as spent, and was not: nothing was handed over.
-    pub(super) refund: Money,
+    pub(super) refund: Option<Refund>,
     /// Why nothing more of the step is to be sent, and when the request was begun that tells so.
     pub(super) hold: Option<(StepHold, Timestamp)>,
     /// When the claim took a place in the tier for it, which nobody needs unless it was handed over after all.
@@ -143,7 +143,8 @@ impl Settled {
         });
         let has_place = job.claimed.pass == Pass::Place;
         let spare_place = claimed_at.filter(|_| has_place && !may_have_left(answer));
-        let refund = if may_have_left(answer) { Money::ZERO } else { job.claimed.cost };
+        let is_back = !may_have_left(answer) && !job.claimed.cost.is_zero();
+        let refund = is_back.then_some(Refund { step, amount: job.claimed.cost });
         let lane = Arc::clone(lane);
         Self { entry: job.entry, lane, message, step, answer, then: None, fact, refund, hold: None, spare_place }
     }

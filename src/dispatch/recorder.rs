@@ -10,7 +10,7 @@ use super::job::Settled;
 use super::lane::Lane;
 use crate::clock::Clock;
 use crate::domain::{
-    Causes, Fault, LaneId, MessageKey, Money, Msisdn, SenderPart, Span, State, StepIndex, Timestamp, Told, WishFrom,
+    Causes, Fault, LaneId, MessageKey, Msisdn, SenderPart, Span, State, StepIndex, Timestamp, Told, WishFrom,
 };
 use crate::engine::{Answer, Event, Standing, advance};
 use crate::store::{Attempt, Change, Error, Loaded, NotedBucket, OptOut, Result, Store, ToldBy, Verdict};
@@ -289,7 +289,7 @@ fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
     // Where a receipt has proven it meanwhile, it was handed over whatever the answer said.
     let was_handed_over = |message: &Loaded| message.present.marks.handed_over(settled.step);
     let is_proven = was_handed_over(message) && !was_handed_over(&settled.message);
-    let refund = if is_proven { Money::ZERO } else { settled.refund };
+    let refund = settled.refund.filter(|_| !is_proven);
     Change { refund, ..entry.change(message, after, fact) }
 }
 

@@ -3,7 +3,7 @@
 use super::small::{World, numbers};
 use crate::campaign::{Bottleneck, Draft, Forecast, LeftBehind, Lint, Stop};
 use crate::clock::Clock;
-use crate::domain::{Count, MessageKey, Money, Present, Span, State, StepIndex, Timestamp};
+use crate::domain::{Count, MessageKey, Present, Span, State, StepIndex, Timestamp};
 use crate::store::{Change, Hold, Loaded, StepHeldBy, StepHold};
 
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
@@ -115,7 +115,7 @@ async fn who_is_closed_or_held_is_in_nobodys_way_and_a_straggler_hides_no_crowd(
     let state = State::Queued { not_before: since + Span::from_secs(86_400), gives_up: None };
     let Loaded { key, msisdn, version, lane, present: before, .. } = message;
     let after = Present { state, ..before };
-    let change = Change { key, msisdn, version, before, after, lane, steps: 1, fact: None, refund: Money::ZERO };
+    let change = Change { key, msisdn, version, before, after, lane, steps: 1, fact: None, refund: None };
     world.store.record(vec![change]).await.unwrap();
     let slow = world.forecast_of(&text(300, "name = \"slow\"", "lane = \"b\"")).await;
     assert_eq!(slow.done_at.since(since), Span::from_secs(600));

@@ -11,8 +11,8 @@ use super::hushed::{BY_NAME, Hush, Hushed};
 use super::refusals::Refusals;
 use super::{Batch, Change, Loaded, Marked, Recall, Result, StepHold, Store, ToldBy};
 use crate::domain::{
-    AttemptId, BatchId, BatchState, Country, Hours, LaneId, Member, MessageKey, Money, Msisdn, Plan, Pool, Present,
-    State, StepIndex, Tag, Timestamp,
+    AttemptId, BatchId, BatchState, Country, Hours, LaneId, Member, MessageKey, Msisdn, Plan, Pool, Present, State,
+    StepIndex, Tag, Timestamp,
 };
 use crate::store::{Attempt, Queue, Timing, Verdict};
 
@@ -154,7 +154,7 @@ impl Entry {
             lane: lane.unwrap_or(message.lane),
             steps: u8::try_from(self.plan.steps.len()).unwrap_or(StepIndex::COUNT_MAX),
             fact,
-            refund: Money::ZERO,
+            refund: None,
         }
     }
 

@@ -235,7 +235,7 @@ fn change(message: &Loaded, after: Present) -> Change {
         lane: message.lane,
         steps: STEPS,
         fact: None,
-        refund: Money::ZERO,
+        refund: None,
     }
 }
 

@@ -86,8 +86,15 @@ pub struct Change {
     /// How many steps the route has, for the counters.
     pub steps: u8,
     pub fact: Option<Attempt>,
-    /// What was counted as spent for the step that it was at, which was not handed over after all.
-    pub refund: Money,
+    /// What a claim had counted as spent for something that was not handed over after all.
+    pub refund: Option<Refund>,
+}
+
+/// Money back to a step: the one that was claimed, which the message may have left since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refund {
+    pub step: StepIndex,
+    pub amount: Money,
 }
 
 /// What the provider said about an attempt.

@@ -30,7 +30,7 @@ mod walk;
 pub use batch::{Amendment, Batch, Edition, NewBatch, Over, Spread, Start};
 pub use book::{Book, Entry};
 pub use error::{DiskTrouble, Error};
-pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Stray, StrayCount, StrayKind, Verdict};
+pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};
 pub use hushed::Hush;
 pub use lanes::{
     BucketOf, BusinessEvent, Dial, HeldBy, Hold, LaneState, NotedBucket, Said, Standing, Trouble, subject,

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::*;
 use crate::domain::Limits;
-use crate::store::{Cap, Capped, Claimed, Price, Reached, Recall, StepHeldBy, StepHold, ToldBy};
+use crate::store::{Cap, Capped, Claimed, Price, Reached, Recall, Refund, StepHeldBy, StepHold, ToldBy};
 
 for_every_store!(
     a_claim_takes_no_more_than_its_step_and_its_batch_may_hand_over,
     a_claim_spends_no_more_than_the_budget_and_what_comes_back_is_given_back,
+    what_comes_back_late_is_given_back_to_the_step_that_was_claimed,
     a_limit_is_reached_for_good_once_nothing_is_on_its_way,
     a_step_is_held_once_and_what_a_person_has_let_go_on_in_spite_of_a_rule_goes_on,
     a_refusal_of_a_request_begun_before_a_resume_does_not_hold_its_step_again,
@@ -86,7 +87,7 @@ async fn a_claim_spends_no_more_than_the_budget_and_what_comes_back_is_given_bac
     let [first, second] = [0, 1].map(|n| MessageKey { batch, n });
     let claimed = desk.load(vec![first, second]).await.unwrap();
     let back = Present { state: State::Queued { not_before: at(0), gives_up: None }, ..claimed[1].present };
-    let back = Change { refund: cents(2), ..change(&claimed[1], back) };
+    let back = Change { refund: Some(Refund { step: step(0), amount: cents(2) }), ..change(&claimed[1], back) };
     desk.record(vec![accepted(&claimed[0], desk.now()), back.clone()]).await.unwrap();
     assert_eq!(desk.spent_on(batch).await, cents(4));
     // Whoever decides too late gives nothing back.
@@ -96,6 +97,19 @@ async fn a_claim_spends_no_more_than_the_budget_and_what_comes_back_is_given_bac
     assert_eq!(numbers(&messages(&set)), [1, 3]);
     assert_eq!(desk.spent_on(batch).await, cents(10));
     desk.counters_equal_rows(batch, 9).await;
+}
+
+async fn what_comes_back_late_is_given_back_to_the_step_that_was_claimed(desk: Desk) {
+    let batch = desk.batch_of(1).await;
+    let claimed = messages(&desk.capped(batch, 9, budget_of(cents(9))).await)[0];
+    // The next epoch has counted it as unknown, and it has fallen back since.
+    let fallback = State::Queued { not_before: at(0), gives_up: None };
+    let fallen_back = Present { step: step(1), state: fallback, ..claimed.present };
+    desk.record(vec![change(&claimed, fallen_back)]).await.unwrap();
+    let row = desk.load(vec![claimed.key]).await.unwrap().remove(0);
+    let refund = Some(Refund { step: claimed.present.step, amount: cents(1) });
+    assert!(desk.record(vec![Change { refund, ..change(&row, row.present) }]).await.unwrap().is_empty());
+    assert_eq!(desk.spent(batch).await.unwrap(), [(claimed.present.step, Money::ZERO)]);
 }
 
 async fn a_limit_is_reached_for_good_once_nothing_is_on_its_way(desk: Desk) {

@@ -140,9 +140,9 @@ const SPEND: &str = "INSERT INTO spent (batch, step, amount) VALUES (?1, ?2, ?3)
 /// What was counted as spent for messages that were not handed over after all.
 pub(super) fn give_back(script: &mut Script, changes: &[&Change]) {
     let mut back: HashMap<(BatchId, StepIndex), Money> = HashMap::new();
-    for change in changes.iter().filter(|change| !change.refund.is_zero()) {
-        let amount = back.entry((change.key.batch, change.before.step)).or_default();
-        *amount = amount.plus(change.refund);
+    for (batch, refund) in changes.iter().filter_map(|change| Some((change.key.batch, change.refund?))) {
+        let amount = back.entry((batch, refund.step)).or_default();
+        *amount = amount.plus(refund.amount);
     }
     for ((batch, step), amount) in back {
         script.statement(SPEND).bind(batch.0).bind(step.get()).bind(-amount.millionths().cast_signed());
