@@ -122,7 +122,7 @@ Examples:
         #[arg(long)]
         json: bool,
     },
-    /// Call a campaign off. When this returns, nothing more leaves but over a connection that is still coming about; it cannot be undone.
+    /// Cancel a campaign. Once this returns, nothing more is sent, except by a server that does not respond (it says so). Cannot be undone.
     Cancel {
         /// Its name or its id.
         campaign: String,
