@@ -42,6 +42,16 @@ impl Answer {
 /// Characters kept of what a provider says about a refusal: enough to act on, too few to fill a disk with.
 const DETAIL_MAX: usize = 200;
 
+/// Longer than this nobody rests at a provider's word: it may be a moment where a number of seconds was meant, and the next
+/// answer can ask for more.
+const LONGEST_REST: Span = Span::from_secs(900);
+
+/// For how long the provider asks us to wait.
+pub(super) fn rest(answer: &RawAnswer, body: &ErrorBody<'_>) -> Option<Span> {
+    let asked = answer.retry_after.or_else(|| body.retry_after())?;
+    Some(asked.clamp(Span::ZERO, LONGEST_REST))
+}
+
 /// What others say goes into holds, events and logs: without the numbers of people, and no longer than it helps.
 pub(super) fn heard(text: &str) -> String {
     let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -76,7 +86,7 @@ fn whole(answer: &Result<RawAnswer, Broken>) -> Option<Answer> {
         300..=407 | 409..=499 => Some(refused(answer)),
         status => {
             let body: ErrorBody<'_> = serde_json::from_slice(&answer.body).unwrap_or_default();
-            let retry_after = answer.retry_after.or_else(|| body.retry_after());
+            let retry_after = rest(answer, &body);
             Some(Answer::Unknown { detail: format!("HTTP status {status}"), retry_after })
         }
     }
@@ -88,7 +98,7 @@ fn refused(answer: &RawAnswer) -> Answer {
     let RawAnswer { status, .. } = *answer;
     let body: ErrorBody<'_> = serde_json::from_slice(&answer.body).unwrap_or_default();
     let entry = codes::of_answer(status, body.code);
-    let retry_after = answer.retry_after.or_else(|| body.retry_after());
+    let retry_after = rest(answer, &body);
     let words = match body.message.as_deref().filter(|message| !message.is_empty()) {
         Some(message) => Some(message.to_owned()),
         None if entry.known => None,
@@ -287,6 +297,21 @@ mod tests {
         let rest = Some(Span::from_secs(7));
         let answer = Ok(RawAnswer { status: 503, retry_after: rest, body: "".into() });
         assert!(matches!(single_answer(&answer), Answer::Unknown { retry_after, .. } if retry_after == rest));
+    }
+
+    #[test]
+    fn nobody_rests_for_years_because_a_header_says_so() {
+        for (asked, rest) in [(1_764_547_200, 900), (-5, 0), (900, 900)] {
+            for status in [429, 503] {
+                let answer = Ok(RawAnswer { status, retry_after: Some(Span::from_secs(asked)), body: "".into() });
+                let (Answer::Unknown { retry_after, .. } | Answer::Refused(Refusal { retry_after, .. })) =
+                    single_answer(&answer)
+                else {
+                    panic!("{status}")
+                };
+                assert_eq!(retry_after, Some(Span::from_secs(rest)), "{asked}");
+            }
+        }
     }
 
     #[test]

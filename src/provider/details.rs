@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::answer::heard;
+use super::answer::{heard, rest};
 use super::client::{Broken, RawAnswer};
 use crate::domain::Span;
 use crate::wire::{Details, ErrorBody};
@@ -48,7 +48,7 @@ pub fn told(answer: Result<RawAnswer, Broken>) -> Told {
     };
     match (answer.status, body.code) {
         (401 | 403, _) | (_, Some(NOT_OURS)) => Told::Refused { detail: detail() },
-        (429, _) => Told::Throttled { retry_after: answer.retry_after.or_else(|| body.retry_after()) },
+        (429, _) => Told::Throttled { retry_after: rest(&answer, &body) },
         // Without a code it is nothing that the provider says about a message: somebody else may have answered.
         (400 | 404 | 410, Some(_)) => Told::NotKnown,
         _ => Told::Unavailable { detail: detail() },

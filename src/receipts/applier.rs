@@ -1,6 +1,5 @@
 //! The applier: takes what has come together, decides, commits, and only then lets the acknowledgements go.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -10,7 +9,7 @@ use tokio::sync::mpsc;
 use super::answers::Answer;
 use super::incoming::{Incoming, Ours, Parsed};
 use super::intake::{Failed, Intake, Waiting};
-use super::naming::Naming;
+use super::naming::{Adoption, Naming};
 use super::outcome::{Outcome, advance_by, place_news};
 use super::strays::Round;
 use super::tell::{Heard, PlaceNews, Tell, TooFast};
@@ -246,7 +245,8 @@ impl Applier {
     }
 
     pub(super) async fn find(&self, receipts: &[Incoming]) -> store::Result<Vec<Option<Found>>> {
-        find(self.store.as_ref(), receipts, &self.naming.known(self.store.as_ref()).await?).await
+        let adoption = self.naming.adoption(self.store.as_ref(), self.clock.now()).await?;
+        find(self.store.as_ref(), receipts, &adoption).await
     }
 
     /// Writes a group down: one commit, unless the writer is given something else in between. Each part may stand alone:
@@ -413,14 +413,13 @@ fn first_of<T>(all: &mut Vec<T>) -> Vec<T> {
 }
 
 /// The attempts that receipts belong to, asked for by the surest key first and by the next where that led nowhere.
-/// Those of `naming` lanes are found by our ids or by umids alone.
 pub(super) async fn find(
     store: &dyn Store,
     receipts: &[Incoming],
-    naming: &Arc<BTreeSet<String>>,
+    adoption: &Adoption,
 ) -> store::Result<Vec<Option<Found>>> {
     let mut found: Vec<Option<Found>> = vec![None; receipts.len()];
-    let mut ways: Vec<_> = receipts.iter().map(|incoming| incoming.keys(naming)).collect();
+    let mut ways: Vec<_> = receipts.iter().map(|incoming| incoming.keys(adoption)).collect();
     loop {
         let lost = ways.iter_mut().enumerate().filter(|(place, _)| found[*place].is_none());
         let (places, keys): (Vec<usize>, Vec<Key>) = lost.filter_map(|(place, way)| Some((place, way.next()?))).unzip();

@@ -252,6 +252,14 @@ impl<'a> Reading<'a> {
         let more: Vec<&str> =
             [title.as_str(), reason, description].into_iter().filter(|part| !part.is_empty()).collect();
         let more = if more.is_empty() { String::new() } else { format!(" ({})", without_numbers(&more.join(": "))) };
+        if name.is_empty() {
+            // A hold without a template would be one of the whole lane.
+            self.tell(
+                about,
+                format!("the provider says {status}{more} of a template that it does not name; nothing changes"),
+            );
+            return;
+        }
         let may_be_sent = title == "UNPAUSE" || status == "APPROVED";
         let held = HELD.iter().find(|(word, _)| *word == status || *word == title).filter(|_| !may_be_sent);
         if held.is_some() || status == "FLAGGED" {

@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use super::applier::{Listening, find};
 use super::incoming::signs;
+use super::naming::Adoption;
 use super::{FromHeaders, Proofs, Unproven};
 use crate::clock::{Chance, Clock};
 use crate::domain::{Causes, Span, Timestamp};
@@ -124,7 +125,9 @@ impl Door {
         if receipts.is_empty() || !self.may_look() {
             return;
         }
-        match find(self.store.as_ref(), &receipts, &Arc::default()).await {
+        // It adopts nothing: whose it may be is enough.
+        let any = Adoption { naming: Arc::default(), came_by: Timestamp::MAX };
+        match find(self.store.as_ref(), &receipts, &any).await {
             Ok(found) => {
                 let mut lanes: Vec<_> = found.iter().flatten().map(|found| found.message.lane).collect();
                 lanes.sort_unstable();

@@ -1,6 +1,5 @@
 //! A webhook's events, as far as they matter here: owned, so that they can wait for their group.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -9,6 +8,7 @@ use bytes::Bytes;
 use hashbrown::HashSet;
 
 use super::answers::{Answer, ways};
+use super::naming::Adoption;
 use crate::config::Lane;
 use crate::domain::{AttemptId, Channel, Fault, Msisdn, Span, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
@@ -220,20 +220,20 @@ impl Incoming {
         self.reply_to.is_some()
     }
 
-    /// The keys to look for it with, surest first. It cannot speak of attempts of `naming` lanes, whose receipts carry
-    /// our ids, unless it carries one.
-    pub(super) fn keys(&self, naming: &Arc<BTreeSet<String>>) -> impl Iterator<Item = Key> + use<> {
+    /// The keys to look for it with, surest first.
+    pub(super) fn keys(&self, adoption: &Adoption) -> impl Iterator<Item = Key> + use<> {
         let answered = self.reply_to.as_deref().map(ways).into_iter().flatten();
         let named = self.attempt.map(Key::Attempt).into_iter().chain(self.umid.clone().map(Key::Umid));
-        answered.chain(named).chain(self.nameless(naming).map(Key::Number))
+        answered.chain(named).chain(self.nameless(adoption).map(Key::Number))
     }
 
     /// What may lead to its attempt by the number alone. A receipt that names another's message, or that came or was
     /// stamped before the attempt was begun, is another sender's; an answer names what it answers.
-    fn nameless(&self, naming: &Arc<BTreeSet<String>>) -> Option<Nameless> {
-        let (msisdn, channel) = self.msisdn.zip(self.channel).filter(|_| !self.named && !self.is_answer())?;
+    fn nameless(&self, adoption: &Adoption) -> Option<Nameless> {
+        let may_adopt = !self.named && !self.is_answer() && self.received <= adoption.came_by;
+        let (msisdn, channel) = self.msisdn.zip(self.channel).filter(|_| may_adopt)?;
         let begun_before = self.received.min(self.stamp + CLOCKS_APART);
-        Some(Nameless { msisdn, channel, begun_before, except: Arc::clone(naming) })
+        Some(Nameless { msisdn, channel, begun_before, except: Arc::clone(&adoption.naming) })
     }
 
     /// Whether a webhook of this subaccount brought it, as far as it says so. What the provider is asked by our id says

@@ -1,4 +1,5 @@
-//! Which lanes' receipts carry our ids: a receipt without one is another sender's there, and adopts nothing.
+//! What a receipt without our id may adopt: only what no other attempt could be meant by, and nothing on a lane whose
+//! receipts carry our ids.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,12 +9,27 @@ use tokio::sync::OnceCell;
 use super::incoming::Incoming;
 use super::working::Working;
 use crate::config::Lane;
-use crate::domain::{State, StepIndex, Timestamp};
+use crate::domain::{Span, State, StepIndex, Timestamp};
 use crate::store::{self, Found, NamingLane, Store};
+
+/// A request that has ended is on disk so soon, unless the disk itself fails.
+const RECORDED_WITHIN: Span = Span::from_secs(5);
+
+/// What may be found by its number alone.
+#[derive(Debug, Clone)]
+pub(super) struct Adoption {
+    /// Lanes whose receipts carry our ids.
+    pub(super) naming: Arc<BTreeSet<String>>,
+    /// Receipts that came until then: each request that was under way when they came has ended and is recorded. Before that
+    /// a receipt may be of one of them, whose answer it has overtaken.
+    pub(super) came_by: Timestamp,
+}
 
 /// The lanes whose receipts carry our ids: since one did, until the lane's subaccount or address changes.
 #[derive(Debug)]
 pub(super) struct Naming {
+    /// How long a receipt without our id waits before it may adopt.
+    settled_within: Span,
     /// The subaccount and the address of each lane.
     identities: BTreeMap<String, (String, String)>,
     /// Read from the store once.
@@ -24,7 +40,17 @@ impl Naming {
     pub(super) fn of(lanes: &[Lane]) -> Self {
         let identity = |lane: &Lane| (lane.provider.sub_account.clone(), lane.provider.base_url.clone());
         let identities = lanes.iter().map(|lane| (lane.name.clone(), identity(lane))).collect();
-        Self { identities, known: OnceCell::new() }
+        let longest = lanes.iter().map(|lane| lane.provider.timeout.millis()).max().unwrap_or_default();
+        let settled_within = Span::from_millis(longest + RECORDED_WITHIN.millis());
+        Self { settled_within, identities, known: OnceCell::new() }
+    }
+
+    pub(super) const fn settled_within(&self) -> Span {
+        self.settled_within
+    }
+
+    pub(super) async fn adoption(&self, store: &dyn Store, now: Timestamp) -> store::Result<Adoption> {
+        Ok(Adoption { naming: self.known(store).await?, came_by: now - self.settled_within })
     }
 
     pub(super) async fn known(&self, store: &dyn Store) -> store::Result<Arc<BTreeSet<String>>> {

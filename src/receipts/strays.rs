@@ -9,7 +9,7 @@ use super::tries::{Tries, Try};
 use crate::domain::{Span, Timestamp};
 use crate::store::{InboundOf, StrayKind};
 
-/// How often strays are tried again, and for how long.
+/// How often strays are tried again, and for how long once they may adopt.
 const EVERY: Span = Span::from_secs(1);
 const TRIED_FOR: Span = Span::from_secs(60);
 /// How many at once. Webhooks get their turn in between.
@@ -29,11 +29,11 @@ pub(super) struct Round {
 }
 
 impl Applier {
-    /// Tries one page of the last minute's strays. Returns when to try the next.
+    /// Tries one page of the latest strays. Returns when to try the next.
     pub(crate) async fn retry_strays(&mut self) -> crate::store::Result<Timestamp> {
         let now = self.clock.now();
         // However many older ones are kept, no look goes past them.
-        let after = self.round.tried.max(Some((now - TRIED_FOR, 0)));
+        let after = self.round.tried.max(Some((now - self.naming.settled_within() - TRIED_FOR, 0)));
         let limit = u32::try_from(PAGE).unwrap_or(u32::MAX);
         let page = self.store.strays(StrayKind::NoAttempt, after, limit).await?;
         let (last, is_full) = (page.last().map(|(id, stray)| (stray.received, *id)), page.len() == PAGE);

@@ -5,6 +5,7 @@ use crate::campaign::Launched;
 use crate::domain::{Outcome, Span, State, StepIndex};
 
 const ALL: [&str; 2] = ["viber", "sms"];
+const FAILED_IN_PASSING: u32 = 11;
 
 /// Viber for so long, then SMS.
 fn steps(people: u32, fallback_after: &str, lane: &str) -> String {
@@ -65,6 +66,13 @@ async fn fallbacks_decided_before_the_failure_was_seen_return_to_awaiting() {
     let mut world = World::of(config, None).await;
     let launched = world.launch(5, "").await;
     world.send().await;
+    // Two have left twice, because the first try failed in passing.
+    for n in 3..5 {
+        world.receipt_for(&launched, n, "undelivered", FAILED_IN_PASSING).await;
+    }
+    world.seconds(60).await;
+    world.send().await;
+    assert_eq!(world.message(&launched, 3).await.tries, 1);
     (0..5).for_each(|n| world.says(&launched, n, Says::State("delivered")));
     world.cuts(&ALL, true);
     // No request is made meanwhile, so nothing tells that the line is cut.

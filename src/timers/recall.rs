@@ -117,6 +117,6 @@ fn has_given_way(message: &Loaded, step: StepIndex) -> bool {
     marks.preceding(message.present.step) == Some(step) && matches!(ending, Ending::Rejected | Ending::Undelivered)
 }
 
-fn latest_of(attempts: &[Attempt], step: StepIndex) -> Option<&Attempt> {
+pub(super) fn latest_of(attempts: &[Attempt], step: StepIndex) -> Option<&Attempt> {
     attempts.iter().filter(|attempt| attempt.step == step).max_by_key(|attempt| attempt.tries)
 }

@@ -1,10 +1,11 @@
 //! Takes back fallbacks that silence has decided at a time that turns out to be in doubt.
 
 use super::queues::Queues;
+use super::recall::latest_of;
 use super::{Timers, waits_since};
 use crate::domain::{Ending, Present, State, StepIndex, Timestamp};
 use crate::engine::{Event, Silence, Standing, advance};
-use crate::store::{Attempt, Change, Entry, Loaded, Result};
+use crate::store::{Attempt, Change, Entry, Loaded, Result, Verdict};
 
 impl Timers {
     /// Returns what has fallen back in a doubt and is not claimed to awaiting, where its deadline is looked at again.
@@ -81,10 +82,12 @@ fn fell_back_from(message: &Loaded) -> Option<StepIndex> {
 /// A message as it stood when its deadline came, by the try that was submitted.
 fn before_fallback(entry: &Entry, message: &Loaded, attempts: &[Attempt]) -> Option<Loaded> {
     let step = fell_back_from(message)?;
-    let mut of_step = attempts.iter().filter(|attempt| attempt.step == step);
-    let submitted = of_step.next()?;
-    // Where a second copy was tried, its facts say what became of the first: such a fallback stands.
-    if submitted.intent.is_none() || of_step.next().is_some() {
+    let submitted = latest_of(attempts, step)?;
+    let before_it = |attempt: &&Attempt| attempt.step == step && attempt.tries < submitted.tries;
+    // A second copy beside an unknown one: which of them its silence is about cannot be told, so such a fallback stands.
+    if submitted.intent.is_none()
+        || attempts.iter().filter(before_it).any(|attempt| attempt.verdict == Verdict::Unknown)
+    {
         return None;
     }
     let due = message.present.accepted? + entry.plan.step(step)?.fallback_after?;

@@ -282,6 +282,11 @@ fn an_event_of_one_of_two_accounts_concerns_its_lanes_and_an_unknown_type_none()
     let event = heard_by(&both, &body("template_status_update", paused)).unwrap();
     let held: Vec<&str> = event.holds.iter().map(|hold| hold.lane.as_str()).collect();
     assert_eq!(held, ["one", "fast"]);
+    // Without a template it would be a hold of whole lanes.
+    for paused in [r#"{"meta":{"status":"PAUSED"}}"#, r#"{"templateName":"","meta":{"status":"APPROVED"}}"#] {
+        let event = heard_by(&both, &body("template_status_update", paused)).unwrap();
+        assert!(event.holds.is_empty() && event.lifts.is_empty() && event.told.len() == 1, "{paused}");
+    }
     let nameless = body(kind, details).replace("0f88f5c4-fae7-4dcf-8ff2-b2990133edea", "");
     let id = |body: &str| heard_by(&lanes(""), body).unwrap().id;
     assert_eq!((id(&nameless).len(), id(&nameless) == id(&nameless.replace("10K", "2K"))), (32, false));

@@ -15,6 +15,8 @@ fn lanes(sub_account: &str, base_url: &str) -> Vec<Lane> {
 }
 
 const ADDRESS: &str = "https://a.example";
+/// The default `timeout`, and five seconds in which its end is written down.
+const SETTLED: i64 = 35;
 
 /// A receipt of some message to the recipient on Viber.
 struct Foreign {
@@ -102,12 +104,28 @@ async fn a_receipt_without_our_id_adopts_only_what_was_begun_before_it() {
     ] {
         let desk = Desk::on("acme", ADDRESS).await;
         let intent = desk.lose().await;
-        desk.wait(90);
+        desk.wait(SETTLED + 61);
         let after = |millis: i64| Timestamp::from_millis(intent.millis() + millis);
         let [stamp_at, received_at] = [stamp, received].map(after);
         desk.hear_foreign(Foreign { named: None, stamp: stamp_at, received: received_at }).await;
         assert_eq!(desk.is_adopted().await, adopts, "stamped {stamp} ms after the intent, came {received} ms after it");
     }
+}
+
+#[tokio::test]
+async fn a_receipt_that_may_have_overtaken_its_answer_adopts_nothing_else() {
+    let mut desk = Desk::on("acme", ADDRESS).await;
+    let intent = desk.lose().await;
+    desk.wait(5);
+    let received = desk.clock.now();
+    desk.hear_foreign(Foreign { named: None, stamp: intent, received }).await;
+    for (waits, adopts) in [(SETTLED - 1, false), (1, true)] {
+        assert_eq!((desk.strays().await, desk.is_adopted().await), (1, false), "a request may be under way");
+        desk.wait(waits);
+        desk.applier.retry_strays().await.unwrap();
+        assert_eq!(desk.is_adopted().await, adopts);
+    }
+    assert_eq!(desk.strays().await, 0);
 }
 
 #[tokio::test]
@@ -118,7 +136,7 @@ async fn a_stray_from_before_the_attempt_never_adopts_it() {
     assert_eq!(desk.strays().await, 1);
     desk.wait(5);
     desk.lose().await;
-    desk.wait(5);
+    desk.wait(SETTLED);
     desk.applier.retry_strays().await.unwrap();
     assert_eq!((desk.strays().await, desk.is_adopted().await), (1, false));
 }
@@ -129,8 +147,9 @@ async fn a_receipt_that_names_another_message_adopts_nothing() {
         let desk = Desk::on("acme", ADDRESS).await;
         let intent = desk.lose().await;
         desk.wait(5);
-        let now = desk.clock.now();
-        desk.hear_foreign(Foreign { named: Some(named), stamp: intent, received: now }).await;
+        let received = desk.clock.now();
+        desk.wait(SETTLED);
+        desk.hear_foreign(Foreign { named: Some(named), stamp: intent, received }).await;
         assert_eq!((desk.strays().await, desk.is_adopted().await), (1, false), "{named}");
     }
 }
@@ -167,8 +186,9 @@ async fn a_lane_whose_receipts_carry_our_ids_adopts_by_no_number() {
     desk.store.keep_naming_lanes(vec![kept]).await.unwrap();
     let intent = desk.lose().await;
     desk.wait(5);
-    let now = desk.clock.now();
-    let foreign = || Foreign { named: None, stamp: intent, received: now };
+    let received = desk.clock.now();
+    desk.wait(SETTLED);
+    let foreign = || Foreign { named: None, stamp: intent, received };
     desk.hear_foreign(foreign()).await;
     assert!(!desk.is_adopted().await, "it would have named our id");
     // To another address nobody knows that of it.

@@ -111,13 +111,13 @@ fn key(row: &SqliteRow) -> Work<MessageKey> {
     Ok(MessageKey { batch: BatchId(small(row, "batch")?), n: small(row, "n")? })
 }
 
-/// The plan says on which channel a step is.
+/// The plan says on which channel a step is. An attempt whose umid is known is found by that.
 pub(super) const BY_NUMBER: &str = "SELECT asked.key AS place, batch, n, step, intent, lane.name AS lane
      FROM json_each(?1) asked
      CROSS JOIN attempt INDEXED BY attempt_adoptable ON adoptable = asked.value ->> 0
      JOIN lane ON lane.id = attempt.lane
      JOIN batch b ON b.id = attempt.batch JOIN plan ON plan.digest = b.plan
-     WHERE plan.body ->> ('$.steps[' || step || '].channel') = asked.value ->> 1
+     WHERE umid IS NULL AND plan.body ->> ('$.steps[' || step || '].channel') = asked.value ->> 1
      GROUP BY asked.key HAVING count(*) = 1";
 
 /// The unknown attempts to numbers on channels, where there is exactly one and the receipt may speak of it.
