@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use volley::clock::RealClock;
 use volley::domain::{
-    AttemptId, BatchId, BatchState, Channel, Country, Ending, Fields, LaneId, Money, Msisdn, Outcome, Plan, Present,
+    AttemptId, BatchId, BatchState, Channel, Country, Ending, Fields, LaneId, Msisdn, Outcome, Plan, Present,
     Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid, WishFrom,
 };
 use volley::store::{
@@ -229,7 +229,7 @@ fn after(change: &Change) -> Loaded {
 
 fn change(message: &Loaded, after: Present, fact: Option<Attempt>) -> Change {
     let Loaded { key, msisdn, version, lane, present, .. } = *message;
-    Change { key, msisdn, version, before: present, after, lane, steps: 2, fact, refund: Money::ZERO }
+    Change { key, msisdn, version, before: present, after, lane, steps: 2, fact, refund: None }
 }
 
 fn accepted(message: &Loaded) -> Change {

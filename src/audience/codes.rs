@@ -6,7 +6,7 @@
 use super::number::{self, Number, Written};
 use crate::domain::Country;
 
-/// What the first numbers of a column say of how all of them are written. A `+` says nothing of those without one.
+/// What the first numbers of a column say of how all of them are written.
 #[derive(Debug, Default)]
 pub(super) struct Codes {
     /// They begin with their calling code. Of other countries only mobile numbers: what somebody mistyped rarely is one.
@@ -15,12 +15,16 @@ pub(super) struct Codes {
     without: usize,
     /// One begins with the calling code of the country that is told for it.
     own: bool,
+    /// Those of the country that is told for them, with a `+`.
+    own_with_plus: usize,
     /// Another country of which one is, and whether there are several such countries.
     other: Option<(Country, bool)>,
 }
 
 /// One number shows nothing of others.
 const FEWEST: usize = 2;
+/// The same of numbers of other countries alone.
+const FEWEST_OTHERS: usize = 3;
 
 impl Codes {
     /// Looks at a cell and the number in it, where that exists with its calling code or in its country.
@@ -32,6 +36,7 @@ impl Codes {
         let is_other = beside.foreign || beside.untold;
         match number::written(cell, msisdn) {
             Some(Written::Coded) if is_other && is_fixed => self.without += 1,
+            Some(Written::International) if !is_other => self.own_with_plus += 1,
             Some(Written::Coded) => {
                 self.with += 1;
                 self.own |= !is_other;
@@ -46,10 +51,15 @@ impl Codes {
     }
 
     /// At least three of four begin with a calling code, and it is their own country's or that of several others: numbers
-    /// of one country that all lost a digit would seem to be of one other.
+    /// of one country that all lost a digit would seem to be of one other. Beside numbers of the told country that have a
+    /// `+` those without one are national, and few strangers are two that were mistyped.
     pub(super) fn are_written(&self) -> bool {
-        let most = self.with * 4 >= (self.with + self.without) * 3;
-        most && self.with >= FEWEST && (self.own || self.other.is_some_and(|(_, several)| several))
+        let most_of = |without: usize| self.with * 4 >= (self.with + without) * 3;
+        if self.own {
+            return self.with >= FEWEST && most_of(self.without);
+        }
+        let are_several = self.other.is_some_and(|(_, several)| several);
+        are_several && self.with >= FEWEST_OTHERS && most_of(self.without + self.own_with_plus)
     }
 }
 
@@ -79,6 +89,9 @@ mod tests {
         assert!(!are_written(&GERMAN, "SG"));
         assert!(are_written(&[&GERMAN[..], &["8801712345678"]].concat(), "SG"));
         assert!(are_written(&["4915123456789", "447400123456", "8801712345678", "13012345678"], "NP"));
+        assert!(!are_written(&["336-555-01234", "614-478-01234"], "US"), "two that have a digit too many");
+        let with_plus = ["+12125550123", "+12125550124", "+12125550125"];
+        assert!(!are_written(&[&GERMAN[..], &["8801712345678"], &with_plus[..]].concat(), "US"));
     }
 
     #[test]

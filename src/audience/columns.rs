@@ -26,6 +26,8 @@ pub struct Columns {
     is_national: bool,
     /// Numbers without a `+` may be of another country than the one that is told: they begin with their calling code.
     is_coded: bool,
+    /// Whoever wants nothing more is not to be passed over: nobody is written to by mistake for it.
+    takes_all: bool,
     /// Each cell of a row is where it belongs: no mark within another has moved it.
     is_of_sheet: bool,
 }
@@ -86,6 +88,7 @@ impl Columns {
             others: Vec::new(),
             is_national: false,
             is_coded: false,
+            takes_all: false,
             is_of_sheet: false,
         }
     }
@@ -99,8 +102,8 @@ impl Columns {
 
     fn judge(&mut self, evidence: &Evidence, reading: &Reading<'_>) {
         self.is_national = evidence.is_national();
-        // Whoever wants nothing more is not to be passed over: nobody is written to by mistake for it.
-        self.is_coded = reading.options.takes_all || evidence.is_coded();
+        self.is_coded = evidence.is_coded();
+        self.takes_all = reading.options.takes_all;
     }
 
     /// The same columns in a sheet.
@@ -171,6 +174,7 @@ impl Columns {
     pub(super) fn home(&self, row: &Row<'_>, default: Home) -> Home {
         match self.country.map_or(default, |index| Home::of_cell(self.cell(row, index), default)) {
             Home::Missing if self.is_national => Home::National,
+            home if self.takes_all => home.any(),
             home if self.is_coded => home.coded(),
             home => home,
         }

@@ -90,7 +90,7 @@ fn filled(row: &Row<'_>) -> usize {
 /// A number, or one that lacks nothing but its country.
 pub(super) fn is_like_a_number(cell: &str, home: Home) -> bool {
     number::digits(cell) >= number::DIGITS_FOR_SURE
-        && matches!(number::read(cell, home.coded()), Ok(_) | Err(Reason::CountryMissing))
+        && matches!(number::read(cell, home.coded()), Ok(_) | Err(Reason::CountryMissing | Reason::PlusMissing))
 }
 
 #[cfg(test)]

@@ -137,6 +137,9 @@ fn a_bare_number_of_another_country_counts_only_in_a_column_of_such_numbers() {
     assert_eq!((accepted.len(), rejected.len()), (4, 0), "a mixed list");
     let (accepted, rejected, _) = with("SG", "Mobile\n4915123456789\n4915123456780\n");
     assert_eq!((accepted.len(), rejected), (0, vec![(2, Reason::PlusMissing), (3, Reason::PlusMissing)]));
+    // Also among numbers with their calling codes no fixed line of another country: it is a mobile number that lost a digit.
+    let (accepted, rejected, _) = with("NP", "Mobile\n9779841230691\n9779841230692\n9779841230693\n984-123069\n");
+    assert_eq!((accepted.len(), rejected), (3, vec![(5, Reason::PlusMissing)]));
     // The country of each row is one that is told as well.
     let (accepted, rejected, _) = with("NP", "Mobile,Country\n91234567,SG\n81234567,SG\n4915123456789,SG\n,\n");
     assert_eq!((accepted.len(), rejected), (2, vec![(4, Reason::PlusMissing)]));

@@ -146,7 +146,10 @@ struct ChangeShown {
 async fn change(ground: &Ground, args: Args, wants: Keyword) -> anyhow::Result<Exit> {
     let Args { numbers, file, told, reason, strict, json } = args;
     let label = file.clone().map(|file| Source::File(file).label());
-    let (people, summary) = people(numbers, file, told.options()).await?;
+    // Whoever wants nothing more is not to be passed over: nobody is written to by mistake for it. To lift an opt-out is
+    // the other way round.
+    let options = Options { takes_all: wants == Keyword::Stop, ..told.options() };
+    let (people, summary) = people(numbers, file, options).await?;
     if people.is_empty() {
         bail!("there is no number in it that can be read; {}", unreadable(&summary));
     }
@@ -229,7 +232,7 @@ async fn people(
     options: Options,
 ) -> anyhow::Result<(Vec<Msisdn>, Summary)> {
     // One sieve for all of them: whom an argument names is a duplicate in the file.
-    let (options, sieve) = (Options { takes_all: true, ..options }, Sieve::new(Arc::default()));
+    let sieve = Sieve::new(Arc::default());
     let read = async |source| audience::numbers(source, options.clone(), sieve.clone()).await;
     let (mut people, mut whole) = (Vec::new(), Summary::default());
     if !numbers.is_empty() {

@@ -60,8 +60,11 @@ pub(super) enum Written {
 pub(super) enum Home {
     /// A number without `+` is of this country. One that is not would be a stranger's: mostly it lacks a digit.
     Known(Region),
-    /// The column's numbers have their calling codes: what is not of this country, where it is known, may be of another.
+    /// The column's numbers have their calling codes: what is not of this country, where it is known, may be of another. Not
+    /// a fixed line: no message goes there, but what lost a digit often is one.
     Coded(Option<Region>),
+    /// The same, and whatever may be a number is one: nobody is written to for it.
+    Any(Option<Region>),
     /// Nothing says.
     Missing,
     /// Nothing says, and most numbers of the file lack their country: none of them is taken for an international one.
@@ -82,7 +85,15 @@ impl Home {
         match self {
             Self::Known(region) => Self::Coded(Some(region)),
             Self::Unreadable => Self::Coded(None),
-            Self::Coded(_) | Self::Missing | Self::National => self,
+            Self::Coded(_) | Self::Any(_) | Self::Missing | Self::National => self,
+        }
+    }
+
+    /// The same, where nobody is written to.
+    pub(super) fn any(self) -> Self {
+        match self.coded() {
+            Self::Coded(region) => Self::Any(region),
+            other => other,
         }
     }
 
@@ -223,7 +234,7 @@ fn existing(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reason> {
     }
     let region = match home {
         Home::Known(region) => Some(region),
-        Home::Coded(region) => region,
+        Home::Coded(region) | Home::Any(region) => region,
         Home::Missing | Home::National | Home::Unreadable => None,
     };
     let no_such = match region.map(|region| existing_at_home(digits, region)) {
@@ -239,7 +250,8 @@ fn existing(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reason> {
     let coded = || Plans::shared().international(digits.as_str()).ok().filter(|_| !begins_with("+0"));
     match home {
         Home::Known(_) if coded().is_some() => Err(Reason::PlusMissing),
-        Home::Coded(_) => {
+        Home::Coded(_) if coded().is_some_and(|number| number.is_fixed) => Err(Reason::PlusMissing),
+        Home::Coded(_) | Home::Any(_) => {
             let foreign = |number: Number| Number { beside: Beside { foreign: true, ..number.beside }, ..number };
             coded().map(foreign).ok_or(no_such.unwrap_or(Reason::CountryUnknown))
         }
