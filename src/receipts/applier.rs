@@ -193,7 +193,9 @@ impl Applier {
     async fn take(&self, mut all: Parsed) -> store::Result<()> {
         let business = std::mem::take(&mut all.business);
         if !business.is_empty() {
-            self.store.take_business(business).await?;
+            let turned = self.store.dials().await?;
+            let events = business.into_iter().map(|of_account| of_account.where_turned(&turned));
+            self.store.take_business(events.collect()).await?;
         }
         while !all.receipts.is_empty() || !all.answers.is_empty() || !all.strays.is_empty() {
             let receipts = first_of(&mut all.receipts);

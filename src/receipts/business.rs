@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::config::Lane;
-use crate::domain::{Channel, Knob, Msisdn, Rate, Timestamp, Zone, local, without_numbers};
+use crate::domain::{Channel, Knob, Msisdn, Rate, Tier, Timestamp, Zone, local, without_numbers};
 use crate::store::{BusinessEvent, Dial, HeldBy, Hold, Said};
 use crate::wire::{Business, instant};
 
@@ -21,12 +21,45 @@ const HELD: [(&str, &str); 4] = [
     ("PENDING_DELETION", "it is being deleted at the provider"),
 ];
 
+/// An event of the account.
+#[derive(Debug)]
+pub(super) struct OfAccount {
+    event: BusinessEvent,
+    lowers: Vec<Lower>,
+}
+
+/// A tier that an account which is none of ours names: it counts where it is lower than the one that counts now, and else
+/// it is only told.
+#[derive(Debug)]
+struct Lower {
+    tier: Tier,
+    dial: Dial,
+    else_told: (String, String),
+}
+
+impl OfAccount {
+    /// The event with what comes of it, where these have been turned.
+    pub(super) fn where_turned(self, turned: &[Dial]) -> BusinessEvent {
+        let Self { mut event, lowers } = self;
+        for Lower { tier, dial, else_told } in lowers {
+            let is_it = |known: &&Dial| (known.knob, &known.name) == (dial.knob, &dial.name);
+            let counts = turned.iter().find(is_it).map_or(&dial.in_file, |known| &known.value);
+            if counts.parse::<Tier>().is_ok_and(|counts| tier < counts) {
+                event.dials.push(dial);
+            } else {
+                event.told.push(else_told);
+            }
+        }
+        event
+    }
+}
+
 /// An event with what comes of it; nothing where it is of a type that is not known.
 ///
 /// The provider may call an account otherwise in its events than in its API. So an event of an account that is none of ours
 /// is kept and shown all the same, and obeyed where it restricts: to stop for another's template costs a look, to send what
 /// is paused costs the number.
-pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timestamp) -> Option<BusinessEvent> {
+pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timestamp) -> Option<OfAccount> {
     let all = || lanes.iter().filter(|lane| lane.channel == Channel::WhatsApp);
     let account = event.account_id.as_deref().filter(|account| !account.is_empty());
     let is_ours = |lane: &&Lane| account.is_some_and(|account| states(lane, account));
@@ -50,6 +83,7 @@ pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timesta
             lifts: Vec::new(),
             says: Vec::new(),
         },
+        lowers: Vec::new(),
     };
     match reading.kept.kind.as_str() {
         "phone_number_quality_update" => reading.number(),
@@ -63,7 +97,7 @@ pub(super) fn read(event: &Business<'_>, raw: &str, lanes: &[Lane], now: Timesta
     if let Some(account) = doubted {
         reading.kept.says.push(Said::of_unknown_account(account, &reading.kept.kind, now));
     }
-    Some(reading.kept)
+    Some(OfAccount { event: reading.kept, lowers: reading.lowers })
 }
 
 /// Whether a lane says that it is of this account.
@@ -93,18 +127,21 @@ struct Reading<'a> {
     /// The account that it is about, where that is none of ours.
     doubted: Option<&'a str>,
     kept: BusinessEvent,
+    lowers: Vec<Lower>,
 }
 
 impl<'a> Reading<'a> {
     fn tell(&mut self, subject: impl Into<String>, text: impl Into<String>) {
-        let mut text = text.into();
-        if let Some(account) = self.doubted {
-            text.push_str(&format!(
-                "; the event is of account \"{}\", which is the `account_id` of no lane, so only restrictions are obeyed",
-                without_numbers(account)
-            ));
-        }
+        let text = self.worded(text.into());
         self.kept.told.push((subject.into(), text));
+    }
+
+    fn worded(&self, text: String) -> String {
+        let Some(account) = self.doubted else { return text };
+        format!(
+            "{text}; the event is of account \"{}\", which is the `account_id` of no lane, so only restrictions are obeyed",
+            without_numbers(account)
+        )
     }
 
     /// Whether it counts for a lane whatever it says, and not only where it restricts.
@@ -126,8 +163,12 @@ impl<'a> Reading<'a> {
     }
 
     fn dial(&mut self, knob: Knob, name: &str, value: String, in_file: String, why: String) {
-        let (name, since) = (name.to_owned(), self.kept.said);
-        self.kept.dials.push(Dial { knob, name, value, in_file, by_person: false, why, since });
+        let dial = self.turned(knob, name, value, in_file, why);
+        self.kept.dials.push(dial);
+    }
+
+    fn turned(&self, knob: Knob, name: &str, value: String, in_file: String, why: String) -> Dial {
+        Dial { knob, name: name.to_owned(), value, in_file, by_person: false, why, since: self.kept.said }
     }
 
     /// A number's limit, throughput or quality has changed.
@@ -190,9 +231,16 @@ impl<'a> Reading<'a> {
         for (portfolio, lane) in portfolios {
             let is_trusted = lanes.iter().any(|other| other.tiered() == Some(portfolio) && self.trusts(other));
             match self.event.tier() {
-                Some(tier) if !is_trusted && (word != "DOWNGRADE" || tier >= lane.tier) => {
+                Some(tier) if !is_trusted => {
                     let text = format!("the provider says {word} to {said} of {shown}; nothing changes");
-                    self.tell(format!("portfolio {portfolio}"), text);
+                    let else_told = (format!("portfolio {portfolio}"), self.worded(text));
+                    if word == "DOWNGRADE" {
+                        let why = format!("the provider says {word} to {said} of {shown}");
+                        let dial = self.turned(Knob::Tier, portfolio, tier.to_string(), lane.tier.to_string(), why);
+                        self.lowers.push(Lower { tier, dial, else_told });
+                    } else {
+                        self.kept.told.push(else_told);
+                    }
                 }
                 Some(tier) => {
                     let why = format!("the provider says {word} to {said} of {shown}");

@@ -8,11 +8,12 @@ use bytes::Bytes;
 use hashbrown::HashSet;
 
 use super::answers::{Answer, ways};
+use super::business::OfAccount;
 use super::naming::Adoption;
 use crate::config::Lane;
 use crate::domain::{AttemptId, Channel, Fault, Msisdn, Span, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
-use crate::store::{BusinessEvent, Inbound, Key, Nameless, Receipt, Stray, StrayKind};
+use crate::store::{Inbound, Key, Nameless, Receipt, Stray, StrayKind};
 use crate::wire::{self, Event, Report, codes};
 
 /// How far the clock of the provider may be behind ours.
@@ -86,7 +87,7 @@ impl Body {
 pub(super) struct Parsed {
     pub(super) receipts: Vec<Incoming>,
     pub(super) answers: Vec<Answer>,
-    pub(super) business: Vec<BusinessEvent>,
+    pub(super) business: Vec<OfAccount>,
     pub(super) strays: Vec<Stray>,
     /// The subaccounts that its receipts and messages name, each once.
     pub(super) subaccounts: Vec<String>,

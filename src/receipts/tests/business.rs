@@ -4,7 +4,7 @@ use super::*;
 use crate::config::{Config, Lane};
 use crate::domain::Knob;
 use crate::receipts::business::read;
-use crate::store::{BusinessEvent, Said};
+use crate::store::{BusinessEvent, Dial, Said};
 
 fn lanes(more: &str) -> Vec<Lane> {
     let text = format!(
@@ -29,8 +29,15 @@ fn body(kind: &str, details: &str) -> String {
 }
 
 fn heard_by(lanes: &[Lane], body: &str) -> Option<BusinessEvent> {
+    heard_where(&[], lanes, body)
+}
+
+/// The same, where something has been turned.
+fn heard_where(turned: &[Dial], lanes: &[Lane], body: &str) -> Option<BusinessEvent> {
     match wire::parse_events(body.as_bytes()).pop() {
-        Some(wire::Event::Business { business, raw }) => read(&business, raw, lanes, NOW),
+        Some(wire::Event::Business { business, raw }) => {
+            read(&business, raw, lanes, NOW).map(|of_account| of_account.where_turned(turned))
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -217,6 +224,28 @@ fn restrictions_of_an_account_with_another_name_are_obeyed() {
     assert!(says(&number(r#"{"event":"FLAGGED"}"#), "FLAGGED"));
     let down = number(r#"{"event":"DOWNGRADE","currentLimit":"TIER_250"}"#);
     assert_eq!(turned(&down), [(Knob::Tier, "acme", "250", "1K")]);
+}
+
+#[test]
+fn a_tier_is_lowered_for_an_account_with_another_name_from_what_counts_now() {
+    // Turned to, said, and whether that is less. The file says 1K.
+    for (counts, said, is_less) in
+        [("10K", "TIER_2K", true), ("50", "TIER_250", false), ("2K", "TIER_2K", false), ("2K", "TIER_250", true)]
+    {
+        let turned = Dial {
+            knob: Knob::Tier,
+            name: "acme".to_owned(),
+            value: counts.to_owned(),
+            in_file: "1K".to_owned(),
+            by_person: true,
+            why: String::new(),
+            since: NOW,
+        };
+        let meta = format!(r#"{{"event":"DOWNGRADE","currentLimit":"{said}"}}"#);
+        let details = format!(r#"{{"displayPhoneNumber":"15550783881","meta":{meta}}}"#);
+        let event = heard_where(&[turned], &lanes(OURS), &body("phone_number_quality_update", &details)).unwrap();
+        assert_eq!((event.dials.len(), event.told.len()), (usize::from(is_less), usize::from(!is_less)), "{event:?}");
+    }
 }
 
 #[test]
