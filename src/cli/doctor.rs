@@ -116,6 +116,7 @@ async fn examine(ground: &Ground, findings: &mut Findings) {
             let text = format!("{} is not there yet", path.display());
             let advice = "it is made by `volley serve`, an import or a launch";
             findings.add("database", Health::Warning, text, Some(advice));
+            disk(path, findings);
         }
         Some(Ok(store)) => {
             findings.fine("database", format!("{} can be reached, and its schema is this version's", path.display()));
@@ -136,7 +137,10 @@ async fn examine(ground: &Ground, findings: &mut Findings) {
 fn disk(database: &Path, findings: &mut Findings) {
     let megabytes = |bytes: u64| count(bytes / 1_000_000);
     match room_beside(database) {
-        Room::Enough(bytes) => findings.fine("disk", format!("{} MB are free beside the database", megabytes(bytes))),
+        Room::Enough(Some(bytes)) => {
+            findings.fine("disk", format!("{} MB are free beside the database", megabytes(bytes)));
+        }
+        Room::Enough(None) => findings.fine("disk", "there is room beside the database"),
         Room::Little(bytes) => {
             let text = format!("only {} MB are free beside the database", megabytes(bytes));
             findings.add(
