@@ -245,7 +245,7 @@ impl Lane {
     }
 
     /// What is left in its buckets, where whoever comes next has to know. Of a superseded server nobody goes on from there.
-    pub(super) fn to_note(&self) -> impl Iterator<Item = NotedBucket> {
+    pub fn to_note(&self) -> impl Iterator<Item = NotedBucket> {
         let [lane, account] = self.pace.to_note();
         let noted = |of, full_at: Option<Tick>| full_at.map(|full_at| NotedBucket { of, full_at: full_at.nanos() });
         let lane = noted(BucketOf::Lane(self.config.name.clone()), lane);

@@ -43,7 +43,7 @@ pub use crew::{Crew, Panicked};
 pub use fleet::Fleet;
 pub use lane::{Lane, LaneStatus, Parts, TierUsed};
 pub use latency::Latency;
-pub use recover::recover;
+pub use recover::{in_flight, recover};
 pub use under_way::{Begun, Leaving};
 
 use std::sync::Arc;

@@ -20,16 +20,27 @@ const fn not_due_before(present: Present, now: Timestamp) -> Present {
 /// Messages settled in one transaction.
 const PAGE: u32 = 2_000;
 
+/// How many messages of each lane an earlier epoch has claimed and not recorded: they may have left at any time until now.
+pub async fn in_flight(store: &dyn Store, epoch: Epoch) -> Result<BTreeMap<LaneId, u32>> {
+    let (mut of_lanes, mut after) = (BTreeMap::new(), None);
+    loop {
+        let page = store.in_flight(epoch, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(of_lanes) };
+        after = Some(last.key);
+        for message in &page {
+            *of_lanes.entry(message.lane).or_default() += 1;
+        }
+    }
+}
+
 /// Counts every message that an earlier epoch has claimed and not recorded as handed over at its intent, with nobody
 /// knowing whether it was (rule 7). Called before anything is claimed in this one. A server of an earlier epoch that is
 /// alive after all may record what it sent meanwhile: whatever is written first counts.
-/// Returns how many there were of each lane.
-pub async fn recover(store: &dyn Store, book: &Book, epoch: Epoch, now: Timestamp) -> Result<BTreeMap<LaneId, u32>> {
-    let mut recovered = BTreeMap::new();
+pub async fn recover(store: &dyn Store, book: &Book, epoch: Epoch, now: Timestamp) -> Result<()> {
     let mut after = None;
     loop {
         let in_flight = store.in_flight(epoch, after, PAGE).await?;
-        let Some(last) = in_flight.last() else { return Ok(recovered) };
+        let Some(last) = in_flight.last() else { return Ok(()) };
         after = Some(last.key);
         let mut changes = Vec::with_capacity(in_flight.len());
         for message in &in_flight {
@@ -40,7 +51,6 @@ pub async fn recover(store: &dyn Store, book: &Book, epoch: Epoch, now: Timestam
             let decision = advance(&entry.plan, Standing::of(entry.state()), &message.present, event, now);
             let Some(after) = decision.next().copied() else { continue };
             let after = not_due_before(after, now);
-            *recovered.entry(message.lane).or_default() += 1;
             let fact = Attempt {
                 step,
                 lane: message.lane,

@@ -118,7 +118,7 @@ impl ByHand {
         let book = Book::new(Arc::clone(&self.rooms.store));
         book.refresh().await?;
         let (epoch, now) = (self.rooms.tenure.epoch(), self.rooms.clock.now());
-        dispatch::recover(self.rooms.store.as_ref(), &book, epoch, now).await.map(|_| ())
+        dispatch::recover(self.rooms.store.as_ref(), &book, epoch, now).await
     }
 
     /// Renews the lease where that is due: it happens by itself, whatever else the server does.

@@ -85,13 +85,7 @@ impl Rooms {
         }
         let book = Arc::new(Book::new(Arc::clone(&store)));
         book.refresh().await?;
-        let in_flight = dispatch::recover(store.as_ref(), &book, started.epoch, now).await?;
-        let recovered = in_flight.values().map(|messages| u64::from(*messages)).sum();
-        if recovered > 0 {
-            let text =
-                format!("{recovered} messages were in flight when the last server died; nobody knows which arrived");
-            store.note(Event { at: now, subject: "node".to_owned(), text }).await?;
-        }
+        let in_flight = dispatch::in_flight(store.as_ref(), started.epoch).await?;
         let holds = Arc::new(Holds::default());
         let seq = store.seq().await?;
         holds.replace(store.holds().await?, seq, now);
@@ -109,6 +103,16 @@ impl Rooms {
         };
         let built = building.lanes(&transport, &in_flight).await?;
         let lanes = built.lanes.clone();
+        // First of all what they have taken of their buckets: once they are settled nothing else tells of it.
+        let taken = lanes.iter().filter(|lane| in_flight.contains_key(&lane.id)).flat_map(|lane| lane.to_note());
+        store.record_noting(Vec::new(), taken.collect()).await?;
+        dispatch::recover(store.as_ref(), &book, started.epoch, now).await?;
+        let recovered = in_flight.values().map(|messages| u64::from(*messages)).sum();
+        if recovered > 0 {
+            let text =
+                format!("{recovered} messages were in flight when the last server died; nobody knows which arrived");
+            store.note(Event { at: now, subject: "node".to_owned(), text }).await?;
+        }
         let dials = Dials::new(Arc::clone(&config), built, dials);
         for lane in &lanes {
             lane.look_everywhere();

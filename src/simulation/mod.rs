@@ -35,6 +35,7 @@ mod pools;
 mod reader;
 mod refusals;
 mod renamed;
+mod restarts;
 mod scene;
 mod shrink;
 mod small;
@@ -84,7 +85,7 @@ fn whatever_happens_what_is_held_holds_and_everything_comes_to_rest() {
         return tell_of(seed);
     }
     let seeds = number_of("VOLLEY_STORMS").unwrap_or(300);
-    let (next, failed) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (next, failed) = (AtomicU64::new(number_of("VOLLEY_STORM_FROM").unwrap_or(0)), AtomicBool::new(false));
     let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed < seeds);
     let take = || take().filter(|_| !failed.load(Ordering::Relaxed));
     let storms = || -> Result<Seen, (u64, Failure)> {

@@ -172,6 +172,8 @@ async fn a_bucket_is_noted_with_what_has_left_by_it(desk: Desk) {
     // Also where somebody was faster with the message: it has left all the same.
     let stale = accepted(&both[0], at(2));
     let late = desk.record_noting(vec![stale, accepted(&both[1], at(2))], vec![noted(lane.clone(), 8)]).await.unwrap();
+    // A server that does not know yet that it was superseded knows less.
+    assert!(desk.record_noting(Vec::new(), vec![noted(lane.clone(), 6)]).await.unwrap().is_empty());
     assert_eq!(late, [both[0].key]);
     assert_eq!(desk.buckets().await.unwrap(), [noted(lane, 8), noted(account, 9)]);
 }

@@ -82,7 +82,7 @@ pub(super) async fn turn_back(
 }
 
 const NOTE: &str = "INSERT INTO bucket (of_account, name, full_at) VALUES (?1, ?2, ?3)
-     ON CONFLICT DO UPDATE SET full_at = excluded.full_at";
+     ON CONFLICT DO UPDATE SET full_at = max(full_at, excluded.full_at)";
 
 /// Slow lanes alone have something to note, so a group brings a few of them at most.
 pub(super) fn note_buckets(script: &mut Script, buckets: &[NotedBucket]) {

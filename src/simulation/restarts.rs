@@ -1,0 +1,39 @@
+//! Servers that die soon after one another.
+
+use super::small::World;
+use crate::domain::Span;
+
+/// A bucket that takes four seconds to fill.
+const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
+    [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"1/s\"\nburst = 4\n\
+    [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nrate = \"1/s\"\nsource = \"ACME\"\n";
+
+impl World {
+    /// What may leave now does, and nothing of it is recorded. Returns how many.
+    async fn unrecorded(&mut self) -> usize {
+        let before = self.provider.taken.lock().unwrap().len();
+        self.node.watch().await;
+        for _ in 0..4 {
+            self.node.claim(0, true).await.unwrap();
+            while let Some(hand) = self.node.next(0).await {
+                hand.await;
+            }
+        }
+        self.provider.taken.lock().unwrap().len() - before
+    }
+}
+
+#[tokio::test]
+async fn what_was_in_flight_at_a_crash_is_missing_from_its_bucket_also_after_the_next_one() {
+    let mut world = World::of(CONFIG, None).await;
+    world.launch(20, "").await;
+    // What is recorded notes the bucket, which then fills up.
+    world.send().await;
+    world.clock.advance(Span::from_secs(10));
+    assert_eq!(world.unrecorded().await, 4);
+    world.start_again().await;
+    world.start_again().await;
+    assert_eq!(world.unrecorded().await, 0);
+    world.clock.advance(Span::from_secs(2));
+    assert_eq!(world.unrecorded().await, 2);
+}
