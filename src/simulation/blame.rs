@@ -35,6 +35,9 @@ impl No {
                 42 => Fault::Sender(SenderPart::Lane),
                 1_035 => Fault::Sender(SenderPart::Template),
                 1_051 => Fault::Person,
+                // "Invalid content": a text without variables is invalid for every recipient.
+                2_015 if is_alike(content) => Fault::Sender(SenderPart::Step),
+                2_015 => Fault::Recipient,
                 code => panic!("the documents were not asked about the receipt {code}"),
             },
             no @ (Self::Answer { code: None, .. } | Self::Receipt { code: None }) => panic!("{no:?} names no code"),

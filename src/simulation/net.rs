@@ -224,10 +224,13 @@ impl Net {
         inner.model.set_faults(faults);
     }
 
-    /// From now on the provider refuses numbers alone.
+    /// From now on the provider refuses no text, neither at once nor by receipt.
     pub(super) fn takes_every_text(&self) {
         let refuses_numbers = |profile: &mut crate::simulator::Profile| {
-            profile.channels.values_mut().for_each(|delivery| delivery.reject_codes = vec![3_003]);
+            for delivery in profile.channels.values_mut() {
+                delivery.reject_codes = vec![3_003];
+                delivery.undelivered_codes.retain(|code| *code != 2_015);
+            }
         };
         self.lock().model.change_profile(refuses_numbers);
     }

@@ -282,8 +282,8 @@ fn profile(dice: &mut fastrand::Rng) -> Profile {
         delivery.read = 0.6;
         // A number that is none, a value of this person's; and the person's own wish.
         delivery.reject_codes = vec![3_003, 3_005];
-        // This person's fault, in passing, the person's wish.
-        delivery.undelivered_codes = vec![46, 9, 11, 1_002, 1_051];
+        // This person's fault, in passing, the person's wish, a text.
+        delivery.undelivered_codes = vec![46, 9, 11, 1_002, 1_051, 2_015];
     }
     profile
 }
