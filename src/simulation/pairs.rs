@@ -37,7 +37,8 @@ fn seldom(pair: &Pair) -> bool {
         (QUEUED, "due", "filled", _)
             | (QUEUED, "doubted", ..)
             | (SENDING, "answered", "too late" | "later", _)
-            | (SENDING, "failed", "by the template" | "by the step", "earlier")
+            // Of an earlier step it decides the same, whichever part of the sender's it is.
+            | (_, "failed", "by the template" | "by the step", "earlier")
             | (_, "refusal recalled", ..)
     )
 }

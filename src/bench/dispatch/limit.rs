@@ -1,43 +1,77 @@
-//! The limit of dispatch: the same requests in a bare HTTP loop against the same sink, with nothing stored.
+//! The limit of dispatch: the same requests in a bare HTTP loop against the same sink, with nothing stored. And what the
+//! gates cost: the same loop through the product's own client.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::Load;
+use bytes::Bytes;
+
+use super::{Load, config};
 use crate::bench::{Begun, Error, Run, SinkProcess};
 use crate::clock::Clock;
-use crate::provider::install_tls;
+use crate::provider::{Endpoint, Http, Open, Transport, install_tls};
 use crate::wire;
 
 /// Posts `load` as fast as the connections carry it; bodies are written by serde, as anybody would.
 pub async fn limit(load: &Load, clock: &dyn Clock) -> Result<Run, Error> {
     install_tls();
     let sink = SinkProcess::start(None, 0).await?;
-    let single = format!("{}/api/v1/subaccounts/bench/messages", sink.base_url());
+    let end = if load.batch.get() == 1 { "" } else { "/batch" };
+    let address = format!("{}/api/v1/subaccounts/bench/messages{end}", sink.base_url());
     let client = reqwest::Client::builder()
         .http1_only()
         .pool_max_idle_per_host(usize::try_from(load.connections.get())?)
         .build()?;
+    let post = move |body: Vec<u8>| {
+        let request = client.post(&address).body(body).header("content-type", "application/json");
+        async move { Ok(request.send().await?.bytes().await?) }
+    };
+    posted(load, post, clock).await
+}
+
+/// The same, each request behind a gate that is always open.
+pub async fn gated(load: &Load, clock: &dyn Clock) -> Result<Run, Error> {
+    let sink = SinkProcess::start(None, 0).await?;
+    let config = config(load, &sink.base_url())?;
+    let lane = config.lanes.first().ok_or("the bench has no lane")?;
+    let http = Http::new(&lane.name, &lane.provider)?;
+    let to = if load.batch.get() == 1 { Endpoint::Messages } else { Endpoint::Batch };
+    let post = move |body: Vec<u8>| {
+        let http = http.clone();
+        async move {
+            let answer = http.post(to, body, Arc::new(Open)).await;
+            Ok(answer.map_err(|broken| format!("no answer: {broken:?}"))?.body)
+        }
+    };
+    posted(load, post, clock).await
+}
+
+async fn posted<P, A>(load: &Load, post: P, clock: &dyn Clock) -> Result<Run, Error>
+where
+    P: Fn(Vec<u8>) -> A + Clone + Send + 'static,
+    A: Future<Output = Result<Bytes, Error>> + Send,
+{
     let next = Arc::new(AtomicU32::new(0));
     let begun = Begun::now(clock);
     let mut connections = tokio::task::JoinSet::new();
     for _ in 0..load.connections.get() {
-        let (client, next, load, single) = (client.clone(), Arc::clone(&next), load.clone(), single.clone());
+        let (post, next, load) = (post.clone(), Arc::clone(&next), load.clone());
         connections.spawn(async move {
             loop {
                 let first = next.fetch_add(load.batch.get(), Ordering::Relaxed);
                 if first >= load.messages {
-                    return Ok::<(), reqwest::Error>(());
+                    return Ok::<(), Error>(());
                 }
                 let until = first.saturating_add(load.batch.get()).min(load.messages);
-                let request = match load.batch.get() {
-                    1 => client.post(&single).body(serde_json::to_vec(&message(first)).unwrap_or_default()),
-                    _ => client.post(format!("{single}/batch")).body(batch(first, until)),
-                };
-                let answer = request.header("content-type", "application/json").send().await?.bytes().await?;
                 match load.batch.get() {
-                    1 => drop(serde_json::from_slice::<wire::MessageAnswer<'_>>(&answer)),
-                    _ => drop(serde_json::from_slice::<wire::BatchAnswer<'_>>(&answer)),
+                    1 => {
+                        let answer = post(serde_json::to_vec(&message(first))?).await?;
+                        drop(serde_json::from_slice::<wire::MessageAnswer<'_>>(&answer));
+                    }
+                    _ => {
+                        let answer = post(batch(first, until)).await?;
+                        drop(serde_json::from_slice::<wire::BatchAnswer<'_>>(&answer));
+                    }
                 }
             }
         });

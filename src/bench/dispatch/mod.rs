@@ -1,11 +1,11 @@
-//! Hand-overs: a bare HTTP loop, the database alone, and the product.
+//! Hand-overs: a bare HTTP loop, the same behind gates, the database alone, and the product.
 
 mod database;
 mod limit;
 mod product;
 
 pub use database::database;
-pub use limit::limit;
+pub use limit::{gated, limit};
 pub use product::product;
 pub(super) use product::{LANE, config, lane, launch_on, people, provider, read};
 

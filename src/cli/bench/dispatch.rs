@@ -71,6 +71,7 @@ impl Dispatch {
             self.against(
                 Measured { name: "single: bare HTTP loop", part: "limit", load: single.clone() },
                 vec![
+                    Measured { name: "single: the same behind gates", part: "gated", load: single.clone() },
                     Measured { name: "single: volley", part: "product", load: single.clone() },
                     Measured { name: "single: volley, receipts on", part: "product", load: with_receipts(&single) },
                 ],
