@@ -88,7 +88,7 @@ impl Reason {
                 "The row's country is none that is known; write two letters, such as SG, or its name, or write the number with + and country code."
             }
             Self::PlusMissing => {
-                "No such number exists in its country; with + it would be another country's. The other numbers do not show that they begin with calling codes, so check the digits or write it with +."
+                "No such number exists in its country; with + it would be another country's. Mostly a digit is missing or too many: check the digits, or write it with +."
             }
             Self::NotValid => "No such number exists in its country; check the digits and the country.",
             Self::FixedLine => {
