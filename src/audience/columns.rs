@@ -26,7 +26,7 @@ pub struct Columns {
     is_national: bool,
     /// Numbers without a `+` may be of another country than the one that is told: they begin with their calling code.
     is_coded: bool,
-    /// Whoever wants nothing more is not to be passed over: nobody is written to by mistake for it.
+    /// Opt-outs and exclusions: whatever may be a number is one.
     takes_all: bool,
     /// Each cell of a row is where it belongs: no mark within another has moved it.
     is_of_sheet: bool,

@@ -146,8 +146,7 @@ struct ChangeShown {
 async fn change(ground: &Ground, args: Args, wants: Keyword) -> anyhow::Result<Exit> {
     let Args { numbers, file, told, reason, strict, json } = args;
     let label = file.clone().map(|file| Source::File(file).label());
-    // Whoever wants nothing more is not to be passed over: nobody is written to by mistake for it. To lift an opt-out is
-    // the other way round.
+    // An opt-out counts for every number that may be meant, and is lifted only for one that surely is.
     let options = Options { takes_all: wants == Keyword::Stop, ..told.options() };
     let (people, summary) = people(numbers, file, options).await?;
     if people.is_empty() {

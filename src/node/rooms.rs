@@ -103,12 +103,12 @@ impl Rooms {
         };
         let built = building.lanes(&transport, &in_flight).await?;
         let lanes = built.lanes.clone();
-        // First of all what they have taken of their buckets: once they are settled nothing else tells of it.
-        let taken = lanes.iter().filter(|lane| in_flight.contains_key(&lane.id)).flat_map(|lane| lane.to_note());
-        store.record_noting(Vec::new(), taken.collect()).await?;
-        dispatch::recover(store.as_ref(), &book, started.epoch, now).await?;
         let recovered = in_flight.values().map(|messages| u64::from(*messages)).sum();
         if recovered > 0 {
+            // First what they have taken of their buckets: once they are settled nothing else tells of it.
+            let taken = lanes.iter().filter(|lane| in_flight.contains_key(&lane.id)).flat_map(|lane| lane.to_note());
+            store.record_noting(Vec::new(), taken.collect()).await?;
+            dispatch::recover(store.as_ref(), &book, started.epoch, now).await?;
             let text =
                 format!("{recovered} messages were in flight when the last server died; nobody knows which arrived");
             store.note(Event { at: now, subject: "node".to_owned(), text }).await?;

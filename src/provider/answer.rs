@@ -42,8 +42,8 @@ impl Answer {
 /// Characters kept of what a provider says about a refusal: enough to act on, too few to fill a disk with.
 const DETAIL_MAX: usize = 200;
 
-/// Longer than this nobody rests at a provider's word: it may be a moment where a number of seconds was meant, and the next
-/// answer can ask for more.
+/// The longest rest that an answer is granted: the header may name a moment where seconds were meant, and the next answer
+/// can ask for more.
 const LONGEST_REST: Span = Span::from_secs(900);
 
 /// For how long the provider asks us to wait.

@@ -228,30 +228,26 @@ impl<'a> Reading<'a> {
         let mut portfolios: Vec<(&str, &Lane)> =
             lanes.iter().filter_map(|lane| Some((lane.tiered()?, *lane))).collect();
         portfolios.dedup_by_key(|(portfolio, _)| *portfolio);
+        let why = format!("the provider says {word} to {said} of {shown}");
         for (portfolio, lane) in portfolios {
+            let subject = format!("portfolio {portfolio}");
             let is_trusted = lanes.iter().any(|other| other.tiered() == Some(portfolio) && self.trusts(other));
             match self.event.tier() {
-                Some(tier) if !is_trusted => {
-                    let text = format!("the provider says {word} to {said} of {shown}; nothing changes");
-                    let else_told = (format!("portfolio {portfolio}"), self.worded(text));
-                    if word == "DOWNGRADE" {
-                        let why = format!("the provider says {word} to {said} of {shown}");
-                        let dial = self.turned(Knob::Tier, portfolio, tier.to_string(), lane.tier.to_string(), why);
-                        self.lowers.push(Lower { tier, dial, else_told });
-                    } else {
-                        self.kept.told.push(else_told);
-                    }
+                Some(tier) if is_trusted => {
+                    self.dial(Knob::Tier, portfolio, tier.to_string(), lane.tier.to_string(), why.clone());
                 }
-                Some(tier) => {
-                    let why = format!("the provider says {word} to {said} of {shown}");
-                    self.dial(Knob::Tier, portfolio, tier.to_string(), lane.tier.to_string(), why);
+                Some(tier) if word == "DOWNGRADE" => {
+                    let else_told = (subject, self.worded(format!("{why}; nothing changes")));
+                    let dial = self.turned(Knob::Tier, portfolio, tier.to_string(), lane.tier.to_string(), why.clone());
+                    self.lowers.push(Lower { tier, dial, else_told });
                 }
+                Some(_) => self.tell(subject, format!("{why}; nothing changes")),
                 None => {
                     let text = format!(
                         "the provider says {word} of {shown} and names {said}, which is no tier that counts people; nothing \
                          changes"
                     );
-                    self.tell(format!("portfolio {portfolio}"), text);
+                    self.tell(subject, text);
                 }
             }
         }

@@ -16,7 +16,7 @@ use crate::store::{self, Found, NamingLane, Store};
 const RECORDED_WITHIN: Span = Span::from_secs(5);
 
 /// What may be found by its number alone.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Adoption {
     /// Lanes whose receipts carry our ids.
     pub(super) naming: Arc<BTreeSet<String>>,

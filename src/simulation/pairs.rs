@@ -28,7 +28,7 @@ fn impossible(pair: &Pair) -> Option<&'static str> {
     }
 }
 
-/// Pairs that can be met, and so seldom that ten thousand storms may miss them: nobody gets 45 messages there, and no step
+/// Pairs that can be met, and so seldom that ten thousand storms may miss them: no recipient gets 45 messages there, and no step
 /// has twenty refusals alike. They are counted and not demanded. The engine's rules have a story of each
 /// (`engine/rules/late.rs`, "what storms hardly ever meet"), and `refusals.rs` of the twenty.
 fn seldom(pair: &Pair) -> bool {

@@ -63,7 +63,7 @@ pub(super) enum Home {
     /// The column's numbers have their calling codes: what is not of this country, where it is known, may be of another. Not
     /// a fixed line: no message goes there, but what lost a digit often is one.
     Coded(Option<Region>),
-    /// The same, and whatever may be a number is one: nobody is written to for it.
+    /// The same of a list of opt-outs or exclusions: whatever may be a number is one.
     Any(Option<Region>),
     /// Nothing says.
     Missing,
@@ -89,7 +89,7 @@ impl Home {
         }
     }
 
-    /// The same, where nobody is written to.
+    /// The same, of a list of opt-outs or exclusions.
     pub(super) fn any(self) -> Self {
         match self.coded() {
             Self::Coded(region) => Self::Any(region),
@@ -250,11 +250,11 @@ fn existing(digits: &Digits, cell: &str, home: Home) -> Result<Number, Reason> {
     let coded = || Plans::shared().international(digits.as_str()).ok().filter(|_| !begins_with("+0"));
     match home {
         Home::Known(_) if coded().is_some() => Err(Reason::PlusMissing),
-        Home::Coded(_) if coded().is_some_and(|number| number.is_fixed) => Err(Reason::PlusMissing),
-        Home::Coded(_) | Home::Any(_) => {
-            let foreign = |number: Number| Number { beside: Beside { foreign: true, ..number.beside }, ..number };
-            coded().map(foreign).ok_or(no_such.unwrap_or(Reason::CountryUnknown))
-        }
+        Home::Coded(_) | Home::Any(_) => match coded() {
+            Some(number) if number.is_fixed && matches!(home, Home::Coded(_)) => Err(Reason::PlusMissing),
+            Some(number) => Ok(Number { beside: Beside { foreign: true, ..number.beside }, ..number }),
+            None => Err(no_such.unwrap_or(Reason::CountryUnknown)),
+        },
         Home::Known(_) => Err(no_such.unwrap_or(Reason::NotValid)),
         Home::Unreadable => Err(Reason::CountryUnknown),
         Home::Missing | Home::National if begins_with("+00") => Err(Reason::NotValid),
