@@ -1,10 +1,8 @@
 //! After a crash: what the dead process had in its hands.
 
-use std::collections::BTreeMap;
-
-use crate::domain::{LaneId, Present, State, Timestamp};
+use crate::domain::{Present, State, Timestamp};
 use crate::engine::{Answer, Event, Standing, advance};
-use crate::store::{Attempt, Book, Epoch, Result, Store, Verdict};
+use crate::store::{Attempt, Book, Epoch, Loaded, Result, Store, Verdict};
 
 /// A provider that was slow to take it may have taken it just before the crash, however long before it was claimed: what
 /// it said of that fell into the gap, so no time that was up before the gap means anything.
@@ -20,30 +18,25 @@ const fn not_due_before(present: Present, now: Timestamp) -> Present {
 /// Messages settled in one transaction.
 const PAGE: u32 = 2_000;
 
-/// How many messages of each lane an earlier epoch has claimed and not recorded: they may have left at any time until now.
-pub async fn in_flight(store: &dyn Store, epoch: Epoch) -> Result<BTreeMap<LaneId, u32>> {
-    let (mut of_lanes, mut after) = (BTreeMap::new(), None);
+/// What an earlier epoch has claimed and not recorded: no more than lanes may have in their hands. To find it takes a walk.
+pub async fn in_flight(store: &dyn Store, epoch: Epoch) -> Result<Vec<Loaded>> {
+    let mut all: Vec<Loaded> = Vec::new();
     loop {
-        let page = store.in_flight(epoch, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(of_lanes) };
-        after = Some(last.key);
-        for message in &page {
-            *of_lanes.entry(message.lane).or_default() += 1;
+        let page = store.in_flight(epoch, all.last().map(|message| message.key), PAGE).await?;
+        if page.is_empty() {
+            return Ok(all);
         }
+        all.extend(page);
     }
 }
 
 /// Counts every message that an earlier epoch has claimed and not recorded as handed over at its intent, with nobody
 /// knowing whether it was (rule 7). Called before anything is claimed in this one. A server of an earlier epoch that is
 /// alive after all may record what it sent meanwhile: whatever is written first counts.
-pub async fn recover(store: &dyn Store, book: &Book, epoch: Epoch, now: Timestamp) -> Result<()> {
-    let mut after = None;
-    loop {
-        let in_flight = store.in_flight(epoch, after, PAGE).await?;
-        let Some(last) = in_flight.last() else { return Ok(()) };
-        after = Some(last.key);
-        let mut changes = Vec::with_capacity(in_flight.len());
-        for message in &in_flight {
+pub async fn recover(store: &dyn Store, book: &Book, in_flight: &[Loaded], now: Timestamp) -> Result<()> {
+    for page in in_flight.chunks(PAGE as usize) {
+        let mut changes = Vec::with_capacity(page.len());
+        for message in page {
             let State::Sending { intent, not_before, .. } = message.present.state else { continue };
             let Some(entry) = book.get(message.key.batch).await? else { continue };
             let step = message.present.step;
@@ -67,4 +60,5 @@ pub async fn recover(store: &dyn Store, book: &Book, epoch: Epoch, now: Timestam
         }
         store.record(changes).await?;
     }
+    Ok(())
 }

@@ -486,8 +486,8 @@ async fn what_a_crash_left_unknown_is_due_no_earlier_than_its_gap() {
     desk.clock.advance(Span::from_secs(30 * 86_400));
     let now = desk.clock.now();
     let in_flight = super::in_flight(desk.store.as_ref(), Epoch(1)).await.unwrap();
-    assert_eq!(in_flight.into_iter().collect::<Vec<_>>(), [(desk.lane.id, 1)]);
-    super::recover(desk.store.as_ref(), &desk.book, Epoch(1), now).await.unwrap();
+    assert_eq!(in_flight.iter().map(|message| message.lane).collect::<Vec<_>>(), [desk.lane.id]);
+    super::recover(desk.store.as_ref(), &desk.book, &in_flight, now).await.unwrap();
     let row = desk.store.load(vec![MessageKey { batch, n: 0 }]).await.unwrap().remove(0).present;
     assert_eq!((row.state, row.accepted), (State::Awaiting { due: now }, Some(START)));
 }

@@ -118,7 +118,8 @@ impl ByHand {
         let book = Book::new(Arc::clone(&self.rooms.store));
         book.refresh().await?;
         let (epoch, now) = (self.rooms.tenure.epoch(), self.rooms.clock.now());
-        dispatch::recover(self.rooms.store.as_ref(), &book, epoch, now).await
+        let in_flight = dispatch::in_flight(self.rooms.store.as_ref(), epoch).await?;
+        dispatch::recover(self.rooms.store.as_ref(), &book, &in_flight, now).await
     }
 
     /// Renews the lease where that is due: it happens by itself, whatever else the server does.

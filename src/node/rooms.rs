@@ -1,5 +1,6 @@
 //! The rooms of a node, made in order and not yet at work.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
@@ -101,14 +102,18 @@ impl Rooms {
             chance: &chance,
             gaps: &gaps,
         };
-        let built = building.lanes(&transport, &in_flight).await?;
+        let mut unknown = BTreeMap::new();
+        for message in &in_flight {
+            *unknown.entry(message.lane).or_default() += 1;
+        }
+        let built = building.lanes(&transport, &unknown).await?;
         let lanes = built.lanes.clone();
-        let recovered = in_flight.values().map(|messages| u64::from(*messages)).sum();
+        let recovered = in_flight.len() as u64;
         if recovered > 0 {
             // First what they have taken of their buckets: once they are settled nothing else tells of it.
-            let taken = lanes.iter().filter(|lane| in_flight.contains_key(&lane.id)).flat_map(|lane| lane.to_note());
+            let taken = lanes.iter().filter(|lane| unknown.contains_key(&lane.id)).flat_map(|lane| lane.to_note());
             store.record_noting(Vec::new(), taken.collect()).await?;
-            dispatch::recover(store.as_ref(), &book, started.epoch, now).await?;
+            dispatch::recover(store.as_ref(), &book, &in_flight, now).await?;
             let text =
                 format!("{recovered} messages were in flight when the last server died; nobody knows which arrived");
             store.note(Event { at: now, subject: "node".to_owned(), text }).await?;

@@ -1,7 +1,7 @@
 //! One epoch sends: what a server does once another has taken over from it.
 
 use super::*;
-use crate::dispatch::recover;
+use crate::dispatch::{in_flight, recover};
 use crate::domain::Umid;
 use crate::store::{Error, started};
 
@@ -46,7 +46,8 @@ async fn an_answer_after_the_next_epoch_counted_it_adds_the_umid_alone() {
     let batch = desk.batch(2, "Hello", None).await;
     let jobs = desk.jobs(batch, 2).await;
     let epoch = started(desk.store.as_ref(), START).await.epoch;
-    recover(desk.store.as_ref(), &desk.book, epoch, START).await.unwrap();
+    let in_flight = in_flight(desk.store.as_ref(), epoch).await.unwrap();
+    recover(desk.store.as_ref(), &desk.book, &in_flight, START).await.unwrap();
     let keys = vec![MessageKey { batch, n: 0 }, MessageKey { batch, n: 1 }];
     let rows = async || -> Vec<_> {
         desk.store.load(keys.clone()).await.unwrap().into_iter().map(|message| message.present).collect()
