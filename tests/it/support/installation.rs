@@ -1,9 +1,11 @@
 //! A whole installation in a folder of its own: a configuration, a practice provider, a server that comes and goes.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
@@ -58,10 +60,13 @@ pub(crate) struct Networks {
     pub(crate) way_in: Proxy,
 }
 
+/// Ports that tests of this process have, some of which begin with the same seed.
+static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
 fn free_port(rng: &mut fastrand::Rng) -> SocketAddr {
     loop {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, rng.u16(PORTS)));
-        if TcpListener::bind(address).is_ok() {
+        if TAKEN.lock().unwrap().insert(address.port()) && TcpListener::bind(address).is_ok() {
             return address;
         }
     }
