@@ -100,7 +100,7 @@ impl ErrorBody<'_> {
         let message = self.message.as_deref()?;
         let unit = message.find("second")?;
         let digits = message[..unit].trim_end();
-        let start = digits.rfind(|c: char| !c.is_ascii_digit()).map_or(0, |before| before + 1);
+        let start = digits.trim_end_matches(|c: char| c.is_ascii_digit()).len();
         digits[start..].parse().ok().map(Span::from_secs)
     }
 }
@@ -205,6 +205,20 @@ mod tests {
         assert_eq!(error.retry_after(), Some(Span::from_secs(12)));
         for silent in [r#"{"code":429}"#, r#"{"message":"seconds"}"#, r#"{"message":"Quota exceeded."}"#] {
             assert_eq!(serde_json::from_str::<ErrorBody<'_>>(silent).unwrap().retry_after(), None, "{silent}");
+        }
+    }
+
+    #[test]
+    fn words_of_a_gateway_may_hold_any_characters() {
+        for (words, seconds) in [
+            ("Try again in\u{a0}30 seconds", Some(30)),
+            ("Try again in \u{201c}30\u{201d} seconds", None),
+            ("Unavailable \u{2014} second attempt refused", None),
+            ("\u{ff13}\u{ff10} seconds", None),
+            ("99999999999999999999 seconds", None),
+        ] {
+            let error = ErrorBody { message: Some(words.into()), ..ErrorBody::default() };
+            assert_eq!(error.retry_after(), seconds.map(Span::from_secs), "{words}");
         }
     }
 
