@@ -11,13 +11,22 @@ pub(super) fn is_called_so(name: &str) -> bool {
 /// Digits of an area code, with what one dials before it, or with a calling code.
 const LONGEST: usize = 7;
 
-/// An area code and the rest of a number. None where there is none, or where the number has its own already.
-pub(super) fn joined(code: &str, number: &str) -> Option<String> {
+/// An area code and the number beside it, put together.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Joined {
+    pub(super) whole: String,
+    /// Whether the number begins with the digits of the code: it may have its code already, or go on with the same digits.
+    pub(super) may_repeat: bool,
+}
+
+/// None where there is no code, or where the number has its own for certain.
+pub(super) fn joined(code: &str, number: &str) -> Option<Joined> {
     let (code, number) = (code.trim(), number.trim());
     let of = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
     let is_code = (1..=LONGEST).contains(&digits(code)) && !code.chars().any(char::is_alphabetic);
-    let is_rest = digits(number) > 0 && !number.starts_with(['+', '0', '＋']) && !of(number).starts_with(&of(code));
-    (is_code && is_rest).then(|| format!("{code} {number}"))
+    let is_rest = digits(number) > 0 && !number.starts_with(['+', '0', '＋']);
+    let joined = || Joined { whole: format!("{code} {number}"), may_repeat: of(number).starts_with(&of(code)) };
+    (is_code && is_rest).then(joined)
 }
 
 #[cfg(test)]
@@ -31,14 +40,19 @@ mod tests {
             (" (11) ", "91234-5678", Some("(11) 91234-5678")),
             ("+49 171", "2345678", Some("+49 171 2345678")),
             ("0171", "0171 2345678", None),
-            ("650", "650-253-0000", None),
             ("650", "+16502530000", None),
             ("", "2345678", None),
             ("0171", "", None),
             ("North 3", "2345678", None),
             ("12345678", "2345678", None),
         ] {
-            assert_eq!(joined(code, number).as_deref(), whole, "{code:?} {number:?}");
+            let expected = whole.map(|whole| Joined { whole: whole.to_owned(), may_repeat: false });
+            assert_eq!(joined(code, number), expected, "{code:?} {number:?}");
+        }
+        for (code, number, whole) in
+            [("650", "650-253-0000", "650 650-253-0000"), ("98", "98765-4321", "98 98765-4321")]
+        {
+            assert_eq!(joined(code, number), Some(Joined { whole: whole.to_owned(), may_repeat: true }));
         }
         assert!(["Vorwahl", "DDD", "Area Code"].into_iter().all(is_called_so) && !is_called_so("Area"));
     }

@@ -1,10 +1,11 @@
 //! Which column is what.
 
+use super::area::{self, Joined};
 use super::block::Row;
 use super::evidence::{Evidence, by_content, by_name};
 use super::number::{self, Home, Number};
 use super::read::Reading;
-use super::{Reason, area, names};
+use super::{Reason, names};
 use crate::domain::{Meaning, column_key};
 
 /// The columns of a file, in its order, and which of them hold what the import itself needs.
@@ -145,9 +146,13 @@ impl Columns {
     /// The number of a row, with its area code where that stands beside it.
     pub(super) fn read(&self, row: &Row<'_>, default: Home) -> Result<Number, Reason> {
         let (cell, home) = (self.cell(row, self.number), self.home(row, default));
+        let alone = || number::read(cell, home);
         match self.area_code.and_then(|place| area::joined(self.cell(row, place), cell)) {
-            Some(joined) => number::read(&joined, home),
-            None => number::read(cell, home),
+            Some(Joined { whole, may_repeat: false }) => number::read(&whole, home),
+            Some(Joined { whole, may_repeat: true }) => {
+                alone().or_else(|why| number::read(&whole, home).map_err(|_| why))
+            }
+            None => alone(),
         }
     }
 
@@ -243,8 +248,10 @@ impl Columns {
         found.others = (0..evidence.len()).filter(is_another).collect();
         // A name is not enough: most of the numbers that lack one have to exist with what stands there.
         let completes = |place: &usize| {
-            let whole = |row| Some((area::joined(found.cell(&row, *place), found.cell(&row, number))?, row));
-            let exists = |(number, row): (String, Row<'_>)| number::read(&number, found.home(&row, default)).is_ok();
+            let joined = |row: &Row<'_>| area::joined(found.cell(row, *place), found.cell(row, number));
+            let whole = |row| Some((joined(&row).filter(|joined| !joined.may_repeat)?, row));
+            let exists =
+                |(joined, row): (Joined, Row<'_>)| number::read(&joined.whole, found.home(&row, default)).is_ok();
             let (exist, all) =
                 data().filter_map(whole).fold((0, 0), |(n, all), it| (n + usize::from(exists(it)), all + 1));
             exist > 0 && exist * 2 >= all
@@ -317,11 +324,11 @@ fn first_column<'a, I: Iterator<Item = Row<'a>>>(header: Option<Row<'a>>, data: 
 
 #[cfg(test)]
 mod tests {
-    use super::super::block::Block;
+    use super::super::block::{Block, Rows};
     use super::super::{Options, header};
     use super::*;
 
-    fn found(lines: &[&str], country: &str, map: &[&str]) -> Result<Columns, NoColumns> {
+    fn rows_of(lines: &[&str]) -> Rows {
         let mut block = Block::default();
         for (index, line) in lines.iter().enumerate() {
             for cell in line.split(',') {
@@ -330,7 +337,11 @@ mod tests {
             }
             block.end_row(index as u64);
         }
-        let rows = block.seal().unwrap();
+        block.seal().unwrap()
+    }
+
+    fn found(lines: &[&str], country: &str, map: &[&str]) -> Result<Columns, NoColumns> {
+        let rows = rows_of(lines);
         let default = country.parse().ok().and_then(Home::of).unwrap_or(Home::Missing);
         let map = map.iter().map(|mapping| mapping.parse().unwrap()).collect();
         let reading = Reading { options: &Options { map, ..Options::default() }, default };
@@ -406,6 +417,16 @@ mod tests {
         let columns = find(&["DDD,Telefone", "11,91234-5678", "21,98765-4321"], "BR").unwrap();
         assert_eq!((columns.number(), columns.area_code()), ("Telefone", Some("DDD")));
         assert_eq!(find(&["Area Code,Mobile", "101,81234567", "102,81234568"], "SG").unwrap().area_code(), None);
+    }
+
+    #[test]
+    fn a_number_may_begin_with_the_digits_of_its_area_code() {
+        let lines = ["DDD,Telefone", "11,91234-5678", "98,98765-4321", "98,98 98765-4321"];
+        let columns = find(&lines, "BR").unwrap();
+        let rows = rows_of(&lines);
+        let numbers = rows.iter().skip(1).map(|row| columns.read(&row, Home::of("BR".parse().unwrap()).unwrap()));
+        let numbers: Vec<String> = numbers.map(|number| number.unwrap().msisdn.to_string()).collect();
+        assert_eq!(numbers, ["+5511912345678", "+5598987654321", "+5598987654321"]);
     }
 
     #[test]
