@@ -80,8 +80,9 @@ impl Timers {
             return Ok(HashMap::new());
         }
         let keys: Vec<MessageKey> = page.iter().map(|message| message.key).collect();
-        let attempts = self.store.attempts(keys.clone()).await?;
-        let latest = keys.iter().zip(&attempts).filter_map(|(key, attempts)| Some((*key, latest_of(attempts, step)?)));
+        let attempts = self.store.attempts(keys).await?;
+        let unsent = page.iter().zip(&attempts).filter(|(message, attempts)| !has_left(attempts, message.present.step));
+        let latest = unsent.filter_map(|(message, attempts)| Some((message.key, latest_of(attempts, step)?)));
         let mut refused = HashMap::new();
         for (key, attempt) in latest {
             let is_refused = match recall.by {
@@ -115,6 +116,11 @@ fn has_given_way(message: &Loaded, step: StepIndex) -> bool {
     let marks = message.present.marks;
     let ending = marks.ending(step);
     marks.preceding(message.present.step) == Some(step) && matches!(ending, Ending::Rejected | Ending::Undelivered)
+}
+
+/// Whether a step was submitted, also where it waits to go again: what queued it cannot be undone.
+pub(super) fn has_left(attempts: &[Attempt], step: StepIndex) -> bool {
+    attempts.iter().any(|attempt| attempt.step == step && attempt.verdict.may_have_left())
 }
 
 pub(super) fn latest_of(attempts: &[Attempt], step: StepIndex) -> Option<&Attempt> {

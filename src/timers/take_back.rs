@@ -1,7 +1,7 @@
 //! Takes back fallbacks that silence has decided at a time that turns out to be in doubt.
 
 use super::queues::Queues;
-use super::recall::latest_of;
+use super::recall::{has_left, latest_of};
 use super::{Timers, waits_since};
 use crate::domain::{Ending, Present, State, StepIndex, Timestamp};
 use crate::engine::{Event, Silence, Standing, advance};
@@ -86,6 +86,7 @@ fn before_fallback(entry: &Entry, message: &Loaded, attempts: &[Attempt]) -> Opt
     let before_it = |attempt: &&Attempt| attempt.step == step && attempt.tries < submitted.tries;
     // A second copy beside an unknown one: which of them its silence is about cannot be told, so such a fallback stands.
     if submitted.intent.is_none()
+        || has_left(attempts, message.present.step)
         || attempts.iter().filter(before_it).any(|attempt| attempt.verdict == Verdict::Unknown)
     {
         return None;
