@@ -289,7 +289,9 @@ fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
     // Where a receipt has proven it meanwhile, it was handed over whatever the answer said.
     let was_handed_over = |message: &Loaded| message.present.marks.handed_over(settled.step);
     let is_proven = was_handed_over(message) && !was_handed_over(&settled.message);
-    let refund = settled.refund.filter(|_| !is_proven);
+    // And what is in our hands no more has had its money back, or is another's to count.
+    let is_still_ours = is_ours && matches!(message.present.state, State::Sending { .. });
+    let refund = settled.refund.filter(|_| is_still_ours && !is_proven);
     Change { refund, ..entry.change(message, after, fact) }
 }
 

@@ -1,7 +1,10 @@
 //! What is claimed, and what an answer to it still counts for.
 
+use std::collections::HashMap;
+
 use super::*;
 use crate::dispatch::claimer::{InPlay, jobs_of};
+use crate::domain::Prices;
 
 #[tokio::test]
 async fn an_answer_of_the_claim_before_says_nothing_of_the_one_that_follows() {
@@ -20,6 +23,28 @@ async fn an_answer_of_the_claim_before_says_nothing_of_the_one_that_follows() {
     desk.recorded(vec![not_begun(of(&first))]).await;
     let row = desk.store.load(vec![MessageKey { batch, n: 0 }]).await.unwrap().remove(0).present;
     assert_eq!(row.state, claimed.state);
+}
+
+#[tokio::test]
+async fn what_was_given_back_is_not_given_back_again() {
+    let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
+    let prices = Prices { others: Some("0.10".parse().unwrap()), ..Prices::default() };
+    let step = Step { prices, ..Step::of_text(Channel::Sms, "sms", "Hello") };
+    let batch = desk.of_step(None, 2, step, None).await;
+    let entry = desk.book.get(batch).await.unwrap().unwrap();
+    let queue = Queue { batch, step: StepIndex::FIRST, lane: desk.lane.id };
+    let caps = HashMap::from([((batch, StepIndex::FIRST), desk.lane.cap(&entry, StepIndex::FIRST).unwrap())]);
+    let claim = Claim { caps, ..Claim::of(desk.lane.id, vec![queue], 2, desk.clock.now()) };
+    let claimed = desk.store.claim(claim).await.unwrap().messages;
+    let spent = || async { desk.store.spent(batch).await.unwrap()[0].1.to_string() };
+    assert_eq!(spent().await, "0.20");
+    let hush = desk.book.latest_hush();
+    // The commit was done and its answer lost, so it is recorded once more.
+    for _ in 0..2 {
+        let job = Job { entry: Arc::clone(&entry), claimed: claimed[0].clone(), hush };
+        desk.recorded(vec![Settled::new(job, &desk.lane, Answer::NotBegun, None)]).await;
+        assert_eq!(spent().await, "0.10");
+    }
 }
 
 #[tokio::test]
