@@ -11,13 +11,13 @@ use super::incoming::{Incoming, Ours, Parsed};
 use super::intake::{Failed, Intake, Waiting};
 use super::naming::{Adoption, Naming};
 use super::outcome::{Outcome, advance_by, place_news};
-use super::strays::Round;
+use super::strays::{self, Round};
 use super::tell::{Heard, PlaceNews, Tell, TooFast};
 use super::tries::{Tries, Try};
 use super::working::{Working, latest_of_each};
 use crate::clock::{Chance, Clock};
 use crate::config::Lane;
-use crate::domain::{Causes, LaneId, MessageKey, Msisdn, Span, Status, StepIndex, Timestamp, WishFrom};
+use crate::domain::{Causes, LaneId, MessageKey, Msisdn, Span, Status, StepIndex, Timestamp, Umid, WishFrom};
 use crate::engine::{self, Gap};
 use crate::optout::Words;
 use crate::store::{self, Alias, Book, Entry, Found, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind};
@@ -247,8 +247,14 @@ impl Applier {
     }
 
     pub(super) async fn find(&self, receipts: &[Incoming]) -> store::Result<Vec<Option<Found>>> {
-        let adoption = self.naming.adoption(self.store.as_ref(), self.clock.now()).await?;
-        find(self.store.as_ref(), receipts, &adoption).await
+        let now = self.clock.now();
+        let adoption = self.naming.adoption(self.store.as_ref(), now).await?;
+        let found = find(self.store.as_ref(), receipts, &adoption).await?;
+        let lost = receipts.iter().zip(&found).filter(|(_, found)| found.is_none());
+        let waiting = lost.filter_map(|(incoming, _)| incoming.waits(&adoption));
+        let tried_by = |came| came + self.naming.settled_within() + strays::EVERY + strays::EVERY;
+        self.book.expect_adoption(waiting.map(|(msisdn, channel, came)| ((msisdn, channel), tried_by(came))), now);
+        Ok(found)
     }
 
     /// Writes a group down: one commit, unless the writer is given something else in between. Each part may stand alone:
@@ -361,7 +367,7 @@ impl Applier {
                     continue;
                 }
             };
-            outcome.receipts.push(receipt(incoming, found, told, learns));
+            outcome.receipts.push(receipt(incoming, found, (told, learns), now));
             let report = self.report(incoming, message, found.step, now);
             let success = message.entry.plan.step(found.step).map_or(Status::Delivered, |step| step.success);
             if let (Try::Of { told, latest, .. }, Some(report)) = (of_try, report)
@@ -414,7 +420,8 @@ fn first_of<T>(all: &mut Vec<T>) -> Vec<T> {
     std::mem::replace(all, more)
 }
 
-/// The attempts that receipts belong to, asked for by the surest key first and by the next where that led nowhere.
+/// The attempts that receipts belong to, asked for by the surest key first and by the next where that led nowhere. Where a
+/// number leads several to one attempt under different names of the provider's, it is of the first.
 pub(super) async fn find(
     store: &dyn Store,
     receipts: &[Incoming],
@@ -422,6 +429,7 @@ pub(super) async fn find(
 ) -> store::Result<Vec<Option<Found>>> {
     let mut found: Vec<Option<Found>> = vec![None; receipts.len()];
     let mut ways: Vec<_> = receipts.iter().map(|incoming| incoming.keys(adoption)).collect();
+    let mut names: HashMap<(MessageKey, StepIndex), &Option<Umid>> = HashMap::new();
     loop {
         let lost = ways.iter_mut().enumerate().filter(|(place, _)| found[*place].is_none());
         let (places, keys): (Vec<usize>, Vec<Key>) = lost.filter_map(|(place, way)| Some((place, way.next()?))).unzip();
@@ -429,12 +437,14 @@ pub(super) async fn find(
             return Ok(found);
         }
         for (place, attempt) in places.into_iter().zip(store.find(keys).await?) {
-            found[place] = attempt;
+            let umid = &receipts[place].umid;
+            let mut is_its_name = |found: &Found| *names.entry((found.message.key, found.step)).or_insert(umid) == umid;
+            found[place] = attempt.filter(|found| !found.by_number || is_its_name(found));
         }
     }
 }
 
-fn receipt(incoming: &Incoming, found: &Found, tries: Option<u16>, learns: bool) -> Receipt {
+fn receipt(incoming: &Incoming, found: &Found, (tries, learns): (Option<u16>, bool), now: Timestamp) -> Receipt {
     Receipt {
         key: found.message.key,
         step: found.step,
@@ -442,7 +452,8 @@ fn receipt(incoming: &Incoming, found: &Found, tries: Option<u16>, learns: bool)
         state: incoming.state.clone(),
         detail: incoming.detail.clone(),
         code: incoming.code,
-        received: incoming.received,
+        // It had to wait before it could adopt, and says nothing of the time before.
+        received: if found.by_number { now } else { incoming.counts_from },
         tries,
         umid: incoming.umid.clone().filter(|_| learns),
     }

@@ -18,6 +18,8 @@ use crate::wire::{self, Event, Report, codes};
 
 /// How far the clock of the provider may be behind ours.
 const CLOCKS_APART: Span = Span::from_secs(120);
+/// For so long after its intent something may be said of an attempt: the longest time to live that a provider knows.
+const SPOKEN_OF_FOR: Span = Span::from_secs(30 * 24 * 3_600);
 
 /// What is known before anything comes: which subaccounts and lanes are ours, and which words mean a wish.
 #[derive(Debug, Default)]
@@ -45,6 +47,8 @@ pub(super) struct Incoming {
     pub(super) detail: String,
     pub(super) code: u32,
     pub(super) received: Timestamp,
+    /// From when what it says counts.
+    pub(super) counts_from: Timestamp,
     /// What goes among the strays, should it lead nowhere.
     raw: Raw,
     /// Where this is no receipt but a person's answer: the message that is answered, by the provider's id.
@@ -191,6 +195,7 @@ impl Incoming {
             .and_then(|code| u32::try_from(code).ok())
             .unwrap_or(0),
             received: now,
+            counts_from: now,
             raw,
             reply_to: None,
         }
@@ -212,6 +217,7 @@ impl Incoming {
             detail: Receipt::ANSWERED.to_owned(),
             code: 0,
             received: inbound.received,
+            counts_from: inbound.received,
             raw: Raw::Told(Box::default()),
             reply_to: Some(reply_to),
         }
@@ -228,22 +234,41 @@ impl Incoming {
         answered.chain(named).chain(self.nameless(adoption).map(Key::Number))
     }
 
-    /// What may lead to its attempt by the number alone. A receipt that names another's message, or that came or was
-    /// stamped before the attempt was begun, is another sender's; an answer names what it answers.
+    /// Whom it is about on which channel, where its number may lead to its attempt. A receipt that names another's message
+    /// is another sender's; an answer names what it answers.
+    fn by_number(&self) -> Option<(Msisdn, Channel)> {
+        let may_adopt = !self.named && !self.is_answer();
+        self.msisdn.zip(self.channel).filter(|_| may_adopt)
+    }
+
+    /// What may lead to its attempt by the number alone. One that came or was stamped before the attempt was begun is
+    /// another sender's, and so is one of another subaccount than the attempt's.
     fn nameless(&self, adoption: &Adoption) -> Option<Nameless> {
-        let may_adopt = !self.named && !self.is_answer() && self.received <= adoption.came_by;
-        let (msisdn, channel) = self.msisdn.zip(self.channel).filter(|_| may_adopt)?;
+        let (msisdn, channel) = self.by_number().filter(|_| self.received <= adoption.came_by)?;
         let begun_before = self.received.min(self.stamp + CLOCKS_APART);
-        Some(Nameless { msisdn, channel, begun_before, except: Arc::clone(&adoption.naming) })
+        let begun_after = self.received - SPOKEN_OF_FOR;
+        let except = adoption.except(self.posted_by().flatten().as_deref());
+        Some(Nameless { msisdn, channel, begun_after, begun_before, except })
+    }
+
+    /// Whom it is about, and when it came, where it has to wait before it may adopt.
+    pub(super) fn waits(&self, adoption: &Adoption) -> Option<(Msisdn, Channel, Timestamp)> {
+        let (msisdn, channel) = self.by_number().filter(|_| self.received > adoption.came_by)?;
+        Some((msisdn, channel, self.received))
     }
 
     /// Whether a webhook of this subaccount brought it, as far as it says so. What the provider is asked by our id says
     /// nothing of what it posts.
     pub(super) fn was_posted_by(&self, sub_account: &str) -> bool {
-        let Raw::In(body, place) = &self.raw else { return false };
+        self.posted_by().is_some_and(|named| named.is_none_or(|named| named == sub_account))
+    }
+
+    /// The subaccount that its webhook named, if any; nothing where no webhook brought it.
+    fn posted_by(&self) -> Option<Option<String>> {
+        let Raw::In(body, place) = &self.raw else { return None };
         let event = body.event(*place);
         let receipts = wire::first_receipts(event.as_bytes(), 1);
-        receipts.first().is_some_and(|receipt| receipt.sub_account_id.as_deref().is_none_or(|id| id == sub_account))
+        receipts.first().map(|receipt| receipt.sub_account_id.as_deref().map(str::to_owned))
     }
 
     /// What it says of why it did not arrive; nothing where it is no bad news.

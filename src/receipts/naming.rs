@@ -19,19 +19,40 @@ const RECORDED_WITHIN: Span = Span::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Adoption {
     /// Lanes whose receipts carry our ids.
-    pub(super) naming: Arc<BTreeSet<String>>,
+    naming: Arc<BTreeSet<String>>,
+    identities: Arc<Identities>,
     /// Receipts that came until then: each request that was under way when they came has ended and is recorded. Before that
     /// a receipt may be of one of them, whose answer it has overtaken.
     pub(super) came_by: Timestamp,
 }
+
+impl Adoption {
+    /// Where nothing is found by its number.
+    pub(super) fn at_any_time() -> Self {
+        Self { naming: Arc::default(), identities: Arc::default(), came_by: Timestamp::MAX }
+    }
+
+    /// Lanes of whose attempts a receipt without our id cannot be that names this subaccount, or none.
+    pub(super) fn except(&self, sub_account: Option<&str>) -> Arc<BTreeSet<String>> {
+        let is_of_another =
+            |(_, (its, _)): &(&String, &(String, String))| sub_account.is_some_and(|named| named != its);
+        let mut of_others = self.identities.iter().filter(is_of_another).map(|(lane, _)| lane.clone()).peekable();
+        if of_others.peek().is_none() {
+            return Arc::clone(&self.naming);
+        }
+        Arc::new(of_others.chain(self.naming.iter().cloned()).collect())
+    }
+}
+
+/// The subaccount and the address of each lane.
+type Identities = BTreeMap<String, (String, String)>;
 
 /// The lanes whose receipts carry our ids: since one did, until the lane's subaccount or address changes.
 #[derive(Debug)]
 pub(super) struct Naming {
     /// How long a receipt without our id waits before it may adopt.
     settled_within: Span,
-    /// The subaccount and the address of each lane.
-    identities: BTreeMap<String, (String, String)>,
+    identities: Arc<Identities>,
     /// Read from the store once.
     known: OnceCell<Mutex<Arc<BTreeSet<String>>>>,
 }
@@ -39,7 +60,7 @@ pub(super) struct Naming {
 impl Naming {
     pub(super) fn of(lanes: &[Lane]) -> Self {
         let identity = |lane: &Lane| (lane.provider.sub_account.clone(), lane.provider.base_url.clone());
-        let identities = lanes.iter().map(|lane| (lane.name.clone(), identity(lane))).collect();
+        let identities = Arc::new(lanes.iter().map(|lane| (lane.name.clone(), identity(lane))).collect());
         let longest = lanes.iter().map(|lane| lane.provider.timeout.millis()).max().unwrap_or_default();
         let settled_within = Span::from_millis(longest + RECORDED_WITHIN.millis());
         Self { settled_within, identities, known: OnceCell::new() }
@@ -50,7 +71,8 @@ impl Naming {
     }
 
     pub(super) async fn adoption(&self, store: &dyn Store, now: Timestamp) -> store::Result<Adoption> {
-        Ok(Adoption { naming: self.known(store).await?, came_by: now - self.settled_within })
+        let (naming, identities) = (self.known(store).await?, Arc::clone(&self.identities));
+        Ok(Adoption { naming, identities, came_by: now - self.settled_within })
     }
 
     pub(super) async fn known(&self, store: &dyn Store) -> store::Result<Arc<BTreeSet<String>>> {

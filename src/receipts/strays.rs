@@ -10,7 +10,7 @@ use crate::domain::{Span, Timestamp};
 use crate::store::{InboundOf, StrayKind};
 
 /// How often strays are tried again, and for how long once they may adopt.
-const EVERY: Span = Span::from_secs(1);
+pub(super) const EVERY: Span = Span::from_secs(1);
 const TRIED_FOR: Span = Span::from_secs(60);
 /// How many at once. Webhooks get their turn in between.
 const PAGE: usize = 2_000;
@@ -23,6 +23,11 @@ const PAGES: u32 = 10;
 pub(super) struct Round {
     /// When the last stray came that this round has tried, and its id; nothing where the next round begins.
     tried: Option<(Timestamp, i64)>,
+    /// What came before is not tried again: a round that began when it could be tried has gone past it. A server's first
+    /// round goes through all that are kept, since the one before it may have had no time for the last of them.
+    from: Option<Timestamp>,
+    /// When this round began.
+    begun: Option<Timestamp>,
     pages: u32,
     /// What people wrote up to here is too old to be tried again.
     answers_behind: i64,
@@ -32,8 +37,9 @@ impl Applier {
     /// Tries one page of the latest strays. Returns when to try the next.
     pub(crate) async fn retry_strays(&mut self) -> crate::store::Result<Timestamp> {
         let now = self.clock.now();
+        let begun = *self.round.begun.get_or_insert(now);
         // However many older ones are kept, no look goes past them.
-        let after = self.round.tried.max(Some((now - self.naming.settled_within() - TRIED_FOR, 0)));
+        let after = self.round.tried.max(self.round.from.map(|from| (from, 0)));
         let limit = u32::try_from(PAGE).unwrap_or(u32::MAX);
         let page = self.store.strays(StrayKind::NoAttempt, after, limit).await?;
         let (last, is_full) = (page.last().map(|(id, stray)| (stray.received, *id)), page.len() == PAGE);
@@ -46,9 +52,13 @@ impl Applier {
         let store = Arc::clone(&self.store);
         let mut tries = Tries::read(store.as_ref(), receipts.iter().zip(&found)).await?;
         let (mut ours, mut forgotten) = (Vec::new(), Vec::new());
-        for ((receipt, id), found) in receipts.into_iter().zip(ids).zip(found) {
+        for ((mut receipt, id), found) in receipts.into_iter().zip(ids).zip(found) {
             let Some(found) = found else { continue };
             if tries.told_by(&receipt, &found, &found.message.present).await? != Try::Unrecorded {
+                // Nothing came of it while no server ran, and the audit need not look for why.
+                if now.since(receipt.received) > TRIED_FOR {
+                    receipt.counts_from = now;
+                }
                 ours.push(receipt);
                 forgotten.push(id);
             }
@@ -59,6 +69,10 @@ impl Applier {
         }
         // Only now: what an error has kept from being tried is tried by the next round.
         self.round.tried = last.filter(|_| is_full);
+        if !is_full {
+            self.round.from = Some(begun - self.naming.settled_within() - TRIED_FOR);
+            self.round.begun = None;
+        }
         self.round.pages += 1;
         if is_full && self.round.pages < PAGES {
             return Ok(now);

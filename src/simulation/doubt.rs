@@ -1,6 +1,8 @@
 //! A provider that cannot be reached or cannot reach us, with every room by hand: nobody falls back for that.
 
-use super::small::{Says, World, numbers};
+use std::sync::atomic::Ordering;
+
+use super::small::{Says, World, numbers, recipient};
 use crate::campaign::Launched;
 use crate::domain::{Outcome, Span, State, StepIndex};
 
@@ -103,6 +105,36 @@ async fn fallbacks_decided_before_the_failure_was_seen_return_to_awaiting() {
 }
 
 #[tokio::test]
+async fn a_fallback_that_was_submitted_stands_also_where_it_waits_to_go_again() {
+    let config = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
+        [[lane]]\nname = \"viber\"\nchannel = \"Viber\"\nrate = \"1000/s\"\n\
+        [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nbase_url = \"http://127.0.0.1:2\"\nrate = \"9/s\"\nsource = \"ACME\"\n";
+    let mut world = World::of(config, None).await;
+    let launched = world.launch(1, "name = \"first\"").await;
+    world.send().await;
+    // No request goes to Viber's address meanwhile, so nothing proves the way there when the deadline comes.
+    for _ in 0..901 {
+        world.clock.advance(Span::from_secs(1));
+        world.node.watch().await;
+    }
+    world.node.fire().await.unwrap();
+    world.send().await;
+    assert_eq!(world.provider.sms.lock().unwrap().len(), 1);
+    world.receipt_for(&launched, 0, "undelivered", FAILED_IN_PASSING).await;
+    let waits = world.message(&launched, 0).await;
+    assert!(matches!(waits.state, State::Queued { .. }) && waits.tries == 1, "{waits:?}");
+    // The first request since then does not get there.
+    world.cuts(&["viber"], true);
+    world.launch(1, "name = \"second\"").await;
+    world.node.watch().await;
+    world.node.claim(0, true).await.unwrap();
+    world.node.next(0).await.unwrap().await;
+    world.node.record().await.unwrap();
+    world.node.fire().await.unwrap();
+    assert_eq!(world.message(&launched, 0).await, waits);
+}
+
+#[tokio::test]
 async fn where_only_webhooks_are_lost_three_are_asked_about_before_sixty_fall_back() {
     let mut world = World::begin().await;
     let launched = world.launch_of(&steps(60, "20s", "viber")).await;
@@ -158,4 +190,31 @@ async fn a_crash_while_a_message_is_sent_past_its_deadline_makes_it_not_fall_bac
     world.seconds(10).await;
     let present = world.message(&launched, 0).await;
     assert!(matches!(present.state, State::Awaiting { .. }) && present.step == StepIndex::FIRST, "{present:?}");
+}
+
+#[tokio::test]
+async fn a_deadline_waits_for_a_receipt_that_may_adopt_its_attempt() {
+    for (arrives, sms) in [(true, 0), (false, 1)] {
+        let mut world = World::begin().await;
+        world.provider.breaks.store(true, Ordering::Relaxed);
+        let launched = world.launch_of(&steps(1, "60s", "viber")).await;
+        world.send().await;
+        world.provider.breaks.store(false, Ordering::Relaxed);
+        world.seconds(50).await;
+        if arrives {
+            // Without our id, so it has to wait until it can be of no request that is under way.
+            let told = serde_json::json!({ "eventType": "outbound_message_status_changed", "payload": {
+                "umid": "theirs", "subAccountId": "acme", "channel": "viber",
+                "user": { "msisdn": recipient(0).to_string() }, "status": { "state": "delivered" }
+            } });
+            world.node.take(&[told.to_string().as_bytes()]).await[0].clone().unwrap();
+        }
+        for _ in 0..60 {
+            world.seconds(1).await;
+            world.node.retry_strays().await.unwrap();
+        }
+        world.send().await;
+        assert_eq!(world.provider.sms.lock().unwrap().len(), sms);
+        assert_eq!(world.message(&launched, 0).await.outcome(), arrives.then_some(Outcome::Reached));
+    }
 }

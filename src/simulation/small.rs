@@ -9,7 +9,7 @@ use super::fate::AllGone;
 use crate::campaign::{Again, Draft, Forecast, LaunchError, Launched, Launcher};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::{self, Config};
-use crate::domain::{BatchState, Count, MessageKey, Msisdn, Present, Span, Timestamp, Umid};
+use crate::domain::{BatchState, Count, MessageKey, Msisdn, Present, Span, StepIndex, Timestamp, Umid};
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use crate::simulator::{Call, Method, Model, Reply, Webhook};
@@ -372,8 +372,9 @@ impl World {
     /// The same, with the reason why it did not arrive.
     pub(super) async fn receipt_for(&mut self, launched: &Launched, n: u32, state: &str, reason: u32) {
         let key = MessageKey { batch: launched.batch, n };
-        let umid = self.store.attempts(vec![key]).await.unwrap().concat().last().unwrap().umid.clone().unwrap();
-        self.webhook(umid.as_str(), "viber", state, reason).await;
+        let attempt = self.store.attempts(vec![key]).await.unwrap().concat().pop().unwrap();
+        let channel = if attempt.step == StepIndex::FIRST { "viber" } else { "sms" };
+        self.webhook(attempt.umid.unwrap().as_str(), channel, state, reason).await;
     }
 
     /// A person decides; no server notes it, so that is waited for as long as it may take.

@@ -7,12 +7,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{Mutex, Notify};
 
+use super::expected::Expected;
 use super::hushed::{BY_NAME, Hush, Hushed};
 use super::refusals::Refusals;
 use super::{Batch, Change, Loaded, Marked, Recall, Result, StepHold, Store, ToldBy};
 use crate::domain::{
-    AttemptId, BatchId, BatchState, Country, Hours, LaneId, Member, MessageKey, Msisdn, Plan, Pool, Present, State,
-    StepIndex, Tag, Timestamp,
+    AttemptId, BatchId, BatchState, Channel, Country, Hours, LaneId, Member, MessageKey, Msisdn, Plan, Pool, Present,
+    State, StepIndex, Tag, Timestamp,
 };
 use crate::store::{Attempt, Queue, Timing, Verdict};
 
@@ -241,6 +242,8 @@ pub struct Book {
     settled: RwLock<HashMap<BatchId, Arc<Entry>>>,
     /// People who have opted out after something for them may have been claimed. A claim sees for itself who had before.
     hushed: Arc<Hushed>,
+    /// Whom receipts are about that wait before they may adopt an attempt.
+    expected: Expected,
     /// The latest wish to be left alone that is known here, once any is.
     stops_seen: AtomicI64,
     /// The latest decision when everything here was read.
@@ -274,11 +277,22 @@ impl Book {
             entries: RwLock::default(),
             settled: RwLock::default(),
             hushed: Arc::default(),
+            expected: Expected::default(),
             stops_seen: AtomicI64::new(NO_STOP_SEEN),
             as_of: AtomicU64::new(0),
             refreshing: Mutex::new(()),
             recalls: Notify::new(),
         }
+    }
+
+    /// Receipts without our id wait until then before they may adopt an attempt to somebody on a channel.
+    pub fn expect_adoption(&self, waiting: impl Iterator<Item = ((Msisdn, Channel), Timestamp)>, now: Timestamp) {
+        self.expected.put(waiting, now);
+    }
+
+    /// Until when such a receipt waits, which may speak of an attempt that nobody knows; nothing where none does.
+    pub fn may_be_adopted_until(&self, about: (Msisdn, Channel), now: Timestamp) -> Option<Timestamp> {
+        self.expected.until(about, now)
     }
 
     /// Nothing that waits in a lane's hands for these people leaves any more. To be said once their wish is on disk.

@@ -107,6 +107,7 @@ pub struct Receipt {
     pub state: String,
     pub detail: String,
     pub code: u32,
+    /// When it came; where it had to wait before it could adopt its attempt, or for a server, from when it counts.
     pub received: Timestamp,
     /// Which try of its step it speaks of, counted from nought; nothing where nobody had to know.
     pub tries: Option<u16>,
@@ -124,6 +125,8 @@ impl Receipt {
 pub struct Nameless {
     pub msisdn: Msisdn,
     pub channel: Channel,
+    /// It can speak of no attempt with this intent, or an earlier one.
+    pub begun_after: Timestamp,
     /// It can speak of no attempt with this intent, or a later one.
     pub begun_before: Timestamp,
     /// Lanes of whose attempts it cannot speak.

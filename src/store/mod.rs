@@ -12,6 +12,7 @@ mod book;
 #[cfg(test)]
 mod contract;
 mod error;
+mod expected;
 mod fact;
 mod hushed;
 mod lanes;

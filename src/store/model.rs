@@ -243,6 +243,8 @@ pub enum Key {
 pub struct Found {
     pub message: Loaded,
     pub step: StepIndex,
+    /// Whether nothing but the number led to it.
+    pub by_number: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -244,7 +244,11 @@ impl Timers {
     fn silence(&self, entry: &Entry, message: &Loaded, counted: Option<Timestamp>, now: Timestamp) -> Silence {
         let Some((accepted, due)) = waits_since(entry, message) else { return Silence::Trusted };
         let due = counted.map_or(due, |counted| counted.max(due));
-        self.gaps.silence(message.lane, entry.plan.after_gap, (accepted, due), now)
+        let silence = self.gaps.silence(message.lane, entry.plan.after_gap, (accepted, due), now);
+        // What has come may be news of it, and is applied once it is known to be of no other.
+        let channel = entry.plan.step(message.present.step).map(|step| step.channel).filter(|_| counted.is_some());
+        let expected = channel.and_then(|channel| self.book.may_be_adopted_until((message.msisdn, channel), now));
+        expected.filter(|_| silence == Silence::Trusted).map_or(silence, |until| Silence::Held { until })
     }
 
     /// What is lost to us is none the less known where the provider has been asked about it since.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::{Config, Lane};
+use crate::domain::Status;
 use crate::receipts::incoming::{Incoming, Parsed};
 
 /// The lanes of the plan, as one subaccount knows them, at one address.
@@ -25,6 +26,28 @@ struct Foreign {
     received: Timestamp,
 }
 
+impl Foreign {
+    /// What a webhook of acme's says of it.
+    fn posted(&self, umid: &'static str, state: &'static str) -> Parsed {
+        let receipt = wire::Receipt {
+            umid: Some(umid.into()),
+            sub_account_id: Some("acme".into()),
+            client_message_id: self.named.map(Into::into),
+            channel: Some("viber".into()),
+            user: Some(wire::User { msisdn: Some("+6591000001".into()), ..wire::User::default() }),
+            status: wire::StatusBody {
+                state: state.into(),
+                timestamp: Some(self.stamp.rfc3339().into()),
+                ..wire::StatusBody::default()
+            },
+            ..wire::Receipt::default()
+        };
+        let mut body = Vec::new();
+        receipt.append_event(&mut body);
+        parse(body.into(), None, self.received)
+    }
+}
+
 impl Desk {
     async fn on(sub_account: &str, base_url: &str) -> Self {
         Self::with(plan(), lanes(sub_account, base_url)).await
@@ -38,23 +61,13 @@ impl Desk {
         intent
     }
 
-    async fn hear_foreign(&self, Foreign { named, stamp, received }: Foreign) {
-        let receipt = wire::Receipt {
-            umid: Some("foreign".into()),
-            sub_account_id: Some("acme".into()),
-            client_message_id: named.map(Into::into),
-            channel: Some("viber".into()),
-            user: Some(wire::User { msisdn: Some("+6591000001".into()), ..wire::User::default() }),
-            status: wire::StatusBody {
-                state: "delivered".into(),
-                timestamp: Some(stamp.rfc3339().into()),
-                ..wire::StatusBody::default()
-            },
-            ..wire::Receipt::default()
-        };
-        let mut body = Vec::new();
-        receipt.append_event(&mut body);
-        self.applier.apply(parse(body.into(), None, received)).await.unwrap();
+    async fn hear_foreign(&self, foreign: Foreign) {
+        self.applier.apply(foreign.posted("foreign", "delivered")).await.unwrap();
+    }
+
+    /// From when receipts count, by their facts.
+    async fn counts_from(&self) -> Vec<Timestamp> {
+        self.store.receipts(self.key).await.unwrap().iter().map(|receipt| receipt.received).collect()
     }
 
     async fn is_adopted(&self) -> bool {
@@ -126,6 +139,51 @@ async fn a_receipt_that_may_have_overtaken_its_answer_adopts_nothing_else() {
         assert_eq!(desk.is_adopted().await, adopts);
     }
     assert_eq!(desk.strays().await, 0);
+    assert_eq!(desk.counts_from().await, [desk.clock.now()], "of the time before it says nothing");
+}
+
+#[tokio::test]
+async fn a_receipt_of_another_of_our_subaccounts_adopts_nothing() {
+    let mut desk = Desk::on("promo", ADDRESS).await;
+    let intent = desk.lose().await;
+    desk.wait(5);
+    let received = desk.clock.now();
+    desk.wait(SETTLED);
+    let of_acme = || Foreign { named: None, stamp: intent, received };
+    desk.hear_foreign(of_acme()).await;
+    assert_eq!((desk.strays().await, desk.is_adopted().await), (1, false));
+    desk.restart("acme", ADDRESS);
+    desk.hear_foreign(of_acme()).await;
+    assert!(desk.is_adopted().await);
+}
+
+#[tokio::test]
+async fn of_two_names_for_one_unknown_attempt_only_the_first_adopts_it() {
+    let desk = Desk::on("acme", ADDRESS).await;
+    let intent = desk.lose().await;
+    desk.wait(5);
+    let foreign = Foreign { named: None, stamp: intent, received: desk.clock.now() };
+    desk.wait(SETTLED);
+    let mut both = foreign.posted("ours", "sent");
+    both.receipts.extend(foreign.posted("another", "undelivered").receipts);
+    desk.applier.apply(both).await.unwrap();
+    let present = desk.message().await.present;
+    assert_eq!((present.step, present.marks.status(StepIndex::FIRST)), (StepIndex::FIRST, Some(Status::Sent)));
+    assert_eq!(desk.strays().await, 1);
+}
+
+#[tokio::test]
+async fn a_receipt_that_waits_to_adopt_is_not_forgotten_while_no_server_runs() {
+    let mut desk = Desk::on("acme", ADDRESS).await;
+    let intent = desk.lose().await;
+    desk.wait(5);
+    let received = desk.clock.now();
+    desk.hear_foreign(Foreign { named: None, stamp: intent, received }).await;
+    desk.wait(3_600);
+    desk.restart("acme", ADDRESS);
+    desk.applier.retry_strays().await.unwrap();
+    assert_eq!((desk.strays().await, desk.is_adopted().await), (0, true));
+    assert_eq!(desk.counts_from().await, [desk.clock.now()]);
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ for_every_store!(
     an_attempt_is_found_by_its_umid_whatever_that_looks_like,
     a_number_finds_the_only_unknown_attempt_on_its_channel,
     of_two_unknown_attempts_a_number_finds_none_however_many_others_there_are,
-    a_number_finds_no_attempt_that_was_begun_too_late,
+    a_number_finds_no_attempt_that_was_begun_too_late_or_too_early,
+    attempts_of_which_a_receipt_cannot_speak_are_in_no_others_way,
     a_number_finds_no_attempt_of_an_excepted_lane,
     a_naming_lane_is_kept_until_it_is_another_to_the_provider,
     keys_of_all_kinds_are_answered_in_their_order,
@@ -56,7 +57,12 @@ async fn handed_over(desk: &Desk, messages: u32, known: bool) -> BatchId {
 
 /// What may lead to an attempt that was begun at any time, by any lane.
 fn by_number(msisdn: Msisdn, channel: Channel) -> Key {
-    Key::Number(Nameless { msisdn, channel, begun_before: Timestamp::MAX, except: Arc::default() })
+    Key::Number(at_any_time(msisdn, channel))
+}
+
+fn at_any_time(msisdn: Msisdn, channel: Channel) -> Nameless {
+    let begun_after = Timestamp::from_millis(i64::MIN);
+    Nameless { msisdn, channel, begun_after, begun_before: Timestamp::MAX, except: Arc::default() }
 }
 
 fn keys(found: &[Option<Found>]) -> Vec<Option<(BatchId, u32, u8)>> {
@@ -122,23 +128,39 @@ async fn of_two_unknown_attempts_a_number_finds_none_however_many_others_there_a
     assert_eq!(keys(&desk.find(whatsapp).await.unwrap()), [None]);
 }
 
-async fn a_number_finds_no_attempt_that_was_begun_too_late(desk: Desk) {
+async fn a_number_finds_no_attempt_that_was_begun_too_late_or_too_early(desk: Desk) {
     let batch = handed_over(&desk, 1, false).await;
-    let nameless = |begun_before| {
-        Key::Number(Nameless { msisdn: person(0), channel: Channel::WhatsApp, begun_before, except: Arc::default() })
-    };
-    let asked = vec![nameless(at(1)), nameless(at(1) + Span::from_millis(1))];
-    assert_eq!(keys(&desk.find(asked).await.unwrap()), [None, Some((batch, 0, 0))]);
+    let (begun, moment) = (at(1), Span::from_millis(1));
+    let any = || at_any_time(person(0), Channel::WhatsApp);
+    let asked = [
+        Nameless { begun_before: begun, ..any() },
+        Nameless { begun_before: begun + moment, ..any() },
+        Nameless { begun_after: begun, ..any() },
+        Nameless { begun_after: begun - moment, ..any() },
+    ];
+    let only = Some((batch, 0, 0));
+    let found = desk.find(asked.map(Key::Number).to_vec()).await.unwrap();
+    assert_eq!(keys(&found), [None, only, None, only]);
+}
+
+async fn attempts_of_which_a_receipt_cannot_speak_are_in_no_others_way(desk: Desk) {
+    let mut batches = Vec::new();
+    for begun in [1, 9] {
+        let batch = desk.batch_of(1).await;
+        let all = messages(&desk.claimed(batch, 1).await);
+        desk.record(all.iter().map(|message| unknown(message, at(begun))).collect()).await.unwrap();
+        batches.push(batch);
+    }
+    let any = || at_any_time(person(0), Channel::WhatsApp);
+    let asked = [any(), Nameless { begun_before: at(5), ..any() }, Nameless { begun_after: at(5), ..any() }];
+    let found = desk.find(asked.map(Key::Number).to_vec()).await.unwrap();
+    assert_eq!(keys(&found), [None, Some((batches[0], 0, 0)), Some((batches[1], 0, 0))]);
 }
 
 async fn a_number_finds_no_attempt_of_an_excepted_lane(desk: Desk) {
     let batch = handed_over(&desk, 1, false).await;
-    let except = |lane: &str| Nameless {
-        msisdn: person(0),
-        channel: Channel::WhatsApp,
-        begun_before: Timestamp::MAX,
-        except: Arc::new([lane.to_owned()].into()),
-    };
+    let any = || at_any_time(person(0), Channel::WhatsApp);
+    let except = |lane: &str| Nameless { except: Arc::new([lane.to_owned()].into()), ..any() };
     let asked = vec![Key::Number(except("wa")), Key::Number(except("vb"))];
     assert_eq!(keys(&desk.find(asked).await.unwrap()), [None, Some((batch, 0, 0))]);
 }

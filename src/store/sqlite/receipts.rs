@@ -1,6 +1,6 @@
 //! Receipts: found, kept and applied in sets.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use sqlx::sqlite::SqliteRow;
@@ -31,12 +31,15 @@ pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> W
     }
     by_id_and_umid(connection, &ids, &umids, &mut found).await?;
     by_number(connection, &numbers, &mut targets).await?;
+    let by_number: Vec<bool> = targets.iter().map(Option::is_some).collect();
     super::inbound::on(connection, &inbound, &mut targets).await?;
     // Rare ones, whose attempts are found before their messages.
     let messages = load(connection, targets.iter().flatten().map(|(key, _)| *key)).await?;
     let messages: HashMap<MessageKey, _> = messages.into_iter().map(|message| (message.key, message)).collect();
-    for (found, (key, step)) in found.iter_mut().zip(targets).filter_map(|(found, target)| Some((found, target?))) {
-        *found = messages.get(&key).map(|message| Found { message: *message, step });
+    for ((found, target), by_number) in found.iter_mut().zip(targets).zip(by_number) {
+        if let Some((key, step)) = target {
+            *found = messages.get(&key).map(|message| Found { message: *message, step, by_number });
+        }
     }
     Ok(found)
 }
@@ -80,12 +83,12 @@ async fn by_id_and_umid(
         if let Some((target, id)) = ids.get(place) {
             // An id with another tag was made by another installation, or for a database that is gone.
             if tag.is_some_and(|tag| Tag::from_random(tag.cast_unsigned()) == id.tag) {
-                found[*target] = Some(Found { message, step: id.step });
+                found[*target] = Some(Found { message, step: id.step, by_number: false });
             }
         } else if let Some((target, _)) = umids.get(place - ids.len()) {
             let step = step.and_then(StepIndex::new);
             let step = step.ok_or_else(|| Error::Nonsense { what: line_of(&message), place: "attempt.step".into() })?;
-            found[*target] = Some(Found { message, step });
+            found[*target] = Some(Found { message, step, by_number: false });
         }
     }
     Ok(())
@@ -111,16 +114,19 @@ fn key(row: &SqliteRow) -> Work<MessageKey> {
     Ok(MessageKey { batch: BatchId(small(row, "batch")?), n: small(row, "n")? })
 }
 
-/// The plan says on which channel a step is. An attempt whose umid is known is found by that.
-pub(super) const BY_NUMBER: &str = "SELECT asked.key AS place, batch, n, step, intent, lane.name AS lane
+/// The plan says on which channel a step is. An attempt whose umid is known is found by that; one of which the receipt cannot
+/// speak is in nobody's way.
+pub(super) const BY_NUMBER: &str = "SELECT asked.key AS place, batch, n, step
      FROM json_each(?1) asked
      CROSS JOIN attempt INDEXED BY attempt_adoptable ON adoptable = asked.value ->> 0
      JOIN lane ON lane.id = attempt.lane
      JOIN batch b ON b.id = attempt.batch JOIN plan ON plan.digest = b.plan
-     WHERE umid IS NULL AND plan.body ->> ('$.steps[' || step || '].channel') = asked.value ->> 1
+     WHERE umid IS NULL AND intent > asked.value ->> 2 AND intent < asked.value ->> 3
+         AND lane.name NOT IN (SELECT value FROM json_each(?2, '$[' || (asked.value ->> 4) || ']'))
+         AND plan.body ->> ('$.steps[' || step || '].channel') = asked.value ->> 1
      GROUP BY asked.key HAVING count(*) = 1";
 
-/// The unknown attempts to numbers on channels, where there is exactly one and the receipt may speak of it.
+/// The unknown attempts to numbers on channels, where the receipt may speak of exactly one.
 async fn by_number(
     connection: &mut SqliteConnection,
     numbers: &[(usize, Nameless)],
@@ -129,14 +135,26 @@ async fn by_number(
     if numbers.is_empty() {
         return Ok(());
     }
-    let asked: Vec<(i64, &str)> =
-        numbers.iter().map(|(_, nameless)| (number(nameless.msisdn), nameless.channel.as_str())).collect();
-    let rows = sqlx::query(BY_NUMBER).bind(json_of(&asked, "the numbers asked")?).fetch_all(connection).await?;
-    for row in &rows {
+    // Nearly all have the same lanes in them.
+    let mut excepted: Vec<&BTreeSet<String>> = Vec::new();
+    let asked: Vec<(i64, &str, i64, i64, usize)> = numbers
+        .iter()
+        .map(|(_, Nameless { msisdn, channel, begun_after, begun_before, except })| {
+            let except: &BTreeSet<String> = except;
+            let is_known = |known: &&BTreeSet<String>| std::ptr::eq(*known, except) || *known == except;
+            let set = excepted.iter().position(is_known).unwrap_or_else(|| {
+                excepted.push(except);
+                excepted.len() - 1
+            });
+            (number(*msisdn), channel.as_str(), begun_after.millis(), begun_before.millis(), set)
+        })
+        .collect();
+    let query = sqlx::query(BY_NUMBER)
+        .bind(json_of(&asked, "the numbers asked")?)
+        .bind(json_of(&excepted, "the lanes of others")?);
+    for row in &query.fetch_all(connection).await? {
         let place: usize = small(row, "place")?;
-        let Some((target, nameless)) = numbers.get(place) else { continue };
-        let lane: String = row.try_get("lane")?;
-        if moment(row, "intent")? < nameless.begun_before && !nameless.except.contains(&lane) {
+        if let Some((target, _)) = numbers.get(place) {
             targets[*target] = Some((key(row)?, step(row, "step")?));
         }
     }
