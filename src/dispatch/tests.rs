@@ -25,10 +25,11 @@ use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
 use crate::store::{
     self, Book, Claim, Epoch, KnownAs, NewAudience, NewBatch, Pass, Queue, Spread, Start, Store, Verdict,
 };
-use crate::throttle::{Bucket, End, Holds, Pace, Pairs, Tenure};
+use crate::throttle::{Bucket, End, Holds, LEAVES_WITHIN, Pace, Pairs, Tenure};
 
 mod claims;
 mod epochs;
+mod fleet;
 mod order;
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -42,6 +43,7 @@ struct Says {
     reads: Arc<Mutex<u32>>,
     /// Whether reads are answered at all.
     answers_reads: Arc<AtomicBool>,
+    reads_take_a_moment: Arc<AtomicBool>,
 }
 
 #[async_trait::async_trait]
@@ -56,6 +58,9 @@ impl Transport for Says {
 
     async fn details(&self, _: &crate::domain::Umid) -> Result<RawAnswer, Broken> {
         *self.reads.lock().unwrap() += 1;
+        if self.reads_take_a_moment.load(Ordering::Relaxed) {
+            tokio::task::yield_now().await;
+        }
         if !self.answers_reads.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
@@ -73,6 +78,7 @@ struct Desk {
     requests: Arc<Mutex<u32>>,
     reads: Arc<Mutex<u32>>,
     answers_reads: Arc<AtomicBool>,
+    reads_take_a_moment: Arc<AtomicBool>,
     turnstile: Arc<Turnstile>,
     sender: mpsc::Sender<Settled>,
     settled: mpsc::Receiver<Settled>,
@@ -97,13 +103,15 @@ impl Desk {
         let config = config.lane("sms").unwrap().clone();
         let id = store.lanes(vec![("sms".to_owned(), channel)]).await.unwrap()[0].id;
         let (book, holds) = (Arc::new(Book::new(Arc::clone(&store))), Arc::new(Holds::default()));
-        let (requests, reads, answers_reads) = (Arc::default(), Arc::default(), Arc::new(AtomicBool::new(true)));
+        let (requests, reads) = (Arc::default(), Arc::default());
+        let (answers_reads, reads_take_a_moment) = (Arc::new(AtomicBool::new(true)), Arc::default());
         let says = Says {
             status,
             body,
             requests: Arc::clone(&requests),
             reads: Arc::clone(&reads),
             answers_reads: Arc::clone(&answers_reads),
+            reads_take_a_moment: Arc::clone(&reads_take_a_moment),
         };
         let lane = Lane::new(Parts {
             id,
@@ -122,7 +130,20 @@ impl Desk {
         let (sender, settled) = mpsc::channel(10_000);
         let turnstile = Turnstile::new(Arc::clone(&lane), sender.clone(), CancellationToken::new());
         let turnstile = Arc::new(turnstile);
-        Self { clock, store, book, holds, lane, requests, reads, answers_reads, turnstile, sender, settled }
+        Self {
+            clock,
+            store,
+            book,
+            holds,
+            lane,
+            requests,
+            reads,
+            answers_reads,
+            reads_take_a_moment,
+            turnstile,
+            sender,
+            settled,
+        }
     }
 
     async fn campaign(&self, name: &str, people: u32) -> BatchId {
@@ -423,6 +444,19 @@ async fn whose_window_closes_while_it_waits_goes_back_for_a_place() {
     jobs[1].claimed.pass = Pass::Window(START + Span::from_secs(60));
     desk.turnstile.fill(jobs);
     desk.clock.advance(Span::from_millis(200));
+    let request = desk.turnstile.next().now_or_never().flatten().unwrap();
+    assert_eq!(request.jobs[0].claimed.message.key.n, 1);
+}
+
+#[tokio::test]
+async fn whose_place_in_the_tier_may_be_free_again_before_a_day_has_passed_goes_back_for_another() {
+    let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
+    let batch = desk.batch(2, "Hello", None).await;
+    let mut jobs = desk.jobs(batch, 2).await;
+    jobs[0].claimed.pass = Pass::Place;
+    desk.turnstile.fill(jobs);
+    // A place is kept for some seconds longer than a day, because the message may leave so much later than it was claimed.
+    desk.clock.advance(LEAVES_WITHIN);
     let request = desk.turnstile.next().now_or_never().flatten().unwrap();
     assert_eq!(request.jobs[0].claimed.message.key.n, 1);
 }

@@ -258,6 +258,20 @@ mod tests {
     }
 
     #[test]
+    fn every_status_without_a_code_is_of_the_class_of_its_hundred() {
+        for status in 300..600 {
+            let expected = match status {
+                408 | 500.. => "unknown",
+                429 => "throttled",
+                _ => "held: lane",
+            };
+            for body in ["", "<html>no</html>", r#"{"message":"no"}"#, "{}", "null"] {
+                assert_eq!(class(&single_answer(&raw(status, body))), expected, "{status} {body}");
+            }
+        }
+    }
+
+    #[test]
     fn a_refusal_without_a_code_shows_what_was_answered() {
         for (status, body, expected) in [
             (404, "<html><h1>404 Not Found</h1>\n<p>nginx</html>", "HTTP status 404: 404 Not Found nginx"),

@@ -11,10 +11,16 @@ const RECIPIENTS: u32 = 30;
 
 /// Launches with a text that differs between recipients, while the SMS lane is paused.
 async fn launch_to(world: &World, recipients: u32) -> Launched {
+    launch_text(world, "Hello {{Mobile}}", recipients).await
+}
+
+async fn launch_text(world: &World, text: &str, recipients: u32) -> Launched {
     let now = world.clock.now();
     world.store.hold(Hold::of_person("sms", "", "paused by ann".to_owned(), now), now).await.unwrap();
-    let steps = "[[step]]\nchannel = \"Viber\"\nlane = \"viber\"\ntext = \"Hello {{Mobile}}\"\n\
-                 [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n";
+    let steps = format!(
+        "[[step]]\nchannel = \"Viber\"\nlane = \"viber\"\ntext = \"{text}\"\n\
+         [[step]]\nchannel = \"SMS\"\ntext = \"Hello\"\n"
+    );
     world.launch_of(&format!("{}\n{steps}", numbers(0..recipients))).await
 }
 
@@ -79,6 +85,30 @@ async fn fallbacks_of_twenty_refusals_alike_are_recalled_and_reach_their_recipie
     world.seconds(1).await;
     assert_eq!(fell_back(&world, &launched).await, 0);
     reached_on_viber(&mut world, &launched).await;
+}
+
+/// What the documents list as errors of the API, but those about the number: "Invalid MSISDN", "Invalid country code".
+fn refusals_not_about_numbers() -> impl Iterator<Item = u32> {
+    const ABOUT_NUMBERS: [u32; 4] = [1_002, 1_009, 3_003, 3_018];
+    let documented =
+        (1_000..=1_014).chain([1_100, 1_200, 1_201, 1_300, 1_400]).chain(2_000..=2_003).chain(3_001..=3_060);
+    documented.filter(|code| !ABOUT_NUMBERS.contains(code))
+}
+
+#[tokio::test]
+async fn where_nothing_differs_one_refusal_of_everybody_leaves_nothing_in_the_second_step() {
+    for code in refusals_not_about_numbers() {
+        let mut world = World::begin().await;
+        *world.provider.refuses.lock().unwrap() = Some(code);
+        let launched = launch_text(&world, "Hello", RECIPIENTS).await;
+        world.send().await;
+        world.send().await;
+        world.seconds(1).await;
+        for n in 0..RECIPIENTS {
+            assert_eq!(world.message(&launched, n).await.step, StepIndex::FIRST, "code {code}, recipient {n}");
+        }
+        assert_eq!(fell_back(&world, &launched).await, 0, "code {code}");
+    }
 }
 
 #[tokio::test]

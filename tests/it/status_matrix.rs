@@ -91,7 +91,12 @@ fn unknown() -> Vec<(&'static str, Then)> {
         ("503 Retry-After", with("503 Service Unavailable", "Retry-After: 1\r\n", EMPTY)),
         ("503 429", answer("503 Service Unavailable", Body::Text(r#"{"code":429,"message":"Quota exceeded"}"#))),
         ("504", answer("504 Gateway Timeout", HTML)),
+        ("505", answer("505 HTTP Version Not Supported", EMPTY)),
+        ("506", answer("506 Variant Also Negotiates", EMPTY)),
         ("507", answer("507 Insufficient Storage", EMPTY)),
+        ("508", answer("508 Loop Detected", EMPTY)),
+        ("510", answer("510 Not Extended", EMPTY)),
+        ("511", answer("511 Network Authentication Required", HTML)),
         ("520", answer("520 Web Server Returned an Unknown Error", HTML)),
         ("599", answer("599 Network Connect Timeout", EMPTY)),
         ("600", answer("600 Beyond", EMPTY)),
@@ -157,6 +162,8 @@ fn holding() -> Vec<(&'static str, &'static str, Then)> {
         ("422 unknown code", "The moon is wrong", answer("422 Unprocessable Content", UNKNOWN_CODE)),
     ];
     let bare = [
+        ("305", "305 Use Proxy"),
+        ("306", "306 Switch Proxy"),
         ("402", "402 Payment Required"),
         ("405", "405 Method Not Allowed"),
         ("406", "406 Not Acceptable"),
@@ -164,12 +171,19 @@ fn holding() -> Vec<(&'static str, &'static str, Then)> {
         ("409", "409 Conflict"),
         ("410", "410 Gone"),
         ("411", "411 Length Required"),
+        ("412", "412 Precondition Failed"),
         ("413", "413 Content Too Large"),
+        ("414", "414 URI Too Long"),
         ("415", "415 Unsupported Media Type"),
+        ("416", "416 Range Not Satisfiable"),
         ("417", "417 Expectation Failed"),
+        ("418", "418 I'm a teapot"),
         ("421", "421 Misdirected Request"),
+        ("423", "423 Locked"),
+        ("424", "424 Failed Dependency"),
         ("425", "425 Too Early"),
         ("426", "426 Upgrade Required"),
+        ("428", "428 Precondition Required"),
         ("431", "431 Request Header Fields Too Large"),
         ("451", "451 Unavailable For Legal Reasons"),
         ("499", "499 Client Closed Request"),
@@ -188,7 +202,8 @@ fn throttling() -> Vec<(&'static str, Option<Span>, Then)> {
     ]
 }
 
-/// Every cell, but those of a provider that lies: one that carries out what it then answers 429 to would send it twice.
+/// Every cell, but those of a provider that lies: one that carries out what it then refuses, by a 429 or for its recipient,
+/// would have it sent twice.
 fn cells() -> Vec<Cell> {
     let mut cells = Vec::new();
     let mut add = |name: &str, rule, then: Then, carries_out| {

@@ -108,7 +108,12 @@ impl Holds {
                 assert_eq!(outcome == Outcome::Unknown, marks.unknown(last), "known or not: {}", about());
             }
             Outcome::Expired => {
-                let first = before.present.first_left;
+                // What a receipt tells of before its answer counts from when it was claimed.
+                let claimed = match before.present.state {
+                    State::Sending { intent, .. } if marks.handed_over(before.present.step) => Some(intent),
+                    _ => None,
+                };
+                let first = before.present.first_left.or(claimed);
                 let ttl = plan.ttl.zip(first).is_some_and(|(ttl, first)| first + ttl <= now);
                 let end = first.is_none() && campaign.plans().any(|plan| plan.end.is_some_and(|end| end <= now));
                 let waited = marks.ending(after.present.step) == Ending::CouldNotLeave;

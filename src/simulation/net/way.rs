@@ -155,7 +155,11 @@ impl Inner {
 
     /// An answer that comes with a message carried out as well as with one that was not.
     fn proves_nothing(&mut self) -> RawAnswer {
+        let any = (self.dice.u16(500..600), ["", "<html>no</html>", r#"{"code":2000}"#][self.dice.usize(..3)]);
         let (status, body) = [
+            any,
+            any,
+            any,
             (200, "<html>welcome</html>"),
             (200, r#"{"status":{"state":"queued"}}"#),
             (204, ""),
@@ -165,14 +169,22 @@ impl Inner {
             (503, ""),
             (504, r#"{"message":"Endpoint request timed out"}"#),
             (520, ""),
-        ][self.dice.usize(..9)];
+        ][self.dice.usize(..12)];
         let retry_after = (status == 503 && self.dice.bool()).then(|| Span::from_secs(self.dice.i64(1..20)));
         RawAnswer { status, retry_after, body: Bytes::from_static(body.as_bytes()) }
     }
 
     /// An answer by which nothing was processed, and which says no more: a wrong address, or a gateway's own rules.
     fn turns_away(&mut self) -> RawAnswer {
+        let any = match self.dice.u16(300..500) {
+            408 | 429 => 418,
+            any => any,
+        };
+        let any = (any, ["", "<html>no</html>", r#"{"message":"no"}"#][self.dice.usize(..3)]);
         let (status, body) = [
+            any,
+            any,
+            any,
             (301, ""),
             (302, "<html>log in</html>"),
             (308, r#"{"message":"moved"}"#),
@@ -184,7 +196,7 @@ impl Inner {
             (425, ""),
             (451, r#"{"message":"not from there"}"#),
             (499, ""),
-        ][self.dice.usize(..11)];
+        ][self.dice.usize(..14)];
         RawAnswer { status, retry_after: None, body: Bytes::from_static(body.as_bytes()) }
     }
 
