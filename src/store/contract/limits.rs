@@ -11,6 +11,7 @@ for_every_store!(
     a_claim_spends_no_more_than_the_budget_and_what_comes_back_is_given_back,
     what_comes_back_late_is_given_back_to_the_step_that_was_claimed,
     a_limit_is_reached_for_good_once_nothing_is_on_its_way,
+    what_one_claim_sets_off_keeps_its_limit_from_being_reached_for_good,
     a_step_is_held_once_and_what_a_person_has_let_go_on_in_spite_of_a_rule_goes_on,
     a_refusal_of_a_request_begun_before_a_resume_does_not_hold_its_step_again,
 );
@@ -122,6 +123,23 @@ async fn a_limit_is_reached_for_good_once_nothing_is_on_its_way(desk: Desk) {
     assert_eq!(
         (capped.by, capped.is_whole, capped.is_final),
         (Reached::Messages { handed_over: 2, of: 2 }, true, true)
+    );
+}
+
+async fn what_one_claim_sets_off_keeps_its_limit_from_being_reached_for_good(desk: Desk) {
+    let batch = desk.batch_of(2).await;
+    let other = desk.lane("other", Channel::WhatsApp).await;
+    let second = desk.one(batch, 1).await;
+    desk.record(vec![Change { lane: other, ..change(&second, second.present) }]).await.unwrap();
+    let mut claim = desk.claim_of(batch, 9).await;
+    // The first that is looked at costs two cents, the one behind it one.
+    claim.queues.insert(0, Queue { lane: other, ..claim.queues[0] });
+    claim.caps.insert((batch, StepIndex::FIRST), Arc::new(budget_of(cents(1))));
+    let set = desk.claim(claim).await.unwrap();
+    assert_eq!(numbers(&messages(&set)), [0]);
+    assert_eq!(
+        set.capped.iter().map(|capped| (capped.queue.lane, capped.is_final)).collect::<Vec<_>>(),
+        [(other, false)]
     );
 }
 

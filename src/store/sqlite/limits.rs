@@ -12,7 +12,9 @@ use super::messages::Moves;
 use super::rows::{maybe_moment, moment, small, step, word};
 use super::script::Script;
 use crate::domain::{BatchId, Count, Money, StepIndex, Tallies, Timestamp};
-use crate::store::{Cap, Capped, Change, Claimed, Event, Queue, Reached, Recall, StepHeldBy, StepHold, ToldBy};
+use crate::store::{
+    Cap, Capped, Change, Claimed, ClaimedSet, Event, Queue, Reached, Recall, StepHeldBy, StepHold, ToldBy,
+};
 
 /// What has been spent of each step. Most batches have no budget, and so no rows.
 type Spent = HashMap<StepIndex, Money>;
@@ -119,6 +121,17 @@ impl Purse {
             }
         };
         Ok((tallies, spent))
+    }
+}
+
+/// What the same claim has set off from another queue may come back and leave room, so no limit of it is reached for good.
+pub(super) fn leave_open(set: &mut ClaimedSet) {
+    for capped in &mut set.capped {
+        let Queue { batch, step, .. } = capped.queue;
+        let counts = |claimed: &Claimed| {
+            claimed.message.key.batch == batch && (capped.is_whole || claimed.message.present.step == step)
+        };
+        capped.is_final &= !set.messages.iter().any(counts);
     }
 }
 

@@ -9,7 +9,7 @@ use super::Work;
 use super::dials::note_buckets;
 use super::hours::Doors;
 use super::leases::is_present;
-use super::limits::{Purse, give_back};
+use super::limits::{Purse, give_back, leave_open};
 use super::looks::load;
 use super::numbers::{Numbers, OverNumbers, over_numbers};
 use super::receipts::{Lesson, keep, learn};
@@ -130,6 +130,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
         }
         set.messages.extend(found);
     }
+    leave_open(&mut set);
     count(connection, &moves).await?;
     purse.close(connection).await?;
     if let Some(gate) = gate {
