@@ -15,18 +15,31 @@ const LONGEST: usize = 7;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Joined {
     pub(super) whole: String,
-    /// Whether the number begins with the digits of the code: it may have its code already, or go on with the same digits.
+    /// Whether the number begins with the digits of the code and goes on at once: it may have its code already, or begin
+    /// like it.
     pub(super) may_repeat: bool,
 }
 
 /// None where there is no code, or where the number has its own for certain.
 pub(super) fn joined(code: &str, number: &str) -> Option<Joined> {
     let (code, number) = (code.trim(), number.trim());
-    let of = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
     let is_code = (1..=LONGEST).contains(&digits(code)) && !code.chars().any(char::is_alphabetic);
-    let is_rest = digits(number) > 0 && !number.starts_with(['+', '0', '＋']);
-    let joined = || Joined { whole: format!("{code} {number}"), may_repeat: of(number).starts_with(&of(code)) };
-    (is_code && is_rest).then(joined)
+    let lacks_one = digits(number) > 0 && !number.starts_with(['+', '0', '＋']);
+    let next = behind(number, code);
+    let repeats = next.is_some_and(|next| !next.is_ascii_digit());
+    let joined = || Joined { whole: format!("{code} {number}"), may_repeat: next.is_some() };
+    (is_code && lacks_one && !repeats).then(joined)
+}
+
+/// What stands in a number behind the digits of a code, where it begins with them; its end is a space.
+fn behind(number: &str, code: &str) -> Option<char> {
+    let mut rest = number.chars();
+    for digit in code.chars().filter(char::is_ascii_digit) {
+        if rest.find(char::is_ascii_digit)? != digit {
+            return None;
+        }
+    }
+    Some(rest.next().unwrap_or(' '))
 }
 
 #[cfg(test)]
@@ -36,23 +49,23 @@ mod tests {
     #[test]
     fn what_lacks_its_area_code_gets_it() {
         for (code, number, whole) in [
-            ("0171", "2345678", Some("0171 2345678")),
-            (" (11) ", "91234-5678", Some("(11) 91234-5678")),
-            ("+49 171", "2345678", Some("+49 171 2345678")),
+            ("0171", "2345678", Some(("0171 2345678", false))),
+            (" (11) ", "91234-5678", Some(("(11) 91234-5678", false))),
+            ("+49 171", "2345678", Some(("+49 171 2345678", false))),
+            ("98", "98765-4321", Some(("98 98765-4321", true))),
+            ("98", "98 765-4321", None),
             ("0171", "0171 2345678", None),
+            ("650", "650-253-0000", None),
+            ("650", "(650) 253 0000", None),
+            ("650", "650", None),
             ("650", "+16502530000", None),
             ("", "2345678", None),
             ("0171", "", None),
             ("North 3", "2345678", None),
             ("12345678", "2345678", None),
         ] {
-            let expected = whole.map(|whole| Joined { whole: whole.to_owned(), may_repeat: false });
+            let expected = whole.map(|(whole, may_repeat)| Joined { whole: whole.to_owned(), may_repeat });
             assert_eq!(joined(code, number), expected, "{code:?} {number:?}");
-        }
-        for (code, number, whole) in
-            [("650", "650-253-0000", "650 650-253-0000"), ("98", "98765-4321", "98 98765-4321")]
-        {
-            assert_eq!(joined(code, number), Some(Joined { whole: whole.to_owned(), may_repeat: true }));
         }
         assert!(["Vorwahl", "DDD", "Area Code"].into_iter().all(is_called_so) && !is_called_so("Area"));
     }

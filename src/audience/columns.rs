@@ -1,5 +1,7 @@
 //! Which column is what.
 
+use std::collections::BTreeSet;
+
 use super::area::{self, Joined};
 use super::block::Row;
 use super::evidence::{Evidence, by_content, by_name};
@@ -7,6 +9,21 @@ use super::number::{self, Home, Number};
 use super::read::Reading;
 use super::{Reason, names};
 use crate::domain::{Meaning, column_key};
+
+/// A column of area codes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct AreaCodes {
+    place: usize,
+    /// How many digits the numbers have that lack theirs for certain.
+    rests: BTreeSet<usize>,
+}
+
+impl AreaCodes {
+    /// Whether a number is as long as those that lack their code.
+    fn is_rest(&self, number: &str) -> bool {
+        self.rests.contains(&number::digits(number))
+    }
+}
 
 /// The columns of a file, in its order, and which of them hold what the import itself needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +34,8 @@ pub struct Columns {
     number: usize,
     country: Option<usize>,
     client_message_id: Option<usize>,
-    /// Of the numbers, where it stands in a column of its own.
-    area_code: Option<usize>,
+    /// Of the numbers, where they stand in a column of their own.
+    area_codes: Option<AreaCodes>,
     /// It is called so, and names none that is known.
     not_a_country: Option<usize>,
     /// Others that hold phone numbers as well.
@@ -84,7 +101,7 @@ impl Columns {
             number,
             country: None,
             client_message_id: None,
-            area_code: None,
+            area_codes: None,
             not_a_country: None,
             others: Vec::new(),
             is_national: false,
@@ -146,19 +163,16 @@ impl Columns {
     /// The number of a row, with its area code where that stands beside it.
     pub(super) fn read(&self, row: &Row<'_>, default: Home) -> Result<Number, Reason> {
         let (cell, home) = (self.cell(row, self.number), self.home(row, default));
-        let alone = || number::read(cell, home);
-        match self.area_code.and_then(|place| area::joined(self.cell(row, place), cell)) {
-            Some(Joined { whole, may_repeat: false }) => number::read(&whole, home),
-            Some(Joined { whole, may_repeat: true }) => {
-                alone().or_else(|why| number::read(&whole, home).map_err(|_| why))
-            }
-            None => alone(),
+        let beside = |codes: &AreaCodes| Some((area::joined(self.cell(row, codes.place), cell)?, codes.is_rest(cell)));
+        match self.area_codes.as_ref().and_then(beside) {
+            Some((Joined { whole, may_repeat }, is_rest)) if is_rest || !may_repeat => number::read(&whole, home),
+            Some(_) | None => number::read(cell, home),
         }
     }
 
     /// The column of area codes, where those were put before the numbers.
     pub(super) fn area_code(&self) -> Option<&str> {
-        self.area_code.and_then(|place| self.names.get(place)).map(String::as_str)
+        self.area_codes.as_ref().and_then(|codes| self.names.get(codes.place)).map(String::as_str)
     }
 
     /// A row's cells, one for each column.
@@ -247,17 +261,23 @@ impl Columns {
         };
         found.others = (0..evidence.len()).filter(is_another).collect();
         // A name is not enough: most of the numbers that lack one have to exist with what stands there.
-        let completes = |place: &usize| {
-            let joined = |row: &Row<'_>| area::joined(found.cell(row, *place), found.cell(row, number));
+        let rests = |place: usize| {
+            let joined = |row: &Row<'_>| area::joined(found.cell(row, place), found.cell(row, number));
             let whole = |row| Some((joined(&row).filter(|joined| !joined.may_repeat)?, row));
-            let exists =
-                |(joined, row): (Joined, Row<'_>)| number::read(&joined.whole, found.home(&row, default)).is_ok();
-            let (exist, all) =
-                data().filter_map(whole).fold((0, 0), |(n, all), it| (n + usize::from(exists(it)), all + 1));
-            exist > 0 && exist * 2 >= all
+            let exists = |joined: &Joined, row: &Row<'_>| number::read(&joined.whole, found.home(row, default)).is_ok();
+            let (mut rests, mut missing) = (Vec::new(), 0);
+            for (joined, row) in data().filter_map(whole) {
+                if exists(&joined, &row) {
+                    rests.push(number::digits(found.cell(&row, number)));
+                } else {
+                    missing += 1;
+                }
+            }
+            (!rests.is_empty() && rests.len() >= missing)
+                .then(|| AreaCodes { place, rests: rests.into_iter().collect() })
         };
         let are_area_codes = |place: &usize| *place != number && area::is_called_so(&found.names[*place]);
-        found.area_code = (0..found.len()).filter(are_area_codes).find(completes);
+        found.area_codes = (0..found.len()).filter(are_area_codes).find_map(rests);
         Ok(found)
     }
 
@@ -421,12 +441,20 @@ mod tests {
 
     #[test]
     fn a_number_may_begin_with_the_digits_of_its_area_code() {
-        let lines = ["DDD,Telefone", "11,91234-5678", "98,98765-4321", "98,98 98765-4321"];
-        let columns = find(&lines, "BR").unwrap();
-        let rows = rows_of(&lines);
-        let numbers = rows.iter().skip(1).map(|row| columns.read(&row, Home::of("BR".parse().unwrap()).unwrap()));
-        let numbers: Vec<String> = numbers.map(|number| number.unwrap().msisdn.to_string()).collect();
-        assert_eq!(numbers, ["+5511912345678", "+5598987654321", "+5598987654321"]);
+        let read = |lines: &[&str], country: &str| -> Vec<Option<String>> {
+            let columns = find(lines, country).unwrap();
+            let (rows, home) = (rows_of(lines), Home::of(country.parse().unwrap()).unwrap());
+            let numbers = rows.iter().skip(1).map(|row| columns.read(&row, home));
+            numbers.map(|number| number.ok().map(|number| number.msisdn.to_string())).collect()
+        };
+        let all = |numbers: &[&str]| numbers.iter().map(|number| Some((*number).to_owned())).collect::<Vec<_>>();
+        let brazil =
+            read(&["DDD,Telefone", "11,91234-5678", "98,98765-4321", "98,98 98765-4321", "98,98987654321"], "BR");
+        assert_eq!(brazil, all(&["+5511912345678", "+5598987654321", "+5598987654321", "+5598987654321"]));
+        // Their code, and two digits lost: no rest of the number, whatever that would be with the code once more.
+        assert_eq!(read(&["DDD,Telefone", "11,91234-5678", "98,98 98765-43"], "BR")[1], None);
+        let austria = read(&["Vorwahl,Handy", "660,1234567", "664,6641234"], "AT");
+        assert_eq!(austria, all(&["+436601234567", "+436646641234"]));
     }
 
     #[test]
