@@ -100,6 +100,8 @@ impl Recorder {
 #[derive(Debug, Default)]
 pub(super) struct Group {
     settled: Vec<Settled>,
+    /// Whether some of it may be on disk already: a write of it has failed.
+    is_repeat: bool,
     /// Once they are recorded: the steps of which a receipt said meanwhile that they have arrived.
     arrived: Option<HashSet<(MessageKey, StepIndex)>>,
 }
@@ -110,7 +112,10 @@ impl Group {
     async fn write(&mut self, store: &dyn Store, now: Timestamp) -> Result<()> {
         let arrived = match &self.arrived {
             Some(arrived) => arrived,
-            None => self.arrived.insert(record(store, &self.settled, now).await?),
+            None => {
+                let is_repeat = std::mem::replace(&mut self.is_repeat, true);
+                self.arrived.insert(record(store, &self.settled, is_repeat, now).await?)
+            }
         };
         give_back(store, &self.settled, arrived).await
     }
@@ -123,6 +128,7 @@ impl Group {
             lane.recorded(count);
         }
         self.settled.clear();
+        self.is_repeat = false;
         self.arrived = None;
     }
 }
@@ -137,7 +143,12 @@ fn by_lane(group: &[Settled]) -> Vec<(Arc<Lane>, u32)> {
 
 /// Writes down a group, one decision about a message at a time: a receipt can be so fast that a message's next step is
 /// settled together with the one before. Returns the steps of which a receipt said meanwhile that they have arrived.
-async fn record(store: &dyn Store, group: &[Settled], now: Timestamp) -> Result<HashSet<(MessageKey, StepIndex)>> {
+pub(super) async fn record(
+    store: &dyn Store,
+    group: &[Settled],
+    is_repeat: bool,
+    now: Timestamp,
+) -> Result<HashSet<(MessageKey, StepIndex)>> {
     // First: who wants no more must not be written to while their message's end is being kept.
     let unwilling: Vec<OptOut> = group.iter().filter_map(|settled| wants_no_more(settled, now)).collect();
     if !unwilling.is_empty() {
@@ -158,7 +169,7 @@ async fn record(store: &dyn Store, group: &[Settled], now: Timestamp) -> Result<
     let mut rest: Vec<&Settled> = group.iter().collect();
     while !rest.is_empty() {
         let (firsts, others) = one_of_each(rest, |settled| settled.message.key);
-        arrived.extend(record_firsts(store, &firsts, &buckets, now).await?);
+        arrived.extend(record_firsts(store, &firsts, &buckets, (is_repeat, now)).await?);
         rest = others;
     }
     for settled in group {
@@ -186,10 +197,11 @@ async fn record_firsts(
     store: &dyn Store,
     firsts: &[&Settled],
     buckets: &[NotedBucket],
-    now: Timestamp,
+    (is_repeat, now): (bool, Timestamp),
 ) -> Result<HashSet<(MessageKey, StepIndex)>> {
     let mut arrived = HashSet::new();
-    let changes = firsts.iter().map(|settled| decide(settled, &settled.message, now)).collect();
+    let decide = |settled: &Settled, message: &Loaded| decide(settled, message, is_repeat, now);
+    let changes = firsts.iter().map(|settled| decide(settled, &settled.message)).collect();
     let mut stale = store.record_noting(changes, buckets.to_vec()).await?;
     while !stale.is_empty() {
         let current: HashMap<MessageKey, Loaded> =
@@ -199,10 +211,8 @@ async fn record_firsts(
             current.is_some_and(|message| message.present.marks.handed_over(settled.step))
         };
         arrived.extend(firsts.iter().filter(handed_over).map(|settled| (settled.message.key, settled.step)));
-        let again = firsts
-            .iter()
-            .filter_map(|settled| Some(decide(settled, current.get(&settled.message.key)?, now)))
-            .collect();
+        let again =
+            firsts.iter().filter_map(|settled| Some(decide(settled, current.get(&settled.message.key)?))).collect();
         stale = store.record(again).await?;
     }
     Ok(arrived)
@@ -244,7 +254,7 @@ fn is_recalled(settled: &Settled) -> bool {
 }
 
 /// What the engine makes of a settled job. An answer that changes nothing any more still leaves its fact: the umid.
-fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
+fn decide(settled: &Settled, message: &Loaded, is_repeat: bool, now: Timestamp) -> Change {
     let now = match (settled.answer, &settled.fact) {
         (Answer::Accepted, Some(fact)) => accepted_at(fact.answered, now),
         _ => now,
@@ -289,9 +299,10 @@ fn decide(settled: &Settled, message: &Loaded, now: Timestamp) -> Change {
     // Where a receipt has proven it meanwhile, it was handed over whatever the answer said.
     let was_handed_over = |message: &Loaded| message.present.marks.handed_over(settled.step);
     let is_proven = was_handed_over(message) && !was_handed_over(&settled.message);
-    // And what is in our hands no more has had its money back, or is another's to count.
+    // What is in our hands no more has had its money back, if this was on disk already.
     let is_still_ours = is_ours && matches!(message.present.state, State::Sending { .. });
-    let refund = settled.refund.filter(|_| is_still_ours && !is_proven);
+    let has_it_back = is_repeat && !is_still_ours;
+    let refund = settled.refund.filter(|_| !is_proven && !has_it_back);
     Change { refund, ..entry.change(message, after, fact) }
 }
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::dispatch::claimer::{InPlay, jobs_of};
-use crate::domain::Prices;
+use crate::dispatch::recorder::record;
+use crate::domain::{Outcome, Prices};
 
 #[tokio::test]
 async fn an_answer_of_the_claim_before_says_nothing_of_the_one_that_follows() {
@@ -26,7 +27,7 @@ async fn an_answer_of_the_claim_before_says_nothing_of_the_one_that_follows() {
 }
 
 #[tokio::test]
-async fn what_was_given_back_is_not_given_back_again() {
+async fn what_was_not_handed_over_is_given_back_once() {
     let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let prices = Prices { others: Some("0.10".parse().unwrap()), ..Prices::default() };
     let step = Step { prices, ..Step::of_text(Channel::Sms, "sms", "Hello") };
@@ -38,13 +39,21 @@ async fn what_was_given_back_is_not_given_back_again() {
     let claimed = desk.store.claim(claim).await.unwrap().messages;
     let spent = || async { desk.store.spent(batch).await.unwrap()[0].1.to_string() };
     assert_eq!(spent().await, "0.20");
-    let hush = desk.book.latest_hush();
+    let settled = |n: usize| {
+        let job = Job { entry: Arc::clone(&entry), claimed: claimed[n].clone(), hush: desk.book.latest_hush() };
+        Settled::new(job, &desk.lane, Answer::NotBegun, None)
+    };
     // The commit was done and its answer lost, so it is recorded once more.
-    for _ in 0..2 {
-        let job = Job { entry: Arc::clone(&entry), claimed: claimed[0].clone(), hush };
-        desk.recorded(vec![Settled::new(job, &desk.lane, Answer::NotBegun, None)]).await;
+    for is_repeat in [false, true] {
+        record(desk.store.as_ref(), &[settled(0)], is_repeat, desk.clock.now()).await.unwrap();
         assert_eq!(spent().await, "0.10");
     }
+    // A receipt was faster, which knows nothing of the money.
+    let row = desk.store.load(vec![claimed[1].message.key]).await.unwrap().remove(0);
+    let ended = State::Done { outcome: Outcome::Undelivered, skipped: None, at: desk.clock.now() };
+    desk.store.record(vec![entry.change(&row, Present { state: ended, ..row.present }, None)]).await.unwrap();
+    record(desk.store.as_ref(), &[settled(1)], false, desk.clock.now()).await.unwrap();
+    assert_eq!(spent().await, "0.00");
 }
 
 #[tokio::test]
