@@ -8,6 +8,7 @@ use crate::domain::{Outcome, Span, State, StepIndex};
 
 const ALL: [&str; 2] = ["viber", "sms"];
 const FAILED_IN_PASSING: u32 = 11;
+const FAULT_OF_THE_LANE: u32 = 42;
 
 /// Viber for so long, then SMS.
 fn steps(people: u32, fallback_after: &str, lane: &str) -> String {
@@ -120,7 +121,7 @@ async fn a_fallback_that_was_submitted_stands_also_where_it_waits_to_go_again() 
     world.node.fire().await.unwrap();
     world.send().await;
     assert_eq!(world.provider.sms.lock().unwrap().len(), 1);
-    world.receipt_for(&launched, 0, "undelivered", FAILED_IN_PASSING).await;
+    world.receipt_for(&launched, 0, "undelivered", FAULT_OF_THE_LANE).await;
     let waits = world.message(&launched, 0).await;
     assert!(matches!(waits.state, State::Queued { .. }) && waits.tries == 1, "{waits:?}");
     // The first request since then does not get there.

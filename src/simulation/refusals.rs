@@ -143,6 +143,35 @@ async fn twenty_receipts_about_their_recipients_hold_nothing() {
 }
 
 #[tokio::test]
+async fn a_fallback_that_was_submitted_is_not_recalled() {
+    const FAULT_OF_THE_LANE: u32 = 42;
+    let mut world = World::begin().await;
+    *world.provider.refuses.lock().unwrap() = Some(3_041);
+    let launched = launch_to(&world, RECIPIENTS).await;
+    send_first(&mut world, 19).await;
+    let now = world.clock.now();
+    world.store.release("sms".to_owned(), String::new(), now, "ann".to_owned()).await.unwrap();
+    world.node.watch().await;
+    world.node.claim(1, true).await.unwrap();
+    while let Some(hand) = world.node.next(1).await {
+        hand.await;
+    }
+    world.node.record().await.unwrap();
+    // Its receipts blame the lane, so it waits to go again.
+    for n in 0..19 {
+        world.receipt_for(&launched, n, "undelivered", FAULT_OF_THE_LANE).await;
+    }
+    let sms = world.provider.sms.lock().unwrap().len();
+    assert_eq!(sms, 19);
+    send_first(&mut world, 1).await;
+    world.seconds(1).await;
+    for n in 0..19 {
+        assert_eq!(world.message(&launched, n).await.step, StepIndex::new(1).unwrap(), "{n}");
+    }
+    assert_eq!(fell_back(&world, &launched).await, 19);
+}
+
+#[tokio::test]
 async fn a_crash_between_a_hold_and_its_recall_forgets_neither() {
     let mut world = World::begin().await;
     *world.provider.refuses.lock().unwrap() = Some(3_041);
