@@ -135,6 +135,7 @@ impl Rooms {
             subaccounts: config.lanes.iter().map(|lane| lane.provider.sub_account.clone()).collect(),
             lanes: config.lanes.clone(),
             words: Words::with(&config.opt_out.stop, &config.opt_out.start, &config.opt_out.ignore),
+            listened_until,
             tell_place: Tell::new(move |news| {
                 let _ = told.try_send(news);
             }),

@@ -11,7 +11,7 @@ use super::incoming::{Incoming, Ours, Parsed};
 use super::intake::{Failed, Intake, Waiting};
 use super::naming::{Adoption, Naming};
 use super::outcome::{Outcome, advance_by, place_news};
-use super::strays::{self, Round};
+use super::strays::Round;
 use super::tell::{Heard, PlaceNews, Tell, TooFast};
 use super::tries::{Tries, Try};
 use super::working::{Working, latest_of_each};
@@ -51,6 +51,8 @@ pub struct Of {
     /// What events of the account may be about.
     pub lanes: Vec<Lane>,
     pub words: Words,
+    /// Until when the server before this one took receipts.
+    pub listened_until: Option<Timestamp>,
     pub tell_place: Tell<PlaceNews>,
     pub tell_too_fast: Tell<TooFast>,
     pub tell_heard: Tell<Heard>,
@@ -59,7 +61,7 @@ pub struct Of {
 #[derive(Debug)]
 pub struct Applier {
     pub(super) store: Arc<dyn Store>,
-    book: Arc<Book>,
+    pub(super) book: Arc<Book>,
     pub(super) clock: Arc<dyn Clock>,
     chance: Arc<Chance>,
     queue: mpsc::Receiver<Waiting>,
@@ -79,11 +81,11 @@ impl Applier {
         clock: Arc<dyn Clock>,
         chance: Arc<Chance>,
     ) -> (Self, Intake) {
-        let Of { subaccounts, lanes, words, tell_place, tell_too_fast, tell_heard } = of;
+        let Of { subaccounts, lanes, words, listened_until, tell_place, tell_too_fast, tell_heard } = of;
         let naming = Naming::of(&lanes);
         let ours = Ours { subaccounts: subaccounts.into_iter().collect(), lanes, words };
         let (intake, queue) = Intake::new(ours, Arc::clone(&clock), tell_heard);
-        let (failing_since, round) = (None, Round::default());
+        let (failing_since, round) = (None, Round::from(listened_until.unwrap_or_else(|| clock.now()), &naming));
         let applier =
             Self { store, book, clock, chance, queue, failing_since, tell_place, tell_too_fast, naming, round };
         (applier, intake)
@@ -247,13 +249,10 @@ impl Applier {
     }
 
     pub(super) async fn find(&self, receipts: &[Incoming]) -> store::Result<Vec<Option<Found>>> {
-        let now = self.clock.now();
-        let adoption = self.naming.adoption(self.store.as_ref(), now).await?;
+        let adoption = self.naming.adoption(self.store.as_ref(), self.clock.now()).await?;
         let found = find(self.store.as_ref(), receipts, &adoption).await?;
         let lost = receipts.iter().zip(&found).filter(|(_, found)| found.is_none());
-        let waiting = lost.filter_map(|(incoming, _)| incoming.waits(&adoption));
-        let tried_by = |came| came + self.naming.settled_within() + strays::EVERY + strays::EVERY;
-        self.book.expect_adoption(waiting.map(|(msisdn, channel, came)| ((msisdn, channel), tried_by(came))), now);
+        self.book.expect(lost.filter_map(|(incoming, _)| incoming.waits(&adoption)));
         Ok(found)
     }
 

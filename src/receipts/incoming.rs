@@ -1,5 +1,6 @@
 //! A webhook's events, as far as they matter here: owned, so that they can wait for their group.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -13,7 +14,7 @@ use super::naming::Adoption;
 use crate::config::Lane;
 use crate::domain::{AttemptId, Channel, Fault, Msisdn, Span, Timestamp, Umid, without_numbers};
 use crate::optout::Words;
-use crate::store::{Inbound, Key, Nameless, Receipt, Stray, StrayKind};
+use crate::store::{Inbound, Key, Nameless, Receipt, Stray, StrayKind, Waiting};
 use crate::wire::{self, Event, Report, codes};
 
 /// How far the clock of the provider may be behind ours.
@@ -247,14 +248,19 @@ impl Incoming {
         let (msisdn, channel) = self.by_number().filter(|_| self.received <= adoption.came_by)?;
         let begun_before = self.received.min(self.stamp + CLOCKS_APART);
         let begun_after = self.received - SPOKEN_OF_FOR;
-        let except = adoption.except(self.posted_by().flatten().as_deref());
+        let except = self.except(adoption);
         Some(Nameless { msisdn, channel, begun_after, begun_before, except })
     }
 
-    /// Whom it is about, and when it came, where it has to wait before it may adopt.
-    pub(super) fn waits(&self, adoption: &Adoption) -> Option<(Msisdn, Channel, Timestamp)> {
-        let (msisdn, channel) = self.by_number().filter(|_| self.received > adoption.came_by)?;
-        Some((msisdn, channel, self.received))
+    /// What is to be expected of it, where it has to wait before it may adopt.
+    pub(super) fn waits(&self, adoption: &Adoption) -> Option<Waiting> {
+        let about = self.by_number().filter(|_| self.received > adoption.came_by)?;
+        Some(Waiting { about, came: self.received, except: self.except(adoption) })
+    }
+
+    /// Lanes of whose attempts it cannot speak.
+    fn except(&self, adoption: &Adoption) -> Arc<BTreeSet<String>> {
+        adoption.except(self.posted_by().flatten().as_deref())
     }
 
     /// Whether a webhook of this subaccount brought it, as far as it says so. What the provider is asked by our id says

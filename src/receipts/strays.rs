@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::answers::Answer;
 use super::applier::Applier;
 use super::incoming::{Parsed, parse};
+use super::naming::Naming;
 use super::tries::{Tries, Try};
 use crate::domain::{Span, Timestamp};
 use crate::store::{InboundOf, StrayKind};
 
 /// How often strays are tried again, and for how long once they may adopt.
-pub(super) const EVERY: Span = Span::from_secs(1);
+const EVERY: Span = Span::from_secs(1);
 const TRIED_FOR: Span = Span::from_secs(60);
 /// How many at once. Webhooks get their turn in between.
 const PAGE: usize = 2_000;
@@ -19,18 +20,26 @@ const PAGE: usize = 2_000;
 const PAGES: u32 = 10;
 
 /// Where the trying again is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Round {
-    /// When the last stray came that this round has tried, and its id; nothing where the next round begins.
-    tried: Option<(Timestamp, i64)>,
-    /// What came before is not tried again: a round that began when it could be tried has gone past it. A server's first
-    /// round goes through all that are kept, since the one before it may have had no time for the last of them.
-    from: Option<Timestamp>,
+    /// What came until then is not tried again: a whole round has gone past it since its time to wait was over. Of a server's
+    /// first round, what the server before it had that time for.
+    behind: Timestamp,
     /// When this round began.
     begun: Option<Timestamp>,
+    /// When the last stray came that this round has tried, and its id; nothing where the next round begins.
+    tried: Option<(Timestamp, i64)>,
     pages: u32,
     /// What people wrote up to here is too old to be tried again.
     answers_behind: i64,
+}
+
+impl Round {
+    /// The first of a server.
+    pub(super) fn from(listened_until: Timestamp, naming: &Naming) -> Self {
+        let behind = listened_until - naming.settled_within() - TRIED_FOR;
+        Self { behind, begun: None, tried: None, pages: 0, answers_behind: 0 }
+    }
 }
 
 impl Applier {
@@ -39,7 +48,7 @@ impl Applier {
         let now = self.clock.now();
         let begun = *self.round.begun.get_or_insert(now);
         // However many older ones are kept, no look goes past them.
-        let after = self.round.tried.max(self.round.from.map(|from| (from, 0)));
+        let after = self.round.tried.max(Some((self.round.behind, 0)));
         let limit = u32::try_from(PAGE).unwrap_or(u32::MAX);
         let page = self.store.strays(StrayKind::NoAttempt, after, limit).await?;
         let (last, is_full) = (page.last().map(|(id, stray)| (stray.received, *id)), page.len() == PAGE);
@@ -51,7 +60,7 @@ impl Applier {
         let found = self.find(&receipts).await?;
         let store = Arc::clone(&self.store);
         let mut tries = Tries::read(store.as_ref(), receipts.iter().zip(&found)).await?;
-        let (mut ours, mut forgotten) = (Vec::new(), Vec::new());
+        let (mut ours, mut forgotten, mut adopts) = (Vec::new(), Vec::new(), false);
         for ((mut receipt, id), found) in receipts.into_iter().zip(ids).zip(found) {
             let Some(found) = found else { continue };
             if tries.told_by(&receipt, &found, &found.message.present).await? != Try::Unrecorded {
@@ -59,6 +68,7 @@ impl Applier {
                 if now.since(receipt.received) > TRIED_FOR {
                     receipt.counts_from = now;
                 }
+                adopts |= found.by_number;
                 ours.push(receipt);
                 forgotten.push(id);
             }
@@ -67,11 +77,17 @@ impl Applier {
             self.apply(Parsed { receipts: ours, ..Parsed::default() }).await?;
             self.store.forget_strays(forgotten).await?;
         }
+        if adopts {
+            // Others on this page may be of the same attempt, whose umid is known now.
+            return Ok(now);
+        }
         // Only now: what an error has kept from being tried is tried by the next round.
         self.round.tried = last.filter(|_| is_full);
         if !is_full {
-            self.round.from = Some(begun - self.naming.settled_within() - TRIED_FOR);
+            let waited_until = begun - self.naming.settled_within();
+            self.round.behind = self.round.behind.max(waited_until - TRIED_FOR);
             self.round.begun = None;
+            self.book.tried_until(waited_until);
         }
         self.round.pages += 1;
         if is_full && self.round.pages < PAGES {

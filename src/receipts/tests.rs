@@ -77,6 +77,7 @@ fn applier(
             subaccounts: vec!["acme".to_owned()],
             lanes,
             words: Words::default(),
+            listened_until: Some(clock.now()),
             tell_place: Tell::new(|_| {}),
             tell_heard: Tell::new(|_| {}),
             tell_too_fast,

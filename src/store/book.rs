@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{Mutex, Notify};
 
-use super::expected::Expected;
+use super::expected::{Expected, Waiting};
 use super::hushed::{BY_NAME, Hush, Hushed};
 use super::refusals::Refusals;
 use super::{Batch, Change, Loaded, Marked, Recall, Result, StepHold, Store, ToldBy};
@@ -285,14 +285,19 @@ impl Book {
         }
     }
 
-    /// Receipts without our id wait until then before they may adopt an attempt to somebody on a channel.
-    pub fn expect_adoption(&self, waiting: impl Iterator<Item = ((Msisdn, Channel), Timestamp)>, now: Timestamp) {
-        self.expected.put(waiting, now);
+    /// Receipts without our id have come that wait before they may adopt an attempt.
+    pub fn expect(&self, waiting: impl Iterator<Item = Waiting>) {
+        self.expected.put(waiting);
     }
 
-    /// Until when such a receipt waits, which may speak of an attempt that nobody knows; nothing where none does.
-    pub fn may_be_adopted_until(&self, about: (Msisdn, Channel), now: Timestamp) -> Option<Timestamp> {
-        self.expected.until(about, now)
+    /// All such receipts that came until then have been tried.
+    pub fn tried_until(&self, came: Timestamp) {
+        self.expected.tried_until(came);
+    }
+
+    /// Whether a receipt that came by then waits, which may speak of an attempt of this lane that nobody knows.
+    pub fn expects(&self, about: (Msisdn, Channel), lane: &str, came_by: Timestamp) -> bool {
+        self.expected.is_about(about, lane, came_by)
     }
 
     /// Nothing that waits in a lane's hands for these people leaves any more. To be said once their wish is on disk.

@@ -1,44 +1,69 @@
-//! Receipts without our id that wait before they may adopt an attempt: until then nobody knows whether they speak of it.
+//! Receipts without our id that wait before they may adopt an attempt: until they are tried nobody knows whether they speak
+//! of it.
 
-use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::{Channel, Msisdn, Timestamp};
 
-/// Of so many at least the outdated ones are not looked for.
+/// Of so many recipients at least nobody looks for those whose receipts have been tried.
 const FEW: usize = 1_024;
 
-/// Whom such receipts are about, on which channel, and until when they wait. Nearly always nobody.
+/// One that waits.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    pub about: (Msisdn, Channel),
+    pub came: Timestamp,
+    /// Lanes of whose attempts it cannot speak.
+    pub except: Arc<BTreeSet<String>>,
+}
+
+/// As many as have come since the last that was tried: each is a row among the strays too.
 #[derive(Debug, Default)]
 pub(super) struct Expected(RwLock<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    until: HashMap<(Msisdn, Channel), Timestamp>,
-    /// With so many, those that have had their chance are forgotten.
+    waiting: HashMap<(Msisdn, Channel), Vec<(Timestamp, Arc<BTreeSet<String>>)>>,
+    /// All that came until then have been tried.
+    tried_until: Timestamp,
+    /// With so many recipients, those of whom nothing waits any more are forgotten.
     most: usize,
 }
 
 impl Expected {
-    pub(super) fn put(&self, all: impl Iterator<Item = ((Msisdn, Channel), Timestamp)>, now: Timestamp) {
+    pub(super) fn put(&self, all: impl Iterator<Item = Waiting>) {
         let mut all = all.peekable();
         if all.peek().is_none() {
             return;
         }
         let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        for (about, until) in all {
-            let known = inner.until.entry(about).or_insert(until);
-            *known = until.max(*known);
+        let tried_until = inner.tried_until;
+        for Waiting { about, came, except } in all {
+            let waiting = inner.waiting.entry(about).or_default();
+            waiting.retain(|(known, _)| *known > tried_until);
+            if !waiting.iter().any(|(known, of)| *known == came && *of == except) {
+                waiting.push((came, except));
+            }
         }
-        if inner.until.len() > inner.most.max(FEW) {
-            inner.until.retain(|_, until| *until > now);
-            inner.most = inner.until.len() * 2;
+        if inner.waiting.len() > inner.most.max(FEW) {
+            inner.waiting.retain(|_, waiting| waiting.iter().any(|(came, _)| *came > tried_until));
+            inner.most = inner.waiting.len() * 2;
         }
     }
 
-    pub(super) fn until(&self, about: (Msisdn, Channel), now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn tried_until(&self, came: Timestamp) {
+        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        inner.tried_until = came.max(inner.tried_until);
+    }
+
+    /// Whether one that came by then may speak of an attempt of this lane, and has not been tried.
+    pub(super) fn is_about(&self, about: (Msisdn, Channel), lane: &str, came_by: Timestamp) -> bool {
         let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        inner.until.get(&about).copied().filter(|until| *until > now)
+        inner.waiting.get(&about).is_some_and(|waiting| {
+            let waits = |came: Timestamp| came > inner.tried_until && came <= came_by;
+            waiting.iter().any(|(came, except)| waits(*came) && !except.contains(lane))
+        })
     }
 }
 
@@ -46,16 +71,37 @@ impl Expected {
 mod tests {
     use super::*;
 
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn waiting(n: u64, came: i64, except: &str) -> Waiting {
+        let about = (Msisdn::try_from(6_590_000_000 + n).unwrap(), Channel::Viber);
+        Waiting { about, came: at(came), except: Arc::new([except.to_owned()].into()) }
+    }
+
     #[test]
-    fn what_has_waited_is_expected_no_more_and_forgotten() {
-        let at = Timestamp::from_millis;
-        let about = |n: u64| (Msisdn::try_from(6_590_000_000 + n).unwrap(), Channel::Viber);
+    fn what_waits_is_expected_until_it_is_tried() {
         let expected = Expected::default();
-        expected.put([(about(1), at(50)), (about(1), at(40))].into_iter(), at(10));
-        assert_eq!(expected.until(about(1), at(49)), Some(at(50)));
-        assert_eq!((expected.until(about(1), at(50)), expected.until(about(2), at(10))), (None, None));
-        expected.put((0..2 * FEW as u64).map(|n| (about(n), at(60))), at(50));
-        expected.put((0..=2 * FEW as u64).map(|n| (about(10_000 + n), at(90))), at(70));
-        assert_eq!(expected.0.read().unwrap().until.len(), 2 * FEW + 1);
+        expected.put([waiting(1, 50, "named"), waiting(1, 60, "other"), waiting(1, 60, "other")].into_iter());
+        let about = waiting(1, 0, "").about;
+        let is_about = |lane, came_by| expected.is_about(about, lane, at(came_by));
+        assert!(is_about("vb", 50) && !is_about("vb", 49), "what comes later is no news of the time before");
+        assert!(!is_about("named", 59) && is_about("named", 60));
+        assert!(!expected.is_about(waiting(2, 0, "").about, "vb", at(90)));
+        expected.tried_until(at(50));
+        assert!(is_about("vb", 60) && !is_about("other", 60));
+        expected.tried_until(at(60));
+        assert!(!is_about("vb", 90));
+    }
+
+    #[test]
+    fn what_was_tried_is_forgotten() {
+        let expected = Expected::default();
+        let many = 2 * FEW as u64;
+        expected.put((0..many).map(|n| waiting(n, 50, "")));
+        expected.tried_until(at(50));
+        expected.put((0..=2 * many).map(|n| waiting(many + n, 60, "")));
+        assert_eq!(expected.0.read().unwrap().waiting.len() as u64, 2 * many + 1);
     }
 }

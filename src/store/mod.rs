@@ -31,6 +31,7 @@ mod walk;
 pub use batch::{Amendment, Batch, Edition, NewBatch, Over, Spread, Start};
 pub use book::{Book, Entry};
 pub use error::{DiskTrouble, Error};
+pub use expected::Waiting;
 pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};
 pub use hushed::Hush;
 pub use lanes::{

@@ -42,6 +42,8 @@ const PAGES_IN_TURN: usize = 10;
 const LOOK_ANYWAY: Span = Span::from_secs(5);
 /// Rest where receipts that have come are to be applied first.
 const BEHIND: Span = Span::from_millis(5);
+/// Rest of a deadline while a receipt waits that may be of its attempt.
+const WHILE_EXPECTED: Span = Span::from_secs(1);
 /// Rest after a failure of the store.
 const AFTER_FAILURE: Span = Span::from_millis(500);
 
@@ -245,10 +247,18 @@ impl Timers {
         let Some((accepted, due)) = waits_since(entry, message) else { return Silence::Trusted };
         let due = counted.map_or(due, |counted| counted.max(due));
         let silence = self.gaps.silence(message.lane, entry.plan.after_gap, (accepted, due), now);
-        // What has come may be news of it, and is applied once it is known to be of no other.
-        let channel = entry.plan.step(message.present.step).map(|step| step.channel).filter(|_| counted.is_some());
-        let expected = channel.and_then(|channel| self.book.may_be_adopted_until((message.msisdn, channel), now));
-        expected.filter(|_| silence == Silence::Trusted).map_or(silence, |until| Silence::Held { until })
+        // What came by then may be news of it, and is applied once it can be of no other.
+        let is_expected = || {
+            let step = entry.plan.step(message.present.step)?;
+            let (_, member) = entry.member(message.present.step, message.lane)?;
+            Some(self.book.expects((message.msisdn, step.channel), &member.lane, due))
+        };
+        match silence {
+            Silence::Trusted if counted.is_some() && is_expected() == Some(true) => {
+                Silence::Held { until: now + WHILE_EXPECTED }
+            }
+            silence => silence,
+        }
     }
 
     /// What is lost to us is none the less known where the provider has been asked about it since.

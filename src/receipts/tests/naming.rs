@@ -179,8 +179,8 @@ async fn a_receipt_that_waits_to_adopt_is_not_forgotten_while_no_server_runs() {
     desk.wait(5);
     let received = desk.clock.now();
     desk.hear_foreign(Foreign { named: None, stamp: intent, received }).await;
-    desk.wait(3_600);
     desk.restart("acme", ADDRESS);
+    desk.wait(3_600);
     desk.applier.retry_strays().await.unwrap();
     assert_eq!((desk.strays().await, desk.is_adopted().await), (0, true));
     assert_eq!(desk.counts_from().await, [desk.clock.now()]);
