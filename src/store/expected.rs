@@ -22,9 +22,12 @@ pub struct Waiting {
 #[derive(Debug, Default)]
 pub(super) struct Expected(RwLock<Inner>);
 
+/// When each came, and of whose attempts it cannot speak.
+type Those = Vec<(Timestamp, Arc<BTreeSet<String>>)>;
+
 #[derive(Debug, Default)]
 struct Inner {
-    waiting: HashMap<(Msisdn, Channel), Vec<(Timestamp, Arc<BTreeSet<String>>)>>,
+    waiting: HashMap<(Msisdn, Channel), Those>,
     /// All that came until then have been tried.
     tried_until: Timestamp,
     /// With so many recipients, those of whom nothing waits any more are forgotten.
