@@ -1,5 +1,7 @@
 //! Numbers in two columns: the area code in one, the rest in the other.
 
+use std::collections::BTreeSet;
+
 use super::number::digits;
 use super::vocabulary::AREA_CODE;
 use crate::domain::column_key;
@@ -10,6 +12,21 @@ pub(super) fn is_called_so(name: &str) -> bool {
 
 /// Digits of an area code, with what one dials before it, or with a calling code.
 const LONGEST: usize = 7;
+
+/// A column of area codes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AreaCodes {
+    pub(super) place: usize,
+    /// How many digits the numbers have that lack theirs for certain.
+    pub(super) rests: BTreeSet<usize>,
+}
+
+impl AreaCodes {
+    /// Whether a number is as long as those that lack their code.
+    pub(super) fn is_rest(&self, number: &str) -> bool {
+        self.rests.contains(&digits(number))
+    }
+}
 
 /// An area code and the number beside it, put together.
 #[derive(Debug, PartialEq, Eq)]

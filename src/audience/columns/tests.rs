@@ -1,0 +1,191 @@
+//! Which column is taken for what, and how a row is read by it.
+
+use super::super::block::{Block, Rows};
+use super::super::{Options, header};
+use super::*;
+
+fn rows_of(lines: &[&str]) -> Rows {
+    let mut block = Block::default();
+    for (index, line) in lines.iter().enumerate() {
+        for cell in line.split(',') {
+            block.push(cell.as_bytes());
+            block.end_cell();
+        }
+        block.end_row(index as u64);
+    }
+    block.seal().unwrap()
+}
+
+fn found(lines: &[&str], country: &str, map: &[&str]) -> Result<Columns, NoColumns> {
+    let rows = rows_of(lines);
+    let default = country.parse().ok().and_then(Home::of).unwrap_or(Home::Missing);
+    let map = map.iter().map(|mapping| mapping.parse().unwrap()).collect();
+    let reading = Reading { options: &Options { map, ..Options::default() }, default };
+    let head = header::find(&rows, default, false);
+    Columns::find(head.header.and_then(|place| rows.iter().nth(place)), &|| rows.iter().skip(head.first), &reading)
+}
+
+fn find(lines: &[&str], country: &str) -> Result<Columns, NoColumns> {
+    found(lines, country, &[])
+}
+
+#[test]
+fn a_known_name_wins_and_mobile_wins_over_phone() {
+    assert_eq!(find(&["Phone,Name,MOBILE no", "x,y,+6581234567"], "").unwrap().number(), "MOBILE no");
+    assert_eq!(find(&["Phone,Mobile", "+6581234567,", "+6581234568,"], "").unwrap().number(), "Phone");
+    assert_eq!(find(&["Name,Teléfono", "x,bad"], "").unwrap().number(), "Teléfono");
+}
+
+#[test]
+fn otherwise_the_content_decides() {
+    assert_eq!(find(&["Who,Where,Reach", "Ann,SG,81234567", "Bob,SG,81234568"], "SG").unwrap().number(), "Reach");
+    assert_eq!(find(&["Number,Reach", "12,81234567", "14,81234568"], "SG").unwrap().number(), "Reach");
+    assert_eq!(find(&["Order,Number", "+6581234567,+6581234567"], "").unwrap().number(), "Number");
+}
+
+#[test]
+fn ids_and_years_that_could_be_numbers_of_some_country_are_not_taken_for_them() {
+    assert_eq!(find(&["Kunde,Kontakt", "302345,030 1234567"], "DE").unwrap().number(), "Kontakt");
+    assert_eq!(find(&["Kunde,Ziel", "3023456,030 12345678"], "DE").unwrap().number(), "Ziel");
+    assert_eq!(find(&["Handy,302345678", "01512 3456789,x"], "DE").unwrap().number(), "Handy");
+}
+
+#[test]
+fn the_country_of_the_row_helps_to_find_the_number() {
+    let columns = find(&["A,Country,B", "1,SG,81234567", "2,DE,01512 3456789"], "").unwrap();
+    assert_eq!((columns.number(), columns.country), ("B", Some(1)));
+}
+
+#[test]
+fn a_word_makes_a_country_column_where_countries_stand_in_it() {
+    for name in [
+        "Country/Region",
+        "Billing Country",
+        "Default Address Country Code",
+        "Country Code (Billing)",
+        "Phone Country Code",
+        "Dial Code",
+        "Landkürzel",
+        "País de residencia",
+    ] {
+        let header = format!("Name,{name},Phone");
+        let columns = find(&[&header, "Ann,SG,81234567", "Wong,+852,91234567"], "SG").unwrap();
+        assert_eq!((columns.country, columns.number()), (Some(1), "Phone"), "{name}");
+    }
+    for name in ["Country of Birth", "Country Club", "Account Manager Country"] {
+        let header = format!("Name,{name},Phone");
+        assert_eq!(find(&[&header, "Ann,SG,81234567", "Wong,HK,81234568"], "SG").unwrap().country, None, "{name}");
+    }
+    let regions = ["Name,Country/Region,Phone", "Ann,Texas,81234567", "Bob,Ohio,81234568", "Eve,SG,81234568"];
+    assert_eq!(find(&regions, "SG").unwrap().country, None);
+}
+
+#[test]
+fn a_country_column_is_one_whatever_it_says() {
+    assert_eq!(find(&["Mobile,Country", "+6581234567,north"], "").unwrap().country, Some(1));
+    assert_eq!(find(&["Mobile,Country", "+6581234567,", "+6581234568,-"], "").unwrap().country, None);
+}
+
+#[test]
+fn an_area_code_beside_the_number_belongs_to_it() {
+    let columns = find(&["Name,Vorwahl,Handy", "Anna,0171,2345678", "Bert,0172,2345678"], "DE").unwrap();
+    assert_eq!((columns.number(), columns.area_code()), ("Handy", Some("Vorwahl")));
+    let columns = find(&["DDD,Telefone", "11,91234-5678", "21,98765-4321"], "BR").unwrap();
+    assert_eq!((columns.number(), columns.area_code()), ("Telefone", Some("DDD")));
+    assert_eq!(find(&["Area Code,Mobile", "101,81234567", "102,81234568"], "SG").unwrap().area_code(), None);
+}
+
+#[test]
+fn a_number_may_begin_with_the_digits_of_its_area_code() {
+    let read = |lines: &[&str], country: &str| -> Vec<Option<String>> {
+        let columns = find(lines, country).unwrap();
+        let (rows, home) = (rows_of(lines), Home::of(country.parse().unwrap()).unwrap());
+        let numbers = rows.iter().skip(1).map(|row| columns.read(&row, home));
+        numbers.map(|number| number.ok().map(|number| number.msisdn.to_string())).collect()
+    };
+    let all = |numbers: &[&str]| numbers.iter().map(|number| Some((*number).to_owned())).collect::<Vec<_>>();
+    let brazil = read(&["DDD,Telefone", "11,91234-5678", "98,98765-4321", "98,98 98765-4321", "98,98987654321"], "BR");
+    assert_eq!(brazil, all(&["+5511912345678", "+5598987654321", "+5598987654321", "+5598987654321"]));
+    // Their code, and two digits lost: no rest of the number, whatever that would be with the code once more.
+    assert_eq!(read(&["DDD,Telefone", "11,91234-5678", "98,98 98765-43"], "BR")[1], None);
+    let austria = read(&["Vorwahl,Handy", "660,1234567", "664,6641234"], "AT");
+    assert_eq!(austria, all(&["+436601234567", "+436646641234"]));
+}
+
+#[test]
+fn what_is_written_as_phone_numbers_are_is_taken_and_others_are_told() {
+    let number = |lines: &[&str], country: &str| find(lines, country).unwrap().number().to_owned();
+    assert_eq!(
+        number(&["Firma,Fax,Telefon mobil", "A,030 1234567,", "B,030 1234568,0151 23456789"], "DE"),
+        "Telefon mobil"
+    );
+    assert_eq!(number(&["A,Landline,Mobile Number 1", "x,61234567,81234567"], "SG"), "Mobile Number 1");
+    let ids =
+        ["Name,Kunden-ID,Rückruf", "A,493012340001,0151 23456789", "B,493012340002,", "C,493012340003,0151 23456780"];
+    assert_eq!(number(&ids, "DE"), "Rückruf");
+    assert_eq!(number(&["Name,Order ID,Reach", "A,12025550100,+6581234567", "B,12025550101,+6581234568"], ""), "Reach");
+    assert_eq!(number(&["Name,X,Reach", "A,12025550100,+6581234567", "B,12025550101,"], ""), "Reach");
+    let two = find(&["Name,Mobile,Alt,Order ID", "A,+6581234567,+6581234568,6581234569"], "").unwrap();
+    assert_eq!((two.number(), two.others()), ("Mobile", vec!["Alt".to_owned()]));
+    assert_eq!(number(&["Member ID,Member Contact", "88001001,81234567", "88001002,91234567"], "SG"), "Member Contact");
+    assert_eq!(number(&["P.IVA,Recapito", "01234567890,3471234567", "02345678901,3481234567"], "IT"), "Recapito");
+    let agents = ["Agent Mobile,Customer Phone", "+6581110000,+6581234567", "+6581110000,+6591234567"];
+    assert_eq!(number(&agents, ""), "Customer Phone");
+    let others = |lines: &[&str], country: &str| find(lines, country).unwrap().others();
+    assert_eq!(others(&["6581234567,6591234567", "6581234568,6591234568"], ""), ["Column 2"]);
+    assert_eq!(others(&["Name,Phone,Phone 2", "Ann,+6581234567,", "Bob,,81234568"], ""), ["Phone 2"]);
+    assert_eq!(others(&["P.IVA,Cellulare", "01234567890,3471234567"], "IT"), [""; 0]);
+    // A name of which nothing is there.
+    assert_eq!(number(&["Phone,Contact No", ",+6581234567", ",+6581234568"], ""), "Contact No");
+}
+
+#[test]
+fn numbers_without_a_country_are_of_no_other_one() {
+    let chinese: Vec<String> = (0..9).map(|n| format!("1{}12345678,x", [30, 51, 37][n % 3])).collect();
+    let lines: Vec<&str> = std::iter::once("Mobile,Name").chain(chinese.iter().map(String::as_str)).collect();
+    assert!(find(&lines, "").unwrap().is_national && !find(&lines, "CN").unwrap().is_national);
+    assert!(!find(&["Mobile,Name", "6581234567,Ann", "4915123456789,Bob"], "").unwrap().is_national);
+}
+
+#[test]
+fn without_a_number_the_columns_are_listed() {
+    assert_eq!(find(&["A,B", "x,y"], "SG"), Err(NoColumns::NoNumber(vec!["A".into(), "B".into()])));
+}
+
+#[test]
+fn without_a_header_columns_are_named_by_their_place() {
+    let columns = find(&["Ann,81234567,", "Bob,81234568,x"], "SG").unwrap();
+    assert_eq!(
+        (columns.names(), columns.number()),
+        (&["Column 1", "Column 2", "Column 3"].map(str::to_owned)[..], "Column 2")
+    );
+}
+
+#[test]
+fn a_table_begins_where_anything_stands() {
+    let columns = find(&[",Mobile,Name", "0,+6581234567,Ann", "1,+6581234568,Bob"], "").unwrap();
+    assert_eq!((columns.names(), columns.left), (&["Column 1", "Mobile", "Name"].map(str::to_owned)[..], 0));
+    let beside = [",Mobile,Name", ",+6581234567,Ann", "look,+6581234568,Bob", ",+6581234569,Eve"];
+    assert_eq!(find(&beside, "").unwrap().left, 0, "nothing is lost");
+    assert_eq!(find(&[",Mobile", ",+6581234567"], "").unwrap().left, 1);
+}
+
+#[test]
+fn what_somebody_says_of_the_columns_counts() {
+    let lines = ["Phone,Cell phone,Vorname", "+6581234567,+6581234568,Ann"];
+    let columns = found(&lines, "", &["number=cell PHONE", "FirstName=Vorname"]).unwrap();
+    assert_eq!((columns.number(), columns.names()[2].as_str()), ("Cell phone", "FirstName"));
+    let names: Vec<String> = ["Phone", "Cell phone", "Vorname"].map(str::to_owned).to_vec();
+    assert_eq!(found(&lines, "", &["number=Handy"]), Err(NoColumns::NoSuch("Handy".into(), names)));
+    assert_eq!(found(&lines, "", &["Phone=Vorname"]), Err(NoColumns::Twice("Phone".into())));
+    assert!(["number", "=x", "number="].iter().all(|text| text.parse::<Mapping>().is_err()));
+}
+
+#[test]
+fn names_differ_and_empty_columns_at_the_end_are_none() {
+    let rows = ["Mobile,Name", "+6581234567,a,x", "+6581234568,b,y", "+6581234569,c"];
+    assert_eq!(find(&rows, "").unwrap().names(), ["Mobile", "Name", "Column 3"], "most rows have it");
+    assert_eq!(find(&[rows[0], rows[1], rows[3]], "").unwrap().names(), ["Mobile", "Name"], "a mistake of one");
+    let columns = find(&["Mobile,Name,,Name,,", "+6581234567,a,b,c,d,"], "").unwrap();
+    assert_eq!(columns.names(), ["Mobile", "Name", "Column 3", "Name 2", "Column 5"]);
+}
