@@ -193,6 +193,37 @@ async fn a_crash_while_a_message_is_sent_past_its_deadline_makes_it_not_fall_bac
     assert!(matches!(present.state, State::Awaiting { .. }) && present.step == StepIndex::FIRST, "{present:?}");
 }
 
+/// The first recipient's message arrived, and a receipt without our id tells so: it has to wait until it can be of no request
+/// that is under way.
+async fn hear_nameless(world: &mut World) {
+    let told = serde_json::json!({ "eventType": "outbound_message_status_changed", "payload": {
+        "umid": "theirs", "subAccountId": "acme", "channel": "viber",
+        "user": { "msisdn": recipient(0).to_string() }, "status": { "state": "delivered" }
+    } });
+    world.node.take(&[told.to_string().as_bytes()]).await[0].clone().unwrap();
+}
+
+#[tokio::test]
+async fn a_deadline_that_is_held_waits_also_for_receipts_that_come_meanwhile() {
+    let mut world = World::begin().await;
+    world.provider.breaks.store(true, Ordering::Relaxed);
+    let launched = world.launch_of(&steps(1, "60s", "viber")).await;
+    world.send().await;
+    world.provider.breaks.store(false, Ordering::Relaxed);
+    world.seconds(54).await;
+    // Its deadline passes meanwhile, and is held until half a minute of repeats is over.
+    world.down_for(Span::from_secs(15)).await;
+    world.seconds(25).await;
+    hear_nameless(&mut world).await;
+    for _ in 0..60 {
+        world.seconds(1).await;
+        world.node.retry_strays().await.unwrap();
+    }
+    world.send().await;
+    assert_eq!(*world.provider.sms.lock().unwrap(), []);
+    assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
+}
+
 #[tokio::test]
 async fn a_deadline_waits_for_a_receipt_that_may_adopt_its_attempt() {
     for (arrives, sms) in [(true, 0), (false, 1)] {
@@ -203,12 +234,7 @@ async fn a_deadline_waits_for_a_receipt_that_may_adopt_its_attempt() {
         world.provider.breaks.store(false, Ordering::Relaxed);
         world.seconds(50).await;
         if arrives {
-            // Without our id, so it has to wait until it can be of no request that is under way.
-            let told = serde_json::json!({ "eventType": "outbound_message_status_changed", "payload": {
-                "umid": "theirs", "subAccountId": "acme", "channel": "viber",
-                "user": { "msisdn": recipient(0).to_string() }, "status": { "state": "delivered" }
-            } });
-            world.node.take(&[told.to_string().as_bytes()]).await[0].clone().unwrap();
+            hear_nameless(&mut world).await;
         }
         for _ in 0..60 {
             world.seconds(1).await;

@@ -295,9 +295,9 @@ impl Book {
         self.expected.tried_until(came);
     }
 
-    /// Whether a receipt that came by then waits, which may speak of an attempt of this lane that nobody knows.
-    pub fn expects(&self, about: (Msisdn, Channel), lane: &str, came_by: Timestamp) -> bool {
-        self.expected.is_about(about, lane, came_by)
+    /// Whether a receipt that came in time waits, which may speak of an attempt of this lane that nobody knows.
+    pub fn expects(&self, about: (Msisdn, Channel), lane: &str, in_time: impl Fn(Timestamp) -> bool) -> bool {
+        self.expected.is_about(about, lane, in_time)
     }
 
     /// Nothing that waits in a lane's hands for these people leaves any more. To be said once their wish is on disk.

@@ -246,12 +246,14 @@ impl Timers {
     fn silence(&self, entry: &Entry, message: &Loaded, counted: Option<Timestamp>, now: Timestamp) -> Silence {
         let Some((accepted, due)) = waits_since(entry, message) else { return Silence::Trusted };
         let due = counted.map_or(due, |counted| counted.max(due));
-        let silence = self.gaps.silence(message.lane, entry.plan.after_gap, (accepted, due), now);
-        // What came by then may be news of it, and is applied once it can be of no other.
+        let worth = |at| self.gaps.silence(message.lane, entry.plan.after_gap, (accepted, due), at);
+        let silence = worth(now);
+        // What came while silence did not count yet may be news of it, and is applied once it can be of no other.
+        let in_time = |came| came <= due || matches!(worth(came), Silence::Held { .. });
         let is_expected = || {
             let step = entry.plan.step(message.present.step)?;
             let (_, member) = entry.member(message.present.step, message.lane)?;
-            Some(self.book.expects((message.msisdn, step.channel), &member.lane, due))
+            Some(self.book.expects((message.msisdn, step.channel), &member.lane, in_time))
         };
         match silence {
             Silence::Trusted if counted.is_some() && is_expected() == Some(true) => {
