@@ -218,8 +218,8 @@ async fn a_deadline_that_is_held_waits_also_for_receipts_that_come_meanwhile() {
     for _ in 0..60 {
         world.seconds(1).await;
         world.node.retry_strays().await.unwrap();
+        world.send().await;
     }
-    world.send().await;
     assert_eq!(*world.provider.sms.lock().unwrap(), []);
     assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
 }
@@ -239,8 +239,8 @@ async fn a_deadline_waits_for_a_receipt_that_may_adopt_its_attempt() {
         for _ in 0..60 {
             world.seconds(1).await;
             world.node.retry_strays().await.unwrap();
+            world.send().await;
         }
-        world.send().await;
         assert_eq!(world.provider.sms.lock().unwrap().len(), sms);
         assert_eq!(world.message(&launched, 0).await.outcome(), arrives.then_some(Outcome::Reached));
     }
