@@ -50,6 +50,8 @@ fn no_more_than_a_burst_waits_for_connections_and_bunches_when_they_come() {
             clock.advance(Span::from_millis(1));
             while let Ok(reserved) = pace.reserve(ONE, Portion::WHOLE) {
                 waiting.push(reserved);
+                // Without a bound there would be no end of it.
+                assert!(waiting.len() <= usize::try_from(burst).unwrap(), "{rate}");
             }
         }
         assert_eq!(waiting.len(), usize::try_from(burst).unwrap(), "{rate}");
