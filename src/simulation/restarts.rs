@@ -27,8 +27,10 @@ impl World {
 async fn what_was_in_flight_at_a_crash_is_missing_from_its_bucket_also_after_the_next_one() {
     let mut world = World::of(CONFIG, None).await;
     world.launch(20, "").await;
-    // What is recorded notes the bucket, which then fills up.
+    // A new bucket is empty. What is recorded notes it, and it fills up again.
+    world.clock.advance(Span::from_secs(10));
     world.send().await;
+    assert_eq!(world.store.buckets().await.unwrap().len(), 1);
     world.clock.advance(Span::from_secs(10));
     assert_eq!(world.unrecorded().await, 4);
     world.start_again().await;
