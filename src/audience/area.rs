@@ -48,7 +48,7 @@ pub(super) fn joined(code: &str, number: &str) -> Option<Joined> {
     (is_code && lacks_one && !repeats).then(joined)
 }
 
-/// What stands in a number behind the digits of a code, where it begins with them; its end is a space.
+/// The character behind the digits of a code, where a number begins with them; a space where it ends there.
 fn behind(number: &str, code: &str) -> Option<char> {
     let mut rest = number.chars();
     for digit in code.chars().filter(char::is_ascii_digit) {

@@ -79,10 +79,7 @@ async fn fallbacks_decided_before_the_failure_was_seen_return_to_awaiting() {
     (0..5).for_each(|n| world.says(&launched, n, Says::State("delivered")));
     world.cuts(&ALL, true);
     // No request is made meanwhile, so nothing tells that the line is cut.
-    for _ in 0..901 {
-        world.clock.advance(Span::from_secs(1));
-        world.node.watch().await;
-    }
+    world.idles(901).await;
     world.node.fire().await.unwrap();
     let second = StepIndex::new(1).unwrap();
     assert_eq!(world.message(&launched, 0).await.step, second, "silence was news as far as anybody knew");
@@ -114,10 +111,7 @@ async fn a_fallback_that_was_submitted_stands_also_where_it_waits_to_go_again() 
     let launched = world.launch(1, "name = \"first\"").await;
     world.send().await;
     // No request goes to Viber's address meanwhile, so nothing proves the way there when the deadline comes.
-    for _ in 0..901 {
-        world.clock.advance(Span::from_secs(1));
-        world.node.watch().await;
-    }
+    world.idles(901).await;
     world.node.fire().await.unwrap();
     world.send().await;
     assert_eq!(world.provider.sms.lock().unwrap().len(), 1);

@@ -342,6 +342,14 @@ impl World {
         }
     }
 
+    /// Lets so many seconds pass, in which the server lives and does nothing else.
+    pub(super) async fn idles(&mut self, seconds: u32) {
+        for _ in 0..seconds {
+            self.clock.advance(Span::from_secs(1));
+            self.node.watch().await;
+        }
+    }
+
     /// A webhook tells of the first step.
     pub(super) async fn receipt(&mut self, launched: &Launched, n: u32, state: &str) {
         self.receipt_of_step(launched, &[n], 0, state).await;

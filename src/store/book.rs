@@ -295,7 +295,7 @@ impl Book {
         self.expected.tried_until(came);
     }
 
-    /// Whether a receipt that came in time waits, which may speak of an attempt of this lane that nobody knows.
+    /// Whether a receipt that came in time waits, which may speak of an unknown attempt of this lane.
     pub fn expects(&self, about: (Msisdn, Channel), lane: &str, in_time: impl Fn(Timestamp) -> bool) -> bool {
         self.expected.is_about(about, lane, in_time)
     }

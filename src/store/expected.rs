@@ -1,12 +1,12 @@
-//! Receipts without our id that wait before they may adopt an attempt: until they are tried nobody knows whether they speak
-//! of it.
+//! Receipts without our id that wait before they may adopt an attempt: until they are tried, whether they speak of it is
+//! unknown.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::{Channel, Msisdn, Timestamp};
 
-/// Of so many recipients at least nobody looks for those whose receipts have been tried.
+/// With no more recipients than these, those whose receipts have been tried are not removed.
 const FEW: usize = 1_024;
 
 /// One that waits.

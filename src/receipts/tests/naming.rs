@@ -20,6 +20,7 @@ const ADDRESS: &str = "https://a.example";
 const SETTLED: i64 = 35;
 
 /// A receipt of some message to the recipient on Viber.
+#[derive(Clone, Copy)]
 struct Foreign {
     named: Option<&'static str>,
     stamp: Timestamp,
@@ -28,7 +29,7 @@ struct Foreign {
 
 impl Foreign {
     /// What a webhook of acme's says of it.
-    fn posted(&self, umid: &'static str, state: &'static str) -> Parsed {
+    fn posted(self, umid: &'static str, state: &'static str) -> Parsed {
         let receipt = wire::Receipt {
             umid: Some(umid.into()),
             sub_account_id: Some("acme".into()),
@@ -59,6 +60,13 @@ impl Desk {
         let State::Sending { intent, .. } = claimed.present.state else { unreachable!() };
         self.settle(&claimed, Answer::Unknown, Some((Verdict::Unknown, None))).await;
         intent
+    }
+
+    /// The answer to the first step never comes. What comes five seconds later may be of it.
+    async fn lose_and_wait(&self) -> Foreign {
+        let stamp = self.lose().await;
+        self.wait(5);
+        Foreign { named: None, stamp, received: self.clock.now() }
     }
 
     async fn hear_foreign(&self, foreign: Foreign) {
@@ -128,10 +136,8 @@ async fn a_receipt_without_our_id_adopts_only_what_was_begun_before_it() {
 #[tokio::test]
 async fn a_receipt_that_may_have_overtaken_its_answer_adopts_nothing_else() {
     let mut desk = Desk::on("acme", ADDRESS).await;
-    let intent = desk.lose().await;
-    desk.wait(5);
-    let received = desk.clock.now();
-    desk.hear_foreign(Foreign { named: None, stamp: intent, received }).await;
+    let foreign = desk.lose_and_wait().await;
+    desk.hear_foreign(foreign).await;
     for (waits, adopts) in [(SETTLED - 1, false), (1, true)] {
         assert_eq!((desk.strays().await, desk.is_adopted().await), (1, false), "a request may be under way");
         desk.wait(waits);
@@ -145,24 +151,19 @@ async fn a_receipt_that_may_have_overtaken_its_answer_adopts_nothing_else() {
 #[tokio::test]
 async fn a_receipt_of_another_of_our_subaccounts_adopts_nothing() {
     let mut desk = Desk::on("promo", ADDRESS).await;
-    let intent = desk.lose().await;
-    desk.wait(5);
-    let received = desk.clock.now();
+    let of_acme = desk.lose_and_wait().await;
     desk.wait(SETTLED);
-    let of_acme = || Foreign { named: None, stamp: intent, received };
-    desk.hear_foreign(of_acme()).await;
+    desk.hear_foreign(of_acme).await;
     assert_eq!((desk.strays().await, desk.is_adopted().await), (1, false));
     desk.restart("acme", ADDRESS);
-    desk.hear_foreign(of_acme()).await;
+    desk.hear_foreign(of_acme).await;
     assert!(desk.is_adopted().await);
 }
 
 #[tokio::test]
 async fn of_two_names_for_one_unknown_attempt_only_the_first_adopts_it() {
     let desk = Desk::on("acme", ADDRESS).await;
-    let intent = desk.lose().await;
-    desk.wait(5);
-    let foreign = Foreign { named: None, stamp: intent, received: desk.clock.now() };
+    let foreign = desk.lose_and_wait().await;
     desk.wait(SETTLED);
     let mut both = foreign.posted("ours", "sent");
     both.receipts.extend(foreign.posted("another", "undelivered").receipts);
@@ -175,10 +176,8 @@ async fn of_two_names_for_one_unknown_attempt_only_the_first_adopts_it() {
 #[tokio::test]
 async fn a_receipt_that_waits_to_adopt_is_not_forgotten_while_no_server_runs() {
     let mut desk = Desk::on("acme", ADDRESS).await;
-    let intent = desk.lose().await;
-    desk.wait(5);
-    let received = desk.clock.now();
-    desk.hear_foreign(Foreign { named: None, stamp: intent, received }).await;
+    let foreign = desk.lose_and_wait().await;
+    desk.hear_foreign(foreign).await;
     desk.restart("acme", ADDRESS);
     desk.wait(3_600);
     desk.applier.retry_strays().await.unwrap();
@@ -203,11 +202,9 @@ async fn a_stray_from_before_the_attempt_never_adopts_it() {
 async fn a_receipt_that_names_another_message_adopts_nothing() {
     for named in ["order-4711", "att_00000001000000000000000000000000"] {
         let desk = Desk::on("acme", ADDRESS).await;
-        let intent = desk.lose().await;
-        desk.wait(5);
-        let received = desk.clock.now();
+        let foreign = desk.lose_and_wait().await;
         desk.wait(SETTLED);
-        desk.hear_foreign(Foreign { named: Some(named), stamp: intent, received }).await;
+        desk.hear_foreign(Foreign { named: Some(named), ..foreign }).await;
         assert_eq!((desk.strays().await, desk.is_adopted().await), (1, false), "{named}");
     }
 }
@@ -242,16 +239,13 @@ async fn a_lane_whose_receipts_carry_our_ids_adopts_by_no_number() {
         since: desk.clock.now(),
     };
     desk.store.keep_naming_lanes(vec![kept]).await.unwrap();
-    let intent = desk.lose().await;
-    desk.wait(5);
-    let received = desk.clock.now();
+    let foreign = desk.lose_and_wait().await;
     desk.wait(SETTLED);
-    let foreign = || Foreign { named: None, stamp: intent, received };
-    desk.hear_foreign(foreign()).await;
+    desk.hear_foreign(foreign).await;
     assert!(!desk.is_adopted().await, "it would have named our id");
     // To another address nobody knows that of it.
     desk.restart("acme", "https://b.example");
-    desk.hear_foreign(foreign()).await;
+    desk.hear_foreign(foreign).await;
     assert!(desk.is_adopted().await);
 }
 

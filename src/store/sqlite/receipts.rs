@@ -115,7 +115,7 @@ fn key(row: &SqliteRow) -> Work<MessageKey> {
 }
 
 /// The plan says on which channel a step is. An attempt whose umid is known is found by that; one of which the receipt cannot
-/// speak is in nobody's way.
+/// speak is not counted.
 pub(super) const BY_NUMBER: &str = "SELECT asked.key AS place, batch, n, step
      FROM json_each(?1) asked
      CROSS JOIN attempt INDEXED BY attempt_adoptable ON adoptable = asked.value ->> 0
