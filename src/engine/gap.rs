@@ -15,7 +15,7 @@ pub struct Gap {
 const REPEATED_AT: [Span; 4] = [Span::from_secs(1), Span::from_secs(11), Span::from_secs(41), Span::from_secs(131)];
 /// For so long after its first try a receipt may still come; what is missed for longer is lost.
 pub const REPEATED_FOR: Span = REPEATED_AT[3];
-/// For clocks that tick apart and for the way.
+/// For clocks that tick apart and for the way: so much later each try may come.
 const MARGIN: Span = Span::from_secs(2);
 /// The last repeat and its margin: an older gap no longer matters to any other.
 const MATTERS_FOR: Span = Span::from_secs(133);
@@ -37,9 +37,10 @@ impl Gap {
         self.from.max(self.until)
     }
 
-    /// The part of it whose receipts, so much later, met another gap.
+    /// The part of it whose receipts, so much later, may have met another gap.
     fn met(&self, later: Span, other: &Self) -> Option<Self> {
-        let part = Self { from: self.from.max(other.from - later), until: self.until.min(other.until - later) };
+        let part =
+            Self { from: self.from.max(other.from - later - MARGIN), until: self.until.min(other.until - later) };
         (part.from < part.until).then_some(part)
     }
 }
@@ -176,6 +177,9 @@ mod tests {
         // Missed at 1,000, repeated at 1,001 and missed again, so it comes at 1,011 at the latest.
         let twice = gaps(&[(1_000, 1_001), (1_001, 1_002)]);
         assert_eq!(twice.silence(second(900), second(1_000), second(1_004)), held(1_014));
+        // Missed at 1,001, when it was a little late, and repeated at 1,004, a little late again.
+        let late = gaps(&[(1_000, 1_001), (1_003, 1_005)]);
+        assert_eq!(late.silence(second(900), second(1_000), second(1_005)), held(1_014));
         // The repeats find us listening: each gap waits for its own.
         let apart = gaps(&[(1_000, 1_001), (1_005, 1_006)]);
         assert_eq!(apart.silence(second(900), second(1_000), second(1_005)), Silence::Trusted);
