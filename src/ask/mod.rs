@@ -22,14 +22,12 @@ use crate::engine::{Event, Silence, Standing, advance};
 use crate::provider::{Client, Reach, Told};
 use crate::receipts::{Intake, News};
 use crate::store::{Asked, Asking, Book, Entry, Result, Store};
-use crate::timers::Gaps;
+use crate::timers::{Gaps, ON_ITS_WAY};
 use search::{Found, Search};
 
 /// The provider answers one question a second for each subaccount; a little more, since the way there is not always
 /// equally long.
 const SPACING: Span = Span::from_millis(1_020);
-/// A webhook may be on its way for so long.
-const ON_ITS_WAY: Span = Span::from_secs(3);
 /// How often it is looked whether there is anybody to ask about.
 const LOOK: Span = Span::from_secs(5);
 /// The first rest where nobody answers; it doubles up to the second.
@@ -170,7 +168,7 @@ impl Asker {
             match self.search.about(key, step).await? {
                 Found::Candidate(candidate) => return Ok(Some(candidate)),
                 Found::OfAnother => return Ok(None),
-                Found::Nothing => self.gaps.inquired(address, key, false, now),
+                Found::Nothing => self.gaps.inquired(address, key, false, (now, now)),
             }
         }
         Ok(None)
@@ -195,6 +193,7 @@ impl Asker {
     }
 
     async fn ask(&mut self, candidate: Candidate) -> Result<()> {
+        let asked = self.clock.now();
         let told = self.client.details(&candidate.umid).await;
         let now = self.clock.now();
         match told {
@@ -210,7 +209,7 @@ impl Asker {
                             return Ok(());
                         }
                     };
-                self.compare(&candidate, known_since, now).await?;
+                self.compare(&candidate, known_since, (asked, now)).await?;
                 if said {
                     self.fill(&candidate).await?;
                 }
@@ -218,7 +217,7 @@ impl Asker {
             }
             Told::NotKnown => {
                 if let Some(address) = self.address.filter(|_| candidate.is_inquiry) {
-                    self.gaps.inquired(address, candidate.key, false, now);
+                    self.gaps.inquired(address, candidate.key, false, (asked, now));
                 }
                 self.answered(candidate, false, now).await
             }
@@ -241,7 +240,12 @@ impl Asker {
     }
 
     /// Holds what the provider has told against what webhooks have told before.
-    async fn compare(&self, candidate: &Candidate, known_since: Option<Timestamp>, now: Timestamp) -> Result<()> {
+    async fn compare(
+        &self,
+        candidate: &Candidate,
+        known_since: Option<Timestamp>,
+        (asked, now): (Timestamp, Timestamp),
+    ) -> Result<()> {
         let Some(address) = self.address else { return Ok(()) };
         let Candidate { key, step, known, tries, is_overdue, is_inquiry, .. } = *candidate;
         let is_news = self.store.load(vec![key]).await?.pop().is_some_and(|message| {
@@ -250,7 +254,7 @@ impl Asker {
         });
         if is_inquiry {
             let is_old = known_since.is_none_or(|since| now.since(since) >= ON_ITS_WAY);
-            self.gaps.inquired(address, key, is_news && is_old, now);
+            self.gaps.inquired(address, key, is_news && is_old, (asked, now));
         }
         match known_since {
             Some(since) if is_news && is_overdue => self.gaps.unheard(address, since, now),

@@ -27,6 +27,8 @@ const FORGOTTEN: Span = Span::from_secs(3_600);
 /// How old news has to be, of which no webhook has told, to say something about the webhooks: the provider has tried four
 /// times by then.
 const OVERDUE: Span = Span::from_secs(45);
+/// A webhook may be on its way for so long, and on its way to the disk.
+pub const ON_ITS_WAY: Span = Span::from_secs(3);
 /// So many of them say that webhooks do not get to us; one may be lost by itself.
 const PROOF: u32 = 3;
 /// After so long without proof, a harmless read brings a new one.
@@ -417,11 +419,12 @@ impl Gaps {
         self.lock().known[address].inquiry.next()
     }
 
-    /// The provider was asked about one of those. News of which no webhook has told say that none comes.
-    pub fn inquired(&self, address: usize, key: MessageKey, has_news: bool, now: Timestamp) {
+    /// The provider was asked about one of those at `asked`. News of which no webhook has told say that none comes, unless
+    /// one has come meanwhile, or so shortly before that it may have been about to tell them.
+    pub fn inquired(&self, address: usize, key: MessageKey, has_news: bool, (asked, now): (Timestamp, Timestamp)) {
         let heard_at = self.signs[address].heard_at();
         let mut inner = self.lock();
-        if has_news {
+        if has_news && asked.since(heard_at) >= ON_ITS_WAY {
             self.not_heard(&mut inner, address, DoubtCause::Unheard, heard_at, now);
         } else {
             inner.known[address].inquiry.answered(key, now);

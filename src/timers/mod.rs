@@ -27,7 +27,7 @@ use crate::domain::{AfterGap, BatchId, Causes, Ending, MessageKey, Present, Span
 use crate::engine::{Decision, Event, Rule, Silence, Standing, advance};
 use crate::store::{Book, Entry, Loaded, Result, Signal, Store, Verdict};
 
-pub use gaps::{Doubt, Gaps, Over};
+pub use gaps::{Doubt, Gaps, ON_ITS_WAY, Over};
 use inquiry::Due;
 pub use link::Addresses;
 use recall::Recalls;

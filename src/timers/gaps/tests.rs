@@ -240,9 +240,27 @@ fn news_in_answer_to_the_three_questions_is_a_doubt_at_once() {
     assert_eq!(gaps.hold_for_questions(1, &due, second(120)), None, "its webhooks come");
     assert!(matches!(gaps.hold_for_questions(0, &due, second(120)), Some(Silence::Held { .. })));
     let (asked, _) = gaps.inquiry(0).unwrap();
-    gaps.inquired(0, asked, true, second(122));
+    gaps.inquired(0, asked, true, (second(121), second(122)));
     assert_eq!(gaps.deaf(second(122)), Some(Deaf::Since(second(99), DoubtCause::Unheard)));
     assert!(matches!(gaps.plain(second(100), second(120), second(123)), Silence::Held { .. }));
+}
+
+#[test]
+fn news_that_a_webhook_was_about_to_tell_is_no_doubt() {
+    let key = |n| MessageKey { batch: crate::domain::BatchId(1), n };
+    let due: Vec<Due> = (0..30)
+        .map(|n| Due { key: key(n), step: StepIndex::FIRST, accepted: second(100), can_be_asked: true })
+        .collect();
+    for heard in [118, 121] {
+        let gaps = at_one_address(second(0));
+        assert!(gaps.hold_for_questions(0, &due, second(117)).is_some());
+        gaps.heard(&["acme".to_owned()], second(heard));
+        while let Some((about, _)) = gaps.inquiry(0) {
+            gaps.inquired(0, about, true, (second(120), second(122)));
+        }
+        assert_eq!(gaps.deaf(second(122)), None, "{heard}");
+        assert_eq!(gaps.hold_for_questions(0, &due, second(122)), None, "{heard}");
+    }
 }
 
 #[test]
