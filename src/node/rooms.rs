@@ -77,9 +77,12 @@ impl Rooms {
         let mut pruner = Pruner::new(Arc::clone(&store), now);
         pruner.run_once(now).await?;
         let gaps = Arc::new(Gaps::new(now, build::addresses(&config, store.as_ref()).await?));
+        let mut missed = Vec::new();
         for KeptGap { from, until, address } in store.gaps().await? {
             // What the nodes before this one have missed is as doubtful as it was to them.
-            gaps.add(Gap { from, until }, address.as_deref());
+            let gap = Gap { from, until };
+            gaps.add(gap, address.as_deref());
+            missed.extend(address.is_none().then_some(gap));
         }
         for link in store.links().await? {
             gaps.go_on_from(&link, now);
@@ -125,7 +128,9 @@ impl Rooms {
 
         // Only now is anybody about to listen.
         if let Some(from) = listened_until {
-            note_gap(store.as_ref(), &gaps, Gap { from, until: clock.now() }).await?;
+            let gap = Gap { from, until: clock.now() };
+            note_gap(store.as_ref(), &gaps, gap).await?;
+            missed.push(gap);
         }
 
         // What does not fit is forgotten: a place that is not given back is taken for a day, and none is taken twice.
@@ -135,7 +140,7 @@ impl Rooms {
             subaccounts: config.lanes.iter().map(|lane| lane.provider.sub_account.clone()).collect(),
             lanes: config.lanes.clone(),
             words: Words::with(&config.opt_out.stop, &config.opt_out.start, &config.opt_out.ignore),
-            listened_until,
+            missed,
             tell_place: Tell::new(move |news| {
                 let _ = told.try_send(news);
             }),

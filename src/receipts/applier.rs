@@ -51,8 +51,8 @@ pub struct Of {
     /// What events of the account may be about.
     pub lanes: Vec<Lane>,
     pub words: Words,
-    /// Until when the server before this one took receipts.
-    pub listened_until: Option<Timestamp>,
+    /// Times in which no server took receipts, in the order of their ends.
+    pub missed: Vec<Gap>,
     pub tell_place: Tell<PlaceNews>,
     pub tell_too_fast: Tell<TooFast>,
     pub tell_heard: Tell<Heard>,
@@ -81,11 +81,11 @@ impl Applier {
         clock: Arc<dyn Clock>,
         chance: Arc<Chance>,
     ) -> (Self, Intake) {
-        let Of { subaccounts, lanes, words, listened_until, tell_place, tell_too_fast, tell_heard } = of;
+        let Of { subaccounts, lanes, words, missed, tell_place, tell_too_fast, tell_heard } = of;
         let naming = Naming::of(&lanes);
         let ours = Ours { subaccounts: subaccounts.into_iter().collect(), lanes, words };
         let (intake, queue) = Intake::new(ours, Arc::clone(&clock), tell_heard);
-        let (failing_since, round) = (None, Round::from(listened_until.unwrap_or_else(|| clock.now()), &naming));
+        let (failing_since, round) = (None, Round::after(&missed, &naming, clock.now()));
         let applier =
             Self { store, book, clock, chance, queue, failing_since, tell_place, tell_too_fast, naming, round };
         (applier, intake)

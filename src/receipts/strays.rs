@@ -8,6 +8,7 @@ use super::incoming::{Parsed, parse};
 use super::naming::Naming;
 use super::tries::{Tries, Try};
 use crate::domain::{Span, Timestamp};
+use crate::engine::Gap;
 use crate::store::{InboundOf, StrayKind};
 
 /// How often strays are tried again, and for how long once they may adopt.
@@ -23,7 +24,7 @@ const PAGES: u32 = 10;
 #[derive(Debug)]
 pub(super) struct Round {
     /// What came until then is not tried again: a whole round has gone past it since its time to wait was over. Of a server's
-    /// first round, what the server before it had that time for.
+    /// first round, what those before it had that time for.
     behind: Timestamp,
     /// When this round began.
     begun: Option<Timestamp>,
@@ -35,9 +36,16 @@ pub(super) struct Round {
 }
 
 impl Round {
-    /// The first of a server.
-    pub(super) fn from(listened_until: Timestamp, naming: &Naming) -> Self {
-        let behind = listened_until - naming.settled_within() - TRIED_FOR;
+    /// The first of a server that starts at `now`, after these times in which none took receipts, in the order of their
+    /// ends. A server that ended soon after one may not have gone through what came before it.
+    pub(super) fn after(missed: &[Gap], naming: &Naming, now: Timestamp) -> Self {
+        let before = |from: Timestamp| from - naming.settled_within() - TRIED_FOR;
+        let mut behind = before(now);
+        for gap in missed.iter().rev() {
+            if gap.end() >= behind {
+                behind = behind.min(before(gap.from));
+            }
+        }
         Self { behind, begun: None, tried: None, pages: 0, answers_behind: 0 }
     }
 }
@@ -126,5 +134,24 @@ impl Applier {
             after = last;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_round_begins_before_all_that_the_servers_before_it_had_no_time_for() {
+        let at = |second: i64| Timestamp::from_millis(second * 1_000);
+        let begins = |missed: &[(i64, i64)]| {
+            let gap = |(from, until): &(i64, i64)| Gap { from: at(*from), until: at(*until) };
+            let missed: Vec<Gap> = missed.iter().map(gap).collect();
+            Round::after(&missed, &Naming::of(&[]), at(10_000)).behind
+        };
+        assert_eq!(begins(&[]), at(9_935));
+        assert_eq!(begins(&[(3_000, 9_800), (9_960, 10_000)]), at(9_895), "the one in between lived for long");
+        assert_eq!(begins(&[(3_000, 9_900), (9_960, 10_000)]), at(2_935), "it lived for a minute");
+        assert_eq!(begins(&[(13_600, 10_000)]), at(9_935), "the clock was set back");
     }
 }

@@ -19,7 +19,7 @@ use crate::domain::{
     AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Fields, LaneId, MessageKey, Msisdn, Outcome, Plan,
     Present, Recipient, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
 };
-use crate::engine::{Answer, Event, Standing, advance};
+use crate::engine::{Answer, Event, Gap, Standing, advance};
 use crate::optout::Words;
 use crate::store::{
     self, Attempt, Book, Claim, HeldBy, Hold, KnownAs, Loaded, NewAudience, NewBatch, Queue, Spread, Start, Store,
@@ -68,6 +68,7 @@ fn applier(
     book: &Arc<Book>,
     clock: &Arc<ManualClock>,
     lanes: Vec<crate::config::Lane>,
+    missed: Vec<Gap>,
     tell_too_fast: Tell<TooFast>,
 ) -> (Applier, Intake) {
     Applier::new(
@@ -77,7 +78,7 @@ fn applier(
             subaccounts: vec!["acme".to_owned()],
             lanes,
             words: Words::default(),
-            listened_until: Some(clock.now()),
+            missed,
             tell_place: Tell::new(|_| {}),
             tell_heard: Tell::new(|_| {}),
             tell_too_fast,
@@ -142,7 +143,7 @@ impl Desk {
         let too_fast = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&too_fast);
         let tell = Tell::new(move |news| told.lock().unwrap().push(news));
-        let (applier, intake) = applier(&store, &book, &clock, lanes, tell);
+        let (applier, intake) = applier(&store, &book, &clock, lanes, Vec::new(), tell);
         Self { store, book, clock, applier, intake, lane, key: MessageKey { batch, n: 0 }, too_fast }
     }
 

@@ -138,6 +138,7 @@ async fn an_unknown_second_try_is_not_decided_by_what_is_known_of_the_first() {
     assert!(world.message(&launched, 0).await.marks.unknown(StepIndex::FIRST));
     world.says(&launched, 0, Says::State("undelivered"));
     world.down_for(Span::from_secs(3_600)).await;
+    world.node.retry_strays().await.unwrap();
     world.seconds(30).await;
     let present = world.message(&launched, 0).await;
     assert_eq!((world.asked(), world.waived(&launched).await), (Vec::new(), 1));

@@ -209,13 +209,7 @@ async fn a_deadline_that_is_held_waits_also_for_receipts_that_come_meanwhile() {
     world.down_for(Span::from_secs(15)).await;
     world.seconds(25).await;
     hear_nameless(&mut world).await;
-    for _ in 0..60 {
-        world.seconds(1).await;
-        world.node.retry_strays().await.unwrap();
-        world.send().await;
-    }
-    assert_eq!(*world.provider.sms.lock().unwrap(), []);
-    assert_eq!(world.message(&launched, 0).await.outcome(), Some(Outcome::Reached));
+    comes_to_be_reached(&mut world, &launched).await;
 }
 
 #[tokio::test]
@@ -238,4 +232,44 @@ async fn a_deadline_waits_for_a_receipt_that_may_adopt_its_attempt() {
         assert_eq!(world.provider.sms.lock().unwrap().len(), sms);
         assert_eq!(world.message(&launched, 0).await.outcome(), arrives.then_some(Outcome::Reached));
     }
+}
+
+#[tokio::test]
+async fn after_a_restart_a_deadline_waits_until_the_receipts_that_wait_have_been_gone_through() {
+    let mut world = World::begin().await;
+    world.provider.breaks.store(true, Ordering::Relaxed);
+    let launched = world.launch_of(&steps(1, "60s", "viber")).await;
+    world.send().await;
+    world.provider.breaks.store(false, Ordering::Relaxed);
+    world.seconds(55).await;
+    hear_nameless(&mut world).await;
+    world.seconds(10).await;
+    world.start_again().await;
+    world.seconds(3).await;
+    comes_to_be_reached(&mut world, &launched).await;
+}
+
+#[tokio::test]
+async fn a_deadline_waits_for_a_receipt_that_may_adopt_also_where_earlier_ones_are_lost() {
+    let mut world = World::begin().await;
+    world.provider.breaks.store(true, Ordering::Relaxed);
+    let route = format!("after_gap = \"fall_back\"\n{}", steps(1, "300s", "viber"));
+    let launched = world.launch_of(&route).await;
+    world.send().await;
+    world.provider.breaks.store(false, Ordering::Relaxed);
+    world.down_for(Span::from_secs(200)).await;
+    world.seconds(90).await;
+    hear_nameless(&mut world).await;
+    comes_to_be_reached(&mut world, &launched).await;
+}
+
+/// The first recipient of a launch, without an SMS.
+async fn comes_to_be_reached(world: &mut World, launched: &Launched) {
+    for _ in 0..60 {
+        world.send().await;
+        world.seconds(1).await;
+        world.node.retry_strays().await.unwrap();
+    }
+    assert_eq!(*world.provider.sms.lock().unwrap(), []);
+    assert_eq!(world.message(launched, 0).await.outcome(), Some(Outcome::Reached));
 }

@@ -28,8 +28,8 @@ type Those = Vec<(Timestamp, Arc<BTreeSet<String>>)>;
 #[derive(Debug, Default)]
 struct Inner {
     waiting: HashMap<(Msisdn, Channel), Those>,
-    /// All that came until then have been tried.
-    tried_until: Timestamp,
+    /// All that came until then have been tried. Nothing before the first round, which finds what an earlier server has kept.
+    tried_until: Option<Timestamp>,
     /// With so many recipients, those of whom nothing waits any more are forgotten.
     most: usize,
 }
@@ -44,27 +44,29 @@ impl Expected {
         let tried_until = inner.tried_until;
         for Waiting { about, came, except } in all {
             let waiting = inner.waiting.entry(about).or_default();
-            waiting.retain(|(known, _)| *known > tried_until);
+            waiting.retain(|(known, _)| Some(*known) > tried_until);
             if !waiting.iter().any(|(known, of)| *known == came && *of == except) {
                 waiting.push((came, except));
             }
         }
         if inner.waiting.len() > inner.most.max(FEW) {
-            inner.waiting.retain(|_, waiting| waiting.iter().any(|(came, _)| *came > tried_until));
+            inner.waiting.retain(|_, waiting| waiting.iter().any(|(came, _)| Some(*came) > tried_until));
             inner.most = inner.waiting.len() * 2;
         }
     }
 
     pub(super) fn tried_until(&self, came: Timestamp) {
         let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        inner.tried_until = came.max(inner.tried_until);
+        inner.tried_until = inner.tried_until.max(Some(came));
     }
 
-    /// Whether one that came in time may speak of an attempt of this lane, and has not been tried.
+    /// Whether one that came in time may speak of an attempt of this lane, and has not been tried. Before the first round
+    /// any may.
     pub(super) fn is_about(&self, about: (Msisdn, Channel), lane: &str, in_time: impl Fn(Timestamp) -> bool) -> bool {
         let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(tried_until) = inner.tried_until else { return true };
         inner.waiting.get(&about).is_some_and(|waiting| {
-            let waits = |came: Timestamp| came > inner.tried_until && in_time(came);
+            let waits = |came: Timestamp| came > tried_until && in_time(came);
             waiting.iter().any(|(came, except)| !except.contains(lane) && waits(*came))
         })
     }
@@ -88,6 +90,8 @@ mod tests {
         let expected = Expected::default();
         expected.put([waiting(1, 50, "named"), waiting(1, 60, "other"), waiting(1, 60, "other")].into_iter());
         let about = waiting(1, 0, "").about;
+        assert!(expected.is_about(about, "vb", |_| true), "before the first round");
+        expected.tried_until(at(0));
         let is_about = |lane, came_by| expected.is_about(about, lane, |came| came <= at(came_by));
         assert!(is_about("vb", 50) && !is_about("vb", 49), "what comes later is no news of the time before");
         assert!(!is_about("named", 59) && is_about("named", 60));

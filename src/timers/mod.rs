@@ -256,7 +256,7 @@ impl Timers {
             Some(self.book.expects((message.msisdn, step.channel), &member.lane, in_time))
         };
         match silence {
-            Silence::Trusted if counted.is_some() && is_expected() == Some(true) => {
+            Silence::Trusted | Silence::Lost if counted.is_some() && is_expected() == Some(true) => {
                 Silence::Held { until: now + WHILE_EXPECTED }
             }
             silence => silence,

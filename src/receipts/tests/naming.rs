@@ -101,8 +101,12 @@ impl Desk {
 
     /// The next server on the same database.
     fn restart(&mut self, sub_account: &str, base_url: &str) {
-        let lanes = lanes(sub_account, base_url);
-        (self.applier, self.intake) = applier(&self.store, &self.book, &self.clock, lanes, Tell::new(|_| {}));
+        self.restart_after(Vec::new(), sub_account, base_url);
+    }
+
+    fn restart_after(&mut self, missed: Vec<Gap>, sub_account: &str, base_url: &str) {
+        let (lanes, untold) = (lanes(sub_account, base_url), Tell::new(|_| {}));
+        (self.applier, self.intake) = applier(&self.store, &self.book, &self.clock, lanes, missed, untold);
     }
 
     async fn naming(&self) -> Vec<String> {
@@ -178,8 +182,9 @@ async fn a_receipt_that_waits_to_adopt_is_not_forgotten_while_no_server_runs() {
     let mut desk = Desk::on("acme", ADDRESS).await;
     let foreign = desk.lose_and_wait().await;
     desk.hear_foreign(foreign).await;
-    desk.restart("acme", ADDRESS);
+    let from = desk.clock.now();
     desk.wait(3_600);
+    desk.restart_after(vec![Gap { from, until: desk.clock.now() }], "acme", ADDRESS);
     desk.applier.retry_strays().await.unwrap();
     assert_eq!((desk.strays().await, desk.is_adopted().await), (0, true));
     assert_eq!(desk.counts_from().await, [desk.clock.now()]);
