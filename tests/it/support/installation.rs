@@ -11,6 +11,7 @@ use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Row};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use volley::domain::{Channel, Msisdn};
 
 use super::process::{Ended, Process};
@@ -45,7 +46,7 @@ pub(crate) struct Installation {
     /// How it is started, but for its seed.
     simulate: Vec<String>,
     server: Option<Process>,
-    reader: Option<SqlitePool>,
+    reader: OnceCell<SqlitePool>,
 }
 
 /// Where server and provider listen.
@@ -125,7 +126,7 @@ impl Installation {
         }
         std::fs::write(folder.path().join("volley.toml"), config).unwrap();
         let provider = Provider::at(&format!("http://{listen}"));
-        let mut site = Self { provider, folder, simulator: None, simulate, server: None, reader: None };
+        let mut site = Self { provider, folder, simulator: None, simulate, server: None, reader: OnceCell::new() };
         site.simulate(shape.seed).await;
         site
     }
@@ -226,12 +227,10 @@ impl Installation {
     }
 
     /// Looks into the database beside everybody else, and writes nothing.
-    async fn reader(&mut self) -> SqlitePool {
-        if self.reader.is_none() {
-            let options = SqliteConnectOptions::new().filename(self.path("volley.db")).read_only(true);
-            self.reader = Some(SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap());
-        }
-        self.reader.clone().unwrap()
+    async fn reader(&self) -> &SqlitePool {
+        let options = SqliteConnectOptions::new().filename(self.path("volley.db")).read_only(true);
+        let open = async || SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+        self.reader.get_or_init(open).await
     }
 
     /// Whether somebody can write now: no process holds the database's own lock.
@@ -243,15 +242,22 @@ impl Installation {
     }
 
     /// One number out of the database; nothing where there is no row.
-    pub(crate) async fn look(&mut self, sql: &'static str) -> Option<i64> {
-        let row = sqlx::query(sql).fetch_optional(&self.reader().await).await.unwrap();
+    pub(crate) async fn look(&self, sql: &'static str) -> Option<i64> {
+        let row = sqlx::query(sql).fetch_optional(self.reader().await).await.unwrap();
         row.and_then(|row| row.get::<Option<i64>, _>(0))
     }
 
+    /// What the server has noted of itself and of the provider, for whoever has to find out why a test has failed.
+    pub(crate) async fn notes(&self) -> String {
+        let sql = "SELECT at || ' ' || subject || ': ' || text FROM event ORDER BY id";
+        let notes: Vec<String> = sqlx::query_scalar(sql).fetch_all(self.reader().await).await.unwrap();
+        notes.join("\n")
+    }
+
     /// Messages that are claimed and not recorded: to whom, and on which channel.
-    pub(crate) async fn in_flight(&mut self) -> Vec<(Msisdn, Channel)> {
+    pub(crate) async fn in_flight(&self) -> Vec<(Msisdn, Channel)> {
         let sql = "SELECT msisdn, channel FROM message JOIN lane ON lane.id = message.lane WHERE state = 1";
-        let rows = sqlx::query(sql).fetch_all(&self.reader().await).await.unwrap();
+        let rows = sqlx::query(sql).fetch_all(self.reader().await).await.unwrap();
         let one = |row: &sqlx::sqlite::SqliteRow| {
             let number = u64::try_from(row.get::<i64, _>(0)).unwrap();
             (Msisdn::try_from(number).unwrap(), Channel::from_code(row.get::<u8, _>(1)).unwrap())
