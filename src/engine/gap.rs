@@ -11,14 +11,14 @@ pub struct Gap {
     pub until: Timestamp,
 }
 
-/// The provider repeats a receipt after 1, 10, 30 and 90 seconds, so so many after its first try.
-const REPEATED_AT: [Span; 4] = [Span::from_secs(1), Span::from_secs(11), Span::from_secs(41), Span::from_secs(131)];
+/// The provider tries a receipt again so long after each try that has failed, and then gives up.
+const PAUSES: [Span; 4] = [Span::from_secs(1), Span::from_secs(10), Span::from_secs(30), Span::from_secs(90)];
 /// For so long after its first try a receipt may still come; what is missed for longer is lost.
-pub const REPEATED_FOR: Span = REPEATED_AT[3];
-/// For clocks that tick apart and for the way: so much later each try may come.
+pub const REPEATED_FOR: Span = Span::from_secs(131);
+/// Each try may come this much later than it should, because clocks differ and the way takes time.
 const MARGIN: Span = Span::from_secs(2);
-/// The last repeat and its margin: an older gap no longer matters to any other.
-const MATTERS_FOR: Span = Span::from_secs(133);
+/// The last repeat, where each was late: an older gap no longer matters to any other.
+const MATTERS_FOR: Span = Span::from_secs(139);
 
 impl Gap {
     /// Whether something may have been said in it of a step that was accepted at `accepted` and was due at `due`.
@@ -37,11 +37,9 @@ impl Gap {
         self.from.max(self.until)
     }
 
-    /// The part of it whose receipts, so much later, may have met another gap.
-    fn met(&self, later: Span, other: &Self) -> Option<Self> {
-        let part =
-            Self { from: self.from.max(other.from - later - MARGIN), until: self.until.min(other.until - later) };
-        (part.from < part.until).then_some(part)
+    fn and(&self, other: &Self) -> Option<Self> {
+        let both = Self { from: self.from.max(other.from), until: self.until.min(other.until) };
+        (both.from < both.until).then_some(both)
     }
 }
 
@@ -67,7 +65,7 @@ impl Gaps {
         let all: Vec<Gap> = self.0.iter().map(|known| known.gap).collect();
         for known in &mut self.0 {
             // What was given up on stays so, also when those that swallowed its repeats are forgotten.
-            known.filled = known.filled.and(filled_at(known.gap, &all));
+            known.filled = known.filled.and_then(|_| filled_at(known.gap, &all));
         }
         self.0.last().and_then(|known| known.filled)
     }
@@ -111,17 +109,39 @@ impl Gaps {
     }
 }
 
-/// When the last repeat of what was missed in `gap` has had its time, where none was missed every time.
+/// When the last repeat of what was missed in `gap` has had its time, where none was missed every time. Late repeats are
+/// waited for; that all of them were late and missed is not assumed.
 fn filled_at(gap: Gap, all: &[Gap]) -> Option<Timestamp> {
     gap.length()?;
-    let mut untold = vec![gap];
-    let mut filled = gap.until;
-    for later in REPEATED_AT {
-        let Some(latest) = untold.iter().map(|part| part.until).max() else { break };
-        filled = filled.max(latest + later);
-        untold = untold.iter().flat_map(|part| all.iter().filter_map(|other| part.met(later, other))).collect();
+    let matters = |other: &&Gap| other.until > gap.from && other.from < gap.until + MATTERS_FOR;
+    let all: Vec<Gap> = all.iter().filter(matters).copied().collect();
+    let on_time = |failed: Vec<Gap>, pause| failed_again(&failed, pause, Span::default(), &all);
+    if !PAUSES.into_iter().fold(vec![gap], on_time).is_empty() {
+        return None;
     }
-    untold.is_empty().then(|| filled + MARGIN)
+    let (mut failed, mut filled) = (vec![gap], gap.until);
+    for pause in PAUSES {
+        let Some(last) = failed.last() else { break };
+        filled = filled.max(last.until + pause + MARGIN);
+        failed = failed_again(&failed, pause, MARGIN, &all);
+    }
+    Some(filled)
+}
+
+/// When the tries failed that followed those which had `failed` after a pause, and were late by so much at most. In order,
+/// and apart.
+fn failed_again(failed: &[Gap], pause: Span, late: Span, all: &[Gap]) -> Vec<Gap> {
+    let tries = failed.iter().map(|failed| Gap { from: failed.from + pause, until: failed.until + pause + late });
+    let mut met: Vec<Gap> = tries.flat_map(|tries| all.iter().filter_map(move |gap| tries.and(gap))).collect();
+    met.sort_unstable_by_key(|gap| gap.from);
+    met.dedup_by(|next, last| {
+        let is_joined = next.from <= last.until;
+        if is_joined {
+            last.until = last.until.max(next.until);
+        }
+        is_joined
+    });
+    met
 }
 
 #[cfg(test)]
@@ -177,13 +197,41 @@ mod tests {
         // Missed at 1,000, repeated at 1,001 and missed again, so it comes at 1,011 at the latest.
         let twice = gaps(&[(1_000, 1_001), (1_001, 1_002)]);
         assert_eq!(twice.silence(second(900), second(1_000), second(1_004)), held(1_014));
-        // Missed at 1,001, when it was a little late, and repeated at 1,004, a little late again.
-        let late = gaps(&[(1_000, 1_001), (1_003, 1_005)]);
-        assert_eq!(late.silence(second(900), second(1_000), second(1_005)), held(1_014));
         // The repeats find us listening: each gap waits for its own.
         let apart = gaps(&[(1_000, 1_001), (1_005, 1_006)]);
         assert_eq!(apart.silence(second(900), second(1_000), second(1_005)), Silence::Trusted);
         assert_eq!(apart.silence(second(900), second(1_005), second(1_006)), held(1_009));
+    }
+
+    #[test]
+    fn each_repeat_may_be_late_and_meet_the_next_gap_by_that() {
+        // Missed just before 1,001; repeated at 1,004 at the latest, in the second gap; and after 10 s more, late again.
+        let late = gaps(&[(1_000, 1_001), (1_003, 1_005)]);
+        assert_eq!(late.silence(second(900), second(1_000), second(1_005)), held(1_016));
+        // That repeat comes from 1,013 on, and not after 1,016.
+        let once_more = gaps(&[(1_000, 1_001), (1_003, 1_005), (1_015, 1_018)]);
+        assert_eq!(once_more.silence(second(900), second(1_000), second(1_018)), held(1_048));
+        let too_late = gaps(&[(1_000, 1_001), (1_003, 1_005), (1_016, 1_018)]);
+        assert_eq!(too_late.silence(second(900), second(1_000), second(1_016)), Silence::Trusted);
+    }
+
+    #[test]
+    fn what_may_have_been_late_each_time_is_waited_for_and_not_lost() {
+        let unlucky = [(0, 1), (2, 3), (12, 13), (42, 43), (132, 133)];
+        let gaps = gaps(&unlucky.map(|(from, until)| (1_000 + from, 1_000 + until)));
+        assert_eq!(gaps.silence(second(900), second(1_000), second(1_134)), held(1_135));
+        assert_eq!(gaps.silence(second(900), second(1_000), second(1_135)), Silence::Trusted);
+    }
+
+    #[test]
+    fn a_thousand_short_gaps_are_looked_at_together_and_forgotten_in_turn() {
+        let mut gaps = Gaps::default();
+        let at = |place: i64| Timestamp::from_millis(1_000_000 + 2_500 * place);
+        for place in 0..1_000 {
+            let filled = gaps.add(Gap { from: at(place), until: at(place) + Span::from_secs(1) });
+            assert!(filled.is_some(), "{place}");
+        }
+        assert!(gaps.0.len() < 60, "{}", gaps.0.len());
     }
 
     #[test]
