@@ -27,7 +27,7 @@ const FORGOTTEN: Span = Span::from_secs(3_600);
 /// How old news has to be, of which no webhook has told, to say something about the webhooks: the provider has tried four
 /// times by then.
 const OVERDUE: Span = Span::from_secs(45);
-/// A webhook may be on its way for so long, and on its way to the disk.
+/// A webhook may take so long to reach us and the disk.
 pub const ON_ITS_WAY: Span = Span::from_secs(3);
 /// So many of them say that webhooks do not get to us; one may be lost by itself.
 const PROOF: u32 = 3;
@@ -419,15 +419,18 @@ impl Gaps {
         self.lock().known[address].inquiry.next()
     }
 
-    /// The provider was asked about one of those at `asked`. News of which no webhook has told say that none comes, unless
-    /// one has come meanwhile, or so shortly before that it may have been about to tell them.
+    /// The provider was asked about one of those at `asked`. News that no webhook has told mean that none reaches us,
+    /// unless one came meanwhile or shortly before: then it depends on when the others were accepted.
     pub fn inquired(&self, address: usize, key: MessageKey, has_news: bool, (asked, now): (Timestamp, Timestamp)) {
         let heard_at = self.signs[address].heard_at();
         let mut inner = self.lock();
-        if has_news && asked.since(heard_at) >= ON_ITS_WAY {
-            self.not_heard(&mut inner, address, DoubtCause::Unheard, heard_at, now);
+        let inquiry = &mut inner.known[address].inquiry;
+        if !has_news {
+            inquiry.answered(key, now);
+        } else if asked.since(heard_at) < ON_ITS_WAY {
+            inquiry.close();
         } else {
-            inner.known[address].inquiry.answered(key, now);
+            self.not_heard(&mut inner, address, DoubtCause::Unheard, heard_at, now);
         }
     }
 

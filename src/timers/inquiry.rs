@@ -87,7 +87,7 @@ impl Inquiry {
         }
     }
 
-    /// The doubt that the answers have raised takes over.
+    /// The doubt that an answer has raised takes over, or a webhook that has come says enough.
     pub(super) fn close(&mut self) {
         *self = Self::default();
     }
