@@ -51,7 +51,7 @@ pub struct Of {
     /// What events of the account may be about.
     pub lanes: Vec<Lane>,
     pub words: Words,
-    /// Times in which no server took receipts, in the order of their ends.
+    /// Times in which no server took receipts.
     pub missed: Vec<Gap>,
     pub tell_place: Tell<PlaceNews>,
     pub tell_too_fast: Tell<TooFast>,
@@ -85,7 +85,7 @@ impl Applier {
         let naming = Naming::of(&lanes);
         let ours = Ours { subaccounts: subaccounts.into_iter().collect(), lanes, words };
         let (intake, queue) = Intake::new(ours, Arc::clone(&clock), tell_heard);
-        let (failing_since, round) = (None, Round::after(&missed, &naming, clock.now()));
+        let (failing_since, round) = (None, Round::after(missed, &naming, clock.now()));
         let applier =
             Self { store, book, clock, chance, queue, failing_since, tell_place, tell_too_fast, naming, round };
         (applier, intake)

@@ -23,8 +23,8 @@ const PAGES: u32 = 10;
 /// Where the trying again is.
 #[derive(Debug)]
 pub(super) struct Round {
-    /// What came until then is not tried again: a whole round has gone past it since its time to wait was over. Of a server's
-    /// first round, what those before it had that time for.
+    /// What came until then is not tried again: a whole round has gone past it since its time to wait was over. In a
+    /// server's first round: what earlier servers had the time to try in full.
     behind: Timestamp,
     /// When this round began.
     begun: Option<Timestamp>,
@@ -36,9 +36,10 @@ pub(super) struct Round {
 }
 
 impl Round {
-    /// The first of a server that starts at `now`, after these times in which none took receipts, in the order of their
-    /// ends. A server that ended soon after one may not have gone through what came before it.
-    pub(super) fn after(missed: &[Gap], naming: &Naming, now: Timestamp) -> Self {
+    /// The first of a server that starts at `now`, after these times in which none took receipts. A server that died soon
+    /// after one may not have tried what came before it.
+    pub(super) fn after(mut missed: Vec<Gap>, naming: &Naming, now: Timestamp) -> Self {
+        missed.sort_unstable_by_key(Gap::end);
         let before = |from: Timestamp| from - naming.settled_within() - TRIED_FOR;
         let mut behind = before(now);
         for gap in missed.iter().rev() {
@@ -142,16 +143,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_round_begins_before_all_that_the_servers_before_it_had_no_time_for() {
+    fn the_first_round_reaches_back_to_what_earlier_servers_had_no_time_for() {
         let at = |second: i64| Timestamp::from_millis(second * 1_000);
         let begins = |missed: &[(i64, i64)]| {
             let gap = |(from, until): &(i64, i64)| Gap { from: at(*from), until: at(*until) };
             let missed: Vec<Gap> = missed.iter().map(gap).collect();
-            Round::after(&missed, &Naming::of(&[]), at(10_000)).behind
+            Round::after(missed, &Naming::of(&[]), at(10_000)).behind
         };
         assert_eq!(begins(&[]), at(9_935));
         assert_eq!(begins(&[(3_000, 9_800), (9_960, 10_000)]), at(9_895), "the one in between lived for long");
-        assert_eq!(begins(&[(3_000, 9_900), (9_960, 10_000)]), at(2_935), "it lived for a minute");
+        assert_eq!(begins(&[(3_000, 9_900), (9_960, 10_000)]), at(2_935), "the one in between lived for a minute only");
         assert_eq!(begins(&[(13_600, 10_000)]), at(9_935), "the clock was set back");
     }
 }

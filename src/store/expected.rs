@@ -28,7 +28,8 @@ type Those = Vec<(Timestamp, Arc<BTreeSet<String>>)>;
 #[derive(Debug, Default)]
 struct Inner {
     waiting: HashMap<(Msisdn, Channel), Those>,
-    /// All that came until then have been tried. Nothing before the first round, which finds what an earlier server has kept.
+    /// All that came until then have been tried; nothing until the first round is over, since an earlier server may have
+    /// kept some.
     tried_until: Option<Timestamp>,
     /// With so many recipients, those of whom nothing waits any more are forgotten.
     most: usize,
@@ -60,8 +61,8 @@ impl Expected {
         inner.tried_until = inner.tried_until.max(Some(came));
     }
 
-    /// Whether one that came in time may speak of an attempt of this lane, and has not been tried. Before the first round
-    /// any may.
+    /// Whether one that came in time may speak of an attempt of this lane, and has not been tried. Until the first
+    /// round is over there may be one for each.
     pub(super) fn is_about(&self, about: (Msisdn, Channel), lane: &str, in_time: impl Fn(Timestamp) -> bool) -> bool {
         let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let Some(tried_until) = inner.tried_until else { return true };
