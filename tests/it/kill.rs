@@ -69,9 +69,9 @@ delivered_after = { median = "150ms", spread = 3.0 }
 undelivered_after = { median = "150ms", spread = 3.0 }
 "#;
 
-/// The route that everybody goes: all three channels, each with as little patience as a machine that is busy with the
-/// other tests allows. One that stalls for seconds again and again may miss a receipt each time that it is repeated: what
-/// nobody knows waits for its window then.
+/// The route that everybody goes: all three channels, each with deadlines as short as a machine that is busy with
+/// other tests allows. One that stalls again and again may miss every repeat of a receipt; an attempt without an answer
+/// waits for the end of its window then.
 fn campaign_file(audience: &str, more: &str) -> String {
     format!(
         r#"
@@ -318,7 +318,7 @@ impl Round {
         }
     }
 
-    /// No kill of ours turns into a message on another channel: the receipt was repeated, and waited for.
+    /// No kill of ours causes a message on another channel: the server waits for the repeats.
     async fn check_fallbacks(&self, campaign: &Campaign, seen: &HashMap<(Msisdn, Channel), &Arrived>) {
         for person in campaign.people.clone() {
             let msisdn = Msisdn::try_from(number(person)).unwrap();

@@ -247,7 +247,7 @@ impl Installation {
         row.and_then(|row| row.get::<Option<i64>, _>(0))
     }
 
-    /// What the server has noted of itself and of the provider, for whoever has to find out why a test has failed.
+    /// What the server has noted of itself and of the provider, to find out why a test has failed.
     pub(crate) async fn notes(&self) -> String {
         let sql = "SELECT at || ' ' || subject || ': ' || text FROM event ORDER BY id";
         let notes: Vec<String> = sqlx::query_scalar(sql).fetch_all(self.reader().await).await.unwrap();
