@@ -73,10 +73,8 @@ impl Applier {
         for ((mut receipt, id), found) in receipts.into_iter().zip(ids).zip(found) {
             let Some(found) = found else { continue };
             if tries.told_by(&receipt, &found, &found.message.present).await? != Try::Unrecorded {
-                // Nothing came of it while no server ran, and the audit need not look for why.
-                if now.since(receipt.received) > TRIED_FOR {
-                    receipt.counts_from = now;
-                }
+                // Nothing came of it until now, and the audit need not look for why.
+                receipt.counts_from = now;
                 adopts |= found.by_number;
                 ours.push(receipt);
                 forgotten.push(id);

@@ -357,6 +357,21 @@ async fn a_stop_is_on_disk_and_reaches_what_is_claimed_by_the_time_it_is_acknowl
 }
 
 #[tokio::test]
+async fn a_receipt_that_overtook_its_answer_counts_from_when_it_is_applied() {
+    let mut desk = Desk::new().await;
+    let claimed = desk.claim().await;
+    let umid = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"first","channel":"viber",
+        "status":{"state":"undelivered","errorCode":2008}}}"#;
+    desk.applier.apply(parse(umid.into(), None, desk.clock.now())).await.unwrap();
+    desk.wait(50);
+    desk.answer(&claimed, "first").await;
+    desk.applier.retry_strays().await.unwrap();
+    let received =
+        desk.store.receipts(desk.key).await.unwrap().iter().map(|receipt| receipt.received).collect::<Vec<_>>();
+    assert_eq!(received, [desk.clock.now()]);
+}
+
+#[tokio::test]
 async fn an_answer_that_comes_before_its_umid_is_known_counts_once_it_is() {
     let mut desk = Desk::new().await;
     let claimed = desk.claim().await;
