@@ -168,7 +168,7 @@ impl Asker {
             match self.search.about(key, step).await? {
                 Found::Candidate(candidate) => return Ok(Some(candidate)),
                 Found::OfAnother => return Ok(None),
-                Found::Nothing => self.gaps.inquired(address, key, false, (now, now)),
+                Found::Nothing => self.gaps.inquired(address, key, None, now),
             }
         }
         Ok(None)
@@ -217,7 +217,7 @@ impl Asker {
             }
             Told::NotKnown => {
                 if let Some(address) = self.address.filter(|_| candidate.is_inquiry) {
-                    self.gaps.inquired(address, candidate.key, false, (asked, now));
+                    self.gaps.inquired(address, candidate.key, None, now);
                 }
                 self.answered(candidate, false, now).await
             }
@@ -254,7 +254,7 @@ impl Asker {
         });
         if is_inquiry {
             let is_old = known_since.is_none_or(|since| now.since(since) >= ON_ITS_WAY);
-            self.gaps.inquired(address, key, is_news && is_old, (asked, now));
+            self.gaps.inquired(address, key, (is_news && is_old).then_some(asked), now);
         }
         match known_since {
             Some(since) if is_news && is_overdue => self.gaps.unheard(address, since, now),

@@ -14,11 +14,14 @@ pub struct Gap {
 /// The provider tries a receipt again so long after each try that has failed, and then gives up.
 const PAUSES: [Span; 4] = [Span::from_secs(1), Span::from_secs(10), Span::from_secs(30), Span::from_secs(90)];
 /// For so long after its first try a receipt may still come; what is missed for longer is lost.
-pub const REPEATED_FOR: Span = Span::from_secs(131);
+pub const REPEATED_FOR: Span = {
+    let [first, second, third, last] = PAUSES;
+    Span::from_millis(first.millis() + second.millis() + third.millis() + last.millis())
+};
 /// Each try may come this much later than it should, because clocks differ and the way takes time.
 const MARGIN: Span = Span::from_secs(2);
 /// The last repeat, where each was late: an older gap no longer matters to any other.
-const MATTERS_FOR: Span = Span::from_secs(139);
+const MATTERS_FOR: Span = Span::from_millis(REPEATED_FOR.millis() + 4 * MARGIN.millis());
 
 impl Gap {
     /// Whether something may have been said in it of a step that was accepted at `accepted` and was due at `due`.

@@ -235,10 +235,7 @@ async fn however_many_strays_there_are_each_is_tried_again() {
     desk.store.take_receipts(Vec::new(), old, Vec::new()).await.unwrap();
     let foreign = vec![stray(now); 25_000];
     desk.store.take_receipts(Vec::new(), foreign, Vec::new()).await.unwrap();
-    let umid = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"first","channel":"viber",
-        "status":{"state":"undelivered","errorCode":2008}}}"#;
-    let parsed = parse(umid.into(), None, now);
-    desk.applier.apply(parsed).await.unwrap();
+    desk.hear_of(None, "first", "undelivered", Some(2008)).await;
     let claimed = desk.claim().await;
     desk.answer(&claimed, "first").await;
 
@@ -360,9 +357,7 @@ async fn a_stop_is_on_disk_and_reaches_what_is_claimed_by_the_time_it_is_acknowl
 async fn a_receipt_that_overtook_its_answer_counts_from_when_it_is_applied() {
     let mut desk = Desk::new().await;
     let claimed = desk.claim().await;
-    let umid = r#"{"eventType":"outbound_message_status_changed","payload":{"umid":"first","channel":"viber",
-        "status":{"state":"undelivered","errorCode":2008}}}"#;
-    desk.applier.apply(parse(umid.into(), None, desk.clock.now())).await.unwrap();
+    desk.hear_of(None, "first", "undelivered", Some(2008)).await;
     desk.wait(50);
     desk.answer(&claimed, "first").await;
     desk.applier.retry_strays().await.unwrap();

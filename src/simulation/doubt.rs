@@ -187,6 +187,16 @@ async fn a_crash_while_a_message_is_sent_past_its_deadline_makes_it_not_fall_bac
     assert!(matches!(present.state, State::Awaiting { .. }) && present.step == StepIndex::FIRST, "{present:?}");
 }
 
+/// A campaign whose first messages have left, and got no answer.
+async fn unanswered(text: &str) -> (World, Launched) {
+    let mut world = World::begin().await;
+    world.provider.breaks.store(true, Ordering::Relaxed);
+    let launched = world.launch_of(text).await;
+    world.send().await;
+    world.provider.breaks.store(false, Ordering::Relaxed);
+    (world, launched)
+}
+
 /// The first recipient's message arrived, and a receipt without our id tells so: it has to wait until it can be of no request
 /// that is under way.
 async fn hear_nameless(world: &mut World) {
@@ -199,11 +209,7 @@ async fn hear_nameless(world: &mut World) {
 
 #[tokio::test]
 async fn a_deadline_that_is_held_waits_also_for_receipts_that_come_meanwhile() {
-    let mut world = World::begin().await;
-    world.provider.breaks.store(true, Ordering::Relaxed);
-    let launched = world.launch_of(&steps(1, "60s", "viber")).await;
-    world.send().await;
-    world.provider.breaks.store(false, Ordering::Relaxed);
+    let (mut world, launched) = unanswered(&steps(1, "60s", "viber")).await;
     world.seconds(54).await;
     // Its deadline passes meanwhile, and is held until half a minute of repeats is over.
     world.down_for(Span::from_secs(15)).await;
@@ -215,20 +221,12 @@ async fn a_deadline_that_is_held_waits_also_for_receipts_that_come_meanwhile() {
 #[tokio::test]
 async fn a_deadline_waits_for_a_receipt_that_may_adopt_its_attempt() {
     for (arrives, sms) in [(true, 0), (false, 1)] {
-        let mut world = World::begin().await;
-        world.provider.breaks.store(true, Ordering::Relaxed);
-        let launched = world.launch_of(&steps(1, "60s", "viber")).await;
-        world.send().await;
-        world.provider.breaks.store(false, Ordering::Relaxed);
+        let (mut world, launched) = unanswered(&steps(1, "60s", "viber")).await;
         world.seconds(50).await;
         if arrives {
             hear_nameless(&mut world).await;
         }
-        for _ in 0..60 {
-            world.seconds(1).await;
-            world.node.retry_strays().await.unwrap();
-            world.send().await;
-        }
+        a_minute_passes(&mut world).await;
         assert_eq!(world.provider.sms.lock().unwrap().len(), sms);
         assert_eq!(world.message(&launched, 0).await.outcome(), arrives.then_some(Outcome::Reached));
     }
@@ -236,11 +234,7 @@ async fn a_deadline_waits_for_a_receipt_that_may_adopt_its_attempt() {
 
 #[tokio::test]
 async fn after_a_restart_a_deadline_waits_until_the_receipts_that_wait_have_been_gone_through() {
-    let mut world = World::begin().await;
-    world.provider.breaks.store(true, Ordering::Relaxed);
-    let launched = world.launch_of(&steps(1, "60s", "viber")).await;
-    world.send().await;
-    world.provider.breaks.store(false, Ordering::Relaxed);
+    let (mut world, launched) = unanswered(&steps(1, "60s", "viber")).await;
     world.seconds(55).await;
     hear_nameless(&mut world).await;
     world.seconds(10).await;
@@ -251,12 +245,8 @@ async fn after_a_restart_a_deadline_waits_until_the_receipts_that_wait_have_been
 
 #[tokio::test]
 async fn a_deadline_waits_for_a_receipt_that_may_adopt_also_where_earlier_ones_are_lost() {
-    let mut world = World::begin().await;
-    world.provider.breaks.store(true, Ordering::Relaxed);
     let route = format!("after_gap = \"fall_back\"\n{}", steps(1, "300s", "viber"));
-    let launched = world.launch_of(&route).await;
-    world.send().await;
-    world.provider.breaks.store(false, Ordering::Relaxed);
+    let (mut world, launched) = unanswered(&route).await;
     world.down_for(Span::from_secs(200)).await;
     world.seconds(90).await;
     hear_nameless(&mut world).await;
@@ -265,11 +255,16 @@ async fn a_deadline_waits_for_a_receipt_that_may_adopt_also_where_earlier_ones_a
 
 /// The first recipient of a launch, without an SMS.
 async fn comes_to_be_reached(world: &mut World, launched: &Launched) {
-    for _ in 0..60 {
-        world.send().await;
-        world.seconds(1).await;
-        world.node.retry_strays().await.unwrap();
-    }
+    a_minute_passes(world).await;
     assert_eq!(*world.provider.sms.lock().unwrap(), []);
     assert_eq!(world.message(launched, 0).await.outcome(), Some(Outcome::Reached));
+}
+
+/// Strays are tried and queues are sent each second.
+async fn a_minute_passes(world: &mut World) {
+    for _ in 0..60 {
+        world.seconds(1).await;
+        world.node.retry_strays().await.unwrap();
+        world.send().await;
+    }
 }

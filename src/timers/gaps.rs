@@ -419,18 +419,16 @@ impl Gaps {
         self.lock().known[address].inquiry.next()
     }
 
-    /// The provider was asked about one of those at `asked`. News that no webhook has told mean that none reaches us,
-    /// unless one came meanwhile or shortly before: then it depends on when the others were accepted.
-    pub fn inquired(&self, address: usize, key: MessageKey, has_news: bool, (asked, now): (Timestamp, Timestamp)) {
+    /// The provider was asked about one of those; where it had news that no webhook has told, at `news`. None reaches us
+    /// then, unless one came meanwhile or shortly before: in that case it depends on when the others were accepted.
+    pub fn inquired(&self, address: usize, key: MessageKey, news: Option<Timestamp>, now: Timestamp) {
         let heard_at = self.signs[address].heard_at();
         let mut inner = self.lock();
         let inquiry = &mut inner.known[address].inquiry;
-        if !has_news {
-            inquiry.answered(key, now);
-        } else if asked.since(heard_at) < ON_ITS_WAY {
-            inquiry.close();
-        } else {
-            self.not_heard(&mut inner, address, DoubtCause::Unheard, heard_at, now);
+        match news {
+            None => inquiry.answered(key, now),
+            Some(asked) if asked.since(heard_at) < ON_ITS_WAY => inquiry.close(),
+            Some(_) => self.not_heard(&mut inner, address, DoubtCause::Unheard, heard_at, now),
         }
     }
 

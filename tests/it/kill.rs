@@ -147,6 +147,12 @@ struct Campaign {
     people: Range<u64>,
 }
 
+impl Campaign {
+    fn people(&self) -> impl Iterator<Item = Msisdn> {
+        self.people.clone().map(|person| Msisdn::try_from(number(person)).unwrap())
+    }
+}
+
 /// One installation that is killed again and again.
 struct Round {
     seed: u64,
@@ -320,11 +326,9 @@ impl Round {
 
     /// No kill of ours causes a message on another channel: the server waits for the repeats.
     async fn check_fallbacks(&self, campaign: &Campaign, seen: &HashMap<(Msisdn, Channel), &Arrived>) {
-        for person in campaign.people.clone() {
-            let msisdn = Msisdn::try_from(number(person)).unwrap();
-            let is_delivered = |channel: &Channel| seen.get(&(msisdn, *channel)).is_some_and(|m| m.is_delivered);
-            if ROUTE.iter().filter(|channel| is_delivered(channel)).count() > 1 {
-                let story = self.site.volley(&["message", "explain", &campaign.name, &msisdn.to_string()]).await.stdout;
+        for person in campaign.people() {
+            if deliveries(seen, person) > 1 {
+                let story = self.site.volley(&["message", "explain", &campaign.name, &person.to_string()]).await.stdout;
                 let notes = self.site.notes().await;
                 panic!("seed {}: {} fell back although reached:\n{story}\n{notes}", self.seed, campaign.name);
             }
@@ -346,12 +350,17 @@ fn check_manners(seed: u64, seen: &Seen) {
 
 const ROUTE: [Channel; 3] = [Channel::WhatsApp, Channel::Viber, Channel::Sms];
 
+/// On how many channels somebody got it.
+fn deliveries(seen: &HashMap<(Msisdn, Channel), &Arrived>, person: Msisdn) -> usize {
+    let is_delivered = |channel: &&Channel| seen.get(&(person, **channel)).is_some_and(|message| message.is_delivered);
+    ROUTE.iter().filter(is_delivered).count()
+}
+
 fn check_campaign(seed: u64, campaign: &Campaign, report: &Value, seen: &HashMap<(Msisdn, Channel), &Arrived>) {
     let name = &campaign.name;
-    let people = || campaign.people.clone().map(|person| Msisdn::try_from(number(person)).unwrap());
     let on = |person: Msisdn, channel: Channel| seen.get(&(person, channel)).copied();
     let number_of = |key: &str| report[key].as_i64().unwrap();
-    let audience = i64::try_from(campaign.people.clone().count()).unwrap();
+    let audience = i64::try_from(campaign.people().count()).unwrap();
 
     // Every recipient ends with one outcome.
     let outcomes: BTreeMap<String, i64> = serde_json::from_value(report["outcomes"].clone()).unwrap();
@@ -363,9 +372,7 @@ fn check_campaign(seed: u64, campaign: &Campaign, report: &Value, seen: &HashMap
     }
 
     // Nothing that was acknowledged is lost: whoever was reached counts as reached, and nobody else does.
-    let delivered =
-        |person| ROUTE.into_iter().filter(move |channel| on(person, *channel).is_some_and(|m| m.is_delivered));
-    let reached = people().filter(|person| delivered(*person).count() > 0).count();
+    let reached = campaign.people().filter(|person| deliveries(seen, *person) > 0).count();
     assert_eq!(outcomes["reached"], i64::try_from(reached).unwrap(), "seed {seed}: {name}: {report}");
     assert_eq!(number_of("delivered_twice"), 0, "seed {seed}: {name}: {report}");
 
@@ -385,7 +392,7 @@ fn check_campaign(seed: u64, campaign: &Campaign, report: &Value, seen: &HashMap
         assert!(!told, "seed {seed}: {name}: {person} on {channel} is unknown, and the provider has told of it");
     }
     for (place, channel) in ROUTE.into_iter().enumerate() {
-        let took = people().filter(|person| on(*person, channel).is_some()).count();
+        let took = campaign.people().filter(|person| on(*person, channel).is_some()).count();
         let never_came = unknown.iter().filter(|(person, on_it)| *on_it == channel && on(*person, channel).is_none());
         let handed_over = report["steps"][place]["handed_over"].as_i64().unwrap();
         let expected = i64::try_from(took + never_came.count()).unwrap();

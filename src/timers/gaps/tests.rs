@@ -228,40 +228,39 @@ fn a_moment_without_proof_is_waited_for_and_not_written_down() {
     assert_eq!(silence, Silence::Held { until: at(103_400) });
 }
 
+/// Deadlines of so many.
+fn thirty(accepted: Timestamp) -> Vec<Due> {
+    let key = |n| MessageKey { batch: crate::domain::BatchId(1), n };
+    (0..30).map(|n| Due { key: key(n), step: StepIndex::FIRST, accepted, can_be_asked: true }).collect()
+}
+
 #[test]
 fn news_in_answer_to_the_three_questions_is_a_doubt_at_once() {
     let gaps = at_one_address(second(0));
     gaps.heard(&["acme".to_owned()], second(99));
     gaps.heard(&["beta".to_owned()], second(110));
-    let key = |n| MessageKey { batch: crate::domain::BatchId(1), n };
-    let due: Vec<Due> = (0..30)
-        .map(|n| Due { key: key(n), step: StepIndex::FIRST, accepted: second(100), can_be_asked: true })
-        .collect();
+    let due = thirty(second(100));
     assert_eq!(gaps.hold_for_questions(1, &due, second(120)), None, "its webhooks come");
     assert!(matches!(gaps.hold_for_questions(0, &due, second(120)), Some(Silence::Held { .. })));
     let (asked, _) = gaps.inquiry(0).unwrap();
-    gaps.inquired(0, asked, true, (second(121), second(122)));
+    gaps.inquired(0, asked, Some(second(121)), second(122));
     assert_eq!(gaps.deaf(second(122)), Some(Deaf::Since(second(99), DoubtCause::Unheard)));
     assert!(matches!(gaps.plain(second(100), second(120), second(123)), Silence::Held { .. }));
 }
 
 #[test]
 fn news_that_a_webhook_was_about_to_tell_is_no_doubt() {
-    let key = |n| MessageKey { batch: crate::domain::BatchId(1), n };
-    let due_of = |accepted| -> Vec<Due> {
-        (0..30).map(|n| Due { key: key(n), step: StepIndex::FIRST, accepted, can_be_asked: true }).collect()
-    };
     for heard in [118, 121] {
         let gaps = at_one_address(second(0));
-        assert!(gaps.hold_for_questions(0, &due_of(second(100)), second(117)).is_some());
+        assert!(gaps.hold_for_questions(0, &thirty(second(100)), second(117)).is_some());
         gaps.heard(&["acme".to_owned()], second(heard));
         while let Some((about, _)) = gaps.inquiry(0) {
-            gaps.inquired(0, about, true, (second(120), second(122)));
+            gaps.inquired(0, about, Some(second(120)), second(122));
         }
         assert_eq!(gaps.deaf(second(122)), None, "{heard}");
-        assert_eq!(gaps.hold_for_questions(0, &due_of(second(heard)), second(122)), None, "{heard}");
+        assert_eq!(gaps.hold_for_questions(0, &thirty(second(heard)), second(122)), None, "{heard}");
         // It says nothing of the webhooks since.
-        assert!(gaps.hold_for_questions(0, &due_of(second(heard + 1)), second(123)).is_some(), "{heard}");
+        assert!(gaps.hold_for_questions(0, &thirty(second(heard + 1)), second(123)).is_some(), "{heard}");
     }
 }
 
