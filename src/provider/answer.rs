@@ -1,6 +1,7 @@
 //! What the provider's answer means: pure, and the only place that looks at HTTP statuses.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 
 use super::client::{Broken, RawAnswer};
 use crate::domain::{AttemptId, Fault, Span, Subject, Umid, without_numbers};
@@ -183,11 +184,27 @@ pub fn batch_answers(answer: &Result<RawAnswer, Broken>, attempts: &[AttemptId])
     let mut named: HashMap<AttemptId, Answer> = HashMap::with_capacity(batch.messages.len());
     for message in &batch.messages {
         if let Some(id) = message.client_message_id.as_deref().and_then(|id| id.parse().ok()) {
-            named.insert(id, of_message(message));
+            match named.entry(id) {
+                Slot::Vacant(first) => drop(first.insert(of_message(message))),
+                Slot::Occupied(mut first) => {
+                    let both = agreed(first.get(), of_message(message));
+                    first.insert(both);
+                }
+            }
         }
     }
     let missing = || Answer::unknown("the provider's answer does not name the message");
     BatchAnswers::Each(attempts.iter().map(|id| named.remove(id).unwrap_or_else(missing)).collect())
+}
+
+/// What two entries for one message come to: neither proves anything against the other, but that it was accepted.
+fn agreed(first: &Answer, second: Answer) -> Answer {
+    match (first, second) {
+        (Answer::Accepted { .. }, _) => first.clone(),
+        (_, second @ Answer::Accepted { .. }) => second,
+        (first, second) if *first == second => second,
+        _ => Answer::unknown("the provider's answer names the message twice, and differently"),
+    }
 }
 
 #[cfg(test)]
@@ -219,6 +236,9 @@ mod tests {
         for (status, body, expected) in [
             (200, r#"{"umid":"u-1","status":{"state":"queued"}}"#, "accepted"),
             (200, r#"{"umid":"u-1","status":{"state":"rejected","errorCode":1002}}"#, "rejected"),
+            (200, r#"{"umid":"u-1","status":{"state":"failed","errorCode":2000}}"#, "accepted"),
+            (200, r#"{"umid":"u-1","status":{"state":"undelivered","errorCode":1002}}"#, "accepted"),
+            (200, r#"{"status":{"state":"error","errorCode":1200}}"#, "unknown"),
             (200, "<html>", "unknown"),
             (200, "", "unknown"),
             (200, r#"{"error":"no route"}"#, "unknown"),
@@ -328,13 +348,32 @@ mod tests {
         }
     }
 
+    fn id(n: u32) -> AttemptId {
+        AttemptId { key: MessageKey { batch: BatchId(1), n }, step: StepIndex::FIRST, tag: Tag::from_random(9) }
+    }
+
+    #[test]
+    fn of_two_entries_for_a_message_only_accepted_proves_anything() {
+        let entry = |state: &str| {
+            format!(r#"{{"umid":"u","clientMessageId":"{}","status":{{"state":"{state}","errorCode":1002}}}}"#, id(1))
+        };
+        for (first, second, expected) in [
+            ("queued", "rejected", "accepted"),
+            ("rejected", "queued", "accepted"),
+            ("rejected", "rejected", "rejected"),
+            ("queued", "queued", "accepted"),
+        ] {
+            let body = format!(r#"{{"messages":[{},{}]}}"#, entry(first), entry(second));
+            let BatchAnswers::Each(answers) = batch_answers(&raw(200, &body), &[id(1)]) else { panic!("{body}") };
+            assert_eq!(answers.iter().map(class).collect::<Vec<_>>(), [expected], "{first}, {second}");
+        }
+        let body = format!(r#"{{"messages":[{},{}]}}"#, entry("rejected"), entry("rejected").replace("1002", "1200"));
+        let BatchAnswers::Each(answers) = batch_answers(&raw(200, &body), &[id(1)]) else { panic!("{body}") };
+        assert_eq!(class(&answers[0]), "unknown", "two refusals that differ");
+    }
+
     #[test]
     fn a_batch_is_read_by_our_ids_in_any_order() {
-        let id = |n| AttemptId {
-            key: MessageKey { batch: BatchId(1), n },
-            step: StepIndex::FIRST,
-            tag: Tag::from_random(9),
-        };
         let body = format!(
             r#"{{"messages":[{{"umid":"b","clientMessageId":"{}","status":{{"state":"rejected","errorCode":3003}}}},
                 {{"umid":"a","clientMessageId":"{}","status":{{"state":"queued"}}}}]}}"#,

@@ -7,6 +7,8 @@ use super::send::User;
 use super::text::{Hidden, Text};
 use crate::domain::{Channel, Span, Timestamp};
 
+const REJECTED: &str = "rejected";
+
 /// What the provider says about one message: the body of an accepted send, and one entry of a batch's answer. A batch
 /// is a 200 also when it rejects entries, so look at [`MessageAnswer::is_accepted`], never at the HTTP status alone.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -23,9 +25,10 @@ pub struct MessageAnswer<'a> {
 }
 
 impl MessageAnswer<'_> {
-    /// Accepted, unless it says that it is not: an answer without a state is a 200 all the same.
+    /// Accepted, unless it says `rejected`: only that proves that the provider has not taken it. What has become of a message
+    /// that it has taken, a failure too, is told by receipts.
     pub fn is_accepted(&self) -> bool {
-        !self.status.is_negative()
+        !self.status.state.eq_ignore_ascii_case(REJECTED)
     }
 }
 
@@ -51,7 +54,7 @@ impl StatusBody<'_> {
     }
 
     pub(super) fn is_negative(&self) -> bool {
-        ["rejected", "failed", "undelivered", "error"].iter().any(|word| self.state.eq_ignore_ascii_case(word))
+        [REJECTED, "failed", "undelivered", "error"].iter().any(|word| self.state.eq_ignore_ascii_case(word))
     }
 }
 

@@ -127,6 +127,7 @@ fn accepted() -> Vec<(&'static str, Then)> {
     let interim = |interim| Then::Answers(Answer { interim, ..Answer::of("200 OK", Body::Taken) });
     vec![
         ("200", answer("200 OK", Body::Taken)),
+        ("200 failed", answer("200 OK", Body::Failed)),
         ("201", answer("201 Created", Body::Taken)),
         ("202", answer("202 Accepted", Body::Taken)),
         ("100, then 200", interim("HTTP/1.1 100 Continue\r\n\r\n")),

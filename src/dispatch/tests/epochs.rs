@@ -41,6 +41,19 @@ async fn what_waits_when_another_epoch_begins_is_neither_sent_nor_handed_back() 
 }
 
 #[tokio::test]
+async fn a_request_that_waits_for_its_connection_when_its_epoch_ends_is_not_sent() {
+    let desk = Desk::new("rate = \"1000/s\"", "", 200, "").await;
+    let batch = desk.batch(1, "Hello", None).await;
+    desk.clock.advance(Span::from_secs(1));
+    desk.turnstile.fill(desk.jobs(batch, 1).await);
+    let request = desk.turnstile.next().now_or_never().flatten().unwrap();
+    desk.lane.tenure.end();
+    let (lane, turnstile, settled) = (Arc::clone(&desk.lane), Arc::clone(&desk.turnstile), desk.sender.clone());
+    Worker { lane, turnstile, settled, store: Arc::clone(&desk.store) }.hand_over(request).await;
+    assert_eq!(*desk.requests.lock().unwrap(), 0);
+}
+
+#[tokio::test]
 async fn an_answer_after_the_next_epoch_counted_it_adds_the_umid_alone() {
     let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let batch = desk.batch(2, "Hello", None).await;

@@ -108,16 +108,20 @@ async fn what_is_stopped_while_the_provider_is_read_goes_back_at_once() {
 
 #[tokio::test]
 async fn a_request_that_is_stopped_before_its_connection_is_there_goes_back() {
-    for stop in ["pause", "hold", "hour", "outage", "trial"] {
+    for stop in ["pause", "cancel", "hold", "wait", "hours", "outage", "trial", "shutdown"] {
         let mut desk = Desk::new("rate = \"1000/s\"", "", 200, "").await;
-        let batch = desk.batch(1, "Hello", Some(START + Span::from_secs(9))).await;
+        let gives_up = (stop == "wait").then_some(START + Span::from_secs(9));
+        let batch = desk.of_step(Some("promo"), 1, at_hours("09:00-16:05"), gives_up).await;
+        let shutdown = CancellationToken::new();
+        desk.turnstile = Arc::new(Turnstile::new(Arc::clone(&desk.lane), desk.sender.clone(), shutdown.clone()));
         desk.clock.advance(Span::from_secs(1));
         let jobs = desk.jobs(batch, 1).await;
         desk.turnstile.fill(jobs);
         let request = desk.turnstile.next().now_or_never().flatten().unwrap();
         match stop {
-            "pause" => {
-                let (from, to) = (vec![BatchState::Running], BatchState::Paused);
+            "pause" | "cancel" => {
+                let to = if stop == "pause" { BatchState::Paused } else { BatchState::Cancelling };
+                let from = vec![BatchState::Running];
                 desk.store.move_batch(batch, from, to, None, desk.clock.now()).await.unwrap();
                 desk.book.refresh().await.unwrap();
             }
@@ -130,6 +134,8 @@ async fn a_request_that_is_stopped_before_its_connection_is_there_goes_back() {
                 let Entry::Read(read) = desk.lane.circuit.enter(desk.clock.now()) else { panic!("no read is due") };
                 read.answered();
             }
+            "hours" => desk.clock.advance(Span::from_secs(300)),
+            "shutdown" => shutdown.cancel(),
             _ => desk.clock.advance(Span::from_secs(10)),
         }
         let (lane, turnstile, settled) = (Arc::clone(&desk.lane), Arc::clone(&desk.turnstile), desk.sender.clone());

@@ -86,6 +86,8 @@ pub(crate) enum Body {
     Text(&'static str),
     /// Each message is taken, under an id.
     Taken,
+    /// Each is taken, under an id, and has failed in passing since.
+    Failed,
     /// Each is taken, and the ids are missing.
     Nameless,
     /// A batch's counts alone; of a single message nothing but its time.
@@ -425,10 +427,11 @@ impl Answer {
     fn render(&self, request: Option<&Request>) -> (Vec<u8>, Vec<u8>) {
         let body = match self.body {
             Body::Text(text) => text.to_owned(),
-            Body::Taken => taken(request, true),
-            Body::Nameless => taken(request, false),
+            Body::Taken => taken(request, true, None),
+            Body::Failed => taken(request, true, Some(2000)),
+            Body::Nameless => taken(request, false, None),
             Body::Half => {
-                let whole = taken(request, true);
+                let whole = taken(request, true, None);
                 whole[..whole.len() / 2].to_owned()
             }
             Body::Unnamed if request.is_some_and(Request::is_batch) => {
@@ -456,10 +459,11 @@ impl Answer {
 }
 
 /// What the provider says when it takes messages.
-fn taken(request: Option<&Request>, named: bool) -> String {
+fn taken(request: Option<&Request>, named: bool, failed: Option<u32>) -> String {
     let Some(request) = request else { return String::new() };
     let one = |id: &String| {
-        let status = json!({ "state": "queued", "timestamp": "2027-01-15T08:00:00Z" });
+        let state = if failed.is_some() { "failed" } else { "queued" };
+        let status = json!({ "state": state, "errorCode": failed, "timestamp": "2027-01-15T08:00:00Z" });
         let mut message = json!({ "clientMessageId": id, "status": status });
         if named {
             message["umid"] = json!(format!("umid-{id}"));
