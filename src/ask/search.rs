@@ -447,14 +447,12 @@ impl Search {
         let text = match (self.told, to_ask) {
             (0, 0) => return Ok(()),
             (0, to_ask) => format!(
-                "{to_ask} deadlines fell into a time in which no receipt could be taken; the provider is asked about \
+                "{to_ask} deadlines fell into a time of which receipts may be missing; the provider is asked about \
                  them, one a second, which takes {}",
                 super::takes(to_ask)
             ),
             (_, 0) => {
-                "nobody is left to ask the provider about whose deadline fell into a time in which no receipt could be \
-                 taken"
-                    .to_owned()
+                "the provider has been asked about all deadlines in a time of which receipts may be missing".to_owned()
             }
             (_, to_ask) => {
                 self.told = to_ask;

@@ -95,14 +95,14 @@ pub(super) fn waived(told: &Told<'_>, plan: &Plan) -> String {
     let when = match before.state {
         State::Awaiting { due } => {
             let gap = told.beside.gap(due, told.at).map(|gap| between(gap, plan));
-            let gap = gap.unwrap_or_else(|| "nobody listened then".to_owned());
+            let gap = gap.unwrap_or_else(|| "receipts of that time may be missing".to_owned());
             format!("{on}'s deadline came at {}, but {gap}", clock(due, plan))
         }
-        _ => format!("{on}'s deadline came while nobody listened"),
+        _ => format!("{on}'s deadline came in a time of which receipts may be missing"),
     };
     let then = match plan.after_gap {
         AfterGap::Ask if after.marks.unknown(before.step) => {
-            "Nobody knows what the provider calls this attempt, so it cannot be asked what became of it."
+            "The provider id of this attempt is unknown, so the provider cannot be asked what became of it."
         }
         AfterGap::Ask => "The provider is asked what became of it.",
         AfterGap::Wait | AfterGap::FallBack => "The campaign says to wait then (`after_gap = \"wait\"`).",
@@ -122,7 +122,7 @@ pub(super) fn waived(told: &Told<'_>, plan: &Plan) -> String {
 }
 
 pub(super) fn between((from, until): (Timestamp, Timestamp), plan: &Plan) -> String {
-    format!("no receipt could be taken from {} until {}", clock(from, plan), clock(until, plan))
+    format!("receipts may be missing from {} until {}", clock(from, plan), clock(until, plan))
 }
 
 /// What is to be told of a deadline that passed unheeded at first, or was decided by an answer of the provider's.
@@ -264,7 +264,7 @@ pub(super) fn closed(before: &Present, plan: &Plan) -> String {
     let on = channel(plan, last);
     if before.marks.unknown(last) {
         return format!(
-            "{window} after {on} may have left, nobody knows whether it arrived, and no receipt is expected any more: unknown. \
+            "{window} after {on} may have been submitted, it is unknown whether it arrived, and no receipt is expected any more: unknown. \
              One that still comes would settle it."
         );
     }

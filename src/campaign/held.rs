@@ -37,7 +37,7 @@ impl Launcher<'_> {
             let mut keeps: Vec<&Hold> = members.filter_map(|member| Hold::keeping(&holds, step, member)).collect();
             keeps.dedup();
             let warning = |hold: &Hold| {
-                let sentence = format!("{}; what would leave on it waits until that is lifted", held(hold));
+                let sentence = format!("{}; messages on it wait until it is released", held(hold));
                 Warning { code: Lint::Held, step: Some(index), sentence }
             };
             keeps.into_iter().map(warning).collect::<Vec<_>>()

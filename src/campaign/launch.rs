@@ -344,9 +344,9 @@ impl Launcher<'_> {
 /// What will have expired by the campaign's end.
 fn too_soon(forecast: &Forecast, recipients: u64) -> Option<Warning> {
     let late = forecast.left_behind.iter().find(|left| left.by == Stop::End)?;
-    let because = forecast.bottleneck.as_ref().map(|found| format!("; what decides is {found}"));
+    let because = forecast.bottleneck.as_ref().map(|found| format!("; limited by {found}"));
     let sentence = format!(
-        "{} of {} first messages will not have left by `end` as things stand, and expire then{}; write a later `end`",
+        "{} of {} first messages will not be sent by `end` as things stand, and expire then{}; write a later `end`",
         grouped(late.messages),
         grouped(recipients),
         because.unwrap_or_default()

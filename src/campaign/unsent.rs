@@ -118,7 +118,7 @@ fn undecided(waiting: &Waiting, due: Timestamp, plan: &Plan, beside: &Beside) ->
     }
     if let Some(since) = waiting.deaf {
         return format!(
-            "Proof that the provider can be reached and can reach us is missing since {}, so nothing is decided by silence; \
+            "The connection to the provider has been unconfirmed since {}, so nothing is decided by silence; \
              `volley doctor` says what to do.",
             clock(since, plan)
         );
@@ -217,7 +217,7 @@ mod tests {
         for (said, part) in [
             (says(State::Awaiting { due: at(961) }, Some(1), false, &[]), "Waiting for Viber's receipts, until"),
             (says(due, None, false, &[]), "No server is running, so nothing is decided"),
-            (says(due, Some(800), true, &[(890, 910)]), "is missing since"),
+            (says(due, Some(800), true, &[(890, 910)]), "unconfirmed since"),
             (says(due, None, true, &[(890, 910)]), "may still repeat what it said then"),
             (says(due, None, true, &[(10, 20)]), "It is decided in a moment"),
             (says(State::Sending { intent: at(1), not_before: at(0), gives_up: None }, None, true, &[]), "on its way"),

@@ -107,7 +107,7 @@ pub(super) fn accepted(attempt: &Attempt) -> String {
 
 pub(super) fn broke(attempt: &Attempt) -> String {
     let why = attempt.detail.as_deref().unwrap_or("the answer never came");
-    format!("nobody knows whether the provider took it ({why})")
+    format!("unknown whether the provider took it ({why})")
 }
 
 pub(super) fn rejected(attempt: &Attempt) -> String {
@@ -241,7 +241,7 @@ pub(super) fn decision(told: &Told<'_>, rule: Rule, plan: &Plan, fact: &str) -> 
         ),
         Rule::KeptForSender(_) => (
             format!(
-                "{}. That is the sender's fault and not this person's: the message keeps its place and does not fall back.",
+                "{}. The sender caused that, not the recipient: the message waits in its queue and does not fall back.",
                 capital(fact)
             ),
             "2: whose fault",
@@ -261,7 +261,7 @@ pub(super) fn decision(told: &Told<'_>, rule: Rule, plan: &Plan, fact: &str) -> 
         }
         Rule::Noted => (format!("{}; the step had given way already.", capital(fact)), "6: kept, decides nothing"),
         Rule::TakenBack => (
-            format!("{on} had not been submitted and was taken back: the deadline before it is in doubt."),
+            format!("{on} had not been submitted and was taken back: a receipt of the step before may be missing."),
             "9: silence is only news while we listen",
         ),
         Rule::RefusalRecalled => (
@@ -279,13 +279,13 @@ pub(super) fn decision(told: &Told<'_>, rule: Rule, plan: &Plan, fact: &str) -> 
             ),
             "6: late truth",
         ),
-        Rule::DeliveredTwice => (format!("{}. The person has got it twice.", capital(fact)), "6: delivered twice"),
+        Rule::DeliveredTwice => (format!("{}. It was delivered twice.", capital(fact)), "6: delivered twice"),
         Rule::Late => (
             format!("{}. The message had ended without success: it counts as reached, late.", capital(fact)),
             "6: late truth",
         ),
         Rule::DeadlineHeld => (
-            "The deadline was held: receipts could not be taken for a while.".to_owned(),
+            "The deadline was held: a receipt could still arrive.".to_owned(),
             "9: silence is only news while we listen",
         ),
         Rule::DeadlineWaived => (endings::waived(told, plan), "9: silence is only news while we listen"),

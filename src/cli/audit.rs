@@ -79,7 +79,7 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
     lines.push(match audit.unknown_count {
         0 => "Unknown: nothing. Of every hand-over it is known whether it happened.".to_owned(),
         some => format!(
-            "Unknown: {}, of which nobody knows whether they happened.",
+            "Unknown: {}, of which it is unknown whether they happened.",
             of(i128::from(some), "hand-over", "hand-overs")
         ),
     });

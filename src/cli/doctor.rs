@@ -314,12 +314,12 @@ async fn gaps(store: &dyn Store, now: Timestamp, findings: &mut Findings) -> any
     for (address, recent) in recent {
         let what = match address {
             None => "no receipt could be taken".to_owned(),
-            Some(address) => format!("the provider at {address} was not proven to be reachable both ways"),
+            Some(address) => format!("the provider at {address} could not be confirmed as reachable both ways"),
         };
         let lengths = recent.iter().map(|gap| (Gap { from: gap.from, until: gap.until }.length(), gap.until));
         // One of which nobody knows may be the longest of all.
         let Some((length, until)) = lengths.max_by_key(|(length, _)| (length.is_none(), *length)) else { continue };
-        let length = length.map_or_else(|| "nobody knows how long (the clock was set back)".to_owned(), span);
+        let length = length.map_or_else(|| "unknown length (the clock was set back)".to_owned(), span);
         let text = format!(
             "{} in the last day in which {what}, the longest of {length}, {} ago",
             of(recent.len() as u64, "time", "times"),

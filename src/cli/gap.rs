@@ -50,8 +50,7 @@ impl Repeated {
     pub(super) fn sentence(&self) -> String {
         let clock = |at| time_of_day(at, self.zone);
         format!(
-            "no receipt could be taken from {} until {}; the provider repeats what it said then, and deadlines wait for it \
-             until {}",
+            "receipts may be missing from {} until {}; the provider repeats them, and deadlines wait for that until {}",
             clock(self.from),
             clock(self.until),
             clock(self.held_until)
@@ -120,23 +119,21 @@ impl Waived {
 
     pub(super) fn sentence(&self) -> String {
         let fell = format!(
-            "{} into a time in which no receipt could be taken",
+            "{} into a time of which receipts may be missing",
             of(self.deadlines, "deadline fell", "deadlines fell")
         );
         let wait = "wait for the TTL or the receipt window";
         let askable = self.deadlines - self.unknown;
         match (self.to_ask, self.seconds_left) {
             (Some(_), Some(_)) if askable <= 0 => {
-                format!(
-                    "{fell}; nobody knows what the provider calls those attempts, so it cannot be asked, and they {wait}"
-                )
+                format!("{fell}; their provider ids are unknown, so the provider cannot be asked, and they {wait}")
             }
             (Some(to_ask), Some(seconds_left)) => {
                 let left = about(Span::from_secs(seconds_left));
                 let unknown = match self.unknown {
                     ..=0 => String::new(),
                     unknown => {
-                        format!("; but nobody knows what it calls {} of those attempts, which {wait}", count(unknown))
+                        format!("; the provider ids of {} are unknown, and those {wait}", count(unknown))
                     }
                 };
                 let others = match to_ask - askable {
@@ -185,8 +182,8 @@ mod tests {
         let (Gap { from, until }, held_until) = gaps.repeated(at(0), at(131)).unwrap();
         assert_eq!(
             Repeated { from, until, held_until, zone: "Asia/Singapore".parse().ok() }.sentence(),
-            "no receipt could be taken from 07:31:40 +07:30 until 07:32:10 +07:30; the provider repeats what it said then, \
-             and deadlines wait for it until 07:32:42 +07:30"
+            "receipts may be missing from 07:31:40 +07:30 until 07:32:10 +07:30; the provider repeats them, and deadlines wait \
+             for that until 07:32:42 +07:30"
         );
         assert_eq!(gaps.repeated(at(0), held_until), None);
         // What was missed every time is not waited for.
@@ -206,23 +203,23 @@ mod tests {
         };
         assert_eq!(
             waived(50_000, 50_000, None).sentence(),
-            "50,000 deadlines fell into a time in which no receipt could be taken; the provider is asked, one a second: \
+            "50,000 deadlines fell into a time of which receipts may be missing; the provider is asked, one a second: \
              14 h 10 min left"
         );
         assert_eq!(
             waived(1, 11, Some("HTTP status 500")).sentence(),
-            "1 deadline fell into a time in which no receipt could be taken; the provider is asked, one a second: 12 s \
+            "1 deadline fell into a time of which receipts may be missing; the provider is asked, one a second: 12 s \
              left, with 10 of other campaigns; it does not answer: HTTP status 500"
         );
         assert_eq!(
             Waived { unknown: 16, ..waived(20, 4, None) }.sentence(),
-            "20 deadlines fell into a time in which no receipt could be taken; the provider is asked, one a second: 5 s \
-             left; but nobody knows what it calls 16 of those attempts, which wait for the TTL or the receipt window"
+            "20 deadlines fell into a time of which receipts may be missing; the provider is asked, one a second: 5 s \
+             left; the provider ids of 16 are unknown, and those wait for the TTL or the receipt window"
         );
         assert_eq!(
             Waived { unknown: 16, ..waived(16, 0, None) }.sentence(),
-            "16 deadlines fell into a time in which no receipt could be taken; nobody knows what the provider calls those \
-             attempts, so it cannot be asked, and they wait for the TTL or the receipt window"
+            "16 deadlines fell into a time of which receipts may be missing; their provider ids are \
+             unknown, so the provider cannot be asked, and they wait for the TTL or the receipt window"
         );
     }
 

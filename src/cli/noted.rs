@@ -7,11 +7,11 @@ pub(super) fn sentence(noted: Noted) -> String {
     match noted {
         Noted::NobodyThere => "no server is running".to_owned(),
         Noted::Silent { since } => format!(
-            "no server has been seen since {}; should one only stand still, it may hand over for a moment when it wakes",
+            "no server has been seen since {}; if one is only suspended, it may send briefly when it resumes",
             moment(since, None)
         ),
         Noted::ByAll { after } => format!("every server has noted it after {}", span(after)),
-        Noted::NotYet => "it is on disk, but a server has not said within a second that it has noted it".to_owned(),
+        Noted::NotYet => "saved, but not confirmed by a server within 1 s".to_owned(),
     }
 }
 

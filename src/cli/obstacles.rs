@@ -118,7 +118,7 @@ impl Obstacle {
                 let wait = of(waiting, "deadline is", "deadlines are");
                 let takes = about(ask::takes(waiting));
                 format!(
-                    "{}; {wait} held; should receipts be lost, asking about them one a second takes {takes}",
+                    "{}; {wait} held; if receipts are lost, asking at one per second takes {takes}",
                     doubt(address, *cause)
                 )
             }

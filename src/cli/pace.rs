@@ -163,7 +163,7 @@ impl Slow {
                 match standing.trouble {
                     Trouble::Outage => {
                         format!(
-                            "nothing; it is {again}, and nobody falls back for it. `volley doctor` looks at the provider"
+                            "nothing; it is {again}, and queued messages wait. `volley doctor` looks at the provider"
                         )
                     }
                     Trouble::Throttled => format!("nothing; it is {again}, and goes on more slowly"),

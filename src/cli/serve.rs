@@ -192,7 +192,7 @@ fn listening(ground: &Ground, server: &Server, json: bool) -> anyhow::Result<()>
     }
     if server.recovered() > 0 {
         let found = of(server.recovered(), "message was", "messages were");
-        out::talk(format_args!("{found} in flight when the last server died; nobody knows which arrived."));
+        out::talk(format_args!("{found} in flight when the last server died; it is unknown which arrived."));
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Stop sending a template for now. Its messages wait; nobody falls back for it.
+    /// Stop sending a template for now. Its queued messages wait, until their leave_within at most.
     #[command(
         after_help = "Examples:\n  volley template hold promo\n  volley template hold promo --lane promo-sg --reason 'wrong picture'"
     )]

@@ -23,12 +23,10 @@ const SAY_AGAIN: Span = Span::from_secs(60);
 pub fn doubt(address: &str, cause: DoubtCause) -> String {
     match cause {
         DoubtCause::TurnedAway => {
-            format!(
-                "receipts of the provider at {address} are turned away, because their proof is not what was agreed on"
-            )
+            format!("receipts of the provider at {address} are turned away, because the webhook secret does not match")
         }
         DoubtCause::Unheard => format!(
-            "the provider at {address} has news that it says it has sent, and none of its receipts comes to /webhooks/8x8"
+            "the provider at {address} reports statuses when asked, but its webhooks do not arrive at /webhooks/8x8"
         ),
         DoubtCause::Unreachable => format!("the provider at {address} does not answer"),
     }
@@ -61,8 +59,7 @@ pub(super) async fn note_gap(store: &dyn Store, gaps: &Gaps, gap: Gap) -> store:
 pub(super) async fn keep_gap(store: &dyn Store, gap: Gap, filled: Option<Timestamp>) -> store::Result<()> {
     let taken = match gap.length() {
         Some(length) => format!("no receipts could be taken for {}", length.rounded()),
-        None => "no receipts could be taken, and nobody knows for how long, because the clock was set back meanwhile"
-            .to_owned(),
+        None => "no receipts could be taken, for an unknown time, because the clock was set back meanwhile".to_owned(),
     };
     keep(store, gap, None, taken, filled).await
 }
@@ -72,8 +69,8 @@ async fn keep_doubt(store: &dyn Store, over: &Over) -> store::Result<()> {
     let Over { gap, address, cause, filled } = over;
     let lasted = gap.length().unwrap_or_default().rounded();
     let what = match cause.direction() {
-        Direction::Out => "was not proven to be reachable",
-        Direction::In => "was not proven to reach us",
+        Direction::Out => "could not be confirmed as reachable",
+        Direction::In => "could not be confirmed to reach us",
     };
     keep(store, *gap, Some(address.clone()), format!("the provider at {address} {what} for {lasted}"), *filled).await
 }
@@ -88,10 +85,9 @@ async fn keep(
     let Gap { from, until } = gap;
     store.keep_gap(KeptGap { from, until, address }, until - GAP_REMEMBERED).await?;
     let text = match filled {
-        Some(filled) => format!("{what}; deadlines wait until {} for their repeats", moment(filled, None)),
+        Some(filled) => format!("{what}; deadlines wait until {} for repeated receipts", moment(filled, None)),
         None => format!(
-            "{what}; what the provider said meanwhile is lost; deadlines that fell into it do as the campaign's \
-             after_gap says (the provider is asked, unless it says otherwise)"
+            "{what}; receipts from that time are lost; after_gap decides its deadlines (by default the provider is asked)"
         ),
     };
     note(store, until, text).await
@@ -167,13 +163,14 @@ impl Ear {
             self.said.insert(key.clone(), now);
             tracing::error!(
                 since = %since.rfc3339(),
-                "{what}; until that is put right no deadline of its lanes fires for want of receipts; {what_to_do}"
+                "{what}; until that is put right no message on its lanes falls back because receipts are missing; {what_to_do}"
             );
         }
         if !self.noted.contains(&key) {
             let since = moment(since, None);
-            let text =
-                format!("since {since} {what}; no deadline of its lanes fires for want of receipts; {what_to_do}");
+            let text = format!(
+                "since {since} {what}; no message on its lanes falls back because receipts are missing; {what_to_do}"
+            );
             note(store, now, text).await?;
             self.noted.insert(key);
         }

@@ -77,13 +77,13 @@ impl Notices {
         for (key, hold) in held.iter().filter(|(key, hold)| self.held.get(*key) != Some(*hold)) {
             let code = hold.code.map(|code| format!(" (code {code})")).unwrap_or_default();
             let text = format!(
-                "held: {}{code}; what would leave waits and nobody falls back for it; `volley doctor` says what to do",
+                "held: {}{code}; queued messages wait, until their leave_within at most; `volley doctor` says what to do",
                 hold.reason
             );
             news.push(Notice { subject: Event::of_lane(&key.0, &key.1), text, is_bad: true, is_event: false });
         }
         for key in self.held.keys().filter(|key| !held.contains_key(*key)) {
-            let text = "held no more; what waited goes on".to_owned();
+            let text = "released; its messages are sent again".to_owned();
             news.push(Notice { subject: Event::of_lane(&key.0, &key.1), text, is_bad: false, is_event: false });
         }
         self.held = held;
@@ -114,8 +114,8 @@ impl Notices {
             if !outage.is_told && now.since(outage.since) >= LASTS {
                 outage.is_told = true;
                 let text = format!(
-                    "trouble at the provider: {}; {} in flight when it began; nobody falls back for it, and it is tried \
-                     again by itself",
+                    "trouble at the provider: {}; {} in flight when it began; queued messages wait, and it is tried again \
+                     by itself",
                     standstill.reason,
                     requests(standstill.in_flight),
                 );

@@ -118,7 +118,7 @@ impl Rooms {
             store.record_noting(Vec::new(), taken.collect()).await?;
             dispatch::recover(store.as_ref(), &book, &in_flight, now).await?;
             let text =
-                format!("{recovered} messages were in flight when the last server died; nobody knows which arrived");
+                format!("{recovered} messages were in flight when the last server died; it is unknown which arrived");
             store.note(Event { at: now, subject: "node".to_owned(), text }).await?;
         }
         let dials = Dials::new(Arc::clone(&config), built, dials);

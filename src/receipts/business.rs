@@ -319,10 +319,7 @@ impl<'a> Reading<'a> {
             let lane = |lane: &&Lane| (lane.name.clone(), name.clone(), language.clone());
             self.kept.lifts = trusting.map(lane).collect();
         } else if let Some((word, means)) = held {
-            self.tell(
-                about,
-                format!("the provider says {word}{more}: what would be sent waits, and nobody falls back"),
-            );
+            self.tell(about, format!("the provider says {word}{more}: its messages wait"));
             let hold = |lane: &&Lane| Hold {
                 lane: lane.name.clone(),
                 template: name.clone(),

@@ -47,8 +47,8 @@ async fn what_will_not_have_left_by_the_end_is_foreseen_and_warned_of() {
     assert_eq!(after(&forecast), Span::from_secs(300));
     assert_eq!(forecast.left_behind, [LeftBehind { messages: 300, by: Stop::End }]);
     let warnings = world.warnings(&until("08:05:00")).await;
-    let sentence = "300 of 600 first messages will not have left by `end` as things stand, and expire then; what decides \
-                    is the rate of lane a; write a later `end`";
+    let sentence = "300 of 600 first messages will not be sent by `end` as things stand, and expire then; limited by the \
+                    rate of lane a; write a later `end`";
     assert_eq!(warnings, [(Lint::EndTooSoon, sentence.to_owned())]);
     assert_eq!(world.warnings(&until("08:10:01")).await, []);
 }
@@ -188,7 +188,7 @@ async fn of_a_pool_whose_lane_is_held_the_others_have_its_people() {
 async fn a_plan_for_a_lane_that_is_paused_says_so_unless_another_stands_in() {
     let world = World::of(CONFIG, None).await;
     world.pauses_lane("a").await;
-    let held = "lane a is paused by ann; what would leave on it waits until that is lifted";
+    let held = "lane a is paused by ann; messages on it wait until it is released";
     assert_eq!(world.warnings(&text(2, "", "lane = \"a\"")).await, [(Lint::Held, held.to_owned())]);
     assert_eq!(world.warnings(&text(2, "", "lane = \"b\"")).await, []);
     assert_eq!(world.warnings(&text(2, "", "lanes = [\"a\", \"b\"]")).await, []);

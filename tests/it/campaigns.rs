@@ -82,9 +82,9 @@ fn a_plan_for_a_lane_that_is_paused_says_so_and_promises_no_time() {
     assert_eq!(plan["left_by"], Value::Null, "{plan}");
     let held = |warning: &&Value| warning["code"] == "held";
     let warning = plan["warnings"].as_array().unwrap().iter().find(held).unwrap()["sentence"].clone();
-    assert_eq!(warning, "lane promo-sg is paused by ann: moving; what would leave on it waits until that is lifted");
+    assert_eq!(warning, "lane promo-sg is paused by ann: moving; messages on it wait until it is released");
     let shown = run(at, &["campaign", "plan", "promo.toml"]).ended(0).stdout;
-    assert!(shown.contains("were nothing held, everybody's first message would have left by"), "{shown}");
+    assert!(shown.contains("without the hold all first messages would be sent by"), "{shown}");
     let launched = run(at, &["campaign", "launch", "promo.toml", "--unchecked"]).ended(0).stderr;
     assert_eq!(launched.matches("lane promo-sg is paused by ann: moving").count(), 1, "{launched}");
     assert!(launched.contains("volley lane resume promo-sg"), "{launched}");

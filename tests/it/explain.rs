@@ -49,7 +49,7 @@ async fn what_was_on_its_way_out_during_a_cancel_is_its_last_step() {
     for (says, parts) in [
         (Says::Yes, &[CANCELLED, "the provider accepted it"][..]),
         (Says::No, &[CANCELLED, "rejected it"]),
-        (Says::Nothing, &[CANCELLED, "nobody knows whether"]),
+        (Says::Nothing, &[CANCELLED, "unknown whether"]),
     ] {
         let world = ByHand::start("").await;
         world.provider(Says::Later);

@@ -93,7 +93,7 @@ async fn a_hold_is_said_once_and_shown_with_its_reason_who_waits_and_what_to_do(
 
     site.provider.faults(&json!({ "key_refused": false })).await;
     site.volley(&["lane", "resume", "sms", "--json"]).await.json();
-    site.server().says("lane sms: held no more").await;
+    site.server().says("lane sms: released").await;
     let seen = site.provider.seen().await.messages;
     assert!(site.provider.saw(&format!("messages={}", seen + 50), 60).await.is_some(), "it goes on");
     let said = site.server().said();

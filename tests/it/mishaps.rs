@@ -178,7 +178,7 @@ async fn while_the_server_cannot_write_commands_say_so_and_promise_no_time() {
     .await;
     assert_eq!((&show["left_by"], &show["finished_by"], &show["server"]), (&Value::Null, &Value::Null, &json!(true)));
     let shown = site.volley(&["campaign", "show", "promo"]).await.stdout;
-    assert!(shown.contains("the server cannot write") && !shown.contains("has left by"), "{shown}");
+    assert!(shown.contains("the server cannot write") && !shown.contains("sent by"), "{shown}");
     // It ends as what has failed does.
     let doctor: Value = serde_json::from_str(&site.volley(&["doctor", "--json"]).await.stdout).unwrap();
     let server: Vec<&Value> =

@@ -101,7 +101,7 @@ impl Site {
         // One a second, and a little more.
         let takes = |waiting: i64| format!("takes {} s", waiting + 1);
         assert!(what.contains("deadline") && what.contains(&takes(waiting)), "{obstacle}");
-        let asking = "asking about them one a second takes";
+        let asking = "asking at one per second takes";
         let shown = self.site.volley(&["campaign", "show", "promo"]).await.stdout;
         assert!(shown.contains(text) && shown.contains(asking), "{shown}");
         let doctor = self.site.volley(&["doctor"]).await.stdout;
@@ -156,7 +156,7 @@ async fn the_way_in_is_cut() {
     site.networks.way_in.part(Partition::Both);
     // The last are asked about after their deadlines: one question a second from 30 s before them on.
     site.launch("promo", "55s", DELIVERED).await;
-    site.says_that_it_is_in_doubt("receipts do not come", "none of its receipts comes to /webhooks/8x8").await;
+    site.says_that_it_is_in_doubt("receipts do not come", "its webhooks do not arrive at /webhooks/8x8").await;
     // No webhook ever comes through: each is asked about.
     let report = site.until_reported("promo", "all reached", reached, ALL).await;
     assert!(is_settled_without_unknown(&report), "{report}");

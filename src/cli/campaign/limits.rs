@@ -15,9 +15,9 @@ pub(super) fn limits(limits: &Limits, currency: Option<&str>) -> Option<String> 
     (!all.is_empty()).then(|| format!("at most {}", list(&all)))
 }
 
-/// `; what decides is the rate of lane sms`, and what does not leave at all.
+/// `; limited by the rate of lane sms`, and what does not leave at all.
 pub(in crate::cli) fn decides(forecast: &Forecast) -> String {
-    let decides = forecast.bottleneck.as_ref().map(|found| format!("; what decides is {found}"));
+    let decides = forecast.bottleneck.as_ref().map(|found| format!("; limited by {found}"));
     let behind = forecast.left_behind.iter().map(|LeftBehind { messages, by }| {
         let stops = match by {
             Stop::End => "its end comes first",

@@ -261,13 +261,13 @@ fn begins_held(prepared: &Prepared) -> bool {
 /// When the first messages leave, and what decides that.
 fn left_by(prepared: &Prepared) -> String {
     let Some(forecast) = &prepared.forecast else {
-        return "as things stand not everybody's first message would leave within years".to_owned();
+        return "as things stand not all first messages would be sent within years".to_owned();
     };
     let what = match (begins_held(prepared), &forecast.left_behind[..]) {
-        (false, []) => "everybody's first message has left by",
-        (false, [_, ..]) => "the first messages that may leave have left by",
-        (true, []) => "were nothing held, everybody's first message would have left by",
-        (true, [_, ..]) => "were nothing held, the first messages that may leave would have left by",
+        (false, []) => "all first messages will be sent by",
+        (false, [_, ..]) => "the first messages that may be sent will be sent by",
+        (true, []) => "without the hold all first messages would be sent by",
+        (true, [_, ..]) => "without the hold the first messages that may be sent would be sent by",
     };
     let takes = words::about(forecast.done_at.since(prepared.beginnings.first));
     let by = moment(forecast.done_at, prepared.plan.time_zone);
@@ -302,10 +302,10 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
     lines.push(format!("  {}", paint.dim(left_by(prepared))));
     if let Some(at) = finished_by {
         let by = moment(at, plan.time_zone);
-        let would = if begins_held(prepared) { "would have" } else { "has" };
+        let is_held = if begins_held(prepared) { " without the hold" } else { "" };
         lines.push(format!(
             "  {}",
-            paint.dim(format!("should everybody fall back at every step, the last message {would} left by {by}"))
+            paint.dim(format!("worst case (every message falls back at every step){is_held}: by {by}"))
         ));
     }
     let bookings = forecast.as_ref().map(|forecast| &forecast.bookings[..]).unwrap_or_default();

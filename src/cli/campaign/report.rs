@@ -237,7 +237,7 @@ fn outcomes(report: &Report, paint: Paint) -> Vec<String> {
         }
         let note = match outcome {
             Outcome::Silent => "no word from the provider until the receipt window closed".to_owned(),
-            Outcome::Unknown => "nobody knows whether the last hand-over happened".to_owned(),
+            Outcome::Unknown => "unknown whether the last submission happened".to_owned(),
             Outcome::Expired => "time ran out before the next step could leave".to_owned(),
             Outcome::Skipped => each(&report.skipped),
             Outcome::Reached | Outcome::Undelivered | Outcome::Cancelled => String::new(),
@@ -323,7 +323,7 @@ fn beside(report: &Report, paint: Paint) -> impl Iterator<Item = String> {
         of_steps("taken back before it left, since an earlier step had arrived", |step| step.recalled),
         of_steps("whose time ran out on it", |step| step.expired),
         of_steps("called off while they waited for it", |step| step.cancelled),
-        of_steps("of which nobody knows whether they happened", |step| step.unknown),
+        of_steps("of which it is unknown whether they happened", |step| step.unknown),
     ];
     lines.into_iter().flatten()
 }

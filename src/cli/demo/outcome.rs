@@ -136,7 +136,7 @@ pub(super) async fn worth_a_look(store: &dyn Store, batch: &Batch) -> anyhow::Re
         for message in store.load(keys).await? {
             let marks = message.present.marks;
             let why = match (marks.reached_by().map(StepIndex::get), message.present.outcome()) {
-                _ if marks.delivered_twice() => "got it twice: an earlier receipt came late",
+                _ if marks.delivered_twice() => "delivered twice: an earlier receipt came late",
                 (Some(1), _) => "reached by the second step",
                 (Some(2), _) => "reached by the third step",
                 (None, Some(Ended::Undelivered)) => "reached by nothing",

@@ -46,7 +46,7 @@ Examples:
   volley lane set promo-sg --tier 10K
   volley lane set promo-sg --rate file            what the file says counts again")]
     Set(set::Args),
-    /// Stop a lane for now. What would leave on it waits; nobody falls back for it.
+    /// Stop a lane for now. Its queued messages wait, until their leave_within at most.
     #[command(
         after_help = "Examples:\n  volley lane pause promo-sg\n  volley lane pause promo-sg --reason 'number moves to another account'"
     )]
@@ -395,7 +395,7 @@ async fn pause(ground: &Ground, name: &str, reason: Option<String>, json: bool) 
     }
     let obeyed = sentence(obeyed);
     out::data(format_args!(
-        "Lane {name} is paused{}; what would leave on it waits ({obeyed}). To go on: volley lane resume {name}",
+        "Lane {name} is paused{}; its queued messages wait ({obeyed}). To go on: volley lane resume {name}",
         if already.is_some() { " already" } else { "" },
     ))
 }

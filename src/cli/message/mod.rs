@@ -67,8 +67,8 @@ const RULES: [&str; 10] = [
     "Late truth: a late success recalls what has not left yet, and turns a bad end into reached, never back.",
     "Unknown is not failed: what may have left counts as handed over, and is not sent again by itself.",
     "Pause and cancel: from when they answer, nothing leaves; after a cancel the present step is the last.",
-    "Silence is only news while we listen: a deadline from when no receipt could be taken is held, or asked for.",
-    "A step that cannot leave: waiting for pace, tier or a hold consumes nothing, unless leave_within says so.",
+    "Silence is only news while we listen: a deadline in a time without receipts is held, or the provider is asked.",
+    "A step that cannot leave: waiting for pace, tier or a hold uses up no step, unless leave_within says so.",
 ];
 
 pub(super) async fn run(command: Command, ground: &Ground) -> anyhow::Result<Exit> {

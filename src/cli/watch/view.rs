@@ -160,18 +160,18 @@ pub(in crate::cli) fn fell_back(fell: &FellBack) -> String {
     said.map(|(number, why)| format!("{} {why}", count(number))).collect::<Vec<_>>().join(" · ")
 }
 
-/// `what waits has left by 2026-12-01 14:30 (in 2 h); what decides is the tier of portfolio acme`.
+/// `the remaining messages will be sent by 2026-12-01 14:30 (in 2 h); limited by the tier of portfolio acme`.
 pub(in crate::cli) fn foreseen(forecast: &Forecast, look: &Look) -> String {
     let (at, left) = (moment(forecast.done_at, look.report.zone), about(forecast.done_at.since(look.at)));
     let what = match (look.is_kept, &forecast.left_behind[..]) {
-        (true, []) => "were nothing held, what waits would have left by",
-        (true, [_, ..]) => "were nothing held, what may leave would have left by",
-        (false, []) => "what waits has left by",
-        (false, [_, ..]) => "what may leave has left by",
+        (true, []) => "without the hold the remaining messages would be sent by",
+        (true, [_, ..]) => "without the hold all that may be sent would be sent by",
+        (false, []) => "the remaining messages will be sent by",
+        (false, [_, ..]) => "all that may be sent will be sent by",
     };
     let finished = look.finished_by.filter(|_| !look.is_kept).map(|by| {
         let by = moment(by, look.report.zone);
-        format!("; should everybody fall back at every step, the last message by {by}")
+        format!("; worst case (every message falls back at every step): by {by}")
     });
     format!("{what} {at} (in {left}){}{}", decides(forecast), finished.unwrap_or_default())
 }
@@ -214,7 +214,7 @@ pub(in crate::cli) fn outcome_notes(report: &Report) -> Vec<String> {
         notes.push(format!("{what}: something broke on the way, and nobody can say what arrived"));
     }
     if report.delivered_twice > 0 {
-        let what = of(report.delivered_twice, "person got it twice", "people got it twice");
+        let what = of(report.delivered_twice, "message was delivered twice", "messages were delivered twice");
         notes.push(format!("{what}: an earlier step succeeded after a later one had left"));
     }
     if report.late > 0 {

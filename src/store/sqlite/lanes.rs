@@ -114,7 +114,7 @@ pub(super) async fn lift(
     .rows_affected();
     is_lifted(connection, lane, template, language, said).await?;
     if lifted > 0 {
-        let text = "held no more: the provider lets it be sent again".to_owned();
+        let text = "released: the provider lets it be sent again".to_owned();
         super::nodes::note(connection, Event { at: now, subject: Event::of_lane(lane, template), text }).await?;
     }
     Ok(())
