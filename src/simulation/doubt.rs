@@ -156,6 +156,24 @@ async fn where_three_answers_confirm_the_silence_all_sixty_fall_back_soon() {
 }
 
 #[tokio::test]
+async fn a_status_that_a_webhook_had_told_before_a_crash_proves_that_webhooks_come() {
+    let mut world = World::begin().await;
+    let launched = world.launch_of(&steps(25, "35s", "viber")).await;
+    world.send().await;
+    world.seconds(10).await;
+    for n in 0..25 {
+        world.receipt(&launched, n, "sent").await;
+        world.says(&launched, n, Says::State("sent"));
+    }
+    // The server dies before it writes down that any came.
+    world.start_again().await;
+    world.seconds(26).await;
+    for n in 0..25 {
+        assert_eq!(world.message(&launched, n).await.step, StepIndex::new(1).unwrap(), "{n} needs no question");
+    }
+}
+
+#[tokio::test]
 async fn an_address_that_fails_holds_its_own_deadlines_and_no_others() {
     let config = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
         webhook_authorization = \"hook\"\n\
