@@ -200,7 +200,7 @@ async fn a_crash_while_a_message_is_sent_past_its_deadline_makes_it_not_fall_bac
     // The provider takes it, and the server dies before it has written that down.
     world.node.next(0).await.unwrap().await;
     world.down_for(Span::from_secs(3_600)).await;
-    world.seconds(10).await;
+    a_minute_passes(&mut world).await;
     let present = world.message(&launched, 0).await;
     assert!(matches!(present.state, State::Awaiting { .. }) && present.step == StepIndex::FIRST, "{present:?}");
 }
