@@ -366,7 +366,7 @@ impl Applier {
                     continue;
                 }
             };
-            outcome.receipts.push(receipt(incoming, found, (told, learns), now));
+            outcome.receipts.push(receipt(incoming, found, (told, learns)));
             let report = self.report(incoming, message, found.step, now);
             let success = message.entry.plan.step(found.step).map_or(Status::Delivered, |step| step.success);
             if let (Try::Of { told, latest, .. }, Some(report)) = (of_try, report)
@@ -443,7 +443,7 @@ pub(super) async fn find(
     }
 }
 
-fn receipt(incoming: &Incoming, found: &Found, (tries, learns): (Option<u16>, bool), now: Timestamp) -> Receipt {
+fn receipt(incoming: &Incoming, found: &Found, (tries, learns): (Option<u16>, bool)) -> Receipt {
     Receipt {
         key: found.message.key,
         step: found.step,
@@ -451,8 +451,7 @@ fn receipt(incoming: &Incoming, found: &Found, (tries, learns): (Option<u16>, bo
         state: incoming.state.clone(),
         detail: incoming.detail.clone(),
         code: incoming.code,
-        // It had to wait before it could adopt, and says nothing of the time before.
-        received: if found.by_number { now } else { incoming.counts_from },
+        received: incoming.counts_from,
         tries,
         umid: incoming.umid.clone().filter(|_| learns),
     }

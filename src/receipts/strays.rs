@@ -73,7 +73,7 @@ impl Applier {
         for ((mut receipt, id), found) in receipts.into_iter().zip(ids).zip(found) {
             let Some(found) = found else { continue };
             if tries.told_by(&receipt, &found, &found.message.present).await? != Try::Unrecorded {
-                // Nothing came of it until now, and the audit need not look for why.
+                // It says nothing of the time before: it could not adopt, or had overtaken its answer.
                 receipt.counts_from = now;
                 adopts |= found.by_number;
                 ours.push(receipt);
