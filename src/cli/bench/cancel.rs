@@ -14,10 +14,11 @@ use crate::clock::Clock;
 const FEW: u32 = 10_000;
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
-The table holds the medians of all runs. A campaign leaves at 100 a second, and is cancelled: after how long nothing of it
-left any more, how long the command took with its certificate, and the most memory that the server had, also while its
-rows followed.")]
+#[command(
+    after_help = "The table holds the medians of all runs. A campaign leaves at 100 a second, and is cancelled: after how \
+                  long nothing of it left any more, how long the command took with its certificate, and the most memory \
+                  that the server had, also while its rows followed. --json has every run."
+)]
 pub(in crate::cli) struct Cancel {
     /// Messages pending; ten million take a minute to lay out, and 3 GB
     #[arg(long, default_value_t = 1_000_000)]
