@@ -146,6 +146,15 @@ impl Desk {
         }
     }
 
+    fn worker(&self, turnstile: &Arc<Turnstile>) -> Worker {
+        Worker {
+            lane: Arc::clone(&self.lane),
+            turnstile: Arc::clone(turnstile),
+            settled: self.sender.clone(),
+            store: Arc::clone(&self.store),
+        }
+    }
+
     async fn campaign(&self, name: &str, people: u32) -> BatchId {
         self.named(Some(name), people, "Hello", None).await
     }
@@ -220,10 +229,10 @@ impl Desk {
     /// What becomes of these jobs in the hands of a worker.
     async fn worked(&mut self, jobs: Vec<Job>) -> Vec<Settled> {
         let turnstile = Turnstile::new(Arc::clone(&self.lane), self.sender.clone(), CancellationToken::new());
-        let (lane, turnstile) = (Arc::clone(&self.lane), Arc::new(turnstile));
+        let turnstile = Arc::new(turnstile);
         turnstile.fill(jobs);
         turnstile.close();
-        Worker { lane, turnstile, settled: self.sender.clone(), store: Arc::clone(&self.store) }.run().await;
+        self.worker(&turnstile).run().await;
         self.all_settled()
     }
 

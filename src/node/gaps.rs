@@ -158,20 +158,15 @@ impl Ear {
             return Ok(());
         }
         let (what, what_to_do) = (doubt(&address, cause), end_doubt(cause));
+        let then = format!("no message on its lanes falls back because receipts are missing; {what_to_do}");
         let key = (address, cause);
         if self.said.get(&key).is_none_or(|said| now.since(*said) >= SAY_AGAIN) {
             self.said.insert(key.clone(), now);
-            tracing::error!(
-                since = %since.rfc3339(),
-                "{what}; until that is put right no message on its lanes falls back because receipts are missing; {what_to_do}"
-            );
+            tracing::error!(since = %since.rfc3339(), "{what}; until that is put right {then}");
         }
         if !self.noted.contains(&key) {
             let since = moment(since, None);
-            let text = format!(
-                "since {since} {what}; no message on its lanes falls back because receipts are missing; {what_to_do}"
-            );
-            note(store, now, text).await?;
+            note(store, now, format!("since {since} {what}; {then}")).await?;
             self.noted.insert(key);
         }
         Ok(())

@@ -1,7 +1,6 @@
 //! What the provider's answer means: pure, and the only place that looks at HTTP statuses.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
 
 use super::client::{Broken, RawAnswer};
 use crate::domain::{AttemptId, Fault, Span, Subject, Umid, without_numbers};
@@ -184,13 +183,8 @@ pub fn batch_answers(answer: &Result<RawAnswer, Broken>, attempts: &[AttemptId])
     let mut named: HashMap<AttemptId, Answer> = HashMap::with_capacity(batch.messages.len());
     for message in &batch.messages {
         if let Some(id) = message.client_message_id.as_deref().and_then(|id| id.parse().ok()) {
-            match named.entry(id) {
-                Slot::Vacant(first) => drop(first.insert(of_message(message))),
-                Slot::Occupied(mut first) => {
-                    let both = agreed(first.get(), of_message(message));
-                    first.insert(both);
-                }
-            }
+            let answer = || of_message(message);
+            named.entry(id).and_modify(|first| *first = agreed(first, answer())).or_insert_with(answer);
         }
     }
     let missing = || Answer::unknown("the provider's answer does not name the message");

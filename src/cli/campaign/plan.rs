@@ -302,10 +302,10 @@ fn lines(prepared: &Prepared, finished_by: Option<Timestamp>, file: &str, paint:
     lines.push(format!("  {}", paint.dim(left_by(prepared))));
     if let Some(at) = finished_by {
         let by = moment(at, plan.time_zone);
-        let is_held = if begins_held(prepared) { " without the hold" } else { "" };
+        let unheld = if begins_held(prepared) { " without the hold" } else { "" };
         lines.push(format!(
             "  {}",
-            paint.dim(format!("worst case (every message falls back at every step){is_held}: by {by}"))
+            paint.dim(format!("worst case (every message falls back at every step){unheld}: by {by}"))
         ));
     }
     let bookings = forecast.as_ref().map(|forecast| &forecast.bookings[..]).unwrap_or_default();

@@ -48,8 +48,7 @@ async fn a_request_that_waits_for_its_connection_when_its_epoch_ends_is_not_sent
     desk.turnstile.fill(desk.jobs(batch, 1).await);
     let request = desk.turnstile.next().now_or_never().flatten().unwrap();
     desk.lane.tenure.end();
-    let (lane, turnstile, settled) = (Arc::clone(&desk.lane), Arc::clone(&desk.turnstile), desk.sender.clone());
-    Worker { lane, turnstile, settled, store: Arc::clone(&desk.store) }.hand_over(request).await;
+    desk.worker(&desk.turnstile).hand_over(request).await;
     assert_eq!(*desk.requests.lock().unwrap(), 0);
 }
 

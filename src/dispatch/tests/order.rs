@@ -138,8 +138,7 @@ async fn a_request_that_is_stopped_before_its_connection_is_there_goes_back() {
             "shutdown" => shutdown.cancel(),
             _ => desk.clock.advance(Span::from_secs(10)),
         }
-        let (lane, turnstile, settled) = (Arc::clone(&desk.lane), Arc::clone(&desk.turnstile), desk.sender.clone());
-        Worker { lane, turnstile, settled, store: Arc::clone(&desk.store) }.hand_over(request).await;
+        desk.worker(&desk.turnstile).hand_over(request).await;
         assert_eq!(answers(&desk.all_settled()), [Answer::NotBegun], "{stop}");
         assert_eq!(*desk.requests.lock().unwrap(), 0, "{stop}");
         // Nothing was taken for it.
