@@ -11,12 +11,11 @@ use std::time::{Duration, Instant};
 
 use volley::clock::RealClock;
 use volley::domain::{
-    AttemptId, BatchId, BatchState, Channel, Country, Ending, Fields, LaneId, Msisdn, Outcome, Plan, Present,
-    Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid, WishFrom,
+    AttemptId, BatchId, BatchState, Channel, Country, Ending, Fields, LaneId, Loaded, Msisdn, Outcome, Plan, Present,
+    Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid, WishFrom,
 };
 use volley::store::{
-    Attempt, Change, Claim, Key, KnownAs, Loaded, NewAudience, NewBatch, OptOut, Queue, Receipt, Spread, Start, Store,
-    Verdict,
+    Attempt, Change, Claim, Key, KnownAs, NewAudience, NewBatch, OptOut, Receipt, Spread, Start, Store, Verdict,
 };
 
 const IMPORTED_AT_ONCE: u32 = 5_000;

@@ -15,6 +15,9 @@ pub mod config;
 // The fallback machine: no clock, no I/O, no async.
 pub mod engine;
 
+// Who leaves next, and why.
+pub mod planner;
+
 // File to recipients: sniff, decode, read, validate, deduplicate, count, reject.
 pub mod audience;
 

@@ -17,9 +17,9 @@ use super::quiet::Quiet;
 use super::{Candidate, LOOK};
 use crate::clock::Clock;
 use crate::domain::{
-    AfterGap, BatchId, Channel, Count, LaneId, Marks, MessageKey, Present, Span, State, StepIndex, Timestamp,
+    AfterGap, BatchId, Channel, Count, LaneId, Loaded, Marks, MessageKey, Present, Span, State, StepIndex, Timestamp,
 };
-use crate::store::{Book, Entry, Event, Heard, Loaded, Result, Store};
+use crate::store::{Book, Entry, Event, Heard, Result, Store};
 use crate::timers::Gaps;
 
 /// Rows of one look along the index.

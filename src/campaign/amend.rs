@@ -15,8 +15,8 @@ use super::route::{NOTHING_TO_HOLD, holds_nothing};
 use super::time::{Schedule, instant};
 use crate::clock::Clock;
 use crate::config::{Problem, Table, Wanted, hint};
-use crate::domain::{BatchState, Country, Limits, Plan, Span, Step, StepIndex, StopRule, Timestamp};
-use crate::store::{self, Amendment, Batch, Queue, Store};
+use crate::domain::{BatchState, Country, Limits, Plan, Queue, Span, Step, StepIndex, StopRule, Timestamp};
+use crate::store::{self, Amendment, Batch, Store};
 
 /// Messages that are brought forward in one transaction.
 const PIECE: u32 = 5_000;

@@ -12,10 +12,11 @@ use super::replay::{Moment, PATIENCE, Replay, Told, replay};
 use super::unsent::{self, Waiting};
 use super::words;
 use crate::domain::{
-    Content, Country, Keyword, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, Span, State, Step, Timestamp,
+    Content, Country, Keyword, Loaded, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, Span, State, Step,
+    Timestamp,
 };
 use crate::engine::{Decision, Ignored};
-use crate::store::{Batch, Entry, Event, KeptGap, Loaded, Receipt, Result, Store, Verdict, Wish};
+use crate::store::{Batch, Entry, Event, KeptGap, Receipt, Result, Store, Verdict, Wish};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

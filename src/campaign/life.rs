@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::guards::Guards;
 use super::moment::moment;
 use super::unwilling::Unwilling;
-use crate::domain::{BatchId, BatchState, Count, OnMissed, Plan, Present, Span, Timestamp, grouped};
+use crate::domain::{BatchId, BatchState, Count, Loaded, OnMissed, Plan, Present, Span, Timestamp, grouped};
 use crate::engine::{CallOff, Event, Silence, Standing, advance};
-use crate::store::{self, Batch, Book, Entry, Hints, Loaded, Result, Signal, Store};
+use crate::store::{self, Batch, Book, Entry, Hints, Result, Signal, Store};
 
 /// Messages swept in one transaction, and transactions in one round: other campaigns are to begin, and to be paused, on
 /// time.

@@ -1,7 +1,7 @@
 //! Messages as people name them: by whom they go to, or one after the other.
 
-use crate::domain::{MessageKey, Msisdn};
-use crate::store::{Batch, Loaded, Result, Store};
+use crate::domain::{Loaded, MessageKey, Msisdn};
+use crate::store::{Batch, Result, Store};
 
 /// Messages, or recipients, looked at in one go.
 const PAGE: u32 = 5_000;

@@ -11,10 +11,10 @@ use super::used_up::caps;
 use crate::audience::understood;
 use crate::config;
 use crate::domain::{
-    BatchId, BatchState, Count, Country, Member, OnTierSpent, Plan, Span, Step, StepIndex, Tallies, Tier, Timestamp,
-    usual_zone,
+    BatchId, BatchState, Count, Country, Member, OnTierSpent, Plan, Queue, Span, Step, StepIndex, Tallies, Tier,
+    Timestamp, usual_zone,
 };
-use crate::store::{self, Batch, Hold, Lane, Queue, Store, Turns};
+use crate::store::{self, Batch, Hold, Lane, Store, Turns};
 
 /// Places that come free within so long are looked at together.
 const TOGETHER: Span = Span::from_secs(3_600);

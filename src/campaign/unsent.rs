@@ -2,8 +2,8 @@
 
 use super::endings::{Beside, between};
 use super::words::{channel, clock};
-use crate::domain::{BatchState, Count, Plan, Present, Span, State, StepIndex, Timestamp};
-use crate::store::{Batch, Entry, HeldBy, Hold, Loaded, Result, StepHold, Store};
+use crate::domain::{BatchState, Count, Loaded, Plan, Present, Span, State, StepIndex, Timestamp};
+use crate::store::{Batch, Entry, HeldBy, Hold, Result, StepHold, Store};
 
 /// A server that has not been seen for so long does not run.
 const SILENT: Span = Span::from_secs(5);

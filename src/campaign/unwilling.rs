@@ -6,9 +6,9 @@
 
 use std::collections::VecDeque;
 
-use crate::domain::{BatchId, State, Timestamp};
+use crate::domain::{BatchId, Loaded, State, Timestamp};
 use crate::engine::{CallOff, Event, Standing, advance};
-use crate::store::{Book, Entry, Hush, Loaded, Result, Store};
+use crate::store::{Book, Entry, Hush, Result, Store};
 
 /// Messages walked over in one look: some twenty milliseconds of a reader's time. There is one such look in each round of
 /// the housekeeper's, so that a walk takes a tenth of a processor at most, and keeps nothing else waiting.

@@ -1,26 +1,24 @@
 //! The claimer: keeps a little work ready, and no more.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
 use super::job::Job;
-use super::lane::{CLAIM_AHEAD, Lane};
+use super::lane::Lane;
 use super::turnstile::Turnstile;
-use crate::domain::{BatchId, BatchState, Causes, OnTierSpent, Span, StepIndex, Timestamp, Told, grouped};
+use crate::domain::{BatchId, BatchState, Causes, OnTierSpent, Queue, Span, Timestamp, Told, grouped};
 use crate::engine::{Event, Standing, advance};
+use crate::planner::{Capped, Chosen, Impatient, Move, Order, Pass, Reached, Ready, Rest, Why};
 use crate::store::{
-    Capped, Claim, Claimed, Entry, Error, Hush, Impatient, Loaded, Pass, Queue, Reached, Result, StepHeldBy, StepHold,
-    Store, TierUse, Verdict,
+    Claim, Claimed, ClaimedSet, Entry, Error, Hush, Result, StepHeldBy, StepHold, Store, TierUse, Verdict,
 };
 
 /// How often every queue is looked at although nobody said so, in case a hint was lost.
 const LOOK_ANYWAY: Span = Span::from_secs(60);
 /// The same where some are another lane's: that it is away for long is said by nobody.
 const LOOK_FOR_OTHERS: Span = Span::from_secs(5);
-/// Rest of a queue of which nothing may leave before others have done their part.
-const STUCK: Span = Span::from_secs(1);
 /// Rest after a claim that failed, a full disk for example.
 const AFTER_FAILURE: Span = Span::from_millis(500);
 
@@ -29,13 +27,8 @@ pub(super) struct Claimer {
     lane: Arc<Lane>,
     store: Arc<dyn Store>,
     turnstile: Arc<Turnstile>,
+    order: Mutex<Order>,
     told: Told,
-}
-
-/// Queues to claim from, and the batches that they belong to.
-struct Ready {
-    queues: Vec<Queue>,
-    in_play: InPlay,
 }
 
 pub(super) type InPlay = HashMap<BatchId, Arc<Entry>>;
@@ -50,27 +43,6 @@ fn impatient(queues: &[Queue], in_play: &InPlay) -> Vec<Impatient> {
     queues.iter().filter_map(falls_back).collect()
 }
 
-/// Who goes first on a lane that several share. Those of one rank share it evenly, and each tenth claim is for another
-/// rank than the first, so that nobody waits for all that one big campaign has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    /// Single messages that an API call has brought: somebody waits for each of them.
-    Single,
-    /// Whoever an earlier step has not reached has waited longest.
-    Fallback,
-    FirstStep,
-}
-
-impl Rank {
-    fn of(is_campaign: bool, step: StepIndex) -> Self {
-        match (is_campaign, step) {
-            (false, _) => Self::Single,
-            (true, StepIndex::FIRST) => Self::FirstStep,
-            (true, _) => Self::Fallback,
-        }
-    }
-}
-
 /// What to do after a claim.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
@@ -82,7 +54,7 @@ pub(super) enum Next {
 
 impl Claimer {
     pub(super) fn new(lane: Arc<Lane>, store: Arc<dyn Store>, turnstile: Arc<Turnstile>) -> Self {
-        Self { lane, store, turnstile, told: Told::default() }
+        Self { lane, store, turnstile, order: Mutex::default(), told: Told::default() }
     }
 
     pub(super) async fn run(self, stop: CancellationToken) {
@@ -129,27 +101,13 @@ impl Claimer {
         if lane.room() < wanted || self.turnstile.waiting() > wanted {
             return Ok(Next::At(Timestamp::MAX));
         }
-        let Ready { queues, in_play } = self.ready(now);
+        let in_play: InPlay = lane.book.in_play().into_iter().map(|entry| (entry.id, entry)).collect();
+        let queues = self.ready(&in_play, now);
         if queues.is_empty() {
             return Ok(Next::At(lane.queues.next_look().unwrap_or(Timestamp::MAX)));
         }
-        let reserved = lane.tier.as_ref().map(|(portfolio, window)| (portfolio, window.reserve(wanted, now)));
-        let counted = reserved.as_ref().filter(|(_, reservation)| reservation.is_counted());
-        let tier = counted.map(|(portfolio, reservation)| TierUse {
-            portfolio: String::clone(portfolio),
-            places: reservation.places(),
-            since: reservation.since(),
-            sender: lane.sender(),
-            impatient: if reservation.is_last() { impatient(&queues, &in_play) } else { Vec::new() },
-        });
-        let timing = |queue: &Queue| Some(((queue.batch, queue.step), in_play.get(&queue.batch)?.timing(queue.step)?));
-        let hours = queues.iter().filter_map(timing).collect();
-        let cap = |queue: &Queue| Some(((queue.batch, queue.step), lane.cap(in_play.get(&queue.batch)?, queue.step)?));
-        let caps = queues.iter().filter_map(cap).collect();
-        let epoch = lane.tenure.epoch();
-        let claim = Claim { lane: lane.id, queues: queues.clone(), limit: wanted, now, epoch, tier, hours, caps };
         let hush = lane.book.latest_hush();
-        let set = match self.store.claim(claim).await {
+        let set = match self.claim(&queues, &in_play, now).await {
             Ok(set) => {
                 self.told.ends();
                 set
@@ -164,67 +122,82 @@ impl Claimer {
                 return Err(error);
             }
         };
-        if let Some((_, reservation)) = reserved {
-            let people = set.messages.iter().filter(|claimed| claimed.pass == Pass::Place);
-            reservation.fill(people.map(|claimed| claimed.message.msisdn));
-        }
-        // All who could leave are new to a tier that is full. They must not be looked at again and again meanwhile.
-        let free = lane.tier.as_ref().and_then(|(_, window)| window.next_free(now)).unwrap_or(now);
-        for (message, until) in &set.out_of_hours {
-            let queue = Queue { batch: message.key.batch, step: message.present.step, lane: message.lane };
-            lane.queues.put_back(queue, *until);
-        }
-        for queue in queues {
-            let next = match set.drained.iter().find(|drained| drained.queue == queue) {
-                // What is spread over a time comes one by one, and goes in small groups.
-                Some(drained) => drained.next.map(|next| next.max(now + CLAIM_AHEAD)),
-                None if set.kept_back.contains(&queue) => Some(free),
-                // Once the claim is over, which may have waited for its turn.
-                None if set.stuck.contains(&queue) => Some(lane.clock.now() + STUCK),
-                None => match set.capped.iter().find(|capped| capped.queue == queue) {
-                    // It is held now, until somebody says otherwise.
-                    Some(capped) if capped.is_final => None,
-                    // What is on its way may come back, and leave room.
-                    Some(_) => Some(now + CLAIM_AHEAD),
-                    None => Some(now),
-                },
-            };
-            if let Some(at) = next {
-                lane.queues.put_back(queue, at);
-            }
-        }
+        self.rest(&set, now);
         if let Some(last) = set.messages.last() {
-            lane.has_served(last.message.key.batch);
+            self.order().has_served(last.message.key.batch);
         }
         lane.claimed(u32::try_from(set.messages.len()).unwrap_or(u32::MAX));
         self.turnstile.fill(jobs_of(set.messages, &in_play, hush)?);
-        let spent = set.without_place.iter().map(|message| (message, Event::TierSpent { step: message.present.step }));
-        let closed = set.out_of_hours.iter().map(|(message, until)| (message, Event::PutOff { until: *until }));
-        self.leave(spent.chain(closed), &in_play, now).await?;
-        for capped in set.capped.iter().filter(|capped| capped.is_final) {
-            self.stop(capped, &in_play, now).await?;
+        self.moves(&set.moves, &in_play, now).await?;
+        for (_, rest) in &set.rests {
+            if let Rest::Capped(capped @ Capped { is_final: true, .. }) = rest {
+                self.stop(capped, &in_play, now).await?;
+            }
         }
         Ok(Next::Now)
     }
 
-    /// Says what happens to those who are not claimed although their turn has come: they go on to their next step because
-    /// the tier is spent, or wait for their hours. They are in their queues still, so a crash forgets nobody, and whoever
-    /// is faster with one of them is right.
-    async fn leave(
-        &self,
-        people: impl Iterator<Item = (&Loaded, Event)>,
-        in_play: &InPlay,
-        now: Timestamp,
-    ) -> Result<()> {
-        let decide = |(message, event): (&Loaded, Event)| {
+    /// Claims from these queues, by the rules of their steps.
+    async fn claim(&self, queues: &[Queue], in_play: &InPlay, now: Timestamp) -> Result<ClaimedSet> {
+        let lane = &self.lane;
+        let limit = lane.claim_size();
+        let reserved = lane.tier.as_ref().map(|(portfolio, window)| (portfolio, window.reserve(limit, now)));
+        let counted = reserved.as_ref().filter(|(_, reservation)| reservation.is_counted());
+        let tier = counted.map(|(portfolio, reservation)| TierUse {
+            portfolio: String::clone(portfolio),
+            places: reservation.places(),
+            since: reservation.since(),
+            sender: lane.sender(),
+            impatient: if reservation.is_last() { impatient(queues, in_play) } else { Vec::new() },
+        });
+        let timing = |queue: &Queue| Some(((queue.batch, queue.step), in_play.get(&queue.batch)?.timing(queue.step)?));
+        let hours = queues.iter().filter_map(timing).collect();
+        let cap = |queue: &Queue| Some(((queue.batch, queue.step), lane.cap(in_play.get(&queue.batch)?, queue.step)?));
+        let caps = queues.iter().filter_map(cap).collect();
+        let (queues, epoch) = (queues.to_vec(), lane.tenure.epoch());
+        let set = self.store.claim(Claim { lane: lane.id, queues, limit, now, epoch, tier, hours, caps }).await?;
+        if let Some((_, reservation)) = reserved {
+            let people = set.messages.iter().filter(|claimed| claimed.pass == Pass::Place);
+            reservation.fill(people.map(|claimed| claimed.message.msisdn));
+        }
+        Ok(set)
+    }
+
+    /// Puts each queue back until it is worth a look again.
+    fn rest(&self, set: &ClaimedSet, now: Timestamp) {
+        let lane = &self.lane;
+        for Move { message, why } in &set.moves {
+            if let Why::Closed { until } = why {
+                let queue = Queue { batch: message.key.batch, step: message.present.step, lane: message.lane };
+                lane.queues.put_back(queue, *until);
+            }
+        }
+        let free = lane.tier.as_ref().and_then(|(_, window)| window.next_free(now));
+        // The claim may have waited for its turn.
+        let over = lane.clock.now();
+        for (queue, rest) in &set.rests {
+            if let Some(at) = rest.until(over, free) {
+                lane.queues.put_back(*queue, at);
+            }
+        }
+    }
+
+    /// Says what happens to those who are not claimed although their turn has come. They are in their queues still, so a
+    /// crash forgets nobody, and whoever is faster with one of them is right.
+    async fn moves(&self, moves: &[Move], in_play: &InPlay, now: Timestamp) -> Result<()> {
+        let decide = |Move { message, why }: &Move| {
             let entry = in_play.get(&message.key.batch)?;
-            let standing = Standing::of(entry.state());
-            let after = *advance(&entry.plan, standing, &message.present, event, now).next()?;
-            let spent = matches!(event, Event::TierSpent { .. });
-            let fact = if spent { entry.could_not_leave(message, Verdict::TierSpent, now) } else { None };
+            let (event, fact) = match *why {
+                Why::Closed { until } => (Event::PutOff { until }, None),
+                Why::TierSpent => {
+                    let fact = entry.could_not_leave(message, Verdict::TierSpent, now);
+                    (Event::TierSpent { step: message.present.step }, fact)
+                }
+            };
+            let after = *advance(&entry.plan, Standing::of(entry.state()), &message.present, event, now).next()?;
             Some(entry.change(message, after, fact))
         };
-        let changes: Vec<_> = people.filter_map(decide).collect();
+        let changes: Vec<_> = moves.iter().filter_map(decide).collect();
         if !changes.is_empty() {
             self.store.record(changes).await?;
         }
@@ -259,33 +232,23 @@ impl Claimer {
         Ok(())
     }
 
-    /// The queues that are worth a look and may leave, of those that come first. Who was stopped waits for whoever stopped
-    /// them to say so; who comes later has the next claim, where this one leaves room for it.
-    fn ready(&self, now: Timestamp) -> Ready {
-        let in_play: InPlay = self.lane.book.in_play().into_iter().map(|entry| (entry.id, entry)).collect();
-        let serves = |queue: &Queue| in_play.get(&queue.batch).is_some_and(|entry| self.lane.serves(entry, queue, now));
-        let mut ready: Vec<_> = self.lane.queues.take_ready(now).into_iter().filter(serves).collect();
-        ready.retain(|queue| {
-            let timing = in_play.get(&queue.batch).and_then(|entry| entry.timing(queue.step));
-            let closed = timing.and_then(|timing| timing.hours.closed_for_all(now));
-            if let Some(until) = closed {
-                // Nobody in it may leave before, so nobody is looked at.
-                self.lane.queues.put_back(*queue, until);
-            }
-            closed.is_none()
-        });
-        let rank = |queue: &Queue| {
-            let is_campaign = in_play.get(&queue.batch).is_none_or(|entry| entry.name.is_some());
-            Rank::of(is_campaign, queue.step)
+    /// The queues to claim from, of those that are worth a look; the others have their turn later.
+    fn ready(&self, in_play: &InPlay, now: Timestamp) -> Vec<Queue> {
+        let known = |queue: Queue| {
+            let entry = in_play.get(&queue.batch)?;
+            let may_leave = self.lane.serves(entry, &queue, now);
+            Some(Ready { queue, is_campaign: entry.name.is_some(), may_leave, hours: entry.timing(queue.step) })
         };
-        let ranks: Vec<Rank> = ready.iter().map(rank).collect::<BTreeSet<_>>().into_iter().collect();
-        let turn = self.lane.rank_in_turn(&ranks);
-        let (mut queues, others): (Vec<_>, Vec<_>) = ready.into_iter().partition(|queue| Some(&rank(queue)) == turn);
-        for queue in others {
-            self.lane.queues.put_back(queue, now);
+        let ready = self.lane.queues.take_ready(now).into_iter().filter_map(known).collect();
+        let Chosen { queues, later } = self.order().choose(ready, now);
+        for (queue, at) in later {
+            self.lane.queues.put_back(queue, at);
         }
-        self.lane.in_turn(&mut queues);
-        Ready { queues, in_play }
+        queues
+    }
+
+    fn order(&self) -> MutexGuard<'_, Order> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::lane::Lane;
-use crate::domain::{Channel, Content, Present, State, StepIndex, Timestamp};
+use crate::domain::{Channel, Content, Loaded, Present, State, StepIndex, Timestamp};
 use crate::engine::{self, CallOff};
+use crate::planner::Pass;
 use crate::provider::Refusal;
-use crate::store::{Attempt, Claimed, Entry, Hush, Loaded, Pass, Refund, StepHold, Verdict};
+use crate::store::{Attempt, Claimed, Entry, Hush, Refund, StepHold, Verdict};
 use crate::throttle::LEAVES_WITHIN;
 
 /// A claimed message with its batch.
@@ -54,7 +55,7 @@ impl Job {
 
     /// Whether its hours have ended since it was claimed: it goes back, and the next claim puts it off.
     pub(super) fn is_out_of_hours(&self, now: Timestamp) -> bool {
-        self.entry.timing(self.step()).is_some_and(|timing| !timing.hours.are_open(now, self.claimed.zone()))
+        self.entry.timing(self.step()).is_some_and(|timing| !timing.hours.are_open(now, self.claimed.message.zone()))
     }
 
     /// Whether it was claimed because its person had a window open with us, which has closed since, or with a place in the

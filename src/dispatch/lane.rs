@@ -15,10 +15,12 @@ use super::under_way::{Begun, UnderWay};
 use crate::clock::{Chance, Clock, Tick};
 use crate::config::{self, SendMode};
 use crate::domain::{
-    BatchId, BatchState, Content, Country, LaneId, MessageKey, Msisdn, Portion, Rate, Span, StepIndex, Tier, Timestamp,
+    BatchId, BatchState, Content, Country, LaneId, MessageKey, Msisdn, Portion, Queue, Rate, Span, StepIndex, Tier,
+    Timestamp,
 };
+use crate::planner::Cap;
 use crate::provider::{Client, Reach};
-use crate::store::{Book, BucketOf, Cap, Entry, Hold, LaneState, Marked, NotedBucket, Queue, Sender, Trouble};
+use crate::store::{Book, BucketOf, Entry, Hold, LaneState, Marked, NotedBucket, Sender, Trouble};
 use crate::template::Pattern;
 use crate::throttle::{Brake, Cause, Circuit, Complaint, Holds, Pace, Pairs, Read, Standstill, Tenure, TierWindow};
 
@@ -27,10 +29,7 @@ const UNRECORDED_MAX: u32 = 2_000;
 /// The most that one claim takes: two of them fit the bound, so one can be sent while the other is fetched.
 const CLAIM_MAX: u32 = 1_000;
 /// A claim takes no more than leaves in this time.
-pub(super) const CLAIM_AHEAD: Span = Span::from_millis(100);
-
-/// Of so many claims one is for those who come after others.
-const OTHERS_EACH: u32 = 10;
+const CLAIM_AHEAD: Span = Span::from_millis(100);
 
 /// How long a lane has to be out until others of its pool take over: its people keep their sender over a hiccup.
 const OTHERS_STAND_IN_AFTER: Span = Span::from_secs(10);
@@ -69,10 +68,6 @@ pub struct Lane {
     /// Whether what has left cannot be recorded now: then nothing else leaves.
     unrecordable: AtomicBool,
     let_out: AtomicU64,
-    /// The batch that was served last: others have their turn before it.
-    served: AtomicU32,
-    /// Claims for which several ranks were ready.
-    turns: AtomicU32,
     /// Compiled requests.
     patterns: RwLock<HashMap<PatternKey, Arc<Pattern>>>,
     /// What may still leave of each step, once it was asked for, by which edition of the plan.
@@ -157,8 +152,6 @@ impl Lane {
             unrecorded: AtomicU32::new(0),
             unrecordable: AtomicBool::new(false),
             let_out: AtomicU64::new(0),
-            served: AtomicU32::new(0),
-            turns: AtomicU32::new(0),
             patterns: RwLock::default(),
             caps: RwLock::default(),
             alone: Marked::default(),
@@ -251,28 +244,6 @@ impl Lane {
         let lane = noted(BucketOf::Lane(self.config.name.clone()), lane);
         let both = lane.into_iter().chain(noted(BucketOf::Account(self.config.account.clone()), account));
         both.filter(|_| !self.tenure.has_ended())
-    }
-
-    /// Puts queues into the order in which they have their turn: behind the batch that was served last.
-    pub(super) fn in_turn(&self, queues: &mut [Queue]) {
-        let served = self.served.load(Ordering::Relaxed);
-        queues.sort_unstable();
-        let behind = queues.partition_point(|queue| queue.batch.0 <= served);
-        queues.rotate_left(behind);
-    }
-
-    /// Which of these has the next claim: the first of them, but for each tenth claim, which goes round all of them.
-    pub(super) fn rank_in_turn<'a, T>(&self, ranks: &'a [T]) -> Option<&'a T> {
-        if ranks.len() < 2 {
-            return ranks.first();
-        }
-        let turn = self.turns.fetch_add(1, Ordering::Relaxed);
-        let of_all = usize::try_from(turn / OTHERS_EACH).unwrap_or(0) % (ranks.len() - 1) + 1;
-        ranks.get(if turn % OTHERS_EACH == OTHERS_EACH - 1 { of_all } else { 0 })
-    }
-
-    pub(super) fn has_served(&self, batch: BatchId) {
-        self.served.store(batch.0, Ordering::Relaxed);
     }
 
     /// Counts a message to this person, or says when there may be one.

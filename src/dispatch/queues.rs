@@ -5,8 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::domain::Timestamp;
-use crate::store::Queue;
+use crate::domain::{Queue, Timestamp};
 
 /// A queue is worth a look from the time it stands here with, which is the earliest that anybody said. A claim that takes
 /// all of what may leave says when the rest may; a queue without a rest is left out until somebody says that it has got

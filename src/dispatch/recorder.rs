@@ -10,10 +10,10 @@ use super::job::Settled;
 use super::lane::Lane;
 use crate::clock::Clock;
 use crate::domain::{
-    Causes, Fault, LaneId, MessageKey, Msisdn, SenderPart, Span, State, StepIndex, Timestamp, Told, WishFrom,
+    Causes, Fault, LaneId, Loaded, MessageKey, Msisdn, SenderPart, Span, State, StepIndex, Timestamp, Told, WishFrom,
 };
 use crate::engine::{Answer, Event, Standing, advance};
-use crate::store::{Attempt, Change, Error, Loaded, NotedBucket, OptOut, Result, Store, ToldBy, Verdict};
+use crate::store::{Attempt, Change, Error, NotedBucket, OptOut, Result, Store, ToldBy, Verdict};
 
 /// Changes in one transaction: some 5 ms of writing.
 const GROUP_MAX: usize = 2_000;

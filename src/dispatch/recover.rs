@@ -1,8 +1,8 @@
 //! After a crash: what the dead process had in its hands.
 
-use crate::domain::{Present, State, Timestamp};
+use crate::domain::{Loaded, Present, State, Timestamp};
 use crate::engine::{Answer, Event, Standing, advance};
-use crate::store::{Attempt, Book, Epoch, Loaded, Result, Store, Verdict};
+use crate::store::{Attempt, Book, Epoch, Result, Store, Verdict};
 
 /// A provider that was slow to take it may have taken it just before the crash, however long before it was claimed: what
 /// it said of that fell into the gap, so no time that was up before the gap means anything.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{Channel, Content, Money, Plan, Prices, SmsEncoding, Step};
-use crate::store::{Cap, Claimed, Price};
+use crate::planner::{Candidate, Cap, Price};
 use crate::template::{PARTS_MAX, PartsOf};
 
 /// The prices of a step, by country.
@@ -24,13 +24,13 @@ enum Billed {
 }
 
 impl Price for Tariff {
-    fn of(&self, claimed: &Claimed) -> Money {
-        let price = self.prices.of(claimed.message.country).unwrap_or_default();
+    fn of(&self, candidate: &Candidate) -> Money {
+        let price = self.prices.of(candidate.message.country).unwrap_or_default();
         match &self.billed {
             Billed::Messages => price,
             Billed::Parts(parts) => {
                 // What cannot be read is not sent.
-                claimed.fields.unpack().map_or(Money::ZERO, |fields| price.times(parts.count(&fields)))
+                candidate.fields.unpack().map_or(Money::ZERO, |fields| price.times(parts.count(&fields)))
             }
             Billed::MostParts => price.times(PARTS_MAX as u64),
         }

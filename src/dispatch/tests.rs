@@ -17,14 +17,13 @@ use super::{Lane, Parts};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::{
-    AfterGap, BatchId, BatchState, Channel, Country, Fault, Fields, Hours, MessageKey, Msisdn, Plan, Present,
+    AfterGap, BatchId, BatchState, Channel, Country, Fault, Fields, Hours, MessageKey, Msisdn, Plan, Present, Queue,
     Recipient, Span, State, Step, StepIndex, Tag, Timestamp,
 };
 use crate::engine::{Answer, Obstacle};
+use crate::planner::Pass;
 use crate::provider::{Broken, Client, Endpoint, Gate, RawAnswer, Transport};
-use crate::store::{
-    self, Book, Claim, Epoch, KnownAs, NewAudience, NewBatch, Pass, Queue, Spread, Start, Store, Verdict,
-};
+use crate::store::{self, Book, Claim, Epoch, KnownAs, NewAudience, NewBatch, Spread, Start, Store, Verdict};
 use crate::throttle::{Bucket, End, Holds, LEAVES_WITHIN, Pace, Pairs, Tenure};
 
 mod claims;

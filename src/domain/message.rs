@@ -1,6 +1,6 @@
 //! The present of a message: everything the engine has to know, small enough to copy.
 
-use super::{Outcome, SkipReason, Status, StepIndex, Timestamp};
+use super::{Country, LaneId, MessageKey, Msisdn, Outcome, SkipReason, Status, StepIndex, Timestamp, Zone, zone_of};
 
 /// Where a message is in its life. The engine alone draws the arrows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -369,6 +369,14 @@ impl Present {
         }
     }
 
+    /// Its place in its queue, where it waits in one.
+    pub const fn turn(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Queued { not_before, .. } => Some(not_before),
+            State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => None,
+        }
+    }
+
     /// A message that waits for its first step.
     pub fn queued(not_before: Timestamp, gives_up: Option<Timestamp>) -> Self {
         Self {
@@ -386,6 +394,31 @@ impl Present {
             State::Done { outcome, .. } => Some(outcome),
             State::Queued { .. } | State::Sending { .. } | State::Awaiting { .. } => None,
         }
+    }
+}
+
+/// A message as it stands, with the version to guard a change by.
+#[derive(Debug, Clone, Copy)]
+pub struct Loaded {
+    pub key: MessageKey,
+    pub msisdn: Msisdn,
+    /// Of whose numbers it is.
+    pub country: Country,
+    pub version: u32,
+    /// In whose queue it stands, or who has handed the present step over.
+    pub lane: LaneId,
+    pub present: Present,
+}
+
+impl Loaded {
+    /// By whose clock hours are counted for it.
+    pub fn zone(&self) -> Zone {
+        zone_of(self.msisdn, self.country)
+    }
+
+    /// Where it stands along the timers, if it does.
+    pub fn timer_place(&self) -> Option<(Timestamp, u32)> {
+        self.present.timer().map(|due| (due, self.key.n))
     }
 }
 

@@ -17,10 +17,10 @@ use super::tries::{Tries, Try};
 use super::working::{Working, latest_of_each};
 use crate::clock::{Chance, Clock};
 use crate::config::Lane;
-use crate::domain::{Causes, LaneId, MessageKey, Msisdn, Span, Status, StepIndex, Timestamp, Umid, WishFrom};
+use crate::domain::{Causes, LaneId, Loaded, MessageKey, Msisdn, Span, Status, StepIndex, Timestamp, Umid, WishFrom};
 use crate::engine::{self, Gap};
 use crate::optout::Words;
-use crate::store::{self, Alias, Book, Entry, Found, Inbound, Key, Loaded, OptOut, Receipt, Store, StrayKind};
+use crate::store::{self, Alias, Book, Entry, Found, Inbound, Key, OptOut, Receipt, Store, StrayKind};
 use crate::wire::codes;
 
 /// Events in one transaction.

@@ -16,14 +16,14 @@ use super::intake::Intake;
 use super::tell::{Tell, TooFast};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::domain::{
-    AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Fields, LaneId, MessageKey, Msisdn, Outcome, Plan,
-    Present, Recipient, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
+    AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Fields, LaneId, Loaded, MessageKey, Msisdn, Outcome,
+    Plan, Present, Queue, Recipient, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
 };
 use crate::engine::{Answer, Event, Gap, Standing, advance};
 use crate::optout::Words;
 use crate::store::{
-    self, Attempt, Book, Claim, HeldBy, Hold, KnownAs, Loaded, NewAudience, NewBatch, Queue, Spread, Start, Store,
-    Stray, StrayKind, Verdict,
+    self, Attempt, Book, Claim, HeldBy, Hold, KnownAs, NewAudience, NewBatch, Spread, Start, Store, Stray, StrayKind,
+    Verdict,
 };
 use crate::wire;
 

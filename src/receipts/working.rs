@@ -5,8 +5,8 @@ use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
 use super::incoming::Incoming;
-use crate::domain::{BatchId, Present, SenderPart, State, StepIndex, Timestamp, Umid};
-use crate::store::{Attempt, Entry, Found, HeldBy, Hold, Loaded, Recall, StepHold, Verdict};
+use crate::domain::{BatchId, Loaded, Present, SenderPart, State, StepIndex, Timestamp, Umid};
+use crate::store::{Attempt, Entry, Found, HeldBy, Hold, Recall, StepHold, Verdict};
 
 /// A message on its way through the receipts of one group.
 pub(super) struct Working {

@@ -8,16 +8,16 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, Span,
-    StepIndex, Tallies, Timestamp,
+    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, Loaded, MessageKey, Money, Msisdn, Plan, Queue, Recipient,
+    Span, StepIndex, Tallies, Timestamp,
 };
 use crate::node::Processes;
 use crate::store::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
     ClaimedSet, Copied, Dial, Edition, Epoch, Error, Event, Found, Heard, Hold, Holder, Inbound, InboundOf, KeptGap,
-    Key, Lane, LaneState, Lease, LinkState, Loaded, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes,
-    NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope, Sender, Signals, Spread, Started,
-    StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Unwritable, Walk, Wish,
+    Key, Lane, LaneState, Lease, LinkState, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes, NotedBucket,
+    OptIn, OptOut, Question, Receipt, Result, Said, Scope, Sender, Signals, Spread, Started, StepHold, Store, Stray,
+    StrayCount, StrayKind, TierPlace, Turned, Turns, Unwritable, Walk, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.

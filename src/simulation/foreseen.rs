@@ -3,8 +3,8 @@
 use super::small::{World, numbers};
 use crate::campaign::{Bottleneck, Draft, Forecast, LeftBehind, Lint, Stop};
 use crate::clock::Clock;
-use crate::domain::{Count, MessageKey, Present, Span, State, StepIndex, Timestamp};
-use crate::store::{Change, Hold, Loaded, StepHeldBy, StepHold};
+use crate::domain::{Count, Loaded, MessageKey, Present, Span, State, StepIndex, Timestamp};
+use crate::store::{Change, Hold, StepHeldBy, StepHold};
 
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
     webhook_authorization = \"hook\"\n\

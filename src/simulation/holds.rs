@@ -15,11 +15,11 @@ use super::windows::Windows;
 use super::wishes::{Unwilling, Wish};
 use crate::config::Config;
 use crate::domain::{
-    AttemptId, BatchId, BatchState, Channel, MessageKey, Msisdn, Outcome, Plan, Present, Span, State, StepIndex, Tag,
-    Timestamp,
+    AttemptId, BatchId, BatchState, Channel, Loaded, MessageKey, Msisdn, Outcome, Plan, Present, Span, State,
+    StepIndex, Tag, Timestamp,
 };
 use crate::engine::met;
-use crate::store::{Hold, Loaded, Store};
+use crate::store::{Hold, Store};
 
 /// What is known of a run, and what it was before the latest act.
 #[derive(Debug)]

@@ -4,8 +4,8 @@
 use tokio::sync::watch;
 
 use super::world::World;
-use crate::domain::BatchId;
-use crate::store::{Copied, Loaded, Scope, Walk};
+use crate::domain::{BatchId, Loaded};
+use crate::store::{Copied, Scope, Walk};
 
 pub(super) struct Reader {
     walk: Walk,

@@ -10,12 +10,13 @@ use tokio::sync::{Mutex, Notify};
 use super::expected::{Expected, Waiting};
 use super::hushed::{BY_NAME, Hush, Hushed};
 use super::refusals::Refusals;
-use super::{Batch, Change, Loaded, Marked, Recall, Result, StepHold, Store, ToldBy};
+use super::{Batch, Change, Marked, Recall, Result, StepHold, Store, ToldBy};
 use crate::domain::{
-    AttemptId, BatchId, BatchState, Channel, Country, Hours, LaneId, Member, MessageKey, Msisdn, Plan, Pool, Present,
-    State, StepIndex, Tag, Timestamp,
+    AttemptId, BatchId, BatchState, Channel, Country, Hours, LaneId, Loaded, Member, MessageKey, Msisdn, Plan, Pool,
+    Present, Queue, State, StepIndex, Tag, Timestamp,
 };
-use crate::store::{Attempt, Queue, Timing, Verdict};
+use crate::planner::Timing;
+use crate::store::{Attempt, Verdict};
 
 /// One batch in play.
 #[derive(Debug)]

@@ -24,14 +24,15 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::{
-    Attempt, Change, Claim, Claimed, ClaimedSet, Epoch, KnownAs, Loaded, NewAudience, NewBatch, Queue, Spread, Sqlite,
-    Start, Store, Verdict,
+    Attempt, Change, Claim, Claimed, ClaimedSet, Epoch, KnownAs, NewAudience, NewBatch, Spread, Sqlite, Start, Store,
+    Verdict,
 };
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, Country, Fields, LaneId, MessageKey, Money, Msisdn, Plan, Present,
-    Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp, Umid,
+    AudienceId, BatchId, BatchState, Channel, Country, Fields, LaneId, Loaded, MessageKey, Money, Msisdn, Plan,
+    Present, Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp, Umid,
 };
+use crate::planner::{Move, Rest, Why};
 
 /// Every claim about a store, once for each database that answers the contract.
 macro_rules! for_every_store {
@@ -275,6 +276,34 @@ fn attempt(message: &Loaded, now: Timestamp, verdict: Verdict, umid: Option<Umid
         detail: Some("said so".to_owned()),
         umid,
     }
+}
+
+/// Queues with nobody left whose turn has come, and when the next one's comes.
+fn drained(set: &ClaimedSet) -> Vec<(Queue, Option<Timestamp>)> {
+    let drained = |(queue, rest): &(Queue, Rest)| match rest {
+        Rest::Drained { next } => Some((*queue, *next)),
+        Rest::More | Rest::ForPlace | Rest::Stuck | Rest::Capped(_) => None,
+    };
+    set.rests.iter().filter_map(drained).collect()
+}
+
+/// Queues whose turn has ended like this.
+fn ended(set: &ClaimedSet, like: Rest) -> Vec<Queue> {
+    set.rests.iter().filter(|(_, rest)| *rest == like).map(|(queue, _)| *queue).collect()
+}
+
+/// Who may not leave at this hour, and when they may.
+fn closed(set: &ClaimedSet) -> Vec<(Loaded, Timestamp)> {
+    let closed = |Move { message, why }: &Move| match why {
+        Why::Closed { until } => Some((*message, *until)),
+        Why::TierSpent => None,
+    };
+    set.moves.iter().filter_map(closed).collect()
+}
+
+/// Who goes on to another step for want of a place.
+fn without_place(set: &ClaimedSet) -> Vec<Loaded> {
+    set.moves.iter().filter(|moved| moved.why == Why::TierSpent).map(|moved| moved.message).collect()
 }
 
 fn messages(set: &ClaimedSet) -> Vec<Loaded> {

@@ -4,7 +4,7 @@
 //! Promises: what a verb acknowledged survives `kill -9` and a power cut; a change applies only to the version it was
 //! decided on; counters move in the transaction of the change; no verb works message by message, holds its write
 //! transaction longer than some 50 ms, or leaves one open while anything else is waited for.
-//! May not: decide. The engine does; the store keeps. Only `store::Store` is known outside: which database answers is
+//! May not: decide. The engine does, and who leaves next the planner says; the store keeps. Only `store::Store` is known outside: which database answers is
 //! settled once, in [`open`].
 
 mod batch;
@@ -40,12 +40,12 @@ pub use lanes::{
 #[cfg(test)]
 pub(crate) use lease::started;
 pub use lease::{Epoch, Holder, Lease, NodeStart, Started};
-pub use limits::{Cap, Capped, Price, Reached, Recall, StepHeldBy, StepHold, ToldBy};
+pub use limits::{Recall, StepHeldBy, StepHold, ToldBy};
 pub use marked::Marked;
 pub use model::{
-    Along, Asked, Asking, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, DoubtCause, Drained,
-    Event, Found, Heard, Impatient, KeptGap, Key, KnownAs, Lane, LinkState, Loaded, NewAudience, Node, Pass, Question,
-    Queue, TierPlace, TierUse, Timing, Turned, TurnedAway, Turns, Unwritable,
+    Along, Asked, Asking, Audience, AudiencePart, Beat, Claim, Claimed, ClaimedSet, Direction, DoubtCause, Event,
+    Found, Heard, KeptGap, Key, KnownAs, Lane, LinkState, NewAudience, Node, Question, TierPlace, TierUse, Turned,
+    TurnedAway, Turns, Unwritable,
 };
 pub use node_verbs::Nodes;
 pub use people::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};

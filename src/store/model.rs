@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Cap, Capped, DiskTrouble, Epoch, LaneState, Nameless, Sender};
+use super::{DiskTrouble, Epoch, LaneState, Nameless, Sender};
 use crate::domain::{
-    AttemptId, AudienceId, BatchId, Channel, Country, Fields, Hours, LaneId, MessageKey, Money, Msisdn, Present, Span,
-    StepIndex, Timestamp, Umid, Zone, zone_of,
+    AttemptId, AudienceId, BatchId, Channel, Fields, LaneId, Loaded, MessageKey, Money, Msisdn, Queue, Span, StepIndex,
+    Timestamp, Umid,
 };
+use crate::planner::{Cap, Impatient, Move, Pass, Rest, Timing};
 
 #[derive(Debug, Clone)]
 pub struct NewAudience {
@@ -59,14 +60,6 @@ impl Audience {
     }
 }
 
-/// What waits at a lane for one step of one batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Queue {
-    pub batch: BatchId,
-    pub step: StepIndex,
-    pub lane: LaneId,
-}
-
 /// When those in a queue have their turn, at the earliest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turns {
@@ -104,14 +97,6 @@ impl Claim {
     }
 }
 
-/// When a queue's messages may leave.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Timing {
-    pub hours: Hours,
-    /// When the batch was launched.
-    pub launched: Timestamp,
-}
-
 #[derive(Debug, Clone)]
 pub struct TierUse {
     pub portfolio: String,
@@ -121,8 +106,7 @@ pub struct TierUse {
     pub since: Timestamp,
     /// To whom people write: who has a window open needs no place.
     pub sender: Sender,
-    /// Queues in which whoever gets no place does not wait for one. Named only where the tier is spent: a place that
-    /// another claim holds for the moment may come back.
+    /// Queues in which whoever gets no place does not wait for one.
     pub impatient: Vec<Impatient>,
 }
 
@@ -141,14 +125,6 @@ impl TierPlace {
     }
 }
 
-/// A queue whose people go on to the next step rather than wait for a place. Who has none to go on to waits all the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Impatient {
-    pub queue: Queue,
-    /// How many steps the route has.
-    pub steps: usize,
-}
-
 /// A message in the hands of the one who claimed it.
 #[derive(Debug, Clone)]
 pub struct Claimed {
@@ -161,69 +137,14 @@ pub struct Claimed {
     pub cost: Money,
 }
 
-impl Claimed {
-    /// By whose clock hours are counted for it.
-    pub fn zone(&self) -> Zone {
-        zone_of(self.message.msisdn, self.message.country)
-    }
-}
-
-/// What lets a message pass the tier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pass {
-    /// Nobody counts, or the person gets nothing anyway.
-    Uncounted,
-    /// The person has written to us, and their window stays open until then.
-    Window(Timestamp),
-    /// A place in the tier, taken by this claim.
-    Place,
-}
-
-/// What a claim brought, and which of its queues it has emptied for now.
+/// What a claim brought.
 #[derive(Debug, Default)]
 pub struct ClaimedSet {
     pub messages: Vec<Claimed>,
-    pub drained: Vec<Drained>,
-    /// Queues of which all that was looked at waits for a place in the tier. A queue that is named nowhere here may hold
-    /// more for the next claim.
-    pub kept_back: Vec<Queue>,
-    /// Queues of which nothing may leave before others have done their part: their batch does not run, or all who stand in
-    /// front have to be ended, because their time is over.
-    pub stuck: Vec<Queue>,
-    /// Queues whose limits are reached.
-    pub capped: Vec<Capped>,
-    /// Messages that may not leave at this hour, as they stand, and when they may: in their queues still.
-    pub out_of_hours: Vec<(Loaded, Timestamp)>,
-    /// Messages of impatient queues that got no place and have a step to go on to, as they stand: in their queues still.
-    pub without_place: Vec<Loaded>,
-}
-
-/// A queue with nothing left that might leave now: it held less than was asked for, and the tier kept nothing back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Drained {
-    pub queue: Queue,
-    /// When the first of what must still wait may leave.
-    pub next: Option<Timestamp>,
-}
-
-/// A message as it stands, with the version to guard a change by.
-#[derive(Debug, Clone, Copy)]
-pub struct Loaded {
-    pub key: MessageKey,
-    pub msisdn: Msisdn,
-    /// Of whose numbers it is.
-    pub country: Country,
-    pub version: u32,
-    /// In whose queue it stands, or who has handed the present step over.
-    pub lane: LaneId,
-    pub present: Present,
-}
-
-impl Loaded {
-    /// Where it stands along the timers, if it does.
-    pub fn timer_place(&self) -> Option<(Timestamp, u32)> {
-        self.present.timer().map(|due| (due, self.key.n))
-    }
+    /// Who does not leave, and about whom the engine has to decide: in their queues still.
+    pub moves: Vec<Move>,
+    /// How the turn of each queue has ended.
+    pub rests: Vec<(Queue, Rest)>,
 }
 
 /// What a receipt may be found by, surest first.

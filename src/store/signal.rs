@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use tokio::sync::broadcast::{self, error::TryRecvError};
 
-use super::{Change, Queue, Store};
-use crate::domain::{BatchId, Span, State, Timestamp};
+use super::{Change, Store};
+use crate::domain::{BatchId, Queue, Span, State, Timestamp};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {

@@ -6,13 +6,13 @@ use tokio::sync::watch;
 
 use super::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, BusinessEvent, Change, Claim, ClaimedSet,
-    Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, Loaded, NamingLane,
-    NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope, Sender, Spread,
-    StepHold, Stray, StrayCount, TierPlace, Turns, Walk, Wish,
+    Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, NamingLane, NewAudience,
+    NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt, Result, Said, Scope, Sender, Spread, StepHold, Stray,
+    StrayCount, TierPlace, Turns, Walk, Wish,
 };
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, Span,
-    StepIndex, Tallies, Timestamp,
+    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, Loaded, MessageKey, Money, Msisdn, Plan, Queue, Recipient,
+    Span, StepIndex, Tallies, Timestamp,
 };
 
 #[async_trait::async_trait]

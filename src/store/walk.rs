@@ -4,8 +4,8 @@ use std::fmt;
 
 use futures_util::stream::{BoxStream, Stream, TryStreamExt};
 
-use super::{Attempt, Batch, Edition, Loaded, Receipt, Result, StrayKind};
-use crate::domain::{Country, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp, Umid};
+use super::{Attempt, Batch, Edition, Receipt, Result, StrayKind};
+use crate::domain::{Country, Loaded, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp, Umid};
 
 /// How much of it is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

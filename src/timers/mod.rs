@@ -23,9 +23,11 @@ use futures_util::stream::{FuturesUnordered, StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Jumps};
-use crate::domain::{AfterGap, BatchId, Causes, Ending, MessageKey, Present, Span, State, StepIndex, Timestamp, Told};
+use crate::domain::{
+    AfterGap, BatchId, Causes, Ending, Loaded, MessageKey, Present, Span, State, StepIndex, Timestamp, Told,
+};
 use crate::engine::{Decision, Event, Rule, Silence, Standing, advance};
-use crate::store::{Book, Entry, Loaded, Result, Signal, Store, Verdict};
+use crate::store::{Book, Entry, Result, Signal, Store, Verdict};
 
 pub use gaps::{Doubt, Gaps, ON_ITS_WAY, Over};
 use inquiry::Due;

@@ -1,8 +1,8 @@
 //! Pages of what waits behind a step, to see what has to be taken back of it.
 
 use super::PAGE;
-use crate::domain::{Count, State, StepIndex, Timestamp};
-use crate::store::{Along, Entry, Loaded, Queue, Result, Store};
+use crate::domain::{Count, Loaded, Queue, State, StepIndex, Timestamp};
+use crate::store::{Along, Entry, Result, Store};
 
 /// The queues of the steps behind one, from a moment on: each page once. What is claimed meanwhile stays claimed.
 pub(super) struct Queues {

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::Timers;
 use super::queues::Queues;
-use crate::domain::{BatchId, Ending, MessageKey, Span, State, StepIndex, Timestamp};
+use crate::domain::{BatchId, Ending, Loaded, MessageKey, Span, State, StepIndex, Timestamp};
 use crate::engine::{Event, Standing, advance};
-use crate::store::{Attempt, Change, Entry, Loaded, Recall, Receipt, Result, ToldBy, Verdict};
+use crate::store::{Attempt, Change, Entry, Recall, Receipt, Result, ToldBy, Verdict};
 
 /// How long after one look for fallbacks of refusals the next one is. A claimed one may come back to its queue, and one that
 /// was decided just before the hold may be written after the look: both soon or hardly ever, so the time between two looks

@@ -3,9 +3,9 @@
 use super::queues::Queues;
 use super::recall::{has_left, latest_of};
 use super::{Timers, waits_since};
-use crate::domain::{Ending, Present, State, StepIndex, Timestamp};
+use crate::domain::{Ending, Loaded, Present, State, StepIndex, Timestamp};
 use crate::engine::{Event, Silence, Standing, advance};
-use crate::store::{Attempt, Change, Entry, Loaded, Result, Verdict};
+use crate::store::{Attempt, Change, Entry, Result, Verdict};
 
 impl Timers {
     /// Returns what has fallen back in a doubt and is not claimed to awaiting, where its deadline is looked at again.

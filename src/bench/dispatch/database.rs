@@ -8,9 +8,9 @@ use crate::bench::stock::scratch;
 use crate::bench::{Begun, Error, Run};
 use crate::campaign::Launcher;
 use crate::clock::{Chance, Clock};
-use crate::domain::{BatchState, State, StepIndex, Umid};
+use crate::domain::{BatchState, Queue, State, StepIndex, Umid};
 use crate::engine::{Answer, Event, Standing, advance};
-use crate::store::{Attempt, Book, Claim, Queue, Verdict};
+use crate::store::{Attempt, Book, Claim, Verdict};
 
 /// Messages in one claim and in one record.
 const SET: u32 = 1_000;

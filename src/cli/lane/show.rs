@@ -12,8 +12,8 @@ use crate::cli::table::Table;
 use crate::cli::words::{about, count, list, of, rate};
 use crate::cli::{Ground, holds};
 use crate::config::Lane;
-use crate::domain::{BatchState, Content, Count, Plan, Span, Step, StepIndex, Tier, Timestamp};
-use crate::store::{Batch, Hold, Queue, Store, Turns};
+use crate::domain::{BatchState, Content, Count, Plan, Queue, Span, Step, StepIndex, Tier, Timestamp};
+use crate::store::{Batch, Hold, Store, Turns};
 
 /// What waits on a lane.
 #[derive(Serialize)]

@@ -7,8 +7,8 @@ use crate::campaign::{Pages, as_counted, state_of};
 use crate::cli::campaign::find;
 use crate::cli::out::{self, Paint, To};
 use crate::cli::{Exit, Ground};
-use crate::domain::{Channel, MessageId, Msisdn, Outcome, Plan, SkipReason, State, StepIndex};
-use crate::store::{Batch, Loaded};
+use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, StepIndex};
+use crate::store::Batch;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {

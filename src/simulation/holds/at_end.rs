@@ -2,9 +2,8 @@
 
 use super::{Campaign, Holds};
 use crate::campaign::audit;
-use crate::domain::{BatchState, MessageId, OnUnknown, Outcome, Status, Timestamp};
+use crate::domain::{BatchState, Loaded, MessageId, OnUnknown, Outcome, Status, Timestamp};
 use crate::engine::met;
-use crate::store::Loaded;
 
 impl Holds {
     /// Once everything has come to rest.

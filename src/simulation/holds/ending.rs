@@ -2,12 +2,11 @@
 
 use super::{Campaign, Holds};
 use crate::domain::{
-    AfterGap, Channel, Content, Ending, Fault, OnTierSpent, Outcome, Present, SkipReason, Span, State, Status,
+    AfterGap, Channel, Content, Ending, Fault, Loaded, OnTierSpent, Outcome, Present, SkipReason, Span, State, Status,
     StepIndex, Timestamp,
 };
 use crate::simulation::blame::No;
 use crate::simulation::net::{Missed, Truth};
-use crate::store::Loaded;
 
 /// How much later than promised a repeat may come.
 const MARGIN: Span = Span::from_secs(2);

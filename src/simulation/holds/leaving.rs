@@ -1,12 +1,11 @@
 //! What has to be true of whatever leaves.
 
 use super::{Campaign, Holds};
-use crate::domain::{BatchState, Content, Ending, Fault, OnUnknown, Present, Span, State, Timestamp};
+use crate::domain::{BatchState, Content, Ending, Fault, Loaded, OnUnknown, Present, Span, State, Timestamp};
 use crate::simulation::hours;
 use crate::simulation::net::{Arrived, Posted};
 use crate::simulation::scene::country_of;
 use crate::simulation::world::START;
-use crate::store::Loaded;
 
 /// So long a decision waits for the requests that were sent before it; then it answers all the same.
 const SENT_BEFORE: Span = Span::from_millis(700);

@@ -1,8 +1,7 @@
 //! Whether no more has left than may.
 
 use super::{Campaign, Holds};
-use crate::domain::{BatchId, Limits, Money, Plan, State, StepIndex};
-use crate::store::Loaded;
+use crate::domain::{BatchId, Limits, Loaded, Money, Plan, State, StepIndex};
 
 impl Holds {
     /// Holds what is counted against the limits of a campaign and of its steps. More may count as handed over than was

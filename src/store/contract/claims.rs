@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::domain::WishFrom;
-use crate::store::{Drained, Impatient, OptOut, Sender, TierUse};
+use crate::planner::Impatient;
+use crate::store::{OptOut, Sender, TierUse};
 
 for_every_store!(
     a_claim_moves_messages_into_flight_with_all_that_a_hand_over_needs,
@@ -59,11 +60,10 @@ async fn queues_share_a_claim_evenly_in_the_order_named(desk: Desk) {
     let queues = vec![queue(&claim, big, 0), queue(&claim, big, 1), queue(&claim, small, 0)];
     let set = desk.claim(Claim { queues: queues.clone(), ..claim }).await.unwrap();
     let order: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
-    // A third of ten, half of the rest for a queue that has nothing, and then whatever there is.
-    let expected: Vec<_> = (0..4).map(|n| (big, n)).chain((0..3).map(|n| (small, n))).collect();
+    // A third of ten each, and what one has not got the others share.
+    let expected: Vec<_> = (0..7).map(|n| (big, n)).chain((0..3).map(|n| (small, n))).collect();
     assert_eq!(order, expected);
-    let drained: Vec<_> = set.drained.iter().map(|drained| drained.queue).collect();
-    assert_eq!(drained, queues[1..]);
+    assert_eq!(drained(&set), queues[1..].iter().map(|queue| (*queue, None)).collect::<Vec<_>>());
 }
 
 async fn a_claim_for_fewer_than_there_are_queues_serves_the_first_of_them(desk: Desk) {
@@ -72,7 +72,7 @@ async fn a_claim_for_fewer_than_there_are_queues_serves_the_first_of_them(desk: 
     let queues = vec![queue(&claim, second, 0), queue(&claim, first, 0)];
     let set = desk.claim(Claim { queues, ..claim }).await.unwrap();
     assert_eq!(messages(&set).iter().map(|message| message.key.batch).collect::<Vec<_>>(), [second]);
-    assert!(set.drained.is_empty());
+    assert_eq!(ended(&set, Rest::More).len(), 2);
 }
 
 async fn two_claims_at_once_share_no_message(desk: Desk) {
@@ -124,10 +124,10 @@ async fn whoever_stands_behind_those_whose_time_is_over_leaves_in_turn_and_no_mo
     desk.publish_batch(batch, BatchState::Running, desk.now()).await.unwrap();
     desk.clock.advance(Span::from_secs(30));
     let first = desk.claimed(batch, 3).await;
-    assert_eq!((numbers(&messages(&first)), &first.drained[..]), (vec![4, 5, 6], &[][..]));
+    assert_eq!((numbers(&messages(&first)), drained(&first)), (vec![4, 5, 6], vec![]));
     let rest = desk.claimed(batch, 3).await;
     let queue = desk.claim_of(batch, 3).await.queues[0];
-    assert_eq!((numbers(&messages(&rest)), &rest.drained[..]), (vec![7, 8], &[Drained { queue, next: None }][..]));
+    assert_eq!((numbers(&messages(&rest)), drained(&rest)), (vec![7, 8], vec![(queue, None)]));
     desk.counters_equal_rows(batch, 9).await;
 }
 
@@ -158,17 +158,17 @@ async fn a_lane_takes_from_the_queues_named_alone_and_what_it_takes_is_its_own(d
     let sender = Sender { sub_account: "acme".to_owned(), channel_id: None };
     let impatient = vec![Impatient { queue: claim.queues[0], steps: 2 }];
     let tier = TierUse { portfolio: "acme".to_owned(), places: 0, since: desk.now(), sender, impatient };
-    let kept_out = desk.claim(Claim { lane, tier: Some(tier), ..claim.clone() }).await.unwrap().without_place;
+    let kept_out = without_place(&desk.claim(Claim { lane, tier: Some(tier), ..claim.clone() }).await.unwrap());
     assert_eq!(kept_out.iter().map(|message| message.lane).collect::<Vec<_>>(), [claim.lane; 3]);
     assert_eq!(desk.claimed(batch, 10).await.messages.len(), 3);
 }
 
 async fn a_queue_that_held_less_than_asked_is_told_as_drained(desk: Desk) {
     let batch = desk.batch_of(4).await;
-    assert!(desk.claimed(batch, 2).await.drained.is_empty());
-    assert!(desk.claimed(batch, 2).await.drained.is_empty(), "as much as asked for: there may be more");
+    assert!(drained(&desk.claimed(batch, 2).await).is_empty());
+    assert!(drained(&desk.claimed(batch, 2).await).is_empty(), "as much as asked for: there may be more");
     let queue = desk.claim_of(batch, 2).await.queues[0];
-    assert_eq!(desk.claimed(batch, 2).await.drained, [Drained { queue, next: None }]);
+    assert_eq!(drained(&desk.claimed(batch, 2).await), [(queue, None)]);
 }
 
 async fn a_drained_queue_says_when_the_rest_of_it_may_leave(desk: Desk) {
@@ -183,7 +183,7 @@ async fn a_drained_queue_says_when_the_rest_of_it_may_leave(desk: Desk) {
     for second in [0, 20, 30, 50] {
         desk.clock.advance(at(second).since(desk.now()));
         let set = desk.claimed(batch, 9).await;
-        rests.push((numbers(&messages(&set)), set.drained[0].next));
+        rests.push((numbers(&messages(&set)), drained(&set)[0].1));
     }
     let expected = [(vec![0], Some(at(20))), (vec![2, 3], Some(at(50))), (vec![], Some(at(50))), (vec![1], None)];
     assert_eq!(rests, expected);

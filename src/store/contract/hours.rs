@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::domain::{Hours, Stretch};
-use crate::store::{Drained, Over, Timing};
+use crate::planner::Timing;
+use crate::store::Over;
 
 for_every_store!(
     who_may_not_leave_at_this_hour_stays_and_is_told_with_the_next,
@@ -37,24 +38,24 @@ async fn who_may_not_leave_at_this_hour_stays_and_is_told_with_the_next(desk: De
     let queue = claim.queues[0];
     let set = desk.claim(claim.clone()).await.unwrap();
     assert_eq!(numbers(&messages(&set)), [5, 6, 7, 8, 9]);
-    assert_eq!(set.drained, [Drained { queue, next: None }]);
+    assert_eq!(drained(&set), [(queue, None)]);
     // Six hours later it is nine in New York.
-    let kept: Vec<(u32, Timestamp)> = set.out_of_hours.iter().map(|(message, until)| (message.key.n, *until)).collect();
+    let kept: Vec<(u32, Timestamp)> = closed(&set).iter().map(|(message, until)| (message.key.n, *until)).collect();
     assert_eq!(kept, (0..5).map(|n| (n, at(6 * 3_600))).collect::<Vec<_>>());
-    for (message, _) in &set.out_of_hours {
+    for (message, _) in closed(&set) {
         assert_eq!((message.version, message.present), (0, Present::queued(at(0), None)));
     }
     assert_eq!(desk.one(queue.batch, 0).await.version, 0);
     desk.clock.advance(Span::from_secs(6 * 3_600));
     let set = desk.claim(Claim { now: desk.now(), ..claim }).await.unwrap();
-    assert_eq!((numbers(&messages(&set)), set.out_of_hours.len()), (vec![0, 1, 2, 3, 4], 0));
+    assert_eq!((numbers(&messages(&set)), closed(&set).len()), (vec![0, 1, 2, 3, 4], 0));
 }
 
 async fn who_has_to_stay_in_stands_in_nobodys_way(desk: Desk) {
     let claim = claim_of(&desk, window("09:00-18:00"), 2).await;
     let set = desk.claim(claim).await.unwrap();
-    assert_eq!((numbers(&messages(&set)), set.out_of_hours.len()), (vec![5, 6], 5));
-    assert!(set.drained.is_empty() && set.kept_back.is_empty());
+    assert_eq!((numbers(&messages(&set)), closed(&set).len()), (vec![5, 6], 5));
+    assert_eq!(ended(&set, Rest::More).len(), 1);
 }
 
 async fn whoever_begins_later_than_the_first_of_a_country_does_so_by_any_clock(desk: Desk) {
@@ -63,7 +64,7 @@ async fn whoever_begins_later_than_the_first_of_a_country_does_so_by_any_clock(d
     let claim = claim_of(&desk, Hours { since, ..Hours::default() }, 100).await;
     let set = desk.claim(claim).await.unwrap();
     assert_eq!(numbers(&messages(&set)), [5, 6, 7, 8, 9]);
-    assert!(set.out_of_hours.iter().all(|(_, until)| *until == at(6 * 3_600)));
+    assert!(closed(&set).iter().all(|(_, until)| *until == at(6 * 3_600)));
 }
 
 async fn a_beginning_is_spread_evenly_and_gives_up_as_much_later(desk: Desk) {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::domain::Limits;
-use crate::store::{Cap, Capped, Claimed, Price, Reached, Recall, Refund, StepHeldBy, StepHold, ToldBy};
+use crate::planner::{Candidate, Cap, Capped, Price, Reached};
+use crate::store::{Recall, Refund, StepHeldBy, StepHold, ToldBy};
 
 for_every_store!(
     a_claim_takes_no_more_than_its_step_and_its_batch_may_hand_over,
@@ -21,8 +22,8 @@ for_every_store!(
 struct Rising;
 
 impl Price for Rising {
-    fn of(&self, claimed: &Claimed) -> Money {
-        cents(u64::from(claimed.message.key.n) + 1)
+    fn of(&self, candidate: &Candidate) -> Money {
+        cents(u64::from(candidate.message.key.n) + 1)
     }
 }
 
@@ -38,6 +39,11 @@ fn messages_of(step: Option<u64>, batch: Option<u64>) -> Cap {
 fn budget_of(budget: Money) -> Cap {
     let step = Limits { messages: None, budget: Some(budget) };
     Cap { step, batch: Limits::default(), price: Some(Arc::new(Rising)) }
+}
+
+fn capped(set: &ClaimedSet) -> Vec<Capped> {
+    let capped = |(_, rest): &(Queue, Rest)| if let Rest::Capped(capped) = rest { Some(*capped) } else { None };
+    set.rests.iter().filter_map(capped).collect()
 }
 
 impl Desk {
@@ -61,8 +67,8 @@ async fn a_claim_takes_no_more_than_its_step_and_its_batch_may_hand_over(desk: D
         let accepted: Vec<_> = messages(&rest).iter().map(|message| accepted(message, desk.now())).collect();
         desk.record(accepted).await.unwrap();
         let set = desk.capped(batch, 9, cap).await;
-        assert!(set.messages.is_empty() && set.drained.is_empty() && set.kept_back.is_empty());
-        let [capped] = &set.capped[..] else { panic!("one queue is at its limit: {set:?}") };
+        assert!(set.messages.is_empty());
+        let [capped] = &capped(&set)[..] else { panic!("one queue is at its limit: {set:?}") };
         assert_eq!(
             (capped.by, capped.is_final),
             (Reached::Messages { handed_over: 2, of: 5 }, false),
@@ -77,12 +83,13 @@ async fn a_claim_spends_no_more_than_the_budget_and_what_comes_back_is_given_bac
     // One, two and three cents; the fourth would be too much.
     let set = desk.capped(batch, 9, budget_of(cents(9))).await;
     assert_eq!(set.messages.iter().map(|claimed| claimed.cost).collect::<Vec<_>>(), [cents(1), cents(2), cents(3)]);
-    assert!(set.capped.is_empty());
-    assert_eq!(desk.spent_on(batch).await, cents(6));
-    let set = desk.capped(batch, 9, budget_of(cents(9))).await;
     let by = Reached::Budget { spent: cents(6), of: cents(9) };
     let queue = desk.claim_of(batch, 9).await.queues[0];
-    assert_eq!(set.capped, [Capped { queue, by, is_whole: false, is_final: false }]);
+    let reached = [Capped { queue, by, is_whole: false, is_final: false }];
+    assert_eq!(capped(&set), reached);
+    assert_eq!(desk.spent_on(batch).await, cents(6));
+    let set = desk.capped(batch, 9, budget_of(cents(9))).await;
+    assert_eq!(capped(&set), reached);
     assert!(set.messages.is_empty());
     // The second was not handed over after all.
     let [first, second] = [0, 1].map(|n| MessageKey { batch, n });
@@ -117,9 +124,9 @@ async fn a_limit_is_reached_for_good_once_nothing_is_on_its_way(desk: Desk) {
     let batch = desk.batch_of(3).await;
     let set = desk.capped(batch, 9, messages_of(None, Some(2))).await;
     let changes: Vec<_> = messages(&set).iter().map(|message| accepted(message, desk.now())).collect();
-    assert!(!desk.capped(batch, 9, messages_of(None, Some(2))).await.capped[0].is_final);
+    assert!(!capped(&desk.capped(batch, 9, messages_of(None, Some(2))).await)[0].is_final);
     desk.record(changes).await.unwrap();
-    let [capped] = &desk.capped(batch, 9, messages_of(None, Some(2))).await.capped[..] else { panic!("one queue") };
+    let [capped] = &capped(&desk.capped(batch, 9, messages_of(None, Some(2))).await)[..] else { panic!("one queue") };
     assert_eq!(
         (capped.by, capped.is_whole, capped.is_final),
         (Reached::Messages { handed_over: 2, of: 2 }, true, true)
@@ -138,7 +145,7 @@ async fn what_one_claim_sets_off_keeps_its_limit_from_being_reached_for_good(des
     let set = desk.claim(claim).await.unwrap();
     assert_eq!(numbers(&messages(&set)), [0]);
     assert_eq!(
-        set.capped.iter().map(|capped| (capped.queue.lane, capped.is_final)).collect::<Vec<_>>(),
+        capped(&set).iter().map(|capped| (capped.queue.lane, capped.is_final)).collect::<Vec<_>>(),
         [(other, false)]
     );
 }

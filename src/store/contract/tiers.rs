@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::WishFrom;
-use crate::store::{Drained, Impatient, Inbound, OptOut, Pass, Sender, TierPlace, TierUse};
+use crate::planner::{Impatient, Pass};
+use crate::store::{Inbound, OptOut, Sender, TierPlace, TierUse};
 
 for_every_store!(
     a_claim_writes_down_the_places_it_takes,
@@ -91,13 +92,13 @@ async fn a_full_tier_lets_holders_pass_and_keeps_back_who_is_new(desk: Desk) {
     desk.clock.advance(Span::from_secs(1));
     let set = desk.claim_in_tier(second, 9, 0).await;
     assert_eq!(numbers(&messages(&set)), [0, 1]);
-    assert!(set.drained.is_empty(), "two of them still wait for a place");
+    assert!(drained(&set).is_empty(), "two of them still wait for a place");
     let set = desk.claim_in_tier(second, 9, 0).await;
-    assert!(set.messages.is_empty() && set.drained.is_empty());
+    assert!(set.messages.is_empty() && drained(&set).is_empty());
     let set = desk.claim_in_tier(second, 9, 2).await;
     assert_eq!(numbers(&messages(&set)), [2, 3]);
     let queue = desk.claim_of(second, 9).await.queues[0];
-    assert_eq!(set.drained, [Drained { queue, next: None }]);
+    assert_eq!(drained(&set), [(queue, None)]);
     desk.counters_equal_rows(second, 4).await;
 }
 
@@ -126,8 +127,8 @@ async fn who_is_kept_back_takes_nothing_away_from_the_queues_behind(desk: Desk) 
     let set = desk.claim(Claim { queues: queues.clone(), tier, ..claim }).await.unwrap();
     let passed: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
     assert_eq!(passed, [(again, 0), (again, 1)]);
-    assert_eq!(set.kept_back, queues[..1]);
-    assert!(set.drained.is_empty(), "the second held as many as were asked for");
+    assert_eq!(ended(&set, Rest::ForPlace), queues[..1]);
+    assert!(drained(&set).is_empty(), "the second held as many as were asked for");
 }
 
 async fn however_many_queues_are_kept_back_a_claim_looks_at_few_and_the_next_one_at_others(desk: Desk) {
@@ -144,9 +145,10 @@ async fn however_many_queues_are_kept_back_a_claim_looks_at_few_and_the_next_one
     while !left.is_empty() {
         let tier = Some(tier(0, desk.now() - DAY));
         let set = desk.claim(Claim { queues: left.clone(), tier, ..claim.clone() }).await.unwrap();
-        assert!(set.messages.is_empty() && set.drained.is_empty());
-        assert!(!set.kept_back.is_empty(), "a claim gets on");
-        left.retain(|queue| !set.kept_back.contains(queue));
+        let kept_back = ended(&set, Rest::ForPlace);
+        assert!(set.messages.is_empty() && drained(&set).is_empty());
+        assert!(!kept_back.is_empty(), "a claim gets on");
+        left.retain(|queue| !kept_back.contains(queue));
         claims += 1;
     }
     assert!((2..9).contains(&claims), "{claims} claims");
@@ -164,13 +166,13 @@ async fn who_does_not_wait_for_a_place_is_named_and_stays_in_the_queue(desk: Des
     // Two hold a place, one gets the last, who then holds it in the second batch too.
     let passed: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
     assert_eq!(passed, [waits, hurries].map(|batch| [0, 1, 2].map(|n| (batch, n))).concat());
-    let without: Vec<_> = set.without_place.iter().map(|message| (message.key.batch, message.key.n)).collect();
+    let without: Vec<_> = without_place(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
     assert_eq!(without, [(hurries, 3), (hurries, 4)]);
-    let keys = set.without_place.iter().map(|message| message.key).collect();
-    for (told, row) in set.without_place.iter().zip(desk.load(keys).await.unwrap()) {
+    let keys = without_place(&set).iter().map(|message| message.key).collect();
+    for (told, row) in without_place(&set).iter().zip(desk.load(keys).await.unwrap()) {
         assert_eq!((told.version, told.lane, told.present), (row.version, row.lane, row.present));
     }
-    assert_eq!(set.drained, [Drained { queue: queues[1], next: None }], "nobody waits there");
+    assert_eq!(drained(&set), [(queues[1], None)], "nobody waits there");
 }
 
 async fn whoever_does_not_wait_goes_at_once_however_few_are_claimed(desk: Desk) {
@@ -178,12 +180,15 @@ async fn whoever_does_not_wait_goes_at_once_however_few_are_claimed(desk: Desk) 
     let claim = desk.claim_of(batch, 2).await;
     let impatient = vec![Impatient { queue: claim.queues[0], steps: 2 }];
     let tier = TierUse { impatient, ..tier(3, desk.now() - DAY) };
+    let set = desk.claim(Claim { tier: Some(tier.clone()), ..claim.clone() }).await.unwrap();
+    assert_eq!((numbers(&messages(&set)), set.moves.len()), (vec![0, 1], 0));
+    // The third has the last place, and for the others there is none.
+    let tier = TierUse { places: 1, ..tier };
     let set = desk.claim(Claim { tier: Some(tier), ..claim }).await.unwrap();
-    // Two are claimed, the third has a place and its turn with the next claim, and for the others there is none.
-    assert_eq!(numbers(&messages(&set)), [0, 1]);
-    assert_eq!(numbers(&set.without_place), (3..50).collect::<Vec<_>>());
-    assert!(set.drained.is_empty() && set.kept_back.is_empty());
-    assert_eq!(desk.places().await.len(), 2);
+    assert_eq!(numbers(&messages(&set)), [2]);
+    assert_eq!(numbers(&without_place(&set)), (3..50).collect::<Vec<_>>());
+    assert_eq!(drained(&set).len(), 1);
+    assert_eq!(desk.places().await.len(), 3);
 }
 
 async fn who_has_no_step_to_go_on_to_waits_for_a_place_all_the_same(desk: Desk) {
@@ -193,8 +198,8 @@ async fn who_has_no_step_to_go_on_to_waits_for_a_place_all_the_same(desk: Desk) 
     let impatient = vec![Impatient { queue, steps: 1 }];
     let tier = TierUse { impatient, ..tier(0, desk.now() - DAY) };
     let set = desk.claim(Claim { tier: Some(tier), ..claim }).await.unwrap();
-    assert!(set.messages.is_empty() && set.without_place.is_empty() && set.drained.is_empty());
-    assert_eq!(set.kept_back, [queue]);
+    assert!(set.messages.is_empty() && set.moves.is_empty());
+    assert_eq!(ended(&set, Rest::ForPlace), [queue]);
 }
 
 async fn places_older_than_asked_are_forgotten(desk: Desk) {

@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 use super::{
-    Sqlite, aliases, asking, audiences, batches, dials, editions, facts, inbound, lanes, limits, looks, messages,
-    naming, nodes, receipts, tiers, walk, wishes,
+    Sqlite, aliases, asking, audiences, batches, claim, dials, editions, facts, inbound, lanes, limits, looks,
+    messages, naming, nodes, receipts, tiers, walk, wishes,
 };
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, MessageKey, Money, Msisdn, Plan, Recipient, Span,
-    StepIndex, Tallies, Timestamp,
+    AudienceId, BatchId, BatchState, Channel, Knob, LaneId, Loaded, MessageKey, Money, Msisdn, Plan, Queue, Recipient,
+    Span, StepIndex, Tallies, Timestamp,
 };
 use crate::store::signal::signals_of;
 use crate::store::{
     Alias, Along, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, BusinessEvent, Change, Claim,
-    ClaimedSet, Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, Loaded,
-    NamingLane, NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Queue, Receipt, Result, Said, Scope,
-    Sender, Signals, Spread, StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turns, Walk, Wish,
+    ClaimedSet, Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, NamingLane,
+    NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt, Result, Said, Scope, Sender, Signals, Spread,
+    StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turns, Walk, Wish,
 };
 
 #[async_trait::async_trait]
@@ -125,7 +125,7 @@ impl Store for Sqlite {
     }
 
     async fn claim(&self, claim: Claim) -> Result<ClaimedSet> {
-        self.hand_out("claim messages", move |c| Box::pin(messages::claim(c, claim))).await
+        self.hand_out("claim messages", move |c| Box::pin(claim::claim(c, claim))).await
     }
 
     async fn record_noting(&self, changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Result<Vec<MessageKey>> {

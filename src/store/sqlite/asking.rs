@@ -7,8 +7,8 @@ use super::rows::{
     Bound, all_loaded, for_values, json_list, json_of, lines, maybe_moment, maybe_small, message_line, moment, packed,
     small,
 };
-use crate::domain::{BatchId, MessageKey, StepIndex, Timestamp, Umid};
-use crate::store::{Asked, Asking, Heard, Loaded, Question};
+use crate::domain::{BatchId, Loaded, MessageKey, StepIndex, Timestamp, Umid};
+use crate::store::{Asked, Asking, Heard, Question};
 
 /// Of the present step: handed over, not unknown, and nothing better reported than that it was accepted, or sent.
 pub(super) const SILENT: &str = packed!(

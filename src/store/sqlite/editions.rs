@@ -5,8 +5,8 @@ use sqlx::{Row, SqliteConnection};
 use super::Work;
 use super::batches::{self, bump, keep_plan, read_plan, tell};
 use super::rows::{json_list, moment};
-use crate::domain::{BatchId, BatchState, Span, Timestamp};
-use crate::store::{Amendment, Edition, Queue, StepHeldBy};
+use crate::domain::{BatchId, BatchState, Queue, Span, Timestamp};
+use crate::store::{Amendment, Edition, StepHeldBy};
 
 pub(super) async fn amend(connection: &mut SqliteConnection, amendment: Amendment) -> Work<Option<u64>> {
     let Amendment { batch, edition, plan, starts_at, why, now } = amendment;

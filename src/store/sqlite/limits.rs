@@ -1,166 +1,57 @@
-//! Limits: what a claim may still take, what was spent, and steps that are held.
+//! What was spent, and steps that are held.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
 use super::batches::{bump, tallies};
-use super::messages::Moves;
 use super::rows::{maybe_moment, moment, small, step, word};
 use super::script::Script;
-use crate::domain::{BatchId, Count, Money, StepIndex, Tallies, Timestamp};
-use crate::store::{
-    Cap, Capped, Change, Claimed, ClaimedSet, Event, Queue, Reached, Recall, StepHeldBy, StepHold, ToldBy,
-};
+use crate::domain::{BatchId, Money, StepIndex, Timestamp};
+use crate::planner::Used;
+use crate::store::{Change, Claimed, Event, Recall, StepHeldBy, StepHold, ToldBy};
 
-/// What has been spent of each step. Most batches have no budget, and so no rows.
-type Spent = HashMap<StepIndex, Money>;
-
-/// What batches have used up by the time of a claim, and what the claim adds to it.
-#[derive(Debug, Default)]
-pub(super) struct Purse {
-    used: HashMap<BatchId, (Tallies, Spent)>,
-    added: HashMap<(BatchId, StepIndex), Money>,
+/// What batches with limits have used up.
+pub(super) async fn used(connection: &mut SqliteConnection, of: BTreeSet<BatchId>) -> Work<Vec<(BatchId, Used)>> {
+    let mut used = Vec::with_capacity(of.len());
+    for batch in of {
+        let tallies = tallies(&mut *connection, batch).await?;
+        let spent = spent(&mut *connection, batch).await?.into_iter().collect();
+        used.push((batch, Used { tallies, spent }));
+    }
+    Ok(used)
 }
 
-impl Purse {
-    /// How many messages may still be claimed from a queue, or which limit keeps all of them.
-    pub(super) async fn room(
-        &mut self,
-        connection: &mut SqliteConnection,
-        queue: Queue,
-        cap: &Cap,
-        moves: &Moves,
-    ) -> Work<Result<usize, Capped>> {
-        if cap.step.are_none() && cap.batch.are_none() {
-            return Ok(Ok(usize::MAX));
-        }
-        let (tallies, spent) = self.used(connection, queue.batch).await?;
-        let count = |step: Option<StepIndex>, count| {
-            // The claim's own counters are written at its end.
-            [Some(tallies), moves.get(&queue.batch)]
-                .into_iter()
-                .flatten()
-                .map(|tallies| of_count(tallies, step, count))
-                .sum()
-        };
-        let mut room = u64::MAX;
-        for (limits, step) in [(cap.step, Some(queue.step)), (cap.batch, None)] {
-            let sending: i64 = count(step, Count::Sending);
-            let capped = |by| Ok(Err(Capped { queue, by, is_whole: step.is_none(), is_final: sending <= 0 }));
-            if let Some(most) = limits.messages {
-                let handed_over: i64 = count(step, Count::HandedOver);
-                let left = most.saturating_sub(u64::try_from(handed_over + sending).unwrap_or(0));
-                if left == 0 {
-                    let handed_over = u64::try_from(handed_over).unwrap_or(0);
-                    return capped(Reached::Messages { handed_over, of: most });
-                }
-                room = room.min(left);
-            }
-            if let Some(of) = limits.budget {
-                let spent = spent_of(spent, step);
-                if spent >= of {
-                    return capped(Reached::Budget { spent, of });
-                }
-            }
-        }
-        Ok(Ok(usize::try_from(room).unwrap_or(usize::MAX)))
-    }
-
-    /// Leaves those of a queue for whom there is money, and writes down what they cost. Whom there is none for stays where
-    /// they are, and so does everybody behind them: a budget is used in turn.
-    pub(super) fn pay(&mut self, queue: Queue, cap: &Cap, found: &mut Vec<Claimed>, moves: &Moves) -> Option<Capped> {
-        let price = cap.price.as_ref()?;
-        let (tallies, spent) = self.used.entry(queue.batch).or_default();
-        for place in 0..found.len() {
-            let Some(claimed) = found.get_mut(place) else { break };
-            let cost = if claimed.opted_out { Money::ZERO } else { price.of(claimed) };
-            let limits = [(cap.step, Some(queue.step)), (cap.batch, None)];
-            let reached = limits.into_iter().find_map(|(limits, step)| {
-                let (of, spent) = (limits.budget?, spent_of(spent, step));
-                if spent.plus(cost) <= of {
-                    return None;
-                }
-                let claimed = moves.get(&queue.batch).map_or(0, |moves| of_count(moves, step, Count::Sending));
-                let is_final = of_count(tallies, step, Count::Sending) + claimed <= 0;
-                Some(Capped { queue, by: Reached::Budget { spent, of }, is_whole: step.is_none(), is_final })
-            });
-            if reached.is_some() {
-                found.truncate(place);
-                // Whoever came in front of them goes, and the next claim says that there is nothing left.
-                return reached.filter(|_| place == 0);
-            }
-            claimed.cost = cost;
-            let of_step = spent.entry(queue.step).or_default();
-            *of_step = of_step.plus(cost);
-            let added = self.added.entry((queue.batch, queue.step)).or_default();
-            *added = added.plus(cost);
-        }
-        None
-    }
-
-    pub(super) async fn close(self, connection: &mut SqliteConnection) -> Work<()> {
-        let mut script = Script::default();
-        for ((batch, step), amount) in self.added.into_iter().filter(|(_, amount)| !amount.is_zero()) {
-            let amount = amount.millionths().cast_signed();
-            script.statement(SPEND).bind(batch.0).bind(step.get()).bind(amount);
-        }
-        script.run(connection).await?;
-        Ok(())
-    }
-
-    async fn used(&mut self, connection: &mut SqliteConnection, batch: BatchId) -> Work<(&Tallies, &Spent)> {
-        let (tallies, spent) = match self.used.entry(batch) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(slot) => {
-                let spent = spent(connection, batch).await?.into_iter().collect();
-                slot.insert((tallies(connection, batch).await?, spent))
-            }
-        };
-        Ok((tallies, spent))
+/// Counts what is claimed as spent.
+pub(super) fn spend(script: &mut Script, leaving: &[Claimed]) {
+    let costs = leaving.iter().filter(|claimed| !claimed.cost.is_zero());
+    let cost = |claimed: &Claimed| (claimed.message.key.batch, claimed.message.present.step, claimed.cost);
+    for ((batch, step), amount) in sums(costs.map(cost)) {
+        script.statement(SPEND).bind(batch.0).bind(step.get()).bind(amount.millionths().cast_signed());
     }
 }
 
-/// What the same claim has set off from another queue may come back and leave room, so no limit of it is reached for good.
-pub(super) fn leave_open(set: &mut ClaimedSet) {
-    for capped in &mut set.capped {
-        let Queue { batch, step, .. } = capped.queue;
-        let counts = |claimed: &Claimed| {
-            claimed.message.key.batch == batch && (capped.is_whole || claimed.message.present.step == step)
-        };
-        capped.is_final &= !set.messages.iter().any(counts);
+/// What was counted as spent for messages that were not handed over after all.
+pub(super) fn give_back(script: &mut Script, changes: &[&Change]) {
+    let refunds = changes.iter().filter_map(|change| Some((change.key.batch, change.refund?)));
+    for ((batch, step), amount) in sums(refunds.map(|(batch, refund)| (batch, refund.step, refund.amount))) {
+        script.statement(SPEND).bind(batch.0).bind(step.get()).bind(-amount.millionths().cast_signed());
     }
 }
 
-/// A count of a step, or of all.
-fn of_count(tallies: &Tallies, step: Option<StepIndex>, count: Count) -> i64 {
-    step.map_or_else(|| tallies.total(count), |step| tallies.get(step, count))
-}
-
-fn spent_of(spent: &Spent, step: Option<StepIndex>) -> Money {
-    match step {
-        Some(step) => spent.get(&step).copied().unwrap_or_default(),
-        None => spent.values().copied().sum(),
+fn sums(amounts: impl Iterator<Item = (BatchId, StepIndex, Money)>) -> BTreeMap<(BatchId, StepIndex), Money> {
+    let mut sums: BTreeMap<_, Money> = BTreeMap::new();
+    for (batch, step, amount) in amounts {
+        let sum = sums.entry((batch, step)).or_default();
+        *sum = sum.plus(amount);
     }
+    sums
 }
 
 const SPEND: &str = "INSERT INTO spent (batch, step, amount) VALUES (?1, ?2, ?3)
      ON CONFLICT DO UPDATE SET amount = max(amount + excluded.amount, 0)";
-
-/// What was counted as spent for messages that were not handed over after all.
-pub(super) fn give_back(script: &mut Script, changes: &[&Change]) {
-    let mut back: HashMap<(BatchId, StepIndex), Money> = HashMap::new();
-    for (batch, refund) in changes.iter().filter_map(|change| Some((change.key.batch, change.refund?))) {
-        let amount = back.entry((batch, refund.step)).or_default();
-        *amount = amount.plus(refund.amount);
-    }
-    for ((batch, step), amount) in back {
-        script.statement(SPEND).bind(batch.0).bind(step.get()).bind(-amount.millionths().cast_signed());
-    }
-}
 
 pub(super) async fn spent(connection: &mut SqliteConnection, batch: BatchId) -> Work<Vec<(StepIndex, Money)>> {
     let rows = sqlx::query("SELECT step, amount FROM spent WHERE batch = ?1 ORDER BY step");

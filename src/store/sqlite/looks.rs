@@ -6,8 +6,8 @@ use sqlx::SqliteConnection;
 
 use super::Work;
 use super::rows::{all_loaded, json_list, lines, maybe_moment, message_line, packed, small};
-use crate::domain::{BatchId, Count, MessageKey, State, Timestamp};
-use crate::store::{Epoch, Loaded, Queue, Turns};
+use crate::domain::{BatchId, Count, Loaded, MessageKey, Queue, Timestamp};
+use crate::store::{Epoch, Turns};
 
 pub(super) const LOAD: &str =
     packed!(message_line!(), "message WHERE batch = ?1 AND n IN (SELECT value FROM json_each(?2))");
@@ -116,11 +116,7 @@ pub(super) async fn queued_since(
     let query =
         sqlx::query(QUEUED_SINCE).bind(queue.lane.0).bind(queue.batch.0).bind(queue.step.get()).bind(turn).bind(n);
     let mut all = all_loaded(&lines(connection, query.bind(limit)).await?)?;
-    let turn = |message: &Loaded| match message.present.state {
-        State::Queued { not_before, .. } => Some(not_before),
-        State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => None,
-    };
-    all.sort_unstable_by_key(|message| (turn(message), message.key.n));
+    all.sort_unstable_by_key(|message| (message.present.turn(), message.key.n));
     Ok(all)
 }
 

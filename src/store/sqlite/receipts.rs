@@ -14,8 +14,8 @@ use super::rows::{
 use super::script::Script;
 use super::shapes::alike;
 use super::{Error, Work};
-use crate::domain::{AttemptId, BatchId, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
-use crate::store::{Change, Found, Key, Loaded, Nameless, Receipt, Stray, StrayCount, StrayKind};
+use crate::domain::{AttemptId, BatchId, Loaded, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
+use crate::store::{Change, Found, Key, Nameless, Receipt, Stray, StrayCount, StrayKind};
 
 pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> Work<Vec<Option<Found>>> {
     let mut found = vec![None; keys.len()];

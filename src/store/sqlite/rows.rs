@@ -8,9 +8,9 @@ use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection};
 
 use super::{Error, Work};
 use crate::domain::{
-    BatchId, Country, LaneId, Marks, MessageKey, Msisdn, Outcome, Present, SkipReason, State, StepIndex, Timestamp,
+    BatchId, Country, LaneId, Loaded, Marks, MessageKey, Msisdn, Outcome, Present, SkipReason, State, StepIndex,
+    Timestamp,
 };
-use crate::store::Loaded;
 
 pub(super) type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 

@@ -4,8 +4,8 @@
 //! work. Those whose answers nobody needs before the next go together.
 
 use futures_util::TryStreamExt;
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{Arguments, AssertSqlSafe, Either, Encode, Executor, Sqlite, SqliteConnection, Type};
+use sqlx::sqlite::{SqliteArguments, SqliteQueryResult, SqliteRow};
+use sqlx::{Arguments, AssertSqlSafe, Either, Encode, Executor, Row, Sqlite, SqliteConnection, Type};
 
 use super::Work;
 
@@ -56,20 +56,46 @@ impl Script {
     /// Runs one after the other until one fails. Returns how many rows each has changed, in order; what changes no rows
     /// repeats its predecessor's number.
     pub(super) async fn run(self, connection: &mut SqliteConnection) -> Work<Vec<u64>> {
+        let mut changed = Vec::with_capacity(self.statements);
+        self.run_with(connection, |result| {
+            if let Either::Left(done) = result {
+                changed.push(done.rows_affected());
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(changed)
+    }
+
+    /// Runs statements that each return one row of one text, and returns the texts.
+    pub(super) async fn texts(self, connection: &mut SqliteConnection) -> Work<Vec<String>> {
+        let mut texts = Vec::with_capacity(self.statements);
+        self.run_with(connection, |result| {
+            if let Either::Right(row) = result {
+                texts.push(row.try_get::<Option<String>, _>(0)?.unwrap_or_default());
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(texts)
+    }
+
+    async fn run_with(
+        self,
+        connection: &mut SqliteConnection,
+        mut take: impl FnMut(Either<SqliteQueryResult, SqliteRow>) -> Work<()>,
+    ) -> Work<()> {
         if let Some(error) = self.failed {
             return Err(sqlx::Error::Encode(error).into());
         }
-        let mut changed = Vec::with_capacity(self.statements);
         for piece in self.pieces {
             let query = sqlx::query_with(AssertSqlSafe(piece.text), piece.arguments);
             let mut results = (&mut *connection).fetch_many(query);
             while let Some(result) = results.try_next().await? {
-                if let Either::Left(done) = result {
-                    changed.push(done.rows_affected());
-                }
+                take(result)?;
             }
         }
-        Ok(changed)
+        Ok(())
     }
 }
 
@@ -94,7 +120,7 @@ impl Piece {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sqlx::{Connection, Row};
+    use sqlx::Connection;
 
     #[tokio::test]
     async fn statements_of_one_piece_keep_their_values_apart_and_say_what_each_has_changed() {

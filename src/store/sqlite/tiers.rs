@@ -1,6 +1,6 @@
 //! Tiers: whom a portfolio has handed something over to, and who may be next.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures_util::TryStreamExt;
 use serde_json::json;
@@ -10,7 +10,8 @@ use super::Work;
 use super::messages::number;
 use super::rows::{Bound, for_values, json_list, lines, maybe_moment, moment, msisdn, packed, small};
 use crate::domain::{BatchId, LaneId, Msisdn, Span, Timestamp};
-use crate::store::{Claimed, Pass, Queue, TierPlace, TierUse};
+use crate::planner::{Candidate, TierClaim};
+use crate::store::{TierPlace, TierUse};
 
 /// Those of the people who hold a place.
 pub(super) const HOLDERS: &str =
@@ -53,96 +54,37 @@ pub(super) const FORGET_REST: &str = "DELETE FROM tier_place WHERE (portfolio, m
 /// A window that closes sooner than this may be closed by the time at which the message leaves.
 const CLOSES_TOO_SOON: Span = Span::from_secs(60);
 
-/// Lets people of one claim in, as far as its places go.
-pub(super) struct Gate {
-    tier: TierUse,
-    /// Those who take a place that they had not.
-    newcomers: HashSet<Msisdn>,
-}
-
-impl Gate {
-    pub(super) fn new(tier: TierUse) -> Self {
-        Self { tier, newcomers: HashSet::new() }
+/// Says of candidates of one claim who has written to us lately, and so needs no place; and where somebody wants to know,
+/// who holds one. Who opted out needs none either.
+pub(super) async fn tell(
+    connection: &mut SqliteConnection,
+    tier: &TierUse,
+    candidates: &mut [&mut Candidate],
+    now: Timestamp,
+    asks_who_holds: impl Fn(usize) -> bool,
+) -> Work<()> {
+    let recipients: Vec<Msisdn> = candidates.iter().map(|candidate| candidate.message.msisdn).collect();
+    let open = super::inbound::windows(connection, &recipients, &tier.sender, now + CLOSES_TOO_SOON).await?;
+    let open: HashMap<Msisdn, Timestamp> = open.into_iter().collect();
+    for candidate in candidates.iter_mut() {
+        let window = open.get(&candidate.message.msisdn);
+        candidate.tier = window.map_or(TierClaim::New, |until| TierClaim::Window(*until));
     }
-
-    /// Leaves so many in a queue who have a place or get one, and returns who gets none. Who opted out is sent nothing, and
-    /// so needs none. Whoever is neither left nor returned has their turn with the next claim.
-    pub(super) async fn pass(
-        &mut self,
-        connection: &mut SqliteConnection,
-        queue: &mut Vec<Claimed>,
-        most: usize,
-        now: Timestamp,
-    ) -> Work<Vec<Claimed>> {
-        self.look_for_windows(connection, queue, now).await?;
-        let counts = |claimed: &&Claimed| claimed.pass == Pass::Place;
-        let people = || queue.iter().filter(counts).map(|claimed| claimed.message.msisdn);
-        let free = usize::try_from(self.tier.places).unwrap_or(usize::MAX).saturating_sub(self.newcomers.len());
-        // Who holds a place already counts twice by this, until the claim is over. Where that sent somebody on to another
-        // step for want of a place, it would be a lie.
-        if self.tier.impatient.is_empty() && people().count() <= free {
-            self.newcomers.extend(people());
-            return Ok(Vec::new());
+    let need_place = |candidate: &&&mut Candidate| candidate.tier == TierClaim::New && !candidate.opted_out;
+    let recipients: Vec<i64> =
+        candidates.iter().filter(need_place).map(|candidate| number(candidate.message.msisdn)).collect();
+    if !asks_who_holds(recipients.len()) {
+        return Ok(());
+    }
+    let query = sqlx::query(HOLDERS).bind(&tier.portfolio).bind(tier.since.millis()).bind(json_list(recipients));
+    let lines = lines(connection, query).await?;
+    let holders: HashSet<i64> = lines.lines().filter_map(|line| line.parse().ok()).collect();
+    for candidate in candidates.iter_mut().filter(|candidate| candidate.tier == TierClaim::New) {
+        if holders.contains(&number(candidate.message.msisdn)) {
+            candidate.tier = TierClaim::Holder;
         }
-        let query = sqlx::query(HOLDERS)
-            .bind(self.tier.portfolio.clone())
-            .bind(self.tier.since.millis())
-            .bind(json_list(people().map(number)));
-        let lines = lines(connection, query).await?;
-        let holders: HashSet<&str> = lines.lines().collect();
-        let mut kept_out = Vec::new();
-        for claimed in std::mem::take(queue) {
-            let person = claimed.message.msisdn;
-            let needs_none = claimed.pass != Pass::Place || holders.contains(number(person).to_string().as_str());
-            // Whose turn comes with the next claim has a place kept by this.
-            if !needs_none && !self.lets_in(person) {
-                kept_out.push(claimed);
-            } else if queue.len() < most {
-                queue.push(claimed);
-            }
-        }
-        Ok(kept_out)
     }
-
-    /// Whether who is kept out of this queue goes on to another step rather than wait for a place; and then, how many steps
-    /// the route has.
-    pub(super) fn goes_on(&self, queue: &Queue) -> Option<usize> {
-        self.tier.impatient.iter().find(|impatient| impatient.queue == *queue).map(|impatient| impatient.steps)
-    }
-
-    /// Who has written to us lately may be written to without a place.
-    async fn look_for_windows(
-        &self,
-        connection: &mut SqliteConnection,
-        queue: &mut [Claimed],
-        now: Timestamp,
-    ) -> Work<()> {
-        let people: Vec<Msisdn> = queue.iter().map(|claimed| claimed.message.msisdn).collect();
-        let open = super::inbound::windows(connection, &people, &self.tier.sender, now + CLOSES_TOO_SOON).await?;
-        let open: BTreeMap<Msisdn, Timestamp> = open.into_iter().collect();
-        for claimed in queue.iter_mut().filter(|claimed| !claimed.opted_out) {
-            let window = open.get(&claimed.message.msisdn);
-            claimed.pass = window.map_or(Pass::Place, |until| Pass::Window(*until));
-        }
-        Ok(())
-    }
-
-    fn lets_in(&mut self, person: Msisdn) -> bool {
-        let full = u32::try_from(self.newcomers.len()).is_ok_and(|newcomers| newcomers >= self.tier.places);
-        self.newcomers.contains(&person) || !full && self.newcomers.insert(person)
-    }
-
-    /// Writes down the places of those who were let in.
-    pub(super) async fn close(
-        self,
-        connection: &mut SqliteConnection,
-        claimed: &[Claimed],
-        now: Timestamp,
-    ) -> Work<()> {
-        let with_place = claimed.iter().filter(|claimed| claimed.pass == Pass::Place);
-        let people: Vec<_> = with_place.map(|claimed| (claimed.message.msisdn, now)).collect();
-        take(connection, &self.tier.portfolio, &people).await
-    }
+    Ok(())
 }
 
 pub(super) async fn take(

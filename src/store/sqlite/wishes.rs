@@ -9,8 +9,8 @@ use super::Work;
 use super::batches::bump;
 use super::messages::number;
 use super::rows::{all_loaded, json_list, json_of, lines, maybe_small, message_line, moment, msisdn, packed, word};
-use crate::domain::{BatchId, Channel, Keyword, Marks, Msisdn, WishFrom};
-use crate::store::{Loaded, OptIn, OptOut, Wish};
+use crate::domain::{BatchId, Channel, Keyword, Loaded, Marks, Msisdn, WishFrom};
+use crate::store::{OptIn, OptOut, Wish};
 
 /// Wishes as they are handed in: number, time, source, words.
 type Row4<'a> = (i64, i64, u8, &'a str);

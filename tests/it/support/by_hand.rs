@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 use volley::campaign::{self, Decided, Draft, Launched, Launcher, Report, Story};
 use volley::clock::{Chance, Clock, ManualClock};
 use volley::config::{self, Config};
-use volley::domain::{AttemptId, Channel, MessageKey, Present, Span, State, StepIndex, Timestamp, Umid};
+use volley::domain::{AttemptId, Channel, Loaded, MessageKey, Present, Span, State, StepIndex, Timestamp, Umid};
 use volley::node::{Node, Os, Parts, StartError};
 use volley::provider::{Broken, Endpoint, Gate, RawAnswer, Transport};
 use volley::receipts::{Failed, Intake};
-use volley::store::{self, Batch, Book, Direction, LinkState, Loaded, Store};
+use volley::store::{self, Batch, Book, Direction, LinkState, Store};
 
 use super::until;
 

@@ -173,7 +173,7 @@ impl Sending {
         let one = |(((key, loaded), attempts), n)| {
             let id = |step| AttemptId { key, step: StepIndex::new(step).unwrap(), tag: launched.id.tag }.to_string();
             let of_step = |step| deeds.get(&id(step)).cloned().unwrap_or_default();
-            let loaded: store::Loaded = loaded;
+            let loaded: volley::domain::Loaded = loaded;
             Became { n, id: id(0), present: loaded.present, attempts, deeds: [of_step(0), of_step(1)] }
         };
         keys.into_iter().zip(loaded).zip(attempts).zip(0..).map(one).collect()

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{Place, now};
-use crate::domain::{BatchId, BatchState, LaneId, Span, StepIndex};
-use crate::store::sqlite::{messages, receipts, walk};
-use crate::store::{Claim, Queue, Scope, Store, Stray, StrayKind};
+use crate::domain::{BatchId, BatchState, LaneId, Queue, Span, StepIndex};
+use crate::planner::Rest;
+use crate::store::sqlite::{claim, receipts, walk};
+use crate::store::{Claim, Scope, Store, Stray, StrayKind};
 
 const QUEUE: Queue = Queue { batch: BatchId(1), step: StepIndex::FIRST, lane: LaneId(1) };
 
@@ -39,9 +40,9 @@ async fn effort(people: u32, state: BatchState, ends_at: &str, due: &str) -> u64
         counter.fetch_add(1, Ordering::Relaxed);
         true
     });
-    let set = messages::claim(&mut connection, Claim::of(QUEUE.lane, vec![QUEUE], 50, now())).await.ok().unwrap();
+    let set = claim::claim(&mut connection, Claim::of(QUEUE.lane, vec![QUEUE], 50, now())).await.ok().unwrap();
     assert!(set.messages.is_empty());
-    assert_eq!(set.stuck, [QUEUE], "it is looked at again");
+    assert_eq!(set.rests, [(QUEUE, Rest::Stuck)], "it is looked at again");
     steps.load(Ordering::Relaxed)
 }
 

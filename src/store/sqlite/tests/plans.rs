@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::Place;
 use crate::store::sqlite::{
-    aliases, asking, audiences, facts, inbound, looks, messages, receipts, shapes, tiers, walk, wishes,
+    aliases, asking, audiences, claim, facts, inbound, looks, receipts, shapes, tiers, walk, wishes,
 };
 
 /// Sets that come with a statement, and what has been found by its inner part.
@@ -17,20 +17,20 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
     let [before, after] = receipts::LEARN;
     let learn = format!("{before} VALUES (1, 2, 3, 0, 0, NULL), (1, 3, 3, 0, 9, NULL) {after}");
     for (text, wanted) in [
-        (messages::CLAIM, &["m USING INDEX message_queue", "r USING PRIMARY KEY", "o USING INTEGER PRIMARY KEY"][..]),
+        (claim::PAGE, &["m USING INDEX message_queue", "r USING PRIMARY KEY", "o USING INTEGER PRIMARY KEY"][..]),
         (
             looks::QUEUED_SINCE,
             &["SEARCH message USING INDEX message_queue (lane=? AND batch=? AND step=? AND (not_before,n)>(?,?))"],
         ),
-        (messages::RUNNING, &["SEARCH batch USING INTEGER PRIMARY KEY"]),
-        (messages::SET_OFF.list, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
-        (messages::SET_OFF.run, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
+        (claim::COURSES, &["SEARCH batch USING INTEGER PRIMARY KEY"]),
+        (claim::SET_OFF.list, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
+        (claim::SET_OFF.run, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (shapes::WRITE.list, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
         (shapes::WRITE.run, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (shapes::WRITE_ATTEMPTS.run, &["SEARCH message USING PRIMARY KEY (batch=? AND n>? AND n<?)"]),
         (shapes::WRITE_ATTEMPTS.list, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
         (looks::IN_FLIGHT, &["SEARCH message USING PRIMARY KEY (batch=? AND n>?)"]),
-        (messages::NEXT, &["SEARCH message USING", "message_queue (lane=? AND batch=? AND step=? AND not_before>?)"]),
+        (claim::NEXT, &["SEARCH message USING", "message_queue (lane=? AND batch=? AND step=? AND not_before>?)"]),
         (tiers::HOLDERS, &["SEARCH tier_place USING PRIMARY KEY (portfolio=? AND msisdn=?)"]),
         (tiers::RESTORE, &["SEARCH tier_place USING PRIMARY KEY (portfolio=? AND msisdn=?)"]),
         (tiers::PIECE_END, &["SEARCH tier_place USING PRIMARY KEY"]),

@@ -1,0 +1,33 @@
+//! Hours: who may not leave now, and when they may.
+
+use std::collections::HashMap;
+
+use crate::domain::{Country, Hours, Loaded, Span, Timestamp};
+
+/// Who never may within the time that is looked ahead is looked at again after this: a campaign may end before.
+const NEVER: Span = Span::from_secs(30 * 86_400);
+
+/// When a queue's messages may leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    pub hours: Hours,
+    /// When the batch was launched.
+    pub launched: Timestamp,
+}
+
+/// When the first of each country were to leave, as far as somebody had to know.
+#[derive(Debug, Default)]
+pub(super) struct FirstOf(HashMap<Country, Option<Timestamp>>);
+
+impl Timing {
+    /// When somebody may leave who may not now; nothing where they may.
+    pub(super) fn put_off(&self, message: &Loaded, now: Timestamp, first_of: &mut FirstOf) -> Option<Timestamp> {
+        let zone = message.zone();
+        if self.hours.are_open(now, zone) {
+            return None;
+        }
+        let first = || Some(self.hours.since_in(message.country)?.max(self.launched));
+        let first = *first_of.0.entry(message.country).or_insert_with(first);
+        Some(self.hours.put_off(message.present.turn()?, first, now, zone).unwrap_or(now + NEVER))
+    }
+}

@@ -1,0 +1,146 @@
+//! Limits and budgets: what a claim may still take.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use super::Candidate;
+use crate::domain::{BatchId, Count, Limits, Money, Queue, StepIndex, Tallies};
+
+/// What a message costs. Asked in the claim, so that what is spent is counted before anything leaves.
+pub trait Price: Debug + Send + Sync {
+    fn of(&self, candidate: &Candidate) -> Money;
+}
+
+/// What a queue may still hand over.
+#[derive(Debug, Clone)]
+pub struct Cap {
+    pub step: Limits,
+    /// Over all steps of its batch.
+    pub batch: Limits,
+    /// Nothing where nobody says what anything costs.
+    pub price: Option<Arc<dyn Price>>,
+}
+
+/// A limit that is reached: nothing more of the queue is claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capped {
+    pub queue: Queue,
+    pub by: Reached,
+    /// Whether it is a limit of the whole batch.
+    pub is_whole: bool,
+    /// Whether that is for good: nothing is being handed over that may come back and leave room.
+    pub is_final: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    Messages { handed_over: u64, of: u64 },
+    Budget { spent: Money, of: Money },
+}
+
+/// What a batch has used up of its limits.
+#[derive(Debug, Clone, Default)]
+pub struct Used {
+    pub tallies: Tallies,
+    pub spent: BTreeMap<StepIndex, Money>,
+}
+
+/// Nothing stands for all steps of a batch.
+type Whose = (BatchId, Option<StepIndex>);
+
+/// What batches with limits have used up by the time of a claim, and what the claim adds to it.
+#[derive(Debug, Default)]
+pub(super) struct Purse {
+    used: HashMap<BatchId, Used>,
+    /// Who leaves with this claim.
+    leaving: HashMap<Whose, u64>,
+}
+
+impl Purse {
+    pub(super) fn knows(&mut self, batch: BatchId, used: Used) {
+        self.used.insert(batch, used);
+    }
+
+    /// How many messages may still leave a queue, or which limit keeps all of them.
+    pub(super) fn room(&self, queue: Queue, cap: &Cap) -> Result<usize, Capped> {
+        let mut room = u64::MAX;
+        for (limits, whose) in bounds(queue, cap) {
+            if let Some(of) = limits.messages {
+                let handed_over = self.counted(whose, Count::HandedOver);
+                let left = of.saturating_sub(handed_over + self.on_their_way(whose));
+                if left == 0 {
+                    return Err(self.capped(queue, whose, Reached::Messages { handed_over, of }));
+                }
+                room = room.min(left);
+            }
+            if let Some(of) = limits.budget {
+                let spent = self.spent(whose);
+                if spent >= of {
+                    return Err(self.capped(queue, whose, Reached::Budget { spent, of }));
+                }
+            }
+        }
+        Ok(usize::try_from(room).unwrap_or(usize::MAX))
+    }
+
+    /// What somebody costs, if there is money for them.
+    pub(super) fn cost(&self, queue: Queue, cap: &Cap, candidate: &Candidate) -> Result<Money, Capped> {
+        let price = cap.price.as_ref().filter(|_| !candidate.opted_out);
+        let cost = price.map_or(Money::ZERO, |price| price.of(candidate));
+        for (limits, whose) in bounds(queue, cap) {
+            let Some(of) = limits.budget else { continue };
+            let spent = self.spent(whose);
+            if spent.plus(cost) > of {
+                return Err(self.capped(queue, whose, Reached::Budget { spent, of }));
+            }
+        }
+        Ok(cost)
+    }
+
+    /// Somebody leaves.
+    pub(super) fn pay(&mut self, queue: Queue, cost: Money) {
+        for whose in [Some(queue.step), None] {
+            *self.leaving.entry((queue.batch, whose)).or_default() += 1;
+        }
+        if !cost.is_zero() {
+            let spent = self.used.entry(queue.batch).or_default().spent.entry(queue.step).or_default();
+            *spent = spent.plus(cost);
+        }
+    }
+
+    /// What leaves with this claim may come back and leave room, so no limit of it is reached for good.
+    pub(super) fn is_final(&self, capped: &Capped) -> bool {
+        let Queue { batch, step, .. } = capped.queue;
+        let whose = (batch, Some(step).filter(|_| !capped.is_whole));
+        capped.is_final && !self.leaving.contains_key(&whose)
+    }
+
+    fn capped(&self, queue: Queue, whose: Whose, by: Reached) -> Capped {
+        Capped { queue, by, is_whole: whose.1.is_none(), is_final: self.on_their_way(whose) == 0 }
+    }
+
+    /// Messages in flight, and those that leave with this claim.
+    fn on_their_way(&self, whose: Whose) -> u64 {
+        self.counted(whose, Count::Sending) + self.leaving.get(&whose).copied().unwrap_or_default()
+    }
+
+    fn counted(&self, (batch, step): Whose, count: Count) -> u64 {
+        let Some(Used { tallies, .. }) = self.used.get(&batch) else { return 0 };
+        let counted = step.map_or_else(|| tallies.total(count), |step| tallies.get(step, count));
+        u64::try_from(counted).unwrap_or(0)
+    }
+
+    fn spent(&self, (batch, step): Whose) -> Money {
+        let Some(Used { spent, .. }) = self.used.get(&batch) else { return Money::ZERO };
+        match step {
+            Some(step) => spent.get(&step).copied().unwrap_or_default(),
+            None => spent.values().copied().sum(),
+        }
+    }
+}
+
+/// The limits of a queue's step and of its batch.
+fn bounds(queue: Queue, cap: &Cap) -> [(Limits, Whose); 2] {
+    [(cap.step, (queue.batch, Some(queue.step))), (cap.batch, (queue.batch, None))]
+}

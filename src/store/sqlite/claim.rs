@@ -1,0 +1,201 @@
+//! Claim: the write-ahead of every hand-over, in one transaction. Who leaves the planner says; here are the pages that it
+//! reads, and what is written of those whom it names.
+
+use std::collections::HashMap;
+
+use sqlx::{Row, SqliteConnection};
+
+use super::Work;
+use super::leases::is_present;
+use super::limits::{spend, used};
+use super::messages::{Moves, count_in};
+use super::numbers::{Numbers, OverNumbers, over_numbers};
+use super::rows::{Line, json_of, maybe_moment, moment, packed, small, word};
+use super::script::Script;
+use super::tiers;
+use crate::domain::{
+    BatchId, BatchState, Fields, LaneId, Loaded, Marks, MessageKey, Present, Queue, State, StepIndex, Timestamp,
+};
+use crate::planner::{Candidate, Course, Leaving, Look, Pass, Places, Planner, TierClaim, Turn};
+use crate::store::{Claim, Claimed, ClaimedSet, Epoch, Error, TierUse};
+
+pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Work<ClaimedSet> {
+    let Claim { lane, queues, limit, now, epoch, tier, hours, caps } = claim;
+    if !is_present(connection, epoch).await? {
+        return Err(Error::Superseded.into());
+    }
+    let places = tier.as_ref().map(|tier| Places { free: tier.places, impatient: tier.impatient.clone() });
+    let mut planner = Planner::new(Turn { queues, limit, now, hours, caps, places });
+    let courses = courses(connection, &planner).await?;
+    let used = used(connection, planner.limited()).await?;
+    planner.begin(&courses, used);
+    loop {
+        let looks = planner.looks();
+        if looks.is_empty() {
+            break;
+        }
+        let mut pages = pages(connection, &looks, now).await?;
+        if let Some(tier) = &tier {
+            let mut candidates: Vec<&mut Candidate> = pages.iter_mut().flatten().collect();
+            let asks_who_holds = |candidates| planner.asks_who_holds(candidates);
+            tiers::tell(connection, tier, &mut candidates, now, asks_who_holds).await?;
+        }
+        planner.judge(pages);
+    }
+    let next = next_turns(connection, planner.drained(), now).await?;
+    let decided = planner.end(&next);
+    let messages = decided.leaves.into_iter().map(|leaving| claimed(leaving, lane, now)).collect();
+    let set = ClaimedSet { messages, moves: decided.moves, rests: decided.rests };
+    set_off(connection, &set.messages, lane, epoch, now).await?;
+    if let Some(TierUse { portfolio, .. }) = tier {
+        let with_place = set.messages.iter().filter(|claimed| claimed.pass == Pass::Place);
+        let recipients: Vec<_> = with_place.map(|claimed| (claimed.message.msisdn, now)).collect();
+        tiers::take(connection, &portfolio, &recipients).await?;
+    }
+    Ok(set)
+}
+
+/// Read in the claim's own transaction: what an operator has stopped cannot leave. And apart from its rows, because as a
+/// condition on each of them it would go through all ten million of a batch that has just been cancelled.
+pub(super) const COURSES: &str = "SELECT id, state, ends_at FROM batch WHERE id IN (SELECT value FROM json_each(?1))";
+
+async fn courses(connection: &mut SqliteConnection, planner: &Planner) -> Work<HashMap<BatchId, Course>> {
+    let batches: Vec<u32> = planner.batches().into_iter().map(|batch| batch.0).collect();
+    let rows = sqlx::query(COURSES).bind(json_of(&batches, "batch.id")?).fetch_all(connection).await?;
+    let course = |row| {
+        let state = word(row, "state", BatchState::from_code)?;
+        Ok((BatchId(small(row, "id")?), Course { state, ends_at: maybe_moment(row, "ends_at")? }))
+    };
+    rows.iter().map(course).collect()
+}
+
+/// Whoever waits as they were laid out differs in little from the others: what never changed is not written out, since
+/// making text of a number costs more than reading it.
+pub(super) const PAGE: &str = packed!(
+    "concat_ws(' ', m.n, m.msisdn, not_before, m.country, iif(o.msisdn IS NULL, '', 1),
+               iif(version = 0 AND due IS NULL AND marks = 0, '',
+                   concat_ws(' ', version, ifnull(due, ''), ifnull(first_left, ''), ifnull(accepted, ''), tries, marks)),
+               r.fields)",
+    "message m INDEXED BY message_queue
+     LEFT JOIN recipient r ON r.audience = m.audience AND r.n = m.recipient
+     LEFT JOIN opt_out o ON o.msisdn = m.msisdn
+     WHERE lane = ?1 AND batch = ?2 AND step = ?3 AND state = 0 AND not_before <= ?4 AND (not_before, m.n) > (?5, ?6)
+     ORDER BY not_before, m.n LIMIT ?7"
+);
+
+/// Whoever stands in front of each queue, a page for each look.
+async fn pages(connection: &mut SqliteConnection, looks: &[Look], now: Timestamp) -> Work<Vec<Vec<Candidate>>> {
+    let mut script = Script::default();
+    for Look { queue, behind, count } in looks {
+        let (turn, n) = behind.map_or((i64::MIN, -1), |(turn, n)| (turn.millis(), i64::from(n)));
+        let statement = script.statement(PAGE).bind(queue.lane.0).bind(queue.batch.0).bind(queue.step.get());
+        let count = i64::try_from(*count).unwrap_or(i64::MAX);
+        statement.bind(now.millis()).bind(turn).bind(n).bind(count);
+    }
+    let texts = script.texts(connection).await?;
+    let page = |(look, text): (&Look, String)| {
+        let mut page = text.lines().map(|line| candidate(&mut Line::of(line), look.queue)).collect::<Work<Vec<_>>>()?;
+        // Nothing promises that lines are joined in the order of their rows.
+        page.sort_by_key(|candidate| (candidate.message.present.turn(), candidate.message.key.n));
+        Ok(page)
+    };
+    looks.iter().zip(texts).map(page).collect()
+}
+
+fn candidate(line: &mut Line<'_>, Queue { batch, step, lane }: Queue) -> Work<Candidate> {
+    let key = MessageKey { batch, n: line.small("n")? };
+    let msisdn = line.msisdn("msisdn")?;
+    let not_before = Timestamp::from_millis(line.small("not_before")?);
+    let country = line.country("country")?;
+    let opted_out = !line.word("opted_out")?.is_empty();
+    let mut present = Present::queued(not_before, None);
+    let mut version = 0;
+    if let Some(changed) = line.maybe("version")? {
+        version = changed;
+        present.state = State::Queued { not_before, gives_up: line.moment("due")? };
+        (present.first_left, present.accepted) = (line.moment("first_left")?, line.moment("accepted")?);
+        (present.tries, present.marks) = (line.small("tries")?, Marks::from_bits(line.small("marks")?));
+    }
+    present.step = step;
+    let message = Loaded { key, msisdn, country, version, lane, present };
+    // Packed fields hold spaces, but no newline that is not escaped.
+    let fields = Fields::from_packed(line.rest().unwrap_or("[]").to_owned());
+    Ok(Candidate { message, fields, opted_out, tier: TierClaim::New })
+}
+
+pub(super) const NEXT: &str = "SELECT q.key AS place, (SELECT not_before FROM message INDEXED BY message_queue
+          WHERE lane = q.value ->> 0 AND batch = q.value ->> 1 AND step = q.value ->> 2 AND state = 0 AND not_before > ?2
+          ORDER BY not_before LIMIT 1) AS next
+     FROM json_each(?1) q";
+
+/// When the next one's turn comes in each of these queues, where anybody is in it.
+async fn next_turns(
+    connection: &mut SqliteConnection,
+    queues: Vec<Queue>,
+    now: Timestamp,
+) -> Work<HashMap<Queue, Timestamp>> {
+    if queues.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let keys: Vec<_> = queues.iter().map(|queue| (queue.lane.0, queue.batch.0, queue.step.get())).collect();
+    let query = sqlx::query(NEXT).bind(json_of(&keys, "message")?).bind(now.millis());
+    let mut next = HashMap::with_capacity(queues.len());
+    for row in query.fetch_all(connection).await? {
+        let place: usize = small(&row, "place")?;
+        if let (Some(queue), Some(_)) = (queues.get(place), row.try_get::<Option<i64>, _>("next")?) {
+            next.insert(*queue, moment(&row, "next")?);
+        }
+    }
+    Ok(next)
+}
+
+/// A candidate as it stands once a lane has set it off.
+fn claimed(leaving: Leaving, lane: LaneId, now: Timestamp) -> Claimed {
+    let Leaving { candidate: Candidate { message, fields, opted_out, .. }, pass, cost } = leaving;
+    let state = match message.present.state {
+        State::Queued { not_before, gives_up } => State::Sending { intent: now, not_before, gives_up },
+        other => other,
+    };
+    let present = Present { state, ..message.present };
+    let message = Loaded { version: message.version + 1, lane, present, ..message };
+    Claimed { message, fields, opted_out, pass, cost }
+}
+
+pub(super) const SET_OFF: OverNumbers =
+    over_numbers!("UPDATE message SET state = 1, at = ?4, lane = ?5, epoch = ?6, version = version + 1 WHERE", "");
+
+async fn set_off(
+    connection: &mut SqliteConnection,
+    leaving: &[Claimed],
+    by: LaneId,
+    epoch: Epoch,
+    now: Timestamp,
+) -> Work<()> {
+    let mut script = Script::default();
+    let mut moves = Moves::new();
+    let mut numbers: HashMap<BatchId, Vec<u32>> = HashMap::new();
+    for Claimed { message, .. } in leaving {
+        numbers.entry(message.key.batch).or_default().push(message.key.n);
+        let tallies = moves.entry(message.key.batch).or_default();
+        tallies.moved(usize::from(StepIndex::COUNT_MAX), &as_queued(&message.present), &message.present);
+    }
+    for (batch, mut numbers) in numbers {
+        numbers.sort_unstable();
+        let statement = Numbers::of(&numbers).statement(&mut script, &SET_OFF, batch);
+        statement.bind(now.millis()).bind(by.0).bind(epoch.0.cast_signed());
+    }
+    count_in(&mut script, &moves);
+    spend(&mut script, leaving);
+    script.run(connection).await?;
+    Ok(())
+}
+
+/// What a claimed message was before the claim.
+fn as_queued(after: &Present) -> Present {
+    match after.state {
+        State::Sending { not_before, gives_up, .. } => {
+            Present { state: State::Queued { not_before, gives_up }, ..*after }
+        }
+        State::Queued { .. } | State::Awaiting { .. } | State::Done { .. } => *after,
+    }
+}
