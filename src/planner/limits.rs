@@ -84,8 +84,9 @@ impl Purse {
         Ok(usize::try_from(room).unwrap_or(usize::MAX))
     }
 
-    /// What somebody costs, if there is money for them.
+    /// What somebody costs, if they may leave: others of the same batch may have left since there was room.
     pub(super) fn cost(&self, queue: Queue, cap: &Cap, candidate: &Candidate) -> Result<Money, Capped> {
+        self.room(queue, cap)?;
         let price = cap.price.as_ref().filter(|_| !candidate.opted_out);
         let cost = price.map_or(Money::ZERO, |price| price.of(candidate));
         for (limits, whose) in bounds(queue, cap) {

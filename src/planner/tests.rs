@@ -238,6 +238,16 @@ fn a_limit_is_reached_for_good_once_nothing_is_on_its_way() {
 }
 
 #[test]
+fn two_queues_of_a_step_share_its_limit() {
+    let others = |lane, n| {
+        let queue = Queue { lane: LaneId(lane), ..queue(1) };
+        (queue, (n..n + 3).map(|n| candidate(queue, n, OPEN)).collect())
+    };
+    let mut desk = Desk::of(9, [others(1, 0), others(2, 10)]).capped(cap(Some(2), None));
+    assert_eq!(desk.claim().leaves.len(), 2);
+}
+
+#[test]
 fn what_does_not_run_is_stuck_and_not_looked_at() {
     let mut desk = Desk::spelled(9, "...");
     desk.stopped.insert(BatchId(1));
