@@ -3,13 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use reqwest::dns::Resolve;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, Request, Url};
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, PROXY_AUTHORIZATION, RETRY_AFTER};
+use http::uri::InvalidUri;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::dns::GaiResolver;
+use hyper_util::client::proxy::matcher::Matcher;
 use tokio::time::Instant;
+use url::{Position, Url};
 
 use super::answer::{Answer, BatchAnswers, batch_answers, single_answer};
+use super::connect::{Cause, Connector, Resolve, Resolver};
+use super::connection::{self, Connection, Idle};
 use super::details::{Told, told};
 use super::offer::{Gate, GatedBody, Offer, Progress};
 use crate::config::LaneProvider;
@@ -56,8 +62,6 @@ pub trait Transport: Send + Sync + std::fmt::Debug {
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken>;
 }
 
-/// Answers are read up to here. A batch of ten thousand is some 3 MB; more is not an answer.
-const ANSWER_MAX: usize = 32 << 20;
 /// How long a connection may take: DNS, TCP and TLS together. Nothing is sent before it is there.
 const CONNECT: Duration = Duration::from_secs(10);
 /// After so long a request is given up for which there is no connection, should none of the above have ended.
@@ -67,19 +71,55 @@ const OFFER: Duration = Duration::from_secs(12);
 /// noticed, and deadlines must not fire before that; to ask again costs nothing.
 const READ: Duration = Duration::from_secs(10);
 
-/// How long an unused connection is kept. A gateway that closes one in the moment in which we write to it leaves an
-/// attempt unknown, so ours go before the shortest keep-alive that gateways commonly have.
-const IDLE: Duration = Duration::from_secs(4);
-
 /// The provider over HTTP, with one lane's key.
 #[derive(Debug, Clone)]
 pub struct Http {
-    client: reqwest::Client,
-    /// Parsed once: it costs as much as rendering a message.
-    messages: Url,
-    batch: Url,
+    connector: Connector,
+    idle: Idle,
+    address: Address,
+    messages: Target,
+    batch: Target,
     /// For an answer, counted from when the request was sent.
     timeout: Duration,
+}
+
+/// Where a lane's messages are, and what each request there says of itself.
+#[derive(Debug, Clone)]
+struct Address {
+    messages: Url,
+    /// A proxy that forwards is told where to.
+    is_forwarded: bool,
+    headers: HeaderMap,
+}
+
+/// Parsed once: it costs as much as rendering a message.
+#[derive(Debug, Clone)]
+struct Target {
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+impl Address {
+    /// The messages themselves, or what is below them.
+    fn target(&self, below: Option<&str>) -> Result<Target, InvalidUri> {
+        let mut url = self.messages.clone();
+        if let (Some(below), Ok(mut path)) = (below, url.path_segments_mut()) {
+            // Whatever it holds, it is one part of the path.
+            path.push(below);
+        }
+        let uri = if self.is_forwarded { url.as_str().parse()? } else { url.path().parse()? };
+        Ok(Target { uri, headers: self.headers.clone() })
+    }
+}
+
+impl Target {
+    fn request(&self, method: Method, body: GatedBody) -> Request<GatedBody> {
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
 }
 
 /// Chooses the TLS library, once for the process; every later call finds it chosen.
@@ -93,34 +133,38 @@ pub enum Unusable {
     Key { lane: String },
     #[error("{url:?} is no address to post messages of lane {lane} to; check base_url and sub_account")]
     Address { lane: String, url: String },
-    #[error("the HTTP client for lane {lane} cannot be made")]
+    #[error("lane {lane} cannot connect to anything: the system's certificates cannot be used")]
     Client {
         lane: String,
         #[source]
-        source: reqwest::Error,
+        source: Cause,
     },
 }
 
 impl Http {
     /// The system resolves the provider's name.
     pub fn new(lane: &str, provider: &LaneProvider) -> Result<Self, Unusable> {
-        Self::over(lane, provider, reqwest::Client::builder())
+        Self::over(lane, provider, Resolver::System(GaiResolver::new()), &Matcher::from_env())
     }
 
     /// Another resolver than the system's resolves the provider's name. It is part of opening a connection: until it has
     /// answered nothing is sent.
     pub fn resolving_by(lane: &str, provider: &LaneProvider, resolver: Arc<dyn Resolve>) -> Result<Self, Unusable> {
-        Self::over(lane, provider, reqwest::Client::builder().dns_resolver(resolver))
+        Self::over(lane, provider, Resolver::Other(resolver), &Matcher::from_env())
     }
 
-    fn over(lane: &str, provider: &LaneProvider, client: reqwest::ClientBuilder) -> Result<Self, Unusable> {
+    fn over(lane: &str, provider: &LaneProvider, resolver: Resolver, proxies: &Matcher) -> Result<Self, Unusable> {
         install_tls();
-        let address = |path: &str| {
-            let url = format!("{}/api/v1/subaccounts/{}/{path}", provider.base_url, provider.sub_account);
-            Url::parse(&url).map_err(|_| Unusable::Address { lane: lane.to_owned(), url })
-        };
-        let (messages, batch) = (address("messages")?, address("messages/batch")?);
+        let url = format!("{}/api/v1/subaccounts/{}/messages", provider.base_url, provider.sub_account);
+        let no_address = || Unusable::Address { lane: lane.to_owned(), url: url.clone() };
+        let messages = Url::parse(&url).map_err(|_| no_address())?;
+        let to: Uri = messages.as_str().parse().map_err(|_| no_address())?;
+        let (connector, forward) = Connector::to(&to, resolver, proxies)
+            .map_err(|source| Unusable::Client { lane: lane.to_owned(), source })?;
         let mut headers = HeaderMap::new();
+        let host = &messages[Position::BeforeHost..Position::AfterPort];
+        headers.insert(HOST, HeaderValue::from_str(host).map_err(|_| no_address())?);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(key) = &provider.api_key {
             let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose()))
@@ -128,33 +172,27 @@ impl Http {
             bearer.set_sensitive(true);
             headers.insert(AUTHORIZATION, bearer);
         }
-        let client = client
-            .default_headers(headers)
-            // Many connections of HTTP/1.1 carry more single posts than the one connection of HTTP/2.
-            .http1_only()
-            .pool_max_idle_per_host(usize::try_from(provider.connections.get()).unwrap_or(usize::MAX))
-            .pool_idle_timeout(IDLE)
-            // The answer's own time runs from the gate, so that no connection that is slow to come about becomes unknown.
-            .connect_timeout(CONNECT)
-            // A redirect is somebody's mistake; following one could hand a message over twice.
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .build()
-            .map_err(|source| Unusable::Client { lane: lane.to_owned(), source })?;
-        Ok(Self { client, messages, batch, timeout: provider.timeout.std() })
+        let is_forwarded = forward.is_some();
+        if let Some(authorization) = forward.and_then(|forward| forward.authorization) {
+            headers.insert(PROXY_AUTHORIZATION, authorization);
+        }
+        let address = Address { messages, is_forwarded, headers };
+        let messages = address.target(None).map_err(|_| no_address())?;
+        let batch = address.target(Some("batch")).map_err(|_| no_address())?;
+        let timeout = provider.timeout.std();
+        Ok(Self { connector, idle: Idle::default(), address, messages, batch, timeout })
     }
 }
 
 #[async_trait::async_trait]
 impl Transport for Http {
     async fn post(&self, to: Endpoint, body: Vec<u8>, gate: Arc<dyn Gate>) -> Result<RawAnswer, Broken> {
-        let url = match to {
+        let target = match to {
             Endpoint::Messages => &self.messages,
             Endpoint::Batch => &self.batch,
         };
         let offer = Offer::new(gate);
-        let mut request = Request::new(Method::POST, url.clone());
-        *request.body_mut() = Some(reqwest::Body::wrap(GatedBody::new(body.into(), Arc::clone(&offer))));
+        let request = target.request(Method::POST, GatedBody::new(body.into(), Arc::clone(&offer)));
         tokio::select! {
             answer = self.exchange(request) => answer.map_err(|failed| failed.of(&offer)),
             () = self.given_up(&offer) => Err(Failed::timed_out().of(&offer)),
@@ -162,12 +200,10 @@ impl Transport for Http {
     }
 
     async fn details(&self, umid: &Umid) -> Result<RawAnswer, Broken> {
-        let mut url = self.messages.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            // Whatever a umid holds, it is one part of the path.
-            path.push(umid.as_str());
-        }
-        let asked = self.exchange(Request::new(Method::GET, url));
+        let asked = async {
+            let target = self.address.target(Some(umid.as_str())).map_err(|why| Failed { why: why.to_string() })?;
+            self.exchange(target.request(Method::GET, GatedBody::empty())).await
+        };
         let answered =
             tokio::time::timeout(self.timeout.min(READ), asked).await.unwrap_or_else(|_| Err(Failed::timed_out()));
         answered.map_err(|Failed { why }| Broken::Sent { why })
@@ -193,10 +229,10 @@ impl Failed {
     }
 }
 
-impl From<reqwest::Error> for Failed {
-    /// The outermost text repeats the address, which the log line has already; the innermost says what happened.
-    fn from(error: reqwest::Error) -> Self {
-        let mut cause: &dyn std::error::Error = &error;
+impl From<Cause> for Failed {
+    /// The outermost text says that something failed; the innermost says what happened.
+    fn from(error: Cause) -> Self {
+        let mut cause: &dyn std::error::Error = error.as_ref();
         while let Some(source) = cause.source() {
             cause = source;
         }
@@ -221,27 +257,43 @@ impl Http {
         }
     }
 
-    async fn exchange(&self, request: Request) -> Result<RawAnswer, Failed> {
-        let mut response = self.client.execute(request).await?;
-        let retry_after =
-            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let status = response.status().as_u16();
-        let mut whole = BytesMut::new();
+    async fn exchange(&self, mut request: Request<GatedBody>) -> Result<RawAnswer, Failed> {
         loop {
-            match response.chunk().await {
-                // Nearly every answer is one chunk, which then needs no copy.
-                Ok(Some(chunk)) if whole.is_empty() && response.content_length() == u64::try_from(chunk.len()).ok() => {
-                    return Ok(RawAnswer { status, retry_after: retry_after.map(Span::from_secs), body: chunk });
+            let (mut connection, is_new) = match self.idle.take() {
+                Some(connection) => (connection, false),
+                None => (self.connected().await?, true),
+            };
+            request = match connection.send(request).await {
+                Ok(answer) => return self.read(connection, answer).await,
+                // The other side had closed it meanwhile. Nothing of the request was written.
+                Err(connection::Broken::Unused(request)) if !is_new => *request,
+                Err(connection::Broken::Unused(_)) => {
+                    return Err(Failed { why: "the connection was closed at once".to_owned() });
                 }
-                Ok(Some(chunk)) if whole.len() + chunk.len() <= ANSWER_MAX => whole.extend_from_slice(&chunk),
-                Ok(Some(_)) => return Err(Failed { why: "the answer is too long".to_owned() }),
-                Ok(None) => break,
-                // The status is known, but a success without its body is no answer yet.
-                Err(error) if (200..300).contains(&status) => return Err(error.into()),
-                Err(_) => break,
-            }
+                Err(connection::Broken::Failed(cause)) => return Err(cause.into()),
+            };
         }
-        Ok(RawAnswer { status, retry_after: retry_after.map(Span::from_secs), body: whole.freeze() })
+    }
+
+    async fn connected(&self) -> Result<Connection, Failed> {
+        let connected = async { Connection::over(self.connector.open().await?).await };
+        match tokio::time::timeout(CONNECT, connected).await {
+            Ok(connected) => Ok(connected?),
+            Err(_) => Err(Failed::timed_out()),
+        }
+    }
+
+    async fn read(&self, mut connection: Connection, answer: Response<Incoming>) -> Result<RawAnswer, Failed> {
+        let (head, body) = answer.into_parts();
+        let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let (body, end) = connection.body(body).await;
+        match end {
+            Ok(()) => self.idle.put(connection),
+            // The status is known, but a success without its body is no answer yet.
+            Err(cause) if head.status.is_success() => return Err(cause.into()),
+            Err(_) => {}
+        }
+        Ok(RawAnswer { status: head.status.as_u16(), retry_after: retry_after.map(Span::from_secs), body })
     }
 }
 

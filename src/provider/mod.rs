@@ -11,6 +11,8 @@
 
 mod answer;
 mod client;
+mod connect;
+mod connection;
 mod details;
 mod offer;
 mod reach;
@@ -19,6 +21,7 @@ pub use answer::{Answer, BatchAnswers, Refusal, batch_answers, single_answer};
 pub use client::{
     BATCH_CLOSE, BATCH_OPEN, Broken, Client, Endpoint, Http, RawAnswer, Transport, Unusable, install_tls,
 };
+pub use connect::Resolve;
 pub use details::{Told, told};
 pub use offer::{Gate, Open};
 pub use reach::{Observed, Observer, Reach};

@@ -104,6 +104,11 @@ impl GatedBody {
     pub(super) fn new(bytes: Bytes, offer: Arc<Offer>) -> Self {
         Self { length: bytes.len().try_into().unwrap_or(u64::MAX), bytes: Some(bytes), offer }
     }
+
+    /// Of a request that only asks, and so needs no gate.
+    pub(super) fn empty() -> Self {
+        Self { length: 0, bytes: None, offer: Offer::new(Arc::new(Open)) }
+    }
 }
 
 impl Body for GatedBody {

@@ -1,5 +1,6 @@
 //! One request over a real socket, to a provider that answers what the test says, and counts what it was sent.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -48,13 +49,17 @@ async fn post(answer: &'static str, gate: Arc<dyn Gate>) -> (Result<RawAnswer, B
 }
 
 fn http(address: &str) -> Http {
+    Http::new("sms", &provider(&format!("http://{address}"))).unwrap()
+}
+
+fn provider(base_url: &str) -> LaneProvider {
     let text = format!(
-        "[provider]\nbase_url = \"http://{address}\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
+        "[provider]\nbase_url = \"{base_url}\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
          [[lane]]\nname = \"sms\"\nchannel = \"SMS\"\nsource = \"ACME\"\n"
     );
     let nothing = std::iter::empty::<(&str, String)>();
     let config = Config::read(Some((std::path::Path::new("volley.toml"), &text)), std::iter::empty(), nothing);
-    Http::new("sms", &config.unwrap().config.lanes[0].provider).unwrap()
+    config.unwrap().config.lanes[0].provider.clone()
 }
 
 #[tokio::test]
@@ -85,4 +90,90 @@ async fn a_refused_connection_has_sent_nothing() {
     drop(listener);
     let answer = http(&address.to_string()).post(Endpoint::Messages, BODY.to_vec(), Arc::new(Open)).await;
     assert!(matches!(answer, Err(Broken::NotOffered { .. })), "{answer:?}");
+}
+
+fn is_whole(request: &[u8]) -> bool {
+    if request.starts_with(b"POST") { request.ends_with(BODY) } else { request.ends_with(b"\r\n\r\n") }
+}
+
+/// Somebody who answers so many requests on each connection, and then closes it without a word.
+async fn answering(each: usize) -> (String, Arc<AtomicU32>, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (connections, heads) = (Arc::new(AtomicU32::new(0)), Arc::new(Mutex::new(Vec::new())));
+    let (count, seen) = (Arc::clone(&connections), Arc::clone(&heads));
+    tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            count.fetch_add(1, Ordering::Relaxed);
+            let seen = Arc::clone(&seen);
+            tokio::spawn(async move {
+                for _ in 0..each {
+                    let mut request = Vec::new();
+                    while !is_whole(&request) {
+                        if socket.read_buf(&mut request).await.unwrap_or(0) == 0 {
+                            return;
+                        }
+                    }
+                    seen.lock().unwrap().push(String::from_utf8_lossy(&request).into_owned());
+                    socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+                    if request.starts_with(b"CONNECT") {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (address, connections, heads)
+}
+
+#[tokio::test]
+async fn a_connection_carries_one_request_after_the_other() {
+    let (address, connections, heads) = answering(9).await;
+    let http = http(&address);
+    for _ in 0..5 {
+        let answer = http.post(Endpoint::Messages, BODY.to_vec(), Arc::new(Open)).await.unwrap();
+        assert_eq!((answer.status, &answer.body[..]), (200, &b"{}"[..]));
+    }
+    http.details(&Umid::new("a/b")).await.unwrap();
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
+    let heads = heads.lock().unwrap();
+    assert!(heads[0].starts_with("POST /api/v1/subaccounts/acme/messages HTTP/1.1\r\n"), "{}", heads[0]);
+    for said in [format!("host: {address}\r\n"), "authorization: Bearer k\r\n".to_owned()] {
+        assert!(heads[0].contains(&said), "{}", heads[0]);
+    }
+    assert!(heads[5].starts_with("GET /api/v1/subaccounts/acme/messages/a%2Fb HTTP/1.1\r\n"), "{}", heads[5]);
+}
+
+#[tokio::test]
+async fn what_a_closed_connection_did_not_take_goes_by_another() {
+    let (address, connections, heads) = answering(1).await;
+    let http = http(&address);
+    for turn in 1..=50 {
+        let answer = http.post(Endpoint::Messages, BODY.to_vec(), Arc::new(Open)).await;
+        assert!(answer.is_ok(), "{turn}: {answer:?}");
+        assert_eq!(connections.load(Ordering::Relaxed), turn);
+    }
+    assert_eq!(heads.lock().unwrap().len(), 50, "each was posted once");
+}
+
+#[tokio::test]
+async fn a_proxy_is_told_where_to() {
+    let (address, _, heads) = answering(9).await;
+    let proxies = Matcher::builder().all(format!("http://ann:secret@{address}")).build();
+    let to = |base_url| Http::over("sms", &provider(base_url), Resolver::System(GaiResolver::new()), &proxies).unwrap();
+    let plain = to("http://provider.test").post(Endpoint::Batch, BODY.to_vec(), Arc::new(Open)).await;
+    assert_eq!(plain.unwrap().status, 200);
+    // The proxy says yes and then speaks no TLS.
+    let secret = to("https://provider.test").post(Endpoint::Batch, BODY.to_vec(), Arc::new(Open)).await;
+    assert!(matches!(secret, Err(Broken::NotOffered { .. })), "{secret:?}");
+    let heads = heads.lock().unwrap();
+    let first = [
+        "POST http://provider.test/api/v1/subaccounts/acme/messages/batch HTTP/1.1",
+        "CONNECT provider.test:443 HTTP/1.1",
+    ];
+    for (head, first) in heads.iter().zip(first) {
+        assert_eq!(head.lines().next(), Some(first));
+        assert!(head.to_lowercase().contains("proxy-authorization: basic "), "{head}");
+    }
 }

@@ -1,11 +1,13 @@
 //! A resolver of names that stalls, fails or answers, as a test says.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use futures_util::future::{BoxFuture, FutureExt};
 use tokio::sync::watch;
+use volley::provider::Resolve;
 
 /// A name that no system resolves.
 pub(crate) const NAME: &str = "provider.test";
@@ -74,18 +76,19 @@ impl Resolver {
 }
 
 impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        assert_eq!(name.as_str(), NAME);
+    fn resolve(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+        assert_eq!(name, NAME);
         self.asked.fetch_add(1, Ordering::AcqRel);
         let question = Question { given_up: Arc::clone(&self.given_up), is_answered: false };
         let (mut mood, to) = (self.mood.subscribe(), self.to);
-        Box::pin(async move {
-            let mood = *mood.wait_for(|mood| *mood != Mood::Stalls).await?;
+        async move {
+            let mood = *mood.wait_for(|mood| *mood != Mood::Stalls).await.map_err(io::Error::other)?;
             question.ends();
             if mood == Mood::Fails {
-                return Err("no such name".into());
+                return Err(io::Error::other("no such name"));
             }
-            Ok(Box::new(std::iter::once(to)) as Addrs)
-        })
+            Ok(vec![to])
+        }
+        .boxed()
     }
 }

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use reqwest::dns::Resolve;
 use tempfile::TempDir;
 use volley::campaign::{Draft, Launched, Launcher};
 use volley::clock::{Chance, Clock};
 use volley::config::{self, Config};
 use volley::domain::{AttemptId, MessageKey, Present, Span, State, StepIndex};
 use volley::node::{Node, Os, Parts, StartError};
-use volley::provider::{Http, Transport, install_tls};
+use volley::provider::{Http, Resolve, Transport, install_tls};
 use volley::store::{self, Attempt, Hold, Store, Verdict};
 
 use super::fake_provider::{Deeds, FakeProvider};

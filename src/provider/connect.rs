@@ -1,0 +1,116 @@
+//! Opens connections to a provider's address: its name, TCP, TLS, and the way through a proxy where the environment
+//! names one (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`).
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use std::vec;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use http::{HeaderValue, Uri};
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::legacy::connect::{HttpConnector, dns};
+use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::TokioIo;
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+/// An open connection, before anything is said on it.
+pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+/// What a failure to connect says.
+pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// After so long without a word the system asks whether the other side is still there.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// Finds the addresses of a name.
+pub trait Resolve: Send + Sync + std::fmt::Debug {
+    fn resolve(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
+}
+
+/// The system, or whoever was named instead.
+#[derive(Debug, Clone)]
+pub(super) enum Resolver {
+    System(GaiResolver),
+    Other(Arc<dyn Resolve>),
+}
+
+impl Service<Name> for Resolver {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<vec::IntoIter<SocketAddr>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        match self {
+            Self::System(system) => {
+                let found: dns::GaiFuture = system.call(name);
+                found.map(|found| Ok(found?.collect::<Vec<_>>().into_iter())).boxed()
+            }
+            Self::Other(other) => other.resolve(name.as_str().to_owned()).map(|found| Ok(found?.into_iter())).boxed(),
+        }
+    }
+}
+
+/// The way to one address.
+#[derive(Clone)]
+pub(super) enum Connector {
+    /// To the address itself, or to the proxy that forwards what is not encrypted.
+    Direct { to: Uri, by: HttpsConnector<HttpConnector<Resolver>> },
+    /// Encrypted, through a proxy.
+    Tunnel { to: Uri, by: HttpsConnector<Tunnel<HttpConnector<Resolver>>> },
+}
+
+/// A proxy that reads requests, and so has to be told where they go and who sends them.
+#[derive(Debug, Clone)]
+pub(super) struct Forward {
+    pub(super) authorization: Option<HeaderValue>,
+}
+
+impl Connector {
+    /// The way to an address, and the proxy that forwards what goes there, where there is one.
+    pub(super) fn to(address: &Uri, resolver: Resolver, proxies: &Matcher) -> Result<(Self, Option<Forward>), Cause> {
+        let mut tcp = HttpConnector::new_with_resolver(resolver);
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(KEEPALIVE));
+        let tls = rustls::ClientConfig::builder().with_platform_verifier()?.with_no_client_auth();
+        Ok(match proxies.intercept(address) {
+            None => (Self::Direct { to: address.clone(), by: HttpsConnector::from((tcp, tls)) }, None),
+            Some(proxy) if address.scheme_str() == Some("https") => {
+                let mut tunnel = Tunnel::new(proxy.uri().clone(), tcp);
+                if let Some(authorization) = proxy.basic_auth() {
+                    tunnel = tunnel.with_auth(authorization.clone());
+                }
+                (Self::Tunnel { to: address.clone(), by: HttpsConnector::from((tunnel, tls)) }, None)
+            }
+            Some(proxy) => {
+                let forward = Forward { authorization: proxy.basic_auth().cloned() };
+                (Self::Direct { to: proxy.uri().clone(), by: HttpsConnector::from((tcp, tls)) }, Some(forward))
+            }
+        })
+    }
+
+    pub(super) async fn open(&self) -> Result<Stream, Cause> {
+        match self.clone() {
+            Self::Direct { to, mut by } => by.call(to).await,
+            Self::Tunnel { to, mut by } => by.call(to).await,
+        }
+    }
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Direct { to, .. } | Self::Tunnel { to, .. }) = self;
+        write!(f, "Connector({to})")
+    }
+}
