@@ -1,14 +1,16 @@
 //! Pairs: how often one sender may write to one person, whatever the lane's rate.
 
-use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::StateStore;
 use governor::{Quota, RateLimiter};
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use super::bucket::{Instant, Ticks};
 use crate::clock::{Clock, Tick};
@@ -19,25 +21,67 @@ const INTERVAL: Duration = Duration::from_secs(6);
 /// and so many at once to whoever has not been written to for a while.
 const BURST: NonZeroU32 = NonZeroU32::new(45).unwrap();
 
-/// Those who were written to so lately that it counts, with when their bucket is full again. Whoever's is, is forgotten: of a
-/// campaign of millions these are the people of six seconds.
+/// The people of one sender, be it on several lanes.
+#[derive(Debug)]
+pub struct Pairs {
+    limiter: RateLimiter<Msisdn, Lately, Ticks, NoOpMiddleware<Instant>>,
+    lately: Lately,
+}
+
+/// Those who were written to so lately that it counts.
 #[derive(Debug, Clone)]
 struct Lately {
-    people: Arc<Mutex<HashMap<Msisdn, Nanos>>>,
-    /// When the bucket of whoever is not known is full: nobody knows what the server before this one sent them, so they have
-    /// one message when it starts, and the others as time goes on.
+    known: Arc<Mutex<Known>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// When the bucket of each is full again. Whoever's is, is forgotten: of a campaign of millions these are the recipients
+/// of six seconds.
+#[derive(Debug)]
+struct Known {
+    full_at: HashMap<Msisdn, Nanos, RandomState>,
+    /// The same of everybody else. Nobody knows what the server before this one sent them, so they have one message when it
+    /// starts, and the others as time goes on.
     unknown: Nanos,
+    /// So many are remembered before those are looked for who need not be.
+    look_at: usize,
+}
+
+/// The fewest that are worth looking through.
+const FEW: usize = 1_024;
+/// The most that are remembered. Whoever may have another message at once is forgotten beyond them, and counts from then
+/// on as one who may have no more than that: too strict for the next minutes, never too much.
+const MANY: usize = 200_000;
+
+/// When the bucket of somebody is full who has one message left.
+fn with_one_left(now: Tick) -> Nanos {
+    let refills = INTERVAL * (BURST.get() - 1);
+    now.later_by(u64::try_from(refills.as_nanos()).unwrap_or(u64::MAX)).nanos().into()
+}
+
+impl Known {
+    fn since(start: Tick) -> Self {
+        Self { full_at: HashMap::default(), unknown: with_one_left(start), look_at: FEW }
+    }
+
+    /// Each is looked at about once, however many there are.
+    fn forget(&mut self, now: Tick) {
+        if self.full_at.len() < self.look_at {
+            return;
+        }
+        self.full_at.retain(|_, full_at| full_at.as_u64() > now.nanos());
+        if self.full_at.len() >= MANY {
+            self.unknown = self.unknown.max(with_one_left(now));
+            let unknown = self.unknown;
+            self.full_at.retain(|_, full_at| *full_at > unknown);
+        }
+        self.look_at = (self.full_at.len() * 2).max(FEW);
+    }
 }
 
 impl Lately {
-    fn since(start: Tick) -> Self {
-        let refills = INTERVAL * (BURST.get() - 1);
-        let full_at = start.later_by(u64::try_from(refills.as_nanos()).unwrap_or(u64::MAX));
-        Self { people: Arc::default(), unknown: full_at.nanos().into() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Msisdn, Nanos>> {
-        self.people.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -48,55 +92,41 @@ impl StateStore for Lately {
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        let mut people = self.lock();
-        let (measured, next) = measure(Some(people.get(person).copied().unwrap_or(self.unknown)))?;
-        people.insert(*person, next);
-        Ok(measured)
+        let mut known = self.lock();
+        known.forget(self.clock.tick());
+        let unknown = known.unknown;
+        match known.full_at.entry(*person) {
+            Entry::Occupied(mut slot) => {
+                let (measured, next) = measure(Some(*slot.get()))?;
+                slot.insert(next);
+                Ok(measured)
+            }
+            Entry::Vacant(slot) => {
+                let (measured, next) = measure(Some(unknown))?;
+                slot.insert(next);
+                Ok(measured)
+            }
+        }
     }
 }
-
-/// The people of one sender, be it on several lanes.
-#[derive(Debug)]
-pub struct Pairs {
-    limiter: RateLimiter<Msisdn, Lately, Ticks, NoOpMiddleware<Instant>>,
-    lately: Lately,
-    clock: Arc<dyn Clock>,
-    /// So many are remembered before those are looked for who need not be.
-    look_at: Mutex<usize>,
-}
-
-/// The fewest that are worth looking through.
-const FEW: usize = 1_024;
 
 impl Pairs {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let quota = Quota::with_period(INTERVAL).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(BURST);
-        let lately = Lately::since(clock.tick());
-        let limiter = RateLimiter::new(quota, lately.clone(), Ticks::new(Arc::clone(&clock)));
-        Self { limiter, lately, clock, look_at: Mutex::new(FEW) }
+        let known = Arc::new(Mutex::new(Known::since(clock.tick())));
+        let lately = Lately { known, clock: Arc::clone(&clock) };
+        Self { limiter: RateLimiter::new(quota, lately.clone(), Ticks::new(clock)), lately }
     }
 
     /// Counts a message to this person, or says when there may be one.
     pub fn take(&self, person: Msisdn) -> Result<(), Timestamp> {
-        self.forget();
         self.limiter.check_key(&person).map_err(|not_until| not_until.earliest_possible().whole())
     }
 
     /// As if it had never been counted.
     pub fn give_back(&self, person: Msisdn) {
-        if let Some(full_at) = self.lately.lock().get_mut(&person) {
+        if let Some(full_at) = self.lately.lock().full_at.get_mut(&person) {
             *full_at = full_at.saturating_sub(Nanos::from(INTERVAL));
-        }
-    }
-
-    /// Each person is looked at about once, however many there are.
-    fn forget(&self) {
-        let mut look_at = self.look_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut people = self.lately.lock();
-        if people.len() >= *look_at {
-            let now = self.clock.tick();
-            people.retain(|_, full_at| Tick::from_nanos(full_at.as_u64()) > now);
-            *look_at = (people.len() * 2).max(FEW);
         }
     }
 }
@@ -153,6 +183,25 @@ mod tests {
     }
 
     #[test]
+    fn however_many_are_written_to_few_are_remembered_and_nobody_gets_too_much() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let pairs = Pairs::new(Arc::clone(&clock) as _);
+        assert!(pairs.take(person(0)).is_ok());
+        clock.advance(Span::from_secs(60));
+        for n in 1..1_000_000 {
+            assert!(pairs.take(person(n)).is_ok(), "{n}");
+            if n % 20_000 == 0 {
+                clock.advance(Span::from_secs(1));
+            }
+            assert!(pairs.lately.lock().full_at.len() <= 2 * MANY, "{n}");
+        }
+        // Nineteen may have come until then, of which one has.
+        assert!((0..100).filter(|_| pairs.take(person(0)).is_ok()).count() <= 18);
+        clock.advance(Span::from_secs(264));
+        assert_eq!((0..100).filter(|_| pairs.take(person(7)).is_ok()).count(), 45);
+    }
+
+    #[test]
     fn whoever_has_not_been_written_to_lately_is_forgotten() {
         let (clock, pairs) = pairs();
         for n in 0..100_000 {
@@ -161,6 +210,6 @@ mod tests {
                 clock.advance(Span::from_secs(1));
             }
         }
-        assert!(pairs.lately.lock().len() <= FEW + 1);
+        assert!(pairs.lately.lock().full_at.len() <= FEW + 1);
     }
 }

@@ -235,7 +235,7 @@ fn settings(options: SqliteConnectOptions) -> SqliteConnectOptions {
         .row_buffer_size(1_024)
         .statement_cache_capacity(STATEMENTS)
         .pragma("temp_store", "memory")
-        .pragma("cache_size", "-32000")
+        .pragma("cache_size", "-16000")
         .pragma("journal_size_limit", "67108864")
         .pragma("wal_autocheckpoint", WAL_PAGES)
         .disable_statement_logging()
