@@ -19,6 +19,9 @@ const TOLD_AFTER: Span = Span::from_secs(2);
 /// How often it is looked whether another has it: a superseded server sends nothing after a quarter of a second.
 const LOOK: Span = Span::from_millis(100);
 
+/// The watch looks as often, unless it waits for the disk: a look that is older is followed by one of the keeper's own.
+const STALE: Span = Span::from_millis(150);
+
 /// Begins an epoch of our own. At once where the last holder has given the lease back, or its process is certainly gone;
 /// otherwise once the lease was watched for as long as it lasts and nobody has renewed it. No clock of another process
 /// counts for that, and no file that somebody may have deleted.
@@ -77,7 +80,9 @@ impl Keeper {
         let look = async {
             while !self.tenure.has_ended() {
                 self.clock.sleep(LOOK).await;
-                self.look().await;
+                if self.clock.now().since(self.tenure.looked()) >= STALE {
+                    self.look().await;
+                }
             }
         };
         tokio::select! {
@@ -110,10 +115,9 @@ impl Keeper {
 
     /// Where it cannot look it learns nothing, and its lease lapses.
     pub(super) async fn look(&self) {
-        if let Ok(lease) = self.store.lease().await
-            && lease.epoch != self.tenure.epoch()
-        {
-            self.tenure.end();
+        let begun = self.clock.now();
+        if let Ok(latest) = self.store.latest().await {
+            self.tenure.look(latest.epoch, begun);
         }
     }
 }

@@ -177,6 +177,7 @@ impl Rooms {
         let watch = watch::Watch::new(watch::Parts {
             node: started.node,
             store: Arc::clone(&store),
+            tenure: Arc::clone(&tenure),
             book,
             holds,
             dials,

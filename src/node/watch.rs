@@ -14,8 +14,8 @@ use crate::dispatch::{Lane, LaneStatus, Leaving, TierUsed};
 use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Told};
 use crate::engine::Gap;
 use crate::receipts::{Door, PlaceNews};
-use crate::store::{Beat, Book, Entry, Error, Event, LaneState, Result, Signal, Standing, Store, Trouble};
-use crate::throttle::{Cause, Holds};
+use crate::store::{Beat, Book, Entry, Error, Event, LaneState, Latest, Result, Signal, Standing, Store, Trouble};
+use crate::throttle::{Cause, Holds, Tenure};
 use crate::timers::Gaps;
 
 /// How often decisions are looked for: a command is obeyed within a quarter of a second.
@@ -32,6 +32,7 @@ const EVENTS_MAX: usize = 1_000;
 pub(super) struct Parts {
     pub(super) node: i64,
     pub(super) store: Arc<dyn Store>,
+    pub(super) tenure: Arc<Tenure>,
     pub(super) book: Arc<Book>,
     pub(super) holds: Arc<Holds>,
     pub(super) dials: Dials,
@@ -169,7 +170,9 @@ impl Watch {
 
     async fn run_once(&mut self) -> Result<()> {
         self.write_holds().await?;
-        let seq = self.parts.store.seq().await?;
+        let begun = self.parts.clock.now();
+        let Latest { seq, epoch } = self.parts.store.latest().await?;
+        self.parts.tenure.look(epoch, begun);
         if seq != self.obeyed {
             self.obey(seq).await?;
             self.obeyed = seq;

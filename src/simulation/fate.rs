@@ -15,9 +15,9 @@ use crate::node::Processes;
 use crate::store::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
     ClaimedSet, Copied, Dial, Edition, Epoch, Error, Event, Found, Heard, Hold, Holder, Inbound, InboundOf, KeptGap,
-    Key, Lane, LaneState, Lease, LinkState, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes, NotedBucket,
-    OptIn, OptOut, Question, Receipt, Result, Said, Scope, Sender, Signals, Spread, Started, StepHold, Store, Stray,
-    StrayCount, StrayKind, TierPlace, Turned, Turns, Unwritable, Walk, Wish,
+    Key, Lane, LaneState, Latest, Lease, LinkState, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes,
+    NotedBucket, OptIn, OptOut, Question, Receipt, Result, Said, Scope, Sender, Signals, Spread, Started, StepHold,
+    Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Unwritable, Walk, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -177,6 +177,7 @@ macro_rules! through {
 through! {
     Nodes {
         reads lease() -> Lease;
+        reads latest() -> Latest;
         writes start_node(start: NodeStart) -> Option<Started>;
         reads renew(epoch: Epoch, now: Timestamp) -> ();
         writes beat(beat: Beat) -> ();

@@ -27,6 +27,15 @@ pub struct Lease {
     pub held: Option<(Holder, Timestamp)>,
 }
 
+/// What a running server looks for all the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Latest {
+    /// The number of the latest decision.
+    pub seq: u64,
+    /// The epoch that may send.
+    pub epoch: Epoch,
+}
+
 /// A server that is about to start.
 #[derive(Debug, Clone)]
 pub struct NodeStart {

@@ -39,7 +39,7 @@ pub use lanes::{
 };
 #[cfg(test)]
 pub(crate) use lease::started;
-pub use lease::{Epoch, Holder, Lease, NodeStart, Started};
+pub use lease::{Epoch, Holder, Latest, Lease, NodeStart, Started};
 pub use limits::{Recall, StepHeldBy, StepHold, ToldBy};
 pub use marked::Marked;
 pub use model::{

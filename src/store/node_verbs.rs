@@ -1,6 +1,8 @@
 //! The part of the contract that is about servers: who sends, what it has heard of its provider, and how its lanes go.
 
-use super::{Beat, Epoch, KeptGap, LaneState, Lease, LinkState, Node, NodeStart, Result, Started, Turned, Unwritable};
+use super::{
+    Beat, Epoch, KeptGap, LaneState, Latest, Lease, LinkState, Node, NodeStart, Result, Started, Turned, Unwritable,
+};
 use crate::domain::Timestamp;
 
 /// What servers keep about themselves, for one another and for commands.
@@ -8,6 +10,8 @@ use crate::domain::Timestamp;
 pub trait Nodes: Send + Sync + std::fmt::Debug {
     /// The lease as it stands.
     async fn lease(&self) -> Result<Lease>;
+    /// The latest decision and the present epoch, in one look.
+    async fn latest(&self) -> Result<Latest>;
     /// Registers a server and begins its epoch, in one transaction. Nothing happens, and nothing is returned, where the
     /// lease stands no longer as it stood in `start.over`.
     async fn start_node(&self, start: NodeStart) -> Result<Option<Started>>;

@@ -18,13 +18,20 @@ pub struct Tenure {
     epoch: Epoch,
     /// When the latest renewal that succeeded was begun.
     renewed: AtomicI64,
+    /// When the latest look at the present epoch was begun.
+    looked: AtomicI64,
     ended: CancellationToken,
 }
 
 impl Tenure {
     /// Of a lease that was taken at `since`, or later.
     pub fn new(epoch: Epoch, since: Timestamp) -> Self {
-        Self { epoch, renewed: AtomicI64::new(since.millis()), ended: CancellationToken::new() }
+        Self {
+            epoch,
+            renewed: AtomicI64::new(since.millis()),
+            looked: AtomicI64::new(since.millis()),
+            ended: CancellationToken::new(),
+        }
     }
 
     /// Of a server that is alone, whatever its clock does.
@@ -50,6 +57,18 @@ impl Tenure {
     /// Notes a renewal that was begun at `begun` and has succeeded.
     pub fn renew(&self, begun: Timestamp) {
         self.renewed.fetch_max(begun.millis(), Ordering::AcqRel);
+    }
+
+    /// Notes which epoch is the present one, by a look that was begun at `begun`.
+    pub fn look(&self, present: Epoch, begun: Timestamp) {
+        if present != self.epoch {
+            self.end();
+        }
+        self.looked.fetch_max(begun.millis(), Ordering::AcqRel);
+    }
+
+    pub fn looked(&self) -> Timestamp {
+        Timestamp::from_millis(self.looked.load(Ordering::Acquire))
     }
 
     /// Whether another epoch has begun.

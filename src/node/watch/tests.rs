@@ -70,8 +70,22 @@ async fn watch() -> (Watch, Arc<Lane>, Arc<ManualClock>) {
     let lanes = vec![Arc::clone(&lane)];
     let built = Built { lanes: lanes.clone(), accounts: BTreeMap::new(), windows: BTreeMap::new() };
     let dials = Dials::new(Arc::new(whole), built, Vec::new());
-    let watch =
-        Watch::new(Parts { node, store, book, holds, dials, lanes, gaps, door, missed, places, decided, clock });
+    let tenure = Arc::new(Tenure::unending());
+    let watch = Watch::new(Parts {
+        node,
+        store,
+        tenure,
+        book,
+        holds,
+        dials,
+        lanes,
+        gaps,
+        door,
+        missed,
+        places,
+        decided,
+        clock,
+    });
     (watch, lane, manual)
 }
 

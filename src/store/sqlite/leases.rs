@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection};
 use super::Work;
 use super::rows::{maybe_moment, moment, small};
 use crate::domain::Timestamp;
-use crate::store::{Epoch, Error, Holder, Lease};
+use crate::store::{Epoch, Error, Holder, Latest, Lease};
 
 /// The one unit there is: everything that this database sends. Many nodes will have one for each portfolio.
 const UNIT: i64 = 0;
@@ -26,6 +26,12 @@ pub(super) async fn lease(connection: &mut SqliteConnection) -> Work<Lease> {
         None => None,
     };
     Ok(Lease { epoch: Epoch(small(&row, "epoch")?), renewed: moment(&row, "renewed")?, held })
+}
+
+pub(super) async fn latest(connection: &mut SqliteConnection) -> Work<Latest> {
+    let row =
+        sqlx::query("SELECT seq, epoch FROM control, lease WHERE unit = ?1").bind(UNIT).fetch_one(connection).await?;
+    Ok(Latest { seq: small(&row, "seq")?, epoch: Epoch(small(&row, "epoch")?) })
 }
 
 /// Begins the next epoch, if the lease stands as it stood in `over`.

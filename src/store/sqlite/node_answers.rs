@@ -3,13 +3,18 @@
 use super::{Sqlite, leases, nodes};
 use crate::domain::Timestamp;
 use crate::store::{
-    Beat, Epoch, KeptGap, LaneState, Lease, LinkState, Node, NodeStart, Nodes, Result, Started, Turned, Unwritable,
+    Beat, Epoch, KeptGap, LaneState, Latest, Lease, LinkState, Node, NodeStart, Nodes, Result, Started, Turned,
+    Unwritable,
 };
 
 #[async_trait::async_trait]
 impl Nodes for Sqlite {
     async fn lease(&self) -> Result<Lease> {
         self.read("read the lease", move |c| Box::pin(leases::lease(c))).await
+    }
+
+    async fn latest(&self) -> Result<Latest> {
+        self.read("look for decisions and for a successor", move |c| Box::pin(leases::latest(c))).await
     }
 
     async fn start_node(&self, start: NodeStart) -> Result<Option<Started>> {
