@@ -1,4 +1,4 @@
-//! The limit of batches: what the database alone can claim and record.
+//! What the product's own statements can claim and record, without anybody who sends.
 
 use std::sync::Arc;
 
@@ -66,7 +66,7 @@ pub async fn database(load: &Load, clock: Arc<dyn Clock>, chance: &Chance) -> Re
 }
 
 /// As the provider makes them: random at the beginning, the time at the end.
-fn umid(chance: &Chance, n: u32) -> Umid {
+pub(super) fn umid(chance: &Chance, n: u32) -> Umid {
     let time = 0xb46d_0000_0000 + u64::from(n / 10);
     let uuid = uuid::Uuid::from_u64_pair(chance.bits(), (chance.bits() << 48) | time);
     Umid::new(&uuid.to_string())

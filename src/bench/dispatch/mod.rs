@@ -1,10 +1,13 @@
-//! Hand-overs: a bare HTTP loop, the same behind gates, the database alone, and the product.
+//! Hand-overs: a bare HTTP loop, the same behind gates, the least that durability needs, the product's own statements
+//! alone, and the product.
 
 mod database;
+mod floor;
 mod limit;
 mod product;
 
 pub use database::database;
+pub use floor::floor;
 pub use limit::{gated, limit};
 pub use product::product;
 pub(super) use product::{LANE, config, lane, launch_on, people, provider, read};

@@ -25,6 +25,7 @@ pub(in crate::cli) enum Part {
     Gated(LoadArgs),
     Product(LoadArgs),
     Database(LoadArgs),
+    Floor(LoadArgs),
     BulkUpdate(DueArgs),
     Burst(DueArgs),
     Steady {
@@ -158,6 +159,7 @@ impl Part {
             Self::Gated(load) => dispatch::gated(&load.load(), clock.as_ref()).await,
             Self::Product(load) => dispatch::product(&load.load(), clock, chance).await,
             Self::Database(load) => dispatch::database(&load.load(), clock, &chance).await,
+            Self::Floor(load) => dispatch::floor(&load.load(), clock.as_ref(), &chance).await,
             Self::BulkUpdate(DueArgs { database, due }) => timers::bulk_update(&database, due, clock.as_ref()).await,
             Self::Burst(DueArgs { database, due }) => timers::burst(&database, due, clock).await,
             Self::Steady { database, per_second, seconds } => {
