@@ -20,7 +20,9 @@ const TOLD_AFTER: Span = Span::from_secs(2);
 const LOOK: Span = Span::from_millis(100);
 
 /// The watch looks as often, unless it waits for the disk: a look that is older is followed by one of the keeper's own.
-const STALE: Span = Span::from_millis(150);
+const STALE: Span = Span::from_millis(125);
+/// How often the keeper asks itself whether that is so.
+const GLANCE: Span = Span::from_millis(50);
 
 /// Begins an epoch of our own. At once where the last holder has given the lease back, or its process is certainly gone;
 /// otherwise once the lease was watched for as long as it lasts and nobody has renewed it. No clock of another process
@@ -79,7 +81,7 @@ impl Keeper {
         };
         let look = async {
             while !self.tenure.has_ended() {
-                self.clock.sleep(LOOK).await;
+                self.clock.sleep(GLANCE).await;
                 if self.clock.now().since(self.tenure.looked()) >= STALE {
                     self.look().await;
                 }

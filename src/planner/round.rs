@@ -108,6 +108,7 @@ enum Verdict {
 struct Line {
     queue: Queue,
     timing: Option<Arc<Timing>>,
+    first_of: FirstOf,
     cap: Option<Arc<Cap>>,
     /// Where whoever finds no place in the tier goes on to another step: how many steps there are.
     goes_on: Option<usize>,
@@ -117,6 +118,8 @@ struct Line {
     /// Whether anybody was looked at, and whether any of them leaves or moves.
     has_looked: bool,
     gets_on: bool,
+    /// Whether anybody waits for a place in the tier.
+    waits: bool,
     /// Whether the last page held somebody who stood in front in vain: then the next one is long.
     is_crowded: bool,
     rest: Option<Rest>,
@@ -135,7 +138,6 @@ struct Asked {
 #[derive(Debug)]
 struct Rules {
     now: Timestamp,
-    first_of: FirstOf,
     gate: Option<Gate>,
     purse: Purse,
 }
@@ -162,6 +164,7 @@ impl Planner {
             Line {
                 queue,
                 timing: hours.get(&of_step).cloned(),
+                first_of: FirstOf::default(),
                 cap: caps.get(&of_step).cloned(),
                 goes_on: gate.as_ref().and_then(|gate| gate.goes_on(&queue)),
                 ends_at: None,
@@ -169,6 +172,7 @@ impl Planner {
                 leaves: Vec::new(),
                 has_looked: false,
                 gets_on: false,
+                waits: false,
                 is_crowded: false,
                 rest: None,
             }
@@ -180,7 +184,7 @@ impl Planner {
             lines: queues.into_iter().map(line).collect(),
             asked: Vec::new(),
             moves: Vec::new(),
-            rules: Rules { now, first_of: FirstOf::default(), gate, purse: Purse::default() },
+            rules: Rules { now, gate, purse: Purse::default() },
         }
     }
 
@@ -287,8 +291,12 @@ impl Planner {
 impl Line {
     /// Judges one page. Returns how many of it leave.
     fn judge(&mut self, asked: &Asked, page: Vec<Candidate>, rules: &mut Rules, moves: &mut Vec<Move>) -> usize {
+        if asked.share == 0 && !page.is_empty() {
+            // Others have left nothing over: nobody is judged, and the next claim begins here.
+            return 0;
+        }
         let is_short = page.len() < asked.count;
-        let (before, mut waits) = (self.leaves.len(), false);
+        let before = self.leaves.len();
         (self.has_looked, self.is_crowded) = (true, false);
         for candidate in page {
             let taken = self.leaves.len() - before;
@@ -309,18 +317,20 @@ impl Line {
                     (self.gets_on, self.is_crowded) = (true, true);
                 }
                 Verdict::Over => self.is_crowded = true,
-                Verdict::WaitsForPlace => waits = true,
+                Verdict::WaitsForPlace => self.waits = true,
                 Verdict::Capped(capped) => {
                     self.rest = Some(Rest::Capped(capped));
                     return self.leaves.len() - before;
                 }
             }
         }
-        self.rest = match (is_short, waits) {
+        self.rest = match (is_short, self.waits) {
             (true, false) => Some(Rest::Drained { next: None }),
+            // Behind those who are over or move may stand who needs no place.
+            (false, true) if self.is_crowded => None,
+            (_, true) if self.gets_on => Some(Rest::More),
             // They must not be looked at again and again before there is a place.
-            (true, true) => Some(Rest::ForPlace),
-            (false, true) => Some(if self.gets_on { Rest::More } else { Rest::ForPlace }),
+            (_, true) => Some(Rest::ForPlace),
             (false, false) => None,
         };
         self.leaves.len() - before
@@ -328,13 +338,13 @@ impl Line {
 }
 
 impl Rules {
-    fn verdict(&mut self, line: &Line, candidate: &Candidate) -> Verdict {
+    fn verdict(&self, line: &mut Line, candidate: &Candidate) -> Verdict {
         let message = &candidate.message;
         if is_over(&message.present, line.ends_at, self.now) {
             return Verdict::Over;
         }
         if let Some(timing) = &line.timing
-            && let Some(until) = timing.put_off(message, self.now, &mut self.first_of)
+            && let Some(until) = timing.put_off(message, self.now, &mut line.first_of)
         {
             return Verdict::Moves(Why::Closed { until });
         }

@@ -178,7 +178,7 @@ const DRAINED: Rest = Rest::Drained { next: None };
 
 #[test]
 fn each_of_a_queue_gets_a_verdict_and_its_turn_ends_for_a_reason() {
-    let cases: [(&str, Desk, Outcome); 14] = [
+    let cases: [(&str, Desk, Outcome); 16] = [
         ("all leave, and nobody is left", Desk::spelled(9, "..."), (vec![0, 1, 2], vec![], DRAINED)),
         ("as many as may", Desk::spelled(2, "..."), (vec![0, 1], vec![], Rest::More)),
         ("nobody waits", Desk::spelled(9, ""), (vec![], vec![], DRAINED)),
@@ -186,9 +186,15 @@ fn each_of_a_queue_gets_a_verdict_and_its_turn_ends_for_a_reason() {
         ("nor do those who are over", Desk::spelled(1, "oooo.."), (vec![4], vec![], Rest::More)),
         ("all are closed", Desk::spelled(2, "ccc"), (vec![], vec![0, 1, 2], DRAINED)),
         ("all are over", Desk::spelled(9, "oo"), (vec![], vec![], DRAINED)),
-        ("a full tier lets holders pass", Desk::spelled(9, ".h.").places(0, &[]), (vec![1], vec![], Rest::ForPlace)),
-        ("and newcomers as far as it goes", Desk::spelled(9, "..").places(1, &[]), (vec![0], vec![], Rest::ForPlace)),
-        ("who opted out needs no place", Desk::spelled(9, ".x").places(0, &[]), (vec![1], vec![], Rest::ForPlace)),
+        ("a full tier lets holders pass", Desk::spelled(9, ".h.").places(0, &[]), (vec![1], vec![], Rest::More)),
+        ("and newcomers as far as it goes", Desk::spelled(9, "..").places(1, &[]), (vec![0], vec![], Rest::More)),
+        ("who opted out needs no place", Desk::spelled(9, ".x").places(0, &[]), (vec![1], vec![], Rest::More)),
+        ("nobody may pass a full tier", Desk::spelled(9, "..").places(0, &[]), (vec![], vec![], Rest::ForPlace)),
+        (
+            "behind those who are over stands a holder",
+            Desk::spelled(3, "oo.h").places(0, &[]),
+            (vec![3], vec![], Rest::More),
+        ),
         (
             "whoever does not wait goes on",
             Desk::spelled(1, "..h").places(0, &[queue(1)]),
@@ -235,6 +241,37 @@ fn a_limit_is_reached_for_good_once_nothing_is_on_its_way() {
         assert_eq!(desk.claim().rests, [(queue(1), Rest::Capped(reached(by, is_final)))]);
         assert_eq!(desk.read, 0, "nobody is looked at");
     }
+}
+
+#[test]
+fn each_campaign_puts_off_by_its_own_beginning() {
+    for first_launched in [1, 2] {
+        let mut desk = Desk::of(9, [1, 2].map(|batch| (queue(batch), vec![candidate(queue(batch), 0, CLOSED)])));
+        for batch in [1, 2] {
+            let since = |text: &str| Some(text.parse().unwrap());
+            let since =
+                if batch == first_launched { since("2027-01-11T09:00:00") } else { since("2027-01-15T09:00:00") };
+            let timing = Timing { hours: Hours { since, ..timing().hours.clone() }, ..(*timing()).clone() };
+            desk.turn.hours.insert((BatchId(batch), StepIndex::FIRST), Arc::new(timing));
+        }
+        let together: Vec<_> = desk.claim().moves.iter().map(|moved| (moved.message.key.batch, moved.why)).collect();
+        let alone = |batch| {
+            let mut alone = Desk::of(9, [(queue(batch), desk.waiting[&queue(batch)].clone())]);
+            alone.turn.hours = desk.turn.hours.clone();
+            (BatchId(batch), alone.claim().moves[0].why)
+        };
+        assert_eq!(together, [alone(1), alone(2)]);
+    }
+}
+
+#[test]
+fn nobody_is_judged_for_whom_nothing_is_left() {
+    let behind =
+        (queue(1), (0..4).map(|n| if n < 2 { over(queue(1), n) } else { candidate(queue(1), n, OPEN) }).collect());
+    let mut desk = Desk::of(1, [behind, (queue(2), vec![candidate(queue(2), 0, OPEN)])]);
+    let decided = desk.claim();
+    assert_eq!(leaves(&decided).len(), 1);
+    assert_eq!(decided.rests[1].1, Rest::More, "its turn comes with the next claim");
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub trait Transport: Send + Sync + std::fmt::Debug {
 }
 
 /// How long a connection may take: DNS, TCP and TLS together. Nothing is sent before it is there.
-const CONNECT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT: Duration = Duration::from_secs(10);
 /// After so long a request is given up for which there is no connection, should none of the above have ended.
 const OFFER: Duration = Duration::from_secs(12);
 
@@ -133,7 +133,7 @@ pub enum Unusable {
     Key { lane: String },
     #[error("{url:?} is no address to post messages of lane {lane} to; check base_url and sub_account")]
     Address { lane: String, url: String },
-    #[error("lane {lane} cannot connect to anything: the system's certificates cannot be used")]
+    #[error("lane {lane} cannot connect to anything")]
     Client {
         lane: String,
         #[source]
@@ -261,7 +261,11 @@ impl Http {
         loop {
             let (mut connection, is_new) = match self.idle.take() {
                 Some(connection) => (connection, false),
-                None => (self.connected().await?, true),
+                // Whatever comes first: a new connection, or one that others need no more.
+                None => tokio::select! {
+                    connection = self.connected() => (connection?, true),
+                    connection = self.idle.next() => (connection, false),
+                },
             };
             request = match connection.send(request).await {
                 Ok(answer) => return self.read(connection, answer).await,

@@ -10,18 +10,23 @@ use std::vec;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use http::{HeaderValue, Uri};
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{HttpConnector, dns};
 use hyper_util::client::proxy::matcher::Matcher;
-use hyper_util::rt::TokioIo;
 use rustls_platform_verifier::BuilderVerifierExt;
-use tokio::net::TcpStream;
 use tower_service::Service;
 
+use super::client::CONNECT;
+
 /// An open connection, before anything is said on it.
-pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+pub(super) type Stream = Box<dyn Io>;
+
+/// What HTTP needs of a connection, whatever lies below.
+pub(super) trait Io: hyper::rt::Read + hyper::rt::Write + Send + Unpin {}
+
+impl<T: hyper::rt::Read + hyper::rt::Write + Send + Unpin> Io for T {}
 
 /// What a failure to connect says.
 pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -67,7 +72,7 @@ pub(super) enum Connector {
     /// To the address itself, or to the proxy that forwards what is not encrypted.
     Direct { to: Uri, by: HttpsConnector<HttpConnector<Resolver>> },
     /// Encrypted, through a proxy.
-    Tunnel { to: Uri, by: HttpsConnector<Tunnel<HttpConnector<Resolver>>> },
+    Tunnel { to: Uri, by: Box<HttpsConnector<Tunnel<HttpsConnector<HttpConnector<Resolver>>>>> },
 }
 
 /// A proxy that reads requests, and so has to be told where they go and who sends them.
@@ -83,27 +88,38 @@ impl Connector {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(KEEPALIVE));
+        // Shared out among the addresses of a name: one that is dead keeps nobody from the others.
+        tcp.set_connect_timeout(Some(CONNECT));
         let tls = rustls::ClientConfig::builder().with_platform_verifier()?.with_no_client_auth();
-        Ok(match proxies.intercept(address) {
-            None => (Self::Direct { to: address.clone(), by: HttpsConnector::from((tcp, tls)) }, None),
+        let stream = HttpsConnector::from((tcp, tls.clone()));
+        let proxy = proxies.intercept(address);
+        if let Some(proxy) = &proxy
+            && !matches!(proxy.uri().scheme_str(), Some("http" | "https"))
+        {
+            let host = proxy.uri().host().unwrap_or_default();
+            let why = "of a kind that cannot be used; HTTPS_PROXY, HTTP_PROXY and ALL_PROXY may name one with http:// or https://";
+            return Err(format!("the proxy {host} is {why}").into());
+        }
+        Ok(match proxy {
+            None => (Self::Direct { to: address.clone(), by: stream }, None),
             Some(proxy) if address.scheme_str() == Some("https") => {
-                let mut tunnel = Tunnel::new(proxy.uri().clone(), tcp);
+                let mut tunnel = Tunnel::new(proxy.uri().clone(), stream);
                 if let Some(authorization) = proxy.basic_auth() {
                     tunnel = tunnel.with_auth(authorization.clone());
                 }
-                (Self::Tunnel { to: address.clone(), by: HttpsConnector::from((tunnel, tls)) }, None)
+                (Self::Tunnel { to: address.clone(), by: Box::new(HttpsConnector::from((tunnel, tls))) }, None)
             }
             Some(proxy) => {
                 let forward = Forward { authorization: proxy.basic_auth().cloned() };
-                (Self::Direct { to: proxy.uri().clone(), by: HttpsConnector::from((tcp, tls)) }, Some(forward))
+                (Self::Direct { to: proxy.uri().clone(), by: stream }, Some(forward))
             }
         })
     }
 
     pub(super) async fn open(&self) -> Result<Stream, Cause> {
         match self.clone() {
-            Self::Direct { to, mut by } => by.call(to).await,
-            Self::Tunnel { to, mut by } => by.call(to).await,
+            Self::Direct { to, mut by } => Ok(Box::new(by.call(to).await?)),
+            Self::Tunnel { to, mut by } => Ok(Box::new(by.call(to).await?)),
         }
     }
 }

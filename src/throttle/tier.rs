@@ -209,7 +209,8 @@ impl TierWindow {
     pub fn next_free(&self, now: Timestamp) -> Option<Timestamp> {
         let mut inner = self.lock();
         inner.forget(now);
-        let soon = (!inner.claims.is_empty() || !inner.is_counted).then_some(now + SOON);
+        let may_change = !inner.claims.is_empty() || !inner.is_counted || inner.used() < inner.most();
+        let soon = may_change.then_some(now + SOON);
         soon.or_else(|| {
             let too_many = usize::try_from(inner.used().saturating_sub(inner.most())).unwrap_or(usize::MAX);
             inner.order.iter().nth(too_many).map(|(at, _)| *at + Tier::HELD)
