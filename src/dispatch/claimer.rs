@@ -107,7 +107,7 @@ impl Claimer {
             return Ok(Next::At(lane.queues.next_look().unwrap_or(Timestamp::MAX)));
         }
         let hush = lane.book.latest_hush();
-        let set = match self.claim(&queues, &in_play, now).await {
+        let set = match self.claim(&queues, &in_play, wanted, now).await {
             Ok(set) => {
                 self.told.ends();
                 set
@@ -137,10 +137,9 @@ impl Claimer {
         Ok(Next::Now)
     }
 
-    /// Claims from these queues, by the rules of their steps.
-    async fn claim(&self, queues: &[Queue], in_play: &InPlay, now: Timestamp) -> Result<ClaimedSet> {
+    /// Claims up to `limit` messages from these queues, by the rules of their steps.
+    async fn claim(&self, queues: &[Queue], in_play: &InPlay, limit: u32, now: Timestamp) -> Result<ClaimedSet> {
         let lane = &self.lane;
-        let limit = lane.claim_size();
         let reserved = lane.tier.as_ref().map(|(portfolio, window)| (portfolio, window.reserve(limit, now)));
         let counted = reserved.as_ref().filter(|(_, reservation)| reservation.is_counted());
         let tier = counted.map(|(portfolio, reservation)| TierUse {
@@ -182,8 +181,8 @@ impl Claimer {
         }
     }
 
-    /// Says what happens to those who are not claimed although their turn has come. They are in their queues still, so a
-    /// crash forgets nobody, and whoever is faster with one of them is right.
+    /// Asks the engine about messages that were due and not claimed. They are still queued: a crash loses none, and the
+    /// version of each row settles a race.
     async fn moves(&self, moves: &[Move], in_play: &InPlay, now: Timestamp) -> Result<()> {
         let decide = |Move { message, why }: &Move| {
             let entry = in_play.get(&message.key.batch)?;

@@ -18,7 +18,7 @@ pub struct Cap {
     pub step: Limits,
     /// Over all steps of its batch.
     pub batch: Limits,
-    /// Nothing where nobody says what anything costs.
+    /// `None` without a price list.
     pub price: Option<Arc<dyn Price>>,
 }
 
@@ -46,7 +46,7 @@ pub struct Used {
     pub spent: BTreeMap<StepIndex, Money>,
 }
 
-/// Nothing stands for all steps of a batch.
+/// A step of a batch; `None` means all of its steps.
 type Whose = (BatchId, Option<StepIndex>);
 
 /// What batches with limits have used up by the time of a claim, and what the claim adds to it.

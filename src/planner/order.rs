@@ -59,8 +59,8 @@ pub struct Order {
 }
 
 impl Order {
-    /// The queues to claim from. One that is stopped is left out: whoever stopped it says so when it may go on. One whose
-    /// hours are closed for everybody rests until they open.
+    /// Chooses the queues to claim from. It skips a stopped queue: releasing it wakes the claimer. A queue whose hours are
+    /// closed for all recipients rests until they open.
     pub fn choose(&mut self, ready: Vec<Ready>, now: Timestamp) -> Chosen {
         let mut chosen = Chosen::default();
         let mut open = Vec::with_capacity(ready.len());

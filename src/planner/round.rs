@@ -115,8 +115,7 @@ struct Line {
     ends_at: Option<Timestamp>,
     behind: Option<(Timestamp, u32)>,
     leaves: Vec<Leaving>,
-    /// Whether anybody was looked at, and whether any of them leaves or moves.
-    has_looked: bool,
+    /// Whether any candidate of it leaves or moves.
     gets_on: bool,
     /// Whether anybody waits for a place in the tier.
     waits: bool,
@@ -170,7 +169,6 @@ impl Planner {
                 ends_at: None,
                 behind: None,
                 leaves: Vec::new(),
-                has_looked: false,
                 gets_on: false,
                 waits: false,
                 is_crowded: false,
@@ -277,8 +275,8 @@ impl Planner {
                     Rest::Capped(Capped { is_final: self.rules.purse.is_final(&capped), ..capped })
                 }
                 Some(rest) => rest,
-                // All who stand in front are over, and behind them may be others.
-                None if line.has_looked && !line.gets_on => Rest::Stuck,
+                // All that were judged are over; candidates after them may not be.
+                None if line.behind.is_some() && !line.gets_on => Rest::Stuck,
                 None => Rest::More,
             };
             decided.rests.push((line.queue, rest));
@@ -297,7 +295,7 @@ impl Line {
         }
         let is_short = page.len() < asked.count;
         let before = self.leaves.len();
-        (self.has_looked, self.is_crowded) = (true, false);
+        self.is_crowded = false;
         for candidate in page {
             let taken = self.leaves.len() - before;
             if taken == asked.share {

@@ -53,7 +53,7 @@ pub async fn floor(load: &Load, clock: &dyn Clock, chance: &Chance) -> Result<Ru
     Ok(measured)
 }
 
-/// What is sent, in the hands of whoever sends it.
+/// Reads the payloads of a set and marks its rows as being sent.
 async fn set_off(connection: &mut SqliteConnection, first: u32, last: u32) -> Result<u64, Error> {
     run(connection, "BEGIN IMMEDIATE").await?;
     let read = sqlx::query(READ).bind(first).bind(last).fetch_one(&mut *connection).await?;
