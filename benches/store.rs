@@ -14,6 +14,7 @@ use volley::domain::{
     AttemptId, BatchId, BatchState, Channel, Country, Ending, Fields, LaneId, Loaded, Msisdn, Outcome, Plan, Present,
     Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Timestamp, Umid, WishFrom,
 };
+use volley::engine::Ruling;
 use volley::store::{
     Attempt, Change, Claim, Key, KnownAs, NewAudience, NewBatch, OptOut, Receipt, Spread, Start, Store, Verdict,
 };
@@ -228,7 +229,7 @@ fn after(change: &Change) -> Loaded {
 
 fn change(message: &Loaded, after: Present, fact: Option<Attempt>) -> Change {
     let Loaded { key, msisdn, version, lane, present, .. } = *message;
-    Change { key, msisdn, version, before: present, after, lane, steps: 2, fact, refund: None }
+    Change { key, msisdn, version, before: present, after, lane, steps: 2, fact, ruling: Ruling::default(), notes: Vec::new(), refund: None }
 }
 
 fn accepted(message: &Loaded) -> Change {
@@ -251,6 +252,7 @@ fn accepted(message: &Loaded) -> Change {
         code: None,
         detail: None,
         umid: Some(umid(message.key.n)),
+        ruling: Ruling::default(),
     };
     change(message, after, Some(fact))
 }
@@ -292,6 +294,7 @@ async fn deliver(store: &dyn Store, batch: BatchId, messages: &[Loaded]) {
                 received: now(),
                 tries: Some(0),
                 umid: Some(umid(message.key.n)),
+                ruling: Ruling::default(),
             })
             .collect();
         takes.count(receipts.len());

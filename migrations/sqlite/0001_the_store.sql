@@ -156,6 +156,7 @@ CREATE TABLE edition (
 --   epoch      that of the latest claim: of the server that has it in its hands, while it is sending
 --   due        queued and sending: when it gives up waiting; awaiting: its deadline, or the close of its window
 --   marks      what is known of each step: see domain::Marks
+--   notes      what was decided about it and no fact tells: see engine::Note
 CREATE TABLE message (
     batch INTEGER NOT NULL,
     n INTEGER NOT NULL,
@@ -177,6 +178,7 @@ CREATE TABLE message (
     accepted INTEGER,
     tries INTEGER NOT NULL DEFAULT 0,
     marks INTEGER NOT NULL DEFAULT 0,
+    notes BLOB,
     PRIMARY KEY (batch, n),
     CONSTRAINT outcome_when_done CHECK ((state = 3) = (outcome IS NOT NULL)),
     CONSTRAINT at_when_sending_or_done CHECK (state NOT IN (1, 3) OR at IS NOT NULL),
@@ -193,6 +195,7 @@ CREATE INDEX message_due ON message (batch, due) WHERE due IS NOT NULL AND state
 --   tries      how many came before it
 --   verdict    0 accepted, 1 rejected, 2 unknown, 3 could not leave, 4 outside window, 5 missing variable,
 --              6 tier spent
+--   ruling     what was decided by it: see engine::Ruling
 CREATE TABLE attempt (
     batch INTEGER NOT NULL,
     n INTEGER NOT NULL,
@@ -208,6 +211,7 @@ CREATE TABLE attempt (
     umid BLOB,
     -- The number, while nobody knows whether the hand-over happened: what an unknown umid is matched with.
     adoptable INTEGER,
+    ruling INTEGER NOT NULL,
     PRIMARY KEY (batch, n, step, tries)
 ) WITHOUT ROWID;
 CREATE INDEX attempt_umid ON attempt (umid) WHERE umid IS NOT NULL;
@@ -215,6 +219,7 @@ CREATE INDEX attempt_adoptable ON attempt (adoptable) WHERE adoptable IS NOT NUL
 
 -- What the provider said about a step's attempt. The key is what makes a receipt the same receipt.
 --   tries      which try it speaks of; nothing where nobody had to know
+--   ruling     what was decided by it when it first came: see engine::Ruling
 CREATE TABLE receipt (
     batch INTEGER NOT NULL,
     n INTEGER NOT NULL,
@@ -225,6 +230,7 @@ CREATE TABLE receipt (
     code INTEGER NOT NULL,
     received INTEGER NOT NULL,
     tries INTEGER,
+    ruling INTEGER NOT NULL,
     PRIMARY KEY (batch, n, step, stamp, state, detail, code)
 ) WITHOUT ROWID;
 

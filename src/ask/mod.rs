@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::domain::{Causes, LaneId, Marks, MessageKey, Span, StepIndex, Timestamp, Umid};
-use crate::engine::{Event, Silence, Standing, advance};
+use crate::engine::{Event, Silence};
 use crate::provider::{Client, Reach, Told};
 use crate::receipts::{Intake, News};
 use crate::store::{Asked, Asking, Book, Entry, Result, Store};
@@ -328,9 +328,8 @@ impl Asker {
             return Ok(());
         }
         let event = Event::Due { silence: Silence::Filled };
-        let decision = advance(&entry.plan, Standing::of(entry.state()), &message.present, event, self.clock.now());
-        if let Some(after) = decision.next() {
-            self.store.record(vec![entry.change(&message, *after, None)]).await?;
+        if let Some(change) = entry.decide(&message, event, self.clock.now()) {
+            self.store.record(vec![change]).await?;
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::domain::{
     AfterGap, AttemptId, BatchId, BatchState, Channel, Marks, MessageKey, Plan, Present, Span, State, Step, StepIndex,
     Tag, Tallies, Timestamp,
 };
-use crate::engine::{Answer, Event, Standing, advance, begin};
+use crate::engine::{Answer, Event, Made, Met, Rule, Ruling, Standing, advance, begin};
 use crate::store::{self, KnownAs, NewAudience, NewBatch, Sqlite, Store, Verdict};
 
 /// Rows laid out in one transaction.
@@ -166,9 +166,9 @@ pub async fn fill(path: &Path, messages: u32, laid: Laid, clock: Arc<dyn Clock>)
             continue;
         }
         let facts = format!(
-            "{numbers} INSERT INTO attempt (batch, n, step, lane, queued, intent, answered, verdict, tries, umid)
+            "{numbers} INSERT INTO attempt (batch, n, step, lane, queued, intent, answered, verdict, tries, umid, ruling)
              SELECT ?3, n, 0, ?4, ?5, ?5 + n / 10, ?5 + n / 10, ?6, 0,
-                    unhex(printf('%012x%020x', ?7 + n / 10, (n * ?8) & ?9)) FROM piece"
+                    unhex(printf('%012x%020x', ?7 + n / 10, (n * ?8) & ?9)), ?10 FROM piece"
         );
         sqlx::query(sqlx::AssertSqlSafe(facts))
             .bind(first)
@@ -180,6 +180,10 @@ pub async fn fill(path: &Path, messages: u32, laid: Laid, clock: Arc<dyn Clock>)
             .bind(TIME.cast_signed())
             .bind(MIX.cast_signed())
             .bind(MIXED.cast_signed())
+            .bind(
+                Ruling { version: 1, met: Met::Sending, made: Made::Moved(Rule::HandedOver), ..Ruling::default() }
+                    .bits(),
+            )
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;

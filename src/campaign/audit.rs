@@ -68,10 +68,8 @@ impl Claim {
 
 const CANNOT_TELL: &[&str] = &[
     "tries that the provider gave back at once, of which only the number is kept",
-    "when a cancel or an opt-out got to a message, only when it was decided and that it got there",
     "until when a deadline was held because nobody listened: it is only known not to be early",
     "whom the campaign excluded: that stands in the message alone",
-    "in which order facts of the same few seconds happened, where the order of their times does not lead to the row",
 ];
 
 /// Audits a batch. `seen` hears, now and then, how many messages of how many have been copied, and then looked at. Nothing

@@ -3,21 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::audit::{Claim, Example};
-use super::dated::{Life, TURN};
-use super::hand_overs;
-use super::replay::{PATIENCE, STRAIGHT, begun_at, replay};
+use super::replay::{Life, Told, begun_at, replay};
 use super::report::{Report, UNKNOWN_SHOWN, Unknown};
-use super::words;
 use crate::domain::{
-    Country, Ending, Fault, Marks, MessageId, MessageKey, Outcome, State, StepIndex, Tallies, Timestamp,
+    Country, Ending, Marks, MessageId, MessageKey, Outcome, Plan, Span, State, StepIndex, Tallies, Timestamp,
 };
-use crate::engine::REPEATED_FOR;
-use crate::store::{Attempt, Frame, Verdict, Whole};
+use crate::engine::{Made, REPEATED_FOR, Rule};
+use crate::store::{Frame, Verdict, Whole};
 
 /// Examples of each refuted claim.
 const EXAMPLES: usize = 5;
-/// Once so many messages are not where the rules lead, the others are looked at less patiently.
-const ENOUGH: u64 = 200;
+/// How long a writer may wait for its turn: what was decided meanwhile may be that much later on disk.
+const TURN: Span = Span::from_secs(15);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Of {
@@ -43,7 +40,12 @@ const ALL: [(Of, &str, &str, &str); 11] = [
     ),
     (Of::Umids, "umids", "No two attempts carry the same id of the provider's", "attempts"),
     (Of::Outcomes, "outcomes", "Every message has exactly one outcome, or is open", "messages"),
-    (Of::Rules, "rules", "Every message is where the rules lead, run over its facts", "messages"),
+    (
+        Of::Rules,
+        "rules",
+        "Every message was decided about as the rules decide, step by step, and is where they lead",
+        "decisions",
+    ),
     (Of::Deadlines, "deadlines", "No deadline came early, nor closed a receipt window", "steps"),
     (Of::InTime, "in_time", "No step left after its TTL, the campaign's end, a cancel or an opt-out", "hand-overs"),
     (Of::Conditions, "conditions", "Steps went to the countries that they are for, and to no others", "messages"),
@@ -145,7 +147,6 @@ impl Checks {
         self.rules(whole);
         self.hand_overs(whole);
         self.outcome(whole);
-        self.deadlines(whole);
         self.in_time(whole);
         self.conditions(whole);
         self.note_unknown(whole);
@@ -155,19 +156,19 @@ impl Checks {
         }
     }
 
+    /// Asks the engine about each step of its life again, and looks at the times of what it decided.
     fn rules(&mut self, whole: &Whole) {
-        self.looks(Of::Rules, 1);
-        let row = &whole.message.present;
-        let patience = if self.found(Of::Rules).refuted > ENOUGH { STRAIGHT } else { PATIENCE };
-        let Frame { batch, plan, editions, .. } = &self.frame;
-        let (attempts, receipts) = (&whole.attempts, &whole.receipts);
-        let told = replay(Life { batch, plan, editions, row, attempts, receipts }, patience);
-        // What is proven may differ from its row in times, and in nothing that is counted.
-        self.of_facts.weigh(plan.steps.len(), if told.is_proven { row } else { &told.end }, 1);
-        if !told.is_proven {
-            let stands = |present| words::stands(present, plan);
-            let what = format!("the row says {}, the facts lead to {}", stands(row), stands(&told.end));
-            self.refute(Of::Rules, Some(whole.message.key), what);
+        let (key, row) = (whole.message.key, &whole.message.present);
+        let Frame { batch, plan, editions, .. } = self.frame.clone();
+        let Whole { notes, attempts, receipts, .. } = whole;
+        let replay = replay(Life { batch: &batch, plan: &plan, editions: &editions, row, notes, attempts, receipts });
+        self.looks(Of::Rules, replay.told.len() as u64);
+        self.of_facts.weigh(plan.steps.len(), &replay.end, 1);
+        for told in &replay.told {
+            self.deadline(key, told, &plan);
+        }
+        if let Some(what) = replay.refuted {
+            self.refute(Of::Rules, Some(key), what);
         }
     }
 
@@ -188,70 +189,31 @@ impl Checks {
         self.refute(Of::Outcomes, Some(key), what.to_owned());
     }
 
-    fn deadlines(&mut self, whole: &Whole) {
-        let (key, row) = (whole.message.key, &whole.message.present);
-        for step in StepIndex::all().filter(|step| row.marks.ending(*step) == Ending::Deadline) {
-            self.looks(Of::Deadlines, 1);
-            let Some(after) = self.frame.plan.step(step).and_then(|step| step.fallback_after) else {
-                self.refute(Of::Deadlines, Some(key), format!("step {step} gave way, and has no deadline"));
-                continue;
-            };
-            let (Some(accepted), Some(queued)) = (self.accepted(whole, step), self.queued_after(whole, step)) else {
-                continue;
-            };
-            if queued < accepted + after {
-                let early = (accepted + after).since(queued);
-                let what = format!("step {step} gave way {early} before its deadline of {after}");
+    /// No silence decides before its time.
+    fn deadline(&mut self, key: MessageKey, told: &Told<'_>, plan: &Plan) {
+        let Made::Moved(rule) = told.made else { return };
+        let before = &told.before;
+        let last = before.marks.last_handed_over().unwrap_or(before.step);
+        let (step, after, what) = match rule {
+            Rule::GaveWay(Ending::Deadline) => {
+                let after = plan.step(before.step).and_then(|step| step.fallback_after);
+                (before.step, after, "deadline")
+            }
+            Rule::WindowClosed if !before.marks.waived() => {
+                (last, plan.step(last).map(|step| step.receipt_window), "receipt window")
+            }
+            _ => return,
+        };
+        self.looks(Of::Deadlines, 1);
+        match (after, before.accepted) {
+            (Some(after), Some(accepted)) if told.at < accepted + after => {
+                let early = (accepted + after).since(told.at);
+                let what = format!("step {step} was given up {early} before its {what} of {after}");
                 self.refute(Of::Deadlines, Some(key), what);
             }
+            (None, _) => self.refute(Of::Deadlines, Some(key), format!("step {step} gave way, and has no deadline")),
+            (Some(_), _) => {}
         }
-        let (State::Done { outcome: Outcome::Silent | Outcome::Unknown, at, .. }, Some(accepted), false) =
-            (row.state, row.accepted, row.marks.waived())
-        else {
-            return;
-        };
-        let last = row.marks.last_handed_over().and_then(|last| self.frame.plan.step(last));
-        let Some(window) = last.map(|last| last.receipt_window) else { return };
-        self.looks(Of::Deadlines, 1);
-        if at < accepted + window {
-            let early = (accepted + window).since(at);
-            let what = format!("its receipt window of {window} closed {early} early");
-            self.refute(Of::Deadlines, Some(key), what);
-        }
-    }
-
-    /// The earliest from which a step's deadline can have run, where that is known.
-    fn accepted(&self, whole: &Whole, step: StepIndex) -> Option<Timestamp> {
-        let left = whole.attempts.iter().filter(|attempt| attempt.step == step && attempt.verdict.may_have_left());
-        // What failed in passing keeps the time of the try before.
-        let (mut tries, mut first) = (left.rev().peekable(), None);
-        while let Some(attempt) = tries.next() {
-            first = Some(attempt);
-            let failed =
-                |before: &&Attempt| hand_overs::failed(&whole.receipts, before, |code| code.fault == Fault::Passing);
-            if tries.peek().is_none_or(|before| !failed(before)) {
-                break;
-            }
-        }
-        let attempt = first?;
-        let from = if attempt.verdict == Verdict::Unknown { attempt.intent? } else { attempt.answered };
-        // A receipt that came before the answer proved the hand-over, and from then on it ran.
-        let of_it = whole.receipts.iter().filter(|receipt| hand_overs::is_of(receipt, attempt));
-        let proven = of_it.map(|receipt| receipt.received).min();
-        Some(proven.map_or(from, |proven| from.min(proven)))
-    }
-
-    /// When the step after `step` was queued.
-    fn queued_after(&self, whole: &Whole, step: StepIndex) -> Option<Timestamp> {
-        let row = &whole.message.present;
-        let next = self.frame.plan.after(step, row.marks)?;
-        let attempt = whole.attempts.iter().find(|attempt| attempt.step == next).map(|attempt| attempt.queued);
-        attempt.or(match row.state {
-            State::Queued { not_before, .. } | State::Sending { not_before, .. } if row.step == next => {
-                Some(not_before)
-            }
-            _ => None,
-        })
     }
 
     fn in_time(&mut self, whole: &Whole) {

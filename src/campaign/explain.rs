@@ -1,22 +1,21 @@
-//! Why: the story of one message, told by running the engine over its facts once more (see `replay`).
+//! Why: the story of one message, read from what is kept of each decision (see `replay`).
 //!
-//! Each line of the story is one decision of the engine with its rule; where the end of the story and the row differ
-//! wherever what left no fact is put, the story says so.
+//! Each line of the story is one decision of the engine with its rule. Where the engine would decide otherwise than is
+//! kept, the story ends and says so.
 
 use serde::Serialize;
 
-use super::dated::Life;
 use super::endings::{self, Beside};
 use super::moment::moment_within;
-use super::replay::{Moment, PATIENCE, Replay, Told, replay};
+use super::replay::{Life, Moment, Replay, Told, replay};
 use super::unsent::{self, Waiting};
 use super::words;
 use crate::domain::{
     Content, Country, Keyword, Loaded, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, Span, State, Step,
     Timestamp,
 };
-use crate::engine::{Decision, Ignored};
-use crate::store::{Batch, Entry, Event, KeptGap, Receipt, Result, Store, Verdict, Wish};
+use crate::engine::{Cause, Ignored, Made};
+use crate::store::{Batch, Entry, Event, KeptGap, Receipt, Result, Store, Verdict, Whole, Wish};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,8 +52,11 @@ pub struct Story {
     /// When the provider was last asked about a hand-over.
     pub asked: Vec<FactLine>,
     pub lines: Vec<Line>,
-    /// Whether the engine, run over the facts, ends where the row says.
+    /// Whether the engine, run over the facts, decides as is kept and ends where the row says.
     pub proven: bool,
+    /// Where it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refuted: Option<String>,
 }
 
 /// Tells the story of a message, as it stands at `now`. Nothing where there is no such message.
@@ -65,20 +67,18 @@ pub async fn explain(
     key: MessageKey,
     now: Timestamp,
 ) -> Result<Option<Story>> {
-    let Some(message) = store.load(vec![key]).await?.pop() else { return Ok(None) };
-    let attempts = store.attempts(vec![key]).await?.concat();
-    let receipts = store.receipts(key).await?;
+    let Some(whole) = store.whole(key).await? else { return Ok(None) };
+    let Whole { message, recipient, notes, attempts, receipts, .. } = whole;
     let mut about: Vec<_> = attempts.iter().map(|attempt| (key, attempt.step)).collect();
     about.dedup();
     let asked = store.questions(about).await?.into_iter().filter_map(|question| question.asked).collect();
     let events = store.events(0, EVENTS).await?.into_iter().map(|(_, event)| event).collect();
     let gaps = store.gaps().await?.iter().map(KeptGap::span).collect();
     let beside = Beside { gaps, asked, events: concerning(events, batch, &entry.plan) };
-    let recipient = store.recipient(key).await?;
     let plan = &entry.plan;
     let editions = &store.editions(batch.id).await?;
-    let life = Life { batch, plan, editions, row: &message.present, attempts: &attempts, receipts: &receipts };
-    let replay = replay(life, PATIENCE);
+    let (attempts, receipts) = (&attempts, &receipts);
+    let replay = replay(Life { batch, plan, editions, row: &message.present, notes: &notes, attempts, receipts });
     let waiting = match message.present.state {
         State::Done { .. } => None,
         State::Queued { .. } | State::Sending { .. } | State::Awaiting { .. } => {
@@ -94,7 +94,8 @@ pub async fn explain(
         state: words::state(&message.present),
         step: message.present.step.get() + 1,
         outcome: message.present.outcome(),
-        proven: replay.is_proven,
+        proven: replay.refuted.is_none(),
+        refuted: replay.refuted.clone(),
         attempts: attempts.iter().map(|attempt| words::attempt(attempt, entry)).collect(),
         receipts: receipts.iter().map(|receipt| words::receipt_line(receipt, plan)).collect(),
         asked: beside.asked.iter().map(words::asked).collect(),
@@ -220,7 +221,7 @@ fn lines(
 /// What a moment came to, where it came to anything.
 fn line(told: &Told<'_>, plan: &Plan, aside: &Aside<'_>) -> Option<(String, &'static str)> {
     let fact = match told.moment {
-        Moment::Claimed | Moment::GivenBack | Moment::Cancelled | Moment::Changed => return None,
+        Moment::Claimed | Moment::HandedBack => return None,
         Moment::Answered(attempt) => match attempt.verdict {
             Verdict::Accepted => words::accepted(attempt),
             Verdict::Unknown => words::broke(attempt),
@@ -230,29 +231,33 @@ fn line(told: &Told<'_>, plan: &Plan, aside: &Aside<'_>) -> Option<(String, &'st
             Verdict::TierSpent if !told.before.marks.handed_over(attempt.step) => words::TIER_SPENT.to_owned(),
             Verdict::OutsideWindow | Verdict::CouldNotLeave | Verdict::TierSpent => String::new(),
         },
-        Moment::Receipt(receipt) | Moment::OfAnEarlierTry(receipt) => {
+        Moment::Receipt(receipt) => {
             let channel = plan.step(receipt.step).map(|step| step.channel);
             if aside.answers(receipt) { words::told(receipt, channel) } else { words::receipt(receipt, channel) }
         }
-        // A cancel says itself that it is one.
-        Moment::CalledOff => aside.how_stopped.to_owned(),
-        Moment::Due | Moment::Recalled => String::new(),
+        Moment::Noted(note) => match note.cause {
+            Cause::OptOut => aside.how_stopped.to_owned(),
+            // A cancel says itself that it is one.
+            Cause::Due(_) | Cause::Doubted(_) | Cause::RefusalRecalled | Cause::Cancel | Cause::HandedBack => {
+                String::new()
+            }
+        },
     };
-    Some(match (told.moment, told.decision) {
-        (_, Some(Decision::Moved { next, rule })) => {
-            let told = endings::Told { at: told.at, before: &told.before, after: &next, beside: aside.beside };
+    Some(match (told.moment, told.made) {
+        (_, Made::Moved(rule)) => {
+            let told = endings::Told { at: told.at, before: &told.before, after: &told.after, beside: aside.beside };
             words::decision(&told, rule, plan, &fact)
         }
         // The decision before it tells already what the provider was asked.
-        (Moment::Receipt(receipt), Some(Decision::Ignored(Ignored::NothingNew))) if aside.answers(receipt) => {
-            return None;
-        }
-        (_, Some(Decision::Ignored(why))) => (format!("{}; {}.", words::capital(&fact), words::ignored(why)), NOTHING),
-        (Moment::OfAnEarlierTry(_), None) => {
+        (Moment::Receipt(receipt), Made::Ignored(Ignored::NothingNew)) if aside.answers(receipt) => return None,
+        (_, Made::Superseded) => {
             (format!("{}; that was an earlier try, which another one followed.", words::capital(&fact)), NOTHING)
         }
-        (Moment::Answered(_), None) => (format!("{}; a receipt had told so before.", words::capital(&fact)), NOTHING),
-        (_, None) => (format!("{}; it decides nothing.", words::capital(&fact)), NOTHING),
+        (Moment::Answered(_), Made::Ignored(Ignored::Stale) | Made::Nothing) => {
+            (format!("{}; a receipt had told so before.", words::capital(&fact)), NOTHING)
+        }
+        (_, Made::Ignored(why)) => (format!("{}; {}.", words::capital(&fact), words::ignored(why)), NOTHING),
+        (_, Made::Nothing) => (format!("{}; it decides nothing.", words::capital(&fact)), NOTHING),
     })
 }
 

@@ -7,7 +7,7 @@ use super::guards::Guards;
 use super::moment::moment;
 use super::unwilling::Unwilling;
 use crate::domain::{BatchId, BatchState, Count, Loaded, OnMissed, Plan, Present, Span, Timestamp, grouped};
-use crate::engine::{CallOff, Event, Silence, Standing, advance};
+use crate::engine::{CallOff, Event, Silence};
 use crate::store::{self, Batch, Book, Entry, Hints, Result, Signal, Store};
 
 /// Messages swept in one transaction, and transactions in one round: other campaigns are to begin, and to be paused, on
@@ -203,7 +203,7 @@ impl Housekeeper {
                 self.walks.remove(&entry.id);
             }
             let called_off = |_: &Present| Some(Event::CalledOff(CallOff::Cancel));
-            if !self.tell_all(entry, Standing::Cancelled, called_off, now).await?.is_over {
+            if !self.tell_all(entry, called_off, now).await?.is_over {
                 return Ok(0);
             }
             tallies = self.store.tallies(entry.id).await?;
@@ -242,7 +242,7 @@ impl Housekeeper {
         }
         let due = Event::Due { silence: Silence::Trusted };
         let unsent = |message: &Present| message.first_left.is_none().then_some(due);
-        let walk = self.tell_all(entry, Standing::Live, unsent, now).await?;
+        let walk = self.tell_all(entry, unsent, now).await?;
         if !walk.is_over {
             return Ok(false);
         }
@@ -259,7 +259,6 @@ impl Housekeeper {
     async fn tell_all(
         &mut self,
         entry: &Entry,
-        standing: Standing,
         event: impl Fn(&Present) -> Option<Event>,
         now: Timestamp,
     ) -> Result<Walk> {
@@ -269,10 +268,7 @@ impl Housekeeper {
                 break;
             }
             let open = self.store.open_messages(entry.id, walk.behind, PAGE).await?;
-            let change = |message: &Loaded| {
-                let decision = advance(&entry.plan, standing, &message.present, event(&message.present)?, now);
-                Some(entry.change(message, *decision.next()?, None))
-            };
+            let change = |message: &Loaded| entry.decide(message, event(&message.present)?, now);
             let changes: Vec<_> = open.iter().filter_map(change).collect();
             let meant = changes.len();
             // Who was faster has moved its message on; the next round finds what is then left.

@@ -1,60 +1,40 @@
 //! The engine, run once more over what is on disk about a message.
 //!
-//! Some of what happens leaves no fact: that a deadline passed, that a person's cancel or opt-out got to the message, a
-//! try that the provider gave back. So a replay is a search: for an order of the facts, with such moments in between, in
-//! which the engine makes of the beginning what the row says now. The order of their times is tried first and is nearly
-//! always right. Where no order leads there, facts and row contradict each other.
+//! Each fact, and each note in the row, says which rule decided by it and on what. In that order the engine is asked again,
+//! one step at a time: where it decides otherwise than is recorded, or ends elsewhere than the row, the replay stops and
+//! says so. Claims, and claims that came back, leave nothing behind; that one happened is seen from where the message
+//! stood next.
 
-use std::collections::HashSet;
-
-use super::dated::{Dated, Fact, Life, STRAY, TURN, answer, facts};
 use super::words;
-use crate::domain::{Ending, Plan, Present, SkipReason, Span, State, StepIndex, Timestamp};
-use crate::engine::{self, Decision, Event, Ignored, OnRecord, Report, Silence, Standing, advance};
-use crate::store::{Attempt, Batch, Receipt, Verdict};
+use crate::domain::{Fault, Plan, Present, SenderPart, SkipReason, State, StepIndex, Timestamp};
+use crate::engine::{
+    self, Answer, Cause, Event, Made, Met, Note, Obstacle, OnRecord, Report, Ruling, Silence, advance,
+};
+use crate::store::{Attempt, Batch, Edition, Receipt, Verdict};
+use crate::wire::codes::{self, Entry};
 
-/// Moments that are tried for one message before it counts as not to be told.
-pub(super) const PATIENCE: u32 = 200_000;
-/// From so many on it is remembered which were tried: most messages need fewer than ten.
-pub(super) const STRAIGHT: u32 = 64;
-/// Facts of one message that can be told: four for each of as many tries as are counted.
-const FACTS_MAX: usize = 1_024;
-
-/// Which facts have been told, a bit each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub(super) struct Used([u64; FACTS_MAX / 64]);
-
-impl Used {
-    fn has(&self, index: usize) -> bool {
-        self.0.get(index / 64).is_some_and(|word| word & (1 << (index % 64)) != 0)
-    }
-
-    fn with(mut self, index: usize) -> Self {
-        if let Some(word) = self.0.get_mut(index / 64) {
-            *word |= 1 << (index % 64);
-        }
-        self
-    }
+/// What is on disk about one message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Life<'a> {
+    pub(super) batch: &'a Batch,
+    pub(super) plan: &'a Plan,
+    /// What the plan was before.
+    pub(super) editions: &'a [Edition],
+    pub(super) row: &'a Present,
+    pub(super) notes: &'a [Note],
+    pub(super) attempts: &'a [Attempt],
+    pub(super) receipts: &'a [Receipt],
 }
 
 /// What happened at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Moment<'a> {
     Claimed,
+    /// A claim came back: the provider had refused it for now, or it had not begun.
+    HandedBack,
     Answered(&'a Attempt),
-    /// Given back, once or more often: only the number of tries tells of it.
-    GivenBack,
     Receipt(&'a Receipt),
-    /// News of a try that another one had followed.
-    OfAnEarlierTry(&'a Receipt),
-    Due,
-    /// A refusal turned out to be the sender's fault.
-    Recalled,
-    /// The campaign's end was moved.
-    Changed,
-    /// The batch was called off; the message learns of it later.
-    Cancelled,
-    CalledOff,
+    Noted(&'a Note),
 }
 
 /// A moment with what the engine made of it.
@@ -63,8 +43,9 @@ pub(super) struct Told<'a> {
     pub(super) at: Timestamp,
     pub(super) before: Present,
     pub(super) moment: Moment<'a>,
-    /// Nothing where the engine had nothing to decide.
-    pub(super) decision: Option<Decision>,
+    pub(super) made: Made,
+    /// As it stood afterwards.
+    pub(super) after: Present,
 }
 
 /// A message's life, as far as it can be told.
@@ -72,33 +53,38 @@ pub(super) struct Told<'a> {
 pub(super) struct Replay<'a> {
     pub(super) told: Vec<Told<'a>>,
     pub(super) end: Present,
-    /// Whether it ends where the row says.
-    pub(super) is_proven: bool,
+    /// Where facts, rules and row contradict each other.
+    pub(super) refuted: Option<String>,
 }
 
-/// A place in the search.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Place {
-    pub(super) now: Present,
-    pub(super) used: Used,
-    pub(super) cancelled: bool,
-    /// Which of the plans holds.
-    pub(super) plan: usize,
-}
+impl Moment<'_> {
+    /// What is kept with it, and when it took effect; nothing where nothing is kept.
+    const fn kept(&self) -> Option<(Ruling, Timestamp)> {
+        match self {
+            Self::Claimed | Self::HandedBack => None,
+            Self::Answered(attempt) => Some((attempt.ruling, attempt.answered)),
+            Self::Receipt(receipt) => Some((receipt.ruling, receipt.received)),
+            Self::Noted(note) => Some((note.ruling, note.at)),
+        }
+    }
 
-pub(super) struct Search<'a> {
-    pub(super) life: Life<'a>,
-    /// At least one, each with when it began to hold.
-    pub(super) plans: Vec<(Timestamp, &'a Plan)>,
-    begins_apart: bool,
-    facts: Vec<Dated<'a>>,
-    patience: u32,
-    tried: u32,
-    seen: HashSet<Place>,
-    told: Vec<Told<'a>>,
-    /// The most that could be told, should nothing lead to the row, with where it ends.
-    best: (Vec<Told<'a>>, Present),
-    end: Present,
+    fn name(&self) -> String {
+        match self {
+            Self::Claimed => "a claim".to_owned(),
+            Self::HandedBack => "a claim that came back".to_owned(),
+            Self::Answered(attempt) => format!("what came of step {}", attempt.step),
+            Self::Receipt(receipt) => format!("a receipt of step {} ({})", receipt.step, receipt.state),
+            Self::Noted(note) => match note.cause {
+                Cause::Due(_) => "a time that was up",
+                Cause::Doubted(_) => "a deadline that was doubted",
+                Cause::RefusalRecalled => "a refusal that was recalled",
+                Cause::Cancel => "a cancel",
+                Cause::OptOut => "an opt-out",
+                Cause::HandedBack => "a claim that came back",
+            }
+            .to_owned(),
+        }
+    }
 }
 
 /// From when its messages waited to leave.
@@ -116,381 +102,223 @@ fn is_left_out(row: &Present, begun: &Present) -> bool {
     }
 }
 
-/// Tells a message's life; gives up after so many moments.
-pub(super) fn replay(life: Life<'_>, patience: u32) -> Replay<'_> {
-    let start = begun_at(life.batch);
-    let mut begun = engine::begin(life.plan, life.row.marks, start);
-    if is_left_out(life.row, &begun) {
-        // Who is left out at the launch is skipped from the beginning; of that there is no other fact than the row.
+/// Tells a message's life.
+pub(super) fn replay(life: Life<'_>) -> Replay<'_> {
+    let mut begun = engine::begin(life.plan, life.row.marks, begun_at(life.batch));
+    if is_left_out(life.row, &begun) || begun.outcome().is_some() {
+        // Who is skipped from the beginning is so since the launch; of that there is no other fact than the row.
         begun = Present { state: life.row.state, ..begun };
     }
-    let facts = facts(&life);
-    let (seen, told, best) = (HashSet::new(), Vec::with_capacity(facts.len() + 2), (Vec::new(), begun));
-    let plans = life.plans();
-    let begins_apart = life.editions.iter().map(|edition| &edition.plan).chain([life.plan]).any(Plan::begins_apart);
-    let mut search = Search { life, plans, begins_apart, facts, patience, tried: 0, seen, told, best, end: begun };
-    let place = Place { now: begun, used: Used::default(), cancelled: false, plan: 0 };
-    let is_proven = search.facts.len() <= FACTS_MAX && search.leads(place, start);
-    let (told, end) = if is_proven { (search.told, search.end) } else { search.best };
-    Replay { told, end, is_proven }
+    let moments = moments(&life);
+    let mut run = Run { life, now: begun, told: Vec::with_capacity(moments.len() + 2) };
+    let refuted = moments.into_iter().try_for_each(|moment| run.tell(moment)).and_then(|()| run.arrive()).err();
+    Replay { told: run.told, end: run.now, refuted }
 }
 
-/// The present of a message that is claimed out of its queue at `intent`.
-pub(super) fn sending(now: &Present, intent: Timestamp, tries: u16) -> Present {
-    let State::Queued { not_before, gives_up } = now.state else { return *now };
-    Present { state: State::Sending { intent, not_before, gives_up }, tries: now.tries.max(tries), ..*now }
+/// What is kept about a message, in the order in which it was decided.
+fn moments<'a>(life: &Life<'a>) -> Vec<Moment<'a>> {
+    let answers = life.attempts.iter().map(Moment::Answered);
+    let receipts = life.receipts.iter().map(Moment::Receipt);
+    let mut moments: Vec<Moment<'a>> = answers.chain(receipts).chain(life.notes.iter().map(Moment::Noted)).collect();
+    moments.sort_by_key(|moment| moment.kept().map(|(ruling, at)| (ruling.place(), at)));
+    moments
 }
 
-impl<'a> Search<'a> {
-    /// Whether some order from here on ends where the row says.
-    fn leads(&mut self, place: Place, at: Timestamp) -> bool {
-        if self.told.len() > self.best.0.len() {
-            self.best = (self.told.clone(), place.now);
+/// A replay under way.
+struct Run<'a> {
+    life: Life<'a>,
+    now: Present,
+    told: Vec<Told<'a>>,
+}
+
+impl<'a> Run<'a> {
+    fn tell(&mut self, moment: Moment<'a>) -> Result<(), String> {
+        let Some((ruling, at)) = moment.kept() else { return Ok(()) };
+        let otherwise = |why: &str| Err(format!("{} {why}, on version {} of its row", moment.name(), ruling.version));
+        if ruling.made == Made::Nothing {
+            self.take(at, moment, Made::Nothing, self.now);
+            return Ok(());
         }
-        let next = self.unused(&place).map(|dated| dated.at).min();
-        if next.is_none() && self.is_the_row(&place) {
-            self.end = place.now;
-            return true;
+        if !self.meets(ruling, moment, at) {
+            return otherwise("met it in a state that it was not in");
         }
-        self.tried += 1;
-        if self.tried <= self.patience && self.recall(place, at) {
-            return true;
-        }
-        if self.tried > self.patience
-            || self.has_passed_by(&place)
-            || (self.tried > STRAIGHT && (self.contradicts(&place) || !self.seen.insert(place)))
+        if let Moment::Receipt(receipt) = moment
+            && self.is_superseded(receipt) != (ruling.made == Made::Superseded)
         {
-            return false;
+            return otherwise("is said to speak of another try than it does");
         }
-        let horizon = self.unused(&place).map(|dated| dated.until).min().unwrap_or(Timestamp::MAX);
-        let next = next.unwrap_or(Timestamp::MAX);
-        // A cancel is known before what comes after it.
-        let cancel = self.life.batch.cancelled_at.filter(|cancel| !place.cancelled && *cancel <= horizon);
-        let was_cut = self.life.row.marks.cut();
-        if was_cut && cancel.is_some_and(|cancel| cancel <= next) && self.cancel(place, at) {
-            return true;
+        if ruling.made == Made::Superseded {
+            self.take(at, moment, Made::Superseded, self.now);
+            return Ok(());
         }
-        let change = self.plans.get(place.plan + 1).map(|(since, _)| *since).filter(|since| *since <= horizon);
-        if change.is_some_and(|since| since <= next) && self.change(place, at) {
-            return true;
-        }
-        (self.must_be_due_by(&place, next) && self.due(place, at, horizon))
-            || self.fact(place, at, horizon, false)
-            || self.due(place, at, horizon)
-            || self.without_a_fact(place, at, horizon)
-            || (cancel.is_some_and(|cancel| !was_cut || cancel > next) && self.cancel(place, at))
-            || (change.is_some_and(|since| since > next) && self.change(place, at))
-            || self.fact(place, at, horizon, true)
-    }
-
-    pub(super) fn unused(&self, place: &Place) -> impl Iterator<Item = &Dated<'a>> {
-        let used = place.used;
-        self.facts.iter().enumerate().filter(move |(index, _)| !used.has(*index)).map(|(_, dated)| dated)
-    }
-
-    pub(super) fn used_attempts(&self, place: &Place) -> impl Iterator<Item = &'a Attempt> {
-        let used = place.used;
-        self.facts.iter().enumerate().filter(move |(index, _)| used.has(*index)).filter_map(|(_, dated)| {
-            match dated.fact {
-                Fact::Answered(attempt) => Some(attempt),
-                Fact::Left(..) | Fact::Receipt(_) => None,
+        let decided = |event| {
+            let plans = plans_at(self.life, at);
+            let mut decisions = plans.map(|plan| advance(plan, ruling.standing(), &self.now, event, at));
+            decisions.find(|decision| Made::of(decision) == ruling.made)
+        };
+        match self.events(moment, at).into_iter().find_map(decided) {
+            Some(decision) => {
+                self.take(at, moment, ruling.made, decision.next().copied().unwrap_or(self.now));
+                Ok(())
             }
+            None => otherwise("was not decided as the rules decide"),
+        }
+    }
+
+    fn take(&mut self, at: Timestamp, moment: Moment<'a>, made: Made, after: Present) {
+        self.told.push(Told { at, before: self.now, moment, made, after });
+        self.now = after;
+    }
+
+    /// Brings the message to where something met it, by what leaves no fact. Says whether it can have got there.
+    fn meets(&mut self, ruling: Ruling, moment: Moment<'a>, at: Timestamp) -> bool {
+        match (self.now.state, ruling.met) {
+            (State::Queued { .. }, Met::Queued) => self.now.tries = ruling.tries,
+            (State::Queued { .. }, Met::Sending) => self.claim(self.intent(ruling, moment, at), ruling.tries),
+            (State::Sending { .. }, Met::Queued) => self.hand_back(at, ruling.tries),
+            (State::Sending { .. }, Met::Sending) => {
+                // It may have come back and been claimed anew in between.
+                let intent = self.intent(ruling, moment, at);
+                if let State::Sending { intent: claimed, .. } = &mut self.now.state {
+                    *claimed = intent;
+                }
+                self.now.tries = ruling.tries;
+            }
+            (State::Awaiting { .. }, Met::Awaiting) | (State::Done { .. }, Met::Done) => {}
+            (_, Met::Queued | Met::Sending | Met::Awaiting | Met::Done) => return false,
+        }
+        true
+    }
+
+    fn claim(&mut self, intent: Timestamp, tries: u16) {
+        let State::Queued { not_before, gives_up } = self.now.state else { return };
+        let state = State::Sending { intent, not_before: not_before.min(intent), gives_up };
+        let made = Made::Moved(engine::Rule::Claimed);
+        self.take(intent, Moment::Claimed, made, Present { state, tries, ..self.now });
+    }
+
+    fn hand_back(&mut self, at: Timestamp, tries: u16) {
+        let State::Sending { gives_up, .. } = self.now.state else { return };
+        let state = State::Queued { not_before: at, gives_up };
+        let made = Made::Moved(engine::Rule::HandedBack);
+        self.take(at, Moment::HandedBack, made, Present { state, tries, ..self.now });
+    }
+
+    /// When the claim was made that something met: the fact of what came of it says so, or the row.
+    fn intent(&self, ruling: Ruling, moment: Moment<'a>, at: Timestamp) -> Timestamp {
+        let is_of_it = |attempt: &&Attempt| attempt.step == self.now.step && attempt.tries == ruling.tries;
+        let later = |attempt: &&Attempt| attempt.ruling.version >= ruling.version;
+        let of_row = match self.life.row.state {
+            State::Sending { intent, .. } if self.life.row.step == self.now.step => Some(intent),
+            _ => None,
+        };
+        match moment {
+            Moment::Answered(attempt) => attempt.intent.unwrap_or(at),
+            _ => {
+                let answered = self.life.attempts.iter().filter(is_of_it).find(later);
+                answered.and_then(|attempt| attempt.intent).or(of_row).unwrap_or(at)
+            }
+        }
+    }
+
+    /// The attempts of a step that are on record by now.
+    fn on_record(&self, step: StepIndex) -> impl Iterator<Item = &'a Attempt> {
+        self.told.iter().filter_map(move |told| match told.moment {
+            Moment::Answered(attempt) if attempt.step == step => Some(attempt),
+            _ => None,
         })
     }
 
-    pub(super) fn unused_attempts(&self, place: &Place) -> impl Iterator<Item = &'a Attempt> {
-        self.unused(place).filter_map(|dated| match dated.fact {
-            Fact::Answered(attempt) => Some(attempt),
-            Fact::Left(..) | Fact::Receipt(_) => None,
-        })
+    /// Whether news of a try counts no longer, by the tries that were on record when it came.
+    fn is_superseded(&self, receipt: &Receipt) -> bool {
+        let step = receipt.step;
+        let Some(rules) = self.life.plan.step(step) else { return false };
+        let (Some(tries), Some(report)) = (receipt.tries, words::report(receipt, Some(rules))) else { return false };
+        let on_record = self.on_record(step).map(|attempt| (attempt.tries, attempt.verdict.was_begun()));
+        let latest = OnRecord::of(on_record).latest(&self.now, step);
+        !engine::counts(&self.now, step, [tries, latest], report, rules.success)
     }
 
-    /// Whether a fact of an earlier step is left that nothing can take in any more.
-    fn has_passed_by(&self, place: &Place) -> bool {
-        let marks = place.now.marks;
-        self.unused_attempts(place).any(|attempt| {
-            attempt.step < place.now.step && !(marks.handed_over(attempt.step) && attempt.verdict.was_begun())
-        })
+    /// What it may have been for the engine. Which of these, the recorded rule tells.
+    fn events(&self, moment: Moment<'a>, at: Timestamp) -> Vec<Event> {
+        match moment {
+            Moment::Claimed | Moment::HandedBack => Vec::new(),
+            Moment::Answered(attempt) => vec![answered(attempt, &self.now)],
+            Moment::Receipt(receipt) => self.received(receipt),
+            Moment::Noted(note) => {
+                let before = self.now.marks.preceding(self.now.step).unwrap_or(self.now.step);
+                let tries = self.on_record(before).map(|attempt| attempt.tries).max().unwrap_or(0);
+                vec![note.cause.event(&self.now, tries, at)]
+            }
+        }
     }
 
-    /// Whether a step has given way for another reason than the row says: of that nothing is ever taken back.
-    fn contradicts(&self, place: &Place) -> bool {
-        StepIndex::all().take(self.life.plan.steps.len()).any(|step| {
-            let (told, row) = (place.now.marks.ending(step), self.life.row.marks.ending(step));
-            !matches!(told, Ending::Open | Ending::Success) && told != row
-        })
+    fn received(&self, receipt: &Receipt) -> Vec<Event> {
+        let step = receipt.step;
+        let Some(report) = words::report(receipt, self.life.plan.step(step)) else { return Vec::new() };
+        let mut reports = vec![report];
+        if let Report::Failed { fault: Fault::Recipient, again } = report
+            && words::failure(receipt).is_some_and(Entry::may_be_senders)
+        {
+            // One too many alike to be its recipient's fault.
+            reports.push(Report::Failed { fault: Fault::Sender(SenderPart::Step), again });
+        }
+        reports.into_iter().map(|report| Event::Receipt { step, report }).collect()
     }
 
-    fn is_the_row(&self, place: &Place) -> bool {
-        let (told, row) = (&place.now, self.life.row);
-        let stands = match (told.state, row.state) {
+    /// Whether it ends where the row says.
+    fn arrive(&mut self) -> Result<(), String> {
+        let row = self.life.row;
+        match (self.now.state, row.state) {
+            (State::Queued { .. }, State::Sending { intent, .. }) => self.claim(intent, row.tries),
+            (State::Sending { .. }, State::Queued { not_before, .. }) => self.hand_back(not_before, row.tries),
+            _ => {}
+        }
+        let stands = match (self.now.state, row.state) {
             (State::Queued { .. }, State::Queued { .. }) | (State::Sending { .. }, State::Sending { .. }) => true,
-            // What was held, or came in a group, is due later; nothing is earlier.
+            // What was held is due later; nothing is earlier.
             (State::Awaiting { due }, State::Awaiting { due: kept }) => kept >= due,
-            (State::Done { outcome, skipped, at }, State::Done { outcome: kept, skipped: why, at: kept_at }) => {
-                let never_left = row.first_left.is_none();
-                (outcome, skipped) == (kept, why) && (never_left || at <= kept_at + TURN)
-            }
+            (ended @ State::Done { .. }, kept @ State::Done { .. }) => ended == kept,
             _ => false,
         };
-        // A receipt that proves a hand-over counts from when it was applied, which is somewhat after it came, and however
-        // long after the answer that the disk had to wait for.
-        let proven_by = |since: Timestamp| {
-            let of_it = |receipt: &&Receipt| Some(receipt.step) == row.marks.last_handed_over();
-            let receipts = self.life.receipts.iter().filter(of_it);
-            receipts.map(|receipt| receipt.received).any(|at| at <= since && since.since(at) <= STRAY)
-        };
-        let since = |told: Option<Timestamp>, row: Option<Timestamp>| match (told, row) {
-            (None, None) => true,
-            (Some(told), Some(row)) => told <= row && (row.since(told) <= STRAY || proven_by(row)),
-            (None, Some(_)) | (Some(_), None) => false,
-        };
-        stands
-            && (told.step, told.marks) == (row.step, row.marks)
-            && since(told.first_left, row.first_left)
-            && since(told.accepted, row.accepted)
-    }
-
-    fn standing(place: &Place) -> Standing {
-        if place.cancelled { Standing::Cancelled } else { Standing::Live }
-    }
-
-    pub(super) fn advance(&self, place: &Place, before: &Present, event: Event, at: Timestamp) -> Decision {
-        let plan = self.plans.get(place.plan).map_or(self.life.plan, |(_, plan)| plan);
-        advance(plan, Self::standing(place), before, event, at)
-    }
-
-    /// Tells a moment, and goes on from what the engine makes of it.
-    pub(super) fn tell(&mut self, place: Place, at: Timestamp, told: Told<'a>) -> bool {
-        let now = told.decision.and_then(|decision| decision.next().copied()).unwrap_or(place.now);
-        let length = self.told.len();
-        self.told.push(told);
-        let leads = self.leads(Place { now, ..place }, at);
-        if !leads {
-            self.told.truncate(length);
+        let told = |present: &Present| (present.step, present.marks, present.first_left, present.accepted);
+        if stands && told(&self.now) == told(row) {
+            return Ok(());
         }
-        leads
+        let stands = |present| words::stands(present, self.life.plan);
+        Err(format!("the row says {}, the facts lead to {}", stands(row), stands(&self.now)))
     }
+}
 
-    /// The same, of an event that has to move the message.
-    pub(super) fn moves(
-        &mut self,
-        place: Place,
-        at: Timestamp,
-        before: Present,
-        event: Event,
-        moment: Moment<'a>,
-    ) -> bool {
-        let decision = self.advance(&place, &before, event, at);
-        let moved = matches!(decision, Decision::Moved { .. });
-        moved && self.tell(place, at, Told { at, before, moment, decision: Some(decision) })
+/// What came of a step, as the engine was told.
+fn answered(attempt: &Attempt, now: &Present) -> Event {
+    let (step, is_queued) = (attempt.step, matches!(now.state, State::Queued { .. }));
+    match attempt.verdict {
+        Verdict::TierSpent if is_queued => Event::TierSpent { step },
+        Verdict::CouldNotLeave if is_queued => Event::Due { silence: Silence::Trusted },
+        _ => Event::Answered { step, answer: answer(attempt) },
     }
+}
 
-    /// One of the facts that may come next, earliest first; or only receipts of a step that has not begun, which is
-    /// what they nearly never are.
-    fn fact(&mut self, place: Place, at: Timestamp, horizon: Timestamp, not_begun: bool) -> bool {
-        (0..self.facts.len()).any(|index| {
-            let Some(dated) = self.facts.get(index).copied().filter(|dated| dated.at <= horizon) else { return false };
-            if place.used.has(index) {
-                return false;
-            }
-            let place = Place { used: place.used.with(index), ..place };
-            match dated.fact {
-                Fact::Receipt(receipt) => {
-                    // What waited for the answer took effect later, and a later step may say when.
-                    let at = at.max(dated.at);
-                    let mut moments = self.gave_way_by(&place);
-                    moments.retain(|moment| *moment > at && *moment <= dated.until);
-                    moments.insert(0, at);
-                    moments.into_iter().any(|at| self.receipt(place, at, receipt, not_begun))
-                }
-                Fact::Left(..) | Fact::Answered(_) if not_begun => false,
-                Fact::Left(step, tries) => self.left(place, at, dated.at, step, tries),
-                Fact::Answered(attempt) => self.answered(place, at, attempt),
-            }
-        })
+fn answer(attempt: &Attempt) -> Answer {
+    match attempt.verdict {
+        Verdict::Accepted => Answer::Accepted,
+        Verdict::Unknown => Answer::Unknown,
+        Verdict::Rejected => {
+            let fault = match codes::of_answer(400, attempt.code.map(i64::from)).fault {
+                person @ Fault::Person => person,
+                Fault::Recipient | Fault::Sender(_) | Fault::Passing => Fault::Recipient,
+            };
+            Answer::Refused { fault, again: attempt.answered }
+        }
+        Verdict::MissingVariable => Answer::CannotLeave(Obstacle::MissingVariable),
+        Verdict::OutsideWindow => Answer::CannotLeave(Obstacle::OutsideWindow),
+        Verdict::CouldNotLeave | Verdict::TierSpent => Answer::CannotLeave(Obstacle::CouldNotLeave),
     }
+}
 
-    fn left(&mut self, place: Place, at: Timestamp, intent: Timestamp, step: StepIndex, tries: u16) -> bool {
-        let State::Queued { not_before, gives_up } = place.now.state else { return false };
-        if place.now.step != step {
-            return false;
-        }
-        // Where it stood in its queue changes with every try that the provider gives back.
-        let state = State::Queued { not_before: not_before.min(intent), gives_up };
-        let before = Present { state, tries: place.now.tries.max(tries), ..place.now };
-        // Where not everybody begins at once, each has their own time to leave, counted from a moment that no fact names.
-        let begins_apart = place.now.first_left.is_none() && self.begins_apart;
-        let free = State::Queued { not_before: not_before.min(intent), gives_up: None };
-        let claimed = if begins_apart { Present { state: free, ..before } } else { before };
-        let decision = self.advance(&place, &claimed, Event::Claimed, intent);
-        let Decision::Moved { mut next, rule } = decision else { return false };
-        if let State::Sending { gives_up: kept, .. } = &mut next.state {
-            *kept = gives_up;
-        }
-        let decision = Some(Decision::Moved { next, rule });
-        self.tell(place, at.max(intent), Told { at: intent, before, moment: Moment::Claimed, decision })
-    }
-
-    fn answered(&mut self, place: Place, at: Timestamp, attempt: &'a Attempt) -> bool {
-        let (step, when, now) = (attempt.step, attempt.answered, place.now);
-        let moment = Moment::Answered(attempt);
-        let at = at.max(when);
-        let is_here = now.step == step;
-        let was_claimed = !matches!(attempt.verdict, Verdict::CouldNotLeave | Verdict::TierSpent);
-        let before = match now.state {
-            State::Sending { .. } if is_here => now,
-            State::Queued { .. } if is_here && !was_claimed => {
-                let event = match attempt.verdict {
-                    Verdict::TierSpent => Event::TierSpent { step },
-                    _ => Event::Due { silence: Silence::Trusted },
-                };
-                let decision = self.advance(&place, &now, event, when);
-                let moved = matches!(decision, Decision::Moved { .. });
-                return moved && self.tell(place, at, Told { at: when, before: now, moment, decision: Some(decision) });
-            }
-            // Nothing was meant to go out of what has no intent; it was claimed all the same.
-            State::Queued { .. } if is_here && attempt.intent.is_none() => sending(&now, when, attempt.tries),
-            _ => {
-                // A receipt had proven the hand-over before its answer came, or undone it.
-                let is_over = is_here && now.tries > attempt.tries;
-                let proven = (now.marks.handed_over(step) || is_over) && attempt.verdict.was_begun();
-                return proven && self.tell(place, at, Told { at: when, before: now, moment, decision: None });
-            }
-        };
-        let event = Event::Answered { step, answer: answer(attempt) };
-        let decision = self.advance(&place, &before, event, when);
-        if self.tell(place, at, Told { at: when, before, moment, decision: Some(decision) }) {
-            return true;
-        }
-        // The person's wish may have got to it while it was claimed.
-        if !self.life.row.marks.opted_out() || before.marks.opted_out() {
-            return false;
-        }
-        let before = Present { marks: before.marks.with_cut().with_opted_out(), ..before };
-        self.moves(place, at, before, event, moment)
-    }
-
-    fn receipt(&mut self, place: Place, at: Timestamp, receipt: &'a Receipt, not_begun: bool) -> bool {
-        let (step, now) = (receipt.step, place.now);
-        let moment = Moment::Receipt(receipt);
-        let Some(report) = words::report(receipt, self.life.plan.step(step)) else {
-            return !not_begun && self.tell(place, at, Told { at, before: now, moment, decision: None });
-        };
-        if !self.counts(&place, receipt, report) {
-            let moment = Moment::OfAnEarlierTry(receipt);
-            return !not_begun && self.tell(place, at, Told { at, before: now, moment, decision: None });
-        }
-        let event = Event::Receipt { step, report };
-        let decision = self.advance(&place, &now, event, at);
-        if not_begun != matches!(decision, Decision::Ignored(Ignored::NotBegun)) {
-            return false;
-        }
-        if self.may_be(&decision, receipt)
-            && self.tell(place, at, Told { at, before: now, moment, decision: Some(decision) })
-        {
-            return true;
-        }
-        if self.was_the_senders(&place, receipt, report, at) {
-            return true;
-        }
-        if let Some(decision) = self.met_a_claim(&place, event, at)
-            && self.tell(place, at, Told { at, before: now, moment, decision: Some(decision) })
-        {
-            return true;
-        }
-        self.claimed_in_vain(&place, at).is_some_and(|claimed| self.moves(place, at, claimed, event, moment))
-    }
-
-    /// Whether news of a try still counts: as it did when they came, by the tries that were on record then.
-    fn counts(&self, place: &Place, receipt: &Receipt, report: Report) -> bool {
-        let (step, now) = (receipt.step, &place.now);
-        let Some((told, rules)) = receipt.tries.zip(self.life.plan.step(step)) else { return true };
-        let of_step = self.used_attempts(place).filter(|attempt| attempt.step == step);
-        let on_record = OnRecord::of(of_step.map(|attempt| (attempt.tries, attempt.verdict.was_begun())));
-        let latest = on_record.latest(now, step);
-        engine::counts(now, step, [told, latest], report, rules.success)
-    }
-
-    /// Whether a receipt can have come when the message stood where that is decided. One of a step that has not begun came
-    /// before its claim, and one of a hand-over that is under way before its answer: not in another order of the facts.
-    fn may_be(&self, decision: &Decision, receipt: &Receipt) -> bool {
-        let mut of_step = self.life.attempts.iter().filter(|attempt| attempt.step == receipt.step);
-        match decision {
-            Decision::Ignored(Ignored::NotBegun) => {
-                of_step.all(|attempt| attempt.intent.is_some_and(|intent| receipt.received < intent))
-            }
-            Decision::Ignored(Ignored::InFlight) => of_step.any(|attempt| receipt.received <= attempt.answered),
-            Decision::Ignored(_) | Decision::Moved { .. } => true,
-        }
-    }
-
-    /// How often a step was given back in all, as far as is known.
-    pub(super) fn most_tries(&self, step: StepIndex) -> u16 {
-        let row = if self.life.row.step == step { self.life.row.tries } else { 0 };
-        let of_step = self.life.attempts.iter().filter(|attempt| attempt.step == step);
-        of_step.map(|attempt| attempt.tries).max().unwrap_or(0).max(row)
-    }
-
-    /// Since when the message has waited for a later step, as the row says.
-    pub(super) fn row_waits_since(&self) -> Option<Timestamp> {
-        match self.life.row.state {
-            State::Queued { not_before, .. } | State::Sending { not_before, .. } => Some(not_before),
-            State::Awaiting { .. } | State::Done { .. } => None,
-        }
-    }
-
-    /// Moments at which the present step had given way, as later ones tell.
-    pub(super) fn gave_way_by(&self, place: &Place) -> Vec<Timestamp> {
-        let step = place.now.step;
-        let later = self.unused_attempts(place).filter(|attempt| attempt.step > step);
-        let mut moments: Vec<Timestamp> = later.map(|attempt| attempt.queued).collect();
-        // A later step of which only receipts tell cannot have been queued after them.
-        moments.extend(self.unused(place).filter_map(|dated| match dated.fact {
-            Fact::Receipt(receipt) if receipt.step > step => Some(dated.at),
-            _ => None,
-        }));
-        if self.life.row.step > step {
-            moments.extend(self.row_waits_since());
-        }
-        moments
-    }
-
-    /// The time of the present step is up, at one of the moments that are known to be after that.
-    fn due(&mut self, place: Place, at: Timestamp, horizon: Timestamp) -> bool {
-        let Some(due) = self.time_is_up(&place) else { return false };
-        let mut moments = self.gave_way_by(&place);
-        moments.sort_unstable();
-        let earliest = due.max(at);
-        moments.push(earliest);
-        // Of what ended and was reached later the row says only when that was.
-        if let State::Done { at: ended, .. } = self.life.row.state
-            && !self.life.row.marks.late()
-        {
-            // What gives way does so early, and what ends does so when the row says.
-            let goes_on = !place.cancelled && self.life.plan.after(place.now.step, place.now.marks).is_some();
-            moments.insert(moments.len() - usize::from(!goes_on), ended);
-        }
-        // Where nobody listened for long, a step's time may be looked at only when the message's is up too, or the time in
-        // which receipts are waited for: then it ends.
-        let ends_here = self.life.row.marks.late() && self.life.row.step == place.now.step;
-        let whole = place.now.first_left.zip(self.life.plan.ttl).map(|(left, ttl)| left + ttl);
-        let window = self.life.plan.step(place.now.step).zip(place.now.accepted);
-        let window = window.map(|(step, accepted)| accepted + step.receipt_window);
-        moments.extend(whole.into_iter().chain(window).filter(|end| ends_here && *end > earliest));
-        moments.retain(|moment| *moment >= earliest && *moment <= horizon);
-        moments.dedup();
-        let waives = self.life.row.marks.waived() && !place.now.marks.waived();
-        // A second copy whose time to leave is up leaves the first to be waited for, be it only because the provider may still
-        // repeat something; and then a cancel may come before its deadline is looked at again.
-        let waits = matches!(place.now.state, State::Queued { .. }) && place.now.marks.unknown(place.now.step);
-        moments.into_iter().any(|moment| {
-            let held = Silence::Held { until: moment + Span::from_millis(1) };
-            let silences = [(Silence::Lost, waives), (Silence::Trusted, true), (held, waits)];
-            silences
-                .into_iter()
-                .filter(|(_, may_be)| *may_be)
-                .any(|(silence, _)| self.moves(place, moment, place.now, Event::Due { silence }, Moment::Due))
-        })
-    }
+/// The plans by which it may have been decided then: the one that held, and those that began to hold or were replaced.
+fn plans_at(life: Life<'_>, at: Timestamp) -> impl Iterator<Item = &Plan> {
+    let held = life.editions.iter().find(|edition| at <= edition.until).map_or(life.plan, |edition| &edition.plan);
+    std::iter::once(held).chain(life.editions.iter().map(|edition| &edition.plan)).chain([life.plan])
 }

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::domain::{BatchId, Loaded, State, Timestamp};
-use crate::engine::{CallOff, Event, Standing, advance};
+use crate::engine::{CallOff, Event};
 use crate::store::{Book, Entry, Hush, Result, Store};
 
 /// Messages walked over in one look: some twenty milliseconds of a reader's time. There is one such look in each round of
@@ -98,15 +98,13 @@ impl Unwilling {
 
 /// Ends messages; returns how many were changed, and how many had moved on meanwhile.
 async fn call_off(store: &dyn Store, entry: &Entry, page: &[Loaded], now: Timestamp) -> Result<(u32, usize)> {
-    let standing = Standing::of(entry.state());
     let changes: Vec<_> = page
         .iter()
         .filter_map(|message| {
             if matches!(message.present.state, State::Sending { .. }) {
                 entry.recall(message.key, message.present.step);
             }
-            let decision = advance(&entry.plan, standing, &message.present, Event::CalledOff(CallOff::OptOut), now);
-            Some(entry.change(message, *decision.next()?, None))
+            entry.decide(message, Event::CalledOff(CallOff::OptOut), now)
         })
         .collect();
     let meant = changes.len();

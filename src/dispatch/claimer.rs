@@ -9,7 +9,7 @@ use super::job::Job;
 use super::lane::Lane;
 use super::turnstile::Turnstile;
 use crate::domain::{BatchId, BatchState, Causes, OnTierSpent, Queue, Span, Timestamp, Told, grouped};
-use crate::engine::{Event, Standing, advance};
+use crate::engine::Event;
 use crate::planner::{Capped, Chosen, Impatient, Move, Order, Pass, Reached, Ready, Rest, Why};
 use crate::store::{
     Claim, Claimed, ClaimedSet, Entry, Error, Hush, Result, StepHeldBy, StepHold, Store, TierUse, Verdict,
@@ -193,8 +193,11 @@ impl Claimer {
                     (Event::TierSpent { step: message.present.step }, fact)
                 }
             };
-            let after = *advance(&entry.plan, Standing::of(entry.state()), &message.present, event, now).next()?;
-            Some(entry.change(message, after, fact))
+            let change = entry.decide(message, event, now)?;
+            Some(match fact {
+                Some(fact) => change.told_by(fact),
+                None => change,
+            })
         };
         let changes: Vec<_> = moves.iter().filter_map(decide).collect();
         if !changes.is_empty() {

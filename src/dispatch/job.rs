@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::lane::Lane;
 use crate::domain::{Channel, Content, Loaded, Present, State, StepIndex, Timestamp};
-use crate::engine::{self, CallOff};
+use crate::engine::{self, CallOff, Ruling};
 use crate::planner::Pass;
 use crate::provider::Refusal;
 use crate::store::{Attempt, Claimed, Entry, Hush, Refund, StepHold, Verdict};
@@ -141,6 +141,7 @@ impl Settled {
             code: details.code,
             detail: details.detail,
             umid: details.umid,
+            ruling: Ruling::default(),
         });
         let has_place = job.claimed.pass == Pass::Place;
         let spare_place = claimed_at.filter(|_| has_place && !may_have_left(answer));

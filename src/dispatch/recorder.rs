@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::domain::{
     Causes, Fault, LaneId, Loaded, MessageKey, Msisdn, SenderPart, Span, State, StepIndex, Timestamp, Told, WishFrom,
 };
-use crate::engine::{Answer, Event, Standing, advance};
+use crate::engine::{Answer, Event, Made};
 use crate::store::{Attempt, Change, Error, NotedBucket, OptOut, Result, Store, ToldBy, Verdict};
 
 /// Changes in one transaction: some 5 ms of writing.
@@ -262,7 +262,6 @@ fn decide(settled: &Settled, message: &Loaded, is_repeat: bool, now: Timestamp) 
     // By the plan as it is now, which is seldom another than when it was claimed.
     let later = settled.entry.is_former().then(|| settled.lane.book.entry(settled.entry.id)).flatten();
     let entry = later.as_ref().unwrap_or(&settled.entry);
-    let standing = Standing::of(entry.state());
     let is_recalled = is_recalled(settled);
     let answer = match settled.answer {
         Answer::Refused { again, .. } if is_recalled => {
@@ -279,14 +278,17 @@ fn decide(settled: &Settled, message: &Loaded, is_repeat: bool, now: Timestamp) 
         }
         _ => true,
     };
-    let events = [Some(answered).filter(|_| is_ours), settled.then.map(Event::CalledOff)];
-    let mut after = message.present;
-    for event in events.into_iter().flatten() {
-        if let Some(next) = advance(&entry.plan, standing, &after, event, now).next() {
-            after = *next;
-        }
+    let fact = settled.fact.clone().filter(|_| !is_recalled);
+    let mut case = entry.case(message);
+    match (is_ours, &fact) {
+        (true, Some(_)) => _ = case.take(&case.ask(&entry.plan, answered, now)),
+        (true, None) => _ = case.tell(&entry.plan, answered, now),
+        (false, _) => _ = case.rule(Made::Nothing),
     }
-    let fact = settled.fact.clone().filter(|_| !is_recalled).map(|fact| Attempt { answered: now, ..fact });
+    let fact = fact.map(|fact| Attempt { answered: now, ruling: case.ruling(), ..fact });
+    if let Some(why) = settled.then {
+        case.tell(&entry.plan, Event::CalledOff(why), now);
+    }
     // The next epoch has counted it as unknown, and that stays so, in the row and in its fact. All that we add to it is
     // what the provider calls it, by which receipts find it.
     // A second copy is unknown before its own answer too.
@@ -303,7 +305,7 @@ fn decide(settled: &Settled, message: &Loaded, is_repeat: bool, now: Timestamp) 
     let is_still_ours = is_ours && matches!(message.present.state, State::Sending { .. });
     let has_it_back = is_repeat && !is_still_ours;
     let refund = settled.refund.filter(|_| !is_proven && !has_it_back);
-    Change { refund, ..entry.change(message, after, fact) }
+    Change { fact, refund, ..entry.change(case) }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! After a crash: what the dead process had in its hands.
 
 use crate::domain::{Loaded, Present, State, Timestamp};
-use crate::engine::{Answer, Event, Standing, advance};
-use crate::store::{Attempt, Book, Epoch, Result, Store, Verdict};
+use crate::engine::{Answer, Event, Ruling};
+use crate::store::{Attempt, Book, Change, Epoch, Result, Store, Verdict};
 
 /// A provider that was slow to take it may have taken it just before the crash, however long before it was claimed: what
 /// it said of that fell into the gap, so no time that was up before the gap means anything.
@@ -41,9 +41,8 @@ pub async fn recover(store: &dyn Store, book: &Book, in_flight: &[Loaded], now: 
             let Some(entry) = book.get(message.key.batch).await? else { continue };
             let step = message.present.step;
             let event = Event::Answered { step, answer: Answer::Unknown };
-            let decision = advance(&entry.plan, Standing::of(entry.state()), &message.present, event, now);
-            let Some(after) = decision.next().copied() else { continue };
-            let after = not_due_before(after, now);
+            let Some(change) = entry.decide(message, event, now) else { continue };
+            let change = Change { after: not_due_before(change.after, now), ..change };
             let fact = Attempt {
                 step,
                 lane: message.lane,
@@ -55,8 +54,9 @@ pub async fn recover(store: &dyn Store, book: &Book, in_flight: &[Loaded], now: 
                 code: None,
                 detail: Some("the server died while it was being handed over".to_owned()),
                 umid: None,
+                ruling: Ruling::default(),
             };
-            changes.push(entry.change(message, after, Some(fact)));
+            changes.push(change.told_by(fact));
         }
         store.record(changes).await?;
     }

@@ -49,7 +49,7 @@ pub enum Ending {
 }
 
 impl Ending {
-    const fn from_bits(bits: u64) -> Self {
+    pub const fn from_bits(bits: u64) -> Self {
         match bits & 0b111 {
             0 => Self::Open,
             1 => Self::Success,

@@ -18,6 +18,7 @@ mod event;
 mod gap;
 mod machine;
 mod news;
+mod ruling;
 mod times;
 mod ways;
 
@@ -36,3 +37,4 @@ pub use event::{Answer, CallOff, Decision, Event, Ignored, Obstacle, Report, Rul
 pub use gap::{Gap, Gaps, REPEATED_FOR};
 pub use machine::{Standing, advance, begin};
 pub use news::{OnRecord, counts};
+pub use ruling::{Cause, Made, Met, Note, Ruling, Worth, is_more_than_a_time};

@@ -18,9 +18,9 @@ use super::working::{Working, latest_of_each};
 use crate::clock::{Chance, Clock};
 use crate::config::Lane;
 use crate::domain::{Causes, LaneId, Loaded, MessageKey, Msisdn, Span, Status, StepIndex, Timestamp, Umid, WishFrom};
-use crate::engine::{self, Gap};
+use crate::engine::{self, Gap, Made, Ruling};
 use crate::optout::Words;
-use crate::store::{self, Alias, Book, Entry, Found, Inbound, Key, OptOut, Receipt, Store, StrayKind};
+use crate::store::{self, Alias, Book, Change, Entry, Found, Inbound, Key, OptOut, Receipt, Store, StrayKind};
 use crate::wire::codes;
 
 /// Events in one transaction.
@@ -338,7 +338,8 @@ impl Applier {
                             Arc::clone(latest.insert(entry))
                         }
                     };
-                    slot.insert(Working { entry, loaded: found.message, now: found.message.present, umid: None })
+                    let case = entry.case(&found.message);
+                    slot.insert(Working { entry, case, umid: None })
                 }
             };
             let on_channel = message.entry.plan.step(found.step).map(|step| step.channel);
@@ -348,14 +349,14 @@ impl Applier {
                 continue;
             }
             if let Some((called, channel)) = incoming.called.clone().zip(on_channel) {
-                outcome.aliases.push(Alias { channel, called, msisdn: message.loaded.msisdn });
+                outcome.aliases.push(Alias { channel, called, msisdn: message.case.message.msisdn });
             }
             outcome.naming.extend(self.naming.taught(&naming, incoming, found, message));
-            let of_try = tries.told_by(incoming, found, &message.now).await?;
+            let of_try = tries.told_by(incoming, found, &message.case.now).await?;
             if incoming.wants_no_more() {
                 // Whatever it means for this message, the person has said it.
                 let source = format!("receipt with code {}", incoming.code);
-                let (msisdn, from) = (message.loaded.msisdn, WishFrom::Provider);
+                let (msisdn, from) = (message.case.message.msisdn, WishFrom::Provider);
                 outcome.opt_outs.push(OptOut { msisdn, since: now, from, source });
             }
             let (told, learns) = match of_try {
@@ -366,33 +367,36 @@ impl Applier {
                     continue;
                 }
             };
-            outcome.receipts.push(receipt(incoming, found, (told, learns)));
             let report = self.report(incoming, message, found.step, now);
             let success = message.entry.plan.step(found.step).map_or(Status::Delivered, |step| step.success);
             if let (Try::Of { told, latest, .. }, Some(report)) = (of_try, report)
-                && !engine::counts(&message.now, found.step, [told, latest], report, success)
+                && !engine::counts(&message.case.now, found.step, [told, latest], report, success)
             {
+                let ruling = message.case.rule(Made::Superseded);
+                outcome.receipts.push(receipt(incoming, found, (Some(told), learns), ruling));
                 continue;
             }
-            if found.step == message.loaded.present.step {
+            if found.step == message.case.message.present.step {
                 message.umid = message.umid.take().or_else(|| incoming.umid.clone());
             }
-            if let Some(report) = report {
-                let lived = message.now.marks.may_live(found.step);
-                advance_by(message, incoming, found, report, now, &mut outcome);
-                outcome.places.extend(place_news(message, found, told, lived));
-            }
+            let lived = message.case.now.marks.may_live(found.step);
+            let ruling = match report {
+                Some(report) => advance_by(message, incoming, found, report, now, &mut outcome),
+                None => message.case.rule(Made::Nothing),
+            };
+            outcome.receipts.push(receipt(incoming, found, (told, learns), ruling));
+            outcome.places.extend(place_news(message, found, told, lived));
         }
         outcome.changes = working
             .into_values()
-            .filter(|message| message.now != message.loaded.present)
+            .filter(|message| message.case.has_moved())
             .inspect(|message| {
                 // Before the commit: at worst it goes back to its queue and is claimed anew.
                 if message.waits_in_vain() {
-                    message.entry.recall(message.loaded.key, message.loaded.present.step);
+                    message.entry.recall(message.case.message.key, message.case.message.present.step);
                 }
             })
-            .map(|message| message.entry.change(&message.loaded, message.now, message.overtaken(now)))
+            .map(|message| Change { fact: message.overtaken(now), ..message.entry.change(message.case) })
             .collect();
         Ok(outcome)
     }
@@ -408,7 +412,7 @@ impl Applier {
         let Some(failure) = incoming.failure() else { return incoming.report.status().map(engine::Report::Reached) };
         let rules = message.entry.plan.step(step);
         let fault = rules.map_or(failure.fault, |rules| codes::fault_in(rules, failure.fault, failure.subject));
-        let again = now + self.chance.back_off(SHORTEST_REST, message.now.tries.into(), LONGEST_REST);
+        let again = now + self.chance.back_off(SHORTEST_REST, message.case.now.tries.into(), LONGEST_REST);
         Some(engine::Report::Failed { fault, again })
     }
 }
@@ -443,7 +447,7 @@ pub(super) async fn find(
     }
 }
 
-fn receipt(incoming: &Incoming, found: &Found, (tries, learns): (Option<u16>, bool)) -> Receipt {
+fn receipt(incoming: &Incoming, found: &Found, (tries, learns): (Option<u16>, bool), ruling: Ruling) -> Receipt {
     Receipt {
         key: found.message.key,
         step: found.step,
@@ -454,5 +458,6 @@ fn receipt(incoming: &Incoming, found: &Found, (tries, learns): (Option<u16>, bo
         received: incoming.counts_from,
         tries,
         umid: incoming.umid.clone().filter(|_| learns),
+        ruling,
     }
 }

@@ -129,8 +129,8 @@ fn lane_that_sent(message: &Working, step: StepIndex) -> Option<&str> {
     if let [only] = pool.members() {
         return Some(&only.lane);
     }
-    let present = &message.loaded.present;
+    let present = &message.case.message.present;
     let has_it = present.step == step && !matches!(present.state, State::Queued { .. });
-    let (_, member) = message.entry.member(step, message.loaded.lane).filter(|_| has_it)?;
+    let (_, member) = message.entry.member(step, message.case.message.lane).filter(|_| has_it)?;
     Some(&member.lane)
 }

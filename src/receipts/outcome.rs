@@ -6,7 +6,7 @@ use super::incoming::Incoming;
 use super::tell::{PlaceNews, TooFast};
 use super::working::{Working, hold, step_hold};
 use crate::domain::{BatchId, Channel, Ending, Fault, Present, SenderPart, State, Status, StepIndex, Timestamp};
-use crate::engine::{self, Decision, Event, Rule, Standing, advance};
+use crate::engine::{self, Decision, Event, Rule, Ruling};
 use crate::store::{self, Alias, Change, Found, Hold, OptOut, Receipt, StepHold, ToldBy};
 use crate::wire::codes;
 
@@ -36,24 +36,26 @@ pub(super) fn advance_by(
     report: engine::Report,
     now: Timestamp,
     outcome: &mut Outcome,
-) {
-    let standing = Standing::of(message.entry.state());
+) -> Ruling {
     let step = found.step;
-    let decide = |report| advance(&message.entry.plan, standing, &message.now, Event::Receipt { step, report }, now);
-    let Decision::Moved { mut next, mut rule } = decide(report) else { return };
+    let decide = |report| message.case.ask(&message.entry.plan, Event::Receipt { step, report }, incoming.counts_from);
+    let mut decision = decide(report);
+    let Decision::Moved { mut rule, .. } = decision else { return message.case.take(&decision) };
     let recall = is_counted(incoming, report, rule)
-        .and_then(|code| message.entry.refused(&message.loaded, step, ToldBy::Receipt, code, now));
+        .and_then(|code| message.entry.refused(&message.case.message, step, ToldBy::Receipt, code, now));
     if let (Some(_), engine::Report::Failed { again, .. }) = (recall, report) {
         // Too many alike to be their recipients' fault.
         let fault = Fault::Sender(SenderPart::Step);
-        if let Decision::Moved { next: kept, rule: by } = decide(engine::Report::Failed { fault, again }) {
-            (next, rule) = (kept, by);
+        let kept = decide(engine::Report::Failed { fault, again });
+        if let Decision::Moved { rule: by, .. } = kept {
+            (decision, rule) = (kept, by);
         }
     }
     if matches!(report, engine::Report::Reached(status) if status >= Status::Sent) {
         message.entry.taken(step, ToldBy::Receipt);
     }
-    let before = std::mem::replace(&mut message.now, next);
+    let before = message.case.now;
+    let ruling = message.case.take(&decision);
     outcome.too_fast.extend(too_fast(message, found, incoming, handed_over(&before, now)));
     if let Rule::KeptForSender(part) = rule {
         let begun = handed_over(&before, now);
@@ -68,6 +70,7 @@ pub(super) fn advance_by(
             outcome.holds.extend(hold(message, found, part, incoming, now).map(|hold| (hold, begun)));
         }
     }
+    ruling
 }
 
 /// The code of bad news that ends a step and is not about the recipient's number: many of these in a row are the
@@ -90,14 +93,14 @@ fn handed_over(message: &Present, now: Timestamp) -> Timestamp {
 /// Whether a receipt says that its lane is too fast: the provider took the message, and found that out afterwards.
 fn too_fast(message: &Working, found: &Found, incoming: &Incoming, begun: Timestamp) -> Option<TooFast> {
     let code = incoming.failure().filter(|code| code.throttles)?;
-    let lane = message.entry.lane_of(&message.loaded, found.step)?.to_owned();
+    let lane = message.entry.lane_of(&message.case.message, found.step)?.to_owned();
     Some(TooFast { lane, begun, reason: code.meaning })
 }
 
 /// Whether a hand-over on WhatsApp has turned out not to have reached anybody, or to have after all.
 pub(super) fn place_news(message: &Working, found: &Found, tries: Option<u16>, lived: bool) -> Option<PlaceNews> {
-    let (step, lives) = (found.step, message.now.marks.may_live(found.step));
+    let (step, lives) = (found.step, message.case.now.marks.may_live(found.step));
     message.entry.plan.step(step).filter(|rules| rules.channel == Channel::WhatsApp && lived != lives)?;
-    let (lane, person) = (message.entry.lane_of(&message.loaded, step)?.to_owned(), message.loaded.msisdn);
-    Some(PlaceNews { message: message.loaded.key, step, lane, person, tries, is_free: !lives })
+    let (lane, person) = (message.entry.lane_of(&message.case.message, step)?.to_owned(), message.case.message.msisdn);
+    Some(PlaceNews { message: message.case.message.key, step, lane, person, tries, is_free: !lives })
 }

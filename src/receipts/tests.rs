@@ -19,11 +19,11 @@ use crate::domain::{
     AfterGap, AttemptId, BatchId, BatchState, Channel, Country, Fields, LaneId, Loaded, MessageKey, Msisdn, Outcome,
     Plan, Present, Queue, Recipient, Span, State, Step, StepIndex, Tag, Timestamp, Umid,
 };
-use crate::engine::{Answer, Event, Gap, Standing, advance};
+use crate::engine::{Answer, Event, Gap};
 use crate::optout::Words;
 use crate::store::{
-    self, Attempt, Book, Claim, HeldBy, Hold, KnownAs, NewAudience, NewBatch, Spread, Start, Store, Stray, StrayKind,
-    Verdict,
+    self, Attempt, Book, Change, Claim, HeldBy, Hold, KnownAs, NewAudience, NewBatch, Spread, Start, Store, Stray,
+    StrayKind, Verdict,
 };
 use crate::wire;
 
@@ -172,8 +172,8 @@ impl Desk {
         let entry = self.book.get(self.key.batch).await.unwrap().unwrap();
         let present = self.message().await;
         let event = Event::Answered { step: StepIndex::FIRST, answer };
-        let decision = advance(&entry.plan, Standing::Live, &present.present, event, now);
-        let after = decision.next().copied().unwrap_or(present.present);
+        let mut case = entry.case(&present);
+        let ruling = case.take(&case.ask(&entry.plan, event, now));
         let fact = fact.map(|(verdict, umid)| Attempt {
             step: StepIndex::FIRST,
             lane: self.lane,
@@ -185,8 +185,9 @@ impl Desk {
             code: None,
             detail: None,
             umid: umid.map(Umid::new),
+            ruling,
         });
-        assert!(self.store.record(vec![entry.change(&present, after, fact)]).await.unwrap().is_empty());
+        assert!(self.store.record(vec![Change { fact, ..entry.change(case) }]).await.unwrap().is_empty());
     }
 
     /// A receipt of the attempt, with our own id in it.

@@ -5,14 +5,14 @@ use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
 use super::incoming::Incoming;
-use crate::domain::{BatchId, Loaded, Present, SenderPart, State, StepIndex, Timestamp, Umid};
-use crate::store::{Attempt, Entry, Found, HeldBy, Hold, Recall, StepHold, Verdict};
+use crate::domain::{BatchId, Present, SenderPart, State, StepIndex, Timestamp, Umid};
+use crate::engine::Made;
+use crate::store::{Attempt, Case, Entry, Found, HeldBy, Hold, Recall, StepHold, Verdict};
 
 /// A message on its way through the receipts of one group.
 pub(super) struct Working {
     pub(super) entry: Arc<Entry>,
-    pub(super) loaded: Loaded,
-    pub(super) now: Present,
+    pub(super) case: Case,
     /// What the provider calls the attempt whose answer its receipt has overtaken.
     pub(super) umid: Option<Umid>,
 }
@@ -22,14 +22,16 @@ impl Working {
     /// between, nobody else would ever write it. The answer, once it is there, says the rest. Where the step was tried
     /// before, it is the fact alone that tells of which try a receipt speaks, so there it waits for the answer.
     pub(super) fn overtaken(&self, now: Timestamp) -> Option<Attempt> {
-        let State::Sending { intent, not_before, .. } = self.loaded.present.state else { return None };
-        let (step, tries) = (self.loaded.present.step, self.loaded.present.tries);
+        let before = &self.case.message;
+        let State::Sending { intent, not_before, .. } = before.present.state else { return None };
+        let (step, tries) = (before.present.step, before.present.tries);
         // What the provider has undone since counts as never handed over, and has left all the same.
-        let has_left = self.now.marks.handed_over(step) || (self.now.step == step && self.now.tries > tries);
-        let is_proven = tries == 0 && has_left && !self.loaded.present.marks.handed_over(step);
+        let has_left =
+            self.case.now.marks.handed_over(step) || (self.case.now.step == step && self.case.now.tries > tries);
+        let is_proven = tries == 0 && has_left && !self.case.message.present.marks.handed_over(step);
         is_proven.then(|| Attempt {
             step,
-            lane: self.loaded.lane,
+            lane: self.case.message.lane,
             queued: not_before,
             intent: Some(intent),
             answered: now,
@@ -38,6 +40,7 @@ impl Working {
             code: None,
             detail: None,
             umid: self.umid.clone(),
+            ruling: self.case.behind(Made::Nothing),
         })
     }
 
@@ -45,7 +48,7 @@ impl Working {
     /// that was never tried before speak of the claim itself, which then has left.
     pub(super) fn waits_in_vain(&self) -> bool {
         let is_claimed = |present: &Present| matches!(present.state, State::Sending { .. });
-        is_claimed(&self.loaded.present) && (self.loaded.present.tries > 0 || is_claimed(&self.now))
+        is_claimed(&self.case.message.present) && (self.case.message.present.tries > 0 || is_claimed(&self.case.now))
     }
 }
 
@@ -74,7 +77,7 @@ pub(super) fn hold(
     now: Timestamp,
 ) -> Option<Hold> {
     let (entry, step) = (&message.entry, found.step);
-    let lane = entry.lane_of(&message.loaded, step)?;
+    let lane = entry.lane_of(&message.case.message, step)?;
     let reason = incoming.failure()?.meaning.to_owned();
     Hold::for_fault(entry.plan.step(step)?, lane, part, HeldBy::Receipt, Some(incoming.code), reason, now)
 }

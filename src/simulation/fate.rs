@@ -17,7 +17,7 @@ use crate::store::{
     ClaimedSet, Copied, Dial, Edition, Epoch, Error, Event, Found, Heard, Hold, Holder, Inbound, InboundOf, KeptGap,
     Key, Lane, LaneState, Latest, Lease, LinkState, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes,
     NotedBucket, OptIn, OptOut, Question, Receipt, Result, Said, Scope, Sender, Signals, Spread, Started, StepHold,
-    Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Unwritable, Walk, Wish,
+    Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Unwritable, Walk, Whole, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -252,7 +252,7 @@ through! {
         reads asking() -> Vec<Asking>;
         reads attempts(messages: Vec<MessageKey>) -> Vec<Vec<Attempt>>;
         reads receipts(message: MessageKey) -> Vec<Receipt>;
-        reads recipient(message: MessageKey) -> Option<Recipient>;
+        reads whole(message: MessageKey) -> Option<Whole>;
         reads unknown(batch: BatchId, limit: u32) -> Vec<(MessageKey, Msisdn, StepIndex)>;
         reads walk(batch: BatchId, scope: Scope, copied: watch::Sender<Copied>) -> Option<Walk>;
         reads lanes(lanes: Vec<(String, Channel)>) -> Vec<Lane>;

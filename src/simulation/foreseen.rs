@@ -1,10 +1,12 @@
 //! When a campaign will be done, and what of it never leaves: foreseen by the launcher, with a store full of others.
 
+use std::sync::Arc;
+
 use super::small::{World, numbers};
 use crate::campaign::{Bottleneck, Draft, Forecast, LeftBehind, Lint, Stop};
 use crate::clock::Clock;
-use crate::domain::{Count, Loaded, MessageKey, Present, Span, State, StepIndex, Timestamp};
-use crate::store::{Change, Hold, StepHeldBy, StepHold};
+use crate::domain::{Count, MessageKey, Present, Span, State, StepIndex, Timestamp};
+use crate::store::{Book, Change, Hold, StepHeldBy, StepHold};
 
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
     webhook_authorization = \"hook\"\n\
@@ -113,9 +115,8 @@ async fn who_is_closed_or_held_is_in_nobodys_way_and_a_straggler_hides_no_crowd(
     // One of them is put off to tomorrow; the others wait now.
     let message = world.store.load(vec![MessageKey { batch: held.batch, n: 0 }]).await.unwrap().remove(0);
     let state = State::Queued { not_before: since + Span::from_secs(86_400), gives_up: None };
-    let Loaded { key, msisdn, version, lane, present: before, .. } = message;
-    let after = Present { state, ..before };
-    let change = Change { key, msisdn, version, before, after, lane, steps: 1, fact: None, refund: None };
+    let entry = Book::new(Arc::clone(&world.store)).get(held.batch).await.unwrap().unwrap();
+    let change = Change { after: Present { state, ..message.present }, ..entry.change(entry.case(&message)) };
     world.store.record(vec![change]).await.unwrap();
     let slow = world.forecast_of(&text(300, "name = \"slow\"", "lane = \"b\"")).await;
     assert_eq!(slow.done_at.since(since), Span::from_secs(600));

@@ -10,11 +10,12 @@ use tokio::sync::{Mutex, Notify};
 use super::expected::{Expected, Waiting};
 use super::hushed::{BY_NAME, Hush, Hushed};
 use super::refusals::Refusals;
-use super::{Batch, Change, Marked, Recall, Result, StepHold, Store, ToldBy};
+use super::{Batch, Case, Change, Marked, Recall, Result, StepHold, Store, ToldBy};
 use crate::domain::{
     AttemptId, BatchId, BatchState, Channel, Country, Hours, LaneId, Loaded, Member, MessageKey, Msisdn, Plan, Pool,
     Present, Queue, State, StepIndex, Tag, Timestamp,
 };
+use crate::engine::{Event, Ruling, Standing};
 use crate::planner::Timing;
 use crate::store::{Attempt, Verdict};
 
@@ -141,8 +142,21 @@ impl Entry {
         })
     }
 
-    /// A decision about a message of this batch, ready for the store.
-    pub fn change(&self, message: &Loaded, after: Present, fact: Option<Attempt>) -> Change {
+    /// Opens a message of this batch to decisions.
+    pub fn case(&self, message: &Loaded) -> Case {
+        Case::new(*message, Standing::of(self.state()))
+    }
+
+    /// What an event makes of a message. Nothing where it changes nothing.
+    pub fn decide(&self, message: &Loaded, event: Event, now: Timestamp) -> Option<Change> {
+        let mut case = self.case(message);
+        let decision = case.tell(&self.plan, event, now);
+        decision.next().map(|_| self.change(case))
+    }
+
+    /// What was decided about a message of this batch, ready for the store.
+    pub fn change(&self, case: Case) -> Change {
+        let Case { message, now: after, ruling, notes, .. } = case;
         // Who has handed a step over keeps it. Whoever goes back to a queue goes back to their own lane's, also where
         // another had stood in for it.
         let stays = after.step == message.present.step && !matches!(after.state, State::Queued { .. });
@@ -155,7 +169,9 @@ impl Entry {
             after,
             lane: lane.unwrap_or(message.lane),
             steps: u8::try_from(self.plan.steps.len()).unwrap_or(StepIndex::COUNT_MAX),
-            fact,
+            fact: None,
+            ruling,
+            notes,
             refund: None,
         }
     }
@@ -174,6 +190,7 @@ impl Entry {
             code: None,
             detail: None,
             umid: None,
+            ruling: Ruling::default(),
         })
     }
 

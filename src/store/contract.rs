@@ -32,6 +32,7 @@ use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Country, Fields, LaneId, Loaded, MessageKey, Money, Msisdn, Plan,
     Present, Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp, Umid,
 };
+use crate::engine::Ruling;
 use crate::planner::{Move, Rest, Why};
 
 /// Every claim about a store, once for each database that answers the contract.
@@ -236,6 +237,8 @@ fn change(message: &Loaded, after: Present) -> Change {
         lane: message.lane,
         steps: STEPS,
         fact: None,
+        ruling: Ruling::default(),
+        notes: Vec::new(),
         refund: None,
     }
 }
@@ -275,6 +278,7 @@ fn attempt(message: &Loaded, now: Timestamp, verdict: Verdict, umid: Option<Umid
         code: Some(21),
         detail: Some("said so".to_owned()),
         umid,
+        ruling: Ruling::default(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{Channel, LaneId, MessageKey, Money, Msisdn, Present, StepIndex, Timestamp, Umid};
+use crate::engine::{Note, Ruling};
 
 /// What came of a step, for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +64,8 @@ pub struct Attempt {
     pub code: Option<u32>,
     pub detail: Option<String>,
     pub umid: Option<Umid>,
+    /// What was decided by it.
+    pub ruling: Ruling,
 }
 
 impl Attempt {
@@ -86,8 +89,19 @@ pub struct Change {
     /// How many steps the route has, for the counters.
     pub steps: u8,
     pub fact: Option<Attempt>,
+    /// What the latest decision was, and those of which no fact tells.
+    pub ruling: Ruling,
+    pub notes: Vec<Note>,
     /// What a claim had counted as spent for something that was not handed over after all.
     pub refund: Option<Refund>,
+}
+
+impl Change {
+    /// The same, told of by a fact.
+    #[must_use]
+    pub fn told_by(self, fact: Attempt) -> Self {
+        Self { fact: Some(Attempt { ruling: self.ruling, ..fact }), notes: Vec::new(), ..self }
+    }
 }
 
 /// Money back to a step: the one that was claimed, which the message may have left since.
@@ -113,6 +127,8 @@ pub struct Receipt {
     pub tries: Option<u16>,
     /// The umid it named, to be learned where that try has none yet.
     pub umid: Option<Umid>,
+    /// What was decided by it.
+    pub ruling: Ruling,
 }
 
 impl Receipt {

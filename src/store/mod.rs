@@ -4,11 +4,12 @@
 //! Promises: what a verb acknowledged survives `kill -9` and a power cut; a change applies only to the version it was
 //! decided on; counters move in the transaction of the change; no verb works message by message, holds its write
 //! transaction longer than some 50 ms, or leaves one open while anything else is waited for.
-//! May not: decide. The engine does, and who leaves next the planner says; the store keeps. Only `store::Store` is known outside: which database answers is
-//! settled once, in [`open`].
+//! May not: decide. The engine does, whom a [`Case`] asks, and who leaves next the planner says; the store keeps. Only
+//! `store::Store` is known outside: which database answers is settled once, in [`open`].
 
 mod batch;
 mod book;
+mod case;
 #[cfg(test)]
 mod contract;
 mod error;
@@ -30,6 +31,7 @@ mod walk;
 
 pub use batch::{Amendment, Batch, Edition, NewBatch, Over, Spread, Start};
 pub use book::{Book, Entry};
+pub use case::Case;
 pub use error::{DiskTrouble, Error};
 pub use expected::Waiting;
 pub use fact::{Attempt, Change, Nameless, NamingLane, Receipt, Refund, Stray, StrayCount, StrayKind, Verdict};

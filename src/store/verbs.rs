@@ -8,7 +8,7 @@ use super::{
     Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, BusinessEvent, Change, Claim, ClaimedSet,
     Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, NamingLane, NewAudience,
     NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt, Result, Said, Scope, Sender, Spread, StepHold, Stray,
-    StrayCount, TierPlace, Turns, Walk, Wish,
+    StrayCount, TierPlace, Turns, Walk, Whole, Wish,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, Loaded, MessageKey, Money, Msisdn, Plan, Queue, Recipient,
@@ -178,8 +178,8 @@ pub trait Store: super::Nodes + Send + Sync + std::fmt::Debug {
     /// The tries of each message, in the order of their steps.
     async fn attempts(&self, messages: Vec<MessageKey>) -> Result<Vec<Vec<Attempt>>>;
     async fn receipts(&self, message: MessageKey) -> Result<Vec<Receipt>>;
-    /// The recipient behind a message.
-    async fn recipient(&self, message: MessageKey) -> Result<Option<Recipient>>;
+    /// A message with all that is known of it and of its recipient.
+    async fn whole(&self, message: MessageKey) -> Result<Option<Whole>>;
     /// Attempts of a batch of which nobody knows whether they happened.
     async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, Msisdn, StepIndex)>>;
 

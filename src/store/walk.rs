@@ -6,6 +6,7 @@ use futures_util::stream::{BoxStream, Stream, TryStreamExt};
 
 use super::{Attempt, Batch, Edition, Receipt, Result, StrayKind};
 use crate::domain::{Country, Loaded, MessageKey, Msisdn, Plan, Recipient, StepIndex, Tallies, Timestamp, Umid};
+use crate::engine::Note;
 
 /// How much of it is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +83,8 @@ pub struct Whole {
     pub recipient: Option<Recipient>,
     /// Since when the person wants nothing more.
     pub opted_out: Option<Timestamp>,
+    /// What was decided about it and no fact tells.
+    pub notes: Vec<Note>,
     /// In the order of the steps, and of the tries of each.
     pub attempts: Vec<Attempt>,
     /// In the order in which they came.

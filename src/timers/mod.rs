@@ -319,13 +319,12 @@ impl Timers {
         silence: Silence,
         now: Timestamp,
     ) -> Option<crate::store::Change> {
-        let present = &message.present;
-        let standing = Standing::of(entry.state());
-        let decision = advance(&entry.plan, standing, present, Event::Due { silence }, now);
-        let after = *decision.next()?;
-        let fact =
-            (after.step != present.step).then(|| entry.could_not_leave(message, Verdict::CouldNotLeave, now)).flatten();
-        Some(entry.change(message, after, fact))
+        let change = entry.decide(message, Event::Due { silence }, now)?;
+        let goes_on = change.after.step != change.before.step;
+        match entry.could_not_leave(message, Verdict::CouldNotLeave, now).filter(|_| goes_on) {
+            Some(fact) => Some(change.told_by(fact)),
+            None => Some(change),
+        }
     }
 }
 

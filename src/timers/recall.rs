@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::Timers;
 use super::queues::Queues;
 use crate::domain::{BatchId, Ending, Loaded, MessageKey, Span, State, StepIndex, Timestamp};
-use crate::engine::{Event, Standing, advance};
+use crate::engine::Event;
 use crate::store::{Attempt, Change, Entry, Recall, Receipt, Result, ToldBy, Verdict};
 
 /// How long after one look for fallbacks of refusals the next one is. A claimed one may come back to its queue, and one that
@@ -58,13 +58,11 @@ impl Timers {
             }
             page.retain(|message| has_given_way(message, step) && !is_beyond(entry, message, recall));
             let refused = self.refused(&page, step, recall).await?;
-            let standing = Standing::of(entry.state());
             let changes: Vec<Change> = page
                 .iter()
                 .filter_map(|message| {
                     let event = Event::RefusalRecalled { step, tries: *refused.get(&message.key)? };
-                    let after = *advance(&entry.plan, standing, &message.present, event, now).next()?;
-                    Some(entry.change(message, after, None))
+                    entry.decide(message, event, now)
                 })
                 .collect();
             if !changes.is_empty() {

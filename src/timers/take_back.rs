@@ -4,7 +4,7 @@ use super::queues::Queues;
 use super::recall::{has_left, latest_of};
 use super::{Timers, waits_since};
 use crate::domain::{Ending, Loaded, Present, State, StepIndex, Timestamp};
-use crate::engine::{Event, Silence, Standing, advance};
+use crate::engine::{Event, Silence};
 use crate::store::{Attempt, Change, Entry, Result, Verdict};
 
 impl Timers {
@@ -62,12 +62,10 @@ impl Timers {
         let silence = |message: &Loaded| self.silence(entry, message, counted.get(&message.key).copied(), now);
         let mut silences: Vec<Silence> = before.iter().map(silence).collect();
         self.ask_what_was_asked(entry, &before, &mut silences).await?;
-        let standing = Standing::of(entry.state());
         let changes = page.into_iter().zip(before).zip(silences).filter_map(|((message, before), silence)| {
             let event = Event::Doubted { silence, tries: before.present.tries };
-            let after = *advance(&entry.plan, standing, &message.present, event, now).next()?;
             // Under the lane that has submitted it, also where that stood in for another.
-            Some(Change { lane: before.lane, ..entry.change(message, after, None) })
+            Some(Change { lane: before.lane, ..entry.decide(message, event, now)? })
         });
         Ok(changes.collect())
     }

@@ -111,7 +111,8 @@ async fn a_bare_number_beside_a_file_has_nothing_in_the_other_columns_wherever_t
         let head = format!("audience = \"{source}\"\nnumbers = [\"+{}\"]\n", number(2));
         let text = format!("{head}[[step]]\nchannel = \"SMS\"\ntext = \"Hi {{{{FirstName|there}}}}\"\n");
         let launched = world.launch_text(&text).await;
-        let recipient = world.store.recipient(MessageKey { batch: launched.batch, n: 1 }).await.unwrap().unwrap();
+        let recipient =
+            world.store.whole(MessageKey { batch: launched.batch, n: 1 }).await.unwrap().unwrap().recipient.unwrap();
         let phone = format!("+{}", number(2));
         assert_eq!(recipient.fields.unpack().unwrap(), ["", phone.as_str()], "{source}");
         assert_eq!(recipient.msisdn.to_string(), phone);

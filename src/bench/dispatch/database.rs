@@ -9,7 +9,7 @@ use crate::bench::{Begun, Error, Run};
 use crate::campaign::Launcher;
 use crate::clock::{Chance, Clock};
 use crate::domain::{BatchState, Queue, State, StepIndex, Umid};
-use crate::engine::{Answer, Event, Standing, advance};
+use crate::engine::{Answer, Event, Ruling};
 use crate::store::{Attempt, Book, Claim, Verdict};
 
 /// Messages in one claim and in one record.
@@ -40,7 +40,7 @@ pub async fn database(load: &Load, clock: Arc<dyn Clock>, chance: &Chance) -> Re
         let changes = set.messages.iter().filter_map(|claimed| {
             let message = &claimed.message;
             let event = Event::Answered { step: StepIndex::FIRST, answer: Answer::Accepted };
-            let after = *advance(&entry.plan, Standing::Live, &message.present, event, now).next()?;
+            let change = entry.decide(message, event, now)?;
             let State::Sending { intent, not_before, .. } = message.present.state else { return None };
             let fact = Attempt {
                 step: StepIndex::FIRST,
@@ -53,8 +53,9 @@ pub async fn database(load: &Load, clock: Arc<dyn Clock>, chance: &Chance) -> Re
                 code: None,
                 detail: None,
                 umid: Some(umid(chance, message.key.n)),
+                ruling: Ruling::default(),
             };
-            Some(entry.change(message, after, Some(fact)))
+            Some(change.told_by(fact))
         });
         let changes: Vec<_> = changes.collect();
         done += u64::try_from(changes.len())?;

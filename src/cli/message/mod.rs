@@ -135,11 +135,9 @@ fn explain(story: &Story, zone: Option<Zone>) -> anyhow::Result<()> {
         out::data(format!("{}  {}", paint.dim(&at), line.text))?;
         out::data(format!("{:1$}  {2}", "", at.len(), paint.dim(format!("{by}{}", line.rule))))?;
     }
-    if !story.proven {
+    if let Some(what) = &story.refuted {
         out::data("")?;
-        out::data(
-            "The rules, run over the facts, do not end where the message stands now; a fact may still be on its way.",
-        )?;
+        out::data(format!("Rules and facts contradict each other from here on: {what}."))?;
     }
     Ok(())
 }

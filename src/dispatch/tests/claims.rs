@@ -6,6 +6,7 @@ use super::*;
 use crate::dispatch::claimer::{InPlay, jobs_of};
 use crate::dispatch::recorder::record;
 use crate::domain::{Outcome, Prices};
+use crate::store::Change;
 
 #[tokio::test]
 async fn an_answer_of_the_claim_before_says_nothing_of_the_one_that_follows() {
@@ -51,7 +52,10 @@ async fn what_was_not_handed_over_is_given_back_once() {
     // A receipt was faster, which knows nothing of the money.
     let row = desk.store.load(vec![claimed[1].message.key]).await.unwrap().remove(0);
     let ended = State::Done { outcome: Outcome::Undelivered, skipped: None, at: desk.clock.now() };
-    desk.store.record(vec![entry.change(&row, Present { state: ended, ..row.present }, None)]).await.unwrap();
+    desk.store
+        .record(vec![Change { after: Present { state: ended, ..row.present }, ..entry.change(entry.case(&row)) }])
+        .await
+        .unwrap();
     record(desk.store.as_ref(), &[settled(1)], false, desk.clock.now()).await.unwrap();
     assert_eq!(spent().await, "0.00");
 }

@@ -10,9 +10,9 @@ impl Desk {
         let (row, now) = (self.message().await, self.clock.now());
         let entry = self.book.get(self.key.batch).await.unwrap().unwrap();
         let event = Event::Due { silence: Silence::Trusted };
-        let after = *advance(&entry.plan, Standing::Live, &row.present, event, now).next().unwrap();
-        let fact = entry.could_not_leave(&row, Verdict::CouldNotLeave, now);
-        assert!(self.store.record(vec![entry.change(&row, after, fact)]).await.unwrap().is_empty());
+        let fact = entry.could_not_leave(&row, Verdict::CouldNotLeave, now).unwrap();
+        let change = entry.decide(&row, event, now).unwrap().told_by(fact);
+        assert!(self.store.record(vec![change]).await.unwrap().is_empty());
     }
 
     /// The first try is accepted and throttled afterwards; the second one is under way.
@@ -172,8 +172,7 @@ async fn bad_news_of_an_earlier_try_of_an_earlier_step_is_not_of_its_last() {
     let entry = desk.book.get(desk.key.batch).await.unwrap().unwrap();
     desk.wait(1_000);
     let event = Event::Due { silence: Silence::Trusted };
-    let decision = advance(&entry.plan, Standing::Live, &before.present, event, desk.clock.now());
-    let change = entry.change(&before, *decision.next().unwrap(), None);
+    let change = entry.decide(&before, event, desk.clock.now()).unwrap();
     assert!(desk.store.record(vec![change]).await.unwrap().is_empty());
     desk.hear("first", "undelivered", Some(7)).await;
     assert!(!desk.message().await.present.marks.failed(StepIndex::FIRST), "the second try is still to be told of");

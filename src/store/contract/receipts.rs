@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::{AttemptId, Ending, Outcome};
+use crate::engine::Ruling;
 use crate::store::{Found, Key, Nameless, NamingLane, Receipt, Stray, StrayKind};
 
 for_every_store!(
@@ -36,6 +37,7 @@ fn receipt(key: MessageKey, state: &str) -> Receipt {
         received: at(3),
         tries: Some(0),
         umid: None,
+        ruling: Ruling::default(),
     }
 }
 

@@ -4,6 +4,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::domain::WishFrom;
+use crate::engine::Ruling;
 use crate::store::{Copied, Frame, OptOut, Receipt, Scope, Stray, StrayKind, Twin, Walk, Whole};
 
 for_every_store!(
@@ -51,6 +52,7 @@ fn receipt(message: &Loaded, second: i64) -> Receipt {
         received: at(second),
         tries: Some(0),
         umid: None,
+        ruling: Ruling::default(),
     }
 }
 

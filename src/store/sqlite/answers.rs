@@ -17,7 +17,7 @@ use crate::store::{
     Alias, Along, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, BusinessEvent, Change, Claim,
     ClaimedSet, Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, NamingLane,
     NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt, Result, Said, Scope, Sender, Signals, Spread,
-    StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turns, Walk, Wish,
+    StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turns, Walk, Whole, Wish,
 };
 
 #[async_trait::async_trait]
@@ -242,8 +242,8 @@ impl Store for Sqlite {
         self.read("read receipts", move |c| Box::pin(facts::receipts(c, message))).await
     }
 
-    async fn recipient(&self, message: MessageKey) -> Result<Option<Recipient>> {
-        self.read("read a recipient", move |c| Box::pin(audiences::recipient_of(c, message))).await
+    async fn whole(&self, message: MessageKey) -> Result<Option<Whole>> {
+        self.read_at_once("read a message", move |c| Box::pin(walk::one(c, message))).await
     }
 
     async fn unknown(&self, batch: BatchId, limit: u32) -> Result<Vec<(MessageKey, Msisdn, StepIndex)>> {

@@ -6,7 +6,7 @@ use sqlx::{Row, SqliteConnection};
 use super::messages::number;
 use super::rows::{Bound, Line, for_values, lines, moment, msisdn, packed, small};
 use super::{Error, Work};
-use crate::domain::{AudienceId, BatchId, Country, Fields, MessageKey, Msisdn, Recipient, Timestamp};
+use crate::domain::{AudienceId, BatchId, Country, Fields, Msisdn, Recipient, Timestamp};
 use crate::store::{Audience, AudiencePart, KnownAs, NewAudience};
 
 /// Recipients or messages removed in one transaction, so that none lasts long.
@@ -287,16 +287,4 @@ pub(super) fn recipient(row: &SqliteRow) -> Work<Recipient> {
         client_message_id: row.try_get::<Option<String>, _>("client_message_id")?.map(Into::into),
         fields: Fields::from_packed(row.try_get("fields")?),
     })
-}
-
-pub(super) async fn recipient_of(connection: &mut SqliteConnection, message: MessageKey) -> Work<Option<Recipient>> {
-    let row = sqlx::query(
-        "SELECT r.* FROM message m JOIN recipient r ON r.audience = m.audience AND r.n = m.recipient
-         WHERE m.batch = ?1 AND m.n = ?2",
-    )
-    .bind(message.batch.0)
-    .bind(message.n)
-    .fetch_optional(connection)
-    .await?;
-    row.as_ref().map(recipient).transpose()
 }

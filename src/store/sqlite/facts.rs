@@ -7,6 +7,7 @@ use sqlx::SqliteConnection;
 use super::rows::{Bound, Line, json_list, lines, packed};
 use super::{Error, Work};
 use crate::domain::{BatchId, LaneId, MessageKey, Timestamp, Umid};
+use crate::engine::Ruling;
 use crate::store::{Attempt, Receipt, Verdict};
 
 /// Between texts of a line, in which no file and no provider writes it.
@@ -15,7 +16,7 @@ pub(super) const PART: char = '\u{1f}';
 macro_rules! attempts {
     ($where:literal) => {
         packed!(
-            "concat_ws(' ', n, step, lane, queued, ifnull(intent, ''), answered, verdict, tries, ifnull(code, ''))
+            "concat_ws(' ', n, step, lane, queued, ifnull(intent, ''), answered, verdict, tries, ruling, ifnull(code, ''))
              || ' ' || ifnull(hex(umid), '') || char(31) || replace(ifnull(detail, ''), char(10), ' ')",
             concat!("attempt WHERE batch = ?1 AND ", $where)
         )
@@ -25,7 +26,7 @@ macro_rules! attempts {
 macro_rules! receipts {
     ($where:literal) => {
         packed!(
-            "concat_ws(' ', n, step, stamp, code, received, ifnull(tries, '')) || ' ' || replace(state, char(10), ' ')
+            "concat_ws(' ', n, step, stamp, code, received, ruling, ifnull(tries, '')) || ' ' || replace(state, char(10), ' ')
              || char(31) || replace(detail, char(10), ' ')",
             concat!("receipt WHERE batch = ?1 AND ", $where)
         )
@@ -98,11 +99,11 @@ fn attempt(line: &str) -> Work<(u32, Attempt)> {
     let intent = line.moment("intent")?;
     let answered = Timestamp::from_millis(line.small("answered")?);
     let verdict = Verdict::from_code(line.small("verdict")?).ok_or_else(|| nonsense("attempt.verdict"))?;
-    let (tries, code) = (line.small("tries")?, line.maybe("code")?);
+    let (tries, ruling, code) = (line.small("tries")?, ruling(&mut line)?, line.maybe("code")?);
     let (umid, detail) = line.rest().and_then(|rest| rest.split_once(PART)).unwrap_or_default();
     let umid = bytes(umid).filter(|umid| !umid.is_empty()).and_then(|umid| Umid::from_bytes(&umid));
     let detail = Some(detail.to_owned()).filter(|detail| !detail.is_empty());
-    Ok((n, Attempt { step, lane, queued, intent, answered, verdict, tries, code, detail, umid }))
+    Ok((n, Attempt { step, lane, queued, intent, answered, verdict, tries, code, detail, umid, ruling }))
 }
 
 fn receipt(line: &str, batch: BatchId) -> Work<Receipt> {
@@ -112,10 +113,14 @@ fn receipt(line: &str, batch: BatchId) -> Work<Receipt> {
     let stamp = Timestamp::from_millis(line.small("stamp")?);
     let code = line.small("code")?;
     let received = Timestamp::from_millis(line.small("received")?);
-    let tries = line.maybe("tries")?;
+    let (ruling, tries) = (ruling(&mut line)?, line.maybe("tries")?);
     let (state, detail) = line.rest().and_then(|rest| rest.split_once(PART)).unwrap_or_default();
     let (state, detail) = (state.to_owned(), detail.to_owned());
-    Ok(Receipt { key, step, stamp, state, detail, code, received, tries, umid: None })
+    Ok(Receipt { key, step, stamp, state, detail, code, received, tries, umid: None, ruling })
+}
+
+fn ruling(line: &mut Line<'_>) -> Work<Ruling> {
+    Ok(Ruling::from_bits(line.small("ruling")?).ok_or_else(|| nonsense("ruling"))?)
 }
 
 pub(super) fn bytes(hex: &str) -> Option<Vec<u8>> {

@@ -15,6 +15,7 @@ use super::script::Script;
 use super::shapes::alike;
 use super::{Error, Work};
 use crate::domain::{AttemptId, BatchId, Loaded, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
+use crate::engine::Ruling;
 use crate::store::{Change, Found, Key, Nameless, Receipt, Stray, StrayCount, StrayKind};
 
 pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> Work<Vec<Option<Found>>> {
@@ -170,19 +171,24 @@ struct Alike<'a> {
     detail: &'a str,
     code: u32,
     tries: Option<u16>,
+    ruling: Ruling,
 }
 
 /// The columns turn digits into numbers. Which try it speaks of may be better known when it is looked at again; where two
-/// tries were told of in the same words, it is the later one that decides.
-const KEEP: &str = "INSERT INTO receipt (batch, n, step, stamp, state, detail, code, received, tries)
-     SELECT ?1, substr(value, 1, 10), ?3, substr(value, 11, 15), ?4, ?5, ?6, substr(value, 26, 15), ?7
+/// tries were told of in the same words, it is the later one that decides. And what decided nothing at first may do so
+/// when it comes again: then it counts from there.
+const KEEP: &str = "INSERT INTO receipt (batch, n, step, stamp, state, detail, code, received, tries, ruling)
+     SELECT ?1, substr(value, 1, 10), ?3, substr(value, 11, 15), ?4, ?5, ?6, substr(value, 26, 15), ?7, ?8
      FROM json_each(?2) WHERE true
-     ON CONFLICT DO UPDATE SET tries = excluded.tries WHERE excluded.tries > coalesce(tries, -1)";
+     ON CONFLICT DO UPDATE SET tries = iif(excluded.tries > coalesce(tries, -1), excluded.tries, tries),
+         received = iif(?9, excluded.received, received), ruling = iif(?9, excluded.ruling, ruling)
+     WHERE excluded.tries > coalesce(tries, -1) OR ?9";
 
 pub(super) fn keep<'a>(script: &mut Script, receipts: impl IntoIterator<Item = &'a Receipt>) {
     let shapes = alike(receipts.into_iter().map(|receipt| {
         let Receipt { key, step, code, tries, .. } = *receipt;
-        (Alike { batch: key.batch, step, state: &receipt.state, detail: &receipt.detail, code, tries }, receipt)
+        let (state, detail, ruling) = (receipt.state.as_str(), receipt.detail.as_str(), receipt.ruling);
+        (Alike { batch: key.batch, step, state, detail, code, tries, ruling }, receipt)
     }));
     for (shape, receipts) in shapes {
         let mut words = String::with_capacity(receipts.len() * 43 + 2);
@@ -201,7 +207,9 @@ pub(super) fn keep<'a>(script: &mut Script, receipts: impl IntoIterator<Item = &
             .bind(shape.state.to_owned())
             .bind(shape.detail.to_owned())
             .bind(shape.code)
-            .bind(shape.tries);
+            .bind(shape.tries)
+            .bind(shape.ruling.bits())
+            .bind(shape.ruling.has_moved());
     }
 }
 

@@ -13,6 +13,7 @@ use super::numbers::{Numbers, OverNumbers, in_run, over_numbers};
 use super::rows::state;
 use super::script::Script;
 use crate::domain::{BatchId, LaneId, SkipReason, State, StepIndex, Timestamp, Umid};
+use crate::engine::Note;
 use crate::store::{Attempt, Change, Verdict};
 
 /// A column that a change leaves as it is, or sets.
@@ -40,7 +41,7 @@ impl To {
 }
 
 /// What changes have in common that are written together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Shape {
     batch: BatchId,
     version: u32,
@@ -57,6 +58,7 @@ struct Shape {
     accepted: To,
     tries: u16,
     marks: i64,
+    notes: Option<Box<[u8]>>,
 }
 
 /// Brings together what has the same shape. Mostly that is what came just before, and needs no looking up.
@@ -113,6 +115,7 @@ impl Shape {
             accepted: To::of(before.accepted, after.accepted),
             tries: after.tries,
             marks: after.marks.bits(),
+            notes: (!change.notes.is_empty()).then(|| change.notes.iter().flat_map(Note::bytes).collect()),
         }
     }
 }
@@ -121,7 +124,7 @@ pub(super) const WRITE: OverNumbers = over_numbers!(
     "UPDATE message SET version = version + 1, state = ?5, step = ?6, lane = ?7,
             not_before = iif(?8, not_before, ?9), at = iif(?10, at, ?11), due = iif(?12, due, ?13),
             outcome = ?14, skipped = ?15, first_left = iif(?16, first_left, ?17), accepted = iif(?18, accepted, ?19),
-            tries = ?20, marks = ?21
+            tries = ?20, marks = ?21, notes = iif(?22 IS NULL, notes, CAST(coalesce(notes, x'') || ?22 AS BLOB))
      WHERE",
     "AND version = ?4"
 );
@@ -152,7 +155,8 @@ pub(super) fn write_messages(script: &mut Script, changes: &[&Change]) {
             .bind(shape.accepted.is_same())
             .bind(shape.accepted.value())
             .bind(shape.tries)
-            .bind(shape.marks);
+            .bind(shape.marks)
+            .bind(shape.notes.map(Vec::from));
     }
 }
 
@@ -173,6 +177,7 @@ struct AttemptShape<'a> {
     adoptable: bool,
     /// A umid that is no UUID, and so fits no slot.
     odd_umid: Option<Vec<u8>>,
+    ruling: i64,
 }
 
 /// A umid as it is kept, where it is a UUID.
@@ -191,14 +196,15 @@ macro_rules! insert_attempts {
     ($n:literal, $slot:literal, $msisdn:literal, $from:expr) => {
         concat!(
             "INSERT INTO attempt
-                 (batch, n, step, lane, queued, intent, answered, verdict, tries, code, detail, umid, adoptable)
+                 (batch, n, step, lane, queued, intent, answered, verdict, tries, code, detail, umid, adoptable,
+                  ruling)
              SELECT ?1, ",
             $n,
             ", ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, coalesce(?5, nullif(substr(?4, ",
             $slot,
             " * 16 + 1, 16), zeroblob(16))), iif(?15, ",
             $msisdn,
-            ", NULL) FROM ",
+            ", NULL), ?16 FROM ",
             $from,
             " ON CONFLICT DO UPDATE SET lane = excluded.lane, queued = excluded.queued, intent = excluded.intent,
                   answered = CASE WHEN intent IS NOT excluded.intent THEN excluded.answered
@@ -212,7 +218,7 @@ macro_rules! insert_attempts {
             unless_unknown!("detail"),
             ", ",
             unless_unknown!("adoptable"),
-            ", umid = coalesce(excluded.umid, umid)"
+            ", umid = coalesce(excluded.umid, umid), ruling = iif(intent IS excluded.intent, ruling, excluded.ruling)"
         )
     };
 }
@@ -244,6 +250,7 @@ pub(super) fn write_attempts(script: &mut Script, facts: &[(&Change, &Attempt)])
             detail: fact.detail.as_deref(),
             adoptable: fact.verdict == Verdict::Unknown && change.after.marks.unknown(fact.step),
             odd_umid: umid.filter(|_| slot.is_none()),
+            ruling: fact.ruling.bits(),
         };
         (shape, (change.key.n, slot))
     }));
@@ -264,7 +271,8 @@ pub(super) fn write_attempts(script: &mut Script, facts: &[(&Change, &Attempt)])
             .bind(shape.tries)
             .bind(shape.code)
             .bind(shape.detail.map(str::to_owned))
-            .bind(shape.adoptable);
+            .bind(shape.adoptable)
+            .bind(shape.ruling);
     }
 }
 

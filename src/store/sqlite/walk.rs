@@ -17,6 +17,7 @@ use super::rows::{Line, lines, loaded, message_line, packed, small, step};
 use super::spool::{Parts, Spool};
 use super::{Fault, Work};
 use crate::domain::{BatchId, Fields, MessageKey, Msisdn, Recipient, StepIndex, Umid};
+use crate::engine::Note;
 use crate::store::{Copied, Frame, Result, Scope, Twin, Walk, Whole};
 
 /// Messages in a page.
@@ -40,7 +41,7 @@ macro_rules! whole_messages {
                 message_line!(),
                 " || ' ' || ifnull(",
                 since!(),
-                ", '') || ' ' || ifnull(r.msisdn, '') || char(31) || ",
+                ", '') || ' ' || ifnull(r.msisdn, '') || ' ' || ifnull(hex(message.notes), '') || char(31) || ",
                 $more
             ),
             "message LEFT JOIN recipient r ON r.audience = message.audience AND r.n = message.recipient
@@ -197,10 +198,23 @@ async fn page(parts: &mut Parts, batch: BatchId, people: bool) -> Work<Option<Ve
     let Some(messages) = parts.next().await? else { return Ok(None) };
     let attempts = parts.next().await?.unwrap_or_default();
     let receipts = parts.next().await?.unwrap_or_default();
+    wholes([&messages, &attempts, &receipts], batch, people).map(Some)
+}
+
+/// One message with every fact.
+pub(super) async fn one(connection: &mut SqliteConnection, key: MessageKey) -> Work<Option<Whole>> {
+    let Some(texts) = texts(connection, key.batch, i64::from(key.n) - 1, 1, Scope::People).await? else {
+        return Ok(None);
+    };
+    let page = wholes([&texts.messages, &texts.attempts, &texts.receipts], key.batch, true)?;
+    Ok(page.into_iter().find(|whole| whole.message.key == key))
+}
+
+fn wholes([messages, attempts, receipts]: [&str; 3], batch: BatchId, people: bool) -> Work<Vec<Whole>> {
     let mut page = messages.lines().map(|line| whole(line, people)).collect::<Work<Vec<_>>>()?;
     page.sort_unstable_by_key(|whole| whole.message.key);
-    let mut attempts = VecDeque::from(facts::attempts_of(&attempts)?);
-    let mut receipts = VecDeque::from(facts::receipts_of(&receipts, batch)?);
+    let mut attempts = VecDeque::from(facts::attempts_of(attempts)?);
+    let mut receipts = VecDeque::from(facts::receipts_of(receipts, batch)?);
     for whole in &mut page {
         let n = whole.message.key.n;
         // What belongs to no message is passed by.
@@ -211,7 +225,7 @@ async fn page(parts: &mut Parts, batch: BatchId, people: bool) -> Work<Option<Ve
             whole.receipts.extend((receipt.key.n == n).then_some(receipt));
         }
     }
-    Ok(Some(page))
+    Ok(page)
 }
 
 fn whole(line: &str, people: bool) -> Work<Whole> {
@@ -223,6 +237,8 @@ fn whole(line: &str, people: bool) -> Work<Whole> {
         .maybe::<u64>("number")?
         .map(|number| Msisdn::try_from(number).map_err(|_| nonsense("recipient.msisdn")));
     let number = number.transpose()?;
+    let notes = numbers.rest().and_then(bytes).and_then(|notes| Note::all_of(&notes));
+    let notes = notes.ok_or_else(|| nonsense("message.notes"))?;
     let country = match parts.next().unwrap_or_default() {
         "" => None,
         code => Some(code.parse().map_err(|_| nonsense("recipient.country"))?),
@@ -238,7 +254,7 @@ fn whole(line: &str, people: bool) -> Work<Whole> {
             fields: Fields::from_packed(parts.next().unwrap_or("[]").to_owned()),
         });
     }
-    Ok(Whole { message, country, number, recipient, opted_out, attempts: Vec::new(), receipts: Vec::new() })
+    Ok(Whole { message, country, number, recipient, opted_out, notes, attempts: Vec::new(), receipts: Vec::new() })
 }
 
 /// Adds both of each pair, in the order of their ids.
