@@ -16,7 +16,7 @@ use volley::domain::{
 };
 use volley::engine::Ruling;
 use volley::store::{
-    Attempt, Change, Claim, Key, KnownAs, NewAudience, NewBatch, OptOut, Receipt, Spread, Start, Store, Verdict,
+    Attempt, Change, Claim, Key, KnownAs, NewAudience, NewBatch, OptOut, Receipt, Spread, Start, Store, Taken, Verdict,
 };
 
 const IMPORTED_AT_ONCE: u32 = 5_000;
@@ -229,7 +229,19 @@ fn after(change: &Change) -> Loaded {
 
 fn change(message: &Loaded, after: Present, fact: Option<Attempt>) -> Change {
     let Loaded { key, msisdn, version, lane, present, .. } = *message;
-    Change { key, msisdn, version, before: present, after, lane, steps: 2, fact, ruling: Ruling::default(), notes: Vec::new(), refund: None }
+    Change {
+        key,
+        msisdn,
+        version,
+        before: present,
+        after,
+        lane,
+        steps: 2,
+        fact,
+        ruling: Ruling::default(),
+        notes: Vec::new(),
+        refund: None,
+    }
 }
 
 fn accepted(message: &Loaded) -> Change {
@@ -298,10 +310,11 @@ async fn deliver(store: &dyn Store, batch: BatchId, messages: &[Loaded]) {
             })
             .collect();
         takes.count(receipts.len());
-        let late = takes.call(store.take_receipts(receipts.clone(), Vec::new(), changes)).await.unwrap();
-        assert!(late.is_empty());
+        let late =
+            takes.call(store.take(Taken { receipts: receipts.clone(), changes, ..Taken::default() })).await.unwrap();
+        assert!(late.stale.is_empty());
         twice.count(receipts.len());
-        twice.call(store.take_receipts(receipts, Vec::new(), Vec::new())).await.unwrap();
+        twice.call(store.take(Taken { receipts, ..Taken::default() })).await.unwrap();
     }
     assert_eq!(store.tallies(batch).await.unwrap().outcome(Outcome::Reached), i64::try_from(messages.len()).unwrap());
     finds.print();

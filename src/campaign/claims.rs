@@ -147,6 +147,7 @@ impl Checks {
         self.rules(whole);
         self.hand_overs(whole);
         self.outcome(whole);
+        self.window(whole);
         self.in_time(whole);
         self.conditions(whole);
         self.note_unknown(whole);
@@ -165,7 +166,7 @@ impl Checks {
         self.looks(Of::Rules, replay.told.len() as u64);
         self.of_facts.weigh(plan.steps.len(), &replay.end, 1);
         for told in &replay.told {
-            self.deadline(key, told, &plan);
+            self.deadline(whole, told, &plan);
         }
         if let Some(what) = replay.refuted {
             self.refute(Of::Rules, Some(key), what);
@@ -189,30 +190,37 @@ impl Checks {
         self.refute(Of::Outcomes, Some(key), what.to_owned());
     }
 
-    /// No silence decides before its time.
-    fn deadline(&mut self, key: MessageKey, told: &Told<'_>, plan: &Plan) {
-        let Made::Moved(rule) = told.made else { return };
-        let before = &told.before;
-        let last = before.marks.last_handed_over().unwrap_or(before.step);
-        let (step, after, what) = match rule {
-            Rule::GaveWay(Ending::Deadline) => {
-                let after = plan.step(before.step).and_then(|step| step.fallback_after);
-                (before.step, after, "deadline")
-            }
-            Rule::WindowClosed if !before.marks.waived() => {
-                (last, plan.step(last).map(|step| step.receipt_window), "receipt window")
-            }
-            _ => return,
-        };
+    /// No deadline gives way before its time, as it was decided and as the next step went.
+    fn deadline(&mut self, whole: &Whole, told: &Told<'_>, plan: &Plan) {
+        let Made::Moved(Rule::GaveWay(Ending::Deadline)) = told.made else { return };
+        let (key, step) = (whole.message.key, told.before.step);
         self.looks(Of::Deadlines, 1);
-        match (after, before.accepted) {
-            (Some(after), Some(accepted)) if told.at < accepted + after => {
-                let early = (accepted + after).since(told.at);
-                let what = format!("step {step} was given up {early} before its {what} of {after}");
-                self.refute(Of::Deadlines, Some(key), what);
-            }
-            (None, _) => self.refute(Of::Deadlines, Some(key), format!("step {step} gave way, and has no deadline")),
-            (Some(_), _) => {}
+        let Some(after) = plan.step(step).and_then(|step| step.fallback_after) else {
+            return self.refute(Of::Deadlines, Some(key), format!("step {step} gave way, and has no deadline"));
+        };
+        let next = whole.attempts.iter().find(|attempt| attempt.step == told.after.step);
+        let gave_way = next.map_or(told.at, |attempt| attempt.queued.min(told.at));
+        if let Some(until) = told.before.accepted.map(|at| at + after).filter(|until| gave_way < *until) {
+            let what = format!("step {step} gave way {} before its deadline of {after}", until.since(gave_way));
+            self.refute(Of::Deadlines, Some(key), what);
+        }
+    }
+
+    /// No window closes before its time.
+    fn window(&mut self, whole: &Whole) {
+        let row = &whole.message.present;
+        let (State::Done { outcome: Outcome::Silent | Outcome::Unknown, at, .. }, Some(accepted), false) =
+            (row.state, row.accepted, row.marks.waived())
+        else {
+            return;
+        };
+        let last = row.marks.last_handed_over().and_then(|last| self.frame.plan.step(last));
+        let Some(window) = last.map(|last| last.receipt_window) else { return };
+        self.looks(Of::Deadlines, 1);
+        if at < accepted + window {
+            let early = (accepted + window).since(at);
+            let what = format!("its receipt window of {window} closed {early} early");
+            self.refute(Of::Deadlines, Some(whole.message.key), what);
         }
     }
 

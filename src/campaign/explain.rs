@@ -14,7 +14,7 @@ use crate::domain::{
     Content, Country, Keyword, Loaded, MessageId, MessageKey, Msisdn, Outcome, Plan, SkipReason, Span, State, Step,
     Timestamp,
 };
-use crate::engine::{Cause, Ignored, Made};
+use crate::engine::{Cause, Ignored, Made, Rule};
 use crate::store::{Batch, Entry, Event, KeptGap, Receipt, Result, Store, Verdict, Whole, Wish};
 
 /// One decision.
@@ -210,6 +210,9 @@ fn lines(
         if let Some((text, rule)) = line(told, plan, aside) {
             say(told.at, text, rule);
         }
+        if let Some((text, rule)) = cut_by(told, plan) {
+            say(told.at, text, rule);
+        }
     }
     if replay.end.outcome().is_none() {
         let at = replay.told.last().map_or(start, |told| told.at);
@@ -259,6 +262,13 @@ fn line(told: &Told<'_>, plan: &Plan, aside: &Aside<'_>) -> Option<(String, &'st
         (_, Made::Ignored(why)) => (format!("{}; {}.", words::capital(&fact), words::ignored(why)), NOTHING),
         (_, Made::Nothing) => (format!("{}; it decides nothing.", words::capital(&fact)), NOTHING),
     })
+}
+
+/// What a cancel means for a message that something else was decided about when it learned of it.
+fn cut_by(told: &Told<'_>, plan: &Plan) -> Option<(String, &'static str)> {
+    let is_cut = told.after.marks.cut() && !told.before.marks.cut() && told.after.outcome().is_none();
+    let says_so = matches!(told.made, Made::Moved(Rule::CalledOffUnsent | Rule::CalledOffPresentLast));
+    (is_cut && !says_so).then(|| words::cancelled(&told.before, plan))
 }
 
 const NOTHING: &str = "nothing to decide";

@@ -139,6 +139,9 @@ impl<'a> Run<'a> {
             self.take(at, moment, Made::Nothing, self.now);
             return Ok(());
         }
+        if self.is_too_early(moment) {
+            return otherwise("left before its turn had come");
+        }
         if !self.meets(ruling, moment, at) {
             return otherwise("met it in a state that it was not in");
         }
@@ -202,6 +205,14 @@ impl<'a> Run<'a> {
         let state = State::Queued { not_before: at, gives_up };
         let made = Made::Moved(engine::Rule::HandedBack);
         self.take(at, Moment::HandedBack, made, Present { state, tries, ..self.now });
+    }
+
+    /// Whether a step was queued before the one before it gave way.
+    fn is_too_early(&self, moment: Moment<'a>) -> bool {
+        match (moment, self.now.state) {
+            (Moment::Answered(attempt), State::Queued { not_before, .. }) => attempt.queued < not_before,
+            _ => false,
+        }
     }
 
     /// When the claim was made that something met: the fact of what came of it says so, or the row.

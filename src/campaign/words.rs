@@ -296,18 +296,7 @@ pub(super) fn decision(told: &Told<'_>, rule: Rule, plan: &Plan, fact: &str) -> 
             (opted_out(after, fact), "2: the person's wish")
         }
         Rule::CalledOffUnsent => ("The campaign was cancelled before anything had left.".to_owned(), "8: cancelled"),
-        Rule::CalledOffPresentLast => {
-            // One that waited for its turn is the first that does not leave.
-            let stays = match before.state {
-                State::Queued { .. } => Some(on),
-                _ => plan.after(step, before.marks).map(|next| channel(plan, next)),
-            };
-            let stays = stays.map(|stays| format!(", and {stays} does not leave")).unwrap_or_default();
-            (
-                format!("The campaign was cancelled: what has been handed over is the last{stays}."),
-                "8: the present step becomes the last",
-            )
-        }
+        Rule::CalledOffPresentLast => cancelled(before, plan),
         Rule::Suppressed => (
             format!("{}. The person wants no more: nothing goes out to them, on any channel.", capital(fact)),
             "2: the person's wish",
@@ -321,6 +310,17 @@ pub(super) fn decision(told: &Told<'_>, rule: Rule, plan: &Plan, fact: &str) -> 
             "7: a receipt adopts the attempt",
         ),
     }
+}
+
+/// What has left is the last: one that waited for its turn is the first that does not leave.
+pub(super) fn cancelled(before: &Present, plan: &Plan) -> (String, &'static str) {
+    let stays = match before.state {
+        State::Queued { .. } => Some(channel(plan, before.step)),
+        _ => plan.after(before.step, before.marks).map(|next| channel(plan, next)),
+    };
+    let stays = stays.map(|stays| format!(", and {stays} does not leave")).unwrap_or_default();
+    let text = format!("The campaign was cancelled: what has been handed over is the last{stays}.");
+    (text, "8: the present step becomes the last")
 }
 
 fn still_open(before: &Present, after: &Present, plan: &Plan) -> String {

@@ -20,7 +20,7 @@ use crate::config::Lane;
 use crate::domain::{Causes, LaneId, Loaded, MessageKey, Msisdn, Span, Status, StepIndex, Timestamp, Umid, WishFrom};
 use crate::engine::{self, Gap, Made, Ruling};
 use crate::optout::Words;
-use crate::store::{self, Alias, Book, Change, Entry, Found, Inbound, Key, OptOut, Receipt, Store, StrayKind};
+use crate::store::{self, Alias, Book, Change, Entry, Found, Kept, Key, OptOut, Receipt, Store, StrayKind, Taken};
 use crate::wire::codes;
 
 /// Events in one transaction.
@@ -256,28 +256,24 @@ impl Applier {
         Ok(found)
     }
 
-    /// Writes a group down: one commit, unless the writer is given something else in between. Each part may stand alone:
-    /// should one fail, all of it comes again. Returns the changes that came too late.
+    /// Writes a group down, in one commit; holds before it, each on its own. Should it fail, all of it comes again. Returns
+    /// the changes that came too late.
     async fn keep(&self, outcome: Outcome, answers: Vec<Answer>) -> store::Result<Vec<MessageKey>> {
+        let Outcome { receipts, changes, strays, opt_outs, mut aliases, naming, .. } = outcome;
         for (hold, handed_over) in latest_of_each(outcome.holds) {
             self.store.hold(hold, handed_over).await?;
         }
         for (hold, begun) in outcome.step_holds.into_values() {
             self.book.hold_step(hold, begun).await?;
         }
-        let (store, opt_outs, mut aliases) = (&self.store, outcome.opt_outs, outcome.aliases);
         aliases.extend(answers.iter().filter_map(Answer::alias));
         let are_stops: Vec<bool> = answers.iter().map(Answer::is_stop).collect();
         let mut unwilling: Vec<Msisdn> = opt_outs.iter().map(|wish| wish.msisdn).collect();
-        let answers: Vec<Inbound> = answers.into_iter().map(Answer::into_kept).collect();
-        let named = async { if aliases.is_empty() { Ok(vec![]) } else { store.learn_aliases(aliases).await } };
-        let wishes = async { if opt_outs.is_empty() { Ok(0) } else { store.opt_out(opt_outs).await } };
-        let written = async { if answers.is_empty() { Ok(vec![]) } else { store.take_inbound(answers).await } };
-        let (naming, now) = (outcome.naming, self.clock.now());
-        let learned =
-            async { if naming.is_empty() { Ok(()) } else { self.naming.learn(naming, now, store.as_ref()).await } };
-        let told = store.take_receipts(outcome.receipts, outcome.strays, outcome.changes);
-        let (named, _, writers, (), stale) = tokio::try_join!(named, wishes, written, learned, told)?;
+        let written = answers.into_iter().map(Answer::into_kept).collect();
+        let lanes = self.naming.to_keep(&naming, self.clock.now());
+        let taken = Taken { receipts, changes, strays, aliases, opt_outs, written, naming: lanes };
+        let Kept { stale, named, writers } = self.store.take(taken).await?;
+        self.naming.learn(naming, self.store.as_ref()).await?;
         let stopped = || writers.iter().zip(&are_stops).filter(|(_, is_stop)| **is_stop).map(|(numbers, _)| numbers);
         unwilling.extend(stopped().flatten().copied().chain(named));
         // Before it is acknowledged: what was claimed for them until now, on whatever lane, does not leave any more.

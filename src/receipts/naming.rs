@@ -109,15 +109,21 @@ impl Naming {
         incoming.was_posted_by(sub_account).then(|| lane.to_owned())
     }
 
-    /// Keeps that receipts of these lanes carry our ids.
-    pub(super) async fn learn(&self, lanes: BTreeSet<String>, now: Timestamp, store: &dyn Store) -> store::Result<()> {
+    /// Receipts of these lanes carry our ids: what is to be kept of that.
+    pub(super) fn to_keep(&self, lanes: &BTreeSet<String>, now: Timestamp) -> Vec<NamingLane> {
         let kept = lanes.iter().filter_map(|lane| {
             let (sub_account, base_url) = self.identities.get(lane)?.clone();
             Some(NamingLane { lane: lane.clone(), sub_account, base_url, since: now })
         });
-        store.keep_naming_lanes(kept.collect()).await?;
-        let mut known = self.loaded(store).await?.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::make_mut(&mut known).extend(lanes);
+        kept.collect()
+    }
+
+    /// That is on disk.
+    pub(super) async fn learn(&self, lanes: BTreeSet<String>, store: &dyn Store) -> store::Result<()> {
+        if !lanes.is_empty() {
+            let mut known = self.loaded(store).await?.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::make_mut(&mut known).extend(lanes);
+        }
         Ok(())
     }
 }

@@ -41,8 +41,9 @@ pub(super) fn advance_by(
     let decide = |report| message.case.ask(&message.entry.plan, Event::Receipt { step, report }, incoming.counts_from);
     let mut decision = decide(report);
     let Decision::Moved { mut rule, .. } = decision else { return message.case.take(&decision) };
-    let recall = is_counted(incoming, report, rule)
-        .and_then(|code| message.entry.refused(&message.case.message, step, ToldBy::Receipt, code, now));
+    let recall = is_counted(incoming, report, rule).and_then(|code| {
+        message.entry.refused(&message.case.message, step, ToldBy::Receipt, code, incoming.counts_from)
+    });
     if let (Some(_), engine::Report::Failed { again, .. }) = (recall, report) {
         // Too many alike to be their recipients' fault.
         let fault = Fault::Sender(SenderPart::Step);

@@ -23,7 +23,7 @@ use crate::engine::{Answer, Event, Gap};
 use crate::optout::Words;
 use crate::store::{
     self, Attempt, Book, Change, Claim, HeldBy, Hold, KnownAs, NewAudience, NewBatch, Spread, Start, Store, Stray,
-    StrayKind, Verdict,
+    StrayKind, Taken, Verdict,
 };
 use crate::wire;
 
@@ -233,9 +233,9 @@ async fn however_many_strays_there_are_each_is_tried_again() {
     };
     // Old ones of which nobody expects anything, many of somebody else's, and behind all of them one of ours.
     let old = vec![stray(now - Span::from_secs(3_600)); 5_000];
-    desk.store.take_receipts(Vec::new(), old, Vec::new()).await.unwrap();
+    desk.store.take(Taken { strays: old, ..Taken::default() }).await.unwrap();
     let foreign = vec![stray(now); 25_000];
-    desk.store.take_receipts(Vec::new(), foreign, Vec::new()).await.unwrap();
+    desk.store.take(Taken { strays: foreign, ..Taken::default() }).await.unwrap();
     desk.hear_of(None, "first", "undelivered", Some(2008)).await;
     let claimed = desk.claim().await;
     desk.answer(&claimed, "first").await;

@@ -7,7 +7,7 @@ use super::small::{World, numbers, recipient};
 use crate::campaign::{Booking, Bottleneck, Draft, Forecast, Launched, Lint};
 use crate::clock::Clock;
 use crate::domain::{BatchState, Channel, Count, Knob, MessageKey, Msisdn, Outcome, Span, State, StepIndex, Timestamp};
-use crate::store::{Dial, Inbound};
+use crate::store::{Dial, Inbound, Taken};
 
 const CONFIG: &str = "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n\
     webhook_authorization = \"hook\"\n\
@@ -52,7 +52,7 @@ impl World {
             on: None,
             raw: "{}".to_owned(),
         };
-        self.store.take_inbound(vec![said]).await.unwrap();
+        self.store.take(Taken { written: vec![said], ..Taken::default() }).await.unwrap();
     }
 
     /// The provider changes how many people a day there may be.

@@ -13,11 +13,11 @@ use crate::domain::{
 };
 use crate::node::Processes;
 use crate::store::{
-    Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim,
-    ClaimedSet, Copied, Dial, Edition, Epoch, Error, Event, Found, Heard, Hold, Holder, Inbound, InboundOf, KeptGap,
-    Key, Lane, LaneState, Latest, Lease, LinkState, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes,
-    NotedBucket, OptIn, OptOut, Question, Receipt, Result, Said, Scope, Sender, Signals, Spread, Started, StepHold,
-    Store, Stray, StrayCount, StrayKind, TierPlace, Turned, Turns, Unwritable, Walk, Whole, Wish,
+    Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet,
+    Copied, Dial, Dispatch, Edition, Epoch, Error, Event, Found, Heard, Hold, Holder, Inbound, InboundOf, Kept,
+    KeptGap, Key, Lane, LaneState, Latest, Lease, LinkState, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes,
+    NotedBucket, OptIn, OptOut, Question, Receipt, Receipts, Result, Said, Scope, Sender, Signals, Spread, Started,
+    StepHold, Store, Stray, StrayCount, StrayKind, Taken, TierPlace, Turned, Turns, Unwritable, Walk, Whole, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -151,6 +151,11 @@ impl Mortal {
         self.writes(write).await
     }
 
+    async fn takes<T>(&self, write: impl Future<Output = Result<T>>) -> Result<T> {
+        self.traffic.opted.store(true, Ordering::Relaxed);
+        self.changes(write).await
+    }
+
     fn check(&self) -> Result<()> {
         if self.fate.is_failing() {
             return Err(Error::Commit { reason: "the disk is full".to_owned() });
@@ -193,6 +198,28 @@ through! {
 }
 
 through! {
+    Dispatch {
+        changes claim(claim: Claim) -> ClaimedSet;
+        changes record_noting(changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Vec<MessageKey>;
+        reads in_flight(epoch: Epoch, after: Option<MessageKey>, limit: u32) -> Vec<Loaded>;
+        writes give_back_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
+    }
+}
+
+through! {
+    Receipts {
+        takes take(taken: Taken) -> Kept;
+        reads find(keys: Vec<Key>) -> Vec<Option<Found>>;
+        reads naming_lanes() -> Vec<NamingLane>;
+        reads strays(kind: StrayKind, after: Option<(Timestamp, i64)>, limit: u32) -> Vec<(i64, Stray)>;
+        writes forget_strays(ids: Vec<i64>) -> ();
+        writes forget_old_strays(before: Timestamp) -> ();
+        reads stray_counts() -> Vec<StrayCount>;
+        writes take_business(events: Vec<BusinessEvent>) -> u32;
+    }
+}
+
+through! {
     Store {
         writes begin_audience(new: NewAudience) -> AudienceId;
         writes add_recipients(audience: AudienceId, first: u32, recipients: Vec<Recipient>) -> ();
@@ -222,19 +249,8 @@ through! {
         writes amend(amendment: Amendment) -> Option<u64>;
         reads editions(batch: BatchId) -> Vec<Edition>;
         changes bring_forward(queue: Queue, to: Timestamp, within: Option<Span>, limit: u32) -> u32;
-        changes claim(claim: Claim) -> ClaimedSet;
-        changes record_noting(changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Vec<MessageKey>;
-        reads in_flight(epoch: Epoch, after: Option<MessageKey>, limit: u32) -> Vec<Loaded>;
         reads load(keys: Vec<MessageKey>) -> Vec<Loaded>;
         reads open_messages(batch: BatchId, after: Option<u32>, limit: u32) -> Vec<Loaded>;
-        reads find(keys: Vec<Key>) -> Vec<Option<Found>>;
-        writes keep_naming_lanes(lanes: Vec<NamingLane>) -> ();
-        reads naming_lanes() -> Vec<NamingLane>;
-        changes take_receipts(receipts: Vec<Receipt>, strays: Vec<Stray>, changes: Vec<Change>) -> Vec<MessageKey>;
-        reads strays(kind: StrayKind, after: Option<(Timestamp, i64)>, limit: u32) -> Vec<(i64, Stray)>;
-        writes forget_strays(ids: Vec<i64>) -> ();
-        writes forget_old_strays(before: Timestamp) -> ();
-        reads stray_counts() -> Vec<StrayCount>;
         reads due(batch: BatchId, until: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
         reads queued_since(of: Queue, since: Timestamp, after: Option<(Timestamp, u32)>, limit: u32) -> Vec<Loaded>;
         reads next_due(batches: Vec<BatchId>) -> BTreeMap<BatchId, Timestamp>;
@@ -267,7 +283,6 @@ through! {
         writes turn(dial: Dial, now: Timestamp) -> Option<u64>;
         writes turn_back(knob: Knob, name: String, why: String, now: Timestamp) -> Option<u64>;
         reads buckets() -> Vec<NotedBucket>;
-        writes take_business(events: Vec<BusinessEvent>) -> u32;
         reads said() -> Vec<Said>;
         writes count_no_others(portfolios: BTreeMap<String, Vec<LaneId>>) -> ();
         writes count_tiers(portfolios: BTreeMap<String, Vec<LaneId>>, since: Timestamp, from: Option<MessageKey>)
@@ -275,7 +290,6 @@ through! {
         writes take_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
         reads tier_places(portfolios: Vec<String>, since: Timestamp) -> BTreeMap<String, Vec<TierPlace>>;
         reads tiers_used(since: Timestamp) -> BTreeMap<String, u32>;
-        writes give_back_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
         writes forget_places(before: Timestamp) -> ();
         opts opt_out(people: Vec<OptOut>) -> u32;
         writes opt_in(people: Vec<OptIn>) -> u32;
@@ -286,8 +300,6 @@ through! {
         reads last_stop() -> i64;
         reads stops(after: i64, limit: u32) -> Vec<(i64, Msisdn)>;
         reads unwilling(batch: BatchId, from: u32, span: u32) -> (Vec<Loaded>, Option<u32>);
-        opts take_inbound(inbound: Vec<Inbound>) -> Vec<Vec<Msisdn>>;
-        opts learn_aliases(aliases: Vec<Alias>) -> Vec<Msisdn>;
         reads inbound(of: InboundOf, after: i64, limit: u32) -> Vec<(i64, Inbound)>;
         reads replied(batch: BatchId) -> Vec<(StepIndex, u32)>;
         reads window_holders(sender: Sender, now: Timestamp, after: Option<Msisdn>, limit: u32) -> Vec<Msisdn>;

@@ -24,8 +24,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::{
-    Attempt, Change, Claim, Claimed, ClaimedSet, Epoch, KnownAs, NewAudience, NewBatch, Spread, Sqlite, Start, Store,
-    Verdict,
+    Alias, Attempt, Change, Claim, Claimed, ClaimedSet, Epoch, Inbound, KnownAs, NamingLane, NewAudience, NewBatch,
+    Receipt, Spread, Sqlite, Start, Store, Stray, Taken, Verdict,
 };
 use crate::clock::{Clock, ManualClock};
 use crate::domain::{
@@ -84,6 +84,27 @@ impl Desk {
 
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    async fn take_receipts(
+        &self,
+        receipts: Vec<Receipt>,
+        strays: Vec<Stray>,
+        changes: Vec<Change>,
+    ) -> super::Result<Vec<MessageKey>> {
+        Ok(self.take(Taken { receipts, strays, changes, ..Taken::default() }).await?.stale)
+    }
+
+    async fn take_inbound(&self, written: Vec<Inbound>) -> super::Result<Vec<Vec<Msisdn>>> {
+        Ok(self.take(Taken { written, ..Taken::default() }).await?.writers)
+    }
+
+    async fn learn_aliases(&self, aliases: Vec<Alias>) -> super::Result<Vec<Msisdn>> {
+        Ok(self.take(Taken { aliases, ..Taken::default() }).await?.named)
+    }
+
+    async fn keep_naming_lanes(&self, naming: Vec<NamingLane>) -> super::Result<()> {
+        self.take(Taken { naming, ..Taken::default() }).await.map(drop)
     }
 
     async fn lane(&self, name: &str, channel: Channel) -> LaneId {

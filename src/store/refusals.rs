@@ -39,7 +39,8 @@ impl Refusals {
             *row = new();
         }
         if row.messages.len() < ALIKE && row.messages.insert(n) {
-            row.until = at;
+            // Receipts come in no order.
+            (row.since, row.until) = (row.since.min(at), row.until.max(at));
         }
         self.steps.fetch_or(step.bit(), Ordering::AcqRel);
         row.recall(by)

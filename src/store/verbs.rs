@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 use super::{
-    Alias, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, BusinessEvent, Change, Claim, ClaimedSet,
-    Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, NamingLane, NewAudience,
-    NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt, Result, Said, Scope, Sender, Spread, StepHold, Stray,
-    StrayCount, TierPlace, Turns, Walk, Whole, Wish,
+    Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Copied, Dial, Edition, Event, Heard, Hold,
+    Inbound, InboundOf, Lane, NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt, Result, Said,
+    Scope, Sender, Spread, StepHold, TierPlace, Turns, Walk, Whole, Wish,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, Loaded, MessageKey, Money, Msisdn, Plan, Queue, Recipient,
@@ -16,7 +15,7 @@ use crate::domain::{
 };
 
 #[async_trait::async_trait]
-pub trait Store: super::Nodes + Send + Sync + std::fmt::Debug {
+pub trait Store: super::Dispatch + super::Nodes + super::Receipts {
     // Audiences: hidden while they grow, then visible at once and for ever the same.
 
     async fn begin_audience(&self, new: NewAudience) -> Result<AudienceId>;
@@ -73,60 +72,12 @@ pub trait Store: super::Nodes + Send + Sync + std::fmt::Debug {
         now: Timestamp,
     ) -> Result<Option<u64>>;
 
-    // Dispatch.
+    // Messages.
 
-    /// Moves messages from their queues into `sending`; the write-ahead of every hand-over. Batches that do not run,
-    /// and messages whose waiting is over, stay where they are; so does, where the tier is limited, whoever holds no place
-    /// in it and gets none. The queues named share what is taken
-    /// evenly; they come in their order, and what is of one in its own. Whoever stops waiting for the answer before the claim's turn has come has claimed nothing; later
-    /// than that, what was claimed is in nobody's hands, so see the claim through. Fails with [`super::Error::Superseded`],
-    /// and claims nothing, under any epoch but the present one.
-    async fn claim(&self, claim: Claim) -> Result<ClaimedSet>;
-    /// Applies decisions, each only to the version that it was made on, in their order: one may build on another.
-    /// Returns those that came too late, and those about messages that are not there.
-    async fn record(&self, changes: Vec<Change>) -> Result<Vec<MessageKey>> {
-        self.record_noting(changes, Vec::new()).await
-    }
-    /// The same for what has left, with what is left in the buckets that it has left by.
-    async fn record_noting(&self, changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Result<Vec<MessageKey>>;
-    /// Messages in flight behind `after` that were claimed in an epoch before `epoch`, of all lanes, in order: what the
-    /// servers of those epochs had in their hands when they ended.
-    async fn in_flight(&self, epoch: Epoch, after: Option<MessageKey>, limit: u32) -> Result<Vec<Loaded>>;
     /// Messages by key, in the order of the keys; unknown ones are left out.
     async fn load(&self, keys: Vec<MessageKey>) -> Result<Vec<Loaded>>;
     /// Messages of a batch behind `after` that have no outcome and are not in flight, in order.
     async fn open_messages(&self, batch: BatchId, after: Option<u32>, limit: u32) -> Result<Vec<Loaded>>;
-
-    // Receipts.
-
-    /// The attempts that keys lead to, in the order of the keys. A number leads to an attempt where exactly one to it
-    /// on that channel is unknown, and the key rules out neither its intent nor its lane.
-    async fn find(&self, keys: Vec<Key>) -> Result<Vec<Option<Found>>>;
-    /// Keeps that receipts of these lanes carry our ids.
-    async fn keep_naming_lanes(&self, lanes: Vec<NamingLane>) -> Result<()>;
-    /// Every lane of which that was kept, each with what it was to the provider then.
-    async fn naming_lanes(&self) -> Result<Vec<NamingLane>>;
-    /// Keeps receipts and applies what they decided, in one transaction. Returns the changes that came too late, of which
-    /// the receipts are not kept: they come again with what is decided anew.
-    async fn take_receipts(
-        &self,
-        receipts: Vec<Receipt>,
-        strays: Vec<Stray>,
-        changes: Vec<Change>,
-    ) -> Result<Vec<MessageKey>>;
-    /// Strays of a kind in order of arrival: those after `after` (when the last one of the page before came, and its
-    /// id). Costs what it returns, however many others there are.
-    async fn strays(
-        &self,
-        kind: super::StrayKind,
-        after: Option<(Timestamp, i64)>,
-        limit: u32,
-    ) -> Result<Vec<(i64, Stray)>>;
-    async fn forget_strays(&self, ids: Vec<i64>) -> Result<()>;
-    /// Forgets, in pieces, those that came before `before`: nobody looks for what they belong to any more.
-    async fn forget_old_strays(&self, before: Timestamp) -> Result<()>;
-    /// How many there are of each kind.
-    async fn stray_counts(&self) -> Result<Vec<StrayCount>>;
 
     // Timers.
 
@@ -226,8 +177,6 @@ pub trait Store: super::Nodes + Send + Sync + std::fmt::Debug {
     async fn turn_back(&self, knob: Knob, name: String, why: String, now: Timestamp) -> Result<Option<u64>>;
     /// What was noted of buckets.
     async fn buckets(&self) -> Result<Vec<NotedBucket>>;
-    /// Keeps events of the account, each once, with everything that comes of them. Returns how many were new.
-    async fn take_business(&self, events: Vec<BusinessEvent>) -> Result<u32>;
     /// What the provider said last of lanes, portfolios and templates.
     async fn said(&self) -> Result<Vec<Said>>;
     /// Nobody counts the people of other portfolios than these any more, or on other lanes of theirs.
@@ -249,9 +198,6 @@ pub trait Store: super::Nodes + Send + Sync + std::fmt::Debug {
     async fn forget_places(&self, before: Timestamp) -> Result<()>;
     /// Takes places for people at these times, whether or not there are any.
     async fn take_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()>;
-    /// Gives back the places that claims took at these times, for people to whom nothing was handed over after all. What
-    /// a person had before counts again; a place that another claim has taken since stays.
-    async fn give_back_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()>;
     /// Keeps that people want nothing more. Returns of how many that was news. Whoever has said later by their own word
     /// that they want messages again is not put out by an older one.
     async fn opt_out(&self, people: Vec<OptOut>) -> Result<u32>;
@@ -276,13 +222,6 @@ pub trait Store: super::Nodes + Send + Sync + std::fmt::Debug {
 
     // What people write.
 
-    /// Keeps what people wrote, each message once, and does in the same transaction what is wished in it: what was kept
-    /// before changes nothing, unless only now is known which attempt it is on, and by that perhaps who wrote it. Returns
-    /// the numbers of whoever wrote each, as far as they are known: of them all wish to be left alone where one says so.
-    async fn take_inbound(&self, inbound: Vec<Inbound>) -> Result<Vec<Vec<Msisdn>>>;
-    /// Keeps what channels call people. What somebody wrote before anybody knew their number becomes theirs, and what they
-    /// wished last is done. Returns the numbers of those who wished to be left alone.
-    async fn learn_aliases(&self, aliases: Vec<Alias>) -> Result<Vec<Msisdn>>;
     /// What was written, behind `after`, in the order in which it came.
     async fn inbound(&self, of: InboundOf, after: i64, limit: u32) -> Result<Vec<(i64, Inbound)>>;
     /// Messages of a batch that people have answered, by the step that they answered.

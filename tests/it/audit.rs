@@ -75,8 +75,8 @@ fn refuted(audit: &Audit) -> BTreeSet<&'static str> {
 const TAMPERED: &[(&str, &str)] = &[
     // Handed over once more, on the step that was never its turn.
     (
-        "INSERT INTO attempt SELECT batch, n, 1, lane, queued, intent, answered, verdict, tries, code, detail, NULL, NULL \
-         FROM attempt WHERE batch = 1 AND n = 0 AND step = 0",
+        "INSERT INTO attempt SELECT batch, n, 1, lane, queued, intent, answered, verdict, tries, code, detail, NULL, NULL, \
+         ruling FROM attempt WHERE batch = 1 AND n = 0 AND step = 0",
         "hand_overs",
     ),
     ("DELETE FROM attempt WHERE batch = 1 AND n = 7 AND step = 0", "hand_overs"),
@@ -93,15 +93,19 @@ const TAMPERED: &[(&str, &str)] = &[
     ("DELETE FROM receipt WHERE batch = 1 AND n = 0", "rules"),
     ("UPDATE receipt SET state = 'undelivered' WHERE batch = 1 AND n = 1", "rules"),
     (
-        "INSERT INTO receipt SELECT batch, 9, 1, stamp, state, detail, code, received, tries FROM receipt WHERE n = 4",
+        "INSERT INTO receipt SELECT batch, 9, 1, stamp, state, detail, code, received, tries, ruling FROM receipt \
+         WHERE n = 4",
         "rules",
     ),
     // Twice, and nothing says why.
     (
         "INSERT INTO attempt SELECT batch, n, step, lane, queued, intent + 1000, answered + 1000, verdict, 1, code, detail, \
-         NULL, NULL FROM attempt WHERE batch = 1 AND n = 0 AND step = 0",
+         NULL, NULL, ruling FROM attempt WHERE batch = 1 AND n = 0 AND step = 0",
         "hand_overs",
     ),
+    ("UPDATE message SET notes = NULL WHERE batch = 1 AND n = 7", "rules"),
+    ("UPDATE attempt SET ruling = ruling + 1 WHERE batch = 1 AND n = 0", "rules"),
+    ("UPDATE receipt SET ruling = ruling + 1 WHERE batch = 1 AND n = 0", "rules"),
     ("UPDATE message SET msisdn = msisdn + 1 WHERE batch = 1 AND n = 0", "totals"),
     ("UPDATE attempt SET verdict = 1 WHERE batch = 1 AND n = 0 AND step = 0", "rules"),
     ("UPDATE message SET marks = marks | (1 << 57) WHERE batch = 1 AND n = 0", "rules"),

@@ -243,7 +243,7 @@ async fn a_lane_whose_receipts_carry_our_ids_adopts_by_no_number() {
         base_url: ADDRESS.to_owned(),
         since: desk.clock.now(),
     };
-    desk.store.keep_naming_lanes(vec![kept]).await.unwrap();
+    desk.store.take(Taken { naming: vec![kept], ..Taken::default() }).await.unwrap();
     let foreign = desk.lose_and_wait().await;
     desk.wait(SETTLED);
     desk.hear_foreign(foreign).await;

@@ -5,19 +5,17 @@ use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 use super::{
-    Sqlite, aliases, asking, audiences, batches, claim, dials, editions, facts, inbound, lanes, limits, looks,
-    messages, naming, nodes, receipts, tiers, walk, wishes,
+    Sqlite, asking, audiences, batches, dials, editions, facts, inbound, lanes, limits, looks, nodes, receipts, tiers,
+    walk, wishes,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, Loaded, MessageKey, Money, Msisdn, Plan, Queue, Recipient,
     Span, StepIndex, Tallies, Timestamp,
 };
-use crate::store::signal::signals_of;
 use crate::store::{
-    Alias, Along, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, BusinessEvent, Change, Claim,
-    ClaimedSet, Copied, Dial, Edition, Epoch, Event, Found, Heard, Hold, Inbound, InboundOf, Key, Lane, NamingLane,
-    NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt, Result, Said, Scope, Sender, Signals, Spread,
-    StepHold, Store, Stray, StrayCount, StrayKind, TierPlace, Turns, Walk, Whole, Wish,
+    Along, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Copied, Dial, Edition, Event, Heard, Hold,
+    Inbound, InboundOf, Lane, NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt, Result, Said,
+    Scope, Sender, Signals, Spread, StepHold, Store, TierPlace, Turns, Walk, Whole, Wish,
 };
 
 #[async_trait::async_trait]
@@ -124,73 +122,12 @@ impl Store for Sqlite {
         self.write("move a batch", move |c| Box::pin(batches::move_on(c, batch, from, to, why, now))).await
     }
 
-    async fn claim(&self, claim: Claim) -> Result<ClaimedSet> {
-        self.hand_out("claim messages", move |c| Box::pin(claim::claim(c, claim))).await
-    }
-
-    async fn record_noting(&self, changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Result<Vec<MessageKey>> {
-        let signals = signals_of(&changes);
-        let stale = self
-            .write("record changes", move |c| {
-                Box::pin(async move { messages::record(c, &[], &changes, &buckets).await })
-            })
-            .await?;
-        self.signals.tell(&signals);
-        Ok(stale)
-    }
-
-    async fn in_flight(&self, epoch: Epoch, after: Option<MessageKey>, limit: u32) -> Result<Vec<Loaded>> {
-        self.read("look for messages in flight", move |c| Box::pin(looks::in_flight(c, epoch, after, limit))).await
-    }
-
     async fn load(&self, keys: Vec<MessageKey>) -> Result<Vec<Loaded>> {
         self.read("load messages", move |c| Box::pin(looks::load(c, keys))).await
     }
 
     async fn open_messages(&self, batch: BatchId, after: Option<u32>, limit: u32) -> Result<Vec<Loaded>> {
         self.read("read open messages", move |c| Box::pin(looks::open_messages(c, batch, after, limit))).await
-    }
-
-    async fn find(&self, keys: Vec<Key>) -> Result<Vec<Option<Found>>> {
-        self.read("find attempts", move |c| Box::pin(receipts::find(c, keys))).await
-    }
-
-    async fn keep_naming_lanes(&self, lanes: Vec<NamingLane>) -> Result<()> {
-        self.write("keep that receipts carry our ids", move |c| Box::pin(naming::keep(c, lanes))).await
-    }
-
-    async fn naming_lanes(&self) -> Result<Vec<NamingLane>> {
-        self.read("list lanes whose receipts carry our ids", move |c| Box::pin(naming::all(c))).await
-    }
-
-    async fn take_receipts(
-        &self,
-        receipts: Vec<Receipt>,
-        strays: Vec<Stray>,
-        changes: Vec<Change>,
-    ) -> Result<Vec<MessageKey>> {
-        let signals = signals_of(&changes);
-        let stale =
-            self.write("take receipts", move |c| Box::pin(receipts::take(c, receipts, strays, changes))).await?;
-        self.signals.tell(&signals);
-        Ok(stale)
-    }
-
-    async fn strays(&self, kind: StrayKind, after: Option<(Timestamp, i64)>, limit: u32) -> Result<Vec<(i64, Stray)>> {
-        self.read("read strays", move |c| Box::pin(receipts::strays(c, kind, after, limit))).await
-    }
-
-    async fn forget_strays(&self, ids: Vec<i64>) -> Result<()> {
-        self.write("forget strays", move |c| Box::pin(receipts::forget_strays(c, ids))).await
-    }
-
-    async fn forget_old_strays(&self, before: Timestamp) -> Result<()> {
-        while self.write("forget old strays", move |c| Box::pin(receipts::forget_old_strays(c, before))).await? > 0 {}
-        Ok(())
-    }
-
-    async fn stray_counts(&self) -> Result<Vec<StrayCount>> {
-        self.read("count strays", move |c| Box::pin(receipts::stray_counts(c))).await
     }
 
     async fn due(&self, batch: BatchId, until: Timestamp, after: Option<Along>, limit: u32) -> Result<Vec<Loaded>> {
@@ -322,10 +259,6 @@ impl Store for Sqlite {
         self.read("read what was noted of buckets", move |c| Box::pin(dials::buckets(c))).await
     }
 
-    async fn take_business(&self, events: Vec<BusinessEvent>) -> Result<u32> {
-        self.write("keep events of the account", move |c| Box::pin(dials::take_business(c, events))).await
-    }
-
     async fn said(&self) -> Result<Vec<Said>> {
         self.read("read what the provider says", move |c| Box::pin(dials::said(c))).await
     }
@@ -364,12 +297,6 @@ impl Store for Sqlite {
         Ok(())
     }
 
-    async fn give_back_places(&self, portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> Result<()> {
-        let portfolio = portfolio.to_owned();
-        let verb = "give back places of a tier";
-        self.write(verb, move |c| Box::pin(async move { tiers::give_back(c, &portfolio, people).await })).await
-    }
-
     async fn opt_out(&self, people: Vec<OptOut>) -> Result<u32> {
         self.write("opt people out", move |c| Box::pin(async move { wishes::opt_out(c, &people).await })).await
     }
@@ -405,14 +332,6 @@ impl Store for Sqlite {
     async fn unwilling(&self, batch: BatchId, from: u32, span: u32) -> Result<(Vec<Loaded>, Option<u32>)> {
         let verb = "look for messages to people who opted out";
         self.read(verb, move |c| Box::pin(wishes::unwilling(c, batch, from, span))).await
-    }
-
-    async fn take_inbound(&self, inbound: Vec<Inbound>) -> Result<Vec<Vec<Msisdn>>> {
-        self.write("keep what people wrote", move |c| Box::pin(inbound::take(c, inbound))).await
-    }
-
-    async fn learn_aliases(&self, aliases: Vec<Alias>) -> Result<Vec<Msisdn>> {
-        self.write("keep what channels call people", move |c| Box::pin(aliases::learn(c, aliases))).await
     }
 
     async fn inbound(&self, of: InboundOf, after: i64, limit: u32) -> Result<Vec<(i64, Inbound)>> {

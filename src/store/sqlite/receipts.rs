@@ -14,9 +14,10 @@ use super::rows::{
 use super::script::Script;
 use super::shapes::alike;
 use super::{Error, Work};
+use super::{aliases, inbound, naming, wishes};
 use crate::domain::{AttemptId, BatchId, Loaded, MessageKey, Msisdn, StepIndex, Tag, Timestamp, Umid};
 use crate::engine::Ruling;
-use crate::store::{Change, Found, Key, Nameless, Receipt, Stray, StrayCount, StrayKind};
+use crate::store::{Found, Kept, Key, Nameless, Receipt, Stray, StrayCount, StrayKind, Taken};
 
 pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> Work<Vec<Option<Found>>> {
     let mut found = vec![None; keys.len()];
@@ -33,7 +34,7 @@ pub(super) async fn find(connection: &mut SqliteConnection, keys: Vec<Key>) -> W
     by_id_and_umid(connection, &ids, &umids, &mut found).await?;
     by_number(connection, &numbers, &mut targets).await?;
     let by_number: Vec<bool> = targets.iter().map(Option::is_some).collect();
-    super::inbound::on(connection, &inbound, &mut targets).await?;
+    inbound::on(connection, &inbound, &mut targets).await?;
     // Rare ones, whose attempts are found before their messages.
     let messages = load(connection, targets.iter().flatten().map(|(key, _)| *key)).await?;
     let messages: HashMap<MessageKey, _> = messages.into_iter().map(|message| (message.key, message)).collect();
@@ -213,13 +214,17 @@ pub(super) fn keep<'a>(script: &mut Script, receipts: impl IntoIterator<Item = &
     }
 }
 
-/// Keeps receipts with what they decided. Returns the changes that came too late.
-pub(super) async fn take(
-    connection: &mut SqliteConnection,
-    receipts: Vec<Receipt>,
-    strays: Vec<Stray>,
-    changes: Vec<Change>,
-) -> Work<Vec<MessageKey>> {
+/// Keeps what came together with what was decided about it.
+pub(super) async fn take(connection: &mut SqliteConnection, taken: Taken) -> Work<Kept> {
+    let Taken { receipts, changes, strays, aliases, opt_outs, written, naming } = taken;
+    let named = if aliases.is_empty() { Vec::new() } else { aliases::learn(connection, aliases).await? };
+    if !opt_outs.is_empty() {
+        wishes::opt_out(connection, &opt_outs).await?;
+    }
+    let writers = if written.is_empty() { Vec::new() } else { inbound::take(connection, written).await? };
+    if !naming.is_empty() {
+        naming::keep(connection, naming).await?;
+    }
     keep_strays(connection, &strays).await?;
     let stale = record(connection, &receipts, &changes, &[]).await?;
     // Last, because the changes may have told of the attempts.
@@ -232,7 +237,7 @@ pub(super) async fn take(
         })
         .collect();
     learn(connection, &learned).await?;
-    Ok(stale)
+    Ok(Kept { stale, named, writers })
 }
 
 pub(super) async fn keep_strays(connection: &mut SqliteConnection, strays: &[Stray]) -> Work<()> {

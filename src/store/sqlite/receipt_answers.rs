@@ -1,0 +1,47 @@
+//! What receipts ask, answered.
+
+use super::{Sqlite, dials, naming, receipts};
+use crate::domain::Timestamp;
+use crate::store::signal::signals_of;
+use crate::store::{
+    BusinessEvent, Found, Kept, Key, NamingLane, Receipts, Result, Stray, StrayCount, StrayKind, Taken,
+};
+
+#[async_trait::async_trait]
+impl Receipts for Sqlite {
+    async fn take(&self, taken: Taken) -> Result<Kept> {
+        let signals = signals_of(&taken.changes);
+        let kept = self.write("take receipts", move |c| Box::pin(receipts::take(c, taken))).await?;
+        self.signals.tell(&signals);
+        Ok(kept)
+    }
+
+    async fn find(&self, keys: Vec<Key>) -> Result<Vec<Option<Found>>> {
+        self.read("find attempts", move |c| Box::pin(receipts::find(c, keys))).await
+    }
+
+    async fn naming_lanes(&self) -> Result<Vec<NamingLane>> {
+        self.read("list lanes whose receipts carry our ids", move |c| Box::pin(naming::all(c))).await
+    }
+
+    async fn strays(&self, kind: StrayKind, after: Option<(Timestamp, i64)>, limit: u32) -> Result<Vec<(i64, Stray)>> {
+        self.read("read strays", move |c| Box::pin(receipts::strays(c, kind, after, limit))).await
+    }
+
+    async fn forget_strays(&self, ids: Vec<i64>) -> Result<()> {
+        self.write("forget strays", move |c| Box::pin(receipts::forget_strays(c, ids))).await
+    }
+
+    async fn forget_old_strays(&self, before: Timestamp) -> Result<()> {
+        while self.write("forget old strays", move |c| Box::pin(receipts::forget_old_strays(c, before))).await? > 0 {}
+        Ok(())
+    }
+
+    async fn stray_counts(&self) -> Result<Vec<StrayCount>> {
+        self.read("count strays", move |c| Box::pin(receipts::stray_counts(c))).await
+    }
+
+    async fn take_business(&self, events: Vec<BusinessEvent>) -> Result<u32> {
+        self.write("keep events of the account", move |c| Box::pin(dials::take_business(c, events))).await
+    }
+}
