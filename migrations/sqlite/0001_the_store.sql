@@ -104,6 +104,14 @@ CREATE TABLE recipient (
     PRIMARY KEY (audience, n)
 ) WITHOUT ROWID;
 
+-- Whom each piece of an audience may hold: see store::sieve. A piece ends where the next one begins.
+CREATE TABLE sieve (
+    audience INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    bits BLOB NOT NULL,
+    PRIMARY KEY (audience, first)
+) WITHOUT ROWID;
+
 -- Plans are stored once, by the digest of their JSON.
 CREATE TABLE plan (
     digest BLOB PRIMARY KEY,

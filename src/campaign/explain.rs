@@ -206,11 +206,17 @@ fn lines(
         say(at, words::skipped(skipped, aside.how_stopped), "skipped");
         return lines;
     }
+    let mut is_cancelled = false;
     for told in &replay.told {
-        if let Some((text, rule)) = line(told, plan, aside) {
-            say(told.at, text, rule);
+        // Whatever was decided after the cancel was decided by it too.
+        if told.is_cancelled && !is_cancelled && matches!(told.made, Made::Moved(_)) {
+            is_cancelled = true;
+            if !matches!(told.made, Made::Moved(Rule::CalledOffUnsent | Rule::CalledOffPresentLast)) {
+                let (text, rule) = words::cancelled(&told.before, plan);
+                say(batch.cancelled_at.unwrap_or(told.at).min(told.at), text, rule);
+            }
         }
-        if let Some((text, rule)) = cut_by(told, plan) {
+        if let Some((text, rule)) = line(told, plan, aside) {
             say(told.at, text, rule);
         }
     }
@@ -262,13 +268,6 @@ fn line(told: &Told<'_>, plan: &Plan, aside: &Aside<'_>) -> Option<(String, &'st
         (_, Made::Ignored(why)) => (format!("{}; {}.", words::capital(&fact), words::ignored(why)), NOTHING),
         (_, Made::Nothing) => (format!("{}; it decides nothing.", words::capital(&fact)), NOTHING),
     })
-}
-
-/// What a cancel means for a message that something else was decided about when it learned of it.
-fn cut_by(told: &Told<'_>, plan: &Plan) -> Option<(String, &'static str)> {
-    let is_cut = told.after.marks.cut() && !told.before.marks.cut() && told.after.outcome().is_none();
-    let says_so = matches!(told.made, Made::Moved(Rule::CalledOffUnsent | Rule::CalledOffPresentLast));
-    (is_cut && !says_so).then(|| words::cancelled(&told.before, plan))
 }
 
 const NOTHING: &str = "nothing to decide";

@@ -1,49 +1,59 @@
 //! Messages as people name them: by whom they go to, or one after the other.
 
-use crate::domain::{Loaded, MessageKey, Msisdn};
-use crate::store::{Batch, Result, Store};
+use std::collections::HashMap;
 
-/// Messages, or recipients, looked at in one go.
+use crate::domain::{AudienceId, Loaded, MessageKey, Msisdn};
+use crate::store::{Batch, Result, Store, Whom};
+
+/// Messages looked at in one go.
 const PAGE: u32 = 5_000;
 
-/// The messages of a batch to `whom`: a number, or a `ClientMessageId` of the recipient file. Goes through all of them,
-/// since there is no index of either: a person asks, now and then.
+/// The messages of a batch to `whom`: a number, or a `ClientMessageId` of the recipient file.
 pub async fn lookup(store: &dyn Store, batch: &Batch, whom: &str) -> Result<Vec<Loaded>> {
-    if let Ok(number) = whom.trim().parse::<Msisdn>() {
-        let mut found = Vec::new();
-        let mut pages = Pages::of(store, batch);
-        while let Some(page) = pages.next().await? {
-            found.extend(page.into_iter().filter(|message| message.msisdn == number));
-        }
-        if !found.is_empty() {
-            return Ok(found);
-        }
-    }
-    store.load(named(store, batch, whom).await?).await
+    let places = places_of(store, whom, Some(batch.audience_ids.clone())).await?;
+    messages_at(store, batch, &places).await
 }
 
-/// The places of those whom the recipient file calls so: the messages of an audience's people follow those of the
-/// audiences before it. Who stands there need not have become a message of the batch.
-async fn named(store: &dyn Store, batch: &Batch, client_id: &str) -> Result<Vec<MessageKey>> {
+/// The messages of every campaign to `whom`, in the order of their launches.
+pub async fn lookup_everywhere(store: &dyn Store, whom: &str) -> Result<Vec<(Batch, Vec<Loaded>)>> {
+    let places = places_of(store, whom, None).await?;
     let mut found = Vec::new();
-    let mut n: u32 = 0;
-    for audience in &batch.audience_ids {
-        let mut from = 0;
-        loop {
-            let page = store.recipients(*audience, from, PAGE).await?;
-            for recipient in &page {
-                if recipient.client_message_id.as_deref() == Some(client_id) {
-                    found.push(MessageKey { batch: batch.id, n });
-                }
-                n += 1;
-            }
-            from += PAGE;
-            if page.len() < PAGE as usize {
-                break;
-            }
+    for batch in store.batches(None).await? {
+        if batch.audience_ids.iter().any(|audience| places.contains_key(audience)) {
+            let messages = messages_at(store, &batch, &places).await?;
+            found.extend((!messages.is_empty()).then_some((batch, messages)));
         }
     }
     Ok(found)
+}
+
+/// Where somebody stands in audiences.
+type Places = HashMap<AudienceId, Vec<u32>>;
+
+async fn places_of(store: &dyn Store, whom: &str, within: Option<Vec<AudienceId>>) -> Result<Places> {
+    let number = whom.trim().parse::<Msisdn>().ok().map(Whom::Number);
+    let mut places = Places::new();
+    for whom in number.into_iter().chain([Whom::ClientId(whom.to_owned())]) {
+        for (audience, n) in store.places_of(whom, within.clone()).await? {
+            places.entry(audience).or_default().push(n);
+        }
+        if !places.is_empty() {
+            break;
+        }
+    }
+    Ok(places)
+}
+
+/// The messages of a batch to those who stand there. An audience's people follow those of the audiences before it; who
+/// stands there need not have become a message.
+async fn messages_at(store: &dyn Store, batch: &Batch, places: &Places) -> Result<Vec<Loaded>> {
+    let (mut keys, mut base) = (Vec::new(), 0);
+    for part in store.parts_of(batch.id).await? {
+        let here = places.get(&part.id).into_iter().flatten();
+        keys.extend(here.map(|n| MessageKey { batch: batch.id, n: base + n }));
+        base += part.recipients;
+    }
+    store.load(keys).await
 }
 
 /// A batch's messages, page by page in their order.

@@ -84,7 +84,7 @@ pub use launch::{LaunchError, Launched, Launcher, Prepared};
 pub use left_out::LeftOut;
 pub use life::Housekeeper;
 pub use lint::{Facts, Lint, Warning, lint};
-pub use lookup::{Pages, lookup};
+pub use lookup::{Pages, lookup, lookup_everywhere};
 pub use moment::{moment, moment_exactly, time_of_day};
 pub use noted::{Noted, noted};
 pub use people::{People, PeopleError};

@@ -44,6 +44,8 @@ pub(super) struct Told<'a> {
     pub(super) before: Present,
     pub(super) moment: Moment<'a>,
     pub(super) made: Made,
+    /// Whether the campaign was cancelled by then.
+    pub(super) is_cancelled: bool,
     /// As it stood afterwards.
     pub(super) after: Present,
 }
@@ -169,7 +171,8 @@ impl<'a> Run<'a> {
     }
 
     fn take(&mut self, at: Timestamp, moment: Moment<'a>, made: Made, after: Present) {
-        self.told.push(Told { at, before: self.now, moment, made, after });
+        let is_cancelled = moment.kept().is_some_and(|(ruling, _)| ruling.is_cancelled);
+        self.told.push(Told { at, before: self.now, moment, made, is_cancelled, after });
         self.now = after;
     }
 

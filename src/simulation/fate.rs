@@ -17,7 +17,8 @@ use crate::store::{
     Copied, Dial, Dispatch, Edition, Epoch, Error, Event, Found, Heard, Hold, Holder, Inbound, InboundOf, Kept,
     KeptGap, Key, Lane, LaneState, Latest, Lease, LinkState, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes,
     NotedBucket, OptIn, OptOut, Question, Receipt, Receipts, Result, Said, Scope, Sender, Signals, Spread, Started,
-    StepHold, Store, Stray, StrayCount, StrayKind, Taken, TierPlace, Turned, Turns, Unwritable, Walk, Whole, Wish,
+    StepHold, Store, Stray, StrayCount, StrayKind, Taken, TierPlace, Turned, Turns, Unwritable, Walk, Whole, Whom,
+    Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -231,6 +232,7 @@ through! {
         reads parts_of(batch: BatchId) -> Vec<AudiencePart>;
         reads recipients(audience: AudienceId, from: u32, limit: u32) -> Vec<Recipient>;
         reads numbers(audience: AudienceId, from: u32, limit: u32) -> Vec<Msisdn>;
+        reads places_of(whom: Whom, within: Option<Vec<AudienceId>>) -> Vec<(AudienceId, u32)>;
         writes begin_batch(new: NewBatch) -> BatchId;
         writes spread(spread: Spread) -> u32;
         writes publish_batch(batch: BatchId, state: BatchState, now: Timestamp) -> ();

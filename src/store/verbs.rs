@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::{
     Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Copied, Dial, Edition, Event, Heard, Hold,
     Inbound, InboundOf, Lane, NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt, Result, Said,
-    Scope, Sender, Spread, StepHold, TierPlace, Turns, Walk, Whole, Wish,
+    Scope, Sender, Spread, StepHold, TierPlace, Turns, Walk, Whole, Whom, Wish,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, Loaded, MessageKey, Money, Msisdn, Plan, Queue, Recipient,
@@ -38,6 +38,9 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts {
     async fn recipients(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Recipient>>;
     /// Their numbers alone, which costs a fraction of it.
     async fn numbers(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Msisdn>>;
+
+    /// Where somebody stands in these audiences, or in any.
+    async fn places_of(&self, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Vec<(AudienceId, u32)>>;
 
     // Batches.
 

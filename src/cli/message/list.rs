@@ -3,17 +3,21 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::campaign::{Pages, as_counted, state_of};
-use crate::cli::campaign::find;
+use crate::campaign::{Pages, as_counted, lookup, lookup_everywhere, state_of};
+use crate::cli::campaign::{find, name_of};
 use crate::cli::out::{self, Paint, To};
 use crate::cli::{Exit, Ground};
 use crate::domain::{Channel, Loaded, MessageId, Msisdn, Outcome, Plan, SkipReason, State, StepIndex};
-use crate::store::Batch;
+use crate::store::{Batch, Store};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// The campaign's name or its id.
-    campaign: String,
+    /// The campaign's name or its id. With --to it may be left out: then every campaign is looked through.
+    #[arg(required_unless_present = "to")]
+    campaign: Option<String>,
+    /// Only those to this phone number (+65…), or with this ClientMessageId of the recipient file.
+    #[arg(long, value_name = "WHOM")]
+    to: Option<String>,
     /// Only those that stand there.
     #[arg(long, value_enum)]
     state: Option<Stands>,
@@ -23,7 +27,8 @@ pub(in crate::cli) struct Args {
     /// Only those of which nobody knows whether one of their hand-overs happened.
     #[arg(long)]
     unknown: bool,
-    /// An object on a line of its own for each: id, msisdn, step, channel, state, outcome, skipped, unknown.
+    /// An object on a line of its own for each: id, msisdn, step, channel, state, outcome, campaign,
+    /// skipped, unknown.
     #[arg(long)]
     json: bool,
 }
@@ -59,6 +64,7 @@ struct Shown {
     channel: Option<Channel>,
     state: &'static str,
     outcome: Option<Outcome>,
+    campaign: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<SkipReason>,
     /// Steps of which nobody knows whether they were handed over.
@@ -80,6 +86,7 @@ impl Shown {
             channel: plan.and_then(|plan| plan.step(present.step)).map(|step| step.channel),
             state: state_of(present),
             outcome: present.outcome(),
+            campaign: name_of(batch),
             skipped,
             unknown: unknown.map(|step| step.get() + 1).collect(),
         }
@@ -108,33 +115,61 @@ impl Shown {
 
 pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
-    let batch = find(store.as_ref(), &args.campaign).await?;
-    let plan = store.plan(batch.id).await?;
-    let paint = To::Stdout.paint();
-    let mut pages = Pages::of(store.as_ref(), &batch);
-    let mut headed = args.json;
-    while let Some(page) = pages.next().await? {
-        let wanted = page.iter().filter(|message| {
-            let present = as_counted(&batch, &message.present);
-            args.state.is_none_or(|state| state == Stands::of(present.state))
-                && args.outcome.is_none_or(|outcome| present.outcome() == Some(outcome))
-                && (!args.unknown || StepIndex::all().any(|step| present.marks.unknown(step)))
-        });
-        let shown = wanted.map(|message| Shown::new(message, &batch, plan.as_ref()));
-        if args.json {
-            let lines: Result<Vec<String>, _> = shown.map(|shown| serde_json::to_string(&shown)).collect();
-            out::lines(lines?)?;
-            continue;
+    let store = store.as_ref();
+    let mut list = List { args: &args, paint: To::Stdout.paint(), is_headed: args.json };
+    match (&args.campaign, &args.to) {
+        (Some(campaign), Some(whom)) => {
+            let batch = find(store, campaign).await?;
+            list.show(store, &batch, &lookup(store, &batch, whom).await?).await?;
         }
-        let lines: Vec<String> = shown.map(|shown| shown.line(paint)).collect();
-        if !headed && !lines.is_empty() {
-            headed = true;
-            out::data(paint.dim(format!("{:<36}  {:<16}  {:<14}  stands", "id", "to", "step")))?;
+        (None, Some(whom)) => {
+            for (batch, messages) in lookup_everywhere(store, whom).await? {
+                list.show(store, &batch, &messages).await?;
+            }
         }
-        out::lines(lines)?;
+        (Some(campaign), None) => {
+            let batch = find(store, campaign).await?;
+            let mut pages = Pages::of(store, &batch);
+            while let Some(page) = pages.next().await? {
+                list.show(store, &batch, &page).await?;
+            }
+        }
+        (None, None) => {}
     }
-    if !headed {
-        out::talk("No message of it is like that.");
+    if !list.is_headed {
+        out::talk("No message is like that.");
     }
     Ok(Exit::Done)
+}
+
+/// A list under way.
+struct List<'a> {
+    args: &'a Args,
+    paint: Paint,
+    is_headed: bool,
+}
+
+impl List<'_> {
+    fn wants(&self, batch: &Batch, message: &Loaded) -> bool {
+        let present = as_counted(batch, &message.present);
+        self.args.state.is_none_or(|state| state == Stands::of(present.state))
+            && self.args.outcome.is_none_or(|outcome| present.outcome() == Some(outcome))
+            && (!self.args.unknown || StepIndex::all().any(|step| present.marks.unknown(step)))
+    }
+
+    async fn show(&mut self, store: &dyn Store, batch: &Batch, page: &[Loaded]) -> anyhow::Result<()> {
+        let plan = store.plan(batch.id).await?;
+        let wanted = page.iter().filter(|message| self.wants(batch, message));
+        let shown: Vec<Shown> = wanted.map(|message| Shown::new(message, batch, plan.as_ref())).collect();
+        if self.args.json {
+            let lines: Result<Vec<String>, _> = shown.iter().map(serde_json::to_string).collect();
+            return out::lines(lines?);
+        }
+        if !self.is_headed && !shown.is_empty() {
+            self.is_headed = true;
+            out::data(self.paint.dim(format!("{:<36}  {:<16}  {:<14}  stands", "id", "to", "step")))?;
+        }
+        let of = if self.args.campaign.is_none() { format!("  {}", name_of(batch)) } else { String::new() };
+        out::lines(shown.iter().map(|shown| shown.line(self.paint) + &of))
+    }
 }

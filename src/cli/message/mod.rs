@@ -19,7 +19,8 @@ pub(super) enum Command {
 Examples:
   volley message list 'November promo'
   volley message list 'November promo' --outcome undelivered
-  volley message list 'November promo' --unknown --json | jq -r .id")]
+  volley message list 'November promo' --unknown --json | jq -r .id
+  volley message list --to +6581234510            of every campaign")]
     List(list::Args),
     /// Where one message stands: its recipient, its step, its outcome, and each hand-over.
     #[command(after_help = "\

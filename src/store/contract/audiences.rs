@@ -1,7 +1,7 @@
 //! Audiences are hidden while they grow, and for ever the same afterwards.
 
 use super::*;
-use crate::store::Error;
+use crate::store::{Error, Whom};
 
 for_every_store!(
     an_audience_is_hidden_until_it_is_published,
@@ -14,6 +14,7 @@ for_every_store!(
     an_audience_in_use_cannot_be_removed_named_or_not,
     a_removed_audience_is_gone_with_its_people_and_its_name_is_free,
     nothing_is_added_to_what_was_removed,
+    somebody_is_found_wherever_they_stand,
     a_sweep_takes_what_was_abandoned_and_nothing_else,
 );
 
@@ -188,4 +189,27 @@ async fn a_sweep_takes_what_was_abandoned_and_nothing_else(desk: Desk) {
     assert_eq!(desk.recipients(growing, 0, 10).await.unwrap().len(), 5);
     assert_eq!(desk.recipients(published, 0, 10).await.unwrap().len(), 3);
     assert_eq!(desk.sweep_unpublished(desk.now()).await.unwrap(), 0);
+}
+
+async fn somebody_is_found_wherever_they_stand(desk: Desk) {
+    let first = desk.begin(Some("first")).await;
+    for n in (0..90).step_by(30) {
+        desk.add_recipients(first, n, recipients(n..n + 30)).await.unwrap();
+    }
+    desk.publish_audience(first, 90, "{}".to_owned()).await.unwrap();
+    let second = desk.begin(Some("second")).await;
+    let twice = [recipients(40..41), recipients(7..8), recipients(40..41)].concat();
+    desk.add_recipients(second, 0, twice).await.unwrap();
+    desk.publish_audience(second, 3, "{}".to_owned()).await.unwrap();
+    let somebody = recipients(40..41).remove(0);
+    let number = || Whom::Number(somebody.msisdn);
+    let everywhere = desk.places_of(number(), None).await.unwrap();
+    assert_eq!(everywhere, [(first, 40), (second, 0), (second, 2)]);
+    assert_eq!(desk.places_of(number(), Some(vec![second])).await.unwrap(), [(second, 0), (second, 2)]);
+    let id = Whom::ClientId(somebody.client_message_id.unwrap().to_string());
+    assert_eq!(desk.places_of(id, None).await.unwrap(), everywhere);
+    let nobody = Whom::Number(recipients(90..91)[0].msisdn);
+    assert_eq!(desk.places_of(nobody, None).await.unwrap(), []);
+    desk.remove_audience(second).await.unwrap();
+    assert_eq!(desk.places_of(number(), None).await.unwrap(), [(first, 40)]);
 }

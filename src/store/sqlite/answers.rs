@@ -15,7 +15,7 @@ use crate::domain::{
 use crate::store::{
     Along, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Copied, Dial, Edition, Event, Heard, Hold,
     Inbound, InboundOf, Lane, NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt, Result, Said,
-    Scope, Sender, Signals, Spread, StepHold, Store, TierPlace, Turns, Walk, Whole, Wish,
+    Scope, Sender, Signals, Spread, StepHold, Store, TierPlace, Turns, Walk, Whole, Whom, Wish,
 };
 
 #[async_trait::async_trait]
@@ -63,6 +63,11 @@ impl Store for Sqlite {
 
     async fn numbers(&self, audience: AudienceId, from: u32, limit: u32) -> Result<Vec<Msisdn>> {
         self.read("read numbers", move |c| Box::pin(audiences::numbers(c, audience, from, limit))).await
+    }
+
+    async fn places_of(&self, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Vec<(AudienceId, u32)>> {
+        self.read("look for somebody", move |c| Box::pin(async move { audiences::places_of(c, &whom, within).await }))
+            .await
     }
 
     async fn begin_batch(&self, new: NewBatch) -> Result<BatchId> {

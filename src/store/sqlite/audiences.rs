@@ -1,13 +1,15 @@
 //! Audiences: hidden while they grow, then visible at once.
 
+use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::messages::number;
-use super::rows::{Bound, Line, for_values, lines, moment, msisdn, packed, small};
+use super::rows::{Bound, Line, for_values, json_list, lines, moment, msisdn, packed, small};
 use super::{Error, Work};
 use crate::domain::{AudienceId, BatchId, Country, Fields, Msisdn, Recipient, Timestamp};
-use crate::store::{Audience, AudiencePart, KnownAs, NewAudience};
+use crate::store::sieve::{may_hold, sieve};
+use crate::store::{Audience, AudiencePart, KnownAs, NewAudience, Whom};
 
 /// Recipients or messages removed in one transaction, so that none lasts long.
 pub(super) const REMOVED_AT_ONCE: u32 = 5_000;
@@ -66,6 +68,14 @@ pub(super) async fn add(
         .rows_affected();
     if touched == 0 {
         return Err(gone(audience).into());
+    }
+    if !recipients.is_empty() {
+        sqlx::query("INSERT INTO sieve (audience, first, bits) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
+            .bind(audience.0)
+            .bind(first)
+            .bind(sieve(&recipients))
+            .execute(&mut *connection)
+            .await?;
     }
     let numbered: Vec<(i64, &Recipient)> = (i64::from(first)..).zip(&recipients).collect();
     for_values(
@@ -173,6 +183,7 @@ pub(super) async fn remove_piece(connection: &mut SqliteConnection, audience: Au
     if removed >= u64::from(REMOVED_AT_ONCE) {
         return Ok(false);
     }
+    sqlx::query("DELETE FROM sieve WHERE audience = ?1").bind(audience.0).execute(&mut *connection).await?;
     sqlx::query("DELETE FROM audience WHERE id = ?1 AND ready = 0").bind(audience.0).execute(connection).await?;
     Ok(true)
 }
@@ -288,3 +299,48 @@ pub(super) fn recipient(row: &SqliteRow) -> Work<Recipient> {
         fields: Fields::from_packed(row.try_get("fields")?),
     })
 }
+
+/// Pieces whose sieves say that somebody may be in them are looked through.
+pub(super) async fn places_of(
+    connection: &mut SqliteConnection,
+    whom: &Whom,
+    within: Option<Vec<AudienceId>>,
+) -> Work<Vec<(AudienceId, u32)>> {
+    let within = within.map(|audiences| json_list(audiences.iter().map(|id| i64::from(id.0))));
+    let mut pieces = Vec::new();
+    let mut rows = sqlx::query(SIEVES).bind(within).fetch(&mut *connection);
+    while let Some(row) = rows.try_next().await? {
+        if may_hold(row.try_get("bits")?, whom) {
+            pieces.push((AudienceId(small(&row, "audience")?), small::<u32>(&row, "first")?));
+        }
+    }
+    drop(rows);
+    let mut places = Vec::new();
+    for (audience, first) in pieces {
+        let query = match whom {
+            Whom::Number(msisdn) => sqlx::query(IN_PIECE_BY_NUMBER).bind(audience.0).bind(first).bind(number(*msisdn)),
+            Whom::ClientId(id) => sqlx::query(IN_PIECE_BY_ID).bind(audience.0).bind(first).bind(id.clone()),
+        };
+        for row in query.fetch_all(&mut *connection).await? {
+            places.push((audience, small(&row, "n")?));
+        }
+    }
+    Ok(places)
+}
+
+const SIEVES: &str = "SELECT audience, first, bits FROM sieve
+     WHERE ?1 IS NULL OR audience IN (SELECT value FROM json_each(?1)) ORDER BY audience, first";
+
+macro_rules! in_piece {
+    ($is_it:literal) => {
+        concat!(
+            "SELECT n FROM recipient WHERE audience = ?1 AND n >= ?2 AND n < coalesce(
+                 (SELECT first FROM sieve WHERE audience = ?1 AND first > ?2 ORDER BY first LIMIT 1), 4294967296)
+             AND ",
+            $is_it,
+            " ORDER BY n"
+        )
+    };
+}
+pub(super) const IN_PIECE_BY_NUMBER: &str = in_piece!("msisdn = ?3");
+pub(super) const IN_PIECE_BY_ID: &str = in_piece!("client_message_id = ?3");

@@ -49,6 +49,10 @@ async fn every_statement_of_the_hot_path_uses_its_index() {
         (looks::NEXT_DUE, &["SEARCH message USING", "message_due"]),
         (looks::TURNS, &["message_queue (lane=? AND batch=? AND step=?)"]),
         (looks::LOAD, &["SEARCH message USING PRIMARY KEY (batch=? AND n=?)"]),
+        (
+            audiences::IN_PIECE_BY_NUMBER,
+            &["SEARCH recipient USING PRIMARY KEY (audience=? AND n>? AND n<?)", "SEARCH sieve USING"],
+        ),
         (audiences::NUMBERS, &["SEARCH recipient USING PRIMARY KEY (audience=? AND n>?)"]),
         (
             receipts::BY_ID_AND_UMID,

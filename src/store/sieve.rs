@@ -1,0 +1,106 @@
+//! Whom a piece of an audience may hold, in a byte and a half for each: a Bloom filter over numbers and clients' own ids.
+//!
+//! Recipients are stored in the order of their file. An index by number would have to be sorted while it grows, which takes
+//! as long again as an import; a piece that somebody may be in is looked through instead, and hardly another one is.
+
+use crate::domain::{Msisdn, Recipient};
+
+/// With so many bits for each key, and as many probes, one in three hundred pieces is looked through in vain.
+const BITS: usize = 12;
+const PROBES: u64 = 8;
+
+/// By what a recipient is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whom {
+    Number(Msisdn),
+    /// A `ClientMessageId` of the recipient file.
+    ClientId(String),
+}
+
+impl Whom {
+    fn key(&self) -> u64 {
+        match self {
+            Self::Number(number) => mixed(number.get()),
+            Self::ClientId(id) => of_text(id),
+        }
+    }
+}
+
+/// The sieve of these recipients.
+pub(super) fn sieve(recipients: &[Recipient]) -> Vec<u8> {
+    let ids = recipients.iter().filter_map(|recipient| recipient.client_message_id.as_deref());
+    let keys = recipients.len() + ids.clone().count();
+    let mut bytes = vec![0_u8; (keys * BITS).div_ceil(8)];
+    let numbers = recipients.iter().map(|recipient| mixed(recipient.msisdn.get()));
+    for key in numbers.chain(ids.map(of_text)) {
+        for (byte, bit) in probes(key, bytes.len()) {
+            if let Some(byte) = bytes.get_mut(byte) {
+                *byte |= bit;
+            }
+        }
+    }
+    bytes
+}
+
+/// Whether a piece with this sieve may hold somebody.
+pub(super) fn may_hold(sieve: &[u8], whom: &Whom) -> bool {
+    probes(whom.key(), sieve.len()).all(|(byte, bit)| sieve.get(byte).is_some_and(|there| there & bit != 0))
+}
+
+fn probes(key: u64, bytes: usize) -> impl Iterator<Item = (usize, u8)> {
+    let bits = (bytes as u64 * 8).max(1);
+    // The step is odd, so that no two probes are the same.
+    let (first, step) = (key & 0xffff_ffff, key >> 32 | 1);
+    (0..PROBES).map(move |probe| {
+        let bit = (first + probe * step) % bits;
+        (usize::try_from(bit / 8).unwrap_or_default(), 1 << (bit % 8))
+    })
+}
+
+/// These stay as they are for ever: what they make is on disk.
+const fn mixed(key: u64) -> u64 {
+    let key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let key = (key ^ (key >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    key ^ (key >> 31)
+}
+
+fn of_text(text: &str) -> u64 {
+    mixed(text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Country, Fields};
+
+    fn recipient(n: u64) -> Recipient {
+        Recipient {
+            msisdn: Msisdn::try_from(6_581_000_000 + n).unwrap(),
+            country: Country::WORLD,
+            client_message_id: n.is_multiple_of(2).then(|| format!("spring-{n}").into()),
+            fields: Fields::from_packed("[]".to_owned()),
+        }
+    }
+
+    #[test]
+    fn everybody_in_a_piece_passes_its_sieve_and_hardly_anybody_else() {
+        let piece: Vec<Recipient> = (0..2_000).map(recipient).collect();
+        let sieve = sieve(&piece);
+        assert_eq!(sieve.len(), 4_500);
+        for recipient in &piece {
+            assert!(may_hold(&sieve, &Whom::Number(recipient.msisdn)));
+            let id = recipient.client_message_id.as_deref().map(|id| Whom::ClientId(id.to_owned()));
+            assert!(id.is_none_or(|id| may_hold(&sieve, &id)));
+        }
+        let others = (2_000..102_000).filter(|n| may_hold(&sieve, &Whom::Number(recipient(*n).msisdn))).count();
+        assert!(others < 600, "{others} of 100,000 pass");
+        assert!(!may_hold(&super::sieve(&[]), &Whom::ClientId("spring-0".to_owned())));
+    }
+
+    /// What is on disk was made by the same numbers.
+    #[test]
+    fn keys_stay_as_they_are() {
+        assert_eq!(mixed(6_581_234_510), 0x4164_cfed_b3bf_0d5f);
+        assert_eq!(of_text("spring-0001"), 0x4e02_da70_1ab2_09b2);
+    }
+}
