@@ -139,6 +139,8 @@ CREATE TABLE batch (
     cancelled_at INTEGER,
     finished_at INTEGER,
     settled_at INTEGER,
+    -- Since when its messages are gone.
+    purged_at INTEGER,
     -- Hand-overs a second, as the node that sends last measured it.
     pace REAL NOT NULL DEFAULT 0,
     pace_at INTEGER NOT NULL DEFAULT 0

@@ -40,6 +40,9 @@ impl Launcher<'_> {
     /// Launches a campaign once more: the same steps, as they were frozen, for the same people or some of them. It is a
     /// campaign of its own, and knows nothing of the first.
     pub async fn again(&self, batch: &Batch, again: &Again) -> Result<Launched, LaunchError> {
+        if batch.purged_at.is_some() {
+            return Err(LaunchError::Purged);
+        }
         let now = self.clock.now();
         let mut plan = self.store.plan(batch.id).await?.ok_or(LaunchError::NoPlan)?;
         self.has_lanes(&plan)?;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::claims::Checks;
 use super::copied::{Progress, copied};
 use super::report::Unknown;
-use crate::domain::{BatchId, BatchState, CampaignId};
+use crate::domain::{BatchId, BatchState, CampaignId, Timestamp};
 use crate::store::{KeptGap, Result, Scope, Store, StrayKind};
 
 /// What an audit has found.
@@ -17,6 +17,9 @@ pub struct Audit {
     pub id: String,
     pub name: String,
     pub state: BatchState,
+    /// Since when there is nothing left to look at: what it was made of has been purged.
+    #[serde(serialize_with = "maybe_text", skip_serializing_if = "Option::is_none")]
+    pub purged_at: Option<Timestamp>,
     /// Whether every claim holds.
     pub holds: bool,
     pub claims: Vec<Claim>,
@@ -79,23 +82,34 @@ pub async fn audit(store: &dyn Store, batch: BatchId, mut seen: impl FnMut(Progr
     let Some(mut walk) = copied(store, batch, Scope::FactsAndTwins, &mut seen).await? else { return Ok(None) };
     let all = u64::from(walk.frame.batch.messages);
     let mut checks = Checks::new(walk.frame.clone(), gaps);
+    if walk.frame.batch.purged_at.is_some() {
+        return Ok(Some(of(checks, Vec::new())));
+    }
     while let Some(page) = walk.next().await? {
         page.iter().for_each(|whole| checks.message(whole));
         seen(Progress::Seen(checks.messages), all);
     }
     checks.twins(&walk.twins);
-    Ok(Some(of(checks)))
+    checks.close();
+    let claims = checks.claims();
+    Ok(Some(of(checks, claims)))
 }
 
-fn of(mut checks: Checks) -> Audit {
-    checks.close();
+fn maybe_text<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => at.as_text(serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn of(mut checks: Checks, claims: Vec<Claim>) -> Audit {
     let batch = &checks.frame.batch;
     let id = CampaignId { batch: batch.id, tag: batch.tag }.to_string();
-    let claims = checks.claims();
     Audit {
         name: batch.name.clone().unwrap_or_else(|| id.clone()),
         id,
         state: batch.state,
+        purged_at: batch.purged_at,
         holds: claims.iter().all(Claim::holds),
         claims,
         messages: checks.messages,

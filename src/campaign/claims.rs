@@ -6,7 +6,7 @@ use super::audit::{Claim, Example};
 use super::replay::{Life, Told, begun_at, replay};
 use super::report::{Report, UNKNOWN_SHOWN, Unknown};
 use crate::domain::{
-    Country, Ending, Marks, MessageId, MessageKey, Outcome, Plan, Span, State, StepIndex, Tallies, Timestamp,
+    Country, Ending, Marks, MessageId, MessageKey, Msisdn, Outcome, Plan, Span, State, StepIndex, Tallies, Timestamp,
 };
 use crate::engine::{Made, REPEATED_FOR, Rule};
 use crate::store::{Frame, Verdict, Whole};
@@ -277,6 +277,10 @@ impl Checks {
     }
 
     fn conditions(&mut self, whole: &Whole) {
+        if whole.message.msisdn == Msisdn::ERASED {
+            // Of whom nobody knows any more where they were.
+            return;
+        }
         self.looks(Of::Conditions, 1);
         let marks = match self.latest {
             Some((country, marks)) if country == whole.country => marks,

@@ -41,6 +41,8 @@ pub enum LaunchError {
     NoLane,
     #[error("its steps are in this database no more, so it cannot go once more")]
     NoPlan,
+    #[error("its messages have been purged, so nobody knows any more whom it was for")]
+    Purged,
     #[error("nobody came out of it so, so there is nobody to write to; `volley campaign report` says who came out how")]
     NobodyAgain,
 }

@@ -28,9 +28,9 @@ pub async fn lookup_everywhere(store: &dyn Store, whom: &str) -> Result<Vec<(Bat
 }
 
 /// Where somebody stands in audiences.
-type Places = HashMap<AudienceId, Vec<u32>>;
+pub(super) type Places = HashMap<AudienceId, Vec<u32>>;
 
-async fn places_of(store: &dyn Store, whom: &str, within: Option<Vec<AudienceId>>) -> Result<Places> {
+pub(super) async fn places_of(store: &dyn Store, whom: &str, within: Option<Vec<AudienceId>>) -> Result<Places> {
     let number = whom.trim().parse::<Msisdn>().ok().map(Whom::Number);
     let mut places = Places::new();
     for whom in number.into_iter().chain([Whom::ClientId(whom.to_owned())]) {

@@ -66,6 +66,14 @@ fn lines(audit: &Audit, paint: Paint) -> Vec<String> {
         )),
         String::new(),
     ];
+    if let Some(at) = audit.purged_at {
+        let at = campaign::moment(at, None);
+        lines.truncate(1);
+        lines.push(format!(
+            "Purged at {at}: its messages and their facts are gone, so there is nothing to hold it against."
+        ));
+        return lines;
+    }
     for claim in &audit.claims {
         lines.extend(of_claim(claim, paint));
     }

@@ -27,6 +27,7 @@ mod optout;
 mod out;
 mod pace;
 mod progress;
+mod purge;
 mod reply;
 mod room;
 mod serve;
@@ -107,6 +108,8 @@ enum Command {
     /// What people wrote back.
     #[command(subcommand)]
     Reply(reply::Command),
+    /// Remove what is not to be kept for ever: campaigns that settled long ago, or one recipient everywhere.
+    Purge(purge::Args),
     /// Figures of this machine, each against a limit measured in the same run.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -144,6 +147,7 @@ impl Cli {
             Command::Audit(args) => audit::run(args, &ground()?).await,
             Command::OptOut(command) => optout::run(command, &ground()?).await,
             Command::Reply(command) => reply::run(command, &ground()?).await,
+            Command::Purge(args) => purge::run(args, &ground()?).await,
             Command::Bench(command) => bench::run(command).await,
             Command::Config(command) => config::run(&command, &ground()?),
             Command::Events(args) => events::run(args, &ground()?).await,

@@ -22,7 +22,7 @@ mod server;
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::{Channel, Step, Tier};
+use crate::domain::{Channel, Span, Step, Tier};
 
 pub use error::{At, Error};
 pub use keys::{hint, nearest};
@@ -57,6 +57,8 @@ pub struct Config {
     pub opt_out: Keywords,
     /// Where it stands what messages cost.
     pub prices: Option<PathBuf>,
+    /// After how long a campaign that has settled is purged; nothing where everything is kept.
+    pub retention: Option<Span>,
 }
 
 /// A configuration, and how it came about.
@@ -74,6 +76,19 @@ pub struct Loaded {
 /// `[prices]`: the list of what messages cost.
 fn prices(reader: &mut Reader<'_>) -> Result<Option<PathBuf>, Error> {
     Ok(reader.text("file")?.map(|path| reader.resolve("file", &path)))
+}
+
+/// `[retention]`: windows, places of a tier and questions to the provider look back for a day.
+const SHORTEST_RETENTION: Span = Span::from_secs(2 * 86_400);
+
+fn retention(reader: &mut Reader<'_>) -> Result<Option<Span>, Error> {
+    let Some(after) = reader.parsed::<Span>("after")? else { return Ok(None) };
+    if after < SHORTEST_RETENTION {
+        let problem =
+            format!("{after} is too short: what is purged is gone for good; write {SHORTEST_RETENTION} or more");
+        return Err(reader.wrong("after", problem));
+    }
+    Ok(Some(after))
 }
 
 impl Config {
@@ -122,10 +137,20 @@ impl Config {
         let provider = Provider::read(&mut Reader::new(layers.plain(&keys::PROVIDER), &mut settings))?;
         let opt_out = Keywords::read(&mut Reader::new(layers.plain(&keys::OPT_OUT), &mut settings))?;
         let prices = prices(&mut Reader::new(layers.plain(&keys::PRICES), &mut settings))?;
+        let retention = retention(&mut Reader::new(layers.plain(&keys::RETENTION), &mut settings))?;
         let found = lanes::read(&layers, &provider, &mut settings)?;
         let routes = route::read(layers.routes(), provider.sub_account.as_deref(), &found.lanes, &mut settings)?;
-        let config =
-            Self { database, server, provider, lanes: found.lanes, accounts: found.accounts, routes, opt_out, prices };
+        let config = Self {
+            database,
+            server,
+            provider,
+            lanes: found.lanes,
+            accounts: found.accounts,
+            routes,
+            opt_out,
+            prices,
+            retention,
+        };
         Ok(Loaded { config, file: file.map(|(path, _)| path.to_owned()), settings, warnings: found.warnings })
     }
 

@@ -18,6 +18,12 @@ impl Msisdn {
     const SHORTEST: u64 = 1_000_000;
     pub const LONGEST: u64 = 999_999_999_999_999;
 
+    /// Stands where somebody's number was before they were erased: no country has the code 999.
+    pub const ERASED: Self = match NonZeroU64::new(Self::LONGEST) {
+        Some(number) => Self(number),
+        None => unreachable!(),
+    };
+
     pub fn get(self) -> u64 {
         self.0.get()
     }

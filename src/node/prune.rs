@@ -1,9 +1,10 @@
-//! Removes old strays and tier slots: when a node starts, and once a day while it runs.
+//! Removes old strays and tier slots when a node starts, and once a day while it runs; and then what is kept no longer.
 
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::campaign;
 use crate::clock::Clock;
 use crate::domain::{Causes, Span, Tier, Timestamp, Told};
 use crate::store::{Result, Store};
@@ -18,13 +19,15 @@ const AFTER_FAILURE: Span = Span::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Pruner {
     store: Arc<dyn Store>,
+    /// After how long a settled campaign goes.
+    retention: Option<Span>,
     next: Timestamp,
 }
 
 impl Pruner {
     /// Due at once.
-    pub(super) const fn new(store: Arc<dyn Store>, now: Timestamp) -> Self {
-        Self { store, next: now }
+    pub(super) const fn new(store: Arc<dyn Store>, retention: Option<Span>, now: Timestamp) -> Self {
+        Self { store, retention, next: now }
     }
 
     /// Prunes where a day has passed since the last time. Returns when to do so again.
@@ -37,17 +40,35 @@ impl Pruner {
         Ok(self.next)
     }
 
+    /// Removes campaigns whose time is up, in pieces, however long that takes.
+    async fn purge(&self, clock: &dyn Clock) -> Result<()> {
+        let Some(after) = self.retention else { return Ok(()) };
+        let overdue = campaign::overdue(self.store.as_ref(), clock.now() - after).await?;
+        campaign::purge(self.store.as_ref(), clock, &overdue, |_| ()).await.map(drop)
+    }
+
     pub(super) async fn run(mut self, clock: Arc<dyn Clock>, stop: CancellationToken) {
         let told = Told::default();
+        let mut purged_until = None;
         while !stop.is_cancelled() {
-            let next = match self.run_once(clock.now()).await {
+            let pruned = self.run_once(clock.now()).await;
+            let done = match pruned {
+                // Once a day, behind the rest, and left where it is when the server stops.
+                Ok(next) if purged_until != Some(next) => tokio::select! {
+                    () = stop.cancelled() => return,
+                    purged = self.purge(clock.as_ref()) => purged.map(|()| next),
+                },
+                pruned => pruned,
+            };
+            let next = match done {
                 Ok(next) => {
+                    purged_until = Some(next);
                     told.ends();
                     next
                 }
                 Err(error) => {
                     if told.begins() {
-                        tracing::warn!(error = %Causes(&error), "cannot remove old strays and tier slots; trying again");
+                        tracing::warn!(error = %Causes(&error), "cannot remove what is too old; trying again");
                     }
                     clock.now() + AFTER_FAILURE
                 }
@@ -56,6 +77,50 @@ impl Pruner {
                 () = stop.cancelled() => {}
                 () = clock.sleep_until(next) => {}
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::domain::{BatchId, BatchState, Channel, Plan, Step, Tag};
+    use crate::store::{self, KnownAs, NewAudience, NewBatch};
+
+    async fn settled(store: &dyn Store, at: Timestamp) -> BatchId {
+        let (known_as, source) = (KnownAs::Nothing, "people.csv".to_owned());
+        let audience = NewAudience { known_as, source, columns: Vec::new(), now: at };
+        let audience = store.begin_audience(audience).await.unwrap();
+        store.publish_audience(audience, 0, "{}".to_owned()).await.unwrap();
+        let new = NewBatch {
+            tag: Tag::from_random(1),
+            plan: Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hi")]),
+            name: None,
+            audience: "people".to_owned(),
+            audience_ids: vec![audience],
+            starts_at: None,
+            now: at,
+        };
+        let batch = store.begin_batch(new).await.unwrap();
+        store.publish_batch(batch, BatchState::Running, at).await.unwrap();
+        for (from, to) in [(BatchState::Running, BatchState::Finished), (BatchState::Finished, BatchState::Settled)] {
+            store.move_batch(batch, vec![from], to, None, at).await.unwrap();
+        }
+        batch
+    }
+
+    #[tokio::test]
+    async fn what_settled_long_ago_is_purged_where_retention_says_so() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let store = store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
+        let day = |days: i64| Span::from_secs(days * 86_400);
+        let old = settled(store.as_ref(), clock.now() - day(91)).await;
+        let young = settled(store.as_ref(), clock.now() - day(89)).await;
+        let purged_at = async |batch| store.batch(batch).await.unwrap().unwrap().purged_at;
+        for (retention, wanted) in [(None, None), (Some(day(90)), Some(clock.now()))] {
+            Pruner::new(Arc::clone(&store), retention, clock.now()).purge(clock.as_ref()).await.unwrap();
+            assert_eq!((purged_at(old).await, purged_at(young).await), (wanted, None));
         }
     }
 }

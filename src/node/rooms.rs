@@ -74,7 +74,7 @@ impl Rooms {
         let Parts { config, store, clock, chance, .. } = parts;
         let (now, listened_until) = (clock.now(), started.listened_until);
         store.sweep_unpublished(now - HALF_DONE).await?;
-        let mut pruner = Pruner::new(Arc::clone(&store), now);
+        let mut pruner = Pruner::new(Arc::clone(&store), config.retention, now);
         pruner.run_once(now).await?;
         let gaps = Arc::new(Gaps::new(now, build::addresses(&config, store.as_ref()).await?));
         let mut missed = Vec::new();

@@ -16,9 +16,9 @@ use crate::store::{
     Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet,
     Copied, Dial, Dispatch, Edition, Epoch, Error, Event, Found, Heard, Hold, Holder, Inbound, InboundOf, Kept,
     KeptGap, Key, Lane, LaneState, Latest, Lease, LinkState, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes,
-    NotedBucket, OptIn, OptOut, Question, Receipt, Receipts, Result, Said, Scope, Sender, Signals, Spread, Started,
-    StepHold, Store, Stray, StrayCount, StrayKind, Taken, TierPlace, Turned, Turns, Unwritable, Walk, Whole, Whom,
-    Wish,
+    NotedBucket, OptIn, OptOut, Question, Receipt, Receipts, Result, Retention, Said, Scope, Sender, Signals, Spread,
+    Started, StepHold, Store, Stray, StrayCount, StrayKind, Taken, TierPlace, Turned, Turns, Unwritable, Walk, Whole,
+    Whom, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -204,6 +204,16 @@ through! {
         changes record_noting(changes: Vec<Change>, buckets: Vec<NotedBucket>) -> Vec<MessageKey>;
         reads in_flight(epoch: Epoch, after: Option<MessageKey>, limit: u32) -> Vec<Loaded>;
         writes give_back_places(portfolio: &str, people: Vec<(Msisdn, Timestamp)>) -> ();
+    }
+}
+
+through! {
+    Retention {
+        writes begin_purge(batch: BatchId, now: Timestamp) -> bool;
+        changes purge_piece(batch: BatchId) -> u32;
+        writes forget_texts(before: Timestamp) -> ();
+        changes erase(person: Msisdn, places: Vec<(AudienceId, u32)>, messages: Vec<MessageKey>) -> bool;
+        writes compact() -> ();
     }
 }
 

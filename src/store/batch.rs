@@ -91,6 +91,8 @@ pub struct Batch {
     pub cancelled_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub settled_at: Option<Timestamp>,
+    /// Since when its messages are gone; its counters stay.
+    pub purged_at: Option<Timestamp>,
     /// Hand-overs a second, and when that was measured.
     pub pace: (f64, Timestamp),
 }

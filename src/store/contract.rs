@@ -15,6 +15,7 @@ mod limits;
 mod nodes;
 mod people;
 mod receipts;
+mod retention;
 mod round_trip;
 mod tiers;
 mod timers;

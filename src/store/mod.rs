@@ -26,6 +26,7 @@ mod node_verbs;
 mod people;
 mod receipt_verbs;
 mod refusals;
+mod retention_verbs;
 mod sieve;
 mod signal;
 mod sqlite;
@@ -56,6 +57,7 @@ pub use model::{
 pub use node_verbs::Nodes;
 pub use people::{Alias, Inbound, InboundOf, OptIn, OptOut, Sender, Wish};
 pub use receipt_verbs::{Kept, Receipts, Taken};
+pub use retention_verbs::Retention;
 pub use sieve::Whom;
 pub use signal::{Hints, Signal, Signals};
 pub use sqlite::Sqlite;

@@ -28,11 +28,15 @@ impl Whom {
 
 /// The sieve of these recipients.
 pub(super) fn sieve(recipients: &[Recipient]) -> Vec<u8> {
-    let ids = recipients.iter().filter_map(|recipient| recipient.client_message_id.as_deref());
-    let keys = recipients.len() + ids.clone().count();
+    let numbers: Vec<Msisdn> = recipients.iter().map(|recipient| recipient.msisdn).collect();
+    of(&numbers, recipients.iter().filter_map(|recipient| recipient.client_message_id.as_deref()))
+}
+
+/// The sieve of these numbers and ids.
+pub(super) fn of<'a>(numbers: &[Msisdn], ids: impl Iterator<Item = &'a str> + Clone) -> Vec<u8> {
+    let keys = numbers.len() + ids.clone().count();
     let mut bytes = vec![0_u8; (keys * BITS).div_ceil(8)];
-    let numbers = recipients.iter().map(|recipient| mixed(recipient.msisdn.get()));
-    for key in numbers.chain(ids.map(of_text)) {
+    for key in numbers.iter().map(|number| mixed(number.get())).chain(ids.map(of_text)) {
         for (byte, bit) in probes(key, bytes.len()) {
             if let Some(byte) = bytes.get_mut(byte) {
                 *byte |= bit;

@@ -15,7 +15,7 @@ use crate::domain::{
 };
 
 #[async_trait::async_trait]
-pub trait Store: super::Dispatch + super::Nodes + super::Receipts {
+pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Retention {
     // Audiences: hidden while they grow, then visible at once and for ever the same.
 
     async fn begin_audience(&self, new: NewAudience) -> Result<AudienceId>;

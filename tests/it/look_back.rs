@@ -216,3 +216,50 @@ async fn where_nothing_has_happened_the_commands_say_so() {
         assert_eq!(run(folder.path(), &[args, &["--json"]].concat()).ended(0).stderr, "");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_purged_leaves_its_report_and_nothing_that_leads_to_anybody() {
+    let folder = site().await;
+    let at = folder.path();
+    let purge = |arguments: &[&str]| run(at, &[&["purge"], arguments].concat());
+    assert!(purge(&[]).ended(2).stderr.contains("volley purge --after 90d"));
+    assert!(purge(&["--after", "90d"]).ended(0).stdout.starts_with("No campaign that settled before"));
+    // A message to them has no outcome yet.
+    let open = purge(&["--recipient", "+6591000007", "--yes"]).ended(1);
+    assert!(open.stderr.contains("have no outcome yet") && open.stderr.contains(NAME), "{}", open.stderr);
+
+    let found = objects(run(at, &["message", "list", "--to", "+6591000000", "--json"]));
+    assert_eq!((found.len(), &found[0]["campaign"]), (1, &json!(NAME)));
+    let erased = purge(&["--recipient", "+6591000000", "--yes"]).ended(0);
+    assert!(erased.stderr.contains("Erased: 1 message and 1 row"), "{}", erased.stderr);
+    assert_eq!(run(at, &["message", "list", "--to", "+6591000000"]).ended(0).stdout, "");
+    let audit = run(at, &["audit", NAME, "--json"]).json();
+    let refuted: Vec<_> = audit["claims"].as_array().unwrap().iter().filter(|claim| claim["refuted"] != 0).collect();
+    assert!(refuted.is_empty(), "{refuted:#?}");
+
+    let mut database = SqliteConnectOptions::new().filename(at.join("volley.db")).connect().await.unwrap();
+    sqlx::query("UPDATE batch SET settled_at = 1, state = 7 WHERE id = 1").execute(&mut database).await.unwrap();
+    drop(database);
+    let report = run(at, &["campaign", "report", NAME]).ended(0).stdout;
+    let told = purge(&["--after", "90d"]).ended(0);
+    assert!(told.stdout.contains("1 campaign settled before") && told.stdout.contains(NAME), "{}", told.stdout);
+    assert!(told.stderr.contains("Nothing was removed"), "{}", told.stderr);
+    let done = purge(&["--after", "90d", "--yes"]).ended(0);
+    assert!(done.stderr.contains("10 messages removed"), "{}", done.stderr);
+    assert_eq!(purge(&["--after", "90d", "--json"]).ended(0).json()["campaigns"], json!([]));
+    let after = run(at, &["campaign", "report", NAME]).ended(0).stdout;
+    assert_eq!(after.lines().count(), report.lines().count(), "{report}\n{after}");
+    assert!(run(at, &["audit", NAME]).ended(0).stdout.contains("Purged at"));
+    assert!(run(at, &["message", "list", NAME]).ended(1).stderr.contains("was purged at"));
+    assert!(run(at, &["campaign", "export", NAME, "-"]).ended(1).stderr.contains("its figures stay"));
+    assert!(run(at, &["campaign", "retry", NAME, "--outcome", "silent"]).ended(1).stderr.contains("have been purged"));
+
+    assert!(purge(&["--compact"]).ended(0).stderr.contains("written anew"));
+    for file in ["volley.db", "volley.db-wal"] {
+        let bytes = std::fs::read(at.join(file)).unwrap_or_default();
+        let texts = String::from_utf8_lossy(&bytes);
+        for word in ["Thank you", "59100000"] {
+            assert!(!texts.contains(word), "{word} is left in {file}");
+        }
+    }
+}

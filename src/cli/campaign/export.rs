@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
-use super::{find, name_of};
+use super::{find, has_messages, name_of};
 use crate::campaign::{self, Columns, Progress};
 use crate::cli::exit::Usage;
 use crate::cli::interrupt::Interrupts;
@@ -32,6 +32,7 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     out::is_table(&args.file)?;
     let store = ground.existing_store().await?;
     let batch = find(store.as_ref(), &args.campaign).await?;
+    has_messages(&batch)?;
     let plan = store.plan(batch.id).await?.with_context(|| format!("\"{}\" has lost its plan", args.campaign))?;
     let columns = Columns::of(&plan, batch.tag, args.time_zone);
     let columns = columns.only(&args.columns).map_err(|error| Usage(format!("--columns: {error}")))?;

@@ -21,6 +21,7 @@ use clap::ValueEnum;
 
 use super::{Exit, Ground, watch};
 use crate::campaign::moment;
+use crate::cli::words::shell;
 use crate::config::nearest;
 use crate::domain::{BatchState, CampaignId, StepIndex, Zone};
 use crate::store::{Batch, Store};
@@ -250,6 +251,16 @@ pub(super) fn state(batch: &Batch, zone: Option<Zone>) -> String {
         }
         (state, _) => state.to_string(),
     }
+}
+
+/// Of a campaign that was purged nobody can look at its messages any more.
+pub(super) fn has_messages(batch: &Batch) -> anyhow::Result<()> {
+    let Some(at) = batch.purged_at else { return Ok(()) };
+    let (name, at) = (name_of(batch), moment(at, None));
+    anyhow::bail!(
+        "\"{name}\" was purged at {at}: its messages are gone; its figures stay, see `volley campaign report {}`",
+        shell(&name)
+    )
 }
 
 /// What people call it.

@@ -135,7 +135,7 @@ pub(super) async fn hide(connection: &mut SqliteConnection, audience: AudienceId
                 coalesce(first.name, audience.name, audience.source) AS audience
          FROM batch, json_each(batch.audience_ids) used JOIN audience ON audience.id = used.value
          LEFT JOIN audience first ON first.id = audience.part_of
-         WHERE audience.id = ?1 OR audience.part_of = ?1 LIMIT 1",
+         WHERE (audience.id = ?1 OR audience.part_of = ?1) AND batch.purged_at IS NULL LIMIT 1",
     )
     .bind(audience.0)
     .fetch_optional(&mut *connection)

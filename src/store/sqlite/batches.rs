@@ -5,12 +5,12 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::audiences::REMOVED_AT_ONCE;
-use super::messages::{Moves, count};
+use super::messages::{Moves, count, number};
 use super::rows::{json_list, maybe_moment, moment, small, step, word};
 use super::{Error, Work};
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Count, LaneId, Marks, Outcome, Plan, Present, SkipReason, State, StepIndex, Tag,
-    Tallies, Timestamp,
+    AudienceId, BatchId, BatchState, Count, LaneId, Marks, Msisdn, Outcome, Plan, Present, SkipReason, State,
+    StepIndex, Tag, Tallies, Timestamp,
 };
 use crate::store::{Batch, Event, NewBatch, Spread, Start};
 
@@ -99,7 +99,7 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
                FROM recipient JOIN start ON start.country =
                     iif(recipient.country IN (SELECT country FROM start), recipient.country, '')
                WHERE audience = ?2 AND n >= ?3 AND n < ?4
-                 AND n NOT IN (SELECT value FROM json_each(?13)) LIMIT -1) r
+                 AND n NOT IN (SELECT value FROM json_each(?13)) AND recipient.msisdn <> ?15 LIMIT -1) r
          WHERE true ON CONFLICT DO NOTHING",
     )
     .bind(spread.batch.0)
@@ -116,6 +116,7 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
     .bind(SkipReason::Excluded.code())
     .bind(json_list(spread.left_out.iter().copied().map(i64::from)))
     .bind(spread.over.map_or(1, |over| over.messages.max(1)))
+    .bind(number(Msisdn::ERASED))
     .execute(&mut *connection)
     .await?;
     let mut laid = laid_out(connection, piece, 1).await?;
@@ -355,6 +356,7 @@ fn batch(row: &SqliteRow) -> Work<Batch> {
         cancelled_at: maybe_moment(row, "cancelled_at")?,
         finished_at: maybe_moment(row, "finished_at")?,
         settled_at: maybe_moment(row, "settled_at")?,
+        purged_at: maybe_moment(row, "purged_at")?,
         pace: (row.try_get("pace")?, moment(row, "pace_at")?),
     })
 }

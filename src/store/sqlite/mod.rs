@@ -27,6 +27,8 @@ mod numbers;
 mod place;
 mod receipt_answers;
 mod receipts;
+mod retention;
+mod retention_answers;
 mod rows;
 mod script;
 mod serving;

@@ -30,7 +30,8 @@ const TWINS: usize = 100;
 /// From when on nothing more may leave: a person's own word counts from when it came, which may be after it was said.
 macro_rules! since {
     () => {
-        "iif(o.source = 0, (SELECT max(i.received) FROM inbound i WHERE i.msisdn = o.msisdn AND i.keyword = 0), o.since)"
+        "coalesce(iif(o.source = 0, (SELECT max(i.received) FROM inbound i WHERE i.msisdn = o.msisdn AND i.keyword = 0), NULL),
+                  o.since)"
     };
 }
 

@@ -1,0 +1,122 @@
+//! What is not kept for ever: campaigns that settled long ago, and recipients who ask to be forgotten.
+
+use std::collections::BTreeSet;
+
+use super::lookup::{lookup_everywhere, places_of};
+use crate::clock::Clock;
+use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Span, Timestamp};
+use crate::store::{Batch, Error, Event, Result, Store};
+
+/// Between two pieces others get the database.
+const PAUSE: Span = Span::from_millis(30);
+
+/// What is to go.
+#[derive(Debug, Clone)]
+pub struct Overdue {
+    before: Timestamp,
+    /// Campaigns that settled before then.
+    pub campaigns: Vec<Batch>,
+    /// Audiences that they alone have used, by name; one that only a campaign knows has none.
+    pub audiences: Vec<(AudienceId, Option<String>)>,
+    /// Campaigns of which a purge was begun earlier, and may not have come to its end.
+    begun: Vec<BatchId>,
+}
+
+/// What settled before `before`, with whatever nobody else uses of it.
+pub async fn overdue(store: &dyn Store, before: Timestamp) -> Result<Overdue> {
+    let all = store.batches(None).await?;
+    let is_overdue = |batch: &Batch| batch.settled_at.is_some_and(|at| at < before);
+    let (gone, stay): (Vec<Batch>, Vec<Batch>) = all.into_iter().partition(|b| b.purged_at.is_some() || is_overdue(b));
+    let ids = |batches: &[Batch]| -> BTreeSet<AudienceId> {
+        batches.iter().flat_map(|batch| batch.audience_ids.iter().copied()).collect()
+    };
+    let (free, used) = (ids(&gone), ids(&stay));
+    let (mut audiences, mut of_named) = (Vec::new(), BTreeSet::new());
+    for audience in store.audiences().await? {
+        let parts: Vec<AudienceId> = audience.parts.iter().map(|part| part.id).collect();
+        let was_used = parts.iter().any(|part| free.contains(part));
+        let is_used = parts.iter().any(|part| used.contains(part));
+        let is_old = audience.parts.iter().all(|part| part.begun_at < before);
+        if was_used && !is_used && is_old {
+            audiences.push((audience.id(), Some(audience.name)));
+        }
+        of_named.extend(parts);
+    }
+    let (campaigns, begun): (Vec<Batch>, Vec<Batch>) = gone.into_iter().partition(|batch| batch.purged_at.is_none());
+    let own = ids(&campaigns).into_iter().filter(|id| !of_named.contains(id) && !used.contains(id));
+    audiences.extend(own.map(|id| (id, None)));
+    Ok(Overdue { before, campaigns, audiences, begun: begun.iter().map(|batch| batch.id).collect() })
+}
+
+impl Overdue {
+    pub fn messages(&self) -> u64 {
+        self.campaigns.iter().map(|batch| u64::from(batch.messages)).sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.campaigns.is_empty() && self.audiences.is_empty()
+    }
+}
+
+/// Removes it, piece by piece, also beside a running server; `seen` hears how many messages went. What a stop leaves over
+/// goes with the next purge.
+pub async fn purge(store: &dyn Store, clock: &dyn Clock, overdue: &Overdue, mut seen: impl FnMut(u64)) -> Result<u64> {
+    let mut purged = 0;
+    for batch in &overdue.campaigns {
+        if store.begin_purge(batch.id, clock.now()).await? {
+            let text = format!("purged: its {} messages are removed, its report stays", batch.messages);
+            let subject = Event::of_campaign(batch.id, batch.name.as_deref());
+            store.note(Event { at: clock.now(), subject, text }).await?;
+        }
+    }
+    let campaigns = overdue.campaigns.iter().map(|batch| batch.id);
+    for batch in overdue.begun.iter().copied().chain(campaigns) {
+        loop {
+            let piece = store.purge_piece(batch).await?;
+            if piece == 0 {
+                break;
+            }
+            purged += u64::from(piece);
+            seen(purged);
+            clock.sleep(PAUSE).await;
+        }
+    }
+    for (audience, _) in &overdue.audiences {
+        match store.remove_audience(*audience).await {
+            // Somebody has launched it meanwhile.
+            Ok(()) | Err(Error::InUse { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    store.forget_texts(overdue.before).await?;
+    Ok(purged)
+}
+
+/// What became of erasing somebody.
+#[derive(Debug)]
+pub enum Erased {
+    /// So many messages, and so many places in audiences.
+    Done { messages: usize, places: usize },
+    /// Messages to them have no outcome yet, of these campaigns.
+    Open(Vec<Batch>),
+}
+
+/// Erases a recipient everywhere, unless something is under way to them. That they opted out stays.
+pub async fn erase(store: &dyn Store, person: Msisdn) -> Result<Erased> {
+    let found = lookup_everywhere(store, &person.to_string()).await?;
+    let is_open = |(_, messages): &&(Batch, Vec<crate::domain::Loaded>)| {
+        messages.iter().any(|message| message.present.outcome().is_none())
+    };
+    let open: Vec<Batch> = found.iter().filter(is_open).map(|(batch, _)| batch.clone()).collect();
+    if !open.is_empty() {
+        return Ok(Erased::Open(open));
+    }
+    let messages: Vec<MessageKey> = found.iter().flat_map(|(_, messages)| messages.iter().map(|m| m.key)).collect();
+    let places = places_of(store, &person.to_string(), None).await?;
+    let places: Vec<_> = places.into_iter().flat_map(|(id, ns)| ns.into_iter().map(move |n| (id, n))).collect();
+    let (of_messages, of_places) = (messages.len(), places.len());
+    if store.erase(person, places, messages).await? {
+        return Ok(Erased::Done { messages: of_messages, places: of_places });
+    }
+    Ok(Erased::Open(found.into_iter().map(|(batch, _)| batch).collect()))
+}

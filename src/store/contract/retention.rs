@@ -1,0 +1,183 @@
+//! What is purged is gone with every fact, and what is kept of it stays; whoever is erased is nowhere but among the opt-outs.
+
+use tokio::sync::watch;
+
+use super::*;
+use crate::domain::{Outcome, WishFrom};
+use crate::store::{Copied, InboundOf, OptOut, Scope, StrayKind, Whole, Whom};
+
+for_every_store!(
+    only_what_has_settled_is_purged,
+    what_is_purged_goes_with_every_fact_and_its_counters_stay,
+    an_audience_goes_once_only_purged_campaigns_have_used_it,
+    whoever_is_erased_is_nowhere_but_among_the_opt_outs,
+    nobody_is_erased_while_a_message_to_them_has_no_outcome,
+    who_was_erased_gets_no_message,
+);
+
+/// Every message of a batch was handed over and has arrived; somebody has answered each.
+async fn delivered(desk: &Desk, batch: BatchId, messages: u32) {
+    let claimed = desk.claimed(batch, messages).await.messages;
+    let told = claimed.iter().map(|claimed| accepted(&claimed.message, at(1))).collect();
+    assert!(desk.record(told).await.unwrap().is_empty());
+    for message in desk.all(batch, messages).await {
+        let state = State::Done { outcome: Outcome::Reached, skipped: None, at: at(2) };
+        let marks = message.present.marks.with_status(message.present.step, Status::Delivered);
+        let marks = marks.with_reached_by(message.present.step);
+        let told = change(&message, Present { state, marks, ..message.present });
+        let receipt = Receipt {
+            key: message.key,
+            step: StepIndex::FIRST,
+            stamp: at(2),
+            state: "delivered".to_owned(),
+            detail: String::new(),
+            code: 0,
+            received: at(2),
+            tries: None,
+            umid: None,
+            ruling: Ruling::default(),
+        };
+        assert!(desk.take_receipts(vec![receipt], Vec::new(), vec![told]).await.unwrap().is_empty());
+    }
+}
+
+fn wrote(n: u32, on: Option<BatchId>) -> Inbound {
+    Inbound {
+        umid: format!("{n} {on:?}"),
+        received: at(5),
+        said: at(5),
+        sub_account: "acme".to_owned(),
+        channel: Some(Channel::WhatsApp),
+        channel_id: String::new(),
+        msisdn: Some(person(n)),
+        called: None,
+        kind: "text".to_owned(),
+        keyword: None,
+        window: None,
+        on: on.map(|batch| (MessageKey { batch, n }, StepIndex::FIRST)),
+        raw: format!("{{\"from\":\"{}\"}}", person(n).get()),
+    }
+}
+
+async fn settle(desk: &Desk, batch: BatchId) {
+    for (from, to) in [(BatchState::Running, BatchState::Finished), (BatchState::Finished, BatchState::Settled)] {
+        assert!(desk.move_batch(batch, vec![from], to, None, at(9)).await.unwrap().is_some());
+    }
+}
+
+async fn purge(desk: &Desk, batch: BatchId) -> u32 {
+    let mut purged = 0;
+    loop {
+        match desk.purge_piece(batch).await.unwrap() {
+            0 => return purged,
+            piece => purged += piece,
+        }
+    }
+}
+
+async fn walked(desk: &Desk, batch: BatchId) -> Vec<Whole> {
+    let mut walk = desk.walk(batch, Scope::People, watch::channel(Copied::default()).0).await.unwrap().unwrap();
+    let mut all = Vec::new();
+    while let Some(page) = walk.next().await.unwrap() {
+        all.extend(page);
+    }
+    all
+}
+
+async fn only_what_has_settled_is_purged(desk: Desk) {
+    let batch = desk.batch_of(3).await;
+    assert!(!desk.begin_purge(batch, at(9)).await.unwrap());
+    assert_eq!(purge(&desk, batch).await, 0);
+    assert_eq!(desk.all(batch, 3).await.len(), 3);
+}
+
+async fn what_is_purged_goes_with_every_fact_and_its_counters_stay(desk: Desk) {
+    let (batch, other) = (desk.batch_of(2_500).await, desk.batch_of(3).await);
+    for (batch, messages) in [(batch, 2_500), (other, 3)] {
+        desk.claimed(batch, messages).await;
+        let told = desk.all(batch, messages).await.iter().map(|message| accepted(message, at(1))).collect();
+        assert!(desk.record(told).await.unwrap().is_empty());
+    }
+    desk.take_inbound(vec![wrote(0, Some(batch)), wrote(1, Some(other)), wrote(2, None)]).await.unwrap();
+    settle(&desk, batch).await;
+    let before = desk.tallies(batch).await.unwrap();
+    let answered = desk.replied(batch).await.unwrap();
+    assert_eq!(answered.len(), 1);
+    assert!(desk.begin_purge(batch, at(20)).await.unwrap());
+    assert_eq!(purge(&desk, batch).await, 2_500);
+    assert_eq!(desk.batch(batch).await.unwrap().unwrap().purged_at, Some(at(20)));
+    assert!(walked(&desk, batch).await.is_empty());
+    assert_eq!(desk.attempts(vec![MessageKey { batch, n: 7 }]).await.unwrap(), [vec![]]);
+    assert_eq!(desk.tallies(batch).await.unwrap(), before);
+    assert_eq!(desk.replied(batch).await.unwrap(), answered, "an answer is counted, and can be read no more");
+    assert!(walked(&desk, other).await.iter().all(|whole| whole.attempts.len() == 1), "another campaign stays");
+    desk.forget_texts(at(6)).await.unwrap();
+    let texts = desk.inbound(InboundOf::Everybody, 0, 10).await.unwrap();
+    let left: Vec<_> = texts.iter().map(|(_, text)| (text.msisdn, text.raw.is_empty())).collect();
+    assert_eq!(left, [(None, true), (Some(person(1)), false)]);
+}
+
+async fn an_audience_goes_once_only_purged_campaigns_have_used_it(desk: Desk) {
+    let batch = desk.batch_of(3).await;
+    let audience = desk.batch(batch).await.unwrap().unwrap().audience_ids[0];
+    delivered(&desk, batch, 3).await;
+    settle(&desk, batch).await;
+    assert!(desk.remove_audience(audience).await.is_err());
+    assert!(desk.begin_purge(batch, at(20)).await.unwrap());
+    purge(&desk, batch).await;
+    desk.remove_audience(audience).await.unwrap();
+    assert_eq!(desk.recipients(audience, 0, 10).await.unwrap(), []);
+}
+
+async fn whoever_is_erased_is_nowhere_but_among_the_opt_outs(desk: Desk) {
+    let batch = desk.batch_of(6).await;
+    let audience = desk.batch(batch).await.unwrap().unwrap().audience_ids[0];
+    delivered(&desk, batch, 6).await;
+    let out = OptOut { msisdn: person(4), since: at(8), from: WishFrom::Provider, source: "code 1".to_owned() };
+    desk.opt_out(vec![out]).await.unwrap();
+    desk.take_inbound(vec![wrote(4, Some(batch)), wrote(3, Some(batch))]).await.unwrap();
+    let stray = |n| Stray {
+        kind: StrayKind::NoAttempt,
+        received: at(7),
+        umid: None,
+        raw: format!("{{\"to\":{}}}", person(n).get()),
+    };
+    desk.take_receipts(Vec::new(), vec![stray(4), stray(3)], Vec::new()).await.unwrap();
+    let (place, key) = ((audience, 4), MessageKey { batch, n: 4 });
+    assert!(desk.erase(person(4), vec![place], vec![key]).await.unwrap());
+    for whom in [Whom::Number(person(4)), Whom::ClientId("theirs-4".to_owned())] {
+        assert_eq!(desk.places_of(whom, None).await.unwrap(), []);
+    }
+    assert_eq!(desk.places_of(Whom::Number(person(3)), None).await.unwrap(), [(audience, 3)]);
+    let all = walked(&desk, batch).await;
+    assert_eq!(all.iter().filter(|whole| whole.message.msisdn == person(4)).count(), 0);
+    let erased = &all[4];
+    assert_eq!((erased.message.msisdn, erased.number), (Msisdn::ERASED, Some(Msisdn::ERASED)));
+    assert_eq!(erased.message.present.outcome(), Some(Outcome::Reached));
+    assert_eq!(erased.attempts[0].umid, None);
+    let row = erased.recipient.as_ref().unwrap();
+    assert_eq!((row.client_message_id.as_deref(), row.fields.as_str()), (None, r#"["",""]"#));
+    let texts = desk.inbound(InboundOf::Everybody, 0, 10).await.unwrap();
+    assert_eq!(texts.iter().filter(|(_, text)| text.raw.contains(&person(4).get().to_string())).count(), 0);
+    assert_eq!(texts.len(), 2);
+    assert_eq!(desk.strays(StrayKind::NoAttempt, None, 10).await.unwrap().len(), 1);
+    assert_eq!(desk.opted_out(vec![person(4)]).await.unwrap(), [person(4)]);
+    assert_eq!(desk.wishes(person(4)).await.unwrap().len(), 1, "by what they are among the opt-outs");
+    desk.counters_equal_rows(batch, 6).await;
+}
+
+async fn nobody_is_erased_while_a_message_to_them_has_no_outcome(desk: Desk) {
+    let batch = desk.batch_of(2).await;
+    let key = MessageKey { batch, n: 1 };
+    assert!(!desk.erase(person(1), Vec::new(), vec![key]).await.unwrap());
+    assert_eq!(desk.one(batch, 1).await.msisdn, person(1));
+}
+
+async fn who_was_erased_gets_no_message(desk: Desk) {
+    let audience = desk.audience(Some("people"), 4).await;
+    assert!(desk.erase(person(2), vec![(audience, 2)], Vec::new()).await.unwrap());
+    let batch = desk.begin_batch_of(Some("later"), audience).await;
+    let spread = desk.spread_of(batch, audience, 4).await;
+    assert_eq!(desk.spread(spread).await.unwrap(), 3);
+    assert!(desk.load(vec![MessageKey { batch, n: 2 }]).await.unwrap().is_empty());
+}

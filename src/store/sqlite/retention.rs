@@ -1,0 +1,122 @@
+//! Forgetting: whole campaigns, piece by piece, and single recipients.
+
+use sqlx::{Row, SqliteConnection};
+
+use super::Work;
+use super::messages::number;
+use super::rows::{json_of, maybe_small, small};
+use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
+use crate::store::sieve;
+
+/// Messages that go in one transaction, each with some rows more.
+const PIECE: u32 = 2_000;
+
+pub(super) async fn begin(connection: &mut SqliteConnection, batch: BatchId, now: Timestamp) -> Work<bool> {
+    let begun = "UPDATE batch SET purged_at = coalesce(purged_at, ?2) WHERE id = ?1 AND settled_at IS NOT NULL";
+    let begun = sqlx::query(begun).bind(batch.0).bind(now.millis());
+    Ok(begun.execute(connection).await?.rows_affected() > 0)
+}
+
+/// The last of the next so many messages of a batch that is purged.
+pub(super) const PIECE_END: &str = "SELECT max(n) AS last, count(*) AS count FROM (SELECT n FROM message
+     WHERE batch = (SELECT id FROM batch WHERE id = ?1 AND purged_at IS NOT NULL) ORDER BY n LIMIT ?2)";
+
+/// What somebody wrote is unread from then on. The row stays, because it counts as an answer.
+macro_rules! unwrite {
+    ($which:literal) => {
+        concat!("UPDATE inbound SET msisdn = NULL, called = NULL, raw = '', umid = 'purged ' || id WHERE ", $which)
+    };
+}
+
+pub(super) async fn piece(connection: &mut SqliteConnection, batch: BatchId) -> Work<u32> {
+    let row = sqlx::query(PIECE_END).bind(batch.0).bind(PIECE).fetch_one(&mut *connection).await?;
+    let Some(last) = maybe_small::<u32>(&row, "last")? else { return Ok(0) };
+    for text in [
+        unwrite!("batch = ?1 AND n <= ?2"),
+        "DELETE FROM asked WHERE batch = ?1 AND n <= ?2",
+        "DELETE FROM receipt WHERE batch = ?1 AND n <= ?2",
+        "DELETE FROM attempt WHERE batch = ?1 AND n <= ?2",
+        "DELETE FROM message WHERE batch = ?1 AND n <= ?2",
+    ] {
+        sqlx::query(text).bind(batch.0).bind(last).execute(&mut *connection).await?;
+    }
+    small(&row, "count")
+}
+
+pub(super) async fn forget_texts(connection: &mut SqliteConnection, before: Timestamp) -> Work<u64> {
+    let gone = sqlx::query(
+        "DELETE FROM inbound WHERE id IN (SELECT id FROM inbound INDEXED BY inbound_nowhere
+             WHERE batch IS NULL AND received < ?1 ORDER BY id LIMIT ?2)",
+    );
+    Ok(gone.bind(before.millis()).bind(PIECE).execute(connection).await?.rows_affected())
+}
+
+pub(super) async fn erase(
+    connection: &mut SqliteConnection,
+    person: Msisdn,
+    places: Vec<(AudienceId, u32)>,
+    messages: Vec<MessageKey>,
+) -> Work<bool> {
+    let keys: Vec<(u32, u32)> = messages.iter().map(|key| (key.batch.0, key.n)).collect();
+    let keys = json_of(&keys, "message")?;
+    let open = "SELECT 1 FROM json_each(?1) k JOIN message m ON m.batch = k.value ->> 0 AND m.n = k.value ->> 1
+                WHERE m.state <> 3 LIMIT 1";
+    if sqlx::query(open).bind(&keys).fetch_optional(&mut *connection).await?.is_some() {
+        return Ok(false);
+    }
+    for text in [
+        "UPDATE message SET msisdn = ?2 FROM json_each(?1) k WHERE batch = k.value ->> 0 AND n = k.value ->> 1",
+        "UPDATE attempt SET umid = NULL, detail = NULL, adoptable = NULL FROM json_each(?1) k
+         WHERE batch = k.value ->> 0 AND n = k.value ->> 1",
+    ] {
+        sqlx::query(text).bind(&keys).bind(number(Msisdn::ERASED)).execute(&mut *connection).await?;
+    }
+    for (audience, n) in places {
+        erase_recipient(connection, audience, n).await?;
+    }
+    for text in [
+        unwrite!("msisdn = ?1"),
+        "DELETE FROM alias WHERE msisdn = ?1",
+        "DELETE FROM wish WHERE msisdn = ?1 AND id <> coalesce((SELECT max(w.id) FROM wish w
+             JOIN opt_out o ON o.msisdn = w.msisdn WHERE w.msisdn = ?1 AND w.wants = 0), -1)",
+        "DELETE FROM stray WHERE instr(raw, ?1) > 0",
+    ] {
+        sqlx::query(text).bind(number(person)).execute(&mut *connection).await?;
+    }
+    Ok(true)
+}
+
+/// The place stays, empty: others are counted from it. Its piece gets a sieve without them.
+async fn erase_recipient(connection: &mut SqliteConnection, audience: AudienceId, n: u32) -> Work<()> {
+    sqlx::query(
+        "UPDATE recipient SET msisdn = ?3, client_message_id = NULL,
+             fields = (SELECT json_group_array('') FROM json_each(recipient.fields)) WHERE audience = ?1 AND n = ?2",
+    )
+    .bind(audience.0)
+    .bind(n)
+    .bind(number(Msisdn::ERASED))
+    .execute(&mut *connection)
+    .await?;
+    let row = sqlx::query(
+        "SELECT max(first) AS first, coalesce((SELECT min(first) FROM sieve WHERE audience = ?1 AND first > ?2),
+             4294967296) AS until FROM sieve WHERE audience = ?1 AND first <= ?2",
+    );
+    let row = row.bind(audience.0).bind(n).fetch_one(&mut *connection).await?;
+    let Some(first) = row.try_get::<Option<i64>, _>("first")? else { return Ok(()) };
+    let rows = sqlx::query(
+        "SELECT msisdn, client_message_id FROM recipient WHERE audience = ?1 AND n >= ?2 AND n < ?3 AND msisdn <> ?4",
+    );
+    let rows = rows.bind(audience.0).bind(first).bind(row.try_get::<i64, _>("until")?).bind(number(Msisdn::ERASED));
+    let (mut numbers, mut ids) = (Vec::new(), Vec::new());
+    for row in rows.fetch_all(&mut *connection).await? {
+        numbers.push(super::rows::msisdn(&row, "msisdn")?);
+        ids.extend(row.try_get::<Option<String>, _>("client_message_id")?);
+    }
+    sqlx::query("UPDATE sieve SET bits = ?3 WHERE audience = ?1 AND first = ?2")
+        .bind(audience.0)
+        .bind(first)
+        .bind(sieve::of(&numbers, ids.iter().map(String::as_str)))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
