@@ -495,6 +495,7 @@ CREATE TABLE alias (
     msisdn INTEGER NOT NULL,
     PRIMARY KEY (channel, called, msisdn)
 ) WITHOUT ROWID;
+CREATE INDEX alias_person ON alias (msisdn);
 
 -- What people and the throttle decided, and what befell the node: for people to read.
 CREATE TABLE event (

@@ -8,7 +8,7 @@ use super::people::{PAGE, Part, People};
 use super::report::as_counted;
 use super::time::{PRESENT, Schedule, instant, roughly};
 use crate::config::Problem;
-use crate::domain::{Country, MessageKey, Outcome, Plan, Present, SkipReason, State, StepIndex};
+use crate::domain::{Country, Loaded, MessageKey, Msisdn, Outcome, Plan, Present, SkipReason, State, StepIndex};
 use crate::store::Batch;
 
 /// How a campaign goes once more.
@@ -40,9 +40,6 @@ impl Launcher<'_> {
     /// Launches a campaign once more: the same steps, as they were frozen, for the same people or some of them. It is a
     /// campaign of its own, and knows nothing of the first.
     pub async fn again(&self, batch: &Batch, again: &Again) -> Result<Launched, LaunchError> {
-        if batch.purged_at.is_some() {
-            return Err(LaunchError::Purged);
-        }
         let now = self.clock.now();
         let mut plan = self.store.plan(batch.id).await?.ok_or(LaunchError::NoPlan)?;
         self.has_lanes(&plan)?;
@@ -56,7 +53,12 @@ impl Launcher<'_> {
         if let Some(problem) = counts_from_its_launch(&plan).filter(|_| again.is_draft) {
             return Err(LaunchError::Problems(vec![problem]));
         }
-        let people = self.people_of(batch, again).await?;
+        let people = self.people_of(batch, again).await;
+        if self.store.batch(batch.id).await?.is_none_or(|batch| batch.purged_at.is_some()) {
+            // Perhaps only while they were looked up: then some were missing already.
+            return Err(LaunchError::Purged);
+        }
+        let people = people?;
         let beginnings = Beginnings::of(&plan, &schedule, &people.countries, now).map_err(LaunchError::Problems)?;
         let name = self.name_of(batch, again).await?;
         let prepared = Prepared::unwarned(name, people, plan, schedule, beginnings, now);
@@ -86,7 +88,9 @@ impl Launcher<'_> {
                 let keys = (from..until).map(|n| MessageKey { batch: batch.id, n: base + n }).collect();
                 // Who had no message of it has none of this one.
                 let messages = self.store.load(keys).await?;
-                let mut messages = messages.iter().filter(|message| again.is_for(batch, &message.present)).peekable();
+                let is_for =
+                    |message: &&Loaded| message.msisdn != Msisdn::ERASED && again.is_for(batch, &message.present);
+                let mut messages = messages.iter().filter(is_for).peekable();
                 for (n, recipient) in (from..).zip(self.store.recipients(part.id, from, until - from).await?) {
                     if messages.next_if(|message| message.key.n == base + n).is_some() {
                         *countries.entry(recipient.country).or_default() += 1;

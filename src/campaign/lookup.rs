@@ -17,10 +17,19 @@ pub async fn lookup(store: &dyn Store, batch: &Batch, whom: &str) -> Result<Vec<
 /// The messages of every campaign to `whom`, in the order of their launches.
 pub async fn lookup_everywhere(store: &dyn Store, whom: &str) -> Result<Vec<(Batch, Vec<Loaded>)>> {
     let places = places_of(store, whom, None).await?;
+    messages_everywhere(store, store.batches(None).await?, &places).await
+}
+
+/// Of these batches.
+pub(super) async fn messages_everywhere(
+    store: &dyn Store,
+    batches: Vec<Batch>,
+    places: &Places,
+) -> Result<Vec<(Batch, Vec<Loaded>)>> {
     let mut found = Vec::new();
-    for batch in store.batches(None).await? {
+    for batch in batches {
         if batch.audience_ids.iter().any(|audience| places.contains_key(audience)) {
-            let messages = messages_at(store, &batch, &places).await?;
+            let messages = messages_at(store, &batch, places).await?;
             found.extend((!messages.is_empty()).then_some((batch, messages)));
         }
     }
@@ -30,16 +39,21 @@ pub async fn lookup_everywhere(store: &dyn Store, whom: &str) -> Result<Vec<(Bat
 /// Where somebody stands in audiences.
 pub(super) type Places = HashMap<AudienceId, Vec<u32>>;
 
-pub(super) async fn places_of(store: &dyn Store, whom: &str, within: Option<Vec<AudienceId>>) -> Result<Places> {
+async fn places_of(store: &dyn Store, whom: &str, within: Option<Vec<AudienceId>>) -> Result<Places> {
     let number = whom.trim().parse::<Msisdn>().ok().map(Whom::Number);
-    let mut places = Places::new();
     for whom in number.into_iter().chain([Whom::ClientId(whom.to_owned())]) {
-        for (audience, n) in store.places_of(whom, within.clone()).await? {
-            places.entry(audience).or_default().push(n);
-        }
+        let places = placed(store, whom, within.clone()).await?;
         if !places.is_empty() {
-            break;
+            return Ok(places);
         }
+    }
+    Ok(Places::new())
+}
+
+pub(super) async fn placed(store: &dyn Store, whom: Whom, within: Option<Vec<AudienceId>>) -> Result<Places> {
+    let mut places = Places::new();
+    for (audience, n) in store.places_of(whom, within).await? {
+        places.entry(audience).or_default().push(n);
     }
     Ok(places)
 }

@@ -299,8 +299,17 @@ impl<'a> Run<'a> {
         if stands && told(&self.now) == told(row) {
             return Ok(());
         }
-        let stands = |present| words::stands(present, self.life.plan);
-        Err(format!("the row says {}, the facts lead to {}", stands(row), stands(&self.now)))
+        let stands = |present: &Present| {
+            let [first, accepted] = [present.first_left, present.accepted]
+                .map(|at| at.map_or_else(|| "never".to_owned(), Timestamp::rfc3339));
+            let ended = match present.state {
+                State::Done { at, .. } => format!(", ended {}", at.rfc3339()),
+                State::Queued { .. } | State::Sending { .. } | State::Awaiting { .. } => String::new(),
+            };
+            let stands = words::stands(present, self.life.plan);
+            format!("{stands}, first left {first}, accepted {accepted}{ended}")
+        };
+        Err(format!("the row says {}; the facts lead to {}", stands(row), stands(&self.now)))
     }
 }
 

@@ -218,7 +218,11 @@ impl Report {
             }
         }
         if plan.as_ref().is_none_or(|plan| !plan.is_again) {
-            report.left_out = left_out(&store.parts_of(batch.id).await?, batch.messages);
+            let parts = store.parts_of(batch.id).await?;
+            // Of audiences that have been purged nobody knows any more.
+            if parts.len() == batch.audience_ids.len() {
+                report.left_out = left_out(&parts, batch.messages);
+            }
         }
         report.unknown = unknown
             .into_iter()

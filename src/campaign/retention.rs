@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::lookup::{lookup_everywhere, places_of};
+use super::lookup::{messages_everywhere, placed};
 use crate::clock::Clock;
-use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Span, Timestamp};
-use crate::store::{Batch, Error, Event, Result, Store};
+use crate::domain::{AudienceId, BatchId, Loaded, MessageKey, Msisdn, Span, Timestamp};
+use crate::store::{Batch, Error, Event, Result, Store, StrayKind, Whom};
 
 /// Between two pieces others get the database.
 const PAUSE: Span = Span::from_millis(30);
+/// Strays looked at in one go.
+const STRAYS: u32 = 1_000;
 
 /// What is to go.
 #[derive(Debug, Clone)]
@@ -43,8 +45,13 @@ pub async fn overdue(store: &dyn Store, before: Timestamp) -> Result<Overdue> {
         of_named.extend(parts);
     }
     let (campaigns, begun): (Vec<Batch>, Vec<Batch>) = gone.into_iter().partition(|batch| batch.purged_at.is_none());
-    let own = ids(&campaigns).into_iter().filter(|id| !of_named.contains(id) && !used.contains(id));
-    audiences.extend(own.map(|id| (id, None)));
+    let mut own = ids(&campaigns);
+    for batch in &begun {
+        // Of an earlier purge they may be there still.
+        own.extend(store.parts_of(batch.id).await?.iter().map(|part| part.id));
+    }
+    own.retain(|id| !of_named.contains(id) && !used.contains(id));
+    audiences.extend(own.into_iter().map(|id| (id, None)));
     Ok(Overdue { before, campaigns, audiences, begun: begun.iter().map(|batch| batch.id).collect() })
 }
 
@@ -97,26 +104,75 @@ pub async fn purge(store: &dyn Store, clock: &dyn Clock, overdue: &Overdue, mut 
 pub enum Erased {
     /// So many messages, and so many places in audiences.
     Done { messages: usize, places: usize },
-    /// Messages to them have no outcome yet, of these campaigns.
+    /// Messages to them have no outcome yet, of these campaigns; or a campaign was just being launched.
     Open(Vec<Batch>),
+}
+
+/// Every message to a number, of whatever campaign.
+pub async fn messages_to(store: &dyn Store, person: Msisdn) -> Result<Vec<(Batch, Vec<Loaded>)>> {
+    let places = placed(store, Whom::Number(person), None).await?;
+    messages_everywhere(store, store.batches(None).await?, &places).await
 }
 
 /// Erases a recipient everywhere, unless something is under way to them. That they opted out stays.
 pub async fn erase(store: &dyn Store, person: Msisdn) -> Result<Erased> {
-    let found = lookup_everywhere(store, &person.to_string()).await?;
-    let is_open = |(_, messages): &&(Batch, Vec<crate::domain::Loaded>)| {
-        messages.iter().any(|message| message.present.outcome().is_none())
-    };
-    let open: Vec<Batch> = found.iter().filter(is_open).map(|(batch, _)| batch.clone()).collect();
+    let places = placed(store, Whom::Number(person), None).await?;
+    let batches = store.batches(None).await?;
+    let known: Vec<BatchId> = batches.iter().map(|batch| batch.id).collect();
+    let found = messages_everywhere(store, batches, &places).await?;
+    let is_open = |messages: &[Loaded]| messages.iter().any(|message| message.present.outcome().is_none());
+    let open: Vec<Batch> =
+        found.iter().filter(|(_, messages)| is_open(messages)).map(|(batch, _)| batch.clone()).collect();
     if !open.is_empty() {
         return Ok(Erased::Open(open));
     }
     let messages: Vec<MessageKey> = found.iter().flat_map(|(_, messages)| messages.iter().map(|m| m.key)).collect();
-    let places = places_of(store, &person.to_string(), None).await?;
     let places: Vec<_> = places.into_iter().flat_map(|(id, ns)| ns.into_iter().map(move |n| (id, n))).collect();
     let (of_messages, of_places) = (messages.len(), places.len());
-    if store.erase(person, places, messages).await? {
-        return Ok(Erased::Done { messages: of_messages, places: of_places });
+    if !store.erase(person, places, messages, known).await? {
+        return Ok(Erased::Open(Vec::new()));
     }
-    Ok(Erased::Open(found.into_iter().map(|(batch, _)| batch).collect()))
+    forget_strays(store, person).await?;
+    Ok(Erased::Done { messages: of_messages, places: of_places })
+}
+
+/// Webhooks that belong to no message and name the number.
+async fn forget_strays(store: &dyn Store, person: Msisdn) -> Result<()> {
+    let digits = person.get().to_string();
+    for kind in StrayKind::ALL {
+        let mut after = None;
+        loop {
+            let page = store.strays(kind, after, STRAYS).await?;
+            let Some((id, last)) = page.last() else { break };
+            after = Some((last.received, *id));
+            let named = page.iter().filter(|(_, stray)| names(&stray.raw, &digits)).map(|(id, _)| *id);
+            let named: Vec<i64> = named.collect();
+            if !named.is_empty() {
+                store.forget_strays(named).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a text holds these digits, and not as a part of others.
+fn names(text: &str, digits: &str) -> bool {
+    let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    text.match_indices(digits)
+        .any(|(at, _)| !is_digit(text[..at].chars().next_back()) && !is_digit(text[at + digits.len()..].chars().next()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn a_number_is_named_where_it_stands_alone() {
+        for text in ["{\"to\":6581234510}", "+6581234510", "6581234510"] {
+            assert!(names(text, "6581234510"), "{text}");
+        }
+        for text in ["16581234510", "65812345101", "658123451"] {
+            assert!(!names(text, "6581234510"), "{text}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use super::out::{self, Paint, To};
 use super::words::{count, of};
 use super::{Exit, Ground, progress};
 use crate::campaign::{self, Erased, Overdue, moment};
+use crate::config::SHORTEST_RETENTION;
 use crate::domain::{Msisdn, Span, Timestamp};
 use crate::store::Store;
 
@@ -21,7 +22,8 @@ Without --yes it only says what would go. With [retention] after = \"90d\" in vo
 
 Of a purged campaign its name, plan, counters and report stay; messages, hand-overs, receipts and texts are removed, and
 audiences that nothing else has used. Of an erased recipient it stays that they opted out, and that there was a message;
-their number reads +999999999999999 from then on. Places of a messaging tier keep numbers for a day.
+their number reads +999999999999999 from then on. Places of a messaging tier keep numbers for a day; copies that `campaign
+test` sent to others, and files that were exported, are yours to remove.
 
 What was removed can stand in the database's free pages until they are written over: --compact writes the file anew
 without them. Backups and exported files are yours to remove.
@@ -62,6 +64,12 @@ pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let store = store.as_ref();
     match (&args.recipient, args.after.or(ground.config.retention)) {
         (Some(person), _) => erase(store, *person, &args).await?,
+        (None, Some(after)) if after < SHORTEST_RETENTION => {
+            let advice = format!(
+                "--after {after} is too short: what is purged is gone for good; say {SHORTEST_RETENTION} or more"
+            );
+            return Err(Usage(advice).into());
+        }
         (None, Some(after)) => purge(store, ground, ground.now() - after, &args).await?,
         (None, None) if args.compact => {}
         (None, None) => {
@@ -129,7 +137,7 @@ fn lines(overdue: &Overdue, before: Timestamp, paint: Paint) -> Vec<String> {
 
 async fn erase(store: &dyn Store, person: Msisdn, args: &Args) -> anyhow::Result<()> {
     if !args.yes {
-        let found = campaign::lookup_everywhere(store, &person.to_string()).await?;
+        let found = campaign::messages_to(store, person).await?;
         let messages: usize = found.iter().map(|(_, messages)| messages.len()).sum();
         out::talk(format_args!(
             "{person} has {} in {}. Nothing was removed. With --yes it is, for good.",
@@ -144,6 +152,9 @@ async fn erase(store: &dyn Store, person: Msisdn, args: &Args) -> anyhow::Result
             of(messages as i128, "message", "messages"),
             of(places as i128, "row", "rows")
         )),
+        Erased::Open(campaigns) if campaigns.is_empty() => {
+            bail!("nothing was erased: a campaign to one of their audiences is being launched; try again once it is")
+        }
         Erased::Open(campaigns) => {
             let names: Vec<String> = campaigns.iter().map(name_of).collect();
             bail!(

@@ -78,9 +78,10 @@ fn prices(reader: &mut Reader<'_>) -> Result<Option<PathBuf>, Error> {
     Ok(reader.text("file")?.map(|path| reader.resolve("file", &path)))
 }
 
-/// `[retention]`: windows, places of a tier and questions to the provider look back for a day.
-const SHORTEST_RETENTION: Span = Span::from_secs(2 * 86_400);
+/// What is younger is never purged: windows of up to 72 hours, places of a tier and questions to the provider look back.
+pub const SHORTEST_RETENTION: Span = Span::from_secs(4 * 86_400);
 
+/// `[retention]`.
 fn retention(reader: &mut Reader<'_>) -> Result<Option<Span>, Error> {
     let Some(after) = reader.parsed::<Span>("after")? else { return Ok(None) };
     if after < SHORTEST_RETENTION {

@@ -323,6 +323,13 @@ impl Applier {
                 outcome.strays.push(incoming.clone().into_stray(StrayKind::NoAttempt));
                 continue;
             };
+            if found.message.msisdn == Msisdn::ERASED {
+                // Nothing is kept of them any more but that they want nothing.
+                outcome.opt_outs.extend(
+                    incoming.msisdn.filter(|_| incoming.wants_no_more()).map(|person| opted_out(incoming, person, now)),
+                );
+                continue;
+            }
             let key = found.message.key;
             let message = match working.entry(key) {
                 Slot::Occupied(slot) => slot.into_mut(),
@@ -351,9 +358,7 @@ impl Applier {
             let of_try = tries.told_by(incoming, found, &message.case.now).await?;
             if incoming.wants_no_more() {
                 // Whatever it means for this message, the person has said it.
-                let source = format!("receipt with code {}", incoming.code);
-                let (msisdn, from) = (message.case.message.msisdn, WishFrom::Provider);
-                outcome.opt_outs.push(OptOut { msisdn, since: now, from, source });
+                outcome.opt_outs.push(opted_out(incoming, message.case.message.msisdn, now));
             }
             let (told, learns) = match of_try {
                 Try::Any => (None, false),
@@ -411,6 +416,11 @@ impl Applier {
         let again = now + self.chance.back_off(SHORTEST_REST, message.case.now.tries.into(), LONGEST_REST);
         Some(engine::Report::Failed { fault, again })
     }
+}
+
+fn opted_out(incoming: &Incoming, msisdn: Msisdn, now: Timestamp) -> OptOut {
+    let source = format!("receipt with code {}", incoming.code);
+    OptOut { msisdn, since: now, from: WishFrom::Provider, source }
 }
 
 /// As many as fit one transaction.

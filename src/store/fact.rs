@@ -168,6 +168,8 @@ pub enum StrayKind {
 }
 
 impl StrayKind {
+    pub const ALL: [Self; 4] = [Self::NoAttempt, Self::OtherSubaccount, Self::OtherType, Self::Unreadable];
+
     pub const fn from_code(code: u8) -> Option<Self> {
         match code {
             0 => Some(Self::NoAttempt),

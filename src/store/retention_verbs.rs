@@ -15,8 +15,14 @@ pub trait Retention: Send + Sync + std::fmt::Debug {
     async fn forget_texts(&self, before: Timestamp) -> Result<()>;
     /// Erases somebody: the number and everything that would lead to them, in these places of audiences, in these
     /// messages, and in all that they wrote. That they opted out stays. Nothing happens, and that is returned, where one of
-    /// the messages has no outcome.
-    async fn erase(&self, person: Msisdn, places: Vec<(AudienceId, u32)>, messages: Vec<MessageKey>) -> Result<bool>;
+    /// the messages has no outcome, or where a campaign that is not `known` uses one of the audiences.
+    async fn erase(
+        &self,
+        person: Msisdn,
+        places: Vec<(AudienceId, u32)>,
+        messages: Vec<MessageKey>,
+        known: Vec<BatchId>,
+    ) -> Result<bool>;
     /// Writes the database anew without what was removed. Nobody else may use it meanwhile.
     async fn compact(&self) -> Result<()>;
 }

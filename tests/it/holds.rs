@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use volley::clock::Clock;
-use volley::domain::{MessageKey, Outcome, Span, State, StepIndex};
+use volley::domain::{MessageKey, Outcome, Span, State, StepIndex, Timestamp};
 use volley::store::{HeldBy, Hold};
 
 use crate::support::by_hand::{ByHand, is_awaiting};
@@ -164,7 +164,13 @@ async fn while_a_lane_is_held_deadlines_go_on_and_other_channels_send() {
         reason: "the key is not accepted".to_owned(),
         since: world.clock.now(),
     };
-    world.store.hold(hold, world.clock.now()).await.unwrap();
+    let decision = world.store.hold(hold, world.clock.now()).await.unwrap();
+    world
+        .when("the server has noted the hold", async || {
+            let nodes = world.store.nodes(Timestamp::default()).await.unwrap();
+            nodes.iter().any(|node| node.noted >= decision).then_some(()).ok_or_else(|| format!("{nodes:?}"))
+        })
+        .await;
     let after = world.launch(&format!("name = \"after\"\nnumbers = [\"+6591000002\"]\n{route}")).await;
     let waits = MessageKey { batch: after.batch, n: 0 };
 

@@ -1,5 +1,7 @@
 //! Forgetting: whole campaigns, piece by piece, and single recipients.
 
+use std::collections::BTreeSet;
+
 use sqlx::{Row, SqliteConnection};
 
 use super::Work;
@@ -17,28 +19,26 @@ pub(super) async fn begin(connection: &mut SqliteConnection, batch: BatchId, now
     Ok(begun.execute(connection).await?.rows_affected() > 0)
 }
 
-/// The last of the next so many messages of a batch that is purged.
-pub(super) const PIECE_END: &str = "SELECT max(n) AS last, count(*) AS count FROM (SELECT n FROM message
+/// The next so many messages of a batch that is purged.
+pub(super) const NEXT_PIECE: &str =
+    "SELECT min(n) AS first, max(n) AS last, count(*) AS count FROM (SELECT n FROM message
      WHERE batch = (SELECT id FROM batch WHERE id = ?1 AND purged_at IS NOT NULL) ORDER BY n LIMIT ?2)";
 
-/// What somebody wrote is unread from then on. The row stays, because it counts as an answer.
-macro_rules! unwrite {
-    ($which:literal) => {
-        concat!("UPDATE inbound SET msisdn = NULL, called = NULL, raw = '', umid = 'purged ' || id WHERE ", $which)
-    };
-}
-
 pub(super) async fn piece(connection: &mut SqliteConnection, batch: BatchId) -> Work<u32> {
-    let row = sqlx::query(PIECE_END).bind(batch.0).bind(PIECE).fetch_one(&mut *connection).await?;
-    let Some(last) = maybe_small::<u32>(&row, "last")? else { return Ok(0) };
+    let row = sqlx::query(NEXT_PIECE).bind(batch.0).bind(PIECE).fetch_one(&mut *connection).await?;
+    let (first, last) = (maybe_small::<u32>(&row, "first")?, maybe_small::<u32>(&row, "last")?);
+    let (Some(first), Some(last)) = (first, last) else { return Ok(0) };
     for text in [
-        unwrite!("batch = ?1 AND n <= ?2"),
-        "DELETE FROM asked WHERE batch = ?1 AND n <= ?2",
-        "DELETE FROM receipt WHERE batch = ?1 AND n <= ?2",
-        "DELETE FROM attempt WHERE batch = ?1 AND n <= ?2",
-        "DELETE FROM message WHERE batch = ?1 AND n <= ?2",
+        // The row stays, because it counts as an answer. Who wished something stays known: the wish may still have to be done,
+        // once the number of whoever the channel calls so is told, and it proves since when they were left alone.
+        "UPDATE inbound SET raw = '', msisdn = iif(keyword IS NULL, NULL, msisdn), called = iif(keyword IS NULL, NULL, called)
+         WHERE batch = ?1 AND n BETWEEN ?2 AND ?3",
+        "DELETE FROM asked WHERE batch = ?1 AND n BETWEEN ?2 AND ?3",
+        "DELETE FROM receipt WHERE batch = ?1 AND n BETWEEN ?2 AND ?3",
+        "DELETE FROM attempt WHERE batch = ?1 AND n BETWEEN ?2 AND ?3",
+        "DELETE FROM message WHERE batch = ?1 AND n BETWEEN ?2 AND ?3",
     ] {
-        sqlx::query(text).bind(batch.0).bind(last).execute(&mut *connection).await?;
+        sqlx::query(text).bind(batch.0).bind(first).bind(last).execute(&mut *connection).await?;
     }
     small(&row, "count")
 }
@@ -46,7 +46,7 @@ pub(super) async fn piece(connection: &mut SqliteConnection, batch: BatchId) -> 
 pub(super) async fn forget_texts(connection: &mut SqliteConnection, before: Timestamp) -> Work<u64> {
     let gone = sqlx::query(
         "DELETE FROM inbound WHERE id IN (SELECT id FROM inbound INDEXED BY inbound_nowhere
-             WHERE batch IS NULL AND received < ?1 ORDER BY id LIMIT ?2)",
+             WHERE batch IS NULL AND received < ?1 AND keyword IS NULL ORDER BY id LIMIT ?2)",
     );
     Ok(gone.bind(before.millis()).bind(PIECE).execute(connection).await?.rows_affected())
 }
@@ -56,7 +56,16 @@ pub(super) async fn erase(
     person: Msisdn,
     places: Vec<(AudienceId, u32)>,
     messages: Vec<MessageKey>,
+    known: Vec<BatchId>,
 ) -> Work<bool> {
+    let audiences: BTreeSet<u32> = places.iter().map(|(audience, _)| audience.0).collect();
+    let known: Vec<u32> = known.iter().map(|batch| batch.0).collect();
+    let other = "SELECT 1 FROM batch, json_each(batch.audience_ids) used WHERE touched_at >= 0
+         AND used.value IN (SELECT value FROM json_each(?1)) AND batch.id NOT IN (SELECT value FROM json_each(?2)) LIMIT 1";
+    let other = sqlx::query(other).bind(json_of(&audiences, "audience.id")?).bind(json_of(&known, "batch.id")?);
+    if other.fetch_optional(&mut *connection).await?.is_some() {
+        return Ok(false);
+    }
     let keys: Vec<(u32, u32)> = messages.iter().map(|key| (key.batch.0, key.n)).collect();
     let keys = json_of(&keys, "message")?;
     let open = "SELECT 1 FROM json_each(?1) k JOIN message m ON m.batch = k.value ->> 0 AND m.n = k.value ->> 1
@@ -71,15 +80,21 @@ pub(super) async fn erase(
     ] {
         sqlx::query(text).bind(&keys).bind(number(Msisdn::ERASED)).execute(&mut *connection).await?;
     }
+    for audience in audiences {
+        // An import keeps the first values of each column, to show what stands in it.
+        let shown = "UPDATE audience SET summary = json_set(summary, '$.fields', (SELECT json_group_array(
+                 json_set(value, '$.samples', json('[]'))) FROM json_each(summary, '$.fields')))
+             WHERE id = ?1 AND json_type(summary, '$.fields') = 'array'";
+        sqlx::query(shown).bind(audience).execute(&mut *connection).await?;
+    }
     for (audience, n) in places {
         erase_recipient(connection, audience, n).await?;
     }
     for text in [
-        unwrite!("msisdn = ?1"),
+        "UPDATE inbound SET msisdn = NULL, called = NULL, raw = '', umid = 'erased ' || id WHERE msisdn = ?1",
         "DELETE FROM alias WHERE msisdn = ?1",
         "DELETE FROM wish WHERE msisdn = ?1 AND id <> coalesce((SELECT max(w.id) FROM wish w
              JOIN opt_out o ON o.msisdn = w.msisdn WHERE w.msisdn = ?1 AND w.wants = 0), -1)",
-        "DELETE FROM stray WHERE instr(raw, ?1) > 0",
     ] {
         sqlx::query(text).bind(number(person)).execute(&mut *connection).await?;
     }

@@ -21,8 +21,14 @@ impl Retention for Sqlite {
         Ok(())
     }
 
-    async fn erase(&self, person: Msisdn, places: Vec<(AudienceId, u32)>, messages: Vec<MessageKey>) -> Result<bool> {
-        self.write("erase somebody", move |c| Box::pin(retention::erase(c, person, places, messages))).await
+    async fn erase(
+        &self,
+        person: Msisdn,
+        places: Vec<(AudienceId, u32)>,
+        messages: Vec<MessageKey>,
+        known: Vec<BatchId>,
+    ) -> Result<bool> {
+        self.write("erase somebody", move |c| Box::pin(retention::erase(c, person, places, messages, known))).await
     }
 
     async fn compact(&self) -> Result<()> {

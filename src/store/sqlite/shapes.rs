@@ -209,7 +209,7 @@ macro_rules! insert_attempts {
             " ON CONFLICT DO UPDATE SET lane = excluded.lane, queued = excluded.queued, intent = excluded.intent,
                   answered = CASE WHEN intent IS NOT excluded.intent THEN excluded.answered
                                   WHEN verdict = 2 THEN answered
-                                  WHEN verdict = excluded.verdict THEN min(answered, excluded.answered)
+                                  WHEN verdict = excluded.verdict THEN answered
                                   ELSE excluded.answered END, ",
             unless_unknown!("verdict"),
             ", ",
