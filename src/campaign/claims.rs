@@ -1,6 +1,7 @@
 //! The claims of an audit, and what refutes them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::audit::{Claim, Example};
 use super::replay::{Life, Told, begun_at, replay};
@@ -70,7 +71,7 @@ struct Found {
 /// An audit under way.
 #[derive(Debug)]
 pub(super) struct Checks {
-    pub(super) frame: Frame,
+    pub(super) frame: Arc<Frame>,
     /// Times in which nothing that people said could be kept.
     gaps: Vec<(Timestamp, Timestamp)>,
     found: [Found; ALL.len()],
@@ -91,7 +92,7 @@ pub(super) struct Checks {
 impl Checks {
     pub(super) fn new(frame: Frame, gaps: Vec<(Timestamp, Timestamp)>) -> Self {
         let mut checks = Self {
-            frame,
+            frame: Arc::new(frame),
             gaps,
             found: Default::default(),
             of_rows: Tallies::default(),
@@ -160,13 +161,14 @@ impl Checks {
     /// Asks the engine about each step of its life again, and looks at the times of what it decided.
     fn rules(&mut self, whole: &Whole) {
         let (key, row) = (whole.message.key, &whole.message.present);
-        let Frame { batch, plan, editions, .. } = self.frame.clone();
+        let frame = Arc::clone(&self.frame);
+        let Frame { batch, plan, editions, .. } = frame.as_ref();
         let Whole { notes, attempts, receipts, .. } = whole;
-        let replay = replay(Life { batch: &batch, plan: &plan, editions: &editions, row, notes, attempts, receipts });
+        let replay = replay(Life { batch, plan, editions, row, notes, attempts, receipts });
         self.looks(Of::Rules, replay.told.len() as u64);
         self.of_facts.weigh(plan.steps.len(), &replay.end, 1);
         for told in &replay.told {
-            self.deadline(whole, told, &plan);
+            self.deadline(whole, told, plan);
         }
         if let Some(what) = replay.refuted {
             self.refute(Of::Rules, Some(key), what);
@@ -190,7 +192,7 @@ impl Checks {
         self.refute(Of::Outcomes, Some(key), what.to_owned());
     }
 
-    /// No deadline gives way before its time, as it was decided and as the next step went.
+    /// A deadline must not fire early: neither the decision nor the next step's place in the queue may be before it.
     fn deadline(&mut self, whole: &Whole, told: &Told<'_>, plan: &Plan) {
         let Made::Moved(Rule::GaveWay(Ending::Deadline)) = told.made else { return };
         let (key, step) = (whole.message.key, told.before.step);
@@ -278,7 +280,7 @@ impl Checks {
 
     fn conditions(&mut self, whole: &Whole) {
         if whole.message.msisdn == Msisdn::ERASED {
-            // Of whom nobody knows any more where they were.
+            // Which recipient it was is erased, and the country with that.
             return;
         }
         self.looks(Of::Conditions, 1);

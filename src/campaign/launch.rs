@@ -41,7 +41,7 @@ pub enum LaunchError {
     NoLane,
     #[error("its steps are in this database no more, so it cannot go once more")]
     NoPlan,
-    #[error("its messages have been purged, so nobody knows any more whom it was for")]
+    #[error("its messages have been purged, and with them its recipients")]
     Purged,
     #[error("nobody came out of it so, so there is nobody to write to; `volley campaign report` says who came out how")]
     NobodyAgain,

@@ -219,7 +219,7 @@ impl Report {
         }
         if plan.as_ref().is_none_or(|plan| !plan.is_again) {
             let parts = store.parts_of(batch.id).await?;
-            // Of audiences that have been purged nobody knows any more.
+            // Audiences that have been purged say no more who was left out.
             if parts.len() == batch.audience_ids.len() {
                 report.left_out = left_out(&parts, batch.messages);
             }

@@ -24,7 +24,7 @@ pub struct Overdue {
     begun: Vec<BatchId>,
 }
 
-/// What settled before `before`, with whatever nobody else uses of it.
+/// The campaigns that settled before `before`, with the audiences that no other campaign uses.
 pub async fn overdue(store: &dyn Store, before: Timestamp) -> Result<Overdue> {
     let all = store.batches(None).await?;
     let is_overdue = |batch: &Batch| batch.settled_at.is_some_and(|at| at < before);

@@ -193,11 +193,7 @@ impl Claimer {
                     (Event::TierSpent { step: message.present.step }, fact)
                 }
             };
-            let change = entry.decide(message, event, now)?;
-            Some(match fact {
-                Some(fact) => change.told_by(fact),
-                None => change,
-            })
+            Some(entry.decide(message, event, now)?.told_by(fact))
         };
         let changes: Vec<_> = moves.iter().filter_map(decide).collect();
         if !changes.is_empty() {

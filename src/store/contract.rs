@@ -304,6 +304,25 @@ fn attempt(message: &Loaded, now: Timestamp, verdict: Verdict, umid: Option<Umid
     }
 }
 
+/// A text of the `n`th recipient, which wishes nothing.
+fn text(umid: String, n: u32, said: i64) -> Inbound {
+    Inbound {
+        umid,
+        received: at(said),
+        said: at(said),
+        sub_account: "acme".to_owned(),
+        channel: Some(Channel::WhatsApp),
+        channel_id: String::new(),
+        msisdn: Some(person(n)),
+        called: None,
+        kind: "text".to_owned(),
+        keyword: None,
+        window: None,
+        on: None,
+        raw: "{}".to_owned(),
+    }
+}
+
 /// Queues with nobody left whose turn has come, and when the next one's comes.
 fn drained(set: &ClaimedSet) -> Vec<(Queue, Option<Timestamp>)> {
     let drained = |(queue, rest): &(Queue, Rest)| match rest {

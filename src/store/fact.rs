@@ -97,10 +97,13 @@ pub struct Change {
 }
 
 impl Change {
-    /// The same, told of by a fact.
+    /// The same, recorded by a fact where there is one, instead of by a note.
     #[must_use]
-    pub fn told_by(self, fact: Attempt) -> Self {
-        Self { fact: Some(Attempt { ruling: self.ruling, ..fact }), notes: Vec::new(), ..self }
+    pub fn told_by(self, fact: impl Into<Option<Attempt>>) -> Self {
+        match fact.into() {
+            Some(fact) => Self { fact: Some(Attempt { ruling: self.ruling, ..fact }), notes: Vec::new(), ..self },
+            None => self,
+        }
     }
 }
 

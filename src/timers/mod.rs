@@ -321,10 +321,7 @@ impl Timers {
     ) -> Option<crate::store::Change> {
         let change = entry.decide(message, Event::Due { silence }, now)?;
         let goes_on = change.after.step != change.before.step;
-        match entry.could_not_leave(message, Verdict::CouldNotLeave, now).filter(|_| goes_on) {
-            Some(fact) => Some(change.told_by(fact)),
-            None => Some(change),
-        }
+        Some(change.told_by(entry.could_not_leave(message, Verdict::CouldNotLeave, now).filter(|_| goes_on)))
     }
 }
 

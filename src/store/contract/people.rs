@@ -20,19 +20,11 @@ for_every_store!(
 
 fn wrote(umid: &str, n: u32, second: i64, keyword: Option<Keyword>) -> Inbound {
     Inbound {
-        umid: umid.to_owned(),
         received: at(second + 1),
-        said: at(second),
-        sub_account: "acme".to_owned(),
-        channel: Some(Channel::WhatsApp),
         channel_id: "c-1".to_owned(),
-        msisdn: Some(person(n)),
-        called: None,
-        kind: "text".to_owned(),
         keyword,
         window: Some(at(second) + Span::from_secs(86_400)),
-        on: None,
-        raw: "{}".to_owned(),
+        ..text(umid.to_owned(), n, second)
     }
 }
 

@@ -43,19 +43,9 @@ async fn delivered(desk: &Desk, batch: BatchId, messages: u32) {
 
 fn wrote(n: u32, on: Option<BatchId>) -> Inbound {
     Inbound {
-        umid: format!("{n} {on:?}"),
-        received: at(5),
-        said: at(5),
-        sub_account: "acme".to_owned(),
-        channel: Some(Channel::WhatsApp),
-        channel_id: String::new(),
-        msisdn: Some(person(n)),
-        called: None,
-        kind: "text".to_owned(),
-        keyword: None,
-        window: None,
         on: on.map(|batch| (MessageKey { batch, n }, StepIndex::FIRST)),
         raw: format!("{{\"from\":\"{}\"}}", person(n).get()),
+        ..text(format!("{n} {on:?}"), n, 5)
     }
 }
 

@@ -218,19 +218,9 @@ async fn places_older_than_asked_are_forgotten(desk: Desk) {
 async fn who_has_written_to_us_lately_passes_a_full_tier_and_takes_no_place(desk: Desk) {
     let batch = desk.batch_of(6).await;
     let wrote = |n: u32, sub_account: &str, until: i64| Inbound {
-        umid: format!("{n} {sub_account}"),
-        received: at(0),
-        said: at(0),
         sub_account: sub_account.to_owned(),
-        channel: Some(Channel::WhatsApp),
-        channel_id: String::new(),
-        msisdn: Some(person(n)),
-        called: None,
-        kind: "text".to_owned(),
-        keyword: None,
         window: Some(at(until)),
-        on: None,
-        raw: "{}".to_owned(),
+        ..text(format!("{n} {sub_account}"), n, 0)
     };
     // The second one's window closes too soon to rely on, and the third wrote to somebody else.
     let all = vec![wrote(1, "acme", 3_600), wrote(2, "acme", 59), wrote(3, "other", 3_600)];
