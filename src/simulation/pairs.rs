@@ -38,7 +38,7 @@ fn seldom(pair: &Pair) -> bool {
             | (QUEUED, "doubted", ..)
             | (SENDING, "answered", "too late" | "later", _)
             // Of an earlier step it decides the same, whichever part of the sender's it is.
-            | (_, "failed", "by the template" | "by the step", "earlier")
+            | (_, "failed", "by the template" | "by the step" | "by the lane", "earlier")
             | (_, "refusal recalled", ..)
     )
 }

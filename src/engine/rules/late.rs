@@ -313,13 +313,15 @@ fn the_answer_of_a_step_that_a_receipt_has_ended_says_nothing_of_the_one_that_le
 }
 
 #[test]
-fn a_refused_template_of_an_earlier_step_does_not_stop_the_one_that_leaves() {
-    let mut story = Story::usual();
-    story.falls_back_to(2).claim();
-    assert_eq!(story.fail(1, Fault::Sender(SenderPart::Template)), Rule::Noted);
-    assert!(matches!(story.message.state, State::Sending { .. }));
-    assert_eq!(story.answer(Answer::Accepted), Rule::HandedOver);
-    assert!(story.message.marks.failed(place(1)));
+fn what_is_wrong_at_the_sender_on_an_earlier_step_does_not_stop_the_one_that_leaves() {
+    for part in [SenderPart::Template, SenderPart::Step, SenderPart::Lane] {
+        let mut story = Story::usual();
+        story.falls_back_to(2).claim();
+        assert_eq!(story.fail(1, Fault::Sender(part)), Rule::Noted, "{part:?}");
+        assert!(matches!(story.message.state, State::Sending { .. }), "{part:?}");
+        assert_eq!(story.answer(Answer::Accepted), Rule::HandedOver, "{part:?}");
+        assert!(story.message.marks.failed(place(1)), "{part:?}");
+    }
 }
 
 #[test]
