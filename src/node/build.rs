@@ -32,6 +32,8 @@ pub(super) struct Building<'a> {
     pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) chance: &'a Arc<Chance>,
     pub(super) gaps: &'a Arc<Gaps>,
+    /// Whether no server has ever run on this database.
+    pub(super) is_first: bool,
 }
 
 /// Tells how requests to one address end.
@@ -114,7 +116,10 @@ impl Building<'_> {
                 pairs: (lane.channel == Channel::WhatsApp).then(|| {
                     // A number is one sender, on however many lanes.
                     let sender = lane.number.map_or_else(|| lane.name.clone(), |number| number.to_string());
-                    let new = || Arc::new(Pairs::new(Arc::clone(self.clock)));
+                    let new = || {
+                        let clock = Arc::clone(self.clock);
+                        Arc::new(if self.is_first { Pairs::of_first_server(clock) } else { Pairs::new(clock) })
+                    };
                     Arc::clone(pairs.entry(sender).or_insert_with(new))
                 }),
                 tier,

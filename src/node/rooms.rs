@@ -104,6 +104,7 @@ impl Rooms {
             clock: &clock,
             chance: &chance,
             gaps: &gaps,
+            is_first: listened_until.is_none(),
         };
         let mut unknown = BTreeMap::new();
         for message in &in_flight {

@@ -53,7 +53,9 @@ impl Intake {
     /// Keeps and applies a body that has been proven. Returns once it is on disk.
     pub async fn take(&self, body: Bytes) -> Result<(), Failed> {
         let since = self.now();
-        let mut parsed = parse(body, Some(&self.ours), since);
+        // The body is a slice of the connection's read buffer, which could not be reused while the receipt waits.
+        let mut parsed = parse(Bytes::copy_from_slice(&body), Some(&self.ours), since);
+        drop(body);
         self.tell_heard.tell(Heard { subaccounts: std::mem::take(&mut parsed.subaccounts), at: since });
         self.keep(parsed, since).await
     }

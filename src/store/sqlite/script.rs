@@ -10,7 +10,7 @@ use sqlx::{Arguments, AssertSqlSafe, Either, Encode, Executor, Row, Sqlite, Sqli
 use super::Work;
 
 /// Statements in one piece. Each mixture of them is prepared once and kept, so there must not be too many mixtures.
-const PIECE: usize = 6;
+const PIECE: usize = 3;
 
 #[derive(Debug, Default)]
 pub(super) struct Script {
