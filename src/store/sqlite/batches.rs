@@ -77,21 +77,23 @@ async fn name_is_free(connection: &mut SqliteConnection, name: &str) -> Work<()>
 /// totals add up. Who is left out leaves a gap in the numbering.
 pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) -> Work<u32> {
     let piece = (spread.batch, spread.base.saturating_add(spread.from), spread.base.saturating_add(spread.until));
-    let before = laid_out(connection, piece, -1).await?;
+    let before = laid_out(connection, &spread.start, piece, -1).await?;
     // What the engine says of each country is looked up by row; whose country has no word of its own begins as most do.
     // The limit that is none keeps SQLite from working out anew for each column why somebody is skipped.
     sqlx::query(
-        "WITH start (country, step, marks, lanes, places, not_before, due, skipped) AS MATERIALIZED
-            (SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7
+        "WITH start (country, step, marks, lane, lanes, places, not_before, due, skipped) AS MATERIALIZED
+            (SELECT value->>0, value->>1, value->>2, iif(length(value->>4) = 1, value->>'$[3][0]', NULL), value->>3,
+                    value->>4, value->>5, value->>6, value->>7
              FROM json_each(?6))
          INSERT INTO message
             (batch, n, audience, recipient, msisdn, country, state, step, lane, not_before, due, at, outcome, skipped,
              marks)
          SELECT ?1, ?5 + r.n, r.audience, r.n, r.msisdn, r.country, iif(skip IS NULL, 0, 3), r.step,
-                r.lanes->>(unicode(substr(r.places, r.msisdn % length(r.places) + 1, 1)) - 65), r.not_before + later,
+                coalesce(r.lane, r.lanes->>(unicode(substr(r.places, r.msisdn % length(r.places) + 1, 1)) - 65)),
+                r.not_before + later,
                 iif(skip IS NULL, r.due + later, NULL), iif(skip IS NULL, NULL, ?8),
                 iif(skip IS NULL, NULL, ?10), skip, r.marks
-         FROM (SELECT recipient.*, start.step, start.lanes, start.places, start.not_before, start.due, start.marks,
+         FROM (SELECT recipient.*, start.step, start.lane, start.lanes, start.places, start.not_before, start.due, start.marks,
                       (?5 + n) * ?7 / ?14 AS later,
                       CASE WHEN n IN (SELECT value FROM json_each(?9)) THEN ?12
                            WHEN EXISTS (SELECT 1 FROM opt_out o WHERE o.msisdn = recipient.msisdn) THEN ?11
@@ -119,7 +121,7 @@ pub(super) async fn spread(connection: &mut SqliteConnection, spread: Spread) ->
     .bind(number(Msisdn::ERASED))
     .execute(&mut *connection)
     .await?;
-    let mut laid = laid_out(connection, piece, 1).await?;
+    let mut laid = laid_out(connection, &spread.start, piece, 1).await?;
     laid.merge(&before);
     let all = laid.total(Count::Queued) + laid.done();
     count(connection, &Moves::from([(spread.batch, laid)])).await?;
@@ -166,21 +168,29 @@ fn lettered(places: &[LaneId]) -> (Vec<u32>, String) {
     (lanes, places)
 }
 
-/// What stands in one piece of a batch is worth, `times` over. Counted before and after it is laid out, by one walk over
+/// What stands in one piece of a batch is worth, `times` over. Counted before and after it is laid out, by walks over
 /// a stretch of the key: much cheaper than taking every row out of the database to look at it. Until the batch is
-/// published a message is as it began, so a few columns say all that is to be counted.
+/// published a message is as it began, so a few columns say all that is to be counted. Those that begin as most do are
+/// counted on their own: sorting five thousand rows into groups took a quarter of a launch.
 async fn laid_out(
     connection: &mut SqliteConnection,
+    most: &Start,
     (batch, from, until): (BatchId, u32, u32),
     times: i64,
 ) -> Work<Tallies> {
     let rows = sqlx::query(
-        "SELECT step, marks, skipped, count(*) AS n FROM message WHERE batch = ?1 AND n >= ?2 AND n < ?3
+        "SELECT ?4 AS step, ?5 AS marks, NULL AS skipped, count(*) AS n FROM message
+         WHERE batch = ?1 AND n >= ?2 AND n < ?3 AND skipped IS NULL AND step = ?4 AND marks = ?5
+         UNION ALL
+         SELECT step, marks, skipped, count(*) AS n FROM message
+         WHERE batch = ?1 AND n >= ?2 AND n < ?3 AND NOT (skipped IS NULL AND step = ?4 AND marks = ?5)
          GROUP BY step, marks, skipped",
     )
     .bind(batch.0)
     .bind(from)
     .bind(until)
+    .bind(most.step.get())
+    .bind(most.marks.bits())
     .fetch_all(connection)
     .await?;
     let mut tallies = Tallies::default();
