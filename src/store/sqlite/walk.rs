@@ -3,8 +3,9 @@
 //! The copy is what the statements say, unread: it is taken apart once the transaction is over.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 
-use futures_util::stream;
+use futures_util::{TryStreamExt, stream};
 use sha2::{Digest, Sha256};
 use sqlx::{Row, SqliteConnection};
 use tokio::sync::watch;
@@ -22,6 +23,8 @@ use crate::store::{Copied, Frame, Result, Scope, Twin, Walk, Whole};
 
 /// Messages in a page.
 const PAGE: u32 = 2_000;
+/// Pages that are taken apart while others are read and looked at.
+const AHEAD: usize = 3;
 /// How long the copy of a larger batch will be is measured before, by so many stretches of it with so many messages each.
 const STRETCHES: u32 = 8;
 const STRETCH: u32 = 250;
@@ -168,11 +171,16 @@ impl Copy {
         let Self { frame, twins, spool, scope } = self;
         let (batch, people) = (frame.batch.id, scope == Scope::People);
         let parts = spool.read().await.map_err(of_copy)?;
-        let pages = stream::try_unfold(parts, move |mut parts| async move {
-            let page = page(&mut parts, batch, people).await.map_err(of_copy)?;
+        let pages = stream::try_unfold(parts, |mut parts| async move {
+            let page = page(&mut parts).await.map_err(of_copy)?;
             Ok(page.map(|page| (page, parts)))
         });
-        Ok(Walk::new(frame, twins, pages))
+        let taken_apart = pages.map_ok(move |page| async move {
+            let taking = tokio::spawn(async move { wholes(&page, batch, people) });
+            let taken = taking.await.map_err(|ended| sqlx::Error::Io(io::Error::other(ended)).into());
+            taken.flatten().map_err(of_copy)
+        });
+        Ok(Walk::new(frame, twins, taken_apart.try_buffered(AHEAD)))
     }
 }
 
@@ -194,12 +202,12 @@ async fn frame(connection: &mut SqliteConnection, id: BatchId) -> Work<Option<Fr
     Ok(Some(Frame { batch, plan, editions, plan_is_whole, tallies, strays }))
 }
 
-/// The messages of the next page, each with its facts.
-async fn page(parts: &mut Parts, batch: BatchId, people: bool) -> Work<Option<Vec<Whole>>> {
+/// The next page: its messages, their attempts and their receipts.
+async fn page(parts: &mut Parts) -> Work<Option<[String; 3]>> {
     let Some(messages) = parts.next().await? else { return Ok(None) };
     let attempts = parts.next().await?.unwrap_or_default();
     let receipts = parts.next().await?.unwrap_or_default();
-    wholes([&messages, &attempts, &receipts], batch, people).map(Some)
+    Ok(Some([messages, attempts, receipts]))
 }
 
 /// One message with every fact.
@@ -207,11 +215,12 @@ pub(super) async fn one(connection: &mut SqliteConnection, key: MessageKey) -> W
     let Some(texts) = texts(connection, key.batch, i64::from(key.n) - 1, 1, Scope::People).await? else {
         return Ok(None);
     };
-    let page = wholes([&texts.messages, &texts.attempts, &texts.receipts], key.batch, true)?;
+    let page = wholes(&[texts.messages, texts.attempts, texts.receipts], key.batch, true)?;
     Ok(page.into_iter().find(|whole| whole.message.key == key))
 }
 
-fn wholes([messages, attempts, receipts]: [&str; 3], batch: BatchId, people: bool) -> Work<Vec<Whole>> {
+/// The messages of a page, each with its facts.
+fn wholes([messages, attempts, receipts]: &[String; 3], batch: BatchId, people: bool) -> Work<Vec<Whole>> {
     let mut page = messages.lines().map(|line| whole(line, people)).collect::<Work<Vec<_>>>()?;
     page.sort_unstable_by_key(|whole| whole.message.key);
     let mut attempts = VecDeque::from(facts::attempts_of(attempts)?);
