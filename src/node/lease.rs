@@ -81,7 +81,8 @@ impl Keeper {
         };
         let look = async {
             while !self.tenure.has_ended() {
-                self.clock.sleep(GLANCE).await;
+                let stale_at = self.tenure.looked() + STALE;
+                self.clock.sleep_until(stale_at.max(self.clock.now() + GLANCE)).await;
                 if self.clock.now().since(self.tenure.looked()) >= STALE {
                     self.look().await;
                 }

@@ -195,6 +195,24 @@ fn standard_input_is_read_packed_or_not() {
 }
 
 #[test]
+fn the_bench_of_campaigns_measures_whole_commands() {
+    let place = tempfile::tempdir().unwrap();
+    let bench = ["bench", "campaign", "--rows", "2000", "--exported", "300", "--runs", "1", "--json"];
+    let figures = run(place.path(), &bench).ended(0).json();
+    let all = figures["campaign"].as_array().unwrap();
+    let counted: Vec<_> = all.iter().filter_map(|figure| figure["runs"][0]["messages"].as_u64()).collect();
+    assert_eq!((all.len(), counted[0] > 1_800, counted[1]), (6, true, counted[0]), "{figures}");
+    assert!(all.iter().all(|figure| figure["runs"][0]["answered_ms"].is_u64()), "{figures}");
+}
+
+#[test]
+fn the_bench_of_dispatch_submits_everything_also_with_all_rules() {
+    let place = tempfile::tempdir().unwrap();
+    let run_of = ["bench", "run", "product", "--messages", "300", "--connections", "4", "--batch", "1", "--with-rules"];
+    assert_eq!(run(place.path(), &run_of).ended(0).json()["messages"], 300);
+}
+
+#[test]
 fn the_bench_of_imports_holds_each_of_them_against_the_limit_of_the_same_run() {
     let place = tempfile::tempdir().unwrap();
     let bench = ["bench", "import", "--rows", "2000", "--huge", "5000", "--runs", "1", "--json"];

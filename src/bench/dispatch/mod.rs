@@ -5,6 +5,7 @@ mod database;
 mod floor;
 mod limit;
 mod product;
+mod rules;
 
 pub use database::database;
 pub use floor::floor;
@@ -23,4 +24,6 @@ pub struct Load {
     pub batch: NonZeroU32,
     /// Receipts that come back for each message.
     pub receipts: usize,
+    /// Whether the product decides by all that a campaign can ask of it: a tier, hours, limits, prices, two countries.
+    pub with_rules: bool,
 }

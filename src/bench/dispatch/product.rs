@@ -1,11 +1,13 @@
 //! The product: a freshly launched campaign, from its first claim until everything is on disk.
 
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use super::Load;
+use super::rules::Rules;
 use crate::api;
 use crate::bench::sink::AUTHORIZATION;
 use crate::bench::stock::scratch;
@@ -15,21 +17,35 @@ use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::domain::{BatchId, Count, Country, Fields, Msisdn, Recipient, Span};
 use crate::node::{Node, Os, Parts};
-use crate::store::{KnownAs, NewAudience};
+use crate::store::{self, KnownAs, NewAudience};
 
 /// How often progress is looked at. It costs one small read.
 const LOOK: Span = Span::from_millis(5);
 
-/// Launches `load` on a new database in a temporary folder and waits until all of it has been handed over and recorded,
-/// and all of its receipts, where there are any.
-pub async fn product(load: &Load, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
+/// Launches `load` on a new database, in a temporary folder where no place is named, and waits until all of it has been
+/// submitted and recorded, and all of its receipts, where there are any.
+pub async fn product(
+    load: &Load,
+    database: Option<&Path>,
+    clock: Arc<dyn Clock>,
+    chance: Arc<Chance>,
+) -> Result<Run, Error> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let webhook = format!("http://{}/webhooks/8x8", listener.local_addr()?);
     let sink = SinkProcess::start((load.receipts > 0).then_some(webhook.as_str()), load.receipts).await?;
-    let config = Arc::new(config(load, &sink.base_url())?);
-    let (_folder, store) = scratch(&clock).await?;
+    let (folder, store) = match database {
+        Some(database) => (None, store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?),
+        None => scratch(&clock).await.map(|(folder, store)| (Some(folder), store))?,
+    };
+    let rules = load.with_rules.then(|| Rules::new(load, clock.now())).transpose()?;
+    let mut config = config(load, &sink.base_url())?;
+    if let Some(rules) = &rules {
+        rules.configure(&mut config);
+    }
+    let config = Arc::new(config);
     let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
-    let batch = launch(load.messages, LANE, &launcher).await?;
+    people(load.messages, &launcher).await?;
+    let batch = launch_with(LANE, rules.as_ref().map_or("", Rules::of_campaign), &launcher).await?;
 
     let begun = Begun::now(clock.as_ref());
     let processes = Arc::new(Os);
@@ -67,6 +83,7 @@ pub async fn product(load: &Load, clock: Arc<dyn Clock>, chance: Arc<Chance>) ->
     serving.await??;
     node.stop().await?;
     store.close().await;
+    drop(folder);
     Ok(run)
 }
 
@@ -98,7 +115,7 @@ pub(in crate::bench) fn provider(base_url: &str, connections: NonZeroU32, batch:
 }
 
 pub(in crate::bench) fn read(text: &str) -> Result<Config, Error> {
-    let path = std::path::Path::new("bench.toml");
+    let path = Path::new("bench.toml");
     Ok(Config::read(Some((path, text)), std::iter::empty(), std::iter::empty::<(&str, String)>())?.config)
 }
 
@@ -133,10 +150,16 @@ pub(in crate::bench) async fn people(count: u32, launcher: &Launcher<'_>) -> Res
 
 /// A campaign to all of them on a lane, by whose name it goes.
 pub(in crate::bench) async fn launch_on(lane: &str, launcher: &Launcher<'_>) -> Result<BatchId, Error> {
+    launch_with(lane, "", launcher).await
+}
+
+/// The same with further keys.
+async fn launch_with(lane: &str, keys: &str, launcher: &Launcher<'_>) -> Result<BatchId, Error> {
     let text = format!(
         r#"
 name = "{lane}"
 audience = "bench"
+{keys}
 [[step]]
 channel = "WhatsApp"
 lane = "{lane}"
@@ -152,10 +175,12 @@ body = ["{{{{Name}}}}", "{{{{Code}}}}"]
     Ok(launched.batch)
 }
 
+/// Every other one lives in another country than the first.
 fn recipient(n: u32) -> Result<Recipient, Error> {
+    let (code, country) = if n.is_multiple_of(2) { (6_590_000_000, "SG") } else { (60_120_000_000, "MY") };
     Ok(Recipient {
-        msisdn: Msisdn::try_from(6_590_000_000 + u64::from(n))?,
-        country: "SG".parse::<Country>()?,
+        msisdn: Msisdn::try_from(code + u64::from(n))?,
+        country: country.parse::<Country>()?,
         client_message_id: None,
         fields: Fields::pack([format!("Name {n}").as_str(), format!("CODE{n}").as_str()]),
     })

@@ -48,7 +48,7 @@ async fn parse(body: Bytes) -> StatusCode {
 /// The product: a whole server on a [`Stock`], whose messages the receipts are about.
 pub async fn product(database: &Path, load: &Load, clock: Arc<dyn Clock>, chance: Arc<Chance>) -> Result<Run, Error> {
     let store = store::open(&format!("sqlite://{}", database.display()), Arc::clone(&clock)).await?;
-    let nothing = dispatch::Load { messages: 0, connections: ONE, batch: ONE, receipts: 0 };
+    let nothing = dispatch::Load { messages: 0, connections: ONE, batch: ONE, receipts: 0, with_rules: false };
     let config = Arc::new(config(&nothing, "http://127.0.0.1:9")?);
     let processes = Arc::new(Os);
     let parts = Parts { config, store: Arc::clone(&store), clock: Arc::clone(&clock), chance, processes };

@@ -22,9 +22,9 @@ const FEW: u32 = 10_000;
 pub(in crate::cli) struct Cancel {
     /// Messages pending; ten million take a minute to lay out, and 3 GB
     #[arg(long, default_value_t = 1_000_000)]
-    pending: u32,
+    pub(super) pending: u32,
     #[command(flatten)]
-    rounds: Rounds,
+    pub(super) rounds: Rounds,
 }
 
 impl Cancel {

@@ -20,12 +20,12 @@ use crate::bench::{Figures, Run, Target};
 pub(in crate::cli) struct Import {
     /// Rows of the CSV and of the sheet
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=1_048_575))]
-    rows: u32,
+    pub(super) rows: u32,
     /// Rows of the CSV with every country in it; 0 leaves it out
     #[arg(long, default_value_t = 10_000_000)]
-    huge: u32,
+    pub(super) huge: u32,
     #[command(flatten)]
-    rounds: Rounds,
+    pub(super) rounds: Rounds,
 }
 
 /// Within 1.3 times of the time that calamine takes.

@@ -1,5 +1,7 @@
 //! `volley bench`: figures, not adjectives.
 
+mod all;
+mod campaign;
 mod cancel;
 mod dispatch;
 mod import;
@@ -10,6 +12,7 @@ mod table;
 mod timers;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,9 +24,12 @@ use super::Exit;
 use super::out;
 use crate::bench::{self, Figures};
 use crate::clock::{Chance, Clock, RealClock};
+use crate::domain::grouped;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Everything below, with the sizes of benches/README.md
+    All(all::All),
     /// Rows a second of a recipient file, against the crates that only read it and the database that only stores it
     Import(import::Import),
     /// Hand-overs a second, against a bare HTTP loop and against the database alone
@@ -34,6 +40,8 @@ pub(super) enum Command {
     Receipts(receipts::Receipts),
     /// What of a rate is used and never exceeded, how late scheduled campaigns begin, what a server costs that waits
     Pace(pace::Pace),
+    /// How long it takes to launch a file's campaign, to find one message of it, and to export it
+    Campaign(campaign::Campaign),
     /// How long it takes to stop a campaign of millions, and what memory its server needs
     Cancel(cancel::Cancel),
     /// A provider that takes everything: what the other commands send to
@@ -69,6 +77,9 @@ struct Rounds {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Whether the table is one of Markdown, under a heading of its own.
+    #[arg(skip)]
+    in_markdown: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,6 +110,9 @@ impl Rounds {
         unit: &'static str,
         columns: &[table::Column],
     ) -> anyhow::Result<()> {
+        if self.in_markdown {
+            return table::print_markdown(name, self.runs, unit, columns, figures);
+        }
         let machine = machine();
         if !self.json {
             return table::print(&machine, unit, columns, figures);
@@ -111,9 +125,20 @@ impl Rounds {
 /// What the benchmark ran on, as far as a figure without it says nothing.
 #[derive(Debug, Serialize)]
 struct Machine {
+    /// Nothing where the program was not built from a checkout, or not for release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<&'static str>,
     cores: usize,
     cpu: String,
     memory_mib: u64,
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { commit, cores, cpu, memory_mib } = self;
+        let commit = commit.unwrap_or("unknown");
+        write!(f, "commit {commit}, {cores} cores, {cpu}, {} MiB; {DURABILITY}", grouped(*memory_mib))
+    }
 }
 
 /// Requests that may wait to be printed: a minute of the fastest pace that is measured.
@@ -125,11 +150,13 @@ pub(super) async fn run(command: Command) -> anyhow::Result<Exit> {
     let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
     let chance = Arc::new(Chance::from_entropy());
     match command {
+        Command::All(all) => all.run(clock).await?,
         Command::Import(import) => import.run().await?,
         Command::Dispatch(dispatch) => dispatch.run().await?,
         Command::Timers(timers) => timers.run(clock).await?,
         Command::Receipts(receipts) => receipts.run(clock).await?,
         Command::Pace(pace) => pace.run().await?,
+        Command::Campaign(campaign) => campaign.run(clock.as_ref()).await?,
         Command::Cancel(cancel) => cancel.run(clock).await?,
         Command::Sink { webhook, receipts, arrivals } => {
             let mut told = Ok(());
@@ -200,6 +227,7 @@ fn machine() -> Machine {
     let total = memory.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kib = total.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
     Machine {
+        commit: option_env!("VOLLEY_COMMIT"),
         cores: std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
         cpu: model.unwrap_or("unknown").to_owned(),
         memory_mib: kib.unwrap_or(0) / 1024,

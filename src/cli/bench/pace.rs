@@ -21,23 +21,23 @@ use crate::bench::{Figures, Run, Target};
 pub(in crate::cli) struct Pace {
     /// Rates to keep to, in messages a second
     #[arg(long, value_delimiter = ',', default_value = "1,20,80,1000,5000,20000")]
-    rates: Vec<NonZeroU32>,
+    pub(super) rates: Vec<NonZeroU32>,
     /// How long each of them is kept
     #[arg(long, default_value = "10")]
-    seconds: NonZeroU32,
+    pub(super) seconds: NonZeroU32,
     /// Lanes that send side by side, each a campaign of its own at 80 a second
     #[arg(long, default_value = "100")]
-    busy: NonZeroU32,
+    pub(super) busy: NonZeroU32,
     /// Scheduled campaigns
     #[arg(long, default_value_t = 50)]
-    starts: u32,
+    pub(super) starts: u32,
     /// Lanes of the server that waits, and campaigns that wait on it
     #[arg(long, default_value_t = 1_000)]
-    lanes: u32,
+    pub(super) lanes: u32,
     #[arg(long, default_value_t = 100)]
-    campaigns: u32,
+    pub(super) campaigns: u32,
     #[command(flatten)]
-    rounds: Rounds,
+    pub(super) rounds: Rounds,
 }
 
 /// Above this a real sender uses batches.

@@ -23,7 +23,13 @@ pub(in crate::cli) enum Part {
     Import(StoredArgs),
     Limit(LoadArgs),
     Gated(LoadArgs),
-    Product(LoadArgs),
+    Product {
+        #[command(flatten)]
+        load: LoadArgs,
+        /// Where its database is kept
+        #[arg(long)]
+        database: Option<PathBuf>,
+    },
     Database(LoadArgs),
     Floor(LoadArgs),
     BulkUpdate(DueArgs),
@@ -105,11 +111,14 @@ pub(in crate::cli) struct LoadArgs {
     batch: NonZeroU32,
     #[arg(long, default_value_t = 0)]
     receipts: usize,
+    #[arg(long)]
+    with_rules: bool,
 }
 
 impl LoadArgs {
     fn load(&self) -> Load {
-        Load { messages: self.messages, connections: self.connections, batch: self.batch, receipts: self.receipts }
+        let &Self { messages, connections, batch, receipts, with_rules } = self;
+        Load { messages, connections, batch, receipts, with_rules }
     }
 }
 
@@ -157,7 +166,9 @@ impl Part {
             Self::Import(StoredArgs { file, database }) => import::import(file, &database, clock).await,
             Self::Limit(load) => dispatch::limit(&load.load(), clock.as_ref()).await,
             Self::Gated(load) => dispatch::gated(&load.load(), clock.as_ref()).await,
-            Self::Product(load) => dispatch::product(&load.load(), clock, chance).await,
+            Self::Product { load, database } => {
+                dispatch::product(&load.load(), database.as_deref(), clock, chance).await
+            }
             Self::Database(load) => dispatch::database(&load.load(), clock, &chance).await,
             Self::Floor(load) => dispatch::floor(&load.load(), clock.as_ref(), &chance).await,
             Self::BulkUpdate(DueArgs { database, due }) => timers::bulk_update(&database, due, clock.as_ref()).await,

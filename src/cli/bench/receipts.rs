@@ -27,18 +27,18 @@ const ARRAY_CONNECTIONS: u32 = 8;
 pub(in crate::cli) struct Receipts {
     /// Receipts in each run; arrays take twice as many
     #[arg(long, default_value_t = 300_000)]
-    receipts: u32,
+    pub(super) receipts: u32,
     /// Connections; a second pair of rows has a quarter of them
     #[arg(long, default_value = "256")]
-    connections: NonZeroU32,
+    pub(super) connections: NonZeroU32,
     /// Messages that were handed over before
     #[arg(long, default_value_t = 1_000_000)]
-    messages: u32,
+    pub(super) messages: u32,
     /// Over how many messages the receipts of one moment are spread
     #[arg(long, default_value = "1000")]
-    spread: NonZeroU32,
+    pub(super) spread: NonZeroU32,
     #[command(flatten)]
-    rounds: Rounds,
+    pub(super) rounds: Rounds,
 }
 
 /// Runs that belong together: what stores nothing and what stores everything.

@@ -1,8 +1,11 @@
 //! Figures as a table: the medians of all runs.
 
-use super::{DURABILITY, Machine};
+use std::num::NonZeroU32;
+
+use super::Machine;
 use crate::bench::{Figures, Run};
 use crate::cli::out;
+use crate::domain::grouped;
 
 /// A column: its title, how many digits it has behind the point, and where its figures come from.
 pub(super) struct Column {
@@ -45,14 +48,18 @@ impl Column {
         }
         figures.median(self.of)
     }
+
+    fn cell(&self, figures: &Figures) -> Option<String> {
+        let Self { digits, .. } = *self;
+        self.figure(figures).map(|figure| if digits == 0 { rounded(figure) } else { format!("{figure:.digits$}") })
+    }
 }
 
 /// Prints a table whose first figure is so many of `what` a second.
 pub(super) fn print(machine: &Machine, what: &str, columns: &[Column], all: &[Figures]) -> anyhow::Result<()> {
-    let Machine { cores, cpu, memory_mib } = machine;
-    out::data(format!("{cores} cores, {cpu}, {memory_mib} MiB; {DURABILITY}"))?;
+    out::data(machine)?;
     let has_targets = all.iter().any(|figures| figures.target.is_some());
-    let titles = columns.iter().map(|column| format!(" {:>10}", column.title)).collect::<String>();
+    let titles = columns.iter().map(|column| format!(" {:>11}", column.title)).collect::<String>();
     let target = if has_targets { "  target" } else { "" };
     out::data(format!("{:<40} {what:>12} {:>8}{titles}{target}", "", "ratio"))?;
     for figures in all {
@@ -63,21 +70,67 @@ pub(super) fn print(machine: &Machine, what: &str, columns: &[Column], all: &[Fi
 
 /// The medians of some runs, each figure's own.
 fn row(figures: &Figures, columns: &[Column]) -> String {
-    let told = |figure: Option<f64>, digits| figure.map_or_else(|| "-".to_owned(), |f| format!("{f:.digits$}"));
-    let cells = columns.iter().map(|column| format!(" {:>10}", told(column.figure(figures), column.digits)));
+    let dash = |cell: Option<String>| cell.unwrap_or_else(|| "-".to_owned());
+    let cells = columns.iter().map(|column| format!(" {:>11}", dash(column.cell(figures))));
+    let target = target(figures).map_or_else(String::new, |target| format!("  {target}"));
+    let [per_second, ratio] = first_cells(figures).map(dash);
+    format!("{:<40} {per_second:>12} {ratio:>8}{}{target}", figures.name, cells.collect::<String>())
+}
+
+/// Prints the same as a section of Markdown.
+pub(super) fn print_markdown(
+    name: &str,
+    runs: NonZeroU32,
+    what: &str,
+    columns: &[Column],
+    all: &[Figures],
+) -> anyhow::Result<()> {
+    let mut title = name.to_owned();
+    title.get_mut(..1).into_iter().for_each(str::make_ascii_uppercase);
+    let runs = if runs.get() == 1 { "One run.".to_owned() } else { format!("Medians of {runs} runs.") };
+    out::data(format!("\n## {title}\n\n{runs}\n"))?;
+    markdown(what, columns, all).into_iter().try_for_each(out::data)
+}
+
+fn markdown(what: &str, columns: &[Column], all: &[Figures]) -> Vec<String> {
+    // A column without a figure is left out.
+    let columns: Vec<&Column> =
+        columns.iter().filter(|column| all.iter().any(|figures| column.cell(figures).is_some())).collect();
+    let titles = columns.iter().map(|column| format!(" {} |", column.title)).collect::<String>();
+    let head = format!("| | {what} | ratio |{titles} target |");
+    let rule = format!("| --- | ---: | ---: |{} --- |", " ---: |".repeat(columns.len()));
+    let rows = all.iter().map(|figures| {
+        let cells = columns.iter().map(|column| column.cell(figures));
+        let cells = first_cells(figures).into_iter().chain(cells).chain([target(figures)]);
+        let cells = cells.map(|cell| cell.map_or_else(|| " |".to_owned(), |cell| format!(" {cell} |")));
+        format!("| {} |{}", figures.name, cells.collect::<String>())
+    });
+    [head, rule].into_iter().chain(rows).collect()
+}
+
+/// How many a second, and the ratio of that to the limit.
+fn first_cells(figures: &Figures) -> [Option<String>; 2] {
+    let per_second = (figures.median_per_second > 0.0).then(|| rounded(figures.median_per_second));
+    [per_second, figures.median_ratio.map(|ratio| format!("{ratio:.2}"))]
+}
+
+fn target(figures: &Figures) -> Option<String> {
     let met = match figures.met {
-        Some(true) => "  met",
-        Some(false) => "  MISSED",
+        Some(true) => ": met",
+        Some(false) => ": missed",
         None => "",
     };
-    let target = figures.target.as_ref().map_or_else(String::new, |target| format!("  {target}{met}"));
-    format!(
-        "{:<40} {:>12.0} {:>8}{}{target}",
-        figures.name,
-        figures.median_per_second,
-        told(figures.median_ratio, 2),
-        cells.collect::<String>(),
-    )
+    Some(format!("{}{met}", figures.target.as_ref()?))
+}
+
+/// To four digits: what the next run would say again.
+#[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates")]
+fn rounded(figure: f64) -> String {
+    let mut unit = 1.0;
+    while figure / unit >= 10_000.0 {
+        unit *= 10.0;
+    }
+    grouped(((figure / unit).round() * unit) as i64)
 }
 
 #[cfg(test)]
@@ -103,8 +156,24 @@ mod tests {
         let figures = Figures::new("volley", runs, Some(&limits)).held_against(Target::Ratio(1.0));
         let row_of = row(&figures, &columns);
         let cells: Vec<&str> = row_of.split_whitespace().collect();
-        assert_eq!(cells, ["volley", "200", "1.00", "20.0", "2", "6", "50", "600", "ratio", ">=", "1.00", "met"]);
+        assert_eq!(cells, ["volley", "200", "1.00", "20.0", "2", "6", "50", "600", "ratio", ">=", "1.00:", "met"]);
         let missed = figures.held_against(Target::P99Ms(6));
-        assert!(row(&missed, &columns).ends_with("p99 < 6 ms  MISSED"));
+        assert!(row(&missed, &columns).ends_with("p99 < 6 ms: missed"));
+    }
+    #[test]
+    fn a_table_in_markdown_leaves_out_columns_without_figures() {
+        let run = |per_second, cpu_us| Run { per_second, cpu_us, ..Run::default() };
+        let limits = vec![run(1_234_567.0, 0.0)];
+        let all = [
+            Figures::new("limit", limits.clone(), None),
+            Figures::new("volley", vec![run(987.6, 12.34)], Some(&limits)).held_against(Target::Ratio(0.5)),
+        ];
+        let expected = [
+            "| | messages/s | ratio | cpu µs | target |",
+            "| --- | ---: | ---: | ---: | --- |",
+            "| limit | 1,235,000 | | 0.0 | |",
+            "| volley | 988 | 0.00 | 12.3 | ratio >= 0.50: missed |",
+        ];
+        assert_eq!(markdown("messages/s", &[CPU, P50], &all), expected);
     }
 }

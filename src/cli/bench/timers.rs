@@ -27,15 +27,15 @@ const DUE_AT_START: u32 = 1_000;
 pub(in crate::cli) struct Timers {
     /// Deadlines that are due at once
     #[arg(long, default_value_t = 100_000)]
-    burst: u32,
+    pub(super) burst: u32,
     /// Deadlines a second that come one after the other, for ten seconds
     #[arg(long, default_value_t = 1_000)]
-    steady: u32,
+    pub(super) steady: u32,
     /// Deadlines pending in all; ten million take a minute to lay out, and 5 GB
     #[arg(long, default_value_t = 1_000_000)]
-    pending: u32,
+    pub(super) pending: u32,
     #[command(flatten)]
-    rounds: Rounds,
+    pub(super) rounds: Rounds,
 }
 
 const SECONDS: u32 = 10;

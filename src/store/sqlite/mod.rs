@@ -71,9 +71,9 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
 
 /// Readers beside the writer: a page, a report and a look of the dispatcher at the same time.
 const READERS: u32 = 4;
-/// What each connection keeps of the file, as SQLite counts it: KiB, with a sign. Twice as much made nothing faster; the
+/// What each connection keeps of the file, as SQLite counts it: KiB, with a sign. Four times as much made nothing faster; the
 /// system keeps the rest.
-const WRITER_CACHE: &str = "-8000";
+const WRITER_CACHE: &str = "-4000";
 const READER_CACHE: &str = "-2000";
 /// How long SQLite itself waits for another process's transaction before it gives up.
 const BUSY: Duration = Duration::from_secs(10);

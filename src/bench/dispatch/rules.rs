@@ -1,0 +1,50 @@
+//! All that a campaign can ask of the planner, set so that it stops nothing: what deciding costs.
+
+use std::io::Write as _;
+
+use tempfile::NamedTempFile;
+
+use super::Load;
+use crate::bench::Error;
+use crate::config::Config;
+use crate::domain::{Tier, Timestamp};
+
+/// What each message costs, by country.
+const PRICES: &str = "channel,country,category,price,currency\n\
+                      WhatsApp,SG,MARKETING,0.0615,EUR\nWhatsApp,MY,MARKETING,0.0711,EUR\n";
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// A tier with a slot for each recipient, quiet hours that are far, limits that nothing reaches, and a price list.
+pub(super) struct Rules {
+    people: u32,
+    prices: NamedTempFile,
+    of_campaign: String,
+}
+
+impl Rules {
+    pub(super) fn new(load: &Load, now: Timestamp) -> Result<Self, Error> {
+        let mut prices = tempfile::Builder::new().suffix(".csv").tempfile()?;
+        prices.write_all(PRICES.as_bytes())?;
+        // Both countries are eight hours ahead of UTC: their quiet hour is twelve hours from now.
+        let quiet = (now.millis() / HOUR_MS + 8 + 12).rem_euclid(24);
+        let of_campaign = format!(
+            "quiet_hours = \"{quiet:02}:00-{:02}:00\"\nbudget = \"1000000 EUR\"\n\
+             max_messages = {}\n",
+            (quiet + 1).rem_euclid(24),
+            load.messages
+        );
+        Ok(Self { people: load.messages, prices, of_campaign })
+    }
+
+    /// A tier of as many as there are: the known ones end at 100,000.
+    pub(super) fn configure(&self, config: &mut Config) {
+        config.lanes.iter_mut().for_each(|lane| lane.tier = Tier::People(self.people));
+        config.prices = Some(self.prices.path().to_owned());
+    }
+
+    /// Its keys of a campaign.
+    pub(super) fn of_campaign(&self) -> &str {
+        &self.of_campaign
+    }
+}

@@ -1,0 +1,101 @@
+//! `volley bench all`: every table of benches/README.md.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::campaign::Campaign;
+use super::cancel::Cancel;
+use super::dispatch::Dispatch;
+use super::import::Import;
+use super::pace::Pace;
+use super::receipts::Receipts;
+use super::timers::Timers;
+use super::{Rounds, machine, out};
+use crate::clock::Clock;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Every benchmark runs with the sizes that benches/README.md quotes: some forty minutes on two cores, and 10 \
+                  GB of the folder for temporary files."
+)]
+pub(in crate::cli) struct All {
+    /// Runs of each kind; without it as many as benches/README.md quotes: five of dispatch, one of pace, three of the others
+    #[arg(long)]
+    runs: Option<NonZeroU32>,
+    /// Print the tables as Markdown
+    #[arg(long)]
+    markdown: bool,
+}
+
+const fn count(number: u32) -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(number - 1)
+}
+
+impl All {
+    pub(super) async fn run(self, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
+        if self.markdown {
+            out::data(machine())?;
+        }
+        self.dispatch().run().await?;
+        self.campaign().run(clock.as_ref()).await?;
+        self.import().run().await?;
+        self.receipts().run(Arc::clone(&clock)).await?;
+        self.pace().run().await?;
+        self.timers().run(Arc::clone(&clock)).await?;
+        self.cancel().run(clock).await
+    }
+
+    fn rounds(&self, quoted: u32) -> Rounds {
+        Rounds { runs: self.runs.unwrap_or(count(quoted)), json: false, in_markdown: self.markdown }
+    }
+
+    fn dispatch(&self) -> Dispatch {
+        Dispatch {
+            messages: 200_000,
+            connections: count(64),
+            batch: count(1_000),
+            batch_connections: count(4),
+            rounds: self.rounds(5),
+        }
+    }
+
+    fn campaign(&self) -> Campaign {
+        Campaign { rows: 1_000_000, exported: 300_000, rounds: self.rounds(3) }
+    }
+
+    fn import(&self) -> Import {
+        Import { rows: 1_000_000, huge: 10_000_000, rounds: self.rounds(3) }
+    }
+
+    fn receipts(&self) -> Receipts {
+        Receipts {
+            receipts: 300_000,
+            connections: count(256),
+            messages: 1_000_000,
+            spread: count(1_000),
+            rounds: self.rounds(3),
+        }
+    }
+
+    fn pace(&self) -> Pace {
+        Pace {
+            rates: [1, 20, 80, 1_000, 5_000, 20_000].map(count).to_vec(),
+            seconds: count(10),
+            busy: count(100),
+            starts: 50,
+            lanes: 1_000,
+            campaigns: 100,
+            rounds: self.rounds(1),
+        }
+    }
+
+    fn timers(&self) -> Timers {
+        Timers { burst: 100_000, steady: 1_000, pending: 10_000_000, rounds: self.rounds(3) }
+    }
+
+    fn cancel(&self) -> Cancel {
+        Cancel { pending: 10_000_000, rounds: self.rounds(3) }
+    }
+}
