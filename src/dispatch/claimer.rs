@@ -10,7 +10,7 @@ use super::lane::Lane;
 use super::turnstile::Turnstile;
 use crate::domain::{BatchId, BatchState, Causes, OnTierSpent, Queue, Span, Timestamp, Told, grouped};
 use crate::engine::Event;
-use crate::planner::{Capped, Chosen, Impatient, Move, Order, Pass, Reached, Ready, Rest, Why};
+use crate::planner::{Capped, Chosen, FallbackQueue, Move, MoveReason, Order, Pass, Reached, Ready, Rest, Slots};
 use crate::store::{
     Claim, Claimed, ClaimedSet, Entry, Error, Hush, Result, StepHeldBy, StepHold, Store, TierUse, Verdict,
 };
@@ -33,12 +33,12 @@ pub(super) struct Claimer {
 
 pub(super) type InPlay = HashMap<BatchId, Arc<Entry>>;
 
-/// The queues of steps that do not wait where the tier is spent.
-fn impatient(queues: &[Queue], in_play: &InPlay) -> Vec<Impatient> {
+/// The queues of steps that fall back while the tier is exhausted.
+fn fallback_queues(queues: &[Queue], in_play: &InPlay) -> Vec<FallbackQueue> {
     let falls_back = |queue: &Queue| {
         let plan = &in_play.get(&queue.batch)?.plan;
         let falls_back = plan.step(queue.step)?.on_tier_spent == OnTierSpent::FallBack;
-        falls_back.then_some(Impatient { queue: *queue, steps: plan.steps.len() })
+        falls_back.then_some(FallbackQueue { queue: *queue, steps: plan.steps.len() })
     };
     queues.iter().filter_map(falls_back).collect()
 }
@@ -144,10 +144,12 @@ impl Claimer {
         let counted = reserved.as_ref().filter(|(_, reservation)| reservation.is_counted());
         let tier = counted.map(|(portfolio, reservation)| TierUse {
             portfolio: String::clone(portfolio),
-            places: reservation.places(),
+            slots: Slots {
+                free: reservation.places(),
+                fallbacks: if reservation.is_last() { fallback_queues(queues, in_play) } else { Vec::new() },
+            },
             since: reservation.since(),
             sender: lane.sender(),
-            impatient: if reservation.is_last() { impatient(queues, in_play) } else { Vec::new() },
         });
         let timing = |queue: &Queue| Some(((queue.batch, queue.step), in_play.get(&queue.batch)?.timing(queue.step)?));
         let hours = queues.iter().filter_map(timing).collect();
@@ -156,7 +158,7 @@ impl Claimer {
         let (queues, epoch) = (queues.to_vec(), lane.tenure.epoch());
         let set = self.store.claim(Claim { lane: lane.id, queues, limit, now, epoch, tier, hours, caps }).await?;
         if let Some((_, reservation)) = reserved {
-            let people = set.messages.iter().filter(|claimed| claimed.pass == Pass::Place);
+            let people = set.messages.iter().filter(|claimed| claimed.pass == Pass::Slot);
             reservation.fill(people.map(|claimed| claimed.message.msisdn));
         }
         Ok(set)
@@ -165,8 +167,8 @@ impl Claimer {
     /// Puts each queue back until it is worth a look again.
     fn rest(&self, set: &ClaimedSet, now: Timestamp) {
         let lane = &self.lane;
-        for Move { message, why } in &set.moves {
-            if let Why::Closed { until } = why {
+        for Move { message, reason } in &set.moves {
+            if let MoveReason::Closed { until } = reason {
                 let queue = Queue { batch: message.key.batch, step: message.present.step, lane: message.lane };
                 lane.queues.put_back(queue, *until);
             }
@@ -184,11 +186,11 @@ impl Claimer {
     /// Asks the engine about messages that were due and not claimed. They are still queued: a crash loses none, and the
     /// version of each row settles a race.
     async fn moves(&self, moves: &[Move], in_play: &InPlay, now: Timestamp) -> Result<()> {
-        let decide = |Move { message, why }: &Move| {
+        let decide = |Move { message, reason }: &Move| {
             let entry = in_play.get(&message.key.batch)?;
-            let (event, fact) = match *why {
-                Why::Closed { until } => (Event::PutOff { until }, None),
-                Why::TierSpent => {
+            let (event, fact) = match *reason {
+                MoveReason::Closed { until } => (Event::PutOff { until }, None),
+                MoveReason::TierSpent => {
                     let fact = entry.could_not_leave(message, Verdict::TierSpent, now);
                     (Event::TierSpent { step: message.present.step }, fact)
                 }

@@ -64,7 +64,7 @@ impl Job {
     pub(super) fn has_lost_its_pass(&self, now: Timestamp) -> bool {
         match self.claimed.pass {
             Pass::Window(until) => until <= now,
-            Pass::Place => matches!(self.claimed.message.present.state, State::Sending { intent, .. }
+            Pass::Slot => matches!(self.claimed.message.present.state, State::Sending { intent, .. }
                 if intent + LEAVES_WITHIN <= now),
             Pass::Uncounted => false,
         }
@@ -143,7 +143,7 @@ impl Settled {
             umid: details.umid,
             ruling: Ruling::default(),
         });
-        let has_place = job.claimed.pass == Pass::Place;
+        let has_place = job.claimed.pass == Pass::Slot;
         let spare_place = claimed_at.filter(|_| has_place && !may_have_left(answer));
         let is_back = !may_have_left(answer) && !job.claimed.cost.is_zero();
         let refund = is_back.then_some(Refund { step, amount: job.claimed.cost });

@@ -461,7 +461,7 @@ async fn whose_place_in_the_tier_may_be_free_again_before_a_day_has_passed_goes_
     let desk = Desk::new("rate = \"10/s\"", "", 200, "").await;
     let batch = desk.batch(2, "Hello", None).await;
     let mut jobs = desk.jobs(batch, 2).await;
-    jobs[0].claimed.pass = Pass::Place;
+    jobs[0].claimed.pass = Pass::Slot;
     desk.turnstile.fill(jobs);
     // A place is kept for some seconds longer than a day, because the message may leave so much later than it was claimed.
     desk.clock.advance(LEAVES_WITHIN);

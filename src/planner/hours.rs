@@ -1,13 +1,13 @@
-//! Hours: who may not leave now, and when they may.
+//! Send hours: which messages may not leave now, and when they may.
 
 use std::collections::HashMap;
 
 use crate::domain::{Country, Hours, Loaded, Span, Timestamp};
 
-/// Who never may within the time that is looked ahead is looked at again after this: a campaign may end before.
+/// A message without any send hours in the days that are searched is looked at again after this; its campaign may end before.
 const NEVER: Span = Span::from_secs(30 * 86_400);
 
-/// When a queue's messages may leave.
+/// The send hours of a queue's messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timing {
     pub hours: Hours,
@@ -15,12 +15,12 @@ pub struct Timing {
     pub launched: Timestamp,
 }
 
-/// When the first of each country were to leave, as far as somebody had to know.
+/// When the first messages to each country could leave, for the countries that were asked for.
 #[derive(Debug, Default)]
 pub(super) struct FirstOf(HashMap<Country, Option<Timestamp>>);
 
 impl Timing {
-    /// When somebody may leave who may not now; nothing where they may.
+    /// When a message may leave that may not leave now; nothing if it may.
     pub(super) fn put_off(&self, message: &Loaded, now: Timestamp, first_of: &mut FirstOf) -> Option<Timestamp> {
         let zone = message.zone();
         if self.hours.are_open(now, zone) {

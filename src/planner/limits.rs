@@ -12,7 +12,7 @@ pub trait Price: Debug + Send + Sync {
     fn of(&self, candidate: &Candidate) -> Money;
 }
 
-/// What a queue may still hand over.
+/// The limits of a queue: of its step, and of its batch.
 #[derive(Debug, Clone)]
 pub struct Cap {
     pub step: Limits,
@@ -22,14 +22,14 @@ pub struct Cap {
     pub price: Option<Arc<dyn Price>>,
 }
 
-/// A limit that is reached: nothing more of the queue is claimed.
+/// A limit that is reached: the claim takes no more messages of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capped {
     pub queue: Queue,
     pub by: Reached,
     /// Whether it is a limit of the whole batch.
     pub is_whole: bool,
-    /// Whether that is for good: nothing is being handed over that may come back and leave room.
+    /// Whether that is final: no message is in flight whose failure would leave room.
     pub is_final: bool,
 }
 
@@ -39,30 +39,30 @@ pub enum Reached {
     Budget { spent: Money, of: Money },
 }
 
-/// What a batch has used up of its limits.
+/// A batch's use of its limits.
 #[derive(Debug, Clone, Default)]
 pub struct Used {
     pub tallies: Tallies,
     pub spent: BTreeMap<StepIndex, Money>,
 }
 
-/// A step of a batch; `None` means all of its steps.
+/// A step of a batch; `None` means the whole batch.
 type Whose = (BatchId, Option<StepIndex>);
 
-/// What batches with limits have used up by the time of a claim, and what the claim adds to it.
+/// The use of limits at the time of a claim, and what the claim adds to it.
 #[derive(Debug, Default)]
-pub(super) struct Purse {
+pub(super) struct Spending {
     used: HashMap<BatchId, Used>,
-    /// Who leaves with this claim.
+    /// Messages that leave with this claim.
     leaving: HashMap<Whose, u64>,
 }
 
-impl Purse {
+impl Spending {
     pub(super) fn knows(&mut self, batch: BatchId, used: Used) {
         self.used.insert(batch, used);
     }
 
-    /// How many messages may still leave a queue, or which limit keeps all of them.
+    /// How many messages may still leave a queue, or the limit that is reached.
     pub(super) fn room(&self, queue: Queue, cap: &Cap) -> Result<usize, Capped> {
         let mut room = u64::MAX;
         for (limits, whose) in bounds(queue, cap) {
@@ -84,7 +84,7 @@ impl Purse {
         Ok(usize::try_from(room).unwrap_or(usize::MAX))
     }
 
-    /// What somebody costs, if they may leave: others of the same batch may have left since there was room.
+    /// The price of a candidate, or the limit that is reached: messages of the same batch may have left since [`Spending::room`].
     pub(super) fn cost(&self, queue: Queue, cap: &Cap, candidate: &Candidate) -> Result<Money, Capped> {
         self.room(queue, cap)?;
         let price = cap.price.as_ref().filter(|_| !candidate.opted_out);
@@ -99,7 +99,7 @@ impl Purse {
         Ok(cost)
     }
 
-    /// Somebody leaves.
+    /// Counts a message that leaves.
     pub(super) fn pay(&mut self, queue: Queue, cost: Money) {
         for whose in [Some(queue.step), None] {
             *self.leaving.entry((queue.batch, whose)).or_default() += 1;
@@ -110,7 +110,8 @@ impl Purse {
         }
     }
 
-    /// What leaves with this claim may come back and leave room, so no limit of it is reached for good.
+    /// Whether a reached limit is final. It is not while messages that count against it leave with this claim: one that
+    /// fails leaves room.
     pub(super) fn is_final(&self, capped: &Capped) -> bool {
         let Queue { batch, step, .. } = capped.queue;
         let whose = (batch, Some(step).filter(|_| !capped.is_whole));
@@ -121,7 +122,7 @@ impl Purse {
         Capped { queue, by, is_whole: whose.1.is_none(), is_final: self.on_their_way(whose) == 0 }
     }
 
-    /// Messages in flight, and those that leave with this claim.
+    /// Messages in flight, with those that leave with this claim.
     fn on_their_way(&self, whose: Whose) -> u64 {
         self.counted(whose, Count::Sending) + self.leaving.get(&whose).copied().unwrap_or_default()
     }

@@ -1,14 +1,15 @@
 //! Who leaves next, and why.
 //!
-//! In: the queues of a lane that are worth a look, with what binds them, and page by page whoever stands in front of
-//! each. Out: who leaves, who moves on without leaving, and when each queue is worth a look again.
-//! Promises: no I/O, no clock, no chance: the same question has the same answer. Everybody on a page gets a verdict or
-//! has their turn with the next claim. Whoever may not leave now stands in nobody's way; only a limit is used in turn.
-//! May not: read or write. Whoever asks it reads its pages and sets off exactly those whom it names.
+//! In: the queues of a lane that may hold due messages, the rules of their steps, and pages of the due messages.
+//! Out: the messages that leave, the messages that move without leaving, and when to look at each queue again.
+//! Promises: no I/O, no clock, no chance: the same question has the same answer. Each message of a page gets a verdict,
+//! or waits for the next claim. A message that may not leave now blocks no other message; only a limit blocks the rest of
+//! its queue.
+//! May not: read or write. The store reads the pages and sets off exactly the messages that leave.
 //!
-//! [`Order`] says which queues are next. [`Planner`] then goes through them, a round at a time: it shares out evenly
-//! what may still leave, asks for a page of each queue, and judges it. What one queue leaves over, the next round shares
-//! out among the others.
+//! [`Order`] chooses the queues of one claim. [`Planner`] walks along them in rounds. Each round shares the rest of the
+//! claim's limit evenly among the queues, asks for a page of each, and judges it. The next round shares what a queue did
+//! not use among the others.
 
 mod hours;
 mod limits;
@@ -23,5 +24,5 @@ pub use hours::Timing;
 pub use limits::{Cap, Capped, Price, Reached, Used};
 pub use order::{Chosen, Order, Ready};
 pub use rest::Rest;
-pub use round::{Candidate, Course, Decided, Leaving, Look, Move, Planner, Turn, Why};
-pub use tier::{Impatient, Pass, Places, TierClaim};
+pub use round::{Candidate, Course, Decided, Leaving, Look, Move, MoveReason, Planner, Terms};
+pub use tier::{FallbackQueue, Pass, Slots, TierClaim};

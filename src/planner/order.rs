@@ -1,4 +1,4 @@
-//! Which queues are next: whose step comes first, and fairness among those of one rank.
+//! Which queues are next: their rank, and fairness among queues of the same rank.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,35 +6,35 @@ use std::sync::Arc;
 use super::Timing;
 use crate::domain::{BatchId, Queue, StepIndex, Timestamp};
 
-/// Of so many claims one is for those who come after others.
+/// One of so many claims is for the queues of a lower rank.
 const OTHERS_EACH: usize = 10;
 
-/// A queue that may hold something, and what is known of it before anybody in it is looked at.
+/// A queue that may hold due messages, and what is known of it before any of them is read.
 #[derive(Debug, Clone)]
 pub struct Ready {
     pub queue: Queue,
-    /// Whether it is a campaign's, and no single message that an API call has brought.
+    /// Whether it belongs to a campaign. Otherwise it holds single messages of API calls.
     pub is_campaign: bool,
-    /// Whether no pause, hold or other lane keeps all of it from leaving by this one.
+    /// Whether its messages may leave by this lane: no pause and no hold keeps them, and no other lane is chosen.
     pub may_leave: bool,
     pub hours: Option<Arc<Timing>>,
 }
 
-/// What to claim from, and what to look at another time.
+/// The queues to claim from, and those to look at later.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Chosen {
-    /// In the order of their turns.
+    /// In the order in which they are served.
     pub queues: Vec<Queue>,
     pub later: Vec<(Queue, Timestamp)>,
 }
 
-/// Who goes first on a lane that several share. Those of one rank share it evenly, and each tenth claim is for another
-/// rank than the first, so that nobody waits for all that one big campaign has.
+/// The rank of a queue, highest first. The queues of one rank share the lane evenly. Each tenth claim is for a lower rank,
+/// which therefore never waits for a whole large campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
-    /// Single messages that an API call has brought: somebody waits for each of them.
+    /// Single messages of API calls: a client waits for each of them.
     Single,
-    /// Whoever an earlier step has not reached has waited longest.
+    /// Fallbacks: their recipients have waited longest.
     Fallback,
     FirstStep,
 }
@@ -49,18 +49,18 @@ impl Rank {
     }
 }
 
-/// Whose turn it is on a lane.
+/// The order in which the queues of a lane are served.
 #[derive(Debug, Default)]
 pub struct Order {
-    /// The batch that was served last: others have their turn before it.
+    /// The batch that was served last. The others come before it.
     served: Option<BatchId>,
     /// Claims for which several ranks were ready.
     turns: usize,
 }
 
 impl Order {
-    /// Chooses the queues to claim from. It skips a stopped queue: releasing it wakes the claimer. A queue whose hours are
-    /// closed for all recipients rests until they open.
+    /// Chooses the queues to claim from. Skips a stopped queue: its release wakes the claimer. Puts a queue off whose send
+    /// hours are closed for all recipients, until they open.
     pub fn choose(&mut self, ready: Vec<Ready>, now: Timestamp) -> Chosen {
         let mut chosen = Chosen::default();
         let mut open = Vec::with_capacity(ready.len());
@@ -85,7 +85,7 @@ impl Order {
         self.served = Some(batch);
     }
 
-    /// The first of them, but for each tenth claim, which goes round all of the others.
+    /// The highest rank, or with each tenth claim one of the others in turn.
     fn rank_in_turn(&mut self, ranks: &[Rank]) -> Option<Rank> {
         if ranks.len() < 2 {
             return ranks.first().copied();

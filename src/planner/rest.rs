@@ -1,41 +1,39 @@
-//! When a queue is worth a look again.
+//! When to look at a queue again.
 
 use super::Capped;
 use crate::domain::{Span, Timestamp};
 
-/// What comes one by one goes in small groups.
+/// Messages that come due one by one leave in small groups.
 const GATHERING: Span = Span::from_millis(100);
-/// How long others have to do their part.
+/// Time for the timers and the housekeeper to do their part.
 const STUCK: Span = Span::from_secs(1);
 
-/// How a queue's turn has ended.
+/// Why a claim took no more messages of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rest {
-    /// There may be more for the next claim.
+    /// It may hold more due messages, for the next claim.
     More,
-    /// Nobody is left whose turn has come; the next one's comes then, where there is any.
+    /// It has no more due messages. The next one is due then, if there is any.
     Drained { next: Option<Timestamp> },
-    /// All who were looked at and have not left wait for a place in the tier.
-    ForPlace,
-    /// Nobody may leave before others have done their part: the batch does not run, or all who stand in front have to be
-    /// ended, because their time is over.
+    /// All due messages that were read and did not leave wait for a free slot in the tier.
+    ForSlot,
+    /// The batch does not run, or all messages at its front have expired and the timers have to end them first.
     Stuck,
     /// A limit is reached.
     Capped(Capped),
 }
 
 impl Rest {
-    /// When the queue is worth a look again; nothing where somebody will say so. `free` is when the next place in the
-    /// tier may come free.
+    /// When to look at the queue again; nothing if an event wakes it. `free` is when the next slot of the tier may come free.
     pub fn until(&self, now: Timestamp, free: Option<Timestamp>) -> Option<Timestamp> {
         match self {
             Self::More => Some(now),
             Self::Drained { next } => next.map(|next| next.max(now + GATHERING)),
-            Self::ForPlace => Some(free.unwrap_or(now)),
+            Self::ForSlot => Some(free.unwrap_or(now)),
             Self::Stuck => Some(now + STUCK),
-            // It is held now, until an operator says otherwise.
+            // The step is held now, until an operator releases it.
             Self::Capped(Capped { is_final: true, .. }) => None,
-            // What is on its way may come back, and leave room.
+            // A message in flight may fail and leave room.
             Self::Capped(_) => Some(now + GATHERING),
         }
     }

@@ -1,52 +1,52 @@
-//! One claim: who of those in front of its queues leaves.
+//! One claim: which of the due messages of its queues leave.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::hours::FirstOf;
-use super::limits::Purse;
-use super::tier::Gate;
-use super::{Cap, Capped, Pass, Places, Rest, TierClaim, Timing, Used};
+use super::limits::Spending;
+use super::tier::TierCheck;
+use super::{Cap, Capped, Pass, Rest, Slots, TierClaim, Timing, Used};
 use crate::domain::{BatchId, BatchState, Fields, Loaded, Money, Present, Queue, State, StepIndex, Timestamp};
 
-/// Messages that one claim looks at, unless it may take more: what a full tier keeps back or what is over is looked at in
-/// vain, and no transaction may last for long because of it.
-const LOOKED_AT_MAX: usize = 4_000;
-/// A queue costs as much as so many messages, however few there are in it.
-const A_LOOK: usize = 20;
+/// Messages that one claim reads at most, unless its limit is higher. A full tier makes it read messages that cannot leave,
+/// and no transaction may last long because of them.
+const READ_MAX: usize = 4_000;
+/// A queue costs as much to read as so many messages, however few are in it.
+const LOOK_COST: usize = 20;
 
-/// What a lane may take in one claim, and what binds it.
+/// The queues of one claim, and the rules for them.
 #[derive(Debug, Clone, Default)]
-pub struct Turn {
-    /// In the order of their turns.
+pub struct Terms {
+    /// In the order in which they are served.
     pub queues: Vec<Queue>,
-    /// How many may leave at most.
+    /// Messages that may leave at most.
     pub limit: u32,
     pub now: Timestamp,
-    /// Steps that may not leave at all hours.
+    /// Steps with send hours.
     pub hours: HashMap<(BatchId, StepIndex), Arc<Timing>>,
-    /// Steps of which no more than so much may leave.
+    /// Steps with limits or budgets.
     pub caps: HashMap<(BatchId, StepIndex), Arc<Cap>>,
-    /// Where the lane's tier is limited.
-    pub places: Option<Places>,
+    /// The free slots of the lane's tier, if it is limited.
+    pub slots: Option<Slots>,
 }
 
-/// Where a batch stands when the claim is made.
+/// The state of a batch at the time of the claim.
 #[derive(Debug, Clone, Copy)]
 pub struct Course {
     pub state: BatchState,
     pub ends_at: Option<Timestamp>,
 }
 
-/// A page to read: so many of those in a queue whose turn has come, behind the one that was judged last.
+/// A page to read: so many due messages of a queue, after the message that was judged last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
     pub queue: Queue,
-    pub behind: Option<(Timestamp, u32)>,
+    pub after: Option<(Timestamp, u32)>,
     pub count: usize,
 }
 
-/// Somebody who waits in a queue and whose turn has come.
+/// A due message of a queue.
 #[derive(Debug, Clone)]
 pub struct Candidate {
     pub message: Loaded,
@@ -55,7 +55,7 @@ pub struct Candidate {
     pub tier: TierClaim,
 }
 
-/// Somebody who leaves.
+/// A message that leaves.
 #[derive(Debug, Clone)]
 pub struct Leaving {
     pub candidate: Candidate,
@@ -63,114 +63,113 @@ pub struct Leaving {
     pub cost: Money,
 }
 
-/// Somebody who does not leave, and about whom the engine has to decide: in their queue still.
+/// A message that does not leave and is still in its queue. The engine decides what becomes of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Move {
     pub message: Loaded,
-    pub why: Why,
+    pub reason: MoveReason,
 }
 
-/// Why somebody moves without leaving.
+/// Why a message moves without leaving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// They may not leave at this hour, and may then.
+pub enum MoveReason {
+    /// Outside its send hours, which begin then.
     Closed { until: Timestamp },
-    /// There is no place for them in the tier, and their step does not wait for one.
+    /// The tier has no free slot, and the step does not wait for one.
     TierSpent,
 }
 
-/// What comes of a claim.
+/// The result of a claim.
 #[derive(Debug, Default)]
 pub struct Decided {
-    /// Queue by queue, each in its own order.
+    /// Queue by queue, in the order of each queue.
     pub leaves: Vec<Leaving>,
     pub moves: Vec<Move>,
     pub rests: Vec<(Queue, Rest)>,
 }
 
-/// What becomes of one candidate.
+/// The verdict on one candidate.
 enum Verdict {
     Leaves {
         pass: Pass,
         cost: Money,
     },
-    Moves(Why),
-    /// Their time is over. The timers end it, and nobody waits behind them.
-    Over,
-    /// Until there is a place in the tier.
-    WaitsForPlace,
-    /// With all who stand behind them: a limit is used in turn.
+    Moves(MoveReason),
+    /// It has expired. The timers end it; it blocks no other message.
+    Expired,
+    /// The tier has no free slot, and the step waits for one.
+    WaitsForSlot,
+    /// A limit is reached, for the rest of the queue too: a limit is used in the queue's order.
     Capped(Capped),
 }
 
-/// One queue in its turn.
+/// One queue, walked from its front.
 #[derive(Debug)]
-struct Line {
+struct Walk {
     queue: Queue,
     timing: Option<Arc<Timing>>,
     first_of: FirstOf,
     cap: Option<Arc<Cap>>,
-    /// Where whoever finds no place in the tier goes on to another step: how many steps there are.
-    goes_on: Option<usize>,
+    /// The steps of the route, if a message without a free slot in the tier falls back.
+    fallback_steps: Option<usize>,
     ends_at: Option<Timestamp>,
-    behind: Option<(Timestamp, u32)>,
+    after: Option<(Timestamp, u32)>,
     leaves: Vec<Leaving>,
-    /// Whether any candidate of it leaves or moves.
-    gets_on: bool,
-    /// Whether anybody waits for a place in the tier.
-    waits: bool,
-    /// Whether the last page held somebody who stood in front in vain: then the next one is long.
+    /// Whether any message leaves or moves.
+    progresses: bool,
+    /// Whether any message waits for a free slot in the tier.
+    waits_for_slot: bool,
+    /// Whether the last page held messages that cannot leave. The next page is then longer.
     is_crowded: bool,
     rest: Option<Rest>,
 }
 
-/// A page that was asked for.
+/// A page that the planner asked for.
 #[derive(Debug, Clone, Copy)]
 struct Asked {
-    line: usize,
+    walk: usize,
     count: usize,
-    /// How many of it may leave.
+    /// How many of its messages may leave.
     share: usize,
 }
 
-/// What holds for all queues of a claim.
+/// The rules that all queues of a claim share.
 #[derive(Debug)]
 struct Rules {
     now: Timestamp,
-    gate: Option<Gate>,
-    purse: Purse,
+    tier: Option<TierCheck>,
+    spending: Spending,
 }
 
-/// Goes through the queues of one claim: [`Planner::looks`], [`Planner::judge`], and again until there is nothing more to
-/// look at.
+/// Plans one claim: [`Planner::looks`], [`Planner::judge`], and again until there are no more looks.
 #[derive(Debug)]
 pub struct Planner {
     rules: Rules,
-    /// How many may still leave, and how many may still be looked at.
+    /// How many messages may still leave, and how many may still be read.
     left: usize,
     patience: usize,
-    lines: Vec<Line>,
+    walks: Vec<Walk>,
     asked: Vec<Asked>,
     moves: Vec<Move>,
 }
 
 impl Planner {
-    pub fn new(turn: Turn) -> Self {
-        let Turn { queues, limit, now, hours, caps, places } = turn;
-        let gate = places.map(Gate::new);
-        let line = |queue: Queue| {
+    pub fn new(terms: Terms) -> Self {
+        let Terms { queues, limit, now, hours, caps, slots } = terms;
+        let tier = slots.map(TierCheck::new);
+        let walk = |queue: Queue| {
             let of_step = (queue.batch, queue.step);
-            Line {
+            Walk {
                 queue,
                 timing: hours.get(&of_step).cloned(),
                 first_of: FirstOf::default(),
                 cap: caps.get(&of_step).cloned(),
-                goes_on: gate.as_ref().and_then(|gate| gate.goes_on(&queue)),
+                fallback_steps: tier.as_ref().and_then(|tier| tier.fallback_steps(&queue)),
                 ends_at: None,
-                behind: None,
+                after: None,
                 leaves: Vec::new(),
-                gets_on: false,
-                waits: false,
+                progresses: false,
+                waits_for_slot: false,
                 is_crowded: false,
                 rest: None,
             }
@@ -178,119 +177,119 @@ impl Planner {
         let left = usize::try_from(limit).unwrap_or(usize::MAX);
         Self {
             left,
-            patience: left.max(LOOKED_AT_MAX),
-            lines: queues.into_iter().map(line).collect(),
+            patience: left.max(READ_MAX),
+            walks: queues.into_iter().map(walk).collect(),
             asked: Vec::new(),
             moves: Vec::new(),
-            rules: Rules { now, gate, purse: Purse::default() },
+            rules: Rules { now, tier, spending: Spending::default() },
         }
     }
 
-    /// The batches of which it has to be known where they stand.
+    /// The batches whose state the planner needs.
     pub fn batches(&self) -> BTreeSet<BatchId> {
-        self.lines.iter().map(|line| line.queue.batch).collect()
+        self.walks.iter().map(|walk| walk.queue.batch).collect()
     }
 
-    /// Those of them of which it has to be known what they have used up.
+    /// The batches whose use of limits and budgets the planner needs.
     pub fn limited(&self) -> BTreeSet<BatchId> {
         let is_limited = |cap: &Arc<Cap>| !cap.step.are_none() || !cap.batch.are_none();
-        let limited = self.lines.iter().filter(|line| line.cap.as_ref().is_some_and(is_limited));
-        limited.map(|line| line.queue.batch).collect()
+        let limited = self.walks.iter().filter(|walk| walk.cap.as_ref().is_some_and(is_limited));
+        limited.map(|walk| walk.queue.batch).collect()
     }
 
-    /// Says what was asked for. What an operator has stopped cannot leave.
+    /// Takes what the planner needs. Only messages of a running batch leave.
     pub fn begin(&mut self, courses: &HashMap<BatchId, Course>, used: impl IntoIterator<Item = (BatchId, Used)>) {
-        for line in &mut self.lines {
-            match courses.get(&line.queue.batch).filter(|course| course.state == BatchState::Running) {
-                Some(course) => line.ends_at = course.ends_at,
-                None => line.rest = Some(Rest::Stuck),
+        for walk in &mut self.walks {
+            match courses.get(&walk.queue.batch).filter(|course| course.state == BatchState::Running) {
+                Some(course) => walk.ends_at = course.ends_at,
+                None => walk.rest = Some(Rest::Stuck),
             }
         }
-        used.into_iter().for_each(|(batch, used)| self.rules.purse.knows(batch, used));
+        used.into_iter().for_each(|(batch, used)| self.rules.spending.knows(batch, used));
     }
 
-    /// The pages to read next; none once all is decided. What may still leave is shared out evenly among the queues that
-    /// may hold more, and who comes first has what does not divide.
+    /// The pages to read next; none once all is decided. The queues that may hold more share the rest of the limit evenly;
+    /// the first queues get the remainder.
     pub fn looks(&mut self) -> Vec<Look> {
         self.asked.clear();
         let (mut left, mut patience) = (self.left, self.patience);
-        let mut active = self.lines.iter().filter(|line| line.rest.is_none()).count();
+        let mut active = self.walks.iter().filter(|walk| walk.rest.is_none()).count();
         let mut looks = Vec::new();
-        for (place, line) in self.lines.iter_mut().enumerate().filter(|(_, line)| line.rest.is_none()) {
-            if left == 0 || patience < A_LOOK {
+        for (place, walk) in self.walks.iter_mut().enumerate().filter(|(_, walk)| walk.rest.is_none()) {
+            if left == 0 || patience < LOOK_COST {
                 break;
             }
             let (mut share, further) = (left.div_ceil(active), patience.div_ceil(active));
             active -= 1;
-            match line.cap.as_ref().map(|cap| self.rules.purse.room(line.queue, cap)) {
+            match walk.cap.as_ref().map(|cap| self.rules.spending.room(walk.queue, cap)) {
                 Some(Err(capped)) => {
-                    line.rest = Some(Rest::Capped(capped));
+                    walk.rest = Some(Rest::Capped(capped));
                     continue;
                 }
                 Some(Ok(room)) => share = share.min(room),
                 None => {}
             }
-            let count = if line.is_crowded { further.max(share) } else { share }.min(patience);
+            let count = if walk.is_crowded { further.max(share) } else { share }.min(patience);
             share = share.min(count);
-            if !line.is_crowded {
-                // Of a queue full of those who may not leave nobody may, and others must not wait for that.
+            if !walk.is_crowded {
+                // All messages of this page may turn out to be unable to leave; the others keep their share meanwhile.
                 left -= share;
             }
-            patience = patience.saturating_sub(count + A_LOOK);
-            self.asked.push(Asked { line: place, count, share });
-            looks.push(Look { queue: line.queue, behind: line.behind, count });
+            patience = patience.saturating_sub(count + LOOK_COST);
+            self.asked.push(Asked { walk: place, count, share });
+            looks.push(Look { queue: walk.queue, after: walk.after, count });
         }
         looks
     }
 
-    /// Whether it has to be known who of so many candidates holds a place in the tier.
-    pub fn asks_who_holds(&self, candidates: usize) -> bool {
-        self.rules.gate.as_ref().is_some_and(|gate| gate.asks_who_holds(candidates))
+    /// Whether the planner needs to know which of so many candidates hold a slot in the tier.
+    pub fn needs_holders(&self, candidates: usize) -> bool {
+        self.rules.tier.as_ref().is_some_and(|tier| tier.needs_holders(candidates))
     }
 
-    /// Judges the pages that were asked for, in their order.
+    /// Judges the pages of the last looks, in their order.
     pub fn judge(&mut self, pages: Vec<Vec<Candidate>>) {
         for (asked, page) in std::mem::take(&mut self.asked).into_iter().zip(pages) {
-            self.patience = self.patience.saturating_sub(page.len() + A_LOOK);
-            if let Some(line) = self.lines.get_mut(asked.line) {
+            self.patience = self.patience.saturating_sub(page.len() + LOOK_COST);
+            if let Some(walk) = self.walks.get_mut(asked.walk) {
                 let asked = Asked { share: asked.share.min(self.left), ..asked };
-                self.left -= line.judge(&asked, page, &mut self.rules, &mut self.moves);
+                self.left -= walk.judge(&asked, page, &mut self.rules, &mut self.moves);
             }
         }
     }
 
-    /// The queues that are drained: of these it has to be known when the next one's turn comes.
+    /// The queues without more due messages. The planner needs to know when their next message is due.
     pub fn drained(&self) -> Vec<Queue> {
-        let drained = |line: &&Line| matches!(line.rest, Some(Rest::Drained { .. }));
-        self.lines.iter().filter(drained).map(|line| line.queue).collect()
+        let drained = |walk: &&Walk| matches!(walk.rest, Some(Rest::Drained { .. }));
+        self.walks.iter().filter(drained).map(|walk| walk.queue).collect()
     }
 
-    /// What comes of it all.
+    /// The result. `next` says when the next message of each drained queue is due.
     pub fn end(self, next: &HashMap<Queue, Timestamp>) -> Decided {
         let mut decided = Decided { moves: self.moves, ..Decided::default() };
-        for line in self.lines {
-            let rest = match line.rest {
-                Some(Rest::Drained { .. }) => Rest::Drained { next: next.get(&line.queue).copied() },
+        for walk in self.walks {
+            let rest = match walk.rest {
+                Some(Rest::Drained { .. }) => Rest::Drained { next: next.get(&walk.queue).copied() },
                 Some(Rest::Capped(capped)) => {
-                    Rest::Capped(Capped { is_final: self.rules.purse.is_final(&capped), ..capped })
+                    Rest::Capped(Capped { is_final: self.rules.spending.is_final(&capped), ..capped })
                 }
                 Some(rest) => rest,
-                // All that were judged are over; candidates after them may not be.
-                None if line.behind.is_some() && !line.gets_on => Rest::Stuck,
+                // All judged messages have expired; later ones may leave.
+                None if walk.after.is_some() && !walk.progresses => Rest::Stuck,
                 None => Rest::More,
             };
-            decided.rests.push((line.queue, rest));
-            decided.leaves.extend(line.leaves);
+            decided.rests.push((walk.queue, rest));
+            decided.leaves.extend(walk.leaves);
         }
         decided
     }
 }
 
-impl Line {
-    /// Judges one page. Returns how many of it leave.
+impl Walk {
+    /// Judges one page. Returns how many of its messages leave.
     fn judge(&mut self, asked: &Asked, page: Vec<Candidate>, rules: &mut Rules, moves: &mut Vec<Move>) -> usize {
         if asked.share == 0 && !page.is_empty() {
-            // Others have left nothing over: nobody is judged, and the next claim begins here.
+            // The other queues have used the limit: the next claim begins here.
             return 0;
         }
         let is_short = page.len() < asked.count;
@@ -299,36 +298,36 @@ impl Line {
         for candidate in page {
             let taken = self.leaves.len() - before;
             if taken == asked.share {
-                // Whoever is behind has their turn with what others leave over, or with the next claim.
+                // The rest of the page waits for the next round, or for the next claim.
                 return taken;
             }
-            self.behind = place(&candidate.message);
+            self.after = position(&candidate.message);
             match rules.verdict(self, &candidate) {
                 Verdict::Leaves { pass, cost } => {
                     let leaving = Leaving { candidate, pass, cost };
-                    rules.lets_go(self, &leaving);
+                    rules.charge(self, &leaving);
                     self.leaves.push(leaving);
-                    self.gets_on = true;
+                    self.progresses = true;
                 }
-                Verdict::Moves(why) => {
-                    moves.push(Move { message: candidate.message, why });
-                    (self.gets_on, self.is_crowded) = (true, true);
+                Verdict::Moves(reason) => {
+                    moves.push(Move { message: candidate.message, reason });
+                    (self.progresses, self.is_crowded) = (true, true);
                 }
-                Verdict::Over => self.is_crowded = true,
-                Verdict::WaitsForPlace => self.waits = true,
+                Verdict::Expired => self.is_crowded = true,
+                Verdict::WaitsForSlot => self.waits_for_slot = true,
                 Verdict::Capped(capped) => {
                     self.rest = Some(Rest::Capped(capped));
                     return self.leaves.len() - before;
                 }
             }
         }
-        self.rest = match (is_short, self.waits) {
+        self.rest = match (is_short, self.waits_for_slot) {
             (true, false) => Some(Rest::Drained { next: None }),
-            // Behind those who are over or move may stand who needs no place.
+            // Messages after the expired or moved ones may need no slot.
             (false, true) if self.is_crowded => None,
-            (_, true) if self.gets_on => Some(Rest::More),
-            // They must not be looked at again and again before there is a place.
-            (_, true) => Some(Rest::ForPlace),
+            (_, true) if self.progresses => Some(Rest::More),
+            // Reading them again before a slot is free would be in vain.
+            (_, true) => Some(Rest::ForSlot),
             (false, false) => None,
         };
         self.leaves.len() - before
@@ -336,52 +335,52 @@ impl Line {
 }
 
 impl Rules {
-    fn verdict(&self, line: &mut Line, candidate: &Candidate) -> Verdict {
+    fn verdict(&self, walk: &mut Walk, candidate: &Candidate) -> Verdict {
         let message = &candidate.message;
-        if is_over(&message.present, line.ends_at, self.now) {
-            return Verdict::Over;
+        if has_expired(&message.present, walk.ends_at, self.now) {
+            return Verdict::Expired;
         }
-        if let Some(timing) = &line.timing
-            && let Some(until) = timing.put_off(message, self.now, &mut line.first_of)
+        if let Some(timing) = &walk.timing
+            && let Some(until) = timing.put_off(message, self.now, &mut walk.first_of)
         {
-            return Verdict::Moves(Why::Closed { until });
+            return Verdict::Moves(MoveReason::Closed { until });
         }
-        // Who opted out is sent nothing, and so needs no place.
-        let pass = match &self.gate {
-            Some(gate) if !candidate.opted_out => gate.pass(message.msisdn, candidate.tier),
+        // A recipient who opted out is sent nothing and needs no slot.
+        let pass = match &self.tier {
+            Some(tier) if !candidate.opted_out => tier.pass(message.msisdn, candidate.tier),
             Some(_) | None => Some(Pass::Uncounted),
         };
         let Some(pass) = pass else {
-            let following = |steps| message.present.marks.following(line.queue.step, steps);
-            let goes_on = line.goes_on.and_then(following).is_some();
-            return if goes_on { Verdict::Moves(Why::TierSpent) } else { Verdict::WaitsForPlace };
+            let following = |steps| message.present.marks.following(walk.queue.step, steps);
+            let fallback_steps = walk.fallback_steps.and_then(following).is_some();
+            return if fallback_steps { Verdict::Moves(MoveReason::TierSpent) } else { Verdict::WaitsForSlot };
         };
-        match line.cap.as_ref().map(|cap| self.purse.cost(line.queue, cap, candidate)) {
+        match walk.cap.as_ref().map(|cap| self.spending.cost(walk.queue, cap, candidate)) {
             Some(Err(capped)) => Verdict::Capped(capped),
             Some(Ok(cost)) => Verdict::Leaves { pass, cost },
             None => Verdict::Leaves { pass, cost: Money::ZERO },
         }
     }
 
-    /// Takes what somebody who leaves needs.
-    fn lets_go(&mut self, line: &Line, Leaving { candidate, pass, cost }: &Leaving) {
-        if line.cap.is_some() {
-            self.purse.pay(line.queue, *cost);
+    /// Counts a leaving message against its limits and the tier.
+    fn charge(&mut self, walk: &Walk, Leaving { candidate, pass, cost }: &Leaving) {
+        if walk.cap.is_some() {
+            self.spending.pay(walk.queue, *cost);
         }
-        if let Some(gate) = self.gate.as_mut().filter(|_| *pass == Pass::Place) {
-            gate.let_in(candidate.message.msisdn, candidate.tier);
+        if let Some(tier) = self.tier.as_mut().filter(|_| *pass == Pass::Slot) {
+            tier.take_slot(candidate.message.msisdn, candidate.tier);
         }
     }
 }
 
-/// Whether it must not leave any more: its waiting is over, or it had never left when its batch ended.
-fn is_over(present: &Present, ends_at: Option<Timestamp>, now: Timestamp) -> bool {
+/// Whether a message has expired: its waiting time is over, or its batch ended before its first step left.
+fn has_expired(present: &Present, ends_at: Option<Timestamp>, now: Timestamp) -> bool {
     let is_past = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
     let gives_up = if let State::Queued { gives_up, .. } = present.state { gives_up } else { None };
     is_past(gives_up) || present.first_left.is_none() && is_past(ends_at)
 }
 
-/// Where somebody stands in their queue.
-fn place(message: &Loaded) -> Option<(Timestamp, u32)> {
+/// A message's position in its queue.
+fn position(message: &Loaded) -> Option<(Timestamp, u32)> {
     message.present.turn().map(|turn| (turn, message.key.n))
 }

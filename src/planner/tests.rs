@@ -81,7 +81,7 @@ fn cap(messages: Option<u64>, budget: Option<u64>) -> Arc<Cap> {
 #[derive(Debug, Default)]
 struct Desk {
     waiting: BTreeMap<Queue, Vec<Candidate>>,
-    turn: Turn,
+    turn: Terms,
     stopped: HashSet<BatchId>,
     used: HashMap<BatchId, Used>,
     /// Candidates that were read.
@@ -91,7 +91,7 @@ struct Desk {
 impl Desk {
     fn of(limit: u32, queues: impl IntoIterator<Item = (Queue, Vec<Candidate>)>) -> Self {
         let waiting: BTreeMap<_, _> = queues.into_iter().collect();
-        let turn = Turn { queues: waiting.keys().copied().collect(), limit, now: NOW, ..Turn::default() };
+        let turn = Terms { queues: waiting.keys().copied().collect(), limit, now: NOW, ..Terms::default() };
         Self { waiting, turn, ..Self::default() }
     }
 
@@ -105,9 +105,9 @@ impl Desk {
         desk
     }
 
-    fn places(mut self, free: u32, impatient: &[Queue]) -> Self {
-        let impatient = impatient.iter().map(|queue| Impatient { queue: *queue, steps: 2 }).collect();
-        self.turn.places = Some(Places { free, impatient });
+    fn places(mut self, free: u32, fallbacks: &[Queue]) -> Self {
+        let fallbacks = fallbacks.iter().map(|queue| FallbackQueue { queue: *queue, steps: 2 }).collect();
+        self.turn.slots = Some(Slots { free, fallbacks });
         self
     }
 
@@ -146,7 +146,7 @@ impl Desk {
         let place = |candidate: &Candidate| Some((candidate.message.present.turn()?, candidate.message.key.n));
         let mut waiting: Vec<_> = self.waiting[&look.queue].iter().collect();
         waiting.sort_by_key(|candidate| place(candidate));
-        let behind = waiting.into_iter().filter(|candidate| look.behind.is_none() || place(candidate) > look.behind);
+        let behind = waiting.into_iter().filter(|candidate| look.after.is_none() || place(candidate) > look.after);
         behind.take(look.count).cloned().collect()
     }
 
@@ -177,7 +177,7 @@ fn outcome(mut desk: Desk) -> Outcome {
 const DRAINED: Rest = Rest::Drained { next: None };
 
 #[test]
-fn each_of_a_queue_gets_a_verdict_and_its_turn_ends_for_a_reason() {
+fn each_message_of_a_page_gets_a_verdict_and_each_queue_a_rest() {
     let cases: [(&str, Desk, Outcome); 16] = [
         ("all leave, and nobody is left", Desk::spelled(9, "..."), (vec![0, 1, 2], vec![], DRAINED)),
         ("as many as may", Desk::spelled(2, "..."), (vec![0, 1], vec![], Rest::More)),
@@ -189,7 +189,7 @@ fn each_of_a_queue_gets_a_verdict_and_its_turn_ends_for_a_reason() {
         ("a full tier lets holders pass", Desk::spelled(9, ".h.").places(0, &[]), (vec![1], vec![], Rest::More)),
         ("and newcomers as far as it goes", Desk::spelled(9, "..").places(1, &[]), (vec![0], vec![], Rest::More)),
         ("who opted out needs no place", Desk::spelled(9, ".x").places(0, &[]), (vec![1], vec![], Rest::More)),
-        ("nobody may pass a full tier", Desk::spelled(9, "..").places(0, &[]), (vec![], vec![], Rest::ForPlace)),
+        ("nobody may pass a full tier", Desk::spelled(9, "..").places(0, &[]), (vec![], vec![], Rest::ForSlot)),
         (
             "behind those who are over stands a holder",
             Desk::spelled(3, "oo.h").places(0, &[]),
@@ -230,7 +230,7 @@ fn reached(by: Reached, is_final: bool) -> Capped {
 }
 
 #[test]
-fn a_limit_is_reached_for_good_once_nothing_is_on_its_way() {
+fn a_limit_is_final_once_no_message_is_in_flight() {
     for (sending, is_final) in [(0, true), (1, false)] {
         let mut desk = Desk::spelled(9, "..").capped(cap(Some(3), None));
         let mut tallies = Tallies::default();
@@ -244,7 +244,7 @@ fn a_limit_is_reached_for_good_once_nothing_is_on_its_way() {
 }
 
 #[test]
-fn each_campaign_puts_off_by_its_own_beginning() {
+fn each_campaign_puts_messages_off_by_its_own_launch() {
     for first_launched in [1, 2] {
         let mut desk = Desk::of(9, [1, 2].map(|batch| (queue(batch), vec![candidate(queue(batch), 0, CLOSED)])));
         for batch in [1, 2] {
@@ -254,18 +254,18 @@ fn each_campaign_puts_off_by_its_own_beginning() {
             let timing = Timing { hours: Hours { since, ..timing().hours.clone() }, ..(*timing()).clone() };
             desk.turn.hours.insert((BatchId(batch), StepIndex::FIRST), Arc::new(timing));
         }
-        let together: Vec<_> = desk.claim().moves.iter().map(|moved| (moved.message.key.batch, moved.why)).collect();
+        let together: Vec<_> = desk.claim().moves.iter().map(|moved| (moved.message.key.batch, moved.reason)).collect();
         let alone = |batch| {
             let mut alone = Desk::of(9, [(queue(batch), desk.waiting[&queue(batch)].clone())]);
             alone.turn.hours = desk.turn.hours.clone();
-            (BatchId(batch), alone.claim().moves[0].why)
+            (BatchId(batch), alone.claim().moves[0].reason)
         };
         assert_eq!(together, [alone(1), alone(2)]);
     }
 }
 
 #[test]
-fn nobody_is_judged_for_whom_nothing_is_left() {
+fn no_message_is_judged_after_the_limit_is_used() {
     let behind =
         (queue(1), (0..4).map(|n| if n < 2 { over(queue(1), n) } else { candidate(queue(1), n, OPEN) }).collect());
     let mut desk = Desk::of(1, [behind, (queue(2), vec![candidate(queue(2), 0, OPEN)])]);
@@ -285,7 +285,7 @@ fn two_queues_of_a_step_share_its_limit() {
 }
 
 #[test]
-fn what_does_not_run_is_stuck_and_not_looked_at() {
+fn a_batch_that_does_not_run_is_stuck_and_not_read() {
     let mut desk = Desk::spelled(9, "...");
     desk.stopped.insert(BatchId(1));
     let decided = desk.claim();
@@ -293,7 +293,7 @@ fn what_does_not_run_is_stuck_and_not_looked_at() {
 }
 
 #[test]
-fn what_one_queue_leaves_over_the_others_share() {
+fn the_rest_of_one_queues_share_goes_to_the_others() {
     let many = |batch, count| (queue(batch), (0..count).map(|n| candidate(queue(batch), n, OPEN)).collect());
     let mut desk = Desk::of(100, [many(1, 200), many(2, 3), many(3, 200)]);
     let decided = desk.claim();
@@ -303,7 +303,7 @@ fn what_one_queue_leaves_over_the_others_share() {
 }
 
 #[test]
-fn however_many_stand_in_vain_in_front_a_claim_looks_at_few() {
+fn a_claim_reads_few_messages_however_many_cannot_leave() {
     let mut desk = Desk::of(10, [(queue(1), (0..9_000).map(|n| over(queue(1), n)).collect())]);
     let decided = desk.claim();
     assert_eq!((decided.leaves.len(), decided.rests[0].1), (0, Rest::Stuck));
@@ -311,7 +311,7 @@ fn however_many_stand_in_vain_in_front_a_claim_looks_at_few() {
 }
 
 #[test]
-fn a_queue_is_worth_a_look_again_when_its_rest_says() {
+fn a_queue_is_looked_at_again_when_its_rest_says() {
     let (later, free) = (NOW + Span::from_secs(60), NOW + Span::from_secs(600));
     let by = Reached::Messages { handed_over: 1, of: 1 };
     let cases = [
@@ -319,7 +319,7 @@ fn a_queue_is_worth_a_look_again_when_its_rest_says() {
         (Rest::Drained { next: None }, None),
         (Rest::Drained { next: Some(later) }, Some(later)),
         (Rest::Drained { next: Some(NOW + Span::from_millis(1)) }, Some(NOW + Span::from_millis(100))),
-        (Rest::ForPlace, Some(free)),
+        (Rest::ForSlot, Some(free)),
         (Rest::Stuck, Some(NOW + Span::from_secs(1))),
         (Rest::Capped(reached(by, false)), Some(NOW + Span::from_millis(100))),
         (Rest::Capped(reached(by, true)), None),
@@ -335,7 +335,7 @@ fn ready(batch: u32, step: u8, is_campaign: bool) -> Ready {
 }
 
 #[test]
-fn single_messages_go_first_then_fallbacks_and_each_tenth_claim_is_for_another_rank() {
+fn ranks_are_served_in_order_and_each_tenth_claim_is_for_another() {
     let mut order = Order::default();
     let all = || vec![ready(1, 0, true), ready(2, 1, true), ready(3, 0, false)];
     let served: Vec<u32> = (0..30).map(|_| order.choose(all(), NOW).queues[0].batch.0).collect();
@@ -345,7 +345,7 @@ fn single_messages_go_first_then_fallbacks_and_each_tenth_claim_is_for_another_r
 }
 
 #[test]
-fn the_batch_that_was_served_last_comes_behind_the_others() {
+fn the_batch_that_was_served_last_comes_after_the_others() {
     let mut order = Order::default();
     let all = || [1, 2, 3].map(|batch| ready(batch, 0, true)).to_vec();
     order.has_served(BatchId(2));
@@ -354,7 +354,7 @@ fn the_batch_that_was_served_last_comes_behind_the_others() {
 }
 
 #[test]
-fn what_may_not_leave_is_left_out_and_what_is_closed_for_all_rests_until_it_opens() {
+fn stopped_queues_are_skipped_and_closed_ones_wait_until_they_open() {
     let windows = vec!["08:00-20:00 America/New_York".parse::<Stretch>().unwrap()];
     let hours = Arc::new(Timing { hours: Hours { windows, ..Hours::default() }, launched: NOW });
     let stopped = Ready { may_leave: false, ..ready(1, 0, true) };
@@ -376,7 +376,7 @@ proptest! {
 
     /// Claim after claim until nothing is worth a look: who may leave has left, once, and nobody else.
     #[test]
-    fn whoever_may_leave_does_and_no_bound_is_passed(
+    fn every_message_that_may_leave_leaves_within_all_bounds(
         people in prop::collection::vec(prop::collection::vec(anybody(), 0..40), 1..5),
         limit in 1_u32..30,
         free in prop::option::of(0_u32..60),
@@ -410,7 +410,7 @@ proptest! {
             for Leaving { candidate, pass, .. } in &decided.leaves {
                 prop_assert!(left.insert(candidate.message.key), "once");
                 gone.insert(candidate.message.key);
-                newcomers += u32::from(*pass == Pass::Place && candidate.tier == TierClaim::New);
+                newcomers += u32::from(*pass == Pass::Slot && candidate.tier == TierClaim::New);
             }
             for Move { message, .. } in &decided.moves {
                 prop_assert!(moved.insert(message.key), "once");
@@ -421,8 +421,8 @@ proptest! {
             let used = desk.used.entry(BatchId(1)).or_default();
             let of_first = decided.leaves.iter().filter(|leaving| leaving.candidate.message.key.batch == BatchId(1)).count();
             used.tallies.add(StepIndex::FIRST, Count::HandedOver, i64::try_from(of_first).unwrap());
-            if let Some(places) = &mut desk.turn.places {
-                places.free = free.unwrap_or(0) - newcomers;
+            if let Some(slots) = &mut desk.turn.slots {
+                slots.free = free.unwrap_or(0) - newcomers;
             }
             if is_idle {
                 break;

@@ -1,4 +1,4 @@
-//! The tier: who needs a place in it, and whether there is one.
+//! The tier: which messages need a slot in it, and whether one is free.
 
 use std::collections::HashSet;
 
@@ -7,83 +7,82 @@ use crate::domain::{Msisdn, Queue, Timestamp};
 /// What lets a message pass the tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pass {
-    /// Nobody counts, or the recipient gets nothing anyway.
+    /// The tier is unlimited, or the recipient opted out and is sent nothing.
     Uncounted,
-    /// The recipient has written to us, and their window stays open until then.
+    /// The recipient wrote to the sender; the customer service window is open until then.
     Window(Timestamp),
-    /// A place in the tier, taken by this claim.
-    Place,
+    /// A slot of the tier, which this claim takes.
+    Slot,
 }
 
-/// What is known of somebody who waits on a lane whose tier is limited.
+/// What is known of a recipient on a lane whose tier is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TierClaim {
-    /// Holds no place, as far as anybody has looked.
+    /// Holds no slot, as far as the store has looked.
     #[default]
     New,
     Holder,
     Window(Timestamp),
 }
 
-/// A queue whose recipients go on to the next step rather than wait for a place. Who has none to go on to waits all the
-/// same.
+/// A queue whose messages fall back rather than wait for a slot. A message at its last step waits all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Impatient {
+pub struct FallbackQueue {
     pub queue: Queue,
-    /// How many steps the route has.
+    /// The steps of the route.
     pub steps: usize,
 }
 
-/// What a tier that is limited leaves to one claim.
+/// The slots of a limited tier that one claim may take.
 #[derive(Debug, Clone, Default)]
-pub struct Places {
-    /// How many recipients may take a place who hold none.
+pub struct Slots {
+    /// For recipients who hold none yet.
     pub free: u32,
-    /// Named only where the tier is spent: a place that another claim holds for the moment may come back.
-    pub impatient: Vec<Impatient>,
+    /// Named only while the tier is exhausted: another claim may give reserved slots back.
+    pub fallbacks: Vec<FallbackQueue>,
 }
 
-/// Lets recipients of one claim in, as far as its places go.
+/// Checks the recipients of one claim against its slots.
 #[derive(Debug)]
-pub(super) struct Gate {
-    places: Places,
-    /// Those who take a place that they had not.
+pub(super) struct TierCheck {
+    slots: Slots,
+    /// Recipients who take a slot with this claim.
     newcomers: HashSet<Msisdn>,
 }
 
-impl Gate {
-    pub(super) fn new(places: Places) -> Self {
-        Self { places, newcomers: HashSet::new() }
+impl TierCheck {
+    pub(super) fn new(slots: Slots) -> Self {
+        Self { slots, newcomers: HashSet::new() }
     }
 
     fn free(&self) -> usize {
-        usize::try_from(self.places.free).unwrap_or(usize::MAX).saturating_sub(self.newcomers.len())
+        usize::try_from(self.slots.free).unwrap_or(usize::MAX).saturating_sub(self.newcomers.len())
     }
 
-    /// Whether it has to be known who of so many holds a place. Where all fit, whoever holds one counts twice until the
-    /// claim is over. Where that sent somebody on to another step for want of a place, it would be a lie.
-    pub(super) fn asks_who_holds(&self, recipients: usize) -> bool {
-        !self.places.impatient.is_empty() || recipients > self.free()
+    /// Whether the check needs to know which of so many recipients hold a slot. If all fit, it does not: a holder then
+    /// counts twice until the claim is over. If messages fall back for want of a slot, it always does.
+    pub(super) fn needs_holders(&self, recipients: usize) -> bool {
+        !self.slots.fallbacks.is_empty() || recipients > self.free()
     }
 
-    /// What lets a recipient in, if anything does.
+    /// What lets a message to this recipient pass, if anything does.
     pub(super) fn pass(&self, recipient: Msisdn, claim: TierClaim) -> Option<Pass> {
         match claim {
             TierClaim::Window(until) => Some(Pass::Window(until)),
-            TierClaim::Holder => Some(Pass::Place),
-            TierClaim::New => (self.free() > 0 || self.newcomers.contains(&recipient)).then_some(Pass::Place),
+            TierClaim::Holder => Some(Pass::Slot),
+            TierClaim::New => (self.free() > 0 || self.newcomers.contains(&recipient)).then_some(Pass::Slot),
         }
     }
 
-    /// Somebody leaves.
-    pub(super) fn let_in(&mut self, recipient: Msisdn, claim: TierClaim) {
+    /// A message to this recipient leaves.
+    pub(super) fn take_slot(&mut self, recipient: Msisdn, claim: TierClaim) {
         if claim == TierClaim::New {
             self.newcomers.insert(recipient);
         }
     }
 
-    /// Where whoever is kept out of this queue goes on to another step rather than wait: how many steps the route has.
-    pub(super) fn goes_on(&self, queue: &Queue) -> Option<usize> {
-        self.places.impatient.iter().find(|impatient| impatient.queue == *queue).map(|impatient| impatient.steps)
+    /// The steps of the route, if messages of this queue fall back rather than wait for a slot.
+    pub(super) fn fallback_steps(&self, queue: &Queue) -> Option<usize> {
+        self.slots.fallbacks.iter().find(|fallbacks| fallbacks.queue == *queue).map(|fallbacks| fallbacks.steps)
     }
 }

@@ -34,7 +34,7 @@ use crate::domain::{
     Present, Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp, Umid,
 };
 use crate::engine::Ruling;
-use crate::planner::{Move, Rest, Why};
+use crate::planner::{Move, MoveReason, Rest};
 
 /// Every claim about a store, once for each database that answers the contract.
 macro_rules! for_every_store {
@@ -327,7 +327,7 @@ fn text(umid: String, n: u32, said: i64) -> Inbound {
 fn drained(set: &ClaimedSet) -> Vec<(Queue, Option<Timestamp>)> {
     let drained = |(queue, rest): &(Queue, Rest)| match rest {
         Rest::Drained { next } => Some((*queue, *next)),
-        Rest::More | Rest::ForPlace | Rest::Stuck | Rest::Capped(_) => None,
+        Rest::More | Rest::ForSlot | Rest::Stuck | Rest::Capped(_) => None,
     };
     set.rests.iter().filter_map(drained).collect()
 }
@@ -339,16 +339,16 @@ fn ended(set: &ClaimedSet, like: Rest) -> Vec<Queue> {
 
 /// Who may not leave at this hour, and when they may.
 fn closed(set: &ClaimedSet) -> Vec<(Loaded, Timestamp)> {
-    let closed = |Move { message, why }: &Move| match why {
-        Why::Closed { until } => Some((*message, *until)),
-        Why::TierSpent => None,
+    let closed = |Move { message, reason }: &Move| match reason {
+        MoveReason::Closed { until } => Some((*message, *until)),
+        MoveReason::TierSpent => None,
     };
     set.moves.iter().filter_map(closed).collect()
 }
 
 /// Who goes on to another step for want of a place.
 fn without_place(set: &ClaimedSet) -> Vec<Loaded> {
-    set.moves.iter().filter(|moved| moved.why == Why::TierSpent).map(|moved| moved.message).collect()
+    set.moves.iter().filter(|moved| moved.reason == MoveReason::TierSpent).map(|moved| moved.message).collect()
 }
 
 fn messages(set: &ClaimedSet) -> Vec<Loaded> {

@@ -8,7 +8,7 @@ use crate::domain::{
     AttemptId, AudienceId, BatchId, Channel, Fields, LaneId, Loaded, MessageKey, Money, Msisdn, Queue, Span, StepIndex,
     Timestamp, Umid,
 };
-use crate::planner::{Cap, Impatient, Move, Pass, Rest, Timing};
+use crate::planner::{Cap, Move, Pass, Rest, Slots, Timing};
 
 #[derive(Debug, Clone)]
 pub struct NewAudience {
@@ -97,17 +97,15 @@ impl Claim {
     }
 }
 
+/// The limited tier of a claim's lane.
 #[derive(Debug, Clone)]
 pub struct TierUse {
     pub portfolio: String,
-    /// How many people may take a place who hold none.
-    pub places: u32,
-    /// Whoever has taken a place later than this holds it still.
+    pub slots: Slots,
+    /// A slot that was taken later than this is still held.
     pub since: Timestamp,
-    /// To whom people write: who has a window open needs no place.
+    /// A recipient with an open customer service window with this sender needs no slot.
     pub sender: Sender,
-    /// Queues in which whoever gets no place does not wait for one.
-    pub impatient: Vec<Impatient>,
 }
 
 /// A person's place in a portfolio's tier: since when, and since when before that, should it be given back.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::WishFrom;
-use crate::planner::{Impatient, Pass};
+use crate::planner::{FallbackQueue, Pass, Slots};
 use crate::store::{Inbound, OptOut, Sender, TierPlace, TierUse};
 
 for_every_store!(
@@ -36,7 +36,7 @@ const DAY: Span = Span::from_secs(86_400);
 /// The portfolio "acme", in which everybody waits for a place.
 fn tier(places: u32, since: Timestamp) -> TierUse {
     let sender = Sender { sub_account: "acme".to_owned(), channel_id: None };
-    TierUse { portfolio: "acme".to_owned(), places, since, sender, impatient: Vec::new() }
+    TierUse { portfolio: "acme".to_owned(), slots: Slots { free: places, fallbacks: Vec::new() }, since, sender }
 }
 
 impl Desk {
@@ -127,7 +127,7 @@ async fn who_is_kept_back_takes_nothing_away_from_the_queues_behind(desk: Desk) 
     let set = desk.claim(Claim { queues: queues.clone(), tier, ..claim }).await.unwrap();
     let passed: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
     assert_eq!(passed, [(again, 0), (again, 1)]);
-    assert_eq!(ended(&set, Rest::ForPlace), queues[..1]);
+    assert_eq!(ended(&set, Rest::ForSlot), queues[..1]);
     assert!(drained(&set).is_empty(), "the second held as many as were asked for");
 }
 
@@ -145,7 +145,7 @@ async fn however_many_queues_are_kept_back_a_claim_looks_at_few_and_the_next_one
     while !left.is_empty() {
         let tier = Some(tier(0, desk.now() - DAY));
         let set = desk.claim(Claim { queues: left.clone(), tier, ..claim.clone() }).await.unwrap();
-        let kept_back = ended(&set, Rest::ForPlace);
+        let kept_back = ended(&set, Rest::ForSlot);
         assert!(set.messages.is_empty() && drained(&set).is_empty());
         assert!(!kept_back.is_empty(), "a claim gets on");
         left.retain(|queue| !kept_back.contains(queue));
@@ -160,8 +160,8 @@ async fn who_does_not_wait_for_a_place_is_named_and_stays_in_the_queue(desk: Des
     let (waits, hurries) = (desk.batch_of(5).await, desk.batch_of(5).await);
     let claim = desk.claim_of(waits, 9).await;
     let queues = vec![queue(&claim, waits, 0), queue(&claim, hurries, 0)];
-    let impatient = vec![Impatient { queue: queues[1], steps: 2 }];
-    let tier = TierUse { impatient, ..tier(1, desk.now() - DAY) };
+    let fallbacks = vec![FallbackQueue { queue: queues[1], steps: 2 }];
+    let tier = TierUse { slots: Slots { free: 1, fallbacks }, ..tier(1, desk.now() - DAY) };
     let set = desk.claim(Claim { queues: queues.clone(), tier: Some(tier), ..claim }).await.unwrap();
     // Two hold a place, one gets the last, who then holds it in the second batch too.
     let passed: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
@@ -178,12 +178,12 @@ async fn who_does_not_wait_for_a_place_is_named_and_stays_in_the_queue(desk: Des
 async fn whoever_does_not_wait_goes_at_once_however_few_are_claimed(desk: Desk) {
     let batch = desk.batch_of(50).await;
     let claim = desk.claim_of(batch, 2).await;
-    let impatient = vec![Impatient { queue: claim.queues[0], steps: 2 }];
-    let tier = TierUse { impatient, ..tier(3, desk.now() - DAY) };
+    let fallbacks = vec![FallbackQueue { queue: claim.queues[0], steps: 2 }];
+    let tier = TierUse { slots: Slots { free: 3, fallbacks }, ..tier(3, desk.now() - DAY) };
     let set = desk.claim(Claim { tier: Some(tier.clone()), ..claim.clone() }).await.unwrap();
     assert_eq!((numbers(&messages(&set)), set.moves.len()), (vec![0, 1], 0));
     // The third has the last place, and for the others there is none.
-    let tier = TierUse { places: 1, ..tier };
+    let tier = TierUse { slots: Slots { free: 1, ..tier.slots }, ..tier };
     let set = desk.claim(Claim { tier: Some(tier), ..claim }).await.unwrap();
     assert_eq!(numbers(&messages(&set)), [2]);
     assert_eq!(numbers(&without_place(&set)), (3..50).collect::<Vec<_>>());
@@ -195,11 +195,11 @@ async fn who_has_no_step_to_go_on_to_waits_for_a_place_all_the_same(desk: Desk) 
     let batch = desk.batch_of(5).await;
     let claim = desk.claim_of(batch, 9).await;
     let queue = claim.queues[0];
-    let impatient = vec![Impatient { queue, steps: 1 }];
-    let tier = TierUse { impatient, ..tier(0, desk.now() - DAY) };
+    let fallbacks = vec![FallbackQueue { queue, steps: 1 }];
+    let tier = TierUse { slots: Slots { free: 0, fallbacks }, ..tier(0, desk.now() - DAY) };
     let set = desk.claim(Claim { tier: Some(tier), ..claim }).await.unwrap();
     assert!(set.messages.is_empty() && set.moves.is_empty());
-    assert_eq!(ended(&set, Rest::ForPlace), [queue]);
+    assert_eq!(ended(&set, Rest::ForSlot), [queue]);
 }
 
 async fn places_older_than_asked_are_forgotten(desk: Desk) {
@@ -227,7 +227,7 @@ async fn who_has_written_to_us_lately_passes_a_full_tier_and_takes_no_place(desk
     desk.take_inbound(all).await.unwrap();
     let set = desk.claim_in_tier(batch, 9, 2).await;
     let passed: Vec<_> = set.messages.iter().map(|claimed| (claimed.message.key.n, claimed.pass)).collect();
-    assert_eq!(passed, [(0, Pass::Place), (1, Pass::Window(at(3_600))), (2, Pass::Place)]);
+    assert_eq!(passed, [(0, Pass::Slot), (1, Pass::Window(at(3_600))), (2, Pass::Slot)]);
     assert_eq!(desk.places().await, [(person(0), at(0)), (person(2), at(0))]);
 }
 

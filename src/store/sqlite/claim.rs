@@ -16,7 +16,7 @@ use super::tiers;
 use crate::domain::{
     BatchId, BatchState, Fields, LaneId, Loaded, Marks, MessageKey, Present, Queue, State, StepIndex, Timestamp,
 };
-use crate::planner::{Candidate, Course, Leaving, Look, Pass, Places, Planner, TierClaim, Turn};
+use crate::planner::{Candidate, Course, Leaving, Look, Pass, Planner, Terms, TierClaim};
 use crate::store::{Claim, Claimed, ClaimedSet, Epoch, Error, TierUse};
 
 pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Work<ClaimedSet> {
@@ -24,8 +24,8 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     if !is_present(connection, epoch).await? {
         return Err(Error::Superseded.into());
     }
-    let places = tier.as_ref().map(|tier| Places { free: tier.places, impatient: tier.impatient.clone() });
-    let mut planner = Planner::new(Turn { queues, limit, now, hours, caps, places });
+    let slots = tier.as_ref().map(|tier| tier.slots.clone());
+    let mut planner = Planner::new(Terms { queues, limit, now, hours, caps, slots });
     let courses = courses(connection, &planner).await?;
     let used = used(connection, planner.limited()).await?;
     planner.begin(&courses, used);
@@ -37,8 +37,8 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
         let mut pages = pages(connection, &looks, now).await?;
         if let Some(tier) = &tier {
             let mut candidates: Vec<&mut Candidate> = pages.iter_mut().flatten().collect();
-            let asks_who_holds = |candidates| planner.asks_who_holds(candidates);
-            tiers::tell(connection, tier, &mut candidates, now, asks_who_holds).await?;
+            let needs_holders = |candidates| planner.needs_holders(candidates);
+            tiers::tell(connection, tier, &mut candidates, now, needs_holders).await?;
         }
         planner.judge(pages);
     }
@@ -48,7 +48,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     let set = ClaimedSet { messages, moves: decided.moves, rests: decided.rests };
     set_off(connection, &set.messages, lane, epoch, now).await?;
     if let Some(TierUse { portfolio, .. }) = tier {
-        let with_place = set.messages.iter().filter(|claimed| claimed.pass == Pass::Place);
+        let with_place = set.messages.iter().filter(|claimed| claimed.pass == Pass::Slot);
         let recipients: Vec<_> = with_place.map(|claimed| (claimed.message.msisdn, now)).collect();
         tiers::take(connection, &portfolio, &recipients).await?;
     }
@@ -86,8 +86,8 @@ pub(super) const PAGE: &str = packed!(
 /// Whoever stands in front of each queue, a page for each look.
 async fn pages(connection: &mut SqliteConnection, looks: &[Look], now: Timestamp) -> Work<Vec<Vec<Candidate>>> {
     let mut script = Script::default();
-    for Look { queue, behind, count } in looks {
-        let (turn, n) = behind.map_or((i64::MIN, -1), |(turn, n)| (turn.millis(), i64::from(n)));
+    for Look { queue, after, count } in looks {
+        let (turn, n) = after.map_or((i64::MIN, -1), |(turn, n)| (turn.millis(), i64::from(n)));
         let statement = script.statement(PAGE).bind(queue.lane.0).bind(queue.batch.0).bind(queue.step.get());
         let count = i64::try_from(*count).unwrap_or(i64::MAX);
         statement.bind(now.millis()).bind(turn).bind(n).bind(count);

@@ -61,7 +61,7 @@ pub(super) async fn tell(
     tier: &TierUse,
     candidates: &mut [&mut Candidate],
     now: Timestamp,
-    asks_who_holds: impl Fn(usize) -> bool,
+    needs_holders: impl Fn(usize) -> bool,
 ) -> Work<()> {
     let recipients: Vec<Msisdn> = candidates.iter().map(|candidate| candidate.message.msisdn).collect();
     let open = super::inbound::windows(connection, &recipients, &tier.sender, now + CLOSES_TOO_SOON).await?;
@@ -73,7 +73,7 @@ pub(super) async fn tell(
     let need_place = |candidate: &&&mut Candidate| candidate.tier == TierClaim::New && !candidate.opted_out;
     let recipients: Vec<i64> =
         candidates.iter().filter(need_place).map(|candidate| number(candidate.message.msisdn)).collect();
-    if !asks_who_holds(recipients.len()) {
+    if !needs_holders(recipients.len()) {
         return Ok(());
     }
     let query = sqlx::query(HOLDERS).bind(&tier.portfolio).bind(tier.since.millis()).bind(json_list(recipients));
