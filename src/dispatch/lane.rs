@@ -436,7 +436,7 @@ impl Lane {
             tier: self.tier.as_ref().and_then(|(portfolio, window)| {
                 let Tier::People(of) = window.tier() else { return None };
                 let (portfolio, people) = (portfolio.clone(), window.used(now));
-                Some(TierUsed { portfolio, people, of, free_at: window.next_free(now) })
+                Some(TierUsed { portfolio, people, of, free_at: window.next_end(now) })
             }),
             let_out: self.let_out.load(Ordering::Relaxed),
             complaint: self.brake.last_complaint().max(self.circuit.last_complaint()),

@@ -21,7 +21,9 @@ const LOOK: Span = Span::from_millis(100);
 
 /// The watch looks as often, unless it waits for the disk: a look that is older is followed by one of the keeper's own.
 const STALE: Span = Span::from_millis(125);
-/// How often the keeper asks itself whether that is so.
+/// The keeper asks whether that is so after two looks of the watch: at a moment when the watch is awake anyway.
+const TWO_LOOKS: Span = Span::from_millis(200);
+/// The keeper pauses at least so long between two looks of its own.
 const GLANCE: Span = Span::from_millis(50);
 
 /// Begins an epoch of our own. At once where the last holder has given the lease back, or its process is certainly gone;
@@ -81,8 +83,8 @@ impl Keeper {
         };
         let look = async {
             while !self.tenure.has_ended() {
-                let stale_at = self.tenure.looked() + STALE;
-                self.clock.sleep_until(stale_at.max(self.clock.now() + GLANCE)).await;
+                let at = self.tenure.looked() + TWO_LOOKS;
+                self.clock.sleep_until(at.max(self.clock.now() + GLANCE)).await;
                 if self.clock.now().since(self.tenure.looked()) >= STALE {
                     self.look().await;
                 }

@@ -91,11 +91,15 @@ impl Notices {
 
     fn pace(&mut self, lane: &LaneStatus, news: &mut Vec<Notice>) {
         let portion = lane.portion;
-        let before = self.portion.insert(lane.name.clone(), portion).unwrap_or(Portion::WHOLE);
+        let before = self.portion.get(&lane.name).copied().unwrap_or(Portion::WHOLE);
+        if portion == before {
+            return;
+        }
+        self.portion.insert(lane.name.clone(), portion);
         let is_bad = portion < before;
         // It comes back in many small steps, of which the last is worth a word.
         let text = match portion {
-            Portion::WHOLE if before < portion => format!("goes at its whole rate of {} again", lane.rate),
+            Portion::WHOLE => format!("goes at its whole rate of {} again", lane.rate),
             _ if is_bad => format!("throttled by the provider; goes at {portion} of its rate of {}", lane.rate),
             _ => return,
         };
@@ -134,7 +138,7 @@ impl Notices {
 
     fn tiers(&mut self, lanes: &[LaneStatus], news: &mut Vec<Notice>) {
         for tier in lanes.iter().filter_map(|lane| lane.tier.as_ref()) {
-            let subject = format!("portfolio {}", tier.portfolio);
+            let subject = || format!("portfolio {}", tier.portfolio);
             let told = self.spent.contains(&tier.portfolio);
             if tier.is_spent() && !told {
                 self.spent.insert(tier.portfolio.clone());
@@ -145,11 +149,11 @@ impl Notices {
                      the next step where the step says so",
                     tier.people
                 );
-                news.push(Notice { subject, text, is_bad: true, is_event: true });
+                news.push(Notice { subject: subject(), text, is_bad: true, is_event: true });
             } else if told && tier.of.saturating_sub(tier.people) * 100 >= tier.of * FREE_AGAIN {
                 self.spent.remove(&tier.portfolio);
                 let text = format!("its tier has places again: {} of {} people are counted", tier.people, tier.of);
-                news.push(Notice { subject, text, is_bad: false, is_event: true });
+                news.push(Notice { subject: subject(), text, is_bad: false, is_event: true });
             }
         }
     }

@@ -10,7 +10,7 @@ use super::dials::Dials;
 use super::gaps::{Ear, keep_gap, note_gap};
 use super::notices::Notices;
 use crate::clock::{Clock, Jumps};
-use crate::dispatch::{Lane, LaneStatus, Leaving, TierUsed};
+use crate::dispatch::{Lane, LaneStatus, Leaving};
 use crate::domain::{BatchId, BatchState, Causes, Span, Timestamp, Told};
 use crate::engine::Gap;
 use crate::receipts::{Door, PlaceNews};
@@ -70,7 +70,7 @@ pub(super) struct Watch {
     /// What people should be able to read later and is not written yet.
     events: Vec<Event>,
     /// What each lane had let out at the last beat.
-    let_out: HashMap<String, u64>,
+    let_out: Vec<u64>,
     /// How each lane goes, as it is written down: a thousand that rest are not written each second.
     written: HashMap<String, LaneState>,
     /// How the lanes go, where that was just looked at.
@@ -84,7 +84,7 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn new(parts: Parts) -> Self {
         let (beaten_at, jumps) = (parts.clock.now(), Jumps::of(parts.clock.as_ref()));
-        let ear = Ear::new(Arc::clone(&parts.gaps));
+        let (ear, let_out) = (Ear::new(Arc::clone(&parts.gaps)), vec![0; parts.lanes.len()]);
         Self {
             parts,
             obeyed: 0,
@@ -97,7 +97,7 @@ impl Watch {
             unwritten: Vec::new(),
             notices: Notices::default(),
             events: Vec::new(),
-            let_out: HashMap::new(),
+            let_out,
             written: HashMap::new(),
             statuses: None,
             told_at: None,
@@ -269,9 +269,8 @@ impl Watch {
             }
             self.hand_overs = hand_overs;
             let statuses = self.statuses();
-            lanes = self.lane_states(&statuses, seconds);
+            lanes = self.changed_lanes(&statuses, seconds);
             self.statuses = Some(statuses);
-            lanes.retain(|state| self.written.get(&state.lane) != Some(state));
             self.beaten_at = now;
         }
         let beat = Beat {
@@ -298,33 +297,35 @@ impl Watch {
 }
 
 impl Watch {
-    /// How each lane goes, and how many it let out in the last so many seconds.
-    fn lane_states(&mut self, statuses: &[LaneStatus], seconds: f64) -> Vec<LaneState> {
-        statuses
-            .iter()
-            .cloned()
-            .map(|status| {
-                let before = self.let_out.insert(status.name.clone(), status.let_out).unwrap_or(0);
-                LaneState {
-                    pace: per_second(status.let_out.saturating_sub(before), seconds),
-                    portion: status.portion,
-                    tier_spent: status.tier.as_ref().is_some_and(TierUsed::is_spent),
-                    free_at: status.tier.filter(TierUsed::is_spent).and_then(|tier| tier.free_at),
-                    complaint: status.complaint,
-                    standing: status.standstill.map(|standstill| Standing {
-                        trouble: match standstill.cause {
-                            Cause::Throttled => Trouble::Throttled,
-                            Cause::Outage => Trouble::Outage,
-                        },
-                        since: standstill.since,
-                        until: standstill.until,
-                        why: standstill.reason,
-                        in_flight: standstill.in_flight,
-                    }),
-                    lane: status.name,
-                }
-            })
-            .collect()
+    /// How each lane goes of which that is not written yet. `statuses` are those of all lanes, in their order.
+    fn changed_lanes(&mut self, statuses: &[LaneStatus], seconds: f64) -> Vec<LaneState> {
+        let lanes = statuses.iter().zip(&mut self.let_out).map(|(status, before)| {
+            let let_out = status.let_out.saturating_sub(std::mem::replace(before, status.let_out));
+            lane_state(status, per_second(let_out, seconds))
+        });
+        lanes.filter(|state| self.written.get(&state.lane) != Some(state)).collect()
+    }
+}
+
+fn lane_state(status: &LaneStatus, pace: f64) -> LaneState {
+    let spent = status.tier.as_ref().filter(|tier| tier.is_spent());
+    LaneState {
+        lane: status.name.clone(),
+        pace,
+        portion: status.portion,
+        tier_spent: spent.is_some(),
+        free_at: spent.and_then(|tier| tier.free_at),
+        complaint: status.complaint.clone(),
+        standing: status.standstill.clone().map(|standstill| Standing {
+            trouble: match standstill.cause {
+                Cause::Throttled => Trouble::Throttled,
+                Cause::Outage => Trouble::Outage,
+            },
+            since: standstill.since,
+            until: standstill.until,
+            why: standstill.reason,
+            in_flight: standstill.in_flight,
+        }),
     }
 }
 

@@ -90,6 +90,11 @@ impl Inner {
     fn used(&self) -> u32 {
         u32::try_from(self.people.len()).unwrap_or(u32::MAX)
     }
+
+    fn next_end(&self) -> Option<Timestamp> {
+        let too_many = usize::try_from(self.used().saturating_sub(self.most())).unwrap_or(usize::MAX);
+        self.order.iter().nth(too_many).map(|(at, _)| *at + Tier::HELD)
+    }
 }
 
 /// Places held for a claim that is under way. What it does not use comes back when this is dropped.
@@ -210,11 +215,14 @@ impl TierWindow {
         let mut inner = self.lock();
         inner.forget(now);
         let may_change = !inner.claims.is_empty() || !inner.is_counted || inner.used() < inner.most();
-        let soon = may_change.then_some(now + SOON);
-        soon.or_else(|| {
-            let too_many = usize::try_from(inner.used().saturating_sub(inner.most())).unwrap_or(usize::MAX);
-            inner.order.iter().nth(too_many).map(|(at, _)| *at + Tier::HELD)
-        })
+        if may_change { Some(now + SOON) } else { inner.next_end() }
+    }
+
+    /// When the next slot frees up by itself, whatever the claims that are under way give back.
+    pub fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
+        let mut inner = self.lock();
+        inner.forget(now);
+        inner.next_end()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -296,7 +304,10 @@ mod tests {
         second.fill((200..250).map(person));
         assert_eq!(window.reserve(1, hour(2)).places(), 0);
         assert_eq!(window.next_free(hour(2)), Some(hour(24)));
-        assert_eq!(window.reserve(1_000, hour(24)).places(), 200);
+        let third = window.reserve(1_000, hour(24));
+        assert_eq!(third.places(), 200);
+        // A claim may give slots back at any moment; by itself the next one ends when its day is over.
+        assert_eq!((window.next_free(hour(24)), window.next_end(hour(24))), (Some(hour(24) + SOON), Some(hour(25))));
     }
 
     #[test]

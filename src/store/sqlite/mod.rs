@@ -51,7 +51,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Row, SqlStr, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, Row, SqlStr, SqliteConnection};
+use tokio::sync::Mutex;
 
 use super::{Error, Result, Signals};
 use crate::clock::Clock;
@@ -123,6 +124,8 @@ pub struct Sqlite {
     signals: Signals,
     /// Nothing for a database in memory, which only its one connection can see.
     readers: Option<SqlitePool>,
+    /// A connection for [`Sqlite::look`]; nothing in it once the store is closed.
+    lookout: Option<Mutex<Option<SqliteConnection>>>,
     path: Option<PathBuf>,
     serving: Arc<Serving>,
 }
@@ -153,18 +156,19 @@ impl Sqlite {
             turn.give();
         }
         migrated?;
-        let readers = match &path {
-            None => None,
+        let (readers, lookout) = match &path {
+            None => (None, None),
             Some(_) => {
                 // A file does not hang up, so no connection has to be asked first whether it is still there.
                 let pool = SqlitePoolOptions::new().max_connections(READERS).test_before_acquire(false);
                 let options = options.read_only(true).create_if_missing(false).pragma("cache_size", READER_CACHE);
+                let lookout = options.connect().await.map_err(|source| open_error(url, source))?;
                 let readers = pool.connect_with(options).await;
-                Some(readers.map_err(|source| open_error(url, source))?)
+                (Some(readers.map_err(|source| open_error(url, source))?), Some(Mutex::new(Some(lookout))))
             }
         };
         let writer = Writer::start(connection, turn, Arc::clone(&serving), Arc::clone(&clock));
-        Ok(Self { writer, clock, signals: Signals::default(), readers, path, serving })
+        Ok(Self { writer, clock, signals: Signals::default(), readers, lookout, path, serving })
     }
 
     /// A connection past the verbs, with the store's own settings: for whoever measures what the database can do.
@@ -203,6 +207,19 @@ impl Sqlite {
         work(&mut connection).await.map_err(|fault| fault.during(verb))
     }
 
+    /// Reads what a server looks at several times a second. Reports that take all readers do not delay it, and a
+    /// connection that is not given back each time is not tested each time.
+    async fn look<T, W>(&self, verb: &'static str, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Work<T>> + Send + 'static,
+    {
+        let Some(lookout) = &self.lookout else { return self.read(verb, work).await };
+        let mut lookout = lookout.lock().await;
+        let connection = lookout.as_mut().ok_or_else(|| Error::of(verb, sqlx::Error::PoolClosed))?;
+        work(connection).await.map_err(|fault| fault.during(verb))
+    }
+
     /// Reads in one transaction, so that everything is as it stood at one moment, whoever writes meanwhile.
     /// Nothing in `work` may wait for whoever asked: while the transaction is open, the log of the database grows.
     async fn read_at_once<T, W>(&self, verb: &'static str, work: W) -> Result<T>
@@ -229,6 +246,12 @@ impl Sqlite {
     async fn shut(&self) {
         if let Some(readers) = &self.readers {
             readers.close().await;
+        }
+        if let Some(lookout) = &self.lookout
+            && let Some(connection) = lookout.lock().await.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "cannot close a connection to the database");
         }
         self.writer.close().await;
         self.serving.end();

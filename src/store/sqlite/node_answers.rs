@@ -14,7 +14,7 @@ impl Nodes for Sqlite {
     }
 
     async fn latest(&self) -> Result<Latest> {
-        self.read("look for decisions and for a successor", move |c| Box::pin(leases::latest(c))).await
+        self.look("look for decisions and for a successor", move |c| Box::pin(leases::latest(c))).await
     }
 
     async fn start_node(&self, start: NodeStart) -> Result<Option<Started>> {

@@ -194,3 +194,19 @@ async fn a_transaction_that_was_left_open_ends_with_its_group() {
     store.note(event()).await.unwrap();
     assert_eq!(store.events(0, 10).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn reports_that_take_all_readers_delay_no_look() {
+    let place = Place::new();
+    let store = place.open().await.unwrap();
+    let readers = store.readers.as_ref().unwrap();
+    let mut busy = Vec::new();
+    for _ in 0..super::super::READERS {
+        busy.push(readers.acquire().await.unwrap());
+    }
+    assert_eq!(readers.num_idle(), 0);
+    assert_eq!(store.latest().await.unwrap().seq, 0);
+    drop(busy);
+    store.close().await;
+    assert!(store.latest().await.is_err());
+}
