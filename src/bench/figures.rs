@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
-use crate::domain::{Span, Timestamp};
+use crate::domain::{Span, Timestamp, grouped};
 
 /// The figures of one run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ impl Begun {
 pub enum Target {
     /// Against the limit.
     Ratio(f64),
-    PerSecond(f64),
+    PerSecond(u32),
     P99Ms(i64),
     ReadyMs(i64),
     AnsweredMs(i64),
@@ -73,15 +73,20 @@ pub enum Target {
     IdleMs(f64),
 }
 
+/// A target in words, and whether it was met.
+#[derive(Debug, Clone, Serialize)]
+pub struct Held {
+    pub target: String,
+    pub met: bool,
+}
+
 /// Several runs of the same thing.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
     pub name: String,
-    /// What was promised, in words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub met: Option<bool>,
+    /// What was promised.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<Held>,
     pub runs: Vec<Run>,
     pub median_per_second: f64,
     /// Against the limit, run by run, and their median.
@@ -111,8 +116,7 @@ impl Figures {
             .collect();
         Self {
             name: name.to_owned(),
-            target: None,
-            met: None,
+            targets: Vec::new(),
             median_per_second: median(runs.iter().map(|run| run.per_second)).unwrap_or(0.0),
             median_ratio: median(ratios.iter().copied()),
             ratios,
@@ -125,12 +129,12 @@ impl Target {
     fn words(self) -> String {
         match self {
             Self::Ratio(least) => format!("ratio >= {least:.2}"),
-            Self::PerSecond(least) => format!(">= {least:.0}/s"),
+            Self::PerSecond(least) => format!(">= {}/s", grouped(least)),
             Self::P99Ms(most) => format!("p99 < {most} ms"),
-            Self::ReadyMs(most) => format!("ready < {most} ms"),
-            Self::AnsweredMs(most) => format!("answered < {most} ms"),
-            Self::PeakMib(most) => format!("peak < {most:.0} MiB"),
-            Self::IdleMs(most) => format!("idle < {most:.0} ms/s"),
+            Self::ReadyMs(most) => format!("ready < {} ms", grouped(most)),
+            Self::AnsweredMs(most) => format!("answered < {} ms", grouped(most)),
+            Self::PeakMib(most) => format!("peak <= {most:.0} MiB"),
+            Self::IdleMs(most) => format!("idle <= {most:.0} ms/s"),
         }
     }
 
@@ -141,20 +145,19 @@ impl Target {
         };
         match self {
             Self::Ratio(least) => figures.median_ratio.is_some_and(|ratio| ratio >= least),
-            Self::PerSecond(least) => figures.median_per_second >= least,
+            Self::PerSecond(least) => figures.median_per_second >= f64::from(least),
             Self::P99Ms(most) => below(most, |run| run.p99_ms),
             Self::ReadyMs(most) => below(most, |run| run.ready_ms),
             Self::AnsweredMs(most) => below(most, |run| run.answered_ms),
-            Self::PeakMib(most) => figures.median(|run| Some(run.peak_mib)).is_some_and(|median| median < most),
-            Self::IdleMs(most) => figures.median(|run| run.idle_ms).is_some_and(|median| median < most),
+            Self::PeakMib(most) => figures.median(|run| Some(run.peak_mib)).is_some_and(|median| median <= most),
+            Self::IdleMs(most) => figures.median(|run| run.idle_ms).is_some_and(|median| median <= most),
         }
     }
 }
 
 impl Figures {
     pub fn held_against(mut self, target: Target) -> Self {
-        self.met = Some(target.is_met(&self));
-        self.target = Some(target.words());
+        self.targets.push(Held { target: target.words(), met: target.is_met(&self) });
         self
     }
 

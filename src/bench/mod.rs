@@ -8,6 +8,7 @@
 
 pub mod cancel;
 pub mod dispatch;
+pub mod engine;
 mod figures;
 pub mod import;
 pub mod pace;
@@ -16,7 +17,7 @@ mod sink;
 mod stock;
 pub mod timers;
 
-pub use figures::{Begun, Figures, Run, Target};
+pub use figures::{Begun, Figures, Held, Run, Target};
 pub use sink::{SinkProcess, arrival_line, run_sink};
 pub use stock::{Laid, Stock, fill};
 

@@ -1,8 +1,10 @@
-//! Receipts over HTTP: the product, and a bare handler that parses the same JSON and stores nothing. Both are met by the
-//! same [`load`], from another process.
+//! Receipts over HTTP: the product, a bare handler that parses the same JSON and stores nothing, and one that keeps it and
+//! does nothing else. All are met by the same [`load`], from another process.
 
+mod journal;
 mod load;
 
+pub use journal::journal;
 pub use load::{Arrivals, Load, load};
 
 use std::path::Path;
@@ -11,6 +13,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::routing::post;
 use tokio::net::TcpListener;
@@ -31,18 +34,29 @@ const PATH: &str = "/webhooks/8x8";
 
 /// The limit: every body is parsed, and answered.
 pub async fn bare(load: &Load, clock: &dyn Clock) -> Result<Run, Error> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    let routes = Router::new().route(PATH, post(parse).layer(axum::extract::DefaultBodyLimit::disable()));
-    let serving = tokio::spawn(async move { axum::serve(listener, routes).await });
-    let measured = from_another_process(load, &address.to_string(), clock).await;
-    serving.abort();
-    measured
+    served(Router::new().route(PATH, post(parse).layer(DefaultBodyLimit::disable())), load, clock).await
 }
 
 async fn parse(body: Bytes) -> StatusCode {
-    let understood = wire::parse_events(&body).iter().all(|event| matches!(event, wire::Event::Receipt(_)));
-    if understood { StatusCode::OK } else { StatusCode::BAD_REQUEST }
+    if is_understood(&body) { StatusCode::OK } else { StatusCode::BAD_REQUEST }
+}
+
+/// Parses a body, and whether all of it are receipts.
+fn is_understood(body: &[u8]) -> bool {
+    wire::parse_events(body).iter().all(|event| matches!(event, wire::Event::Receipt(_)))
+}
+
+/// Serves `routes` until all of `load` is answered.
+async fn served(routes: Router, load: &Load, clock: &dyn Clock) -> Result<Run, Error> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let stop = CancellationToken::new();
+    let serving = axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let serving = tokio::spawn(serving.into_future());
+    let measured = from_another_process(load, &address.to_string(), clock).await;
+    stop.cancel();
+    serving.await??;
+    measured
 }
 
 /// The product: a whole server on a [`Stock`], whose messages the receipts are about.

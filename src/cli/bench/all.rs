@@ -8,7 +8,9 @@ use clap::Args;
 use super::campaign::Campaign;
 use super::cancel::Cancel;
 use super::dispatch::Dispatch;
+use super::engine::Engine;
 use super::import::Import;
+use super::memory::Memory;
 use super::pace::Pace;
 use super::receipts::Receipts;
 use super::timers::Timers;
@@ -21,7 +23,7 @@ use crate::clock::Clock;
                   GB of the folder for temporary files."
 )]
 pub(in crate::cli) struct All {
-    /// Runs of each kind; without it as many as benches/README.md quotes: five of dispatch, one of pace, three of the others
+    /// Runs of each kind; without it as many as benches/README.md quotes: five of dispatch and engine, one of memory and pace, three of the others
     #[arg(long)]
     runs: Option<NonZeroU32>,
     /// Print the tables as Markdown
@@ -39,12 +41,14 @@ impl All {
             out::data(machine())?;
         }
         self.dispatch().run().await?;
+        self.memory().run().await?;
         self.campaign().run(clock.as_ref()).await?;
         self.import().run().await?;
         self.receipts().run(Arc::clone(&clock)).await?;
         self.pace().run().await?;
         self.timers().run(Arc::clone(&clock)).await?;
-        self.cancel().run(clock).await
+        self.cancel().run(Arc::clone(&clock)).await?;
+        Engine { rounds: self.rounds(5) }.run(clock.as_ref())
     }
 
     fn rounds(&self, quoted: u32) -> Rounds {
@@ -59,6 +63,10 @@ impl All {
             batch_connections: count(4),
             rounds: self.rounds(5),
         }
+    }
+
+    fn memory(&self) -> Memory {
+        Memory { messages: 1_000_000, many: 10_000_000, rounds: self.rounds(1) }
     }
 
     fn campaign(&self) -> Campaign {

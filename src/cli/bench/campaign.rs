@@ -14,6 +14,7 @@ use super::{Rounds, out, text};
 use crate::bench::import::{From, write_csv};
 use crate::bench::{Figures, Run, Target};
 use crate::clock::Clock;
+use crate::domain::grouped;
 
 #[derive(Debug, Args)]
 #[command(
@@ -136,7 +137,7 @@ impl Campaign {
 
     /// Writes the file, with a row more for the one who is looked for.
     async fn write_file(&self, path: PathBuf) -> anyhow::Result<()> {
-        out::talk(format!("writing a CSV of {} rows", self.rows));
+        out::talk(format!("writing a CSV of {} rows", grouped(self.rows)));
         let rows = self.rows;
         let writing = tokio::task::spawn_blocking(move || {
             write_csv(&path, rows, From::Some)?;
@@ -148,7 +149,7 @@ impl Campaign {
 
     /// Lets the product submit a campaign, with three receipts for each message.
     async fn submit(&self, database: &Path) -> anyhow::Result<()> {
-        out::talk(format!("submitting {} messages", self.exported));
+        out::talk(format!("submitting {} messages", grouped(self.exported)));
         let (messages, database) = (self.exported.to_string(), text(database));
         let said = ["product", "--messages", &messages, "--connections", "64", "--batch", "1", "--receipts", "3"];
         let said = said.into_iter().chain(["--database", &database]).map(str::to_owned);

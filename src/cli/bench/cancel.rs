@@ -9,6 +9,7 @@ use super::table::{ANSWERED, PEAK, STOPPED};
 use super::{Rounds, Stock, text};
 use crate::bench::{Figures, Laid, Target};
 use crate::clock::Clock;
+use crate::domain::grouped;
 
 /// Few enough to say what memory a server needs that has next to nothing pending.
 const FEW: u32 = 10_000;
@@ -38,9 +39,9 @@ impl Cancel {
                 runs.push(apart("cancel", &arguments).await?);
             }
         }
-        let name = format!("cancel: {} pending", self.pending.max(FEW));
+        let name = format!("cancel: {} pending", grouped(self.pending.max(FEW)));
         let figures = vec![
-            Figures::new(&format!("cancel: {FEW} pending"), of_few, None),
+            Figures::new(&format!("cancel: {} pending", grouped(FEW)), of_few, None),
             Figures::new(&name, of_many, None).held_against(Target::AnsweredMs(1_000)),
         ];
         let sizes = [("pending", self.pending)];

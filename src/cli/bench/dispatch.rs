@@ -60,18 +60,22 @@ impl Measured {
     }
 
     async fn run(&self) -> anyhow::Result<Run> {
-        let Load { messages, connections, batch, receipts, with_rules } = &self.load;
-        let said = [
-            ("--messages", messages.to_string()),
-            ("--connections", connections.to_string()),
-            ("--batch", batch.to_string()),
-            ("--receipts", receipts.to_string()),
-        ];
-        let said = said.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
-        let rules = with_rules.then(|| "--with-rules".to_owned());
-        let all = std::iter::once(self.part.to_owned()).chain(said).chain(rules);
-        apart(self.name, &all.collect::<Vec<_>>()).await
+        apart(self.name, &arguments(self.part, &self.load)).await
     }
+}
+
+/// What a part of this program is told to send.
+pub(super) fn arguments(part: &str, load: &Load) -> Vec<String> {
+    let Load { messages, connections, batch, receipts, with_rules } = load;
+    let said = [
+        ("--messages", messages.to_string()),
+        ("--connections", connections.to_string()),
+        ("--batch", batch.to_string()),
+        ("--receipts", receipts.to_string()),
+    ];
+    let said = said.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
+    let rules = with_rules.then(|| "--with-rules".to_owned());
+    std::iter::once(part.to_owned()).chain(said).chain(rules).collect()
 }
 
 impl Dispatch {

@@ -4,7 +4,9 @@ mod all;
 mod campaign;
 mod cancel;
 mod dispatch;
+mod engine;
 mod import;
+mod memory;
 mod pace;
 mod part;
 mod receipts;
@@ -34,6 +36,10 @@ pub(super) enum Command {
     Import(import::Import),
     /// Hand-overs a second, against a bare HTTP loop and against the database alone
     Dispatch(dispatch::Dispatch),
+    /// The most memory that a server takes that sends, whatever it sends
+    Memory(memory::Memory),
+    /// Decisions a second on one core, with nothing read or written
+    Engine(engine::Engine),
     /// Deadlines a second, how late they are, and what millions of them cost at a start
     Timers(timers::Timers),
     /// Receipts over HTTP, on disk before they are acknowledged, against a handler that stores nothing
@@ -153,6 +159,8 @@ pub(super) async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::All(all) => all.run(clock).await?,
         Command::Import(import) => import.run().await?,
         Command::Dispatch(dispatch) => dispatch.run().await?,
+        Command::Memory(memory) => memory.run().await?,
+        Command::Engine(engine) => engine.run(clock.as_ref())?,
         Command::Timers(timers) => timers.run(clock).await?,
         Command::Receipts(receipts) => receipts.run(clock).await?,
         Command::Pace(pace) => pace.run().await?,
@@ -192,7 +200,7 @@ struct Stock {
 impl Stock {
     async fn new(messages: u32, laid: bench::Laid, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let stock = Self { folder: tempfile::tempdir()? };
-        out::talk(format!("laying out {messages} messages"));
+        out::talk(format!("laying out {} messages", grouped(messages)));
         bench::fill(&stock.original(), messages, laid, clock).await.map_err(anyhow::Error::from_boxed)?;
         Ok(stock)
     }

@@ -8,6 +8,7 @@ use super::Rounds;
 use super::part::apart;
 use super::table::{CPU, EARLY, IDLE, P50, P99, PEAK, WORST};
 use crate::bench::{Figures, Run, Target};
+use crate::domain::grouped;
 
 #[derive(Debug, Args)]
 #[command(
@@ -67,15 +68,17 @@ impl Pace {
             let allowed = vec![allowed; runs.len()];
             Figures::new(name, runs, Some(&allowed)).held_against(Target::Ratio(0.99))
         };
-        let mut figures: Vec<_> =
-            paces.into_iter().map(|(rate, runs)| held_against(&format!("pace: {rate}/s"), rate.get(), runs)).collect();
+        let mut figures: Vec<_> = paces
+            .into_iter()
+            .map(|(rate, runs)| held_against(&format!("pace: {}/s", grouped(rate.get())), rate.get(), runs))
+            .collect();
         let name = format!("pace: {} lanes of {SLOW}/s", self.busy);
         figures.push(held_against(&name, self.busy.get().saturating_mul(SLOW.get()), busy));
         let late = Figures::new(&format!("starts: {} campaigns", self.starts), starts, None);
         figures.push(late.held_against(Target::P99Ms(100)));
-        figures.push(Figures::new("idle: 1 lane, 1 campaign", alone, None).held_against(Target::IdleMs(10.0)));
-        let name = format!("idle: {} lanes, {} campaigns", self.lanes.max(self.campaigns), self.campaigns);
-        figures.push(Figures::new(&name, many, None).held_against(Target::IdleMs(10.0)));
+        figures.push(Figures::new("idle: 1 lane, 1 campaign", alone, None).held_against(Target::IdleMs(5.0)));
+        let name = format!("idle: {} lanes, {} campaigns", grouped(self.lanes.max(self.campaigns)), self.campaigns);
+        figures.push(Figures::new(&name, many, None).held_against(Target::IdleMs(5.0)));
         let sizes = [("seconds", self.seconds.get())];
         self.rounds.print("pace", &sizes, &figures, "messages/s", &[EARLY, WORST, CPU, P50, P99, IDLE, PEAK])
     }

@@ -79,6 +79,7 @@ pub(in crate::cli) enum Part {
         database: PathBuf,
     },
     Bare(ReceiptsArgs),
+    Journal(ReceiptsArgs),
     Receipts {
         #[arg(long)]
         database: PathBuf,
@@ -190,6 +191,7 @@ impl Part {
             Self::Idle { lanes, campaigns } => pace::idle(lanes, campaigns, clock, chance).await,
             Self::Cancel { database } => cancel::cancel(&database, clock, chance).await,
             Self::Bare(load) => receipts::bare(&load.load(), clock.as_ref()).await,
+            Self::Journal(load) => receipts::journal(&load.load(), clock.as_ref()).await,
             Self::Receipts { database, load } => receipts::product(&database, &load.load(), clock, chance).await,
         }
     }

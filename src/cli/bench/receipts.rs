@@ -11,6 +11,7 @@ use super::{Rounds, Stock, text};
 use crate::bench::receipts::Load;
 use crate::bench::{Figures, Laid, Run, Target};
 use crate::clock::Clock;
+use crate::domain::grouped;
 
 /// Receipts in one body, and connections that carry such bodies.
 const ARRAY: u32 = 1_000;
@@ -19,10 +20,11 @@ const ARRAY_CONNECTIONS: u32 = 8;
 #[derive(Debug, Args)]
 #[command(
     after_help = "The table holds the medians of all runs: receipts acknowledged a second; their ratio to the limit of the \
-                  same run, which stands above them; processor time of the server for each receipt; how long half of the \
-                  requests and nearly all took; the most memory that the server had. Every receipt is about a message \
-                  that was handed over; every other one carries our id. At half load requests are sent at a rate. --json \
-                  has every run."
+                  same run, which stands above them: a handler that parses and stores nothing. `kept, not applied` has \
+                  every body on disk too, and does nothing with it. Processor time of the server for each receipt; how \
+                  long half of the requests and nearly all took; the most memory that the server had. Every receipt is \
+                  about a message that was handed over; every other one carries our id. At half load requests are sent at \
+                  a rate. --json has every run."
 )]
 pub(in crate::cli) struct Receipts {
     /// Receipts in each run; arrays take twice as many
@@ -92,19 +94,24 @@ impl Receipts {
             array: NonZeroU32::new(ARRAY).unwrap_or(NonZeroU32::MIN),
             ..load.clone()
         };
-        let (mut many, mut fewer, mut half, mut array) = (Pair::default(), Pair::default(), Vec::new(), Vec::new());
+        let (mut many, mut fewer) = (Pair::default(), Pair::default());
+        let (mut journals, mut half, mut array) = (Vec::new(), Vec::new(), Vec::new());
         for _ in self.rounds.turns("receipts") {
             let reached = many.run(&stock, &load).await?.per_second;
+            journals.push(apart("the journal", &said("journal", &load)).await?);
             half.push(volley(&stock, &at_half(&load, reached)).await?);
             fewer.run(&stock, &few).await?;
             array.push(volley(&stock, &arrays).await?);
         }
         let mut receipts: Vec<Figures> = Vec::new();
-        receipts.extend(many.figures(&format!("{} connections", load.connections), Some(0.8)));
+        let name = format!("{} connections", load.connections);
+        let journal = Figures::new(&format!("{name}: kept, not applied"), journals, Some(&many.bare));
+        let [bare, volley] = many.figures(&name, Some(0.6));
+        receipts.extend([bare, journal, volley]);
         receipts.push(Figures::new("half of that load: volley", half, None).held_against(Target::P99Ms(50)));
         receipts.extend(fewer.figures(&format!("{quarter} connections"), None));
-        let name = format!("arrays of {ARRAY}: volley");
-        receipts.push(Figures::new(&name, array, None).held_against(Target::PerSecond(100_000.0)));
+        let name = format!("arrays of {}: volley", grouped(ARRAY));
+        receipts.push(Figures::new(&name, array, None).held_against(Target::PerSecond(100_000)));
         self.rounds.print("receipts", &[("messages", messages)], &receipts, "receipts/s", &[CPU, P50, P99, PEAK])
     }
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::Machine;
-use crate::bench::{Figures, Run};
+use crate::bench::{Figures, Held, Run};
 use crate::cli::out;
 use crate::domain::grouped;
 
@@ -58,7 +58,7 @@ impl Column {
 /// Prints a table whose first figure is so many of `what` a second.
 pub(super) fn print(machine: &Machine, what: &str, columns: &[Column], all: &[Figures]) -> anyhow::Result<()> {
     out::data(machine)?;
-    let has_targets = all.iter().any(|figures| figures.target.is_some());
+    let has_targets = all.iter().any(|figures| !figures.targets.is_empty());
     let titles = columns.iter().map(|column| format!(" {:>11}", column.title)).collect::<String>();
     let target = if has_targets { "  target" } else { "" };
     out::data(format!("{:<40} {what:>12} {:>8}{titles}{target}", "", "ratio"))?;
@@ -115,12 +115,9 @@ fn first_cells(figures: &Figures) -> [Option<String>; 2] {
 }
 
 fn target(figures: &Figures) -> Option<String> {
-    let met = match figures.met {
-        Some(true) => ": met",
-        Some(false) => ": missed",
-        None => "",
-    };
-    Some(format!("{}{met}", figures.target.as_ref()?))
+    let said = |held: &Held| format!("{}: {}", held.target, if held.met { "met" } else { "missed" });
+    let all: Vec<String> = figures.targets.iter().map(said).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 /// To four digits: what the next run would say again.
@@ -158,7 +155,7 @@ mod tests {
         let cells: Vec<&str> = row_of.split_whitespace().collect();
         assert_eq!(cells, ["volley", "200", "1.00", "20.0", "2", "6", "50", "600", "ratio", ">=", "1.00:", "met"]);
         let missed = figures.held_against(Target::P99Ms(6));
-        assert!(row(&missed, &columns).ends_with("p99 < 6 ms: missed"));
+        assert!(row(&missed, &columns).ends_with("ratio >= 1.00: met; p99 < 6 ms: missed"));
     }
     #[test]
     fn a_table_in_markdown_leaves_out_columns_without_figures() {

@@ -10,6 +10,7 @@ use super::table::{CPU, IDLE, P50, P99, PEAK, READY};
 use super::{Rounds, Stock, text};
 use crate::bench::{Figures, Laid, Run, Target};
 use crate::clock::Clock;
+use crate::domain::grouped;
 
 /// Few enough to say what memory a server needs that has next to nothing pending.
 const FEW: u32 = 10_000;
@@ -60,8 +61,8 @@ impl Timers {
             Figures::new("burst: bulk update alone", limits.clone(), None),
             Figures::new("burst: volley", bursts, Some(&limits)).held_against(Target::Ratio(0.5)),
             Figures::new("steady: volley", steady, None).held_against(Target::P99Ms(100)),
-            Figures::new(&format!("start: volley, {FEW} pending"), starts_few, None),
-            Figures::new(&format!("start: volley, {pending} pending"), starts_many, None)
+            Figures::new(&format!("start: volley, {} pending", grouped(FEW)), starts_few, None),
+            Figures::new(&format!("start: volley, {} pending", grouped(pending)), starts_many, None)
                 .held_against(Target::ReadyMs(1_000)),
         ];
         self.rounds.print(

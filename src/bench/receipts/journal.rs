@@ -1,0 +1,70 @@
+//! The limit of a server that only keeps what it acknowledges: bodies in a table, a commit for each group, and nothing
+//! found, decided or applied. What a journal in front of the applier could reach at best.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::routing::post;
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Load, PATH, is_understood, served};
+use crate::bench::stock::run;
+use crate::bench::{Error, Run};
+use crate::clock::Clock;
+use crate::store::Sqlite;
+
+/// Bodies in one commit at most.
+const GROUP: usize = 1_000;
+
+/// A body, and who waits until it is on disk.
+type Kept = (Bytes, oneshot::Sender<()>);
+
+/// Keeps every body in a database of its own, and answers it then.
+pub async fn journal(load: &Load, clock: &dyn Clock) -> Result<Run, Error> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("journal.db");
+    std::fs::File::create_new(&path)?;
+    let mut connection = Sqlite::bare(&path).await?;
+    run(&mut connection, "CREATE TABLE journal (id INTEGER PRIMARY KEY, body BLOB NOT NULL)").await?;
+    let (keep, bodies) = mpsc::channel(GROUP);
+    let writing = tokio::spawn(write(connection, bodies));
+    let routes = Router::new().route(PATH, post(receive).layer(DefaultBodyLimit::disable())).with_state(Arc::new(keep));
+    let measured = served(routes, load, clock).await?;
+    // The routes are gone, and with them whoever sends.
+    writing.await??;
+    Ok(measured)
+}
+
+async fn receive(State(keep): State<Arc<mpsc::Sender<Kept>>>, body: Bytes) -> StatusCode {
+    if !is_understood(&body) {
+        return StatusCode::BAD_REQUEST;
+    }
+    let (kept, is_kept) = oneshot::channel();
+    match keep.send((body, kept)).await {
+        Ok(()) if is_kept.await.is_ok() => StatusCode::OK,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+async fn write(mut connection: SqliteConnection, mut bodies: mpsc::Receiver<Kept>) -> Result<(), Error> {
+    let mut group = Vec::new();
+    while bodies.recv_many(&mut group, GROUP).await > 0 {
+        run(&mut connection, "BEGIN IMMEDIATE").await?;
+        let rows = vec!["(?)"; group.len()].join(", ");
+        let mut insert = sqlx::query(sqlx::AssertSqlSafe(format!("INSERT INTO journal (body) VALUES {rows}")));
+        for (body, _) in &group {
+            insert = insert.bind(body.as_ref());
+        }
+        insert.execute(&mut connection).await?;
+        run(&mut connection, "COMMIT").await?;
+        for (_, kept) in group.drain(..) {
+            // A connection that is gone asks no more.
+            let _ = kept.send(());
+        }
+    }
+    Ok(connection.close().await?)
+}

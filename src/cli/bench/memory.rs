@@ -1,0 +1,68 @@
+//! `volley bench memory`.
+
+use std::num::NonZeroU32;
+
+use clap::Args;
+
+use super::Rounds;
+use super::dispatch::arguments;
+use super::part::apart;
+use super::table::{CPU, PEAK};
+use crate::bench::dispatch::Load;
+use crate::bench::{Figures, Run, Target};
+use crate::domain::grouped;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The table holds the medians of all runs: messages handed over a second; processor time of the process for \
+                  each message; the most memory that the process had, which is to be the same for any number of messages. \
+                  --json has every run."
+)]
+pub(in crate::cli) struct Memory {
+    /// Messages of a campaign
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(super) messages: u32,
+    /// Messages of a large campaign; 0 leaves it out
+    #[arg(long, default_value_t = 10_000_000)]
+    pub(super) many: u32,
+    #[command(flatten)]
+    pub(super) rounds: Rounds,
+}
+
+/// What a server may take.
+const MOST_MIB: f64 = 80.0;
+
+const SINGLES: NonZeroU32 = NonZeroU32::MIN.saturating_add(63);
+const BATCHES: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
+const BATCH: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
+
+/// What is sent: its name, over how many connections, how many in a request, how many receipts each.
+const KINDS: [(&str, NonZeroU32, NonZeroU32, usize); 3] = [
+    ("single", SINGLES, NonZeroU32::MIN, 0),
+    ("single, three receipts each", SINGLES, NonZeroU32::MIN, 3),
+    ("batch", BATCHES, BATCH, 0),
+];
+
+impl Memory {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let sizes = [self.messages, self.many].into_iter().filter(|messages| *messages > 0);
+        let mut measured: Vec<(String, Load, Vec<Run>)> = Vec::new();
+        for messages in sizes {
+            for (kind, connections, batch, receipts) in KINDS {
+                let load = Load { messages, connections, batch, receipts, with_rules: false };
+                measured.push((format!("{}: {kind}", grouped(messages)), load, Vec::new()));
+            }
+        }
+        for turn in 1..=self.rounds.runs.get() {
+            for (name, load, runs) in &mut measured {
+                self.rounds.tell(name, turn);
+                runs.push(apart(name, &arguments("product", load)).await?);
+            }
+        }
+        let held = |(name, _, runs): (String, Load, Vec<Run>)| {
+            Figures::new(&name, runs, None).held_against(Target::PeakMib(MOST_MIB))
+        };
+        let figures: Vec<Figures> = measured.into_iter().map(held).collect();
+        self.rounds.print("memory", &[], &figures, "messages/s", &[CPU, PEAK])
+    }
+}
