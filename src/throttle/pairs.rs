@@ -1,5 +1,7 @@
 //! Pairs: how often one sender may write to one person, whatever the lane's rate.
 
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,7 +12,6 @@ use governor::nanos::Nanos;
 use governor::state::StateStore;
 use governor::{Quota, RateLimiter};
 use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 
 use super::bucket::{Instant, Ticks};
 use crate::clock::{Clock, Tick};
@@ -28,32 +29,36 @@ pub struct Pairs {
     lately: Lately,
 }
 
-/// Those who were written to so lately that it counts.
+/// The buckets of those who were written to lately.
 #[derive(Debug, Clone)]
 struct Lately {
     known: Arc<Mutex<Known>>,
     clock: Arc<dyn Clock>,
 }
 
-/// When the bucket of each is full again. Whoever's is, is forgotten: of a campaign of millions these are the recipients
-/// of six seconds.
+/// When the bucket of each recipient is full again. A recipient with a full bucket is forgotten: of a campaign of millions
+/// the recipients of six seconds are known.
 #[derive(Debug)]
 struct Known {
     full_at: HashMap<Msisdn, Nanos, RandomState>,
-    /// The same of everybody else. What the server before this one sent them is unknown, so they have one message when this
-    /// one starts, and the others as time goes on.
+    /// Those who were forgotten before their buckets were full, the latest last.
+    crowds: VecDeque<Crowd>,
+    /// No bucket of anybody else is full later than this. A server does not know what another sent before it started:
+    /// each recipient has one message then, and the others as time goes on.
     unknown: Nanos,
-    /// So many are remembered before those are looked for who need not be.
+    /// So many are known before the next look for those that may be forgotten.
     look_at: usize,
 }
 
 /// The fewest that are worth looking through.
 const FEW: usize = 1_024;
-/// So many are remembered before those with the fullest buckets are forgotten, who then count as if theirs were as empty
-/// as the emptiest of them: too strict for the next minutes, never too much. Each may have one message at once at least.
+/// With so many known, those with the fullest buckets join a crowd. Each counts there as if its bucket were as empty as the
+/// emptiest of the crowd's: too strict for the next seconds, never too much.
 const MANY: usize = 50_000;
+/// Crowds beyond so many are covered by `unknown`: half a megabyte each.
+const CROWDS: usize = 8;
 
-/// When the bucket of somebody is full who has one message left.
+/// When the bucket of a recipient is full who has one message left.
 fn with_one_left(now: Tick) -> Nanos {
     let refills = INTERVAL * (BURST.get() - 1);
     now.later_by(u64::try_from(refills.as_nanos()).unwrap_or(u64::MAX)).nanos().into()
@@ -61,7 +66,7 @@ fn with_one_left(now: Tick) -> Nanos {
 
 impl Known {
     fn new(unknown: Nanos) -> Self {
-        Self { full_at: HashMap::default(), unknown, look_at: FEW }
+        Self { full_at: HashMap::default(), crowds: VecDeque::new(), unknown, look_at: FEW }
     }
 
     /// Each is looked at about once, however many there are.
@@ -69,16 +74,83 @@ impl Known {
         if self.full_at.len() < self.look_at {
             return;
         }
-        self.full_at.retain(|_, full_at| full_at.as_u64() > now.nanos());
+        let covered = self.unknown.max(now.nanos().into());
+        self.full_at.retain(|_, full_at| *full_at > covered);
+        self.crowds.retain(|crowd| crowd.full_at > covered);
         if self.full_at.len() >= MANY {
-            let mut all: Vec<Nanos> = self.full_at.values().copied().collect();
-            let middle = all.len() / 2;
-            let (_, median, _) = all.select_nth_unstable(middle);
-            let unknown = self.unknown.max(with_one_left(now).min(*median));
-            self.unknown = unknown;
-            self.full_at.retain(|_, full_at| *full_at > unknown);
+            self.join_a_crowd();
+            if let Some(oldest) = self.crowds.front().filter(|_| self.crowds.len() > CROWDS) {
+                self.unknown = self.unknown.max(oldest.full_at.min(with_one_left(now)));
+            }
         }
         self.look_at = (self.full_at.len() * 2).max(FEW);
+    }
+
+    /// Half of the known join a crowd: those with the fullest buckets.
+    fn join_a_crowd(&mut self) {
+        let mut all: Vec<Nanos> = self.full_at.values().copied().collect();
+        let middle = all.len() / 2;
+        let (_, median, _) = all.select_nth_unstable(middle);
+        let hasher = self.full_at.hasher().clone();
+        if self.crowds.back().is_none_or(Crowd::is_full) {
+            self.crowds.push_back(Crowd::new());
+        }
+        let Some(crowd) = self.crowds.back_mut() else { return };
+        for (person, full_at) in self.full_at.extract_if(|_, full_at| full_at <= median) {
+            crowd.add(hasher.hash_one(person), full_at);
+        }
+    }
+
+    /// When the bucket of a recipient is full at the latest who is not known.
+    fn forgotten(&self, person: Msisdn) -> Nanos {
+        let hash = self.full_at.hasher().hash_one(person);
+        let crowds = self.crowds.iter().filter(|crowd| crowd.may_hold(hash)).map(|crowd| crowd.full_at);
+        crowds.fold(self.unknown, Nanos::max)
+    }
+}
+
+/// Recipients who were forgotten at about the same time: a Bloom filter with one block of memory for each recipient. One
+/// in some hundred others is taken for one of them, and has a message less for some seconds.
+#[derive(Debug)]
+struct Crowd {
+    blocks: Vec<[u64; 8]>,
+    count: usize,
+    /// By then all of their buckets are full.
+    full_at: Nanos,
+}
+
+impl Crowd {
+    const BLOCKS: usize = 1 << 13;
+    /// Sixteen bits for each.
+    const MOST: usize = Self::BLOCKS * 512 / 16;
+
+    fn new() -> Self {
+        Self { blocks: vec![[0; 8]; Self::BLOCKS], count: 0, full_at: Nanos::default() }
+    }
+
+    const fn is_full(&self) -> bool {
+        self.count >= Self::MOST
+    }
+
+    fn add(&mut self, hash: u64, full_at: Nanos) {
+        self.count += 1;
+        self.full_at = self.full_at.max(full_at);
+        let (block, bits) = Self::place(hash);
+        if let Some(block) = self.blocks.get_mut(block) {
+            bits.for_each(|(word, bit)| block[word] |= bit);
+        }
+    }
+
+    fn may_hold(&self, hash: u64) -> bool {
+        let (block, mut bits) = Self::place(hash);
+        self.blocks.get(block).is_some_and(|block| bits.all(|(word, bit)| block[word] & bit != 0))
+    }
+
+    /// The block of a recipient, and five bits in it, each of its own nine bits of the hash.
+    fn place(hash: u64) -> (usize, impl Iterator<Item = (usize, u64)>) {
+        let part = move |from: u32, bits: u32| usize::try_from((hash >> from) & ((1 << bits) - 1)).unwrap_or_default();
+        let bits = (0..5).map(move |probe| part(probe * 9, 9)).map(|bit| (bit / 64, 1_u64 << (bit % 64)));
+        (part(45, Self::BLOCKS.trailing_zeros()), bits)
     }
 }
 
@@ -97,19 +169,14 @@ impl StateStore for Lately {
     {
         let mut known = self.lock();
         known.forget(self.clock.tick());
-        let unknown = known.unknown;
-        match known.full_at.entry(*person) {
-            Entry::Occupied(mut slot) => {
-                let (measured, next) = measure(Some(*slot.get()))?;
-                slot.insert(next);
-                Ok(measured)
-            }
-            Entry::Vacant(slot) => {
-                let (measured, next) = measure(Some(unknown))?;
-                slot.insert(next);
-                Ok(measured)
-            }
+        if let Some(full_at) = known.full_at.get_mut(person) {
+            let (measured, next) = measure(Some(*full_at))?;
+            *full_at = next;
+            return Ok(measured);
         }
+        let (measured, next) = measure(Some(known.forgotten(*person)))?;
+        known.full_at.insert(*person, next);
+        Ok(measured)
     }
 }
 
@@ -218,10 +285,38 @@ mod tests {
             }
             assert!(pairs.lately.lock().full_at.len() <= 2 * MANY, "{n}");
         }
-        // 48 s later they have nineteen left and eight more.
-        assert!((1..=27).contains(&(0..100).filter(|_| pairs.take(person(0)).is_ok()).count()));
+        // 48 s later nineteen are left, and eight more.
+        assert_eq!((0..100).filter(|_| pairs.take(person(0)).is_ok()).count(), 27);
+        // One in some hundred is taken for somebody else.
+        assert!((44..=45).contains(&(0..100).filter(|_| pairs.take(person(2_000_000)).is_ok()).count()));
         clock.advance(Span::from_secs(264));
         assert_eq!((0..100).filter(|_| pairs.take(person(7)).is_ok()).count(), 45);
+    }
+
+    /// More than a machine can send, by a server that follows another and by one that does not.
+    #[test]
+    fn minutes_at_full_speed_take_little_memory_and_pass_no_bound() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        for pairs in [Pairs::of_first_server(Arc::clone(&clock) as _), Pairs::new(Arc::clone(&clock) as _)] {
+            let is_first = pairs.lately.lock().unknown == Nanos::default();
+            // When the buckets of a few are full again who are written to again and again.
+            let mut full_at = [clock.now(); 7];
+            for n in 0..1_500_000 {
+                if n % 200 == 0 {
+                    clock.advance(Span::from_millis(1));
+                }
+                assert!(pairs.take(person(1_000 + n)).is_ok(), "{n}");
+                let again = n / 1_000 % 7;
+                let full_at = &mut full_at[usize::try_from(again).unwrap()];
+                if n % 10 == 0 && pairs.take(person(again)).is_ok() {
+                    assert!(full_at.since(clock.now()) <= Span::from_secs(6 * 44), "{n}");
+                    *full_at = (*full_at).max(clock.now()) + Span::from_secs(6);
+                }
+            }
+            let known = pairs.lately.lock();
+            assert!(known.full_at.len() <= 2 * MANY && known.crowds.len() <= CROWDS + 1, "{}", known.crowds.len());
+            assert!(known.unknown == Nanos::default() || !is_first, "newcomers have a full bucket");
+        }
     }
 
     #[test]
