@@ -100,4 +100,6 @@ pub struct BookedDay {
 }
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 mod tests;
