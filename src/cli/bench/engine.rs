@@ -3,15 +3,14 @@
 use clap::Args;
 
 use super::Rounds;
-use super::table::CPU;
 use crate::bench::engine::{Life, decide, lives};
 use crate::bench::{Figures, Target};
 use crate::clock::Clock;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The table holds the medians of all runs: decisions a second on one core, each kind for a second, and \
-                  processor time for each of them. Nothing is read, sent or stored. --json has every run."
+    after_help = "The table holds the medians of all runs: decisions a second on one core, each kind for a second. \
+                  Nothing is read, sent or stored. --json has every run."
 )]
 pub(in crate::cli) struct Engine {
     #[command(flatten)]
@@ -30,6 +29,6 @@ impl Engine {
         let held =
             |(life, runs): (&Life, _)| Figures::new(life.name, runs, None).held_against(Target::PerSecond(WANTED));
         let figures: Vec<Figures> = lives.iter().zip(runs).map(held).collect();
-        self.rounds.print("engine", &[], &figures, "decisions/s", &[CPU])
+        self.rounds.print("engine", &[], &figures, "decisions/s", &[])
     }
 }
