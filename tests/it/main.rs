@@ -7,6 +7,7 @@ mod architecture;
 mod asking;
 mod audiences;
 mod audit;
+mod benches;
 mod campaigns;
 mod circuit;
 mod cli;

@@ -1,0 +1,80 @@
+//! `volley bench` as an operator runs it: every part measures what it says, at sizes that take no time.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::cli::{Ran, ran, volley};
+
+fn run(folder: &Path, args: &[&str]) -> Ran {
+    ran(volley(folder, args))
+}
+
+#[test]
+fn the_bench_of_campaigns_measures_whole_commands() {
+    let place = tempfile::tempdir().unwrap();
+    let bench = ["bench", "campaign", "--rows", "2000", "--exported", "300", "--runs", "1", "--json"];
+    let figures = run(place.path(), &bench).ended(0).json();
+    let all = figures["campaign"].as_array().unwrap();
+    let counted: Vec<_> = all.iter().filter_map(|figure| figure["runs"][0]["messages"].as_u64()).collect();
+    assert_eq!((all.len(), counted[0] > 1_800, counted[1]), (6, true, counted[0]), "{figures}");
+    assert!(all.iter().all(|figure| figure["runs"][0]["answered_ms"].is_u64()), "{figures}");
+}
+
+#[test]
+fn the_bench_of_dispatch_submits_everything_also_with_all_rules() {
+    let place = tempfile::tempdir().unwrap();
+    let run_of = ["bench", "run", "product", "--messages", "300", "--connections", "4", "--batch", "1", "--with-rules"];
+    assert_eq!(run(place.path(), &run_of).ended(0).json()["messages"], 300);
+}
+
+#[test]
+fn the_bench_of_imports_holds_each_of_them_against_the_limit_of_the_same_run() {
+    let place = tempfile::tempdir().unwrap();
+    let bench = ["bench", "import", "--rows", "2000", "--huge", "5000", "--runs", "1", "--json"];
+    let figures = run(place.path(), &bench).ended(0).json();
+    let shown: Vec<(&str, u64)> = figures["import"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|figure| (figure["name"].as_str().unwrap(), figure["runs"][0]["messages"].as_u64().unwrap()))
+        .collect();
+    let [csv, check, store, import, sheet, sheet_check, huge] = shown[..] else { panic!("{shown:?}") };
+    assert_eq!([csv.1, check.1, sheet.1, sheet_check.1, huge.1], [2_000, 2_000, 2_000, 2_000, 5_000]);
+    // One of twenty rows holds no number, and is not stored.
+    assert_eq!(store, ("CSV: bulk insert alone", import.1));
+    assert!((1_800..2_000).contains(&import.1), "{shown:?}");
+    let holds = |name: &str, key: &str| {
+        figures["import"].as_array().unwrap().iter().any(|it| it["name"] == name && it[key].is_number())
+    };
+    assert!(holds(import.0, "median_ratio") && holds(sheet_check.0, "median_ratio"), "{figures}");
+    // Several targets of one row, each with its own answer.
+    let targets = figures["import"][1]["targets"].as_array().unwrap();
+    let shown: Vec<&str> = targets.iter().map(|held| held["target"].as_str().unwrap()).collect();
+    assert_eq!(shown, [">= 1,000,000/s", "peak <= 150 MiB"]);
+    assert!(targets.iter().all(|held| held["met"].is_boolean()), "{figures}");
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0, "it leaves nothing behind");
+}
+
+#[test]
+fn the_bench_of_memory_sends_campaigns_of_both_sizes() {
+    let place = tempfile::tempdir().unwrap();
+    let bench = ["bench", "memory", "--messages", "300", "--many", "2000", "--runs", "1", "--json"];
+    let figures = run(place.path(), &bench).ended(0).json();
+    let all = figures["memory"].as_array().unwrap();
+    let sent: Vec<_> = all.iter().map(|figure| figure["runs"][0]["messages"].as_u64().unwrap()).collect();
+    assert_eq!(sent, [300, 300, 300, 2_000, 2_000, 2_000], "{figures}");
+    for figure in all {
+        assert!(figure["runs"][0]["peak_mib"].as_f64().unwrap() > 1.0, "{figure}");
+        assert_eq!(figure["targets"][0]["target"], "peak <= 80 MiB");
+    }
+}
+
+#[test]
+fn the_bench_of_the_engine_decides_each_kind_of_fact() {
+    let place = tempfile::tempdir().unwrap();
+    let figures = run(place.path(), &["bench", "engine", "--runs", "1", "--json"]).ended(0).json();
+    let all = figures["engine"].as_array().unwrap();
+    let kinds: BTreeSet<_> = all.iter().map(|figure| figure["name"].as_str().unwrap()).collect();
+    assert_eq!((all.len(), kinds.len()), (4, 4), "{figures}");
+    assert!(all.iter().all(|figure| figure["runs"][0]["messages"].as_u64().unwrap() > 1_000), "{figures}");
+}
