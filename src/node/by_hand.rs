@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, join_all};
 
-use super::lease::RENEWED_EACH;
+use super::lease::STAND_IN;
 use super::rooms::Rooms;
 use super::{Parts, StartError};
 use crate::config;
@@ -124,7 +124,7 @@ impl ByHand {
 
     /// Renews the lease where that is due: it happens by itself, whatever else the server does.
     pub(crate) async fn renew(&self) {
-        if self.rooms.clock.now().since(self.rooms.tenure.renewed()) >= RENEWED_EACH {
+        if self.rooms.clock.now().since(self.rooms.tenure.renewed()) >= STAND_IN {
             self.rooms.keeper.renew().await;
         }
     }

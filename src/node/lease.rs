@@ -8,12 +8,15 @@ use super::{Parts, StartError};
 use crate::clock::Clock;
 use crate::config::Database;
 use crate::dispatch::Lane;
-use crate::domain::{Causes, Span, Told};
+use crate::domain::{Causes, Span, Timestamp, Told};
 use crate::store::{Error, NodeStart, Started, Store};
 use crate::throttle::{LEASE, Tenure};
 
-/// How often it is renewed.
-pub(super) const RENEWED_EACH: Span = Span::from_secs(1);
+/// Each beat of the watch renews it, once a second. A beat may wait for other work: a lease that was not renewed for so
+/// long is renewed by the keeper.
+pub(super) const STAND_IN: Span = Span::from_millis(1_500);
+/// The keeper pauses so long between two renewals that fail.
+const RENEW_AGAIN: Span = Span::from_millis(500);
 /// After so long without a renewal it is told that somebody waits.
 const TOLD_AFTER: Span = Span::from_secs(2);
 /// How often it is looked whether another has it: a superseded server sends nothing after a quarter of a second.
@@ -63,6 +66,16 @@ pub(super) async fn take(parts: &Parts) -> Result<(Started, Tenure), StartError>
     }
 }
 
+/// Notes a renewal that was begun at `begun` and has succeeded. Lanes whose lease had lapsed go on: they were told to wait,
+/// and not until when.
+pub(super) fn renewed(tenure: &Tenure, lanes: &[Arc<Lane>], begun: Timestamp, now: Timestamp) {
+    let had_lapsed = !tenure.is_current(now);
+    tenure.renew(begun);
+    if had_lapsed {
+        lanes.iter().for_each(|lane| lane.look_everywhere());
+    }
+}
+
 /// Keeps the lease of a running server.
 pub(super) struct Keeper {
     pub(super) store: Arc<dyn Store>,
@@ -77,8 +90,11 @@ impl Keeper {
     pub(super) async fn run(self, stop: CancellationToken) {
         let renew = async {
             while !self.tenure.has_ended() {
-                self.clock.sleep(RENEWED_EACH).await;
-                self.renew().await;
+                let at = self.tenure.renewed() + STAND_IN;
+                self.clock.sleep_until(at.max(self.clock.now() + RENEW_AGAIN)).await;
+                if self.clock.now().since(self.tenure.renewed()) >= STAND_IN {
+                    self.renew().await;
+                }
             }
         };
         let look = async {
@@ -101,13 +117,8 @@ impl Keeper {
         let begun = self.clock.now();
         match self.store.renew(self.tenure.epoch(), begun).await {
             Ok(()) => {
-                let had_lapsed = !self.tenure.is_current(self.clock.now());
-                self.tenure.renew(begun);
+                renewed(&self.tenure, &self.lanes, begun, self.clock.now());
                 self.told.ends();
-                if had_lapsed {
-                    // They were told to wait, and not until when.
-                    self.lanes.iter().for_each(|lane| lane.look_everywhere());
-                }
             }
             Err(Error::Superseded) => self.tenure.end(),
             Err(error) => {
@@ -134,7 +145,6 @@ mod tests {
     use super::*;
     use crate::clock::{Chance, ManualClock};
     use crate::config::Config;
-    use crate::domain::Timestamp;
     use crate::node::{Failed, Node, Processes};
     use crate::store::{self, Epoch, Holder, Lease};
 

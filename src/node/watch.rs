@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::dials::Dials;
 use super::gaps::{Ear, keep_gap, note_gap};
+use super::lease::renewed;
 use super::notices::Notices;
 use crate::clock::{Clock, Jumps};
 use crate::dispatch::{Lane, LaneStatus, Leaving};
@@ -20,7 +21,7 @@ use crate::timers::Gaps;
 
 /// How often decisions are looked for: a command is obeyed within a quarter of a second.
 const LOOK: Span = Span::from_millis(100);
-/// How often the node says that it lives, even where nothing is decided.
+/// How often the node says that it lives and renews its lease, even where nothing is decided.
 const BEAT: Span = Span::from_secs(1);
 /// How long requests that were begun before a decision are waited for. A cancel answers within a second, and has to be
 /// seen and noted in it too.
@@ -286,8 +287,12 @@ impl Watch {
         let (counts, lanes, links) = (beat.turned_away.clone(), beat.lanes.clone(), beat.links.clone());
         if let Err(error) = self.parts.store.beat(beat).await {
             self.parts.door.put_back(&counts);
+            if matches!(error, Error::Superseded) {
+                self.parts.tenure.end();
+            }
             return Err(error);
         }
+        renewed(&self.parts.tenure, &self.parts.lanes, now, self.parts.clock.now());
         self.ear.written(links);
         self.written.extend(lanes.into_iter().map(|state| (state.lane.clone(), state)));
         // What can be written now can be read again by whoever comes next, receipts too.

@@ -18,7 +18,7 @@ pub trait Nodes: Send + Sync + std::fmt::Debug {
     /// Renews the lease. Fails with [`super::Error::Superseded`] once another epoch has begun.
     async fn renew(&self, epoch: Epoch, now: Timestamp) -> Result<()>;
     /// Says that the node lives, up to when it has listened, what it has turned away, and that it has noted the
-    /// decisions up to `noted`. Fails with [`super::Error::Superseded`] once another node has started.
+    /// decisions up to `noted`; renews its lease. Fails with [`super::Error::Superseded`] once another node has started.
     async fn beat(&self, beat: Beat) -> Result<()>;
     /// The node's last word: it has listened up to then. Gives its lease back, if it holds it still.
     async fn stop_node(&self, node: i64, listening_until: Timestamp) -> Result<()>;

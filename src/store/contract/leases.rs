@@ -27,9 +27,12 @@ async fn a_server_begins_an_epoch_and_one_that_stops_gives_it_back(desk: Desk) {
     desk.renew(first.epoch, at(2)).await.unwrap();
     let held = Lease { epoch: Epoch(1), renewed: at(2), held: Some((holder(5), at(1))) };
     assert_eq!(desk.lease().await.unwrap(), held);
-    desk.stop_node(first.node, at(3)).await.unwrap();
+    desk.beat(Beat::of(first.node, at(3), 0)).await.unwrap();
+    let held = Lease { renewed: at(3), ..held };
+    assert_eq!(desk.lease().await.unwrap(), held);
+    desk.stop_node(first.node, at(4)).await.unwrap();
     assert_eq!(desk.lease().await.unwrap(), Lease { held: None, ..held });
-    assert_eq!(started(&*desk, at(4)).await.epoch, Epoch(2));
+    assert_eq!(started(&*desk, at(5)).await.epoch, Epoch(2));
 }
 
 async fn of_two_servers_that_found_the_lease_free_one_takes_it(desk: Desk) {

@@ -66,6 +66,17 @@ pub(super) async fn renew(connection: &mut SqliteConnection, epoch: Epoch, now: 
     if renewed.rows_affected() == 0 { Err(Error::Superseded.into()) } else { Ok(()) }
 }
 
+/// The same for its holder.
+pub(super) async fn renew_of(connection: &mut SqliteConnection, node: i64, now: Timestamp) -> Work<()> {
+    let renewed = sqlx::query("UPDATE lease SET renewed = ?3 WHERE unit = ?1 AND holder = ?2")
+        .bind(UNIT)
+        .bind(node)
+        .bind(now.millis())
+        .execute(connection)
+        .await?;
+    if renewed.rows_affected() == 0 { Err(Error::Superseded.into()) } else { Ok(()) }
+}
+
 /// Gives the lease back, if this node holds it still.
 pub(super) async fn give_back(connection: &mut SqliteConnection, node: i64) -> Work<()> {
     let query = sqlx::query("UPDATE lease SET holder = NULL WHERE unit = ?1 AND holder = ?2").bind(UNIT).bind(node);

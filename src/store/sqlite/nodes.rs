@@ -6,8 +6,8 @@ use super::rows::{Bound, for_values, maybe_moment, moment, small, word};
 use super::{Work, leases};
 use crate::domain::{Portion, Span, Timestamp};
 use crate::store::{
-    Beat, Direction, DoubtCause, Error, Event, KeptGap, LaneState, LinkState, Node, NodeStart, Standing, Started,
-    Trouble, Turned, TurnedAway,
+    Beat, Direction, DoubtCause, Event, KeptGap, LaneState, LinkState, Node, NodeStart, Standing, Started, Trouble,
+    Turned, TurnedAway,
 };
 
 /// Nothing is done where the lease has changed hands, or was renewed, since it was looked at.
@@ -40,17 +40,14 @@ pub(super) async fn start(connection: &mut SqliteConnection, start: NodeStart) -
 }
 
 pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<()> {
-    let seen = sqlx::query("UPDATE node SET seen_at = ?2, noted_seq = ?3, listening_until = ?4 WHERE id = ?1")
+    leases::renew_of(&mut *connection, beat.node, beat.now).await?;
+    sqlx::query("UPDATE node SET seen_at = ?2, noted_seq = ?3, listening_until = ?4 WHERE id = ?1")
         .bind(beat.node)
         .bind(beat.now.millis())
         .bind(beat.noted.cast_signed())
         .bind(beat.listening_until.millis())
         .execute(&mut *connection)
         .await?;
-    if seen.rows_affected() == 0 {
-        // A node that has started since has taken its row away.
-        return Err(Error::Superseded.into());
-    }
     for link in beat.links {
         // Two rows for each address: a handful.
         sqlx::query(KEEP_LINK)
