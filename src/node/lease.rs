@@ -68,10 +68,8 @@ pub(super) async fn take(parts: &Parts) -> Result<(Started, Tenure), StartError>
 
 /// Notes a renewal that was begun at `begun` and has succeeded. Lanes whose lease had lapsed go on: they were told to wait,
 /// and not until when.
-pub(super) fn renewed(tenure: &Tenure, lanes: &[Arc<Lane>], begun: Timestamp, now: Timestamp) {
-    let had_lapsed = !tenure.is_current(now);
-    tenure.renew(begun);
-    if had_lapsed {
+pub(super) fn renewed(tenure: &Tenure, lanes: &[Arc<Lane>], begun: Timestamp, clock: &dyn Clock) {
+    if tenure.renew(begun, || clock.now()) {
         lanes.iter().for_each(|lane| lane.look_everywhere());
     }
 }
@@ -88,15 +86,6 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Ends once another server has taken over. A renewal that waits for the disk keeps nobody from looking.
     pub(super) async fn run(self, stop: CancellationToken) {
-        let renew = async {
-            while !self.tenure.has_ended() {
-                let at = self.tenure.renewed() + STAND_IN;
-                self.clock.sleep_until(at.max(self.clock.now() + RENEW_AGAIN)).await;
-                if self.clock.now().since(self.tenure.renewed()) >= STAND_IN {
-                    self.renew().await;
-                }
-            }
-        };
         let look = async {
             while !self.tenure.has_ended() {
                 let at = self.tenure.looked() + TWO_LOOKS;
@@ -108,8 +97,20 @@ impl Keeper {
         };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = renew => {}
+            () = self.renew_where_no_beat_does() => {}
             () = look => {}
+        }
+    }
+
+    async fn renew_where_no_beat_does(&self) {
+        while !self.tenure.has_ended() {
+            let at = self.tenure.renewed() + STAND_IN;
+            self.clock.sleep_until(at.max(self.clock.now() + RENEW_AGAIN)).await;
+            if self.clock.now().since(self.tenure.renewed()) >= STAND_IN {
+                self.renew().await;
+            } else {
+                self.told.ends();
+            }
         }
     }
 
@@ -117,7 +118,7 @@ impl Keeper {
         let begun = self.clock.now();
         match self.store.renew(self.tenure.epoch(), begun).await {
             Ok(()) => {
-                renewed(&self.tenure, &self.lanes, begun, self.clock.now());
+                renewed(&self.tenure, &self.lanes, begun, self.clock.as_ref());
                 self.told.ends();
             }
             Err(Error::Superseded) => self.tenure.end(),
@@ -129,7 +130,7 @@ impl Keeper {
         }
     }
 
-    /// Where it cannot look it learns nothing, and its lease lapses.
+    /// Where it cannot look it learns nothing: a renewal fails for a server that was superseded.
     pub(super) async fn look(&self) {
         let begun = self.clock.now();
         if let Ok(latest) = self.store.latest().await {
@@ -260,6 +261,38 @@ mod tests {
         assert_eq!(desk.lease().await.epoch, Epoch(1));
         desk.clock.advance(LOOK);
         assert_eq!(waiting.await.unwrap().unwrap(), Epoch(2));
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_no_beat_renews_is_renewed_by_its_keeper_and_no_other_is() {
+        let desk = Desk::new().await;
+        let (started, tenure) = take(&desk.parts).await.unwrap();
+        let (store, clock) = (Arc::clone(&desk.parts.store), Arc::clone(&desk.parts.clock));
+        let (tenure, told) = (Arc::new(tenure), crate::domain::Told::default());
+        let keeper = Keeper { store, tenure: Arc::clone(&tenure), lanes: Vec::new(), clock, told };
+        let kept = tokio::spawn(async move { keeper.renew_where_no_beat_does().await });
+        for _ in 0..10 {
+            desk.asleep().await;
+            let age = desk.clock.next_sleeper().unwrap().since(tenure.renewed());
+            assert_eq!(age, STAND_IN);
+            desk.clock.advance(age);
+        }
+        desk.asleep().await;
+        assert_eq!(desk.lease().await.renewed, desk.clock.now());
+        // A beat that comes in time leaves it nothing to do.
+        for _ in 0..10 {
+            let before = desk.lease().await.renewed;
+            tenure.renew(desk.clock.now(), || desk.clock.now());
+            desk.clock.advance(Span::from_secs(1));
+            desk.asleep().await;
+            assert_eq!(desk.lease().await.renewed, before);
+        }
+        store::started(desk.parts.store.as_ref(), desk.clock.now()).await;
+        while !kept.is_finished() {
+            desk.clock.advance(STAND_IN);
+            tokio::task::yield_now().await;
+        }
+        assert!(tenure.has_ended() && desk.lease().await.epoch > started.epoch);
     }
 
     #[tokio::test]

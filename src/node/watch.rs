@@ -292,7 +292,7 @@ impl Watch {
             }
             return Err(error);
         }
-        renewed(&self.parts.tenure, &self.parts.lanes, now, self.parts.clock.now());
+        renewed(&self.parts.tenure, &self.parts.lanes, now, self.parts.clock.as_ref());
         self.ear.written(links);
         self.written.extend(lanes.into_iter().map(|state| (state.lane.clone(), state)));
         // What can be written now can be read again by whoever comes next, receipts too.

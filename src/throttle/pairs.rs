@@ -37,7 +37,7 @@ struct Lately {
 }
 
 /// When the bucket of each recipient is full again. A recipient with a full bucket is forgotten: of a campaign of millions
-/// the recipients of six seconds are known.
+/// the recipients of six seconds are known, one by one or in crowds.
 #[derive(Debug)]
 struct Known {
     full_at: HashMap<Msisdn, Nanos, RandomState>,
@@ -52,7 +52,7 @@ struct Known {
 
 /// The fewest that are worth looking through.
 const FEW: usize = 1_024;
-/// With so many known, those with the fullest buckets join a crowd. Each counts there as if its bucket were as empty as the
+/// With so many known, or up to twice as many, those with the fullest buckets join a crowd. Each counts there as if its bucket were as empty as the
 /// emptiest of the crowd's: too strict for the next seconds, never too much.
 const MANY: usize = 50_000;
 /// Crowds beyond so many are covered by `unknown`: half a megabyte each.
@@ -110,7 +110,7 @@ impl Known {
 }
 
 /// Recipients who were forgotten at about the same time: a Bloom filter with one block of memory for each recipient. One
-/// in some hundred others is taken for one of them, and has a message less for some seconds.
+/// in some hundred others is taken for one of them, and counts as if its bucket were as empty as theirs.
 #[derive(Debug)]
 struct Crowd {
     blocks: Vec<[u64; 8]>,
@@ -293,9 +293,22 @@ mod tests {
         assert_eq!((0..100).filter(|_| pairs.take(person(7)).is_ok()).count(), 45);
     }
 
+    #[test]
+    fn nobody_who_joined_a_crowd_gets_a_second_burst() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let pairs = Pairs::of_first_server(clock);
+        for n in 0..400_000 {
+            assert!(pairs.take(person(n)).is_ok(), "{n}");
+        }
+        for n in (0..100).map(|n| n * 1_000) {
+            assert!(!pairs.lately.lock().full_at.contains_key(&person(n)), "{n} is in a crowd");
+            assert_eq!((0..100).filter(|_| pairs.take(person(n)).is_ok()).count(), 44, "{n}");
+        }
+    }
+
     /// More than a machine can send, by a server that follows another and by one that does not.
     #[test]
-    fn minutes_at_full_speed_take_little_memory_and_pass_no_bound() {
+    fn seconds_at_full_speed_take_little_memory_and_pass_no_bound() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         for pairs in [Pairs::of_first_server(Arc::clone(&clock) as _), Pairs::new(Arc::clone(&clock) as _)] {
             let is_first = pairs.lately.lock().unknown == Nanos::default();

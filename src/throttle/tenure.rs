@@ -54,9 +54,11 @@ impl Tenure {
         Timestamp::from_millis(self.renewed.load(Ordering::Acquire))
     }
 
-    /// Notes a renewal that was begun at `begun` and has succeeded.
-    pub fn renew(&self, begun: Timestamp) {
-        self.renewed.fetch_max(begun.millis(), Ordering::AcqRel);
+    /// Notes a renewal that was begun at `begun` and has succeeded. Returns whether the lease had lapsed by then. The time is
+    /// asked for afterwards: nobody finds the lease lapsed between that question and the note.
+    pub fn renew(&self, begun: Timestamp, now: impl FnOnce() -> Timestamp) -> bool {
+        let before = Timestamp::from_millis(self.renewed.fetch_max(begun.millis(), Ordering::AcqRel));
+        now().since(before) >= HELD
     }
 
     /// Notes which epoch is the present one, by a look that was begun at `begun`.
@@ -96,13 +98,13 @@ mod tests {
         let at = |seconds: i64| Timestamp::from_millis(1_800_000_000_000 + seconds * 1_000);
         let tenure = Tenure::new(Epoch(3), at(0));
         assert!(tenure.is_current(at(3)) && !tenure.is_current(at(4)) && !tenure.is_current(at(9_999)));
-        tenure.renew(at(5));
+        assert!(tenure.renew(at(5), || at(5)), "it had lapsed");
         assert!(tenure.is_current(at(8)) && !tenure.is_current(at(9)));
         // One that took long says nothing about a later time.
-        tenure.renew(at(2));
+        assert!(!tenure.renew(at(2), || at(6)));
         assert!(tenure.is_current(at(8)));
         tenure.end();
-        tenure.renew(at(9));
+        tenure.renew(at(9), || at(9));
         assert!(!tenure.is_current(at(9)) && tenure.has_ended());
         assert!(HELD < LEASE);
     }

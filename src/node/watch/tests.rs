@@ -60,7 +60,7 @@ async fn watch() -> (Watch, Arc<Lane>, Arc<ManualClock>) {
         clock: Arc::clone(&clock),
         chance: Arc::new(Chance::seeded(1)),
     });
-    let node = store::started(store.as_ref(), clock.now()).await.node;
+    let store::Started { node, epoch, .. } = store::started(store.as_ref(), clock.now()).await;
     let ((_, missed), (_, places)) = (mpsc::channel(1), mpsc::channel(1));
     let decided = Arc::default();
     let gaps = Arc::new(Gaps::new(clock.now(), crate::timers::Addresses::default()));
@@ -70,7 +70,7 @@ async fn watch() -> (Watch, Arc<Lane>, Arc<ManualClock>) {
     let lanes = vec![Arc::clone(&lane)];
     let built = Built { lanes: lanes.clone(), accounts: BTreeMap::new(), windows: BTreeMap::new() };
     let dials = Dials::new(Arc::new(whole), built, Vec::new());
-    let tenure = Arc::new(Tenure::unending());
+    let tenure = Arc::new(Tenure::new(epoch, clock.now()));
     let watch = Watch::new(Parts {
         node,
         store,
@@ -177,4 +177,15 @@ async fn what_the_provider_holds_counts_at_once_and_is_written_by_the_next_look(
     watch.parts.store.release(lane, none, clock.now(), "Ann".to_owned()).await.unwrap();
     watch.run_once().await.unwrap();
     assert_eq!((watch.parts.holds.on_lane("sms"), watch.parts.store.holds().await.unwrap()), (None, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_beat_renews_the_lease_and_that_of_a_superseded_server_ends_its_tenure() {
+    let (mut watch, _, clock) = watch().await;
+    clock.advance(BEAT);
+    watch.look().await;
+    assert_eq!(watch.parts.tenure.renewed(), clock.now());
+    assert_eq!(watch.parts.store.lease().await.unwrap().renewed, clock.now());
+    store::started(watch.parts.store.as_ref(), clock.now()).await;
+    assert!(watch.beat(clock.now()).await.is_err() && watch.parts.tenure.has_ended());
 }

@@ -1,4 +1,4 @@
-//! The lease: taken by compare and swap, renewed under its own epoch, checked by each claim.
+//! The lease: taken by compare and swap, renewed by its holder alone, checked by each claim.
 
 use sqlx::{Row, SqliteConnection};
 
