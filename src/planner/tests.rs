@@ -65,6 +65,7 @@ fn timing() -> Arc<Timing> {
 struct One;
 
 const ONE: Money = Money::from_millionths(1_000_000);
+const NOT_THREE: Money = Money::from_millionths(2_999_999);
 
 impl Price for One {
     fn of(&self, _: &Candidate) -> Money {
@@ -73,8 +74,11 @@ impl Price for One {
 }
 
 fn cap(messages: Option<u64>, budget: Option<u64>) -> Arc<Cap> {
-    let budget = budget.map(|units| ONE.times(units));
-    Arc::new(Cap { step: Limits { messages, budget }, batch: Limits::default(), price: Some(Arc::new(One)) })
+    capped_at(Limits { messages, budget: budget.map(|units| ONE.times(units)) })
+}
+
+fn capped_at(step: Limits) -> Arc<Cap> {
+    Arc::new(Cap { step, batch: Limits::default(), price: Some(Arc::new(One)) })
 }
 
 /// What waits, and what a claim is told of it.
@@ -178,7 +182,7 @@ const DRAINED: Rest = Rest::Drained { next: None };
 
 #[test]
 fn each_message_of_a_page_gets_a_verdict_and_each_queue_a_rest() {
-    let cases: [(&str, Desk, Outcome); 16] = [
+    let cases: [(&str, Desk, Outcome); 17] = [
         ("all leave, and nobody is left", Desk::spelled(9, "..."), (vec![0, 1, 2], vec![], DRAINED)),
         ("as many as may", Desk::spelled(2, "..."), (vec![0, 1], vec![], Rest::More)),
         ("nobody waits", Desk::spelled(9, ""), (vec![], vec![], DRAINED)),
@@ -213,6 +217,11 @@ fn each_message_of_a_page_gets_a_verdict_and_each_queue_a_rest() {
                 vec![],
                 Rest::Capped(reached(Reached::Budget { spent: ONE.times(2), of: ONE.times(2) }, false)),
             ),
+        ),
+        (
+            "and no message passes it by a part of its price",
+            Desk::spelled(9, "...").capped(capped_at(Limits { messages: None, budget: Some(NOT_THREE) })),
+            (vec![0, 1], vec![], Rest::Capped(reached(Reached::Budget { spent: ONE.times(2), of: NOT_THREE }, false))),
         ),
         (
             "who opted out costs nothing",

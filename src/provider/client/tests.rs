@@ -1,7 +1,9 @@
 //! One request over a real socket, to a provider that answers what the test says, and counts what it was sent.
 
+use std::pin::Pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -155,6 +157,53 @@ async fn what_a_closed_connection_did_not_take_goes_by_another() {
         assert_eq!(connections.load(Ordering::Relaxed), turn);
     }
     assert_eq!(heads.lock().unwrap().len(), 50, "each was posted once");
+}
+
+/// A connection that the other side has closed, which is noticed after so many looks.
+#[derive(Debug)]
+struct ClosedUnseen(u32);
+
+impl hyper::rt::Read for ClosedUnseen {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: hyper::rt::ReadBufCursor<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        match self.0.checked_sub(1) {
+            Some(left) => {
+                self.0 = left;
+                Poll::Pending
+            }
+            None => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+impl hyper::rt::Write for ClosedUnseen {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_turns_out_to_be_closed_costs_nothing() {
+    // Noticed as it is put back, as it is taken, and as it is to carry the request.
+    for looks in 0..3 {
+        let (address, connections, heads) = answering(1).await;
+        let http = http(&address);
+        http.idle.put(Connection::over(Box::new(ClosedUnseen(looks))).await.unwrap());
+        let answer = http.post(Endpoint::Messages, BODY.to_vec(), Arc::new(Open)).await;
+        assert!(answer.is_ok(), "{looks}: {answer:?}");
+        assert_eq!((connections.load(Ordering::Relaxed), heads.lock().unwrap().len()), (1, 1), "{looks}");
+    }
 }
 
 #[tokio::test]
