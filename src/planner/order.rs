@@ -15,7 +15,7 @@ pub struct Ready {
     pub queue: Queue,
     /// Whether it belongs to a campaign. Otherwise it holds single messages of API calls.
     pub is_campaign: bool,
-    /// Whether its messages may leave by this lane: no pause and no hold keeps them, and no other lane is chosen.
+    /// Whether its messages may leave by this lane: it is neither paused nor held, and this lane is the one chosen for it.
     pub may_leave: bool,
     pub hours: Option<Arc<Timing>>,
 }

@@ -274,7 +274,7 @@ impl Planner {
                     Rest::Capped(Capped { is_final: self.rules.spending.is_final(&capped), ..capped })
                 }
                 Some(rest) => rest,
-                // All judged messages have expired; later ones may leave.
+                // All that were read have expired or wait for a slot; later ones may leave.
                 None if walk.after.is_some() && !walk.progresses => Rest::Stuck,
                 None => Rest::More,
             };

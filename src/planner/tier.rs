@@ -11,7 +11,7 @@ pub enum Pass {
     Uncounted,
     /// The recipient wrote to the sender; the customer service window is open until then.
     Window(Timestamp),
-    /// A slot of the tier, which this claim takes.
+    /// A slot of the tier: one that the recipient holds, or one that this claim takes.
     Slot,
 }
 
