@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, join_all};
 
-use super::lease::STAND_IN;
 use super::rooms::Rooms;
 use super::{Parts, StartError};
 use crate::config;
@@ -124,8 +123,6 @@ impl ByHand {
 
     /// Renews the lease where that is due: it happens by itself, whatever else the server does.
     pub(crate) async fn renew(&self) {
-        if self.rooms.clock.now().since(self.rooms.tenure.renewed()) >= STAND_IN {
-            self.rooms.keeper.renew().await;
-        }
+        self.rooms.keeper.renew_if_late().await;
     }
 }

@@ -14,7 +14,7 @@ use crate::throttle::{LEASE, Tenure};
 
 /// Each beat of the watch renews it, once a second. A beat may wait for other work: a lease that was not renewed for so
 /// long is renewed by the keeper.
-pub(super) const STAND_IN: Span = Span::from_millis(1_500);
+const STAND_IN: Span = Span::from_millis(1_500);
 /// The keeper pauses so long between two renewals that fail.
 const RENEW_AGAIN: Span = Span::from_millis(500);
 /// After so long without a renewal it is told that somebody waits.
@@ -76,6 +76,7 @@ pub(super) fn renewed(tenure: &Tenure, lanes: &[Arc<Lane>], begun: Timestamp, cl
 
 /// Keeps the lease of a running server.
 pub(super) struct Keeper {
+    pub(super) node: i64,
     pub(super) store: Arc<dyn Store>,
     pub(super) tenure: Arc<Tenure>,
     pub(super) lanes: Vec<Arc<Lane>>,
@@ -106,17 +107,21 @@ impl Keeper {
         while !self.tenure.has_ended() {
             let at = self.tenure.renewed() + STAND_IN;
             self.clock.sleep_until(at.max(self.clock.now() + RENEW_AGAIN)).await;
-            if self.clock.now().since(self.tenure.renewed()) >= STAND_IN {
-                self.renew().await;
-            } else {
-                self.told.ends();
-            }
+            self.renew_if_late().await;
         }
     }
 
-    pub(super) async fn renew(&self) {
+    pub(super) async fn renew_if_late(&self) {
+        if self.clock.now().since(self.tenure.renewed()) >= STAND_IN {
+            self.renew().await;
+        } else {
+            self.told.ends();
+        }
+    }
+
+    async fn renew(&self) {
         let begun = self.clock.now();
-        match self.store.renew(self.tenure.epoch(), begun).await {
+        match self.store.renew(self.node, begun).await {
             Ok(()) => {
                 renewed(&self.tenure, &self.lanes, begun, self.clock.as_ref());
                 self.told.ends();
@@ -244,7 +249,7 @@ mod tests {
         let waiting = desk.waiting().await;
         desk.pass(Span::from_secs(1)).await;
         desk.asleep().await;
-        desk.parts.store.renew(first.epoch, desk.clock.now()).await.unwrap();
+        desk.parts.store.renew(first.node, desk.clock.now()).await.unwrap();
         desk.clock.advance(LOOK);
         let refused = waiting.await.unwrap().unwrap_err();
         assert!(matches!(refused, StartError::Held { pid: 42, since: held, .. } if held == since), "{refused}");
@@ -269,7 +274,7 @@ mod tests {
         let (started, tenure) = take(&desk.parts).await.unwrap();
         let (store, clock) = (Arc::clone(&desk.parts.store), Arc::clone(&desk.parts.clock));
         let (tenure, told) = (Arc::new(tenure), crate::domain::Told::default());
-        let keeper = Keeper { store, tenure: Arc::clone(&tenure), lanes: Vec::new(), clock, told };
+        let keeper = Keeper { node: started.node, store, tenure: Arc::clone(&tenure), lanes: Vec::new(), clock, told };
         let kept = tokio::spawn(async move { keeper.renew_where_no_beat_does().await });
         for _ in 0..10 {
             desk.asleep().await;

@@ -191,6 +191,7 @@ impl Rooms {
             clock: Arc::clone(&clock),
         });
         let keeper = lease::Keeper {
+            node: started.node,
             store: Arc::clone(&store),
             tenure: Arc::clone(&tenure),
             lanes: lanes.clone(),

@@ -185,7 +185,7 @@ through! {
         reads lease() -> Lease;
         reads latest() -> Latest;
         writes start_node(start: NodeStart) -> Option<Started>;
-        reads renew(epoch: Epoch, now: Timestamp) -> ();
+        reads renew(node: i64, now: Timestamp) -> ();
         writes beat(beat: Beat) -> ();
         writes stop_node(node: i64, listening_until: Timestamp) -> ();
         reads turned_away() -> Vec<Turned>;

@@ -1,8 +1,6 @@
 //! The part of the contract that is about servers: who sends, what it has heard of its provider, and how its lanes go.
 
-use super::{
-    Beat, Epoch, KeptGap, LaneState, Latest, Lease, LinkState, Node, NodeStart, Result, Started, Turned, Unwritable,
-};
+use super::{Beat, KeptGap, LaneState, Latest, Lease, LinkState, Node, NodeStart, Result, Started, Turned, Unwritable};
 use crate::domain::Timestamp;
 
 /// What servers keep about themselves, for one another and for commands.
@@ -15,8 +13,8 @@ pub trait Nodes: Send + Sync + std::fmt::Debug {
     /// Registers a server and begins its epoch, in one transaction. Nothing happens, and nothing is returned, where the
     /// lease stands no longer as it stood in `start.over`.
     async fn start_node(&self, start: NodeStart) -> Result<Option<Started>>;
-    /// Renews the lease. Fails with [`super::Error::Superseded`] once another epoch has begun.
-    async fn renew(&self, epoch: Epoch, now: Timestamp) -> Result<()>;
+    /// Renews the lease of its holder. Fails with [`super::Error::Superseded`] once another node has started.
+    async fn renew(&self, node: i64, now: Timestamp) -> Result<()>;
     /// Says that the node lives, up to when it has listened, what it has turned away, and that it has noted the
     /// decisions up to `noted`; renews its lease. Fails with [`super::Error::Superseded`] once another node has started.
     async fn beat(&self, beat: Beat) -> Result<()>;

@@ -52,8 +52,8 @@ struct Known {
 
 /// The fewest that are worth looking through.
 const FEW: usize = 1_024;
-/// With so many known, or up to twice as many, those with the fullest buckets join a crowd. Each counts there as if its bucket were as empty as the
-/// emptiest of the crowd's: too strict for the next seconds, never too much.
+/// With so many known, or up to twice as many, those with the fullest buckets join a crowd. Each counts there as if its
+/// bucket were as empty as the emptiest of the crowd's: too strict for the next seconds, never too much.
 const MANY: usize = 50_000;
 /// Crowds beyond so many are covered by `unknown`: half a megabyte each.
 const CROWDS: usize = 8;

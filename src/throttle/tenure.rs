@@ -54,8 +54,8 @@ impl Tenure {
         Timestamp::from_millis(self.renewed.load(Ordering::Acquire))
     }
 
-    /// Notes a renewal that was begun at `begun` and has succeeded. Returns whether the lease had lapsed by then. The time is
-    /// asked for afterwards: nobody finds the lease lapsed between that question and the note.
+    /// Notes a renewal that was begun at `begun` and has succeeded. Returns whether the lease had lapsed by then. `now` is
+    /// read after the note, so a lapse that another task saw before the note is always reported.
     pub fn renew(&self, begun: Timestamp, now: impl FnOnce() -> Timestamp) -> bool {
         let before = Timestamp::from_millis(self.renewed.fetch_max(begun.millis(), Ordering::AcqRel));
         now().since(before) >= HELD

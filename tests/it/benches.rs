@@ -1,19 +1,14 @@
 //! `volley bench` as an operator runs it: every part measures what it says, at sizes that take no time.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use crate::cli::{Ran, ran, volley};
-
-fn run(folder: &Path, args: &[&str]) -> Ran {
-    ran(volley(folder, args))
-}
+use crate::cli::{ran, volley};
 
 #[test]
 fn the_bench_of_campaigns_measures_whole_commands() {
     let place = tempfile::tempdir().unwrap();
     let bench = ["bench", "campaign", "--rows", "2000", "--exported", "300", "--runs", "1", "--json"];
-    let figures = run(place.path(), &bench).ended(0).json();
+    let figures = ran(volley(place.path(), &bench)).ended(0).json();
     let all = figures["campaign"].as_array().unwrap();
     let counted: Vec<_> = all.iter().filter_map(|figure| figure["runs"][0]["messages"].as_u64()).collect();
     assert_eq!((all.len(), counted[0] > 1_800, counted[1]), (6, true, counted[0]), "{figures}");
@@ -24,14 +19,14 @@ fn the_bench_of_campaigns_measures_whole_commands() {
 fn the_bench_of_dispatch_submits_everything_also_with_all_rules() {
     let place = tempfile::tempdir().unwrap();
     let run_of = ["bench", "run", "product", "--messages", "300", "--connections", "4", "--batch", "1", "--with-rules"];
-    assert_eq!(run(place.path(), &run_of).ended(0).json()["messages"], 300);
+    assert_eq!(ran(volley(place.path(), &run_of)).ended(0).json()["messages"], 300);
 }
 
 #[test]
 fn the_bench_of_imports_holds_each_of_them_against_the_limit_of_the_same_run() {
     let place = tempfile::tempdir().unwrap();
     let bench = ["bench", "import", "--rows", "2000", "--huge", "5000", "--runs", "1", "--json"];
-    let figures = run(place.path(), &bench).ended(0).json();
+    let figures = ran(volley(place.path(), &bench)).ended(0).json();
     let shown: Vec<(&str, u64)> = figures["import"]
         .as_array()
         .unwrap()
@@ -59,7 +54,7 @@ fn the_bench_of_imports_holds_each_of_them_against_the_limit_of_the_same_run() {
 fn the_bench_of_memory_sends_campaigns_of_both_sizes() {
     let place = tempfile::tempdir().unwrap();
     let bench = ["bench", "memory", "--messages", "300", "--many", "2000", "--runs", "1", "--json"];
-    let figures = run(place.path(), &bench).ended(0).json();
+    let figures = ran(volley(place.path(), &bench)).ended(0).json();
     let all = figures["memory"].as_array().unwrap();
     let sent: Vec<_> = all.iter().map(|figure| figure["runs"][0]["messages"].as_u64().unwrap()).collect();
     assert_eq!(sent, [300, 300, 300, 2_000, 2_000, 2_000], "{figures}");
@@ -72,7 +67,7 @@ fn the_bench_of_memory_sends_campaigns_of_both_sizes() {
 #[test]
 fn the_bench_of_the_engine_decides_each_kind_of_fact() {
     let place = tempfile::tempdir().unwrap();
-    let figures = run(place.path(), &["bench", "engine", "--runs", "1", "--json"]).ended(0).json();
+    let figures = ran(volley(place.path(), &["bench", "engine", "--runs", "1", "--json"])).ended(0).json();
     let all = figures["engine"].as_array().unwrap();
     let kinds: BTreeSet<_> = all.iter().map(|figure| figure["name"].as_str().unwrap()).collect();
     assert_eq!((all.len(), kinds.len()), (4, 4), "{figures}");

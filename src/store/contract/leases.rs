@@ -24,7 +24,7 @@ async fn a_server_begins_an_epoch_and_one_that_stops_gives_it_back(desk: Desk) {
     let start = NodeStart { now: at(1), holder: holder(5), over: free };
     let first = desk.start_node(start).await.unwrap().unwrap();
     assert_eq!(first.epoch, Epoch(1));
-    desk.renew(first.epoch, at(2)).await.unwrap();
+    desk.renew(first.node, at(2)).await.unwrap();
     let held = Lease { epoch: Epoch(1), renewed: at(2), held: Some((holder(5), at(1))) };
     assert_eq!(desk.lease().await.unwrap(), held);
     desk.beat(Beat::of(first.node, at(3), 0)).await.unwrap();
@@ -48,7 +48,7 @@ async fn of_two_servers_that_found_the_lease_free_one_takes_it(desk: Desk) {
 async fn a_lease_that_was_renewed_meanwhile_is_not_taken(desk: Desk) {
     let first = started(&*desk, at(0)).await;
     let over = desk.lease().await.unwrap();
-    desk.renew(first.epoch, at(1)).await.unwrap();
+    desk.renew(first.node, at(1)).await.unwrap();
     assert_eq!(desk.start_node(NodeStart { now: at(2), holder: holder(9), over }).await.unwrap(), None);
     assert_eq!(desk.lease().await.unwrap().epoch, first.epoch);
 }
@@ -56,7 +56,7 @@ async fn a_lease_that_was_renewed_meanwhile_is_not_taken(desk: Desk) {
 async fn a_superseded_server_renews_beats_and_gives_back_nothing(desk: Desk) {
     let (first, second) = (started(&*desk, at(0)).await, started(&*desk, at(9)).await);
     let lease = desk.lease().await.unwrap();
-    assert!(matches!(desk.renew(first.epoch, at(10)).await, Err(Error::Superseded)));
+    assert!(matches!(desk.renew(first.node, at(10)).await, Err(Error::Superseded)));
     assert!(matches!(desk.beat(Beat::of(first.node, at(10), 0)).await, Err(Error::Superseded)));
     desk.stop_node(first.node, at(10)).await.unwrap();
     assert_eq!(desk.lease().await.unwrap(), lease);

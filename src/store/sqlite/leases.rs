@@ -56,18 +56,7 @@ pub(super) async fn hand_to(connection: &mut SqliteConnection, node: i64) -> Wor
     Ok(())
 }
 
-pub(super) async fn renew(connection: &mut SqliteConnection, epoch: Epoch, now: Timestamp) -> Work<()> {
-    let renewed = sqlx::query("UPDATE lease SET renewed = ?3 WHERE unit = ?1 AND epoch = ?2")
-        .bind(UNIT)
-        .bind(epoch.0.cast_signed())
-        .bind(now.millis())
-        .execute(connection)
-        .await?;
-    if renewed.rows_affected() == 0 { Err(Error::Superseded.into()) } else { Ok(()) }
-}
-
-/// The same for its holder.
-pub(super) async fn renew_of(connection: &mut SqliteConnection, node: i64, now: Timestamp) -> Work<()> {
+pub(super) async fn renew(connection: &mut SqliteConnection, node: i64, now: Timestamp) -> Work<()> {
     let renewed = sqlx::query("UPDATE lease SET renewed = ?3 WHERE unit = ?1 AND holder = ?2")
         .bind(UNIT)
         .bind(node)

@@ -3,8 +3,7 @@
 use super::{Sqlite, leases, nodes};
 use crate::domain::Timestamp;
 use crate::store::{
-    Beat, Epoch, KeptGap, LaneState, Latest, Lease, LinkState, Node, NodeStart, Nodes, Result, Started, Turned,
-    Unwritable,
+    Beat, KeptGap, LaneState, Latest, Lease, LinkState, Node, NodeStart, Nodes, Result, Started, Turned, Unwritable,
 };
 
 #[async_trait::async_trait]
@@ -25,8 +24,8 @@ impl Nodes for Sqlite {
         Ok(started)
     }
 
-    async fn renew(&self, epoch: Epoch, now: Timestamp) -> Result<()> {
-        self.write("renew the lease", move |c| Box::pin(leases::renew(c, epoch, now))).await
+    async fn renew(&self, node: i64, now: Timestamp) -> Result<()> {
+        self.write("renew the lease", move |c| Box::pin(leases::renew(c, node, now))).await
     }
 
     async fn beat(&self, beat: Beat) -> Result<()> {

@@ -40,7 +40,7 @@ pub(super) async fn start(connection: &mut SqliteConnection, start: NodeStart) -
 }
 
 pub(super) async fn beat(connection: &mut SqliteConnection, beat: Beat) -> Work<()> {
-    leases::renew_of(&mut *connection, beat.node, beat.now).await?;
+    leases::renew(&mut *connection, beat.node, beat.now).await?;
     sqlx::query("UPDATE node SET seen_at = ?2, noted_seq = ?3, listening_until = ?4 WHERE id = ?1")
         .bind(beat.node)
         .bind(beat.now.millis())
