@@ -16,7 +16,8 @@ use volley::domain::{
 };
 use volley::engine::Ruling;
 use volley::store::{
-    Attempt, Change, Claim, Key, KnownAs, NewAudience, NewBatch, OptOut, Receipt, Spread, Start, Store, Taken, Verdict,
+    Attempt, Change, Claim, Joining, Key, KnownAs, NewAudience, NewBatch, OptOut, Receipt, Spread, Start, Store, Taken,
+    Verdict,
 };
 
 const IMPORTED_AT_ONCE: u32 = 5_000;
@@ -91,6 +92,7 @@ async fn main() {
     let waiting = claim_and_record(store, lane, batch, third, 2_000, "record accepted, 2,000 a call", 2_000).await;
     deliver(store, batch, &waiting[..waiting.len() / 2]).await;
     give_way(store, batch).await;
+    join(store, lane).await;
     opt_out(store, messages).await;
     let begun = Instant::now();
     store.close().await;
@@ -152,6 +154,7 @@ async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
         audience: "bench".to_owned(),
         audience_ids: vec![audience],
         starts_at: None,
+        open_until: None,
         now: now(),
     };
     let batch = store.begin_batch(new).await.unwrap();
@@ -176,6 +179,67 @@ async fn lay_out(store: &dyn Store, lane: LaneId, messages: u32) -> BatchId {
     lap.print();
     store.publish_batch(batch, BatchState::Running, now()).await.unwrap();
     batch
+}
+
+/// Single messages, sent by many at once: together in one open batch, and for comparison each in a batch of its own; then
+/// what a claim costs that looks for as many in one queue, and in as many queues.
+async fn join(store: &dyn Store, lane: LaneId) {
+    let together = |_: u32| plan();
+    let apart = |n: u32| Plan { end: Some(now() + Span::from_secs(86_400 + i64::from(n))), ..plan() };
+    let one = joins(store, lane, "join, 1 a call, 64 calls at once", (SINGLES, 1), &together).await;
+    joins(store, lane, "join, 1,000 a call", (20, 1_000), &together).await;
+    let own = joins(store, lane, "a batch each, 64 calls at once", (SINGLES, 1), &apart).await;
+    for (what, batches) in [("claim, 512 a call, one queue", &one[..1]), ("claim, 512 a call, 512 queues", &own[..])] {
+        let queues: Vec<_> =
+            batches.iter().map(|batch| Queue { batch: *batch, step: StepIndex::FIRST, lane }).collect();
+        let mut lap = Lap::new(what);
+        for queues in queues.chunks(512).take(8) {
+            let set = lap.call(store.claim(Claim::of(lane, queues.to_vec(), 512, now()))).await.unwrap();
+            lap.count(set.messages.len());
+        }
+        lap.print();
+    }
+}
+
+/// Calls that send single messages.
+const SINGLES: u32 = 4_096;
+const CALLS_AT_ONCE: u32 = 64;
+
+/// So many calls of so many messages. Returns the batch of each.
+async fn joins(
+    store: &dyn Store,
+    lane: LaneId,
+    what: &'static str,
+    (calls, messages): (u32, u32),
+    plan: &dyn Fn(u32) -> Plan,
+) -> Vec<BatchId> {
+    let joining = |call: u32| Joining {
+        plan: plan(call),
+        recipients: (call * messages..(call + 1) * messages)
+            .map(|n| Recipient {
+                msisdn: person(n),
+                country: country(),
+                client_message_id: None,
+                fields: Fields::pack([&*person(n).to_string(), "Annabel"]),
+            })
+            .collect(),
+        start: Start::of(&Present::queued(now(), None), vec![lane]),
+        elsewhere: Vec::new(),
+        tag: tag(),
+        audience: "single messages".to_owned(),
+        open_until: now() + Span::from_secs(3_600),
+        now: now(),
+    };
+    let (mut lap, mut batches) = (Lap::new(what), Vec::new());
+    for first in (0..calls).step_by(CALLS_AT_ONCE as usize) {
+        let group = (first..calls.min(first + CALLS_AT_ONCE)).map(|call| store.join(joining(call)));
+        for joined in lap.call(futures_util::future::join_all(group)).await {
+            batches.push(joined.unwrap().batch);
+            lap.count(messages as usize);
+        }
+    }
+    lap.print();
+    batches
 }
 
 /// Takes so many messages through the hand-over; returns them as they wait afterwards.

@@ -133,6 +133,8 @@ CREATE TABLE batch (
     audience_ids TEXT NOT NULL,
     messages INTEGER NOT NULL DEFAULT 0,
     starts_at INTEGER,
+    -- Until when messages join it one by one; nothing where it is as it was launched.
+    open_until INTEGER,
     created_at INTEGER NOT NULL,
     touched_at INTEGER NOT NULL,
     started_at INTEGER,
@@ -148,6 +150,8 @@ CREATE TABLE batch (
 -- A campaign is known by its name; what is still being laid out is known to nobody.
 CREATE UNIQUE INDEX batch_name ON batch (name) WHERE name IS NOT NULL AND state > 0;
 CREATE INDEX batch_open ON batch (state) WHERE state < 8;
+-- Which batch a message joins.
+CREATE INDEX batch_joined ON batch (plan, open_until) WHERE open_until IS NOT NULL;
 
 -- What a batch's plan was before it was changed, until when, and who changed what.
 CREATE TABLE edition (

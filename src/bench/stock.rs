@@ -109,6 +109,7 @@ pub async fn fill(path: &Path, messages: u32, laid: Laid, clock: Arc<dyn Clock>)
         audience: "bench".to_owned(),
         audience_ids: vec![audience],
         starts_at: None,
+        open_until: None,
         now,
     };
     if store.begin_batch(batch).await? != Stock::BATCH {

@@ -260,6 +260,7 @@ impl Launcher<'_> {
             audience: people.label.clone(),
             audience_ids: people.audiences.iter().map(|part| part.id).collect(),
             starts_at: starts_at.or(schedule.at),
+            open_until: None,
             now,
         };
         let batch = self.store.begin_batch(new).await?;
@@ -287,22 +288,7 @@ impl Launcher<'_> {
         lanes: &[Lane],
         (beginnings, at): (&Beginnings, &(dyn Fn(Option<Country>) -> Timestamp + Sync)),
     ) -> Result<u32, LaunchError> {
-        let begins = |country| {
-            let present = engine::begin(plan, plan.marks_at_first(country), at(country));
-            let pool = &plan.step(present.step).ok_or(LaunchError::NoLane)?.lanes;
-            let id = |place: usize| {
-                let name = pool.members().get(place).map(|member| &member.lane);
-                lanes.iter().find(|lane| Some(&lane.name) == name).map(|lane| lane.id).ok_or(LaunchError::NoLane)
-            };
-            let lanes = pool.places(country).into_iter().map(id).collect::<Result<_, LaunchError>>()?;
-            Ok::<_, LaunchError>(Start::of(&present, lanes))
-        };
-        let start = begins(None)?;
-        let mut elsewhere = Vec::new();
-        let countries: BTreeSet<Country> = plan.named_countries().into_iter().chain(beginnings.countries()).collect();
-        for country in countries {
-            elsewhere.extend(Some((country, begins(Some(country))?)).filter(|(_, other)| *other != start));
-        }
+        let (start, elsewhere) = starts(plan, lanes, beginnings.countries(), at)?;
         let all = people.audiences.iter().map(|part| part.recipients).sum();
         let over = plan.over.map(|span| Over { span, messages: all });
         let (mut base, mut messages) = (0, 0);
@@ -341,6 +327,32 @@ impl Launcher<'_> {
         let excluded = (from..).zip(numbers).filter(|(_, msisdn)| people.excluded.numbers.contains(msisdn));
         Ok(excluded.map(|(n, _)| n).collect())
     }
+}
+
+/// How messages of a plan begin: most of them, and those of the countries that begin otherwise.
+pub(super) fn starts(
+    plan: &Plan,
+    lanes: &[Lane],
+    countries: impl Iterator<Item = Country>,
+    at: &(dyn Fn(Option<Country>) -> Timestamp + Sync),
+) -> Result<(Start, Vec<(Country, Start)>), LaunchError> {
+    let begins = |country| {
+        let present = engine::begin(plan, plan.marks_at_first(country), at(country));
+        let pool = &plan.step(present.step).ok_or(LaunchError::NoLane)?.lanes;
+        let id = |place: usize| {
+            let name = pool.members().get(place).map(|member| &member.lane);
+            lanes.iter().find(|lane| Some(&lane.name) == name).map(|lane| lane.id).ok_or(LaunchError::NoLane)
+        };
+        let lanes = pool.places(country).into_iter().map(id).collect::<Result<_, LaunchError>>()?;
+        Ok::<_, LaunchError>(Start::of(&present, lanes))
+    };
+    let start = begins(None)?;
+    let mut elsewhere = Vec::new();
+    let countries: BTreeSet<Country> = plan.named_countries().into_iter().chain(countries).collect();
+    for country in countries {
+        elsewhere.extend(Some((country, begins(Some(country))?)).filter(|(_, other)| *other != start));
+    }
+    Ok((start, elsewhere))
 }
 
 /// What will have expired by the campaign's end.

@@ -71,6 +71,8 @@ struct Seen {
     edition: u32,
     /// Whether somebody waited who had never left.
     is_unsent: bool,
+    /// Whether messages could still join it.
+    is_open: bool,
 }
 
 impl Housekeeper {
@@ -104,7 +106,8 @@ impl Housekeeper {
             if !is_touched && !self.is_due(&entry, now) {
                 continue;
             }
-            let seen = Seen { state: entry.state(), edition: entry.edition, is_unsent: false };
+            let seen =
+                Seen { state: entry.state(), edition: entry.edition, is_unsent: false, is_open: entry.is_open(now) };
             let before = self.seen.insert(entry.id, seen);
             if before.is_some_and(|before| (before.state, before.edition) != (seen.state, seen.edition)) {
                 // What everybody was being told is not so any more.
@@ -156,8 +159,9 @@ impl Housekeeper {
         let Some(seen) = self.seen.get(&entry.id) else { return true };
         let is_another = (seen.state, seen.edition) != (entry.state(), entry.edition);
         let has_ended = seen.is_unsent && entry.plan.end.is_some_and(|end| end <= now);
+        let has_closed = seen.is_open && !entry.is_open(now);
         let is_walked = self.walks.contains_key(&entry.id);
-        is_another || has_ended || is_walked || seen.state == BatchState::Cancelling
+        is_another || has_ended || has_closed || is_walked || seen.state == BatchState::Cancelling
     }
 
     /// Starts what is scheduled and whose time has come.
@@ -227,7 +231,7 @@ impl Housekeeper {
             }
             tallies = self.store.tallies(entry.id).await?;
         }
-        if tallies.is_finished() {
+        if tallies.is_finished() && !seen.is_open {
             return self.shift(entry.id, BatchState::Running, BatchState::Finished, now).await;
         }
         Ok(u32::from(self.guards.look(self.store.as_ref(), entry, &tallies, now).await?))

@@ -32,6 +32,7 @@ mod forecast;
 mod guards;
 mod hand_overs;
 mod held;
+mod join;
 mod launch;
 mod left_out;
 mod life;

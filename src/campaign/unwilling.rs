@@ -137,6 +137,7 @@ mod tests {
                 audience: String::new(),
                 audience_ids: Vec::new(),
                 starts_at: None,
+                open_until: None,
                 now,
             };
             let batch = store.begin_batch(new).await.unwrap();

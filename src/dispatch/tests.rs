@@ -194,6 +194,7 @@ impl Desk {
             audience: String::new(),
             audience_ids: vec![audience],
             starts_at: None,
+            open_until: None,
             now,
         };
         let batch = store.begin_batch(new).await.unwrap();

@@ -100,6 +100,7 @@ mod tests {
             audience: "people".to_owned(),
             audience_ids: vec![audience],
             starts_at: None,
+            open_until: None,
             now: at,
         };
         let batch = store.begin_batch(new).await.unwrap();

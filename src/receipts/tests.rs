@@ -119,6 +119,7 @@ impl Desk {
             audience: "a.csv".to_owned(),
             audience_ids: vec![audience],
             starts_at: None,
+            open_until: None,
             now,
         };
         let batch: BatchId = store.begin_batch(new).await.unwrap();

@@ -83,6 +83,8 @@ pub(super) enum Act {
         which: usize,
         to: Amended,
     },
+    /// Somebody sends so many single messages.
+    Join(u32),
     /// A person, or the provider's word, turns something of a lane, or back to what the file says.
     Turn {
         lane: usize,
@@ -220,10 +222,10 @@ pub(super) fn draw(seed: u64, number: u32, lanes: usize, alive: bool, has_former
 }
 
 fn person(dice: &mut fastrand::Rng, lanes: usize) -> Act {
-    match dice.u32(..39) {
-        0..5 => Act::Pause(dice.usize(..2)),
-        5..13 => Act::Resume(dice.usize(..2)),
-        13 => Act::Cancel(dice.usize(..2)),
+    match dice.u32(..41) {
+        0..5 => Act::Pause(dice.usize(..3)),
+        5..13 => Act::Resume(dice.usize(..3)),
+        13 => Act::Cancel(dice.usize(..3)),
         14..17 => Act::OptOut(dice.u32(..3 * PEOPLE)),
         17..19 => Act::Hold { lane: dice.usize(..lanes), template: dice.bool() },
         19..23 => {
@@ -247,6 +249,7 @@ fn person(dice: &mut fastrand::Rng, lanes: usize) -> Act {
             };
             Act::Amend { which: dice.usize(..2), to }
         }
+        30..32 => Act::Join(dice.u32(1..4)),
         _ => Act::Release,
     }
 }

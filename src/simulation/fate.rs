@@ -14,11 +14,11 @@ use crate::domain::{
 use crate::node::Processes;
 use crate::store::{
     Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Beat, BusinessEvent, Change, Claim, ClaimedSet,
-    Copied, Dial, Dispatch, Edition, Epoch, Error, Event, Found, Heard, Hold, Holder, Inbound, InboundOf, Kept,
-    KeptGap, Key, Lane, LaneState, Latest, Lease, LinkState, NamingLane, NewAudience, NewBatch, Node, NodeStart, Nodes,
-    NotedBucket, OptIn, OptOut, Question, Receipt, Receipts, Result, Retention, Said, Scope, Sender, Signals, Spread,
-    Started, StepHold, Store, Stray, StrayCount, StrayKind, Taken, TierPlace, Turned, Turns, Unwritable, Walk, Whole,
-    Whom, Wish,
+    Copied, Dial, Dispatch, Edition, Epoch, Error, Event, Found, Heard, Hold, Holder, Inbound, InboundOf, Joined,
+    Joining, Kept, KeptGap, Key, Lane, LaneState, Latest, Lease, LinkState, NamingLane, NewAudience, NewBatch, Node,
+    NodeStart, Nodes, NotedBucket, OptIn, OptOut, Question, Receipt, Receipts, Result, Retention, Said, Scope, Sender,
+    Signals, Spread, Started, StepHold, Store, Stray, StrayCount, StrayKind, Taken, TierPlace, Turned, Turns,
+    Unwritable, Walk, Whole, Whom, Wish,
 };
 
 /// Verbs of one world. Whatever asks for more goes round in circles.
@@ -246,6 +246,7 @@ through! {
         writes begin_batch(new: NewBatch) -> BatchId;
         writes spread(spread: Spread) -> u32;
         writes publish_batch(batch: BatchId, state: BatchState, now: Timestamp) -> ();
+        changes join(joining: Joining) -> Joined;
         reads batches(states: Option<Vec<BatchState>>) -> Vec<Batch>;
         reads batch(id: BatchId) -> Option<Batch>;
         reads batch_named(name: &str) -> Option<Batch>;

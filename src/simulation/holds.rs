@@ -76,35 +76,7 @@ impl Holds {
     pub(super) async fn new(store: Arc<dyn Store>, net: Arc<Net>, config: Arc<Config>, batches: &[BatchId]) -> Self {
         let mut campaigns = Vec::new();
         for batch in batches {
-            let row = store.batch(*batch).await.unwrap().unwrap();
-            let plan = store.plan(*batch).await.unwrap().unwrap();
-            let keys: Vec<_> = (0..row.messages).map(|n| MessageKey { batch: *batch, n }).collect();
-            let before = store.load(keys.clone()).await.unwrap();
-            assert_eq!(before.len(), keys.len());
-            let waiting = |message: &Loaded| match message.present.state {
-                State::Queued { not_before, .. } => Some((message.key.n, not_before)),
-                State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => None,
-            };
-            let waiting_since = before.iter().filter_map(waiting).collect();
-            campaigns.push(Campaign {
-                batch: *batch,
-                tag: row.tag,
-                plan,
-                former: Vec::new(),
-                has_other_limits: false,
-                keys,
-                before,
-                noted: row.state,
-                stopped_at: None,
-                moved: false,
-                cancelled: false,
-                held_steps: HashSet::new(),
-                revived: 0,
-                begins_at: row.starts_at,
-                waiting_since,
-                claimed_at: HashMap::new(),
-                unknown_since: HashMap::new(),
-            });
+            campaigns.push(Campaign::of(store.as_ref(), *batch).await);
         }
         let paces = Paces::new(&config, super::world::START);
         Self {
@@ -119,6 +91,16 @@ impl Holds {
             can_record: true,
             superseded: HashMap::new(),
             is_foreign: false,
+        }
+    }
+
+    /// Messages have joined a batch, which may have begun with them.
+    pub(super) async fn joined(&mut self, batch: BatchId) {
+        let now = Campaign::of(self.store.as_ref(), batch).await;
+        match self.campaigns.iter_mut().find(|campaign| campaign.batch == batch) {
+            Some(campaign) => campaign.grow(now),
+            // The node has yet to hear of it.
+            None => self.campaigns.push(Campaign { moved: true, ..now }),
         }
     }
 
@@ -412,6 +394,46 @@ impl Holds {
 }
 
 impl Campaign {
+    async fn of(store: &dyn Store, batch: BatchId) -> Self {
+        let row = store.batch(batch).await.unwrap().unwrap();
+        let plan = store.plan(batch).await.unwrap().unwrap();
+        let keys: Vec<_> = (0..row.messages).map(|n| MessageKey { batch, n }).collect();
+        let before = store.load(keys.clone()).await.unwrap();
+        assert_eq!(before.len(), keys.len());
+        let waiting = |message: &Loaded| match message.present.state {
+            State::Queued { not_before, .. } => Some((message.key.n, not_before)),
+            State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => None,
+        };
+        let waiting_since = before.iter().filter_map(waiting).collect();
+        Self {
+            batch,
+            tag: row.tag,
+            plan,
+            former: Vec::new(),
+            has_other_limits: false,
+            keys,
+            before,
+            noted: row.state,
+            stopped_at: None,
+            moved: false,
+            cancelled: false,
+            held_steps: HashSet::new(),
+            revived: 0,
+            begins_at: row.starts_at,
+            waiting_since,
+            claimed_at: HashMap::new(),
+            unknown_since: HashMap::new(),
+        }
+    }
+
+    /// It has more messages now, which come after those that it had; of those nothing has changed.
+    fn grow(&mut self, now: Self) {
+        let new = now.keys.get(self.keys.len()..).unwrap_or_default();
+        self.waiting_since.extend(new.iter().filter_map(|key| Some((key.n, *now.waiting_since.get(&key.n)?))));
+        self.before = now.before;
+        self.keys = now.keys;
+    }
+
     /// Those by which something may be decided.
     fn plans(&self) -> impl Iterator<Item = &Plan> {
         self.former.iter().chain([&self.plan])

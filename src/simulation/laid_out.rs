@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::act::Amended;
-use super::scene::{COLUMNS, Campaign, has_name, person};
+use super::scene::{COLUMNS, Campaign, has_name, joining, person};
 use super::world::{PERSON, World};
 use crate::campaign::{Draft, Launcher, bring_forward};
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
-use crate::domain::{BatchId, Present};
-use crate::store::{Amendment, KnownAs, NewAudience, NewBatch, Spread, Start, Store};
+use crate::domain::{BatchId, MessageKey, Present};
+use crate::store::{Amendment, Joined, KnownAs, NewAudience, NewBatch, Spread, Start, Store};
 
 /// Lays a campaign's people and messages out. People come without a file: reading files has tests of its own.
 pub(super) async fn launch(
@@ -63,6 +63,7 @@ pub(super) async fn die_launching(like: BatchId, store: &Arc<dyn Store>, clock: 
         audience: PERSON.to_owned(),
         audience_ids: batch.audience_ids,
         starts_at: None,
+        open_until: None,
         now,
     };
     let start = Start::of(&Present::queued(now, None), vec![lane.id]);
@@ -96,5 +97,20 @@ impl World {
             self.holds.amended(id, plan.clone());
             bring_forward(self.store.as_ref(), self.clock.as_ref(), &batch, &plan, None).await.unwrap();
         }
+    }
+}
+
+impl World {
+    /// Sends single messages, as a client of the API does.
+    pub(super) async fn join(&mut self, people: u32) {
+        let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
+        let launcher = Launcher { store, clock, chance: &self.chance, config: &self.config };
+        // Their numbers depend on where they join, and no other act goes on meanwhile.
+        let Joined { batch, first, .. } = launcher.join(self.plan.clone(), Vec::new()).await.unwrap();
+        let recipient = |n| person(joining(MessageKey { batch, n }));
+        let recipients: Vec<_> = (first..first + people).map(recipient).collect();
+        let joined = launcher.join(self.plan.clone(), recipients).await.unwrap();
+        assert_eq!((joined.batch, joined.first), (batch, first));
+        self.holds.joined(batch).await;
     }
 }

@@ -23,6 +23,7 @@ mod former;
 mod guards;
 mod holds;
 mod hours;
+mod joined;
 mod laid_out;
 mod lately;
 mod mutations;

@@ -14,14 +14,32 @@ const SECOND_FROM: u32 = 14;
 /// Whether the message is the only one that its person may get.
 pub(super) fn gets_one(message: MessageKey) -> bool {
     let MessageKey { batch, n } = message;
-    if batch.0 == 1 { n < SECOND_FROM } else { n >= FIRST - SECOND_FROM }
+    match batch.0 {
+        1 => n < SECOND_FROM,
+        2 => n >= FIRST - SECOND_FROM,
+        _ => true,
+    }
 }
 
 /// Whom a message is for.
 pub(super) fn recipient_of(message: MessageKey) -> Msisdn {
     let MessageKey { batch, n } = message;
-    person(if batch.0 == 1 { n } else { SECOND_FROM + n }).msisdn
+    person(match batch.0 {
+        1 => n,
+        2 => SECOND_FROM + n,
+        _ => joining(message),
+    })
+    .msisdn
 }
+
+/// Whom a message is for that joins a batch: somebody who gets nothing else. `n` is that of the message.
+pub(super) fn joining(MessageKey { batch, n }: MessageKey) -> u32 {
+    assert!(n < JOINING_MAX, "too many join one batch");
+    PEOPLE + batch.0 * JOINING_MAX + n
+}
+
+/// Messages that join one batch, at most.
+const JOINING_MAX: u32 = 40;
 
 /// The columns of every audience.
 pub(super) const COLUMNS: [&str; 2] = ["Mobile", "name"];

@@ -18,7 +18,7 @@ use super::scene::{PEOPLE, Scene, person};
 use super::wishes::Wish;
 use crate::clock::{Chance, Clock, ManualClock};
 use crate::config::Config;
-use crate::domain::{BatchState, Span, StepIndex, Timestamp, WishFrom};
+use crate::domain::{BatchState, Plan, Span, StepIndex, Timestamp, WishFrom};
 use crate::node::{ByHand, Parts, StartError};
 use crate::provider::Transport;
 use crate::simulator::{Faults, Model};
@@ -31,7 +31,7 @@ pub(super) const PERSON: &str = "a person";
 pub(super) struct World {
     pub(super) seed: u64,
     pub(super) clock: Arc<ManualClock>,
-    chance: Arc<Chance>,
+    pub(super) chance: Arc<Chance>,
     pub(super) config: Arc<Config>,
     pub(super) store: Arc<dyn Store>,
     pub(super) net: Arc<Net>,
@@ -47,6 +47,8 @@ pub(super) struct World {
     pub(super) reader: Option<Reader>,
     pub(super) hands: FuturesUnordered<BoxFuture<'static, ()>>,
     pub(super) holds: Holds,
+    /// By which single messages are sent.
+    pub(super) plan: Plan,
     pub(super) deaths: u32,
     pub(super) changed: u64,
     pub(super) acts: u64,
@@ -79,6 +81,7 @@ impl World {
             told.extend(scene.campaigns.into_iter().map(|campaign| campaign.text));
         }
         let holds = Holds::new(Arc::clone(&store), Arc::clone(&net), Arc::clone(&config), &batches).await;
+        let plan = store.plan(batches[0]).await.unwrap().unwrap();
         let mut world = Self {
             seed,
             clock,
@@ -94,6 +97,7 @@ impl World {
             reader: None,
             hands: FuturesUnordered::new(),
             holds,
+            plan,
             deaths: 0,
             changed: 0,
             acts: 0,
@@ -297,6 +301,7 @@ impl World {
             Act::Amend { which, to } => self.amend(which, to).await,
             Act::Release => self.release().await,
             Act::Read(which) => self.read(which).await,
+            Act::Join(people) => self.join(people).await,
             Act::Turn { lane, to, by_person } => self.turn(lane, to, by_person).await,
             _ => {}
         }
@@ -461,7 +466,7 @@ impl World {
             self.start().await;
         }
         self.release().await;
-        for which in 0..2 {
+        for which in 0..self.holds.batches().count() {
             self.move_batch(which, &[BatchState::Paused], BatchState::Running).await;
         }
     }

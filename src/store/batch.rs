@@ -1,8 +1,8 @@
 //! Batches: how they are laid out, where they stand, and how their plans are changed.
 
 use crate::domain::{
-    AudienceId, BatchId, BatchState, Country, LaneId, Marks, Plan, Present, SkipReason, Span, State, StepIndex, Tag,
-    Timestamp,
+    AudienceId, BatchId, BatchState, Country, LaneId, Marks, Plan, Present, Recipient, SkipReason, Span, State,
+    StepIndex, Tag, Timestamp,
 };
 
 #[derive(Debug, Clone)]
@@ -14,7 +14,34 @@ pub struct NewBatch {
     pub audience: String,
     pub audience_ids: Vec<AudienceId>,
     pub starts_at: Option<Timestamp>,
+    /// Until when messages can join it.
+    pub open_until: Option<Timestamp>,
     pub now: Timestamp,
+}
+
+/// Messages that join an open batch of their plan, or begin one where none is open.
+#[derive(Debug, Clone)]
+pub struct Joining {
+    pub plan: Plan,
+    pub recipients: Vec<Recipient>,
+    pub start: Start,
+    /// Those of these countries begin otherwise.
+    pub elsewhere: Vec<(Country, Start)>,
+    /// Of the batch that begins.
+    pub tag: Tag,
+    /// What people call the audience of the batch that begins.
+    pub audience: String,
+    /// How long others can join the batch that begins.
+    pub open_until: Timestamp,
+    pub now: Timestamp,
+}
+
+/// Where messages have joined: the first of them is the `first`th of the batch, the others follow in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Joined {
+    pub batch: BatchId,
+    pub tag: Tag,
+    pub first: u32,
 }
 
 /// A piece of an audience to lay out as messages: the `n`th recipient becomes the message `base + n`. Whom the lists name
@@ -85,6 +112,8 @@ pub struct Batch {
     pub audience_ids: Vec<AudienceId>,
     pub messages: u32,
     pub starts_at: Option<Timestamp>,
+    /// Until when messages can join it; nothing where none ever could.
+    pub open_until: Option<Timestamp>,
     pub created_at: Timestamp,
     pub started_at: Option<Timestamp>,
     /// When a person called it off. Messages notice somewhat later.

@@ -29,6 +29,8 @@ pub struct Entry {
     pub plan: Plan,
     /// How often it had been changed by then.
     pub edition: u32,
+    /// Until when messages can join it.
+    pub open_until: Option<Timestamp>,
     /// The lanes of each step, as its pool has them.
     lanes: Vec<Vec<LaneId>>,
     course: Arc<Course>,
@@ -70,6 +72,11 @@ impl Entry {
     /// Whether its end has come for a message that has never left.
     pub fn has_ended_for(&self, message: &Present, now: Timestamp) -> bool {
         message.first_left.is_none() && self.course.ends_at.load(Ordering::Acquire) <= now.millis()
+    }
+
+    /// Whether messages can still join it, so that it is not finished although nothing is left to hand over.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.open_until.is_some_and(|until| now < until)
     }
 
     /// Whether nothing of it may leave ever again.
@@ -476,6 +483,7 @@ impl Book {
             name: batch.name,
             plan,
             edition: batch.edition,
+            open_until: batch.open_until,
             lanes,
             course,
             hushed: Arc::clone(&self.hushed),

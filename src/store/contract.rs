@@ -9,6 +9,7 @@ mod claims;
 mod counters;
 mod dials;
 mod hours;
+mod joining;
 mod lanes;
 mod leases;
 mod limits;
@@ -140,6 +141,7 @@ impl Desk {
             audience: "people".to_owned(),
             audience_ids: vec![audience],
             starts_at: None,
+            open_until: None,
             now: self.now(),
         })
         .await

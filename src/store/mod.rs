@@ -33,7 +33,7 @@ mod sqlite;
 mod verbs;
 mod walk;
 
-pub use batch::{Amendment, Batch, Edition, NewBatch, Over, Spread, Start};
+pub use batch::{Amendment, Batch, Edition, Joined, Joining, NewBatch, Over, Spread, Start};
 pub use book::{Book, Entry};
 pub use case::Case;
 pub use dispatch_verbs::Dispatch;

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use tokio::sync::broadcast::{self, error::TryRecvError};
 
-use super::{Change, Store};
-use crate::domain::{BatchId, Queue, Span, State, Timestamp};
+use super::{Change, Joining, Start, Store};
+use crate::domain::{BatchId, LaneId, Queue, Span, State, StepIndex, Timestamp};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
@@ -103,4 +103,32 @@ pub(super) fn signals_of(changes: &[Change]) -> Vec<Signal> {
     let queued = queued.into_iter().map(|(queue, at)| Signal::Queued { queue, at });
     let due = due.into_iter().map(|(batch, at)| Signal::Due { batch, at });
     queued.chain(due).chain(moved.into_iter().map(|batch| Signal::Moved { batch })).collect()
+}
+
+/// Where messages that join a batch wait, kept for the hints about them until it is known which batch that is.
+#[derive(Debug)]
+pub(super) struct Places {
+    queues: BTreeSet<(StepIndex, LaneId, Timestamp)>,
+    /// When the first of them gives up waiting.
+    due: Option<Timestamp>,
+}
+
+impl Places {
+    pub(super) fn of(joining: &Joining) -> Self {
+        let starts = || [&joining.start].into_iter().chain(joining.elsewhere.iter().map(|(_, start)| start));
+        let queues =
+            |start: &Start| start.lanes.iter().map(|lane| (start.step, *lane, start.not_before)).collect::<Vec<_>>();
+        let waits = |start: &&Start| start.skipped.is_none();
+        let due = starts().filter(waits).filter_map(|start| start.gives_up).min();
+        Self { queues: starts().filter(waits).flat_map(queues).collect(), due }
+    }
+
+    pub(super) fn signals_in(&self, batch: BatchId) -> Vec<Signal> {
+        let queued = |(step, lane, at): &(StepIndex, LaneId, Timestamp)| Signal::Queued {
+            queue: Queue { batch, step: *step, lane: *lane },
+            at: *at,
+        };
+        let due = self.due.map(|at| Signal::Due { batch, at });
+        self.queues.iter().map(queued).chain(due).chain([Signal::Moved { batch }]).collect()
+    }
 }

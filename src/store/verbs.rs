@@ -6,8 +6,8 @@ use tokio::sync::watch;
 
 use super::{
     Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Copied, Dial, Edition, Event, Heard, Hold,
-    Inbound, InboundOf, Lane, NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt, Result, Said,
-    Scope, Sender, Spread, StepHold, TierPlace, Turns, Walk, Whole, Whom, Wish,
+    Inbound, InboundOf, Joined, Joining, Lane, NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt,
+    Result, Said, Scope, Sender, Spread, StepHold, TierPlace, Turns, Walk, Whole, Whom, Wish,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, Loaded, MessageKey, Money, Msisdn, Plan, Queue, Recipient,
@@ -50,6 +50,9 @@ pub trait Store: super::Dispatch + super::Nodes + super::Receipts + super::Reten
     /// The one switch at the end of a launch. Fails where the name is taken; a batch that is published already stays
     /// as it is.
     async fn publish_batch(&self, batch: BatchId, state: BatchState, now: Timestamp) -> Result<()>;
+    /// Adds messages to a batch of their plan that is open and runs or is paused. Where there is none, one begins and runs.
+    /// Who has opted out is skipped. Everything is on disk when this returns, and nothing of it where it fails.
+    async fn join(&self, joining: Joining) -> Result<Joined>;
     /// Every published batch, or those in the states named, in order of launch.
     async fn batches(&self, states: Option<Vec<BatchState>>) -> Result<Vec<Batch>>;
     async fn batch(&self, id: BatchId) -> Result<Option<Batch>>;

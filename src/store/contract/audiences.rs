@@ -159,6 +159,7 @@ async fn nothing_is_added_to_what_was_removed(desk: Desk) {
         audience: String::new(),
         audience_ids: vec![audience],
         starts_at: None,
+        open_until: None,
         now: desk.now(),
     };
     assert!(matches!(desk.begin_batch(new).await, Err(Error::Gone { .. })));

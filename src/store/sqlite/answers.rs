@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 use super::{
-    Sqlite, asking, audiences, batches, dials, editions, facts, inbound, lanes, limits, looks, nodes, receipts, tiers,
-    walk, wishes,
+    Sqlite, asking, audiences, batches, dials, editions, facts, inbound, joining, lanes, limits, looks, nodes,
+    receipts, tiers, walk, wishes,
 };
 use crate::domain::{
     AudienceId, BatchId, BatchState, Channel, Knob, LaneId, Loaded, MessageKey, Money, Msisdn, Plan, Queue, Recipient,
     Span, StepIndex, Tallies, Timestamp,
 };
+use crate::store::signal::Places;
 use crate::store::{
     Along, Amendment, Asked, Asking, Attempt, Audience, AudiencePart, Batch, Copied, Dial, Edition, Event, Heard, Hold,
-    Inbound, InboundOf, Lane, NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt, Result, Said,
-    Scope, Sender, Signals, Spread, StepHold, Store, TierPlace, Turns, Walk, Whole, Whom, Wish,
+    Inbound, InboundOf, Joined, Joining, Lane, NewAudience, NewBatch, NotedBucket, OptIn, OptOut, Question, Receipt,
+    Result, Said, Scope, Sender, Signals, Spread, StepHold, Store, TierPlace, Turns, Walk, Whole, Whom, Wish,
 };
 
 #[async_trait::async_trait]
@@ -80,6 +81,13 @@ impl Store for Sqlite {
 
     async fn publish_batch(&self, batch: BatchId, state: BatchState, now: Timestamp) -> Result<()> {
         self.write("publish a batch", move |c| Box::pin(batches::publish(c, batch, state, now))).await
+    }
+
+    async fn join(&self, joining: Joining) -> Result<Joined> {
+        let places = Places::of(&joining);
+        let joined = self.write("add messages to an open batch", move |c| Box::pin(joining::join(c, joining))).await?;
+        self.signals.tell(&places.signals_in(joined.batch));
+        Ok(joined)
     }
 
     async fn batches(&self, states: Option<Vec<BatchState>>) -> Result<Vec<Batch>> {

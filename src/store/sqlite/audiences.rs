@@ -1,12 +1,14 @@
 //! Audiences: hidden while they grow, then visible at once.
 
+use std::ops::Range;
+
 use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::messages::number;
 use super::rows::{Bound, Line, for_values, json_list, lines, moment, msisdn, packed, small};
-use super::{Error, Work};
+use super::{Error, Work, sieves};
 use crate::domain::{AudienceId, BatchId, Country, Fields, Msisdn, Recipient, Timestamp};
 use crate::store::sieve::{may_hold, sieve};
 use crate::store::{Audience, AudiencePart, KnownAs, NewAudience, Whom};
@@ -77,7 +79,36 @@ pub(super) async fn add(
             .execute(&mut *connection)
             .await?;
     }
-    let numbered: Vec<(i64, &Recipient)> = (i64::from(first)..).zip(&recipients).collect();
+    keep(connection, audience, first, &recipients).await
+}
+
+/// Adds recipients to an audience that is in use already. Returns their places.
+pub(super) async fn append(
+    connection: &mut SqliteConnection,
+    audience: AudienceId,
+    recipients: &[Recipient],
+    now: Timestamp,
+) -> Work<Range<u32>> {
+    let more = u32::try_from(recipients.len()).unwrap_or(u32::MAX);
+    let row = sqlx::query(
+        "UPDATE audience SET recipients = recipients + ?2, touched_at = ?3 WHERE id = ?1 AND touched_at >= 0
+         RETURNING recipients",
+    );
+    let row = row.bind(audience.0).bind(more).bind(now.millis()).fetch_optional(&mut *connection).await?;
+    let until: u32 = small(&row.ok_or_else(|| gone(audience))?, "recipients")?;
+    let places = until - more..until;
+    keep(connection, audience, places.start, recipients).await?;
+    sieves::append(connection, audience, places.clone()).await?;
+    Ok(places)
+}
+
+async fn keep(
+    connection: &mut SqliteConnection,
+    audience: AudienceId,
+    first: u32,
+    recipients: &[Recipient],
+) -> Work<()> {
+    let numbered: Vec<(i64, &Recipient)> = (i64::from(first)..).zip(recipients).collect();
     for_values(
         connection,
         "INSERT INTO recipient (audience, n, msisdn, country, client_message_id, fields)",

@@ -21,8 +21,9 @@ pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> W
     audiences_are_there(connection, &new.audience_ids).await?;
     let digest = keep_plan(connection, &new.plan).await?;
     let row = sqlx::query(
-        "INSERT INTO batch (tag, plan, state, name, audience, audience_ids, starts_at, created_at, touched_at, ends_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9) RETURNING id",
+        "INSERT INTO batch
+            (tag, plan, state, name, audience, audience_ids, starts_at, created_at, touched_at, ends_at, open_until)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10) RETURNING id",
     )
     .bind(new.tag.get().cast_signed())
     .bind(digest)
@@ -33,6 +34,7 @@ pub(super) async fn begin(connection: &mut SqliteConnection, new: NewBatch) -> W
     .bind(new.starts_at.map(Timestamp::millis))
     .bind(new.now.millis())
     .bind(new.plan.end.map(Timestamp::millis))
+    .bind(new.open_until.map(Timestamp::millis))
     .fetch_one(connection)
     .await?;
     Ok(BatchId(small(&row, "id")?))
@@ -361,6 +363,7 @@ fn batch(row: &SqliteRow) -> Work<Batch> {
         audience_ids: ids.into_iter().map(AudienceId).collect(),
         messages: small(row, "messages")?,
         starts_at: maybe_moment(row, "starts_at")?,
+        open_until: maybe_moment(row, "open_until")?,
         created_at: moment(row, "created_at")?,
         started_at: maybe_moment(row, "started_at")?,
         cancelled_at: maybe_moment(row, "cancelled_at")?,

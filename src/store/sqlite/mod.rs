@@ -15,6 +15,7 @@ mod dispatch_answers;
 mod editions;
 mod facts;
 mod inbound;
+mod joining;
 mod lanes;
 mod leases;
 mod limits;
@@ -33,6 +34,7 @@ mod rows;
 mod script;
 mod serving;
 mod shapes;
+mod sieves;
 mod spool;
 mod sweep;
 #[cfg(test)]

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
-use super::Work;
 use super::messages::number;
 use super::rows::{json_of, maybe_small, small};
+use super::{Work, sieves};
 use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
-use crate::store::sieve;
 
 /// Messages that go in one transaction, each with some rows more.
 const PIECE: u32 = 2_000;
@@ -112,26 +111,5 @@ async fn erase_recipient(connection: &mut SqliteConnection, audience: AudienceId
     .bind(number(Msisdn::ERASED))
     .execute(&mut *connection)
     .await?;
-    let row = sqlx::query(
-        "SELECT max(first) AS first, coalesce((SELECT min(first) FROM sieve WHERE audience = ?1 AND first > ?2),
-             4294967296) AS until FROM sieve WHERE audience = ?1 AND first <= ?2",
-    );
-    let row = row.bind(audience.0).bind(n).fetch_one(&mut *connection).await?;
-    let Some(first) = row.try_get::<Option<i64>, _>("first")? else { return Ok(()) };
-    let rows = sqlx::query(
-        "SELECT msisdn, client_message_id FROM recipient WHERE audience = ?1 AND n >= ?2 AND n < ?3 AND msisdn <> ?4",
-    );
-    let rows = rows.bind(audience.0).bind(first).bind(row.try_get::<i64, _>("until")?).bind(number(Msisdn::ERASED));
-    let (mut numbers, mut ids) = (Vec::new(), Vec::new());
-    for row in rows.fetch_all(&mut *connection).await? {
-        numbers.push(super::rows::msisdn(&row, "msisdn")?);
-        ids.extend(row.try_get::<Option<String>, _>("client_message_id")?);
-    }
-    sqlx::query("UPDATE sieve SET bits = ?3 WHERE audience = ?1 AND first = ?2")
-        .bind(audience.0)
-        .bind(first)
-        .bind(sieve::of(&numbers, ids.iter().map(String::as_str)))
-        .execute(connection)
-        .await?;
-    Ok(())
+    sieves::anew(connection, audience, n).await
 }

@@ -1,0 +1,146 @@
+//! Messages join an open batch of their plan, and begin one where none is open.
+
+use super::*;
+use crate::domain::{Count, Outcome, SkipReason, WishFrom};
+use crate::store::{Amendment, Joined, Joining, OptOut, Whom};
+
+for_every_store!(
+    messages_of_a_plan_join_one_batch_as_long_as_it_is_open,
+    messages_that_join_are_as_those_that_were_launched,
+    nothing_joins_a_batch_that_is_called_off_or_has_ended,
+    messages_join_a_batch_that_is_paused_and_wait_with_it,
+    another_plan_is_another_batch,
+    recipients_who_opted_out_are_skipped_as_they_join,
+    recipients_who_joined_are_found_by_number_and_by_their_own_id,
+    a_batch_that_was_launched_is_never_joined,
+);
+
+impl Desk {
+    async fn joining(&self, people: std::ops::Range<u32>) -> Joining {
+        let lane = self.lane("wa", Channel::WhatsApp).await;
+        Joining {
+            plan: plan(),
+            recipients: recipients(people),
+            start: Start::of(&Present::queued(self.now(), None), vec![lane]),
+            elsewhere: Vec::new(),
+            tag: tag(),
+            audience: "singles".to_owned(),
+            open_until: self.now() + Span::from_secs(60),
+            now: self.now(),
+        }
+    }
+
+    async fn joined(&self, people: std::ops::Range<u32>) -> Joined {
+        self.join(self.joining(people).await).await.unwrap()
+    }
+}
+
+async fn messages_of_a_plan_join_one_batch_as_long_as_it_is_open(desk: Desk) {
+    let first = desk.joined(0..2).await;
+    let told = desk.batch(first.batch).await.unwrap().unwrap();
+    assert_eq!((told.state, told.tag, told.messages), (BatchState::Running, first.tag, 2));
+    assert_eq!((told.open_until, told.started_at, told.name), (Some(at(60)), Some(at(0)), None));
+    desk.clock.advance(Span::from_secs(59));
+    let second = desk.joined(2..5).await;
+    assert_eq!(second, Joined { first: 2, ..first });
+    assert_eq!(desk.joined(5..5).await, Joined { first: 5, ..first });
+    let told = desk.batch(first.batch).await.unwrap().unwrap();
+    // It closes when it was to close, although more have joined it.
+    assert_eq!((told.messages, told.open_until), (5, Some(at(60))));
+    desk.clock.advance(Span::from_secs(1));
+    let later = desk.joined(5..6).await;
+    assert_ne!(later.batch, first.batch);
+    assert_eq!(later.first, 0);
+    assert_eq!(desk.batches(None).await.unwrap().len(), 2);
+}
+
+async fn messages_that_join_are_as_those_that_were_launched(desk: Desk) {
+    let joined = desk.joined(0..3).await;
+    let seq = desk.seq().await.unwrap();
+    desk.claimed(joined.batch, 2).await;
+    desk.clock.advance(Span::from_secs(5));
+    desk.joined(3..5).await;
+    // That takes no decision: the nodes know the batch.
+    assert_eq!(desk.seq().await.unwrap(), seq);
+    desk.counters_equal_rows(joined.batch, 5).await;
+    let all = desk.all(joined.batch, 5).await;
+    for (n, message) in (0..).zip(&all) {
+        assert_eq!((message.key.n, message.msisdn), (n, person(n)));
+        let whole = desk.whole(message.key).await.unwrap().unwrap();
+        assert_eq!(whole.recipient.as_ref(), recipients(n..n + 1).first());
+    }
+    assert_eq!(all[4].present, Present::queued(at(5), None));
+    let parts = desk.parts_of(joined.batch).await.unwrap();
+    assert_eq!(parts.iter().map(|part| (part.recipients, part.source.as_str())).collect::<Vec<_>>(), [(5, "singles")]);
+    assert_eq!(numbers(&messages(&desk.claimed(joined.batch, 9).await)), [2, 3, 4]);
+}
+
+async fn nothing_joins_a_batch_that_is_called_off_or_has_ended(desk: Desk) {
+    for to in [BatchState::Cancelling, BatchState::Finished] {
+        let before = desk.joined(0..1).await;
+        desk.move_batch(before.batch, vec![BatchState::Running], to, None, desk.now()).await.unwrap();
+        let after = desk.joined(1..2).await;
+        assert_ne!(before.batch, after.batch, "{to}");
+        desk.move_batch(after.batch, vec![BatchState::Running], BatchState::Settled, None, desk.now()).await.unwrap();
+    }
+}
+
+async fn messages_join_a_batch_that_is_paused_and_wait_with_it(desk: Desk) {
+    let joined = desk.joined(0..1).await;
+    let (running, paused) = (BatchState::Running, BatchState::Paused);
+    desk.move_batch(joined.batch, vec![running], paused, None, desk.now()).await.unwrap();
+    assert_eq!(desk.joined(1..2).await.batch, joined.batch);
+    assert!(desk.claimed(joined.batch, 9).await.messages.is_empty());
+    desk.move_batch(joined.batch, vec![paused], running, None, desk.now()).await.unwrap();
+    assert_eq!(desk.claimed(joined.batch, 9).await.messages.len(), 2);
+}
+
+async fn another_plan_is_another_batch(desk: Desk) {
+    let joined = desk.joined(0..1).await;
+    let other = Plan { end: Some(at(1_000)), ..plan() };
+    let elsewhere = desk.join(Joining { plan: other, ..desk.joining(1..2).await }).await.unwrap();
+    assert_ne!(elsewhere.batch, joined.batch);
+    // A batch whose plan was changed is of another plan.
+    let (plan, why) = (Plan { end: Some(at(500)), ..plan() }, "changed".to_owned());
+    let amendment = Amendment { batch: joined.batch, edition: 0, plan, starts_at: None, why, now: desk.now() };
+    desk.amend(amendment).await.unwrap().unwrap();
+    let again = desk.joined(2..3).await;
+    assert!(again.batch != joined.batch && again.batch != elsewhere.batch);
+}
+
+async fn recipients_who_opted_out_are_skipped_as_they_join(desk: Desk) {
+    let (since, source) = (desk.now(), "STOP".to_owned());
+    desk.opt_out(vec![OptOut { msisdn: person(1), since, from: WishFrom::Operator, source }]).await.unwrap();
+    let joined = desk.joined(0..3).await;
+    let skipped = State::Done { outcome: Outcome::Skipped, skipped: Some(SkipReason::OptedOut), at: at(0) };
+    assert_eq!(desk.one(joined.batch, 1).await.present.state, skipped);
+    let tallies = desk.tallies(joined.batch).await.unwrap();
+    assert_eq!((tallies.total(Count::Queued), tallies.total(Count::SkippedOptedOut)), (2, 1));
+    desk.counters_equal_rows(joined.batch, 3).await;
+}
+
+/// In groups of all sizes, over several pieces of the largest size.
+async fn recipients_who_joined_are_found_by_number_and_by_their_own_id(desk: Desk) {
+    let sizes = [1, 1, 1, 1, 1, 2, 3, 1, 700, 1, 4_000, 90, 1, 5_000, 2, 1];
+    let mut first = 0;
+    let mut audience = AudienceId(0);
+    for size in sizes {
+        let joined = desk.joined(first..first + size).await;
+        assert_eq!(joined.first, first);
+        audience = desk.batch(joined.batch).await.unwrap().unwrap().audience_ids[0];
+        first += size;
+        for n in [0, first / 2, first - size, first - 1] {
+            let places = desk.places_of(Whom::Number(person(n)), None).await.unwrap();
+            assert_eq!(places, [(audience, n)], "of {first}");
+        }
+    }
+    let by_id = desk.places_of(Whom::ClientId("theirs-708".to_owned()), Some(vec![audience])).await.unwrap();
+    assert_eq!(by_id, [(audience, 708)]);
+    assert!(desk.places_of(Whom::Number(person(first)), None).await.unwrap().is_empty());
+}
+
+async fn a_batch_that_was_launched_is_never_joined(desk: Desk) {
+    let launched = desk.batch_of(2).await;
+    assert_eq!(desk.batch(launched).await.unwrap().unwrap().open_until, None);
+    assert_ne!(desk.joined(2..3).await.batch, launched);
+}

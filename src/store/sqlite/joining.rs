@@ -1,0 +1,74 @@
+//! Messages that join an open batch one by one.
+//!
+//! Each open batch has an audience of its own, in which its recipients are kept as they come: the `n`th recipient is the
+//! `n`th message.
+
+use sqlx::{Row, SqliteConnection};
+
+use super::rows::small;
+use super::{Work, audiences, batches};
+use crate::domain::{AudienceId, BatchId, BatchState, Tag, Timestamp};
+use crate::store::{Joined, Joining, KnownAs, NewAudience, NewBatch, Spread};
+
+/// A batch that messages can join.
+#[derive(Debug)]
+struct Open {
+    batch: BatchId,
+    tag: Tag,
+    audience: AudienceId,
+}
+
+pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) -> Work<Joined> {
+    let plan = batches::keep_plan(connection, &joining.plan).await?;
+    let open = match find(connection, plan, joining.now).await? {
+        Some(open) => open,
+        None => begin(connection, &joining).await?,
+    };
+    let Open { batch, tag, audience } = open;
+    let Joining { recipients, start, elsewhere, now, .. } = joining;
+    let new = audiences::append(connection, audience, &recipients, now).await?;
+    let (from, until) = (new.start, new.end);
+    let (over, excluded, left_out, base) = (None, Vec::new(), Vec::new(), 0);
+    let spread = Spread { batch, audience, from, until, base, over, start, elsewhere, excluded, left_out, now };
+    batches::spread(connection, spread).await?;
+    Ok(Joined { batch, tag, first: from })
+}
+
+/// The open batch of a plan. One that has come to its end, or is being called off, is open no more.
+async fn find(connection: &mut SqliteConnection, plan: Vec<u8>, now: Timestamp) -> Work<Option<Open>> {
+    let row = sqlx::query(
+        "SELECT id, tag, audience_ids->>0 AS audience FROM batch
+         WHERE plan = ?1 AND open_until > ?2 AND state IN (?3, ?4) ORDER BY open_until LIMIT 1",
+    )
+    .bind(plan)
+    .bind(now.millis())
+    .bind(BatchState::Running.code())
+    .bind(BatchState::Paused.code())
+    .fetch_optional(connection)
+    .await?;
+    let open = |row: &sqlx::sqlite::SqliteRow| {
+        let tag = Tag::from_random(row.try_get::<i64, _>("tag")?.cast_unsigned());
+        Ok(Open { batch: BatchId(small(row, "id")?), tag, audience: AudienceId(small(row, "audience")?) })
+    };
+    row.as_ref().map(open).transpose()
+}
+
+async fn begin(connection: &mut SqliteConnection, joining: &Joining) -> Work<Open> {
+    let (known_as, source, columns) = (KnownAs::Nothing, joining.audience.clone(), joining.plan.columns.clone());
+    let now = joining.now;
+    let audience = audiences::begin(connection, NewAudience { known_as, source, columns, now }).await?;
+    audiences::publish(connection, audience, 0, "{}".to_owned()).await?;
+    let new = NewBatch {
+        tag: joining.tag,
+        plan: joining.plan.clone(),
+        name: None,
+        audience: joining.audience.clone(),
+        audience_ids: vec![audience],
+        starts_at: None,
+        open_until: Some(joining.open_until),
+        now,
+    };
+    let batch = batches::begin(connection, new).await?;
+    batches::publish(connection, batch, BatchState::Running, now).await?;
+    Ok(Open { batch, tag: joining.tag, audience })
+}
