@@ -27,4 +27,4 @@ pub use limits::{Cap, Capped, Price, Reached, Used};
 pub use order::{Chosen, Order, Ready};
 pub use rest::Rest;
 pub use round::{Candidate, Course, Decided, Leaving, Look, Move, MoveReason, Planner, Terms};
-pub use tier::{FallbackQueue, Pass, Slots, TierClaim};
+pub use tier::{FallbackQueue, Pass, Slots, TierStanding};

@@ -76,8 +76,8 @@ impl Order {
             if Some(rank) == turn { chosen.queues.push(queue) } else { chosen.later.push((queue, now)) }
         }
         chosen.queues.sort_unstable();
-        let behind = chosen.queues.partition_point(|queue| Some(queue.batch) <= self.served);
-        chosen.queues.rotate_left(behind);
+        let served = chosen.queues.partition_point(|queue| Some(queue.batch) <= self.served);
+        chosen.queues.rotate_left(served);
         chosen
     }
 

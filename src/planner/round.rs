@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::hours::FirstOf;
 use super::limits::Spending;
 use super::tier::TierCheck;
-use super::{Cap, Capped, Pass, Rest, Slots, TierClaim, Timing, Used};
+use super::{Cap, Capped, Pass, Rest, Slots, TierStanding, Timing, Used};
 use crate::domain::{BatchId, BatchState, Fields, Loaded, Money, Present, Queue, State, StepIndex, Timestamp};
 
 /// Messages that one claim reads at most, unless its limit is higher. A full tier makes it read messages that cannot leave,
@@ -52,7 +52,7 @@ pub struct Candidate {
     pub message: Loaded,
     pub fields: Fields,
     pub opted_out: bool,
-    pub tier: TierClaim,
+    pub tier: TierStanding,
 }
 
 /// A message that leaves.
@@ -111,7 +111,7 @@ struct Walk {
     first_of: FirstOf,
     cap: Option<Arc<Cap>>,
     /// The steps of the route, if a message without a free slot in the tier falls back.
-    fallback_steps: Option<usize>,
+    route_steps: Option<usize>,
     ends_at: Option<Timestamp>,
     after: Option<(Timestamp, u32)>,
     leaves: Vec<Leaving>,
@@ -147,7 +147,7 @@ pub struct Planner {
     rules: Rules,
     /// How many messages may still leave, and how many may still be read.
     left: usize,
-    patience: usize,
+    reads_left: usize,
     walks: Vec<Walk>,
     asked: Vec<Asked>,
     moves: Vec<Move>,
@@ -164,7 +164,7 @@ impl Planner {
                 timing: hours.get(&of_step).cloned(),
                 first_of: FirstOf::default(),
                 cap: caps.get(&of_step).cloned(),
-                fallback_steps: tier.as_ref().and_then(|tier| tier.fallback_steps(&queue)),
+                route_steps: tier.as_ref().and_then(|tier| tier.route_steps(&queue)),
                 ends_at: None,
                 after: None,
                 leaves: Vec::new(),
@@ -177,7 +177,7 @@ impl Planner {
         let left = usize::try_from(limit).unwrap_or(usize::MAX);
         Self {
             left,
-            patience: left.max(READ_MAX),
+            reads_left: left.max(READ_MAX),
             walks: queues.into_iter().map(walk).collect(),
             asked: Vec::new(),
             moves: Vec::new(),
@@ -212,14 +212,14 @@ impl Planner {
     /// the first queues get the remainder.
     pub fn looks(&mut self) -> Vec<Look> {
         self.asked.clear();
-        let (mut left, mut patience) = (self.left, self.patience);
+        let (mut left, mut reads_left) = (self.left, self.reads_left);
         let mut active = self.walks.iter().filter(|walk| walk.rest.is_none()).count();
         let mut looks = Vec::new();
         for (place, walk) in self.walks.iter_mut().enumerate().filter(|(_, walk)| walk.rest.is_none()) {
-            if left == 0 || patience < LOOK_COST {
+            if left == 0 || reads_left < LOOK_COST {
                 break;
             }
-            let (mut share, further) = (left.div_ceil(active), patience.div_ceil(active));
+            let (mut share, further) = (left.div_ceil(active), reads_left.div_ceil(active));
             active -= 1;
             match walk.cap.as_ref().map(|cap| self.rules.spending.room(walk.queue, cap)) {
                 Some(Err(capped)) => {
@@ -229,13 +229,13 @@ impl Planner {
                 Some(Ok(room)) => share = share.min(room),
                 None => {}
             }
-            let count = if walk.is_crowded { further.max(share) } else { share }.min(patience);
+            let count = if walk.is_crowded { further.max(share) } else { share }.min(reads_left);
             share = share.min(count);
             if !walk.is_crowded {
                 // All messages of this page may turn out to be unable to leave; the others keep their share meanwhile.
                 left -= share;
             }
-            patience = patience.saturating_sub(count + LOOK_COST);
+            reads_left = reads_left.saturating_sub(count + LOOK_COST);
             self.asked.push(Asked { walk: place, count, share });
             looks.push(Look { queue: walk.queue, after: walk.after, count });
         }
@@ -250,7 +250,7 @@ impl Planner {
     /// Judges the pages of the last looks, in their order.
     pub fn judge(&mut self, pages: Vec<Vec<Candidate>>) {
         for (asked, page) in std::mem::take(&mut self.asked).into_iter().zip(pages) {
-            self.patience = self.patience.saturating_sub(page.len() + LOOK_COST);
+            self.reads_left = self.reads_left.saturating_sub(page.len() + LOOK_COST);
             if let Some(walk) = self.walks.get_mut(asked.walk) {
                 let asked = Asked { share: asked.share.min(self.left), ..asked };
                 self.left -= walk.judge(&asked, page, &mut self.rules, &mut self.moves);
@@ -321,16 +321,28 @@ impl Walk {
                 }
             }
         }
-        self.rest = match (is_short, self.waits_for_slot) {
-            (true, false) => Some(Rest::Drained { next: None }),
-            // Messages after the expired or moved ones may need no slot.
-            (false, true) if self.is_crowded => None,
-            (_, true) if self.progresses => Some(Rest::More),
-            // Reading them again before a slot is free would be in vain.
-            (_, true) => Some(Rest::ForSlot),
-            (false, false) => None,
-        };
+        self.rest = self.rest_after(is_short);
         self.leaves.len() - before
+    }
+
+    /// Whether the queue's turn is over after a page of which each message was judged, and how it ended. A short page is the
+    /// last of its queue.
+    ///
+    /// | messages wait for a slot | the page | the queue |
+    /// | --- | --- | --- |
+    /// | no | was short | has no more due messages |
+    /// | no | was full | is read on |
+    /// | yes | was full, and some of it expired or moved | is read on: messages after those may need no slot |
+    /// | yes | any other, and some message left or moved | is looked at again at once |
+    /// | yes | any other | rests until a slot is free: another look would be in vain |
+    const fn rest_after(&self, is_short: bool) -> Option<Rest> {
+        match (self.waits_for_slot, is_short) {
+            (false, true) => Some(Rest::Drained { next: None }),
+            (false, false) => None,
+            (true, false) if self.is_crowded => None,
+            (true, _) if self.progresses => Some(Rest::More),
+            (true, _) => Some(Rest::ForSlot),
+        }
     }
 }
 
@@ -352,8 +364,8 @@ impl Rules {
         };
         let Some(pass) = pass else {
             let following = |steps| message.present.marks.following(walk.queue.step, steps);
-            let fallback_steps = walk.fallback_steps.and_then(following).is_some();
-            return if fallback_steps { Verdict::Moves(MoveReason::TierSpent) } else { Verdict::WaitsForSlot };
+            let can_fall_back = walk.route_steps.and_then(following).is_some();
+            return if can_fall_back { Verdict::Moves(MoveReason::TierSpent) } else { Verdict::WaitsForSlot };
         };
         match walk.cap.as_ref().map(|cap| self.spending.cost(walk.queue, cap, candidate)) {
             Some(Err(capped)) => Verdict::Capped(capped),

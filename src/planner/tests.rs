@@ -33,7 +33,7 @@ fn candidate(queue: Queue, n: u32, country: &str) -> Candidate {
         lane: queue.lane,
         present: Present { step: queue.step, ..Present::queued(NOW - Span::from_secs(1), None) },
     };
-    Candidate { message, fields: Fields::pack([]), opted_out: false, tier: TierClaim::New }
+    Candidate { message, fields: Fields::pack([]), opted_out: false, tier: TierStanding::New }
 }
 
 /// Somebody whose waiting is over.
@@ -49,7 +49,7 @@ fn somebody(queue: Queue, n: u32, letter: char) -> Candidate {
     match letter {
         'c' => candidate(queue, n, CLOSED),
         'o' => over(queue, n),
-        'h' => Candidate { tier: TierClaim::Holder, ..candidate(queue, n, OPEN) },
+        'h' => Candidate { tier: TierStanding::Holder, ..candidate(queue, n, OPEN) },
         'x' => Candidate { opted_out: true, ..candidate(queue, n, OPEN) },
         _ => candidate(queue, n, OPEN),
     }
@@ -419,7 +419,7 @@ proptest! {
             for Leaving { candidate, pass, .. } in &decided.leaves {
                 prop_assert!(left.insert(candidate.message.key), "once");
                 gone.insert(candidate.message.key);
-                newcomers += u32::from(*pass == Pass::Slot && candidate.tier == TierClaim::New);
+                newcomers += u32::from(*pass == Pass::Slot && candidate.tier == TierStanding::New);
             }
             for Move { message, .. } in &decided.moves {
                 prop_assert!(moved.insert(message.key), "once");

@@ -17,7 +17,7 @@ pub enum Pass {
 
 /// What is known of a recipient on a lane whose tier is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TierClaim {
+pub enum TierStanding {
     /// Holds no slot, as far as the store has looked.
     #[default]
     New,
@@ -66,23 +66,23 @@ impl TierCheck {
     }
 
     /// What lets a message to this recipient pass, if anything does.
-    pub(super) fn pass(&self, recipient: Msisdn, claim: TierClaim) -> Option<Pass> {
-        match claim {
-            TierClaim::Window(until) => Some(Pass::Window(until)),
-            TierClaim::Holder => Some(Pass::Slot),
-            TierClaim::New => (self.free() > 0 || self.newcomers.contains(&recipient)).then_some(Pass::Slot),
+    pub(super) fn pass(&self, recipient: Msisdn, standing: TierStanding) -> Option<Pass> {
+        match standing {
+            TierStanding::Window(until) => Some(Pass::Window(until)),
+            TierStanding::Holder => Some(Pass::Slot),
+            TierStanding::New => (self.free() > 0 || self.newcomers.contains(&recipient)).then_some(Pass::Slot),
         }
     }
 
     /// A message to this recipient leaves.
-    pub(super) fn take_slot(&mut self, recipient: Msisdn, claim: TierClaim) {
-        if claim == TierClaim::New {
+    pub(super) fn take_slot(&mut self, recipient: Msisdn, standing: TierStanding) {
+        if standing == TierStanding::New {
             self.newcomers.insert(recipient);
         }
     }
 
     /// The steps of the route, if messages of this queue fall back rather than wait for a slot.
-    pub(super) fn fallback_steps(&self, queue: &Queue) -> Option<usize> {
+    pub(super) fn route_steps(&self, queue: &Queue) -> Option<usize> {
         self.slots.fallbacks.iter().find(|fallbacks| fallbacks.queue == *queue).map(|fallbacks| fallbacks.steps)
     }
 }

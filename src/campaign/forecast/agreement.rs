@@ -148,7 +148,7 @@ fn messages(queue: Queue, count: u32) -> VecDeque<Candidate> {
         message: message(n),
         fields: Fields::pack([]),
         opted_out: false,
-        tier: planner::TierClaim::New,
+        tier: planner::TierStanding::New,
     };
     (0..count).map(candidate).collect()
 }

@@ -16,7 +16,7 @@ use super::tiers;
 use crate::domain::{
     BatchId, BatchState, Fields, LaneId, Loaded, Marks, MessageKey, Present, Queue, State, StepIndex, Timestamp,
 };
-use crate::planner::{Candidate, Course, Leaving, Look, Pass, Planner, Terms, TierClaim};
+use crate::planner::{Candidate, Course, Leaving, Look, Pass, Planner, Terms, TierStanding};
 use crate::store::{Claim, Claimed, ClaimedSet, Epoch, Error, TierUse};
 
 pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Work<ClaimedSet> {
@@ -120,7 +120,7 @@ fn candidate(line: &mut Line<'_>, Queue { batch, step, lane }: Queue) -> Work<Ca
     let message = Loaded { key, msisdn, country, version, lane, present };
     // Packed fields hold spaces, but no newline that is not escaped.
     let fields = Fields::from_packed(line.rest().unwrap_or("[]").to_owned());
-    Ok(Candidate { message, fields, opted_out, tier: TierClaim::New })
+    Ok(Candidate { message, fields, opted_out, tier: TierStanding::New })
 }
 
 pub(super) const NEXT: &str = "SELECT q.key AS place, (SELECT not_before FROM message INDEXED BY message_queue

@@ -10,7 +10,7 @@ use super::Work;
 use super::messages::number;
 use super::rows::{Bound, for_values, json_list, lines, maybe_moment, moment, msisdn, packed, small};
 use crate::domain::{BatchId, LaneId, Msisdn, Span, Timestamp};
-use crate::planner::{Candidate, TierClaim};
+use crate::planner::{Candidate, TierStanding};
 use crate::store::{TierPlace, TierUse};
 
 /// Those of the people who hold a place.
@@ -68,9 +68,9 @@ pub(super) async fn tell(
     let open: HashMap<Msisdn, Timestamp> = open.into_iter().collect();
     for candidate in candidates.iter_mut() {
         let window = open.get(&candidate.message.msisdn);
-        candidate.tier = window.map_or(TierClaim::New, |until| TierClaim::Window(*until));
+        candidate.tier = window.map_or(TierStanding::New, |until| TierStanding::Window(*until));
     }
-    let need_place = |candidate: &&&mut Candidate| candidate.tier == TierClaim::New && !candidate.opted_out;
+    let need_place = |candidate: &&&mut Candidate| candidate.tier == TierStanding::New && !candidate.opted_out;
     let recipients: Vec<i64> =
         candidates.iter().filter(need_place).map(|candidate| number(candidate.message.msisdn)).collect();
     if !needs_holders(recipients.len()) {
@@ -79,9 +79,9 @@ pub(super) async fn tell(
     let query = sqlx::query(HOLDERS).bind(&tier.portfolio).bind(tier.since.millis()).bind(json_list(recipients));
     let lines = lines(connection, query).await?;
     let holders: HashSet<i64> = lines.lines().filter_map(|line| line.parse().ok()).collect();
-    for candidate in candidates.iter_mut().filter(|candidate| candidate.tier == TierClaim::New) {
+    for candidate in candidates.iter_mut().filter(|candidate| candidate.tier == TierStanding::New) {
         if holders.contains(&number(candidate.message.msisdn)) {
-            candidate.tier = TierClaim::Holder;
+            candidate.tier = TierStanding::Holder;
         }
     }
     Ok(())
