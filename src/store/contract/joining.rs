@@ -12,6 +12,7 @@ for_every_store!(
     another_plan_is_another_batch,
     recipients_who_opted_out_are_skipped_as_they_join,
     recipients_who_joined_are_found_by_number_and_by_their_own_id,
+    a_batch_that_a_clock_opened_later_than_now_is_not_joined,
     a_batch_that_was_launched_is_never_joined,
 );
 
@@ -137,6 +138,12 @@ async fn recipients_who_joined_are_found_by_number_and_by_their_own_id(desk: Des
     let by_id = desk.places_of(Whom::ClientId("theirs-708".to_owned()), Some(vec![audience])).await.unwrap();
     assert_eq!(by_id, [(audience, 708)]);
     assert!(desk.places_of(Whom::Number(person(first)), None).await.unwrap().is_empty());
+}
+
+async fn a_batch_that_a_clock_opened_later_than_now_is_not_joined(desk: Desk) {
+    let later = desk.joined(0..1).await;
+    let earlier = desk.join(Joining { now: at(-1), ..desk.joining(1..2).await }).await.unwrap();
+    assert_ne!(earlier.batch, later.batch);
 }
 
 async fn a_batch_that_was_launched_is_never_joined(desk: Desk) {

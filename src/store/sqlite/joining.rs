@@ -34,11 +34,12 @@ pub(super) async fn join(connection: &mut SqliteConnection, joining: Joining) ->
     Ok(Joined { batch, tag, first: from })
 }
 
-/// The open batch of a plan. One that has come to its end, or is being called off, is open no more.
+/// The open batch of a plan. One that has come to its end, or is being called off, is open no more. One that began later than
+/// now was opened by another clock: a message in it would be older than its batch.
 async fn find(connection: &mut SqliteConnection, plan: Vec<u8>, now: Timestamp) -> Work<Option<Open>> {
     let row = sqlx::query(
         "SELECT id, tag, audience_ids->>0 AS audience FROM batch
-         WHERE plan = ?1 AND open_until > ?2 AND state IN (?3, ?4) ORDER BY open_until LIMIT 1",
+         WHERE plan = ?1 AND open_until > ?2 AND created_at <= ?2 AND state IN (?3, ?4) ORDER BY open_until LIMIT 1",
     )
     .bind(plan)
     .bind(now.millis())

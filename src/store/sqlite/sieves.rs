@@ -12,8 +12,8 @@ use crate::store::sieve;
 
 /// Recipients of a piece that has grown, at most: some as many as an import puts into one.
 const PIECE_MAX: u32 = 4_096;
-/// A piece that grows is joined with the one before it where that is no larger. So the pieces of this size and less
-/// that an audience has are of different sizes, each at least twice the next, and there are at most so many.
+/// A piece that grows is joined with the one before it where that is no larger. So each small
+/// piece is larger than the next, and most are far larger. So many of the last are looked at.
 const GROWING_MAX: u32 = PIECE_MAX.ilog2() + 1;
 
 /// Recipients have been added at these places. What they cost is bounded: each recipient is sieved anew once for each time
