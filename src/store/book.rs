@@ -30,7 +30,7 @@ pub struct Entry {
     /// How often it had been changed by then.
     pub edition: u32,
     /// Until when messages can join it.
-    pub open_until: Option<Timestamp>,
+    open_until: Option<Timestamp>,
     /// The lanes of each step, as its pool has them.
     lanes: Vec<Vec<LaneId>>,
     course: Arc<Course>,

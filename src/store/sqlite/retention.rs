@@ -111,5 +111,5 @@ async fn erase_recipient(connection: &mut SqliteConnection, audience: AudienceId
     .bind(number(Msisdn::ERASED))
     .execute(&mut *connection)
     .await?;
-    sieves::anew(connection, audience, n).await
+    sieves::remake(connection, audience, n).await
 }

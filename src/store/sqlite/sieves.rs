@@ -1,4 +1,4 @@
-//! The sieves of pieces that are stored already: made anew as an audience grows, and as recipients are erased.
+//! The sieves of pieces that are stored already: remade as an audience grows, and as recipients are erased.
 
 use std::ops::Range;
 
@@ -16,8 +16,8 @@ const PIECE_MAX: u32 = 4_096;
 /// piece is larger than the next, and most are far larger. So many of the last are looked at.
 const GROWING_MAX: u32 = PIECE_MAX.ilog2() + 1;
 
-/// Recipients have been added at these places. What they cost is bounded: each recipient is sieved anew once for each time
-/// that their piece doubles.
+/// Recipients have been added at these places. What they cost is bounded: a recipient is read again once for each time that
+/// their piece doubles.
 pub(super) async fn append(connection: &mut SqliteConnection, audience: AudienceId, new: Range<u32>) -> Work<()> {
     if new.is_empty() {
         return Ok(());
@@ -35,49 +35,44 @@ pub(super) async fn append(connection: &mut SqliteConnection, audience: Audience
         }
         first = before;
     }
-    sqlx::query("DELETE FROM sieve WHERE audience = ?1 AND first >= ?2")
+    // The pieces that it swallows.
+    sqlx::query("DELETE FROM sieve WHERE audience = ?1 AND first > ?2")
         .bind(audience.0)
         .bind(first)
         .execute(&mut *connection)
         .await?;
-    let bits = bits(connection, audience, i64::from(first)..i64::from(new.end)).await?;
-    sqlx::query("INSERT INTO sieve (audience, first, bits) VALUES (?1, ?2, ?3)")
-        .bind(audience.0)
-        .bind(first)
-        .bind(bits)
-        .execute(connection)
-        .await?;
-    Ok(())
+    keep(connection, audience, i64::from(first)..i64::from(new.end)).await
 }
 
 /// The recipient at this place is another one.
-pub(super) async fn anew(connection: &mut SqliteConnection, audience: AudienceId, n: u32) -> Work<()> {
+pub(super) async fn remake(connection: &mut SqliteConnection, audience: AudienceId, n: u32) -> Work<()> {
     let row = sqlx::query(
         "SELECT max(first) AS first, coalesce((SELECT min(first) FROM sieve WHERE audience = ?1 AND first > ?2),
              4294967296) AS until FROM sieve WHERE audience = ?1 AND first <= ?2",
     );
     let row = row.bind(audience.0).bind(n).fetch_one(&mut *connection).await?;
     let Some(first) = row.try_get::<Option<i64>, _>("first")? else { return Ok(()) };
-    let bits = bits(connection, audience, first..row.try_get("until")?).await?;
-    sqlx::query("UPDATE sieve SET bits = ?3 WHERE audience = ?1 AND first = ?2")
-        .bind(audience.0)
-        .bind(first)
-        .bind(bits)
-        .execute(connection)
-        .await?;
-    Ok(())
+    keep(connection, audience, first..row.try_get("until")?).await
 }
 
-/// The sieve of those who are at these places.
-async fn bits(connection: &mut SqliteConnection, audience: AudienceId, places: Range<i64>) -> Work<Vec<u8>> {
+/// Makes the sieve of the piece at these places, and keeps it instead of the one that the piece had.
+async fn keep(connection: &mut SqliteConnection, audience: AudienceId, places: Range<i64>) -> Work<()> {
     let rows = sqlx::query(
         "SELECT msisdn, client_message_id FROM recipient WHERE audience = ?1 AND n >= ?2 AND n < ?3 AND msisdn <> ?4",
     );
     let rows = rows.bind(audience.0).bind(places.start).bind(places.end).bind(number(Msisdn::ERASED));
     let (mut numbers, mut ids) = (Vec::new(), Vec::new());
-    for row in rows.fetch_all(connection).await? {
+    for row in rows.fetch_all(&mut *connection).await? {
         numbers.push(msisdn(&row, "msisdn")?);
         ids.extend(row.try_get::<Option<String>, _>("client_message_id")?);
     }
-    Ok(sieve::of(&numbers, ids.iter().map(String::as_str)))
+    sqlx::query(
+        "INSERT INTO sieve (audience, first, bits) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET bits = excluded.bits",
+    )
+    .bind(audience.0)
+    .bind(places.start)
+    .bind(sieve::of(&numbers, ids.iter().map(String::as_str)))
+    .execute(connection)
+    .await?;
+    Ok(())
 }
