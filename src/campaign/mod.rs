@@ -92,7 +92,7 @@ pub use noted::{Noted, noted};
 pub use people::{People, PeopleError};
 pub use prices::{PriceError, PriceList};
 pub use report::{Counts, FellBack, Outcomes, RateNow, Report, Show, StepReport, Unknown, as_counted};
-pub use retention::{Erased, Overdue, erase, messages_to, overdue, purge};
+pub use retention::{Erasure, Overdue, overdue, purge};
 pub use route::{check_routes, plan};
 pub use shares::{Share, Shares};
 pub use sheets::{Sheets, WriteError};

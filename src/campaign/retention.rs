@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::lookup::{messages_everywhere, placed};
 use crate::clock::Clock;
-use crate::domain::{AudienceId, BatchId, Loaded, MessageKey, Msisdn, Span, Timestamp};
+use crate::domain::{AudienceId, BatchId, Loaded, Msisdn, Span, Timestamp};
 use crate::store::{Batch, Error, Event, Result, Store, StrayKind, Whom};
 
 /// Between two pieces others get the database.
@@ -99,41 +99,50 @@ pub async fn purge(store: &dyn Store, clock: &dyn Clock, overdue: &Overdue, mut 
     Ok(purged)
 }
 
-/// What became of erasing somebody.
+/// Everything that is stored of a recipient.
 #[derive(Debug)]
-pub enum Erased {
-    /// So many messages, and so many places in audiences.
-    Done { messages: usize, places: usize },
-    /// Messages to them have no outcome yet, of these campaigns; or a campaign was just being launched.
-    Open(Vec<Batch>),
+pub struct Erasure {
+    recipient: Msisdn,
+    /// Their rows of audiences.
+    pub rows: Vec<(AudienceId, u32)>,
+    /// Messages to them, by campaign.
+    pub found: Vec<(Batch, Vec<Loaded>)>,
+    /// Every batch, with its messages.
+    known: Vec<(BatchId, u32)>,
 }
 
-/// Every message to a number, of whatever campaign.
-pub async fn messages_to(store: &dyn Store, person: Msisdn) -> Result<Vec<(Batch, Vec<Loaded>)>> {
-    let places = placed(store, Whom::Number(person), None).await?;
-    messages_everywhere(store, store.batches(None).await?, &places).await
-}
+impl Erasure {
+    pub async fn of(store: &dyn Store, recipient: Msisdn) -> Result<Self> {
+        // In this order: a message that joins an open batch after the first look is either found by the second or noticed by
+        // the store.
+        let batches = store.batches(None).await?;
+        let places = placed(store, Whom::Number(recipient), None).await?;
+        let known = batches.iter().map(|batch| (batch.id, batch.messages)).collect();
+        let found = messages_everywhere(store, batches, &places).await?;
+        let rows = places.into_iter().flat_map(|(id, ns)| ns.into_iter().map(move |n| (id, n))).collect();
+        Ok(Self { recipient, rows, found, known })
+    }
 
-/// Erases a recipient everywhere, unless something is under way to them. That they opted out stays.
-pub async fn erase(store: &dyn Store, person: Msisdn) -> Result<Erased> {
-    let places = placed(store, Whom::Number(person), None).await?;
-    let batches = store.batches(None).await?;
-    let known: Vec<BatchId> = batches.iter().map(|batch| batch.id).collect();
-    let found = messages_everywhere(store, batches, &places).await?;
-    let is_open = |messages: &[Loaded]| messages.iter().any(|message| message.present.outcome().is_none());
-    let open: Vec<Batch> =
-        found.iter().filter(|(_, messages)| is_open(messages)).map(|(batch, _)| batch.clone()).collect();
-    if !open.is_empty() {
-        return Ok(Erased::Open(open));
+    pub fn messages(&self) -> usize {
+        self.found.iter().map(|(_, messages)| messages.len()).sum()
     }
-    let messages: Vec<MessageKey> = found.iter().flat_map(|(_, messages)| messages.iter().map(|m| m.key)).collect();
-    let places: Vec<_> = places.into_iter().flat_map(|(id, ns)| ns.into_iter().map(move |n| (id, n))).collect();
-    let (of_messages, of_places) = (messages.len(), places.len());
-    if !store.erase(person, places, messages, known).await? {
-        return Ok(Erased::Open(Vec::new()));
+
+    /// The campaigns with a message to the recipient that has no outcome yet. Nothing is erased before they have one.
+    pub fn open(&self) -> Vec<&Batch> {
+        let is_open = |messages: &[Loaded]| messages.iter().any(|message| message.present.outcome().is_none());
+        self.found.iter().filter(|(_, messages)| is_open(messages)).map(|(batch, _)| batch).collect()
     }
-    forget_strays(store, person).await?;
-    Ok(Erased::Done { messages: of_messages, places: of_places })
+
+    /// Erases the recipient everywhere; that they opted out stays. Returns `false`, and changes nothing, if a message has no
+    /// outcome, or if another message to them was launched since the look.
+    pub async fn carry_out(&self, store: &dyn Store) -> Result<bool> {
+        let keys = self.found.iter().flat_map(|(_, messages)| messages.iter().map(|message| message.key)).collect();
+        let is_erased = store.erase(self.recipient, self.rows.clone(), keys, self.known.clone()).await?;
+        if is_erased {
+            forget_strays(store, self.recipient).await?;
+        }
+        Ok(is_erased)
+    }
 }
 
 /// Webhooks that belong to no message and name the number.

@@ -1,4 +1,4 @@
-//! `volley purge`: what is not to be kept for ever.
+//! `volley purge`: removes old campaigns, and erases single recipients.
 
 use anyhow::bail;
 use serde::Serialize;
@@ -8,9 +8,9 @@ use super::exit::Usage;
 use super::out::{self, Paint, To};
 use super::words::{count, of};
 use super::{Exit, Ground, progress};
-use crate::campaign::{self, Erased, Overdue, moment};
+use crate::campaign::{self, Erasure, Overdue, moment};
 use crate::config::SHORTEST_RETENTION;
-use crate::domain::{Msisdn, Span, Timestamp};
+use crate::domain::{InvalidMsisdn, Msisdn, Span, Timestamp};
 use crate::store::Store;
 
 /// Campaigns that are named.
@@ -18,15 +18,14 @@ const NAMED: usize = 20;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without --yes it only says what would go. With [retention] after = \"90d\" in volley.toml a server does the same once a day.
+Without --yes it only shows what it would remove. With [retention] after = \"90d\" in volley.toml a server removes it once a day.
 
-Of a purged campaign its name, plan, counters and report stay; messages, hand-overs, receipts and texts are removed, and
-audiences that nothing else has used. Of an erased recipient it stays that they opted out, and that there was a message;
-their number reads +999999999999999 from then on. Places of a messaging tier keep numbers for a day; copies that `campaign
-test` sent to others, and files that were exported, are yours to remove.
+A purged campaign keeps its name, plan, counters and report. Its messages, attempts, receipts and texts are removed, and so
+are audiences that no other campaign uses. An erased recipient's opt-out stays, and so does the fact that there was a message;
+its number reads +999999999999999. Slots of a messaging tier keep numbers for a day.
 
-What was removed can stand in the database's free pages until they are written over: --compact writes the file anew
-without them. Backups and exported files are yours to remove.
+Removed rows can remain in the database's free pages until they are overwritten: --compact rewrites the file without them.
+Remove backups, exported files and copies that `campaign test` sent yourself.
 
 Examples:
   volley purge --after 90d
@@ -34,19 +33,19 @@ Examples:
   volley purge --recipient +6581234510 --yes
   volley purge --compact")]
 pub(super) struct Args {
-    /// Campaigns that settled longer ago than this, such as 90d. Else as [retention] says.
+    /// Campaigns that settled longer ago than this, such as 90d; 4d or more. Default: [retention] after.
     #[arg(long, value_name = "TIME")]
     after: Option<Span>,
     /// Erase this recipient from every audience and campaign instead.
-    #[arg(long, value_name = "NUMBER", conflicts_with = "after")]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "after", value_parser = international)]
     recipient: Option<Msisdn>,
-    /// Do it: what is removed is gone for good.
+    /// Remove it, for good. Without this the command only shows what it would remove.
     #[arg(long)]
     yes: bool,
-    /// Afterwards write the database anew, without what was removed. No server may run.
+    /// Afterwards rewrite the database file without the removed rows. No server may run.
     #[arg(long)]
     compact: bool,
-    /// One object: campaigns, audiences, messages, done.
+    /// One object: campaigns, audiences, messages, done; with --recipient campaigns, messages, rows, open, done.
     #[arg(long)]
     json: bool,
 }
@@ -59,11 +58,22 @@ struct Shown {
     done: bool,
 }
 
+#[derive(Serialize)]
+struct ErasureShown {
+    campaigns: Vec<String>,
+    messages: usize,
+    /// Of audiences.
+    rows: usize,
+    /// Campaigns in which a message has no outcome yet.
+    open: Vec<String>,
+    done: bool,
+}
+
 pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
     let store = ground.existing_store().await?;
     let store = store.as_ref();
     match (&args.recipient, args.after.or(ground.config.retention)) {
-        (Some(person), _) => erase(store, *person, &args).await?,
+        (Some(recipient), _) => erase(store, *recipient, &args).await?,
         (None, Some(after)) if after < SHORTEST_RETENTION => {
             let advice = format!(
                 "--after {after} is too short: what is purged is gone for good; say {SHORTEST_RETENTION} or more"
@@ -135,36 +145,58 @@ fn lines(overdue: &Overdue, before: Timestamp, paint: Paint) -> Vec<String> {
     lines
 }
 
-async fn erase(store: &dyn Store, person: Msisdn, args: &Args) -> anyhow::Result<()> {
-    if !args.yes {
-        let found = campaign::messages_to(store, person).await?;
-        let messages: usize = found.iter().map(|(_, messages)| messages.len()).sum();
-        out::talk(format_args!(
-            "{person} has {} in {}. Nothing was removed. With --yes it is, for good.",
-            of(messages as i128, "message", "messages"),
-            of(found.len() as i128, "campaign", "campaigns")
-        ));
-        return Ok(());
-    }
-    match campaign::erase(store, person).await? {
-        Erased::Done { messages, places } => out::talk(format_args!(
-            "Erased: {} and {} of audiences. If they opted out, that stays.",
-            of(messages as i128, "message", "messages"),
-            of(places as i128, "row", "rows")
-        )),
-        Erased::Open(campaigns) if campaigns.is_empty() => {
-            bail!("nothing was erased: a campaign to one of their audiences is being launched; try again once it is")
+async fn erase(store: &dyn Store, recipient: Msisdn, args: &Args) -> anyhow::Result<()> {
+    let erasure = Erasure::of(store, recipient).await?;
+    let open: Vec<String> = erasure.open().into_iter().map(name_of).collect();
+    if args.yes {
+        if !open.is_empty() {
+            bail!("nothing was erased: {}", unfinished(recipient, &open));
         }
-        Erased::Open(campaigns) => {
-            let names: Vec<String> = campaigns.iter().map(name_of).collect();
-            bail!(
-                "nothing was erased: messages to {person} have no outcome yet, of {}. Opt them out (`volley opt-out add \
-                 {person}`) or cancel, and try again once these have ended",
-                names.join(", ")
-            );
+        if !erasure.carry_out(store).await? {
+            bail!("nothing was erased: another message to {recipient} was launched meanwhile; try again");
         }
     }
+    if args.json {
+        return Ok(out::json(&ErasureShown {
+            messages: erasure.messages(),
+            campaigns: erasure.found.iter().map(|(batch, _)| name_of(batch)).collect(),
+            rows: erasure.rows.len(),
+            open,
+            done: args.yes,
+        })?);
+    }
+    let messages = of(erasure.messages() as i128, "message", "messages");
+    let campaigns = of(erasure.found.len() as i128, "campaign", "campaigns");
+    let rows = of(erasure.rows.len() as i128, "row", "rows");
+    out::talk(match (args.yes, open.is_empty()) {
+        (true, _) => format!("Erased {messages} and {rows} of audiences. An opt-out stays."),
+        (false, true) => format!(
+            "{recipient} has {messages} in {campaigns} and {rows} in audiences. Nothing was erased: add --yes to erase \
+             them for good."
+        ),
+        (false, false) => format!(
+            "{recipient} has {messages} in {campaigns} and {rows} in audiences. They cannot be erased yet: {}.",
+            unfinished(recipient, &open)
+        ),
+    });
     Ok(())
+}
+
+/// Why a recipient cannot be erased now, and what to do.
+fn unfinished(recipient: Msisdn, open: &[String]) -> String {
+    format!(
+        "messages to {recipient} have no outcome yet in {}; opt the recipient out (`volley opt-out add {recipient}`) or \
+         cancel, and try again once these messages have ended",
+        open.join(", ")
+    )
+}
+
+/// A number with its country code. Digits alone are refused: a national number would be taken for one of another country.
+fn international(text: &str) -> Result<Msisdn, String> {
+    if !text.trim_start().starts_with('+') {
+        return Err("write the number with + and its country code, such as +6581234510".to_owned());
+    }
+    text.parse().map_err(|error: InvalidMsisdn| error.to_string())
 }
 
 async fn compact(store: &dyn Store, ground: &Ground) -> anyhow::Result<()> {

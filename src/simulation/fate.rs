@@ -212,7 +212,7 @@ through! {
         writes begin_purge(batch: BatchId, now: Timestamp) -> bool;
         changes purge_piece(batch: BatchId) -> u32;
         writes forget_texts(before: Timestamp) -> ();
-        changes erase(person: Msisdn, places: Vec<(AudienceId, u32)>, messages: Vec<MessageKey>, known: Vec<BatchId>) -> bool;
+        changes erase(person: Msisdn, places: Vec<(AudienceId, u32)>, messages: Vec<MessageKey>, known: Vec<(BatchId, u32)>) -> bool;
         writes compact() -> ();
     }
 }

@@ -14,14 +14,16 @@ pub trait Retention: Send + Sync + std::fmt::Debug {
     /// Forgets, in pieces, what was written before then and is on no message.
     async fn forget_texts(&self, before: Timestamp) -> Result<()>;
     /// Erases somebody: the number and everything that would lead to them, in these places of audiences, in these
-    /// messages, and in all that they wrote. That they opted out stays. Nothing happens, and that is returned, where one of
-    /// the messages has no outcome, or where a campaign that is not `known` uses one of the audiences.
+    /// messages, and in all that they wrote. That they opted out stays.
+    ///
+    /// Changes nothing and returns `false` if one of the messages has no outcome, if a batch that is not `known` uses one of
+    /// the audiences, or if the recipient has joined an open batch since it had the known number of messages.
     async fn erase(
         &self,
         person: Msisdn,
         places: Vec<(AudienceId, u32)>,
         messages: Vec<MessageKey>,
-        known: Vec<BatchId>,
+        known: Vec<(BatchId, u32)>,
     ) -> Result<bool>;
     /// Writes the database anew without what was removed. Nobody else may use it meanwhile.
     async fn compact(&self) -> Result<()>;

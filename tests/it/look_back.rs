@@ -225,13 +225,19 @@ async fn what_is_purged_leaves_its_report_and_nothing_that_leads_to_anybody() {
     assert!(purge(&[]).ended(2).stderr.contains("volley purge --after 90d"));
     assert!(purge(&["--after", "90d"]).ended(0).stdout.starts_with("No campaign that settled before"));
     // A message to them has no outcome yet.
+    let told = purge(&["--recipient", "+6591000007"]).ended(0).stderr;
+    assert!(told.contains("1 row in audiences. They cannot be erased yet"), "{told}");
     let open = purge(&["--recipient", "+6591000007", "--yes"]).ended(1);
     assert!(open.stderr.contains("have no outcome yet") && open.stderr.contains(NAME), "{}", open.stderr);
 
     let found = objects(run(at, &["message", "list", "--to", "+6591000000", "--json"]));
     assert_eq!((found.len(), &found[0]["campaign"]), (1, &json!(NAME)));
+    let told = purge(&["--recipient", "+6591000000", "--json"]).ended(0).json();
+    let expected = json!({"campaigns": [NAME], "messages": 1, "rows": 1, "open": [], "done": false});
+    assert_eq!(told, expected);
+    assert!(purge(&["--recipient", "91000000"]).ended(2).stderr.contains("country code"));
     let erased = purge(&["--recipient", "+6591000000", "--yes"]).ended(0);
-    assert!(erased.stderr.contains("Erased: 1 message and 1 row"), "{}", erased.stderr);
+    assert!(erased.stderr.contains("Erased 1 message and 1 row"), "{}", erased.stderr);
     assert_eq!(run(at, &["message", "list", "--to", "+6591000000"]).ended(0).stdout, "");
     let audit = run(at, &["audit", NAME, "--json"]).json();
     let refuted: Vec<_> = audit["claims"].as_array().unwrap().iter().filter(|claim| claim["refuted"] != 0).collect();

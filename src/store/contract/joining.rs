@@ -14,6 +14,7 @@ for_every_store!(
     recipients_who_joined_are_found_by_number_and_by_their_own_id,
     a_batch_that_a_clock_opened_later_than_now_is_not_joined,
     a_batch_that_was_launched_is_never_joined,
+    a_recipient_who_has_joined_meanwhile_is_not_erased,
 );
 
 impl Desk {
@@ -150,4 +151,15 @@ async fn a_batch_that_was_launched_is_never_joined(desk: Desk) {
     let launched = desk.batch_of(2).await;
     assert_eq!(desk.batch(launched).await.unwrap().unwrap().open_until, None);
     assert_ne!(desk.joined(2..3).await.batch, launched);
+}
+
+/// Nothing else is known of a batch that opened after the look.
+async fn a_recipient_who_has_joined_meanwhile_is_not_erased(desk: Desk) {
+    let joined = desk.joined(0..3).await;
+    for (known, is_erased) in [(3, true), (2, false), (0, false)] {
+        let erased = desk.erase(person(2), Vec::new(), Vec::new(), vec![(joined.batch, known)]).await.unwrap();
+        assert_eq!(erased, is_erased, "{known} known");
+    }
+    assert!(!desk.erase(person(2), Vec::new(), Vec::new(), Vec::new()).await.unwrap());
+    assert!(desk.erase(person(3), Vec::new(), Vec::new(), Vec::new()).await.unwrap(), "who has not joined");
 }

@@ -129,7 +129,7 @@ async fn whoever_is_erased_is_nowhere_but_among_the_opt_outs(desk: Desk) {
     let others = desk.erase(person(4), vec![(audience, 4)], Vec::new(), Vec::new()).await.unwrap();
     assert!(!others, "a campaign that nobody has looked at may have a message to them");
     let (place, key) = ((audience, 4), MessageKey { batch, n: 4 });
-    assert!(desk.erase(person(4), vec![place], vec![key], vec![batch]).await.unwrap());
+    assert!(desk.erase(person(4), vec![place], vec![key], vec![(batch, 0)]).await.unwrap());
     for whom in [Whom::Number(person(4)), Whom::ClientId("theirs-4".to_owned())] {
         assert_eq!(desk.places_of(whom, None).await.unwrap(), []);
     }
@@ -153,7 +153,7 @@ async fn whoever_is_erased_is_nowhere_but_among_the_opt_outs(desk: Desk) {
 async fn nobody_is_erased_while_a_message_to_them_has_no_outcome(desk: Desk) {
     let batch = desk.batch_of(2).await;
     let key = MessageKey { batch, n: 1 };
-    assert!(!desk.erase(person(1), Vec::new(), vec![key], vec![batch]).await.unwrap());
+    assert!(!desk.erase(person(1), Vec::new(), vec![key], vec![(batch, 0)]).await.unwrap());
     assert_eq!(desk.one(batch, 1).await.msisdn, person(1));
 }
 

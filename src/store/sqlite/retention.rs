@@ -50,20 +50,34 @@ pub(super) async fn forget_texts(connection: &mut SqliteConnection, before: Time
     Ok(gone.bind(before.millis()).bind(PIECE).execute(connection).await?.rows_affected())
 }
 
+/// A batch that is not known and uses one of these audiences.
+const OTHER_USE: &str = "SELECT 1 FROM batch, json_each(batch.audience_ids) used WHERE touched_at >= 0
+     AND used.value IN (SELECT value FROM json_each(?1))
+     AND batch.id NOT IN (SELECT value ->> 0 FROM json_each(?2)) LIMIT 1";
+
+/// A message to the number that has joined an open batch since it was known. Only the recipients since then are read.
+pub(super) const JOINED_SINCE: &str = "WITH known AS MATERIALIZED
+         (SELECT value ->> 0 AS batch, value ->> 1 AS messages FROM json_each(?2))
+     SELECT 1 FROM batch b LEFT JOIN known k ON k.batch = b.id
+     CROSS JOIN recipient r ON r.audience = b.audience_ids ->> 0 AND r.n >= coalesce(k.messages, 0)
+     WHERE b.open_until IS NOT NULL AND r.msisdn = ?1 LIMIT 1";
+
 pub(super) async fn erase(
     connection: &mut SqliteConnection,
     person: Msisdn,
     places: Vec<(AudienceId, u32)>,
     messages: Vec<MessageKey>,
-    known: Vec<BatchId>,
+    known: Vec<(BatchId, u32)>,
 ) -> Work<bool> {
     let audiences: BTreeSet<u32> = places.iter().map(|(audience, _)| audience.0).collect();
-    let known: Vec<u32> = known.iter().map(|batch| batch.0).collect();
-    let other = "SELECT 1 FROM batch, json_each(batch.audience_ids) used WHERE touched_at >= 0
-         AND used.value IN (SELECT value FROM json_each(?1)) AND batch.id NOT IN (SELECT value FROM json_each(?2)) LIMIT 1";
-    let other = sqlx::query(other).bind(json_of(&audiences, "audience.id")?).bind(json_of(&known, "batch.id")?);
-    if other.fetch_optional(&mut *connection).await?.is_some() {
-        return Ok(false);
+    let known: Vec<(u32, u32)> = known.iter().map(|(batch, messages)| (batch.0, *messages)).collect();
+    let (audience_ids, known) = (json_of(&audiences, "audience.id")?, json_of(&known, "batch.id")?);
+    let other = sqlx::query(OTHER_USE).bind(&audience_ids).bind(&known);
+    let joined = sqlx::query(JOINED_SINCE).bind(number(person)).bind(&known);
+    for query in [other, joined] {
+        if query.fetch_optional(&mut *connection).await?.is_some() {
+            return Ok(false);
+        }
     }
     let keys: Vec<(u32, u32)> = messages.iter().map(|key| (key.batch.0, key.n)).collect();
     let keys = json_of(&keys, "message")?;

@@ -26,7 +26,7 @@ impl Retention for Sqlite {
         person: Msisdn,
         places: Vec<(AudienceId, u32)>,
         messages: Vec<MessageKey>,
-        known: Vec<BatchId>,
+        known: Vec<(BatchId, u32)>,
     ) -> Result<bool> {
         self.write("erase somebody", move |c| Box::pin(retention::erase(c, person, places, messages, known))).await
     }
