@@ -217,7 +217,7 @@ impl Report {
                 step.spent = Some(spent);
             }
         }
-        if plan.as_ref().is_none_or(|plan| !plan.is_again) {
+        if batch.open_until.is_none() && plan.as_ref().is_none_or(|plan| !plan.is_again) {
             let parts = store.parts_of(batch.id).await?;
             // Audiences that have been purged say no more who was left out.
             if parts.len() == batch.audience_ids.len() {
@@ -250,7 +250,8 @@ impl Report {
             id: public_id(batch),
             name: name(batch),
             state: batch.state,
-            audience: i64::from(batch.messages),
+            // Messages join an open batch between two reads; the counters are one read.
+            audience: if batch.open_until.is_some() { tallies.messages() } else { i64::from(batch.messages) },
             open: counts.queued + counts.sending + counts.awaiting,
             outcomes: Outcomes(outcomes),
             left_out: BTreeMap::new(),

@@ -131,6 +131,12 @@ impl Tallies {
         Count::OUTCOMES.iter().map(|(count, _)| self.total(*count)).sum()
     }
 
+    /// All messages.
+    pub fn messages(&self) -> i64 {
+        let open = [Count::Queued, Count::Sending, Count::AwaitingOpen, Count::AwaitingLast];
+        open.into_iter().map(|count| self.total(count)).sum::<i64>() + self.done()
+    }
+
     /// Deadlines of a step that were waived, and about which the provider can be asked.
     pub fn to_ask(&self, step: StepIndex) -> i64 {
         self.get(step, Count::Waived) - self.get(step, Count::WaivedUnknown)

@@ -1,6 +1,7 @@
 //! Single messages join a batch for an hour, which then comes to its end like any other.
 
 use super::small::{World, recipient};
+use crate::campaign::Report;
 use crate::clock::Clock;
 use crate::domain::{BatchId, BatchState, Channel, Country, Fields, Plan, Recipient, Span, Step};
 
@@ -45,7 +46,11 @@ async fn a_batch_stays_open_for_an_hour_and_is_finished_once_it_is_closed_and_al
     world.node.claim(1, false).await.unwrap();
     world.send().await;
     assert_eq!(world.sent().last(), Some(&(batch, 2)));
-    world.idles(600).await;
+    world.idles(599).await;
+    world.node.keep_house().await.unwrap();
+    assert_eq!(world.state_of(batch).await, BatchState::Running);
+    // Nothing has moved since: the close alone makes it worth a look.
+    world.clock.advance(Span::from_secs(7));
     world.node.keep_house().await.unwrap();
     world.node.watch().await;
     assert_eq!(world.state_of(batch).await, BatchState::Finished);
@@ -53,6 +58,8 @@ async fn a_batch_stays_open_for_an_hour_and_is_finished_once_it_is_closed_and_al
     assert!(next != batch && first == 0);
     world.send().await;
     assert_eq!(world.sent().last(), Some(&(next, 0)));
+    let report = Report::read(world.store.as_ref(), &world.store.batch(batch).await.unwrap().unwrap()).await.unwrap();
+    assert_eq!((report.audience, report.open, report.left_out.len()), (3, 3, 0));
 }
 
 #[tokio::test]
@@ -62,7 +69,7 @@ async fn what_joined_just_before_the_close_keeps_the_batch_running_until_it_has_
     world.send().await;
     world.idles(3_598).await;
     assert_eq!(world.joins(1..2).await, (batch, 1));
-    world.clock.advance(Span::from_secs(2));
+    world.clock.advance(Span::from_secs(7));
     world.node.keep_house().await.unwrap();
     assert_eq!(world.state_of(batch).await, BatchState::Running);
     world.send().await;

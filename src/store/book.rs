@@ -13,11 +13,14 @@ use super::refusals::Refusals;
 use super::{Batch, Case, Change, Marked, Recall, Result, StepHold, Store, ToldBy};
 use crate::domain::{
     AttemptId, BatchId, BatchState, Channel, Country, Hours, LaneId, Loaded, Member, MessageKey, Msisdn, Plan, Pool,
-    Present, Queue, State, StepIndex, Tag, Timestamp,
+    Present, Queue, Span, State, StepIndex, Tag, Timestamp,
 };
 use crate::engine::{Event, Ruling, Standing};
 use crate::planner::Timing;
 use crate::store::{Attempt, Verdict};
+
+/// Longest time between the moment at which a join reads its clock and its commit.
+const JOIN_TAKES: Span = Span::from_secs(5);
 
 /// One batch in play.
 #[derive(Debug)]
@@ -74,9 +77,10 @@ impl Entry {
         message.first_left.is_none() && self.course.ends_at.load(Ordering::Acquire) <= now.millis()
     }
 
-    /// Whether messages can still join it, so that it is not finished although nothing is left to hand over.
+    /// Whether messages can still join it, so that it is not finished although all its messages were submitted. A join that
+    /// began before the close may commit a moment after it.
     pub fn is_open(&self, now: Timestamp) -> bool {
-        self.open_until.is_some_and(|until| now < until)
+        self.open_until.is_some_and(|until| now < until + JOIN_TAKES)
     }
 
     /// Whether nothing of it may leave ever again.
