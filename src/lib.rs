@@ -15,7 +15,7 @@ pub mod config;
 // The fallback machine: no clock, no I/O, no async.
 pub mod engine;
 
-// Who leaves next, and why.
+// Which queued messages a claim sends, and why.
 pub mod planner;
 
 // File to recipients: sniff, decode, read, validate, deduplicate, count, reject.

@@ -10,7 +10,9 @@ use super::lane::Lane;
 use super::turnstile::Turnstile;
 use crate::domain::{BatchId, BatchState, Causes, OnTierSpent, Queue, Span, Timestamp, Told, grouped};
 use crate::engine::Event;
-use crate::planner::{Capped, Chosen, FallbackQueue, Move, MoveReason, Order, Pass, Reached, Ready, Rest, Slots};
+use crate::planner::{
+    Capped, Chosen, ImpatientQueue, Order, Pass, Reached, Ready, Referral, ReferralReason, Rest, Slots,
+};
 use crate::store::{
     Claim, Claimed, ClaimedSet, Entry, Error, Hush, Result, StepHeldBy, StepHold, Store, TierUse, Verdict,
 };
@@ -34,11 +36,11 @@ pub(super) struct Claimer {
 pub(super) type InPlay = HashMap<BatchId, Arc<Entry>>;
 
 /// The queues of steps that fall back while the tier is exhausted.
-fn fallback_queues(queues: &[Queue], in_play: &InPlay) -> Vec<FallbackQueue> {
+fn impatient_queues(queues: &[Queue], in_play: &InPlay) -> Vec<ImpatientQueue> {
     let falls_back = |queue: &Queue| {
         let plan = &in_play.get(&queue.batch)?.plan;
         let falls_back = plan.step(queue.step)?.on_tier_spent == OnTierSpent::FallBack;
-        falls_back.then_some(FallbackQueue { queue: *queue, steps: plan.steps.len() })
+        falls_back.then_some(ImpatientQueue { queue: *queue, steps: plan.steps.len() })
     };
     queues.iter().filter_map(falls_back).collect()
 }
@@ -101,12 +103,16 @@ impl Claimer {
         if lane.room() < wanted || self.turnstile.waiting() > wanted {
             return Ok(Next::At(Timestamp::MAX));
         }
+        // In this order: a batch that comes into play before its queue is marked ready is then known.
+        let ready = lane.queues.take_ready(now);
         let in_play: InPlay = lane.book.in_play().into_iter().map(|entry| (entry.id, entry)).collect();
-        let queues = self.ready(&in_play, now);
+        let queues = self.choose(ready, &in_play, now);
         if queues.is_empty() {
             return Ok(Next::At(lane.queues.next_look().unwrap_or(Timestamp::MAX)));
         }
         let hush = lane.book.latest_hush();
+        // Asked before the claim too: another claim that held slots meanwhile may give them back.
+        let free = self.next_free_slot(now);
         let set = match self.claim(&queues, &in_play, wanted, now).await {
             Ok(set) => {
                 self.told.ends();
@@ -122,19 +128,38 @@ impl Claimer {
                 return Err(error);
             }
         };
-        self.rest(&set, now);
-        if let Some(last) = set.messages.last() {
-            self.order().has_served(last.message.key.batch);
-        }
+        self.rest(&set, now, free);
         lane.claimed(u32::try_from(set.messages.len()).unwrap_or(u32::MAX));
         self.turnstile.fill(jobs_of(set.messages, &in_play, hush)?);
-        self.moves(&set.moves, &in_play, now).await?;
-        for (_, rest) in &set.rests {
-            if let Rest::Capped(capped @ Capped { is_final: true, .. }) = rest {
-                self.stop(capped, &in_play, now).await?;
+        let decided = self.decide(&set.referred, &set.rests, &in_play, now).await;
+        if decided.is_err() {
+            // Messages that were to be referred are still due, and a limit is still reached: the next claim finds them.
+            for queue in queues {
+                lane.queues.put_back(queue, now);
             }
         }
-        Ok(Next::Now)
+        decided.map(|()| Next::Now)
+    }
+
+    /// Stops what has reached its limit for good, and asks the engine about the messages that were referred to it.
+    async fn decide(
+        &self,
+        referred: &[Referral],
+        rests: &[(Queue, Rest)],
+        in_play: &InPlay,
+        now: Timestamp,
+    ) -> Result<()> {
+        for (_, rest) in rests {
+            if let Rest::Capped(capped @ Capped { is_final: true, .. }) = rest {
+                self.stop(capped, in_play, now).await?;
+            }
+        }
+        self.refer(referred, in_play, now).await
+    }
+
+    /// When the next slot of the tier may come free, if it is limited.
+    fn next_free_slot(&self, now: Timestamp) -> Option<Timestamp> {
+        self.lane.tier.as_ref().and_then(|(_, window)| window.next_free(now))
     }
 
     /// Claims up to `limit` messages from these queues, by the rules of their steps.
@@ -146,7 +171,7 @@ impl Claimer {
             portfolio: String::clone(portfolio),
             slots: Slots {
                 free: reservation.places(),
-                fallbacks: if reservation.is_last() { fallback_queues(queues, in_play) } else { Vec::new() },
+                impatient: if reservation.is_last() { impatient_queues(queues, in_play) } else { Vec::new() },
             },
             since: reservation.since(),
             sender: lane.sender(),
@@ -164,16 +189,16 @@ impl Claimer {
         Ok(set)
     }
 
-    /// Puts each queue back until it is worth a look again.
-    fn rest(&self, set: &ClaimedSet, now: Timestamp) {
+    /// Puts each queue back until it is worth a look again. `free` is when a slot could come free before the claim.
+    fn rest(&self, set: &ClaimedSet, now: Timestamp, free: Option<Timestamp>) {
         let lane = &self.lane;
-        for Move { message, reason } in &set.moves {
-            if let MoveReason::Closed { until } = reason {
+        for Referral { message, reason } in &set.referred {
+            if let ReferralReason::Closed { until } = reason {
                 let queue = Queue { batch: message.key.batch, step: message.present.step, lane: message.lane };
                 lane.queues.put_back(queue, *until);
             }
         }
-        let free = lane.tier.as_ref().and_then(|(_, window)| window.next_free(now));
+        let free = free.into_iter().chain(self.next_free_slot(now)).min();
         // The claim may have waited for its turn.
         let over = lane.clock.now();
         for (queue, rest) in &set.rests {
@@ -183,21 +208,21 @@ impl Claimer {
         }
     }
 
-    /// Asks the engine about messages that were due and not claimed. They are still queued: a crash loses none, and the
+    /// Asks the engine about due messages that the claim did not take. They are still queued: a crash loses none, and the
     /// version of each row settles a race.
-    async fn moves(&self, moves: &[Move], in_play: &InPlay, now: Timestamp) -> Result<()> {
-        let decide = |Move { message, reason }: &Move| {
+    async fn refer(&self, referred: &[Referral], in_play: &InPlay, now: Timestamp) -> Result<()> {
+        let decide = |Referral { message, reason }: &Referral| {
             let entry = in_play.get(&message.key.batch)?;
             let (event, fact) = match *reason {
-                MoveReason::Closed { until } => (Event::PutOff { until }, None),
-                MoveReason::TierSpent => {
+                ReferralReason::Closed { until } => (Event::PutOff { until }, None),
+                ReferralReason::TierSpent => {
                     let fact = entry.could_not_leave(message, Verdict::TierSpent, now);
                     (Event::TierSpent { step: message.present.step }, fact)
                 }
             };
             Some(entry.decide(message, event, now)?.told_by(fact))
         };
-        let changes: Vec<_> = moves.iter().filter_map(decide).collect();
+        let changes: Vec<_> = referred.iter().filter_map(decide).collect();
         if !changes.is_empty() {
             self.store.record(changes).await?;
         }
@@ -232,14 +257,14 @@ impl Claimer {
         Ok(())
     }
 
-    /// The queues to claim from, of those that are worth a look; the others have their turn later.
-    fn ready(&self, in_play: &InPlay, now: Timestamp) -> Vec<Queue> {
+    /// The queues to claim from, of those that are worth a look; the others are put back.
+    fn choose(&self, ready: Vec<Queue>, in_play: &InPlay, now: Timestamp) -> Vec<Queue> {
         let known = |queue: Queue| {
             let entry = in_play.get(&queue.batch)?;
-            let may_leave = self.lane.serves(entry, &queue, now);
-            Some(Ready { queue, is_campaign: entry.name.is_some(), may_leave, hours: entry.timing(queue.step) })
+            let may_send = self.lane.serves(entry, &queue, now);
+            Some(Ready { queue, is_campaign: entry.name.is_some(), may_send, hours: entry.timing(queue.step) })
         };
-        let ready = self.lane.queues.take_ready(now).into_iter().filter_map(known).collect();
+        let ready = ready.into_iter().filter_map(known).collect();
         let Chosen { queues, later } = self.order().choose(ready, now);
         for (queue, at) in later {
             self.lane.queues.put_back(queue, at);

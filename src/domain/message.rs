@@ -369,8 +369,8 @@ impl Present {
         }
     }
 
-    /// Its place in its queue, where it waits in one.
-    pub const fn turn(&self) -> Option<Timestamp> {
+    /// The earliest time at which it may be claimed, which is also its position in its queue; `None` unless it is queued.
+    pub const fn not_before(&self) -> Option<Timestamp> {
         match self.state {
             State::Queued { not_before, .. } => Some(not_before),
             State::Sending { .. } | State::Awaiting { .. } | State::Done { .. } => None,

@@ -1,11 +1,11 @@
-//! Send hours: which messages may not leave now, and when they may.
+//! Send hours: which messages cannot be sent now, and when they can.
 
 use std::collections::HashMap;
 
 use crate::domain::{Country, Hours, Loaded, Span, Timestamp};
 
-/// A message without any send hours in the days that are searched is looked at again after this; its campaign may end before.
-const NEVER: Span = Span::from_secs(30 * 86_400);
+/// Recheck interval of a message whose send hours open on none of the days that are searched. Its campaign may end before.
+const RECHECK_WITHOUT_HOURS: Span = Span::from_secs(30 * 86_400);
 
 /// The send hours of a queue's messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,19 +15,21 @@ pub struct Timing {
     pub launched: Timestamp,
 }
 
-/// When the first messages to each country could leave, for the countries that were asked for.
+/// When the first messages to each country could be sent, for the countries that were asked for.
 #[derive(Debug, Default)]
 pub(super) struct FirstOf(HashMap<Country, Option<Timestamp>>);
 
 impl Timing {
-    /// When a message may leave that may not leave now; nothing if it may.
-    pub(super) fn put_off(&self, message: &Loaded, now: Timestamp, first_of: &mut FirstOf) -> Option<Timestamp> {
+    /// When the message's send hours open; `None` if they are open now.
+    ///
+    /// If the campaign starts at a local time, a message keeps its distance from the first message to its country.
+    pub(super) fn closed_until(&self, message: &Loaded, now: Timestamp, first_of: &mut FirstOf) -> Option<Timestamp> {
         let zone = message.zone();
         if self.hours.are_open(now, zone) {
             return None;
         }
         let first = || Some(self.hours.since_in(message.country)?.max(self.launched));
         let first = *first_of.0.entry(message.country).or_insert_with(first);
-        Some(self.hours.put_off(message.present.turn()?, first, now, zone).unwrap_or(now + NEVER))
+        Some(self.hours.put_off(message.present.not_before()?, first, now, zone).unwrap_or(now + RECHECK_WITHOUT_HOURS))
     }
 }

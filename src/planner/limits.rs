@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Candidate;
 use crate::domain::{BatchId, Count, Limits, Money, Queue, StepIndex, Tallies};
 
-/// What a message costs. Asked in the claim, so that what is spent is counted before anything leaves.
+/// What a message costs. Asked in the claim, so that its cost is counted before it is sent.
 pub trait Price: Debug + Send + Sync {
     fn of(&self, candidate: &Candidate) -> Money;
 }
@@ -29,7 +29,7 @@ pub struct Capped {
     pub by: Reached,
     /// Whether it is a limit of the whole batch.
     pub is_whole: bool,
-    /// Whether that is final: no message is in flight whose failure would leave room.
+    /// Whether that is final: no message is in flight whose failure would make room.
     pub is_final: bool,
 }
 
@@ -53,22 +53,22 @@ type Whose = (BatchId, Option<StepIndex>);
 #[derive(Debug, Default)]
 pub(super) struct Spending {
     used: HashMap<BatchId, Used>,
-    /// Messages that leave with this claim.
-    leaving: HashMap<Whose, u64>,
+    /// Messages that this claim takes.
+    taken: HashMap<Whose, u64>,
 }
 
 impl Spending {
-    pub(super) fn knows(&mut self, batch: BatchId, used: Used) {
+    pub(super) fn set_used(&mut self, batch: BatchId, used: Used) {
         self.used.insert(batch, used);
     }
 
-    /// How many messages may still leave a queue, or the limit that is reached.
+    /// How many messages of a queue the claim may still take, or the limit that is reached.
     pub(super) fn room(&self, queue: Queue, cap: &Cap) -> Result<usize, Capped> {
         let mut room = u64::MAX;
         for (limits, whose) in bounds(queue, cap) {
             if let Some(of) = limits.messages {
                 let handed_over = self.counted(whose, Count::HandedOver);
-                let left = of.saturating_sub(handed_over + self.on_their_way(whose));
+                let left = of.saturating_sub(handed_over + self.in_flight(whose));
                 if left == 0 {
                     return Err(self.capped(queue, whose, Reached::Messages { handed_over, of }));
                 }
@@ -84,7 +84,7 @@ impl Spending {
         Ok(usize::try_from(room).unwrap_or(usize::MAX))
     }
 
-    /// The price of a candidate, or the limit that is reached: messages of the same batch may have left since [`Spending::room`].
+    /// The price of a candidate, or the limit that is reached: the claim may have taken messages of the same batch since [`Spending::room`].
     pub(super) fn cost(&self, queue: Queue, cap: &Cap, candidate: &Candidate) -> Result<Money, Capped> {
         self.room(queue, cap)?;
         let price = cap.price.as_ref().filter(|_| !candidate.opted_out);
@@ -99,10 +99,10 @@ impl Spending {
         Ok(cost)
     }
 
-    /// Counts a message that leaves.
+    /// Counts a message that the claim takes.
     pub(super) fn pay(&mut self, queue: Queue, cost: Money) {
         for whose in [Some(queue.step), None] {
-            *self.leaving.entry((queue.batch, whose)).or_default() += 1;
+            *self.taken.entry((queue.batch, whose)).or_default() += 1;
         }
         if !cost.is_zero() {
             let spent = self.used.entry(queue.batch).or_default().spent.entry(queue.step).or_default();
@@ -110,21 +110,21 @@ impl Spending {
         }
     }
 
-    /// Whether a reached limit is final. It is not while messages that count against it leave with this claim: one that
-    /// fails leaves room.
+    /// Whether a reached limit is final. It is not while this claim takes messages that count against it: one that
+    /// fails makes room.
     pub(super) fn is_final(&self, capped: &Capped) -> bool {
         let Queue { batch, step, .. } = capped.queue;
         let whose = (batch, Some(step).filter(|_| !capped.is_whole));
-        capped.is_final && !self.leaving.contains_key(&whose)
+        capped.is_final && !self.taken.contains_key(&whose)
     }
 
     fn capped(&self, queue: Queue, whose: Whose, by: Reached) -> Capped {
-        Capped { queue, by, is_whole: whose.1.is_none(), is_final: self.on_their_way(whose) == 0 }
+        Capped { queue, by, is_whole: whose.1.is_none(), is_final: self.in_flight(whose) == 0 }
     }
 
-    /// Messages in flight, with those that leave with this claim.
-    fn on_their_way(&self, whose: Whose) -> u64 {
-        self.counted(whose, Count::Sending) + self.leaving.get(&whose).copied().unwrap_or_default()
+    /// Messages in flight, with those that this claim takes.
+    fn in_flight(&self, whose: Whose) -> u64 {
+        self.counted(whose, Count::Sending) + self.taken.get(&whose).copied().unwrap_or_default()
     }
 
     fn counted(&self, (batch, step): Whose, count: Count) -> u64 {

@@ -1,12 +1,12 @@
-//! Which queues are next: their rank, and fairness among queues of the same rank.
+//! Which queues are next: their rank, and fairness among the queues of a rank.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Timing;
-use crate::domain::{BatchId, Queue, StepIndex, Timestamp};
+use crate::domain::{Queue, StepIndex, Timestamp};
 
-/// One of so many claims is for the queues of a lower rank.
+/// One of so many claims for which several ranks are ready is for a lower one.
 const OTHERS_EACH: usize = 10;
 
 /// A queue that may hold due messages, and what is known of it before any of them is read.
@@ -15,8 +15,8 @@ pub struct Ready {
     pub queue: Queue,
     /// Whether it belongs to a campaign. Otherwise it holds single messages of API calls.
     pub is_campaign: bool,
-    /// Whether its messages may leave by this lane: it is neither paused nor held, and this lane is the one chosen for it.
-    pub may_leave: bool,
+    /// Whether this lane may send its messages: neither lane nor step is paused or held, and this lane is the one chosen for it.
+    pub may_send: bool,
     pub hours: Option<Arc<Timing>>,
 }
 
@@ -39,6 +39,8 @@ enum Rank {
     FirstStep,
 }
 
+const RANKS: usize = 3;
+
 impl Rank {
     fn of(ready: &Ready) -> Self {
         match (ready.is_campaign, ready.queue.step) {
@@ -52,47 +54,50 @@ impl Rank {
 /// The order in which the queues of a lane are served.
 #[derive(Debug, Default)]
 pub struct Order {
-    /// The batch that was served last. The others come before it.
-    served: Option<BatchId>,
+    /// The queue with which the last claim of each rank began. The next one begins with the one after it: the first queue of
+    /// a claim gets the remainder of its limit, or all of a limit of one message.
+    began_with: [Option<Queue>; RANKS],
     /// Claims for which several ranks were ready.
-    turns: usize,
+    mixed_claims: usize,
 }
 
 impl Order {
-    /// Chooses the queues to claim from. Skips a stopped queue: its release wakes the claimer. Puts a queue off whose send
-    /// hours are closed for all recipients, until they open.
+    /// Chooses the queues of the next claim.
+    ///
+    /// - Skips a queue that may not send: its release wakes the claimer.
+    /// - Postpones a queue until its send hours open, if they are closed for all recipients.
+    /// - Takes the queues of one rank; the others stay ready for the next claim (`later`, with `now`).
     pub fn choose(&mut self, ready: Vec<Ready>, now: Timestamp) -> Chosen {
         let mut chosen = Chosen::default();
         let mut open = Vec::with_capacity(ready.len());
-        for ready in ready.into_iter().filter(|ready| ready.may_leave) {
+        for ready in ready.into_iter().filter(|ready| ready.may_send) {
             match ready.hours.as_ref().and_then(|timing| timing.hours.closed_for_all(now)) {
                 Some(until) => chosen.later.push((ready.queue, until)),
                 None => open.push((Rank::of(&ready), ready.queue)),
             }
         }
         let ranks: Vec<Rank> = open.iter().map(|(rank, _)| *rank).collect::<BTreeSet<_>>().into_iter().collect();
-        let turn = self.rank_in_turn(&ranks);
+        let next = self.next_rank(&ranks);
         for (rank, queue) in open {
-            if Some(rank) == turn { chosen.queues.push(queue) } else { chosen.later.push((queue, now)) }
+            if Some(rank) == next { chosen.queues.push(queue) } else { chosen.later.push((queue, now)) }
         }
-        chosen.queues.sort_unstable();
-        let served = chosen.queues.partition_point(|queue| Some(queue.batch) <= self.served);
-        chosen.queues.rotate_left(served);
+        if let Some(began_with) = next.map(|rank| &mut self.began_with[rank as usize]) {
+            chosen.queues.sort_unstable();
+            let next = chosen.queues.partition_point(|queue| Some(*queue) <= *began_with);
+            chosen.queues.rotate_left(next);
+            *began_with = chosen.queues.first().copied();
+        }
         chosen
     }
 
-    pub const fn has_served(&mut self, batch: BatchId) {
-        self.served = Some(batch);
-    }
-
-    /// The highest rank, or with each tenth claim one of the others in turn.
-    fn rank_in_turn(&mut self, ranks: &[Rank]) -> Option<Rank> {
+    /// The highest rank, or with each tenth claim one of the others, one after the other.
+    fn next_rank(&mut self, ranks: &[Rank]) -> Option<Rank> {
         if ranks.len() < 2 {
             return ranks.first().copied();
         }
-        let turn = self.turns;
-        self.turns = turn.wrapping_add(1);
-        let of_others = turn / OTHERS_EACH % (ranks.len() - 1) + 1;
-        ranks.get(if turn % OTHERS_EACH == OTHERS_EACH - 1 { of_others } else { 0 }).copied()
+        let claim = self.mixed_claims;
+        self.mixed_claims = claim.wrapping_add(1);
+        let lower = claim / OTHERS_EACH % (ranks.len() - 1) + 1;
+        ranks.get(if claim % OTHERS_EACH == OTHERS_EACH - 1 { lower } else { 0 }).copied()
     }
 }

@@ -3,9 +3,11 @@
 use super::Capped;
 use crate::domain::{Span, Timestamp};
 
-/// Messages that come due one by one leave in small groups.
+/// Messages that come due one by one are sent in small groups.
 const GATHERING: Span = Span::from_millis(100);
-/// Time for the timers and the housekeeper to do their part.
+/// Slots that come free one by one are used in groups: a claim that finds none free reads many messages in vain.
+const SLOT_GATHERING: Span = Span::from_millis(500);
+/// Time for the timers and the housekeeper to end expired messages.
 const STUCK: Span = Span::from_secs(1);
 
 /// Why a claim took no more messages of a queue.
@@ -15,9 +17,9 @@ pub enum Rest {
     More,
     /// It has no more due messages. The next one is due then, if there is any.
     Drained { next: Option<Timestamp> },
-    /// All due messages that were read and did not leave wait for a free slot in the tier.
+    /// The claim took nothing of it: the messages that it read wait for a free slot in the tier, or have expired.
     ForSlot,
-    /// The batch does not run, or all messages at its front have expired and the timers have to end them first.
+    /// The batch is not running, or the claim read as much as it may and found only expired messages.
     Stuck,
     /// A limit is reached.
     Capped(Capped),
@@ -29,9 +31,9 @@ impl Rest {
         match self {
             Self::More => Some(now),
             Self::Drained { next } => next.map(|next| next.max(now + GATHERING)),
-            Self::ForSlot => Some(free.unwrap_or(now)),
+            Self::ForSlot => Some(free.unwrap_or(now).max(now + SLOT_GATHERING)),
             Self::Stuck => Some(now + STUCK),
-            // The step is held now, until an operator releases it.
+            // The claimer holds the step or pauses the campaign, until an operator resumes it.
             Self::Capped(Capped { is_final: true, .. }) => None,
             // A message in flight may fail and leave room.
             Self::Capped(_) => Some(now + GATHERING),

@@ -1,4 +1,4 @@
-//! One claim: which of the due messages of its queues leave.
+//! One claim: which of the due messages of its queues it takes.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use super::tier::TierCheck;
 use super::{Cap, Capped, Pass, Rest, Slots, TierStanding, Timing, Used};
 use crate::domain::{BatchId, BatchState, Fields, Loaded, Money, Present, Queue, State, StepIndex, Timestamp};
 
-/// Messages that one claim reads at most, unless its limit is higher. A full tier makes it read messages that cannot leave,
-/// and no transaction may last long because of them.
+/// What one claim may read, unless its limit is higher: each page costs its messages and [`LOOK_COST`]. Messages that it
+/// does not take must not make the transaction long.
 const READ_MAX: usize = 4_000;
-/// A queue costs as much to read as so many messages, however few are in it.
+/// A page costs as much to read as so many messages, however few are in it.
 const LOOK_COST: usize = 20;
 
 /// The queues of one claim, and the rules for them.
@@ -20,7 +20,7 @@ const LOOK_COST: usize = 20;
 pub struct Terms {
     /// In the order in which they are served.
     pub queues: Vec<Queue>,
-    /// Messages that may leave at most.
+    /// Messages that the claim may take.
     pub limit: u32,
     pub now: Timestamp,
     /// Steps with send hours.
@@ -35,7 +35,8 @@ pub struct Terms {
 #[derive(Debug, Clone, Copy)]
 pub struct Course {
     pub state: BatchState,
-    pub ends_at: Option<Timestamp>,
+    /// Latest time for a first submission (the campaign's `end`).
+    pub last_first_submission_at: Option<Timestamp>,
 }
 
 /// A page to read: so many due messages of a queue, after the message that was judged last.
@@ -55,25 +56,26 @@ pub struct Candidate {
     pub tier: TierStanding,
 }
 
-/// A message that leaves.
+/// A message that the claim takes: the store marks it `sending`. An opted-out recipient's message is taken too, without
+/// slot and cost; the worker ends it without a request.
 #[derive(Debug, Clone)]
-pub struct Leaving {
+pub struct Taken {
     pub candidate: Candidate,
     pub pass: Pass,
     pub cost: Money,
 }
 
-/// A message that does not leave and is still in its queue. The engine decides what becomes of it.
+/// A due message that the claim does not take. It stays queued, and the claimer asks the engine what to do with it.
 #[derive(Debug, Clone, Copy)]
-pub struct Move {
+pub struct Referral {
     pub message: Loaded,
-    pub reason: MoveReason,
+    pub reason: ReferralReason,
 }
 
-/// Why a message moves without leaving.
+/// Why a message is referred to the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MoveReason {
-    /// Outside its send hours, which begin then.
+pub enum ReferralReason {
+    /// Outside its send hours, which open then.
     Closed { until: Timestamp },
     /// The tier has no free slot, and the step does not wait for one.
     TierSpent,
@@ -83,23 +85,23 @@ pub enum MoveReason {
 #[derive(Debug, Default)]
 pub struct Decided {
     /// Queue by queue, in the order of each queue.
-    pub leaves: Vec<Leaving>,
-    pub moves: Vec<Move>,
+    pub taken: Vec<Taken>,
+    pub referred: Vec<Referral>,
     pub rests: Vec<(Queue, Rest)>,
 }
 
 /// The verdict on one candidate.
 enum Verdict {
-    Leaves {
+    Take {
         pass: Pass,
         cost: Money,
     },
-    Moves(MoveReason),
-    /// It has expired. The timers end it; it blocks no other message.
+    Refer(ReferralReason),
+    /// It has expired. The timers or the housekeeper end it; it blocks no other message.
     Expired,
-    /// The tier has no free slot, and the step waits for one.
+    /// The tier has no free slot, and the step waits for one. It blocks no other message: the next may need no slot.
     WaitsForSlot,
-    /// A limit is reached, for the rest of the queue too: a limit is used in the queue's order.
+    /// A limit is reached. The claim takes nothing more of this queue: a limit is used in queue order.
     Capped(Capped),
 }
 
@@ -112,14 +114,14 @@ struct Walk {
     cap: Option<Arc<Cap>>,
     /// The steps of the route, if a message without a free slot in the tier falls back.
     route_steps: Option<usize>,
-    ends_at: Option<Timestamp>,
+    last_first_submission_at: Option<Timestamp>,
     after: Option<(Timestamp, u32)>,
-    leaves: Vec<Leaving>,
-    /// Whether any message leaves or moves.
+    taken: Vec<Taken>,
+    /// Whether the claim has taken or referred any message of it.
     progresses: bool,
     /// Whether any message waits for a free slot in the tier.
     waits_for_slot: bool,
-    /// Whether the last page held messages that cannot leave. The next page is then longer.
+    /// Whether the last page held messages that the claim does not take. The next page is then longer.
     is_crowded: bool,
     rest: Option<Rest>,
 }
@@ -129,7 +131,7 @@ struct Walk {
 struct Asked {
     walk: usize,
     count: usize,
-    /// How many of its messages may leave.
+    /// How many of its messages may be taken.
     share: usize,
 }
 
@@ -141,16 +143,16 @@ struct Rules {
     spending: Spending,
 }
 
-/// Plans one claim: [`Planner::looks`], [`Planner::judge`], and again until there are no more looks.
+/// Plans one claim: [`Planner::next_looks`], [`Planner::judge`], and again until there are no more looks.
 #[derive(Debug)]
 pub struct Planner {
     rules: Rules,
-    /// How many messages may still leave, and how many may still be read.
+    /// How many messages may still be taken, and what may still be read (see [`READ_MAX`]).
     left: usize,
     reads_left: usize,
     walks: Vec<Walk>,
     asked: Vec<Asked>,
-    moves: Vec<Move>,
+    referred: Vec<Referral>,
 }
 
 impl Planner {
@@ -165,9 +167,9 @@ impl Planner {
                 first_of: FirstOf::default(),
                 cap: caps.get(&of_step).cloned(),
                 route_steps: tier.as_ref().and_then(|tier| tier.route_steps(&queue)),
-                ends_at: None,
+                last_first_submission_at: None,
                 after: None,
-                leaves: Vec::new(),
+                taken: Vec::new(),
                 progresses: false,
                 waits_for_slot: false,
                 is_crowded: false,
@@ -180,7 +182,7 @@ impl Planner {
             reads_left: left.max(READ_MAX),
             walks: queues.into_iter().map(walk).collect(),
             asked: Vec::new(),
-            moves: Vec::new(),
+            referred: Vec::new(),
             rules: Rules { now, tier, spending: Spending::default() },
         }
     }
@@ -197,20 +199,20 @@ impl Planner {
         limited.map(|walk| walk.queue.batch).collect()
     }
 
-    /// Takes what the planner needs. Only messages of a running batch leave.
+    /// Gives the planner what it needs to know. It takes only messages of running batches.
     pub fn begin(&mut self, courses: &HashMap<BatchId, Course>, used: impl IntoIterator<Item = (BatchId, Used)>) {
         for walk in &mut self.walks {
             match courses.get(&walk.queue.batch).filter(|course| course.state == BatchState::Running) {
-                Some(course) => walk.ends_at = course.ends_at,
+                Some(course) => walk.last_first_submission_at = course.last_first_submission_at,
                 None => walk.rest = Some(Rest::Stuck),
             }
         }
-        used.into_iter().for_each(|(batch, used)| self.rules.spending.knows(batch, used));
+        used.into_iter().for_each(|(batch, used)| self.rules.spending.set_used(batch, used));
     }
 
-    /// The pages to read next; none once all is decided. The queues that may hold more share the rest of the limit evenly;
-    /// the first queues get the remainder.
-    pub fn looks(&mut self) -> Vec<Look> {
+    /// Chooses the pages to read next; none once all is decided. The queues that may hold more share the rest of the limit
+    /// evenly; the first queues get the remainder.
+    pub fn next_looks(&mut self) -> Vec<Look> {
         self.asked.clear();
         let (mut left, mut reads_left) = (self.left, self.reads_left);
         let mut active = self.walks.iter().filter(|walk| walk.rest.is_none()).count();
@@ -232,7 +234,7 @@ impl Planner {
             let count = if walk.is_crowded { further.max(share) } else { share }.min(reads_left);
             share = share.min(count);
             if !walk.is_crowded {
-                // All messages of this page may turn out to be unable to leave; the others keep their share meanwhile.
+                // A crowded queue may yield nothing again, so its share stays with the others until its page is judged.
                 left -= share;
             }
             reads_left = reads_left.saturating_sub(count + LOOK_COST);
@@ -253,7 +255,7 @@ impl Planner {
             self.reads_left = self.reads_left.saturating_sub(page.len() + LOOK_COST);
             if let Some(walk) = self.walks.get_mut(asked.walk) {
                 let asked = Asked { share: asked.share.min(self.left), ..asked };
-                self.left -= walk.judge(&asked, page, &mut self.rules, &mut self.moves);
+                self.left -= walk.judge(&asked, page, &mut self.rules, &mut self.referred);
             }
         }
     }
@@ -266,7 +268,8 @@ impl Planner {
 
     /// The result. `next` says when the next message of each drained queue is due.
     pub fn end(self, next: &HashMap<Queue, Timestamp>) -> Decided {
-        let mut decided = Decided { moves: self.moves, ..Decided::default() };
+        let is_read_out = self.reads_left < LOOK_COST;
+        let mut decided = Decided { referred: self.referred, ..Decided::default() };
         for walk in self.walks {
             let rest = match walk.rest {
                 Some(Rest::Drained { .. }) => Rest::Drained { next: next.get(&walk.queue).copied() },
@@ -274,90 +277,90 @@ impl Planner {
                     Rest::Capped(Capped { is_final: self.rules.spending.is_final(&capped), ..capped })
                 }
                 Some(rest) => rest,
-                // All that were read have expired or wait for a slot; later ones may leave.
-                None if walk.after.is_some() && !walk.progresses => Rest::Stuck,
-                None => Rest::More,
+                // The others have used the limit.
+                None if walk.progresses || walk.after.is_none() || !is_read_out => Rest::More,
+                None if walk.waits_for_slot => Rest::ForSlot,
+                None => Rest::Stuck,
             };
             decided.rests.push((walk.queue, rest));
-            decided.leaves.extend(walk.leaves);
+            decided.taken.extend(walk.taken);
         }
         decided
     }
 }
 
 impl Walk {
-    /// Judges one page. Returns how many of its messages leave.
-    fn judge(&mut self, asked: &Asked, page: Vec<Candidate>, rules: &mut Rules, moves: &mut Vec<Move>) -> usize {
+    /// Judges one page. Returns how many of its messages it takes.
+    fn judge(&mut self, asked: &Asked, page: Vec<Candidate>, rules: &mut Rules, referred: &mut Vec<Referral>) -> usize {
         if asked.share == 0 && !page.is_empty() {
-            // The other queues have used the limit: the next claim begins here.
+            // The other queues have used the limit. This queue stays ready for the next claim.
             return 0;
         }
         let is_short = page.len() < asked.count;
-        let before = self.leaves.len();
+        let before = self.taken.len();
         self.is_crowded = false;
         for candidate in page {
-            let taken = self.leaves.len() - before;
+            let taken = self.taken.len() - before;
             if taken == asked.share {
                 // The rest of the page waits for the next round, or for the next claim.
                 return taken;
             }
             self.after = position(&candidate.message);
             match rules.verdict(self, &candidate) {
-                Verdict::Leaves { pass, cost } => {
-                    let leaving = Leaving { candidate, pass, cost };
-                    rules.charge(self, &leaving);
-                    self.leaves.push(leaving);
+                Verdict::Take { pass, cost } => {
+                    let taken = Taken { candidate, pass, cost };
+                    rules.charge(self, &taken);
+                    self.taken.push(taken);
                     self.progresses = true;
                 }
-                Verdict::Moves(reason) => {
-                    moves.push(Move { message: candidate.message, reason });
+                Verdict::Refer(reason) => {
+                    referred.push(Referral { message: candidate.message, reason });
                     (self.progresses, self.is_crowded) = (true, true);
                 }
                 Verdict::Expired => self.is_crowded = true,
-                Verdict::WaitsForSlot => self.waits_for_slot = true,
+                Verdict::WaitsForSlot => (self.waits_for_slot, self.is_crowded) = (true, true),
                 Verdict::Capped(capped) => {
                     self.rest = Some(Rest::Capped(capped));
-                    return self.leaves.len() - before;
+                    return self.taken.len() - before;
                 }
             }
         }
         self.rest = self.rest_after(is_short);
-        self.leaves.len() - before
+        self.taken.len() - before
     }
 
-    /// Whether the queue's turn is over after a page of which each message was judged, and how it ended. A short page is the
-    /// last of its queue.
+    /// The queue's rest after a page of which each message was judged; `None` if the next round reads on. A short page is
+    /// the last of its queue.
     ///
-    /// | messages wait for a slot | the page | the queue |
-    /// | --- | --- | --- |
-    /// | no | was short | has no more due messages |
-    /// | no | was full | is read on |
-    /// | yes | was full, and some of it expired or moved | is read on: messages after those may need no slot |
-    /// | yes | any other, and some message left or moved | is looked at again at once |
-    /// | yes | any other | rests until a slot is free: another look would be in vain |
+    /// | the page | messages wait for a slot | the claim took or referred one | rest | why |
+    /// | --- | --- | --- | --- | --- |
+    /// | full | | | `None` | later messages may be sent |
+    /// | short | no | | `Drained` | it has no more due messages |
+    /// | short | yes | yes | `More` | a slot may have come back meanwhile |
+    /// | short | yes | no | `ForSlot` | only a free slot helps |
     const fn rest_after(&self, is_short: bool) -> Option<Rest> {
-        match (self.waits_for_slot, is_short) {
-            (false, true) => Some(Rest::Drained { next: None }),
-            (false, false) => None,
-            (true, false) if self.is_crowded => None,
-            (true, _) if self.progresses => Some(Rest::More),
-            (true, _) => Some(Rest::ForSlot),
+        match (is_short, self.waits_for_slot, self.progresses) {
+            (false, _, _) => None,
+            (true, false, _) => Some(Rest::Drained { next: None }),
+            (true, true, true) => Some(Rest::More),
+            (true, true, false) => Some(Rest::ForSlot),
         }
     }
 }
 
 impl Rules {
+    /// Judges one candidate. The first of these decides: expiry, send hours, the tier, limits and budgets.
     fn verdict(&self, walk: &mut Walk, candidate: &Candidate) -> Verdict {
         let message = &candidate.message;
-        if has_expired(&message.present, walk.ends_at, self.now) {
+        if has_expired(&message.present, walk.last_first_submission_at, self.now) {
             return Verdict::Expired;
         }
         if let Some(timing) = &walk.timing
-            && let Some(until) = timing.put_off(message, self.now, &mut walk.first_of)
+            && let Some(until) = timing.closed_until(message, self.now, &mut walk.first_of)
         {
-            return Verdict::Moves(MoveReason::Closed { until });
+            return Verdict::Refer(ReferralReason::Closed { until });
         }
-        // A recipient who opted out is sent nothing and needs no slot.
+        // A recipient who opted out gets no message, so the message needs no slot.
         let pass = match &self.tier {
             Some(tier) if !candidate.opted_out => tier.pass(message.msisdn, candidate.tier),
             Some(_) | None => Some(Pass::Uncounted),
@@ -365,17 +368,17 @@ impl Rules {
         let Some(pass) = pass else {
             let following = |steps| message.present.marks.following(walk.queue.step, steps);
             let can_fall_back = walk.route_steps.and_then(following).is_some();
-            return if can_fall_back { Verdict::Moves(MoveReason::TierSpent) } else { Verdict::WaitsForSlot };
+            return if can_fall_back { Verdict::Refer(ReferralReason::TierSpent) } else { Verdict::WaitsForSlot };
         };
         match walk.cap.as_ref().map(|cap| self.spending.cost(walk.queue, cap, candidate)) {
             Some(Err(capped)) => Verdict::Capped(capped),
-            Some(Ok(cost)) => Verdict::Leaves { pass, cost },
-            None => Verdict::Leaves { pass, cost: Money::ZERO },
+            Some(Ok(cost)) => Verdict::Take { pass, cost },
+            None => Verdict::Take { pass, cost: Money::ZERO },
         }
     }
 
-    /// Counts a leaving message against its limits and the tier.
-    fn charge(&mut self, walk: &Walk, Leaving { candidate, pass, cost }: &Leaving) {
+    /// Counts a taken message against its limits and the tier.
+    fn charge(&mut self, walk: &Walk, Taken { candidate, pass, cost }: &Taken) {
         if walk.cap.is_some() {
             self.spending.pay(walk.queue, *cost);
         }
@@ -385,14 +388,14 @@ impl Rules {
     }
 }
 
-/// Whether a message has expired: its waiting time is over, or its batch ended before its first step left.
-fn has_expired(present: &Present, ends_at: Option<Timestamp>, now: Timestamp) -> bool {
+/// Whether a message has expired: its waiting time is over, or the latest time for its first submission has passed.
+fn has_expired(present: &Present, last_first_submission_at: Option<Timestamp>, now: Timestamp) -> bool {
     let is_past = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
     let gives_up = if let State::Queued { gives_up, .. } = present.state { gives_up } else { None };
-    is_past(gives_up) || present.first_left.is_none() && is_past(ends_at)
+    is_past(gives_up) || present.first_left.is_none() && is_past(last_first_submission_at)
 }
 
 /// A message's position in its queue.
 fn position(message: &Loaded) -> Option<(Timestamp, u32)> {
-    message.present.turn().map(|turn| (turn, message.key.n))
+    message.present.not_before().map(|not_before| (not_before, message.key.n))
 }

@@ -7,7 +7,7 @@ use crate::domain::{Msisdn, Queue, Timestamp};
 /// What lets a message pass the tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pass {
-    /// The tier is unlimited, or the recipient opted out and is sent nothing.
+    /// The tier is unlimited, or the recipient opted out and gets no message.
     Uncounted,
     /// The recipient wrote to the sender; the customer service window is open until then.
     Window(Timestamp),
@@ -25,9 +25,10 @@ pub enum TierStanding {
     Window(Timestamp),
 }
 
-/// A queue whose messages fall back rather than wait for a slot. A message at its last step waits all the same.
+/// A queue whose step falls back rather than wait for a slot (`on_tier_spent = "fall_back"`). A message without a later
+/// step waits all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FallbackQueue {
+pub struct ImpatientQueue {
     pub queue: Queue,
     /// The steps of the route.
     pub steps: usize,
@@ -38,8 +39,9 @@ pub struct FallbackQueue {
 pub struct Slots {
     /// For recipients who hold none yet.
     pub free: u32,
-    /// Named only while the tier is exhausted: another claim may give reserved slots back.
-    pub fallbacks: Vec<FallbackQueue>,
+    /// Empty unless this claim has the last slots of the tier. While other claims hold reservations, which may come back,
+    /// these queues wait like the others.
+    pub impatient: Vec<ImpatientQueue>,
 }
 
 /// Checks the recipients of one claim against its slots.
@@ -62,7 +64,7 @@ impl TierCheck {
     /// Whether the check needs to know which of so many recipients hold a slot. If all fit, it does not: a holder then
     /// counts twice until the claim is over. If messages fall back for want of a slot, it always does.
     pub(super) fn needs_holders(&self, recipients: usize) -> bool {
-        !self.slots.fallbacks.is_empty() || recipients > self.free()
+        !self.slots.impatient.is_empty() || recipients > self.free()
     }
 
     /// What lets a message to this recipient pass, if anything does.
@@ -74,7 +76,7 @@ impl TierCheck {
         }
     }
 
-    /// A message to this recipient leaves.
+    /// Notes that the claim takes a message to this recipient.
     pub(super) fn take_slot(&mut self, recipient: Msisdn, standing: TierStanding) {
         if standing == TierStanding::New {
             self.newcomers.insert(recipient);
@@ -83,6 +85,6 @@ impl TierCheck {
 
     /// The steps of the route, if messages of this queue fall back rather than wait for a slot.
     pub(super) fn route_steps(&self, queue: &Queue) -> Option<usize> {
-        self.slots.fallbacks.iter().find(|fallbacks| fallbacks.queue == *queue).map(|fallbacks| fallbacks.steps)
+        self.slots.impatient.iter().find(|impatient| impatient.queue == *queue).map(|impatient| impatient.steps)
     }
 }

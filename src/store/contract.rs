@@ -35,7 +35,7 @@ use crate::domain::{
     Present, Queue, Recipient, Span, State, Status, Step, StepIndex, Tag, Tallies, Timestamp, Umid,
 };
 use crate::engine::Ruling;
-use crate::planner::{Move, MoveReason, Rest};
+use crate::planner::{Referral, ReferralReason, Rest};
 
 /// Every claim about a store, once for each database that answers the contract.
 macro_rules! for_every_store {
@@ -341,16 +341,20 @@ fn ended(set: &ClaimedSet, like: Rest) -> Vec<Queue> {
 
 /// Who may not leave at this hour, and when they may.
 fn closed(set: &ClaimedSet) -> Vec<(Loaded, Timestamp)> {
-    let closed = |Move { message, reason }: &Move| match reason {
-        MoveReason::Closed { until } => Some((*message, *until)),
-        MoveReason::TierSpent => None,
+    let closed = |Referral { message, reason }: &Referral| match reason {
+        ReferralReason::Closed { until } => Some((*message, *until)),
+        ReferralReason::TierSpent => None,
     };
-    set.moves.iter().filter_map(closed).collect()
+    set.referred.iter().filter_map(closed).collect()
 }
 
 /// Who goes on to another step for want of a place.
 fn without_place(set: &ClaimedSet) -> Vec<Loaded> {
-    set.moves.iter().filter(|moved| moved.reason == MoveReason::TierSpent).map(|moved| moved.message).collect()
+    set.referred
+        .iter()
+        .filter(|referral| referral.reason == ReferralReason::TierSpent)
+        .map(|referral| referral.message)
+        .collect()
 }
 
 fn messages(set: &ClaimedSet) -> Vec<Loaded> {

@@ -8,7 +8,7 @@ use crate::domain::{
     AttemptId, AudienceId, BatchId, Channel, Fields, LaneId, Loaded, MessageKey, Money, Msisdn, Queue, Span, StepIndex,
     Timestamp, Umid,
 };
-use crate::planner::{Cap, Move, Pass, Rest, Slots, Timing};
+use crate::planner::{Cap, Pass, Referral, Rest, Slots, Timing};
 
 #[derive(Debug, Clone)]
 pub struct NewAudience {
@@ -129,7 +129,7 @@ pub struct Claimed {
     pub message: Loaded,
     pub fields: Fields,
     pub opted_out: bool,
-    /// Where the tier is limited, what lets them pass it.
+    /// What lets it pass the tier, if that is limited.
     pub pass: Pass,
     /// What was counted as spent for it.
     pub cost: Money,
@@ -139,9 +139,9 @@ pub struct Claimed {
 #[derive(Debug, Default)]
 pub struct ClaimedSet {
     pub messages: Vec<Claimed>,
-    /// Who does not leave, and about whom the engine has to decide: in their queues still.
-    pub moves: Vec<Move>,
-    /// How the turn of each queue has ended.
+    /// Messages that are still queued, and about which the engine has to decide.
+    pub referred: Vec<Referral>,
+    /// When to look at each queue again, and why.
     pub rests: Vec<(Queue, Rest)>,
 }
 

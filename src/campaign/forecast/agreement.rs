@@ -11,7 +11,7 @@ use crate::domain::{
     Tallies, Tier, Timestamp, Zone,
 };
 use crate::planner::{
-    self, Candidate, Chosen, Course, Move, MoveReason, Order, Planner, Ready, Slots, Terms, Timing, Used,
+    self, Candidate, Chosen, Course, Order, Planner, Ready, Referral, ReferralReason, Slots, Terms, Timing, Used,
 };
 
 /// Friday, 15 January 2027, 16:00 in Singapore.
@@ -175,7 +175,7 @@ impl Lane {
     /// When anything may leave again.
     fn next(&self, case: &Case, now: Timestamp) -> Timestamp {
         let slot = self.taken.front().map(|at| *at + Tier::HELD);
-        let turns = self.queued.values().flatten().filter_map(|candidate| candidate.message.present.turn());
+        let turns = self.queued.values().flatten().filter_map(|candidate| candidate.message.present.not_before());
         let opens = case.hours.open_from(now, zone());
         slot.into_iter().chain(turns).chain(opens).filter(|at| *at > now).min().unwrap_or(now + SECOND)
     }
@@ -206,11 +206,13 @@ impl Lane {
         let ready = self.queued.iter().filter(|(_, waiting)| !waiting.is_empty()).map(|(queue, _)| Ready {
             queue: *queue,
             is_campaign: true,
-            may_leave: true,
+            may_send: true,
             hours: is_ours(queue).then(|| Arc::clone(&timing)),
         });
         let Chosen { queues, .. } = self.order.choose(ready.collect(), now);
-        let Some(served) = queues.first().map(|queue| queue.batch) else { return 0 };
+        if queues.is_empty() {
+            return 0;
+        }
         let free = case.slots.map(|slots| slots - u32::try_from(self.taken.len()).unwrap());
         let of_step = (BatchId(1), StepIndex::FIRST);
         let cap = planner::Cap {
@@ -224,22 +226,23 @@ impl Lane {
             now,
             hours: HashMap::from([(of_step, timing)]),
             caps: case.max_messages.map(|_| (of_step, Arc::new(cap))).into_iter().collect(),
-            slots: free.map(|free| Slots { free, fallbacks: Vec::new() }),
+            slots: free.map(|free| Slots { free, impatient: Vec::new() }),
         });
-        let running = |batch| (batch, Course { state: BatchState::Running, ends_at: None });
+        let running = |batch| (batch, Course { state: BatchState::Running, last_first_submission_at: None });
         let courses = planner.batches().into_iter().map(running).collect();
         let mut tallies = Tallies::default();
         tallies.add(StepIndex::FIRST, Count::HandedOver, i64::try_from(self.left).unwrap());
         planner.begin(&courses, [(BatchId(1), Used { tallies, spent: BTreeMap::new() })]);
         loop {
-            let looks = planner.looks();
+            let looks = planner.next_looks();
             if looks.is_empty() {
                 break;
             }
             let page = |look: &planner::Look| {
-                let is_due = |candidate: &&Candidate| candidate.message.present.turn().is_some_and(|turn| turn <= now);
+                let is_due =
+                    |candidate: &&Candidate| candidate.message.present.not_before().is_some_and(|turn| turn <= now);
                 let behind = |candidate: &&Candidate| {
-                    let place = candidate.message.present.turn().map(|turn| (turn, candidate.message.key.n));
+                    let place = candidate.message.present.not_before().map(|turn| (turn, candidate.message.key.n));
                     look.after.is_none() || place > look.after
                 };
                 self.queued[&look.queue].iter().filter(is_due).filter(behind).take(look.count).cloned().collect()
@@ -248,13 +251,13 @@ impl Lane {
             planner.judge(pages);
         }
         let decided = planner.end(&HashMap::new());
-        for Move { message, reason } in &decided.moves {
-            let MoveReason::Closed { until } = reason else { panic!("no step falls back") };
+        for Referral { message, reason } in &decided.referred {
+            let ReferralReason::Closed { until } = reason else { panic!("no step falls back") };
             let waiting = self.queued.get_mut(&ours()).unwrap();
             let moved = waiting.iter_mut().find(|candidate| candidate.message.key == message.key).unwrap();
             moved.message.present = Present::queued(*until, None);
         }
-        let leaves: Vec<MessageKey> = decided.leaves.iter().map(|leaving| leaving.candidate.message.key).collect();
+        let leaves: Vec<MessageKey> = decided.taken.iter().map(|taken| taken.candidate.message.key).collect();
         for waiting in self.queued.values_mut() {
             waiting.retain(|candidate| !leaves.contains(&candidate.message.key));
         }
@@ -262,7 +265,6 @@ impl Lane {
         if case.slots.is_some() {
             self.taken.extend(leaves.iter().map(|_| now));
         }
-        self.order.has_served(served);
         u32::try_from(leaves.len()).unwrap()
     }
 }

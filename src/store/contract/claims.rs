@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::WishFrom;
-use crate::planner::{FallbackQueue, Slots};
+use crate::planner::{ImpatientQueue, Slots};
 use crate::store::{OptOut, Sender, TierUse};
 
 for_every_store!(
@@ -156,8 +156,8 @@ async fn a_lane_takes_from_the_queues_named_alone_and_what_it_takes_is_its_own(d
     }
     // Whoever is only looked at stays whose they were.
     let sender = Sender { sub_account: "acme".to_owned(), channel_id: None };
-    let fallbacks = vec![FallbackQueue { queue: claim.queues[0], steps: 2 }];
-    let tier = TierUse { portfolio: "acme".to_owned(), slots: Slots { free: 0, fallbacks }, since: desk.now(), sender };
+    let impatient = vec![ImpatientQueue { queue: claim.queues[0], steps: 2 }];
+    let tier = TierUse { portfolio: "acme".to_owned(), slots: Slots { free: 0, impatient }, since: desk.now(), sender };
     let kept_out = without_place(&desk.claim(Claim { lane, tier: Some(tier), ..claim.clone() }).await.unwrap());
     assert_eq!(kept_out.iter().map(|message| message.lane).collect::<Vec<_>>(), [claim.lane; 3]);
     assert_eq!(desk.claimed(batch, 10).await.messages.len(), 3);

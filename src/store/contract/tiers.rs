@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::WishFrom;
-use crate::planner::{FallbackQueue, Pass, Slots};
+use crate::planner::{ImpatientQueue, Pass, Slots};
 use crate::store::{Inbound, OptOut, Sender, TierPlace, TierUse};
 
 for_every_store!(
@@ -36,7 +36,7 @@ const DAY: Span = Span::from_secs(86_400);
 /// The portfolio "acme", in which everybody waits for a place.
 fn tier(places: u32, since: Timestamp) -> TierUse {
     let sender = Sender { sub_account: "acme".to_owned(), channel_id: None };
-    TierUse { portfolio: "acme".to_owned(), slots: Slots { free: places, fallbacks: Vec::new() }, since, sender }
+    TierUse { portfolio: "acme".to_owned(), slots: Slots { free: places, impatient: Vec::new() }, since, sender }
 }
 
 impl Desk {
@@ -160,8 +160,8 @@ async fn who_does_not_wait_for_a_place_is_named_and_stays_in_the_queue(desk: Des
     let (waits, hurries) = (desk.batch_of(5).await, desk.batch_of(5).await);
     let claim = desk.claim_of(waits, 9).await;
     let queues = vec![queue(&claim, waits, 0), queue(&claim, hurries, 0)];
-    let fallbacks = vec![FallbackQueue { queue: queues[1], steps: 2 }];
-    let tier = TierUse { slots: Slots { free: 1, fallbacks }, ..tier(1, desk.now() - DAY) };
+    let impatient = vec![ImpatientQueue { queue: queues[1], steps: 2 }];
+    let tier = TierUse { slots: Slots { free: 1, impatient }, ..tier(1, desk.now() - DAY) };
     let set = desk.claim(Claim { queues: queues.clone(), tier: Some(tier), ..claim }).await.unwrap();
     // Two hold a place, one gets the last, who then holds it in the second batch too.
     let passed: Vec<_> = messages(&set).iter().map(|message| (message.key.batch, message.key.n)).collect();
@@ -178,10 +178,10 @@ async fn who_does_not_wait_for_a_place_is_named_and_stays_in_the_queue(desk: Des
 async fn whoever_does_not_wait_goes_at_once_however_few_are_claimed(desk: Desk) {
     let batch = desk.batch_of(50).await;
     let claim = desk.claim_of(batch, 2).await;
-    let fallbacks = vec![FallbackQueue { queue: claim.queues[0], steps: 2 }];
-    let tier = TierUse { slots: Slots { free: 3, fallbacks }, ..tier(3, desk.now() - DAY) };
+    let impatient = vec![ImpatientQueue { queue: claim.queues[0], steps: 2 }];
+    let tier = TierUse { slots: Slots { free: 3, impatient }, ..tier(3, desk.now() - DAY) };
     let set = desk.claim(Claim { tier: Some(tier.clone()), ..claim.clone() }).await.unwrap();
-    assert_eq!((numbers(&messages(&set)), set.moves.len()), (vec![0, 1], 0));
+    assert_eq!((numbers(&messages(&set)), set.referred.len()), (vec![0, 1], 0));
     // The third has the last place, and for the others there is none.
     let tier = TierUse { slots: Slots { free: 1, ..tier.slots }, ..tier };
     let set = desk.claim(Claim { tier: Some(tier), ..claim }).await.unwrap();
@@ -195,10 +195,10 @@ async fn who_has_no_step_to_go_on_to_waits_for_a_place_all_the_same(desk: Desk) 
     let batch = desk.batch_of(5).await;
     let claim = desk.claim_of(batch, 9).await;
     let queue = claim.queues[0];
-    let fallbacks = vec![FallbackQueue { queue, steps: 1 }];
-    let tier = TierUse { slots: Slots { free: 0, fallbacks }, ..tier(0, desk.now() - DAY) };
+    let impatient = vec![ImpatientQueue { queue, steps: 1 }];
+    let tier = TierUse { slots: Slots { free: 0, impatient }, ..tier(0, desk.now() - DAY) };
     let set = desk.claim(Claim { tier: Some(tier), ..claim }).await.unwrap();
-    assert!(set.messages.is_empty() && set.moves.is_empty());
+    assert!(set.messages.is_empty() && set.referred.is_empty());
     assert_eq!(ended(&set, Rest::ForSlot), [queue]);
 }
 

@@ -16,7 +16,7 @@ use super::tiers;
 use crate::domain::{
     BatchId, BatchState, Fields, LaneId, Loaded, Marks, MessageKey, Present, Queue, State, StepIndex, Timestamp,
 };
-use crate::planner::{Candidate, Course, Leaving, Look, Pass, Planner, Terms, TierStanding};
+use crate::planner::{Candidate, Course, Look, Pass, Planner, Taken, Terms, TierStanding};
 use crate::store::{Claim, Claimed, ClaimedSet, Epoch, Error, TierUse};
 
 pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Work<ClaimedSet> {
@@ -30,7 +30,7 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     let used = used(connection, planner.limited()).await?;
     planner.begin(&courses, used);
     loop {
-        let looks = planner.looks();
+        let looks = planner.next_looks();
         if looks.is_empty() {
             break;
         }
@@ -44,8 +44,8 @@ pub(super) async fn claim(connection: &mut SqliteConnection, claim: Claim) -> Wo
     }
     let next = next_turns(connection, planner.drained(), now).await?;
     let decided = planner.end(&next);
-    let messages = decided.leaves.into_iter().map(|leaving| claimed(leaving, lane, now)).collect();
-    let set = ClaimedSet { messages, moves: decided.moves, rests: decided.rests };
+    let messages = decided.taken.into_iter().map(|taken| claimed(taken, lane, now)).collect();
+    let set = ClaimedSet { messages, referred: decided.referred, rests: decided.rests };
     set_off(connection, &set.messages, lane, epoch, now).await?;
     if let Some(TierUse { portfolio, .. }) = tier {
         let with_place = set.messages.iter().filter(|claimed| claimed.pass == Pass::Slot);
@@ -64,7 +64,7 @@ async fn courses(connection: &mut SqliteConnection, planner: &Planner) -> Work<H
     let rows = sqlx::query(COURSES).bind(json_of(&batches, "batch.id")?).fetch_all(connection).await?;
     let course = |row| {
         let state = word(row, "state", BatchState::from_code)?;
-        Ok((BatchId(small(row, "id")?), Course { state, ends_at: maybe_moment(row, "ends_at")? }))
+        Ok((BatchId(small(row, "id")?), Course { state, last_first_submission_at: maybe_moment(row, "ends_at")? }))
     };
     rows.iter().map(course).collect()
 }
@@ -96,7 +96,7 @@ async fn pages(connection: &mut SqliteConnection, looks: &[Look], now: Timestamp
     let page = |(look, text): (&Look, String)| {
         let mut page = text.lines().map(|line| candidate(&mut Line::of(line), look.queue)).collect::<Work<Vec<_>>>()?;
         // Nothing promises that lines are joined in the order of their rows.
-        page.sort_by_key(|candidate| (candidate.message.present.turn(), candidate.message.key.n));
+        page.sort_by_key(|candidate| (candidate.message.present.not_before(), candidate.message.key.n));
         Ok(page)
     };
     looks.iter().zip(texts).map(page).collect()
@@ -150,8 +150,8 @@ async fn next_turns(
 }
 
 /// A candidate as it stands once a lane has set it off.
-fn claimed(leaving: Leaving, lane: LaneId, now: Timestamp) -> Claimed {
-    let Leaving { candidate: Candidate { message, fields, opted_out, .. }, pass, cost } = leaving;
+fn claimed(taken: Taken, lane: LaneId, now: Timestamp) -> Claimed {
+    let Taken { candidate: Candidate { message, fields, opted_out, .. }, pass, cost } = taken;
     let state = match message.present.state {
         State::Queued { not_before, gives_up } => State::Sending { intent: now, not_before, gives_up },
         other => other,

@@ -116,7 +116,7 @@ pub(super) async fn queued_since(
     let query =
         sqlx::query(QUEUED_SINCE).bind(queue.lane.0).bind(queue.batch.0).bind(queue.step.get()).bind(turn).bind(n);
     let mut all = all_loaded(&lines(connection, query.bind(limit)).await?)?;
-    all.sort_unstable_by_key(|message| (message.present.turn(), message.key.n));
+    all.sort_unstable_by_key(|message| (message.present.not_before(), message.key.n));
     Ok(all)
 }
 
