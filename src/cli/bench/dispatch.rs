@@ -20,7 +20,7 @@ use crate::bench::{Figures, Run, Target};
 )]
 pub(in crate::cli) struct Dispatch {
     /// Messages in each run of single posts; batches take five times as many
-    #[arg(long, default_value_t = 200_000)]
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) messages: u32,
     /// Connections for single posts
     #[arg(long, default_value = "64")]

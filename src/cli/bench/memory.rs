@@ -20,7 +20,7 @@ use crate::domain::grouped;
 )]
 pub(in crate::cli) struct Memory {
     /// Messages of a campaign
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) messages: u32,
     /// Messages of a large campaign; 0 leaves it out
     #[arg(long, default_value_t = 10_000_000)]
