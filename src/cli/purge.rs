@@ -157,13 +157,13 @@ async fn erase(store: &dyn Store, recipient: Msisdn, args: &Args) -> anyhow::Res
         }
     }
     if args.json {
-        return Ok(out::json(&ErasureShown {
+        return out::json(&ErasureShown {
             messages: erasure.messages(),
             campaigns: erasure.found.iter().map(|(batch, _)| name_of(batch)).collect(),
             rows: erasure.rows.len(),
             open,
             done: args.yes,
-        })?);
+        });
     }
     let messages = of(erasure.messages() as i128, "message", "messages");
     let campaigns = of(erasure.found.len() as i128, "campaign", "campaigns");
