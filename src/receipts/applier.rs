@@ -342,7 +342,7 @@ impl Applier {
                         }
                     };
                     let case = entry.case(&found.message);
-                    slot.insert(Working { entry, case, umid: None, is_first_submitted: false })
+                    slot.insert(Working { entry, case, umid: None })
                 }
             };
             let on_channel = message.entry.plan.step(found.step).map(|step| step.channel);
@@ -379,7 +379,6 @@ impl Applier {
             }
             if found.step == message.case.message.present.step {
                 message.umid = message.umid.take().or_else(|| incoming.umid.clone());
-                message.is_first_submitted |= tries.show_none_submitted(key, found.step);
             }
             let lived = message.case.now.marks.may_live(found.step);
             let ruling = match report {

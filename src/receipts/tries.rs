@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use super::incoming::Incoming;
-use crate::domain::{Fault, MessageKey, Present, State, StepIndex, Umid};
+use crate::domain::{Fault, MessageKey, Present, State, Umid};
 use crate::engine::OnRecord;
 use crate::store::{self, Attempt, Found, Store};
 
@@ -56,12 +56,6 @@ impl<'a> Tries<'a> {
         let attempts = self.store.attempts(keys.clone()).await?;
         self.known.extend(keys.into_iter().zip(attempts));
         Ok(())
-    }
-
-    /// Whether the facts of a message were read, and show no submission of this step.
-    pub(super) fn show_none_submitted(&self, key: MessageKey, step: StepIndex) -> bool {
-        let is_submitted = |attempt: &Attempt| attempt.step == step && attempt.verdict.was_begun();
-        self.known.get(&key).is_some_and(|facts| !facts.iter().any(is_submitted))
     }
 
     /// Which try `incoming` speaks of, where its message stands at `now`.
