@@ -342,7 +342,7 @@ impl Applier {
                         }
                     };
                     let case = entry.case(&found.message);
-                    slot.insert(Working { entry, case, umid: None })
+                    slot.insert(Working { entry, case, umid: None, is_first_submitted: false })
                 }
             };
             let on_channel = message.entry.plan.step(found.step).map(|step| step.channel);
@@ -379,6 +379,9 @@ impl Applier {
             }
             if found.step == message.case.message.present.step {
                 message.umid = message.umid.take().or_else(|| incoming.umid.clone());
+                if message.is_claimed_again() && !message.is_first_submitted {
+                    message.is_first_submitted = tries.show_none_submitted(key, found.step).await?;
+                }
             }
             let lived = message.case.now.marks.may_live(found.step);
             let ruling = match report {

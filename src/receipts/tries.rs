@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use super::incoming::Incoming;
-use crate::domain::{Fault, MessageKey, Present, State, Umid};
+use crate::domain::{Fault, MessageKey, Present, State, StepIndex, Umid};
 use crate::engine::OnRecord;
 use crate::store::{self, Attempt, Found, Store};
 
@@ -58,16 +58,26 @@ impl<'a> Tries<'a> {
         Ok(())
     }
 
+    /// Whether the facts of a message that is claimed once more show no submission of this step.
+    pub(super) async fn show_none_submitted(&mut self, key: MessageKey, step: StepIndex) -> store::Result<bool> {
+        let is_submitted = |attempt: &Attempt| attempt.step == step && attempt.verdict.was_begun();
+        Ok(!self.facts(key).await?.iter().any(is_submitted))
+    }
+
+    async fn facts(&mut self, key: MessageKey) -> store::Result<&[Attempt]> {
+        if !self.known.contains_key(&key) {
+            self.load(vec![key]).await?;
+        }
+        Ok(self.known.get(&key).map(Vec::as_slice).unwrap_or_default())
+    }
+
     /// Which try `incoming` speaks of, where its message stands at `now`.
     pub(super) async fn told_by(&mut self, incoming: &Incoming, found: &Found, now: &Present) -> store::Result<Try> {
         let key = found.message.key;
         match way(incoming, found, now) {
             Way::Plain(known) => Ok(known),
             Way::Facts(umid) => {
-                if !self.known.contains_key(&key) {
-                    self.load(vec![key]).await?;
-                }
-                let facts = self.known.get(&key).map(Vec::as_slice).unwrap_or_default();
+                let facts = self.facts(key).await?;
                 Ok(named(umid, incoming.failure().is_some(), facts, found, now))
             }
         }

@@ -15,12 +15,15 @@ pub(super) struct Working {
     pub(super) case: Case,
     /// What the provider calls the attempt whose answer its receipt has overtaken.
     pub(super) umid: Option<Umid>,
+    /// Whether the facts show that no earlier try of its present step was submitted.
+    pub(super) is_first_submitted: bool,
 }
 
 impl Working {
     /// The fact of an attempt that a receipt has proven before its answer was written down: should the process die in
-    /// between, nobody else would ever write it. The answer, once it is there, says the rest. Where the step was tried
-    /// before, it is the fact alone that tells of which try a receipt speaks, so there it waits for the answer.
+    /// between, nobody else would ever write it. The answer, once it is there, says the rest. If an earlier try of the
+    /// step was submitted, only the fact tells of which try a receipt speaks, so it waits for the answer. So it does while
+    /// the claim stands: the answer decides about it, or the next start does.
     pub(super) fn overtaken(&self, now: Timestamp) -> Option<Attempt> {
         let before = &self.case.message;
         let State::Sending { intent, not_before, .. } = before.present.state else { return None };
@@ -28,8 +31,10 @@ impl Working {
         // What the provider has undone since counts as never handed over, and has left all the same.
         let has_left =
             self.case.now.marks.handed_over(step) || (self.case.now.step == step && self.case.now.tries > tries);
-        let is_proven = tries == 0 && has_left && !self.case.message.present.marks.handed_over(step);
-        is_proven.then(|| Attempt {
+        let is_claimed = matches!(self.case.now.state, State::Sending { .. });
+        let is_first =
+            if tries == 0 { !before.present.marks.handed_over(step) } else { self.is_first_submitted && !is_claimed };
+        (is_first && has_left).then(|| Attempt {
             step,
             lane: self.case.message.lane,
             queued: not_before,
@@ -42,6 +47,12 @@ impl Working {
             umid: self.umid.clone(),
             ruling: self.case.behind(Made::Nothing),
         })
+    }
+
+    /// Whether it is claimed for another try of its step.
+    pub(super) const fn is_claimed_again(&self) -> bool {
+        let present = &self.case.message.present;
+        matches!(present.state, State::Sending { .. }) && present.tries > 0
     }
 
     /// Whether its claim may still wait for its turn to leave although another hand-over has decided: news of a message

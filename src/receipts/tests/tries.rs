@@ -252,6 +252,24 @@ async fn what_was_given_back_and_taken_all_the_same_decides_too() {
     assert_eq!(desk.store.opted_out(vec![message.msisdn]).await.unwrap(), [message.msisdn]);
 }
 
+/// No connection took the first try, and a crash may come between the receipt and the answer of the second.
+#[tokio::test]
+async fn a_receipt_that_overtakes_the_answer_of_a_second_try_leaves_its_fact() {
+    let desk = Desk::new().await;
+    let first = desk.claim().await;
+    desk.settle(&first, Answer::Unavailable { again: desk.clock.now() }, None).await;
+    let second = desk.claim().await;
+    assert_eq!(second.present.tries, 1);
+    desk.hear("second", "sent", None).await;
+    assert_eq!(desk.store.attempts(vec![desk.key]).await.unwrap().concat().len(), 0, "its claim stands");
+    desk.hear("second", "delivered", None).await;
+    let facts = desk.store.attempts(vec![desk.key]).await.unwrap().concat();
+    let told = |fact: &Attempt| (fact.tries, fact.verdict, fact.umid.clone());
+    assert_eq!(facts.iter().map(told).collect::<Vec<_>>(), [(1, Verdict::Accepted, Some(Umid::new("second")))]);
+    desk.answer(&second, "second").await;
+    assert_eq!(desk.store.attempts(vec![desk.key]).await.unwrap().concat().len(), 1, "the answer completes it");
+}
+
 #[tokio::test]
 async fn what_the_sender_has_undone_before_its_answer_leaves_its_fact_behind() {
     let desk = Desk::new().await;
