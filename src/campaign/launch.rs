@@ -43,7 +43,11 @@ pub enum LaunchError {
     NoPlan,
     #[error("its messages have been purged, and with them its recipients")]
     Purged,
-    #[error("{0} messages are too many to join an open batch, which takes {most} at once; launch them as a batch", most = super::join::AT_ONCE)]
+    #[error(
+        "{} messages are too many to join an open batch, which takes {} at once; launch them as a batch",
+        grouped(*.0 as u64),
+        grouped(super::join::AT_ONCE as u64)
+    )]
     TooManyToJoin(usize),
     #[error("nobody came out of it so, so there is nobody to write to; `volley campaign report` says who came out how")]
     NobodyAgain,

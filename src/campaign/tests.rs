@@ -3,10 +3,15 @@ mod routes;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::*;
+use crate::clock::{Chance, ManualClock};
 use crate::config::{Config, Problem};
-use crate::domain::{AfterGap, Money, OnMissed, OnUnknown, Plan, Span, Status, StepIndex, Stretch, Timestamp};
+use crate::domain::{
+    AfterGap, Channel, Fields, Money, Msisdn, OnMissed, OnUnknown, Plan, Recipient, Span, Status, Step, StepIndex,
+    Stretch, Timestamp,
+};
 
 const COLUMNS: [&str; 6] = ["Mobile", "FirstName", "Code", "Pic", "Slug", "Country"];
 
@@ -541,4 +546,26 @@ fn what_is_probably_not_meant_gets_a_warning_with_a_stable_code() {
 fn a_problem_says_its_step_as_people_count() {
     let problem = Problem::new(StepIndex::new(1), "text", "is odd");
     assert_eq!(problem.to_string(), "step 2, text: is odd");
+}
+
+/// They are one transaction, and nothing of it is on disk.
+#[tokio::test]
+async fn no_more_messages_join_with_one_call_than_one_transaction_may_hold() {
+    let (clock, config) = (Arc::new(ManualClock::at(now())), config_with(""));
+    let store =
+        crate::store::open("sqlite::memory:", Arc::clone(&clock) as Arc<dyn crate::clock::Clock>).await.unwrap();
+    let chance = Chance::seeded(1);
+    let launcher = Launcher { store: store.as_ref(), clock: clock.as_ref(), chance: &chance, config: &config };
+    let recipient = |n: u64| Recipient {
+        msisdn: Msisdn::try_from(6_591_000_000 + n).unwrap(),
+        country: "SG".parse().unwrap(),
+        client_message_id: None,
+        fields: Fields::pack(Vec::<&str>::new()),
+    };
+    let plan = || Plan::of_steps(vec![Step::of_text(Channel::Sms, "sms", "Hello")]);
+    let refused = launcher.join(plan(), (0..5_001).map(recipient).collect()).await.unwrap_err().to_string();
+    assert!(refused.contains("5,001") && refused.contains("5,000"), "{refused}");
+    assert!(store.batches(None).await.unwrap().is_empty());
+    let joined = launcher.join(plan(), (0..5_000).map(recipient).collect()).await.unwrap();
+    assert_eq!(store.batch(joined.batch).await.unwrap().unwrap().messages, 5_000);
 }

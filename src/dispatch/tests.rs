@@ -89,9 +89,13 @@ impl Desk {
     }
 
     async fn on(channel: Channel, lane: &str, provider: &str, status: u16, body: &'static str) -> Self {
+        Self::at("sqlite::memory:", channel, lane, provider, (status, body)).await
+    }
+
+    async fn at(url: &str, channel: Channel, lane: &str, provider: &str, (status, body): (u16, &'static str)) -> Self {
         let clock = Arc::new(ManualClock::at(START));
         let as_clock = || Arc::clone(&clock) as Arc<dyn Clock>;
-        let store = store::open("sqlite::memory:", as_clock()).await.unwrap();
+        let store = store::open(url, as_clock()).await.unwrap();
         let text = format!(
             "[provider]\nbase_url = \"http://127.0.0.1:1\"\nsub_account = \"acme\"\napi_key = \"k\"\n{provider}\n\
              [[lane]]\nname = \"sms\"\nchannel = \"{channel}\"\n{lane}\n"

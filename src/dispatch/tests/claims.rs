@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use sqlx::{Connection, SqliteConnection};
+
 use super::*;
 use crate::dispatch::claimer::{InPlay, jobs_of};
 use crate::dispatch::recorder::record;
-use crate::domain::{Outcome, Prices};
+use crate::domain::{Limits, Outcome, Prices};
 use crate::store::Change;
 
 #[tokio::test]
@@ -69,4 +71,30 @@ async fn a_claimed_message_of_a_batch_that_is_not_in_play_is_an_error() {
     assert_eq!(jobs(InPlay::from([(batch, Arc::clone(&job.entry))])).unwrap().len(), 1);
     let error = jobs(InPlay::new()).unwrap_err().to_string();
     assert!(error.contains(&format!("batch {}", batch.0)), "{error}");
+}
+
+/// The disk is full between the claim and what it decides: else nobody would look at the queue again.
+#[tokio::test]
+async fn a_decision_that_cannot_be_written_is_made_again_by_the_next_claim() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("volley.db").display());
+    let desk = Desk::at(&url, Channel::Sms, "rate = \"10/s\"", "", (200, "")).await;
+    let mut file = SqliteConnection::connect(&url).await.unwrap();
+    let limits = Limits { messages: Some(1), budget: None };
+    let step = Step { limits, ..Step::of_text(Channel::Sms, "sms", "Hello") };
+    desk.of_step(Some("limited"), 3, step, None).await;
+    let full = "CREATE TRIGGER full BEFORE INSERT ON step_hold BEGIN SELECT RAISE(ABORT, 'no room'); END";
+    sqlx::query(full).execute(&mut file).await.unwrap();
+    let claimer = Claimer::new(Arc::clone(&desk.lane), Arc::clone(&desk.store), Arc::clone(&desk.turnstile));
+    desk.lane.look_everywhere();
+    claims(&claimer).await;
+    desk.clock.advance(Span::from_secs(1));
+    let first = desk.turnstile.next().now_or_never().flatten().unwrap().jobs.remove(0);
+    desk.recorded(vec![Settled::new(first, &desk.lane, Answer::Accepted, None)]).await;
+    let failed = claimer.run_once().await.unwrap_err();
+    assert!(failed.to_string().contains("hold a step"), "{failed}");
+    assert_eq!(desk.lane.queues.next_look(), Some(desk.clock.now()));
+    sqlx::query("DROP TRIGGER full").execute(&mut file).await.unwrap();
+    claims(&claimer).await;
+    assert_eq!(desk.store.step_holds().await.unwrap().len(), 1);
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Count, Outcome, SkipReason, WishFrom};
-use crate::store::{Amendment, Joined, Joining, OptOut, Whom};
+use crate::store::{Amendment, Book, Joined, Joining, OptOut, Whom};
 
 for_every_store!(
     messages_of_a_plan_join_one_batch_as_long_as_it_is_open,
@@ -14,6 +14,7 @@ for_every_store!(
     recipients_who_joined_are_found_by_number_and_by_their_own_id,
     a_batch_that_a_clock_opened_later_than_now_is_not_joined,
     a_batch_that_was_launched_is_never_joined,
+    an_open_batch_stays_in_play_for_a_join_that_commits_late,
     a_recipient_who_has_joined_meanwhile_is_not_erased,
 );
 
@@ -151,6 +152,17 @@ async fn a_batch_that_was_launched_is_never_joined(desk: Desk) {
     let launched = desk.batch_of(2).await;
     assert_eq!(desk.batch(launched).await.unwrap().unwrap().open_until, None);
     assert_ne!(desk.joined(2..3).await.batch, launched);
+}
+
+/// A join reads its clock before it closes, and waits for its turn to write.
+async fn an_open_batch_stays_in_play_for_a_join_that_commits_late(desk: Desk) {
+    let (open, launched) = (desk.joined(0..1).await.batch, desk.batch_of(2).await);
+    let book = Book::new(Arc::clone(&desk.store));
+    let open = book.get(open).await.unwrap().unwrap();
+    let closes = at(60);
+    assert!(open.is_open(closes) && open.is_open(closes + Span::from_millis(4_999)));
+    assert!(!open.is_open(closes + Span::from_secs(5)));
+    assert!(!book.get(launched).await.unwrap().unwrap().is_open(at(0)));
 }
 
 /// Nothing else is known of a batch that opened after the look.

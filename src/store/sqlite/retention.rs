@@ -56,7 +56,7 @@ const OTHER_USE: &str = "SELECT 1 FROM batch, json_each(batch.audience_ids) used
      AND batch.id NOT IN (SELECT value ->> 0 FROM json_each(?2)) LIMIT 1";
 
 /// A message to the number that has joined an open batch since it was known. Only the recipients since then are read.
-pub(super) const JOINED_SINCE: &str = "WITH known AS MATERIALIZED
+const JOINED_SINCE: &str = "WITH known AS MATERIALIZED
          (SELECT value ->> 0 AS batch, value ->> 1 AS messages FROM json_each(?2))
      SELECT 1 FROM batch b LEFT JOIN known k ON k.batch = b.id
      CROSS JOIN recipient r ON r.audience = b.audience_ids ->> 0 AND r.n >= coalesce(k.messages, 0)
