@@ -8,6 +8,7 @@
 
 mod audience;
 mod audit;
+mod backup;
 mod bench;
 mod campaign;
 mod config;
@@ -32,6 +33,7 @@ mod reply;
 mod room;
 mod serve;
 mod server;
+mod shell;
 mod simulate;
 mod stranded;
 mod table;
@@ -110,6 +112,8 @@ enum Command {
     Reply(reply::Command),
     /// Remove what is not to be kept for ever: campaigns that settled long ago, or one recipient everywhere.
     Purge(purge::Args),
+    /// Copy the whole database into a new file, beside a running server.
+    Backup(backup::Args),
     /// Figures of this machine, each against a limit measured in the same run.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -120,6 +124,10 @@ enum Command {
     Events(events::Args),
     /// Look over the installation: configuration, database, lanes, holds, server.
     Doctor(doctor::Args),
+    /// Print what a shell needs to complete commands.
+    Completions(shell::Completions),
+    /// Print a manual page.
+    Man(shell::Man),
 }
 
 impl Cli {
@@ -148,10 +156,13 @@ impl Cli {
             Command::OptOut(command) => optout::run(command, &ground()?).await,
             Command::Reply(command) => reply::run(command, &ground()?).await,
             Command::Purge(args) => purge::run(args, &ground()?).await,
+            Command::Backup(args) => backup::run(args, &ground()?).await,
             Command::Bench(command) => bench::run(command).await,
             Command::Config(command) => config::run(&command, &ground()?),
             Command::Events(args) => events::run(args, &ground()?).await,
             Command::Doctor(args) => doctor::run(args, ground()).await,
+            Command::Completions(args) => shell::completions(&args),
+            Command::Man(args) => shell::man(&args),
         }
     }
 }

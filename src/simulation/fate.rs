@@ -1,6 +1,7 @@
 //! A store whose process dies between any two commits, and whose disk fails.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -214,6 +215,7 @@ through! {
         writes forget_texts(before: Timestamp) -> ();
         changes erase(person: Msisdn, places: Vec<(AudienceId, u32)>, messages: Vec<MessageKey>, known: Vec<(BatchId, u32)>) -> bool;
         writes compact() -> ();
+        reads back_up(into: &Path) -> u64;
     }
 }
 

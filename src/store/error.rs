@@ -1,5 +1,8 @@
 //! What can go wrong with the database, each with what to do about it.
 
+use std::io;
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +52,12 @@ pub enum Error {
         megabytes(*spare)
     )]
     NoRoom { folder: String, needs: u64, spare: u64 },
+    #[error("cannot write the backup {}: {}", path.display(), backup_hint(source))]
+    Backup {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("the database cannot be written; check the permissions of its file and folder")]
     ReadOnly {
         verb: &'static str,
@@ -91,6 +100,16 @@ impl Error {
     /// Whether the same call may succeed in a moment.
     pub const fn is_passing(&self) -> bool {
         matches!(self, Self::Locked { .. } | Self::Full { .. })
+    }
+}
+
+fn backup_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => "there is a file of that name; name another",
+        io::ErrorKind::NotFound => "its folder does not exist; create it first",
+        io::ErrorKind::PermissionDenied => "its folder cannot be written; check the permissions",
+        io::ErrorKind::StorageFull => "its disk is full; free some space, or name another folder",
+        _ => "the file system refused it",
     }
 }
 

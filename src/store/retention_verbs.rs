@@ -1,5 +1,7 @@
 //! The part of the contract that is about forgetting: campaigns that settled long ago, and recipients who ask for it.
 
+use std::path::Path;
+
 use super::Result;
 use crate::domain::{AudienceId, BatchId, MessageKey, Msisdn, Timestamp};
 
@@ -27,4 +29,10 @@ pub trait Retention: Send + Sync + std::fmt::Debug {
     ) -> Result<bool>;
     /// Writes the database anew without what was removed. Nobody else may use it meanwhile.
     async fn compact(&self) -> Result<()>;
+    /// Writes a copy of the whole database, as of one moment, into a new file that appears once it is complete. Returns its
+    /// size in bytes.
+    ///
+    /// - Others may read and write meanwhile.
+    /// - Fails with [`Error::Backup`](super::Error::Backup) if there is a file of that name, or it cannot be written.
+    async fn back_up(&self, into: &Path) -> Result<u64>;
 }

@@ -1,5 +1,8 @@
 //! What retention asks, answered.
 
+use std::io::ErrorKind;
+use std::path::Path;
+
 use sqlx::Connection;
 
 use super::{Sqlite, retention};
@@ -40,4 +43,39 @@ impl Retention for Sqlite {
         }
         connection.close().await.map_err(|source| Error::of(VERB, source))
     }
+
+    async fn back_up(&self, into: &Path) -> Result<u64> {
+        let failed = |source| Error::Backup { path: into.to_owned(), source };
+        if into.exists() {
+            return Err(failed(ErrorKind::AlreadyExists.into()));
+        }
+        let folder = into.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Only its owner can read it: it holds every number.
+        let file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        let copy = file.path().to_string_lossy().into_owned();
+        match &self.path {
+            // A connection of its own: a large database would keep a reader from reports for minutes.
+            Some(path) => {
+                let mut connection = Self::bare(path).await?;
+                let copied = sqlx::query(COPY).bind(copy).execute(&mut connection).await;
+                copied.map_err(|source| Error::of("copy the database", source))?;
+            }
+            None => {
+                self.read("copy the database", move |c| {
+                    Box::pin(async move { Ok(sqlx::query(COPY).bind(copy).execute(c).await.map(drop)?) })
+                })
+                .await?;
+            }
+        }
+        let into = into.to_owned();
+        let kept = tokio::task::spawn_blocking(move || {
+            // The copy was written through another handle; what counts is that its bytes are on disk.
+            file.as_file().sync_all()?;
+            let file = file.persist_noclobber(&into)?;
+            Ok(file.metadata()?.len())
+        });
+        kept.await.map_err(|error| failed(error.into()))?.map_err(failed)
+    }
 }
+
+const COPY: &str = "VACUUM INTO ?1";

@@ -1,0 +1,50 @@
+//! `volley backup`: a consistent copy of the database, beside a running server.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{Exit, Ground, out, progress};
+use crate::domain::grouped;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A copy of volley.db alone is not a backup: recent commits are in the file beside it, volley.db-wal.
+
+To restore: stop the server, put the copy in the place of the database, delete the files -wal and -shm beside it, and start
+the server. It does not know what was sent after the backup: cancel the campaigns that ran then before you start it.
+
+Examples:
+  volley backup /backups/volley-2026-11-20.db")]
+pub(super) struct Args {
+    /// The new file; an existing one is never overwritten.
+    #[arg(value_name = "OUT")]
+    into: PathBuf,
+    /// One object: path, bytes, took_ms.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    path: PathBuf,
+    bytes: u64,
+    took_ms: i64,
+}
+
+pub(super) async fn run(args: Args, ground: &Ground) -> anyhow::Result<Exit> {
+    let store = ground.existing_store().await?;
+    let began = ground.now();
+    let spinner = progress::spinner("copying the database", args.json);
+    let copied = store.back_up(&args.into).await;
+    spinner.finish_and_clear();
+    let bytes = copied?;
+    let took_ms = ground.now().since(began).millis();
+    if args.json {
+        out::json(&Shown { path: args.into, bytes, took_ms })?;
+    } else {
+        let size = grouped(bytes.div_ceil(1_000));
+        out::talk(format!("{} holds the whole database, {size} kB, written in {took_ms} ms.", args.into.display()));
+    }
+    Ok(Exit::Done)
+}
