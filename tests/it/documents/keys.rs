@@ -1,0 +1,235 @@
+//! Every key of a campaign file and of `volley.toml`: its page says for each what the code says to an example and to
+//! nonsense, and no key is missing.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use super::{hold, of_next_year, practice};
+use crate::cli::run;
+
+/// One key as its page tells of it.
+struct Key {
+    name: &'static str,
+    kind: &'static str,
+    default: &'static str,
+    /// A value that is accepted, and one that is not; empty where every text is accepted.
+    example: &'static str,
+    nonsense: &'static str,
+    says: &'static str,
+}
+
+const fn key(
+    name: &'static str,
+    kind: &'static str,
+    default: &'static str,
+    example: &'static str,
+    nonsense: &'static str,
+    says: &'static str,
+) -> Key {
+    Key { name, kind, default, example, nonsense, says }
+}
+
+/// Keys of one table of a file, and a file around it in which `@` is where a key goes.
+struct Section {
+    title: &'static str,
+    file: &'static str,
+    around: &'static str,
+    keys: &'static [Key],
+}
+
+const TEXT: &str = "text";
+const LIST: &str = "text or list";
+const TIME: &str = "duration";
+const WHOLE: &str = "whole number";
+
+const CAMPAIGN: &str = "page.toml";
+const CONFIG: &str = "volley.toml";
+
+#[rustfmt::skip]
+const SECTIONS: &[Section] = &[
+    Section { title: "The campaign", file: CAMPAIGN, around: "audience = \"recipients.csv\"\ncountry = \"SG\"\nat = \"2026-12-01T09:00+08:00\"\n@\n[[step]]\nchannel = \"Viber\"\ntext = \"Hi\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n", keys: &[
+        key("name", TEXT, "made from the file's name and the time", "\"November promo\"", "5", "The name by which commands and reports refer to the campaign; one line of at most 200 characters."),
+        key("audience", LIST, "none; needed, or `numbers`", "\"recipients.csv\"", "5", "Recipient files and names of imported audiences."),
+        key("numbers", "list of texts", "none", "[\"+6591234567\"]", "[5]", "Single phone numbers to send to as well."),
+        key("exclude", LIST, "none", "[\"+6591234567\"]", "[5]", "Files, audiences and numbers that get nothing."),
+        key("country", "country", "none", "\"SG\"", "\"Singapur!\"", "Country of numbers without a country code."),
+        key("allow_countries", "list of countries", "all", "[\"SG\", \"MY\"]", "[\"XX\"]", "Only recipients in these countries get anything."),
+        key("ttl", TIME, "none", "\"24h\"", "\"soon\"", "No step is sent later than this after a message's first submission."),
+        key("at", "time", "at once", "\"2026-12-01T09:00+08:00\"", "\"tomorrow\"", "When the campaign begins; read in `time_zone`, or with an offset."),
+        key("end", "time", "none", "\"2026-12-02T18:00+08:00\"", "\"later\"", "The latest first submission."),
+        key("time_zone", "zone", "none; needed if a time has no offset", "\"Asia/Singapore\"", "\"Mars\"", "The zone of `at` and `end`, or `\"recipient\"` for each recipient's own."),
+        key("over", TIME, "none", "\"3h\"", "\"0s\"", "Spreads first submissions evenly over this time."),
+        key("send_window", LIST, "always", "\"Mon-Fri 09:00-18:00\"", "\"daytime\"", "Messages are sent only at these hours, in the recipient's zone unless one is named."),
+        key("quiet_hours", LIST, "none", "\"21:00-08:00\"", "\"night\"", "Nothing is sent at these hours."),
+        key("holidays", LIST, "none", "[\"2026-12-25\"]", "[\"Christmas\"]", "Nothing is sent on these days."),
+        key("on_missed", "`start` or `skip`", "up to an hour late, then pause", "\"skip\"", "\"never\"", "What happens if no server runs at the start."),
+        key("max_messages", WHOLE, "none", "500", "0", "At most so many messages of the campaign are submitted."),
+        key("budget", "amount", "none", "\"100 EUR\"", "\"cheap\"", "At most so much is spent; needs `[prices]`."),
+        key("pause_when", "rule", "none", "\"undelivered > 20% of the last 1000\"", "\"bad\"", "Pauses the campaign once a step's outcomes are like this."),
+        key("hold_paid_when", "rule", "none", "\"undelivered > 50% of the last 1000\"", "\"bad\"", "Holds the next step that costs something."),
+        key("on_overlap", "`warn`, `wait` or `refuse`", "`warn`", "\"wait\"", "\"hope\"", "What to do if the provider may still deliver a step after its fallback."),
+        key("on_unknown", "`keep` or `resend`", "`keep`", "\"resend\"", "\"guess\"", "Whether a step whose fate is unknown is sent once more."),
+        key("after_gap", "`ask`, `wait` or `fall_back`", "`ask`", "\"wait\"", "\"panic\"", "What deadlines do after an outage in which receipts were lost."),
+        key("route", TEXT, "the default route of `volley.toml`", "", "5", "A `[[route]]` of `volley.toml` instead of steps."),
+        key("sub_account", TEXT, "the provider's", "", "5", "Whose default route to take."),
+    ] },
+    Section { title: "A step", file: CAMPAIGN, around: "audience = \"recipients.csv\"\ncountry = \"SG\"\n[[step]]\nchannel = \"SMS\"\ntext = \"Hi\"\n@\n[[step]]\nchannel = \"Viber\"\ntext = \"Hi\"\n", keys: &[
+        key("channel", "channel", "needed", "\"SMS\"", "\"Pigeon\"", "WhatsApp, Viber, SMS, RCS, Zalo and others; each channel once in a campaign."),
+        key("lane", TEXT, "the channel's only lane", "\"sms\"", "5", "The lane that sends it."),
+        key("lanes", "list of texts", "none", "[\"sms\"]", "[5]", "A pool of lanes that share its recipients."),
+        key("fallback_after", TIME, "only on failure", "\"15m\"", "\"soon\"", "The message falls back this long after the provider accepted it."),
+        key("success_status", "`Sent`, `Delivered` or `Read`", "`Delivered`", "\"Sent\"", "\"Seen\"", "The status that counts as reached."),
+        key("receipt_window", TIME, "by channel", "\"48h\"", "\"ever\"", "How long the last step waits for receipts: 48 h on SMS, a template's TTL on WhatsApp, else 7 days."),
+        key("ttl", TIME, "none", "\"1h\"", "\"long\"", "How long the provider may deliver it."),
+        key("leave_within", TIME, "none", "\"30m\"", "\"fast\"", "Falls back if it is not submitted within this time."),
+        key("on_tier_spent", "`wait` or `fall_back`", "`wait`", "\"wait\"", "\"shrug\"", "WhatsApp only: what happens when the tier has no free slot."),
+        key("quiet_hours", LIST, "the campaign's", "\"21:00-08:00\"", "\"night\"", "Nothing of this step is sent at these hours."),
+        key("send_window", LIST, "the campaign's", "\"09:00-18:00\"", "\"daytime\"", "This step is sent only at these hours."),
+        key("only", "list of countries", "all", "[\"SG\"]", "[\"XX\"]", "The step is for numbers of these countries."),
+        key("skip_when", "list of countries", "none", "[\"CN\"]", "[\"XX\"]", "The step is for numbers of all other countries."),
+        key("max_messages", WHOLE, "none", "500", "0", "At most so many messages of this step are submitted."),
+        key("budget", "amount", "none", "\"50 EUR\"", "\"cheap\"", "At most so much is spent on this step."),
+        key("text", TEXT, "needed, or `template`", "\"Hi {{FirstName|there}}\"", "5", "What to say; `{{Column}}` is the recipient's value, `{{Column|default}}` with a default."),
+        key("source", "text or table", "the lane's", "\"ACME\"", "5", "The SMS sender, for all or by country: `{ SG = \"ACME\", others = \"68886\" }`."),
+        key("encoding", "`AUTO`, `GSM7` or `UCS2`", "`AUTO`", "\"UCS2\"", "\"Morse\"", "The encoding of an SMS."),
+        key("template", "table", "none", "", "5", "A WhatsApp template instead of a text."),
+    ] },
+    Section { title: "A template", file: CAMPAIGN, around: "audience = \"recipients.csv\"\ncountry = \"SG\"\n[[step]]\nchannel = \"WhatsApp\"\n[step.template]\nname = \"promo\"\nlanguage = \"en\"\ncategory = \"MARKETING\"\n@\n", keys: &[
+        key("name", TEXT, "needed", "\"promo\"", "5", "The template's name at the provider."),
+        key("language", TEXT, "needed", "\"en_US\"", "5", "The template's language."),
+        key("category", "category", "needed", "\"UTILITY\"", "\"SPAM\"", "AUTHENTICATION, UTILITY or MARKETING, as at the provider."),
+        key("ttl", TIME, "by category", "\"12h\"", "\"long\"", "How long the provider tries to deliver it, as set there: 10 min for authentication, else 30 days."),
+        key("header", "table", "none", "{ image = \"https://media.example/{{Pic}}\" }", "{ image = \"a\", video = \"b\" }", "One of text, image, video, document or location."),
+        key("body", "list of texts", "none", "[\"{{FirstName|there}}\"]", "[5]", "The values of the body's variables, in order."),
+        key("buttons", "list of tables", "none", "[{ index = 0, url = \"{{Slug}}\" }]", "[{ index = 77, url = \"a\" }]", "Values of buttons: an index, and one of url, payload, copy_code or flow."),
+    ] },
+    Section { title: "`[database]`", file: CONFIG, around: "[database]\n@\n", keys: &[
+        key("url", TEXT, "`sqlite://volley.db`", "\"sqlite://volley.db\"", "\"mysql://x\"", "Where everything is kept; a path is relative to this file."),
+    ] },
+    Section { title: "`[server]`", file: CONFIG, around: "[server]\n@\n", keys: &[
+        key("listen", "address", "`127.0.0.1:8688`", "\"127.0.0.1:9000\"", "\"here\"", "Where the server listens."),
+        key("public_url", "URL", "made from `listen`", "\"https://volley.example\"", "\"volley\"", "Where the provider posts its webhooks."),
+    ] },
+    Section { title: "`[provider]`", file: CONFIG, around: "[provider]\n@\n", keys: &[
+        key("base_url", "URL", "`https://chatapps.8x8.com`", "\"http://127.0.0.1:8690\"", "\"chatapps\"", "The provider's address."),
+        key("sub_account", TEXT, "none", "\"acme\"", "\"\"", "The subaccount that sends."),
+        key("account_id", TEXT, "none", "\"acme-1\"", "\"\"", "The account of templates and webhooks."),
+        key("api_key", TEXT, "none; needed to serve", "\"secret\"", "\"two words\"", "The API key."),
+        key("api_key_file", "file", "none", "\"8x8.key\"", "\"missing.key\"", "A file with the API key."),
+        key("webhook_authorization", TEXT, "none", "\"Bearer abc\"", "\"\"", "The `Authorization` that the provider was told to send with its webhooks."),
+        key("webhook_secret_file", "file", "none", "\"hook.key\"", "\"missing.key\"", "A file with the key of the webhooks' signature."),
+        key("send", "`single` or `batch`", "`single`", "\"batch\"", "\"bulk\"", "One request for each message, or for many."),
+        key("batch_size", WHOLE, "1,000", "500", "0", "Messages in one request with `send = \"batch\"`."),
+        key("timeout", TIME, "30s", "\"10s\"", "\"1h\"", "How long a request may take."),
+        key("connections", WHOLE, "64", "32", "0", "Requests that a lane has open at once."),
+    ] },
+    Section { title: "`[[account]]`", file: CONFIG, around: "[[account]]\nname = \"waba-1\"\n@\n[[lane]]\nname = \"wa\"\nchannel = \"WhatsApp\"\naccount = \"waba-1\"\nsub_account = \"acme\"\n", keys: &[
+        key("name", TEXT, "needed", "\"waba-1\"", "\"\"", "The account's name, as lanes refer to it."),
+        key("rate", "rate", "none", "\"1000/s\"", "\"fast\"", "The rate that its lanes share."),
+    ] },
+    Section { title: "`[[lane]]`", file: CONFIG, around: "[[lane]]\nname = \"promo-sg\"\nchannel = \"WhatsApp\"\nsub_account = \"acme\"\n@\n", keys: &[
+        key("name", TEXT, "needed", "\"promo-sg\"", "\"\"", "The lane's name in commands and campaign files."),
+        key("channel", "channel", "needed", "\"WhatsApp\"", "\"Pigeon\"", "The channel it sends on."),
+        key("rate", "rate", "80/s", "\"40/s\"", "\"fast\"", "Messages in a time: `80/s`, `5/min`."),
+        key("burst", WHOLE, "50 ms of the rate, at least 1", "10", "0", "Messages at once after a rest."),
+        key("number", TEXT, "none", "\"+6531234567\"", "\"\"", "The WhatsApp number, by which the provider's events name the lane."),
+        key("channel_id", TEXT, "none", "\"6531234567\"", "\"\"", "The sender's id in the provider's events."),
+        key("account", TEXT, "the lane's own", "\"waba-1\"", "\"\"", "The account whose rate it shares."),
+        key("portfolio", TEXT, "the account's own", "\"acme\"", "\"\"", "The portfolio whose tier it shares; WhatsApp only."),
+        key("tier", "tier", "250", "\"10K\"", "\"7K\"", "New recipients a day, of the whole portfolio: 50, 250, 1K, 2K, 10K, 100K, unlimited; WhatsApp only."),
+        key("source", TEXT, "none", "", "\"\"", "The SMS sender; SMS only."),
+        key("countries", "list of countries", "all", "[\"SG\"]", "[\"XX\"]", "The countries that the lane serves in a pool."),
+        key("base_url", "URL", "the provider's", "\"http://127.0.0.1:8690\"", "\"chatapps\"", "The lane's own provider address."),
+        key("sub_account", TEXT, "the provider's", "\"acme\"", "\"\"", "The lane's own subaccount."),
+        key("account_id", TEXT, "the provider's", "\"acme-1\"", "\"\"", "The lane's own account of templates and webhooks."),
+        key("api_key", TEXT, "the provider's", "\"secret\"", "\"two words\"", "The lane's own API key."),
+        key("api_key_file", "file", "the provider's", "\"8x8.key\"", "\"missing.key\"", "A file with the lane's own API key."),
+    ] },
+    Section { title: "`[opt_out]`", file: CONFIG, around: "[opt_out]\n@\n", keys: &[
+        key("stop", "list of texts", "none", "[\"no more ads\"]", "{ a = 1 }", "Replies that opt out, beside the built-in ones."),
+        key("start", "list of texts", "none", "[\"ads please\"]", "{ a = 1 }", "Replies that opt in again."),
+        key("ignore", "list of texts", "none", "[\"end\"]", "{ a = 1 }", "Built-in words that mean nothing here."),
+    ] },
+    Section { title: "`[prices]`", file: CONFIG, around: "[prices]\n@\n", keys: &[
+        key("file", "file", "none", "\"prices.csv\"", "5", "The price list."),
+    ] },
+    Section { title: "`[retention]`", file: CONFIG, around: "[retention]\n@\n", keys: &[
+        key("after", TIME, "keep everything", "\"90d\"", "\"1d\"", "Messages of campaigns that settled longer ago are removed once a day."),
+    ] },
+];
+
+/// What the program says to a file with this line in it.
+fn answer(section: &Section, name: &str, value: &str) -> Result<(), String> {
+    let folder = practice();
+    let at = folder.path();
+    // The line takes the place of one that the file around it has for its own sake.
+    let line = format!("{name} = {value}");
+    let (before, after) = section.around.split_once('@').unwrap();
+    let (head, table) = before.rsplit_once("]\n").map_or(("", before), |(head, table)| (head, table));
+    let kept: String =
+        table.lines().filter(|own| !own.starts_with(&format!("{name} = "))).map(|own| format!("{own}\n")).collect();
+    let head = if head.is_empty() { String::new() } else { format!("{head}]\n") };
+    fs::write(at.join(section.file), of_next_year(&format!("{head}{kept}{line}\n{after}"))).unwrap();
+    let args: &[&str] = if section.file == CONFIG { &["config", "check"] } else { &["campaign", "plan", CAMPAIGN] };
+    let ran = run(at, args);
+    if ran.code == 0 { Ok(()) } else { Err(ran.stderr.lines().next().unwrap_or_default().to_owned()) }
+}
+
+/// The error without the program's and the file's name, which the page needs not repeat.
+fn short(error: &str) -> String {
+    let said = error.trim_start_matches("volley: ");
+    let inside = [CAMPAIGN, CONFIG].iter().find_map(|file| said.strip_prefix(file)).unwrap_or(said);
+    inside.trim_start_matches([',', ':', ' ']).replace('|', "\\|")
+}
+
+/// The names that the program knows in this table.
+fn known(section: &Section) -> BTreeSet<String> {
+    let Err(error) = answer(section, "zzzzzzzzzz", "1") else { panic!("{}: nonsense is accepted", section.title) };
+    let list = error.split("known are ").nth(1).unwrap_or_else(|| panic!("{}: {error}", section.title));
+    list.trim_end_matches(['.', '`']).split(", ").map(|name| name.trim_matches('`').to_owned()).collect()
+}
+
+fn tables(file: &str) -> String {
+    let (mut says, mut wrong) = (String::new(), Vec::new());
+    for section in SECTIONS.iter().filter(|section| section.file == file) {
+        says += &format!(
+            "## {}\n\n| key | value | default | example | nonsense, and what it is answered |\n| --- | --- | --- | --- | --- |\n",
+            section.title
+        );
+        for Key { name, kind, default, example, nonsense, .. } in section.keys {
+            if !example.is_empty()
+                && let Err(error) = answer(section, name, example)
+            {
+                wrong.push(format!("{}, {name} = {example}: {error}", section.title));
+            }
+            let error = answer(section, name, nonsense).err().unwrap_or_else(|| {
+                wrong.push(format!("{}, {name} = {nonsense} is accepted", section.title));
+                String::new()
+            });
+            let example = if example.is_empty() { String::new() } else { format!("`{}`", example.replace('|', "\\|")) };
+            says += &format!("| `{name}` | {kind} | {default} | {example} | `{nonsense}`: {} |\n", short(&error));
+        }
+        says += "\n";
+        for Key { name, says: what, .. } in section.keys {
+            says += &format!("- `{name}`: {what}\n");
+        }
+        says += "\n";
+        let missing: Vec<String> = known(section)
+            .into_iter()
+            .filter(|name| name != "step" && !section.keys.iter().any(|key| key.name == name))
+            .collect();
+        wrong.extend(missing.into_iter().map(|name| format!("{}: {name} is in no table", section.title)));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    says
+}
+
+#[test]
+fn the_page_of_the_campaign_file_has_every_key_with_its_error() {
+    hold("docs/campaign-file.md", "keys", &tables(CAMPAIGN));
+}
+
+#[test]
+fn the_page_of_the_configuration_has_every_key_with_its_error() {
+    hold("docs/configuration.md", "keys", &tables(CONFIG));
+}
