@@ -39,8 +39,8 @@ pub struct ImpatientQueue {
 pub struct Slots {
     /// For recipients who hold none yet.
     pub free: u32,
-    /// Empty unless this claim has the last slots of the tier. While other claims hold reservations, which may come back,
-    /// these queues wait like the others.
+    /// Empty unless this claim has the last slots of the tier. While other claims hold reservations, which may come
+    /// back, these queues wait like the others.
     pub impatient: Vec<ImpatientQueue>,
 }
 
