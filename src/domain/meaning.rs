@@ -1,6 +1,6 @@
 //! The usual names of columns in recipient files, in many languages.
 
-/// What a column contains, recognized by its name alone.
+/// The content of a column, recognized by its name alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Meaning {
     FirstName,

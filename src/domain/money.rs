@@ -85,7 +85,7 @@ impl fmt::Display for Money {
 
 serde_as_text!(Money);
 
-/// What one message of a step costs. For SMS: what one part of it costs.
+/// The price of one message of a step; for SMS, of one part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Prices {
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -72,7 +72,7 @@ pub enum SenderPart {
     Step,
 }
 
-/// What a refusal is about.
+/// The subject of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// The recipient: the number, the account on the channel, or the recipient's wish.

@@ -28,13 +28,13 @@ pub enum Tier {
 words! {
     /// A setting that can be overridden while a server runs.
     Knob, "setting" {
-        /// Of a lane.
+        /// The rate of a lane.
         Rate = 0, "rate";
-        /// Of a lane.
+        /// The burst of a lane.
         Burst = 1, "burst";
-        /// Of a portfolio.
+        /// The tier of a portfolio.
         Tier = 2, "tier";
-        /// Of an account, for all of its lanes together.
+        /// The rate of an account, for all of its lanes together.
         AccountRate = 3, "account-rate";
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 
 words! {
-    /// What to do if the provider may still deliver a template after its step has fallen back.
+    /// The action if the provider may still deliver a template after its step has fallen back.
     OnOverlap, "on_overlap" {
         /// Warn in the plan, and launch.
         Warn = 0, "warn";
@@ -23,7 +23,7 @@ words! {
 }
 
 words! {
-    /// What to do with an attempt if it is unknown whether the provider accepted it.
+    /// The action for an attempt of which it is unknown whether the provider accepted it.
     OnUnknown, "on_unknown" {
         /// Let its deadline decide; only an operator may resend it.
         Keep = 0, "keep";
@@ -33,7 +33,7 @@ words! {
 }
 
 words! {
-    /// What to do with deadlines that fell into a time in which receipts were lost for good.
+    /// The action for deadlines that fell into a time in which receipts were lost for good.
     AfterGap, "after_gap" {
         /// Ask the provider; fall back if it reports that the message did not arrive.
         Ask = 0, "ask";
@@ -45,7 +45,7 @@ words! {
 }
 
 words! {
-    /// What a step does when its portfolio's tier is spent.
+    /// The action of a step whose portfolio's tier is spent.
     OnTierSpent, "on_tier_spent" {
         Wait = 0, "wait";
         FallBack = 1, "fall_back";
@@ -53,7 +53,7 @@ words! {
 }
 
 words! {
-    /// What to do with a scheduled start that was missed because no server ran.
+    /// The action for a scheduled start that was missed because no server ran.
     OnMissed, "on_missed" {
         /// Start the campaign, however late.
         Start = 0, "start";
@@ -150,7 +150,7 @@ impl Step {
     }
 }
 
-/// What a batch was launched with. Stored once, by the digest of its JSON.
+/// The plan with which a batch was launched. Stored once, by the digest of its JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Names of the audience's columns, in the order of a recipient's fields.

@@ -79,7 +79,7 @@ pub enum Report {
     },
 }
 
-/// What the absence of a receipt means. It means something only while receipts could be stored.
+/// The meaning of the absence of a receipt. Silence decides only while receipts could be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Silence {
     /// Receipts could be stored all the time.

@@ -56,7 +56,7 @@ fn conditions() -> impl Strategy<Value = Marks> {
     prop_oneof![2 => Just(Marks::default()), 1 => of_some]
 }
 
-/// What happens next. Most of it concerns the present step, because most changes start there.
+/// The next happening. Most happenings concern the present step, because most changes start there.
 #[derive(Debug, Clone, Copy)]
 enum Happening {
     Event {

@@ -1,4 +1,4 @@
-//! What the plan and a message's marks say about times, and about which step may follow.
+//! The times of a message, from the plan and its marks, and the step that may follow.
 
 use super::machine::{Machine, Standing};
 use crate::domain::{Ending, Present, Span, StepIndex, Timestamp};

@@ -9,8 +9,8 @@ use super::tier::TierCheck;
 use super::{Cap, Capped, Pass, Rest, Slots, TierStanding, Timing, Used};
 use crate::domain::{BatchId, BatchState, Fields, Loaded, Money, Present, Queue, State, StepIndex, Timestamp};
 
-/// What one claim may read, unless its limit is higher: each page costs its messages and [`LOOK_COST`]. Messages that
-/// it does not take must not make the transaction long.
+/// The most that one claim may read, unless its limit is higher: each page costs its messages and [`LOOK_COST`].
+/// Messages that the claim does not take must not make the transaction long.
 const READ_MAX: usize = 4_000;
 /// A page costs as much to read as so many messages, however few are in it.
 const LOOK_COST: usize = 20;

@@ -170,7 +170,7 @@ fn referred(decided: &Decided) -> Vec<u32> {
     decided.referred.iter().map(|referral| referral.message.key.n).collect()
 }
 
-/// Of one queue: the messages taken, the messages referred, and its rest.
+/// The result for one queue: the messages taken, the messages referred, and its rest.
 type Outcome = (Vec<u32>, Vec<u32>, Rest);
 
 fn outcome(mut desk: Desk) -> Outcome {

@@ -105,7 +105,7 @@ pub(super) fn present(message: &Present) -> String {
     format!("{}{}{known}", present_state(message), if known.is_empty() { "" } else { "; " })
 }
 
-/// What became known, or was undone.
+/// Lists the facts that became known, or were undone.
 fn changes(before: &Present, after: &Present) -> String {
     let mut parts = Vec::new();
     for number in 1..=3 {
