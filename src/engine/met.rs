@@ -62,7 +62,7 @@ pub(super) fn note(message: &Present, event: &Event, decision: &Decision) {
     });
 }
 
-/// Records a claim by the store, which decides claims without the engine.
+/// Records a claim by the store, which decides it as the engine would, without calling the engine.
 pub(crate) fn note_claim() {
     let pair = Pair { state: QUEUED, event: "claimed", what: "", step: "" };
     MET.with_borrow_mut(|met| {
